@@ -1,0 +1,122 @@
+/** Writes what the documentation takes from the code; with `--check` it only says whether that is up to date. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
+import { z } from 'zod';
+import { LATER_VALUES, tableSchema, tablesJsonSchema } from '../src/config/tables-schema.ts';
+import type { Variable } from '../src/config/variables.ts';
+import { VARIABLES } from '../src/config/variables.ts';
+import { ERROR_CLASSES } from '../src/errors.ts';
+
+const root = join(import.meta.dirname, '..');
+
+type Cells = readonly string[];
+
+function markdownTable(head: Cells, rows: readonly Cells[]): string {
+  const line = (cells: Cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [head, head.map(() => '---'), ...rows].map(line).join('\n');
+}
+
+const code = (text: string) => `\`${text}\``;
+
+function defaultOf(variable: Variable): string {
+  if (variable.isRequired) return '**required**, or the URL';
+  return variable.default === undefined ? (variable.defaultInWords ?? 'none') : code(variable.default);
+}
+
+function variablesTable(): string {
+  const rows = VARIABLES.map((variable) => [
+    code(variable.name),
+    variable.isLater ? `Not yet supported: ${variable.meaning}` : variable.meaning,
+    defaultOf(variable),
+    variable.example === undefined ? '' : code(variable.example),
+  ]);
+  return markdownTable(['variable', 'meaning', 'default', 'example'], rows);
+}
+
+/** The JSON Schema of one option, as far as the table tells about it. */
+interface Option {
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly enum?: readonly string[];
+  readonly not?: object;
+}
+
+function optionRow([key, option]: [string, Option], required: readonly string[]): Cells {
+  const choices = (option.enum ?? []).map(code).join(', ');
+  const laterChoices = (LATER_VALUES[key] ?? []).map(code).join(', ');
+  const values = [choices, laterChoices && `not yet: ${laterChoices}`]
+    .filter((part) => part !== '')
+    .join('; ');
+  const fallback = option.default === undefined ? 'none' : code(JSON.stringify(option.default));
+  return [code(key), option.description ?? '', values, required.includes(key) ? '**required**' : fallback];
+}
+
+function optionsTable(): string {
+  const { properties = {}, required = [] } = z.toJSONSchema(tableSchema, { io: 'input' });
+  const rows = Object.entries(properties as Record<string, Option>).map((entry) =>
+    optionRow(entry, required),
+  );
+  return markdownTable(['key', 'meaning', 'values', 'default'], rows);
+}
+
+type Ending = readonly [exitCode: number, errorCode: string, meaning: string, triedAgain: string];
+
+/** The codes that stand for more than one error, or for none. */
+const ENDINGS: readonly Ending[] = [
+  [0, '', 'Done, or nothing to do.', ''],
+  [1, '', 'Every table failed, for different reasons.', ''],
+  [2, '', 'Differences were found: `verify`; `plan --exit-code` and `status --exit-code`.', ''],
+  [3, '', 'Some tables are done, some failed.', ''],
+  [130, code('INTERRUPTED'), 'Interrupted by SIGINT (Ctrl-C): rolled back, locks released.', ''],
+  [143, code('INTERRUPTED'), 'Interrupted by SIGTERM: rolled back, locks released.', ''],
+];
+
+function exitCodesTable(): string {
+  const errors = Object.entries(ERROR_CLASSES)
+    .filter(([name]) => name !== 'INTERRUPTED')
+    .map(([name, { exitCode, meaning, isTransient }]): Ending => {
+      return [exitCode, code(name), meaning, isTransient ? 'yes' : ''];
+    });
+  const rows = [...ENDINGS, ...errors].sort(([one], [other]) => one - other);
+  return markdownTable(
+    ['exit code', 'error code', 'meaning', 'tried again'],
+    rows.map((row) => row.map(String)),
+  );
+}
+
+/** Puts each body between its own markers. */
+function fill(document: string, bodies: Readonly<Record<string, string>>): string {
+  return Object.entries(bodies).reduce((text, [name, body]) => {
+    const [start, end] = [`<!-- generated: ${name} -->`, '<!-- end -->'];
+    const [before, rest] = text.split(start);
+    if (before === undefined || rest === undefined) throw new Error(`the marker ${start} is missing`);
+    return `${before}${start}\n\n${body}\n\n${rest.slice(rest.indexOf(end))}`;
+  }, document);
+}
+
+const current = (file: string) => readFile(join(root, file), 'utf8').catch(() => '');
+
+/** By file: from what it says now to what it should say. */
+const GENERATED: Readonly<Record<string, (text: string) => string>> = {
+  'tables-config.schema.json': () => JSON.stringify(tablesJsonSchema()),
+  'docs/configuration.md': (text) =>
+    fill(text, { 'environment variables': variablesTable(), 'table options': optionsTable() }),
+  'docs/exit-codes.md': (text) => fill(text, { 'exit codes': exitCodesTable() }),
+};
+
+/** As prettier would leave it, so that the two never disagree about these files. */
+async function pretty(file: string, text: string): Promise<string> {
+  const filepath = join(root, file);
+  return format(text, { ...(await resolveConfig(filepath)), filepath });
+}
+
+const isCheck = process.argv.includes('--check');
+for (const [file, generate] of Object.entries(GENERATED)) {
+  const before = await current(file);
+  const after = await pretty(file, generate(before));
+  if (after === before) continue;
+  if (!isCheck) await writeFile(join(root, file), after);
+  else process.exitCode = 1;
+  console.error(isCheck ? `${file} is stale; run: node scripts/generate-docs.ts` : `${file} written`);
+}

@@ -1,0 +1,63 @@
+/** Wires everything together: settings, connections, and the listeners that watch a run. */
+import { randomUUID } from 'node:crypto';
+import { resolveDirectory } from '../config/directory.ts';
+import { loadSettings } from '../config/load.ts';
+import type { Settings } from '../config/settings.ts';
+import type { Emit, Listener } from '../events.ts';
+import { findClientTools } from '../postgres/client-tools.ts';
+import { Database } from '../postgres/database.ts';
+import { redactor, type Redact } from '../redact.ts';
+import { stateFiles } from '../state/state-files.ts';
+import { SettleBudget } from '../sync/fence.ts';
+import type { Work } from '../sync/work.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface Context {
+  readonly settings: Settings;
+  readonly redact: Redact;
+  readonly runId: string;
+  readonly signal: AbortSignal;
+  readonly terminal: Terminal;
+  readonly work: Work;
+  /** Adds a listener to the events of the run. */
+  listen(listener: Listener): void;
+}
+
+interface ContextOptions {
+  readonly directory: string | undefined;
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+  /** Seconds that the run may wait for open transactions at the source. */
+  readonly settleSeconds?: number | undefined;
+}
+
+const SETTLE_SECONDS = 5;
+
+export async function withContext<T>(
+  options: ContextOptions,
+  use: (context: Context) => Promise<T>,
+): Promise<T> {
+  const settings = await loadSettings({ directory: resolveDirectory(options.directory) });
+  const { pipeline } = settings;
+  const { signal, terminal } = options;
+  await using source = new Database(settings.source, pipeline, signal);
+  await using destination = new Database(settings.destination, pipeline, signal);
+  const listeners: Listener[] = [];
+  const emit: Emit = async (event) => {
+    for (const listener of listeners) await listener(event);
+  };
+  const runId = randomUUID();
+  const work: Work = {
+    settings,
+    source,
+    destination,
+    stateFiles: stateFiles(settings.stateDirectory),
+    tools: await findClientTools(),
+    settle: new SettleBudget(options.settleSeconds ?? SETTLE_SECONDS),
+    runId,
+    emit,
+    signal,
+  };
+  const listen = (listener: Listener) => void listeners.push(listener);
+  return await use({ settings, redact: redactor(settings.secrets), runId, signal, terminal, work, listen });
+}

@@ -1,0 +1,66 @@
+/** What `sync` would do, and why. Writes nothing anywhere. */
+import { gatherFacts } from '../sync/facts.ts';
+import { ensureDifferentDatabases } from '../sync/same-database.ts';
+import { foresee, type Foreseen } from '../sync/foresee.ts';
+import { formatPlan } from '../observe/plan.ts';
+import { FORMAT_VERSION } from '../summary-json.ts';
+import { withContext } from './context.ts';
+import type { GlobalOptions } from './options.ts';
+import { selectTables } from './select-tables.ts';
+
+export interface PlanOptions extends GlobalOptions {
+  readonly exclude: readonly string[];
+  readonly fullRefresh: boolean;
+  readonly json: boolean;
+  /** Exit 2 where there is something to do. */
+  readonly exitCode: boolean;
+}
+
+export async function planCommand(tables: readonly string[], options: PlanOptions): Promise<number> {
+  return withContext(options, async ({ settings, work, terminal, redact }) => {
+    const facts = await gatherFacts(
+      work,
+      selectTables(settings.tables, { names: tables, excluded: options.exclude }),
+    );
+    ensureDifferentDatabases(settings, facts.servers);
+    const foreseen = await foresee(work.source, facts, { isFullRefresh: options.fullRefresh });
+    terminal.out(
+      redact(
+        options.json
+          ? toJson(foreseen)
+          : formatPlan(foreseen, { color: terminal.hasColor, width: terminal.width }),
+      ),
+    );
+    return exitCodeFor(foreseen, options);
+  });
+}
+
+function exitCodeFor(foreseen: readonly Foreseen[], { exitCode }: PlanOptions): number {
+  const refused = foreseen.flatMap(({ error }) => (error ? [error.exitCode] : []));
+  if (refused[0] !== undefined) return new Set(refused).size === 1 ? refused[0] : 1;
+  return exitCode && foreseen.some(({ hasWork }) => hasWork) ? 2 : 0;
+}
+
+const toJson = (foreseen: readonly Foreseen[]): string =>
+  `${JSON.stringify(
+    {
+      type: 'plan',
+      format_version: FORMAT_VERSION,
+      tables: foreseen.map(
+        ({ name, action, reason, loader, estimatedRows, estimatedBytes, cursor, high, warnings, error }) => ({
+          name,
+          action,
+          reason,
+          loader: loader ?? null,
+          estimated_rows: estimatedRows ?? null,
+          estimated_bytes: estimatedBytes ?? null,
+          cursor,
+          high_water_mark: high,
+          warnings,
+          error: error && { code: error.code, message: error.message, hint: error.next },
+        }),
+      ),
+    },
+    null,
+    2,
+  )}\n`;

@@ -1,0 +1,39 @@
+/** Forgets a table's state, so that the next sync loads it again. The copy itself stays and goes on serving. */
+import { IncrepError } from '../errors.ts';
+import { forgetState, stateTable } from '../sql/state.ts';
+import { describeRelations } from '../postgres/catalog.ts';
+import { lockTable } from '../sync/table-lock.ts';
+import { tableNames } from '../sync/facts.ts';
+import { withContext } from './context.ts';
+import type { GlobalOptions } from './options.ts';
+import { selectTables } from './select-tables.ts';
+
+export interface ResetOptions extends GlobalOptions {
+  readonly all: boolean;
+}
+
+export async function resetCommand(tables: readonly string[], options: ResetOptions): Promise<number> {
+  if (tables.length === 0 && !options.all) {
+    throw new IncrepError('USAGE', {
+      what: 'no table is named',
+      next: 'Name the tables to load again, or use --all.',
+    });
+  }
+  return withContext(options, async ({ settings, work, terminal }) => {
+    const { schema } = settings.destination;
+    for (const table of selectTables(settings.tables, { names: tables, excluded: [] })) {
+      const { destinationName } = tableNames(work, table);
+      await work.destination.withWriting(async (client) => {
+        await lockTable(client, { destinationName }, { waitSeconds: 0, signal: work.signal });
+        const ours = stateTable(schema).table;
+        const isThere = (await describeRelations(client, schema, [ours])).has(ours);
+        if (isThere) await client.query(forgetState(schema), [table.destinationName]);
+      });
+      await work.stateFiles.remove(table.destinationName);
+      terminal.out(
+        `${table.name}: forgotten. The table stays as it is until the next "increp sync" loads it again.\n`,
+      );
+    }
+    return 0;
+  });
+}

@@ -1,0 +1,89 @@
+import { historyListener } from '../postgres/run-history.ts';
+import { Database } from '../postgres/database.ts';
+import { jsonListener } from '../observe/json-lines.ts';
+import { createLogger, effectiveLevel, type Verbosity } from '../observe/log.ts';
+import { logListener } from '../observe/log-listener.ts';
+import { createProgress, hasProgress } from '../observe/progress.ts';
+import { formatSummary } from '../observe/summary.ts';
+import { webhookListener } from '../notify/webhook.ts';
+import { exitCodeOf, run } from '../sync/run.ts';
+import { withContext, type Context } from './context.ts';
+import type { GlobalOptions } from './options.ts';
+import { planCommand } from './plan.ts';
+import { selectTables } from './select-tables.ts';
+
+export interface SyncOptions extends GlobalOptions {
+  readonly exclude: readonly string[];
+  readonly fullRefresh: boolean;
+  readonly failFast: boolean;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  /** Seconds. */
+  readonly waitLock: number;
+  readonly settle: number | undefined;
+}
+
+export async function syncCommand(tables: readonly string[], options: SyncOptions): Promise<number> {
+  if (options.dryRun) return planCommand(tables, { ...options, exitCode: false });
+  return withContext({ ...options, settleSeconds: options.settle }, async (context) => {
+    const chosen = selectTables(context.settings.tables, { names: tables, excluded: options.exclude });
+    await using history = new Database(context.settings.destination, context.settings.pipeline);
+    const watch = await wireListeners(context, options, history);
+    try {
+      const summary = await run(context.work, {
+        tables: chosen,
+        isFullRefresh: options.fullRefresh,
+        isFailFast: options.failFast,
+        waitLockSeconds: options.waitLock,
+      });
+      watch.stop();
+      const isWanted = !options.json && (!options.quiet || summary.status !== 'ok');
+      const { hasColor: color, width } = context.terminal;
+      if (isWanted) context.terminal.out(context.redact(formatSummary(summary, { color, width })));
+      return exitCodeOf(summary);
+    } finally {
+      watch.stop();
+    }
+  });
+}
+
+/** Everything that watches a run. Adding one touches this function and its own file. */
+async function wireListeners(
+  context: Context,
+  options: SyncOptions,
+  history: Database,
+): Promise<{ stop: () => void }> {
+  const { settings, terminal, redact, runId, signal, listen } = context;
+  const verbosity: Verbosity = options.verbose ? 'verbose' : options.quiet ? 'quiet' : 'normal';
+  const isTerminal = terminal.isStderrTerminal;
+  const shows = hasProgress({
+    isTerminal,
+    allowsMovement: terminal.allowsMovement,
+    isJson: options.json,
+    verbosity,
+  });
+  const progress = shows ? createProgress(process.stderr) : undefined;
+  const logger = await createLogger({
+    log: settings.log,
+    level: effectiveLevel({ level: settings.log.level, verbosity, hasProgress: shows }),
+    runId,
+    pipeline: settings.pipeline,
+    redact,
+    isTerminal,
+    color: terminal.hasColor,
+    ...(progress && { beforeLine: progress.clear }),
+  });
+  const warn = (message: string) => logger.warn(message);
+  for (const message of settings.warnings) warn(message);
+  listen(logListener(logger));
+  if (progress) listen(progress.listener);
+  if (options.json) listen(jsonListener(terminal.out, redact));
+  const destinationNameOf = (name: string) =>
+    settings.tables.find((table) => table.name === name)?.destinationName ?? name;
+  listen(historyListener({ database: history, destinationNameOf, redact, onFailure: warn }));
+  if (settings.webhook)
+    listen(webhookListener({ webhook: settings.webhook, redact, onFailure: warn, signal }));
+  return { stop: () => progress?.stop() };
+}

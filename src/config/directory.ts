@@ -1,0 +1,23 @@
+/** Where a pipeline lives: the directory with its `.env`, its `tables-config.json` and its state. */
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { IncrepError } from '../errors.ts';
+import type { Environment } from './process-environment.ts';
+import { processEnvironment } from './process-environment.ts';
+
+/** `-C DIR`, else `INCREP_DIR`, else the current directory; absolute. */
+export function resolveDirectory(
+  flag: string | undefined,
+  environment: Environment = processEnvironment(),
+): string {
+  // `-C "$DIR"` with DIR unset must not run whatever pipeline happens to be here.
+  if (flag === '') throw new IncrepError('USAGE', { what: '-C is empty', next: 'Give it a directory.' });
+  const fromEnvironment = environment['INCREP_DIR'] || undefined;
+  const directory = resolve(flag ?? fromEnvironment ?? '.');
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return directory;
+  const origin = flag === undefined ? 'INCREP_DIR' : '-C';
+  throw new IncrepError(flag === undefined ? 'CONFIG_INVALID' : 'USAGE', {
+    what: `${origin} names ${directory}, which is not a directory`,
+    next: 'Name the directory that holds .env and tables-config.json; increp init makes one.',
+  });
+}

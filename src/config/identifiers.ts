@@ -1,0 +1,8 @@
+/** NAMEDATALEN - 1: Postgres silently cuts what is longer, which could make it the name of something else. */
+const MAX_NAME_BYTES = 63;
+
+export const IDENTIFIER = `a name of 1 to ${MAX_NAME_BYTES} bytes`;
+
+export function isIdentifier(name: string): boolean {
+  return name !== '' && Buffer.byteLength(name) <= MAX_NAME_BYTES && !name.includes('\0');
+}

@@ -1,0 +1,107 @@
+/** Files, environment and flags become `Settings`; everything that is wrong with them is reported at once. */
+import { basename, join, resolve } from 'node:path';
+import { readConnection } from './connection.ts';
+import { readEnvFile } from './env-file.ts';
+import type { Problem } from './problems.ts';
+import { configError } from './problems.ts';
+import type { Reading } from './reading.ts';
+import { choiceOf, isSet, refuse, required, textOf } from './reading.ts';
+import type { LogSettings, Settings } from './settings.ts';
+import { readTables } from './tables.ts';
+import type { Environment } from './process-environment.ts';
+import type { Overrides, Values } from './values.ts';
+import { processEnvironment } from './process-environment.ts';
+import { readValues } from './values.ts';
+import { VARIABLES } from './variables.ts';
+import { readWebhook } from './webhook.ts';
+
+interface Request {
+  /** From `resolveDirectory`. */
+  readonly directory: string;
+  readonly environment?: Environment;
+  /** What flags say; stronger than every other place. */
+  readonly overrides?: Overrides;
+}
+
+export async function loadSettings({
+  directory,
+  environment = processEnvironment(),
+  overrides = {},
+}: Request): Promise<Settings> {
+  const problems: Problem[] = [];
+  const warnings: string[] = [];
+  const report = (problem: Problem) => void problems.push(problem);
+  const warn = (message: string) => void warnings.push(message);
+
+  const envFile = await readEnvFile(directory, report, warn);
+  const values = await readValues({ directory, overrides, environment, envFile: envFile ?? {}, report });
+  const reading: Reading = { directory, values, report, warn };
+  refuseLater(reading);
+  const connections = isUnconfigured(envFile, values)
+    ? reportUnconfigured(reading)
+    : await readConnections(reading);
+  const pipeline = readPipeline(reading);
+  const webhook = readWebhook(reading);
+  const log = readLog(reading);
+  const tables = await readTables(directory, report, warn);
+
+  if (problems.length > 0 || !connections || !log || pipeline === undefined) throw configError(problems);
+  return {
+    directory,
+    pipeline,
+    ...connections,
+    tables,
+    stateDirectory: resolve(directory, textOf(reading, 'STATE_DIR') ?? ''),
+    webhook,
+    log,
+    secrets: secretsOf(connections, values),
+    warnings,
+    origins: Object.fromEntries([...values].map(([name, { origin }]) => [name, origin])),
+  };
+}
+
+type Connections = Pick<Settings, 'source' | 'destination'>;
+
+/** A directory that was never set up deserves one sentence, not a list of missing variables. */
+function isUnconfigured(envFile: Environment | undefined, values: Values): boolean {
+  return envFile === undefined && ![...values.keys()].some((name) => /^(SOURCE|DEST)_/.test(name));
+}
+
+function reportUnconfigured({ directory, report }: Reading): undefined {
+  const what = `${join(directory, '.env')} does not exist, and no SOURCE_ or DEST_ variable is set`;
+  report({ where: '.env', what: `${what}; copy .env.sample to .env and fill it in, or run increp init` });
+}
+
+async function readConnections(reading: Reading): Promise<Connections | undefined> {
+  const source = await readConnection(reading, 'SOURCE');
+  const destination = await readConnection(reading, 'DEST');
+  return source && destination ? { source, destination } : undefined;
+}
+
+/** What a later version will understand must not look as if it worked in this one. */
+function refuseLater(reading: Reading): void {
+  for (const { name, isLater } of VARIABLES) {
+    if (isLater && isSet(reading, name))
+      refuse(reading, name, { what: 'not yet supported', isUnsupported: true });
+  }
+}
+
+/** The root directory has no name to lend. */
+function readPipeline(reading: Reading): string | undefined {
+  return (
+    (textOf(reading, 'PIPELINE_NAME') ?? basename(reading.directory)) || required(reading, 'PIPELINE_NAME')
+  );
+}
+
+function readLog(reading: Reading): LogSettings | undefined {
+  const level = choiceOf(reading, 'LOG_LEVEL', ['trace', 'debug', 'info', 'warn', 'error', 'silent']);
+  const format = choiceOf(reading, 'LOG_FORMAT', ['auto', 'pretty', 'json']);
+  return level && format && { level, format };
+}
+
+/** Whole URLs too: a message may quote one as it was written. */
+function secretsOf({ source, destination }: Connections, values: Values): string[] {
+  const written = VARIABLES.filter(({ isSecret }) => isSecret).map(({ name }) => values.get(name)?.text);
+  const secrets = [source.password, destination.password, ...written];
+  return [...new Set(secrets.filter((secret) => secret !== undefined))];
+}

@@ -1,0 +1,77 @@
+/** What the rest of the house may trust: every value here has been checked, defaulted and named in our own words. */
+
+export type SslMode = 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
+
+export interface TlsSettings {
+  readonly mode: SslMode;
+  /** Paths of PEM files. */
+  readonly rootCert: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+}
+
+export interface ConnectionSettings {
+  readonly side: 'source' | 'destination';
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string | undefined;
+  readonly database: string;
+  readonly schema: string;
+  readonly tls: TlsSettings;
+}
+
+export type InitialLoad = 'pg_dump' | 'copy';
+export type OnSchemaChange = 'reset' | 'fail';
+
+/** One table's entry of tables-config.json, defaults filled in. */
+export interface TableSettings {
+  readonly name: string;
+  readonly destinationName: string;
+  readonly replicationKey: string;
+  readonly mergeKey: readonly string[];
+  readonly mode: 'incremental-deduped';
+  readonly initialLoad: InitialLoad;
+  readonly onSchemaChange: OnSchemaChange;
+  /** How far below the cursor a window starts, in seconds. */
+  readonly lookbackSeconds: number;
+  readonly nullKeys: 'warn' | 'include';
+  /** Seconds after which `status` calls the copy stale. */
+  readonly maxStalenessSeconds: number | undefined;
+  readonly isEnabled: boolean;
+}
+
+export interface WebhookSettings {
+  readonly url: string;
+  readonly secret: string | undefined;
+  readonly events: readonly WebhookEventType[];
+  readonly format: 'json' | 'slack';
+}
+
+export type WebhookEventType =
+  'run.succeeded' | 'run.partial' | 'run.failed' | 'table.synced' | 'table.failed';
+
+export interface LogSettings {
+  readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** `auto`: pretty on a terminal, JSON lines otherwise. */
+  readonly format: 'auto' | 'pretty' | 'json';
+}
+
+export interface Settings {
+  /** The pipeline's directory, absolute. */
+  readonly directory: string;
+  readonly pipeline: string;
+  readonly source: ConnectionSettings;
+  readonly destination: ConnectionSettings;
+  readonly tables: readonly TableSettings[];
+  /** Absolute. */
+  readonly stateDirectory: string;
+  readonly webhook: WebhookSettings | undefined;
+  readonly log: LogSettings;
+  /** Every secret that must never be printed, for redaction. */
+  readonly secrets: readonly string[];
+  /** Oddities that are not errors, for the log and for `check`. */
+  readonly warnings: readonly string[];
+  /** Where each variable that is set got its value: `.env`, `the environment`, a path. The rest are defaults. */
+  readonly origins: Readonly<Record<string, string>>;
+}

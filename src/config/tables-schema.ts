@@ -1,0 +1,107 @@
+/**
+ * `tables-config.json`: this one schema gives the types, the checks, the JSON Schema for editors and the table
+ * in the documentation. A message in here says what is allowed; the value and its place are added around it.
+ */
+import { z } from 'zod';
+import { DURATION_FORMS, DURATION_PATTERN, parseDuration } from '../duration.ts';
+import { IDENTIFIER, isIdentifier } from './identifiers.ts';
+
+const identifier = z
+  .string({ error: IDENTIFIER })
+  .refine(isIdentifier, { error: IDENTIFIER })
+  .meta({ minLength: 1, maxLength: 63 });
+
+const COLUMNS = 'an array of different column names, at least one';
+const columns = z
+  .array(identifier, { error: COLUMNS })
+  .min(1, { error: COLUMNS })
+  .refine((names) => new Set(names).size === names.length, { error: COLUMNS })
+  .meta({ uniqueItems: true });
+
+const duration = z
+  .string({ error: DURATION_FORMS })
+  .meta({ pattern: DURATION_PATTERN.source })
+  .transform((text, context) => {
+    const seconds = parseDuration(text);
+    if (seconds === undefined) context.addIssue(DURATION_FORMS);
+    return seconds ?? z.NEVER;
+  });
+
+/** A key of a later version: known, so that it is refused with the right words. */
+const later = (meaning: string) => z.never().optional().describe(`Not yet supported: ${meaning}`);
+
+/** Values of a later version, for the same reason. */
+export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
+  mode: ['incremental-append', 'full-refresh'],
+  on_schema_change: ['evolve'],
+  deletes: ['hard', 'soft'],
+  types: ['native'],
+};
+
+export const tableSchema = z.strictObject(
+  {
+    name: identifier.describe('Table of the source, as Postgres stores its name.'),
+    dest_name: identifier.optional().describe('Its name in the destination; `name` where not given.'),
+    replication_key: identifier.describe(
+      'Column that grows with every change: timestamp, timestamptz, date or an integer.',
+    ),
+    unique_cols: columns.describe('Columns that together identify a row.'),
+    mode: z.enum(['incremental-deduped']).default('incremental-deduped').describe('How the copy is kept.'),
+    initial_load: z
+      .enum(['pg_dump', 'copy'])
+      .default('pg_dump')
+      .describe('What fills a table for the first time: `pg_dump` where it is installed, or plain `copy`.'),
+    on_schema_change: z
+      .enum(['reset', 'fail'])
+      .default('reset')
+      .describe('When the source table changes shape: load it again, or stop.'),
+    lookback: duration
+      .prefault('10s')
+      .describe('How far below the cursor each run reads again, for application clocks that lag behind.'),
+    null_keys: z
+      .enum(['warn', 'include'])
+      .default('warn')
+      .describe('Rows without a replication key: warn about them, or read them all at every run.'),
+    deletes: z.enum(['ignore']).default('ignore').describe('Rows deleted at the source stay in the copy.'),
+    deletes_every: later('how often to look for deleted rows.'),
+    columns: later('the columns to copy.'),
+    exclude_columns: later('the columns to leave out.'),
+    transform: later('SQL expressions to copy instead of columns.'),
+    where: later('SQL condition on the rows to copy.'),
+    types: z.enum(['text']).default('text').describe('User-defined types arrive as text.'),
+    max_staleness: duration.optional().describe('Age at which `status` calls the copy stale.'),
+    enabled: z.boolean({ error: 'true or false' }).default(true).describe('`false` leaves the table alone.'),
+  },
+  { error: 'an object with a name, a replication_key and unique_cols' },
+);
+
+export type TableEntry = z.output<typeof tableSchema>;
+
+/** What an entry may leave to it; the names of one table cannot be another's default. */
+export const defaultsSchema = tableSchema.omit({ name: true, dest_name: true }).partial();
+
+const TABLES = 'an array of tables, or an object with "tables" and perhaps "defaults"';
+
+/** The object around the tables; what is in it is checked table by table. */
+export const envelopeSchema = z.strictObject(
+  {
+    $schema: z.string({ error: 'the path of a JSON Schema' }).optional(),
+    defaults: z.record(z.string(), z.unknown(), { error: 'an object of table options' }).optional(),
+    tables: z.array(z.unknown(), { error: 'an array of tables' }),
+  },
+  { error: TABLES },
+);
+
+const documentSchema = z
+  .union([
+    z.array(tableSchema),
+    envelopeSchema.extend({
+      defaults: defaultsSchema.optional().describe('Options for every table that does not say otherwise.'),
+      // What is required may stand in the defaults, which JSON Schema cannot follow.
+      tables: z.array(tableSchema.partial({ replication_key: true, unique_cols: true })),
+    }),
+  ])
+  .meta({ title: 'Tables of an increp pipeline' });
+
+/** Draft 7 is what editors understand best. */
+export const tablesJsonSchema = () => z.toJSONSchema(documentSchema, { target: 'draft-7', io: 'input' });

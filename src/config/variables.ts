@@ -1,0 +1,130 @@
+/** Every environment variable there is: the loader, the spell-checker and the documentation read this table. */
+
+export type Prefix = 'SOURCE' | 'DEST';
+export type TlsField = 'SSLMODE' | 'SSLROOTCERT' | 'SSLCERT' | 'SSLKEY';
+export type AddressField = 'HOST' | 'PORT' | 'USERNAME' | 'PASSWORD' | 'DB';
+
+export type VariableName =
+  | `${Prefix}_${'URL' | 'SCHEMA' | AddressField | TlsField}`
+  | 'PIPELINE_NAME'
+  | 'STATE_DIR'
+  | `WEBHOOK_${'URL' | 'SECRET' | 'EVENTS' | 'FORMAT'}`
+  | 'LOG_LEVEL'
+  | 'LOG_FORMAT'
+  | 'METRICS_TEXTFILE'
+  | 'HEALTHCHECK_URL';
+
+export interface Variable {
+  readonly name: VariableName;
+  readonly meaning: string;
+  readonly default?: string;
+  /** The default in words, where it depends on something else. */
+  readonly defaultInWords?: string;
+  readonly example?: string;
+  readonly isRequired?: true;
+  readonly isSecret?: true;
+  /** Known, but for a later version: to set it is an error, never silence. */
+  readonly isLater?: true;
+}
+
+interface Side {
+  readonly prefix: Prefix;
+  readonly word: string;
+  readonly examples: Readonly<Record<'host' | 'user' | 'database', string>>;
+  readonly schema: Pick<Variable, 'default' | 'defaultInWords'>;
+}
+
+const connection = ({ prefix, word, examples, schema }: Side): readonly Variable[] => [
+  {
+    name: `${prefix}_HOST`,
+    meaning: `Host of the ${word}, or the directory of its Unix socket.`,
+    example: examples.host,
+    isRequired: true,
+  },
+  { name: `${prefix}_PORT`, meaning: `Port of the ${word}.`, default: '5432' },
+  { name: `${prefix}_USERNAME`, meaning: 'Role to log in as.', example: examples.user, isRequired: true },
+  { name: `${prefix}_PASSWORD`, meaning: 'Its password; none for trust or peer.', isSecret: true },
+  { name: `${prefix}_DB`, meaning: 'Name of the database.', example: examples.database, isRequired: true },
+  { name: `${prefix}_SCHEMA`, meaning: 'Schema that the tables are in.', ...schema },
+  {
+    name: `${prefix}_URL`,
+    meaning: 'All of the above but the schema in one; not together with them.',
+    example: `postgresql://${examples.user}:secret@${examples.host}:5432/${examples.database}?sslmode=require`,
+    isSecret: true,
+  },
+  {
+    name: `${prefix}_SSLMODE`,
+    meaning: '`disable`, `allow`, `prefer`, `require`, `verify-ca` or `verify-full`, as in libpq.',
+    default: 'prefer',
+  },
+  {
+    name: `${prefix}_SSLROOTCERT`,
+    meaning: 'PEM file of the authorities to trust; needed by `verify-ca` and `verify-full`.',
+    example: `certs/${word}-ca.pem`,
+  },
+  {
+    name: `${prefix}_SSLCERT`,
+    meaning: 'PEM file of a client certificate; needs the key.',
+    example: 'certs/client.pem',
+  },
+  { name: `${prefix}_SSLKEY`, meaning: 'PEM file of its private key.', example: 'certs/client.key' },
+];
+
+export const VARIABLES: readonly Variable[] = [
+  ...connection({
+    prefix: 'SOURCE',
+    word: 'source',
+    examples: { host: 'db.example.com', user: 'reader', database: 'shop' },
+    schema: { default: 'public' },
+  }),
+  ...connection({
+    prefix: 'DEST',
+    word: 'destination',
+    examples: { host: 'warehouse.example.com', user: 'writer', database: 'analytics' },
+    schema: { defaultInWords: 'the value of SOURCE_SCHEMA' },
+  }),
+  {
+    name: 'PIPELINE_NAME',
+    meaning: 'Name of the pipeline in logs, locks, history and messages.',
+    defaultInWords: 'the name of the directory',
+    example: 'shop-to-analytics',
+  },
+  { name: 'STATE_DIR', meaning: 'Where the cursors are kept.', default: 'sync-state' },
+  {
+    name: 'WEBHOOK_URL',
+    meaning: 'Where to POST the results of runs.',
+    example: 'https://hooks.example.com/increp',
+    isSecret: true,
+  },
+  {
+    name: 'WEBHOOK_SECRET',
+    meaning: 'Signs each request (Standard Webhooks): `whsec_` and base64, or any text.',
+    isSecret: true,
+  },
+  {
+    name: 'WEBHOOK_EVENTS',
+    meaning: 'What to send, separated by commas; `table.synced` and `table.failed` may be added.',
+    default: 'run.succeeded,run.partial,run.failed',
+  },
+  {
+    name: 'WEBHOOK_FORMAT',
+    meaning: '`json`, or `slack` for a body that Slack accepts.',
+    default: 'json',
+  },
+  {
+    name: 'LOG_LEVEL',
+    meaning: '`trace`, `debug`, `info`, `warn`, `error` or `silent`.',
+    default: 'info',
+  },
+  {
+    name: 'LOG_FORMAT',
+    meaning: '`pretty`, `json`, or `auto`: pretty on a terminal, JSON lines elsewhere.',
+    default: 'auto',
+  },
+  { name: 'METRICS_TEXTFILE', meaning: 'where to write metrics for Prometheus.', isLater: true },
+  { name: 'HEALTHCHECK_URL', meaning: 'what to call after a good run.', isLater: true },
+];
+
+const byName: ReadonlyMap<string, Variable> = new Map(VARIABLES.map((variable) => [variable.name, variable]));
+
+export const variable = (name: string): Variable | undefined => byName.get(name);

@@ -1,0 +1,56 @@
+import { alternatives } from './problems.ts';
+import type { Reading } from './reading.ts';
+import { choiceOf, choose, isSet, refuse, textOf } from './reading.ts';
+import type { WebhookEventType, WebhookSettings } from './settings.ts';
+
+const EVENTS = ['run.succeeded', 'run.partial', 'run.failed', 'table.synced', 'table.failed'] as const;
+
+/** Undefined where there is no webhook, or where a problem was reported. */
+export function readWebhook(reading: Reading): WebhookSettings | undefined {
+  const url = readUrl(reading);
+  const secret = readSecret(reading);
+  const events = readEvents(reading);
+  const format = choiceOf(reading, 'WEBHOOK_FORMAT', ['json', 'slack']);
+  if (url === undefined) warnWithoutUrl(reading);
+  return url === undefined || format === undefined ? undefined : { url, secret, events, format };
+}
+
+/** Not shown when it is wrong: whoever knows a webhook's URL can usually post to it. */
+function readUrl(reading: Reading): string | undefined {
+  const text = textOf(reading, 'WEBHOOK_URL');
+  if (text === undefined) return undefined;
+  const protocol = URL.parse(text)?.protocol;
+  if (protocol === 'https:' || protocol === 'http:') return text;
+  return refuse(reading, 'WEBHOOK_URL', { what: 'not a URL that begins with https:// or http://' });
+}
+
+/** Standard Webhooks writes a key as whsec_ and base64; any other text is used as it stands. */
+function readSecret(reading: Reading): string | undefined {
+  const secret = textOf(reading, 'WEBHOOK_SECRET');
+  if (
+    secret?.startsWith('whsec_') &&
+    !/^whsec_(?=.)(?:[\w+/]{4})*(?:[\w+/]{2}==|[\w+/]{3}=)?$/.test(secret)
+  ) {
+    return refuse(reading, 'WEBHOOK_SECRET', { what: 'what follows whsec_ is not base64' });
+  }
+  return secret;
+}
+
+function readEvents(reading: Reading): WebhookEventType[] {
+  const names = (textOf(reading, 'WEBHOOK_EVENTS') ?? '').split(',').map((name) => name.trim());
+  const events = names
+    .filter((name) => name !== '')
+    .map((name) => choose(EVENTS, name, (problem) => refuse(reading, 'WEBHOOK_EVENTS', problem)));
+  if (events.length === 0) {
+    refuse(reading, 'WEBHOOK_EVENTS', { what: 'names no event', allowed: alternatives(EVENTS) });
+  }
+  return [...new Set(events.filter((event) => event !== undefined))];
+}
+
+function warnWithoutUrl(reading: Reading): void {
+  if (isSet(reading, 'WEBHOOK_URL')) return;
+  const idle = (['WEBHOOK_SECRET', 'WEBHOOK_EVENTS', 'WEBHOOK_FORMAT'] as const).filter((name) =>
+    isSet(reading, name),
+  );
+  if (idle.length > 0) reading.warn(`${idle.join(', ')} has no effect without WEBHOOK_URL`);
+}

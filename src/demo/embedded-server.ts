@@ -1,0 +1,284 @@
+/** A real Postgres server for the demo and the tests, that leaves nothing behind. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { constants, lchown, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
+import { IncrepError } from '../errors.ts';
+import { startGuard } from './guard.ts';
+import type { Guard } from './guard.ts';
+import { findNativeDirectory, runnableBinaries, SERVER_ENVIRONMENT } from './postgres-binaries.ts';
+import type { Binaries } from './postgres-binaries.ts';
+import { findServerUser } from './server-user.ts';
+import type { ServerUser } from './server-user.ts';
+
+const HOST = '127.0.0.1';
+const SUPERUSER = 'postgres';
+const START_SECONDS = 60;
+const PORTS_TO_TRY = 10;
+const APPEND_NO_LINK = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
+
+export type ServerSettings = Readonly<Record<string, string | number | boolean>>;
+
+export interface ServerOptions {
+  /** Part of the directory's name, so that a person can tell the servers apart. */
+  readonly name: string;
+  /** Lines of postgresql.conf, above our own. */
+  readonly settings?: ServerSettings;
+  /** Holds bin/, lib/ and share/ of another Postgres version than the installed one. */
+  readonly nativeDirectory?: string;
+}
+
+export interface EmbeddedServer extends AsyncDisposable {
+  readonly host: string;
+  readonly port: number;
+  /** A superuser. */
+  readonly user: string;
+  readonly password: string;
+  /** As in `15.18`. */
+  readonly version: string;
+  readonly pid: number;
+  /** Everything of this server; gone after `stop`. */
+  readonly directory: string;
+  readonly dataDirectory: string;
+  readonly logFile: string;
+  url(database: string): string;
+  /** Ends the server and removes its directory. May be called again. */
+  stop(): Promise<void>;
+  /** Leaves the server running, also after we have ended; `stop` does nothing from then on. */
+  detach(): Promise<void>;
+}
+
+/** Speed before safety: a server that loses its data in a power cut is gone by then anyway. */
+const DEFAULT_SETTINGS: ServerSettings = {
+  listen_addresses: HOST,
+  unix_socket_directories: '',
+  fsync: false,
+  synchronous_commit: false,
+  full_page_writes: false,
+  shared_buffers: '128MB',
+  max_connections: 100,
+  max_prepared_transactions: 20,
+  wal_level: 'replica',
+  max_wal_size: '2GB',
+  // Files of the data directory instead of /dev/shm, which is small in containers and outlives a killed server.
+  dynamic_shared_memory_type: 'mmap',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  log_checkpoints: false,
+  log_line_prefix: '%m [%p] %q%u@%d ',
+};
+
+export async function startServer(options: ServerOptions): Promise<EmbeddedServer> {
+  if (process.platform === 'win32') {
+    throw new IncrepError('NOT_SUPPORTED', {
+      what: 'increp cannot start a Postgres server of its own on Windows',
+      next: 'Use WSL, or servers of your own.',
+    });
+  }
+  const installed = options.nativeDirectory ?? findNativeDirectory();
+  const user = await findServerUser();
+  const directory = await newDirectoryName(options.name, user);
+  // It makes the directory. From here on that is removed, and a server in it ended, whatever becomes of us.
+  const guard = await startGuard(directory, user);
+  try {
+    const binaries = await runnableBinaries(installed, join(directory, 'native'), user);
+    const home: Home = { directory, binaries, user, guard };
+    const password = await initialise(home, { ...DEFAULT_SETTINGS, ...options.settings });
+    const running = await launch(home);
+    return embeddedServer(home, { ...running, password });
+  } catch (error) {
+    await guard.release();
+    throw error;
+  }
+}
+
+interface Home {
+  readonly directory: string;
+  readonly binaries: Binaries;
+  readonly user: ServerUser | undefined;
+  readonly guard: Guard;
+}
+
+const dataOf = (home: Home) => join(home.directory, 'data');
+const logOf = (home: Home) => join(home.directory, 'server.log');
+const pidFileOf = (home: Home) => join(dataOf(home), 'postmaster.pid');
+
+function embeddedServer(home: Home, running: Running & { readonly password: string }): EmbeddedServer {
+  const { child, port, pid, password } = running;
+  let ending: Promise<void> | undefined;
+  const end = async () => {
+    await home.guard.release();
+    // Only if somebody has killed the guard is there anything left to do.
+    child.ref();
+    child.kill('SIGKILL');
+    await hasEnded(child);
+    await rm(home.directory, { recursive: true, force: true });
+  };
+  const stop = () => (ending ??= end());
+  return {
+    host: HOST,
+    port,
+    user: SUPERUSER,
+    password,
+    version: home.binaries.version,
+    pid,
+    directory: home.directory,
+    dataDirectory: dataOf(home),
+    logFile: logOf(home),
+    url: (database) =>
+      `postgres://${SUPERUSER}:${encodeURIComponent(password)}@${HOST}:${port}/${encodeURIComponent(database)}`,
+    stop,
+    detach: () => (ending ??= home.guard.dismiss()),
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+async function newDirectoryName(name: string, user: ServerUser | undefined): Promise<string> {
+  const parent = user && !(await isOpenToAll(tmpdir())) ? '/tmp' : tmpdir();
+  return join(parent, `increp-${name.replace(/[^\w-]/g, '_')}-${randomBytes(6).toString('hex')}`);
+}
+
+/** Whether other users can walk into the directory, by the modes of it and of all above it. */
+async function isOpenToAll(directory: string): Promise<boolean> {
+  const path = resolve(directory);
+  const { mode } = await stat(path);
+  if ((mode & 0o001) === 0) return false;
+  return path === dirname(path) || isOpenToAll(dirname(path));
+}
+
+/** Makes the data directory; returns the superuser's password. */
+async function initialise(home: Home, settings: ServerSettings): Promise<string> {
+  const password = randomBytes(18).toString('base64url');
+  const passwordFile = join(home.directory, 'password');
+  await writeFile(passwordFile, `${password}\n`, { mode: 0o600, flag: 'wx' });
+  if (home.user) await lchown(passwordFile, home.user.uid, home.user.gid);
+  const logStart = await sizeOf(logOf(home));
+  const initdb = await spawnLogged(home, 'initdb', [
+    `--pgdata=${dataOf(home)}`,
+    `--username=${SUPERUSER}`,
+    `--pwfile=${passwordFile}`,
+    '--auth=scram-sha-256',
+    '--encoding=UTF8',
+    '--locale=C',
+    '--no-sync',
+    '--no-instructions',
+  ]);
+  home.guard.watch('initdb', initdb.pid);
+  initdb.ref();
+  await hasEnded(initdb);
+  home.guard.watch('initdb', undefined);
+  await rm(passwordFile);
+  if (initdb.exitCode !== 0) throw startFailed('initdb failed', await logFrom(home, logStart));
+  await appendAsUser(home, join(dataOf(home), 'postgresql.conf'), `\n${configurationText(settings)}\n`);
+  return password;
+}
+
+/** As its owner: root must not write through what another user may have put in the place of the file. */
+async function appendAsUser(home: Home, file: string, text: string): Promise<void> {
+  const { user } = home;
+  await execa('/bin/sh', ['-c', 'cat >>"$0"', file], {
+    ...user,
+    cwd: '/',
+    env: SERVER_ENVIRONMENT,
+    input: text,
+  });
+}
+
+const configurationText = (settings: ServerSettings) =>
+  Object.entries(settings)
+    .map(([name, value]) => `${name} = '${String(value).replaceAll('\\', '\\\\').replaceAll("'", "''")}'`)
+    .join('\n');
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly port: number;
+  readonly pid: number;
+}
+
+/** Another process may take the port between our choice and the server's start; then another port is tried. */
+async function launch(home: Home): Promise<Running> {
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await freePort();
+    const logStart = await sizeOf(logOf(home));
+    const child = await spawnLogged(home, 'postgres', ['-D', dataOf(home), '-p', String(port)]);
+    home.guard.watch('server', child.pid);
+    // The guard must not take a later process of that number for a server that has crashed.
+    void hasEnded(child).then(() => home.guard.watch('server', undefined));
+    if (await isReady(home, child)) return { child, port, pid: child.pid ?? 0 };
+    const log = await logFrom(home, logStart);
+    if (attempt < PORTS_TO_TRY && log.includes('Address already in use')) continue;
+    throw startFailed('the Postgres server did not start', log);
+  }
+}
+
+/** In its own session: Ctrl-C in the terminal must not stop the server under our hands. Its output is a file's. */
+async function spawnLogged(home: Home, program: string, args: readonly string[]): Promise<ChildProcess> {
+  const log = await open(logOf(home), APPEND_NO_LINK, 0o600);
+  try {
+    const child = spawn(join(home.binaries.directory, 'bin', program), args, {
+      ...home.user,
+      detached: true,
+      cwd: home.directory,
+      env: SERVER_ENVIRONMENT,
+      stdio: ['ignore', log.fd, log.fd],
+    });
+    // A program that cannot be started has no pid, and 'exit' never comes.
+    child.once('error', () => undefined);
+    child.unref();
+    return child;
+  } finally {
+    await log.close();
+  }
+}
+
+/** The eighth line of postmaster.pid says how far the server is, as pg_ctl knows too. */
+async function isReady(home: Home, child: ChildProcess): Promise<boolean> {
+  const deadline = Date.now() + START_SECONDS * 1000;
+  while (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+    const lines = (await readFile(pidFileOf(home), 'utf8').catch(() => '')).split('\n');
+    if (lines[0] === String(child.pid) && lines[7]?.trim() === 'ready') return true;
+    if (Date.now() > deadline) {
+      child.kill('SIGKILL');
+      await hasEnded(child);
+      return false;
+    }
+    await sleep(20);
+  }
+  return false;
+}
+
+async function hasEnded(child: ChildProcess): Promise<void> {
+  const hasStarted = child.pid !== undefined;
+  if (hasStarted && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, HOST, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+const logFrom = async (home: Home, start: number) => (await readFile(logOf(home), 'utf8')).slice(start);
+
+const sizeOf = async (file: string) => (await stat(file).catch(() => undefined))?.size ?? 0;
+
+function startFailed(what: string, log: string): IncrepError {
+  const tail = log.trim().split('\n').slice(-15).join('\n');
+  return new IncrepError('CONNECTION_FAILED', {
+    what: `${what}: ${tail || 'its log is empty'}`,
+    next: 'Look at what the server says; often a full disk, little shared memory or a missing library.',
+  });
+}

@@ -1,0 +1,102 @@
+/** What went wrong, kept apart from what follows from it: the exit code and whether trying again can help. */
+
+interface ErrorClass {
+  /** The process exit code when this is what a command ends with (sysexits.h where it has a word for it). */
+  readonly exitCode: number;
+  /** True when the same work may succeed if it is simply tried again a little later. */
+  readonly isTransient: boolean;
+  /** One sentence for the documentation. */
+  readonly meaning: string;
+}
+
+const permanent = (exitCode: number, meaning: string): ErrorClass => ({
+  exitCode,
+  isTransient: false,
+  meaning,
+});
+const transient = (exitCode: number, meaning: string): ErrorClass => ({
+  exitCode,
+  isTransient: true,
+  meaning,
+});
+
+export const ERROR_CLASSES = {
+  USAGE: permanent(64, 'The command line cannot be understood.'),
+  CONFIG_INVALID: permanent(78, 'A setting is missing, unknown, malformed or contradicts another.'),
+  NOT_SUPPORTED: permanent(78, 'The configuration asks for something that this version does not do yet.'),
+  SAME_DATABASE: permanent(78, 'Source and destination are the same schema of the same database.'),
+  TABLE_NOT_FOUND: permanent(78, 'A configured table does not exist at the source.'),
+  COLUMN_NOT_FOUND: permanent(78, 'A configured column does not exist in its table.'),
+  KEY_TYPE_UNSUPPORTED: permanent(78, 'The replication key has a type that cannot order changes.'),
+  TYPE_UNSUPPORTED: permanent(78, 'A column has a type that cannot be carried without altering values.'),
+  CONNECTION_FAILED: transient(69, 'A database cannot be reached.'),
+  CONNECTION_LOST: transient(69, 'A database stopped answering in the middle of the work.'),
+  TOO_MANY_CONNECTIONS: transient(69, 'A database accepts no more connections.'),
+  AUTHENTICATION_FAILED: permanent(77, 'A database refused the user name or the password.'),
+  PRIVILEGE_MISSING: permanent(77, 'A database role lacks a privilege that the work needs.'),
+  ROW_SECURITY: permanent(77, 'Row-level security would hide rows of the source from us.'),
+  RUN_LOCKED: permanent(75, 'Another run holds the lock of the table.'),
+  TABLE_BUSY: transient(1, 'Another session holds a lock on the table for longer than we may wait.'),
+  CONFLICT: transient(1, 'The server chose our transaction to end a deadlock or a conflict.'),
+  SHAPE_MOVED: transient(1, 'The source table was altered between the reading of its shape and the copy.'),
+  TIMEOUT: permanent(1, 'A server cancelled our statement because it ran for too long.'),
+  STAGING_TAKEN: permanent(1, 'A table that increp did not make has the name of the staging table.'),
+  DEPENDENTS: permanent(1, 'Objects built on the destination table would not survive what must be done.'),
+  DRIFT_REFUSED: permanent(1, 'The source table changed shape and on_schema_change is "fail".'),
+  MERGE_KEY_NOT_UNIQUE: permanent(1, 'The merge key does not identify rows.'),
+  STATE_FOREIGN: permanent(1, 'The saved state belongs to another pipeline or another source.'),
+  STATE_UNWRITABLE: permanent(1, 'The state directory cannot be read or written.'),
+  DUMP_FAILED: permanent(1, 'pg_dump or pg_restore failed.'),
+  SHORT_COPY: permanent(1, 'Fewer rows arrived than the source holds.'),
+  DISK_FULL: permanent(1, 'A server has no room left.'),
+  READ_ONLY: permanent(1, 'The destination does not accept writes.'),
+  QUERY_FAILED: permanent(1, 'A server refused a statement for a reason of its own.'),
+  INTERRUPTED: permanent(130, 'The run was stopped by a signal.'),
+  INTERNAL: permanent(70, 'A bug of increp.'),
+} as const satisfies Record<string, ErrorClass>;
+
+export type ErrorCode = keyof typeof ERROR_CLASSES;
+
+interface ErrorText {
+  /** What happened and where, in one sentence without a trailing hint. */
+  readonly what: string;
+  /** What the operator should do next. */
+  readonly next: string;
+  /** SQLSTATE, where a server said no. */
+  readonly sqlstate?: string | undefined;
+  readonly cause?: unknown;
+  /** Overrides the exit code of the class; only signals need it (130 or 143). */
+  readonly exitCode?: number | undefined;
+}
+
+/** An error that a person can act on. Everything else that is thrown is a bug. */
+export class IncrepError extends Error {
+  override readonly name = 'IncrepError';
+  readonly code: ErrorCode;
+  readonly next: string;
+  readonly sqlstate: string | undefined;
+  readonly exitCode: number;
+
+  constructor(code: ErrorCode, text: ErrorText) {
+    super(text.what, { cause: text.cause });
+    this.code = code;
+    this.next = text.next;
+    this.sqlstate = text.sqlstate;
+    this.exitCode = text.exitCode ?? ERROR_CLASSES[code].exitCode;
+  }
+
+  get isTransient(): boolean {
+    return ERROR_CLASSES[this.code].isTransient;
+  }
+}
+
+/** Any thrown value as an IncrepError; what is not one already is a bug of ours and says so. */
+export function asIncrepError(thrown: unknown): IncrepError {
+  if (thrown instanceof IncrepError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new IncrepError('INTERNAL', {
+    what: message,
+    next: 'This is a bug. Please report it with the output of the same command with -v.',
+    cause: thrown,
+  });
+}

@@ -1,0 +1,94 @@
+/**
+ * The seam between the work and everything that watches it. `sync/` emits these and knows nothing of logs,
+ * terminals, history or webhooks; those are listeners, wired in `commands/context.ts`.
+ */
+import type { ErrorCode } from './errors.ts';
+
+export type Action = 'initial' | 'incremental' | 'reset' | 'full-refresh' | 'append' | 'skipped';
+export type Loader = 'pg_dump' | 'copy';
+export type Phase = 'lock' | 'fence' | 'snapshot' | 'copy' | 'index' | 'merge' | 'swap' | 'commit' | 'keep';
+
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** What to do next. */
+  readonly hint: string;
+  readonly sqlstate: string | undefined;
+  readonly exitCode: number;
+}
+
+/** What happened to one table in one run. */
+export interface TableOutcome {
+  /** As written in tables-config.json. */
+  readonly name: string;
+  readonly status: 'ok' | 'failed' | 'skipped';
+  readonly action: Action;
+  /** Why this action, in words. */
+  readonly reason: string;
+  /** What filled the staging table, when a whole table was loaded. */
+  readonly loader: Loader | undefined;
+  readonly rowsRead: number;
+  readonly rowsInserted: number;
+  readonly rowsUpdated: number;
+  readonly rowsUnchanged: number;
+  readonly rowsDeleted: number;
+  /** Bytes of COPY data that left the source. */
+  readonly bytes: number;
+  readonly durationSeconds: number;
+  /** The cursor after the run, as Postgres printed it; null while no row has a plausible key. */
+  readonly cursor: string | null;
+  readonly cursorBefore: string | null;
+  readonly startedAt: Date;
+  readonly warnings: readonly string[];
+  readonly error: Failure | undefined;
+}
+
+export interface RunSummary {
+  readonly runId: string;
+  readonly pipeline: string;
+  readonly status: 'ok' | 'partial' | 'failed';
+  readonly startedAt: Date;
+  readonly finishedAt: Date;
+  readonly tables: readonly TableOutcome[];
+  /** Set when the run ended before or outside the tables (no connection, a signal). */
+  readonly error: Failure | undefined;
+  readonly warnings: readonly string[];
+}
+
+export type RunEvent =
+  | {
+      readonly type: 'run-started';
+      readonly runId: string;
+      readonly pipeline: string;
+      readonly startedAt: Date;
+      readonly tables: readonly string[];
+    }
+  | {
+      readonly type: 'table-planned';
+      readonly table: string;
+      readonly action: Action;
+      readonly reason: string;
+      /** Estimated rows at the source, where the catalog knows. */
+      readonly estimatedRows: number | undefined;
+    }
+  | {
+      readonly type: 'phase-started';
+      readonly table: string;
+      readonly phase: Phase;
+      readonly detail?: string;
+    }
+  /** `bytes` counts up over one copy of one table. */
+  | { readonly type: 'rows-copied'; readonly table: string; readonly bytes: number }
+  | { readonly type: 'warning'; readonly table: string | undefined; readonly message: string }
+  | {
+      readonly type: 'retrying';
+      readonly table: string | undefined;
+      readonly attempt: number;
+      readonly delaySeconds: number;
+      readonly error: Failure;
+    }
+  | { readonly type: 'table-finished'; readonly outcome: TableOutcome }
+  | { readonly type: 'run-finished'; readonly summary: RunSummary };
+
+export type Listener = (event: RunEvent) => void | Promise<void>;
+export type Emit = (event: RunEvent) => Promise<void>;

@@ -1,0 +1,51 @@
+/** Numbers as people read them. */
+import type { TableOutcome } from './events.ts';
+
+const BYTE_UNITS = ['kB', 'MB', 'GB', 'TB', 'PB'] as const;
+
+const withThousands = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+
+/** `1234567` as `1,234,567`. */
+export function formatCount(count: number): string {
+  return withThousands.format(count);
+}
+
+/** Decimal units, one digit: `999 B`, `1.0 kB`, `12.3 MB`. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${Math.round(bytes)} B`;
+  let scaled = bytes / 1000;
+  let unit = 0;
+  // 999.95 would be printed as 1000.0, so it belongs to the next unit already.
+  while (scaled >= 999.95 && unit < BYTE_UNITS.length - 1) {
+    scaled /= 1000;
+    unit += 1;
+  }
+  return `${scaled.toFixed(1)} ${BYTE_UNITS[unit]}`;
+}
+
+/** `0.4 s`, `2 min 5 s`, `1 h 2 min`. */
+export function formatSeconds(seconds: number): string {
+  const tenths = Math.round(Math.max(0, seconds) * 10);
+  if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${formatCount(Math.floor(minutes / 60))} h ${minutes % 60} min`;
+}
+
+/** `3 tables ok, 1 failed, 2 skipped`; what there is none of is left out. */
+export function formatTableCounts(tables: readonly Pick<TableOutcome, 'status'>[]): string {
+  const parts = (['ok', 'failed', 'skipped'] as const)
+    .map((status) => ({ status, count: tables.filter((table) => table.status === status).length }))
+    .filter(({ count }) => count > 0);
+  const noun = parts[0]?.count === 1 ? 'table' : 'tables';
+  if (parts.length === 0) return 'no tables';
+  return parts
+    .map(({ status, count }, index) => `${formatCount(count)} ${index === 0 ? `${noun} ` : ''}${status}`)
+    .join(', ');
+}
+
+/** The first line of a message, without the stop at its end, so that a sentence can be built around it. */
+export function firstLine(text: string): string {
+  return (text.trim().split(/\r?\n/, 1)[0] ?? '').trimEnd().replace(/\.$/, '');
+}

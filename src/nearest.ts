@@ -1,0 +1,29 @@
+import { distance } from 'fastest-levenshtein';
+
+/** Case and the kind of dash are what people get wrong most, so they cost nothing. */
+const normalised = (word: string) => word.toLowerCase().replaceAll('-', '_');
+
+/** One wrong character in three is a slip; more is another word. */
+const isClose = (word: string, edits: number) => edits <= Math.max(1, Math.floor(word.length / 3));
+
+/** The shortest form that still counts as an abbreviation: one letter begins too many words. */
+const SHORTEST_ABBREVIATION = 3;
+
+function isAbbreviation(one: string, other: string): boolean {
+  const [short, long] = one.length < other.length ? [one, other] : [other, one];
+  return short.length >= SHORTEST_ABBREVIATION && long.startsWith(short);
+}
+
+/** The candidate that was probably meant: the closest spelling, else a longer or shorter form of the word. */
+export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+  const wanted = normalised(word);
+  const ranked = [...candidates]
+    .map((candidate) => ({ candidate, edits: distance(wanted, normalised(candidate)) }))
+    .sort((a, b) => a.edits - b.edits);
+  const [best] = ranked;
+  if (best && best.edits <= 1) return best.candidate;
+  // SOURCE_USER is three edits from SOURCE_URL and four from SOURCE_USERNAME, which was meant.
+  const abbreviated = ranked.find(({ candidate }) => isAbbreviation(wanted, normalised(candidate)));
+  if (abbreviated) return abbreviated.candidate;
+  return best && isClose(wanted, best.edits) ? best.candidate : undefined;
+}

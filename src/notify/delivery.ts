@@ -1,0 +1,161 @@
+/** One message brought to one URL: a few attempts, each bounded in time and in bytes. */
+import type { Agent } from 'undici';
+import { backoffSeconds, sleep } from '../retry.ts';
+import { newMessageId, signatureOf } from './signature.ts';
+
+export interface DeliveryLimits {
+  readonly attempts: number;
+  /** One attempt, from the connection to the end of the answer's body. */
+  readonly attemptSeconds: number;
+  /** All attempts and the waits between them. */
+  readonly totalSeconds: number;
+  /** The most of a Retry-After that is honoured. */
+  readonly retryAfterSeconds: number;
+}
+
+export const DELIVERY_LIMITS: DeliveryLimits = {
+  attempts: 3,
+  attemptSeconds: 10,
+  totalSeconds: 30,
+  retryAfterSeconds: 10,
+};
+
+/** What is read of an answer's body before the connection is dropped; nothing in it matters to us. */
+const BODY_BYTES = 64 * 1024;
+
+export interface Letter {
+  readonly url: URL;
+  readonly secret: string | undefined;
+  readonly body: string;
+}
+
+export interface DeliveryOptions {
+  readonly limits: DeliveryLimits;
+  readonly sleep?: typeof sleep;
+  /** Ends the delivery early. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Undelivered {
+  readonly why: string;
+  readonly attempts: number;
+  /** The endpoint has asked never to be called again (410). */
+  readonly isGone: boolean;
+}
+
+type Answer =
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'refused'; readonly why: string; readonly isGone: boolean }
+  | { readonly kind: 'later'; readonly why: string; readonly waitSeconds?: number | undefined };
+
+/** Retry-After is a number of seconds or a date; anything else is as good as none. */
+export function retryAfterSeconds(header: string | undefined, now: Date = new Date()): number | undefined {
+  const text = header?.trim() ?? '';
+  if (/^\d+$/.test(text)) return Number(text);
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? undefined : Math.max(0, (date - now.getTime()) / 1000);
+}
+
+function judge(status: number, retryAfter: string | undefined): Answer {
+  if (status >= 200 && status < 300) return { kind: 'accepted' };
+  if (status === 410) {
+    return {
+      kind: 'refused',
+      why: 'it answered 410, the endpoint is gone: remove WEBHOOK_URL',
+      isGone: true,
+    };
+  }
+  const why = `it answered ${status}`;
+  if (status === 429 || status === 503) {
+    return { kind: 'later', why, waitSeconds: retryAfterSeconds(retryAfter) };
+  }
+  if (status === 408 || status >= 500) return { kind: 'later', why };
+  const isRedirect = status >= 300 && status < 400;
+  return { kind: 'refused', why: isRedirect ? `${why}, and redirects are not followed` : why, isGone: false };
+}
+
+/** The code only: a message may repeat the URL, and a webhook's path is as good as a password. */
+function connectionTrouble(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return `the connection failed${typeof code === 'string' ? ` (${code})` : ''}`;
+}
+
+function headersOf({ url, secret, body }: Letter, id: string): Record<string, string> {
+  const timestamp = Math.floor(Date.now() / 1000);
+  const userInfo = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  return {
+    'content-type': 'application/json',
+    'user-agent': 'increp',
+    'webhook-id': id,
+    'webhook-timestamp': String(timestamp),
+    ...(secret ? { 'webhook-signature': signatureOf(secret, { id, timestamp, body }) } : {}),
+    ...(userInfo === ':' ? {} : { authorization: `Basic ${Buffer.from(userInfo).toString('base64')}` }),
+  };
+}
+
+async function post(letter: Letter, id: string, dispatcher: Agent, signal: AbortSignal): Promise<Answer> {
+  const { request } = await import('undici');
+  const { origin, pathname, search } = letter.url;
+  try {
+    const { statusCode, headers, body } = await request(`${origin}${pathname}${search}`, {
+      method: 'POST',
+      headers: headersOf(letter, id),
+      body: letter.body,
+      dispatcher,
+      signal,
+    });
+    // The status is the answer; a body that hangs or never ends does not take it back.
+    await body.dump({ limit: BODY_BYTES, signal }).catch(() => undefined);
+    const retryAfter = headers['retry-after'];
+    return judge(statusCode, Array.isArray(retryAfter) ? retryAfter[0] : retryAfter);
+  } catch (error) {
+    return { kind: 'later', why: connectionTrouble(error) };
+  }
+}
+
+/** One attempt within its own time and the time that is left of the whole. */
+async function attemptOnce(
+  letter: Letter,
+  id: string,
+  dispatcher: Agent,
+  seconds: number,
+  signal?: AbortSignal,
+): Promise<Answer> {
+  const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(seconds * 1000)));
+  const answer = await post(letter, id, dispatcher, signal ? AbortSignal.any([timeout, signal]) : timeout);
+  if (answer.kind !== 'later') return answer;
+  if (signal?.aborted) return { kind: 'refused', why: 'the run was interrupted', isGone: false };
+  return timeout.aborted ? { kind: 'later', why: `no answer within ${seconds.toFixed(1)} s` } : answer;
+}
+
+async function attemptAll(
+  letter: Letter,
+  dispatcher: Agent,
+  { limits, sleep: pause = sleep, signal }: DeliveryOptions,
+): Promise<Undelivered | undefined> {
+  const id = newMessageId();
+  const deadline = performance.now() / 1000 + limits.totalSeconds;
+  for (let attempts = 1; ; attempts += 1) {
+    const left = deadline - performance.now() / 1000;
+    const answer = await attemptOnce(letter, id, dispatcher, Math.min(limits.attemptSeconds, left), signal);
+    if (answer.kind === 'accepted') return undefined;
+    if (answer.kind === 'refused') return { why: answer.why, attempts, isGone: answer.isGone };
+    const wait = Math.min(answer.waitSeconds ?? backoffSeconds(attempts), limits.retryAfterSeconds);
+    const isTooLate = performance.now() / 1000 + wait >= deadline;
+    if (attempts >= limits.attempts || isTooLate) return { why: answer.why, attempts, isGone: false };
+    // An abort ends the wait; the next attempt then ends before it begins, and says why.
+    await pause(wait, signal).catch(() => undefined);
+  }
+}
+
+/** Resolves to undefined once the endpoint has accepted the message, else to why it has not. */
+export async function deliver(letter: Letter, options: DeliveryOptions): Promise<Undelivered | undefined> {
+  const { Agent } = await import('undici');
+  const agent = new Agent({ connect: { timeout: options.limits.attemptSeconds * 1000 } });
+  try {
+    return await attemptAll(letter, agent, options);
+  } finally {
+    // Not close(): a socket that hangs would be waited for.
+    await agent.destroy();
+  }
+}

@@ -1,0 +1,117 @@
+/** What a webhook is told: pure conversions from events to sentences and payloads. */
+import type { WebhookEventType, WebhookSettings } from '../config/settings.ts';
+import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
+import { firstLine, formatCount, formatSeconds, formatTableCounts } from '../format.ts';
+import { mapStrings, type Redact } from '../redact.ts';
+import { runSeconds, summaryToJson, tableToJson } from '../summary-json.ts';
+
+/** How many failures a message spells out, and how long each may be: chat programs cut long texts. */
+const FAILURES_SPELT_OUT = 5;
+const FAILURE_LENGTH = 300;
+
+export interface Notice {
+  readonly type: WebhookEventType;
+  readonly message: string;
+  /** When it happened, not when it is sent. */
+  readonly timestamp: Date;
+  readonly data: unknown;
+}
+
+export interface RunName {
+  readonly runId: string;
+  readonly pipeline: string;
+}
+
+const RUN_TYPES = { ok: 'run.succeeded', partial: 'run.partial', failed: 'run.failed' } as const;
+const RUN_WORDS = { ok: 'succeeded', partial: 'partly failed', failed: 'failed' } as const;
+
+const cut = (text: string) =>
+  text.length <= FAILURE_LENGTH ? text : `${text.slice(0, FAILURE_LENGTH - 1).toWellFormed()}…`;
+
+function failureSentence({ message, hint }: Failure): string {
+  const next = firstLine(hint);
+  return `${cut(firstLine(message))}.${next === '' ? '' : ` Next: ${cut(next)}.`}`;
+}
+
+const rowCounts = (rows: Pick<TableOutcome, 'rowsInserted' | 'rowsUpdated' | 'rowsDeleted'>) =>
+  `${formatCount(rows.rowsInserted)} rows inserted, ${formatCount(rows.rowsUpdated)} updated, ` +
+  `${formatCount(rows.rowsDeleted)} deleted`;
+
+function totalRows(tables: readonly TableOutcome[]) {
+  const sum = (pick: (table: TableOutcome) => number) =>
+    tables.reduce((total, table) => total + pick(table), 0);
+  return {
+    rowsInserted: sum((table) => table.rowsInserted),
+    rowsUpdated: sum((table) => table.rowsUpdated),
+    rowsDeleted: sum((table) => table.rowsDeleted),
+  };
+}
+
+function failureSentences(summary: RunSummary): string[] {
+  const failures = summary.tables.flatMap(({ name, error }) =>
+    error ? [`${name}: ${failureSentence(error)}`] : [],
+  );
+  const more = failures.length - FAILURES_SPELT_OUT;
+  return [
+    ...(summary.error ? [failureSentence(summary.error)] : []),
+    ...failures.slice(0, FAILURES_SPELT_OUT),
+    ...(more > 0 ? [`And ${formatCount(more)} more.`] : []),
+  ];
+}
+
+export function runMessage(summary: RunSummary): string {
+  const { pipeline, status, tables } = summary;
+  const counts = `${formatTableCounts(tables)}, ${rowCounts(totalRows(tables))}`;
+  return [
+    `Pipeline ${pipeline} ${RUN_WORDS[status]}.`,
+    `Summary: ${counts} in ${formatSeconds(runSeconds(summary))}.`,
+    ...failureSentences(summary),
+  ].join(' ');
+}
+
+export function tableMessage(outcome: TableOutcome, pipeline: string): string {
+  const table = `Table ${outcome.name} of pipeline ${pipeline}`;
+  const seconds = formatSeconds(outcome.durationSeconds);
+  if (outcome.error) return `${table} failed after ${seconds}. ${failureSentence(outcome.error)}`;
+  return `${table} synced (${outcome.action}): ${rowCounts(outcome)} in ${seconds}.`;
+}
+
+function tableNotice(outcome: TableOutcome, run: RunName): Notice | undefined {
+  if (outcome.status === 'skipped') return undefined;
+  return {
+    type: outcome.status === 'ok' ? 'table.synced' : 'table.failed',
+    message: tableMessage(outcome, run.pipeline),
+    timestamp: new Date(outcome.startedAt.getTime() + outcome.durationSeconds * 1000),
+    data: { run_id: run.runId, pipeline: run.pipeline, ...tableToJson(outcome) },
+  };
+}
+
+/** What there is to tell about an event; undefined for most of them. */
+export function noticeOf(event: RunEvent, run: RunName): Notice | undefined {
+  if (event.type === 'table-finished') return tableNotice(event.outcome, run);
+  if (event.type !== 'run-finished') return undefined;
+  const { summary } = event;
+  return {
+    type: RUN_TYPES[summary.status],
+    message: runMessage(summary),
+    timestamp: summary.finishedAt,
+    data: summaryToJson(summary),
+  };
+}
+
+/** Slack reads these three as markup; a table called `<!channel>` must not call everyone. */
+const escapeForSlack = (text: string) =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+
+/** The body that is sent and signed. Redacted string by string: inside JSON a secret may look different. */
+export function bodyOf(notice: Notice, format: WebhookSettings['format'], redact: Redact): string {
+  const message = redact(notice.message);
+  if (format === 'slack') return JSON.stringify({ text: escapeForSlack(message) });
+  return JSON.stringify({
+    message,
+    text: message,
+    type: notice.type,
+    timestamp: notice.timestamp.toISOString(),
+    data: mapStrings(notice.data, redact),
+  });
+}

@@ -1,0 +1,26 @@
+/** The signature of Standard Webhooks 1.0 (standardwebhooks.com), symmetric scheme `v1`. */
+import { createHmac, randomUUID } from 'node:crypto';
+
+const SECRET_PREFIX = 'whsec_';
+
+/** Free of full stops, because they separate the parts of what is signed. */
+export function newMessageId(): string {
+  return `msg_${randomUUID().replaceAll('-', '')}`;
+}
+
+function keyOf(secret: string): Buffer {
+  if (secret.startsWith(SECRET_PREFIX)) return Buffer.from(secret.slice(SECRET_PREFIX.length), 'base64');
+  return Buffer.from(secret, 'utf8');
+}
+
+interface Signed {
+  readonly id: string;
+  /** Unix seconds of this attempt; a retry is signed anew. */
+  readonly timestamp: number;
+  readonly body: string;
+}
+
+export function signatureOf(secret: string, { id, timestamp, body }: Signed): string {
+  const digest = createHmac('sha256', keyOf(secret)).update(`${id}.${timestamp}.${body}`).digest('base64');
+  return `v1,${digest}`;
+}

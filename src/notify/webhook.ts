@@ -1,0 +1,83 @@
+/** Tells a webhook how runs and tables ended. Whatever goes wrong here never changes the run's result. */
+import type { WebhookSettings } from '../config/settings.ts';
+import type { Listener, RunEvent } from '../events.ts';
+import { formatCount } from '../format.ts';
+import type { Redact } from '../redact.ts';
+import { DELIVERY_LIMITS, deliver, type DeliveryOptions, type Undelivered } from './delivery.ts';
+import { bodyOf, type Notice, noticeOf, type RunName } from './notice.ts';
+
+export interface WebhookOptions extends Partial<DeliveryOptions> {
+  readonly webhook: WebhookSettings;
+  readonly redact: Redact;
+  /** Told once per failure; names the URL's origin only, because its path and query hold tokens. */
+  readonly onFailure: (message: string) => void;
+}
+
+/** What is remembered over one run. */
+interface Memory {
+  readonly run: RunName;
+  readonly undelivered: Undelivered | undefined;
+  readonly skipped: number;
+}
+
+const forgotten: Memory = { run: { runId: '', pipeline: '' }, undelivered: undefined, skipped: 0 };
+
+const isTableNotice = (notice: Notice) => notice.type.startsWith('table.');
+
+/** After a signal there is little time before we are killed: one attempt, no waiting. */
+function attemptsFor(event: RunEvent, attempts: number): number {
+  const isInterrupted = event.type === 'run-finished' && event.summary.error?.code === 'INTERRUPTED';
+  return isInterrupted ? 1 : attempts;
+}
+
+const originOf = (url: string) => (URL.canParse(url) ? new URL(url).origin : 'WEBHOOK_URL');
+
+function failureText(origin: string, { type }: Notice, { why, attempts }: Undelivered): string {
+  const count = attempts === 1 ? '1 attempt' : `${attempts} attempts`;
+  return `the webhook at ${origin} did not accept "${type}" after ${count}: ${why}`;
+}
+
+export function webhookListener(options: WebhookOptions): Listener {
+  const { webhook, redact, onFailure, limits = DELIVERY_LIMITS } = options;
+  const origin = originOf(webhook.url);
+  let memory = forgotten;
+
+  async function send(event: RunEvent, notice: Notice): Promise<void> {
+    // A dead endpoint must not hold up every table of the run; the notice of the run gets its full chance.
+    if (memory.undelivered?.isGone || (memory.undelivered && isTableNotice(notice))) {
+      memory = { ...memory, skipped: memory.skipped + 1 };
+      return;
+    }
+    const undelivered = await deliver(
+      { url: new URL(webhook.url), secret: webhook.secret, body: bodyOf(notice, webhook.format, redact) },
+      {
+        ...(options.sleep ? { sleep: options.sleep } : {}),
+        limits: { ...limits, attempts: attemptsFor(event, limits.attempts) },
+        // The notice of an interrupted run is sent after the signal has fired.
+        signal: isTableNotice(notice) ? options.signal : undefined,
+      },
+    );
+    if (!undelivered) return;
+    memory = { ...memory, undelivered };
+    onFailure(failureText(origin, notice, undelivered));
+  }
+
+  function reportSkipped(): void {
+    if (memory.skipped === 0) return;
+    const count = formatCount(memory.skipped);
+    onFailure(`${count} more webhook messages to ${origin} were not sent, because an earlier one failed`);
+  }
+
+  return async (event) => {
+    if (event.type === 'run-started') memory = { ...forgotten, run: event };
+    try {
+      const notice = noticeOf(event, memory.run);
+      if (notice && webhook.events.includes(notice.type)) await send(event, notice);
+      if (event.type === 'run-finished') reportSkipped();
+    } catch (error) {
+      onFailure(
+        `the webhook at ${origin} could not be told: ${error instanceof Error ? error.name : 'unknown'}`,
+      );
+    }
+  };
+}

@@ -1,0 +1,41 @@
+/** The run as JSON, one object a line, for `sync --json`. The last line is the summary. */
+import type { Listener, RunEvent } from '../events.ts';
+import { mapStrings, type Redact } from '../redact.ts';
+import { FORMAT_VERSION, summaryToJson, tableToJson } from '../summary-json.ts';
+
+/** Undefined for the events that have no line: what is said on the way is for the log. */
+export function eventToJson(event: RunEvent) {
+  switch (event.type) {
+    case 'run-started':
+      return {
+        type: 'run_started' as const,
+        format_version: FORMAT_VERSION,
+        run_id: event.runId,
+        pipeline: event.pipeline,
+        started_at: event.startedAt.toISOString(),
+        tables: event.tables,
+      };
+    case 'table-planned':
+      return {
+        type: 'table_planned' as const,
+        name: event.table,
+        action: event.action,
+        reason: event.reason,
+        estimated_rows: event.estimatedRows ?? null,
+      };
+    case 'table-finished':
+      return { type: 'table' as const, ...tableToJson(event.outcome) };
+    case 'run-finished':
+      return summaryToJson(event.summary);
+    default:
+      return undefined;
+  }
+}
+
+/** `write` gets whole lines, newline included. */
+export function jsonListener(write: (line: string) => void, redact: Redact = (text) => text): Listener {
+  return (event) => {
+    const json = eventToJson(event);
+    if (json) write(`${JSON.stringify(mapStrings(json, redact))}\n`);
+  };
+}

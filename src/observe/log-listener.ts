@@ -1,0 +1,67 @@
+/** What of a run goes into the log, and how loudly. */
+import type { Logger } from 'pino';
+import type { Failure, Listener, RunEvent, RunSummary, TableOutcome } from '../events.ts';
+import { formatSeconds, formatTableCounts } from '../format.ts';
+import { runSeconds, tableToJson } from '../summary-json.ts';
+
+const failureFields = ({ code, sqlstate, hint }: Failure) => ({
+  code,
+  ...(sqlstate ? { sqlstate } : {}),
+  hint,
+});
+
+function logTable(logger: Logger, outcome: TableOutcome): void {
+  // Its warnings have been logged when they came up.
+  const { name: table, status, warnings: _, error: __, loader, ...counts } = tableToJson(outcome);
+  const fields = { table, status, ...(loader ? { loader } : {}), ...counts };
+  const { error } = outcome;
+  if (error) logger.error({ ...fields, ...failureFields(error) }, `failed: ${error.message}`);
+  else logger.info(fields, outcome.status === 'skipped' ? `skipped: ${outcome.reason}` : 'done');
+}
+
+function logRunEnd(logger: Logger, summary: RunSummary): void {
+  const duration = runSeconds(summary);
+  const text = `${formatTableCounts(summary.tables)} in ${formatSeconds(duration)}`;
+  const fields = { status: summary.status, duration_s: duration };
+  const { error } = summary;
+  if (error) logger.error({ ...fields, ...failureFields(error) }, `run failed: ${error.message}; ${text}`);
+  else if (summary.status === 'ok') logger.info(fields, `run finished: ${text}`);
+  else logger.error(fields, `run finished: ${text}`);
+}
+
+function logRetry(logger: Logger, event: Extract<RunEvent, { type: 'retrying' }>): void {
+  const { table, attempt, delaySeconds, error } = event;
+  const fields = { ...(table === undefined ? {} : { table }), attempt, delay_s: delaySeconds };
+  const wait = formatSeconds(delaySeconds);
+  logger.warn({ ...fields, ...failureFields(error) }, `${error.message}; trying again in ${wait}`);
+}
+
+function logEvent(logger: Logger, event: RunEvent): void {
+  switch (event.type) {
+    case 'run-started':
+      return logger.info({ tables: event.tables.length }, 'run started');
+    case 'table-planned': {
+      const { table, action, reason, estimatedRows } = event;
+      const estimate = estimatedRows === undefined ? {} : { estimated_rows: estimatedRows };
+      return logger.info({ table, action, reason, ...estimate }, `planned: ${action}`);
+    }
+    case 'phase-started': {
+      const { table, phase, detail } = event;
+      return logger.debug({ table, phase }, detail ? `${phase}: ${detail}` : phase);
+    }
+    case 'rows-copied':
+      return logger.trace({ table: event.table, bytes: event.bytes }, 'copied');
+    case 'warning':
+      return logger.warn(event.table === undefined ? {} : { table: event.table }, event.message);
+    case 'retrying':
+      return logRetry(logger, event);
+    case 'table-finished':
+      return logTable(logger, event.outcome);
+    case 'run-finished':
+      return logRunEnd(logger, event.summary);
+  }
+}
+
+export function logListener(logger: Logger): Listener {
+  return (event) => logEvent(logger, event);
+}

@@ -1,0 +1,101 @@
+/** The log: lines on stderr, JSON for machines, pretty for people, and never a secret in either. */
+import type { Logger } from 'pino';
+import type { LogSettings } from '../config/settings.ts';
+import { mapStrings, type Redact } from '../redact.ts';
+import { printable } from './text.ts';
+
+export type Level = LogSettings['level'];
+export type Verbosity = 'quiet' | 'normal' | 'verbose';
+
+/** From the most to the least talkative. */
+const LEVELS: readonly Level[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
+
+const quieter = (a: Level, b: Level) => (LEVELS.indexOf(a) > LEVELS.indexOf(b) ? a : b);
+
+interface Talk {
+  readonly level: Level;
+  readonly verbosity: Verbosity;
+  /** The progress line says what would be logged at `info`. */
+  readonly hasProgress: boolean;
+}
+
+/** The flags win over LOG_LEVEL, but -v does not take away a `trace`, nor -q an `error`. */
+export function effectiveLevel({ level, verbosity, hasProgress }: Talk): Level {
+  if (verbosity === 'verbose') return level === 'trace' ? 'trace' : 'debug';
+  if (verbosity === 'quiet' || hasProgress) return quieter(level, 'warn');
+  return level;
+}
+
+interface Sink {
+  write(line: string): unknown;
+}
+
+export interface LoggerOptions {
+  readonly log: LogSettings;
+  readonly level: Level;
+  readonly runId: string;
+  readonly pipeline: string;
+  readonly redact: Redact;
+  /** Whether stderr is a terminal. */
+  readonly isTerminal: boolean;
+  readonly color: boolean;
+  /** Called before each line, so that a progress line can make room. */
+  readonly beforeLine?: () => void;
+  /** stderr when left out. */
+  readonly destination?: Sink;
+}
+
+/** These are ours: a password `info` must not make every line unreadable. */
+const OWN_KEYS = new Set(['level', 'time']);
+
+function withoutSecrets(line: string, change: (text: string) => string): string {
+  const record: Record<string, unknown> = JSON.parse(line);
+  const entries = Object.entries(record).map(([key, value]) => [
+    key,
+    OWN_KEYS.has(key) ? value : mapStrings(value, change),
+  ]);
+  return `${JSON.stringify(Object.fromEntries(entries))}\n`;
+}
+
+/** pino-pretty as a plain function: neither a worker nor a stream, so a line is out before the call returns. */
+async function prettyPrinter(color: boolean): Promise<(line: string) => string> {
+  const { prettyFactory } = await import('pino-pretty');
+  return prettyFactory({
+    colorize: color,
+    singleLine: true,
+    translateTime: false,
+    ignore: 'run_id,pipeline,table',
+    messageFormat: (record, messageKey) => {
+      const message = String(record[messageKey]);
+      return typeof record['table'] === 'string' ? `${record['table']}: ${message}` : message;
+    },
+  });
+}
+
+const hasPrettyLines = ({ log, isTerminal }: LoggerOptions) =>
+  log.format === 'pretty' || (log.format === 'auto' && isTerminal);
+
+/** Writes synchronously, so that nothing is lost however the process ends. */
+export async function createLogger(options: LoggerOptions): Promise<Logger> {
+  const { level, redact, beforeLine } = options;
+  const { pino } = await import('pino');
+  const sink = options.destination ?? pino.destination({ dest: 2, sync: true });
+  const isPretty = hasPrettyLines(options);
+  const print = isPretty ? await prettyPrinter(options.color) : (line: string) => line;
+  const change = isPretty ? (text: string) => printable(redact(text)) : redact;
+  return pino(
+    {
+      level,
+      base: { run_id: options.runId, pipeline: options.pipeline },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    {
+      write(line: string) {
+        const text = print(withoutSecrets(line, change));
+        beforeLine?.();
+        sink.write(text);
+      },
+    },
+  );
+}

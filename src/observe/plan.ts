@@ -1,0 +1,77 @@
+import { styleText } from 'node:util';
+import { formatBytes, formatCount } from '../format.ts';
+import { displayWidth, padEnd, printable } from './text.ts';
+
+/** What of a foreseen table is printed. */
+interface PlannedTable {
+  readonly name: string;
+  readonly action: string;
+  readonly reason: string;
+  readonly loader: string | undefined;
+  readonly estimatedRows: number | undefined;
+  readonly estimatedBytes: number | undefined;
+  readonly cursor: string | null;
+  readonly high: string | null;
+  readonly hasWork: boolean;
+  readonly warnings: readonly string[];
+  readonly error: { readonly next: string } | undefined;
+}
+
+type Style = Parameters<typeof styleText>[0];
+
+const SYMBOLS: Record<string, readonly [symbol: string, style: Style]> = {
+  initial: ['+', 'green'],
+  reset: ['!', 'yellow'],
+  'full-refresh': ['!', 'yellow'],
+  incremental: ['~', 'cyan'],
+  skipped: ['-', 'gray'],
+  refused: ['x', 'red'],
+};
+
+/** A line or more a table, and a last line that counts. */
+export function formatPlan(
+  tables: readonly PlannedTable[],
+  { color }: { color: boolean; width: number },
+): string {
+  const nameWidth = Math.max(0, ...tables.map(({ name }) => displayWidth(printable(name))));
+  const lines = tables.flatMap((table) => tableLines(table, nameWidth, color));
+  return `${[...lines, '', countLine(tables)].join('\n')}\n`;
+}
+
+function tableLines(table: PlannedTable, nameWidth: number, color: boolean): string[] {
+  const [symbol, style] = SYMBOLS[table.action] ?? ['?', 'white'];
+  const paint = (text: string) => (color ? styleText(style, text, { validateStream: false }) : text);
+  const head = `${paint(symbol)} ${padEnd(printable(table.name), nameWidth)}  ${paint(padEnd(table.action, 12))}  ${printable(effect(table))}`;
+  return [
+    head,
+    ...table.warnings.map((warning) => `    note: ${printable(warning)}`),
+    ...(table.error ? [`    next: ${printable(table.error.next)}`] : []),
+  ];
+}
+
+function effect(table: PlannedTable): string {
+  if (table.action === 'incremental') return window(table);
+  if (table.loader === undefined) return table.reason;
+  const rows =
+    table.estimatedRows === undefined ? '' : `, about ${formatCount(Math.round(table.estimatedRows))} rows`;
+  const bytes = table.estimatedBytes ? `, ${formatBytes(table.estimatedBytes)}` : '';
+  return `${table.reason}; by ${table.loader}${rows}${bytes}`;
+}
+
+function window({ cursor, high, hasWork }: PlannedTable): string {
+  if (!hasWork) return `nothing newer than ${cursor ?? 'an empty table'}`;
+  return `rows from ${cursor ?? 'the start'}; the source is at ${high ?? 'no key'}`;
+}
+
+function countLine(tables: readonly PlannedTable[]): string {
+  const count = (...actions: string[]) => tables.filter(({ action }) => actions.includes(action)).length;
+  const parts = [
+    `${count('initial')} to load`,
+    `${count('reset', 'full-refresh')} to load again`,
+    `${tables.filter(({ action, hasWork }) => action === 'incremental' && hasWork).length} with changes`,
+    `${tables.filter(({ action, hasWork }) => action === 'incremental' && !hasWork).length} quiet`,
+    ...(count('refused') > 0 ? [`${count('refused')} REFUSED`] : []),
+    ...(count('skipped') > 0 ? [`${count('skipped')} skipped`] : []),
+  ];
+  return `Plan: ${parts.join(', ')}.`;
+}

@@ -1,0 +1,151 @@
+/** What a person reads at the end of a run. */
+import { styleText } from 'node:util';
+import type { Failure, RunSummary, TableOutcome } from '../events.ts';
+import { formatBytes, formatCount, formatSeconds, formatTableCounts } from '../format.ts';
+import { runSeconds } from '../summary-json.ts';
+import { displayWidth, padEnd, padStart, printable, printableLine, truncate } from './text.ts';
+
+export interface SummaryStyle {
+  readonly color: boolean;
+  /** Columns of the terminal; Infinity where the output is not one, then nothing is cut. */
+  readonly width: number;
+}
+
+type Tint = 'green' | 'red' | 'yellow' | 'dim';
+type Paint = (tint: Tint, text: string) => string;
+
+/** Symbol and word, so that nothing is said by colour alone. */
+const STATUS = {
+  ok: { label: '✓ ok', tint: 'green' },
+  failed: { label: '✗ FAILED', tint: 'red' },
+  skipped: { label: '- skipped', tint: 'dim' },
+} as const satisfies Record<TableOutcome['status'], { label: string; tint: Tint }>;
+
+const GAP = '  ';
+const INDENT = '    ';
+const NARROWEST_NAME = 12;
+
+const painter = ({ color }: SummaryStyle): Paint =>
+  // Whether there is colour was decided by the caller, not by what stdout happens to be.
+  color ? (tint, text) => styleText(tint, text, { validateStream: false }) : (_, text) => text;
+
+function rowsText(outcome: TableOutcome): string {
+  if (outcome.status === 'skipped') return '';
+  const counts: readonly (readonly [number, string])[] = [
+    [outcome.rowsRead, 'read'],
+    [outcome.rowsInserted, 'inserted'],
+    [outcome.rowsUpdated, 'updated'],
+    [outcome.rowsUnchanged, 'unchanged'],
+    [outcome.rowsDeleted, 'deleted'],
+  ];
+  const said = counts.filter(([count]) => count > 0).map(([count, word]) => `${formatCount(count)} ${word}`);
+  if (said.length > 0) return said.join(', ');
+  return outcome.status === 'ok' ? 'no new rows' : '';
+}
+
+interface Row {
+  readonly outcome: TableOutcome;
+  readonly name: string;
+  /** Action, rows, bytes and seconds. */
+  readonly cells: readonly [string, string, string, string];
+}
+
+function rowOf(outcome: TableOutcome): Row {
+  const action = outcome.action === 'skipped' ? '' : outcome.action;
+  const bytes = outcome.bytes > 0 ? formatBytes(outcome.bytes) : '';
+  const seconds = outcome.status === 'skipped' ? '' : formatSeconds(outcome.durationSeconds);
+  return { outcome, name: printableLine(outcome.name), cells: [action, rowsText(outcome), bytes, seconds] };
+}
+
+const widest = (texts: readonly string[]) => Math.max(0, ...texts.map(displayWidth));
+
+interface Widths {
+  readonly status: number;
+  readonly name: number;
+  readonly cells: readonly [number, number, number, number];
+}
+
+/** Names give way first where the terminal is too narrow. */
+function widthsOf(rows: readonly Row[], { width }: SummaryStyle): Widths {
+  const status = widest(rows.map(({ outcome }) => STATUS[outcome.status].label));
+  const cell = (index: 0 | 1 | 2 | 3) => widest(rows.map(({ cells }) => cells[index]));
+  const cells = [cell(0), cell(1), cell(2), cell(3)] as const;
+  const others = [status, ...cells].reduce((sum, each) => sum + (each > 0 ? each + GAP.length : 0), 0);
+  const name = Math.min(widest(rows.map((row) => row.name)), Math.max(NARROWEST_NAME, width - others));
+  return { status, name, cells };
+}
+
+function tableLine({ outcome, name, cells }: Row, widths: Widths, paint: Paint): string {
+  const { label, tint } = STATUS[outcome.status];
+  // The name of a failed table is what will be typed next, so it is always whole.
+  const shownName = outcome.status === 'failed' ? name : truncate(name, widths.name);
+  const aligned = cells.map((text, index) => (index < 2 ? padEnd : padStart)(text, widths.cells[index] ?? 0));
+  const columns = [padEnd(shownName, widths.name), ...aligned.filter((text) => text !== '')];
+  return `${paint(tint, padEnd(label, widths.status))}${GAP}${columns.join(GAP).trimEnd()}`;
+}
+
+interface Detail {
+  readonly label: string;
+  readonly tint?: Tint;
+  readonly text: string;
+  /** Set after the last line of the text. */
+  readonly suffix?: string;
+}
+
+/** A label and its text; further lines of the text stand under the first. */
+function detailLine({ label, tint, text, suffix = '' }: Detail, indent: string, paint: Paint): string {
+  const hanging = `\n${indent}${' '.repeat(displayWidth(label) + 1)}`;
+  const shownLabel = tint ? paint(tint, label) : label;
+  return `${indent}${shownLabel} ${printable(text).trim().replaceAll('\n', hanging)}${suffix}`;
+}
+
+function failureDetails({ message, hint, code, sqlstate }: Failure, paint: Paint): Detail[] {
+  const codes = printableLine(sqlstate ? `${code}, SQLSTATE ${sqlstate}` : code);
+  return [
+    { label: 'error:', tint: 'red', text: message, suffix: ` ${paint('dim', `(${codes})`)}` },
+    ...(hint.trim() === '' ? [] : [{ label: 'next: ', text: hint }]),
+  ];
+}
+
+const warningDetail = (text: string): Detail => ({ label: 'warning:', tint: 'yellow', text });
+
+/** Why, where it is not plain from the action: a table loaded as a whole, or left out. */
+function hasReason({ action, status, reason }: TableOutcome): boolean {
+  return reason !== '' && (status === 'skipped' || !['incremental', 'append'].includes(action));
+}
+
+function tableDetails(outcome: TableOutcome, paint: Paint): Detail[] {
+  return [
+    ...(hasReason(outcome) ? [{ label: 'because', text: outcome.reason }] : []),
+    ...(outcome.error ? failureDetails(outcome.error, paint) : []),
+    ...outcome.warnings.map(warningDetail),
+  ];
+}
+
+function tableLines(row: Row, widths: Widths, paint: Paint): string[] {
+  const details = tableDetails(row.outcome, paint);
+  return [tableLine(row, widths, paint), ...details.map((detail) => detailLine(detail, INDENT, paint))];
+}
+
+function closingLine(summary: RunSummary): string {
+  const seconds = formatSeconds(runSeconds(summary));
+  if (summary.tables.length === 0 && summary.error) return `failed in ${seconds}, before any table`;
+  return `${formatTableCounts(summary.tables)} in ${seconds}`;
+}
+
+/** Several lines, each ended by a newline. */
+export function formatSummary(summary: RunSummary, style: SummaryStyle): string {
+  const paint = painter(style);
+  const rows = summary.tables.map(rowOf);
+  const widths = widthsOf(rows, style);
+  const runDetails = [
+    ...(summary.error ? failureDetails(summary.error, paint) : []),
+    ...summary.warnings.map(warningDetail),
+  ];
+  const lines = [
+    ...rows.flatMap((row) => tableLines(row, widths, paint)),
+    ...runDetails.map((detail) => detailLine(detail, '', paint)),
+    closingLine(summary),
+  ];
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,71 @@
+/** COPY out of one server into the other. Bytes flow; they are never decoded and never held. */
+import { Transform, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type pg from 'pg';
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import { IncrepError } from '../errors.ts';
+import { serverError, type Place } from './server-errors.ts';
+
+export interface Copied {
+  /** As the receiving server counted them. */
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+interface Flow {
+  /** Called with the bytes so far. */
+  readonly onBytes: (bytes: number) => void;
+  readonly signal: AbortSignal | undefined;
+}
+
+interface Sink {
+  readonly client: pg.ClientBase;
+  readonly place: Place;
+  readonly copyIn: string;
+}
+
+interface Tap {
+  readonly client: pg.ClientBase;
+  readonly place: Place;
+  readonly copyOut: string;
+}
+
+/** @throws IncrepError that names the side that failed */
+export async function copyBetween(
+  tap: Tap,
+  sink: Sink,
+  flow: Flow,
+): Promise<Copied & { readonly rowsSent: number }> {
+  const out = tap.client.query(copyTo(tap.copyOut));
+  out.once('error', (error) => (error.cause ??= serverError(error, tap.place)));
+  const copied = await copyInto(out, sink, flow);
+  return { ...copied, rowsSent: out.rowCount };
+}
+
+/** A stream of COPY data into a server. @throws IncrepError, or what `data` itself failed with */
+export async function copyInto(data: Readable, { client, place, copyIn }: Sink, flow: Flow): Promise<Copied> {
+  const into = client.query(copyFrom(copyIn));
+  const meter = byteMeter(flow.onBytes);
+  let refusal: Error | undefined;
+  into.once('error', (error) => (refusal = error));
+  try {
+    await pipeline(data, meter.stream, into, { ...(flow.signal && { signal: flow.signal }) });
+  } catch (error) {
+    if (error === refusal) throw serverError(error, place);
+    throw error instanceof Error && error.cause instanceof IncrepError ? error.cause : error;
+  }
+  return { rows: into.rowCount, bytes: meter.bytes() };
+}
+
+function byteMeter(onBytes: Flow['onBytes']): { stream: Transform; bytes: () => number } {
+  let bytes = 0;
+  const stream = new Transform({
+    highWaterMark: 1 << 18,
+    transform(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length;
+      onBytes(bytes);
+      done(null, chunk);
+    },
+  });
+  return { stream, bytes: () => bytes };
+}

@@ -1,0 +1,167 @@
+/** One side: its settings, who it is, and at most one connection, opened when needed and lent to one borrower. */
+import { hostname } from 'node:os';
+import pg from 'pg';
+import { z } from 'zod';
+import type { ConnectionSettings } from '../config/settings.ts';
+import { IncrepError } from '../errors.ts';
+import { beginReading, beginSnapshot, beginWriting, CONTROL_DATA, SERVER_IDENTITY } from '../sql/session.ts';
+import { serverError, type Place } from './server-errors.ts';
+import { tlsAttempts } from './tls.ts';
+
+export const CONNECT_TIMEOUT_SECONDS = 10;
+/** How long a statement queues for a table lock, and so may hold up those who queue behind it. */
+export const LOCK_TIMEOUT_SECONDS = 5;
+
+const identitySchema = z.object({
+  version: z.number(),
+  isLinux: z.boolean(),
+  database: z.string(),
+  databaseOid: z.string(),
+  isStandby: z.boolean(),
+  startedAt: z.string(),
+  timeZone: z.string(),
+  encoding: z.string(),
+  canReadControl: z.boolean(),
+});
+const controlSchema = z.object({ systemIdentifier: z.string().nullable(), timeline: z.number().nullable() });
+
+export type ServerIdentity = Readonly<z.infer<typeof identitySchema> & z.infer<typeof controlSchema>>;
+
+export class Database implements AsyncDisposable {
+  readonly settings: ConnectionSettings;
+  readonly place: Place;
+  readonly #applicationName: string;
+  readonly #signal: AbortSignal | undefined;
+  #client: pg.Client | undefined;
+  #identity: ServerIdentity | undefined;
+
+  constructor(settings: ConnectionSettings, pipeline: string, signal?: AbortSignal) {
+    this.settings = settings;
+    this.place = {
+      side: settings.side,
+      address: `${settings.host}:${settings.port}/${settings.database}`,
+      role: settings.user,
+    };
+    this.#applicationName = applicationName(pipeline);
+    this.#signal = signal;
+    // A statement in progress ends with its connection; the server rolls back.
+    signal?.addEventListener('abort', () => this.discard(), { once: true });
+  }
+
+  /**
+   * Lends the connection. If the borrower fails it is closed, never rolled back: after a failed COPY it may not
+   * answer any more. @throws IncrepError
+   */
+  async withClient<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+    this.#signal?.throwIfAborted();
+    this.#client ??= await connect(this.settings, this.place, this.#applicationName);
+    try {
+      return await work(this.#client);
+    } catch (error) {
+      this.discard();
+      this.#signal?.throwIfAborted();
+      throw serverError(error, this.place);
+    }
+  }
+
+  async identity(): Promise<ServerIdentity> {
+    this.#identity ??= await this.withClient(async (client) => {
+      const identity = identitySchema.parse((await client.query(SERVER_IDENTITY)).rows[0]);
+      const unknown = { systemIdentifier: null, timeline: null };
+      if (!identity.canReadControl) return { ...identity, ...unknown };
+      return { ...identity, ...controlSchema.parse((await client.query(CONTROL_DATA)).rows[0]) };
+    });
+    return this.#identity;
+  }
+
+  /** Statements without parameters in one message, each seeing what is committed when it starts. */
+  async readAtOnce(statements: readonly string[]): Promise<pg.QueryResult[]> {
+    const begin = beginReading(await this.identity(), LOCK_TIMEOUT_SECONDS);
+    return this.withClient(async (client) => {
+      const results: unknown = await client.query([begin, ...statements, 'COMMIT'].join('; '));
+      return (results as pg.QueryResult[]).slice(-statements.length - 1, -1);
+    });
+  }
+
+  /** Statements that each see what is committed when they start. */
+  async withReading<T>(read: (client: pg.Client) => Promise<T>): Promise<T> {
+    return this.#withTransaction(beginReading(await this.identity(), LOCK_TIMEOUT_SECONDS), read);
+  }
+
+  /** One view of the whole database. `beforehand` runs before the snapshot is taken. */
+  async withSnapshot<T>(beforehand: string, read: (client: pg.Client) => Promise<T>): Promise<T> {
+    const begin = beginSnapshot(await this.identity(), LOCK_TIMEOUT_SECONDS);
+    return this.#withTransaction(beforehand === '' ? begin : `${begin}; ${beforehand}`, read);
+  }
+
+  async withWriting<T>(write: (client: pg.Client) => Promise<T>): Promise<T> {
+    return this.#withTransaction(beginWriting(await this.identity(), LOCK_TIMEOUT_SECONDS), write);
+  }
+
+  async #withTransaction<T>(begin: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+    return this.withClient(async (client) => {
+      await client.query(begin);
+      const result = await work(client);
+      await client.query('COMMIT');
+      return result;
+    });
+  }
+
+  /** Closes at once, whatever is going on. */
+  discard(): void {
+    const client = this.#client;
+    this.#client = undefined;
+    // The next connection may find another server: a restart, a failover.
+    this.#identity = undefined;
+    if (client) socketOf(client).destroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    await client?.end().catch(() => undefined);
+  }
+}
+
+/** The typings leave the socket out. */
+const socketOf = (client: pg.Client): { destroy(): void } =>
+  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream;
+
+/** Shown in pg_stat_activity, by which another run can name the holder of a lock. The server cuts at 63 bytes. */
+const applicationName = (pipeline: string): string =>
+  `increp ${pipeline.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 24)} ${process.pid}@${hostname().slice(0, 24)}`;
+
+async function connect(
+  settings: ConnectionSettings,
+  place: Place,
+  applicationName: string,
+): Promise<pg.Client> {
+  const failures: IncrepError[] = [];
+  for (const ssl of tlsAttempts(settings)) {
+    const client = new pg.Client({
+      host: settings.host,
+      port: settings.port,
+      user: settings.user,
+      // A function, because the driver takes an empty value for a reason to look at the environment.
+      password: () => settings.password ?? '',
+      database: settings.database,
+      ssl,
+      application_name: applicationName,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_SECONDS * 1000,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+    });
+    // Without a listener a lost idle connection would end the process; the next query reports it.
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      return client;
+    } catch (error) {
+      socketOf(client).destroy();
+      failures.push(serverError(error, place, true));
+    }
+  }
+  throw (
+    failures.find(({ code }) => code !== 'CONNECTION_FAILED') ?? failures[0] ?? new Error('no TLS attempt')
+  );
+}

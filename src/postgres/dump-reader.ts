@@ -1,0 +1,84 @@
+/**
+ * The one COPY block in pg_restore's output. A dump is data to us, never a program: nothing of it is executed,
+ * and its header has to name the table that was asked for.
+ */
+import { Readable } from 'node:stream';
+import { IncrepError } from '../errors.ts';
+import { printName, type TableName } from '../schema/names.ts';
+
+export interface CopyBlock {
+  /** In the order of the rows' fields. */
+  readonly columns: readonly string[];
+  /** COPY text, without the end mark. */
+  readonly rows: Readable;
+}
+
+const NAME = String.raw`(?:"(?:[^"]|"")*"|[^\s".,();]+)`;
+const HEADER = new RegExp(
+  String.raw`^COPY (${NAME})\.(${NAME}) \((${NAME}(?:, ${NAME})*)\) FROM stdin;\n`,
+  'm',
+);
+const END = Buffer.from('\n\\.\n');
+/** SET statements and comments come before the header; more than this is no dump of one table. */
+const MAX_HEADER_BYTES = 4_000_000;
+
+/** @throws IncrepError DUMP_FAILED when there is no complete block of that table */
+export async function readCopyBlock(output: Readable, table: TableName): Promise<CopyBlock> {
+  const chunks: AsyncIterator<Buffer> = output[Symbol.asyncIterator]();
+  let seen = Buffer.alloc(0);
+  for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
+    seen = Buffer.concat([seen, next.value]);
+    // latin1 keeps one character a byte, so that a match's length is its length in bytes.
+    const match = HEADER.exec(seen.toString('latin1'));
+    if (match)
+      return {
+        columns: columnsOf(match, table),
+        rows: Readable.from(rowsOf(seen.subarray(match.index + match[0].length), chunks, table)),
+      };
+    if (seen.length > MAX_HEADER_BYTES) break;
+  }
+  throw broken(table, 'has no COPY block');
+}
+
+function columnsOf(match: RegExpExecArray, table: TableName): string[] {
+  const [, schema = '', name = '', columns = ''] = match;
+  if (unquote(schema) !== table.schema || unquote(name) !== table.table)
+    throw broken(table, 'holds another table');
+  return (columns.match(new RegExp(NAME, 'g')) ?? []).map(unquote);
+}
+
+function unquote(name: string): string {
+  const text = Buffer.from(name, 'latin1').toString('utf8');
+  return text.startsWith('"') ? text.slice(1, -1).replaceAll('""', '"') : text;
+}
+
+/** Everything up to the line that holds only the end mark, which may lie across two chunks. */
+async function* rowsOf(first: Buffer, rest: AsyncIterator<Buffer>, table: TableName): AsyncGenerator<Buffer> {
+  // A line break in front lets an empty block end like any other; it is taken off again below.
+  let held = Buffer.concat([Buffer.from('\n'), first]);
+  let isStart = true;
+  for (;;) {
+    const end = held.indexOf(END);
+    const ready =
+      end === -1 ? held.subarray(0, Math.max(0, held.length - END.length)) : held.subarray(0, end + 1);
+    const rows = isStart ? ready.subarray(1) : ready;
+    if (ready.length > 0) isStart = false;
+    if (rows.length > 0) yield rows;
+    if (end !== -1) return drain(rest);
+    const next = await rest.next();
+    if (next.done === true) throw broken(table, 'ends in the middle of its rows');
+    held = Buffer.concat([held.subarray(ready.length), next.value]);
+  }
+}
+
+/** What follows the block is read, so that pg_restore can end, and thrown away. */
+async function drain(rest: AsyncIterator<Buffer>): Promise<void> {
+  let next = await rest.next();
+  while (next.done !== true) next = await rest.next();
+}
+
+const broken = (table: TableName, why: string): IncrepError =>
+  new IncrepError('DUMP_FAILED', {
+    what: `the dump of ${printName(table)} ${why}`,
+    next: 'Try initial_load: "copy" for this table, which does not need pg_dump.',
+  });

@@ -1,0 +1,130 @@
+/** One table's rows through pg_dump and pg_restore, on a snapshot of ours. */
+import { execa } from 'execa';
+import { searchPath } from '../config/process-environment.ts';
+import type { ConnectionSettings } from '../config/settings.ts';
+import { IncrepError } from '../errors.ts';
+import { printName, type TableName } from '../schema/names.ts';
+import { qualified } from '../sql/identifiers.ts';
+import { readCopyBlock, type CopyBlock } from './dump-reader.ts';
+import { withPassfile } from './passfile.ts';
+import { libpqTls } from './tls.ts';
+
+export interface DumpRequest {
+  readonly connection: ConnectionSettings;
+  readonly table: TableName;
+  /** pg_export_snapshot() of a transaction that stays open meanwhile. */
+  readonly snapshot: string;
+  /** Left out: reading them needs a privilege that SELECT on the table does not give. */
+  readonly sequences: readonly TableName[];
+  readonly lockTimeoutSeconds: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** How long a child may take to obey before it is killed. */
+const KILL_AFTER_MS = 2000;
+
+/** Gives `use` the rows as COPY text. Both children have ended when this returns. @throws IncrepError DUMP_FAILED */
+export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) => Promise<T>): Promise<T> {
+  return withPassfile(request.connection.password, async ({ directory, path }) => {
+    const environment = libpqEnvironment(request.connection, directory, path);
+    const dump = execa('pg_dump', dumpArguments(request), childOptions(environment, request.signal));
+    const restore = execa(
+      'pg_restore',
+      ['--data-only', '--file=-'],
+      childOptions({ PATH: searchPath() }, request.signal),
+    );
+    // Whoever closes this pipe early has a reason, and it is read from how that child ends.
+    dump.stdout.pipe(restore.stdin).on('error', () => undefined);
+    try {
+      const result = await use(await readCopyBlock(restore.stdout, request.table));
+      throwIfFailed(request, await dump, await restore);
+      return result;
+    } catch (error) {
+      // A dump that broke off says why when its children have ended; any other error is the cause itself.
+      if (error instanceof IncrepError && error.code === 'DUMP_FAILED')
+        throwIfFailed(request, await dump, await restore);
+      throw error;
+    } finally {
+      [dump, restore].forEach((child) => child.kill());
+      await Promise.all([dump, restore]);
+    }
+  });
+}
+
+/** @throws IncrepError with what the children wrote to stderr, the one that failed first in front */
+function throwIfFailed({ table, connection, signal }: DumpRequest, dump: Ended, restore: Ended): void {
+  signal?.throwIfAborted();
+  const failed = [dump, restore].filter((child) => child.failed);
+  // Who could not write any more is the victim of the other.
+  const culprits = failed.toSorted((a, b) => Number(isVictim(a)) - Number(isVictim(b)));
+  const [first] = culprits;
+  if (!first) return;
+  const said = culprits.map((child) => `${nameOf(child)} ${howItEnded(child)}`).join('; ');
+  throw new IncrepError('DUMP_FAILED', {
+    what: `dumping ${printName(table)} from ${connection.host}:${connection.port}/${connection.database}: ${said}`,
+    next: 'Mend what it says, or set initial_load: "copy" for this table, which does not need pg_dump.',
+    cause: first.cause,
+  });
+}
+
+interface Ended {
+  readonly failed: boolean;
+  readonly signal?: string | undefined;
+  readonly exitCode?: number | undefined;
+  readonly command: string;
+  readonly stderr: string;
+  readonly cause?: unknown;
+}
+
+const isVictim = ({ stderr, signal }: Ended): boolean =>
+  signal === 'SIGPIPE' || /broken pipe|could not write/i.test(stderr);
+
+const nameOf = ({ command }: Ended): string => command.split(' ', 1)[0] ?? command;
+
+const howItEnded = ({ signal, exitCode, stderr }: Ended): string =>
+  (signal === undefined ? `ended with ${exitCode ?? 'no exit code'}` : `was killed by ${signal}`) +
+  (stderr.trim() === '' ? '' : `: ${stderr.trim().replaceAll(/\s*\n\s*/g, ' / ')}`);
+
+const childOptions = (env: Record<string, string>, signal: AbortSignal | undefined) =>
+  ({
+    env,
+    extendEnv: false,
+    reject: false,
+    buffer: { stdout: false, stderr: true },
+    maxBuffer: { stderr: 100_000 },
+    forceKillAfterDelay: KILL_AFTER_MS,
+    ...(signal && { cancelSignal: signal }),
+  }) as const;
+
+function libpqEnvironment(
+  connection: ConnectionSettings,
+  home: string,
+  passfile: string,
+): Record<string, string> {
+  return {
+    PATH: searchPath(),
+    HOME: home,
+    PGHOST: connection.host,
+    PGPORT: String(connection.port),
+    PGUSER: connection.user,
+    PGDATABASE: connection.database,
+    PGPASSFILE: passfile,
+    PGAPPNAME: 'increp pg_dump',
+    PGCLIENTENCODING: 'UTF8',
+    PGCONNECT_TIMEOUT: '10',
+    ...libpqTls(connection.tls),
+  };
+}
+
+/** `--table` takes a pattern; what stands in double quotes there is taken as it is. */
+const dumpArguments = ({ table, snapshot, sequences, lockTimeoutSeconds }: DumpRequest): string[] => [
+  '--format=custom',
+  '--compress=0',
+  '--data-only',
+  '--strict-names',
+  '--no-password',
+  `--lock-wait-timeout=${lockTimeoutSeconds * 1000}`,
+  `--snapshot=${snapshot}`,
+  `--table=${qualified(table)}`,
+  ...sequences.map((sequence) => `--exclude-table-data=${qualified(sequence)}`),
+];

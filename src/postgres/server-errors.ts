@@ -1,0 +1,133 @@
+/** What a server or a socket says, as an error that a person can act on. */
+import { IncrepError, type ErrorCode } from '../errors.ts';
+
+export interface Place {
+  readonly side: 'source' | 'destination';
+  /** host:port/database, without credentials. */
+  readonly address: string;
+  readonly role: string;
+}
+
+interface Verdict {
+  readonly code: ErrorCode;
+  readonly next: (place: Place) => string;
+}
+
+const retry: Verdict['next'] = () =>
+  'increp tries again by itself; if it goes on, look at that server and the network.';
+const variable = ({ side }: Place): string => (side === 'source' ? 'SOURCE' : 'DEST');
+
+/** By SQLSTATE, longest prefix first (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
+const VERDICTS: Record<string, Verdict> = {
+  '28': {
+    code: 'AUTHENTICATION_FAILED',
+    next: (place) =>
+      `Check ${variable(place)}_USERNAME and ${variable(place)}_PASSWORD, and pg_hba.conf on that server.`,
+  },
+  '3D000': {
+    code: 'CONNECTION_FAILED',
+    next: (place) => `Check ${variable(place)}_DB, or create that database.`,
+  },
+  '42501': {
+    code: 'PRIVILEGE_MISSING',
+    next: (place) => `Grant it to role "${place.role}"; "increp check" says which grants are needed.`,
+  },
+  '53300': { code: 'TOO_MANY_CONNECTIONS', next: retry },
+  '53100': {
+    code: 'DISK_FULL',
+    next: () => 'Free some room on that server, then run increp again: nothing was lost.',
+  },
+  '53': { code: 'QUERY_FAILED', next: () => 'That server lacks a resource; see its log.' },
+  '55P03': {
+    code: 'TABLE_BUSY',
+    next: () => 'Find the session that holds the lock (pg_locks, pg_stat_activity) or run again later.',
+  },
+  '40': { code: 'CONFLICT', next: retry },
+  '57014': {
+    code: 'TIMEOUT',
+    next: () => "Someone or some setting cancelled the statement; see that server's log.",
+  },
+  '57P': { code: 'CONNECTION_LOST', next: retry },
+  '08': { code: 'CONNECTION_LOST', next: retry },
+  '25006': {
+    code: 'READ_ONLY',
+    next: () => 'Point DEST_HOST at the primary, or lift default_transaction_read_only.',
+  },
+  '2BP01': {
+    code: 'DEPENDENTS',
+    next: () => 'Drop or move those objects, run "increp sync" again, and create them anew.',
+  },
+};
+
+/** Not a server's word but the operating system's or the driver's. */
+const isConnectionError = (error: Error & { code?: unknown }): boolean =>
+  /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_AGAIN|ENOENT|EACCES|ERR_STREAM_PREMATURE_CLOSE|ERR_STREAM_DESTROYED)/.test(
+    String(error.code),
+  ) || /Connection terminated|connection is closed|not queryable|timeout expired/i.test(error.message);
+
+const isTlsError = (error: Error & { code?: unknown }): boolean =>
+  /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH|ERR_OSSL)/.test(
+    String(error.code),
+  ) || /SSL|certificate/i.test(error.message);
+
+/** `isConnecting`: nothing was asked of the server yet. */
+export function serverError(thrown: unknown, place: Place, isConnecting = false): IncrepError {
+  if (thrown instanceof IncrepError) return thrown;
+  const error: Error & { code?: unknown; detail?: string; where?: string } =
+    thrown instanceof Error ? thrown : new Error(String(thrown));
+  const said = `${place.side} ${place.address}: ${describe(error)}`;
+  const verdict = verdictOf(error);
+  if (verdict)
+    return new IncrepError(verdict.code, {
+      what: said,
+      next: verdict.next(place),
+      sqlstate: String(error.code),
+      cause: error,
+    });
+  if (isSqlstate(error.code)) {
+    return new IncrepError('QUERY_FAILED', {
+      what: said,
+      next: 'Read what the server says above; "increp check" may know more.',
+      sqlstate: error.code,
+      cause: error,
+    });
+  }
+  if (isConnecting && isTlsError(error)) {
+    return new IncrepError('CONNECTION_FAILED', {
+      what: said,
+      next: `Check ${variable(place)}_SSLMODE and the certificates it needs.`,
+      cause: error,
+    });
+  }
+  if (isConnectionError(error)) {
+    const code = isConnecting ? 'CONNECTION_FAILED' : 'CONNECTION_LOST';
+    const next = isConnecting
+      ? `Check ${variable(place)}_HOST and ${variable(place)}_PORT, and that the server is up.`
+      : retry(place);
+    return new IncrepError(code, { what: said, next, cause: error });
+  }
+  return new IncrepError('INTERNAL', {
+    what: said,
+    next: 'This is a bug. Please report it with the output of the same command with -v.',
+    cause: error,
+  });
+}
+
+const isSqlstate = (code: unknown): code is string =>
+  typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^E[A-Z]{4}$/.test(code);
+
+function verdictOf({ code }: { code?: unknown }): Verdict | undefined {
+  if (!isSqlstate(code)) return undefined;
+  return VERDICTS[code] ?? VERDICTS[code.slice(0, 3)] ?? VERDICTS[code.slice(0, 2)];
+}
+
+/** An AggregateError of a failed connect has an empty message of its own. */
+function describe(error: Error & { detail?: string; where?: string }): string {
+  const parts =
+    error instanceof AggregateError
+      ? error.errors.map((part) => (part instanceof Error ? part.message : String(part)))
+      : [error.message];
+  const detail = error.detail === undefined ? '' : ` (${error.detail})`;
+  const where = error.where === undefined ? '' : ` [${error.where.split('\n')[0] ?? ''}]`;
+  return parts.join('; ') + detail + where;
+}

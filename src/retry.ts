@@ -1,0 +1,39 @@
+/** How long to wait before trying again, and a wait that a signal can end. */
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** The longest time that Node's timers take; anything above it would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+interface Backoff {
+  /** Seconds: the most that is waited after the first attempt; it doubles with each further one. */
+  readonly base?: number;
+  /** Seconds: the most that is ever waited. */
+  readonly max?: number;
+}
+
+/**
+ * Seconds to wait after attempt number `attempt` (the first is 1). The whole span is drawn at random, so that
+ * clients that failed together do not come back together; the floor keeps a retry from following at once.
+ */
+export function backoffSeconds(
+  attempt: number,
+  { base = 0.5, max = 8 }: Backoff = {},
+  random: () => number = Math.random,
+): number {
+  const floor = Math.min(base, max) / 2;
+  const ceiling = Math.min(max, base * 2 ** Math.max(0, attempt - 1));
+  return floor + random() * (ceiling - floor);
+}
+
+/** Resolves after that time; when the signal aborts, rejects with the signal's own reason. */
+export async function sleep(seconds: number, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted();
+  const milliseconds = Math.min(Math.max(0, seconds * 1000), LONGEST_TIMER_MS);
+  try {
+    await delay(milliseconds, undefined, signal ? { signal } : {});
+  } catch (error) {
+    // The timer rejects with a bare AbortError; whoever aborted has said why.
+    signal?.throwIfAborted();
+    throw error;
+  }
+}

@@ -1,0 +1,54 @@
+/** What a column is at the source, and what carries its values at the destination. */
+import { z } from 'zod';
+
+/** One column, as the catalog of either side describes it. The source's become part of the saved state. */
+export const columnSchema = z.object({
+  name: z.string(),
+  /** attnum: tells a column that was dropped and added again from one that stayed. */
+  position: z.number().int(),
+  /** format_type() under an empty search_path: user-defined types come with their schema. */
+  type: z.string(),
+  /** The type that has all the values: domains resolved down to what they are made of. */
+  base: z.object({
+    type: z.string(),
+    isBuiltIn: z.boolean(),
+    isArray: z.boolean(),
+    /** The same of an array's elements, domains resolved. */
+    element: z
+      .object({ type: z.string(), isBuiltIn: z.boolean(), isArray: z.boolean(), delimiter: z.string() })
+      .nullable(),
+  }),
+  /** What else decides how values print: an enum's labels, a composite's fields. */
+  typeDetail: z.array(z.string()).nullable(),
+  isNotNull: z.boolean(),
+  /** Null for the type's default collation. */
+  collation: z.string().nullable(),
+  generated: z.enum(['', 's', 'v']),
+  identity: z.enum(['', 'a', 'd']),
+});
+
+export type Column = Readonly<z.infer<typeof columnSchema>>;
+
+/**
+ * Built-in types whose text names objects of one server (or that have no input at all). At the destination
+ * those objects need not exist, so the text is what is kept.
+ */
+const SERVER_BOUND =
+  /^(reg[a-z]+|aclitem|pg_node_tree|pg_ndistinct|pg_dependencies|pg_mcv_list|pg_brin_[a-z_]+|gtsvector)$/;
+
+const hasPortableText = (part: { type: string; isBuiltIn: boolean }): boolean =>
+  part.isBuiltIn && !SERVER_BOUND.test(part.type);
+
+/**
+ * The destination's type: built-in types as they are, domains as their base type, arrays of user-defined types
+ * as text[], every other user-defined type as text. The text is what COPY prints, so nothing is altered.
+ */
+export function carriedType({ base }: Column): string {
+  if (!base.isArray) return hasPortableText(base) ? base.type : 'text';
+  const { element } = base;
+  if (!element) return 'text';
+  // An array of a domain over an array has no plain equivalent; its elements' text fits text[].
+  if (element.isArray) return 'text[]';
+  if (hasPortableText(element)) return `${element.type}[]`;
+  return element.delimiter === ',' ? 'text[]' : 'text';
+}

@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto';
+
+export interface TableName {
+  readonly schema: string;
+  readonly table: string;
+}
+
+/** NAMEDATALEN - 1: Postgres silently cuts longer identifiers, which could make one table's name another's. */
+const MAX_NAME_BYTES = 63;
+
+/**
+ * `base` + `suffix` as an identifier of at most 63 bytes. Where the base has to be cut, a hash of the whole
+ * keeps two names with one long prefix apart.
+ */
+export function derivedName(base: string, suffix: string): string {
+  const room = MAX_NAME_BYTES - Buffer.byteLength(suffix);
+  if (Buffer.byteLength(base) <= room) return base + suffix;
+  const hash = createHash('sha256').update(base).digest('hex').slice(0, 8);
+  return `${cutToBytes(base, room - hash.length - 1)}_${hash}${suffix}`;
+}
+
+export const stagingName = (table: string): string => derivedName(table, '_stg');
+
+/** Cuts between characters, never inside one. */
+function cutToBytes(text: string, bytes: number): string {
+  let cut = '';
+  let size = 0;
+  for (const character of text) {
+    size += Buffer.byteLength(character);
+    if (size > bytes) break;
+    cut += character;
+  }
+  return cut;
+}
+
+/**
+ * A table's name as a file name: every byte a file system might care about is percent-encoded, capitals too,
+ * because `Orders` and `orders` are one file on some of them.
+ */
+export function fileNameOf(table: string): string {
+  return table.replace(/[^a-z0-9_-]/gu, (character) =>
+    [...Buffer.from(character)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join(''),
+  );
+}
+
+/** For messages: `schema.table`. */
+export const printName = (name: TableName): string => `${name.schema}.${name.table}`;

@@ -1,0 +1,52 @@
+/** Tables as the catalogs describe them. */
+import type { Column } from './columns.ts';
+import type { TableName } from './names.ts';
+
+/** pg_class.relkind, in words. */
+export type RelationKind = 'table' | 'partitioned table' | 'view' | 'materialized view' | 'foreign table';
+
+export interface UniqueKey {
+  readonly index: string;
+  readonly columns: readonly string[];
+}
+
+export interface Relation {
+  readonly name: TableName;
+  readonly oid: string;
+  readonly kind: RelationKind;
+  readonly isUnlogged: boolean;
+  /** True for a parent of inheritance or partitioning: its rows live (also) in other tables. */
+  readonly hasChildren: boolean;
+  readonly comment: string | null;
+  readonly columns: readonly Column[];
+  /** Column sets that the server itself keeps unique (valid, not partial, not on expressions). */
+  readonly uniqueKeys: readonly UniqueKey[];
+  /** First columns of usable b-tree indexes. */
+  readonly indexedColumns: readonly string[];
+  /** What the planner believes; undefined before the first ANALYZE. */
+  readonly estimatedRows: number | undefined;
+  readonly bytes: number;
+  readonly canSelect: boolean;
+  /** Columns that our role may not read. */
+  readonly unreadableColumns: readonly string[];
+  /** Row-level security that would filter what our role sees. */
+  readonly filtersRows: boolean;
+  /** Sequences owned by its columns, which a dump would want to read as well. */
+  readonly ownedSequences: readonly TableName[];
+}
+
+const isSubset = (part: readonly string[], whole: readonly string[]): boolean =>
+  part.every((name) => whole.includes(name));
+
+/** True when the server guarantees that no two rows agree in all of `columns`. */
+export function isUniqueBy(relation: Relation, columns: readonly string[]): boolean {
+  const isAlwaysThere = (name: string) =>
+    relation.columns.find((column) => column.name === name)?.isNotNull === true;
+  return relation.uniqueKeys.some(
+    (key) => isSubset(key.columns, columns) && key.columns.every(isAlwaysThere),
+  );
+}
+
+/** The index that a merge on exactly `columns` can use and that keeps them unique. */
+export const uniqueIndexOn = (relation: Relation, columns: readonly string[]): UniqueKey | undefined =>
+  relation.uniqueKeys.find((key) => key.columns.length === columns.length && isSubset(key.columns, columns));

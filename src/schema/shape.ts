@@ -1,0 +1,25 @@
+/** The shape of a source table as it was when its copy was made: what drift is measured against. */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { columnSchema } from './columns.ts';
+import type { Relation } from './relations.ts';
+
+export const shapeSchema = z.object({
+  /** pg_class.oid: another one means that the table was dropped and created again. */
+  oid: z.string(),
+  columns: z.array(columnSchema),
+});
+
+export type Shape = Readonly<z.infer<typeof shapeSchema>>;
+
+export const shapeOf = (relation: Relation): Shape => ({
+  oid: relation.oid,
+  columns: relation.columns.map((column) => ({ ...column })),
+});
+
+/** Equal shapes have equal fingerprints. */
+export const fingerprintOf = (shape: Shape): string =>
+  createHash('sha256')
+    .update(JSON.stringify(shapeSchema.parse(shape)))
+    .digest('hex')
+    .slice(0, 16);

@@ -1,0 +1,47 @@
+/** What is remembered of one table between runs: a row at the destination and, the same, a file here. */
+import { z } from 'zod';
+import { fenceSchema } from './fences.ts';
+import { KEY_TYPES } from './keys.ts';
+import { shapeSchema } from './shape.ts';
+
+export const STATE_FORMAT = 1;
+
+/** One life of one source server: transaction names mean something only within it. */
+export const sourceLifeSchema = z.object({
+  /** Null where pg_control_system() may not be read. */
+  systemIdentifier: z.string().nullable(),
+  timeline: z.number().int().nullable(),
+  /** pg_postmaster_start_time() */
+  startedAt: z.string(),
+});
+
+export const stateRecordSchema = z.object({
+  format: z.literal(STATE_FORMAT),
+  pipeline: z.string(),
+  source: z.object({ database: z.string(), schema: z.string(), table: z.string() }),
+  destination: z.object({ schema: z.string(), table: z.string() }),
+  sourceLife: sourceLifeSchema,
+  /** The source's clock when the high-water mark was read. */
+  sourceTime: z.string(),
+  replicationKey: z.string(),
+  keyType: z.enum(KEY_TYPES),
+  mergeKey: z.array(z.string()),
+  /** The high-water mark of the last sync as Postgres printed it; null while there is no plausible key. */
+  cursor: z.string().nullable(),
+  fences: z.array(fenceSchema),
+  shape: shapeSchema,
+  /** fingerprintOf(shape), for people and scripts. */
+  fingerprint: z.string(),
+  /** Rises by one with every commit. */
+  generation: z.number().int().positive(),
+  runId: z.string(),
+  /** RFC 3339, by this machine's clock. */
+  syncedAt: z.string(),
+});
+
+export type SourceLife = Readonly<z.infer<typeof sourceLifeSchema>>;
+export type StateRecord = Readonly<z.infer<typeof stateRecordSchema>>;
+
+/** True while transaction names of the one still mean the same transactions in the other. */
+export const isSameLife = (a: SourceLife, b: SourceLife): boolean =>
+  a.systemIdentifier === b.systemIdentifier && a.timeline === b.timeline && a.startedAt === b.startedAt;

@@ -1,0 +1,102 @@
+/** One catalog query describes many tables: with a slow network, round trips are the cost. */
+
+/** $1 schema, $2 table names. One row a relation, shaped like `relationRow` in postgres/catalog.ts. */
+export const DESCRIBE_RELATIONS = /* sql */ `
+  SELECT n.nspname AS schema, c.relname AS table, c.oid::text AS oid, c.relkind AS kind,
+         c.relpersistence = 'u' AS "isUnlogged",
+         c.relhassubclass OR c.relkind = 'p' AS "hasChildren",
+         obj_description(c.oid, 'pg_class') AS comment,
+         has_any_column_privilege(c.oid, 'SELECT') AS "canSelect",
+         row_security_active(c.oid) AS "filtersRows",
+         size.rows AS "estimatedRows", size.bytes,
+         cols.columns, cols."unreadableColumns", idx."uniqueKeys", idx."indexedColumns", seq."ownedSequences"
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  CROSS JOIN LATERAL (
+    SELECT coalesce(json_agg(json_build_object(
+             'name', a.attname, 'position', a.attnum, 'type', format_type(a.atttypid, a.atttypmod),
+             'base', json_build_object(
+               'type', format_type(base.oid, base.typmod),
+               'isBuiltIn', base.isbuiltin, 'isArray', element.oid IS NOT NULL,
+               'element', CASE WHEN element.oid IS NOT NULL THEN json_build_object(
+                 'type', format_type(element.oid, coalesce(nullif(element.typmod, -1), base.typmod)),
+                 'isBuiltIn', element.isbuiltin, 'isArray', element.isarray, 'delimiter', element.typdelim) END),
+             'typeDetail', detail.parts,
+             'isNotNull', a.attnotnull,
+             'collation', CASE WHEN a.attcollation <> t.typcollation THEN
+               (SELECT format('%I.%I', cn.nspname, co.collname) FROM pg_collation co
+                JOIN pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = a.attcollation) END,
+             'generated', a.attgenerated, 'identity', a.attidentity) ORDER BY a.attnum), '[]') AS columns,
+           coalesce(json_agg(a.attname) FILTER (
+             WHERE NOT has_column_privilege(c.oid, a.attnum, 'SELECT')), '[]') AS "unreadableColumns"
+    FROM pg_attribute a
+    JOIN pg_type t ON t.oid = a.atttypid
+    CROSS JOIN LATERAL (
+      WITH RECURSIVE chain AS (
+        SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod, a.atttypmod AS typmod, 0 AS depth
+        UNION ALL
+        SELECT b.oid, b.typtype, b.typbasetype, b.typtypmod, chain.typtypmod, depth + 1
+        FROM chain JOIN pg_type b ON b.oid = chain.typbasetype WHERE chain.typtype = 'd')
+      SELECT b.oid, chain.typmod, b.typelem, b.typtype, b.typrelid, b.typarray,
+             b.typnamespace = 'pg_catalog'::regnamespace AND b.typtype <> 'c' AS isbuiltin
+      FROM chain JOIN pg_type b ON b.oid = chain.oid ORDER BY depth DESC LIMIT 1) base
+    LEFT JOIN LATERAL (
+      WITH RECURSIVE chain AS (
+        SELECT e.oid, e.typtype, e.typbasetype, e.typtypmod, -1 AS typmod, 0 AS depth, e.typdelim
+        FROM pg_type e WHERE e.oid = base.typelem AND e.typarray = base.oid
+        UNION ALL
+        SELECT b.oid, b.typtype, b.typbasetype, b.typtypmod, chain.typtypmod, depth + 1, chain.typdelim
+        FROM chain JOIN pg_type b ON b.oid = chain.typbasetype WHERE chain.typtype = 'd')
+      SELECT b.oid, chain.typmod, chain.typdelim, b.typrelid,
+             b.typnamespace = 'pg_catalog'::regnamespace AND b.typtype <> 'c' AS isbuiltin,
+             EXISTS (SELECT FROM pg_type i WHERE i.oid = b.typelem AND i.typarray = b.oid) AS isarray
+      FROM chain JOIN pg_type b ON b.oid = chain.oid ORDER BY depth DESC LIMIT 1) element ON true
+    LEFT JOIN LATERAL (
+      SELECT json_agg(part ORDER BY place) AS parts FROM (
+        SELECT '=' || enumlabel AS part, enumsortorder AS place FROM pg_enum
+        WHERE enumtypid = coalesce(element.oid, base.oid)
+        UNION ALL
+        SELECT '.' || f.attname || ' ' || format_type(f.atttypid, f.atttypmod), f.attnum FROM pg_attribute f
+        WHERE f.attrelid = nullif(coalesce(element.typrelid, base.typrelid), 0) AND f.attnum > 0
+          AND NOT f.attisdropped) parts) detail ON true
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) cols
+  CROSS JOIN LATERAL (
+    SELECT coalesce(json_agg(json_build_object('index', ic.relname, 'columns', key.names))
+             FILTER (WHERE i.indisunique AND i.indimmediate AND i.indpred IS NULL AND key.isplain), '[]') AS "uniqueKeys",
+           coalesce(json_agg(key.names -> 0) FILTER (
+             WHERE am.amname = 'btree' AND i.indpred IS NULL AND i.indkey[0] <> 0), '[]') AS "indexedColumns"
+    FROM pg_index i
+    JOIN pg_class ic ON ic.oid = i.indexrelid
+    JOIN pg_am am ON am.oid = ic.relam
+    CROSS JOIN LATERAL (
+      SELECT json_agg(a.attname ORDER BY k.place) AS names, bool_and(k.attnum <> 0) AS isplain
+      FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, place)
+      LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
+      WHERE k.place <= i.indnkeyatts) key
+    WHERE i.indrelid = c.oid AND i.indisvalid AND i.indisready) idx
+  CROSS JOIN LATERAL (
+    SELECT coalesce(json_agg(json_build_object('schema', sn.nspname, 'table', s.relname)), '[]') AS "ownedSequences"
+    FROM pg_depend d
+    JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+    JOIN pg_namespace sn ON sn.oid = s.relnamespace
+    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
+      AND d.deptype IN ('a', 'i')) seq
+  CROSS JOIN LATERAL (
+    SELECT sum(nullif(l.reltuples, -1))::float8 AS rows, sum(l.relpages::bigint * 8192)::float8 AS bytes
+    FROM pg_class l WHERE l.oid = c.oid AND c.relkind <> 'p'
+      OR c.relkind = 'p' AND l.oid IN (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf)) size
+  WHERE n.nspname = $1 AND c.relname = ANY ($2::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`;
+
+/** $1 schema. Names to suggest when a configured table is not there. */
+export const RELATION_NAMES = /* sql */ `
+  SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition ORDER BY 1`;
+
+/** $1 schema: is it there, and may our role use it and create in it? */
+export const DESCRIBE_SCHEMA = /* sql */ `
+  SELECT n.oid IS NOT NULL AS exists,
+         coalesce(has_schema_privilege(n.oid, 'USAGE'), false) AS "canUse",
+         coalesce(has_schema_privilege(n.oid, 'CREATE'), false) AS "canCreate",
+         has_database_privilege(current_database(), 'CREATE') AS "canCreateSchema",
+         current_user AS role
+  FROM (SELECT 1) one LEFT JOIN pg_namespace n ON n.nspname = $1`;

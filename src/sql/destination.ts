@@ -1,0 +1,45 @@
+/** Statements that make and mark our tables at the destination. */
+import { carriedType, type Column } from '../schema/columns.ts';
+import type { TableName } from '../schema/names.ts';
+import { ident, identList, literal, qualified } from './identifiers.ts';
+
+const columnDefinition = (column: Column): string =>
+  `${ident(column.name)} ${carriedType(column)}${column.isNotNull ? ' NOT NULL' : ''}`;
+
+/** `isLogged`: a staging table that will become the table must survive a crash of the server. */
+export const createTable = (name: TableName, columns: readonly Column[], isLogged: boolean): string =>
+  /* sql */ `CREATE ${isLogged ? '' : 'UNLOGGED '}TABLE ${qualified(name)} (${columns.map(columnDefinition).join(', ')})`;
+
+export const createSchema = (schema: string): string =>
+  /* sql */ `CREATE SCHEMA IF NOT EXISTS ${ident(schema)}`;
+
+export const dropTable = (name: TableName): string => /* sql */ `DROP TABLE ${qualified(name)}`;
+
+export const truncate = (name: TableName): string => /* sql */ `TRUNCATE ${qualified(name)}`;
+
+export const analyze = (name: TableName): string => /* sql */ `ANALYZE ${qualified(name)}`;
+
+/** A primary key where the source allows one, else a unique index: what makes a merge cost only what changed. */
+export function createMergeKey(
+  table: TableName,
+  index: string,
+  mergeKey: readonly string[],
+  isNotNull: boolean,
+): string {
+  return isNotNull
+    ? /* sql */ `ALTER TABLE ${qualified(table)} ADD CONSTRAINT ${ident(index)} PRIMARY KEY (${identList(mergeKey)})`
+    : /* sql */ `CREATE UNIQUE INDEX ${ident(index)} ON ${qualified(table)} (${identList(mergeKey)})`;
+}
+
+/** How we know a staging table for ours, and never drop a table that is not. */
+export const stagingMark = (table: string): string =>
+  `Made by increp: the staging table of "${table}". Its rows are of no use; it is emptied and made again at will.`;
+
+export const commentOnTable = (name: TableName, comment: string | null): string =>
+  /* sql */ `COMMENT ON TABLE ${qualified(name)} IS ${literal(comment)}`;
+
+export const renameTable = (from: TableName, to: string): string =>
+  /* sql */ `ALTER TABLE ${qualified(from)} RENAME TO ${ident(to)}`;
+
+export const renameIndex = (schema: string, from: string, to: string): string =>
+  /* sql */ `ALTER INDEX ${qualified({ schema, table: from })} RENAME TO ${ident(to)}`;

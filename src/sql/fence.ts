@@ -1,0 +1,51 @@
+import type { KeyType } from '../schema/keys.ts';
+import type { TableName } from '../schema/names.ts';
+import { ident, literal, qualified } from './identifiers.ts';
+
+/**
+ * The upper bound of a plausible key: the server's own clock, or nothing for integers. A row from the future
+ * must not become the mark, or honest rows that follow would lie below it. Keys without a time zone are taken to
+ * be in the server's default zone; a day is a day in UTC.
+ */
+function plausible(key: string, type: KeyType, timeZone: string): string {
+  const between = (low: string, high: string) => `WHERE ${key} >= ${low} AND ${key} <= ${high}`;
+  switch (type) {
+    case 'timestamptz':
+      return between(`'0001-01-01 00:00:00+00'`, 'now()');
+    case 'timestamp':
+      return between(`'0001-01-01'`, `now() AT TIME ZONE ${literal(timeZone)}`);
+    case 'date':
+      return between(`'0001-01-01'`, `(now() AT TIME ZONE ${literal(timeZone)})::date`);
+    case 'integer':
+      return '';
+  }
+}
+
+/** The largest plausible key, as text; through an index on the key it costs one look-up. */
+export function highWaterMark(
+  table: TableName,
+  replicationKey: string,
+  type: KeyType,
+  timeZone: string,
+): string {
+  const key = ident(replicationKey);
+  return /* sql */ `SELECT max(${key})::text AS high, now()::text AS "at" FROM ${qualified(table)}
+    ${plausible(key, type, timeZone)}`;
+}
+
+/**
+ * The transactions in flight. Any role can read these columns of pg_locks and pg_stat_activity, and transactions
+ * that have not written yet are there too. A prepared transaction has given up its virtualxid lock and its pid
+ * but keeps its name on the transactionid lock. Left out are other databases, backends without a user
+ * (autovacuum), and our own.
+ */
+export const IN_FLIGHT = /* sql */ `
+  SELECT l.virtualtransaction AS transaction, min(l.pid) AS pid, min(a.usename) AS "user",
+         min(a.application_name) AS application, extract(epoch FROM now() - min(a.xact_start))::float8 AS "ageSeconds"
+  FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+  WHERE l.granted AND l.locktype IN ('virtualxid', 'transactionid')
+    AND (l.pid IS NULL OR l.pid <> pg_backend_pid())
+    AND (a.pid IS NULL OR a.usesysid IS NOT NULL
+         AND a.datid = (SELECT oid FROM pg_database WHERE datname = current_database()))
+    AND NOT coalesce(a.usename = current_user AND a.application_name LIKE 'increp %', false)
+  GROUP BY 1`;

@@ -1,0 +1,57 @@
+/** What is read from the source. */
+import type { KeyType } from '../schema/keys.ts';
+import type { TableName } from '../schema/names.ts';
+import { ident, identList, literal, qualified } from './identifiers.ts';
+
+const SQL_TYPE = {
+  timestamptz: 'timestamptz',
+  timestamp: 'timestamp',
+  date: 'date',
+  integer: 'bigint',
+} as const satisfies Record<KeyType, string>;
+
+export interface Window {
+  readonly replicationKey: string;
+  readonly keyType: KeyType;
+  /** Null: the whole table. */
+  readonly from: string | null;
+  readonly lookbackSeconds: number;
+  readonly nullKeys: 'warn' | 'include';
+}
+
+/** The lower edge of a window as an expression: the server does the arithmetic, on its own types. */
+export function lowerEdge({ keyType, from, lookbackSeconds }: Window): string {
+  const value = `${literal(from)}::${SQL_TYPE[keyType]}`;
+  if (keyType === 'integer') return value;
+  return `(${value} - interval ${literal(`${lookbackSeconds} seconds`)})::${SQL_TYPE[keyType]}`;
+}
+
+export function windowPredicate(window: Window): string {
+  if (window.from === null) return '';
+  const key = ident(window.replicationKey);
+  const orNull = window.nullKeys === 'include' ? ` OR ${key} IS NULL` : '';
+  return `WHERE ${key} >= ${lowerEdge(window)}${orNull}`;
+}
+
+export const selectWindow = (table: TableName, columns: readonly string[], window: Window): string =>
+  /* sql */ `SELECT ${identList(columns)} FROM ${qualified(table)} ${windowPredicate(window)}`;
+
+/** Locks against ALTER and DROP before the snapshot is taken. Not every kind of relation can be locked by name. */
+export const lockShape = (table: TableName): string =>
+  /* sql */ `LOCK TABLE ${qualified(table)} IN ACCESS SHARE MODE`;
+
+export const hasRows = (table: TableName): string =>
+  /* sql */ `SELECT EXISTS (SELECT FROM ${qualified(table)}) AS "hasRows"`;
+
+/** One message for all tables; each answer costs the server a look at one page. */
+export const whichHaveRows = (schema: string, tables: readonly string[]): string =>
+  tables
+    .map(
+      (table) =>
+        /* sql */ `SELECT ${literal(table)} AS "table" WHERE EXISTS (SELECT FROM ${qualified({ schema, table })})`,
+    )
+    .join(' UNION ALL ');
+
+/** At most `limit` rows are counted: enough to say "some" or "many" without reading a large table. */
+export const countNullKeys = (table: TableName, replicationKey: string, limit: number): string =>
+  /* sql */ `SELECT count(*)::int AS rows FROM (SELECT FROM ${qualified(table)} WHERE ${ident(replicationKey)} IS NULL LIMIT ${limit}) n`;

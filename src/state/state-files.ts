@@ -1,0 +1,143 @@
+/** `sync-state/`: one file a table. The only place that touches it. */
+import { open, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { IncrepError } from '../errors.ts';
+import { fileNameOf } from '../schema/names.ts';
+import { stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
+
+export type StateFile =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'record'; readonly record: StateRecord }
+  /** The older format: one ISO timestamp in UTC with milliseconds. */
+  | { readonly kind: 'legacy'; readonly cursor: string; readonly path: string }
+  /** Torn, empty, of a newer version, or not ours. */
+  | { readonly kind: 'unreadable'; readonly path: string; readonly why: string };
+
+export interface StateFiles {
+  read(table: string): Promise<StateFile>;
+  /** All or nothing: a crash leaves the old file or the new one. @throws IncrepError STATE_UNWRITABLE */
+  write(table: string, record: StateRecord): Promise<void>;
+  /** Moves what cannot be used out of the way, where a person can look at it. Returns the new name. */
+  setAside(path: string): Promise<string>;
+  remove(table: string): Promise<void>;
+}
+
+export function stateFiles(directory: string): StateFiles {
+  const pathOf = (table: string) => join(directory, `${fileNameOf(table)}.json`);
+  return {
+    read: async (table) => {
+      const text = await readIfThere(pathOf(table));
+      return text === undefined ? readLegacy(directory, table) : parse(pathOf(table), text);
+    },
+    write: (table, record) => writeSafely(directory, pathOf(table), `${JSON.stringify(record, null, 2)}\n`),
+    setAside: async (path) => {
+      const aside = `${path}.unreadable-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`;
+      await rename(path, aside).catch((error: unknown) => rejectUnwritable(directory, error));
+      return basename(aside);
+    },
+    remove: async (table) => {
+      await rm(pathOf(table), { force: true }).catch((error: unknown) => rejectUnwritable(directory, error));
+      await rm(join(directory, `${table}.txt`), { force: true });
+    },
+  };
+}
+
+function parse(path: string, text: string): StateFile {
+  try {
+    return { kind: 'record', record: stateRecordSchema.parse(JSON.parse(text)) };
+  } catch (error) {
+    return { kind: 'unreadable', path, why: text.trim() === '' ? 'it is empty' : whyUnreadable(text, error) };
+  }
+}
+
+function whyUnreadable(text: string, error: unknown): string {
+  if (error instanceof SyntaxError) return 'it is not JSON';
+  const { format } = JSON.parse(text) as { format?: unknown };
+  return format === 1
+    ? 'fields are missing or malformed'
+    : `its format is ${JSON.stringify(format)}; this version knows 1`;
+}
+
+async function readLegacy(directory: string, table: string): Promise<StateFile> {
+  // The older script used the table's name as it is; a name that leaves the folder was never one of its files.
+  if (table.includes('/') || table.includes('\\')) return { kind: 'none' };
+  const path = join(directory, `${table}.txt`);
+  const text = await readIfThere(path);
+  if (text === undefined) return { kind: 'none' };
+  const cursor = text.trim();
+  const isTimestamp =
+    /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(cursor) && !Number.isNaN(Date.parse(cursor));
+  return isTimestamp
+    ? { kind: 'legacy', cursor, path }
+    : { kind: 'unreadable', path, why: 'it holds no ISO timestamp in UTC' };
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return undefined;
+    throw new IncrepError('STATE_UNWRITABLE', {
+      what: `the state file ${path} cannot be read: ${messageOf(error)}`,
+      next: 'Give the user that runs increp the right to read and write the state directory.',
+      cause: error,
+    });
+  }
+}
+
+/** Temporary file, fsync, rename, fsync of the folder: the order that survives a power cut. */
+async function writeSafely(directory: string, path: string, text: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const temporary = `${path}.tmp-${process.pid}`;
+    const file = await open(temporary, 'w', 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    await syncDirectory(directory);
+  } catch (error) {
+    rejectUnwritable(directory, error);
+  }
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    // Some file systems cannot; then the rename is as durable as it gets there.
+    await handle.sync().catch((error: unknown) => {
+      if (!isCode(error, 'EINVAL') && !isCode(error, 'EPERM')) throw error;
+    });
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Before a run: a directory that cannot be written is better known before the work than after it. */
+export async function ensureWritable(directory: string): Promise<void> {
+  const probe = join(directory, `.probe-${process.pid}`);
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    if (!(await stat(directory)).isDirectory()) throw new Error('it is not a directory');
+    await (await open(probe, 'w', 0o600)).close();
+    await rm(probe);
+  } catch (error) {
+    rejectUnwritable(directory, error);
+  }
+}
+
+function rejectUnwritable(directory: string, error: unknown): never {
+  throw new IncrepError('STATE_UNWRITABLE', {
+    what: `the state directory ${directory} cannot be written: ${messageOf(error)}`,
+    next: 'Give the user that runs increp the right to write there, or set STATE_DIR.',
+    cause: error,
+  });
+}
+
+const isCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && 'code' in error && error.code === code;
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,62 @@
+/** Outcomes as machines read them: snake_case, seconds, bytes, times in RFC 3339 UTC. It only ever grows. */
+import type { Failure, RunSummary, TableOutcome } from './events.ts';
+
+export const FORMAT_VERSION = 1;
+
+const inMilliseconds = (seconds: number) => Math.round(seconds * 1000) / 1000;
+
+function failureToJson(failure: Failure) {
+  return {
+    code: failure.code,
+    message: failure.message,
+    hint: failure.hint,
+    sqlstate: failure.sqlstate ?? null,
+  };
+}
+
+export type FailureJson = ReturnType<typeof failureToJson>;
+
+export function tableToJson(outcome: TableOutcome) {
+  return {
+    name: outcome.name,
+    status: outcome.status,
+    action: outcome.action,
+    reason: outcome.reason,
+    loader: outcome.loader ?? null,
+    rows_read: outcome.rowsRead,
+    rows_inserted: outcome.rowsInserted,
+    rows_updated: outcome.rowsUpdated,
+    rows_unchanged: outcome.rowsUnchanged,
+    rows_deleted: outcome.rowsDeleted,
+    bytes: outcome.bytes,
+    duration_s: inMilliseconds(outcome.durationSeconds),
+    cursor: outcome.cursor,
+    warnings: outcome.warnings,
+    error: outcome.error ? failureToJson(outcome.error) : null,
+  };
+}
+
+export type TableJson = ReturnType<typeof tableToJson>;
+
+/** Seconds from the start to the end of a run, never negative when the clock was set back meanwhile. */
+export function runSeconds(summary: Pick<RunSummary, 'startedAt' | 'finishedAt'>): number {
+  return Math.max(0, summary.finishedAt.getTime() - summary.startedAt.getTime()) / 1000;
+}
+
+export function summaryToJson(summary: RunSummary) {
+  return {
+    type: 'summary' as const,
+    format_version: FORMAT_VERSION,
+    run_id: summary.runId,
+    pipeline: summary.pipeline,
+    status: summary.status,
+    started_at: summary.startedAt.toISOString(),
+    finished_at: summary.finishedAt.toISOString(),
+    duration_s: inMilliseconds(runSeconds(summary)),
+    tables: summary.tables.map(tableToJson),
+    warnings: summary.warnings,
+    error: summary.error ? failureToJson(summary.error) : null,
+  };
+}
+
+export type SummaryJson = ReturnType<typeof summaryToJson>;

@@ -1,0 +1,108 @@
+/** One table's destination transaction, from the lock to the commit, and the state file after it. */
+import type pg from 'pg';
+import { asIncrepError, IncrepError } from '../errors.ts';
+import type { StateRecord } from '../schema/state-record.ts';
+import { readGeneration, writeState } from '../sql/state.ts';
+import type { TableFacts } from './facts.ts';
+import { raiseFence } from './fence.ts';
+import { syncChanges } from './incremental.ts';
+import { loadTable } from './load.ts';
+import type { IncrementalPlan, LoadPlan } from './plan.ts';
+import { ensureUnmoved, lockTable } from './table-lock.ts';
+import { fenceWarnings, nextRecord, type Transfer } from './transfer.ts';
+import type { Work } from './work.ts';
+
+export interface Applied {
+  readonly transfer: Transfer;
+  readonly record: StateRecord;
+}
+
+export async function applyPlan(
+  work: Work,
+  facts: TableFacts,
+  plan: IncrementalPlan | LoadPlan,
+  waitLockSeconds: number,
+): Promise<Applied> {
+  let done: Applied | undefined;
+  try {
+    await work.destination.withWriting(async (destination) => {
+      done = await inTransaction(work, facts, plan, destination, waitLockSeconds);
+    });
+  } catch (error) {
+    // The commit may have succeeded although its reply was lost: the row it wrote says so.
+    if (!done || !(await hasCommitted(work, facts, done.record, error))) throw error;
+  }
+  if (!done) throw new Error('a transaction ended without a result');
+  await keep(work, facts, done.record);
+  return done;
+}
+
+async function inTransaction(
+  work: Work,
+  facts: TableFacts,
+  plan: IncrementalPlan | LoadPlan,
+  destination: pg.ClientBase,
+  waitLockSeconds: number,
+): Promise<Applied> {
+  const table = facts.settings.name;
+  await work.emit({ type: 'phase-started', table, phase: 'lock' });
+  await lockTable(destination, facts, { waitSeconds: waitLockSeconds, signal: work.signal });
+  await ensureUnmoved(destination, facts);
+  await work.emit({ type: 'phase-started', table, phase: 'fence' });
+  const fence = await raiseFence(work, {
+    table: facts.sourceName,
+    replicationKey: facts.settings.replicationKey,
+    keyType: plan.keyType,
+  });
+  const moved =
+    plan.kind === 'incremental'
+      ? await syncChanges(work, facts, plan, fence, destination)
+      : await loadTable(work, facts, plan, destination);
+  const record = nextRecord(work, facts, plan, fence);
+  await saveRecord(destination, record);
+  await work.emit({ type: 'phase-started', table, phase: 'commit' });
+  return { transfer: { ...moved, warnings: [...moved.warnings, ...fenceWarnings(facts, fence)] }, record };
+}
+
+const saveRecord = (client: pg.ClientBase, record: StateRecord) =>
+  client.query(writeState(record.destination.schema), [
+    record.destination.table,
+    record.pipeline,
+    `${record.source.schema}.${record.source.table}`,
+    record.replicationKey,
+    record.cursor,
+    record.generation,
+    JSON.stringify(record),
+  ]);
+
+async function hasCommitted(
+  work: Work,
+  { destinationName }: TableFacts,
+  record: StateRecord,
+  error: unknown,
+): Promise<boolean> {
+  if (asIncrepError(error).code !== 'CONNECTION_LOST') return false;
+  const { rows } = await work.destination.withReading((client) =>
+    client.query<{ generation: string; runId: string }>(readGeneration(destinationName.schema), [
+      destinationName.table,
+    ]),
+  );
+  return rows[0]?.generation === String(record.generation) && rows[0].runId === record.runId;
+}
+
+/** After the commit. What fails here costs nothing but a warning next time: the row in the destination counts. */
+async function keep(work: Work, facts: TableFacts, record: StateRecord): Promise<void> {
+  const { stateFile, settings } = facts;
+  await work.emit({ type: 'phase-started', table: settings.name, phase: 'keep' });
+  try {
+    if (stateFile.kind === 'unreadable') await work.stateFiles.setAside(stateFile.path);
+    await work.stateFiles.write(settings.destinationName, record);
+  } catch (error) {
+    if (!(error instanceof IncrepError)) throw error;
+    await work.emit({
+      type: 'warning',
+      table: settings.name,
+      message: `${error.message}; the destination holds the state`,
+    });
+  }
+}

@@ -1,0 +1,162 @@
+/** Everything that planning needs, gathered for all tables in a few queries. Writes nothing anywhere. */
+import type pg from 'pg';
+import { z } from 'zod';
+import type { TableSettings } from '../config/settings.ts';
+import { describeRelations, describeSchema, relationNames, type SchemaAccess } from '../postgres/catalog.ts';
+import type { ClientTools } from '../postgres/client-tools.ts';
+import type { Database, ServerIdentity } from '../postgres/database.ts';
+import { stagingName, type TableName } from '../schema/names.ts';
+import type { Relation } from '../schema/relations.ts';
+import { readState, runsTable, stateTable } from '../sql/state.ts';
+import { whichHaveRows } from '../sql/window.ts';
+import type { StateFile } from '../state/state-files.ts';
+import { reconcile, type Saved } from './saved-state.ts';
+import type { Work } from './work.ts';
+
+export interface Servers {
+  readonly source: ServerIdentity;
+  readonly destination: ServerIdentity;
+}
+
+export interface TableFacts {
+  readonly settings: TableSettings;
+  readonly sourceName: TableName;
+  readonly destinationName: TableName;
+  readonly stagingName: TableName;
+  readonly source: Relation | undefined;
+  readonly destination: Relation | undefined;
+  readonly staging: Relation | undefined;
+  readonly destinationHasRows: boolean;
+  readonly stateFile: StateFile;
+  readonly saved: Saved;
+  readonly servers: Servers;
+  readonly sourceSchema: SchemaAccess;
+  readonly destinationSchema: SchemaAccess;
+  /** Relations that the source does have, when the configured one is not among them. */
+  readonly otherSourceNames: readonly string[];
+  readonly tools: ClientTools;
+  readonly sourcePassword: string | undefined;
+}
+
+export interface Facts {
+  readonly servers: Servers;
+  readonly destinationSchema: SchemaAccess;
+  readonly hasStateTable: boolean;
+  readonly hasRunsTable: boolean;
+  readonly tables: readonly TableFacts[];
+}
+
+type Gathering = Pick<Work, 'settings' | 'source' | 'destination' | 'stateFiles' | 'tools'>;
+
+export async function gatherFacts(work: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
+  const [source, destination] = await Promise.all([
+    describeSource(work.source, tables),
+    describeDestination(work.destination, tables),
+  ]);
+  const servers = { source: source.server, destination: destination.server };
+  const facts = tables.map(async (settings): Promise<TableFacts> => {
+    const stateFile = await work.stateFiles.read(settings.destinationName);
+    const names = tableNames(work, settings);
+    return {
+      settings,
+      ...names,
+      source: source.relations.get(settings.name),
+      destination: destination.relations.get(settings.destinationName),
+      staging: destination.relations.get(names.stagingName.table),
+      destinationHasRows: destination.filled.has(settings.destinationName),
+      stateFile,
+      saved: reconcile(stateFile, destination.records.get(settings.destinationName), {
+        pipeline: work.settings.pipeline,
+        source: { database: servers.source.database, ...names.sourceName },
+        destination: names.destinationName,
+        systemIdentifier: servers.source.systemIdentifier,
+      }),
+      servers,
+      sourceSchema: source.access,
+      destinationSchema: destination.access,
+      otherSourceNames: source.names,
+      tools: work.tools,
+      sourcePassword: work.settings.source.password,
+    };
+  });
+  return {
+    servers,
+    destinationSchema: destination.access,
+    hasStateTable: destination.hasStateTable,
+    hasRunsTable: destination.hasRunsTable,
+    tables: await Promise.all(facts),
+  };
+}
+
+export function tableNames(work: Pick<Work, 'settings'>, table: TableSettings) {
+  const { source, destination } = work.settings;
+  return {
+    sourceName: { schema: source.schema, table: table.name },
+    destinationName: { schema: destination.schema, table: table.destinationName },
+    stagingName: { schema: destination.schema, table: stagingName(table.destinationName) },
+  };
+}
+
+async function describeSource(source: Database, tables: readonly TableSettings[]) {
+  const server = await source.identity();
+  return source.withReading(async (client) => {
+    const { schema } = source.settings;
+    const access = await describeSchema(client, schema);
+    const wanted = tables.map(({ name }) => name);
+    const relations = await describeRelations(client, schema, wanted);
+    const names = relations.size < wanted.length ? await relationNames(client, schema) : [];
+    return { server, access, relations, names };
+  });
+}
+
+async function describeDestination(destination: Database, tables: readonly TableSettings[]) {
+  const server = await destination.identity();
+  return destination.withReading(async (client) => {
+    const { schema } = destination.settings;
+    const access = await describeSchema(client, schema);
+    const wanted = tables.map(({ destinationName }) => destinationName);
+    const ours = [stateTable(schema).table, runsTable(schema).table];
+    const relations = await describeRelations(client, schema, [
+      ...wanted,
+      ...wanted.map(stagingName),
+      ...ours,
+    ]);
+    const [hasStateTable, hasRunsTable] = ours.map((name) => relations.has(name)) as [boolean, boolean];
+    const there = wanted.filter((name) => relations.has(name));
+    return {
+      server,
+      access,
+      relations,
+      hasStateTable,
+      hasRunsTable,
+      records: hasStateTable ? await readRecords(client, schema, wanted) : new Map<string, unknown>(),
+      filled: await filledTables(client, schema, there),
+    };
+  });
+}
+
+const recordRow = z.object({ table: z.string(), record: z.unknown() });
+
+async function readRecords(
+  client: pg.ClientBase,
+  schema: string,
+  tables: readonly string[],
+): Promise<Map<string, unknown>> {
+  const { rows } = await client.query(readState(schema), [tables]);
+  return new Map(rows.map((row) => recordRow.parse(row)).map(({ table, record }) => [table, record]));
+}
+
+async function filledTables(
+  client: pg.ClientBase,
+  schema: string,
+  tables: readonly string[],
+): Promise<Set<string>> {
+  if (tables.length === 0) return new Set();
+  const { rows } = await client.query(whichHaveRows(schema, tables));
+  return new Set(
+    z
+      .array(z.object({ table: z.string() }))
+      .parse(rows)
+      .map(({ table }) => table),
+  );
+}

@@ -1,0 +1,100 @@
+/** Raises the fence of schema/fences.ts at the source: the mark, then the list, then the wait. */
+import { z } from 'zod';
+import type { Database } from '../postgres/database.ts';
+import { sleep } from '../retry.ts';
+import type { KeyType } from '../schema/keys.ts';
+import type { TableName } from '../schema/names.ts';
+import { highWaterMark, IN_FLIGHT } from '../sql/fence.ts';
+import type { Work } from './work.ts';
+
+const transactionRow = z.object({
+  transaction: z.string(),
+  pid: z.number().nullable(),
+  user: z.string().nullable(),
+  application: z.string().nullable(),
+  /** Null without pg_read_all_stats. */
+  ageSeconds: z.number().nullable(),
+});
+export type InFlight = Readonly<z.infer<typeof transactionRow>>;
+
+const markRow = z.object({ high: z.string().nullable(), at: z.string() });
+
+export interface RaisedFence {
+  /** The high-water mark; null where no row has a plausible key. */
+  readonly high: string | null;
+  /** The source's clock at that moment. */
+  readonly sourceTime: string;
+  /** Those of the list that had not ended when the budget was spent. */
+  readonly remaining: readonly InFlight[];
+}
+
+/** Seconds that a whole run may spend waiting for transactions to end. */
+export class SettleBudget {
+  #remainingSeconds: number;
+
+  constructor(seconds: number) {
+    this.#remainingSeconds = seconds;
+  }
+
+  get isSpent(): boolean {
+    return this.#remainingSeconds <= 0;
+  }
+
+  spend(seconds: number): void {
+    this.#remainingSeconds -= seconds;
+  }
+}
+
+const FIRST_POLL_SECONDS = 0.01;
+const SLOWEST_POLL_SECONDS = 0.25;
+
+interface FenceTarget {
+  readonly table: TableName;
+  readonly replicationKey: string;
+  readonly keyType: KeyType;
+}
+
+export async function raiseFence(
+  work: Pick<Work, 'source' | 'settle' | 'signal'>,
+  target: FenceTarget,
+): Promise<RaisedFence> {
+  const { timeZone } = await work.source.identity();
+  const [mark, listed] = await work.source.readAtOnce([
+    highWaterMark(target.table, target.replicationKey, target.keyType, timeZone),
+    IN_FLIGHT,
+  ]);
+  const { high, at } = markRow.parse(mark?.rows[0]);
+  const inFlight = z.array(transactionRow).parse(listed?.rows);
+  return { high, sourceTime: at, remaining: await waitFor(work, inFlight) };
+}
+
+async function waitFor(
+  { source, settle, signal }: Pick<Work, 'source' | 'settle' | 'signal'>,
+  listed: readonly InFlight[],
+): Promise<readonly InFlight[]> {
+  let remaining = listed;
+  let pause = FIRST_POLL_SECONDS;
+  while (remaining.length > 0 && !settle.isSpent) {
+    const before = performance.now();
+    await sleep(pause, signal);
+    const alive = new Set((await listInFlight(source)).map(({ transaction }) => transaction));
+    remaining = remaining.filter(({ transaction }) => alive.has(transaction));
+    settle.spend((performance.now() - before) / 1000);
+    pause = Math.min(pause * 2, SLOWEST_POLL_SECONDS);
+  }
+  return remaining;
+}
+
+async function listInFlight(source: Database): Promise<InFlight[]> {
+  const [listed] = await source.readAtOnce([IN_FLIGHT]);
+  return z.array(transactionRow).parse(listed?.rows);
+}
+
+/** For the log and the summary: who holds things up, as far as it can be seen. */
+export function describeInFlight({ pid, user, application, ageSeconds, transaction }: InFlight): string {
+  const who =
+    pid === null ? `a prepared transaction (${transaction})` : `pid ${pid} of ${user ?? 'an unknown role'}`;
+  const what = application === null || application === '' ? '' : `, ${application}`;
+  const age = ageSeconds === null ? '' : `, open for ${Math.round(ageSeconds)} s`;
+  return `${who}${what}${age}`;
+}

@@ -1,0 +1,72 @@
+/** Plans with what they would mean: how much there is to read. */
+import { z } from 'zod';
+import type { IncrepError } from '../errors.ts';
+import type { Action, Loader } from '../events.ts';
+import type { Database } from '../postgres/database.ts';
+import { highWaterMark } from '../sql/fence.ts';
+import type { Facts, TableFacts } from './facts.ts';
+import { planTable, type Plan, type Request } from './plan.ts';
+import { loaderWarning } from './sync-table.ts';
+
+export interface Foreseen {
+  readonly name: string;
+  readonly action: Action | 'refused';
+  readonly reason: string;
+  readonly loader: Loader | undefined;
+  /** Of the whole table, as the source's planner believes. */
+  readonly estimatedRows: number | undefined;
+  readonly estimatedBytes: number | undefined;
+  readonly cursor: string | null;
+  /** Where the source stands now; null without a plausible key, or where nothing can be read. */
+  readonly high: string | null;
+  readonly hasWork: boolean;
+  readonly warnings: readonly string[];
+  readonly error: IncrepError | undefined;
+}
+
+export async function foresee(source: Database, facts: Facts, request: Request): Promise<Foreseen[]> {
+  const plans = facts.tables.map((table) => ({ table, plan: planTable(table, request) }));
+  const marks = await highWaterMarks(source, plans);
+  return plans.map(({ table, plan }) => describe(table, plan, marks.get(table.settings.name) ?? null));
+}
+
+type Planned = { readonly table: TableFacts; readonly plan: Plan };
+
+/** All in one message, and only for tables that can be read. */
+async function highWaterMarks(
+  source: Database,
+  plans: readonly Planned[],
+): Promise<Map<string, string | null>> {
+  const { timeZone } = await source.identity();
+  const readable = plans.flatMap(({ table, plan }) =>
+    'keyType' in plan ? [{ table, keyType: plan.keyType }] : [],
+  );
+  const answers = await source.readAtOnce(
+    readable.map(({ table, keyType }) =>
+      highWaterMark(table.sourceName, table.settings.replicationKey, keyType, timeZone),
+    ),
+  );
+  const markRow = z.object({ high: z.string().nullable() });
+  return new Map(
+    readable.map(({ table }, index) => [table.settings.name, markRow.parse(answers[index]?.rows[0]).high]),
+  );
+}
+
+function describe({ settings, source, saved }: TableFacts, plan: Plan, high: string | null): Foreseen {
+  const cursor =
+    saved.kind === 'record' ? saved.record.cursor : saved.kind === 'legacy' ? saved.cursor : null;
+  const hasFences = saved.kind === 'record' && saved.record.fences.length > 0;
+  return {
+    name: settings.name,
+    action: plan.kind === 'refuse' ? 'refused' : plan.action,
+    reason: plan.reason,
+    loader: plan.kind === 'load' ? plan.loader.loader : undefined,
+    estimatedRows: source?.estimatedRows,
+    estimatedBytes: source?.bytes,
+    cursor,
+    high,
+    hasWork: plan.kind === 'load' || (plan.kind === 'incremental' && (high !== cursor || hasFences)),
+    warnings: [...('warnings' in saved ? saved.warnings : []), ...loaderWarning(plan)],
+    error: plan.kind === 'refuse' ? plan.error : undefined,
+  };
+}

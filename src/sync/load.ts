@@ -1,0 +1,83 @@
+/** A whole table: into a new staging table, indexed, and put in place, all in one destination transaction. */
+import type pg from 'pg';
+import type { Phase } from '../events.ts';
+import { analyze } from '../sql/destination.ts';
+import { countNullKeys } from '../sql/window.ts';
+import type { TableFacts } from './facts.ts';
+import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from './merge-staging.ts';
+import type { LoadPlan } from './plan.ts';
+import { readWhole } from './read-window.ts';
+import { makeStaging } from './staging.ts';
+import { indexStaging, inspectOldTable, swap } from './swap.ts';
+import type { Transfer } from './transfer.ts';
+import type { Work } from './work.ts';
+
+/** NULL keys are counted up to here: enough to say "many". */
+const MANY = 1000;
+
+export async function loadTable(
+  work: Work,
+  facts: TableFacts,
+  plan: LoadPlan,
+  destination: pg.ClientBase,
+): Promise<Transfer> {
+  const enter = (phase: Phase, detail?: string) =>
+    work.emit({ type: 'phase-started', table: facts.settings.name, phase, ...(detail && { detail }) });
+  const belongings = plan.way === 'swap' ? await inspectOldTable(destination, facts, plan) : undefined;
+  await makeStaging(destination, facts, plan.source.columns, plan.way !== 'merge-whole');
+  await enter('copy', plan.loader.loader);
+  const copied = await readWhole({ work, facts, plan, destination }, plan.loader.loader);
+
+  const merge = mergeOf(facts, plan.source);
+  const older = await dropOlderVersions(destination, merge, plan.source);
+  const warnings = [...olderWarning(older), ...(await nullKeyWarning(destination, facts, plan))];
+  const settled = { loader: plan.loader.loader, rowsRead: copied.rows, bytes: copied.bytes, warnings };
+  if (plan.way === 'merge-whole') {
+    await enter('merge');
+    await destination.query(analyze(facts.stagingName));
+    const counts = await mergeStaging(destination, merge, true);
+    return { ...settled, ...countsOf(counts, copied.rows - older) };
+  }
+  await enter('index');
+  await indexStaging(destination, facts, plan, belongings);
+  await enter('swap');
+  await swap(destination, facts, plan, belongings);
+  await destination.query(analyze(facts.destinationName));
+  return {
+    ...settled,
+    ...countsOf({ inserted: copied.rows - older, updated: 0, deleted: 0 }, copied.rows - older),
+  };
+}
+
+export const countsOf = ({ inserted, updated, deleted }: MergeCounts, distinctRows: number) => ({
+  rowsInserted: inserted,
+  rowsUpdated: updated,
+  rowsUnchanged: distinctRows - inserted - updated,
+  rowsDeleted: deleted,
+});
+
+export const olderWarning = (rows: number): string[] =>
+  rows === 0
+    ? []
+    : [
+        `unique_cols do not identify rows at the source: ${rows} rows shared their key with a newer one and were left out`,
+      ];
+
+/** Only in the load: that is when such rows are seen at all. */
+async function nullKeyWarning(
+  destination: pg.ClientBase,
+  { settings, stagingName }: TableFacts,
+  { source }: LoadPlan,
+): Promise<string[]> {
+  const key = source.columns.find(({ name }) => name === settings.replicationKey);
+  if (key?.isNotNull === true || settings.nullKeys === 'include') return [];
+  const { rows } = await destination.query<{ rows: number }>(
+    countNullKeys(stagingName, settings.replicationKey, MANY + 1),
+  );
+  const count = rows[0]?.rows ?? 0;
+  if (count === 0) return [];
+  const many = count > MANY ? `more than ${MANY}` : String(count);
+  return [
+    `${many} rows have no ${settings.replicationKey} (NULL): changes to such rows go unseen unless null_keys is "include"`,
+  ];
+}

@@ -1,0 +1,46 @@
+/** pg_dump or COPY for a whole table, and why: pure. */
+import type { Loader } from '../events.ts';
+import { fitsPassfile } from '../postgres/passfile.ts';
+import type { ClientTools } from '../postgres/client-tools.ts';
+import type { Relation } from '../schema/relations.ts';
+
+export interface LoaderChoice {
+  readonly loader: Loader;
+  /** Set where pg_dump was wanted and gives way. */
+  readonly why: string | undefined;
+}
+
+interface Situation {
+  readonly wanted: Loader;
+  readonly source: Relation;
+  readonly serverVersion: number;
+  readonly tools: ClientTools;
+  readonly password: string | undefined;
+}
+
+export function chooseLoader(situation: Situation): LoaderChoice {
+  if (situation.wanted === 'copy') return { loader: 'copy', why: undefined };
+  const why = unfitTools(situation) ?? unfitRelation(situation.source) ?? unfitPassword(situation);
+  return why === undefined ? { loader: 'pg_dump', why } : { loader: 'copy', why };
+}
+
+function unfitTools({ tools, serverVersion }: Situation): string | undefined {
+  const server = Math.floor(serverVersion / 10_000);
+  if (tools.pgDump === 'missing') return 'pg_dump is not installed';
+  if (tools.pgRestore === 'missing') return 'pg_restore is not installed';
+  return tools.pgDump < server
+    ? `pg_dump ${tools.pgDump} cannot read a server of version ${server}`
+    : undefined;
+}
+
+function unfitRelation({ kind, hasChildren, columns }: Relation): string | undefined {
+  if (kind !== 'table') return `pg_dump writes no rows for a ${kind}`;
+  if (hasChildren) return 'pg_dump would leave out the rows of child tables';
+  const generated = columns.find((column) => column.generated !== '');
+  if (generated) return `pg_dump leaves out the generated column "${generated.name}"`;
+  const money = columns.find((column) => /^money(\[\])?$/.test(column.base.type));
+  return money && `pg_dump prints money ("${money.name}") in the locale of the server`;
+}
+
+const unfitPassword = ({ password }: Situation): string | undefined =>
+  fitsPassfile(password) ? undefined : 'a password file cannot hold a password with a line break';

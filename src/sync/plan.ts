@@ -1,0 +1,171 @@
+/** What to do with a table, and why: the whole policy, pure. */
+import type { Action } from '../events.ts';
+import { IncrepError } from '../errors.ts';
+import { destinationDrift, sourceDrift } from '../schema/drift.ts';
+import { keyTypeOf, type KeyType } from '../schema/keys.ts';
+import { printName } from '../schema/names.ts';
+import { uniqueIndexOn, type Relation } from '../schema/relations.ts';
+import { shapeOf, type Shape } from '../schema/shape.ts';
+import type { StateRecord } from '../schema/state-record.ts';
+import type { TableFacts } from './facts.ts';
+import { chooseLoader, type LoaderChoice } from './loader-choice.ts';
+import { refusalOf } from './refusals.ts';
+
+/** How a loaded staging table becomes the table. */
+export type Way =
+  /** There is no table yet: the staging table takes its name. */
+  | 'create'
+  /** The table stays, with everything that people have built on it; differing rows are changed in place. */
+  | 'merge-whole'
+  /** The columns change: the staging table takes the place of the table. */
+  | 'swap';
+
+interface Planned {
+  readonly reason: string;
+  readonly source: Relation;
+  readonly shape: Shape;
+  readonly keyType: KeyType;
+}
+
+export interface LoadPlan extends Planned {
+  readonly kind: 'load';
+  readonly action: Extract<Action, 'initial' | 'reset' | 'full-refresh'>;
+  readonly way: Way;
+  readonly loader: LoaderChoice;
+}
+
+/** Continue from what an earlier sync, or the older script, has left. */
+export interface IncrementalPlan extends Planned {
+  readonly kind: 'incremental';
+  readonly action: 'incremental';
+  readonly since: StateRecord | { readonly legacyCursor: string };
+  /** False after a hand has dropped the index that makes a merge cheap. */
+  readonly hasMergeIndex: boolean;
+}
+
+export type Plan =
+  | LoadPlan
+  | IncrementalPlan
+  | { readonly kind: 'skip'; readonly action: 'skipped'; readonly reason: string }
+  | {
+      readonly kind: 'refuse';
+      readonly action: 'skipped';
+      readonly reason: string;
+      readonly error: IncrepError;
+    };
+
+export interface Request {
+  readonly isFullRefresh: boolean;
+}
+
+export function planTable(now: TableFacts, { isFullRefresh }: Request): Plan {
+  if (!now.settings.isEnabled)
+    return { kind: 'skip', action: 'skipped', reason: 'it is disabled in tables-config.json' };
+  const refusal = refusalOf(now);
+  if (refusal || !now.source)
+    return refuse(refusal ?? new IncrepError('INTERNAL', { what: 'no source', next: '' }));
+  if (!now.destination) return load(now, now.source, 'initial', 'there is no copy yet');
+  if (isFullRefresh) return load(now, now.source, 'full-refresh', 'a full refresh was asked for');
+  if (now.saved.kind === 'none') return load(now, now.source, 'initial', now.saved.why);
+  const drift = driftOf(now, now.source, now.destination);
+  if (drift.length > 0) return onDrift(now, now.source, drift.join('; '));
+  if (wasEmptied(now)) return load(now, now.source, 'initial', 'the destination table has been emptied');
+  return incremental(now, now.source, now.destination);
+}
+
+/** Every difference that makes the copy something else than a copy, one sentence each. */
+export function driftOf({ settings, saved }: TableFacts, source: Relation, destination: Relation): string[] {
+  const fromDestination = destinationDrift(source.columns, destination.columns);
+  if (saved.kind !== 'record') return fromDestination;
+  const { record } = saved;
+  const fromSource = sourceDrift(record.shape, shapeOf(source));
+  return [
+    ...settingsDrift(record, settings),
+    ...fromSource,
+    ...(fromSource.length === 0 ? fromDestination : []),
+  ];
+}
+
+function settingsDrift(record: StateRecord, { replicationKey, mergeKey }: TableFacts['settings']): string[] {
+  const [was, is] = [record.mergeKey.join(', '), mergeKey.join(', ')];
+  return [
+    ...(record.replicationKey === replicationKey
+      ? []
+      : [`replication_key changed from "${record.replicationKey}" to "${replicationKey}"`]),
+    ...(was === is ? [] : [`unique_cols changed from [${was}] to [${is}]`]),
+  ];
+}
+
+function onDrift(now: TableFacts, source: Relation, reason: string): Plan {
+  if (now.settings.onSchemaChange === 'reset') return load(now, source, 'reset', reason);
+  return refuse(
+    new IncrepError('DRIFT_REFUSED', {
+      what: `${printName(now.sourceName)} and its copy differ: ${reason}`,
+      next: `on_schema_change is "fail". Run "increp reset ${now.settings.name}" to load the table again in its new shape.`,
+    }),
+  );
+}
+
+/** TRUNCATE by hand asks for the table again, as DROP does. A table that never had a row is simply empty. */
+const wasEmptied = ({ saved, destinationHasRows }: TableFacts): boolean =>
+  saved.kind === 'record' && saved.record.cursor !== null && !destinationHasRows;
+
+const refuse = (error: IncrepError): Plan => ({
+  kind: 'refuse',
+  action: 'skipped',
+  reason: error.message,
+  error,
+});
+
+const plannedFrom = (source: Relation, { settings }: TableFacts, reason: string): Planned => {
+  const key = source.columns.find(({ name }) => name === settings.replicationKey);
+  const keyType = key && keyTypeOf(key);
+  if (!keyType) throw new Error('refusals let a table without a replication key pass');
+  return { reason, source, shape: shapeOf(source), keyType };
+};
+
+function load(now: TableFacts, source: Relation, action: LoadPlan['action'], reason: string): LoadPlan {
+  const loader = chooseLoader({
+    wanted: now.settings.initialLoad,
+    source,
+    serverVersion: now.servers.source.version,
+    tools: now.tools,
+    password: now.sourcePassword,
+  });
+  return { kind: 'load', action, way: wayFor(now, source), loader, ...plannedFrom(source, now, reason) };
+}
+
+/** The table itself is kept whenever it can take the rows as it is. */
+function wayFor({ destination, saved, settings }: TableFacts, source: Relation): Way {
+  if (!destination) return 'create';
+  const isGone = ({ name }: { name: string }) => !source.columns.some((column) => column.name === name);
+  const hasLeftOver = saved.kind === 'record' && saved.record.shape.columns.some(isGone);
+  const fits = destinationDrift(source.columns, destination.columns).length === 0 && !destination.isUnlogged;
+  return fits && !hasLeftOver && uniqueIndexOn(destination, settings.mergeKey) ? 'merge-whole' : 'swap';
+}
+
+function incremental(now: TableFacts, source: Relation, destination: Relation): Plan {
+  const since =
+    now.saved.kind === 'record'
+      ? now.saved.record
+      : now.saved.kind === 'legacy'
+        ? { legacyCursor: now.saved.cursor }
+        : undefined;
+  if (!since) throw new Error('planned an incremental sync without a cursor');
+  const planned = plannedFrom(source, now, 'the copy and its cursor are known');
+  if ('legacyCursor' in since && planned.keyType !== 'timestamp' && planned.keyType !== 'timestamptz') {
+    return load(
+      now,
+      source,
+      'initial',
+      `the older state file holds a time, and the replication key is ${planned.keyType}`,
+    );
+  }
+  return {
+    kind: 'incremental',
+    action: 'incremental',
+    since,
+    hasMergeIndex: uniqueIndexOn(destination, now.settings.mergeKey) !== undefined,
+    ...planned,
+  };
+}

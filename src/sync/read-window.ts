@@ -1,0 +1,151 @@
+/** Rows of the source, as one snapshot shows them, into the staging table. */
+import type pg from 'pg';
+import { z } from 'zod';
+import { IncrepError } from '../errors.ts';
+import type { Loader } from '../events.ts';
+import { describeRelations } from '../postgres/catalog.ts';
+import { copyBetween, copyInto, type Copied } from '../postgres/copy-pipe.ts';
+import { LOCK_TIMEOUT_SECONDS } from '../postgres/database.ts';
+import { withDump } from '../postgres/dump.ts';
+import { copyFormatFor } from '../schema/copy-format.ts';
+import { printName } from '../schema/names.ts';
+import { fingerprintOf, shapeOf } from '../schema/shape.ts';
+import { copyIn, copyOut } from '../sql/copy.ts';
+import { IN_FLIGHT } from '../sql/fence.ts';
+import { hasRows, lockShape, selectWindow, type Window } from '../sql/window.ts';
+import type { TableFacts } from './facts.ts';
+import type { IncrementalPlan, LoadPlan } from './plan.ts';
+import type { Work } from './work.ts';
+
+interface Reading {
+  readonly work: Work;
+  readonly facts: TableFacts;
+  readonly plan: IncrementalPlan | LoadPlan;
+  readonly destination: pg.ClientBase;
+}
+
+/** `windowOf` decides inside the snapshot, from the transactions that are in flight there. */
+export async function readWindow(
+  reading: Reading,
+  windowOf: (alive: () => Promise<string[]>) => Promise<Window>,
+): Promise<Copied> {
+  return withTableSnapshot(reading, async (source) =>
+    copyRows(reading, source, await windowOf(() => aliveIn(source))),
+  );
+}
+
+/** The whole table by the planned loader. */
+export async function readWhole(reading: Reading, loader: Loader): Promise<Copied> {
+  return withTableSnapshot(reading, async (source) => {
+    const copied =
+      loader === 'pg_dump'
+        ? await dumpRows(reading, source)
+        : await copyRows(reading, source, wholeTable(reading));
+    if (copied.rows === 0) await throwIfFilled(reading, source);
+    return copied;
+  });
+}
+
+/** Locked against ALTER first, then looked at: from here on the shape is the planned one, or planning starts anew. */
+async function withTableSnapshot<T>(
+  { work, facts, plan }: Reading,
+  read: (source: pg.ClientBase) => Promise<T>,
+): Promise<T> {
+  const canLock = ['table', 'partitioned table', 'view'].includes(plan.source.kind);
+  return work.source.withSnapshot(canLock ? lockShape(facts.sourceName) : '', async (source) => {
+    const { schema, table } = facts.sourceName;
+    const now = (await describeRelations(source, schema, [table])).get(table);
+    if (!now || fingerprintOf(shapeOf(now)) !== fingerprintOf(plan.shape)) {
+      throw new IncrepError('SHAPE_MOVED', {
+        what: `${printName(facts.sourceName)} was altered while it was about to be read`,
+        next: 'increp plans the table anew by itself.',
+      });
+    }
+    return read(source);
+  });
+}
+
+const wholeTable = ({ facts: { settings }, plan }: Reading): Window => ({
+  replicationKey: settings.replicationKey,
+  keyType: plan.keyType,
+  from: null,
+  lookbackSeconds: 0,
+  nullKeys: 'include',
+});
+
+async function copyRows(
+  { work, facts, plan, destination }: Reading,
+  source: pg.ClientBase,
+  window: Window,
+): Promise<Copied> {
+  const columns = plan.source.columns.map(({ name }) => name);
+  const { servers } = facts;
+  const format = copyFormatFor(plan.source.columns, {
+    source: servers.source.version,
+    destination: servers.destination.version,
+  });
+  const copied = await copyBetween(
+    {
+      client: source,
+      place: work.source.place,
+      copyOut: copyOut(selectWindow(facts.sourceName, columns, window), format),
+    },
+    {
+      client: destination,
+      place: work.destination.place,
+      copyIn: copyIn(facts.stagingName, columns, format),
+    },
+    flowOf(work, facts),
+  );
+  if (copied.rows !== copied.rowsSent) throw shortCopy(facts, copied.rowsSent, copied.rows);
+  return copied;
+}
+
+async function dumpRows({ work, facts, plan, destination }: Reading, source: pg.ClientBase): Promise<Copied> {
+  const { rows } = await source.query('SELECT pg_export_snapshot() AS snapshot');
+  const { snapshot } = z.object({ snapshot: z.string() }).parse(rows[0]);
+  const request = {
+    connection: work.settings.source,
+    table: facts.sourceName,
+    snapshot,
+    sequences: plan.source.ownedSequences,
+    lockTimeoutSeconds: LOCK_TIMEOUT_SECONDS,
+    signal: work.signal,
+  };
+  return withDump(request, (block) =>
+    copyInto(
+      block.rows,
+      {
+        client: destination,
+        place: work.destination.place,
+        copyIn: copyIn(facts.stagingName, block.columns, 'text'),
+      },
+      flowOf(work, facts),
+    ),
+  );
+}
+
+const flowOf = ({ emit, signal }: Work, { settings }: TableFacts) => ({
+  onBytes: (bytes: number) => void emit({ type: 'rows-copied', table: settings.name, bytes }),
+  signal,
+});
+
+/** A tool that finds nothing to copy and says "done" must not leave an empty table behind. */
+async function throwIfFilled({ facts }: Reading, source: pg.ClientBase): Promise<void> {
+  const { rows } = await source.query<{ hasRows: boolean }>(hasRows(facts.sourceName));
+  if (rows[0]?.hasRows === true) throw shortCopy(facts, 'some', 0);
+}
+
+const shortCopy = ({ sourceName }: TableFacts, sent: number | string, arrived: number): IncrepError =>
+  new IncrepError('SHORT_COPY', {
+    what: `${printName(sourceName)} has ${sent} rows to copy and ${arrived} arrived`,
+    next: 'Nothing was changed. Try initial_load: "copy", and please report this.',
+  });
+
+async function aliveIn(source: pg.ClientBase): Promise<string[]> {
+  const { rows } = await source.query(IN_FLIGHT);
+  return z
+    .array(z.object({ transaction: z.string() }))
+    .parse(rows)
+    .map(({ transaction }) => transaction);
+}

@@ -1,0 +1,162 @@
+/** What must be right before a table is touched: pure. The first thing that is not is the answer. */
+import { IncrepError } from '../errors.ts';
+import { nearest } from '../nearest.ts';
+import { carriedType } from '../schema/columns.ts';
+import { keyTypeOf } from '../schema/keys.ts';
+import { printName } from '../schema/names.ts';
+import type { Relation } from '../schema/relations.ts';
+import { stagingMark } from '../sql/destination.ts';
+import { OWN_TABLES } from '../sql/state.ts';
+import type { TableFacts } from './facts.ts';
+
+export function refusalOf(now: TableFacts): IncrepError | undefined {
+  return sourceRefusal(now) ?? destinationRefusal(now);
+}
+
+function sourceRefusal(now: TableFacts): IncrepError | undefined {
+  const { source } = now;
+  if (!now.sourceSchema.exists) return schemaNotFound(now);
+  if (!now.sourceSchema.canUse)
+    return missingPrivilege(now, `GRANT USAGE ON SCHEMA "${now.sourceName.schema}"`);
+  if (!source) return tableNotFound(now);
+  if (!source.canSelect || source.unreadableColumns.length > 0) return unreadable(now, source);
+  if (source.filtersRows) return filtered(now);
+  return columnRefusal(now, source);
+}
+
+const schemaNotFound = ({ sourceName }: TableFacts): IncrepError =>
+  new IncrepError('TABLE_NOT_FOUND', {
+    what: `the source has no schema "${sourceName.schema}" (SOURCE_SCHEMA)`,
+    next: 'Set SOURCE_SCHEMA to the schema that holds the tables, spelled as Postgres stores it.',
+  });
+
+function tableNotFound({ sourceName, otherSourceNames }: TableFacts): IncrepError {
+  const near = nearest(sourceName.table, otherSourceNames);
+  return new IncrepError('TABLE_NOT_FOUND', {
+    what: `the source has no table ${printName(sourceName)}${near === undefined ? '' : `; did you mean "${near}"?`}`,
+    next: 'Correct "name" in tables-config.json: it is written as Postgres stores it, capitals included.',
+  });
+}
+
+const missingPrivilege = ({ sourceSchema }: TableFacts, grant: string): IncrepError =>
+  new IncrepError('PRIVILEGE_MISSING', {
+    what: `role "${sourceSchema.role}" lacks a privilege at the source`,
+    next: `At the source, run: ${grant} TO "${sourceSchema.role}"`,
+  });
+
+function unreadable(now: TableFacts, { unreadableColumns, columns }: Relation): IncrepError {
+  const isWhole = unreadableColumns.length === columns.length;
+  const columnList = unreadableColumns.map((name) => `"${name}"`).join(', ');
+  return new IncrepError('PRIVILEGE_MISSING', {
+    what: isWhole
+      ? `role "${now.sourceSchema.role}" may not read ${printName(now.sourceName)}`
+      : `role "${now.sourceSchema.role}" may not read ${columnList} of ${printName(now.sourceName)}`,
+    next: `At the source, run: GRANT SELECT ON "${now.sourceName.schema}"."${now.sourceName.table}" TO "${now.sourceSchema.role}"`,
+  });
+}
+
+const filtered = ({ sourceName, sourceSchema }: TableFacts): IncrepError =>
+  new IncrepError('ROW_SECURITY', {
+    what: `row-level security would hide rows of ${printName(sourceName)} from role "${sourceSchema.role}"`,
+    next: `A copy without those rows would look complete. At the source: ALTER ROLE "${sourceSchema.role}" BYPASSRLS, or disable row security for the table.`,
+  });
+
+function columnRefusal({ settings }: TableFacts, source: Relation): IncrepError | undefined {
+  const names = source.columns.map(({ name }) => name);
+  for (const [key, wanted] of [
+    ['replication_key', settings.replicationKey],
+    ...settings.mergeKey.map((name) => ['unique_cols', name] as const),
+  ] as const) {
+    if (!names.includes(wanted)) return columnNotFound(source, key, wanted, names);
+  }
+  const replicationKey = source.columns.find(({ name }) => name === settings.replicationKey);
+  if (replicationKey && !keyTypeOf(replicationKey)) {
+    return new IncrepError('KEY_TYPE_UNSUPPORTED', {
+      what: `the replication key "${replicationKey.name}" of ${printName(source.name)} is ${replicationKey.type}, which cannot order changes`,
+      next: 'Choose a column of type timestamp, timestamptz or date, or an integer that only grows.',
+    });
+  }
+  return unorderedMergeKey(source, settings.mergeKey);
+}
+
+/** Types without a b-tree order: no index can keep them unique, so they cannot identify a row. */
+const UNORDERED = /^(json|xml|point|line|lseg|box|path|polygon|circle|txid_snapshot|pg_snapshot)(\[\])?$/;
+
+function unorderedMergeKey(source: Relation, mergeKey: readonly string[]): IncrepError | undefined {
+  const column = source.columns.find(
+    (candidate) => mergeKey.includes(candidate.name) && UNORDERED.test(carriedType(candidate)),
+  );
+  return (
+    column &&
+    new IncrepError('KEY_TYPE_UNSUPPORTED', {
+      what: `"${column.name}" of ${printName(source.name)} is ${column.type}, which cannot identify a row`,
+      next: 'Choose columns of a type that Postgres can keep unique in "unique_cols".',
+    })
+  );
+}
+
+function columnNotFound(
+  source: Relation,
+  key: string,
+  wanted: string,
+  names: readonly string[],
+): IncrepError {
+  const near = nearest(wanted, names);
+  return new IncrepError('COLUMN_NOT_FOUND', {
+    what: `${printName(source.name)} has no column "${wanted}" (${key})${near === undefined ? '' : `; did you mean "${near}"?`}`,
+    next: `Correct "${key}" of table "${source.name.table}" in tables-config.json. Its columns: ${names.join(', ')}.`,
+  });
+}
+
+function destinationRefusal(now: TableFacts): IncrepError | undefined {
+  if (now.saved.kind === 'foreign')
+    return new IncrepError('STATE_FOREIGN', { what: now.saved.what, next: now.saved.next });
+  return schemaRefusal(now) ?? relationRefusal(now);
+}
+
+function schemaRefusal({
+  destinationSchema: access,
+  destinationName: { schema },
+  destination,
+}: TableFacts): IncrepError | undefined {
+  if (!access.exists && !access.canCreateSchema) {
+    return new IncrepError('PRIVILEGE_MISSING', {
+      what: `the destination has no schema "${schema}", and role "${access.role}" may not create it`,
+      next: `At the destination, run: CREATE SCHEMA "${schema}" AUTHORIZATION "${access.role}"`,
+    });
+  }
+  if (access.exists && !(access.canUse && access.canCreate) && !destination) {
+    return new IncrepError('PRIVILEGE_MISSING', {
+      what: `role "${access.role}" may not create tables in schema "${schema}" of the destination`,
+      next: `At the destination, run: GRANT USAGE, CREATE ON SCHEMA "${schema}" TO "${access.role}"`,
+    });
+  }
+  return undefined;
+}
+
+function relationRefusal({
+  destination,
+  staging,
+  settings,
+  stagingName,
+}: TableFacts): IncrepError | undefined {
+  if (OWN_TABLES.includes(settings.destinationName)) {
+    return new IncrepError('CONFIG_INVALID', {
+      what: `"${settings.destinationName}" is the name of a table that increp keeps for itself`,
+      next: 'Give the table another "dest_name".',
+    });
+  }
+  if (destination && destination.kind !== 'table') {
+    return new IncrepError('DEPENDENTS', {
+      what: `${printName(destination.name)} at the destination is a ${destination.kind}, not a table that increp can fill`,
+      next: 'Rename it, or give this table another "dest_name".',
+    });
+  }
+  if (staging && staging.comment !== stagingMark(settings.destinationName)) {
+    return new IncrepError('STAGING_TAKEN', {
+      what: `${printName(stagingName)} exists at the destination and was not made by increp, which needs that name`,
+      next: `Rename or drop it, or give "${settings.name}" another "dest_name".`,
+    });
+  }
+  return undefined;
+}

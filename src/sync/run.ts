@@ -1,0 +1,84 @@
+/** One pass over the tables. Reads like the description of the job. */
+import type { TableSettings } from '../config/settings.ts';
+import { asIncrepError, IncrepError } from '../errors.ts';
+import type { RunSummary, TableOutcome } from '../events.ts';
+import { ensureWritable } from '../state/state-files.ts';
+import { gatherFacts } from './facts.ts';
+import { prepareDestination } from './prepare-destination.ts';
+import { ensureDifferentDatabases } from './same-database.ts';
+import { failureOf, syncTable, type TableRequest } from './sync-table.ts';
+import type { Work } from './work.ts';
+
+export interface RunRequest extends TableRequest {
+  readonly tables: readonly TableSettings[];
+  readonly isFailFast: boolean;
+}
+
+export async function run(work: Work, request: RunRequest): Promise<RunSummary> {
+  const startedAt = new Date();
+  const { runId } = work;
+  const { pipeline } = work.settings;
+  await work.emit({
+    type: 'run-started',
+    runId,
+    pipeline,
+    startedAt,
+    tables: request.tables.map(({ name }) => name),
+  });
+  const outcomes: TableOutcome[] = [];
+  let error: IncrepError | undefined;
+  try {
+    await syncTables(work, request, outcomes);
+  } catch (thrown) {
+    error = asIncrepError(thrown);
+  }
+  const summary = summarize(work, startedAt, outcomes, error);
+  await work.emit({ type: 'run-finished', summary });
+  return summary;
+}
+
+async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcome[]): Promise<void> {
+  await ensureWritable(work.settings.stateDirectory);
+  const facts = await gatherFacts(work, request.tables);
+  ensureDifferentDatabases(work.settings, facts.servers);
+  await prepareDestination(work, facts);
+  for (const table of facts.tables) {
+    const outcome = await syncTable(work, table, request);
+    outcomes.push(outcome);
+    await work.emit({ type: 'table-finished', outcome });
+    work.signal?.throwIfAborted();
+    if (request.isFailFast && outcome.status === 'failed') return;
+  }
+}
+
+function summarize(
+  work: Work,
+  startedAt: Date,
+  tables: readonly TableOutcome[],
+  error: IncrepError | undefined,
+): RunSummary {
+  const failures = tables.filter(({ status }) => status === 'failed').length;
+  const isWhollyFailed =
+    failures > 0 && failures === tables.filter(({ status }) => status !== 'skipped').length;
+  return {
+    runId: work.runId,
+    pipeline: work.settings.pipeline,
+    status: error || isWhollyFailed ? 'failed' : failures > 0 ? 'partial' : 'ok',
+    startedAt,
+    finishedAt: new Date(),
+    tables,
+    error: error && failureOf(error),
+    warnings: [...work.settings.warnings],
+  };
+}
+
+/** The exit code that a summary asks for; DESIGN: one class of failure is told, a mixture is 1, some is 3. */
+export function exitCodeOf({ error, status, tables }: RunSummary): number {
+  if (error) return error.exitCode;
+  const codes = new Set(tables.flatMap((table) => (table.error ? [table.error.exitCode] : [])));
+  const [only] = codes;
+  if (only === undefined) return 0;
+  if (codes.size === 1 && only === 75) return 75;
+  if (status === 'partial') return 3;
+  return codes.size === 1 ? only : 1;
+}

@@ -1,0 +1,117 @@
+/** Which of the two copies of a table's state to believe: pure. */
+import { printName } from '../schema/names.ts';
+import { stateRecordSchema, type SourceLife, type StateRecord } from '../schema/state-record.ts';
+import type { StateFile } from '../state/state-files.ts';
+
+export type Saved =
+  | { readonly kind: 'none'; readonly why: string; readonly warnings: readonly string[] }
+  | { readonly kind: 'record'; readonly record: StateRecord; readonly warnings: readonly string[] }
+  | {
+      readonly kind: 'legacy';
+      readonly cursor: string;
+      readonly path: string;
+      readonly warnings: readonly string[];
+    }
+  /** It is somebody else's: nothing may be done before a person has looked at it. */
+  | { readonly kind: 'foreign'; readonly what: string; readonly next: string };
+
+export interface Expected {
+  readonly pipeline: string;
+  readonly source: { readonly database: string; readonly schema: string; readonly table: string };
+  readonly destination: { readonly schema: string; readonly table: string };
+  readonly systemIdentifier: string | null;
+}
+
+/** `row` is the destination's record as it came, or undefined when there is none. */
+export function reconcile(file: StateFile, row: unknown, expected: Expected): Saved {
+  const inDestination = row === undefined ? undefined : stateRecordSchema.safeParse(row);
+  if (inDestination && !inDestination.success) return unreadableRow(expected);
+  const inFile = file.kind === 'record' ? file.record : undefined;
+  for (const [record, where] of [
+    [inDestination?.data, 'in the destination'],
+    [inFile, 'in the state directory'],
+  ] as const) {
+    const foreign = record && foreignness(record, where, expected);
+    if (foreign) return foreign;
+  }
+  if (inDestination)
+    return { kind: 'record', record: inDestination.data, warnings: disagreement(inDestination.data, file) };
+  return fromFileAlone(file);
+}
+
+function fromFileAlone(file: StateFile): Saved {
+  switch (file.kind) {
+    case 'record':
+      return {
+        kind: 'record',
+        record: file.record,
+        warnings: ['the destination has no state row; the state file is used (was the destination rebuilt?)'],
+      };
+    case 'legacy':
+      return { ...file, warnings: [] };
+    case 'unreadable':
+      return {
+        kind: 'none',
+        why: `its state file cannot be used (${file.why})`,
+        warnings: [unreadable(file)],
+      };
+    case 'none':
+      return { kind: 'none', why: 'no cursor is known', warnings: [] };
+  }
+}
+
+/** The row was committed together with the data, so it is right whenever the two differ. */
+function disagreement(row: StateRecord, file: StateFile): string[] {
+  if (file.kind === 'unreadable') return [unreadable(file)];
+  if (file.kind !== 'record') return [];
+  if (file.record.generation > row.generation) {
+    return [
+      'the state file is newer than the destination, which was restored from a backup, it seems; the destination counts',
+    ];
+  }
+  if (file.record.generation < row.generation) {
+    return [
+      'the state file is older than the destination (a crash after the commit, or an old copy); the destination counts',
+    ];
+  }
+  return file.record.cursor === row.cursor ? [] : ['the state file was edited; the destination counts'];
+}
+
+const unreadable = ({ path, why }: { path: string; why: string }): string =>
+  `the state file ${path} is set aside: ${why}`;
+
+const unreadableRow = ({ destination }: Expected): Saved => ({
+  kind: 'foreign',
+  what: `the state row of ${printName(destination)} in _increp_state was not written by this version of increp`,
+  next: 'Use the version that wrote it, or "increp reset" the table to load it again.',
+});
+
+function foreignness(record: StateRecord, where: string, expected: Expected): Saved | undefined {
+  const owner = (source: Expected['source']) => `${source.database}, ${printName(source)}`;
+  if (record.pipeline !== expected.pipeline) {
+    return {
+      kind: 'foreign',
+      what: `the state of this table ${where} belongs to pipeline "${record.pipeline}", and this is "${expected.pipeline}"`,
+      next: `Set PIPELINE_NAME=${record.pipeline} if it is the same one, give this one another destination, or "increp reset" the table.`,
+    };
+  }
+  if (owner(record.source) !== owner(expected.source)) {
+    return {
+      kind: 'foreign',
+      what: `the state of this table ${where} is of source ${owner(record.source)}, and the source is now ${owner(expected.source)}`,
+      next: 'Restore the former SOURCE settings, or "increp reset" the table to load it from the new source.',
+    };
+  }
+  return isOtherCluster(record.sourceLife, expected)
+    ? {
+        kind: 'foreign',
+        what: `the state of this table ${where} is of another source server (system identifier ${record.sourceLife.systemIdentifier}, now ${expected.systemIdentifier})`,
+        next: 'If the source moved to a new server, "increp reset" the table to load it again from there.',
+      }
+    : undefined;
+}
+
+const isOtherCluster = ({ systemIdentifier }: SourceLife, expected: Expected): boolean =>
+  systemIdentifier !== null &&
+  expected.systemIdentifier !== null &&
+  systemIdentifier !== expected.systemIdentifier;

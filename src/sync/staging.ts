@@ -1,0 +1,38 @@
+/** `<table>_stg`: made by us, marked as ours, never anybody else's. */
+import type pg from 'pg';
+import type { Column } from '../schema/columns.ts';
+import { destinationDrift } from '../schema/drift.ts';
+import { commentOnTable, createTable, dropTable, stagingMark, truncate } from '../sql/destination.ts';
+import { hasRows } from '../sql/window.ts';
+import type { TableFacts } from './facts.ts';
+
+/** The staging table of an incremental sync: made once, kept, emptied before each use. */
+export async function emptyStaging(
+  client: pg.ClientBase,
+  { staging, stagingName, settings }: TableFacts,
+  columns: readonly Column[],
+): Promise<void> {
+  const fits =
+    staging?.isUnlogged === true &&
+    isSameList(staging.columns, columns) &&
+    destinationDrift(columns, staging.columns).length === 0;
+  if (!fits) return makeStaging(client, { staging, stagingName, settings }, columns, false);
+  const { rows } = await client.query<{ hasRows: boolean }>(hasRows(stagingName));
+  if (rows[0]?.hasRows === true) await client.query(truncate(stagingName));
+}
+
+/** `isLogged`: it will become the table. */
+export async function makeStaging(
+  client: pg.ClientBase,
+  { staging, stagingName, settings }: Pick<TableFacts, 'staging' | 'stagingName' | 'settings'>,
+  columns: readonly Column[],
+  isLogged: boolean,
+): Promise<void> {
+  if (staging) await client.query(dropTable(stagingName));
+  await client.query(createTable(stagingName, columns, isLogged));
+  await client.query(commentOnTable(stagingName, stagingMark(settings.destinationName)));
+}
+
+/** The record image operator compares rows column by column, so the order counts. */
+export const isSameList = (left: readonly Column[], right: readonly Column[]): boolean =>
+  left.length === right.length && left.every(({ name }, index) => right[index]?.name === name);

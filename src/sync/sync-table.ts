@@ -1,0 +1,147 @@
+/** One table in one run: plan, do, try again where that can help, and tell what happened. */
+import { asIncrepError, IncrepError } from '../errors.ts';
+import type { Failure, TableOutcome } from '../events.ts';
+import { backoffSeconds, sleep } from '../retry.ts';
+import { applyPlan, type Applied } from './apply-plan.ts';
+import { gatherFacts, type TableFacts } from './facts.ts';
+import { planTable, type IncrementalPlan, type LoadPlan, type Plan, type Request } from './plan.ts';
+import type { Work } from './work.ts';
+
+/** Three tries more than the first: enough for a failover of seconds, and over before the next cron minute. */
+const MAX_ATTEMPTS = 4;
+
+export interface TableRequest extends Request {
+  readonly waitLockSeconds: number;
+}
+
+export async function syncTable(
+  work: Work,
+  firstFacts: TableFacts,
+  request: TableRequest,
+): Promise<TableOutcome> {
+  const startedAt = new Date();
+  let facts = firstFacts;
+  for (let attempt = 1; ; attempt += 1) {
+    const plan = planTable(facts, request);
+    try {
+      await announce(work, facts, plan);
+      if (plan.kind === 'skip') return outcomeOf(facts, plan, startedAt);
+      if (plan.kind === 'refuse') throw plan.error;
+      const applied = await applyPlan(work, facts, plan, request.waitLockSeconds);
+      return await succeeded(work, facts, plan, applied, startedAt);
+    } catch (thrown) {
+      const error = asIncrepError(thrown);
+      if (work.signal?.aborted === true || !error.isTransient || attempt === MAX_ATTEMPTS)
+        return failed(facts, plan, error, startedAt);
+      await pause(work, facts, attempt, error);
+      facts = await refreshed(work, facts);
+    }
+  }
+}
+
+async function announce(work: Work, { settings, source, saved }: TableFacts, plan: Plan): Promise<void> {
+  const table = settings.name;
+  await work.emit({
+    type: 'table-planned',
+    table,
+    action: plan.action,
+    reason: plan.reason,
+    estimatedRows: source?.estimatedRows,
+  });
+  for (const message of [...('warnings' in saved ? saved.warnings : []), ...loaderWarning(plan)]) {
+    await work.emit({ type: 'warning', table, message });
+  }
+}
+
+/** Someone who asked for pg_dump has to learn that it was not used. */
+export const loaderWarning = (plan: Plan): string[] =>
+  plan.kind === 'load' && plan.loader.why !== undefined
+    ? [`loaded by COPY instead of pg_dump: ${plan.loader.why}`]
+    : [];
+
+async function pause(
+  work: Work,
+  { settings }: TableFacts,
+  attempt: number,
+  error: IncrepError,
+): Promise<void> {
+  const delaySeconds = backoffSeconds(attempt);
+  await work.emit({ type: 'retrying', table: settings.name, attempt, delaySeconds, error: failureOf(error) });
+  await sleep(delaySeconds, work.signal);
+}
+
+/** Facts as they are now; while a server is away, the old ones serve to try again. */
+async function refreshed(work: Work, facts: TableFacts): Promise<TableFacts> {
+  try {
+    return (await gatherFacts(work, [facts.settings])).tables[0] ?? facts;
+  } catch (error) {
+    if (asIncrepError(error).isTransient) return facts;
+    throw error;
+  }
+}
+
+const NOTHING = {
+  loader: undefined,
+  rowsRead: 0,
+  rowsInserted: 0,
+  rowsUpdated: 0,
+  rowsUnchanged: 0,
+  rowsDeleted: 0,
+  bytes: 0,
+};
+
+const cursorBefore = ({ saved }: TableFacts): string | null =>
+  saved.kind === 'record' ? saved.record.cursor : saved.kind === 'legacy' ? saved.cursor : null;
+
+function outcomeOf(
+  facts: TableFacts,
+  { action, reason }: Pick<Plan, 'action' | 'reason'>,
+  startedAt: Date,
+): TableOutcome {
+  return {
+    name: facts.settings.name,
+    status: 'skipped',
+    action,
+    reason,
+    ...NOTHING,
+    durationSeconds: (Date.now() - startedAt.getTime()) / 1000,
+    cursor: cursorBefore(facts),
+    cursorBefore: cursorBefore(facts),
+    startedAt,
+    warnings: [],
+    error: undefined,
+  };
+}
+
+async function succeeded(
+  work: Work,
+  facts: TableFacts,
+  plan: IncrementalPlan | LoadPlan,
+  { transfer, record }: Applied,
+  startedAt: Date,
+): Promise<TableOutcome> {
+  for (const message of transfer.warnings)
+    await work.emit({ type: 'warning', table: facts.settings.name, message });
+  const before = 'warnings' in facts.saved ? facts.saved.warnings : [];
+  return {
+    ...outcomeOf(facts, plan, startedAt),
+    ...transfer,
+    status: 'ok',
+    cursor: record.cursor,
+    warnings: [...before, ...loaderWarning(plan), ...transfer.warnings],
+  };
+}
+
+const failed = (facts: TableFacts, plan: Plan, error: IncrepError, startedAt: Date): TableOutcome => ({
+  ...outcomeOf(facts, plan, startedAt),
+  status: 'failed',
+  error: failureOf(error),
+});
+
+export const failureOf = (error: IncrepError): Failure => ({
+  code: error.code,
+  message: error.message,
+  hint: error.next,
+  sqlstate: error.sqlstate,
+  exitCode: error.exitCode,
+});

@@ -1,0 +1,81 @@
+/** What a table's transaction gives back, and the state that it leaves. */
+import type { Loader } from '../events.ts';
+import { nextFences } from '../schema/fences.ts';
+import { fingerprintOf } from '../schema/shape.ts';
+import { isSameLife, STATE_FORMAT, type SourceLife, type StateRecord } from '../schema/state-record.ts';
+import type { TableFacts } from './facts.ts';
+import { describeInFlight, type RaisedFence } from './fence.ts';
+import type { IncrementalPlan, LoadPlan } from './plan.ts';
+import type { Work } from './work.ts';
+
+/** Rows and bytes that moved in one table's transaction. */
+export interface Transfer {
+  readonly loader: Loader | undefined;
+  readonly rowsRead: number;
+  readonly rowsInserted: number;
+  readonly rowsUpdated: number;
+  readonly rowsUnchanged: number;
+  readonly rowsDeleted: number;
+  readonly bytes: number;
+  readonly warnings: readonly string[];
+}
+
+export const lifeOf = ({ servers: { source } }: TableFacts): SourceLife => ({
+  systemIdentifier: source.systemIdentifier,
+  timeline: source.timeline,
+  startedAt: source.startedAt,
+});
+
+/** What fences need to know of the sync before. A load starts afresh: nothing is known. */
+export function knownBefore(facts: TableFacts, plan: IncrementalPlan | LoadPlan) {
+  const record = plan.kind === 'incremental' && 'cursor' in plan.since ? plan.since : undefined;
+  return {
+    keyType: plan.keyType,
+    cursor: record?.cursor ?? null,
+    fences: record?.fences ?? [],
+    isSameServerLife: record === undefined || isSameLife(record.sourceLife, lifeOf(facts)),
+  };
+}
+
+export function nextRecord(
+  work: Work,
+  facts: TableFacts,
+  plan: IncrementalPlan | LoadPlan,
+  fence: RaisedFence,
+): StateRecord {
+  const remaining = fence.remaining.map(({ transaction }) => transaction);
+  const generation = facts.saved.kind === 'record' ? facts.saved.record.generation + 1 : 1;
+  return {
+    format: STATE_FORMAT,
+    pipeline: work.settings.pipeline,
+    source: { database: facts.servers.source.database, ...facts.sourceName },
+    destination: facts.destinationName,
+    sourceLife: lifeOf(facts),
+    sourceTime: fence.sourceTime,
+    replicationKey: facts.settings.replicationKey,
+    keyType: plan.keyType,
+    mergeKey: [...facts.settings.mergeKey],
+    cursor: fence.high,
+    fences: nextFences(knownBefore(facts, plan), remaining).map((known) => ({ ...known })),
+    shape: plan.shape,
+    fingerprint: fingerprintOf(plan.shape),
+    generation,
+    runId: work.runId,
+    syncedAt: new Date().toISOString(),
+  };
+}
+
+export function fenceWarnings(facts: TableFacts, { remaining }: RaisedFence): string[] {
+  const standby = facts.servers.source.isStandby
+    ? [
+        'the source is a standby, which hides the transactions of its primary: only lookback protects from late commits',
+      ]
+    : [];
+  if (remaining.length === 0) return standby;
+  const who = remaining.slice(0, 3).map(describeInFlight).join('; ');
+  const more = remaining.length > 3 ? ` and ${remaining.length - 3} more` : '';
+  return [
+    ...standby,
+    `${remaining.length} open at the source may still bring rows, which a later run will fetch: ${who}${more}`,
+  ];
+}

@@ -1,0 +1,19 @@
+/** What a run works with. Wired in commands/context.ts. */
+import type { Settings } from '../config/settings.ts';
+import type { Emit } from '../events.ts';
+import type { ClientTools } from '../postgres/client-tools.ts';
+import type { Database } from '../postgres/database.ts';
+import type { StateFiles } from '../state/state-files.ts';
+import type { SettleBudget } from './fence.ts';
+
+export interface Work {
+  readonly settings: Settings;
+  readonly source: Database;
+  readonly destination: Database;
+  readonly stateFiles: StateFiles;
+  readonly tools: ClientTools;
+  readonly settle: SettleBudget;
+  readonly runId: string;
+  readonly emit: Emit;
+  readonly signal: AbortSignal | undefined;
+}

@@ -1,0 +1,145 @@
+/** Runs the real command, as a child process in the pipeline's directory. */
+import { join } from 'node:path';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
+import type { Pair } from './pair.ts';
+import { PROJECT } from './project.ts';
+
+export interface IncrepOptions {
+  /** Added to a nearly empty environment; undefined removes a variable. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** For stdin; empty otherwise. */
+  readonly input?: string;
+  /** Milliseconds until the command is killed. */
+  readonly timeout?: number;
+  /** What `timeout` kills with; SIGKILL unless told. */
+  readonly killSignal?: NodeJS.Signals;
+  /** Instead of the pipeline's directory. */
+  readonly cwd?: string;
+}
+
+export interface IncrepResult {
+  /** Undefined when a signal ended it. */
+  readonly exitCode: number | undefined;
+  readonly signal: string | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly isTimedOut: boolean;
+  /** stdout as one JSON document. */
+  json<T = Record<string, unknown>>(): T;
+  /** stdout as one JSON object a line. */
+  lines<T = Record<string, unknown>>(): T[];
+}
+
+export interface RunningIncrep extends AsyncDisposable {
+  readonly pid: number;
+  /** What it has written so far. */
+  readonly stdout: string;
+  readonly stderr: string;
+  kill(signal?: NodeJS.Signals): void;
+  /** Its end. */
+  wait(): Promise<IncrepResult>;
+  /** Fails when the command ends without it, or after `timeout` milliseconds (30,000). */
+  waitForStderr(text: string | RegExp, timeout?: number): Promise<void>;
+}
+
+type Place = Pick<Pair, 'directory'>;
+
+/** `increp('sync --json', pair)`; an array where an argument holds a space. */
+export async function increp(
+  args: string | readonly string[],
+  place: Place,
+  options: IncrepOptions = {},
+): Promise<IncrepResult> {
+  await using running = startIncrep(args, place, options);
+  return await running.wait();
+}
+
+/** The command while it runs, to be killed or looked at; leaving the scope kills it. */
+export function startIncrep(
+  args: string | readonly string[],
+  place: Place,
+  options: IncrepOptions = {},
+): RunningIncrep {
+  const words = typeof args === 'string' ? args.split(/\s+/).filter(Boolean) : args;
+  const child = execa(process.execPath, [join(PROJECT, 'bin', 'increp.js'), ...words], {
+    cwd: options.cwd ?? place.directory,
+    // HOME is the pipeline's, so that no .pgpass and no certificate of the developer is found.
+    env: { PATH: process.env['PATH'], HOME: place.directory, ...options.env },
+    extendEnv: false,
+    input: options.input ?? '',
+    timeout: options.timeout ?? 50_000,
+    killSignal: options.killSignal ?? 'SIGKILL',
+    // A SIGTERM that is not obeyed is what some tests look for.
+    forceKillAfterDelay: false,
+    reject: false,
+    stripFinalNewline: false,
+    maxBuffer: 100_000_000,
+  });
+  const seen = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (chunk: string) => (seen[name] += chunk));
+  }
+  let hasEnded = false;
+  const end = child.then((result) => {
+    hasEnded = true;
+    return describeResult(result);
+  });
+  return {
+    pid: child.pid ?? 0,
+    get stdout() {
+      return seen.stdout;
+    },
+    get stderr() {
+      return seen.stderr;
+    },
+    kill: (signal = 'SIGTERM') => void child.kill(signal),
+    wait: () => end,
+    waitForStderr: async (text, timeout = 30_000) => {
+      const deadline = Date.now() + timeout;
+      const isThere = () => (typeof text === 'string' ? seen.stderr.includes(text) : text.test(seen.stderr));
+      while (!isThere()) {
+        if (hasEnded || Date.now() > deadline) {
+          throw new Error(`increp ${words.join(' ')} did not say ${text}; it said:\n${seen.stderr}`);
+        }
+        await sleep(10);
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGKILL');
+      await end;
+    },
+  };
+}
+
+interface Ended {
+  readonly exitCode?: number;
+  readonly signal?: string;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly timedOut: boolean;
+}
+
+function describeResult({ exitCode, signal, stdout, stderr, timedOut }: Ended): IncrepResult {
+  const parse = (text: string): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      throw new Error(`not JSON: ${text.slice(0, 2000)}\nstderr: ${stderr}`, { cause: error });
+    }
+  };
+  return {
+    exitCode,
+    signal,
+    stdout,
+    stderr,
+    isTimedOut: timedOut,
+    json: <T>() => parse(stdout) as T,
+    lines: <T>() =>
+      stdout
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => parse(line) as T),
+  };
+}

@@ -1,0 +1,248 @@
+/** A TCP proxy in front of a server that can break in the ways networks do. For connections without TLS. */
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Who sent the bytes that a trigger looks at. */
+export type Sender = 'client' | 'server';
+
+/** What a trigger does to the connection that fired it. */
+export type Fault = 'cut' | 'reset' | 'stall' | 'lose-reply';
+
+export interface Trigger {
+  readonly from: Sender;
+  /** Fires when these bytes are seen in one connection... */
+  readonly seen?: string | Buffer;
+  /** ...or when this many have passed in one connection. */
+  readonly afterBytes?: number;
+  readonly fault: Fault;
+  /** How many connections it may hit, one after the other; 1 unless told. */
+  readonly times?: number;
+}
+
+export interface FaultProxy extends AsyncDisposable {
+  readonly host: string;
+  readonly port: number;
+  /** Connections open now. */
+  readonly connections: number;
+  /** Connections ever made. */
+  readonly accepted: number;
+  /** How often a trigger has fired. */
+  readonly fired: number;
+  /** Ends all connections politely (FIN). */
+  cut(): void;
+  /** Ends all connections rudely (RST). */
+  reset(): void;
+  /** Passes nothing on, in either direction, also in new connections: a half-open network. */
+  stall(): void;
+  /** Accepts no new connections (ECONNREFUSED); those that are open stay. */
+  refuse(): Promise<void>;
+  /** Undoes `stall`, `refuse` and `throttle`. */
+  resume(): Promise<void>;
+  /** Bytes per second and direction of each connection. */
+  throttle(bytesPerSecond: number): void;
+  /** Milliseconds that each piece of data takes longer, in either direction. */
+  delay(milliseconds: number): void;
+  /** Arms a fault; several may be armed. */
+  when(trigger: Trigger): void;
+  /** The server gets the bytes and acts on them, the client gets a reset instead of the reply. */
+  dropReplyTo(bytes: string | Buffer): void;
+  /** Resolves when a trigger has fired `times` times in all. */
+  waitUntilFired(times?: number, timeout?: number): Promise<void>;
+}
+
+interface ArmedTrigger extends Trigger {
+  left: number;
+}
+
+interface Faults {
+  isStalled: boolean;
+  bytesPerSecond: number;
+  delay: number;
+  fired: number;
+  readonly triggers: ArmedTrigger[];
+}
+
+interface Link {
+  readonly client: Socket;
+  readonly server: Socket;
+  isStalled: boolean;
+  /** The next data from the server is thrown away, and the connection with it. */
+  isReplyLost: boolean;
+}
+
+export async function faultProxy(target: Target): Promise<FaultProxy> {
+  const faults: Faults = {
+    isStalled: false,
+    bytesPerSecond: Number.POSITIVE_INFINITY,
+    delay: 0,
+    fired: 0,
+    triggers: [],
+  };
+  const links = new Set<Link>();
+  let accepted = 0;
+  // Half-open sockets are allowed so that a FIN is passed on, and not answered by us.
+  const listener = createServer({ allowHalfOpen: true }, (client) => {
+    accepted += 1;
+    openLink(client, target, faults, links);
+  });
+  await listen(listener, 0);
+  const { port } = listener.address() as AddressInfo;
+  const reset = () => links.forEach(resetLink);
+  return {
+    host: '127.0.0.1',
+    port,
+    get connections() {
+      return links.size;
+    },
+    get accepted() {
+      return accepted;
+    },
+    get fired() {
+      return faults.fired;
+    },
+    cut: () => links.forEach(cutLink),
+    reset,
+    stall: () => void (faults.isStalled = true),
+    refuse: () => close(listener),
+    resume: async () => {
+      faults.isStalled = false;
+      faults.bytesPerSecond = Number.POSITIVE_INFINITY;
+      faults.delay = 0;
+      for (const link of links) link.isStalled = false;
+      if (!listener.listening) await listen(listener, port);
+    },
+    throttle: (bytesPerSecond) => void (faults.bytesPerSecond = bytesPerSecond),
+    delay: (milliseconds) => void (faults.delay = milliseconds),
+    when: (trigger) => void faults.triggers.push({ ...trigger, left: trigger.times ?? 1 }),
+    dropReplyTo: (bytes) =>
+      void faults.triggers.push({ from: 'client', seen: bytes, fault: 'lose-reply', left: 1 }),
+    waitUntilFired: async (times = 1, timeout = 30_000) => {
+      const deadline = Date.now() + timeout;
+      while (faults.fired < times) {
+        if (Date.now() > deadline) throw new Error(`the proxy fired ${faults.fired} of ${times} times`);
+        await sleep(5);
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      reset();
+      await close(listener);
+    },
+  };
+}
+
+function openLink(client: Socket, target: Target, faults: Faults, links: Set<Link>): void {
+  const server = connect({ ...target, allowHalfOpen: true });
+  const link: Link = { client, server, isStalled: false, isReplyLost: false };
+  links.add(link);
+  client.setNoDelay(true);
+  server.setNoDelay(true);
+  // When one side is gone the other is ended in the same way. A stalled link stays: nobody tells anybody.
+  client.on('error', () => server.resetAndDestroy());
+  server.on('error', () => client.resetAndDestroy());
+  for (const socket of [client, server]) {
+    socket.on('close', () => {
+      if (client.destroyed && server.destroyed) links.delete(link);
+    });
+  }
+  void pump('client', link, faults);
+  void pump('server', link, faults);
+}
+
+async function pump(from: Sender, link: Link, faults: Faults): Promise<void> {
+  const [reader, writer] = from === 'client' ? [link.client, link.server] : [link.server, link.client];
+  const watch = newWatch(from, link, faults);
+  try {
+    for await (const chunk of reader as AsyncIterable<Buffer>) {
+      await heldBack(chunk.length, link, faults);
+      if (from === 'server' && link.isReplyLost) return resetLink(link);
+      const fault = watch(chunk);
+      if (fault === 'cut') return cutLink(link);
+      if (fault === 'reset') return resetLink(link);
+      if (fault === 'lose-reply') link.isReplyLost = true;
+      if (fault === 'stall') {
+        link.isStalled = true;
+        await heldBack(0, link, faults);
+      }
+      if (writer.destroyed) return;
+      if (!writer.write(chunk)) await drained(writer);
+    }
+    await heldBack(0, link, faults);
+    writer.end();
+  } catch {
+    // A socket that was reset ends the loop with an error; the other side is told by its 'error' handler.
+    writer.destroy();
+  }
+}
+
+/** Waits out a stall; a throttle and a delay take their time. */
+async function heldBack(bytes: number, link: Link, faults: Faults): Promise<void> {
+  const milliseconds = faults.delay + (bytes / faults.bytesPerSecond) * 1000;
+  if (milliseconds > 0) await sleep(milliseconds);
+  while (faults.isStalled || link.isStalled) {
+    if (link.client.destroyed || link.server.destroyed) return;
+    await sleep(5);
+  }
+}
+
+function drained(writer: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    writer.once('drain', resolve);
+    writer.once('close', resolve);
+  });
+}
+
+/** Looks at what one side of one connection sends, across the borders of packets. */
+function newWatch(from: Sender, link: Link, faults: Faults): (chunk: Buffer) => Fault | undefined {
+  let bytes = 0;
+  let tail = Buffer.alloc(0);
+  return (chunk) => {
+    bytes += chunk.length;
+    const text = Buffer.concat([tail, chunk]);
+    const fired = faults.triggers.find(
+      (trigger) => trigger.from === from && trigger.left > 0 && isHit(trigger, text, bytes),
+    );
+    tail = text.subarray(Math.max(0, text.length - longestPattern(faults) + 1));
+    if (!fired || link.isReplyLost) return undefined;
+    fired.left -= 1;
+    faults.fired += 1;
+    return fired.fault;
+  };
+}
+
+const isHit = ({ seen, afterBytes }: Trigger, text: Buffer, bytes: number) =>
+  (seen !== undefined && text.includes(seen)) || (afterBytes !== undefined && bytes > afterBytes);
+
+const longestPattern = ({ triggers }: Faults) =>
+  Math.max(1, ...triggers.map(({ seen }) => (seen === undefined ? 0 : Buffer.byteLength(seen))));
+
+function cutLink({ client, server }: Link): void {
+  client.destroySoon();
+  server.destroySoon();
+}
+
+function resetLink({ client, server }: Link): void {
+  client.resetAndDestroy();
+  server.resetAndDestroy();
+}
+
+function listen(listener: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    listener.once('error', reject);
+    listener.listen(port, '127.0.0.1', () => {
+      listener.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** Stops accepting. The callback of close() waits for the connections as well, which are to stay. */
+function close(listener: Server): Promise<void> {
+  if (listener.listening) listener.close();
+  return Promise.resolve();
+}

@@ -1,0 +1,65 @@
+import { describe, expect, test } from 'vitest';
+import { parseConnectionUrl } from '../../../src/config/connection-url.ts';
+
+test('a full URL is taken apart', () => {
+  const url = 'postgres://reader:pass@db.example.com:5433/shop?sslmode=verify-full&sslrootcert=ca.pem';
+  expect(parseConnectionUrl(url)).toEqual({
+    host: 'db.example.com',
+    port: '5433',
+    user: 'reader',
+    password: 'pass',
+    database: 'shop',
+    tls: { SSLMODE: 'verify-full', SSLROOTCERT: 'ca.pem' },
+  });
+});
+
+test('what may be left out is left out', () => {
+  expect(parseConnectionUrl('postgresql://reader@db/shop')).toMatchObject({
+    port: '',
+    password: undefined,
+    tls: {},
+  });
+});
+
+test('every part is percent-decoded', () => {
+  expect(parseConnectionUrl('postgresql://re%40der:p%23s%2Fs%3A%25@db/sh%20op')).toMatchObject({
+    user: 're@der',
+    password: 'p#s/s:%',
+    database: 'sh op',
+  });
+});
+
+test.each([
+  ['postgresql://reader@%2Frun%2Fpostgresql/shop', '/run/postgresql'],
+  ['postgresql://reader@/shop?host=/run/postgresql', '/run/postgresql'],
+  ['postgresql://reader@[2001:db8::1]:5433/shop', '2001:db8::1'],
+  ['postgresql://reader@192.0.2.7/shop', '192.0.2.7'],
+])('%s is on the host %s', (url, host) => {
+  expect(parseConnectionUrl(url)).toMatchObject({ host });
+});
+
+describe('a URL is refused', () => {
+  test.each([
+    ['without a user', 'postgresql://db/shop', 'no user name'],
+    ['without a host', 'postgresql://reader@/shop', 'no host'],
+    ['without a database', 'postgresql://reader@db/', 'no database'],
+    ['of another kind', 'mysql://reader@db/shop', 'not a connection URL'],
+    ['with several hosts', 'postgresql://reader@one:5432,two:5432/shop', 'not a connection URL'],
+    ['with a broken percent-encoding', 'postgresql://reader:100%@db/shop', 'not a connection URL'],
+    ['with an unknown parameter', 'postgresql://a@db/shop?conect_timeout=3', '"conect_timeout" is not known'],
+    ['with a parameter twice', 'postgresql://a@db/shop?sslmode=allow&sslmode=require', 'given twice'],
+    ['with a schema', 'postgresql://a@db/shop?schema=x', 'no parameter "schema"'],
+  ])('%s', (_, url, fault) => {
+    const parsed = parseConnectionUrl(url);
+    expect('faults' in parsed && parsed.faults.join()).toContain(fault);
+  });
+
+  test.each(['hush#hush', 'hush/hush', '1/hush', 'hush?hush', '1?hush=1', '1?hush@', 'hush%hush', '1#hush'])(
+    'without repeating any of the password %s',
+    (password) => {
+      const parsed = parseConnectionUrl(`postgresql://reader:${password}@db/shop`);
+      expect(JSON.stringify('faults' in parsed && parsed.faults)).toMatch(/form .*postgresql:/);
+      expect(JSON.stringify(parsed)).not.toContain('hush');
+    },
+  );
+});

@@ -1,0 +1,184 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { CONNECTIONS, pipelineDirectory } from './pipeline-directory.ts';
+
+const DESTINATION = { DEST_HOST: 'warehouse', DEST_USERNAME: 'writer', DEST_DB: 'analytics' };
+const NO_TLS = { rootCert: undefined, cert: undefined, key: undefined };
+
+describe('a connection', () => {
+  test('is made of single variables', async () => {
+    await using pipeline = await pipelineDirectory();
+    const { source } = await pipeline.load({ ...CONNECTIONS, SOURCE_PORT: '5433', SOURCE_PASSWORD: 'pass' });
+    expect(source).toEqual({
+      side: 'source',
+      host: 'db',
+      port: 5433,
+      user: 'reader',
+      password: 'pass',
+      database: 'shop',
+      schema: 'public',
+      tls: { mode: 'prefer', ...NO_TLS },
+    });
+  });
+
+  test('is made of a URL, which may be accompanied by a schema and TLS variables', async () => {
+    await using pipeline = await pipelineDirectory({ 'ca.pem': '' });
+    const { source } = await pipeline.load({
+      ...DESTINATION,
+      SOURCE_URL: 'postgres://reader:p%40ss@db/shop?sslmode=verify-full',
+      SOURCE_SSLROOTCERT: 'ca.pem',
+      SOURCE_SCHEMA: 'sales',
+    });
+    expect(source).toMatchObject({
+      host: 'db',
+      port: 5432,
+      user: 'reader',
+      password: 'p@ss',
+      schema: 'sales',
+    });
+    expect(source.tls).toMatchObject({ mode: 'verify-full', rootCert: join(pipeline.directory, 'ca.pem') });
+  });
+
+  test('is refused when a URL and single variables contradict each other', async () => {
+    await using pipeline = await pipelineDirectory();
+    const { message } = await pipeline.refusal({ ...CONNECTIONS, SOURCE_URL: 'postgres://a@b/c' });
+    expect(message).toContain(
+      'SOURCE_URL (the environment): set together with SOURCE_HOST, SOURCE_USERNAME, SOURCE_DB; keep the URL or the single variables',
+    );
+  });
+
+  test('is refused when sslmode is given twice', async () => {
+    await using pipeline = await pipelineDirectory();
+    const url = { SOURCE_URL: 'postgres://a@b/c?sslmode=require', SOURCE_SSLMODE: 'disable' };
+    const { message } = await pipeline.refusal({ ...DESTINATION, ...url });
+    expect(message).toContain('SOURCE_SSLMODE (the environment): set together with sslmode in SOURCE_URL');
+  });
+
+  test('may go through a Unix socket', async () => {
+    await using pipeline = await pipelineDirectory();
+    const { source } = await pipeline.load({ ...CONNECTIONS, SOURCE_HOST: '/run/postgresql' });
+    expect(source.host).toBe('/run/postgresql');
+  });
+
+  test('lacks nothing by accident: every missing field of both sides is named', async () => {
+    await using pipeline = await pipelineDirectory();
+    const { message } = await pipeline.refusal({ SOURCE_PORT: '5432' });
+    const missing = [...message.matchAll(/- (\w+): not set; write \1=/g)].map(([, name]) => name);
+    expect(missing).toEqual(Object.keys(CONNECTIONS));
+  });
+
+  test.each([
+    ['SOURCE_PORT', '0', '"0" is not a port; allowed: 1 to 65535'],
+    ['SOURCE_PORT', '65536', '"65536" is not a port'],
+    ['SOURCE_PORT', ' 5432', '" 5432" is not a port'],
+    ['SOURCE_HOST', 'db:5433', '"db:5433" has a port; write it in the variable for the port'],
+    ['SOURCE_HOST', 'one,two', '"one,two" is not a host'],
+    ['SOURCE_HOST', 'db ', '"db " is not a host'],
+    ['SOURCE_HOST', 'run/postgresql', '"run/postgresql" is not a host'],
+    ['SOURCE_SCHEMA', 'x'.repeat(64), 'is not a schema; allowed: a name of 1 to 63 bytes'],
+    ['DEST_SCHEMA', 'é'.repeat(32), 'is not a schema'],
+  ])('with %s=%s is refused', async (name, value, what) => {
+    await using pipeline = await pipelineDirectory();
+    const { message } = await pipeline.refusal({ ...CONNECTIONS, [name]: value });
+    expect(message).toMatch(/^1 problem /);
+    expect(message).toContain(`${name} (the environment): `);
+    expect(message).toContain(what);
+  });
+
+  test.each(['2001:db8::1', '::1', '192.0.2.7', 'db.example.com'])('may go to the host %s', async (host) => {
+    await using pipeline = await pipelineDirectory();
+    const { destination } = await pipeline.load({ ...CONNECTIONS, DEST_HOST: host });
+    expect(destination.host).toBe(host);
+  });
+});
+
+test('the destination schema is called like the source schema unless it is named', async () => {
+  await using pipeline = await pipelineDirectory();
+  const inherited = await pipeline.load({ ...CONNECTIONS, SOURCE_SCHEMA: 'sales' });
+  expect(inherited.destination.schema).toBe('sales');
+  const named = await pipeline.load({ ...CONNECTIONS, SOURCE_SCHEMA: 'sales', DEST_SCHEMA: 'copy' });
+  expect(named.destination.schema).toBe('copy');
+});
+
+describe('TLS', () => {
+  test('takes PEM files, relative to the directory of the pipeline', async () => {
+    await using pipeline = await pipelineDirectory({
+      'certs/ca.pem': '',
+      'certs/a.pem': '',
+      'certs/a.key': '',
+    });
+    const { source } = await pipeline.load({
+      ...CONNECTIONS,
+      SOURCE_SSLMODE: 'verify-ca',
+      SOURCE_SSLROOTCERT: 'certs/ca.pem',
+      SOURCE_SSLCERT: join(pipeline.directory, 'certs/a.pem'),
+      SOURCE_SSLKEY: './certs/a.key',
+    });
+    expect(source.tls).toEqual({
+      mode: 'verify-ca',
+      rootCert: join(pipeline.directory, 'certs/ca.pem'),
+      cert: join(pipeline.directory, 'certs/a.pem'),
+      key: join(pipeline.directory, 'certs/a.key'),
+    });
+  });
+
+  test('with an unknown mode is refused with the nearest one', async () => {
+    await using pipeline = await pipelineDirectory();
+    const { message } = await pipeline.refusal({ ...CONNECTIONS, DEST_SSLMODE: 'verify_ful' });
+    expect(message).toContain('DEST_SSLMODE (the environment): sslmode "verify_ful" is unknown; allowed: ');
+    expect(message).toContain('did you mean verify-full?');
+  });
+
+  test.each(['verify-ca', 'verify-full'])('with %s needs to be told whom to trust', async (mode) => {
+    await using pipeline = await pipelineDirectory();
+    const { message } = await pipeline.refusal({ ...CONNECTIONS, DEST_SSLMODE: mode });
+    expect(message).toContain(
+      `sslmode "${mode}" needs the authorities to trust; write DEST_SSLROOTCERT=ca.pem`,
+    );
+  });
+
+  test('with a file that does not exist is refused', async () => {
+    await using pipeline = await pipelineDirectory();
+    const url = 'postgres://a@b/c?sslmode=verify-ca&sslrootcert=no.pem';
+    const { message } = await pipeline.refusal({ ...DESTINATION, SOURCE_URL: url });
+    expect(message).toBe(
+      `1 problem in the configuration:\n  - SOURCE_URL (the environment): ${join(pipeline.directory, 'no.pem')} does not exist`,
+    );
+  });
+
+  test('with a certificate and no key, or a key and no certificate, is refused', async () => {
+    await using pipeline = await pipelineDirectory({ pem: '' });
+    for (const name of ['SOURCE_SSLCERT', 'SOURCE_SSLKEY']) {
+      const { message } = await pipeline.refusal({ ...CONNECTIONS, [name]: 'pem' });
+      expect(message).toContain(`${name} (the environment): a client certificate and its key go together`);
+    }
+  });
+});
+
+describe('a secret', () => {
+  const secret = 'h%75sh';
+
+  test('is collected for redaction, as it was written and as it is used', async () => {
+    await using pipeline = await pipelineDirectory();
+    const url = `postgres://a:${secret}@b/c`;
+    const webhook = { WEBHOOK_URL: 'https://hooks.example.com/key', WEBHOOK_SECRET: 'sign' };
+    const { secrets } = await pipeline.load({
+      ...DESTINATION,
+      SOURCE_URL: url,
+      DEST_PASSWORD: 'pass',
+      ...webhook,
+    });
+    expect(new Set(secrets)).toEqual(new Set(['hush', url, 'pass', 'https://hooks.example.com/key', 'sign']));
+  });
+
+  test.each(['SOURCE_HOST', 'SOURCE_DB', 'SOURCE_URL', 'WEBHOOK_URL'])(
+    'is not shown when it stands in %s by mistake',
+    async (name) => {
+      await using pipeline = await pipelineDirectory();
+      const environment = name === 'SOURCE_URL' ? DESTINATION : CONNECTIONS;
+      const error = await pipeline.refusal({ ...environment, [name]: `ftp://a:${secret}@b/c` });
+      expect(error.message).toContain(name);
+      expect(`${error.message} ${error.next}`).not.toContain(secret);
+    },
+  );
+});

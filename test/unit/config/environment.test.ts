@@ -1,0 +1,242 @@
+import { chmod } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { CONNECTIONS, envFile, pipelineDirectory } from './pipeline-directory.ts';
+
+const without = (name: keyof typeof CONNECTIONS) => ({ ...CONNECTIONS, [name]: undefined });
+
+describe('a variable', () => {
+  test('is read from .env, and the settings say so', async () => {
+    await using pipeline = await pipelineDirectory({ '.env': envFile(CONNECTIONS) });
+    const settings = await pipeline.load({});
+    expect(settings.source.host).toBe('db');
+    expect(settings.origins).toMatchObject({ SOURCE_HOST: '.env' });
+    expect(settings.origins).not.toHaveProperty('SOURCE_PORT');
+  });
+
+  test('of the real environment wins over .env', async () => {
+    await using pipeline = await pipelineDirectory({ '.env': envFile(CONNECTIONS) });
+    const settings = await pipeline.load({ SOURCE_HOST: 'other' });
+    expect(settings.source.host).toBe('other');
+    expect(settings.origins).toMatchObject({ SOURCE_HOST: 'the environment', DEST_HOST: '.env' });
+  });
+
+  test('of the command line wins over all', async () => {
+    await using pipeline = await pipelineDirectory({ '.env': 'LOG_LEVEL=warn\n' });
+    const settings = await pipeline.load({ ...CONNECTIONS, LOG_LEVEL: 'error' }, { LOG_LEVEL: 'debug' });
+    expect(settings.log.level).toBe('debug');
+    expect(settings.origins).toMatchObject({ LOG_LEVEL: 'the command line' });
+  });
+
+  test('that is empty counts as not set', async () => {
+    await using pipeline = await pipelineDirectory({ '.env': envFile({ ...CONNECTIONS, SOURCE_PORT: '' }) });
+    const settings = await pipeline.load({ SOURCE_HOST: '' });
+    expect(settings.source).toMatchObject({ host: 'db', port: 5432 });
+  });
+
+  test('never comes from PGHOST and its relatives', async () => {
+    await using pipeline = await pipelineDirectory();
+    const error = await pipeline.refusal({ ...without('DEST_HOST'), PGHOST: 'localhost' });
+    expect(error.message).toBe(
+      '1 problem in the configuration:\n  - DEST_HOST: not set; write DEST_HOST=warehouse.example.com in .env',
+    );
+  });
+
+  test('does not reach process.env', async () => {
+    await using pipeline = await pipelineDirectory({ '.env': envFile(CONNECTIONS) });
+    await pipeline.load({});
+    expect(process.env).not.toHaveProperty('SOURCE_HOST');
+  });
+});
+
+describe('X_FILE', () => {
+  test('names the file that X is read from, without the newline at its end', async () => {
+    await using pipeline = await pipelineDirectory({ secret: ' pass word \n' });
+    const settings = await pipeline.load({ ...CONNECTIONS, SOURCE_PASSWORD_FILE: 'secret' });
+    expect(settings.source.password).toBe(' pass word ');
+    expect(settings.origins).toMatchObject({ SOURCE_PASSWORD: join(pipeline.directory, 'secret') });
+  });
+
+  test('of the real environment wins over X in .env', async () => {
+    await using pipeline = await pipelineDirectory({ '.env': 'SOURCE_PASSWORD=weak\n', secret: 'strong' });
+    const settings = await pipeline.load({ ...CONNECTIONS, SOURCE_PASSWORD_FILE: 'secret' });
+    expect(settings.source.password).toBe('strong');
+  });
+
+  test('in .env loses to X in the real environment', async () => {
+    await using pipeline = await pipelineDirectory({
+      '.env': 'SOURCE_PASSWORD_FILE=secret\n',
+      secret: 'weak',
+    });
+    const settings = await pipeline.load({ ...CONNECTIONS, SOURCE_PASSWORD: 'strong' });
+    expect(settings.source.password).toBe('strong');
+  });
+
+  test('together with X in one place is refused', async () => {
+    await using pipeline = await pipelineDirectory({ secret: 'b' });
+    const error = await pipeline.refusal({
+      ...CONNECTIONS,
+      SOURCE_PASSWORD: 'a',
+      SOURCE_PASSWORD_FILE: 'secret',
+    });
+    expect(error.message).toContain(
+      'SOURCE_PASSWORD (the environment): set together with SOURCE_PASSWORD_FILE; keep one of them',
+    );
+  });
+
+  test.each([
+    ['missing', 'does not exist'],
+    ['empty', 'is empty'],
+    ['.', 'is a directory, not a file'],
+  ])('that names a file which is %s is refused', async (path, fault) => {
+    await using pipeline = await pipelineDirectory({ empty: '\n' });
+    const error = await pipeline.refusal({ ...CONNECTIONS, DEST_PASSWORD_FILE: path });
+    expect(error.message).toContain('DEST_PASSWORD_FILE (the environment): ');
+    expect(error.message).toContain(fault);
+  });
+});
+
+test('$CREDENTIALS_DIRECTORY wins over .env and loses to the environment', async () => {
+  await using pipeline = await pipelineDirectory({
+    '.env': 'SOURCE_PASSWORD=from .env\n',
+    'credentials/SOURCE_PASSWORD': 'from a credential\n',
+    'credentials/DEST_PASSWORD': 'from a credential',
+  });
+  const settings = await pipeline.load({
+    ...CONNECTIONS,
+    DEST_PASSWORD: 'from the environment',
+    CREDENTIALS_DIRECTORY: join(pipeline.directory, 'credentials'),
+  });
+  expect(settings.source.password).toBe('from a credential');
+  expect(settings.destination.password).toBe('from the environment');
+});
+
+describe('.env', () => {
+  test('that is missing is said in one sentence when nothing else is set', async () => {
+    await using pipeline = await pipelineDirectory();
+    const error = await pipeline.refusal({});
+    expect(error.message).toMatch(
+      /^1 problem .*\n {2}- \.env: \S+\.env does not exist, and no SOURCE_ or DEST_/,
+    );
+    expect(error.message).toContain('copy .env.sample to .env');
+  });
+
+  test('is not needed when the environment has everything', async () => {
+    await using pipeline = await pipelineDirectory();
+    await expect(pipeline.load()).resolves.toMatchObject({ warnings: [] });
+  });
+
+  test('may hold variables of other programs', async () => {
+    await using pipeline = await pipelineDirectory({
+      '.env': `${envFile(CONNECTIONS)}NODE_ENV=x\nLOGLEVEL=y\n`,
+    });
+    await expect(pipeline.load({})).resolves.toMatchObject({ warnings: [] });
+  });
+
+  test.each([
+    ['SOURCE_USER', 'did you mean SOURCE_USERNAME?'],
+    ['SOURCE_PASWORD', 'did you mean SOURCE_PASSWORD?'],
+    ['DEST_PASSWORD_FIEL', 'did you mean DEST_PASSWORD?'],
+    ['WEBHOOK_EVENT', 'did you mean WEBHOOK_EVENTS?'],
+    ['LOG_COLOURS', 'allowed: LOG_LEVEL, LOG_FORMAT'],
+    ['INCREP_DIR', 'says where .env is, so it cannot be set in there'],
+  ])('with the unknown variable %s is refused: %s', async (name, advice) => {
+    await using pipeline = await pipelineDirectory({ '.env': `${name}=1\n` });
+    const { message } = await pipeline.refusal();
+    expect(message).toContain(`${name} (.env): `);
+    expect(message).toContain(advice);
+  });
+
+  test.each(['METRICS_TEXTFILE', 'HEALTHCHECK_URL'])(
+    'with %s is refused as not yet supported',
+    async (name) => {
+      await using pipeline = await pipelineDirectory({ '.env': `${name}=x\n` });
+      const error = await pipeline.refusal();
+      expect(error.code).toBe('NOT_SUPPORTED');
+      expect(error.message).toContain(`${name} (.env): not yet supported`);
+    },
+  );
+
+  test('that others can read is warned about', async () => {
+    await using pipeline = await pipelineDirectory({ '.env': '' });
+    await chmod(join(pipeline.directory, '.env'), 0o644);
+    const { warnings } = await pipeline.load();
+    expect(warnings).toEqual(['.env can be read by other users (mode 0644); run: chmod 600 .env']);
+  });
+
+  test.each([
+    ['SOURCE_PASSWORD=a #b', '.env: the value of SOURCE_PASSWORD ends before the #'],
+    ['SOURCE_PASSWORD=a#b', '.env: the value of SOURCE_PASSWORD ends before the #'],
+    ['SOURCE_PASSWORD=#b', '.env: the value of SOURCE_PASSWORD ends before the #'],
+    ["SOURCE_PASSWORD='ab", '.env: the value of SOURCE_PASSWORD begins with a quote that never ends'],
+    ['SOURCE_DB=one\nSOURCE_DB=two', '.env sets SOURCE_DB twice; the last one counts'],
+    ['# fine\n\nSOURCE_DB shop', '.env, line 3: not of the form NAME=value, so it is ignored'],
+  ])('%j is warned about', async (text, warning) => {
+    await using pipeline = await pipelineDirectory({ '.env': text });
+    const { warnings } = await pipeline.load();
+    expect(warnings).toEqual([expect.stringContaining(warning)]);
+    expect(warnings.join()).not.toMatch(/ab|#b/);
+  });
+
+  test.each([
+    "SOURCE_PASSWORD='a #b'",
+    'SOURCE_PASSWORD="a #b" # a comment',
+    'export SOURCE_PASSWORD=ab\r\n',
+    '\uFEFFSOURCE_PASSWORD=ab',
+    'SOURCE_PASSWORD="one\nSOURCE_USER two\nthree"',
+    'OTHER=a #b',
+  ])('%j is fine', async (text) => {
+    await using pipeline = await pipelineDirectory({ '.env': text });
+    await expect(pipeline.load()).resolves.toMatchObject({ warnings: [] });
+  });
+
+  test('that is a directory is refused', async () => {
+    await using pipeline = await pipelineDirectory({ '.env/file': '' });
+    expect((await pipeline.refusal()).message).toContain('.env is a directory, not a file');
+  });
+});
+
+describe('what is not set has a default', () => {
+  test('for everything that is not a connection', async () => {
+    await using pipeline = await pipelineDirectory();
+    await expect(pipeline.load()).resolves.toMatchObject({
+      directory: pipeline.directory,
+      pipeline: basename(pipeline.directory),
+      stateDirectory: join(pipeline.directory, 'sync-state'),
+      webhook: undefined,
+      log: { level: 'info', format: 'auto' },
+      secrets: [],
+    });
+  });
+
+  test('that can be changed', async () => {
+    await using pipeline = await pipelineDirectory();
+    const changes = { PIPELINE_NAME: 'shop', STATE_DIR: '/var/lib/x', LOG_LEVEL: 'warn', LOG_FORMAT: 'json' };
+    await expect(pipeline.load({ ...CONNECTIONS, ...changes })).resolves.toMatchObject({
+      pipeline: 'shop',
+      stateDirectory: '/var/lib/x',
+      log: { level: 'warn', format: 'json' },
+    });
+  });
+
+  test('but a wrong word is refused with the right one', async () => {
+    await using pipeline = await pipelineDirectory();
+    const error = await pipeline.refusal({ ...CONNECTIONS, LOG_LEVEL: 'INFO', LOG_FORMAT: 'xml' });
+    expect(error.message.split('\n')).toEqual([
+      '2 problems in the configuration:',
+      '  - LOG_LEVEL (the environment): "INFO" is unknown; allowed: "trace", "debug", "info", "warn", "error" or "silent"; did you mean info?',
+      '  - LOG_FORMAT (the environment): "xml" is unknown; allowed: "auto", "pretty" or "json"',
+    ]);
+  });
+});
+
+test('all problems of all files come at once, in one error', async () => {
+  await using pipeline = await pipelineDirectory({
+    '.env': 'SOURCE_USER=x\nMETRICS_TEXTFILE=y\n',
+    'tables-config.json': '[{"name": "orders"}]',
+  });
+  const error = await pipeline.refusal({ ...without('DEST_DB'), SOURCE_PORT: 'x' });
+  expect(error).toMatchObject({ code: 'CONFIG_INVALID', exitCode: 78 });
+  expect(error.message).toMatch(/^6 problems in the configuration:\n/);
+  expect(error.message.split('\n')).toHaveLength(7);
+});

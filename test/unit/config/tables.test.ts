@@ -1,0 +1,294 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { pipelineDirectory, TABLE } from './pipeline-directory.ts';
+
+const FILE = 'tables-config.json';
+
+async function load(document: unknown) {
+  await using pipeline = await pipelineDirectory({ [FILE]: JSON.stringify(document) });
+  return pipeline.load();
+}
+
+/** The lines of the refusal, without the count and the bullets. */
+async function problems(document: unknown): Promise<string[]> {
+  const text = typeof document === 'string' ? document : JSON.stringify(document);
+  await using pipeline = await pipelineDirectory({ [FILE]: text });
+  const { message } = await pipeline.refusal();
+  return message
+    .split('\n')
+    .slice(1)
+    .map((line) => line.replace(/^ {2}- /, ''));
+}
+
+async function codeOf(document: unknown) {
+  await using pipeline = await pipelineDirectory({ [FILE]: JSON.stringify(document) });
+  return (await pipeline.refusal()).code;
+}
+
+describe('a table', () => {
+  test('needs a name, a replication key and a merge key; the rest has defaults', async () => {
+    const { tables } = await load([TABLE]);
+    expect(tables).toEqual([
+      {
+        name: 'orders',
+        destinationName: 'orders',
+        replicationKey: 'updated_at',
+        mergeKey: ['id'],
+        mode: 'incremental-deduped',
+        initialLoad: 'pg_dump',
+        onSchemaChange: 'reset',
+        lookbackSeconds: 10,
+        nullKeys: 'warn',
+        maxStalenessSeconds: undefined,
+        isEnabled: true,
+      },
+    ]);
+  });
+
+  test('takes every supported option', async () => {
+    const { tables } = await load([
+      {
+        ...TABLE,
+        dest_name: 'sales',
+        unique_cols: ['order', 'line'],
+        mode: 'incremental-deduped',
+        initial_load: 'copy',
+        on_schema_change: 'fail',
+        lookback: '1h',
+        null_keys: 'include',
+        deletes: 'ignore',
+        types: 'text',
+        max_staleness: '7d',
+        enabled: false,
+      },
+    ]);
+    expect(tables).toEqual([
+      {
+        name: 'orders',
+        destinationName: 'sales',
+        replicationKey: 'updated_at',
+        mergeKey: ['order', 'line'],
+        mode: 'incremental-deduped',
+        initialLoad: 'copy',
+        onSchemaChange: 'fail',
+        lookbackSeconds: 3600,
+        nullKeys: 'include',
+        maxStalenessSeconds: 604_800,
+        isEnabled: false,
+      },
+    ]);
+  });
+
+  test('may have any name that Postgres can store', async () => {
+    const names = ['Orders', 'sélect', 'with "quotes"', 'a.b', ' ', 'x'.repeat(63), '__proto__'];
+    const { tables } = await load(names.map((name) => ({ ...TABLE, name })));
+    expect(tables.map(({ name }) => name)).toEqual(names);
+  });
+});
+
+describe('the defaults', () => {
+  test('hold for every table that does not say otherwise', async () => {
+    const { tables } = await load({
+      $schema: './tables-config.schema.json',
+      defaults: { replication_key: 'changed', unique_cols: ['id'], lookback: '1m' },
+      tables: [{ name: 'a' }, { name: 'b', replication_key: 'seq', lookback: '0s' }],
+    });
+    expect(tables).toMatchObject([
+      { name: 'a', replicationKey: 'changed', mergeKey: ['id'], lookbackSeconds: 60 },
+      { name: 'b', replicationKey: 'seq', mergeKey: ['id'], lookbackSeconds: 0 },
+    ]);
+  });
+
+  test('cannot name a table', async () => {
+    expect(await problems({ defaults: { name: 'x' }, tables: [TABLE] })).toEqual([
+      expect.stringMatching(/^tables-config.json, defaults.name: unknown key; allowed: replication_key, /),
+    ]);
+  });
+
+  test('are judged once, not once per table', async () => {
+    const document = { defaults: { lookback: 'soon', colums: 1 }, tables: [TABLE, { ...TABLE, name: 'b' }] };
+    expect(await problems(document)).toEqual([
+      expect.stringMatching(
+        /^tables-config.json, defaults.lookback: "soon" is not allowed; allowed: a duration/,
+      ),
+      'tables-config.json, defaults.colums: unknown key; did you mean columns?',
+    ]);
+  });
+});
+
+describe('a wrong value is shown with its place, what is allowed and what was probably meant', () => {
+  const name = 'a name of 1 to 63 bytes';
+  const columns = 'an array of different column names, at least one';
+  const duration = 'a duration such as "250ms", "10s", "5m", "24h" or "7d"';
+
+  test.each([
+    [
+      { on_schema_change: 'rset' },
+      '.on_schema_change',
+      '"rset" is not allowed; allowed: "reset" or "fail"; did you mean reset?',
+    ],
+    [{ initial_load: 5 }, '.initial_load', '5 is not allowed; allowed: "pg_dump" or "copy"'],
+    [{ null_keys: null }, '.null_keys', 'null is not allowed; allowed: "warn" or "include"'],
+    [{ lookback: 10 }, '.lookback', `10 is not allowed; allowed: ${duration}`],
+    [{ max_staleness: '1 hour' }, '.max_staleness', `"1 hour" is not allowed; allowed: ${duration}`],
+    [{ enabled: 'no' }, '.enabled', '"no" is not allowed; allowed: true or false'],
+    [{ replication_key: '' }, '.replication_key', `"" is not allowed; allowed: ${name}`],
+    [{ replication_key: undefined }, '.replication_key', `missing; allowed: ${name}`],
+    [{ dest_name: 'é'.repeat(32) }, '.dest_name', `"${'é'.repeat(32)}" is not allowed; allowed: ${name}`],
+    [{ unique_cols: [] }, '.unique_cols', `[] is not allowed; allowed: ${columns}`],
+    [{ unique_cols: 'id' }, '.unique_cols', `"id" is not allowed; allowed: ${columns}`],
+    [{ unique_cols: ['a', 'a'] }, '.unique_cols', `["a","a"] is not allowed; allowed: ${columns}`],
+    [{ unique_cols: ['a', 1] }, '.unique_cols[1]', `1 is not allowed; allowed: ${name}`],
+    [{ unique_col: ['a'] }, '.unique_col', 'unknown key; did you mean unique_cols?'],
+  ])('%j', async (change, path, what) => {
+    const document = {
+      tables: [
+        { ...TABLE, name: 'a' },
+        { ...TABLE, ...change },
+      ],
+    };
+    expect(await problems(document)).toEqual([
+      `tables-config.json, tables[1]${path} (table orders): ${what}`,
+    ]);
+  });
+
+  test('in an array of tables, too', async () => {
+    expect(await problems([{ ...TABLE, lookbak: '1s' }])).toEqual([
+      'tables-config.json, [0].lookbak (table orders): unknown key; did you mean lookback?',
+    ]);
+  });
+
+  test('all of them at once, also those of tables without a name', async () => {
+    expect(await problems([{ unique_cols: [], enabled: 1 }, 7, null])).toEqual([
+      `tables-config.json, [0].name: missing; allowed: ${name}`,
+      `tables-config.json, [0].replication_key: missing; allowed: ${name}`,
+      `tables-config.json, [0].unique_cols: [] is not allowed; allowed: ${columns}`,
+      'tables-config.json, [0].enabled: 1 is not allowed; allowed: true or false',
+      expect.stringContaining('[1]: 7 is not allowed; allowed: an object with a name'),
+      expect.stringContaining('[2]: null is not allowed; allowed: an object with a name'),
+    ]);
+  });
+
+  test('cut where it is very long', async () => {
+    const [problem] = await problems([{ ...TABLE, lookback: 'x'.repeat(10_000) }]);
+    expect(problem?.length).toBeLessThan(250);
+  });
+});
+
+describe('what a later version will do is refused by name, never ignored', () => {
+  test.each([
+    [
+      { mode: 'incremental-append' },
+      'mode',
+      '"incremental-append" is not yet supported; allowed: "incremental-deduped"',
+    ],
+    [{ mode: 'full-refresh' }, 'mode', '"full-refresh" is not yet supported'],
+    [
+      { on_schema_change: 'evolve' },
+      'on_schema_change',
+      '"evolve" is not yet supported; allowed: "reset" or "fail"',
+    ],
+    [{ deletes: 'hard' }, 'deletes', '"hard" is not yet supported; allowed: "ignore"'],
+    [{ deletes: 'soft' }, 'deletes', '"soft" is not yet supported'],
+    [{ deletes_every: '24h' }, 'deletes_every', 'not yet supported'],
+    [{ columns: ['a'] }, 'columns', 'not yet supported'],
+    [{ exclude_columns: [] }, 'exclude_columns', 'not yet supported'],
+    [{ transform: { email: 'lower(email)' } }, 'transform', 'not yet supported'],
+    [{ where: 'true' }, 'where', 'not yet supported'],
+    [{ types: 'native' }, 'types', '"native" is not yet supported; allowed: "text"'],
+  ])('%j', async (change, path, what) => {
+    const document = [{ ...TABLE, ...change }];
+    expect(await codeOf(document)).toBe('NOT_SUPPORTED');
+    expect(await problems(document)).toEqual([
+      expect.stringContaining(`tables-config.json, [0].${path} (table orders): ${what}`),
+    ]);
+    expect(await codeOf({ defaults: change, tables: [TABLE] })).toBe('NOT_SUPPORTED');
+  });
+
+  test('but a plain mistake beside it makes the configuration invalid', async () => {
+    expect(await codeOf([{ ...TABLE, where: 'true', enabled: 1 }])).toBe('CONFIG_INVALID');
+  });
+});
+
+describe('every table has a place of its own', () => {
+  test.each([
+    [
+      'one name twice',
+      [TABLE, TABLE],
+      '[1] (table orders): the name "orders" is already taken by tables-config.json, [0]',
+    ],
+    [
+      'one destination twice',
+      [TABLE, { ...TABLE, name: 'old', dest_name: 'orders' }],
+      '[1] (table old): the destination table "orders" is already taken by tables-config.json, [0]',
+    ],
+    ['the state', [{ ...TABLE, dest_name: '_increp_state' }], '"_increp_state" is a table of increp itself'],
+    ['the history', [{ ...TABLE, name: '_increp_runs' }], '"_increp_runs" is a table of increp itself'],
+    [
+      'a staging table',
+      [{ ...TABLE, name: 'orders_stg' }, TABLE],
+      '[0] (table orders_stg): "orders_stg" is the staging table of tables-config.json, [1]',
+    ],
+  ])('%s', async (_, document, what) => {
+    expect(await problems(document)).toEqual([expect.stringContaining(what)]);
+  });
+
+  test('also where something else is wrong with it', async () => {
+    expect(await problems([TABLE, { ...TABLE, enabled: 1 }])).toHaveLength(2);
+  });
+
+  test('which may be named like a table of our own at the source', async () => {
+    const { tables } = await load([{ ...TABLE, name: '_increp_runs', dest_name: 'runs_of_the_source' }]);
+    expect(tables).toHaveLength(1);
+  });
+});
+
+describe('a document is refused', () => {
+  const allowed = 'an array of tables, or an object with "tables" and perhaps "defaults"';
+
+  test.each([
+    [[], 'tables-config.json: there are no tables'],
+    [{ tables: [] }, 'tables-config.json, tables: there are no tables'],
+    [5, `tables-config.json: 5 is not allowed; allowed: ${allowed}`],
+    [{}, 'tables-config.json, tables: missing; allowed: an array of tables'],
+    [{ tables: {} }, 'tables-config.json, tables: {} is not allowed; allowed: an array of tables'],
+    [{ tables: [TABLE], default: {} }, 'tables-config.json, default: unknown key; did you mean defaults?'],
+    [
+      { tables: [TABLE], defaults: [] },
+      'tables-config.json, defaults: [] is not allowed; allowed: an object of table options',
+    ],
+  ])('%j', async (document, problem) => {
+    expect(await problems(document)).toEqual([problem]);
+  });
+
+  test('together with what is wrong in its tables', async () => {
+    expect(await problems({ tables: [{ ...TABLE, enabled: 1 }], default: {} })).toHaveLength(2);
+  });
+
+  test('when it is not JSON, with the line', async () => {
+    expect(await problems('[\n  { "name": "orders", } // mine\n]')).toEqual([
+      'tables-config.json, line 2, column 21: JSON allows no comma after the last item',
+      '      2 |   { "name": "orders", } // mine',
+      '                              ^',
+    ]);
+  });
+
+  test('when it is not there', async () => {
+    await using pipeline = await pipelineDirectory();
+    await rm(join(pipeline.directory, FILE));
+    const { message } = await pipeline.refusal();
+    expect(message).toContain('tables-config.json does not exist');
+  });
+});
+
+test('a byte order mark is tolerated', async () => {
+  await using pipeline = await pipelineDirectory({ [FILE]: `\uFEFF${JSON.stringify([TABLE])}` });
+  expect((await pipeline.load()).tables).toHaveLength(1);
+});
+
+test('when every table is disabled, a warning says so', async () => {
+  const { tables, warnings } = await load([{ ...TABLE, enabled: false }]);
+  expect(tables).toMatchObject([{ isEnabled: false }]);
+  expect(warnings).toEqual([expect.stringContaining('every table has "enabled": false')]);
+});

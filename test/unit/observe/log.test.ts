@@ -1,0 +1,125 @@
+import { expect, test } from 'vitest';
+import { createLogger, effectiveLevel, type LoggerOptions } from '../../../src/observe/log.ts';
+import { logListener } from '../../../src/observe/log-listener.ts';
+import { redactor } from '../../../src/redact.ts';
+import { failure, outcome, STARTED, summary } from './outcomes.ts';
+
+async function capture(options: Partial<LoggerOptions> = {}) {
+  const lines: string[] = [];
+  const logger = await createLogger({
+    log: { level: 'info', format: 'auto' },
+    level: 'debug',
+    runId: 'run-1',
+    pipeline: 'shop',
+    redact: redactor(['s3cr3t p@ss']),
+    isTerminal: false,
+    color: false,
+    destination: { write: (line: string) => lines.push(line) },
+    ...options,
+  });
+  return { logger, lines, records: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
+}
+
+test('JSON lines where there is no terminal, with the run, the pipeline and the time in UTC', async () => {
+  const { logger, records } = await capture();
+  logger.child({ table: 'orders', phase: 'copy' }).info('hello');
+  expect(records()).toEqual([
+    {
+      level: 'info',
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      run_id: 'run-1',
+      pipeline: 'shop',
+      table: 'orders',
+      phase: 'copy',
+      msg: 'hello',
+    },
+  ]);
+});
+
+test('no secret in any string of a line: message, field, child, error, in plain or in a URL', async () => {
+  const { logger, lines, records } = await capture();
+  const child = logger.child({ url: 'postgres://u:s3cr3t%20p%40ss@h/db' });
+  child.error({ nested: ['s3cr3t p@ss'], err: new Error('with s3cr3t p@ss') }, 'password is s3cr3t p@ss');
+  expect(lines.join('')).not.toMatch(/s3cr3t/);
+  expect(records()[0]).toMatchObject({
+    url: 'postgres://u:***@h/db',
+    nested: ['***'],
+    err: { message: 'with ***' },
+    msg: 'password is ***',
+  });
+});
+
+test('a secret that JSON would escape is found all the same', async () => {
+  const { logger, lines } = await capture({ redact: redactor(['a"b\\c\nd']) });
+  logger.info('got a"b\\c\nd');
+  expect(lines.join('')).toContain('got ***');
+});
+
+test('a password called info does not spoil the level', async () => {
+  const { logger, records } = await capture({ redact: redactor(['info']) });
+  logger.info('some info');
+  expect(records()[0]).toMatchObject({ level: 'info', msg: 'some ***' });
+});
+
+test('pretty on a terminal: one line, written at once, after the progress line has made room', async () => {
+  const order: string[] = [];
+  const { logger } = await capture({
+    isTerminal: true,
+    beforeLine: () => order.push('clear'),
+    destination: { write: (line: string) => order.push(line) },
+  });
+  logger.warn({ table: 'orders', rows: 3 }, 'odd \u001b[2J');
+  expect(order).toHaveLength(2);
+  expect(order[0]).toBe('clear');
+  expect(order[1]).toMatch(/^\[\S+Z\] WARN: orders: odd \ufffd\[2J \{"rows":3\}\n$/);
+});
+
+test.each([
+  ['info', 'normal', false, 'info'],
+  ['info', 'normal', true, 'warn'],
+  ['error', 'normal', true, 'error'],
+  ['info', 'verbose', false, 'debug'],
+  ['trace', 'verbose', false, 'trace'],
+  ['silent', 'verbose', false, 'debug'],
+  ['debug', 'quiet', false, 'warn'],
+  ['silent', 'quiet', false, 'silent'],
+] as const)('LOG_LEVEL %s, %s, progress %s: %s', (level, verbosity, hasProgress, expected) => {
+  expect(effectiveLevel({ level, verbosity, hasProgress })).toBe(expected);
+});
+
+test('the events of a run', async () => {
+  const { logger, records } = await capture();
+  const listen = logListener(logger);
+  const table = 'items';
+  await listen({
+    type: 'run-started',
+    runId: 'run-1',
+    pipeline: 'shop',
+    startedAt: STARTED,
+    tables: [table],
+  });
+  await listen({ type: 'table-planned', table, action: 'initial', reason: 'new', estimatedRows: 5 });
+  await listen({ type: 'phase-started', table, phase: 'copy', detail: 'with pg_dump' });
+  await listen({ type: 'rows-copied', table, bytes: 5 });
+  await listen({ type: 'warning', table: undefined, message: 'careful' });
+  await listen({ type: 'retrying', table, attempt: 1, delaySeconds: 0.5, error: failure() });
+  await listen({ type: 'table-finished', outcome: outcome({ rowsRead: 3 }) });
+  await listen({
+    type: 'table-finished',
+    outcome: outcome({ name: table, status: 'failed', error: failure() }),
+  });
+  await listen({ type: 'run-finished', summary: summary({ status: 'partial' }) });
+  const seen = records();
+  expect(seen.map(({ level }) => level)).toEqual(
+    ['info', 'info', 'debug', 'warn', 'warn', 'info', 'error', 'error'], // no line per chunk of bytes
+  );
+  expect(seen[2]).toMatchObject({ table, phase: 'copy', msg: 'copy: with pg_dump' });
+  expect(seen[5]).toMatchObject({ table: 'orders', rows_read: 3, duration_s: 0.4, msg: 'done' });
+  expect(seen[6]).toMatchObject({
+    table,
+    code: 'PRIVILEGE_MISSING',
+    sqlstate: '42501',
+    hint: 'GRANT SELECT ON items TO reader;',
+    msg: 'failed: permission denied for table items',
+  });
+});

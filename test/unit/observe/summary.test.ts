@@ -1,0 +1,102 @@
+import { stripVTControlCharacters } from 'node:util';
+import { expect, test } from 'vitest';
+import { formatSummary } from '../../../src/observe/summary.ts';
+import { displayWidth, truncate } from '../../../src/observe/text.ts';
+import { failure, outcome, summary } from './outcomes.ts';
+
+const plain = { color: false, width: Infinity };
+const mixed = summary({
+  status: 'partial',
+  tables: [
+    outcome({ rowsRead: 1200, rowsInserted: 1000, rowsUpdated: 4, rowsUnchanged: 196, bytes: 12_345 }),
+    outcome({
+      name: 'customers',
+      action: 'initial',
+      reason: 'there is no copy yet',
+      loader: 'copy',
+      rowsRead: 9,
+      rowsInserted: 9,
+      bytes: 80,
+      warnings: ['2 rows have no key'],
+    }),
+    outcome({ name: 'items', status: 'failed', error: failure({ message: 'denied\nDETAIL: no' }) }),
+    outcome({ name: 'old', status: 'skipped', action: 'skipped', reason: 'disabled' }),
+  ],
+  warnings: ['the source is a standby'],
+});
+
+test('an aligned table with what to do next', () => {
+  expect(formatSummary(mixed, plain)).toBe(
+    [
+      '✓ ok       orders     incremental  1,200 read, 1,000 inserted, 4 updated, 196 unchanged  12.3 kB  0.4 s',
+      '✓ ok       customers  initial      9 read, 9 inserted                                       80 B  0.4 s',
+      '    because there is no copy yet',
+      '    warning: 2 rows have no key',
+      '✗ FAILED   items      incremental                                                                 0.4 s',
+      '    error: denied',
+      '           DETAIL: no (PRIVILEGE_MISSING, SQLSTATE 42501)',
+      '    next:  GRANT SELECT ON items TO reader;',
+      '- skipped  old',
+      '    because disabled',
+      'warning: the source is a standby',
+      '2 tables ok, 1 failed, 1 skipped in 4.2 s',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('colour follows the flag alone and carries no meaning of its own', () => {
+  const colored = formatSummary(mixed, { ...plain, color: true });
+  expect(colored).toContain('\u001b[31m✗ FAILED');
+  expect(stripVTControlCharacters(colored)).toBe(formatSummary(mixed, plain));
+});
+
+test('no tables at all', () => {
+  expect(formatSummary(summary(), plain)).toBe('no tables in 4.2 s\n');
+});
+
+test('a run that failed before its tables says why', () => {
+  const failed = summary({ status: 'failed', error: failure({ sqlstate: undefined }) });
+  expect(formatSummary(failed, plain).split('\n').slice(0, 3)).toEqual([
+    'error: permission denied for table items (PRIVILEGE_MISSING)',
+    'next:  GRANT SELECT ON items TO reader;',
+    'failed in 4.2 s, before any table',
+  ]);
+});
+
+test('long names give way on a narrow terminal, but not that of a failed table', () => {
+  const long = 'a_table_with_quite_a_long_name';
+  const tables = [
+    outcome({ name: long }),
+    outcome({ name: long, status: 'failed', error: failure() }),
+    outcome({ name: '短い名前の表です長い長い名前' }),
+  ];
+  const lines = formatSummary(summary({ tables }), { color: false, width: 60 }).split('\n');
+  expect(lines[0]).toContain('…');
+  expect(lines[1]).toContain(long);
+  expect(displayWidth(lines[0] ?? '')).toBeLessThanOrEqual(60);
+  expect(displayWidth(lines[4] ?? '')).toBe(displayWidth(lines[0] ?? ''));
+});
+
+test('names of every script are aligned', () => {
+  const tables = ['orders', '注文', 'cafe\u0301', 'été', '한국어'].map((name) => outcome({ name }));
+  const lines = formatSummary(summary({ tables }), plain).split('\n').slice(0, 5);
+  const starts = lines.map((line) => displayWidth(line.slice(0, line.indexOf('incremental'))));
+  expect(new Set(starts).size).toBe(1);
+});
+
+test('an escape sequence in a name or a message does not reach the terminal', () => {
+  const tables = [
+    outcome({ name: 'a\u001b[2Jb\nc', status: 'failed', error: failure({ message: '\u001b]0;x\u0007' }) }),
+  ];
+  const text = formatSummary(summary({ tables }), plain);
+  expect(text).not.toContain('\u001b');
+  expect(text.split('\n')[0]).toContain('a�[2Jb c');
+});
+
+test('text is cut by cells, not by characters', () => {
+  expect(truncate('orders', 6)).toBe('orders');
+  expect(truncate('orders', 4)).toBe('ord…');
+  expect(truncate('注文注文', 4)).toBe('注…');
+  expect(truncate('orders', 0)).toBe('');
+});
