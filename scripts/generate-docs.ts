@@ -78,7 +78,7 @@ function exitCodesTable(): string {
     .map(([name, { exitCode, meaning, isTransient }]): Ending => {
       return [exitCode, code(name), meaning, isTransient ? 'yes' : ''];
     });
-  const rows = [...ENDINGS, ...errors].sort(([one], [other]) => one - other);
+  const rows = [...ENDINGS, ...errors].toSorted(([one], [other]) => one - other);
   return markdownTable(
     ['exit code', 'error code', 'meaning', 'tried again'],
     rows.map((row) => row.map(String)),

@@ -47,6 +47,7 @@ export const ERROR_CLASSES = {
   STATE_FOREIGN: permanent(1, 'The saved state belongs to another pipeline or another source.'),
   STATE_UNWRITABLE: permanent(1, 'The state directory cannot be read or written.'),
   DUMP_FAILED: permanent(1, 'pg_dump or pg_restore failed.'),
+  NO_COPY: permanent(1, 'There is no copy that could be compared.'),
   SHORT_COPY: permanent(1, 'Fewer rows arrived than the source holds.'),
   DISK_FULL: permanent(1, 'A server has no room left.'),
   READ_ONLY: permanent(1, 'The destination does not accept writes.'),

@@ -19,7 +19,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   const wanted = normalised(word);
   const ranked = [...candidates]
     .map((candidate) => ({ candidate, edits: distance(wanted, normalised(candidate)) }))
-    .sort((a, b) => a.edits - b.edits);
+    .toSorted((a, b) => a.edits - b.edits);
   const [best] = ranked;
   if (best && best.edits <= 1) return best.candidate;
   // SOURCE_USER is three edits from SOURCE_URL and four from SOURCE_USERNAME, which was meant.

@@ -1,6 +1,6 @@
 /** JSON, with the place where it stops being JSON: JSON.parse names that in some of its messages only. */
 
-export interface JsonFault {
+interface JsonFault {
   /** Both from 1, in characters. */
   readonly line: number;
   readonly column: number;
@@ -9,8 +9,7 @@ export interface JsonFault {
   readonly excerpt: string;
 }
 
-export type JsonResult =
-  { readonly value: unknown; readonly fault?: undefined } | { readonly fault: JsonFault };
+type JsonResult = { readonly value: unknown; readonly fault?: undefined } | { readonly fault: JsonFault };
 
 export function parseJson(text: string): JsonResult {
   const fault = findFault(text);
@@ -23,7 +22,7 @@ interface Fault {
 }
 
 const BLANK = /[ \t\r\n]*/y;
-// eslint-disable-next-line no-control-regex -- JSON forbids exactly these in a string
+// oxlint-disable-next-line no-control-regex -- these are what JSON forbids in a string
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"/y;
 const WORD = /(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\w.+-])/y;
 

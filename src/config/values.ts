@@ -1,14 +1,14 @@
 /** The values of the variables, each with the place it came from. */
 import { join, resolve } from 'node:path';
-import type { Environment } from './process-environment.ts';
 import { readText } from './files.ts';
 import type { Report } from './problems.ts';
+import type { Environment } from './process-environment.ts';
 import type { VariableName } from './variables.ts';
 import { VARIABLES } from './variables.ts';
 
 export type Overrides = Readonly<Partial<Record<VariableName, string>>>;
 
-export interface Value {
+interface Value {
   readonly text: string;
   /** For messages: `.env`, `the environment`, a path. */
   readonly origin: string;

@@ -116,8 +116,10 @@ function embeddedServer(home: Home, running: Running & { readonly password: stri
   let ending: Promise<void> | undefined;
   const end = async () => {
     await home.guard.release();
-    // Only if somebody has killed the guard is there anything left to do.
+    // Only if somebody has killed the guard is there anything left to do. QUIT gives shared memory back.
     child.ref();
+    child.kill('SIGQUIT');
+    await Promise.race([hasEnded(child), sleep(2000, undefined, { ref: false })]);
     child.kill('SIGKILL');
     await hasEnded(child);
     await rm(home.directory, { recursive: true, force: true });
@@ -262,12 +264,11 @@ async function hasEnded(child: ChildProcess): Promise<void> {
 
 async function freePort(): Promise<number> {
   const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, HOST, resolve);
-  });
+  server.listen(0, HOST);
+  await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
+  server.close();
+  await once(server, 'close');
   return port;
 }
 

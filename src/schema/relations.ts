@@ -50,3 +50,6 @@ export function isUniqueBy(relation: Relation, columns: readonly string[]): bool
 /** The index that a merge on exactly `columns` can use and that keeps them unique. */
 export const uniqueIndexOn = (relation: Relation, columns: readonly string[]): UniqueKey | undefined =>
   relation.uniqueKeys.find((key) => key.columns.length === columns.length && isSubset(key.columns, columns));
+
+/** What LOCK TABLE accepts by name. */
+export const canLock = ({ kind }: Relation): boolean => ['table', 'partitioned table', 'view'].includes(kind);

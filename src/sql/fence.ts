@@ -3,22 +3,27 @@ import type { TableName } from '../schema/names.ts';
 import { ident, literal, qualified } from './identifiers.ts';
 
 /**
- * The upper bound of a plausible key: the server's own clock, or nothing for integers. A row from the future
- * must not become the mark, or honest rows that follow would lie below it. Keys without a time zone are taken to
- * be in the server's default zone; a day is a day in UTC.
+ * The latest key that is plausible: the server's own clock, or none for integers. A row from the future must not
+ * become the mark, or honest rows that follow would lie below it. Keys without a time zone are taken to be in the
+ * server's default zone.
  */
-function plausible(key: string, type: KeyType, timeZone: string): string {
-  const between = (low: string, high: string) => `WHERE ${key} >= ${low} AND ${key} <= ${high}`;
+export function latestPlausible(type: KeyType, timeZone: string): string | null {
   switch (type) {
     case 'timestamptz':
-      return between(`'0001-01-01 00:00:00+00'`, 'now()');
+      return 'now()';
     case 'timestamp':
-      return between(`'0001-01-01'`, `now() AT TIME ZONE ${literal(timeZone)}`);
+      return `(now() AT TIME ZONE ${literal(timeZone)})`;
     case 'date':
-      return between(`'0001-01-01'`, `(now() AT TIME ZONE ${literal(timeZone)})::date`);
+      return `(now() AT TIME ZONE ${literal(timeZone)})::date`;
     case 'integer':
-      return '';
+      return null;
   }
+}
+
+/** Years before the first are left out too, so that marks compare as text does. */
+function plausible(key: string, type: KeyType, timeZone: string): string {
+  const latest = latestPlausible(type, timeZone);
+  return latest === null ? '' : `WHERE ${key} >= '0001-01-01 00:00:00+00' AND ${key} <= ${latest}`;
 }
 
 /** The largest plausible key, as text; through an index on the key it costs one look-up. */

@@ -9,6 +9,7 @@ import { LOCK_TIMEOUT_SECONDS } from '../postgres/database.ts';
 import { withDump } from '../postgres/dump.ts';
 import { copyFormatFor } from '../schema/copy-format.ts';
 import { printName } from '../schema/names.ts';
+import { canLock } from '../schema/relations.ts';
 import { fingerprintOf, shapeOf } from '../schema/shape.ts';
 import { copyIn, copyOut } from '../sql/copy.ts';
 import { IN_FLIGHT } from '../sql/fence.ts';
@@ -51,8 +52,7 @@ async function withTableSnapshot<T>(
   { work, facts, plan }: Reading,
   read: (source: pg.ClientBase) => Promise<T>,
 ): Promise<T> {
-  const canLock = ['table', 'partitioned table', 'view'].includes(plan.source.kind);
-  return work.source.withSnapshot(canLock ? lockShape(facts.sourceName) : '', async (source) => {
+  return work.source.withSnapshot(canLock(plan.source) ? lockShape(facts.sourceName) : '', async (source) => {
     const { schema, table } = facts.sourceName;
     const now = (await describeRelations(source, schema, [table])).get(table);
     if (!now || fingerprintOf(shapeOf(now)) !== fingerprintOf(plan.shape)) {

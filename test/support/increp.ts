@@ -1,3 +1,4 @@
+// oxlint-disable typescript/no-unnecessary-type-parameters -- the caller says what the JSON is
 /** Runs the real command, as a child process in the pipeline's directory. */
 import { join } from 'node:path';
 import process from 'node:process';

@@ -1,6 +1,7 @@
 /** Equal means: both servers print the same bytes. `=` would call 1.0 and 1.00 equal and cannot compare json. */
 import { buffer } from 'node:stream/consumers';
-import pg from 'pg';
+import { escapeIdentifier } from 'pg';
+import type { Pool } from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import { expect } from 'vitest';
 import type { Pair, Side } from './pair.ts';
@@ -54,7 +55,8 @@ export async function expectSameRows(
     ),
   ]);
   const isEqual = source.equals(destination);
-  expect(isEqual, isEqual ? '' : describeDifference(table, source, destination)).toBe(true);
+  if (!isEqual) expect.fail(describeDifference(table, source, destination));
+  expect(isEqual).toBe(true);
 }
 
 /** Column names in the table's order, generated ones too. */
@@ -78,8 +80,8 @@ interface CopyQuery {
 }
 
 function copyQuery({ schema, table, columns, where, orderBy }: CopyQuery): string {
-  const from = `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(table)}`;
-  const list = columns.map((column) => pg.escapeIdentifier(column)).join(', ');
+  const from = `${escapeIdentifier(schema)}.${escapeIdentifier(table)}`;
+  const list = columns.map((column) => escapeIdentifier(column)).join(', ');
   const filter = where.map((predicate) => `(${predicate})`).join(' AND ') || 'true';
   // Not `t::text`: a column may be called t. The alias is one that no test uses.
   return `COPY (SELECT ${list} FROM (SELECT ${list} FROM ${from} WHERE ${filter}) "oracle row"
@@ -87,7 +89,7 @@ function copyQuery({ schema, table, columns, where, orderBy }: CopyQuery): strin
 }
 
 /** A session of its own, because a failed COPY leaves one that does not answer. */
-async function copyOut(pool: pg.Pool, query: string): Promise<Buffer> {
+async function copyOut(pool: Pool, query: string): Promise<Buffer> {
   const client = await pool.connect();
   try {
     await client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${SETTINGS}`);

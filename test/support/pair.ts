@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
-import pg from 'pg';
+import { Client, escapeIdentifier, Pool } from 'pg';
 import { inject, onTestFinished } from 'vitest';
 import { ordersPreset } from './shop.ts';
 
@@ -43,8 +43,8 @@ export interface Pair extends AsyncDisposable {
   readonly directory: string;
   readonly schema: string;
   /** Superuser connections. Take a client with `connect()` where a session matters. */
-  readonly source: pg.Pool;
-  readonly destination: pg.Pool;
+  readonly source: Pool;
+  readonly destination: Pool;
   /** Logins of the two sides: as the superuser, or as the role that increp uses. */
   login(side: Side, role?: Role): Login;
   sourceUrl(role?: Role): string;
@@ -125,7 +125,7 @@ interface PairParts {
   readonly destination: SideLogins;
   readonly directory: string;
   readonly schema: string;
-  readonly pools: { readonly source: pg.Pool; readonly destination: pg.Pool };
+  readonly pools: { readonly source: Pool; readonly destination: Pool };
 }
 
 function describePair(parts: PairParts): Omit<Pair, typeof Symbol.asyncDispose> {
@@ -176,19 +176,19 @@ const urlOf = ({ host, port, database, user, password }: Login) =>
   `postgres://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${host}:${port}/${encodeURIComponent(database)}`;
 
 interface ClosablePool {
-  readonly pool: pg.Pool;
+  readonly pool: Pool;
   /** Ends clients that are in use too: a failed test releases none, and pool.end() would wait for them. */
   close(): Promise<void>;
 }
 
 function openPool(login: Login): ClosablePool {
-  const pool = new pg.Pool({ ...login, max: 10, idleTimeoutMillis: 0, allowExitOnIdle: true });
-  const clients = new Set<pg.PoolClient & { end(): Promise<void> }>();
+  const pool = new Pool({ ...login, max: 10, idleTimeoutMillis: 0, allowExitOnIdle: true });
+  const clients = new Set<Client>();
   // Tests end backends on purpose; one that goes is no error of the test, which hears of it from its query.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => {
     client.on('error', () => undefined);
-    clients.add(client as pg.PoolClient & { end(): Promise<void> });
+    clients.add(client);
   });
   const close = async () => {
     pool.end().catch(() => undefined);
@@ -197,8 +197,8 @@ function openPool(login: Login): ClosablePool {
   return { pool, close };
 }
 
-async function withAdmin<T>(config: string | Login, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client(typeof config === 'string' ? { connectionString: config } : config);
+async function withAdmin<T>(config: string | Login, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client(typeof config === 'string' ? { connectionString: config } : config);
   await client.connect();
   try {
     return await work(client);
@@ -220,7 +220,7 @@ const createDatabase = async ({ serverUrl, increp }: SideLogins, owner: string) 
 /** The reader may connect and read, and nothing else: not even what Postgres grants to everybody. */
 async function createSource(side: SideLogins, schema: string): Promise<void> {
   await createDatabase(side, '');
-  const [reader, into] = [side.increp.user, pg.escapeIdentifier(schema)];
+  const [reader, into] = [side.increp.user, escapeIdentifier(schema)];
   await withAdmin(side.superuser, async (admin) => {
     await admin.query(`
       REVOKE ALL ON DATABASE ${side.increp.database} FROM PUBLIC;
@@ -244,8 +244,8 @@ const dropSide = ({ serverUrl, increp }: SideLogins) =>
 async function runSql(login: Login, sql: string | undefined, schema: string): Promise<void> {
   if (!sql) return;
   await withAdmin(login, async (client) => {
-    await client.query(`CREATE SCHEMA IF NOT EXISTS ${pg.escapeIdentifier(schema)}`);
-    await client.query(`SET search_path = ${pg.escapeIdentifier(schema)}`);
+    await client.query(`CREATE SCHEMA IF NOT EXISTS ${escapeIdentifier(schema)}`);
+    await client.query(`SET search_path = ${escapeIdentifier(schema)}`);
     await client.query(sql);
   });
 }

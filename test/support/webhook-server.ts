@@ -1,3 +1,4 @@
+// oxlint-disable typescript/no-unnecessary-type-parameters -- the caller says what the JSON is
 /** A real HTTP server that records what it is sent and answers from a script. */
 import { createServer } from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
@@ -45,15 +46,18 @@ export async function webhookServer(...answers: Answer[]): Promise<WebhookServer
   const requests: RecordedRequest[] = [];
   let script = answers;
   const next = () => (script.length > 1 ? script.shift() : script[0]) ?? 200;
+  const serve = async (request: IncomingMessage, response: ServerResponse) => {
+    try {
+      requests.push(await record(request));
+      await give(next(), response);
+    } catch {
+      // The client went away in the middle of its request.
+      response.destroy();
+    }
+  };
   const server = createServer((request, response) => {
     response.on('error', () => undefined);
-    void record(request).then(
-      async (recorded) => {
-        requests.push(recorded);
-        await give(next(), response);
-      },
-      () => response.destroy(),
-    );
+    void serve(request, response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

@@ -1,10 +1,19 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseJson } from '../../../src/config/json.ts';
 
 const faultOf = (text: string) => {
   const { fault } = parseJson(text);
   return fault && `${fault.line}:${fault.column} ${fault.what}`;
+};
+
+const isJson = (text: string) => {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 };
 
 test('what is JSON is read', () => {
@@ -51,34 +60,13 @@ test('a key may come again in another object', () => {
 });
 
 test('the same texts are JSON as for JSON.parse', () => {
-  const scraps = fc.constantFrom(
-    '{',
-    '}',
-    '[',
-    ']',
-    ',',
-    ':',
-    '"a"',
-    '"b"',
-    '1',
-    '-0.5',
-    '00',
-    'null',
-    ' ',
-    '"',
-  );
+  const scraps = ['{', '}', '[', ']', ',', ':', '"a"', '"b"', '1', '-0.5', '00', 'null', ' ', '"'];
+  const jumbles = fc.array(fc.constantFrom(...scraps)).map((parts) => parts.join(''));
   fc.assert(
-    fc.property(
-      fc.oneof(
-        fc.json(),
-        fc.array(scraps).map((parts) => parts.join('')),
-      ),
-      (text) => {
-        const fault = faultOf(text);
-        if (fault?.includes('given twice')) return;
-        if (fault === undefined) expect(parseJson(text)).toEqual({ value: JSON.parse(text) });
-        else expect(() => void JSON.parse(text)).toThrow(SyntaxError);
-      },
-    ),
+    fc.property(fc.oneof(fc.json(), jumbles), (text) => {
+      const fault = faultOf(text);
+      fc.pre(!fault?.includes('given twice'));
+      expect(fault === undefined).toBe(isJson(text));
+    }),
   );
 });

@@ -7,7 +7,7 @@ const FILE = 'tables-config.json';
 
 async function load(document: unknown) {
   await using pipeline = await pipelineDirectory({ [FILE]: JSON.stringify(document) });
-  return pipeline.load();
+  return await pipeline.load();
 }
 
 /** The lines of the refusal, without the count and the bullets. */

@@ -1,0 +1,75 @@
+/** Are the copies right? */
+import { asIncrepError, type IncrepError } from '../errors.ts';
+import { formatVerification } from '../observe/verification.ts';
+import { FORMAT_VERSION } from '../summary-json.ts';
+import { gatherFacts, type TableFacts } from '../sync/facts.ts';
+import { ensureDifferentDatabases } from '../sync/same-database.ts';
+import { isEqual, verifyTable, type Verified } from '../sync/verify.ts';
+import type { Work } from '../sync/work.ts';
+import { withContext } from './context.ts';
+import type { GlobalOptions } from './options.ts';
+import { selectTables } from './select-tables.ts';
+
+export interface VerifyOptions extends GlobalOptions {
+  readonly json: boolean;
+}
+
+/** Of each table either what was found or why it could not be compared. */
+export type Verdict =
+  { readonly verified: Verified } | { readonly name: string; readonly error: IncrepError };
+
+export async function verifyCommand(tables: readonly string[], options: VerifyOptions): Promise<number> {
+  return withContext(options, async ({ settings, work, terminal, redact }) => {
+    const chosen = selectTables(settings.tables, { names: tables, excluded: [] }).filter(
+      ({ isEnabled }) => isEnabled,
+    );
+    const facts = await gatherFacts(work, chosen);
+    ensureDifferentDatabases(settings, facts.servers);
+    const verdicts: Verdict[] = [];
+    for (const table of facts.tables) {
+      const verdict = await verdictOn(work, table);
+      verdicts.push(verdict);
+      if (!options.json) terminal.out(redact(formatVerification(verdict)));
+    }
+    if (options.json) terminal.out(redact(toJson(verdicts)));
+    return exitCodeFor(verdicts);
+  });
+}
+
+async function verdictOn(work: Work, facts: TableFacts): Promise<Verdict> {
+  try {
+    return { verified: await verifyTable(work, facts) };
+  } catch (error) {
+    work.signal?.throwIfAborted();
+    return { name: facts.settings.name, error: asIncrepError(error) };
+  }
+}
+
+function exitCodeFor(verdicts: readonly Verdict[]): number {
+  const failed = verdicts.find((verdict) => 'error' in verdict);
+  if (failed && 'error' in failed) return failed.error.exitCode;
+  return verdicts.every((verdict) => 'verified' in verdict && isEqual(verdict.verified)) ? 0 : 2;
+}
+
+const toJson = (verdicts: readonly Verdict[]): string =>
+  `${JSON.stringify({ type: 'verify', format_version: FORMAT_VERSION, tables: verdicts.map(tableJson) }, null, 2)}\n`;
+
+function tableJson(verdict: Verdict) {
+  if ('error' in verdict) {
+    const { code, message, next: hint } = verdict.error;
+    return { name: verdict.name, status: 'failed', error: { code, message, hint } };
+  }
+  const { name, sourceRows, destinationRows, missing, extra, changed, duplicated, keys, durationSeconds } =
+    verdict.verified;
+  return {
+    name,
+    status: isEqual(verdict.verified) ? 'equal' : 'different',
+    rows_source: sourceRows,
+    rows_destination: destinationRows,
+    ...{ missing, extra, changed, duplicated },
+    first_keys: Object.fromEntries(
+      Object.entries(keys).map(([kind, list]) => [kind, list.map((key): unknown => JSON.parse(key))]),
+    ),
+    duration_s: durationSeconds,
+  };
+}

@@ -1,0 +1,44 @@
+import { formatCount, formatSeconds } from '../format.ts';
+import { printable } from './text.ts';
+
+interface Counts {
+  readonly name: string;
+  readonly sourceRows: number;
+  readonly destinationRows: number;
+  readonly missing: number;
+  readonly extra: number;
+  readonly changed: number;
+  readonly duplicated: number;
+  readonly keys: Readonly<Record<'missing' | 'extra' | 'changed' | 'duplicated', readonly string[]>>;
+  readonly durationSeconds: number;
+}
+
+type Verdict =
+  | { readonly verified: Counts }
+  | { readonly name: string; readonly error: { readonly message: string; readonly next: string } };
+
+const MEANING = {
+  missing: 'missing at the destination',
+  extra: 'only at the destination (deleted at the source, or added by hand)',
+  changed: 'with another content',
+  duplicated: 'with a merge key that comes more than once',
+} as const;
+
+/** A line a table where all is well; one more for each kind of difference, with the first keys. */
+export function formatVerification(verdict: Verdict): string {
+  if ('error' in verdict) {
+    return `x ${printable(verdict.name)}  could not be compared: ${printable(verdict.error.message)}\n    next: ${printable(verdict.error.next)}\n`;
+  }
+  const counts = verdict.verified;
+  const seconds = formatSeconds(counts.durationSeconds);
+  const differences = (['missing', 'extra', 'changed', 'duplicated'] as const).filter(
+    (kind) => counts[kind] > 0,
+  );
+  const rows = `${formatCount(counts.sourceRows)} rows at the source, ${formatCount(counts.destinationRows)} at the destination`;
+  if (differences.length === 0) return `= ${printable(counts.name)}  equal: ${rows} (${seconds})\n`;
+  const lines = differences.map((kind) => {
+    const more = counts[kind] > counts.keys[kind].length ? ', …' : '';
+    return `    ${formatCount(counts[kind])} ${MEANING[kind]}: ${counts.keys[kind].map(printable).join(', ')}${more}`;
+  });
+  return `! ${printable(counts.name)}  DIFFERENT: ${rows} (${seconds})\n${lines.join('\n')}\n`;
+}

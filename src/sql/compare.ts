@@ -1,0 +1,57 @@
+/**
+ * Comparing a table's two sides while moving little: digests of groups of rows first, single rows only where those
+ * differ. Rows are grouped by the hash of their key's text, which is the same on every server; ranges in key order
+ * would depend on collations. Reads only the key's columns where only keys are compared.
+ */
+import type { TableName } from '../schema/names.ts';
+import { ident, qualified } from './identifiers.ts';
+
+export interface Comparable {
+  readonly table: TableName;
+  readonly mergeKey: readonly string[];
+  /** Null: only keys are compared. */
+  readonly columns: readonly string[] | null;
+  /** SQL predicate over the rows that take part. */
+  readonly where: string;
+  /** SQL expression: true for a row that the next sync would read anyway. */
+  readonly isPending: string;
+  /** Into how many groups the rows are hashed. */
+  readonly groups: number;
+}
+
+const keyText = (mergeKey: readonly string[]): string =>
+  `json_build_array(${mergeKey.map((name) => `${ident(name)}::text`).join(', ')})::text`;
+
+/** Text, because types may differ between the sides; under the same settings equal values print alike. */
+const contentText = ({ columns, mergeKey }: Comparable): string =>
+  columns === null ? keyText(mergeKey) : `ROW(${columns.map(ident).join(', ')})::text`;
+
+const rowsOf = (side: Comparable): string => /* sql */ `
+  SELECT key, md5(key) AS hash, md5(content) AS content, pending FROM (
+    SELECT ${keyText(side.mergeKey)} AS key, ${contentText(side)} AS content, coalesce(${side.isPending}, false) AS pending
+    FROM ${qualified(side.table)} WHERE ${side.where} OFFSET 0) texts`;
+
+/** 32 bits of the hash are plenty for as many groups as anyone wants to hold in memory. */
+const groupOf = ({ groups }: Comparable): string =>
+  `(('x' || substr(hash, 1, 8))::bit(32)::bigint % ${groups})::int`;
+
+/** 60 bits of each row's hash, added up: unlike XOR, a sum does not cancel rows that come twice. */
+export const digestGroups = (side: Comparable): string => /* sql */ `
+  SELECT ${groupOf(side)} AS "group", count(*)::float8 AS rows,
+         sum(('x' || substr(content, 1, 15))::bit(60)::bigint)::text AS digest
+  FROM (${rowsOf(side)}) hashed GROUP BY 1`;
+
+/** The rows of those groups, in an order that both sides share. DECLARE takes no parameters. */
+export const declareRows = (
+  cursor: string,
+  side: Comparable,
+  groups: readonly number[],
+): string => /* sql */ `
+  DECLARE ${ident(cursor)} NO SCROLL CURSOR FOR
+  SELECT key, hash, content, pending FROM (${rowsOf(side)}) hashed
+  WHERE ${groupOf(side)} = ANY ('{${groups.join(',')}}'::int[]) ORDER BY hash COLLATE "C", content COLLATE "C"`;
+
+export const fetchRows = (cursor: string, rows: number): string =>
+  /* sql */ `FETCH ${rows} FROM ${ident(cursor)}`;
+
+export const closeRows = (cursor: string): string => /* sql */ `CLOSE ${ident(cursor)}`;

@@ -1,0 +1,32 @@
+/** Questions that only `check` asks. */
+import type { KeyType } from '../schema/keys.ts';
+import type { TableName } from '../schema/names.ts';
+import { latestPlausible } from './fence.ts';
+import { ident, qualified } from './identifiers.ts';
+
+/** How many keys are NULL or ahead of the server's clock, each counted up to `limit`. */
+export function inspectKeys(
+  table: TableName,
+  replicationKey: string,
+  type: KeyType,
+  timeZone: string,
+  limit: number,
+): string {
+  const key = ident(replicationKey);
+  const latest = latestPlausible(type, timeZone);
+  const count = (predicate: string) =>
+    `(SELECT count(*)::int FROM (SELECT FROM ${qualified(table)} WHERE ${predicate} LIMIT ${limit + 1}) rows)`;
+  return /* sql */ `SELECT ${count(`${key} IS NULL`)} AS "nullKeys", ${latest === null ? '0' : count(`${key} > ${latest}`)} AS "futureKeys"`;
+}
+
+/** $1 oids. Tables that our role could write to: it needs to read only. */
+export const WRITABLE_TABLES = /* sql */ `
+  SELECT c.relname AS name FROM unnest($1::oid[]) o(oid) JOIN pg_class c ON c.oid = o.oid
+  WHERE has_table_privilege(c.oid, 'INSERT') OR has_table_privilege(c.oid, 'UPDATE')
+     OR has_table_privilege(c.oid, 'DELETE') OR has_table_privilege(c.oid, 'TRUNCATE') ORDER BY 1`;
+
+/** Transactions older than a minute, where we may see their age (pg_read_all_stats). */
+export const LONG_TRANSACTIONS = /* sql */ `
+  SELECT format('pid %s of %s', pid, usename) AS who, extract(epoch FROM now() - xact_start)::float8 AS seconds
+  FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+    AND xact_start < now() - interval '1 minute' ORDER BY xact_start LIMIT 5`;

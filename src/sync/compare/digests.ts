@@ -1,0 +1,32 @@
+/** Which groups of rows differ: pure. */
+
+export interface GroupDigest {
+  readonly group: number;
+  readonly rows: number;
+  readonly digest: string;
+}
+
+/** Rows that a group should hold on average: what is moved when one row in it differs. */
+const ROWS_PER_GROUP = 500;
+/** A digest a group is held in memory for each side. */
+const MAX_GROUPS = 50_000;
+
+export const groupsFor = (rows: number): number =>
+  Math.min(MAX_GROUPS, Math.max(1, Math.ceil(rows / ROWS_PER_GROUP)));
+
+export function differingGroups(
+  source: readonly GroupDigest[],
+  destination: readonly GroupDigest[],
+): number[] {
+  const expected = new Map(source.map((digest) => [digest.group, digest]));
+  const differing = new Set<number>();
+  for (const { group, rows, digest } of destination) {
+    const other = expected.get(group);
+    if (other?.rows !== rows || other.digest !== digest) differing.add(group);
+    expected.delete(group);
+  }
+  return [...differing, ...expected.keys()].toSorted((a, b) => a - b);
+}
+
+export const totalRows = (digests: readonly GroupDigest[]): number =>
+  digests.reduce((sum, { rows }) => sum + rows, 0);

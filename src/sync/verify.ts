@@ -1,0 +1,128 @@
+/** Compares the content of a table's two sides up to the cursor. Writes nothing. */
+import type pg from 'pg';
+import type { TableSettings } from '../config/settings.ts';
+import { IncrepError } from '../errors.ts';
+import { settledCursor } from '../schema/fences.ts';
+import { canLock, type Relation } from '../schema/relations.ts';
+import { stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
+import type { Comparable } from '../sql/compare.ts';
+import { ident } from '../sql/identifiers.ts';
+import { readState } from '../sql/state.ts';
+import { lockShape, lowerEdge } from '../sql/window.ts';
+import { compareSides } from './compare/compare-sides.ts';
+import type { Difference } from './compare/differences.ts';
+import { groupsFor } from './compare/digests.ts';
+import type { TableFacts } from './facts.ts';
+import { planTable } from './plan.ts';
+import type { Work } from './work.ts';
+
+/** How many keys of each kind a report names. */
+const NAMED_KEYS = 5;
+
+export interface Verified {
+  readonly name: string;
+  readonly sourceRows: number;
+  readonly destinationRows: number;
+  readonly missing: number;
+  readonly extra: number;
+  readonly changed: number;
+  readonly duplicated: number;
+  /** The first keys of each kind: the merge key's values as text, as a JSON array. */
+  readonly keys: Readonly<Record<Difference['kind'], readonly string[]>>;
+  readonly durationSeconds: number;
+}
+
+export const isEqual = ({ missing, extra, changed, duplicated }: Verified): boolean =>
+  missing + extra + changed + duplicated === 0;
+
+/** @throws IncrepError where there is no copy that could be compared */
+export async function verifyTable(work: Work, facts: TableFacts): Promise<Verified> {
+  const startedAt = performance.now();
+  const compared = await compareTable(work, facts);
+  return { name: facts.settings.name, ...compared, durationSeconds: (performance.now() - startedAt) / 1000 };
+}
+
+/**
+ * The destination's view is opened first. What is in it came from the source before the source's own view, so
+ * writers on either side never look like a difference.
+ */
+async function compareTable(
+  work: Work,
+  facts: TableFacts,
+): Promise<Omit<Verified, 'name' | 'durationSeconds'>> {
+  const relation = comparableSource(facts);
+  return work.destination.withSnapshot('', async (destination) => {
+    const record = await recordIn(destination, facts);
+    return work.source.withSnapshot(canLock(relation) ? lockShape(relation.name) : '', async (source) => {
+      const sides = comparableSides(facts, relation, record);
+      const comparison = await compareSides(
+        { client: source, rows: sides.source },
+        { client: destination, rows: sides.destination },
+      );
+      return { ...comparison, ...(await countDifferences(comparison.differences)) };
+    });
+  });
+}
+
+/** The source's table, once it is known that a copy of the same shape exists. */
+function comparableSource(facts: TableFacts): Relation {
+  const plan = planTable(facts, { isFullRefresh: false });
+  if (plan.kind === 'refuse') throw plan.error;
+  if (plan.kind === 'incremental') return plan.source;
+  throw new IncrepError('NO_COPY', {
+    what: `table "${facts.settings.name}" has no copy to compare: ${plan.reason}`,
+    next: `Run "increp sync ${facts.settings.name}" first.`,
+  });
+}
+
+async function recordIn(
+  destination: pg.ClientBase,
+  { destinationName: { schema, table } }: TableFacts,
+): Promise<StateRecord | undefined> {
+  const { rows } = await destination.query<{ record: unknown }>(readState(schema), [[table]]);
+  return rows[0] && stateRecordSchema.parse(rows[0].record);
+}
+
+function comparableSides(
+  { settings, destinationName }: TableFacts,
+  relation: Relation,
+  record: StateRecord | undefined,
+): Record<'source' | 'destination', Comparable> {
+  const common = {
+    mergeKey: settings.mergeKey,
+    columns: relation.columns.map(({ name }) => name),
+    where: 'true',
+    groups: groupsFor(relation.estimatedRows ?? 0),
+  };
+  return {
+    source: { ...common, table: relation.name, isPending: pendingAtSource(settings, record) },
+    destination: { ...common, table: destinationName, isPending: 'false' },
+  };
+}
+
+/** What the next sync would read is not up to date yet, and need not be. */
+function pendingAtSource(
+  { replicationKey, lookbackSeconds }: TableSettings,
+  record: StateRecord | undefined,
+): string {
+  const from = record && settledCursor(record);
+  if (!record || from === null || from === undefined) return 'true';
+  const edge = lowerEdge({
+    replicationKey,
+    keyType: record.keyType,
+    from,
+    lookbackSeconds,
+    nullKeys: 'warn',
+  });
+  return `${ident(replicationKey)} >= ${edge}`;
+}
+
+async function countDifferences(differences: AsyncIterable<Difference>) {
+  const counts = { missing: 0, extra: 0, changed: 0, duplicated: 0 };
+  const keys: Record<Difference['kind'], string[]> = { missing: [], extra: [], changed: [], duplicated: [] };
+  for await (const { kind, key } of differences) {
+    counts[kind] += 1;
+    if (keys[kind].length < NAMED_KEYS) keys[kind].push(key);
+  }
+  return { ...counts, keys };
+}
