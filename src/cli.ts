@@ -83,6 +83,9 @@ const COMMANDS: readonly Register[] = [
       .argument('[tables...]', 'only these tables (default: all of tables-config.json)')
       .addOption(EXCLUDE())
       .option('--full-refresh', 'load the tables again from the start', false)
+      .option('--deletes', 'look for deleted rows now, in tables whose "deletes" is set', false)
+      .option('--force', 'remove deleted rows whatever their share of a table is', false)
+      .option('--verify', 'compare what was copied before it is committed', false)
       .option('--fail-fast', 'stop at the first table that fails', false)
       .option('-n, --dry-run', 'only say what would be done (the same as "increp plan")', false)
       .option(
@@ -117,6 +120,7 @@ const COMMANDS: readonly Register[] = [
       .argument('[tables...]', 'only these tables')
       .addOption(EXCLUDE())
       .option('--full-refresh', 'as if sync were called with it', false)
+      .option('--deletes', 'as if sync were called with it', false)
       .option('--exit-code', 'exit 2 where there is something to do', false)
       .option(JSON_OUTPUT, 'one JSON document on stdout', false)
       .addHelpText('after', examples('increp plan', 'increp plan orders --json', 'increp plan --exit-code'))
@@ -146,12 +150,14 @@ const COMMANDS: readonly Register[] = [
     root
       .command('verify')
       .summary('compare the copies with the source')
-      .description(
-        'Compares every row of both sides up to the cursor. Exits 2 on any difference. Writes nothing.',
-      )
+      .description('Compares every row of both sides up to the cursor. Exits 2 on any difference that stays.')
       .argument('[tables...]', 'only these tables')
+      .option('--repair', 'fetch or remove exactly the rows that differ, and compare again', false)
       .option(JSON_OUTPUT, 'one JSON document on stdout', false)
-      .addHelpText('after', examples('increp verify', 'increp verify orders --json'))
+      .addHelpText(
+        'after',
+        examples('increp verify', 'increp verify orders --json', 'increp verify orders --repair'),
+      )
       .action(lazily(async () => (await import('./commands/verify.ts')).verifyCommand)),
   (root, lazily) =>
     root

@@ -6,7 +6,8 @@ import type { ErrorCode } from './errors.ts';
 
 export type Action = 'initial' | 'incremental' | 'reset' | 'full-refresh' | 'append' | 'skipped';
 export type Loader = 'pg_dump' | 'copy';
-export type Phase = 'lock' | 'fence' | 'snapshot' | 'copy' | 'index' | 'merge' | 'swap' | 'commit' | 'keep';
+export type Phase =
+  'lock' | 'fence' | 'snapshot' | 'copy' | 'index' | 'merge' | 'deletes' | 'swap' | 'commit' | 'keep';
 
 export interface Failure {
   readonly code: ErrorCode;

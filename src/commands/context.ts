@@ -8,7 +8,7 @@ import { findClientTools } from '../postgres/client-tools.ts';
 import { Database } from '../postgres/database.ts';
 import { redactor, type Redact } from '../redact.ts';
 import { stateFiles } from '../state/state-files.ts';
-import { SettleBudget } from '../sync/fence.ts';
+import { SettleBudget } from '../sync/settle-budget.ts';
 import type { Work } from '../sync/work.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -11,6 +11,7 @@ import { selectTables } from './select-tables.ts';
 export interface PlanOptions extends GlobalOptions {
   readonly exclude: readonly string[];
   readonly fullRefresh: boolean;
+  readonly deletes: boolean;
   readonly json: boolean;
   /** Exit 2 where there is something to do. */
   readonly exitCode: boolean;
@@ -23,7 +24,11 @@ export async function planCommand(tables: readonly string[], options: PlanOption
       selectTables(settings.tables, { names: tables, excluded: options.exclude }),
     );
     ensureDifferentDatabases(settings, facts.servers);
-    const foreseen = await foresee(work.source, facts, { isFullRefresh: options.fullRefresh });
+    const foreseen = await foresee(work.source, facts, {
+      isFullRefresh: options.fullRefresh,
+      areDeletesForced: options.deletes,
+      now: new Date(),
+    });
     terminal.out(
       redact(
         options.json
@@ -42,25 +47,20 @@ function exitCodeFor(foreseen: readonly Foreseen[], { exitCode }: PlanOptions): 
 }
 
 const toJson = (foreseen: readonly Foreseen[]): string =>
-  `${JSON.stringify(
-    {
-      type: 'plan',
-      format_version: FORMAT_VERSION,
-      tables: foreseen.map(
-        ({ name, action, reason, loader, estimatedRows, estimatedBytes, cursor, high, warnings, error }) => ({
-          name,
-          action,
-          reason,
-          loader: loader ?? null,
-          estimated_rows: estimatedRows ?? null,
-          estimated_bytes: estimatedBytes ?? null,
-          cursor,
-          high_water_mark: high,
-          warnings,
-          error: error && { code: error.code, message: error.message, hint: error.next },
-        }),
-      ),
-    },
-    null,
-    2,
-  )}\n`;
+  `${JSON.stringify({ type: 'plan', format_version: FORMAT_VERSION, tables: foreseen.map(tableJson) }, null, 2)}\n`;
+
+const tableJson = (table: Foreseen) => ({
+  name: table.name,
+  action: table.action,
+  reason: table.reason,
+  loader: table.loader ?? null,
+  estimated_rows: table.estimatedRows ?? null,
+  estimated_bytes: table.estimatedBytes ?? null,
+  cursor: table.cursor,
+  high_water_mark: table.high,
+  looks_for_deletes: table.removesDeleted,
+  warnings: table.warnings,
+  error: table.error
+    ? { code: table.error.code, message: table.error.message, hint: table.error.next }
+    : null,
+});

@@ -15,6 +15,9 @@ import { selectTables } from './select-tables.ts';
 export interface SyncOptions extends GlobalOptions {
   readonly exclude: readonly string[];
   readonly fullRefresh: boolean;
+  readonly deletes: boolean;
+  readonly force: boolean;
+  readonly verify: boolean;
   readonly failFast: boolean;
   readonly dryRun: boolean;
   readonly json: boolean;
@@ -35,6 +38,10 @@ export async function syncCommand(tables: readonly string[], options: SyncOption
       const summary = await run(context.work, {
         tables: chosen,
         isFullRefresh: options.fullRefresh,
+        areDeletesForced: options.deletes,
+        isForced: options.force,
+        isVerified: options.verify,
+        now: new Date(),
         isFailFast: options.failFast,
         waitLockSeconds: options.waitLock,
       });

@@ -4,6 +4,7 @@ import { formatVerification } from '../observe/verification.ts';
 import { FORMAT_VERSION } from '../summary-json.ts';
 import { gatherFacts, type TableFacts } from '../sync/facts.ts';
 import { ensureDifferentDatabases } from '../sync/same-database.ts';
+import { repairTable, type Repaired } from '../sync/repair.ts';
 import { isEqual, verifyTable, type Verified } from '../sync/verify.ts';
 import type { Work } from '../sync/work.ts';
 import { withContext } from './context.ts';
@@ -12,11 +13,14 @@ import { selectTables } from './select-tables.ts';
 
 export interface VerifyOptions extends GlobalOptions {
   readonly json: boolean;
+  /** Fetch or remove the rows that differ. */
+  readonly repair: boolean;
 }
 
 /** Of each table either what was found or why it could not be compared. */
 export type Verdict =
-  { readonly verified: Verified } | { readonly name: string; readonly error: IncrepError };
+  | { readonly verified: Verified; readonly repaired: Repaired | undefined }
+  | { readonly name: string; readonly error: IncrepError };
 
 export async function verifyCommand(tables: readonly string[], options: VerifyOptions): Promise<number> {
   return withContext(options, async ({ settings, work, terminal, redact }) => {
@@ -27,7 +31,7 @@ export async function verifyCommand(tables: readonly string[], options: VerifyOp
     ensureDifferentDatabases(settings, facts.servers);
     const verdicts: Verdict[] = [];
     for (const table of facts.tables) {
-      const verdict = await verdictOn(work, table);
+      const verdict = await verdictOn(work, table, options.repair);
       verdicts.push(verdict);
       if (!options.json) terminal.out(redact(formatVerification(verdict)));
     }
@@ -36,9 +40,13 @@ export async function verifyCommand(tables: readonly string[], options: VerifyOp
   });
 }
 
-async function verdictOn(work: Work, facts: TableFacts): Promise<Verdict> {
+async function verdictOn(work: Work, facts: TableFacts, isRepairing: boolean): Promise<Verdict> {
   try {
-    return { verified: await verifyTable(work, facts) };
+    const verified = await verifyTable(work, facts);
+    if (!isRepairing || isEqual(verified)) return { verified, repaired: undefined };
+    const repaired = await repairTable(work, facts);
+    // What is told last is what was found last.
+    return { verified: await verifyTable(work, facts), repaired };
   } catch (error) {
     work.signal?.throwIfAborted();
     return { name: facts.settings.name, error: asIncrepError(error) };
@@ -66,6 +74,7 @@ function tableJson(verdict: Verdict) {
     status: isEqual(verdict.verified) ? 'equal' : 'different',
     rows_source: sourceRows,
     rows_destination: destinationRows,
+    repaired: verdict.repaired ?? null,
     ...{ missing, extra, changed, duplicated },
     first_keys: Object.fromEntries(
       Object.entries(keys).map(([kind, list]) => [kind, list.map((key): unknown => JSON.parse(key))]),

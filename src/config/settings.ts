@@ -22,6 +22,8 @@ export interface ConnectionSettings {
 }
 
 export type InitialLoad = 'pg_dump' | 'copy';
+/** What happens to rows that are gone from the source. */
+export type Deletes = 'ignore' | 'hard' | 'soft';
 export type OnSchemaChange = 'reset' | 'fail';
 
 /** One table's entry of tables-config.json, defaults filled in. */
@@ -36,6 +38,11 @@ export interface TableSettings {
   /** How far below the cursor a window starts, in seconds. */
   readonly lookbackSeconds: number;
   readonly nullKeys: 'warn' | 'include';
+  readonly deletes: Deletes;
+  /** How often both sides are compared for deleted rows. */
+  readonly deletesEverySeconds: number;
+  /** The largest share of a table, 0 to 1, that one run may remove. */
+  readonly deleteLimit: number;
   /** Seconds after which `status` calls the copy stale. */
   readonly maxStalenessSeconds: number | undefined;
   readonly isEnabled: boolean;

@@ -27,6 +27,8 @@ const duration = z
     return seconds ?? z.NEVER;
   });
 
+const SHARE = 'a number from 0 to 1';
+
 /** A key of a later version: known, so that it is refused with the right words. */
 const later = (meaning: string) => z.never().optional().describe(`Not yet supported: ${meaning}`);
 
@@ -34,7 +36,6 @@ const later = (meaning: string) => z.never().optional().describe(`Not yet suppor
 export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
   mode: ['incremental-append', 'full-refresh'],
   on_schema_change: ['evolve'],
-  deletes: ['hard', 'soft'],
   types: ['native'],
 };
 
@@ -62,8 +63,19 @@ export const tableSchema = z.strictObject(
       .enum(['warn', 'include'])
       .default('warn')
       .describe('Rows without a replication key: warn about them, or read them all at every run.'),
-    deletes: z.enum(['ignore']).default('ignore').describe('Rows deleted at the source stay in the copy.'),
-    deletes_every: later('how often to look for deleted rows.'),
+    deletes: z
+      .enum(['ignore', 'hard', 'soft'])
+      .default('ignore')
+      .describe('Rows that are gone from the source: keep them, remove them, or mark them in `_deleted_at`.'),
+    deletes_every: duration
+      .prefault('24h')
+      .describe('How often both sides are compared for deleted rows; `0s` at every run.'),
+    delete_limit: z
+      .number({ error: SHARE })
+      .min(0, { error: SHARE })
+      .max(1, { error: SHARE })
+      .default(0.5)
+      .describe('The largest share of a table that one run may remove without `--force`.'),
     columns: later('the columns to copy.'),
     exclude_columns: later('the columns to leave out.'),
     transform: later('SQL expressions to copy instead of columns.'),

@@ -115,6 +115,9 @@ function settingsOf(entry: TableEntry): TableSettings {
     onSchemaChange: entry.on_schema_change,
     lookbackSeconds: entry.lookback,
     nullKeys: entry.null_keys,
+    deletes: entry.deletes,
+    deletesEverySeconds: entry.deletes_every,
+    deleteLimit: entry.delete_limit,
     maxStalenessSeconds: entry.max_staleness,
     isEnabled: entry.enabled,
   };

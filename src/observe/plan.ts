@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import { formatDuration } from '../duration.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { displayWidth, padEnd, printable } from './text.ts';
 
@@ -13,6 +14,8 @@ interface PlannedTable {
   readonly cursor: string | null;
   readonly high: string | null;
   readonly hasWork: boolean;
+  readonly removesDeleted: boolean;
+  readonly deletes: { readonly checkedAt: string | null; readonly everySeconds: number } | undefined;
   readonly warnings: readonly string[];
   readonly error: { readonly next: string } | undefined;
 }
@@ -44,9 +47,17 @@ function tableLines(table: PlannedTable, nameWidth: number, color: boolean): str
   const head = `${paint(symbol)} ${padEnd(printable(table.name), nameWidth)}  ${paint(padEnd(table.action, 12))}  ${printable(effect(table))}`;
   return [
     head,
+    ...deletesLines(table),
     ...table.warnings.map((warning) => `    note: ${printable(warning)}`),
     ...(table.error ? [`    next: ${printable(table.error.next)}`] : []),
   ];
+}
+
+function deletesLines({ removesDeleted, deletes }: PlannedTable): string[] {
+  if (!deletes) return [];
+  const last = deletes.checkedAt === null ? 'never' : deletes.checkedAt;
+  const every = formatDuration(deletes.everySeconds);
+  return [`    deletes: ${removesDeleted ? 'due now' : 'not due'} (last compared ${last}, every ${every})`];
 }
 
 function effect(table: PlannedTable): string {
@@ -58,8 +69,9 @@ function effect(table: PlannedTable): string {
   return `${table.reason}; by ${table.loader}${rows}${bytes}`;
 }
 
-function window({ cursor, high, hasWork }: PlannedTable): string {
-  if (!hasWork) return `nothing newer than ${cursor ?? 'an empty table'}`;
+function window({ cursor, high, hasWork, removesDeleted }: PlannedTable): string {
+  const isQuiet = !hasWork || (removesDeleted && high === cursor);
+  if (isQuiet) return `nothing newer than ${cursor ?? 'an empty table'}`;
   return `rows from ${cursor ?? 'the start'}; the source is at ${high ?? 'no key'}`;
 }
 

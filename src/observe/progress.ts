@@ -19,6 +19,7 @@ const PHASE_WORDS = {
   copy: 'copying',
   index: 'building indexes',
   merge: 'merging',
+  deletes: 'looking for deleted rows',
   swap: 'swapping in',
   commit: 'committing',
   keep: 'saving the cursor',

@@ -13,8 +13,14 @@ interface Counts {
   readonly durationSeconds: number;
 }
 
+interface Repaired {
+  readonly inserted: number;
+  readonly updated: number;
+  readonly removed: number;
+}
+
 type Verdict =
-  | { readonly verified: Counts }
+  | { readonly verified: Counts; readonly repaired: Repaired | undefined }
   | { readonly name: string; readonly error: { readonly message: string; readonly next: string } };
 
 const MEANING = {
@@ -35,10 +41,16 @@ export function formatVerification(verdict: Verdict): string {
     (kind) => counts[kind] > 0,
   );
   const rows = `${formatCount(counts.sourceRows)} rows at the source, ${formatCount(counts.destinationRows)} at the destination`;
-  if (differences.length === 0) return `= ${printable(counts.name)}  equal: ${rows} (${seconds})\n`;
+  const mended = repairLine(verdict.repaired);
+  if (differences.length === 0) return `= ${printable(counts.name)}  equal: ${rows} (${seconds})\n${mended}`;
   const lines = differences.map((kind) => {
     const more = counts[kind] > counts.keys[kind].length ? ', …' : '';
     return `    ${formatCount(counts[kind])} ${MEANING[kind]}: ${counts.keys[kind].map(printable).join(', ')}${more}`;
   });
-  return `! ${printable(counts.name)}  DIFFERENT: ${rows} (${seconds})\n${lines.join('\n')}\n`;
+  return `! ${printable(counts.name)}  DIFFERENT: ${rows} (${seconds})\n${lines.join('\n')}\n${mended}`;
 }
+
+const repairLine = (repaired: Repaired | undefined): string =>
+  repaired
+    ? `    repaired: ${formatCount(repaired.inserted)} inserted, ${formatCount(repaired.updated)} updated, ${formatCount(repaired.removed)} removed\n`
+    : '';

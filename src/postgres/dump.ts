@@ -1,4 +1,5 @@
 /** One table's rows through pg_dump and pg_restore, on a snapshot of ours. */
+import { pipeline } from 'node:stream/promises';
 import { execa } from 'execa';
 import { searchPath } from '../config/process-environment.ts';
 import type { ConnectionSettings } from '../config/settings.ts';
@@ -34,15 +35,19 @@ export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) 
       childOptions({ PATH: searchPath() }, request.signal),
     );
     // Whoever closes this pipe early has a reason, and it is read from how that child ends.
-    dump.stdout.pipe(restore.stdin).on('error', () => undefined);
+    pipeline(dump.stdout, restore.stdin).catch(() => undefined);
     try {
       const result = await use(await readCopyBlock(restore.stdout, request.table));
-      throwIfFailed(request, await dump, await restore);
+      throwIfFailed(request, [await dump, await restore]);
       return result;
     } catch (error) {
-      // A dump that broke off says why when its children have ended; any other error is the cause itself.
-      if (error instanceof IncrepError && error.code === 'DUMP_FAILED')
-        throwIfFailed(request, await dump, await restore);
+      if (!(error instanceof IncrepError) || error.code !== 'DUMP_FAILED') throw error;
+      // A child that broke off says why when it has ended. Nobody reads on, so one that goes on ends as well.
+      restore.stdout.destroy();
+      throwIfFailed(
+        request,
+        [await dump, await restore].filter((child) => !isVictim(child)),
+      );
       throw error;
     } finally {
       [dump, restore].forEach((child) => child.kill());
@@ -52,9 +57,9 @@ export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) 
 }
 
 /** @throws IncrepError with what the children wrote to stderr, the one that failed first in front */
-function throwIfFailed({ table, connection, signal }: DumpRequest, dump: Ended, restore: Ended): void {
+function throwIfFailed({ table, connection, signal }: DumpRequest, children: readonly Ended[]): void {
   signal?.throwIfAborted();
-  const failed = [dump, restore].filter((child) => child.failed);
+  const failed = children.filter((child) => child.failed);
   // Who could not write any more is the victim of the other.
   const culprits = failed.toSorted((a, b) => Number(isVictim(a)) - Number(isVictim(b)));
   const [first] = culprits;

@@ -9,7 +9,7 @@
  * ended, one window reaches down to `from` once.
  */
 import { z } from 'zod';
-import { lowestCursor, type KeyType } from './keys.ts';
+import { highestCursor, lowestCursor, type KeyType } from './keys.ts';
 
 export const fenceSchema = z.object({
   /** Null: the transaction began before anything was known of the table. */
@@ -22,9 +22,6 @@ export type Fence = Readonly<z.infer<typeof fenceSchema>>;
 
 /** A fence costs a line in the state; more marks than this are not worth telling apart. */
 const MAX_FENCES = 16;
-
-/** pg_locks shows a transaction prepared before a restart as -1/<xid>: its old name is gone. */
-const isPreparedBeforeRestart = (transaction: string): boolean => transaction.startsWith('-1/');
 
 interface Known {
   readonly keyType: KeyType;
@@ -43,11 +40,18 @@ export function windowStart(known: Known, alive: readonly string[]): string | nu
   return lowestCursor(known.keyType, [known.cursor, ...ended.map((fence) => fence.from)]);
 }
 
-/** The fences to keep: `remaining` are the transactions that had not ended when the snapshot was opened. */
-export function nextFences(known: Known, remaining: readonly string[]): Fence[] {
+/**
+ * The fences to keep: `remaining` are the transactions that had not ended when the snapshot was opened. `startOf`
+ * gives the beginning of one as a key would show it, where that is visible.
+ */
+export function nextFences(
+  known: Known,
+  remaining: readonly string[],
+  startOf: (transaction: string) => string | null = () => null,
+): Fence[] {
   const byMark = new Map<string | null, string[]>();
   for (const transaction of remaining) {
-    const from = markOf(known, transaction);
+    const from = highestCursor(known.keyType, markOf(known, transaction), startOf(transaction));
     byMark.set(from, [...(byMark.get(from) ?? []), transaction]);
   }
   return bounded(
@@ -57,10 +61,8 @@ export function nextFences(known: Known, remaining: readonly string[]): Fence[] 
 }
 
 function markOf(known: Known, transaction: string): string | null {
-  if (!known.isSameServerLife) {
-    const lowest = lowestCursor(known.keyType, [known.cursor, ...known.fences.map((fence) => fence.from)]);
-    return isPreparedBeforeRestart(transaction) ? lowest : known.cursor;
-  }
+  // A transaction that was prepared before a restart has another name now (-1/<xid>), so it may be any of those.
+  if (!known.isSameServerLife) return settledCursor(known);
   const fence = known.fences.find(({ transactions }) => transactions.includes(transaction));
   // Not known last time, so it began after that list was made: its keys are not below that mark.
   return fence ? fence.from : known.cursor;

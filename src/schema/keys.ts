@@ -30,3 +30,9 @@ export function lowestCursor(type: KeyType, cursors: readonly (string | null)[])
     return compareCursors(type, cursor, lowest) < 0 ? cursor : lowest;
   }, cursors[0] ?? null);
 }
+
+/** The higher of two, where null means "below everything". */
+export function highestCursor(type: KeyType, left: string | null, right: string | null): string | null {
+  if (left === null || right === null) return left ?? right;
+  return compareCursors(type, left, right) < 0 ? right : left;
+}

@@ -11,7 +11,7 @@ export const sourceLifeSchema = z.object({
   /** Null where pg_control_system() may not be read. */
   systemIdentifier: z.string().nullable(),
   timeline: z.number().int().nullable(),
-  /** pg_postmaster_start_time() */
+  /** pg_postmaster_start_time() as seconds, so that no setting of a session decides how it prints. */
   startedAt: z.string(),
 });
 
@@ -23,15 +23,19 @@ export const stateRecordSchema = z.object({
   sourceLife: sourceLifeSchema,
   /** The source's clock when the high-water mark was read. */
   sourceTime: z.string(),
+  /** This machine's clock at the same moment, RFC 3339. */
+  fencedAt: z.string(),
   replicationKey: z.string(),
   keyType: z.enum(KEY_TYPES),
   mergeKey: z.array(z.string()),
   /** The high-water mark of the last sync as Postgres printed it; null while there is no plausible key. */
   cursor: z.string().nullable(),
-  fences: z.array(fenceSchema),
+  fences: z.array(fenceSchema).readonly(),
   shape: shapeSchema,
   /** fingerprintOf(shape), for people and scripts. */
   fingerprint: z.string(),
+  /** When the copy was last known to hold no row that is gone from the source. RFC 3339, this machine's clock. */
+  deletesCheckedAt: z.string().nullable().default(null),
   /** Rises by one with every commit. */
   generation: z.number().int().positive(),
   runId: z.string(),

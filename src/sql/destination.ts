@@ -31,6 +31,31 @@ export function createMergeKey(
     : /* sql */ `CREATE UNIQUE INDEX ${ident(index)} ON ${qualified(table)} (${identList(mergeKey)})`;
 }
 
+/** Where `deletes: "soft"` marks rows that are gone from the source. */
+export const DELETED_AT = '_deleted_at';
+
+export const addDeletedAt = (table: TableName): string =>
+  /* sql */ `ALTER TABLE ${qualified(table)} ADD COLUMN IF NOT EXISTS ${ident(DELETED_AT)} timestamptz`;
+
+/**
+ * Rows of the old table that the new one lacks, marked as of now unless they were marked before. Only `=` can be
+ * hashed, so IS NOT DISTINCT FROM is kept for what may be NULL.
+ */
+export function copyMarked(
+  from: TableName,
+  to: TableName,
+  columns: readonly string[],
+  key: readonly Column[],
+): string {
+  const matches = key.map(
+    ({ name, isNotNull }) => `t.${ident(name)} ${isNotNull ? '=' : 'IS NOT DISTINCT FROM'} s.${ident(name)}`,
+  );
+  return /* sql */ `INSERT INTO ${qualified(to)} (${identList(columns)}, ${ident(DELETED_AT)})
+    SELECT ${columns.map((name) => `t.${ident(name)}`).join(', ')}, coalesce(t.${ident(DELETED_AT)}, now())
+    FROM ${qualified(from)} t
+    WHERE NOT EXISTS (SELECT FROM ${qualified(to)} s WHERE ${matches.join(' AND ')})`;
+}
+
 /** How we know a staging table for ours, and never drop a table that is not. */
 export const stagingMark = (table: string): string =>
   `Made by increp: the staging table of "${table}". Its rows are of no use; it is emptied and made again at will.`;

@@ -42,15 +42,16 @@ export function highWaterMark(
  * The transactions in flight. Any role can read these columns of pg_locks and pg_stat_activity, and transactions
  * that have not written yet are there too. A prepared transaction has given up its virtualxid lock and its pid
  * but keeps its name on the transactionid lock. Left out are other databases, backends without a user
- * (autovacuum), and our own.
+ * (autovacuum), and our own. What matches nothing is kept.
  */
 export const IN_FLIGHT = /* sql */ `
   SELECT l.virtualtransaction AS transaction, min(l.pid) AS pid, min(a.usename) AS "user",
-         min(a.application_name) AS application, extract(epoch FROM now() - min(a.xact_start))::float8 AS "ageSeconds"
+         min(a.application_name) AS application, min(a.xact_start)::text AS "startedAt", extract(epoch FROM now() - min(a.xact_start))::float8 AS "ageSeconds"
   FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+  LEFT JOIN pg_prepared_xacts p ON l.pid IS NULL AND p.transaction = l.transactionid
   WHERE l.granted AND l.locktype IN ('virtualxid', 'transactionid')
     AND (l.pid IS NULL OR l.pid <> pg_backend_pid())
     AND (a.pid IS NULL OR a.usesysid IS NOT NULL
          AND a.datid = (SELECT oid FROM pg_database WHERE datname = current_database()))
     AND NOT coalesce(a.usename = current_user AND a.application_name LIKE 'increp %', false)
-  GROUP BY 1`;
+  GROUP BY 1 HAVING NOT coalesce(bool_or(p.database <> current_database()), false)`;

@@ -3,6 +3,7 @@
  * so that reading a row again costs no write.
  */
 import type { TableName } from '../schema/names.ts';
+import { DELETED_AT } from './destination.ts';
 import { ident, identList, qualified } from './identifiers.ts';
 
 export interface Merge {
@@ -16,6 +17,8 @@ export interface Merge {
   readonly nullableKey: readonly string[];
   /** True when the destination has exactly `columns`, in that order. */
   readonly hasSameColumns: boolean;
+  /** True when rows are marked in _deleted_at instead of removed: a row that is back is unmarked. */
+  readonly isSoftDelete: boolean;
 }
 
 export interface MergeStatements {
@@ -37,6 +40,8 @@ export function mergeStatements(merge: Merge): MergeStatements {
   };
 }
 
+const DELETED = ident(DELETED_AT);
+
 interface Pass {
   /** Joins t and s. */
   readonly match: string;
@@ -55,22 +60,31 @@ const notNullPass = (merge: Merge): Pass => ({
 });
 
 const nullPass = ({ mergeKey, nullableKey }: Merge): Pass => ({
-  match: mergeKey.map((name) => `t.${ident(name)} IS NOT DISTINCT FROM s.${ident(name)}`).join(' AND '),
+  match: mergeKey
+    .map(
+      (name) =>
+        `t.${ident(name)} ${nullableKey.includes(name) ? 'IS NOT DISTINCT FROM' : '='} s.${ident(name)}`,
+    )
+    .join(' AND '),
   filter: (alias) => `(${nullableKey.map((name) => `${alias}.${ident(name)} IS NULL`).join(' OR ')})`,
 });
 
-const removeStatement = (
-  { destination, staging }: Merge,
-  { match, filter }: Pass,
-): string => /* sql */ `DELETE FROM ${qualified(destination)} t WHERE ${filter('t')}
-    AND NOT EXISTS (SELECT FROM ${qualified(staging)} s WHERE ${match})`;
+const removeStatement = (merge: Merge, { match, filter }: Pass): string => {
+  const isGone = `${filter('t')} AND NOT EXISTS (SELECT FROM ${qualified(merge.staging)} s WHERE ${match})`;
+  return merge.isSoftDelete
+    ? /* sql */ `UPDATE ${qualified(merge.destination)} t SET ${DELETED} = now() WHERE ${isGone} AND t.${DELETED} IS NULL`
+    : /* sql */ `DELETE FROM ${qualified(merge.destination)} t WHERE ${isGone}`;
+};
 
-const updateStatement = (
-  merge: Merge,
-  { match, filter }: Pass,
-): string => /* sql */ `UPDATE ${qualified(merge.destination)} t
-    SET ${merge.columns.map((name) => `${ident(name)} = s.${ident(name)}`).join(', ')}
-    FROM ${qualified(merge.staging)} s WHERE ${filter('t')} AND ${match} AND ${imagesDiffer(merge)}`;
+const updateStatement = (merge: Merge, { match, filter }: Pass): string => {
+  const assignments = merge.columns.map((name) => `${ident(name)} = s.${ident(name)}`);
+  const differs = merge.isSoftDelete
+    ? `(${imagesDiffer(merge)} OR t.${DELETED} IS NOT NULL)`
+    : imagesDiffer(merge);
+  return /* sql */ `UPDATE ${qualified(merge.destination)} t
+    SET ${[...assignments, ...(merge.isSoftDelete ? [`${DELETED} = NULL`] : [])].join(', ')}
+    FROM ${qualified(merge.staging)} s WHERE ${filter('t')} AND ${match} AND ${differs}`;
+};
 
 const insertStatement = (
   { destination, staging, columns }: Merge,

@@ -26,15 +26,16 @@ export function lowerEdge({ keyType, from, lookbackSeconds }: Window): string {
   return `(${value} - interval ${literal(`${lookbackSeconds} seconds`)})::${SQL_TYPE[keyType]}`;
 }
 
-export function windowPredicate(window: Window): string {
-  if (window.from === null) return '';
+/** What a window holds, as a condition that both sides understand. */
+export function windowCondition(window: Window): string {
+  if (window.from === null) return 'true';
   const key = ident(window.replicationKey);
   const orNull = window.nullKeys === 'include' ? ` OR ${key} IS NULL` : '';
-  return `WHERE ${key} >= ${lowerEdge(window)}${orNull}`;
+  return `${key} >= ${lowerEdge(window)}${orNull}`;
 }
 
 export const selectWindow = (table: TableName, columns: readonly string[], window: Window): string =>
-  /* sql */ `SELECT ${identList(columns)} FROM ${qualified(table)} ${windowPredicate(window)}`;
+  /* sql */ `SELECT ${identList(columns)} FROM ${qualified(table)} WHERE ${windowCondition(window)}`;
 
 /** Locks against ALTER and DROP before the snapshot is taken. Not every kind of relation can be locked by name. */
 export const lockShape = (table: TableName): string =>

@@ -12,6 +12,15 @@ import { ensureUnmoved, lockTable } from './table-lock.ts';
 import { fenceWarnings, nextRecord, type Transfer } from './transfer.ts';
 import type { Work } from './work.ts';
 
+export interface ApplyRequest {
+  /** How long to wait for another run of the same table. */
+  readonly waitLockSeconds: number;
+  /** Removes any share of a table. */
+  readonly isForced: boolean;
+  /** Compares what was copied with its source before it is committed. */
+  readonly isVerified: boolean;
+}
+
 export interface Applied {
   readonly transfer: Transfer;
   readonly record: StateRecord;
@@ -21,12 +30,12 @@ export async function applyPlan(
   work: Work,
   facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
-  waitLockSeconds: number,
+  request: ApplyRequest,
 ): Promise<Applied> {
   let done: Applied | undefined;
   try {
     await work.destination.withWriting(async (destination) => {
-      done = await inTransaction(work, facts, plan, destination, waitLockSeconds);
+      done = await inTransaction(work, facts, plan, destination, request);
     });
   } catch (error) {
     // The commit may have succeeded although its reply was lost: the row it wrote says so.
@@ -42,7 +51,7 @@ async function inTransaction(
   facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
   destination: pg.ClientBase,
-  waitLockSeconds: number,
+  { waitLockSeconds, isForced, isVerified }: ApplyRequest,
 ): Promise<Applied> {
   const table = facts.settings.name;
   await work.emit({ type: 'phase-started', table, phase: 'lock' });
@@ -56,9 +65,9 @@ async function inTransaction(
   });
   const moved =
     plan.kind === 'incremental'
-      ? await syncChanges(work, facts, plan, fence, destination)
-      : await loadTable(work, facts, plan, destination);
-  const record = nextRecord(work, facts, plan, fence);
+      ? await syncChanges({ work, facts, plan, fence, destination, isForced, isVerified })
+      : await loadTable({ work, facts, plan, destination, isVerified });
+  const record = nextRecord(work, facts, plan, fence, moved.areDeletesDone);
   await saveRecord(destination, record);
   await work.emit({ type: 'phase-started', table, phase: 'commit' });
   return { transfer: { ...moved, warnings: [...moved.warnings, ...fenceWarnings(facts, fence)] }, record };

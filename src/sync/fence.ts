@@ -12,7 +12,8 @@ const transactionRow = z.object({
   pid: z.number().nullable(),
   user: z.string().nullable(),
   application: z.string().nullable(),
-  /** Null without pg_read_all_stats. */
+  /** Null, like its age, without pg_read_all_stats. */
+  startedAt: z.string().nullable(),
   ageSeconds: z.number().nullable(),
 });
 export type InFlight = Readonly<z.infer<typeof transactionRow>>;
@@ -24,25 +25,10 @@ export interface RaisedFence {
   readonly high: string | null;
   /** The source's clock at that moment. */
   readonly sourceTime: string;
+  /** This machine's, at the same moment. */
+  readonly fencedAt: Date;
   /** Those of the list that had not ended when the budget was spent. */
   readonly remaining: readonly InFlight[];
-}
-
-/** Seconds that a whole run may spend waiting for transactions to end. */
-export class SettleBudget {
-  #remainingSeconds: number;
-
-  constructor(seconds: number) {
-    this.#remainingSeconds = seconds;
-  }
-
-  get isSpent(): boolean {
-    return this.#remainingSeconds <= 0;
-  }
-
-  spend(seconds: number): void {
-    this.#remainingSeconds -= seconds;
-  }
 }
 
 const FIRST_POLL_SECONDS = 0.01;
@@ -59,13 +45,14 @@ export async function raiseFence(
   target: FenceTarget,
 ): Promise<RaisedFence> {
   const { timeZone } = await work.source.identity();
+  const fencedAt = new Date();
   const [mark, listed] = await work.source.readAtOnce([
     highWaterMark(target.table, target.replicationKey, target.keyType, timeZone),
     IN_FLIGHT,
   ]);
   const { high, at } = markRow.parse(mark?.rows[0]);
   const inFlight = z.array(transactionRow).parse(listed?.rows);
-  return { high, sourceTime: at, remaining: await waitFor(work, inFlight) };
+  return { high, sourceTime: at, fencedAt, remaining: await waitFor(work, inFlight) };
 }
 
 async function waitFor(

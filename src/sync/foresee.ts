@@ -20,6 +20,10 @@ export interface Foreseen {
   /** Where the source stands now; null without a plausible key, or where nothing can be read. */
   readonly high: string | null;
   readonly hasWork: boolean;
+  /** Whether this sync would look for rows that are gone from the source. */
+  readonly removesDeleted: boolean;
+  /** When that was done last, RFC 3339; undefined where `deletes` is "ignore". */
+  readonly deletes: { readonly checkedAt: string | null; readonly everySeconds: number } | undefined;
   readonly warnings: readonly string[];
   readonly error: IncrepError | undefined;
 }
@@ -65,7 +69,17 @@ function describe({ settings, source, saved }: TableFacts, plan: Plan, high: str
     estimatedBytes: source?.bytes,
     cursor,
     high,
-    hasWork: plan.kind === 'load' || (plan.kind === 'incremental' && (high !== cursor || hasFences)),
+    hasWork:
+      plan.kind === 'load' ||
+      (plan.kind === 'incremental' && (high !== cursor || hasFences || plan.removesDeleted)),
+    removesDeleted: plan.kind === 'incremental' && plan.removesDeleted,
+    deletes:
+      settings.deletes === 'ignore'
+        ? undefined
+        : {
+            checkedAt: saved.kind === 'record' ? saved.record.deletesCheckedAt : null,
+            everySeconds: settings.deletesEverySeconds,
+          },
     warnings: [...('warnings' in saved ? saved.warnings : []), ...loaderWarning(plan)],
     error: plan.kind === 'refuse' ? plan.error : undefined,
   };

@@ -3,46 +3,105 @@ import type pg from 'pg';
 import { derivedName } from '../schema/names.ts';
 import { windowStart } from '../schema/fences.ts';
 import { lowestCursor } from '../schema/keys.ts';
-import { createMergeKey } from '../sql/destination.ts';
-import type { Window } from '../sql/window.ts';
+import type { Copied } from '../postgres/copy-pipe.ts';
+import { addDeletedAt, createMergeKey, DELETED_AT } from '../sql/destination.ts';
+import { windowCondition, type Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
 import type { RaisedFence } from './fence.ts';
 import { legacyStart } from './legacy-cursor.ts';
 import { countsOf, olderWarning } from './load.ts';
-import { dropOlderVersions, mergeOf, mergeStaging } from './merge-staging.ts';
+import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from './merge-staging.ts';
 import type { IncrementalPlan } from './plan.ts';
 import { readWindow } from './read-window.ts';
+import { removeDeleted, type Removal } from './remove-deleted.ts';
 import { emptyStaging } from './staging.ts';
-import { knownBefore, type Transfer } from './transfer.ts';
+import { knownBefore, shiftSince, type Transfer } from './transfer.ts';
+import { verifyCopied } from './verify-copied.ts';
 import type { Work } from './work.ts';
 
-export async function syncChanges(
-  work: Work,
-  facts: TableFacts,
-  plan: IncrementalPlan,
-  fence: RaisedFence,
-  destination: pg.ClientBase,
-): Promise<Transfer> {
+interface Changes {
+  readonly work: Work;
+  readonly facts: TableFacts;
+  readonly plan: IncrementalPlan;
+  readonly fence: RaisedFence;
+  readonly destination: pg.ClientBase;
+  /** --force: no limit on deletes. */
+  readonly isForced: boolean;
+  /** --verify */
+  readonly isVerified: boolean;
+}
+
+export async function syncChanges(changes: Changes): Promise<Transfer> {
+  const { work, facts, plan, fence, destination, isVerified } = changes;
   const table = facts.settings.name;
+  if (facts.settings.deletes === 'soft') await ensureDeletedAt(destination, facts);
   await emptyStaging(destination, facts, plan.source.columns);
   await work.emit({ type: 'phase-started', table, phase: 'copy' });
-  const reading = { work, facts, plan, destination };
-  const copied = await readWindow(reading, (alive) => windowOf(facts, plan, fence, alive));
-  const merge = mergeOf(facts, plan.source);
-  if (copied.rows > 0) await work.emit({ type: 'phase-started', table, phase: 'merge' });
-  if (!plan.hasMergeIndex) await indexMergeKey(destination, facts);
-  const older = copied.rows === 0 ? 0 : await dropOlderVersions(destination, merge, plan.source);
-  const counts =
-    copied.rows === 0
-      ? { inserted: 0, updated: 0, deleted: 0 }
-      : await mergeStaging(destination, merge, false);
+  const { copied, merged, removal } = await readWindow(
+    { work, facts, plan, destination },
+    (alive) => windowOf(facts, plan, fence, alive),
+    async (source, rows, window): Promise<Progress> => {
+      if (!plan.removesDeleted && !isVerified) return { copied: rows };
+      const done = await mergeWindow(changes, rows);
+      const where = windowCondition(window);
+      if (isVerified)
+        await verifyCopied({
+          facts,
+          relation: plan.source,
+          source,
+          destination,
+          table: facts.destinationName,
+          where,
+        });
+      if (!plan.removesDeleted) return { copied: rows, merged: done };
+      await work.emit({ type: 'phase-started', table, phase: 'deletes' });
+      return {
+        copied: rows,
+        merged: done,
+        removal: await removeDeleted({ ...changes, relation: plan.source, source }),
+      };
+    },
+  );
+  const { counts, older } = merged ?? (await mergeWindow(changes, copied));
   return {
     loader: undefined,
     rowsRead: copied.rows,
     bytes: copied.bytes,
-    warnings: [...olderWarning(older), ...legacyWarning(plan)],
-    ...countsOf(counts, copied.rows - older),
+    warnings: [...olderWarning(older), ...legacyWarning(plan), ...shiftSince(facts, plan, fence).warnings],
+    ...countsOf({ ...counts, deleted: removal?.deleted ?? 0 }, copied.rows - older),
+    areDeletesDone: removal !== undefined && removal.refusal === undefined,
+    refusal: removal?.refusal,
   };
+}
+
+/** What has been done before the snapshot was let go. */
+interface Progress {
+  readonly copied: Copied;
+  readonly merged?: Merged;
+  readonly removal?: Removal;
+}
+
+interface Merged {
+  readonly counts: MergeCounts;
+  /** Rows left out because a newer one has their key. */
+  readonly older: number;
+}
+
+async function mergeWindow({ work, facts, plan, destination }: Changes, { rows }: Copied): Promise<Merged> {
+  if (!plan.hasMergeIndex) await indexMergeKey(destination, facts);
+  if (rows === 0) return { counts: { inserted: 0, updated: 0, deleted: 0 }, older: 0 };
+  await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'merge' });
+  const merge = mergeOf(facts, plan.source);
+  const older = await dropOlderVersions(destination, merge, plan.source);
+  return { counts: await mergeStaging(destination, merge, false), older };
+}
+
+async function ensureDeletedAt(
+  destination: pg.ClientBase,
+  { destination: relation, destinationName }: TableFacts,
+): Promise<void> {
+  const isThere = relation?.columns.some(({ name }) => name === DELETED_AT) === true;
+  if (!isThere) await destination.query(addDeletedAt(destinationName));
 }
 
 async function windowOf(
@@ -61,7 +120,7 @@ async function windowOf(
     keyType: plan.keyType,
     // Keys may have gone down: rows deleted at the top, a clock set back, a sequence restarted.
     from: lowestCursor(plan.keyType, [start, fence.high]),
-    lookbackSeconds: facts.settings.lookbackSeconds,
+    lookbackSeconds: facts.settings.lookbackSeconds + shiftSince(facts, plan, fence).seconds,
     nullKeys: facts.settings.nullKeys,
   };
 }

@@ -8,36 +8,61 @@ import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from './me
 import type { LoadPlan } from './plan.ts';
 import { readWhole } from './read-window.ts';
 import { makeStaging } from './staging.ts';
+import { keepMarked, prepareMarks } from './marked-rows.ts';
 import { indexStaging, inspectOldTable, swap } from './swap.ts';
 import type { Transfer } from './transfer.ts';
+import { verifyCopied } from './verify-copied.ts';
 import type { Work } from './work.ts';
 
 /** NULL keys are counted up to here: enough to say "many". */
 const MANY = 1000;
 
-export async function loadTable(
-  work: Work,
-  facts: TableFacts,
-  plan: LoadPlan,
-  destination: pg.ClientBase,
-): Promise<Transfer> {
+interface Load {
+  readonly work: Work;
+  readonly facts: TableFacts;
+  readonly plan: LoadPlan;
+  readonly destination: pg.ClientBase;
+  /** --verify */
+  readonly isVerified: boolean;
+}
+
+export async function loadTable({ work, facts, plan, destination, isVerified }: Load): Promise<Transfer> {
   const enter = (phase: Phase, detail?: string) =>
     work.emit({ type: 'phase-started', table: facts.settings.name, phase, ...(detail && { detail }) });
   const belongings = plan.way === 'swap' ? await inspectOldTable(destination, facts, plan) : undefined;
   await makeStaging(destination, facts, plan.source.columns, plan.way !== 'merge-whole');
+  await prepareMarks(destination, facts, plan);
   await enter('copy', plan.loader.loader);
-  const copied = await readWhole({ work, facts, plan, destination }, plan.loader.loader);
+  const copied = await readWhole({ work, facts, plan, destination }, plan.loader.loader, async (source) => {
+    const copy = {
+      facts,
+      relation: plan.source,
+      source,
+      destination,
+      table: facts.stagingName,
+      where: 'true',
+    };
+    if (isVerified) await verifyCopied(copy);
+  });
 
   const merge = mergeOf(facts, plan.source);
   const older = await dropOlderVersions(destination, merge, plan.source);
   const warnings = [...olderWarning(older), ...(await nullKeyWarning(destination, facts, plan))];
-  const settled = { loader: plan.loader.loader, rowsRead: copied.rows, bytes: copied.bytes, warnings };
+  const settled = {
+    loader: plan.loader.loader,
+    rowsRead: copied.rows,
+    bytes: copied.bytes,
+    warnings,
+    areDeletesDone: true,
+    refusal: undefined,
+  };
   if (plan.way === 'merge-whole') {
     await enter('merge');
     await destination.query(analyze(facts.stagingName));
     const counts = await mergeStaging(destination, merge, true);
     return { ...settled, ...countsOf(counts, copied.rows - older) };
   }
+  if (facts.settings.deletes === 'soft') await keepMarked(destination, facts, plan);
   await enter('index');
   await indexStaging(destination, facts, plan, belongings);
   await enter('swap');

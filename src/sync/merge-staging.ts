@@ -25,6 +25,7 @@ export function mergeOf(
     mergeKey: settings.mergeKey,
     replicationKey: settings.replicationKey,
     nullableKey: settings.mergeKey.filter(isNullable),
+    isSoftDelete: settings.deletes === 'soft',
     hasSameColumns: destination !== undefined && isSameList(destination.columns, source.columns),
   };
 }

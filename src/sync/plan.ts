@@ -41,6 +41,8 @@ export interface IncrementalPlan extends Planned {
   readonly since: StateRecord | { readonly legacyCursor: string };
   /** False after a hand has dropped the index that makes a merge cheap. */
   readonly hasMergeIndex: boolean;
+  /** Whether this run looks for rows that are gone from the source. */
+  readonly removesDeleted: boolean;
 }
 
 export type Plan =
@@ -54,23 +56,33 @@ export type Plan =
       readonly error: IncrepError;
     };
 
+/** What an ordinary sync would be asked for. */
+export const ordinaryRequest = (): Request => ({
+  isFullRefresh: false,
+  areDeletesForced: false,
+  now: new Date(),
+});
+
 export interface Request {
   readonly isFullRefresh: boolean;
+  /** Look for deleted rows now, whenever that was done last. */
+  readonly areDeletesForced: boolean;
+  readonly now: Date;
 }
 
-export function planTable(now: TableFacts, { isFullRefresh }: Request): Plan {
+export function planTable(now: TableFacts, request: Request): Plan {
   if (!now.settings.isEnabled)
     return { kind: 'skip', action: 'skipped', reason: 'it is disabled in tables-config.json' };
   const refusal = refusalOf(now);
   if (refusal || !now.source)
     return refuse(refusal ?? new IncrepError('INTERNAL', { what: 'no source', next: '' }));
   if (!now.destination) return load(now, now.source, 'initial', 'there is no copy yet');
-  if (isFullRefresh) return load(now, now.source, 'full-refresh', 'a full refresh was asked for');
+  if (request.isFullRefresh) return load(now, now.source, 'full-refresh', 'a full refresh was asked for');
   if (now.saved.kind === 'none') return load(now, now.source, 'initial', now.saved.why);
   const drift = driftOf(now, now.source, now.destination);
   if (drift.length > 0) return onDrift(now, now.source, drift.join('; '));
   if (wasEmptied(now)) return load(now, now.source, 'initial', 'the destination table has been emptied');
-  return incremental(now, now.source, now.destination);
+  return incremental(now, now.source, now.destination, request);
 }
 
 /** Every difference that makes the copy something else than a copy, one sentence each. */
@@ -144,7 +156,7 @@ function wayFor({ destination, saved, settings }: TableFacts, source: Relation):
   return fits && !hasLeftOver && uniqueIndexOn(destination, settings.mergeKey) ? 'merge-whole' : 'swap';
 }
 
-function incremental(now: TableFacts, source: Relation, destination: Relation): Plan {
+function incremental(now: TableFacts, source: Relation, destination: Relation, request: Request): Plan {
   const since =
     now.saved.kind === 'record'
       ? now.saved.record
@@ -165,7 +177,17 @@ function incremental(now: TableFacts, source: Relation, destination: Relation): 
     kind: 'incremental',
     action: 'incremental',
     since,
+    removesDeleted: areDeletesDue(now, request),
     hasMergeIndex: uniqueIndexOn(destination, now.settings.mergeKey) !== undefined,
     ...planned,
   };
+}
+
+export function areDeletesDue({ settings, saved }: TableFacts, { areDeletesForced, now }: Request): boolean {
+  if (settings.deletes === 'ignore') return false;
+  const last = saved.kind === 'record' ? saved.record.deletesCheckedAt : null;
+  if (areDeletesForced || last === null) return true;
+  const ageSeconds = (now.getTime() - Date.parse(last)) / 1000;
+  // A clock that was set back must not put it off for ever.
+  return ageSeconds >= settings.deletesEverySeconds || ageSeconds < 0;
 }

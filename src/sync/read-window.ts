@@ -25,24 +25,34 @@ interface Reading {
   readonly destination: pg.ClientBase;
 }
 
-/** `windowOf` decides inside the snapshot, from the transactions that are in flight there. */
-export async function readWindow(
+/**
+ * `windowOf` decides inside the snapshot, from the transactions that are in flight there. `afterwards` still sees
+ * the same snapshot; work that does not need it belongs after the return, so that the source is let go.
+ */
+export async function readWindow<T>(
   reading: Reading,
   windowOf: (alive: () => Promise<string[]>) => Promise<Window>,
-): Promise<Copied> {
-  return withTableSnapshot(reading, async (source) =>
-    copyRows(reading, source, await windowOf(() => aliveIn(source))),
-  );
+  afterwards: (source: pg.ClientBase, copied: Copied, window: Window) => Promise<T>,
+): Promise<T> {
+  return withTableSnapshot(reading, async (source) => {
+    const window = await windowOf(() => aliveIn(source));
+    return afterwards(source, await copyRows(reading, source, window), window);
+  });
 }
 
 /** The whole table by the planned loader. */
-export async function readWhole(reading: Reading, loader: Loader): Promise<Copied> {
+export async function readWhole(
+  reading: Reading,
+  loader: Loader,
+  afterwards: (source: pg.ClientBase) => Promise<void>,
+): Promise<Copied> {
   return withTableSnapshot(reading, async (source) => {
     const copied =
       loader === 'pg_dump'
         ? await dumpRows(reading, source)
         : await copyRows(reading, source, wholeTable(reading));
     if (copied.rows === 0) await throwIfFilled(reading, source);
+    await afterwards(source);
     return copied;
   });
 }

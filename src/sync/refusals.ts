@@ -5,7 +5,7 @@ import { carriedType } from '../schema/columns.ts';
 import { keyTypeOf } from '../schema/keys.ts';
 import { printName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
-import { stagingMark } from '../sql/destination.ts';
+import { DELETED_AT, stagingMark } from '../sql/destination.ts';
 import { OWN_TABLES } from '../sql/state.ts';
 import type { TableFacts } from './facts.ts';
 
@@ -69,6 +69,7 @@ function columnRefusal({ settings }: TableFacts, source: Relation): IncrepError 
   ] as const) {
     if (!names.includes(wanted)) return columnNotFound(source, key, wanted, names);
   }
+  if (settings.deletes === 'soft' && names.includes(DELETED_AT)) return takenMark(source);
   const replicationKey = source.columns.find(({ name }) => name === settings.replicationKey);
   if (replicationKey && !keyTypeOf(replicationKey)) {
     return new IncrepError('KEY_TYPE_UNSUPPORTED', {
@@ -94,6 +95,12 @@ function unorderedMergeKey(source: Relation, mergeKey: readonly string[]): Incre
     })
   );
 }
+
+const takenMark = ({ name }: Relation): IncrepError =>
+  new IncrepError('CONFIG_INVALID', {
+    what: `${printName(name)} has a column "${DELETED_AT}" of its own, where "deletes": "soft" marks rows`,
+    next: `Set "deletes" of "${name.table}" to "hard" or "ignore".`,
+  });
 
 function columnNotFound(
   source: Relation,

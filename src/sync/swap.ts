@@ -5,7 +5,14 @@ import { describeBelongings } from '../postgres/catalog.ts';
 import { derivedName, printName } from '../schema/names.ts';
 import { uniqueIndexOn, type Relation } from '../schema/relations.ts';
 import { indexOn, restoreBelongings, type Belongings } from '../sql/belongings.ts';
-import { commentOnTable, createMergeKey, dropTable, renameIndex, renameTable } from '../sql/destination.ts';
+import {
+  DELETED_AT,
+  commentOnTable,
+  createMergeKey,
+  dropTable,
+  renameIndex,
+  renameTable,
+} from '../sql/destination.ts';
 import type { TableFacts } from './facts.ts';
 import type { LoadPlan } from './plan.ts';
 
@@ -35,9 +42,12 @@ export async function inspectOldTable(
 
 /** Columns that people have added: neither in the source now nor when the copy was made. */
 function foreignColumns({ saved }: TableFacts, source: Relation, destination: Relation): string[] {
-  const known = [...source.columns, ...(saved.kind === 'record' ? saved.record.shape.columns : [])].map(
-    ({ name }) => name,
-  );
+  const known = [
+    DELETED_AT,
+    ...[...source.columns, ...(saved.kind === 'record' ? saved.record.shape.columns : [])].map(
+      ({ name }) => name,
+    ),
+  ];
   return destination.columns
     .filter(({ name }) => !known.includes(name))
     .map(({ name }) => `column "${name}"`);

@@ -2,7 +2,7 @@
 import { asIncrepError, IncrepError } from '../errors.ts';
 import type { Failure, TableOutcome } from '../events.ts';
 import { backoffSeconds, sleep } from '../retry.ts';
-import { applyPlan, type Applied } from './apply-plan.ts';
+import { applyPlan, type Applied, type ApplyRequest } from './apply-plan.ts';
 import { gatherFacts, type TableFacts } from './facts.ts';
 import { planTable, type IncrementalPlan, type LoadPlan, type Plan, type Request } from './plan.ts';
 import type { Work } from './work.ts';
@@ -10,9 +10,10 @@ import type { Work } from './work.ts';
 /** Three tries more than the first: enough for a failover of seconds, and over before the next cron minute. */
 const MAX_ATTEMPTS = 4;
 
-export interface TableRequest extends Request {
-  readonly waitLockSeconds: number;
-}
+export type TableRequest = Request & ApplyRequest;
+
+/** A connection that broke may have left a backend that holds our own lock until it notices. */
+const OWN_LOCK_SECONDS = 10;
 
 export async function syncTable(
   work: Work,
@@ -27,7 +28,14 @@ export async function syncTable(
       await announce(work, facts, plan);
       if (plan.kind === 'skip') return outcomeOf(facts, plan, startedAt);
       if (plan.kind === 'refuse') throw plan.error;
-      const applied = await applyPlan(work, facts, plan, request.waitLockSeconds);
+      const applied = await applyPlan(
+        work,
+        facts,
+        plan,
+        attempt === 1
+          ? request
+          : { ...request, waitLockSeconds: Math.max(request.waitLockSeconds, OWN_LOCK_SECONDS) },
+      );
       return await succeeded(work, facts, plan, applied, startedAt);
     } catch (thrown) {
       const error = asIncrepError(thrown);
@@ -123,10 +131,12 @@ async function succeeded(
   for (const message of transfer.warnings)
     await work.emit({ type: 'warning', table: facts.settings.name, message });
   const before = 'warnings' in facts.saved ? facts.saved.warnings : [];
+  const { areDeletesDone: _, refusal, ...counts } = transfer;
   return {
     ...outcomeOf(facts, plan, startedAt),
-    ...transfer,
-    status: 'ok',
+    ...counts,
+    status: refusal ? 'failed' : 'ok',
+    error: refusal && failureOf(refusal),
     cursor: record.cursor,
     warnings: [...before, ...loaderWarning(plan), ...transfer.warnings],
   };

@@ -1,8 +1,10 @@
 /** What a table's transaction gives back, and the state that it leaves. */
+import type { IncrepError } from '../errors.ts';
 import type { Loader } from '../events.ts';
-import { nextFences } from '../schema/fences.ts';
+import { nextFences, type Fence } from '../schema/fences.ts';
 import { fingerprintOf } from '../schema/shape.ts';
 import { isSameLife, STATE_FORMAT, type SourceLife, type StateRecord } from '../schema/state-record.ts';
+import { clockShift, type ClockShift } from './clocks.ts';
 import type { TableFacts } from './facts.ts';
 import { describeInFlight, type RaisedFence } from './fence.ts';
 import type { IncrementalPlan, LoadPlan } from './plan.ts';
@@ -18,6 +20,10 @@ export interface Transfer {
   readonly rowsDeleted: number;
   readonly bytes: number;
   readonly warnings: readonly string[];
+  /** True when the copy is known to hold no row that is gone from the source. */
+  readonly areDeletesDone: boolean;
+  /** Why deletes were not carried over although everything else was. */
+  readonly refusal: IncrepError | undefined;
 }
 
 export const lifeOf = ({ servers: { source } }: TableFacts): SourceLife => ({
@@ -42,8 +48,8 @@ export function nextRecord(
   facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
   fence: RaisedFence,
+  areDeletesDone: boolean,
 ): StateRecord {
-  const remaining = fence.remaining.map(({ transaction }) => transaction);
   const generation = facts.saved.kind === 'record' ? facts.saved.record.generation + 1 : 1;
   return {
     format: STATE_FORMAT,
@@ -52,11 +58,13 @@ export function nextRecord(
     destination: facts.destinationName,
     sourceLife: lifeOf(facts),
     sourceTime: fence.sourceTime,
+    fencedAt: fence.fencedAt.toISOString(),
+    deletesCheckedAt: areDeletesDone ? fence.fencedAt.toISOString() : deletesCheckedBefore(facts),
     replicationKey: facts.settings.replicationKey,
     keyType: plan.keyType,
     mergeKey: [...facts.settings.mergeKey],
     cursor: fence.high,
-    fences: nextFences(knownBefore(facts, plan), remaining).map((known) => ({ ...known })),
+    fences: fencesAfter(facts, plan, fence),
     shape: plan.shape,
     fingerprint: fingerprintOf(plan.shape),
     generation,
@@ -64,6 +72,37 @@ export function nextRecord(
     syncedAt: new Date().toISOString(),
   };
 }
+
+/** After a clock was set back nothing is known of where open transactions write: they are read for from the start. */
+function fencesAfter(
+  facts: TableFacts,
+  plan: IncrementalPlan | LoadPlan,
+  { remaining, ...fence }: RaisedFence,
+): Fence[] {
+  const transactions = remaining.map(({ transaction }) => transaction);
+  if (transactions.length > 0 && shiftSince(facts, plan, { ...fence, remaining }).seconds > 0)
+    return [{ from: null, transactions }];
+  // A time of transaction start compares with keys of that very type only.
+  const startOf = (name: string) =>
+    plan.keyType === 'timestamptz'
+      ? (remaining.find(({ transaction }) => transaction === name)?.startedAt ?? null)
+      : null;
+  return nextFences(knownBefore(facts, plan), transactions, startOf);
+}
+
+/** How far the source's clock, or the source itself, has moved away since the last sync. */
+export function shiftSince(
+  { servers }: TableFacts,
+  plan: IncrementalPlan | LoadPlan,
+  fence: RaisedFence,
+): ClockShift {
+  const record = plan.kind === 'incremental' && 'cursor' in plan.since ? plan.since : undefined;
+  if (!record || plan.keyType === 'integer') return { seconds: 0, warnings: [] };
+  return clockShift(record, fence, servers.source.timeline);
+}
+
+const deletesCheckedBefore = ({ saved }: TableFacts): string | null =>
+  saved.kind === 'record' ? saved.record.deletesCheckedAt : null;
 
 export function fenceWarnings(facts: TableFacts, { remaining }: RaisedFence): string[] {
   const standby = facts.servers.source.isStandby

@@ -5,15 +5,14 @@ import { IncrepError } from '../errors.ts';
 import { settledCursor } from '../schema/fences.ts';
 import { canLock, type Relation } from '../schema/relations.ts';
 import { stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
-import type { Comparable } from '../sql/compare.ts';
 import { ident } from '../sql/identifiers.ts';
 import { readState } from '../sql/state.ts';
 import { lockShape, lowerEdge } from '../sql/window.ts';
 import { compareSides } from './compare/compare-sides.ts';
+import { sidesOf } from './compare/sides.ts';
 import type { Difference } from './compare/differences.ts';
-import { groupsFor } from './compare/digests.ts';
 import type { TableFacts } from './facts.ts';
-import { planTable } from './plan.ts';
+import { ordinaryRequest, planTable } from './plan.ts';
 import type { Work } from './work.ts';
 
 /** How many keys of each kind a report names. */
@@ -53,8 +52,8 @@ async function compareTable(
   const relation = comparableSource(facts);
   return work.destination.withSnapshot('', async (destination) => {
     const record = await recordIn(destination, facts);
-    return work.source.withSnapshot(canLock(relation) ? lockShape(relation.name) : '', async (source) => {
-      const sides = comparableSides(facts, relation, record);
+    return withLockedSource(work, relation, async (source) => {
+      const sides = settledSides(facts, relation, record);
       const comparison = await compareSides(
         { client: source, rows: sides.source },
         { client: destination, rows: sides.destination },
@@ -64,9 +63,25 @@ async function compareTable(
   });
 }
 
+export const withLockedSource = <T>(
+  work: Work,
+  relation: Relation,
+  read: (source: pg.ClientBase) => Promise<T>,
+): Promise<T> => work.source.withSnapshot(canLock(relation) ? lockShape(relation.name) : '', read);
+
+/** Whole rows up to the cursor of that record. */
+export const settledSides = (facts: TableFacts, relation: Relation, record: StateRecord | undefined) =>
+  sidesOf(facts, {
+    relation,
+    what: 'rows',
+    where: 'true',
+    isPending: pendingAtSource(facts.settings, record),
+    destination: facts.destinationName,
+  });
+
 /** The source's table, once it is known that a copy of the same shape exists. */
-function comparableSource(facts: TableFacts): Relation {
-  const plan = planTable(facts, { isFullRefresh: false });
+export function comparableSource(facts: TableFacts): Relation {
+  const plan = planTable(facts, ordinaryRequest());
   if (plan.kind === 'refuse') throw plan.error;
   if (plan.kind === 'incremental') return plan.source;
   throw new IncrepError('NO_COPY', {
@@ -75,29 +90,12 @@ function comparableSource(facts: TableFacts): Relation {
   });
 }
 
-async function recordIn(
+export async function recordIn(
   destination: pg.ClientBase,
   { destinationName: { schema, table } }: TableFacts,
 ): Promise<StateRecord | undefined> {
   const { rows } = await destination.query<{ record: unknown }>(readState(schema), [[table]]);
   return rows[0] && stateRecordSchema.parse(rows[0].record);
-}
-
-function comparableSides(
-  { settings, destinationName }: TableFacts,
-  relation: Relation,
-  record: StateRecord | undefined,
-): Record<'source' | 'destination', Comparable> {
-  const common = {
-    mergeKey: settings.mergeKey,
-    columns: relation.columns.map(({ name }) => name),
-    where: 'true',
-    groups: groupsFor(relation.estimatedRows ?? 0),
-  };
-  return {
-    source: { ...common, table: relation.name, isPending: pendingAtSource(settings, record) },
-    destination: { ...common, table: destinationName, isPending: 'false' },
-  };
 }
 
 /** What the next sync would read is not up to date yet, and need not be. */

@@ -4,7 +4,7 @@ import type { Emit } from '../events.ts';
 import type { ClientTools } from '../postgres/client-tools.ts';
 import type { Database } from '../postgres/database.ts';
 import type { StateFiles } from '../state/state-files.ts';
-import type { SettleBudget } from './fence.ts';
+import type { SettleBudget } from './settle-budget.ts';
 
 export interface Work {
   readonly settings: Settings;

@@ -1,5 +1,6 @@
 /** The first copy of a whole table, by pg_dump and by COPY. */
 import { expect, test } from 'vitest';
+import { waitForCopy } from '../support/activity.ts';
 import { startIncrep } from '../support/increp.ts';
 import { columnsOf, expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
@@ -180,7 +181,7 @@ test.each(LOADERS)('rows that are written during a load by %s come with the next
   await pair.setEnv({ SOURCE_PORT: String(proxy.port) });
   proxy.throttle(1_500_000);
   await using running = startIncrep('sync --json -v', pair);
-  await running.waitForStderr(/copy/);
+  await waitForCopy(pair.source, 'orders');
   await insertOrders(pair, 100);
   await pair.source.query('UPDATE orders SET note = $1, updated_at = now() WHERE id <= 5', ['during']);
   await proxy.resume();

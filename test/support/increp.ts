@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
-import type { Pair } from './pair.ts';
+import type { Pair } from './open-pair.ts';
 import { PROJECT } from './project.ts';
 
 export interface IncrepOptions {

@@ -1,5 +1,5 @@
 /** The small table that most tests start from. */
-import type { Pair, PairOptions, TableConfig } from './pair.ts';
+import type { Pair, PairOptions, TableConfig } from './open-pair.ts';
 
 export const ORDERS_SQL = /* sql */ `
   CREATE TABLE orders (

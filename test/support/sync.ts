@@ -27,6 +27,11 @@ export async function trySync(pair: Pair, args = '', options: IncrepOptions = {}
 /** Expects success. */
 export async function sync(pair: Pair, args = '', options: IncrepOptions = {}): Promise<SyncResult> {
   const result = await trySync(pair, args, options);
-  expect(result.exitCode, result.stderr).toBe(0);
+  expect(result.exitCode, whyNot(result.summary)).toBe(0);
   return result;
+}
+
+function whyNot({ tables, error }: SummaryJson): string {
+  const failed = tables.flatMap(({ name, error: of }) => (of ? [`${name}: ${of.code}: ${of.message}`] : []));
+  return [...(error ? [`${error.code}: ${error.message}`] : []), ...failed].join('\n');
 }

@@ -6,7 +6,7 @@ import type { KeyType } from '../../schema/keys.ts';
 import { inspectKeys, LONG_TRANSACTIONS, WRITABLE_TABLES } from '../../sql/inspect.ts';
 import type { Work } from '../work.ts';
 import type { Facts, TableFacts } from '../facts.ts';
-import { planTable, type Plan } from '../plan.ts';
+import { ordinaryRequest, planTable, type Plan } from '../plan.ts';
 
 export interface Inspection {
   readonly facts: Facts;
@@ -27,7 +27,7 @@ export type KeyInspection = Readonly<z.infer<typeof keyRow>>;
 export const MANY = 1000;
 
 export async function inspect(work: Work, facts: Facts): Promise<Inspection> {
-  const plans = new Map(facts.tables.map((table) => [table, planTable(table, { isFullRefresh: false })]));
+  const plans = new Map(facts.tables.map((table) => [table, planTable(table, ordinaryRequest())]));
   const readable = [...plans].flatMap(([table, plan]) =>
     'keyType' in plan ? [{ table, keyType: plan.keyType }] : [],
   );

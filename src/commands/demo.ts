@@ -1,0 +1,34 @@
+/** Watch it work, on two real servers that are gone afterwards. */
+import { processEnvironment } from '../config/process-environment.ts';
+import { playDemo } from '../demo/demo.ts';
+import { createStory } from '../demo/story.ts';
+import { asIncrepError, IncrepError } from '../errors.ts';
+import type { GlobalOptions } from './options.ts';
+
+export interface DemoOptions extends GlobalOptions {
+  readonly keep: boolean;
+}
+
+export async function demoCommand(_tables: readonly string[], options: DemoOptions): Promise<number> {
+  const { terminal, signal, keep } = options;
+  try {
+    const areEqual = await playDemo({
+      story: createStory({ out: (text) => terminal.out(text), color: terminal.hasColor }),
+      signal,
+      isKept: keep,
+      isSabotaged: Boolean(processEnvironment()['INCREP_DEMO_SABOTAGE']),
+    });
+    return areEqual ? 0 : 1;
+  } catch (error) {
+    throw signal.aborted ? interrupted(signal) : error;
+  }
+}
+
+function interrupted({ reason }: AbortSignal): IncrepError {
+  const { message, exitCode } = asIncrepError(reason);
+  return new IncrepError('INTERRUPTED', {
+    what: message,
+    next: 'The servers and all their files are gone. Nothing is left of the demo.',
+    exitCode,
+  });
+}

@@ -1,0 +1,39 @@
+/** What stays with --keep, and how to look at it and be rid of it. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Stage } from './stage.ts';
+import type { Story } from './story.ts';
+
+const removerOf = ({ directory }: Stage) => join(directory, 'remove.sh');
+
+const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
+
+/** The servers are told to end by the number in their own pid file, and their files go after them. */
+export async function writeRemover(stage: Stage): Promise<void> {
+  const { servers, directory } = stage;
+  const pidFiles = servers.map(({ dataDirectory }) => quoted(join(dataDirectory, 'postmaster.pid')));
+  const directories = [...servers.map((server) => server.directory), directory];
+  const script = `# Ends the two servers of "increp demo --keep" and removes all their files.
+for file in ${pidFiles.join(' ')}; do
+  [ -f "$file" ] || continue
+  pid=$(head -n 1 "$file")
+  kill -INT "$pid"
+  tries=100
+  while kill -0 "$pid" 2>/dev/null && [ $tries -gt 0 ]; do sleep 0.1; tries=$((tries - 1)); done
+done
+rm -rf ${directories.map(quoted).join(' ')}
+`;
+  await writeFile(removerOf(stage), script);
+}
+
+export function tellHowToLook(story: Story, stage: Stage): void {
+  const { servers, source, destination, directory } = stage;
+  story.heading('Kept for you: both servers, and the pipeline');
+  story.tell('Look at both sides (the tables are in the schema shop), or change the source:');
+  story.typed(`psql ${servers[0].url(source.database)}`);
+  story.typed(`psql ${servers[1].url(destination.database)}`);
+  story.tell('Ask how fresh the copy is, and bring it up to date:');
+  for (const command of ['status', 'sync']) story.typed(`npx increp ${command} -C ${directory}`);
+  story.tell('Stop the servers and remove everything:');
+  story.typed(`sh ${removerOf(stage)}`);
+}

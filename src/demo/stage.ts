@@ -1,0 +1,119 @@
+/** Two servers and a pipeline directory between them, and the promise that nothing of it stays. */
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type pg from 'pg';
+import { withClient, type Login } from './connection.ts';
+import { startServer, type EmbeddedServer } from './embedded-server.ts';
+import { startGuard } from './guard.ts';
+import { SHOP_SCHEMA, SHOP_TABLES } from './shop.ts';
+import type { Story } from './story.ts';
+
+export interface Stage {
+  readonly source: Login;
+  readonly destination: Login;
+  readonly servers: readonly [source: EmbeddedServer, destination: EmbeddedServer];
+  /** The pipeline directory. */
+  readonly directory: string;
+  readonly signal: AbortSignal;
+  /** Leaves everything where it is, for good. */
+  keep(): Promise<void>;
+}
+
+/** What the chapters work with: the stage, and the demo's own connections to both servers. */
+export interface Scene extends Stage {
+  readonly story: Story;
+  readonly sourceClient: pg.Client;
+  readonly destinationClient: pg.Client;
+}
+
+export async function withStage<T>(signal: AbortSignal, use: (stage: Stage) => Promise<T>): Promise<T> {
+  return withServers(async (servers) => {
+    signal.throwIfAborted();
+    const directory = join(tmpdir(), `increp-demo-${randomBytes(4).toString('hex')}`);
+    // There is no server in it; the guard removes it, also when we are killed.
+    const guard = await startGuard(directory, undefined);
+    try {
+      const [source, destination] = servers;
+      return await use({
+        servers,
+        source: loginOf(source, 'source'),
+        destination: loginOf(destination, 'destination'),
+        directory,
+        signal,
+        keep: async () => {
+          await Promise.all([guard.dismiss(), ...servers.map((server) => server.detach())]);
+        },
+      });
+    } finally {
+      await guard.release();
+    }
+  });
+}
+
+async function withServers<T>(use: (servers: Stage['servers']) => Promise<T>): Promise<T> {
+  const starting = ['demo-source', 'demo-destination'].map((name) => startServer({ name }));
+  const started = await Promise.allSettled(starting);
+  const servers = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  try {
+    const [source, destination] = servers;
+    const failed = started.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+    if (!source || !destination) throw new Error('a server that did not start gave no reason');
+    return await use([source, destination]);
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+  }
+}
+
+const DATABASES = { source: 'shop', destination: 'warehouse' } as const;
+
+const loginOf = ({ host, port, user, password }: EmbeddedServer, side: Login['side']): Login => ({
+  side,
+  host,
+  port,
+  user,
+  password,
+  database: DATABASES[side],
+});
+
+/** Roles as they should be in earnest: one that may only read, and one that owns the copy. */
+export const READER = 'reader';
+export const WRITER = 'writer';
+
+/** Makes the databases, the roles and the pipeline directory, and tells increp of them. */
+export async function preparePipeline({ source, destination, directory, signal }: Stage): Promise<void> {
+  const passwords = [randomBytes(12).toString('base64url'), randomBytes(12).toString('base64url')] as const;
+  await Promise.all([
+    withClient({ ...source, database: 'postgres' }, signal, async (client) => {
+      await client.query(`CREATE ROLE ${READER} LOGIN PASSWORD '${passwords[0]}'`);
+      await client.query(`CREATE DATABASE ${source.database}`);
+    }),
+    withClient({ ...destination, database: 'postgres' }, signal, async (client) => {
+      await client.query(`CREATE ROLE ${WRITER} LOGIN PASSWORD '${passwords[1]}'`);
+      await client.query(`CREATE DATABASE ${destination.database} OWNER ${WRITER}`);
+    }),
+  ]);
+  const env = [
+    ...variables('SOURCE', { ...source, user: READER, password: passwords[0] }),
+    `SOURCE_SCHEMA=${SHOP_SCHEMA}`,
+    '',
+    ...variables('DEST', { ...destination, user: WRITER, password: passwords[1] }),
+    '',
+    'PIPELINE_NAME=demo',
+  ];
+  await writeFile(join(directory, '.env'), `${env.join('\n')}\n`, { mode: 0o600 });
+  await writeFile(join(directory, 'tables-config.json'), `${JSON.stringify(TABLES_CONFIG, null, 2)}\n`);
+}
+
+// Without lookback, so that it is the fence and nothing else that finds what was committed late.
+const TABLES_CONFIG = { defaults: { lookback: '0s' }, tables: SHOP_TABLES };
+
+const variables = (prefix: string, { host, port, user, password, database }: Login): string[] => [
+  `${prefix}_HOST=${host}`,
+  `${prefix}_PORT=${port}`,
+  `${prefix}_USERNAME=${user}`,
+  `${prefix}_PASSWORD=${password}`,
+  `${prefix}_DB=${database}`,
+];

@@ -1,0 +1,42 @@
+/** When the source's clock, or the source itself, is no longer what it was: pure. */
+import type { StateRecord } from '../schema/state-record.ts';
+import type { RaisedFence } from './fence.ts';
+
+/** A promoted standby may have lost what its primary had committed last, and its clock is another one. */
+const FAILOVER_LOOKBACK_SECONDS = 3600;
+/** What two clocks that are kept in step may differ by. */
+const TOLERATED_SECONDS = 1;
+
+export interface ClockShift {
+  /** How much further down the window has to reach. */
+  readonly seconds: number;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Between two fences the source's clock must have advanced as much as ours. What it lags behind, it was set back
+ * by, and rows written since then may have keys that far below the cursor. (Or ours was set forward: then this
+ * costs some reading, no more.)
+ */
+export function clockShift(record: StateRecord, fence: RaisedFence, timeline: number | null): ClockShift {
+  const ours = (fence.fencedAt.getTime() - Date.parse(record.fencedAt)) / 1000;
+  const theirs = (Date.parse(fence.sourceTime) - Date.parse(record.sourceTime)) / 1000;
+  const lag = ours - theirs > TOLERATED_SECONDS ? ours - theirs : 0;
+  const isFailover =
+    record.sourceLife.timeline !== null && timeline !== null && record.sourceLife.timeline !== timeline;
+  return {
+    seconds: lag + (isFailover ? FAILOVER_LOOKBACK_SECONDS : 0),
+    warnings: [
+      ...(lag > 0
+        ? [
+            `the source's clock was set back by about ${lag.toFixed(1)} s since the last sync (or this machine's forward): the window reaches down that much further`,
+          ]
+        : []),
+      ...(isFailover
+        ? [
+            'the source is on another timeline than at the last sync (a failover?): the window reaches an hour further down; run "increp verify" to see whether the old primary had rows that the new one lacks',
+          ]
+        : []),
+    ],
+  };
+}

@@ -1,0 +1,60 @@
+/** What of a table's two sides is compared. */
+import { carriedType } from '../../schema/columns.ts';
+import type { TableName } from '../../schema/names.ts';
+import type { Relation } from '../../schema/relations.ts';
+import type { Comparable } from '../../sql/compare.ts';
+import { DELETED_AT } from '../../sql/destination.ts';
+import { ident } from '../../sql/identifiers.ts';
+import type { KeyColumn } from '../../sql/removal.ts';
+import type { TableFacts } from '../facts.ts';
+import { groupsFor } from './digests.ts';
+
+export interface Scope {
+  readonly relation: Relation;
+  /** Whole rows, or keys only. */
+  readonly what: 'rows' | 'keys';
+  /** SQL predicate over either side. */
+  readonly where: string;
+  /** SQL predicate over the source: rows that the next sync would read anyway. */
+  readonly isPending: string;
+  /** The table itself, or its staging table while that is being loaded. */
+  readonly destination: TableName;
+}
+
+export function sidesOf(
+  { settings, destinationName, destination }: TableFacts,
+  scope: Scope,
+): Record<'source' | 'destination', Comparable> {
+  const { relation, where } = scope;
+  const rows = Math.max(relation.estimatedRows ?? 0, destination?.estimatedRows ?? 0);
+  const common = {
+    mergeKey: settings.mergeKey,
+    columns: scope.what === 'rows' ? relation.columns.map(({ name }) => name) : null,
+    groups: groupsFor(rows),
+  };
+  const isMarked = settings.deletes === 'soft' && scope.destination.table === destinationName.table;
+  return {
+    source: { ...common, table: relation.name, where, isPending: scope.isPending },
+    destination: {
+      ...common,
+      table: scope.destination,
+      where: isMarked ? `(${where}) AND ${ident(DELETED_AT)} IS NULL` : where,
+      isPending: 'false',
+    },
+  };
+}
+
+/** The merge key with the types that it has on each side. */
+export function keyColumns(
+  { settings }: TableFacts,
+  relation: Relation,
+  side: 'source' | 'destination',
+): KeyColumn[] {
+  return settings.mergeKey.flatMap((name) => {
+    const column = relation.columns.find((candidate) => candidate.name === name);
+    if (!column) return [];
+    return [
+      { name, type: side === 'source' ? column.type : carriedType(column), isNullable: !column.isNotNull },
+    ];
+  });
+}

@@ -1,0 +1,79 @@
+/** Finds the rows that are gone from the source, in the same snapshot that was just merged, and removes them. */
+import type pg from 'pg';
+import { IncrepError } from '../errors.ts';
+import { printName } from '../schema/names.ts';
+import type { Relation } from '../schema/relations.ts';
+import { deleteKeys, markDeleted, unmarkDeleted } from '../sql/removal.ts';
+import { batched } from './compare/key-batches.ts';
+import { compareSides } from './compare/compare-sides.ts';
+import { keyColumns, sidesOf } from './compare/sides.ts';
+import type { TableFacts } from './facts.ts';
+
+export interface Removal {
+  readonly deleted: number;
+  /** Why nothing was removed after all. */
+  readonly refusal: IncrepError | undefined;
+}
+
+interface Removing {
+  readonly facts: TableFacts;
+  readonly relation: Relation;
+  readonly source: pg.ClientBase;
+  readonly destination: pg.ClientBase;
+  /** Whether the limit holds no more: --force. */
+  readonly isForced: boolean;
+}
+
+export async function removeDeleted(removing: Removing): Promise<Removal> {
+  const { facts, destination } = removing;
+  await destination.query('SAVEPOINT increp_deletes');
+  const { deleted, limit } = await removeInBatches(removing);
+  if (deleted > limit && !removing.isForced) {
+    await destination.query('ROLLBACK TO SAVEPOINT increp_deletes');
+    return { deleted: 0, refusal: refusal(facts, limit) };
+  }
+  await destination.query('RELEASE SAVEPOINT increp_deletes');
+  return { deleted, refusal: undefined };
+}
+
+/** Stops as soon as the limit is passed: what is over it is not worth finding. */
+async function removeInBatches({
+  facts,
+  relation,
+  source,
+  destination,
+  isForced,
+}: Removing): Promise<{ deleted: number; limit: number }> {
+  const { settings, destinationName } = facts;
+  const key = keyColumns(facts, relation, 'destination');
+  const isSoft = settings.deletes === 'soft';
+  const sides = sidesOf(facts, {
+    relation,
+    what: 'keys',
+    where: 'true',
+    isPending: 'false',
+    destination: destinationName,
+  });
+  const comparison = await compareSides(
+    { client: source, rows: sides.source },
+    { client: destination, rows: sides.destination },
+  );
+  const run = (statement: string) => (keys: readonly string[]) => destination.query(statement, [keys]);
+  const limit = comparison.destinationRows * settings.deleteLimit;
+  const remove = batched(run((isSoft ? markDeleted : deleteKeys)(destinationName, key)));
+  const restore = batched(isSoft ? run(unmarkDeleted(destinationName, key)) : async () => undefined);
+  for await (const { kind, key: values } of comparison.differences) {
+    if (kind === 'extra') await remove.add(values);
+    if (kind === 'missing') await restore.add(values);
+    if (!isForced && remove.count() > limit) break;
+  }
+  await remove.flush();
+  await restore.flush();
+  return { deleted: remove.count(), limit };
+}
+
+const refusal = ({ settings, destinationName }: TableFacts, limit: number): IncrepError =>
+  new IncrepError('DELETES_REFUSED', {
+    what: `more than ${Math.floor(limit)} rows of ${printName(destinationName)} are gone from the source, which is over delete_limit (${settings.deleteLimit}); none was removed`,
+    next: `If the source is right, run "increp sync ${settings.name} --deletes --force". Everything else was synced.`,
+  });

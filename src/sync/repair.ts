@@ -1,0 +1,101 @@
+/** `verify --repair`: exactly the rows that differ, fetched or removed, in one destination transaction. */
+import type pg from 'pg';
+import { copyBetween } from '../postgres/copy-pipe.ts';
+import { copyFormatFor } from '../schema/copy-format.ts';
+import type { Relation } from '../schema/relations.ts';
+import { copyIn, copyOut } from '../sql/copy.ts';
+import { deleteKeys, markDeleted, selectKeys } from '../sql/removal.ts';
+import { compareSides } from './compare/compare-sides.ts';
+import type { Difference } from './compare/differences.ts';
+import { batched } from './compare/key-batches.ts';
+import { keyColumns } from './compare/sides.ts';
+import type { TableFacts } from './facts.ts';
+import { dropOlderVersions, mergeOf, mergeStaging } from './merge-staging.ts';
+import { emptyStaging } from './staging.ts';
+import { lockTable } from './table-lock.ts';
+import { comparableSource, recordIn, settledSides, withLockedSource } from './verify.ts';
+import type { Work } from './work.ts';
+
+export interface Repaired {
+  readonly inserted: number;
+  readonly updated: number;
+  readonly removed: number;
+}
+
+/** Compares anew: what a sync has put right since the report needs no repair. */
+export async function repairTable(work: Work, facts: TableFacts): Promise<Repaired> {
+  const relation = comparableSource(facts);
+  return work.destination.withWriting(async (destination) => {
+    await lockTable(destination, facts, { waitSeconds: 0, signal: work.signal });
+    await emptyStaging(destination, facts, relation.columns);
+    const record = await recordIn(destination, facts);
+    const removed = await withLockedSource(work, relation, async (source) => {
+      const sides = settledSides(facts, relation, record);
+      const { differences } = await compareSides(
+        { client: source, rows: sides.source },
+        { client: destination, rows: sides.destination },
+      );
+      return applyDifferences({ work, facts, relation, source, destination }, differences);
+    });
+    const merge = mergeOf(facts, relation);
+    await dropOlderVersions(destination, merge, relation);
+    const { inserted, updated } = await mergeStaging(destination, merge, false);
+    return { inserted, updated, removed };
+  });
+}
+
+interface Repairing {
+  readonly work: Work;
+  readonly facts: TableFacts;
+  readonly relation: Relation;
+  readonly source: pg.ClientBase;
+  readonly destination: pg.ClientBase;
+}
+
+/** Returns how many rows were removed; those to be written wait in the staging table. */
+async function applyDifferences(
+  repairing: Repairing,
+  differences: AsyncIterable<Difference>,
+): Promise<number> {
+  const { facts, relation, destination } = repairing;
+  const key = keyColumns(facts, relation, 'destination');
+  const removal = (facts.settings.deletes === 'soft' ? markDeleted : deleteKeys)(facts.destinationName, key);
+  const doubles = batched((keys) => destination.query(deleteKeys(facts.destinationName, key), [keys]));
+  const extras = batched((keys) => destination.query(removal, [keys]));
+  const wanted = batched((keys) => fetchRows(repairing, keys));
+  let doubled: string | undefined;
+  for await (const { kind, key: values, ...difference } of differences) {
+    if (kind === 'extra') await extras.add(values);
+    if ((kind === 'missing' || kind === 'changed') && values !== doubled) await wanted.add(values);
+    // Two rows of one key at the destination cannot be mended in place: out they go, and the right one comes in.
+    if (kind === 'duplicated' && 'side' in difference && difference.side === 'destination') {
+      doubled = values;
+      await doubles.add(values);
+      await wanted.add(values);
+    }
+  }
+  for (const batch of [doubles, extras, wanted]) await batch.flush();
+  return extras.count();
+}
+
+async function fetchRows(
+  { work, facts, relation, source, destination }: Repairing,
+  keys: readonly string[],
+): Promise<void> {
+  const columns = relation.columns.map(({ name }) => name);
+  const { servers } = facts;
+  const format = copyFormatFor(relation.columns, {
+    source: servers.source.version,
+    destination: servers.destination.version,
+  });
+  const select = selectKeys(facts.sourceName, columns, keyColumns(facts, relation, 'source'), keys);
+  await copyBetween(
+    { client: source, place: work.source.place, copyOut: copyOut(select, format) },
+    {
+      client: destination,
+      place: work.destination.place,
+      copyIn: copyIn(facts.stagingName, columns, format),
+    },
+    { onBytes: () => undefined, signal: work.signal },
+  );
+}

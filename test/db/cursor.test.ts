@@ -1,0 +1,131 @@
+/** What becomes the cursor, what never does, and what lies exactly at it. */
+import { expect, test } from 'vitest';
+import { expectSameRows } from '../support/oracle.ts';
+import { freshPair } from '../support/pair.ts';
+import type { Pair } from '../support/pair.ts';
+import { sync } from '../support/sync.ts';
+
+const logTable = (type: string, more: object = {}) => ({
+  tables: [{ name: 'log', replication_key: 'at', unique_cols: ['id'], lookback: '0s', ...more }],
+  sourceSql: `CREATE TABLE log (id int PRIMARY KEY, at ${type}, note text); CREATE INDEX ON log (at)`,
+});
+
+const insert = (pair: Pair, id: number, at: string) =>
+  pair.source.query(`INSERT INTO log (id, at) VALUES (${id}, ${at})`);
+
+test('a row exactly at the cursor is read again, so one that joins it there is not missed', async () => {
+  await using pair = await freshPair(logTable('timestamptz'));
+  const at = `'2026-01-02 03:04:05.678901+00'`;
+  await insert(pair, 1, at);
+  expect((await sync(pair)).table().cursor).toBe('2026-01-02 03:04:05.678901+00');
+  await insert(pair, 2, at);
+  expect((await sync(pair)).table()).toMatchObject({ rows_read: 2, rows_inserted: 1, rows_unchanged: 1 });
+  await expectSameRows(pair, 'log');
+});
+
+test('a microsecond below the cursor is below it, and one above is above', async () => {
+  await using pair = await freshPair(logTable('timestamptz'));
+  await insert(pair, 1, `'2026-01-02 03:04:05.678901+00'`);
+  await sync(pair);
+  await insert(pair, 2, `'2026-01-02 03:04:05.678902+00'`);
+  expect((await sync(pair)).table()).toMatchObject({
+    rows_read: 2,
+    cursor: '2026-01-02 03:04:05.678902+00',
+  });
+  await insert(pair, 3, `'2026-01-02 03:04:05.678903+00'`);
+  expect((await sync(pair)).table()).toMatchObject({ rows_read: 2, rows_inserted: 1 });
+  await expectSameRows(pair, 'log');
+});
+
+test('ten thousand rows with one key arrive whole, and again after one of them changes', async () => {
+  await using pair = await freshPair(logTable('timestamptz'));
+  await pair.source.query(`INSERT INTO log SELECT i, '2026-01-01+00' FROM generate_series(1, 10000) i`);
+  await sync(pair);
+  await pair.source.query(`UPDATE log SET note = 'x' WHERE id = 5000`);
+  expect((await sync(pair)).table()).toMatchObject({ rows_read: 10_000, rows_updated: 1 });
+  await expectSameRows(pair, 'log');
+});
+
+for (const type of ['timestamptz', 'timestamp', 'date'] as const) {
+  test(`${type} keys that no clock gives are copied and never become the cursor`, async () => {
+    await using pair = await freshPair(logTable(type));
+    const today = { timestamptz: 'now()', timestamp: 'localtimestamp', date: 'current_date' }[type];
+    const odd = [
+      `'infinity'`,
+      `'-infinity'`,
+      `'4713-01-01 BC'`,
+      `'0001-12-31 BC'`,
+      `${today} + interval '10 years'`,
+    ];
+    const last = type === 'date' ? `'5874897-12-31'` : `'294276-12-31'`;
+    for (const [id, at] of [...odd, last, `${today} + interval '2 days'`].entries())
+      await insert(pair, id, at);
+    expect((await sync(pair)).table()).toMatchObject({ rows_read: 7, cursor: null });
+    await insert(pair, 100, today);
+    const first = (await sync(pair)).table();
+    expect(first.cursor).toMatch(/^20\d\d-/);
+    await expectSameRows(pair, 'log');
+    await insert(pair, 101, today);
+    expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1 });
+    await pair.source.query(`UPDATE log SET note = 'changed' WHERE at > ${today}`);
+    const { cursor, rows_updated } = (await sync(pair)).table();
+    expect(rows_updated).toBe(4);
+    expect(cursor?.slice(0, 10)).toBe(first.cursor?.slice(0, 10));
+    await expectSameRows(pair, 'log');
+  });
+}
+
+test('rows without a key are copied at the load and told of; with "include" their changes follow', async () => {
+  await using pair = await freshPair(logTable('timestamptz'));
+  await pair.source.query(
+    `INSERT INTO log SELECT i, CASE WHEN i > 3 THEN now() END FROM generate_series(1, 5) i`,
+  );
+  expect((await sync(pair)).table()).toMatchObject({
+    rows_read: 5,
+    warnings: [/^3 rows have no at \(NULL\)/],
+  });
+  await expectSameRows(pair, 'log');
+
+  await pair.source.query(`UPDATE log SET note = 'unseen' WHERE id = 1`);
+  await insert(pair, 6, 'NULL');
+  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 0, rows_updated: 0 });
+
+  await pair.writeTables(logTable('timestamptz', { null_keys: 'include' }).tables);
+  const included = (await sync(pair)).table();
+  expect(included).toMatchObject({ rows_inserted: 1, rows_updated: 1, warnings: [] });
+  await expectSameRows(pair, 'log');
+  await pair.source.query(`UPDATE log SET at = now() WHERE id = 6; UPDATE log SET at = NULL WHERE id = 5`);
+  await sync(pair);
+  await expectSameRows(pair, 'log');
+});
+
+for (const type of ['timestamptz', 'timestamp'] as const) {
+  test(`${type} keys keep their value whatever the zones of the roles and of this process`, async () => {
+    await using pair = await freshPair(logTable(type));
+    await pair.source.query(
+      `ALTER ROLE ${pair.login('source', 'increp').user} SET TimeZone = 'Asia/Kolkata'`,
+    );
+    await pair.source.query(`ALTER ROLE ${pair.login('source', 'increp').user} SET DateStyle = 'SQL, DMY'`);
+    await pair.destination.query(
+      `ALTER ROLE ${pair.login('destination', 'increp').user} SET TimeZone = 'America/St_Johns'`,
+    );
+    const options = { env: { TZ: 'Pacific/Apia' } };
+    await insert(pair, 1, `'2026-03-08 02:30:00.000001'`);
+    expect((await sync(pair, '', options)).table().cursor).toMatch(/^2026-03-08 02:30:00\.000001(\+00)?$/);
+    await insert(pair, 2, `'2026-03-08 02:30:00.000002'`);
+    expect((await sync(pair, '', options)).table()).toMatchObject({ rows_read: 2, rows_inserted: 1 });
+    await insert(pair, 3, `'2026-11-01 01:30:00'`);
+    await sync(pair, '', { env: { TZ: 'America/New_York' } });
+    await expectSameRows(pair, 'log');
+  });
+}
+
+test('a cursor does not lose to a clock of an application that lags behind by less than lookback', async () => {
+  await using pair = await freshPair(logTable('timestamptz', { lookback: '1m' }));
+  await insert(pair, 1, 'now()');
+  await sync(pair);
+  await insert(pair, 2, `now() - interval '50 seconds'`);
+  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1 });
+  await insert(pair, 3, `now() - interval '1 hour'`);
+  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 0 });
+});

@@ -1,0 +1,234 @@
+/** The source table changes shape: it is noticed, told, and the copy is a copy again. */
+import { expect, test } from 'vitest';
+import { increp } from '../support/increp.ts';
+import { expectSameRows } from '../support/oracle.ts';
+import { freshPair } from '../support/pair.ts';
+import type { Pair } from '../support/pair.ts';
+import { sync, trySync } from '../support/sync.ts';
+
+const CONFIG = { name: 't', replication_key: 'changed', unique_cols: ['id'] };
+
+const SQL = `
+  CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TYPE pair AS (a int, b text); CREATE DOMAIN cents AS numeric(8,2);
+  CREATE TABLE t (id int PRIMARY KEY, changed timestamptz NOT NULL DEFAULT now(), n int, word varchar(20) NOT NULL,
+    price numeric(8,2), m mood, p pair, c cents, twice int, label text);
+  INSERT INTO t SELECT i, '2026-01-01', i, 'w' || i, i / 3.0, 'sad', ROW(i, 'x')::pair, 1, 2, 'l' FROM generate_series(1, 9) i`;
+
+interface PlanJson {
+  readonly tables: readonly { readonly action: string; readonly reason: string; readonly error: unknown }[];
+}
+
+const planOf = async (pair: Pair) => (await increp('plan --json', pair)).json<PlanJson>().tables[0];
+
+test.each([
+  ['a column is added', 'ADD COLUMN more int', 'column "more" (integer) was added at the source'],
+  [
+    'a column is added with a default',
+    `ADD COLUMN more text DEFAULT 'x'`,
+    'column "more" (text) was added at the source',
+  ],
+  [
+    'a column is added with a changing default',
+    'ADD COLUMN more uuid NOT NULL DEFAULT gen_random_uuid()',
+    'column "more" (uuid) was added at the source',
+  ],
+  ['a column is dropped', 'DROP COLUMN label', 'column "label" was dropped at the source'],
+  [
+    'a column is renamed',
+    'RENAME COLUMN label TO lbl',
+    'column "label" was dropped at the source; column "lbl" (text) was added at the source',
+  ],
+  [
+    'a column is widened',
+    'ALTER n TYPE bigint',
+    'column "n" changed type from integer to bigint at the source',
+  ],
+  [
+    'a column is narrowed',
+    'ALTER n TYPE smallint',
+    'column "n" changed type from integer to smallint at the source',
+  ],
+  [
+    'a column becomes text',
+    'ALTER n TYPE text',
+    'column "n" changed type from integer to text at the source',
+  ],
+  [
+    'a length is changed',
+    'ALTER word TYPE varchar(30)',
+    'column "word" changed type from character varying(20) to character varying(30) at the source',
+  ],
+  [
+    'a length is lifted',
+    'ALTER word TYPE text',
+    'column "word" changed type from character varying(20) to text at the source',
+  ],
+  [
+    'a scale is changed',
+    'ALTER price TYPE numeric(9,3)',
+    'column "price" changed type from numeric(8,2) to numeric(9,3) at the source',
+  ],
+  [
+    'NOT NULL is dropped',
+    'ALTER word DROP NOT NULL',
+    'column "word" changed nullability from NOT NULL to nullable at the source',
+  ],
+  [
+    'NOT NULL is set',
+    'ALTER n SET NOT NULL',
+    'column "n" changed nullability from nullable to NOT NULL at the source',
+  ],
+  [
+    'a collation is changed',
+    'ALTER label TYPE text COLLATE "C"',
+    'column "label" changed collation from the default to pg_catalog."C" at the source',
+  ],
+  [
+    'an identity is added',
+    'ALTER id ADD GENERATED ALWAYS AS IDENTITY',
+    'column "id" changed identity from no identity to GENERATED ALWAYS identity at the source',
+  ],
+  [
+    'a column is dropped and added again',
+    'DROP COLUMN label, ADD COLUMN label text',
+    'column "label" was dropped and added again at the source',
+  ],
+  [
+    'two columns go and one comes back with another type',
+    'DROP COLUMN label, DROP COLUMN n, ADD COLUMN n date',
+    'column "label" was dropped at the source; column "n" changed type from integer to date at the source',
+  ],
+  [
+    'a column becomes generated',
+    'DROP COLUMN twice, ADD COLUMN twice int GENERATED ALWAYS AS (id * 2) STORED',
+    'column "twice" changed generation from an ordinary column to a stored generated column at the source',
+  ],
+])('when %s', async (_what, alteration, sentence) => {
+  await using pair = await freshPair({ tables: [CONFIG], sourceSql: SQL });
+  await sync(pair);
+  await pair.source.query(`ALTER TABLE t ${alteration}`);
+  expect(await planOf(pair)).toMatchObject({ action: 'reset', reason: sentence });
+  expect((await sync(pair)).table()).toMatchObject({ action: 'reset', reason: sentence });
+  await expectSameRows(pair, 't');
+  expect((await sync(pair)).table().action).toBe('incremental');
+  await expectSameRows(pair, 't');
+});
+
+test.each([
+  [
+    'an enum label is renamed',
+    `ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'`,
+    `type public.mood of column "m" no longer has the label 'sad'`,
+  ],
+  [
+    'a composite type loses a field',
+    'ALTER TYPE pair DROP ATTRIBUTE b',
+    'type public.pair of column "p" no longer has the field b text',
+  ],
+  [
+    'a composite type gets a field',
+    'ALTER TYPE pair ADD ATTRIBUTE c int',
+    'type public.pair of column "p" has other fields than before',
+  ],
+  [
+    'a type is renamed',
+    'ALTER TYPE mood RENAME TO feeling',
+    'column "m" changed type from public.mood to public.feeling at the source',
+  ],
+])('when %s', async (_what, statement, sentence) => {
+  await using pair = await freshPair({ tables: [CONFIG], sourceSql: SQL });
+  await sync(pair);
+  await pair.source.query(statement);
+  expect((await sync(pair)).table()).toMatchObject({ action: 'reset', reason: sentence });
+  await expectSameRows(pair, 't');
+  expect((await sync(pair)).table().action).toBe('incremental');
+});
+
+test.each([
+  ['an enum label is added', `ALTER TYPE mood ADD VALUE 'glad' BEFORE 'sad'`],
+  ['a domain gets another constraint', 'ALTER DOMAIN cents ADD CHECK (VALUE > 0)'],
+  ['a default is changed', `ALTER TABLE t ALTER label SET DEFAULT 'z'`],
+  ['an index is added', 'CREATE INDEX ON t (label)'],
+  ['a comment is written', `COMMENT ON TABLE t IS 'words'`],
+])('no old row prints otherwise when %s, so nothing is loaded again', async (_what, statement) => {
+  await using pair = await freshPair({ tables: [CONFIG], sourceSql: SQL });
+  await sync(pair);
+  await pair.source.query(statement);
+  await pair.source.query(`INSERT INTO t (id, word, c) VALUES (70, 'w', 5)`);
+  expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_inserted: 1 });
+  await expectSameRows(pair, 't');
+});
+
+test('a table that was dropped and created again is loaded again, rows that are gone included', async () => {
+  await using pair = await freshPair({ tables: [CONFIG], sourceSql: SQL });
+  await sync(pair);
+  await pair.source
+    .query(`CREATE TABLE other (LIKE t INCLUDING ALL); INSERT INTO other SELECT * FROM t WHERE id > 3;
+    DROP TABLE t; ALTER TABLE other RENAME TO t; GRANT SELECT ON t TO PUBLIC`);
+  const reason = 'the table was dropped and created again at the source';
+  expect((await sync(pair)).table()).toMatchObject({ action: 'reset', reason, rows_deleted: 3 });
+  await expectSameRows(pair, 't');
+});
+
+test('the order of columns at the destination does not matter', async () => {
+  await using pair = await freshPair({ tables: [CONFIG], sourceSql: SQL });
+  await sync(pair);
+  await pair.destination.query(
+    `ALTER TABLE t RENAME n TO old; ALTER TABLE t ADD n int; UPDATE t SET n = old; ALTER TABLE t DROP old`,
+  );
+  await pair.source.query(`UPDATE t SET n = 100, changed = now() WHERE id = 1`);
+  expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_updated: 1 });
+  await expectSameRows(pair, 't');
+});
+
+test.each([
+  ['a column is missing', 'ALTER TABLE t DROP COLUMN label', 'column "label" is missing at the destination'],
+  [
+    'a type is another',
+    'ALTER TABLE t ALTER n TYPE text',
+    'column "n" is text at the destination and must be integer',
+  ],
+  [
+    'a column forbids NULL',
+    `ALTER TABLE t ALTER label SET NOT NULL`,
+    'column "label" is NOT NULL at the destination but not at the source',
+  ],
+])('when at the destination %s, the table is loaded again', async (_what, statement, sentence) => {
+  await using pair = await freshPair({ tables: [CONFIG], sourceSql: SQL });
+  await sync(pair);
+  await pair.destination.query(statement);
+  expect((await sync(pair)).table()).toMatchObject({ action: 'reset', reason: sentence });
+  await expectSameRows(pair, 't');
+});
+
+test('on_schema_change "fail" refuses, says why, and changes nothing', async () => {
+  await using pair = await freshPair({ tables: [{ ...CONFIG, on_schema_change: 'fail' }], sourceSql: SQL });
+  await sync(pair);
+  const state = async () =>
+    (
+      await pair.destination.query(`SELECT (SELECT json_agg(t ORDER BY id) FROM t) AS rows,
+      (SELECT json_agg(s) FROM _increp_state s) AS state, 't'::regclass::oid AS oid`)
+    ).rows[0] as unknown;
+  const before = await state();
+  await pair.source.query(`ALTER TABLE t ADD COLUMN more int; UPDATE t SET n = 0, changed = now()`);
+  const result = await trySync(pair);
+  expect(result.exitCode).toBe(1);
+  expect(result.table()).toMatchObject({ status: 'failed', error: { code: 'DRIFT_REFUSED' } });
+  expect(result.table().error?.message).toContain('column "more" (integer) was added at the source');
+  expect(result.table().error?.hint).toContain('increp reset t');
+  expect((await planOf(pair))?.action).toBe('refused');
+  expect(await state()).toEqual(before);
+  expect((await increp('reset t', pair)).exitCode).toBe(0);
+  await sync(pair);
+  await expectSameRows(pair, 't');
+});
+
+test('a replication key or merge key that is changed in the config is a reset', async () => {
+  await using pair = await freshPair({ tables: [CONFIG], sourceSql: SQL });
+  await sync(pair);
+  await pair.writeTables([{ ...CONFIG, replication_key: 'n', unique_cols: ['id', 'word'] }]);
+  const reason = 'replication_key changed from "changed" to "n"; unique_cols changed from [id] to [id, word]';
+  expect((await sync(pair)).table()).toMatchObject({ action: 'reset', reason });
+  await expectSameRows(pair, 't');
+  expect((await sync(pair)).table().action).toBe('incremental');
+});

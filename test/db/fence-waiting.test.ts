@@ -1,0 +1,83 @@
+/** What the fence waits for, how long, and what it says of those it did not wait for. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { startIncrep } from '../support/increp.ts';
+import { expectSameRows } from '../support/oracle.ts';
+import { freshPair } from '../support/pair.ts';
+import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
+import { sync } from '../support/sync.ts';
+
+test('a short transaction is waited for, and its rows come with the same run', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const late = await pair.source.connect();
+  await late.query(`BEGIN; INSERT INTO orders (id) VALUES (100)`);
+  await insertOrders(pair, 1);
+  await using running = startIncrep('sync --json -v', pair);
+  await running.waitForStderr('"phase":"fence"');
+  await sleep(500);
+  await late.query('COMMIT');
+  late.release();
+  const result = await running.wait();
+  expect(result.lines().at(-1)).toMatchObject({ tables: [{ rows_inserted: 2, warnings: [] }] });
+  await expectSameRows(pair, 'orders');
+});
+
+test('a session that sits idle in a transaction is named and does not block', async () => {
+  await using pair = await freshPair({
+    ...ordersPreset,
+    tables: [ORDERS_CONFIG, { ...ORDERS_CONFIG, dest_name: 'again', name: 'again' }],
+    sourceSql: `${ordersPreset.sourceSql}; CREATE TABLE again AS TABLE orders`,
+  });
+  const idle = await pair.source.connect();
+  await idle.query(`SET application_name = 'forgotten'; BEGIN; SELECT FROM orders`);
+  const { rows } = await idle.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  const started = performance.now();
+  const result = await sync(pair, '--settle 1s');
+  // Once for the run, not once for each table.
+  expect(performance.now() - started).toBeLessThan(5000);
+  for (const table of ['orders', 'again']) {
+    expect(result.table(table).warnings.join('\n')).toMatch(
+      new RegExp(`1 open at the source may still bring rows.*pid ${rows[0]?.pid} of \\w+, forgotten`),
+    );
+  }
+  await idle.query('COMMIT');
+  idle.release();
+  await sync(pair);
+  expect((await sync(pair)).table().warnings).toEqual([]);
+});
+
+test('its age is told to a role that may see it', async () => {
+  await using pair = await freshPair('orders');
+  await pair.source.query(`GRANT pg_read_all_stats TO ${pair.login('source', 'increp').user}`);
+  const idle = await pair.source.connect();
+  await idle.query('BEGIN; SELECT FROM orders');
+  expect((await sync(pair, '--settle 50ms')).table().warnings.join()).toMatch(/open for \d+ s/);
+  idle.release(true);
+});
+
+test('other databases, autovacuum and sessions without a transaction are not waited for', async () => {
+  await using pair = await freshPair('orders');
+  await using other = await freshPair('orders');
+  const prepared = `elsewhere ${other.login('source').database}`;
+  await other.source.query(`BEGIN; SAVEPOINT a; DELETE FROM orders; PREPARE TRANSACTION '${prepared}'`);
+  const elsewhere = await other.source.connect();
+  await elsewhere.query('BEGIN; INSERT INTO orders (id) VALUES (100)');
+  const idle = await pair.source.connect();
+  await idle.query('SELECT FROM orders');
+  expect((await sync(pair, '--settle 50ms')).table().warnings).toEqual([]);
+  await other.source.query(`ROLLBACK PREPARED '${prepared}'`);
+  elsewhere.release(true);
+  idle.release();
+});
+
+test('a run of ours on the same source is not waited for', async () => {
+  await using pair = await freshPair('orders');
+  const ours = await pair.source.connect();
+  const { user } = pair.login('source', 'increp');
+  await ours.query(
+    `SET SESSION AUTHORIZATION ${user}; SET application_name = 'increp other 1@host'; BEGIN; SELECT 1`,
+  );
+  await sync(pair, '--settle 50ms');
+  ours.release(true);
+});

@@ -1,0 +1,163 @@
+/** What becomes of an initial load when pg_dump is not there, not fit, or fails, and when we are stopped. */
+import { readdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { activeQueries, processes, waitForCopy, waitUntil } from '../support/activity.ts';
+import { fakeTools, noTools, whenWorking } from '../support/client-tools.ts';
+import { startIncrep } from '../support/increp.ts';
+import { expectSameRows } from '../support/oracle.ts';
+import { freshPair } from '../support/pair.ts';
+import type { Pair } from '../support/pair.ts';
+import { faultProxy } from '../support/proxy.ts';
+import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
+import { sync, trySync } from '../support/sync.ts';
+
+async function manyOrders(rows: number): Promise<Pair> {
+  const pair = await freshPair({ tables: [ORDERS_CONFIG], sourceSql: ORDERS_SQL });
+  await insertOrders(pair, rows);
+  return pair;
+}
+
+/** What a failed or stopped load must not have touched. */
+async function destinationOf(pair: Pair): Promise<unknown> {
+  const { rows: tables } = await pair.destination.query(
+    `SELECT oid::int, relname, relfilenode FROM pg_class
+     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname LIKE 'orders%' ORDER BY 2`,
+  );
+  const { rows: state } = await pair.destination.query('SELECT * FROM _increp_state');
+  return { tables, state };
+}
+
+const passfiles = async () =>
+  (await readdir(tmpdir())).filter((name) => /^increp-[A-Za-z0-9]{6}$/.test(name));
+
+test('without pg_dump the table is loaded by COPY, and the reason is told', async () => {
+  await using pair = await freshPair('orders');
+  const { loader, warnings } = (await sync(pair, '', { env: await noTools(pair.directory) })).table();
+  expect({ loader, warnings }).toEqual({
+    loader: 'copy',
+    warnings: ['loaded by COPY instead of pg_dump: pg_dump is not installed'],
+  });
+  await expectSameRows(pair, 'orders');
+});
+
+test('a pg_dump older than the server is not used, and the reason is told', async () => {
+  await using pair = await freshPair('orders');
+  const env = await fakeTools(pair.directory, { pg_dump: 'echo "pg_dump (PostgreSQL) 12.1"' });
+  const { loader, warnings } = (await sync(pair, '', { env })).table();
+  expect(loader).toBe('copy');
+  expect(warnings.join()).toMatch(/pg_dump 12 cannot read a server of version \d+/);
+  await expectSameRows(pair, 'orders');
+});
+
+test.each([
+  [
+    'pg_dump',
+    'exits 3 after half of its output',
+    'real "$@" | head -c 300000; echo boom >&2; exit 3',
+    /boom/,
+  ],
+  ['pg_dump', 'exits 3 at once', 'echo boom >&2; exit 3', /boom/],
+  ['pg_dump', 'is killed', 'real "$@" | head -c 300000; kill -KILL $$', /SIGKILL/],
+  ['pg_dump', 'exits 3 after all of its output', 'real "$@"; echo boom >&2; exit 3', /boom/],
+  ['pg_dump', 'says nothing and succeeds', 'exit 0', /pg_restore/],
+  [
+    'pg_restore',
+    'exits 3 after half of its output',
+    'real "$@" | head -c 300000; echo boom >&2; exit 3',
+    /boom/,
+  ],
+  ['pg_restore', 'exits 3 after all of its output', 'real "$@"; echo boom >&2; exit 3', /boom/],
+  ['pg_restore', 'is killed', 'kill -KILL $$', /SIGKILL/],
+  ['pg_restore', 'breaks off and succeeds', 'real "$@" | head -c 300000', /middle of its rows/],
+] as const)('a load fails when %s %s, and changes nothing', async (tool, _how, commands, said) => {
+  await using pair = await manyOrders(20_000);
+  await sync(pair);
+  const before = await destinationOf(pair);
+  await pair.source.query('ALTER TABLE orders ADD COLUMN more int DEFAULT 5');
+  const env = await fakeTools(pair.directory, { [tool]: whenWorking(commands) });
+  const result = await trySync(pair, '', { env });
+  expect(result.exitCode).toBe(1);
+  const { error } = result.table();
+  expect(error?.code).toBe('DUMP_FAILED');
+  expect(error?.message).toMatch(said);
+  if (said.source === 'boom') expect(error?.message).toContain(tool);
+  expect(await destinationOf(pair)).toEqual(before);
+  await waitUntil('no child is left', async () => (await processes(pair.directory)).length === 0, 5000);
+  await waitUntil('no backend is left', async () => (await activeQueries(pair.source)).length === 0, 5000);
+  await sync(pair);
+  await expectSameRows(pair, 'orders');
+});
+
+test.each(['SIGTERM', 'SIGINT'] as const)('%s during a load leaves nothing behind', async (signal) => {
+  await using pair = await manyOrders(100_000);
+  await using proxy = await faultProxy(pair.login('source'));
+  await pair.setEnv({ SOURCE_PORT: String(proxy.port) });
+  proxy.throttle(500_000);
+  const before = await passfiles();
+  await using running = startIncrep('sync', pair);
+  await waitForCopy(pair.source, 'orders');
+  expect(await processes(`--snapshot=`)).not.toEqual([]);
+  const started = Date.now();
+  running.kill(signal);
+  const { exitCode } = await running.wait();
+  expect(exitCode).toBe(signal === 'SIGTERM' ? 143 : 130);
+  expect(Date.now() - started).toBeLessThan(10_000);
+  await waitUntil(
+    'no backend is left at the source',
+    async () => (await activeQueries(pair.source)).length === 0,
+    5000,
+  );
+  await waitUntil(
+    'and at the destination',
+    async () => (await activeQueries(pair.destination)).length === 0,
+    5000,
+  );
+  expect((await passfiles()).filter((name) => !before.includes(name))).toEqual([]);
+  const { rows } = await pair.destination.query(`SELECT relname FROM pg_class WHERE relname LIKE 'orders%'`);
+  expect(rows).toEqual([]);
+  const locks = await pair.destination.query(`SELECT FROM pg_locks WHERE locktype = 'advisory'
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`);
+  expect(locks.rowCount).toBe(0);
+  await proxy.resume();
+  await sync(pair);
+  await expectSameRows(pair, 'orders');
+});
+
+test('a password of special characters reaches pg_dump, and is in no argument and no file afterwards', async () => {
+  await using pair = await manyOrders(1000);
+  const password = `p:w\\d "so' $x#%é `;
+  await pair.source.query(
+    `ALTER ROLE ${pair.login('source', 'increp').user} PASSWORD '${password.replaceAll("'", "''")}'`,
+  );
+  await pair.setEnv({ SOURCE_PASSWORD: password });
+  const before = await passfiles();
+  const record = join(pair.directory, 'seen');
+  const env = await fakeTools(pair.directory, {
+    pg_dump: whenWorking(
+      `{ env; echo "$0 $@"; stat -c %a "$PGPASSFILE"; stat -c %a "$HOME"; } > ${record}\nreal "$@"`,
+    ),
+  });
+  expect((await sync(pair, '', { env })).table().loader).toBe('pg_dump');
+  await expectSameRows(pair, 'orders');
+  const seen = await readFile(record, 'utf8');
+  expect(seen).toMatch(/\n600\n700\n$/);
+  expect(seen).not.toContain(password);
+  expect(seen).not.toMatch(/^(?!PATH|HOME|PWD|SHLVL|_=|OLDPWD|PG\w+=|\S*pg_dump )[A-Z_]+=/m);
+  expect((await passfiles()).filter((name) => !before.includes(name))).toEqual([]);
+});
+
+test('no process ever shows a password', async () => {
+  await using pair = await manyOrders(50_000);
+  await using proxy = await faultProxy(pair.login('source'));
+  await pair.setEnv({ SOURCE_PORT: String(proxy.port) });
+  proxy.throttle(1_000_000);
+  await using running = startIncrep('sync', pair);
+  await waitForCopy(pair.source, 'orders');
+  for (const side of ['source', 'destination'] as const) {
+    expect(await processes(pair.login(side, 'increp').password)).toEqual([]);
+  }
+  await proxy.resume();
+  expect((await running.wait()).exitCode).toBe(0);
+});

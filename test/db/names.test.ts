@@ -1,0 +1,239 @@
+/** Names that people really give to tables and columns, and names that are not ours to take. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { increp } from '../support/increp.ts';
+import { expectSameRows } from '../support/oracle.ts';
+import { freshPair } from '../support/pair.ts';
+import { sync, trySync } from '../support/sync.ts';
+
+const id = (name: string) => `"${name.replaceAll('"', '""')}"`;
+
+const TABLES = [
+  'select',
+  'user',
+  'table',
+  'MixedCase',
+  'mixedcase',
+  'MIXEDCASE',
+  'with space',
+  ' leading',
+  'trailing ',
+  'a.b',
+  '..',
+  '.',
+  '../x',
+  'a/b',
+  'a\\b',
+  'quo"te',
+  '"',
+  "it's",
+  '100%',
+  '%s',
+  '%2e',
+  'tab\there',
+  'new\nline',
+  'cr\rhere',
+  '😀',
+  'größe',
+  '1st',
+  '-dash',
+  '--',
+  '$1',
+  '{x}',
+  '*',
+  '_',
+  'a;b',
+  'a,b',
+  '(a)',
+  'json',
+  'COPY',
+  'a'.repeat(59),
+  'b'.repeat(60),
+  'c'.repeat(63),
+  `${'p'.repeat(60)}abc`,
+  `${'p'.repeat(60)}abd`,
+  'ü'.repeat(31),
+  `x${'ü'.repeat(31)}`,
+  '😀'.repeat(15),
+];
+
+const COLUMNS = [
+  't',
+  's',
+  'image',
+  'image_',
+  'ranked',
+  'place',
+  'rank',
+  'hashed',
+  'select',
+  'MixedCase',
+  'mixedcase',
+  'with space',
+  'a.b',
+  'quo"te',
+  "it's",
+  '100%',
+  'tab\there',
+  'new\nline',
+  '😀',
+  '1st',
+  '"',
+  ' ',
+  ',',
+  '()',
+  ') FROM stdin;',
+  '\\.',
+  'ctid_',
+  'oid',
+  'x'.repeat(63),
+  'ü'.repeat(31),
+  'key',
+  'content',
+  'pending',
+  'row',
+];
+
+const config = (name: string, more: object = {}) => ({
+  name,
+  replication_key: 'changed',
+  unique_cols: ['id'],
+  ...more,
+});
+
+const tableSql = (name: string, rows = 3) => `
+  CREATE TABLE ${id(name)} (id int PRIMARY KEY, changed timestamptz NOT NULL DEFAULT now(), word text);
+  INSERT INTO ${id(name)} SELECT i, now(), ${`'${name.replaceAll("'", "''")}'`} || i FROM generate_series(1, ${rows}) i`;
+
+test.each(['pg_dump', 'copy'])(
+  'tables of every name, loaded by %s and brought up to date',
+  async (loader) => {
+    await using pair = await freshPair({
+      tables: TABLES.map((name) => config(name, { initial_load: loader })),
+      sourceSql: TABLES.map((name) => tableSql(name)).join(';'),
+    });
+    const first = await sync(pair);
+    for (const name of TABLES) {
+      expect(first.table(name), name).toMatchObject({ loader, rows_inserted: 3 });
+      await expectSameRows(pair, name);
+    }
+    await pair.source.query(
+      TABLES.map(
+        (name) =>
+          `INSERT INTO ${id(name)} VALUES (4); UPDATE ${id(name)} SET word = 'new', changed = now() WHERE id = 1`,
+      ).join(';'),
+    );
+    const second = await sync(pair);
+    for (const name of TABLES) {
+      expect(second.table(name), name).toMatchObject({
+        action: 'incremental',
+        rows_inserted: 1,
+        rows_updated: 1,
+      });
+      await expectSameRows(pair, name);
+    }
+    const files = await readdir(join(pair.directory, 'sync-state'));
+    expect(new Set(files.map((file) => file.toLowerCase())).size).toBe(TABLES.length);
+    expect((await sync(pair, '--full-refresh')).summary.status).toBe('ok');
+  },
+);
+
+test.each(['pg_dump', 'copy'])('columns of every name, loaded by %s and merged', async (loader) => {
+  await using pair = await freshPair({
+    tables: [
+      config('wide', { initial_load: loader }),
+      { ...config('strange'), replication_key: 'new\nline', unique_cols: ['t', 's', 'quo"te'] },
+    ],
+    sourceSql: `
+      CREATE TABLE wide (id int PRIMARY KEY, changed timestamptz NOT NULL DEFAULT now(), ${COLUMNS.map((name) => `${id(name)} text DEFAULT md5(random()::text)`).join(', ')});
+      INSERT INTO wide (id) SELECT generate_series(1, 5);
+      CREATE TABLE strange (t int, s text, "quo""te" date, "new\nline" timestamp DEFAULT now(), image json DEFAULT '{}', PRIMARY KEY (t, s, "quo""te"));
+      INSERT INTO strange VALUES (1, 'a', '2024-01-01'), (1, 'b', '2024-01-01')`,
+  });
+  await sync(pair);
+  await expectSameRows(pair, 'wide');
+  await expectSameRows(pair, 'strange');
+  await pair.source.query(`
+    UPDATE wide SET t = 'x', ") FROM stdin;" = NULL, changed = now() WHERE id < 3; INSERT INTO wide (id) VALUES (6);
+    UPDATE strange SET image = '{"a": 1}', "new\nline" = now(); INSERT INTO strange VALUES (2, '', '2024-01-01')`);
+  const second = await sync(pair);
+  expect(second.table('wide')).toMatchObject({ action: 'incremental', rows_inserted: 1, rows_updated: 2 });
+  await expectSameRows(pair, 'wide');
+  await expectSameRows(pair, 'strange');
+  // Another order of columns at the destination takes the other way of comparing rows.
+  await pair.destination.query(
+    `ALTER TABLE wide ADD COLUMN theirs int; ALTER TABLE strange ADD COLUMN theirs int`,
+  );
+  await pair.source.query(
+    `UPDATE wide SET s = 'y', changed = now(); UPDATE strange SET image = '[]', "new\nline" = now()`,
+  );
+  const third = await sync(pair);
+  expect(third.table('wide')).toMatchObject({ action: 'incremental', rows_updated: 6 });
+  expect(third.table('strange')).toMatchObject({ action: 'incremental', rows_updated: 3 });
+  await expectSameRows(pair, 'wide');
+  await expectSameRows(pair, 'strange');
+});
+
+test('a schema of a strange name, and another one at the destination', async () => {
+  const schema = `My "schema" 1.0`;
+  await using pair = await freshPair({
+    schema,
+    tables: [config('MixedCase')],
+    sourceSql: tableSql('MixedCase'),
+  });
+  await pair.setEnv({ DEST_SCHEMA: 'copy of %s' });
+  await sync(pair);
+  await expectSameRows(pair, 'MixedCase', { destinationSchema: 'copy of %s' });
+});
+
+test.each(['copy of users', 'x'.repeat(60)])(
+  'a table "%s_stg" that is not ours is refused, and stays as it is',
+  async (name) => {
+    await using pair = await freshPair({
+      tables: [config(name), config('fine')],
+      sourceSql: `${tableSql(name)}; ${tableSql('fine')}`,
+    });
+    await sync(pair, 'fine');
+    const staging = name.length > 59 ? await stagingNameOf(pair, name) : `${name}_stg`;
+    await pair.destination.query(`CREATE TABLE ${id(staging)} AS SELECT 42 AS precious`);
+    const result = await trySync(pair);
+    expect(result.exitCode).toBe(3);
+    expect(result.table(name).error?.code).toBe('STAGING_TAKEN');
+    expect(result.table(name).error?.message).toContain(
+      `${staging} exists at the destination and was not made by increp`,
+    );
+    expect(result.table('fine').status).toBe('ok');
+    expect((await pair.destination.query(`SELECT * FROM ${id(staging)}`)).rows).toEqual([{ precious: 42 }]);
+  },
+);
+
+/** Only increp knows how it cuts and hashes; it tells by making one. */
+async function stagingNameOf(pair: Awaited<ReturnType<typeof freshPair>>, name: string): Promise<string> {
+  await sync(pair, name);
+  await pair.source.query(`INSERT INTO ${id(name)} VALUES (77)`);
+  await sync(pair, name);
+  const { rows } = await pair.destination.query<{ relname: string }>(
+    `SELECT relname FROM pg_class WHERE relname LIKE '%\\_stg' AND relname LIKE $1`,
+    [`${name.slice(0, 20)}%`],
+  );
+  const staging = rows[0]?.relname ?? '';
+  await pair.destination.query(`DROP TABLE ${id(staging)}`);
+  return staging;
+}
+
+test('a source table that is called as the staging table of another is refused, not mixed up', async () => {
+  await using pair = await freshPair({
+    tables: [config('a'), config('a_stg')],
+    sourceSql: `${tableSql('a', 3)}; ${tableSql('a_stg', 5)}`,
+  });
+  const refused = await increp('sync', pair);
+  expect(refused.exitCode).toBe(78);
+  expect(refused.stderr).toContain('"a_stg" is the staging table of');
+  await pair.writeTables([config('a'), config('a_stg', { dest_name: 'b' })]);
+  for (let run = 0; run < 2; run += 1) {
+    await sync(pair);
+    await expectSameRows(pair, 'a');
+    await expectSameRows(pair, 'a_stg', { destinationTable: 'b' });
+  }
+});

@@ -1,0 +1,169 @@
+/** The state file and the state row, in every way in which one of them can be wrong. */
+import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { expectSameRows } from '../support/oracle.ts';
+import { freshPair } from '../support/pair.ts';
+import type { Pair } from '../support/pair.ts';
+import { insertOrders } from '../support/shop.ts';
+import { sync, trySync } from '../support/sync.ts';
+
+const fileOf = (pair: Pair) => join(pair.directory, 'sync-state', 'orders.json');
+const readState = async (pair: Pair) =>
+  JSON.parse(await readFile(fileOf(pair), 'utf8')) as Record<string, unknown>;
+const writeState = (pair: Pair, state: object) => writeFile(fileOf(pair), JSON.stringify(state));
+const dropRow = (pair: Pair) => pair.destination.query('DELETE FROM _increp_state');
+
+async function synced(): Promise<Pair> {
+  const pair = await freshPair('orders');
+  await sync(pair);
+  return pair;
+}
+
+/** A further change is found, and by which action. */
+async function expectContinues(pair: Pair, warning?: RegExp): Promise<void> {
+  await insertOrders(pair, 3);
+  const table = (await sync(pair)).table();
+  expect(table).toMatchObject({ action: 'incremental', rows_inserted: 3, rows_updated: 0 });
+  expect(table.warnings).toEqual(warning ? [expect.stringMatching(warning)] : []);
+  await expectSameRows(pair, 'orders');
+  expect((await sync(pair)).table().warnings).toEqual([]);
+}
+
+test('file and row say the same, and only their owner reads the file', async () => {
+  await using pair = await synced();
+  const { rows } = await pair.destination.query<{ record: object }>('SELECT record FROM _increp_state');
+  expect(rows[0]?.record).toEqual(await readState(pair));
+  expect((await stat(fileOf(pair))).mode & 0o777).toBe(0o600);
+  expect((await stat(join(pair.directory, 'sync-state'))).mode & 0o777).toBe(0o700);
+  expect(await readdir(join(pair.directory, 'sync-state'))).toEqual(['orders.json']);
+});
+
+for (const [what, text] of [
+  ['empty', ''],
+  ['torn', '{"format": 1, "pipeline": "pi'],
+  ['garbage', '\0\u0001 not json'],
+  ['of a newer version', '{"format": 99, "cursor": "x"}'],
+  ['of another kind', '[]'],
+  ['null', 'null'],
+] as const) {
+  test(`a state file that is ${what} is set aside and the row serves`, async () => {
+    await using pair = await synced();
+    await writeFile(fileOf(pair), text);
+    await expectContinues(pair, /orders\.json is set aside/);
+    const names = (await readdir(join(pair.directory, 'sync-state'))).toSorted();
+    expect(names).toEqual(['orders.json', expect.stringMatching(/^orders\.json\.unreadable-/)]);
+    expect(await readFile(join(pair.directory, 'sync-state', names[1] ?? ''), 'utf8')).toBe(text);
+  });
+}
+
+test('a torn file without a row means loading again, and the old table serves meanwhile', async () => {
+  await using pair = await synced();
+  await dropRow(pair);
+  await writeFile(fileOf(pair), '{"form');
+  const table = (await sync(pair)).table();
+  expect(table).toMatchObject({ action: 'initial', rows_unchanged: 10, rows_inserted: 0 });
+  expect(table.reason).toMatch(/its state file cannot be used \(it is not JSON\)/);
+  await expectContinues(pair);
+});
+
+test('a deleted file is written again from the row', async () => {
+  await using pair = await synced();
+  await rm(fileOf(pair));
+  await expectContinues(pair);
+  expect(await readState(pair)).toMatchObject({ generation: 3 });
+});
+
+test('an older file, as a crash after the commit leaves it, is brought up to date', async () => {
+  await using pair = await synced();
+  const old = await readState(pair);
+  await insertOrders(pair, 1);
+  await sync(pair);
+  await writeState(pair, old);
+  await expectContinues(pair, /is older than the destination/);
+});
+
+test('an edited file changes nothing', async () => {
+  await using pair = await synced();
+  await writeState(pair, { ...(await readState(pair)), cursor: '2099-01-01 00:00:00+00' });
+  await expectContinues(pair, /was edited/);
+});
+
+test('without its row, the file serves', async () => {
+  await using pair = await synced();
+  await dropRow(pair);
+  await expectContinues(pair, /the destination has no state row/);
+  await pair.destination.query('DROP TABLE _increp_state');
+  await expectContinues(pair, /the destination has no state row/);
+});
+
+test('without either, the table is compared and completed, and never starts from the epoch', async () => {
+  await using pair = await synced();
+  await dropRow(pair);
+  await rm(join(pair.directory, 'sync-state'), { recursive: true });
+  await insertOrders(pair, 1);
+  expect((await sync(pair)).table()).toMatchObject({
+    action: 'initial',
+    rows_inserted: 1,
+    rows_unchanged: 10,
+  });
+  await expectContinues(pair);
+});
+
+test('a destination that was restored from a backup is caught up from where it was', async () => {
+  await using pair = await synced();
+  await pair.destination.query(
+    'CREATE TABLE backup AS TABLE orders; CREATE TABLE state AS TABLE _increp_state',
+  );
+  await insertOrders(pair, 4);
+  await sync(pair);
+  await pair.destination.query(`TRUNCATE orders, _increp_state; INSERT INTO orders TABLE backup;
+    INSERT INTO _increp_state TABLE state; DROP TABLE backup, state`);
+  await insertOrders(pair, 1);
+  const table = (await sync(pair)).table();
+  expect(table).toMatchObject({ action: 'incremental', rows_inserted: 5 });
+  expect(table.warnings).toEqual([expect.stringMatching(/newer than the destination, which was restored/)]);
+  await expectSameRows(pair, 'orders');
+});
+
+for (const change of [
+  { pipeline: 'another' },
+  { source: { database: 'other', schema: 'public', table: 'orders' } },
+]) {
+  const what = Object.keys(change)[0] ?? '';
+  test(`a file of another ${what} is refused and nothing is changed`, async () => {
+    await using pair = await synced();
+    await writeState(pair, { ...(await readState(pair)), ...change });
+    await insertOrders(pair, 1);
+    const result = await trySync(pair);
+    expect(result.exitCode).toBe(1);
+    expect(result.table().error).toMatchObject({ code: 'STATE_FOREIGN' });
+    await expectSameRows(pair, 'orders', { sourceWhere: 'id <= 10' });
+    await rm(fileOf(pair));
+    await expectContinuesAfterRefusal(pair);
+  });
+}
+
+async function expectContinuesAfterRefusal(pair: Pair): Promise<void> {
+  expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_inserted: 1 });
+  await expectSameRows(pair, 'orders');
+}
+
+test('a pipeline directory that is copied elsewhere goes on incrementally', async () => {
+  await using pair = await synced();
+  const moved = { ...pair, directory: join(pair.directory, 'moved') };
+  await mkdir(moved.directory);
+  for (const name of ['.env', 'tables-config.json', 'sync-state']) {
+    await cp(join(pair.directory, name), join(moved.directory, name), { recursive: true });
+  }
+  await expectContinues(moved);
+  await expectContinues(pair, /is older than the destination/);
+});
+
+test('a state directory that cannot be written is told of before any work', async () => {
+  await using pair = await freshPair('orders');
+  await writeFile(join(pair.directory, 'sync-state'), 'a file');
+  const result = await trySync(pair);
+  expect(result.exitCode).toBe(1);
+  expect(result.summary.error).toMatchObject({ code: 'STATE_UNWRITABLE' });
+});

@@ -1,0 +1,264 @@
+/** One fresh database on each of two servers and a pipeline directory between them, in or out of a test runner. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Client, escapeIdentifier, Pool } from 'pg';
+
+/** A table as tables-config.json has it. */
+export interface TableConfig {
+  readonly name: string;
+  readonly replication_key?: string;
+  readonly unique_cols?: readonly string[];
+  readonly [key: string]: unknown;
+}
+
+export interface PairOptions {
+  /** Written to tables-config.json. */
+  readonly tables?: readonly TableConfig[];
+  /** Run on the source as the superuser, with the schema as search path. */
+  readonly sourceSql?: string;
+  /** The same on the destination, as the owner of its database. */
+  readonly destinationSql?: string;
+  /** The schema on both sides; "public" unless told. */
+  readonly schema?: string;
+}
+
+/** A login of one database. */
+export interface Login {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string;
+}
+
+export type Side = 'source' | 'destination';
+export type Role = 'superuser' | 'increp';
+
+export interface Pair extends AsyncDisposable {
+  /** The pipeline directory: .env, tables-config.json, sync-state. */
+  readonly directory: string;
+  readonly schema: string;
+  /** Superuser connections. Take a client with `connect()` where a session matters. */
+  readonly source: Pool;
+  readonly destination: Pool;
+  /** Logins of the two sides: as the superuser, or as the role that increp uses. */
+  login(side: Side, role?: Role): Login;
+  sourceUrl(role?: Role): string;
+  destinationUrl(role?: Role): string;
+  /** Replaces tables-config.json. */
+  writeTables(tables: readonly TableConfig[] | Readonly<Record<string, unknown>>): Promise<void>;
+  /** Changes single lines of .env; undefined removes one. */
+  setEnv(changes: Readonly<Record<string, string | undefined>>): Promise<void>;
+}
+
+/** Where pairs are made. */
+export interface PairPlace {
+  /** Superuser URLs. */
+  readonly sourceServerUrl: string;
+  readonly destinationServerUrl: string;
+  /** Gets the pipeline directories. */
+  readonly workspace: string;
+}
+
+export interface OpenPair {
+  readonly pair: Omit<Pair, typeof Symbol.asyncDispose>;
+  /** Ends the connections and leaves everything to be looked at. */
+  readonly close: () => Promise<void>;
+  /** Ends the connections and removes everything. */
+  readonly cleanUp: () => Promise<void>;
+}
+
+export async function openPair(given: PairOptions, place: PairPlace): Promise<OpenPair> {
+  const id = randomBytes(4).toString('hex');
+  const schema = given.schema ?? 'public';
+  const source = newSide('source', place.sourceServerUrl, { database: `src_${id}`, user: `reader_${id}` });
+  const destination = newSide('destination', place.destinationServerUrl, {
+    database: `dst_${id}`,
+    user: `writer_${id}`,
+  });
+  const directory = join(place.workspace, id);
+  const [sourcePool, destinationPool] = [openPool(source.superuser), openPool(destination.superuser)];
+  const pools = { source: sourcePool.pool, destination: destinationPool.pool };
+  const close = onceOnly(async () => {
+    await Promise.all([sourcePool.close(), destinationPool.close()]);
+  });
+  const cleanUp = onceOnly(async () => {
+    await close();
+    await Promise.all([dropSide(source), dropSide(destination)]);
+    await rm(directory, { recursive: true, force: true });
+  });
+  const pair = describePair({ source, destination, directory, schema, pools });
+  try {
+    await mkdir(directory);
+    await Promise.all([createSource(source, schema), createDestination(destination)]);
+    await pair.setEnv({});
+    await pair.writeTables(given.tables ?? []);
+    await runSql(source.superuser, given.sourceSql, schema);
+    await runSql(destination.increp, given.destinationSql, schema);
+  } catch (error) {
+    await cleanUp();
+    throw error;
+  }
+  return { pair, close, cleanUp };
+}
+
+interface SideLogins {
+  readonly side: Side;
+  readonly serverUrl: string;
+  readonly superuser: Login;
+  readonly increp: Login;
+  /** From the server's URL; the embedded servers have no TLS. */
+  readonly sslmode: string;
+}
+
+function newSide(side: Side, serverUrl: string, names: { database: string; user: string }): SideLogins {
+  const url = new URL(serverUrl);
+  const server = { host: url.hostname, port: Number(url.port || 5432), database: names.database };
+  return {
+    side,
+    serverUrl,
+    superuser: {
+      ...server,
+      user: decodeURIComponent(url.username),
+      password: decodeURIComponent(url.password),
+    },
+    increp: { ...server, user: names.user, password: randomBytes(9).toString('base64url') },
+    sslmode: url.searchParams.get('sslmode') ?? 'disable',
+  };
+}
+
+interface PairParts {
+  readonly source: SideLogins;
+  readonly destination: SideLogins;
+  readonly directory: string;
+  readonly schema: string;
+  readonly pools: { readonly source: Pool; readonly destination: Pool };
+}
+
+function describePair(parts: PairParts): Omit<Pair, typeof Symbol.asyncDispose> {
+  const { directory, schema, pools } = parts;
+  const login = (side: Side, role: Role = 'superuser') => parts[side][role];
+  let env: Record<string, string | undefined> = {
+    PIPELINE_NAME: `pipeline_${parts.source.superuser.database}`,
+    ...envOf('SOURCE', parts.source, schema),
+    ...envOf('DEST', parts.destination, schema),
+  };
+  return {
+    directory,
+    schema,
+    ...pools,
+    login,
+    sourceUrl: (role) => urlOf(login('source', role)),
+    destinationUrl: (role) => urlOf(login('destination', role)),
+    writeTables: (tables) =>
+      writeFile(join(directory, 'tables-config.json'), `${JSON.stringify(tables, null, 2)}\n`),
+    setEnv: (changes) => {
+      env = { ...env, ...changes };
+      return writeFile(join(directory, '.env'), envText(env), { mode: 0o600 });
+    },
+  };
+}
+
+const envOf = (prefix: string, { increp, sslmode }: SideLogins, schema: string) => ({
+  [`${prefix}_HOST`]: increp.host,
+  [`${prefix}_PORT`]: String(increp.port),
+  [`${prefix}_USERNAME`]: increp.user,
+  [`${prefix}_PASSWORD`]: increp.password,
+  [`${prefix}_DB`]: increp.database,
+  [`${prefix}_SCHEMA`]: schema,
+  [`${prefix}_SSLMODE`]: sslmode,
+});
+
+function envText(env: Readonly<Record<string, string | undefined>>): string {
+  const lines = Object.entries(env).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${quoteEnv(value)}`],
+  );
+  return `${lines.join('\n')}\n`;
+}
+
+const quoteEnv = (value: string) =>
+  /^[\w.:/@%+=,-]*$/.test(value) ? value : value.includes("'") ? `\`${value}\`` : `'${value}'`;
+
+const urlOf = ({ host, port, database, user, password }: Login) =>
+  `postgres://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${host}:${port}/${encodeURIComponent(database)}`;
+
+interface ClosablePool {
+  readonly pool: Pool;
+  /** Ends clients that are in use too: a failed test releases none, and pool.end() would wait for them. */
+  close(): Promise<void>;
+}
+
+function openPool(login: Login): ClosablePool {
+  const pool = new Pool({ ...login, max: 10, idleTimeoutMillis: 0, allowExitOnIdle: true });
+  const clients = new Set<Client>();
+  // Tests end backends on purpose; one that goes is no error of the test, which hears of it from its query.
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined);
+    clients.add(client);
+  });
+  const close = async () => {
+    pool.end().catch(() => undefined);
+    await Promise.all([...clients].map((client) => client.end()));
+  };
+  return { pool, close };
+}
+
+async function withAdmin<T>(config: string | Login, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client(typeof config === 'string' ? { connectionString: config } : config);
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+const createDatabase = async ({ serverUrl, increp }: SideLogins, owner: string) =>
+  withAdmin(serverUrl, async (admin) => {
+    await admin.query(
+      `CREATE ROLE ${increp.user} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '${increp.password}'`,
+    );
+    await admin.query(
+      `CREATE DATABASE ${increp.database} ${owner} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'`,
+    );
+  });
+
+/** The reader may connect and read, and nothing else: not even what Postgres grants to everybody. */
+async function createSource(side: SideLogins, schema: string): Promise<void> {
+  await createDatabase(side, '');
+  const [reader, into] = [side.increp.user, escapeIdentifier(schema)];
+  await withAdmin(side.superuser, async (admin) => {
+    await admin.query(`
+      REVOKE ALL ON DATABASE ${side.increp.database} FROM PUBLIC;
+      REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+      GRANT CONNECT ON DATABASE ${side.increp.database} TO ${reader};
+      CREATE SCHEMA IF NOT EXISTS ${into};
+      GRANT USAGE ON SCHEMA ${into} TO ${reader};
+      ALTER DEFAULT PRIVILEGES IN SCHEMA ${into} GRANT SELECT ON TABLES TO ${reader}`);
+  });
+}
+
+/** The writer owns its database, so that it may make schemas, and tables in "public" on Postgres 15 and later. */
+const createDestination = (side: SideLogins) => createDatabase(side, `OWNER ${side.increp.user}`);
+
+const dropSide = ({ serverUrl, increp }: SideLogins) =>
+  withAdmin(serverUrl, async (admin) => {
+    await admin.query(`DROP DATABASE IF EXISTS ${increp.database} WITH (FORCE)`);
+    await admin.query(`DROP ROLE IF EXISTS ${increp.user}`);
+  });
+
+async function runSql(login: Login, sql: string | undefined, schema: string): Promise<void> {
+  if (!sql) return;
+  await withAdmin(login, async (client) => {
+    await client.query(`CREATE SCHEMA IF NOT EXISTS ${escapeIdentifier(schema)}`);
+    await client.query(`SET search_path = ${escapeIdentifier(schema)}`);
+    await client.query(sql);
+  });
+}
+
+function onceOnly(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => (done ??= work());
+}

@@ -1,0 +1,159 @@
+/** Runs the real command again and again, and kills it again and again. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import type { SummaryJson } from '../../src/summary-json.ts';
+import { increp, startIncrep, type IncrepResult } from '../support/increp.ts';
+import type { Pair, Side } from '../support/open-pair.ts';
+import type { Random } from './random.ts';
+
+export interface SyncCounts {
+  runs: number;
+  completed: number;
+  /** Exit 75: the run that was killed before still had a session at the destination. */
+  locked: number;
+  killed: number;
+  terminated: number;
+  /** pg_terminate_backend on the source's or the destination's session. */
+  disconnected: number;
+  /** Runs that left transactions behind as fences. */
+  fenced: number;
+  rowsRead: number;
+  rowsInserted: number;
+  rowsUpdated: number;
+  rowsUnchanged: number;
+  rowsDeleted: number;
+}
+
+const noSyncs = (): SyncCounts => ({
+  runs: 0,
+  completed: 0,
+  locked: 0,
+  killed: 0,
+  terminated: 0,
+  disconnected: 0,
+  fenced: 0,
+  rowsRead: 0,
+  rowsInserted: 0,
+  rowsUpdated: 0,
+  rowsUnchanged: 0,
+  rowsDeleted: 0,
+});
+
+type Place = Pick<Pair, 'directory' | 'source' | 'destination' | 'login'>;
+type Harm = 'none' | 'SIGKILL' | 'SIGTERM' | 'disconnect';
+
+const LOCKED = 75;
+
+export class Runner {
+  readonly #pair: Place;
+  readonly #random: Random;
+  readonly counts = noSyncs();
+  /** What no run may do, harmed or not. */
+  readonly failures: string[] = [];
+  /** Milliseconds of an unharmed run, smoothed. */
+  #typical = 1000;
+
+  constructor(pair: Place, random: Random) {
+    this.#pair = pair;
+    this.#random = random;
+  }
+
+  async loop(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const harm = this.counts.completed === 0 ? 'none' : this.#nextHarm();
+      const { settle, patience } = this.#nextOptions();
+      await this.#runOnce(`sync --json --settle ${settle} --wait-lock ${patience}`, harm);
+    }
+  }
+
+  /** Without harm; a session that a killed run has left may hold the lock for a moment. */
+  async lastSync(): Promise<IncrepResult> {
+    return this.#runOnce('sync --json --settle 5s --wait-lock 20s', 'none');
+  }
+
+  /** Differences, as the command finds them itself. */
+  verify(): Promise<IncrepResult> {
+    return increp('verify --json', this.#pair);
+  }
+
+  #nextHarm(): Harm {
+    const lot = this.#random.next();
+    if (lot < 0.34) return 'SIGKILL';
+    if (lot < 0.4) return 'SIGTERM';
+    return lot < 0.5 ? 'disconnect' : 'none';
+  }
+
+  #nextOptions() {
+    return {
+      settle: this.#random.pick(['0s', '200ms', '1s']),
+      patience: this.#random.pick(['0s', '5s']),
+    };
+  }
+
+  async #runOnce(args: string, harm: Harm): Promise<IncrepResult> {
+    const startedAt = performance.now();
+    const delay = this.#random.next() * this.#typical * 1.1;
+    await using running = startIncrep(args, this.#pair, { timeout: 120_000 });
+    const end = running.wait();
+    if (harm !== 'none') {
+      await Promise.race([sleep(delay), end]);
+      if (harm === 'disconnect') await this.#disconnect();
+      else running.kill(harm);
+    }
+    const result = await end;
+    this.#count(result, harm);
+    if (harm === 'none') this.#typical = this.#typical * 0.8 + (performance.now() - startedAt) * 0.2;
+    return result;
+  }
+
+  async #disconnect(): Promise<void> {
+    const side = this.#random.pick<Side>(['source', 'destination']);
+    const { user } = this.#pair.login(side, 'increp');
+    await endSessions(this.#pair[side], user);
+  }
+
+  #count(result: IncrepResult, harm: Harm): void {
+    const { counts } = this;
+    counts.runs += 1;
+    if (result.isTimedOut) this.failures.push(`a run took more than two minutes\n${result.stderr}`);
+    if (harm === 'disconnect') counts.disconnected += 1;
+    if (result.signal === 'SIGKILL') return void (counts.killed += 1);
+    if (harm === 'SIGTERM' && result.exitCode !== 0) return this.#countTerminated(result);
+    if (result.exitCode === LOCKED) return void (counts.locked += 1);
+    if (result.exitCode === 0) return this.#countRows(result);
+    if (harm !== 'disconnect') {
+      this.failures.push(`exit ${result.exitCode} of an unharmed run\n${result.stderr}`);
+    }
+  }
+
+  #countTerminated(result: IncrepResult): void {
+    this.counts.terminated += 1;
+    // Before its handler is in place, the signal itself ends the process.
+    if (result.exitCode === 143 || result.signal === 'SIGTERM' || result.exitCode === LOCKED) return;
+    this.failures.push(`exit ${result.exitCode} after SIGTERM\n${result.stderr}`);
+  }
+
+  #countRows(result: IncrepResult): void {
+    const { counts } = this;
+    counts.completed += 1;
+    const summary = result.lines().at(-1) as unknown as SummaryJson;
+    if (
+      summary.tables.some(({ warnings }) => warnings.some((text) => text.includes('may still bring rows')))
+    ) {
+      counts.fenced += 1;
+    }
+    for (const table of summary.tables) {
+      counts.rowsRead += table.rows_read;
+      counts.rowsInserted += table.rows_inserted;
+      counts.rowsUpdated += table.rows_updated;
+      counts.rowsUnchanged += table.rows_unchanged;
+      counts.rowsDeleted += table.rows_deleted;
+    }
+  }
+}
+
+const endSessions = (pool: Pool, user: string) =>
+  pool.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1 AND application_name LIKE 'increp %'`,
+    [user],
+  );

@@ -1,0 +1,96 @@
+/** One random write. Rows that others hold are mostly skipped, else the slow writers would stop all the others. */
+import type { Random } from './random.ts';
+import { REGIONS, SHARED_IDS } from './tables.ts';
+
+export interface Statement {
+  readonly sql: string;
+  readonly values: readonly unknown[];
+}
+
+type Write = (random: Random, writer: number) => Statement;
+
+const TEXTS = [null, '', ' ', 'a\tb\\N', '\\.', 'żółw 🐢\r\n', "it's", 'NULL'] as const;
+
+const text = (random: Random): string | null => {
+  const given = random.pick(TEXTS);
+  return given === null
+    ? null
+    : `${given}${random.between(1, 999)}`.slice(0, random.pick([100, given.length]));
+};
+
+const NUMBERS = ['1.0', '1.00', '-0.000', 'NaN', '1e30', '12345678901234567890.5'] as const;
+
+const someAccounts = (
+  random: Random,
+  lock = random.chance(0.1) ? '' : 'SKIP LOCKED',
+) => /* sql */ `SELECT id FROM accounts WHERE id >= ${random.between(1, SHARED_IDS)} ORDER BY id
+    LIMIT ${random.between(1, 4)} FOR UPDATE ${lock}`;
+
+const insertAccounts: Write = (random) => ({
+  sql: /* sql */ `INSERT INTO accounts (id, version, payload, amount)
+    SELECT nextval('account_ids'), 1, $1, $2 FROM generate_series(1, ${random.between(1, 5)})`,
+  values: [text(random), random.pick(NUMBERS)],
+});
+
+const upsertAccount: Write = (random) => ({
+  sql: /* sql */ `INSERT INTO accounts AS a (id, version, payload, amount) VALUES ($1, 1, $2, $3)
+    ON CONFLICT (id) DO UPDATE SET version = a.version + 1, payload = excluded.payload, updated_at = now()`,
+  values: [random.between(1, SHARED_IDS), text(random), random.pick(NUMBERS)],
+});
+
+const updateAccounts: Write = (random) => ({
+  sql: /* sql */ `UPDATE accounts SET version = version + 1, payload = $1, amount = $2, updated_at = now()
+    WHERE id IN (${someAccounts(random)})`,
+  values: [text(random), random.pick(NUMBERS)],
+});
+
+const deleteAccounts: Write = (random) => ({
+  sql: /* sql */ `DELETE FROM accounts WHERE id IN (${someAccounts(random)})`,
+  values: [],
+});
+
+/** To a new id, or to one that may have been another row's. */
+const rekeyAccount: Write = (random) => ({
+  sql: /* sql */ `UPDATE accounts SET id = coalesce($1, nextval('account_ids')), version = version + 1,
+    updated_at = now() WHERE id = (SELECT id FROM (${someAccounts(random, 'SKIP LOCKED')}) few LIMIT 1)`,
+  values: [random.chance(0.5) ? null : random.between(1, SHARED_IDS)],
+});
+
+const insertLedger: Write = (random, writer) => ({
+  sql: /* sql */ `INSERT INTO ledger (writer, entry) SELECT $1, $2 FROM generate_series(1, ${random.between(1, 3)})`,
+  values: [writer, random.pick(['{"a":1}', '{"a": 1}', '{"a":1,"a":2}', 'null', null])],
+});
+
+const upsertTickets: Write = (random) => {
+  const first = random.between(1, 600);
+  return {
+    sql: /* sql */ `INSERT INTO tickets AS t (number, region, version, note)
+      SELECT n, $1, 1, $2 FROM generate_series(${first}, ${first + random.between(0, 3)}) n
+      ON CONFLICT (region, number) DO UPDATE
+      SET version = t.version + 1, note = excluded.note, changed = localtimestamp`,
+    values: [random.pick(REGIONS), text(random)],
+  };
+};
+
+const deleteTickets: Write = (random) => ({
+  sql: /* sql */ `DELETE FROM tickets WHERE (region, number) IN (SELECT region, number FROM tickets
+    WHERE region = $1 AND number >= $2 ORDER BY number LIMIT 2 FOR UPDATE SKIP LOCKED)`,
+  values: [random.pick(REGIONS), random.between(1, 600)],
+});
+
+const WRITES = [
+  insertAccounts,
+  upsertAccount,
+  updateAccounts,
+  updateAccounts,
+  deleteAccounts,
+  rekeyAccount,
+  insertLedger,
+  insertLedger,
+  insertLedger,
+  upsertTickets,
+  upsertTickets,
+  deleteTickets,
+] as const;
+
+export const randomWrite: Write = (random, writer) => random.pick(WRITES)(random, writer);

@@ -1,0 +1,64 @@
+/** What is written to: one table for each kind of replication key. */
+import type { TableConfig } from '../support/open-pair.ts';
+
+/** Lookback would hide what the fence does, so it covers only the moment between BEGIN's arrival and its lock. */
+export const LOOKBACK = '100ms';
+
+export interface TortureTable {
+  readonly name: 'accounts' | 'ledger' | 'tickets';
+  readonly key: string;
+  readonly mergeKey: readonly string[];
+  readonly columns: readonly string[];
+  readonly sql: string;
+}
+
+export const TABLES: readonly TortureTable[] = [
+  {
+    name: 'accounts',
+    key: 'updated_at',
+    mergeKey: ['id'],
+    columns: ['id', 'version', 'payload', 'amount', 'updated_at'],
+    sql: /* sql */ `CREATE TABLE accounts (id bigint PRIMARY KEY, version int NOT NULL, payload text,
+      amount numeric, updated_at timestamptz NOT NULL DEFAULT now())`,
+  },
+  {
+    name: 'ledger',
+    key: 'id',
+    mergeKey: ['id'],
+    columns: ['id', 'writer', 'entry'],
+    sql: /* sql */ `CREATE TABLE ledger (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, writer int NOT NULL,
+      entry json)`,
+  },
+  {
+    name: 'tickets',
+    key: 'changed',
+    mergeKey: ['region', 'number'],
+    columns: ['number', 'region', 'version', 'note', 'changed'],
+    sql: /* sql */ `CREATE TABLE tickets (number int NOT NULL, region text NOT NULL, version int NOT NULL,
+      note text, changed timestamp NOT NULL DEFAULT localtimestamp, PRIMARY KEY (region, number))`,
+  },
+];
+
+/** Ids that are inserted by choice, deleted and used again; above them the sequence gives new ones. */
+export const SHARED_IDS = 2000;
+export const REGIONS = ['north', 'söuth', "o'east", 'w\\est'] as const;
+
+export const sourceSql = (database: string): string => /* sql */ `
+  ALTER DATABASE "${database}" SET TimeZone = 'Asia/Kolkata';
+  SET TimeZone = 'Asia/Kolkata';
+  ${TABLES.map(({ sql }) => sql).join(';\n')};
+  CREATE INDEX ON accounts (updated_at);
+  CREATE INDEX ON tickets (changed);
+  CREATE SEQUENCE account_ids START ${SHARED_IDS + 1};
+  INSERT INTO accounts SELECT i, 1, 'first ' || i, i / 4.0 FROM generate_series(1, ${SHARED_IDS}, 2) i;
+  INSERT INTO ledger (writer, entry) SELECT 0, '{"first":  1}' FROM generate_series(1, 500);
+  INSERT INTO tickets SELECT i, 'north', 1, 'first' FROM generate_series(1, 500) i`;
+
+export const configOf = (hasDeletes: boolean): TableConfig[] =>
+  TABLES.map(({ name, key, mergeKey }) => ({
+    name,
+    replication_key: key,
+    unique_cols: mergeKey,
+    lookback: LOOKBACK,
+    ...(hasDeletes ? { deletes: 'hard', deletes_every: '0s' } : {}),
+  }));

@@ -1,0 +1,96 @@
+/** The plan of the house, enforced: which file may import which, and who may touch the process. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+
+const SRC = resolve(import.meta.dirname, '../../src');
+
+const FLOORS: Readonly<Record<string, number>> = {
+  'cli.ts': 7,
+  commands: 6,
+  sync: 5,
+  demo: 5,
+  postgres: 4,
+  state: 4,
+  notify: 4,
+  observe: 4,
+  config: 3,
+  sql: 2,
+  schema: 1,
+};
+
+interface SourceFile {
+  /** Relative to src/. */
+  readonly path: string;
+  readonly text: string;
+  /** Files of src/ that it imports, relative to src/. */
+  readonly imports: readonly string[];
+}
+
+const files: readonly SourceFile[] = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts'))
+  .map((path) => {
+    const text = readFileSync(join(SRC, path), 'utf8');
+    const found = [...text.matchAll(/(?:\bfrom|\bimport\(?)\s*'(\.[^']+)'/g)].map(([, target = '']) =>
+      relative(SRC, resolve(SRC, dirname(path), target)),
+    );
+    return { path, text, imports: found };
+  });
+
+/** A folder of src/, or a file that lies directly in it. */
+const roomOf = (path: string): string => path.split('/', 1)[0] ?? path;
+const isGroundFloor = (room: string) => room.endsWith('.ts') && room !== 'cli.ts';
+
+function floorOf(path: string): number {
+  const room = roomOf(path);
+  const floor = isGroundFloor(room) ? 0 : FLOORS[room];
+  if (floor === undefined) throw new Error(`src/${room} has no floor`);
+  return floor;
+}
+
+const mayImport = (from: string, to: string): boolean =>
+  roomOf(from) === roomOf(to) ||
+  floorOf(to) < floorOf(from) ||
+  (isGroundFloor(roomOf(from)) && isGroundFloor(roomOf(to)));
+
+test('every folder of src has a floor, and every floor has files', () => {
+  const rooms = new Set(files.map(({ path }) => roomOf(path)).filter((room) => !isGroundFloor(room)));
+  expect([...rooms].toSorted()).toEqual(Object.keys(FLOORS).toSorted());
+});
+
+test('a file imports from its own folder or from a lower floor', () => {
+  const wrong = files.flatMap(({ path, imports }) =>
+    imports.filter((target) => !mayImport(path, target)).map((target) => `${path} -> ${target}`),
+  );
+  expect(wrong).toEqual([]);
+  expect(files.flatMap(({ imports }) => imports).length).toBeGreaterThan(100);
+});
+
+test('no files import each other in a circle', () => {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (path: string, trail: readonly string[]) => {
+    if (trail.includes(path)) circles.push([...trail.slice(trail.indexOf(path)), path].join(' -> '));
+    if (done.has(path) || trail.includes(path)) return;
+    byPath.get(path)?.imports.forEach((next) => visit(next, [...trail, path]));
+    done.add(path);
+  };
+  for (const { path } of files) visit(path, []);
+  expect(circles).toEqual([]);
+});
+
+const filesWith = (pattern: RegExp) => files.filter(({ text }) => pattern.test(text)).map(({ path }) => path);
+
+test('one file reads the environment, one sets the exit code, and none ends the process', () => {
+  const [environment, code, end] = [/\bprocess\.env\b/, /\bprocess\.exitCode\b/, /\bprocess\.exit\(/];
+  expect(filesWith(environment)).toEqual(['config/process-environment.ts']);
+  expect(filesWith(code)).toEqual(['cli.ts']);
+  expect(filesWith(end)).toEqual([]);
+});
+
+test('there is no default export, no barrel and no any', () => {
+  expect(filesWith(/^export default/m)).toEqual([]);
+  expect(filesWith(/^export \*/m)).toEqual([]);
+  expect(filesWith(/:\s*any\b|<any>|\bas any\b/)).toEqual([]);
+});

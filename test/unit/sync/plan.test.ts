@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest';
+import type { TableFacts } from '../../../src/sync/facts.ts';
+import { planTable } from '../../../src/sync/plan.ts';
+import { column } from '../schema/columns.ts';
+import { facts, ORDERS_COLUMNS, record, relation } from './table-facts.ts';
+
+const plan = (change: Partial<TableFacts> = {}, isFullRefresh = false) =>
+  planTable(facts(change), { isFullRefresh, areDeletesForced: false, now: new Date() });
+const settings = (change: Partial<TableFacts['settings']>) => ({
+  settings: { ...facts().settings, ...change },
+});
+const none = { kind: 'none', why: 'no cursor is known', warnings: [] } as const;
+
+test('a copy whose cursor is known goes on from there', () => {
+  expect(plan()).toMatchObject({ kind: 'incremental', since: record(), hasMergeIndex: true });
+  const unindexed = relation({ oid: '2', uniqueKeys: [] });
+  expect(plan({ destination: unindexed })).toMatchObject({ kind: 'incremental', hasMergeIndex: false });
+});
+
+test('what is missing is loaded: the table, its cursor, or its rows', () => {
+  const loads = { kind: 'load', action: 'initial' };
+  expect(plan({ destination: undefined })).toMatchObject({ ...loads, way: 'create' });
+  expect(plan({ saved: none })).toMatchObject({ ...loads, way: 'merge-whole', reason: none.why });
+  expect(plan({ destinationHasRows: false })).toMatchObject({
+    ...loads,
+    reason: 'the destination table has been emptied',
+  });
+});
+
+test('a table that never had a row is not loaded again for being empty', () => {
+  const saved = { kind: 'record', record: record({ cursor: null }), warnings: [] } as const;
+  expect(plan({ destinationHasRows: false, saved })).toMatchObject({ kind: 'incremental' });
+});
+
+test('a full refresh keeps the table and what is built on it, where its shape allows', () => {
+  expect(plan({}, true)).toMatchObject({ kind: 'load', action: 'full-refresh', way: 'merge-whole' });
+  const other = relation({ oid: '2', columns: ORDERS_COLUMNS.slice(0, 2) });
+  expect(plan({ destination: other }, true)).toMatchObject({ action: 'full-refresh', way: 'swap' });
+  expect(plan({ destination: relation({ isUnlogged: true }) }, true)).toMatchObject({ way: 'swap' });
+});
+
+test('drift resets the table, or is refused where the configuration says so', () => {
+  const source = relation({ columns: [...ORDERS_COLUMNS, column({ name: 'extra', position: 4 })] });
+  expect(plan({ source })).toMatchObject({
+    kind: 'load',
+    action: 'reset',
+    way: 'swap',
+    reason: 'column "extra" (text) was added at the source',
+  });
+  const refused = plan({ source, ...settings({ onSchemaChange: 'fail' }) });
+  expect(refused).toMatchObject({ kind: 'refuse', error: { code: 'DRIFT_REFUSED' } });
+});
+
+test('another replication key or merge key is drift too', () => {
+  const columns = ORDERS_COLUMNS.map((each) => ({ ...each, isNotNull: true }));
+  const source = relation({ columns });
+  expect(plan({ ...settings({ mergeKey: ['note'] }), source })).toMatchObject({ action: 'reset' });
+  expect(plan({ ...settings({ replicationKey: 'id' }) })).toMatchObject({
+    action: 'reset',
+    reason: 'replication_key changed from "updated_at" to "id"',
+    keyType: 'integer',
+  });
+});
+
+test('an older state file is taken over for times, and means nothing for other keys', () => {
+  const saved = { kind: 'legacy', cursor: '2026-01-01T00:00:00.000Z', path: 'x', warnings: [] } as const;
+  expect(plan({ saved })).toMatchObject({
+    kind: 'incremental',
+    since: { legacyCursor: '2026-01-01T00:00:00.000Z' },
+  });
+  expect(plan({ saved, ...settings({ replicationKey: 'id' }) })).toMatchObject({ action: 'initial' });
+});
+
+test('a disabled table is skipped, and nothing about it can be wrong', () => {
+  expect(plan({ ...settings({ isEnabled: false }), source: undefined })).toMatchObject({ kind: 'skip' });
+});
+
+test('what must not be touched is refused with its own code', () => {
+  const codeOf = (change: Partial<TableFacts>) => {
+    const planned = plan(change);
+    return planned.kind === 'refuse' ? planned.error.code : planned.kind;
+  };
+  expect(codeOf({ source: undefined })).toBe('TABLE_NOT_FOUND');
+  expect(codeOf(settings({ replicationKey: 'updated' }))).toBe('COLUMN_NOT_FOUND');
+  expect(codeOf(settings({ replicationKey: 'note' }))).toBe('KEY_TYPE_UNSUPPORTED');
+  expect(codeOf({ source: relation({ canSelect: false }) })).toBe('PRIVILEGE_MISSING');
+  expect(codeOf({ source: relation({ filtersRows: true }) })).toBe('ROW_SECURITY');
+  expect(codeOf({ saved: { kind: 'foreign', what: '', next: '' } })).toBe('STATE_FOREIGN');
+  expect(codeOf({ destination: relation({ kind: 'view' }) })).toBe('DEPENDENTS');
+  expect(codeOf({ staging: relation({ comment: 'mine' }) })).toBe('STAGING_TAKEN');
+});

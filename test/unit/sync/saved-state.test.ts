@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest';
+import type { StateRecord } from '../../../src/schema/state-record.ts';
+import type { StateFile } from '../../../src/state/state-files.ts';
+import { reconcile } from '../../../src/sync/saved-state.ts';
+import { record } from './table-facts.ts';
+
+const EXPECTED = {
+  pipeline: 'shop',
+  source: { database: 'live', schema: 'public', table: 'orders' },
+  destination: { schema: 'public', table: 'orders' },
+  systemIdentifier: '7',
+};
+const NO_FILE: StateFile = { kind: 'none' };
+const TORN: StateFile = { kind: 'unreadable', path: 'orders.json', why: 'it is not JSON' };
+const file = (change: Partial<StateRecord> = {}): StateFile => ({ kind: 'record', record: record(change) });
+const saved = (from: StateFile, row?: unknown) => reconcile(from, row, EXPECTED);
+
+test('two equal records are used without a word', () => {
+  expect(saved(file(), record())).toEqual({ kind: 'record', record: record(), warnings: [] });
+});
+
+test('the row counts whenever the two differ, and a warning says which way', () => {
+  const row = record({ generation: 5, cursor: '2026-01-05 00:00:00+00' });
+  for (const [other, words] of [
+    [file({ generation: 4 }), /older than the destination/],
+    [file({ generation: 6 }), /newer than the destination/],
+    [file({ ...row, cursor: '2026-01-06 00:00:00+00' }), /was edited/],
+    [TORN, /set aside: it is not JSON/],
+  ] as const) {
+    expect(saved(other, row)).toEqual({
+      kind: 'record',
+      record: row,
+      warnings: [expect.stringMatching(words)],
+    });
+  }
+  expect(saved(NO_FILE, row)).toEqual({ kind: 'record', record: row, warnings: [] });
+});
+
+test('the file serves where the destination has no row', () => {
+  expect(saved(file())).toMatchObject({ kind: 'record', record: record(), warnings: [/no state row/] });
+});
+
+test('without anything to trust nothing is known, and why is told', () => {
+  expect(saved(NO_FILE)).toEqual({ kind: 'none', why: 'no cursor is known', warnings: [] });
+  expect(saved(TORN)).toMatchObject({ kind: 'none', why: 'its state file cannot be used (it is not JSON)' });
+});
+
+test('a file of the older script is used only while there is no row', () => {
+  const legacy: StateFile = { kind: 'legacy', cursor: '2026-01-01T00:00:00.000Z', path: 'orders.txt' };
+  expect(saved(legacy)).toMatchObject({ kind: 'legacy', cursor: '2026-01-01T00:00:00.000Z' });
+  expect(saved(legacy, record())).toMatchObject({ kind: 'record', record: record() });
+});
+
+test('what belongs to another pipeline, source or server is refused, on either side', () => {
+  for (const change of [
+    { pipeline: 'other' },
+    { source: { database: 'live', schema: 'public', table: 'customers' } },
+    { source: { database: 'test', schema: 'public', table: 'orders' } },
+    { sourceLife: { systemIdentifier: '9', timeline: 1, startedAt: '1000' } },
+  ]) {
+    expect(saved(NO_FILE, record(change)).kind, JSON.stringify(change)).toBe('foreign');
+    expect(saved(file(change), record()).kind, JSON.stringify(change)).toBe('foreign');
+    expect(saved(file(change)).kind, JSON.stringify(change)).toBe('foreign');
+  }
+});
+
+test('a server that does not tell who it is, and a restarted one, are taken for the same', () => {
+  const unnamed = { systemIdentifier: null, timeline: null, startedAt: '1000' };
+  expect(saved(NO_FILE, record({ sourceLife: unnamed })).kind).toBe('record');
+  const restarted = { systemIdentifier: '7', timeline: 2, startedAt: '2000' };
+  expect(saved(file({ sourceLife: restarted }), record({ sourceLife: restarted })).kind).toBe('record');
+});
+
+test('a row that this version did not write is refused, not overwritten', () => {
+  expect(saved(file(), { ...record(), format: 2 }).kind).toBe('foreign');
+  expect(saved(NO_FILE, null).kind).toBe('foreign');
+});

@@ -1,0 +1,107 @@
+/** Facts of a table that is in order, for tests that change one of them. */
+import type { TableFacts } from '../../../src/sync/facts.ts';
+import type { Column } from '../../../src/schema/columns.ts';
+import type { Relation } from '../../../src/schema/relations.ts';
+import { fingerprintOf, shapeOf } from '../../../src/schema/shape.ts';
+import type { StateRecord } from '../../../src/schema/state-record.ts';
+import { column } from '../schema/columns.ts';
+
+export const ORDERS_COLUMNS: readonly Column[] = [
+  column({ name: 'id', type: 'bigint', position: 1, isNotNull: true }),
+  column({ name: 'note', type: 'text', position: 2 }),
+  column({ name: 'updated_at', type: 'timestamp with time zone', position: 3, isNotNull: true }),
+];
+
+export const relation = (change: Partial<Relation> = {}): Relation => ({
+  name: { schema: 'public', table: 'orders' },
+  oid: '1',
+  kind: 'table',
+  isUnlogged: false,
+  hasChildren: false,
+  comment: null,
+  columns: ORDERS_COLUMNS,
+  uniqueKeys: [{ index: 'orders_pkey', columns: ['id'] }],
+  indexedColumns: ['id'],
+  estimatedRows: 10,
+  bytes: 8192,
+  canSelect: true,
+  unreadableColumns: [],
+  filtersRows: false,
+  ownedSequences: [],
+  ...change,
+});
+
+export const record = (change: Partial<StateRecord> = {}): StateRecord => {
+  const shape = shapeOf(relation());
+  return {
+    format: 1,
+    pipeline: 'shop',
+    source: { database: 'live', schema: 'public', table: 'orders' },
+    destination: { schema: 'public', table: 'orders' },
+    sourceLife: { systemIdentifier: '7', timeline: 1, startedAt: '1000' },
+    sourceTime: '2026-01-01 12:00:00+00',
+    fencedAt: '2026-01-01T12:00:00.000Z',
+    deletesCheckedAt: null,
+    replicationKey: 'updated_at',
+    keyType: 'timestamptz',
+    mergeKey: ['id'],
+    cursor: '2026-01-01 11:00:00+00',
+    fences: [],
+    shape,
+    fingerprint: fingerprintOf(shape),
+    generation: 3,
+    runId: 'run',
+    syncedAt: '2026-01-01T12:00:00.000Z',
+    ...change,
+  };
+};
+
+const server = {
+  version: 150000,
+  isLinux: true,
+  database: 'live',
+  databaseOid: '5',
+  isStandby: false,
+  startedAt: '1000',
+  timeZone: 'UTC',
+  encoding: 'UTF8',
+  canReadControl: true,
+  systemIdentifier: '7',
+  timeline: 1,
+};
+const access = { exists: true, canUse: true, canCreate: true, canCreateSchema: true, role: 'increp' };
+
+export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
+  settings: {
+    name: 'orders',
+    destinationName: 'orders',
+    replicationKey: 'updated_at',
+    mergeKey: ['id'],
+    mode: 'incremental-deduped',
+    initialLoad: 'pg_dump',
+    onSchemaChange: 'reset',
+    lookbackSeconds: 10,
+    nullKeys: 'warn',
+    deletes: 'ignore',
+    deletesEverySeconds: 86_400,
+    deleteLimit: 0.5,
+    maxStalenessSeconds: undefined,
+    isEnabled: true,
+  },
+  sourceName: { schema: 'public', table: 'orders' },
+  destinationName: { schema: 'public', table: 'orders' },
+  stagingName: { schema: 'public', table: 'orders_stg' },
+  source: relation(),
+  destination: relation({ oid: '2' }),
+  staging: undefined,
+  destinationHasRows: true,
+  stateFile: { kind: 'none' },
+  saved: { kind: 'record', record: record(), warnings: [] },
+  servers: { source: server, destination: { ...server, database: 'copy', systemIdentifier: '8' } },
+  sourceSchema: access,
+  destinationSchema: access,
+  otherSourceNames: [],
+  tools: { pgDump: 15, pgRestore: 15 },
+  sourcePassword: 'secret',
+  ...change,
+});
