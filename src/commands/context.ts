@@ -4,6 +4,7 @@ import { resolveDirectory } from '../config/directory.ts';
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Emit, Listener } from '../events.ts';
+import { asIncrepError, IncrepError } from '../errors.ts';
 import { findClientTools } from '../postgres/client-tools.ts';
 import { Database } from '../postgres/database.ts';
 import { redactor, type Redact } from '../redact.ts';
@@ -59,5 +60,20 @@ export async function withContext<T>(
     signal,
   };
   const listen = (listener: Listener) => void listeners.push(listener);
-  return await use({ settings, redact: redactor(settings.secrets), runId, signal, terminal, work, listen });
+  const redact = redactor(settings.secrets);
+  try {
+    return await use({ settings, redact, runId, signal, terminal, work, listen });
+  } catch (error) {
+    throw withoutSecrets(asIncrepError(error), redact);
+  }
 }
+
+/** A server's message may quote what it was sent. */
+const withoutSecrets = (error: IncrepError, redact: Redact): IncrepError =>
+  new IncrepError(error.code, {
+    what: redact(error.message),
+    next: redact(error.next),
+    sqlstate: error.sqlstate,
+    cause: error.cause,
+    exitCode: error.exitCode,
+  });

@@ -2,9 +2,9 @@
 
 export interface Terminal {
   /** Results. */
-  out(text: string): void;
+  readonly out: (text: string) => void;
   /** Conversation. */
-  say(text: string): void;
+  readonly say: (text: string) => void;
   readonly isStdoutTerminal: boolean;
   readonly isStderrTerminal: boolean;
   readonly hasColor: boolean;

@@ -80,7 +80,7 @@ const loginOf = ({ host, port, user, password }: EmbeddedServer, side: Login['si
 
 /** Roles as they should be in earnest: one that may only read, and one that owns the copy. */
 export const READER = 'reader';
-export const WRITER = 'writer';
+const WRITER = 'writer';
 
 /** Makes the databases, the roles and the pipeline directory, and tells increp of them. */
 export async function preparePipeline({ source, destination, directory, signal }: Stage): Promise<void> {

@@ -55,7 +55,7 @@ export function createStory({ out, color }: Paper): Story {
 }
 
 /** Breaks at spaces. What is alone too long stays whole: a path or a name that is cut cannot be copied. */
-export function wrap(text: string, prefix: string): string[] {
+function wrap(text: string, prefix: string): string[] {
   const [, indent = '', rest = ''] = /^( *)(.*)$/.exec(text.trimEnd()) ?? [];
   const room = WIDTH - displayWidth(prefix + indent);
   if (displayWidth(rest) <= room) return [`${prefix}${indent}${rest}`];

@@ -110,8 +110,12 @@ function failureDetails({ message, hint, code, sqlstate }: Failure, paint: Paint
 const warningDetail = (text: string): Detail => ({ label: 'warning:', tint: 'yellow', text });
 
 /** Why, where it is not plain from the action: a table loaded as a whole, or left out. */
-function hasReason({ action, status, reason }: TableOutcome): boolean {
-  return reason !== '' && (status === 'skipped' || !['incremental', 'append'].includes(action));
+function hasReason({ action, status, reason, error }: TableOutcome): boolean {
+  return (
+    reason !== '' &&
+    reason !== error?.message &&
+    (status === 'skipped' || !['incremental', 'append'].includes(action))
+  );
 }
 
 function tableDetails(outcome: TableOutcome, paint: Paint): Detail[] {

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import pg from 'pg';
 import { z } from 'zod';
 import type { ConnectionSettings } from '../config/settings.ts';
-import { IncrepError } from '../errors.ts';
+import type { IncrepError } from '../errors.ts';
 import { beginReading, beginSnapshot, beginWriting, CONTROL_DATA, SERVER_IDENTITY } from '../sql/session.ts';
 import { serverError, type Place } from './server-errors.ts';
 import { tlsAttempts } from './tls.ts';
@@ -42,7 +42,7 @@ export class Database implements AsyncDisposable {
       address: `${settings.host}:${settings.port}/${settings.database}`,
       role: settings.user,
     };
-    this.#applicationName = applicationName(pipeline);
+    this.#applicationName = programName(pipeline);
     this.#signal = signal;
     // A statement in progress ends with its connection; the server rolls back.
     signal?.addEventListener('abort', () => this.discard(), { once: true });
@@ -128,7 +128,7 @@ const socketOf = (client: pg.Client): { destroy(): void } =>
   (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream;
 
 /** Shown in pg_stat_activity, by which another run can name the holder of a lock. The server cuts at 63 bytes. */
-const applicationName = (pipeline: string): string =>
+const programName = (pipeline: string): string =>
   `increp ${pipeline.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 24)} ${process.pid}@${hostname().slice(0, 24)}`;
 
 async function connect(

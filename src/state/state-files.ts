@@ -1,9 +1,10 @@
 /** `sync-state/`: one file a table. The only place that touches it. */
 import { open, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { z } from 'zod';
 import { IncrepError } from '../errors.ts';
 import { fileNameOf } from '../schema/names.ts';
-import { stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
+import { STATE_FORMAT, stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
 
 export type StateFile =
   | { readonly kind: 'none' }
@@ -52,10 +53,11 @@ function parse(path: string, text: string): StateFile {
 
 function whyUnreadable(text: string, error: unknown): string {
   if (error instanceof SyntaxError) return 'it is not JSON';
-  const { format } = JSON.parse(text) as { format?: unknown };
-  return format === 1
+  const { success, data } = z.object({ format: z.unknown() }).safeParse(JSON.parse(text));
+  if (!success || data.format === undefined) return 'it is not a state of increp';
+  return data.format === STATE_FORMAT
     ? 'fields are missing or malformed'
-    : `its format is ${JSON.stringify(format)}; this version knows 1`;
+    : `its format is ${JSON.stringify(data.format)}; this version knows ${STATE_FORMAT}`;
 }
 
 async function readLegacy(directory: string, table: string): Promise<StateFile> {

@@ -1,18 +1,21 @@
 /** One pass over the tables. Reads like the description of the job. */
 import type { TableSettings } from '../config/settings.ts';
-import { asIncrepError, IncrepError } from '../errors.ts';
+import { asIncrepError, type IncrepError } from '../errors.ts';
 import type { RunSummary, TableOutcome } from '../events.ts';
 import { ensureWritable } from '../state/state-files.ts';
 import { gatherFacts } from './facts.ts';
 import { prepareDestination } from './prepare-destination.ts';
 import { ensureDifferentDatabases } from './same-database.ts';
-import { failureOf, syncTable, type TableRequest } from './sync-table.ts';
+import { failureOf, refreshed, syncTable, type TableRequest } from './sync-table.ts';
 import type { Work } from './work.ts';
 
 export interface RunRequest extends TableRequest {
   readonly tables: readonly TableSettings[];
   readonly isFailFast: boolean;
 }
+
+/** While a large table loads, the other tables may change: what was known of them by then is looked up again. */
+const STALE_AFTER_MS = 30_000;
 
 export async function run(work: Work, request: RunRequest): Promise<RunSummary> {
   const startedAt = new Date();
@@ -39,11 +42,13 @@ export async function run(work: Work, request: RunRequest): Promise<RunSummary> 
 
 async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcome[]): Promise<void> {
   await ensureWritable(work.settings.stateDirectory);
+  const gatheredAt = performance.now();
   const facts = await gatherFacts(work, request.tables);
   ensureDifferentDatabases(work.settings, facts.servers);
   await prepareDestination(work, facts);
   for (const table of facts.tables) {
-    const outcome = await syncTable(work, table, request);
+    const isStale = performance.now() - gatheredAt > STALE_AFTER_MS;
+    const outcome = await syncTable(work, isStale ? await refreshed(work, table) : table, request);
     outcomes.push(outcome);
     await work.emit({ type: 'table-finished', outcome });
     work.signal?.throwIfAborted();

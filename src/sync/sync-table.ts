@@ -1,5 +1,5 @@
 /** One table in one run: plan, do, try again where that can help, and tell what happened. */
-import { asIncrepError, IncrepError } from '../errors.ts';
+import { asIncrepError, type IncrepError } from '../errors.ts';
 import type { Failure, TableOutcome } from '../events.ts';
 import { backoffSeconds, sleep } from '../retry.ts';
 import { applyPlan, type Applied, type ApplyRequest } from './apply-plan.ts';
@@ -79,7 +79,7 @@ async function pause(
 }
 
 /** Facts as they are now; while a server is away, the old ones serve to try again. */
-async function refreshed(work: Work, facts: TableFacts): Promise<TableFacts> {
+export async function refreshed(work: Work, facts: TableFacts): Promise<TableFacts> {
   try {
     return (await gatherFacts(work, [facts.settings])).tables[0] ?? facts;
   } catch (error) {

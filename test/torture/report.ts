@@ -18,6 +18,7 @@ export function formatReport(result: TortureResult): string {
     `reader     ${reader.looks} looks, the slowest ${reader.slowest.toFixed(2)} s`,
     '',
     ...comparisonLines('increp', result.copy),
+    ...result.copy.flatMap(({ examples }) => examples.map((line) => `    ${line}`)),
     ...comparisonLines(`plain max(key) cursor (${result.controlRuns} runs, never killed)`, result.control),
     result.failures.length === 0
       ? 'PASSED'

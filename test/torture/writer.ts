@@ -135,8 +135,8 @@ async function end(
     counts.rolledBack += 1;
     await client.query('ROLLBACK');
   } else if (lot < 0.3 && prepared.hasRoom) {
-    counts.prepared += 1;
     await prepared.prepare(client, random);
+    counts.prepared += 1;
     counts.rows += rows;
   } else {
     await client.query('COMMIT');

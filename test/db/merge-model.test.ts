@@ -1,0 +1,132 @@
+/** Random batches through the real SQL of the merge, and through a model of it. */
+import fc from 'fast-check';
+import type { PoolClient } from 'pg';
+import { expect, test } from 'vitest';
+import { keepNewest, mergeStatements, type Merge } from '../../src/sql/merge.ts';
+import {
+  imageOf,
+  MergeModel,
+  MODEL_COLUMNS,
+  type ModelCounts,
+  type ModelRow,
+} from '../support/merge-model.ts';
+import { freshPair } from '../support/pair.ts';
+
+const orNull = <T>(...values: readonly T[]) => fc.constantFrom(null, ...values);
+
+const row: fc.Arbitrary<ModelRow> = fc.record({
+  name: fc.constantFrom('', ' ', 'NULL', 'a'),
+  part: orNull('1.0', '1.00', '2'),
+  version: orNull(1, 2, 3),
+  amount: orNull('1.0', '1.00', 'NaN', '-1'),
+  note: orNull('', ' ', 'null', 'a "quoted", \\ one', '(1,2)'),
+  doc: orNull('{"a":1}', '{"a": 1}', '{"a":1,"a":2}', 'null', '1.0', '1.00'),
+});
+
+const batches = fc.array(
+  fc.record({
+    rows: fc.array(row, { maxLength: 12 }),
+    isWhole: fc.boolean(),
+    /** The same window read a second time. */
+    isRepeated: fc.boolean(),
+  }),
+  { minLength: 1, maxLength: 6 },
+);
+
+const TYPES: Readonly<Record<keyof ModelRow, string>> = {
+  name: 'text NOT NULL',
+  part: 'numeric',
+  version: 'bigint',
+  amount: 'numeric',
+  note: 'text',
+  doc: 'json',
+};
+
+const columnsSql = (columns: readonly (keyof ModelRow)[]) =>
+  columns.map((column) => `${column} ${TYPES[column]}`).join(', ');
+
+interface Variant {
+  readonly title: string;
+  readonly tableColumns: readonly (keyof ModelRow)[];
+  readonly more: string;
+  readonly isSoftDelete: boolean;
+}
+
+const VARIANTS: readonly Variant[] = [
+  { title: 'the same columns', tableColumns: MODEL_COLUMNS, more: '', isSoftDelete: false },
+  {
+    title: 'columns in another order, and one more',
+    tableColumns: MODEL_COLUMNS.toReversed(),
+    more: ', mine int DEFAULT 7',
+    isSoftDelete: false,
+  },
+  {
+    title: 'a mark for deleted rows',
+    tableColumns: MODEL_COLUMNS,
+    more: ', _deleted_at timestamptz',
+    isSoftDelete: true,
+  },
+];
+
+test.for(VARIANTS)('the merge does what its model does: $title', async (variant) => {
+  await using pair = await freshPair();
+  const client = await pair.destination.connect();
+  await client.query(`CREATE TABLE t (${columnsSql(variant.tableColumns)}${variant.more});
+    CREATE UNIQUE INDEX ON t (name, part); CREATE TABLE t_stg (${columnsSql(MODEL_COLUMNS)})`);
+  const property = fc.asyncProperty(batches, async (given) => {
+    await client.query('TRUNCATE t');
+    const model = new MergeModel(variant.isSoftDelete);
+    for (const { rows, isWhole, isRepeated } of given) {
+      for (const batch of isRepeated ? [rows, rows.toReversed()] : [rows]) {
+        expect(await merge(client, mergeFor(variant), batch, isWhole)).toEqual(model.apply(batch, isWhole));
+        expect(await imagesIn(client, variant)).toEqual(model.images());
+      }
+    }
+  });
+  // A failure prints its seed and path, to be given here.
+  await fc.assert(property, { numRuns: 100, interruptAfterTimeLimit: 20_000 });
+  client.release();
+});
+
+const mergeFor = ({ tableColumns, more, isSoftDelete }: Variant): Merge => ({
+  destination: { schema: 'public', table: 't' },
+  staging: { schema: 'public', table: 't_stg' },
+  columns: MODEL_COLUMNS,
+  mergeKey: ['name', 'part'],
+  replicationKey: 'version',
+  nullableKey: ['part'],
+  hasSameColumns: tableColumns === MODEL_COLUMNS && more === '',
+  isSoftDelete,
+});
+
+async function merge(
+  client: PoolClient,
+  how: Merge,
+  batch: readonly ModelRow[],
+  isWhole: boolean,
+): Promise<ModelCounts> {
+  await client.query('TRUNCATE t_stg');
+  const values = MODEL_COLUMNS.map((name) => batch.map((each) => each[name]));
+  const casts = MODEL_COLUMNS.map((name, index) => `$${index + 1}::${TYPES[name].split(' ')[0]}[]`);
+  await client.query(`INSERT INTO t_stg SELECT * FROM unnest(${casts.join(', ')})`, values);
+  const count = async (statements: readonly string[]) => {
+    let rows = 0;
+    for (const statement of statements) rows += (await client.query(statement)).rowCount ?? 0;
+    return rows;
+  };
+  const { remove, update, insert } = mergeStatements(how);
+  const older = await count([keepNewest(how)]);
+  const deleted = isWhole ? await count(remove) : 0;
+  const updated = await count(update);
+  return { older, deleted, updated, inserted: await count(insert) };
+}
+
+async function imagesIn(client: PoolClient, { isSoftDelete }: Variant): Promise<string[]> {
+  const texts = MODEL_COLUMNS.map((name) => (name === 'version' ? 'version::int' : `${name}::text`)).join(
+    ', ',
+  );
+  const { rows } = await client.query<ModelRow & { deleted: boolean }>(
+    `SELECT ${texts}, ${isSoftDelete ? '_deleted_at IS NOT NULL' : 'false'} AS deleted FROM t`,
+  );
+  return rows.map((each) => imageOf(each, each.deleted)).toSorted();
+}
