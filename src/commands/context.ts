@@ -21,7 +21,7 @@ export interface Context {
   readonly terminal: Terminal;
   readonly work: Work;
   /** Adds a listener to the events of the run. */
-  listen(listener: Listener): void;
+  readonly listen: (listener: Listener) => void;
 }
 
 interface ContextOptions {

@@ -2,7 +2,7 @@ import { historyListener } from '../postgres/run-history.ts';
 import { Database } from '../postgres/database.ts';
 import { jsonListener } from '../observe/json-lines.ts';
 import { createLogger, effectiveLevel, type Verbosity } from '../observe/log.ts';
-import { logListener } from '../observe/log-listener.ts';
+import { logListener, retryListener } from '../observe/log-listener.ts';
 import { createProgress, hasProgress } from '../observe/progress.ts';
 import { formatSummary } from '../observe/summary.ts';
 import { webhookListener } from '../notify/webhook.ts';
@@ -84,7 +84,7 @@ async function wireListeners(
   });
   const warn = (message: string) => logger.warn(message);
   for (const message of settings.warnings) warn(message);
-  listen(logListener(logger));
+  listen(progress ? retryListener(logger) : logListener(logger));
   if (progress) listen(progress.listener);
   if (options.json) listen(jsonListener(terminal.out, redact));
   const destinationNameOf = (name: string) =>

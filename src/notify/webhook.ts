@@ -30,6 +30,18 @@ function attemptsFor(event: RunEvent, attempts: number): number {
   return isInterrupted ? 1 : attempts;
 }
 
+/** What is left of a run's notice after a signal: whoever sent it will not wait for more than ten seconds. */
+const FAREWELL_MS = 3000;
+
+/** Aborts a little later than `signal` does. */
+function afterwards(signal: AbortSignal, milliseconds: number): AbortSignal {
+  const later = new AbortController();
+  const start = () => void setTimeout(() => later.abort(), milliseconds).unref();
+  if (signal.aborted) start();
+  else signal.addEventListener('abort', start, { once: true });
+  return later.signal;
+}
+
 const originOf = (url: string) => (URL.canParse(url) ? new URL(url).origin : 'WEBHOOK_URL');
 
 function failureText(origin: string, { type }: Notice, { why, attempts }: Undelivered): string {
@@ -40,6 +52,7 @@ function failureText(origin: string, { type }: Notice, { why, attempts }: Undeli
 export function webhookListener(options: WebhookOptions): Listener {
   const { webhook, redact, onFailure, limits = DELIVERY_LIMITS } = options;
   const origin = originOf(webhook.url);
+  const runSignal = options.signal && afterwards(options.signal, FAREWELL_MS);
   let memory = forgotten;
 
   async function send(event: RunEvent, notice: Notice): Promise<void> {
@@ -54,7 +67,7 @@ export function webhookListener(options: WebhookOptions): Listener {
         ...(options.sleep ? { sleep: options.sleep } : {}),
         limits: { ...limits, attempts: attemptsFor(event, limits.attempts) },
         // The notice of an interrupted run is sent after the signal has fired.
-        signal: isTableNotice(notice) ? options.signal : undefined,
+        signal: isTableNotice(notice) ? options.signal : runSignal,
       },
     );
     if (!undelivered) return;

@@ -65,3 +65,10 @@ function logEvent(logger: Logger, event: RunEvent): void {
 export function logListener(logger: Logger): Listener {
   return (event) => logEvent(logger, event);
 }
+
+/** Beside a progress line only what it cannot show is logged; the rest stands in the summary at the end. */
+export function retryListener(logger: Logger): Listener {
+  return (event) => {
+    if (event.type === 'retrying') logRetry(logger, event);
+  };
+}

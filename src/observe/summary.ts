@@ -118,16 +118,28 @@ function hasReason({ action, status, reason, error }: TableOutcome): boolean {
   );
 }
 
-function tableDetails(outcome: TableOutcome, paint: Paint): Detail[] {
+/** What is true of several tables is said once, at the end. */
+function sharedWarnings({ tables }: RunSummary): Map<string, readonly string[]> {
+  const namesOf = new Map<string, string[]>();
+  for (const { name, warnings } of tables) {
+    for (const warning of new Set(warnings)) namesOf.set(warning, [...(namesOf.get(warning) ?? []), name]);
+  }
+  return new Map([...namesOf].filter(([, names]) => names.length > 1));
+}
+
+const sharedDetail = ([text, names]: [string, readonly string[]]): Detail =>
+  warningDetail(`${text} (${names.length} tables: ${names.join(', ')})`);
+
+function tableDetails(outcome: TableOutcome, shared: ReadonlySet<string>, paint: Paint): Detail[] {
   return [
     ...(hasReason(outcome) ? [{ label: 'because', text: outcome.reason }] : []),
     ...(outcome.error ? failureDetails(outcome.error, paint) : []),
-    ...outcome.warnings.map(warningDetail),
+    ...outcome.warnings.filter((text) => !shared.has(text)).map(warningDetail),
   ];
 }
 
-function tableLines(row: Row, widths: Widths, paint: Paint): string[] {
-  const details = tableDetails(row.outcome, paint);
+function tableLines(row: Row, shared: ReadonlySet<string>, widths: Widths, paint: Paint): string[] {
+  const details = tableDetails(row.outcome, shared, paint);
   return [tableLine(row, widths, paint), ...details.map((detail) => detailLine(detail, INDENT, paint))];
 }
 
@@ -142,12 +154,14 @@ export function formatSummary(summary: RunSummary, style: SummaryStyle): string 
   const paint = painter(style);
   const rows = summary.tables.map(rowOf);
   const widths = widthsOf(rows, style);
+  const shared = sharedWarnings(summary);
   const runDetails = [
     ...(summary.error ? failureDetails(summary.error, paint) : []),
+    ...[...shared].map(sharedDetail),
     ...summary.warnings.map(warningDetail),
   ];
   const lines = [
-    ...rows.flatMap((row) => tableLines(row, widths, paint)),
+    ...rows.flatMap((row) => tableLines(row, new Set(shared.keys()), widths, paint)),
     ...runDetails.map((detail) => detailLine(detail, '', paint)),
     closingLine(summary),
   ];

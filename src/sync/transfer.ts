@@ -32,9 +32,22 @@ export const lifeOf = ({ servers: { source } }: TableFacts): SourceLife => ({
   startedAt: source.startedAt,
 });
 
-/** What fences need to know of the sync before. A load starts afresh: nothing is known. */
+/**
+ * What an earlier sync knew of this very key. It serves a load too: that reads everything, but what is still open
+ * then cannot write below the old cursor later either.
+ */
+function recordBefore(
+  { saved, settings }: TableFacts,
+  { keyType }: IncrementalPlan | LoadPlan,
+): StateRecord | undefined {
+  if (saved.kind !== 'record') return undefined;
+  const { record } = saved;
+  return record.replicationKey === settings.replicationKey && record.keyType === keyType ? record : undefined;
+}
+
+/** What fences need to know of the sync before. */
 export function knownBefore(facts: TableFacts, plan: IncrementalPlan | LoadPlan) {
-  const record = plan.kind === 'incremental' && 'cursor' in plan.since ? plan.since : undefined;
+  const record = recordBefore(facts, plan);
   return {
     keyType: plan.keyType,
     cursor: record?.cursor ?? null,
@@ -92,13 +105,13 @@ function fencesAfter(
 
 /** How far the source's clock, or the source itself, has moved away since the last sync. */
 export function shiftSince(
-  { servers }: TableFacts,
+  facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
   fence: RaisedFence,
 ): ClockShift {
-  const record = plan.kind === 'incremental' && 'cursor' in plan.since ? plan.since : undefined;
+  const record = recordBefore(facts, plan);
   if (!record || plan.keyType === 'integer') return { seconds: 0, warnings: [] };
-  return clockShift(record, fence, servers.source.timeline);
+  return clockShift(record, fence, facts.servers.source.timeline);
 }
 
 const deletesCheckedBefore = ({ saved }: TableFacts): string | null =>
@@ -115,6 +128,6 @@ export function fenceWarnings(facts: TableFacts, { remaining }: RaisedFence): st
   const more = remaining.length > 3 ? ` and ${remaining.length - 3} more` : '';
   return [
     ...standby,
-    `${remaining.length} open at the source may still bring rows, which a later run will fetch: ${who}${more}`,
+    `${remaining.length === 1 ? '1 transaction' : `${remaining.length} transactions`} open at the source may still bring rows, which a later run will fetch: ${who}${more}`,
   ];
 }

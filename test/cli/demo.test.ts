@@ -5,8 +5,12 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { increp, startIncrep, type RunningIncrep } from '../support/increp.ts';
+
+// It takes ten seconds on an idle machine, and the machine of a test run is not idle.
+const TIMEOUT_MS = 110_000;
+vi.setConfig({ testTimeout: TIMEOUT_MS + 10_000 });
 
 /** A temporary directory of its own, in which everything of one demo is found. */
 async function freshPlace() {
@@ -30,7 +34,7 @@ async function commandLines(): Promise<string[]> {
 }
 
 async function waitForStdout(running: RunningIncrep, text: string) {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 60_000;
   while (!running.stdout.includes(text)) {
     if (Date.now() > deadline)
       throw new Error(`it did not say "${text}": ${running.stdout}${running.stderr}`);
@@ -40,7 +44,7 @@ async function waitForStdout(running: RunningIncrep, text: string) {
 
 test('the demo tells its story, finds both sides equal, and leaves nothing', async () => {
   const { directory, env } = await freshPlace();
-  const { exitCode, stdout, stderr } = await increp('demo', { directory }, { env });
+  const { exitCode, stdout, stderr } = await increp('demo', { directory }, { env, timeout: TIMEOUT_MS });
   expect(exitCode, stdout + stderr).toBe(0);
   expect(stderr).toBe('');
   expect(stdout).toMatch(/orders +initial +60,000 read, 60,000 inserted/);
@@ -63,7 +67,11 @@ test('the demo tells its story, finds both sides equal, and leaves nothing', asy
 test('a copy that differs is named and fails the demo, without pg_dump too', async () => {
   const { directory, env } = await freshPlace();
   const nowhere = { ...env, PATH: directory, INCREP_DEMO_SABOTAGE: '1' };
-  const { exitCode, stdout, stderr } = await increp('demo', { directory }, { env: nowhere });
+  const { exitCode, stdout, stderr } = await increp(
+    'demo',
+    { directory },
+    { env: nowhere, timeout: TIMEOUT_MS },
+  );
   expect(exitCode, stdout + stderr).toBe(1);
   expect(stdout).toContain('pg_dump is not installed');
   expect(stdout).toMatch(/\| ! orders +DIFFERENT/);
@@ -79,7 +87,7 @@ test.each([
   { moment: 'during a sync', text: ' sync\n' },
 ])('Ctrl-C $moment leaves nothing', async ({ text }) => {
   const { directory, env } = await freshPlace();
-  await using running = startIncrep('demo --keep', { directory }, { env });
+  await using running = startIncrep('demo --keep', { directory }, { env, timeout: TIMEOUT_MS });
   await waitForStdout(running, text);
   await sleep(200);
   running.kill('SIGINT');
@@ -91,12 +99,20 @@ test.each([
 
 test('--keep leaves both servers, and a script that removes everything', async () => {
   const { directory, env } = await freshPlace();
-  const { exitCode, stdout, stderr } = await increp('demo --keep', { directory }, { env });
+  const { exitCode, stdout, stderr } = await increp(
+    'demo --keep',
+    { directory },
+    { env, timeout: TIMEOUT_MS },
+  );
   const remove = /sh (\S+remove\.sh)/.exec(stdout)?.[1] ?? '';
   onTestFinished(async () => void (await execa('sh', [remove], { reject: false })));
   expect(exitCode, stdout + stderr).toBe(0);
   const pipeline = /increp status -C (\S+)/.exec(stdout)?.[1] ?? '';
-  const status = await increp(['status', '-C', pipeline, '--exit-code'], { directory }, { env });
+  const status = await increp(
+    ['status', '-C', pipeline, '--exit-code'],
+    { directory },
+    { env, timeout: TIMEOUT_MS },
+  );
   expect(status.exitCode, status.stdout + status.stderr).toBe(0);
   expect(stdout.match(/psql postgres:\/\/postgres:\S+@127\.0\.0\.1:\d+\/(shop|warehouse)/g)).toHaveLength(2);
   await execa('sh', [remove]);

@@ -74,7 +74,8 @@ test.for(VARIANTS)('the merge does what its model does: $title', async (variant)
   await client.query(`CREATE TABLE t (${columnsSql(variant.tableColumns)}${variant.more});
     CREATE UNIQUE INDEX ON t (name, part); CREATE TABLE t_stg (${columnsSql(MODEL_COLUMNS)})`);
   const property = fc.asyncProperty(batches, async (given) => {
-    await client.query('TRUNCATE t');
+    // What a failed run has left is rolled back by the next one, which fast-check makes to shrink it.
+    await client.query('ROLLBACK; BEGIN');
     const model = new MergeModel(variant.isSoftDelete);
     for (const { rows, isWhole, isRepeated } of given) {
       for (const batch of isRepeated ? [rows, rows.toReversed()] : [rows]) {
@@ -84,7 +85,7 @@ test.for(VARIANTS)('the merge does what its model does: $title', async (variant)
     }
   });
   // A failure prints its seed and path, to be given here.
-  await fc.assert(property, { numRuns: 100, interruptAfterTimeLimit: 20_000 });
+  await fc.assert(property, { numRuns: 60, interruptAfterTimeLimit: 15_000 });
   client.release();
 });
 
@@ -105,7 +106,7 @@ async function merge(
   batch: readonly ModelRow[],
   isWhole: boolean,
 ): Promise<ModelCounts> {
-  await client.query('TRUNCATE t_stg');
+  await client.query('DELETE FROM t_stg');
   const values = MODEL_COLUMNS.map((name) => batch.map((each) => each[name]));
   const casts = MODEL_COLUMNS.map((name, index) => `$${index + 1}::${TYPES[name].split(' ')[0]}[]`);
   await client.query(`INSERT INTO t_stg SELECT * FROM unnest(${casts.join(', ')})`, values);

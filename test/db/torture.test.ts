@@ -16,6 +16,7 @@ test('no row is lost, kept or changed on the way under 16 writers and a runner t
     // Other tests prepare transactions too, and places are few.
     preparedAtOnce: 8,
   });
-  if (result.failures.length > 0) expect.fail(formatReport(result));
+  // The whole report, for the seed that brings a failure back.
+  expect(result.failures.length === 0 ? '' : formatReport(result)).toBe('');
   expect(result.syncs.killed).toBeGreaterThan(0);
 }, 120_000);

@@ -9,6 +9,7 @@ const merge = (change: Partial<Merge> = {}): Merge => ({
   replicationKey: 'updated_at',
   nullableKey: [],
   hasSameColumns: true,
+  isSoftDelete: false,
   ...change,
 });
 

@@ -1,0 +1,167 @@
+/** Who may work on a table at a time, and who must give way. */
+import type pg from 'pg';
+import { expect, test } from 'vitest';
+import { waitUntil } from '../support/activity.ts';
+import { increp, startIncrep } from '../support/increp.ts';
+import type { RunningIncrep } from '../support/increp.ts';
+import { expectSameRows } from '../support/oracle.ts';
+import { freshPair } from '../support/pair.ts';
+import type { Pair } from '../support/pair.ts';
+import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
+import { sync, trySync } from '../support/sync.ts';
+
+/** Several tables like "orders". */
+const several = (...names: string[]) => ({
+  tables: names.map((name) => ({ ...ORDERS_CONFIG, name })),
+  sourceSql: `${ordersPreset.sourceSql}; ${names
+    .filter((name) => name !== 'orders')
+    .map(
+      (name) => `CREATE TABLE ${name} (LIKE orders INCLUDING ALL); INSERT INTO ${name} SELECT * FROM orders`,
+    )
+    .join('; ')}`,
+});
+
+/** A run that holds its lock, because a transaction at the source keeps it waiting. */
+async function heldRun(pair: Pair): Promise<{ running: RunningIncrep; letGo: () => Promise<void> }> {
+  const open: pg.PoolClient = await pair.source.connect();
+  await open.query('BEGIN; SELECT FROM orders');
+  const running = startIncrep('sync -v --settle 40s', pair);
+  await running.waitForStderr('"phase":"fence"');
+  const letGo = async () => {
+    await open.query('COMMIT');
+    open.release();
+  };
+  return { running, letGo };
+}
+
+test('of two runs at once the second gives way with exit code 75 and names the first', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await insertOrders(pair, 1);
+  const { running, letGo } = await heldRun(pair);
+  await using first = running;
+  const loser = await trySync(pair);
+  expect(loser.exitCode).toBe(75);
+  const { error } = loser.table();
+  expect(error).toMatchObject({ code: 'RUN_LOCKED', hint: expect.stringContaining('--wait-lock') });
+  expect(error?.message).toMatch(
+    new RegExp(
+      `public\\.orders is being synced by another run: increp \\w+ ${first.pid}@\\S+ from \\S+ since 20`,
+    ),
+  );
+  await letGo();
+  expect((await first.wait()).exitCode).toBe(0);
+  await expectSameRows(pair, 'orders');
+});
+
+test('a first run that is still loading is respected as well', async () => {
+  await using pair = await freshPair('orders');
+  const { running, letGo } = await heldRun(pair);
+  await using first = running;
+  expect((await trySync(pair)).exitCode).toBe(75);
+  await letGo();
+  expect((await first.wait()).exitCode).toBe(0);
+  expect((await sync(pair)).table()).toMatchObject({ action: 'incremental' });
+});
+
+test('--wait-lock waits for the other, and then works on what that one has left', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await insertOrders(pair, 2);
+  const { running, letGo } = await heldRun(pair);
+  await using first = running;
+  await using second = startIncrep('sync --json -v --wait-lock 20s', pair);
+  await second.waitForStderr('"phase":"lock"');
+  await letGo();
+  expect((await first.wait()).exitCode).toBe(0);
+  const result = await second.wait();
+  expect(result.exitCode, result.stderr).toBe(0);
+  expect(result.lines().at(-1)).toMatchObject({ status: 'ok', tables: [{ rows_inserted: 0 }] });
+  await expectSameRows(pair, 'orders');
+});
+
+test('a holder that is killed leaves nothing behind', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await insertOrders(pair, 2);
+  const { running, letGo } = await heldRun(pair);
+  running.kill('SIGKILL');
+  await running.wait();
+  await letGo();
+  expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_inserted: 2 });
+  await expectSameRows(pair, 'orders');
+});
+
+test('two runs on two different tables do not meet', async () => {
+  await using pair = await freshPair(several('orders', 'others'));
+  await sync(pair);
+  const { running, letGo } = await heldRun(pair);
+  await using first = running;
+  expect((await sync(pair, 'others')).table('others').status).toBe('ok');
+  await letGo();
+  await first.wait();
+});
+
+for (const [mode, code] of [
+  ['ROW EXCLUSIVE', 0],
+  ['SHARE', 3],
+  ['ACCESS EXCLUSIVE', 3],
+] as const) {
+  test(`a session that holds a destination table in ${mode} mode stops no other table`, async () => {
+    await using pair = await freshPair(several('orders', 'others', 'third'));
+    await sync(pair);
+    for (const table of ['orders', 'others', 'third']) {
+      await pair.source.query(`INSERT INTO ${table} (id) VALUES (50)`);
+    }
+    const holder = await pair.destination.connect();
+    await holder.query(`BEGIN; LOCK TABLE others IN ${mode} MODE`);
+    const started = performance.now();
+    const result = await trySync(pair);
+    expect(result.exitCode, result.stderr).toBe(code);
+    expect(performance.now() - started).toBeLessThan(45_000);
+    expect(result.summary.tables.map(({ status }) => status)).toEqual([
+      'ok',
+      code === 0 ? 'ok' : 'failed',
+      'ok',
+    ]);
+    if (code !== 0)
+      expect(result.table('others').error).toMatchObject({ code: 'TABLE_BUSY', sqlstate: '55P03' });
+    await holder.query('COMMIT');
+    holder.release();
+    await sync(pair);
+    for (const table of ['orders', 'others', 'third']) await expectSameRows(pair, table);
+  });
+}
+
+test('readers of the destination are not held up for long behind a run that waits for them', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.source.query('ALTER TABLE orders ADD extra int');
+  const reader = await pair.destination.connect();
+  await reader.query('BEGIN; SELECT FROM orders');
+  // The swap needs the table for itself, so it queues; another reader queues behind it.
+  await using running = startIncrep('sync', pair);
+  await waitUntil('the run waits for the reader', async () => {
+    const { rowCount } = await pair.destination.query(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    return rowCount === 1;
+  });
+  const started = performance.now();
+  await pair.destination.query('SELECT FROM orders');
+  expect(performance.now() - started).toBeLessThan(8000);
+  await reader.query('COMMIT');
+  reader.release();
+  expect((await running.wait()).exitCode).toBe(0);
+  await expectSameRows(pair, 'orders');
+});
+
+test('reset gives way to a run as well', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const { running, letGo } = await heldRun(pair);
+  await using first = running;
+  expect((await increp('reset orders', pair)).exitCode).toBe(75);
+  await letGo();
+  expect((await first.wait()).exitCode).toBe(0);
+});
