@@ -68,6 +68,7 @@ const ENDINGS: readonly Ending[] = [
   [1, '', 'Every table failed, for different reasons.', ''],
   [2, '', 'Differences were found: `verify`; `plan --exit-code` and `status --exit-code`.', ''],
   [3, '', 'Some tables are done, some failed.', ''],
+  [129, code('INTERRUPTED'), 'Interrupted by SIGHUP (a closed terminal): rolled back, locks released.', ''],
   [130, code('INTERRUPTED'), 'Interrupted by SIGINT (Ctrl-C): rolled back, locks released.', ''],
   [143, code('INTERRUPTED'), 'Interrupted by SIGTERM: rolled back, locks released.', ''],
 ];

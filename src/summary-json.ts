@@ -14,7 +14,6 @@ function failureToJson(failure: Failure) {
   };
 }
 
-export type FailureJson = ReturnType<typeof failureToJson>;
 
 export function tableToJson(outcome: TableOutcome) {
   return {

@@ -18,6 +18,6 @@ export function resolveDirectory(
   const origin = flag === undefined ? 'INCREP_DIR' : '-C';
   throw new IncrepError(flag === undefined ? 'CONFIG_INVALID' : 'USAGE', {
     what: `${origin} names ${directory}, which is not a directory`,
-    next: 'Name the directory that holds .env and tables-config.json; increp init makes one.',
+    next: 'Name the directory that holds .env and tables-config.json.',
   });
 }

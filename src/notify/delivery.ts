@@ -49,7 +49,7 @@ type Answer =
   | { readonly kind: 'later'; readonly why: string; readonly waitSeconds?: number | undefined };
 
 /** Retry-After is a number of seconds or a date; anything else is as good as none. */
-export function retryAfterSeconds(header: string | undefined, now: Date = new Date()): number | undefined {
+function retryAfterSeconds(header: string | undefined, now: Date = new Date()): number | undefined {
   const text = header?.trim() ?? '';
   if (/^\d+$/.test(text)) return Number(text);
   const date = Date.parse(text);

@@ -34,7 +34,7 @@ function failureSentence({ message, hint }: Failure): string {
 }
 
 const rowCounts = (rows: Pick<TableOutcome, 'rowsInserted' | 'rowsUpdated' | 'rowsDeleted'>) =>
-  `${formatCount(rows.rowsInserted)} rows inserted, ${formatCount(rows.rowsUpdated)} updated, ` +
+  `${formatCount(rows.rowsInserted)} ${rows.rowsInserted === 1 ? 'row' : 'rows'} inserted, ${formatCount(rows.rowsUpdated)} updated, ` +
   `${formatCount(rows.rowsDeleted)} deleted`;
 
 function totalRows(tables: readonly TableOutcome[]) {
@@ -59,7 +59,7 @@ function failureSentences(summary: RunSummary): string[] {
   ];
 }
 
-export function runMessage(summary: RunSummary): string {
+function runMessage(summary: RunSummary): string {
   const { pipeline, status, tables } = summary;
   const counts = `${formatTableCounts(tables)}, ${rowCounts(totalRows(tables))}`;
   return [
@@ -69,7 +69,7 @@ export function runMessage(summary: RunSummary): string {
   ].join(' ');
 }
 
-export function tableMessage(outcome: TableOutcome, pipeline: string): string {
+function tableMessage(outcome: TableOutcome, pipeline: string): string {
   const table = `Table ${outcome.name} of pipeline ${pipeline}`;
   const seconds = formatSeconds(outcome.durationSeconds);
   if (outcome.error) return `${table} failed after ${seconds}. ${failureSentence(outcome.error)}`;

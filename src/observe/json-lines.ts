@@ -4,7 +4,7 @@ import { mapStrings, type Redact } from '../redact.ts';
 import { FORMAT_VERSION, summaryToJson, tableToJson } from '../summary-json.ts';
 
 /** Undefined for the events that have no line: what is said on the way is for the log. */
-export function eventToJson(event: RunEvent) {
+function eventToJson(event: RunEvent) {
   switch (event.type) {
     case 'run-started':
       return {

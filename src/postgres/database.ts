@@ -8,7 +8,7 @@ import { beginReading, beginSnapshot, beginWriting, CONTROL_DATA, SERVER_IDENTIT
 import { serverError, type Place } from './server-errors.ts';
 import { tlsAttempts } from './tls.ts';
 
-export const CONNECT_TIMEOUT_SECONDS = 10;
+const CONNECT_TIMEOUT_SECONDS = 10;
 /** How long a statement queues for a table lock, and so may hold up those who queue behind it. */
 export const LOCK_TIMEOUT_SECONDS = 5;
 
@@ -33,6 +33,7 @@ export class Database implements AsyncDisposable {
   readonly #applicationName: string;
   readonly #signal: AbortSignal | undefined;
   #client: pg.Client | undefined;
+  #opening: Promise<pg.Client> | undefined;
   #identity: ServerIdentity | undefined;
 
   constructor(settings: ConnectionSettings, pipeline: string, signal?: AbortSignal) {
@@ -54,13 +55,23 @@ export class Database implements AsyncDisposable {
    */
   async withClient<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
     this.#signal?.throwIfAborted();
-    this.#client ??= await connect(this.settings, this.place, this.#applicationName);
+    const client = await this.#open();
     try {
-      return await work(this.#client);
+      return await work(client);
     } catch (error) {
       this.discard();
       this.#signal?.throwIfAborted();
       throw serverError(error, this.place);
+    }
+  }
+
+  async #open(): Promise<pg.Client> {
+    if (this.#client) return this.#client;
+    this.#opening = connect(this.settings, this.place, this.#applicationName);
+    try {
+      return (this.#client = await this.#opening);
+    } finally {
+      this.#opening = undefined;
     }
   }
 
@@ -117,7 +128,8 @@ export class Database implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const client = this.#client;
+    // Whoever waited for this connection may have been given up because the other side failed.
+    const client = this.#client ?? (await this.#opening?.catch(() => undefined));
     this.#client = undefined;
     await client?.end().catch(() => undefined);
   }

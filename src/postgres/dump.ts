@@ -50,6 +50,8 @@ export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) 
       );
       throw error;
     } finally {
+      // What nobody reads any more would never end, and neither would the wait below.
+      restore.stdout.destroy();
       [dump, restore].forEach((child) => child.kill());
       await Promise.all([dump, restore]);
     }

@@ -1,4 +1,5 @@
 /** `_increp_runs`: one row a run and table, for `status` and for anyone with SQL. */
+import { IncrepError } from '../errors.ts';
 import type { Listener, TableOutcome } from '../events.ts';
 import { firstLine } from '../format.ts';
 import { pruneRuns, recordRun } from '../sql/state.ts';
@@ -24,9 +25,9 @@ export function historyListener({
   let run: { id: string; pipeline: string } | undefined;
   let isThere = false;
   const attempt = async (work: () => Promise<unknown>) => {
-    await work().catch((error: unknown) =>
-      onFailure(`the history of runs was not written: ${firstLine(String(error))}`),
-    );
+    await work().catch((error: unknown) => {
+      if (!isNotMadeYet(error)) onFailure(`the history of runs was not written: ${firstLine(String(error))}`);
+    });
   };
   return async (event) => {
     if (event.type === 'run-started') run = { id: event.runId, pipeline: event.pipeline };
@@ -43,6 +44,10 @@ export function historyListener({
     }
   };
 }
+
+/** Where every table was refused from the start, nothing was made at the destination, this table included. */
+const isNotMadeYet = (error: unknown): boolean =>
+  error instanceof IncrepError && (error.sqlstate === '42P01' || error.sqlstate === '3F000');
 
 const rowOf = (
   run: { id: string; pipeline: string },

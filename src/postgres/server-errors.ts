@@ -30,7 +30,7 @@ const VERDICTS: Record<string, Verdict> = {
   },
   '42501': {
     code: 'PRIVILEGE_MISSING',
-    next: (place) => `Grant it to role "${place.role}"; "increp check" says which grants are needed.`,
+    next: (place) => `Grant it to role "${place.role}" on the ${place.side}; docs/operations.md lists what each side needs.`,
   },
   '53300': { code: 'TOO_MANY_CONNECTIONS', next: retry },
   '53100': {

@@ -53,3 +53,7 @@ export const uniqueIndexOn = (relation: Relation, columns: readonly string[]): U
 
 /** What LOCK TABLE accepts by name. */
 export const canLock = ({ kind }: Relation): boolean => ['table', 'partitioned table', 'view'].includes(kind);
+
+/** A table that shows our role all of its rows; any other one cannot even be asked whether it has some. */
+export const isReadableTable = (relation: Relation | undefined): boolean =>
+  relation?.kind === 'table' && relation.canSelect && !relation.filtersRows;

@@ -2,7 +2,7 @@
 import { literal } from './identifiers.ts';
 
 /** How values print and parse. Both sides get the same, so text that leaves one is read back alike by the other. */
-export const OUTPUT_SETTINGS = {
+const OUTPUT_SETTINGS = {
   search_path: '',
   TimeZone: 'UTC',
   DateStyle: 'ISO',

@@ -53,6 +53,13 @@ export const whichHaveRows = (schema: string, tables: readonly string[]): string
     )
     .join(' UNION ALL ');
 
+/** $1 schema: tables that nobody else can read now, or will be able to as soon as a lock is granted. */
+export const HELD_TABLES = /* sql */ `
+  SELECT DISTINCT c.relname AS "table" FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+  WHERE l.mode = 'AccessExclusiveLock' AND l.pid IS DISTINCT FROM pg_backend_pid()
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)`;
+
 /** At most `limit` rows are counted: enough to say "some" or "many" without reading a large table. */
 export const countNullKeys = (table: TableName, replicationKey: string, limit: number): string =>
   /* sql */ `SELECT count(*)::int AS rows FROM (SELECT FROM ${qualified(table)} WHERE ${ident(replicationKey)} IS NULL LIMIT ${limit}) n`;

@@ -6,9 +6,9 @@ import { describeRelations, describeSchema, relationNames, type SchemaAccess } f
 import type { ClientTools } from '../postgres/client-tools.ts';
 import type { Database, ServerIdentity } from '../postgres/database.ts';
 import { stagingName, type TableName } from '../schema/names.ts';
-import type { Relation } from '../schema/relations.ts';
+import { isReadableTable, type Relation } from '../schema/relations.ts';
 import { readState, runsTable, stateTable } from '../sql/state.ts';
-import { whichHaveRows } from '../sql/window.ts';
+import { HELD_TABLES, whichHaveRows } from '../sql/window.ts';
 import type { StateFile } from '../state/state-files.ts';
 import { reconcile, type Saved } from './saved-state.ts';
 import type { Work } from './work.ts';
@@ -122,7 +122,7 @@ async function describeDestination(destination: Database, tables: readonly Table
       ...ours,
     ]);
     const [hasStateTable, hasRunsTable] = ours.map((name) => relations.has(name)) as [boolean, boolean];
-    const there = wanted.filter((name) => relations.has(name));
+    const there = wanted.filter((name) => isReadableTable(relations.get(name)));
     return {
       server,
       access,
@@ -146,17 +146,21 @@ async function readRecords(
   return new Map(rows.map((row) => recordRow.parse(row)).map(({ table, record }) => [table, record]));
 }
 
+/** A table that someone holds for himself alone counts as filled: whoever works on it will find out. */
 async function filledTables(
   client: pg.ClientBase,
   schema: string,
   tables: readonly string[],
 ): Promise<Set<string>> {
   if (tables.length === 0) return new Set();
-  const { rows } = await client.query(whichHaveRows(schema, tables));
-  return new Set(
-    z
-      .array(z.object({ table: z.string() }))
-      .parse(rows)
-      .map(({ table }) => table),
-  );
+  const held = namesIn(await client.query(HELD_TABLES, [schema]));
+  const free = tables.filter((table) => !held.includes(table));
+  const filled = free.length === 0 ? [] : namesIn(await client.query(whichHaveRows(schema, free)));
+  return new Set([...held, ...filled]);
 }
+
+const namesIn = ({ rows }: pg.QueryResult): string[] =>
+  z
+    .array(z.object({ table: z.string() }))
+    .parse(rows)
+    .map(({ table }) => table);

@@ -86,7 +86,7 @@ export function planTable(now: TableFacts, request: Request): Plan {
 }
 
 /** Every difference that makes the copy something else than a copy, one sentence each. */
-export function driftOf({ settings, saved }: TableFacts, source: Relation, destination: Relation): string[] {
+function driftOf({ settings, saved }: TableFacts, source: Relation, destination: Relation): string[] {
   const fromDestination = destinationDrift(source.columns, destination.columns);
   if (saved.kind !== 'record') return fromDestination;
   const { record } = saved;
@@ -183,7 +183,7 @@ function incremental(now: TableFacts, source: Relation, destination: Relation, r
   };
 }
 
-export function areDeletesDue({ settings, saved }: TableFacts, { areDeletesForced, now }: Request): boolean {
+function areDeletesDue({ settings, saved }: TableFacts, { areDeletesForced, now }: Request): boolean {
   if (settings.deletes === 'ignore') return false;
   const last = saved.kind === 'record' ? saved.record.deletesCheckedAt : null;
   if (areDeletesForced || last === null) return true;

@@ -4,7 +4,7 @@ import { nearest } from '../nearest.ts';
 import { carriedType } from '../schema/columns.ts';
 import { keyTypeOf } from '../schema/keys.ts';
 import { printName } from '../schema/names.ts';
-import type { Relation } from '../schema/relations.ts';
+import { isReadableTable, type Relation } from '../schema/relations.ts';
 import { DELETED_AT, stagingMark } from '../sql/destination.ts';
 import { OWN_TABLES } from '../sql/state.ts';
 import type { TableFacts } from './facts.ts';
@@ -143,6 +143,7 @@ function schemaRefusal({
 
 function relationRefusal({
   destination,
+  destinationSchema: { role },
   staging,
   settings,
   stagingName,
@@ -157,6 +158,12 @@ function relationRefusal({
     return new IncrepError('DEPENDENTS', {
       what: `${printName(destination.name)} at the destination is a ${destination.kind}, not a table that increp can fill`,
       next: 'Rename it, or give this table another "dest_name".',
+    });
+  }
+  if (destination && !isReadableTable(destination)) {
+    return new IncrepError('PRIVILEGE_MISSING', {
+      what: `role "${role}" may not read all of ${printName(destination.name)} at the destination`,
+      next: `Make "${role}" its owner there, or rename it: increp fills the table with that name.`,
     });
   }
   if (staging && staging.comment !== stagingMark(settings.destinationName)) {

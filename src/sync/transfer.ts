@@ -26,7 +26,7 @@ export interface Transfer {
   readonly refusal: IncrepError | undefined;
 }
 
-export const lifeOf = ({ servers: { source } }: TableFacts): SourceLife => ({
+const lifeOf = ({ servers: { source } }: TableFacts): SourceLife => ({
   systemIdentifier: source.systemIdentifier,
   timeline: source.timeline,
   startedAt: source.startedAt,
