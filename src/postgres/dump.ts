@@ -26,7 +26,7 @@ const KILL_AFTER_MS = 2000;
 
 /** Gives `use` the rows as COPY text. Both children have ended when this returns. @throws IncrepError DUMP_FAILED */
 export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) => Promise<T>): Promise<T> {
-  return withPassfile(request.connection.password, async ({ directory, path }) => {
+  return withPassfile(request.connection.password, async ({ directory, path, forget }) => {
     const environment = libpqEnvironment(request.connection, directory, path);
     const dump = execa('pg_dump', dumpArguments(request), childOptions(environment, request.signal));
     const restore = execa(
@@ -37,7 +37,10 @@ export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) 
     // Whoever closes this pipe early has a reason, and it is read from how that child ends.
     pipeline(dump.stdout, restore.stdin).catch(() => undefined);
     try {
-      const result = await use(await readCopyBlock(restore.stdout, request.table));
+      const block = await readCopyBlock(restore.stdout, request.table);
+      // pg_dump has its one connection.
+      await forget();
+      const result = await use(block);
       throwIfFailed(request, [await dump, await restore]);
       return result;
     } catch (error) {
@@ -67,12 +70,17 @@ function throwIfFailed({ table, connection, signal }: DumpRequest, children: rea
   const [first] = culprits;
   if (!first) return;
   const said = culprits.map((child) => `${nameOf(child)} ${howItEnded(child)}`).join('; ');
-  throw new IncrepError('DUMP_FAILED', {
+  const isLost = culprits.some(({ stderr }) => CONNECTION_LOSS.test(stderr));
+  throw new IncrepError(isLost ? 'CONNECTION_LOST' : 'DUMP_FAILED', {
     what: `dumping ${printName(table)} from ${connection.host}:${connection.port}/${connection.database}: ${said}`,
     next: 'Mend what it says, or set initial_load: "copy" for this table, which does not need pg_dump.',
     cause: first.cause,
   });
 }
+
+/** libpq's words. They are not translated, because the children are given no locale. */
+const CONNECTION_LOSS =
+  /server closed the connection|could not (receive data from|send data to) server|terminating connection|no connection to the server|Connection (refused|reset|timed out)/i;
 
 interface Ended {
   readonly failed: boolean;

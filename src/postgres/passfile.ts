@@ -10,6 +10,8 @@ interface Passfile {
   /** Empty but for the file, mode 0700: good as a child's HOME, so that no file of the user's decides anything. */
   readonly directory: string;
   readonly path: string;
+  /** Removes the file as soon as nobody needs it: a process that is killed later leaves no password behind. */
+  readonly forget: () => Promise<void>;
 }
 
 export async function withPassfile<T>(
@@ -21,7 +23,7 @@ export async function withPassfile<T>(
     const path = join(directory, 'pgpass');
     const escaped = (password ?? '').replaceAll(/[\\:]/g, '\\$&');
     await writeFile(path, `*:*:*:*:${escaped}\n`, { mode: 0o600 });
-    return await use({ directory, path });
+    return await use({ directory, path, forget: () => rm(path, { force: true }) });
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

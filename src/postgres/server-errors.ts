@@ -30,7 +30,8 @@ const VERDICTS: Record<string, Verdict> = {
   },
   '42501': {
     code: 'PRIVILEGE_MISSING',
-    next: (place) => `Grant it to role "${place.role}" on the ${place.side}; docs/operations.md lists what each side needs.`,
+    next: (place) =>
+      `Grant it to role "${place.role}" on the ${place.side}; docs/operations.md lists what each side needs.`,
   },
   '53300': { code: 'TOO_MANY_CONNECTIONS', next: retry },
   '53100': {

@@ -18,7 +18,7 @@ export const columnSchema = z.object({
       .object({ type: z.string(), isBuiltIn: z.boolean(), isArray: z.boolean(), delimiter: z.string() })
       .nullable(),
   }),
-  /** What else decides how values print: an enum's labels, a composite's fields. */
+  /** What else decides how values print: an enum's labels, a composite's fields, also of types within the type. */
   typeDetail: z.array(z.string()).nullable(),
   isNotNull: z.boolean(),
   /** Null for the type's default collation. */

@@ -50,19 +50,28 @@ function changesOf(old: Column, now: Column): string[] {
 
 const nullability = (column: Column): string => (column.isNotNull ? 'NOT NULL' : 'nullable');
 
-/** A label or field that is gone has changed how old rows print; a new label has not. */
+/** A label or field that is gone has changed how old rows print, and so has a new field; a new label has not. */
 function detailDrift(old: Column, now: Column): string[] {
   if (old.type !== now.type || !old.typeDetail) return [];
   const gone = old.typeDetail.filter((part) => !now.typeDetail?.includes(part));
-  const isComposite = old.typeDetail.some((part) => part.startsWith('.'));
-  const grown = isComposite && old.typeDetail.length !== now.typeDetail?.length;
   if (gone.length > 0)
     return [`type ${now.type} of column "${now.name}" no longer has ${gone.map(printDetail).join(', ')}`];
-  return grown ? [`type ${now.type} of column "${now.name}" has other fields than before`] : [];
+  return fieldsIn(old) === fieldsIn(now)
+    ? []
+    : [`type ${now.type} of column "${now.name}" has other fields than before`];
 }
 
-const printDetail = (part: string): string =>
-  part.startsWith('.') ? `the field ${part.slice(1)}` : `the label '${part.slice(1)}'`;
+const fieldsIn = ({ typeDetail }: Column): number =>
+  typeDetail?.filter((part) => /^>?\./.test(part)).length ?? 0;
+
+/** `=label` or `.field type`; where it lies deeper within the type, `>` stands in front and ` of type` behind. */
+function printDetail(part: string): string {
+  const isInside = part.startsWith('>');
+  const text = part.slice(isInside ? 2 : 1);
+  const end = isInside ? text.lastIndexOf(' of ') : text.length;
+  const [what, owner] = [text.slice(0, end), text.slice(end)];
+  return /^>?\./.test(part) ? `the field ${what}${owner}` : `the label '${what}'${owner}`;
+}
 
 /** How the destination differs from what the source's shape asks for. Columns that people added are theirs. */
 export function destinationDrift(source: readonly Column[], destination: readonly Column[]): string[] {

@@ -31,6 +31,11 @@ export const stateRecordSchema = z.object({
   /** The high-water mark of the last sync as Postgres printed it; null while there is no plausible key. */
   cursor: z.string().nullable(),
   fences: z.array(fenceSchema).readonly(),
+  /**
+   * What the source's transactions below this number (xid8) have written is in the copy. Tells `verify` a row that is
+   * wrong from one that is only newer. Null where it was not recorded.
+   */
+  settledXid: z.string().regex(/^\d+$/).nullable().default(null),
   shape: shapeSchema,
   /** fingerprintOf(shape), for people and scripts. */
   fingerprint: z.string(),

@@ -52,13 +52,24 @@ export const DESCRIBE_RELATIONS = /* sql */ `
              EXISTS (SELECT FROM pg_type i WHERE i.oid = b.typelem AND i.typarray = b.oid) AS isarray
       FROM chain JOIN pg_type b ON b.oid = chain.oid ORDER BY depth DESC LIMIT 1) element ON true
     LEFT JOIN LATERAL (
-      SELECT json_agg(part ORDER BY place) AS parts FROM (
-        SELECT '=' || enumlabel AS part, enumsortorder AS place FROM pg_enum
-        WHERE enumtypid = coalesce(element.oid, base.oid)
+      WITH RECURSIVE made_of AS (
+        SELECT coalesce(element.oid, base.oid) AS oid, false AS isinside, '' AS mark, '' AS owner
+        WHERE NOT coalesce(element.isbuiltin, base.isbuiltin)
+        UNION
+        SELECT inside.oid, true, '>', ' of ' || format_type(inside.oid, NULL)
+        FROM made_of JOIN pg_type m ON m.oid = made_of.oid CROSS JOIN LATERAL (
+          SELECT m.typbasetype AS oid WHERE m.typtype = 'd'
+          UNION ALL SELECT e.oid FROM pg_type e WHERE e.oid = m.typelem AND e.typarray = m.oid
+          UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE m.oid IN (r.rngtypid, r.rngmultitypid)
+          UNION ALL SELECT f.atttypid FROM pg_attribute f
+            WHERE m.typtype = 'c' AND f.attrelid = m.typrelid AND f.attnum > 0 AND NOT f.attisdropped) inside)
+      SELECT json_agg(mark || part || owner ORDER BY isinside, owner, place) AS parts FROM (
+        SELECT mark, owner, isinside, '=' || enumlabel AS part, enumsortorder AS place
+        FROM made_of JOIN pg_enum ON enumtypid = made_of.oid
         UNION ALL
-        SELECT '.' || f.attname || ' ' || format_type(f.atttypid, f.atttypmod), f.attnum FROM pg_attribute f
-        WHERE f.attrelid = nullif(coalesce(element.typrelid, base.typrelid), 0) AND f.attnum > 0
-          AND NOT f.attisdropped) parts) detail ON true
+        SELECT mark, owner, isinside, '.' || f.attname || ' ' || format_type(f.atttypid, f.atttypmod), f.attnum
+        FROM made_of JOIN pg_type m ON m.oid = made_of.oid AND m.typtype = 'c'
+        JOIN pg_attribute f ON f.attrelid = m.typrelid AND f.attnum > 0 AND NOT f.attisdropped) parts) detail ON true
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) cols
   CROSS JOIN LATERAL (
     SELECT coalesce(json_agg(json_build_object('index', ic.relname, 'columns', key.names))

@@ -4,7 +4,7 @@
  * would depend on collations. Reads only the key's columns where only keys are compared.
  */
 import type { TableName } from '../schema/names.ts';
-import { ident, qualified } from './identifiers.ts';
+import { ident, literal, qualified } from './identifiers.ts';
 
 export interface Comparable {
   readonly table: TableName;
@@ -18,6 +18,20 @@ export interface Comparable {
   /** Into how many groups the rows are hashed. */
   readonly groups: number;
 }
+
+/**
+ * True for a row that a transaction of that number (xid8) or a later one has written. xmin shows the lower half of a
+ * number only; the upper one follows from `nextXid`, which no transaction of the snapshot has reached.
+ */
+export const isWrittenSince = (xid: string, nextXid: string): string => {
+  const next = `${literal(nextXid)}::bigint`;
+  return `${next} - ((${next} - xmin::text::bigint) & 4294967295) >= ${literal(xid)}::bigint`;
+};
+
+/** $1 oid of a table; whether our role may read its xmin, which grants on single columns do not include. */
+export const TRANSACTION_NUMBERS = /* sql */ `
+  SELECT has_table_privilege($1::oid, 'SELECT') AS "mayRead",
+         pg_snapshot_xmax(pg_current_snapshot())::text AS "nextXid"`;
 
 const keyText = (mergeKey: readonly string[]): string =>
   `json_build_array(${mergeKey.map((name) => `${ident(name)}::text`).join(', ')})::text`;

@@ -34,7 +34,9 @@ export function highWaterMark(
   timeZone: string,
 ): string {
   const key = ident(replicationKey);
-  return /* sql */ `SELECT max(${key})::text AS high, now()::text AS "at" FROM ${qualified(table)}
+  return /* sql */ `SELECT max(${key})::text AS high, now()::text AS "at",
+    pg_snapshot_xmin(pg_current_snapshot())::text AS "oldestXid",
+    pg_snapshot_xmax(pg_current_snapshot())::text AS "nextXid" FROM ${qualified(table)}
     ${plausible(key, type, timeZone)}`;
 }
 

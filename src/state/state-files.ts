@@ -1,6 +1,6 @@
 /** `sync-state/`: one file a table. The only place that touches it. */
-import { open, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { access, constants, open, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { IncrepError } from '../errors.ts';
 import { fileNameOf } from '../schema/names.ts';
@@ -128,6 +128,17 @@ export async function ensureWritable(directory: string): Promise<void> {
     await rm(probe);
   } catch (error) {
     rejectUnwritable(directory, error);
+  }
+}
+
+/** The same question without a trace: where the directory is missing, whether it could be made. */
+export async function ensureCouldWrite(directory: string, nearest = directory): Promise<void> {
+  try {
+    if (!(await stat(nearest)).isDirectory()) throw new Error(`${nearest} is not a directory`);
+    await access(nearest, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    if (!isCode(error, 'ENOENT') || dirname(nearest) === nearest) rejectUnwritable(directory, error);
+    await ensureCouldWrite(directory, dirname(nearest));
   }
 }
 

@@ -18,11 +18,20 @@ const transactionRow = z.object({
 });
 export type InFlight = Readonly<z.infer<typeof transactionRow>>;
 
-const markRow = z.object({ high: z.string().nullable(), at: z.string() });
+const markRow = z.object({
+  high: z.string().nullable(),
+  at: z.string(),
+  oldestXid: z.string(),
+  nextXid: z.string(),
+});
 
 export interface RaisedFence {
   /** The high-water mark; null where no row has a plausible key. */
   readonly high: string | null;
+  /** The oldest transaction with a number (xid8) at that moment. */
+  readonly oldestXid: string;
+  /** The number that no transaction had yet. */
+  readonly nextXid: string;
   /** The source's clock at that moment. */
   readonly sourceTime: string;
   /** This machine's, at the same moment. */
@@ -50,9 +59,9 @@ export async function raiseFence(
     highWaterMark(target.table, target.replicationKey, target.keyType, timeZone),
     IN_FLIGHT,
   ]);
-  const { high, at } = markRow.parse(mark?.rows[0]);
+  const { high, at, ...numbers } = markRow.parse(mark?.rows[0]);
   const inFlight = z.array(transactionRow).parse(listed?.rows);
-  return { high, sourceTime: at, fencedAt, remaining: await waitFor(work, inFlight) };
+  return { high, ...numbers, sourceTime: at, fencedAt, remaining: await waitFor(work, inFlight) };
 }
 
 async function waitFor(

@@ -1,15 +1,17 @@
 /** What changed since the cursor: into the staging table, and merged. */
 import type pg from 'pg';
-import { derivedName } from '../schema/names.ts';
+import { IncrepError } from '../errors.ts';
+import { derivedName, printName } from '../schema/names.ts';
 import { windowStart } from '../schema/fences.ts';
 import { lowestCursor } from '../schema/keys.ts';
 import type { Copied } from '../postgres/copy-pipe.ts';
-import { addDeletedAt, createMergeKey, DELETED_AT } from '../sql/destination.ts';
+import { createMergeKey } from '../sql/destination.ts';
 import { windowCondition, type Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
 import type { RaisedFence } from './fence.ts';
 import { legacyStart } from './legacy-cursor.ts';
 import { countsOf, olderWarning } from './load.ts';
+import { ensureMark } from './marked-rows.ts';
 import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from './merge-staging.ts';
 import type { IncrementalPlan } from './plan.ts';
 import { readWindow } from './read-window.ts';
@@ -34,7 +36,7 @@ interface Changes {
 export async function syncChanges(changes: Changes): Promise<Transfer> {
   const { work, facts, plan, fence, destination, isVerified } = changes;
   const table = facts.settings.name;
-  if (facts.settings.deletes === 'soft') await ensureDeletedAt(destination, facts);
+  await ensureMark(destination, facts);
   await emptyStaging(destination, facts, plan.source.columns);
   await work.emit({ type: 'phase-started', table, phase: 'copy' });
   const { copied, merged, removal } = await readWindow(
@@ -96,14 +98,6 @@ async function mergeWindow({ work, facts, plan, destination }: Changes, { rows }
   return { counts: await mergeStaging(destination, merge, false), older };
 }
 
-async function ensureDeletedAt(
-  destination: pg.ClientBase,
-  { destination: relation, destinationName }: TableFacts,
-): Promise<void> {
-  const isThere = relation?.columns.some(({ name }) => name === DELETED_AT) === true;
-  if (!isThere) await destination.query(addDeletedAt(destinationName));
-}
-
 async function windowOf(
   facts: TableFacts,
   plan: IncrementalPlan,
@@ -126,15 +120,25 @@ async function windowOf(
 }
 
 /** A copy that the older script made, or whose index a hand has dropped. */
-const indexMergeKey = (destination: pg.ClientBase, { destinationName, settings }: TableFacts) =>
-  destination.query(
-    createMergeKey(
-      destinationName,
-      derivedName(destinationName.table, '_increp_key'),
-      settings.mergeKey,
-      false,
-    ),
-  );
+async function indexMergeKey(
+  destination: pg.ClientBase,
+  { destinationName, settings }: TableFacts,
+): Promise<void> {
+  const index = derivedName(destinationName.table, '_increp_key');
+  try {
+    await destination.query(createMergeKey(destinationName, index, settings.mergeKey, false));
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    throw new IncrepError('MERGE_KEY_NOT_UNIQUE', {
+      what: `${printName(destinationName)} at the destination has several rows with the same ${settings.mergeKey.join(', ')}`,
+      next: `The table goes on serving. Run "increp sync ${settings.name} --full-refresh" to make it a true copy.`,
+      cause: error,
+    });
+  }
+}
+
+const isUniqueViolation = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === '23505';
 
 const legacyWarning = ({ since }: IncrementalPlan): string[] =>
   'legacyCursor' in since

@@ -6,18 +6,25 @@ import { addDeletedAt, copyMarked, DELETED_AT } from '../sql/destination.ts';
 import type { TableFacts } from './facts.ts';
 import type { LoadPlan } from './plan.ts';
 
-const hasMark = (relation: Relation | undefined): boolean =>
+export const hasMark = (relation: Relation | undefined): boolean =>
   relation?.columns.some(({ name }) => name === DELETED_AT) === true;
+
+/** The mark's column, where `deletes: "soft"` came after the table. */
+export async function ensureMark(
+  client: pg.ClientBase,
+  { settings, destination, destinationName }: TableFacts,
+): Promise<void> {
+  if (settings.deletes === 'soft' && !hasMark(destination)) await client.query(addDeletedAt(destinationName));
+}
 
 /** The mark's column, where the rows will live. */
 export async function prepareMarks(
   client: pg.ClientBase,
-  { settings, destination, destinationName, stagingName }: TableFacts,
+  facts: TableFacts,
   { way }: LoadPlan,
 ): Promise<void> {
-  if (settings.deletes !== 'soft') return;
-  if (way !== 'merge-whole') await client.query(addDeletedAt(stagingName));
-  else if (!hasMark(destination)) await client.query(addDeletedAt(destinationName));
+  if (way === 'merge-whole') return ensureMark(client, facts);
+  if (facts.settings.deletes === 'soft') await client.query(addDeletedAt(facts.stagingName));
 }
 
 /**

@@ -26,7 +26,10 @@ export function mergeOf(
     replicationKey: settings.replicationKey,
     nullableKey: settings.mergeKey.filter(isNullable),
     isSoftDelete: settings.deletes === 'soft',
-    hasSameColumns: destination !== undefined && isSameList(destination.columns, source.columns),
+    hasSameColumns:
+      settings.deletes !== 'soft' &&
+      destination !== undefined &&
+      isSameList(destination.columns, source.columns),
   };
 }
 

@@ -10,10 +10,11 @@ import type { Difference } from './compare/differences.ts';
 import { batched } from './compare/key-batches.ts';
 import { keyColumns } from './compare/sides.ts';
 import type { TableFacts } from './facts.ts';
+import { ensureMark } from './marked-rows.ts';
 import { dropOlderVersions, mergeOf, mergeStaging } from './merge-staging.ts';
 import { emptyStaging } from './staging.ts';
 import { lockTable } from './table-lock.ts';
-import { comparableSource, recordIn, settledSides, withLockedSource } from './verify.ts';
+import { comparableCopy, recordIn, settledSides, withLockedSource } from './verify.ts';
 import type { Work } from './work.ts';
 
 export interface Repaired {
@@ -24,13 +25,14 @@ export interface Repaired {
 
 /** Compares anew: what a sync has put right since the report needs no repair. */
 export async function repairTable(work: Work, facts: TableFacts): Promise<Repaired> {
-  const relation = comparableSource(facts);
+  const { relation, known } = comparableCopy(facts);
   return work.destination.withWriting(async (destination) => {
     await lockTable(destination, facts, { waitSeconds: 0, signal: work.signal });
+    await ensureMark(destination, facts);
     await emptyStaging(destination, facts, relation.columns);
-    const record = await recordIn(destination, facts);
+    const record = (await recordIn(destination, facts)) ?? known;
     const removed = await withLockedSource(work, relation, async (source) => {
-      const sides = settledSides(facts, relation, record);
+      const sides = await settledSides(source, facts, relation, record);
       const { differences } = await compareSides(
         { client: source, rows: sides.source },
         { client: destination, rows: sides.destination },

@@ -8,9 +8,11 @@ import { lockHolder, readGeneration, tryLock } from '../sql/state.ts';
 import type { TableFacts } from './facts.ts';
 
 const POLL_SECONDS = 0.5;
+/** A killed run's backend lives on until it notices, at most a second later: nobody is sent away because of it. */
+const DYING_HOLDER_SECONDS = 2;
 
 export interface Patience {
-  /** How long to wait for the holder; 0 gives up at once. */
+  /** How long to wait for a holder that is alive. */
   readonly waitSeconds: number;
   readonly signal: AbortSignal | undefined;
 }
@@ -21,7 +23,7 @@ export async function lockTable(
   { destinationName }: Pick<TableFacts, 'destinationName'>,
   patience: Patience,
 ): Promise<void> {
-  const deadline = performance.now() + patience.waitSeconds * 1000;
+  const deadline = performance.now() + Math.max(patience.waitSeconds, DYING_HOLDER_SECONDS) * 1000;
   for (;;) {
     const { rows } = await client.query<{ taken: boolean }>(tryLock(destinationName));
     if (rows[0]?.taken === true) return;

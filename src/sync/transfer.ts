@@ -26,7 +26,7 @@ export interface Transfer {
   readonly refusal: IncrepError | undefined;
 }
 
-const lifeOf = ({ servers: { source } }: TableFacts): SourceLife => ({
+export const lifeOf = ({ servers: { source } }: TableFacts): SourceLife => ({
   systemIdentifier: source.systemIdentifier,
   timeline: source.timeline,
   startedAt: source.startedAt,
@@ -78,6 +78,7 @@ export function nextRecord(
     mergeKey: [...facts.settings.mergeKey],
     cursor: fence.high,
     fences: fencesAfter(facts, plan, fence),
+    settledXid: settledXid(facts, fence),
     shape: plan.shape,
     fingerprint: fingerprintOf(plan.shape),
     generation,
@@ -85,6 +86,10 @@ export function nextRecord(
     syncedAt: new Date().toISOString(),
   };
 }
+
+/** Of transactions that had a number when the mark was read, all but those that remain had ended by the snapshot. */
+const settledXid = ({ servers }: TableFacts, { remaining, oldestXid, nextXid }: RaisedFence): string =>
+  remaining.length === 0 && !servers.source.isStandby ? nextXid : oldestXid;
 
 /** After a clock was set back nothing is known of where open transactions write: they are read for from the start. */
 function fencesAfter(

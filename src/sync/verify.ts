@@ -1,17 +1,15 @@
 /** Compares the content of a table's two sides up to the cursor. Writes nothing. */
 import type pg from 'pg';
-import type { TableSettings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
-import { settledCursor } from '../schema/fences.ts';
 import { canLock, type Relation } from '../schema/relations.ts';
 import { stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
-import { ident } from '../sql/identifiers.ts';
 import { readState } from '../sql/state.ts';
-import { lockShape, lowerEdge } from '../sql/window.ts';
+import { lockShape } from '../sql/window.ts';
 import { compareSides } from './compare/compare-sides.ts';
 import { sidesOf } from './compare/sides.ts';
 import type { Difference } from './compare/differences.ts';
 import type { TableFacts } from './facts.ts';
+import { pendingAtSource } from './pending.ts';
 import { ordinaryRequest, planTable } from './plan.ts';
 import type { Work } from './work.ts';
 
@@ -49,11 +47,11 @@ async function compareTable(
   work: Work,
   facts: TableFacts,
 ): Promise<Omit<Verified, 'name' | 'durationSeconds'>> {
-  const relation = comparableSource(facts);
+  const { relation, known } = comparableCopy(facts);
   return work.destination.withSnapshot('', async (destination) => {
-    const record = await recordIn(destination, facts);
+    const record = (await recordIn(destination, facts)) ?? known;
     return withLockedSource(work, relation, async (source) => {
-      const sides = settledSides(facts, relation, record);
+      const sides = await settledSides(source, facts, relation, record);
       const comparison = await compareSides(
         { client: source, rows: sides.source },
         { client: destination, rows: sides.destination },
@@ -69,23 +67,33 @@ export const withLockedSource = <T>(
   read: (source: pg.ClientBase) => Promise<T>,
 ): Promise<T> => work.source.withSnapshot(canLock(relation) ? lockShape(relation.name) : '', read);
 
-/** Whole rows up to the cursor of that record. */
-export const settledSides = (facts: TableFacts, relation: Relation, record: StateRecord | undefined) =>
+/** Whole rows, as far as that record has brought them. */
+export const settledSides = async (
+  source: pg.ClientBase,
+  facts: TableFacts,
+  relation: Relation,
+  record: StateRecord,
+) =>
   sidesOf(facts, {
     relation,
     what: 'rows',
     where: 'true',
-    isPending: pendingAtSource(facts.settings, record),
+    isPending: await pendingAtSource(source, facts, relation, record),
     destination: facts.destinationName,
   });
 
-/** The source's table, once it is known that a copy of the same shape exists. */
-export function comparableSource(facts: TableFacts): Relation {
+/** The source's table and what is known of its copy, once it is certain that there is one of the same shape. */
+export function comparableCopy(facts: TableFacts): {
+  readonly relation: Relation;
+  readonly known: StateRecord;
+} {
   const plan = planTable(facts, ordinaryRequest());
   if (plan.kind === 'refuse') throw plan.error;
-  if (plan.kind === 'incremental') return plan.source;
+  if (plan.kind === 'incremental' && 'cursor' in plan.since)
+    return { relation: plan.source, known: plan.since };
+  const why = plan.kind === 'incremental' ? 'so far only the older script has synced it' : plan.reason;
   throw new IncrepError('NO_COPY', {
-    what: `table "${facts.settings.name}" has no copy to compare: ${plan.reason}`,
+    what: `table "${facts.settings.name}" has no copy to compare: ${why}`,
     next: `Run "increp sync ${facts.settings.name}" first.`,
   });
 }
@@ -96,23 +104,6 @@ export async function recordIn(
 ): Promise<StateRecord | undefined> {
   const { rows } = await destination.query<{ record: unknown }>(readState(schema), [[table]]);
   return rows[0] && stateRecordSchema.parse(rows[0].record);
-}
-
-/** What the next sync would read is not up to date yet, and need not be. */
-function pendingAtSource(
-  { replicationKey, lookbackSeconds }: TableSettings,
-  record: StateRecord | undefined,
-): string {
-  const from = record && settledCursor(record);
-  if (!record || from === null || from === undefined) return 'true';
-  const edge = lowerEdge({
-    replicationKey,
-    keyType: record.keyType,
-    from,
-    lookbackSeconds,
-    nullKeys: 'warn',
-  });
-  return `${ident(replicationKey)} >= ${edge}`;
 }
 
 async function countDifferences(differences: AsyncIterable<Difference>) {

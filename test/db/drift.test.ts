@@ -6,16 +6,25 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { sync, trySync } from '../support/sync.ts';
 
-const config = (name: string) => ({ name, replication_key: 'changed', unique_cols: ['id'] });
+/** By COPY, because two processes a table take their time. */
+const config = (name: string) => ({
+  name,
+  replication_key: 'changed',
+  unique_cols: ['id'],
+  initial_load: 'copy',
+});
 const CONFIG = config('t');
 
 /** A table with types of its own, so that many of them can change in one pair of databases. */
 const sqlOf = (name: string) => `
   CREATE TYPE ${name}_mood AS ENUM ('sad', 'ok'); CREATE TYPE ${name}_pair AS (a int, b text);
-  CREATE DOMAIN ${name}_cents AS numeric(8,2);
+  CREATE DOMAIN ${name}_cents AS numeric(8,2); CREATE TYPE ${name}_tone AS ENUM ('low', 'high');
+  CREATE TYPE ${name}_song AS (n int, tone ${name}_tone);
   CREATE TABLE ${name} (id int PRIMARY KEY, changed timestamptz NOT NULL DEFAULT now(), n int,
-    word varchar(20) NOT NULL, price numeric(8,2), m ${name}_mood, p ${name}_pair, c ${name}_cents, twice int, label text);
-  INSERT INTO ${name} SELECT i, '2026-01-01', i, 'w' || i, i / 3.0, 'sad', ROW(i, 'x')::${name}_pair, 1, 2, 'l'
+    word varchar(20) NOT NULL, price numeric(8,2), m ${name}_mood, p ${name}_pair, c ${name}_cents, twice int, label text,
+    songs ${name}_song[]);
+  INSERT INTO ${name} SELECT i, '2026-01-01', i, 'w' || i, i / 3.0, 'sad', ROW(i, 'x')::${name}_pair, 1, 2, 'l',
+    ARRAY[ROW(1, 'low')]::${name}_song[]
     FROM generate_series(1, 9) i;`;
 const SQL = sqlOf('t');
 
@@ -134,10 +143,16 @@ const CHANGES: readonly (readonly [what: string, statement: string, sentence: st
     'ALTER TYPE t_mood RENAME TO t_feeling',
     'column "m" changed type from public.t_mood to public.t_feeling at the source',
   ],
+  [
+    'a label of an enum within a composite type is renamed',
+    `ALTER TYPE t_tone RENAME VALUE 'low' TO 'deep'`,
+    `type public.t_song[] of column "songs" no longer has the label 'low' of public.t_tone`,
+  ],
 ];
 
 /** After these no old row prints otherwise, so nothing has to be loaded again. */
 const HARMLESS: readonly (readonly [what: string, statement: string])[] = [
+  ['a label is added deep within a type', `ALTER TYPE t_tone ADD VALUE 'mid'`],
   ['an enum label is added', `ALTER TYPE t_mood ADD VALUE 'glad' BEFORE 'sad'`],
   ['a domain gets another constraint', 'ALTER DOMAIN t_cents ADD CHECK (VALUE > 0)'],
   ['a default is changed', `ALTER TABLE t ALTER label SET DEFAULT 'z'`],

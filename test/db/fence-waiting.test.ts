@@ -1,5 +1,6 @@
 /** What the fence waits for, how long, and what it says of those it did not wait for. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { expect, test } from 'vitest';
 import { startIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
@@ -38,7 +39,9 @@ test('a session that sits idle in a transaction is named and does not block', as
   expect(performance.now() - started).toBeLessThan(5000);
   for (const table of ['orders', 'again']) {
     expect(result.table(table).warnings.join('\n')).toMatch(
-      new RegExp(`1 open at the source may still bring rows.*pid ${rows[0]?.pid} of \\w+, forgotten`),
+      new RegExp(
+        `1 transaction open at the source may still bring rows.*pid ${rows[0]?.pid} of \\w+, forgotten`,
+      ),
     );
   }
   await idle.query('COMMIT');
@@ -71,13 +74,20 @@ test('other databases, autovacuum and sessions without a transaction are not wai
   idle.release();
 });
 
-test('a run of ours on the same source is not waited for', async () => {
+test('a run of ours on the same source is not waited for, and another program of the same role is', async () => {
   await using pair = await freshPair('orders');
-  const ours = await pair.source.connect();
-  const { user } = pair.login('source', 'increp');
-  await ours.query(
-    `SET SESSION AUTHORIZATION ${user}; SET application_name = 'increp other 1@host'; BEGIN; SELECT 1`,
-  );
-  await sync(pair, '--settle 50ms');
-  ours.release(true);
+  const begun = async (application_name: string) => {
+    const client = new pg.Client({ ...pair.login('source', 'increp'), application_name });
+    client.on('error', () => undefined);
+    await client.connect();
+    await client.query('BEGIN; SELECT FROM orders');
+    return client;
+  };
+  const ours = await begun('increp other 1@host');
+  expect((await sync(pair, '--settle 50ms')).table().warnings).toEqual([]);
+  const theirs = await begun('psql');
+  expect((await sync(pair, '--settle 50ms')).table().warnings).toEqual([
+    expect.stringMatching(/1 transaction open at the source.*psql/),
+  ]);
+  await Promise.all([ours.end(), theirs.end()]);
 });

@@ -59,7 +59,7 @@ test('the window reaches down once when a transaction has ended, and then no mor
   await insertOrders(pair, 50);
   expect((await syncNow(pair)).table()).toMatchObject({
     rows_inserted: 50,
-    warnings: [/1 open at the source/],
+    warnings: [/1 transaction open at the source/],
   });
   expect((await syncNow(pair)).table().rows_read).toBe(50);
   await insertOrders(pair, 1);
@@ -117,7 +117,9 @@ test('a transaction may stay open over five runs, with others coming and going',
   for (let run = 1; run <= 5; run += 1) {
     const other = await begun(pair);
     await insertOrders(pair, 2);
-    expect((await syncNow(pair)).table().warnings).toEqual([expect.stringMatching(/^2 open at the source/)]);
+    expect((await syncNow(pair)).table().warnings).toEqual([
+      expect.stringMatching(/^2 transactions open at the source/),
+    ]);
     await ended(other, `INSERT INTO orders (id) VALUES (${-run}); COMMIT`);
   }
   await ended(late, `${LATE}; COMMIT`);

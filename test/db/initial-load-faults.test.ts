@@ -1,6 +1,5 @@
 /** What becomes of an initial load when pg_dump is not there, not fit, or fails, and when we are stopped. */
-import { readdir, readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { activeQueries, processes, waitForCopy, waitUntil } from '../support/activity.ts';
@@ -29,8 +28,12 @@ async function destinationOf(pair: Pair): Promise<unknown> {
   return { tables, state };
 }
 
-const passfiles = async () =>
-  (await readdir(tmpdir())).filter((name) => /^increp-[A-Za-z0-9]{6}$/.test(name));
+/** A place for passfiles that no other test uses. */
+async function temporaryDirectory({ directory }: Pair): Promise<string> {
+  const path = join(directory, 'tmp');
+  await mkdir(path);
+  return path;
+}
 
 test('without pg_dump the table is loaded by COPY, and the reason is told', async () => {
   await using pair = await freshPair('orders');
@@ -95,8 +98,8 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s during a load leaves nothing behin
   await using proxy = await faultProxy(pair.login('source'));
   await pair.setEnv({ SOURCE_PORT: String(proxy.port) });
   proxy.throttle(500_000);
-  const before = await passfiles();
-  await using running = startIncrep('sync', pair);
+  const TMPDIR = await temporaryDirectory(pair);
+  await using running = startIncrep('sync', pair, { env: { TMPDIR } });
   await waitForCopy(pair.source, 'orders');
   expect(await processes(`--snapshot=`)).not.toEqual([]);
   const started = Date.now();
@@ -114,7 +117,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s during a load leaves nothing behin
     async () => (await activeQueries(pair.destination)).length === 0,
     5000,
   );
-  expect((await passfiles()).filter((name) => !before.includes(name))).toEqual([]);
+  expect(await readdir(TMPDIR)).toEqual([]);
   const { rows } = await pair.destination.query(`SELECT relname FROM pg_class WHERE relname LIKE 'orders%'`);
   expect(rows).toEqual([]);
   const locks = await pair.destination.query(`SELECT FROM pg_locks WHERE locktype = 'advisory'
@@ -132,32 +135,37 @@ test('a password of special characters reaches pg_dump, and is in no argument an
     `ALTER ROLE ${pair.login('source', 'increp').user} PASSWORD '${password.replaceAll("'", "''")}'`,
   );
   await pair.setEnv({ SOURCE_PASSWORD: password });
-  const before = await passfiles();
+  const TMPDIR = await temporaryDirectory(pair);
   const record = join(pair.directory, 'seen');
   const env = await fakeTools(pair.directory, {
     pg_dump: whenWorking(
       `{ env; echo "$0 $@"; stat -c %a "$PGPASSFILE"; stat -c %a "$HOME"; } > ${record}\nreal "$@"`,
     ),
   });
-  expect((await sync(pair, '', { env })).table().loader).toBe('pg_dump');
+  expect((await sync(pair, '', { env: { ...env, TMPDIR } })).table().loader).toBe('pg_dump');
   await expectSameRows(pair, 'orders');
   const seen = await readFile(record, 'utf8');
   expect(seen).toMatch(/\n600\n700\n$/);
   expect(seen).not.toContain(password);
   expect(seen).not.toMatch(/^(?!PATH|HOME|PWD|SHLVL|_=|OLDPWD|PG\w+=|\S*pg_dump )[A-Z_]+=/m);
-  expect((await passfiles()).filter((name) => !before.includes(name))).toEqual([]);
+  expect(await readdir(TMPDIR)).toEqual([]);
 });
 
-test('no process ever shows a password', async () => {
+test('no process ever shows a password, and its file is gone when the dump begins to flow', async () => {
   await using pair = await manyOrders(50_000);
   await using proxy = await faultProxy(pair.login('source'));
   await pair.setEnv({ SOURCE_PORT: String(proxy.port) });
   proxy.throttle(1_000_000);
-  await using running = startIncrep('sync', pair);
+  const TMPDIR = await temporaryDirectory(pair);
+  await using running = startIncrep('sync', pair, { env: { TMPDIR } });
   await waitForCopy(pair.source, 'orders');
   for (const side of ['source', 'destination'] as const) {
     expect(await processes(pair.login(side, 'increp').password)).toEqual([]);
   }
+  const files = async () =>
+    (await readdir(TMPDIR, { recursive: true })).filter((name) => name.includes('pgpass'));
+  await waitUntil('no passfile is left', async () => (await files()).length === 0);
+  expect(await processes('--snapshot=')).not.toEqual([]);
   await proxy.resume();
   expect((await running.wait()).exitCode).toBe(0);
 });

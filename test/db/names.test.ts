@@ -104,7 +104,10 @@ const config = (name: string, more: object = {}) => ({
 
 const tableSql = (name: string, rows = 3) => `
   CREATE TABLE ${id(name)} (id int PRIMARY KEY, changed timestamptz NOT NULL DEFAULT now(), word text);
-  INSERT INTO ${id(name)} SELECT i, now(), ${`'${name.replaceAll("'", "''")}'`} || i FROM generate_series(1, ${rows}) i`;
+  INSERT INTO ${id(name)} SELECT i, now(), '${name.replaceAll("'", "''")}' || i FROM generate_series(1, ${rows}) i`;
+
+/** Some fifty tables, each with a dump of its own, twice. */
+const TIMEOUT = 180_000;
 
 test.each(['pg_dump', 'copy'])(
   'tables of every name, loaded by %s and brought up to date',
@@ -113,7 +116,7 @@ test.each(['pg_dump', 'copy'])(
       tables: TABLES.map((name) => config(name, { initial_load: loader })),
       sourceSql: TABLES.map((name) => tableSql(name)).join(';'),
     });
-    const first = await sync(pair);
+    const first = await sync(pair, '', { timeout: TIMEOUT });
     for (const name of TABLES) {
       expect(first.table(name), name).toMatchObject({ loader, rows_inserted: 3 });
       await expectSameRows(pair, name);
@@ -124,7 +127,7 @@ test.each(['pg_dump', 'copy'])(
           `INSERT INTO ${id(name)} VALUES (4); UPDATE ${id(name)} SET word = 'new', changed = now() WHERE id = 1`,
       ).join(';'),
     );
-    const second = await sync(pair);
+    const second = await sync(pair, '', { timeout: TIMEOUT });
     for (const name of TABLES) {
       expect(second.table(name), name).toMatchObject({
         action: 'incremental',
@@ -135,45 +138,50 @@ test.each(['pg_dump', 'copy'])(
     }
     const files = await readdir(join(pair.directory, 'sync-state'));
     expect(new Set(files.map((file) => file.toLowerCase())).size).toBe(TABLES.length);
-    expect((await sync(pair, '--full-refresh')).summary.status).toBe('ok');
+    expect((await sync(pair, '--full-refresh', { timeout: TIMEOUT })).summary.status).toBe('ok');
   },
+  TIMEOUT,
 );
 
-test.each(['pg_dump', 'copy'])('columns of every name, loaded by %s and merged', async (loader) => {
-  await using pair = await freshPair({
-    tables: [
-      config('wide', { initial_load: loader }),
-      { ...config('strange'), replication_key: 'new\nline', unique_cols: ['t', 's', 'quo"te'] },
-    ],
-    sourceSql: `
+test.each(['pg_dump', 'copy'])(
+  'columns of every name, loaded by %s and merged',
+  async (loader) => {
+    await using pair = await freshPair({
+      tables: [
+        config('wide', { initial_load: loader }),
+        { ...config('strange'), replication_key: 'new\nline', unique_cols: ['t', 's', 'quo"te'] },
+      ],
+      sourceSql: `
       CREATE TABLE wide (id int PRIMARY KEY, changed timestamptz NOT NULL DEFAULT now(), ${COLUMNS.map((name) => `${id(name)} text DEFAULT md5(random()::text)`).join(', ')});
       INSERT INTO wide (id) SELECT generate_series(1, 5);
       CREATE TABLE strange (t int, s text, "quo""te" date, "new\nline" timestamp DEFAULT now(), image json DEFAULT '{}', PRIMARY KEY (t, s, "quo""te"));
       INSERT INTO strange VALUES (1, 'a', '2024-01-01'), (1, 'b', '2024-01-01')`,
-  });
-  await sync(pair);
-  await expectSameRows(pair, 'wide');
-  await expectSameRows(pair, 'strange');
-  await pair.source.query(`
+    });
+    await sync(pair, '', { timeout: TIMEOUT });
+    await expectSameRows(pair, 'wide');
+    await expectSameRows(pair, 'strange');
+    await pair.source.query(`
     UPDATE wide SET t = 'x', ") FROM stdin;" = NULL, changed = now() WHERE id < 3; INSERT INTO wide (id) VALUES (6);
     UPDATE strange SET image = '{"a": 1}', "new\nline" = now(); INSERT INTO strange VALUES (2, '', '2024-01-01')`);
-  const second = await sync(pair);
-  expect(second.table('wide')).toMatchObject({ action: 'incremental', rows_inserted: 1, rows_updated: 2 });
-  await expectSameRows(pair, 'wide');
-  await expectSameRows(pair, 'strange');
-  // Another order of columns at the destination takes the other way of comparing rows.
-  await pair.destination.query(
-    `ALTER TABLE wide ADD COLUMN theirs int; ALTER TABLE strange ADD COLUMN theirs int`,
-  );
-  await pair.source.query(
-    `UPDATE wide SET s = 'y', changed = now(); UPDATE strange SET image = '[]', "new\nline" = now()`,
-  );
-  const third = await sync(pair);
-  expect(third.table('wide')).toMatchObject({ action: 'incremental', rows_updated: 6 });
-  expect(third.table('strange')).toMatchObject({ action: 'incremental', rows_updated: 3 });
-  await expectSameRows(pair, 'wide');
-  await expectSameRows(pair, 'strange');
-});
+    const second = await sync(pair, '', { timeout: TIMEOUT });
+    expect(second.table('wide')).toMatchObject({ action: 'incremental', rows_inserted: 1, rows_updated: 2 });
+    await expectSameRows(pair, 'wide');
+    await expectSameRows(pair, 'strange');
+    // Another order of columns at the destination takes the other way of comparing rows.
+    await pair.destination.query(
+      `ALTER TABLE wide ADD COLUMN theirs int; ALTER TABLE strange ADD COLUMN theirs int`,
+    );
+    await pair.source.query(
+      `UPDATE wide SET s = 'y', changed = now(); UPDATE strange SET image = '[]', "new\nline" = now()`,
+    );
+    const third = await sync(pair, '', { timeout: TIMEOUT });
+    expect(third.table('wide')).toMatchObject({ action: 'incremental', rows_updated: 6 });
+    expect(third.table('strange')).toMatchObject({ action: 'incremental', rows_updated: 3 });
+    await expectSameRows(pair, 'wide');
+    await expectSameRows(pair, 'strange');
+  },
+  TIMEOUT,
+);
 
 test('a schema of a strange name, and another one at the destination', async () => {
   const schema = `My "schema" 1.0`;

@@ -3,7 +3,8 @@ import { buffer } from 'node:stream/consumers';
 import { escapeIdentifier } from 'pg';
 import type { Pool } from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
-import type { Pair, Side } from './open-pair.ts';
+import type { Pair } from './open-pair.ts';
+import type { Side } from './pair-databases.ts';
 
 /** The settings that decide how values are printed. */
 const SETTINGS = /* sql */ `

@@ -2,7 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Client, escapeIdentifier, Pool } from 'pg';
+import { Pool, type Client } from 'pg';
+import { createDestination, createSource, dropSide, newSide, runSql } from './pair-databases.ts';
+import type { Login, Side, SideLogins } from './pair-databases.ts';
 
 /** A table as tables-config.json has it. */
 export interface TableConfig {
@@ -23,16 +25,6 @@ export interface PairOptions {
   readonly schema?: string;
 }
 
-/** A login of one database. */
-export interface Login {
-  readonly host: string;
-  readonly port: number;
-  readonly database: string;
-  readonly user: string;
-  readonly password: string;
-}
-
-export type Side = 'source' | 'destination';
 export type Role = 'superuser' | 'increp';
 
 export interface Pair extends AsyncDisposable {
@@ -101,31 +93,6 @@ export async function openPair(given: PairOptions, place: PairPlace): Promise<Op
     throw error;
   }
   return { pair, close, cleanUp };
-}
-
-interface SideLogins {
-  readonly side: Side;
-  readonly serverUrl: string;
-  readonly superuser: Login;
-  readonly increp: Login;
-  /** From the server's URL; the embedded servers have no TLS. */
-  readonly sslmode: string;
-}
-
-function newSide(side: Side, serverUrl: string, names: { database: string; user: string }): SideLogins {
-  const url = new URL(serverUrl);
-  const server = { host: url.hostname, port: Number(url.port || 5432), database: names.database };
-  return {
-    side,
-    serverUrl,
-    superuser: {
-      ...server,
-      user: decodeURIComponent(url.username),
-      password: decodeURIComponent(url.password),
-    },
-    increp: { ...server, user: names.user, password: randomBytes(9).toString('base64url') },
-    sslmode: url.searchParams.get('sslmode') ?? 'disable',
-  };
 }
 
 interface PairParts {
@@ -203,59 +170,6 @@ function openPool(login: Login): ClosablePool {
     await Promise.all([...clients].map((client) => client.end()));
   };
   return { pool, close };
-}
-
-async function withAdmin<T>(config: string | Login, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client(typeof config === 'string' ? { connectionString: config } : config);
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
-}
-
-const createDatabase = async ({ serverUrl, increp }: SideLogins, owner: string) =>
-  withAdmin(serverUrl, async (admin) => {
-    await admin.query(
-      `CREATE ROLE ${increp.user} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '${increp.password}'`,
-    );
-    await admin.query(
-      `CREATE DATABASE ${increp.database} ${owner} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'`,
-    );
-  });
-
-/** The reader may connect and read, and nothing else: not even what Postgres grants to everybody. */
-async function createSource(side: SideLogins, schema: string): Promise<void> {
-  await createDatabase(side, '');
-  const [reader, into] = [side.increp.user, escapeIdentifier(schema)];
-  await withAdmin(side.superuser, async (admin) => {
-    await admin.query(`
-      REVOKE ALL ON DATABASE ${side.increp.database} FROM PUBLIC;
-      REVOKE CREATE ON SCHEMA public FROM PUBLIC;
-      GRANT CONNECT ON DATABASE ${side.increp.database} TO ${reader};
-      CREATE SCHEMA IF NOT EXISTS ${into};
-      GRANT USAGE ON SCHEMA ${into} TO ${reader};
-      ALTER DEFAULT PRIVILEGES IN SCHEMA ${into} GRANT SELECT ON TABLES TO ${reader}`);
-  });
-}
-
-/** The writer owns its database, so that it may make schemas, and tables in "public" on Postgres 15 and later. */
-const createDestination = (side: SideLogins) => createDatabase(side, `OWNER ${side.increp.user}`);
-
-const dropSide = ({ serverUrl, increp }: SideLogins) =>
-  withAdmin(serverUrl, async (admin) => {
-    await admin.query(`DROP DATABASE IF EXISTS ${increp.database} WITH (FORCE)`);
-    await admin.query(`DROP ROLE IF EXISTS ${increp.user}`);
-  });
-
-async function runSql(login: Login, sql: string | undefined, schema: string): Promise<void> {
-  if (!sql) return;
-  await withAdmin(login, async (client) => {
-    await client.query(`CREATE SCHEMA IF NOT EXISTS ${escapeIdentifier(schema)}`);
-    await client.query(`SET search_path = ${escapeIdentifier(schema)}`);
-    await client.query(sql);
-  });
 }
 
 function onceOnly(work: () => Promise<void>): () => Promise<void> {

@@ -5,7 +5,8 @@ import { openPair } from './open-pair.ts';
 import type { Pair, PairOptions } from './open-pair.ts';
 import { ordersPreset } from './shop.ts';
 
-export type { Login, Pair, PairOptions, Role, Side, TableConfig } from './open-pair.ts';
+export type { Pair, PairOptions, TableConfig } from './open-pair.ts';
+export type { Login, Side } from './pair-databases.ts';
 
 /** `freshPair('orders')` has the orders table of shop.ts with ten rows and its configuration. */
 export async function freshPair(options: PairOptions | 'orders' = {}): Promise<Pair> {

@@ -8,7 +8,7 @@ import type { Pair } from './pair.ts';
 export interface SyncResult extends IncrepResult {
   readonly summary: SummaryJson;
   /** Of the table with that name; of the first one unless told. */
-  table(name?: string): TableJson;
+  readonly table: (name?: string) => TableJson;
 }
 
 /** Whatever comes of it. */

@@ -6,7 +6,8 @@ import { CONTROL_SCHEMA, PlainCursor } from './plain-cursor.ts';
 import { PreparedTransactions } from './prepared.ts';
 import { randomFor } from './random.ts';
 import { watchCopy, type Watched } from './reader.ts';
-import { Runner, type SyncCounts } from './runner.ts';
+import { Runner } from './runner.ts';
+import type { SyncCounts } from './sync-counts.ts';
 import { configOf, sourceSql } from './tables.ts';
 import { noWrites, runWriter, type WriteCounts } from './writer.ts';
 

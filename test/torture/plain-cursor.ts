@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
-import type { Login } from '../support/open-pair.ts';
+import type { Login } from '../support/pair-databases.ts';
 import { TABLES, type TortureTable } from './tables.ts';
 
 export const CONTROL_SCHEMA = 'control';

@@ -3,46 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { SummaryJson } from '../../src/summary-json.ts';
 import { increp, startIncrep, type IncrepResult } from '../support/increp.ts';
-import type { Pair, Side } from '../support/open-pair.ts';
+import type { Pair } from '../support/open-pair.ts';
+import type { Side } from '../support/pair-databases.ts';
 import type { Random } from './random.ts';
-
-export interface SyncCounts {
-  runs: number;
-  completed: number;
-  /** Exit 75: the run that was killed before still had a session at the destination. */
-  locked: number;
-  killed: number;
-  terminated: number;
-  /** pg_terminate_backend on the source's or the destination's session. */
-  disconnected: number;
-  /** Runs that left transactions behind as fences. */
-  fenced: number;
-  rowsRead: number;
-  rowsInserted: number;
-  rowsUpdated: number;
-  rowsUnchanged: number;
-  rowsDeleted: number;
-}
-
-const noSyncs = (): SyncCounts => ({
-  runs: 0,
-  completed: 0,
-  locked: 0,
-  killed: 0,
-  terminated: 0,
-  disconnected: 0,
-  fenced: 0,
-  rowsRead: 0,
-  rowsInserted: 0,
-  rowsUpdated: 0,
-  rowsUnchanged: 0,
-  rowsDeleted: 0,
-});
+import { noSyncs } from './sync-counts.ts';
 
 type Place = Pick<Pair, 'directory' | 'source' | 'destination' | 'login'>;
 type Harm = 'none' | 'SIGKILL' | 'SIGTERM' | 'disconnect';
 
 const LOCKED = 75;
+/** More of them tell nothing new. */
+const MANY_FAILURES = 10;
 
 export class Runner {
   readonly #pair: Place;
@@ -59,7 +30,7 @@ export class Runner {
   }
 
   async loop(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+    while (!signal.aborted && this.failures.length < MANY_FAILURES) {
       const harm = this.counts.completed === 0 ? 'none' : this.#nextHarm();
       const { settle, patience } = this.#nextOptions();
       await this.#runOnce(`sync --json --settle ${settle} --wait-lock ${patience}`, harm);
@@ -93,7 +64,7 @@ export class Runner {
   async #runOnce(args: string, harm: Harm): Promise<IncrepResult> {
     const startedAt = performance.now();
     const delay = this.#random.next() * this.#typical * 1.1;
-    await using running = startIncrep(args, this.#pair, { timeout: 120_000 });
+    await using running = startIncrep(args, this.#pair, { timeout: 60_000 });
     const end = running.wait();
     if (harm !== 'none') {
       await Promise.race([sleep(delay), end]);
@@ -115,14 +86,14 @@ export class Runner {
   #count(result: IncrepResult, harm: Harm): void {
     const { counts } = this;
     counts.runs += 1;
-    if (result.isTimedOut) this.failures.push(`a run took more than two minutes\n${result.stderr}`);
+    if (result.isTimedOut) this.failures.push(`a run took more than a minute\n${result.stderr}`);
     if (harm === 'disconnect') counts.disconnected += 1;
     if (result.signal === 'SIGKILL') return void (counts.killed += 1);
     if (harm === 'SIGTERM' && result.exitCode !== 0) return this.#countTerminated(result);
     if (result.exitCode === LOCKED) return void (counts.locked += 1);
     if (result.exitCode === 0) return this.#countRows(result);
     if (harm !== 'disconnect') {
-      this.failures.push(`exit ${result.exitCode} of an unharmed run\n${result.stderr}`);
+      this.failures.push(`an unharmed run ended with ${result.exitCode ?? result.signal}\n${result.stderr}`);
     }
   }
 
@@ -130,7 +101,9 @@ export class Runner {
     this.counts.terminated += 1;
     // Before its handler is in place, the signal itself ends the process.
     if (result.exitCode === 143 || result.signal === 'SIGTERM' || result.exitCode === LOCKED) return;
-    this.failures.push(`exit ${result.exitCode} after SIGTERM\n${result.stderr}`);
+    this.failures.push(
+      `after SIGTERM a run ended with ${result.exitCode ?? result.signal}\n${result.stderr}`,
+    );
   }
 
   #countRows(result: IncrepResult): void {

@@ -2,7 +2,7 @@
 import type { TableConfig } from '../support/open-pair.ts';
 
 /** Lookback would hide what the fence does, so it covers only the moment between BEGIN's arrival and its lock. */
-export const LOOKBACK = '100ms';
+const LOOKBACK = '100ms';
 
 export interface TortureTable {
   readonly name: 'accounts' | 'ledger' | 'tickets';

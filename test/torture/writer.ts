@@ -1,7 +1,7 @@
 /** One client of the source: transaction after transaction, with pauses at every step. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import type { Login } from '../support/open-pair.ts';
+import type { Login } from '../support/pair-databases.ts';
 import type { PreparedTransactions } from './prepared.ts';
 import type { Random } from './random.ts';
 import { randomWrite } from './statements.ts';

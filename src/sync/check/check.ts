@@ -1,7 +1,7 @@
 /** From the settings outwards: what cannot be reached ends the look, everything else is found at once. */
 import type { TableSettings } from '../../config/settings.ts';
 import { asIncrepError } from '../../errors.ts';
-import { ensureWritable } from '../../state/state-files.ts';
+import { ensureCouldWrite } from '../../state/state-files.ts';
 import { gatherFacts } from '../facts.ts';
 import { ensureDifferentDatabases } from '../same-database.ts';
 import type { Work } from '../work.ts';
@@ -13,7 +13,7 @@ export async function check(work: Work, tables: readonly TableSettings[]): Promi
   const reachable = await unreachable(work);
   const own = [
     ...settingsFindings(work),
-    ...(await attempt(() => ensureWritable(work.settings.stateDirectory))),
+    ...(await attempt(() => ensureCouldWrite(work.settings.stateDirectory))),
   ];
   if (reachable.length > 0) return [...reachable, ...own];
   const facts = await gatherFacts(work, tables);

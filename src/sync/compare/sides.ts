@@ -7,6 +7,7 @@ import { DELETED_AT } from '../../sql/destination.ts';
 import { ident } from '../../sql/identifiers.ts';
 import type { KeyColumn } from '../../sql/removal.ts';
 import type { TableFacts } from '../facts.ts';
+import { hasMark } from '../marked-rows.ts';
 import { groupsFor } from './digests.ts';
 
 export interface Scope {
@@ -15,7 +16,7 @@ export interface Scope {
   readonly what: 'rows' | 'keys';
   /** SQL predicate over either side. */
   readonly where: string;
-  /** SQL predicate over the source: rows that the next sync would read anyway. */
+  /** SQL predicate over the source: rows that are only newer than the copy. */
   readonly isPending: string;
   /** The table itself, or its staging table while that is being loaded. */
   readonly destination: TableName;
@@ -32,7 +33,9 @@ export function sidesOf(
     columns: scope.what === 'rows' ? relation.columns.map(({ name }) => name) : null,
     groups: groupsFor(rows),
   };
-  const isMarked = settings.deletes === 'soft' && scope.destination.table === destinationName.table;
+  // Where the column is missing, or was added a moment ago, no row is marked yet.
+  const isMarked =
+    settings.deletes === 'soft' && hasMark(destination) && scope.destination.table === destinationName.table;
   return {
     source: { ...common, table: relation.name, where, isPending: scope.isPending },
     destination: {

@@ -34,7 +34,7 @@ interface World {
 const SPAN = 120;
 const gap = (max: number) => fc.nat({ max });
 
-const transaction = fc
+const anyTransaction = fc
   .record({
     begin: gap(SPAN),
     writes: fc.array(gap(30), { minLength: 1, maxLength: 3 }),
@@ -51,7 +51,7 @@ const transaction = fc
 
 const world: fc.Arbitrary<World> = fc
   .record({
-    transactions: fc.array(transaction, { minLength: 1, maxLength: 12 }),
+    transactions: fc.array(anyTransaction, { minLength: 1, maxLength: 12 }),
     runs: fc.array(
       fc.record({
         idle: gap(30),

@@ -47,6 +47,7 @@ export const record = (change: Partial<StateRecord> = {}): StateRecord => {
     mergeKey: ['id'],
     cursor: '2026-01-01 11:00:00+00',
     fences: [],
+    settledXid: null,
     shape,
     fingerprint: fingerprintOf(shape),
     generation: 3,

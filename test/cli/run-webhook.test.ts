@@ -1,0 +1,161 @@
+/** What the webhook is told of runs, and that nothing it does ever changes one. Nowhere is a secret. */
+import { createHmac } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { increp } from '../support/increp.ts';
+import { expectSameRows } from '../support/oracle.ts';
+import { freshPair } from '../support/pair.ts';
+import type { Pair } from '../support/pair.ts';
+import { ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
+import { sync, trySync } from '../support/sync.ts';
+import { webhookServer } from '../support/webhook-server.ts';
+
+const two = {
+  tables: ['orders', 'others'].map((name) => ({ ...ORDERS_CONFIG, name })),
+  sourceSql: `${ordersPreset.sourceSql}; CREATE TABLE others (LIKE orders INCLUDING ALL)`,
+};
+
+interface Message {
+  readonly type: string;
+  readonly message: string;
+  readonly text: string;
+  readonly timestamp: string;
+  readonly data: Record<string, unknown>;
+}
+
+test('a run that succeeds, fails in part, or fails is told as such, once', async () => {
+  await using pair = await freshPair(two);
+  await using hook = await webhookServer(200);
+  await pair.setEnv({ WEBHOOK_URL: hook.url });
+  const pipeline = `pipeline_${pair.login('source').database}`;
+  await sync(pair);
+  await pair.source.query('DROP TABLE others');
+  await trySync(pair);
+  await trySync(pair, 'others');
+  const messages = hook.requests.map((request) => request.json<Message>());
+  expect(messages.map(({ type }) => type)).toEqual(['run.succeeded', 'run.partial', 'run.failed']);
+  expect(messages[0]).toMatchObject({
+    message: expect.stringMatching(
+      new RegExp(`^Pipeline ${pipeline} succeeded\\. Summary: 2 tables ok, 10 rows inserted`),
+    ),
+    timestamp: expect.stringMatching(/^20.*Z$/),
+    data: { type: 'summary', pipeline, status: 'ok', tables: [{ name: 'orders' }, { name: 'others' }] },
+  });
+  expect(messages[0]?.text).toBe(messages[0]?.message);
+  expect(messages[2]?.message).toMatch(
+    new RegExp(`^Pipeline ${pipeline} failed.*others: .*no table public.others`),
+  );
+  expect(new Set(hook.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(3);
+});
+
+test('a run that ends before any table is told of too', async () => {
+  await using pair = await freshPair('orders');
+  await using hook = await webhookServer(200);
+  await pair.setEnv({ WEBHOOK_URL: hook.url, SOURCE_PASSWORD: 'wrong password' });
+  const { exitCode, summary } = await trySync(pair);
+  expect(exitCode).toBe(77);
+  expect(summary.error).toMatchObject({ code: 'AUTHENTICATION_FAILED' });
+  expect(hook.requests.map((request) => request.json<Message>())).toMatchObject([
+    { type: 'run.failed', data: { error: { code: 'AUTHENTICATION_FAILED' } } },
+  ]);
+});
+
+test('the signature checks out over the raw body', async () => {
+  await using pair = await freshPair('orders');
+  await using hook = await webhookServer(500, 200);
+  const key = Buffer.from('0123456789abcdef0123456789abcdef');
+  await pair.setEnv({
+    WEBHOOK_URL: hook.url,
+    WEBHOOK_SECRET: `whsec_${key.toString('base64')}`,
+    WEBHOOK_EVENTS: 'run.succeeded,table.synced',
+  });
+  await sync(pair);
+  const [first, again, run] = hook.requests;
+  expect(hook.requests.map((request) => request.json<Message>().type)).toEqual([
+    'table.synced',
+    'table.synced',
+    'run.succeeded',
+  ]);
+  expect(again?.headers['webhook-id']).toBe(first?.headers['webhook-id']);
+  for (const { headers, rawBody } of [first, again, run].filter((request) => request !== undefined)) {
+    const signed = `${headers['webhook-id'] as string}.${headers['webhook-timestamp'] as string}.${rawBody.toString('utf8')}`;
+    const expected = createHmac('sha256', key).update(signed).digest('base64');
+    expect(headers['webhook-signature']).toBe(`v1,${expected}`);
+  }
+});
+
+const REFUSAL = /"level":"warn".*the webhook at http:\/\/127\.0\.0\.1:\d+ did not accept/;
+
+for (const [answer, said] of [
+  ['hang', REFUSAL],
+  ['reset', REFUSAL],
+  [500, REFUSAL],
+  [410, REFUSAL],
+  // Its status is an answer; the body is not waited for.
+  ['endless', /run finished/],
+] as const) {
+  test(`a webhook that answers with "${answer}" changes nothing but the log`, async () => {
+    await using pair = await freshPair('orders');
+    await using hook = await webhookServer(answer);
+    await pair.setEnv({ WEBHOOK_URL: hook.url });
+    const result = await sync(pair);
+    expect(result.summary.status).toBe('ok');
+    await expectSameRows(pair, 'orders');
+    expect(result.stderr).toMatch(said);
+    expect(result.stderr).not.toContain('/hook');
+  });
+}
+
+/** Everything that a run leaves behind or sends, as one text. */
+async function traces(pair: Pair): Promise<string> {
+  const directory = join(pair.directory, 'sync-state');
+  const files = await readdir(directory);
+  const texts = await Promise.all(files.map((name) => readFile(join(directory, name), 'utf8')));
+  const { rows } = await pair.destination.query(
+    `SELECT r::text FROM _increp_runs r UNION ALL SELECT s::text FROM _increp_state s`,
+  );
+  return texts.join() + JSON.stringify(rows);
+}
+
+test('passwords, secrets and tokens are in no output, file, row or message', async () => {
+  await using pair = await freshPair(two);
+  await using hook = await webhookServer(200);
+  const canaries = ["source'canary/1", 'dest canary:2', 'whsec_Y2FuYXJ5LXRocmVl', 'canary-token-4'] as const;
+  const [source, destination, secret, token] = canaries;
+  const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
+  await pair.source.query(`ALTER ROLE ${pair.login('source', 'increp').user} PASSWORD ${quoted(source)}`);
+  await pair.destination.query(
+    `ALTER ROLE ${pair.login('destination', 'increp').user} PASSWORD ${quoted(destination)}`,
+  );
+  await pair.setEnv({
+    ...{ SOURCE_PASSWORD: source, DEST_PASSWORD: destination, WEBHOOK_SECRET: secret },
+    WEBHOOK_URL: `${hook.url}?token=${token}`,
+    WEBHOOK_EVENTS: 'run.succeeded,run.partial,run.failed,table.synced,table.failed',
+  });
+  const said: string[] = [];
+  const run = async (args: string, env: Record<string, string> = {}) => {
+    const { stdout, stderr } = await increp(args, pair, { env });
+    said.push(stdout, stderr);
+  };
+  await run('sync -v', { LOG_LEVEL: 'trace' });
+  // Errors that repeat what they were given: a value of the table, a server's message, a failed login.
+  await pair.source.query(`DROP TABLE others; INSERT INTO orders (id, note) VALUES (50, ${quoted(source)})`);
+  await pair.destination.query(`ALTER TABLE orders ADD CHECK (note NOT LIKE '%canary%')`);
+  await run('sync -v --json');
+  await run('sync -v', { SOURCE_PASSWORD: `${source}x` });
+  await run('sync -v', { WEBHOOK_URL: `http://127.0.0.1:1/hook?token=${token}` });
+  await run('check --json');
+  await run('plan');
+  await run('status');
+  said.push(
+    await traces(pair),
+    ...hook.requests.map(({ rawBody, headers }) => rawBody.toString('utf8') + JSON.stringify(headers)),
+  );
+  for (const canary of canaries) {
+    expect(said.filter((text) => text.includes(canary) || text.includes(encodeURIComponent(canary)))).toEqual(
+      [],
+    );
+  }
+  expect(said.join()).toContain('***');
+});

@@ -1,0 +1,95 @@
+/** The two databases of a pair and the roles in them: made, filled and dropped. */
+import { randomBytes } from 'node:crypto';
+import { Client, escapeIdentifier } from 'pg';
+
+/** A login of one database. */
+export interface Login {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string;
+}
+
+export type Side = 'source' | 'destination';
+export interface SideLogins {
+  readonly side: Side;
+  readonly serverUrl: string;
+  readonly superuser: Login;
+  readonly increp: Login;
+  /** From the server's URL; the embedded servers have no TLS. */
+  readonly sslmode: string;
+}
+
+export function newSide(
+  side: Side,
+  serverUrl: string,
+  names: { database: string; user: string },
+): SideLogins {
+  const url = new URL(serverUrl);
+  const server = { host: url.hostname, port: Number(url.port || 5432), database: names.database };
+  return {
+    side,
+    serverUrl,
+    superuser: {
+      ...server,
+      user: decodeURIComponent(url.username),
+      password: decodeURIComponent(url.password),
+    },
+    increp: { ...server, user: names.user, password: randomBytes(9).toString('base64url') },
+    sslmode: url.searchParams.get('sslmode') ?? 'disable',
+  };
+}
+
+async function withAdmin<T>(config: string | Login, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client(typeof config === 'string' ? { connectionString: config } : config);
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+const createDatabase = async ({ serverUrl, increp }: SideLogins, owner: string) =>
+  withAdmin(serverUrl, async (admin) => {
+    await admin.query(
+      `CREATE ROLE ${increp.user} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '${increp.password}'`,
+    );
+    await admin.query(
+      `CREATE DATABASE ${increp.database} ${owner} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'`,
+    );
+  });
+
+/** The reader may connect and read, and nothing else: not even what Postgres grants to everybody. */
+export async function createSource(side: SideLogins, schema: string): Promise<void> {
+  await createDatabase(side, '');
+  const [reader, into] = [side.increp.user, escapeIdentifier(schema)];
+  await withAdmin(side.superuser, async (admin) => {
+    await admin.query(`
+      REVOKE ALL ON DATABASE ${side.increp.database} FROM PUBLIC;
+      REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+      GRANT CONNECT ON DATABASE ${side.increp.database} TO ${reader};
+      CREATE SCHEMA IF NOT EXISTS ${into};
+      GRANT USAGE ON SCHEMA ${into} TO ${reader};
+      ALTER DEFAULT PRIVILEGES IN SCHEMA ${into} GRANT SELECT ON TABLES TO ${reader}`);
+  });
+}
+
+/** The writer owns its database, so that it may make schemas, and tables in "public" on Postgres 15 and later. */
+export const createDestination = (side: SideLogins) => createDatabase(side, `OWNER ${side.increp.user}`);
+
+export const dropSide = ({ serverUrl, increp }: SideLogins) =>
+  withAdmin(serverUrl, async (admin) => {
+    await admin.query(`DROP DATABASE IF EXISTS ${increp.database} WITH (FORCE)`);
+    await admin.query(`DROP ROLE IF EXISTS ${increp.user}`);
+  });
+
+export async function runSql(login: Login, sql: string | undefined, schema: string): Promise<void> {
+  if (!sql) return;
+  await withAdmin(login, async (client) => {
+    await client.query(`CREATE SCHEMA IF NOT EXISTS ${escapeIdentifier(schema)}`);
+    await client.query(`SET search_path = ${escapeIdentifier(schema)}`);
+    await client.query(sql);
+  });
+}
