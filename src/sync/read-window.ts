@@ -41,19 +41,18 @@ export async function readWindow<T>(
 }
 
 /** The whole table by the planned loader. */
-export async function readWhole(
+export async function readWhole<T>(
   reading: Reading,
   loader: Loader,
-  afterwards: (source: pg.ClientBase) => Promise<void>,
-): Promise<Copied> {
+  afterwards: (source: pg.ClientBase, copied: Copied) => Promise<T>,
+): Promise<T> {
   return withTableSnapshot(reading, async (source) => {
     const copied =
       loader === 'pg_dump'
         ? await dumpRows(reading, source)
         : await copyRows(reading, source, wholeTable(reading));
     if (copied.rows === 0) await throwIfFilled(reading, source);
-    await afterwards(source);
-    return copied;
+    return afterwards(source, copied);
   });
 }
 

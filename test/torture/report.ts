@@ -32,10 +32,5 @@ function comparisonLines(title: string, comparison: Comparison): string[] {
     ({ table, sourceRows, missing, stale, extra }) =>
       `  ${table.padEnd(9)} ${String(sourceRows).padStart(8)} rows at the source, ${missing} missing, ${stale} stale, ${extra} extra`,
   );
-  return [
-    title,
-    ...lines,
-    ...comparison.flatMap(({ examples }) => examples.map((line) => `    ${line}`)),
-    '',
-  ];
+  return [title, ...lines, ''];
 }

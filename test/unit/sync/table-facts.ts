@@ -3,7 +3,7 @@ import type { TableFacts } from '../../../src/sync/facts.ts';
 import type { Column } from '../../../src/schema/columns.ts';
 import type { Relation } from '../../../src/schema/relations.ts';
 import { fingerprintOf, shapeOf } from '../../../src/schema/shape.ts';
-import type { StateRecord } from '../../../src/schema/state-record.ts';
+import { stateRecordSchema, type StateRecord } from '../../../src/schema/state-record.ts';
 import { column } from '../schema/columns.ts';
 
 export const ORDERS_COLUMNS: readonly Column[] = [
@@ -33,7 +33,8 @@ export const relation = (change: Partial<Relation> = {}): Relation => ({
 
 export const record = (change: Partial<StateRecord> = {}): StateRecord => {
   const shape = shapeOf(relation());
-  return {
+  // Read as it would be from a file, so that what has a default may be left out here.
+  return stateRecordSchema.parse({
     format: 1,
     pipeline: 'shop',
     source: { database: 'live', schema: 'public', table: 'orders' },
@@ -41,7 +42,6 @@ export const record = (change: Partial<StateRecord> = {}): StateRecord => {
     sourceLife: { systemIdentifier: '7', timeline: 1, startedAt: '1000' },
     sourceTime: '2026-01-01 12:00:00+00',
     fencedAt: '2026-01-01T12:00:00.000Z',
-    deletesCheckedAt: null,
     replicationKey: 'updated_at',
     keyType: 'timestamptz',
     mergeKey: ['id'],
@@ -54,7 +54,7 @@ export const record = (change: Partial<StateRecord> = {}): StateRecord => {
     runId: 'run',
     syncedAt: '2026-01-01T12:00:00.000Z',
     ...change,
-  };
+  });
 };
 
 const server = {
