@@ -14,7 +14,6 @@ function failureToJson(failure: Failure) {
   };
 }
 
-
 export function tableToJson(outcome: TableOutcome) {
   return {
     name: outcome.name,

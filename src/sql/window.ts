@@ -20,7 +20,7 @@ export interface Window {
 }
 
 /** The lower edge of a window as an expression: the server does the arithmetic, on its own types. */
-export function lowerEdge({ keyType, from, lookbackSeconds }: Window): string {
+function lowerEdge({ keyType, from, lookbackSeconds }: Window): string {
   const value = `${literal(from)}::${SQL_TYPE[keyType]}`;
   if (keyType === 'integer') return value;
   return `(${value} - interval ${literal(`${lookbackSeconds} seconds`)})::${SQL_TYPE[keyType]}`;

@@ -21,6 +21,9 @@ export interface ApplyRequest {
   readonly isVerified: boolean;
 }
 
+/** A connection that broke may have left a backend that holds our own lock until it notices. */
+export const OWN_LOCK_SECONDS = 10;
+
 export interface Applied {
   readonly transfer: Transfer;
   readonly record: StateRecord;
@@ -84,19 +87,22 @@ const saveRecord = (client: pg.ClientBase, record: StateRecord) =>
     JSON.stringify(record),
   ]);
 
+/** Under the lock, which the lost backend holds until its commit is through or rolled back. */
 async function hasCommitted(
   work: Work,
-  { destinationName }: TableFacts,
+  facts: TableFacts,
   record: StateRecord,
   error: unknown,
 ): Promise<boolean> {
   if (asIncrepError(error).code !== 'CONNECTION_LOST') return false;
-  const { rows } = await work.destination.withReading((client) =>
-    client.query<{ generation: string; runId: string }>(readGeneration(destinationName.schema), [
-      destinationName.table,
-    ]),
-  );
-  return rows[0]?.generation === String(record.generation) && rows[0].runId === record.runId;
+  const { schema, table } = facts.destinationName;
+  return work.destination.withWriting(async (client) => {
+    await lockTable(client, facts, { waitSeconds: OWN_LOCK_SECONDS, signal: work.signal });
+    const { rows } = await client.query<{ generation: string; runId: string }>(readGeneration(schema), [
+      table,
+    ]);
+    return rows[0]?.generation === String(record.generation) && rows[0].runId === record.runId;
+  });
 }
 
 /** After the commit. What fails here costs nothing but a warning next time: the row in the destination counts. */

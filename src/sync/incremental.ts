@@ -13,6 +13,7 @@ import { legacyStart } from './legacy-cursor.ts';
 import { countsOf, olderWarning } from './load.ts';
 import { ensureMark } from './marked-rows.ts';
 import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from './merge-staging.ts';
+import { nullKeyWarning } from './null-keys.ts';
 import type { IncrementalPlan } from './plan.ts';
 import { readWindow } from './read-window.ts';
 import { removeDeleted, type Removal } from './remove-deleted.ts';
@@ -34,42 +35,26 @@ interface Changes {
 }
 
 export async function syncChanges(changes: Changes): Promise<Transfer> {
-  const { work, facts, plan, fence, destination, isVerified } = changes;
-  const table = facts.settings.name;
+  const { work, facts, plan, fence, destination } = changes;
   await ensureMark(destination, facts);
   await emptyStaging(destination, facts, plan.source.columns);
-  await work.emit({ type: 'phase-started', table, phase: 'copy' });
-  const { copied, merged, removal } = await readWindow(
+  await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'copy' });
+  const { copied, warnings, merged, removal } = await readWindow(
     { work, facts, plan, destination },
     (alive) => windowOf(facts, plan, fence, alive),
-    async (source, rows, window): Promise<Progress> => {
-      if (!plan.removesDeleted && !isVerified) return { copied: rows };
-      const done = await mergeWindow(changes, rows);
-      const where = windowCondition(window);
-      if (isVerified)
-        await verifyCopied({
-          facts,
-          relation: plan.source,
-          source,
-          destination,
-          table: facts.destinationName,
-          where,
-        });
-      if (!plan.removesDeleted) return { copied: rows, merged: done };
-      await work.emit({ type: 'phase-started', table, phase: 'deletes' });
-      return {
-        copied: rows,
-        merged: done,
-        removal: await removeDeleted({ ...changes, relation: plan.source, source }),
-      };
-    },
+    (source, rows, window) => whileInView(changes, source, rows, window),
   );
   const { counts, older } = merged ?? (await mergeWindow(changes, copied));
   return {
     loader: undefined,
     rowsRead: copied.rows,
     bytes: copied.bytes,
-    warnings: [...olderWarning(older), ...legacyWarning(plan), ...shiftSince(facts, plan, fence).warnings],
+    warnings: [
+      ...warnings,
+      ...olderWarning(older),
+      ...legacyWarning(plan),
+      ...shiftSince(facts, plan, fence).warnings,
+    ],
     ...countsOf({ ...counts, deleted: removal?.deleted ?? 0 }, copied.rows - older),
     areDeletesDone: removal !== undefined && removal.refusal === undefined,
     refusal: removal?.refusal,
@@ -79,8 +64,28 @@ export async function syncChanges(changes: Changes): Promise<Transfer> {
 /** What has been done before the snapshot was let go. */
 interface Progress {
   readonly copied: Copied;
+  readonly warnings: readonly string[];
   readonly merged?: Merged;
   readonly removal?: Removal;
+}
+
+/** What needs the snapshot that was just read: comparing with it, so that the merge has to come before. */
+async function whileInView(
+  changes: Changes,
+  source: pg.ClientBase,
+  copied: Copied,
+  window: Window,
+): Promise<Progress> {
+  const { work, facts, plan, destination, isVerified } = changes;
+  const warnings = await nullKeyWarning(source, facts.sourceName, facts.settings, plan.source);
+  if (!plan.removesDeleted && !isVerified) return { copied, warnings };
+  const merged = await mergeWindow(changes, copied);
+  const copy = { facts, relation: plan.source, source, destination };
+  if (isVerified)
+    await verifyCopied({ ...copy, table: facts.destinationName, where: windowCondition(window) });
+  if (!plan.removesDeleted) return { copied, warnings, merged };
+  await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'deletes' });
+  return { copied, warnings, merged, removal: await removeDeleted({ ...copy, isForced: changes.isForced }) };
 }
 
 interface Merged {
@@ -139,6 +144,14 @@ async function indexMergeKey(
 
 const isUniqueViolation = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === '23505';
+
+/** Found by the comparison of keys, in the very snapshot that was just merged. */
+const missingWarning = ({ settings: { name, replicationKey } }: TableFacts, rows: number): string[] =>
+  rows === 0
+    ? []
+    : [
+        `${rows} rows of the source are missing in the copy: their ${replicationKey} is NULL, or older than when they were committed; "increp verify ${name} --repair" fetches them`,
+      ];
 
 const legacyWarning = ({ since }: IncrementalPlan): string[] =>
   'legacyCursor' in since

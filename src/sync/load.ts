@@ -3,9 +3,9 @@ import type pg from 'pg';
 import type { Phase } from '../events.ts';
 import type { Belongings } from '../sql/belongings.ts';
 import { analyze } from '../sql/destination.ts';
-import { countNullKeys } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
 import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from './merge-staging.ts';
+import { nullKeyWarning } from './null-keys.ts';
 import type { LoadPlan } from './plan.ts';
 import { readWhole } from './read-window.ts';
 import { makeStaging } from './staging.ts';
@@ -14,9 +14,6 @@ import { indexStaging, inspectOldTable, swap } from './swap.ts';
 import type { Transfer } from './transfer.ts';
 import { verifyCopied } from './verify-copied.ts';
 import type { Work } from './work.ts';
-
-/** NULL keys are counted up to here: enough to say "many". */
-const MANY = 1000;
 
 interface Load {
   readonly work: Work;
@@ -74,7 +71,10 @@ async function settleRows(load: Load): Promise<Settled> {
   const { facts, plan, destination } = load;
   const merge = mergeOf(facts, plan.source);
   const older = await dropOlderVersions(destination, merge, plan.source);
-  const warnings = [...olderWarning(older), ...(await nullKeyWarning(destination, facts, plan))];
+  const warnings = [
+    ...olderWarning(older),
+    ...(await nullKeyWarning(destination, facts.stagingName, facts.settings, plan.source)),
+  ];
   if (plan.way !== 'merge-whole') return { older, warnings, counts: undefined };
   await enter(load, 'merge');
   await destination.query(analyze(facts.stagingName));
@@ -115,22 +115,3 @@ export const olderWarning = (rows: number): string[] =>
     : [
         `unique_cols do not identify rows at the source: ${rows} rows shared their key with a newer one and were left out`,
       ];
-
-/** Only in the load: that is when such rows are seen at all. */
-async function nullKeyWarning(
-  destination: pg.ClientBase,
-  { settings, stagingName }: TableFacts,
-  { source }: LoadPlan,
-): Promise<string[]> {
-  const key = source.columns.find(({ name }) => name === settings.replicationKey);
-  if (key?.isNotNull === true || settings.nullKeys === 'include') return [];
-  const { rows } = await destination.query<{ rows: number }>(
-    countNullKeys(stagingName, settings.replicationKey, MANY + 1),
-  );
-  const count = rows[0]?.rows ?? 0;
-  if (count === 0) return [];
-  const many = count > MANY ? `more than ${MANY}` : String(count);
-  return [
-    `${many} rows have no ${settings.replicationKey} (NULL): changes to such rows go unseen unless null_keys is "include"`,
-  ];
-}

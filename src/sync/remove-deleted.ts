@@ -11,6 +11,8 @@ import type { TableFacts } from './facts.ts';
 
 export interface Removal {
   readonly deleted: number;
+  /** Rows of the source that no window has brought; not counted when nothing was removed. */
+  readonly missing: number;
   /** Why nothing was removed after all. */
   readonly refusal: IncrepError | undefined;
 }
@@ -27,13 +29,13 @@ interface Removing {
 export async function removeDeleted(removing: Removing): Promise<Removal> {
   const { facts, destination } = removing;
   await destination.query('SAVEPOINT increp_deletes');
-  const { deleted, limit } = await removeInBatches(removing);
+  const { deleted, missing, limit } = await removeInBatches(removing);
   if (deleted > limit && !removing.isForced) {
     await destination.query('ROLLBACK TO SAVEPOINT increp_deletes');
-    return { deleted: 0, refusal: refusal(facts, limit) };
+    return { deleted: 0, missing: 0, refusal: refusal(facts, limit) };
   }
   await destination.query('RELEASE SAVEPOINT increp_deletes');
-  return { deleted, refusal: undefined };
+  return { deleted, missing, refusal: undefined };
 }
 
 /** Stops as soon as the limit is passed: what is over it is not worth finding. */
@@ -43,7 +45,7 @@ async function removeInBatches({
   source,
   destination,
   isForced,
-}: Removing): Promise<{ deleted: number; limit: number }> {
+}: Removing): Promise<{ deleted: number; missing: number; limit: number }> {
   const { settings, destinationName } = facts;
   const key = keyColumns(facts, relation, 'destination');
   const isSoft = settings.deletes === 'soft';
@@ -58,10 +60,15 @@ async function removeInBatches({
     { client: source, rows: sides.source },
     { client: destination, rows: sides.destination },
   );
-  const run = (statement: string) => (keys: readonly string[]) => destination.query(statement, [keys]);
+  const run = async (statement: string, keys: readonly string[]) =>
+    (await destination.query(statement, [keys])).rowCount ?? 0;
   const limit = comparison.destinationRows * settings.deleteLimit;
-  const remove = batched(run((isSoft ? markDeleted : deleteKeys)(destinationName, key)));
-  const restore = batched(isSoft ? run(unmarkDeleted(destinationName, key)) : async () => undefined);
+  const removal = (isSoft ? markDeleted : deleteKeys)(destinationName, key);
+  const remove = batched((keys) => run(removal, keys));
+  let restored = 0;
+  const restore = batched(async (keys) => {
+    if (isSoft) restored += await run(unmarkDeleted(destinationName, key), keys);
+  });
   for await (const { kind, key: values } of comparison.differences) {
     if (kind === 'extra') await remove.add(values);
     if (kind === 'missing') await restore.add(values);
@@ -69,7 +76,7 @@ async function removeInBatches({
   }
   await remove.flush();
   await restore.flush();
-  return { deleted: remove.count(), limit };
+  return { deleted: remove.count(), missing: restore.count() - restored, limit };
 }
 
 const refusal = ({ settings, destinationName }: TableFacts, limit: number): IncrepError =>

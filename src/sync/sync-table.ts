@@ -2,7 +2,7 @@
 import { asIncrepError, type IncrepError } from '../errors.ts';
 import type { Failure, TableOutcome } from '../events.ts';
 import { backoffSeconds, sleep } from '../retry.ts';
-import { applyPlan, type Applied, type ApplyRequest } from './apply-plan.ts';
+import { applyPlan, OWN_LOCK_SECONDS, type Applied, type ApplyRequest } from './apply-plan.ts';
 import { gatherFacts, type TableFacts } from './facts.ts';
 import { planTable, type IncrementalPlan, type LoadPlan, type Plan, type Request } from './plan.ts';
 import type { Work } from './work.ts';
@@ -11,9 +11,6 @@ import type { Work } from './work.ts';
 const MAX_ATTEMPTS = 4;
 
 export type TableRequest = Request & ApplyRequest;
-
-/** A connection that broke may have left a backend that holds our own lock until it notices. */
-const OWN_LOCK_SECONDS = 10;
 
 export async function syncTable(
   work: Work,

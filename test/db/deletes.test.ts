@@ -242,6 +242,24 @@ test('keys that are changed, swapped or used again leave no ghost', async () => 
   await expectSameRows(pair, 'orders');
 });
 
+test('rows that came without a sign are not fetched by comparing keys, but they are told of', async () => {
+  await using pair = await freshPair(orders(HARD));
+  await pair.source.query(`UPDATE orders SET updated_at = now() - interval '1 day' WHERE id < 10;
+    CREATE TABLE saved AS TABLE orders; ALTER TABLE orders ALTER updated_at DROP NOT NULL`);
+  await sync(pair);
+  await pair.source.query('DELETE FROM orders WHERE id = 2');
+  expect((await sync(pair)).table()).toMatchObject({ rows_deleted: 1, warnings: [] });
+  // Restored as a backup had it, and written without a key.
+  await pair.source.query(`INSERT INTO orders SELECT * FROM saved WHERE id = 2;
+    INSERT INTO orders VALUES (50, 1, 'no key', NULL)`);
+  expect((await sync(pair)).table().warnings).toEqual([
+    expect.stringMatching(/^2 rows of the source are missing in the copy: .*"increp verify orders --repair"/),
+  ]);
+  expect((await increp('verify orders --repair', pair)).exitCode).toBe(0);
+  await expectSameRows(pair, 'orders');
+  expect((await sync(pair)).table().warnings).toEqual([]);
+});
+
 test('a composite key with NULLs', async () => {
   await using pair = await freshPair(items('a int, b text, n int', ['a', 'b'], { ...HARD, delete_limit: 1 }));
   await pair.source.query(`INSERT INTO items SELECT a, b, 1 FROM unnest(ARRAY[1, 2, NULL]) a,
@@ -281,19 +299,33 @@ const KEYS: readonly (readonly [type: string, setup: string, values: readonly st
   ['jsonb', '', [`'{"a": "\\" "}'`, `'null'`]],
 ];
 
-for (const [type, setup, values] of KEYS) {
-  test(`a key of type ${type}`, async () => {
-    await using pair = await freshPair({
-      ...items('id int', ['k']),
-      sourceSql: `${setup}; CREATE TABLE items (k ${type} PRIMARY KEY, at timestamptz DEFAULT now())`,
-    });
-    await pair.source.query(`INSERT INTO items (k) VALUES ${values.map((value) => `(${value})`).join(', ')}`);
-    await sync(pair);
-    await pair.source.query(`DELETE FROM items WHERE k = ${values[1]}`);
-    expect((await sync(pair)).table()).toMatchObject({ rows_deleted: 1, rows_inserted: 0, rows_updated: 0 });
-    await expectSameRows(pair, 'items');
+test('keys of every kind of type', async () => {
+  const name = (place: number) => `items_${place}`;
+  const rowsOf = (values: readonly string[]) => values.map((value) => `(${value})`).join(', ');
+  await using pair = await freshPair({
+    tables: KEYS.map((_, place) => ({
+      name: name(place),
+      replication_key: 'at',
+      unique_cols: ['k'],
+      ...HARD,
+    })),
+    sourceSql: KEYS.map(
+      ([type, setup, values], place) => `${setup};
+        CREATE TABLE ${name(place)} (k ${type} PRIMARY KEY, at timestamptz DEFAULT now());
+        INSERT INTO ${name(place)} VALUES ${rowsOf(values)}`,
+    ).join('; '),
   });
-}
+  await sync(pair);
+  for (const [place, [, , values]] of KEYS.entries()) {
+    await pair.source.query(`DELETE FROM ${name(place)} WHERE k = ${values[1]}`);
+  }
+  const result = await sync(pair);
+  for (const [place, [type]] of KEYS.entries()) {
+    const counts = { rows_deleted: 1, rows_inserted: 0, rows_updated: 0, warnings: [] };
+    expect(result.table(name(place)), type).toMatchObject(counts);
+    await expectSameRows(pair, name(place));
+  }
+});
 
 test('rows that appear at the source during the comparison are never touched', async () => {
   await using pair = await freshPair(manyOrders(20_000));

@@ -1,0 +1,31 @@
+/** Rows without a replication key: no window ever reaches them. */
+import type pg from 'pg';
+import { z } from 'zod';
+import type { TableSettings } from '../config/settings.ts';
+import type { TableName } from '../schema/names.ts';
+import type { Relation } from '../schema/relations.ts';
+import { countNullKeys } from '../sql/window.ts';
+
+/** They are counted up to here: enough to say "many". */
+const MANY = 1000;
+
+const countRow = z.object({ rows: z.number() });
+
+/** `table` is the source, or the staging table while it holds the whole of it. */
+export async function nullKeyWarning(
+  client: pg.ClientBase,
+  table: TableName,
+  { replicationKey, nullKeys }: TableSettings,
+  source: Relation,
+): Promise<string[]> {
+  const key = source.columns.find(({ name }) => name === replicationKey);
+  if (key?.isNotNull === true || nullKeys === 'include') return [];
+  const { rows } = await client.query(countNullKeys(table, replicationKey, MANY + 1));
+  const { rows: count } = countRow.parse(rows[0]);
+  if (count === 0) return [];
+  const many =
+    count > MANY ? `more than ${MANY} rows have` : count === 1 ? '1 row has' : `${count} rows have`;
+  return [
+    `${many} no ${replicationKey} (NULL): changes to such rows go unseen unless null_keys is "include"`,
+  ];
+}
