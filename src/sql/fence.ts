@@ -44,11 +44,13 @@ export function highWaterMark(
  * The transactions in flight. Any role can read these columns of pg_locks and pg_stat_activity, and transactions
  * that have not written yet are there too. A prepared transaction has given up its virtualxid lock and its pid
  * but keeps its name on the transactionid lock. Left out are other databases, backends without a user
- * (autovacuum), and our own. What matches nothing is kept.
+ * (autovacuum), and our own. What matches nothing is kept. A transaction is called by its virtualxid lock where it
+ * has one: in the instant of its beginning, virtualtransaction still reads N/0, a name that it does not keep.
  */
 export const IN_FLIGHT = /* sql */ `
-  SELECT l.virtualtransaction AS transaction, min(l.pid) AS pid, min(a.usename) AS "user",
-         min(a.application_name) AS application, min(a.xact_start)::text AS "startedAt", extract(epoch FROM now() - min(a.xact_start))::float8 AS "ageSeconds"
+  SELECT coalesce(l.virtualxid, l.virtualtransaction) AS transaction, min(l.pid) AS pid, min(a.usename) AS "user",
+         min(a.application_name) AS application, min(a.xact_start)::text AS "startedAt",
+         extract(epoch FROM now() - min(a.xact_start))::float8 AS "ageSeconds"
   FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
   LEFT JOIN pg_prepared_xacts p ON l.pid IS NULL AND p.transaction = l.transactionid
   WHERE l.granted AND l.locktype IN ('virtualxid', 'transactionid')

@@ -1,6 +1,7 @@
 /** Questions that only `check` asks. */
 import type { KeyType } from '../schema/keys.ts';
 import type { TableName } from '../schema/names.ts';
+import type { Relation } from '../schema/relations.ts';
 import { latestPlausible } from './fence.ts';
 import { ident, qualified } from './identifiers.ts';
 
@@ -18,6 +19,10 @@ export function inspectKeys(
     `(SELECT count(*)::int FROM (SELECT FROM ${qualified(table)} WHERE ${predicate} LIMIT ${limit + 1}) rows)`;
   return /* sql */ `SELECT ${count(`${key} IS NULL`)} AS "nullKeys", ${latest === null ? '0' : count(`${key} > ${latest}`)} AS "futureKeys"`;
 }
+
+/** For a person to run: without stopping writers, where Postgres can do that. */
+export const createIndexOn = ({ name, kind }: Relation, column: string): string =>
+  /* sql */ `CREATE INDEX ${kind === 'partitioned table' ? '' : 'CONCURRENTLY '}ON ${qualified(name)} (${ident(column)})`;
 
 /** $1 oids. Tables that our role could write to: it needs to read only. */
 export const WRITABLE_TABLES = /* sql */ `

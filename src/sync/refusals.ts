@@ -6,6 +6,7 @@ import { keyTypeOf } from '../schema/keys.ts';
 import { printName } from '../schema/names.ts';
 import { isReadableTable, type Relation } from '../schema/relations.ts';
 import { DELETED_AT, stagingMark } from '../sql/destination.ts';
+import { ident, qualified } from '../sql/identifiers.ts';
 import { OWN_TABLES } from '../sql/state.ts';
 import type { TableFacts } from './facts.ts';
 
@@ -17,7 +18,7 @@ function sourceRefusal(now: TableFacts): IncrepError | undefined {
   const { source } = now;
   if (!now.sourceSchema.exists) return schemaNotFound(now);
   if (!now.sourceSchema.canUse)
-    return missingPrivilege(now, `GRANT USAGE ON SCHEMA "${now.sourceName.schema}"`);
+    return missingPrivilege(now, `GRANT USAGE ON SCHEMA ${ident(now.sourceName.schema)}`);
   if (!source) return tableNotFound(now);
   if (!source.canSelect || source.unreadableColumns.length > 0) return unreadable(now, source);
   if (source.filtersRows) return filtered(now);
@@ -41,7 +42,7 @@ function tableNotFound({ sourceName, otherSourceNames }: TableFacts): IncrepErro
 const missingPrivilege = ({ sourceSchema }: TableFacts, grant: string): IncrepError =>
   new IncrepError('PRIVILEGE_MISSING', {
     what: `role "${sourceSchema.role}" lacks a privilege at the source`,
-    next: `At the source, run: ${grant} TO "${sourceSchema.role}"`,
+    next: `At the source, run: ${grant} TO ${ident(sourceSchema.role)}`,
   });
 
 function unreadable(now: TableFacts, { unreadableColumns, columns }: Relation): IncrepError {
@@ -51,14 +52,14 @@ function unreadable(now: TableFacts, { unreadableColumns, columns }: Relation): 
     what: isWhole
       ? `role "${now.sourceSchema.role}" may not read ${printName(now.sourceName)}`
       : `role "${now.sourceSchema.role}" may not read ${columnList} of ${printName(now.sourceName)}`,
-    next: `At the source, run: GRANT SELECT ON "${now.sourceName.schema}"."${now.sourceName.table}" TO "${now.sourceSchema.role}"`,
+    next: `At the source, run: GRANT SELECT ON ${qualified(now.sourceName)} TO ${ident(now.sourceSchema.role)}`,
   });
 }
 
 const filtered = ({ sourceName, sourceSchema }: TableFacts): IncrepError =>
   new IncrepError('ROW_SECURITY', {
     what: `row-level security would hide rows of ${printName(sourceName)} from role "${sourceSchema.role}"`,
-    next: `A copy without those rows would look complete. At the source: ALTER ROLE "${sourceSchema.role}" BYPASSRLS, or disable row security for the table.`,
+    next: `A copy without those rows would look complete. At the source: ALTER ROLE ${ident(sourceSchema.role)} BYPASSRLS, or disable row security for the table.`,
   });
 
 function columnRefusal({ settings }: TableFacts, source: Relation): IncrepError | undefined {
@@ -129,13 +130,13 @@ function schemaRefusal({
   if (!access.exists && !access.canCreateSchema) {
     return new IncrepError('PRIVILEGE_MISSING', {
       what: `the destination has no schema "${schema}", and role "${access.role}" may not create it`,
-      next: `At the destination, run: CREATE SCHEMA "${schema}" AUTHORIZATION "${access.role}"`,
+      next: `At the destination, run: CREATE SCHEMA ${ident(schema)} AUTHORIZATION ${ident(access.role)}`,
     });
   }
   if (access.exists && !(access.canUse && access.canCreate) && !destination) {
     return new IncrepError('PRIVILEGE_MISSING', {
       what: `role "${access.role}" may not create tables in schema "${schema}" of the destination`,
-      next: `At the destination, run: GRANT USAGE, CREATE ON SCHEMA "${schema}" TO "${access.role}"`,
+      next: `At the destination, run: GRANT USAGE, CREATE ON SCHEMA ${ident(schema)} TO ${ident(access.role)}`,
     });
   }
   return undefined;

@@ -166,8 +166,11 @@ function openPool(login: Login): ClosablePool {
     clients.add(client);
   });
   const close = async () => {
+    // Idle clients do not keep Node alive, which would end before they have.
+    const alive = setInterval(() => undefined, 1000);
     pool.end().catch(() => undefined);
     await Promise.all([...clients].map((client) => client.end()));
+    clearInterval(alive);
   };
   return { pool, close };
 }

@@ -2,7 +2,7 @@
 import type { TableSettings } from '../../config/settings.ts';
 import { asIncrepError } from '../../errors.ts';
 import { ensureCouldWrite } from '../../state/state-files.ts';
-import { gatherFacts } from '../facts.ts';
+import { gatherFacts, type Facts } from '../facts.ts';
 import { ensureDifferentDatabases } from '../same-database.ts';
 import type { Work } from '../work.ts';
 import type { Finding } from './finding.ts';
@@ -16,9 +16,10 @@ export async function check(work: Work, tables: readonly TableSettings[]): Promi
     ...(await attempt(() => ensureCouldWrite(work.settings.stateDirectory))),
   ];
   if (reachable.length > 0) return [...reachable, ...own];
-  const facts = await gatherFacts(work, tables);
-  const same = await attempt(async () => ensureDifferentDatabases(work.settings, facts.servers));
-  return [...own, ...same, ...buildFindings(await inspect(work, facts))];
+  own.push(...(await attempt(() => ensureDifferent(work))));
+  const facts = await factsOrFailure(work, tables);
+  if (!('code' in facts)) return [...own, ...buildFindings(await inspect(work, facts))];
+  return own.some(({ code }) => code === facts.code) ? own : [...own, facts];
 }
 
 /** Both sides are tried, so that two mistakes are two findings. */
@@ -29,6 +30,20 @@ async function unreachable({ source, destination, signal }: Work): Promise<Findi
   ];
   signal?.throwIfAborted();
   return findings;
+}
+
+async function ensureDifferent({ settings, source, destination }: Work): Promise<void> {
+  const servers = { source: await source.identity(), destination: await destination.identity() };
+  ensureDifferentDatabases(settings, servers);
+}
+
+async function factsOrFailure(work: Work, tables: readonly TableSettings[]): Promise<Facts | Finding> {
+  try {
+    return await gatherFacts(work, tables);
+  } catch (error) {
+    work.signal?.throwIfAborted();
+    return failureFinding(asIncrepError(error));
+  }
 }
 
 async function attempt(work: () => Promise<unknown>): Promise<Finding[]> {

@@ -2,6 +2,7 @@
 import type { IncrepError } from '../../errors.ts';
 import { stagingName } from '../../schema/names.ts';
 import { isUniqueBy } from '../../schema/relations.ts';
+import { createIndexOn } from '../../sql/inspect.ts';
 import type { TableFacts } from '../facts.ts';
 import type { Plan } from '../plan.ts';
 import type { Finding } from './finding.ts';
@@ -119,7 +120,7 @@ function keyFindings({ settings }: TableFacts, { source, keyType }: Workable, fo
             'KEY_NOT_INDEXED',
             name,
             `no index begins with "${key}", so each sync reads the whole table`,
-            `At the source: CREATE INDEX CONCURRENTLY ON "${source.name.schema}"."${source.name.table}" ("${key}")`,
+            `At the source: ${createIndexOn(source, key)}`,
           ),
         ]),
     ...(counts.nullKeys > 0 && nullKeys === 'warn'

@@ -1,0 +1,70 @@
+/** A source whose clock, or whose life, is no longer that of the last sync. */
+import { expect, test } from 'vitest';
+import { expectSameRows } from '../support/oracle.ts';
+import { freshPair } from '../support/pair.ts';
+import type { Pair, PairOptions } from '../support/pair.ts';
+import { ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
+import { sync } from '../support/sync.ts';
+
+const orders: PairOptions = {
+  tables: [ORDERS_CONFIG],
+  sourceSql: `${ORDERS_SQL}; INSERT INTO orders (id, updated_at)
+    SELECT i, now() - (100 - i) * interval '5 min' FROM generate_series(1, 100) i`,
+};
+
+/** Changes what the destination remembers of the last sync; the file is left as it is, and counts for less. */
+const remember = (pair: Pair, sql: string) =>
+  pair.destination.query(`UPDATE _increp_state SET record = ${sql}`);
+
+const insertWithKey = (pair: Pair, id: number, age: string) =>
+  pair.source.query(`INSERT INTO orders (id, updated_at) VALUES (${id}, now() - interval '${age}')`);
+
+test('after the clock was set back by an hour, rows an hour below the cursor are found, once, with a warning', async () => {
+  await using pair = await freshPair(orders);
+  await sync(pair);
+  // As if the source had been an hour ahead of what it says now.
+  await remember(pair, `jsonb_set(record, '{sourceTime}', to_jsonb((now() + interval '1 hour')::text))`);
+  await insertWithKey(pair, 200, '55 min');
+  const table = (await sync(pair)).table();
+  expect(table).toMatchObject({ action: 'incremental', rows_inserted: 1, rows_updated: 0 });
+  expect(table.warnings).toEqual([expect.stringMatching(/clock was set back by about 3\d{3}\.\d s/)]);
+  await expectSameRows(pair, 'orders');
+  const next = (await sync(pair)).table();
+  expect(next.warnings).toEqual([]);
+  expect(next.rows_read).toBeLessThan(5);
+});
+
+test('a transaction that was open when the clock was set back is read for from the start', async () => {
+  await using pair = await freshPair({ ...orders, tables: [{ ...ORDERS_CONFIG, lookback: '0s' }] });
+  await sync(pair);
+  const late = await pair.source.connect();
+  await late.query('BEGIN; SELECT now()');
+  await remember(pair, `jsonb_set(record, '{sourceTime}', to_jsonb((now() + interval '1 hour')::text))`);
+  await sync(pair, '--settle 50ms');
+  await late.query(`INSERT INTO orders (id, updated_at) VALUES (300, now() - interval '7 hours'); COMMIT`);
+  late.release();
+  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1 });
+  await expectSameRows(pair, 'orders');
+});
+
+test('on another timeline the window reaches an hour further down, once, with a warning', async () => {
+  await using pair = await freshPair(orders);
+  await sync(pair);
+  await remember(pair, `jsonb_set(record, '{sourceLife, timeline}', '99')`);
+  await insertWithKey(pair, 200, '50 min');
+  const table = (await sync(pair)).table();
+  expect(table).toMatchObject({ action: 'incremental', rows_inserted: 1 });
+  expect(table.warnings).toEqual([expect.stringContaining('another timeline')]);
+  await expectSameRows(pair, 'orders');
+  expect((await sync(pair)).table().warnings).toEqual([]);
+});
+
+test('an integer key knows no clock', async () => {
+  await using pair = await freshPair({
+    tables: [{ name: 'items', replication_key: 'id', unique_cols: ['id'] }],
+    sourceSql: 'CREATE TABLE items (id bigint PRIMARY KEY); INSERT INTO items SELECT generate_series(1, 100)',
+  });
+  await sync(pair);
+  await remember(pair, `jsonb_set(record, '{sourceTime}', to_jsonb((now() + interval '1 hour')::text))`);
+  expect((await sync(pair)).table()).toMatchObject({ rows_read: 1, warnings: [] });
+});

@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest';
+import { clockShift } from '../../../src/sync/clocks.ts';
+import type { RaisedFence } from '../../../src/sync/fence.ts';
+import { record } from './table-facts.ts';
+
+/** A fence so many seconds after that of the record, by the source's clock and by ours. */
+const fenceAfter = (sourceSeconds: number, ourSeconds: number): RaisedFence => {
+  const before = record();
+  const later = (time: string, seconds: number) => new Date(Date.parse(time) + seconds * 1000);
+  return {
+    high: before.cursor,
+    oldestXid: '700',
+    nextXid: '700',
+    sourceTime: later(before.sourceTime, sourceSeconds).toISOString().replace('T', ' ').replace('Z', '+00'),
+    fencedAt: later(before.fencedAt, ourSeconds),
+    remaining: [],
+  };
+};
+
+const shiftOf = (sourceSeconds: number, ourSeconds: number, timeline: number | null = 1) =>
+  clockShift(record(), fenceAfter(sourceSeconds, ourSeconds), timeline);
+
+const NONE = { seconds: 0, warnings: [] };
+
+test('clocks that advance alike move nothing', () => {
+  expect(shiftOf(0, 0)).toEqual(NONE);
+  expect(shiftOf(86_400, 86_400)).toEqual(NONE);
+});
+
+test('what two clocks in step may differ by is tolerated', () => {
+  expect(shiftOf(59, 60)).toEqual(NONE);
+  expect(shiftOf(58.9, 60).seconds).toBeCloseTo(1.1);
+});
+
+test('a source that lags behind was set back by as much', () => {
+  const { seconds, warnings } = shiftOf(-3540, 60);
+  expect(seconds).toBe(3600);
+  expect(warnings).toEqual([expect.stringMatching(/^the source's clock was set back by about 3600\.0 s/)]);
+});
+
+test('a source that is ahead costs nothing: its keys are above the cursor', () => {
+  expect(shiftOf(7200, 60)).toEqual(NONE);
+});
+
+test('when our own clock was set back, the source seems to be ahead', () => {
+  expect(shiftOf(60, -3540)).toEqual(NONE);
+});
+
+test('another timeline is another server, whose clock nobody knows', () => {
+  const { seconds, warnings } = shiftOf(60, 60, 2);
+  expect(seconds).toBe(3600);
+  expect(warnings).toEqual([expect.stringContaining('another timeline')]);
+});
+
+test('both at once add up, and are both told', () => {
+  const { seconds, warnings } = shiftOf(0, 600, 2);
+  expect(seconds).toBe(4200);
+  expect(warnings).toHaveLength(2);
+});
+
+test('a timeline that may not be read is no other timeline', () => {
+  expect(shiftOf(60, 60, null)).toEqual(NONE);
+  const unknown = record({ sourceLife: { systemIdentifier: null, timeline: null, startedAt: '1000' } });
+  expect(clockShift(unknown, fenceAfter(60, 60), 2)).toEqual(NONE);
+});
