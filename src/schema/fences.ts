@@ -61,9 +61,10 @@ export function nextFences(
 }
 
 function markOf(known: Known, transaction: string): string | null {
-  // A transaction that was prepared before a restart has another name now (-1/<xid>), so it may be any of those.
-  if (!known.isSameServerLife) return settledCursor(known);
   const fence = known.fences.find(({ transactions }) => transactions.includes(transaction));
+  // Prepared before a restart of the server, it has another name now (-1/<xid>) and may be any of those known.
+  const isRenamed = !known.isSameServerLife || (transaction.startsWith('-1/') && !fence);
+  if (isRenamed) return settledCursor(known);
   // Not known last time, so it began after that list was made: its keys are not below that mark.
   return fence ? fence.from : known.cursor;
 }

@@ -3,7 +3,7 @@ import type { KeyType } from '../schema/keys.ts';
 import type { TableName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
 import { latestPlausible } from './fence.ts';
-import { ident, qualified } from './identifiers.ts';
+import { ident, literal, qualified } from './identifiers.ts';
 
 /** How many keys are NULL or ahead of the server's clock, each counted up to `limit`. */
 export function inspectKeys(
@@ -17,8 +17,21 @@ export function inspectKeys(
   const latest = latestPlausible(type, timeZone);
   const count = (predicate: string) =>
     `(SELECT count(*)::int FROM (SELECT FROM ${qualified(table)} WHERE ${predicate} LIMIT ${limit + 1}) rows)`;
-  return /* sql */ `SELECT ${count(`${key} IS NULL`)} AS "nullKeys", ${latest === null ? '0' : count(`${key} > ${latest}`)} AS "futureKeys"`;
+  return /* sql */ `SELECT ${count(`${key} IS NULL`)} AS "nullKeys",
+    ${latest === null ? '0' : count(`${key} > ${latest}`)} AS "futureKeys",
+    ${type === 'integer' ? cachedSequence(table, replicationKey) : 'NULL'} AS "cachedSequence"`;
 }
+
+/** A sequence behind the column, by ownership or by its default, that hands out numbers to sessions in advance. */
+const cachedSequence = (table: TableName, column: string): string => /* sql */ `(
+  SELECT min(s.seqrelid::regclass::text) FROM pg_sequence s WHERE s.seqcache > 1 AND s.seqrelid IN (
+    SELECT d.objid FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+      AND d.refobjid = ${literal(qualified(table))}::regclass AND a.attname = ${literal(column)}
+    UNION SELECT d.refobjid FROM pg_attrdef f
+      JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
+      JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refclassid = 'pg_class'::regclass
+    WHERE f.adrelid = ${literal(qualified(table))}::regclass AND a.attname = ${literal(column)}))`;
 
 /** For a person to run: without stopping writers, where Postgres can do that. */
 export const createIndexOn = ({ name, kind }: Relation, column: string): string =>

@@ -71,7 +71,8 @@ export const SERVER_IDENTITY = /* sql */ `
          (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS "databaseOid",
          current_database() AS database,
          pg_is_in_recovery() AS "isStandby",
-         extract(epoch FROM pg_postmaster_start_time())::text AS "startedAt",
+         concat_ws('/', extract(epoch FROM pg_postmaster_start_time()),
+                   (SELECT extract(epoch FROM stats_reset) FROM pg_stat_bgwriter)) AS "startedAt",
          (SELECT reset_val FROM pg_settings WHERE name = 'TimeZone') AS "timeZone",
          current_setting('server_encoding') AS encoding,
          has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')

@@ -52,6 +52,7 @@ export async function syncChanges(changes: Changes): Promise<Transfer> {
     warnings: [
       ...warnings,
       ...olderWarning(older),
+      ...missingWarning(facts, removal?.missing ?? 0),
       ...legacyWarning(plan),
       ...shiftSince(facts, plan, fence).warnings,
     ],
@@ -150,7 +151,7 @@ const missingWarning = ({ settings: { name, replicationKey } }: TableFacts, rows
   rows === 0
     ? []
     : [
-        `${rows} rows of the source are missing in the copy: their ${replicationKey} is NULL, or older than when they were committed; "increp verify ${name} --repair" fetches them`,
+        `${rows === 1 ? '1 row of the source is' : `${rows} rows of the source are`} missing in the copy: no sync saw a new ${replicationKey} there; "increp verify ${name} --repair" fetches what is missing`,
       ];
 
 const legacyWarning = ({ since }: IncrementalPlan): string[] =>

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { increp, startIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
-import type { Pair, PairOptions, TableConfig } from '../support/pair.ts';
+import type { Pair, PairOptions } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
 

@@ -109,8 +109,8 @@ function keyFindings({ settings }: TableFacts, { source, keyType }: Workable, fo
   const counts = [...found.keys].find(([table]) => table.settings === settings)?.[1] ?? {
     nullKeys: 0,
     futureKeys: 0,
+    cachedSequence: null,
   };
-  const many = (rows: number) => (rows > MANY ? `more than ${MANY}` : String(rows));
   return [
     ...(source.indexedColumns.includes(key) ||
     !['table', 'partitioned table', 'materialized view'].includes(source.kind)
@@ -128,7 +128,7 @@ function keyFindings({ settings }: TableFacts, { source, keyType }: Workable, fo
           warning(
             'NULL_KEYS',
             name,
-            `${many(counts.nullKeys)} rows have no ${key} (NULL): changes to such rows go unseen`,
+            `${rowsHave(counts.nullKeys)} no ${key} (NULL): changes to such rows go unseen`,
             'Fill the column and make it NOT NULL, or set null_keys to "include".',
           ),
         ]
@@ -138,11 +138,21 @@ function keyFindings({ settings }: TableFacts, { source, keyType }: Workable, fo
           warning(
             'FUTURE_KEYS',
             name,
-            `${many(counts.futureKeys)} rows have a ${key} ahead of the server's clock; they are read again by every sync`,
+            `${rowsHave(counts.futureKeys)} ${key} ahead of the server's clock, and every sync reads such rows again`,
             'Correct those rows, or the clock that wrote them.',
           ),
         ]
       : []),
+    ...(counts.cachedSequence === null
+      ? []
+      : [
+          warning(
+            'SEQUENCE_CACHE',
+            name,
+            `${counts.cachedSequence} hands numbers to sessions in advance, so a later transaction can write a lower ${key}, which is missed`,
+            `At the source: ALTER SEQUENCE ${counts.cachedSequence} CACHE 1`,
+          ),
+        ]),
     ...(keyType === 'timestamp' && settings.lookbackSeconds < 3600
       ? [
           note(
@@ -154,6 +164,11 @@ function keyFindings({ settings }: TableFacts, { source, keyType }: Workable, fo
         ]
       : []),
   ];
+}
+
+function rowsHave(rows: number): string {
+  if (rows === 1) return '1 row has';
+  return `${rows > MANY ? `more than ${MANY}` : rows} rows have`;
 }
 
 function mergeKeyFindings({ settings }: TableFacts, { source }: Workable): Finding[] {

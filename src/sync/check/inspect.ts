@@ -20,7 +20,12 @@ export interface Inspection {
   readonly isEncrypted: { readonly source: boolean; readonly destination: boolean };
 }
 
-const keyRow = z.object({ nullKeys: z.number(), futureKeys: z.number() });
+const keyRow = z.object({
+  nullKeys: z.number(),
+  futureKeys: z.number(),
+  /** A sequence behind an integer key that hands out numbers in advance. */
+  cachedSequence: z.string().nullable(),
+});
 export type KeyInspection = Readonly<z.infer<typeof keyRow>>;
 
 /** Rows are counted up to here: enough to say "many". */

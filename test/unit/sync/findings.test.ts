@@ -17,7 +17,7 @@ function inspection(change: Partial<Inspection> = {}, isStandby = false): Inspec
       tables: [table],
     },
     plans: new Map([[table, planTable(table, ordinaryRequest())]]),
-    keys: new Map([[table, { nullKeys: 0, futureKeys: 0 }]]),
+    keys: new Map([[table, { nullKeys: 0, futureKeys: 0, cachedSequence: null }]]),
     writable: [],
     longTransactions: [],
     clockSkewSeconds: 0,

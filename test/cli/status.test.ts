@@ -1,0 +1,169 @@
+/** `increp status`: every state that a copy can be in, for people and for scripts. */
+import { expect, test } from 'vitest';
+import { increp, startIncrep } from '../support/increp.ts';
+import { freshPair } from '../support/pair.ts';
+import type { Pair, PairOptions } from '../support/pair.ts';
+import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
+import { sync, trySync } from '../support/sync.ts';
+
+interface StatusJson {
+  readonly pipeline: string;
+  readonly destination_error: { readonly code: string; readonly hint: string } | null;
+  readonly tables: readonly Readonly<Record<string, unknown>>[];
+}
+
+async function status(pair: Pair, args = '') {
+  const result = await increp(`status --json ${args}`, pair);
+  const json = result.json<StatusJson>();
+  return { exitCode: result.exitCode, stderr: result.stderr, json, table: json.tables[0] };
+}
+
+/** Moves all that is remembered of runs into the past. */
+const age = (pair: Pair, interval: string) =>
+  pair.destination.query(`UPDATE _increp_runs SET started_at = started_at - interval '${interval}'`);
+
+test('never synced, then ok', async () => {
+  await using pair = await freshPair('orders');
+  expect(await status(pair, '--exit-code')).toMatchObject({
+    exitCode: 2,
+    table: { name: 'orders', state: 'never synced', cursor: null, last_success_at: null, last_run: null },
+  });
+  expect((await increp('status', pair)).stdout).toMatch(/^never synced {2}orders {2}never {9}-$/m);
+  await sync(pair);
+  const { exitCode, json, table } = await status(pair, '--exit-code');
+  expect({ exitCode, error: json.destination_error }).toEqual({ exitCode: 0, error: null });
+  expect(table).toMatchObject({
+    state: 'ok',
+    failures_since_success: 0,
+    last_run: { action: 'initial', rows_inserted: 10, error_code: null },
+  });
+  expect(table?.['complete_up_to']).toBe(table?.['cursor']);
+  expect(table?.['last_success_at']).toMatch(/^20\d\d-\d\d-\d\dT[\d:.]+Z$/);
+  expect((await increp('status', pair)).stdout).toMatch(
+    /^STATE {2}TABLE {3}LAST SUCCESS {2}CURSOR\nok {5}orders {2}\d+ s ago {7}20\d\d-/,
+  );
+});
+
+test('stale, by max_staleness of each table', async () => {
+  const tables = [
+    { ...ORDERS_CONFIG, max_staleness: '1h' },
+    { ...ORDERS_CONFIG, name: 'others' },
+  ];
+  const sourceSql = `${String(ordersPreset.sourceSql)}; CREATE TABLE others AS TABLE orders`;
+  await using pair = await freshPair({ tables, sourceSql });
+  await sync(pair);
+  await age(pair, '59 min');
+  expect((await status(pair, '--exit-code')).exitCode).toBe(0);
+  await age(pair, '2 min');
+  const { exitCode, json } = await status(pair, '--exit-code');
+  expect(exitCode).toBe(2);
+  expect(json.tables).toMatchObject([{ state: 'stale' }, { state: 'ok' }]);
+  expect((await increp('status', pair)).stdout).toMatch(/^stale {2}orders {2}61 min ago/m);
+  expect((await increp('status others --exit-code', pair)).exitCode).toBe(0);
+});
+
+test('failing, with how often, the error and the hint, until it succeeds again', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const { user } = pair.login('source', 'increp');
+  await pair.source.query(`REVOKE SELECT ON orders FROM ${user}`);
+  for (let run = 1; run <= 2; run += 1) expect((await trySync(pair)).exitCode).toBe(77);
+  const { exitCode, table } = await status(pair, '--exit-code');
+  expect(exitCode).toBe(2);
+  expect(table).toMatchObject({
+    state: 'failing',
+    failures_since_success: 2,
+    last_run: {
+      status: 'failed',
+      error_code: 'PRIVILEGE_MISSING',
+      error_hint: expect.stringContaining(`GRANT SELECT ON "public"."orders" TO "${user}"`),
+    },
+  });
+  const { stdout, exitCode: plain } = await increp('status', pair);
+  expect(plain).toBe(0);
+  expect(stdout).toMatch(
+    /^failing\(2\) {2}orders .*\n {4}error: role ".*" may not read public\.orders\n {4}next: At the source, run: GRANT/m,
+  );
+  await pair.source.query(`GRANT SELECT ON orders TO ${user}`);
+  await sync(pair);
+  expect((await status(pair)).table).toMatchObject({ state: 'ok', failures_since_success: 0 });
+});
+
+test('failing from the first run on', async () => {
+  const wrong = { ...ORDERS_CONFIG, name: 'others', replication_key: 'nothing' };
+  await using pair = await freshPair({
+    tables: [ORDERS_CONFIG, wrong],
+    sourceSql: `${String(ordersPreset.sourceSql)}; CREATE TABLE others AS TABLE orders`,
+  });
+  // While every table is refused, nothing is made at the destination, a history neither.
+  expect((await trySync(pair, 'others')).exitCode).toBe(78);
+  expect((await status(pair, 'others')).table).toMatchObject({ state: 'never synced' });
+  expect((await trySync(pair)).exitCode).toBe(3);
+  expect((await status(pair)).json.tables).toMatchObject([
+    { state: 'ok' },
+    { state: 'failing', failures_since_success: 1, last_success_at: null },
+  ]);
+});
+
+test('running, while a sync holds the lock, and complete only up to open transactions', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await insertOrders(pair, 1);
+  const open = await pair.source.connect();
+  await open.query('BEGIN; SELECT FROM orders');
+  {
+    await using running = startIncrep('sync -v --settle 40s', pair);
+    await running.waitForStderr('"phase":"fence"');
+    expect(await status(pair, '--exit-code')).toMatchObject({ exitCode: 0, table: { state: 'running' } });
+  }
+  await sync(pair, '--settle 50ms --wait-lock 20s');
+  const { table } = await status(pair);
+  expect(table?.['state']).toBe('ok');
+  expect(table?.['complete_up_to']).not.toBe(table?.['cursor']);
+  expect((await increp('status', pair)).stdout).toContain('(open transactions may still bring rows from 20');
+  await open.query('COMMIT');
+  open.release();
+});
+
+test('disabled tables are no trouble', async () => {
+  await using pair = await freshPair({ ...ordersPreset, tables: [{ ...ORDERS_CONFIG, enabled: false }] });
+  expect(await status(pair, '--exit-code')).toMatchObject({ exitCode: 0, table: { state: 'disabled' } });
+});
+
+test('without the destination the state files serve, with a warning', async () => {
+  await using pair = await freshPair({
+    ...ordersPreset,
+    tables: [ORDERS_CONFIG, { ...ORDERS_CONFIG, name: 'others' }],
+  } satisfies PairOptions);
+  await sync(pair, 'orders');
+  const before = (await status(pair)).table;
+  await pair.setEnv({ DEST_PORT: '1' });
+  const { exitCode, json, stderr } = await status(pair);
+  expect(exitCode).toBe(0);
+  expect(json.destination_error).toMatchObject({
+    code: 'CONNECTION_FAILED',
+    hint: expect.stringContaining('DEST_PORT'),
+  });
+  expect(json.tables).toMatchObject([{ state: 'ok', cursor: before?.['cursor'] }, { state: 'never synced' }]);
+  expect(stderr).toMatch(
+    /^warning: from the state files alone, because destination .*\n {2}next: Check DEST_HOST/,
+  );
+  expect((await status(pair, '--exit-code')).exitCode).toBe(2);
+  const printed = await increp('status', pair);
+  expect(printed.stdout).toMatch(/^ok {12}orders/m);
+  expect(printed.stderr).toContain('warning: ');
+});
+
+test('the source need not be there', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.setEnv({ SOURCE_PORT: '1' });
+  expect(await status(pair, '--exit-code')).toMatchObject({ exitCode: 0, table: { state: 'ok' } });
+});
+
+test('an unknown table is a usage error', async () => {
+  await using pair = await freshPair('orders');
+  const { exitCode, stderr } = await increp('status order', pair);
+  expect(exitCode).toBe(64);
+  expect(stderr).toContain('did you mean "orders"');
+});
