@@ -5,6 +5,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { testWithPgDump } from '../support/pg-dump.ts';
 
 interface PlannedTable {
   readonly name: string;
@@ -119,7 +120,7 @@ test('flags of sync are planned with', async () => {
   expect({ exitCode, stderr }).toEqual({ exitCode: 64, stderr: expect.stringContaining('no table is left') });
 });
 
-test('a loader that gives way and a state that is out of step are noted', async () => {
+testWithPgDump('a loader that gives way and a state that is out of step are noted', async () => {
   await using pair = await freshPair({
     tables: [{ name: 'items', replication_key: 'at', unique_cols: ['id'] }],
     sourceSql: `CREATE TABLE base (id int, at timestamptz); CREATE VIEW items AS SELECT * FROM base`,

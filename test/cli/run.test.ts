@@ -10,6 +10,7 @@ import type { Pair } from '../support/pair.ts';
 import { PROJECT } from '../support/project.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { testWithPgDump } from '../support/pg-dump.ts';
 
 const TABLES = ['orders', 'customers', 'events'] as const;
 const three = {
@@ -110,7 +111,7 @@ test('--json is one object a line: the start, plans, tables, and the summary las
   expect(result.stdout.endsWith('\n')).toBe(true);
 });
 
-test('-q says nothing while all is well, and what went wrong when it does', async () => {
+testWithPgDump('-q says nothing while all is well, and what went wrong when it does', async () => {
   await using pair = await freshPair(three);
   expect(await increp('sync -q', pair)).toMatchObject({ exitCode: 0, stdout: '', stderr: '' });
   await pair.source.query('DROP TABLE events');

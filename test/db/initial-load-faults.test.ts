@@ -11,6 +11,7 @@ import type { Pair } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { testWithPgDump } from '../support/pg-dump.ts';
 
 async function manyOrders(rows: number): Promise<Pair> {
   const pair = await freshPair({ tables: [ORDERS_CONFIG], sourceSql: ORDERS_SQL });
@@ -45,7 +46,7 @@ test('without pg_dump the table is loaded by COPY, and the reason is told', asyn
   await expectSameRows(pair, 'orders');
 });
 
-test('a pg_dump older than the server is not used, and the reason is told', async () => {
+testWithPgDump('a pg_dump older than the server is not used, and the reason is told', async () => {
   await using pair = await freshPair('orders');
   const env = await fakeTools(pair.directory, { pg_dump: 'echo "pg_dump (PostgreSQL) 12.1"' });
   const { loader, warnings } = (await sync(pair, '', { env })).table();
@@ -54,7 +55,7 @@ test('a pg_dump older than the server is not used, and the reason is told', asyn
   await expectSameRows(pair, 'orders');
 });
 
-test.each([
+testWithPgDump.each([
   [
     'pg_dump',
     'exits 3 after half of its output',
@@ -93,79 +94,90 @@ test.each([
   await expectSameRows(pair, 'orders');
 });
 
-test.each(['SIGTERM', 'SIGINT'] as const)('%s during a load leaves nothing behind', async (signal) => {
-  await using pair = await manyOrders(100_000);
-  await using proxy = await faultProxy(pair.login('source'));
-  await pair.setEnv({ SOURCE_PORT: String(proxy.port) });
-  proxy.throttle(500_000);
-  const TMPDIR = await temporaryDirectory(pair);
-  await using running = startIncrep('sync', pair, { env: { TMPDIR } });
-  await waitForCopy(pair.source, 'orders');
-  expect(await processes(`--snapshot=`)).not.toEqual([]);
-  const started = Date.now();
-  running.kill(signal);
-  const { exitCode } = await running.wait();
-  expect(exitCode).toBe(signal === 'SIGTERM' ? 143 : 130);
-  expect(Date.now() - started).toBeLessThan(10_000);
-  await waitUntil(
-    'no backend is left at the source',
-    async () => (await activeQueries(pair.source)).length === 0,
-    5000,
-  );
-  await waitUntil(
-    'and at the destination',
-    async () => (await activeQueries(pair.destination)).length === 0,
-    5000,
-  );
-  expect(await readdir(TMPDIR)).toEqual([]);
-  const { rows } = await pair.destination.query(`SELECT relname FROM pg_class WHERE relname LIKE 'orders%'`);
-  expect(rows).toEqual([]);
-  const locks = await pair.destination.query(`SELECT FROM pg_locks WHERE locktype = 'advisory'
+testWithPgDump.each(['SIGTERM', 'SIGINT'] as const)(
+  '%s during a load leaves nothing behind',
+  async (signal) => {
+    await using pair = await manyOrders(100_000);
+    await using proxy = await faultProxy(pair.login('source'));
+    await pair.setEnv({ SOURCE_PORT: String(proxy.port) });
+    proxy.throttle(500_000);
+    const TMPDIR = await temporaryDirectory(pair);
+    await using running = startIncrep('sync', pair, { env: { TMPDIR } });
+    await waitForCopy(pair.source, 'orders');
+    expect(await processes(`--snapshot=`)).not.toEqual([]);
+    const started = Date.now();
+    running.kill(signal);
+    const { exitCode } = await running.wait();
+    expect(exitCode).toBe(signal === 'SIGTERM' ? 143 : 130);
+    expect(Date.now() - started).toBeLessThan(10_000);
+    await waitUntil(
+      'no backend is left at the source',
+      async () => (await activeQueries(pair.source)).length === 0,
+      5000,
+    );
+    await waitUntil(
+      'and at the destination',
+      async () => (await activeQueries(pair.destination)).length === 0,
+      5000,
+    );
+    expect(await readdir(TMPDIR)).toEqual([]);
+    const { rows } = await pair.destination.query(
+      `SELECT relname FROM pg_class WHERE relname LIKE 'orders%'`,
+    );
+    expect(rows).toEqual([]);
+    const locks = await pair.destination.query(`SELECT FROM pg_locks WHERE locktype = 'advisory'
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`);
-  expect(locks.rowCount).toBe(0);
-  await proxy.resume();
-  await sync(pair);
-  await expectSameRows(pair, 'orders');
-});
+    expect(locks.rowCount).toBe(0);
+    await proxy.resume();
+    await sync(pair);
+    await expectSameRows(pair, 'orders');
+  },
+);
 
-test('a password of special characters reaches pg_dump, and is in no argument and no file afterwards', async () => {
-  await using pair = await manyOrders(1000);
-  const password = `p:w\\d "so' $x#%é `;
-  await pair.source.query(
-    `ALTER ROLE ${pair.login('source', 'increp').user} PASSWORD '${password.replaceAll("'", "''")}'`,
-  );
-  await pair.setEnv({ SOURCE_PASSWORD: password });
-  const TMPDIR = await temporaryDirectory(pair);
-  const record = join(pair.directory, 'seen');
-  const env = await fakeTools(pair.directory, {
-    pg_dump: whenWorking(
-      `{ env; echo "$0 $@"; stat -c %a "$PGPASSFILE"; stat -c %a "$HOME"; } > ${record}\nreal "$@"`,
-    ),
-  });
-  expect((await sync(pair, '', { env: { ...env, TMPDIR } })).table().loader).toBe('pg_dump');
-  await expectSameRows(pair, 'orders');
-  const seen = await readFile(record, 'utf8');
-  expect(seen).toMatch(/\n600\n700\n$/);
-  expect(seen).not.toContain(password);
-  expect(seen).not.toMatch(/^(?!PATH|HOME|PWD|SHLVL|_=|OLDPWD|PG\w+=|\S*pg_dump )[A-Z_]+=/m);
-  expect(await readdir(TMPDIR)).toEqual([]);
-});
+testWithPgDump(
+  'a password of special characters reaches pg_dump, and is in no argument and no file afterwards',
+  async () => {
+    await using pair = await manyOrders(1000);
+    const password = `p:w\\d "so' $x#%é `;
+    await pair.source.query(
+      `ALTER ROLE ${pair.login('source', 'increp').user} PASSWORD '${password.replaceAll("'", "''")}'`,
+    );
+    await pair.setEnv({ SOURCE_PASSWORD: password });
+    const TMPDIR = await temporaryDirectory(pair);
+    const record = join(pair.directory, 'seen');
+    const env = await fakeTools(pair.directory, {
+      pg_dump: whenWorking(
+        `{ env; echo "$0 $@"; stat -c %a "$PGPASSFILE"; stat -c %a "$HOME"; } > ${record}\nreal "$@"`,
+      ),
+    });
+    expect((await sync(pair, '', { env: { ...env, TMPDIR } })).table().loader).toBe('pg_dump');
+    await expectSameRows(pair, 'orders');
+    const seen = await readFile(record, 'utf8');
+    expect(seen).toMatch(/\n600\n700\n$/);
+    expect(seen).not.toContain(password);
+    expect(seen).not.toMatch(/^(?!PATH|HOME|PWD|SHLVL|_=|OLDPWD|PG\w+=|\S*pg_dump )[A-Z_]+=/m);
+    expect(await readdir(TMPDIR)).toEqual([]);
+  },
+);
 
-test('no process ever shows a password, and its file is gone when the dump begins to flow', async () => {
-  await using pair = await manyOrders(50_000);
-  await using proxy = await faultProxy(pair.login('source'));
-  await pair.setEnv({ SOURCE_PORT: String(proxy.port) });
-  proxy.throttle(1_000_000);
-  const TMPDIR = await temporaryDirectory(pair);
-  await using running = startIncrep('sync', pair, { env: { TMPDIR } });
-  await waitForCopy(pair.source, 'orders');
-  for (const side of ['source', 'destination'] as const) {
-    expect(await processes(pair.login(side, 'increp').password)).toEqual([]);
-  }
-  const files = async () =>
-    (await readdir(TMPDIR, { recursive: true })).filter((name) => name.includes('pgpass'));
-  await waitUntil('no passfile is left', async () => (await files()).length === 0);
-  expect(await processes('--snapshot=')).not.toEqual([]);
-  await proxy.resume();
-  expect((await running.wait()).exitCode).toBe(0);
-});
+testWithPgDump(
+  'no process ever shows a password, and its file is gone when the dump begins to flow',
+  async () => {
+    await using pair = await manyOrders(50_000);
+    await using proxy = await faultProxy(pair.login('source'));
+    await pair.setEnv({ SOURCE_PORT: String(proxy.port) });
+    proxy.throttle(1_000_000);
+    const TMPDIR = await temporaryDirectory(pair);
+    await using running = startIncrep('sync', pair, { env: { TMPDIR } });
+    await waitForCopy(pair.source, 'orders');
+    for (const side of ['source', 'destination'] as const) {
+      expect(await processes(pair.login(side, 'increp').password)).toEqual([]);
+    }
+    const files = async () =>
+      (await readdir(TMPDIR, { recursive: true })).filter((name) => name.includes('pgpass'));
+    await waitUntil('no passfile is left', async () => (await files()).length === 0);
+    expect(await processes('--snapshot=')).not.toEqual([]);
+    await proxy.resume();
+    expect((await running.wait()).exitCode).toBe(0);
+  },
+);

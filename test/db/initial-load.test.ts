@@ -7,6 +7,7 @@ import { freshPair } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
+import { testWithPgDump } from '../support/pg-dump.ts';
 
 const LOADERS = ['pg_dump', 'copy'] as const;
 const by = (loader: string, name: string, more: object = {}) => ({
@@ -18,7 +19,7 @@ const by = (loader: string, name: string, more: object = {}) => ({
 });
 const STAMP = 'updated_at timestamptz NOT NULL DEFAULT now()';
 
-test('pg_dump and COPY make the same table, byte for byte', async () => {
+testWithPgDump('pg_dump and COPY make the same table, byte for byte', async () => {
   await using pair = await freshPair({
     tables: [by('pg_dump', 'items'), by('copy', 'items2')],
     sourceSql: `
@@ -52,7 +53,7 @@ test('an empty table arrives as an empty table, and its first rows by the next s
   await expectSameRows(pair, 'orders');
 });
 
-test('a table with serial and identity columns needs SELECT on the table only', async () => {
+testWithPgDump('a table with serial and identity columns needs SELECT on the table only', async () => {
   await using pair = await freshPair({
     tables: LOADERS.map((loader) => by(loader, `with_${loader}`)),
     sourceSql: LOADERS.map(
@@ -68,7 +69,7 @@ test('a table with serial and identity columns needs SELECT on the table only', 
   }
 });
 
-test('a name that reads as a pattern means that table and no other', async () => {
+testWithPgDump('a name that reads as a pattern means that table and no other', async () => {
   const names = ['a.?', 'a*', '[ab]', 'a|b', '"a"', 'a$', '(a)'];
   const sql = [...names, 'ab', 'a.b', 'a', 'b', 'aa'].map(
     (name, place) => `CREATE TABLE "${name.replaceAll('"', '""')}" (id int PRIMARY KEY, ${STAMP});
@@ -85,7 +86,7 @@ test('a name that reads as a pattern means that table and no other', async () =>
   }
 });
 
-test.each([
+testWithPgDump.each([
   [
     'a partitioned table',
     'partitioned table',
@@ -129,7 +130,7 @@ test.each([
   await expectSameRows(pair, 't');
 });
 
-test('a materialized view goes by COPY, and follows its refreshes', async () => {
+testWithPgDump('a materialized view goes by COPY, and follows its refreshes', async () => {
   await using pair = await freshPair({
     tables: [by('pg_dump', 'm')],
     sourceSql: `CREATE TABLE base (id int, ${STAMP}); INSERT INTO base VALUES (1);

@@ -6,6 +6,7 @@ import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { testWithPgDump } from '../support/pg-dump.ts';
 
 const id = (name: string) => `"${name.replaceAll('"', '""')}"`;
 
@@ -109,7 +110,7 @@ const tableSql = (name: string, rows = 3) => `
 /** Some fifty tables, each with a dump of its own, twice. */
 const TIMEOUT = 180_000;
 
-test.each(['pg_dump', 'copy'])(
+testWithPgDump.each(['pg_dump', 'copy'])(
   'tables of every name, loaded by %s and brought up to date',
   async (loader) => {
     await using pair = await freshPair({

@@ -6,6 +6,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { testWithPgDump } from '../support/pg-dump.ts';
 
 /** Runs it before each row that is written to the destination's orders. */
 const onWrite = (pair: Pair, statements: string) =>
@@ -14,23 +15,26 @@ const onWrite = (pair: Pair, statements: string) =>
     CREATE OR REPLACE TRIGGER meddle BEFORE INSERT OR UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION meddle()`);
 
 for (const loader of ['pg_dump', 'copy']) {
-  test(`it passes for good data, loaded by ${loader} and incrementally, with and without deletes`, async () => {
-    await using pair = await freshPair({
-      ...ordersPreset,
-      tables: [{ ...ORDERS_CONFIG, initial_load: loader, deletes: 'soft', deletes_every: '0s' }],
-    });
-    const loaded = (await sync(pair, '--verify')).table();
-    expect(loaded).toMatchObject({ action: 'initial', loader, rows_inserted: 10 });
-    await insertOrders(pair, 3);
-    await pair.source.query(`UPDATE orders SET note = NULL, updated_at = now() WHERE id = 1;
+  testWithPgDump(
+    `it passes for good data, loaded by ${loader} and incrementally, with and without deletes`,
+    async () => {
+      await using pair = await freshPair({
+        ...ordersPreset,
+        tables: [{ ...ORDERS_CONFIG, initial_load: loader, deletes: 'soft', deletes_every: '0s' }],
+      });
+      const loaded = (await sync(pair, '--verify')).table();
+      expect(loaded).toMatchObject({ action: 'initial', loader, rows_inserted: 10 });
+      await insertOrders(pair, 3);
+      await pair.source.query(`UPDATE orders SET note = NULL, updated_at = now() WHERE id = 1;
       DELETE FROM orders WHERE id = 2`);
-    const expected = { action: 'incremental', rows_inserted: 3, rows_updated: 1, rows_deleted: 1 };
-    expect((await sync(pair, '--verify')).table()).toMatchObject(expected);
-    expect((await sync(pair, '--verify --full-refresh')).table()).toMatchObject({ rows_unchanged: 12 });
-    await pair.source.query('ALTER TABLE orders ADD extra int DEFAULT 1');
-    expect((await sync(pair, '--verify')).table()).toMatchObject({ action: 'reset', rows_inserted: 12 });
-    expect((await increp('verify', pair)).exitCode).toBe(0);
-  });
+      const expected = { action: 'incremental', rows_inserted: 3, rows_updated: 1, rows_deleted: 1 };
+      expect((await sync(pair, '--verify')).table()).toMatchObject(expected);
+      expect((await sync(pair, '--verify --full-refresh')).table()).toMatchObject({ rows_unchanged: 12 });
+      await pair.source.query('ALTER TABLE orders ADD extra int DEFAULT 1');
+      expect((await sync(pair, '--verify')).table()).toMatchObject({ action: 'reset', rows_inserted: 12 });
+      expect((await increp('verify', pair)).exitCode).toBe(0);
+    },
+  );
 }
 
 for (const [what, statements, kind] of [
