@@ -1,6 +1,6 @@
 /** What of a run goes into the log, and how loudly. */
 import type { Logger } from 'pino';
-import type { Failure, Listener, RunEvent, RunSummary, TableOutcome } from '../events.ts';
+import type { Failure, Listener, Phase, RunEvent, RunSummary, TableOutcome } from '../events.ts';
 import { formatSeconds, formatTableCounts } from '../format.ts';
 import { runSeconds, tableToJson } from '../summary-json.ts';
 
@@ -47,7 +47,7 @@ function logEvent(logger: Logger, event: RunEvent): void {
     }
     case 'phase-started': {
       const { table, phase, detail } = event;
-      return logger.debug({ table, phase }, detail ? `${phase}: ${detail}` : phase);
+      return logger.debug({ table }, detail ? `${phase}: ${detail}` : phase);
     }
     case 'rows-copied':
       return logger.trace({ table: event.table, bytes: event.bytes }, 'copied');
@@ -62,8 +62,15 @@ function logEvent(logger: Logger, event: RunEvent): void {
   }
 }
 
+/** Every line about a table says in which phase it was, which for a failure is where it happened. */
 export function logListener(logger: Logger): Listener {
-  return (event) => logEvent(logger, event);
+  let phase: Phase | 'plan' | undefined;
+  return (event) => {
+    if (event.type === 'phase-started') phase = event.phase;
+    else if (event.type === 'table-planned') phase = 'plan';
+    else if (!('table' in event || event.type === 'table-finished')) phase = undefined;
+    logEvent(phase === undefined ? logger : logger.child({ phase }), event);
+  };
 }
 
 /** Beside a progress line only what it cannot show is logged; the rest stands in the summary at the end. */
