@@ -131,6 +131,8 @@ export async function faultProxy(target: Target): Promise<FaultProxy> {
     },
     [Symbol.asyncDispose]: async () => {
       reset();
+      // resetAndDestroy() first waits for what is still to be written, which may be for ever.
+      for (const { client, server } of links) [client, server].forEach((socket) => socket.destroy());
       await close(listener);
     },
   };
@@ -174,10 +176,21 @@ async function pump(from: Sender, link: Link, faults: Faults): Promise<void> {
     }
     await heldBack(0, link, faults);
     writer.end();
+    if (from === 'client') await endSoon(link);
   } catch {
     // A socket that was reset ends the loop with an error; the other side is told by its 'error' handler.
     writer.destroy();
   }
+}
+
+/**
+ * A client of Postgres that has closed its end reads no more. Its backend, in the middle of a long answer to it, would
+ * sit in a write for as long as we keep the other end open; and until then no database can be dropped.
+ */
+async function endSoon({ client, server }: Link): Promise<void> {
+  await sleep(500);
+  client.destroy();
+  server.destroy();
 }
 
 /** Waits out a stall; a throttle and a delay take their time. */
