@@ -12,18 +12,24 @@ const MAX_ATTEMPTS = 4;
 
 export type TableRequest = Request & ApplyRequest;
 
+/** The wall clock says when, and may be set meanwhile; the monotonic one (milliseconds) says how long. */
+interface Start {
+  readonly at: Date;
+  readonly ticks: number;
+}
+
 export async function syncTable(
   work: Work,
   firstFacts: TableFacts,
   request: TableRequest,
 ): Promise<TableOutcome> {
-  const startedAt = new Date();
+  const start: Start = { at: new Date(), ticks: performance.now() };
   let facts = firstFacts;
   for (let attempt = 1; ; attempt += 1) {
     const plan = planTable(facts, request);
     try {
       await announce(work, facts, plan);
-      if (plan.kind === 'skip') return outcomeOf(facts, plan, startedAt);
+      if (plan.kind === 'skip') return outcomeOf(facts, plan, start);
       if (plan.kind === 'refuse') throw plan.error;
       const applied = await applyPlan(
         work,
@@ -33,11 +39,11 @@ export async function syncTable(
           ? request
           : { ...request, waitLockSeconds: Math.max(request.waitLockSeconds, OWN_LOCK_SECONDS) },
       );
-      return await succeeded(work, facts, plan, applied, startedAt);
+      return await succeeded(work, facts, plan, applied, start);
     } catch (thrown) {
       const error = asIncrepError(thrown);
       if (work.signal?.aborted === true || !error.isTransient || attempt === MAX_ATTEMPTS)
-        return failed(facts, plan, error, startedAt);
+        return failed(facts, plan, error, start);
       await pause(work, facts, attempt, error);
       facts = await refreshed(work, facts);
     }
@@ -101,7 +107,7 @@ const cursorBefore = ({ saved }: TableFacts): string | null =>
 function outcomeOf(
   facts: TableFacts,
   { action, reason }: Pick<Plan, 'action' | 'reason'>,
-  startedAt: Date,
+  start: Start,
 ): TableOutcome {
   return {
     name: facts.settings.name,
@@ -109,10 +115,10 @@ function outcomeOf(
     action,
     reason,
     ...NOTHING,
-    durationSeconds: (Date.now() - startedAt.getTime()) / 1000,
+    durationSeconds: (performance.now() - start.ticks) / 1000,
     cursor: cursorBefore(facts),
     cursorBefore: cursorBefore(facts),
-    startedAt,
+    startedAt: start.at,
     warnings: [],
     error: undefined,
   };
@@ -123,14 +129,14 @@ async function succeeded(
   facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
   { transfer, record }: Applied,
-  startedAt: Date,
+  start: Start,
 ): Promise<TableOutcome> {
   for (const message of transfer.warnings)
     await work.emit({ type: 'warning', table: facts.settings.name, message });
   const before = 'warnings' in facts.saved ? facts.saved.warnings : [];
   const { areDeletesDone: _, refusal, ...counts } = transfer;
   return {
-    ...outcomeOf(facts, plan, startedAt),
+    ...outcomeOf(facts, plan, start),
     ...counts,
     status: refusal ? 'failed' : 'ok',
     error: refusal && failureOf(refusal),
@@ -139,8 +145,8 @@ async function succeeded(
   };
 }
 
-const failed = (facts: TableFacts, plan: Plan, error: IncrepError, startedAt: Date): TableOutcome => ({
-  ...outcomeOf(facts, plan, startedAt),
+const failed = (facts: TableFacts, plan: Plan, error: IncrepError, start: Start): TableOutcome => ({
+  ...outcomeOf(facts, plan, start),
   status: 'failed',
   error: failureOf(error),
 });

@@ -176,7 +176,7 @@ test('each run leaves a row for each table in _increp_runs, also when it fails',
   const { rows } = await pair.destination.query(
     `SELECT run_id, pipeline, table_name, status, action, rows_read::int, rows_inserted::int, rows_unchanged::int,
        cursor_before IS NOT NULL AS had_cursor, cursor_after IS NOT NULL AS has_cursor, error_code, error_hint IS NOT NULL AS has_hint,
-       started_at > now() - interval '5 min' AND duration_s >= 0 AND duration_s < 60 AS is_timed
+       started_at > now() - interval '5 min' AND duration_s > 0 AND duration_s < 60 AS is_timed
      FROM _increp_runs ORDER BY started_at, table_name`,
   );
   const common = { pipeline: `pipeline_${pair.login('source').database}`, is_timed: true };
