@@ -70,14 +70,18 @@ async function waitFor(
 ): Promise<readonly InFlight[]> {
   let remaining = listed;
   let pause = FIRST_POLL_SECONDS;
-  while (remaining.length > 0 && !settle.isSpent) {
+  // When all is spent, one more look still tells what merely passed by from what stays.
+  let mayLook = remaining.some(({ transaction }) => !settle.hasOutlasted(transaction));
+  while (remaining.length > 0 && (!settle.isSpent || mayLook)) {
     const before = performance.now();
     await sleep(pause, signal);
     const alive = new Set((await listInFlight(source)).map(({ transaction }) => transaction));
     remaining = remaining.filter(({ transaction }) => alive.has(transaction));
     settle.spend((performance.now() - before) / 1000);
     pause = Math.min(pause * 2, SLOWEST_POLL_SECONDS);
+    mayLook = false;
   }
+  settle.remember(remaining.map(({ transaction }) => transaction));
   return remaining;
 }
 

@@ -1,6 +1,7 @@
 /** Seconds that a whole run may spend waiting for transactions to end. */
 export class SettleBudget {
   #remainingSeconds: number;
+  readonly #outlasting = new Set<string>();
 
   constructor(seconds: number) {
     this.#remainingSeconds = seconds;
@@ -12,5 +13,14 @@ export class SettleBudget {
 
   spend(seconds: number): void {
     this.#remainingSeconds -= seconds;
+  }
+
+  /** What was still there when the waiting ended, of which another table need not be told twice. */
+  remember(transactions: readonly string[]): void {
+    for (const transaction of transactions) this.#outlasting.add(transaction);
+  }
+
+  hasOutlasted(transaction: string): boolean {
+    return this.#outlasting.has(transaction);
   }
 }

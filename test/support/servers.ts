@@ -17,8 +17,16 @@ export interface TestServer {
 
 type Side = 'source' | 'dest';
 
-/** Prepared transactions for the tests of late commits, logical for those of replication slots in the way. */
-const SETTINGS = { max_prepared_transactions: 20, max_connections: 100, wal_level: 'logical' } as const;
+/**
+ * Prepared transactions for the tests of late commits, logical for those of replication slots in the way. With hundreds
+ * of databases coming and going, autovacuum would be at work all the time, and its snapshots show in what tests measure.
+ */
+const SETTINGS = {
+  max_prepared_transactions: 20,
+  max_connections: 100,
+  wal_level: 'logical',
+  autovacuum: false,
+} as const;
 
 export async function startServers(): Promise<readonly [TestServer, TestServer]> {
   const hasDocker = process.env['INCREP_TEST_SERVERS'] !== 'embedded' && (await doesDockerAnswer());
