@@ -70,6 +70,8 @@ interface ErrorText {
   readonly cause?: unknown;
   /** Overrides the exit code of the class; only signals need it (130 or 143). */
   readonly exitCode?: number | undefined;
+  /** False for what has been tried long enough already. */
+  readonly isTransient?: false;
 }
 
 /** An error that a person can act on. Everything else that is thrown is a bug. */
@@ -79,6 +81,7 @@ export class IncrepError extends Error {
   readonly next: string;
   readonly sqlstate: string | undefined;
   readonly exitCode: number;
+  readonly isTransient: boolean;
 
   constructor(code: ErrorCode, text: ErrorText) {
     super(text.what, { cause: text.cause });
@@ -86,10 +89,7 @@ export class IncrepError extends Error {
     this.next = text.next;
     this.sqlstate = text.sqlstate;
     this.exitCode = text.exitCode ?? ERROR_CLASSES[code].exitCode;
-  }
-
-  get isTransient(): boolean {
-    return ERROR_CLASSES[this.code].isTransient;
+    this.isTransient = text.isTransient ?? ERROR_CLASSES[code].isTransient;
   }
 }
 

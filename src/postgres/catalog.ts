@@ -3,8 +3,6 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { columnSchema } from '../schema/columns.ts';
 import type { Relation, RelationKind } from '../schema/relations.ts';
-import type { Belongings } from '../sql/belongings.ts';
-import { DESCRIBE_BELONGINGS } from '../sql/belongings.ts';
 import { DESCRIBE_RELATIONS, DESCRIBE_SCHEMA, RELATION_NAMES } from '../sql/catalog.ts';
 
 const KINDS: Record<string, RelationKind> = {
@@ -76,37 +74,4 @@ export type SchemaAccess = Readonly<z.infer<typeof schemaRow>>;
 
 export async function describeSchema(client: pg.ClientBase, schema: string): Promise<SchemaAccess> {
   return schemaRow.parse((await client.query(DESCRIBE_SCHEMA, [schema])).rows[0]);
-}
-
-const belongingsRow = z.object({
-  owner: z.string(),
-  isOwnedByUs: z.boolean(),
-  grants: z.array(
-    z.object({
-      column: z.string().nullable(),
-      privilege: z.string(),
-      grantee: z.string().nullable(),
-      isGrantable: z.boolean(),
-    }),
-  ),
-  columnComments: z.array(z.object({ column: z.string(), comment: z.string() })),
-  indexes: z.array(
-    z.object({
-      name: z.string(),
-      head: z.string(),
-      definition: z.string(),
-      columns: names,
-      comment: z.string().nullable(),
-    }),
-  ),
-  obstacles: names,
-});
-
-/** What people have put on a destination table; `ownIndex` is the one that we made for the merge key. */
-export async function describeBelongings(
-  client: pg.ClientBase,
-  oid: string,
-  ownIndex: string,
-): Promise<Belongings> {
-  return belongingsRow.parse((await client.query(DESCRIBE_BELONGINGS, [oid, ownIndex])).rows[0]);
 }

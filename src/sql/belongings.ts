@@ -1,116 +1,126 @@
-/** What people have put on a destination table, read before the table is exchanged for a new one. */
+/**
+ * What people have put on a destination table and built on top of it, read before the table is exchanged for a new
+ * one. Each thing comes with the statement that makes it again. The server does the quoting (`%I`, `%L`,
+ * pg_get_...def), under an empty search_path, so that every name is whole.
+ */
 import type { TableName } from '../schema/names.ts';
-import { ident, literal, qualified } from './identifiers.ts';
+import { ident, qualified } from './identifiers.ts';
 
-/** What is carried over to the new table. */
-export interface Belongings {
+/** The table itself, or a view that shows it. */
+export interface BuiltRelation {
+  readonly oid: string;
+  readonly name: TableName;
+  readonly kind: 'table' | 'view' | 'materialized view';
   readonly owner: string;
-  readonly isOwnedByUs: boolean;
-  readonly grants: readonly Grant[];
-  readonly columnComments: readonly { readonly column: string; readonly comment: string }[];
-  readonly indexes: readonly ExtraIndex[];
-  /** What cannot be carried over, each in words. */
-  readonly obstacles: readonly string[];
+  readonly isOurs: boolean;
+  /** The query of a view. */
+  readonly definition: string | null;
+  /** As in pg_class.reloptions. */
+  readonly options: readonly string[];
+  /** False for a materialized view that nobody has refreshed yet. */
+  readonly isPopulated: boolean;
+  readonly tablespace: string | null;
+  /** What a view reads from, among the table and the views on it. */
+  readonly dependsOn: readonly string[];
 }
 
-interface Grant {
-  /** Null for the table itself. */
-  readonly column: string | null;
-  readonly privilege: string;
-  /** Null for PUBLIC. */
-  readonly grantee: string | null;
-  readonly isGrantable: boolean;
+export interface BuiltItem {
+  /** Of which relation. */
+  readonly oid: string;
+  /** When it can be made: on the staging table, under the new table's name, or when the old one is gone. */
+  readonly stage: 'staging' | 'renamed' | 'dropped';
+  /** For a person. */
+  readonly what: string;
+  /** It goes with any of these columns. */
+  readonly columns: readonly string[];
+  readonly sql: string;
+  /** On empty tables: what does not look at rows. */
+  readonly rehearsal: string | null;
+  /** What has to be done to the old one before. */
+  readonly undo: string | null;
+  /** Another table that is changed too. */
+  readonly other: TableName | null;
 }
 
-interface ExtraIndex {
+export interface BuiltIndex {
   readonly name: string;
-  /** pg_get_indexdef() up to and including USING, as we can rebuild it, and what follows. */
+  /** pg_get_indexdef() up to and including USING, as we can rebuild it. */
   readonly head: string;
   readonly definition: string;
   readonly columns: readonly string[];
-  readonly comment: string | null;
 }
 
+export interface Belongings {
+  readonly table: BuiltRelation;
+  /** Whatever reads from the table, nearest first. */
+  readonly views: readonly BuiltRelation[];
+  readonly items: readonly BuiltItem[];
+  /** Of the table, without the one that keeps the merge key. */
+  readonly indexes: readonly BuiltIndex[];
+  /** Default expressions by column, generated columns included. */
+  readonly defaults: Readonly<Record<string, string>>;
+  /** What cannot be made again on another table, each in words. */
+  readonly obstacles: readonly string[];
+}
+
+/** $1 oid of the table: it and, nearest first, the views that read from it, directly or through each other. */
+export const DESCRIBE_RELATIONS_ABOVE = /* sql */ `
+  WITH RECURSIVE above AS (
+    SELECT $1::oid AS oid, 0 AS depth
+    UNION
+    SELECT r.ev_class, above.depth + 1 FROM above
+    JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = above.oid AND d.classid = 'pg_rewrite'::regclass
+    JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> above.oid
+    JOIN pg_class v ON v.oid = r.ev_class AND v.relkind IN ('v', 'm')),
+  built AS (SELECT oid, max(depth) AS depth FROM above GROUP BY oid)
+  SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS table, c.relkind AS kind,
+         pg_get_userbyid(c.relowner) AS owner, pg_get_userbyid(c.relowner) = current_user AS "isOurs",
+         CASE WHEN c.relkind <> 'r' THEN pg_get_viewdef(c.oid) END AS definition,
+         coalesce(c.reloptions, '{}') AS options, c.relispopulated AS "isPopulated",
+         (SELECT spcname FROM pg_tablespace s WHERE s.oid = c.reltablespace) AS tablespace,
+         ARRAY(SELECT DISTINCT d.refobjid::text FROM pg_rewrite r JOIN pg_depend d
+               ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+               WHERE r.ev_class = c.oid AND d.refobjid <> c.oid AND d.refobjid IN (SELECT oid FROM built)) AS "dependsOn"
+  FROM built JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace ORDER BY depth, c.oid`;
+
 /** $1 oid of the table, $2 name of the index that we made for the merge key. */
-export const DESCRIBE_BELONGINGS = /* sql */ `
-  SELECT pg_get_userbyid(c.relowner) AS owner, pg_has_role(c.relowner, 'USAGE') AND c.relowner = current_user::regrole AS "isOwnedByUs",
-    (SELECT coalesce(json_agg(json_build_object('column', g.name, 'privilege', x.privilege_type,
-              'grantee', CASE WHEN x.grantee <> 0 THEN pg_get_userbyid(x.grantee) END, 'isGrantable', x.is_grantable)), '[]')
-     FROM (SELECT NULL::name AS name, c.relacl AS acl WHERE c.relacl IS NOT NULL
-           UNION ALL SELECT a.attname, a.attacl FROM pg_attribute a
-           WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped) g
-     CROSS JOIN LATERAL aclexplode(g.acl) x WHERE x.grantee <> c.relowner) AS grants,
-    (SELECT coalesce(json_agg(json_build_object('column', a.attname, 'comment', d.description)), '[]')
-     FROM pg_description d JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid
-     WHERE d.classoid = 'pg_class'::regclass AND d.objoid = c.oid AND d.objsubid > 0) AS "columnComments",
-    (SELECT coalesce(json_agg(json_build_object('name', ic.relname,
-              'head', format('CREATE %sINDEX %I ON %I.%I USING ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
-                             ic.relname, n.nspname, c.relname),
-              'definition', pg_get_indexdef(ic.oid),
-              'columns', (SELECT coalesce(json_agg(a.attname), '[]') FROM pg_depend d
-                          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
-                          WHERE d.classid = 'pg_class'::regclass AND d.objid = ic.oid AND d.refobjid = c.oid
-                            AND d.refobjsubid > 0),
-              'comment', obj_description(ic.oid, 'pg_class'))), '[]')
-     FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid
-     WHERE i.indrelid = c.oid AND ic.relname <> $2
-       AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = ic.oid AND k.conrelid = c.oid)) AS indexes,
-    (SELECT coalesce(json_agg(what), '[]') FROM (
-       SELECT DISTINCT format('%s %s', CASE v.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END, v.oid::regclass) AS what
-       FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class
-       WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
-         AND v.oid <> c.oid
-       UNION ALL SELECT format('rule %I', rulename) FROM pg_rewrite WHERE ev_class = c.oid
-       UNION ALL SELECT format('trigger %I', tgname) FROM pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal
-       UNION ALL SELECT format('policy %I', polname) FROM pg_policy WHERE polrelid = c.oid
-       UNION ALL SELECT 'row-level security' WHERE c.relrowsecurity OR c.relforcerowsecurity
-       UNION ALL SELECT format('constraint %I of %s', conname, conrelid::regclass) FROM pg_constraint
-         WHERE (conrelid = c.oid OR confrelid = c.oid) AND conname <> $2 AND contype <> 'n'
-       UNION ALL SELECT format('default of column %I', a.attname) FROM pg_attrdef f
-         JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum WHERE f.adrelid = c.oid
-       UNION ALL SELECT format('statistics %I', stxname) FROM pg_statistic_ext WHERE stxrelid = c.oid
-       UNION ALL SELECT format('publication %I', p.pubname) FROM pg_publication_rel pr
-         JOIN pg_publication p ON p.oid = pr.prpubid WHERE pr.prrelid = c.oid
-       UNION ALL SELECT format('inheritance with %s', CASE WHEN inhrelid = c.oid THEN inhparent ELSE inhrelid END::regclass)
-         FROM pg_inherits WHERE c.oid IN (inhrelid, inhparent)) o) AS obstacles
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1::oid`;
+export const DESCRIBE_INDEXES = /* sql */ `
+  SELECT ic.relname AS name, pg_get_indexdef(ic.oid) AS definition,
+         format('CREATE %sINDEX %I ON %I.%I USING ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
+                ic.relname, n.nspname, c.relname) AS head,
+         ARRAY(SELECT a.attname::text FROM pg_depend d JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+               WHERE d.classid = 'pg_class'::regclass AND d.objid = ic.oid AND d.refobjid = c.oid AND d.refobjsubid > 0
+               UNION SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey)) AS columns
+  FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid
+  JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.oid = $1::oid AND ic.relname <> $2
+    AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = ic.oid AND k.contype = 'x')
+  ORDER BY ic.oid`;
+
+/** $1 oid of the table. */
+export const DESCRIBE_DEFAULTS = /* sql */ `
+  SELECT a.attname AS column, pg_get_expr(f.adbin, f.adrelid) AS expression
+  FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum WHERE f.adrelid = $1::oid`;
+
+/** $1 oid of the table. */
+export const DESCRIBE_OBSTACLES = /* sql */ `
+  SELECT format('publication %I', p.pubname) AS what FROM pg_publication_rel r
+    JOIN pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = $1::oid
+  UNION ALL SELECT format('inheritance with %s', CASE WHEN inhrelid = $1::oid THEN inhparent ELSE inhrelid END::regclass)
+    FROM pg_inherits WHERE $1::oid IN (inhrelid, inhparent)
+  UNION ALL SELECT format('column %I, which draws from sequence %s', a.attname, d.objid::regclass)
+    FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+    JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1::oid
+      AND d.deptype IN ('a', 'i')
+  UNION ALL SELECT format('the type %s that it is a table of', reloftype::regtype) FROM pg_class
+    WHERE oid = $1::oid AND reloftype <> 0
+  UNION ALL SELECT format('the security label of %s', provider) FROM pg_seclabel
+    WHERE classoid = 'pg_class'::regclass AND objoid = $1::oid`;
 
 /** The index definition with another name on another table; undefined when it is not of the form we know. */
-export function indexOn(index: ExtraIndex, table: TableName, name: string): string | undefined {
+export function indexOn(index: BuiltIndex, table: TableName, name: string): string | undefined {
   if (!index.definition.startsWith(index.head)) return undefined;
   const unique = index.head.startsWith('CREATE UNIQUE') ? 'UNIQUE ' : '';
   return /* sql */ `CREATE ${unique}INDEX ${ident(name)} ON ${qualified(table)} USING ${index.definition.slice(index.head.length)}`;
-}
-
-/** What makes the new table look like the old one, once it has its name. `columns` are those it has. */
-export function restoreBelongings(
-  table: TableName,
-  belongings: Belongings,
-  columns: readonly string[],
-): string[] {
-  const isThere = (column: string | null) => column === null || columns.includes(column);
-  return [
-    ...belongings.columnComments
-      .filter(({ column }) => isThere(column))
-      .map(
-        ({ column, comment }) =>
-          /* sql */ `COMMENT ON COLUMN ${qualified(table)}.${ident(column)} IS ${literal(comment)}`,
-      ),
-    ...belongings.indexes
-      .filter(({ comment }) => comment !== null)
-      .map(
-        ({ name, comment }) =>
-          /* sql */ `COMMENT ON INDEX ${qualified({ schema: table.schema, table: name })} IS ${literal(comment)}`,
-      ),
-    ...belongings.grants.filter(({ column }) => isThere(column)).map((grant) => grantStatement(table, grant)),
-    ...(belongings.isOwnedByUs
-      ? []
-      : [/* sql */ `ALTER TABLE ${qualified(table)} OWNER TO ${ident(belongings.owner)}`]),
-  ];
-}
-
-function grantStatement(table: TableName, { column, privilege, grantee, isGrantable }: Grant): string {
-  const what = column === null ? privilege : `${privilege} (${ident(column)})`;
-  const option = isGrantable ? ' WITH GRANT OPTION' : '';
-  return /* sql */ `GRANT ${what} ON ${qualified(table)} TO ${grantee === null ? 'PUBLIC' : ident(grantee)}${option}`;
 }

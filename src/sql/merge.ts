@@ -72,8 +72,8 @@ const nullPass = ({ mergeKey, nullableKey }: Merge): Pass => ({
 const removeStatement = (merge: Merge, { match, filter }: Pass): string => {
   const isGone = `${filter('t')} AND NOT EXISTS (SELECT FROM ${qualified(merge.staging)} s WHERE ${match})`;
   return merge.isSoftDelete
-    ? /* sql */ `UPDATE ${qualified(merge.destination)} t SET ${DELETED} = now() WHERE ${isGone} AND t.${DELETED} IS NULL`
-    : /* sql */ `DELETE FROM ${qualified(merge.destination)} t WHERE ${isGone}`;
+    ? /* sql */ `UPDATE ONLY ${qualified(merge.destination)} t SET ${DELETED} = now() WHERE ${isGone} AND t.${DELETED} IS NULL`
+    : /* sql */ `DELETE FROM ONLY ${qualified(merge.destination)} t WHERE ${isGone}`;
 };
 
 const updateStatement = (merge: Merge, { match, filter }: Pass): string => {
@@ -81,7 +81,7 @@ const updateStatement = (merge: Merge, { match, filter }: Pass): string => {
   const differs = merge.isSoftDelete
     ? `(${imagesDiffer(merge)} OR t.${DELETED} IS NOT NULL)`
     : imagesDiffer(merge);
-  return /* sql */ `UPDATE ${qualified(merge.destination)} t
+  return /* sql */ `UPDATE ONLY ${qualified(merge.destination)} t
     SET ${[...assignments, ...(merge.isSoftDelete ? [`${DELETED} = NULL`] : [])].join(', ')}
     FROM ${qualified(merge.staging)} s WHERE ${filter('t')} AND ${match} AND ${differs}`;
 };
@@ -91,7 +91,7 @@ const insertStatement = (
   { match, filter }: Pass,
 ): string => /* sql */ `INSERT INTO ${qualified(destination)} (${identList(columns)})
     SELECT ${columns.map((name) => `s.${ident(name)}`).join(', ')} FROM ${qualified(staging)} s
-    WHERE ${filter('s')} AND NOT EXISTS (SELECT FROM ${qualified(destination)} t WHERE ${match})`;
+    WHERE ${filter('s')} AND NOT EXISTS (SELECT FROM ONLY ${qualified(destination)} t WHERE ${match})`;
 
 /**
  * Equal means equal bytes. IS DISTINCT FROM fails for json, xml and point and calls 1.0 equal to 1.00; the record

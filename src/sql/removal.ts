@@ -24,20 +24,20 @@ const keysFrom = (key: readonly KeyColumn[], keys = '$1::text[]'): string =>
 
 /** $1 keys. */
 export const deleteKeys = (table: TableName, key: readonly KeyColumn[]): string =>
-  /* sql */ `DELETE FROM ${qualified(table)} t USING ${keysFrom(key)} WHERE ${matches(key)}`;
+  /* sql */ `DELETE FROM ONLY ${qualified(table)} t USING ${keysFrom(key)} WHERE ${matches(key)}`;
 
 /** $1 keys. */
 export const markDeleted = (
   table: TableName,
   key: readonly KeyColumn[],
-): string => /* sql */ `UPDATE ${qualified(table)} t SET ${ident(DELETED_AT)} = now() FROM ${keysFrom(key)}
+): string => /* sql */ `UPDATE ONLY ${qualified(table)} t SET ${ident(DELETED_AT)} = now() FROM ${keysFrom(key)}
     WHERE ${matches(key)} AND t.${ident(DELETED_AT)} IS NULL`;
 
 /** $1 keys of rows that are at the source again. */
 export const unmarkDeleted = (
   table: TableName,
   key: readonly KeyColumn[],
-): string => /* sql */ `UPDATE ${qualified(table)} t SET ${ident(DELETED_AT)} = NULL FROM ${keysFrom(key)}
+): string => /* sql */ `UPDATE ONLY ${qualified(table)} t SET ${ident(DELETED_AT)} = NULL FROM ${keysFrom(key)}
     WHERE ${matches(key)} AND t.${ident(DELETED_AT)} IS NOT NULL`;
 
 /** Rows of the source by their keys. For COPY, which takes no parameters. */

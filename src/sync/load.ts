@@ -1,19 +1,25 @@
-/** A whole table: into a new staging table, indexed, and put in place, all in one destination transaction. */
+/** A whole table: into a new staging table, and put in place, all in one destination transaction. */
 import type pg from 'pg';
 import type { Phase } from '../events.ts';
-import type { Belongings } from '../sql/belongings.ts';
-import { analyze } from '../sql/destination.ts';
+import { analyze, commentOnTable, renameTable } from '../sql/destination.ts';
+import { alterAfter, alterBefore, lockWholly } from '../sql/reshape.ts';
 import type { TableFacts } from './facts.ts';
+import { keepMarked, prepareMarks } from './marked-rows.ts';
 import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from './merge-staging.ts';
 import { nullKeyWarning } from './null-keys.ts';
 import type { LoadPlan } from './plan.ts';
 import { readWhole } from './read-window.ts';
+import { exchange, locksFor } from './reshape/exchange.ts';
+import { lockAlone } from './reshape/exclusive-lock.ts';
+import { completeStaging, describeNewTable, renameIndexes } from './reshape/new-table.ts';
+import { chooseReshape, type Reshape } from './reshape/reshape.ts';
+import { mustSurvive } from './reshape/unsurvivable.ts';
 import { makeStaging } from './staging.ts';
-import { keepMarked, prepareMarks } from './marked-rows.ts';
-import { indexStaging, inspectOldTable, swap } from './swap.ts';
 import type { Transfer } from './transfer.ts';
 import { verifyCopied } from './verify-copied.ts';
 import type { Work } from './work.ts';
+
+type Placing = Reshape | { readonly way: 'create' | 'merge-whole' };
 
 interface Load {
   readonly work: Work;
@@ -22,13 +28,16 @@ interface Load {
   readonly destination: pg.ClientBase;
   /** --verify */
   readonly isVerified: boolean;
+  readonly placing: Placing;
 }
 
-export async function loadTable(load: Load): Promise<Transfer> {
-  const { work, facts, plan, destination, isVerified } = load;
-  const belongings = plan.way === 'swap' ? await inspectOldTable(destination, facts, plan) : undefined;
-  await makeStaging(destination, facts, plan.source.columns, plan.way !== 'merge-whole');
-  await prepareMarks(destination, facts, plan);
+export async function loadTable(request: Omit<Load, 'placing'>): Promise<Transfer> {
+  const { work, facts, plan, destination, isVerified } = request;
+  const placing =
+    plan.way === 'swap' ? await chooseReshape(destination, facts, plan.source) : { way: plan.way };
+  const load = { ...request, placing };
+  await makeStaging(destination, facts, plan.source.columns, becomesTable(placing));
+  await prepareMarks(destination, facts, placing.way);
   const { loader } = plan.loader;
   await enter(load, 'copy', loader);
   const { copied, ...early } = await readWhole(
@@ -42,7 +51,7 @@ export async function loadTable(load: Load): Promise<Transfer> {
     },
   );
   const { older, warnings, counts } = early.settled ?? (await settleRows(load));
-  if (!counts) await putInPlace(load, belongings);
+  if (!counts) await putInPlace(load);
   const distinctRows = copied.rows - older;
   return {
     loader,
@@ -75,30 +84,64 @@ async function settleRows(load: Load): Promise<Settled> {
     ...olderWarning(older),
     ...(await nullKeyWarning(destination, facts.stagingName, facts.settings, plan.source)),
   ];
-  if (plan.way !== 'merge-whole') return { older, warnings, counts: undefined };
-  await enter(load, 'merge');
+  if (becomesTable(load.placing)) return { older, warnings, counts: undefined };
   await destination.query(analyze(facts.stagingName));
-  return { older, warnings, counts: await mergeStaging(destination, merge, true) };
+  return { older, warnings, counts: await mergeWhole(load) };
 }
 
-/** A merge may meet triggers, so the table itself is compared; a swap puts the staging table in place as it is. */
-const verifyLoaded = ({ facts, plan, destination }: Load, source: pg.ClientBase): Promise<void> =>
+/** The table stays, altered where its shape has changed. */
+async function mergeWhole(load: Load): Promise<MergeCounts> {
+  const { work, facts, plan, destination, placing } = load;
+  const table = facts.destinationName;
+  const alteration = placing.way === 'alter' ? placing.alteration : undefined;
+  const before = alteration && alterBefore(table, alteration);
+  if (before !== undefined) {
+    await enter(load, 'swap');
+    await lockAlone(destination, { table, locks: [lockWholly(table)] }, work.signal);
+    await mustSurvive(destination, table, 'what is built on it', before);
+  }
+  await enter(load, 'merge');
+  const counts = await mergeStaging(destination, mergeOf(facts, plan.source), true);
+  const after = alteration && alterAfter(table, alteration);
+  if (after !== undefined) await mustSurvive(destination, table, 'NOT NULL', after);
+  return counts;
+}
+
+const becomesTable = ({ way }: Placing): boolean => way === 'create' || way === 'exchange';
+
+/** A merge may meet triggers, so the table itself is compared; a new table is put in place as it is. */
+const verifyLoaded = ({ facts, plan, destination, placing }: Load, source: pg.ClientBase): Promise<void> =>
   verifyCopied({
     facts,
     relation: plan.source,
     source,
     destination,
-    table: plan.way === 'merge-whole' ? facts.destinationName : facts.stagingName,
+    table: becomesTable(placing) ? facts.stagingName : facts.destinationName,
     where: 'true',
   });
 
-async function putInPlace(load: Load, belongings: Belongings | undefined): Promise<void> {
-  const { facts, plan, destination } = load;
-  if (facts.settings.deletes === 'soft') await keepMarked(destination, facts, plan);
+async function putInPlace(load: Load): Promise<void> {
+  const { work, facts, plan, destination, placing } = load;
+  if (facts.settings.deletes === 'soft') await keepMarked(destination, facts, plan.source);
   await enter(load, 'index');
-  await indexStaging(destination, facts, plan, belongings);
-  await enter(load, 'swap');
-  await swap(destination, facts, plan, belongings);
+  if (placing.way === 'exchange') {
+    const exchanged = { ...placing.exchange, isRehearsal: false };
+    await completeStaging(exchanged);
+    await enter(load, 'swap');
+    const wanted = { table: facts.destinationName, locks: locksFor(exchanged) };
+    await lockAlone(destination, wanted, work.signal);
+    await exchange(exchanged);
+  } else {
+    const created = {
+      ...describeNewTable(destination, facts, plan.source, undefined, []),
+      isRehearsal: false,
+    };
+    await completeStaging(created);
+    await enter(load, 'swap');
+    await destination.query(renameTable(facts.stagingName, facts.destinationName.table));
+    await destination.query(commentOnTable(facts.destinationName, null));
+    await renameIndexes(created);
+  }
   await destination.query(analyze(facts.destinationName));
 }
 

@@ -4,7 +4,9 @@ import { carriedType, type Column } from '../schema/columns.ts';
 import type { Relation } from '../schema/relations.ts';
 import { addDeletedAt, copyMarked, DELETED_AT } from '../sql/destination.ts';
 import type { TableFacts } from './facts.ts';
-import type { LoadPlan } from './plan.ts';
+
+/** How a loaded staging table becomes the table, once it is known what a change of shape means for it. */
+export type Placement = 'create' | 'merge-whole' | 'exchange' | 'alter';
 
 export const hasMark = (relation: Relation | undefined): boolean =>
   relation?.columns.some(({ name }) => name === DELETED_AT) === true;
@@ -21,9 +23,9 @@ export async function ensureMark(
 export async function prepareMarks(
   client: pg.ClientBase,
   facts: TableFacts,
-  { way }: LoadPlan,
+  placement: Placement,
 ): Promise<void> {
-  if (way === 'merge-whole') return ensureMark(client, facts);
+  if (placement === 'merge-whole' || placement === 'alter') return ensureMark(client, facts);
   if (facts.settings.deletes === 'soft') await client.query(addDeletedAt(facts.stagingName));
 }
 
@@ -31,11 +33,7 @@ export async function prepareMarks(
  * Takes rows that are gone from the source over into the new table, as far as its shape has room for them: the
  * columns that both have. Where the new shape demands more than the old rows have, they stay behind.
  */
-export async function keepMarked(
-  client: pg.ClientBase,
-  facts: TableFacts,
-  { source }: LoadPlan,
-): Promise<void> {
+export async function keepMarked(client: pg.ClientBase, facts: TableFacts, source: Relation): Promise<void> {
   const { destination, destinationName, stagingName, settings } = facts;
   if (!destination || !hasMark(destination)) return;
   const isShared = ({ name, type }: Column) =>

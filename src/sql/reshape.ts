@@ -1,0 +1,136 @@
+/** Statements that give a destination table another shape, and what is built on it another table to stand on. */
+import type { Column } from '../schema/columns.ts';
+import { carriedType } from '../schema/columns.ts';
+import type { TableName } from '../schema/names.ts';
+import type { BuiltRelation } from './belongings.ts';
+import { ident, identList, qualified } from './identifiers.ts';
+
+/** Changes nothing and waits for whoever reads: LOCK TABLE on a view would lock all that it reads from as well. */
+export const lockView = ({ name, owner }: BuiltRelation): string =>
+  /* sql */ `ALTER TABLE ${qualified(name)} OWNER TO ${ident(owner)}`;
+
+export const lockWholly = (table: TableName): string =>
+  /* sql */ `LOCK TABLE ${qualified(table)} IN ACCESS EXCLUSIVE MODE`;
+
+export const lockTimeout = (seconds: number): string =>
+  /* sql */ `SET LOCAL lock_timeout = '${Math.round(seconds * 1000)}ms'`;
+
+const NOUNS = { table: 'TABLE', view: 'VIEW', 'materialized view': 'MATERIALIZED VIEW' } as const;
+
+export const renameBuilt = ({ name, kind }: BuiltRelation, to: string): string =>
+  /* sql */ `ALTER ${NOUNS[kind]} ${qualified(name)} RENAME TO ${ident(to)}`;
+
+export const dropBuilt = (name: TableName, kind: BuiltRelation['kind']): string =>
+  /* sql */ `DROP ${NOUNS[kind]} ${qualified(name)}`;
+
+export const giveTo = ({ name, kind, owner }: BuiltRelation): string =>
+  /* sql */ `ALTER ${NOUNS[kind]} ${qualified(name)} OWNER TO ${ident(owner)}`;
+
+const queryOf = ({ definition }: BuiltRelation): string => (definition ?? '').replace(/;\s*$/, '');
+
+const optionsOf = ({ options }: BuiltRelation): string =>
+  options.length === 0 ? '' : ` WITH (${options.join(', ')})`;
+
+/** Its name, owner, grants and whatever is built on it stay; fails where its columns would be of other types. */
+export const replaceView = (view: BuiltRelation): string =>
+  /* sql */ `CREATE OR REPLACE VIEW ${qualified(view.name)}${optionsOf(view)} AS ${queryOf(view)}`;
+
+/** A materialized view without its data, which is to be computed with the rights of its owner, not with ours. */
+export const createBuilt = (view: BuiltRelation): string =>
+  view.kind === 'view'
+    ? /* sql */ `CREATE VIEW ${qualified(view.name)}${optionsOf(view)} AS ${queryOf(view)}`
+    : /* sql */ `CREATE MATERIALIZED VIEW ${qualified(view.name)}${
+        view.tablespace === null ? '' : ` TABLESPACE ${ident(view.tablespace)}`
+      } AS ${queryOf(view)} WITH NO DATA`;
+
+export const refresh = (view: BuiltRelation): string =>
+  /* sql */ `REFRESH MATERIALIZED VIEW ${qualified(view.name)}`;
+
+/** $1 schema, $2 name. What default privileges have granted on a new relation, which the old one need not have had. */
+export const GRANTED_BY_DEFAULT = /* sql */ `
+  SELECT DISTINCT CASE WHEN x.grantee <> 0 THEN pg_get_userbyid(x.grantee) END AS grantee
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL aclexplode(c.relacl) x
+  WHERE n.nspname = $1 AND c.relname = $2 AND x.grantee <> c.relowner`;
+
+export const revokeAll = (table: TableName, grantee: string | null): string =>
+  /* sql */ `REVOKE ALL ON ${qualified(table)} FROM ${grantee === null ? 'PUBLIC' : ident(grantee)}`;
+
+export interface Alteration {
+  readonly added: readonly Column[];
+  /** Names of columns that are gone from the source. */
+  readonly dropped: readonly string[];
+  /** Names of columns that may be NULL from now on... */
+  readonly loosened: readonly string[];
+  /** ...and of those that may not be any more. */
+  readonly tightened: readonly string[];
+}
+
+/** Before the rows are merged: whatever makes room for them. None of it looks at a row. */
+export function alterBefore(table: TableName, { added, dropped, loosened }: Alteration): string | undefined {
+  const changes = [
+    ...dropped.map((name) => `DROP COLUMN ${ident(name)}`),
+    ...loosened.map((name) => `ALTER COLUMN ${ident(name)} DROP NOT NULL`),
+    ...added.map((column) => `ADD COLUMN ${ident(column.name)} ${carriedType(column)}`),
+  ];
+  return changes.length === 0 ? undefined : /* sql */ `ALTER TABLE ${qualified(table)} ${changes.join(', ')}`;
+}
+
+/** After the rows are merged: what they have to satisfy. */
+export function alterAfter(table: TableName, { tightened }: Alteration): string | undefined {
+  const changes = tightened.map((name) => `ALTER COLUMN ${ident(name)} SET NOT NULL`);
+  return changes.length === 0 ? undefined : /* sql */ `ALTER TABLE ${qualified(table)} ${changes.join(', ')}`;
+}
+
+/** A column that people have added, as it stands in the old table. */
+export interface ExtraColumn {
+  readonly column: Column;
+  readonly expression: string | undefined;
+}
+
+/** Without NOT NULL, which the old table's values have to come in for first. */
+export const addExtraColumns = (table: TableName, extras: readonly ExtraColumn[]): string =>
+  /* sql */ `ALTER TABLE ${qualified(table)} ${extras
+    .map(({ column, expression }) =>
+      [
+        `ADD COLUMN ${ident(column.name)} ${column.type}`,
+        ...(column.collation === null ? [] : [`COLLATE ${column.collation}`]),
+        ...(expression === undefined
+          ? []
+          : [
+              column.generated === ''
+                ? `DEFAULT ${expression}`
+                : `GENERATED ALWAYS AS (${expression}) STORED`,
+            ]),
+      ].join(' '),
+    )
+    .join(', ')}`;
+
+export interface KeyPair {
+  readonly name: string;
+  readonly isNotNull: boolean;
+  /** False where the old table has another type in that column. */
+  readonly hasSameType: boolean;
+}
+
+/** Takes what people have written into their columns over to the rows of the same key. */
+export function carryExtraColumns(
+  from: TableName,
+  to: TableName,
+  columns: readonly string[],
+  key: readonly KeyPair[],
+): string {
+  const matches = key.map(({ name, isNotNull, hasSameType }) => {
+    const cast = hasSameType ? '' : '::text';
+    return `o.${ident(name)}${cast} ${isNotNull ? '=' : 'IS NOT DISTINCT FROM'} n.${ident(name)}${cast}`;
+  });
+  const image = (side: string) =>
+    `(SELECT e FROM (SELECT ${columns.map((name) => `${side}.${ident(name)}`).join(', ')}) e)`;
+  return /* sql */ `UPDATE ${qualified(to)} n SET (${identList(columns)}) = ROW(${columns
+    .map((name) => `o.${ident(name)}`)
+    .join(
+      ', ',
+    )}) FROM ONLY ${qualified(from)} o WHERE ${matches.join(' AND ')} AND ${image('n')} *<> ${image('o')}`;
+}
+
+export const demandValues = (table: TableName, columns: readonly string[]): string =>
+  /* sql */ `ALTER TABLE ${qualified(table)} ${columns.map((name) => `ALTER COLUMN ${ident(name)} SET NOT NULL`).join(', ')}`;

@@ -1,0 +1,129 @@
+/**
+ * The staging table takes the place of the table. What is built on the old one is made to stand on the new one, then the
+ * old one is dropped; whatever still hung on it makes that fail, and all is as it was.
+ */
+import { grantedByDefault } from '../../postgres/belongings.ts';
+import { derivedName, printName } from '../../schema/names.ts';
+import type { BuiltItem, BuiltRelation, Belongings } from '../../sql/belongings.ts';
+import { commentOnTable, renameTable } from '../../sql/destination.ts';
+import {
+  createBuilt,
+  dropBuilt,
+  giveTo,
+  lockView,
+  lockWholly,
+  refresh,
+  renameBuilt,
+  replaceView,
+  revokeAll,
+} from '../../sql/reshape.ts';
+import { renameIndexes, type NewTable } from './new-table.ts';
+import { ASIDE, mustSurvive, refusalFrom } from './unsurvivable.ts';
+
+export interface Exchange extends NewTable {
+  readonly belongings: Belongings;
+}
+
+const aside = ({ name }: BuiltRelation): string => derivedName(name.table, ASIDE);
+
+/** Views in front of what they read from, as a reader takes his locks. */
+export const locksFor = ({ belongings: { table, views, items } }: Exchange): string[] => [
+  ...views.toReversed().map(lockView),
+  ...items.flatMap(({ other }) => (other ? [lockWholly(other)] : [])),
+  lockWholly(table.name),
+];
+
+export async function exchange(work: Exchange): Promise<void> {
+  const { client, facts, belongings } = work;
+  const { table, views } = belongings;
+  await must(work, 'the old table', renameBuilt(table, aside(table)));
+  await client.query(renameTable(facts.stagingName, table.name.table));
+  await client.query(commentOnTable(table.name, facts.destination?.comment ?? null));
+  await dress(work, table);
+  const anew = [table];
+  for (const view of views) {
+    const isMoved = anew.some(({ oid }) => view.dependsOn.includes(oid));
+    if (isMoved && !(await isReplaced(work, view))) {
+      await makeAnew(work, view);
+      anew.push(view);
+    }
+  }
+  for (const { what, undo } of itemsOf(work, table, 'dropped'))
+    if (undo !== null) await must(work, what, undo);
+  for (const old of anew.toReversed()) await dropOld(work, old);
+  await renameIndexes(work);
+  for (const relation of anew)
+    for (const each of itemsOf(work, relation, 'dropped')) await make(work, relation, each);
+  for (const view of anew)
+    if (view.kind === 'materialized view' && view.isPopulated && !work.isRehearsal)
+      await must(work, describe(view), refresh(view));
+}
+
+const must = (work: Exchange, what: string, sql: string): Promise<void> =>
+  mustSurvive(work.client, work.facts.destinationName, what, sql);
+
+const describe = ({ kind, name }: BuiltRelation): string => `${kind} ${printName(name)}`;
+
+const dropOld = (work: Exchange, old: BuiltRelation): Promise<void> =>
+  must(
+    work,
+    old.kind === 'table' ? 'what is built on it' : `what is built on ${describe(old)}`,
+    dropBuilt({ schema: old.name.schema, table: aside(old) }, old.kind),
+  );
+
+/** A view whose columns stay what they are keeps itself, and all that is built on it, and only reads another table. */
+async function isReplaced(work: Exchange, view: BuiltRelation): Promise<boolean> {
+  if (view.kind !== 'view') return false;
+  const { client } = work;
+  await client.query('SAVEPOINT increp_view');
+  try {
+    await client.query(replaceView(view));
+  } catch (error) {
+    if (!hasOtherColumns(error)) throw refusalFrom(error, work.facts.destinationName, describe(view));
+    await client.query('ROLLBACK TO SAVEPOINT increp_view');
+    return false;
+  }
+  await client.query('RELEASE SAVEPOINT increp_view');
+  return true;
+}
+
+/** 42P16 invalid_table_definition: "cannot change data type of view column ..." (PostgreSQL 14 to 18). */
+const hasOtherColumns = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === '42P16';
+
+async function makeAnew(work: Exchange, view: BuiltRelation): Promise<void> {
+  await must(work, describe(view), renameBuilt(view, aside(view)));
+  await must(work, describe(view), createBuilt(view));
+  await dress(work, view);
+}
+
+/** What the old one had: no more than that either, whatever default privileges say. */
+async function dress(work: Exchange, relation: BuiltRelation): Promise<void> {
+  const { client } = work;
+  for (const grantee of await grantedByDefault(client, relation.name))
+    await client.query(revokeAll(relation.name, grantee));
+  for (const each of itemsOf(work, relation, 'renamed')) await make(work, relation, each);
+  if (!relation.isOurs) await must(work, describe(relation), giveTo(relation));
+}
+
+/** What belongs to a column that is gone from the table goes with it. */
+function itemsOf(
+  { belongings, columns }: Exchange,
+  relation: BuiltRelation,
+  stage: BuiltItem['stage'],
+): BuiltItem[] {
+  const isOfTable = relation.oid === belongings.table.oid;
+  return belongings.items.filter(
+    (each) =>
+      each.oid === relation.oid &&
+      each.stage === stage &&
+      (!isOfTable || each.columns.every((name) => columns.includes(name))),
+  );
+}
+
+const make = (work: Exchange, relation: BuiltRelation, { what, sql, rehearsal }: BuiltItem): Promise<void> =>
+  must(
+    work,
+    relation.kind === 'table' ? what : `${what} of ${describe(relation)}`,
+    work.isRehearsal ? (rehearsal ?? sql) : sql,
+  );

@@ -1,0 +1,121 @@
+/** The staging table becomes a whole table: columns that people have added, the merge key, indexes, checks. */
+import type pg from 'pg';
+import { derivedName, type TableName } from '../../schema/names.ts';
+import type { Relation } from '../../schema/relations.ts';
+import { indexOn, type Belongings, type BuiltIndex } from '../../sql/belongings.ts';
+import { createMergeKey, DELETED_AT, renameIndex } from '../../sql/destination.ts';
+import { qualified } from '../../sql/identifiers.ts';
+import { addExtraColumns, carryExtraColumns, demandValues, type ExtraColumn } from '../../sql/reshape.ts';
+import { carriedType } from '../../schema/columns.ts';
+import type { TableFacts } from '../facts.ts';
+import { mustSurvive } from './unsurvivable.ts';
+
+export interface NewTable {
+  readonly client: pg.ClientBase;
+  readonly facts: TableFacts;
+  readonly source: Relation;
+  /** Undefined where there was no table. */
+  readonly belongings: Belongings | undefined;
+  readonly extras: readonly ExtraColumn[];
+  /** All columns that the new table has. */
+  readonly columns: readonly string[];
+  /** On an empty staging table, to be rolled back: nothing looks at rows. */
+  readonly isRehearsal: boolean;
+}
+
+export const describeNewTable = (
+  client: pg.ClientBase,
+  facts: TableFacts,
+  source: Relation,
+  belongings: Belongings | undefined,
+  foreign: Relation['columns'],
+): Omit<NewTable, 'isRehearsal'> => ({
+  client,
+  facts,
+  source,
+  belongings,
+  extras: foreign.map((column) => ({ column, expression: belongings?.defaults[column.name] })),
+  columns: [
+    ...source.columns.map(({ name }) => name),
+    ...foreign.map(({ name }) => name),
+    ...(facts.settings.deletes === 'soft' ? [DELETED_AT] : []),
+  ],
+});
+
+/** Everything that takes time and stands in nobody's way. */
+export async function completeStaging(work: NewTable): Promise<void> {
+  await addExtras(work);
+  const { client, facts, source } = work;
+  const { stagingName, settings } = facts;
+  const isNotNull = settings.mergeKey.every(
+    (name) => source.columns.find((column) => column.name === name)?.isNotNull === true,
+  );
+  await client.query(
+    createMergeKey(stagingName, stagingIndex(stagingName, '_pkey'), settings.mergeKey, isNotNull),
+  );
+  for (const [index, name] of keptIndexes(work))
+    await must(work, `index ${index.name}`, indexStatement(index, stagingName, name));
+  for (const { what, sql, stage, columns } of work.belongings?.items ?? []) {
+    if (stage === 'staging' && columns.every((name) => work.columns.includes(name)))
+      await must(work, what, `ALTER TABLE ${qualified(stagingName)} ${sql}`);
+  }
+}
+
+const must = ({ client, facts }: NewTable, what: string, sql: string): Promise<void> =>
+  mustSurvive(client, facts.destinationName, what, sql);
+
+function indexStatement(index: BuiltIndex, table: TableName, name: string): string {
+  const statement = indexOn(index, table, name);
+  if (statement === undefined)
+    throw new Error(`index ${index.name} has a definition of an unknown form: ${index.definition}`);
+  return statement;
+}
+
+const stagingIndex = ({ table }: TableName, suffix: string): string => derivedName(table, suffix);
+
+/** With the names they have until the old ones are gone. An index on a column that is gone goes with it. */
+const keptIndexes = ({ belongings, columns, facts }: NewTable): [BuiltIndex, string][] =>
+  (belongings?.indexes ?? [])
+    .filter((index) => index.columns.every((name) => columns.includes(name)))
+    .map((index, place) => [index, stagingIndex(facts.stagingName, `_idx${place}`)]);
+
+/** Under the name of the table, once nothing else has the names. */
+export async function renameIndexes(work: NewTable): Promise<void> {
+  const { client, facts } = work;
+  const { schema, table } = facts.destinationName;
+  const wanted = derivedName(table, '_pkey');
+  const { rowCount } = await client.query(
+    /* sql */ `SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`,
+    [schema, wanted],
+  );
+  if (rowCount === 0)
+    await client.query(renameIndex(schema, stagingIndex(facts.stagingName, '_pkey'), wanted));
+  for (const [index, name] of keptIndexes(work)) await client.query(renameIndex(schema, name, index.name));
+}
+
+/** Columns that people have added, with what they have written into them. */
+async function addExtras(work: NewTable): Promise<void> {
+  const { facts, extras, source, isRehearsal } = work;
+  const { destination, destinationName, stagingName, settings } = facts;
+  if (extras.length === 0 || !destination) return;
+  const names = extras.map(({ column }) => `"${column.name}"`).join(', ');
+  await must(work, `column ${names}`, addExtraColumns(stagingName, extras));
+  const written = extras.filter(({ column }) => column.generated === '').map(({ column }) => column.name);
+  const key = settings.mergeKey.map((name) => {
+    const [now, old] = [source, destination].map(({ columns }) =>
+      columns.find((column) => column.name === name),
+    );
+    return {
+      name,
+      isNotNull: now?.isNotNull === true && old?.isNotNull === true,
+      hasSameType: now !== undefined && carriedType(now) === old?.type,
+    };
+  });
+  if (!isRehearsal && written.length > 0)
+    await must(work, `column ${names}`, carryExtraColumns(destinationName, stagingName, written, key));
+  const demanding = extras.filter(({ column }) => column.isNotNull && column.generated === '');
+  if (demanding.length > 0) {
+    const columns = demanding.map(({ column }) => column.name);
+    await must(work, `column ${names}`, demandValues(stagingName, columns));
+  }
+}

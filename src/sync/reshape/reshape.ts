@@ -1,0 +1,111 @@
+/** How a table gets another shape with everything that people have built on it: found out by trying, on no rows. */
+import type pg from 'pg';
+import { IncrepError } from '../../errors.ts';
+import { describeBelongings } from '../../postgres/belongings.ts';
+import { uniqueIndexOn, type Relation } from '../../schema/relations.ts';
+import type { Belongings } from '../../sql/belongings.ts';
+import { alterBefore, lockWholly, type Alteration } from '../../sql/reshape.ts';
+import type { TableFacts } from '../facts.ts';
+import { prepareMarks } from '../marked-rows.ts';
+import { makeStaging } from '../staging.ts';
+import { alterationFor, foreignColumns } from './alteration.ts';
+import { exchange, locksFor, type Exchange } from './exchange.ts';
+import { tryLockAlone } from './exclusive-lock.ts';
+import { completeStaging, describeNewTable } from './new-table.ts';
+import { mustSurvive, refusalFrom, unsurvivable } from './unsurvivable.ts';
+
+export type Reshape =
+  /** The staging table takes the place of the table: readers wait for an instant. */
+  | { readonly way: 'exchange'; readonly exchange: Omit<Exchange, 'isRehearsal'> }
+  /** The table is altered, and the staging table merged into it: it keeps everything, and readers wait for the merge. */
+  | { readonly way: 'alter'; readonly alteration: Alteration };
+
+/** Before anything is read from the source. @throws IncrepError DEPENDENTS */
+export async function chooseReshape(
+  client: pg.ClientBase,
+  facts: TableFacts,
+  source: Relation,
+): Promise<Reshape> {
+  const { destination, saved, settings } = facts;
+  if (!destination) throw new Error('there is no table to reshape');
+  const formerKey = saved.kind === 'record' ? saved.record.mergeKey : settings.mergeKey;
+  const ownIndex = uniqueIndexOn(destination, formerKey)?.index ?? '';
+  const belongings = await describeBelongings(client, destination.oid, ownIndex);
+  const ways = possibleWays(belongings, alterationFor(facts, source), {
+    ...describeNewTable(client, facts, source, belongings, foreignColumns(facts, source)),
+    belongings,
+  });
+  let refusal: IncrepError | undefined;
+  for (const way of ways) {
+    const problem = await rehearse(client, facts, source, way);
+    if (!problem) return way;
+    // Where both are refused, what ALTER TABLE stumbles over is what has to go.
+    if (!refusal || way.way === 'alter') refusal = problem;
+  }
+  throw refusal ?? new Error('there is no way to reshape a table');
+}
+
+/** What makes readers wait least comes first. Pure. */
+function possibleWays(
+  { views, items, obstacles }: Belongings,
+  alteration: Alteration | undefined,
+  work: Omit<Exchange, 'isRehearsal'>,
+): Reshape[] {
+  const exchanged = { way: 'exchange', exchange: work } as const;
+  if (!alteration) return [exchanged];
+  const altered = { way: 'alter', alteration } as const;
+  // A materialized view would have to be computed anew, and a foreign key checked, while readers wait.
+  const isCostly =
+    views.some(({ kind }) => kind === 'materialized view') || items.some(({ other }) => other !== null);
+  return isCostly || obstacles.length > 0 ? [altered, exchanged] : [exchanged, altered];
+}
+
+/** All that will be done, done on an empty table, and rolled back. Undefined when nothing was against it. */
+async function rehearse(
+  client: pg.ClientBase,
+  facts: TableFacts,
+  source: Relation,
+  way: Reshape,
+): Promise<IncrepError | undefined> {
+  await client.query('SAVEPOINT increp_rehearsal');
+  let refusal: IncrepError | undefined;
+  try {
+    await (way.way === 'exchange'
+      ? rehearseExchange({ ...way.exchange, isRehearsal: true })
+      : rehearseAlter(client, facts, way.alteration));
+  } catch (error) {
+    if (!(error instanceof IncrepError) || error.code !== 'DEPENDENTS') throw error;
+    refusal = error;
+  }
+  await client.query('ROLLBACK TO SAVEPOINT increp_rehearsal');
+  return refusal;
+}
+
+async function rehearseExchange(work: Exchange): Promise<void> {
+  const { client, facts, source, belongings } = work;
+  const [obstacle] = belongings.obstacles;
+  if (obstacle !== undefined) throw unsurvivable(facts.destinationName, obstacle);
+  await makeStaging(client, facts, source.columns, true);
+  await prepareMarks(client, facts, 'exchange');
+  await completeStaging(work);
+  if (await tryToLock(work)) await exchange(work);
+}
+
+/** Who may not alter a view hears so here; whoever is busy now need not be so when the load is through. */
+async function tryToLock(work: Exchange): Promise<boolean> {
+  try {
+    return await tryLockAlone(work.client, locksFor(work));
+  } catch (error) {
+    throw refusalFrom(error, work.facts.destinationName, 'what is built on it');
+  }
+}
+
+async function rehearseAlter(
+  client: pg.ClientBase,
+  { destinationName }: TableFacts,
+  alteration: Alteration,
+): Promise<void> {
+  const before = alterBefore(destinationName, alteration);
+  if (before !== undefined && (await tryLockAlone(client, [lockWholly(destinationName)])))
+    await mustSurvive(client, destinationName, 'what is built on it', before);
+}

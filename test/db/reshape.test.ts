@@ -1,0 +1,391 @@
+/** A table takes another shape, and what people have built on it is there afterwards, or nothing has changed at all. */
+import { expect, test } from 'vitest';
+import { startIncrep } from '../support/increp.ts';
+import { expectSameRows } from '../support/oracle.ts';
+import { runSql } from '../support/pair-databases.ts';
+import { freshPair } from '../support/pair.ts';
+import type { Pair } from '../support/pair.ts';
+import { testWithPgDump } from '../support/pg-dump.ts';
+import { schemaDump } from '../support/schema-dump.ts';
+import { insertOrders } from '../support/shop.ts';
+import { sync, trySync } from '../support/sync.ts';
+
+const query = async (pair: Pair, sql: string) =>
+  (await pair.destination.query<Record<string, unknown>>(sql)).rows;
+
+const asWriter = (pair: Pair, sql: string) => runSql(pair.login('destination', 'increp'), sql, 'public');
+const asBoss = (pair: Pair, sql: string) => runSql(pair.login('destination'), sql, 'public');
+
+/** What hangs on the table itself. */
+const ON_IT = `
+  COMMENT ON TABLE orders IS 'the orders, it''s theirs';
+  COMMENT ON COLUMN orders.note IS 'in "words"';
+  GRANT SELECT ON orders TO PUBLIC;
+  GRANT SELECT, UPDATE ON orders TO pg_monitor WITH GRANT OPTION;
+  GRANT UPDATE (note), SELECT (id) ON orders TO pg_read_all_stats;
+  CREATE INDEX "by Total" ON orders (total DESC NULLS LAST, lower(note)) WHERE total > 1;
+  CREATE INDEX by_hash ON orders USING hash (note);
+  CREATE UNIQUE INDEX with_include ON orders (id, updated_at) INCLUDE (note) WITH (fillfactor = 70);
+  COMMENT ON INDEX by_hash IS 'fast';
+  CREATE INDEX plain ON orders (note); ALTER TABLE orders CLUSTER ON plain;
+  ALTER TABLE orders ADD CONSTRAINT once UNIQUE (note, id) DEFERRABLE INITIALLY DEFERRED;
+  ALTER TABLE orders ADD CONSTRAINT sane CHECK (total > 0);
+  ALTER TABLE orders ADD CONSTRAINT unproven CHECK (id <> 99) NOT VALID;
+  ALTER TABLE orders ADD CONSTRAINT apart EXCLUDE USING btree (id WITH =);
+  COMMENT ON CONSTRAINT sane ON orders IS 'of course';
+  CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+  CREATE TRIGGER theirs AFTER UPDATE OF note ON orders FOR EACH ROW WHEN (NEW.note <> '') EXECUTE FUNCTION f();
+  CREATE TRIGGER off BEFORE INSERT ON orders EXECUTE FUNCTION f();
+  ALTER TABLE orders DISABLE TRIGGER off;
+  ALTER TABLE orders ENABLE ALWAYS TRIGGER theirs;
+  COMMENT ON TRIGGER theirs ON orders IS 'it fires';
+  CREATE RULE quiet AS ON DELETE TO orders WHERE OLD.id < 0 DO INSTEAD NOTHING;
+  CREATE POLICY p ON orders FOR SELECT TO PUBLIC, pg_monitor USING (id > 0);
+  CREATE POLICY q ON orders AS RESTRICTIVE FOR UPDATE USING (true) WITH CHECK (note <> '');
+  COMMENT ON POLICY p ON orders IS 'for all';
+  ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
+  ALTER TABLE orders ALTER note SET DEFAULT 'none';
+  ALTER TABLE orders ALTER note SET STATISTICS 7, ALTER note SET STORAGE EXTERNAL, ALTER note SET (n_distinct = 5);
+  ALTER TABLE orders SET (fillfactor = 90, autovacuum_enabled = off, toast.autovacuum_enabled = off);
+  ALTER TABLE orders REPLICA IDENTITY FULL;
+  CREATE STATISTICS st ON id, note FROM orders;
+  COMMENT ON STATISTICS st IS 'together';`;
+
+/** What people have added as columns of their own. */
+const COLUMNS = `
+  ALTER TABLE orders ADD COLUMN tags text[] DEFAULT '{new}' NOT NULL, ADD COLUMN "Their note" text COLLATE "C",
+    ADD COLUMN words tsvector GENERATED ALWAYS AS (to_tsvector('simple', coalesce(note, ''))) STORED;
+  COMMENT ON COLUMN orders.tags IS 'by hand';
+  CREATE INDEX by_words ON orders USING gin (words);
+  UPDATE orders SET tags = ARRAY['t' || id], "Their note" = 'seen' WHERE id < 4;`;
+
+/** What reads from it. */
+const VIEWS = `
+  CREATE VIEW names AS SELECT id, note FROM orders WHERE note <> '';
+  CREATE VIEW amounts WITH (security_barrier) AS SELECT id, total AS amount, note FROM orders WITH CASCADED CHECK OPTION;
+  CREATE VIEW of_amounts AS SELECT a.*, n.note AS again FROM amounts a JOIN names n USING (id);
+  CREATE VIEW every AS SELECT * FROM orders;
+  CREATE MATERIALIZED VIEW sums WITH (fillfactor = 80) AS SELECT id % 2 AS odd, sum(amount) AS s FROM of_amounts GROUP BY 1;
+  CREATE UNIQUE INDEX sums_key ON sums (odd);
+  CREATE MATERIALIZED VIEW empty AS SELECT * FROM amounts WITH NO DATA;
+  CREATE VIEW on_sums AS SELECT * FROM sums;
+  COMMENT ON VIEW amounts IS 'amounts'; COMMENT ON COLUMN amounts.amount IS 'money';
+  COMMENT ON MATERIALIZED VIEW sums IS 'sums'; COMMENT ON COLUMN sums.s IS 'a sum'; COMMENT ON INDEX sums_key IS 'key';
+  GRANT SELECT ON amounts, sums, on_sums TO PUBLIC; GRANT SELECT (note) ON names TO pg_monitor WITH GRANT OPTION;
+  ALTER VIEW names ALTER COLUMN note SET DEFAULT 'x';
+  CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+  CREATE TRIGGER instead INSTEAD OF UPDATE ON of_amounts FOR EACH ROW EXECUTE FUNCTION g();
+  CREATE RULE nothing AS ON DELETE TO amounts DO INSTEAD NOTHING;`;
+
+const FOREIGN_KEYS = `
+  CREATE TABLE lines (id int, order_id bigint CONSTRAINT of_order REFERENCES orders ON DELETE CASCADE DEFERRABLE);
+  INSERT INTO lines SELECT id, id FROM orders;
+  COMMENT ON CONSTRAINT of_order ON lines IS 'points';
+  CREATE TABLE kinds (note text PRIMARY KEY); INSERT INTO kinds SELECT note FROM orders;
+  ALTER TABLE orders ADD CONSTRAINT of_kind FOREIGN KEY (note) REFERENCES kinds,
+    ADD COLUMN parent bigint CONSTRAINT of_parent REFERENCES orders;
+  UPDATE orders SET parent = 1 WHERE id < 3;`;
+
+const EVERYTHING = `${ON_IT} ${COLUMNS} ${VIEWS} ${FOREIGN_KEYS}`;
+
+/** A change of a type, which ALTER TABLE would have to rewrite rows for. */
+const WIDER = 'ALTER TABLE orders ALTER COLUMN total TYPE numeric(14,3)';
+const MORE = 'ALTER TABLE orders ADD COLUMN more int DEFAULT 7';
+
+const theirs = (pair: Pair) =>
+  query(pair, 'SELECT id, tags, "Their note", words::text, parent FROM orders ORDER BY id');
+
+testWithPgDump(
+  'a column changes its type, and all that is built on the table is there as before',
+  async () => {
+    await using pair = await freshPair('orders');
+    await sync(pair);
+    await asWriter(pair, EVERYTHING);
+    const before = { schema: await schemaDump(pair), theirs: await theirs(pair) };
+    await pair.source.query(
+      `${WIDER}; UPDATE orders SET total = total + 0.005, updated_at = now() WHERE id = 2`,
+    );
+    expect((await sync(pair)).table()).toMatchObject({ action: 'reset', rows_inserted: 10 });
+    expect(await schemaDump(pair)).toBe(
+      before.schema.replaceAll('total numeric(12,2)', 'total numeric(14,3)'),
+    );
+    expect(await theirs(pair)).toEqual(before.theirs);
+    await expectSameRows(pair, 'orders');
+    expect(await query(pair, 'SELECT s::text FROM on_sums ORDER BY odd')).toEqual([
+      { s: '37.505' },
+      { s: '31.250' },
+    ]);
+    await expect(query(pair, 'SELECT FROM empty')).rejects.toThrow('has not been populated');
+    await insertOrders(pair, 1);
+    await asWriter(pair, `INSERT INTO kinds VALUES ('order 11')`);
+    expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_inserted: 1 });
+    expect(await query(pair, 'SELECT tags FROM orders WHERE id = 11')).toEqual([{ tags: ['new'] }]);
+  },
+);
+
+test('a column more: whatever is built on the table stays, whoever owns it', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await asWriter(pair, `${ON_IT} ${COLUMNS}`);
+  await asBoss(
+    pair,
+    `${VIEWS} ${FOREIGN_KEYS}
+    CREATE FUNCTION of_rows(orders) RETURNS int LANGUAGE sql AS 'SELECT 1';
+    CREATE FUNCTION body() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM orders; END;
+    CREATE PUBLICATION pub FOR TABLE orders;
+    ALTER TABLE orders ADD COLUMN number serial, ADD COLUMN place int GENERATED ALWAYS AS IDENTITY;
+    CREATE TABLE log (old orders);`,
+  );
+  const seen = `SELECT 'orders'::regclass::oid, 'sums'::regclass::oid, (SELECT json_agg(to_jsonb(s)) FROM sums s),
+    (SELECT json_agg(json_build_array(id, number, place, tags) ORDER BY id) FROM orders)`;
+  const before = await query(pair, seen);
+  for (const change of [
+    MORE,
+    'ALTER TABLE orders ADD COLUMN late text NOT NULL DEFAULT now()',
+    'ALTER TABLE orders DROP COLUMN more',
+  ]) {
+    await pair.source.query(change);
+    expect((await sync(pair)).table(), change).toMatchObject({ action: 'reset', status: 'ok' });
+    await expectSameRows(pair, 'orders');
+    expect(await query(pair, seen), change).toEqual(before);
+  }
+});
+
+test('a table that inherits from the copy gets the new column too, and keeps its rows', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await asWriter(
+    pair,
+    `CREATE TABLE child () INHERITS (orders); INSERT INTO child VALUES (77, 1, 'ours', now())`,
+  );
+  await pair.source.query(`${MORE}; DELETE FROM orders WHERE id = 3`);
+  expect((await sync(pair)).table()).toMatchObject({ action: 'reset', rows_deleted: 1 });
+  await expectSameRows(pair, 'orders', { where: 'id <> 77' });
+  expect(await query(pair, 'SELECT id, note, more FROM child')).toEqual([
+    { id: '77', note: 'ours', more: null },
+  ]);
+});
+
+/** What a refusal must leave as it was. */
+const STATE = `SELECT 'orders'::regclass::oid, (SELECT json_agg(o ORDER BY id) FROM orders o) AS rows,
+  (SELECT json_agg(s) FROM _increp_state s) AS state, to_regclass('orders_stg') AS staging,
+  (SELECT json_agg(json_build_array(relname, oid, relowner) ORDER BY oid) FROM pg_class WHERE relnamespace = 'public'::regnamespace)`;
+
+const TOTAL_AS_TEXT = `ALTER TABLE orders ALTER COLUMN total TYPE text`;
+const NO_TOTAL = 'ALTER TABLE orders DROP COLUMN total';
+
+test.each([
+  [
+    'a view on a column that is gone',
+    'CREATE VIEW v AS SELECT total FROM orders',
+    NO_TOTAL,
+    'view public.v depends on column total',
+  ],
+  [
+    'a materialized view on it',
+    'CREATE MATERIALIZED VIEW mv AS SELECT id, total FROM orders',
+    NO_TOTAL,
+    'materialized view public.mv depends on column total',
+  ],
+  [
+    'a view on a view on it',
+    'CREATE VIEW v AS SELECT * FROM orders; CREATE VIEW w AS SELECT total FROM v',
+    NO_TOTAL,
+    'view public.v depends on column total',
+  ],
+  [
+    'a view that reckons with what is text now',
+    'CREATE VIEW v AS SELECT sum(total) FROM orders',
+    TOTAL_AS_TEXT,
+    'view public.v: function sum(text) does not exist',
+  ],
+  [
+    'a check of what is text now',
+    'ALTER TABLE orders ADD CONSTRAINT sane CHECK (total > 0)',
+    TOTAL_AS_TEXT,
+    'constraint sane: operator does not exist: text > numeric',
+  ],
+  [
+    'a trigger on a column that is gone',
+    `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    CREATE TRIGGER t AFTER UPDATE OF total ON orders FOR EACH ROW EXECUTE FUNCTION f()`,
+    NO_TOTAL,
+    'trigger t on table public.orders depends on column total',
+  ],
+  [
+    'a policy on it',
+    'CREATE POLICY p ON orders USING (total > 0)',
+    NO_TOTAL,
+    'policy p on table public.orders depends on column total',
+  ],
+  [
+    'a generated column made of it',
+    'ALTER TABLE orders ADD COLUMN twice numeric GENERATED ALWAYS AS (total * 2) STORED',
+    NO_TOTAL,
+    'column twice of table public.orders depends on column total',
+  ],
+  [
+    'a function of its rows',
+    `CREATE FUNCTION g(orders) RETURNS int LANGUAGE sql AS 'SELECT 1'`,
+    TOTAL_AS_TEXT,
+    'function public.g(public.orders) depends on type public.orders',
+  ],
+  ['a publication', 'CREATE PUBLICATION pub FOR TABLE orders', TOTAL_AS_TEXT, 'publication pub'],
+  [
+    'a column of a sequence',
+    'ALTER TABLE orders ADD COLUMN number serial',
+    TOTAL_AS_TEXT,
+    'column number, which draws from sequence',
+  ],
+  ['a child', 'CREATE TABLE child () INHERITS (orders)', TOTAL_AS_TEXT, 'inheritance with'],
+  [
+    "somebody else's view",
+    'CREATE VIEW v AS SELECT id FROM orders',
+    TOTAL_AS_TEXT,
+    'must be owner of view v',
+  ],
+  [
+    "somebody else's foreign key",
+    'CREATE TABLE lines (id bigint REFERENCES orders)',
+    TOTAL_AS_TEXT,
+    'permission denied for table lines',
+  ],
+])(
+  '%s would not survive: it is named, nothing has changed, and the old table goes on serving',
+  async (what, sql, change, named) => {
+    await using pair = await freshPair('orders');
+    await sync(pair);
+    await (what.startsWith('somebody') ? asBoss : asWriter)(pair, sql);
+    const before = await query(pair, STATE);
+    await pair.source.query(`${change}; UPDATE orders SET note = 'new', updated_at = now()`);
+    const result = await trySync(pair);
+    expect(result.exitCode).toBe(1);
+    expect(result.table().error?.message).toContain(named);
+    expect(result.table().error).toMatchObject({ code: 'DEPENDENTS' });
+    expect(result.table().rows_read).toBe(0);
+    expect(await query(pair, STATE)).toEqual(before);
+  },
+);
+
+test('a foreign key that the new rows would break is refused when they are known, and all is as before', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await asWriter(pair, 'CREATE TABLE lines (id bigint REFERENCES orders); INSERT INTO lines VALUES (3)');
+  const before = await query(pair, STATE);
+  await pair.source.query(`${WIDER}; DELETE FROM orders WHERE id = 3`);
+  const { error } = (await trySync(pair)).table();
+  expect(error).toMatchObject({ code: 'DEPENDENTS', sqlstate: '23503' });
+  expect(error?.message).toContain('constraint lines_id_fkey of public.lines');
+  expect(await query(pair, STATE)).toEqual(before);
+});
+
+test('what is in the way is dropped and made again, and then the table takes its shape', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await asBoss(pair, 'CREATE VIEW v AS SELECT total FROM orders');
+  await pair.source.query(WIDER);
+  expect((await trySync(pair)).table().error?.hint).toContain('GRANT owner TO role');
+  await asBoss(pair, 'DROP VIEW v');
+  await sync(pair);
+  await expectSameRows(pair, 'orders');
+});
+
+test('a view of another owner is made anew as his, with his rights, where our role is a member', async () => {
+  await using pair = await freshPair('orders');
+  const { user } = pair.login('destination', 'increp');
+  await sync(pair);
+  await asBoss(
+    pair,
+    `CREATE ROLE boss_${user}; GRANT boss_${user} TO ${user}; GRANT SELECT ON orders TO boss_${user};
+    CREATE TABLE hidden AS SELECT 1 AS secret; GRANT SELECT ON hidden TO boss_${user};
+    CREATE VIEW v AS SELECT total, secret FROM orders, hidden; ALTER VIEW v OWNER TO boss_${user};
+    CREATE MATERIALIZED VIEW mv AS SELECT count(*) AS n, current_user AS who FROM v; GRANT CREATE ON SCHEMA public TO boss_${user};
+    ALTER MATERIALIZED VIEW mv OWNER TO boss_${user}; REFRESH MATERIALIZED VIEW mv`,
+  );
+  try {
+    await pair.source.query(WIDER);
+    await sync(pair);
+    expect(
+      await query(
+        pair,
+        `SELECT pg_get_userbyid(relowner) AS owner FROM pg_class WHERE relname IN ('v', 'mv')`,
+      ),
+    ).toEqual([{ owner: `boss_${user}` }, { owner: `boss_${user}` }]);
+    // Computed with his rights: ours would have been refused, and would have been for his functions to use.
+    expect(await query(pair, 'SELECT n::int, who FROM mv')).toEqual([{ n: 10, who: `boss_${user}` }]);
+  } finally {
+    await pair.destination.query(`DROP OWNED BY boss_${user} CASCADE; DROP ROLE boss_${user}`);
+  }
+});
+
+test('a new table has the grants of the old one, not those of default privileges', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await asWriter(
+    pair,
+    `CREATE VIEW v AS SELECT total FROM orders;
+    ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC, pg_monitor`,
+  );
+  await pair.source.query(WIDER);
+  await sync(pair);
+  expect(
+    await query(
+      pair,
+      `SELECT relname, relacl FROM pg_class WHERE relname IN ('orders', 'v') AND cardinality(relacl) > 1`,
+    ),
+  ).toEqual([]);
+});
+
+/** Asks again and again, each time for no longer than a second, until `isOver`; returns the different answers. */
+async function watch(pair: Pair, sql: string, isOver: () => boolean): Promise<string[]> {
+  const client = await pair.destination.connect();
+  const seen = new Set<string>();
+  try {
+    await client.query(`SET statement_timeout = '1s'`);
+    while (!isOver()) seen.add(JSON.stringify((await client.query(sql)).rows));
+  } finally {
+    client.release();
+  }
+  return [...seen];
+}
+
+const WATCHED = `SELECT (SELECT count(*)::int FROM orders) AS t, (SELECT count(*)::int FROM every) AS v, (SELECT sum(s) > 0 FROM sums) AS m`;
+
+test('who reads the table and its views while they are exchanged finds all of it, at any moment, without waiting long', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await asWriter(pair, VIEWS);
+  let isOver = false;
+  const seen = watch(pair, WATCHED, () => isOver);
+  for (const type of ['numeric(14,3)', 'numeric(15,3)', 'numeric(16,3)']) {
+    await pair.source.query(`ALTER TABLE orders ALTER COLUMN total TYPE ${type}`);
+    expect((await sync(pair)).table()).toMatchObject({ action: 'reset', status: 'ok' });
+  }
+  isOver = true;
+  expect(await seen).toEqual([JSON.stringify([{ t: 10, v: 10, m: true }])]);
+});
+
+test('a long reader keeps the exchange waiting, and nobody else', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await asWriter(pair, VIEWS);
+  await pair.source.query(WIDER);
+  const reader = await pair.destination.connect();
+  await reader.query('BEGIN; SELECT count(*) FROM of_amounts');
+  await using run = startIncrep('sync', pair, { env: { LOG_LEVEL: 'debug' } });
+  await run.waitForStderr('"phase":"swap"');
+  let looks = 0;
+  expect(await watch(pair, WATCHED, () => (looks += 1) > 200)).toEqual([
+    JSON.stringify([{ t: 10, v: 10, m: true }]),
+  ]);
+  expect(
+    await query(
+      pair,
+      'SELECT numeric_precision AS p FROM information_schema.columns WHERE table_name = $$orders$$ AND column_name = $$total$$',
+    ),
+  ).toEqual([{ p: 12 }]);
+  await reader.query('ROLLBACK');
+  reader.release();
+  expect((await run.wait()).exitCode).toBe(0);
+  await expectSameRows(pair, 'orders');
+});
