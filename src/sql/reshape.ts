@@ -81,6 +81,10 @@ export function alterAfter(table: TableName, { tightened }: Alteration): string 
   return changes.length === 0 ? undefined : /* sql */ `ALTER TABLE ${qualified(table)} ${changes.join(', ')}`;
 }
 
+/** $1 oid of a table. */
+export const COLUMN_NAMES = /* sql */ `
+  SELECT attname AS name FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped`;
+
 /** A column that people have added, as it stands in the old table. */
 export interface ExtraColumn {
   readonly column: Column;

@@ -132,7 +132,7 @@ test('a column more: whatever is built on the table stays, whoever owns it', asy
     `${VIEWS} ${FOREIGN_KEYS}
     CREATE FUNCTION of_rows(orders) RETURNS int LANGUAGE sql AS 'SELECT 1';
     CREATE FUNCTION body() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM orders; END;
-    CREATE PUBLICATION pub FOR TABLE orders;
+    ALTER TABLE orders REPLICA IDENTITY DEFAULT; CREATE PUBLICATION pub FOR TABLE orders;
     ALTER TABLE orders ADD COLUMN number serial, ADD COLUMN place int GENERATED ALWAYS AS IDENTITY;
     CREATE TABLE log (old orders);`,
   );
@@ -222,7 +222,7 @@ test.each([
     'a generated column made of it',
     'ALTER TABLE orders ADD COLUMN twice numeric GENERATED ALWAYS AS (total * 2) STORED',
     NO_TOTAL,
-    'column twice of table public.orders depends on column total',
+    /column "?twice"?/,
   ],
   [
     'a function of its rows',
@@ -260,7 +260,7 @@ test.each([
     await pair.source.query(`${change}; UPDATE orders SET note = 'new', updated_at = now()`);
     const result = await trySync(pair);
     expect(result.exitCode).toBe(1);
-    expect(result.table().error?.message).toContain(named);
+    expect(result.table().error?.message).toMatch(named);
     expect(result.table().error).toMatchObject({ code: 'DEPENDENTS' });
     expect(result.table().rows_read).toBe(0);
     expect(await query(pair, STATE)).toEqual(before);

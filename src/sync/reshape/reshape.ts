@@ -4,7 +4,7 @@ import { IncrepError } from '../../errors.ts';
 import { describeBelongings } from '../../postgres/belongings.ts';
 import { uniqueIndexOn, type Relation } from '../../schema/relations.ts';
 import type { Belongings } from '../../sql/belongings.ts';
-import { alterBefore, lockWholly, type Alteration } from '../../sql/reshape.ts';
+import { alterBefore, COLUMN_NAMES, lockWholly, type Alteration } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts.ts';
 import { prepareMarks } from '../marked-rows.ts';
 import { makeStaging } from '../staging.ts';
@@ -72,7 +72,7 @@ async function rehearse(
   try {
     await (way.way === 'exchange'
       ? rehearseExchange({ ...way.exchange, isRehearsal: true })
-      : rehearseAlter(client, facts, way.alteration));
+      : rehearseAlter(client, facts, source, way.alteration));
   } catch (error) {
     if (!(error instanceof IncrepError) || error.code !== 'DEPENDENTS') throw error;
     refusal = error;
@@ -102,10 +102,17 @@ async function tryToLock(work: Exchange): Promise<boolean> {
 
 async function rehearseAlter(
   client: pg.ClientBase,
-  { destinationName }: TableFacts,
+  facts: TableFacts,
+  source: Relation,
   alteration: Alteration,
 ): Promise<void> {
+  const { destination, destinationName } = facts;
   const before = alterBefore(destinationName, alteration);
-  if (before !== undefined && (await tryLockAlone(client, [lockWholly(destinationName)])))
-    await mustSurvive(client, destinationName, 'what is built on it', before);
+  if (before === undefined || !(await tryLockAlone(client, [lockWholly(destinationName)]))) return;
+  await mustSurvive(client, destinationName, 'what is built on it', before);
+  // PostgreSQL 14 drops columns that are generated from one that is dropped without a word.
+  const { rows } = await client.query<{ name: string }>(COLUMN_NAMES, [destination?.oid]);
+  const lost = foreignColumns(facts, source).find((column) => !rows.some(({ name }) => name === column.name));
+  if (lost)
+    throw unsurvivable(destinationName, `column "${lost.name}", which is made of a column that is gone`);
 }
