@@ -1,5 +1,6 @@
 /** A table takes another shape, and what people have built on it is there afterwards, or nothing has changed at all. */
 import { expect, test } from 'vitest';
+import { lockAlone } from '../../src/sync/reshape/exclusive-lock.ts';
 import { startIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { runSql } from '../support/pair-databases.ts';
@@ -388,4 +389,27 @@ test('a long reader keeps the exchange waiting, and nobody else', async () => {
   reader.release();
   expect((await run.wait()).exitCode).toBe(0);
   await expectSameRows(pair, 'orders');
+});
+
+test('who waits for too long gives up with nothing held, and with his transaction as it was', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const [reader, writer] = [await pair.destination.connect(), await pair.destination.connect()];
+  await reader.query('BEGIN; SELECT FROM orders');
+  await writer.query('BEGIN; CREATE TABLE mine ()');
+  const table = { schema: 'public', table: 'orders' };
+  const locks = ['LOCK TABLE mine', 'LOCK TABLE orders'];
+  await expect(lockAlone(writer, { table, locks, patienceSeconds: 0.5 }, undefined)).rejects.toMatchObject({
+    code: 'TABLE_BUSY',
+    isTransient: false,
+  });
+  expect(
+    await query(
+      pair,
+      `SELECT FROM pg_locks WHERE relation = 'orders'::regclass AND mode <> 'AccessShareLock'`,
+    ),
+  ).toEqual([]);
+  await writer.query('SELECT FROM mine; COMMIT');
+  await reader.query('COMMIT');
+  for (const client of [reader, writer]) client.release();
 });

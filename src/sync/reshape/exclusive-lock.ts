@@ -20,6 +20,7 @@ interface Wanted {
   readonly table: TableName;
   /** Statements that take one lock each, in the order in which a reader takes them. */
   readonly locks: readonly string[];
+  readonly patienceSeconds?: number;
 }
 
 /** True when all were granted at once; otherwise none is held. */
@@ -50,20 +51,20 @@ const isLockTimeout = (error: unknown): boolean =>
 /** @throws IncrepError TABLE_BUSY, when others have not let go for a minute */
 export async function lockAlone(
   client: pg.ClientBase,
-  { table, locks }: Wanted,
+  { table, locks, patienceSeconds = PATIENCE_SECONDS }: Wanted,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const deadline = performance.now() + PATIENCE_SECONDS * 1000;
+  const deadline = performance.now() + patienceSeconds * 1000;
   for (let attempt = 1; ; attempt += 1) {
     if (await tryLockAlone(client, locks)) return;
-    if (performance.now() > deadline) throw stillBusy(table);
+    if (performance.now() > deadline) throw stillBusy(table, patienceSeconds);
     await sleep(backoffSeconds(attempt, { base: 0.2, max: 4 }), signal);
   }
 }
 
-const stillBusy = (table: TableName): IncrepError =>
+const stillBusy = (table: TableName, seconds: number): IncrepError =>
   new IncrepError('TABLE_BUSY', {
-    what: `the new ${printName(table)} was ready, but others have held the old one, or a view on it, for ${PATIENCE_SECONDS} s`,
+    what: `the new ${printName(table)} was ready, but others have held the old one, or a view on it, for ${seconds} s`,
     next: 'Nothing was changed. Run increp again when the long queries on it are over (pg_stat_activity shows them).',
     isTransient: false,
   });
