@@ -225,7 +225,9 @@ describe('a secret', () => {
       DEST_PASSWORD: 'pass',
       ...webhook,
     });
-    expect(new Set(secrets)).toEqual(new Set(['hush', url, 'pass', 'https://hooks.example.com/key', 'sign']));
+    expect(new Set(secrets)).toEqual(
+      new Set(['hush', secret, url, 'pass', 'https://hooks.example.com/key', 'sign']),
+    );
   });
 
   test.each(['SOURCE_HOST', 'SOURCE_DB', 'SOURCE_URL', 'WEBHOOK_URL'])(
