@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
+import { expectNoSecret, rememberSettings } from './canaries.ts';
 import type { Pair } from './open-pair.ts';
 import { PROJECT } from './project.ts';
 
@@ -82,11 +83,19 @@ export function startIncrep(
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (chunk: string) => (seen[name] += chunk));
   }
+  rememberSettings(options.cwd ?? place.directory, options.env ?? {});
   let hasEnded = false;
   const end = child.then((result) => {
     hasEnded = true;
+    const { stdout, stderr } = result;
+    expectNoSecret(options.cwd ?? place.directory, {
+      [`stdout of increp ${words[0] ?? ''}`]: stdout,
+      [`stderr of increp ${words[0] ?? ''}`]: stderr,
+    });
     return describeResult(result);
   });
+  // Whoever waits for it, or leaves the scope, hears of it.
+  end.catch(() => undefined);
   return {
     pid: child.pid ?? 0,
     get stdout() {
