@@ -94,8 +94,9 @@ export function startIncrep(
     });
     return describeResult(result);
   });
-  // Whoever waits for it, or leaves the scope, hears of it.
+  // Whoever waits for it hears of a secret, or whoever leaves the scope: once.
   end.catch(() => undefined);
+  let isAwaited = false;
   return {
     pid: child.pid ?? 0,
     get stdout() {
@@ -105,7 +106,10 @@ export function startIncrep(
       return seen.stderr;
     },
     kill: (signal = 'SIGTERM') => void child.kill(signal),
-    wait: () => end,
+    wait: () => {
+      isAwaited = true;
+      return end;
+    },
     waitForStderr: async (text, timeout = 30_000) => {
       const deadline = Date.now() + timeout;
       const isThere = () => (typeof text === 'string' ? seen.stderr.includes(text) : text.test(seen.stderr));
@@ -118,7 +122,7 @@ export function startIncrep(
     },
     [Symbol.asyncDispose]: async () => {
       child.kill('SIGKILL');
-      await end;
+      await (isAwaited ? end.catch(() => undefined) : end);
     },
   };
 }
