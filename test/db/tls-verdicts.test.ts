@@ -6,7 +6,7 @@ import { Database } from '../../src/postgres/database.ts';
 import { libpqEnvironment } from '../../src/postgres/dump.ts';
 import { withPassfile } from '../../src/postgres/passfile.ts';
 import { certificateMaker, type Certificate, type CertificateMaker } from '../support/certificates.ts';
-import { startTlsServer, type Door, type TlsServer } from '../support/tls-server.ts';
+import { SOCKET_DIRECTORY, startTlsServer, type Door, type TlsServer } from '../support/tls-server.ts';
 import { canTestTls, testWithTls } from '../support/tls-test.ts';
 
 type Verdict = 'tls' | 'plain' | 'no';
@@ -145,6 +145,13 @@ const SITUATIONS: readonly Situation[] = [
     root: 'ca',
     password: 'wrong',
     verdicts: 'no no no no no no',
+  },
+  {
+    title: 'a Unix socket, which is never encrypted',
+    shows: 'right',
+    root: 'ca',
+    host: SOCKET_DIRECTORY,
+    verdicts: 'plain plain plain plain plain plain',
   },
   { title: 'common name', shows: 'commonName', root: 'ca', verdicts: 'plain plain tls tls tls tls' },
   {

@@ -13,7 +13,11 @@ import type { Certificate } from './certificates.ts';
 export const DOORS = ['anyhow', 'tls_only', 'plain_only', 'with_client_certificate'] as const;
 export type Door = (typeof DOORS)[number];
 
+/** Every user may make a socket there; its name has the server's port. */
+export const SOCKET_DIRECTORY = '/tmp';
+
 const HBA = `
+local all all scram-sha-256
 hostssl tls_only all all scram-sha-256
 host tls_only all all reject
 hostnossl plain_only all all scram-sha-256
@@ -33,7 +37,10 @@ export interface TlsServer extends AsyncDisposable {
 
 /** `clientAuthority`: whose client certificates are good. */
 export async function startTlsServer(clientAuthority: Certificate): Promise<TlsServer> {
-  const server = await startServer({ name: 'tls', settings: { log_connections: true } });
+  const server = await startServer({
+    name: 'tls',
+    settings: { log_connections: true, unix_socket_directories: SOCKET_DIRECTORY },
+  });
   const admin = new pg.Pool({ connectionString: server.url('postgres'), max: 1 });
   admin.on('error', () => undefined);
   const inData = (name: string) => join(server.dataDirectory, name);
