@@ -30,6 +30,10 @@ export const ERROR_CLASSES = {
   KEY_TYPE_UNSUPPORTED: permanent(78, 'The replication key has a type that cannot order changes.'),
   TYPE_UNSUPPORTED: permanent(78, 'A column has a type that cannot be carried without altering values.'),
   CONNECTION_FAILED: transient(69, 'A database cannot be reached.'),
+  TLS_FAILED: permanent(
+    69,
+    'A connection cannot be encrypted as sslmode asks, or a certificate was refused.',
+  ),
   CONNECTION_LOST: transient(69, 'A database stopped answering in the middle of the work.'),
   TOO_MANY_CONNECTIONS: transient(69, 'A database accepts no more connections.'),
   AUTHENTICATION_FAILED: permanent(77, 'A database refused the user name or the password.'),

@@ -6,21 +6,50 @@ const MASK = '***';
 
 /** Below this length a secret is part of ordinary words: hiding it everywhere would leave no readable line. */
 const SHORTEST_EVERYWHERE = 4;
+/** Below this length letters and digits are a word of their own or no secret: "data" is not hidden in "database". */
+const SHORTEST_INSIDE_WORDS = 8;
 
 /** RegExp.escape came with Node 24. */
 const escapeRegExp = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 
 /** The ways in which a secret shows up in other people's messages. */
 function formsOf(secret: string): string[] {
-  // Half a surrogate pair has no URL form: encodeURI would throw.
-  if (!secret.isWellFormed()) return [secret];
-  return [
+  const quoted = JSON.stringify(secret).slice(1, -1);
+  const plain = [
     secret,
-    encodeURIComponent(secret),
-    encodeURI(secret),
+    quoted,
+    JSON.stringify(quoted).slice(1, -1),
     secret.replaceAll("'", "''"),
-    JSON.stringify(secret).slice(1, -1),
+    secret.replaceAll(/[\\']/g, String.raw`\$&`),
+    secret.replaceAll(/[\\:]/g, String.raw`\$&`),
+    ...['base64', 'base64url'].map((encoding) =>
+      Buffer.from(secret)
+        .toString(encoding as BufferEncoding)
+        .replace(/=+$/, ''),
+    ),
   ];
+  // Half a surrogate pair has no URL form: encodeURI would throw.
+  return secret.isWellFormed() ? [...plain, ...urlFormsOf(secret)] : plain;
+}
+
+function urlFormsOf(secret: string): string[] {
+  const component = encodeURIComponent(secret);
+  const strict = component.replaceAll(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  const form = new URLSearchParams([['', secret]]).toString().slice(1);
+  const forms = [component, strict, form, encodeURI(secret)];
+  return [...forms, ...forms.map((text) => text.replaceAll(/%../g, (escape) => escape.toLowerCase()))];
+}
+
+/** After an escape, as in `%3Ddata` or `\\ndata`, a word begins as well. */
+const wholeWord = (pattern: string): string =>
+  String.raw`(?:(?<!\w)|(?<=%[\da-fA-F]{2})|(?<=\\[bfnrt]))${pattern}(?!\w)`;
+
+function longPattern(form: string): string {
+  const pattern = escapeRegExp(form);
+  return form.length < SHORTEST_INSIDE_WORDS && /^\w+$/.test(form) ? wholeWord(pattern) : pattern;
 }
 
 /** A very short secret is hidden only where credentials stand: `user:SECRET@host` and `password=SECRET`. */
@@ -34,17 +63,48 @@ export function redactor(secrets: readonly string[]): Redact {
   const short = secrets.filter((secret) => secret.length > 0 && secret.length < SHORTEST_EVERYWHERE);
   const forms = new Set(long.flatMap(formsOf));
   // Longest first: of two secrets, one inside the other, none may leave its ends behind.
-  const patterns = [...forms].toSorted((a, b) => b.length - a.length).map((form) => escapeRegExp(form));
+  const patterns = [...forms].toSorted((a, b) => b.length - a.length).map(longPattern);
   patterns.push(...short.map(shortPattern));
   if (patterns.length === 0) return (text) => text;
   const secretText = new RegExp(patterns.join('|'), 'g');
   return (text) => text.replace(secretText, MASK);
 }
 
+type Change = (text: string, key: string) => string;
+
 /** The same value with every string in it changed; keys stay as they are. For plain JSON values only. */
-export function mapStrings(value: unknown, change: (text: string) => string): unknown {
-  if (typeof value === 'string') return change(value);
-  if (Array.isArray(value)) return value.map((item) => mapStrings(item, change));
+export function mapStrings(value: unknown, change: Change, key = ''): unknown {
+  if (typeof value === 'string') return change(value, key);
+  if (Array.isArray(value)) return value.map((item) => mapStrings(item, change, key));
   if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapStrings(item, change)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [name, mapStrings(item, change, name)]),
+  );
+}
+
+/** What these hold is ours, or a name that is told as a name: a password "failed" must not hide a status. */
+const NOT_SECRET = new Set(
+  'type status state code sqlstate action loader phase level time run_id pipeline name table tables'.split(
+    ' ',
+  ),
+);
+
+/** Hides secrets in the free texts of a JSON document. */
+export const inFields =
+  (redact: Redact): Change =>
+  (text, key) =>
+    NOT_SECRET.has(key) ? text : redact(text);
+
+/** A document as a command prints it. Redacted string by string: a secret may look like JSON. */
+export function redactedJson(document: unknown, redact: Redact): string {
+  const plain: unknown = JSON.parse(JSON.stringify(document));
+  return `${JSON.stringify(mapStrings(plain, inFields(redact)), null, 2)}\n`;
+}
+
+/** Its stack begins with its message. */
+export function redactedCause(cause: unknown, redact: Redact): unknown {
+  if (!(cause instanceof Error)) return typeof cause === 'string' ? redact(cause) : undefined;
+  const error = new Error(redact(cause.message));
+  error.stack = redact(cause.stack ?? cause.message);
+  return error;
 }

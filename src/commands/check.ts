@@ -1,5 +1,6 @@
 /** Trouble, before it happens. */
 import { formatFindings } from '../observe/findings.ts';
+import { redactedJson } from '../redact.ts';
 import { FORMAT_VERSION } from '../summary-json.ts';
 import { check } from '../sync/check/check.ts';
 import type { Finding } from '../sync/check/finding.ts';
@@ -15,25 +16,22 @@ export async function checkCommand(tables: readonly string[], options: CheckOpti
   return withContext(options, async ({ settings, work, terminal, redact }) => {
     const findings = await check(work, selectTables(settings.tables, { names: tables, excluded: [] }));
     terminal.out(
-      redact(options.json ? toJson(findings) : formatFindings(findings, { color: terminal.hasColor })),
+      options.json
+        ? redactedJson(toJson(findings), redact)
+        : redact(formatFindings(findings, { color: terminal.hasColor })),
     );
     return findings.find(({ level }) => level === 'error')?.exitCode ?? 0;
   });
 }
 
-const toJson = (findings: readonly Finding[]): string =>
-  `${JSON.stringify(
-    {
-      type: 'check',
-      format_version: FORMAT_VERSION,
-      findings: findings.map(({ level, code, table = null, message, action = null }) => ({
-        level,
-        code,
-        table,
-        message,
-        action,
-      })),
-    },
-    null,
-    2,
-  )}\n`;
+const toJson = (findings: readonly Finding[]): object => ({
+  type: 'check',
+  format_version: FORMAT_VERSION,
+  findings: findings.map(({ level, code, table = null, message, action = null }) => ({
+    level,
+    code,
+    table,
+    message,
+    action,
+  })),
+});

@@ -7,7 +7,7 @@ import type { Emit, Listener } from '../events.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import { findClientTools } from '../postgres/client-tools.ts';
 import { Database } from '../postgres/database.ts';
-import { redactor, type Redact } from '../redact.ts';
+import { redactedCause, redactor, type Redact } from '../redact.ts';
 import { stateFiles } from '../state/state-files.ts';
 import { SettleBudget } from '../sync/settle-budget.ts';
 import type { Work } from '../sync/work.ts';
@@ -74,6 +74,6 @@ const withoutSecrets = (error: IncrepError, redact: Redact): IncrepError =>
     what: redact(error.message),
     next: redact(error.next),
     sqlstate: error.sqlstate,
-    cause: error.cause,
+    cause: redactedCause(error.cause, redact),
     exitCode: error.exitCode,
   });

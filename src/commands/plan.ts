@@ -3,6 +3,7 @@ import { gatherFacts } from '../sync/facts.ts';
 import { ensureDifferentDatabases } from '../sync/same-database.ts';
 import { foresee, type Foreseen } from '../sync/foresee.ts';
 import { formatPlan } from '../observe/plan.ts';
+import { redactedJson } from '../redact.ts';
 import { FORMAT_VERSION } from '../summary-json.ts';
 import { withContext } from './context.ts';
 import type { GlobalOptions } from './options.ts';
@@ -30,11 +31,9 @@ export async function planCommand(tables: readonly string[], options: PlanOption
       now: new Date(),
     });
     terminal.out(
-      redact(
-        options.json
-          ? toJson(foreseen)
-          : formatPlan(foreseen, { color: terminal.hasColor, width: terminal.width }),
-      ),
+      options.json
+        ? redactedJson(toJson(foreseen), redact)
+        : redact(formatPlan(foreseen, { color: terminal.hasColor, width: terminal.width })),
     );
     return exitCodeFor(foreseen, options);
   });
@@ -46,8 +45,11 @@ function exitCodeFor(foreseen: readonly Foreseen[], { exitCode }: PlanOptions): 
   return exitCode && foreseen.some(({ hasWork }) => hasWork) ? 2 : 0;
 }
 
-const toJson = (foreseen: readonly Foreseen[]): string =>
-  `${JSON.stringify({ type: 'plan', format_version: FORMAT_VERSION, tables: foreseen.map(tableJson) }, null, 2)}\n`;
+const toJson = (foreseen: readonly Foreseen[]): object => ({
+  type: 'plan',
+  format_version: FORMAT_VERSION,
+  tables: foreseen.map(tableJson),
+});
 
 const tableJson = (table: Foreseen) => ({
   name: table.name,

@@ -1,5 +1,6 @@
 /** How fresh are the copies? */
 import { formatStatus } from '../observe/status.ts';
+import { redactedJson } from '../redact.ts';
 import { FORMAT_VERSION } from '../summary-json.ts';
 import { tableStatuses, type Statuses, type TableStatus } from '../sync/table-status.ts';
 import { withContext } from './context.ts';
@@ -17,7 +18,7 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
       work,
       selectTables(settings.tables, { names: tables, excluded: [] }),
     );
-    if (options.json) terminal.out(redact(toJson(settings.pipeline, statuses)));
+    if (options.json) terminal.out(redactedJson(toJson(settings.pipeline, statuses), redact));
     else terminal.out(redact(formatStatus(statuses.tables, { color: terminal.hasColor, now: new Date() })));
     const { unreachable } = statuses;
     if (unreachable)
@@ -33,20 +34,15 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
   });
 }
 
-const toJson = (pipeline: string, { tables, unreachable }: Statuses): string =>
-  `${JSON.stringify(
-    {
-      type: 'status',
-      format_version: FORMAT_VERSION,
-      pipeline,
-      destination_error: unreachable
-        ? { code: unreachable.code, message: unreachable.message, hint: unreachable.next }
-        : null,
-      tables: tables.map(tableJson),
-    },
-    null,
-    2,
-  )}\n`;
+const toJson = (pipeline: string, { tables, unreachable }: Statuses): object => ({
+  type: 'status',
+  format_version: FORMAT_VERSION,
+  pipeline,
+  destination_error: unreachable
+    ? { code: unreachable.code, message: unreachable.message, hint: unreachable.next }
+    : null,
+  tables: tables.map(tableJson),
+});
 
 function tableJson({ name, condition, failures, cursor, completeUpTo, lastSuccessAt, lastRun }: TableStatus) {
   return {

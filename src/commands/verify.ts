@@ -1,6 +1,7 @@
 /** Are the copies right? */
 import { asIncrepError, type IncrepError } from '../errors.ts';
 import { formatVerification } from '../observe/verification.ts';
+import { redactedJson } from '../redact.ts';
 import { FORMAT_VERSION } from '../summary-json.ts';
 import { gatherFacts, type TableFacts } from '../sync/facts.ts';
 import { ensureDifferentDatabases } from '../sync/same-database.ts';
@@ -35,7 +36,7 @@ export async function verifyCommand(tables: readonly string[], options: VerifyOp
       verdicts.push(verdict);
       if (!options.json) terminal.out(redact(formatVerification(verdict)));
     }
-    if (options.json) terminal.out(redact(toJson(verdicts)));
+    if (options.json) terminal.out(redactedJson(toJson(verdicts), redact));
     return exitCodeFor(verdicts);
   });
 }
@@ -59,8 +60,11 @@ function exitCodeFor(verdicts: readonly Verdict[]): number {
   return verdicts.every((verdict) => 'verified' in verdict && isEqual(verdict.verified)) ? 0 : 2;
 }
 
-const toJson = (verdicts: readonly Verdict[]): string =>
-  `${JSON.stringify({ type: 'verify', format_version: FORMAT_VERSION, tables: verdicts.map(tableJson) }, null, 2)}\n`;
+const toJson = (verdicts: readonly Verdict[]): object => ({
+  type: 'verify',
+  format_version: FORMAT_VERSION,
+  tables: verdicts.map(tableJson),
+});
 
 function tableJson(verdict: Verdict) {
   if ('error' in verdict) {

@@ -8,7 +8,8 @@ import type { Environment } from './process-environment.ts';
 import { processEnvironment } from './process-environment.ts';
 import type { Reading } from './reading.ts';
 import { choiceOf, isSet, refuse, required, textOf } from './reading.ts';
-import type { LogSettings, Settings } from './settings.ts';
+import { secretsOf, withoutSecrets } from './secrets.ts';
+import type { Connections, LogSettings, Settings } from './settings.ts';
 import { readTables } from './tables.ts';
 import type { Overrides, Values } from './values.ts';
 import { readValues } from './values.ts';
@@ -45,7 +46,10 @@ export async function loadSettings({
   const log = readLog(reading);
   const tables = await readTables(directory, report, warn);
 
-  if (problems.length > 0 || !connections || !log || pipeline === undefined) throw configError(problems);
+  const secrets = secretsOf(connections, values);
+  if (problems.length > 0 || !connections || !log || pipeline === undefined) {
+    throw configError(withoutSecrets(problems, secrets));
+  }
   return {
     directory,
     pipeline,
@@ -54,13 +58,11 @@ export async function loadSettings({
     stateDirectory: resolve(directory, textOf(reading, 'STATE_DIR') ?? ''),
     webhook,
     log,
-    secrets: secretsOf(connections, values),
+    secrets,
     warnings,
     origins: Object.fromEntries([...values].map(([name, { origin }]) => [name, origin])),
   };
 }
-
-type Connections = Pick<Settings, 'source' | 'destination'>;
 
 /** A directory that was never set up deserves one sentence, not a list of missing variables. */
 function isUnconfigured(envFile: Environment | undefined, values: Values): boolean {
@@ -97,11 +99,4 @@ function readLog(reading: Reading): LogSettings | undefined {
   const level = choiceOf(reading, 'LOG_LEVEL', ['trace', 'debug', 'info', 'warn', 'error', 'silent']);
   const format = choiceOf(reading, 'LOG_FORMAT', ['auto', 'pretty', 'json']);
   return level && format && { level, format };
-}
-
-/** Whole URLs too: a message may quote one as it was written. */
-function secretsOf({ source, destination }: Connections, values: Values): string[] {
-  const written = VARIABLES.filter(({ isSecret }) => isSecret).map(({ name }) => values.get(name)?.text);
-  const secrets = [source.password, destination.password, ...written];
-  return [...new Set(secrets.filter((secret) => secret !== undefined))];
 }

@@ -82,3 +82,5 @@ export interface Settings {
   /** Where each variable that is set got its value: `.env`, `the environment`, a path. The rest are defaults. */
   readonly origins: Readonly<Record<string, string>>;
 }
+
+export type Connections = Pick<Settings, 'source' | 'destination'>;

@@ -1,5 +1,7 @@
 /** How a side is encrypted, described with libpq's words; what pg and libpq make of it is decided elsewhere. */
+import type { KeyObject, X509Certificate } from 'node:crypto';
 import { resolve } from 'node:path';
+import { expiryOf, modeFault, parseCertificate, parseKey, SYSTEM_ROOTS } from './certificates.ts';
 import { readText } from './files.ts';
 import type { Reading } from './reading.ts';
 import { choose, isSet, refuse, textOf } from './reading.ts';
@@ -28,13 +30,11 @@ export async function readTls(
       ? { text: textOf(reading, `${prefix}_${field}`), name: `${prefix}_${field}` }
       : { text: inUrl[field], name: `${prefix}_URL` };
   const mode = readMode(reading, find('SSLMODE'));
-  const rootCert = await readPath(reading, find('SSLROOTCERT'));
-  const cert = await readPath(reading, find('SSLCERT'));
-  const key = await readPath(reading, find('SSLKEY'));
-  checkPair(reading, find('SSLCERT'), find('SSLKEY'));
+  const rootCert = await readRoot(reading, find('SSLROOTCERT'));
+  const files = await readPair(reading, find('SSLCERT'), find('SSLKEY'));
   if (mode === undefined) return undefined;
   checkRoot(reading, find('SSLMODE'), mode, rootCert);
-  return { mode, rootCert, cert, key };
+  return { mode, rootCert, ...files };
 }
 
 function refuseTwice(reading: Reading, prefix: Prefix, inUrl: Readonly<Partial<Record<TlsField, string>>>) {
@@ -53,20 +53,59 @@ function readMode(reading: Reading, { text, name }: Found): SslMode | undefined 
   );
 }
 
-async function readPath(reading: Reading, { text, name }: Found): Promise<string | undefined> {
-  if (text === undefined) return undefined;
-  const path = resolve(reading.directory, text);
-  const { fault } = await readText(path);
-  if (fault !== undefined) refuse(reading, name, { what: `${path} ${fault}` });
-  return path;
+/** The path even where its file is at fault, which is reported once. */
+async function readRoot(reading: Reading, found: Found): Promise<string | undefined> {
+  if (found.text === undefined) return undefined;
+  if (found.text === 'system') refuse(reading, found.name, { what: SYSTEM_ROOTS });
+  const file = found.text === 'system' ? undefined : await readFound(reading, found);
+  if (file) checkCertificate(reading, file);
+  return resolve(reading.directory, found.text);
 }
 
-function checkPair(reading: Reading, cert: Found, key: Found): void {
-  if ((cert.text === undefined) === (key.text === undefined)) return;
-  const present = cert.text === undefined ? key : cert;
-  refuse(reading, present.name, {
-    what: 'a client certificate and its key go together; one of them is not set',
-  });
+async function readPair(reading: Reading, certFound: Found, keyFound: Found) {
+  const cert = await readFound(reading, certFound);
+  const key = await readFound(reading, keyFound);
+  if ((certFound.text === undefined) !== (keyFound.text === undefined)) {
+    refuse(reading, (certFound.text === undefined ? keyFound : certFound).name, {
+      what: 'a client certificate and its key go together; one of them is not set',
+    });
+  }
+  const certificate = cert && checkCertificate(reading, cert);
+  const privateKey = key && (await checkKey(reading, key));
+  if (cert && key && certificate && privateKey && !certificate.checkPrivateKey(privateKey)) {
+    refuse(reading, key.name, { what: `${key.path} is not the key of the certificate ${cert.path}` });
+  }
+  return { cert: cert?.path, key: key?.path };
+}
+
+interface PemFile {
+  readonly name: VariableName;
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Undefined where it is not set, or where a problem was reported. */
+async function readFound(reading: Reading, { text: written, name }: Found): Promise<PemFile | undefined> {
+  if (written === undefined) return undefined;
+  const path = resolve(reading.directory, written);
+  const { text, fault } = await readText(path);
+  if (text !== undefined) return { name, path, text };
+  return refuse(reading, name, { what: `${path} ${fault}` });
+}
+
+function checkCertificate(reading: Reading, { name, path, text }: PemFile): X509Certificate | undefined {
+  const { fault, ...parsed } = parseCertificate(text);
+  if (!('value' in parsed)) return refuse(reading, name, { what: `${path} ${fault}` });
+  const expiry = expiryOf(parsed.value);
+  if (expiry !== undefined) reading.warn(`${name}: the certificate in ${path} ${expiry}`);
+  return parsed.value;
+}
+
+async function checkKey(reading: Reading, { name, path, text }: PemFile): Promise<KeyObject | undefined> {
+  const { fault, ...parsed } = parseKey(text, path);
+  const problem = fault ?? (await modeFault(path));
+  if (problem !== undefined) return refuse(reading, name, { what: `${path} ${problem}` });
+  return 'value' in parsed ? parsed.value : undefined;
 }
 
 /** libpq looks for ~/.postgresql/root.crt and Node for the system's store: only a named file means one thing. */

@@ -2,7 +2,7 @@
 import type { WebhookEventType, WebhookSettings } from '../config/settings.ts';
 import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
 import { firstLine, formatCount, formatSeconds, formatTableCounts } from '../format.ts';
-import { mapStrings, type Redact } from '../redact.ts';
+import { inFields, mapStrings, type Redact } from '../redact.ts';
 import { runSeconds, summaryToJson, tableToJson } from '../summary-json.ts';
 
 /** How many failures a message spells out, and how long each may be: chat programs cut long texts. */
@@ -112,6 +112,6 @@ export function bodyOf(notice: Notice, format: WebhookSettings['format'], redact
     text: message,
     type: notice.type,
     timestamp: notice.timestamp.toISOString(),
-    data: mapStrings(notice.data, redact),
+    data: mapStrings(notice.data, inFields(redact)),
   });
 }

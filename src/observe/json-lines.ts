@@ -1,6 +1,6 @@
 /** The run as JSON, one object a line, for `sync --json`. The last line is the summary. */
 import type { Listener, RunEvent } from '../events.ts';
-import { mapStrings, type Redact } from '../redact.ts';
+import { inFields, mapStrings, type Redact } from '../redact.ts';
 import { FORMAT_VERSION, summaryToJson, tableToJson } from '../summary-json.ts';
 
 /** Undefined for the events that have no line: what is said on the way is for the log. */
@@ -36,6 +36,6 @@ function eventToJson(event: RunEvent) {
 export function jsonListener(write: (line: string) => void, redact: Redact = (text) => text): Listener {
   return (event) => {
     const json = eventToJson(event);
-    if (json) write(`${JSON.stringify(mapStrings(json, redact))}\n`);
+    if (json) write(`${JSON.stringify(mapStrings(json, inFields(redact)))}\n`);
   };
 }

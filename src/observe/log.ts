@@ -1,7 +1,7 @@
 /** The log: lines on stderr, JSON for machines, pretty for people, and never a secret in either. */
 import type { Logger } from 'pino';
 import type { LogSettings } from '../config/settings.ts';
-import { mapStrings, type Redact } from '../redact.ts';
+import { inFields, mapStrings, type Redact } from '../redact.ts';
 import { printable } from './text.ts';
 
 export type Level = LogSettings['level'];
@@ -45,16 +45,8 @@ export interface LoggerOptions {
   readonly destination?: Sink;
 }
 
-/** These are ours: a password `info` must not make every line unreadable. */
-const OWN_KEYS = new Set(['level', 'time']);
-
-function withoutSecrets(line: string, change: (text: string) => string): string {
-  const record: Record<string, unknown> = JSON.parse(line);
-  const entries = Object.entries(record).map(([key, value]) => [
-    key,
-    OWN_KEYS.has(key) ? value : mapStrings(value, change),
-  ]);
-  return `${JSON.stringify(Object.fromEntries(entries))}\n`;
+function changed(line: string, change: (text: string, key: string) => string): string {
+  return `${JSON.stringify(mapStrings(JSON.parse(line), change))}\n`;
 }
 
 /** pino-pretty as a plain function: neither a worker nor a stream, so a line is out before the call returns. */
@@ -82,7 +74,8 @@ export async function createLogger(options: LoggerOptions): Promise<Logger> {
   const sink = options.destination ?? pino.destination({ dest: 2, sync: true });
   const isPretty = hasPrettyLines(options);
   const print = isPretty ? await prettyPrinter(options.color) : (line: string) => line;
-  const change = isPretty ? (text: string) => printable(redact(text)) : redact;
+  const hide = inFields(redact);
+  const change = isPretty ? (text: string, key: string) => printable(hide(text, key)) : hide;
   return pino(
     {
       level,
@@ -92,7 +85,7 @@ export async function createLogger(options: LoggerOptions): Promise<Logger> {
     },
     {
       write(line: string) {
-        const text = print(withoutSecrets(line, change));
+        const text = print(changed(line, change));
         beforeLine?.();
         sink.write(text);
       },

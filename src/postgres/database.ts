@@ -3,10 +3,12 @@ import { hostname } from 'node:os';
 import pg from 'pg';
 import { z } from 'zod';
 import type { ConnectionSettings } from '../config/settings.ts';
-import type { IncrepError } from '../errors.ts';
+import { IncrepError } from '../errors.ts';
 import { beginReading, beginSnapshot, beginWriting, CONTROL_DATA, SERVER_IDENTITY } from '../sql/session.ts';
+import { watchHandshake } from './handshake.ts';
 import { serverError, type Place } from './server-errors.ts';
 import { tlsAttempts } from './tls.ts';
+import { isWithoutTls, tlsError } from './tls-errors.ts';
 
 const CONNECT_TIMEOUT_SECONDS = 10;
 /** How long a statement queues for a table lock, and so may hold up those who queue behind it. */
@@ -165,15 +167,32 @@ async function connect(
     });
     // Without a listener a lost idle connection would end the process; the next query reports it.
     client.on('error', () => undefined);
+    const handshake = watchHandshake(client);
     try {
       await client.connect();
       return client;
     } catch (error) {
       socketOf(client).destroy();
-      failures.push(serverError(error, place, true));
+      const aboutTls = ssl === false ? undefined : await tlsError(error, settings);
+      failures.push(aboutTls ?? serverError(error, place, true));
+      // As libpq: without TLS only where the handshake failed or the server said no, not where it broke off.
+      if (handshake.isDone && !(error instanceof pg.DatabaseError)) break;
     }
   }
-  throw (
-    failures.find(({ code }) => code !== 'CONNECTION_FAILED') ?? failures[0] ?? new Error('no TLS attempt')
-  );
+  throw mostTelling(failures);
+}
+
+/** Of two attempts, with TLS and without: what a server says tells more than a connection that was not made. */
+function mostTelling(failures: readonly IncrepError[]): Error {
+  const server = failures.find(({ code }) => code !== 'CONNECTION_FAILED' && code !== 'TLS_FAILED');
+  const chosen = server ?? failures[0] ?? new Error('no TLS attempt');
+  const other = failures.find((failure) => failure.code === 'TLS_FAILED' && failure !== chosen);
+  if (!other || !(chosen instanceof IncrepError) || isWithoutTls(other)) return chosen;
+  const { code, message, next, sqlstate, cause } = chosen;
+  return new IncrepError(code, {
+    what: `${message}; with TLS: ${other.message}`,
+    next: `${next} ${other.next}`,
+    sqlstate,
+    cause,
+  });
 }

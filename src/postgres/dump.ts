@@ -111,7 +111,8 @@ const childOptions = (env: Record<string, string>, signal: AbortSignal | undefin
     ...(signal && { cancelSignal: signal }),
   }) as const;
 
-function libpqEnvironment(
+/** `home` is empty but for the passfile. */
+export function libpqEnvironment(
   connection: ConnectionSettings,
   home: string,
   passfile: string,
@@ -127,7 +128,7 @@ function libpqEnvironment(
     PGAPPNAME: 'increp pg_dump',
     PGCLIENTENCODING: 'UTF8',
     PGCONNECT_TIMEOUT: '10',
-    ...libpqTls(connection.tls),
+    ...libpqTls(connection.tls, home),
   };
 }
 

@@ -10,19 +10,23 @@ export interface Place {
 
 interface Verdict {
   readonly code: ErrorCode;
-  readonly next: (place: Place) => string;
+  readonly next: (place: Place, message: string) => string;
 }
 
-const retry: Verdict['next'] = () =>
-  'increp tries again by itself; if it goes on, look at that server and the network.';
+const RETRY = 'increp tries again by itself; if it goes on, look at that server and the network.';
+const retry = () => RETRY;
 const variable = ({ side }: Place): string => (side === 'source' ? 'SOURCE' : 'DEST');
 
 /** By SQLSTATE, longest prefix first (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
 const VERDICTS: Record<string, Verdict> = {
   '28': {
     code: 'AUTHENTICATION_FAILED',
-    next: (place) =>
-      `Check ${variable(place)}_USERNAME and ${variable(place)}_PASSWORD, and pg_hba.conf on that server.`,
+    next: (place, message) =>
+      /no encryption/.test(message)
+        ? `Set ${variable(place)}_SSLMODE to "require" or more, or look at pg_hba.conf on that server.`
+        : /client certificate/.test(message)
+          ? `Set ${variable(place)}_SSLCERT and ${variable(place)}_SSLKEY, and look at pg_hba.conf on that server.`
+          : `Check ${variable(place)}_USERNAME and ${variable(place)}_PASSWORD, and pg_hba.conf on that server.`,
   },
   '3D000': {
     code: 'CONNECTION_FAILED',
@@ -64,12 +68,10 @@ const VERDICTS: Record<string, Verdict> = {
 const isConnectionError = (error: Error & { code?: unknown }): boolean =>
   /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_AGAIN|ENOENT|EACCES|ERR_STREAM_PREMATURE_CLOSE|ERR_STREAM_DESTROYED)/.test(
     String(error.code),
-  ) || /Connection terminated|connection is closed|not queryable|timeout expired/i.test(error.message);
-
-const isTlsError = (error: Error & { code?: unknown }): boolean =>
-  /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH|ERR_OSSL)/.test(
-    String(error.code),
-  ) || /SSL|certificate/i.test(error.message);
+  ) ||
+  /Connection terminated|connection is closed|not queryable|timeout expired|error establishing an SSL connection/i.test(
+    error.message,
+  );
 
 /** `isConnecting`: nothing was asked of the server yet. */
 export function serverError(thrown: unknown, place: Place, isConnecting = false): IncrepError {
@@ -81,7 +83,7 @@ export function serverError(thrown: unknown, place: Place, isConnecting = false)
   if (verdict)
     return new IncrepError(verdict.code, {
       what: said,
-      next: verdict.next(place),
+      next: verdict.next(place, error.message),
       sqlstate: String(error.code),
       cause: error,
     });
@@ -93,18 +95,11 @@ export function serverError(thrown: unknown, place: Place, isConnecting = false)
       cause: error,
     });
   }
-  if (isConnecting && isTlsError(error)) {
-    return new IncrepError('CONNECTION_FAILED', {
-      what: said,
-      next: `Check ${variable(place)}_SSLMODE and the certificates it needs.`,
-      cause: error,
-    });
-  }
   if (isConnectionError(error)) {
     const code = isConnecting ? 'CONNECTION_FAILED' : 'CONNECTION_LOST';
     const next = isConnecting
       ? `Check ${variable(place)}_HOST and ${variable(place)}_PORT, and that the server is up.`
-      : retry(place);
+      : RETRY;
     return new IncrepError(code, { what: said, next, cause: error });
   }
   return new IncrepError('INTERNAL', {

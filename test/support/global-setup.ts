@@ -6,6 +6,7 @@ import process from 'node:process';
 import type { TestProject } from 'vitest/node';
 import { startGuard } from '../../src/demo/guard.ts';
 import { buildProject } from './build.ts';
+import { hasOpenssl } from './openssl-here.ts';
 import { hasPgDump } from './pg-dump-here.ts';
 import { startServers } from './servers.ts';
 
@@ -38,6 +39,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   project.provide('doServersStay', isKept || isGiven);
   if (!hasPgDump())
     process.stderr.write('pg_dump is not installed: tests of it are left out (in CI they fail)\n');
+  if (!hasOpenssl())
+    process.stderr.write('openssl is not installed: tests of TLS are left out (in CI they fail)\n');
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   process.stderr.write(
     `servers: source ${source.description}, destination ${destination.description} (${seconds} s)\n`,

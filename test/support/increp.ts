@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
+import { expectNoSecret, rememberSettings } from './canaries.ts';
 import type { Pair } from './open-pair.ts';
 import { PROJECT } from './project.ts';
 
@@ -82,11 +83,20 @@ export function startIncrep(
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (chunk: string) => (seen[name] += chunk));
   }
+  rememberSettings(options.cwd ?? place.directory, options.env ?? {});
   let hasEnded = false;
   const end = child.then((result) => {
     hasEnded = true;
+    const { stdout, stderr } = result;
+    expectNoSecret(options.cwd ?? place.directory, {
+      [`stdout of increp ${words[0] ?? ''}`]: stdout,
+      [`stderr of increp ${words[0] ?? ''}`]: stderr,
+    });
     return describeResult(result);
   });
+  // Whoever waits for it hears of a secret, or whoever leaves the scope: once.
+  end.catch(() => undefined);
+  let isAwaited = false;
   return {
     pid: child.pid ?? 0,
     get stdout() {
@@ -96,7 +106,10 @@ export function startIncrep(
       return seen.stderr;
     },
     kill: (signal = 'SIGTERM') => void child.kill(signal),
-    wait: () => end,
+    wait: () => {
+      isAwaited = true;
+      return end;
+    },
     waitForStderr: async (text, timeout = 30_000) => {
       const deadline = Date.now() + timeout;
       const isThere = () => (typeof text === 'string' ? seen.stderr.includes(text) : text.test(seen.stderr));
@@ -109,7 +122,7 @@ export function startIncrep(
     },
     [Symbol.asyncDispose]: async () => {
       child.kill('SIGKILL');
-      await end;
+      await (isAwaited ? end.catch(() => undefined) : end);
     },
   };
 }

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Pool, type Client } from 'pg';
+import { rememberSecrets } from './canaries.ts';
 import { createDestination, createSource, dropSide, newSide, runSql } from './pair-databases.ts';
 import type { Login, Side, SideLogins } from './pair-databases.ts';
 
@@ -122,6 +123,7 @@ function describePair(parts: PairParts): Omit<Pair, typeof Symbol.asyncDispose> 
       writeFile(join(directory, 'tables-config.json'), `${JSON.stringify(tables, null, 2)}\n`),
     setEnv: (changes) => {
       env = { ...env, ...changes };
+      rememberSecrets(directory, env);
       return writeFile(join(directory, '.env'), envText(env), { mode: 0o600 });
     },
   };

@@ -1,6 +1,6 @@
 /** The two databases of a pair and the roles in them: made, filled and dropped. */
 import { randomBytes } from 'node:crypto';
-import { Client, escapeIdentifier } from 'pg';
+import { Client, escapeIdentifier, escapeLiteral } from 'pg';
 
 /** A login of one database. */
 export interface Login {
@@ -36,10 +36,13 @@ export function newSide(
       user: decodeURIComponent(url.username),
       password: decodeURIComponent(url.password),
     },
-    increp: { ...server, user: names.user, password: randomBytes(9).toString('base64url') },
+    increp: { ...server, user: names.user, password: canary() },
     sslmode: url.searchParams.get('sslmode') ?? 'disable',
   };
 }
+
+/** A password that looks different wherever something is escaped; its beginning is what a search for it finds. */
+const canary = () => `${randomBytes(9).toString('base64url')}:\\ "$x" '#%41é@/?&`;
 
 async function withAdmin<T>(config: string | Login, work: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client(typeof config === 'string' ? { connectionString: config } : config);
@@ -54,7 +57,7 @@ async function withAdmin<T>(config: string | Login, work: (client: Client) => Pr
 const createDatabase = async ({ serverUrl, increp }: SideLogins, owner: string) =>
   withAdmin(serverUrl, async (admin) => {
     await admin.query(
-      `CREATE ROLE ${increp.user} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '${increp.password}'`,
+      `CREATE ROLE ${increp.user} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD ${escapeLiteral(increp.password)}`,
     );
     await admin.query(
       `CREATE DATABASE ${increp.database} ${owner} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'`,

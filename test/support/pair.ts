@@ -1,6 +1,7 @@
 /** The pair of databases that one test needs, its own, and gone after it unless it failed. */
 import process from 'node:process';
 import { inject, onTestFinished } from 'vitest';
+import { expectNoSecretLeft } from './no-secret-left.ts';
 import { openPair } from './open-pair.ts';
 import type { Pair, PairOptions } from './open-pair.ts';
 import { ordersPreset } from './shop.ts';
@@ -16,7 +17,17 @@ export async function freshPair(options: PairOptions | 'orders' = {}): Promise<P
     workspace: inject('workspace'),
   });
   const isCleanedLater = cleanUpAfterTest(cleanUp, () => keptMessage(pair), close);
-  return { ...pair, [Symbol.asyncDispose]: isCleanedLater ? close : cleanUp };
+  const end = isCleanedLater ? close : cleanUp;
+  return {
+    ...pair,
+    [Symbol.asyncDispose]: async () => {
+      try {
+        await expectNoSecretLeft(pair);
+      } finally {
+        await end();
+      }
+    },
+  };
 }
 
 /**

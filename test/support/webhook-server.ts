@@ -1,10 +1,12 @@
 // oxlint-disable typescript/no-unnecessary-type-parameters -- the caller says what the JSON is
 /** A real HTTP server that records what it is sent and answers from a script. */
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { expectNoSecret } from './canaries.ts';
 
 export interface RecordedRequest {
   readonly method: string;
@@ -61,8 +63,10 @@ export async function webhookServer(...answers: Answer[]): Promise<WebhookServer
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
+  // As good as a password, and searched for like one.
+  const token = randomBytes(12).toString('base64url');
   return {
-    url: `http://127.0.0.1:${port}/hook`,
+    url: `http://127.0.0.1:${port}/hook/${token}`,
     port,
     requests,
     answerWith: (...replacement) => void (script = replacement),
@@ -78,6 +82,7 @@ export async function webhookServer(...answers: Answer[]): Promise<WebhookServer
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
       await closed;
+      requests.forEach(({ rawBody }) => expectNoSecret(undefined, { 'a webhook': rawBody.toString('utf8') }));
     },
   };
 }

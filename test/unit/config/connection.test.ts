@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { CERTIFICATE, EXPIRED_CERTIFICATE, KEY } from './pem.ts';
 import { CONNECTIONS, pipelineDirectory } from './pipeline-directory.ts';
 
 const DESTINATION = { DEST_HOST: 'warehouse', DEST_USERNAME: 'writer', DEST_DB: 'analytics' };
@@ -22,7 +23,7 @@ describe('a connection', () => {
   });
 
   test('is made of a URL, which may be accompanied by a schema and TLS variables', async () => {
-    await using pipeline = await pipelineDirectory({ 'ca.pem': '' });
+    await using pipeline = await pipelineDirectory({ 'ca.pem': CERTIFICATE });
     const { source } = await pipeline.load({
       ...DESTINATION,
       SOURCE_URL: 'postgres://reader:p%40ss@db/shop?sslmode=verify-full',
@@ -103,9 +104,9 @@ test('the destination schema is called like the source schema unless it is named
 describe('TLS', () => {
   test('takes PEM files, relative to the directory of the pipeline', async () => {
     await using pipeline = await pipelineDirectory({
-      'certs/ca.pem': '',
-      'certs/a.pem': '',
-      'certs/a.key': '',
+      'certs/ca.pem': CERTIFICATE,
+      'certs/a.pem': CERTIFICATE,
+      'certs/a.key': KEY,
     });
     const { source } = await pipeline.load({
       ...CONNECTIONS,
@@ -147,11 +148,68 @@ describe('TLS', () => {
   });
 
   test('with a certificate and no key, or a key and no certificate, is refused', async () => {
-    await using pipeline = await pipelineDirectory({ pem: '' });
-    for (const name of ['SOURCE_SSLCERT', 'SOURCE_SSLKEY']) {
-      const { message } = await pipeline.refusal({ ...CONNECTIONS, [name]: 'pem' });
+    await using pipeline = await pipelineDirectory({ cert: CERTIFICATE, key: KEY });
+    for (const [name, file] of [
+      ['SOURCE_SSLCERT', 'cert'],
+      ['SOURCE_SSLKEY', 'key'],
+    ] as const) {
+      const { message } = await pipeline.refusal({ ...CONNECTIONS, [name]: file });
+      expect(message).toMatch(/^1 problem /);
       expect(message).toContain(`${name} (the environment): a client certificate and its key go together`);
     }
+  });
+
+  test.each([
+    ['SSLROOTCERT', 'nothing', '', 'holds no certificate in PEM form'],
+    ['SSLROOTCERT', 'a key', KEY, 'is a private key, not a certificate'],
+    ['SSLROOTCERT', 'half a certificate', CERTIFICATE.slice(0, 300), 'holds no certificate in PEM form'],
+    ['SSLKEY', 'a certificate', CERTIFICATE, 'holds no private key in PEM form'],
+    ['SSLKEY', 'a locked key', '-----BEGIN ENCRYPTED PRIVATE KEY-----', 'is encrypted, and nobody is there'],
+    ['SSLKEY', 'an old locked key', '-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED', 'is encrypted'],
+  ])('with a %s file that holds %s is refused, and not shown', async (field, _, text, fault) => {
+    await using pipeline = await pipelineDirectory({ cert: CERTIFICATE, key: KEY, file: text });
+    const pair = field === 'SSLKEY' ? { SOURCE_SSLCERT: 'cert' } : {};
+    const { message } = await pipeline.refusal({ ...CONNECTIONS, ...pair, [`SOURCE_${field}`]: 'file' });
+    expect(message).toMatch(/^1 problem /);
+    expect(message).toContain(
+      `SOURCE_${field} (the environment): ${join(pipeline.directory, 'file')} ${fault}`,
+    );
+    // The directory has a random name.
+    expect(message.replaceAll(pipeline.directory, '')).not.toContain('MI');
+  });
+
+  test.each([
+    [0o640, false],
+    [0o604, false],
+    [0o400, true],
+    [0o600, true],
+  ])('with a key of mode %o: %s', async (mode, isTaken) => {
+    await using pipeline = await pipelineDirectory({ cert: CERTIFICATE });
+    const key = await pipeline.write('the key', KEY, mode);
+    const environment = { ...CONNECTIONS, SOURCE_SSLCERT: 'cert', SOURCE_SSLKEY: 'the key' };
+    // libpq lets the group read a key of root's.
+    if (isTaken || (mode === 0o640 && process.getuid?.() === 0)) {
+      expect((await pipeline.load(environment)).source.tls.key).toBe(key);
+    } else {
+      const { message } = await pipeline.refusal(environment);
+      expect(message).toContain(
+        `(mode 0${mode.toString(8)}), and pg_dump refuses such a key; run: chmod 600 '${key}'`,
+      );
+    }
+  });
+
+  test('with the word that newer versions of libpq take for the roots of the system is refused', async () => {
+    await using pipeline = await pipelineDirectory();
+    const { message } = await pipeline.refusal({ ...CONNECTIONS, DEST_SSLROOTCERT: 'system' });
+    expect(message).toMatch(
+      /^1 problem .*\n.*DEST_SSLROOTCERT .*the word "system" is not supported.*name a file/,
+    );
+  });
+
+  test('with a certificate that has expired is warned of', async () => {
+    await using pipeline = await pipelineDirectory({ old: EXPIRED_CERTIFICATE });
+    const { warnings } = await pipeline.load({ ...CONNECTIONS, SOURCE_SSLROOTCERT: 'old' });
+    expect(warnings.join()).toMatch(/SOURCE_SSLROOTCERT: the certificate in .*old expired on 2026-/);
   });
 });
 
@@ -168,7 +226,9 @@ describe('a secret', () => {
       DEST_PASSWORD: 'pass',
       ...webhook,
     });
-    expect(new Set(secrets)).toEqual(new Set(['hush', url, 'pass', 'https://hooks.example.com/key', 'sign']));
+    expect(new Set(secrets)).toEqual(
+      new Set(['hush', secret, url, 'pass', 'https://hooks.example.com/key', 'sign']),
+    );
   });
 
   test.each(['SOURCE_HOST', 'SOURCE_DB', 'SOURCE_URL', 'WEBHOOK_URL'])(
