@@ -121,6 +121,8 @@ testWithPgDump(
     await asWriter(pair, `INSERT INTO kinds VALUES ('order 11')`);
     expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_inserted: 1 });
     expect(await query(pair, 'SELECT tags FROM orders WHERE id = 11')).toEqual([{ tags: ['new'] }]);
+    expect((await sync(pair, '--full-refresh')).table()).toMatchObject({ rows_unchanged: 11 });
+    expect(await schemaDump(pair)).toBe(after);
   },
 );
 
