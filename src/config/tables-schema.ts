@@ -36,7 +36,6 @@ const later = (meaning: string) => z.never().optional().describe(`Not yet suppor
 export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
   mode: ['incremental-append', 'full-refresh'],
   on_schema_change: ['evolve'],
-  types: ['native'],
 };
 
 export const tableSchema = z.strictObject(
@@ -80,7 +79,10 @@ export const tableSchema = z.strictObject(
     exclude_columns: later('the columns to leave out.'),
     transform: later('SQL expressions to copy instead of columns.'),
     where: later('SQL condition on the rows to copy.'),
-    types: z.enum(['text']).default('text').describe('User-defined types arrive as text.'),
+    types: z
+      .enum(['text', 'native'])
+      .default('text')
+      .describe('User-defined types: as their text, or as the same types at the destination.'),
     max_staleness: duration.optional().describe('Age at which `status` calls the copy stale.'),
     enabled: z.boolean({ error: 'true or false' }).default(true).describe('`false` leaves the table alone.'),
   },

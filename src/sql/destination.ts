@@ -1,14 +1,19 @@
 /** Statements that make and mark our tables at the destination. */
-import { carriedType, type Column } from '../schema/columns.ts';
+import { carriedType, type Column, type NativeCarriers } from '../schema/columns.ts';
 import type { TableName } from '../schema/names.ts';
 import { ident, identList, literal, qualified } from './identifiers.ts';
 
-const columnDefinition = (column: Column): string =>
-  `${ident(column.name)} ${carriedType(column)}${column.isNotNull ? ' NOT NULL' : ''}`;
+const columnDefinition = (column: Column, natives: NativeCarriers): string =>
+  `${ident(column.name)} ${carriedType(column, natives)}${column.isNotNull ? ' NOT NULL' : ''}`;
 
 /** `isLogged`: a staging table that will become the table must survive a crash of the server. */
-export const createTable = (name: TableName, columns: readonly Column[], isLogged: boolean): string =>
-  /* sql */ `CREATE ${isLogged ? '' : 'UNLOGGED '}TABLE ${qualified(name)} (${columns.map(columnDefinition).join(', ')})`;
+export const createTable = (
+  name: TableName,
+  columns: readonly Column[],
+  natives: NativeCarriers,
+  isLogged: boolean,
+): string =>
+  /* sql */ `CREATE ${isLogged ? '' : 'UNLOGGED '}TABLE ${qualified(name)} (${columns.map((column) => columnDefinition(column, natives)).join(', ')})`;
 
 export const createSchema = (schema: string): string =>
   /* sql */ `CREATE SCHEMA IF NOT EXISTS ${ident(schema)}`;

@@ -3,9 +3,7 @@
  * it to its line; `test/db/type-corpus.test.ts` fails when a type of the server has no line.
  */
 
-export const ALL_BYTES = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0')).join(
-  '',
-);
+const ALL_BYTES = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0')).join('');
 
 const all = (...texts: string[]) => texts.map((text) => `'${text.replaceAll("'", "''")}'`);
 

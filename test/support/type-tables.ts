@@ -5,6 +5,8 @@ import { BUILT_IN, EXTENSIONS, SETUP, USER_DEFINED, type CorpusLine } from './ty
 export interface CorpusTable {
   readonly name: string;
   readonly type: string;
+  /** A type of the user or of an extension, that a table does not bring along. */
+  readonly isOwn: boolean;
   /** Columns beside `id` and `changed`. */
   readonly columns: readonly string[];
   readonly sql: string;
@@ -36,6 +38,12 @@ export const createExtensions = (names: readonly string[]): string =>
 
 /** The catalogs' own types, of which there are no arrays. */
 const hasArray = (type: string) => !/^pg_(node_tree|ndistinct|dependencies|mcv_list|brin_.*)$/.test(type);
+/** Every value comes once more in a new row, one goes, and one takes the place of another. */
+export const changesOf = ({ name, columns }: CorpusTable): string => `
+  INSERT INTO ${name} SELECT id + 1000, now(), ${columns.join(', ')} FROM ${name};
+  UPDATE ${name} SET v = NULL, changed = now() WHERE id = 1;
+  UPDATE ${name} SET v = (SELECT v FROM ${name} WHERE id = 1001), changed = now() WHERE id = 2`;
+
 function tableOf(name: string, type: string, values: readonly string[]): CorpusTable {
   const columns = hasArray(type) ? ['v', 'a'] : ['v'];
   const definitions = [`v ${type}`, ...(hasArray(type) ? [`a ${type}[]`] : [])].join(', ');
@@ -47,7 +55,8 @@ function tableOf(name: string, type: string, values: readonly string[]): CorpusT
       (array) => `INSERT INTO ${name} (a) VALUES (${array})`,
     ),
   ];
-  return { name, type, columns, sql: sql.join(';\n') };
+  const isOwn = !BUILT_IN.some(([builtIn]) => builtIn === type) && type !== 'measured';
+  return { name, type, isOwn, columns, sql: sql.join(';\n') };
 }
 
 /** Of values that are arrays themselves ARRAY[...] would make something else; their text does not. */

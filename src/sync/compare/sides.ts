@@ -49,7 +49,7 @@ export function sidesOf(
 
 /** The merge key with the types that it has on each side. */
 export function keyColumns(
-  { settings }: TableFacts,
+  { settings, natives }: TableFacts,
   relation: Relation,
   side: 'source' | 'destination',
 ): KeyColumn[] {
@@ -57,7 +57,11 @@ export function keyColumns(
     const column = relation.columns.find((candidate) => candidate.name === name);
     if (!column) return [];
     return [
-      { name, type: side === 'source' ? column.type : carriedType(column), isNullable: !column.isNotNull },
+      {
+        name,
+        type: side === 'source' ? column.type : carriedType(column, natives),
+        isNullable: !column.isNotNull,
+      },
     ];
   });
 }

@@ -43,6 +43,7 @@ describe('a table', () => {
         deletes: 'ignore',
         deletesEverySeconds: 86_400,
         deleteLimit: 0.5,
+        types: 'text',
         maxStalenessSeconds: undefined,
         isEnabled: true,
       },
@@ -63,7 +64,7 @@ describe('a table', () => {
         deletes: 'soft',
         deletes_every: '0s',
         delete_limit: 0.25,
-        types: 'text',
+        types: 'native',
         max_staleness: '7d',
         enabled: false,
       },
@@ -82,6 +83,7 @@ describe('a table', () => {
         deletes: 'soft',
         deletesEverySeconds: 0,
         deleteLimit: 0.25,
+        types: 'native',
         maxStalenessSeconds: 604_800,
         isEnabled: false,
       },
@@ -201,7 +203,6 @@ describe('what a later version will do is refused by name, never ignored', () =>
     [{ exclude_columns: [] }, 'exclude_columns', 'not yet supported'],
     [{ transform: { email: 'lower(email)' } }, 'transform', 'not yet supported'],
     [{ where: 'true' }, 'where', 'not yet supported'],
-    [{ types: 'native' }, 'types', '"native" is not yet supported; allowed: "text"'],
   ])('%j', async (change, path, what) => {
     const document = [{ ...TABLE, ...change }];
     expect(await codeOf(document)).toBe('NOT_SUPPORTED');
