@@ -11,10 +11,14 @@ const identifier = z
   .refine(isIdentifier, { error: IDENTIFIER })
   .meta({ minLength: 1, maxLength: 63 });
 
-const COLUMNS = 'an array of different column names, at least one';
+/** INDEX_MAX_KEYS: the key is kept unique by an index. */
+const MAX_KEY_COLUMNS = 32;
+
+const COLUMNS = `an array of different column names, at least one and at most ${MAX_KEY_COLUMNS}`;
 const columns = z
   .array(identifier, { error: COLUMNS })
   .min(1, { error: COLUMNS })
+  .max(MAX_KEY_COLUMNS, { error: COLUMNS })
   .refine((names) => new Set(names).size === names.length, { error: COLUMNS })
   .meta({ uniqueItems: true });
 

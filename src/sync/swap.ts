@@ -14,6 +14,7 @@ import {
   renameTable,
 } from '../sql/destination.ts';
 import type { TableFacts } from './facts.ts';
+import { indexNameFor, makeRoomFor } from './index-names.ts';
 import type { LoadPlan } from './plan.ts';
 
 /** What has to be known, and may refuse the swap, before anything is read from the source. */
@@ -96,6 +97,7 @@ export async function swap(
 ): Promise<void> {
   const { destination, destinationName, stagingName } = facts;
   if (destination) await client.query(dropTable(destinationName));
+  else await makeRoomFor(client, destinationName);
   await client.query(renameTable(stagingName, destinationName.table));
   await client.query(commentOnTable(destinationName, destination?.comment ?? null));
   await renameMergeKey(client, facts);
@@ -112,15 +114,10 @@ export async function swap(
 }
 
 /** To the name that Postgres would have given it, unless something else has it. */
-async function renameMergeKey(
+const renameMergeKey = async (
   client: pg.ClientBase,
-  { destinationName: { schema, table }, stagingName }: TableFacts,
-): Promise<void> {
-  const wanted = derivedName(table, '_pkey');
-  const { rowCount } = await client.query(
-    /* sql */ `SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`,
-    [schema, wanted],
-  );
-  if (rowCount === 0)
-    await client.query(renameIndex(schema, stagingIndex(stagingName.table, '_pkey'), wanted));
-}
+  { destinationName, stagingName }: TableFacts,
+): Promise<void> => {
+  const wanted = await indexNameFor(client, destinationName);
+  await client.query(renameIndex(destinationName.schema, stagingIndex(stagingName.table, '_pkey'), wanted));
+};

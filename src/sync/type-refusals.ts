@@ -1,5 +1,6 @@
-/** Which types `types: "native"` cannot keep, by table and column, and what to do about it: pure. */
+/** Which types cannot be carried as it is asked for, by table and column, and what to do about it: pure. */
 import { IncrepError } from '../errors.ts';
+import { carriedType } from '../schema/columns.ts';
 import { printName } from '../schema/names.ts';
 import type { NativeType } from '../schema/native-types.ts';
 import type { TypeDefinition, TypeReference } from '../schema/type-definitions.ts';
@@ -9,11 +10,29 @@ import type { TableFacts } from './facts.ts';
 import { additionsTo, canBeMade, creationOf, printHome } from './type-changes.ts';
 
 export function typeRefusal(now: TableFacts): IncrepError | undefined {
+  const tooNew = refusalOfVersion(now);
+  if (tooNew) return tooNew;
   for (const type of now.natives.types) {
     const refusal = refusalOfType(now, type);
     if (refusal) return refusal;
   }
   return keyRefusal(now);
+}
+
+/** Scales below zero, and above the precision, came with version 15. */
+function refusalOfVersion({ source, sourceName, natives, servers }: TableFacts): IncrepError | undefined {
+  if (servers.destination.version >= 150000) return undefined;
+  const column = source?.columns.find((candidate) => {
+    const [, precision, scale] = /^numeric\((\d+),(-?\d+)\)/.exec(carriedType(candidate, natives)) ?? [];
+    return Number(scale) < 0 || Number(scale) > Number(precision);
+  });
+  return (
+    column &&
+    new IncrepError('TYPE_UNSUPPORTED', {
+      what: `column "${column.name}" of ${printName(sourceName)} is ${column.type}, which the destination's version of Postgres does not have`,
+      next: 'Bring the destination to PostgreSQL 15 or newer, or give the column another scale at the source.',
+    })
+  );
 }
 
 const TEXT = 'set "types" to "text" for this table';

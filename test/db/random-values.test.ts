@@ -56,7 +56,7 @@ testWithPgDump(
     await using pair = await freshPair({
       sourceSql: own.sql + tables.map(({ name, columns }) => create(name, columns)).join(';'),
       destinationSql: own.sql,
-      tables: tables.map(({ columns: _, ...config }) => ({
+      tables: tables.map(({ columns: _columns, ...config }) => ({
         ...config,
         replication_key: 'changed',
         unique_cols: ['id'],

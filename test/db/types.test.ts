@@ -1,10 +1,13 @@
 /** Every kind of value, carried as it is: by both loaders, and by an incremental sync. */
 import { expect, test } from 'vitest';
+import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
 import { sync } from '../support/sync.ts';
 import { changesOf, corpusFor, createExtensions, type CorpusTable } from '../support/type-tables.ts';
+
+const all = (...texts: string[]) => texts.map((text) => `'${text.replaceAll("'", "''")}'`);
 
 const config = ({ name }: CorpusTable, loader: string) => ({
   name,
@@ -16,7 +19,11 @@ const config = ({ name }: CorpusTable, loader: string) => ({
 /** More than a hundred tables, each with a dump of its own. */
 const TIMEOUT = 180_000;
 
-async function expectAllSame(pair: Pair, tables: readonly CorpusTable[], how: string): Promise<void> {
+async function expectAllSame(
+  pair: Pair,
+  tables: readonly Pick<CorpusTable, 'name' | 'type'>[],
+  how: string,
+): Promise<void> {
   for (const { name, type } of tables) {
     await expectSameRows(pair, name).catch((error: unknown) => {
       throw new Error(`${type}, ${how}: ${String(error)}`, { cause: error });
@@ -48,6 +55,62 @@ testWithPgDump.each(['pg_dump', 'copy'])(
 
 /** pg_dump would print it in the locale of the server. */
 const loaderOf = (type: string, loader: string) => (type === 'money' ? 'copy' : loader);
+
+/** What identifies rows may be of any type that Postgres can order. */
+test('merge keys of every kind of type: merged, compared, repaired, and deleted rows found', async () => {
+  await using pair = await freshPair();
+  const { extensions } = await corpusFor(pair.source);
+  const keys = KEYS.filter(([, , extension]) => extension === undefined || extensions.includes(extension));
+  await pair.source
+    .query(`${createExtensions(extensions)} CREATE TYPE mood AS ENUM ('sad', 'ok', 'fine', 'best');
+    CREATE DOMAIN word AS text; CREATE TYPE pair AS (n int, w text); CREATE DOMAIN moment AS timestamptz(3) NOT NULL;
+    ${keys
+      .map(
+        ([type, values], place) => `CREATE TABLE k${place} (k ${type} PRIMARY KEY, changed moment, w text);
+        INSERT INTO k${place} VALUES ${all(...values)
+          .map((value, row) => `(${value}, timestamptz '2026-01-01' + ${row} * interval '1 day', 'w')`)
+          .join(', ')}`,
+      )
+      .join(';')}`);
+  await pair.writeTables(
+    keys.map((_, place) => ({
+      ...{ name: `k${place}`, replication_key: 'changed', unique_cols: ['k'], initial_load: 'copy' },
+      ...{ deletes: 'hard', deletes_every: '0s' },
+    })),
+  );
+  const tables = keys.map(([type], place) => ({ name: `k${place}`, type }));
+  await sync(pair, '', { timeout: TIMEOUT });
+  await expectAllSame(pair, tables, 'loaded');
+  for (const [place, [, [first, second, third]]] of keys.entries()) {
+    await pair.source.query(
+      `UPDATE k${place} SET w = 'new', changed = now() WHERE k::text = '${first}';
+       UPDATE k${place} SET w = 'unseen', changed = '2020-01-01' WHERE k::text = '${second}';
+       DELETE FROM k${place} WHERE k::text = '${third}'`,
+    );
+  }
+  const second = await sync(pair, '', { timeout: TIMEOUT });
+  for (const [place, [type]] of keys.entries())
+    expect(second.table(`k${place}`), type).toMatchObject({ rows_updated: 1, rows_deleted: 1 });
+  expect((await increp('verify', pair)).exitCode).toBe(2);
+  const repaired = await increp('verify --repair', pair, { timeout: TIMEOUT });
+  expect(repaired.exitCode, repaired.stdout + repaired.stderr).toBe(0);
+  await expectAllSame(pair, tables, 'repaired');
+});
+
+/** Type, values as they print, extension. */
+const KEYS: readonly (readonly [string, readonly [string, string, string, string], string?])[] = [
+  ['mood', ['sad', 'ok', 'fine', 'best']],
+  ['word', ['', ' ', 'A', 'a']],
+  ['pair', ['(1,a)', '(1,A)', '(2,"")', '(,)']],
+  ['mood[]', ['{}', '{sad}', '{sad,ok}', '{NULL}']],
+  ['numrange', ['empty', '[1.0,2)', '[1.00,3)', '(,)']],
+  ['bytea', ['\\x', '\\x00', '\\x5c', '\\xff']],
+  ['citext', ['a', 'B', 'Straße', 'ç'], 'citext'],
+  ['hstore', ['', '"a"=>"1"', '"a"=>NULL', '"b"=>""'], 'hstore'],
+  ['ltree', ['', 'Top', 'Top.Science', 'top'], 'ltree'],
+  ['isbn', ['0-393-04002-X', '0-19-853453-1', '0-306-40615-2', '0-7475-3269-9'], 'isn'],
+  ['cube', ['(1)', '(1),(2)', '(1, 2)', '(0)'], 'cube'],
+];
 
 /** Every extension that the server offers and can make; what it cannot, nobody has a column of. */
 const MAKE_EXTENSIONS = /* sql */ `

@@ -13,7 +13,7 @@ const text = fc
     fc.string({ unit: 'binary', maxLength: 30 }),
     fc.string({ unit: 'grapheme', maxLength: 30 }),
     fc.string({
-      unit: fc.constantFrom(...'\\"\'`,;:{}()[]<>= \t\r\n\u0001.NnUuLl%$äé😀\u2028'),
+      unit: fc.constantFrom(...Array.from('\\"\'`,;:{}()[]<>= \t\r\n\u0001.NnUuLl%$äé😀\u2028')),
       maxLength: 20,
     }),
   )
@@ -23,7 +23,7 @@ const integer = (bits: number) => fc.bigInt(-(2n ** BigInt(bits - 1)), 2n ** Big
 const int4 = literals(fc.oneof(fc.integer(), fc.integer({ min: -9, max: 9 })));
 
 const digits = (maxLength: number) =>
-  fc.string({ unit: fc.constantFrom(...'0123456789'), minLength: 1, maxLength });
+  fc.string({ unit: fc.constantFrom(...Array.from('0123456789')), minLength: 1, maxLength });
 const numeric = literals(
   fc.oneof(
     {
@@ -131,7 +131,7 @@ const numrange = range(
 const orNull = (value: Value): Value => fc.oneof({ weight: 6, arbitrary: value }, fc.constant('NULL'));
 
 /** Of one or two dimensions, with NULLs, with lower bounds of their own, or empty. */
-export const arrayOf = (type: string, value: Value): Value => {
+const arrayOf = (type: string, value: Value): Value => {
   const element = orNull(value).map((one) => `(${one})::${type}`);
   const list = fc
     .array(element, { minLength: 1, maxLength: 4 })
@@ -158,8 +158,8 @@ export const PLAIN: Readonly<Record<string, Value>> = {
   real: floatBits(4),
   'double precision': floatBits(8),
   text: literals(text),
-  'varchar(8)': literals(text.map((value) => [...value].slice(0, 8).join(''))),
-  'char(8)': literals(text.map((value) => [...value].slice(0, 8).join(''))),
+  'varchar(8)': literals(text.map((value) => Array.from(value).slice(0, 8).join(''))),
+  'char(8)': literals(text.map((value) => Array.from(value).slice(0, 8).join(''))),
   bytea: hex({ maxLength: 80 }).map((bytes) => `'\\x${bytes}'::bytea`),
   uuid: literals(fc.uuid()),
   date,

@@ -129,7 +129,7 @@ describe('the defaults', () => {
 
 describe('a wrong value is shown with its place, what is allowed and what was probably meant', () => {
   const name = 'a name of 1 to 63 bytes';
-  const columns = 'an array of different column names, at least one';
+  const columns = 'an array of different column names, at least one and at most 32';
   const duration = 'a duration such as "250ms", "10s", "5m", "24h" or "7d"';
 
   test.each([
@@ -161,6 +161,14 @@ describe('a wrong value is shown with its place, what is allowed and what was pr
     expect(await problems(document)).toEqual([
       `tables-config.json, tables[1]${path} (table orders): ${what}`,
     ]);
+  });
+
+  test('more columns than an index can have', async () => {
+    const many = (length: number) => Array.from({ length }, (_, place) => `c${place}`);
+    expect(await problems([{ ...TABLE, unique_cols: many(33) }])).toEqual([
+      expect.stringContaining(`… is not allowed; allowed: ${columns}`),
+    ]);
+    expect((await load([{ ...TABLE, unique_cols: many(32) }])).tables).toHaveLength(1);
   });
 
   test('in an array of tables, too', async () => {
