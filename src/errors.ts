@@ -28,7 +28,8 @@ export const ERROR_CLASSES = {
   TABLE_NOT_FOUND: permanent(78, 'A configured table does not exist at the source.'),
   COLUMN_NOT_FOUND: permanent(78, 'A configured column does not exist in its table.'),
   KEY_TYPE_UNSUPPORTED: permanent(78, 'The replication key has a type that cannot order changes.'),
-  TYPE_UNSUPPORTED: permanent(78, 'A column has a type that cannot be carried without altering values.'),
+  TYPE_UNSUPPORTED: permanent(78, 'A column has a type that cannot be carried as it is asked for.'),
+  TYPE_DIFFERS: permanent(1, 'A type of the destination is defined otherwise than at the source.'),
   CONNECTION_FAILED: transient(69, 'A database cannot be reached.'),
   TLS_FAILED: permanent(
     69,

@@ -43,6 +43,8 @@ export interface TableSettings {
   readonly deletesEverySeconds: number;
   /** The largest share of a table, 0 to 1, that one run may remove. */
   readonly deleteLimit: number;
+  /** What carries user-defined types. */
+  readonly types: 'text' | 'native';
   /** Seconds after which `status` calls the copy stale. */
   readonly maxStalenessSeconds: number | undefined;
   readonly isEnabled: boolean;

@@ -11,10 +11,14 @@ const identifier = z
   .refine(isIdentifier, { error: IDENTIFIER })
   .meta({ minLength: 1, maxLength: 63 });
 
-const COLUMNS = 'an array of different column names, at least one';
+/** INDEX_MAX_KEYS: the key is kept unique by an index. */
+const MAX_KEY_COLUMNS = 32;
+
+const COLUMNS = `an array of different column names, at least one and at most ${MAX_KEY_COLUMNS}`;
 const columns = z
   .array(identifier, { error: COLUMNS })
   .min(1, { error: COLUMNS })
+  .max(MAX_KEY_COLUMNS, { error: COLUMNS })
   .refine((names) => new Set(names).size === names.length, { error: COLUMNS })
   .meta({ uniqueItems: true });
 
@@ -36,7 +40,6 @@ const later = (meaning: string) => z.never().optional().describe(`Not yet suppor
 export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
   mode: ['incremental-append', 'full-refresh'],
   on_schema_change: ['evolve'],
-  types: ['native'],
 };
 
 export const tableSchema = z.strictObject(
@@ -80,7 +83,10 @@ export const tableSchema = z.strictObject(
     exclude_columns: later('the columns to leave out.'),
     transform: later('SQL expressions to copy instead of columns.'),
     where: later('SQL condition on the rows to copy.'),
-    types: z.enum(['text']).default('text').describe('User-defined types arrive as text.'),
+    types: z
+      .enum(['text', 'native'])
+      .default('text')
+      .describe('User-defined types: as their text, or as the same types at the destination.'),
     max_staleness: duration.optional().describe('Age at which `status` calls the copy stale.'),
     enabled: z.boolean({ error: 'true or false' }).default(true).describe('`false` leaves the table alone.'),
   },

@@ -119,6 +119,7 @@ function settingsOf(entry: TableEntry): TableSettings {
     deletesEverySeconds: entry.deletes_every,
     deleteLimit: entry.delete_limit,
     maxStalenessSeconds: entry.max_staleness,
+    types: entry.types,
     isEnabled: entry.enabled,
   };
 }

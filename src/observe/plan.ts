@@ -8,6 +8,7 @@ interface PlannedTable {
   readonly name: string;
   readonly action: string;
   readonly reason: string;
+  readonly typeChanges: readonly string[];
   readonly loader: string | undefined;
   readonly estimatedRows: number | undefined;
   readonly estimatedBytes: number | undefined;
@@ -47,11 +48,16 @@ function tableLines(table: PlannedTable, nameWidth: number, color: boolean): str
   const head = `${paint(symbol)} ${padEnd(printable(table.name), nameWidth)}  ${paint(padEnd(table.action, 12))}  ${printable(effect(table))}`;
   return [
     head,
+    ...typeLines(table),
     ...deletesLines(table),
     ...table.warnings.map((warning) => `    note: ${printable(warning)}`),
     ...(table.error ? [`    next: ${printable(table.error.next)}`] : []),
   ];
 }
+
+/** The reason of a load is printed, and has them. */
+const typeLines = ({ action, typeChanges }: PlannedTable): string[] =>
+  action === 'incremental' ? typeChanges.map((change) => `    types: ${printable(change)}`) : [];
 
 function deletesLines({ removesDeleted, deletes }: PlannedTable): string[] {
   if (!deletes) return [];

@@ -36,14 +36,26 @@ export type Column = Readonly<z.infer<typeof columnSchema>>;
 const SERVER_BOUND =
   /^(reg[a-z]+|aclitem|pg_node_tree|pg_ndistinct|pg_dependencies|pg_mcv_list|pg_brin_[a-z_]+|gtsvector)$/;
 
+/** `type` as format_type() prints it. */
+export const isServerBound = (type: string): boolean => SERVER_BOUND.test(type.replace(/\[\]$/, ''));
+
 const hasPortableText = (part: { type: string; isBuiltIn: boolean }): boolean =>
-  part.isBuiltIn && !SERVER_BOUND.test(part.type);
+  part.isBuiltIn && !isServerBound(part.type);
+
+/** What `types: "native"` keeps. */
+export interface NativeCarriers {
+  /** By a column's type as the source prints it: the destination's. What is not in here goes as it does with "text". */
+  readonly carried: ReadonlyMap<string, string>;
+}
 
 /**
- * The destination's type: built-in types as they are, domains as their base type, arrays of user-defined types
- * as text[], every other user-defined type as text. The text is what COPY prints, so nothing is altered.
+ * The destination's type. Where nothing is kept: built-in types as they are, domains as their base type, arrays of
+ * user-defined types as text[], every other user-defined type as text. The text is what COPY prints, so nothing is
+ * altered.
  */
-export function carriedType({ base }: Column): string {
+export function carriedType({ type, base }: Column, { carried }: NativeCarriers): string {
+  const native = carried.get(type);
+  if (native !== undefined) return native;
   if (!base.isArray) return hasPortableText(base) ? base.type : 'text';
   const { element } = base;
   if (!element) return 'text';

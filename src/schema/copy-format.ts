@@ -1,4 +1,4 @@
-import { carriedType, type Column } from './columns.ts';
+import { carriedType, type Column, type NativeCarriers } from './columns.ts';
 
 /**
  * Types whose binary form means the same on every server. Left out are those that send object identifiers, depend
@@ -60,11 +60,19 @@ const withoutModifiers = (type: string): string =>
 const isNewForm = (type: string, { source, destination }: Versions): boolean =>
   type === 'interval' && source >= 170000 && destination < 170000;
 
-function isPortable(column: Column, versions: Versions): boolean {
+function isPortable(column: Column, natives: NativeCarriers, versions: Versions): boolean {
   const type = withoutModifiers(column.base.type);
-  return carriedType(column) === column.base.type && PORTABLE_BINARY.has(type) && !isNewForm(type, versions);
+  return (
+    carriedType(column, natives) === column.base.type &&
+    PORTABLE_BINARY.has(type) &&
+    !isNewForm(type, versions)
+  );
 }
 
 /** Binary saves both servers the printing and parsing; it is right only where both agree on every type. */
-export const copyFormatFor = (columns: readonly Column[], versions: Versions): 'binary' | 'text' =>
-  columns.every((column) => isPortable(column, versions)) ? 'binary' : 'text';
+export const copyFormatFor = (
+  columns: readonly Column[],
+  natives: NativeCarriers,
+  versions: Versions,
+): 'binary' | 'text' =>
+  columns.every((column) => isPortable(column, natives, versions)) ? 'binary' : 'text';

@@ -1,5 +1,5 @@
 /** Pure comparison of shapes. Every difference is one sentence that a person can act on. */
-import { carriedType, type Column } from './columns.ts';
+import { carriedType, type Column, type NativeCarriers } from './columns.ts';
 import type { Shape } from './shape.ts';
 
 const GENERATED = {
@@ -74,11 +74,15 @@ function printDetail(part: string): string {
 }
 
 /** How the destination differs from what the source's shape asks for. Columns that people added are theirs. */
-export function destinationDrift(source: readonly Column[], destination: readonly Column[]): string[] {
+export function destinationDrift(
+  source: readonly Column[],
+  destination: readonly Column[],
+  natives: NativeCarriers,
+): string[] {
   return source.flatMap((column) => {
     const copy = destination.find(({ name }) => name === column.name);
     if (!copy) return [`column "${column.name}" is missing at the destination`];
-    const wanted = carriedType(column);
+    const wanted = carriedType(column, natives);
     if (copy.type !== wanted)
       return [`column "${column.name}" is ${copy.type} at the destination and must be ${wanted}`];
     if (copy.isNotNull && !column.isNotNull) {

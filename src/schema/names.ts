@@ -38,10 +38,16 @@ function cutToBytes(text: string, bytes: number): string {
  * because `Orders` and `orders` are one file on some of them.
  */
 export function fileNameOf(table: string): string {
-  return table.replace(/[^a-z0-9_-]/gu, (character) =>
-    [...Buffer.from(character)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join(''),
-  );
+  return DEVICE.test(table)
+    ? `${encoded(table.slice(0, 1))}${table.slice(1)}`
+    : table.replace(/[^a-z0-9_-]/gu, encoded);
 }
+
+/** On Windows these name devices, in every folder and whatever follows after a dot. */
+const DEVICE = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])$/;
+
+const encoded = (text: string): string =>
+  [...Buffer.from(text)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
 
 /** For messages: `schema.table`. */
 export const printName = (name: TableName): string => `${name.schema}.${name.table}`;

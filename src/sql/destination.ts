@@ -1,14 +1,19 @@
 /** Statements that make and mark our tables at the destination. */
-import { carriedType, type Column } from '../schema/columns.ts';
+import { carriedType, type Column, type NativeCarriers } from '../schema/columns.ts';
 import type { TableName } from '../schema/names.ts';
 import { ident, identList, literal, qualified } from './identifiers.ts';
 
-const columnDefinition = (column: Column): string =>
-  `${ident(column.name)} ${carriedType(column)}${column.isNotNull ? ' NOT NULL' : ''}`;
+const columnDefinition = (column: Column, natives: NativeCarriers): string =>
+  `${ident(column.name)} ${carriedType(column, natives)}${column.isNotNull ? ' NOT NULL' : ''}`;
 
 /** `isLogged`: a staging table that will become the table must survive a crash of the server. */
-export const createTable = (name: TableName, columns: readonly Column[], isLogged: boolean): string =>
-  /* sql */ `CREATE ${isLogged ? '' : 'UNLOGGED '}TABLE ${qualified(name)} (${columns.map(columnDefinition).join(', ')})`;
+export const createTable = (
+  name: TableName,
+  columns: readonly Column[],
+  natives: NativeCarriers,
+  isLogged: boolean,
+): string =>
+  /* sql */ `CREATE ${isLogged ? '' : 'UNLOGGED '}TABLE ${qualified(name)} (${columns.map((column) => columnDefinition(column, natives)).join(', ')})`;
 
 export const createSchema = (schema: string): string =>
   /* sql */ `CREATE SCHEMA IF NOT EXISTS ${ident(schema)}`;
@@ -65,6 +70,17 @@ export const commentOnTable = (name: TableName, comment: string | null): string 
 
 export const renameTable = (from: TableName, to: string): string =>
   /* sql */ `ALTER TABLE ${qualified(from)} RENAME TO ${ident(to)}`;
+
+/** $1 schema, $2 name, $3 a table: that one's oid where something in the schema has the name. */
+export const IS_NAME_TAKEN = /* sql */ `
+  SELECT (SELECT t.oid::text FROM pg_class t WHERE t.relnamespace = n.oid AND t.relname = $3) AS oid
+  FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid WHERE n.nspname = $1 AND c.relname = $2`;
+
+/** $1 schema, $2 name: the index that has it, and whose it is. */
+export const INDEX_CALLED = /* sql */ `
+  SELECT t.relname AS table, c.oid::text AS oid FROM pg_index i
+  JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`;
 
 export const renameIndex = (schema: string, from: string, to: string): string =>
   /* sql */ `ALTER INDEX ${qualified({ schema, table: from })} RENAME TO ${ident(to)}`;

@@ -5,8 +5,10 @@ import { ident, literal, qualified } from './identifiers.ts';
 
 export interface KeyColumn {
   readonly name: string;
-  /** The destination's type. */
+  /** What the key's text is read as. */
   readonly type: string;
+  /** True where the column has no `=` that is found under an empty search_path, and is compared by its text. */
+  readonly isComparedAsText: boolean;
   readonly isNullable: boolean;
 }
 
@@ -14,8 +16,8 @@ export interface KeyColumn {
 const matches = (key: readonly KeyColumn[]): string =>
   key
     .map(
-      ({ name, isNullable }, place) =>
-        `t.${ident(name)} ${isNullable ? 'IS NOT DISTINCT FROM' : '='} k.key${place}`,
+      ({ name, isNullable, isComparedAsText }, place) =>
+        `t.${ident(name)}${isComparedAsText ? '::text' : ''} ${isNullable ? 'IS NOT DISTINCT FROM' : '='} k.key${place}`,
     )
     .join(' AND ');
 

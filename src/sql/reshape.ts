@@ -1,6 +1,5 @@
 /** Statements that give a destination table another shape, and what is built on it another table to stand on. */
-import type { Column } from '../schema/columns.ts';
-import { carriedType } from '../schema/columns.ts';
+import { carriedType, type Column, type NativeCarriers } from '../schema/columns.ts';
 import type { TableName } from '../schema/names.ts';
 import type { BuiltRelation } from './belongings.ts';
 import { ident, identList, qualified } from './identifiers.ts';
@@ -66,11 +65,15 @@ export interface Alteration {
 }
 
 /** Before the rows are merged: whatever makes room for them. None of it looks at a row. */
-export function alterBefore(table: TableName, { added, dropped, loosened }: Alteration): string | undefined {
+export function alterBefore(
+  table: TableName,
+  { added, dropped, loosened }: Alteration,
+  natives: NativeCarriers,
+): string | undefined {
   const changes = [
     ...dropped.map((name) => `DROP COLUMN ${ident(name)}`),
     ...loosened.map((name) => `ALTER COLUMN ${ident(name)} DROP NOT NULL`),
-    ...added.map((column) => `ADD COLUMN ${ident(column.name)} ${carriedType(column)}`),
+    ...added.map((column) => `ADD COLUMN ${ident(column.name)} ${carriedType(column, natives)}`),
   ];
   return changes.length === 0 ? undefined : /* sql */ `ALTER TABLE ${qualified(table)} ${changes.join(', ')}`;
 }

@@ -11,6 +11,7 @@ const OUTPUT_SETTINGS = {
   bytea_output: 'hex',
   lc_monetary: 'C',
   xmloption: 'content',
+  standard_conforming_strings: 'on',
 } as const;
 
 const GUARD_SETTINGS = {

@@ -7,6 +7,7 @@ import type { TableFacts } from './facts.ts';
 import { raiseFence } from './fence.ts';
 import { syncChanges } from './incremental.ts';
 import { loadTable } from './load.ts';
+import { addMissingLabels, createMissingTypes } from './make-types.ts';
 import type { IncrementalPlan, LoadPlan } from './plan.ts';
 import { ensureUnmoved, lockTable } from './table-lock.ts';
 import { fenceWarnings, nextRecord, type Transfer } from './transfer.ts';
@@ -36,6 +37,7 @@ export async function applyPlan(
   request: ApplyRequest,
 ): Promise<Applied> {
   let done: Applied | undefined;
+  await addMissingLabels(work, facts);
   try {
     await work.destination.withWriting(async (destination) => {
       done = await inTransaction(work, facts, plan, destination, request);
@@ -61,6 +63,7 @@ async function inTransaction(
   await lockTable(destination, facts, { waitSeconds: waitLockSeconds, signal: work.signal });
   await ensureUnmoved(destination, facts);
   await work.emit({ type: 'phase-started', table, phase: 'fence' });
+  if (plan.kind === 'load') await createMissingTypes(destination, facts);
   const fence = await raiseFence(work, {
     table: facts.sourceName,
     replicationKey: facts.settings.replicationKey,

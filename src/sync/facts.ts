@@ -6,10 +6,12 @@ import { describeRelations, describeSchema, relationNames, type SchemaAccess } f
 import type { ClientTools } from '../postgres/client-tools.ts';
 import type { Database, ServerIdentity } from '../postgres/database.ts';
 import { stagingName, type TableName } from '../schema/names.ts';
+import type { NativeTypes } from '../schema/native-types.ts';
 import { isReadableTable, type Relation } from '../schema/relations.ts';
 import { readState, runsTable, stateTable } from '../sql/state.ts';
 import { HELD_TABLES, whichHaveRows } from '../sql/window.ts';
 import type { StateFile } from '../state/state-files.ts';
+import { gatherNativeTypes } from './native-types.ts';
 import { reconcile, type Saved } from './saved-state.ts';
 import type { Work } from './work.ts';
 
@@ -26,6 +28,8 @@ export interface TableFacts {
   readonly source: Relation | undefined;
   readonly destination: Relation | undefined;
   readonly staging: Relation | undefined;
+  /** Empty unless `types` is "native". */
+  readonly natives: NativeTypes;
   readonly destinationHasRows: boolean;
   readonly stateFile: StateFile;
   readonly saved: Saved;
@@ -54,6 +58,10 @@ export async function gatherFacts(work: Gathering, tables: readonly TableSetting
     describeDestination(work.destination, tables),
   ]);
   const servers = { source: source.server, destination: destination.server };
+  const nativesOf = await gatherNativeTypes(
+    work,
+    tables.flatMap(({ types, name }) => (types === 'native' ? (source.relations.get(name) ?? []) : [])),
+  );
   const facts = tables.map(async (settings): Promise<TableFacts> => {
     const stateFile = await work.stateFiles.read(settings.destinationName);
     const names = tableNames(work, settings);
@@ -63,6 +71,7 @@ export async function gatherFacts(work: Gathering, tables: readonly TableSetting
       source: source.relations.get(settings.name),
       destination: destination.relations.get(settings.destinationName),
       staging: destination.relations.get(names.stagingName.table),
+      natives: nativesOf(settings.types === 'native' ? source.relations.get(settings.name) : undefined),
       destinationHasRows: destination.filled.has(settings.destinationName),
       stateFile,
       saved: reconcile(stateFile, destination.records.get(settings.destinationName), {

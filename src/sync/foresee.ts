@@ -12,6 +12,8 @@ export interface Foreseen {
   readonly name: string;
   readonly action: Action | 'refused';
   readonly reason: string;
+  /** What would happen to types of the destination; part of the reason. */
+  readonly typeChanges: readonly string[];
   readonly loader: Loader | undefined;
   /** Of the whole table, as the source's planner believes. */
   readonly estimatedRows: number | undefined;
@@ -64,6 +66,7 @@ function describe({ settings, source, saved }: TableFacts, plan: Plan, high: str
     name: settings.name,
     action: plan.kind === 'refuse' ? 'refused' : plan.action,
     reason: plan.reason,
+    typeChanges: 'typeChanges' in plan ? plan.typeChanges : [],
     loader: plan.kind === 'load' ? plan.loader.loader : undefined,
     estimatedRows: source?.estimatedRows,
     estimatedBytes: source?.bytes,
@@ -71,7 +74,8 @@ function describe({ settings, source, saved }: TableFacts, plan: Plan, high: str
     high,
     hasWork:
       plan.kind === 'load' ||
-      (plan.kind === 'incremental' && (high !== cursor || hasFences || plan.removesDeleted)),
+      (plan.kind === 'incremental' &&
+        (high !== cursor || hasFences || plan.removesDeleted || plan.typeChanges.length > 0)),
     removesDeleted: plan.kind === 'incremental' && plan.removesDeleted,
     deletes:
       settings.deletes === 'ignore'

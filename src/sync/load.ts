@@ -4,6 +4,7 @@ import type { Phase } from '../events.ts';
 import { analyze, commentOnTable, renameTable } from '../sql/destination.ts';
 import { alterAfter, alterBefore, lockWholly } from '../sql/reshape.ts';
 import type { TableFacts } from './facts.ts';
+import { makeRoomFor } from './index-names.ts';
 import { keepMarked, prepareMarks } from './marked-rows.ts';
 import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from './merge-staging.ts';
 import { nullKeyWarning } from './null-keys.ts';
@@ -94,7 +95,7 @@ async function mergeWhole(load: Load): Promise<MergeCounts> {
   const { work, facts, plan, destination, placing } = load;
   const table = facts.destinationName;
   const alteration = placing.way === 'alter' ? placing.alteration : undefined;
-  const before = alteration && alterBefore(table, alteration);
+  const before = alteration && alterBefore(table, alteration, facts.natives);
   if (before !== undefined) {
     await enter(load, 'swap');
     await lockAlone(destination, { table, locks: [lockWholly(table)] }, work.signal);
@@ -138,6 +139,7 @@ async function putInPlace(load: Load): Promise<void> {
     };
     await completeStaging(created);
     await enter(load, 'swap');
+    await makeRoomFor(destination, facts.destinationName);
     await destination.query(renameTable(facts.stagingName, facts.destinationName.table));
     await destination.query(commentOnTable(facts.destinationName, null));
     await renameIndexes(created);

@@ -2,6 +2,7 @@
 import type { Loader } from '../events.ts';
 import { fitsPassfile } from '../postgres/passfile.ts';
 import type { ClientTools } from '../postgres/client-tools.ts';
+import type { Column } from '../schema/columns.ts';
 import type { Relation } from '../schema/relations.ts';
 
 export interface LoaderChoice {
@@ -38,9 +39,14 @@ function unfitRelation({ kind, hasChildren, columns }: Relation): string | undef
   if (hasChildren) return 'pg_dump would leave out the rows of child tables';
   const generated = columns.find((column) => column.generated !== '');
   if (generated) return `pg_dump leaves out the generated column "${generated.name}"`;
-  const money = columns.find((column) => /^money(\[\])?$/.test(column.base.type));
+  const money = columns.find(holdsMoney);
   return money && `pg_dump prints money ("${money.name}") in the locale of the server`;
 }
+
+/** As it is, in an array, or as a field of a type of the user. */
+const holdsMoney = ({ base, typeDetail }: Column): boolean =>
+  [base.type, base.element?.type].some((type) => type === 'money' || type === 'money[]') ||
+  (typeDetail ?? []).some((part) => /^>?\..* money(\[\])?( of .*)?$/s.test(part));
 
 const unfitPassword = ({ password }: Situation): string | undefined =>
   fitsPassfile(password) ? undefined : 'a password file cannot hold a password with a line break';

@@ -34,11 +34,13 @@ export async function prepareMarks(
  * columns that both have. Where the new shape demands more than the old rows have, they stay behind.
  */
 export async function keepMarked(client: pg.ClientBase, facts: TableFacts, source: Relation): Promise<void> {
-  const { destination, destinationName, stagingName, settings } = facts;
+  const { destination, destinationName, stagingName, settings, natives } = facts;
   if (!destination || !hasMark(destination)) return;
   const isShared = ({ name, type }: Column) =>
     destination.columns.some((column) => column.name === name && column.type === type);
-  const shared = source.columns.filter((column) => isShared({ ...column, type: carriedType(column) }));
+  const shared = source.columns.filter((column) =>
+    isShared({ ...column, type: carriedType(column, natives) }),
+  );
   const key = shared.filter(({ name }) => settings.mergeKey.includes(name));
   const isComplete = source.columns.every((column) => shared.includes(column) || !column.isNotNull);
   if (!isComplete || key.length < settings.mergeKey.length) return;

@@ -10,6 +10,8 @@ import type { StateRecord } from '../schema/state-record.ts';
 import type { TableFacts } from './facts.ts';
 import { chooseLoader, type LoaderChoice } from './loader-choice.ts';
 import { refusalOf } from './refusals.ts';
+import { describeChanges } from './type-changes.ts';
+import { typeDrift } from './type-refusals.ts';
 
 /** How a loaded staging table becomes the table. */
 export type Way =
@@ -22,6 +24,8 @@ export type Way =
 
 interface Planned {
   readonly reason: string;
+  /** What happens to types of the destination beforehand; part of the reason. */
+  readonly typeChanges: readonly string[];
   readonly source: Relation;
   readonly shape: Shape;
   readonly keyType: KeyType;
@@ -79,15 +83,23 @@ export function planTable(now: TableFacts, request: Request): Plan {
   if (!now.destination) return load(now, now.source, 'initial', 'there is no copy yet');
   if (request.isFullRefresh) return load(now, now.source, 'full-refresh', 'a full refresh was asked for');
   if (now.saved.kind === 'none') return load(now, now.source, 'initial', now.saved.why);
-  const drift = driftOf(now, now.source, now.destination);
+  const drift = [
+    ...driftOf(now, now.source, now.destination),
+    // To us no drift: the label is added, and no row has to be read again.
+    ...(now.settings.onSchemaChange === 'fail' && now.saved.kind === 'record' ? typeDrift(now) : []),
+  ];
   if (drift.length > 0) return onDrift(now, now.source, drift.join('; '));
   if (wasEmptied(now)) return load(now, now.source, 'initial', 'the destination table has been emptied');
   return incremental(now, now.source, now.destination, request);
 }
 
 /** Every difference that makes the copy something else than a copy, one sentence each. */
-function driftOf({ settings, saved }: TableFacts, source: Relation, destination: Relation): string[] {
-  const fromDestination = destinationDrift(source.columns, destination.columns);
+function driftOf(
+  { settings, saved, natives }: TableFacts,
+  source: Relation,
+  destination: Relation,
+): string[] {
+  const fromDestination = destinationDrift(source.columns, destination.columns, natives);
   if (saved.kind !== 'record') return fromDestination;
   const { record } = saved;
   const fromSource = sourceDrift(record.shape, shapeOf(source));
@@ -129,11 +141,18 @@ const refuse = (error: IncrepError): Plan => ({
   error,
 });
 
-const plannedFrom = (source: Relation, { settings }: TableFacts, reason: string): Planned => {
+const plannedFrom = (source: Relation, { settings, natives }: TableFacts, reason: string): Planned => {
   const key = source.columns.find(({ name }) => name === settings.replicationKey);
   const keyType = key && keyTypeOf(key);
   if (!keyType) throw new Error('refusals let a table without a replication key pass');
-  return { reason, source, shape: shapeOf(source), keyType };
+  const typeChanges = describeChanges(natives);
+  return {
+    reason: [reason, ...typeChanges].join('; '),
+    typeChanges,
+    source,
+    shape: shapeOf(source),
+    keyType,
+  };
 };
 
 function load(now: TableFacts, source: Relation, action: LoadPlan['action'], reason: string): LoadPlan {
@@ -148,11 +167,12 @@ function load(now: TableFacts, source: Relation, action: LoadPlan['action'], rea
 }
 
 /** The table itself is kept whenever it can take the rows as it is. */
-function wayFor({ destination, saved, settings }: TableFacts, source: Relation): Way {
+function wayFor({ destination, saved, settings, natives }: TableFacts, source: Relation): Way {
   if (!destination) return 'create';
   const isGone = ({ name }: { name: string }) => !source.columns.some((column) => column.name === name);
   const hasLeftOver = saved.kind === 'record' && saved.record.shape.columns.some(isGone);
-  const fits = destinationDrift(source.columns, destination.columns).length === 0 && !destination.isUnlogged;
+  const fits =
+    destinationDrift(source.columns, destination.columns, natives).length === 0 && !destination.isUnlogged;
   return fits && !hasLeftOver && uniqueIndexOn(destination, settings.mergeKey) ? 'merge-whole' : 'swap';
 }
 

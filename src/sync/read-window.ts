@@ -89,7 +89,7 @@ async function copyRows(
 ): Promise<Copied> {
   const columns = plan.source.columns.map(({ name }) => name);
   const { servers } = facts;
-  const format = copyFormatFor(plan.source.columns, {
+  const format = copyFormatFor(plan.source.columns, facts.natives, {
     source: servers.source.version,
     destination: servers.destination.version,
   });

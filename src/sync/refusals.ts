@@ -1,7 +1,7 @@
 /** What must be right before a table is touched: pure. The first thing that is not is the answer. */
 import { IncrepError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
-import { carriedType } from '../schema/columns.ts';
+import { carriedType, type NativeCarriers } from '../schema/columns.ts';
 import { keyTypeOf } from '../schema/keys.ts';
 import { printName } from '../schema/names.ts';
 import { isReadableTable, type Relation } from '../schema/relations.ts';
@@ -9,6 +9,7 @@ import { DELETED_AT, stagingMark } from '../sql/destination.ts';
 import { ident, qualified } from '../sql/identifiers.ts';
 import { OWN_TABLES } from '../sql/state.ts';
 import type { TableFacts } from './facts.ts';
+import { typeRefusal } from './type-refusals.ts';
 
 export function refusalOf(now: TableFacts): IncrepError | undefined {
   return sourceRefusal(now) ?? destinationRefusal(now);
@@ -62,7 +63,7 @@ const filtered = ({ sourceName, sourceSchema }: TableFacts): IncrepError =>
     next: `A copy without those rows would look complete. At the source: ALTER ROLE ${ident(sourceSchema.role)} BYPASSRLS, or disable row security for the table.`,
   });
 
-function columnRefusal({ settings }: TableFacts, source: Relation): IncrepError | undefined {
+function columnRefusal({ settings, natives }: TableFacts, source: Relation): IncrepError | undefined {
   const names = source.columns.map(({ name }) => name);
   for (const [key, wanted] of [
     ['replication_key', settings.replicationKey],
@@ -78,15 +79,19 @@ function columnRefusal({ settings }: TableFacts, source: Relation): IncrepError 
       next: 'Choose a column of type timestamp, timestamptz or date, or an integer that only grows.',
     });
   }
-  return unorderedMergeKey(source, settings.mergeKey);
+  return unorderedMergeKey(source, settings.mergeKey, natives);
 }
 
 /** Types without a b-tree order: no index can keep them unique, so they cannot identify a row. */
 const UNORDERED = /^(json|xml|point|line|lseg|box|path|polygon|circle|txid_snapshot|pg_snapshot)(\[\])?$/;
 
-function unorderedMergeKey(source: Relation, mergeKey: readonly string[]): IncrepError | undefined {
+function unorderedMergeKey(
+  source: Relation,
+  mergeKey: readonly string[],
+  natives: NativeCarriers,
+): IncrepError | undefined {
   const column = source.columns.find(
-    (candidate) => mergeKey.includes(candidate.name) && UNORDERED.test(carriedType(candidate)),
+    (candidate) => mergeKey.includes(candidate.name) && UNORDERED.test(carriedType(candidate, natives)),
   );
   return (
     column &&
@@ -119,7 +124,7 @@ function columnNotFound(
 function destinationRefusal(now: TableFacts): IncrepError | undefined {
   if (now.saved.kind === 'foreign')
     return new IncrepError('STATE_FOREIGN', { what: now.saved.what, next: now.saved.next });
-  return schemaRefusal(now) ?? relationRefusal(now);
+  return schemaRefusal(now) ?? relationRefusal(now) ?? typeRefusal(now);
 }
 
 function schemaRefusal({

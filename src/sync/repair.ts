@@ -13,6 +13,7 @@ import type { TableFacts } from './facts.ts';
 import { ensureMark } from './marked-rows.ts';
 import { dropOlderVersions, mergeOf, mergeStaging } from './merge-staging.ts';
 import { emptyStaging } from './staging.ts';
+import { addMissingLabels } from './make-types.ts';
 import { lockTable } from './table-lock.ts';
 import { comparableCopy, recordIn, settledSides, withLockedSource } from './verify.ts';
 import type { Work } from './work.ts';
@@ -26,6 +27,7 @@ export interface Repaired {
 /** Compares anew: what a sync has put right since the report needs no repair. */
 export async function repairTable(work: Work, facts: TableFacts): Promise<Repaired> {
   const { relation, known } = comparableCopy(facts);
+  await addMissingLabels(work, facts);
   return work.destination.withWriting(async (destination) => {
     await lockTable(destination, facts, { waitSeconds: 0, signal: work.signal });
     await ensureMark(destination, facts);
@@ -86,7 +88,7 @@ async function fetchRows(
 ): Promise<void> {
   const columns = relation.columns.map(({ name }) => name);
   const { servers } = facts;
-  const format = copyFormatFor(relation.columns, {
+  const format = copyFormatFor(relation.columns, facts.natives, {
     source: servers.source.version,
     destination: servers.destination.version,
   });

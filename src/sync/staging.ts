@@ -9,14 +9,15 @@ import type { TableFacts } from './facts.ts';
 /** The staging table of an incremental sync: made once, kept, emptied before each use. */
 export async function emptyStaging(
   client: pg.ClientBase,
-  { staging, stagingName, settings }: TableFacts,
+  facts: TableFacts,
   columns: readonly Column[],
 ): Promise<void> {
+  const { staging, stagingName, natives } = facts;
   const fits =
     staging?.isUnlogged === true &&
     isSameList(staging.columns, columns) &&
-    destinationDrift(columns, staging.columns).length === 0;
-  if (!fits) return makeStaging(client, { staging, stagingName, settings }, columns, false);
+    destinationDrift(columns, staging.columns, natives).length === 0;
+  if (!fits) return makeStaging(client, facts, columns, false);
   const { rows } = await client.query<{ hasRows: boolean }>(hasRows(stagingName));
   if (rows[0]?.hasRows === true) await client.query(truncate(stagingName));
 }
@@ -24,12 +25,12 @@ export async function emptyStaging(
 /** `isLogged`: it will become the table. */
 export async function makeStaging(
   client: pg.ClientBase,
-  { staging, stagingName, settings }: Pick<TableFacts, 'staging' | 'stagingName' | 'settings'>,
+  { staging, stagingName, settings, natives }: TableFacts,
   columns: readonly Column[],
   isLogged: boolean,
 ): Promise<void> {
   if (staging) await client.query(dropTable(stagingName));
-  await client.query(createTable(stagingName, columns, isLogged));
+  await client.query(createTable(stagingName, columns, natives, isLogged));
   await client.query(commentOnTable(stagingName, stagingMark(settings.destinationName)));
 }
 

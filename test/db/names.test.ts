@@ -49,6 +49,10 @@ const TABLES = [
   '(a)',
   'json',
   'COPY',
+  'con',
+  'nul',
+  'é',
+  'e\u0301',
   'a'.repeat(59),
   'b'.repeat(60),
   'c'.repeat(63),
@@ -183,6 +187,117 @@ test.each(['pg_dump', 'copy'])(
   },
   TIMEOUT,
 );
+
+const SCHEMAS = [
+  ...[
+    'select',
+    'Mixed "Case" 1.0',
+    `100% it's, \\`,
+    ' tab\tand\nmore ',
+    '😀',
+    '$user',
+    '-dash',
+    '_increp_state',
+  ],
+  ...['x'.repeat(63), 'ü'.repeat(31)],
+];
+
+test(
+  'schemas of every name, on either side',
+  async () => {
+    await using pair = await freshPair();
+    const reader = pair.login('source', 'increp').user;
+    for (const [place, schema] of SCHEMAS.entries()) {
+      const name = `t${place}`;
+      const [table, mood] = [`${id(schema)}.${name}`, `${id(schema)}.mood`];
+      await pair.source.query(`CREATE SCHEMA ${id(schema)}; GRANT USAGE ON SCHEMA ${id(schema)} TO ${reader};
+        CREATE TYPE ${mood} AS ENUM ('ok'); CREATE TABLE ${table} (id int PRIMARY KEY,
+          changed timestamptz NOT NULL DEFAULT now(), word text, m ${mood} DEFAULT 'ok');
+        INSERT INTO ${table} (id) SELECT generate_series(1, 3); GRANT SELECT ON ${table} TO ${reader}`);
+      await pair.writeTables([
+        config(name, { initial_load: place % 2 ? 'copy' : 'pg_dump', types: 'native' }),
+      ]);
+      // Through the environment: how .env quotes is tested elsewhere.
+      const env = { SOURCE_SCHEMA: schema, DEST_SCHEMA: SCHEMAS[(place + 1) % SCHEMAS.length] };
+      await sync(pair, '', { env });
+      await pair.source.query(`UPDATE ${table} SET word = 'new', changed = now() WHERE id = 1`);
+      expect((await sync(pair, '', { env })).table(), schema).toMatchObject({
+        action: 'incremental',
+        rows_updated: 1,
+      });
+      await expectSameRows({ ...pair, schema }, name, { destinationSchema: env.DEST_SCHEMA ?? '' });
+    }
+  },
+  TIMEOUT,
+);
+
+testWithPgDump('views and partitions of strange names', async () => {
+  await using pair = await freshPair({
+    tables: ['View "1".x', 'all: %s', 'part\n1', 'Mat. view'].map((name) => config(name)),
+    sourceSql: `
+      CREATE TABLE ${id('all: %s')} (id int, changed timestamptz NOT NULL DEFAULT now(), word text, PRIMARY KEY (id))
+        PARTITION BY RANGE (id);
+      CREATE TABLE ${id('part\n1')} PARTITION OF ${id('all: %s')} FOR VALUES FROM (0) TO (10);
+      CREATE TABLE ${id('part "2"')} PARTITION OF ${id('all: %s')} DEFAULT;
+      INSERT INTO ${id('all: %s')} SELECT i, now(), 'w' FROM generate_series(1, 20) i;
+      CREATE VIEW ${id('View "1".x')} AS SELECT * FROM ${id('all: %s')} WHERE id % 2 = 0;
+      CREATE MATERIALIZED VIEW ${id('Mat. view')} AS SELECT * FROM ${id('all: %s')}`,
+  });
+  await sync(pair);
+  await pair.source.query(`UPDATE ${id('all: %s')} SET word = 'x', changed = now() WHERE id IN (2, 12);
+    REFRESH MATERIALIZED VIEW ${id('Mat. view')}`);
+  const second = await sync(pair);
+  for (const name of ['View "1".x', 'all: %s', 'part\n1', 'Mat. view']) {
+    expect(second.table(name).action, name).toBe('incremental');
+    await expectSameRows(pair, name);
+  }
+});
+
+/** As many as a table can have. */
+const MOST_COLUMNS = 1600;
+
+testWithPgDump.each(['pg_dump', 'copy'])(
+  'a table of as many columns as there can be, with long names, loaded by %s and merged',
+  async (loader) => {
+    const columns = Array.from({ length: MOST_COLUMNS - 2 }, (_, place) =>
+      id(`${'long name '.repeat(5)}${place} ü`),
+    );
+    await using pair = await freshPair({
+      tables: [config('wide', { initial_load: loader })],
+      sourceSql: `CREATE TABLE wide (id int PRIMARY KEY, changed timestamptz NOT NULL DEFAULT now(),
+        ${columns.map((column) => `${column} int DEFAULT 1`).join(', ')}); INSERT INTO wide SELECT generate_series(1, 5)`,
+    });
+    expect((await sync(pair)).table()).toMatchObject({ loader });
+    await expectSameRows(pair, 'wide');
+    await pair.source.query(`UPDATE wide SET ${columns.at(-1)} = 2, changed = now() WHERE id = 1`);
+    expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_updated: 1 });
+    await expectSameRows(pair, 'wide');
+    // Another order of columns compares the rows in another way.
+    await pair.destination.query(`ALTER TABLE wide DROP COLUMN ${columns[0]}`);
+    expect((await sync(pair)).table().action).toBe('reset');
+    await pair.source.query(`UPDATE wide SET ${columns.at(-1)} = 3, changed = now() WHERE id = 1`);
+    await sync(pair);
+    expect((await increp('verify', pair)).exitCode).toBe(0);
+    await expectSameRows(pair, 'wide');
+  },
+);
+
+test('a table may be called as the index of another, in whatever order they come', async () => {
+  await using pair = await freshPair({
+    tables: ['a', 'a_pkey', 'b_pkey', 'b'].map((name) => config(name, { initial_load: 'copy' })),
+    sourceSql: ['a_pkey', 'b_pkey', 'a', 'b']
+      .map((name) => tableSql(name).replace('PRIMARY KEY', `CONSTRAINT ${name}_own PRIMARY KEY`))
+      .join(';'),
+  });
+  for (const column of ['c1', 'c2', 'c3']) {
+    await sync(pair);
+    for (const name of ['a', 'a_pkey', 'b_pkey', 'b']) {
+      await expectSameRows(pair, name);
+      // Another shape is put in place by a swap, which makes the index anew.
+      await pair.source.query(`ALTER TABLE ${name} ADD COLUMN ${column} int`);
+    }
+  }
+});
 
 test('a schema of a strange name, and another one at the destination', async () => {
   const schema = `My "schema" 1.0`;

@@ -107,9 +107,9 @@ testWithPgDump(
       `${WIDER}; UPDATE orders SET total = total + 0.005, updated_at = now() WHERE id = 2`,
     );
     expect((await sync(pair)).table()).toMatchObject({ action: 'reset', rows_inserted: 10 });
-    expect(await schemaDump(pair)).toBe(
-      before.schema.replaceAll('total numeric(12,2)', 'total numeric(14,3)'),
-    );
+    const after = before.schema.replaceAll('total numeric(12,2)', 'total numeric(14,3)');
+    expect(after).not.toBe(before.schema);
+    expect(await schemaDump(pair)).toBe(after);
     expect(await theirs(pair)).toEqual(before.theirs);
     await expectSameRows(pair, 'orders');
     expect(await query(pair, 'SELECT s::text FROM on_sums ORDER BY odd')).toEqual([

@@ -1,5 +1,5 @@
 /** What of a table's two sides is compared. */
-import { carriedType } from '../../schema/columns.ts';
+import { carriedType, type Column } from '../../schema/columns.ts';
 import type { TableName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import type { Comparable } from '../../sql/compare.ts';
@@ -47,17 +47,22 @@ export function sidesOf(
   };
 }
 
+/** Enums, ranges, rows and arrays are compared by Postgres itself; other types bring a `=` of their own along. */
+const isOfExtension = ({ base, typeDetail }: Column): boolean =>
+  !base.isBuiltIn && !base.isArray && typeDetail === null;
+
 /** The merge key with the types that it has on each side. */
 export function keyColumns(
-  { settings }: TableFacts,
+  { settings, natives }: TableFacts,
   relation: Relation,
   side: 'source' | 'destination',
 ): KeyColumn[] {
   return settings.mergeKey.flatMap((name) => {
     const column = relation.columns.find((candidate) => candidate.name === name);
     if (!column) return [];
-    return [
-      { name, type: side === 'source' ? column.type : carriedType(column), isNullable: !column.isNotNull },
-    ];
+    const isComparedAsText = side === 'source' && isOfExtension(column);
+    const ownType = isComparedAsText ? 'text' : column.type;
+    const type = side === 'source' ? ownType : carriedType(column, natives);
+    return [{ name, type, isComparedAsText, isNullable: !column.isNotNull }];
   });
 }

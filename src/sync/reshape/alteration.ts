@@ -7,13 +7,13 @@ import type { TableFacts } from '../facts.ts';
 
 /** Undefined where a column changes its type, or the table lacks what a merge needs. */
 export function alterationFor(facts: TableFacts, source: Relation): Alteration | undefined {
-  const { destination, settings } = facts;
+  const { destination, settings, natives } = facts;
   if (!destination || destination.isUnlogged || !uniqueIndexOn(destination, settings.mergeKey))
     return undefined;
   const copyOf = (wanted: string) => destination.columns.find(({ name }) => name === wanted);
   const isRetyped = source.columns.some((column) => {
     const copy = copyOf(column.name);
-    return copy !== undefined && copy.type !== carriedType(column);
+    return copy !== undefined && copy.type !== carriedType(column, natives);
   });
   if (isRetyped) return undefined;
   const namesOf = (columns: Relation['columns']) => columns.map(({ name }) => name);

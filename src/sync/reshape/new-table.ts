@@ -8,6 +8,7 @@ import { qualified } from '../../sql/identifiers.ts';
 import { addExtraColumns, carryExtraColumns, demandValues, type ExtraColumn } from '../../sql/reshape.ts';
 import { carriedType } from '../../schema/columns.ts';
 import type { TableFacts } from '../facts.ts';
+import { indexNameFor } from '../index-names.ts';
 import { mustSurvive } from './unsurvivable.ts';
 
 export interface NewTable {
@@ -82,14 +83,9 @@ const keptIndexes = ({ belongings, columns, facts }: NewTable): [BuiltIndex, str
 /** Under the name of the table, once nothing else has the names. */
 export async function renameIndexes(work: NewTable): Promise<void> {
   const { client, facts } = work;
-  const { schema, table } = facts.destinationName;
-  const wanted = derivedName(table, '_pkey');
-  const { rowCount } = await client.query(
-    /* sql */ `SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`,
-    [schema, wanted],
-  );
-  if (rowCount === 0)
-    await client.query(renameIndex(schema, stagingIndex(facts.stagingName, '_pkey'), wanted));
+  const { schema } = facts.destinationName;
+  const wanted = await indexNameFor(client, facts.destinationName);
+  await client.query(renameIndex(schema, stagingIndex(facts.stagingName, '_pkey'), wanted));
   for (const [index, name] of keptIndexes(work)) await client.query(renameIndex(schema, name, index.name));
 }
 
@@ -108,7 +104,7 @@ async function addExtras(work: NewTable): Promise<void> {
     return {
       name,
       isNotNull: now?.isNotNull === true && old?.isNotNull === true,
-      hasSameType: now !== undefined && carriedType(now) === old?.type,
+      hasSameType: now !== undefined && carriedType(now, facts.natives) === old?.type,
     };
   });
   if (!isRehearsal && written.length > 0)

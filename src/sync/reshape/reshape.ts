@@ -107,7 +107,7 @@ async function rehearseAlter(
   alteration: Alteration,
 ): Promise<void> {
   const { destination, destinationName } = facts;
-  const before = alterBefore(destinationName, alteration);
+  const before = alterBefore(destinationName, alteration, facts.natives);
   if (before === undefined || !(await tryLockAlone(client, [lockWholly(destinationName)]))) return;
   await mustSurvive(client, destinationName, 'what is built on it', before);
   // PostgreSQL 14 drops columns that are generated from one that is dropped without a word.

@@ -43,6 +43,7 @@ describe('a table', () => {
         deletes: 'ignore',
         deletesEverySeconds: 86_400,
         deleteLimit: 0.5,
+        types: 'text',
         maxStalenessSeconds: undefined,
         isEnabled: true,
       },
@@ -63,7 +64,7 @@ describe('a table', () => {
         deletes: 'soft',
         deletes_every: '0s',
         delete_limit: 0.25,
-        types: 'text',
+        types: 'native',
         max_staleness: '7d',
         enabled: false,
       },
@@ -82,6 +83,7 @@ describe('a table', () => {
         deletes: 'soft',
         deletesEverySeconds: 0,
         deleteLimit: 0.25,
+        types: 'native',
         maxStalenessSeconds: 604_800,
         isEnabled: false,
       },
@@ -127,7 +129,7 @@ describe('the defaults', () => {
 
 describe('a wrong value is shown with its place, what is allowed and what was probably meant', () => {
   const name = 'a name of 1 to 63 bytes';
-  const columns = 'an array of different column names, at least one';
+  const columns = 'an array of different column names, at least one and at most 32';
   const duration = 'a duration such as "250ms", "10s", "5m", "24h" or "7d"';
 
   test.each([
@@ -159,6 +161,14 @@ describe('a wrong value is shown with its place, what is allowed and what was pr
     expect(await problems(document)).toEqual([
       `tables-config.json, tables[1]${path} (table orders): ${what}`,
     ]);
+  });
+
+  test('more columns than an index can have', async () => {
+    const many = (length: number) => Array.from({ length }, (_, place) => `c${place}`);
+    expect(await problems([{ ...TABLE, unique_cols: many(33) }])).toEqual([
+      expect.stringContaining(`… is not allowed; allowed: ${columns}`),
+    ]);
+    expect((await load([{ ...TABLE, unique_cols: many(32) }])).tables).toHaveLength(1);
   });
 
   test('in an array of tables, too', async () => {
@@ -201,7 +211,6 @@ describe('what a later version will do is refused by name, never ignored', () =>
     [{ exclude_columns: [] }, 'exclude_columns', 'not yet supported'],
     [{ transform: { email: 'lower(email)' } }, 'transform', 'not yet supported'],
     [{ where: 'true' }, 'where', 'not yet supported'],
-    [{ types: 'native' }, 'types', '"native" is not yet supported; allowed: "text"'],
   ])('%j', async (change, path, what) => {
     const document = [{ ...TABLE, ...change }];
     expect(await codeOf(document)).toBe('NOT_SUPPORTED');

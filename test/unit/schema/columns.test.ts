@@ -1,7 +1,12 @@
 import { expect, test } from 'vitest';
-import { carriedType } from '../../../src/schema/columns.ts';
-import { copyFormatFor } from '../../../src/schema/copy-format.ts';
+import { carriedType as carriedWith, type Column } from '../../../src/schema/columns.ts';
+import { copyFormatFor as formatWith } from '../../../src/schema/copy-format.ts';
+import { NO_NATIVE_TYPES } from '../../../src/schema/native-types.ts';
 import { column } from './columns.ts';
+
+const carriedType = (given: Column) => carriedWith(given, NO_NATIVE_TYPES);
+const copyFormatFor = (columns: readonly Column[], versions: typeof SAME) =>
+  formatWith(columns, NO_NATIVE_TYPES, versions);
 
 test('a built-in type arrives as it is, with its modifiers, and a domain as its base', () => {
   expect(carriedType(column({ type: 'numeric(12,2)' }))).toBe('numeric(12,2)');
@@ -56,4 +61,12 @@ test('an interval travels as text to a server that does not know infinite ones',
   const columns = [column({ type: 'interval day to second(3)' })];
   expect(copyFormatFor(columns, { source: 170000, destination: 160000 })).toBe('text');
   expect(copyFormatFor(columns, { source: 160000, destination: 170000 })).toBe('binary');
+});
+
+test('a type that is kept is carried as it is called at the destination, and travels as text', () => {
+  const natives = { carried: new Map([['app.price', 'shop.price']]) };
+  const price = column({ type: 'app.price', base: 'numeric(12,2)' });
+  expect(carriedWith(price, natives)).toBe('shop.price');
+  expect(formatWith([price], natives, SAME)).toBe('text');
+  expect(formatWith([price], NO_NATIVE_TYPES, SAME)).toBe('binary');
 });

@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest';
 import type { Column } from '../../../src/schema/columns.ts';
-import { destinationDrift, sourceDrift } from '../../../src/schema/drift.ts';
+import { destinationDrift as driftWith, sourceDrift } from '../../../src/schema/drift.ts';
+import { NO_NATIVE_TYPES } from '../../../src/schema/native-types.ts';
 import { column } from './columns.ts';
+
+const destinationDrift = (source: readonly Column[], destination: readonly Column[]) =>
+  driftWith(source, destination, NO_NATIVE_TYPES);
 
 const shape = (columns: readonly Column[], oid = '1') => ({ oid, columns: [...columns] });
 const id = column({ name: 'id', type: 'bigint', position: 1 });
@@ -84,4 +88,17 @@ test('the copy must be able to hold what the source has; what people added is th
 test('a type of the user is compared with the text that carries it', () => {
   const mood = column({ name: 'mood', type: 'app.mood', isBuiltIn: false });
   expect(destinationDrift([mood], [column({ name: 'mood', type: 'text' })])).toEqual([]);
+});
+
+test('a type that is kept is compared with itself, so that a change of "types" is a difference', () => {
+  const mood = column({ name: 'mood', type: 'app.mood', isBuiltIn: false });
+  const natives = { carried: new Map([['app.mood', 'shop.mood']]) };
+  const kept = column({ name: 'mood', type: 'shop.mood', isBuiltIn: false });
+  expect(driftWith([mood], [kept], natives)).toEqual([]);
+  expect(driftWith([mood], [column({ name: 'mood', type: 'text' })], natives)).toEqual([
+    'column "mood" is text at the destination and must be shop.mood',
+  ]);
+  expect(destinationDrift([mood], [kept])).toEqual([
+    'column "mood" is shop.mood at the destination and must be text',
+  ]);
 });

@@ -45,3 +45,18 @@ test('tables whose names differ have files whose names differ, also where case d
     }),
   );
 });
+
+test('a table that is called like a device of Windows has a file that is none', () => {
+  expect(fileNameOf('con')).toBe('%63on');
+  expect(fileNameOf('lpt1')).toBe('%6cpt1');
+  expect(fileNameOf('%63on')).not.toBe(fileNameOf('con'));
+  for (const ordinary of ['contracts', 'com', 'com10', 'auxiliary', 'nul_values', 'orders']) {
+    expect(fileNameOf(ordinary)).toBe(ordinary);
+  }
+});
+
+test('names that differ in their normal form only have files that differ', () => {
+  const name = 'größe';
+  expect(fileNameOf(name.normalize('NFC'))).not.toBe(fileNameOf(name.normalize('NFD')));
+  expect(fileNameOf(name.normalize('NFD'))).toMatch(/^[\x21-\x7e]+$/);
+});

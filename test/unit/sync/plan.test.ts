@@ -89,3 +89,29 @@ test('what must not be touched is refused with its own code', () => {
   expect(codeOf({ destination: relation({ kind: 'view' }) })).toBe('DEPENDENTS');
   expect(codeOf({ staging: relation({ comment: 'mine' }) })).toBe('STAGING_TAKEN');
 });
+
+test('a scale that the destination does not know is refused by its column', () => {
+  const columns = [...ORDERS_COLUMNS, column({ name: 'thousands', type: 'numeric(5,-3)', position: 4 })];
+  const [source, destination] = [relation({ columns }), relation({ columns, oid: '2' })];
+  const { servers } = facts();
+  const old = { ...servers, destination: { ...servers.destination, version: 140010 } };
+  const refused = plan({ source, destination: undefined, servers: old });
+  expect(refused).toMatchObject({ kind: 'refuse', error: { code: 'TYPE_UNSUPPORTED' } });
+  expect(refused.reason).toContain('column "thousands" of public.orders is numeric(5,-3)');
+  expect(plan({ source, destination, servers })).not.toMatchObject({ kind: 'refuse' });
+});
+
+test('money goes by COPY, also in an array or as a field of a type', () => {
+  const loaderOf = (change: Parameters<typeof column>[0]) => {
+    const columns = [...ORDERS_COLUMNS, column({ name: 'price', position: 4, ...change })];
+    const planned = plan({ source: relation({ columns }), destination: undefined });
+    return planned.kind === 'load' ? planned.loader.loader : planned.kind;
+  };
+  expect(loaderOf({ type: 'numeric' })).toBe('pg_dump');
+  expect(loaderOf({ type: 'money' })).toBe('copy');
+  expect(loaderOf({ type: 'money[]', element: { type: 'money' } })).toBe('copy');
+  const own = { type: 'app.offer', isBuiltIn: false };
+  expect(loaderOf({ ...own, typeDetail: ['.a integer', '.b money'] })).toBe('copy');
+  expect(loaderOf({ ...own, typeDetail: ['>.b money[] of app.inner'] })).toBe('copy');
+  expect(loaderOf({ ...own, typeDetail: ['.money integer', '= money'] })).toBe('pg_dump');
+});

@@ -1,6 +1,7 @@
 /** Facts of a table that is in order, for tests that change one of them. */
 import type { TableFacts } from '../../../src/sync/facts.ts';
 import type { Column } from '../../../src/schema/columns.ts';
+import { NO_NATIVE_TYPES } from '../../../src/schema/native-types.ts';
 import type { Relation } from '../../../src/schema/relations.ts';
 import { fingerprintOf, shapeOf } from '../../../src/schema/shape.ts';
 import { stateRecordSchema, type StateRecord } from '../../../src/schema/state-record.ts';
@@ -86,6 +87,7 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
     deletes: 'ignore',
     deletesEverySeconds: 86_400,
     deleteLimit: 0.5,
+    types: 'text',
     maxStalenessSeconds: undefined,
     isEnabled: true,
   },
@@ -95,6 +97,7 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
   source: relation(),
   destination: relation({ oid: '2' }),
   staging: undefined,
+  natives: NO_NATIVE_TYPES,
   destinationHasRows: true,
   stateFile: { kind: 'none' },
   saved: { kind: 'record', record: record(), warnings: [] },

@@ -1,0 +1,35 @@
+/** Rows of the catalogs about user-defined types, checked. Run these under an empty search_path. */
+import type pg from 'pg';
+import {
+  destinationTypesSchema,
+  sourceTypesSchema,
+  type DestinationTypes,
+  type SourceTypes,
+} from '../schema/type-definitions.ts';
+import { DESCRIBE_DESTINATION_TYPES, DESCRIBE_SOURCE_TYPES } from '../sql/types.ts';
+
+/** What the columns of these relations are declared as. */
+export async function describeSourceTypes(
+  client: pg.ClientBase,
+  oids: readonly string[],
+): Promise<SourceTypes> {
+  return sourceTypesSchema.parse((await client.query(DESCRIBE_SOURCE_TYPES, [oids])).rows[0]);
+}
+
+interface Wanted {
+  readonly schema: string;
+  readonly name: string;
+  readonly extension: string | null;
+}
+
+export async function describeDestinationTypes(
+  client: pg.ClientBase,
+  wanted: readonly Wanted[],
+): Promise<DestinationTypes> {
+  const { rows } = await client.query(DESCRIBE_DESTINATION_TYPES, [
+    wanted.map(({ schema }) => schema),
+    wanted.map(({ name }) => name),
+    wanted.flatMap(({ extension }) => extension ?? []),
+  ]);
+  return destinationTypesSchema.parse(rows[0]);
+}
