@@ -18,6 +18,8 @@ export interface DumpRequest {
   /** Left out: reading them needs a privilege that SELECT on the table does not give. */
   readonly sequences: readonly TableName[];
   readonly lockTimeoutSeconds: number;
+  /** For PGOPTIONS: what is set on the role must trouble this session no more than ours. */
+  readonly options: string;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -27,7 +29,10 @@ const KILL_AFTER_MS = 2000;
 /** Gives `use` the rows as COPY text. Both children have ended when this returns. @throws IncrepError DUMP_FAILED */
 export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) => Promise<T>): Promise<T> {
   return withPassfile(request.connection.password, async ({ directory, path, forget }) => {
-    const environment = libpqEnvironment(request.connection, directory, path);
+    const environment = {
+      ...libpqEnvironment(request.connection, directory, path),
+      PGOPTIONS: request.options,
+    };
     const dump = execa('pg_dump', dumpArguments(request), childOptions(environment, request.signal));
     const restore = execa(
       'pg_restore',

@@ -50,6 +50,9 @@ const VERDICTS: Record<string, Verdict> = {
   },
   '57P': { code: 'CONNECTION_LOST', next: retry },
   '08': { code: 'CONNECTION_LOST', next: retry },
+  // The session is gone, by a limit of the role that its transaction had not lifted yet.
+  '25P03': { code: 'CONNECTION_LOST', next: retry },
+  '25P04': { code: 'CONNECTION_LOST', next: retry },
   '25006': {
     code: 'READ_ONLY',
     next: () => 'Point DEST_HOST at the primary, or lift default_transaction_read_only.',

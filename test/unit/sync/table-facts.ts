@@ -63,6 +63,8 @@ const server = {
   database: 'live',
   databaseOid: '5',
   isStandby: false,
+  isReadOnly: false,
+  isPooled: false,
   startedAt: '1000',
   timeZone: 'UTC',
   encoding: 'UTF8',
