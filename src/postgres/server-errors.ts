@@ -17,17 +17,20 @@ const retry: Verdict['next'] = () =>
   'increp tries again by itself; if it goes on, look at that server and the network.';
 const variable = ({ side }: Place): string => (side === 'source' ? 'SOURCE' : 'DEST');
 
+const unknownDatabase: Verdict = {
+  code: 'CONNECTION_FAILED',
+  next: (place) => `Check ${variable(place)}_DB, or create that database.`,
+};
+const badLogin: Verdict = {
+  code: 'AUTHENTICATION_FAILED',
+  next: (place) =>
+    `Check ${variable(place)}_USERNAME and ${variable(place)}_PASSWORD, and pg_hba.conf on that server.`,
+};
+
 /** By SQLSTATE, longest prefix first (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
 const VERDICTS: Record<string, Verdict> = {
-  '28': {
-    code: 'AUTHENTICATION_FAILED',
-    next: (place) =>
-      `Check ${variable(place)}_USERNAME and ${variable(place)}_PASSWORD, and pg_hba.conf on that server.`,
-  },
-  '3D000': {
-    code: 'CONNECTION_FAILED',
-    next: (place) => `Check ${variable(place)}_DB, or create that database.`,
-  },
+  '28': badLogin,
+  '3D000': unknownDatabase,
   '42501': {
     code: 'PRIVILEGE_MISSING',
     next: (place) =>
@@ -62,6 +65,17 @@ const VERDICTS: Record<string, Verdict> = {
     next: () => 'Drop or move those objects, run "increp sync" again, and create them anew.',
   },
 };
+
+/** A pooler has one SQLSTATE (08P01, protocol_violation) for all that it refuses, so its words are read. */
+const POOLER_VERDICTS: readonly (Verdict & { readonly says: RegExp })[] = [
+  {
+    says: /not allowed in statement pooling mode/,
+    code: 'NOT_SUPPORTED',
+    next: () => 'Set pool_mode = transaction (or session) in that pooler: a sync is made of transactions.',
+  },
+  { says: /authentication failed|no such user/, ...badLogin },
+  { says: /no such database/, ...unknownDatabase },
+];
 
 /** Not a server's word but the operating system's or the driver's. */
 const isConnectionError = (error: Error & { code?: unknown }): boolean =>
@@ -120,8 +134,10 @@ export function serverError(thrown: unknown, place: Place, isConnecting = false)
 const isSqlstate = (code: unknown): code is string =>
   typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^E[A-Z]{4}$/.test(code);
 
-function verdictOf({ code }: { code?: unknown }): Verdict | undefined {
+function verdictOf({ code, message }: { code?: unknown; message: string }): Verdict | undefined {
   if (!isSqlstate(code)) return undefined;
+  const pooler = code === '08P01' && POOLER_VERDICTS.find(({ says }) => says.test(message));
+  if (pooler) return pooler;
   return VERDICTS[code] ?? VERDICTS[code.slice(0, 3)] ?? VERDICTS[code.slice(0, 2)];
 }
 
