@@ -27,6 +27,15 @@ const badLogin: Verdict = {
     `Check ${variable(place)}_USERNAME and ${variable(place)}_PASSWORD, and pg_hba.conf on that server.`,
 };
 
+/** Never altered to something that fits: a copy with question marks in it would look complete. */
+const unwritableText: Verdict = {
+  code: 'ENCODING_MISMATCH',
+  next: ({ side }) =>
+    side === 'destination'
+      ? 'Nothing was changed. Make the destination database with ENCODING UTF8, or correct that text at the source.'
+      : 'Nothing was changed. Correct that text at the source: it has no meaning in Unicode.',
+};
+
 /** By SQLSTATE, longest prefix first (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
 const VERDICTS: Record<string, Verdict> = {
   '28': badLogin,
@@ -60,6 +69,8 @@ const VERDICTS: Record<string, Verdict> = {
     code: 'READ_ONLY',
     next: () => 'Point DEST_HOST at the primary, or lift default_transaction_read_only.',
   },
+  '22021': unwritableText,
+  '22P05': unwritableText,
   '2BP01': {
     code: 'DEPENDENTS',
     next: () => 'Drop or move those objects, run "increp sync" again, and create them anew.',
