@@ -22,7 +22,10 @@ export const DESCRIBE_RELATIONS = /* sql */ `
                  'type', format_type(element.oid, coalesce(nullif(element.typmod, -1), base.typmod)),
                  'isBuiltIn', element.isbuiltin, 'isArray', element.isarray, 'delimiter', element.typdelim) END),
              'typeDetail', detail.parts,
-             'isNotNull', a.attnotnull,
+             'isNotNull', a.attnotnull AND NOT EXISTS (
+               -- Since PostgreSQL 18 it may have been promised for new rows only.
+               SELECT FROM pg_constraint nn WHERE nn.conrelid = c.oid AND nn.contype = 'n' AND NOT nn.convalidated
+                 AND nn.conkey = ARRAY[a.attnum]),
              'collation', CASE WHEN a.attcollation <> t.typcollation THEN
                (SELECT format('%I.%I', cn.nspname, co.collname) FROM pg_collation co
                 JOIN pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = a.attcollation) END,

@@ -119,7 +119,22 @@ function columnNotFound(
 function destinationRefusal(now: TableFacts): IncrepError | undefined {
   if (now.saved.kind === 'foreign')
     return new IncrepError('STATE_FOREIGN', { what: now.saved.what, next: now.saved.next });
-  return schemaRefusal(now) ?? relationRefusal(now) ?? longName(now);
+  return schemaRefusal(now) ?? relationRefusal(now) ?? longName(now) ?? unknownThere(now);
+}
+
+/** A scale below zero or above the precision is new in PostgreSQL 15. */
+function unknownThere({ source, servers }: TableFacts): IncrepError | undefined {
+  const column = source?.columns.find((candidate) => hasOddScale(carriedType(candidate)));
+  if (!source || !column || servers.destination.version >= 150000) return undefined;
+  return new IncrepError('TYPE_UNSUPPORTED', {
+    what: `"${column.name}" of ${printName(source.name)} is ${column.type}, which the destination's PostgreSQL ${Math.floor(servers.destination.version / 10_000)} does not have`,
+    next: 'Use a destination of version 15 or later, or copy a view with a cast to numeric.',
+  });
+}
+
+function hasOddScale(type: string): boolean {
+  const [, precision, scale] = /^numeric\((\d+),(-?\d+)\)/.exec(type) ?? [];
+  return scale !== undefined && (Number(scale) < 0 || Number(scale) > Number(precision));
 }
 
 /** A name of 63 bytes in LATIN1 is longer in UTF8, and Postgres would cut it without a word. */
