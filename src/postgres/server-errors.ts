@@ -36,6 +36,13 @@ const unwritableText: Verdict = {
       : 'Nothing was changed. Correct that text at the source: it has no meaning in Unicode.',
 };
 
+/** Of a table below a view, which the catalog does not show; of the table itself the plan says it earlier. */
+const hiddenRows: Verdict = {
+  code: 'ROW_SECURITY',
+  next: ({ role }) =>
+    `A copy without those rows would look complete. Give BYPASSRLS to the role that reads that table: "${role}", or the owner of a view over it.`,
+};
+
 /** By SQLSTATE, longest prefix first (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
 const VERDICTS: Record<string, Verdict> = {
   '28': badLogin,
@@ -102,7 +109,7 @@ const isTlsError = (error: Error & { code?: unknown }): boolean =>
 /** `isConnecting`: nothing was asked of the server yet. */
 export function serverError(thrown: unknown, place: Place, isConnecting = false): IncrepError {
   if (thrown instanceof IncrepError) return thrown;
-  const error: Error & { code?: unknown; detail?: string; where?: string } =
+  const error: Error & ServerSaid & { detail?: string; where?: string } =
     thrown instanceof Error ? thrown : new Error(String(thrown));
   const said = `${place.side} ${place.address}: ${describe(error)}`;
   const verdict = verdictOf(error);
@@ -142,11 +149,19 @@ export function serverError(thrown: unknown, place: Place, isConnecting = false)
   });
 }
 
+interface ServerSaid {
+  readonly code?: unknown;
+  readonly message: string;
+  readonly routine?: string;
+}
+
 const isSqlstate = (code: unknown): code is string =>
   typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^E[A-Z]{4}$/.test(code);
 
-function verdictOf({ code, message }: { code?: unknown; message: string }): Verdict | undefined {
+function verdictOf({ code, message, routine }: ServerSaid): Verdict | undefined {
   if (!isSqlstate(code)) return undefined;
+  // Its words may be translated; the function in the server's source that says them is not.
+  if (code === '42501' && routine === 'check_enable_rls') return hiddenRows;
   const pooler = code === '08P01' && POOLER_VERDICTS.find(({ says }) => says.test(message));
   if (pooler) return pooler;
   return VERDICTS[code] ?? VERDICTS[code.slice(0, 3)] ?? VERDICTS[code.slice(0, 2)];

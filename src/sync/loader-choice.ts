@@ -47,9 +47,10 @@ function unfitTools({ tools, server: { version } }: Situation): string | undefin
     : undefined;
 }
 
-function unfitRelation({ kind, hasChildren, columns }: Relation): string | undefined {
+function unfitRelation({ kind, hasChildren, canSelectTable, columns }: Relation): string | undefined {
   if (kind !== 'table') return `pg_dump writes no rows for a ${kind}`;
   if (hasChildren) return 'pg_dump would leave out the rows of child tables';
+  if (!canSelectTable) return 'pg_dump needs SELECT on the whole table, not on its columns';
   const generated = columns.find((column) => column.generated !== '');
   if (generated) return `pg_dump leaves out the generated column "${generated.name}"`;
   const money = columns.find((column) => /^money(\[\])?$/.test(column.base.type));

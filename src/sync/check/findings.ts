@@ -107,6 +107,7 @@ function tableFindings(table: TableFacts, found: Inspection): Finding[] {
   if (!plan || plan.kind === 'skip') return [note('DISABLED', name, 'it is disabled')];
   if (plan.kind === 'refuse') return [failureFinding(plan.error, name)];
   return [
+    ...lateFindings(plan),
     ...keyFindings(table, plan, found),
     ...mergeKeyFindings(table, plan),
     ...destinationFindings(table, plan),
@@ -114,6 +115,21 @@ function tableFindings(table: TableFacts, found: Inspection): Finding[] {
 }
 
 type Workable = Exclude<Plan, { kind: 'skip' } | { kind: 'refuse' }>;
+
+/** Transactions in flight are those of the source server now: not of another one, nor of when a view was refreshed. */
+const lateFindings = ({ source: { name, kind, hasForeignRows } }: Workable): Finding[] =>
+  kind !== 'materialized view' && !hasForeignRows
+    ? []
+    : [
+        warning(
+          'LATE_ROWS',
+          name.table,
+          kind === 'materialized view'
+            ? 'what was not committed yet when a materialized view was refreshed shows later: only lookback protects such rows'
+            : 'rows of another server: its open transactions cannot be seen from here, so only lookback protects from late commits',
+          'Set "lookback" longer than the longest transaction there, or run "increp verify" now and then.',
+        ),
+      ];
 
 function keyFindings({ settings }: TableFacts, { source, keyType }: Workable, found: Inspection): Finding[] {
   const { name, replicationKey: key, nullKeys } = settings;

@@ -28,6 +28,8 @@ export const relation = (change: Partial<Relation> = {}): Relation => ({
   unreadableColumns: [],
   filtersRows: false,
   ownedSequences: [],
+  hasForeignRows: false,
+  canSelectTable: true,
   ...change,
 });
 
