@@ -8,6 +8,7 @@ import { printName, type TableName } from '../schema/names.ts';
 import { qualified } from '../sql/identifiers.ts';
 import { readCopyBlock, type CopyBlock } from './dump-reader.ts';
 import { withPassfile } from './passfile.ts';
+import { RECOVERY_CONFLICT } from './server-errors.ts';
 import { libpqTls } from './tls.ts';
 
 export interface DumpRequest {
@@ -75,8 +76,13 @@ function throwIfFailed({ table, connection, signal }: DumpRequest, children: rea
   const [first] = culprits;
   if (!first) return;
   const said = culprits.map((child) => `${nameOf(child)} ${howItEnded(child)}`).join('; ');
-  const isLost = culprits.some(({ stderr }) => CONNECTION_LOSS.test(stderr));
-  throw new IncrepError(isLost ? 'CONNECTION_LOST' : 'DUMP_FAILED', {
+  const isSaid = (words: RegExp) => culprits.some(({ stderr }) => words.test(stderr));
+  const code = isSaid(RECOVERY_CONFLICT)
+    ? 'CONFLICT'
+    : isSaid(CONNECTION_LOSS)
+      ? 'CONNECTION_LOST'
+      : 'DUMP_FAILED';
+  throw new IncrepError(code, {
     what: `dumping ${printName(table)} from ${connection.host}:${connection.port}/${connection.database}: ${said}`,
     next: 'Mend what it says, or set initial_load: "copy" for this table, which does not need pg_dump.',
     cause: first.cause,

@@ -43,6 +43,14 @@ const hiddenRows: Verdict = {
     `A copy without those rows would look complete. Give BYPASSRLS to the role that reads that table: "${role}", or the owner of a view over it.`,
 };
 
+/** What a standby says to whoever is in the way of what it replays; also to pg_dump. */
+export const RECOVERY_CONFLICT = /conflict with recovery/;
+const recoveryConflict: Verdict = {
+  code: 'CONFLICT',
+  next: () =>
+    'increp tries again by itself; if it goes on, raise max_standby_streaming_delay there or set hot_standby_feedback = on.',
+};
+
 /** By SQLSTATE, longest prefix first (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
 const VERDICTS: Record<string, Verdict> = {
   '28': badLogin,
@@ -162,6 +170,7 @@ function verdictOf({ code, message, routine }: ServerSaid): Verdict | undefined 
   if (!isSqlstate(code)) return undefined;
   // Its words may be translated; the function in the server's source that says them is not.
   if (code === '42501' && routine === 'check_enable_rls') return hiddenRows;
+  if (code === '40001' && RECOVERY_CONFLICT.test(message)) return recoveryConflict;
   const pooler = code === '08P01' && POOLER_VERDICTS.find(({ says }) => says.test(message));
   if (pooler) return pooler;
   return VERDICTS[code] ?? VERDICTS[code.slice(0, 3)] ?? VERDICTS[code.slice(0, 2)];
