@@ -12,8 +12,11 @@ const CONNECT_TIMEOUT_SECONDS = 10;
 /** How long a statement queues for a table lock, and so may hold up those who queue behind it. */
 export const LOCK_TIMEOUT_SECONDS = 5;
 
-/** SQLSTATE query_canceled. */
+/** SQLSTATEs. */
 const CANCELLED = '57014';
+const IDLE_SESSION_TIMEOUT = '57P05';
+
+const codeOf = (error: unknown): unknown => (error as { code?: unknown } | undefined)?.code;
 
 const identitySchema = z.object({
   version: z.number(),
@@ -68,12 +71,15 @@ export class Database implements AsyncDisposable {
    */
   async withClient<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
     this.#signal?.throwIfAborted();
+    const isReused = this.#client !== undefined;
     const client = await this.#open();
     try {
       return await work(client);
     } catch (error) {
       this.discard();
       this.#signal?.throwIfAborted();
+      // It crossed our first statement, which was not looked at: only a session without a transaction is ended so.
+      if (isReused && codeOf(error) === IDLE_SESSION_TIMEOUT) return this.withClient(work);
       throw serverError(error, this.place);
     }
   }
@@ -166,7 +172,7 @@ async function queryFirst(client: pg.Client, sql: string): Promise<pg.QueryResul
   try {
     return await client.query(sql);
   } catch (error) {
-    if ((error as { code?: unknown }).code !== CANCELLED) throw error;
+    if (codeOf(error) !== CANCELLED) throw error;
     await client.query('ROLLBACK');
     return client.query(sql);
   }

@@ -22,10 +22,7 @@ interface Situation {
 export function chooseLoader(situation: Situation): LoaderChoice {
   if (situation.wanted === 'copy') return { loader: 'copy', why: undefined };
   const why =
-    unfitServer(situation) ??
-    unfitTools(situation) ??
-    unfitRelation(situation.source) ??
-    unfitPassword(situation);
+    unfitServer(situation) ?? unfitTools(situation) ?? unfitRelation(situation) ?? unfitPassword(situation);
   return why === undefined ? { loader: 'pg_dump', why } : { loader: 'copy', why };
 }
 
@@ -47,12 +44,16 @@ function unfitTools({ tools, server: { version } }: Situation): string | undefin
     : undefined;
 }
 
-function unfitRelation({ kind, hasChildren, canSelectTable, columns }: Relation): string | undefined {
+function unfitRelation({ source, server }: Situation): string | undefined {
+  const { kind, hasChildren, canSelectTable, columns } = source;
   if (kind !== 'table') return `pg_dump writes no rows for a ${kind}`;
   if (hasChildren) return 'pg_dump would leave out the rows of child tables';
   if (!canSelectTable) return 'pg_dump needs SELECT on the whole table, not on its columns';
   const generated = columns.find((column) => column.generated !== '');
   if (generated) return `pg_dump leaves out the generated column "${generated.name}"`;
+  const char = columns.find(({ base: { type } }) => /^"char"(\[\])?$/.test(type));
+  if (char && server.version < 150000)
+    return `PostgreSQL 14 prints the bytes of "char" ("${char.name}") as they are`;
   const money = columns.find((column) => /^money(\[\])?$/.test(column.base.type));
   return money && `pg_dump prints money ("${money.name}") in the locale of the server`;
 }
