@@ -55,6 +55,7 @@ export const ERROR_CLASSES = {
   DELETES_REFUSED: permanent(1, 'More rows are gone from the source than one run may remove.'),
   NO_COPY: permanent(1, 'There is no copy that could be compared.'),
   VERIFY_FAILED: permanent(2, 'The rows just copied are not what the source holds.'),
+  ENCODING_MISMATCH: permanent(1, 'A text cannot be written in the encoding of the other database.'),
   SHORT_COPY: permanent(1, 'Fewer rows arrived than the source holds.'),
   DISK_FULL: permanent(1, 'A server has no room left.'),
   READ_ONLY: permanent(1, 'The destination does not accept writes.'),

@@ -23,6 +23,8 @@ const relationRow = z
     kind: z.enum(['r', 'p', 'v', 'm', 'f']),
     isUnlogged: z.boolean(),
     hasChildren: z.boolean(),
+    hasForeignRows: z.boolean(),
+    canSelectTable: z.boolean(),
     comment: z.string().nullable(),
     canSelect: z.boolean(),
     filtersRows: z.boolean(),

@@ -14,6 +14,12 @@ const CONNECT_TIMEOUT_SECONDS = 10;
 /** How long a statement queues for a table lock, and so may hold up those who queue behind it. */
 export const LOCK_TIMEOUT_SECONDS = 5;
 
+/** SQLSTATEs. */
+const CANCELLED = '57014';
+const IDLE_SESSION_TIMEOUT = '57P05';
+
+const codeOf = (error: unknown): unknown => (error as { code?: unknown } | undefined)?.code;
+
 const identitySchema = z.object({
   version: z.number(),
   isLinux: z.boolean(),
@@ -23,11 +29,21 @@ const identitySchema = z.object({
   startedAt: z.string(),
   timeZone: z.string(),
   encoding: z.string(),
+  /** default_transaction_read_only. */
+  isReadOnly: z.boolean(),
+  backendPid: z.number(),
   canReadControl: z.boolean(),
 });
 const controlSchema = z.object({ systemIdentifier: z.string().nullable(), timeline: z.number().nullable() });
 
-export type ServerIdentity = Readonly<z.infer<typeof identitySchema> & z.infer<typeof controlSchema>>;
+interface Connected {
+  /** A pooler or proxy answers in the server's place, so a session may be another one in the next transaction. */
+  readonly isPooled: boolean;
+}
+
+export type ServerIdentity = Readonly<
+  Omit<z.infer<typeof identitySchema>, 'backendPid'> & z.infer<typeof controlSchema> & Connected
+>;
 
 export class Database implements AsyncDisposable {
   readonly settings: ConnectionSettings;
@@ -57,12 +73,15 @@ export class Database implements AsyncDisposable {
    */
   async withClient<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
     this.#signal?.throwIfAborted();
+    const isReused = this.#client !== undefined;
     const client = await this.#open();
     try {
       return await work(client);
     } catch (error) {
       this.discard();
       this.#signal?.throwIfAborted();
+      // It crossed our first statement, which was not looked at: only a session without a transaction is ended so.
+      if (isReused && codeOf(error) === IDLE_SESSION_TIMEOUT) return this.withClient(work);
       throw serverError(error, this.place);
     }
   }
@@ -71,19 +90,19 @@ export class Database implements AsyncDisposable {
     if (this.#client) return this.#client;
     this.#opening = connect(this.settings, this.place, this.#applicationName);
     try {
-      return (this.#client = await this.#opening);
+      const client = (this.#client = await this.#opening);
+      // Nobody waits for an idle connection that ends, by idle_session_timeout or a pooler; the next one is a new one.
+      client.once('end', () => {
+        if (this.#client === client) this.discard();
+      });
+      return client;
     } finally {
       this.#opening = undefined;
     }
   }
 
   async identity(): Promise<ServerIdentity> {
-    this.#identity ??= await this.withClient(async (client) => {
-      const identity = identitySchema.parse((await client.query(SERVER_IDENTITY)).rows[0]);
-      const unknown = { systemIdentifier: null, timeline: null };
-      if (!identity.canReadControl) return { ...identity, ...unknown };
-      return { ...identity, ...controlSchema.parse((await client.query(CONTROL_DATA)).rows[0]) };
-    });
+    this.#identity ??= await this.withClient(readIdentity);
     return this.#identity;
   }
 
@@ -91,7 +110,7 @@ export class Database implements AsyncDisposable {
   async readAtOnce(statements: readonly string[]): Promise<pg.QueryResult[]> {
     const begin = beginReading(await this.identity(), LOCK_TIMEOUT_SECONDS);
     return this.withClient(async (client) => {
-      const results: unknown = await client.query([begin, ...statements, 'COMMIT'].join('; '));
+      const results: unknown = await queryFirst(client, [begin, ...statements, 'COMMIT'].join('; '));
       return (results as pg.QueryResult[]).slice(-statements.length - 1, -1);
     });
   }
@@ -113,7 +132,7 @@ export class Database implements AsyncDisposable {
 
   async #withTransaction<T>(begin: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
     return this.withClient(async (client) => {
-      await client.query(begin);
+      await queryFirst(client, begin);
       const result = await work(client);
       await client.query('COMMIT');
       return result;
@@ -136,6 +155,37 @@ export class Database implements AsyncDisposable {
     await client?.end().catch(() => undefined);
   }
 }
+
+async function readIdentity(client: pg.Client): Promise<ServerIdentity> {
+  const { backendPid, ...identity } = identitySchema.parse(
+    lastRow(await queryFirst(client, SERVER_IDENTITY), 0),
+  );
+  const isPooled = backendPid !== processOf(client);
+  const end: unknown = await client.query(identity.canReadControl ? `${CONTROL_DATA}; COMMIT` : 'COMMIT');
+  if (!identity.canReadControl) return { ...identity, isPooled, systemIdentifier: null, timeline: null };
+  return { ...identity, isPooled, ...controlSchema.parse(lastRow(end, 1)) };
+}
+
+/**
+ * The message that begins a transaction and has read nothing yet. A role's statement_timeout of a millisecond can cut
+ * it off on a busy server before it has lifted that limit.
+ */
+async function queryFirst(client: pg.Client, sql: string): Promise<pg.QueryResult> {
+  try {
+    return await client.query(sql);
+  } catch (error) {
+    if (codeOf(error) !== CANCELLED) throw error;
+    await client.query('ROLLBACK');
+    return client.query(sql);
+  }
+}
+
+/** Of several statements in one message; `after` of them follow the one that is meant. */
+const lastRow = (results: unknown, after: number): unknown =>
+  (results as pg.QueryResult[]).at(-1 - after)?.rows[0];
+
+/** What answered the connection called itself this process; a pooler makes up a number of its own. Not in the typings. */
+const processOf = (client: pg.Client): unknown => (client as unknown as { processID: unknown }).processID;
 
 /** The typings leave the socket out. */
 const socketOf = (client: pg.Client): { destroy(): void } =>

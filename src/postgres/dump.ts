@@ -8,6 +8,7 @@ import { printName, type TableName } from '../schema/names.ts';
 import { qualified } from '../sql/identifiers.ts';
 import { readCopyBlock, type CopyBlock } from './dump-reader.ts';
 import { withPassfile } from './passfile.ts';
+import { RECOVERY_CONFLICT } from './server-errors.ts';
 import { libpqTls } from './tls.ts';
 
 export interface DumpRequest {
@@ -18,6 +19,8 @@ export interface DumpRequest {
   /** Left out: reading them needs a privilege that SELECT on the table does not give. */
   readonly sequences: readonly TableName[];
   readonly lockTimeoutSeconds: number;
+  /** For PGOPTIONS: what is set on the role must trouble this session no more than ours. */
+  readonly options: string;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -27,7 +30,10 @@ const KILL_AFTER_MS = 2000;
 /** Gives `use` the rows as COPY text. Both children have ended when this returns. @throws IncrepError DUMP_FAILED */
 export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) => Promise<T>): Promise<T> {
   return withPassfile(request.connection.password, async ({ directory, path, forget }) => {
-    const environment = libpqEnvironment(request.connection, directory, path);
+    const environment = {
+      ...libpqEnvironment(request.connection, directory, path),
+      PGOPTIONS: request.options,
+    };
     const dump = execa('pg_dump', dumpArguments(request), childOptions(environment, request.signal));
     const restore = execa(
       'pg_restore',
@@ -70,8 +76,13 @@ function throwIfFailed({ table, connection, signal }: DumpRequest, children: rea
   const [first] = culprits;
   if (!first) return;
   const said = culprits.map((child) => `${nameOf(child)} ${howItEnded(child)}`).join('; ');
-  const isLost = culprits.some(({ stderr }) => CONNECTION_LOSS.test(stderr));
-  throw new IncrepError(isLost ? 'CONNECTION_LOST' : 'DUMP_FAILED', {
+  const isSaid = (words: RegExp) => culprits.some(({ stderr }) => words.test(stderr));
+  const code = isSaid(RECOVERY_CONFLICT)
+    ? 'CONFLICT'
+    : isSaid(CONNECTION_LOSS)
+      ? 'CONNECTION_LOST'
+      : 'DUMP_FAILED';
+  throw new IncrepError(code, {
     what: `dumping ${printName(table)} from ${connection.host}:${connection.port}/${connection.database}: ${said}`,
     next: 'Mend what it says, or set initial_load: "copy" for this table, which does not need pg_dump.',
     cause: first.cause,

@@ -17,21 +17,48 @@ const RETRY = 'increp tries again by itself; if it goes on, look at that server 
 const retry = () => RETRY;
 const variable = ({ side }: Place): string => (side === 'source' ? 'SOURCE' : 'DEST');
 
+const unknownDatabase: Verdict = {
+  code: 'CONNECTION_FAILED',
+  next: (place) => `Check ${variable(place)}_DB, or create that database.`,
+};
+const badLogin: Verdict = {
+  code: 'AUTHENTICATION_FAILED',
+  next: (place, message) =>
+    /no encryption/.test(message)
+      ? `Set ${variable(place)}_SSLMODE to "require" or more, or look at pg_hba.conf on that server.`
+      : /client certificate/.test(message)
+        ? `Set ${variable(place)}_SSLCERT and ${variable(place)}_SSLKEY, and look at pg_hba.conf on that server.`
+        : `Check ${variable(place)}_USERNAME and ${variable(place)}_PASSWORD, and pg_hba.conf on that server.`,
+};
+
+/** Never altered to something that fits: a copy with question marks in it would look complete. */
+const unwritableText: Verdict = {
+  code: 'ENCODING_MISMATCH',
+  next: ({ side }) =>
+    side === 'destination'
+      ? 'Nothing was changed. Make the destination database with ENCODING UTF8, or correct that text at the source.'
+      : 'Nothing was changed. Correct that text at the source: it has no meaning in Unicode.',
+};
+
+/** Of a table below a view, which the catalog does not show; of the table itself the plan says it earlier. */
+const hiddenRows: Verdict = {
+  code: 'ROW_SECURITY',
+  next: ({ role }) =>
+    `A copy without those rows would look complete. Give BYPASSRLS to the role that reads that table: "${role}", or the owner of a view over it.`,
+};
+
+/** What a standby says to whoever is in the way of what it replays; also to pg_dump. */
+export const RECOVERY_CONFLICT = /conflict with recovery/;
+const recoveryConflict: Verdict = {
+  code: 'CONFLICT',
+  next: () =>
+    'increp tries again by itself; if it goes on, raise max_standby_streaming_delay there or set hot_standby_feedback = on.',
+};
+
 /** By SQLSTATE, longest prefix first (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
 const VERDICTS: Record<string, Verdict> = {
-  '28': {
-    code: 'AUTHENTICATION_FAILED',
-    next: (place, message) =>
-      /no encryption/.test(message)
-        ? `Set ${variable(place)}_SSLMODE to "require" or more, or look at pg_hba.conf on that server.`
-        : /client certificate/.test(message)
-          ? `Set ${variable(place)}_SSLCERT and ${variable(place)}_SSLKEY, and look at pg_hba.conf on that server.`
-          : `Check ${variable(place)}_USERNAME and ${variable(place)}_PASSWORD, and pg_hba.conf on that server.`,
-  },
-  '3D000': {
-    code: 'CONNECTION_FAILED',
-    next: (place) => `Check ${variable(place)}_DB, or create that database.`,
-  },
+  '28': badLogin,
+  '3D000': unknownDatabase,
   '42501': {
     code: 'PRIVILEGE_MISSING',
     next: (place) =>
@@ -54,15 +81,31 @@ const VERDICTS: Record<string, Verdict> = {
   },
   '57P': { code: 'CONNECTION_LOST', next: retry },
   '08': { code: 'CONNECTION_LOST', next: retry },
+  // The session is gone, by a limit of the role that its transaction had not lifted yet.
+  '25P03': { code: 'CONNECTION_LOST', next: retry },
+  '25P04': { code: 'CONNECTION_LOST', next: retry },
   '25006': {
     code: 'READ_ONLY',
     next: () => 'Point DEST_HOST at the primary, or lift default_transaction_read_only.',
   },
+  '22021': unwritableText,
+  '22P05': unwritableText,
   '2BP01': {
     code: 'DEPENDENTS',
     next: () => 'Drop or move those objects, run "increp sync" again, and create them anew.',
   },
 };
+
+/** A pooler has one SQLSTATE (08P01, protocol_violation) for all that it refuses, so its words are read. */
+const POOLER_VERDICTS: readonly (Verdict & { readonly says: RegExp })[] = [
+  {
+    says: /not allowed in statement pooling mode/,
+    code: 'NOT_SUPPORTED',
+    next: () => 'Set pool_mode = transaction (or session) in that pooler: a sync is made of transactions.',
+  },
+  { says: /authentication failed|no such user/, ...badLogin },
+  { says: /no such database/, ...unknownDatabase },
+];
 
 /** Not a server's word but the operating system's or the driver's. */
 const isConnectionError = (error: Error & { code?: unknown }): boolean =>
@@ -76,7 +119,7 @@ const isConnectionError = (error: Error & { code?: unknown }): boolean =>
 /** `isConnecting`: nothing was asked of the server yet. */
 export function serverError(thrown: unknown, place: Place, isConnecting = false): IncrepError {
   if (thrown instanceof IncrepError) return thrown;
-  const error: Error & { code?: unknown; detail?: string; where?: string } =
+  const error: Error & ServerSaid & { detail?: string; where?: string } =
     thrown instanceof Error ? thrown : new Error(String(thrown));
   const said = `${place.side} ${place.address}: ${describe(error)}`;
   const verdict = verdictOf(error);
@@ -109,11 +152,22 @@ export function serverError(thrown: unknown, place: Place, isConnecting = false)
   });
 }
 
+interface ServerSaid {
+  readonly code?: unknown;
+  readonly message: string;
+  readonly routine?: string;
+}
+
 const isSqlstate = (code: unknown): code is string =>
   typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^E[A-Z]{4}$/.test(code);
 
-function verdictOf({ code }: { code?: unknown }): Verdict | undefined {
+function verdictOf({ code, message, routine }: ServerSaid): Verdict | undefined {
   if (!isSqlstate(code)) return undefined;
+  // Its words may be translated; the function in the server's source that says them is not.
+  if (code === '42501' && routine === 'check_enable_rls') return hiddenRows;
+  if (code === '40001' && RECOVERY_CONFLICT.test(message)) return recoveryConflict;
+  const pooler = code === '08P01' && POOLER_VERDICTS.find(({ says }) => says.test(message));
+  if (pooler) return pooler;
   return VERDICTS[code] ?? VERDICTS[code.slice(0, 3)] ?? VERDICTS[code.slice(0, 2)];
 }
 

@@ -6,7 +6,7 @@ export interface TableName {
 }
 
 /** NAMEDATALEN - 1: Postgres silently cuts longer identifiers, which could make one table's name another's. */
-const MAX_NAME_BYTES = 63;
+export const MAX_NAME_BYTES = 63;
 
 /**
  * `base` + `suffix` as an identifier of at most 63 bytes. Where the base has to be cut, a hash of the whole

@@ -17,6 +17,8 @@ export interface Relation {
   readonly isUnlogged: boolean;
   /** True for a parent of inheritance or partitioning: its rows live (also) in other tables. */
   readonly hasChildren: boolean;
+  /** True where some or all of its rows are those of another server. */
+  readonly hasForeignRows: boolean;
   readonly comment: string | null;
   readonly columns: readonly Column[];
   /** Column sets that the server itself keeps unique (valid, not partial, not on expressions). */
@@ -27,6 +29,8 @@ export interface Relation {
   readonly estimatedRows: number | undefined;
   readonly bytes: number;
   readonly canSelect: boolean;
+  /** False where only single columns were granted, which is enough to read them. */
+  readonly canSelectTable: boolean;
   /** Columns that our role may not read. */
   readonly unreadableColumns: readonly string[];
   /** Row-level security that would filter what our role sees. */
@@ -40,6 +44,8 @@ const isSubset = (part: readonly string[], whole: readonly string[]): boolean =>
 
 /** True when the server guarantees that no two rows agree in all of `columns`. */
 export function isUniqueBy(relation: Relation, columns: readonly string[]): boolean {
+  // An index of an inheritance parent knows nothing of its children's rows.
+  if (relation.kind === 'table' && relation.hasChildren) return false;
   const isAlwaysThere = (name: string) =>
     relation.columns.find((column) => column.name === name)?.isNotNull === true;
   return relation.uniqueKeys.some(
@@ -51,8 +57,9 @@ export function isUniqueBy(relation: Relation, columns: readonly string[]): bool
 export const uniqueIndexOn = (relation: Relation, columns: readonly string[]): UniqueKey | undefined =>
   relation.uniqueKeys.find((key) => key.columns.length === columns.length && isSubset(key.columns, columns));
 
-/** What LOCK TABLE accepts by name. */
-export const canLock = ({ kind }: Relation): boolean => ['table', 'partitioned table', 'view'].includes(kind);
+/** What LOCK TABLE accepts by name, and from us. */
+export const canLock = ({ kind, canSelectTable }: Relation): boolean =>
+  canSelectTable && ['table', 'partitioned table', 'view'].includes(kind);
 
 /** A table that shows our role all of its rows; any other one cannot even be asked whether it has some. */
 export const isReadableTable = (relation: Relation | undefined): boolean =>

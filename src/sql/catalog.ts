@@ -5,6 +5,12 @@ export const DESCRIBE_RELATIONS = /* sql */ `
   SELECT n.nspname AS schema, c.relname AS table, c.oid::text AS oid, c.relkind AS kind,
          c.relpersistence = 'u' AS "isUnlogged",
          c.relhassubclass OR c.relkind = 'p' AS "hasChildren",
+         c.relkind = 'f' OR EXISTS (
+           WITH RECURSIVE children AS (
+             SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid
+             UNION SELECT i.inhrelid FROM children JOIN pg_inherits i ON i.inhparent = children.inhrelid)
+           SELECT FROM children JOIN pg_class f ON f.oid = inhrelid AND f.relkind = 'f') AS "hasForeignRows",
+         has_table_privilege(c.oid, 'SELECT') AS "canSelectTable",
          obj_description(c.oid, 'pg_class') AS comment,
          has_any_column_privilege(c.oid, 'SELECT') AS "canSelect",
          row_security_active(c.oid) AS "filtersRows",
@@ -22,7 +28,10 @@ export const DESCRIBE_RELATIONS = /* sql */ `
                  'type', format_type(element.oid, coalesce(nullif(element.typmod, -1), base.typmod)),
                  'isBuiltIn', element.isbuiltin, 'isArray', element.isarray, 'delimiter', element.typdelim) END),
              'typeDetail', detail.parts,
-             'isNotNull', a.attnotnull,
+             'isNotNull', a.attnotnull AND NOT EXISTS (
+               -- Since PostgreSQL 18 it may have been promised for new rows only.
+               SELECT FROM pg_constraint nn WHERE nn.conrelid = c.oid AND nn.contype = 'n' AND NOT nn.convalidated
+                 AND nn.conkey = ARRAY[a.attnum]),
              'collation', CASE WHEN a.attcollation <> t.typcollation THEN
                (SELECT format('%I.%I', cn.nspname, co.collname) FROM pg_collation co
                 JOIN pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = a.attcollation) END,

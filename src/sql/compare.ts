@@ -40,8 +40,11 @@ const keyText = (mergeKey: readonly string[]): string =>
 const contentText = ({ columns, mergeKey }: Comparable): string =>
   columns === null ? keyText(mergeKey) : `ROW(${columns.map(ident).join(', ')})::text`;
 
+/** In one encoding, whatever those of the two databases are. */
+const hashOf = (text: string): string => `md5(convert_to(${text}, 'UTF8'))`;
+
 const rowsOf = (side: Comparable): string => /* sql */ `
-  SELECT key, md5(key) AS hash, md5(content) AS content, pending FROM (
+  SELECT key, ${hashOf('key')} AS hash, ${hashOf('content')} AS content, pending FROM (
     SELECT ${keyText(side.mergeKey)} AS key, ${contentText(side)} AS content, coalesce(${side.isPending}, false) AS pending
     FROM ${qualified(side.table)} WHERE ${side.where} OFFSET 0) texts`;
 

@@ -3,7 +3,8 @@ import { literal } from './identifiers.ts';
 
 /** How values print and parse. Both sides get the same, so text that leaves one is read back alike by the other. */
 const OUTPUT_SETTINGS = {
-  search_path: '',
+  client_encoding: 'UTF8',
+  standard_conforming_strings: 'on',
   TimeZone: 'UTC',
   DateStyle: 'ISO',
   IntervalStyle: 'postgres',
@@ -11,15 +12,18 @@ const OUTPUT_SETTINGS = {
   bytea_output: 'hex',
   lc_monetary: 'C',
   xmloption: 'content',
-  standard_conforming_strings: 'on',
+  // Switched off, an array's NULL is read as the word.
+  array_nulls: 'on',
+  // Switched on, format_type() quotes names of types that are compared with ours.
+  quote_all_identifiers: 'off',
 } as const;
 
 const GUARD_SETTINGS = {
+  // At debug5 the server would say more than the table holds.
+  client_min_messages: 'warning',
   // A table whose rows are filtered for us is an error, never a short copy.
   row_security: 'off',
-  // A role's own limits must not cut a long copy short; a dead peer ends it (tcp_* and the check below).
-  statement_timeout: '0',
-  idle_in_transaction_session_timeout: '0',
+  // A dead peer ends a long copy (and the check below), where FIRST leaves no other limit.
   tcp_keepalives_idle: '30',
   tcp_keepalives_interval: '10',
   tcp_keepalives_count: '3',
@@ -41,6 +45,13 @@ function guards({ version, isLinux }: ServerTraits): Record<string, string> {
   };
 }
 
+/**
+ * In front of everything else: a role's own limits, which must not cut a long copy short, may endanger every statement.
+ * A temporary schema is searched first unless it is named, and a pooled session may hold other people's.
+ */
+const FIRST = /* sql */ `SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
+  SET LOCAL search_path = pg_catalog, pg_temp`;
+
 /** SET LOCAL, never SET: in transaction pooling the next transaction may be on another backend. */
 const setLocal = (settings: Record<string, string>): string =>
   Object.entries(settings)
@@ -48,11 +59,19 @@ const setLocal = (settings: Record<string, string>): string =>
     .join('; ');
 
 const settings = (traits: ServerTraits, lockTimeoutSeconds: number): string =>
-  setLocal({
-    ...OUTPUT_SETTINGS,
+  `${FIRST}; ${setLocal({
     ...guards(traits),
+    ...OUTPUT_SETTINGS,
     lock_timeout: `${Math.round(lockTimeoutSeconds * 1000)}ms`,
-  });
+  })}`;
+
+const NO_LIMITS = { statement_timeout: '0', idle_in_transaction_session_timeout: '0' };
+
+/** The same for a program that opens a session of its own: libpq's PGOPTIONS. */
+export const startupOptions = (traits: ServerTraits): string =>
+  Object.entries({ ...NO_LIMITS, search_path: '', ...guards(traits), ...OUTPUT_SETTINGS })
+    .map(([name, value]) => `-c ${name}=${value}`)
+    .join(' ');
 
 /** Each statement sees what is committed when it starts. */
 export const beginReading = (traits: ServerTraits, lockTimeoutSeconds: number): string =>
@@ -62,11 +81,18 @@ export const beginReading = (traits: ServerTraits, lockTimeoutSeconds: number): 
 export const beginSnapshot = (traits: ServerTraits, lockTimeoutSeconds: number): string =>
   /* sql */ `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${settings(traits, lockTimeoutSeconds)}`;
 
+/**
+ * Not READ WRITE: default_transaction_read_only is how people, and some providers when a disk fills up, ask everybody
+ * to stop writing. A brake is not ours to lift.
+ */
 export const beginWriting = (traits: ServerTraits, lockTimeoutSeconds: number): string =>
-  /* sql */ `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${settings(traits, lockTimeoutSeconds)}`;
+  /* sql */ `BEGIN ISOLATION LEVEL READ COMMITTED; ${settings(traits, lockTimeoutSeconds)}`;
 
-/** Who the server is. A changed incarnation means that transaction names from before mean nothing. */
-export const SERVER_IDENTITY = /* sql */ `
+/**
+ * Who the server is. A changed incarnation means that transaction names from before mean nothing. What one may set
+ * depends on the version, so this begins a transaction with the least; whoever asks has to end it.
+ */
+export const SERVER_IDENTITY = /* sql */ `BEGIN READ ONLY; ${FIRST};
   SELECT current_setting('server_version_num')::int AS version,
          version() ~ 'linux' AS "isLinux",
          (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS "databaseOid",
@@ -76,6 +102,8 @@ export const SERVER_IDENTITY = /* sql */ `
                    (SELECT extract(epoch FROM stats_reset) FROM pg_stat_bgwriter)) AS "startedAt",
          (SELECT reset_val FROM pg_settings WHERE name = 'TimeZone') AS "timeZone",
          current_setting('server_encoding') AS encoding,
+         current_setting('default_transaction_read_only')::bool AS "isReadOnly",
+         pg_backend_pid() AS "backendPid",
          has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
            AND has_function_privilege('pg_catalog.pg_control_checkpoint()', 'EXECUTE') AS "canReadControl"`;
 

@@ -3,6 +3,7 @@ import type { Loader } from '../events.ts';
 import { fitsPassfile } from '../postgres/passfile.ts';
 import type { ClientTools } from '../postgres/client-tools.ts';
 import type { Column } from '../schema/columns.ts';
+import type { ServerIdentity } from '../postgres/database.ts';
 import type { Relation } from '../schema/relations.ts';
 
 export interface LoaderChoice {
@@ -14,19 +15,29 @@ export interface LoaderChoice {
 interface Situation {
   readonly wanted: Loader;
   readonly source: Relation;
-  readonly serverVersion: number;
+  readonly server: Pick<ServerIdentity, 'version' | 'isPooled'>;
   readonly tools: ClientTools;
   readonly password: string | undefined;
 }
 
 export function chooseLoader(situation: Situation): LoaderChoice {
   if (situation.wanted === 'copy') return { loader: 'copy', why: undefined };
-  const why = unfitTools(situation) ?? unfitRelation(situation.source) ?? unfitPassword(situation);
+  const why =
+    unfitServer(situation) ?? unfitTools(situation) ?? unfitRelation(situation) ?? unfitPassword(situation);
   return why === undefined ? { loader: 'pg_dump', why } : { loader: 'copy', why };
 }
 
-function unfitTools({ tools, serverVersion }: Situation): string | undefined {
-  const server = Math.floor(serverVersion / 10_000);
+/**
+ * pg_dump makes its settings before its transaction begins. In transaction pooling they land in sessions of other
+ * people, an empty search_path among them, and its own transaction may run without them.
+ */
+const unfitServer = ({ server }: Situation): string | undefined =>
+  server.isPooled
+    ? 'a connection pooler stands before the source, and pg_dump needs a session of its own'
+    : undefined;
+
+function unfitTools({ tools, server: { version } }: Situation): string | undefined {
+  const server = Math.floor(version / 10_000);
   if (tools.pgDump === 'missing') return 'pg_dump is not installed';
   if (tools.pgRestore === 'missing') return 'pg_restore is not installed';
   return tools.pgDump < server
@@ -34,11 +45,16 @@ function unfitTools({ tools, serverVersion }: Situation): string | undefined {
     : undefined;
 }
 
-function unfitRelation({ kind, hasChildren, columns }: Relation): string | undefined {
+function unfitRelation({ source, server }: Situation): string | undefined {
+  const { kind, hasChildren, canSelectTable, columns } = source;
   if (kind !== 'table') return `pg_dump writes no rows for a ${kind}`;
   if (hasChildren) return 'pg_dump would leave out the rows of child tables';
+  if (!canSelectTable) return 'pg_dump needs SELECT on the whole table, not on its columns';
   const generated = columns.find((column) => column.generated !== '');
   if (generated) return `pg_dump leaves out the generated column "${generated.name}"`;
+  const char = columns.find(({ base: { type } }) => /^"char"(\[\])?$/.test(type));
+  if (char && server.version < 150000)
+    return `PostgreSQL 14 prints the bytes of "char" ("${char.name}") as they are`;
   const money = columns.find(holdsMoney);
   return money && `pg_dump prints money ("${money.name}") in the locale of the server`;
 }

@@ -36,7 +36,8 @@ export async function pendingAtSource(
   return mayRead ? `(${inWindow}) AND ${isWrittenSince(settledXid, nextXid)}` : inWindow;
 }
 
-const hasNumbers = ({ kind }: Relation): boolean => kind === 'table' || kind === 'partitioned table';
+const hasNumbers = ({ kind, hasForeignRows }: Relation): boolean =>
+  (kind === 'table' || kind === 'partitioned table') && !hasForeignRows;
 
 /** A restart goes on counting transactions where it was; a promoted standby may count some of them again. */
 const countsOn = (before: SourceLife, now: SourceLife): boolean =>

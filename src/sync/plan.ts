@@ -159,7 +159,7 @@ function load(now: TableFacts, source: Relation, action: LoadPlan['action'], rea
   const loader = chooseLoader({
     wanted: now.settings.initialLoad,
     source,
-    serverVersion: now.servers.source.version,
+    server: now.servers.source,
     tools: now.tools,
     password: now.sourcePassword,
   });

@@ -13,6 +13,7 @@ import { canLock } from '../schema/relations.ts';
 import { fingerprintOf, shapeOf } from '../schema/shape.ts';
 import { copyIn, copyOut } from '../sql/copy.ts';
 import { IN_FLIGHT } from '../sql/fence.ts';
+import { startupOptions } from '../sql/session.ts';
 import { hasRows, lockShape, selectWindow, type Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
 import type { IncrementalPlan, LoadPlan } from './plan.ts';
@@ -119,6 +120,7 @@ async function dumpRows({ work, facts, plan, destination }: Reading, source: pg.
     snapshot,
     sequences: plan.source.ownedSequences,
     lockTimeoutSeconds: LOCK_TIMEOUT_SECONDS,
+    options: startupOptions(facts.servers.source),
     signal: work.signal,
   };
   return withDump(request, (block) =>

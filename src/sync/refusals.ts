@@ -3,7 +3,7 @@ import { IncrepError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { carriedType, type NativeCarriers } from '../schema/columns.ts';
 import { keyTypeOf } from '../schema/keys.ts';
-import { printName } from '../schema/names.ts';
+import { MAX_NAME_BYTES, printName } from '../schema/names.ts';
 import { isReadableTable, type Relation } from '../schema/relations.ts';
 import { DELETED_AT, stagingMark } from '../sql/destination.ts';
 import { ident, qualified } from '../sql/identifiers.ts';
@@ -124,7 +124,17 @@ function columnNotFound(
 function destinationRefusal(now: TableFacts): IncrepError | undefined {
   if (now.saved.kind === 'foreign')
     return new IncrepError('STATE_FOREIGN', { what: now.saved.what, next: now.saved.next });
-  return schemaRefusal(now) ?? relationRefusal(now) ?? typeRefusal(now);
+  return schemaRefusal(now) ?? relationRefusal(now) ?? longName(now) ?? typeRefusal(now);
+}
+
+/** A name of 63 bytes in LATIN1 is longer in UTF8, and Postgres would cut it without a word. */
+function longName({ source, settings, servers }: TableFacts): IncrepError | undefined {
+  const column = source?.columns.find(({ name }) => Buffer.byteLength(name) > MAX_NAME_BYTES);
+  if (!source || !column || servers.destination.encoding !== 'UTF8') return undefined;
+  return new IncrepError('ENCODING_MISMATCH', {
+    what: `the column "${column.name}" of ${printName(source.name)} has a name of ${Buffer.byteLength(column.name)} bytes in UTF8, the encoding of the destination, where ${MAX_NAME_BYTES} is the most`,
+    next: `Give it a shorter name, or copy a view that does, and set "name" of "${settings.name}" to that view.`,
+  });
 }
 
 function schemaRefusal({

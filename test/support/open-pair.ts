@@ -24,6 +24,8 @@ export interface PairOptions {
   readonly destinationSql?: string;
   /** The schema on both sides; "public" unless told. */
   readonly schema?: string;
+  /** Of the two databases; UTF8 unless told. */
+  readonly encodings?: Readonly<Partial<Record<Side, string>>>;
 }
 
 export type Role = 'superuser' | 'increp';
@@ -65,11 +67,19 @@ export interface OpenPair {
 export async function openPair(given: PairOptions, place: PairPlace): Promise<OpenPair> {
   const id = randomBytes(4).toString('hex');
   const schema = given.schema ?? 'public';
-  const source = newSide('source', place.sourceServerUrl, { database: `src_${id}`, user: `reader_${id}` });
-  const destination = newSide('destination', place.destinationServerUrl, {
-    database: `dst_${id}`,
-    user: `writer_${id}`,
-  });
+  const { encodings = {} } = given;
+  const source = newSide(
+    'source',
+    place.sourceServerUrl,
+    { database: `src_${id}`, user: `reader_${id}` },
+    encodings.source,
+  );
+  const destination = newSide(
+    'destination',
+    place.destinationServerUrl,
+    { database: `dst_${id}`, user: `writer_${id}` },
+    encodings.destination,
+  );
   const directory = join(place.workspace, id);
   const [sourcePool, destinationPool] = [openPool(source.superuser), openPool(destination.superuser)];
   const pools = { source: sourcePool.pool, destination: destinationPool.pool };

@@ -19,12 +19,14 @@ export interface SideLogins {
   readonly increp: Login;
   /** From the server's URL; the embedded servers have no TLS. */
   readonly sslmode: string;
+  readonly encoding: string;
 }
 
 export function newSide(
   side: Side,
   serverUrl: string,
   names: { database: string; user: string },
+  encoding = 'UTF8',
 ): SideLogins {
   const url = new URL(serverUrl);
   const server = { host: url.hostname, port: Number(url.port || 5432), database: names.database };
@@ -38,6 +40,7 @@ export function newSide(
     },
     increp: { ...server, user: names.user, password: canary() },
     sslmode: url.searchParams.get('sslmode') ?? 'disable',
+    encoding,
   };
 }
 
@@ -54,13 +57,13 @@ async function withAdmin<T>(config: string | Login, work: (client: Client) => Pr
   }
 }
 
-const createDatabase = async ({ serverUrl, increp }: SideLogins, owner: string) =>
+const createDatabase = async ({ serverUrl, increp, encoding }: SideLogins, owner: string) =>
   withAdmin(serverUrl, async (admin) => {
     await admin.query(
       `CREATE ROLE ${increp.user} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD ${escapeLiteral(increp.password)}`,
     );
     await admin.query(
-      `CREATE DATABASE ${increp.database} ${owner} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'`,
+      `CREATE DATABASE ${increp.database} ${owner} TEMPLATE template0 ENCODING '${encoding}' LOCALE 'C'`,
     );
   });
 

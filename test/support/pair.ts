@@ -3,18 +3,25 @@ import process from 'node:process';
 import { inject, onTestFinished } from 'vitest';
 import { expectNoSecretLeft } from './no-secret-left.ts';
 import { openPair } from './open-pair.ts';
-import type { Pair, PairOptions } from './open-pair.ts';
+import type { Pair, PairOptions, PairPlace } from './open-pair.ts';
 import { ordersPreset } from './shop.ts';
 
 export type { Pair, PairOptions, TableConfig } from './open-pair.ts';
 export type { Login, Side } from './pair-databases.ts';
 
-/** `freshPair('orders')` has the orders table of shop.ts with ten rows and its configuration. */
-export async function freshPair(options: PairOptions | 'orders' = {}): Promise<Pair> {
+/**
+ * `freshPair('orders')` has the orders table of shop.ts with ten rows and its configuration. On the servers of the
+ * test run unless told.
+ */
+export async function freshPair(
+  options: PairOptions | 'orders' = {},
+  servers: Partial<PairPlace> = {},
+): Promise<Pair> {
   const { pair, close, cleanUp } = await openPair(options === 'orders' ? ordersPreset : options, {
     sourceServerUrl: inject('sourceServerUrl'),
     destinationServerUrl: inject('destinationServerUrl'),
     workspace: inject('workspace'),
+    ...servers,
   });
   const isCleanedLater = cleanUpAfterTest(cleanUp, () => keptMessage(pair), close);
   const end = isCleanedLater ? close : cleanUp;

@@ -1,9 +1,9 @@
 /** Judges what was inspected: pure. */
-import type { IncrepError } from '../../errors.ts';
+import { IncrepError } from '../../errors.ts';
 import { stagingName } from '../../schema/names.ts';
 import { isUniqueBy } from '../../schema/relations.ts';
 import { createIndexOn } from '../../sql/inspect.ts';
-import type { TableFacts } from '../facts.ts';
+import type { Servers, TableFacts } from '../facts.ts';
 import type { Plan } from '../plan.ts';
 import type { Finding } from './finding.ts';
 import { MANY, type Inspection } from './inspect.ts';
@@ -59,6 +59,7 @@ function serverFindings(found: Inspection): Finding[] {
           ),
         ]
       : []),
+    ...(destination.isStandby || destination.isReadOnly ? [failureFinding(readOnly(destination))] : []),
     ...(found.writable.length > 0
       ? [
           warning(
@@ -90,12 +91,23 @@ function serverFindings(found: Inspection): Finding[] {
   ];
 }
 
+const readOnly = ({ isStandby }: Servers['destination']): IncrepError =>
+  new IncrepError('READ_ONLY', {
+    what: isStandby
+      ? 'the destination is a standby'
+      : 'the destination has default_transaction_read_only, so nothing can be written there',
+    next: isStandby
+      ? 'Point DEST_HOST at the primary.'
+      : 'Lift it for the role or the database when the time has come.',
+  });
+
 function tableFindings(table: TableFacts, found: Inspection): Finding[] {
   const plan = found.plans.get(table);
   const { name } = table.settings;
   if (!plan || plan.kind === 'skip') return [note('DISABLED', name, 'it is disabled')];
   if (plan.kind === 'refuse') return [failureFinding(plan.error, name)];
   return [
+    ...lateFindings(plan),
     ...keyFindings(table, plan, found),
     ...mergeKeyFindings(table, plan),
     ...destinationFindings(table, plan),
@@ -103,6 +115,21 @@ function tableFindings(table: TableFacts, found: Inspection): Finding[] {
 }
 
 type Workable = Exclude<Plan, { kind: 'skip' } | { kind: 'refuse' }>;
+
+/** Transactions in flight are those of the source server now: not of another one, nor of when a view was refreshed. */
+const lateFindings = ({ source: { name, kind, hasForeignRows } }: Workable): Finding[] =>
+  kind !== 'materialized view' && !hasForeignRows
+    ? []
+    : [
+        warning(
+          'LATE_ROWS',
+          name.table,
+          kind === 'materialized view'
+            ? 'what was not committed yet when a materialized view was refreshed shows later: only lookback protects such rows'
+            : 'rows of another server: its open transactions cannot be seen from here, so only lookback protects from late commits',
+          'Set "lookback" longer than the longest transaction there, or run "increp verify" now and then.',
+        ),
+      ];
 
 function keyFindings({ settings }: TableFacts, { source, keyType }: Workable, found: Inspection): Finding[] {
   const { name, replicationKey: key, nullKeys } = settings;

@@ -29,6 +29,8 @@ export const relation = (change: Partial<Relation> = {}): Relation => ({
   unreadableColumns: [],
   filtersRows: false,
   ownedSequences: [],
+  hasForeignRows: false,
+  canSelectTable: true,
   ...change,
 });
 
@@ -64,6 +66,8 @@ const server = {
   database: 'live',
   databaseOid: '5',
   isStandby: false,
+  isReadOnly: false,
+  isPooled: false,
   startedAt: '1000',
   timeZone: 'UTC',
   encoding: 'UTF8',

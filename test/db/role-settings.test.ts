@@ -1,0 +1,192 @@
+/** Roles whose settings are made to trouble us: the copy is the same, or the run says what is in its way. */
+import { expect, test } from 'vitest';
+import { increp } from '../support/increp.ts';
+import { expectSameRows } from '../support/oracle.ts';
+import { freshPair } from '../support/pair.ts';
+import type { Pair, Side } from '../support/pair.ts';
+import { testWithPgDump } from '../support/pg-dump.ts';
+import { plant } from '../support/planted.ts';
+import { insertOrders } from '../support/shop.ts';
+import { sync, trySync } from '../support/sync.ts';
+
+/** Everything that a role may set for itself and that decides how values print or parse, or how long we may take. */
+const TROUBLE = {
+  datestyle: 'SQL, DMY',
+  intervalstyle: 'sql_standard',
+  bytea_output: 'escape',
+  extra_float_digits: '-15',
+  timezone: 'Asia/Kathmandu',
+  statement_timeout: '1ms',
+  lock_timeout: '1ms',
+  idle_in_transaction_session_timeout: '1ms',
+  default_transaction_isolation: 'serializable',
+  default_transaction_deferrable: 'on',
+  standard_conforming_strings: 'off',
+  backslash_quote: 'off',
+  escape_string_warning: 'on',
+  xmloption: 'document',
+  xmlbinary: 'hex',
+  client_encoding: 'LATIN1',
+  array_nulls: 'off',
+  transform_null_equals: 'on',
+  quote_all_identifiers: 'on',
+  row_security: 'on',
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_sort: 'off',
+  check_function_bodies: 'off',
+  synchronous_commit: 'off',
+  client_min_messages: 'debug5',
+  default_text_search_config: 'pg_catalog.german',
+  geqo: 'off',
+  join_collapse_limit: '1',
+  from_collapse_limit: '1',
+  jit: 'off',
+} as const;
+
+/** On the role itself, so that it holds for every session, pg_dump's as well. */
+async function setOnRole(pair: Pair, side: Side, settings: Readonly<Record<string, string>>): Promise<void> {
+  const { user } = pair.login(side, 'increp');
+  for (const [name, value] of Object.entries(settings)) {
+    const list = name === 'search_path' ? value : `'${value}'`;
+    await pair[side].query(`ALTER ROLE ${user} SET ${name} = ${list}`);
+  }
+}
+
+const VALUES = /* sql */ `
+  CREATE TYPE mood AS ENUM ('null', 'NULL', 'fine');
+  CREATE TABLE by_pg_dump (
+    id int PRIMARY KEY, f8 float8, f4 real, raw bytea, day date, at timestamptz, local timestamp, span interval,
+    words text[], moods mood[], doc xml, note text, updated_at timestamptz NOT NULL DEFAULT now());
+  INSERT INTO by_pg_dump
+    SELECT i, 0.1::float8 * i / 3, 1.1::real * i / 7, decode(lpad(to_hex(i), 4, '0') || '5c00ff', 'hex'),
+      date '2026-02-01' + i, '2026-02-01 01:02:03.000007+05:45'::timestamptz + i * interval '1 day',
+      '2026-03-04 05:06:07.8', '-1 mon +3 days -04:05:06.7', ARRAY['NULL', NULL, 'a\\b'], ARRAY['NULL', NULL]::mood[],
+      '<a/>text', E'back\\\\slash ü € \\t' || i
+    FROM generate_series(1, 200) i;
+  CREATE TABLE by_copy (LIKE by_pg_dump INCLUDING ALL);
+  INSERT INTO by_copy SELECT * FROM by_pg_dump`;
+
+const LOADERS = ['pg_dump', 'copy'] as const;
+
+const CHANGES = LOADERS.map(
+  (loader) => /* sql */ `
+  UPDATE by_${loader} SET moods = ARRAY[NULL, 'null', 'NULL']::mood[], f8 = pi() * id, updated_at = now() WHERE id <= 7;
+  INSERT INTO by_${loader} (id, words, doc) VALUES (1001, '{NULL,"NULL"}', '<!DOCTYPE a><a/>');
+  DELETE FROM by_${loader} WHERE id = 50`,
+).join(';');
+
+const tables = LOADERS.map((loader) => ({
+  name: `by_${loader}`,
+  replication_key: 'updated_at',
+  unique_cols: ['id'],
+  initial_load: loader,
+  deletes: 'hard',
+}));
+
+const expectCopies = async (pair: Pair) => {
+  for (const { name } of tables) await expectSameRows(pair, name);
+};
+
+testWithPgDump('settings of the roles change no value, by load, by window, by verify', async () => {
+  await using pair = await freshPair({ tables, sourceSql: VALUES });
+  for (const side of ['source', 'destination'] as const) await setOnRole(pair, side, TROUBLE);
+  const loaded = await sync(pair);
+  for (const loader of LOADERS)
+    expect(loaded.table(`by_${loader}`)).toMatchObject({ loader, rows_inserted: 200, warnings: [] });
+  await expectCopies(pair);
+  await pair.source.query(CHANGES);
+  for (const each of (await sync(pair, '--deletes')).summary.tables)
+    expect(each, each.reason).toMatchObject({
+      action: 'incremental',
+      rows_inserted: 1,
+      rows_updated: 7,
+      rows_deleted: 1,
+    });
+  await expectCopies(pair);
+  const verified = await increp('verify', pair);
+  expect(verified.exitCode, verified.stdout + verified.stderr).toBe(0);
+  expect((await increp('check', pair)).exitCode).toBe(0);
+});
+
+testWithPgDump('what is planted on the search path of the roles is never used', async () => {
+  await using pair = await freshPair({ tables, sourceSql: VALUES });
+  for (const side of ['source', 'destination'] as const) {
+    expect(await plant(pair[side])).toBeGreaterThan(2000);
+    await setOnRole(pair, side, { search_path: 'planted, pg_catalog, public' });
+  }
+  // The trap works: for this role, who falls into it falls.
+  const { user } = pair.login('source', 'increp');
+  await expect(
+    pair.source.query(
+      `SET LOCAL ROLE ${user}; SET LOCAL search_path = planted, pg_catalog; SELECT current_setting('port')`,
+    ),
+  ).rejects.toThrow('planted function current_setting was called');
+  await sync(pair);
+  await pair.source.query(CHANGES);
+  for (const each of (await sync(pair, '--deletes')).summary.tables)
+    expect(each).toMatchObject({ action: 'incremental', rows_updated: 7, rows_deleted: 1 });
+  await expectCopies(pair);
+  for (const command of [
+    'verify',
+    'verify --repair',
+    'check',
+    'plan',
+    'status',
+    'sync --verify',
+    'sync --full-refresh',
+  ]) {
+    const result = await increp(command, pair);
+    expect(result.exitCode, `${command}: ${result.stdout}${result.stderr}`).toBe(0);
+  }
+});
+
+test('default_transaction_read_only on the destination is a brake, which is respected and named', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await insertOrders(pair, 2);
+  await setOnRole(pair, 'destination', { default_transaction_read_only: 'on' });
+  const refused = await trySync(pair);
+  expect(refused.exitCode).toBe(1);
+  expect(refused.table().error).toMatchObject({
+    code: 'READ_ONLY',
+    hint: expect.stringContaining('default_transaction_read_only') as string,
+  });
+  const checked = await increp('check --json', pair);
+  expect(checked.exitCode).toBe(1);
+  expect(checked.stdout).toContain('READ_ONLY');
+  // What only reads still works.
+  expect((await increp('verify', pair)).exitCode).toBe(0);
+  await setOnRole(pair, 'destination', { default_transaction_read_only: 'off' });
+  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 2 });
+  await expectSameRows(pair, 'orders');
+});
+
+test('a source role that is read-only by default, or that stands in for another, is as good as any', async () => {
+  await using pair = await freshPair('orders');
+  await setOnRole(pair, 'source', {
+    default_transaction_read_only: 'on',
+    session_replication_role: 'origin',
+  });
+  await sync(pair);
+  await expectSameRows(pair, 'orders');
+});
+
+test('sessions that the server ends when they are idle are opened again', async () => {
+  await using pair = await freshPair({
+    tables: [{ name: 'orders', replication_key: 'updated_at', unique_cols: ['id'], initial_load: 'copy' }],
+    sourceSql: /* sql */ `CREATE TABLE orders (id int PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT now());
+      INSERT INTO orders SELECT i FROM generate_series(1, 5) i`,
+  });
+  for (const side of ['source', 'destination'] as const)
+    await setOnRole(pair, side, { idle_session_timeout: '50ms' });
+  // A transaction that stays open is waited for, and between two looks at it the session is idle.
+  const writer = await pair.source.connect();
+  await writer.query('BEGIN; INSERT INTO orders VALUES (6)');
+  const result = await sync(pair, '--settle 2s');
+  await writer.query('COMMIT');
+  writer.release();
+  expect(result.stderr).not.toContain('trying again');
+  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1 });
+  await expectSameRows(pair, 'orders');
+});
