@@ -1,14 +1,18 @@
 /** One side: its settings, who it is, and at most one connection, opened when needed and lent to one borrower. */
-import { hostname } from 'node:os';
-import pg from 'pg';
+import type pg from 'pg';
 import { z } from 'zod';
 import type { ConnectionSettings } from '../config/settings.ts';
-import type { IncrepError } from '../errors.ts';
+import { formatDuration } from '../duration.ts';
+import { IncrepError } from '../errors.ts';
+import { BACKEND_PID, END_BACKEND, LOOK_AT_BACKEND, LOOK_AT_PROGRAM } from '../sql/backend.ts';
 import { beginReading, beginSnapshot, beginWriting, CONTROL_DATA, SERVER_IDENTITY } from '../sql/session.ts';
+import { connect, end, programName } from './connect.ts';
+import { backendOf, bytesMoved, isServersTurn, socketOf } from './driver.ts';
 import { serverError, type Place } from './server-errors.ts';
-import { tlsAttempts } from './tls.ts';
+import { watchSilence, type Backend } from './silence.ts';
 
-const CONNECT_TIMEOUT_SECONDS = 10;
+/** For the answer of a server that is asked what a silent backend does. */
+const LOOK_TIMEOUT_SECONDS = 10;
 /** How long a statement queues for a table lock, and so may hold up those who queue behind it. */
 export const LOCK_TIMEOUT_SECONDS = 5;
 
@@ -23,20 +27,33 @@ const identitySchema = z.object({
   encoding: z.string(),
   canReadControl: z.boolean(),
 });
+const backendSchema = z.object({ waitsForClient: z.boolean(), changedAt: z.string().nullable() });
+const pidSchema = z.object({ pid: z.number() });
 const controlSchema = z.object({ systemIdentifier: z.string().nullable(), timeline: z.number().nullable() });
 
 export type ServerIdentity = Readonly<z.infer<typeof identitySchema> & z.infer<typeof controlSchema>>;
+
+interface DatabaseOptions {
+  readonly pipeline: string;
+  readonly stallTimeoutSeconds: number;
+  readonly signal?: AbortSignal;
+}
 
 export class Database implements AsyncDisposable {
   readonly settings: ConnectionSettings;
   readonly place: Place;
   readonly #applicationName: string;
+  readonly #stallTimeoutSeconds: number;
   readonly #signal: AbortSignal | undefined;
+  /** The backend of the transaction that is open. */
+  #pid: number | undefined;
+  /** The backend of a connection that broke; it may not know yet, and holds its locks until it does. */
+  #orphan: number | undefined;
   #client: pg.Client | undefined;
   #opening: Promise<pg.Client> | undefined;
   #identity: ServerIdentity | undefined;
 
-  constructor(settings: ConnectionSettings, pipeline: string, signal?: AbortSignal) {
+  constructor(settings: ConnectionSettings, { pipeline, stallTimeoutSeconds, signal }: DatabaseOptions) {
     this.settings = settings;
     this.place = {
       side: settings.side,
@@ -44,6 +61,7 @@ export class Database implements AsyncDisposable {
       role: settings.user,
     };
     this.#applicationName = programName(pipeline);
+    this.#stallTimeoutSeconds = stallTimeoutSeconds;
     this.#signal = signal;
     // A statement in progress ends with its connection; the server rolls back.
     signal?.addEventListener('abort', () => this.discard(), { once: true });
@@ -56,6 +74,7 @@ export class Database implements AsyncDisposable {
   async withClient<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
     this.#signal?.throwIfAborted();
     const client = await this.#open();
+    using _ = this.#watch(client);
     try {
       return await work(client);
     } catch (error) {
@@ -67,12 +86,69 @@ export class Database implements AsyncDisposable {
 
   async #open(): Promise<pg.Client> {
     if (this.#client) return this.#client;
-    this.#opening = connect(this.settings, this.place, this.#applicationName);
+    this.#opening = this.#connect();
     try {
-      return (this.#client = await this.#opening);
+      this.#client = await this.#opening;
+      await this.#endOrphan(this.#client);
+      return this.#client;
     } finally {
       this.#opening = undefined;
+      this.#signal?.throwIfAborted();
     }
+  }
+
+  #connect(more: pg.ClientConfig = {}): Promise<pg.Client> {
+    const config = { application_name: this.#applicationName, ...more };
+    return connect(this.settings, this.place, config, this.#signal);
+  }
+
+  async #endOrphan(client: pg.Client): Promise<void> {
+    const orphan = this.#orphan;
+    this.#orphan = undefined;
+    // If this fails the next statement will say why.
+    if (orphan !== undefined)
+      await client.query(END_BACKEND, [orphan, this.#applicationName]).catch(() => undefined);
+  }
+
+  #watch(client: pg.Client): Disposable {
+    return watchSilence({
+      seconds: this.#stallTimeoutSeconds,
+      moved: () => bytesMoved(client),
+      isServersTurn: () => isServersTurn(client),
+      lookAt: () => this.#lookAt(LOOK_AT_BACKEND, [this.#pid ?? backendOf(client), this.#applicationName]),
+      giveUp: (found) => socketOf(client).destroy(this.#silent(found)),
+    });
+  }
+
+  /** The same for a session of another program that works for us, under a name of its own. */
+  watchProgram(
+    applicationName: string,
+    flow: { moved: () => number; isServersTurn: () => boolean; giveUp: (error: IncrepError) => void },
+  ): Disposable {
+    return watchSilence({
+      ...flow,
+      seconds: this.#stallTimeoutSeconds,
+      lookAt: () => this.#lookAt(LOOK_AT_PROGRAM, [applicationName]),
+      giveUp: (found) => flow.giveUp(this.#silent(found)),
+    });
+  }
+
+  async #lookAt(statement: string, values: readonly unknown[]): Promise<Backend | undefined> {
+    const client = await this.#connect({ query_timeout: LOOK_TIMEOUT_SECONDS * 1000 });
+    try {
+      return backendSchema.optional().parse((await client.query(statement, [...values])).rows[0]);
+    } catch (error) {
+      throw serverError(error, this.place);
+    } finally {
+      socketOf(client).destroy();
+    }
+  }
+
+  #silent(found: string): IncrepError {
+    return new IncrepError('CONNECTION_LOST', {
+      what: `${this.place.side} ${this.place.address}: nothing was heard for ${formatDuration(this.#stallTimeoutSeconds)}, and ${found}`,
+      next: 'increp tries again by itself; if it goes on, look at that server, the network and what is in between.',
+    });
   }
 
   async identity(): Promise<ServerIdentity> {
@@ -111,9 +187,11 @@ export class Database implements AsyncDisposable {
 
   async #withTransaction<T>(begin: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
     return this.withClient(async (client) => {
-      await client.query(begin);
+      const begun: unknown = await client.query(`${begin}; ${BACKEND_PID}`);
+      this.#pid = pidSchema.parse((begun as pg.QueryResult[]).at(-1)?.rows[0]).pid;
       const result = await work(client);
       await client.query('COMMIT');
+      this.#pid = undefined;
       return result;
     });
   }
@@ -122,6 +200,8 @@ export class Database implements AsyncDisposable {
   discard(): void {
     const client = this.#client;
     this.#client = undefined;
+    if (client) this.#orphan = this.#pid ?? backendOf(client);
+    this.#pid = undefined;
     // The next connection may find another server: a restart, a failover.
     this.#identity = undefined;
     if (client) socketOf(client).destroy();
@@ -131,49 +211,6 @@ export class Database implements AsyncDisposable {
     // Whoever waited for this connection may have been given up because the other side failed.
     const client = this.#client ?? (await this.#opening?.catch(() => undefined));
     this.#client = undefined;
-    await client?.end().catch(() => undefined);
+    if (client) await end(client);
   }
-}
-
-/** The typings leave the socket out. */
-const socketOf = (client: pg.Client): { destroy(): void } =>
-  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream;
-
-/** Shown in pg_stat_activity, by which another run can name the holder of a lock. The server cuts at 63 bytes. */
-const programName = (pipeline: string): string =>
-  `increp ${pipeline.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 24)} ${process.pid}@${hostname().slice(0, 24)}`;
-
-async function connect(
-  settings: ConnectionSettings,
-  place: Place,
-  applicationName: string,
-): Promise<pg.Client> {
-  const failures: IncrepError[] = [];
-  for (const ssl of tlsAttempts(settings)) {
-    const client = new pg.Client({
-      host: settings.host,
-      port: settings.port,
-      user: settings.user,
-      // A function, because the driver takes an empty value for a reason to look at the environment.
-      password: () => settings.password ?? '',
-      database: settings.database,
-      ssl,
-      application_name: applicationName,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_SECONDS * 1000,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: 10_000,
-    });
-    // Without a listener a lost idle connection would end the process; the next query reports it.
-    client.on('error', () => undefined);
-    try {
-      await client.connect();
-      return client;
-    } catch (error) {
-      socketOf(client).destroy();
-      failures.push(serverError(error, place, true));
-    }
-  }
-  throw (
-    failures.find(({ code }) => code !== 'CONNECTION_FAILED') ?? failures[0] ?? new Error('no TLS attempt')
-  );
 }

@@ -18,6 +18,8 @@ export interface DumpRequest {
   /** Left out: reading them needs a privilege that SELECT on the table does not give. */
   readonly sequences: readonly TableName[];
   readonly lockTimeoutSeconds: number;
+  /** Shown in pg_stat_activity. */
+  readonly applicationName: string;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -27,7 +29,7 @@ const KILL_AFTER_MS = 2000;
 /** Gives `use` the rows as COPY text. Both children have ended when this returns. @throws IncrepError DUMP_FAILED */
 export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) => Promise<T>): Promise<T> {
   return withPassfile(request.connection.password, async ({ directory, path, forget }) => {
-    const environment = libpqEnvironment(request.connection, directory, path);
+    const environment = libpqEnvironment(request, directory, path);
     const dump = execa('pg_dump', dumpArguments(request), childOptions(environment, request.signal));
     const restore = execa(
       'pg_restore',
@@ -112,7 +114,7 @@ const childOptions = (env: Record<string, string>, signal: AbortSignal | undefin
   }) as const;
 
 function libpqEnvironment(
-  connection: ConnectionSettings,
+  { connection, applicationName }: DumpRequest,
   home: string,
   passfile: string,
 ): Record<string, string> {
@@ -124,7 +126,7 @@ function libpqEnvironment(
     PGUSER: connection.user,
     PGDATABASE: connection.database,
     PGPASSFILE: passfile,
-    PGAPPNAME: 'increp pg_dump',
+    PGAPPNAME: applicationName,
     PGCLIENTENCODING: 'UTF8',
     PGCONNECT_TIMEOUT: '10',
     ...libpqTls(connection.tls),

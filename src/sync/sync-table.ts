@@ -8,7 +8,7 @@ import { planTable, type IncrementalPlan, type LoadPlan, type Plan, type Request
 import type { Work } from './work.ts';
 
 /** Three tries more than the first: enough for a failover of seconds, and over before the next cron minute. */
-const MAX_ATTEMPTS = 4;
+export const MAX_ATTEMPTS = 4;
 
 export type TableRequest = Request & ApplyRequest;
 
@@ -44,7 +44,7 @@ export async function syncTable(
       const error = asIncrepError(thrown);
       if (work.signal?.aborted === true || !error.isTransient || attempt === MAX_ATTEMPTS)
         return failed(facts, plan, error, start);
-      await pause(work, facts, attempt, error);
+      await pause(work, facts.settings.name, attempt, error);
       facts = await refreshed(work, facts);
     }
   }
@@ -70,14 +70,15 @@ export const loaderWarning = (plan: Plan): string[] =>
     ? [`loaded by COPY instead of pg_dump: ${plan.loader.why}`]
     : [];
 
-async function pause(
+/** `table`: undefined before there is one to speak of. */
+export async function pause(
   work: Work,
-  { settings }: TableFacts,
+  table: string | undefined,
   attempt: number,
   error: IncrepError,
 ): Promise<void> {
   const delaySeconds = backoffSeconds(attempt);
-  await work.emit({ type: 'retrying', table: settings.name, attempt, delaySeconds, error: failureOf(error) });
+  await work.emit({ type: 'retrying', table, attempt, delaySeconds, error: failureOf(error) });
   await sleep(delaySeconds, work.signal);
 }
 
