@@ -22,6 +22,8 @@ const identitySchema = z.object({
   database: z.string(),
   databaseOid: z.string(),
   isStandby: z.boolean(),
+  /** What a transaction is that does not say otherwise: set by people, or by a hoster whose disk is full. */
+  isReadOnly: z.boolean(),
   startedAt: z.string(),
   timeZone: z.string(),
   encoding: z.string(),
@@ -88,9 +90,14 @@ export class Database implements AsyncDisposable {
     if (this.#client) return this.#client;
     this.#opening = this.#connect();
     try {
-      this.#client = await this.#opening;
-      await this.#endOrphan(this.#client);
-      return this.#client;
+      const client = await this.#opening;
+      this.#client = client;
+      // Ended while idle, by idle_session_timeout or a restart: the next borrower gets another one.
+      client.once('end', () => {
+        if (this.#client === client) this.discard();
+      });
+      await this.#endOrphan(client);
+      return client;
     } finally {
       this.#opening = undefined;
       this.#signal?.throwIfAborted();

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { execa } from 'execa';
 import { searchPath } from '../config/process-environment.ts';
 import type { ConnectionSettings } from '../config/settings.ts';
-import { IncrepError } from '../errors.ts';
+import { IncrepError, type ErrorCode } from '../errors.ts';
 import { printName, type TableName } from '../schema/names.ts';
 import { qualified } from '../sql/identifiers.ts';
 import { readCopyBlock, type CopyBlock } from './dump-reader.ts';
@@ -72,8 +72,7 @@ function throwIfFailed({ table, connection, signal }: DumpRequest, children: rea
   const [first] = culprits;
   if (!first) return;
   const said = culprits.map((child) => `${nameOf(child)} ${howItEnded(child)}`).join('; ');
-  const isLost = culprits.some(({ stderr }) => CONNECTION_LOSS.test(stderr));
-  throw new IncrepError(isLost ? 'CONNECTION_LOST' : 'DUMP_FAILED', {
+  throw new IncrepError(codeOf(culprits.map(({ stderr }) => stderr).join('\n')), {
     what: `dumping ${printName(table)} from ${connection.host}:${connection.port}/${connection.database}: ${said}`,
     next: 'Mend what it says, or set initial_load: "copy" for this table, which does not need pg_dump.',
     cause: first.cause,
@@ -83,6 +82,13 @@ function throwIfFailed({ table, connection, signal }: DumpRequest, children: rea
 /** libpq's words. They are not translated, because the children are given no locale. */
 const CONNECTION_LOSS =
   /server closed the connection|could not (receive data from|send data to) server|terminating connection|no connection to the server|Connection (refused|reset|timed out)/i;
+
+const TOO_MANY = /too many (connections|clients)|remaining connection slots are reserved/i;
+
+function codeOf(said: string): ErrorCode {
+  if (TOO_MANY.test(said)) return 'TOO_MANY_CONNECTIONS';
+  return CONNECTION_LOSS.test(said) ? 'CONNECTION_LOST' : 'DUMP_FAILED';
+}
 
 interface Ended {
   readonly failed: boolean;

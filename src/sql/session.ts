@@ -22,6 +22,8 @@ const GUARD_SETTINGS = {
   tcp_keepalives_idle: '30',
   tcp_keepalives_interval: '10',
   tcp_keepalives_count: '3',
+  // It would also count against us the time for which the other side makes us wait.
+  tcp_user_timeout: '0',
 } as const;
 
 /** What a server offers beyond version 14. */
@@ -71,6 +73,7 @@ export const SERVER_IDENTITY = /* sql */ `
          (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS "databaseOid",
          current_database() AS database,
          pg_is_in_recovery() AS "isStandby",
+         current_setting('default_transaction_read_only') = 'on' AS "isReadOnly",
          concat_ws('/', extract(epoch FROM pg_postmaster_start_time()),
                    (SELECT extract(epoch FROM stats_reset) FROM pg_stat_bgwriter)) AS "startedAt",
          (SELECT reset_val FROM pg_settings WHERE name = 'TimeZone') AS "timeZone",

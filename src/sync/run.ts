@@ -8,6 +8,7 @@ import { prepareDestination } from './prepare-destination.ts';
 import { ensureDifferentDatabases } from './same-database.ts';
 import { failureOf, MAX_ATTEMPTS, pause, refreshed, syncTable, type TableRequest } from './sync-table.ts';
 import type { Work } from './work.ts';
+import { ensureWritableDestination } from './writable-destination.ts';
 
 export interface RunRequest extends TableRequest {
   readonly tables: readonly TableSettings[];
@@ -57,6 +58,7 @@ async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcom
 async function prepare(work: Work, tables: readonly TableSettings[]): Promise<Facts> {
   const facts = await gatherFacts(work, tables);
   ensureDifferentDatabases(work.settings, facts.servers);
+  ensureWritableDestination(work, facts.servers);
   await prepareDestination(work, facts);
   return facts;
 }

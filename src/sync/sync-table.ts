@@ -4,6 +4,7 @@ import type { Failure, TableOutcome } from '../events.ts';
 import { backoffSeconds, sleep } from '../retry.ts';
 import { applyPlan, OWN_LOCK_SECONDS, type Applied, type ApplyRequest } from './apply-plan.ts';
 import { gatherFacts, type TableFacts } from './facts.ts';
+import { withHolders } from './lock-holders.ts';
 import { planTable, type IncrementalPlan, type LoadPlan, type Plan, type Request } from './plan.ts';
 import type { Work } from './work.ts';
 
@@ -41,7 +42,7 @@ export async function syncTable(
       );
       return await succeeded(work, facts, plan, applied, start);
     } catch (thrown) {
-      const error = asIncrepError(thrown);
+      const error = await withHolders(work, facts, asIncrepError(thrown));
       if (work.signal?.aborted === true || !error.isTransient || attempt === MAX_ATTEMPTS)
         return failed(facts, plan, error, start);
       await pause(work, facts.settings.name, attempt, error);

@@ -63,6 +63,7 @@ const server = {
   database: 'live',
   databaseOid: '5',
   isStandby: false,
+  isReadOnly: false,
   startedAt: '1000',
   timeZone: 'UTC',
   encoding: 'UTF8',
