@@ -39,10 +39,9 @@ export async function withContext<T>(
   use: (context: Context) => Promise<T>,
 ): Promise<T> {
   const settings = await loadSettings({ directory: resolveDirectory(options.directory) });
-  const { pipeline } = settings;
   const { signal, terminal } = options;
-  await using source = new Database(settings.source, pipeline, signal);
-  await using destination = new Database(settings.destination, pipeline, signal);
+  await using source = new Database(settings.source, { ...settings, signal });
+  await using destination = new Database(settings.destination, { ...settings, signal });
   const listeners: Listener[] = [];
   const emit: Emit = async (event) => {
     for (const listener of listeners) await listener(event);

@@ -32,7 +32,7 @@ export async function syncCommand(tables: readonly string[], options: SyncOption
   if (options.dryRun) return planCommand(tables, { ...options, exitCode: false });
   return withContext({ ...options, settleSeconds: options.settle }, async (context) => {
     const chosen = selectTables(context.settings.tables, { names: tables, excluded: options.exclude });
-    await using history = new Database(context.settings.destination, context.settings.pipeline);
+    await using history = new Database(context.settings.destination, context.settings);
     const watch = await wireListeners(context, options, history);
     try {
       const summary = await run(context.work, {

@@ -1,9 +1,10 @@
 /** Files, environment and flags become `Settings`; everything that is wrong with them is reported at once. */
 import { basename, join, resolve } from 'node:path';
+import { DURATION_FORMS, parseDuration } from '../duration.ts';
 import { readConnection } from './connection.ts';
 import { readEnvFile } from './env-file.ts';
 import type { Problem } from './problems.ts';
-import { configError } from './problems.ts';
+import { configError, show } from './problems.ts';
 import type { Environment } from './process-environment.ts';
 import { processEnvironment } from './process-environment.ts';
 import type { Reading } from './reading.ts';
@@ -42,12 +43,13 @@ export async function loadSettings({
     ? reportUnconfigured(reading)
     : await readConnections(reading);
   const pipeline = readPipeline(reading);
+  const stallTimeoutSeconds = readStallTimeout(reading);
   const webhook = readWebhook(reading);
   const log = readLog(reading);
   const tables = await readTables(directory, report, warn);
 
   const secrets = secretsOf(connections, values);
-  if (problems.length > 0 || !connections || !log || pipeline === undefined) {
+  if (problems.length > 0 || !connections || !log || pipeline === undefined || !stallTimeoutSeconds) {
     throw configError(withoutSecrets(problems, secrets));
   }
   return {
@@ -56,6 +58,7 @@ export async function loadSettings({
     ...connections,
     tables,
     stateDirectory: resolve(directory, textOf(reading, 'STATE_DIR') ?? ''),
+    stallTimeoutSeconds,
     webhook,
     log,
     secrets,
@@ -93,6 +96,17 @@ function readPipeline(reading: Reading): string | undefined {
   return (
     (textOf(reading, 'PIPELINE_NAME') ?? basename(reading.directory)) || required(reading, 'PIPELINE_NAME')
   );
+}
+
+/** Less than a second would ask the server all the time. */
+function readStallTimeout(reading: Reading): number | undefined {
+  const text = textOf(reading, 'STALL_TIMEOUT') ?? '';
+  const seconds = parseDuration(text);
+  if (seconds !== undefined && seconds >= 1 && seconds <= 86_400) return seconds;
+  return refuse(reading, 'STALL_TIMEOUT', {
+    what: `${show(text)} is not a time from 1s to 24h`,
+    allowed: DURATION_FORMS,
+  });
 }
 
 function readLog(reading: Reading): LogSettings | undefined {

@@ -75,6 +75,8 @@ export interface Settings {
   readonly tables: readonly TableSettings[];
   /** Absolute. */
   readonly stateDirectory: string;
+  /** How long a server may be silent when it is its turn, before it is asked over another connection. */
+  readonly stallTimeoutSeconds: number;
   readonly webhook: WebhookSettings | undefined;
   readonly log: LogSettings;
   /** Every secret that must never be printed, for redaction. */

@@ -8,6 +8,7 @@ export type VariableName =
   | `${Prefix}_${'URL' | 'SCHEMA' | AddressField | TlsField}`
   | 'PIPELINE_NAME'
   | 'STATE_DIR'
+  | 'STALL_TIMEOUT'
   | `WEBHOOK_${'URL' | 'SECRET' | 'EVENTS' | 'FORMAT'}`
   | 'LOG_LEVEL'
   | 'LOG_FORMAT'
@@ -90,6 +91,12 @@ export const VARIABLES: readonly Variable[] = [
     example: 'shop-to-analytics',
   },
   { name: 'STATE_DIR', meaning: 'Where the cursors are kept.', default: 'sync-state' },
+  {
+    name: 'STALL_TIMEOUT',
+    meaning:
+      'How long a server may be silent when an answer is due; unless its backend is at work, the connection counts as lost.',
+    default: '1m',
+  },
   {
     name: 'WEBHOOK_URL',
     meaning: 'Where to POST the results of runs.',

@@ -1,16 +1,18 @@
 /** One side: its settings, who it is, and at most one connection, opened when needed and lent to one borrower. */
-import { hostname } from 'node:os';
-import pg from 'pg';
+import type pg from 'pg';
 import { z } from 'zod';
 import type { ConnectionSettings } from '../config/settings.ts';
+import { formatDuration } from '../duration.ts';
 import { IncrepError } from '../errors.ts';
+import { BACKEND_PID, END_BACKEND, LOOK_AT_BACKEND, LOOK_AT_PROGRAM } from '../sql/backend.ts';
 import { beginReading, beginSnapshot, beginWriting, CONTROL_DATA, SERVER_IDENTITY } from '../sql/session.ts';
-import { watchHandshake } from './handshake.ts';
+import { connect, end, programName } from './connect.ts';
+import { backendOf, bytesMoved, isServersTurn, socketOf } from './driver.ts';
 import { serverError, type Place } from './server-errors.ts';
-import { tlsAttempts } from './tls.ts';
-import { isWithoutTls, tlsError } from './tls-errors.ts';
+import { watchSilence, type Backend } from './silence.ts';
 
-const CONNECT_TIMEOUT_SECONDS = 10;
+/** For the answer of a server that is asked what a silent backend does. */
+const LOOK_TIMEOUT_SECONDS = 10;
 /** How long a statement queues for a table lock, and so may hold up those who queue behind it. */
 export const LOCK_TIMEOUT_SECONDS = 5;
 
@@ -29,11 +31,13 @@ const identitySchema = z.object({
   startedAt: z.string(),
   timeZone: z.string(),
   encoding: z.string(),
-  /** default_transaction_read_only. */
+  /** What a transaction is that does not say otherwise: set by people, or by a hoster whose disk is full. */
   isReadOnly: z.boolean(),
   backendPid: z.number(),
   canReadControl: z.boolean(),
 });
+const backendSchema = z.object({ waitsForClient: z.boolean(), changedAt: z.string().nullable() });
+const pidSchema = z.object({ pid: z.number() });
 const controlSchema = z.object({ systemIdentifier: z.string().nullable(), timeline: z.number().nullable() });
 
 interface Connected {
@@ -45,16 +49,27 @@ export type ServerIdentity = Readonly<
   Omit<z.infer<typeof identitySchema>, 'backendPid'> & z.infer<typeof controlSchema> & Connected
 >;
 
+interface DatabaseOptions {
+  readonly pipeline: string;
+  readonly stallTimeoutSeconds: number;
+  readonly signal?: AbortSignal;
+}
+
 export class Database implements AsyncDisposable {
   readonly settings: ConnectionSettings;
   readonly place: Place;
   readonly #applicationName: string;
+  readonly #stallTimeoutSeconds: number;
   readonly #signal: AbortSignal | undefined;
+  /** The backend of the transaction that is open. */
+  #pid: number | undefined;
+  /** The backend of a connection that broke; it may not know yet, and holds its locks until it does. */
+  #orphan: number | undefined;
   #client: pg.Client | undefined;
   #opening: Promise<pg.Client> | undefined;
   #identity: ServerIdentity | undefined;
 
-  constructor(settings: ConnectionSettings, pipeline: string, signal?: AbortSignal) {
+  constructor(settings: ConnectionSettings, { pipeline, stallTimeoutSeconds, signal }: DatabaseOptions) {
     this.settings = settings;
     this.place = {
       side: settings.side,
@@ -62,6 +77,7 @@ export class Database implements AsyncDisposable {
       role: settings.user,
     };
     this.#applicationName = programName(pipeline);
+    this.#stallTimeoutSeconds = stallTimeoutSeconds;
     this.#signal = signal;
     // A statement in progress ends with its connection; the server rolls back.
     signal?.addEventListener('abort', () => this.discard(), { once: true });
@@ -75,30 +91,88 @@ export class Database implements AsyncDisposable {
     this.#signal?.throwIfAborted();
     const isReused = this.#client !== undefined;
     const client = await this.#open();
+    using _ = this.#watch(client);
     try {
       return await work(client);
     } catch (error) {
       this.discard();
       this.#signal?.throwIfAborted();
       // It crossed our first statement, which was not looked at: only a session without a transaction is ended so.
-      if (isReused && codeOf(error) === IDLE_SESSION_TIMEOUT) return this.withClient(work);
+      if (isReused && codeOf(error) === IDLE_SESSION_TIMEOUT) return await this.withClient(work);
       throw serverError(error, this.place);
     }
   }
 
   async #open(): Promise<pg.Client> {
     if (this.#client) return this.#client;
-    this.#opening = connect(this.settings, this.place, this.#applicationName);
+    this.#opening = this.#connect();
     try {
-      const client = (this.#client = await this.#opening);
-      // Nobody waits for an idle connection that ends, by idle_session_timeout or a pooler; the next one is a new one.
+      const client = await this.#opening;
+      this.#client = client;
+      // Ended while idle, by idle_session_timeout or a restart: the next borrower gets another one.
       client.once('end', () => {
         if (this.#client === client) this.discard();
       });
+      await this.#endOrphan(client);
       return client;
     } finally {
       this.#opening = undefined;
+      this.#signal?.throwIfAborted();
     }
+  }
+
+  #connect(more: pg.ClientConfig = {}): Promise<pg.Client> {
+    const config = { application_name: this.#applicationName, ...more };
+    return connect(this.settings, this.place, config, this.#signal);
+  }
+
+  async #endOrphan(client: pg.Client): Promise<void> {
+    const orphan = this.#orphan;
+    this.#orphan = undefined;
+    // If this fails the next statement will say why.
+    if (orphan !== undefined)
+      await client.query(END_BACKEND, [orphan, this.#applicationName]).catch(() => undefined);
+  }
+
+  #watch(client: pg.Client): Disposable {
+    return watchSilence({
+      seconds: this.#stallTimeoutSeconds,
+      moved: () => bytesMoved(client),
+      isServersTurn: () => isServersTurn(client),
+      lookAt: () => this.#lookAt(LOOK_AT_BACKEND, [this.#pid ?? backendOf(client), this.#applicationName]),
+      giveUp: (found) => socketOf(client).destroy(this.#silent(found)),
+    });
+  }
+
+  /** The same for a session of another program that works for us, under a name of its own. */
+  watchProgram(
+    applicationName: string,
+    flow: { moved: () => number; isServersTurn: () => boolean; giveUp: (error: IncrepError) => void },
+  ): Disposable {
+    return watchSilence({
+      ...flow,
+      seconds: this.#stallTimeoutSeconds,
+      lookAt: () => this.#lookAt(LOOK_AT_PROGRAM, [applicationName]),
+      giveUp: (found) => flow.giveUp(this.#silent(found)),
+    });
+  }
+
+  async #lookAt(statement: string, values: readonly unknown[]): Promise<Backend | undefined> {
+    const client = await this.#connect({ query_timeout: LOOK_TIMEOUT_SECONDS * 1000 });
+    try {
+      return backendSchema.optional().parse((await client.query(statement, [...values])).rows[0]);
+    } catch (error) {
+      throw serverError(error, this.place);
+    } finally {
+      socketOf(client).destroy();
+    }
+  }
+
+  #silent(found: string): IncrepError {
+    return new IncrepError('CONNECTION_LOST', {
+      what: `${this.place.side} ${this.place.address}: nothing was heard for ${formatDuration(this.#stallTimeoutSeconds)}, and ${found}`,
+      next: 'increp tries again by itself; if it goes on, look at that server, the network and what is in between.',
+    });
   }
 
   async identity(): Promise<ServerIdentity> {
@@ -132,9 +206,11 @@ export class Database implements AsyncDisposable {
 
   async #withTransaction<T>(begin: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
     return this.withClient(async (client) => {
-      await queryFirst(client, begin);
+      const begun: unknown = await queryFirst(client, `${begin}; ${BACKEND_PID}`);
+      this.#pid = pidSchema.parse(lastRow(begun, 0)).pid;
       const result = await work(client);
       await client.query('COMMIT');
+      this.#pid = undefined;
       return result;
     });
   }
@@ -143,6 +219,8 @@ export class Database implements AsyncDisposable {
   discard(): void {
     const client = this.#client;
     this.#client = undefined;
+    if (client) this.#orphan = this.#pid ?? backendOf(client);
+    this.#pid = undefined;
     // The next connection may find another server: a restart, a failover.
     this.#identity = undefined;
     if (client) socketOf(client).destroy();
@@ -152,7 +230,7 @@ export class Database implements AsyncDisposable {
     // Whoever waited for this connection may have been given up because the other side failed.
     const client = this.#client ?? (await this.#opening?.catch(() => undefined));
     this.#client = undefined;
-    await client?.end().catch(() => undefined);
+    if (client) await end(client);
   }
 }
 
@@ -160,10 +238,10 @@ async function readIdentity(client: pg.Client): Promise<ServerIdentity> {
   const { backendPid, ...identity } = identitySchema.parse(
     lastRow(await queryFirst(client, SERVER_IDENTITY), 0),
   );
-  const isPooled = backendPid !== processOf(client);
-  const end: unknown = await client.query(identity.canReadControl ? `${CONTROL_DATA}; COMMIT` : 'COMMIT');
+  const isPooled = backendPid !== backendOf(client);
+  const ended: unknown = await client.query(identity.canReadControl ? `${CONTROL_DATA}; COMMIT` : 'COMMIT');
   if (!identity.canReadControl) return { ...identity, isPooled, systemIdentifier: null, timeline: null };
-  return { ...identity, isPooled, ...controlSchema.parse(lastRow(end, 1)) };
+  return { ...identity, isPooled, ...controlSchema.parse(lastRow(ended, 1)) };
 }
 
 /**
@@ -183,66 +261,3 @@ async function queryFirst(client: pg.Client, sql: string): Promise<pg.QueryResul
 /** Of several statements in one message; `after` of them follow the one that is meant. */
 const lastRow = (results: unknown, after: number): unknown =>
   (results as pg.QueryResult[]).at(-1 - after)?.rows[0];
-
-/** What answered the connection called itself this process; a pooler makes up a number of its own. Not in the typings. */
-const processOf = (client: pg.Client): unknown => (client as unknown as { processID: unknown }).processID;
-
-/** The typings leave the socket out. */
-const socketOf = (client: pg.Client): { destroy(): void } =>
-  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream;
-
-/** Shown in pg_stat_activity, by which another run can name the holder of a lock. The server cuts at 63 bytes. */
-const programName = (pipeline: string): string =>
-  `increp ${pipeline.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 24)} ${process.pid}@${hostname().slice(0, 24)}`;
-
-async function connect(
-  settings: ConnectionSettings,
-  place: Place,
-  applicationName: string,
-): Promise<pg.Client> {
-  const failures: IncrepError[] = [];
-  for (const ssl of tlsAttempts(settings)) {
-    const client = new pg.Client({
-      host: settings.host,
-      port: settings.port,
-      user: settings.user,
-      // A function, because the driver takes an empty value for a reason to look at the environment.
-      password: () => settings.password ?? '',
-      database: settings.database,
-      ssl,
-      application_name: applicationName,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_SECONDS * 1000,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: 10_000,
-    });
-    // Without a listener a lost idle connection would end the process; the next query reports it.
-    client.on('error', () => undefined);
-    const handshake = watchHandshake(client);
-    try {
-      await client.connect();
-      return client;
-    } catch (error) {
-      socketOf(client).destroy();
-      const aboutTls = ssl === false ? undefined : await tlsError(error, settings);
-      failures.push(aboutTls ?? serverError(error, place, true));
-      // As libpq: without TLS only where the handshake failed or the server said no, not where it broke off.
-      if (handshake.isDone && !(error instanceof pg.DatabaseError)) break;
-    }
-  }
-  throw mostTelling(failures);
-}
-
-/** Of two attempts, with TLS and without: what a server says tells more than a connection that was not made. */
-function mostTelling(failures: readonly IncrepError[]): Error {
-  const server = failures.find(({ code }) => code !== 'CONNECTION_FAILED' && code !== 'TLS_FAILED');
-  const chosen = server ?? failures[0] ?? new Error('no TLS attempt');
-  const other = failures.find((failure) => failure.code === 'TLS_FAILED' && failure !== chosen);
-  if (!other || !(chosen instanceof IncrepError) || isWithoutTls(other)) return chosen;
-  const { code, message, next, sqlstate, cause } = chosen;
-  return new IncrepError(code, {
-    what: `${message}; with TLS: ${other.message}`,
-    next: `${next} ${other.next}`,
-    sqlstate,
-    cause,
-  });
-}

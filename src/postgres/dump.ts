@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { execa } from 'execa';
 import { searchPath } from '../config/process-environment.ts';
 import type { ConnectionSettings } from '../config/settings.ts';
-import { IncrepError } from '../errors.ts';
+import { IncrepError, type ErrorCode } from '../errors.ts';
 import { printName, type TableName } from '../schema/names.ts';
 import { qualified } from '../sql/identifiers.ts';
 import { readCopyBlock, type CopyBlock } from './dump-reader.ts';
@@ -21,6 +21,8 @@ export interface DumpRequest {
   readonly lockTimeoutSeconds: number;
   /** For PGOPTIONS: what is set on the role must trouble this session no more than ours. */
   readonly options: string;
+  /** Shown in pg_stat_activity. */
+  readonly applicationName: string;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -32,6 +34,7 @@ export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) 
   return withPassfile(request.connection.password, async ({ directory, path, forget }) => {
     const environment = {
       ...libpqEnvironment(request.connection, directory, path),
+      PGAPPNAME: request.applicationName,
       PGOPTIONS: request.options,
     };
     const dump = execa('pg_dump', dumpArguments(request), childOptions(environment, request.signal));
@@ -76,13 +79,7 @@ function throwIfFailed({ table, connection, signal }: DumpRequest, children: rea
   const [first] = culprits;
   if (!first) return;
   const said = culprits.map((child) => `${nameOf(child)} ${howItEnded(child)}`).join('; ');
-  const isSaid = (words: RegExp) => culprits.some(({ stderr }) => words.test(stderr));
-  const code = isSaid(RECOVERY_CONFLICT)
-    ? 'CONFLICT'
-    : isSaid(CONNECTION_LOSS)
-      ? 'CONNECTION_LOST'
-      : 'DUMP_FAILED';
-  throw new IncrepError(code, {
+  throw new IncrepError(codeOf(culprits.map(({ stderr }) => stderr).join('\n')), {
     what: `dumping ${printName(table)} from ${connection.host}:${connection.port}/${connection.database}: ${said}`,
     next: 'Mend what it says, or set initial_load: "copy" for this table, which does not need pg_dump.',
     cause: first.cause,
@@ -92,6 +89,14 @@ function throwIfFailed({ table, connection, signal }: DumpRequest, children: rea
 /** libpq's words. They are not translated, because the children are given no locale. */
 const CONNECTION_LOSS =
   /server closed the connection|could not (receive data from|send data to) server|terminating connection|no connection to the server|Connection (refused|reset|timed out)/i;
+
+const TOO_MANY = /too many (connections|clients)|remaining connection slots are reserved/i;
+
+function codeOf(said: string): ErrorCode {
+  if (TOO_MANY.test(said)) return 'TOO_MANY_CONNECTIONS';
+  if (RECOVERY_CONFLICT.test(said)) return 'CONFLICT';
+  return CONNECTION_LOSS.test(said) ? 'CONNECTION_LOST' : 'DUMP_FAILED';
+}
 
 interface Ended {
   readonly failed: boolean;
@@ -136,7 +141,6 @@ export function libpqEnvironment(
     PGUSER: connection.user,
     PGDATABASE: connection.database,
     PGPASSFILE: passfile,
-    PGAPPNAME: 'increp pg_dump',
     PGCLIENTENCODING: 'UTF8',
     PGCONNECT_TIMEOUT: '10',
     ...libpqTls(connection.tls, home),

@@ -24,10 +24,15 @@ export function historyListener({
 }: HistoryOptions): Listener {
   let run: { id: string; pipeline: string } | undefined;
   let isThere = false;
+  const write = (statement: string, values: unknown[]) =>
+    database.withWriting((client) => client.query(statement, values));
   const attempt = async (work: () => Promise<unknown>) => {
-    await work().catch((error: unknown) => {
+    try {
+      // Its connection is idle for as long as a table takes, and may be found dead.
+      if (!(await isDone(work))) await work();
+    } catch (error) {
       if (!isNotMadeYet(error)) onFailure(`the history of runs was not written: ${firstLine(String(error))}`);
-    });
+    }
   };
   return async (event) => {
     if (event.type === 'run-started') run = { id: event.runId, pipeline: event.pipeline };
@@ -35,14 +40,23 @@ export function historyListener({
       const values = rowOf(run, event.outcome, destinationNameOf(event.outcome.name), redact);
       isThere = true;
       const { schema } = database.settings;
-      await attempt(() => database.withWriting((client) => client.query(recordRun(schema), values)));
+      await attempt(() => write(recordRun(schema), values));
     }
     if (event.type === 'run-finished' && isThere) {
-      await attempt(() =>
-        database.withWriting((client) => client.query(pruneRuns(database.settings.schema), [KEEP_DAYS])),
-      );
+      await attempt(() => write(pruneRuns(database.settings.schema), [KEEP_DAYS]));
     }
   };
+}
+
+/** False when the connection broke. */
+async function isDone(work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (error instanceof IncrepError && error.code === 'CONNECTION_LOST') return false;
+    throw error;
+  }
 }
 
 /** Where every table was refused from the start, nothing was made at the destination, this table included. */

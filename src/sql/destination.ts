@@ -22,6 +22,12 @@ export const dropTable = (name: TableName): string => /* sql */ `DROP TABLE ${qu
 
 export const truncate = (name: TableName): string => /* sql */ `TRUNCATE ${qualified(name)}`;
 
+export const deleteAll = (name: TableName): string => /* sql */ `DELETE FROM ${qualified(name)}`;
+
+/** Fails at once where anybody else uses the table. */
+export const lockAloneNow = (name: TableName): string =>
+  /* sql */ `LOCK TABLE ${qualified(name)} IN ACCESS EXCLUSIVE MODE NOWAIT`;
+
 export const analyze = (name: TableName): string => /* sql */ `ANALYZE ${qualified(name)}`;
 
 /** A primary key where the source allows one, else a unique index: what makes a merge cost only what changed. */

@@ -27,6 +27,8 @@ const GUARD_SETTINGS = {
   tcp_keepalives_idle: '30',
   tcp_keepalives_interval: '10',
   tcp_keepalives_count: '3',
+  // It would also count against us the time for which the other side makes us wait.
+  tcp_user_timeout: '0',
 } as const;
 
 /** What a server offers beyond version 14. */

@@ -89,9 +89,9 @@ async function readIfThere(path: string): Promise<string | undefined> {
 
 /** Temporary file, fsync, rename, fsync of the folder: the order that survives a power cut. */
 async function writeSafely(directory: string, path: string, text: string): Promise<void> {
+  const temporary = `${path}.tmp-${process.pid}`;
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const temporary = `${path}.tmp-${process.pid}`;
     const file = await open(temporary, 'w', 0o600);
     try {
       await file.writeFile(text);
@@ -102,6 +102,8 @@ async function writeSafely(directory: string, path: string, text: string): Promi
     await rename(temporary, path);
     await syncDirectory(directory);
   } catch (error) {
+    // A full disk is not helped by half a file.
+    await rm(temporary, { force: true }).catch(() => undefined);
     rejectUnwritable(directory, error);
   }
 }

@@ -1,11 +1,14 @@
 /** Rows of the source, as one snapshot shows them, into the staging table. */
+import type { Readable } from 'node:stream';
 import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../errors.ts';
 import type { Loader } from '../events.ts';
 import { describeRelations } from '../postgres/catalog.ts';
 import { copyBetween, copyInto, type Copied } from '../postgres/copy-pipe.ts';
+import { programName } from '../postgres/connect.ts';
 import { LOCK_TIMEOUT_SECONDS } from '../postgres/database.ts';
+import { wantsMore } from '../postgres/driver.ts';
 import { withDump } from '../postgres/dump.ts';
 import { copyFormatFor } from '../schema/copy-format.ts';
 import { printName } from '../schema/names.ts';
@@ -114,6 +117,18 @@ async function copyRows(
 async function dumpRows({ work, facts, plan, destination }: Reading, source: pg.ClientBase): Promise<Copied> {
   const { rows } = await source.query('SELECT pg_export_snapshot() AS snapshot');
   const { snapshot } = z.object({ snapshot: z.string() }).parse(rows[0]);
+  const silence = new AbortController();
+  let bytes = 0;
+  let data: Readable | undefined;
+  // The connection of pg_dump is its own, so nobody else would notice that it has gone dead.
+  const applicationName = programName(work.settings.pipeline, 'pg_dump');
+  using _ = work.source.watchProgram(applicationName, {
+    moved: () => bytes,
+    isServersTurn: () => data === undefined || wantsMore(data),
+    giveUp: (error) => silence.abort(error),
+  });
+  const signal = AbortSignal.any([silence.signal, ...(work.signal ? [work.signal] : [])]);
+  const flow = flowOf(work, facts);
   const request = {
     connection: work.settings.source,
     table: facts.sourceName,
@@ -121,19 +136,16 @@ async function dumpRows({ work, facts, plan, destination }: Reading, source: pg.
     sequences: plan.source.ownedSequences,
     lockTimeoutSeconds: LOCK_TIMEOUT_SECONDS,
     options: startupOptions(facts.servers.source),
-    signal: work.signal,
+    applicationName,
+    signal,
   };
-  return withDump(request, (block) =>
-    copyInto(
-      block.rows,
-      {
-        client: destination,
-        place: work.destination.place,
-        copyIn: copyIn(facts.stagingName, block.columns, 'text'),
-      },
-      flowOf(work, facts),
-    ),
-  );
+  const into = { client: destination, place: work.destination.place };
+  const onBytes = (count: number) => flow.onBytes((bytes = count));
+  return await withDump(request, (block) => {
+    data = block.rows;
+    const command = copyIn(facts.stagingName, block.columns, 'text');
+    return copyInto(data, { ...into, copyIn: command }, { onBytes, signal });
+  });
 }
 
 const flowOf = ({ emit, signal }: Work, { settings }: TableFacts) => ({

@@ -3,11 +3,12 @@ import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, type IncrepError } from '../errors.ts';
 import type { RunSummary, TableOutcome } from '../events.ts';
 import { ensureWritable } from '../state/state-files.ts';
-import { gatherFacts } from './facts.ts';
+import { gatherFacts, type Facts } from './facts.ts';
 import { prepareDestination } from './prepare-destination.ts';
 import { ensureDifferentDatabases } from './same-database.ts';
-import { failureOf, refreshed, syncTable, type TableRequest } from './sync-table.ts';
+import { failureOf, MAX_ATTEMPTS, pause, refreshed, syncTable, type TableRequest } from './sync-table.ts';
 import type { Work } from './work.ts';
+import { ensureWritableDestination } from './writable-destination.ts';
 
 export interface RunRequest extends TableRequest {
   readonly tables: readonly TableSettings[];
@@ -43,9 +44,7 @@ export async function run(work: Work, request: RunRequest): Promise<RunSummary> 
 async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcome[]): Promise<void> {
   await ensureWritable(work.settings.stateDirectory);
   const gatheredAt = performance.now();
-  const facts = await gatherFacts(work, request.tables);
-  ensureDifferentDatabases(work.settings, facts.servers);
-  await prepareDestination(work, facts);
+  const facts = await persistently(work, () => prepare(work, request.tables));
   for (const table of facts.tables) {
     const isStale = performance.now() - gatheredAt > STALE_AFTER_MS;
     const outcome = await syncTable(work, isStale ? await refreshed(work, table) : table, request);
@@ -53,6 +52,27 @@ async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcom
     await work.emit({ type: 'table-finished', outcome });
     work.signal?.throwIfAborted();
     if (request.isFailFast && outcome.status === 'failed') return;
+  }
+}
+
+async function prepare(work: Work, tables: readonly TableSettings[]): Promise<Facts> {
+  const facts = await gatherFacts(work, tables);
+  ensureDifferentDatabases(work.settings, facts.servers);
+  ensureWritableDestination(work, facts.servers);
+  await prepareDestination(work, facts);
+  return facts;
+}
+
+/** A failover is as likely now as in the middle of a table, where a table tries again by itself. */
+async function persistently<T>(work: Work, attempt: () => Promise<T>): Promise<T> {
+  for (let count = 1; ; count += 1) {
+    try {
+      return await attempt();
+    } catch (thrown) {
+      const error = asIncrepError(thrown);
+      if (work.signal?.aborted === true || !error.isTransient || count === MAX_ATTEMPTS) throw error;
+      await pause(work, undefined, count, error);
+    }
   }
 }
 

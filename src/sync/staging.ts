@@ -2,7 +2,16 @@
 import type pg from 'pg';
 import type { Column } from '../schema/columns.ts';
 import { destinationDrift } from '../schema/drift.ts';
-import { commentOnTable, createTable, dropTable, stagingMark, truncate } from '../sql/destination.ts';
+import type { TableName } from '../schema/names.ts';
+import {
+  commentOnTable,
+  createTable,
+  deleteAll,
+  dropTable,
+  lockAloneNow,
+  stagingMark,
+  truncate,
+} from '../sql/destination.ts';
 import { hasRows } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
 
@@ -19,8 +28,27 @@ export async function emptyStaging(
     destinationDrift(columns, staging.columns, natives).length === 0;
   if (!fits) return makeStaging(client, facts, columns, false);
   const { rows } = await client.query<{ hasRows: boolean }>(hasRows(stagingName));
-  if (rows[0]?.hasRows === true) await client.query(truncate(stagingName));
+  if (rows[0]?.hasRows === true) await empty(client, stagingName);
 }
+
+/** TRUNCATE is cheaper, and has to be alone with the table: a backup that reads it for hours must not stop us. */
+async function empty(client: pg.ClientBase, table: TableName): Promise<void> {
+  await client.query('SAVEPOINT increp_empty');
+  try {
+    await client.query(lockAloneNow(table));
+  } catch (error) {
+    if (!isCode(error, LOCK_NOT_AVAILABLE)) throw error;
+    await client.query('ROLLBACK TO SAVEPOINT increp_empty');
+    await client.query(deleteAll(table));
+    return;
+  }
+  await client.query(truncate(table));
+}
+
+const LOCK_NOT_AVAILABLE = '55P03';
+
+const isCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && 'code' in error && error.code === code;
 
 /** `isLogged`: it will become the table. */
 export async function makeStaging(

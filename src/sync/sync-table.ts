@@ -4,11 +4,12 @@ import type { Failure, TableOutcome } from '../events.ts';
 import { backoffSeconds, sleep } from '../retry.ts';
 import { applyPlan, OWN_LOCK_SECONDS, type Applied, type ApplyRequest } from './apply-plan.ts';
 import { gatherFacts, type TableFacts } from './facts.ts';
+import { withHolders } from './lock-holders.ts';
 import { planTable, type IncrementalPlan, type LoadPlan, type Plan, type Request } from './plan.ts';
 import type { Work } from './work.ts';
 
 /** Three tries more than the first: enough for a failover of seconds, and over before the next cron minute. */
-const MAX_ATTEMPTS = 4;
+export const MAX_ATTEMPTS = 4;
 
 export type TableRequest = Request & ApplyRequest;
 
@@ -41,10 +42,10 @@ export async function syncTable(
       );
       return await succeeded(work, facts, plan, applied, start);
     } catch (thrown) {
-      const error = asIncrepError(thrown);
+      const error = await withHolders(work, facts, asIncrepError(thrown));
       if (work.signal?.aborted === true || !error.isTransient || attempt === MAX_ATTEMPTS)
         return failed(facts, plan, error, start);
-      await pause(work, facts, attempt, error);
+      await pause(work, facts.settings.name, attempt, error);
       facts = await refreshed(work, facts);
     }
   }
@@ -70,14 +71,15 @@ export const loaderWarning = (plan: Plan): string[] =>
     ? [`loaded by COPY instead of pg_dump: ${plan.loader.why}`]
     : [];
 
-async function pause(
+/** `table`: undefined before there is one to speak of. */
+export async function pause(
   work: Work,
-  { settings }: TableFacts,
+  table: string | undefined,
   attempt: number,
   error: IncrepError,
 ): Promise<void> {
   const delaySeconds = backoffSeconds(attempt);
-  await work.emit({ type: 'retrying', table: settings.name, attempt, delaySeconds, error: failureOf(error) });
+  await work.emit({ type: 'retrying', table, attempt, delaySeconds, error: failureOf(error) });
   await sleep(delaySeconds, work.signal);
 }
 

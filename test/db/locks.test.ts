@@ -181,3 +181,49 @@ test('reset gives way to a run as well', async () => {
   await letGo();
   expect((await first.wait()).exitCode).toBe(0);
 });
+
+test('who holds the table is named, at either side', async () => {
+  await using pair = await freshPair(several('orders', 'others'));
+  await sync(pair);
+  await pair.source.query(
+    'UPDATE orders SET total = 7, updated_at = now() WHERE id = 1; INSERT INTO others (id) VALUES (50)',
+  );
+  const [updating, altering] = await Promise.all([pair.destination.connect(), pair.source.connect()]);
+  await updating.query(`SET application_name = 'nightly'; BEGIN; SELECT FROM orders WHERE id = 1 FOR UPDATE`);
+  await altering.query('BEGIN; LOCK TABLE others');
+  const [orders, others] = await Promise.all([trySync(pair, 'orders'), trySync(pair, 'others')]);
+  expect(orders.table()).toMatchObject(BUSY);
+  expect(orders.table().error?.message).toMatch(
+    /held by pid \d+ \(nightly\) of \w+ .*with RowShareLock on orders at the destination/,
+  );
+  expect(others.table('others')).toMatchObject(BUSY);
+  expect(others.table('others').error?.message).toMatch(
+    /held by pid \d+ .*with AccessExclusiveLock on others at the source/,
+  );
+  await updating.query('COMMIT');
+  await altering.query('COMMIT');
+  updating.release();
+  altering.release();
+  await sync(pair);
+  for (const table of ['orders', 'others']) await expectSameRows(pair, table);
+});
+
+test('a backup that reads every table of the destination for hours stops no sync', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await insertOrders(pair, 2);
+  await sync(pair);
+  const backup = await pair.destination.connect();
+  await backup.query(
+    'BEGIN; LOCK TABLE orders, orders_stg, _increp_state, _increp_runs IN ACCESS SHARE MODE',
+  );
+  for (const round of [1, 2]) {
+    await insertOrders(pair, round);
+    const { table, stderr } = await sync(pair);
+    expect(table()).toMatchObject({ rows_inserted: round });
+    expect(stderr).not.toMatch(/again|not written/);
+  }
+  await backup.query('COMMIT');
+  backup.release();
+  await expectSameRows(pair, 'orders');
+});

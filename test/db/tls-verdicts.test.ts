@@ -299,7 +299,7 @@ function connectionIn(situation: Situation, mode: SslMode): ConnectionSettings {
 }
 
 async function verdictOfPg(connection: ConnectionSettings): Promise<Verdict> {
-  await using database = new Database(connection, 'tls');
+  await using database = new Database(connection, { pipeline: 'tls', stallTimeoutSeconds: 60 });
   try {
     return await database.withClient(async (client) => {
       const { rows } = await client.query<{ ssl: boolean }>(

@@ -11,8 +11,8 @@ export interface Target {
 /** Who sent the bytes that a trigger looks at. */
 export type Sender = 'client' | 'server';
 
-/** What a trigger does to the connection that fired it. */
-export type Fault = 'cut' | 'reset' | 'stall' | 'lose-reply';
+/** What a trigger does to the connection that fired it; "mute" passes the bytes on, and nothing from then on. */
+export type Fault = 'cut' | 'reset' | 'stall' | 'mute' | 'lose-reply';
 
 export interface Trigger {
   readonly from: Sender;
@@ -20,6 +20,8 @@ export interface Trigger {
   readonly seen?: string | Buffer;
   /** ...or when this many have passed in one connection. */
   readonly afterBytes?: number;
+  /** Only where this has been seen from the same sender before, in the same connection. */
+  readonly after?: string;
   readonly fault: Fault;
   /** How many connections it may hit, one after the other; 1 unless told. */
   readonly times?: number;
@@ -173,6 +175,7 @@ async function pump(from: Sender, link: Link, faults: Faults): Promise<void> {
       }
       if (writer.destroyed) return;
       if (!writer.write(chunk)) await drained(writer);
+      if (fault === 'mute') link.isStalled = true;
     }
     await heldBack(0, link, faults);
     writer.end();
@@ -214,12 +217,15 @@ function drained(writer: Socket): Promise<void> {
 function newWatch(from: Sender, link: Link, faults: Faults): (chunk: Buffer) => Fault | undefined {
   let bytes = 0;
   let tail = Buffer.alloc(0);
+  const ready = new Set<Trigger>();
   return (chunk) => {
     bytes += chunk.length;
     const text = Buffer.concat([tail, chunk]);
-    const fired = faults.triggers.find(
-      (trigger) => trigger.from === from && trigger.left > 0 && isHit(trigger, text, bytes),
+    const mine = faults.triggers.filter((trigger) => trigger.from === from && trigger.left > 0);
+    const fired = mine.find(
+      (trigger) => (trigger.after === undefined || ready.has(trigger)) && isHit(trigger, text, bytes),
     );
+    for (const trigger of mine) if (trigger.after && text.includes(trigger.after)) ready.add(trigger);
     tail = text.subarray(Math.max(0, text.length - longestPattern(faults) + 1));
     if (!fired || link.isReplyLost) return undefined;
     fired.left -= 1;
@@ -232,7 +238,7 @@ const isHit = ({ seen, afterBytes }: Trigger, text: Buffer, bytes: number) =>
   (seen !== undefined && text.includes(seen)) || (afterBytes !== undefined && bytes > afterBytes);
 
 const longestPattern = ({ triggers }: Faults) =>
-  Math.max(1, ...triggers.map(({ seen }) => (seen === undefined ? 0 : Buffer.byteLength(seen))));
+  Math.max(1, ...triggers.flatMap(({ seen = '', after = '' }) => [seen, after].map((text) => text.length)));
 
 function cutLink({ client, server }: Link): void {
   client.destroySoon();

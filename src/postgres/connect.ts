@@ -1,0 +1,86 @@
+/** One connection made, with what that takes, and ended. */
+import { hostname } from 'node:os';
+import pg from 'pg';
+import type { ConnectionSettings } from '../config/settings.ts';
+import { IncrepError } from '../errors.ts';
+import { socketOf } from './driver.ts';
+import { watchHandshake } from './handshake.ts';
+import { serverError, type Place } from './server-errors.ts';
+import { tlsAttempts } from './tls.ts';
+import { isWithoutTls, tlsError } from './tls-errors.ts';
+
+const CONNECT_TIMEOUT_SECONDS = 10;
+const END_TIMEOUT_SECONDS = 1;
+
+/** Says goodbye, which over a dead network would take for ever. */
+export async function end(client: pg.Client): Promise<void> {
+  const tooLate = setTimeout(() => socketOf(client).destroy(), END_TIMEOUT_SECONDS * 1000);
+  await client.end().catch(() => undefined);
+  clearTimeout(tooLate);
+}
+
+/** Shown in pg_stat_activity, by which another run can name the holder of a lock. The server cuts at 63 bytes. */
+export const programName = (pipeline: string, program = ''): string =>
+  `increp ${program === '' ? '' : `${program} `}${pipeline.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 24)} ${process.pid}@${hostname()}`.slice(
+    0,
+    63,
+  );
+
+/** @throws IncrepError that says why no connection came about */
+export async function connect(
+  settings: ConnectionSettings,
+  place: Place,
+  config: pg.ClientConfig,
+  signal: AbortSignal | undefined,
+): Promise<pg.Client> {
+  const failures: IncrepError[] = [];
+  for (const ssl of tlsAttempts(settings)) {
+    const client = new pg.Client({
+      host: settings.host,
+      port: settings.port,
+      user: settings.user,
+      // A function, because the driver takes an empty value for a reason to look at the environment.
+      password: () => settings.password ?? '',
+      database: settings.database,
+      ssl,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_SECONDS * 1000,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      ...config,
+    });
+    // Without a listener a lost idle connection would end the process; the next query reports it.
+    client.on('error', () => undefined);
+    const handshake = watchHandshake(client);
+    const stop = () => void socketOf(client).destroy();
+    signal?.addEventListener('abort', stop, { once: true });
+    try {
+      await client.connect();
+      return client;
+    } catch (error) {
+      socketOf(client).destroy();
+      signal?.throwIfAborted();
+      const aboutTls = ssl === false ? undefined : await tlsError(error, settings);
+      failures.push(aboutTls ?? serverError(error, place, true));
+      // As libpq: without TLS only where the handshake failed or the server said no, not where it broke off.
+      if (handshake.isDone && !(error instanceof pg.DatabaseError)) break;
+    } finally {
+      signal?.removeEventListener('abort', stop);
+    }
+  }
+  throw mostTelling(failures);
+}
+
+/** Of two attempts, with TLS and without: what a server says tells more than a connection that was not made. */
+function mostTelling(failures: readonly IncrepError[]): Error {
+  const server = failures.find(({ code }) => code !== 'CONNECTION_FAILED' && code !== 'TLS_FAILED');
+  const chosen = server ?? failures[0] ?? new Error('no TLS attempt');
+  const other = failures.find((failure) => failure.code === 'TLS_FAILED' && failure !== chosen);
+  if (!other || !(chosen instanceof IncrepError) || isWithoutTls(other)) return chosen;
+  const { code, message, next, sqlstate, cause } = chosen;
+  return new IncrepError(code, {
+    what: `${message}; with TLS: ${other.message}`,
+    next: `${next} ${other.next}`,
+    sqlstate,
+    cause,
+  });
+}

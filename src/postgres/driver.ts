@@ -1,0 +1,36 @@
+/** What the driver knows and its typings leave out. */
+import type { Socket } from 'node:net';
+import { Readable, Writable } from 'node:stream';
+import type pg from 'pg';
+
+interface Internals {
+  readonly connection: { readonly stream: Socket };
+  /** False from the sending of a statement to the end of its answer. */
+  readonly readyForQuery: boolean;
+  readonly processID: number | null;
+  ['_getActiveQuery'](): unknown;
+}
+
+const internals = (client: pg.ClientBase): Internals => client as unknown as Internals;
+
+export const socketOf = (client: pg.ClientBase): Socket => internals(client).connection.stream;
+
+export const backendOf = (client: pg.ClientBase): number => internals(client).processID ?? 0;
+
+/** Grows with every byte that has left us or reached us. */
+export function bytesMoved(client: pg.ClientBase): number {
+  const socket = socketOf(client);
+  return socket.bytesRead + socket.bytesWritten - socket.writableLength;
+}
+
+/** Whether the next move is the server's: an answer, rows that we would take, room for rows that we have. */
+export function isServersTurn(client: pg.ClientBase): boolean {
+  if (internals(client).readyForQuery) return false;
+  const query = internals(client)['_getActiveQuery']();
+  if (query instanceof Readable) return wantsMore(query);
+  if (query instanceof Writable) return query.writableLength > 0 || query.writableEnded;
+  return true;
+}
+
+/** A stream that is full waits for its reader, and not for where its data comes from. */
+export const wantsMore = (stream: Readable): boolean => stream.readableLength < stream.readableHighWaterMark;

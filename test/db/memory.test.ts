@@ -1,0 +1,85 @@
+/**
+ * The memory that increp takes does not grow with what it carries. By default some hundred thousand rows show that;
+ * INCREP_TEST_SCALE=whole takes ten million.
+ */
+import process from 'node:process';
+import { expect, test } from 'vitest';
+import { measured } from '../support/memory.ts';
+import { freshPair, type Pair } from '../support/pair.ts';
+import { hasPgDump } from '../support/pg-dump-here.ts';
+import { ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
+
+const isWhole = process.env['INCREP_TEST_SCALE'] === 'whole';
+const ROWS = isWhole ? 10_000_000 : 300_000;
+const TIMEOUT = isWhole ? 3_600_000 : 120_000;
+/** Megabytes. */
+const LIMIT = 200;
+const LIMIT_WITH_LARGE_ROW = 300;
+const LARGE_ROW = 100_000_000;
+
+const LOADERS = hasPgDump() ? (['copy', 'pg_dump'] as const) : (['copy'] as const);
+
+async function expectWithin(limit: number, args: string, pair: Pair): Promise<void> {
+  const { exitCode, stderr, peakMegabytes } = await measured(args, pair, { timeout: TIMEOUT });
+  expect(exitCode, stderr).toBe(0);
+  process.stderr.write(`  ${peakMegabytes.toFixed(0)} MB at most: increp ${args}\n`);
+  expect(peakMegabytes).toBeGreaterThan(30);
+  expect(peakMegabytes, `increp ${args}`).toBeLessThan(limit);
+}
+
+/** One checksum on either side: a comparison of ten million rows in a test would itself take gigabytes. */
+async function expectSameContent(pair: Pair, table: string): Promise<void> {
+  const sum = `SELECT count(*), sum(hashtextextended(t::text, 0)) FROM ${table} t`;
+  const [source, destination] = await Promise.all([pair.source.query(sum), pair.destination.query(sum)]);
+  expect(destination.rows).toEqual(source.rows);
+}
+
+async function expectSameLargeRows(pair: Pair): Promise<void> {
+  const select =
+    'SELECT id, total, md5(note) AS note, md5(bytes) AS bytes, updated_at::text FROM orders ORDER BY id';
+  const [source, destination] = await Promise.all([
+    pair.source.query(select),
+    pair.destination.query(select),
+  ]);
+  expect(destination.rows).toEqual(source.rows);
+}
+
+test.skipIf(process.platform !== 'linux').each(LOADERS)(
+  `${ROWS} rows: loaded by %s, all changed, compared`,
+  { timeout: TIMEOUT },
+  async (loader) => {
+    await using pair = await freshPair({
+      tables: [
+        { ...ORDERS_CONFIG, initial_load: loader, deletes: 'hard', deletes_every: '0s', delete_limit: 1 },
+      ],
+      sourceSql: `${ORDERS_SQL}; INSERT INTO orders (id, total, note)
+        SELECT i, i, repeat('note ', 10) || i FROM generate_series(1, ${ROWS}) i`,
+    });
+    await expectWithin(LIMIT, 'sync', pair);
+    if (loader === 'pg_dump') return await expectSameContent(pair, 'orders');
+    await pair.source.query(`DELETE FROM orders WHERE id % 5 = 0`);
+    await pair.source.query(`UPDATE orders SET total = total + 1, updated_at = now()`);
+    await expectWithin(LIMIT, 'sync', pair);
+    await expectWithin(LIMIT, 'verify', pair);
+    await expectSameContent(pair, 'orders');
+  },
+);
+
+test.skipIf(process.platform !== 'linux').each(LOADERS)(
+  'a row of 100 MB: loaded by %s, changed, compared',
+  { timeout: TIMEOUT },
+  async (loader) => {
+    await using pair = await freshPair({
+      tables: [{ ...ORDERS_CONFIG, initial_load: loader }],
+      sourceSql: `${ORDERS_SQL}; ALTER TABLE orders ADD COLUMN bytes bytea;
+        INSERT INTO orders (id, note, bytes)
+        VALUES (1, repeat('0123456789', ${LARGE_ROW / 10}), NULL), (2, NULL, convert_to(repeat('0123456789', ${LARGE_ROW / 10}), 'UTF8'))`,
+    });
+    await expectWithin(LIMIT_WITH_LARGE_ROW, 'sync', pair);
+    if (loader === 'pg_dump') return await expectSameLargeRows(pair);
+    await pair.source.query(`UPDATE orders SET total = 1, note = reverse(note), updated_at = now()`);
+    await expectWithin(LIMIT_WITH_LARGE_ROW, 'sync', pair);
+    await expectWithin(LIMIT_WITH_LARGE_ROW, 'verify', pair);
+    await expectSameLargeRows(pair);
+  },
+);
