@@ -99,6 +99,13 @@ export class IncrepError extends Error {
   }
 }
 
+/** The same error in other words. */
+export const reworded = (
+  { code, sqlstate, cause, exitCode, isTransient }: IncrepError,
+  words: Pick<ErrorText, 'what' | 'next'> & { readonly cause?: unknown },
+): IncrepError =>
+  new IncrepError(code, { sqlstate, cause, exitCode, ...(!isTransient && { isTransient }), ...words });
+
 /** Any thrown value as an IncrepError; what is not one already is a bug of ours and says so. */
 export function asIncrepError(thrown: unknown): IncrepError {
   if (thrown instanceof IncrepError) return thrown;

@@ -4,7 +4,7 @@ import { resolveDirectory } from '../config/directory.ts';
 import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Emit, Listener } from '../events.ts';
-import { asIncrepError, IncrepError } from '../errors.ts';
+import { asIncrepError, reworded, type IncrepError } from '../errors.ts';
 import { findClientTools } from '../postgres/client-tools.ts';
 import { Database } from '../postgres/database.ts';
 import { redactedCause, redactor, type Redact } from '../redact.ts';
@@ -69,10 +69,8 @@ export async function withContext<T>(
 
 /** A server's message may quote what it was sent. */
 const withoutSecrets = (error: IncrepError, redact: Redact): IncrepError =>
-  new IncrepError(error.code, {
+  reworded(error, {
     what: redact(error.message),
     next: redact(error.next),
-    sqlstate: error.sqlstate,
     cause: redactedCause(error.cause, redact),
-    exitCode: error.exitCode,
   });

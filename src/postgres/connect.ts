@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import pg from 'pg';
 import type { ConnectionSettings } from '../config/settings.ts';
-import { IncrepError } from '../errors.ts';
+import { IncrepError, reworded } from '../errors.ts';
 import { socketOf } from './driver.ts';
 import { watchHandshake } from './handshake.ts';
 import { serverError, type Place } from './server-errors.ts';
@@ -76,11 +76,8 @@ function mostTelling(failures: readonly IncrepError[]): Error {
   const chosen = server ?? failures[0] ?? new Error('no TLS attempt');
   const other = failures.find((failure) => failure.code === 'TLS_FAILED' && failure !== chosen);
   if (!other || !(chosen instanceof IncrepError) || isWithoutTls(other)) return chosen;
-  const { code, message, next, sqlstate, cause } = chosen;
-  return new IncrepError(code, {
-    what: `${message}; with TLS: ${other.message}`,
-    next: `${next} ${other.next}`,
-    sqlstate,
-    cause,
+  return reworded(chosen, {
+    what: `${chosen.message}; with TLS: ${other.message}`,
+    next: `${chosen.next} ${other.next}`,
   });
 }

@@ -51,8 +51,10 @@ export async function copyInto(data: Readable, { client, place, copyIn }: Sink, 
   try {
     await pipeline(data, meter.stream, into, { ...(flow.signal && { signal: flow.signal }) });
   } catch (error) {
-    if (error === refusal) throw serverError(error, place);
-    throw error instanceof Error && error.cause instanceof IncrepError ? error.cause : error;
+    // Whoever aborted has said why; what the streams make of it depends on which of them hears of it first.
+    flow.signal?.throwIfAborted();
+    if (error instanceof Error && error.cause instanceof IncrepError) throw error.cause;
+    throw error === refusal ? serverError(error, place) : error;
   }
   return { rows: into.rowCount, bytes: meter.bytes() };
 }

@@ -109,7 +109,7 @@ const POOLER_VERDICTS: readonly (Verdict & { readonly says: RegExp })[] = [
 
 /** Not a server's word but the operating system's or the driver's. */
 const isConnectionError = (error: Error & { code?: unknown }): boolean =>
-  /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_AGAIN|ENOENT|EACCES|ERR_STREAM_PREMATURE_CLOSE|ERR_STREAM_DESTROYED)/.test(
+  /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_AGAIN|ENOENT|EACCES|ERR_STREAM_PREMATURE_CLOSE|ERR_STREAM_DESTROYED|ABORT_ERR)/.test(
     String(error.code),
   ) ||
   /Connection terminated|connection is closed|not queryable|timeout expired|error establishing an SSL connection/i.test(

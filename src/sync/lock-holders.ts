@@ -1,6 +1,6 @@
 /** "Someone holds the table" is no help; who it is, and since when, is. */
 import { z } from 'zod';
-import { IncrepError } from '../errors.ts';
+import { reworded, type IncrepError } from '../errors.ts';
 import type { Database } from '../postgres/database.ts';
 import { LOCK_HOLDERS } from '../sql/locks.ts';
 import { stateTable } from '../sql/state.ts';
@@ -72,9 +72,7 @@ const describe = ({ pid, application, user, since, locks }: Holder): string =>
   ].join(' ');
 
 const named = (error: IncrepError, holders: readonly string[]): IncrepError =>
-  new IncrepError(error.code, {
+  reworded(error, {
     what: `${error.message}; held by ${holders.slice(0, NAMED).join('; ')}${holders.length > NAMED ? ` and ${holders.length - NAMED} more` : ''}`,
     next: 'Wait for it or end it (pg_terminate_backend), or run again later. Nothing was changed.',
-    sqlstate: error.sqlstate,
-    cause: error.cause,
   });

@@ -8,7 +8,7 @@ import { prepareDestination } from './prepare-destination.ts';
 import { ensureDifferentDatabases } from './same-database.ts';
 import { failureOf, MAX_ATTEMPTS, pause, refreshed, syncTable, type TableRequest } from './sync-table.ts';
 import type { Work } from './work.ts';
-import { ensureWritableDestination } from './writable-destination.ts';
+import { writeRefusal } from './writable-destination.ts';
 
 export interface RunRequest extends TableRequest {
   readonly tables: readonly TableSettings[];
@@ -58,7 +58,8 @@ async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcom
 async function prepare(work: Work, tables: readonly TableSettings[]): Promise<Facts> {
   const facts = await gatherFacts(work, tables);
   ensureDifferentDatabases(work.settings, facts.servers);
-  ensureWritableDestination(work, facts.servers);
+  const refusal = writeRefusal(work, facts.servers);
+  if (refusal) throw refusal;
   await prepareDestination(work, facts);
   return facts;
 }

@@ -1,26 +1,27 @@
+/** A destination that takes no writes: found before anything is read from the source, by `sync` and by `check`. */
 import { IncrepError } from '../errors.ts';
-import type { Work } from './work.ts';
 import type { Servers } from './facts.ts';
+import type { Work } from './work.ts';
 
 /**
- * Before anything is read from the source. A transaction of ours could say READ WRITE, but whoever made reading the
- * default meant it.
- * @throws IncrepError READ_ONLY
+ * A transaction of ours could say READ WRITE, but whoever made reading the default meant it.
+ * Undefined where it can be written.
  */
-export function ensureWritableDestination(
+export function writeRefusal(
   { destination: { place } }: Pick<Work, 'destination'>,
   { destination }: Pick<Servers, 'destination'>,
-): void {
+): IncrepError | undefined {
   if (destination.isStandby)
-    throw readOnly(
+    return readOnly(
       `${place.address} is a standby, which accepts no writes`,
       'Point DEST_HOST at the primary.',
     );
   if (destination.isReadOnly)
-    throw readOnly(
+    return readOnly(
       `default_transaction_read_only is on at ${place.address}, for role "${place.role}", its database or the server`,
       'Find out who set it and why (a full disk, maintenance), and lift it: ALTER ROLE or ALTER DATABASE ... RESET default_transaction_read_only.',
     );
+  return undefined;
 }
 
 const readOnly = (what: string, next: string): IncrepError =>

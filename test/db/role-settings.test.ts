@@ -148,7 +148,7 @@ test('default_transaction_read_only on the destination is a brake, which is resp
   await setOnRole(pair, 'destination', { default_transaction_read_only: 'on' });
   const refused = await trySync(pair);
   expect(refused.exitCode).toBe(1);
-  expect(refused.table().error).toMatchObject({
+  expect(refused.summary.error).toMatchObject({
     code: 'READ_ONLY',
     hint: expect.stringContaining('default_transaction_read_only') as string,
   });

@@ -316,7 +316,7 @@ async function verdictOfPg(connection: ConnectionSettings): Promise<Verdict> {
 async function verdictOfPgDump(connection: ConnectionSettings): Promise<Verdict> {
   await tls.newLog();
   return withPassfile(connection.password, async ({ directory, path }) => {
-    const env = libpqEnvironment(connection, directory, path);
+    const env = { ...libpqEnvironment(connection, directory, path), PGAPPNAME: 'increp pg_dump' };
     const options = { env, extendEnv: false, reject: false } as const;
     const { failed } = await execa('pg_dump', ['--schema-only', '--no-password'], options);
     if (failed) return 'no';

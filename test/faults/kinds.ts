@@ -65,7 +65,8 @@ export const KINDS: readonly Kind[] = [
       proxy.throttle(2_000_000);
     },
     ends: 'healed',
-    stallTimeout: SHORT,
+    // Longer than it takes until what the systems in between have taken from us has arrived: we cannot see it move.
+    stallTimeout: '5s',
     isFor: ({ phase }) => phase === 'copy',
   },
   {

@@ -43,6 +43,7 @@ export const STEPS: readonly Step[] = [
   { side: 'destination', phase: 'facts', trigger: sent('pg_postmaster_start_time'), jobs: JOBS },
   { side: 'destination', phase: 'own tables', trigger: sent('CREATE TABLE IF NOT EXISTS'), jobs: FIRST },
   { side: 'destination', phase: 'lock', trigger: sent('pg_try_advisory_xact_lock'), jobs: JOBS },
+  { side: 'destination', phase: 'rehearsal', trigger: sent('SAVEPOINT increp_rehearsal'), jobs: ['swap'] },
   { side: 'destination', phase: 'staging', trigger: sent('TABLE "public"."orders_stg"'), jobs: LOADS },
   {
     side: 'destination',
@@ -51,9 +52,9 @@ export const STEPS: readonly Step[] = [
     jobs: JOBS,
     isStreaming: true,
   },
-  { side: 'destination', phase: 'index', trigger: sent('ADD CONSTRAINT'), jobs: LOADS },
-  { side: 'destination', phase: 'swap', trigger: sent('RENAME TO'), jobs: LOADS },
-  { side: 'destination', phase: 'merge', trigger: sent('UPDATE "public"."orders" t'), jobs: ['incremental'] },
+  { side: 'destination', phase: 'index', trigger: sent('ADD CONSTRAINT', 'FROM STDIN'), jobs: LOADS },
+  { side: 'destination', phase: 'swap', trigger: sent('RENAME TO', 'FROM STDIN'), jobs: LOADS },
+  { side: 'destination', phase: 'merge', trigger: sent('UPDATE ONLY "public"."orders" t'), jobs: ['incremental'] },
   { side: 'destination', phase: 'deletes', trigger: sent('AS digest'), jobs: ['incremental'] },
   { side: 'destination', phase: 'state', trigger: sent('_increp_state" AS state'), jobs: JOBS },
   {

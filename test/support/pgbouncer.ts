@@ -69,7 +69,7 @@ export async function startPgbouncer(pair: Pair, options: PgbouncerOptions): Pro
     port,
     url: (side) => {
       const { user: name, password, database } = pair.login(side, 'increp');
-      return `postgres://${name}:${password}@127.0.0.1:${port}/${database}`;
+      return `postgres://${name}:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`;
     },
     [Symbol.asyncDispose]: async () => {
       // At once, where INT would wait for clients.
@@ -122,7 +122,7 @@ query_wait_timeout = 20
 
 const users = (pair: Pair): string =>
   SIDES.map((side) => pair.login(side, 'increp'))
-    .map(({ user, password }) => `"${user}" "${password}"\n`)
+    .map(({ user, password }) => `"${user}" "${password.replaceAll('"', '""')}"\n`)
     .join('');
 
 async function freePort(): Promise<number> {

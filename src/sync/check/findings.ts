@@ -1,9 +1,9 @@
 /** Judges what was inspected: pure. */
-import { IncrepError } from '../../errors.ts';
+import type { IncrepError } from '../../errors.ts';
 import { stagingName } from '../../schema/names.ts';
 import { isUniqueBy } from '../../schema/relations.ts';
 import { createIndexOn } from '../../sql/inspect.ts';
-import type { Servers, TableFacts } from '../facts.ts';
+import type { TableFacts } from '../facts.ts';
 import type { Plan } from '../plan.ts';
 import type { Finding } from './finding.ts';
 import { MANY, type Inspection } from './inspect.ts';
@@ -59,7 +59,7 @@ function serverFindings(found: Inspection): Finding[] {
           ),
         ]
       : []),
-    ...(destination.isStandby || destination.isReadOnly ? [failureFinding(readOnly(destination))] : []),
+    ...(found.writeRefusal ? [failureFinding(found.writeRefusal)] : []),
     ...(found.writable.length > 0
       ? [
           warning(
@@ -90,16 +90,6 @@ function serverFindings(found: Inspection): Finding[] {
     ),
   ];
 }
-
-const readOnly = ({ isStandby }: Servers['destination']): IncrepError =>
-  new IncrepError('READ_ONLY', {
-    what: isStandby
-      ? 'the destination is a standby'
-      : 'the destination has default_transaction_read_only, so nothing can be written there',
-    next: isStandby
-      ? 'Point DEST_HOST at the primary.'
-      : 'Lift it for the role or the database when the time has come.',
-  });
 
 function tableFindings(table: TableFacts, found: Inspection): Finding[] {
   const plan = found.plans.get(table);

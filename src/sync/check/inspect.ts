@@ -1,10 +1,12 @@
 /** Fetches what only `check` wants to know. Writes nothing anywhere. */
 import type pg from 'pg';
 import { z } from 'zod';
+import type { IncrepError } from '../../errors.ts';
 import type { Database } from '../../postgres/database.ts';
 import type { KeyType } from '../../schema/keys.ts';
 import { inspectKeys, LONG_TRANSACTIONS, WRITABLE_TABLES } from '../../sql/inspect.ts';
 import type { Work } from '../work.ts';
+import { writeRefusal } from '../writable-destination.ts';
 import type { Facts, TableFacts } from '../facts.ts';
 import { ordinaryRequest, planTable, type Plan } from '../plan.ts';
 
@@ -12,6 +14,8 @@ export interface Inspection {
   readonly facts: Facts;
   readonly plans: ReadonlyMap<TableFacts, Plan>;
   readonly keys: ReadonlyMap<TableFacts, KeyInspection>;
+  /** Why nothing can be written at the destination. */
+  readonly writeRefusal: IncrepError | undefined;
   /** Source tables that our role could write. */
   readonly writable: readonly string[];
   readonly longTransactions: readonly { readonly who: string; readonly seconds: number }[];
@@ -41,6 +45,7 @@ export async function inspect(work: Work, facts: Facts): Promise<Inspection> {
     facts,
     plans,
     keys: new Map(await inspectEach(work.source, readable)),
+    writeRefusal: writeRefusal(work, facts.servers),
     writable: await writableTables(work.source, facts),
     longTransactions: await longTransactions(work.source),
     clockSkewSeconds: (destination.at - source.at) / 1000 - (destination.askedAt - source.askedAt) / 1000,
