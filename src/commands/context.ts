@@ -34,6 +34,11 @@ interface ContextOptions {
 
 const SETTLE_SECONDS = 5;
 
+function onceOnly<T>(find: () => Promise<T>): () => Promise<T> {
+  let found: Promise<T> | undefined;
+  return () => (found ??= find());
+}
+
 export async function withContext<T>(
   options: ContextOptions,
   use: (context: Context) => Promise<T>,
@@ -52,7 +57,7 @@ export async function withContext<T>(
     source,
     destination,
     stateFiles: stateFiles(settings.stateDirectory),
-    tools: await findClientTools(),
+    tools: onceOnly(findClientTools),
     settle: new SettleBudget(options.settleSeconds ?? SETTLE_SECONDS),
     runId,
     emit,

@@ -25,7 +25,7 @@ export async function planCommand(tables: readonly string[], options: PlanOption
       selectTables(settings.tables, { names: tables, excluded: options.exclude }),
     );
     ensureDifferentDatabases(settings, facts.servers);
-    const foreseen = await foresee(work.source, facts, {
+    const foreseen = await foresee(work, facts, {
       isFullRefresh: options.fullRefresh,
       areDeletesForced: options.deletes,
       now: new Date(),

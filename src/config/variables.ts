@@ -95,7 +95,7 @@ export const VARIABLES: readonly Variable[] = [
     name: 'STALL_TIMEOUT',
     meaning:
       'How long a server may be silent when an answer is due; unless its backend is at work, the connection counts as lost.',
-    default: '1m',
+    default: '2m',
   },
   {
     name: 'WEBHOOK_URL',

@@ -38,7 +38,8 @@ export interface TableFacts {
   readonly destinationSchema: SchemaAccess;
   /** Relations that the source does have, when the configured one is not among them. */
   readonly otherSourceNames: readonly string[];
-  readonly tools: ClientTools;
+  /** Undefined while nobody has looked for them. */
+  readonly tools: ClientTools | undefined;
   readonly sourcePassword: string | undefined;
 }
 
@@ -50,7 +51,7 @@ export interface Facts {
   readonly tables: readonly TableFacts[];
 }
 
-type Gathering = Pick<Work, 'settings' | 'source' | 'destination' | 'stateFiles' | 'tools'>;
+type Gathering = Pick<Work, 'settings' | 'source' | 'destination' | 'stateFiles'>;
 
 export async function gatherFacts(work: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
   const [source, destination] = await Promise.all([
@@ -84,7 +85,7 @@ export async function gatherFacts(work: Gathering, tables: readonly TableSetting
       sourceSchema: source.access,
       destinationSchema: destination.access,
       otherSourceNames: source.names,
-      tools: work.tools,
+      tools: undefined,
       sourcePassword: work.settings.source.password,
     };
   });

@@ -5,7 +5,9 @@ import type { Action, Loader } from '../events.ts';
 import type { Database } from '../postgres/database.ts';
 import { highWaterMark } from '../sql/fence.ts';
 import type { Facts, TableFacts } from './facts.ts';
-import { planTable, type Plan, type Request } from './plan.ts';
+import type { Plan, Request } from './plan.ts';
+import { planWithTools } from './plan-with-tools.ts';
+import type { Work } from './work.ts';
 import { loaderWarning } from './sync-table.ts';
 
 export interface Foreseen {
@@ -30,9 +32,14 @@ export interface Foreseen {
   readonly error: IncrepError | undefined;
 }
 
-export async function foresee(source: Database, facts: Facts, request: Request): Promise<Foreseen[]> {
-  const plans = facts.tables.map((table) => ({ table, plan: planTable(table, request) }));
-  const marks = await highWaterMarks(source, plans);
+export async function foresee(
+  work: Pick<Work, 'source' | 'tools'>,
+  facts: Facts,
+  request: Request,
+): Promise<Foreseen[]> {
+  const plans: Planned[] = [];
+  for (const table of facts.tables) plans.push({ table, plan: await planWithTools(work, table, request) });
+  const marks = await highWaterMarks(work.source, plans);
   return plans.map(({ table, plan }) => describe(table, plan, marks.get(table.settings.name) ?? null));
 }
 

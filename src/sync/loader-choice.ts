@@ -16,7 +16,8 @@ interface Situation {
   readonly wanted: Loader;
   readonly source: Relation;
   readonly server: Pick<ServerIdentity, 'version' | 'isPooled'>;
-  readonly tools: ClientTools;
+  /** Undefined: not looked for yet, and taken to be there. */
+  readonly tools: ClientTools | undefined;
   readonly password: string | undefined;
 }
 
@@ -37,6 +38,7 @@ const unfitServer = ({ server }: Situation): string | undefined =>
     : undefined;
 
 function unfitTools({ tools, server: { version } }: Situation): string | undefined {
+  if (!tools) return undefined;
   const server = Math.floor(version / 10_000);
   if (tools.pgDump === 'missing') return 'pg_dump is not installed';
   if (tools.pgRestore === 'missing') return 'pg_restore is not installed';

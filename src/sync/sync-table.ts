@@ -5,7 +5,8 @@ import { backoffSeconds, sleep } from '../retry.ts';
 import { applyPlan, OWN_LOCK_SECONDS, type Applied, type ApplyRequest } from './apply-plan.ts';
 import { gatherFacts, type TableFacts } from './facts.ts';
 import { withHolders } from './lock-holders.ts';
-import { planTable, type IncrementalPlan, type LoadPlan, type Plan, type Request } from './plan.ts';
+import { planWithTools } from './plan-with-tools.ts';
+import type { IncrementalPlan, LoadPlan, Plan, Request } from './plan.ts';
 import type { Work } from './work.ts';
 
 /** Three tries more than the first: enough for a failover of seconds, and over before the next cron minute. */
@@ -27,7 +28,7 @@ export async function syncTable(
   const start: Start = { at: new Date(), ticks: performance.now() };
   let facts = firstFacts;
   for (let attempt = 1; ; attempt += 1) {
-    const plan = planTable(facts, request);
+    const plan = await planWithTools(work, facts, request);
     try {
       await announce(work, facts, plan);
       if (plan.kind === 'skip') return outcomeOf(facts, plan, start);

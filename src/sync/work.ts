@@ -11,7 +11,8 @@ export interface Work {
   readonly source: Database;
   readonly destination: Database;
   readonly stateFiles: StateFiles;
-  readonly tools: ClientTools;
+  /** Looks once, and only when asked. */
+  readonly tools: () => Promise<ClientTools>;
   readonly settle: SettleBudget;
   readonly runId: string;
   readonly emit: Emit;

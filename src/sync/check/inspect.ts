@@ -8,7 +8,8 @@ import { inspectKeys, LONG_TRANSACTIONS, WRITABLE_TABLES } from '../../sql/inspe
 import type { Work } from '../work.ts';
 import { writeRefusal } from '../writable-destination.ts';
 import type { Facts, TableFacts } from '../facts.ts';
-import { ordinaryRequest, planTable, type Plan } from '../plan.ts';
+import { ordinaryRequest, type Plan } from '../plan.ts';
+import { planWithTools } from '../plan-with-tools.ts';
 
 export interface Inspection {
   readonly facts: Facts;
@@ -36,7 +37,8 @@ export type KeyInspection = Readonly<z.infer<typeof keyRow>>;
 export const MANY = 1000;
 
 export async function inspect(work: Work, facts: Facts): Promise<Inspection> {
-  const plans = new Map(facts.tables.map((table) => [table, planTable(table, ordinaryRequest())]));
+  const plans = new Map<TableFacts, Plan>();
+  for (const table of facts.tables) plans.set(table, await planWithTools(work, table, ordinaryRequest()));
   const readable = [...plans].flatMap(([table, plan]) =>
     'keyType' in plan ? [{ table, keyType: plan.keyType }] : [],
   );
