@@ -90,11 +90,14 @@ function throwIfFailed({ table, connection, signal }: DumpRequest, children: rea
 const CONNECTION_LOSS =
   /server closed the connection|could not (receive data from|send data to) server|terminating connection|no connection to the server|Connection (refused|reset|timed out)/i;
 
+const CANCELLED = /canceling statement due to (user request|statement timeout)/;
+
 const TOO_MANY = /too many (connections|clients)|remaining connection slots are reserved/i;
 
 function codeOf(said: string): ErrorCode {
   if (TOO_MANY.test(said)) return 'TOO_MANY_CONNECTIONS';
   if (RECOVERY_CONFLICT.test(said)) return 'CONFLICT';
+  if (CANCELLED.test(said)) return 'TIMEOUT';
   return CONNECTION_LOSS.test(said) ? 'CONNECTION_LOST' : 'DUMP_FAILED';
 }
 

@@ -33,7 +33,8 @@ export const STEPS: readonly Step[] = [
   {
     side: 'source',
     phase: 'copy',
-    trigger: { from: 'server', afterBytes: BYTES },
+    // Not in what pg_dump reads of the catalogs, which is long too.
+    trigger: { from: 'server', afterBytes: BYTES, after: 'note note' },
     jobs: JOBS,
     isStreaming: true,
   },
