@@ -55,7 +55,12 @@ export const STEPS: readonly Step[] = [
   },
   { side: 'destination', phase: 'index', trigger: sent('ADD CONSTRAINT', 'FROM STDIN'), jobs: LOADS },
   { side: 'destination', phase: 'swap', trigger: sent('RENAME TO', 'FROM STDIN'), jobs: LOADS },
-  { side: 'destination', phase: 'merge', trigger: sent('UPDATE ONLY "public"."orders" t'), jobs: ['incremental'] },
+  {
+    side: 'destination',
+    phase: 'merge',
+    trigger: sent('UPDATE ONLY "public"."orders" t'),
+    jobs: ['incremental'],
+  },
   { side: 'destination', phase: 'deletes', trigger: sent('AS digest'), jobs: ['incremental'] },
   { side: 'destination', phase: 'state', trigger: sent('_increp_state" AS state'), jobs: JOBS },
   {
