@@ -133,8 +133,6 @@ export async function faultProxy(target: Target): Promise<FaultProxy> {
     },
     [Symbol.asyncDispose]: async () => {
       reset();
-      // resetAndDestroy() first waits for what is still to be written, which may be for ever.
-      for (const { client, server } of links) [client, server].forEach((socket) => socket.destroy());
       await close(listener);
     },
   };
@@ -147,8 +145,8 @@ function openLink(client: Socket, target: Target, faults: Faults, links: Set<Lin
   client.setNoDelay(true);
   server.setNoDelay(true);
   // When one side is gone the other is ended in the same way. A stalled link stays: nobody tells anybody.
-  client.on('error', () => server.resetAndDestroy());
-  server.on('error', () => client.resetAndDestroy());
+  client.on('error', () => closeRudely(server));
+  server.on('error', () => closeRudely(client));
   for (const socket of [client, server]) {
     socket.on('close', () => {
       if (client.destroyed && server.destroyed) links.delete(link);
@@ -245,9 +243,24 @@ function cutLink({ client, server }: Link): void {
   server.destroySoon();
 }
 
+interface Handle {
+  /** Closes with RST; not while the socket is being shut down (EINVAL). */
+  reset(done: () => void): number;
+}
+
+/**
+ * Not resetAndDestroy(), which ends the stream first: where that was on its way already, the reset is refused, Node
+ * forgets the handle, and a backend sits in a write to a socket that nobody reads and nobody closes.
+ */
+function closeRudely(socket: Socket): void {
+  const { _handle: handle } = socket as unknown as { readonly _handle: Handle | null };
+  if (handle && !socket.writableEnded) handle.reset(() => socket.emit('close', true));
+  socket.destroy();
+}
+
 function resetLink({ client, server }: Link): void {
-  client.resetAndDestroy();
-  server.resetAndDestroy();
+  closeRudely(client);
+  closeRudely(server);
 }
 
 function listen(listener: Server, port: number): Promise<void> {
