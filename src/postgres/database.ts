@@ -5,9 +5,10 @@ import type { ConnectionSettings } from '../config/settings.ts';
 import { formatDuration } from '../duration.ts';
 import { IncrepError } from '../errors.ts';
 import { BACKEND_PID, END_BACKEND, LOOK_AT_BACKEND, LOOK_AT_PROGRAM } from '../sql/backend.ts';
-import { beginReading, beginSnapshot, beginWriting, CONTROL_DATA, SERVER_IDENTITY } from '../sql/session.ts';
+import { beginReading, beginSnapshot, beginWriting } from '../sql/session.ts';
 import { connect, end, programName } from './connect.ts';
 import { backendOf, bytesMoved, isServersTurn, socketOf } from './driver.ts';
+import { codeOf, lastRow, queryFirst, readIdentity, type ServerIdentity } from './identity.ts';
 import { serverError, type Place } from './server-errors.ts';
 import { watchSilence, type Backend } from './silence.ts';
 
@@ -16,39 +17,11 @@ const LOOK_TIMEOUT_SECONDS = 10;
 /** How long a statement queues for a table lock, and so may hold up those who queue behind it. */
 export const LOCK_TIMEOUT_SECONDS = 5;
 
-/** SQLSTATEs. */
-const CANCELLED = '57014';
+/** SQLSTATE. */
 const IDLE_SESSION_TIMEOUT = '57P05';
 
-const codeOf = (error: unknown): unknown => (error as { code?: unknown } | undefined)?.code;
-
-const identitySchema = z.object({
-  version: z.number(),
-  isLinux: z.boolean(),
-  database: z.string(),
-  databaseOid: z.string(),
-  isStandby: z.boolean(),
-  startedAt: z.string(),
-  timeZone: z.string(),
-  encoding: z.string(),
-  /** What a transaction is that does not say otherwise: set by people, or by a hoster whose disk is full. */
-  isReadOnly: z.boolean(),
-  backendPid: z.number(),
-  canReadControl: z.boolean(),
-});
 const backendSchema = z.object({ waitsForClient: z.boolean(), changedAt: z.string().nullable() });
 const pidSchema = z.object({ pid: z.number() });
-const controlSchema = z.object({ systemIdentifier: z.string().nullable(), timeline: z.number().nullable() });
-
-interface Connected {
-  /** A pooler or proxy answers in the server's place, so a session may be another one in the next transaction. */
-  readonly isPooled: boolean;
-}
-
-export type ServerIdentity = Readonly<
-  Omit<z.infer<typeof identitySchema>, 'backendPid'> & z.infer<typeof controlSchema> & Connected
->;
-
 interface DatabaseOptions {
   readonly pipeline: string;
   readonly stallTimeoutSeconds: number;
@@ -233,31 +206,3 @@ export class Database implements AsyncDisposable {
     if (client) await end(client);
   }
 }
-
-async function readIdentity(client: pg.Client): Promise<ServerIdentity> {
-  const { backendPid, ...identity } = identitySchema.parse(
-    lastRow(await queryFirst(client, SERVER_IDENTITY), 0),
-  );
-  const isPooled = backendPid !== backendOf(client);
-  const ended: unknown = await client.query(identity.canReadControl ? `${CONTROL_DATA}; COMMIT` : 'COMMIT');
-  if (!identity.canReadControl) return { ...identity, isPooled, systemIdentifier: null, timeline: null };
-  return { ...identity, isPooled, ...controlSchema.parse(lastRow(ended, 1)) };
-}
-
-/**
- * The message that begins a transaction and has read nothing yet. A role's statement_timeout of a millisecond can cut
- * it off on a busy server before it has lifted that limit.
- */
-async function queryFirst(client: pg.Client, sql: string): Promise<pg.QueryResult> {
-  try {
-    return await client.query(sql);
-  } catch (error) {
-    if (codeOf(error) !== CANCELLED) throw error;
-    await client.query('ROLLBACK');
-    return client.query(sql);
-  }
-}
-
-/** Of several statements in one message; `after` of them follow the one that is meant. */
-const lastRow = (results: unknown, after: number): unknown =>
-  (results as pg.QueryResult[]).at(-1 - after)?.rows[0];

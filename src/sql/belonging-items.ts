@@ -96,7 +96,7 @@ const RENAMED = [
     stage: 'renamed',
     what: `'comment'`,
     sql: `format('COMMENT ON %s %s IS %L', r.noun, r.called, d.description)`,
-    from: `JOIN pg_description d ON d.classoid = 'pg_class'::regclass AND d.objoid = r.oid AND d.objsubid = 0 WHERE r.relkind <> 'r'`,
+    from: `JOIN pg_description d ON d.classoid = 'pg_class'::regclass AND d.objoid = r.oid AND d.objsubid = 0`,
   }),
   item({
     stage: 'renamed',

@@ -11,6 +11,9 @@ export const lockView = ({ name, owner }: BuiltRelation): string =>
 export const lockWholly = (table: TableName): string =>
   /* sql */ `LOCK TABLE ${qualified(table)} IN ACCESS EXCLUSIVE MODE`;
 
+export const lockAgainstWrites = (table: TableName): string =>
+  /* sql */ `LOCK TABLE ${qualified(table)} IN SHARE ROW EXCLUSIVE MODE`;
+
 export const lockTimeout = (seconds: number): string =>
   /* sql */ `SET LOCAL lock_timeout = '${Math.round(seconds * 1000)}ms'`;
 

@@ -13,7 +13,7 @@ import { readWhole } from './read-window.ts';
 import { exchange, locksFor } from './reshape/exchange.ts';
 import { lockAlone } from './reshape/exclusive-lock.ts';
 import { completeStaging, describeNewTable, renameIndexes } from './reshape/new-table.ts';
-import { chooseReshape, type Reshape } from './reshape/reshape.ts';
+import { chooseReshape, seenAgain, type Reshape } from './reshape/reshape.ts';
 import { mustSurvive } from './reshape/unsurvivable.ts';
 import { makeStaging } from './staging.ts';
 import type { Transfer } from './transfer.ts';
@@ -131,7 +131,7 @@ async function putInPlace(load: Load): Promise<void> {
     await enter(load, 'swap');
     const wanted = { table: facts.destinationName, locks: locksFor(exchanged) };
     await lockAlone(destination, wanted, work.signal);
-    await exchange(exchanged);
+    await exchange(await seenAgain(exchanged));
   } else {
     const created = {
       ...describeNewTable(destination, facts, plan.source, undefined, []),

@@ -3,7 +3,7 @@ import type { Loader } from '../events.ts';
 import { fitsPassfile } from '../postgres/passfile.ts';
 import type { ClientTools } from '../postgres/client-tools.ts';
 import type { Column } from '../schema/columns.ts';
-import type { ServerIdentity } from '../postgres/database.ts';
+import type { ServerIdentity } from '../postgres/identity.ts';
 import type { Relation } from '../schema/relations.ts';
 
 export interface LoaderChoice {

@@ -6,6 +6,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { runSql } from '../support/pair-databases.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
+import { faultProxy } from '../support/proxy.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
 import { schemaDump } from '../support/schema-dump.ts';
 import { insertOrders } from '../support/shop.ts';
@@ -416,4 +417,56 @@ test('who waits for too long gives up with nothing held, and with his transactio
   await writer.query('SELECT FROM mine; COMMIT');
   await reader.query('COMMIT');
   for (const client of [reader, writer]) client.release();
+});
+
+/** Runs a sync over a slow line, and `meanwhile` while its rows are on the way. */
+async function syncSlowly(pair: Pair, meanwhile: string) {
+  await using proxy = await faultProxy(pair.login('source'));
+  await pair.setEnv({ SOURCE_PORT: String(proxy.port) });
+  proxy.throttle(2_000_000);
+  await using run = startIncrep('sync', pair, { env: { LOG_LEVEL: 'debug' } });
+  await run.waitForStderr('"phase":"copy"');
+  await asWriter(pair, meanwhile);
+  await proxy.resume();
+  const result = await run.wait();
+  expect(result.exitCode, result.stderr).toBe(0);
+  await pair.setEnv({ SOURCE_PORT: String(pair.login('source').port) });
+  return result;
+}
+
+test('what people build, change and write while a load runs counts', async () => {
+  await using pair = await freshPair('orders');
+  await pair.source.query(`INSERT INTO orders (id, total, note)
+    SELECT i, 1, repeat('note ', 40) || i FROM generate_series(11, 20000) i`);
+  await sync(pair);
+  await asWriter(
+    pair,
+    `CREATE VIEW v AS SELECT id FROM orders; ALTER TABLE orders ADD COLUMN tags text;
+    UPDATE orders SET tags = 'early' WHERE id = 1`,
+  );
+  await pair.source.query(WIDER);
+  const first = await syncSlowly(
+    pair,
+    `CREATE OR REPLACE VIEW v AS SELECT id FROM orders WHERE id < 6;
+    COMMENT ON TABLE orders IS 'meanwhile'; UPDATE orders SET tags = 'late' WHERE id = 2`,
+  );
+  expect(first.stderr).not.toContain('was changed while');
+  expect(await query(pair, 'SELECT count(*)::int AS rows FROM v')).toEqual([{ rows: 5 }]);
+  expect(await query(pair, `SELECT obj_description('orders'::regclass) AS comment`)).toEqual([
+    { comment: 'meanwhile' },
+  ]);
+  expect(await query(pair, 'SELECT id::int, tags FROM orders WHERE tags IS NOT NULL ORDER BY id')).toEqual([
+    { id: 1, tags: 'early' },
+    { id: 2, tags: 'late' },
+  ]);
+  await pair.source.query('ALTER TABLE orders ALTER COLUMN total TYPE numeric(15,3)');
+  const second = await syncSlowly(
+    pair,
+    'CREATE INDEX meanwhile ON orders (note); ALTER TABLE orders ADD COLUMN more int',
+  );
+  expect(second.stderr).toContain('was changed while its new shape was loaded');
+  expect(
+    await query(pair, `SELECT more, to_regclass('meanwhile')::text AS index FROM orders WHERE id = 1`),
+  ).toEqual([{ more: null, index: 'meanwhile' }]);
+  await expectSameRows(pair, 'orders');
 });

@@ -38,7 +38,7 @@ export async function exchange(work: Exchange): Promise<void> {
   const { table, views } = belongings;
   await must(work, 'the old table', renameBuilt(table, aside(table)));
   await client.query(renameTable(facts.stagingName, table.name.table));
-  await client.query(commentOnTable(table.name, facts.destination?.comment ?? null));
+  await client.query(commentOnTable(table.name, null));
   await dress(work, table);
   const anew = [table];
   for (const view of views) {

@@ -5,7 +5,13 @@ import type { Relation } from '../../schema/relations.ts';
 import { indexOn, type Belongings, type BuiltIndex } from '../../sql/belongings.ts';
 import { createMergeKey, DELETED_AT, renameIndex } from '../../sql/destination.ts';
 import { qualified } from '../../sql/identifiers.ts';
-import { addExtraColumns, carryExtraColumns, demandValues, type ExtraColumn } from '../../sql/reshape.ts';
+import {
+  addExtraColumns,
+  carryExtraColumns,
+  demandValues,
+  lockAgainstWrites,
+  type ExtraColumn,
+} from '../../sql/reshape.ts';
 import { carriedType } from '../../schema/columns.ts';
 import type { TableFacts } from '../facts.ts';
 import { indexNameFor } from '../index-names.ts';
@@ -91,7 +97,7 @@ export async function renameIndexes(work: NewTable): Promise<void> {
 
 /** Columns that people have added, with what they have written into them. */
 async function addExtras(work: NewTable): Promise<void> {
-  const { facts, extras, source, isRehearsal } = work;
+  const { client, facts, extras, source, isRehearsal } = work;
   const { destination, destinationName, stagingName, settings } = facts;
   if (extras.length === 0 || !destination) return;
   const names = extras.map(({ column }) => `"${column.name}"`).join(', ');
@@ -107,8 +113,11 @@ async function addExtras(work: NewTable): Promise<void> {
       hasSameType: now !== undefined && carriedType(now, facts.natives) === old?.type,
     };
   });
-  if (!isRehearsal && written.length > 0)
+  if (!isRehearsal && written.length > 0) {
+    // Who reads may go on; who writes into these columns waits until the new table is there to write to.
+    await client.query(lockAgainstWrites(destinationName));
     await must(work, `column ${names}`, carryExtraColumns(destinationName, stagingName, written, key));
+  }
   const demanding = extras.filter(({ column }) => column.isNotNull && column.generated === '');
   if (demanding.length > 0) {
     const columns = demanding.map(({ column }) => column.name);

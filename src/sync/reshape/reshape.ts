@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
 import { describeBelongings } from '../../postgres/belongings.ts';
+import { printName } from '../../schema/names.ts';
 import { uniqueIndexOn, type Relation } from '../../schema/relations.ts';
 import type { Belongings } from '../../sql/belongings.ts';
 import { alterBefore, COLUMN_NAMES, lockWholly, type Alteration } from '../../sql/reshape.ts';
@@ -26,11 +27,7 @@ export async function chooseReshape(
   facts: TableFacts,
   source: Relation,
 ): Promise<Reshape> {
-  const { destination, saved, settings } = facts;
-  if (!destination) throw new Error('there is no table to reshape');
-  const formerKey = saved.kind === 'record' ? saved.record.mergeKey : settings.mergeKey;
-  const ownIndex = uniqueIndexOn(destination, formerKey)?.index ?? '';
-  const belongings = await describeBelongings(client, destination.oid, ownIndex);
+  const belongings = await belongingsOf(client, facts);
   const ways = possibleWays(belongings, alterationFor(facts, source), {
     ...describeNewTable(client, facts, source, belongings, foreignColumns(facts, source)),
     belongings,
@@ -44,6 +41,57 @@ export async function chooseReshape(
   }
   throw refusal ?? new Error('there is no way to reshape a table');
 }
+
+async function belongingsOf(
+  client: pg.ClientBase,
+  { destination, saved, settings }: TableFacts,
+): Promise<Belongings> {
+  if (!destination) throw new Error('there is no table to reshape');
+  const formerKey = saved.kind === 'record' ? saved.record.mergeKey : settings.mergeKey;
+  const ownIndex = uniqueIndexOn(destination, formerKey)?.index ?? '';
+  return inPassing(client, () => describeBelongings(client, destination.oid, ownIndex));
+}
+
+/** Rolled back, so that no lock stays: a mere look at a view's definition keeps it from being altered till we commit. */
+async function inPassing<T>(client: pg.ClientBase, look: () => Promise<T>): Promise<T> {
+  await client.query('SAVEPOINT increp_look');
+  const seen = await look();
+  await client.query('ROLLBACK TO SAVEPOINT increp_look; RELEASE SAVEPOINT increp_look');
+  return seen;
+}
+
+/**
+ * Under the locks, because a load may take hours: what people have built or changed meanwhile counts.
+ * @throws IncrepError SHAPE_MOVED, where the new table has been made without it
+ */
+export async function seenAgain(work: Exchange): Promise<Exchange> {
+  const { client, facts, belongings } = work;
+  const now = await belongingsOf(client, facts);
+  const { rows } = await client.query<{ name: string }>(COLUMN_NAMES, [belongings.table.oid]);
+  const columns = (facts.destination?.columns ?? []).map(({ name }) => name);
+  if (
+    madeWith(belongings, columns) !==
+    madeWith(
+      now,
+      rows.map(({ name }) => name),
+    )
+  )
+    throw new IncrepError('SHAPE_MOVED', {
+      what: `what people have built on ${printName(facts.destinationName)} was changed while its new shape was loaded`,
+      next: 'increp plans the table anew by itself.',
+    });
+  return { ...work, belongings: now };
+}
+
+/** What the new table has been made with before it is exchanged, as text that can be compared. */
+const madeWith = ({ indexes, defaults, obstacles, items }: Belongings, columns: readonly string[]): string =>
+  JSON.stringify([
+    columns.toSorted(),
+    indexes,
+    defaults,
+    obstacles,
+    items.filter(({ stage }) => stage === 'staging'),
+  ]);
 
 /** What makes readers wait least comes first. Pure. */
 function possibleWays(
@@ -77,7 +125,7 @@ async function rehearse(
     if (!(error instanceof IncrepError) || error.code !== 'DEPENDENTS') throw error;
     refusal = error;
   }
-  await client.query('ROLLBACK TO SAVEPOINT increp_rehearsal');
+  await client.query('ROLLBACK TO SAVEPOINT increp_rehearsal; RELEASE SAVEPOINT increp_rehearsal');
   return refusal;
 }
 

@@ -1,0 +1,64 @@
+/** Which server answers, and what that means for a session; and the first words of one. */
+import type pg from 'pg';
+import { z } from 'zod';
+import { CONTROL_DATA, SERVER_IDENTITY } from '../sql/session.ts';
+import { backendOf } from './driver.ts';
+
+/** SQLSTATE query_canceled. */
+const CANCELLED = '57014';
+
+export const codeOf = (error: unknown): unknown => (error as { code?: unknown } | undefined)?.code;
+
+const identitySchema = z.object({
+  version: z.number(),
+  isLinux: z.boolean(),
+  database: z.string(),
+  databaseOid: z.string(),
+  isStandby: z.boolean(),
+  startedAt: z.string(),
+  timeZone: z.string(),
+  encoding: z.string(),
+  /** What a transaction is that does not say otherwise: set by people, or by a hoster whose disk is full. */
+  isReadOnly: z.boolean(),
+  backendPid: z.number(),
+  canReadControl: z.boolean(),
+});
+const controlSchema = z.object({ systemIdentifier: z.string().nullable(), timeline: z.number().nullable() });
+
+interface Connected {
+  /** A pooler or proxy answers in the server's place, so a session may be another one in the next transaction. */
+  readonly isPooled: boolean;
+}
+
+export type ServerIdentity = Readonly<
+  Omit<z.infer<typeof identitySchema>, 'backendPid'> & z.infer<typeof controlSchema> & Connected
+>;
+
+/** Begins and ends a transaction. */
+export async function readIdentity(client: pg.Client): Promise<ServerIdentity> {
+  const { backendPid, ...identity } = identitySchema.parse(
+    lastRow(await queryFirst(client, SERVER_IDENTITY), 0),
+  );
+  const isPooled = backendPid !== backendOf(client);
+  const ended: unknown = await client.query(identity.canReadControl ? `${CONTROL_DATA}; COMMIT` : 'COMMIT');
+  if (!identity.canReadControl) return { ...identity, isPooled, systemIdentifier: null, timeline: null };
+  return { ...identity, isPooled, ...controlSchema.parse(lastRow(ended, 1)) };
+}
+
+/**
+ * The message that begins a transaction and has read nothing yet. A role's statement_timeout of a millisecond can cut
+ * it off on a busy server before it has lifted that limit.
+ */
+export async function queryFirst(client: pg.Client, sql: string): Promise<pg.QueryResult> {
+  try {
+    return await client.query(sql);
+  } catch (error) {
+    if (codeOf(error) !== CANCELLED) throw error;
+    await client.query('ROLLBACK');
+    return client.query(sql);
+  }
+}
+
+/** Of several statements in one message; `after` of them follow the one that is meant. */
+export const lastRow = (results: unknown, after: number): unknown =>
+  (results as pg.QueryResult[]).at(-1 - after)?.rows[0];
