@@ -262,7 +262,8 @@ async function hasEnded(child: ChildProcess): Promise<void> {
   if (hasStarted && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
 }
 
-async function freePort(): Promise<number> {
+/** Free when it was asked; another process may take it before it is used. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, HOST);
   await once(server, 'listening');

@@ -3,12 +3,12 @@ import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chown, readFile, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { test } from 'vitest';
+import { freePort } from '../../src/demo/embedded-server.ts';
 import { startGuard } from '../../src/demo/guard.ts';
 import { findServerUser } from '../../src/demo/server-user.ts';
 import { waitUntil } from './activity.ts';
@@ -124,15 +124,6 @@ const users = (pair: Pair): string =>
   SIDES.map((side) => pair.login(side, 'increp'))
     .map(({ user, password }) => `"${user}" "${password.replaceAll('"', '""')}"\n`)
     .join('');
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 function isListening(port: number): Promise<boolean> {
   return new Promise((resolve) => {

@@ -1,14 +1,11 @@
 /** A primary and a hot standby that streams from it, both our own. Of the installed version. */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import pg from 'pg';
-import { startServer } from '../../src/demo/embedded-server.ts';
+import { freePort, startServer } from '../../src/demo/embedded-server.ts';
 import type { EmbeddedServer, ServerSettings } from '../../src/demo/embedded-server.ts';
 import { startGuard } from '../../src/demo/guard.ts';
 import {
@@ -146,13 +143,4 @@ async function caughtUp(primary: EmbeddedServer, url: string): Promise<void> {
 async function promote(url: string): Promise<void> {
   await ask(url, 'SELECT pg_promote()');
   await waitUntil('the standby is a primary', () => ask(url, 'SELECT NOT pg_is_in_recovery()'));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
