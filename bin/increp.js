@@ -1,8 +1,5 @@
 #!/usr/bin/env node
 // Only what a very old Node can read, so that it can say what is wrong.
-import process from 'node:process';
-import v8 from 'node:v8';
-
 const needed = [22, 19];
 const found = process.versions.node.split('.').map(Number);
 
@@ -16,7 +13,12 @@ if (found[0] < needed[0] || (found[0] === needed[0] && found[1] < needed[1])) {
       '  next: install a current Node, or, in a clone, run it as "npx increp", which brings its own.\n',
   );
   process.exitCode = 78;
+} else if (process.argv.length === 3 && /^(-V|--version)$/.test(process.argv[2])) {
+  // What scripts ask before anything else costs little more than Node itself.
+  const { version } = await import('../dist/version.js');
+  process.stdout.write(version() + '\n');
 } else {
+  const v8 = await import('node:v8');
   // Rows stream through and die young. Left alone, V8 lets the space for the young grow to 100 MB meanwhile.
   v8.setFlagsFromString('--semi-space-growth-factor=1');
   const program = await import('../dist/cli.js');

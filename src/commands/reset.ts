@@ -23,7 +23,7 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
     const { schema } = settings.destination;
     for (const table of selectTables(settings.tables, { names: tables, excluded: [] })) {
       const { destinationName } = tableNames(work, table);
-      await work.destination.withWriting(async (client) => {
+      await work.destination.withWriting([], async (client) => {
         await lockTable(client, { destinationName }, { waitSeconds: 0, signal: work.signal });
         const ours = stateTable(schema).table;
         const isThere = (await describeRelations(client, schema, [ours])).has(ours);

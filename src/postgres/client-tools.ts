@@ -1,5 +1,4 @@
 /** pg_dump and pg_restore as they are on this machine. */
-import { execa } from 'execa';
 import { searchPath } from '../config/process-environment.ts';
 
 export type ToolVersion = number | 'missing';
@@ -16,6 +15,7 @@ export async function findClientTools(): Promise<ClientTools> {
 }
 
 async function majorVersion(program: string): Promise<ToolVersion> {
+  const { execa } = await import('execa');
   const { stdout, failed } = await execa(program, ['--version'], {
     reject: false,
     timeout: 10_000,

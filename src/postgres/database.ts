@@ -28,6 +28,16 @@ interface DatabaseOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A transaction of ours, which takes no more messages than it must: over a slow network they are the cost. */
+export interface Transaction {
+  /** To the statements that went with BEGIN, one each. */
+  readonly answers: readonly pg.QueryResult[];
+  /** Sends a statement without parameters with COMMIT. */
+  readonly lastly: (statement: string) => void;
+}
+
+type Work<T> = (client: pg.Client, transaction: Transaction) => Promise<T>;
+
 export class Database implements AsyncDisposable {
   readonly settings: ConnectionSettings;
   readonly place: Place;
@@ -163,26 +173,29 @@ export class Database implements AsyncDisposable {
   }
 
   /** Statements that each see what is committed when they start. */
-  async withReading<T>(read: (client: pg.Client) => Promise<T>): Promise<T> {
-    return this.#withTransaction(beginReading(await this.identity(), LOCK_TIMEOUT_SECONDS), read);
+  async withReading<T>(read: Work<T>): Promise<T> {
+    return this.#withTransaction(beginReading(await this.identity(), LOCK_TIMEOUT_SECONDS), [], read);
   }
 
-  /** One view of the whole database. `beforehand` runs before the snapshot is taken. */
-  async withSnapshot<T>(beforehand: string, read: (client: pg.Client) => Promise<T>): Promise<T> {
-    const begin = beginSnapshot(await this.identity(), LOCK_TIMEOUT_SECONDS);
-    return this.#withTransaction(beforehand === '' ? begin : `${begin}; ${beforehand}`, read);
+  /** One view of the whole database, taken by the first of these statements that needs one; LOCK TABLE does not. */
+  async withSnapshot<T>(first: readonly string[], read: Work<T>): Promise<T> {
+    return this.#withTransaction(beginSnapshot(await this.identity(), LOCK_TIMEOUT_SECONDS), first, read);
   }
 
-  async withWriting<T>(write: (client: pg.Client) => Promise<T>): Promise<T> {
-    return this.#withTransaction(beginWriting(await this.identity(), LOCK_TIMEOUT_SECONDS), write);
+  async withWriting<T>(first: readonly string[], write: Work<T>): Promise<T> {
+    return this.#withTransaction(beginWriting(await this.identity(), LOCK_TIMEOUT_SECONDS), first, write);
   }
 
-  async #withTransaction<T>(begin: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  async #withTransaction<T>(begin: string, first: readonly string[], work: Work<T>): Promise<T> {
     return this.withClient(async (client) => {
-      const begun: unknown = await queryFirst(client, `${begin}; ${BACKEND_PID}`);
+      const begun = (await queryFirst(client, [begin, ...first, BACKEND_PID].join('; '))) as unknown;
       this.#pid = pidSchema.parse(lastRow(begun, 0)).pid;
-      const result = await work(client);
-      await client.query('COMMIT');
+      const last: string[] = [];
+      const result = await work(client, {
+        answers: (begun as pg.QueryResult[]).slice(-1 - first.length, -1),
+        lastly: (statement) => void last.push(statement),
+      });
+      await client.query([...last, 'COMMIT'].join('; '));
       this.#pid = undefined;
       return result;
     });

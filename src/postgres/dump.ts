@@ -1,6 +1,5 @@
 /** One table's rows through pg_dump and pg_restore, on a snapshot of ours. */
 import { pipeline } from 'node:stream/promises';
-import { execa } from 'execa';
 import { searchPath } from '../config/process-environment.ts';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { IncrepError, type ErrorCode } from '../errors.ts';
@@ -31,6 +30,8 @@ const KILL_AFTER_MS = 2000;
 
 /** Gives `use` the rows as COPY text. Both children have ended when this returns. @throws IncrepError DUMP_FAILED */
 export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) => Promise<T>): Promise<T> {
+  // A tenth of a second that only a dump is worth.
+  const { execa } = await import('execa');
   return withPassfile(request.connection.password, async ({ directory, path, forget }) => {
     const environment = {
       ...libpqEnvironment(request.connection, directory, path),

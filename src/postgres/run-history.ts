@@ -1,11 +1,14 @@
-/** `_increp_runs`: one row a run and table, for `status` and for anyone with SQL. */
+/** `_increp_runs`: one row a run and table, for `status` and for anyone with SQL; written a few seconds' worth at a time. */
 import { IncrepError } from '../errors.ts';
 import type { Listener, TableOutcome } from '../events.ts';
 import { firstLine } from '../format.ts';
-import { pruneRuns, recordRun } from '../sql/state.ts';
+import { pruneRuns, recordRuns, type RunRow } from '../sql/state.ts';
 import type { Database } from './database.ts';
 
 const KEEP_DAYS = 90;
+
+/** A row for each of hundreds of quiet tables would cost more than the tables. What fails is written at once. */
+const WRITE_AFTER_MS = 2000;
 
 interface HistoryOptions {
   /** A connection of its own, which outlives the one that a signal has ended. */
@@ -23,9 +26,10 @@ export function historyListener({
   onFailure,
 }: HistoryOptions): Listener {
   let run: { id: string; pipeline: string } | undefined;
+  let waiting: RunRow[] = [];
+  let writtenAt = performance.now();
   let isThere = false;
-  const write = (statement: string, values: unknown[]) =>
-    database.withWriting((client) => client.query(statement, values));
+  const { schema } = database.settings;
   const attempt = async (work: () => Promise<unknown>) => {
     try {
       // Its connection is idle for as long as a table takes, and may be found dead.
@@ -34,17 +38,26 @@ export function historyListener({
       if (!isNotMadeYet(error)) onFailure(`the history of runs was not written: ${firstLine(String(error))}`);
     }
   };
+  const write = async (andThen: readonly string[] = []) => {
+    const rows = JSON.stringify(waiting);
+    waiting = [];
+    writtenAt = performance.now();
+    await attempt(() =>
+      database.withWriting([], async (client, transaction) => {
+        await client.query(recordRuns(schema), [rows]);
+        andThen.forEach(transaction.lastly);
+      }),
+    );
+  };
   return async (event) => {
     if (event.type === 'run-started') run = { id: event.runId, pipeline: event.pipeline };
     if (event.type === 'table-finished' && run && event.outcome.status !== 'skipped') {
-      const values = rowOf(run, event.outcome, destinationNameOf(event.outcome.name), redact);
       isThere = true;
-      const { schema } = database.settings;
-      await attempt(() => write(recordRun(schema), values));
+      waiting.push(rowOf(run, event.outcome, destinationNameOf(event.outcome.name), redact));
+      const isDue = event.outcome.status === 'failed' || performance.now() - writtenAt > WRITE_AFTER_MS;
+      if (isDue) await write();
     }
-    if (event.type === 'run-finished' && isThere) {
-      await attempt(() => write(pruneRuns(database.settings.schema), [KEEP_DAYS]));
-    }
+    if (event.type === 'run-finished' && isThere) await write([pruneRuns(schema, KEEP_DAYS)]);
   };
 }
 
@@ -68,26 +81,26 @@ const rowOf = (
   outcome: TableOutcome,
   table: string,
   redact: (text: string) => string,
-): unknown[] => [
-  run.id,
-  run.pipeline,
-  table,
-  outcome.status,
-  outcome.action,
-  redact(outcome.reason),
-  outcome.startedAt.toISOString(),
-  outcome.durationSeconds,
-  outcome.rowsRead,
-  outcome.rowsInserted,
-  outcome.rowsUpdated,
-  outcome.rowsUnchanged,
-  outcome.rowsDeleted,
-  outcome.bytes,
-  outcome.cursorBefore,
-  outcome.cursor,
-  outcome.warnings.map(redact),
-  outcome.error?.code ?? null,
-  outcome.error ? redact(outcome.error.message) : null,
-  outcome.error ? redact(outcome.error.hint) : null,
-  outcome.error?.sqlstate ?? null,
-];
+): RunRow => ({
+  run_id: run.id,
+  pipeline: run.pipeline,
+  table_name: table,
+  status: outcome.status,
+  action: outcome.action,
+  reason: redact(outcome.reason),
+  started_at: outcome.startedAt.toISOString(),
+  duration_s: outcome.durationSeconds,
+  rows_read: outcome.rowsRead,
+  rows_inserted: outcome.rowsInserted,
+  rows_updated: outcome.rowsUpdated,
+  rows_unchanged: outcome.rowsUnchanged,
+  rows_deleted: outcome.rowsDeleted,
+  bytes: outcome.bytes,
+  cursor_before: outcome.cursorBefore,
+  cursor_after: outcome.cursor,
+  warnings: outcome.warnings.map(redact),
+  error_code: outcome.error?.code ?? null,
+  error_message: outcome.error ? redact(outcome.error.message) : null,
+  error_hint: outcome.error ? redact(outcome.error.hint) : null,
+  sqlstate: outcome.error?.sqlstate ?? null,
+});

@@ -13,8 +13,12 @@ export interface UniqueKey {
 export interface Relation {
   readonly name: TableName;
   readonly oid: string;
+  /** While it stays the same, so do the relation and its columns; types that are not built in may change. */
+  readonly stamp: string;
   readonly kind: RelationKind;
   readonly isUnlogged: boolean;
+  /** Rewrite rules; a view is one. True for a while after the last one of a table has gone. */
+  readonly hasRules: boolean;
   /** True for a parent of inheritance or partitioning: its rows live (also) in other tables. */
   readonly hasChildren: boolean;
   /** True where some or all of its rows are those of another server. */

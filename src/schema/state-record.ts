@@ -15,6 +15,13 @@ export const sourceLifeSchema = z.object({
   startedAt: z.string(),
 });
 
+/** What decides how far a window reaches down, beside the cursor. */
+export const readAsSchema = z.object({
+  lookbackSeconds: z.number(),
+  nullKeys: z.enum(['warn', 'include']),
+});
+export type ReadAs = Readonly<z.infer<typeof readAsSchema>>;
+
 export const stateRecordSchema = z.object({
   format: z.literal(STATE_FORMAT),
   pipeline: z.string(),
@@ -33,9 +40,11 @@ export const stateRecordSchema = z.object({
   fences: z.array(fenceSchema).readonly(),
   /**
    * What the source's transactions below this number (xid8) have written is in the copy. Tells `verify` a row that is
-   * wrong from one that is only newer. Null where it was not recorded.
+   * wrong from one that is only newer, and `sync` a window that it need not read again. Null where it was not recorded.
    */
   settledXid: z.string().regex(/^\d+$/).nullable().default(null),
+  /** How the last sync chose its window. Null where it was not recorded. */
+  readAs: readAsSchema.nullable().default(null),
   shape: shapeSchema,
   /** fingerprintOf(shape), for people and scripts. */
   fingerprint: z.string(),

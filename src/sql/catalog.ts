@@ -1,9 +1,25 @@
 /** One catalog query describes many tables: with a slow network, round trips are the cost. */
+import type { TableName } from '../schema/names.ts';
+import { literal } from './identifiers.ts';
+
+/**
+ * Changes with every change to the rows of the catalogs that describe the relation `c` itself, by the numbers of the
+ * transactions that wrote them; what VACUUM and ANALYZE note in place leaves it as it is.
+ */
+const STAMP = /* sql */ `concat_ws(' ', c.oid, c.xmin, (
+    SELECT string_agg(concat_ws(':', a.attnum, a.xmin), ' ' ORDER BY a.attnum)
+    FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0))`;
+
+/** The stamp as it is now, without what takes time. */
+export const shapeStamp = ({ schema, table }: TableName): string => /* sql */ `
+  SELECT ${STAMP} AS stamp FROM pg_class c
+  WHERE c.relname = ${literal(table)} AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = ${literal(schema)})`;
 
 /** $1 schema, $2 table names. One row a relation, shaped like `relationRow` in postgres/catalog.ts. */
 export const DESCRIBE_RELATIONS = /* sql */ `
-  SELECT n.nspname AS schema, c.relname AS table, c.oid::text AS oid, c.relkind AS kind,
+  SELECT n.nspname AS schema, c.relname AS table, c.oid::text AS oid, ${STAMP} AS stamp, c.relkind AS kind,
          c.relpersistence = 'u' AS "isUnlogged",
+         c.relhasrules AS "hasRules",
          c.relhassubclass OR c.relkind = 'p' AS "hasChildren",
          c.relkind = 'f' OR EXISTS (
            WITH RECURSIVE children AS (

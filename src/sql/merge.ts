@@ -19,30 +19,52 @@ export interface Merge {
   readonly hasSameColumns: boolean;
   /** True when rows are marked in _deleted_at instead of removed: a row that is back is unmarked. */
   readonly isSoftDelete: boolean;
+  /** Whether the destination knows MERGE (PostgreSQL 15), and lets it at this table: one with rules it does not. */
+  readonly canMerge: boolean;
 }
 
-export interface MergeStatements {
-  readonly remove: readonly string[];
-  readonly update: readonly string[];
-  readonly insert: readonly string[];
+/** The statements of one pass over the rows of a merge. */
+export interface MergePass {
+  /** For a staging table that holds the whole of the source. */
+  readonly remove: string;
+  /** Changes and adds in one go. */
+  readonly merge: string;
+  readonly update: string;
+  readonly insert: string;
+  /** Whether the index of the merge key serves it. */
+  readonly isIndexed: boolean;
 }
 
 /**
- * The statements of one merge; `remove` is for a staging table that holds the whole of the source. NULLs in a
- * merge key are one value to us, but only `=` can use an index, so rows with a NULL there get a pass of their own.
+ * NULLs in a merge key are one value to us, but only `=` can use an index, so rows with a NULL there get a pass of
+ * their own.
  */
-export function mergeStatements(merge: Merge): MergeStatements {
+export function mergePasses(merge: Merge): MergePass[] {
   const passes = merge.nullableKey.length === 0 ? [plainPass(merge)] : [notNullPass(merge), nullPass(merge)];
-  return {
-    remove: passes.map((pass) => removeStatement(merge, pass)),
-    update: passes.map((pass) => updateStatement(merge, pass)),
-    insert: passes.map((pass) => insertStatement(merge, pass)),
-  };
+  return passes.map((pass) => ({
+    remove: removeStatement(merge, pass),
+    merge: mergeStatement(merge, pass),
+    update: updateStatement(merge, pass),
+    insert: insertStatement(merge, pass),
+    isIndexed: pass.isIndexed,
+  }));
 }
+
+/** Answers with the counts of what the statement has done, which before version 17 nothing else tells apart. */
+export const counted = (statement: string): string =>
+  /* sql */ `EXPLAIN (ANALYZE, COSTS OFF, BUFFERS OFF, TIMING OFF, SUMMARY OFF, FORMAT JSON) ${statement}`;
+
+/**
+ * Looks each row up by the index. Left alone, the planner reads the whole table as soon as a window is a few per
+ * cent of it, which costs what is there and not what changed, and spills both to disk.
+ */
+export const BY_INDEX = ['SET LOCAL enable_hashjoin = off', 'SET LOCAL enable_mergejoin = off'];
+export const AS_IT_WAS = ['SET LOCAL enable_hashjoin TO DEFAULT', 'SET LOCAL enable_mergejoin TO DEFAULT'];
 
 const DELETED = ident(DELETED_AT);
 
 interface Pass {
+  readonly isIndexed: boolean;
   /** Joins t and s. */
   readonly match: string;
   /** Which rows of one side take part. */
@@ -50,6 +72,7 @@ interface Pass {
 }
 
 const plainPass = ({ mergeKey }: Merge): Pass => ({
+  isIndexed: true,
   match: mergeKey.map((name) => `t.${ident(name)} = s.${ident(name)}`).join(' AND '),
   filter: () => 'true',
 });
@@ -60,6 +83,7 @@ const notNullPass = (merge: Merge): Pass => ({
 });
 
 const nullPass = ({ mergeKey, nullableKey }: Merge): Pass => ({
+  isIndexed: false,
   match: mergeKey
     .map(
       (name) =>
@@ -76,15 +100,28 @@ const removeStatement = (merge: Merge, { match, filter }: Pass): string => {
     : /* sql */ `DELETE FROM ONLY ${qualified(merge.destination)} t WHERE ${isGone}`;
 };
 
-const updateStatement = (merge: Merge, { match, filter }: Pass): string => {
-  const assignments = merge.columns.map((name) => `${ident(name)} = s.${ident(name)}`);
-  const differs = merge.isSoftDelete
-    ? `(${imagesDiffer(merge)} OR t.${DELETED} IS NOT NULL)`
-    : imagesDiffer(merge);
-  return /* sql */ `UPDATE ONLY ${qualified(merge.destination)} t
-    SET ${[...assignments, ...(merge.isSoftDelete ? [`${DELETED} = NULL`] : [])].join(', ')}
-    FROM ${qualified(merge.staging)} s WHERE ${filter('t')} AND ${match} AND ${differs}`;
-};
+const mergeStatement = (merge: Merge, { match, filter }: Pass): string => /* sql */ `
+  MERGE INTO ONLY ${qualified(merge.destination)} t
+  USING (SELECT ${identList(merge.columns)} FROM ${qualified(merge.staging)} s WHERE ${filter('s')}) s
+  ON ${filter('t')} AND ${match}
+  WHEN MATCHED AND ${differs(merge)} THEN UPDATE SET ${assignments(merge)}
+  WHEN NOT MATCHED THEN INSERT (${identList(merge.columns)})
+    VALUES (${merge.columns.map((name) => `s.${ident(name)}`).join(', ')})`;
+
+const updateStatement = (
+  merge: Merge,
+  { match, filter }: Pass,
+): string => /* sql */ `UPDATE ONLY ${qualified(merge.destination)} t SET ${assignments(merge)}
+    FROM ${qualified(merge.staging)} s WHERE ${filter('t')} AND ${match} AND ${differs(merge)}`;
+
+const assignments = ({ columns, isSoftDelete }: Merge): string =>
+  [
+    ...columns.map((name) => `${ident(name)} = s.${ident(name)}`),
+    ...(isSoftDelete ? [`${DELETED} = NULL`] : []),
+  ].join(', ');
+
+const differs = (merge: Merge): string =>
+  merge.isSoftDelete ? `(${imagesDiffer(merge)} OR t.${DELETED} IS NOT NULL)` : imagesDiffer(merge);
 
 const insertStatement = (
   { destination, staging, columns }: Merge,

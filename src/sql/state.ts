@@ -1,5 +1,6 @@
 /** Our two tables in the destination schema: the state, committed with the data, and the history of runs. */
 import type { TableName } from '../schema/names.ts';
+import type { StateRecord } from '../schema/state-record.ts';
 import { literal, qualified } from './identifiers.ts';
 
 export const stateTable = (schema: string): TableName => ({ schema, table: '_increp_state' });
@@ -19,29 +20,48 @@ export const createStateTable = (schema: string): string => /* sql */ `
     record jsonb NOT NULL);
   COMMENT ON TABLE ${qualified(stateTable(schema))} IS 'increp: how far each table of this schema is replicated'`;
 
+/** Names and types of `_increp_runs`. */
+const RUN_COLUMNS = [
+  ['run_id', 'text'],
+  ['pipeline', 'text'],
+  ['table_name', 'text'],
+  ['status', 'text'],
+  ['action', 'text'],
+  ['reason', 'text'],
+  ['started_at', 'timestamptz'],
+  ['duration_s', 'double precision'],
+  ['rows_read', 'bigint'],
+  ['rows_inserted', 'bigint'],
+  ['rows_updated', 'bigint'],
+  ['rows_unchanged', 'bigint'],
+  ['rows_deleted', 'bigint'],
+  ['bytes', 'bigint'],
+  ['cursor_before', 'text'],
+  ['cursor_after', 'text'],
+  ['warnings', 'text[]'],
+  ['error_code', 'text'],
+  ['error_message', 'text'],
+  ['error_hint', 'text'],
+  ['sqlstate', 'text'],
+] as const;
+
+type RunColumn = (typeof RUN_COLUMNS)[number][0];
+
+/** One row of it, as JSON gives it. */
+export type RunRow = Readonly<Record<RunColumn, string | number | null | readonly string[]>>;
+
+const MAY_BE_NULL: readonly RunColumn[] = [
+  'cursor_before',
+  'cursor_after',
+  'error_code',
+  'error_message',
+  'error_hint',
+  'sqlstate',
+];
+
 export const createRunsTable = (schema: string): string => /* sql */ `
   CREATE TABLE IF NOT EXISTS ${qualified(runsTable(schema))} (
-    run_id text NOT NULL,
-    pipeline text NOT NULL,
-    table_name text NOT NULL,
-    status text NOT NULL,
-    action text NOT NULL,
-    reason text NOT NULL,
-    started_at timestamptz NOT NULL,
-    duration_s double precision NOT NULL,
-    rows_read bigint NOT NULL,
-    rows_inserted bigint NOT NULL,
-    rows_updated bigint NOT NULL,
-    rows_unchanged bigint NOT NULL,
-    rows_deleted bigint NOT NULL,
-    bytes bigint NOT NULL,
-    cursor_before text,
-    cursor_after text,
-    warnings text[] NOT NULL,
-    error_code text,
-    error_message text,
-    error_hint text,
-    sqlstate text,
+    ${RUN_COLUMNS.map(([name, type]) => `${name} ${type}${MAY_BE_NULL.includes(name) ? '' : ' NOT NULL'}`).join(', ')},
     PRIMARY KEY (run_id, table_name));
   CREATE INDEX IF NOT EXISTS _increp_runs_by_table ON ${qualified(runsTable(schema))} (table_name, started_at DESC);
   COMMENT ON TABLE ${qualified(runsTable(schema))} IS 'increp: what each run did to each table'`;
@@ -50,14 +70,26 @@ export const createRunsTable = (schema: string): string => /* sql */ `
 export const readState = (schema: string): string => /* sql */ `
   SELECT table_name AS "table", record FROM ${qualified(stateTable(schema))} WHERE table_name = ANY ($1::text[])`;
 
-/** $1 destination table name. */
-export const readGeneration = (schema: string): string => /* sql */ `
-  SELECT generation::text, record ->> 'runId' AS "runId" FROM ${qualified(stateTable(schema))} WHERE table_name = $1`;
+/** Of one destination table. Without parameters, because it goes with BEGIN. */
+export const readGeneration = ({ schema, table }: TableName): string => /* sql */ `
+  SELECT generation::text, record ->> 'runId' AS "runId" FROM ${qualified(stateTable(schema))}
+  WHERE table_name = ${literal(table)}`;
 
-export const writeState = (schema: string): string => /* sql */ `
-  INSERT INTO ${qualified(stateTable(schema))} AS state
+/** Without parameters, because it goes with COMMIT. */
+export const writeState = (record: StateRecord): string => /* sql */ `
+  INSERT INTO ${qualified(stateTable(record.destination.schema))} AS state
     (table_name, pipeline, source_table, replication_key, cursor, generation, record)
-  VALUES ($1, $2, $3, $4, $5, $6, $7)
+  VALUES (${[
+    record.destination.table,
+    record.pipeline,
+    `${record.source.schema}.${record.source.table}`,
+    record.replicationKey,
+    record.cursor,
+    String(record.generation),
+    JSON.stringify(record),
+  ]
+    .map(literal)
+    .join(', ')})
   ON CONFLICT (table_name) DO UPDATE SET pipeline = excluded.pipeline, source_table = excluded.source_table,
     replication_key = excluded.replication_key, cursor = excluded.cursor, generation = excluded.generation,
     record = excluded.record, updated_at = clock_timestamp()`;
@@ -65,16 +97,15 @@ export const writeState = (schema: string): string => /* sql */ `
 export const forgetState = (schema: string): string => /* sql */ `
   DELETE FROM ${qualified(stateTable(schema))} WHERE table_name = $1`;
 
-export const recordRun = (schema: string): string => /* sql */ `
-  INSERT INTO ${qualified(runsTable(schema))} (run_id, pipeline, table_name, status, action, reason, started_at,
-    duration_s, rows_read, rows_inserted, rows_updated, rows_unchanged, rows_deleted, bytes, cursor_before,
-    cursor_after, warnings, error_code, error_message, error_hint, sqlstate)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+/** $1 a JSON array of objects with these keys. */
+export const recordRuns = (schema: string): string => /* sql */ `
+  INSERT INTO ${qualified(runsTable(schema))} (${RUN_COLUMNS.map(([name]) => name).join(', ')})
+  SELECT ${RUN_COLUMNS.map(([name]) => name).join(', ')}
+  FROM jsonb_to_recordset($1) r(${RUN_COLUMNS.map((column) => column.join(' ')).join(', ')})
   ON CONFLICT (run_id, table_name) DO NOTHING`;
 
-/** $1 days to keep. */
-export const pruneRuns = (schema: string): string => /* sql */ `
-  DELETE FROM ${qualified(runsTable(schema))} WHERE started_at < now() - make_interval(days => $1)`;
+export const pruneRuns = (schema: string, daysToKeep: number): string => /* sql */ `
+  DELETE FROM ${qualified(runsTable(schema))} WHERE started_at < now() - make_interval(days => ${daysToKeep})`;
 
 /** $1 destination table names: of each, the newest run, the newest success, and failures since. */
 export const latestRuns = (schema: string): string => /* sql */ `

@@ -37,6 +37,10 @@ export function windowCondition(window: Window): string {
 export const selectWindow = (table: TableName, columns: readonly string[], window: Window): string =>
   /* sql */ `SELECT ${identList(columns)} FROM ${qualified(table)} WHERE ${windowCondition(window)}`;
 
+/** Whether a window holds a row of which `condition` is true. */
+export const hasRowsIn = (table: TableName, window: Window, condition: string): string =>
+  /* sql */ `SELECT EXISTS (SELECT FROM ${qualified(table)} WHERE (${windowCondition(window)}) AND ${condition}) AS "hasRows"`;
+
 /** Locks against ALTER and DROP before the snapshot is taken. Not every kind of relation can be locked by name. */
 export const lockShape = (table: TableName): string =>
   /* sql */ `LOCK TABLE ${qualified(table)} IN ACCESS SHARE MODE`;

@@ -9,7 +9,7 @@ import { syncChanges } from './incremental.ts';
 import { loadTable } from './load.ts';
 import { addMissingLabels, createMissingTypes } from './make-types.ts';
 import type { IncrementalPlan, LoadPlan } from './plan.ts';
-import { ensureUnmoved, lockTable } from './table-lock.ts';
+import { holdTable, lockingStatements, lockTable } from './table-lock.ts';
 import { fenceWarnings, nextRecord, type Transfer } from './transfer.ts';
 import type { Work } from './work.ts';
 
@@ -38,9 +38,13 @@ export async function applyPlan(
 ): Promise<Applied> {
   let done: Applied | undefined;
   await addMissingLabels(work, facts);
+  await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'lock' });
   try {
-    await work.destination.withWriting(async (destination) => {
-      done = await inTransaction(work, facts, plan, destination, request);
+    await work.destination.withWriting(lockingStatements(facts), async (destination, transaction) => {
+      const patience = { waitSeconds: request.waitLockSeconds, signal: work.signal };
+      await holdTable(destination, facts, transaction.answers, patience);
+      done = await underLock(work, facts, plan, destination, request);
+      transaction.lastly(writeState(done.record));
     });
   } catch (error) {
     // The commit may have succeeded although its reply was lost: the row it wrote says so.
@@ -51,17 +55,14 @@ export async function applyPlan(
   return done;
 }
 
-async function inTransaction(
+async function underLock(
   work: Work,
   facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
   destination: pg.ClientBase,
-  { waitLockSeconds, isForced, isVerified }: ApplyRequest,
+  { isForced, isVerified }: ApplyRequest,
 ): Promise<Applied> {
   const table = facts.settings.name;
-  await work.emit({ type: 'phase-started', table, phase: 'lock' });
-  await lockTable(destination, facts, { waitSeconds: waitLockSeconds, signal: work.signal });
-  await ensureUnmoved(destination, facts);
   await work.emit({ type: 'phase-started', table, phase: 'fence' });
   if (plan.kind === 'load') await createMissingTypes(destination, facts);
   const fence = await raiseFence(work, {
@@ -74,21 +75,9 @@ async function inTransaction(
       ? await syncChanges({ work, facts, plan, fence, destination, isForced, isVerified })
       : await loadTable({ work, facts, plan, destination, isVerified });
   const record = nextRecord(work, facts, plan, fence, moved.areDeletesDone);
-  await saveRecord(destination, record);
   await work.emit({ type: 'phase-started', table, phase: 'commit' });
   return { transfer: { ...moved, warnings: [...moved.warnings, ...fenceWarnings(facts, fence)] }, record };
 }
-
-const saveRecord = (client: pg.ClientBase, record: StateRecord) =>
-  client.query(writeState(record.destination.schema), [
-    record.destination.table,
-    record.pipeline,
-    `${record.source.schema}.${record.source.table}`,
-    record.replicationKey,
-    record.cursor,
-    record.generation,
-    JSON.stringify(record),
-  ]);
 
 /** Under the lock, which the lost backend holds until its commit is through or rolled back. */
 async function hasCommitted(
@@ -98,12 +87,11 @@ async function hasCommitted(
   error: unknown,
 ): Promise<boolean> {
   if (asIncrepError(error).code !== 'CONNECTION_LOST') return false;
-  const { schema, table } = facts.destinationName;
-  return work.destination.withWriting(async (client) => {
+  return work.destination.withWriting([], async (client) => {
     await lockTable(client, facts, { waitSeconds: OWN_LOCK_SECONDS, signal: work.signal });
-    const { rows } = await client.query<{ generation: string; runId: string }>(readGeneration(schema), [
-      table,
-    ]);
+    const { rows } = await client.query<{ generation: string; runId: string }>(
+      readGeneration(facts.destinationName),
+    );
     return rows[0]?.generation === String(record.generation) && rows[0].runId === record.runId;
   });
 }

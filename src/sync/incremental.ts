@@ -2,24 +2,21 @@
 import type pg from 'pg';
 import { IncrepError } from '../errors.ts';
 import { derivedName, printName } from '../schema/names.ts';
-import { windowStart } from '../schema/fences.ts';
-import { lowestCursor } from '../schema/keys.ts';
 import type { Copied } from '../postgres/copy-pipe.ts';
 import { createMergeKey } from '../sql/destination.ts';
 import { windowCondition, type Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
 import type { RaisedFence } from './fence.ts';
-import { legacyStart } from './legacy-cursor.ts';
 import { countsOf, olderWarning } from './load.ts';
 import { ensureMark } from './marked-rows.ts';
-import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from './merge-staging.ts';
+import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts, type Share } from './merge-staging.ts';
 import { nullKeyWarning } from './null-keys.ts';
 import type { IncrementalPlan } from './plan.ts';
 import { readWindow } from './read-window.ts';
 import { removeDeleted, type Removal } from './remove-deleted.ts';
-import { emptyStaging } from './staging.ts';
-import { knownBefore, shiftSince, type Transfer } from './transfer.ts';
+import { shiftSince, type Transfer } from './transfer.ts';
 import { verifyCopied } from './verify-copied.ts';
+import { windowChoice } from './window-choice.ts';
 import type { Work } from './work.ts';
 
 interface Changes {
@@ -35,13 +32,11 @@ interface Changes {
 }
 
 export async function syncChanges(changes: Changes): Promise<Transfer> {
-  const { work, facts, plan, fence, destination } = changes;
+  const { work, facts, plan, fence, destination, isVerified } = changes;
   await ensureMark(destination, facts);
-  await emptyStaging(destination, facts, plan.source.columns);
-  await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'copy' });
   const { copied, warnings, merged, removal } = await readWindow(
     { work, facts, plan, destination },
-    (alive) => windowOf(facts, plan, fence, alive),
+    windowChoice(facts, plan, fence, { mustRead: isVerified }),
     (source, rows, window) => whileInView(changes, source, rows, window),
   );
   const { counts, older } = merged ?? (await mergeWindow(changes, copied));
@@ -101,29 +96,14 @@ async function mergeWindow({ work, facts, plan, destination }: Changes, { rows }
   await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'merge' });
   const merge = mergeOf(facts, plan.source);
   const older = await dropOlderVersions(destination, merge, plan.source);
-  return { counts: await mergeStaging(destination, merge, false), older };
+  return { counts: await mergeStaging(destination, merge, shareOf(facts, rows)), older };
 }
 
-async function windowOf(
-  facts: TableFacts,
-  plan: IncrementalPlan,
-  fence: RaisedFence,
-  alive: () => Promise<string[]>,
-): Promise<Window> {
-  const known = knownBefore(facts, plan);
-  const start =
-    'legacyCursor' in plan.since
-      ? legacyStart(plan.since.legacyCursor, plan.keyType)
-      : windowStart(known, known.fences.length === 0 ? [] : await alive());
-  return {
-    replicationKey: facts.settings.replicationKey,
-    keyType: plan.keyType,
-    // Keys may have gone down: rows deleted at the top, a clock set back, a sequence restarted.
-    from: lowestCursor(plan.keyType, [start, fence.high]),
-    lookbackSeconds: facts.settings.lookbackSeconds + shiftSince(facts, plan, fence).seconds,
-    nullKeys: facts.settings.nullKeys,
-  };
-}
+/** From here on it is cheaper to read the table once than to look up every row of the window. */
+const MANY = 1 / 2;
+
+const shareOf = ({ destination }: TableFacts, rows: number): Share =>
+  rows < MANY * (destination?.estimatedRows ?? Infinity) ? 'few' : 'many';
 
 /** A copy that the older script made, or whose index a hand has dropped. */
 async function indexMergeKey(

@@ -102,7 +102,7 @@ async function mergeWhole(load: Load): Promise<MergeCounts> {
     await mustSurvive(destination, table, 'what is built on it', before);
   }
   await enter(load, 'merge');
-  const counts = await mergeStaging(destination, mergeOf(facts, plan.source), true);
+  const counts = await mergeStaging(destination, mergeOf(facts, plan.source), 'whole');
   const after = alteration && alterAfter(table, alteration);
   if (after !== undefined) await mustSurvive(destination, table, 'NOT NULL', after);
   return counts;

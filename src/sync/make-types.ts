@@ -35,7 +35,7 @@ async function lookAgain(client: pg.ClientBase, facts: TableFacts): Promise<Nati
 export async function addMissingLabels(work: Work, facts: TableFacts): Promise<void> {
   const isConcerned = facts.natives.types.some(({ verdict }) => verdict.kind === 'lacks-labels');
   if (!isConcerned) return;
-  await work.destination.withWriting(async (client) => {
+  await work.destination.withWriting([], async (client) => {
     const types = await lookAgain(client, facts);
     for (const statement of types.flatMap(additionsTo)) await client.query(statement);
   });

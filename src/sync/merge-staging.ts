@@ -1,8 +1,17 @@
 /** Staging table into table, counted. */
 import type pg from 'pg';
+import { z } from 'zod';
 import type { Relation } from '../schema/relations.ts';
 import { isUniqueBy } from '../schema/relations.ts';
-import { keepNewest, mergeStatements, type Merge } from '../sql/merge.ts';
+import {
+  AS_IT_WAS,
+  BY_INDEX,
+  counted,
+  keepNewest,
+  mergePasses,
+  type Merge,
+  type MergePass,
+} from '../sql/merge.ts';
 import type { TableFacts } from './facts.ts';
 import { isSameList } from './staging.ts';
 
@@ -13,7 +22,7 @@ export interface MergeCounts {
 }
 
 export function mergeOf(
-  { settings, destination, destinationName, stagingName }: TableFacts,
+  { settings, destination, destinationName, stagingName, servers }: TableFacts,
   source: Relation,
 ): Merge {
   const isNullable = (name: string) =>
@@ -26,6 +35,7 @@ export function mergeOf(
     replicationKey: settings.replicationKey,
     nullableKey: settings.mergeKey.filter(isNullable),
     isSoftDelete: settings.deletes === 'soft',
+    canMerge: servers.destination.version >= 150000 && destination?.hasRules !== true,
     hasSameColumns:
       settings.deletes !== 'soft' &&
       destination !== undefined &&
@@ -33,18 +43,55 @@ export function mergeOf(
   };
 }
 
-/** `isWhole`: the staging table holds the whole of the source, so what it lacks is gone there. */
-export async function mergeStaging(
-  client: pg.ClientBase,
-  merge: Merge,
-  isWhole: boolean,
-): Promise<MergeCounts> {
-  const { remove, update, insert } = mergeStatements(merge);
-  const deleted = isWhole ? await countRows(client, remove) : 0;
-  const updated = await countRows(client, update);
-  const inserted = await countRows(client, insert);
-  return { inserted, updated, deleted };
+/** What part of the table's rows the staging table holds; what the whole lacks is gone at the source. */
+export type Share = 'few' | 'many' | 'whole';
+
+export async function mergeStaging(client: pg.ClientBase, merge: Merge, share: Share): Promise<MergeCounts> {
+  const passes = mergePasses(merge);
+  let counts: MergeCounts = { inserted: 0, updated: 0, deleted: 0 };
+  if (share === 'whole')
+    for (const { remove } of passes) counts = plus(counts, { deleted: rowsOf(await client.query(remove)) });
+  for (const pass of passes) {
+    const run = (statement: string) =>
+      share === 'few' && pass.isIndexed ? runByIndex(client, statement) : client.query(statement);
+    counts = plus(counts, await (merge.canMerge ? mergeAtOnce : mergeInTwo)(run, pass));
+  }
+  return counts;
 }
+
+type Run = (statement: string) => Promise<pg.QueryResult>;
+
+/** Under settings of its own, in one message. */
+async function runByIndex(client: pg.ClientBase, statement: string): Promise<pg.QueryResult> {
+  const message = [...BY_INDEX, statement, ...AS_IT_WAS].join('; ');
+  const results = (await client.query(message)) as unknown as readonly pg.QueryResult[];
+  const [answer] = results.slice(BY_INDEX.length);
+  if (!answer) throw new Error('a merge was not answered');
+  return answer;
+}
+
+async function mergeAtOnce(run: Run, { merge }: MergePass): Promise<Partial<MergeCounts>> {
+  const [row] = explained.parse((await run(counted(merge))).rows);
+  const [{ Plan: plan }] = row['QUERY PLAN'];
+  return { inserted: plan['Tuples Inserted'], updated: plan['Tuples Updated'] };
+}
+
+const done = z.object({ 'Tuples Inserted': z.number(), 'Tuples Updated': z.number() });
+const explained = z.tuple([z.object({ 'QUERY PLAN': z.tuple([z.object({ Plan: done })]) })]);
+
+/** Rows that are there first, then those that are new. */
+async function mergeInTwo(run: Run, { update, insert }: MergePass): Promise<Partial<MergeCounts>> {
+  const updated = rowsOf(await run(update));
+  return { updated, inserted: rowsOf(await run(insert)) };
+}
+
+const rowsOf = ({ rowCount }: pg.QueryResult): number => rowCount ?? 0;
+
+const plus = (counts: MergeCounts, more: Partial<MergeCounts>): MergeCounts => ({
+  inserted: counts.inserted + (more.inserted ?? 0),
+  updated: counts.updated + (more.updated ?? 0),
+  deleted: counts.deleted + (more.deleted ?? 0),
+});
 
 /** Returns how many older rows of a merge key were left out; none where the source keeps the key unique itself. */
 export async function dropOlderVersions(
@@ -52,11 +99,5 @@ export async function dropOlderVersions(
   merge: Merge,
   source: Relation,
 ): Promise<number> {
-  return isUniqueBy(source, merge.mergeKey) ? 0 : countRows(client, [keepNewest(merge)]);
-}
-
-async function countRows(client: pg.ClientBase, statements: readonly string[]): Promise<number> {
-  let rows = 0;
-  for (const statement of statements) rows += (await client.query(statement)).rowCount ?? 0;
-  return rows;
+  return isUniqueBy(source, merge.mergeKey) ? 0 : rowsOf(await client.query(keepNewest(merge)));
 }

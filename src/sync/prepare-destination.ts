@@ -11,7 +11,7 @@ export async function prepareDestination(work: Work, facts: Facts): Promise<void
   // When every table is refused, each says why, and nothing is made.
   if (facts.tables.every((table) => !table.settings.isEnabled || refusalOf(table))) return;
   const { schema } = work.settings.destination;
-  await work.destination.withWriting(async (client) => {
+  await work.destination.withWriting([], async (client) => {
     // Two first runs at once: the second waits, and then finds everything there.
     await client.query(waitForLock(stateTable(schema)));
     if (!access.exists) await client.query(createSchema(schema));

@@ -12,14 +12,16 @@ import { wantsMore } from '../postgres/driver.ts';
 import { withDump } from '../postgres/dump.ts';
 import { copyFormatFor } from '../schema/copy-format.ts';
 import { printName } from '../schema/names.ts';
-import { canLock } from '../schema/relations.ts';
+import { canLock, type Relation } from '../schema/relations.ts';
 import { fingerprintOf, shapeOf } from '../schema/shape.ts';
 import { copyIn, copyOut } from '../sql/copy.ts';
-import { IN_FLIGHT } from '../sql/fence.ts';
+import { shapeStamp } from '../sql/catalog.ts';
 import { startupOptions } from '../sql/session.ts';
 import { hasRows, lockShape, selectWindow, type Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
 import type { IncrementalPlan, LoadPlan } from './plan.ts';
+import { emptyStaging } from './staging.ts';
+import type { WindowChoice } from './window-choice.ts';
 import type { Work } from './work.ts';
 
 interface Reading {
@@ -30,16 +32,20 @@ interface Reading {
 }
 
 /**
- * `windowOf` decides inside the snapshot, from the transactions that are in flight there. `afterwards` still sees
- * the same snapshot; work that does not need it belongs after the return, so that the source is let go.
+ * `afterwards` still sees the same snapshot; work that does not need it belongs after the return, so that the source
+ * is let go.
  */
 export async function readWindow<T>(
   reading: Reading,
-  windowOf: (alive: () => Promise<string[]>) => Promise<Window>,
+  { questions, choose }: WindowChoice,
   afterwards: (source: pg.ClientBase, copied: Copied, window: Window) => Promise<T>,
 ): Promise<T> {
-  return withTableSnapshot(reading, async (source) => {
-    const window = await windowOf(() => aliveIn(source));
+  const { work, facts, plan, destination } = reading;
+  return withTableSnapshot(reading, questions, async (source, answers) => {
+    const { window, isQuiet } = await choose(source, answers);
+    if (isQuiet) return afterwards(source, { rows: 0, bytes: 0 }, window);
+    await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'copy' });
+    await emptyStaging(destination, facts, plan.source.columns);
     return afterwards(source, await copyRows(reading, source, window), window);
   });
 }
@@ -50,7 +56,7 @@ export async function readWhole<T>(
   loader: Loader,
   afterwards: (source: pg.ClientBase, copied: Copied) => Promise<T>,
 ): Promise<T> {
-  return withTableSnapshot(reading, async (source) => {
+  return withTableSnapshot(reading, [], async (source) => {
     const copied =
       loader === 'pg_dump'
         ? await dumpRows(reading, source)
@@ -63,18 +69,34 @@ export async function readWhole<T>(
 /** Locked against ALTER first, then looked at: from here on the shape is the planned one, or planning starts anew. */
 async function withTableSnapshot<T>(
   { work, facts, plan }: Reading,
-  read: (source: pg.ClientBase) => Promise<T>,
+  questions: readonly string[],
+  read: (source: pg.ClientBase, answers: readonly pg.QueryResult[]) => Promise<T>,
 ): Promise<T> {
-  return work.source.withSnapshot(canLock(plan.source) ? lockShape(facts.sourceName) : '', async (source) => {
-    const { schema, table } = facts.sourceName;
-    const now = (await describeRelations(source, schema, [table])).get(table);
-    if (!now || fingerprintOf(shapeOf(now)) !== fingerprintOf(plan.shape)) {
-      throw new IncrepError('SHAPE_MOVED', {
-        what: `${printName(facts.sourceName)} was altered while it was about to be read`,
-        next: 'increp plans the table anew by itself.',
-      });
-    }
-    return read(source);
+  const lock = canLock(plan.source) ? [lockShape(facts.sourceName)] : [];
+  const first = [...lock, shapeStamp(facts.sourceName), ...questions];
+  return work.source.withSnapshot(first, async (source, { answers }) => {
+    const [stamp, ...others] = answers.slice(lock.length);
+    if (!isStamped(plan.source, stamp?.rows[0])) await ensureShape(source, facts, plan);
+    return read(source, others);
+  });
+}
+
+const stampRow = z.object({ stamp: z.string() });
+
+/** Where the stamp does not tell, the catalogs are read in full, which takes the server some milliseconds. */
+const isStamped = ({ columns, stamp }: Relation, row: unknown): boolean =>
+  columns.every(({ base }) => base.isBuiltIn) && stampRow.safeParse(row).data?.stamp === stamp;
+
+async function ensureShape(
+  source: pg.ClientBase,
+  { sourceName: { schema, table } }: TableFacts,
+  { shape }: Reading['plan'],
+): Promise<void> {
+  const now = (await describeRelations(source, schema, [table])).get(table);
+  if (now && fingerprintOf(shapeOf(now)) === fingerprintOf(shape)) return;
+  throw new IncrepError('SHAPE_MOVED', {
+    what: `${printName({ schema, table })} was altered while it was about to be read`,
+    next: 'increp plans the table anew by itself.',
   });
 }
 
@@ -164,11 +186,3 @@ const shortCopy = ({ sourceName }: TableFacts, sent: number | string, arrived: n
     what: `${printName(sourceName)} has ${sent} rows to copy and ${arrived} arrived`,
     next: 'Nothing was changed. Try initial_load: "copy", and please report this.',
   });
-
-async function aliveIn(source: pg.ClientBase): Promise<string[]> {
-  const { rows } = await source.query(IN_FLIGHT);
-  return z
-    .array(z.object({ transaction: z.string() }))
-    .parse(rows)
-    .map(({ transaction }) => transaction);
-}

@@ -28,7 +28,7 @@ export interface Repaired {
 export async function repairTable(work: Work, facts: TableFacts): Promise<Repaired> {
   const { relation, known } = comparableCopy(facts);
   await addMissingLabels(work, facts);
-  return work.destination.withWriting(async (destination) => {
+  return work.destination.withWriting([], async (destination) => {
     await lockTable(destination, facts, { waitSeconds: 0, signal: work.signal });
     await ensureMark(destination, facts);
     await emptyStaging(destination, facts, relation.columns);
@@ -43,7 +43,7 @@ export async function repairTable(work: Work, facts: TableFacts): Promise<Repair
     });
     const merge = mergeOf(facts, relation);
     await dropOlderVersions(destination, merge, relation);
-    const { inserted, updated } = await mergeStaging(destination, merge, false);
+    const { inserted, updated } = await mergeStaging(destination, merge, 'few');
     return { inserted, updated, removed };
   });
 }

@@ -17,6 +17,26 @@ export interface Patience {
   readonly signal: AbortSignal | undefined;
 }
 
+/** What goes with BEGIN to take the lock and to see whether the facts, gathered before it, still hold. */
+export const lockingStatements = ({ destinationName }: Pick<TableFacts, 'destinationName'>): string[] => [
+  tryLock(destinationName),
+  readGeneration(destinationName),
+];
+
+/** Goes on from what the locking statements answered. @throws IncrepError RUN_LOCKED, SHAPE_MOVED */
+export async function holdTable(
+  client: pg.ClientBase,
+  facts: TableFacts,
+  [lock, state]: readonly pg.QueryResult[],
+  patience: Patience,
+): Promise<void> {
+  if (lock && state && isTaken(lock)) return ensureUnmoved(facts, state);
+  await lockTable(client, facts, patience);
+  ensureUnmoved(facts, await client.query(readGeneration(facts.destinationName)));
+}
+
+const isTaken = ({ rows }: pg.QueryResult): boolean => z.object({ taken: z.boolean() }).parse(rows[0]).taken;
+
 /** @throws IncrepError RUN_LOCKED */
 export async function lockTable(
   client: pg.ClientBase,
@@ -25,8 +45,7 @@ export async function lockTable(
 ): Promise<void> {
   const deadline = performance.now() + Math.max(patience.waitSeconds, DYING_HOLDER_SECONDS) * 1000;
   for (;;) {
-    const { rows } = await client.query<{ taken: boolean }>(tryLock(destinationName));
-    if (rows[0]?.taken === true) return;
+    if (isTaken(await client.query(tryLock(destinationName)))) return;
     if (performance.now() >= deadline) throw await lockedBy(client, destinationName);
     await sleep(POLL_SECONDS, patience.signal);
   }
@@ -55,16 +74,11 @@ const describe = ({ pid, application, host, since }: z.infer<typeof holderRow>):
     `(backend ${pid ?? 'unknown'} of the destination)`,
   ].join(' ');
 
-/** Facts are gathered before the lock is taken; another run may have committed in between. @throws IncrepError */
-export async function ensureUnmoved(
-  client: pg.ClientBase,
-  { destinationName, saved }: TableFacts,
-): Promise<void> {
-  const { rows } = await client.query<{ generation: string }>(readGeneration(destinationName.schema), [
-    destinationName.table,
-  ]);
+/** Another run may have committed between the facts and the lock. @throws IncrepError */
+function ensureUnmoved({ destinationName, saved }: TableFacts, { rows }: pg.QueryResult): void {
+  const state = z.object({ generation: z.string() }).optional().parse(rows[0]);
   const [now, planned] = [
-    rows[0]?.generation,
+    state?.generation,
     saved.kind === 'record' ? String(saved.record.generation) : undefined,
   ];
   // A row that is missing while the file serves is as it was planned.

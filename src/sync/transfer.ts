@@ -3,7 +3,13 @@ import type { IncrepError } from '../errors.ts';
 import type { Loader } from '../events.ts';
 import { nextFences, type Fence } from '../schema/fences.ts';
 import { fingerprintOf } from '../schema/shape.ts';
-import { isSameLife, STATE_FORMAT, type SourceLife, type StateRecord } from '../schema/state-record.ts';
+import {
+  isSameLife,
+  STATE_FORMAT,
+  type ReadAs,
+  type SourceLife,
+  type StateRecord,
+} from '../schema/state-record.ts';
 import { clockShift, type ClockShift } from './clocks.ts';
 import type { TableFacts } from './facts.ts';
 import { describeInFlight, type RaisedFence } from './fence.ts';
@@ -79,6 +85,7 @@ export function nextRecord(
     cursor: fence.high,
     fences: fencesAfter(facts, plan, fence),
     settledXid: settledXid(facts, fence),
+    readAs: readAs(facts),
     shape: plan.shape,
     fingerprint: fingerprintOf(plan.shape),
     generation,
@@ -86,6 +93,11 @@ export function nextRecord(
     syncedAt: new Date().toISOString(),
   };
 }
+
+export const readAs = ({ settings: { lookbackSeconds, nullKeys } }: TableFacts): ReadAs => ({
+  lookbackSeconds,
+  nullKeys,
+});
 
 /** Of transactions that had a number when the mark was read, all but those that remain had ended by the snapshot. */
 const settledXid = ({ servers }: TableFacts, { remaining, oldestXid, nextXid }: RaisedFence): string =>

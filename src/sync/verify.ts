@@ -48,7 +48,7 @@ async function compareTable(
   facts: TableFacts,
 ): Promise<Omit<Verified, 'name' | 'durationSeconds'>> {
   const { relation, known } = comparableCopy(facts);
-  return work.destination.withSnapshot('', async (destination) => {
+  return work.destination.withSnapshot([], async (destination) => {
     const record = (await recordIn(destination, facts)) ?? known;
     return withLockedSource(work, relation, async (source) => {
       const sides = await settledSides(source, facts, relation, record);
@@ -65,7 +65,7 @@ export const withLockedSource = <T>(
   work: Work,
   relation: Relation,
   read: (source: pg.ClientBase) => Promise<T>,
-): Promise<T> => work.source.withSnapshot(canLock(relation) ? lockShape(relation.name) : '', read);
+): Promise<T> => work.source.withSnapshot(canLock(relation) ? [lockShape(relation.name)] : [], read);
 
 /** Whole rows, as far as that record has brought them. */
 export const settledSides = async (

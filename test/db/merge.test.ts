@@ -36,7 +36,7 @@ test('a row changed several times between runs arrives once, in its latest form'
   await expectSameRows(pair, 'orders');
 });
 
-test('rows that have not changed may be read twenty times without a write', async () => {
+test('rows that are written again as they were may be read twenty times without a write', async () => {
   await using pair = await freshPair({
     ...items('id int PRIMARY KEY, n numeric, j json'),
     tables: [{ ...ORDERS_CONFIG, name: 'items', replication_key: 'at', lookback: '1h' }],
@@ -47,6 +47,7 @@ test('rows that have not changed may be read twenty times without a write', asyn
   await sync(pair);
   const before = await writesTo(pair, 'items');
   for (let run = 1; run <= 20; run += 1) {
+    await pair.source.query('UPDATE items SET n = n');
     const table = (await sync(pair)).table();
     expect(table).toMatchObject({ rows_read: 500, rows_unchanged: 500, rows_updated: 0, rows_inserted: 0 });
   }

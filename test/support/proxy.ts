@@ -36,6 +36,8 @@ export interface FaultProxy extends AsyncDisposable {
   readonly accepted: number;
   /** How often a trigger has fired. */
   readonly fired: number;
+  /** How often a client has spoken after its server: each time it had to wait for an answer before. */
+  readonly roundTrips: number;
   /** Ends all connections politely (FIN). */
   cut(): void;
   /** Ends all connections rudely (RST). */
@@ -67,6 +69,7 @@ interface Faults {
   bytesPerSecond: number;
   delay: number;
   fired: number;
+  roundTrips: number;
   readonly triggers: ArmedTrigger[];
 }
 
@@ -74,6 +77,7 @@ interface Link {
   readonly client: Socket;
   readonly server: Socket;
   isStalled: boolean;
+  lastSpeaker: Sender;
   /** The next data from the server is thrown away, and the connection with it. */
   isReplyLost: boolean;
 }
@@ -84,6 +88,7 @@ export async function faultProxy(target: Target): Promise<FaultProxy> {
     bytesPerSecond: Number.POSITIVE_INFINITY,
     delay: 0,
     fired: 0,
+    roundTrips: 0,
     triggers: [],
   };
   const links = new Set<Link>();
@@ -107,6 +112,9 @@ export async function faultProxy(target: Target): Promise<FaultProxy> {
     },
     get fired() {
       return faults.fired;
+    },
+    get roundTrips() {
+      return faults.roundTrips;
     },
     cut: () => links.forEach(cutLink),
     reset,
@@ -140,7 +148,7 @@ export async function faultProxy(target: Target): Promise<FaultProxy> {
 
 function openLink(client: Socket, target: Target, faults: Faults, links: Set<Link>): void {
   const server = connect({ ...target, allowHalfOpen: true });
-  const link: Link = { client, server, isStalled: false, isReplyLost: false };
+  const link: Link = { client, server, isStalled: false, lastSpeaker: 'server', isReplyLost: false };
   links.add(link);
   client.setNoDelay(true);
   server.setNoDelay(true);
@@ -161,6 +169,8 @@ async function pump(from: Sender, link: Link, faults: Faults): Promise<void> {
   const watch = newWatch(from, link, faults);
   try {
     for await (const chunk of reader as AsyncIterable<Buffer>) {
+      if (from === 'client' && link.lastSpeaker === 'server') faults.roundTrips += 1;
+      link.lastSpeaker = from;
       await heldBack(chunk.length, link, faults);
       if (from === 'server' && link.isReplyLost) return resetLink(link);
       const fault = watch(chunk);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { keepNewest, mergeStatements, type Merge } from '../../../src/sql/merge.ts';
+import { keepNewest, mergePasses, type Merge } from '../../../src/sql/merge.ts';
 
 const merge = (change: Partial<Merge> = {}): Merge => ({
   destination: { schema: 'public', table: 'orders' },
@@ -10,36 +10,43 @@ const merge = (change: Partial<Merge> = {}): Merge => ({
   nullableKey: [],
   hasSameColumns: true,
   isSoftDelete: false,
+  canMerge: true,
   ...change,
 });
 
 test('a merge whose key has no NULLs is one pass that an index can serve', () => {
-  const { remove, update, insert } = mergeStatements(merge());
-  expect([remove.length, update.length, insert.length]).toEqual([1, 1, 1]);
-  expect(update[0]).toContain('t."id" = s."id"');
-  expect(update[0]).toContain('t.* *<> s.*');
-  expect(update.join() + insert.join()).not.toContain('IS NOT DISTINCT FROM');
+  const passes = mergePasses(merge());
+  expect(passes).toMatchObject([{ isIndexed: true }]);
+  for (const pass of passes) {
+    for (const statement of [pass.update, pass.merge]) {
+      expect(statement).toContain('t."id" = s."id"');
+      expect(statement).toContain('t.* *<> s.*');
+    }
+    expect(Object.values(pass).join()).not.toContain('IS NOT DISTINCT FROM');
+  }
 });
 
 test('NULLs in the key get a pass of their own, which still joins on the columns that have none', () => {
-  const { update, insert } = mergeStatements(merge({ mergeKey: ['id', 'part'], nullableKey: ['part'] }));
-  expect([update.length, insert.length]).toEqual([2, 2]);
-  expect(update[0]).toContain('t."part" IS NOT NULL AND t."id" = s."id" AND t."part" = s."part"');
-  expect(update[1]).toContain('t."id" = s."id" AND t."part" IS NOT DISTINCT FROM s."part"');
+  const passes = mergePasses(merge({ mergeKey: ['id', 'part'], nullableKey: ['part'] }));
+  expect(passes).toMatchObject([{ isIndexed: true }, { isIndexed: false }]);
+  for (const statement of ['update', 'merge'] as const) {
+    expect(passes[0]?.[statement]).toContain(
+      't."part" IS NOT NULL AND t."id" = s."id" AND t."part" = s."part"',
+    );
+    expect(passes[1]?.[statement]).toContain('t."id" = s."id" AND t."part" IS NOT DISTINCT FROM s."part"');
+  }
 });
 
 test('sides that differ in columns are compared by name, under an alias that no column has', () => {
-  const { update } = mergeStatements(merge({ columns: ['id', 'image'], hasSameColumns: false }));
-  expect(update[0]).toContain('(SELECT image_ FROM (SELECT t."id", t."image") image_) *<>');
+  const [pass] = mergePasses(merge({ columns: ['id', 'image'], hasSameColumns: false }));
+  expect(pass?.update).toContain('(SELECT image_ FROM (SELECT t."id", t."image") image_) *<>');
 });
 
 test('names are quoted wherever they stand', () => {
   const evil = 'a"; DROP TABLE x; --';
-  const statements = mergeStatements(merge({ columns: [evil], mergeKey: [evil], nullableKey: [evil] }));
+  const passes = mergePasses(merge({ columns: [evil], mergeKey: [evil], nullableKey: [evil] }));
   const text = [
-    ...statements.remove,
-    ...statements.update,
-    ...statements.insert,
+    ...passes.flatMap(({ remove, merge: both, update, insert }) => [remove, both, update, insert]),
     keepNewest(merge({ mergeKey: [evil] })),
   ].join();
   expect(text).toContain('"a""; DROP TABLE x; --"');

@@ -28,6 +28,8 @@ export const relation = (change: Partial<Relation> = {}): Relation => ({
   canSelect: true,
   unreadableColumns: [],
   filtersRows: false,
+  stamp: '1 2',
+  hasRules: false,
   ownedSequences: [],
   hasForeignRows: false,
   canSelectTable: true,

@@ -1,0 +1,110 @@
+/** Which rows an incremental sync reads, and whether it need read any. */
+import type pg from 'pg';
+import { z } from 'zod';
+import { windowStart } from '../schema/fences.ts';
+import { lowestCursor } from '../schema/keys.ts';
+import { isSameLife, type ReadAs } from '../schema/state-record.ts';
+import { isWrittenSince } from '../sql/compare.ts';
+import { IN_FLIGHT } from '../sql/fence.ts';
+import { hasRowsIn, type Window } from '../sql/window.ts';
+import type { TableFacts } from './facts.ts';
+import type { RaisedFence } from './fence.ts';
+import { legacyStart } from './legacy-cursor.ts';
+import type { IncrementalPlan } from './plan.ts';
+import { knownBefore, lifeOf, readAs, shiftSince } from './transfer.ts';
+
+export interface ChosenWindow {
+  readonly window: Window;
+  /** Nobody has written any row of it since the last sync, which has read them all. */
+  readonly isQuiet: boolean;
+}
+
+/** Decided inside the snapshot, because transactions that an earlier sync left open may have ended by then. */
+export interface WindowChoice {
+  /** Asked when the snapshot is opened, in the same message. */
+  readonly questions: readonly string[];
+  readonly choose: (source: pg.ClientBase, answers: readonly pg.QueryResult[]) => Promise<ChosenWindow>;
+}
+
+const aliveRows = z.array(z.object({ transaction: z.string() }));
+const foundRow = z.object({ hasRows: z.boolean() });
+
+export function windowChoice(
+  facts: TableFacts,
+  plan: IncrementalPlan,
+  fence: RaisedFence,
+  { mustRead }: { readonly mustRead: boolean },
+): WindowChoice {
+  const hasFences = knownBefore(facts, plan).fences.length > 0;
+  const probeFor = (window: Window) => (mustRead ? undefined : quietProbe(facts, plan, fence, window));
+  if (hasFences) {
+    const choose: WindowChoice['choose'] = async (source, [inFlight]) => {
+      const alive = aliveRows.parse(inFlight?.rows).map(({ transaction }) => transaction);
+      const window = windowFrom(facts, plan, fence, alive);
+      const probe = probeFor(window);
+      return { window, isQuiet: probe !== undefined && !isFound(await source.query(probe)) };
+    };
+    return { questions: [IN_FLIGHT], choose };
+  }
+  const window = windowFrom(facts, plan, fence, []);
+  const probe = probeFor(window);
+  return {
+    questions: probe === undefined ? [] : [probe],
+    choose: (_source, [found]) =>
+      Promise.resolve({ window, isQuiet: found !== undefined && !isFound(found) }),
+  };
+}
+
+const isFound = ({ rows }: pg.QueryResult): boolean => foundRow.parse(rows[0]).hasRows;
+
+function windowFrom(
+  facts: TableFacts,
+  plan: IncrementalPlan,
+  fence: RaisedFence,
+  alive: readonly string[],
+): Window {
+  const start =
+    'legacyCursor' in plan.since
+      ? legacyStart(plan.since.legacyCursor, plan.keyType)
+      : windowStart(knownBefore(facts, plan), alive);
+  return {
+    replicationKey: facts.settings.replicationKey,
+    keyType: plan.keyType,
+    // Keys may have gone down: rows deleted at the top, a clock set back, a sequence restarted.
+    from: lowestCursor(plan.keyType, [start, fence.high]),
+    lookbackSeconds: facts.settings.lookbackSeconds + shiftSince(facts, plan, fence).seconds,
+    nullKeys: facts.settings.nullKeys,
+  };
+}
+
+/**
+ * Asks whether a transaction that the last sync did not see to its end has written a row of the window. Undefined
+ * where its numbers do not tell: another life of the server may have given them to other transactions, a partition
+ * may have been attached with rows that an older one wrote, and a window that is chosen otherwise than the last one
+ * may hold rows that nobody has read yet.
+ */
+function quietProbe(
+  facts: TableFacts,
+  { since, source }: IncrementalPlan,
+  { nextXid }: RaisedFence,
+  window: Window,
+): string | undefined {
+  if (!('settledXid' in since) || since.settledXid === null) return undefined;
+  const isKnown =
+    source.kind === 'table' &&
+    !source.hasChildren &&
+    source.canSelectTable &&
+    source.oid === since.shape.oid &&
+    isSameLife(since.sourceLife, lifeOf(facts)) &&
+    isSameWay(since.readAs, readAs(facts)) &&
+    window.lookbackSeconds === facts.settings.lookbackSeconds;
+  return isKnown
+    ? hasRowsIn(facts.sourceName, window, isWrittenSince(since.settledXid, farFrom(nextXid)))
+    : undefined;
+}
+
+const isSameWay = (before: ReadAs | null, now: ReadAs): boolean =>
+  before !== null && before.lookbackSeconds === now.lookbackSeconds && before.nullKeys === now.nullKeys;
+
+/** No transaction of the snapshot has a number as high: the server lets none be further ahead of another that shows. */
+const farFrom = (xid: string): string => String(BigInt(xid) + 2n ** 31n);

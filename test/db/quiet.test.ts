@@ -1,0 +1,150 @@
+/** Windows in which nobody has written anything since the last sync, which need not be read again, and those that do. */
+import pg from 'pg';
+import { expect, test } from 'vitest';
+import { startServer } from '../../src/demo/embedded-server.ts';
+import { expectSameRows } from '../support/oracle.ts';
+import { freshPair, type Pair } from '../support/pair.ts';
+import { faultProxy } from '../support/proxy.ts';
+import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
+import { sync } from '../support/sync.ts';
+
+const rowsRead = async (pair: Pair, args = ''): Promise<number> => (await sync(pair, args)).table().rows_read;
+
+test('what nobody has written since the last sync is not read again, however far lookback reaches', async () => {
+  await using pair = await freshPair('orders');
+  await pair.writeTables([{ ...ORDERS_CONFIG, lookback: '1h' }]);
+  await sync(pair);
+  expect(await rowsRead(pair)).toBe(0);
+  await insertOrders(pair, 1);
+  expect(await rowsRead(pair)).toBe(11);
+  expect(await rowsRead(pair)).toBe(0);
+  // --verify compares what is copied, so it copies.
+  expect(await rowsRead(pair, '--verify')).toBe(11);
+  await expectSameRows(pair, 'orders');
+});
+
+test('a row that is backdated to below the cursor arrives, as far as lookback reaches', async () => {
+  await using pair = await freshPair('orders');
+  await pair.writeTables([{ ...ORDERS_CONFIG, lookback: '1h' }]);
+  await sync(pair);
+  await pair.source.query(`INSERT INTO orders VALUES (50, 1, '', now() - interval '30 min')`);
+  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1 });
+  await expectSameRows(pair, 'orders');
+});
+
+test('a longer lookback brings what the shorter one has missed', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.source.query(`INSERT INTO orders VALUES (50, 1, '', now() - interval '30 min')`);
+  // Seen by a sync, and below its window.
+  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 0 });
+  await pair.writeTables([{ ...ORDERS_CONFIG, lookback: '1h' }]);
+  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1 });
+  await expectSameRows(pair, 'orders');
+});
+
+test('rows without a key are read from the run on that includes them', async () => {
+  await using pair = await freshPair({
+    tables: [ORDERS_CONFIG],
+    sourceSql: `${ORDERS_SQL}; ALTER TABLE orders ALTER updated_at DROP NOT NULL`,
+  });
+  await insertOrders(pair, 3);
+  await sync(pair);
+  await pair.source.query('UPDATE orders SET updated_at = NULL, total = 7 WHERE id = 1');
+  expect((await sync(pair)).table()).toMatchObject({ rows_updated: 0 });
+  await pair.writeTables([{ ...ORDERS_CONFIG, null_keys: 'include' }]);
+  expect((await sync(pair)).table()).toMatchObject({ rows_updated: 1 });
+  expect(await rowsRead(pair)).toBe(0);
+  await expectSameRows(pair, 'orders');
+});
+
+test('a partition that was filled long ago and is attached now is read', async () => {
+  await using pair = await freshPair({
+    tables: [{ ...ORDERS_CONFIG, unique_cols: ['id', 'updated_at'], lookback: '1h' }],
+    sourceSql: `CREATE TABLE orders (id int, updated_at timestamptz NOT NULL DEFAULT now()) PARTITION BY RANGE (id);
+      CREATE TABLE first PARTITION OF orders FOR VALUES FROM (0) TO (100); INSERT INTO orders VALUES (1);
+      CREATE TABLE second (LIKE orders INCLUDING DEFAULTS); INSERT INTO second VALUES (101)`,
+  });
+  await sync(pair);
+  await pair.source.query('ALTER TABLE orders ATTACH PARTITION second FOR VALUES FROM (100) TO (200)');
+  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1 });
+  await expectSameRows(pair, 'orders');
+});
+
+test('where only columns are granted, and so no numbers of transactions, the window is read', async () => {
+  await using pair = await freshPair('orders');
+  const role = `"${pair.login('source', 'increp').user}"`;
+  await pair.source.query(
+    `REVOKE ALL ON orders FROM ${role}; GRANT SELECT (id, total, note, updated_at) ON orders TO ${role}`,
+  );
+  await sync(pair);
+  expect(await rowsRead(pair)).toBe(10);
+});
+
+test('a source that crashed and gave the number of a lost transaction to another one is read', async () => {
+  // Commits that were not waited for are lost, and so are their numbers.
+  const settings = { synchronous_commit: false, wal_writer_delay: '10s', autovacuum: false };
+  await using server = await startServer({ name: 'lossy', settings });
+  const source = new pg.Pool({ connectionString: server.url('postgres') });
+  source.on('error', () => undefined);
+  await using pair = await freshPair({ tables: [{ ...ORDERS_CONFIG, lookback: '1h' }] });
+  await pair.setEnv({
+    SOURCE_HOST: server.host,
+    SOURCE_PORT: String(server.port),
+    SOURCE_USERNAME: server.user,
+    SOURCE_PASSWORD: server.password,
+    SOURCE_DB: 'postgres',
+  });
+  const written = async (id: number) => {
+    const { rows } = await source.query<{ xmin: string }>(
+      `INSERT INTO orders (id, total) VALUES (${id}, 1) RETURNING xmin::text`,
+    );
+    return Number(rows[0]?.xmin);
+  };
+  await source.query(ORDERS_SQL);
+  await source.query('CHECKPOINT');
+  const lost = await written(1);
+  await sync(pair);
+  expect(await rowsRead(pair)).toBe(0);
+
+  const victim = await source.connect();
+  const { rows } = await victim.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  victim.on('error', () => undefined);
+  process.kill(rows[0]?.pid ?? 0, 'SIGKILL');
+  victim.release(true);
+  const rowsLeft = () =>
+    source.query('SELECT FROM orders').then(
+      ({ rowCount }) => rowCount,
+      () => undefined,
+    );
+  await expect.poll(rowsLeft, { timeout: 20_000 }).toBe(0);
+
+  expect(await written(2)).toBe(lost);
+  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1 });
+  await source.end();
+});
+
+test('two hundred quiet tables take four messages each at the source and two at the destination', async () => {
+  const names = Array.from({ length: 200 }, (_, index) => `t${index}`);
+  await using pair = await freshPair({
+    tables: names.map((name) => ({ ...ORDERS_CONFIG, name })),
+    sourceSql: `${ORDERS_SQL}; INSERT INTO orders (id) SELECT generate_series(1, 20);
+      ${names.map((name) => `CREATE TABLE ${name} (LIKE orders INCLUDING ALL); INSERT INTO ${name} TABLE orders`).join(';')}`,
+  });
+  await sync(pair);
+  await using source = await faultProxy(pair.login('source'));
+  await using destination = await faultProxy(pair.login('destination'));
+  await pair.setEnv({ SOURCE_PORT: String(source.port), DEST_PORT: String(destination.port) });
+  const trips = async (tables: readonly string[]) => {
+    const before = [source.roundTrips, destination.roundTrips];
+    const { summary } = await sync(pair, tables.join(' '));
+    expect(summary.tables).toHaveLength(tables.length);
+    expect(summary.tables.every(({ rows_read }) => rows_read === 0)).toBe(true);
+    return [source.roundTrips, destination.roundTrips].map((now, side) => now - (before[side] ?? 0));
+  };
+  const [few, all] = [await trips(names.slice(0, 20)), await trips(names)];
+  const each = all.map((count, side) => (count - (few[side] ?? 0)) / 180);
+  // What a few seconds' worth of history takes is shared by all of them.
+  expect(Math.round(each[0] ?? 0), each.join()).toBe(3);
+  expect(Math.round(each[1] ?? 0), each.join()).toBe(2);
+});
