@@ -37,9 +37,15 @@ export function windowCondition(window: Window): string {
 export const selectWindow = (table: TableName, columns: readonly string[], window: Window): string =>
   /* sql */ `SELECT ${identList(columns)} FROM ${qualified(table)} WHERE ${windowCondition(window)}`;
 
-/** Whether a window holds a row of which `condition` is true. */
-export const hasRowsIn = (table: TableName, window: Window, condition: string): string =>
-  /* sql */ `SELECT EXISTS (SELECT FROM ${qualified(table)} WHERE (${windowCondition(window)}) AND ${condition}) AS "hasRows"`;
+/**
+ * Whether a window holds a row of which `condition` is true; the answer is that of the second statement. Where the
+ * planner takes the condition for a common one, it would look for such a row from the start of the table.
+ */
+export const hasRowsIn = (table: TableName, window: Window, condition: string): string[] => [
+  /* sql */ `SET LOCAL enable_seqscan = off`,
+  /* sql */ `SELECT EXISTS (SELECT FROM ${qualified(table)} WHERE (${windowCondition(window)}) AND ${condition}) AS "hasRows"`,
+  /* sql */ `SET LOCAL enable_seqscan TO DEFAULT`,
+];
 
 /** Locks against ALTER and DROP before the snapshot is taken. Not every kind of relation can be locked by name. */
 export const lockShape = (table: TableName): string =>

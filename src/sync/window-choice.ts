@@ -36,26 +36,28 @@ export function windowChoice(
   { mustRead }: { readonly mustRead: boolean },
 ): WindowChoice {
   const hasFences = knownBefore(facts, plan).fences.length > 0;
-  const probeFor = (window: Window) => (mustRead ? undefined : quietProbe(facts, plan, fence, window));
+  const probeFor = (window: Window) => (mustRead ? [] : quietProbe(facts, plan, fence, window));
   if (hasFences) {
     const choose: WindowChoice['choose'] = async (source, [inFlight]) => {
       const alive = aliveRows.parse(inFlight?.rows).map(({ transaction }) => transaction);
       const window = windowFrom(facts, plan, fence, alive);
       const probe = probeFor(window);
-      return { window, isQuiet: probe !== undefined && !isFound(await source.query(probe)) };
+      if (probe.length === 0) return { window, isQuiet: false };
+      const found: unknown = await source.query(probe.join('; '));
+      return { window, isQuiet: saysNo(found as pg.QueryResult[]) };
     };
     return { questions: [IN_FLIGHT], choose };
   }
   const window = windowFrom(facts, plan, fence, []);
   const probe = probeFor(window);
   return {
-    questions: probe === undefined ? [] : [probe],
-    choose: (_source, [found]) =>
-      Promise.resolve({ window, isQuiet: found !== undefined && !isFound(found) }),
+    questions: probe,
+    choose: (_source, found) => Promise.resolve({ window, isQuiet: saysNo(found) }),
   };
 }
 
-const isFound = ({ rows }: pg.QueryResult): boolean => foundRow.parse(rows[0]).hasRows;
+const saysNo = ([, found]: readonly pg.QueryResult[]): boolean =>
+  found !== undefined && !foundRow.parse(found.rows[0]).hasRows;
 
 function windowFrom(
   facts: TableFacts,
@@ -78,8 +80,8 @@ function windowFrom(
 }
 
 /**
- * Asks whether a transaction that the last sync did not see to its end has written a row of the window. Undefined
- * where its numbers do not tell: another life of the server may have given them to other transactions, a partition
+ * Asks whether a transaction that the last sync did not see to its end has written a row of the window. Nothing
+ * is asked where its numbers do not tell: another life of the server may have given them to other transactions, a partition
  * may have been attached with rows that an older one wrote, and a window that is chosen otherwise than the last one
  * may hold rows that nobody has read yet.
  */
@@ -88,8 +90,8 @@ function quietProbe(
   { since, source }: IncrementalPlan,
   { nextXid }: RaisedFence,
   window: Window,
-): string | undefined {
-  if (!('settledXid' in since) || since.settledXid === null) return undefined;
+): string[] {
+  if (!('settledXid' in since) || since.settledXid === null) return [];
   const isKnown =
     source.kind === 'table' &&
     !source.hasChildren &&
@@ -100,7 +102,7 @@ function quietProbe(
     window.lookbackSeconds === facts.settings.lookbackSeconds;
   return isKnown
     ? hasRowsIn(facts.sourceName, window, isWrittenSince(since.settledXid, farFrom(nextXid)))
-    : undefined;
+    : [];
 }
 
 const isSameWay = (before: ReadAs | null, now: ReadAs): boolean =>

@@ -372,7 +372,7 @@ test('little moves where little differs, and only keys are read', async () => {
   await using proxy = await throughProxy(pair);
   // The keys alone would be more than a megabyte.
   proxy.when({ from: 'server', afterBytes: 250_000, fault: 'cut' });
-  expect((await sync(pair)).table()).toMatchObject({ rows_deleted: 3, rows_read: 1 });
+  expect((await sync(pair)).table()).toMatchObject({ rows_deleted: 3, rows_read: 0 });
   expect(proxy.fired).toBe(0);
   await expectSameRows(pair, 'orders');
   const digests = digestGroups({

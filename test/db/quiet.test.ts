@@ -127,7 +127,7 @@ test('a source that crashed and gave the number of a lost transaction to another
 test('two hundred quiet tables take four messages each at the source and two at the destination', async () => {
   const names = Array.from({ length: 200 }, (_, index) => `t${index}`);
   await using pair = await freshPair({
-    tables: names.map((name) => ({ ...ORDERS_CONFIG, name })),
+    tables: names.map((name) => ({ ...ORDERS_CONFIG, name, initial_load: 'copy' })),
     sourceSql: `${ORDERS_SQL}; INSERT INTO orders (id) SELECT generate_series(1, 20);
       ${names.map((name) => `CREATE TABLE ${name} (LIKE orders INCLUDING ALL); INSERT INTO ${name} TABLE orders`).join(';')}`,
   });

@@ -58,16 +58,10 @@ export const STEPS: readonly Step[] = [
   {
     side: 'destination',
     phase: 'merge',
-    trigger: sent('UPDATE ONLY "public"."orders" t'),
+    trigger: sent('ONLY "public"."orders" t'),
     jobs: ['incremental'],
   },
   { side: 'destination', phase: 'deletes', trigger: sent('AS digest'), jobs: ['incremental'] },
-  { side: 'destination', phase: 'state', trigger: sent('_increp_state" AS state'), jobs: JOBS },
-  {
-    side: 'destination',
-    phase: 'commit',
-    trigger: sent('COMMIT', '_increp_state" AS state'),
-    jobs: JOBS,
-  },
+  { side: 'destination', phase: 'commit', trigger: sent('_increp_state" AS state'), jobs: JOBS },
   { side: 'destination', phase: 'history', trigger: sent('INSERT INTO "public"."_increp_runs"'), jobs: JOBS },
 ];
