@@ -12,9 +12,10 @@ import { ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 const isWhole = process.env['INCREP_TEST_SCALE'] === 'whole';
 const ROWS = isWhole ? 10_000_000 : 300_000;
 const TIMEOUT = isWhole ? 3_600_000 : 120_000;
-/** Megabytes. */
-const LIMIT = 200;
-const LIMIT_WITH_LARGE_ROW = 300;
+/** Megabytes, of a table of any size. */
+const LIMIT = 150;
+/** Its pieces of 64 kB are garbage at once, but next to nothing else is, and that is what makes V8 collect. */
+const LIMIT_WITH_LARGE_ROW = 200;
 const LARGE_ROW = 100_000_000;
 
 const LOADERS = hasPgDump() ? (['copy', 'pg_dump'] as const) : (['copy'] as const);
@@ -45,7 +46,7 @@ async function expectSameLargeRows(pair: Pair): Promise<void> {
 }
 
 test.skipIf(process.platform !== 'linux').each(LOADERS)(
-  `${ROWS} rows: loaded by %s, all changed, compared`,
+  `${ROWS} rows: loaded by %s, all changed, compared, repaired`,
   { timeout: TIMEOUT },
   async (loader) => {
     await using pair = await freshPair({
@@ -53,7 +54,7 @@ test.skipIf(process.platform !== 'linux').each(LOADERS)(
         { ...ORDERS_CONFIG, initial_load: loader, deletes: 'hard', deletes_every: '0s', delete_limit: 1 },
       ],
       sourceSql: `${ORDERS_SQL}; INSERT INTO orders (id, total, note)
-        SELECT i, i, repeat('note ', 10) || i FROM generate_series(1, ${ROWS}) i`,
+        SELECT i, i, repeat('note ', 40) || i FROM generate_series(1, ${ROWS}) i`,
     });
     await expectWithin(LIMIT, 'sync', pair);
     if (loader === 'pg_dump') return await expectSameContent(pair, 'orders');
@@ -61,6 +62,8 @@ test.skipIf(process.platform !== 'linux').each(LOADERS)(
     await pair.source.query(`UPDATE orders SET total = total + 1, updated_at = now()`);
     await expectWithin(LIMIT, 'sync', pair);
     await expectWithin(LIMIT, 'verify', pair);
+    await pair.destination.query(`UPDATE orders SET note = note || '!' WHERE id % 3 = 0`);
+    await expectWithin(LIMIT, 'verify --repair', pair);
     await expectSameContent(pair, 'orders');
   },
 );

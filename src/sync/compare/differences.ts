@@ -1,12 +1,5 @@
-/** Walks two ordered streams of rows side by side. Holds one key of each at a time. */
-
-export interface HashedRow {
-  /** The merge key's values as text, as a JSON array. */
-  readonly key: string;
-  readonly hash: string;
-  readonly content: string;
-  readonly pending: boolean;
-}
+/** Walks two ordered streams of rows side by side. Holds a batch of each at a time. */
+import { Keys, type HashedRow, type RowsOfKey } from './keys.ts';
 
 export type Difference =
   /** At the source only. */
@@ -19,60 +12,48 @@ export type Difference =
 
 /** Both streams come in the order of their hashes. Rows that the next sync would read anyway are no difference. */
 export async function* findDifferences(
-  source: AsyncIterable<HashedRow>,
-  destination: AsyncIterable<HashedRow>,
+  source: AsyncIterable<readonly HashedRow[]>,
+  destination: AsyncIterable<readonly HashedRow[]>,
 ): AsyncGenerator<Difference> {
-  const [left, right] = [keysOf(source), keysOf(destination)];
+  const [left, right] = [new Keys(source), new Keys(destination)];
   let [a, b] = [await left.next(), await right.next()];
-  while (a.done !== true || b.done !== true) {
-    const order = a.done === true ? 1 : b.done === true ? -1 : compare(a.value, b.value);
-    yield* judge(order <= 0 ? a.value : undefined, order >= 0 ? b.value : undefined);
-    [a, b] = [order <= 0 ? await left.next() : a, order >= 0 ? await right.next() : b];
+  while (a || b) {
+    const order = compare(a, b);
+    for (const difference of judge(order <= 0 ? a : undefined, order >= 0 ? b : undefined)) yield difference;
+    if (order <= 0) a = left.take() ?? (await left.next());
+    if (order >= 0) b = right.take() ?? (await right.next());
   }
 }
 
-/** All rows of one key on one side; more than one only where the key is not unique. */
-interface Key {
-  readonly key: string;
-  readonly hash: string;
-  readonly contents: readonly string[];
-  readonly isPending: boolean;
-}
-
-async function* keysOf(rows: AsyncIterable<HashedRow>): AsyncGenerator<Key, undefined> {
-  let current: Key | undefined;
-  for await (const { key, hash, content, pending } of rows) {
-    if (current?.hash === hash) {
-      current = {
-        ...current,
-        contents: [...current.contents, content],
-        isPending: current.isPending || pending,
-      };
-      continue;
-    }
-    if (current) yield current;
-    current = { key, hash, contents: [content], isPending: pending };
-  }
-  if (current) yield current;
-  return undefined;
-}
-
-const compare = (a: Key | undefined, b: Key | undefined): number => {
-  const [left, right] = [a?.hash ?? '', b?.hash ?? ''];
+/** A side that has ended comes after everything. */
+function compare(a: RowsOfKey | undefined, b: RowsOfKey | undefined): number {
+  if (!a || !b) return a ? -1 : 1;
+  const [left, right] = [a[0].hash, b[0].hash];
   return left < right ? -1 : Number(left > right);
-};
+}
 
-function* judge(source: Key | undefined, destination: Key | undefined): Generator<Difference> {
-  const key = (source ?? destination)?.key ?? '';
-  for (const [side, found] of [
-    ['source', source],
-    ['destination', destination],
-  ] as const) {
-    if (found && found.contents.length > 1) yield { kind: 'duplicated', key, side };
-  }
-  if (source?.isPending === true) return;
-  if (!destination) yield { kind: 'missing', key };
-  else if (!source) yield { kind: 'extra', key };
-  else if (!destination.contents.some((content) => source.contents.includes(content)))
-    yield { kind: 'changed', key };
+const NONE: readonly Difference[] = [];
+
+function judge(source: RowsOfKey | undefined, destination: RowsOfKey | undefined): readonly Difference[] {
+  const kind = kindOf(source, destination);
+  if (!kind && !isTwice(source) && !isTwice(destination)) return NONE;
+  const key = (source ?? destination)?.[0].key ?? '';
+  const found: Difference[] = [];
+  if (isTwice(source)) found.push({ kind: 'duplicated', key, side: 'source' });
+  if (isTwice(destination)) found.push({ kind: 'duplicated', key, side: 'destination' });
+  if (kind) found.push({ kind, key });
+  return found;
+}
+
+const isTwice = (rows: RowsOfKey | undefined): boolean => rows !== undefined && rows.length > 1;
+
+function kindOf(
+  source: RowsOfKey | undefined,
+  destination: RowsOfKey | undefined,
+): 'missing' | 'extra' | 'changed' | undefined {
+  if (!source) return 'extra';
+  if (source.some(({ pending }) => pending)) return undefined;
+  if (!destination) return 'missing';
+  const isRight = destination.some(({ content }) => source.some((row) => row.content === content));
+  return isRight ? undefined : 'changed';
 }

@@ -9,7 +9,7 @@ export interface GroupDigest {
 /** Rows that a group should hold on average: what is moved when one row in it differs. */
 const ROWS_PER_GROUP = 500;
 /** A digest a group is held in memory for each side. */
-const MAX_GROUPS = 50_000;
+const MAX_GROUPS = 20_000;
 
 export const groupsFor = (rows: number): number =>
   Math.min(MAX_GROUPS, Math.max(1, Math.ceil(rows / ROWS_PER_GROUP)));
