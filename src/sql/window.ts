@@ -1,4 +1,5 @@
 /** What is read from the source. */
+import type { BlockRange } from '../schema/heap.ts';
 import type { KeyType } from '../schema/keys.ts';
 import type { TableName } from '../schema/names.ts';
 import { ident, identList, literal, qualified } from './identifiers.ts';
@@ -17,6 +18,12 @@ export interface Window {
   readonly from: string | null;
   readonly lookbackSeconds: number;
   readonly nullKeys: 'warn' | 'include';
+  /** One chunk of a whole table. */
+  readonly chunk?: {
+    readonly blocks: BlockRange;
+    /** Rows with later keys are left to the window at the end, so that a row that moves about comes once. */
+    readonly upTo: string;
+  };
 }
 
 /** The lower edge of a window as an expression: the server does the arithmetic, on its own types. */
@@ -28,10 +35,21 @@ function lowerEdge({ keyType, from, lookbackSeconds }: Window): string {
 
 /** What a window holds, as a condition that both sides understand. */
 export function windowCondition(window: Window): string {
+  if (window.chunk) return chunkCondition(window, window.chunk);
   if (window.from === null) return 'true';
   const key = ident(window.replicationKey);
   const orNull = window.nullKeys === 'include' ? ` OR ${key} IS NULL` : '';
   return `${key} >= ${lowerEdge(window)}${orNull}`;
+}
+
+/** Of a parent it holds in each of its leaves, which are read by ranges of TIDs (PostgreSQL 14). */
+function chunkCondition(
+  { replicationKey, keyType }: Window,
+  { blocks: { start, end }, upTo }: NonNullable<Window['chunk']>,
+): string {
+  const key = ident(replicationKey);
+  const before = end === null ? '' : ` AND ctid < '(${end},0)'::tid`;
+  return `ctid >= '(${start},0)'::tid${before} AND (${key} <= ${literal(upTo)}::${SQL_TYPE[keyType]} OR ${key} IS NULL)`;
 }
 
 export const selectWindow = (table: TableName, columns: readonly string[], window: Window): string =>

@@ -3,6 +3,10 @@ import type pg from 'pg';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import type { StateRecord } from '../schema/state-record.ts';
 import { readGeneration, writeState } from '../sql/state.ts';
+import { forgetLoad } from '../sql/loads.ts';
+import type { Loaded } from './chunks/chunked-load.ts';
+import { loadInChunks } from './chunks/load-in-chunks.ts';
+import { oneGoWarning, withKept, type Progress } from './chunks/words.ts';
 import type { TableFacts } from './facts.ts';
 import { raiseFence } from './fence.ts';
 import { syncChanges } from './incremental.ts';
@@ -37,14 +41,15 @@ export async function applyPlan(
   request: ApplyRequest,
 ): Promise<Applied> {
   let done: Applied | undefined;
+  const progress: Progress = { done: 0, of: 0 };
   await addMissingLabels(work, facts);
   try {
     await work.destination.withWriting(async (destination) => {
-      done = await inTransaction(work, facts, plan, destination, request);
+      done = await inTransaction(work, facts, plan, destination, { ...request, progress });
     });
   } catch (error) {
     // The commit may have succeeded although its reply was lost: the row it wrote says so.
-    if (!done || !(await hasCommitted(work, facts, done.record, error))) throw error;
+    if (!done || !(await hasCommitted(work, facts, done.record, error))) throw withKept(error, progress);
   }
   if (!done) throw new Error('a transaction ended without a result');
   await keep(work, facts, done.record);
@@ -56,13 +61,43 @@ async function inTransaction(
   facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
   destination: pg.ClientBase,
-  { waitLockSeconds, isForced, isVerified }: ApplyRequest,
+  request: ApplyRequest & { readonly progress: Progress },
 ): Promise<Applied> {
   const table = facts.settings.name;
   await work.emit({ type: 'phase-started', table, phase: 'lock' });
-  await lockTable(destination, facts, { waitSeconds: waitLockSeconds, signal: work.signal });
+  await lockTable(destination, facts, { waitSeconds: request.waitLockSeconds, signal: work.signal });
   await ensureUnmoved(destination, facts);
   await work.emit({ type: 'phase-started', table, phase: 'fence' });
+  const { moved, record, fence } =
+    (await inChunks(work, facts, plan, destination, request)) ??
+    (await atOnce(work, facts, plan, destination, request));
+  await saveRecord(destination, record);
+  await work.emit({ type: 'phase-started', table, phase: 'commit' });
+  return { transfer: { ...moved, warnings: [...moved.warnings, ...fenceWarnings(facts, fence)] }, record };
+}
+
+/** Undefined where the table goes at once. */
+async function inChunks(
+  work: Work,
+  facts: TableFacts,
+  plan: IncrementalPlan | LoadPlan,
+  destination: pg.ClientBase,
+  { isVerified, progress }: ApplyRequest & { readonly progress: Progress },
+): Promise<Loaded | undefined> {
+  if (plan.kind !== 'load' || !plan.chunks) return undefined;
+  return loadInChunks({ work, facts, plan, chunks: plan.chunks, destination, isVerified, progress });
+}
+
+async function atOnce(
+  work: Work,
+  facts: TableFacts,
+  plan: IncrementalPlan | LoadPlan,
+  destination: pg.ClientBase,
+  { isForced, isVerified }: ApplyRequest,
+): Promise<Loaded> {
+  const { schema, table } = facts.destinationName;
+  // Its staging table is about to be used for something else.
+  if (facts.pendingLoad) await destination.query(forgetLoad(schema), [table]);
   if (plan.kind === 'load') await createMissingTypes(destination, facts);
   const fence = await raiseFence(work, {
     table: facts.sourceName,
@@ -73,11 +108,18 @@ async function inTransaction(
     plan.kind === 'incremental'
       ? await syncChanges({ work, facts, plan, fence, destination, isForced, isVerified })
       : await loadTable({ work, facts, plan, destination, isVerified });
-  const record = nextRecord(work, facts, plan, fence, moved.areDeletesDone);
-  await saveRecord(destination, record);
-  await work.emit({ type: 'phase-started', table, phase: 'commit' });
-  return { transfer: { ...moved, warnings: [...moved.warnings, ...fenceWarnings(facts, fence)] }, record };
+  return {
+    moved: { ...moved, warnings: [...moved.warnings, ...markWarning(facts, plan)] },
+    record: nextRecord(work, facts, plan, fence, moved.areDeletesDone),
+    fence,
+  };
 }
+
+/** Chunks were planned, and the fence had no mark to tell early rows from late ones. */
+const markWarning = ({ settings }: TableFacts, plan: IncrementalPlan | LoadPlan): string[] =>
+  plan.kind === 'load' && plan.chunks
+    ? [oneGoWarning(`no row has a plausible ${settings.replicationKey}, which the chunks begin with`)]
+    : [];
 
 const saveRecord = (client: pg.ClientBase, record: StateRecord) =>
   client.query(writeState(record.destination.schema), [

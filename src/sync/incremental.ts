@@ -104,7 +104,7 @@ async function mergeWindow({ work, facts, plan, destination }: Changes, { rows }
   return { counts: await mergeStaging(destination, merge, false), older };
 }
 
-async function windowOf(
+export async function windowOf(
   facts: TableFacts,
   plan: IncrementalPlan,
   fence: RaisedFence,

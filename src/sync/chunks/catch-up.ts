@@ -1,0 +1,128 @@
+/**
+ * The staging table is brought up to date as the table itself would be: the window since the fence of the load, merged,
+ * and then the keys of both sides in the same snapshot. What is gone is removed, without a limit, because nobody has
+ * seen it yet; what moved from a chunk that was not read yet into one that was is fetched.
+ */
+import type pg from 'pg';
+import type { Copied } from '../../postgres/copy-pipe.ts';
+import { dropTable, truncate } from '../../sql/destination.ts';
+import type { Window } from '../../sql/window.ts';
+import { compareSides } from '../compare/compare-sides.ts';
+import { sidesOf } from '../compare/sides.ts';
+import type { TableFacts } from '../facts.ts';
+import type { RaisedFence } from '../fence.ts';
+import { windowOf } from '../incremental.ts';
+import { verifyLoaded, type Load } from '../load.ts';
+import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from '../merge-staging.ts';
+import type { IncrementalPlan } from '../plan.ts';
+import { readWindow } from '../read-window.ts';
+import { applyDifferences } from '../repair.ts';
+import { makeStaging } from '../staging.ts';
+import { settle, type Settled } from './settle.ts';
+
+export interface CaughtUp {
+  /** What came in addition to the chunks. */
+  readonly read: Copied;
+  /** In the staging table at the end. */
+  readonly rows: number;
+  readonly warnings: readonly string[];
+  /** Where --verify had to look at the end of the load in the same snapshot. */
+  readonly settled: Settled | undefined;
+}
+
+interface CatchingUp {
+  readonly load: Load;
+  /** As they would be after a sync at the moment when the fence of the load was raised. */
+  readonly since: TableFacts;
+  readonly fence: RaisedFence;
+}
+
+export async function catchUp({ load, since, fence }: CatchingUp): Promise<CaughtUp> {
+  const { work, plan, destination } = load;
+  const facts = asTable(since);
+  const window = windowPlan(load, since);
+  await makeStaging(destination, facts, plan.source.columns, false);
+  await enter(load, 'copy', 'what changed meanwhile');
+  const caught = await readWindow(
+    { work, facts, plan: window, destination },
+    (alive): Promise<Window> => windowOf(facts, window, fence, alive),
+    (source, copied) => whileInView(load, facts, source, copied),
+  );
+  await destination.query(dropTable(facts.stagingName));
+  return caught;
+}
+
+const enter = ({ work, facts }: Load, phase: 'copy' | 'merge' | 'deletes', detail?: string) =>
+  work.emit({ type: 'phase-started', table: facts.settings.name, phase, ...(detail && { detail }) });
+
+/** The staging table in the part of the table. Rows that are marked as deleted come in later, from the old one. */
+const asTable = (facts: TableFacts): TableFacts => ({
+  ...facts,
+  settings: { ...facts.settings, deletes: 'hard' },
+  destinationName: facts.stagingName,
+  destination: facts.staging,
+  stagingName: facts.windowName,
+  staging: undefined,
+});
+
+function windowPlan({ plan }: Load, { saved }: TableFacts): IncrementalPlan {
+  if (saved.kind !== 'record') throw new Error('a load in chunks has no record of its beginning');
+  const { reason, typeChanges, source, shape, keyType } = plan;
+  return {
+    kind: 'incremental',
+    action: 'incremental',
+    since: saved.record,
+    hasMergeIndex: true,
+    removesDeleted: false,
+    ...{ reason, typeChanges, source, shape, keyType },
+  };
+}
+
+async function whileInView(
+  load: Load,
+  facts: TableFacts,
+  source: pg.ClientBase,
+  copied: Copied,
+): Promise<CaughtUp> {
+  const { work, plan, destination, isVerified } = load;
+  await enter(load, 'merge');
+  await mergeIn(load, facts);
+  await destination.query(truncate(facts.stagingName));
+  await enter(load, 'deletes');
+  const sides = sidesOf(facts, {
+    relation: plan.source,
+    what: isVerified ? 'rows' : 'keys',
+    where: 'true',
+    isPending: 'false',
+    destination: facts.destinationName,
+  });
+  const { destinationRows, differences } = await compareSides(
+    { client: source, rows: sides.source },
+    { client: destination, rows: sides.destination },
+  );
+  const mending = { work, facts, relation: plan.source, source, destination };
+  const removed = await applyDifferences(mending, differences);
+  const { inserted, updated } = await mergeIn(load, facts);
+  const settled = isVerified ? await settle(load) : undefined;
+  if (settled) await verifyLoaded(load, source);
+  return {
+    read: { rows: copied.rows + inserted + updated, bytes: copied.bytes },
+    rows: destinationRows - removed + inserted,
+    warnings: unseenWarning(facts, updated),
+    settled,
+  };
+}
+
+async function mergeIn({ plan, destination }: Load, facts: TableFacts): Promise<MergeCounts> {
+  const merge = mergeOf(facts, plan.source);
+  await dropOlderVersions(destination, merge, plan.source);
+  return mergeStaging(destination, merge, false);
+}
+
+/** Only --verify sees them here; otherwise they stay stale, like all changes that the replication key does not tell of. */
+const unseenWarning = ({ settings }: TableFacts, rows: number): string[] =>
+  rows === 0
+    ? []
+    : [
+        `${rows === 1 ? '1 row was' : `${rows} rows were`} changed during the load without a new ${settings.replicationKey}, and fetched again`,
+      ];
