@@ -75,7 +75,7 @@ function byteMeter(before: number): (work: Work) => Work['emit'] {
       if (event.type !== 'rows-copied') return emit(event);
       total += event.bytes - counted;
       counted = event.bytes;
-      return emit({ ...event, bytes: total });
+      return emit({ ...event, bytes: total, earlier: before });
     };
   };
 }
