@@ -12,7 +12,7 @@ import { sidesOf } from '../compare/sides.ts';
 import type { TableFacts } from '../facts.ts';
 import type { RaisedFence } from '../fence.ts';
 import { windowOf } from '../incremental.ts';
-import { verifyLoaded, type Load } from '../load.ts';
+import { becomesTable, verifyLoaded, type Load } from '../load.ts';
 import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from '../merge-staging.ts';
 import type { IncrementalPlan } from '../plan.ts';
 import { readWindow } from '../read-window.ts';
@@ -26,7 +26,7 @@ export interface CaughtUp {
   /** In the staging table at the end. */
   readonly rows: number;
   readonly warnings: readonly string[];
-  /** Where --verify had to look at the end of the load in the same snapshot. */
+  /** Where --verify had to see the end of the load in the same snapshot. */
   readonly settled: Settled | undefined;
 }
 
@@ -103,8 +103,9 @@ async function whileInView(
   const mending = { work, facts, relation: plan.source, source, destination };
   const removed = await applyDifferences(mending, differences);
   const { inserted, updated } = await mergeIn(load, facts);
-  const settled = isVerified ? await settle(load) : undefined;
-  if (settled) await verifyLoaded(load, source);
+  // A merge may meet triggers, so that it comes first; a new table is put in place as it is.
+  const settled = isVerified && !becomesTable(load.placing) ? await settle(load) : undefined;
+  if (isVerified) await verifyLoaded(load, source);
   return {
     read: { rows: copied.rows + inserted + updated, bytes: copied.bytes },
     rows: destinationRows - removed + inserted,
