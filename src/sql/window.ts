@@ -2,6 +2,7 @@
 import type { BlockRange } from '../schema/heap.ts';
 import type { KeyType } from '../schema/keys.ts';
 import type { TableName } from '../schema/names.ts';
+import { isWrittenSince } from './compare.ts';
 import { ident, identList, literal, qualified } from './identifiers.ts';
 
 const SQL_TYPE = {
@@ -18,6 +19,8 @@ export interface Window {
   readonly from: string | null;
   readonly lookbackSeconds: number;
   readonly nullKeys: 'warn' | 'include';
+  /** Besides: whatever transactions of that number (xid8) or a later one have written. */
+  readonly orWritten?: { readonly since: string; readonly nextXid: string };
   /** One chunk of a whole table. */
   readonly chunk?: {
     readonly blocks: BlockRange;
@@ -39,7 +42,9 @@ export function windowCondition(window: Window): string {
   if (window.from === null) return 'true';
   const key = ident(window.replicationKey);
   const orNull = window.nullKeys === 'include' ? ` OR ${key} IS NULL` : '';
-  return `${key} >= ${lowerEdge(window)}${orNull}`;
+  const { orWritten } = window;
+  const orLate = orWritten ? ` OR ${isWrittenSince(orWritten.since, orWritten.nextXid)}` : '';
+  return `${key} >= ${lowerEdge(window)}${orNull}${orLate}`;
 }
 
 /** Of a parent it holds in each of its leaves, which are read by ranges of TIDs (PostgreSQL 14). */

@@ -112,6 +112,28 @@ test.each([
   await expectSameRows(pair, 'big');
 });
 
+test('a transaction that was open at the beginning is caught, and does not cost reading everything again', async () => {
+  await using pair = await freshPair(big());
+  const writer = await pair.source.connect();
+  const reader = await pair.source.connect();
+  await reader.query('BEGIN; SELECT count(*) FROM big');
+  await writer.query('BEGIN; SELECT 1');
+  await writer.query(`UPDATE big SET note = 'open', updated_at = now() WHERE id BETWEEN 100 AND 199`);
+  await writer.query('SAVEPOINT s');
+  await writer.query(`UPDATE big SET note = 'open', updated_at = now() WHERE id BETWEEN 15000 AND 15099`);
+  // The keys are those of its beginning, and the mark of the load is above them.
+  await pair.source.query(`INSERT INTO big (id, note) VALUES (0, 'later')`);
+  await killAfter(pair, 4, 'sync --settle 0s');
+  await writer.query('COMMIT');
+  await reader.query('COMMIT');
+  for (const client of [writer, reader]) client.release();
+  const { rows_read, warnings } = (await sync(pair)).table();
+  // Those that had been read, from where they are now, and all of them by the window.
+  expect(rows_read).toBeLessThanOrEqual(20_001 + 100 + 200);
+  expect(warnings).toEqual([]);
+  await expectSameRows(pair, 'big');
+});
+
 test('rows that moved to where the load has been already are not missed', async () => {
   await using pair = await freshPair(big());
   await killAfter(pair, 4);

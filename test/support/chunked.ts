@@ -1,5 +1,5 @@
 /** Tables that are loaded in chunks, and what the destination tells of such loads. */
-import { activeQueries, waitUntil } from './activity.ts';
+import { waitUntil } from './activity.ts';
 import { startIncrep } from './increp.ts';
 import type { IncrepResult } from './increp.ts';
 import type { Pair, TableConfig } from './open-pair.ts';
@@ -46,6 +46,13 @@ export const goThrough = (pair: Pair, side: 'source' | 'destination', { host, po
   return pair.setEnv({ [`${prefix}_HOST`]: host, [`${prefix}_PORT`]: String(port) });
 };
 
+async function backendsOf(pair: Pair, side: 'source' | 'destination'): Promise<number> {
+  const { rowCount } = await pair[side].query(
+    `SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'increp %'`,
+  );
+  return rowCount ?? 0;
+}
+
 /** Bytes per second at which a dozen chunks take seconds. */
 export const SLOWLY = 1_000_000;
 
@@ -64,10 +71,9 @@ export async function killAfter(
   running.kill(signal);
   const result = await running.wait();
   await goThrough(pair, 'source', pair.login('source'));
-  await waitUntil('the end of its backends', async () =>
-    (await Promise.all([activeQueries(pair.source), activeQueries(pair.destination)])).every(
-      (queries) => queries.length === 0,
-    ),
-  );
+  await waitUntil('the end of its backends', async () => {
+    const left = await Promise.all([backendsOf(pair, 'source'), backendsOf(pair, 'destination')]);
+    return left.every((count) => count === 0);
+  });
   return result;
 }

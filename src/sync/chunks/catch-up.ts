@@ -7,6 +7,7 @@ import type pg from 'pg';
 import type { Copied } from '../../postgres/copy-pipe.ts';
 import { dropTable, truncate } from '../../sql/destination.ts';
 import type { Window } from '../../sql/window.ts';
+import { lowestCursor } from '../../schema/keys.ts';
 import { compareSides } from '../compare/compare-sides.ts';
 import { sidesOf } from '../compare/sides.ts';
 import type { TableFacts } from '../facts.ts';
@@ -14,10 +15,12 @@ import type { RaisedFence } from '../fence.ts';
 import { windowOf } from '../incremental.ts';
 import { becomesTable, verifyLoaded, type Load } from '../load.ts';
 import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from '../merge-staging.ts';
+import { countsOn } from '../pending.ts';
 import type { IncrementalPlan } from '../plan.ts';
 import { readWindow } from '../read-window.ts';
 import { applyDifferences } from '../repair.ts';
 import { makeStaging } from '../staging.ts';
+import { lifeOf } from '../transfer.ts';
 import { settle, type Settled } from './settle.ts';
 
 export interface CaughtUp {
@@ -45,7 +48,7 @@ export async function catchUp({ load, since, fence }: CatchingUp): Promise<Caugh
   await enter(load, 'copy', 'what changed meanwhile');
   const caught = await readWindow(
     { work, facts, plan: window, destination },
-    (alive): Promise<Window> => windowOf(facts, window, fence, alive),
+    async (alive) => narrowed(await windowOf(facts, window, fence, alive), facts, fence),
     (source, copied) => whileInView(load, facts, source, copied),
   );
   await destination.query(dropTable(facts.stagingName));
@@ -75,6 +78,24 @@ function windowPlan({ plan }: Load, { saved }: TableFacts): IncrementalPlan {
     hasMergeIndex: true,
     removesDeleted: false,
     ...{ reason, typeChanges, source, shape, keyType },
+  };
+}
+
+/** Transactions that the source may begin between the fence and the snapshot, by a wide margin. */
+const MEANWHILE = 100_000_000n;
+
+/**
+ * A transaction that was open when the load began, and of which nobody knows since when, may have written anywhere, so
+ * that everything would be read again. But whatever it has written bears a number that was not settled then.
+ */
+function narrowed(window: Window, facts: TableFacts, fence: RaisedFence): Window {
+  if (window.from !== null || fence.high === null || facts.saved.kind !== 'record') return window;
+  const { settledXid, cursor, sourceLife } = facts.saved.record;
+  if (settledXid === null || !countsOn(sourceLife, lifeOf(facts))) return window;
+  return {
+    ...window,
+    from: lowestCursor(window.keyType, [cursor, fence.high]),
+    orWritten: { since: settledXid, nextXid: String(BigInt(fence.nextXid) + MEANWHILE) },
   };
 }
 
