@@ -78,8 +78,13 @@ export type RunEvent =
       readonly phase: Phase;
       readonly detail?: string;
     }
-  /** `bytes` counts up over one copy of one table. */
-  | { readonly type: 'rows-copied'; readonly table: string; readonly bytes: number }
+  /** `bytes` counts up over one copy of one table; `earlier` of them are those of a run that was broken off. */
+  | {
+      readonly type: 'rows-copied';
+      readonly table: string;
+      readonly bytes: number;
+      readonly earlier?: number;
+    }
   | { readonly type: 'warning'; readonly table: string | undefined; readonly message: string }
   | {
       readonly type: 'retrying';

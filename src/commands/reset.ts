@@ -1,5 +1,6 @@
 /** Forgets a table's state, so that the next sync loads it again. The copy itself stays and goes on serving. */
 import { IncrepError } from '../errors.ts';
+import { chunksTable, forgetLoad, loadsTable } from '../sql/loads.ts';
 import { forgetState, stateTable } from '../sql/state.ts';
 import { describeRelations } from '../postgres/catalog.ts';
 import { lockTable } from '../sync/table-lock.ts';
@@ -25,9 +26,11 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
       const { destinationName } = tableNames(work, table);
       await work.destination.withWriting([], async (client) => {
         await lockTable(client, { destinationName }, { waitSeconds: 0, signal: work.signal });
-        const ours = stateTable(schema).table;
-        const isThere = (await describeRelations(client, schema, [ours])).has(ours);
-        if (isThere) await client.query(forgetState(schema), [table.destinationName]);
+        const ours = [stateTable, loadsTable, chunksTable].map((named) => named(schema).table);
+        const there = await describeRelations(client, schema, ours);
+        const [hasState, ...hasLoads] = ours.map((name) => there.has(name));
+        if (hasState === true) await client.query(forgetState(schema), [table.destinationName]);
+        if (hasLoads.every(Boolean)) await client.query(forgetLoad(schema), [table.destinationName]);
       });
       await work.stateFiles.remove(table.destinationName);
       terminal.out(

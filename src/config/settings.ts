@@ -1,5 +1,7 @@
 /** What the rest of the house may trust: every value here has been checked, defaulted and named in our own words. */
 
+import type { ChunkSize } from './chunk-size.ts';
+
 export type SslMode = 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
 
 export interface TlsSettings {
@@ -34,6 +36,10 @@ export interface TableSettings {
   readonly mergeKey: readonly string[];
   readonly mode: 'incremental-deduped';
   readonly initialLoad: InitialLoad;
+  /** Undefined: a whole table in one go. */
+  readonly chunk: ChunkSize | undefined;
+  /** How many chunks at the same time. */
+  readonly loadJobs: number;
   readonly onSchemaChange: OnSchemaChange;
   /** How far below the cursor a window starts, in seconds. */
   readonly lookbackSeconds: number;

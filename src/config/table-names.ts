@@ -12,7 +12,12 @@ export interface NamedEntry {
 }
 
 /** What increp itself keeps in the destination schema. */
-const OWN_TABLES: readonly (string | undefined)[] = ['_increp_state', '_increp_runs'];
+const OWN_TABLES: readonly (string | undefined)[] = [
+  '_increp_state',
+  '_increp_runs',
+  '_increp_loads',
+  '_increp_chunks',
+];
 
 export function checkNames(entries: readonly NamedEntry[], report: Report): void {
   entries.forEach((entry, index) => {

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { DURATION_FORMS, DURATION_PATTERN, parseDuration } from '../duration.ts';
+import { CHUNK_FORMS, CHUNK_PATTERN, parseChunkSize } from './chunk-size.ts';
 import { IDENTIFIER, isIdentifier } from './identifiers.ts';
 
 const identifier = z
@@ -31,6 +32,24 @@ const duration = z
     return seconds ?? z.NEVER;
   });
 
+const chunkSize = z
+  .union(
+    [
+      z.int({ error: CHUNK_FORMS }).meta({ minimum: 1 }),
+      z.string({ error: CHUNK_FORMS }).meta({ pattern: CHUNK_PATTERN.source }),
+    ],
+    { error: CHUNK_FORMS },
+  )
+  .transform((value, context) => {
+    const size = parseChunkSize(value);
+    if (!size) context.addIssue(CHUNK_FORMS);
+    return size ?? z.NEVER;
+  });
+
+/** Each is a connection to either side; a source that wants more than this at once is better loaded by a dump. */
+const MAX_LOAD_JOBS = 16;
+const LOAD_JOBS = `a whole number from 1 to ${MAX_LOAD_JOBS}`;
+
 const SHARE = 'a number from 0 to 1';
 
 /** A key of a later version: known, so that it is refused with the right words. */
@@ -55,6 +74,15 @@ export const tableSchema = z.strictObject(
       .enum(['pg_dump', 'copy'])
       .default('pg_dump')
       .describe('What fills a table for the first time: `pg_dump` where it is installed, or plain `copy`.'),
+    chunk: chunkSize
+      .optional()
+      .describe('With `initial_load` `copy`: load in chunks of a size (`1GB`) or of rows (`5000000 rows`).'),
+    load_jobs: z
+      .int({ error: LOAD_JOBS })
+      .min(1, { error: LOAD_JOBS })
+      .max(MAX_LOAD_JOBS, { error: LOAD_JOBS })
+      .default(1)
+      .describe('How many chunks are loaded at the same time, over as many connections.'),
     on_schema_change: z
       .enum(['reset', 'fail'])
       .default('reset')

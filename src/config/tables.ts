@@ -78,7 +78,16 @@ function readTable({ value, path, defaults }: RawEntry, report: Report): TableSe
   const own = isObject(value) ? value : undefined;
   const merged = own ? { ...defaults, ...own } : value;
   const { data, error } = tableSchema.safeParse(merged);
-  if (data) return settingsOf(data);
+  if (data) {
+    const contradiction = contradictionIn(data);
+    if (!contradiction) return settingsOf(data);
+    report({
+      where: placeOf([...path, contradiction.key]),
+      table: nameOf(value),
+      what: contradiction.what,
+    });
+    return undefined;
+  }
   // What is wrong in the defaults has been reported there, once.
   const issues = error.issues.filter(
     ({ path: [key] }) => !own || key === undefined || key in own || !(key in defaults),
@@ -87,6 +96,22 @@ function readTable({ value, path, defaults }: RawEntry, report: Report): TableSe
   problemsOf(issues, { value: merged, path, knownKeys: TABLE_KEYS }).forEach((problem) =>
     report({ ...problem, table }),
   );
+  return undefined;
+}
+
+/** Options that are right each by itself. Never ignored: whoever asks for chunks relies on them. */
+function contradictionIn({
+  initial_load,
+  chunk,
+  load_jobs,
+}: TableEntry): { key: string; what: string } | undefined {
+  if (chunk && initial_load !== 'copy')
+    return {
+      key: 'chunk',
+      what: 'pg_dump, which initial_load is set to or left at, cannot load a table in chunks; set initial_load to "copy"',
+    };
+  if (!chunk && load_jobs > 1)
+    return { key: 'load_jobs', what: 'only chunks can be loaded at the same time; set chunk, such as "1GB"' };
   return undefined;
 }
 
@@ -112,6 +137,8 @@ function settingsOf(entry: TableEntry): TableSettings {
     mergeKey: entry.unique_cols,
     mode: entry.mode,
     initialLoad: entry.initial_load,
+    chunk: entry.chunk,
+    loadJobs: entry.load_jobs,
     onSchemaChange: entry.on_schema_change,
     lookbackSeconds: entry.lookback,
     nullKeys: entry.null_keys,

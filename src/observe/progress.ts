@@ -58,12 +58,25 @@ interface View {
   readonly finished: number;
   readonly table: string | undefined;
   readonly phase: Phase | undefined;
+  /** Which part of a copy. */
+  readonly part: string | undefined;
   readonly bytes: number;
+  /** Bytes that were there before. */
+  readonly earlier: number;
   /** When the first bytes can have begun to flow, in milliseconds of the clock. */
   readonly since: number;
 }
 
-const NOTHING: View = { total: 0, finished: 0, table: undefined, phase: undefined, bytes: 0, since: 0 };
+const NOTHING: View = {
+  total: 0,
+  finished: 0,
+  table: undefined,
+  phase: undefined,
+  part: undefined,
+  bytes: 0,
+  earlier: 0,
+  since: 0,
+};
 
 /** Pure: what the line tells after an event. */
 function viewAfter(view: View, event: RunEvent, now: number): View {
@@ -72,15 +85,26 @@ function viewAfter(view: View, event: RunEvent, now: number): View {
     case 'run-started':
       return { ...NOTHING, total: event.tables.length };
     case 'phase-started': {
-      const { table, phase } = event;
+      const { table, phase, detail } = event;
+      const part = phase === 'copy' && detail?.startsWith('chunk ') ? detail : undefined;
+      if (isSameTable && part !== undefined && view.part !== undefined) return { ...view, part };
       // Bytes outlive the copy, so that the phases after it still say how much there was.
       const bytes = isSameTable && phase !== 'copy' ? view.bytes : 0;
-      return { ...view, table, phase, bytes, since: now };
+      return { ...view, table, phase, part, bytes, earlier: 0, since: now };
     }
-    case 'rows-copied':
-      return { ...view, table: event.table, bytes: event.bytes, ...(isSameTable ? {} : { since: now }) };
+    case 'rows-copied': {
+      const { table, bytes, earlier = 0 } = event;
+      return { ...view, table, bytes, earlier, ...(isSameTable ? {} : { since: now }) };
+    }
     case 'table-finished':
-      return { ...view, finished: view.finished + 1, table: undefined, phase: undefined, bytes: 0 };
+      return {
+        ...view,
+        finished: view.finished + 1,
+        table: undefined,
+        phase: undefined,
+        part: undefined,
+        bytes: 0,
+      };
     case 'run-finished':
       return NOTHING;
     default:
@@ -88,18 +112,19 @@ function viewAfter(view: View, event: RunEvent, now: number): View {
   }
 }
 
-function rateText({ phase, bytes, since }: View, now: number): string {
+function rateText({ phase, bytes, earlier, since }: View, now: number): string {
   const seconds = (now - since) / 1000;
   // A rate over a moment is noise.
-  return phase === 'copy' && seconds >= 0.5 ? `, ${formatBytes(bytes / seconds)}/s` : '';
+  return phase === 'copy' && seconds >= 0.5 ? `, ${formatBytes((bytes - earlier) / seconds)}/s` : '';
 }
 
 function lineOf(view: View, now: number): string | undefined {
-  const { table, phase, bytes, total, finished } = view;
+  const { table, phase, part, bytes, total, finished } = view;
   if (table === undefined) return undefined;
   const place = total > 0 ? `[${formatCount(Math.min(finished + 1, total))}/${formatCount(total)}] ` : '';
   const copied = bytes > 0 ? `, ${formatBytes(bytes)}${rateText(view, now)}` : '';
-  return `${place}${printableLine(table)}: ${phase ? PHASE_WORDS[phase] : 'copying'}${copied}`;
+  const doing = phase ? PHASE_WORDS[phase] : 'copying';
+  return `${place}${printableLine(table)}: ${doing}${part === undefined ? '' : ` ${part}`}${copied}`;
 }
 
 export function createProgress(terminal: Terminal, clock: () => number = () => performance.now()): Progress {

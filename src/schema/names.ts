@@ -21,6 +21,9 @@ export function derivedName(base: string, suffix: string): string {
 
 export const stagingName = (table: string): string => derivedName(table, '_stg');
 
+/** Nobody's word for a table, because it is looked for after hours of loading only. */
+export const windowName = (table: string): string => derivedName(table, '_increp_window');
+
 /** Cuts between characters, never inside one. */
 function cutToBytes(text: string, bytes: number): string {
   let cut = '';

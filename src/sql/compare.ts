@@ -28,6 +28,9 @@ export const isWrittenSince = (xid: string, nextXid: string): string => {
   return `${next} - ((${next} - xmin::text::bigint) & 4294967295) >= ${literal(xid)}::bigint`;
 };
 
+/** For a `nextXid` that was read before the snapshot: no number that shows in it is as high, nor further away. */
+export const farFrom = (xid: string): string => String(BigInt(xid) + 2n ** 31n);
+
 /** $1 oid of a table; whether our role may read its xmin, which grants on single columns do not include. */
 export const TRANSACTION_NUMBERS = /* sql */ `
   SELECT has_table_privilege($1::oid, 'SELECT') AS "mayRead",

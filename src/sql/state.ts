@@ -1,4 +1,4 @@
-/** Our two tables in the destination schema: the state, committed with the data, and the history of runs. */
+/** Our tables in the destination schema: the state, committed with the data, and the history of runs. */
 import type { TableName } from '../schema/names.ts';
 import type { StateRecord } from '../schema/state-record.ts';
 import { literal, qualified } from './identifiers.ts';
@@ -6,7 +6,12 @@ import { literal, qualified } from './identifiers.ts';
 export const stateTable = (schema: string): TableName => ({ schema, table: '_increp_state' });
 export const runsTable = (schema: string): TableName => ({ schema, table: '_increp_runs' });
 
-export const OWN_TABLES: readonly string[] = ['_increp_state', '_increp_runs'];
+export const OWN_TABLES: readonly string[] = [
+  '_increp_state',
+  '_increp_runs',
+  '_increp_loads',
+  '_increp_chunks',
+];
 
 export const createStateTable = (schema: string): string => /* sql */ `
   CREATE TABLE IF NOT EXISTS ${qualified(stateTable(schema))} (

@@ -1,6 +1,8 @@
 /** What is read from the source. */
+import type { BlockRange } from '../schema/heap.ts';
 import type { KeyType } from '../schema/keys.ts';
 import type { TableName } from '../schema/names.ts';
+import { isWrittenSince } from './compare.ts';
 import { ident, identList, literal, qualified } from './identifiers.ts';
 
 const SQL_TYPE = {
@@ -17,6 +19,14 @@ export interface Window {
   readonly from: string | null;
   readonly lookbackSeconds: number;
   readonly nullKeys: 'warn' | 'include';
+  /** Besides: whatever transactions of that number (xid8) or a later one have written. */
+  readonly orWritten?: { readonly since: string; readonly nextXid: string };
+  /** One chunk of a whole table. */
+  readonly chunk?: {
+    readonly blocks: BlockRange;
+    /** Rows with later keys are left to the window at the end, so that a row that moves about comes once. */
+    readonly upTo: string;
+  };
 }
 
 /** The lower edge of a window as an expression: the server does the arithmetic, on its own types. */
@@ -28,10 +38,23 @@ function lowerEdge({ keyType, from, lookbackSeconds }: Window): string {
 
 /** What a window holds, as a condition that both sides understand. */
 export function windowCondition(window: Window): string {
+  if (window.chunk) return chunkCondition(window, window.chunk);
   if (window.from === null) return 'true';
   const key = ident(window.replicationKey);
   const orNull = window.nullKeys === 'include' ? ` OR ${key} IS NULL` : '';
-  return `${key} >= ${lowerEdge(window)}${orNull}`;
+  const { orWritten } = window;
+  const orLate = orWritten ? ` OR ${isWrittenSince(orWritten.since, orWritten.nextXid)}` : '';
+  return `${key} >= ${lowerEdge(window)}${orNull}${orLate}`;
+}
+
+/** Of a parent it holds in each of its leaves, which are read by ranges of TIDs (PostgreSQL 14). */
+function chunkCondition(
+  { replicationKey, keyType }: Window,
+  { blocks: { start, end }, upTo }: NonNullable<Window['chunk']>,
+): string {
+  const key = ident(replicationKey);
+  const before = end === null ? '' : ` AND ctid < '(${end},0)'::tid`;
+  return `ctid >= '(${start},0)'::tid${before} AND (${key} <= ${literal(upTo)}::${SQL_TYPE[keyType]} OR ${key} IS NULL)`;
 }
 
 export const selectWindow = (table: TableName, columns: readonly string[], window: Window): string =>

@@ -3,6 +3,10 @@ import type pg from 'pg';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import type { StateRecord } from '../schema/state-record.ts';
 import { readGeneration, writeState } from '../sql/state.ts';
+import { forgetLoad } from '../sql/loads.ts';
+import type { Loaded } from './chunks/chunked-load.ts';
+import { loadInChunks } from './chunks/load-in-chunks.ts';
+import { oneGoWarning, withKept, type Progress } from './chunks/words.ts';
 import type { TableFacts } from './facts.ts';
 import { raiseFence } from './fence.ts';
 import { syncChanges } from './incremental.ts';
@@ -37,18 +41,19 @@ export async function applyPlan(
   request: ApplyRequest,
 ): Promise<Applied> {
   let done: Applied | undefined;
+  const progress: Progress = { done: 0, of: 0 };
   await addMissingLabels(work, facts);
   await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'lock' });
   try {
     await work.destination.withWriting(lockingStatements(facts), async (destination, transaction) => {
       const patience = { waitSeconds: request.waitLockSeconds, signal: work.signal };
       await holdTable(destination, facts, transaction.answers, patience);
-      done = await underLock(work, facts, plan, destination, request);
+      done = await underLock(work, facts, plan, destination, { ...request, progress });
       transaction.lastly(writeState(done.record));
     });
   } catch (error) {
     // The commit may have succeeded although its reply was lost: the row it wrote says so.
-    if (!done || !(await hasCommitted(work, facts, done.record, error))) throw error;
+    if (!done || !(await hasCommitted(work, facts, done.record, error))) throw withKept(error, progress);
   }
   if (!done) throw new Error('a transaction ended without a result');
   await keep(work, facts, done.record);
@@ -60,10 +65,39 @@ async function underLock(
   facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
   destination: pg.ClientBase,
-  { isForced, isVerified }: ApplyRequest,
+  request: ApplyRequest & { readonly progress: Progress },
 ): Promise<Applied> {
   const table = facts.settings.name;
   await work.emit({ type: 'phase-started', table, phase: 'fence' });
+  const { moved, record, fence } =
+    (await inChunks(work, facts, plan, destination, request)) ??
+    (await atOnce(work, facts, plan, destination, request));
+  await work.emit({ type: 'phase-started', table, phase: 'commit' });
+  return { transfer: { ...moved, warnings: [...moved.warnings, ...fenceWarnings(facts, fence)] }, record };
+}
+
+/** Undefined where the table goes at once. */
+async function inChunks(
+  work: Work,
+  facts: TableFacts,
+  plan: IncrementalPlan | LoadPlan,
+  destination: pg.ClientBase,
+  { isVerified, progress }: ApplyRequest & { readonly progress: Progress },
+): Promise<Loaded | undefined> {
+  if (plan.kind !== 'load' || !plan.chunks) return undefined;
+  return loadInChunks({ work, facts, plan, chunks: plan.chunks, destination, isVerified, progress });
+}
+
+async function atOnce(
+  work: Work,
+  facts: TableFacts,
+  plan: IncrementalPlan | LoadPlan,
+  destination: pg.ClientBase,
+  { isForced, isVerified }: ApplyRequest,
+): Promise<Loaded> {
+  const { schema, table } = facts.destinationName;
+  // Its staging table is about to be used for something else.
+  if (facts.pendingLoad) await destination.query(forgetLoad(schema), [table]);
   if (plan.kind === 'load') await createMissingTypes(destination, facts);
   const fence = await raiseFence(work, {
     table: facts.sourceName,
@@ -74,10 +108,18 @@ async function underLock(
     plan.kind === 'incremental'
       ? await syncChanges({ work, facts, plan, fence, destination, isForced, isVerified })
       : await loadTable({ work, facts, plan, destination, isVerified });
-  const record = nextRecord(work, facts, plan, fence, moved.areDeletesDone);
-  await work.emit({ type: 'phase-started', table, phase: 'commit' });
-  return { transfer: { ...moved, warnings: [...moved.warnings, ...fenceWarnings(facts, fence)] }, record };
+  return {
+    moved: { ...moved, warnings: [...moved.warnings, ...markWarning(facts, plan)] },
+    record: nextRecord(work, facts, plan, fence, moved.areDeletesDone),
+    fence,
+  };
 }
+
+/** Chunks were planned, and the fence had no mark to tell early rows from late ones. */
+const markWarning = ({ settings }: TableFacts, plan: IncrementalPlan | LoadPlan): string[] =>
+  plan.kind === 'load' && plan.chunks
+    ? [oneGoWarning(`no row has a plausible ${settings.replicationKey}, which the chunks begin with`)]
+    : [];
 
 /** Under the lock, which the lost backend holds until its commit is through or rolled back. */
 async function hasCommitted(

@@ -6,12 +6,16 @@ import { describeRelations, describeSchema, relationNames, type SchemaAccess } f
 import type { ClientTools } from '../postgres/client-tools.ts';
 import type { Database } from '../postgres/database.ts';
 import type { ServerIdentity } from '../postgres/identity.ts';
-import { stagingName, type TableName } from '../schema/names.ts';
+import type { Heap } from '../schema/heap.ts';
+import { stagingName, windowName, type TableName } from '../schema/names.ts';
 import type { NativeTypes } from '../schema/native-types.ts';
+import type { PendingLoad } from '../schema/pending-load.ts';
 import { isReadableTable, type Relation } from '../schema/relations.ts';
+import { chunksTable, loadsTable } from '../sql/loads.ts';
 import { readState, runsTable, stateTable } from '../sql/state.ts';
 import { HELD_TABLES, whichHaveRows } from '../sql/window.ts';
 import type { StateFile } from '../state/state-files.ts';
+import { readPendingLoads } from './chunks/pending-loads.ts';
 import { gatherNativeTypes } from './native-types.ts';
 import { reconcile, type Saved } from './saved-state.ts';
 import type { Work } from './work.ts';
@@ -22,16 +26,25 @@ export interface Servers {
 }
 
 export interface TableFacts {
+  readonly pipeline: string;
   readonly settings: TableSettings;
   readonly sourceName: TableName;
   readonly destinationName: TableName;
   readonly stagingName: TableName;
+  /** Of the table into which what a load in chunks has missed is read. */
+  readonly windowName: TableName;
   readonly source: Relation | undefined;
   readonly destination: Relation | undefined;
   readonly staging: Relation | undefined;
+  /** Somebody else's: ours is gone when its transaction ends. */
+  readonly window: Relation | undefined;
   /** Empty unless `types` is "native". */
   readonly natives: NativeTypes;
   readonly destinationHasRows: boolean;
+  /** A load in chunks that was broken off. */
+  readonly pendingLoad: PendingLoad | undefined;
+  /** Of the source; undefined while nobody has looked, because only a load in chunks has to know. */
+  readonly heap: Heap | undefined;
   readonly stateFile: StateFile;
   readonly saved: Saved;
   readonly servers: Servers;
@@ -49,6 +62,7 @@ export interface Facts {
   readonly destinationSchema: SchemaAccess;
   readonly hasStateTable: boolean;
   readonly hasRunsTable: boolean;
+  readonly hasLoadTables: boolean;
   readonly tables: readonly TableFacts[];
 }
 
@@ -68,13 +82,17 @@ export async function gatherFacts(work: Gathering, tables: readonly TableSetting
     const stateFile = await work.stateFiles.read(settings.destinationName);
     const names = tableNames(work, settings);
     return {
+      pipeline: work.settings.pipeline,
       settings,
       ...names,
       source: source.relations.get(settings.name),
       destination: destination.relations.get(settings.destinationName),
       staging: destination.relations.get(names.stagingName.table),
+      window: destination.relations.get(names.windowName.table),
       natives: nativesOf(settings.types === 'native' ? source.relations.get(settings.name) : undefined),
       destinationHasRows: destination.filled.has(settings.destinationName),
+      pendingLoad: destination.pendingLoads.get(settings.destinationName),
+      heap: undefined,
       stateFile,
       saved: reconcile(stateFile, destination.records.get(settings.destinationName), {
         pipeline: work.settings.pipeline,
@@ -95,6 +113,7 @@ export async function gatherFacts(work: Gathering, tables: readonly TableSetting
     destinationSchema: destination.access,
     hasStateTable: destination.hasStateTable,
     hasRunsTable: destination.hasRunsTable,
+    hasLoadTables: destination.hasLoadTables,
     tables: await Promise.all(facts),
   };
 }
@@ -105,6 +124,7 @@ export function tableNames(work: Pick<Work, 'settings'>, table: TableSettings) {
     sourceName: { schema: source.schema, table: table.name },
     destinationName: { schema: destination.schema, table: table.destinationName },
     stagingName: { schema: destination.schema, table: stagingName(table.destinationName) },
+    windowName: { schema: destination.schema, table: windowName(table.destinationName) },
   };
 }
 
@@ -126,13 +146,20 @@ async function describeDestination(destination: Database, tables: readonly Table
     const { schema } = destination.settings;
     const access = await describeSchema(client, schema);
     const wanted = tables.map(({ destinationName }) => destinationName);
-    const ours = [stateTable(schema).table, runsTable(schema).table];
+    const ours = [stateTable, runsTable, loadsTable, chunksTable].map((named) => named(schema).table);
+    const chunked = tables.filter(({ chunk }) => chunk).map(({ destinationName }) => destinationName);
     const relations = await describeRelations(client, schema, [
       ...wanted,
       ...wanted.map(stagingName),
+      ...chunked.map(windowName),
       ...ours,
     ]);
-    const [hasStateTable, hasRunsTable] = ours.map((name) => relations.has(name)) as [boolean, boolean];
+    const [hasStateTable, hasRunsTable, ...loadTables] = ours.map((name) => relations.has(name)) as [
+      boolean,
+      boolean,
+      ...boolean[],
+    ];
+    const hasLoadTables = loadTables.every(Boolean);
     const there = wanted.filter((name) => isReadableTable(relations.get(name)));
     return {
       server,
@@ -140,6 +167,8 @@ async function describeDestination(destination: Database, tables: readonly Table
       relations,
       hasStateTable,
       hasRunsTable,
+      hasLoadTables,
+      pendingLoads: hasLoadTables ? await readPendingLoads(client, schema, wanted) : new Map(),
       records: hasStateTable ? await readRecords(client, schema, wanted) : new Map<string, unknown>(),
       filled: await filledTables(client, schema, there),
     };

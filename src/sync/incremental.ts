@@ -14,6 +14,7 @@ import { nullKeyWarning } from './null-keys.ts';
 import type { IncrementalPlan } from './plan.ts';
 import { readWindow } from './read-window.ts';
 import { removeDeleted, type Removal } from './remove-deleted.ts';
+import { emptyStaging } from './staging.ts';
 import { shiftSince, type Transfer } from './transfer.ts';
 import { verifyCopied } from './verify-copied.ts';
 import { windowChoice } from './window-choice.ts';
@@ -37,6 +38,10 @@ export async function syncChanges(changes: Changes): Promise<Transfer> {
   const { copied, warnings, merged, removal } = await readWindow(
     { work, facts, plan, destination },
     windowChoice(facts, plan, fence, { mustRead: isVerified }),
+    async () => {
+      await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'copy' });
+      await emptyStaging(destination, facts, plan.source.columns);
+    },
     (source, rows, window) => whileInView(changes, source, rows, window),
   );
   const { counts, older } = merged ?? (await mergeWindow(changes, copied));

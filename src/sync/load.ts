@@ -22,7 +22,7 @@ import type { Work } from './work.ts';
 
 type Placing = Reshape | { readonly way: 'create' | 'merge-whole' };
 
-interface Load {
+export interface Load {
   readonly work: Work;
   readonly facts: TableFacts;
   readonly plan: LoadPlan;
@@ -30,13 +30,14 @@ interface Load {
   /** --verify */
   readonly isVerified: boolean;
   readonly placing: Placing;
+  /** Whether the staging table has the index of the merge key already. */
+  readonly hasMergeKey: boolean;
 }
 
-export async function loadTable(request: Omit<Load, 'placing'>): Promise<Transfer> {
+export async function loadTable(request: Omit<Load, 'placing' | 'hasMergeKey'>): Promise<Transfer> {
   const { work, facts, plan, destination, isVerified } = request;
-  const placing =
-    plan.way === 'swap' ? await chooseReshape(destination, facts, plan.source) : { way: plan.way };
-  const load = { ...request, placing };
+  const placing = await choosePlacing(destination, facts, plan);
+  const load = { ...request, placing, hasMergeKey: false };
   await makeStaging(destination, facts, plan.source.columns, becomesTable(placing));
   await prepareMarks(destination, facts, placing.way);
   const { loader } = plan.loader;
@@ -65,6 +66,14 @@ export async function loadTable(request: Omit<Load, 'placing'>): Promise<Transfe
   };
 }
 
+/** @throws IncrepError DEPENDENTS, before a row is read */
+export const choosePlacing = async (
+  destination: pg.ClientBase,
+  facts: TableFacts,
+  plan: LoadPlan,
+): Promise<Placing> =>
+  plan.way === 'swap' ? chooseReshape(destination, facts, plan.source) : { way: plan.way };
+
 const enter = ({ work, facts }: Load, phase: Phase, detail?: string) =>
   work.emit({ type: 'phase-started', table: facts.settings.name, phase, ...(detail && { detail }) });
 
@@ -91,7 +100,7 @@ async function settleRows(load: Load): Promise<Settled> {
 }
 
 /** The table stays, altered where its shape has changed. */
-async function mergeWhole(load: Load): Promise<MergeCounts> {
+export async function mergeWhole(load: Load): Promise<MergeCounts> {
   const { work, facts, plan, destination, placing } = load;
   const table = facts.destinationName;
   const alteration = placing.way === 'alter' ? placing.alteration : undefined;
@@ -108,10 +117,13 @@ async function mergeWhole(load: Load): Promise<MergeCounts> {
   return counts;
 }
 
-const becomesTable = ({ way }: Placing): boolean => way === 'create' || way === 'exchange';
+export const becomesTable = ({ way }: Placing): boolean => way === 'create' || way === 'exchange';
 
 /** A merge may meet triggers, so the table itself is compared; a new table is put in place as it is. */
-const verifyLoaded = ({ facts, plan, destination, placing }: Load, source: pg.ClientBase): Promise<void> =>
+export const verifyLoaded = (
+  { facts, plan, destination, placing }: Load,
+  source: pg.ClientBase,
+): Promise<void> =>
   verifyCopied({
     facts,
     relation: plan.source,
@@ -121,12 +133,12 @@ const verifyLoaded = ({ facts, plan, destination, placing }: Load, source: pg.Cl
     where: 'true',
   });
 
-async function putInPlace(load: Load): Promise<void> {
-  const { work, facts, plan, destination, placing } = load;
+export async function putInPlace(load: Load): Promise<void> {
+  const { work, facts, plan, destination, placing, hasMergeKey } = load;
   if (facts.settings.deletes === 'soft') await keepMarked(destination, facts, plan.source);
   await enter(load, 'index');
   if (placing.way === 'exchange') {
-    const exchanged = { ...placing.exchange, isRehearsal: false };
+    const exchanged = { ...placing.exchange, hasMergeKey, isRehearsal: false };
     await completeStaging(exchanged);
     await enter(load, 'swap');
     const wanted = { table: facts.destinationName, locks: locksFor(exchanged) };
@@ -135,6 +147,7 @@ async function putInPlace(load: Load): Promise<void> {
   } else {
     const created = {
       ...describeNewTable(destination, facts, plan.source, undefined, []),
+      hasMergeKey,
       isRehearsal: false,
     };
     await completeStaging(created);

@@ -40,7 +40,7 @@ const hasNumbers = ({ kind, hasForeignRows }: Relation): boolean =>
   (kind === 'table' || kind === 'partitioned table') && !hasForeignRows;
 
 /** A restart goes on counting transactions where it was; a promoted standby may count some of them again. */
-const countsOn = (before: SourceLife, now: SourceLife): boolean =>
+export const countsOn = (before: SourceLife, now: SourceLife): boolean =>
   before.startedAt === now.startedAt ||
   (now.systemIdentifier !== null &&
     before.systemIdentifier === now.systemIdentifier &&

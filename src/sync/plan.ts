@@ -7,6 +7,7 @@ import { printName } from '../schema/names.ts';
 import { uniqueIndexOn, type Relation } from '../schema/relations.ts';
 import { shapeOf, type Shape } from '../schema/shape.ts';
 import type { StateRecord } from '../schema/state-record.ts';
+import { chooseChunks, type Chunks } from './chunks/chunk-choice.ts';
 import type { TableFacts } from './facts.ts';
 import { chooseLoader, type LoaderChoice } from './loader-choice.ts';
 import { refusalOf } from './refusals.ts';
@@ -36,6 +37,10 @@ export interface LoadPlan extends Planned {
   readonly action: Extract<Action, 'initial' | 'reset' | 'full-refresh'>;
   readonly way: Way;
   readonly loader: LoaderChoice;
+  /** Undefined: in one go. */
+  readonly chunks: Chunks | undefined;
+  /** Why in one go although chunks were asked for. */
+  readonly oneGoWhy: string | undefined;
 }
 
 /** Continue from what an earlier sync, or the older script, has left. */
@@ -163,7 +168,16 @@ function load(now: TableFacts, source: Relation, action: LoadPlan['action'], rea
     tools: now.tools,
     password: now.sourcePassword,
   });
-  return { kind: 'load', action, way: wayFor(now, source), loader, ...plannedFrom(source, now, reason) };
+  const { chunks, why: oneGoWhy, words } = chooseChunks(now, source);
+  return {
+    kind: 'load',
+    action,
+    way: wayFor(now, source),
+    loader,
+    chunks,
+    oneGoWhy,
+    ...plannedFrom(source, now, [reason, ...words].join('; ')),
+  };
 }
 
 /** The table itself is kept whenever it can take the rows as it is. */

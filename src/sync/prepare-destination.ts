@@ -1,5 +1,7 @@
-/** The schema and our own two tables, made once. */
+/** The schema and our own tables, made once. */
+import type pg from 'pg';
 import { createSchema } from '../sql/destination.ts';
+import { createLoadTables, haveLoadTables } from '../sql/loads.ts';
 import { createRunsTable, createStateTable, stateTable, waitForLock } from '../sql/state.ts';
 import type { Facts } from './facts.ts';
 import { refusalOf } from './refusals.ts';
@@ -7,7 +9,9 @@ import type { Work } from './work.ts';
 
 export async function prepareDestination(work: Work, facts: Facts): Promise<void> {
   const { destinationSchema: access, hasStateTable, hasRunsTable } = facts;
-  if (access.exists && hasStateTable && hasRunsTable) return;
+  const lacksLoadTables =
+    !facts.hasLoadTables && facts.tables.some(({ settings: { chunk, isEnabled } }) => chunk && isEnabled);
+  if (access.exists && hasStateTable && hasRunsTable && !lacksLoadTables) return;
   // When every table is refused, each says why, and nothing is made.
   if (facts.tables.every((table) => !table.settings.isEnabled || refusalOf(table))) return;
   const { schema } = work.settings.destination;
@@ -17,5 +21,12 @@ export async function prepareDestination(work: Work, facts: Facts): Promise<void
     if (!access.exists) await client.query(createSchema(schema));
     if (!hasStateTable) await client.query(createStateTable(schema));
     if (!hasRunsTable) await client.query(createRunsTable(schema));
+    if (lacksLoadTables) await ensureLoadTables(client, schema);
   });
+}
+
+/** Looked at once more: another run may have made them while this one waited, and be in the middle of a load. */
+async function ensureLoadTables(client: pg.ClientBase, schema: string): Promise<void> {
+  const { rows } = await client.query<{ areThere: boolean }>(haveLoadTables(schema));
+  if (rows[0]?.areThere !== true) await client.query(createLoadTables(schema));
 }

@@ -20,7 +20,6 @@ import { startupOptions } from '../sql/session.ts';
 import { hasRows, lockShape, selectWindow, type Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
 import type { IncrementalPlan, LoadPlan } from './plan.ts';
-import { emptyStaging } from './staging.ts';
 import type { WindowChoice } from './window-choice.ts';
 import type { Work } from './work.ts';
 
@@ -32,20 +31,19 @@ interface Reading {
 }
 
 /**
- * `afterwards` still sees the same snapshot; work that does not need it belongs after the return, so that the source
+ * `prepare` is called where there is something to copy. `afterwards` still sees the same snapshot; work that does not need it belongs after the return, so that the source
  * is let go.
  */
 export async function readWindow<T>(
   reading: Reading,
   { questions, choose }: WindowChoice,
+  prepare: () => Promise<void>,
   afterwards: (source: pg.ClientBase, copied: Copied, window: Window) => Promise<T>,
 ): Promise<T> {
-  const { work, facts, plan, destination } = reading;
   return withTableSnapshot(reading, questions, async (source, answers) => {
     const { window, isQuiet } = await choose(source, answers);
     if (isQuiet) return afterwards(source, { rows: 0, bytes: 0 }, window);
-    await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'copy' });
-    await emptyStaging(destination, facts, plan.source.columns);
+    await prepare();
     return afterwards(source, await copyRows(reading, source, window), window);
   });
 }

@@ -163,6 +163,7 @@ function relationRefusal({
   staging,
   settings,
   stagingName,
+  window,
 }: TableFacts): IncrepError | undefined {
   if (OWN_TABLES.includes(settings.destinationName)) {
     return new IncrepError('CONFIG_INVALID', {
@@ -186,6 +187,12 @@ function relationRefusal({
     return new IncrepError('STAGING_TAKEN', {
       what: `${printName(stagingName)} exists at the destination and was not made by increp, which needs that name`,
       next: `Rename or drop it, or give "${settings.name}" another "dest_name".`,
+    });
+  }
+  if (window) {
+    return new IncrepError('STAGING_TAKEN', {
+      what: `${printName(window.name)} exists at the destination and was not made by increp, which needs that name to load "${settings.name}" in chunks`,
+      next: 'Rename or drop it, or remove "chunk".',
     });
   }
   return undefined;

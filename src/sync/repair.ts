@@ -57,7 +57,7 @@ interface Repairing {
 }
 
 /** Returns how many rows were removed; those to be written wait in the staging table. */
-async function applyDifferences(
+export async function applyDifferences(
   repairing: Repairing,
   differences: AsyncIterable<Difference>,
 ): Promise<number> {

@@ -3,10 +3,11 @@ import { asIncrepError, type IncrepError } from '../errors.ts';
 import type { Failure, TableOutcome } from '../events.ts';
 import { backoffSeconds, sleep } from '../retry.ts';
 import { applyPlan, OWN_LOCK_SECONDS, type Applied, type ApplyRequest } from './apply-plan.ts';
+import { oneGoWarning } from './chunks/words.ts';
 import { gatherFacts, type TableFacts } from './facts.ts';
 import { withHolders } from './lock-holders.ts';
 import { planWithTools } from './plan-with-tools.ts';
-import type { IncrementalPlan, LoadPlan, Plan, Request } from './plan.ts';
+import { planTable, type IncrementalPlan, type LoadPlan, type Plan, type Request } from './plan.ts';
 import type { Work } from './work.ts';
 
 /** Three tries more than the first: enough for a failover of seconds, and over before the next cron minute. */
@@ -27,9 +28,11 @@ export async function syncTable(
 ): Promise<TableOutcome> {
   const start: Start = { at: new Date(), ticks: performance.now() };
   let facts = firstFacts;
+  let isAgain = false;
   for (let attempt = 1; ; attempt += 1) {
-    const plan = await planWithTools(work, facts, request);
+    let plan = planTable(facts, request);
     try {
+      plan = await planWithTools(work, facts, request);
       await announce(work, facts, plan);
       if (plan.kind === 'skip') return outcomeOf(facts, plan, start);
       if (plan.kind === 'refuse') throw plan.error;
@@ -37,9 +40,9 @@ export async function syncTable(
         work,
         facts,
         plan,
-        attempt === 1
-          ? request
-          : { ...request, waitLockSeconds: Math.max(request.waitLockSeconds, OWN_LOCK_SECONDS) },
+        isAgain
+          ? { ...request, waitLockSeconds: Math.max(request.waitLockSeconds, OWN_LOCK_SECONDS) }
+          : request,
       );
       return await succeeded(work, facts, plan, applied, start);
     } catch (thrown) {
@@ -47,7 +50,11 @@ export async function syncTable(
       if (work.signal?.aborted === true || !error.isTransient || attempt === MAX_ATTEMPTS)
         return failed(facts, plan, error, start);
       await pause(work, facts.settings.name, attempt, error);
+      isAgain = true;
+      const kept = chunksKept(facts);
       facts = await refreshed(work, facts);
+      // What has come further is not given up: a load of many hours meets more faults than a few.
+      if (chunksKept(facts) > kept) attempt = 0;
     }
   }
 }
@@ -66,11 +73,16 @@ async function announce(work: Work, { settings, source, saved }: TableFacts, pla
   }
 }
 
-/** Someone who asked for pg_dump has to learn that it was not used. */
+const chunksKept = ({ pendingLoad }: TableFacts): number => pendingLoad?.done.length ?? 0;
+
+/** Someone who asked for pg_dump, or for chunks, has to learn that it was not done. */
 export const loaderWarning = (plan: Plan): string[] =>
-  plan.kind === 'load' && plan.loader.why !== undefined
-    ? [`loaded by COPY instead of pg_dump: ${plan.loader.why}`]
-    : [];
+  plan.kind !== 'load'
+    ? []
+    : [
+        ...(plan.loader.why === undefined ? [] : [`loaded by COPY instead of pg_dump: ${plan.loader.why}`]),
+        ...(plan.oneGoWhy === undefined ? [] : [oneGoWarning(plan.oneGoWhy)]),
+      ];
 
 /** `table`: undefined before there is one to speak of. */
 export async function pause(

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { windowStart } from '../schema/fences.ts';
 import { lowestCursor } from '../schema/keys.ts';
 import { isSameLife, type ReadAs } from '../schema/state-record.ts';
-import { isWrittenSince } from '../sql/compare.ts';
+import { farFrom, isWrittenSince } from '../sql/compare.ts';
 import { IN_FLIGHT } from '../sql/fence.ts';
 import { hasRowsIn, type Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
@@ -107,6 +107,3 @@ function quietProbe(
 
 const isSameWay = (before: ReadAs | null, now: ReadAs): boolean =>
   before !== null && before.lookbackSeconds === now.lookbackSeconds && before.nullKeys === now.nullKeys;
-
-/** No transaction of the snapshot has a number as high: the server lets none be further ahead of another that shows. */
-const farFrom = (xid: string): string => String(BigInt(xid) + 2n ** 31n);

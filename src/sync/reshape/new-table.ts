@@ -26,6 +26,8 @@ export interface NewTable {
   readonly extras: readonly ExtraColumn[];
   /** All columns that the new table has. */
   readonly columns: readonly string[];
+  /** Whether the staging table has the index of the merge key already. */
+  readonly hasMergeKey: boolean;
   /** On an empty staging table, to be rolled back: nothing looks at rows. */
   readonly isRehearsal: boolean;
 }
@@ -41,6 +43,7 @@ export const describeNewTable = (
   facts,
   source,
   belongings,
+  hasMergeKey: false,
   extras: foreign.map((column) => ({ column, expression: belongings?.defaults[column.name] })),
   columns: [
     ...source.columns.map(({ name }) => name),
@@ -52,20 +55,23 @@ export const describeNewTable = (
 /** Everything that takes time and stands in nobody's way. */
 export async function completeStaging(work: NewTable): Promise<void> {
   await addExtras(work);
-  const { client, facts, source } = work;
-  const { stagingName, settings } = facts;
-  const isNotNull = settings.mergeKey.every(
-    (name) => source.columns.find((column) => column.name === name)?.isNotNull === true,
-  );
-  await client.query(
-    createMergeKey(stagingName, stagingIndex(stagingName, '_pkey'), settings.mergeKey, isNotNull),
-  );
+  const { client, facts, source, hasMergeKey } = work;
+  const { stagingName } = facts;
+  if (!hasMergeKey) await client.query(stagingKey(facts, source));
   for (const [index, name] of keptIndexes(work))
     await must(work, `index ${index.name}`, indexStatement(index, stagingName, name));
   for (const { what, sql, stage, columns } of work.belongings?.items ?? []) {
     if (stage === 'staging' && columns.every((name) => work.columns.includes(name)))
       await must(work, what, `ALTER TABLE ${qualified(stagingName)} ${sql}`);
   }
+}
+
+/** The index of the merge key, under the name that it has until the table has its own. */
+export function stagingKey({ stagingName, settings }: TableFacts, source: Relation): string {
+  const isNotNull = settings.mergeKey.every(
+    (name) => source.columns.find((column) => column.name === name)?.isNotNull === true,
+  );
+  return createMergeKey(stagingName, stagingIndex(stagingName, '_pkey'), settings.mergeKey, isNotNull);
 }
 
 const must = ({ client, facts }: NewTable, what: string, sql: string): Promise<void> =>

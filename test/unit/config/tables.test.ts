@@ -37,6 +37,8 @@ describe('a table', () => {
         mergeKey: ['id'],
         mode: 'incremental-deduped',
         initialLoad: 'pg_dump',
+        chunk: undefined,
+        loadJobs: 1,
         onSchemaChange: 'reset',
         lookbackSeconds: 10,
         nullKeys: 'warn',
@@ -58,6 +60,8 @@ describe('a table', () => {
         unique_cols: ['order', 'line'],
         mode: 'incremental-deduped',
         initial_load: 'copy',
+        chunk: '512MB',
+        load_jobs: 4,
         on_schema_change: 'fail',
         lookback: '1h',
         null_keys: 'include',
@@ -77,6 +81,8 @@ describe('a table', () => {
         mergeKey: ['order', 'line'],
         mode: 'incremental-deduped',
         initialLoad: 'copy',
+        chunk: { bytes: 536_870_912 },
+        loadJobs: 4,
         onSchemaChange: 'fail',
         lookbackSeconds: 3600,
         nullKeys: 'include',
@@ -88,6 +94,48 @@ describe('a table', () => {
         isEnabled: false,
       },
     ]);
+  });
+
+  test.each([
+    ['1GB', { bytes: 1_073_741_824 }],
+    ['64 kB', { bytes: 65_536 }],
+    ['2TB', { bytes: 2_199_023_255_552 }],
+    ['5000000 rows', { rows: 5_000_000 }],
+    [250, { rows: 250 }],
+  ])('can be loaded in chunks of %j', async (chunk, size) => {
+    const { tables } = await load([{ ...TABLE, initial_load: 'copy', chunk }]);
+    expect(tables[0]?.chunk).toEqual(size);
+  });
+
+  test.each(['1 gb', '1Gb', '0MB', '1.5GB', '1000', '5 million rows', '', -1, 0, 1.5, true, {}, null])(
+    'cannot be loaded in chunks of %j',
+    async (chunk) => {
+      expect(await problems([{ ...TABLE, initial_load: 'copy', chunk }])).toEqual([
+        `tables-config.json, [0].chunk (table orders): ${JSON.stringify(chunk)} is not allowed; allowed: a size such as "512MB" or "1GB" (units kB, MB, GB, TB), or a number of rows such as "5000000 rows"`,
+      ]);
+    },
+  );
+
+  test('that is to be loaded in chunks is loaded by COPY', async () => {
+    const what =
+      'pg_dump, which initial_load is set to or left at, cannot load a table in chunks; set initial_load to "copy"';
+    for (const more of [{}, { initial_load: 'pg_dump' }])
+      expect(await problems([{ ...TABLE, ...more, chunk: '1GB' }])).toEqual([
+        `tables-config.json, [0].chunk (table orders): ${what}`,
+      ]);
+    expect(await problems({ defaults: { chunk: '1GB' }, tables: [TABLE] })).toEqual([
+      `tables-config.json, tables[0].chunk (table orders): ${what}`,
+    ]);
+  });
+
+  test('has several load_jobs for its chunks only, and a sane number of them', async () => {
+    expect(await problems([{ ...TABLE, initial_load: 'copy', load_jobs: 2 }])).toEqual([
+      'tables-config.json, [0].load_jobs (table orders): only chunks can be loaded at the same time; set chunk, such as "1GB"',
+    ]);
+    for (const load_jobs of [0, 17, 1.5, '4'])
+      expect(await problems([{ ...TABLE, initial_load: 'copy', chunk: '1GB', load_jobs }])).toEqual([
+        `tables-config.json, [0].load_jobs (table orders): ${JSON.stringify(load_jobs)} is not allowed; allowed: a whole number from 1 to 16`,
+      ]);
   });
 
   test('may have any name that Postgres can store', async () => {

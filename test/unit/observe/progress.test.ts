@@ -41,6 +41,29 @@ test('it tells table, phase, bytes and rate', () => {
   ]);
 });
 
+test('over chunks it counts on, and the rate is that of this run', () => {
+  const { written, progress } = start();
+  const chunk = (number: number) =>
+    progress.listener({
+      type: 'phase-started',
+      table: 'orders',
+      phase: 'copy',
+      detail: `chunk ${number} of 9`,
+    });
+  const copied = (bytes: number) =>
+    progress.listener({ type: 'rows-copied', table: 'orders', bytes, earlier: 7_000_000 });
+  void chunk(8);
+  vi.advanceTimersByTime(1000);
+  void copied(8_000_000);
+  vi.advanceTimersByTime(1000);
+  void chunk(9);
+  expect(written).toEqual([
+    `${ERASE}[1/2] orders: copying chunk 8 of 9`,
+    `${ERASE}[1/2] orders: copying chunk 8 of 9, 8.0 MB, 1.0 MB/s`,
+    `${ERASE}[1/2] orders: copying chunk 9 of 9, 8.0 MB, 500.0 kB/s`,
+  ]);
+});
+
 test('it is drawn five times a second at most, and the latest news is not lost', () => {
   const { written, phase, copied } = start();
   void phase('copy');

@@ -14,6 +14,7 @@ function inspection(change: Partial<Inspection> = {}, isStandby = false): Inspec
       destinationSchema: table.destinationSchema,
       hasStateTable: true,
       hasRunsTable: true,
+      hasLoadTables: true,
       tables: [table],
     },
     plans: new Map([[table, planTable(table, ordinaryRequest())]]),

@@ -80,6 +80,7 @@ const server = {
 const access = { exists: true, canUse: true, canCreate: true, canCreateSchema: true, role: 'increp' };
 
 export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
+  pipeline: 'shop',
   settings: {
     name: 'orders',
     destinationName: 'orders',
@@ -87,6 +88,8 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
     mergeKey: ['id'],
     mode: 'incremental-deduped',
     initialLoad: 'pg_dump',
+    chunk: undefined,
+    loadJobs: 1,
     onSchemaChange: 'reset',
     lookbackSeconds: 10,
     nullKeys: 'warn',
@@ -100,11 +103,15 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
   sourceName: { schema: 'public', table: 'orders' },
   destinationName: { schema: 'public', table: 'orders' },
   stagingName: { schema: 'public', table: 'orders_stg' },
+  windowName: { schema: 'public', table: 'orders_increp_window' },
   source: relation(),
   destination: relation({ oid: '2' }),
   staging: undefined,
+  window: undefined,
   natives: NO_NATIVE_TYPES,
   destinationHasRows: true,
+  pendingLoad: undefined,
+  heap: undefined,
   stateFile: { kind: 'none' },
   saved: { kind: 'record', record: record(), warnings: [] },
   servers: { source: server, destination: { ...server, database: 'copy', systemIdentifier: '8' } },

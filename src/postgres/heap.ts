@@ -1,0 +1,50 @@
+/** The pages of a table at the source, and whether they are still where they were. */
+import type pg from 'pg';
+import { z } from 'zod';
+import type { Heap } from '../schema/heap.ts';
+import { DESCRIBE_HEAP, REWRITTEN } from '../sql/heap.ts';
+
+const heapRow = z.object({
+  blockSize: z.number(),
+  hasOtherStorage: z.boolean(),
+  leaves: z.array(
+    z.object({
+      oid: z.string(),
+      filenode: z.string().nullable(),
+      blocks: z.number().nullable(),
+      bytes: z.number().nullable(),
+      rowsPerBlock: z.number().nullable(),
+    }),
+  ),
+});
+
+export async function describeHeap(client: pg.ClientBase, oid: string): Promise<Heap> {
+  const { leaves, ...heap } = heapRow.parse((await client.query(DESCRIBE_HEAP, [oid])).rows[0]);
+  // Dropped between the catalog and the look at its file.
+  const isThere = leaves.filter(({ filenode }) => filenode !== null);
+  return {
+    ...heap,
+    leaves: isThere.map(({ oid: leaf, filenode, blocks, bytes, rowsPerBlock }) => ({
+      oid: leaf,
+      filenode: filenode ?? '',
+      blocks: blocks ?? 0,
+      bytes: bytes ?? 0,
+      rowsPerBlock,
+    })),
+  };
+}
+
+/** The names of those whose rows have been written anew somewhere else: TRUNCATE, VACUUM FULL, CLUSTER, REFRESH. */
+export async function rewrittenSince(
+  client: pg.ClientBase,
+  leaves: readonly { readonly oid: string; readonly filenode: string }[],
+): Promise<string[]> {
+  const { rows } = await client.query(REWRITTEN, [
+    leaves.map(({ oid }) => oid),
+    leaves.map(({ filenode }) => filenode),
+  ]);
+  return z
+    .array(z.object({ name: z.string() }))
+    .parse(rows)
+    .map(({ name }) => name);
+}

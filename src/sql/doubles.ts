@@ -1,0 +1,23 @@
+import { ident, identList, qualified } from './identifiers.ts';
+import { keepNewest, type Merge } from './merge.ts';
+
+/**
+ * Rows that were copied from two places, because they moved between two chunks: the newest stays. The keys that are there
+ * twice are found by the key alone, and only their rows are sorted, where keepNewest() sorts the whole table; a key that
+ * may be NULL cannot be joined by a hash, and goes that way. `isTrulyDouble`: the source itself may have several rows of
+ * a key, and then ties are broken as they are in a window.
+ */
+export function dropDoubles(merge: Merge, isTrulyDouble: boolean): string {
+  const { staging, mergeKey, replicationKey, nullableKey } = merge;
+  if (nullableKey.length > 0) return keepNewest(merge);
+  const matches = mergeKey.map((name) => `s.${ident(name)} = d.${ident(name)}`);
+  const tie = isTrulyDouble ? '(s.*)::text COLLATE "C" DESC' : 's.ctid DESC';
+  return /* sql */ `DELETE FROM ${qualified(staging)} t USING (
+      SELECT s.ctid AS place, row_number() OVER (
+        PARTITION BY ${mergeKey.map((name) => `s.${ident(name)}`).join(', ')}
+        ORDER BY s.${ident(replicationKey)} DESC NULLS LAST, ${tie}) AS rank
+      FROM ${qualified(staging)} s JOIN (
+        SELECT ${identList(mergeKey)} FROM ${qualified(staging)} GROUP BY ${identList(mergeKey)} HAVING count(*) > 1
+      ) d ON ${matches.join(' AND ')}) ranked
+    WHERE t.ctid = ranked.place AND ranked.rank > 1`;
+}

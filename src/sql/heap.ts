@@ -1,0 +1,29 @@
+/** The pages of a table at the source. */
+
+/** The table itself, its children or its partitions: whatever holds rows. */
+const LEAVES = (table: string): string => /* sql */ `
+  SELECT l.oid, l.relam, l.reltuples, l.relpages FROM pg_class l
+  WHERE l.relkind IN ('r', 'm') AND l.oid IN (
+    WITH RECURSIVE tree AS (
+      SELECT ${table} AS oid UNION SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid)
+    SELECT oid FROM tree)`;
+
+/** $1 oid. From the files themselves: what the planner knows may be old. */
+export const DESCRIBE_HEAP = /* sql */ `
+  SELECT current_setting('block_size')::int AS "blockSize",
+         coalesce(bool_or(am.amname IS DISTINCT FROM 'heap'), false) AS "hasOtherStorage",
+         coalesce(json_agg(json_build_object(
+           'oid', l.oid::text, 'filenode', pg_relation_filenode(l.oid)::text, 'blocks', size.blocks,
+           'bytes', pg_table_size(l.oid),
+           'rowsPerBlock', CASE WHEN l.reltuples > 0 AND l.relpages > 0 THEN l.reltuples / l.relpages END)
+           ORDER BY l.oid), '[]') AS leaves
+  FROM (${LEAVES('$1::oid')}) l LEFT JOIN pg_am am ON am.oid = l.relam
+  CROSS JOIN LATERAL (SELECT ceil(pg_relation_size(l.oid) / current_setting('block_size')::numeric)::float8 AS blocks) size`;
+
+/**
+ * $1 oids, $2 files: tables that have another file by now. pg_relation_filenode() tells what is there at this moment, also
+ * in an older snapshot. What is gone altogether is not among them.
+ */
+export const REWRITTEN = /* sql */ `
+  SELECT c.relname AS name FROM unnest($1::oid[], $2::text[]) was(oid, filenode) JOIN pg_class c ON c.oid = was.oid
+  WHERE pg_relation_filenode(c.oid) IS NOT NULL AND pg_relation_filenode(c.oid)::text <> was.filenode`;

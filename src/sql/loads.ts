@@ -1,0 +1,73 @@
+/** Our two tables for loads in chunks: which load is under way, and which of its chunks are committed. */
+import type { TableName } from '../schema/names.ts';
+import { literal, qualified } from './identifiers.ts';
+
+export const loadsTable = (schema: string): TableName => ({ schema, table: '_increp_loads' });
+export const chunksTable = (schema: string): TableName => ({ schema, table: '_increp_chunks' });
+
+/**
+ * A row a chunk, so that jobs never wait for each other. By the foreign key a chunk of a load that was given up cannot be
+ * committed any more, and who gives a load up waits for the chunk that is being committed. Each is of no use without
+ * the other: what a hand has left of them goes.
+ */
+export const createLoadTables = (schema: string): string => /* sql */ `
+  DROP TABLE IF EXISTS ${qualified(chunksTable(schema))}, ${qualified(loadsTable(schema))};
+  CREATE TABLE ${qualified(loadsTable(schema))} (
+    table_name text PRIMARY KEY,
+    load_id text NOT NULL UNIQUE,
+    pipeline text NOT NULL,
+    began_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    chunks int NOT NULL,
+    header jsonb NOT NULL);
+  CREATE TABLE ${qualified(chunksTable(schema))} (
+    load_id text NOT NULL REFERENCES ${qualified(loadsTable(schema))} (load_id) ON DELETE CASCADE,
+    chunk int NOT NULL,
+    rows bigint,
+    bytes bigint,
+    done_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (load_id, chunk));
+  COMMENT ON TABLE ${qualified(loadsTable(schema))} IS 'increp: loads in chunks that are under way or were broken off';
+  COMMENT ON TABLE ${qualified(chunksTable(schema))} IS 'increp: the chunks of those loads that are in the staging table'`;
+
+export const haveLoadTables = (schema: string): string => /* sql */ `
+  SELECT to_regclass(${literal(qualified(loadsTable(schema)))}) IS NOT NULL
+     AND to_regclass(${literal(qualified(chunksTable(schema)))}) IS NOT NULL AS "areThere"`;
+
+/** $1 destination table names. */
+export const readLoads = (schema: string): string => /* sql */ `
+  SELECT l.table_name AS "table", l.load_id AS id, l.header,
+         (SELECT pg_relation_filenode(c.oid)::text FROM pg_class c
+          WHERE c.oid::text = l.header #>> '{staging,oid}') AS "stagingFilenode",
+         coalesce((SELECT json_agg(d.chunk ORDER BY d.chunk) FROM ${qualified(chunksTable(schema))} d
+                   WHERE d.load_id = l.load_id), '[]') AS done
+  FROM ${qualified(loadsTable(schema))} l WHERE l.table_name = ANY ($1::text[])`;
+
+/** $1 destination table name, $2 load id, $3 pipeline, $4 number of chunks, $5 header. */
+export const writeLoad = (schema: string): string => /* sql */ `
+  INSERT INTO ${qualified(loadsTable(schema))} (table_name, load_id, pipeline, chunks, header) VALUES ($1, $2, $3, $4, $5)`;
+
+/** $1 destination table name. */
+export const forgetLoad = (schema: string): string => /* sql */ `
+  DELETE FROM ${qualified(loadsTable(schema))} WHERE table_name = $1`;
+
+/**
+ * $1 load id, $2 chunk. Before a row of it is copied: where the backend of a killed run is still committing this very
+ * chunk, this waits for it, and then has nothing to insert.
+ */
+export const claimChunk = (schema: string): string => /* sql */ `
+  INSERT INTO ${qualified(chunksTable(schema))} (load_id, chunk) VALUES ($1, $2) ON CONFLICT DO NOTHING`;
+
+/** $1 load id, $2 chunk, $3 rows, $4 bytes. */
+export const finishChunk = (schema: string): string => /* sql */ `
+  UPDATE ${qualified(chunksTable(schema))} SET rows = $3, bytes = $4, done_at = clock_timestamp()
+  WHERE load_id = $1 AND chunk = $2`;
+
+/** $1 load id. */
+export const sumChunks = (schema: string): string => /* sql */ `
+  SELECT count(*)::int AS chunks, coalesce(sum(rows), 0)::float8 AS rows, coalesce(sum(bytes), 0)::float8 AS bytes
+  FROM ${qualified(chunksTable(schema))} WHERE load_id = $1`;
+
+/** The oid and the file of a table of ours. */
+export const storageOf = (table: TableName): string => /* sql */ `
+  SELECT oid::text, pg_relation_filenode(oid)::text AS filenode
+  FROM pg_class WHERE oid = to_regclass(${literal(qualified(table))})`;

@@ -1,0 +1,156 @@
+/**
+ * The staging table is brought up to date as the table itself would be: the window since the fence of the load, merged,
+ * and then the keys of both sides in the same snapshot. What is gone is removed, without a limit, because nobody has
+ * seen it yet; what moved from a chunk that was not read yet into one that was is fetched.
+ */
+import type pg from 'pg';
+import type { Copied } from '../../postgres/copy-pipe.ts';
+import { dropTable, truncate } from '../../sql/destination.ts';
+import { farFrom } from '../../sql/compare.ts';
+import type { Window } from '../../sql/window.ts';
+import { lowestCursor } from '../../schema/keys.ts';
+import { compareSides } from '../compare/compare-sides.ts';
+import { sidesOf } from '../compare/sides.ts';
+import type { TableFacts } from '../facts.ts';
+import type { RaisedFence } from '../fence.ts';
+import { becomesTable, verifyLoaded, type Load } from '../load.ts';
+import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from '../merge-staging.ts';
+import { countsOn } from '../pending.ts';
+import type { IncrementalPlan } from '../plan.ts';
+import { readWindow } from '../read-window.ts';
+import { applyDifferences } from '../repair.ts';
+import { makeStaging } from '../staging.ts';
+import { lifeOf } from '../transfer.ts';
+import { windowChoice } from '../window-choice.ts';
+import { settle, type Settled } from './settle.ts';
+
+export interface CaughtUp {
+  /** What came in addition to the chunks. */
+  readonly read: Copied;
+  /** In the staging table at the end. */
+  readonly rows: number;
+  readonly warnings: readonly string[];
+  /** Where --verify had to see the end of the load in the same snapshot. */
+  readonly settled: Settled | undefined;
+}
+
+interface CatchingUp {
+  readonly load: Load;
+  /** As they would be after a sync at the moment when the fence of the load was raised. */
+  readonly since: TableFacts;
+  readonly fence: RaisedFence;
+}
+
+export async function catchUp({ load, since, fence }: CatchingUp): Promise<CaughtUp> {
+  const { work, plan, destination } = load;
+  const facts = asTable(since);
+  const window = windowPlan(load, since);
+  await makeStaging(destination, facts, plan.source.columns, false);
+  await enter(load, 'copy', 'what changed meanwhile');
+  const { questions, choose } = windowChoice(facts, window, fence, { mustRead: true });
+  const caught = await readWindow(
+    { work, facts, plan: window, destination },
+    {
+      questions,
+      choose: async (source, answers) => {
+        const chosen = await choose(source, answers);
+        return { ...chosen, window: narrowed(chosen.window, facts, fence) };
+      },
+    },
+    () => Promise.resolve(),
+    (source, copied) => whileInView(load, facts, source, copied),
+  );
+  await destination.query(dropTable(facts.stagingName));
+  return caught;
+}
+
+const enter = ({ work, facts }: Load, phase: 'copy' | 'merge' | 'deletes', detail?: string) =>
+  work.emit({ type: 'phase-started', table: facts.settings.name, phase, ...(detail && { detail }) });
+
+/** The staging table in the part of the table. Rows that are marked as deleted come in later, from the old one. */
+const asTable = (facts: TableFacts): TableFacts => ({
+  ...facts,
+  settings: { ...facts.settings, deletes: 'hard' },
+  destinationName: facts.stagingName,
+  destination: facts.staging,
+  stagingName: facts.windowName,
+  staging: undefined,
+});
+
+function windowPlan({ plan }: Load, { saved }: TableFacts): IncrementalPlan {
+  if (saved.kind !== 'record') throw new Error('a load in chunks has no record of its beginning');
+  const { reason, typeChanges, source, shape, keyType } = plan;
+  return {
+    kind: 'incremental',
+    action: 'incremental',
+    since: saved.record,
+    hasMergeIndex: true,
+    removesDeleted: false,
+    ...{ reason, typeChanges, source, shape, keyType },
+  };
+}
+
+/**
+ * A transaction that was open when the load began, and of which nobody knows since when, may have written anywhere, so
+ * that everything would be read again. But whatever it has written bears a number that was not settled then.
+ */
+function narrowed(window: Window, facts: TableFacts, fence: RaisedFence): Window {
+  if (window.from !== null || fence.high === null || facts.saved.kind !== 'record') return window;
+  const { settledXid, cursor, sourceLife } = facts.saved.record;
+  if (settledXid === null || !countsOn(sourceLife, lifeOf(facts))) return window;
+  return {
+    ...window,
+    from: lowestCursor(window.keyType, [cursor, fence.high]),
+    orWritten: { since: settledXid, nextXid: farFrom(fence.nextXid) },
+  };
+}
+
+async function whileInView(
+  load: Load,
+  facts: TableFacts,
+  source: pg.ClientBase,
+  copied: Copied,
+): Promise<CaughtUp> {
+  const { work, plan, destination, isVerified } = load;
+  await enter(load, 'merge');
+  await mergeIn(load, facts);
+  await destination.query(truncate(facts.stagingName));
+  await enter(load, 'deletes');
+  const sides = sidesOf(facts, {
+    relation: plan.source,
+    what: isVerified ? 'rows' : 'keys',
+    where: 'true',
+    isPending: 'false',
+    destination: facts.destinationName,
+  });
+  const { destinationRows, differences } = await compareSides(
+    { client: source, rows: sides.source },
+    { client: destination, rows: sides.destination },
+  );
+  const mending = { work, facts, relation: plan.source, source, destination };
+  const removed = await applyDifferences(mending, differences);
+  const { inserted, updated } = await mergeIn(load, facts);
+  // A merge may meet triggers, so that it comes first; a new table is put in place as it is.
+  const settled = isVerified && !becomesTable(load.placing) ? await settle(load) : undefined;
+  if (isVerified) await verifyLoaded(load, source);
+  return {
+    read: { rows: copied.rows + inserted + updated, bytes: copied.bytes },
+    rows: destinationRows - removed + inserted,
+    warnings: unseenWarning(facts, updated),
+    settled,
+  };
+}
+
+async function mergeIn({ plan, destination }: Load, facts: TableFacts): Promise<MergeCounts> {
+  const merge = mergeOf(facts, plan.source);
+  await dropOlderVersions(destination, merge, plan.source);
+  return mergeStaging(destination, merge, 'few');
+}
+
+/** Only --verify sees them here; otherwise they stay stale, like all changes that the replication key does not tell of. */
+const unseenWarning = ({ settings }: TableFacts, rows: number): string[] =>
+  rows === 0
+    ? []
+    : [
+        `${rows === 1 ? '1 row was' : `${rows} rows were`} changed during the load without a new ${settings.replicationKey}, and fetched again`,
+      ];

@@ -1,0 +1,29 @@
+/** A load in chunks: what it is asked for, and what it gives back. */
+import type pg from 'pg';
+import type { StateRecord } from '../../schema/state-record.ts';
+import type { TableFacts } from '../facts.ts';
+import type { RaisedFence } from '../fence.ts';
+import type { LoadPlan } from '../plan.ts';
+import type { Transfer } from '../transfer.ts';
+import type { Work } from '../work.ts';
+import type { Chunks } from './chunk-choice.ts';
+import type { Progress } from './words.ts';
+
+export interface ChunkedLoad {
+  readonly work: Work;
+  readonly facts: TableFacts;
+  readonly plan: LoadPlan;
+  readonly chunks: Chunks;
+  /** Of the transaction that holds the table's lock. It is idle until all chunks are there, and so in nobody's way. */
+  readonly destination: pg.ClientBase;
+  /** --verify */
+  readonly isVerified: boolean;
+  readonly progress: Progress;
+}
+
+export interface Loaded {
+  readonly moved: Transfer;
+  readonly record: StateRecord;
+  /** The one raised at the end. */
+  readonly fence: RaisedFence;
+}

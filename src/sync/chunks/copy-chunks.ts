@@ -1,0 +1,154 @@
+/** The chunks that are not there yet, each committed by itself together with the word that it is there. */
+import type pg from 'pg';
+import { z } from 'zod';
+import { IncrepError } from '../../errors.ts';
+import type { Copied } from '../../postgres/copy-pipe.ts';
+import { LOCK_TIMEOUT_SECONDS } from '../../postgres/database.ts';
+import { rewrittenSince } from '../../postgres/heap.ts';
+import { rangeOf } from '../../schema/heap.ts';
+import { printName } from '../../schema/names.ts';
+import { claimChunk, finishChunk, sumChunks } from '../../sql/loads.ts';
+import { lockTimeout } from '../../sql/reshape.ts';
+import type { Window } from '../../sql/window.ts';
+import type { TableFacts } from '../facts.ts';
+import type { LoadPlan } from '../plan.ts';
+import { readWindow } from '../read-window.ts';
+import type { Work } from '../work.ts';
+import { DYING_CHUNK_SECONDS } from './begin-load.ts';
+import type { BegunLoad } from './chunk-choice.ts';
+import type { Jobs } from './jobs.ts';
+import type { Progress } from './words.ts';
+
+interface Copying {
+  readonly facts: TableFacts;
+  readonly plan: LoadPlan;
+  readonly load: BegunLoad;
+  readonly jobs: Jobs;
+  readonly progress: Progress;
+  /** Fails where the transaction that holds the lock of the table is gone. */
+  readonly ensureLocked: () => Promise<unknown>;
+}
+
+/** @throws what the first job failed with; the others were stopped by then, and their chunks rolled back */
+export async function copyChunks(copying: Copying): Promise<void> {
+  const { facts, load, jobs, progress } = copying;
+  const [first] = jobs.works;
+  if (!first) throw new Error('a load in chunks has no job');
+  const { starts } = load.header;
+  progress.of = starts.length;
+  progress.done = load.done.length;
+  const before = await first.destination.withReading((client) =>
+    sumsOf(client, facts.destinationName.schema, load.id),
+  );
+  const meter = byteMeter(before.bytes);
+  const left = starts.map((_, chunk) => chunk).filter((chunk) => !load.done.includes(chunk));
+  await Promise.allSettled(
+    jobs.works.map(async (work) => {
+      try {
+        const metered = { ...work, emit: meter(work) };
+        for (let chunk = left.shift(); chunk !== undefined; chunk = left.shift())
+          await copyChunk(copying, metered, chunk);
+      } catch (error) {
+        jobs.stop(error);
+      }
+    }),
+  );
+  first.signal?.throwIfAborted();
+}
+
+const sumsRow = z.object({ chunks: z.number(), rows: z.number(), bytes: z.number() });
+
+/** Of the chunks that are there, those of earlier runs among them. */
+export const sumsOf = async (
+  client: pg.ClientBase,
+  schema: string,
+  id: string,
+): Promise<z.infer<typeof sumsRow>> => sumsRow.parse((await client.query(sumChunks(schema), [id])).rows[0]);
+
+/** What each job counts from the start of its chunk is counted on over all chunks and jobs. */
+function byteMeter(before: number): (work: Work) => Work['emit'] {
+  let total = before;
+  return ({ emit }) => {
+    let counted = 0;
+    return (event) => {
+      if (event.type === 'phase-started') counted = 0;
+      if (event.type !== 'rows-copied') return emit(event);
+      total += event.bytes - counted;
+      counted = event.bytes;
+      return emit({ ...event, bytes: total, earlier: before });
+    };
+  };
+}
+
+async function copyChunk(copying: Copying, work: Work, chunk: number): Promise<void> {
+  const { facts, load, progress } = copying;
+  await copying.ensureLocked();
+  const detail = `chunk ${chunk + 1} of ${load.header.starts.length}`;
+  await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'copy', detail });
+  const { schema } = facts.destinationName;
+  await work.destination.withWriting([], async (destination) => {
+    if (!(await isClaimed(destination, facts, load.id, chunk))) return;
+    const { rows, bytes } = await readChunk(copying, work, destination, chunk);
+    await destination.query(finishChunk(schema), [load.id, chunk, rows, bytes]);
+  });
+  progress.done += 1;
+}
+
+/** SQLSTATE foreign_key_violation. */
+const NO_SUCH_LOAD = '23503';
+
+/** False where the chunk is there after all. */
+async function isClaimed(
+  client: pg.ClientBase,
+  { destinationName }: TableFacts,
+  id: string,
+  chunk: number,
+): Promise<boolean> {
+  await client.query(lockTimeout(DYING_CHUNK_SECONDS));
+  try {
+    const { rowCount } = await client.query(claimChunk(destinationName.schema), [id, chunk]);
+    if (rowCount === 0) return false;
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === NO_SUCH_LOAD)) throw error;
+    throw new IncrepError('SHAPE_MOVED', {
+      what: `the load of ${printName(destinationName)} was given up by another run`,
+      next: 'increp plans the table anew by itself.',
+      cause: error,
+    });
+  }
+  await client.query(lockTimeout(LOCK_TIMEOUT_SECONDS));
+  return true;
+}
+
+const readChunk = (
+  { facts, plan, load: { header } }: Copying,
+  work: Work,
+  destination: pg.ClientBase,
+  chunk: number,
+): Promise<Copied> =>
+  readWindow(
+    { work, facts, plan, destination },
+    { questions: [], choose: () => Promise.resolve({ window: windowOf(header, chunk), isQuiet: false }) },
+    () => Promise.resolve(),
+    async (source, copied) => {
+      // Now, not before: from the first row read on, a lock has kept the files what they were.
+      const [moved] = await rewrittenSince(source, header.source.leaves);
+      if (moved === undefined) return copied;
+      throw new IncrepError('SHAPE_MOVED', {
+        what: `"${moved}" was rewritten at the source (VACUUM FULL, CLUSTER, TRUNCATE, REFRESH) while ${printName(facts.sourceName)} was loaded in chunks, so its pages are others now`,
+        next: 'increp starts that load over by itself.',
+      });
+    },
+  );
+
+function windowOf({ record, starts }: BegunLoad['header'], chunk: number): Window {
+  if (record.cursor === null) throw new Error('a load in chunks without a high-water mark');
+  return {
+    replicationKey: record.replicationKey,
+    keyType: record.keyType,
+    from: null,
+    lookbackSeconds: 0,
+    nullKeys: 'include',
+    chunk: { blocks: rangeOf(starts, chunk), upTo: record.cursor },
+  };
+}
