@@ -42,6 +42,9 @@ export const isServerBound = (type: string): boolean => SERVER_BOUND.test(type.r
 const hasPortableText = (part: { type: string; isBuiltIn: boolean }): boolean =>
   part.isBuiltIn && !isServerBound(part.type);
 
+/** As xml or as an array of it, also through domains. */
+export const holdsXml = ({ base }: Column): boolean => base.type === 'xml' || base.element?.type === 'xml';
+
 /** What `types: "native"` keeps. */
 export interface NativeCarriers {
   /** By a column's type as the source prints it: the destination's. What is not in here goes as it does with "text". */

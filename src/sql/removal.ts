@@ -1,5 +1,7 @@
 /** Rows by their keys, as sql/compare.ts prints those: a JSON array of texts. */
+import type { Column } from '../schema/columns.ts';
 import type { TableName } from '../schema/names.ts';
+import { copiedColumns } from './copy.ts';
 import { DELETED_AT } from './destination.ts';
 import { ident, literal, qualified } from './identifiers.ts';
 
@@ -45,9 +47,9 @@ export const unmarkDeleted = (
 /** Rows of the source by their keys. For COPY, which takes no parameters. */
 export const selectKeys = (
   table: TableName,
-  columns: readonly string[],
+  columns: readonly Column[],
   key: readonly KeyColumn[],
   keys: readonly string[],
 ): string => /* sql */ `
-  SELECT ${columns.map((name) => `t.${ident(name)}`).join(', ')} FROM ${qualified(table)} t,
+  SELECT ${copiedColumns(columns, 't.')} FROM ${qualified(table)} t,
     ${keysFrom(key, `ARRAY[${keys.map(literal).join(', ')}]::text[]`)} WHERE ${matches(key)}`;

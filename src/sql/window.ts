@@ -1,9 +1,11 @@
 /** What is read from the source. */
 import type { BlockRange } from '../schema/heap.ts';
+import type { Column } from '../schema/columns.ts';
 import type { KeyType } from '../schema/keys.ts';
 import type { TableName } from '../schema/names.ts';
 import { isWrittenSince } from './compare.ts';
-import { ident, identList, literal, qualified } from './identifiers.ts';
+import { copiedColumns } from './copy.ts';
+import { ident, literal, qualified } from './identifiers.ts';
 
 const SQL_TYPE = {
   timestamptz: 'timestamptz',
@@ -57,8 +59,8 @@ function chunkCondition(
   return `ctid >= '(${start},0)'::tid${before} AND (${key} <= ${literal(upTo)}::${SQL_TYPE[keyType]} OR ${key} IS NULL)`;
 }
 
-export const selectWindow = (table: TableName, columns: readonly string[], window: Window): string =>
-  /* sql */ `SELECT ${identList(columns)} FROM ${qualified(table)} WHERE ${windowCondition(window)}`;
+export const selectWindow = (table: TableName, columns: readonly Column[], window: Window): string =>
+  /* sql */ `SELECT ${copiedColumns(columns)} FROM ${qualified(table)} WHERE ${windowCondition(window)}`;
 
 /**
  * Whether a window holds a row of which `condition` is true; the answer is that of the second statement. Where the

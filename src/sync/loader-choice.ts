@@ -2,7 +2,7 @@
 import type { Loader } from '../events.ts';
 import { fitsPassfile } from '../postgres/passfile.ts';
 import type { ClientTools } from '../postgres/client-tools.ts';
-import type { Column } from '../schema/columns.ts';
+import { holdsXml, type Column } from '../schema/columns.ts';
 import type { ServerIdentity } from '../postgres/identity.ts';
 import type { Relation } from '../schema/relations.ts';
 
@@ -57,6 +57,8 @@ function unfitRelation({ source, server }: Situation): string | undefined {
   const char = columns.find(({ base: { type } }) => /^"char"(\[\])?$/.test(type));
   if (char && server.version < 150000)
     return `PostgreSQL 14 prints the bytes of "char" ("${char.name}") as they are`;
+  const xml = columns.find(holdsXml);
+  if (xml) return `pg_dump prints xml ("${xml.name}") without its declaration and a line break in front`;
   const money = columns.find(holdsMoney);
   return money && `pg_dump prints money ("${money.name}") in the locale of the server`;
 }

@@ -121,7 +121,7 @@ async function copyRows(
     {
       client: source,
       place: work.source.place,
-      copyOut: copyOut(selectWindow(facts.sourceName, columns, window), format),
+      copyOut: copyOut(selectWindow(facts.sourceName, plan.source.columns, window), format),
     },
     {
       client: destination,

@@ -76,7 +76,16 @@ export const BUILT_IN: readonly CorpusLine[] = [
   ['json', all('{"a": 1, "a":  2}', '"\\u0000"', 'null', '[1.0, 1.00, 1e400]', ' {"b":\n 1} ')],
   ['jsonb', all('{"b": 1, "a": {"c": [null, true]}}', 'null', '""', '1.00', '1e400', '"\\ud83d\\ude00"')],
   ['jsonpath', all('$.a[*] ? (@ > 1)', 'strict $')],
-  ['xml', all('<a b="1">x &amp; y</a>', '<a/>text<b/>', '<?xml version="1.0" encoding="UTF-8"?><ä/>', '')],
+  [
+    'xml',
+    all(
+      '<a b="1">x &amp; y</a>',
+      '<a/>text<b/>',
+      '<?xml version="1.0" encoding="UTF-8"?><ä/>',
+      '',
+      '\n\n<a/>',
+    ),
+  ],
   ['int4range', all('empty', '(,)', '[1,5)', '(,7]', '[-2147483648,2147483647)')],
   ['int8range', all('empty', '[1,1]')],
   ['numrange', all('empty', '(1.10,2.00]', '[NaN,NaN]', '(-infinity,infinity)')],
