@@ -39,6 +39,11 @@ test('killed at two thirds, the next run reads the rest only', async () => {
   const done = await chunksDone(pair);
   expect(done).toBeGreaterThanOrEqual(8);
   expect(done).toBeLessThan(13);
+  // A crash of the destination would empty an unlogged table, and leave the word that the chunks are there.
+  const staging = await pair.destination.query(
+    `SELECT relpersistence AS kind FROM pg_class WHERE relname = 'big_stg'`,
+  );
+  expect(staging.rows).toEqual([{ kind: 'p' }]);
   const plan = await increp('plan', pair);
   expect(plan.stdout).toContain(
     `there is no copy yet; goes on with a load that was broken off: ${done} of 13 chunks are there; by copy`,
@@ -49,7 +54,7 @@ test('killed at two thirds, the next run reads the rest only', async () => {
   expect((await rowsScanned(pair)) - before).toBeLessThanOrEqual((13 - done) * 1700 + 20_000);
   expect(RESUMED.exec(result.reason)?.[1]).toBe(String(done));
   // The whole load counts, that of the run before too.
-  expect(result).toMatchObject({ action: 'initial', rows_read: 20_011, rows_inserted: 20_000 });
+  expect(result).toMatchObject({ action: 'initial', rows_read: 20_001, rows_inserted: 20_000 });
   expect(result.bytes).toBeGreaterThan(2_000_000);
   await expectSameRows(pair, 'big');
 });
@@ -157,7 +162,7 @@ describe('a connection that breaks', () => {
       const result = await sync(pair);
       expect(proxy.fired).toBe(6);
       expect(result.stderr).toMatch(/of 13 chunks are kept; trying again/);
-      expect(result.table()).toMatchObject({ rows_read: 20_011, rows_inserted: 20_000 });
+      expect(result.table()).toMatchObject({ rows_read: 20_001, rows_inserted: 20_000 });
       await expectSameRows(pair, 'big');
     });
   }
@@ -167,7 +172,7 @@ describe('a connection that breaks', () => {
     await using proxy = await faultProxy(pair.login('destination', 'increp'));
     await goThrough(pair, 'destination', proxy);
     proxy.when({ from: 'client', seen: 'COMMIT', after: 'done_at = clock_timestamp()', fault: 'lose-reply' });
-    expect((await sync(pair)).table()).toMatchObject({ rows_read: 20_011, rows_inserted: 20_000 });
+    expect((await sync(pair)).table()).toMatchObject({ rows_read: 20_001, rows_inserted: 20_000 });
     expect(proxy.fired).toBe(1);
     await expectSameRows(pair, 'big');
   });
@@ -224,7 +229,7 @@ test('a backend of a killed run that still commits its chunk is waited for', asy
   orphan.release();
   const result = await running.wait();
   expect(result.exitCode, result.stderr).toBe(0);
-  expect(result.lines().at(-1)).toMatchObject({ tables: [{ rows_read: 20_011, rows_inserted: 20_000 }] });
+  expect(result.lines().at(-1)).toMatchObject({ tables: [{ rows_read: 20_001, rows_inserted: 20_000 }] });
   const doubled = await pair.destination.query('SELECT id FROM big GROUP BY 1 HAVING count(*) > 1');
   expect(doubled.rowCount).toBe(0);
 });

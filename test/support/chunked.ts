@@ -8,13 +8,17 @@ import type { Target } from './proxy.ts';
 
 export const STAMP = 'updated_at timestamptz NOT NULL DEFAULT now()';
 
-/** A configuration; about a dozen chunks for `big`. */
+/**
+ * A configuration; about a dozen chunks for `big`. The usual lookback is longer than such a load takes, and would make up
+ * for what the load itself has missed.
+ */
 export const chunked = (name: string, more: object = {}): TableConfig => ({
   name,
   replication_key: 'updated_at',
   unique_cols: ['id'],
   initial_load: 'copy',
   chunk: '256kB',
+  lookback: '50ms',
   ...more,
 });
 
