@@ -10,6 +10,7 @@ import { buildProject } from '../support/build.ts';
 import { writeDocuments } from './documents.ts';
 import { describeMachine } from './machine.ts';
 import { hasProcesses } from './processes.ts';
+import { machineLines } from './report.ts';
 import { FORMAT_VERSION, parseResult, type BenchResult, type ScenarioResult } from './result.ts';
 import { runScenario, type ScenarioKind } from './scenario.ts';
 import { incremental } from './scenarios/incremental.ts';
@@ -70,7 +71,7 @@ async function main(): Promise<void> {
   const kinds = KINDS.filter(({ name }) => !only || only.includes(name));
   const result = values.from ? parseResult(await readFile(values.from, 'utf8')) : await measure(kinds);
   if (!result) return;
-  process.stdout.write(`${formatTables(result)}\n`);
+  process.stdout.write(`${machineLines(result)}\n\n${formatTables(result)}\n`);
   if (!values.from) {
     const file = values.json ?? join(tmpdir(), `increp-bench-${result.date.replaceAll(':', '')}.json`);
     await writeFile(file, `${JSON.stringify(result, null, 2)}\n`);

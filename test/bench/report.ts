@@ -10,7 +10,10 @@ export function machineLines({ date, machine, rows, table_bytes, rounds, is_quic
   );
   return [
     ...(is_quick
-      ? ['**This was a quick run on a busy machine: it shows the form, not the numbers.**', '']
+      ? [
+          '**A quick run: few rows and few rounds. It shows the form of a result, and no numbers to go by.**',
+          '',
+        ]
       : []),
     `- ${date.slice(0, 10)}; ${machine.cpu}, ${machine.cores} cores, ${formatBytes(machine.memory_bytes)} of memory; ${machine.system}; Node ${machine.node}`,
     `- a table of ${formatCount(rows)} rows, ${formatBytes(table_bytes)}; medians of ${rounds} rounds`,

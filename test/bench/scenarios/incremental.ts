@@ -26,6 +26,14 @@ export const incremental: ScenarioKind = {
     await sync(stage.pair, [LARGE], stage.servers);
     await prepareSubscriber(stage, subscriber);
     await subscribe(stage, subscriber);
+    const pools = [subscriber, ...byHand.map(({ copy }) => copy)].map(({ pool }) => pool);
+    // Else the copy with the most churn would be the slowest one in the next round.
+    const vacuum = async () => {
+      for (const pool of [stage.pair.source, stage.pair.destination, ...pools]) {
+        await pool.query(`VACUUM ${LARGE}`);
+      }
+    };
+    await vacuum();
     const changes = changesOf(stage);
     const increp = followByIncrep(stage, changes);
     // The first of them: what it waits for begins with the commit, and the others must not meet it.
@@ -39,16 +47,7 @@ export const incremental: ScenarioKind = {
         ...(TARGETS[name] === undefined ? {} : { target: TARGETS[name] }),
       })),
       beforeRound: changes.begin,
-      // Else the one with the most churn would be the slowest in the next round.
-      afterRound: async () => {
-        const pools = [
-          stage.pair.source,
-          stage.pair.destination,
-          subscriber.pool,
-          ...byHand.map(({ copy }) => copy.pool),
-        ];
-        for (const pool of pools) await pool.query(`VACUUM ${LARGE}`);
-      },
+      afterRound: vacuum,
       amount: increp.amount,
       findLimits: (of) => memoryLimit(of(increp.name)),
       notes: [
