@@ -1,12 +1,12 @@
 /** Writes what the documentation takes from the code; with `--check` it only says whether that is up to date. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { format, resolveConfig } from 'prettier';
 import { z } from 'zod';
 import { LATER_VALUES, tableSchema, tablesJsonSchema } from '../src/config/tables-schema.ts';
 import type { Variable } from '../src/config/variables.ts';
 import { VARIABLES } from '../src/config/variables.ts';
 import { ERROR_CLASSES } from '../src/errors.ts';
+import { fill, pretty } from './generated-parts.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -86,16 +86,6 @@ function exitCodesTable(): string {
   );
 }
 
-/** Puts each body between its own markers. */
-function fill(document: string, bodies: Readonly<Record<string, string>>): string {
-  return Object.entries(bodies).reduce((text, [name, body]) => {
-    const [start, end] = [`<!-- generated: ${name} -->`, '<!-- end -->'];
-    const [before, rest] = text.split(start);
-    if (before === undefined || rest === undefined) throw new Error(`the marker ${start} is missing`);
-    return `${before}${start}\n\n${body}\n\n${rest.slice(rest.indexOf(end))}`;
-  }, document);
-}
-
 const current = (file: string) => readFile(join(root, file), 'utf8').catch(() => '');
 
 /** By file: from what it says now to what it should say. */
@@ -106,16 +96,10 @@ const GENERATED: Readonly<Record<string, (text: string) => string>> = {
   'docs/exit-codes.md': (text) => fill(text, { 'exit codes': exitCodesTable() }),
 };
 
-/** As prettier would leave it, so that the two never disagree about these files. */
-async function pretty(file: string, text: string): Promise<string> {
-  const filepath = join(root, file);
-  return format(text, { ...(await resolveConfig(filepath)), filepath });
-}
-
 const isCheck = process.argv.includes('--check');
 for (const [file, generate] of Object.entries(GENERATED)) {
   const before = await current(file);
-  const after = await pretty(file, generate(before));
+  const after = await pretty(join(root, file), generate(before));
   if (after === before) continue;
   if (!isCheck) await writeFile(join(root, file), after);
   else process.exitCode = 1;

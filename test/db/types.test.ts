@@ -53,7 +53,7 @@ testWithPgDump.each(['pg_dump', 'copy'])(
   TIMEOUT,
 );
 
-/** pg_dump would print it in the locale of the server. */
+/** What pg_dump prints of it is another value: in the locale of the server, or without what stands in front. */
 const loaderOf = (type: string, loader: string) => (/^(money|xml)$/.test(type) ? 'copy' : loader);
 
 /** What identifies rows may be of any type that Postgres can order. */
