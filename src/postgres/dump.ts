@@ -1,5 +1,4 @@
 /** One table's rows through pg_dump and pg_restore, on a snapshot of ours. */
-import { pipeline } from 'node:stream/promises';
 import { searchPath } from '../config/process-environment.ts';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { IncrepError, type ErrorCode } from '../errors.ts';
@@ -38,14 +37,18 @@ export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) 
       PGAPPNAME: request.applicationName,
       PGOPTIONS: request.options,
     };
-    const dump = execa('pg_dump', dumpArguments(request), childOptions(environment, request.signal));
     const restore = execa(
       'pg_restore',
       ['--data-only', '--file=-'],
       childOptions({ PATH: searchPath() }, request.signal),
     );
-    // Whoever closes this pipe early has a reason, and it is read from how that child ends.
-    pipeline(dump.stdout, restore.stdin).catch(() => undefined);
+    // The end of the pipe itself: what goes from one to the other does not pass through us.
+    const dump = execa('pg_dump', dumpArguments(request), {
+      ...childOptions(environment, request.signal),
+      stdout: restore.stdin,
+    });
+    // Else pg_restore would wait for what we have to say.
+    restore.stdin.destroy();
     try {
       const block = await readCopyBlock(restore.stdout, request.table);
       // pg_dump has its one connection.
@@ -74,7 +77,8 @@ export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) 
 /** @throws IncrepError with what the children wrote to stderr, the one that failed first in front */
 function throwIfFailed({ table, connection, signal }: DumpRequest, children: readonly Ended[]): void {
   signal?.throwIfAborted();
-  const failed = children.filter((child) => child.failed);
+  // Not what execa calls failed: that the one end of the pipe was let go is no failure.
+  const failed = children.filter(({ exitCode }) => exitCode !== 0);
   // Who could not write any more is the victim of the other.
   const culprits = failed.toSorted((a, b) => Number(isVictim(a)) - Number(isVictim(b)));
   const [first] = culprits;
@@ -103,7 +107,6 @@ function codeOf(said: string): ErrorCode {
 }
 
 interface Ended {
-  readonly failed: boolean;
   readonly signal?: string | undefined;
   readonly exitCode?: number | undefined;
   readonly command: string;
