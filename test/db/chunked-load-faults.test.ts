@@ -221,6 +221,12 @@ test('a backend of a killed run that still commits its chunk is waited for', asy
     const waiting = await pair.destination.query(`SELECT FROM pg_locks WHERE NOT granted`);
     return (waiting.rowCount ?? 0) > 0;
   });
+  // Before it has copied a row of it.
+  const writing = await pair.destination.query(
+    `SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+     WHERE l.relation = 'big_stg'::regclass AND a.application_name LIKE 'increp %'`,
+  );
+  expect(writing.rowCount).toBe(0);
   await orphan.query('COMMIT');
   orphan.release();
   const result = await running.wait();

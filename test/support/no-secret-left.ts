@@ -15,7 +15,7 @@ async function rowsOf({ destination }: Place): Promise<string> {
   try {
     const { rows: tables } = await destination.query<{ schema: string; name: string }>(
       `SELECT nspname AS schema, relname AS name FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
-       WHERE relname IN ('_increp_runs', '_increp_state') AND relkind = 'r'`,
+       WHERE relname IN ('_increp_runs', '_increp_state', '_increp_loads') AND relkind = 'r'`,
     );
     if (tables.length === 0) return '';
     const selects = tables.map(
