@@ -17,11 +17,22 @@ export const copiedColumns = (columns: readonly Column[], alias = ''): string =>
     })
     .join(', ');
 
-const format = (name: CopyFormat): string => (name === 'binary' ? ' WITH (FORMAT binary)' : '');
+function withOptions(format: CopyFormat, isFresh = false): string {
+  const options = [...(format === 'binary' ? ['FORMAT binary'] : []), ...(isFresh ? ['FREEZE'] : [])];
+  return options.length === 0 ? '' : ` WITH (${options.join(', ')})`;
+}
 
 /** A query, not a table: only so are generated columns, views and partitioned tables copied too. */
 export const copyOut = (select: string, as: CopyFormat): string =>
-  /* sql */ `COPY (${select}) TO STDOUT${format(as)}`;
+  /* sql */ `COPY (${select}) TO STDOUT${withOptions(as)}`;
 
-export const copyIn = (table: TableName, columns: readonly string[], as: CopyFormat): string =>
-  /* sql */ `COPY ${qualified(table)} (${identList(columns)}) FROM STDIN${format(as)}`;
+/**
+ * `isFresh`: the table was made in this very transaction. Its rows are then written as they will be for good, or the
+ * first one to read them would write all pages again, and VACUUM once more.
+ */
+export const copyIn = (
+  table: TableName,
+  columns: readonly string[],
+  { format, isFresh }: { readonly format: CopyFormat; readonly isFresh: boolean },
+): string =>
+  /* sql */ `COPY ${qualified(table)} (${identList(columns)}) FROM STDIN${withOptions(format, isFresh)}`;

@@ -44,7 +44,7 @@ export async function readWindow<T>(
     const { window, isQuiet } = await choose(source, answers);
     if (isQuiet) return afterwards(source, { rows: 0, bytes: 0 }, window);
     await prepare();
-    return afterwards(source, await copyRows(reading, source, window), window);
+    return afterwards(source, await copyRows(reading, source, window, false), window);
   });
 }
 
@@ -58,7 +58,7 @@ export async function readWhole<T>(
     const copied =
       loader === 'pg_dump'
         ? await dumpRows(reading, source)
-        : await copyRows(reading, source, wholeTable(reading));
+        : await copyRows(reading, source, wholeTable(reading), true);
     if (copied.rows === 0) await throwIfFilled(reading, source);
     return afterwards(source, copied);
   });
@@ -110,6 +110,7 @@ async function copyRows(
   { work, facts, plan, destination }: Reading,
   source: pg.ClientBase,
   window: Window,
+  isFresh: boolean,
 ): Promise<Copied> {
   const columns = plan.source.columns.map(({ name }) => name);
   const { servers } = facts;
@@ -126,7 +127,7 @@ async function copyRows(
     {
       client: destination,
       place: work.destination.place,
-      copyIn: copyIn(facts.stagingName, columns, format),
+      copyIn: copyIn(facts.stagingName, columns, { format, isFresh }),
     },
     flowOf(work, facts),
   );
@@ -163,7 +164,7 @@ async function dumpRows({ work, facts, plan, destination }: Reading, source: pg.
   const onBytes = (count: number) => flow.onBytes((bytes = count));
   return await withDump(request, (block) => {
     data = block.rows;
-    const command = copyIn(facts.stagingName, block.columns, 'text');
+    const command = copyIn(facts.stagingName, block.columns, { format: 'text', isFresh: true });
     return copyInto(data, { ...into, copyIn: command }, { onBytes, signal });
   });
 }

@@ -98,7 +98,7 @@ async function fetchRows(
     {
       client: destination,
       place: work.destination.place,
-      copyIn: copyIn(facts.stagingName, columns, format),
+      copyIn: copyIn(facts.stagingName, columns, { format, isFresh: false }),
     },
     { onBytes: () => undefined, signal: work.signal },
   );

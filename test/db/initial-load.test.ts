@@ -203,3 +203,17 @@ test('the copy has the columns of the source in their order, and its merge key',
   );
   expect(keys.rows).toEqual([{ conname: 'orders_pkey', contype: 'p' }]);
 });
+
+testWithPgDump.each(LOADERS)('nobody has to write a page again that %s has written', async (loader) => {
+  await using pair = await freshPair({
+    tables: [{ ...ORDERS_CONFIG, initial_load: loader }],
+    sourceSql: ORDERS_SQL,
+  });
+  await insertOrders(pair, 2000);
+  await sync(pair);
+  const { rows } = await pair.destination.query<{ pages: number; visible: number }>(
+    `SELECT relpages AS pages, relallvisible AS visible FROM pg_class WHERE oid = 'orders'::regclass`,
+  );
+  expect(rows[0]?.pages).toBeGreaterThan(5);
+  expect(rows[0]?.visible).toBe(rows[0]?.pages);
+});
