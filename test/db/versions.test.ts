@@ -54,24 +54,25 @@ const PLAIN = /* sql */ `
     c_bool bool, c_int smallint, c_numeric numeric, c_price numeric(12,2), c_f8 float8, c_f4 real, c_char char(3),
     c_text text, c_raw bytea, c_day date, c_time time, c_timetz timetz, c_local timestamp, c_span interval, c_uuid uuid,
     c_json json, c_jsonb jsonb, c_path jsonpath, c_bits bit varying(9), c_inet inet, c_mac macaddr8, c_point point,
-    c_polygon polygon, c_vector tsvector, c_query tsquery, c_range tstzrange, c_multi int8multirange, c_xml xml,
+    c_polygon polygon, c_vector tsvector, c_query tsquery, c_range tstzrange, c_multi int8multirange,
     c_lsn pg_lsn, c_class regclass, c_mood mood, c_moods mood[], c_code code, c_ints int[], c_texts text[]);
   INSERT INTO plain (c_bool, c_int, c_numeric, c_price, c_f8, c_f4, c_char, c_text, c_raw, c_day, c_time, c_timetz, c_local,
     c_span, c_uuid, c_json, c_jsonb, c_path, c_bits, c_inet, c_mac, c_point, c_polygon, c_vector, c_query, c_range, c_multi,
-    c_xml, c_lsn, c_class, c_mood, c_moods, c_code, c_ints, c_texts)
+    c_lsn, c_class, c_mood, c_moods, c_code, c_ints, c_texts)
   SELECT i % 2 = 0, i, CASE i WHEN 1 THEN 'Infinity' WHEN 2 THEN 'NaN' ELSE i / 7.0 END::numeric, i / 3.0, i / 3.0::float8,
     i / 3.0::real, 'ab', E'tab\\t line\\n back\\\\slash ü 😀 ' || i, decode(lpad(to_hex(i), 4, '0') || '00ff5c', 'hex'),
     date '2026-01-01' + i, '24:00', '12:00:00.000001-03:30', '294276-12-31 23:59:59.999999', '-1 mon +3 days -04:05:06.7',
     lpad(to_hex(i), 32, 'a')::uuid, '{"a": 1, "a": [null, "\\u00fc"]}', '{"b": [1.10, null]}', '$.a[*] ? (@ > 1)', B'10110',
     '10.0.0.1/8', '08:00:2b:01:02:03:04:05', '(1.5,-0)', '((0,0),(1,1),(2,0))', 'a:1A fat:2', 'fat & (rat | cat)',
-    '[2026-01-01,)', '{[1,3),[5,7)}', '<a>x</a>', '16/B374D848', 'pg_class', 'not, "so"', ARRAY['sad', NULL]::mood[],
+    '[2026-01-01,)', '{[1,3),[5,7)}', '16/B374D848', 'pg_class', 'not, "so"', ARRAY['sad', NULL]::mood[],
     '{abc,NULL}', '[0:1]={1,2}', ARRAY['NULL', NULL, 'a,b"c\\']
   FROM generate_series(1, 40) i;
   INSERT INTO plain DEFAULT VALUES`;
 
 /** What only some versions know: a virtual column, and a NOT NULL that does not hold for old rows (18). */
 const computed = (source: PostgresMajor) => /* sql */ `
-  CREATE TABLE computed (id int PRIMARY KEY, half numeric GENERATED ALWAYS AS (id / 2.0) STORED, note text, ${STAMP}
+  CREATE TABLE computed (id int PRIMARY KEY, half numeric GENERATED ALWAYS AS (id / 2.0) STORED, note text,
+    doc xml DEFAULT E'\\n\\n<a>x</a>', ${STAMP}
     ${source >= 18 ? ', twice int GENERATED ALWAYS AS (id * 2) VIRTUAL' : ''});
   INSERT INTO computed (id) SELECT i FROM generate_series(1, 20) i;
   ${source >= 18 ? 'ALTER TABLE computed ADD CONSTRAINT promised NOT NULL note NOT VALID;' : ''}
