@@ -1,5 +1,6 @@
 /** `<table>_stg`: made by us, marked as ours, never anybody else's. */
 import type pg from 'pg';
+import { codeOf } from '../postgres/identity.ts';
 import type { Column } from '../schema/columns.ts';
 import { destinationDrift } from '../schema/drift.ts';
 import type { TableName } from '../schema/names.ts';
@@ -37,7 +38,7 @@ async function empty(client: pg.ClientBase, table: TableName): Promise<void> {
   try {
     await client.query(lockAloneNow(table));
   } catch (error) {
-    if (!isCode(error, LOCK_NOT_AVAILABLE)) throw error;
+    if (codeOf(error) !== LOCK_NOT_AVAILABLE) throw error;
     await client.query('ROLLBACK TO SAVEPOINT increp_empty');
     await client.query(deleteAll(table));
     return;
@@ -46,9 +47,6 @@ async function empty(client: pg.ClientBase, table: TableName): Promise<void> {
 }
 
 const LOCK_NOT_AVAILABLE = '55P03';
-
-const isCode = (error: unknown, code: string): boolean =>
-  error instanceof Error && 'code' in error && error.code === code;
 
 /** `isLogged`: it will become the table. */
 export async function makeStaging(

@@ -5,6 +5,7 @@ import { IncrepError } from '../../errors.ts';
 import type { Copied } from '../../postgres/copy-pipe.ts';
 import { LOCK_TIMEOUT_SECONDS } from '../../postgres/database.ts';
 import { rewrittenSince } from '../../postgres/heap.ts';
+import { codeOf } from '../../postgres/identity.ts';
 import { rangeOf } from '../../schema/heap.ts';
 import { printName } from '../../schema/names.ts';
 import { claimChunk, finishChunk, sumChunks } from '../../sql/loads.ts';
@@ -109,7 +110,7 @@ async function isClaimed(
     const { rowCount } = await client.query(claimChunk(destinationName.schema), [id, chunk]);
     if (rowCount === 0) return false;
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === NO_SUCH_LOAD)) throw error;
+    if (codeOf(error) !== NO_SUCH_LOAD) throw error;
     throw new IncrepError('SHAPE_MOVED', {
       what: `the load of ${printName(destinationName)} was given up by another run`,
       next: 'increp plans the table anew by itself.',

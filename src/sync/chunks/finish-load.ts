@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
 import { describeRelations } from '../../postgres/catalog.ts';
+import { codeOf } from '../../postgres/identity.ts';
 import type { Phase } from '../../events.ts';
 import { printName } from '../../schema/names.ts';
 import { isUniqueBy, type Relation } from '../../schema/relations.ts';
@@ -95,7 +96,7 @@ async function indexStaging(client: pg.ClientBase, facts: TableFacts, source: Re
   try {
     await client.query(stagingKey(facts, source));
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === UNIQUE_VIOLATION)) throw error;
+    if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
     await client.query('ROLLBACK TO SAVEPOINT increp_key');
     await drop(false);
     await client.query(stagingKey(facts, source));
