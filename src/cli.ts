@@ -1,5 +1,6 @@
 /** The program: registers commands and turns what they return or throw into the exit code. */
 import { Command, CommanderError, Help } from 'commander';
+import { commandOf } from './commands/descriptions/description.ts';
 import { commands, type CommandFunction } from './commands/registry.ts';
 import { abortOnSignal } from './commands/signals.ts';
 import { terminalOf, type Terminal } from './commands/terminal.ts';
@@ -25,8 +26,9 @@ export async function main(args: readonly string[]): Promise<void> {
 async function dispatch(args: readonly string[], terminal: Terminal): Promise<number> {
   let exitCode = 0;
   const root = program(terminal);
-  for (const { command, load } of commands()) {
-    root.addCommand(command.copyInheritedSettings(root));
+  for (const { description, load } of commands()) {
+    const command = commandOf(description).copyInheritedSettings(root);
+    root.addCommand(command);
     command.action(async () => {
       const options = { ...command.optsWithGlobals(), terminal, signal: abortOnSignal() };
       exitCode = await ((await load()) as CommandFunction)(command.args, options);

@@ -16,9 +16,7 @@ export async function checkCommand(tables: readonly string[], options: CheckOpti
   return withContext(options, async ({ settings, work, terminal, redact }) => {
     const findings = await check(work, selectTables(settings.tables, { names: tables, excluded: [] }));
     terminal.out(
-      options.json
-        ? redactedJson(toJson(findings), redact)
-        : redact(formatFindings(findings, { color: terminal.hasColor })),
+      options.json ? redactedJson(toJson(findings), redact) : redact(formatFindings(findings, terminal.look)),
     );
     return findings.find(({ level }) => level === 'error')?.exitCode ?? 0;
   });

@@ -31,9 +31,7 @@ export async function planCommand(tables: readonly string[], options: PlanOption
       now: new Date(),
     });
     terminal.out(
-      options.json
-        ? redactedJson(toJson(foreseen), redact)
-        : redact(formatPlan(foreseen, { color: terminal.hasColor, width: terminal.width })),
+      options.json ? redactedJson(toJson(foreseen), redact) : redact(formatPlan(foreseen, terminal.look)),
     );
     return exitCodeFor(foreseen, options);
   });

@@ -19,7 +19,7 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
       selectTables(settings.tables, { names: tables, excluded: [] }),
     );
     if (options.json) terminal.out(redactedJson(toJson(settings.pipeline, statuses), redact));
-    else terminal.out(redact(formatStatus(statuses.tables, { color: terminal.hasColor, now: new Date() })));
+    else terminal.out(redact(formatStatus(statuses.tables, terminal.look, new Date())));
     const { unreachable } = statuses;
     if (unreachable)
       terminal.say(

@@ -47,8 +47,7 @@ export async function syncCommand(tables: readonly string[], options: SyncOption
       });
       watch.stop();
       const isWanted = !options.json && (!options.quiet || summary.status !== 'ok');
-      const { hasColor: color, width } = context.terminal;
-      if (isWanted) context.terminal.out(context.redact(formatSummary(summary, { color, width })));
+      if (isWanted) context.terminal.out(context.redact(formatSummary(summary, context.terminal.look)));
       return exitCodeOf(summary);
     } finally {
       watch.stop();
@@ -79,7 +78,7 @@ async function wireListeners(
     pipeline: settings.pipeline,
     redact,
     isTerminal,
-    color: terminal.hasColor,
+    color: terminal.look.color,
     ...(progress && { beforeLine: progress.clear }),
   });
   const warn = (message: string) => logger.warn(message);

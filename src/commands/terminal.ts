@@ -1,4 +1,5 @@
 /** Where a command prints: results to stdout, everything else to stderr. */
+import type { Look } from '../observe/look.ts';
 
 export interface Terminal {
   /** Results. */
@@ -7,11 +8,10 @@ export interface Terminal {
   readonly say: (text: string) => void;
   readonly isStdoutTerminal: boolean;
   readonly isStderrTerminal: boolean;
-  readonly hasColor: boolean;
+  /** Of stdout. */
+  readonly look: Look;
   /** False where nothing may be rewritten in place: NO_COLOR, CI, a dumb terminal. */
   readonly allowsMovement: boolean;
-  /** Cells of stdout; Infinity where it is no terminal, because then nothing needs cutting. */
-  readonly width: number;
 }
 
 interface Surroundings {
@@ -31,11 +31,18 @@ export function terminalOf({ stdout, stderr, environment, isColorRefused }: Surr
     say: (text) => void stderr.write(text),
     isStdoutTerminal: stdout.isTTY === true,
     isStderrTerminal: stderr.isTTY === true,
-    hasColor: stdout.isTTY === true && !isPlain,
+    look: {
+      color: stdout.isTTY === true && !isPlain,
+      width: stdout.isTTY === true ? stdout.columns : Infinity,
+      isUnicode: isUtf8(environment),
+    },
     allowsMovement: !isPlain && !environment['CI'],
-    width: stdout.isTTY === true ? stdout.columns : Infinity,
   };
 }
+
+/** As the C library chooses the characters of a locale. Where nothing is set, as in cron, that is ASCII. */
+const isUtf8 = (environment: Surroundings['environment']): boolean =>
+  /utf-?8/i.test(environment['LC_ALL'] || environment['LC_CTYPE'] || environment['LANG'] || '');
 
 function ignoreClosed(error: Error & { code?: string }): void {
   if (error.code !== 'EPIPE') throw error;

@@ -34,7 +34,7 @@ export async function verifyCommand(tables: readonly string[], options: VerifyOp
     for (const table of facts.tables) {
       const verdict = await verdictOn(work, table, options.repair);
       verdicts.push(verdict);
-      if (!options.json) terminal.out(redact(formatVerification(verdict)));
+      if (!options.json) terminal.out(redact(formatVerification(verdict, terminal.look)));
     }
     if (options.json) terminal.out(redactedJson(toJson(verdicts), redact));
     return exitCodeFor(verdicts);

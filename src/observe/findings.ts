@@ -1,4 +1,4 @@
-import { styleText } from 'node:util';
+import { painter, type Look, type Paint } from './look.ts';
 import { printable } from './text.ts';
 
 interface Finding {
@@ -11,10 +11,11 @@ interface Finding {
 const LOOKS = { error: ['x', 'red'], warning: ['!', 'yellow'], note: ['-', 'gray'] } as const;
 
 /** The worst first, and a last line that counts. */
-export function formatFindings(findings: readonly Finding[], { color }: { color: boolean }): string {
+export function formatFindings(findings: readonly Finding[], look: Look): string {
+  const paint = painter(look);
   const levels = ['error', 'warning', 'note'] as const;
   const lines = levels.flatMap((level) =>
-    findings.filter((finding) => finding.level === level).flatMap((finding) => findingLines(finding, color)),
+    findings.filter((finding) => finding.level === level).flatMap((finding) => findingLines(finding, paint)),
   );
   const count = (level: Finding['level']) => findings.filter((finding) => finding.level === level).length;
   const [errors, warnings] = [count('error'), count('warning')];
@@ -24,11 +25,9 @@ export function formatFindings(findings: readonly Finding[], { color }: { color:
   return `${[...lines, '', `${plural(errors, 'error')}, ${plural(warnings, 'warning')}: ${verdict}.`].join('\n')}\n`;
 }
 
-function findingLines({ level, table, message, action }: Finding, color: boolean): string[] {
+function findingLines({ level, table, message, action }: Finding, paint: Paint): string[] {
   const [symbol, style] = LOOKS[level];
-  const head = color
-    ? styleText(style, `${symbol} ${level}`, { validateStream: false })
-    : `${symbol} ${level}`;
+  const head = paint(style, `${symbol} ${level}`);
   const about = table === undefined ? '' : `${printable(table)}: `;
   return [
     `${head}  ${about}${printable(message)}`,

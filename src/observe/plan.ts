@@ -1,6 +1,6 @@
-import { styleText } from 'node:util';
 import { formatDuration } from '../duration.ts';
 import { formatBytes, formatCount } from '../format.ts';
+import { painter, type Look, type Paint, type Style } from './look.ts';
 import { displayWidth, padEnd, printable } from './text.ts';
 
 /** What of a foreseen table is printed. */
@@ -21,8 +21,6 @@ interface PlannedTable {
   readonly error: { readonly next: string } | undefined;
 }
 
-type Style = Parameters<typeof styleText>[0];
-
 const SYMBOLS: Record<string, readonly [symbol: string, style: Style]> = {
   initial: ['+', 'green'],
   reset: ['!', 'yellow'],
@@ -33,18 +31,16 @@ const SYMBOLS: Record<string, readonly [symbol: string, style: Style]> = {
 };
 
 /** A line or more a table, and a last line that counts. */
-export function formatPlan(
-  tables: readonly PlannedTable[],
-  { color }: { color: boolean; width: number },
-): string {
+export function formatPlan(tables: readonly PlannedTable[], look: Look): string {
+  const colored = painter(look);
   const nameWidth = Math.max(0, ...tables.map(({ name }) => displayWidth(printable(name))));
-  const lines = tables.flatMap((table) => tableLines(table, nameWidth, color));
+  const lines = tables.flatMap((table) => tableLines(table, nameWidth, colored));
   return `${[...lines, '', countLine(tables)].join('\n')}\n`;
 }
 
-function tableLines(table: PlannedTable, nameWidth: number, color: boolean): string[] {
+function tableLines(table: PlannedTable, nameWidth: number, colored: Paint): string[] {
   const [symbol, style] = SYMBOLS[table.action] ?? ['?', 'white'];
-  const paint = (text: string) => (color ? styleText(style, text, { validateStream: false }) : text);
+  const paint = (text: string) => colored(style, text);
   const head = `${paint(symbol)} ${padEnd(printable(table.name), nameWidth)}  ${paint(padEnd(table.action, 12))}  ${printable(effect(table))}`;
   return [
     head,

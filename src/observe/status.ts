@@ -1,5 +1,5 @@
-import { styleText } from 'node:util';
 import { formatCount } from '../format.ts';
+import { painter, type Look, type Style } from './look.ts';
 import { displayWidth, padEnd, printable } from './text.ts';
 
 interface Status {
@@ -20,19 +20,15 @@ interface Status {
     | undefined;
 }
 
-interface StatusLook {
-  readonly color: boolean;
-  readonly now: Date;
-}
-
-const STYLES: Record<string, Parameters<typeof styleText>[0]> = {
+const STYLES: Record<string, Style> = {
   ok: 'green',
   stale: 'yellow',
   failing: 'red',
   running: 'cyan',
 };
 
-export function formatStatus(tables: readonly Status[], { color, now }: StatusLook): string {
+export function formatStatus(tables: readonly Status[], look: Look, now: Date): string {
+  const colored = painter(look);
   const rows = tables.map((table) => [
     conditionText(table),
     printable(table.name),
@@ -50,7 +46,7 @@ export function formatStatus(tables: readonly Status[], { color, now }: StatusLo
       .trimEnd();
   const paint = (text: string, { condition }: Status) => {
     const style = STYLES[condition];
-    return color && style ? styleText(style, text, { validateStream: false }) : text;
+    return style ? colored(style, text) : text;
   };
   const body = rows.flatMap((row, index) => {
     const table = tables[index];

@@ -1,33 +1,26 @@
 /** What a person reads at the end of a run. */
-import { styleText } from 'node:util';
 import type { Failure, RunSummary, TableOutcome } from '../events.ts';
 import { formatBytes, formatCount, formatSeconds, formatTableCounts } from '../format.ts';
 import { runSeconds } from '../summary-json.ts';
+import { glyphsOf, painter, type Look, type Paint } from './look.ts';
 import { displayWidth, padEnd, padStart, printable, printableLine, truncate } from './text.ts';
 
-export interface SummaryStyle {
-  readonly color: boolean;
-  /** Columns of the terminal; Infinity where the output is not one, then nothing is cut. */
-  readonly width: number;
-}
-
 type Tint = 'green' | 'red' | 'yellow' | 'dim';
-type Paint = (tint: Tint, text: string) => string;
+
+const TINTS = { ok: 'green', failed: 'red', skipped: 'dim' } as const satisfies Record<
+  TableOutcome['status'],
+  Tint
+>;
 
 /** Symbol and word, so that nothing is said by colour alone. */
-const STATUS = {
-  ok: { label: '✓ ok', tint: 'green' },
-  failed: { label: '✗ FAILED', tint: 'red' },
-  skipped: { label: '- skipped', tint: 'dim' },
-} as const satisfies Record<TableOutcome['status'], { label: string; tint: Tint }>;
+function labelOf(status: TableOutcome['status'], look: Look): string {
+  const { ok, failed } = glyphsOf(look);
+  return { ok: `${ok}ok`, failed: `${failed}FAILED`, skipped: '- skipped' }[status];
+}
 
 const GAP = '  ';
 const INDENT = '    ';
 const NARROWEST_NAME = 12;
-
-const painter = ({ color }: SummaryStyle): Paint =>
-  // Whether there is colour was decided by the caller, not by what stdout happens to be.
-  color ? (tint, text) => styleText(tint, text, { validateStream: false }) : (_, text) => text;
 
 function rowsText(outcome: TableOutcome): string {
   if (outcome.status === 'skipped') return '';
@@ -66,22 +59,22 @@ interface Widths {
 }
 
 /** Names give way first where the terminal is too narrow. */
-function widthsOf(rows: readonly Row[], { width }: SummaryStyle): Widths {
-  const status = widest(rows.map(({ outcome }) => STATUS[outcome.status].label));
+function widthsOf(rows: readonly Row[], look: Look): Widths {
+  const status = widest(rows.map(({ outcome }) => labelOf(outcome.status, look)));
   const cell = (index: 0 | 1 | 2 | 3) => widest(rows.map(({ cells }) => cells[index]));
   const cells = [cell(0), cell(1), cell(2), cell(3)] as const;
   const others = [status, ...cells].reduce((sum, each) => sum + (each > 0 ? each + GAP.length : 0), 0);
-  const name = Math.min(widest(rows.map((row) => row.name)), Math.max(NARROWEST_NAME, width - others));
+  const name = Math.min(widest(rows.map((row) => row.name)), Math.max(NARROWEST_NAME, look.width - others));
   return { status, name, cells };
 }
 
-function tableLine({ outcome, name, cells }: Row, widths: Widths, paint: Paint): string {
-  const { label, tint } = STATUS[outcome.status];
+function tableLine({ outcome, name, cells }: Row, widths: Widths, look: Look): string {
+  const label = labelOf(outcome.status, look);
   // The name of a failed table is what will be typed next, so it is always whole.
-  const shownName = outcome.status === 'failed' ? name : truncate(name, widths.name);
+  const shownName = outcome.status === 'failed' ? name : truncate(name, widths.name, glyphsOf(look).ellipsis);
   const aligned = cells.map((text, index) => (index < 2 ? padEnd : padStart)(text, widths.cells[index] ?? 0));
   const columns = [padEnd(shownName, widths.name), ...aligned.filter((text) => text !== '')];
-  return `${paint(tint, padEnd(label, widths.status))}${GAP}${columns.join(GAP).trimEnd()}`;
+  return `${painter(look)(TINTS[outcome.status], padEnd(label, widths.status))}${GAP}${columns.join(GAP).trimEnd()}`;
 }
 
 interface Detail {
@@ -138,9 +131,10 @@ function tableDetails(outcome: TableOutcome, shared: ReadonlySet<string>, paint:
   ];
 }
 
-function tableLines(row: Row, shared: ReadonlySet<string>, widths: Widths, paint: Paint): string[] {
+function tableLines(row: Row, shared: ReadonlySet<string>, widths: Widths, look: Look): string[] {
+  const paint = painter(look);
   const details = tableDetails(row.outcome, shared, paint);
-  return [tableLine(row, widths, paint), ...details.map((detail) => detailLine(detail, INDENT, paint))];
+  return [tableLine(row, widths, look), ...details.map((detail) => detailLine(detail, INDENT, paint))];
 }
 
 function closingLine(summary: RunSummary): string {
@@ -150,10 +144,10 @@ function closingLine(summary: RunSummary): string {
 }
 
 /** Several lines, each ended by a newline. */
-export function formatSummary(summary: RunSummary, style: SummaryStyle): string {
-  const paint = painter(style);
+export function formatSummary(summary: RunSummary, look: Look): string {
+  const paint = painter(look);
   const rows = summary.tables.map(rowOf);
-  const widths = widthsOf(rows, style);
+  const widths = widthsOf(rows, look);
   const shared = sharedWarnings(summary);
   const runDetails = [
     ...(summary.error ? failureDetails(summary.error, paint) : []),
@@ -161,7 +155,7 @@ export function formatSummary(summary: RunSummary, style: SummaryStyle): string 
     ...summary.warnings.map(warningDetail),
   ];
   const lines = [
-    ...rows.flatMap((row) => tableLines(row, new Set(shared.keys()), widths, paint)),
+    ...rows.flatMap((row) => tableLines(row, new Set(shared.keys()), widths, look)),
     ...runDetails.map((detail) => detailLine(detail, '', paint)),
     closingLine(summary),
   ];

@@ -19,17 +19,17 @@ export function displayWidth(text: string): number {
   return width;
 }
 
-/** The text in at most that many cells, with … where something was cut off. */
-export function truncate(text: string, width: number): string {
+/** The text in at most that many cells, with an ellipsis where something was cut off. */
+export function truncate(text: string, width: number, ellipsis = '…'): string {
   if (displayWidth(text) <= width) return text;
   let kept = '';
-  let cells = 1;
+  let cells = ellipsis.length;
   for (const { segment } of graphemes.segment(text)) {
     cells += cellsOf(segment);
     if (cells > width) break;
     kept += segment;
   }
-  return width < 1 ? '' : `${kept}…`;
+  return width < ellipsis.length ? '' : `${kept}${ellipsis}`;
 }
 
 export function padEnd(text: string, width: number): string {

@@ -1,4 +1,5 @@
 import { formatCount, formatSeconds } from '../format.ts';
+import { glyphsOf, type Look } from './look.ts';
 import { printable } from './text.ts';
 
 interface Counts {
@@ -31,7 +32,7 @@ const MEANING = {
 } as const;
 
 /** A line a table where all is well; one more for each kind of difference, with the first keys. */
-export function formatVerification(verdict: Verdict): string {
+export function formatVerification(verdict: Verdict, look: Look): string {
   if ('error' in verdict) {
     return `x ${printable(verdict.name)}  could not be compared: ${printable(verdict.error.message)}\n    next: ${printable(verdict.error.next)}\n`;
   }
@@ -44,7 +45,7 @@ export function formatVerification(verdict: Verdict): string {
   const mended = repairLine(verdict.repaired);
   if (differences.length === 0) return `= ${printable(counts.name)}  equal: ${rows} (${seconds})\n${mended}`;
   const lines = differences.map((kind) => {
-    const more = counts[kind] > counts.keys[kind].length ? ', …' : '';
+    const more = counts[kind] > counts.keys[kind].length ? `, ${glyphsOf(look).ellipsis}` : '';
     return `    ${formatCount(counts[kind])} ${MEANING[kind]}: ${counts.keys[kind].map(printable).join(', ')}${more}`;
   });
   return `! ${printable(counts.name)}  DIFFERENT: ${rows} (${seconds})\n${lines.join('\n')}\n${mended}`;

@@ -68,7 +68,7 @@ export function startIncrep(
   const child = execa(process.execPath, [join(PROJECT, 'bin', 'increp.js'), ...words], {
     cwd: options.cwd ?? place.directory,
     // HOME is the pipeline's, so that no .pgpass and no certificate of the developer is found.
-    env: { PATH: process.env['PATH'], HOME: place.directory, ...options.env },
+    env: { PATH: process.env['PATH'], HOME: place.directory, LANG: 'C.UTF-8', ...options.env },
     extendEnv: false,
     input: options.input ?? '',
     timeout: options.timeout ?? 50_000,

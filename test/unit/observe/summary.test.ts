@@ -4,7 +4,7 @@ import { formatSummary } from '../../../src/observe/summary.ts';
 import { displayWidth, truncate } from '../../../src/observe/text.ts';
 import { failure, outcome, summary } from './outcomes.ts';
 
-const plain = { color: false, width: Infinity };
+const plain = { color: false, width: Infinity, isUnicode: true };
 const mixed = summary({
   status: 'partial',
   tables: [
@@ -71,7 +71,7 @@ test('long names give way on a narrow terminal, but not that of a failed table',
     outcome({ name: long, status: 'failed', error: failure() }),
     outcome({ name: '短い名前の表です長い長い名前' }),
   ];
-  const lines = formatSummary(summary({ tables }), { color: false, width: 60 }).split('\n');
+  const lines = formatSummary(summary({ tables }), { color: false, width: 60, isUnicode: true }).split('\n');
   expect(lines[0]).toContain('…');
   expect(lines[1]).toContain(long);
   expect(displayWidth(lines[0] ?? '')).toBeLessThanOrEqual(60);

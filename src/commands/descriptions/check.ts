@@ -1,0 +1,10 @@
+import { json, type Description } from './description.ts';
+
+export const check = (): Description => ({
+  name: 'check',
+  summary: 'look for trouble before it happens',
+  description: 'Checks connections, privileges, tables and settings, and says how to mend what it finds.',
+  tables: 'only these tables',
+  options: { Output: [json()] },
+  examples: ['check', 'check orders', 'check --json'],
+});

@@ -1,0 +1,30 @@
+import { duration, exclude, flag, type Description } from './description.ts';
+
+export const sync = (): Description => ({
+  name: 'sync',
+  summary: 'bring the copies up to date',
+  description:
+    'Brings the copies up to date, table by table: loads what is missing, else copies what changed.',
+  tables: 'only these tables (default: all of tables-config.json)',
+  options: {
+    'What is done': [
+      exclude(),
+      flag('--full-refresh', 'load the tables again from the start'),
+      flag('--deletes', 'look for deleted rows now, in tables whose "deletes" is set'),
+      flag('--force', 'remove deleted rows whatever their share of a table is'),
+      flag('--verify', 'compare what was copied before it is committed'),
+      flag('-n, --dry-run', 'only say what would be done (the same as "increp plan")'),
+    ],
+    'Waiting and stopping': [
+      flag('--fail-fast', 'stop at the first table that fails'),
+      duration('--wait-lock <duration>', 'wait that long for another run of the same table').default(0, '0s'),
+      duration('--settle <duration>', 'wait at most that long for open transactions').default(5, '5s'),
+    ],
+    Output: [
+      flag('--json', 'one JSON object a line on stdout, the summary last'),
+      flag('-q, --quiet', 'print only what went wrong'),
+      flag('-v, --verbose', 'log every step'),
+    ],
+  },
+  examples: ['sync', 'sync orders customers', 'sync --exclude events --json', 'sync orders --full-refresh'],
+});
