@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { completeAt } from '../../../src/schema/data-age.ts';
+
+const settled = {
+  fencedAt: '2026-11-21T12:00:00.000Z',
+  cursor: '2026-11-21 11:59:00+00',
+  fences: [],
+  keyType: 'timestamptz',
+} as const;
+const fencedFrom = (from: string | null) => [{ from, transactions: ['3/17'] }];
+
+test('a copy without open transactions is complete up to its last sync, however old its newest row is', () => {
+  expect(completeAt({ ...settled, cursor: '2019-01-01 00:00:00+00' })).toEqual(new Date(settled.fencedAt));
+});
+
+test('an open transaction sets it back by as much as it may write below the cursor', () => {
+  const fences = fencedFrom('2026-11-21 11:29:00.5+00');
+  expect(completeAt({ ...settled, fences })).toEqual(new Date('2026-11-21T11:30:00.500Z'));
+});
+
+test('a mark above the cursor does not make it newer than the sync', () => {
+  expect(completeAt({ ...settled, fences: fencedFrom('2026-11-21 13:00:00+00') })).toEqual(
+    new Date(settled.fencedAt),
+  );
+});
+
+test('days count as days', () => {
+  const byDay = {
+    ...settled,
+    keyType: 'date',
+    cursor: '2026-11-20',
+    fences: fencedFrom('2026-11-18'),
+  } as const;
+  expect(completeAt(byDay)).toEqual(new Date('2026-11-19T12:00:00.000Z'));
+});
+
+test.for([
+  { why: 'integers are no clock', keyType: 'integer', cursor: '120', from: '90' },
+  {
+    why: 'the transaction is older than all that is known',
+    keyType: 'timestamptz',
+    cursor: settled.cursor,
+    from: null,
+  },
+] as const)('it is unknown where $why', ({ keyType, cursor, from }) => {
+  expect(completeAt({ ...settled, keyType, cursor, fences: fencedFrom(from) })).toBeUndefined();
+});
