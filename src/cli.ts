@@ -1,13 +1,11 @@
 /** The program: registers commands and turns what they return or throw into the exit code. */
-import { Command, CommanderError, Help } from 'commander';
-import { commandOf } from './commands/descriptions/description.ts';
-import { commands, type CommandFunction } from './commands/registry.ts';
+import { CommanderError } from 'commander';
+import { programOf } from './commands/program.ts';
 import { abortOnSignal } from './commands/signals.ts';
 import { terminalOf, type Terminal } from './commands/terminal.ts';
 import { processEnvironment } from './config/process-environment.ts';
 import { asIncrepError, IncrepError } from './errors.ts';
 import { FORMAT_VERSION } from './summary-json.ts';
-import { version } from './version.ts';
 
 export async function main(args: readonly string[]): Promise<void> {
   const terminal = terminalOf({
@@ -25,38 +23,16 @@ export async function main(args: readonly string[]): Promise<void> {
 
 async function dispatch(args: readonly string[], terminal: Terminal): Promise<number> {
   let exitCode = 0;
-  const root = program(terminal);
-  for (const { description, load } of commands()) {
-    const command = commandOf(description).copyInheritedSettings(root);
-    root.addCommand(command);
-    command.action(async () => {
-      const options = { ...command.optsWithGlobals(), terminal, signal: abortOnSignal() };
-      exitCode = await ((await load()) as CommandFunction)(command.args, options);
-    });
-  }
+  const root = programOf({
+    terminal,
+    columns: processEnvironment()['COLUMNS'],
+    act: async ({ program, command, load }) => {
+      const options = { ...command.optsWithGlobals(), terminal, signal: abortOnSignal(), program };
+      exitCode = await (await load())(command.args, options);
+    },
+  });
   await root.parseAsync(args, { from: 'user' });
   return exitCode;
-}
-
-function program(terminal: Terminal): Command {
-  return new Command('increp')
-    .description(
-      'Keeps a copy of your Postgres tables in another Postgres: incremental, exact, with SELECT only.',
-    )
-    .version(version(), '-V, --version', 'print the version')
-    .option(
-      '-C, --directory <dir>',
-      'the pipeline: .env, tables-config.json, sync-state (default: here; env: INCREP_DIR)',
-    )
-    .option('--no-color', 'no colours (env: NO_COLOR)')
-    .helpOption('-h, --help', 'print help')
-    .helpCommand(false)
-    .showSuggestionAfterError(true)
-    .configureHelp({
-      optionDescription: (option) => new Help().optionDescription(option).replace(' (default: false)', ''),
-    })
-    .configureOutput({ writeOut: terminal.out, writeErr: terminal.say, outputError: () => undefined })
-    .exitOverride();
 }
 
 /** Says what went wrong, and returns the exit code. */

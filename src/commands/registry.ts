@@ -2,6 +2,7 @@
 import { check } from './descriptions/check.ts';
 import { demo } from './descriptions/demo.ts';
 import type { Description } from './descriptions/description.ts';
+import { help } from './descriptions/help.ts';
 import { plan } from './descriptions/plan.ts';
 import { reset } from './descriptions/reset.ts';
 import { status } from './descriptions/status.ts';
@@ -20,7 +21,6 @@ interface Registered {
   readonly load: () => Promise<unknown>;
 }
 
-/** In the order of the help. */
 export const commands = (): readonly Registered[] => [
   { description: sync(), load: async () => (await import('./sync.ts')).syncCommand },
   { description: plan(), load: async () => (await import('./plan.ts')).planCommand },
@@ -29,4 +29,5 @@ export const commands = (): readonly Registered[] => [
   { description: verify(), load: async () => (await import('./verify.ts')).verifyCommand },
   { description: reset(), load: async () => (await import('./reset.ts')).resetCommand },
   { description: demo(), load: async () => (await import('./demo.ts')).demoCommand },
+  { description: help(), load: async () => (await import('./help.ts')).helpCommand },
 ];

@@ -1,6 +1,7 @@
 /** What a command's help says, apart from what it does: help and completion read this without loading any work. */
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { collect, durationArgument } from '../options.ts';
+import { ENVIRONMENT_OF } from './global.ts';
 
 /** Headings of a command's help, in this order. */
 export interface OptionGroups {
@@ -14,6 +15,8 @@ export interface Description {
   readonly description: string;
   /** Undefined for a command that takes no tables. */
   readonly tables?: string;
+  /** Of a command that takes one word and no tables. */
+  readonly argument?: Argument;
   readonly options: OptionGroups;
   /** Without the name of the program. */
   readonly examples: readonly string[];
@@ -32,9 +35,38 @@ export const exclude = (): Option =>
 
 export const json = (): Option => flag('--json', 'one JSON document on stdout');
 
-export function commandOf({ name, summary, description, tables, options, examples }: Description): Command {
+/** Where no table is named: all of them, unless there is a flag to say that. */
+const takesAllTables = ({ options }: Description): boolean =>
+  !Object.values(options)
+    .flat()
+    .some(({ long }) => long === '--all');
+
+export const argumentOf = (description: Description): Argument | undefined => {
+  if (description.tables === undefined) return description.argument;
+  const tables = new Argument('[tables...]', description.tables);
+  return takesAllTables(description) ? tables.default([], 'all of tables-config.json') : tables;
+};
+
+/** What stands behind each description in the same way: `[default: 5s] [env: INCREP_DIR]`. */
+export function notesOf(item: Option | Argument): string {
+  const words = item.defaultValueDescription;
+  const environment = item instanceof Option ? ENVIRONMENT_OF[item.long ?? ''] : undefined;
+  const notes = [
+    item.argChoices && `choices: ${item.argChoices.join(', ')}`,
+    words !== undefined && `default: ${words}`,
+    environment !== undefined && `env: ${environment}`,
+  ];
+  return notes
+    .filter(Boolean)
+    .map((note) => ` [${note}]`)
+    .join('');
+}
+
+export function commandOf(described: Description): Command {
+  const { name, summary, description, options, examples } = described;
   const command = new Command(name).summary(summary).description(description);
-  if (tables !== undefined) command.argument('[tables...]', tables);
+  const argument = argumentOf(described);
+  if (argument) command.addArgument(argument);
   for (const [heading, grouped] of Object.entries(options))
     for (const option of grouped) command.addOption(option.helpGroup(`${heading}:`));
   return command.addHelpText(

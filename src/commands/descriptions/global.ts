@@ -1,0 +1,16 @@
+/** What may stand before or after any command. */
+import { Option } from 'commander';
+
+export const globalOptions = (): readonly Option[] => [
+  new Option(
+    '-C, --directory <dir>',
+    'the pipeline: where .env, tables-config.json and sync-state are',
+  ).default(undefined, 'here'),
+  new Option('--no-color', 'no colours and no movement'),
+];
+
+/** Flags that are for people at a terminal have none: what a pipeline is set to stands in its `.env`. */
+export const ENVIRONMENT_OF: Readonly<Record<string, string>> = {
+  '--directory': 'INCREP_DIR',
+  '--no-color': 'NO_COLOR',
+};

@@ -1,0 +1,107 @@
+/** The help of every command, whichever there are: it fits, it says the same things in the same way, its examples work. */
+import { join } from 'node:path';
+import process from 'node:process';
+import { execa } from 'execa';
+import { describe, expect, inject, test } from 'vitest';
+import type { Description } from '../../src/commands/descriptions/description.ts';
+import { commands } from '../../src/commands/registry.ts';
+import { displayWidth } from '../../src/observe/text.ts';
+import { increp } from '../support/increp.ts';
+import { freshPair } from '../support/pair.ts';
+import { PROJECT } from '../support/project.ts';
+import { ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
+import { webhookServer } from '../support/webhook-server.ts';
+
+const all = commands().map(({ description }) => description);
+const here = () => ({ directory: inject('workspace') });
+
+async function helpIn(columns: string | undefined, args: string): Promise<string> {
+  const { stdout, stderr, exitCode } = await increp(args, here(), { env: { COLUMNS: columns } });
+  expect([exitCode, stderr]).toEqual([0, '']);
+  // oxlint-disable-next-line no-control-regex -- an escape byte is what must not be there
+  expect(stdout).not.toMatch(/\u001b/);
+  return stdout;
+}
+
+/** Words that cannot be broken are no fault of the layout. */
+const tooWide = (text: string, width: number) =>
+  text.split('\n').filter((line) => displayWidth(line) > width && !line.startsWith('  $ '));
+
+describe.each(['', ...all.map(({ name }) => name)])('the help of "%s"', (name) => {
+  test('fits 80 columns in a pipe, and fewer or more where COLUMNS says so', async () => {
+    const piped = await helpIn(undefined, `${name} --help`);
+    expect(piped.split('\n').filter((line) => displayWidth(line) > 80)).toEqual([]);
+    expect(tooWide(await helpIn('60', `${name} --help`), 60)).toEqual([]);
+    expect(await helpIn('200', `${name} --help`)).toBe(piped);
+  });
+
+  test('is the same however it is asked for', async () => {
+    const long = await helpIn(undefined, `${name} --help`);
+    expect(await helpIn(undefined, `${name} -h`)).toBe(long);
+    expect(await helpIn(undefined, `help ${name}`)).toBe(long);
+  });
+
+  test('names the global options with their variables', async () => {
+    const text = (await helpIn(undefined, `${name} --help`)).replace(/\s+/g, ' ');
+    expect(text).toContain('[default: here] [env: INCREP_DIR]');
+    expect(text).toContain('[env: NO_COLOR]');
+  });
+});
+
+/** What a terminal of that width is sent: util-linux's script gives the command a terminal of its own. */
+async function onTerminal(args: string, columns: number): Promise<string> {
+  const command = `stty cols ${columns}; '${process.execPath}' '${join(PROJECT, 'bin', 'increp.js')}' ${args}`;
+  const { stdout } = await execa('script', ['-qec', command, '/dev/null'], {
+    env: { PATH: process.env['PATH'], TERM: 'xterm-256color', LANG: 'C.UTF-8' },
+    extendEnv: false,
+    stdin: 'ignore',
+  });
+  return stdout.replaceAll('\r\n', '\n');
+}
+
+test('help on a terminal is as wide as it, up to 80, and its headings are bold unless colour is refused', async () => {
+  expect(await onTerminal('sync --help --no-color', 64)).toBe((await helpIn('64', 'sync --help')).trimEnd());
+  expect(await onTerminal('sync --help --no-color', 200)).toBe(
+    (await helpIn(undefined, 'sync --help')).trimEnd(),
+  );
+  expect(await onTerminal('sync --help', 80)).toContain('\u001b[1mWith every command:\u001b[22m');
+});
+
+test('increp alone says what there is, and that nothing was asked for', async () => {
+  const alone = await increp('', here());
+  expect(alone.exitCode).toBe(64);
+  expect(alone.stdout).toBe('');
+  expect(alone.stderr).toBe(await helpIn(undefined, '--help'));
+  for (const { name, summary } of all)
+    expect(alone.stderr).toMatch(new RegExp(`^  ${name} +${summary}$`, 'm'));
+  expect(alone.stderr).toMatch(/^First steps:$/m);
+  expect(alone.stderr).toMatch(/docs\/configuration\.md/);
+  expect(alone.stderr).toMatch(/^Exit codes: 0 done/m);
+});
+
+/** These are played from end to end elsewhere, by tests that answer or watch them. */
+const PLAYED_ELSEWHERE = ['demo', 'init'];
+
+const TABLES = ['orders', 'customers', 'events'] as const;
+const shop = {
+  tables: TABLES.map((name) => ({ ...ORDERS_CONFIG, name })),
+  sourceSql: `${ordersPreset.sourceSql}; CREATE TABLE customers (LIKE orders INCLUDING ALL);
+    CREATE TABLE events (LIKE orders INCLUDING ALL); INSERT INTO customers TABLE orders; INSERT INTO events TABLE orders`,
+};
+
+describe.each(all.filter(({ name }) => !PLAYED_ELSEWHERE.includes(name)))(
+  'the examples of $name',
+  ({ examples }: Description) => {
+    test('do what they say', async () => {
+      await using webhook = await webhookServer();
+      await using pair = await freshPair(shop);
+      await pair.setEnv({ WEBHOOK_URL: webhook.url });
+      expect((await increp('sync', pair)).exitCode).toBe(0);
+      for (const example of examples) {
+        const { exitCode, stdout, stderr } = await increp(example, pair);
+        expect(exitCode, `${example}\n${stdout}${stderr}`).toBe(0);
+        expect(stdout, example).not.toBe('');
+      }
+    });
+  },
+);
