@@ -3,8 +3,9 @@ import { CommanderError } from 'commander';
 import { programOf } from './commands/program.ts';
 import { abortOnSignal } from './commands/signals.ts';
 import { terminalOf, type Terminal } from './commands/terminal.ts';
+import { usageErrorOf } from './commands/usage-error.ts';
 import { processEnvironment } from './config/process-environment.ts';
-import { asIncrepError, IncrepError } from './errors.ts';
+import { asIncrepError, ERROR_CLASSES, type IncrepError } from './errors.ts';
 import { FORMAT_VERSION } from './summary-json.ts';
 
 export async function main(args: readonly string[]): Promise<void> {
@@ -31,18 +32,24 @@ async function dispatch(args: readonly string[], terminal: Terminal): Promise<nu
       exitCode = await (await load())(command.args, options);
     },
   });
-  await root.parseAsync(args, { from: 'user' });
+  let asked = root;
+  root.hook('preSubcommand', (_, command) => void (asked = command));
+  try {
+    await root.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    throw error instanceof CommanderError && !isHelp(error) ? usageErrorOf(error, asked) : error;
+  }
   return exitCode;
 }
 
+/** It has been printed, because it was asked for or because nothing was. */
+const isHelp = ({ code, exitCode }: CommanderError): boolean => exitCode === 0 || code === 'commander.help';
+
 /** Says what went wrong, and returns the exit code. */
 function report(thrown: unknown, terminal: Terminal, args: readonly string[]): number {
-  if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
-  const error = thrown instanceof CommanderError ? usageError(thrown) : asIncrepError(thrown);
-  // Without any argument the help has just been printed: that says it all.
-  if (!(thrown instanceof CommanderError && thrown.code === 'commander.help')) {
-    terminal.say(`error: ${error.message}\n  next: ${error.next}\n`);
-  }
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : ERROR_CLASSES.USAGE.exitCode;
+  const error = asIncrepError(thrown);
+  terminal.say(`error: ${error.message}\n  next: ${error.next}\n`);
   if (error.code === 'INTERNAL' && args.some((arg) => /^(-v|--verbose)$/.test(arg)))
     terminal.say(`${stackOf(error)}\n`);
   if (args.includes('--json')) terminal.out(`${JSON.stringify(errorJson(error))}\n`);
@@ -54,12 +61,6 @@ const errorJson = ({ code, message, next: hint, sqlstate }: IncrepError) => ({
   format_version: FORMAT_VERSION,
   error: { code, message, hint, sqlstate: sqlstate ?? null },
 });
-
-const usageError = ({ message }: CommanderError): IncrepError =>
-  new IncrepError('USAGE', {
-    what: message.replace(/^error: /, ''),
-    next: 'See "increp --help", or "increp COMMAND --help".',
-  });
 
 const stackOf = ({ cause, stack }: IncrepError): string =>
   (cause instanceof Error ? cause.stack : stack) ?? '';

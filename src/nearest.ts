@@ -3,6 +3,15 @@ import { distance } from 'fastest-levenshtein';
 /** Case and the kind of dash are what people get wrong most, so they cost nothing. */
 const normalised = (word: string) => word.toLowerCase().replaceAll('-', '_');
 
+/** Two letters in the wrong order are one slip, though they are two edits. */
+function slips(word: string, candidate: string): number {
+  const swapped = Array.from(
+    { length: Math.max(0, word.length - 1) },
+    (_, at) => word.slice(0, at) + word.charAt(at + 1) + word.charAt(at) + word.slice(at + 2),
+  );
+  return Math.min(distance(word, candidate), ...swapped.map((other) => 1 + distance(other, candidate)));
+}
+
 /** One wrong character in three is a slip; more is another word. */
 const isClose = (word: string, edits: number) => edits <= Math.max(1, Math.floor(word.length / 3));
 
@@ -18,7 +27,7 @@ function isAbbreviation(one: string, other: string): boolean {
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   const wanted = normalised(word);
   const ranked = [...candidates]
-    .map((candidate) => ({ candidate, edits: distance(wanted, normalised(candidate)) }))
+    .map((candidate) => ({ candidate, edits: slips(wanted, normalised(candidate)) }))
     .toSorted((a, b) => a.edits - b.edits);
   const [best] = ranked;
   if (best && best.edits <= 1) return best.candidate;

@@ -1,4 +1,5 @@
-import { relative } from 'node:path';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { expect, test } from 'vitest';
 import { resolveDirectory } from '../../../src/config/directory.ts';
 import { pipelineDirectory } from './pipeline-directory.ts';
@@ -32,6 +33,17 @@ test('what is not a directory is refused by the name of what said it', async () 
       message: expect.stringContaining('INCREP_DIR') as string,
     }),
   );
+});
+
+test('a directory beside it with nearly the same name is named', async () => {
+  await using pipeline = await pipelineDirectory();
+  await mkdir(join(pipeline.directory, 'warehouse'));
+  await writeFile(join(pipeline.directory, 'warehous'), '');
+  for (const typed of ['warehosue', 'warehous', 'ware'])
+    expect(() => resolveDirectory(join(pipeline.directory, typed), {})).toThrow(
+      `which is not a directory; did you mean ${join(pipeline.directory, 'warehouse')}?`,
+    );
+  expect(() => resolveDirectory(join(pipeline.directory, 'orders'), {})).toThrow(/not a directory$/);
 });
 
 test('an empty -C is not the current directory', () => {

@@ -59,6 +59,8 @@ describe('the nearest spelling', () => {
     ['replication', 'replication_key'],
     ['NAME', 'name'],
     ['mod', 'mode'],
+    ['naem', 'name'],
+    ['moed', 'mode'],
   ])('of %s is %s', (word, expected) => {
     expect(nearest(word, names)).toBe(expected);
   });

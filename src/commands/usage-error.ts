@@ -1,0 +1,32 @@
+/** What commander cannot understand, in our words: what was probably meant, and where it is written. */
+import type { Command, CommanderError } from 'commander';
+import { IncrepError } from '../errors.ts';
+import { nearest } from '../nearest.ts';
+import { unknownCommand } from './help.ts';
+
+/** `asked` is the program itself where the command line does not get as far as a command. */
+export function usageErrorOf({ code, message }: CommanderError, asked: Command): IncrepError {
+  const [, word = ''] = /'([^]*?)'/.exec(message) ?? [];
+  if (code === 'commander.unknownCommand') return unknownCommand(word, asked);
+  const what =
+    code === 'commander.unknownOption' ? unknownOption(word, asked) : message.replace(/^error: /, '');
+  return new IncrepError('USAGE', { what, next: `See "${pathOf(asked)} --help".` });
+}
+
+function unknownOption(option: string, asked: Command): string {
+  const what = `"${pathOf(asked)}" has no option ${option}`;
+  const owners = (asked.parent ?? asked).commands.filter((command) => flagsOf(command).includes(option));
+  if (owners.length > 0)
+    return `${what}; it is one of ${owners.map((owner) => `"${pathOf(owner)}"`).join(', ')}`;
+  const flags = [asked, asked.parent].flatMap((command) => (command ? flagsOf(command) : []));
+  // One letter is near to every other.
+  const long = [...flags, '--help'].filter((flag) => flag.startsWith('--'));
+  const near = option.startsWith('--') ? nearest(option, long) : undefined;
+  return near === undefined ? what : `${what}; did you mean ${near}?`;
+}
+
+const pathOf = (command: Command): string =>
+  command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
+
+const flagsOf = ({ options }: Command): string[] =>
+  options.flatMap(({ short, long }) => [short, long].filter((flag) => flag !== undefined));
