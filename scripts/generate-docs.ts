@@ -27,7 +27,7 @@ function defaultOf(variable: Variable): string {
 function variablesTable(): string {
   const rows = VARIABLES.map((variable) => [
     code(variable.name),
-    variable.isLater ? `Not yet supported: ${variable.meaning}` : variable.meaning,
+    variable.meaning,
     defaultOf(variable),
     variable.example === undefined ? '' : code(variable.example),
   ]);

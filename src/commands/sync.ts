@@ -5,11 +5,13 @@ import { createLogger, effectiveLevel, type Verbosity } from '../observe/log.ts'
 import { logListener, retryListener } from '../observe/log-listener.ts';
 import { createProgress, hasProgress } from '../observe/progress.ts';
 import { formatSummary } from '../observe/summary.ts';
+import { healthcheckListener } from '../notify/healthcheck.ts';
 import { webhookListener } from '../notify/webhook.ts';
 import { exitCodeOf, run } from '../sync/run.ts';
 import { withContext, type Context } from './context.ts';
 import type { GlobalOptions } from './options.ts';
 import { planCommand } from './plan.ts';
+import { runMetrics } from './run-metrics.ts';
 import { selectTables } from './select-tables.ts';
 
 export interface SyncOptions extends GlobalOptions {
@@ -86,10 +88,17 @@ async function wireListeners(
   listen(progress ? retryListener(logger) : logListener(logger));
   if (progress) listen(progress.listener);
   if (options.json) listen(jsonListener(terminal.out, redact));
+  // Before those that wait for a server: after a signal there is little time.
+  if (settings.metricsTextfile) listen(runMetrics(context, settings.metricsTextfile, warn));
   const destinationNameOf = (name: string) =>
     settings.tables.find((table) => table.name === name)?.destinationName ?? name;
   listen(historyListener({ database: history, destinationNameOf, redact, onFailure: warn }));
   if (settings.webhook)
     listen(webhookListener({ webhook: settings.webhook, redact, onFailure: warn, signal }));
+  // Behind the webhook, whose time runs from the signal on: that of the healthcheck begins with its turn.
+  if (settings.healthcheckUrl) {
+    const { healthcheckUrl: url } = settings;
+    listen(healthcheckListener({ url, redact, exitCodeOf, onFailure: warn, signal }));
+  }
   return { stop: () => progress?.stop() };
 }

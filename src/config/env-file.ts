@@ -80,7 +80,7 @@ function checkName(name: string, report: Report): void {
   if (name === 'INCREP_DIR') {
     return report({ where, what: 'says where .env is, so it cannot be set in there' });
   }
-  const names = VARIABLES.filter(({ isLater }) => !isLater).map((known) => known.name);
+  const names = VARIABLES.map((known) => known.name);
   const suggestion = nearest(name, names);
   const [prefix = ''] = name.split('_');
   const family = names.filter((known) => known.startsWith(`${prefix}_`)).join(', ') || undefined;

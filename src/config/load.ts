@@ -8,13 +8,13 @@ import { configError, show } from './problems.ts';
 import type { Environment } from './process-environment.ts';
 import { processEnvironment } from './process-environment.ts';
 import type { Reading } from './reading.ts';
-import { choiceOf, isSet, refuse, required, textOf } from './reading.ts';
+import { choiceOf, refuse, required, textOf } from './reading.ts';
 import { secretsOf, withoutSecrets } from './secrets.ts';
 import type { Connections, LogSettings, Settings } from './settings.ts';
 import { readTables } from './tables.ts';
 import type { Overrides, Values } from './values.ts';
 import { readValues } from './values.ts';
-import { VARIABLES } from './variables.ts';
+import { readUrl } from './web-address.ts';
 import { readWebhook } from './webhook.ts';
 
 interface Request {
@@ -38,13 +38,14 @@ export async function loadSettings({
   const envFile = await readEnvFile(directory, report, warn);
   const values = await readValues({ directory, overrides, environment, envFile: envFile ?? {}, report });
   const reading: Reading = { directory, values, report, warn };
-  refuseLater(reading);
   const connections = isUnconfigured(envFile, values)
     ? reportUnconfigured(reading)
     : await readConnections(reading);
   const pipeline = readPipeline(reading);
   const stallTimeoutSeconds = readStallTimeout(reading);
   const webhook = readWebhook(reading);
+  const metricsTextfile = readMetricsTextfile(reading);
+  const healthcheckUrl = readUrl(reading, 'HEALTHCHECK_URL');
   const log = readLog(reading);
   const tables = await readTables(directory, report, warn);
 
@@ -60,6 +61,8 @@ export async function loadSettings({
     stateDirectory: resolve(directory, textOf(reading, 'STATE_DIR') ?? ''),
     stallTimeoutSeconds,
     webhook,
+    metricsTextfile,
+    healthcheckUrl,
     log,
     secrets,
     warnings,
@@ -83,14 +86,6 @@ async function readConnections(reading: Reading): Promise<Connections | undefine
   return source && destination ? { source, destination } : undefined;
 }
 
-/** What a later version will understand must not look as if it worked in this one. */
-function refuseLater(reading: Reading): void {
-  for (const { name, isLater } of VARIABLES) {
-    if (isLater && isSet(reading, name))
-      refuse(reading, name, { what: 'not yet supported', isUnsupported: true });
-  }
-}
-
 /** The root directory has no name to lend. */
 function readPipeline(reading: Reading): string | undefined {
   return (
@@ -107,6 +102,15 @@ function readStallTimeout(reading: Reading): number | undefined {
     what: `${show(text)} is not a time from 1s to 24h`,
     allowed: DURATION_FORMS,
   });
+}
+
+function readMetricsTextfile(reading: Reading): string | undefined {
+  const text = textOf(reading, 'METRICS_TEXTFILE');
+  if (text === undefined) return undefined;
+  if (!text.endsWith('.prom')) {
+    reading.warn(`METRICS_TEXTFILE does not end in .prom: node_exporter will not read ${show(text)}`);
+  }
+  return resolve(reading.directory, text);
 }
 
 function readLog(reading: Reading): LogSettings | undefined {

@@ -24,7 +24,8 @@ export function secretsOf(connections: Connections | undefined, values: Values):
   const written = VARIABLES.filter(({ isSecret }) => isSecret).map(({ name }) => values.get(name)?.text);
   const used = [connections?.source.password, connections?.destination.password];
   const urls = [values.get('SOURCE_URL'), values.get('DEST_URL')].flatMap((url) => passwordIn(url?.text));
-  const secrets = [...used, ...written, ...urls, ...webhookSecrets(values.get('WEBHOOK_URL')?.text)];
+  const called = [values.get('WEBHOOK_URL'), values.get('HEALTHCHECK_URL')];
+  const secrets = [...used, ...written, ...urls, ...called.flatMap((url) => secretsInUrl(url?.text))];
   return [...new Set(secrets.filter((secret) => secret !== undefined && secret !== ''))] as string[];
 }
 
@@ -34,7 +35,7 @@ const passwordIn = (url = ''): string[] => /^\w+:\/\/[^:@]*:(.*)@/.exec(url)?.sl
 /** A path of this length is a token, as in hooks of chat programs; a shorter one is a word. */
 const SHORTEST_TOKEN = 12;
 
-function webhookSecrets(text: string | undefined): string[] {
+function secretsInUrl(text: string | undefined): string[] {
   const url = text === undefined ? null : URL.parse(text);
   if (!url) return [];
   const credentials = [url.username, url.password].map(decoded);

@@ -84,6 +84,9 @@ export interface Settings {
   /** How long a server may be silent when it is its turn, before it is asked over another connection. */
   readonly stallTimeoutSeconds: number;
   readonly webhook: WebhookSettings | undefined;
+  /** Absolute path of the file for node_exporter. */
+  readonly metricsTextfile: string | undefined;
+  readonly healthcheckUrl: string | undefined;
   readonly log: LogSettings;
   /** Every secret that must never be printed, for redaction. */
   readonly secrets: readonly string[];

@@ -24,8 +24,6 @@ export interface Variable {
   readonly example?: string;
   readonly isRequired?: true;
   readonly isSecret?: true;
-  /** Known, but for a later version: to set it is an error, never silence. */
-  readonly isLater?: true;
 }
 
 interface Side {
@@ -128,8 +126,17 @@ export const VARIABLES: readonly Variable[] = [
     meaning: '`pretty`, `json`, or `auto`: pretty on a terminal, JSON lines elsewhere.',
     default: 'auto',
   },
-  { name: 'METRICS_TEXTFILE', meaning: 'where to write metrics for Prometheus.', isLater: true },
-  { name: 'HEALTHCHECK_URL', meaning: 'what to call after a good run.', isLater: true },
+  {
+    name: 'METRICS_TEXTFILE',
+    meaning: 'File for metrics, as node_exporter collects them for Prometheus; ends in `.prom`.',
+    example: '/var/lib/prometheus/node-exporter/increp_shop.prom',
+  },
+  {
+    name: 'HEALTHCHECK_URL',
+    meaning: 'What to call when a run begins and ends, as healthchecks.io has it.',
+    example: 'https://hc-ping.com/00000000-0000-4000-8000-000000000000',
+    isSecret: true,
+  },
 ];
 
 const byName: ReadonlyMap<string, Variable> = new Map(VARIABLES.map((variable) => [variable.name, variable]));

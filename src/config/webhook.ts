@@ -2,26 +2,18 @@ import { alternatives } from './problems.ts';
 import type { Reading } from './reading.ts';
 import { choiceOf, choose, isSet, refuse, textOf } from './reading.ts';
 import type { WebhookEventType, WebhookSettings } from './settings.ts';
+import { readUrl } from './web-address.ts';
 
 const EVENTS = ['run.succeeded', 'run.partial', 'run.failed', 'table.synced', 'table.failed'] as const;
 
 /** Undefined where there is no webhook, or where a problem was reported. */
 export function readWebhook(reading: Reading): WebhookSettings | undefined {
-  const url = readUrl(reading);
+  const url = readUrl(reading, 'WEBHOOK_URL');
   const secret = readSecret(reading);
   const events = readEvents(reading);
   const format = choiceOf(reading, 'WEBHOOK_FORMAT', ['json', 'slack']);
   if (url === undefined) warnWithoutUrl(reading);
   return url === undefined || format === undefined ? undefined : { url, secret, events, format };
-}
-
-/** Not shown when it is wrong: whoever knows a webhook's URL can usually post to it. */
-function readUrl(reading: Reading): string | undefined {
-  const text = textOf(reading, 'WEBHOOK_URL');
-  if (text === undefined) return undefined;
-  const protocol = URL.parse(text)?.protocol;
-  if (protocol === 'https:' || protocol === 'http:') return text;
-  return refuse(reading, 'WEBHOOK_URL', { what: 'not a URL that begins with https:// or http://' });
 }
 
 /** Standard Webhooks writes a key as whsec_ and base64; any other text is used as it stands. */

@@ -1,7 +1,6 @@
 /** One message brought to one URL: a few attempts, each bounded in time and in bytes. */
 import type { Agent } from 'undici';
 import { backoffSeconds, sleep } from '../retry.ts';
-import { newMessageId, signatureOf } from './signature.ts';
 
 export interface DeliveryLimits {
   readonly attempts: number;
@@ -20,13 +19,18 @@ export const DELIVERY_LIMITS: DeliveryLimits = {
   retryAfterSeconds: 10,
 };
 
-/** What is read of an answer's body before the connection is dropped; nothing in it matters to us. */
-const BODY_BYTES = 64 * 1024;
+/** What is read of an answer's body before the connection is dropped. */
+const READ_BYTES = 1024;
 
 export interface Letter {
   readonly url: URL;
-  readonly secret: string | undefined;
+  /** Where the URL was set. */
+  readonly variable: 'WEBHOOK_URL' | 'HEALTHCHECK_URL';
   readonly body: string;
+  /** Asked for each attempt: a signature is for its own time. */
+  readonly headers: () => Readonly<Record<string, string>>;
+  /** What a 2xx says against the message all the same. */
+  readonly objection?: (answer: string) => string | undefined;
 }
 
 export interface DeliveryOptions {
@@ -56,12 +60,12 @@ function retryAfterSeconds(header: string | undefined, now: Date = new Date()): 
   return Number.isNaN(date) ? undefined : Math.max(0, (date - now.getTime()) / 1000);
 }
 
-function judge(status: number, retryAfter: string | undefined): Answer {
+function judge(status: number, retryAfter: string | undefined, variable: Letter['variable']): Answer {
   if (status >= 200 && status < 300) return { kind: 'accepted' };
   if (status === 410) {
     return {
       kind: 'refused',
-      why: 'it answered 410, the endpoint is gone: remove WEBHOOK_URL',
+      why: `it answered 410, the endpoint is gone: remove ${variable}`,
       isGone: true,
     };
   }
@@ -80,34 +84,41 @@ function connectionTrouble(error: unknown): string {
   return `the connection failed${typeof code === 'string' ? ` (${code})` : ''}`;
 }
 
-function headersOf({ url, secret, body }: Letter, id: string): Record<string, string> {
-  const timestamp = Math.floor(Date.now() / 1000);
+function authorization(url: URL): Record<string, string> {
   const userInfo = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-  return {
-    'content-type': 'application/json',
-    'user-agent': 'increp',
-    'webhook-id': id,
-    'webhook-timestamp': String(timestamp),
-    ...(secret ? { 'webhook-signature': signatureOf(secret, { id, timestamp, body }) } : {}),
-    ...(userInfo === ':' ? {} : { authorization: `Basic ${Buffer.from(userInfo).toString('base64')}` }),
-  };
+  return userInfo === ':' ? {} : { authorization: `Basic ${Buffer.from(userInfo).toString('base64')}` };
 }
 
-async function post(letter: Letter, id: string, dispatcher: Agent, signal: AbortSignal): Promise<Answer> {
+/** The beginning of an answer's body; a body that hangs or never ends says no more than that. */
+async function beginningOf(body: AsyncIterable<Buffer>): Promise<string> {
+  let text = '';
+  try {
+    for await (const chunk of body) {
+      text += chunk.toString('latin1');
+      if (text.length > READ_BYTES) break;
+    }
+  } catch {
+    // The status is the answer.
+  }
+  return text.slice(0, READ_BYTES);
+}
+
+async function post(letter: Letter, dispatcher: Agent, signal: AbortSignal): Promise<Answer> {
   const { request } = await import('undici');
   const { origin, pathname, search } = letter.url;
   try {
     const { statusCode, headers, body } = await request(`${origin}${pathname}${search}`, {
       method: 'POST',
-      headers: headersOf(letter, id),
+      headers: { 'user-agent': 'increp', ...letter.headers(), ...authorization(letter.url) },
       body: letter.body,
       dispatcher,
       signal,
     });
-    // The status is the answer; a body that hangs or never ends does not take it back.
-    await body.dump({ limit: BODY_BYTES, signal }).catch(() => undefined);
+    const said = await beginningOf(body);
     const retryAfter = headers['retry-after'];
-    return judge(statusCode, Array.isArray(retryAfter) ? retryAfter[0] : retryAfter);
+    const answer = judge(statusCode, Array.isArray(retryAfter) ? retryAfter[0] : retryAfter, letter.variable);
+    const why = answer.kind === 'accepted' ? letter.objection?.(said) : undefined;
+    return why === undefined ? answer : { kind: 'refused', why, isGone: false };
   } catch (error) {
     return { kind: 'later', why: connectionTrouble(error) };
   }
@@ -116,13 +127,12 @@ async function post(letter: Letter, id: string, dispatcher: Agent, signal: Abort
 /** One attempt within its own time and the time that is left of the whole. */
 async function attemptOnce(
   letter: Letter,
-  id: string,
   dispatcher: Agent,
   seconds: number,
   signal?: AbortSignal,
 ): Promise<Answer> {
   const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(seconds * 1000)));
-  const answer = await post(letter, id, dispatcher, signal ? AbortSignal.any([timeout, signal]) : timeout);
+  const answer = await post(letter, dispatcher, signal ? AbortSignal.any([timeout, signal]) : timeout);
   if (answer.kind !== 'later') return answer;
   if (signal?.aborted) return { kind: 'refused', why: 'the run was interrupted', isGone: false };
   return timeout.aborted ? { kind: 'later', why: `no answer within ${seconds.toFixed(1)} s` } : answer;
@@ -133,11 +143,10 @@ async function attemptAll(
   dispatcher: Agent,
   { limits, sleep: pause = sleep, signal }: DeliveryOptions,
 ): Promise<Undelivered | undefined> {
-  const id = newMessageId();
   const deadline = performance.now() / 1000 + limits.totalSeconds;
   for (let attempts = 1; ; attempts += 1) {
     const left = deadline - performance.now() / 1000;
-    const answer = await attemptOnce(letter, id, dispatcher, Math.min(limits.attemptSeconds, left), signal);
+    const answer = await attemptOnce(letter, dispatcher, Math.min(limits.attemptSeconds, left), signal);
     if (answer.kind === 'accepted') return undefined;
     if (answer.kind === 'refused') return { why: answer.why, attempts, isGone: answer.isGone };
     const wait = Math.min(answer.waitSeconds ?? backoffSeconds(attempts), limits.retryAfterSeconds);
@@ -147,6 +156,9 @@ async function attemptAll(
     await pause(wait, signal).catch(() => undefined);
   }
 }
+
+export const formatAttempts = (attempts: number): string =>
+  attempts === 1 ? '1 attempt' : `${attempts} attempts`;
 
 /** Resolves to undefined once the endpoint has accepted the message, else to why it has not. */
 export async function deliver(letter: Letter, options: DeliveryOptions): Promise<Undelivered | undefined> {

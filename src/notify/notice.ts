@@ -59,7 +59,7 @@ function failureSentences(summary: RunSummary): string[] {
   ];
 }
 
-function runMessage(summary: RunSummary): string {
+export function runMessage(summary: RunSummary): string {
   const { pipeline, status, tables } = summary;
   const counts = `${formatTableCounts(tables)}, ${rowCounts(totalRows(tables))}`;
   return [

@@ -3,8 +3,17 @@ import type { WebhookSettings } from '../config/settings.ts';
 import type { Listener, RunEvent } from '../events.ts';
 import { formatCount } from '../format.ts';
 import type { Redact } from '../redact.ts';
-import { DELIVERY_LIMITS, deliver, type DeliveryOptions, type Undelivered } from './delivery.ts';
+import {
+  DELIVERY_LIMITS,
+  deliver,
+  formatAttempts,
+  type DeliveryOptions,
+  type Letter,
+  type Undelivered,
+} from './delivery.ts';
+import { afterwards, attemptsAtEnd, FAREWELL_MS } from './farewell.ts';
 import { bodyOf, type Notice, noticeOf, type RunName } from './notice.ts';
+import { newMessageId, signatureOf } from './signature.ts';
 
 export interface WebhookOptions extends Partial<DeliveryOptions> {
   readonly webhook: WebhookSettings;
@@ -24,29 +33,28 @@ const forgotten: Memory = { run: { runId: '', pipeline: '' }, undelivered: undef
 
 const isTableNotice = (notice: Notice) => notice.type.startsWith('table.');
 
-/** After a signal there is little time before we are killed: one attempt, no waiting. */
-function attemptsFor(event: RunEvent, attempts: number): number {
-  const isInterrupted = event.type === 'run-finished' && event.summary.error?.code === 'INTERRUPTED';
-  return isInterrupted ? 1 : attempts;
-}
-
-/** What is left of a run's notice after a signal: whoever sent it will not wait for more than ten seconds. */
-const FAREWELL_MS = 3000;
-
-/** Aborts a little later than `signal` does. */
-function afterwards(signal: AbortSignal, milliseconds: number): AbortSignal {
-  const later = new AbortController();
-  const start = () => void setTimeout(() => later.abort(), milliseconds).unref();
-  if (signal.aborted) start();
-  else signal.addEventListener('abort', start, { once: true });
-  return later.signal;
-}
+const attemptsFor = (event: RunEvent, attempts: number): number =>
+  event.type === 'run-finished' ? attemptsAtEnd(event.summary, attempts) : attempts;
 
 const originOf = (url: string) => (URL.canParse(url) ? new URL(url).origin : 'WEBHOOK_URL');
 
+/** The headers of Standard Webhooks: one id for all attempts at one message. */
+function letterOf({ url, secret }: WebhookSettings, body: string): Letter {
+  const id = newMessageId();
+  const headers = () => {
+    const timestamp = Math.floor(Date.now() / 1000);
+    return {
+      'content-type': 'application/json',
+      'webhook-id': id,
+      'webhook-timestamp': String(timestamp),
+      ...(secret ? { 'webhook-signature': signatureOf(secret, { id, timestamp, body }) } : {}),
+    };
+  };
+  return { url: new URL(url), variable: 'WEBHOOK_URL', body, headers };
+}
+
 function failureText(origin: string, { type }: Notice, { why, attempts }: Undelivered): string {
-  const count = attempts === 1 ? '1 attempt' : `${attempts} attempts`;
-  return `the webhook at ${origin} did not accept "${type}" after ${count}: ${why}`;
+  return `the webhook at ${origin} did not accept "${type}" after ${formatAttempts(attempts)}: ${why}`;
 }
 
 export function webhookListener(options: WebhookOptions): Listener {
@@ -61,15 +69,12 @@ export function webhookListener(options: WebhookOptions): Listener {
       memory = { ...memory, skipped: memory.skipped + 1 };
       return;
     }
-    const undelivered = await deliver(
-      { url: new URL(webhook.url), secret: webhook.secret, body: bodyOf(notice, webhook.format, redact) },
-      {
-        ...(options.sleep ? { sleep: options.sleep } : {}),
-        limits: { ...limits, attempts: attemptsFor(event, limits.attempts) },
-        // The notice of an interrupted run is sent after the signal has fired.
-        signal: isTableNotice(notice) ? options.signal : runSignal,
-      },
-    );
+    const undelivered = await deliver(letterOf(webhook, bodyOf(notice, webhook.format, redact)), {
+      ...(options.sleep ? { sleep: options.sleep } : {}),
+      limits: { ...limits, attempts: attemptsFor(event, limits.attempts) },
+      // The notice of an interrupted run is sent after the signal has fired.
+      signal: isTableNotice(notice) ? options.signal : runSignal,
+    });
     if (!undelivered) return;
     memory = { ...memory, undelivered };
     onFailure(failureText(origin, notice, undelivered));

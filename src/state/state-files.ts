@@ -1,8 +1,9 @@
-/** `sync-state/`: one file a table. The only place that touches it. */
+/** `sync-state/`: one file a table. This folder is the only place that touches it. */
 import { access, constants, open, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { IncrepError } from '../errors.ts';
+import { hasCode, replaceFile } from '../replace-file.ts';
 import { fileNameOf } from '../schema/names.ts';
 import { STATE_FORMAT, stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
 
@@ -78,7 +79,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    if (isCode(error, 'ENOENT')) return undefined;
+    if (hasCode(error, 'ENOENT')) return undefined;
     throw new IncrepError('STATE_UNWRITABLE', {
       what: `the state file ${path} cannot be read: ${messageOf(error)}`,
       next: 'Give the user that runs increp the right to read and write the state directory.',
@@ -87,36 +88,12 @@ async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-/** Temporary file, fsync, rename, fsync of the folder: the order that survives a power cut. */
 async function writeSafely(directory: string, path: string, text: string): Promise<void> {
-  const temporary = `${path}.tmp-${process.pid}`;
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const file = await open(temporary, 'w', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-    await syncDirectory(directory);
+    await replaceFile(path, text, 0o600);
   } catch (error) {
-    // A full disk is not helped by half a file.
-    await rm(temporary, { force: true }).catch(() => undefined);
     rejectUnwritable(directory, error);
-  }
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    // Some file systems cannot; then the rename is as durable as it gets there.
-    await handle.sync().catch((error: unknown) => {
-      if (!isCode(error, 'EINVAL') && !isCode(error, 'EPERM')) throw error;
-    });
-  } finally {
-    await handle.close();
   }
 }
 
@@ -139,7 +116,7 @@ export async function ensureCouldWrite(directory: string, nearest = directory): 
     if (!(await stat(nearest)).isDirectory()) throw new Error(`${nearest} is not a directory`);
     await access(nearest, constants.W_OK | constants.X_OK);
   } catch (error) {
-    if (!isCode(error, 'ENOENT') || dirname(nearest) === nearest) rejectUnwritable(directory, error);
+    if (!hasCode(error, 'ENOENT') || dirname(nearest) === nearest) rejectUnwritable(directory, error);
     await ensureCouldWrite(directory, dirname(nearest));
   }
 }
@@ -151,8 +128,5 @@ function rejectUnwritable(directory: string, error: unknown): never {
     cause: error,
   });
 }
-
-const isCode = (error: unknown, code: string): boolean =>
-  error instanceof Error && 'code' in error && error.code === code;
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

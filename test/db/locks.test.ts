@@ -1,12 +1,10 @@
 /** Who may work on a table at a time, and who must give way. */
-import type pg from 'pg';
 import { expect, test } from 'vitest';
 import { activeQueries, waitUntil } from '../support/activity.ts';
+import { heldRun } from '../support/held-run.ts';
 import { increp, startIncrep } from '../support/increp.ts';
-import type { RunningIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
-import type { Pair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 
@@ -20,19 +18,6 @@ const several = (...names: string[]) => ({
     )
     .join('; ')}`,
 });
-
-/** A run that holds its lock, because a transaction at the source keeps it waiting. */
-async function heldRun(pair: Pair): Promise<{ running: RunningIncrep; letGo: () => Promise<void> }> {
-  const open: pg.PoolClient = await pair.source.connect();
-  await open.query('BEGIN; SELECT FROM orders');
-  const running = startIncrep('sync -v --settle 40s', pair);
-  await running.waitForStderr('"phase":"fence"');
-  const letGo = async () => {
-    await open.query('COMMIT');
-    open.release();
-  };
-  return { running, letGo };
-}
 
 test('of two runs at once the second gives way with exit code 75 and names the first', async () => {
   await using pair = await freshPair('orders');

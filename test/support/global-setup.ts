@@ -8,6 +8,7 @@ import { startGuard } from '../../src/demo/guard.ts';
 import { buildProject } from './build.ts';
 import { hasOpenssl } from './openssl-here.ts';
 import { hasPgDump } from './pg-dump-here.ts';
+import { hasPromtool } from './promtool-here.ts';
 import { startServers } from './servers.ts';
 
 declare module 'vitest' {
@@ -41,6 +42,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     process.stderr.write('pg_dump is not installed: tests of it are left out (in CI they fail)\n');
   if (!hasOpenssl())
     process.stderr.write('openssl is not installed: tests of TLS are left out (in CI they fail)\n');
+  if (!hasPromtool())
+    process.stderr.write('promtool is not installed: tests of it are left out (in CI they fail)\n');
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   process.stderr.write(
     `servers: source ${source.description}, destination ${destination.description} (${seconds} s)\n`,

@@ -147,15 +147,30 @@ describe('.env', () => {
     expect(message).toContain(advice);
   });
 
-  test.each(['METRICS_TEXTFILE', 'HEALTHCHECK_URL'])(
-    'with %s is refused as not yet supported',
+  test.each(['WEBHOOK_URL', 'HEALTHCHECK_URL'])(
+    'with a %s that is no URL is refused, and not quoted',
     async (name) => {
-      await using pipeline = await pipelineDirectory({ '.env': `${name}=x\n` });
-      const error = await pipeline.refusal();
-      expect(error.code).toBe('NOT_SUPPORTED');
-      expect(error.message).toContain(`${name} (.env): not yet supported`);
+      await using pipeline = await pipelineDirectory({ '.env': `${name}=ftp://tokentoken\n` });
+      const { message } = await pipeline.refusal();
+      expect(message).toContain(`${name} (.env): not a URL that begins with https:// or http://`);
+      expect(message).not.toContain('tokentoken');
     },
   );
+
+  test('may name the metrics file relative to the directory', async () => {
+    await using pipeline = await pipelineDirectory({ '.env': 'METRICS_TEXTFILE=metrics/shop.prom\n' });
+    await expect(pipeline.load()).resolves.toMatchObject({
+      metricsTextfile: join(pipeline.directory, 'metrics/shop.prom'),
+      warnings: [],
+    });
+  });
+
+  test('with a metrics file that node_exporter would not read is warned about', async () => {
+    await using pipeline = await pipelineDirectory({ '.env': 'METRICS_TEXTFILE=/var/lib/shop.txt\n' });
+    expect((await pipeline.load()).warnings).toEqual([
+      'METRICS_TEXTFILE does not end in .prom: node_exporter will not read "/var/lib/shop.txt"',
+    ]);
+  });
 
   test('that others can read is warned about', async () => {
     await using pipeline = await pipelineDirectory({ '.env': '' });
@@ -204,6 +219,8 @@ describe('what is not set has a default', () => {
       pipeline: basename(pipeline.directory),
       stateDirectory: join(pipeline.directory, 'sync-state'),
       webhook: undefined,
+      metricsTextfile: undefined,
+      healthcheckUrl: undefined,
       log: { level: 'info', format: 'auto' },
       secrets: [],
     });
@@ -232,7 +249,7 @@ describe('what is not set has a default', () => {
 
 test('all problems of all files come at once, in one error', async () => {
   await using pipeline = await pipelineDirectory({
-    '.env': 'SOURCE_USER=x\nMETRICS_TEXTFILE=y\n',
+    '.env': 'SOURCE_USER=x\nHEALTHCHECK_URL=y\n',
     'tables-config.json': '[{"name": "orders"}]',
   });
   const error = await pipeline.refusal({ ...without('DEST_DB'), SOURCE_PORT: 'x' });

@@ -20,6 +20,17 @@ test.each([
   );
 });
 
+test('of a healthcheck the URL, and its path alone, are secrets', async () => {
+  await using pipeline = await pipelineDirectory({
+    url: 'https://hc-ping.com/c0ffee00-aaaa-4bbb-8ccc-dddddddddddd\n',
+  });
+  const { secrets, healthcheckUrl } = await pipeline.load({ ...CONNECTIONS, HEALTHCHECK_URL_FILE: 'url' });
+  expect(healthcheckUrl).toContain('c0ffee00');
+  expect(
+    redactor(secrets)(`${healthcheckUrl} and GET /c0ffee00-aaaa-4bbb-8ccc-dddddddddddd/start`),
+  ).not.toContain('c0ffee');
+});
+
 test('a complaint about one setting does not show the secret of another', async () => {
   await using pipeline = await pipelineDirectory({ 'tables-config.json': '[{ "name": "Hunter-2-3",, }]' });
   const { message } = await pipeline.refusal({

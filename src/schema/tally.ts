@@ -1,0 +1,87 @@
+/** What is counted over the runs of a pipeline, for metrics: counters that only rise, and when all was well last. */
+import { z } from 'zod';
+import type { RunSummary, TableOutcome } from '../events.ts';
+
+const TALLY_FORMAT = 1;
+
+const count = z.number().int().nonnegative();
+/** RFC 3339, by this machine's clock; null before the first time. */
+const moment = z.iso.datetime().nullable();
+
+const tableTallySchema = z.object({
+  name: z.string(),
+  rowsRead: count,
+  rowsInserted: count,
+  rowsUpdated: count,
+  rowsUnchanged: count,
+  rowsDeleted: count,
+  bytes: count,
+  /** Failed runs since the last success. */
+  failures: count,
+  lastSuccessAt: moment,
+  /** Of its last sync; null before the first one. */
+  durationSeconds: z.number().nonnegative().nullable(),
+});
+
+/** A list and not an object: a table may be called `__proto__`. */
+export const tallySchema = z.object({
+  format: z.literal(TALLY_FORMAT),
+  pipeline: z.string(),
+  lastSuccessAt: moment,
+  tables: z.array(tableTallySchema).readonly(),
+});
+
+export type TableTally = Readonly<z.infer<typeof tableTallySchema>>;
+export type Tally = Readonly<z.infer<typeof tallySchema>>;
+
+export const newTally = (pipeline: string): Tally => ({
+  format: TALLY_FORMAT,
+  pipeline,
+  lastSuccessAt: null,
+  tables: [],
+});
+
+export const newTableTally = (name: string): TableTally => ({
+  name,
+  rowsRead: 0,
+  rowsInserted: 0,
+  rowsUpdated: 0,
+  rowsUnchanged: 0,
+  rowsDeleted: 0,
+  bytes: 0,
+  failures: 0,
+  lastSuccessAt: null,
+  durationSeconds: null,
+});
+
+/** The tally with one more run in it. Of tables that are not `configured` any more nothing is kept. */
+export function tallied(tally: Tally, summary: RunSummary, configured: readonly string[]): Tally {
+  const outcomes = new Map(summary.tables.map((outcome) => [outcome.name, outcome]));
+  const before = new Map(tally.tables.map((table) => [table.name, table]));
+  return {
+    ...tally,
+    lastSuccessAt: summary.status === 'ok' ? summary.finishedAt.toISOString() : tally.lastSuccessAt,
+    tables: configured.map((name) =>
+      talliedTable(before.get(name) ?? newTableTally(name), outcomes.get(name)),
+    ),
+  };
+}
+
+/** A table that another run holds has not failed: that run will tell. */
+function talliedTable(tally: TableTally, outcome: TableOutcome | undefined): TableTally {
+  if (!outcome || outcome.status === 'skipped' || outcome.error?.code === 'RUN_LOCKED') return tally;
+  const isDone = outcome.status === 'ok';
+  const endedAt = new Date(outcome.startedAt.getTime() + outcome.durationSeconds * 1000);
+  return {
+    name: tally.name,
+    rowsRead: tally.rowsRead + outcome.rowsRead,
+    rowsInserted: tally.rowsInserted + outcome.rowsInserted,
+    rowsUpdated: tally.rowsUpdated + outcome.rowsUpdated,
+    rowsUnchanged: tally.rowsUnchanged + outcome.rowsUnchanged,
+    rowsDeleted: tally.rowsDeleted + outcome.rowsDeleted,
+    bytes: tally.bytes + outcome.bytes,
+    failures: isDone ? 0 : tally.failures + 1,
+    lastSuccessAt: isDone ? endedAt.toISOString() : tally.lastSuccessAt,
+    durationSeconds: outcome.durationSeconds,
+  };
+}

@@ -1,0 +1,107 @@
+/** `sync-state/metrics.counters.json`: the tally between runs. It moves to another machine with the cursors. */
+import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { hasCode, replaceFile } from '../replace-file.ts';
+import { newTally, tallySchema, type Tally } from '../schema/tally.ts';
+
+/** No table's state has this name: a full stop in a table's name is encoded. */
+const FILE_NAME = 'metrics.counters.json';
+
+/** A lock is held for milliseconds; one that is older was left behind by a run that was killed. */
+const LOCK_IS_STALE_AFTER_MS = 5000;
+
+interface Request {
+  /** Of the state. */
+  readonly directory: string;
+  readonly pipeline: string;
+  readonly change: (tally: Tally) => Tally;
+  /**
+   * What is made of it, one run at a time. What could not be kept is not counted: it is given the tally from before,
+   * so that no counter ever falls; undefined where even that cannot be read.
+   */
+  readonly use: (tally: Tally | undefined) => Promise<void>;
+}
+
+/** Resolves to what is wrong with the file, or to undefined. Rejects only with what `use` rejects with. */
+export async function updateTally({
+  directory,
+  pipeline,
+  change,
+  use,
+}: Request): Promise<string | undefined> {
+  const path = join(directory, FILE_NAME);
+  const unlock = await locked(directory, `${path}.lock`).catch((error: Error) => error);
+  try {
+    const { tally, trouble } = await readTally(path, pipeline);
+    if (!tally || unlock instanceof Error) {
+      await use(tally);
+      return trouble ?? (unlock instanceof Error ? unlock.message : undefined);
+    }
+    const changed = change(tally);
+    const failure = await writeTally(path, changed);
+    await use(failure === undefined ? changed : tally);
+    return failure ?? trouble;
+  } finally {
+    if (!(unlock instanceof Error)) await unlock();
+  }
+}
+
+interface Found {
+  readonly tally: Tally | undefined;
+  readonly trouble?: string;
+}
+
+async function readTally(path: string, pipeline: string): Promise<Found> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return { tally: newTally(pipeline) };
+    return { tally: undefined, trouble: String(error) };
+  }
+  const found = tallySchema.safeParse(jsonOf(text));
+  if (!found.success)
+    return { tally: newTally(pipeline), trouble: `${path} was not readable; it begins anew` };
+  return { tally: found.data.pipeline === pipeline ? found.data : newTally(pipeline) };
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const writeTally = (path: string, tally: Tally): Promise<string | undefined> =>
+  replaceFile(path, `${JSON.stringify(tally, null, 2)}\n`, 0o600).then(
+    () => undefined,
+    (error: unknown) => String(error),
+  );
+
+/** Two runs over different tables may end at the same moment. */
+async function locked(directory: string, path: string): Promise<() => Promise<void>> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  while (!(await isTaken(path))) {
+    await dropStale(path);
+    await delay(20);
+  }
+  return () => rm(path, { force: true }).catch(() => undefined);
+}
+
+async function isTaken(path: string): Promise<boolean> {
+  try {
+    await (await open(path, 'wx', 0o600)).close();
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+/** Of two that do so at the same moment one may drop the other's new lock. That costs the numbers of one run. */
+async function dropStale(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found && Math.abs(Date.now() - found.mtimeMs) > LOCK_IS_STALE_AFTER_MS) await rm(path, { force: true });
+}

@@ -1,0 +1,17 @@
+import type pg from 'pg';
+import { startIncrep } from './increp.ts';
+import type { RunningIncrep } from './increp.ts';
+import type { Pair } from './pair.ts';
+
+/** A run that holds its lock, because a transaction at the source keeps it waiting. */
+export async function heldRun(pair: Pair): Promise<{ running: RunningIncrep; letGo: () => Promise<void> }> {
+  const open: pg.PoolClient = await pair.source.connect();
+  await open.query('BEGIN; SELECT FROM orders');
+  const running = startIncrep('sync -v --settle 40s', pair);
+  await running.waitForStderr('"phase":"fence"');
+  const letGo = async () => {
+    await open.query('COMMIT');
+    open.release();
+  };
+  return { running, letGo };
+}

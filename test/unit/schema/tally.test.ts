@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { newTally, tallied, tallySchema } from '../../../src/schema/tally.ts';
+import { failure, outcome, summary } from '../observe/outcomes.ts';
+
+const done = outcome({ rowsRead: 5, rowsInserted: 2, rowsUpdated: 1, rowsUnchanged: 2, bytes: 100 });
+const failed = outcome({ status: 'failed', error: failure() });
+
+test('rows and bytes add up, and the end of the sync is its success', () => {
+  const once = tallied(newTally('shop'), summary({ tables: [done] }), ['orders']);
+  const twice = tallied(once, summary({ tables: [done] }), ['orders']);
+  expect(twice.tables).toEqual([
+    {
+      name: 'orders',
+      ...{ rowsRead: 10, rowsInserted: 4, rowsUpdated: 2, rowsUnchanged: 4, rowsDeleted: 0, bytes: 200 },
+      ...{ failures: 0, lastSuccessAt: '2026-03-01T10:00:00.400Z', durationSeconds: 0.4 },
+    },
+  ]);
+  expect(twice.lastSuccessAt).toBe('2026-03-01T10:00:04.200Z');
+  expect(tallySchema.parse(JSON.parse(JSON.stringify(twice)))).toEqual(twice);
+});
+
+test('a failure counts, keeps the last success, and what it did move', () => {
+  const good = tallied(newTally('shop'), summary({ tables: [done] }), ['orders']);
+  const refused = { ...done, status: 'failed' as const, error: failure({ code: 'DELETES_REFUSED' }) };
+  const bad = tallied(good, summary({ status: 'failed', tables: [refused] }), ['orders']);
+  expect(bad.lastSuccessAt).toBe(good.lastSuccessAt);
+  expect(bad.tables).toMatchObject([
+    { failures: 1, rowsRead: 10, lastSuccessAt: '2026-03-01T10:00:00.400Z' },
+  ]);
+});
+
+test('a table that another run holds, that was skipped, or that was not asked for is left as it was', () => {
+  const once = tallied(newTally('shop'), summary({ tables: [failed] }), ['orders']);
+  const locked = { ...failed, error: failure({ code: 'RUN_LOCKED' }) };
+  for (const tables of [[locked], [outcome({ status: 'skipped' })], []]) {
+    expect(tallied(once, summary({ status: 'failed', tables }), ['orders']).tables).toEqual(once.tables);
+  }
+});
+
+test('of a table that is gone from the configuration nothing is kept, and a new one begins at 0', () => {
+  const once = tallied(newTally('shop'), summary({ tables: [done] }), ['orders']);
+  const other = tallied(once, summary(), ['__proto__']);
+  expect(other.tables).toMatchObject([{ name: '__proto__', rowsRead: 0, lastSuccessAt: null }]);
+});

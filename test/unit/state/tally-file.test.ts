@@ -1,0 +1,90 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { newTableTally, type Tally } from '../../../src/schema/tally.ts';
+import { updateTally } from '../../../src/state/tally-file.ts';
+
+const FILE = 'metrics.counters.json';
+
+async function folder() {
+  const directory = await mkdtemp(join(tmpdir(), 'increp-tally-'));
+  return { directory, [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }) };
+}
+
+const counted = (tally: Tally): Tally => {
+  const [table = newTableTally('orders')] = tally.tables;
+  return { ...tally, tables: [{ ...table, rowsRead: table.rowsRead + 1 }] };
+};
+
+async function count(directory: string, pipeline = 'shop') {
+  let seen: Tally | undefined;
+  const trouble = await updateTally({
+    directory,
+    pipeline,
+    change: counted,
+    use: async (tally) => void (seen = tally),
+  });
+  return { trouble, rows: seen?.tables[0]?.rowsRead ?? 0, isKnown: seen !== undefined };
+}
+
+test('many at once lose nothing, each sees its own number, and no lock stays', async () => {
+  await using place = await folder();
+  const results = await Promise.all(Array.from({ length: 30 }, () => count(place.directory)));
+  expect(results.map(({ rows }) => rows).toSorted((a, b) => a - b)).toEqual(
+    Array.from({ length: 30 }, (_, index) => index + 1),
+  );
+  expect(await readdir(place.directory)).toEqual([FILE]);
+});
+
+test('a lock that a killed run has left is taken over', async () => {
+  await using place = await folder();
+  const lock = join(place.directory, `${FILE}.lock`);
+  await writeFile(lock, '');
+  await utimes(lock, 1, 1);
+  expect(await count(place.directory)).toEqual({ trouble: undefined, rows: 1, isKnown: true });
+});
+
+test('the directory is made where it is missing', async () => {
+  await using place = await folder();
+  expect((await count(join(place.directory, 'sync-state'))).trouble).toBeUndefined();
+});
+
+test('what cannot be kept is not counted, so that no counter falls later', async () => {
+  await using place = await folder();
+  await count(place.directory);
+  // Stands where the temporary file would be written.
+  await mkdir(join(place.directory, `${FILE}.tmp-${process.pid}`));
+  const { rows, trouble } = await count(place.directory);
+  expect(rows).toBe(1);
+  expect(trouble).toMatch(/EISDIR/);
+});
+
+test('where it cannot even be read nothing is said of what it holds', async () => {
+  await using place = await folder();
+  await mkdir(join(place.directory, FILE));
+  expect(await count(place.directory)).toMatchObject({
+    isKnown: false,
+    trouble: expect.stringMatching(/EISDIR/),
+  });
+});
+
+test('the counters of another pipeline, and what is no tally, begin anew', async () => {
+  await using place = await folder();
+  await count(place.directory);
+  expect(await count(place.directory, 'other')).toMatchObject({ rows: 1, trouble: undefined });
+  await writeFile(join(place.directory, FILE), '{"format":2}');
+  expect(await count(place.directory)).toMatchObject({
+    rows: 1,
+    trouble: expect.stringMatching(/was not readable; it begins anew/),
+  });
+  expect(JSON.parse(await readFile(join(place.directory, FILE), 'utf8'))).toMatchObject({ format: 1 });
+});
+
+test('what comes of using it is not swallowed, and the lock goes all the same', async () => {
+  await using place = await folder();
+  const use = () => Promise.reject(new Error('full'));
+  const update = updateTally({ directory: place.directory, pipeline: 'shop', change: counted, use });
+  await expect(update).rejects.toThrow('full');
+  expect((await count(place.directory)).rows).toBe(2);
+});
