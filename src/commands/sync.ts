@@ -6,6 +6,7 @@ import { logListener, retryListener } from '../observe/log-listener.ts';
 import { createProgress, hasProgress } from '../observe/progress.ts';
 import { formatSummary } from '../observe/summary.ts';
 import { webhookListener } from '../notify/webhook.ts';
+import { localHistoryListener } from '../state/local-history.ts';
 import { exitCodeOf, run } from '../sync/run.ts';
 import { withContext, type Context } from './context.ts';
 import type { GlobalOptions } from './options.ts';
@@ -88,6 +89,8 @@ async function wireListeners(
   if (options.json) listen(jsonListener(terminal.out, redact));
   const destinationNameOf = (name: string) =>
     settings.tables.find((table) => table.name === name)?.destinationName ?? name;
+  const directory = settings.stateDirectory;
+  listen(localHistoryListener({ directory, destinationNameOf, redact, onFailure: warn }));
   listen(historyListener({ database: history, destinationNameOf, redact, onFailure: warn }));
   if (settings.webhook)
     listen(webhookListener({ webhook: settings.webhook, redact, onFailure: warn, signal }));
