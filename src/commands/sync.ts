@@ -7,6 +7,7 @@ import { createProgress, hasProgress } from '../observe/progress.ts';
 import { formatSummary } from '../observe/summary.ts';
 import { healthcheckListener } from '../notify/healthcheck.ts';
 import { webhookListener } from '../notify/webhook.ts';
+import { localHistoryListener } from '../state/local-history.ts';
 import { exitCodeOf, run } from '../sync/run.ts';
 import { withContext, type Context } from './context.ts';
 import type { GlobalOptions } from './options.ts';
@@ -92,6 +93,8 @@ async function wireListeners(
   if (settings.metricsTextfile) listen(runMetrics(context, settings.metricsTextfile, warn));
   const destinationNameOf = (name: string) =>
     settings.tables.find((table) => table.name === name)?.destinationName ?? name;
+  const directory = settings.stateDirectory;
+  listen(localHistoryListener({ directory, destinationNameOf, redact, onFailure: warn }));
   listen(historyListener({ database: history, destinationNameOf, redact, onFailure: warn }));
   if (settings.webhook)
     listen(webhookListener({ webhook: settings.webhook, redact, onFailure: warn, signal }));

@@ -1,7 +1,8 @@
 /** `_increp_runs`: one row a run and table, for `status` and for anyone with SQL; written a few seconds' worth at a time. */
 import { IncrepError } from '../errors.ts';
-import type { Listener, TableOutcome } from '../events.ts';
+import type { Listener } from '../events.ts';
 import { firstLine } from '../format.ts';
+import { tableRecord } from '../schema/run-record.ts';
 import { pruneRuns, recordRuns, type RunRow } from '../sql/state.ts';
 import type { Database } from './database.ts';
 
@@ -53,7 +54,7 @@ export function historyListener({
     if (event.type === 'run-started') run = { id: event.runId, pipeline: event.pipeline };
     if (event.type === 'table-finished' && run && event.outcome.status !== 'skipped') {
       isThere = true;
-      waiting.push(rowOf(run, event.outcome, destinationNameOf(event.outcome.name), redact));
+      waiting.push(tableRecord(run, event.outcome, destinationNameOf(event.outcome.name), redact));
       const isDue = event.outcome.status === 'failed' || performance.now() - writtenAt > WRITE_AFTER_MS;
       if (isDue) await write();
     }
@@ -75,32 +76,3 @@ async function isDone(work: () => Promise<unknown>): Promise<boolean> {
 /** Where every table was refused from the start, nothing was made at the destination, this table included. */
 const isNotMadeYet = (error: unknown): boolean =>
   error instanceof IncrepError && (error.sqlstate === '42P01' || error.sqlstate === '3F000');
-
-const rowOf = (
-  run: { id: string; pipeline: string },
-  outcome: TableOutcome,
-  table: string,
-  redact: (text: string) => string,
-): RunRow => ({
-  run_id: run.id,
-  pipeline: run.pipeline,
-  table_name: table,
-  status: outcome.status,
-  action: outcome.action,
-  reason: redact(outcome.reason),
-  started_at: outcome.startedAt.toISOString(),
-  duration_s: outcome.durationSeconds,
-  rows_read: outcome.rowsRead,
-  rows_inserted: outcome.rowsInserted,
-  rows_updated: outcome.rowsUpdated,
-  rows_unchanged: outcome.rowsUnchanged,
-  rows_deleted: outcome.rowsDeleted,
-  bytes: outcome.bytes,
-  cursor_before: outcome.cursorBefore,
-  cursor_after: outcome.cursor,
-  warnings: outcome.warnings.map(redact),
-  error_code: outcome.error?.code ?? null,
-  error_message: outcome.error ? redact(outcome.error.message) : null,
-  error_hint: outcome.error ? redact(outcome.error.hint) : null,
-  sqlstate: outcome.error?.sqlstate ?? null,
-});

@@ -36,7 +36,10 @@ test('file and row say the same, and only their owner reads the file', async () 
   expect(rows[0]?.record).toEqual(await readState(pair));
   expect((await stat(fileOf(pair))).mode & 0o777).toBe(0o600);
   expect((await stat(join(pair.directory, 'sync-state'))).mode & 0o777).toBe(0o700);
-  expect(await readdir(join(pair.directory, 'sync-state'))).toEqual(['orders.json']);
+  expect((await readdir(join(pair.directory, 'sync-state'))).toSorted()).toEqual([
+    'history.jsonl',
+    'orders.json',
+  ]);
 });
 
 for (const [what, text] of [
@@ -51,7 +54,8 @@ for (const [what, text] of [
     await using pair = await synced();
     await writeFile(fileOf(pair), text);
     await expectContinues(pair, /orders\.json is set aside/);
-    const names = (await readdir(join(pair.directory, 'sync-state'))).toSorted();
+    const all = await readdir(join(pair.directory, 'sync-state'));
+    const names = all.filter((name) => name !== 'history.jsonl').toSorted();
     expect(names).toEqual(['orders.json', expect.stringMatching(/^orders\.json\.unreadable-/)]);
     expect(await readFile(join(pair.directory, 'sync-state', names[1] ?? ''), 'utf8')).toBe(text);
   });

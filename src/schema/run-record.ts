@@ -1,0 +1,87 @@
+/** What one run did to one table, as the history keeps it: a row of `_increp_runs`, a line of `history.jsonl`. */
+import { z } from 'zod';
+import type { Failure, TableOutcome } from '../events.ts';
+
+const count = z.number().default(0);
+const text = z.string().nullable().default(null);
+
+/** What is usual may be left out. */
+export const runRecordSchema = z.object({
+  run_id: z.string(),
+  pipeline: z.string(),
+  /** Of the destination. Null: the run itself failed, before or outside of a table; in the files only. */
+  table_name: text,
+  status: z.enum(['ok', 'failed']).default('ok'),
+  action: z.string().default('incremental'),
+  reason: z.string().default(''),
+  /** RFC 3339. */
+  started_at: z.string(),
+  duration_s: count,
+  rows_read: count,
+  rows_inserted: count,
+  rows_updated: count,
+  rows_unchanged: count,
+  rows_deleted: count,
+  bytes: count,
+  cursor_before: text,
+  cursor_after: text,
+  warnings: z.array(z.string()).readonly().default([]),
+  error_code: text,
+  error_message: text,
+  error_hint: text,
+  sqlstate: text,
+  /** The tables that a failed run did not come to. In the files only. */
+  tables: z.array(z.string()).readonly().default([]),
+});
+export type RunRecord = Readonly<z.infer<typeof runRecordSchema>>;
+
+interface Run {
+  readonly id: string;
+  readonly pipeline: string;
+}
+
+type Redact = (text: string) => string;
+
+export const tableRecord = (
+  run: Run,
+  outcome: TableOutcome,
+  table: string,
+  redact: Redact,
+): Omit<RunRecord, 'tables'> => ({
+  run_id: run.id,
+  pipeline: run.pipeline,
+  table_name: table,
+  status: outcome.status === 'failed' ? 'failed' : 'ok',
+  action: outcome.action,
+  reason: redact(outcome.reason),
+  started_at: outcome.startedAt.toISOString(),
+  duration_s: outcome.durationSeconds,
+  rows_read: outcome.rowsRead,
+  rows_inserted: outcome.rowsInserted,
+  rows_updated: outcome.rowsUpdated,
+  rows_unchanged: outcome.rowsUnchanged,
+  rows_deleted: outcome.rowsDeleted,
+  bytes: outcome.bytes,
+  cursor_before: outcome.cursorBefore,
+  cursor_after: outcome.cursor,
+  warnings: outcome.warnings.map(redact),
+  ...errorOf(outcome.error, redact),
+});
+
+/** Of the failure of a run itself. */
+export const runError = (failure: Failure, redact: Redact) => ({
+  status: 'failed' as const,
+  action: 'skipped',
+  ...errorOf(failure, redact),
+});
+
+const errorOf = (error: Failure | undefined, redact: Redact) => ({
+  error_code: error?.code ?? null,
+  error_message: error ? redact(error.message) : null,
+  error_hint: error ? redact(error.hint) : null,
+  sqlstate: error?.sqlstate ?? null,
+});
+
+/** Rows of the copy that a run has changed. */
+export const rowsChanged = (record: RunRecord): number =>
+  record.rows_inserted + record.rows_updated + record.rows_deleted;

@@ -1,0 +1,100 @@
+/** `history.jsonl`, in every state in which a crash, a hand or a full file can leave it. */
+import { appendFile, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { appendHistory, readHistory, type NewRecord } from '../../../src/state/history-file.ts';
+
+async function newDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'increp-history-'));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  return directory;
+}
+
+const record = (id: number, more: Partial<NewRecord> = {}): NewRecord => ({
+  run_id: `run-${id}`,
+  pipeline: 'shop',
+  table_name: 'orders',
+  status: 'ok',
+  action: 'incremental',
+  started_at: new Date(id * 1000).toISOString(),
+  duration_s: 0.5,
+  ...more,
+});
+
+const idsIn = async (directory: string) => (await readHistory(directory, 'shop')).map(({ run_id }) => run_id);
+
+test('what was written is read, oldest first, and only its owner may read it', async () => {
+  const directory = await newDirectory();
+  const full = {
+    ...record(2, { rows_inserted: 3, rows_read: 4, bytes: 99, cursor_after: '7', warnings: ['mind'] }),
+    reason: 'r',
+  };
+  await appendHistory(directory, [record(1)]);
+  await appendHistory(directory, [full, record(3, { status: 'failed', error_code: 'TIMEOUT' })]);
+  expect(await readHistory(directory, 'shop')).toMatchObject([
+    { run_id: 'run-1', table_name: 'orders', status: 'ok', rows_read: 0, warnings: [], error_code: null },
+    full,
+    { status: 'failed', error_code: 'TIMEOUT', sqlstate: null },
+  ]);
+  expect((await stat(join(directory, 'history.jsonl'))).mode & 0o777).toBe(0o600);
+});
+
+test('a table without news takes one short line', async () => {
+  const directory = await newDirectory();
+  const dull = { rows_read: 1, rows_unchanged: 1, bytes: 140, cursor_before: '1', cursor_after: '1' };
+  await appendHistory(directory, [record(1, { ...dull, reason: 'the copy and its cursor are known' })]);
+  expect(await readFile(join(directory, 'history.jsonl'), 'utf8')).toBe(
+    '{"run_id":"run-1","pipeline":"shop","table_name":"orders","started_at":"1970-01-01T00:00:01.000Z","duration_s":0.5}\n',
+  );
+});
+
+test('nothing is there yet', async () => {
+  expect(await readHistory(join(await newDirectory(), 'nowhere'), 'shop')).toEqual([]);
+});
+
+test('a line that was torn is passed over, and the next one begins on its own', async () => {
+  const directory = await newDirectory();
+  const path = join(directory, 'history.jsonl');
+  await appendHistory(directory, [record(1), record(2)]);
+  await truncate(path, (await stat(path)).size - 20);
+  expect(await idsIn(directory)).toEqual(['run-1']);
+  await appendHistory(directory, [record(3)]);
+  expect(await idsIn(directory)).toEqual(['run-1', 'run-3']);
+  // After the crash of a machine a file may end in zeros.
+  await appendFile(path, '\0'.repeat(100));
+  await appendHistory(directory, [record(4)]);
+  expect(await idsIn(directory)).toEqual(['run-1', 'run-3', 'run-4']);
+});
+
+test('lines of others are passed over: another pipeline, no record, not JSON', async () => {
+  const directory = await newDirectory();
+  const lines = ['{}', '[]', 'null', '', 'hello', '{"run_id":5,"pipeline":"shop"}'];
+  await writeFile(join(directory, 'history.jsonl'), `${lines.join('\n')}\n`);
+  await appendHistory(directory, [record(1, { pipeline: 'other' }), record(2)]);
+  expect(await idsIn(directory)).toEqual(['run-2']);
+});
+
+test('it never takes more than two files of 8 MB, and loses the oldest only', async () => {
+  const directory = await newDirectory();
+  const [large, runs] = ['x'.repeat(999_000), 40];
+  for (let run = 1; run <= runs; run += 1)
+    await appendHistory(directory, [record(run, { status: 'failed', error_message: large })]);
+  expect((await readdir(directory)).toSorted()).toEqual(['history.1.jsonl', 'history.jsonl']);
+  const sizes = await Promise.all(
+    ['history.1.jsonl', 'history.jsonl'].map(async (name) => (await stat(join(directory, name))).size),
+  );
+  for (const size of sizes) expect(size).toBeLessThanOrEqual(8_000_000);
+  const kept = await idsIn(directory);
+  expect(kept.length).toBeGreaterThanOrEqual(8);
+  expect(kept).toEqual(
+    Array.from({ length: kept.length }, (_, index) => `run-${runs - kept.length + 1 + index}`),
+  );
+});
+
+test('runs that write at the same moment do not tear each other', async () => {
+  const directory = await newDirectory();
+  const ids = Array.from({ length: 50 }, (_, index) => index);
+  await Promise.all(ids.map((id) => appendHistory(directory, [record(id), record(id, { table_name: 'b' })])));
+  expect(await idsIn(directory)).toHaveLength(100);
+});
