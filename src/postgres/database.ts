@@ -9,7 +9,8 @@ import { beginReading, beginSnapshot, beginWriting } from '../sql/session.ts';
 import { connect, end, programName } from './connect.ts';
 import { backendOf, bytesMoved, isServersTurn, socketOf } from './driver.ts';
 import { codeOf, lastRow, queryFirst, readIdentity, type ServerIdentity } from './identity.ts';
-import { serverError, type Place } from './server-errors.ts';
+import type { Place } from './place.ts';
+import { serverError } from './server-errors.ts';
 import { watchSilence, type Backend } from './silence.ts';
 
 /** For the answer of a server that is asked what a silent backend does. */

@@ -1,12 +1,6 @@
 /** What a server or a socket says, as an error that a person can act on. */
 import { IncrepError, type ErrorCode } from '../errors.ts';
-
-export interface Place {
-  readonly side: 'source' | 'destination';
-  /** host:port/database, without credentials. */
-  readonly address: string;
-  readonly role: string;
-}
+import { placeOf, type Place } from './place.ts';
 
 interface Verdict {
   readonly code: ErrorCode;
@@ -116,9 +110,10 @@ const isConnectionError = (error: Error & { code?: unknown }): boolean =>
     error.message,
   );
 
-/** `isConnecting`: nothing was asked of the server yet. */
-export function serverError(thrown: unknown, place: Place, isConnecting = false): IncrepError {
+/** `supposed`: where it came from, unless the error itself knows better. `isConnecting`: nothing was asked of the server yet. */
+export function serverError(thrown: unknown, supposed: Place, isConnecting = false): IncrepError {
   if (thrown instanceof IncrepError) return thrown;
+  const place = placeOf(thrown) ?? supposed;
   const error: Error & ServerSaid & { detail?: string; where?: string } =
     thrown instanceof Error ? thrown : new Error(String(thrown));
   const said = `${place.side} ${place.address}: ${describe(error)}`;
