@@ -6,6 +6,7 @@ import { abortOnSignal } from './commands/signals.ts';
 import { terminalOf, type Terminal } from './commands/terminal.ts';
 import { processEnvironment } from './config/process-environment.ts';
 import { asIncrepError, IncrepError } from './errors.ts';
+import { formatError } from './observe/error.ts';
 import { FORMAT_VERSION } from './summary-json.ts';
 import { version } from './version.ts';
 
@@ -65,7 +66,7 @@ function report(thrown: unknown, terminal: Terminal, args: readonly string[]): n
   const error = thrown instanceof CommanderError ? usageError(thrown) : asIncrepError(thrown);
   // Without any argument the help has just been printed: that says it all.
   if (!(thrown instanceof CommanderError && thrown.code === 'commander.help')) {
-    terminal.say(`error: ${error.message}\n  next: ${error.next}\n`);
+    terminal.say(formatError(error));
   }
   if (error.code === 'INTERNAL' && args.some((arg) => /^(-v|--verbose)$/.test(arg)))
     terminal.say(`${stackOf(error)}\n`);

@@ -1,11 +1,29 @@
 /** Where an error came from: one transaction is open within the other, so that the inner one sees the errors of both. */
 import type pg from 'pg';
+import type { ConnectionSettings } from '../config/settings.ts';
+import { shellWord } from '../shell-word.ts';
+
+type Login = Pick<ConnectionSettings, 'side' | 'host' | 'port' | 'user' | 'database'>;
 
 export interface Place {
   readonly side: 'source' | 'destination';
   /** host:port/database, without credentials. */
   readonly address: string;
   readonly role: string;
+  /** Options of psql and its relatives, as a shell takes them: the server alone, and with role and database. */
+  readonly door: string;
+  readonly login: string;
+}
+
+export function placeFor({ side, host, port, user, database }: Login): Place {
+  const door = `-h ${shellWord(host)} -p ${port}`;
+  return {
+    side,
+    address: `${host}:${port}/${database}`,
+    role: user,
+    door,
+    login: `${door} -U ${shellWord(user)} -d ${shellWord(database)}`,
+  };
 }
 
 const places = new WeakMap<Error, Place>();

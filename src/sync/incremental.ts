@@ -4,6 +4,7 @@ import { IncrepError } from '../errors.ts';
 import { derivedName, printName } from '../schema/names.ts';
 import type { Copied } from '../postgres/copy-pipe.ts';
 import { codeOf } from '../postgres/identity.ts';
+import { shellWord } from '../shell-word.ts';
 import { createMergeKey } from '../sql/destination.ts';
 import { windowCondition, type Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
@@ -126,7 +127,7 @@ async function indexMergeKey(
     if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
     throw new IncrepError('MERGE_KEY_NOT_UNIQUE', {
       what: `${printName(destinationName)} at the destination has several rows with the same ${settings.mergeKey.join(', ')}`,
-      next: `The table goes on serving. Run "increp sync ${settings.name} --full-refresh" to make it a true copy.`,
+      next: `The table goes on serving. Run "increp sync ${shellWord(settings.name)} --full-refresh" to make it a true copy.`,
       cause: error,
     });
   }
