@@ -6,6 +6,7 @@ import { LATER_VALUES, tableSchema, tablesJsonSchema } from '../src/config/table
 import type { Variable } from '../src/config/variables.ts';
 import { VARIABLES } from '../src/config/variables.ts';
 import { ERROR_CLASSES } from '../src/errors.ts';
+import { errorPages, linkTo } from './error-pages/error-pages.ts';
 import { fill, pretty } from './generated-parts.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -68,16 +69,16 @@ const ENDINGS: readonly Ending[] = [
   [1, '', 'Every table failed, for different reasons.', ''],
   [2, '', 'Differences were found: `verify`; `plan --exit-code` and `status --exit-code`.', ''],
   [3, '', 'Some tables are done, some failed.', ''],
-  [129, code('INTERRUPTED'), 'Interrupted by SIGHUP (a closed terminal): rolled back, locks released.', ''],
-  [130, code('INTERRUPTED'), 'Interrupted by SIGINT (Ctrl-C): rolled back, locks released.', ''],
-  [143, code('INTERRUPTED'), 'Interrupted by SIGTERM: rolled back, locks released.', ''],
+  [129, linkTo('INTERRUPTED'), 'Interrupted by SIGHUP (a closed terminal): rolled back, locks released.', ''],
+  [130, linkTo('INTERRUPTED'), 'Interrupted by SIGINT (Ctrl-C): rolled back, locks released.', ''],
+  [143, linkTo('INTERRUPTED'), 'Interrupted by SIGTERM: rolled back, locks released.', ''],
 ];
 
 function exitCodesTable(): string {
   const errors = Object.entries(ERROR_CLASSES)
     .filter(([name]) => name !== 'INTERRUPTED')
     .map(([name, { exitCode, meaning, isTransient }]): Ending => {
-      return [exitCode, code(name), meaning, isTransient ? 'yes' : ''];
+      return [exitCode, linkTo(name), meaning, isTransient ? 'yes' : ''];
     });
   const rows = [...ENDINGS, ...errors].toSorted(([one], [other]) => one - other);
   return markdownTable(
@@ -93,6 +94,7 @@ const GENERATED: Readonly<Record<string, (text: string) => string>> = {
   'tables-config.schema.json': () => JSON.stringify(tablesJsonSchema()),
   'docs/configuration.md': (text) =>
     fill(text, { 'environment variables': variablesTable(), 'table options': optionsTable() }),
+  'docs/errors.md': (text) => fill(text, { 'error pages': errorPages() }),
   'docs/exit-codes.md': (text) => fill(text, { 'exit codes': exitCodesTable() }),
 };
 

@@ -6,6 +6,7 @@ import { terminalOf, type Terminal } from './commands/terminal.ts';
 import { usageErrorOf } from './commands/usage-error.ts';
 import { processEnvironment } from './config/process-environment.ts';
 import { asIncrepError, ERROR_CLASSES, type IncrepError } from './errors.ts';
+import { formatError } from './observe/error.ts';
 import { FORMAT_VERSION } from './summary-json.ts';
 
 export async function main(args: readonly string[]): Promise<void> {
@@ -49,7 +50,7 @@ const isHelp = ({ code, exitCode }: CommanderError): boolean => exitCode === 0 |
 function report(thrown: unknown, terminal: Terminal, args: readonly string[]): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : ERROR_CLASSES.USAGE.exitCode;
   const error = asIncrepError(thrown);
-  terminal.say(`error: ${error.message}\n  next: ${error.next}\n`);
+  terminal.say(formatError(error));
   if (error.code === 'INTERNAL' && args.some((arg) => /^(-v|--verbose)$/.test(arg)))
     terminal.say(`${stackOf(error)}\n`);
   if (args.includes('--json')) terminal.out(`${JSON.stringify(errorJson(error))}\n`);

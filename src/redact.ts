@@ -20,6 +20,7 @@ function formsOf(secret: string): string[] {
     quoted,
     JSON.stringify(quoted).slice(1, -1),
     secret.replaceAll("'", "''"),
+    secret.replaceAll("'", String.raw`'\''`),
     secret.replaceAll(/[\\']/g, String.raw`\$&`),
     secret.replaceAll(/[\\:]/g, String.raw`\$&`),
     ...['base64', 'base64url'].map((encoding) =>

@@ -2,6 +2,7 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import process from 'node:process';
+import { shellWord } from '../shell-word.ts';
 import { show } from './problems.ts';
 
 type Checked<T> = { readonly value: T; readonly fault?: undefined } | { readonly fault: string };
@@ -46,9 +47,6 @@ export function expiryOf({ validTo }: X509Certificate, now = new Date()): string
   const until = new Date(validTo);
   return until <= now ? `expired on ${until.toISOString()}` : undefined;
 }
-
-const shellWord = (path: string): string =>
-  /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
 
 /** libpq 16 and later take a word for the system's authorities; older ones look for a file of that name. */
 export const SYSTEM_ROOTS = `the word ${show('system')} is not supported, because pg_dump before 16 does not know it; name a file, as /etc/ssl/certs/ca-certificates.crt`;

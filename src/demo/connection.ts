@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { placeFor } from '../postgres/place.ts';
 import { serverError } from '../postgres/server-errors.ts';
 
 export interface Login {
@@ -37,7 +38,7 @@ export async function withClient<T>(
   use: (client: Client) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
-  const { side, ...settings } = login;
+  const { side: _, ...settings } = login;
   // Everything is given, because the driver would else look at PGOPTIONS and its kin.
   const client = new Client({
     ...settings,
@@ -53,11 +54,7 @@ export async function withClient<T>(
     return await use(client);
   } catch (error) {
     signal.throwIfAborted();
-    throw serverError(error, {
-      side,
-      address: `${login.host}:${login.port}/${login.database}`,
-      role: login.user,
-    });
+    throw serverError(error, placeFor(login));
   } finally {
     signal.removeEventListener('abort', close);
     await client.end().catch(() => undefined);

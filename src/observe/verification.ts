@@ -1,4 +1,5 @@
 import { formatCount, formatSeconds } from '../format.ts';
+import { formatError, type Failed } from './error.ts';
 import { glyphsOf, type Look } from './look.ts';
 import { printable } from './text.ts';
 
@@ -22,7 +23,7 @@ interface Repaired {
 
 type Verdict =
   | { readonly verified: Counts; readonly repaired: Repaired | undefined }
-  | { readonly name: string; readonly error: { readonly message: string; readonly next: string } };
+  | { readonly name: string; readonly error: Failed };
 
 const MEANING = {
   missing: 'missing at the destination',
@@ -34,7 +35,7 @@ const MEANING = {
 /** A line a table where all is well; one more for each kind of difference, with the first keys. */
 export function formatVerification(verdict: Verdict, look: Look): string {
   if ('error' in verdict) {
-    return `x ${printable(verdict.name)}  could not be compared: ${printable(verdict.error.message)}\n    next: ${printable(verdict.error.next)}\n`;
+    return `x ${printable(verdict.name)}  could not be compared\n${formatError(verdict.error).replaceAll(/^(?=.)/gm, '    ')}`;
   }
   const counts = verdict.verified;
   const seconds = formatSeconds(counts.durationSeconds);

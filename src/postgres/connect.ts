@@ -5,7 +5,8 @@ import type { ConnectionSettings } from '../config/settings.ts';
 import { IncrepError, reworded } from '../errors.ts';
 import { socketOf } from './driver.ts';
 import { watchHandshake } from './handshake.ts';
-import { serverError, type Place } from './server-errors.ts';
+import { markErrors, type Place } from './place.ts';
+import { serverError } from './server-errors.ts';
 import { tlsAttempts } from './tls.ts';
 import { isWithoutTls, tlsError } from './tls-errors.ts';
 
@@ -55,6 +56,7 @@ export async function connect(
     signal?.addEventListener('abort', stop, { once: true });
     try {
       await client.connect();
+      markErrors(client, place);
       return client;
     } catch (error) {
       socketOf(client).destroy();

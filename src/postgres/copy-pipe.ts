@@ -4,7 +4,8 @@ import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { IncrepError } from '../errors.ts';
-import { serverError, type Place } from './server-errors.ts';
+import type { Place } from './place.ts';
+import { serverError } from './server-errors.ts';
 
 export interface Copied {
   /** As the receiving server counted them. */

@@ -9,7 +9,8 @@ import { beginReading, beginSnapshot, beginWriting } from '../sql/session.ts';
 import { connect, end, programName } from './connect.ts';
 import { backendOf, bytesMoved, isServersTurn, socketOf } from './driver.ts';
 import { codeOf, lastRow, queryFirst, readIdentity, type ServerIdentity } from './identity.ts';
-import { serverError, type Place } from './server-errors.ts';
+import { placeFor, type Place } from './place.ts';
+import { serverError } from './server-errors.ts';
 import { watchSilence, type Backend } from './silence.ts';
 
 /** For the answer of a server that is asked what a silent backend does. */
@@ -54,11 +55,7 @@ export class Database implements AsyncDisposable {
 
   constructor(settings: ConnectionSettings, { pipeline, stallTimeoutSeconds, signal }: DatabaseOptions) {
     this.settings = settings;
-    this.place = {
-      side: settings.side,
-      address: `${settings.host}:${settings.port}/${settings.database}`,
-      role: settings.user,
-    };
+    this.place = placeFor(settings);
     this.#applicationName = programName(pipeline);
     this.#stallTimeoutSeconds = stallTimeoutSeconds;
     this.#signal = signal;
@@ -154,7 +151,7 @@ export class Database implements AsyncDisposable {
   #silent(found: string): IncrepError {
     return new IncrepError('CONNECTION_LOST', {
       what: `${this.place.side} ${this.place.address}: nothing was heard for ${formatDuration(this.#stallTimeoutSeconds)}, and ${found}`,
-      next: 'increp tries again by itself; if it goes on, look at that server, the network and what is in between.',
+      next: 'Look at that server, the network and what is in between, such as a firewall that forgets connections; then run increp again.',
     });
   }
 

@@ -79,13 +79,14 @@ function throwIfFailed({ table, connection, signal }: DumpRequest, children: rea
   signal?.throwIfAborted();
   // Not what execa calls failed: that the one end of the pipe was let go is no failure.
   const failed = children.filter(({ exitCode }) => exitCode !== 0);
-  // Who could not write any more is the victim of the other.
-  const culprits = failed.toSorted((a, b) => Number(isVictim(a)) - Number(isVictim(b)));
+  // Who could not write any more, or got nothing to read, is the victim of the other.
+  const causes = failed.filter((child) => !isVictim(child) && !isStarved(child));
+  const culprits = causes.length > 0 ? causes : failed;
   const [first] = culprits;
   if (!first) return;
   const said = culprits.map((child) => `${nameOf(child)} ${howItEnded(child)}`).join('; ');
   throw new IncrepError(codeOf(culprits.map(({ stderr }) => stderr).join('\n')), {
-    what: `dumping ${printName(table)} from ${connection.host}:${connection.port}/${connection.database}: ${said}`,
+    what: `dumping ${printName(table)} from the ${connection.side} ${connection.host}:${connection.port}/${connection.database}: ${said}`,
     next: 'Mend what it says, or set initial_load: "copy" for this table, which does not need pg_dump.',
     cause: first.cause,
   });
@@ -116,6 +117,8 @@ interface Ended {
 
 const isVictim = ({ stderr, signal }: Ended): boolean =>
   signal === 'SIGPIPE' || /broken pipe|could not write/i.test(stderr);
+
+const isStarved = ({ stderr }: Ended): boolean => /input file is too short|: end of file/.test(stderr);
 
 const nameOf = ({ command }: Ended): string => command.split(' ', 1)[0] ?? command;
 

@@ -1,25 +1,20 @@
 /** What a server or a socket says, as an error that a person can act on. */
 import { IncrepError, type ErrorCode } from '../errors.ts';
-
-export interface Place {
-  readonly side: 'source' | 'destination';
-  /** host:port/database, without credentials. */
-  readonly address: string;
-  readonly role: string;
-}
+import { placeOf, type Place } from './place.ts';
 
 interface Verdict {
   readonly code: ErrorCode;
   readonly next: (place: Place, message: string) => string;
 }
 
-const RETRY = 'increp tries again by itself; if it goes on, look at that server and the network.';
-const retry = () => RETRY;
+const networkAndLog = ({ side }: Place): string =>
+  `Look at the log of the ${side}'s server and at the network in between, then run increp again: it continues where the last run ended.`;
 const variable = ({ side }: Place): string => (side === 'source' ? 'SOURCE' : 'DEST');
 
 const unknownDatabase: Verdict = {
   code: 'CONNECTION_FAILED',
-  next: (place) => `Check ${variable(place)}_DB, or create that database.`,
+  next: (place) =>
+    `Correct ${variable(place)}_DB, or create that database. To list those that are there: psql -l ${place.login}`,
 };
 const badLogin: Verdict = {
   code: 'AUTHENTICATION_FAILED',
@@ -28,7 +23,7 @@ const badLogin: Verdict = {
       ? `Set ${variable(place)}_SSLMODE to "require" or more, or look at pg_hba.conf on that server.`
       : /client certificate/.test(message)
         ? `Set ${variable(place)}_SSLCERT and ${variable(place)}_SSLKEY, and look at pg_hba.conf on that server.`
-        : `Check ${variable(place)}_USERNAME and ${variable(place)}_PASSWORD, and pg_hba.conf on that server.`,
+        : `Check ${variable(place)}_USERNAME and ${variable(place)}_PASSWORD, and pg_hba.conf on that server. To try them: psql ${place.login}`,
 };
 
 /** Never altered to something that fits: a copy with question marks in it would look complete. */
@@ -52,7 +47,7 @@ export const RECOVERY_CONFLICT = /conflict with recovery/;
 const recoveryConflict: Verdict = {
   code: 'CONFLICT',
   next: () =>
-    'increp tries again by itself; if it goes on, raise max_standby_streaming_delay there or set hot_standby_feedback = on.',
+    'Raise max_standby_streaming_delay on that standby or set hot_standby_feedback = on, then run increp again.',
 };
 
 /** By SQLSTATE, longest prefix first (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
@@ -64,7 +59,11 @@ const VERDICTS: Record<string, Verdict> = {
     next: (place) =>
       `Grant it to role "${place.role}" on the ${place.side}; docs/operations.md lists what each side needs.`,
   },
-  '53300': { code: 'TOO_MANY_CONNECTIONS', next: retry },
+  '53300': {
+    code: 'TOO_MANY_CONNECTIONS',
+    next: () =>
+      'See who takes them (SELECT usename, application_name, count(*) FROM pg_stat_activity GROUP BY 1, 2), and raise max_connections or the CONNECTION LIMIT of the role or database. increp needs two or three on each side.',
+  },
   '53100': {
     code: 'DISK_FULL',
     next: () => 'Free some room on that server, then run increp again: nothing was lost.',
@@ -72,21 +71,28 @@ const VERDICTS: Record<string, Verdict> = {
   '53': { code: 'QUERY_FAILED', next: () => 'That server lacks a resource; see its log.' },
   '55P03': {
     code: 'TABLE_BUSY',
-    next: () => 'Find the session that holds the lock (pg_locks, pg_stat_activity) or run again later.',
+    next: ({ side }) =>
+      `Find the session that holds the lock at the ${side} (pg_locks, pg_stat_activity), or run increp again later.`,
   },
-  '40': { code: 'CONFLICT', next: retry },
+  '40': {
+    code: 'CONFLICT',
+    next: () =>
+      "Another session works on the same rows: that server's log names it. Run increp again when it is done.",
+  },
   '57014': {
     code: 'TIMEOUT',
-    next: () => "Someone or some setting cancelled the statement; see that server's log.",
+    next: () =>
+      "Nothing was committed. Someone cancelled it, or a limit did, as a pooler's query_timeout: increp lifts statement_timeout for itself. See that server's log, then run increp again.",
   },
-  '57P': { code: 'CONNECTION_LOST', next: retry },
-  '08': { code: 'CONNECTION_LOST', next: retry },
+  '57P': { code: 'CONNECTION_LOST', next: networkAndLog },
+  '08': { code: 'CONNECTION_LOST', next: networkAndLog },
   // The session is gone, by a limit of the role that its transaction had not lifted yet.
-  '25P03': { code: 'CONNECTION_LOST', next: retry },
-  '25P04': { code: 'CONNECTION_LOST', next: retry },
+  '25P03': { code: 'CONNECTION_LOST', next: networkAndLog },
+  '25P04': { code: 'CONNECTION_LOST', next: networkAndLog },
   '25006': {
     code: 'READ_ONLY',
-    next: () => 'Point DEST_HOST at the primary, or lift default_transaction_read_only.',
+    next: () =>
+      'Point DEST_HOST at the primary, or lift default_transaction_read_only there, then run increp again.',
   },
   '22021': unwritableText,
   '22P05': unwritableText,
@@ -116,9 +122,10 @@ const isConnectionError = (error: Error & { code?: unknown }): boolean =>
     error.message,
   );
 
-/** `isConnecting`: nothing was asked of the server yet. */
-export function serverError(thrown: unknown, place: Place, isConnecting = false): IncrepError {
+/** `supposed`: where it came from, unless the error itself knows better. `isConnecting`: nothing was asked of the server yet. */
+export function serverError(thrown: unknown, supposed: Place, isConnecting = false): IncrepError {
   if (thrown instanceof IncrepError) return thrown;
+  const place = placeOf(thrown) ?? supposed;
   const error: Error & ServerSaid & { detail?: string; where?: string } =
     thrown instanceof Error ? thrown : new Error(String(thrown));
   const said = `${place.side} ${place.address}: ${describe(error)}`;
@@ -133,7 +140,7 @@ export function serverError(thrown: unknown, place: Place, isConnecting = false)
   if (isSqlstate(error.code)) {
     return new IncrepError('QUERY_FAILED', {
       what: said,
-      next: 'Read what the server says above; "increp check" may know more.',
+      next: `The server of the ${place.side} refuses that statement, which its log shows. Mend what it names there; "increp check" may know more.`,
       sqlstate: error.code,
       cause: error,
     });
@@ -141,8 +148,8 @@ export function serverError(thrown: unknown, place: Place, isConnecting = false)
   if (isConnectionError(error)) {
     const code = isConnecting ? 'CONNECTION_FAILED' : 'CONNECTION_LOST';
     const next = isConnecting
-      ? `Check ${variable(place)}_HOST and ${variable(place)}_PORT, and that the server is up.`
-      : RETRY;
+      ? `Check ${variable(place)}_HOST and ${variable(place)}_PORT, that the server is up, and that it can be reached from here. To try it: pg_isready ${place.door}`
+      : networkAndLog(place);
     return new IncrepError(code, { what: said, next, cause: error });
   }
   return new IncrepError('INTERNAL', {

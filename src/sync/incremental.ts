@@ -3,6 +3,8 @@ import type pg from 'pg';
 import { IncrepError } from '../errors.ts';
 import { derivedName, printName } from '../schema/names.ts';
 import type { Copied } from '../postgres/copy-pipe.ts';
+import { codeOf } from '../postgres/identity.ts';
+import { shellWord } from '../shell-word.ts';
 import { createMergeKey } from '../sql/destination.ts';
 import { windowCondition, type Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
@@ -110,6 +112,9 @@ const MANY = 1 / 2;
 const shareOf = ({ destination }: TableFacts, rows: number): Share =>
   rows < MANY * (destination?.estimatedRows ?? Infinity) ? 'few' : 'many';
 
+/** SQLSTATE. */
+const UNIQUE_VIOLATION = '23505';
+
 /** A copy that the older script made, or whose index a hand has dropped. */
 async function indexMergeKey(
   destination: pg.ClientBase,
@@ -119,17 +124,14 @@ async function indexMergeKey(
   try {
     await destination.query(createMergeKey(destinationName, index, settings.mergeKey, false));
   } catch (error) {
-    if (!isUniqueViolation(error)) throw error;
+    if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
     throw new IncrepError('MERGE_KEY_NOT_UNIQUE', {
       what: `${printName(destinationName)} at the destination has several rows with the same ${settings.mergeKey.join(', ')}`,
-      next: `The table goes on serving. Run "increp sync ${settings.name} --full-refresh" to make it a true copy.`,
+      next: `The table goes on serving. Run "increp sync ${shellWord(settings.name)} --full-refresh" to make it a true copy.`,
       cause: error,
     });
   }
 }
-
-const isUniqueViolation = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === '23505';
 
 /** Found by the comparison of keys, in the very snapshot that was just merged. */
 const missingWarning = ({ settings: { name, replicationKey } }: TableFacts, rows: number): string[] =>

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { reworded, type IncrepError } from '../errors.ts';
 import type { Database } from '../postgres/database.ts';
+import type { Place } from '../postgres/place.ts';
 import { LOCK_HOLDERS } from '../sql/locks.ts';
 import { stateTable } from '../sql/state.ts';
 import type { TableFacts } from './facts.ts';
@@ -17,7 +18,7 @@ const holderRow = z.object({
   since: z.date().nullable(),
   locks: z.string(),
 });
-type Holder = Readonly<z.infer<typeof holderRow>>;
+type Holder = Readonly<z.infer<typeof holderRow> & Pick<Place, 'side'>>;
 
 /** What we do at the source is stopped by one mode only, so the others are not worth naming. */
 const HARMLESS_AT_SOURCE = [
@@ -52,27 +53,33 @@ async function holdersAt(
   schema: string,
   tables: readonly string[],
   harmless: readonly string[],
-): Promise<string[]> {
+): Promise<Holder[]> {
   return database.withReading(async (client) => {
     const { rows } = await client.query(LOCK_HOLDERS, [schema, tables, harmless]);
     return z
       .array(holderRow)
       .parse(rows)
-      .map((holder) => `${describe(holder)} at the ${database.place.side}`);
+      .map((holder) => ({ ...holder, side: database.place.side }));
   });
 }
 
-const describe = ({ pid, application, user, since, locks }: Holder): string =>
+const describe = ({ pid, application, user, since, locks, side }: Holder): string =>
   [
     pid === null ? 'a prepared transaction' : `pid ${pid}`,
     ...(application === null || application === '' ? [] : [`(${application})`]),
     ...(user === null ? [] : [`of ${user}`]),
     ...(since === null ? [] : [`since ${since.toISOString()}`]),
     `with ${locks}`,
+    `at the ${side}`,
   ].join(' ');
 
-const named = (error: IncrepError, holders: readonly string[]): IncrepError =>
+const named = (error: IncrepError, holders: readonly Holder[]): IncrepError =>
   reworded(error, {
-    what: `${error.message}; held by ${holders.slice(0, NAMED).join('; ')}${holders.length > NAMED ? ` and ${holders.length - NAMED} more` : ''}`,
-    next: 'Wait for it or end it (pg_terminate_backend), or run again later. Nothing was changed.',
+    what: `${error.message}; held by ${holders.slice(0, NAMED).map(describe).join('; ')}${holders.length > NAMED ? ` and ${holders.length - NAMED} more` : ''}`,
+    next: `Nothing was changed. Wait for it${wayToEnd(holders)}, then run increp again.`,
   });
+
+function wayToEnd(holders: readonly Holder[]): string {
+  const [first] = holders.filter(({ pid }) => pid !== null);
+  return first ? ` or end it (at the ${first.side}: SELECT pg_terminate_backend(${first.pid}))` : '';
+}

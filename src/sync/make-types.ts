@@ -67,5 +67,5 @@ const isDuplicate = (error: unknown): boolean =>
 const movedMeanwhile = ({ destinationName }: TableFacts, type: NativeType): IncrepError =>
   new IncrepError('SHAPE_MOVED', {
     what: `the type ${printHome(type)} appeared at the destination while ${printName(destinationName)} was about to be loaded`,
-    next: 'increp plans the table anew by itself.',
+    next: 'Run increp again.',
   });

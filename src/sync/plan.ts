@@ -6,6 +6,7 @@ import { keyTypeOf, type KeyType } from '../schema/keys.ts';
 import { printName } from '../schema/names.ts';
 import { uniqueIndexOn, type Relation } from '../schema/relations.ts';
 import { shapeOf, type Shape } from '../schema/shape.ts';
+import { shellWord } from '../shell-word.ts';
 import type { StateRecord } from '../schema/state-record.ts';
 import { chooseChunks, type Chunks } from './chunks/chunk-choice.ts';
 import type { TableFacts } from './facts.ts';
@@ -130,7 +131,7 @@ function onDrift(now: TableFacts, source: Relation, reason: string): Plan {
   return refuse(
     new IncrepError('DRIFT_REFUSED', {
       what: `${printName(now.sourceName)} and its copy differ: ${reason}`,
-      next: `on_schema_change is "fail". Run "increp reset ${now.settings.name}" to load the table again in its new shape.`,
+      next: `To load the table again in its new shape, run "increp reset ${shellWord(now.settings.name)}" and "increp sync ${shellWord(now.settings.name)}": on_schema_change is "fail".`,
     }),
   );
 }

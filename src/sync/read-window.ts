@@ -94,7 +94,7 @@ async function ensureShape(
   if (now && fingerprintOf(shapeOf(now)) === fingerprintOf(shape)) return;
   throw new IncrepError('SHAPE_MOVED', {
     what: `${printName({ schema, table })} was altered while it was about to be read`,
-    next: 'increp plans the table anew by itself.',
+    next: 'Run increp again when nobody alters it any more.',
   });
 }
 

@@ -51,8 +51,8 @@ function unreadable(now: TableFacts, { unreadableColumns, columns }: Relation): 
   const columnList = unreadableColumns.map((name) => `"${name}"`).join(', ');
   return new IncrepError('PRIVILEGE_MISSING', {
     what: isWhole
-      ? `role "${now.sourceSchema.role}" may not read ${printName(now.sourceName)}`
-      : `role "${now.sourceSchema.role}" may not read ${columnList} of ${printName(now.sourceName)}`,
+      ? `role "${now.sourceSchema.role}" may not read ${printName(now.sourceName)} at the source`
+      : `role "${now.sourceSchema.role}" may not read ${columnList} of ${printName(now.sourceName)} at the source`,
     next: `At the source, run: GRANT SELECT ON ${qualified(now.sourceName)} TO ${ident(now.sourceSchema.role)}`,
   });
 }

@@ -6,7 +6,15 @@ import { ensureWritable } from '../state/state-files.ts';
 import { gatherFacts, type Facts } from './facts.ts';
 import { prepareDestination } from './prepare-destination.ts';
 import { ensureDifferentDatabases } from './same-database.ts';
-import { failureOf, MAX_ATTEMPTS, pause, refreshed, syncTable, type TableRequest } from './sync-table.ts';
+import {
+  failureOf,
+  givenUp,
+  MAX_ATTEMPTS,
+  pause,
+  refreshed,
+  syncTable,
+  type TableRequest,
+} from './sync-table.ts';
 import type { Work } from './work.ts';
 import { writeRefusal } from './writable-destination.ts';
 
@@ -71,7 +79,8 @@ async function persistently<T>(work: Work, attempt: () => Promise<T>): Promise<T
       return await attempt();
     } catch (thrown) {
       const error = asIncrepError(thrown);
-      if (work.signal?.aborted === true || !error.isTransient || count === MAX_ATTEMPTS) throw error;
+      if (work.signal?.aborted === true || !error.isTransient) throw error;
+      if (count === MAX_ATTEMPTS) throw givenUp(error);
       await pause(work, undefined, count, error);
     }
   }

@@ -1,6 +1,7 @@
 /** Which of the two copies of a table's state to believe: pure. */
 import { printName } from '../schema/names.ts';
 import { stateRecordSchema, type SourceLife, type StateRecord } from '../schema/state-record.ts';
+import { shellWord } from '../shell-word.ts';
 import type { StateFile } from '../state/state-files.ts';
 
 export type Saved =
@@ -80,33 +81,34 @@ function disagreement(row: StateRecord, file: StateFile): string[] {
 const unreadable = ({ path, why }: { path: string; why: string }): string =>
   `the state file ${path} is set aside: ${why}`;
 
-const unreadableRow = ({ destination }: Expected): Saved => ({
+const unreadableRow = ({ source, destination }: Expected): Saved => ({
   kind: 'foreign',
   what: `the state row of ${printName(destination)} in _increp_state was not written by this version of increp`,
-  next: 'Use the version that wrote it, or "increp reset" the table to load it again.',
+  next: `Use the version that wrote it, or load the table again: increp reset ${shellWord(source.table)}`,
 });
 
 function foreignness(record: StateRecord, where: string, expected: Expected): Saved | undefined {
+  const again = shellWord(expected.source.table);
   const owner = (source: Expected['source']) => `${source.database}, ${printName(source)}`;
   if (record.pipeline !== expected.pipeline) {
     return {
       kind: 'foreign',
-      what: `the state of this table ${where} belongs to pipeline "${record.pipeline}", and this is "${expected.pipeline}"`,
-      next: `Set PIPELINE_NAME=${record.pipeline} if it is the same one, give this one another destination, or "increp reset" the table.`,
+      what: `the state of ${printName(expected.destination)} ${where} belongs to pipeline "${record.pipeline}", and this is "${expected.pipeline}"`,
+      next: `Set PIPELINE_NAME=${record.pipeline} if it is the same one, give this one another destination, or forget that state: increp reset ${again}`,
     };
   }
   if (owner(record.source) !== owner(expected.source)) {
     return {
       kind: 'foreign',
-      what: `the state of this table ${where} is of source ${owner(record.source)}, and the source is now ${owner(expected.source)}`,
-      next: 'Restore the former SOURCE settings, or "increp reset" the table to load it from the new source.',
+      what: `the state of ${printName(expected.destination)} ${where} is of source ${owner(record.source)}, and the source is now ${owner(expected.source)}`,
+      next: `Restore the former SOURCE settings, or load it from the new source: increp reset ${again} && increp sync ${again}`,
     };
   }
   return isOtherCluster(record.sourceLife, expected)
     ? {
         kind: 'foreign',
-        what: `the state of this table ${where} is of another source server (system identifier ${record.sourceLife.systemIdentifier}, now ${expected.systemIdentifier})`,
-        next: 'If the source moved to a new server, "increp reset" the table to load it again from there.',
+        what: `the state of ${printName(expected.destination)} ${where} is of another source server (system identifier ${record.sourceLife.systemIdentifier}, now ${expected.systemIdentifier})`,
+        next: `If the source moved to a new server, load it again from there: increp reset ${again} && increp sync ${again}`,
       }
     : undefined;
 }

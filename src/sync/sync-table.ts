@@ -1,5 +1,5 @@
 /** One table in one run: plan, do, try again where that can help, and tell what happened. */
-import { asIncrepError, type IncrepError } from '../errors.ts';
+import { asIncrepError, reworded, type IncrepError } from '../errors.ts';
 import type { Failure, TableOutcome } from '../events.ts';
 import { backoffSeconds, sleep } from '../retry.ts';
 import { applyPlan, OWN_LOCK_SECONDS, type Applied, type ApplyRequest } from './apply-plan.ts';
@@ -48,7 +48,7 @@ export async function syncTable(
     } catch (thrown) {
       const error = await withHolders(work, facts, asIncrepError(thrown));
       if (work.signal?.aborted === true || !error.isTransient || attempt === MAX_ATTEMPTS)
-        return failed(facts, plan, error, start);
+        return failed(facts, plan, attempt === MAX_ATTEMPTS ? givenUp(error) : error, start);
       await pause(work, facts.settings.name, attempt, error);
       isAgain = true;
       const kept = chunksKept(facts);
@@ -83,6 +83,12 @@ export const loaderWarning = (plan: Plan): string[] =>
         ...(plan.loader.why === undefined ? [] : [`loaded by COPY instead of pg_dump: ${plan.loader.why}`]),
         ...(plan.oneGoWhy === undefined ? [] : [oneGoWarning(plan.oneGoWhy)]),
       ];
+
+/** What was tried again and again says so: else nobody would know that once more is no remedy. */
+export const givenUp = (error: IncrepError): IncrepError =>
+  error.isTransient
+    ? reworded(error, { what: `${error.message}; tried ${MAX_ATTEMPTS} times`, next: error.next })
+    : error;
 
 /** `table`: undefined before there is one to speak of. */
 export async function pause(

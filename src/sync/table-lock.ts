@@ -62,7 +62,7 @@ async function lockedBy(client: pg.ClientBase, table: TableFacts['destinationNam
   const holder = holderRow.optional().parse((await client.query(lockHolder(table))).rows[0]);
   return new IncrepError('RUN_LOCKED', {
     what: `${printName(table)} is being synced by another run${holder ? `: ${describe(holder)}` : ''}`,
-    next: 'Wait for it, or run with --wait-lock 5m. If it hangs, end it: its lock goes with it.',
+    next: `Wait for it, or run with --wait-lock 5m. If it hangs, end it, and its lock is gone${holder?.pid ? `; at the destination: SELECT pg_terminate_backend(${holder.pid})` : ''}.`,
   });
 }
 
@@ -85,6 +85,6 @@ function ensureUnmoved({ destinationName, saved }: TableFacts, { rows }: pg.Quer
   if (now === undefined || now === planned) return;
   throw new IncrepError('SHAPE_MOVED', {
     what: `${printName(destinationName)} was synced by another run in the meantime`,
-    next: 'increp plans the table anew by itself.',
+    next: 'Run increp again.',
   });
 }

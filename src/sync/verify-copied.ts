@@ -36,7 +36,7 @@ export async function verifyCopied({
     if (kind !== 'missing' && kind !== 'changed') continue;
     throw new IncrepError('VERIFY_FAILED', {
       what: `the row ${key} of ${printName(facts.sourceName)} did not arrive as it is at the source (${kind})`,
-      next: "Nothing was committed. Please report this with the types of the table's columns.",
+      next: `Nothing was committed. If a trigger or rule of ${printName(facts.destinationName)} at the destination alters rows, drop it there; else please report this with the types of the table's columns.`,
     });
   }
 }

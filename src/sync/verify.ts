@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { IncrepError } from '../errors.ts';
 import { canLock, type Relation } from '../schema/relations.ts';
 import { stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
+import { shellWord } from '../shell-word.ts';
 import { readState } from '../sql/state.ts';
 import { lockShape } from '../sql/window.ts';
 import { compareSides } from './compare/compare-sides.ts';
@@ -94,7 +95,7 @@ export function comparableCopy(facts: TableFacts): {
   const why = plan.kind === 'incremental' ? 'so far only the older script has synced it' : plan.reason;
   throw new IncrepError('NO_COPY', {
     what: `table "${facts.settings.name}" has no copy to compare: ${why}`,
-    next: `Run "increp sync ${facts.settings.name}" first.`,
+    next: `Run "increp sync ${shellWord(facts.settings.name)}" first.`,
   });
 }
 

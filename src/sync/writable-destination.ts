@@ -1,5 +1,6 @@
 /** A destination that takes no writes: found before anything is read from the source, by `sync` and by `check`. */
 import { IncrepError } from '../errors.ts';
+import { ident } from '../sql/identifiers.ts';
 import type { Servers } from './facts.ts';
 import type { Work } from './work.ts';
 
@@ -19,7 +20,7 @@ export function writeRefusal(
   if (destination.isReadOnly)
     return readOnly(
       `default_transaction_read_only is on at ${place.address}, for role "${place.role}", its database or the server`,
-      'Find out who set it and why (a full disk, maintenance), and lift it: ALTER ROLE or ALTER DATABASE ... RESET default_transaction_read_only.',
+      `Find out who set it and why (a full disk, maintenance), and lift it: ALTER ROLE ${ident(place.role)} RESET default_transaction_read_only, or the same with ALTER DATABASE or ALTER SYSTEM.`,
     );
   return undefined;
 }

@@ -80,7 +80,7 @@ test('tables may be named or excluded, and a name that is none is answered with 
   expect(await names('--exclude events --exclude orders')).toEqual(['customers']);
   const wrong = await increp('sync ordres', pair);
   expect(wrong.exitCode).toBe(64);
-  expect(wrong.stderr).toMatch(/no table "ordres" .* did you mean "orders"\?\n +next: /);
+  expect(wrong.stderr).toMatch(/no table "ordres" .* did you mean "orders"\? \(USAGE\)\n +next: /);
   expect(wrong.stdout).toBe('');
 });
 

@@ -113,7 +113,7 @@ async function isClaimed(
     if (codeOf(error) !== NO_SUCH_LOAD) throw error;
     throw new IncrepError('SHAPE_MOVED', {
       what: `the load of ${printName(destinationName)} was given up by another run`,
-      next: 'increp plans the table anew by itself.',
+      next: 'Run increp again: it loads the table from the start.',
       cause: error,
     });
   }
@@ -137,7 +137,7 @@ const readChunk = (
       if (moved === undefined) return copied;
       throw new IncrepError('SHAPE_MOVED', {
         what: `"${moved}" was rewritten at the source (VACUUM FULL, CLUSTER, TRUNCATE, REFRESH) while ${printName(facts.sourceName)} was loaded in chunks, so its pages are others now`,
-        next: 'increp starts that load over by itself.',
+        next: 'Run increp again: that load starts over.',
       });
     },
   );

@@ -74,7 +74,7 @@ async function stagingOf(
   if (staging && storage?.filenode === header.staging.filenode) return staging;
   throw new IncrepError('SHAPE_MOVED', {
     what: `${printName(stagingName)} was dropped, emptied or rewritten while it was loaded in chunks`,
-    next: 'increp starts that load over by itself.',
+    next: 'Run increp again: that load starts over.',
   });
 }
 

@@ -3,6 +3,7 @@
  * old one is dropped; whatever still hung on it makes that fail, and all is as it was.
  */
 import { grantedByDefault } from '../../postgres/belongings.ts';
+import { codeOf } from '../../postgres/identity.ts';
 import { derivedName, printName } from '../../schema/names.ts';
 import type { BuiltItem, BuiltRelation, Belongings } from '../../sql/belongings.ts';
 import { commentOnTable, renameTable } from '../../sql/destination.ts';
@@ -88,8 +89,7 @@ async function isReplaced(work: Exchange, view: BuiltRelation): Promise<boolean>
 }
 
 /** 42P16 invalid_table_definition: "cannot change data type of view column ..." (PostgreSQL 14 to 18). */
-const hasOtherColumns = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === '42P16';
+const hasOtherColumns = (error: unknown): boolean => codeOf(error) === '42P16';
 
 async function makeAnew(work: Exchange, view: BuiltRelation): Promise<void> {
   await must(work, describe(view), renameBuilt(view, aside(view)));

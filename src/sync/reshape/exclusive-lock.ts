@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
 import { LOCK_TIMEOUT_SECONDS } from '../../postgres/database.ts';
+import { codeOf } from '../../postgres/identity.ts';
 import { backoffSeconds, sleep } from '../../retry.ts';
 import { printName, type TableName } from '../../schema/names.ts';
 import { lockTimeout } from '../../sql/reshape.ts';
@@ -15,6 +16,9 @@ const ONE_LOCK_SECONDS = 0.2;
 const ALL_LOCKS_SECONDS = 0.6;
 /** How long we come back for it in all. */
 const PATIENCE_SECONDS = 60;
+
+/** SQLSTATE. */
+const LOCK_NOT_AVAILABLE = '55P03';
 
 interface Wanted {
   readonly table: TableName;
@@ -33,7 +37,7 @@ export async function tryLockAlone(client: pg.ClientBase, locks: readonly string
       await client.query(lock);
     }
   } catch (error) {
-    if (!isLockTimeout(error)) throw error;
+    if (codeOf(error) !== LOCK_NOT_AVAILABLE) throw error;
     return giveBack(client);
   }
   await client.query(`RELEASE SAVEPOINT increp_lock; ${lockTimeout(LOCK_TIMEOUT_SECONDS)}`);
@@ -44,9 +48,6 @@ async function giveBack(client: pg.ClientBase): Promise<false> {
   await client.query('ROLLBACK TO SAVEPOINT increp_lock; RELEASE SAVEPOINT increp_lock');
   return false;
 }
-
-const isLockTimeout = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === '55P03';
 
 /** @throws IncrepError TABLE_BUSY, when others have not let go for a minute */
 export async function lockAlone(

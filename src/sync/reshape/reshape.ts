@@ -78,7 +78,7 @@ export async function seenAgain(work: Exchange): Promise<Exchange> {
   )
     throw new IncrepError('SHAPE_MOVED', {
       what: `what people have built on ${printName(facts.destinationName)} was changed while its new shape was loaded`,
-      next: 'increp plans the table anew by itself.',
+      next: 'Run increp again when nobody changes it any more.',
     });
   return { ...work, belongings: now };
 }

@@ -1,0 +1,183 @@
+/** One table, and what stands in its way. */
+import type { ErrorPage } from './error-page.ts';
+
+export const tables = {
+  RUN_LOCKED: {
+    about:
+      'Two runs never write the same table. The lock ends with the transaction that holds it, so nothing needs to be removed by hand.',
+    causes: [
+      'The run before takes longer than the time between two runs. That is harmless.',
+      'A run on another machine for the same destination.',
+      'A run that hangs.',
+    ],
+    steps: [
+      'Wait, or `increp sync --wait-lock 5m`.',
+      'The message names the process, its machine and its backend. To end it: `SELECT pg_terminate_backend(PID);` at the destination.',
+      'In systemd: `SuccessExitStatus=75`.',
+    ],
+    example: [
+      'error: public.orders is being synced by another run: increp shop 4242@worker-1 (backend 4242 of the destination) (RUN_LOCKED)',
+      'next:  Wait for it, or run with --wait-lock 5m. If it hangs, end it, and its lock is gone; at the destination: SELECT pg_terminate_backend(4242).',
+    ],
+  },
+  TABLE_BUSY: {
+    about:
+      'increp queues for a lock for five seconds, four times, so that those who wait behind it are not held up.',
+    causes: [
+      'A migration, `VACUUM FULL`, `REINDEX` or `LOCK TABLE`.',
+      'A transaction left open: `idle in transaction`.',
+      'Long queries on the copy while it takes another shape.',
+    ],
+    steps: [
+      `The message names who holds it where that is known. Else, on that side:
+
+\`\`\`sql
+SELECT a.pid, a.application_name, a.state, a.xact_start, l.mode, a.query
+FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.relation = 'public.orders'::regclass;
+\`\`\``,
+      'Wait for it or `SELECT pg_terminate_backend(PID);`, then run `increp sync` again.',
+    ],
+    example: [
+      'error: destination warehouse.example.com:5432/analytics: canceling statement due to lock timeout; held by pid 4242 (psql) of postgres with AccessExclusiveLock on orders at the destination; tried 4 times (TABLE_BUSY, SQLSTATE 55P03)',
+      'next:  Nothing was changed. Wait for it or end it (at the destination: SELECT pg_terminate_backend(4242)), then run increp again.',
+    ],
+  },
+  CONFLICT: {
+    about: 'Tried four times, from the start of the table each time.',
+    causes: [
+      'Another program that writes the copy at the same time.',
+      'A standby as the source that must replay what our snapshot still sees ("conflict with recovery").',
+    ],
+    steps: [
+      'The log of the server names both sides of a deadlock.',
+      'For a standby: `hot_standby_feedback = on` there, or a larger `max_standby_streaming_delay`.',
+    ],
+    example: [
+      'error: destination warehouse.example.com:5432/analytics: deadlock detected; tried 4 times (CONFLICT, SQLSTATE 40P01)',
+      "next:  Another session works on the same rows: that server's log names it. Run increp again when it is done.",
+    ],
+  },
+  SHAPE_MOVED: {
+    about: 'Nothing was copied by a plan that was no longer true. It was planned anew four times.',
+    causes: [
+      'Migrations that run just now.',
+      'Partitions that are attached and detached all the time.',
+      'Two runs on the same table, one after the other.',
+    ],
+    steps: ['Run `increp sync` again when they are through.'],
+    example: [
+      'error: public.orders was altered while it was about to be read; tried 4 times (SHAPE_MOVED)',
+      'next:  Run increp again when nobody alters it any more.',
+    ],
+  },
+  TIMEOUT: {
+    about:
+      'increp lifts `statement_timeout` for its own sessions, so somebody or something else cancelled it. Nothing was committed.',
+    causes: [
+      '`pg_cancel_backend()` by a person or a watchdog.',
+      '`query_timeout` or `idle_transaction_timeout` of a pooler.',
+      "A hoster's limit on long queries.",
+    ],
+    steps: [
+      'The log of that server says who: "canceling statement due to ...".',
+      "Take increp's roles out of the watchdog, or raise the pooler's limit above your longest copy.",
+      'A large table is read in shorter statements with `"initial_load": "copy"` and `"chunk": "1GB"`.',
+    ],
+    example: [
+      'error: destination warehouse.example.com:5432/analytics: canceling statement due to user request (TIMEOUT, SQLSTATE 57014)',
+      "next:  Nothing was committed. Someone cancelled it, or a limit did, as a pooler's query_timeout: increp lifts statement_timeout for itself. See that server's log, then run increp again.",
+    ],
+  },
+  STAGING_TAKEN: {
+    about: 'increp never touches a table that it did not make. Its own bear a comment that says so.',
+    causes: [
+      'A table of yours with the name `<table>_stg` (or `<table>_increp_window` with `chunk`).',
+      'One that the older script left behind.',
+    ],
+    steps: [
+      'Look at it, at the destination: `\\d+ orders_stg`',
+      'If nobody needs it: `DROP TABLE orders_stg;` Else rename it, or give the table another `dest_name`.',
+    ],
+    example: [
+      'error: public.orders_stg exists at the destination and was not made by increp, which needs that name (STAGING_TAKEN)',
+      'next:  Rename or drop it, or give "orders" another "dest_name".',
+    ],
+  },
+  DEPENDENTS: {
+    about: 'The old copy goes on serving; nothing was changed.',
+    causes: [
+      'A view where the copy should be.',
+      'Something built on the copy that does not fit its new shape: a view that reads a dropped column, a foreign key, a publication, an object of another owner.',
+    ],
+    steps: [
+      'The message names the object. Save its definition (`pg_get_viewdef`, `\\d+`, `pg_dump --schema-only -t`), drop or change it, run `increp sync`, and create it anew.',
+    ],
+    example: [
+      'error: public.orders at the destination is a view, not a table that increp can fill (DEPENDENTS)',
+      'next:  Rename it, or give this table another "dest_name".',
+    ],
+  },
+  DRIFT_REFUSED: {
+    about: 'With `"on_schema_change": "fail"` a person decides. The copy stays as it was.',
+    causes: [
+      'A column was added, dropped, renamed or has another type at the source.',
+      '`replication_key` or `unique_cols` were changed.',
+    ],
+    steps: [
+      'To load the table again in its new shape: `increp reset orders && increp sync orders`',
+      'To have that done by itself from now on: `"on_schema_change": "reset"`.',
+    ],
+    example: [
+      'error: public.orders and its copy differ: column "gift" (boolean) was added at the source (DRIFT_REFUSED)',
+      'next:  To load the table again in its new shape, run "increp reset orders" and "increp sync orders": on_schema_change is "fail".',
+    ],
+  },
+  MERGE_KEY_NOT_UNIQUE: {
+    about: 'Rows cannot be matched if several have the same key.',
+    causes: [
+      '`unique_cols` do not identify a row at the source.',
+      'A copy with doubled rows, as the older script could leave.',
+    ],
+    steps: [
+      'Look for them, on both sides: `SELECT id, count(*) FROM orders GROUP BY 1 HAVING count(*) > 1;`',
+      'If the source has them, add columns to `unique_cols`. If only the copy has them: `increp sync orders --full-refresh`',
+    ],
+    example: [
+      'error: public.orders at the destination has several rows with the same id (MERGE_KEY_NOT_UNIQUE)',
+      'next:  The table goes on serving. Run "increp sync orders --full-refresh" to make it a true copy.',
+    ],
+  },
+  ENCODING_MISMATCH: {
+    about: 'A text is never altered to something that fits. Nothing was changed.',
+    causes: [
+      'A destination database in LATIN1, SQL_ASCII or the like.',
+      'Bytes at the source that are no text of its encoding.',
+    ],
+    steps: [
+      'The message names the table, the line and the column.',
+      `Make the destination anew: \`CREATE DATABASE analytics ENCODING 'UTF8' TEMPLATE template0;\``,
+      'Or correct the text at the source.',
+    ],
+    example: [
+      'error: destination warehouse.example.com:5432/analytics: character with byte sequence 0xe2 0x82 0xac in encoding "UTF8" has no equivalent in encoding "LATIN1" [COPY orders_stg, line 10, column note] (ENCODING_MISMATCH, SQLSTATE 22P05)',
+      'next:  Nothing was changed. Make the destination database with ENCODING UTF8, or correct that text at the source.',
+    ],
+  },
+  DELETES_REFUSED: {
+    about: 'Everything else of the table was synced; no row was removed.',
+    causes: [
+      'Many rows were really deleted at the source.',
+      'The source is not what it was: an empty restore, a view with another condition, the wrong database.',
+    ],
+    steps: [
+      'Look at what would go: `increp verify orders`',
+      'If the source is right: `increp sync orders --deletes --force`',
+      'To allow more in general: `delete_limit`.',
+    ],
+    example: [
+      'error: more than 5 rows of public.orders are gone from the source, which is over delete_limit (0.5); none was removed (DELETES_REFUSED)',
+      'next:  If the source is right, run "increp sync orders --deletes --force". Everything else was synced.',
+    ],
+  },
+} as const satisfies Record<string, ErrorPage>;

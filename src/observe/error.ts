@@ -1,0 +1,24 @@
+/** What ended a command, as a person reads it. */
+import { printable } from './text.ts';
+
+export interface Failed {
+  readonly code: string;
+  readonly message: string;
+  readonly next: string;
+  readonly sqlstate: string | undefined;
+}
+
+const codesOf = ({ code, sqlstate }: Pick<Failed, 'code' | 'sqlstate'>): string =>
+  sqlstate === undefined ? code : `${code}, SQLSTATE ${sqlstate}`;
+
+/** The code, by which docs/errors.md tells more, stands behind the first line: of a list, too, that is the whole. */
+export function formatError(error: Failed): string {
+  const [first = '', ...list] = printable(error.message).split('\n');
+  const [, title = first, colon = ''] = /^(.*?)(:?)$/.exec(first) ?? [];
+  return [
+    `error: ${title} (${codesOf(error)})${colon}`,
+    ...list,
+    `  next: ${printable(error.next)}`,
+    '',
+  ].join('\n');
+}

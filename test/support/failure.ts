@@ -1,0 +1,100 @@
+/** A failure that is brought about, and what the command says of it, with the names that every run has others of. */
+import { expect } from 'vitest';
+import type { ErrorCode } from '../../src/errors.ts';
+import { startIncrep } from './increp.ts';
+import type { IncrepOptions, IncrepResult, RunningIncrep } from './increp.ts';
+import { freshPair } from './pair.ts';
+import type { Pair, PairOptions } from './pair.ts';
+
+export interface Provoked {
+  readonly pair: Pair;
+  /** Ends with the test, last one first. */
+  readonly stack: AsyncDisposableStack;
+}
+
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly title: string;
+  readonly pair?: PairOptions | 'orders';
+  readonly args?: string;
+  /** Brings it about; what it returns is for the command. */
+  readonly provoke?: (provoked: Provoked) => Promise<IncrepOptions | void>;
+  /** While the command runs. */
+  readonly meanwhile?: (running: RunningIncrep, pair: Pair) => Promise<void>;
+  readonly sqlstate?: string;
+  /** Unless the code tells: interrupts, and checks. */
+  readonly exitCode?: number;
+  /** Parts of what is said: side, table, cause. */
+  readonly says: readonly (string | RegExp)[];
+  /** A part of the next step. */
+  readonly next: string | RegExp;
+}
+
+export interface Told {
+  readonly result: IncrepResult;
+  /** The lines of the error, as they are printed. */
+  readonly text: string;
+}
+
+export async function provoke({
+  pair: options = 'orders',
+  args = 'sync -q',
+  ...failure
+}: Failure): Promise<Told> {
+  await using stack = new AsyncDisposableStack();
+  const pair = stack.use(await freshPair(options));
+  const given = (await failure.provoke?.({ pair, stack })) ?? {};
+  await using running = startIncrep(args, pair, given);
+  await failure.meanwhile?.(running, pair);
+  const result = await running.wait();
+  return { result, text: neutral(errorIn(result), pair) };
+}
+
+const isLog = (line: string) => line.startsWith('{"level"');
+
+/** From the first error to its next step; a summary stands on stdout, what ends a command on stderr. */
+function errorIn({ stdout, stderr }: IncrepResult): string {
+  const lines = `${stdout}\n${stderr}`.split('\n').filter((line) => !isLog(line));
+  const start = lines.findIndex((line) => /^\s*error: /.test(line));
+  const end = lines.findIndex((line, index) => index > start && /^\s*next: /.test(line));
+  expect(start, `no error in:\n${stdout}\n${stderr}`).toBeGreaterThanOrEqual(0);
+  expect(end, `no next step in:\n${stdout}\n${stderr}`).toBeGreaterThan(start);
+  return lines
+    .slice(start, end + 1)
+    .map((line) => line.replace(/^ {4}/, ''))
+    .join('\n');
+}
+
+const ADDRESSES = { source: 'db.example.com:5432', destination: 'warehouse.example.com:5432' };
+const DATABASES = { source: 'shop', destination: 'analytics' };
+
+/** The names of an example instead of those of one run. */
+function neutral(text: string, pair: Pair): string {
+  const sides = ['source', 'destination'] as const;
+  const named = sides.reduce(
+    (changed, side) => {
+      const { database } = pair.login(side);
+      return changed
+        .replaceAll(`pipeline_${database}`, 'shop')
+        .replaceAll(
+          new RegExp(`127\\.0\\.0\\.1:\\d+/${database}`, 'g'),
+          `${ADDRESSES[side]}/${DATABASES[side]}`,
+        )
+        .replaceAll(database, DATABASES[side])
+        .replaceAll(pair.login(side, 'increp').user, side === 'source' ? 'reader' : 'writer');
+    },
+    text.replaceAll(pair.directory, '/srv/pipelines/shop'),
+  );
+  return named
+    .replaceAll(/ \[(?:PL\/pgSQL function|SQL statement) [^\]]*\]/g, '')
+    .replaceAll(/-h 127\.0\.0\.1 -p \d+(?= -U writer)/g, '-h warehouse.example.com -p 5432')
+    .replaceAll(/-h 127\.0\.0\.1 -p \d+/g, '-h db.example.com -p 5432')
+    .replaceAll(/127\.0\.0\.1:\d+/g, '192.0.2.10:5432')
+    .replaceAll('127.0.0.1', '192.0.2.10')
+    .replaceAll(/\b\d+@[\w.-]+/g, '4242@worker-1')
+    .replaceAll(
+      /\b(pid|backend|pg_terminate_backend)([ (])\d+/g,
+      (_, word: string, mark: string) => `${word}${mark}4242`,
+    )
+    .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '2026-01-31T03:00:00.000Z');
+}
