@@ -2,6 +2,7 @@
 import { gatherFacts } from '../sync/facts.ts';
 import { ensureDifferentDatabases } from '../sync/same-database.ts';
 import { foresee, type Foreseen } from '../sync/foresee.ts';
+import { describeDependent } from '../sync/reshape/foreseen.ts';
 import { formatPlan } from '../observe/plan.ts';
 import { redactedJson } from '../redact.ts';
 import { FORMAT_VERSION } from '../summary-json.ts';
@@ -31,7 +32,9 @@ export async function planCommand(tables: readonly string[], options: PlanOption
       now: new Date(),
     });
     terminal.out(
-      options.json ? redactedJson(toJson(foreseen), redact) : redact(formatPlan(foreseen, terminal.look)),
+      options.json
+        ? redactedJson(toJson(foreseen), redact)
+        : redact(formatPlan(foreseen.map(inWords), terminal.look)),
     );
     return exitCodeFor(foreseen, options);
   });
@@ -42,6 +45,11 @@ function exitCodeFor(foreseen: readonly Foreseen[], { exitCode }: PlanOptions): 
   if (refused[0] !== undefined) return new Set(refused).size === 1 ? refused[0] : 1;
   return exitCode && foreseen.some(({ hasWork }) => hasWork) ? 2 : 0;
 }
+
+const inWords = (table: Foreseen) => ({
+  ...table,
+  builtOn: table.dependents.map((each) => describeDependent(each)),
+});
 
 const toJson = (foreseen: readonly Foreseen[]): object => ({
   type: 'plan',
@@ -54,11 +62,21 @@ const tableJson = (table: Foreseen) => ({
   action: table.action,
   reason: table.reason,
   loader: table.loader ?? null,
-  estimated_rows: table.estimatedRows ?? null,
-  estimated_bytes: table.estimatedBytes ?? null,
+  estimated_rows: table.estimated?.rows ?? null,
+  estimated_bytes: table.estimated?.bytes ?? null,
+  table_rows: table.whole?.rows ?? null,
+  table_bytes: table.whole?.bytes ?? null,
   cursor: table.cursor,
   high_water_mark: table.high,
   looks_for_deletes: table.removesDeleted,
+  dependents: table.dependents.map(({ kind, name, of, owner, isOurs, canMove }) => ({
+    kind,
+    name,
+    of_table: of,
+    owner,
+    can_move: canMove && isOurs,
+  })),
+  obstruction: table.obstruction ? { message: table.obstruction.what, hint: table.obstruction.next } : null,
   warnings: table.warnings,
   error: table.error
     ? { code: table.error.code, message: table.error.message, hint: table.error.next }

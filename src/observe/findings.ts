@@ -1,36 +1,71 @@
 import { painter, type Look, type Paint } from './look.ts';
 import { printable } from './text.ts';
+import { wrapped } from './wrap.ts';
 
 interface Finding {
   readonly level: 'error' | 'warning' | 'note';
+  readonly code: string;
   readonly table: string | undefined;
   readonly message: string;
   readonly action: string | undefined;
+  readonly stopsSync?: boolean | undefined;
 }
 
 const LOOKS = { error: ['x', 'red'], warning: ['!', 'yellow'], note: ['-', 'gray'] } as const;
+const LEVELS = ['error', 'warning', 'note'] as const;
+type Level = Finding['level'];
 
-/** The worst first, and a last line that counts. */
+/** Where the text begins, and goes on: behind the longest of "  ! warning  ". */
+const TEXT_AT = 13;
+
+/** What is about one table stands together; the worst comes first, among tables and within each. */
 export function formatFindings(findings: readonly Finding[], look: Look): string {
   const paint = painter(look);
-  const levels = ['error', 'warning', 'note'] as const;
-  const lines = levels.flatMap((level) =>
-    findings.filter((finding) => finding.level === level).flatMap((finding) => findingLines(finding, paint)),
-  );
-  const count = (level: Finding['level']) => findings.filter((finding) => finding.level === level).length;
-  const [errors, warnings] = [count('error'), count('warning')];
-  const verdict =
-    errors > 0 ? 'sync would fail' : warnings > 0 ? 'sync will work; mind the warnings' : 'all is well';
-  const plural = (number: number, word: string) => `${number} ${word}${number === 1 ? '' : 's'}`;
-  return `${[...lines, '', `${plural(errors, 'error')}, ${plural(warnings, 'warning')}: ${verdict}.`].join('\n')}\n`;
+  const groups = [...Map.groupBy(findings, ({ table }) => table)].map(([table, found]) => ({
+    table,
+    found: found.toSorted((a, b) => rank(a.level) - rank(b.level)),
+  }));
+  const worst = groups.toSorted((a, b) => rankOf(a.found) - rankOf(b.found));
+  const lines = worst.flatMap(({ table, found }) => [
+    table === undefined ? 'the pipeline' : printable(table),
+    ...found.flatMap((finding) => findingLines(finding, look, paint)),
+    '',
+  ]);
+  return `${[...lines, ...wrapped('', countLine(findings), 0, look.width)].join('\n')}\n`;
 }
 
-function findingLines({ level, table, message, action }: Finding, paint: Paint): string[] {
+const rank = (level: Level): number => LEVELS.indexOf(level);
+const rankOf = ([first]: readonly Finding[]): number => (first ? rank(first.level) : LEVELS.length);
+
+function findingLines({ level, code, message, action }: Finding, { width }: Look, paint: Paint): string[] {
   const [symbol, style] = LOOKS[level];
-  const head = paint(style, `${symbol} ${level}`);
-  const about = table === undefined ? '' : `${printable(table)}: `;
+  const head = `  ${symbol} ${level}`;
+  const [first = '', ...rest] = wrapped(
+    head.padEnd(TEXT_AT),
+    printable(`${message} [${code}]`),
+    TEXT_AT,
+    width,
+  );
   return [
-    `${head}  ${about}${printable(message)}`,
-    ...(action === undefined ? [] : [`    next: ${printable(action)}`]),
+    `${paint(style, head)}${first.slice(head.length)}`,
+    ...rest,
+    ...(action === undefined
+      ? []
+      : wrapped(`${' '.repeat(TEXT_AT)}next: `, printable(action), TEXT_AT, width)),
   ];
+}
+
+function countLine(findings: readonly Finding[]): string {
+  const of = (level: Level) => findings.filter((finding) => finding.level === level);
+  const [errors, warnings] = [of('error'), of('warning')];
+  const plural = (number: number, word: string) => `${number} ${word}${number === 1 ? '' : 's'}`;
+  const verdict =
+    errors.length > 0
+      ? errors.some(({ stopsSync }) => stopsSync !== false)
+        ? 'sync would fail'
+        : 'sync will work; mend the errors'
+      : warnings.length > 0
+        ? 'sync will work; mind the warnings'
+        : 'all is well';
+  return `${plural(errors.length, 'error')}, ${plural(warnings.length, 'warning')}: ${verdict}.`;
 }

@@ -2,6 +2,7 @@ import { formatDuration } from '../duration.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { painter, type Look, type Paint, type Style } from './look.ts';
 import { displayWidth, padEnd, printable } from './text.ts';
+import { wrapped } from './wrap.ts';
 
 /** What of a foreseen table is printed. */
 interface PlannedTable {
@@ -10,13 +11,15 @@ interface PlannedTable {
   readonly reason: string;
   readonly typeChanges: readonly string[];
   readonly loader: string | undefined;
-  readonly estimatedRows: number | undefined;
-  readonly estimatedBytes: number | undefined;
+  readonly estimated: { readonly rows?: number | undefined; readonly bytes?: number | undefined } | undefined;
   readonly cursor: string | null;
   readonly high: string | null;
   readonly hasWork: boolean;
   readonly removesDeleted: boolean;
   readonly deletes: { readonly checkedAt: string | null; readonly everySeconds: number } | undefined;
+  /** In words. */
+  readonly builtOn: readonly string[];
+  readonly obstruction: { readonly what: string; readonly next: string } | undefined;
   readonly warnings: readonly string[];
   readonly error: { readonly next: string } | undefined;
 }
@@ -30,45 +33,86 @@ const SYMBOLS: Record<string, readonly [symbol: string, style: Style]> = {
   refused: ['x', 'red'],
 };
 
+const ACTION_WIDTH = 12;
+/** Cells that the effect needs beside a name; a longer name gets a line of its own. */
+const EFFECT_ROOM = 36;
+const DETAIL_INDENT = 4;
+
 /** A line or more a table, and a last line that counts. */
 export function formatPlan(tables: readonly PlannedTable[], look: Look): string {
-  const colored = painter(look);
   const nameWidth = Math.max(0, ...tables.map(({ name }) => displayWidth(printable(name))));
-  const lines = tables.flatMap((table) => tableLines(table, nameWidth, colored));
-  return `${[...lines, '', countLine(tables)].join('\n')}\n`;
+  const lines = tables.flatMap((table) => tableLines(table, nameWidth, look));
+  return `${[...lines, '', ...wrapped('', countLine(tables), DETAIL_INDENT, look.width)].join('\n')}\n`;
 }
 
-function tableLines(table: PlannedTable, nameWidth: number, colored: Paint): string[] {
-  const [symbol, style] = SYMBOLS[table.action] ?? ['?', 'white'];
-  const paint = (text: string) => colored(style, text);
-  const head = `${paint(symbol)} ${padEnd(printable(table.name), nameWidth)}  ${paint(padEnd(table.action, 12))}  ${printable(effect(table))}`;
+function tableLines(table: PlannedTable, nameWidth: number, look: Look): string[] {
+  const colored = painter(look);
+  const detail = (head: string, text: string) =>
+    wrapped(`    ${head}: `, printable(text), DETAIL_INDENT + head.length + 2, look.width);
   return [
-    head,
-    ...typeLines(table),
-    ...deletesLines(table),
-    ...table.warnings.map((warning) => `    note: ${printable(warning)}`),
-    ...(table.error ? [`    next: ${printable(table.error.next)}`] : []),
+    ...headLines(table, nameWidth, look, colored),
+    ...typeLines(table).flatMap((text) => detail('types', text)),
+    ...deletesLines(table).flatMap((text) => detail('deletes', text)),
+    ...(table.builtOn.length === 0 ? [] : detail('built on it', listed(table.builtOn))),
+    ...(table.obstruction ? detail('would be refused', table.obstruction.what) : []),
+    ...table.warnings.flatMap((warning) => detail('note', warning)),
+    ...[table.obstruction, table.error].flatMap((trouble) => (trouble ? detail('next', trouble.next) : [])),
   ];
 }
 
+function headLines(table: PlannedTable, nameWidth: number, { width }: Look, colored: Paint): string[] {
+  const [symbol, style] = SYMBOLS[table.action] ?? ['?', 'white'];
+  const paint = (text: string) => colored(style, text);
+  const name = printable(table.name);
+  const text = printable(effect(table));
+  const indent = nameWidth + ACTION_WIDTH + 6;
+  if (width - indent < EFFECT_ROOM)
+    return [
+      `${paint(symbol)} ${name}  ${paint(table.action)}`,
+      ...wrapped('    ', text, DETAIL_INDENT, width),
+    ];
+  // Painted afterwards: escape sequences would count as cells.
+  const action = padEnd(table.action, ACTION_WIDTH);
+  const plain = `${symbol} ${padEnd(name, nameWidth)}  ${action}  `;
+  const [first = '', ...rest] = wrapped(plain, text, indent, width);
+  const head = `${paint(symbol)} ${padEnd(name, nameWidth)}  ${paint(action)}  `;
+  return [`${head}${first.slice(plain.length)}`, ...rest];
+}
+
 /** The reason of a load is printed, and has them. */
-const typeLines = ({ action, typeChanges }: PlannedTable): string[] =>
-  action === 'incremental' ? typeChanges.map((change) => `    types: ${printable(change)}`) : [];
+const typeLines = ({ action, typeChanges }: PlannedTable): readonly string[] =>
+  action === 'incremental' ? typeChanges : [];
 
 function deletesLines({ removesDeleted, deletes }: PlannedTable): string[] {
   if (!deletes) return [];
   const last = deletes.checkedAt === null ? 'never' : deletes.checkedAt;
   const every = formatDuration(deletes.everySeconds);
-  return [`    deletes: ${removesDeleted ? 'due now' : 'not due'} (last compared ${last}, every ${every})`];
+  return [`${removesDeleted ? 'due now' : 'not due'} (last compared ${last}, every ${every})`];
 }
 
+/** A table may have hundreds of triggers. */
+const LISTED = 10;
+
+export const listed = (things: readonly string[]): string =>
+  things.length <= LISTED
+    ? things.join(', ')
+    : `${things.slice(0, LISTED).join(', ')} and ${formatCount(things.length - LISTED)} more`;
+
 function effect(table: PlannedTable): string {
-  if (table.action === 'incremental') return window(table);
-  if (table.loader === undefined) return table.reason;
-  const rows =
-    table.estimatedRows === undefined ? '' : `, about ${formatCount(Math.round(table.estimatedRows))} rows`;
-  const bytes = table.estimatedBytes ? `, ${formatBytes(table.estimatedBytes)}` : '';
-  return `${table.reason}; by ${table.loader}${rows}${bytes}`;
+  const volume = volumeWords(table.estimated);
+  const about = volume === '' ? '' : `, about ${volume}`;
+  if (table.action === 'incremental') return `${window(table)}${about}`;
+  return table.loader === undefined ? table.reason : `${table.reason}; by ${table.loader}${about}`;
+}
+
+function volumeWords(estimated: PlannedTable['estimated']): string {
+  const { rows, bytes } = estimated ?? {};
+  return [
+    ...(rows === undefined
+      ? []
+      : [`${formatCount(Math.round(rows))} row${Math.round(rows) === 1 ? '' : 's'}`]),
+    ...(bytes ? [formatBytes(bytes)] : []),
+  ].join(', ');
 }
 
 function window({ cursor, high, hasWork, removesDeleted }: PlannedTable): string {
@@ -79,13 +123,21 @@ function window({ cursor, high, hasWork, removesDeleted }: PlannedTable): string
 
 function countLine(tables: readonly PlannedTable[]): string {
   const count = (...actions: string[]) => tables.filter(({ action }) => actions.includes(action)).length;
+  const blocked = tables.filter(({ obstruction }) => obstruction).length;
   const parts = [
     `${count('initial')} to load`,
     `${count('reset', 'full-refresh')} to load again`,
     `${tables.filter(({ action, hasWork }) => action === 'incremental' && hasWork).length} with changes`,
     `${tables.filter(({ action, hasWork }) => action === 'incremental' && !hasWork).length} quiet`,
     ...(count('refused') > 0 ? [`${count('refused')} REFUSED`] : []),
+    ...(blocked > 0 ? [`${blocked} WOULD BE REFUSED`] : []),
     ...(count('skipped') > 0 ? [`${count('skipped')} skipped`] : []),
   ];
-  return `Plan: ${parts.join(', ')}.`;
+  const sum = (of: 'rows' | 'bytes') =>
+    tables.reduce((total, { estimated }) => total + (estimated?.[of] ?? 0), 0);
+  const total =
+    sum('rows') + sum('bytes') === 0
+      ? ''
+      : `; about ${volumeWords({ rows: sum('rows'), bytes: sum('bytes') })} to read`;
+  return `Plan: ${tables.length} ${tables.length === 1 ? 'table' : 'tables'}: ${parts.join(', ')}${total}.`;
 }

@@ -1,14 +1,15 @@
-/** Plans with what they would mean: how much there is to read. */
-import { z } from 'zod';
+/** Plans with what they would mean: how much there is to read, and what is in the way. */
 import type { IncrepError } from '../errors.ts';
 import type { Action, Loader } from '../events.ts';
-import type { Database } from '../postgres/database.ts';
-import { highWaterMark } from '../sql/fence.ts';
+import type { Dependent } from '../postgres/dependents.ts';
+import { estimateReading, type Estimate, type Volume } from './estimate.ts';
 import type { Facts, TableFacts } from './facts.ts';
+import { gatherDependents } from './gather-dependents.ts';
 import type { Plan, Request } from './plan.ts';
 import { planWithTools } from './plan-with-tools.ts';
-import type { Work } from './work.ts';
+import { foreseeObstruction, type Obstruction } from './reshape/foreseen.ts';
 import { loaderWarning } from './sync-table.ts';
+import type { Work } from './work.ts';
 
 export interface Foreseen {
   readonly name: string;
@@ -17,9 +18,10 @@ export interface Foreseen {
   /** What would happen to types of the destination; part of the reason. */
   readonly typeChanges: readonly string[];
   readonly loader: Loader | undefined;
-  /** Of the whole table, as the source's planner believes. */
-  readonly estimatedRows: number | undefined;
-  readonly estimatedBytes: number | undefined;
+  /** What would be read, as the source's planner believes; undefined where it does not know, or nothing is read. */
+  readonly estimated: Volume | undefined;
+  /** Of the whole table, likewise. */
+  readonly whole: Volume | undefined;
   readonly cursor: string | null;
   /** Where the source stands now; null without a plausible key, or where nothing can be read. */
   readonly high: string | null;
@@ -28,61 +30,58 @@ export interface Foreseen {
   readonly removesDeleted: boolean;
   /** When that was done last, RFC 3339; undefined where `deletes` is "ignore". */
   readonly deletes: { readonly checkedAt: string | null; readonly everySeconds: number } | undefined;
+  /** What is built on a copy that would get another shape. */
+  readonly dependents: readonly Dependent[];
+  /** Why that would be refused, as far as the catalog tells. */
+  readonly obstruction: Obstruction | undefined;
   readonly warnings: readonly string[];
   readonly error: IncrepError | undefined;
 }
 
 export async function foresee(
-  work: Pick<Work, 'source' | 'tools'>,
+  work: Pick<Work, 'source' | 'destination' | 'tools'>,
   facts: Facts,
   request: Request,
 ): Promise<Foreseen[]> {
-  const plans: Planned[] = [];
-  for (const table of facts.tables) plans.push({ table, plan: await planWithTools(work, table, request) });
-  const marks = await highWaterMarks(work.source, plans);
-  return plans.map(({ table, plan }) => describe(table, plan, marks.get(table.settings.name) ?? null));
-}
-
-type Planned = { readonly table: TableFacts; readonly plan: Plan };
-
-/** All in one message, and only for tables that can be read. */
-async function highWaterMarks(
-  source: Database,
-  plans: readonly Planned[],
-): Promise<Map<string, string | null>> {
-  const { timeZone } = await source.identity();
-  const readable = plans.flatMap(({ table, plan }) =>
-    'keyType' in plan ? [{ table, keyType: plan.keyType }] : [],
-  );
-  const answers = await source.readAtOnce(
-    readable.map(({ table, keyType }) =>
-      highWaterMark(table.sourceName, table.settings.replicationKey, keyType, timeZone),
-    ),
-  );
-  const markRow = z.object({ high: z.string().nullable() });
-  return new Map(
-    readable.map(({ table }, index) => [table.settings.name, markRow.parse(answers[index]?.rows[0]).high]),
+  const planned: { table: TableFacts; plan: Plan }[] = [];
+  for (const table of facts.tables) planned.push({ table, plan: await planWithTools(work, table, request) });
+  const estimates = await estimateReading(work.source, planned);
+  const reshaped = planned.flatMap(({ table, plan }) => (isReshaped(plan) ? [table] : []));
+  const dependents = await gatherDependents(work, reshaped);
+  return planned.map(({ table, plan }) =>
+    describe(table, plan, estimates.get(table), dependents.get(table) ?? []),
   );
 }
 
-function describe({ settings, source, saved }: TableFacts, plan: Plan, high: string | null): Foreseen {
+const isReshaped = (plan: Plan): boolean => plan.kind === 'load' && plan.way === 'swap';
+
+function describe(
+  table: TableFacts,
+  plan: Plan,
+  estimate: Estimate | undefined,
+  dependents: readonly Dependent[],
+): Foreseen {
+  const { settings, source, saved } = table;
   const cursor =
     saved.kind === 'record' ? saved.record.cursor : saved.kind === 'legacy' ? saved.cursor : null;
+  const high = estimate?.high ?? null;
   const hasFences = saved.kind === 'record' && saved.record.fences.length > 0;
+  const hasWork =
+    plan.kind === 'load' ||
+    (plan.kind === 'incremental' &&
+      (high !== cursor || hasFences || plan.removesDeleted || plan.typeChanges.length > 0));
+  const whole = source && { rows: source.estimatedRows, bytes: source.bytes };
   return {
     name: settings.name,
     action: plan.kind === 'refuse' ? 'refused' : plan.action,
     reason: plan.reason,
     typeChanges: 'typeChanges' in plan ? plan.typeChanges : [],
     loader: plan.kind === 'load' ? plan.loader.loader : undefined,
-    estimatedRows: source?.estimatedRows,
-    estimatedBytes: source?.bytes,
+    estimated: plan.kind === 'load' ? whole : hasWork ? estimate?.window : undefined,
+    whole,
     cursor,
     high,
-    hasWork:
-      plan.kind === 'load' ||
-      (plan.kind === 'incremental' &&
-        (high !== cursor || hasFences || plan.removesDeleted || plan.typeChanges.length > 0)),
+    hasWork,
     removesDeleted: plan.kind === 'incremental' && plan.removesDeleted,
     deletes:
       settings.deletes === 'ignore'
@@ -91,6 +90,11 @@ function describe({ settings, source, saved }: TableFacts, plan: Plan, high: str
             checkedAt: saved.kind === 'record' ? saved.record.deletesCheckedAt : null,
             everySeconds: settings.deletesEverySeconds,
           },
+    dependents,
+    obstruction:
+      plan.kind === 'load' && isReshaped(plan)
+        ? foreseeObstruction(table, plan.source, dependents)
+        : undefined,
     warnings: [...('warnings' in saved ? saved.warnings : []), ...loaderWarning(plan)],
     error: plan.kind === 'refuse' ? plan.error : undefined,
   };

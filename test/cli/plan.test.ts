@@ -44,7 +44,7 @@ test('a symbol, an action and a reason for each table, and a last line that coun
   for (const line of [
     /^\+ orders {6}initial {7}there is no copy yet; by copy, about 10 rows, \d/,
     /^~ quiet {7}incremental {3}nothing newer than 20/,
-    /^~ changed {5}incremental {3}rows from 20.*; the source is at 20/,
+    /^~ changed {5}incremental {3}rows from 20.*; the source is at 20.*, about \d+ rows?, \d+ B$/,
     /^! misshapen {3}reset {9}column "extra" .*; by copy/,
     /^- off {9}skipped {7}it is disabled/,
     /^x unreadable {2}refused {7}role ".*" may not read public\.unreadable$/,
@@ -53,8 +53,10 @@ test('a symbol, an action and a reason for each table, and a last line that coun
   ]) {
     expect(lines).toContainEqual(expect.stringMatching(line));
   }
-  expect(lines.at(-1)).toBe(
-    'Plan: 1 to load, 1 to load again, 1 with changes, 1 quiet, 2 REFUSED, 1 skipped.',
+  expect(lines.at(-1)).toEqual(
+    expect.stringMatching(
+      /^Plan: 7 tables: 1 to load, 1 to load again, 1 with changes, 1 quiet, 2 REFUSED, 1 skipped; about \d+ rows, [\d.]+ kB to read\.$/,
+    ),
   );
   expect(stdout).not.toContain('\u001b');
   // A missing privilege is 77 and a missing table is 78; together they are neither.
@@ -127,4 +129,111 @@ testWithPgDump('a loader that gives way and a state that is out of step are note
   });
   const { stdout } = await increp('plan', pair);
   expect(stdout).toContain('    note: loaded by COPY instead of pg_dump: pg_dump writes no rows for a view');
+});
+
+const ITEMS = { name: 'items', replication_key: 'at', unique_cols: ['id'], initial_load: 'copy' };
+
+/** An analyst's views on a copy whose column changes its type, or goes. */
+async function builtOn(change: string): Promise<Pair> {
+  const pair = await freshPair({
+    tables: [ITEMS],
+    sourceSql: `CREATE TABLE items (id int PRIMARY KEY, price int, at timestamptz DEFAULT now());
+      INSERT INTO items VALUES (1, 2)`,
+  });
+  await sync(pair);
+  const { user } = pair.login('destination', 'increp');
+  await pair.destination
+    .query(`CREATE ROLE analyst_${user}; GRANT CREATE, USAGE ON SCHEMA public TO analyst_${user};
+    GRANT SELECT ON items TO analyst_${user}; SET ROLE analyst_${user};
+    CREATE VIEW v_sales AS SELECT id, price FROM items; RESET ROLE`);
+  await pair.source.query(change);
+  return pair;
+}
+
+const dropAnalyst = (pair: Pair) =>
+  pair.destination.query(
+    `DROP OWNED BY analyst_${pair.login('destination', 'increp').user} CASCADE;
+     DROP ROLE analyst_${pair.login('destination', 'increp').user}`,
+  );
+
+test('a reset that a view of somebody else would stop is told, and the grant that it names lets it pass', async () => {
+  await using pair = await builtOn('ALTER TABLE items ALTER price TYPE bigint');
+  const { user } = pair.login('destination', 'increp');
+  const { tables } = await plan(pair);
+  expect(tables[0]).toMatchObject({
+    action: 'reset',
+    dependents: [{ kind: 'view', name: 'public.v_sales', owner: `analyst_${user}`, can_move: false }],
+    obstruction: { message: expect.stringContaining('increp may not move view public.v_sales') },
+  });
+  const { stdout } = await increp('plan', pair);
+  expect(stdout).toContain(`    built on it: view public.v_sales (owner analyst_${user})\n`);
+  expect(stdout).toContain('    would be refused: increp may not move view public.v_sales');
+  expect(stdout).toMatch(/1 to load again, .*, 1 WOULD BE REFUSED/);
+  expect((await trySync(pair)).table().error?.code).toBe('DEPENDENTS');
+  const [, grant] = /next: At the destination, run: (GRANT .*)/.exec(stdout) ?? [];
+  await pair.destination.query(grant ?? 'none');
+  expect((await plan(pair)).tables[0]).toMatchObject({ dependents: [{ can_move: true }], obstruction: null });
+  await sync(pair);
+  await dropAnalyst(pair);
+});
+
+test('a view that uses a column which is gone is in the way, and one that does not is not, whoever owns it', async () => {
+  await using pair = await builtOn('ALTER TABLE items DROP price');
+  const { tables } = await plan(pair);
+  expect(tables[0]).toMatchObject({
+    obstruction: {
+      message: expect.stringMatching(/view public\.v_sales.* uses column "price", which is gone/),
+      hint: expect.stringMatching(/^Drop or change view public\.v_sales/),
+    },
+  });
+  expect((await trySync(pair)).table().error?.code).toBe('DEPENDENTS');
+  await dropAnalyst(pair);
+
+  await using other = await builtOn('ALTER TABLE items ADD more int');
+  expect((await plan(other)).tables[0]).toMatchObject({
+    dependents: [{ can_move: false }],
+    obstruction: null,
+  });
+  await sync(other);
+  await dropAnalyst(other);
+});
+
+test('what stays with its table is named: functions, publications, foreign keys, columns of its row type', async () => {
+  await using pair = await freshPair({
+    tables: [ITEMS],
+    sourceSql: 'CREATE TABLE items (id int PRIMARY KEY, price int, at timestamptz)',
+  });
+  await sync(pair);
+  await pair.destination.query(`CREATE FUNCTION cheap(items) RETURNS bool LANGUAGE sql AS 'SELECT true';
+    CREATE PUBLICATION papers_${pair.login('destination', 'increp').user} FOR TABLE items;
+    CREATE TABLE lines (item int, whole items);
+    CREATE FUNCTION noop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    CREATE TRIGGER "on Change" AFTER UPDATE OF price ON items FOR EACH ROW EXECUTE FUNCTION noop();
+    CREATE MATERIALIZED VIEW totals AS SELECT count(*) FROM items`);
+  await pair.source.query('ALTER TABLE items ALTER price TYPE bigint');
+  const [table] = (await plan(pair)).tables;
+  const dependents = table?.['dependents'] as { kind: string; name: string; can_move: boolean }[];
+  const named = dependents.map(({ kind, name, can_move }) => `${kind} ${name} ${can_move}`);
+  expect(named).toEqual([
+    'function public.cheap(public.items) false',
+    'materialized view public.totals false',
+    expect.stringMatching(/^other column whole of .*lines, which has its row type false$/),
+    expect.stringMatching(/^other publication papers_/),
+    'trigger "on Change" true',
+  ]);
+  expect((await trySync(pair)).table().error?.code).toBe('DEPENDENTS');
+});
+
+test('the window of an incremental sync is estimated, and so is the whole', async () => {
+  await using pair = await freshPair({ ...ordersPreset, tables: [{ ...ORDERS_CONFIG, lookback: '0s' }] });
+  await sync(pair);
+  await pair.source.query(`INSERT INTO orders (id, total, updated_at)
+    SELECT i, 1, now() FROM generate_series(1000, 5999) i; ANALYZE orders`);
+  const [table] = (await plan(pair)).tables;
+  expect(table).toMatchObject({ action: 'incremental', table_rows: 5010 });
+  expect(table?.['estimated_rows']).toBeGreaterThan(4000);
+  expect(table?.['estimated_rows']).toBeLessThanOrEqual(5010);
+  expect(table?.['estimated_bytes']).toBeGreaterThan(5000 * 20);
+  await sync(pair);
+  expect((await plan(pair)).tables[0]).toMatchObject({ estimated_rows: null, table_rows: 5010 });
 });

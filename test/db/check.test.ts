@@ -52,7 +52,7 @@ test('where all is well it says so, before and after the first sync', async () =
   const { stdout, exitCode } = await increp('check', pair);
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(
-    /^- note {2}source: PostgreSQL \d+\.\d+, no TLS; destination: PostgreSQL \d+\.\d+, no TLS$/m,
+    /^ {2}- note {5}source: PostgreSQL \d+\.\d+, no TLS; destination: PostgreSQL \d+\.\d+, no TLS \[SERVERS\]$/m,
   );
   expect(stdout).toMatch(/^0 errors, 0 warnings: all is well\.$/m);
 });
@@ -195,7 +195,7 @@ test('a name that is misspelt, a column that is, and a key of a type that orders
   expect(find('COLUMN_NOT_FOUND')?.message).toContain('did you mean "updated_at"');
   expect(await check(pair, 'other')).toMatchObject({ errors: ['KEY_TYPE_UNSUPPORTED'] });
   const { stdout } = await increp('check', pair);
-  expect(stdout).toMatch(/^x error {2}order: .*\n {4}next: /m);
+  expect(stdout).toMatch(/^order\n {2}x error {4}.* \[TABLE_NOT_FOUND\]\n {13}next: /m);
   expect(stdout).toMatch(/^3 errors, 0 warnings: sync would fail\.$/m);
 });
 

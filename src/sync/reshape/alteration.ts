@@ -34,7 +34,10 @@ export function alterationFor(facts: TableFacts, source: Relation): Alteration |
 }
 
 /** Columns of the copy that the source once had. */
-function leftOver({ destination, saved, settings }: TableFacts, source: Relation): Relation['columns'] {
+export function leftOver(
+  { destination, saved, settings }: TableFacts,
+  source: Relation,
+): Relation['columns'] {
   const once = saved.kind === 'record' ? saved.record.shape.columns.map(({ name }) => name) : [];
   const ours = settings.deletes === 'soft' ? [] : [DELETED_AT];
   return (destination?.columns ?? []).filter(

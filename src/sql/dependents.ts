@@ -1,0 +1,76 @@
+/** What hangs on destination tables, told from the catalog alone and without a lock: for whoever only wants to know. */
+
+/** Names of the columns of the table `root` that an object depends on by itself. */
+const usedColumns = (catalog: string, oid: string) => /* sql */ `ARRAY(
+  SELECT DISTINCT a.attname::text FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+  WHERE d.classid = '${catalog}'::regclass AND d.objid = ${oid} AND d.refclassid = 'pg_class'::regclass AND d.refobjid = root.oid)`;
+
+/** A relation whose owner's rights it takes to move what hangs on it; `x` is its row of pg_class. */
+const OWNED = /* sql */ `pg_get_userbyid(x.relowner)::text AS owner, pg_has_role(x.relowner, 'USAGE') AS "isOurs",
+  (SELECT rolsuper FROM pg_roles WHERE oid = x.relowner) AS "isOwnerSuper"`;
+const OWNERLESS = /* sql */ `NULL, true, false`;
+
+/** Stays with the table that it was made on: it goes with neither a rename nor a new table. */
+const staying = (what: string, from: string, columns = `'{}'::text[]`) => /* sql */ `
+  SELECT root.oid::text, 'other', ${what}, NULL, ${OWNERLESS}, ${columns}, false FROM root ${from}`;
+
+/**
+ * $1 oids of tables. One row an object: what it is, its name as one types it, its owner where that matters, the columns
+ * that it uses, and whether it can be made to stand on another table at all.
+ */
+export const DESCRIBE_DEPENDENTS = /* sql */ `
+  WITH RECURSIVE root AS (
+    SELECT c.oid, c.reltype, t.typarray FROM unnest($1::oid[]) o(oid) JOIN pg_class c ON c.oid = o.oid
+    LEFT JOIN pg_type t ON t.oid = c.reltype),
+  above AS (
+    SELECT oid AS root, oid FROM root
+    UNION
+    SELECT above.root, r.ev_class FROM above
+    JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = above.oid AND d.classid = 'pg_rewrite'::regclass
+    JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> above.oid
+    JOIN pg_class v ON v.oid = r.ev_class AND v.relkind IN ('v', 'm')),
+  functions AS (
+    SELECT DISTINCT root.oid AS root, d.objid AS oid FROM root
+    JOIN above ON above.root = root.oid
+    JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND (
+      d.refclassid = 'pg_class'::regclass AND d.refobjid = above.oid
+      OR d.refclassid = 'pg_type'::regclass AND d.refobjid IN (root.reltype, root.typarray)))
+  SELECT root.oid::text AS table, CASE x.relkind WHEN 'v' THEN 'view' ELSE 'materialized view' END AS kind,
+         format('%I.%I', n.nspname, x.relname) AS name, NULL AS of, ${OWNED},
+         ARRAY(SELECT DISTINCT a.attname::text FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+           JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+           WHERE r.ev_class = x.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = root.oid) AS columns,
+         true AS "canMove"
+    FROM root JOIN above ON above.root = root.oid AND above.oid <> root.oid
+    JOIN pg_class x ON x.oid = above.oid JOIN pg_namespace n ON n.oid = x.relnamespace
+  UNION ALL
+  SELECT root.oid::text, 'foreign key', quote_ident(k.conname), format('%I.%I', n.nspname, x.relname), ${OWNED},
+         ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = root.oid AND attnum = ANY (k.confkey)), true
+    FROM root JOIN pg_constraint k ON k.confrelid = root.oid AND k.conrelid <> root.oid AND k.contype = 'f' AND k.conparentid = 0
+    JOIN pg_class x ON x.oid = k.conrelid JOIN pg_namespace n ON n.oid = x.relnamespace
+  UNION ALL
+  SELECT root.oid::text, 'trigger', quote_ident(t.tgname), NULL, ${OWNERLESS}, ${usedColumns('pg_trigger', 't.oid')}, true
+    FROM root JOIN pg_trigger t ON t.tgrelid = root.oid AND NOT t.tgisinternal AND t.tgparentid = 0
+  UNION ALL
+  SELECT root.oid::text, 'policy', quote_ident(p.polname), CASE WHEN p.polrelid <> root.oid THEN p.polrelid::regclass::text END,
+         ${OWNERLESS}, ${usedColumns('pg_policy', 'p.oid')}, p.polrelid = root.oid
+    FROM root JOIN pg_policy p ON p.polrelid = root.oid OR EXISTS (
+      SELECT FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
+        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = root.oid)
+  UNION ALL
+  SELECT root.oid::text, 'function', f.oid::regprocedure::text, NULL, ${OWNERLESS}, ${usedColumns('pg_proc', 'f.oid')}, false
+    FROM root JOIN functions ON functions.root = root.oid JOIN pg_proc f ON f.oid = functions.oid
+  UNION ALL ${staying(
+    `format('column %I of %s, which has its row type', a.attname, a.attrelid::regclass)`,
+    `JOIN pg_attribute a ON a.atttypid IN (root.reltype, root.typarray) AND a.attnum > 0 AND NOT a.attisdropped
+       JOIN pg_class x ON x.oid = a.attrelid AND x.relkind IN ('r', 'p', 'm', 'v', 'c', 'f')`,
+  )}
+  UNION ALL ${staying(
+    `format('publication %I', p.pubname)`,
+    `JOIN pg_publication_rel r ON r.prrelid = root.oid JOIN pg_publication p ON p.oid = r.prpubid`,
+  )}
+  UNION ALL ${staying(
+    `format('inheritance with %s', CASE WHEN i.inhrelid = root.oid THEN i.inhparent ELSE i.inhrelid END::regclass)`,
+    `JOIN pg_inherits i ON root.oid IN (i.inhrelid, i.inhparent)`,
+  )}
+  ORDER BY 1, 2, 3`;

@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest';
+import { formatFindings } from '../../../src/observe/findings.ts';
+import { displayWidth } from '../../../src/observe/text.ts';
+import { wrapped } from '../../../src/observe/wrap.ts';
+
+const narrow = { color: false, width: 80, isUnicode: true };
+const finding = (
+  level: 'error' | 'warning' | 'note',
+  code: string,
+  table: string | undefined,
+  message: string,
+  action?: string,
+) => ({ level, code, table, message, action });
+
+const FOUND = [
+  finding(
+    'note',
+    'SERVERS',
+    undefined,
+    'source: PostgreSQL 17.2, TLSv1.3; destination: PostgreSQL 16.4, no TLS',
+  ),
+  finding('warning', 'DRIFT', 'customers', 'column "extra" is new', 'The next sync loads the table again.'),
+  finding('note', 'LOCAL_TIME', 'orders', '"at" has no time zone'),
+  finding(
+    'error',
+    'PRIVILEGE_MISSING',
+    'orders',
+    'role "a role with a long name" may not read public.orders',
+    'At the source, run: GRANT SELECT ON "public"."orders" TO "a role with a long name"',
+  ),
+];
+
+test('grouped by table, the worst first, and within 80 columns; a name in quotes is not broken', () => {
+  const text = formatFindings(FOUND, narrow);
+  expect(text).toBe(`orders
+  x error    role "a role with a long name" may not read public.orders
+             [PRIVILEGE_MISSING]
+             next: At the source, run: GRANT SELECT ON "public"."orders" TO
+             "a role with a long name"
+  - note     "at" has no time zone [LOCAL_TIME]
+
+customers
+  ! warning  column "extra" is new [DRIFT]
+             next: The next sync loads the table again.
+
+the pipeline
+  - note     source: PostgreSQL 17.2, TLSv1.3; destination: PostgreSQL 16.4, no
+             TLS [SERVERS]
+
+1 error, 1 warning: sync would fail.
+`);
+});
+
+test('colour adds to the words and takes no place; in a pipe nothing is broken', () => {
+  const colored = formatFindings(FOUND, { ...narrow, color: true });
+  // oxlint-disable-next-line no-control-regex
+  expect(colored.replaceAll(/\u001b\[\d+m/g, '')).toBe(formatFindings(FOUND, narrow));
+  const piped = formatFindings(FOUND, { ...narrow, width: Infinity });
+  expect(piped).toContain(
+    'next: At the source, run: GRANT SELECT ON "public"."orders" TO "a role with a long name"\n',
+  );
+});
+
+test('an error that does not stop a sync is counted, and not taken for one that does', () => {
+  const text = formatFindings(
+    [{ ...finding('error', 'WEBHOOK_FAILED', undefined, 'no'), stopsSync: false }],
+    narrow,
+  );
+  expect(text).toContain('1 error, 0 warnings: sync will work; mend the errors.');
+});
+
+test('a word that is longer than a line stays whole, and every line break of the text stays', () => {
+  const name = 'x'.repeat(90);
+  expect(wrapped('- ', `a ${name} b\nc d`, 2, 40)).toEqual(['- a', `  ${name}`, '  b', '  c d']);
+  expect(wrapped('', 'あ'.repeat(3) + ' い', 1, 7).map((line) => displayWidth(line))).toEqual([6, 3]);
+  expect(wrapped('head: ', '', 4, 80)).toEqual(['head:']);
+});
