@@ -1,57 +1,88 @@
 /** How fresh are the copies? */
+import type { IncrepError } from '../errors.ts';
 import { formatStatus } from '../observe/status.ts';
 import { redactedJson } from '../redact.ts';
+import type { RunRecord } from '../schema/run-record.ts';
 import { FORMAT_VERSION } from '../summary-json.ts';
-import { tableStatuses, type Statuses, type TableStatus } from '../sync/table-status.ts';
+import { isFine, tableStatuses, type Statuses, type TableStatus } from '../sync/table-status.ts';
 import { withContext } from './context.ts';
 import type { GlobalOptions } from './options.ts';
 import { selectTables } from './select-tables.ts';
+import { sayTrouble } from './trouble.ts';
 
 export interface StatusOptions extends GlobalOptions {
   readonly json: boolean;
   readonly exitCode: boolean;
+  readonly local: boolean;
+  /** False: --no-source. */
+  readonly source: boolean;
 }
 
 export async function statusCommand(tables: readonly string[], options: StatusOptions): Promise<number> {
   return withContext(options, async ({ settings, work, terminal, redact }) => {
-    const statuses = await tableStatuses(
-      work,
-      selectTables(settings.tables, { names: tables, excluded: [] }),
-    );
+    const chosen = selectTables(settings.tables, { names: tables, excluded: [] });
+    const request = { isLocal: options.local, asksSource: options.source };
+    const statuses = await tableStatuses(work, chosen, request);
     if (options.json) terminal.out(redactedJson(toJson(settings.pipeline, statuses), redact));
     else terminal.out(redact(formatStatus(statuses.tables, terminal.look, new Date())));
-    const { unreachable } = statuses;
-    if (unreachable)
-      terminal.say(
-        redact(
-          `warning: from the state files alone, because ${unreachable.message}\n  next: ${unreachable.next}\n`,
-        ),
-      );
-    const isFine =
-      !unreachable &&
-      statuses.tables.every(({ condition }) => ['ok', 'running', 'disabled'].includes(condition));
-    return options.exitCode && !isFine ? 2 : 0;
+    sayTrouble({ ...statuses, isLocal: options.local }, (text) => terminal.say(redact(text)));
+    const isAllFine = !statuses.unreachable && statuses.tables.every(isFine);
+    return options.exitCode && !isAllFine ? 2 : 0;
   });
 }
 
-const toJson = (pipeline: string, { tables, unreachable }: Statuses): object => ({
+const toJson = (pipeline: string, { tables, unreachable, sourceTrouble }: Statuses): object => ({
   type: 'status',
   format_version: FORMAT_VERSION,
   pipeline,
-  destination_error: unreachable
-    ? { code: unreachable.code, message: unreachable.message, hint: unreachable.next }
-    : null,
+  destination_error: errorJson(unreachable),
+  source_error: errorJson(sourceTrouble),
   tables: tables.map(tableJson),
 });
 
-function tableJson({ name, condition, failures, cursor, completeUpTo, lastSuccessAt, lastRun }: TableStatus) {
+const errorJson = (error: IncrepError | undefined) =>
+  error ? { code: error.code, message: error.message, hint: error.next } : null;
+
+function tableJson(table: TableStatus) {
+  const { lagSeconds, lastRun, lastFailure, drift, pendingLoad } = table;
   return {
-    name,
-    state: condition,
-    failures_since_success: failures,
-    cursor,
-    complete_up_to: completeUpTo,
-    last_success_at: lastSuccessAt?.toISOString() ?? null,
-    last_run: lastRun ?? null,
+    name: table.name,
+    state: table.condition,
+    failures_since_success: table.failures,
+    cursor: table.cursor,
+    complete_up_to: table.completeUpTo,
+    last_success_at: table.lastSuccessAt?.toISOString() ?? null,
+    lag_seconds: lagSeconds ?? null,
+    rows_last_day: table.rowsLastDay,
+    last_error: lastFailure ? failureJson(lastFailure) : null,
+    drift: drift ? { message: drift.what, hint: drift.next } : null,
+    pending_load: pendingLoad ? { chunks_done: pendingLoad.done, chunks: pendingLoad.of } : null,
+    last_run: lastRun ? runJson(lastRun) : null,
   };
 }
+
+const failureJson = (failure: RunRecord) => ({
+  code: failure.error_code,
+  message: failure.error_message,
+  hint: failure.error_hint,
+  sqlstate: failure.sqlstate,
+  at: new Date(failure.started_at).toISOString(),
+});
+
+const runJson = (run: RunRecord) => ({
+  run_id: run.run_id,
+  started_at: new Date(run.started_at).toISOString(),
+  action: run.action,
+  reason: run.reason,
+  status: run.status,
+  duration_s: run.duration_s,
+  rows_read: run.rows_read,
+  rows_inserted: run.rows_inserted,
+  rows_updated: run.rows_updated,
+  rows_deleted: run.rows_deleted,
+  warnings: run.warnings,
+  error_code: run.error_code,
+  error_message: run.error_message,
+  error_hint: run.error_hint,
+  sqlstate: run.sqlstate,
+});

@@ -1,6 +1,17 @@
+/** How fresh each copy is, as a person reads it: the state first, and below it what to do. */
 import { formatCount } from '../format.ts';
+import { formatAge } from './age.ts';
+import { formatColumns, type Column } from './columns.ts';
 import { painter, type Look, type Style } from './look.ts';
-import { displayWidth, padEnd, printable } from './text.ts';
+import { printable, printableLine, wrap } from './text.ts';
+
+interface Failure {
+  readonly started_at: string;
+  readonly error_code: string | null;
+  readonly error_message: string | null;
+  readonly error_hint: string | null;
+  readonly sqlstate: string | null;
+}
 
 interface Status {
   readonly name: string;
@@ -9,77 +20,114 @@ interface Status {
   readonly cursor: string | null;
   readonly completeUpTo: string | null;
   readonly lastSuccessAt: Date | undefined;
-  readonly lastRun:
-    | {
-        readonly action: string;
-        readonly rows_read: number;
-        readonly error_message: string | null;
-        readonly error_hint: string | null;
-        readonly sqlstate: string | null;
-      }
-    | undefined;
+  readonly lagSeconds: number | undefined;
+  readonly rowsLastDay: number;
+  readonly lastFailure: Failure | undefined;
+  readonly drift: { readonly what: string; readonly next: string } | undefined;
+  readonly pendingLoad: { readonly done: number; readonly of: number } | undefined;
 }
 
 const STYLES: Record<string, Style> = {
   ok: 'green',
   stale: 'yellow',
+  drift: 'yellow',
   failing: 'red',
   running: 'cyan',
 };
 
+const COLUMNS: readonly Column[] = [
+  { title: 'STATE' },
+  { title: 'TABLE', narrowest: 12 },
+  { title: 'LAST SUCCESS' },
+  { title: 'LAG', isRight: true },
+  { title: 'ROWS/24H', isRight: true },
+  // Without its microseconds it still says where the copy is.
+  { title: 'CURSOR', narrowest: 6 },
+];
+
+const INDENT = '    ';
+
 export function formatStatus(tables: readonly Status[], look: Look, now: Date): string {
   const colored = painter(look);
-  const rows = tables.map((table) => [
-    conditionText(table),
-    printable(table.name),
-    ageText(table, now),
-    cursorText(table),
-  ]);
-  const header = ['STATE', 'TABLE', 'LAST SUCCESS', 'CURSOR'];
-  const widths = header.map((title, column) =>
-    Math.max(displayWidth(title), ...rows.map((row) => displayWidth(row[column] ?? ''))),
-  );
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, column) => padEnd(cell, widths[column] ?? 0))
-      .join('  ')
-      .trimEnd();
-  const paint = (text: string, { condition }: Status) => {
-    const style = STYLES[condition];
-    return style ? colored(style, text) : text;
+  const paint = (cell: string, row: number, column: number) => {
+    const style = column === 0 ? STYLES[tables[row]?.condition ?? ''] : undefined;
+    return style ? colored(style, cell) : cell;
   };
-  const body = rows.flatMap((row, index) => {
+  const rows = tables.map((table) => cellsOf(table, now));
+  const [header = '', ...lines] = formatColumns(COLUMNS, rows, look, paint);
+  const explained = new Map<string, string>();
+  const body = lines.flatMap((line, index) => {
     const table = tables[index];
-    return table ? [paint(line(row), table), ...failureLines(table)] : [];
+    return table ? [line, ...detailsOf(table, explained, now).flatMap(inWidth(look))] : [line];
   });
-  return `${[line(header), ...body].join('\n')}\n`;
+  return `${[header, ...body, countLine(tables)].join('\n')}\n`;
 }
+
+const cellsOf = (table: Status, now: Date): string[] => [
+  conditionText(table),
+  printableLine(table.name),
+  table.lastSuccessAt ? `${formatAge(secondsSince(table.lastSuccessAt, now))} ago` : 'never',
+  table.lagSeconds === undefined ? '-' : formatAge(table.lagSeconds),
+  formatCount(table.rowsLastDay),
+  table.cursor ?? '-',
+];
+
+const secondsSince = (date: Date, now: Date): number => (now.getTime() - date.getTime()) / 1000;
 
 const conditionText = ({ condition, failures }: Status): string =>
   condition === 'failing' ? `failing(${failures})` : condition;
 
-function ageText({ lastSuccessAt }: Status, now: Date): string {
-  if (!lastSuccessAt) return 'never';
-  const seconds = Math.max(0, Math.round((now.getTime() - lastSuccessAt.getTime()) / 1000));
-  if (seconds < 120) return `${seconds} s ago`;
-  if (seconds < 7200) return `${Math.round(seconds / 60)} min ago`;
-  return seconds < 172_800
-    ? `${Math.round(seconds / 3600)} h ago`
-    : `${formatCount(Math.round(seconds / 86_400))} days ago`;
-}
+const inWidth =
+  ({ width }: Look) =>
+  (detail: string): string[] =>
+    wrap(`${INDENT}${detail}`, width, `${INDENT}  `);
 
-function cursorText({ cursor, completeUpTo }: Status): string {
-  if (cursor === null) return '-';
-  return completeUpTo === cursor
-    ? cursor
-    : `${cursor} (open transactions may still bring rows from ${completeUpTo ?? 'the start'} on)`;
-}
-
-function failureLines({ condition, lastRun }: Status): string[] {
-  if (condition !== 'failing' || !lastRun?.error_message) return [];
-  const sqlstate = lastRun.sqlstate === null ? '' : ` (SQLSTATE ${lastRun.sqlstate})`;
+/** `explained`: what has been said above, and of which table. A destination that is down is one trouble, not fifty. */
+function detailsOf(table: Status, explained: Map<string, string>, now: Date): string[] {
   return [
-    `    error: ${printable(lastRun.error_message)}${sqlstate}`,
-    `    next: ${printable(lastRun.error_hint ?? '')}`,
+    ...failureDetails(table, explained, now),
+    ...driftDetails(table),
+    ...(table.condition === 'stale'
+      ? ['next: No run of it has failed since: look at what starts them (cron, a timer).']
+      : []),
+    ...(table.pendingLoad
+      ? [`load in chunks: ${table.pendingLoad.done} of ${table.pendingLoad.of} chunks`]
+      : []),
+    ...(table.cursor !== null && table.completeUpTo !== table.cursor
+      ? [`open transactions may still bring rows from ${table.completeUpTo ?? 'the start'}`]
+      : []),
   ];
+}
+
+function failureDetails(
+  { name, lastFailure, condition }: Status,
+  explained: Map<string, string>,
+  now: Date,
+): string[] {
+  if (!lastFailure || condition === 'disabled') return [];
+  const { error_code: code, error_message: message, error_hint: hint, sqlstate, started_at } = lastFailure;
+  const key = JSON.stringify([code, message, hint]);
+  const before = explained.get(key);
+  if (before !== undefined) return [`error: the same as of ${printableLine(before)}`];
+  explained.set(key, name);
+  const [first = '', ...more] = printable(message ?? '').split('\n');
+  const codes = sqlstate === null ? (code ?? '') : `${code}, SQLSTATE ${sqlstate}`;
+  const age = `${formatAge(secondsSince(new Date(started_at), now))} ago`;
+  return [
+    [`error: ${first} (${codes}, ${age})`, ...more].join('\n'),
+    ...(hint === null || hint === '' ? [] : [`next: ${printable(hint)}`]),
+  ];
+}
+
+/** Where a run was refused because of it, its error says so. */
+const driftDetails = ({ drift, lastFailure, condition }: Status): string[] =>
+  !drift || lastFailure?.error_code === 'DRIFT_REFUSED' || condition === 'disabled'
+    ? []
+    : [`drift: ${printable(drift.what)}`, `next: ${printable(drift.next)}`];
+
+function countLine(tables: readonly Status[]): string {
+  const counts = new Map<string, number>();
+  for (const { condition } of tables) counts.set(condition, (counts.get(condition) ?? 0) + 1);
+  const parts = [...counts].map(([condition, count]) => `${formatCount(count)} ${condition}`);
+  return `${formatCount(tables.length)} ${tables.length === 1 ? 'table' : 'tables'}: ${parts.join(', ')}`;
 }

@@ -112,19 +112,6 @@ export const recordRuns = (schema: string): string => /* sql */ `
 export const pruneRuns = (schema: string, daysToKeep: number): string => /* sql */ `
   DELETE FROM ${qualified(runsTable(schema))} WHERE started_at < now() - make_interval(days => ${daysToKeep})`;
 
-/** $1 destination table names: of each, the newest run, the newest success, and failures since. */
-export const latestRuns = (schema: string): string => /* sql */ `
-  SELECT t.name AS "table", to_json(latest) AS latest, success.started_at AS "lastSuccessAt",
-         (SELECT count(*)::int FROM ${qualified(runsTable(schema))} f
-          WHERE f.table_name = t.name AND f.status = 'failed'
-            AND f.started_at > coalesce(success.started_at, '-infinity')) AS "failuresSince"
-  FROM unnest($1::text[]) t(name)
-  LEFT JOIN LATERAL (SELECT * FROM ${qualified(runsTable(schema))} r WHERE r.table_name = t.name
-                     ORDER BY r.started_at DESC LIMIT 1) latest ON true
-  LEFT JOIN LATERAL (SELECT r.started_at FROM ${qualified(runsTable(schema))} r
-                     WHERE r.table_name = t.name AND r.status = 'ok'
-                     ORDER BY r.started_at DESC LIMIT 1) success ON true`;
-
 /** The lock of one destination table, held until the transaction ends; `taken` is false when another holds it. */
 export const tryLock = (table: TableName): string => /* sql */ `
   SELECT pg_try_advisory_xact_lock(${lockKey(table)}) AS taken`;
@@ -136,6 +123,14 @@ export const lockHolder = (table: TableName): string => /* sql */ `
   WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND l.classid = ((${lockKey(table)} >> 32) & 4294967295)::oid AND l.objid = (${lockKey(table)} & 4294967295)::oid`;
+
+/** Which of these destination tables somebody holds the lock of. */
+export const lockedAmong = (tables: readonly TableName[]): string => /* sql */ `
+  SELECT k.name AS "table"
+  FROM (VALUES ${tables.map((table) => `(${literal(table.table)}, ${lockKey(table)})`).join(', ')}) k(name, key)
+  WHERE EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND l.classid = ((k.key >> 32) & 4294967295)::oid AND l.objid = (k.key & 4294967295)::oid)`;
 
 const lockKey = (table: TableName): string =>
   `hashtextextended(${literal(`increp ${JSON.stringify([table.schema, table.table])}`)}, 0)`;

@@ -1,15 +1,16 @@
-/** How fresh each copy is: from the destination, or from the state files alone when it cannot be reached. */
-import { z } from 'zod';
+/** How fresh each copy is: from both histories, or from the files alone when the destination cannot be reached. */
 import type { TableSettings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
+import { completeAt } from '../schema/data-age.ts';
 import { settledCursor } from '../schema/fences.ts';
-import { stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
-import { describeRelations } from '../postgres/catalog.ts';
-import { latestRuns, lockHolder, readState, runsTable, stateTable } from '../sql/state.ts';
-import { tableNames } from './facts.ts';
+import type { RunRecord } from '../schema/run-record.ts';
+import { askDestination, type Observed } from './destination-status.ts';
+import { driftNow, type Drift, type Drifts } from './drift-now.ts';
+import { readLocalRuns } from './local-runs.ts';
+import { byTable, digestOf } from './run-digest.ts';
 import type { Work } from './work.ts';
 
-export type Condition = 'ok' | 'stale' | 'failing' | 'running' | 'never synced' | 'disabled';
+export type Condition = 'ok' | 'stale' | 'drift' | 'failing' | 'running' | 'never synced' | 'disabled';
 
 export interface TableStatus {
   readonly name: string;
@@ -20,125 +21,129 @@ export interface TableStatus {
   /** Below this everything is in the destination; older than the cursor while transactions are still open. */
   readonly completeUpTo: string | null;
   readonly lastSuccessAt: Date | undefined;
-  readonly lastRun: LatestRun | undefined;
+  /** How old the data is; undefined where that cannot be told. */
+  readonly lagSeconds: number | undefined;
+  /** Inserted, updated and deleted by the runs of the last 24 hours. */
+  readonly rowsLastDay: number;
+  readonly lastRun: RunRecord | undefined;
+  /** The newest failure since the last success. */
+  readonly lastFailure: RunRecord | undefined;
+  readonly drift: Drift | undefined;
+  /** Chunks of a load that was broken off, or is under way. */
+  readonly pendingLoad: { readonly done: number; readonly of: number } | undefined;
 }
 
 export interface Statuses {
   readonly tables: readonly TableStatus[];
-  /** Why the destination could not be asked; the state files had to serve. */
+  /** Why the destination could not be asked; the files had to serve. */
   readonly unreachable: IncrepError | undefined;
+  /** Why nobody looked for drift although it was asked for. */
+  readonly sourceTrouble: IncrepError | undefined;
+  /** Why this machine's history could not be read. */
+  readonly historyTrouble: IncrepError | undefined;
 }
 
-const latestRow = z.object({
-  action: z.string(),
-  reason: z.string(),
-  status: z.string(),
-  duration_s: z.number(),
-  rows_read: z.number(),
-  rows_inserted: z.number(),
-  rows_updated: z.number(),
-  rows_deleted: z.number(),
-  warnings: z.array(z.string()),
-  error_code: z.string().nullable(),
-  error_message: z.string().nullable(),
-  error_hint: z.string().nullable(),
-  sqlstate: z.string().nullable(),
-});
-export type LatestRun = Readonly<z.infer<typeof latestRow>>;
+export interface StatusRequest {
+  /** From the files alone. */
+  readonly isLocal: boolean;
+  /** Whether the source is asked for its shapes. */
+  readonly asksSource: boolean;
+}
 
-const historyRow = z.object({
-  table: z.string(),
-  latest: latestRow.nullable(),
-  lastSuccessAt: z.date().nullable(),
-  failuresSince: z.number(),
-});
+const NO_DRIFTS: Drifts = { found: undefined, trouble: undefined };
 
-type Observed = {
-  readonly history: z.infer<typeof historyRow> | undefined;
-  readonly record: StateRecord | undefined;
-  readonly isRunning: boolean;
-};
-
-export async function tableStatuses(work: Work, tables: readonly TableSettings[]): Promise<Statuses> {
+export async function tableStatuses(
+  work: Work,
+  tables: readonly TableSettings[],
+  { isLocal, asksSource }: StatusRequest,
+): Promise<Statuses> {
+  const now = new Date();
+  const local = await readLocalRuns(work);
+  const runs = byTable(local.records);
+  const fromFiles = async (unreachable?: IncrepError): Promise<Statuses> => ({
+    tables: await Promise.all(
+      tables.map(async (table) => statusOf(table, await askFiles(work, table, runs, now), NO_DRIFTS, now)),
+    ),
+    unreachable,
+    sourceTrouble: undefined,
+    historyTrouble: local.trouble,
+  });
+  if (isLocal) return fromFiles();
   try {
-    const observed = await askDestination(work, tables);
-    return { tables: tables.map((table) => statusOf(table, observed(table))), unreachable: undefined };
+    const observed = await askDestination(work, tables, runs, now);
+    const drifts = asksSource ? await driftNow(work, tables) : NO_DRIFTS;
+    return {
+      tables: tables.map((table) => statusOf(table, observed(table), drifts, now)),
+      unreachable: undefined,
+      sourceTrouble: drifts.trouble,
+      historyTrouble: local.trouble,
+    };
   } catch (error) {
     if (!(error instanceof IncrepError) || work.signal?.aborted === true) throw error;
-    const fromFiles = tables.map(async (table): Promise<TableStatus> => {
-      const file = await work.stateFiles.read(table.destinationName);
-      return statusOf(table, {
-        history: undefined,
-        record: file.kind === 'record' ? file.record : undefined,
-        isRunning: false,
-      });
-    });
-    return { tables: await Promise.all(fromFiles), unreachable: error };
+    return fromFiles(error);
   }
 }
 
-async function askDestination(
+async function askFiles(
   work: Work,
-  tables: readonly TableSettings[],
-): Promise<(table: TableSettings) => Observed> {
-  const { schema } = work.settings.destination;
-  const names = tables.map(({ destinationName }) => destinationName);
-  return work.destination.withReading(async (client) => {
-    const ours = await describeRelations(client, schema, [stateTable(schema).table, runsTable(schema).table]);
-    const records = ours.has(stateTable(schema).table)
-      ? (await client.query(readState(schema), [names])).rows
-      : [];
-    const history = ours.has(runsTable(schema).table)
-      ? (await client.query(latestRuns(schema), [names])).rows
-      : [];
-    const running = new Set<string>();
-    for (const table of tables) {
-      const { rowCount } = await client.query(lockHolder(tableNames(work, table).destinationName));
-      if (rowCount !== null && rowCount > 0) running.add(table.destinationName);
-    }
-    const recordOf = new Map(
-      z
-        .array(z.object({ table: z.string(), record: z.unknown() }))
-        .parse(records)
-        .map((row) => [row.table, row.record]),
-    );
-    const historyOf = new Map(
-      z
-        .array(historyRow)
-        .parse(history)
-        .map((row) => [row.table, row]),
-    );
-    return ({ destinationName }) => ({
-      history: historyOf.get(destinationName),
-      record: stateRecordSchema.safeParse(recordOf.get(destinationName)).data,
-      isRunning: running.has(destinationName),
-    });
-  });
+  { destinationName }: TableSettings,
+  local: ReadonlyMap<string, readonly RunRecord[]>,
+  now: Date,
+): Promise<Observed> {
+  const file = await work.stateFiles.read(destinationName);
+  const record =
+    file.kind === 'record' && file.record.pipeline === work.settings.pipeline ? file.record : undefined;
+  return {
+    runs: digestOf(local.get(destinationName) ?? [], now),
+    record,
+    isRunning: false,
+    pendingLoad: undefined,
+  };
 }
 
-function statusOf(table: TableSettings, observed: Observed): TableStatus {
-  const { history, record } = observed;
-  const lastSuccessAt = history?.lastSuccessAt ?? (record && new Date(record.syncedAt));
+function statusOf(table: TableSettings, observed: Observed, drifts: Drifts, now: Date): TableStatus {
+  const { runs, record, pendingLoad } = observed;
+  const lastSuccessAt = runs.lastSuccessAt ?? (record && new Date(record.syncedAt));
+  const completeTo = record && completeAt(record);
+  const drift = drifts.found?.get(table.name);
   return {
     name: table.name,
-    condition: conditionOf(table, observed, lastSuccessAt),
-    failures: history?.failuresSince ?? 0,
+    condition: conditionOf(table, observed, lastSuccessAt, drifts, now),
+    failures: runs.failures,
     cursor: record?.cursor ?? null,
     completeUpTo: record ? settledCursor(record) : null,
     lastSuccessAt,
-    lastRun: history?.latest ?? undefined,
+    lagSeconds: completeTo && Math.max(0, (now.getTime() - completeTo.getTime()) / 1000),
+    rowsLastDay: runs.rowsLastDay,
+    lastRun: runs.latest,
+    lastFailure: runs.lastFailure,
+    drift,
+    pendingLoad: pendingLoad?.header && {
+      done: pendingLoad.done.length,
+      of: pendingLoad.header.starts.length,
+    },
   };
 }
 
 function conditionOf(
   table: TableSettings,
-  { history, isRunning }: Observed,
+  { runs, isRunning }: Observed,
   lastSuccessAt: Date | undefined,
+  { found }: Drifts,
+  now: Date,
 ): Condition {
   if (!table.isEnabled) return 'disabled';
   if (isRunning) return 'running';
-  if ((history?.failuresSince ?? 0) > 0) return 'failing';
+  const isRefused = runs.lastFailure?.error_code === 'DRIFT_REFUSED';
+  // Where nobody could look, the last run has.
+  const hasDrift = found ? found.has(table.name) : isRefused;
+  if (hasDrift && (runs.failures === 0 || isRefused)) return 'drift';
+  if (runs.failures > 0) return 'failing';
   if (!lastSuccessAt) return 'never synced';
-  const ageSeconds = (Date.now() - lastSuccessAt.getTime()) / 1000;
+  const ageSeconds = (now.getTime() - lastSuccessAt.getTime()) / 1000;
   return table.maxStalenessSeconds !== undefined && ageSeconds > table.maxStalenessSeconds ? 'stale' : 'ok';
 }
+
+/** A run that is under way after others have failed has mended nothing yet. */
+export const isFine = ({ condition, failures }: TableStatus): boolean =>
+  condition === 'ok' || condition === 'disabled' || (condition === 'running' && failures === 0);

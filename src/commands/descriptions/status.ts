@@ -1,10 +1,18 @@
+import { Option } from 'commander';
 import { flag, json, type Description } from './description.ts';
+
+export const local = (): Option =>
+  flag('--local', 'from the state directory alone, without asking a database');
 
 export const status = (): Description => ({
   name: 'status',
   summary: 'say how fresh the copies are',
-  description: 'Says of each table how fresh its copy is and what went wrong last. Writes nothing anywhere.',
+  description:
+    'Says of each table how fresh its copy is, what went wrong last, and what to do. Writes nothing anywhere.',
   tables: 'only these tables',
-  options: { Output: [flag('--exit-code', 'exit 2 unless every table is ok'), json()] },
-  examples: ['status', 'status --exit-code', 'status --json'],
+  options: {
+    'Who is asked': [new Option('--no-source', 'leave the source out: do not look for drift'), local()],
+    Output: [flag('--exit-code', 'exit 2 unless every table is ok'), json()],
+  },
+  examples: ['status', 'status --exit-code --no-source', 'status --local', 'status --json'],
 });

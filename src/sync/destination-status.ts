@@ -1,0 +1,170 @@
+/** What the destination knows of its copies: one look, a few queries for all tables. */
+import type pg from 'pg';
+import { z } from 'zod';
+import type { TableSettings } from '../config/settings.ts';
+import { describeRelations } from '../postgres/catalog.ts';
+import type { PendingLoad } from '../schema/pending-load.ts';
+import { runRecordSchema, rowsChanged, type RunRecord } from '../schema/run-record.ts';
+import { stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
+import { latestRuns, missingRuns } from '../sql/history.ts';
+import { chunksTable, loadsTable } from '../sql/loads.ts';
+import { lockedAmong, readState, runsTable, stateTable } from '../sql/state.ts';
+import { readPendingLoads } from './chunks/pending-loads.ts';
+import { tableNames } from './facts.ts';
+import { bothOf, DAY_MS, digestOf, isFailure, startOf, type Digest } from './run-digest.ts';
+import type { Work } from './work.ts';
+
+export interface Observed {
+  readonly runs: Digest;
+  readonly record: StateRecord | undefined;
+  readonly isRunning: boolean;
+  readonly pendingLoad: PendingLoad | undefined;
+}
+
+/** `local`: this machine's history, by destination table. */
+export async function askDestination(
+  work: Work,
+  tables: readonly TableSettings[],
+  local: ReadonlyMap<string, readonly RunRecord[]>,
+  now: Date,
+): Promise<(table: TableSettings) => Observed> {
+  const { schema } = work.settings.destination;
+  const names = tables.map(({ destinationName }) => destinationName);
+  return work.destination.withReading(async (client) => {
+    const ours = [stateTable, runsTable, loadsTable, chunksTable].map((named) => named(schema).table);
+    const there = await describeRelations(client, schema, ours);
+    const [hasState, hasRuns, ...hasLoads] = ours.map((name) => there.has(name));
+    const records =
+      hasState === true ? await readRecords(client, work, names) : new Map<string, StateRecord>();
+    const runs = hasRuns === true ? await readRuns(client, work, names, local, now) : undefined;
+    const pendingLoads = hasLoads.every(Boolean)
+      ? await readPendingLoads(client, schema, names)
+      : new Map<string, PendingLoad>();
+    const running = await lockedTables(client, work, tables);
+    return ({ destinationName: name }) => ({
+      runs: runs?.get(name) ?? digestOf(local.get(name) ?? [], now),
+      record: records.get(name),
+      isRunning: running.has(name),
+      pendingLoad: pendingLoads.get(name),
+    });
+  });
+}
+
+/** A state of another pipeline is none of ours. */
+async function readRecords(
+  client: pg.ClientBase,
+  { settings }: Work,
+  names: readonly string[],
+): Promise<Map<string, StateRecord>> {
+  const { rows } = await client.query(readState(settings.destination.schema), [names]);
+  const found = z.array(z.object({ table: z.string(), record: z.unknown() })).parse(rows);
+  return new Map(
+    found.flatMap(({ table, record }) => {
+      const known = stateRecordSchema.safeParse(record).data;
+      return known?.pipeline === settings.pipeline ? [[table, known] as const] : [];
+    }),
+  );
+}
+
+const digestRow = z.object({
+  table: z.string(),
+  latest: runRecordSchema.nullable(),
+  lastFailure: runRecordSchema.nullable(),
+  lastSuccessAt: z.date().nullable(),
+  failures: z.number(),
+  rowsLastDay: z.number(),
+});
+
+async function readRuns(
+  client: pg.ClientBase,
+  { settings }: Work,
+  names: readonly string[],
+  local: ReadonlyMap<string, readonly RunRecord[]>,
+  now: Date,
+): Promise<Map<string, Digest>> {
+  const { schema } = settings.destination;
+  const localDigests = new Map(names.map((name) => [name, digestOf(local.get(name) ?? [], now)]));
+  const asked = names.map((table) => ({ table, successAt: localDigests.get(table)?.lastSuccessAt ?? null }));
+  const since = new Date(now.getTime() - DAY_MS);
+  const { rows } = await client.query(latestRuns(schema), [JSON.stringify(asked), settings.pipeline, since]);
+  const missing = await localOnly(client, schema, names, local, localDigests, since);
+  return new Map(
+    z
+      .array(digestRow)
+      .parse(rows)
+      .map(({ table, lastSuccessAt, ...row }) => {
+        const successAt = lastSuccessAt ?? undefined;
+        const isSince = row.failures > 0 ? (row.lastFailure ?? undefined) : undefined;
+        const there = {
+          ...row,
+          latest: row.latest ?? undefined,
+          lastFailure: isSince,
+          lastSuccessAt: successAt,
+        };
+        return [table, bothOf(there, digestOf(missing.get(table) ?? [], now, successAt))];
+      }),
+  );
+}
+
+/** What the destination was not told. Asked for only where it matters: failures since the last success, and rows. */
+async function localOnly(
+  client: pg.ClientBase,
+  schema: string,
+  names: readonly string[],
+  local: ReadonlyMap<string, readonly RunRecord[]>,
+  digests: ReadonlyMap<string, Digest>,
+  since: Date,
+): Promise<Map<string, RunRecord[]>> {
+  const matters = new Map(
+    names.map((name) => {
+      const successAt = digests.get(name)?.lastSuccessAt?.getTime() ?? -Infinity;
+      const isOfInterest = (record: RunRecord) =>
+        (isFailure(record) && startOf(record) > successAt) ||
+        (rowsChanged(record) > 0 && startOf(record) > since.getTime());
+      return [name, (local.get(name) ?? []).filter(isOfInterest)];
+    }),
+  );
+  const keys = [...matters.values()].flat().filter(({ table_name }) => table_name !== null);
+  const missing = await findMissing(client, schema, keys);
+  return new Map(
+    [...matters].map(([name, records]) => [
+      name,
+      records.filter((record) => record.table_name === null || missing.has(keyOf(record))),
+    ]),
+  );
+}
+
+const keyOf = ({ run_id, table_name }: Pick<RunRecord, 'run_id' | 'table_name'>): string =>
+  JSON.stringify([run_id, table_name]);
+
+async function findMissing(
+  client: pg.ClientBase,
+  schema: string,
+  records: readonly RunRecord[],
+): Promise<Set<string>> {
+  if (records.length === 0) return new Set();
+  const keys = records.map(({ run_id, table_name }) => ({ run_id, table_name }));
+  const { rows } = await client.query(missingRuns(schema), [JSON.stringify(keys)]);
+  return new Set(
+    z
+      .array(z.object({ run_id: z.string(), table_name: z.string() }))
+      .parse(rows)
+      .map(keyOf),
+  );
+}
+
+async function lockedTables(
+  client: pg.ClientBase,
+  work: Work,
+  tables: readonly TableSettings[],
+): Promise<Set<string>> {
+  const { rows } = await client.query(
+    lockedAmong(tables.map((table) => tableNames(work, table).destinationName)),
+  );
+  return new Set(
+    z
+      .array(z.object({ table: z.string() }))
+      .parse(rows)
+      .map(({ table }) => table),
+  );
+}

@@ -1,0 +1,227 @@
+/** `increp status` when the destination is down, was down, or is shared; and what only this machine remembers. */
+import { appendFile, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { big, killAfter } from '../support/chunked.ts';
+import { increp } from '../support/increp.ts';
+import { freshPair } from '../support/pair.ts';
+import type { Pair } from '../support/pair.ts';
+import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
+import { sync, trySync } from '../support/sync.ts';
+
+interface StatusJson {
+  readonly destination_error: { readonly code: string; readonly hint: string } | null;
+  readonly tables: readonly Readonly<Record<string, unknown>>[];
+}
+
+async function status(pair: Pair, args = '') {
+  const result = await increp(`status --json ${args}`, pair);
+  const json = result.json<StatusJson>();
+  return { exitCode: result.exitCode, stderr: result.stderr, json, table: json.tables[0] };
+}
+
+const historyFile = (pair: Pair, name = 'history.jsonl') => join(pair.directory, 'sync-state', name);
+const destinationPort = (pair: Pair) => String(pair.login('destination').port);
+
+const twoTables = {
+  tables: [ORDERS_CONFIG, { ...ORDERS_CONFIG, name: 'others' }],
+  sourceSql: `${String(ordersPreset.sourceSql)}; CREATE TABLE others (LIKE orders INCLUDING ALL)`,
+};
+
+test('failures are counted across an outage of the destination, and known while it lasts', async () => {
+  await using pair = await freshPair(twoTables);
+  await sync(pair, 'orders');
+  const before = (await status(pair)).table;
+  await pair.setEnv({ DEST_PORT: '1' });
+  for (let run = 1; run <= 2; run += 1) expect((await trySync(pair)).exitCode).toBe(69);
+
+  const down = await status(pair, '--exit-code');
+  expect(down.exitCode).toBe(2);
+  expect(down.json.destination_error).toMatchObject({
+    code: 'CONNECTION_FAILED',
+    hint: expect.stringContaining('DEST_PORT'),
+  });
+  expect(down.stderr).toMatch(
+    /^warning: from the files of the state directory alone, because destination .*\n {2}next: Check DEST_HOST/,
+  );
+  const failing = {
+    state: 'failing',
+    failures_since_success: 2,
+    last_error: { code: 'CONNECTION_FAILED', hint: expect.stringContaining('DEST_PORT') },
+  };
+  expect(down.json.tables).toMatchObject([
+    {
+      ...failing,
+      cursor: before?.['cursor'],
+      rows_last_day: 10,
+      last_success_at: before?.['last_success_at'],
+    },
+    { ...failing, cursor: null, last_success_at: null },
+  ]);
+  const { stdout } = await increp('status', pair);
+  expect(stdout).toMatch(
+    /^failing\(2\) {2}orders .*\n {4}error: .*\(CONNECTION_FAILED, \d+ s ago\)\n {4}next: /m,
+  );
+  expect(stdout).toMatch(
+    /^failing\(2\) {2}others .*\n {4}error: the same as of orders\n2 tables: 2 failing$/m,
+  );
+
+  // The destination is back, and has not heard of them.
+  await pair.setEnv({ DEST_PORT: destinationPort(pair) });
+  expect((await status(pair, '--exit-code')).json.tables).toMatchObject([failing, failing]);
+  const { user } = pair.login('source', 'increp');
+  await pair.source.query(`REVOKE SELECT ON orders FROM ${user}`);
+  expect((await trySync(pair)).exitCode).toBe(3);
+  expect((await status(pair)).json.tables).toMatchObject([
+    { state: 'failing', failures_since_success: 3, last_error: { code: 'PRIVILEGE_MISSING' } },
+    { state: 'ok', failures_since_success: 0, last_error: null },
+  ]);
+  await pair.source.query(`GRANT SELECT ON orders TO ${user}`);
+  await sync(pair);
+  expect((await status(pair, '--exit-code')).table).toMatchObject({ state: 'ok', failures_since_success: 0 });
+});
+
+test('the two histories overlap, and no run and no row counts twice', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await insertOrders(pair, 5);
+  await sync(pair);
+  expect((await status(pair)).table).toMatchObject({ rows_last_day: 15 });
+  // What the destination was not told is known here, and the other way round.
+  await pair.destination.query('DELETE FROM _increp_runs WHERE rows_inserted = 5');
+  expect((await status(pair)).table).toMatchObject({ rows_last_day: 15 });
+  await rm(historyFile(pair));
+  expect((await status(pair)).table).toMatchObject({ rows_last_day: 10 });
+  await pair.destination.query('DROP TABLE _increp_runs');
+  expect((await status(pair)).table).toMatchObject({ state: 'ok', rows_last_day: 0 });
+});
+
+test('--local asks no database, and says the same', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const asked = (await status(pair)).table;
+  await pair.setEnv({ DEST_PORT: '1', SOURCE_PORT: '1' });
+  const local = await status(pair, '--local --exit-code');
+  expect(local).toMatchObject({
+    exitCode: 0,
+    stderr: 'note: from the files of the state directory alone (--local)\n',
+    json: { destination_error: null, source_error: null },
+  });
+  for (const field of ['state', 'cursor', 'complete_up_to', 'last_success_at', 'rows_last_day'])
+    expect(local.table?.[field], field).toEqual(asked?.[field]);
+});
+
+test('a history that is torn, rotated or gone is read as far as it goes', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await rename(historyFile(pair), historyFile(pair, 'history.1.jsonl'));
+  await pair.setEnv({ DEST_PORT: '1' });
+  await trySync(pair);
+  const text = await readFile(historyFile(pair), 'utf8');
+  await appendFile(historyFile(pair), text.slice(0, -30));
+  expect((await status(pair, '--local')).table).toMatchObject({
+    failures_since_success: 1,
+    rows_last_day: 10,
+  });
+  await trySync(pair);
+  expect((await status(pair, '--local')).table).toMatchObject({ failures_since_success: 2 });
+  for (const name of ['history.jsonl', 'history.1.jsonl']) await rm(historyFile(pair, name));
+  const { table } = await status(pair, '--local');
+  expect(table).toMatchObject({ state: 'ok', failures_since_success: 0, rows_last_day: 0 });
+});
+
+test('a history that cannot be written is a warning, once, and the run is none the worse', async () => {
+  await using pair = await freshPair(twoTables);
+  await sync(pair);
+  await rm(historyFile(pair));
+  // A folder in its place stops root as well.
+  await mkdir(historyFile(pair));
+  const { stderr } = await sync(pair);
+  expect(stderr.match(/the history in .* was not written: Error: EISDIR/g)).toHaveLength(1);
+  const { exitCode, stderr: said } = await increp('status', pair);
+  expect(exitCode).toBe(0);
+  expect(said).toMatch(/^warning: the history in .* cannot be read: EISDIR/);
+});
+
+test('drift: what the source says, what the last run has said, and what wins', async () => {
+  await using pair = await freshPair({
+    ...twoTables,
+    tables: [
+      { ...ORDERS_CONFIG, on_schema_change: 'fail' },
+      { ...ORDERS_CONFIG, name: 'others' },
+    ],
+  });
+  await sync(pair);
+  await pair.source.query('ALTER TABLE orders ADD extra int; ALTER TABLE others ADD extra int');
+  const drifted = await status(pair, '--exit-code');
+  expect(drifted.exitCode).toBe(2);
+  const [refused, again] = drifted.json.tables;
+  expect(refused).toMatchObject({
+    state: 'drift',
+    last_error: null,
+    drift: {
+      message: expect.stringContaining('"extra"'),
+      hint: expect.stringContaining('increp reset orders'),
+    },
+  });
+  expect(again).toMatchObject({
+    state: 'drift',
+    drift: { hint: 'The next "increp sync" loads the table again.' },
+  });
+  expect((await increp('status others', pair)).stdout).toMatch(
+    /^drift {2}others .*\n {4}drift: column "extra" \(integer\) was added at the source.*\n {4}next: The next "increp sync" loads/m,
+  );
+  // Nobody looked, and no run has seen it.
+  expect((await status(pair, '--no-source')).json.tables).toMatchObject([{ state: 'ok' }, { state: 'ok' }]);
+  expect((await trySync(pair)).exitCode).toBe(3);
+  for (const args of ['', '--no-source', '--local'])
+    expect((await status(pair, args)).json.tables, args).toMatchObject([
+      { state: 'drift', failures_since_success: 1, last_error: { code: 'DRIFT_REFUSED' } },
+      { state: 'ok' },
+    ]);
+  // Taken back at the source: until a run has succeeded it is failing, and no drift.
+  await pair.source.query('ALTER TABLE orders DROP extra');
+  expect((await status(pair, 'orders')).table).toMatchObject({ state: 'failing', drift: null });
+});
+
+test('a load in chunks that was broken off says how far it is', async () => {
+  await using pair = await freshPair(big());
+  await killAfter(pair, 3);
+  const { table } = await status(pair);
+  expect(table).toMatchObject({ state: 'never synced' });
+  const { chunks_done: done, chunks } = table?.['pending_load'] as { chunks_done: number; chunks: number };
+  expect(done).toBeGreaterThanOrEqual(3);
+  expect(done).toBeLessThan(chunks);
+  expect((await increp('status', pair)).stdout).toContain(
+    `\n    load in chunks: ${done} of ${chunks} chunks\n`,
+  );
+});
+
+test('another run on the table is no failure of the table', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.destination.query(
+    `INSERT INTO _increp_runs SELECT (jsonb_populate_record(r, '{"run_id":"x","status":"failed","error_code":"RUN_LOCKED"}')).* FROM _increp_runs r`,
+  );
+  await pair.destination.query(`UPDATE _increp_runs SET started_at = now() WHERE run_id = 'x'`);
+  expect((await status(pair, '--exit-code')).table).toMatchObject({ state: 'ok', failures_since_success: 0 });
+});
+
+test('pipelines that share a destination schema see their own runs only', async () => {
+  await using pair = await freshPair(twoTables);
+  await sync(pair, 'orders');
+  const { user } = pair.login('source', 'increp');
+  const name = `pipeline_${pair.login('source').database}`;
+  await pair.source.query(`REVOKE SELECT ON others FROM ${user}`);
+  expect((await trySync(pair, 'others')).exitCode).toBe(77);
+  const own = await status(pair);
+  expect(own.json.tables).toMatchObject([{ state: 'ok', rows_last_day: 10 }, { state: 'failing' }]);
+  await pair.setEnv({ PIPELINE_NAME: 'another' });
+  expect((await status(pair)).json.tables).toMatchObject([
+    { state: 'never synced', rows_last_day: 0, cursor: null, last_run: null },
+    { state: 'never synced', failures_since_success: 0 },
+  ]);
+  expect((await status(pair, '--local')).table).toMatchObject({ state: 'never synced', cursor: null });
+  await pair.setEnv({ PIPELINE_NAME: name });
+  expect((await status(pair)).json.tables).toMatchObject([{ state: 'ok' }, { state: 'failing' }]);
+});
