@@ -73,7 +73,7 @@ export async function withContext<T>(
 }
 
 /** A server's message may quote what it was sent. */
-const withoutSecrets = (error: IncrepError, redact: Redact): IncrepError =>
+export const withoutSecrets = (error: IncrepError, redact: Redact): IncrepError =>
   reworded(error, {
     what: redact(error.message),
     next: redact(error.next),

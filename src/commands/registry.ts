@@ -3,6 +3,7 @@ import { check } from './descriptions/check.ts';
 import { demo } from './descriptions/demo.ts';
 import type { Description } from './descriptions/description.ts';
 import { help } from './descriptions/help.ts';
+import { init } from './descriptions/init.ts';
 import { plan } from './descriptions/plan.ts';
 import { reset } from './descriptions/reset.ts';
 import { status } from './descriptions/status.ts';
@@ -28,6 +29,7 @@ export const commands = (): readonly Registered[] => [
   { description: status(), load: async () => (await import('./status.ts')).statusCommand },
   { description: verify(), load: async () => (await import('./verify.ts')).verifyCommand },
   { description: reset(), load: async () => (await import('./reset.ts')).resetCommand },
+  { description: init(), load: async () => (await import('./init.ts')).initCommand },
   { description: demo(), load: async () => (await import('./demo.ts')).demoCommand },
   { description: help(), load: async () => (await import('./help.ts')).helpCommand },
 ];

@@ -11,16 +11,37 @@ export function resolveDirectory(
   flag: string | undefined,
   environment: Environment = processEnvironment(),
 ): string {
+  const { directory, origin } = namedDirectory(flag, environment);
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return directory;
+  throw notADirectory(directory, origin, 'Name the directory that holds .env and tables-config.json.');
+}
+
+/** The same for a pipeline that is about to be made: the directory need not be there yet. */
+export function newDirectory(
+  flag: string | undefined,
+  environment: Environment = processEnvironment(),
+): string {
+  const { directory, origin } = namedDirectory(flag, environment);
+  const there = statSync(directory, { throwIfNoEntry: false });
+  if (!there || there.isDirectory()) return directory;
+  throw notADirectory(directory, origin, 'Name a directory, which may be one that is still to be made.');
+}
+
+type Origin = '-C' | 'INCREP_DIR';
+
+function namedDirectory(flag: string | undefined, environment: Environment) {
   // `-C "$DIR"` with DIR unset must not run whatever pipeline happens to be here.
   if (flag === '') throw new IncrepError('USAGE', { what: '-C is empty', next: 'Give it a directory.' });
   const fromEnvironment = environment['INCREP_DIR'] || undefined;
-  const directory = resolve(flag ?? fromEnvironment ?? '.');
-  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return directory;
-  const origin = flag === undefined ? 'INCREP_DIR' : '-C';
+  const origin: Origin = flag === undefined ? 'INCREP_DIR' : '-C';
+  return { directory: resolve(flag ?? fromEnvironment ?? '.'), origin };
+}
+
+function notADirectory(directory: string, origin: Origin, next: string): IncrepError {
   const near = neighbourOf(directory);
-  throw new IncrepError(flag === undefined ? 'CONFIG_INVALID' : 'USAGE', {
+  return new IncrepError(origin === '-C' ? 'USAGE' : 'CONFIG_INVALID', {
     what: `${origin} names ${directory}, which is not a directory${near === undefined ? '' : `; did you mean ${near}?`}`,
-    next: 'Name the directory that holds .env and tables-config.json.',
+    next,
   });
 }
 

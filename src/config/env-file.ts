@@ -24,12 +24,27 @@ export async function readEnvFile(directory: string, report: Report, warn: Warn)
     return undefined;
   }
   await checkMode(path, warn);
-  checkAssignments(text, warn);
-  checkLeftovers(text, warn);
+  checkText(text, warn);
   const values: Environment = parse(text);
   Object.keys(values).forEach((name) => checkName(name, report));
   return values;
 }
+
+/** Tells what is read otherwise than it looks. */
+export function checkText(text: string, warn: Warn): void {
+  checkAssignments(text, warn);
+  checkLeftovers(text, warn);
+}
+
+/** The same file without some of its variables, however many lines they take. */
+export const withoutVariables = (text: string, names: readonly string[]): string =>
+  text.replace(
+    new RegExp(`${ASSIGNMENT.source}(?:\\r?\\n)?`, 'gm'),
+    (assignment: string, ...rest: readonly unknown[]) => {
+      const { name = '' } = rest.at(-1) as Readonly<Record<string, string | undefined>>;
+      return names.includes(name) ? (/^\s*\n/.exec(assignment)?.[0] ?? '') : assignment;
+    },
+  );
 
 async function checkMode(path: string, warn: Warn): Promise<void> {
   const mode = (await stat(path)).mode & 0o777;

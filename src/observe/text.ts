@@ -46,6 +46,13 @@ export const wrap = (text: string, width: number, hanging = ''): string[] =>
     .split('\n')
     .flatMap((line, index) => wrapLine(index === 0 ? line : `${hanging}${line}`, width, hanging));
 
+/** The same for each of several lines, those that go on hanging a little below their own beginning. */
+export const wrapLines = (text: string, width: number): string =>
+  text
+    .split('\n')
+    .flatMap((line) => wrap(line, width, `${/^ */.exec(line)?.[0] ?? ''}  `))
+    .join('\n');
+
 function wrapLine(line: string, width: number, hanging: string): string[] {
   if (displayWidth(line) <= width) return [line];
   const lines: string[] = [];

@@ -1,6 +1,7 @@
 /** What must be right before a table is touched: pure. The first thing that is not is the answer. */
 import { IncrepError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
+import type { SchemaAccess } from '../postgres/catalog.ts';
 import { carriedType, type NativeCarriers } from '../schema/columns.ts';
 import { keyTypeOf } from '../schema/keys.ts';
 import { MAX_NAME_BYTES, printName } from '../schema/names.ts';
@@ -137,18 +138,25 @@ function longName({ source, settings, servers }: TableFacts): IncrepError | unde
   });
 }
 
-function schemaRefusal({
-  destinationSchema: access,
+const schemaRefusal = ({
+  destinationSchema,
   destinationName: { schema },
   destination,
-}: TableFacts): IncrepError | undefined {
+}: TableFacts): IncrepError | undefined => schemaFault(schema, destinationSchema, destination !== undefined);
+
+/** Why no table can be made there; one that is there already needs no more than itself. */
+export function schemaFault(
+  schema: string,
+  access: SchemaAccess,
+  isTableThere: boolean,
+): IncrepError | undefined {
   if (!access.exists && !access.canCreateSchema) {
     return new IncrepError('PRIVILEGE_MISSING', {
       what: `the destination has no schema "${schema}", and role "${access.role}" may not create it`,
       next: `At the destination, run: CREATE SCHEMA ${ident(schema)} AUTHORIZATION ${ident(access.role)}`,
     });
   }
-  if (access.exists && !(access.canUse && access.canCreate) && !destination) {
+  if (access.exists && !(access.canUse && access.canCreate) && !isTableThere) {
     return new IncrepError('PRIVILEGE_MISSING', {
       what: `role "${access.role}" may not create tables in schema "${schema}" of the destination`,
       next: `At the destination, run: GRANT USAGE, CREATE ON SCHEMA ${ident(schema)} TO ${ident(access.role)}`,

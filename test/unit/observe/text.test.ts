@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import { expect, test } from 'vitest';
-import { displayWidth, wrap } from '../../../src/observe/text.ts';
+import { displayWidth, wrap, wrapLines } from '../../../src/observe/text.ts';
 
 test('lines break at spaces, and what goes on hangs under its beginning', () => {
   expect(wrap('error: the quick brown fox jumps', 16, '       ')).toEqual([
@@ -35,4 +35,9 @@ test('cells count, not characters, and our own colours take none', () => {
   const red = styleText('red', 'error:', { validateStream: false });
   expect(displayWidth(red)).toBe(6);
   expect(wrap(`${red} one two`, 10)).toEqual([`${red} one`, 'two']);
+});
+
+test('several lines hang each below their own beginning', () => {
+  expect(wrapLines('  one two three four', 12)).toBe('  one two\n    three\n    four');
+  expect(wrapLines('short\nlonger than ten', 10)).toBe('short\nlonger\n  than ten');
 });

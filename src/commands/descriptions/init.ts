@@ -1,0 +1,44 @@
+import { Option } from 'commander';
+import { collect } from '../options.ts';
+import { flag, json, type Description } from './description.ts';
+
+const repeated = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
+export const init = (): Description => ({
+  name: 'init',
+  summary: 'make a pipeline: its settings and its tables',
+  description:
+    'Asks for both databases, tries them, shows the tables and writes .env, tables-config.json and .gitignore. ' +
+    'In scripts flags and variables answer. Passwords: SOURCE_PASSWORD, DEST_PASSWORD, or the URLs as variables.',
+  options: {
+    Databases: [
+      new Option('--source-url <url>', 'the source (env: SOURCE_URL, or SOURCE_HOST ...)'),
+      new Option('--dest-url <url>', 'the destination (env: DEST_URL, or DEST_HOST ...)'),
+      new Option('--source-schema <name>', 'schema of the tables (env: SOURCE_SCHEMA, default: public)'),
+      new Option('--dest-schema <name>', 'schema of the copies (env: DEST_SCHEMA, default: as source)'),
+      new Option('--pipeline-name <name>', 'env: PIPELINE_NAME (default: name of the directory)'),
+    ],
+    Tables: [
+      new Option('--tables <names>', 'these tables (may be repeated)')
+        .default([] as readonly string[], 'asked')
+        .argParser(collect),
+      flag('--all-tables', 'all that have a clear replication key and a unique key'),
+      new Option('--replication-key <key>', 'COLUMN, or TABLE=COLUMN (may be repeated)')
+        .default([] as readonly string[], 'the best')
+        .argParser(repeated),
+      new Option('--unique-cols <key>', 'COLUMN,COLUMN or TABLE=COLUMN,COLUMN (may be repeated)')
+        .default([] as readonly string[], 'the primary key')
+        .argParser(repeated),
+    ],
+    'What is done': [
+      flag('-y, --yes', 'ask nothing'),
+      flag('--force', 'overwrite .env and tables-config.json'),
+    ],
+    Output: [json()],
+  },
+  examples: [
+    'init',
+    'init -C /srv/shop --yes --all-tables',
+    'init --yes --tables orders,log --replication-key log=id',
+  ],
+});

@@ -1,0 +1,99 @@
+/** From nothing to a pipeline that can be checked and run. */
+import process from 'node:process';
+import { basename } from 'node:path';
+import { readAnswers, type Answers } from '../config/answers.ts';
+import { newDirectory } from '../config/directory.ts';
+import { processEnvironment } from '../config/process-environment.ts';
+import { secretsOf } from '../config/secrets.ts';
+import type { Overrides } from '../config/values.ts';
+import { asIncrepError, IncrepError, reworded } from '../errors.ts';
+import { redactedJson, redactor } from '../redact.ts';
+import type { Visit } from '../sync/init/sides.ts';
+import { withoutSecrets } from './context.ts';
+import { formatReport, nextCommand, reportJson, warningsOf } from './init/report.ts';
+import { setupFromFlags } from './init/scripted.ts';
+import type { InitOptions, Setup } from './init/setup.ts';
+import { planFiles, writePlanned, type PlannedFile } from './init/write.ts';
+
+export async function initCommand(_tables: readonly string[], options: InitOptions): Promise<number> {
+  const environment = processEnvironment();
+  const directory = newDirectory(options.directory, environment);
+  const answers = await readAnswers({ directory, environment, overrides: overridesOf(options) });
+  const how = { pipeline: basename(directory), signal: options.signal };
+  const redact = redactor(secretsOf(undefined, answers.values));
+  try {
+    const [setup, files] = isDialogue(options)
+      ? await dialogue(answers, how, options)
+      : await script(answers, how, options);
+    options.signal.throwIfAborted();
+    await writePlanned(setup, files);
+    print(setup, files, options);
+    return 0;
+  } catch (error) {
+    const failure = options.signal.aborted ? interrupted(options.signal) : asIncrepError(error);
+    throw withoutSecrets(failure, redact);
+  }
+}
+
+type Settled = readonly [setup: Setup, files: readonly PlannedFile[]];
+
+async function script(answers: Answers, how: Visit, options: InitOptions): Promise<Settled> {
+  const setup = await setupFromFlags(answers, options, how);
+  return [setup, ensurePermitted(await planFiles(setup), options)];
+}
+
+async function dialogue(answers: Answers, how: Visit, { terminal, force }: InitOptions): Promise<Settled> {
+  const { openPrompts } = await import('./init/prompts.ts');
+  const { permitted, setupByAsking } = await import('./init/dialogue.ts');
+  const prompts = await openPrompts(terminal.look, how.signal);
+  const setup = await setupByAsking(prompts, answers, how);
+  const files = await planFiles(setup);
+  return [setup, force ? files : await permitted(prompts, files)];
+}
+
+/** Whoever cannot see a question must never be asked one. */
+function isDialogue({ yes, json }: InitOptions): boolean {
+  const { CI, TERM } = processEnvironment();
+  const streams = [process.stdin, process.stdout, process.stderr];
+  return !yes && !json && !CI && TERM !== 'dumb' && streams.every(({ isTTY }) => isTTY);
+}
+
+const overridesOf = (options: InitOptions): Overrides => ({
+  ...(options.sourceUrl && { SOURCE_URL: options.sourceUrl }),
+  ...(options.destUrl && { DEST_URL: options.destUrl }),
+  ...(options.sourceSchema && { SOURCE_SCHEMA: options.sourceSchema }),
+  ...(options.destSchema && { DEST_SCHEMA: options.destSchema }),
+  ...(options.pipelineName && { PIPELINE_NAME: options.pipelineName }),
+});
+
+function ensurePermitted(files: readonly PlannedFile[], { force }: InitOptions): readonly PlannedFile[] {
+  const names = files.filter(({ change }) => change === 'replace').map(({ name }) => name);
+  if (force || names.length === 0) return files;
+  throw new IncrepError('USAGE', {
+    what: `${names.join(' and ')} would be overwritten`,
+    next: 'Nothing was written. Add --force to overwrite, or name another directory with -C.',
+  });
+}
+
+function print(
+  setup: Setup,
+  files: readonly PlannedFile[],
+  { terminal, json, directory }: InitOptions,
+): void {
+  const { environment } = setup.answers;
+  const report = {
+    setup,
+    files,
+    warnings: warningsOf(setup),
+    next: nextCommand({ flag: directory, environment }),
+  };
+  const redact = redactor(secretsOf(setup, setup.answers.values));
+  terminal.out(json ? redactedJson(reportJson(report), redact) : redact(formatReport(report, terminal.look)));
+}
+
+function interrupted({ reason }: AbortSignal): IncrepError {
+  return reworded(asIncrepError(reason), {
+    what: asIncrepError(reason).message,
+    next: 'Nothing was written. Run "increp init" again when you like.',
+  });
+}

@@ -1,0 +1,179 @@
+/** Shows what the source has, and asks which of it to copy and by which keys. */
+import { formatBytes, formatCount } from '../../format.ts';
+import { asItIs, type ChosenTable, type LeftOut } from '../../sync/init/choose-tables.ts';
+import { isReady, possibleKeys, type TableOption } from '../../sync/init/table-options.ts';
+import { padEnd, padStart, truncate } from '../../observe/text.ts';
+import type { Choice, Prompts } from './prompts.ts';
+
+interface Asked {
+  readonly chosen: readonly ChosenTable[];
+  readonly leftOut: readonly LeftOut[];
+}
+
+export async function askTables(prompts: Prompts, tables: readonly TableOption[]): Promise<Asked> {
+  const leftOut = tables.flatMap(({ name, obstacle }) => (obstacle ? [{ name, ...obstacle }] : []));
+  const possible = tables.filter(({ obstacle }) => !obstacle);
+  if (leftOut.length > 0) prompts.warn(obstacles(leftOut));
+  const ready = possible.filter(isReady);
+  prompts.say(tableList(possible));
+  const wanted = await askWhich(prompts, possible, ready);
+  const clear = wanted.filter(isReady);
+  const changed = clear.length > 0 ? await askWhichToChange(prompts, clear) : [];
+  const chosen: ChosenTable[] = [];
+  for (const table of wanted)
+    chosen.push(
+      isReady(table) && !changed.includes(table.name) ? asItIs(table) : await askKeys(prompts, table),
+    );
+  return { chosen, leftOut };
+}
+
+/** Enough to see what is in the way; the rest is counted. */
+const MOST_SHOWN = 8;
+const more = (count: number) => (count > MOST_SHOWN ? [`... and ${count - MOST_SHOWN} more`] : []);
+
+const obstacles = (leftOut: readonly LeftOut[]): string =>
+  [
+    'Cannot be replicated:',
+    ...leftOut.slice(0, MOST_SHOWN).flatMap(({ name, why, next }) => [`${name}: ${why}`, `  next: ${next}`]),
+    ...more(leftOut.length),
+  ].join('\n');
+
+/** Longer names are cut in lists. */
+const NAME_WIDTH = 24;
+/** What is left of 80 columns beside a table. */
+const HINT_WIDTH = 18;
+const MOST_LISTED = 30;
+
+function tableList(tables: readonly TableOption[]): string {
+  const lines = tables.slice(0, MOST_LISTED).map((table) => `${labelOf(table)}  ${keyOf(table)}`);
+  const rest = tables.length > MOST_LISTED ? [`... and ${tables.length - MOST_LISTED} more`] : [];
+  return [
+    `${tables.length === 1 ? '1 table' : `${tables.length} tables`} to choose from:`,
+    ...lines,
+    ...rest,
+  ].join('\n');
+}
+
+const keyOf = ({ key, keys }: TableOption): string =>
+  key?.column ?? (keys.length > 0 ? '(key to be chosen)' : '(no key in sight)');
+
+function labelOf({ name, relation: { kind, estimatedRows }, bytes }: TableOption): string {
+  const rows = estimatedRows === undefined ? '' : `~${formatCount(estimatedRows)} rows`;
+  const isStored = kind !== 'view' && kind !== 'foreign table';
+  const size = isStored ? formatBytes(bytes) : kind;
+  return `${padEnd(truncate(name, NAME_WIDTH, '...'), NAME_WIDTH)}${padStart(rows, 18)}${padStart(size, 10)}`;
+}
+
+/** Said of a table beside its name. */
+const hintOf = ({ key }: TableOption): string =>
+  key ? truncate(`by ${key.column}`, HINT_WIDTH, '...') : 'its key is asked';
+
+async function askWhich(
+  prompts: Prompts,
+  possible: readonly TableOption[],
+  ready: readonly TableOption[],
+): Promise<readonly TableOption[]> {
+  const all = ready.length === 1 ? 'The 1 table' : `All ${ready.length} tables`;
+  const which =
+    ready.length === 0
+      ? 'some'
+      : await prompts.choose({
+          message: 'Which tables do you want to copy?',
+          choices: [
+            { value: 'ready', label: `${all} with a clear key` },
+            { value: 'some', label: 'Let me choose' },
+          ],
+          initial: 'ready',
+        });
+  if (which === 'ready') return ready;
+  const names = await prompts.chooseMany({
+    message: 'Tables to copy',
+    choices: possible.map((table) => ({
+      value: table.name,
+      label: labelOf(table).trimEnd(),
+      hint: hintOf(table),
+    })),
+  });
+  return possible.filter(({ name }) => names.includes(name));
+}
+
+async function askWhichToChange(prompts: Prompts, clear: readonly TableOption[]): Promise<string[]> {
+  const lines = clear
+    .slice(0, MOST_LISTED)
+    .map(
+      ({ name, key, mergeKey }) =>
+        `${padEnd(truncate(name, NAME_WIDTH, '...'), NAME_WIDTH)}  ${key?.column ?? ''} (${key?.reasons.join(', ') ?? ''}); by ${mergeKey?.columns.join(', ') ?? ''}`,
+    );
+  prompts.say(
+    [
+      'Replication key, why, and what identifies a row:',
+      ...lines,
+      ...(clear.length > MOST_LISTED ? ['...'] : []),
+    ].join('\n'),
+  );
+  const areRight = await prompts.confirm('Are these keys right?', true);
+  if (areRight) return [];
+  return prompts.chooseMany({
+    message: 'Tables whose keys you want to choose',
+    choices: clear.map(({ name, key }) => ({ value: name, label: name, hint: `by ${key?.column ?? ''}` })),
+  });
+}
+
+async function askKeys(prompts: Prompts, table: TableOption): Promise<ChosenTable> {
+  return {
+    name: table.name,
+    replicationKey: await askReplicationKey(prompts, table),
+    mergeKey: await askMergeKey(prompts, table),
+  };
+}
+
+function askReplicationKey(prompts: Prompts, table: TableOption): Promise<string> {
+  const ranked = table.keys.map(({ column, reasons }): Choice<string> => ({
+    value: column,
+    label: column,
+    hint: reasons.join(', '),
+  }));
+  const others = possibleKeys(table)
+    .filter((name) => !table.keys.some(({ column }) => column === name))
+    .map((name): Choice<string> => ({
+      value: name,
+      label: name,
+      hint: 'only if it grows with every change',
+    }));
+  return prompts.choose({
+    message: `${table.name}: which column grows with every change?`,
+    choices: [...ranked, ...others],
+    initial: table.key?.column,
+  });
+}
+
+/** For the choice of single columns; no index has a name with this character. */
+const BY_HAND = '\0';
+
+async function askMergeKey(prompts: Prompts, table: TableOption): Promise<readonly string[]> {
+  const { name, mergeKeys, relation } = table;
+  const chosen =
+    mergeKeys.length === 0
+      ? BY_HAND
+      : await prompts.choose({
+          message: `${name}: what identifies a row?`,
+          choices: [
+            ...mergeKeys.map(({ columns, reason }, index): Choice<string> => ({
+              value: String(index),
+              label: columns.join(', '),
+              hint: reason,
+            })),
+            { value: BY_HAND, label: 'Other columns' },
+          ],
+          initial: '0',
+        });
+  if (chosen !== BY_HAND) return mergeKeys[Number(chosen)]?.columns ?? [];
+  return prompts.chooseMany({
+    message: `${name}: which columns together identify a row?`,
+    choices: relation.columns.map((column) => ({
+      value: column.name,
+      label: column.name,
+      hint: column.type,
+    })),
+  });
+}

@@ -1,0 +1,155 @@
+/** Questions on a terminal, by @clack/prompts, which nothing else loads: in our words, colours and characters. */
+import process from 'node:process';
+import { Writable } from 'node:stream';
+import { IncrepError } from '../../errors.ts';
+import type { Look } from '../../observe/look.ts';
+import { printable, wrapLines } from '../../observe/text.ts';
+
+export interface Choice<T> {
+  readonly value: T;
+  readonly label: string;
+  /** Beside the one that the cursor is on, so that it can be told without colours. */
+  readonly hint?: string | undefined;
+}
+
+interface TextQuestion {
+  readonly message: string;
+  readonly initial?: string | undefined;
+  /** For an empty answer. */
+  readonly fallback?: string | undefined;
+  readonly validate?: (text: string) => string | undefined;
+}
+
+interface ChoiceQuestion<T> {
+  readonly message: string;
+  readonly choices: readonly Choice<T>[];
+  readonly initial?: T | undefined;
+}
+
+/** Each @throws IncrepError INTERRUPTED when it was answered by Ctrl-C */
+export interface Prompts {
+  readonly text: (question: TextQuestion) => Promise<string>;
+  /** Empty where nothing was typed. */
+  readonly secret: (message: string) => Promise<string>;
+  readonly choose: <T extends string>(question: ChoiceQuestion<T>) => Promise<T>;
+  readonly chooseMany: <T extends string>(question: Omit<ChoiceQuestion<T>, 'initial'>) => Promise<T[]>;
+  readonly confirm: (message: string, initial: boolean) => Promise<boolean>;
+  readonly say: (text: string) => void;
+  readonly warn: (text: string) => void;
+  readonly done: (text: string) => void;
+}
+
+export async function openPrompts(look: Look, signal: AbortSignal): Promise<Prompts> {
+  const clack = await import('@clack/prompts');
+  const output = outputFor(look);
+  const common = { output, signal };
+  const answered = async <T>(question: Promise<T | typeof clack.CANCEL_SYMBOL>): Promise<T> => {
+    const answer = await question;
+    signal.throwIfAborted();
+    if (clack.isCancel(answer)) throw cancelled();
+    return answer;
+  };
+  const shown = <T extends string>({ value, label, hint }: Choice<T>) => ({
+    value,
+    label: printable(label),
+    ...(hint !== undefined && { hint: printable(hint) }),
+  });
+  const mask = look.isUnicode ? '•' : '*';
+  return {
+    text: async ({ message, initial, fallback, validate }) =>
+      (
+        await answered(
+          clack.text({
+            ...common,
+            message,
+            ...(initial !== undefined && { initialValue: initial }),
+            ...(fallback !== undefined && { placeholder: fallback, defaultValue: fallback }),
+            validate: (text) => validate?.((text ?? '') || (fallback ?? '')),
+          }),
+        )
+      ).trim(),
+    // clack says undefined where Enter was all.
+    secret: async (message) =>
+      (await answered<string | undefined>(clack.password({ ...common, message, mask }))) ?? '',
+    choose: ({ message, choices, initial }) =>
+      answered(
+        clack.select<string>({
+          ...common,
+          message,
+          options: choices.map(shown),
+          ...(initial !== undefined && { initialValue: initial }),
+        }),
+      ) as Promise<never>,
+    chooseMany: ({ message, choices }) =>
+      answered(
+        clack.autocompleteMultiselect<string>({
+          ...common,
+          message,
+          options: choices.map(shown),
+          required: true,
+          maxItems: 12,
+        }),
+      ) as Promise<never>,
+    confirm: (message, initialValue) => answered(clack.confirm({ ...common, message, initialValue })),
+    say: (text) => clack.log.message(fitted(text), { output }),
+    warn: (text) => clack.log.warn(fitted(text), { output }),
+    done: (text) => clack.log.success(fitted(text), { output }),
+  };
+}
+
+/** clack sets its guide in front of each line, and breaks none of these. */
+const GUIDE_WIDTH = 3;
+const fitted = (text: string): string =>
+  wrapLines(printable(text), (process.stderr.columns || 80) - GUIDE_WIDTH);
+
+const cancelled = (): IncrepError =>
+  new IncrepError('INTERRUPTED', {
+    what: 'stopped by Ctrl-C',
+    next: 'Nothing was written. Run "increp init" again when you like.',
+  });
+
+/** What clack draws with, one cell each but for the boxes; it knows nothing of locales. */
+const ASCII: Readonly<Record<string, string>> = {
+  '◆': '*',
+  '◇': 'o',
+  '■': 'x',
+  '▲': '!',
+  '│': '|',
+  '┌': '+',
+  '└': '+',
+  '●': '>',
+  '○': ' ',
+  '◻': '[ ]',
+  '◼': '[x]',
+  '•': '-',
+  '█': '_',
+  '↑': 'Up',
+  '↓': 'Down',
+  '…': '...',
+};
+
+/** stderr, with what a terminal cannot show replaced: colours after --no-color, and drawings where it has no UTF-8. */
+function outputFor({ color, isUnicode }: Look): Writable {
+  const { stderr } = process;
+  const shown = (text: string) => {
+    const colored = color ? text : text.replaceAll(COLORS, '');
+    return isUnicode ? colored : colored.replaceAll(/[◆◇■▲│┌└●○◻◼•█↑↓…]/g, (drawn) => ASCII[drawn] ?? drawn);
+  };
+  const output = new Writable({
+    decodeStrings: false,
+    write: (chunk: string | Buffer, _encoding, done) => {
+      stderr.write(shown(String(chunk)), () => done());
+    },
+  });
+  // clack asks these for the room that it has.
+  Object.defineProperties(output, {
+    columns: { get: () => stderr.columns },
+    rows: { get: () => stderr.rows },
+    isTTY: { get: () => stderr.isTTY },
+  });
+  stderr.on('resize', () => output.emit('resize'));
+  return output;
+}
+
+/** SGR sequences: how something looks, not where it is. */
+const COLORS = new RegExp(`${String.fromCharCode(27)}\\[[\\d;]*m`, 'g');

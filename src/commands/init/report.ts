@@ -1,0 +1,117 @@
+/** What was done, in a few lines or as JSON, and the next command to type. */
+import type { Environment } from '../../config/process-environment.ts';
+import { glyphsOf, painter, type Look } from '../../observe/look.ts';
+import { padEnd, printable, wrapLines } from '../../observe/text.ts';
+import { FORMAT_VERSION } from '../../summary-json.ts';
+import type { Setup } from './setup.ts';
+import type { PlannedFile } from './write.ts';
+
+export interface Report {
+  readonly setup: Setup;
+  readonly files: readonly PlannedFile[];
+  readonly warnings: readonly string[];
+  /** The command to type. */
+  readonly next: string;
+}
+
+const DONE = { create: 'written', replace: 'replaced', extend: 'written', none: 'as it was' } as const;
+
+export function formatReport({ setup, files, warnings, next }: Report, look: Look): string {
+  const paint = painter(look);
+  const { ok } = glyphsOf(look);
+  const width = Math.max(...files.map(({ name }) => name.length)) + 2;
+  const action = Math.max(...files.map(({ change }) => DONE[change].length)) + 2;
+  const lines = [
+    paint('bold', `The pipeline is in ${printable(setup.answers.directory)}`),
+    ...files.map(({ name, change, remark }) =>
+      `  ${paint('green', ok)}${padEnd(name, width)}${padEnd(DONE[change], action)}${change === 'none' ? '' : remark}`.trimEnd(),
+    ),
+    ...leftOutLines(setup),
+    ...warnings.map((warning) => `${paint('yellow', 'warning:')} ${printable(warning)}`),
+    '',
+    `Next: ${paint('bold', next)}`,
+  ];
+  return `${wrapLines(lines.join('\n'), look.width)}\n`;
+}
+
+const leftOutLines = ({ leftOut }: Setup): string[] =>
+  leftOut.length === 0
+    ? []
+    : [
+        'Left out:',
+        ...leftOut.flatMap(({ name, why, next }) => [
+          `  ${printable(name)}: ${printable(why)}`,
+          `    next: ${printable(next)}`,
+        ]),
+      ];
+
+export const reportJson = ({ setup, files, warnings, next }: Report): object => ({
+  type: 'init',
+  format_version: FORMAT_VERSION,
+  directory: setup.answers.directory,
+  files: files.map(({ name, change }) => ({ name, change })),
+  tables: setup.chosen.map(({ name, replicationKey, mergeKey }) => ({
+    name,
+    replication_key: replicationKey,
+    unique_cols: mergeKey,
+  })),
+  left_out: setup.leftOut.map(({ name, why, next: hint }) => ({ name, message: why, hint })),
+  warnings,
+  next,
+});
+
+/** What deserves a word before anything runs. */
+export function warningsOf({ answers, writable, source, chosen, tables }: Setup): string[] {
+  const written = chosen.filter(({ name }) => writable.includes(name)).map(({ name }) => name);
+  const insertsOnly = chosen
+    .filter(({ name, replicationKey }) =>
+      tables.some(
+        (table) =>
+          table.name === name &&
+          table.keys.some(({ column, sees }) => column === replicationKey && sees === 'inserts'),
+      ),
+    )
+    .map(({ name }) => name);
+  return [
+    ...(written.length > 0
+      ? [
+          `role "${source.user}" may write to ${listed(written)} at the source: a role with SELECT and nothing else is safer`,
+        ]
+      : []),
+    ...(insertsOnly.length > 0
+      ? [`the key of ${listed(insertsOnly)} sees inserts only: changed rows will not arrive`]
+      : []),
+    ...overruled(answers),
+  ];
+}
+
+const MOST_NAMED = 5;
+const listed = (names: readonly string[]): string =>
+  names.length <= MOST_NAMED
+    ? names.join(', ')
+    : `${names.slice(0, MOST_NAMED).join(', ')} and ${names.length - MOST_NAMED} more`;
+
+/** A variable of this shell that says something else than the `.env`, in which it has just been corrected. */
+function overruled({ environment, values }: Setup['answers']): string[] {
+  const names = [...values]
+    .filter(([name, { text }]) => Boolean(environment[name]) && environment[name] !== text)
+    .map(([name]) => name);
+  return names.length === 0
+    ? []
+    : [`${names.join(', ')} in the environment of this shell says otherwise than .env, and wins: unset it`];
+}
+
+interface Where {
+  /** -C as it was given. */
+  readonly flag: string | undefined;
+  readonly environment: Environment;
+}
+
+/** As it has to be typed here: by npx where init was called by npx. */
+export function nextCommand({ flag, environment }: Where): string {
+  const program = environment['npm_command'] === 'exec' ? 'npx increp' : 'increp';
+  return `${program} ${flag === undefined ? '' : `-C ${shellWord(flag)} `}check`;
+}
+
+const shellWord = (text: string): string =>
+  /^[\w./@:+-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;

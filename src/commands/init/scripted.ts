@@ -1,0 +1,60 @@
+/** `init` without a dialogue: flags and variables are the answers, and what is missing is said with its flag. */
+import { connectionOf, isAnswered, type Answers } from '../../config/answers.ts';
+import { IncrepError } from '../../errors.ts';
+import { chooseTables, parseKeyWish } from '../../sync/init/choose-tables.ts';
+import {
+  visitDestination,
+  visitDestinationSchema,
+  visitSource,
+  visitSourceSchema,
+  type Visit,
+} from '../../sync/init/sides.ts';
+import type { InitOptions, Setup } from './setup.ts';
+
+/** @throws IncrepError for the first thing that is wrong; nothing has been written then */
+export async function setupFromFlags(answers: Answers, options: InitOptions, how: Visit): Promise<Setup> {
+  ensureComplete(answers, options);
+  const source = await connectionOf(answers, 'SOURCE');
+  const destination = await connectionOf(answers, 'DEST');
+  const servers = {
+    source: (await visitSource(source, how)).identity,
+    destination: (await visitDestination(destination, how)).identity,
+  };
+  await visitDestinationSchema({ source, destination }, servers, how);
+  const { tables, writable } = await visitSourceSchema(source, how);
+  const { chosen, leftOut } = chooseTables(tables, {
+    tables: options.allTables ? undefined : options.tables,
+    replicationKeys: options.replicationKey.map(parseKeyWish),
+    mergeKeys: options.uniqueCols.map(parseKeyWish),
+  });
+  return { answers, source, destination, tables, chosen, leftOut, writable };
+}
+
+function ensureComplete(answers: Answers, options: InitOptions): void {
+  if (options.allTables && options.tables.length > 0)
+    throw new IncrepError('USAGE', {
+      what: '--tables and --all-tables contradict each other',
+      next: 'Give one of them.',
+    });
+  const missing = [
+    ...(isAnswered(answers, 'SOURCE')
+      ? []
+      : ['the source: SOURCE_URL, or SOURCE_HOST and so on (--source-url)']),
+    ...(isAnswered(answers, 'DEST')
+      ? []
+      : ['the destination: DEST_URL, or DEST_HOST and so on (--dest-url)']),
+    ...(options.allTables || options.tables.length > 0
+      ? []
+      : ['the tables: --tables NAME,NAME or --all-tables']),
+  ];
+  if (missing.length === 0) return;
+  throw new IncrepError('USAGE', {
+    what: [
+      options.yes || options.json
+        ? 'not all is said:'
+        : 'there is no terminal to ask on, and not all is said:',
+      ...missing.map((each) => `  - ${each}`),
+    ].join('\n'),
+    next: 'Say it by variables of the environment or by flags, or run "increp init" on a terminal.',
+  });
+}

@@ -1,0 +1,33 @@
+/** What a dialogue or a command line has settled: all that is to be written. */
+import type { Answers } from '../../config/answers.ts';
+import type { ConnectionSettings } from '../../config/settings.ts';
+import type { ChosenTable, LeftOut } from '../../sync/init/choose-tables.ts';
+import type { TableOption } from '../../sync/init/table-options.ts';
+import type { GlobalOptions } from '../options.ts';
+
+export interface InitOptions extends GlobalOptions {
+  readonly sourceUrl?: string;
+  readonly destUrl?: string;
+  readonly sourceSchema?: string;
+  readonly destSchema?: string;
+  readonly pipelineName?: string;
+  readonly tables: readonly string[];
+  readonly allTables: boolean;
+  readonly replicationKey: readonly string[];
+  readonly uniqueCols: readonly string[];
+  readonly yes: boolean;
+  readonly force: boolean;
+  readonly json: boolean;
+}
+
+export interface Setup {
+  readonly answers: Answers;
+  readonly source: ConnectionSettings;
+  readonly destination: ConnectionSettings;
+  /** All that the source has. */
+  readonly tables: readonly TableOption[];
+  readonly chosen: readonly ChosenTable[];
+  readonly leftOut: readonly LeftOut[];
+  /** Tables of the source that our role could write to. */
+  readonly writable: readonly string[];
+}

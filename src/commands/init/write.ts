@@ -1,0 +1,141 @@
+/** From what was settled to the files of the pipeline, and no half of them. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'dotenv';
+import { assignmentsOf, answerOf, writableAssignments } from '../../config/answers.ts';
+import { withoutVariables } from '../../config/env-file.ts';
+import { assignmentLines, type Assignment } from '../../config/env-text.ts';
+import { readText } from '../../config/files.ts';
+import { loadSettings } from '../../config/load.ts';
+import { VARIABLES } from '../../config/variables.ts';
+import { IncrepError } from '../../errors.ts';
+import { writeFiles, type NewFile } from '../../state/new-files.ts';
+import { gitignoreText, isSample, SCHEMA_FILE, tablesConfigText } from '../../sync/init/config-text.ts';
+import type { Setup } from './setup.ts';
+
+export interface PlannedFile extends Omit<NewFile, 'mayReplace'> {
+  /** `replace` needs somebody's leave. */
+  readonly change: 'create' | 'replace' | 'extend' | 'none';
+  /** For a person. */
+  readonly remark: string;
+}
+
+type Draft = Omit<PlannedFile, 'change' | 'text'> & {
+  /** The whole file, from what it is so far; undefined where it can stay as it is. */
+  readonly text: (former: string | undefined) => string | undefined;
+  /** True where no word of the former content is lost, or nobody misses it. */
+  readonly isHarmless?: (former: string) => boolean;
+};
+
+/** What the directory will hold, and what of it is there. */
+export async function planFiles(setup: Setup): Promise<PlannedFile[]> {
+  const { directory } = setup.answers;
+  const count = setup.chosen.length;
+  const drafts: readonly Draft[] = [
+    {
+      name: '.env',
+      mode: 0o600,
+      remark: 'both connections, for your eyes only (mode 0600)',
+      text: (former) => envText(setup, former),
+    },
+    {
+      name: 'tables-config.json',
+      mode: 0o644,
+      remark: count === 1 ? '1 table and its keys' : `${count} tables and their keys`,
+      text: () => tablesConfigText(setup.chosen),
+      isHarmless: isSample,
+    },
+    {
+      name: SCHEMA_FILE,
+      mode: 0o644,
+      remark: 'lets editors check and complete it',
+      text: await packagedSchema(),
+    },
+    {
+      name: '.gitignore',
+      mode: 0o644,
+      remark: 'keeps .env and sync-state/ out of git',
+      text: gitignoreText,
+      isHarmless: () => true,
+    },
+  ];
+  return Promise.all(drafts.map((draft) => planFile(directory, draft)));
+}
+
+async function planFile(directory: string, { text, isHarmless, ...rest }: Draft): Promise<PlannedFile> {
+  const former = await readText(join(directory, rest.name));
+  if (former.text === undefined && !former.isMissing)
+    throw unwritable(directory, `${rest.name} ${former.fault}`, undefined);
+  const wanted = text(former.text);
+  if (wanted === undefined || wanted === former.text) return { ...rest, text: '', change: 'none' };
+  if (former.text === undefined) return { ...rest, text: wanted, change: 'create' };
+  return { ...rest, text: wanted, change: isHarmless?.(former.text) ? 'extend' : 'replace' };
+}
+
+/** Beside the package's code, wherever that is installed: a pipeline's own copy works in every editor. */
+async function packagedSchema(): Promise<() => string> {
+  const text = await readFile(new URL(`../../../${SCHEMA_FILE}`, import.meta.url), 'utf8');
+  return () => text;
+}
+
+const HEAD = `# Written by "increp init". It holds passwords: keep it to yourself (chmod 600).
+# Every variable, and the other places where one may stand: docs/configuration.md
+`;
+
+/** What a former file says of anything else stays; one that says all this already stays as it is. */
+function envText(setup: Setup, former: string | undefined): string | undefined {
+  const assignments = wantedAssignments(setup);
+  if (former !== undefined && saysAll(former, assignments)) return undefined;
+  const lines = assignmentLines(assignments);
+  if (lines === undefined) throw new Error('a URL has no quotes that could be in the way');
+  const ours = VARIABLES.map(({ name }) => name).filter((name) =>
+    /^(SOURCE|DEST)_|^PIPELINE_NAME$/.test(name),
+  );
+  const rest = withoutVariables(
+    former ?? '',
+    ours.flatMap((name) => [name, `${name}_FILE`]),
+  ).trim();
+  return `${HEAD}${lines}${rest === '' ? '' : `\n${rest}\n`}`;
+}
+
+function wantedAssignments({ answers, source, destination }: Setup): Assignment[] {
+  const pipeline = answerOf(answers, 'PIPELINE_NAME');
+  return [
+    ...writableAssignments(assignmentsOf(answers, 'SOURCE'), source, 'SOURCE'),
+    ...writableAssignments(assignmentsOf(answers, 'DEST'), destination, 'DEST'),
+    ...(pipeline === undefined ? [] : [['PIPELINE_NAME', pipeline] as const]),
+  ];
+}
+
+function saysAll(former: string, assignments: readonly Assignment[]): boolean {
+  const said = parse(former);
+  const ours = Object.keys(said).filter((name) => /^(SOURCE|DEST)_/.test(name) && said[name] !== '');
+  return (
+    assignments.every(([name, value]) => said[name] === value) &&
+    ours.every((name) => assignments.some(([wanted]) => wanted === name))
+  );
+}
+
+/** All of them or none, and only if increp itself can work with them. @throws IncrepError */
+export async function writePlanned(setup: Setup, files: readonly PlannedFile[]): Promise<void> {
+  const { directory, environment } = setup.answers;
+  const wanted = files
+    .filter(({ change }) => change !== 'none')
+    .map(({ change, ...file }): NewFile => ({ ...file, mayReplace: change !== 'create' }));
+  // What the environment says now, nobody may be saying later: the files must do without it.
+  const credentials = { CREDENTIALS_DIRECTORY: environment['CREDENTIALS_DIRECTORY'] };
+  const verify = async () => void (await loadSettings({ directory, environment: credentials }));
+  try {
+    await writeFiles(directory, wanted, verify);
+  } catch (error) {
+    if (error instanceof IncrepError) throw error;
+    throw unwritable(directory, error instanceof Error ? error.message : String(error), error);
+  }
+}
+
+const unwritable = (directory: string, what: string, cause: unknown): IncrepError =>
+  new IncrepError('CONFIG_INVALID', {
+    what: `the files of the pipeline cannot be written in ${directory}: ${what}`,
+    next: 'Nothing was changed. Name another directory with -C, or make this one writable.',
+    cause,
+  });

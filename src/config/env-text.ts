@@ -1,0 +1,51 @@
+/** The text of a `.env` that is read back exactly as it was meant: pure. */
+import { parse } from 'dotenv';
+import { checkText } from './env-file.ts';
+
+export type Assignment = readonly [name: string, value: string];
+
+/** Plain words need no quotes; an empty value counts as not set and is never written. */
+const PLAIN = /^[\w./:@%+=,-]+$/;
+
+/** dotenv unescapes nothing within single quotes and backticks; without quotes it cuts at a # and trims. */
+const FORMS: readonly ((value: string) => string)[] = [
+  (value) => (PLAIN.test(value) ? value : `'${value}'`),
+  (value) => `"${value}"`,
+  (value) => `\`${value}\``,
+  (value) => value,
+  (value) => `"${value.replaceAll('\n', String.raw`\n`).replaceAll('\r', String.raw`\r`)}"`,
+];
+
+/**
+ * The assignments, one below the other. What decides is not a rule of ours but the parser itself: of the ways to write
+ * a value the first is taken with which everything up to there, and the marker that follows, is read back as it was.
+ * Undefined where a value has no such form: one with each of the three quotes and a #, say.
+ */
+export function assignmentLines(assignments: readonly Assignment[]): string | undefined {
+  let text = '';
+  const expected: Record<string, string> = {};
+  for (const [name, value] of assignments) {
+    expected[name] = value;
+    const written = FORMS.map((form) => `${text}${name}=${form(value)}\n`).find((candidate) =>
+      isReadBack(candidate, expected),
+    );
+    if (written === undefined) return undefined;
+    text = written;
+  }
+  return text;
+}
+
+/** Whatever quotes may follow later must not be taken for the end of a value. */
+const PROBES = ["P='x'\n", 'P="x"\n', 'P=`x`\n'];
+
+function isReadBack(text: string, expected: Readonly<Record<string, string>>): boolean {
+  const warnings: string[] = [];
+  checkText(text, (warning) => void warnings.push(warning));
+  return (
+    warnings.length === 0 && PROBES.every((probe) => isSame(parse(text + probe), { ...expected, P: 'x' }))
+  );
+}
+
+const isSame = (one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): boolean =>
+  Object.keys(one).length === Object.keys(other).length &&
+  Object.entries(other).every(([name, value]) => one[name] === value);

@@ -1,0 +1,232 @@
+/** Which columns could be a table's replication key or its merge key, the best first, and why: pure. */
+import type { Column } from './columns.ts';
+import { keyTypeOf, type KeyType } from './keys.ts';
+import { isUniqueBy, type Relation } from './relations.ts';
+
+/** What the catalog knows of a table beyond its shape. */
+export interface TableHints {
+  /** Undefined where there is none. */
+  readonly primaryKey: readonly string[] | undefined;
+  /** Defaults as the server prints them, by column. */
+  readonly defaults: ReadonlyMap<string, string>;
+  /** Enabled row triggers that run before an update. */
+  readonly updateTriggers: readonly UpdateTrigger[];
+}
+
+interface UpdateTrigger {
+  readonly name: string;
+  /** Of its function: a program's text, or the name of a C function. */
+  readonly source: string;
+  readonly args: readonly string[];
+}
+
+/** What a sync by that key gets to see; `unknown` is up to whoever writes the rows. */
+export type Sees = 'changes' | 'unknown' | 'inserts';
+
+export interface KeyCandidate {
+  readonly column: string;
+  readonly type: KeyType;
+  readonly sees: Sees;
+  readonly score: number;
+  /** In words, the most telling first. */
+  readonly reasons: readonly string[];
+}
+
+const word = (...words: readonly string[]) => new RegExp(`(?:^|_)(?:${words.join('|')})(?:_|$)`);
+
+/** Names are compared in snake_case, whatever their writers prefer. */
+const CHANGE_NAME = word(
+  'updated?',
+  'modif(?:y|ied)',
+  'modification',
+  'changed?',
+  'touched',
+  'edited',
+  'mtime',
+  'last_(?:write|written)',
+  'upd',
+);
+const INSERT_NAME = word(
+  'created?',
+  'creation',
+  'inserted?',
+  'added',
+  'registered',
+  'ctime',
+  'logged',
+  'received',
+);
+/** Times of the thing itself, not of its row. */
+const FACT_NAME = word(
+  'deleted',
+  'removed',
+  'birth',
+  'born',
+  'birthday',
+  'due',
+  'expir(?:y|es|ed)',
+  'valid',
+  'until',
+);
+const VERSION_NAME = word(
+  'version',
+  'row_?version',
+  'revision',
+  'rev',
+  'change_?(?:id|no|number|seq)',
+  'lsn',
+  'seq',
+);
+
+const snakeCase = (name: string): string => name.replaceAll(/([a-z\d])([A-Z])/g, '$1_$2').toLowerCase();
+
+const SCORES = {
+  trigger: 50,
+  changeName: 40,
+  version: 20,
+  index: 15,
+  notNull: 10,
+  defaultNow: 5,
+  sequence: 5,
+  fact: -15,
+} as const;
+const TYPE_SCORES: Readonly<Record<KeyType, number>> = { timestamptz: 3, timestamp: 2, integer: 1, date: 0 };
+const SEES_SCORES: Readonly<Record<Sees, number>> = { changes: 100, unknown: 0, inserts: -100 };
+
+/** Every column that could be the key. What can see changes stands before what sees inserts only. */
+export function keyCandidates(relation: Relation, hints: TableHints): KeyCandidate[] {
+  return relation.columns
+    .map((column) => candidate(column, relation, hints))
+    .filter((found) => found !== undefined)
+    .toSorted((a, b) => b.score - a.score || (a.column < b.column ? -1 : 1));
+}
+
+/** How much better a key must be, so that nobody has to be asked: an index is enough. */
+const CLEAR_MARGIN = 10;
+
+/** The key that goes without asking: one that sees changes, and better than any other. */
+export function clearlyBestKey(candidates: readonly KeyCandidate[]): KeyCandidate | undefined {
+  const [best, second] = candidates;
+  if (best?.sees !== 'changes') return undefined;
+  return !second || best.score - second.score >= CLEAR_MARGIN ? best : undefined;
+}
+
+function candidate(column: Column, relation: Relation, hints: TableHints): KeyCandidate | undefined {
+  const type = keyTypeOf(column);
+  if (!type) return undefined;
+  const evidence = type === 'integer' ? ofInteger(column, hints) : ofTime(column, hints);
+  if (!evidence) return undefined;
+  const isIndexed = relation.indexedColumns.includes(column.name);
+  const { sees } = evidence;
+  return {
+    column: column.name,
+    type,
+    sees,
+    score:
+      SEES_SCORES[sees] +
+      TYPE_SCORES[type] +
+      evidence.score +
+      (isIndexed ? SCORES.index : 0) +
+      (column.isNotNull ? SCORES.notNull : 0),
+    reasons: [
+      ...evidence.reasons,
+      ...(isIndexed ? ['indexed'] : []),
+      ...(column.isNotNull ? ['NOT NULL'] : []),
+    ],
+  };
+}
+
+interface Evidence {
+  readonly sees: Sees;
+  readonly score: number;
+  readonly reasons: readonly string[];
+}
+
+const NOW =
+  /\b(now|clock_timestamp|statement_timestamp|transaction_timestamp)\(\)|current_(timestamp|date)|localtimestamp/i;
+
+function ofTime(column: Column, hints: TableHints): Evidence {
+  const trigger = triggerThatSets(column.name, hints);
+  const name = snakeCase(column.name);
+  const isSetOnInsert = NOW.test(hints.defaults.get(column.name) ?? '');
+  const byDefault = isSetOnInsert ? ['set on insert by its default'] : [];
+  if (trigger !== undefined)
+    return {
+      sees: 'changes',
+      score: SCORES.trigger + (CHANGE_NAME.test(name) ? SCORES.changeName : 0),
+      reasons: [`set by trigger ${trigger}`],
+    };
+  if (CHANGE_NAME.test(name))
+    return {
+      sees: 'changes',
+      score: SCORES.changeName + (isSetOnInsert ? SCORES.defaultNow : 0),
+      reasons: ['named like a time of change', ...byDefault],
+    };
+  if (INSERT_NAME.test(name))
+    return { sees: 'inserts', score: SCORES.defaultNow, reasons: ['set on insert: sees inserts only'] };
+  return {
+    sees: 'unknown',
+    score: (isSetOnInsert ? SCORES.defaultNow : 0) + (FACT_NAME.test(name) ? SCORES.fact : 0),
+    reasons: ['only if every change sets it', ...byDefault],
+  };
+}
+
+/** Undefined for numbers that nothing makes grow: amounts, references. */
+function ofInteger(column: Column, hints: TableHints): Evidence | undefined {
+  const trigger = triggerThatSets(column.name, hints);
+  if (trigger !== undefined)
+    return { sees: 'changes', score: SCORES.trigger, reasons: [`set by trigger ${trigger}`] };
+  if (column.identity !== '' || /^nextval\(/i.test(hints.defaults.get(column.name) ?? ''))
+    return {
+      sees: 'inserts',
+      score: SCORES.sequence,
+      reasons: [`${column.identity === '' ? 'sequence' : 'identity'}: sees inserts only`],
+    };
+  if (VERSION_NAME.test(snakeCase(column.name)))
+    return {
+      sees: 'unknown',
+      score: SCORES.version,
+      reasons: ['only if it grows over the whole table with every change'],
+    };
+  const isPrimary = hints.primaryKey?.length === 1 && hints.primaryKey[0] === column.name;
+  return isPrimary
+    ? { sees: 'inserts', score: 0, reasons: ['only if it grows: sees inserts only'] }
+    : undefined;
+}
+
+/** A trigger whose program assigns to the column, or that was given its name, as moddatetime(updated_at) is. */
+function triggerThatSets(column: string, { updateTriggers }: TableHints): string | undefined {
+  const name = column.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+  const assignment = new RegExp(`\\bnew\\s*\\.\\s*(?:"${name}"|${name}\\b)\\s*:?=`, 'i');
+  return updateTriggers.find(({ source, args }) => assignment.test(source) || args.includes(column))?.name;
+}
+
+export interface MergeKeyCandidate {
+  readonly columns: readonly string[];
+  /** In words. */
+  readonly reason: string;
+  /** The server itself keeps it unique and NOT NULL. */
+  readonly isEnforced: boolean;
+}
+
+/** What could identify a row: the primary key, then the unique indexes, those without NULLs and with few columns first. */
+export function mergeKeyCandidates(relation: Relation, { primaryKey }: TableHints): MergeKeyCandidate[] {
+  const isPrimary = (columns: readonly string[]) =>
+    primaryKey !== undefined && columns.join('\0') === primaryKey.join('\0');
+  const different = new Map(relation.uniqueKeys.map(({ columns }) => [columns.join('\0'), columns]));
+  const found = [...different.values()].map((columns): MergeKeyCandidate => {
+    const isEnforced = isUniqueBy(relation, columns);
+    const caution = isEnforced ? '' : unenforced(relation);
+    return {
+      columns,
+      isEnforced,
+      reason: `${isPrimary(columns) ? 'primary key' : 'unique index'}${caution}`,
+    };
+  });
+  const rank = ({ columns, isEnforced }: MergeKeyCandidate) =>
+    (isPrimary(columns) ? 0 : 100) + (isEnforced ? 0 : 200) + columns.length;
+  return found.toSorted((a, b) => rank(a) - rank(b));
+}
+
+const unenforced = ({ kind, hasChildren }: Relation): string =>
+  kind === 'table' && hasChildren ? ', which does not hold over its children' : ', but it may hold NULL';

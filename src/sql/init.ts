@@ -1,0 +1,34 @@
+/** Questions that only `init` asks. */
+
+/** The schemas that have something to copy, and how much. */
+export const SCHEMAS = /* sql */ `
+  SELECT n.nspname AS name, count(c.oid)::int AS tables
+  FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid
+  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
+    AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND has_schema_privilege(n.oid, 'USAGE')
+  GROUP BY n.nspname ORDER BY n.nspname = 'public' DESC, count(c.oid) DESC, n.nspname`;
+
+/**
+ * $1 oids. tgtype: 1 row, 2 before, 16 update. A table that was never analyzed has no pages in the catalog, so its
+ * files are asked; of the others that would only be a wait for whoever has locked one.
+ */
+export const TABLE_HINTS = /* sql */ `
+  SELECT c.oid::text AS oid,
+    (SELECT json_agg(a.attname ORDER BY k.place)
+     FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, place)
+     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
+     WHERE i.indrelid = c.oid AND i.indisprimary AND k.place <= i.indnkeyatts) AS "primaryKey",
+    (SELECT coalesce(json_agg(json_build_array(a.attname, pg_get_expr(d.adbin, d.adrelid))), '[]')
+     FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+     WHERE d.adrelid = c.oid AND a.attgenerated = '') AS defaults,
+    (SELECT coalesce(json_agg(json_build_object('name', t.tgname, 'source', p.prosrc,
+              'args', string_to_array(encode(t.tgargs, 'escape'), '\\000')) ORDER BY t.tgname), '[]')
+     FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+     WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & 19 = 19) AS "updateTriggers",
+    (SELECT sum(pg_relation_size(l.oid))::float8 FROM pg_class l
+     WHERE l.relpages = 0 AND l.relkind IN ('r', 'm')
+       AND (l.oid = c.oid OR c.relkind = 'p' AND l.oid IN (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf))) AS "unanalyzedBytes"
+  FROM pg_class c WHERE c.oid = ANY ($1::oid[])`;
+
+export const IS_ENCRYPTED = /* sql */ `
+  SELECT coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS "isEncrypted"`;

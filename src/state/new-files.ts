@@ -1,0 +1,89 @@
+/** Files of a pipeline's directory, written all or none. */
+import { randomBytes } from 'node:crypto';
+import { constants, copyFile, link, mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+export interface NewFile {
+  readonly name: string;
+  readonly text: string;
+  /** For others than the owner: 0o600 or 0o644, less what the umask takes. */
+  readonly mode: number;
+  /** False: a file of that name that has come in the meantime is an error, never overwritten. */
+  readonly mayReplace: boolean;
+}
+
+/** Undoes what was done, the last first. */
+type Undo = () => Promise<unknown>;
+
+/**
+ * Everything is written under other names first and then put in place. Where something goes wrong, or `verify` does
+ * not like what it finds, all is as it was before, and the error is that of the file system or of `verify`.
+ */
+export async function writeFiles(
+  directory: string,
+  files: readonly NewFile[],
+  verify: () => Promise<void>,
+): Promise<void> {
+  const undo: Undo[] = [];
+  const suffix = `.increp-${randomBytes(4).toString('hex')}`;
+  const former: string[] = [];
+  try {
+    await makeDirectory(directory, undo);
+    for (const file of files) await writeNew(join(directory, `${file.name}${suffix}`), file, undo);
+    for (const file of files) {
+      const path = join(directory, file.name);
+      if (file.mayReplace && (await setAside(path, `${path}${suffix}-old`, undo)))
+        former.push(`${path}${suffix}-old`);
+      await putInPlace(`${path}${suffix}`, path);
+      undo.push(() => rm(path, { force: true }));
+    }
+    await verify();
+  } catch (error) {
+    for (const step of undo.toReversed()) await step().catch(() => undefined);
+    throw error;
+  }
+  for (const path of [...former, ...files.map(({ name }) => join(directory, `${name}${suffix}`))])
+    await rm(path, { force: true });
+}
+
+async function makeDirectory(directory: string, undo: Undo[]): Promise<void> {
+  const first = await mkdir(directory, { recursive: true });
+  if (first === undefined) return;
+  undo.push(async () => {
+    // Only what is empty goes: somebody may have put something there.
+    for (let path = directory; path.length >= first.length; path = dirname(path)) await rmdir(path);
+  });
+}
+
+async function writeNew(path: string, { text, mode }: NewFile, undo: Undo[]): Promise<void> {
+  const file = await open(path, 'wx', mode);
+  undo.push(() => rm(path, { force: true }));
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function setAside(path: string, aside: string, undo: Undo[]): Promise<boolean> {
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+  undo.push(() => rename(aside, path));
+  return true;
+}
+
+/** A rename would overwrite what came a moment ago; a link does not. */
+async function putInPlace(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error;
+    // Some file systems know no links.
+    await copyFile(from, to, constants.COPYFILE_EXCL);
+  }
+}

@@ -1,0 +1,136 @@
+/** Which tables a command line means, and by which keys, without anyone to ask: pure. */
+import { IncrepError } from '../../errors.ts';
+import { nearest } from '../../nearest.ts';
+import { possibleKeys, type TableOption } from './table-options.ts';
+
+export interface ChosenTable {
+  readonly name: string;
+  readonly replicationKey: string;
+  readonly mergeKey: readonly string[];
+}
+
+export interface LeftOut {
+  readonly name: string;
+  readonly why: string;
+  readonly next: string;
+}
+
+interface Choice {
+  readonly chosen: readonly ChosenTable[];
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** What was said of keys: for a table by its name, or for every table that has these columns. */
+export interface KeyWish {
+  readonly table: string | undefined;
+  readonly columns: readonly string[];
+}
+
+export interface TableWishes {
+  /** Undefined: all that can be replicated. */
+  readonly tables: readonly string[] | undefined;
+  readonly replicationKeys: readonly KeyWish[];
+  readonly mergeKeys: readonly KeyWish[];
+}
+
+/** `COLUMN`, `TABLE=COLUMN`, and for merge keys several columns between commas. */
+export function parseKeyWish(text: string): KeyWish {
+  const split = text.indexOf('=');
+  const columns = text
+    .slice(split + 1)
+    .split(',')
+    .map((column) => column.trim())
+    .filter(Boolean);
+  return { table: split < 0 ? undefined : text.slice(0, split).trim(), columns };
+}
+
+/**
+ * A table that was named must be replicable; of all tables those are left out that are not, with the reason.
+ * @throws IncrepError USAGE that names the flags to give
+ */
+export function chooseTables(options: readonly TableOption[], wishes: TableWishes): Choice {
+  const names = options.map(({ name }) => name);
+  const named = [
+    ...(wishes.tables ?? []),
+    ...[...wishes.replicationKeys, ...wishes.mergeKeys].flatMap(({ table }) => table ?? []),
+  ];
+  const unknown = named.find((name) => !names.includes(name));
+  if (unknown !== undefined) throw unknownTable(unknown, names);
+  const wanted = options.filter(({ name }) => !wishes.tables || wishes.tables.includes(name));
+  const judged = wanted.map((option) => judge(option, wishes));
+  const chosen = judged.flatMap((each) => ('replicationKey' in each ? [each] : []));
+  const leftOut = judged.flatMap((each) => ('why' in each ? [each] : []));
+  if (leftOut.length > 0 && (wishes.tables || chosen.length === 0)) throw notReplicable(leftOut);
+  return { chosen, leftOut };
+}
+
+function judge(option: TableOption, wishes: TableWishes): ChosenTable | LeftOut {
+  const { name, obstacle } = option;
+  if (obstacle) return { name, ...obstacle };
+  const columns = option.relation.columns.map((column) => column.name);
+  const wish = (list: readonly KeyWish[], possible: readonly string[]) =>
+    list.find(({ table }) => table === name) ??
+    list.find(
+      (each) => each.table === undefined && each.columns.every((column) => possible.includes(column)),
+    );
+  const keyWish = wish(wishes.replicationKeys, possibleKeys(option));
+  const mergeWish = wish(wishes.mergeKeys, columns);
+  const missing = [...(keyWish?.columns ?? []), ...(mergeWish?.columns ?? [])].find(
+    (column) => !columns.includes(column),
+  );
+  if (missing !== undefined)
+    return { name, why: `it has no column "${missing}"`, next: `Its columns: ${columns.join(', ')}.` };
+  const replicationKey = keyWish?.columns[0] ?? option.key?.column;
+  if (replicationKey === undefined) return { name, ...withoutKey(option) };
+  if (!possibleKeys(option).includes(replicationKey))
+    return {
+      name,
+      why: `"${replicationKey}" is of a type that cannot order changes`,
+      next: `Name one of: ${possibleKeys(option).join(', ')}.`,
+    };
+  const mergeKey = mergeWish?.columns ?? option.mergeKey?.columns;
+  if (mergeKey === undefined)
+    return {
+      name,
+      why: 'it has no primary key and no unique index',
+      next: `Name the columns that identify a row: --unique-cols ${name}=COLUMN,COLUMN`,
+    };
+  return { name, replicationKey, mergeKey };
+}
+
+function withoutKey({ name, keys }: TableOption): { why: string; next: string } {
+  const flag = `--replication-key ${name}=${keys[0]?.column ?? 'COLUMN'}`;
+  if (keys.length === 0) return { why: 'no column looks like a replication key', next: `Name one: ${flag}` };
+  const best = keys.filter(({ sees }) => sees === keys[0]?.sees).map(({ column }) => column);
+  return {
+    why:
+      keys[0]?.sees === 'inserts'
+        ? `its only keys see inserts, not changes: ${best.join(', ')}`
+        : `no key is clearly the best: ${best.join(', ')}`,
+    next: `Choose one: ${flag}`,
+  };
+}
+
+function unknownTable(name: string, names: readonly string[]): IncrepError {
+  const near = nearest(name, names);
+  return new IncrepError('USAGE', {
+    what: `the source has no table "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`,
+    next: `Name tables of the source schema: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', ...' : ''}.`,
+  });
+}
+
+const notReplicable = (tables: readonly LeftOut[]): IncrepError =>
+  new IncrepError('USAGE', {
+    what: [
+      `${tables.length === 1 ? '1 table cannot' : `${tables.length} tables cannot`} be replicated as asked:`,
+      ...tables.map(({ name, why }) => `  - ${name}: ${why}`),
+    ].join('\n'),
+    next: [...new Set(tables.map(({ next }) => next))].join('\n        '),
+  });
+
+/** By the keys that need no asking; for tables that are ready. */
+export const asItIs = ({ name, key, mergeKey }: TableOption): ChosenTable => ({
+  name,
+  replicationKey: key?.column ?? '',
+  mergeKey: mergeKey?.columns ?? [],
+});
