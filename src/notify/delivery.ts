@@ -43,10 +43,12 @@ export interface Undelivered {
   readonly isGone: boolean;
 }
 
-type Answer =
+/** `status`: of HTTP, where there was an answer. */
+export type Answer = { readonly status?: number | undefined } & (
   | { readonly kind: 'accepted' }
   | { readonly kind: 'refused'; readonly why: string; readonly isGone: boolean }
-  | { readonly kind: 'later'; readonly why: string; readonly waitSeconds?: number | undefined };
+  | { readonly kind: 'later'; readonly why: string; readonly waitSeconds?: number | undefined }
+);
 
 /** Retry-After is a number of seconds or a date; anything else is as good as none. */
 function retryAfterSeconds(header: string | undefined, now: Date = new Date()): number | undefined {
@@ -107,7 +109,8 @@ async function post(letter: Letter, id: string, dispatcher: Agent, signal: Abort
     // The status is the answer; a body that hangs or never ends does not take it back.
     await body.dump({ limit: BODY_BYTES, signal }).catch(() => undefined);
     const retryAfter = headers['retry-after'];
-    return judge(statusCode, Array.isArray(retryAfter) ? retryAfter[0] : retryAfter);
+    const answer = judge(statusCode, Array.isArray(retryAfter) ? retryAfter[0] : retryAfter);
+    return { ...answer, status: statusCode };
   } catch (error) {
     return { kind: 'later', why: connectionTrouble(error) };
   }
@@ -156,6 +159,17 @@ export async function deliver(letter: Letter, options: DeliveryOptions): Promise
     return await attemptAll(letter, agent, options);
   } finally {
     // Not close(): a socket that hangs would be waited for.
+    await agent.destroy();
+  }
+}
+
+/** One attempt, and what came of it. */
+export async function deliverOnce(letter: Letter, seconds: number, signal?: AbortSignal): Promise<Answer> {
+  const { Agent } = await import('undici');
+  const agent = new Agent({ connect: { timeout: seconds * 1000 } });
+  try {
+    return await attemptOnce(letter, newMessageId(), agent, seconds, signal);
+  } finally {
     await agent.destroy();
   }
 }

@@ -22,6 +22,8 @@ interface Memory {
 
 const forgotten: Memory = { run: { runId: '', pipeline: '' }, undelivered: undefined, skipped: 0 };
 
+const isAskedFor = ({ type }: Notice, { events }: WebhookSettings) => events.some((event) => event === type);
+
 const isTableNotice = (notice: Notice) => notice.type.startsWith('table.');
 
 /** After a signal there is little time before we are killed: one attempt, no waiting. */
@@ -42,7 +44,8 @@ function afterwards(signal: AbortSignal, milliseconds: number): AbortSignal {
   return later.signal;
 }
 
-const originOf = (url: string) => (URL.canParse(url) ? new URL(url).origin : 'WEBHOOK_URL');
+/** The path and the query of a webhook are as good as a password. */
+export const originOf = (url: string) => (URL.canParse(url) ? new URL(url).origin : 'WEBHOOK_URL');
 
 function failureText(origin: string, { type }: Notice, { why, attempts }: Undelivered): string {
   const count = attempts === 1 ? '1 attempt' : `${attempts} attempts`;
@@ -85,7 +88,7 @@ export function webhookListener(options: WebhookOptions): Listener {
     if (event.type === 'run-started') memory = { ...forgotten, run: event };
     try {
       const notice = noticeOf(event, memory.run);
-      if (notice && webhook.events.includes(notice.type)) await send(event, notice);
+      if (notice && isAskedFor(notice, webhook)) await send(event, notice);
       if (event.type === 'run-finished') reportSkipped();
     } catch (error) {
       onFailure(
