@@ -45,6 +45,12 @@ export function formatTableCounts(tables: readonly Pick<TableOutcome, 'status'>[
     .join(', ');
 }
 
+/** `a, b, c and 197 more`: names for a person, who reads no more than `most`. */
+export function listed(names: readonly string[], most: number): string {
+  const more = names.length > most ? ` and ${formatCount(names.length - most)} more` : '';
+  return `${names.slice(0, most).join(', ')}${more}`;
+}
+
 /** The first line of a message, without the stop at its end, so that a sentence can be built around it. */
 export function firstLine(text: string): string {
   return (text.trim().split(/\r?\n/, 1)[0] ?? '').trimEnd().replace(/\.$/, '');

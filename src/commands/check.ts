@@ -10,11 +10,16 @@ import { selectTables } from './select-tables.ts';
 
 export interface CheckOptions extends GlobalOptions {
   readonly json: boolean;
+  /** Send a test message to the webhook. */
+  readonly webhook: boolean;
 }
 
 export async function checkCommand(tables: readonly string[], options: CheckOptions): Promise<number> {
   return withContext(options, async ({ settings, work, terminal, redact }) => {
-    const findings = await check(work, selectTables(settings.tables, { names: tables, excluded: [] }));
+    const findings = await check(work, {
+      tables: selectTables(settings.tables, { names: tables, excluded: [] }),
+      testsWebhook: options.webhook,
+    });
     terminal.out(
       options.json ? redactedJson(toJson(findings), redact) : redact(formatFindings(findings, terminal.look)),
     );

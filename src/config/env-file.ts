@@ -62,6 +62,8 @@ function checkAssignments(text: string, warn: Warn): void {
     seen.add(name);
     const oddity = isQuoted(value) ? undefined : oddityOf(value, comment);
     if (oddity !== undefined) warn(`.env: the value of ${name} ${oddity}`);
+    if (/\$\{\w+\}/.test(value))
+      warn(`.env: the value of ${name} has \${...} in it as in a shell, which is taken as it stands`);
   }
 }
 

@@ -47,10 +47,12 @@ export interface Undelivered {
   readonly isGone: boolean;
 }
 
-type Answer =
+/** `status`: of HTTP, where there was an answer. */
+export type Answer = { readonly status?: number | undefined } & (
   | { readonly kind: 'accepted' }
   | { readonly kind: 'refused'; readonly why: string; readonly isGone: boolean }
-  | { readonly kind: 'later'; readonly why: string; readonly waitSeconds?: number | undefined };
+  | { readonly kind: 'later'; readonly why: string; readonly waitSeconds?: number | undefined }
+);
 
 /** Retry-After is a number of seconds or a date; anything else is as good as none. */
 function retryAfterSeconds(header: string | undefined, now: Date = new Date()): number | undefined {
@@ -118,7 +120,7 @@ async function post(letter: Letter, dispatcher: Agent, signal: AbortSignal): Pro
     const retryAfter = headers['retry-after'];
     const answer = judge(statusCode, Array.isArray(retryAfter) ? retryAfter[0] : retryAfter, letter.variable);
     const why = answer.kind === 'accepted' ? letter.objection?.(said) : undefined;
-    return why === undefined ? answer : { kind: 'refused', why, isGone: false };
+    return { ...(why === undefined ? answer : { kind: 'refused', why, isGone: false }), status: statusCode };
   } catch (error) {
     return { kind: 'later', why: connectionTrouble(error) };
   }
@@ -168,6 +170,17 @@ export async function deliver(letter: Letter, options: DeliveryOptions): Promise
     return await attemptAll(letter, agent, options);
   } finally {
     // Not close(): a socket that hangs would be waited for.
+    await agent.destroy();
+  }
+}
+
+/** One attempt, and what came of it. */
+export async function deliverOnce(letter: Letter, seconds: number, signal?: AbortSignal): Promise<Answer> {
+  const { Agent } = await import('undici');
+  const agent = new Agent({ connect: { timeout: seconds * 1000 } });
+  try {
+    return await attemptOnce(letter, newMessageId(), agent, seconds, signal);
+  } finally {
     await agent.destroy();
   }
 }

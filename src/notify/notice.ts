@@ -10,7 +10,7 @@ const FAILURES_SPELT_OUT = 5;
 const FAILURE_LENGTH = 300;
 
 export interface Notice {
-  readonly type: WebhookEventType;
+  readonly type: WebhookEventType | 'test.ping';
   readonly message: string;
   /** When it happened, not when it is sent. */
   readonly timestamp: Date;

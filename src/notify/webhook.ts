@@ -31,12 +31,15 @@ interface Memory {
 
 const forgotten: Memory = { run: { runId: '', pipeline: '' }, undelivered: undefined, skipped: 0 };
 
+const isAskedFor = ({ type }: Notice, { events }: WebhookSettings) => events.some((event) => event === type);
+
 const isTableNotice = (notice: Notice) => notice.type.startsWith('table.');
 
 const attemptsFor = (event: RunEvent, attempts: number): number =>
   event.type === 'run-finished' ? attemptsAtEnd(event.summary, attempts) : attempts;
 
-const originOf = (url: string) => (URL.canParse(url) ? new URL(url).origin : 'WEBHOOK_URL');
+/** The path and the query of a webhook are as good as a password. */
+export const originOf = (url: string) => (URL.canParse(url) ? new URL(url).origin : 'WEBHOOK_URL');
 
 /** The headers of Standard Webhooks: one id for all attempts at one message. */
 function letterOf({ url, secret }: WebhookSettings, body: string): Letter {
@@ -90,7 +93,7 @@ export function webhookListener(options: WebhookOptions): Listener {
     if (event.type === 'run-started') memory = { ...forgotten, run: event };
     try {
       const notice = noticeOf(event, memory.run);
-      if (notice && webhook.events.includes(notice.type)) await send(event, notice);
+      if (notice && isAskedFor(notice, webhook)) await send(event, notice);
       if (event.type === 'run-finished') reportSkipped();
     } catch (error) {
       onFailure(

@@ -1,3 +1,4 @@
+import { listed } from '../format.ts';
 import { painter, type Look, type Paint } from './look.ts';
 import { printable } from './text.ts';
 import { wrapped } from './wrap.ts';
@@ -18,20 +19,40 @@ type Level = Finding['level'];
 /** Where the text begins, and goes on: behind the longest of "  ! warning  ". */
 const TEXT_AT = 13;
 
+/** What is true of so many tables is said once. */
+const ALIKE = 3;
+/** Names of such tables that are printed. */
+const NAMED = 10;
+
 /** What is about one table stands together; the worst comes first, among tables and within each. */
 export function formatFindings(findings: readonly Finding[], look: Look): string {
   const paint = painter(look);
-  const groups = [...Map.groupBy(findings, ({ table }) => table)].map(([table, found]) => ({
+  const groups = [...Map.groupBy(toldOnce(findings), ({ table }) => table)].map(([table, found]) => ({
     table,
     found: found.toSorted((a, b) => rank(a.level) - rank(b.level)),
   }));
   const worst = groups.toSorted((a, b) => rankOf(a.found) - rankOf(b.found));
   const lines = worst.flatMap(({ table, found }) => [
-    table === undefined ? 'the pipeline' : printable(table),
+    ...wrapped('', table === undefined ? 'the pipeline' : printable(table), 2, look.width),
     ...found.flatMap((finding) => findingLines(finding, look, paint)),
     '',
   ]);
   return `${[...lines, ...wrapped('', countLine(findings), 0, look.width)].join('\n')}\n`;
+}
+
+function toldOnce(findings: readonly Finding[]): readonly Finding[] {
+  const wordsOf = ({ level, code, message, action }: Finding) =>
+    JSON.stringify([level, code, message, action]);
+  const alike = Map.groupBy(findings, wordsOf);
+  return [...alike.values()].flatMap((same) => {
+    const [first] = same;
+    return first && same.length >= ALIKE ? [{ ...first, table: labelOf(same) }] : same;
+  });
+}
+
+function labelOf(findings: readonly Finding[]): string {
+  const names = findings.flatMap(({ table }) => table ?? []);
+  return `${names.length} tables: ${listed(names, NAMED)}`;
 }
 
 const rank = (level: Level): number => LEVELS.indexOf(level);

@@ -1,5 +1,5 @@
 import { formatDuration } from '../duration.ts';
-import { formatBytes, formatCount } from '../format.ts';
+import { formatBytes, formatCount, listed } from '../format.ts';
 import { painter, type Look, type Paint, type Style } from './look.ts';
 import { displayWidth, padEnd, printable } from './text.ts';
 import { wrapped } from './wrap.ts';
@@ -53,7 +53,7 @@ function tableLines(table: PlannedTable, nameWidth: number, look: Look): string[
     ...headLines(table, nameWidth, look, colored),
     ...typeLines(table).flatMap((text) => detail('types', text)),
     ...deletesLines(table).flatMap((text) => detail('deletes', text)),
-    ...(table.builtOn.length === 0 ? [] : detail('built on it', listed(table.builtOn))),
+    ...(table.builtOn.length === 0 ? [] : detail('built on it', listed(table.builtOn, LISTED))),
     ...(table.obstruction ? detail('would be refused', table.obstruction.what) : []),
     ...table.warnings.flatMap((warning) => detail('note', warning)),
     ...[table.obstruction, table.error].flatMap((trouble) => (trouble ? detail('next', trouble.next) : [])),
@@ -92,11 +92,6 @@ function deletesLines({ removesDeleted, deletes }: PlannedTable): string[] {
 
 /** A table may have hundreds of triggers. */
 const LISTED = 10;
-
-export const listed = (things: readonly string[]): string =>
-  things.length <= LISTED
-    ? things.join(', ')
-    : `${things.slice(0, LISTED).join(', ')} and ${formatCount(things.length - LISTED)} more`;
 
 function effect(table: PlannedTable): string {
   const volume = volumeWords(table.estimated);

@@ -1,4 +1,6 @@
 /** pg_dump and pg_restore as they are on this machine. */
+import { access, constants } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
 import { searchPath } from '../config/process-environment.ts';
 
 export type ToolVersion = number | 'missing';
@@ -24,4 +26,17 @@ async function majorVersion(program: string): Promise<ToolVersion> {
   });
   const version = / (\d+)(?:\.|beta|rc|devel)/.exec(stdout ?? '')?.[1];
   return failed || version === undefined ? 'missing' : Number(version);
+}
+
+/** Where a program is found; undefined where it is not. */
+export async function pathOf(program: string): Promise<string | undefined> {
+  for (const directory of searchPath().split(delimiter)) {
+    const path = join(directory, program);
+    const isThere = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return path;
+  }
+  return undefined;
 }

@@ -8,7 +8,14 @@ import { BACKEND_PID, END_BACKEND, LOOK_AT_BACKEND, LOOK_AT_PROGRAM } from '../s
 import { beginReading, beginSnapshot, beginWriting } from '../sql/session.ts';
 import { connect, end, programName } from './connect.ts';
 import { backendOf, bytesMoved, isServersTurn, socketOf } from './driver.ts';
-import { codeOf, lastRow, queryFirst, readIdentity, type ServerIdentity } from './identity.ts';
+import {
+  codeOf,
+  ensureSupported,
+  lastRow,
+  queryFirst,
+  readIdentity,
+  type ServerIdentity,
+} from './identity.ts';
 import { placeFor, type Place } from './place.ts';
 import { serverError } from './server-errors.ts';
 import { watchSilence, type Backend } from './silence.ts';
@@ -156,8 +163,11 @@ export class Database implements AsyncDisposable {
   }
 
   async identity(): Promise<ServerIdentity> {
-    this.#identity ??= await this.withClient(readIdentity);
-    return this.#identity;
+    if (this.#identity) return this.#identity;
+    const identity = await this.withClient(readIdentity);
+    ensureSupported(identity, this.place.side);
+    this.#identity = identity;
+    return identity;
   }
 
   /** Statements without parameters in one message, each seeing what is committed when it starts. */

@@ -1,6 +1,7 @@
 /** What the driver knows and its typings leave out. */
 import type { Socket } from 'node:net';
 import { Readable, Writable } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import type pg from 'pg';
 
 interface Internals {
@@ -16,6 +17,19 @@ const internals = (client: pg.ClientBase): Internals => client as unknown as Int
 export const socketOf = (client: pg.ClientBase): Socket => internals(client).connection.stream;
 
 export const backendOf = (client: pg.ClientBase): number => internals(client).processID ?? 0;
+
+export interface Encryption {
+  /** As in "TLSv1.3". */
+  readonly protocol: string;
+  readonly cipher: string;
+}
+
+/** Of our own connection, to a pooler too; undefined where it is not encrypted. */
+export function encryptionOf(client: pg.ClientBase): Encryption | undefined {
+  const socket = socketOf(client);
+  if (!(socket instanceof TLSSocket)) return undefined;
+  return { protocol: socket.getProtocol() ?? 'TLS', cipher: socket.getCipher().standardName };
+}
 
 /** Grows with every byte that has left us or reached us. */
 export function bytesMoved(client: pg.ClientBase): number {

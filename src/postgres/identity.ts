@@ -1,6 +1,7 @@
 /** Which server answers, and what that means for a session; and the first words of one. */
 import type pg from 'pg';
 import { z } from 'zod';
+import { IncrepError } from '../errors.ts';
 import { CONTROL_DATA, SERVER_IDENTITY } from '../sql/session.ts';
 import { backendOf } from './driver.ts';
 
@@ -43,6 +44,18 @@ export async function readIdentity(client: pg.Client): Promise<ServerIdentity> {
   const ended: unknown = await client.query(identity.canReadControl ? `${CONTROL_DATA}; COMMIT` : 'COMMIT');
   if (!identity.canReadControl) return { ...identity, isPooled, systemIdentifier: null, timeline: null };
   return { ...identity, isPooled, ...controlSchema.parse(lastRow(ended, 1)) };
+}
+
+/** server_version_num of the oldest server that knows all that is asked of one. */
+const OLDEST = 140000;
+
+/** @throws IncrepError NOT_SUPPORTED */
+export function ensureSupported({ version }: Pick<ServerIdentity, 'version'>, side: string): void {
+  if (version >= OLDEST) return;
+  throw new IncrepError('NOT_SUPPORTED', {
+    what: `the ${side} is PostgreSQL ${Math.floor(version / 10_000)}.${version % 10_000}; increp needs ${OLDEST / 10_000} or later`,
+    next: 'Upgrade that server; PostgreSQL 13 and older get no corrections any more.',
+  });
 }
 
 /**

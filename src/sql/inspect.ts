@@ -3,7 +3,7 @@ import type { KeyType } from '../schema/keys.ts';
 import type { TableName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
 import { latestPlausible } from './fence.ts';
-import { ident, literal, qualified } from './identifiers.ts';
+import { ident, identList, literal, qualified } from './identifiers.ts';
 
 /** How many keys are NULL or ahead of the server's clock, each counted up to `limit`. */
 export function inspectKeys(
@@ -37,14 +37,79 @@ const cachedSequence = (table: TableName, column: string): string => /* sql */ `
 export const createIndexOn = ({ name, kind }: Relation, column: string): string =>
   /* sql */ `CREATE INDEX ${kind === 'partitioned table' ? '' : 'CONCURRENTLY '}ON ${qualified(name)} (${ident(column)})`;
 
-/** $1 oids. Tables that our role could write to: it needs to read only. */
+/** For a person to run. NOT NULL has to be seen to besides. */
+export const createUniqueIndexOn = ({ name, kind }: Relation, columns: readonly string[]): string =>
+  /* sql */ `CREATE UNIQUE INDEX ${kind === 'partitioned table' ? '' : 'CONCURRENTLY '}ON ${qualified(name)} (${identList(columns)})`;
+
+const WRITES = `('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')`;
+
+/** Of an ACL, whatever reaches our role: granted to itself, to a role whose member it is, or to everybody (null). */
+const reaching = (acl: string, privileges: string) => /* sql */ `
+  SELECT CASE WHEN e.grantee <> 0 THEN pg_get_userbyid(e.grantee)::text END AS grantee, e.privilege_type::text AS privilege
+  FROM aclexplode(${acl}) e
+  WHERE e.privilege_type IN ${privileges} AND (e.grantee = 0 OR pg_has_role(e.grantee, 'USAGE'))`;
+
+/** $1 schema. What our role could do at the source besides reading. */
+export const SOURCE_ROLE = /* sql */ `
+  SELECT current_user::text AS role, u.rolsuper AS "isSuper", u.rolreplication AS "canReplicate",
+         ARRAY(SELECT rolname::text FROM pg_roles WHERE pg_has_role(oid, 'USAGE') AND rolname IN
+           ('pg_write_all_data', 'pg_write_server_files', 'pg_execute_server_program') ORDER BY 1) AS "powerfulRoles",
+         pg_has_role(n.nspowner, 'USAGE') AS "ownsSchema",
+         ARRAY(SELECT DISTINCT coalesce(grantee, '') FROM (${reaching('n.nspacl', `('CREATE')`)}) g ORDER BY 1) AS "createGrantees"
+  FROM pg_roles u, pg_namespace n WHERE u.rolname = current_user AND n.nspname = $1`;
+
+/** $1 oids. Tables that our role could write to, and by whose grant. */
 export const WRITABLE_TABLES = /* sql */ `
-  SELECT c.relname AS name FROM unnest($1::oid[]) o(oid) JOIN pg_class c ON c.oid = o.oid
-  WHERE has_table_privilege(c.oid, 'INSERT') OR has_table_privilege(c.oid, 'UPDATE')
-     OR has_table_privilege(c.oid, 'DELETE') OR has_table_privilege(c.oid, 'TRUNCATE') ORDER BY 1`;
+  SELECT n.nspname AS schema, c.relname AS table, pg_has_role(c.relowner, 'USAGE') AS "isOwned",
+         coalesce((SELECT json_agg(json_build_object('grantee', grantee, 'privileges', privileges) ORDER BY grantee)
+           FROM (SELECT grantee, json_agg(DISTINCT privilege) AS privileges FROM (
+             ${reaching('c.relacl', WRITES)}
+             UNION ${reaching(
+               `(SELECT array_agg(item) FROM pg_attribute a, unnest(a.attacl) item WHERE a.attrelid = c.oid AND NOT a.attisdropped)`,
+               WRITES,
+             )}) all_grants GROUP BY grantee) by_grantee), '[]') AS grants
+  FROM unnest($1::oid[]) o(oid) JOIN pg_class c ON c.oid = o.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE has_any_column_privilege(c.oid, 'INSERT') OR has_any_column_privilege(c.oid, 'UPDATE')
+     OR has_table_privilege(c.oid, 'DELETE') OR has_table_privilege(c.oid, 'TRUNCATE') ORDER BY 1, 2`;
 
 /** Transactions older than a minute, where we may see their age (pg_read_all_stats). */
 export const LONG_TRANSACTIONS = /* sql */ `
-  SELECT format('pid %s of %s', pid, usename) AS who, extract(epoch FROM now() - xact_start)::float8 AS seconds
+  SELECT pid, usename::text AS "user", extract(epoch FROM now() - xact_start)::float8 AS seconds
   FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
     AND xact_start < now() - interval '1 minute' ORDER BY xact_start LIMIT 5`;
+
+/** $1 seconds: transactions that were prepared that long ago or longer; whoever prepared one has to end it by its name. */
+export const PREPARED_TRANSACTIONS = /* sql */ `
+  SELECT gid, owner::text AS owner, extract(epoch FROM now() - prepared)::float8 AS seconds
+  FROM pg_prepared_xacts WHERE database = current_database() AND prepared <= now() - make_interval(secs => $1)
+  ORDER BY prepared LIMIT 5`;
+
+/** $1 oids of copies: whose they are, and whether our role could write to them. */
+export const COPY_OWNERS = /* sql */ `
+  SELECT c.oid::text AS oid, pg_get_userbyid(c.relowner)::text AS owner, pg_has_role(c.relowner, 'USAGE') AS "isOurs",
+         has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE')
+           AND has_table_privilege(c.oid, 'DELETE') AS "canWrite"
+  FROM unnest($1::oid[]) o(oid) JOIN pg_class c ON c.oid = o.oid`;
+
+export const CLOCK = /* sql */ `SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS at`;
+
+/** A grant that names one role or everybody (null). */
+const grantee = (role: string | null): string => (role === null || role === '' ? 'PUBLIC' : ident(role));
+
+/** For a person to run. */
+export const revokeWrites = (
+  tables: readonly TableName[],
+  privileges: readonly string[],
+  from: string | null,
+): string =>
+  /* sql */ `REVOKE ${privileges.join(', ')} ON ${tables.map(qualified).join(', ')} FROM ${grantee(from)}`;
+
+export const revokeCreate = (schema: string, from: string): string =>
+  /* sql */ `REVOKE CREATE ON SCHEMA ${ident(schema)} FROM ${grantee(from)}`;
+
+/** For a person to run: a role that can read and nothing else. */
+export const createReader = (schema: string): string =>
+  /* sql */ `CREATE ROLE increp_reader LOGIN PASSWORD '...'; GRANT USAGE ON SCHEMA ${ident(schema)} TO increp_reader; GRANT SELECT ON ALL TABLES IN SCHEMA ${ident(schema)} TO increp_reader`;
+
+export const giveCopyTo = (table: TableName, role: string): string =>
+  /* sql */ `ALTER TABLE ${qualified(table)} OWNER TO ${ident(role)}`;

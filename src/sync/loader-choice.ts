@@ -37,7 +37,11 @@ const unfitServer = ({ server }: Situation): string | undefined =>
     ? 'a connection pooler stands before the source, and pg_dump needs a session of its own'
     : undefined;
 
-function unfitTools({ tools, server: { version } }: Situation): string | undefined {
+/** Why pg_dump as it is installed cannot read that server. */
+export function unfitTools({
+  tools,
+  server: { version },
+}: Pick<Situation, 'tools' | 'server'>): string | undefined {
   if (!tools) return undefined;
   const server = Math.floor(version / 10_000);
   if (tools.pgDump === 'missing') return 'pg_dump is not installed';

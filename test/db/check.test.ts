@@ -1,13 +1,16 @@
 /** Every kind of trouble that `check` knows, made to happen; what it tells to run is run, and the trouble is gone. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { expect, test } from 'vitest';
-import { increp } from '../support/increp.ts';
+import { PREPARED_TRANSACTIONS } from '../../src/sql/inspect.ts';
+import { signatureOf } from '../../src/notify/signature.ts';
+import { increp, type IncrepOptions } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair, PairOptions } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { webhookServer } from '../support/webhook-server.ts';
 
 interface Finding {
   readonly level: 'error' | 'warning' | 'note';
@@ -17,11 +20,13 @@ interface Finding {
   readonly action: string | null;
 }
 
-async function check(pair: Pair, args = '') {
-  const result = await increp(`check --json ${args}`, pair);
+async function check(pair: Pair, args = '', options: IncrepOptions = {}) {
+  const result = await increp(`check --json ${args}`, pair, options);
   const { findings } = result.json<{ findings: Finding[] }>();
+  // What kind of disk this machine has is its own affair.
+  const isOurs = ({ code }: Finding) => code !== 'STATE_FILESYSTEM';
   const codes = (level: Finding['level']) =>
-    findings.filter((each) => each.level === level).map(({ code }) => code);
+    findings.filter((each) => each.level === level && isOurs(each)).map(({ code }) => code);
   return {
     exitCode: result.exitCode,
     findings,
@@ -46,9 +51,19 @@ const items = (columns: string, more: object = {}): PairOptions => ({
 
 test('where all is well it says so, before and after the first sync', async () => {
   await using pair = await freshPair('orders');
-  expect(await check(pair)).toMatchObject({ exitCode: 0, errors: [], warnings: [], notes: ['SERVERS'] });
+  expect(await check(pair)).toMatchObject({
+    exitCode: 0,
+    errors: [],
+    warnings: [],
+    notes: ['SERVERS', 'PG_DUMP'],
+  });
   await sync(pair);
-  expect(await check(pair)).toMatchObject({ exitCode: 0, errors: [], warnings: [], notes: ['SERVERS'] });
+  expect(await check(pair)).toMatchObject({
+    exitCode: 0,
+    errors: [],
+    warnings: [],
+    notes: ['SERVERS', 'PG_DUMP'],
+  });
   const { stdout, exitCode } = await increp('check', pair);
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(
@@ -127,7 +142,7 @@ test('a source role that may write, an unindexed key, and keys that are NULL, fr
   expect(found).toMatchObject({
     exitCode: 0,
     warnings: ['SOURCE_ROLE_CAN_WRITE', 'KEY_NOT_INDEXED', 'NULL_KEYS', 'FUTURE_KEYS'],
-    notes: ['SERVERS', 'LOCAL_TIME'],
+    notes: ['SERVERS', 'PG_DUMP', 'LOCAL_TIME'],
   });
   expect(found.find('SOURCE_ROLE_CAN_WRITE')?.message).toBe('the source role may write to items');
   expect(found.find('NULL_KEYS')?.message).toMatch(/^more than 1000 rows have no at/);
@@ -136,8 +151,8 @@ test('a source role that may write, an unindexed key, and keys that are NULL, fr
     /^0 errors, 4 warnings: sync will work; mind the warnings\.$/m,
   );
 
-  await pair.source.query(`REVOKE INSERT ON items FROM ${pair.login('source', 'increp').user};
-    DELETE FROM items WHERE id = 4`);
+  await obey(found.find('SOURCE_ROLE_CAN_WRITE')?.action, pair.source);
+  await pair.source.query('DELETE FROM items WHERE id = 4');
   await obey(found.find('KEY_NOT_INDEXED')?.action, pair.source);
   const mended = {
     name: 'items',
@@ -147,7 +162,7 @@ test('a source role that may write, an unindexed key, and keys that are NULL, fr
     lookback: '2h',
   };
   await pair.writeTables([mended]);
-  expect(await check(pair)).toMatchObject({ exitCode: 0, warnings: [], notes: ['SERVERS'] });
+  expect(await check(pair)).toMatchObject({ exitCode: 0, warnings: [], notes: ['SERVERS', 'PG_DUMP'] });
 });
 
 test('the index that a partitioned table is told to get can be made there', async () => {
@@ -186,7 +201,7 @@ test('a name that is misspelt, a column that is, and a key of a type that orders
   expect({ exitCode, errors, notes }).toEqual({
     exitCode: 78,
     errors: ['TABLE_NOT_FOUND', 'COLUMN_NOT_FOUND', 'KEY_TYPE_UNSUPPORTED'],
-    notes: ['SERVERS', 'DISABLED'],
+    notes: ['SERVERS', 'PG_DUMP', 'DISABLED'],
   });
   expect(find('TABLE_NOT_FOUND')).toMatchObject({
     table: 'order',
@@ -207,7 +222,11 @@ test('what stands at the destination: a table of unknown origin, a taken staging
     destinationSql: 'CREATE TABLE orders (id int); CREATE TABLE orders_stg (mine int)',
   });
   const taken = await check(pair);
-  expect(taken).toMatchObject({ exitCode: 1, errors: ['STAGING_TAKEN'], notes: ['SERVERS', 'NAME_CUT'] });
+  expect(taken).toMatchObject({
+    exitCode: 1,
+    errors: ['STAGING_TAKEN'],
+    notes: ['SERVERS', 'PG_DUMP', 'NAME_CUT'],
+  });
   await pair.destination.query('DROP TABLE orders_stg');
   expect((await check(pair)).warnings).toEqual(['UNKNOWN_COPY']);
   await sync(pair);
@@ -277,4 +296,201 @@ test('a sequence that hands out numbers in advance is told, because later transa
   );
   await obey(before.find('SEQUENCE_CACHE')?.action, pair.source);
   expect((await check(pair)).warnings).toEqual([]);
+});
+
+test('whatever the source role could do besides reading, with the statement that takes it away', async () => {
+  await using pair = await freshPair('orders');
+  const { user } = pair.login('source', 'increp');
+  await pair.source.query(`ALTER ROLE ${user} REPLICATION; GRANT pg_write_all_data TO ${user};
+    GRANT CREATE ON SCHEMA public TO ${user}, PUBLIC; GRANT UPDATE (note), INSERT ON orders TO ${user};
+    GRANT DELETE ON orders TO PUBLIC`);
+  for (const code of ['SOURCE_ROLE_POWERFUL', 'SOURCE_ROLE_CAN_WRITE', 'SOURCE_ROLE_CAN_CREATE']) {
+    const { find, warnings } = await check(pair);
+    expect(warnings).toContain(code);
+    await obey(find(code)?.action, pair.source);
+  }
+  expect(await check(pair)).toMatchObject({ exitCode: 0, warnings: [] });
+});
+
+test('a source role that owns its tables, or is a superuser, is told how to make one that reads', async () => {
+  await using pair = await freshPair('orders');
+  const { user } = pair.login('source', 'increp');
+  await pair.source.query(`ALTER TABLE orders OWNER TO ${user}`);
+  const owner = (await check(pair)).find('SOURCE_ROLE_CAN_WRITE');
+  expect(owner?.message).toBe('the source role may write to orders, some of which it owns');
+  expect(owner?.action).toMatch(
+    /^At the source: CREATE ROLE increp_reader LOGIN .* GRANT SELECT ON ALL TABLES/,
+  );
+  await pair.source.query(`ALTER ROLE ${user} SUPERUSER`);
+  const { warnings, find } = await check(pair);
+  expect(warnings).toEqual(['SOURCE_ROLE_POWERFUL']);
+  expect(find('SOURCE_ROLE_POWERFUL')?.message).toContain('is a superuser');
+});
+
+test('a connection over the network that is not encrypted', async () => {
+  await using pair = await freshPair('orders');
+  // An address of this machine that does not look like one.
+  const { warnings, find } = await check(pair, '', { env: { SOURCE_HOST: '0.0.0.0' } });
+  expect(warnings).toEqual(['NOT_ENCRYPTED']);
+  expect(find('NOT_ENCRYPTED')?.message).toContain('the source at 0.0.0.0 is not encrypted');
+});
+
+test('a prepared transaction is seen by any role', async () => {
+  await using pair = await freshPair('orders');
+  await pair.source.query("BEGIN; PREPARE TRANSACTION 'left behind'");
+  await pair.source.query(`SET ROLE ${pair.login('source', 'increp').user}`);
+  const { rows } = await pair.source.query(PREPARED_TRANSACTIONS, [0]);
+  const { rows: later } = await pair.source.query(PREPARED_TRANSACTIONS, [60]);
+  await pair.source.query('RESET ROLE');
+  await pair.source.query("ROLLBACK PREPARED 'left behind'");
+  expect(rows).toMatchObject([{ gid: 'left behind', owner: expect.any(String) }]);
+  expect(later).toEqual([]);
+});
+
+test("a copy that is somebody else's, and a staging table that may not be made", async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const { user } = pair.login('destination', 'increp');
+  const give = `ALTER TABLE orders OWNER TO ${pair.login('destination', 'superuser').user}`;
+  await pair.destination.query(`${give}; GRANT SELECT, INSERT, UPDATE, DELETE ON orders TO ${user}`);
+  const other = await check(pair);
+  expect(other).toMatchObject({ exitCode: 0, warnings: ['NOT_OWNER'] });
+  await pair.destination.query(`REVOKE INSERT ON orders FROM ${user}`);
+  await insertOrders(pair, 1);
+  const refused = await check(pair);
+  expect(refused).toMatchObject({ exitCode: 77, errors: ['PRIVILEGE_MISSING'] });
+  expect((await trySync(pair)).exitCode).toBe(77);
+  await obey(refused.find('PRIVILEGE_MISSING')?.action, pair.destination);
+  await pair.destination.query(`DROP TABLE IF EXISTS orders_stg; ALTER SCHEMA public OWNER TO postgres;
+    REVOKE CREATE ON SCHEMA public FROM PUBLIC, ${user}; GRANT USAGE ON SCHEMA public TO ${user}`);
+  const staging = await check(pair);
+  expect(staging.find('PRIVILEGE_MISSING')?.message).toMatch(/may not create public\.orders_stg/);
+  expect((await trySync(pair)).exitCode).toBe(77);
+  await obey(staging.find('PRIVILEGE_MISSING')?.action, pair.destination);
+  expect((await check(pair)).exitCode).toBe(0);
+  await sync(pair);
+});
+
+test('what is built on a copy: told before a reset is due, refused when it would be, and mended by what is printed', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const { user } = pair.login('destination', 'increp');
+  await pair.destination
+    .query(`CREATE ROLE analyst_${user}; GRANT USAGE, CREATE ON SCHEMA public TO analyst_${user};
+    GRANT SELECT ON orders TO analyst_${user}; SET ROLE analyst_${user};
+    CREATE VIEW totals AS SELECT id, total FROM orders; RESET ROLE;
+    CREATE VIEW roots AS SELECT id FROM orders`);
+  const before = await check(pair);
+  expect(before).toMatchObject({ exitCode: 0, warnings: [] });
+  expect(before.find('BUILT_ON')?.message).toContain(`view public.totals (owner analyst_${user})`);
+  await pair.source.query('ALTER TABLE orders ALTER total TYPE numeric(20, 4)');
+  const due = await check(pair);
+  expect(due).toMatchObject({ exitCode: 1, errors: ['DEPENDENTS'], warnings: ['DRIFT'] });
+  expect((await trySync(pair)).table().error?.code).toBe('DEPENDENTS');
+  // The other view is a superuser's, of whom nobody should become a member.
+  expect(due.find('DEPENDENTS')?.action).toMatch(
+    /ALTER VIEW public\.roots OWNER TO "writer_.*; GRANT "analyst_/,
+  );
+  await obey(due.find('DEPENDENTS')?.action, pair.destination);
+  const mended = await check(pair);
+  expect(mended).toMatchObject({ exitCode: 0, warnings: ['DRIFT'] });
+  expect(mended.find('BUILT_ON')?.message).toContain('the next sync takes it along');
+  await sync(pair);
+  await pair.destination.query(`DROP OWNED BY analyst_${user} CASCADE; DROP ROLE analyst_${user}`);
+});
+
+test('.env that others can read, or that cuts a value at a #', async () => {
+  await using pair = await freshPair('orders');
+  await appendFile(join(pair.directory, '.env'), '\nLOG_LEVEL=info #1\n');
+  await chmod(join(pair.directory, '.env'), 0o644);
+  const found = await check(pair);
+  const settings = found.findings.filter(({ code }) => code === 'SETTINGS');
+  expect(settings).toMatchObject([
+    { message: expect.stringContaining('.env can be read by other users'), action: 'Run: chmod 600 .env' },
+    { message: expect.stringContaining('LOG_LEVEL ends before the #') },
+  ]);
+  expect(found.exitCode).toBe(0);
+});
+
+test('a state directory in memory, and files in it that belong to no table', async () => {
+  await using pair = await freshPair('orders');
+  const directory = await mkdtemp('/dev/shm/increp-check-');
+  try {
+    for (const name of ['orders.json.unreadable-2026', 'gone.json', '.gitignore', 'orders.json.tmp-7'])
+      await writeFile(join(directory, name), '');
+    const { find } = await check(pair, '', { env: { STATE_DIR: directory } });
+    expect(find('STATE_FILESYSTEM')?.message).toMatch(/is on tmpfs, which forgets at a restart$/);
+    expect(find('STATE_STRANGERS')?.message).toMatch(/: gone\.json, orders\.json\.unreadable-2026$/);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+test('--webhook sends one signed message, whatever the events; without it nothing is sent', async () => {
+  await using pair = await freshPair('orders');
+  await using server = await webhookServer(200, 401, { status: 302, headers: { location: '/' } }, 'reset');
+  const env = { WEBHOOK_URL: server.url, WEBHOOK_SECRET: 'a secret of ours', WEBHOOK_EVENTS: 'table.failed' };
+  expect((await check(pair, '', { env })).find('WEBHOOK')).toBeUndefined();
+  expect(server.requests).toHaveLength(0);
+
+  const accepted = await check(pair, '--webhook', { env });
+  expect(accepted.find('WEBHOOK')?.message).toMatch(
+    /^the webhook at http:\/\/127\.0\.0\.1:\d+ accepted the test message: 200, after 0\.\d s$/,
+  );
+  const [request] = server.requests;
+  expect(request?.json()).toMatchObject({ type: 'test.ping', message: expect.stringContaining('is a test') });
+  const [id, timestamp] = ['webhook-id', 'webhook-timestamp'].map((name) => String(request?.headers[name]));
+  expect(request?.headers['webhook-signature']).toBe(
+    signatureOf('a secret of ours', {
+      id: id ?? '',
+      timestamp: Number(timestamp),
+      body: String(request?.rawBody),
+    }),
+  );
+
+  for (const [why, action] of [
+    [/it answered 401/, /WEBHOOK_SECRET/],
+    [/302, and redirects are not followed/, /redirects to/],
+    [/the connection failed/, /whether this machine reaches http/],
+  ] as const) {
+    const refused = await check(pair, '--webhook', { env });
+    expect(refused).toMatchObject({ exitCode: 78, errors: ['WEBHOOK_FAILED'] });
+    expect(refused.find('WEBHOOK_FAILED')).toMatchObject({
+      message: expect.stringMatching(why),
+      action: expect.stringMatching(action),
+    });
+  }
+  expect(server.requests).toHaveLength(4);
+  expect((await check(pair, '--webhook')).find('WEBHOOK_FAILED')?.message).toContain(
+    'WEBHOOK_URL is not set',
+  );
+});
+
+test('check, plan and status write nothing anywhere, before and after the first sync', async () => {
+  await using pair = await freshPair('orders');
+  const relations = `SELECT n.nspname, c.relname, c.relfilenode, c.xmin FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname NOT LIKE 'pg\\_%' ORDER BY 1, 2`;
+  const state = async () => ({
+    source: (await pair.source.query(relations)).rows,
+    destination: (await pair.destination.query(relations)).rows,
+    files: await readdir(pair.directory, { recursive: true }),
+  });
+  const commands = ['check', 'plan', 'plan --full-refresh --deletes', 'status'];
+  for (const isSynced of [false, true]) {
+    if (isSynced) {
+      await sync(pair);
+      await pair.source.query('ALTER TABLE orders ADD extra int');
+    }
+    const rows = async () =>
+      isSynced
+        ? (
+            await pair.destination.query(
+              'SELECT xmin, ctid FROM _increp_state UNION ALL SELECT xmin, ctid FROM _increp_runs',
+            )
+          ).rows
+        : [];
+    const before = { ...(await state()), rows: await rows() };
+    for (const command of commands) await increp(command, pair);
+    expect({ ...(await state()), rows: await rows() }).toEqual(before);
+  }
 });

@@ -1,10 +1,13 @@
-import { json, type Description } from './description.ts';
+import { flag, json, type Description } from './description.ts';
 
 export const check = (): Description => ({
   name: 'check',
   summary: 'look for trouble before it happens',
   description: 'Checks connections, privileges, tables and settings, and says how to mend what it finds.',
   tables: 'only these tables',
-  options: { Output: [json()] },
-  examples: ['check', 'check orders', 'check --json'],
+  options: {
+    'What is checked': [flag('--webhook', 'send a test message to WEBHOOK_URL, and say what it answers')],
+    Output: [json()],
+  },
+  examples: ['check', 'check orders', 'check --webhook', 'check --json'],
 });

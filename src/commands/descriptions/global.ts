@@ -13,4 +13,9 @@ export const globalOptions = (): readonly Option[] => [
 export const ENVIRONMENT_OF: Readonly<Record<string, string>> = {
   '--directory': 'INCREP_DIR',
   '--no-color': 'NO_COLOR',
+  '--source-url': 'SOURCE_URL, or SOURCE_HOST and so on',
+  '--dest-url': 'DEST_URL, or DEST_HOST and so on',
+  '--source-schema': 'SOURCE_SCHEMA',
+  '--dest-schema': 'DEST_SCHEMA',
+  '--pipeline-name': 'PIPELINE_NAME',
 };

@@ -12,11 +12,14 @@ export const init = (): Description => ({
     'In scripts flags and variables answer. Passwords: SOURCE_PASSWORD, DEST_PASSWORD, or the URLs as variables.',
   options: {
     Databases: [
-      new Option('--source-url <url>', 'the source (env: SOURCE_URL, or SOURCE_HOST ...)'),
-      new Option('--dest-url <url>', 'the destination (env: DEST_URL, or DEST_HOST ...)'),
-      new Option('--source-schema <name>', 'schema of the tables (env: SOURCE_SCHEMA, default: public)'),
-      new Option('--dest-schema <name>', 'schema of the copies (env: DEST_SCHEMA, default: as source)'),
-      new Option('--pipeline-name <name>', 'env: PIPELINE_NAME (default: name of the directory)'),
+      new Option('--source-url <url>', 'the source'),
+      new Option('--dest-url <url>', 'the destination'),
+      new Option('--source-schema <name>', 'schema of the tables').default(undefined, 'public'),
+      new Option('--dest-schema <name>', 'schema of the copies').default(undefined, 'as at the source'),
+      new Option('--pipeline-name <name>', 'its name in logs, locks and messages').default(
+        undefined,
+        'name of the directory',
+      ),
     ],
     Tables: [
       new Option('--tables <names>', 'these tables (may be repeated)')

@@ -5,20 +5,30 @@ import { ensureCouldWrite } from '../../state/state-files.ts';
 import { gatherFacts, type Facts } from '../facts.ts';
 import { ensureDifferentDatabases } from '../same-database.ts';
 import type { Work } from '../work.ts';
-import type { Finding } from './finding.ts';
-import { buildFindings, failureFinding } from './findings.ts';
+import { directoryFindings, settingsFindings } from './directory-findings.ts';
+import { failureFinding, type Finding } from './finding.ts';
+import { buildFindings } from './findings.ts';
 import { inspect } from './inspect.ts';
+import { webhookFinding } from './webhook-finding.ts';
 
-export async function check(work: Work, tables: readonly TableSettings[]): Promise<Finding[]> {
+interface CheckRequest {
+  readonly tables: readonly TableSettings[];
+  /** Send a test message, and say what came of it. */
+  readonly testsWebhook: boolean;
+}
+
+export async function check(work: Work, { tables, testsWebhook }: CheckRequest): Promise<Finding[]> {
   const reachable = await unreachable(work);
   const own = [
-    ...settingsFindings(work),
+    ...settingsFindings(work.settings),
     ...(await attempt(() => ensureCouldWrite(work.settings.stateDirectory))),
+    ...(await directoryFindings(work.settings)),
+    ...(testsWebhook ? [await webhookFinding(work.settings, work.signal)] : []),
   ];
   if (reachable.length > 0) return [...reachable, ...own];
   own.push(...(await attempt(() => ensureDifferent(work))));
   const facts = await factsOrFailure(work, tables);
-  if (!('code' in facts)) return [...own, ...buildFindings(await inspect(work, facts))];
+  if (!('code' in facts)) return [...own, ...buildFindings(await inspect(work, facts), work.settings)];
   return own.some(({ code }) => code === facts.code) ? own : [...own, facts];
 }
 
@@ -54,12 +64,3 @@ async function attempt(work: () => Promise<unknown>): Promise<Finding[]> {
     return [failureFinding(asIncrepError(error))];
   }
 }
-
-const settingsFindings = ({ settings }: Work): Finding[] =>
-  settings.warnings.map((message) => ({
-    level: 'warning',
-    code: 'SETTINGS',
-    table: undefined,
-    message,
-    action: undefined,
-  }));

@@ -2,14 +2,25 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import type { IncrepError } from '../../errors.ts';
+import { pathOf, type ClientTools } from '../../postgres/client-tools.ts';
 import type { Database } from '../../postgres/database.ts';
-import type { KeyType } from '../../schema/keys.ts';
-import { inspectKeys, LONG_TRANSACTIONS, WRITABLE_TABLES } from '../../sql/inspect.ts';
+import type { Dependent } from '../../postgres/dependents.ts';
+import { encryptionOf, type Encryption } from '../../postgres/driver.ts';
+import {
+  CLOCK,
+  COPY_OWNERS,
+  inspectKeys,
+  LONG_TRANSACTIONS,
+  PREPARED_TRANSACTIONS,
+  SOURCE_ROLE,
+  WRITABLE_TABLES,
+} from '../../sql/inspect.ts';
+import type { Facts, TableFacts } from '../facts.ts';
+import { gatherDependents } from '../gather-dependents.ts';
+import { planWithTools } from '../plan-with-tools.ts';
+import { ordinaryRequest, type Plan } from '../plan.ts';
 import type { Work } from '../work.ts';
 import { writeRefusal } from '../writable-destination.ts';
-import type { Facts, TableFacts } from '../facts.ts';
-import { ordinaryRequest, type Plan } from '../plan.ts';
-import { planWithTools } from '../plan-with-tools.ts';
 
 export interface Inspection {
   readonly facts: Facts;
@@ -17,12 +28,22 @@ export interface Inspection {
   readonly keys: ReadonlyMap<TableFacts, KeyInspection>;
   /** Why nothing can be written at the destination. */
   readonly writeRefusal: IncrepError | undefined;
+  readonly sourceRole: SourceRole;
   /** Source tables that our role could write. */
-  readonly writable: readonly string[];
-  readonly longTransactions: readonly { readonly who: string; readonly seconds: number }[];
+  readonly writable: readonly WritableTable[];
+  readonly longTransactions: readonly LongTransaction[];
+  readonly preparedTransactions: readonly PreparedTransaction[];
   /** Destination clock minus source clock, in seconds. */
   readonly clockSkewSeconds: number;
-  readonly isEncrypted: { readonly source: boolean; readonly destination: boolean };
+  readonly encryption: {
+    readonly source: Encryption | undefined;
+    readonly destination: Encryption | undefined;
+  };
+  /** By the oid of a copy. */
+  readonly owners: ReadonlyMap<string, CopyOwner>;
+  readonly dependents: ReadonlyMap<TableFacts, readonly Dependent[]>;
+  /** Undefined where no table asks for pg_dump. */
+  readonly pgDump: { readonly tools: ClientTools; readonly path: string | undefined } | undefined;
 }
 
 const keyRow = z.object({
@@ -33,69 +54,114 @@ const keyRow = z.object({
 });
 export type KeyInspection = Readonly<z.infer<typeof keyRow>>;
 
+const roleRow = z.object({
+  role: z.string(),
+  isSuper: z.boolean(),
+  canReplicate: z.boolean(),
+  powerfulRoles: z.array(z.string()),
+  ownsSchema: z.boolean(),
+  /** By whose grant it may create in the schema; empty text is everybody's. */
+  createGrantees: z.array(z.string()),
+});
+export type SourceRole = Readonly<z.infer<typeof roleRow>>;
+
+const writableRow = z.object({
+  schema: z.string(),
+  table: z.string(),
+  isOwned: z.boolean(),
+  /** A grantee that is null is everybody. */
+  grants: z.array(z.object({ grantee: z.string().nullable(), privileges: z.array(z.string()) })),
+});
+export type WritableTable = Readonly<z.infer<typeof writableRow>>;
+
+const longRow = z.object({ pid: z.number(), user: z.string(), seconds: z.number() });
+type LongTransaction = Readonly<z.infer<typeof longRow>>;
+
+const preparedRow = z.object({ gid: z.string(), owner: z.string(), seconds: z.number() });
+type PreparedTransaction = Readonly<z.infer<typeof preparedRow>>;
+
+const ownerRow = z.object({
+  oid: z.string(),
+  owner: z.string(),
+  isOurs: z.boolean(),
+  canWrite: z.boolean(),
+});
+export type CopyOwner = Readonly<z.infer<typeof ownerRow>>;
+
 /** Rows are counted up to here: enough to say "many". */
 export const MANY = 1000;
+/** Between its two phases a transaction lies for an instant. */
+const FORGOTTEN_SECONDS = 60;
 
 export async function inspect(work: Work, facts: Facts): Promise<Inspection> {
   const plans = new Map<TableFacts, Plan>();
   for (const table of facts.tables) plans.set(table, await planWithTools(work, table, ordinaryRequest()));
-  const readable = [...plans].flatMap(([table, plan]) =>
-    'keyType' in plan ? [{ table, keyType: plan.keyType }] : [],
-  );
   const [source, destination] = [await clockOf(work.source), await clockOf(work.destination)];
   return {
     facts,
     plans,
-    keys: new Map(await inspectEach(work.source, readable)),
+    keys: await inspectAll(work.source, plans),
     writeRefusal: writeRefusal(work, facts.servers),
-    writable: await writableTables(work.source, facts),
-    longTransactions: await longTransactions(work.source),
+    ...(await inspectSource(work.source, facts)),
     clockSkewSeconds: (destination.at - source.at) / 1000 - (destination.askedAt - source.askedAt) / 1000,
-    isEncrypted: { source: source.isEncrypted, destination: destination.isEncrypted },
+    encryption: { source: source.encryption, destination: destination.encryption },
+    owners: await ownersOf(work.destination, facts),
+    dependents: await gatherDependents(work, facts.tables),
+    pgDump: await findPgDump(work, facts),
   };
 }
 
-async function inspectEach(
+/** One message for all tables. */
+async function inspectAll(
   source: Database,
-  tables: readonly { table: TableFacts; keyType: KeyType }[],
-): Promise<[TableFacts, KeyInspection][]> {
+  plans: ReadonlyMap<TableFacts, Plan>,
+): Promise<Map<TableFacts, KeyInspection>> {
   const { timeZone } = await source.identity();
-  return source.withReading(async (client) => {
-    const found: [TableFacts, KeyInspection][] = [];
-    for (const { table, keyType } of tables) {
-      const { rows } = await client.query(
-        inspectKeys(table.sourceName, table.settings.replicationKey, keyType, timeZone, MANY),
-      );
-      found.push([table, keyRow.parse(rows[0])]);
-    }
-    return found;
-  });
+  const readable = [...plans].flatMap(([table, plan]) => ('keyType' in plan ? [{ table, plan }] : []));
+  const answers = await source.readAtOnce(
+    readable.map(({ table, plan }) =>
+      inspectKeys(table.sourceName, table.settings.replicationKey, plan.keyType, timeZone, MANY),
+    ),
+  );
+  return new Map(readable.map(({ table }, index) => [table, keyRow.parse(answers[index]?.rows[0])]));
 }
 
-async function clockOf(database: Database): Promise<{ at: number; askedAt: number; isEncrypted: boolean }> {
+async function inspectSource(source: Database, { tables }: Facts) {
+  const oids = tables.flatMap((table) => (table.source ? [table.source.oid] : []));
+  return source.withReading(async (client) => ({
+    sourceRole: roleRow.parse((await client.query(SOURCE_ROLE, [source.settings.schema])).rows[0]),
+    writable: await rowsOf(client, writableRow, WRITABLE_TABLES, [oids]),
+    longTransactions: await rowsOf(client, longRow, LONG_TRANSACTIONS),
+    preparedTransactions: await rowsOf(client, preparedRow, PREPARED_TRANSACTIONS, [FORGOTTEN_SECONDS]),
+  }));
+}
+
+async function rowsOf<T>(
+  client: pg.ClientBase,
+  row: z.ZodType<T>,
+  sql: string,
+  values: readonly unknown[] = [],
+): Promise<T[]> {
+  return z.array(row).parse((await client.query(sql, [...values])).rows);
+}
+
+async function clockOf(database: Database) {
   return database.withReading(async (client) => {
     const askedAt = Date.now();
-    const { rows } = await client.query(
-      `SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS at,
-              coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS "isEncrypted"`,
-    );
-    return { askedAt, ...z.object({ at: z.number(), isEncrypted: z.boolean() }).parse(rows[0]) };
+    const { at } = z.object({ at: z.number() }).parse((await client.query(CLOCK)).rows[0]);
+    return { askedAt, at, encryption: encryptionOf(client) };
   });
 }
 
-const names = z.array(z.object({ name: z.string() }));
-
-async function writableTables(source: Database, { tables }: Facts): Promise<string[]> {
-  const oids = tables.flatMap((table) => (table.source ? [table.source.oid] : []));
-  return source.withReading(async (client: pg.ClientBase) =>
-    names.parse((await client.query(WRITABLE_TABLES, [oids])).rows).map(({ name }) => name),
-  );
+async function ownersOf(destination: Database, { tables }: Facts): Promise<Map<string, CopyOwner>> {
+  const oids = tables.flatMap((table) => (table.destination ? [table.destination.oid] : []));
+  const owners = await destination.withReading((client) => rowsOf(client, ownerRow, COPY_OWNERS, [oids]));
+  return new Map(owners.map((owner) => [owner.oid, owner]));
 }
 
-async function longTransactions(source: Database): Promise<{ who: string; seconds: number }[]> {
-  return source.withReading(async (client) =>
-    z
-      .array(z.object({ who: z.string(), seconds: z.number() }))
-      .parse((await client.query(LONG_TRANSACTIONS)).rows),
+async function findPgDump(work: Work, { tables }: Facts): Promise<Inspection['pgDump']> {
+  const isWanted = tables.some(
+    ({ settings: { initialLoad, isEnabled } }) => isEnabled && initialLoad === 'pg_dump',
   );
+  return isWanted ? { tools: await work.tools(), path: await pathOf('pg_dump') } : undefined;
 }

@@ -181,6 +181,7 @@ describe('.env', () => {
 
   test.each([
     ['SOURCE_PASSWORD=a #b', '.env: the value of SOURCE_PASSWORD ends before the #'],
+    ['SOURCE_PASSWORD="${SECRET}"', '.env: the value of SOURCE_PASSWORD has ${...} in it'],
     ['SOURCE_PASSWORD=a#b', '.env: the value of SOURCE_PASSWORD ends before the #'],
     ['SOURCE_PASSWORD=#b', '.env: the value of SOURCE_PASSWORD ends before the #'],
     ["SOURCE_PASSWORD='ab", '.env: the value of SOURCE_PASSWORD begins with a quote that never ends'],

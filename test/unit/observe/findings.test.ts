@@ -61,6 +61,20 @@ test('colour adds to the words and takes no place; in a pipe nothing is broken',
   );
 });
 
+test('what is true of many tables is said once, with their names', () => {
+  const alike = Array.from({ length: 200 }, (_, index) =>
+    finding('note', 'DISABLED', `t${index}`, 'it is disabled'),
+  );
+  expect(formatFindings(alike, narrow)).toBe(
+    `200 tables: t0, t1, t2, t3, t4, t5, t6, t7, t8, t9 and 190 more
+  - note     it is disabled [DISABLED]
+
+0 errors, 0 warnings: all is well.
+`,
+  );
+  expect(formatFindings(alike.slice(0, 2), narrow)).toMatch(/^t0\n {2}- note {5}it is disabled .*\n\nt1\n/);
+});
+
 test('an error that does not stop a sync is counted, and not taken for one that does', () => {
   const text = formatFindings(
     [{ ...finding('error', 'WEBHOOK_FAILED', undefined, 'no'), stopsSync: false }],

@@ -1,9 +1,30 @@
 /** Findings that no test on a server can bring about at will. */
+import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { ERROR_CLASSES } from '../../../src/errors.ts';
+import type { ConnectionSettings } from '../../../src/config/settings.ts';
+import { ensureSupported } from '../../../src/postgres/identity.ts';
+import { judgeDirectory } from '../../../src/sync/check/directory-findings.ts';
+import { FINDING_CODES } from '../../../src/sync/check/finding.ts';
 import { buildFindings } from '../../../src/sync/check/findings.ts';
 import type { Inspection } from '../../../src/sync/check/inspect.ts';
 import { ordinaryRequest, planTable } from '../../../src/sync/plan.ts';
 import { facts } from './table-facts.ts';
+
+const TLS = { protocol: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' };
+
+const connection = (change: Partial<ConnectionSettings> = {}): ConnectionSettings => ({
+  side: 'source',
+  host: 'localhost',
+  port: 5432,
+  user: 'reader',
+  password: undefined,
+  database: 'live',
+  schema: 'public',
+  tls: { mode: 'prefer', rootCert: undefined, cert: undefined, key: undefined },
+  ...change,
+});
+const LOCAL = { source: connection(), destination: connection({ side: 'destination' }) };
 
 function inspection(change: Partial<Inspection> = {}, isStandby = false): Inspection {
   const table = facts();
@@ -20,19 +41,34 @@ function inspection(change: Partial<Inspection> = {}, isStandby = false): Inspec
     plans: new Map([[table, planTable(table, ordinaryRequest())]]),
     keys: new Map([[table, { nullKeys: 0, futureKeys: 0, cachedSequence: null }]]),
     writeRefusal: undefined,
+    sourceRole: {
+      role: 'reader',
+      isSuper: false,
+      canReplicate: false,
+      powerfulRoles: [],
+      ownsSchema: false,
+      createGrantees: [],
+    },
     writable: [],
     longTransactions: [],
+    preparedTransactions: [],
     clockSkewSeconds: 0,
-    isEncrypted: { source: true, destination: false },
+    encryption: { source: TLS, destination: undefined },
+    owners: new Map(),
+    dependents: new Map(),
+    pgDump: undefined,
     ...change,
   };
 }
 
-const found = (given: Inspection, code: string) => buildFindings(given).find((each) => each.code === code);
+const found = (given: Inspection, code: string, connections = LOCAL) =>
+  buildFindings(given, connections).find((each) => each.code === code);
 
 test('servers are named with their versions and their encryption', () => {
   const { message } = found(inspection(), 'SERVERS') ?? {};
-  expect(message).toBe('source: PostgreSQL 15.0, TLS; destination: PostgreSQL 15.0, no TLS');
+  expect(message).toBe(
+    'source: PostgreSQL 15.0, TLSv1.3 (TLS_AES_256_GCM_SHA384); destination: PostgreSQL 15.0, no TLS',
+  );
 });
 
 test('clocks that are apart, in either direction', () => {
@@ -52,14 +88,95 @@ test('a standby as source', () => {
 
 test('transactions that have been open for long, each', () => {
   const longTransactions = [
-    { who: 'pid 7 of app', seconds: 3600.4 },
-    { who: 'pid 8 of app', seconds: 61 },
+    { pid: 7, user: 'app', seconds: 3600.4 },
+    { pid: 8, user: 'app', seconds: 61 },
   ];
-  const messages = buildFindings(inspection({ longTransactions }))
+  const messages = buildFindings(inspection({ longTransactions }), LOCAL)
     .filter(({ code }) => code === 'LONG_TRANSACTION')
     .map(({ message }) => message);
   expect(messages).toEqual([
-    'pid 7 of app has had a transaction open at the source for 3600 s',
-    'pid 8 of app has had a transaction open at the source for 61 s',
+    'pid 7 of app has had a transaction open at the source for 1 h 0 min',
+    'pid 8 of app has had a transaction open at the source for 1 min 1 s',
   ]);
+});
+
+test('a way over the network that others may listen on, or step into', () => {
+  const at = (host: string, tls: Partial<ConnectionSettings['tls']> = {}) => ({
+    ...LOCAL,
+    source: connection({ host, tls: { ...LOCAL.source.tls, ...tls } }),
+  });
+  const plain = inspection({ encryption: { source: undefined, destination: undefined } });
+  for (const host of ['localhost', '127.0.0.1', '::1', '/run/postgresql'])
+    expect(found(plain, 'NOT_ENCRYPTED', at(host))).toBeUndefined();
+  expect(found(plain, 'NOT_ENCRYPTED', at('db.example'))).toMatchObject({
+    level: 'warning',
+    action: expect.stringContaining('SOURCE_SSLMODE=verify-full and SOURCE_SSLROOTCERT'),
+  });
+  const verdicts = ([['require'], ['verify-ca', 'ca.pem'], ['verify-full', 'ca.pem']] as const).map(
+    ([mode, rootCert]) => found(inspection(), 'NOT_VERIFIED', at('db.example', { mode, rootCert }))?.level,
+  );
+  expect(verdicts).toEqual(['warning', 'note', undefined]);
+});
+
+test('versions that are too old or not known yet', () => {
+  expect(() => ensureSupported({ version: 130014 }, 'source')).toThrow(
+    'the source is PostgreSQL 13.14; increp needs 14 or later',
+  );
+  expect(() => ensureSupported({ version: 140000 }, 'source')).not.toThrow();
+  const given = inspection();
+  const { source, destination } = given.facts.servers;
+  const servers = { source: { ...source, version: 190001 }, destination };
+  expect(found({ ...given, facts: { ...given.facts, servers } }, 'VERSION_UNTESTED')).toMatchObject({
+    level: 'note',
+    message: 'the source is PostgreSQL 19; this increp is tested with 14 to 18',
+  });
+});
+
+test('a prepared transaction that nobody ends, with the two ways to end it', () => {
+  const preparedTransactions = [{ gid: "it's", owner: 'app', seconds: 90 }];
+  expect(found(inspection({ preparedTransactions }), 'PREPARED_TRANSACTION')?.action).toBe(
+    "As app, in that database: COMMIT PREPARED 'it''s', or ROLLBACK PREPARED 'it''s'",
+  );
+});
+
+test('pg_dump that is too old or missing is said once, and not for each table', () => {
+  const path = '/usr/bin/pg_dump';
+  const fit = inspection({ pgDump: { tools: { pgDump: 17, pgRestore: 17 }, path } });
+  expect(found(fit, 'PG_DUMP')?.message).toBe(
+    'pg_dump 17 (/usr/bin/pg_dump) can read the source, PostgreSQL 15',
+  );
+  const old = inspection({ pgDump: { tools: { pgDump: 13, pgRestore: 13 }, path } });
+  expect(found(old, 'PG_DUMP')?.message).toBe(
+    'pg_dump 13 cannot read a server of version 15 (/usr/bin/pg_dump), so tables are loaded by COPY, which gives the same bytes',
+  );
+  const tools = { pgDump: 'missing', pgRestore: 'missing' } as const;
+  const table = facts({ destination: undefined, tools });
+  const missing = inspection({ pgDump: { tools, path: undefined } });
+  const findings = buildFindings(
+    {
+      ...missing,
+      facts: { ...missing.facts, tables: [table] },
+      plans: new Map([[table, planTable(table, ordinaryRequest())]]),
+    },
+    LOCAL,
+  );
+  expect(findings.map(({ code }) => code)).toEqual(['SERVERS', 'PG_DUMP', 'KEY_NOT_INDEXED']);
+});
+
+test('a place for the state that forgets, is of a container or of the network', () => {
+  const judge = (trait: 'forgets' | 'container' | 'network') =>
+    judgeDirectory('/s', { fileSystem: { name: 'fs', trait }, freeBytes: 1e9, strangers: [] });
+  expect(judge('forgets')).toMatchObject([
+    { code: 'STATE_FILESYSTEM', level: 'note', message: '/s is on fs, which forgets at a restart' },
+  ]);
+  expect(judge('container')[0]?.action).toContain('mount a volume');
+  expect(judge('network')).toHaveLength(1);
+});
+
+test('docs/check.md tells of every code', async () => {
+  const text = await readFile(new URL('../../../docs/check.md', import.meta.url), 'utf8');
+  const told = [...text.matchAll(/^\| `([A-Z_]+)`/gm)].flatMap(([, code]) => code ?? []);
+  const ours = told.filter((code) => !(code in ERROR_CLASSES));
+  expect(new Set(ours)).toEqual(new Set(FINDING_CODES));
+  expect(ours).toHaveLength(FINDING_CODES.length);
 });

@@ -1,0 +1,156 @@
+/** What there is to say of a copy and of what is known of it: pure. */
+import { IncrepError } from '../../errors.ts';
+import type { Dependent } from '../../postgres/dependents.ts';
+import { listed } from '../../format.ts';
+import { printName, stagingName } from '../../schema/names.ts';
+import { ident } from '../../sql/identifiers.ts';
+import { giveCopyTo } from '../../sql/inspect.ts';
+import type { TableFacts } from '../facts.ts';
+import { unfitTools } from '../loader-choice.ts';
+import { describeDependent, foreseeObstruction, isOthers, ownershipStep } from '../reshape/foreseen.ts';
+import { failureFinding, note, warning, type Finding } from './finding.ts';
+import type { Inspection } from './inspect.ts';
+import type { Workable } from './table-findings.ts';
+
+export const copyFindings = (table: TableFacts, plan: Workable, found: Inspection): Finding[] => [
+  ...loaderFindings(table, plan, found),
+  ...rightFindings(table, found),
+  ...stateFindings(table, plan),
+  ...dependentFindings(table, plan, found.dependents.get(table) ?? []),
+];
+
+/** What is the matter with pg_dump itself is said once, for all tables. */
+function loaderFindings({ settings: { name } }: TableFacts, plan: Workable, found: Inspection): Finding[] {
+  if (plan.kind !== 'load' || plan.loader.why === undefined) return [];
+  const { pgDump, facts } = found;
+  if (pgDump && plan.loader.why === unfitTools({ tools: pgDump.tools, server: facts.servers.source }))
+    return [];
+  return [note('LOADER', name, `a load goes by COPY instead of pg_dump: ${plan.loader.why}`)];
+}
+
+function rightFindings(table: TableFacts, { owners }: Inspection): Finding[] {
+  const {
+    settings,
+    destination,
+    destinationName,
+    destinationSchema: access,
+    staging,
+    stagingName: stage,
+  } = table;
+  if (!destination) return [];
+  const owner = owners.get(destination.oid);
+  const give = `At the destination, run: ${giveCopyTo(destinationName, access.role)}`;
+  if (owner && !owner.isOurs && !owner.canWrite)
+    return [
+      refused(
+        settings.name,
+        `role "${access.role}" may not write to ${printName(destinationName)}, which is ${owner.owner}'s`,
+        give,
+      ),
+    ];
+  return [
+    ...(owner && !owner.isOurs
+      ? [
+          warning(
+            'NOT_OWNER',
+            settings.name,
+            `${printName(destinationName)} is ${owner.owner}'s: role "${access.role}" can merge rows into it, but can give it neither an index nor another shape`,
+            give,
+          ),
+        ]
+      : []),
+    ...(staging || (access.canUse && access.canCreate)
+      ? []
+      : [
+          refused(
+            settings.name,
+            `role "${access.role}" may not create ${printName(stage)}, which a sync needs`,
+            `At the destination, run: GRANT USAGE, CREATE ON SCHEMA ${ident(stage.schema)} TO ${ident(access.role)}`,
+          ),
+        ]),
+  ];
+}
+
+const refused = (table: string, what: string, next: string): Finding =>
+  failureFinding(new IncrepError('PRIVILEGE_MISSING', { what, next }), table);
+
+function stateFindings(table: TableFacts, plan: Workable): Finding[] {
+  const { settings, destination, saved, stagingName: staging } = table;
+  const { name } = settings;
+  return [
+    ...(plan.action === 'reset'
+      ? [warning('DRIFT', name, plan.reason, 'The next sync loads the table again.')]
+      : []),
+    ...(destination && saved.kind === 'none'
+      ? [
+          warning(
+            'UNKNOWN_COPY',
+            name,
+            `"${settings.destinationName}" exists at the destination, but nothing is known of it`,
+            'The next sync replaces its content. If it is not a copy, give this table another "dest_name".',
+          ),
+        ]
+      : []),
+    ...(saved.kind === 'legacy'
+      ? [
+          note(
+            'LEGACY_STATE',
+            name,
+            `continues from the older state file (${saved.cursor})`,
+            'Run "increp verify" after the first sync.',
+          ),
+        ]
+      : []),
+    ...('warnings' in saved
+      ? saved.warnings.map((message) => warning('STATE', name, message, 'The next sync puts it right.'))
+      : []),
+    ...(staging.table === `${settings.destinationName}_stg`
+      ? []
+      : [
+          note(
+            'NAME_CUT',
+            name,
+            `its staging table is called "${stagingName(settings.destinationName)}", because names end at 63 bytes`,
+          ),
+        ]),
+  ];
+}
+
+/** As many as a person reads. */
+const LISTED = 10;
+
+/** Now where a change of shape is due; else for the day when one will be. */
+function dependentFindings(table: TableFacts, plan: Workable, dependents: readonly Dependent[]): Finding[] {
+  const { name } = table.settings;
+  if (dependents.length === 0) return [];
+  const builtOn = `built on it: ${listed(
+    dependents.map((each) => describeDependent(each)),
+    LISTED,
+  )}`;
+  if (plan.kind === 'load' && plan.way === 'swap') {
+    const obstruction = foreseeObstruction(table, plan.source, dependents);
+    return obstruction
+      ? [
+          failureFinding(
+            new IncrepError('DEPENDENTS', {
+              what: `the next sync must give it another shape and would be refused: ${obstruction.what}`,
+              next: obstruction.next,
+            }),
+            name,
+          ),
+        ]
+      : [note('BUILT_ON', name, `${builtOn}; the next sync takes it along to the new shape`)];
+  }
+  const owned = dependents.filter((each) => isOthers(each));
+  const [step] = ownershipStep(table, owned);
+  return step === undefined
+    ? []
+    : [
+        note(
+          'BUILT_ON',
+          name,
+          `${builtOn}; if the source changes the type of a column, increp may not move what others own`,
+          step,
+        ),
+      ];
+}

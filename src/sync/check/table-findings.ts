@@ -1,0 +1,113 @@
+/** What there is to say of a table at the source: pure. */
+import { isUniqueBy, type Relation } from '../../schema/relations.ts';
+import { createIndexOn, createUniqueIndexOn } from '../../sql/inspect.ts';
+import type { TableFacts } from '../facts.ts';
+import type { Plan } from '../plan.ts';
+import { note, warning, type Finding } from './finding.ts';
+import { MANY, type Inspection } from './inspect.ts';
+
+export type Workable = Exclude<Plan, { kind: 'skip' } | { kind: 'refuse' }>;
+
+export const sourceTableFindings = (table: TableFacts, plan: Workable, found: Inspection): Finding[] => [
+  ...lateFindings(plan),
+  ...keyFindings(table, plan, found),
+  ...mergeKeyFindings(table, plan),
+];
+
+/** Transactions in flight are those of the source server now: not of another one, nor of when a view was refreshed. */
+const lateFindings = ({ source: { name, kind, hasForeignRows } }: Workable): Finding[] =>
+  kind !== 'materialized view' && !hasForeignRows
+    ? []
+    : [
+        warning(
+          'LATE_ROWS',
+          name.table,
+          kind === 'materialized view'
+            ? 'what was not committed yet when a materialized view was refreshed shows later: only lookback protects such rows'
+            : 'rows of another server: its open transactions cannot be seen from here, so only lookback protects from late commits',
+          'Set "lookback" longer than the longest transaction there, or run "increp verify" now and then.',
+        ),
+      ];
+
+function keyFindings(table: TableFacts, { source, keyType }: Workable, found: Inspection): Finding[] {
+  const { settings } = table;
+  const { name, replicationKey: key, nullKeys } = settings;
+  const counts = found.keys.get(table) ?? { nullKeys: 0, futureKeys: 0, cachedSequence: null };
+  return [
+    ...(source.indexedColumns.includes(key) ||
+    !['table', 'partitioned table', 'materialized view'].includes(source.kind)
+      ? []
+      : [
+          warning(
+            'KEY_NOT_INDEXED',
+            name,
+            `no index begins with "${key}", so each sync reads the whole table`,
+            `At the source: ${createIndexOn(source, key)}`,
+          ),
+        ]),
+    ...(counts.nullKeys > 0 && nullKeys === 'warn'
+      ? [
+          warning(
+            'NULL_KEYS',
+            name,
+            `${rowsHave(counts.nullKeys)} no ${key} (NULL): changes to such rows go unseen`,
+            'Fill the column and make it NOT NULL, or set null_keys to "include".',
+          ),
+        ]
+      : []),
+    ...(counts.futureKeys > 0
+      ? [
+          warning(
+            'FUTURE_KEYS',
+            name,
+            `${rowsHave(counts.futureKeys)} ${key} ahead of the server's clock, and every sync reads such rows again`,
+            'Correct those rows, or the clock that wrote them.',
+          ),
+        ]
+      : []),
+    ...(counts.cachedSequence === null
+      ? []
+      : [
+          warning(
+            'SEQUENCE_CACHE',
+            name,
+            `${counts.cachedSequence} hands numbers to sessions in advance, so a later transaction can write a lower ${key}, which is missed`,
+            `At the source: ALTER SEQUENCE ${counts.cachedSequence} CACHE 1`,
+          ),
+        ]),
+    ...(keyType === 'timestamp' && settings.lookbackSeconds < 3600
+      ? [
+          note(
+            'LOCAL_TIME',
+            name,
+            `"${key}" has no time zone; where it holds local time, clocks go back an hour once a year`,
+            'If it is not in UTC, set "lookback" to "2h" or more.',
+          ),
+        ]
+      : []),
+  ];
+}
+
+function rowsHave(rows: number): string {
+  if (rows === 1) return '1 row has';
+  return `${rows > MANY ? `more than ${MANY}` : rows} rows have`;
+}
+
+function mergeKeyFindings({ settings }: TableFacts, { source }: Workable): Finding[] {
+  const columns = settings.mergeKey.join(', ');
+  return isUniqueBy(source, settings.mergeKey)
+    ? []
+    : [
+        warning(
+          'MERGE_KEY_NOT_ENFORCED',
+          settings.name,
+          `nothing at the source keeps (${columns}) unique and NOT NULL; of rows that share it only the newest is kept`,
+          mergeKeyStep(source, settings.mergeKey),
+        ),
+      ];
+}
+
+const mergeKeyStep = (source: Relation, mergeKey: readonly string[]): string =>
+  source.kind === 'table' || source.kind === 'partitioned table'
+    ? `Make them NOT NULL and unique, or choose other unique_cols. At the source: ${createUniqueIndexOn(source, mergeKey)}`
+    : 'Choose columns as unique_cols that identify a row.';
