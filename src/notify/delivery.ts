@@ -179,7 +179,7 @@ export async function deliverOnce(letter: Letter, seconds: number, signal?: Abor
   const { Agent } = await import('undici');
   const agent = new Agent({ connect: { timeout: seconds * 1000 } });
   try {
-    return await attemptOnce(letter, newMessageId(), agent, seconds, signal);
+    return await attemptOnce(letter, agent, seconds, signal);
   } finally {
     await agent.destroy();
   }

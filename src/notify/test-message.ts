@@ -3,7 +3,7 @@ import type { WebhookSettings } from '../config/settings.ts';
 import type { Redact } from '../redact.ts';
 import { DELIVERY_LIMITS, deliverOnce } from './delivery.ts';
 import { bodyOf } from './notice.ts';
-import { originOf } from './webhook.ts';
+import { letterOf, originOf } from './webhook.ts';
 
 export interface TestResult {
   /** Scheme, host and port. */
@@ -33,11 +33,7 @@ export async function sendTestMessage(
     redact,
   );
   const startedAt = performance.now();
-  const answer = await deliverOnce(
-    { url: new URL(webhook.url), secret: webhook.secret, body },
-    DELIVERY_LIMITS.attemptSeconds,
-    signal,
-  );
+  const answer = await deliverOnce(letterOf(webhook, body), DELIVERY_LIMITS.attemptSeconds, signal);
   return {
     origin: originOf(webhook.url),
     status: answer.status,

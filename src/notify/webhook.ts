@@ -42,7 +42,7 @@ const attemptsFor = (event: RunEvent, attempts: number): number =>
 export const originOf = (url: string) => (URL.canParse(url) ? new URL(url).origin : 'WEBHOOK_URL');
 
 /** The headers of Standard Webhooks: one id for all attempts at one message. */
-function letterOf({ url, secret }: WebhookSettings, body: string): Letter {
+export function letterOf({ url, secret }: WebhookSettings, body: string): Letter {
   const id = newMessageId();
   const headers = () => {
     const timestamp = Math.floor(Date.now() / 1000);

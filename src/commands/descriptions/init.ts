@@ -26,10 +26,10 @@ export const init = (): Description => ({
         .default([] as readonly string[], 'asked')
         .argParser(collect),
       flag('--all-tables', 'all that have a clear replication key and a unique key'),
-      new Option('--replication-key <key>', 'COLUMN, or TABLE=COLUMN (may be repeated)')
+      new Option('--replication-key <key>', 'its column, or TABLE=COLUMN (may be repeated)')
         .default([] as readonly string[], 'the best')
         .argParser(repeated),
-      new Option('--unique-cols <key>', 'COLUMN,COLUMN or TABLE=COLUMN,COLUMN (may be repeated)')
+      new Option('--unique-cols <key>', "columns of a row's key, or TABLE=COLUMN,COLUMN (may be repeated)")
         .default([] as readonly string[], 'the primary key')
         .argParser(repeated),
     ],

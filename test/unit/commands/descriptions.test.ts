@@ -14,7 +14,8 @@ test('no two commands have the same name', () => {
 });
 
 test('a variable stands only beside an option that there is', () => {
-  const flags = globalOptions().map(({ long }) => long);
+  const ofCommands = all.flatMap(({ options }) => Object.values(options).flat());
+  const flags = [...globalOptions(), ...ofCommands].map(({ long }) => long);
   expect(flags).toEqual(expect.arrayContaining(Object.keys(ENVIRONMENT_OF)));
 });
 
