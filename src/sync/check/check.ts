@@ -8,12 +8,14 @@ import type { Work } from '../work.ts';
 import type { Finding } from './finding.ts';
 import { buildFindings, failureFinding } from './findings.ts';
 import { inspect } from './inspect.ts';
+import { metricsTextfileFindings } from './metrics-textfile.ts';
 
 export async function check(work: Work, tables: readonly TableSettings[]): Promise<Finding[]> {
   const reachable = await unreachable(work);
   const own = [
     ...settingsFindings(work),
     ...(await attempt(() => ensureCouldWrite(work.settings.stateDirectory))),
+    ...(await metricsTextfileFindings(work.settings)),
   ];
   if (reachable.length > 0) return [...reachable, ...own];
   own.push(...(await attempt(() => ensureDifferent(work))));
