@@ -12,8 +12,9 @@ import {
 import { afterwards, attemptsAtEnd, FAREWELL_MS } from './farewell.ts';
 import { runMessage } from './notice.ts';
 
-/** The start is not worth more: the end is what counts, and waits for it. */
-const START_LIMITS = { ...DELIVERY_LIMITS, attempts: 2, totalSeconds: 10 };
+/** A monitor that is silent holds up the end of a run by 20 s, and by what is left of 5 s for the start. */
+const END_LIMITS = { ...DELIVERY_LIMITS, totalSeconds: 20 };
+const START_LIMITS = { ...DELIVERY_LIMITS, attempts: 2, attemptSeconds: 5, totalSeconds: 5 };
 
 /** What healthchecks.io keeps of a body. */
 const BODY_BYTES = 10_000;
@@ -62,7 +63,7 @@ const objection = (answer: string): string | undefined =>
 const headers = () => ({ 'content-type': 'text/plain; charset=utf-8' });
 
 export function healthcheckListener(options: HealthcheckOptions): Listener {
-  const { url, redact, onFailure, exitCodeOf, limits = DELIVERY_LIMITS, signal, sleep } = options;
+  const { url, redact, onFailure, exitCodeOf, limits = END_LIMITS, signal, sleep } = options;
   const { origin } = new URL(url);
   let starting: Promise<Undelivered | undefined> | undefined;
 

@@ -10,6 +10,7 @@ import { failureFinding, type Finding } from './finding.ts';
 import { buildFindings } from './findings.ts';
 import { inspect } from './inspect.ts';
 import { webhookFinding } from './webhook-finding.ts';
+import { metricsTextfileFindings } from './metrics-textfile.ts';
 
 interface CheckRequest {
   readonly tables: readonly TableSettings[];
@@ -24,6 +25,7 @@ export async function check(work: Work, { tables, testsWebhook }: CheckRequest):
     ...(await attempt(() => ensureCouldWrite(work.settings.stateDirectory))),
     ...(await directoryFindings(work.settings)),
     ...(testsWebhook ? [await webhookFinding(work.settings, work.signal)] : []),
+    ...(await metricsTextfileFindings(work.settings)),
   ];
   if (reachable.length > 0) return [...reachable, ...own];
   own.push(...(await attempt(() => ensureDifferent(work))));
