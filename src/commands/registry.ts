@@ -1,5 +1,6 @@
 /** Every command, and the module that is loaded when it is called, and not before. */
 import { check } from './descriptions/check.ts';
+import { config } from './descriptions/config.ts';
 import { demo } from './descriptions/demo.ts';
 import type { Description } from './descriptions/description.ts';
 import { plan } from './descriptions/plan.ts';
@@ -28,5 +29,6 @@ export const commands = (): readonly Registered[] => [
   { description: status(), load: async () => (await import('./status.ts')).statusCommand },
   { description: verify(), load: async () => (await import('./verify.ts')).verifyCommand },
   { description: reset(), load: async () => (await import('./reset.ts')).resetCommand },
+  { description: config(), load: async () => (await import('./config.ts')).configCommand },
   { description: demo(), load: async () => (await import('./demo.ts')).demoCommand },
 ];
