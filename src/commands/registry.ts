@@ -1,5 +1,6 @@
 /** Every command, and the module that is loaded when it is called, and not before. */
 import { check } from './descriptions/check.ts';
+import { config } from './descriptions/config.ts';
 import { demo } from './descriptions/demo.ts';
 import type { Description } from './descriptions/description.ts';
 import { help } from './descriptions/help.ts';
@@ -30,6 +31,7 @@ export const commands = (): readonly Registered[] => [
   { description: verify(), load: async () => (await import('./verify.ts')).verifyCommand },
   { description: reset(), load: async () => (await import('./reset.ts')).resetCommand },
   { description: init(), load: async () => (await import('./init.ts')).initCommand },
+  { description: config(), load: async () => (await import('./config.ts')).configCommand },
   { description: demo(), load: async () => (await import('./demo.ts')).demoCommand },
   { description: help(), load: async () => (await import('./help.ts')).helpCommand },
 ];

@@ -26,8 +26,9 @@ export function selectTables(
 
 const isNameOf = (table: TableSettings) => (name: string) => table.name === name;
 
-function ensureKnown(tables: readonly TableSettings[], name: string): void {
-  if (tables.some((table) => isNameOf(table)(name))) return;
+/** @throws IncrepError USAGE, with the name that was probably meant */
+export function ensureKnown(tables: readonly Pick<TableSettings, 'name'>[], name: string): void {
+  if (tables.some((table) => table.name === name)) return;
   const names = tables.map((table) => table.name);
   const near = nearest(name, names);
   throw new IncrepError('USAGE', {

@@ -24,12 +24,25 @@ const NOT_A_URL = `not a connection URL of the form ${FORM}; special characters 
 /** The parts, or what is wrong. No message repeats a piece of the URL that could belong to a password. */
 export function parseConnectionUrl(text: string): UrlParts | { readonly faults: readonly string[] } {
   try {
+    if (hasSeveralHosts(text)) return { faults: [SEVERAL_HOSTS] };
     const url = new URL(withHost(text));
     const faults = faultsOf(url);
     return faults.length > 0 ? { faults } : partsOf(url);
   } catch {
     return { faults: [NOT_A_URL] };
   }
+}
+
+/** A run that finds another server than the last one would go on with a cursor that is not its own. */
+export const SEVERAL_HOSTS =
+  'names several hosts, and increp goes to one; for a failover, give a name or address that moves with the primary';
+
+/** In the authority behind the credentials, where a comma may be part of a password, or as the parameter. */
+function hasSeveralHosts(text: string): boolean {
+  const [, authority = ''] = /^[a-z]+:\/\/([^/?#]*)/i.exec(text) ?? [];
+  return (
+    authority.slice(authority.lastIndexOf('@') + 1).includes(',') || /[?&]host=[^&#]*(,|%2c)/i.test(text)
+  );
 }
 
 const NOWHERE = 'nowhere.invalid';

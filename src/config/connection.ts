@@ -1,6 +1,6 @@
 /** One side's connection. Every field is explicit: what pg and libpq would guess could be the wrong server. */
 import type { UrlParts } from './connection-url.ts';
-import { parseConnectionUrl } from './connection-url.ts';
+import { parseConnectionUrl, SEVERAL_HOSTS } from './connection-url.ts';
 import { IDENTIFIER, isIdentifier } from './identifiers.ts';
 import { show } from './problems.ts';
 import type { Reading } from './reading.ts';
@@ -71,6 +71,7 @@ function checkHost(reading: Reading, name: VariableName, host: string | undefine
   if (/^[^:]*:\d*$/.test(host)) {
     return refuse(reading, name, { what: `${show(host)} has a port; write it in the variable for the port` });
   }
+  if (/^[\w.:-]+(,[\w.:-]+)+$/.test(host)) return refuse(reading, name, { what: SEVERAL_HOSTS });
   if (!/[\s/,]/.test(host)) return host;
   const allowed = 'one host name, one address, or the absolute path of a socket directory';
   return refuse(reading, name, { what: `${show(host)} is not a host`, allowed });

@@ -103,3 +103,13 @@ function checkName(name: string, report: Report): void {
   const family = names.filter((known) => known.startsWith(`${prefix}_`)).join(', ') || undefined;
   report({ where, what: 'unknown variable', suggestion, allowed: suggestion ? undefined : family });
 }
+
+/** Other programs may have such variables too, so only what is nearly one of ours is worth a word. */
+export function checkEnvironment(environment: Environment, warn: Warn): void {
+  const names = VARIABLES.map((known) => known.name);
+  for (const name of Object.keys(environment)) {
+    if (isKnown(name) || !/^(SOURCE|DEST|WEBHOOK|PIPELINE)_/.test(name)) continue;
+    const suggestion = nearest(name, names);
+    if (suggestion !== undefined) warn(`${name} (the environment) is unknown; did you mean ${suggestion}?`);
+  }
+}

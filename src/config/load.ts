@@ -1,8 +1,9 @@
 /** Files, environment and flags become `Settings`; everything that is wrong with them is reported at once. */
 import { basename, join, resolve } from 'node:path';
 import { DURATION_FORMS, parseDuration } from '../duration.ts';
+import type { IncrepError } from '../errors.ts';
 import { readConnection } from './connection.ts';
-import { readEnvFile } from './env-file.ts';
+import { checkEnvironment, readEnvFile } from './env-file.ts';
 import type { Problem } from './problems.ts';
 import { configError, show } from './problems.ts';
 import type { Environment } from './process-environment.ts';
@@ -11,7 +12,8 @@ import type { Reading } from './reading.ts';
 import { choiceOf, refuse, required, textOf } from './reading.ts';
 import { secretsOf, withoutSecrets } from './secrets.ts';
 import type { Connections, LogSettings, Settings } from './settings.ts';
-import { readTables } from './tables.ts';
+import { withSavedPasswords } from './saved-passwords.ts';
+import { readTables, type RawEntry } from './tables.ts';
 import type { Overrides, Values } from './values.ts';
 import { readValues } from './values.ts';
 import { readUrl } from './web-address.ts';
@@ -25,11 +27,32 @@ interface Request {
   readonly overrides?: Overrides;
 }
 
-export async function loadSettings({
+/** What was found, also where it is not right. */
+export interface Configuration {
+  /** Undefined where there are problems. */
+  readonly settings: Settings | undefined;
+  readonly error: IncrepError | undefined;
+  readonly values: Values;
+  readonly connections: Connections | undefined;
+  readonly entries: readonly RawEntry[];
+  readonly hasEnvFile: boolean;
+  readonly secrets: readonly string[];
+  readonly warnings: readonly string[];
+  readonly origins: Settings['origins'];
+}
+
+/** @throws IncrepError with all problems */
+export async function loadSettings(request: Request): Promise<Settings> {
+  const { settings, error } = await readConfiguration(request);
+  if (!settings) throw error;
+  return settings;
+}
+
+export async function readConfiguration({
   directory,
   environment = processEnvironment(),
   overrides = {},
-}: Request): Promise<Settings> {
+}: Request): Promise<Configuration> {
   const problems: Problem[] = [];
   const warnings: string[] = [];
   const report = (problem: Problem) => void problems.push(problem);
@@ -38,22 +61,34 @@ export async function loadSettings({
   const envFile = await readEnvFile(directory, report, warn);
   const values = await readValues({ directory, overrides, environment, envFile: envFile ?? {}, report });
   const reading: Reading = { directory, values, report, warn };
-  const connections = isUnconfigured(envFile, values)
+  checkEnvironment(environment, warn);
+  const given = isUnconfigured(envFile, values)
     ? reportUnconfigured(reading)
     : await readConnections(reading);
+  const { connections, origins: savedOrigins } = await withSavedPasswords(given, environment, warn);
   const pipeline = readPipeline(reading);
   const stallTimeoutSeconds = readStallTimeout(reading);
   const webhook = readWebhook(reading);
   const metricsTextfile = readMetricsTextfile(reading);
   const healthcheckUrl = readUrl(reading, 'HEALTHCHECK_URL');
   const log = readLog(reading);
-  const tables = await readTables(directory, report, warn);
+  const { tables, entries } = await readTables(directory, report, warn);
 
   const secrets = secretsOf(connections, values);
+  const origins = { ...originsOf(values), ...savedOrigins };
+  const found = {
+    values,
+    connections,
+    entries,
+    hasEnvFile: envFile !== undefined,
+    secrets,
+    warnings,
+    origins,
+  };
   if (problems.length > 0 || !connections || !log || pipeline === undefined || !stallTimeoutSeconds) {
-    throw configError(withoutSecrets(problems, secrets));
+    return { ...found, settings: undefined, error: configError(withoutSecrets(problems, secrets)) };
   }
-  return {
+  const settings: Settings = {
     directory,
     pipeline,
     ...connections,
@@ -66,9 +101,13 @@ export async function loadSettings({
     log,
     secrets,
     warnings,
-    origins: Object.fromEntries([...values].map(([name, { origin }]) => [name, origin])),
+    origins,
   };
+  return { ...found, settings, error: undefined };
 }
+
+const originsOf = (values: Values): Record<string, string> =>
+  Object.fromEntries([...values].map(([name, { origin }]) => [name, origin]));
 
 /** A directory that was never set up deserves one sentence, not a list of missing variables. */
 function isUnconfigured(envFile: Environment | undefined, values: Values): boolean {

@@ -17,13 +17,18 @@ const ENVELOPE_KEYS = Object.keys(envelopeSchema.shape);
 type Options = Readonly<Record<string, unknown>>;
 
 /** An entry as it stands in the file, not yet trusted. */
-interface RawEntry {
+export interface RawEntry {
   readonly value: unknown;
   readonly path: readonly PropertyKey[];
   readonly defaults: Options;
 }
 
-export async function readTables(directory: string, report: Report, warn: Warn): Promise<TableSettings[]> {
+interface Tables {
+  readonly tables: readonly TableSettings[];
+  readonly entries: readonly RawEntry[];
+}
+
+export async function readTables(directory: string, report: Report, warn: Warn): Promise<Tables> {
   const document = await readDocument(directory, report);
   const entries = document === undefined ? [] : entriesOf(document.value, report);
   const tables = entries.map((entry) => readTable(entry, report)).filter((table) => table !== undefined);
@@ -31,7 +36,7 @@ export async function readTables(directory: string, report: Report, warn: Warn):
   if (tables.length > 0 && tables.every(({ isEnabled }) => !isEnabled)) {
     warn(`${TABLES_FILE}: every table has "enabled": false, so there is nothing to do`);
   }
-  return tables;
+  return { tables, entries };
 }
 
 async function readDocument(directory: string, report: Report): Promise<{ value: unknown } | undefined> {

@@ -145,6 +145,8 @@ export function serverError(thrown: unknown, supposed: Place, isConnecting = fal
       cause: error,
     });
   }
+  // The driver's words for what goes wrong in its part of SCRAM, of which a password that is missing is the usual.
+  if (isConnecting && error.message.startsWith('SASL: ')) return loginError(error, place, said);
   if (isConnectionError(error)) {
     const code = isConnecting ? 'CONNECTION_FAILED' : 'CONNECTION_LOST';
     const next = isConnecting
@@ -155,6 +157,20 @@ export function serverError(thrown: unknown, supposed: Place, isConnecting = fal
   return new IncrepError('INTERNAL', {
     what: said,
     next: 'This is a bug. Please report it with the output of the same command with -v.',
+    cause: error,
+  });
+}
+
+function loginError(error: Error, place: Place, said: string): IncrepError {
+  const hasNone = error.message.includes('client password must be a');
+  const name = variable(place);
+  return new IncrepError('AUTHENTICATION_FAILED', {
+    what: hasNone
+      ? `${place.side} ${place.address}: the server asks for the password of "${place.role}", and none is set`
+      : said,
+    next: hasNone
+      ? `Set ${name}_PASSWORD in .env (or ${name}_PASSWORD_FILE), or add a line for it to ~/.pgpass (mode 0600).`
+      : badLogin.next(place, error.message),
     cause: error,
   });
 }

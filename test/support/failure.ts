@@ -22,6 +22,8 @@ export interface Failure {
   /** While the command runs. */
   readonly meanwhile?: (running: RunningIncrep, pair: Pair) => Promise<void>;
   readonly sqlstate?: string;
+  /** Not the one that docs/errors.md shows. */
+  readonly isOther?: true;
   /** Unless the code tells: interrupts, and checks. */
   readonly exitCode?: number;
   /** Parts of what is said: side, table, cause. */

@@ -29,6 +29,13 @@ test('every part is percent-decoded', () => {
   });
 });
 
+test('a comma in the password is no second host', () => {
+  expect(parseConnectionUrl('postgresql://reader:one,two@db/shop')).toMatchObject({
+    host: 'db',
+    password: 'one,two',
+  });
+});
+
 test.each([
   ['postgresql://reader@%2Frun%2Fpostgresql/shop', '/run/postgresql'],
   ['postgresql://reader@/shop?host=/run/postgresql', '/run/postgresql'],
@@ -44,7 +51,19 @@ describe('a URL is refused', () => {
     ['without a host', 'postgresql://reader@/shop', 'no host'],
     ['without a database', 'postgresql://reader@db/', 'no database'],
     ['of another kind', 'mysql://reader@db/shop', 'not a connection URL'],
-    ['with several hosts', 'postgresql://reader@one:5432,two:5432/shop', 'not a connection URL'],
+    ['with several hosts', 'postgresql://reader@one:5432,two:5432/shop', 'several hosts'],
+    ['with several hosts and no ports', 'postgresql://reader@one,two/shop', 'several hosts'],
+    ['with several hosts as a parameter', 'postgresql://reader@/shop?host=one%2Ctwo', 'several hosts'],
+    [
+      'with options for the server',
+      'postgresql://a@db/shop?options=-c%20geqo%3Doff',
+      '"options" is not known',
+    ],
+    [
+      'with an address beside the host',
+      'postgresql://a@db/shop?hostaddr=192.0.2.1',
+      '"hostaddr" is not known',
+    ],
     ['with a broken percent-encoding', 'postgresql://reader:100%@db/shop', 'not a connection URL'],
     ['with an unknown parameter', 'postgresql://a@db/shop?conect_timeout=3', '"conect_timeout" is not known'],
     ['with a parameter twice', 'postgresql://a@db/shop?sslmode=allow&sslmode=require', 'given twice'],

@@ -73,7 +73,7 @@ describe('a connection', () => {
     ['SOURCE_PORT', '65536', '"65536" is not a port'],
     ['SOURCE_PORT', ' 5432', '" 5432" is not a port'],
     ['SOURCE_HOST', 'db:5433', '"db:5433" has a port; write it in the variable for the port'],
-    ['SOURCE_HOST', 'one,two', '"one,two" is not a host'],
+    ['SOURCE_HOST', 'one,two', 'names several hosts'],
     ['SOURCE_HOST', 'db ', '"db " is not a host'],
     ['SOURCE_HOST', 'run/postgresql', '"run/postgresql" is not a host'],
     ['SOURCE_SCHEMA', 'x'.repeat(64), 'is not a schema; allowed: a name of 1 to 63 bytes'],

@@ -40,7 +40,8 @@ export async function pipelineDirectory(files: Record<string, string> = {}): Pro
     await write(file, text);
   }
   const load = (environment: Environment = CONNECTIONS, overrides: Overrides = {}) =>
-    loadSettings({ directory, environment, overrides });
+    // No password file of the developer.
+    loadSettings({ directory, environment: { HOME: directory, ...environment }, overrides });
   const refusal = async (environment?: Environment, overrides?: Overrides) => {
     const thrown = await load(environment, overrides).catch((error: unknown) => error);
     if (thrown instanceof IncrepError) return thrown;

@@ -1,0 +1,76 @@
+/** Which settings are in force, and where each comes from. Asks no server. */
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { resolveDirectory } from '../config/directory.ts';
+import { effectiveSettings, effectiveTables } from '../config/effective.ts';
+import { readConfiguration, type Configuration } from '../config/load.ts';
+import { formatEffective, type Effective } from '../observe/effective.ts';
+import { formatError } from '../observe/error.ts';
+import { redactedJson, redactor } from '../redact.ts';
+import { FORMAT_VERSION } from '../summary-json.ts';
+import { version } from '../version.ts';
+import type { GlobalOptions } from './options.ts';
+import { ensureKnown } from './select-tables.ts';
+
+export interface ConfigOptions extends GlobalOptions {
+  readonly json: boolean;
+}
+
+/** What could be read is shown also where something is wrong, which is told after it. */
+export async function configCommand(tables: readonly string[], options: ConfigOptions): Promise<number> {
+  const { terminal } = options;
+  const directory = resolveDirectory(options.directory);
+  const configuration = await readConfiguration({ directory });
+  const { error, secrets } = configuration;
+  const redact = redactor(secrets);
+  const effective = describe(configuration, directory, tables);
+  terminal.out(
+    options.json
+      ? redactedJson(toJson(effective, configuration), redact)
+      : redact(formatEffective(effective, terminal.look)),
+  );
+  if (!error) return 0;
+  terminal.say(formatError(error));
+  return error.exitCode;
+}
+
+function describe(configuration: Configuration, directory: string, names: readonly string[]): Effective {
+  const tables = effectiveTables(configuration.entries);
+  for (const name of names) ensureKnown(tables, name);
+  const settings = effectiveSettings(configuration, directory);
+  const state = settings.find(({ name }) => name === 'STATE_DIR')?.value ?? '';
+  const tablesFile = join(directory, 'tables-config.json');
+  return {
+    version: version(),
+    directory,
+    files: [
+      {
+        name: '.env',
+        what: configuration.hasEnvFile ? join(directory, '.env') : 'none, or it cannot be read',
+      },
+      {
+        name: 'tables',
+        what: existsSync(tablesFile) ? tablesFile : `${tablesFile} (missing)`,
+      },
+      { name: 'state', what: resolve(directory, state) },
+    ],
+    settings,
+    tables: tables.filter(({ name }) => names.length === 0 || names.includes(name)),
+    warnings: configuration.warnings,
+  };
+}
+
+const toJson = (effective: Effective, { error }: Configuration): object => ({
+  type: 'config',
+  format_version: FORMAT_VERSION,
+  version: effective.version,
+  directory: effective.directory,
+  files: Object.fromEntries(effective.files.map(({ name, what }) => [name, what])),
+  settings: Object.fromEntries(effective.settings.map(({ name, value, from }) => [name, { value, from }])),
+  tables: effective.tables.map(({ name, options }) => ({
+    name,
+    options: Object.fromEntries(options.map(({ name: key, value, from }) => [key, { value, from }])),
+  })),
+  warnings: effective.warnings,
+  error: error ? { code: error.code, message: error.message, hint: error.next, sqlstate: null } : null,
+});

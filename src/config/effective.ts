@@ -1,0 +1,127 @@
+/** What is in force and where it comes from, for people to look at; also of a configuration that is not right. */
+import { basename } from 'node:path';
+import { z } from 'zod';
+import { redactor, type Redact } from '../redact.ts';
+import { parseConnectionUrl } from './connection-url.ts';
+import type { Configuration } from './load.ts';
+import type { RawEntry } from './tables.ts';
+import { tableSchema } from './tables-schema.ts';
+import type { Prefix, Variable, VariableName } from './variables.ts';
+import { VARIABLES } from './variables.ts';
+
+export interface EffectiveSetting {
+  readonly name: string;
+  /** As it is written; `***` for every secret, whatever it is. Null where there is none. */
+  readonly value: string | null;
+  /** `.env`, a path, `default`, the variable that stands in for it. Null where there is none. */
+  readonly from: string | null;
+}
+
+export interface EffectiveOption {
+  readonly name: string;
+  /** As in tables-config.json. */
+  readonly value: unknown;
+  readonly from: 'the table' | 'defaults' | 'built in';
+}
+
+export interface EffectiveTable {
+  readonly name: string;
+  readonly options: readonly EffectiveOption[];
+}
+
+const MASK = '***';
+
+export function effectiveSettings(configuration: Configuration, directory: string): EffectiveSetting[] {
+  const redact = redactor(configuration.secrets);
+  return VARIABLES.map((variable) => {
+    const { value, from } =
+      written(configuration, variable) ??
+      ofUrl(configuration, variable) ??
+      ofElsewhere(configuration, variable.name, directory) ??
+      ofDefault(variable);
+    const shown = value === null ? null : masked(variable, value, redact);
+    return { name: variable.name, value: shown, from };
+  });
+}
+
+type Found = Omit<EffectiveSetting, 'name'>;
+
+/** Not even its length. A URL in the place of something else may hold a password too. */
+const masked = ({ isSecret }: Variable, value: string, redact: Redact): string =>
+  isSecret || value.includes('://') ? MASK : redact(value);
+
+function written({ values, origins }: Configuration, { name }: Variable): Found | undefined {
+  const value = values.get(name);
+  if (value) return { value: value.text, from: value.origin };
+  // A password of the password file is no variable that anybody wrote.
+  return origins[name] === undefined ? undefined : { value: MASK, from: origins[name] };
+}
+
+const PARTS: Readonly<Record<string, 'host' | 'port' | 'user' | 'password' | 'database'>> = {
+  HOST: 'host',
+  PORT: 'port',
+  USERNAME: 'user',
+  PASSWORD: 'password',
+  DB: 'database',
+};
+
+function ofUrl({ values }: Configuration, { name }: Variable): Found | undefined {
+  const [prefix = '', field = ''] = name.split('_');
+  const url = values.get(`${prefix as Prefix}_URL`);
+  const parsed = url && /^(SOURCE|DEST)$/.test(prefix) ? parseConnectionUrl(url.text) : undefined;
+  if (!parsed || 'faults' in parsed) return undefined;
+  const part = PARTS[field];
+  const tls: Readonly<Record<string, string | undefined>> = parsed.tls;
+  const value = part === undefined ? tls[field] : parsed[part];
+  return value ? { value, from: `${prefix}_URL` } : undefined;
+}
+
+/** Defaults that depend on something else. */
+function ofElsewhere(configuration: Configuration, name: VariableName, directory: string): Found | undefined {
+  if (name === 'PIPELINE_NAME' && basename(directory) !== '')
+    return { value: basename(directory), from: 'the name of the directory' };
+  const schema = configuration.values.get('SOURCE_SCHEMA');
+  return name === 'DEST_SCHEMA' ? { value: schema?.text ?? 'public', from: 'SOURCE_SCHEMA' } : undefined;
+}
+
+const ofDefault = (variable: Variable): Found =>
+  variable.default === undefined ? { value: null, from: null } : { value: variable.default, from: 'default' };
+
+interface OptionSchema {
+  readonly default?: unknown;
+  readonly not?: object;
+}
+
+/** Options of a later version take no value. */
+function knownOptions(): (readonly [string, unknown])[] {
+  const { properties = {} } = z.toJSONSchema(tableSchema, { io: 'input' });
+  return Object.entries(properties as Record<string, OptionSchema>)
+    .filter(([key, { not }]) => !not && key !== 'name')
+    .map(([key, option]) => [key, option.default ?? null] as const);
+}
+
+/** What the tables are called and what they say, right or not. */
+export function effectiveTables(entries: readonly RawEntry[]): EffectiveTable[] {
+  const known = knownOptions();
+  return entries.flatMap(({ value, defaults }) => {
+    const own: Readonly<Record<string, unknown>> =
+      typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+    const name = own['name'];
+    if (typeof name !== 'string') return [];
+    const options = known.map(([key, builtIn]) => optionOf(key, { own, defaults, builtIn, name }));
+    return [{ name, options }];
+  });
+}
+
+interface Sources {
+  readonly own: Readonly<Record<string, unknown>>;
+  readonly defaults: Readonly<Record<string, unknown>>;
+  readonly builtIn: unknown;
+  readonly name: string;
+}
+
+function optionOf(key: string, { own, defaults, builtIn, name }: Sources): EffectiveOption {
+  if (key in own) return { name: key, value: own[key], from: 'the table' };
+  if (key in defaults) return { name: key, value: defaults[key], from: 'defaults' };
+  return { name: key, value: key === 'dest_name' ? name : builtIn, from: 'built in' };
+}
