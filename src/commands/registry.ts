@@ -1,5 +1,6 @@
 /** Every command, and the module that is loaded when it is called, and not before. */
 import { check } from './descriptions/check.ts';
+import { completion } from './descriptions/completion.ts';
 import { demo } from './descriptions/demo.ts';
 import type { Description } from './descriptions/description.ts';
 import { help } from './descriptions/help.ts';
@@ -29,5 +30,6 @@ export const commands = (): readonly Registered[] => [
   { description: verify(), load: async () => (await import('./verify.ts')).verifyCommand },
   { description: reset(), load: async () => (await import('./reset.ts')).resetCommand },
   { description: demo(), load: async () => (await import('./demo.ts')).demoCommand },
+  { description: completion(), load: async () => (await import('./completion.ts')).completionCommand },
   { description: help(), load: async () => (await import('./help.ts')).helpCommand },
 ];
