@@ -17,6 +17,10 @@ if (found[0] < needed[0] || (found[0] === needed[0] && found[1] < needed[1])) {
   // What scripts ask before anything else costs little more than Node itself.
   const { version } = await import('../dist/version.js');
   process.stdout.write(version() + '\n');
+} else if (process.argv[2] === '__complete') {
+  // A shell waits for this at every press of TAB.
+  const { answer } = await import('../dist/commands/completion/answer.js');
+  answer(process.argv.slice(3), (text) => process.stdout.write(text));
 } else {
   const v8 = await import('node:v8');
   // Rows stream through and die young. Left alone, V8 lets the space for the young grow to 100 MB meanwhile.

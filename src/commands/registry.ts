@@ -1,6 +1,7 @@
 /** Every command, and the module that is loaded when it is called, and not before. */
 import { check } from './descriptions/check.ts';
 import { config } from './descriptions/config.ts';
+import { completion } from './descriptions/completion.ts';
 import { demo } from './descriptions/demo.ts';
 import type { Description } from './descriptions/description.ts';
 import { help } from './descriptions/help.ts';
@@ -33,5 +34,6 @@ export const commands = (): readonly Registered[] => [
   { description: init(), load: async () => (await import('./init.ts')).initCommand },
   { description: config(), load: async () => (await import('./config.ts')).configCommand },
   { description: demo(), load: async () => (await import('./demo.ts')).demoCommand },
+  { description: completion(), load: async () => (await import('./completion.ts')).completionCommand },
   { description: help(), load: async () => (await import('./help.ts')).helpCommand },
 ];

@@ -9,8 +9,20 @@ export function usageErrorOf({ code, message }: CommanderError, asked: Command):
   const [, word = ''] = /'([^]*?)'/.exec(message) ?? [];
   if (code === 'commander.unknownCommand') return unknownCommand(word, asked);
   const what =
-    code === 'commander.unknownOption' ? unknownOption(word, asked) : message.replace(/^error: /, '');
+    code === 'commander.unknownOption'
+      ? unknownOption(word, asked)
+      : (notOneOf(message) ?? message.replace(/^error: /, ''));
   return new IncrepError('USAGE', { what, next: `See "${pathOf(asked)} --help".` });
+}
+
+const NOT_A_CHOICE =
+  /(?:option '(?<flags>[^']*)' argument|value) '(?<value>[^]*)' is invalid.* Allowed choices are (?<choices>.*)\.$/;
+
+function notOneOf(message: string): string | undefined {
+  const { flags, value = '', choices } = NOT_A_CHOICE.exec(message)?.groups ?? {};
+  if (choices === undefined) return undefined;
+  const near = nearest(value, choices.split(', '));
+  return `${flags === undefined ? '' : `${flags}: `}"${value}" is none of ${choices}${near === undefined ? '' : `; did you mean "${near}"?`}`;
 }
 
 function unknownOption(option: string, asked: Command): string {

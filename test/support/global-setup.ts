@@ -9,6 +9,7 @@ import { buildProject } from './build.ts';
 import { hasOpenssl } from './openssl-here.ts';
 import { hasPgDump } from './pg-dump-here.ts';
 import { hasPromtool } from './promtool-here.ts';
+import { hasShell, SHELLS } from './shells-here.ts';
 import { startServers } from './servers.ts';
 
 declare module 'vitest' {
@@ -44,6 +45,9 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     process.stderr.write('openssl is not installed: tests of TLS are left out (in CI they fail)\n');
   if (!hasPromtool())
     process.stderr.write('promtool is not installed: tests of it are left out (in CI they fail)\n');
+  const shells = SHELLS.filter((shell) => !hasShell(shell));
+  if (shells.length > 0)
+    process.stderr.write(`no ${shells.join(', no ')}: completion there is left out (in CI it fails)\n`);
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   process.stderr.write(
     `servers: source ${source.description}, destination ${destination.description} (${seconds} s)\n`,

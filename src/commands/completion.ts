@@ -1,0 +1,11 @@
+/** The script that makes a shell complete increp. */
+import { SCRIPTS } from './completion/scripts.ts';
+import type { GlobalOptions } from './options.ts';
+
+export function completionCommand(
+  [shell]: readonly (keyof typeof SCRIPTS)[],
+  { terminal }: GlobalOptions,
+): Promise<number> {
+  if (shell) terminal.out(SCRIPTS[shell]);
+  return Promise.resolve(0);
+}
