@@ -2,6 +2,7 @@
 import { check } from './descriptions/check.ts';
 import { demo } from './descriptions/demo.ts';
 import type { Description } from './descriptions/description.ts';
+import { history } from './descriptions/history.ts';
 import { plan } from './descriptions/plan.ts';
 import { reset } from './descriptions/reset.ts';
 import { status } from './descriptions/status.ts';
@@ -26,6 +27,7 @@ export const commands = (): readonly Registered[] => [
   { description: plan(), load: async () => (await import('./plan.ts')).planCommand },
   { description: check(), load: async () => (await import('./check.ts')).checkCommand },
   { description: status(), load: async () => (await import('./status.ts')).statusCommand },
+  { description: history(), load: async () => (await import('./history.ts')).historyCommand },
   { description: verify(), load: async () => (await import('./verify.ts')).verifyCommand },
   { description: reset(), load: async () => (await import('./reset.ts')).resetCommand },
   { description: demo(), load: async () => (await import('./demo.ts')).demoCommand },
