@@ -70,7 +70,7 @@ function ensureKnown(names: readonly string[], runs: readonly PastRun[], setting
   } catch (error) {
     if (!(error instanceof IncrepError)) throw error;
     throw new IncrepError('USAGE', {
-      what: `${error.message.replace(/ in tables-config\.json/, ' in tables-config.json, nor in the runs that were looked at')}`,
+      what: error.message.replace('in tables-config.json', 'in tables-config.json or in these runs'),
       next: error.next,
     });
   }
