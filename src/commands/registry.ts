@@ -6,6 +6,7 @@ import { demo } from './descriptions/demo.ts';
 import type { Description } from './descriptions/description.ts';
 import { help } from './descriptions/help.ts';
 import { init } from './descriptions/init.ts';
+import { history } from './descriptions/history.ts';
 import { plan } from './descriptions/plan.ts';
 import { reset } from './descriptions/reset.ts';
 import { status } from './descriptions/status.ts';
@@ -29,6 +30,7 @@ export const commands = (): readonly Registered[] => [
   { description: plan(), load: async () => (await import('./plan.ts')).planCommand },
   { description: check(), load: async () => (await import('./check.ts')).checkCommand },
   { description: status(), load: async () => (await import('./status.ts')).statusCommand },
+  { description: history(), load: async () => (await import('./history.ts')).historyCommand },
   { description: verify(), load: async () => (await import('./verify.ts')).verifyCommand },
   { description: reset(), load: async () => (await import('./reset.ts')).resetCommand },
   { description: init(), load: async () => (await import('./init.ts')).initCommand },

@@ -35,3 +35,26 @@ export const missingRuns = (schema: string): string => /* sql */ `
   SELECT c.run_id, c.table_name FROM jsonb_to_recordset($1) c(run_id text, table_name text)
   WHERE NOT EXISTS (SELECT FROM ${qualified(runsTable(schema))} r
                     WHERE r.run_id = c.run_id AND r.table_name = c.table_name)`;
+
+/** $1 destination tables, or null for all; $2 pipeline; $3 since when, or null; $4 only failures; $5 how many. Newest first. */
+export const newestRuns = (schema: string): string => /* sql */ `
+  WITH RECURSIVE known (name) AS (
+    -- From one name to the next by the index: the rows may be millions, and the tables hundreds.
+    (SELECT table_name FROM ${qualified(runsTable(schema))} ORDER BY table_name LIMIT 1)
+    UNION ALL
+    SELECT (SELECT r.table_name FROM ${qualified(runsTable(schema))} r WHERE r.table_name > known.name
+            ORDER BY r.table_name LIMIT 1)
+    FROM known WHERE known.name IS NOT NULL)
+  SELECT runs.run_id AS id
+  FROM known, LATERAL (
+    SELECT r.run_id, r.started_at FROM ${qualified(runsTable(schema))} r
+    WHERE r.table_name = known.name AND r.pipeline = $2 AND r.started_at >= coalesce($3::timestamptz, '-infinity')
+      AND (r.status = 'failed' OR NOT $4::boolean)
+    ORDER BY r.started_at DESC LIMIT $5) runs
+  WHERE $1::text[] IS NULL OR known.name = ANY ($1::text[])
+  GROUP BY runs.run_id ORDER BY max(runs.started_at) DESC LIMIT $5`;
+
+/** $1 run ids, $2 destination tables, or null for all. */
+export const readRuns = (schema: string): string => /* sql */ `
+  SELECT to_json(r) AS record FROM ${qualified(runsTable(schema))} r
+  WHERE r.run_id = ANY ($1::text[]) AND ($2::text[] IS NULL OR r.table_name = ANY ($2::text[]))`;

@@ -151,6 +151,8 @@ testWithPgDump('a secret that gets out in spite of all is found', async () => {
     pg_dump: whenWorking('cut -c9-20 "$PGPASSFILE" >&2; exit 1'),
   });
   await expect(increp('sync', pair, { env })).rejects.toThrow(/got out: std.* holds SOURCE_PASSWORD/);
+  await expect(expectNoSecretLeft(pair)).rejects.toThrow(/history\.jsonl holds SOURCE_PASSWORD/);
+  await rm(join(pair.directory, 'sync-state', 'history.jsonl'));
   const leak = join(pair.directory, 'sync-state', 'leak');
   await writeFile(leak, `user:${password(pair).slice(0, 12)}`);
   await expect(expectNoSecretLeft(pair)).rejects.toThrow(/leak holds SOURCE_PASSWORD/);

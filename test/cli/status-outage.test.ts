@@ -189,7 +189,8 @@ test('a load in chunks that was broken off says how far it is', async () => {
   await killAfter(pair, 3);
   const { table } = await status(pair);
   expect(table).toMatchObject({ state: 'never synced' });
-  const { chunks_done: done, chunks } = table?.['pending_load'] as { chunks_done: number; chunks: number };
+  const load = table?.['pending_load'] as { chunks_done: number; chunks: number };
+  const { chunks_done: done, chunks } = load;
   expect(done).toBeGreaterThanOrEqual(3);
   expect(done).toBeLessThan(chunks);
   expect((await increp('status', pair)).stdout).toContain(

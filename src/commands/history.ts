@@ -1,0 +1,135 @@
+/** What did the last runs do? */
+import type { Settings } from '../config/settings.ts';
+import { IncrepError } from '../errors.ts';
+import { runsThatFit } from '../observe/chart.ts';
+import { formatRuns, formatTableRuns } from '../observe/history.ts';
+import { redactedJson } from '../redact.ts';
+import { rowsChanged, type RunRecord } from '../schema/run-record.ts';
+import { FORMAT_VERSION } from '../summary-json.ts';
+import { pastRuns, type PastRun, type PastRuns } from '../sync/past-runs.ts';
+import { withContext } from './context.ts';
+import type { GlobalOptions } from './options.ts';
+import { selectTables } from './select-tables.ts';
+import { sayTrouble } from './trouble.ts';
+
+export interface HistoryOptions extends GlobalOptions {
+  readonly limit: number;
+  /** Seconds. */
+  readonly since: number | undefined;
+  readonly failed: boolean;
+  readonly local: boolean;
+  readonly json: boolean;
+}
+
+export async function historyCommand(names: readonly string[], options: HistoryOptions): Promise<number> {
+  return withContext(options, async ({ settings, work, terminal, redact }) => {
+    const { look, out, say } = terminal;
+    const [only, ...others] = names;
+    const isCharted = only !== undefined && others.length === 0 && !options.json;
+    const found = await pastRuns(work, {
+      tables: names.length === 0 ? undefined : names.map(destinationNameIn(settings)),
+      since: options.since === undefined ? undefined : new Date(Date.now() - options.since * 1000),
+      isFailedOnly: options.failed,
+      limit: isCharted ? Math.max(options.limit, runsThatFit(look)) : options.limit,
+      isLocal: options.local,
+    });
+    ensureKnown(names, found.runs, settings);
+    const runs = found.runs.slice(-options.limit);
+    if (options.json) out(redactedJson(toJson(settings, { ...found, runs }), redact));
+    else if (isCharted) out(redact(formatTableRuns(runs, found.runs, look, nameIn(settings))));
+    else out(redact(formatRuns(runs, look, nameIn(settings))));
+    sayTrouble({ ...found, isLocal: options.local }, (text) => say(redact(text)));
+    return 0;
+  });
+}
+
+const destinationNameIn =
+  ({ tables }: Settings) =>
+  (name: string): string =>
+    tables.find((table) => table.name === name)?.destinationName ?? name;
+
+const nameIn =
+  ({ tables }: Settings) =>
+  (destinationName: string): string =>
+    tables.find((table) => table.destinationName === destinationName)?.name ?? destinationName;
+
+/** A table that is no longer configured has a history still. @throws IncrepError USAGE */
+function ensureKnown(names: readonly string[], runs: readonly PastRun[], settings: Settings): void {
+  const destinationNameOf = destinationNameIn(settings);
+  const isInHistory = (name: string) =>
+    runs.some(({ tables, failure }) =>
+      [...tables, ...(failure ? [failure] : [])].some(
+        ({ table_name, tables: others }) =>
+          table_name === destinationNameOf(name) || others.includes(destinationNameOf(name)),
+      ),
+    );
+  const unknown = names.filter((name) => !isInHistory(name));
+  if (unknown.length === 0) return;
+  try {
+    selectTables(settings.tables, { names: unknown, excluded: [] });
+  } catch (error) {
+    if (!(error instanceof IncrepError)) throw error;
+    throw new IncrepError('USAGE', {
+      what: error.message.replace('in tables-config.json', 'in tables-config.json or in these runs'),
+      next: error.next,
+    });
+  }
+}
+
+const toJson = (settings: Settings, { runs, unreachable }: PastRuns): object => ({
+  type: 'history',
+  format_version: FORMAT_VERSION,
+  pipeline: settings.pipeline,
+  destination_error: unreachable
+    ? { code: unreachable.code, message: unreachable.message, hint: unreachable.next }
+    : null,
+  runs: runs.map((run) => runJson(run, nameIn(settings))),
+});
+
+function runJson(run: PastRun, nameOf: (table: string) => string): object {
+  const sum = (number: (record: RunRecord) => number) =>
+    run.tables.reduce((total, record) => total + number(record), 0);
+  const failed = run.tables.filter(({ status }) => status === 'failed').length;
+  return {
+    run_id: run.id,
+    status: run.status,
+    started_at: run.startedAt.toISOString(),
+    duration_s: run.durationSeconds,
+    tables_ok: run.tables.length - failed,
+    tables_failed: failed,
+    rows_changed: sum(rowsChanged),
+    bytes: sum(({ bytes }) => bytes),
+    error: run.failure ? errorJson(run.failure, nameOf) : null,
+    tables: run.tables.map((record) => tableJson(record, nameOf)),
+  };
+}
+
+function tableJson(record: RunRecord, nameOf: (table: string) => string): object {
+  return {
+    name: nameOf(record.table_name ?? ''),
+    status: record.status,
+    action: record.action,
+    reason: record.reason,
+    started_at: new Date(record.started_at).toISOString(),
+    duration_s: record.duration_s,
+    rows_read: record.rows_read,
+    rows_inserted: record.rows_inserted,
+    rows_updated: record.rows_updated,
+    rows_unchanged: record.rows_unchanged,
+    rows_deleted: record.rows_deleted,
+    bytes: record.bytes,
+    cursor_before: record.cursor_before,
+    cursor: record.cursor_after,
+    warnings: record.warnings,
+    error: record.status === 'failed' ? errorJson(record, nameOf) : null,
+  };
+}
+
+const errorJson = (record: RunRecord, nameOf: (table: string) => string) => ({
+  /** Null: the run as a whole. */
+  table: record.table_name === null ? null : nameOf(record.table_name),
+  code: record.error_code,
+  message: record.error_message,
+  hint: record.error_hint,
+  sqlstate: record.sqlstate,
+});
