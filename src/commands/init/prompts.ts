@@ -4,7 +4,7 @@ import { Writable } from 'node:stream';
 import { IncrepError } from '../../errors.ts';
 import type { Look } from '../../observe/look.ts';
 import { printable } from '../../observe/text.ts';
-import { wrap } from '../../observe/wrap.ts';
+import { fitted } from './lines.ts';
 
 export interface Choice<T> {
   readonly value: T;
@@ -92,15 +92,16 @@ export async function openPrompts(look: Look, signal: AbortSignal): Promise<Prom
         }),
       ) as Promise<never>,
     confirm: (message, initialValue) => answered(clack.confirm({ ...common, message, initialValue })),
-    say: (text) => clack.log.message(fitted(text), { output }),
-    warn: (text) => clack.log.warn(fitted(text), { output }),
-    done: (text) => clack.log.success(fitted(text), { output }),
+    say: (text) => clack.log.message(beside(text), { output }),
+    warn: (text) => clack.log.warn(beside(text), { output }),
+    done: (text) => clack.log.success(beside(text), { output }),
   };
 }
 
 /** clack sets its guide in front of each line, and breaks none of these. */
 const GUIDE_WIDTH = 3;
-const fitted = (text: string): string => wrap(printable(text), (process.stderr.columns || 80) - GUIDE_WIDTH);
+const beside = (text: string): string =>
+  fitted(printable(text), (process.stderr.columns || 80) - GUIDE_WIDTH);
 
 const cancelled = (): IncrepError =>
   new IncrepError('INTERRUPTED', {

@@ -2,8 +2,8 @@
 import type { Environment } from '../../config/process-environment.ts';
 import { glyphsOf, painter, type Look } from '../../observe/look.ts';
 import { padEnd, printable } from '../../observe/text.ts';
-import { wrap } from '../../observe/wrap.ts';
 import { FORMAT_VERSION } from '../../summary-json.ts';
+import { fitted } from './lines.ts';
 import type { Setup } from './setup.ts';
 import type { PlannedFile } from './write.ts';
 
@@ -32,7 +32,7 @@ export function formatReport({ setup, files, warnings, next }: Report, look: Loo
     '',
     `Next: ${paint('bold', next)}`,
   ];
-  return `${wrap(lines.join('\n'), look.width)}\n`;
+  return `${fitted(lines.join('\n'), look.width)}\n`;
 }
 
 const leftOutLines = ({ leftOut }: Setup): string[] =>
