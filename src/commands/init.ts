@@ -47,8 +47,10 @@ async function dialogue(answers: Answers, how: Visit, { terminal, force }: InitO
   const { permitted, setupByAsking } = await import('./init/dialogue.ts');
   const prompts = await openPrompts(terminal.look, how.signal);
   const setup = await setupByAsking(prompts, answers, how);
-  const files = await planFiles(setup);
-  return [setup, force ? files : await permitted(prompts, files)];
+  const planned = await planFiles(setup);
+  const files = force ? planned : await permitted(prompts, planned);
+  terminal.say('\n');
+  return [setup, files];
 }
 
 /** Whoever cannot see a question must never be asked one. */

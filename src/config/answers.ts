@@ -61,19 +61,28 @@ const namesOf = (prefix: Prefix): VariableName[] =>
 const addressNames = (prefix: Prefix): VariableName[] =>
   namesOf(prefix).filter((name) => name !== `${prefix}_SCHEMA`);
 
+/** Where it is; the rest may be missing, and then whoever reads it says so. */
 export const isAnswered = ({ values }: Answers, prefix: Prefix): boolean =>
-  addressNames(prefix).some((name) => values.has(name));
+  values.has(`${prefix}_URL`) || values.has(`${prefix}_HOST`);
 
 export const answerOf = ({ values }: Answers, name: VariableName): string | undefined =>
   values.get(name)?.text;
 
 const TYPED = 'what was typed';
 
-/** With what a person has typed in the place of all that was known of how to reach a side. */
-export function withAddress(answers: Answers, prefix: Prefix, typed: Overrides): Answers {
-  const names: readonly string[] = addressNames(prefix);
-  const kept = [...answers.values].filter(([name]) => !names.includes(name));
-  return { ...answers, values: new Map([...kept, ...typedValues(typed)]) };
+/** With what a person has typed in the place of what was known of how to reach a side, but for what is `kept`. */
+export function withAddress(
+  answers: Answers,
+  prefix: Prefix,
+  typed: Overrides,
+  kept: readonly VariableName[] = [],
+): Answers {
+  const names: readonly string[] =
+    typed[`${prefix}_URL`] === undefined
+      ? addressNames(prefix).filter((name) => !kept.includes(name))
+      : addressNames(prefix);
+  const others = [...answers.values].filter(([name]) => !names.includes(name));
+  return { ...answers, values: new Map([...others, ...typedValues(typed)]) };
 }
 
 /** With single answers more. */

@@ -149,7 +149,7 @@ function ofTime(column: Column, hints: TableHints): Evidence {
   const trigger = triggerThatSets(column.name, hints);
   const name = snakeCase(column.name);
   const isSetOnInsert = NOW.test(hints.defaults.get(column.name) ?? '');
-  const byDefault = isSetOnInsert ? ['set on insert by its default'] : [];
+  const byDefault = isSetOnInsert ? ['default now()'] : [];
   if (trigger !== undefined)
     return {
       sees: 'changes',

@@ -3,7 +3,7 @@ import { connectionOf, isAnswered, withAddress, withAnswers, type Answers } from
 import { parseConnectionUrl } from '../../config/connection-url.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
 import type { Overrides } from '../../config/values.ts';
-import { variable, type AddressField, type Prefix, type TlsField } from '../../config/variables.ts';
+import { type AddressField, type Prefix, type TlsField, type VariableName } from '../../config/variables.ts';
 import { IncrepError } from '../../errors.ts';
 import type { Prompts } from './prompts.ts';
 
@@ -111,11 +111,10 @@ async function askAddress(
     ],
     initial: 'parts',
   });
-  return withAddress(
-    answers,
-    prefix,
-    how === 'url' ? await askUrl(prompts, prefix) : await askParts(prompts, prefix, before),
-  );
+  if (how === 'url') return withAddress(answers, prefix, await askUrl(prompts, prefix));
+  const kept = before ? [] : FIELDS.map((field) => `${prefix}_${field}` as const);
+  const isKnown = (field: Field) => !before && answers.values.has(`${prefix}_${field}`);
+  return withAddress(answers, prefix, await askParts(prompts, prefix, { before, isKnown }), kept);
 }
 
 /** Not shown, because most have a password in them; what it says is told once it is tried. */
@@ -143,55 +142,58 @@ const SSL_MODES = [
   { value: 'disable', label: 'disable', hint: 'not encrypted' },
 ] as const;
 
-async function askParts(
-  prompts: Prompts,
-  prefix: Prefix,
-  before: ConnectionSettings | undefined,
-): Promise<Overrides> {
-  const word = WORDS[prefix];
-  const example = (field: AddressField) => variable(`${prefix}_${field}`)?.example ?? '';
+const FIELDS = ['PORT', 'USERNAME', 'PASSWORD', 'DB', 'SSLMODE', 'SSLROOTCERT', 'SSLCERT', 'SSLKEY'] as const;
+type Field = (typeof FIELDS)[number];
+
+interface Known {
+  /** What was tried and failed, to be corrected. */
+  readonly before: ConnectionSettings | undefined;
+  /** Said by a variable, and so not asked: the password, most of all. */
+  readonly isKnown: (field: Field) => boolean;
+}
+
+async function askParts(prompts: Prompts, prefix: Prefix, { before, isKnown }: Known): Promise<Overrides> {
+  const typed: Partial<Record<VariableName, string>> = {};
+  const ask = async (field: Field, question: () => Promise<string>) => {
+    if (!isKnown(field)) typed[`${prefix}_${field}`] = await question();
+  };
   const host = await prompts.text({
-    message: `Host of the ${word} (such as ${example('HOST')}, or the directory of a socket)`,
+    message: `Host of the ${WORDS[prefix]}, or the directory of its socket`,
     initial: before?.host,
     validate: needed,
   });
   // Pasted here it has been seen already; to ask for it again would hide nothing.
   if (host.includes('://')) return { [`${prefix}_URL`]: host };
-  const port = await prompts.text({
-    message: 'Port',
-    initial: before ? String(before.port) : undefined,
-    fallback: '5432',
-    validate: isPort,
-  });
-  const database = await prompts.text({ message: 'Database', initial: before?.database, validate: needed });
-  const user = await prompts.text({
-    message:
-      prefix === 'SOURCE' ? 'User (a role that can read is enough)' : 'User (a role that may create tables)',
-    initial: before?.user,
-    validate: needed,
-  });
-  const password = await prompts.secret('Password (empty for none)');
-  const mode = await prompts.choose({
-    message: 'Encryption (sslmode, as in libpq)',
-    choices: [...SSL_MODES],
-    initial: SSL_MODES.find(({ value }) => value === before?.tls.mode)?.value ?? 'prefer',
-  });
-  const rootCert = mode.startsWith('verify')
-    ? await prompts.text({
+  typed[`${prefix}_HOST`] = host;
+  const port = before && String(before.port);
+  await ask('PORT', () =>
+    prompts.text({ message: 'Port', initial: port, fallback: '5432', validate: isPort }),
+  );
+  await ask('DB', () => prompts.text({ message: 'Database', initial: before?.database, validate: needed }));
+  await ask('USERNAME', () =>
+    prompts.text({
+      message: `User (a role that ${prefix === 'SOURCE' ? 'can read is enough' : 'may create tables'})`,
+      initial: before?.user,
+      validate: needed,
+    }),
+  );
+  await ask('PASSWORD', () => prompts.secret('Password (empty for none)'));
+  await ask('SSLMODE', () =>
+    prompts.choose({
+      message: 'Encryption (sslmode, as in libpq)',
+      choices: [...SSL_MODES],
+      initial: SSL_MODES.find(({ value }) => value === before?.tls.mode)?.value ?? 'prefer',
+    }),
+  );
+  if (typed[`${prefix}_SSLMODE`]?.startsWith('verify'))
+    await ask('SSLROOTCERT', () =>
+      prompts.text({
         message: "PEM file of the authorities to trust (absolute, or from the pipeline's directory)",
         initial: before?.tls.rootCert,
         validate: needed,
-      })
-    : '';
-  return {
-    [`${prefix}_HOST`]: host,
-    [`${prefix}_PORT`]: port,
-    [`${prefix}_DB`]: database,
-    [`${prefix}_USERNAME`]: user,
-    [`${prefix}_PASSWORD`]: password,
-    [`${prefix}_SSLMODE`]: mode,
-    [`${prefix}_SSLROOTCERT`]: rootCert,
-  };
+      }),
+    );
+  return typed;
 }
 
 /** Asks for a schema until one works. */

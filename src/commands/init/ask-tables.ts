@@ -5,12 +5,10 @@ import { isReady, possibleKeys, type TableOption } from '../../sync/init/table-o
 import { padEnd, padStart, truncate } from '../../observe/text.ts';
 import type { Choice, Prompts } from './prompts.ts';
 
-interface Asked {
-  readonly chosen: readonly ChosenTable[];
-  readonly leftOut: readonly LeftOut[];
-}
-
-export async function askTables(prompts: Prompts, tables: readonly TableOption[]): Promise<Asked> {
+export async function askTables(
+  prompts: Prompts,
+  tables: readonly TableOption[],
+): Promise<readonly ChosenTable[]> {
   const leftOut = tables.flatMap(({ name, obstacle }) => (obstacle ? [{ name, ...obstacle }] : []));
   const possible = tables.filter(({ obstacle }) => !obstacle);
   if (leftOut.length > 0) prompts.warn(obstacles(leftOut));
@@ -24,7 +22,7 @@ export async function askTables(prompts: Prompts, tables: readonly TableOption[]
     chosen.push(
       isReady(table) && !changed.includes(table.name) ? asItIs(table) : await askKeys(prompts, table),
     );
-  return { chosen, leftOut };
+  return chosen;
 }
 
 /** Enough to see what is in the way; the rest is counted. */
@@ -73,14 +71,16 @@ async function askWhich(
   possible: readonly TableOption[],
   ready: readonly TableOption[],
 ): Promise<readonly TableOption[]> {
-  const all = ready.length === 1 ? 'The 1 table' : `All ${ready.length} tables`;
+  const [only, ...others] = ready;
+  const all =
+    others.length > 0 ? `All ${ready.length} with a clear key` : `${only?.name}, the one with a clear key`;
   const which =
     ready.length === 0
       ? 'some'
       : await prompts.choose({
           message: 'Which tables do you want to copy?',
           choices: [
-            { value: 'ready', label: `${all} with a clear key` },
+            { value: 'ready', label: all },
             { value: 'some', label: 'Let me choose' },
           ],
           initial: 'ready',

@@ -56,7 +56,9 @@ export async function setupByAsking(prompts: Prompts, given: Answers, how: Visit
   );
   const { tables, writable } = from.side;
   return {
-    ...(await askTables(prompts, tables)),
+    chosen: await askTables(prompts, tables),
+    // Said before anything was chosen.
+    leftOut: [],
     answers: into.answers,
     source: from.connection,
     destination: into.connection,

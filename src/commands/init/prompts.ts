@@ -91,15 +91,15 @@ export async function openPrompts(look: Look, signal: AbortSignal): Promise<Prom
         }),
       ) as Promise<never>,
     confirm: (message, initialValue) => answered(clack.confirm({ ...common, message, initialValue })),
-    say: (text) => clack.log.message(fitted(text), { output }),
-    warn: (text) => clack.log.warn(fitted(text), { output }),
-    done: (text) => clack.log.success(fitted(text), { output }),
+    say: (text) => clack.log.message(beside(text), { output }),
+    warn: (text) => clack.log.warn(beside(text), { output }),
+    done: (text) => clack.log.success(beside(text), { output }),
   };
 }
 
 /** clack sets its guide in front of each line, and breaks none of these. */
 const GUIDE_WIDTH = 3;
-const fitted = (text: string): string =>
+const beside = (text: string): string =>
   wrapLines(printable(text), (process.stderr.columns || 80) - GUIDE_WIDTH);
 
 const cancelled = (): IncrepError =>

@@ -35,7 +35,7 @@ export async function planFiles(setup: Setup): Promise<PlannedFile[]> {
     {
       name: '.env',
       mode: 0o600,
-      remark: 'both connections, for your eyes only (mode 0600)',
+      remark: 'both connections (mode 0600)',
       text: (former) => envText(setup, former),
     },
     {
