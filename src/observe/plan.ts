@@ -83,8 +83,9 @@ function headLines(table: PlannedTable, nameWidth: number, { width }: Look, colo
 const typeLines = ({ action, typeChanges }: PlannedTable): readonly string[] =>
   action === 'incremental' ? typeChanges : [];
 
-function deletesLines({ removesDeleted, deletes }: PlannedTable): string[] {
-  if (!deletes) return [];
+/** A load leaves no row that is gone from the source. */
+function deletesLines({ action, removesDeleted, deletes }: PlannedTable): string[] {
+  if (!deletes || action !== 'incremental') return [];
   const last = deletes.checkedAt === null ? 'never' : deletes.checkedAt;
   const every = formatDuration(deletes.everySeconds);
   return [`${removesDeleted ? 'due now' : 'not due'} (last compared ${last}, every ${every})`];

@@ -1,8 +1,8 @@
 /** Long lines on a narrow terminal. */
 import { displayWidth } from './text.ts';
 
-/** A name in quotes stays whole: somebody may type or paste it next. */
-const WORD = /(?:"[^"\n]{1,80}"|\S)+/g;
+/** Stays whole: a name in quotes, which somebody may type or paste next, a number with its unit, a point in time. */
+const WORD = /(?:"[^"\n]{1,80}"|\d{4}-\d\d-\d\d (?=\d)|(?<!\S)[\d.,]+ (?=[a-zA-Z])|\S)+/g;
 
 /** Room that a hanging indent leaves at least; below that the text starts further to the left. */
 const LEAST_ROOM = 30;

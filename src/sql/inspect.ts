@@ -54,9 +54,9 @@ export const SOURCE_ROLE = /* sql */ `
   SELECT current_user::text AS role, u.rolsuper AS "isSuper", u.rolreplication AS "canReplicate",
          ARRAY(SELECT rolname::text FROM pg_roles WHERE pg_has_role(oid, 'USAGE') AND rolname IN
            ('pg_write_all_data', 'pg_write_server_files', 'pg_execute_server_program') ORDER BY 1) AS "powerfulRoles",
-         pg_has_role(n.nspowner, 'USAGE') AS "ownsSchema",
+         coalesce(pg_has_role(n.nspowner, 'USAGE'), false) AS "ownsSchema",
          ARRAY(SELECT DISTINCT coalesce(grantee, '') FROM (${reaching('n.nspacl', `('CREATE')`)}) g ORDER BY 1) AS "createGrantees"
-  FROM pg_roles u, pg_namespace n WHERE u.rolname = current_user AND n.nspname = $1`;
+  FROM pg_roles u LEFT JOIN pg_namespace n ON n.nspname = $1 WHERE u.rolname = current_user`;
 
 /** $1 oids. Tables that our role could write to, and by whose grant. */
 export const WRITABLE_TABLES = /* sql */ `

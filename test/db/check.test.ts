@@ -327,6 +327,13 @@ test('a source role that owns its tables, or is a superuser, is told how to make
   expect(find('SOURCE_ROLE_POWERFUL')?.message).toContain('is a superuser');
 });
 
+test('a schema that is not there', async () => {
+  await using pair = await freshPair('orders');
+  const { errors, find } = await check(pair, '', { env: { SOURCE_SCHEMA: 'nowhere' } });
+  expect(errors).toEqual(['TABLE_NOT_FOUND']);
+  expect(find('TABLE_NOT_FOUND')?.action).toContain('Set SOURCE_SCHEMA');
+});
+
 test('a connection over the network that is not encrypted', async () => {
   await using pair = await freshPair('orders');
   // An address of this machine that does not look like one.

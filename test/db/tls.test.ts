@@ -83,7 +83,14 @@ testWithTls(
       expect((await sync(pair, '--full-refresh')).table().loader).toBe('copy');
       await expectSameRows(seen, 'orders');
       const { stdout } = await increp('check', pair);
-      expect(stdout).toMatch(/source: PostgreSQL [\d.]+, TLS; destination: PostgreSQL [\d.]+, no TLS/);
+      expect(stdout).toMatch(
+        /source: PostgreSQL [\d.]+, TLSv1\.[23] \([A-Z\d_]+\); destination: PostgreSQL [\d.]+, no TLS/,
+      );
+      // An address of this machine that does not look like one.
+      const env = { SOURCE_HOST: '0.0.0.0', SOURCE_SSLMODE: 'verify-ca' };
+      expect((await increp('check', pair, { env })).stdout).toContain(
+        'the certificate of the source is verified, but not that it is for 0.0.0.0 [NOT_VERIFIED]',
+      );
     } finally {
       await source.end();
     }

@@ -79,7 +79,14 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
   const { name } = settings;
   return [
     ...(plan.action === 'reset'
-      ? [warning('DRIFT', name, plan.reason, 'The next sync loads the table again.')]
+      ? [
+          warning(
+            'DRIFT',
+            name,
+            plan.reason,
+            'The next sync loads the table again, where nothing is in the way.',
+          ),
+        ]
       : []),
     ...(destination && saved.kind === 'none'
       ? [

@@ -83,6 +83,15 @@ test('an error that does not stop a sync is counted, and not taken for one that 
   expect(text).toContain('1 error, 0 warnings: sync will work; mend the errors.');
 });
 
+test('a number stays with its unit, a point in time stays whole', () => {
+  expect(wrapped('', 'about 1,921 rows, 30.7 kB', 0, 12)).toEqual(['about', '1,921 rows,', '30.7 kB']);
+  expect(wrapped('', 'at 2026-11-21 13:26:01+00 now', 0, 23)).toEqual([
+    'at',
+    '2026-11-21 13:26:01+00',
+    'now',
+  ]);
+});
+
 test('a word that is longer than a line stays whole, and every line break of the text stays', () => {
   const name = 'x'.repeat(90);
   expect(wrapped('- ', `a ${name} b\nc d`, 2, 40)).toEqual(['- a', `  ${name}`, '  b', '  c d']);
