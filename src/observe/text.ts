@@ -1,4 +1,5 @@
 /** Text on a terminal: how wide it is, and what in it must not reach the terminal as it is. */
+import { stripVTControlCharacters } from 'node:util';
 
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
@@ -12,8 +13,12 @@ function cellsOf(grapheme: string): number {
   return WIDE.test(grapheme) ? 2 : 1;
 }
 
-/** How many cells of a terminal the text takes. */
+const PLAIN = /^[ -~]*$/;
+
+/** How many cells of a terminal the text takes; our own colours take none. */
 export function displayWidth(text: string): number {
+  if (PLAIN.test(text)) return text.length;
+  if (text.includes('\u001b')) return displayWidth(stripVTControlCharacters(text));
   let width = 0;
   for (const { segment } of graphemes.segment(text)) width += cellsOf(segment);
   return width;
@@ -30,6 +35,35 @@ export function truncate(text: string, width: number, ellipsis = '…'): string 
     kept += segment;
   }
   return width < ellipsis.length ? '' : `${kept}${ellipsis}`;
+}
+
+/**
+ * Lines of at most that many cells, broken at spaces; those that go on begin with `hanging`. What is alone too long stays
+ * whole: a path or a name that is cut cannot be copied.
+ */
+export const wrap = (text: string, width: number, hanging = ''): string[] =>
+  text
+    .split('\n')
+    .flatMap((line, index) => wrapLine(index === 0 ? line : `${hanging}${line}`, width, hanging));
+
+function wrapLine(line: string, width: number, hanging: string): string[] {
+  if (displayWidth(line) <= width) return [line];
+  const lines: string[] = [];
+  let current = '';
+  let cells = 0;
+  for (const [word] of line.matchAll(/\s*\S+/g)) {
+    const more = displayWidth(word);
+    const isBlank = current.trim() === '';
+    if (isBlank || cells + more <= width) {
+      current += word;
+      cells += more;
+    } else {
+      lines.push(current);
+      current = `${hanging}${word.trimStart()}`;
+      cells = displayWidth(current);
+    }
+  }
+  return [...lines, current];
 }
 
 export function padEnd(text: string, width: number): string {

@@ -1,0 +1,38 @@
+import { styleText } from 'node:util';
+import { expect, test } from 'vitest';
+import { displayWidth, wrap } from '../../../src/observe/text.ts';
+
+test('lines break at spaces, and what goes on hangs under its beginning', () => {
+  expect(wrap('error: the quick brown fox jumps', 16, '       ')).toEqual([
+    'error: the quick',
+    '       brown fox',
+    '       jumps',
+  ]);
+  expect(wrap('short', 16)).toEqual(['short']);
+  expect(wrap('', 16)).toEqual(['']);
+  expect(wrap('anything at all, however long it is', Infinity)).toHaveLength(1);
+});
+
+test('a break that was there stays, and its line hangs as well', () => {
+  expect(wrap('error: denied\nDETAIL: of course not', 20, '  ')).toEqual([
+    'error: denied',
+    '  DETAIL: of course',
+    '  not',
+  ]);
+});
+
+test('a word that is alone too long stays whole, so that it can be copied', () => {
+  expect(wrap('see /srv/pipelines/shop/sync-state please', 12, '  ')).toEqual([
+    'see',
+    '  /srv/pipelines/shop/sync-state',
+    '  please',
+  ]);
+  expect(wrap('    /srv/pipelines/shop', 8)).toEqual(['    /srv/pipelines/shop']);
+});
+
+test('cells count, not characters, and our own colours take none', () => {
+  expect(wrap('注文 注文 注文', 9)).toEqual(['注文 注文', '注文']);
+  const red = styleText('red', 'error:', { validateStream: false });
+  expect(displayWidth(red)).toBe(6);
+  expect(wrap(`${red} one two`, 10)).toEqual([`${red} one`, 'two']);
+});
