@@ -142,8 +142,8 @@ test('an escape sequence in a name or a message does not reach the terminal', ()
 });
 
 test('text is cut by cells, not by characters', () => {
-  expect(truncate('orders', 6)).toBe('orders');
-  expect(truncate('orders', 4)).toBe('ord…');
-  expect(truncate('注文注文', 4)).toBe('注…');
-  expect(truncate('orders', 0)).toBe('');
+  expect(truncate('orders', 6, '…')).toBe('orders');
+  expect(truncate('orders', 4, '…')).toBe('ord…');
+  expect(truncate('注文注文', 4, '…')).toBe('注…');
+  expect(truncate('orders', 0, '…')).toBe('');
 });
