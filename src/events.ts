@@ -77,12 +77,20 @@ export type RunEvent =
       readonly table: string;
       readonly phase: Phase;
       readonly detail?: string;
+      /** Who has to let go before it goes on. */
+      readonly waitsFor?: string;
+      /** Of a table that is copied in chunks, how many are there. */
+      readonly chunks?: { readonly done: number; readonly of: number };
     }
-  /** `bytes` counts up over one copy of one table; `earlier` of them are those of a run that was broken off. */
+  /**
+   * `bytes` counts up over one copy of one table; `earlier` of them are those of a run that was broken off. `rows` is about
+   * how many rows that is, where it shows.
+   */
   | {
       readonly type: 'rows-copied';
       readonly table: string;
       readonly bytes: number;
+      readonly rows?: number;
       readonly earlier?: number;
     }
   | { readonly type: 'warning'; readonly table: string | undefined; readonly message: string }

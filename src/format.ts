@@ -10,6 +10,19 @@ export function formatCount(count: number): string {
   return withThousands.format(count);
 }
 
+/** For what is only about right: `945`, `1.2k`, `12k`, `3.4M`. */
+export function formatRoughCount(count: number): string {
+  let scaled = count;
+  let unit = '';
+  for (const next of ['k', 'M', 'G', 'T']) {
+    // 999.5 would be printed as 1000.
+    if (scaled < 999.5) break;
+    scaled /= 1000;
+    unit = next;
+  }
+  return `${unit !== '' && scaled < 9.95 ? scaled.toFixed(1) : Math.round(scaled)}${unit}`;
+}
+
 /** Decimal units, one digit: `999 B`, `1.0 kB`, `12.3 MB`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${Math.round(bytes)} B`;
@@ -31,6 +44,15 @@ export function formatSeconds(seconds: number): string {
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
   const minutes = Math.round(seconds / 60);
   return `${formatCount(Math.floor(minutes / 60))} h ${minutes % 60} min`;
+}
+
+/** In steps that do not pretend to know: `5 s`, `40 s`, `12 min`, `2 h 10 min`. */
+export function formatTimeLeft(seconds: number): string {
+  if (seconds < 58) return `${Math.max(5, Math.ceil(seconds / 5) * 5)} s`;
+  const minutes = Math.ceil(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const tens = Math.ceil(seconds / 600);
+  return `${formatCount(Math.floor(tens / 6))} h${tens % 6 === 0 ? '' : ` ${(tens % 6) * 10} min`}`;
 }
 
 /** `3 tables ok, 1 failed, 2 skipped`; what there is none of is left out. */

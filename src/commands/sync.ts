@@ -1,10 +1,17 @@
 import { historyListener } from '../postgres/run-history.ts';
+import type { RunEvent, RunSummary } from '../events.ts';
 import { Database } from '../postgres/database.ts';
 import { jsonListener } from '../observe/json-lines.ts';
 import { createLogger, effectiveLevel, type Verbosity } from '../observe/log.ts';
 import { logListener, retryListener } from '../observe/log-listener.ts';
-import { createProgress, hasProgress } from '../observe/progress.ts';
-import { formatSummary } from '../observe/summary.ts';
+import { createProgress, type Progress } from '../observe/progress.ts';
+import {
+  formatEnding,
+  formatSummary,
+  formatTrouble,
+  hasTrouble,
+  summaryByTable,
+} from '../observe/summary.ts';
 import { healthcheckListener } from '../notify/healthcheck.ts';
 import { webhookListener } from '../notify/webhook.ts';
 import { localHistoryListener } from '../state/local-history.ts';
@@ -36,57 +43,89 @@ export async function syncCommand(tables: readonly string[], options: SyncOption
   return withContext({ ...options, settleSeconds: options.settle }, async (context) => {
     const chosen = selectTables(context.settings.tables, { names: tables, excluded: options.exclude });
     await using history = new Database(context.settings.destination, context.settings);
-    const watch = await wireListeners(context, options, history);
-    try {
-      const summary = await run(context.work, {
-        tables: chosen,
-        isFullRefresh: options.fullRefresh,
-        areDeletesForced: options.deletes,
-        isForced: options.force,
-        isVerified: options.verify,
-        now: new Date(),
-        isFailFast: options.failFast,
-        waitLockSeconds: options.waitLock,
-      });
-      watch.stop();
-      const isWanted = !options.json && (!options.quiet || summary.status !== 'ok');
-      if (isWanted) context.terminal.out(context.redact(formatSummary(summary, context.terminal.look)));
-      return exitCodeOf(summary);
-    } finally {
-      watch.stop();
-    }
+    await using watch = await watchRun(context, options, history);
+    const summary = await run(context.work, {
+      tables: chosen,
+      isFullRefresh: options.fullRefresh,
+      areDeletesForced: options.deletes,
+      isForced: options.force,
+      isVerified: options.verify,
+      now: new Date(),
+      isFailFast: options.failFast,
+      waitLockSeconds: options.waitLock,
+    });
+    watch.stop();
+    await tell(context, options, watch, summary);
+    return exitCodeOf(summary);
   });
 }
 
-/** Everything that watches a run. Adding one touches this function and its own file. */
-async function wireListeners(
-  context: Context,
+const verbosityOf = ({ verbose, quiet }: SyncOptions): Verbosity =>
+  verbose ? 'verbose' : quiet ? 'quiet' : 'normal';
+
+/** What stands on stdout at the end; with --json it stands there already. */
+async function tell(
+  { terminal, redact, work }: Context,
   options: SyncOptions,
-  history: Database,
-): Promise<{ stop: () => void }> {
+  { hasToldTables }: Watch,
+  summary: RunSummary,
+): Promise<void> {
+  if (options.json) return;
+  const print = (text: string) => terminal.out(redact(text));
+  if (hasToldTables) return print(formatEnding(summary, terminal.look));
+  if (verbosityOf(options) !== 'quiet') return print(formatSummary(summary, terminal.look));
+  if (hasTrouble(summary)) print(formatTrouble(summary, await lastSuccesses(work, summary), terminal.look));
+}
+
+/** From the state files: at the destination nobody may be at home. */
+async function lastSuccesses(
+  { stateFiles, settings }: Context['work'],
+  { tables }: RunSummary,
+): Promise<ReadonlyMap<string, Date>> {
+  const wanted = settings.tables.filter(
+    ({ name, isEnabled }) =>
+      isEnabled && (tables.length === 0 || tables.some((table) => table.name === name)),
+  );
+  const found = new Map<string, Date>();
+  for (const { name, destinationName } of wanted) {
+    const file = await stateFiles.read(destinationName).catch(() => undefined);
+    if (file?.kind === 'record') found.set(name, new Date(file.record.syncedAt));
+  }
+  return found;
+}
+
+interface Watch extends AsyncDisposable {
+  /** Each table's lines are on stdout already. */
+  readonly hasToldTables: boolean;
+  readonly stop: () => void;
+}
+
+/** Everything that watches a run. Adding one touches this function and its own file. */
+async function watchRun(context: Context, options: SyncOptions, history: Database): Promise<Watch> {
   const { settings, terminal, redact, runId, signal, listen } = context;
-  const verbosity: Verbosity = options.verbose ? 'verbose' : options.quiet ? 'quiet' : 'normal';
-  const isTerminal = terminal.isStderrTerminal;
-  const shows = hasProgress({
-    isTerminal,
-    allowsMovement: terminal.allowsMovement,
-    isJson: options.json,
-    verbosity,
-  });
-  const progress = shows ? createProgress(process.stderr) : undefined;
+  const verbosity = verbosityOf(options);
+  const progress = options.json || verbosity !== 'normal' ? undefined : progressOn(context);
+  // What the summary will say need not stand beside it in the same place.
+  const isBesideSummary =
+    (progress !== undefined && terminal.screen?.isStderr === true) ||
+    (verbosity === 'quiet' && !options.json && settings.log.format === 'auto');
   const logger = await createLogger({
-    log: settings.log,
-    level: effectiveLevel({ level: settings.log.level, verbosity, hasProgress: shows }),
+    log:
+      isBesideSummary && settings.log.format === 'auto'
+        ? { ...settings.log, format: 'pretty' }
+        : settings.log,
+    level: effectiveLevel({ level: settings.log.level, verbosity, hasProgress: isBesideSummary }),
     runId,
     pipeline: settings.pipeline,
     redact,
-    isTerminal,
-    color: terminal.look.color,
+    isTerminal: terminal.isStderrTerminal,
+    color: terminal.sayLook.color,
     ...(progress && { beforeLine: progress.clear }),
   });
   const warn = (message: string) => logger.warn(message);
-  for (const message of settings.warnings) warn(message);
-  listen(progress ? retryListener(logger) : logListener(logger));
+  if (!isBesideSummary) for (const message of settings.warnings) warn(message);
+  if (!isBesideSummary) listen(logListener(logger));
+  else if (verbosity !== 'quiet') listen(retryListener(logger));
   if (progress) listen(progress.listener);
   if (options.json) listen(jsonListener(terminal.out, redact));
   // Before those that wait for a server: after a signal there is little time.
@@ -103,5 +142,28 @@ async function wireListeners(
     const { healthcheckUrl: url } = settings;
     listen(healthcheckListener({ url, redact, exitCodeOf, onFailure: warn, signal }));
   }
-  return { stop: () => progress?.stop() };
+  const stop = () => progress?.stop();
+  return {
+    hasToldTables: progress !== undefined && terminal.screen?.isStdout === true,
+    stop,
+    [Symbol.asyncDispose]: async () => stop(),
+  };
+}
+
+/** Undefined where nothing can be drawn. Tables that are done are told above the line where their place is. */
+function progressOn({ terminal: { screen }, redact, signal }: Context): Progress | undefined {
+  if (!screen) return undefined;
+  const lines = summaryByTable(() => screen.look);
+  const progress = createProgress(screen, {
+    redact,
+    ...(screen.isStdout && {
+      above: (event: RunEvent) => {
+        const text = lines(event);
+        return text === undefined ? undefined : redact(text);
+      },
+    }),
+  });
+  const stopping = 'stopping: what is unfinished is rolled back; once more (Ctrl-C) stops at once\n';
+  signal.addEventListener('abort', () => progress.stop(stopping), { once: true });
+  return progress;
 }

@@ -1,5 +1,7 @@
 /** Where a command prints: results to stdout, everything else to stderr. */
+import { fstatSync } from 'node:fs';
 import type { Look } from '../observe/look.ts';
+import type { Screen } from '../observe/progress.ts';
 
 export interface Terminal {
   /** Results. */
@@ -10,38 +12,94 @@ export interface Terminal {
   readonly isStderrTerminal: boolean;
   /** Of stdout. */
   readonly look: Look;
-  /** False where nothing may be rewritten in place: NO_COLOR, CI, a dumb terminal. */
-  readonly allowsMovement: boolean;
+  /** Of stderr. */
+  readonly sayLook: Look;
+  /** Where a live line can be drawn: stdout, else stderr; undefined where nothing may be rewritten in place. */
+  readonly screen: (Screen & { readonly isStdout: boolean; readonly isStderr: boolean }) | undefined;
 }
+
+type Environment = Readonly<Record<string, string | undefined>>;
 
 interface Surroundings {
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: Environment;
   /** --no-color was given. */
   readonly isColorRefused: boolean;
 }
 
+/** Cells, where a terminal does not say. */
+const USUAL_WIDTH = 80;
+
 export function terminalOf({ stdout, stderr, environment, isColorRefused }: Surroundings): Terminal {
-  const isPlain = isColorRefused || Boolean(environment['NO_COLOR']) || environment['TERM'] === 'dumb';
   // A reader that has closed its end wants no more; the work goes on.
   for (const stream of [stdout, stderr]) stream.on('error', ignoreClosed);
-  return {
-    out: (text) => void stdout.write(text),
-    say: (text) => void stderr.write(text),
-    isStdoutTerminal: stdout.isTTY === true,
-    isStderrTerminal: stderr.isTTY === true,
-    look: {
-      color: stdout.isTTY === true && !isPlain,
-      width: stdout.isTTY === true ? stdout.columns : Infinity,
-      isUnicode: isUtf8(environment),
+  const lookOf = (stream: NodeJS.WriteStream): Look => ({
+    color: hasColor(stream, environment, isColorRefused),
+    get width() {
+      return isTerminal(stream) ? stream.columns || USUAL_WIDTH : Infinity;
     },
-    allowsMovement: !isPlain && !environment['CI'],
+    isUnicode: isUtf8(environment),
+  });
+  const [look, sayLook] = [lookOf(stdout), lookOf(stderr)];
+  const terminal = {
+    out: (text: string) => void stdout.write(text),
+    say: (text: string) => void stderr.write(text),
+    isStdoutTerminal: isTerminal(stdout),
+    isStderrTerminal: isTerminal(stderr),
+    look,
+    sayLook,
+  };
+  if (!canMove(environment) || !(isTerminal(stdout) || isTerminal(stderr)))
+    return { ...terminal, screen: undefined };
+  const stream = isTerminal(stdout) ? stdout : stderr;
+  return {
+    ...terminal,
+    screen: {
+      isStdout: stream === stdout,
+      isStderr: stream === stderr || (isTerminal(stderr) && isSameDevice(stdout, stderr)),
+      look: stream === stdout ? look : sayLook,
+      write: (text) => stream.write(text),
+      onResize: (redraw) => {
+        stream.on('resize', redraw);
+        return () => stream.off('resize', redraw);
+      },
+    },
   };
 }
 
+/** Node leaves the property out where it is none. */
+const isTerminal = (stream: NodeJS.WriteStream): boolean => stream.isTTY === true;
+
+/**
+ * FORCE_COLOR asks for colour where it would not be expected (force-color.org; "0" and "false" do not), NO_COLOR and
+ * --no-color refuse it (no-color.org), and refusing wins: whoever cannot have escape sequences has no other way to say so.
+ */
+function hasColor(stream: NodeJS.WriteStream, environment: Environment, isRefused: boolean): boolean {
+  if (isRefused || environment['NO_COLOR']) return false;
+  return isSet(environment['FORCE_COLOR']) || (isTerminal(stream) && !isDumb(environment));
+}
+
+const isSet = (value: string | undefined): boolean =>
+  value !== undefined && value !== '' && value !== '0' && value !== 'false';
+
+/** As for curses and git. Windows has no TERM, and terminals that can do all of this. */
+const isDumb = ({ TERM }: Environment): boolean =>
+  TERM === 'dumb' || ((TERM ?? '') === '' && process.platform !== 'win32');
+
+/** A log of a CI job looks like a terminal to programs, and keeps every line that was drawn. */
+const canMove = (environment: Environment): boolean => !isDumb(environment) && !isSet(environment['CI']);
+
+function isSameDevice(
+  one: NodeJS.WriteStream & { fd?: number },
+  other: NodeJS.WriteStream & { fd?: number },
+) {
+  if (one.fd === undefined || other.fd === undefined) return false;
+  return fstatSync(one.fd).rdev === fstatSync(other.fd).rdev;
+}
+
 /** As the C library chooses the characters of a locale. Where nothing is set, as in cron, that is ASCII. */
-const isUtf8 = (environment: Surroundings['environment']): boolean =>
+const isUtf8 = (environment: Environment): boolean =>
   /utf-?8/i.test(environment['LC_ALL'] || environment['LC_CTYPE'] || environment['LANG'] || '');
 
 function ignoreClosed(error: Error & { code?: string }): void {

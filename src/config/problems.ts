@@ -37,7 +37,8 @@ export function configError(problems: readonly Problem[]): IncrepError {
 
 const LONGEST_SHOWN = 60;
 
-const cut = (text: string) => (text.length <= LONGEST_SHOWN ? text : `${text.slice(0, LONGEST_SHOWN - 1)}…`);
+const cut = (text: string) =>
+  text.length <= LONGEST_SHOWN ? text : `${text.slice(0, LONGEST_SHOWN - 3)}...`;
 
 /** A value as it stands in the file, cut where it would drown the message. */
 export const show = (value: unknown): string => cut(JSON.stringify(value) ?? String(value));

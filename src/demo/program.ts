@@ -41,8 +41,12 @@ export async function runIncrep(
 
 /** Nothing of the caller's that could be taken for a setting: the real environment wins over .env. */
 function environment(): Record<string, string> {
-  const { HOME, TMPDIR } = processEnvironment();
-  return { PATH: searchPath(), ...(HOME && { HOME }), ...(TMPDIR && { TMPDIR }) };
+  const { HOME, TMPDIR, LC_ALL, LC_CTYPE, LANG } = processEnvironment();
+  const kept = Object.entries({ HOME, TMPDIR, LC_ALL, LC_CTYPE, LANG });
+  return {
+    PATH: searchPath(),
+    ...Object.fromEntries(kept.filter((entry): entry is [string, string] => Boolean(entry[1]))),
+  };
 }
 
 interface Ended {

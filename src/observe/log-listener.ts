@@ -46,8 +46,9 @@ function logEvent(logger: Logger, event: RunEvent): void {
       return logger.info({ table, action, reason, ...estimate }, `planned: ${action}`);
     }
     case 'phase-started': {
-      const { table, phase, detail } = event;
-      return logger.debug({ table }, detail ? `${phase}: ${detail}` : phase);
+      const { table, phase, detail, waitsFor } = event;
+      const what = waitsFor === undefined ? detail : `waiting for ${waitsFor}`;
+      return logger.debug({ table }, what ? `${phase}: ${what}` : phase);
     }
     case 'rows-copied':
       return logger.trace({ table: event.table, bytes: event.bytes }, 'copied');

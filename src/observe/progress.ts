@@ -1,182 +1,134 @@
 /**
- * One live line on the terminal's stderr: which table, what is being done, how fast. Everything else that is
- * printed there calls `clear()` first; the line comes back by itself while there is something to tell.
+ * One live line on a terminal: which table, what is being done, how far it is, how fast. What stays is printed above it.
+ * Whoever else prints there calls `clear()` first; the line comes back by itself while there is something to tell.
  */
-import type { Listener, Phase, RunEvent } from '../events.ts';
-import { formatBytes, formatCount } from '../format.ts';
-import type { Verbosity } from './log.ts';
-import { printableLine, truncate } from './text.ts';
+import type { Listener, RunEvent } from '../events.ts';
+import type { Redact } from '../redact.ts';
+import type { Look } from './look.ts';
+import { progressLine } from './progress-line.ts';
+import { viewAfter, type Seen } from './progress-view.ts';
 
-const INTERVAL_MS = 200;
-const ERASE = '\r\u001b[K';
-/** Cells, where the terminal does not say. */
-const USUAL_WIDTH = 80;
+/** Milliseconds between two drawings while news come in, and while there is nothing but the time to tell. */
+const NEWS_EVERY = 200;
+const TIME_EVERY = 1000;
 
-const PHASE_WORDS = {
-  lock: 'waiting for the lock',
-  fence: 'waiting for open transactions',
-  snapshot: 'opening a snapshot',
-  copy: 'copying',
-  index: 'building indexes',
-  merge: 'merging',
-  deletes: 'looking for deleted rows',
-  swap: 'swapping in',
-  commit: 'committing',
-  keep: 'saving the cursor',
-} as const satisfies Record<Phase, string>;
+/** From the cursor to the end of the screen: also what a narrower terminal has made of a longer line. */
+const CLEAR_BELOW = '\u001b[J';
+const WITHOUT_WRAPPING = '\u001b[?7l';
+const WRAPPING = '\u001b[?7h';
 
-interface Terminal {
+/** A terminal that can move its cursor. */
+export interface Screen {
   write(text: string): unknown;
-  readonly columns?: number | undefined;
-}
-
-export interface Surroundings {
-  /** Whether stderr is a terminal that can move its cursor. */
-  readonly isTerminal: boolean;
-  /** False with NO_COLOR and in CI. */
-  readonly allowsMovement: boolean;
-  readonly isJson: boolean;
-  readonly verbosity: Verbosity;
-}
-
-/** The same answer decides about the log: with a progress line it only speaks up from `warn` on. */
-export function hasProgress({ isTerminal, allowsMovement, isJson, verbosity }: Surroundings): boolean {
-  return isTerminal && allowsMovement && !isJson && verbosity === 'normal';
+  /** As wide as it is now. */
+  readonly look: Look;
+  /** Returns what ends it. */
+  readonly onResize: (redraw: () => void) => () => void;
 }
 
 export interface Progress {
   readonly listener: Listener;
   /** Erases the line, so that something else can be printed there. */
   readonly clear: () => void;
-  /** Erases the line for good. */
-  readonly stop: () => void;
+  /** Erases the line for good and leaves these lines, each ended by a newline; those of `above` still come. */
+  readonly stop: (last?: string) => void;
 }
 
-/** What the line tells. */
-interface View {
-  readonly total: number;
-  readonly finished: number;
-  readonly table: string | undefined;
-  readonly phase: Phase | undefined;
-  /** Which part of a copy. */
-  readonly part: string | undefined;
-  readonly bytes: number;
-  /** Bytes that were there before. */
-  readonly earlier: number;
-  /** When the first bytes can have begun to flow, in milliseconds of the clock. */
-  readonly since: number;
+interface Options {
+  readonly redact?: Redact;
+  /** Lines that stay, each ended by a newline; undefined where an event leaves none. */
+  readonly above?: (event: RunEvent) => string | undefined;
+  /** Milliseconds. */
+  readonly clock?: () => number;
 }
 
-const NOTHING: View = {
-  total: 0,
-  finished: 0,
-  table: undefined,
-  phase: undefined,
-  part: undefined,
-  bytes: 0,
-  earlier: 0,
-  since: 0,
-};
-
-/** Pure: what the line tells after an event. */
-function viewAfter(view: View, event: RunEvent, now: number): View {
-  const isSameTable = 'table' in event && event.table === view.table;
-  switch (event.type) {
-    case 'run-started':
-      return { ...NOTHING, total: event.tables.length };
-    case 'phase-started': {
-      const { table, phase, detail } = event;
-      const part = phase === 'copy' && detail?.startsWith('chunk ') ? detail : undefined;
-      if (isSameTable && part !== undefined && view.part !== undefined) return { ...view, part };
-      // Bytes outlive the copy, so that the phases after it still say how much there was.
-      const bytes = isSameTable && phase !== 'copy' ? view.bytes : 0;
-      return { ...view, table, phase, part, bytes, earlier: 0, since: now };
-    }
-    case 'rows-copied': {
-      const { table, bytes, earlier = 0 } = event;
-      return { ...view, table, bytes, earlier, ...(isSameTable ? {} : { since: now }) };
-    }
-    case 'table-finished':
-      return {
-        ...view,
-        finished: view.finished + 1,
-        table: undefined,
-        phase: undefined,
-        part: undefined,
-        bytes: 0,
-      };
-    case 'run-finished':
-      return NOTHING;
-    default:
-      return view;
-  }
-}
-
-function rateText({ phase, bytes, earlier, since }: View, now: number): string {
-  const seconds = (now - since) / 1000;
-  // A rate over a moment is noise.
-  return phase === 'copy' && seconds >= 0.5 ? `, ${formatBytes((bytes - earlier) / seconds)}/s` : '';
-}
-
-function lineOf(view: View, now: number): string | undefined {
-  const { table, phase, part, bytes, total, finished } = view;
-  if (table === undefined) return undefined;
-  const place = total > 0 ? `[${formatCount(Math.min(finished + 1, total))}/${formatCount(total)}] ` : '';
-  const copied = bytes > 0 ? `, ${formatBytes(bytes)}${rateText(view, now)}` : '';
-  const doing = phase ? PHASE_WORDS[phase] : 'copying';
-  return `${place}${printableLine(table)}: ${doing}${part === undefined ? '' : ` ${part}`}${copied}`;
-}
-
-export function createProgress(terminal: Terminal, clock: () => number = () => performance.now()): Progress {
-  let view = NOTHING;
-  let isDrawn = false;
+export function createProgress(screen: Screen, options: Options = {}): Progress {
+  const {
+    redact = (text: string) => text,
+    above = () => undefined,
+    clock = () => performance.now(),
+  } = options;
+  let view: Seen;
+  let isStopped = false;
+  /** What is on the screen; empty where nothing is. */
+  let drawn = '';
   let drawnAt = -Infinity;
-  let timer: NodeJS.Timeout | undefined;
+  let next: { readonly timer: NodeJS.Timeout; readonly at: number } | undefined;
 
-  function erase(): void {
-    if (isDrawn) terminal.write(ERASE);
-    isDrawn = false;
+  /**
+   * All in one write, so that nothing flickers. The cursor is left where the line begins: from there it can be erased
+   * whatever becomes of the line when the terminal gets narrower, and nothing has to be undone when we are killed.
+   */
+  function put(kept: string, line: string): void {
+    const live = line === '' ? '' : `${WITHOUT_WRAPPING}${line}${CLEAR_BELOW}${WRAPPING}\r`;
+    // A new line covers the old one, unless something comes between.
+    const cleared = drawn !== '' && (kept !== '' || live === '') ? CLEAR_BELOW : '';
+    // The terminal itself may have written: ^C, for one.
+    const start = drawn === '' && kept === '' && live === '' ? '' : '\r';
+    drawn = line;
+    drawnAt = clock();
+    const text = `${start}${cleared}${kept}${live}`;
+    if (text !== '') screen.write(text);
   }
 
   function draw(): void {
-    timer = undefined;
-    const line = lineOf(view, clock());
-    if (line === undefined) return erase();
-    drawnAt = clock();
-    isDrawn = true;
-    // One cell is left free: a full line would wrap in some terminals, and then cannot be erased.
-    terminal.write(`${ERASE}${truncate(line, (terminal.columns || USUAL_WIDTH) - 1)}`);
+    const line = lineNow();
+    if (line === drawn) drawnAt = clock();
+    else put('', line);
+    drawAgain(TIME_EVERY);
   }
 
-  /** Draws now, or when the last drawing is old enough: the latest news is never held back for good. */
-  function drawSoon(): void {
-    if (timer) return;
-    const wait = drawnAt + INTERVAL_MS - clock();
-    if (wait <= 0) return draw();
-    timer = setTimeout(draw, wait);
-    timer.unref();
+  function lineNow(): string {
+    if (!view) return '';
+    const { look } = screen;
+    // One cell is left free: in some terminals the cursor waits behind a full line, in others on the next one.
+    return progressLine(view, clock(), { ...look, width: look.width - 1 }, redact);
   }
 
-  function stop(): void {
-    clearTimeout(timer);
-    timer = undefined;
-    view = NOTHING;
-    erase();
+  /** Lines that stay. The live line stays as well where it has been seen; it does not flash up between quick tables. */
+  function print(kept: string): void {
+    put(kept, drawn === '' ? '' : lineNow());
+    drawAgain(NEWS_EVERY);
   }
+
+  /** The earliest of what was asked for. */
+  function drawAgain(wait: number): void {
+    const at = drawnAt + wait;
+    if (!view || (next && next.at <= at)) return;
+    clearTimeout(next?.timer);
+    const onTime = () => {
+      next = undefined;
+      draw();
+    };
+    next = { timer: setTimeout(onTime, Math.max(0, at - clock())), at };
+    next.timer.unref();
+  }
+
+  const forgetSize = screen.onResize(() => {
+    if (drawn !== '') put('', lineNow());
+  });
 
   return {
     listener: (event) => {
-      view = viewAfter(view, event, clock());
-      if (event.type === 'run-finished') stop();
-      else if (event.type === 'table-finished' || view.table !== undefined) drawSoon();
+      if (!isStopped) view = viewAfter(view, event, clock());
+      // A run that is over in a moment needs no line.
+      if (event.type === 'run-started') drawnAt = clock();
+      const kept = above(event);
+      if (kept !== undefined) print(kept);
+      else drawAgain(NEWS_EVERY);
     },
     clear: () => {
-      if (!isDrawn) return;
-      erase();
-      // Counts as a drawing: the line must not come back before the caller has printed.
-      drawnAt = clock();
-      drawSoon();
+      if (drawn !== '') put('', '');
+      // The line must not come back before the caller has printed.
+      drawAgain(NEWS_EVERY);
     },
-    stop,
+    stop: (last = '') => {
+      isStopped = true;
+      view = undefined;
+      clearTimeout(next?.timer);
+      next = undefined;
+      forgetSize();
+      if (drawn !== '' || last !== '') put(last, '');
+    },
   };
 }

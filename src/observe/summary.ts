@@ -1,114 +1,97 @@
-/** What a person reads at the end of a run. */
-import type { Failure, RunSummary, TableOutcome } from '../events.ts';
-import { formatBytes, formatCount, formatSeconds, formatTableCounts } from '../format.ts';
+/** What a person reads of a run: as a whole at its end, or table by table while it goes on. */
+import type { RunEvent, RunSummary, TableOutcome } from '../events.ts';
+import { formatSeconds, formatTableCounts } from '../format.ts';
 import { runSeconds } from '../summary-json.ts';
-import { glyphsOf, painter, type Look, type Paint } from './look.ts';
-import { displayWidth, padEnd, padStart, printable, printableLine, truncate } from './text.ts';
+import { painter, type Look } from './look.ts';
+import {
+  columnsFor,
+  columnsOf,
+  detailLines,
+  failureDetails,
+  INDENT,
+  tableLines,
+  warningDetail,
+  type Columns,
+  type Detail,
+} from './table-lines.ts';
+import { printableLine } from './text.ts';
 
-type Tint = 'green' | 'red' | 'yellow' | 'dim';
+const asText = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
 
-const TINTS = { ok: 'green', failed: 'red', skipped: 'dim' } as const satisfies Record<
-  TableOutcome['status'],
-  Tint
->;
-
-/** Symbol and word, so that nothing is said by colour alone. */
-function labelOf(status: TableOutcome['status'], look: Look): string {
-  const { ok, failed } = glyphsOf(look);
-  return { ok: `${ok}ok`, failed: `${failed}FAILED`, skipped: '- skipped' }[status];
+/** Several lines, each ended by a newline. */
+export function formatSummary(summary: RunSummary, look: Look): string {
+  const columns = columnsOf(summary.tables, look);
+  const shared = new Set(sharedWarnings(summary).keys());
+  return asText([
+    ...summary.tables.flatMap((outcome) => tableLines(outcome, shared, columns, look)),
+    ...closingLines(summary, look),
+  ]);
 }
 
-const GAP = '  ';
-const INDENT = '    ';
-const NARROWEST_NAME = 12;
+const VERDICTS = { ok: 'done, with warnings', partial: 'partly failed', failed: 'FAILED' } as const;
 
-function rowsText(outcome: TableOutcome): string {
-  if (outcome.status === 'skipped') return '';
-  const counts: readonly (readonly [number, string])[] = [
-    [outcome.rowsRead, 'read'],
-    [outcome.rowsInserted, 'inserted'],
-    [outcome.rowsUpdated, 'updated'],
-    [outcome.rowsUnchanged, 'unchanged'],
-    [outcome.rowsDeleted, 'deleted'],
+/** For a mail: only what went wrong, of which pipeline, and how old the copies are that go on serving. */
+export function formatTrouble(
+  summary: RunSummary,
+  lastSuccesses: ReadonlyMap<string, Date>,
+  look: Look,
+): string {
+  const told = summary.tables.filter(({ status, warnings }) => status === 'failed' || warnings.length > 0);
+  const columns = columnsOf(told, look);
+  const shared = new Set(sharedWarnings(summary).keys());
+  const linesOf = (outcome: TableOutcome) => [
+    ...tableLines(outcome, shared, columns, look),
+    ...(outcome.status === 'failed'
+      ? detailLines(lastDetail(lastSuccesses.get(outcome.name), summary.finishedAt), INDENT, look)
+      : []),
   ];
-  const said = counts.filter(([count]) => count > 0).map(([count, word]) => `${formatCount(count)} ${word}`);
-  if (said.length > 0) return said.join(', ');
-  return outcome.status === 'ok' ? 'no new rows' : '';
+  const last = [...lastSuccesses.values()].toSorted((a, b) => b.getTime() - a.getTime())[0];
+  const isBeforeTables = summary.error !== undefined && summary.tables.length === 0;
+  return asText([
+    `pipeline ${printableLine(summary.pipeline)}: ${VERDICTS[summary.status]}`,
+    ...told.flatMap(linesOf),
+    ...(isBeforeTables ? detailLines(lastDetail(last, summary.finishedAt), '', look) : []),
+    ...closingLines(summary, look),
+  ]);
 }
 
-interface Row {
-  readonly outcome: TableOutcome;
-  readonly name: string;
-  /** Action, rows, bytes and seconds. */
-  readonly cells: readonly [string, string, string, string];
+const lastDetail = (last: Date | undefined, now: Date): Detail => ({
+  label: 'last success:',
+  text: last
+    ? `${last.toISOString()}, ${formatSeconds((now.getTime() - last.getTime()) / 1000)} before`
+    : 'none that is known here',
+});
+
+export const hasTrouble = ({ status, warnings, tables }: RunSummary): boolean =>
+  status !== 'ok' || warnings.length > 0 || tables.some((table) => table.warnings.length > 0);
+
+/** The same lines, each as soon as it can be told: a warning of several tables under the first, and in full at the end. */
+export function summaryByTable(lookNow: () => Look): (event: RunEvent) => string | undefined {
+  const said = new Set<string>();
+  let names: readonly string[] = [];
+  const linesOf = (outcome: TableOutcome): string => {
+    const look = lookNow();
+    const columns: Columns = columnsFor(names, look);
+    const lines = tableLines(outcome, said, columns, look);
+    for (const warning of outcome.warnings) said.add(warning);
+    return asText(lines);
+  };
+  return (event) => {
+    if (event.type === 'run-started') names = event.tables;
+    return event.type === 'table-finished' ? linesOf(event.outcome) : undefined;
+  };
 }
 
-function rowOf(outcome: TableOutcome): Row {
-  const action = outcome.action === 'skipped' ? '' : outcome.action;
-  const bytes = outcome.bytes > 0 ? formatBytes(outcome.bytes) : '';
-  const seconds = outcome.status === 'skipped' ? '' : formatSeconds(outcome.durationSeconds);
-  return { outcome, name: printableLine(outcome.name), cells: [action, rowsText(outcome), bytes, seconds] };
-}
+/** What `summaryByTable` leaves to say. */
+export const formatEnding = (summary: RunSummary, look: Look): string => asText(closingLines(summary, look));
 
-const widest = (texts: readonly string[]) => Math.max(0, ...texts.map(displayWidth));
-
-interface Widths {
-  readonly status: number;
-  readonly name: number;
-  readonly cells: readonly [number, number, number, number];
-}
-
-/** Names give way first where the terminal is too narrow. */
-function widthsOf(rows: readonly Row[], look: Look): Widths {
-  const status = widest(rows.map(({ outcome }) => labelOf(outcome.status, look)));
-  const cell = (index: 0 | 1 | 2 | 3) => widest(rows.map(({ cells }) => cells[index]));
-  const cells = [cell(0), cell(1), cell(2), cell(3)] as const;
-  const others = [status, ...cells].reduce((sum, each) => sum + (each > 0 ? each + GAP.length : 0), 0);
-  const name = Math.min(widest(rows.map((row) => row.name)), Math.max(NARROWEST_NAME, look.width - others));
-  return { status, name, cells };
-}
-
-function tableLine({ outcome, name, cells }: Row, widths: Widths, look: Look): string {
-  const label = labelOf(outcome.status, look);
-  // The name of a failed table is what will be typed next, so it is always whole.
-  const shownName = outcome.status === 'failed' ? name : truncate(name, widths.name, glyphsOf(look).ellipsis);
-  const aligned = cells.map((text, index) => (index < 2 ? padEnd : padStart)(text, widths.cells[index] ?? 0));
-  const columns = [padEnd(shownName, widths.name), ...aligned.filter((text) => text !== '')];
-  return `${painter(look)(TINTS[outcome.status], padEnd(label, widths.status))}${GAP}${columns.join(GAP).trimEnd()}`;
-}
-
-interface Detail {
-  readonly label: string;
-  readonly tint?: Tint;
-  readonly text: string;
-  /** Set after the last line of the text. */
-  readonly suffix?: string;
-}
-
-/** A label and its text; further lines of the text stand under the first. */
-function detailLine({ label, tint, text, suffix = '' }: Detail, indent: string, paint: Paint): string {
-  const hanging = `\n${indent}${' '.repeat(displayWidth(label) + 1)}`;
-  const shownLabel = tint ? paint(tint, label) : label;
-  return `${indent}${shownLabel} ${printable(text).trim().replaceAll('\n', hanging)}${suffix}`;
-}
-
-function failureDetails({ message, hint, code, sqlstate }: Failure, paint: Paint): Detail[] {
-  const codes = printableLine(sqlstate ? `${code}, SQLSTATE ${sqlstate}` : code);
-  return [
-    { label: 'error:', tint: 'red', text: message, suffix: ` ${paint('dim', `(${codes})`)}` },
-    ...(hint.trim() === '' ? [] : [{ label: 'next: ', text: hint }]),
+function closingLines(summary: RunSummary, look: Look): string[] {
+  const details = [
+    ...(summary.error ? failureDetails(summary.error, painter(look)) : []),
+    ...[...sharedWarnings(summary)].map(sharedDetail),
+    ...summary.warnings.map(warningDetail),
   ];
-}
-
-const warningDetail = (text: string): Detail => ({ label: 'warning:', tint: 'yellow', text });
-
-/** Why, where it is not plain from the action: a table loaded as a whole, or left out. */
-function hasReason({ action, status, reason, error }: TableOutcome): boolean {
-  return (
-    reason !== '' &&
-    reason !== error?.message &&
-    (status === 'skipped' || !['incremental', 'append'].includes(action))
-  );
+  return [...details.flatMap((detail) => detailLines(detail, '', look)), closingLine(summary)];
 }
 
 /** What is true of several tables is said once, at the end. */
@@ -123,41 +106,8 @@ function sharedWarnings({ tables }: RunSummary): Map<string, readonly string[]> 
 const sharedDetail = ([text, names]: [string, readonly string[]]): Detail =>
   warningDetail(`${text} (${names.length} tables: ${names.join(', ')})`);
 
-function tableDetails(outcome: TableOutcome, shared: ReadonlySet<string>, paint: Paint): Detail[] {
-  return [
-    ...(hasReason(outcome) ? [{ label: 'because', text: outcome.reason }] : []),
-    ...(outcome.error ? failureDetails(outcome.error, paint) : []),
-    ...outcome.warnings.filter((text) => !shared.has(text)).map(warningDetail),
-  ];
-}
-
-function tableLines(row: Row, shared: ReadonlySet<string>, widths: Widths, look: Look): string[] {
-  const paint = painter(look);
-  const details = tableDetails(row.outcome, shared, paint);
-  return [tableLine(row, widths, look), ...details.map((detail) => detailLine(detail, INDENT, paint))];
-}
-
 function closingLine(summary: RunSummary): string {
   const seconds = formatSeconds(runSeconds(summary));
   if (summary.tables.length === 0 && summary.error) return `failed in ${seconds}, before any table`;
   return `${formatTableCounts(summary.tables)} in ${seconds}`;
-}
-
-/** Several lines, each ended by a newline. */
-export function formatSummary(summary: RunSummary, look: Look): string {
-  const paint = painter(look);
-  const rows = summary.tables.map(rowOf);
-  const widths = widthsOf(rows, look);
-  const shared = sharedWarnings(summary);
-  const runDetails = [
-    ...(summary.error ? failureDetails(summary.error, paint) : []),
-    ...[...shared].map(sharedDetail),
-    ...summary.warnings.map(warningDetail),
-  ];
-  const lines = [
-    ...rows.flatMap((row) => tableLines(row, new Set(shared.keys()), widths, look)),
-    ...runDetails.map((detail) => detailLine(detail, '', paint)),
-    closingLine(summary),
-  ];
-  return `${lines.join('\n')}\n`;
 }

@@ -25,7 +25,7 @@ export function displayWidth(text: string): number {
 }
 
 /** The text in at most that many cells, with an ellipsis where something was cut off. */
-export function truncate(text: string, width: number, ellipsis = '…'): string {
+export function truncate(text: string, width: number, ellipsis: string): string {
   if (displayWidth(text) <= width) return text;
   let kept = '';
   let cells = ellipsis.length;

@@ -4,7 +4,9 @@ import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { IncrepError } from '../errors.ts';
+import type { CopyFormat } from '../sql/copy.ts';
 import type { Place } from './place.ts';
+import { rowEstimate } from './row-estimate.ts';
 import { serverError } from './server-errors.ts';
 
 export interface Copied {
@@ -14,8 +16,9 @@ export interface Copied {
 }
 
 interface Flow {
-  /** Called with the bytes so far. */
-  readonly onBytes: (bytes: number) => void;
+  readonly format: CopyFormat;
+  /** Called with the bytes so far, and about how many rows they are where that shows. */
+  readonly onBytes: (bytes: number, rows: number | undefined) => void;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -46,7 +49,7 @@ export async function copyBetween(
 /** A stream of COPY data into a server. @throws IncrepError, or what `data` itself failed with */
 export async function copyInto(data: Readable, { client, place, copyIn }: Sink, flow: Flow): Promise<Copied> {
   const into = client.query(copyFrom(copyIn));
-  const meter = byteMeter(flow.onBytes);
+  const meter = byteMeter(flow);
   let refusal: Error | undefined;
   into.once('error', (error) => (refusal = error));
   try {
@@ -60,13 +63,15 @@ export async function copyInto(data: Readable, { client, place, copyIn }: Sink, 
   return { rows: into.rowCount, bytes: meter.bytes() };
 }
 
-function byteMeter(onBytes: Flow['onBytes']): { stream: Transform; bytes: () => number } {
+function byteMeter({ format, onBytes }: Flow): { stream: Transform; bytes: () => number } {
   let bytes = 0;
+  const estimate = rowEstimate(format);
   const stream = new Transform({
     highWaterMark: 1 << 18,
     transform(chunk: Buffer, _encoding, done) {
       bytes += chunk.length;
-      onBytes(bytes);
+      estimate.see(chunk);
+      onBytes(bytes, estimate.rows(bytes));
       done(null, chunk);
     },
   });

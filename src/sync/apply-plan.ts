@@ -46,7 +46,12 @@ export async function applyPlan(
   await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'lock' });
   try {
     await work.destination.withWriting(lockingStatements(facts), async (destination, transaction) => {
-      const patience = { waitSeconds: request.waitLockSeconds, signal: work.signal };
+      const patience = {
+        waitSeconds: request.waitLockSeconds,
+        signal: work.signal,
+        onWait: (waitsFor: string) =>
+          work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'lock', waitsFor }),
+      };
       await holdTable(destination, facts, transaction.answers, patience);
       done = await underLock(work, facts, plan, destination, { ...request, progress });
       transaction.lastly(writeState(done.record));
@@ -100,6 +105,7 @@ async function atOnce(
   if (facts.pendingLoad) await destination.query(forgetLoad(schema), [table]);
   if (plan.kind === 'load') await createMissingTypes(destination, facts);
   const fence = await raiseFence(work, {
+    name: facts.settings.name,
     table: facts.sourceName,
     replicationKey: facts.settings.replicationKey,
     keyType: plan.keyType,

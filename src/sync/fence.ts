@@ -7,6 +7,8 @@ import type { TableName } from '../schema/names.ts';
 import { highWaterMark, IN_FLIGHT } from '../sql/fence.ts';
 import type { Work } from './work.ts';
 
+type Waiting = Pick<Work, 'source' | 'settle' | 'signal' | 'emit'>;
+
 const transactionRow = z.object({
   transaction: z.string(),
   pid: z.number().nullable(),
@@ -44,15 +46,14 @@ const FIRST_POLL_SECONDS = 0.01;
 const SLOWEST_POLL_SECONDS = 0.25;
 
 interface FenceTarget {
+  /** As in the settings. */
+  readonly name: string;
   readonly table: TableName;
   readonly replicationKey: string;
   readonly keyType: KeyType;
 }
 
-export async function raiseFence(
-  work: Pick<Work, 'source' | 'settle' | 'signal'>,
-  target: FenceTarget,
-): Promise<RaisedFence> {
+export async function raiseFence(work: Waiting, target: FenceTarget): Promise<RaisedFence> {
   const { timeZone } = await work.source.identity();
   const fencedAt = new Date();
   const [mark, listed] = await work.source.readAtOnce([
@@ -61,14 +62,22 @@ export async function raiseFence(
   ]);
   const { high, at, ...numbers } = markRow.parse(mark?.rows[0]);
   const inFlight = z.array(transactionRow).parse(listed?.rows);
-  return { high, ...numbers, sourceTime: at, fencedAt, remaining: await waitFor(work, inFlight) };
+  return {
+    high,
+    ...numbers,
+    sourceTime: at,
+    fencedAt,
+    remaining: await waitFor(work, target.name, inFlight),
+  };
 }
 
 async function waitFor(
-  { source, settle, signal }: Pick<Work, 'source' | 'settle' | 'signal'>,
+  { source, settle, signal, emit }: Waiting,
+  table: string,
   listed: readonly InFlight[],
 ): Promise<readonly InFlight[]> {
   let remaining = listed;
+  let isTold = false;
   let pause = FIRST_POLL_SECONDS;
   // When all is spent, one more look still tells what merely passed by from what stays.
   let mayLook = remaining.some(({ transaction }) => !settle.hasOutlasted(transaction));
@@ -78,6 +87,12 @@ async function waitFor(
     const alive = new Set((await listInFlight(source)).map(({ transaction }) => transaction));
     remaining = remaining.filter(({ transaction }) => alive.has(transaction));
     settle.spend((performance.now() - before) / 1000);
+    const [first] = remaining;
+    // Most are over before the first look: those that are not are worth a word.
+    if (first && !isTold && !settle.isSpent) {
+      isTold = true;
+      await emit({ type: 'phase-started', table, phase: 'fence', waitsFor: describeOpen(first, remaining) });
+    }
     pause = Math.min(pause * 2, SLOWEST_POLL_SECONDS);
     mayLook = false;
   }
@@ -89,6 +104,9 @@ async function listInFlight(source: Database): Promise<InFlight[]> {
   const [listed] = await source.readAtOnce([IN_FLIGHT]);
   return z.array(transactionRow).parse(listed?.rows);
 }
+
+const describeOpen = (first: InFlight, { length }: readonly InFlight[]): string =>
+  `${length === 1 ? 'an open transaction' : `${length} open transactions`}: ${describeInFlight(first)}`;
 
 /** For the log and the summary: who holds things up, as far as it can be seen. */
 export function describeInFlight({ pid, user, application, ageSeconds, transaction }: InFlight): string {

@@ -5,6 +5,7 @@ import { analyze, commentOnTable, renameTable } from '../sql/destination.ts';
 import { alterAfter, alterBefore, lockWholly } from '../sql/reshape.ts';
 import type { TableFacts } from './facts.ts';
 import { makeRoomFor } from './index-names.ts';
+import { usersOfCopy } from './lock-holders.ts';
 import { keepMarked, prepareMarks } from './marked-rows.ts';
 import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from './merge-staging.ts';
 import { nullKeyWarning } from './null-keys.ts';
@@ -77,6 +78,16 @@ export const choosePlacing = async (
 const enter = ({ work, facts }: Load, phase: Phase, detail?: string) =>
   work.emit({ type: 'phase-started', table: facts.settings.name, phase, ...(detail && { detail }) });
 
+const tellUsers =
+  ({ work, facts, destination }: Load) =>
+  async (): Promise<void> =>
+    work.emit({
+      type: 'phase-started',
+      table: facts.settings.name,
+      phase: 'swap',
+      waitsFor: await usersOfCopy(destination, facts),
+    });
+
 interface Settled {
   /** Rows left out because a newer one has their key. */
   readonly older: number;
@@ -107,7 +118,7 @@ export async function mergeWhole(load: Load): Promise<MergeCounts> {
   const before = alteration && alterBefore(table, alteration, facts.natives);
   if (before !== undefined) {
     await enter(load, 'swap');
-    await lockAlone(destination, { table, locks: [lockWholly(table)] }, work.signal);
+    await lockAlone(destination, { table, locks: [lockWholly(table)], onWait: tellUsers(load) }, work.signal);
     await mustSurvive(destination, table, 'what is built on it', before);
   }
   await enter(load, 'merge');
@@ -141,7 +152,7 @@ export async function putInPlace(load: Load): Promise<void> {
     const exchanged = { ...placing.exchange, hasMergeKey, isRehearsal: false };
     await completeStaging(exchanged);
     await enter(load, 'swap');
-    const wanted = { table: facts.destinationName, locks: locksFor(exchanged) };
+    const wanted = { table: facts.destinationName, locks: locksFor(exchanged), onWait: tellUsers(load) };
     await lockAlone(destination, wanted, work.signal);
     await exchange(await seenAgain(exchanged));
   } else {

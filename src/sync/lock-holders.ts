@@ -1,4 +1,5 @@
 /** "Someone holds the table" is no help; who it is, and since when, is. */
+import type pg from 'pg';
 import { z } from 'zod';
 import { reworded, type IncrepError } from '../errors.ts';
 import type { Database } from '../postgres/database.ts';
@@ -54,13 +55,31 @@ async function holdersAt(
   tables: readonly string[],
   harmless: readonly string[],
 ): Promise<Holder[]> {
-  return database.withReading(async (client) => {
-    const { rows } = await client.query(LOCK_HOLDERS, [schema, tables, harmless]);
-    return z
-      .array(holderRow)
-      .parse(rows)
-      .map((holder) => ({ ...holder, side: database.place.side }));
-  });
+  const { side } = database.place;
+  return database.withReading(async (client) => holdersOf(client, side, [schema, tables, harmless]));
+}
+
+async function holdersOf(
+  client: pg.ClientBase,
+  side: Holder['side'],
+  parameters: readonly unknown[],
+): Promise<Holder[]> {
+  const { rows } = await client.query(LOCK_HOLDERS, [...parameters]);
+  return z
+    .array(holderRow)
+    .parse(rows)
+    .map((holder) => ({ ...holder, side }));
+}
+
+/** Asked by the very session that waits to put the copy in place, so that it does not name itself. */
+export async function usersOfCopy(
+  client: pg.ClientBase,
+  { destinationName: { schema, table } }: TableFacts,
+): Promise<string> {
+  const [first, ...others] = await holdersOf(client, 'destination', [schema, [table], []]);
+  // Someone on a view of it, for one.
+  if (!first) return 'those who use the table';
+  return `${describe(first)}${others.length > 0 ? ` and ${others.length} more` : ''}`;
 }
 
 const describe = ({ pid, application, user, since, locks, side }: Holder): string =>

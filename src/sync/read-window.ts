@@ -14,7 +14,7 @@ import { copyFormatFor } from '../schema/copy-format.ts';
 import { printName } from '../schema/names.ts';
 import { canLock, type Relation } from '../schema/relations.ts';
 import { fingerprintOf, shapeOf } from '../schema/shape.ts';
-import { copyIn, copyOut } from '../sql/copy.ts';
+import { copyIn, copyOut, type CopyFormat } from '../sql/copy.ts';
 import { shapeStamp } from '../sql/catalog.ts';
 import { startupOptions } from '../sql/session.ts';
 import { hasRows, lockShape, selectWindow, type Window } from '../sql/window.ts';
@@ -129,7 +129,7 @@ async function copyRows(
       place: work.destination.place,
       copyIn: copyIn(facts.stagingName, columns, { format, isFresh }),
     },
-    flowOf(work, facts),
+    flowOf(work, facts, format),
   );
   if (copied.rows !== copied.rowsSent) throw shortCopy(facts, copied.rowsSent, copied.rows);
   return copied;
@@ -149,7 +149,7 @@ async function dumpRows({ work, facts, plan, destination }: Reading, source: pg.
     giveUp: (error) => silence.abort(error),
   });
   const signal = AbortSignal.any([silence.signal, ...(work.signal ? [work.signal] : [])]);
-  const flow = flowOf(work, facts);
+  const flow = flowOf(work, facts, 'text');
   const request = {
     connection: work.settings.source,
     table: facts.sourceName,
@@ -161,16 +161,18 @@ async function dumpRows({ work, facts, plan, destination }: Reading, source: pg.
     signal,
   };
   const into = { client: destination, place: work.destination.place };
-  const onBytes = (count: number) => flow.onBytes((bytes = count));
+  const onBytes = (count: number, rowsSoFar: number | undefined) => flow.onBytes((bytes = count), rowsSoFar);
   return await withDump(request, (block) => {
     data = block.rows;
     const command = copyIn(facts.stagingName, block.columns, { format: 'text', isFresh: true });
-    return copyInto(data, { ...into, copyIn: command }, { onBytes, signal });
+    return copyInto(data, { ...into, copyIn: command }, { ...flow, onBytes, signal });
   });
 }
 
-const flowOf = ({ emit, signal }: Work, { settings }: TableFacts) => ({
-  onBytes: (bytes: number) => void emit({ type: 'rows-copied', table: settings.name, bytes }),
+const flowOf = ({ emit, signal }: Work, { settings }: TableFacts, format: CopyFormat) => ({
+  format,
+  onBytes: (bytes: number, rows: number | undefined) =>
+    void emit({ type: 'rows-copied', table: settings.name, bytes, ...(rows !== undefined && { rows }) }),
   signal,
 });
 

@@ -100,6 +100,6 @@ async function fetchRows(
       place: work.destination.place,
       copyIn: copyIn(facts.stagingName, columns, { format, isFresh: false }),
     },
-    { onBytes: () => undefined, signal: work.signal },
+    { format, onBytes: () => undefined, signal: work.signal },
   );
 }

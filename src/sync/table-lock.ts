@@ -15,6 +15,8 @@ export interface Patience {
   /** How long to wait for a holder that is alive. */
   readonly waitSeconds: number;
   readonly signal: AbortSignal | undefined;
+  /** Told once, where it has to wait at all, who the other run is. */
+  readonly onWait?: (holder: string) => Promise<void>;
 }
 
 /** What goes with BEGIN to take the lock and to see whether the facts, gathered before it, still hold. */
@@ -44,9 +46,11 @@ export async function lockTable(
   patience: Patience,
 ): Promise<void> {
   const deadline = performance.now() + Math.max(patience.waitSeconds, DYING_HOLDER_SECONDS) * 1000;
-  for (;;) {
+  for (let isTold = false; ; isTold = true) {
     if (isTaken(await client.query(tryLock(destinationName)))) return;
-    if (performance.now() >= deadline) throw await lockedBy(client, destinationName);
+    if (performance.now() >= deadline)
+      throw lockedBy(destinationName, await holderOf(client, destinationName));
+    if (!isTold) await patience.onWait?.(await otherRun(client, destinationName));
     await sleep(POLL_SECONDS, patience.signal);
   }
 }
@@ -58,12 +62,29 @@ const holderRow = z.object({
   since: z.date().nullable(),
 });
 
-async function lockedBy(client: pg.ClientBase, table: TableFacts['destinationName']): Promise<IncrepError> {
+interface NamedHolder {
+  readonly text: string;
+  readonly pid: number | null;
+}
+
+/** Undefined where it has just ended. */
+async function holderOf(
+  client: pg.ClientBase,
+  table: TableFacts['destinationName'],
+): Promise<NamedHolder | undefined> {
   const holder = holderRow.optional().parse((await client.query(lockHolder(table))).rows[0]);
-  return new IncrepError('RUN_LOCKED', {
-    what: `${printName(table)} is being synced by another run${holder ? `: ${describe(holder)}` : ''}`,
+  return holder && { text: describe(holder), pid: holder.pid };
+}
+
+const lockedBy = (table: TableFacts['destinationName'], holder: NamedHolder | undefined): IncrepError =>
+  new IncrepError('RUN_LOCKED', {
+    what: `${printName(table)} is being synced by another run${holder ? `: ${holder.text}` : ''}`,
     next: `Wait for it, or run with --wait-lock 5m. If it hangs, end it, and its lock is gone${holder?.pid ? `; at the destination: SELECT pg_terminate_backend(${holder.pid})` : ''}.`,
   });
+
+async function otherRun(client: pg.ClientBase, table: TableFacts['destinationName']): Promise<string> {
+  const holder = await holderOf(client, table);
+  return `another run${holder ? `: ${holder.text}` : ''}`;
 }
 
 const describe = ({ pid, application, host, since }: z.infer<typeof holderRow>): string =>

@@ -27,7 +27,7 @@ test('a run that succeeds exits with 0 and ends with a summary that a person can
   await using pair = await freshPair(three);
   const { exitCode, stdout } = await increp('sync', pair);
   expect(exitCode).toBe(0);
-  expect(stdout).toMatch(/^✓ ok +orders +initial +10 read, 10 inserted/m);
+  expect(stdout).toMatch(/^✓ ok +orders +initial +[\d.]+ s +\d+ B +10 read, 10 inserted/m);
   expect(stdout).toMatch(/^3 tables ok in \d/m);
   for (const name of TABLES) await expectSameRows(pair, name);
 });

@@ -41,7 +41,7 @@ export async function copyChunks(copying: Copying): Promise<void> {
   const before = await first.destination.withReading((client) =>
     sumsOf(client, facts.destinationName.schema, load.id),
   );
-  const meter = byteMeter(before.bytes);
+  const meter = meterOver(before);
   const left = starts.map((_, chunk) => chunk).filter((chunk) => !load.done.includes(chunk));
   await Promise.allSettled(
     jobs.works.map(async (work) => {
@@ -67,16 +67,18 @@ export const sumsOf = async (
 ): Promise<z.infer<typeof sumsRow>> => sumsRow.parse((await client.query(sumChunks(schema), [id])).rows[0]);
 
 /** What each job counts from the start of its chunk is counted on over all chunks and jobs. */
-function byteMeter(before: number): (work: Work) => Work['emit'] {
-  let total = before;
+function meterOver(before: { readonly rows: number; readonly bytes: number }): (work: Work) => Work['emit'] {
+  const total = { rows: before.rows, bytes: before.bytes };
   return ({ emit }) => {
-    let counted = 0;
+    let counted = { rows: 0, bytes: 0 };
     return (event) => {
-      if (event.type === 'phase-started') counted = 0;
+      if (event.type === 'phase-started') counted = { rows: 0, bytes: 0 };
       if (event.type !== 'rows-copied') return emit(event);
-      total += event.bytes - counted;
-      counted = event.bytes;
-      return emit({ ...event, bytes: total, earlier: before });
+      const { bytes, rows = counted.rows } = event;
+      total.bytes += bytes - counted.bytes;
+      total.rows += rows - counted.rows;
+      counted = { rows, bytes };
+      return emit({ ...event, ...total, earlier: before.bytes });
     };
   };
 }
@@ -85,7 +87,13 @@ async function copyChunk(copying: Copying, work: Work, chunk: number): Promise<v
   const { facts, load, progress } = copying;
   await copying.ensureLocked();
   const detail = `chunk ${chunk + 1} of ${load.header.starts.length}`;
-  await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'copy', detail });
+  await work.emit({
+    type: 'phase-started',
+    table: facts.settings.name,
+    phase: 'copy',
+    detail,
+    chunks: { ...progress },
+  });
   const { schema } = facts.destinationName;
   await work.destination.withWriting([], async (destination) => {
     if (!(await isClaimed(destination, facts, load.id, chunk))) return;

@@ -34,6 +34,7 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
   await destination.query(analyze(facts.stagingName));
   await enter(request, 'fence');
   const fence = await raiseFence(work, {
+    name: facts.settings.name,
     table: facts.sourceName,
     replicationKey: facts.settings.replicationKey,
     keyType: plan.keyType,

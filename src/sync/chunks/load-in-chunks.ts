@@ -39,6 +39,7 @@ async function begin({ work, facts, plan, chunks }: ChunkedLoad, jobs: Jobs): Pr
     return resumed;
   }
   const fence = await raiseFence(work, {
+    name: facts.settings.name,
     table: facts.sourceName,
     replicationKey: facts.settings.replicationKey,
     keyType: plan.keyType,

@@ -25,6 +25,8 @@ interface Wanted {
   /** Statements that take one lock each, in the order in which a reader takes them. */
   readonly locks: readonly string[];
   readonly patienceSeconds?: number;
+  /** Told once, where it has to wait at all. */
+  readonly onWait?: () => Promise<void>;
 }
 
 /** True when all were granted at once; otherwise none is held. */
@@ -52,13 +54,14 @@ async function giveBack(client: pg.ClientBase): Promise<false> {
 /** @throws IncrepError TABLE_BUSY, when others have not let go for a minute */
 export async function lockAlone(
   client: pg.ClientBase,
-  { table, locks, patienceSeconds = PATIENCE_SECONDS }: Wanted,
+  { table, locks, patienceSeconds = PATIENCE_SECONDS, onWait }: Wanted,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const deadline = performance.now() + patienceSeconds * 1000;
   for (let attempt = 1; ; attempt += 1) {
     if (await tryLockAlone(client, locks)) return;
     if (performance.now() > deadline) throw stillBusy(table, patienceSeconds);
+    if (attempt === 1) await onWait?.();
     await sleep(backoffSeconds(attempt, { base: 0.2, max: 4 }), signal);
   }
 }

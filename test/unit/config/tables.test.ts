@@ -214,7 +214,7 @@ describe('a wrong value is shown with its place, what is allowed and what was pr
   test('more columns than an index can have', async () => {
     const many = (length: number) => Array.from({ length }, (_, place) => `c${place}`);
     expect(await problems([{ ...TABLE, unique_cols: many(33) }])).toEqual([
-      expect.stringContaining(`… is not allowed; allowed: ${columns}`),
+      expect.stringContaining(`... is not allowed; allowed: ${columns}`),
     ]);
     expect((await load([{ ...TABLE, unique_cols: many(32) }])).tables).toHaveLength(1);
   });

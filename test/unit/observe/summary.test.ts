@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
-import { formatSummary } from '../../../src/observe/summary.ts';
+import { formatSummary, formatTrouble, hasTrouble } from '../../../src/observe/summary.ts';
 import { displayWidth, truncate } from '../../../src/observe/text.ts';
 import { failure, outcome, summary } from './outcomes.ts';
 
@@ -28,11 +28,11 @@ const mixed = summary({
 test('an aligned table with what to do next', () => {
   expect(formatSummary(mixed, plain)).toBe(
     [
-      '✓ ok       orders     incremental  1,200 read, 1,000 inserted, 4 updated, 196 unchanged  12.3 kB  0.4 s',
-      '✓ ok       customers  initial      9 read, 9 inserted                                       80 B  0.4 s',
+      '✓ ok       orders     incremental  0.4 s  12.3 kB  1,200 read, 1,000 inserted, 4 updated, 196 unchanged',
+      '✓ ok       customers  initial      0.4 s     80 B  9 read, 9 inserted',
       '    because there is no copy yet',
       '    warning: 2 rows have no key',
-      '✗ FAILED   items      incremental                                                                 0.4 s',
+      '✗ FAILED   items      incremental  0.4 s',
       '    error: denied',
       '           DETAIL: no (PRIVILEGE_MISSING, SQLSTATE 42501)',
       '    next:  GRANT SELECT ON items TO reader;',
@@ -71,11 +71,58 @@ test('long names give way on a narrow terminal, but not that of a failed table',
     outcome({ name: long, status: 'failed', error: failure() }),
     outcome({ name: '短い名前の表です長い長い名前' }),
   ];
-  const lines = formatSummary(summary({ tables }), { color: false, width: 60, isUnicode: true }).split('\n');
+  const lines = formatSummary(summary({ tables }), { color: false, width: 62, isUnicode: true })
+    .split('\n')
+    .filter((line) => line.includes('incremental'));
   expect(lines[0]).toContain('…');
   expect(lines[1]).toContain(long);
-  expect(displayWidth(lines[0] ?? '')).toBeLessThanOrEqual(60);
-  expect(displayWidth(lines[4] ?? '')).toBe(displayWidth(lines[0] ?? ''));
+  expect(displayWidth(lines[0] ?? '')).toBeLessThanOrEqual(62);
+  expect(displayWidth(lines[2] ?? '')).toBe(displayWidth(lines[0] ?? ''));
+});
+
+test('what does not fit is broken where words end, and hangs', () => {
+  const text = formatSummary(mixed, { ...plain, width: 60 });
+  expect(text.split('\n').slice(0, 3)).toEqual([
+    '✓ ok       orders     incremental  0.4 s  12.3 kB',
+    '    1,200 read, 1,000 inserted, 4 updated, 196 unchanged',
+    '✓ ok       customers  initial      0.4 s     80 B',
+  ]);
+  for (const line of text.split('\n')) expect(displayWidth(line)).toBeLessThanOrEqual(60);
+});
+
+test('a mail names the pipeline, only what went wrong, and how old the copy is', () => {
+  const last = new Map([['items', new Date('2026-03-01T08:30:00.000Z')]]);
+  expect(hasTrouble(mixed)).toBe(true);
+  expect(formatTrouble(mixed, last, plain)).toBe(
+    [
+      'pipeline shop: partly failed',
+      '✓ ok      customers  initial      0.4 s  80 B  9 read, 9 inserted',
+      '    because there is no copy yet',
+      '    warning: 2 rows have no key',
+      '✗ FAILED  items      incremental  0.4 s',
+      '    error: denied',
+      '           DETAIL: no (PRIVILEGE_MISSING, SQLSTATE 42501)',
+      '    next:  GRANT SELECT ON items TO reader;',
+      '    last success: 2026-03-01T08:30:00.000Z, 1 h 30 min before',
+      'warning: the source is a standby',
+      '2 tables ok, 1 failed, 1 skipped in 4.2 s',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('a mail about a run that never got to its tables says when one did', () => {
+  const last = new Map([
+    ['a', new Date('2026-03-01T09:59:00.000Z')],
+    ['b', new Date('2026-02-01T09:59:00.000Z')],
+  ]);
+  const failed = summary({ status: 'failed', error: failure({ sqlstate: undefined }) });
+  expect(formatTrouble(failed, last, plain).split('\n').slice(0, 2)).toEqual([
+    'pipeline shop: FAILED',
+    'last success: 2026-03-01T09:59:00.000Z, 1 min 4 s before',
+  ]);
+  expect(formatTrouble(failed, new Map(), plain)).toContain('last success: none that is known here');
+  expect(hasTrouble(summary({ tables: [outcome()] }))).toBe(false);
 });
 
 test('names of every script are aligned', () => {
@@ -95,8 +142,8 @@ test('an escape sequence in a name or a message does not reach the terminal', ()
 });
 
 test('text is cut by cells, not by characters', () => {
-  expect(truncate('orders', 6)).toBe('orders');
-  expect(truncate('orders', 4)).toBe('ord…');
-  expect(truncate('注文注文', 4)).toBe('注…');
-  expect(truncate('orders', 0)).toBe('');
+  expect(truncate('orders', 6, '…')).toBe('orders');
+  expect(truncate('orders', 4, '…')).toBe('ord…');
+  expect(truncate('注文注文', 4, '…')).toBe('注…');
+  expect(truncate('orders', 0, '…')).toBe('');
 });

@@ -1,0 +1,156 @@
+/** The live line, from what is known: pure. What does not fit is left out whole, the least telling first. */
+import type { Phase } from '../events.ts';
+import { formatBytes, formatCount, formatRoughCount, formatSeconds, formatTimeLeft } from '../format.ts';
+import type { Redact } from '../redact.ts';
+import { glyphsOf, type Look } from './look.ts';
+import type { Copying, View } from './progress-view.ts';
+import { displayWidth, printableLine, truncate } from './text.ts';
+
+const PHASE_WORDS = {
+  lock: 'taking the lock',
+  fence: 'looking for open transactions',
+  snapshot: 'opening a snapshot',
+  copy: 'copying',
+  index: 'building indexes',
+  merge: 'merging',
+  deletes: 'looking for deleted rows',
+  swap: 'putting it in place',
+  commit: 'committing',
+  keep: 'saving the cursor',
+  start: 'looking at both databases',
+  retry: 'waiting to try again',
+  end: 'reporting the run',
+} as const satisfies Record<Phase | 'start' | 'retry' | 'end', string>;
+
+/** Over less, a rate is noise, and a number of seconds only flickers. */
+const WORTH_TELLING_MS = 1000;
+const STALLED_AFTER_MS = 5000;
+/** Cells of a name for which other things are left out; what is longer gives way itself. */
+const LONG_NAME = 24;
+const SHORTEST_NAME = 8;
+/** Of what a wait is for. */
+const NARROWEST_REASON = 20;
+
+/** Cut by the width of the look. */
+export function progressLine(view: View, now: number, look: Look, redact: Redact): string {
+  const { ellipsis } = glyphsOf(look);
+  const place = placeOf(view);
+  const said = fitting({ view, now, look, redact }, place.length);
+  const shown = view.table === undefined ? '' : `${printableLine(redact(view.table))}: `;
+  const room = Math.max(SHORTEST_NAME, look.width - place.length - displayWidth(said));
+  const name =
+    shown === '' || displayWidth(shown) <= room
+      ? shown
+      : `${truncate(shown.slice(0, -2), room - 2, ellipsis)}: `;
+  return truncate(`${place}${name}${said}`, look.width, ellipsis);
+}
+
+function placeOf({ total, finished, table }: View): string {
+  const current = Math.min(finished + (table === undefined ? 0 : 1), total);
+  return total > 0 ? `[${formatCount(current)}/${formatCount(total)}] ` : '';
+}
+
+interface Part {
+  readonly text: string;
+  /** The highest goes first. */
+  readonly isLeftOut: number;
+}
+
+interface Drawing {
+  readonly view: View;
+  readonly now: number;
+  readonly look: Look;
+  readonly redact: Redact;
+}
+
+/** Of a long name only the beginning counts while parts are chosen. */
+function fitting(drawing: Drawing, taken: number): string {
+  const { view, now, look } = drawing;
+  const name =
+    view.table === undefined ? 0 : Math.min(displayWidth(printableLine(view.table)), LONG_NAME) + 2;
+  const room = look.width - taken - name;
+  if (view.waitsFor !== undefined) return waitingText(drawing, Math.max(NARROWEST_REASON, room));
+  let parts = partsOf(view, now);
+  const text = () => parts.map((part) => part.text).join(', ');
+  while (parts.length > 1 && text().length > room) {
+    const last = Math.max(...parts.map(({ isLeftOut }) => isLeftOut));
+    parts = parts.filter(({ isLeftOut }) => isLeftOut !== last);
+  }
+  return text();
+}
+
+const elapsed = ({ since }: View, now: number): string | undefined =>
+  now - since < WORTH_TELLING_MS ? undefined : formatElapsed((now - since) / 1000);
+
+/** Whole seconds: the line is not drawn more often. */
+const formatElapsed = (seconds: number): string =>
+  seconds < 60 ? `${Math.floor(seconds)} s` : formatSeconds(Math.floor(seconds));
+
+function waitingText({ view, now, look, redact }: Drawing, room: number): string {
+  const seconds = elapsed(view, now);
+  const text = `waiting ${seconds === undefined ? '' : `${seconds} `}for ${printableLine(redact(view.waitsFor ?? ''))}`;
+  return truncate(text, room, glyphsOf(look).ellipsis);
+}
+
+function partsOf(view: View, now: number): Part[] {
+  const { phase, copying } = view;
+  if (phase === 'copy') return copyingParts(view, copying, now);
+  const seconds = elapsed(view, now);
+  return [
+    { text: PHASE_WORDS[phase], isLeftOut: 0 },
+    ...(seconds === undefined ? [] : [{ text: seconds, isLeftOut: 1 }]),
+    ...(copying ? amountParts(copying) : []),
+  ];
+}
+
+function copyingParts(view: View, copying: Copying | undefined, now: number): Part[] {
+  if (!copying) return [{ text: PHASE_WORDS.copy, isLeftOut: 0 }];
+  const share = shareText(view, copying);
+  return [
+    { text: `${PHASE_WORDS.copy}${share}`, isLeftOut: 0 },
+    ...amountParts(copying),
+    ...speedParts(view, copying, now),
+  ];
+}
+
+/** In chunks it is known; else it is as good as the estimate, and told only while that can be true. */
+function shareText(view: View, { chunks, rows }: Copying): string {
+  if (chunks) return ` (${formatCount(chunks.done)} of ${formatCount(chunks.of)} chunks done)`;
+  const share = shareOf(view, rows);
+  return share === undefined ? '' : ` about ${Math.min(99, Math.floor(share * 100))}%`;
+}
+
+function shareOf({ estimatedRows }: View, rows: number | undefined): number | undefined {
+  if (rows === undefined || !estimatedRows || rows > estimatedRows) return undefined;
+  return rows / estimatedRows;
+}
+
+const amountParts = ({ rows, bytes }: Copying): Part[] => [
+  ...(rows === undefined ? [] : [{ text: `${formatRoughCount(rows)} rows`, isLeftOut: 3 }]),
+  ...(bytes === 0 ? [] : [{ text: formatBytes(bytes), isLeftOut: 4 }]),
+];
+
+function speedParts(view: View, copying: Copying, now: number): Part[] {
+  const last = copying.marks.at(-1);
+  const silence = now - (last?.at ?? now);
+  if (silence >= STALLED_AFTER_MS)
+    return [{ text: `nothing new for ${formatElapsed(silence / 1000)}`, isLeftOut: 1 }];
+  const [first] = copying.marks;
+  if (copying.bytes === 0 || !first || now - first.at < WORTH_TELLING_MS) return [];
+  const rate = ((copying.bytes - first.bytes) / (now - first.at)) * 1000;
+  const left = secondsLeft(view, copying, now);
+  return [
+    { text: `${formatBytes(rate)}/s`, isLeftOut: 5 },
+    ...(left === undefined ? [] : [{ text: `${formatTimeLeft(left)} left`, isLeftOut: 2 }]),
+  ];
+}
+
+/** Over the whole of this copy: what is left to do takes as long as what was done, share by share. */
+function secondsLeft(view: View, { chunks, rows, earlier, since }: Copying, now: number): number | undefined {
+  const share = chunks ? chunks.done / chunks.of : shareOf(view, rows);
+  if (share === undefined || share >= 1) return undefined;
+  const done = chunks ? share - earlier.chunks / chunks.of : share;
+  const seconds = (now - since) / 1000;
+  // A guess from next to nothing would only be corrected.
+  return seconds < 2 || done < 0.01 ? undefined : (seconds / done) * (1 - share);
+}

@@ -1,0 +1,116 @@
+/** `sync --quiet` as cron runs it: with next to no environment, and whatever it prints is a mail. */
+import { join } from 'node:path';
+import process from 'node:process';
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import { faultProxy } from '../support/proxy.ts';
+import { freshPair } from '../support/pair.ts';
+import type { Pair } from '../support/pair.ts';
+import { PROJECT } from '../support/project.ts';
+import { goThrough } from '../support/chunked.ts';
+import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
+
+const two = {
+  tables: [
+    { ...ORDERS_CONFIG, initial_load: 'copy' },
+    { ...ORDERS_CONFIG, name: 'events', initial_load: 'copy' },
+  ],
+  sourceSql: `${ordersPreset.sourceSql}; CREATE TABLE events (LIKE orders INCLUDING ALL); INSERT INTO events TABLE orders`,
+};
+
+async function cron(pair: Pair, args = '') {
+  const command = `cd / && ${process.execPath} ${join(PROJECT, 'bin', 'increp.js')} -C ${pair.directory} sync --quiet ${args}`;
+  const { stdout, stderr, exitCode } = await execa(
+    'env',
+    ['-i', 'SHELL=/bin/sh', 'PATH=/usr/bin:/bin', `HOME=${pair.directory}`, '/bin/sh', '-c', command],
+    { reject: false, stdin: 'ignore', extendEnv: false, stripFinalNewline: false },
+  );
+  return { stdout, stderr, exitCode };
+}
+
+const lastSuccess = / {4}last success: 20\d\d-\d\d-\d\dT[\d:.]+Z, \d+\.\d s before/;
+
+test('no mail while all is well', async () => {
+  await using pair = await freshPair(two);
+  expect(await cron(pair)).toEqual({ stdout: '', stderr: '', exitCode: 0 });
+  await insertOrders(pair, 3);
+  expect(await cron(pair)).toEqual({ stdout: '', stderr: '', exitCode: 0 });
+});
+
+test('a table that fails: which pipeline and table, why, what to do, and since when', async () => {
+  await using pair = await freshPair(two);
+  await cron(pair);
+  await pair.source.query('ALTER TABLE events DROP COLUMN updated_at');
+  const { stdout, stderr, exitCode } = await cron(pair);
+  expect(exitCode).toBe(3);
+  expect(stderr).toBe('');
+  const lines = stdout.split('\n');
+  expect(lines[0]).toBe(`pipeline pipeline_${pair.login('source').database}: partly failed`);
+  expect(lines[1]).toMatch(/^FAILED {2}events /);
+  expect(stdout).toMatch(/^ {4}error: [^]*updated_at[^]*\([A-Z_]+\)\n {4}next: {2}\S/m);
+  expect(stdout).toMatch(lastSuccess);
+  expect(stdout).toMatch(/^1 table ok, 1 failed in /m);
+  expect(stdout).not.toContain('orders');
+  expect(Buffer.from(stdout).every((byte) => byte < 128)).toBe(true);
+});
+
+test('the code and the SQLSTATE of a server are told', async () => {
+  await using pair = await freshPair(two);
+  await cron(pair);
+  await insertOrders(pair, 1);
+  await pair.destination.query(`ALTER TABLE orders ADD CONSTRAINT none_today CHECK (id < 11)`);
+  const { stdout, exitCode } = await cron(pair);
+  expect(exitCode).toBe(3);
+  expect(stdout).toMatch(/FAILED {2}orders[^]*\([A-Z_]+, SQLSTATE 23514\)/);
+});
+
+test('a server that is away: one mail, without a word about the tries before', async () => {
+  await using pair = await freshPair(two);
+  await cron(pair);
+  await using proxy = await faultProxy(pair.login('source'));
+  await goThrough(pair, 'source', proxy);
+  await proxy.refuse();
+  const { stdout, stderr, exitCode } = await cron(pair);
+  expect(exitCode).toBe(69);
+  expect(stderr).toBe('');
+  expect(stdout).toMatch(
+    /^pipeline \S+: FAILED\nlast success: 20\d\d-[\d:.TZ-]+, [\d.]+ s before\nerror: [^]*\(CONNECTION_FAILED[^]*\nnext: {2}[^]*failed in [\d.]+ s, before any table\n$/,
+  );
+});
+
+test('a connection that breaks and works again is no news', async () => {
+  await using pair = await freshPair(two);
+  await cron(pair);
+  await insertOrders(pair, 5);
+  await using proxy = await faultProxy(pair.login('source'));
+  await goThrough(pair, 'source', proxy);
+  proxy.when({ from: 'client', seen: 'COPY (', fault: 'cut' });
+  expect(await cron(pair)).toEqual({ stdout: '', stderr: '', exitCode: 0 });
+  expect(proxy.fired).toBe(1);
+});
+
+test('a warning is worth a mail, which names only the table that it is about', async () => {
+  await using pair = await freshPair(two);
+  await cron(pair);
+  await pair.source.query(
+    'ALTER TABLE orders ALTER updated_at DROP NOT NULL; INSERT INTO orders VALUES (99, 1, NULL, NULL)',
+  );
+  await insertOrders(pair, 1);
+  const { stdout, stderr, exitCode } = await cron(pair);
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(/^pipeline \S+: done, with warnings\nok {2}orders [^]*\n {4}warning: .*NULL/);
+  expect(stdout).not.toContain('events');
+  expect(stderr).toBe('');
+});
+
+test('what only the log knows is one line on stderr, and LOG_FORMAT=json brings the log', async () => {
+  await using pair = await freshPair(two);
+  await pair.setEnv({ WEBHOOK_URL: 'http://127.0.0.1:9/' });
+  const quiet = await cron(pair);
+  expect(quiet.stdout).toBe('');
+  expect(quiet.stderr).toMatch(/^\[20[^\]]*\] WARN: .*webhook.*\n$/);
+  await pair.setEnv({ WEBHOOK_URL: undefined, LOG_FORMAT: 'json' });
+  await pair.destination.query('DROP TABLE orders; CREATE VIEW orders AS SELECT 1 AS one');
+  const logged = await cron(pair);
+  expect(logged.stderr).toMatch(/^\{"level":"error".*"table":"orders"/m);
+});
