@@ -54,16 +54,29 @@ export const newTableTally = (name: string): TableTally => ({
   durationSeconds: null,
 });
 
-/** The tally with one more run in it. Of tables that are not `configured` any more nothing is kept. */
-export function tallied(tally: Tally, summary: RunSummary, configured: readonly string[]): Tally {
+export interface CountedRun {
+  readonly summary: RunSummary;
+  /** Every table there is; of others nothing is kept. */
+  readonly configured: readonly string[];
+  /** Those that the run was to sync. */
+  readonly asked: readonly string[];
+}
+
+/** The tally with one more run in it. */
+export function tallied(tally: Tally, { summary, configured, asked }: CountedRun): Tally {
   const outcomes = new Map(summary.tables.map((outcome) => [outcome.name, outcome]));
+  const isFailed = summary.error !== undefined && summary.error.code !== 'INTERRUPTED';
+  const unreached = new Set(isFailed ? asked.filter((name) => !outcomes.has(name)) : []);
   const before = new Map(tally.tables.map((table) => [table.name, table]));
   return {
     ...tally,
     lastSuccessAt: summary.status === 'ok' ? summary.finishedAt.toISOString() : tally.lastSuccessAt,
-    tables: configured.map((name) =>
-      talliedTable(before.get(name) ?? newTableTally(name), outcomes.get(name)),
-    ),
+    tables: configured.map((name) => {
+      const table = before.get(name) ?? newTableTally(name);
+      return unreached.has(name)
+        ? { ...table, failures: table.failures + 1 }
+        : talliedTable(table, outcomes.get(name));
+    }),
   };
 }
 

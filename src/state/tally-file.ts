@@ -58,7 +58,7 @@ async function readTally(path: string, pipeline: string): Promise<Found> {
     text = await readFile(path, 'utf8');
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return { tally: newTally(pipeline) };
-    return { tally: undefined, trouble: String(error) };
+    return { tally: undefined, trouble: messageOf(error) };
   }
   const found = tallySchema.safeParse(jsonOf(text));
   if (!found.success)
@@ -75,10 +75,7 @@ function jsonOf(text: string): unknown {
 }
 
 const writeTally = (path: string, tally: Tally): Promise<string | undefined> =>
-  replaceFile(path, `${JSON.stringify(tally, null, 2)}\n`, 0o600).then(
-    () => undefined,
-    (error: unknown) => String(error),
-  );
+  replaceFile(path, `${JSON.stringify(tally, null, 2)}\n`, 0o600).then(() => undefined, messageOf);
 
 /** Two runs over different tables may end at the same moment. */
 async function locked(directory: string, path: string): Promise<() => Promise<void>> {
@@ -105,3 +102,5 @@ async function dropStale(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined);
   if (found && Math.abs(Date.now() - found.mtimeMs) > LOCK_IS_STALE_AFTER_MS) await rm(path, { force: true });
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

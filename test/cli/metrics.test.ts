@@ -93,6 +93,7 @@ test('a run that ends before any table is written too, and takes nothing from th
   expect(bad('last_run_exit_code')).toBe(77);
   expect(bad('last_success_timestamp_seconds')).toBe(good('last_success_timestamp_seconds'));
   expect(bad('table_rows_total', 'orders', 'inserted')).toBe(10);
+  expect(bad('table_consecutive_failures', 'orders')).toBe(1);
   expect(bad('table_last_success_timestamp_seconds', 'orders')).toBe(
     good('table_last_success_timestamp_seconds', 'orders'),
   );

@@ -18,7 +18,7 @@ const remembered = new Map<string, Canaries>();
 /** Shorter ones occur in ordinary words. */
 const SHORTEST = 8;
 
-const SECRET_NAMES = /^(SOURCE|DEST)_(PASSWORD|URL)$|^WEBHOOK_(URL|SECRET)$/;
+const SECRET_NAMES = /^(SOURCE|DEST)_(PASSWORD|URL)$|^WEBHOOK_(URL|SECRET)$|^HEALTHCHECK_URL$/;
 
 export function rememberSecrets(directory: string, variables: Variables): void {
   const known = remembered.get(directory) ?? new Map<string, string>();

@@ -28,10 +28,12 @@ export interface MetricsOptions {
 
 export function metricsListener(options: MetricsOptions): Listener {
   const { path, version, configured, exitCodeOf, keep, onFailure } = options;
+  let started: readonly string[] = [];
   const write = async (summary: RunSummary) => {
     const tables = await options.tables();
+    const asked = tables.map(({ name }) => name).filter((name) => started.includes(name));
     const trouble = await keep(
-      (tally) => tallied(tally, summary, configured),
+      (tally) => tallied(tally, { summary, configured, asked }),
       async (tally) => {
         const metrics = { version, summary, exitCode: exitCodeOf(summary), tally, tables };
         await replaceFile(path, exposition(familiesOf(metrics)), READABLE_BY_ALL);
@@ -40,6 +42,7 @@ export function metricsListener(options: MetricsOptions): Listener {
     if (trouble !== undefined) onFailure(`the counters of METRICS_TEXTFILE were not kept: ${trouble}`);
   };
   return async (event) => {
+    if (event.type === 'run-started') started = event.tables;
     if (event.type !== 'run-finished') return;
     await write(event.summary).catch((error: unknown) =>
       onFailure(`the metrics were not written to ${path}: ${reasonOf(error, path)}`),

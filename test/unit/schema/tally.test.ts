@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
-import { newTally, tallied, tallySchema } from '../../../src/schema/tally.ts';
+import { newTally, tallied as tally, tallySchema, type Tally } from '../../../src/schema/tally.ts';
 import { failure, outcome, summary } from '../observe/outcomes.ts';
+
+const tallied = (before: Tally, run: ReturnType<typeof summary>, configured: readonly string[]) =>
+  tally(before, { summary: run, configured, asked: configured });
 
 const done = outcome({ rowsRead: 5, rowsInserted: 2, rowsUpdated: 1, rowsUnchanged: 2, bytes: 100 });
 const failed = outcome({ status: 'failed', error: failure() });
@@ -41,4 +44,13 @@ test('of a table that is gone from the configuration nothing is kept, and a new 
   const once = tallied(newTally('shop'), summary({ tables: [done] }), ['orders']);
   const other = tallied(once, summary(), ['__proto__']);
   expect(other.tables).toMatchObject([{ name: '__proto__', rowsRead: 0, lastSuccessAt: null }]);
+});
+
+test('a run that ends before a table fails it, unless it was interrupted or not asked for it', () => {
+  const ended = summary({ status: 'failed', error: failure({ code: 'CONNECTION_FAILED' }) });
+  const twice = tallied(tallied(newTally('shop'), ended, ['orders']), ended, ['orders']);
+  expect(twice.tables).toMatchObject([{ failures: 2, durationSeconds: null }]);
+  const stopped = summary({ status: 'failed', error: failure({ code: 'INTERRUPTED' }) });
+  expect(tallied(twice, stopped, ['orders'])).toEqual(twice);
+  expect(tally(twice, { summary: ended, configured: ['orders'], asked: [] })).toEqual(twice);
 });
