@@ -38,7 +38,7 @@ async function readDocument(directory: string, report: Report): Promise<{ value:
   const path = join(directory, TABLES_FILE);
   const { text, fault } = await readText(path);
   if (text === undefined) {
-    report({ where: TABLES_FILE, what: `${path} ${fault}; a clone of increp has one to begin with` });
+    report({ where: TABLES_FILE, what: `${path} ${fault}; "increp init" writes one` });
     return undefined;
   }
   // Windows editors begin a file with a byte order mark, which is not JSON.
