@@ -6,6 +6,7 @@ import process from 'node:process';
 import type { TestProject } from 'vitest/node';
 import { startGuard } from '../../src/demo/guard.ts';
 import { buildProject } from './build.ts';
+import { hasMan } from './man-here.ts';
 import { hasOpenssl } from './openssl-here.ts';
 import { hasPgDump } from './pg-dump-here.ts';
 import { hasShell, SHELLS } from './shells-here.ts';
@@ -42,6 +43,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     process.stderr.write('pg_dump is not installed: tests of it are left out (in CI they fail)\n');
   if (!hasOpenssl())
     process.stderr.write('openssl is not installed: tests of TLS are left out (in CI they fail)\n');
+  if (!hasMan())
+    process.stderr.write('man is not installed: tests of the manual page are left out (in CI they fail)\n');
   const shells = SHELLS.filter((shell) => !hasShell(shell));
   if (shells.length > 0)
     process.stderr.write(`no ${shells.join(', no ')}: completion there is left out (in CI it fails)\n`);
