@@ -8,6 +8,7 @@ import { VARIABLES } from '../src/config/variables.ts';
 import { ERROR_CLASSES } from '../src/errors.ts';
 import { errorPages, linkTo } from './error-pages/error-pages.ts';
 import { fill, pretty } from './generated-parts.ts';
+import { manPage } from './man-page.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -74,18 +75,23 @@ const ENDINGS: readonly Ending[] = [
   [143, linkTo('INTERRUPTED'), 'Interrupted by SIGTERM: rolled back, locks released.', ''],
 ];
 
-function exitCodesTable(): string {
+function endings(): readonly Ending[] {
   const errors = Object.entries(ERROR_CLASSES)
     .filter(([name]) => name !== 'INTERRUPTED')
     .map(([name, { exitCode, meaning, isTransient }]): Ending => {
       return [exitCode, linkTo(name), meaning, isTransient ? 'yes' : ''];
     });
-  const rows = [...ENDINGS, ...errors].toSorted(([one], [other]) => one - other);
-  return markdownTable(
-    ['exit code', 'error code', 'meaning', 'tried again'],
-    rows.map((row) => row.map(String)),
-  );
+  return [...ENDINGS, ...errors].toSorted(([one], [other]) => one - other);
 }
+
+/** The cell may be a link. */
+const codeIn = (cell: string): string => /[A-Z][A-Z_]+/.exec(cell)?.[0] ?? '';
+
+const exitCodesTable = (): string =>
+  markdownTable(
+    ['exit code', 'error code', 'meaning', 'tried again'],
+    endings().map((row) => row.map(String)),
+  );
 
 const current = (file: string) => readFile(join(root, file), 'utf8').catch(() => '');
 
@@ -96,12 +102,16 @@ const GENERATED: Readonly<Record<string, (text: string) => string>> = {
     fill(text, { 'environment variables': variablesTable(), 'table options': optionsTable() }),
   'docs/errors.md': (text) => fill(text, { 'error pages': errorPages() }),
   'docs/exit-codes.md': (text) => fill(text, { 'exit codes': exitCodesTable() }),
+  'man/increp.1': () =>
+    manPage(endings().map(([exitCode, cell, meaning]) => ({ exitCode, errorCode: codeIn(cell), meaning }))),
 };
 
 const isCheck = process.argv.includes('--check');
 for (const [file, generate] of Object.entries(GENERATED)) {
   const before = await current(file);
-  const after = await pretty(join(root, file), generate(before));
+  const text = generate(before);
+  // Prettier knows nothing of manual pages.
+  const after = file.endsWith('.1') ? text : await pretty(join(root, file), text);
   if (after === before) continue;
   if (!isCheck) await writeFile(join(root, file), after);
   else process.exitCode = 1;

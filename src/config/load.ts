@@ -116,7 +116,10 @@ function isUnconfigured(envFile: Environment | undefined, values: Values): boole
 
 function reportUnconfigured({ directory, report }: Reading): undefined {
   const what = `${join(directory, '.env')} does not exist, and no SOURCE_ or DEST_ variable is set`;
-  report({ where: '.env', what: `${what}; run "increp init", or copy .env.sample to .env and fill it in` });
+  report({
+    where: '.env',
+    what: `${what}; run "increp init", which writes both, or write .env by hand (docs/configuration.md)`,
+  });
 }
 
 async function readConnections(reading: Reading): Promise<Connections | undefined> {

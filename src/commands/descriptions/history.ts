@@ -10,7 +10,7 @@ export const history = (): Description => ({
   tables: 'only these tables; one that is no longer configured too',
   options: {
     'Which runs': [
-      new Option('--limit <n>', 'the newest so many').default(20).argParser(countArgument),
+      new Option('--limit <n>', 'the newest so many').default(20, '20').argParser(countArgument),
       duration('--since <duration>', 'not older than that: 24h, 7d'),
       flag('--failed', 'only those in which something failed'),
     ],

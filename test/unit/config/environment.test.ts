@@ -118,7 +118,7 @@ describe('.env', () => {
     expect(error.message).toMatch(
       /^1 problem .*\n {2}- \.env: \S+\.env does not exist, and no SOURCE_ or DEST_/,
     );
-    expect(error.message).toContain('copy .env.sample to .env');
+    expect(error.message).toContain('run "increp init"');
   });
 
   test('is not needed when the environment has everything', async () => {
