@@ -91,7 +91,7 @@ const optionPart = (option: Option): string =>
   entry(bold(option.flags), roff(`${option.description}${notesOf(option)}`));
 
 function variablePart(variable: Variable): string {
-  const { name, meaning, example, isLater } = variable;
+  const { name, meaning, example } = variable;
   const fallback = variable.isRequired
     ? 'required, or the URL'
     : (variable.default ?? variable.defaultInWords);
@@ -99,7 +99,7 @@ function variablePart(variable: Variable): string {
     fallback === undefined ? '' : roff(` [default: ${fallback}]`),
     example === undefined ? '' : roff(` [example: ${example}]`),
   ];
-  return entry(bold(name), `${prose(isLater ? `Not yet supported: ${meaning}` : meaning)}${notes.join('')}`);
+  return entry(bold(name), `${prose(meaning)}${notes.join('')}`);
 }
 
 function exitCodes(endings: readonly Ending[]): readonly string[] {

@@ -1,6 +1,6 @@
 /** What is published: the files, what package.json says of them, and that a global install works away from the checkout. */
 import { mkdir, mkdtemp, readdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import process from 'node:process';
 import { execa } from 'execa';
 import { beforeAll, describe, expect, inject, test } from 'vitest';
@@ -27,6 +27,10 @@ describe('the package', () => {
     const files = stdout.split('\n').map((path) => path.replace(/^package\//, ''));
     const isOfProgram = (path: string) => path.startsWith('dist/');
     const documents = (await readdir(join(PROJECT, 'docs'))).filter((name) => /\.(md|svg)$/.test(name));
+    const deploy = await readdir(join(PROJECT, 'deploy'), { recursive: true, withFileTypes: true });
+    const deployed = deploy
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => relative(PROJECT, join(parentPath, name)));
     expect(files.filter((path) => !isOfProgram(path)).toSorted()).toEqual(
       [
         '.env.sample',
@@ -34,6 +38,7 @@ describe('the package', () => {
         'LICENSE',
         'README.md',
         'bin/increp.js',
+        ...deployed,
         ...documents.map((name) => `docs/${name}`),
         'man/increp.1',
         'package.json',

@@ -55,8 +55,9 @@ test('what is copied is there, and .dockerignore lets it and nothing else into t
 test('what the package holds is in the image, but for papers', async () => {
   const { files } = JSON.parse(await projectFile('package.json')) as { files: string[] };
   const copies = (await all('COPY')).join(' ');
-  const isPaper = (file: string) => /\.md$|^man$|^completions?$/.test(file);
-  expect(files.filter((file) => !isPaper(file) && !copies.includes(file))).toEqual([]);
+  const isPaper = (file: string) => /\.(md|svg)$|^(man|deploy)$/.test(file);
+  const isCopied = (file: string) => copies.includes(file.replace(/\/\*.*/, ''));
+  expect(files.filter((file) => !isPaper(file) && !isCopied(file))).toEqual([]);
 });
 
 test('it ends as a user who is not root, and increp itself gets the signals', async () => {
