@@ -13,7 +13,7 @@ export async function demoCommand(_tables: readonly string[], options: DemoOptio
   const { terminal, signal, keep } = options;
   try {
     const areEqual = await playDemo({
-      story: createStory({ out: (text) => terminal.out(text), color: terminal.look.color }),
+      story: createStory({ out: (text) => terminal.out(text), look: terminal.look }),
       signal,
       isKept: keep,
       isSabotaged: Boolean(processEnvironment()['INCREP_DEMO_SABOTAGE']),

@@ -1,8 +1,9 @@
-/** What the demo prints: headings, and indented lines that fit into 80 columns wherever they can be broken. */
-import { styleText } from 'node:util';
+/** What the demo prints: headings, and indented lines that fit into their width wherever they can be broken. */
+import { painter, type Look } from '../observe/look.ts';
 import { displayWidth, padEnd, printable } from '../observe/text.ts';
 
-const WIDTH = 80;
+/** Cells: lines of prose are no easier to read for being longer. */
+const WIDEST = 80;
 const INDENT = '   ';
 /** Before what increp itself has printed. */
 const QUOTE = ' | ';
@@ -24,47 +25,44 @@ export interface Story {
 
 interface Paper {
   readonly out: (text: string) => void;
-  readonly color: boolean;
+  readonly look: Look;
 }
 
-type Tint = 'bold' | 'cyan' | 'green' | 'red';
-
-export function createStory({ out, color }: Paper): Story {
-  const paint = (tint: Tint | readonly Tint[], text: string) =>
-    // Whether there is colour was decided by the caller, not by what stdout happens to be.
-    color ? styleText(typeof tint === 'string' ? tint : [...tint], text, { validateStream: false }) : text;
+export function createStory({ out, look }: Paper): Story {
+  const paint = painter(look);
+  const broken = (text: string, prefix: string) => wrap(text, prefix, Math.min(WIDEST, look.width));
   const write = (lines: readonly string[]) => out(lines.map((line) => `${line}\n`).join(''));
   let number = 0;
   return {
     title: (text) => write([paint('bold', text)]),
     heading: (text) => write(['', paint('bold', `${(number += 1)}. ${text}`)]),
-    tell: (text) => write(wrap(text, INDENT)),
-    table: (rows) => write(aligned(rows).flatMap((line) => wrap(line, INDENT))),
+    tell: (text) => write(broken(text, INDENT)),
+    table: (rows) => write(aligned(rows).flatMap((line) => broken(line, INDENT))),
     command: (text) => write([paint('cyan', ` $ ${text}`)]),
     quote: (text) =>
       write(
         printable(text)
           .trimEnd()
           .split('\n')
-          .flatMap((line) => wrap(line, QUOTE)),
+          .flatMap((line) => broken(line, QUOTE)),
       ),
     typed: (text) => write([`${INDENT}  ${text}`]),
     verdict: (isGood, text) =>
-      write(wrap(text, INDENT).map((line) => paint(['bold', isGood ? 'green' : 'red'], line))),
+      write(broken(text, INDENT).map((line) => paint(['bold', isGood ? 'green' : 'red'], line))),
   };
 }
 
 /** Breaks at spaces. What is alone too long stays whole: a path or a name that is cut cannot be copied. */
-function wrap(text: string, prefix: string): string[] {
+function wrap(text: string, prefix: string, width: number): string[] {
   const [, indent = '', rest = ''] = /^( *)(.*)$/.exec(text.trimEnd()) ?? [];
-  const room = WIDTH - displayWidth(prefix + indent);
+  const room = width - displayWidth(prefix + indent);
   if (displayWidth(rest) <= room) return [`${prefix}${indent}${rest}`];
   const at = breakIn(rest, room);
   if (at === -1) return [`${prefix}${indent}${rest}`];
   const hanging = prefix === QUOTE || rest.startsWith('- ') ? `${indent}  ` : indent;
   return [
     `${prefix}${indent}${rest.slice(0, at).trimEnd()}`,
-    ...wrap(`${hanging}${rest.slice(at).trimStart()}`, prefix),
+    ...wrap(`${hanging}${rest.slice(at).trimStart()}`, prefix, width),
   ];
 }
 

@@ -47,11 +47,15 @@ test('the demo tells its story, finds both sides equal, and leaves nothing', asy
   const { exitCode, stdout, stderr } = await increp('demo', { directory }, { env, timeout: TIMEOUT_MS });
   expect(exitCode, stdout + stderr).toBe(0);
   expect(stderr).toBe('');
-  expect(stdout).toMatch(/orders +initial +60,000 read, 60,000 inserted/);
-  expect(stdout).toMatch(/orders +incremental +800 read, 500 inserted, 300 updated/);
+  expect(stdout).toMatch(/orders +initial +[\d.]+ s +[\d.]+ MB[ |\n]+60,000 read, 60,000 inserted/);
+  expect(stdout).toMatch(
+    /orders +incremental +[\d.]+ s +[\d.]+ kB[ |\n]+800 read, 500 inserted, 300 updated/,
+  );
   expect(stdout).toMatch(/customers +reset/);
   expect(stdout).toContain('because column "newsletter" (boolean) was added at the source');
-  expect(stdout).toMatch(/orders +incremental +\d+ read, 1 inserted, \d+ unchanged/);
+  expect(stdout).toMatch(
+    /orders +incremental +[\d.]+ s +[\d.]+ kB[ |\n]+[\d,]+ read, 1 inserted, \d+ unchanged/,
+  );
   expect(stdout).toContain('1 row inserted');
   expect(stdout).toContain('the late order is there');
   expect(stdout.match(/^ +\| = \w+ +equal/gm)).toHaveLength(5);

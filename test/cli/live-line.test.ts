@@ -136,6 +136,19 @@ test('whoever waits for another run, or for a transaction, says for whom', async
   expect(await locked.wait()).toBe(0);
 });
 
+test('whoever waits to put a table in place says who has it', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.source.query('ALTER TABLE orders ADD gift boolean');
+  const reader = await pair.destination.connect();
+  await reader.query(`SET application_name = 'dashboard'; BEGIN; SELECT FROM orders`);
+  await using terminal = inTerminal('sync', pair);
+  await terminal.waitForLine(/^\[1\/1\] orders: waiting \d s for pid \d+ \(dashboard\) of /);
+  await reader.query('COMMIT');
+  reader.release();
+  expect(await terminal.wait()).toBe(0);
+});
+
 test('stdout in a file, stderr on the terminal: the line is there, the summary is whole in the file', async () => {
   await using pair = await freshPair(shop());
   await using proxy = await slowly(pair, 600_000);
