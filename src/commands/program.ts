@@ -7,7 +7,7 @@ import { globalOptions } from './descriptions/global.ts';
 import { COMMAND_GROUPS, FIRST_STEPS, groupOf, MORE } from './descriptions/groups.ts';
 import { commands, type CommandFunction } from './registry.ts';
 import type { Terminal } from './terminal.ts';
-import { wrap } from './wrap.ts';
+import { wrap } from '../observe/text.ts';
 
 interface Surroundings {
   readonly terminal: Terminal;
@@ -51,7 +51,7 @@ export function programOf({ terminal, columns, act }: Surroundings): Command {
     program.addCommand(command);
     command.action(() => act({ program, command, load: async () => (await load()) as CommandFunction }));
   }
-  return program.addHelpText('after', () => `\n${firstSteps(program)}\n\n${wrap(MORE, width())}`);
+  return program.addHelpText('after', () => `\n${firstSteps(program)}\n\n${wrap(MORE, width()).join('\n')}`);
 }
 
 const inOrderOfHelp = () => {
@@ -76,7 +76,7 @@ function firstSteps({ commands: all }: Command): string {
 /** Options of all commands stand together, and last; the version is the program's own. */
 const helpOf = (paint: ReturnType<typeof painter>): HelpConfiguration => ({
   showGlobalOptions: true,
-  boxWrap: wrap,
+  boxWrap: (text, width) => wrap(text, width).join('\n'),
   minWidthToWrap: 0,
   visibleOptions: (command) => (command.parent ? shownOptions(command) : new Help().visibleOptions(command)),
   visibleGlobalOptions: ({ parent }) =>

@@ -1,7 +1,6 @@
 import { listed } from '../format.ts';
 import { painter, type Look, type Paint } from './look.ts';
-import { printable } from './text.ts';
-import { wrapped } from './wrap.ts';
+import { printable, wrapped } from './text.ts';
 
 interface Finding {
   readonly level: 'error' | 'warning' | 'note';

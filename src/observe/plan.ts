@@ -1,8 +1,7 @@
 import { formatDuration } from '../duration.ts';
 import { formatBytes, formatCount, listed } from '../format.ts';
 import { painter, type Look, type Paint, type Style } from './look.ts';
-import { displayWidth, padEnd, printable } from './text.ts';
-import { wrapped } from './wrap.ts';
+import { displayWidth, padEnd, printable, wrapped } from './text.ts';
 
 /** What of a foreseen table is printed. */
 interface PlannedTable {

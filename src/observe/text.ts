@@ -38,13 +38,21 @@ export function truncate(text: string, width: number, ellipsis: string): string 
 }
 
 /**
- * Lines of at most that many cells, broken at spaces; those that go on begin with `hanging`. What is alone too long stays
+ * Stays together: a name in quotes, which somebody may type or paste next, a number with its unit, a point in time, and, where
+ * a line has room for it, what stands in brackets.
+ */
+const WORD =
+  /\s*(?:"[^"\n]{1,80}"|\[[^\]\n]{1,80}\]|\d{4}-\d\d-\d\d (?=\d)|(?<!\S)[\d.,]+ (?=[a-zA-Z])|\S)+/g;
+
+/**
+ * Lines of at most that many cells, broken between words; those that go on begin with `hanging`. What is alone too long stays
  * whole: a path or a name that is cut cannot be copied.
  */
 export const wrap = (text: string, width: number, hanging = ''): string[] =>
   text
     .split('\n')
-    .flatMap((line, index) => wrapLine(index === 0 ? line : `${hanging}${line}`, width, hanging));
+    .flatMap((line, index) => wrapLine(index === 0 ? line : `${hanging}${line}`, width, hanging))
+    .map((line) => line.trimEnd());
 
 /** The same for each of several lines, those that go on hanging a little below their own beginning. */
 export const wrapLines = (text: string, width: number): string =>
@@ -53,12 +61,19 @@ export const wrapLines = (text: string, width: number): string =>
     .flatMap((line) => wrap(line, width, `${/^ */.exec(line)?.[0] ?? ''}  `))
     .join('\n');
 
+/** Room that a hanging indent leaves at least. */
+const LEAST_ROOM = 30;
+
+/** `head` and `text`; lines that go on are indented by that many cells, by fewer where there is no room for it. */
+export const wrapped = (head: string, text: string, indent: number, width: number): string[] =>
+  wrap(`${head}${text}`, width, ' '.repeat(width - indent < LEAST_ROOM ? Math.min(4, indent) : indent));
+
 function wrapLine(line: string, width: number, hanging: string): string[] {
   if (displayWidth(line) <= width) return [line];
   const lines: string[] = [];
   let current = '';
   let cells = 0;
-  for (const [word] of line.matchAll(/\s*\S+/g)) {
+  for (const word of wordsOf(line, width)) {
     const more = displayWidth(word);
     const isBlank = current.trim() === '';
     if (isBlank || cells + more <= width) {
@@ -72,6 +87,11 @@ function wrapLine(line: string, width: number, hanging: string): string[] {
   }
   return [...lines, current];
 }
+
+const wordsOf = (line: string, width: number): readonly string[] =>
+  (line.match(WORD) ?? []).flatMap((word) =>
+    word.includes('[') && displayWidth(word.trimStart()) > width ? (word.match(/\s*\S+/g) ?? []) : [word],
+  );
 
 export function padEnd(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - displayWidth(text)));

@@ -4,7 +4,6 @@ import { commandOf } from '../../../src/commands/descriptions/description.ts';
 import { ENVIRONMENT_OF, globalOptions } from '../../../src/commands/descriptions/global.ts';
 import { groupOf } from '../../../src/commands/descriptions/groups.ts';
 import { commands } from '../../../src/commands/registry.ts';
-import { wrap } from '../../../src/commands/wrap.ts';
 
 const all = commands().map(({ description }) => description);
 const names = all.map(({ name }) => name);
@@ -58,18 +57,5 @@ describe.each(all)('$name', (description) => {
       for (const option of globalOptions()) command.addOption(option);
       expect(() => command.parse(args, { from: 'user' }), example).not.toThrow();
     }
-  });
-});
-
-describe('wrapped text', () => {
-  test('keeps together what stands in quotes or brackets, unless it is wider than a line', () => {
-    expect(wrap('as if "increp plan" ran [default: 5s]', 16)).toBe(
-      'as if\n"increp plan"\nran\n[default: 5s]',
-    );
-    expect(wrap('[a very long note]', 8)).toBe('[a very\nlong\nnote]');
-  });
-
-  test('keeps line breaks and empty lines', () => {
-    expect(wrap('one two\n\nthree', 5)).toBe('one\ntwo\n\nthree');
   });
 });

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { formatFindings } from '../../../src/observe/findings.ts';
-import { displayWidth } from '../../../src/observe/text.ts';
-import { wrapped } from '../../../src/observe/wrap.ts';
+import { displayWidth, wrapped } from '../../../src/observe/text.ts';
 
 const narrow = { color: false, width: 80, isUnicode: true };
 const finding = (

@@ -41,3 +41,17 @@ test('several lines hang each below their own beginning', () => {
   expect(wrapLines('  one two three four', 12)).toBe('  one two\n    three\n    four');
   expect(wrapLines('short\nlonger than ten', 10)).toBe('short\nlonger\n  than ten');
 });
+
+test('what stands in quotes or brackets stays together; brackets only where a line has room for them', () => {
+  expect(wrap('as if "increp plan" ran [default: 5s]', 16)).toEqual([
+    'as if',
+    '"increp plan"',
+    'ran',
+    '[default: 5s]',
+  ]);
+  expect(wrap('[a very long note]', 8)).toEqual(['[a very', 'long', 'note]']);
+});
+
+test('empty lines stay', () => {
+  expect(wrap('one two\n\nthree', 5)).toEqual(['one', 'two', '', 'three']);
+});
