@@ -50,7 +50,7 @@ const isHelp = ({ code, exitCode }: CommanderError): boolean => exitCode === 0 |
 function report(thrown: unknown, terminal: Terminal, args: readonly string[]): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : ERROR_CLASSES.USAGE.exitCode;
   const error = asIncrepError(thrown);
-  terminal.say(formatError(error));
+  terminal.say(formatError(error, terminal.sayLook));
   if (error.code === 'INTERNAL' && args.some((arg) => /^(-v|--verbose)$/.test(arg)))
     terminal.say(`${stackOf(error)}\n`);
   if (args.includes('--json')) terminal.out(`${JSON.stringify(errorJson(error))}\n`);

@@ -30,7 +30,7 @@ export async function configCommand(tables: readonly string[], options: ConfigOp
       : redact(formatEffective(effective, terminal.look)),
   );
   if (!error) return 0;
-  terminal.say(formatError(error));
+  terminal.say(formatError(error, terminal.sayLook));
   return error.exitCode;
 }
 

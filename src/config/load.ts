@@ -5,7 +5,7 @@ import type { IncrepError } from '../errors.ts';
 import { readConnection } from './connection.ts';
 import { checkEnvironment, readEnvFile } from './env-file.ts';
 import type { Problem } from './problems.ts';
-import { configError, show } from './problems.ts';
+import { configError, noPipeline, show } from './problems.ts';
 import type { Environment } from './process-environment.ts';
 import { processEnvironment } from './process-environment.ts';
 import type { Reading } from './reading.ts';
@@ -86,7 +86,9 @@ export async function readConfiguration({
     origins,
   };
   if (problems.length > 0 || !connections || !log || pipeline === undefined || !stallTimeoutSeconds) {
-    return { ...found, settings: undefined, error: configError(withoutSecrets(problems, secrets)) };
+    const isNone = problems.length > 1 && problems.every(({ isAbsence }) => isAbsence);
+    const error = isNone ? noPipeline(directory) : configError(withoutSecrets(problems, secrets));
+    return { ...found, settings: undefined, error };
   }
   const settings: Settings = {
     directory,
@@ -119,6 +121,7 @@ function reportUnconfigured({ directory, report }: Reading): undefined {
   report({
     where: '.env',
     what: `${what}; run "increp init", which writes both, or write .env by hand (docs/configuration.md)`,
+    isAbsence: true,
   });
 }
 

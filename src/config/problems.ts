@@ -10,6 +10,8 @@ export interface Problem {
   readonly suggestion?: string | undefined;
   /** Right in principle, but not in this version. */
   readonly isUnsupported?: boolean;
+  /** A file that every pipeline has, and that is not there. */
+  readonly isAbsence?: boolean;
 }
 
 export type Report = (problem: Problem) => void;
@@ -22,6 +24,13 @@ function describe({ where, table, what, allowed, suggestion }: Problem): string 
   if (suggestion !== undefined) parts.push(`did you mean ${suggestion}?`);
   return `  - ${place}: ${parts.join('; ')}`;
 }
+
+/** In a directory that is no pipeline: what would be wrong with one does not matter. */
+export const noPipeline = (directory: string): IncrepError =>
+  new IncrepError('CONFIG_INVALID', {
+    what: `there is no pipeline in ${directory}: neither .env nor tables-config.json is there`,
+    next: 'Run "increp init" to make one, or name the directory of another with -C or INCREP_DIR.',
+  });
 
 /** All problems as one error, so that nobody has to find them one run at a time. */
 export function configError(problems: readonly Problem[]): IncrepError {

@@ -41,9 +41,10 @@ export async function readTables(directory: string, report: Report, warn: Warn):
 
 async function readDocument(directory: string, report: Report): Promise<{ value: unknown } | undefined> {
   const path = join(directory, TABLES_FILE);
-  const { text, fault } = await readText(path);
+  const { text, fault, ...failure } = await readText(path);
   if (text === undefined) {
-    report({ where: TABLES_FILE, what: `${path} ${fault}; "increp init" writes one` });
+    const isAbsence = 'isMissing' in failure && failure.isMissing;
+    report({ where: TABLES_FILE, what: `${path} ${fault}; "increp init" writes one`, isAbsence });
     return undefined;
   }
   // Windows editors begin a file with a byte order mark, which is not JSON.

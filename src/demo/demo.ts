@@ -78,6 +78,6 @@ function conclude(story: Story, areEqual: boolean, seconds: string): void {
     story.verdict(false, `The databases DIFFER. The demo took ${seconds}.`);
     story.tell('Chapter 7 names the tables. This must not happen: please report it.');
   }
-  story.tell('Next, with your own databases: fill in .env and tables-config.json, then');
-  for (const command of ['check', 'sync', 'status']) story.typed(`npx increp ${command}`);
+  story.tell('Next, with your own databases:');
+  for (const command of ['init', 'check', 'plan', 'sync']) story.typed(`npx increp ${command}`);
 }

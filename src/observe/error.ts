@@ -1,5 +1,6 @@
 /** What ended a command, as a person reads it. */
-import { printable } from './text.ts';
+import { painter, type Look } from './look.ts';
+import { printable, wrapLines } from './text.ts';
 
 export interface Failed {
   readonly code: string;
@@ -12,13 +13,13 @@ const codesOf = ({ code, sqlstate }: Pick<Failed, 'code' | 'sqlstate'>): string 
   sqlstate === undefined ? code : `${code}, SQLSTATE ${sqlstate}`;
 
 /** The code, by which docs/errors.md tells more, stands behind the first line: of a list, too, that is the whole. */
-export function formatError(error: Failed): string {
+export function formatError(error: Failed, look: Look): string {
   const [first = '', ...list] = printable(error.message).split('\n');
   const [, title = first, colon = ''] = /^(.*?)(:?)$/.exec(first) ?? [];
-  return [
-    `error: ${title} (${codesOf(error)})${colon}`,
+  const lines = [
+    `${painter(look)('red', 'error:')} ${title} (${codesOf(error)})${colon}`,
     ...list,
     `  next: ${printable(error.next)}`,
-    '',
-  ].join('\n');
+  ];
+  return `${wrapLines(lines.join('\n'), look.width)}\n`;
 }

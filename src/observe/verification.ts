@@ -35,7 +35,7 @@ const MEANING = {
 /** A line a table where all is well; one more for each kind of difference, with the first keys. */
 export function formatVerification(verdict: Verdict, look: Look): string {
   if ('error' in verdict) {
-    return `x ${printable(verdict.name)}  could not be compared\n${formatError(verdict.error).replaceAll(/^(?=.)/gm, '    ')}`;
+    return `x ${printable(verdict.name)}  could not be compared\n${formatError(verdict.error, { ...look, width: look.width - 4 }).replaceAll(/^(?=.)/gm, '    ')}`;
   }
   const counts = verdict.verified;
   const seconds = formatSeconds(counts.durationSeconds);

@@ -6,6 +6,7 @@ import { runRecordSchema, type RunRecord } from '../schema/run-record.ts';
 /** No state of a table has these names: it ends in `.json` or `.txt`, and a full stop in its name is encoded. */
 const NEWEST = 'history.jsonl';
 const OLDER = 'history.1.jsonl';
+export const HISTORY_FILES = [NEWEST, OLDER] as const;
 
 /** Bytes. Two such files hold weeks of ten tables every five minutes, and a day of two hundred. */
 const ROTATE_AT = 8_000_000;

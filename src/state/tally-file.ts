@@ -6,7 +6,7 @@ import { hasCode, replaceFile } from '../replace-file.ts';
 import { newTally, tallySchema, type Tally } from '../schema/tally.ts';
 
 /** No table's state has this name: a full stop in a table's name is encoded. */
-const FILE_NAME = 'metrics.counters.json';
+export const TALLY_FILE = 'metrics.counters.json';
 
 /** A lock is held for milliseconds; one that is older was left behind by a run that was killed. */
 const LOCK_IS_STALE_AFTER_MS = 5000;
@@ -30,7 +30,7 @@ export async function updateTally({
   change,
   use,
 }: Request): Promise<string | undefined> {
-  const path = join(directory, FILE_NAME);
+  const path = join(directory, TALLY_FILE);
   const unlock = await locked(directory, `${path}.lock`).catch((error: Error) => error);
   try {
     const { tally, trouble } = await readTally(path, pipeline);

@@ -419,10 +419,11 @@ test('.env that others can read, or that cuts a value at a #', async () => {
   expect(found.exitCode).toBe(0);
 });
 
-test('a state directory in memory, and files in it that belong to no table', async () => {
+test('a state directory in memory, and files in it that belong neither to a table nor to the pipeline', async () => {
   await using pair = await freshPair('orders');
   const directory = await mkdtemp('/dev/shm/increp-check-');
   try {
+    await sync(pair, '', { env: { STATE_DIR: directory, METRICS_TEXTFILE: 'increp.prom' } });
     for (const name of ['orders.json.unreadable-2026', 'gone.json', '.gitignore', 'orders.json.tmp-7'])
       await writeFile(join(directory, name), '');
     const { find } = await check(pair, '', { env: { STATE_DIR: directory } });

@@ -121,6 +121,16 @@ describe('.env', () => {
     expect(error.message).toContain('run "increp init"');
   });
 
+  test('that is missing with tables-config.json means that there is no pipeline', async () => {
+    await using pipeline = await pipelineDirectory({ 'tables-config.json': undefined });
+    const error = await pipeline.refusal({});
+    expect(error.code).toBe('CONFIG_INVALID');
+    expect(error.message).toBe(
+      `there is no pipeline in ${pipeline.directory}: neither .env nor tables-config.json is there`,
+    );
+    expect(error.next).toContain('"increp init"');
+  });
+
   test('is not needed when the environment has everything', async () => {
     await using pipeline = await pipelineDirectory();
     await expect(pipeline.load()).resolves.toMatchObject({ warnings: [] });

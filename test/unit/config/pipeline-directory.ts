@@ -27,8 +27,10 @@ export interface PipelineDirectory extends AsyncDisposable {
   readonly refusal: (environment?: Environment, overrides?: Overrides) => Promise<IncrepError>;
 }
 
-/** A directory with these files and a sound tables-config.json where none is given. */
-export async function pipelineDirectory(files: Record<string, string> = {}): Promise<PipelineDirectory> {
+/** A directory with these files and a sound tables-config.json unless that is given, or undefined. */
+export async function pipelineDirectory(
+  files: Record<string, string | undefined> = {},
+): Promise<PipelineDirectory> {
   const directory = await mkdtemp(join(tmpdir(), 'increp-config-'));
   const write = async (file: string, text: string, mode = 0o600) => {
     const path = join(directory, file);
@@ -37,7 +39,7 @@ export async function pipelineDirectory(files: Record<string, string> = {}): Pro
     return path;
   };
   for (const [file, text] of Object.entries({ 'tables-config.json': JSON.stringify([TABLE]), ...files })) {
-    await write(file, text);
+    if (text !== undefined) await write(file, text);
   }
   const load = (environment: Environment = CONNECTIONS, overrides: Overrides = {}) =>
     // No password file of the developer.
