@@ -29,6 +29,3 @@ export const TABLE_HINTS = /* sql */ `
      WHERE l.relpages = 0 AND l.relkind IN ('r', 'm')
        AND (l.oid = c.oid OR c.relkind = 'p' AND l.oid IN (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf))) AS "unanalyzedBytes"
   FROM pg_class c WHERE c.oid = ANY ($1::oid[])`;
-
-export const IS_ENCRYPTED = /* sql */ `
-  SELECT coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS "isEncrypted"`;

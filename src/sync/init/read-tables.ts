@@ -45,7 +45,7 @@ const hintRow = z
     } satisfies TableHints,
   }));
 
-const nameRows = z.array(z.object({ name: z.string() }));
+const writableRows = z.array(z.object({ table: z.string() }));
 
 /** Undefined where there is no such schema, or our role may not use it. */
 export async function readTables(source: Database): Promise<SourceTables | undefined> {
@@ -63,10 +63,10 @@ export async function readTables(source: Database): Promise<SourceTables | undef
       .parse((await client.query(TABLE_HINTS, [oids])).rows)
       .map((row) => [row.oid, row] as const);
     const byOid = new Map(hints);
-    const writable = nameRows.parse((await client.query(WRITABLE_TABLES, [oids])).rows);
+    const writable = writableRows.parse((await client.query(WRITABLE_TABLES, [oids])).rows);
     return {
       role,
-      writable: writable.map(({ name }) => name),
+      writable: writable.map(({ table }) => table),
       tables: relations
         .flatMap((relation) => {
           const found = byOid.get(relation.oid);

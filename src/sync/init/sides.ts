@@ -1,11 +1,9 @@
 /** Each side, tried at once: whether it answers, and whether a pipeline could work with it. */
-import { z } from 'zod';
 import type { ConnectionSettings } from '../../config/settings.ts';
 import { IncrepError } from '../../errors.ts';
 import { describeSchema } from '../../postgres/catalog.ts';
 import { Database } from '../../postgres/database.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
-import { IS_ENCRYPTED } from '../../sql/init.ts';
 import { schemaFault } from '../refusals.ts';
 import { ensureDifferentDatabases } from '../same-database.ts';
 import { writeRefusal } from '../writable-destination.ts';
@@ -25,8 +23,6 @@ export interface Side {
   readonly description: string;
 }
 
-const encryption = z.array(z.object({ isEncrypted: z.boolean() }));
-
 async function visit<T>(
   settings: ConnectionSettings,
   { pipeline, signal }: Visit,
@@ -43,14 +39,10 @@ async function visit<T>(
 async function look(database: Database): Promise<Side> {
   const identity = await database.identity();
   const { place } = database;
-  const isEncrypted = await database.withReading(async (client) => {
-    const { rows } = await client.query(IS_ENCRYPTED);
-    return encryption.parse(rows)[0]?.isEncrypted === true;
-  });
   const version = `${Math.floor(identity.version / 10_000)}.${identity.version % 10_000}`;
   return {
     identity,
-    description: `PostgreSQL ${version} at ${place.address} as "${place.role}", ${isEncrypted ? 'TLS' : 'no TLS'}`,
+    description: `PostgreSQL ${version} at ${place.address} as "${place.role}", ${database.encryption ? 'TLS' : 'no TLS'}`,
   };
 }
 
