@@ -3,6 +3,7 @@ import type { ConnectionSettings } from '../../config/settings.ts';
 import { IncrepError } from '../../errors.ts';
 import { describeSchema } from '../../postgres/catalog.ts';
 import { Database } from '../../postgres/database.ts';
+import { encryptionOf } from '../../postgres/driver.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
 import { schemaFault } from '../refusals.ts';
 import { ensureDifferentDatabases } from '../same-database.ts';
@@ -39,10 +40,11 @@ async function visit<T>(
 async function look(database: Database): Promise<Side> {
   const identity = await database.identity();
   const { place } = database;
+  const encryption = await database.withReading(async (client) => encryptionOf(client));
   const version = `${Math.floor(identity.version / 10_000)}.${identity.version % 10_000}`;
   return {
     identity,
-    description: `PostgreSQL ${version} at ${place.address} as "${place.role}", ${database.encryption ? 'TLS' : 'no TLS'}`,
+    description: `PostgreSQL ${version} at ${place.address} as "${place.role}", ${encryption ? 'TLS' : 'no TLS'}`,
   };
 }
 
