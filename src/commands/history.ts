@@ -23,7 +23,7 @@ export interface HistoryOptions extends GlobalOptions {
 
 export async function historyCommand(names: readonly string[], options: HistoryOptions): Promise<number> {
   return withContext(options, async ({ settings, work, terminal, redact }) => {
-    const { look, out, say } = terminal;
+    const { look, out } = terminal;
     const [only, ...others] = names;
     const isCharted = only !== undefined && others.length === 0 && !options.json;
     const found = await pastRuns(work, {
@@ -38,7 +38,7 @@ export async function historyCommand(names: readonly string[], options: HistoryO
     if (options.json) out(redactedJson(toJson(settings, { ...found, runs }), redact));
     else if (isCharted) out(redact(formatTableRuns(runs, found.runs, look, nameIn(settings))));
     else out(redact(formatRuns(runs, look, nameIn(settings))));
-    sayTrouble({ ...found, isLocal: options.local }, (text) => say(redact(text)));
+    sayTrouble({ ...found, isLocal: options.local }, terminal, redact);
     return 0;
   });
 }

@@ -25,7 +25,7 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
     const statuses = await tableStatuses(work, chosen, request);
     if (options.json) terminal.out(redactedJson(toJson(settings.pipeline, statuses), redact));
     else terminal.out(redact(formatStatus(statuses.tables, terminal.look, new Date())));
-    sayTrouble({ ...statuses, isLocal: options.local }, (text) => terminal.say(redact(text)));
+    sayTrouble({ ...statuses, isLocal: options.local }, terminal, redact);
     const isAllFine = !statuses.unreachable && statuses.tables.every(isFine);
     return options.exitCode && !isAllFine ? 2 : 0;
   });

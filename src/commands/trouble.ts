@@ -1,6 +1,8 @@
 /** What `status` and `history` could not look at, on stderr: the answer itself stands on stdout. */
 import type { IncrepError } from '../errors.ts';
-import { printable } from '../observe/text.ts';
+import type { Redact } from '../redact.ts';
+import { printable, wrapLines } from '../observe/text.ts';
+import type { Terminal } from './terminal.ts';
 
 interface Trouble {
   readonly isLocal: boolean;
@@ -11,10 +13,11 @@ interface Trouble {
 
 export function sayTrouble(
   { isLocal, unreachable, sourceTrouble, historyTrouble }: Trouble,
-  say: (text: string) => void,
+  { say, sayLook }: Pick<Terminal, 'say' | 'sayLook'>,
+  redact: Redact,
 ): void {
   const line = (what: string, error: IncrepError) =>
-    say(printable(`${what}${error.message}\n  next: ${error.next}\n`));
+    say(wrapLines(printable(redact(`${what}${error.message}\n  next: ${error.next}\n`)), sayLook.width));
   if (isLocal) say('note: from the files of the state directory alone (--local)\n');
   if (unreachable) line('warning: from the files of the state directory alone, because ', unreachable);
   if (sourceTrouble) line('note: drift was not looked for, because ', sourceTrouble);

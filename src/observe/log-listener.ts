@@ -33,7 +33,8 @@ function logRetry(logger: Logger, event: Extract<RunEvent, { type: 'retrying' }>
   const { table, attempt, delaySeconds, error } = event;
   const fields = { ...(table === undefined ? {} : { table }), attempt, delay_s: delaySeconds };
   const wait = formatSeconds(delaySeconds);
-  logger.warn({ ...fields, ...failureFields(error) }, `${error.message}; trying again in ${wait}`);
+  const { hint: _, ...codes } = failureFields(error);
+  logger.warn({ ...fields, ...codes }, `${error.message}; trying again in ${wait}`);
 }
 
 function logEvent(logger: Logger, event: RunEvent): void {

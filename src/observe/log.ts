@@ -56,7 +56,8 @@ async function prettyPrinter(color: boolean): Promise<(line: string) => string> 
     colorize: color,
     singleLine: true,
     translateTime: false,
-    ignore: 'run_id,pipeline,table',
+    // What the message says already, or what follows when all attempts have failed.
+    ignore: 'run_id,pipeline,table,attempt,delay_s',
     messageFormat: (record, messageKey) => {
       const message = String(record[messageKey]);
       return typeof record['table'] === 'string' ? `${record['table']}: ${message}` : message;
