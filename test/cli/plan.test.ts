@@ -47,7 +47,7 @@ test('a symbol, an action and a reason for each table, and a last line that coun
     /^~ changed {5}incremental {3}rows from 20.*; the source is at 20.*, about \d+ rows?, \d+ B$/,
     /^! misshapen {3}reset {9}column "extra" .*; by copy/,
     /^- off {9}skipped {7}it is disabled/,
-    /^x unreadable {2}refused {7}role ".*" may not read public\.unreadable$/,
+    /^x unreadable {2}refused {7}role ".*" may not read public\.unreadable at the source$/,
     /^ {4}next: At the source, run: GRANT SELECT ON "public"\."unreadable" TO/,
     /^x gone {8}refused {7}the source has no table public\.gone/,
   ]) {

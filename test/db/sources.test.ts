@@ -354,7 +354,7 @@ for (const loader of LOADERS) {
       const { error } = (await trySync(pair)).table();
       expect(error).toMatchObject({
         code: 'PRIVILEGE_MISSING',
-        message: `role "${reader}" may not read "secret" of public.t`,
+        message: `role "${reader}" may not read "secret" of public.t at the source`,
         hint: expect.stringContaining(`GRANT SELECT ON "public"."t" TO "${reader}"`) as string,
       });
       expect((await pair.destination.query('SELECT FROM t')).rowCount).toBe(3);
