@@ -377,7 +377,7 @@ test('plan, check, status and verify write nothing, before the first sync and af
   }
 });
 
-test('they need no right to write', async () => {
+test('they need no right to write, and check says that sync does', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   const { database } = pair.login('destination', 'increp');
@@ -386,10 +386,15 @@ test('they need no right to write', async () => {
   try {
     await pair.setEnv({ DEST_USERNAME: `looker_${database}`, DEST_PASSWORD: 'look' });
     expect(await verify(pair)).toMatchObject(EQUAL);
-    for (const command of ['plan', 'status', 'check']) {
+    for (const command of ['plan', 'status']) {
       const result = await increp(command, pair);
       expect(result.exitCode, `${command}: ${result.stdout} ${result.stderr}`).toBe(0);
     }
+    const checked = await increp('check --json', pair);
+    expect(checked.exitCode).toBe(77);
+    expect(checked.json<{ findings: object[] }>().findings).toContainEqual(
+      expect.objectContaining({ level: 'error', code: 'PRIVILEGE_MISSING', table: 'orders' }),
+    );
   } finally {
     await pair.destination.query(`DROP OWNED BY looker_${database}; DROP ROLE looker_${database}`);
   }
