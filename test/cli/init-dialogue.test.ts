@@ -56,7 +56,7 @@ test('from nothing to a pipeline that syncs, with a wrong password corrected on 
   await dialogue.answer('Are these keys right?', ENTER);
   await dialogue.answer('log: which column grows', ENTER);
   await dialogue.answer('log: what identifies a row?', ENTER);
-  expect(await dialogue.end()).toBe(0);
+  expect(await dialogue.wait()).toBe(0);
   const seen = dialogue.seen();
   expect(seen).toContain('the key of log sees inserts only');
   expect(seen.split('\n').at(-1)).toBe('Next: increp -C new check');
@@ -81,7 +81,7 @@ test.each([
   await using pair = await freshPair({ sourceSql: SHOP });
   await using dialogue = startDialogue('init -C new', pair.directory, questions > 0 ? settled(pair) : {});
   await dialogue.answer(questions > 0 ? 'Which tables' : 'where the source is?', CTRL_C);
-  expect(await dialogue.end()).toBe(130);
+  expect(await dialogue.wait()).toBe(130);
   expect(dialogue.seen()).toContain('stopped by Ctrl-C');
   expect(dialogue.seen()).toContain('Nothing was written.');
   expect(await readdir(pair.directory)).not.toContain('new');
@@ -95,7 +95,7 @@ test('what is known is not asked, and each file that is there is asked for', asy
   await dialogue.answer('Which tables', ENTER);
   await dialogue.answer('Are these keys right?', ENTER);
   await dialogue.answer('tables-config.json is there already. Replace it?', ENTER);
-  expect(await dialogue.end()).toBe(0);
+  expect(await dialogue.wait()).toBe(0);
   expect(dialogue.seen()).toMatch(/\.env +as it was/);
   expect(await readFile(config, 'utf8')).toContain('"mine"');
 });
@@ -108,7 +108,7 @@ test('without UTF-8 and colours it is ASCII, and where the cursor is can be told
   await dialogue.answer('> Let me choose', ENTER);
   await dialogue.answer('[ ] log', DOWN);
   await dialogue.answer(/notes .*\(its key is asked\)/, CTRL_C);
-  expect(await dialogue.end()).toBe(130);
+  expect(await dialogue.wait()).toBe(130);
   // oxlint-disable-next-line no-control-regex -- what a terminal without UTF-8 can show, and no colours
   expect(dialogue.bytes).toMatch(/^[\u0000-\u007f]*$/);
   // oxlint-disable-next-line no-control-regex
@@ -118,6 +118,6 @@ test('without UTF-8 and colours it is ASCII, and where the cursor is can be told
 test.each([{ CI: 'true' }, { TERM: 'dumb' }])('%o: no prompt, but what is missing', async (env) => {
   await using pair = await freshPair({ sourceSql: SHOP });
   await using dialogue = startDialogue('init -C new', pair.directory, env);
-  expect(await dialogue.end()).toBe(64);
+  expect(await dialogue.wait()).toBe(64);
   expect(dialogue.seen()).toContain('--source-url');
 });

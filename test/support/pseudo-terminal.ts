@@ -20,6 +20,7 @@ export interface TerminalOptions {
 export interface InTerminal extends AsyncDisposable {
   /** What has been written to the terminal so far. */
   readonly bytes: string;
+  readonly hasEnded: boolean;
   readonly screen: Emulator;
   /** As from the keyboard. */
   type(keys: string): void;
@@ -68,6 +69,9 @@ export function inTerminal(
   return {
     get bytes() {
       return bytes;
+    },
+    get hasEnded() {
+      return hasEnded;
     },
     screen,
     type: (keys) => void child.stdin.write(keys),
