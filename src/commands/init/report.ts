@@ -2,6 +2,7 @@
 import type { Environment } from '../../config/process-environment.ts';
 import { glyphsOf, painter, type Look } from '../../observe/look.ts';
 import { padEnd, printable, wrapLines } from '../../observe/text.ts';
+import { shellWord } from '../../shell-word.ts';
 import { FORMAT_VERSION } from '../../summary-json.ts';
 import type { Setup } from './setup.ts';
 import type { PlannedFile } from './write.ts';
@@ -112,6 +113,3 @@ export function nextCommand({ flag, environment }: Where): string {
   const program = environment['npm_command'] === 'exec' ? 'npx increp' : 'increp';
   return `${program} ${flag === undefined ? '' : `-C ${shellWord(flag)} `}check`;
 }
-
-const shellWord = (text: string): string =>
-  /^[\w./@:+-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
