@@ -1,4 +1,5 @@
 /** A screen as a picture that is text: it can be searched, follows light and dark, and is read out by screen readers. */
+import { displayWidth } from '../src/observe/text.ts';
 import { textOf, type Run, type Screen } from './screen.ts';
 
 const FONT_SIZE = 14;
@@ -54,19 +55,20 @@ export function drawScreen(screen: Screen, columns: number, title: string): stri
     `  <desc id="description">${escape(textOf(screen))}</desc>`,
     `  <style>${STYLE}\n  </style>`,
     `  <rect class="paper" x="0.5" y="0.5" width="${width - 1}" height="${height - 1}" rx="8"/>`,
-    ...screen.flatMap((runs, row) => runs.map((run) => drawRun(run, row))),
+    ...screen.flatMap((runs, row) => runs.flatMap((run) => drawRun(run, row))),
     '</svg>',
   ].join('\n')}\n`;
 }
 
-function drawRun(run: Run, row: number): string {
-  const text = run.text.trimStart();
-  const lead = run.text.length - text.length;
-  const x = MARGIN + (run.column + lead) * CELL_WIDTH;
+/** Each column of a table by itself: not every renderer keeps more than one space. */
+function drawRun(run: Run, row: number): string[] {
   const y = MARGIN + row * LINE_HEIGHT + FONT_SIZE;
-  const length = (run.width - lead) * CELL_WIDTH;
   const classes = classesOf(run);
-  return `  <text${classes && ` class="${classes}"`} x="${x.toFixed(1)}" y="${y}" textLength="${length.toFixed(1)}" lengthAdjust="spacingAndGlyphs">${escape(text)}</text>`;
+  return [...run.text.matchAll(/\S+(?: \S+)*/g)].map(({ 0: text, index }) => {
+    const x = MARGIN + (run.column + displayWidth(run.text.slice(0, index))) * CELL_WIDTH;
+    const length = displayWidth(text) * CELL_WIDTH;
+    return `  <text${classes && ` class="${classes}"`} x="${x.toFixed(1)}" y="${y}" textLength="${length.toFixed(1)}" lengthAdjust="spacingAndGlyphs">${escape(text)}</text>`;
+  });
 }
 
 /** The bright colours look like the others; black and white are the colour of the text, which the paper decides. */

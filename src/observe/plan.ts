@@ -3,6 +3,13 @@ import { formatBytes, formatCount, listed } from '../format.ts';
 import { painter, type Look, type Paint, type Style } from './look.ts';
 import { displayWidth, padEnd, printable, wrapped } from './text.ts';
 
+interface Estimated {
+  readonly rows?: number | undefined;
+  readonly bytes?: number | undefined;
+  /** There are more than that. */
+  readonly isMore?: boolean | undefined;
+}
+
 /** What of a foreseen table is printed. */
 interface PlannedTable {
   readonly name: string;
@@ -10,7 +17,7 @@ interface PlannedTable {
   readonly reason: string;
   readonly typeChanges: readonly string[];
   readonly loader: string | undefined;
-  readonly estimated: { readonly rows?: number | undefined; readonly bytes?: number | undefined } | undefined;
+  readonly estimated: Estimated | undefined;
   readonly cursor: string | null;
   readonly high: string | null;
   readonly hasWork: boolean;
@@ -94,26 +101,29 @@ function deletesLines({ action, removesDeleted, deletes }: PlannedTable): string
 const LISTED = 10;
 
 function effect(table: PlannedTable): string {
+  if (table.action === 'incremental') return window(table);
   const volume = volumeWords(table.estimated);
-  const about = volume === '' ? '' : `, about ${volume}`;
-  if (table.action === 'incremental') return `${window(table)}${about}`;
-  return table.loader === undefined ? table.reason : `${table.reason}; by ${table.loader}${about}`;
+  return table.loader === undefined
+    ? table.reason
+    : `${table.reason}; by ${table.loader}${volume === '' ? '' : `, ${volume}`}`;
 }
 
 function volumeWords(estimated: PlannedTable['estimated']): string {
-  const { rows, bytes } = estimated ?? {};
-  return [
+  const { rows, bytes, isMore = false } = estimated ?? {};
+  const words = [
     ...(rows === undefined
       ? []
       : [`${formatCount(Math.round(rows))} row${Math.round(rows) === 1 ? '' : 's'}`]),
     ...(bytes ? [formatBytes(bytes)] : []),
   ].join(', ');
+  return words === '' ? '' : `${isMore ? 'more than' : 'about'} ${words}`;
 }
 
-function window({ cursor, high, hasWork, removesDeleted }: PlannedTable): string {
+function window({ cursor, high, hasWork, removesDeleted, estimated }: PlannedTable): string {
   const isQuiet = !hasWork || (removesDeleted && high === cursor);
   if (isQuiet) return `nothing newer than ${cursor ?? 'an empty table'}`;
-  return `rows from ${cursor ?? 'the start'}; the source is at ${high ?? 'no key'}`;
+  const volume = volumeWords(estimated);
+  return `${volume === '' ? 'rows' : `${volume},`} from ${cursor ?? 'the start'} on`;
 }
 
 function countLine(tables: readonly PlannedTable[]): string {
@@ -133,6 +143,6 @@ function countLine(tables: readonly PlannedTable[]): string {
   const total =
     sum('rows') + sum('bytes') === 0
       ? ''
-      : `; about ${volumeWords({ rows: sum('rows'), bytes: sum('bytes') })} to read`;
+      : `; ${volumeWords({ rows: sum('rows'), bytes: sum('bytes') })} to read`;
   return `Plan: ${tables.length} ${tables.length === 1 ? 'table' : 'tables'}: ${parts.join(', ')}${total}.`;
 }

@@ -1,9 +1,10 @@
-/** How much there is to read: where the source stands, and what its planner believes about each window. */
+/** How much there is to read: where the source stands, and what each window holds. */
 import { z } from 'zod';
 import type { Database } from '../postgres/database.ts';
 import { windowStart } from '../schema/fences.ts';
-import { explainWindow } from '../sql/estimate.ts';
+import { countWindow, explainWindow } from '../sql/estimate.ts';
 import { highWaterMark } from '../sql/fence.ts';
+import type { Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
 import { legacyStart } from './legacy-cursor.ts';
 import type { IncrementalPlan, Plan } from './plan.ts';
@@ -16,12 +17,17 @@ export interface Estimate {
   readonly window: Volume | undefined;
 }
 
-/** What the planner believes. */
 export interface Volume {
   /** Undefined before the first ANALYZE. */
   readonly rows: number | undefined;
+  /** As wide as the planner believes that rows are. */
   readonly bytes: number;
+  /** There are more: so many were counted. */
+  readonly isMore?: boolean;
 }
+
+/** The planner knows little of rows that came after the last ANALYZE, so that many are counted. */
+const COUNTED = 10_000;
 
 interface Planned {
   readonly table: TableFacts;
@@ -35,6 +41,8 @@ const planRow = z.object({
   ]),
 });
 
+const countRow = z.object({ rows: z.number() });
+
 /** All in one message, and only of tables that can be read. */
 export async function estimateReading(
   source: Database,
@@ -42,40 +50,63 @@ export async function estimateReading(
 ): Promise<ReadonlyMap<TableFacts, Estimate>> {
   const { timeZone } = await source.identity();
   const readable = planned.flatMap(({ table, plan }) => ('keyType' in plan ? [{ table, plan }] : []));
-  const incremental = readable.flatMap(({ table, plan }) =>
-    plan.kind === 'incremental' ? [{ table, plan }] : [],
+  const windows = readable.flatMap(({ table, plan }) =>
+    plan.kind === 'incremental' ? [{ table, plan, window: widest(table, plan) }] : [],
   );
+  const countable = windows.filter(isCountable);
   const answers = await source.readAtOnce([
     ...readable.map(({ table, plan: { keyType } }) =>
       highWaterMark(table.sourceName, table.settings.replicationKey, keyType, timeZone),
     ),
-    ...incremental.map(({ table, plan }) => explain(table, plan)),
+    ...windows.map(({ table, plan, window }) => explainWindow(table.sourceName, plan.source.columns, window)),
+    ...countable.map(({ table, window }) => countWindow(table.sourceName, window, COUNTED)),
   ]);
-  const windows = new Map(
-    incremental.map(({ table }, index) => [table, volumeOf(answers[readable.length + index]?.rows[0])]),
+  const [explained, counted] = [readable.length, readable.length + windows.length];
+  const counts = new Map(
+    countable.map(({ table }, index) => [table, countRow.parse(answers[counted + index]?.rows[0]).rows]),
+  );
+  const volumes = new Map(
+    windows.map(({ table }, index) => [
+      table,
+      volumeOf(answers[explained + index]?.rows[0], counts.get(table)),
+    ]),
   );
   return new Map(
     readable.map(({ table }, index) => [
       table,
-      { high: markRow.parse(answers[index]?.rows[0]).high, window: windows.get(table) },
+      { high: markRow.parse(answers[index]?.rows[0]).high, window: volumes.get(table) },
     ]),
   );
 }
 
 /** As wide as it can be: as if every transaction that an earlier sync left open had ended. */
-const explain = (facts: TableFacts, plan: IncrementalPlan): string =>
-  explainWindow(facts.sourceName, plan.source.columns, {
-    replicationKey: facts.settings.replicationKey,
-    keyType: plan.keyType,
-    from:
-      'legacyCursor' in plan.since
-        ? legacyStart(plan.since.legacyCursor, plan.keyType)
-        : windowStart(knownBefore(facts, plan), []),
-    lookbackSeconds: facts.settings.lookbackSeconds,
-    nullKeys: facts.settings.nullKeys,
-  });
+const widest = (facts: TableFacts, plan: IncrementalPlan): Window => ({
+  replicationKey: facts.settings.replicationKey,
+  keyType: plan.keyType,
+  from:
+    'legacyCursor' in plan.since
+      ? legacyStart(plan.since.legacyCursor, plan.keyType)
+      : windowStart(knownBefore(facts, plan), []),
+  lookbackSeconds: facts.settings.lookbackSeconds,
+  nullKeys: facts.settings.nullKeys,
+});
 
-function volumeOf(row: unknown): Volume {
+/** Without an index, or with NULL keys besides, to count may mean to read the whole table. */
+const isCountable = ({
+  plan,
+  window,
+}: {
+  readonly plan: IncrementalPlan;
+  readonly window: Window;
+}): boolean =>
+  window.from !== null &&
+  window.nullKeys === 'warn' &&
+  plan.source.indexedColumns.includes(window.replicationKey);
+
+function volumeOf(row: unknown, counted: number | undefined): Volume {
   const [{ Plan: plan }] = planRow.parse(row)['QUERY PLAN'];
-  return { rows: plan['Plan Rows'], bytes: plan['Plan Rows'] * plan['Plan Width'] };
+  const believed = plan['Plan Rows'];
+  const isMore = counted === COUNTED;
+  const rows = isMore ? Math.max(counted, believed) : (counted ?? believed);
+  return { rows, bytes: rows * plan['Plan Width'], isMore: isMore && believed <= counted };
 }

@@ -18,7 +18,7 @@ export interface Foreseen {
   /** What would happen to types of the destination; part of the reason. */
   readonly typeChanges: readonly string[];
   readonly loader: Loader | undefined;
-  /** What would be read, as the source's planner believes; undefined where it does not know, or nothing is read. */
+  /** What would be read; undefined where nobody knows, or nothing is read. */
   readonly estimated: Volume | undefined;
   /** Of the whole table, likewise. */
   readonly whole: Volume | undefined;

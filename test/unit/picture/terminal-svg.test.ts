@@ -53,6 +53,14 @@ test('the picture is text in cells, and no name can break out of it', async () =
   );
 });
 
+test('columns stay where they are in a renderer that shrinks spaces', async () => {
+  const svg = drawScreen(await screenOf('ok   orders two'), 20, 'columns');
+  expect(svg).toContain('<text x="16.0" y="30" textLength="16.8" lengthAdjust="spacingAndGlyphs">ok</text>');
+  expect(svg).toContain(
+    '<text x="58.0" y="30" textLength="84.0" lengthAdjust="spacingAndGlyphs">orders two</text>',
+  );
+});
+
 test('a colour never stands where only one kind of paper is thought of', () => {
   const svg = drawScreen([], 80, 'nothing');
   const [light = '', dark = ''] = svg.split('prefers-color-scheme: dark');
