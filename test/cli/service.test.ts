@@ -52,6 +52,6 @@ test('a service loads and syncs with its credentials, and writes to its state di
   expect(next.exitCode, next.stderr).toBe(0);
   await expectSameRows(pair, 'orders');
   expect((await written(pair)).filter((file) => !file.startsWith('tmp '))).toEqual(before);
-  expect(await readdir(join(pair.directory, 'state'))).toEqual(['orders.json']);
+  expect(await readdir(join(pair.directory, 'state'))).toEqual(['history.jsonl', 'orders.json']);
   expect((await increp('status', pair, { env })).stdout).toMatch(/ok +orders/);
 });
