@@ -1,6 +1,6 @@
 /**
  * The seam between the work and everything that watches it. `sync/` emits these and knows nothing of logs,
- * terminals, history or webhooks; those are listeners, wired in `commands/context.ts`.
+ * terminals, history or webhooks; those are listeners, wired in `commands/watch-run.ts`.
  */
 import type { ErrorCode } from './errors.ts';
 
