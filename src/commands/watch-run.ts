@@ -1,0 +1,100 @@
+/** Everything that watches a run: the log, the live line, both histories, metrics, the webhook, the heartbeat. */
+import type { Logger } from 'pino';
+import type { RunEvent } from '../events.ts';
+import { healthcheckListener } from '../notify/healthcheck.ts';
+import { webhookListener } from '../notify/webhook.ts';
+import { jsonListener } from '../observe/json-lines.ts';
+import { createLogger, effectiveLevel, type Verbosity } from '../observe/log.ts';
+import { logListener, retryListener } from '../observe/log-listener.ts';
+import { createProgress, type Progress } from '../observe/progress.ts';
+import { summaryByTable } from '../observe/summary.ts';
+import type { Database } from '../postgres/database.ts';
+import { historyListener } from '../postgres/run-history.ts';
+import { localHistoryListener } from '../state/local-history.ts';
+import { exitCodeOf } from '../sync/run.ts';
+import type { Context } from './context.ts';
+import { runMetrics } from './run-metrics.ts';
+
+interface WatchOptions {
+  readonly isJson: boolean;
+  readonly verbosity: Verbosity;
+  /** A connection to the destination of its own. */
+  readonly history: Database;
+}
+
+export interface Watch extends AsyncDisposable {
+  /** Each table's lines are on stdout already. */
+  readonly hasToldTables: boolean;
+  readonly stop: () => void;
+}
+
+/** Adding one touches this function and its own file. */
+export async function watchRun(context: Context, options: WatchOptions): Promise<Watch> {
+  const { settings, terminal, redact, signal, listen } = context;
+  const { isJson, verbosity, history } = options;
+  const progress = isJson || verbosity !== 'normal' ? undefined : progressOn(context);
+  const warn = await wireLog(context, options, progress);
+  if (progress) listen(progress.listener);
+  if (isJson) listen(jsonListener(terminal.out, redact));
+  // Before those that wait for a server: after a signal there is little time.
+  if (settings.metricsTextfile) listen(runMetrics(context, settings.metricsTextfile, warn));
+  const { stateDirectory: directory, webhook, healthcheckUrl: url } = settings;
+  const destinationNameOf = (name: string) =>
+    settings.tables.find((table) => table.name === name)?.destinationName ?? name;
+  listen(localHistoryListener({ directory, destinationNameOf, redact, onFailure: warn }));
+  listen(historyListener({ database: history, destinationNameOf, redact, onFailure: warn }));
+  if (webhook) listen(webhookListener({ webhook, redact, onFailure: warn, signal }));
+  // Behind the webhook, whose time runs from the signal on: that of the healthcheck begins with its turn.
+  if (url !== undefined) listen(healthcheckListener({ url, redact, exitCodeOf, onFailure: warn, signal }));
+  const stop = () => progress?.stop();
+  return {
+    hasToldTables: progress !== undefined && terminal.screen?.isStdout === true,
+    stop,
+    [Symbol.asyncDispose]: async () => stop(),
+  };
+}
+
+/** Resolves to the way to warn. */
+async function wireLog(
+  { settings: { log, pipeline, warnings }, terminal, redact, runId, listen }: Context,
+  { isJson, verbosity }: WatchOptions,
+  progress: Progress | undefined,
+): Promise<(message: string) => void> {
+  // What the summary will say need not stand beside it in the same place.
+  const isBesideSummary =
+    (progress !== undefined && terminal.screen?.isStderr === true) ||
+    (verbosity === 'quiet' && !isJson && log.format === 'auto');
+  const logger: Logger = await createLogger({
+    log: isBesideSummary && log.format === 'auto' ? { ...log, format: 'pretty' } : log,
+    level: effectiveLevel({ level: log.level, verbosity, hasProgress: isBesideSummary }),
+    runId,
+    pipeline,
+    redact,
+    isTerminal: terminal.isStderrTerminal,
+    color: terminal.sayLook.color,
+    ...(progress && { beforeLine: progress.clear }),
+  });
+  const warn = (message: string) => logger.warn(message);
+  if (!isBesideSummary) warnings.forEach(warn);
+  if (!isBesideSummary) listen(logListener(logger));
+  else if (verbosity !== 'quiet') listen(retryListener(logger));
+  return warn;
+}
+
+/** Undefined where nothing can be drawn. Tables that are done are told above the line where their place is. */
+function progressOn({ terminal: { screen }, redact, signal }: Context): Progress | undefined {
+  if (!screen) return undefined;
+  const lines = summaryByTable(() => screen.look);
+  const progress = createProgress(screen, {
+    redact,
+    ...(screen.isStdout && {
+      above: (event: RunEvent) => {
+        const text = lines(event);
+        return text === undefined ? undefined : redact(text);
+      },
+    }),
+  });
+  const stopping = 'stopping: what is unfinished is rolled back; once more (Ctrl-C) stops at once\n';
+  signal.addEventListener('abort', () => progress.stop(stopping), { once: true });
+  return progress;
+}
