@@ -7,7 +7,7 @@ import { usageErrorOf } from './commands/usage-error.ts';
 import { processEnvironment } from './config/process-environment.ts';
 import { asIncrepError, ERROR_CLASSES, type IncrepError } from './errors.ts';
 import { formatError } from './observe/error.ts';
-import { FORMAT_VERSION } from './summary-json.ts';
+import { errorToJson, FORMAT_VERSION } from './summary-json.ts';
 
 export async function main(args: readonly string[]): Promise<void> {
   const terminal = terminalOf({
@@ -57,10 +57,10 @@ function report(thrown: unknown, terminal: Terminal, args: readonly string[]): n
   return error.exitCode;
 }
 
-const errorJson = ({ code, message, next: hint, sqlstate }: IncrepError) => ({
+const errorJson = (error: IncrepError) => ({
   type: 'error',
   format_version: FORMAT_VERSION,
-  error: { code, message, hint, sqlstate: sqlstate ?? null },
+  error: errorToJson(error),
 });
 
 const stackOf = ({ cause, stack }: IncrepError): string =>

@@ -1,4 +1,5 @@
 /** Outcomes as machines read them: snake_case, seconds, bytes, times in RFC 3339 UTC. It only ever grows. */
+import type { IncrepError } from './errors.ts';
 import type { Failure, RunSummary, TableOutcome } from './events.ts';
 
 export const FORMAT_VERSION = 1;
@@ -13,6 +14,18 @@ function failureToJson(failure: Failure) {
     sqlstate: failure.sqlstate ?? null,
   };
 }
+
+/** Why a command, or its part about one table, came to nothing. */
+export const errorToJson = ({ code, message, next: hint, sqlstate }: ErrorInWords) => ({
+  code,
+  message,
+  hint,
+  sqlstate: sqlstate ?? null,
+});
+
+type ErrorInWords = Pick<IncrepError, 'code' | 'message' | 'next'> & {
+  readonly sqlstate?: string | undefined;
+};
 
 export function tableToJson(outcome: TableOutcome) {
   return {

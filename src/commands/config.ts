@@ -7,7 +7,7 @@ import { readConfiguration, type Configuration } from '../config/load.ts';
 import { formatEffective, type Effective } from '../observe/effective.ts';
 import { formatError } from '../observe/error.ts';
 import { redactedJson, redactor } from '../redact.ts';
-import { FORMAT_VERSION } from '../summary-json.ts';
+import { errorToJson, FORMAT_VERSION } from '../summary-json.ts';
 import { version } from '../version.ts';
 import type { GlobalOptions } from './options.ts';
 import { ensureKnown } from './select-tables.ts';
@@ -72,5 +72,5 @@ const toJson = (effective: Effective, { error }: Configuration): object => ({
     options: Object.fromEntries(options.map(({ name: key, value, from }) => [key, { value, from }])),
   })),
   warnings: effective.warnings,
-  error: error ? { code: error.code, message: error.message, hint: error.next, sqlstate: null } : null,
+  error: error ? errorToJson(error) : null,
 });

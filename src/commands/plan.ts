@@ -5,7 +5,7 @@ import { foresee, type Foreseen } from '../sync/foresee.ts';
 import { describeDependent } from '../sync/reshape/foreseen.ts';
 import { formatPlan } from '../observe/plan.ts';
 import { redactedJson } from '../redact.ts';
-import { FORMAT_VERSION } from '../summary-json.ts';
+import { errorToJson, FORMAT_VERSION } from '../summary-json.ts';
 import { withContext } from './context.ts';
 import type { GlobalOptions } from './options.ts';
 import { selectTables } from './select-tables.ts';
@@ -78,7 +78,5 @@ const tableJson = (table: Foreseen) => ({
   })),
   obstruction: table.obstruction ? { message: table.obstruction.what, hint: table.obstruction.next } : null,
   warnings: table.warnings,
-  error: table.error
-    ? { code: table.error.code, message: table.error.message, hint: table.error.next }
-    : null,
+  error: table.error ? errorToJson(table.error) : null,
 });

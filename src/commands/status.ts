@@ -1,9 +1,8 @@
 /** How fresh are the copies? */
-import type { IncrepError } from '../errors.ts';
 import { formatStatus } from '../observe/status.ts';
 import { redactedJson } from '../redact.ts';
 import type { RunRecord } from '../schema/run-record.ts';
-import { FORMAT_VERSION } from '../summary-json.ts';
+import { errorToJson, FORMAT_VERSION } from '../summary-json.ts';
 import { isFine, tableStatuses, type Statuses, type TableStatus } from '../sync/table-status.ts';
 import { withContext } from './context.ts';
 import type { GlobalOptions } from './options.ts';
@@ -35,13 +34,10 @@ const toJson = (pipeline: string, { tables, unreachable, sourceTrouble }: Status
   type: 'status',
   format_version: FORMAT_VERSION,
   pipeline,
-  destination_error: errorJson(unreachable),
-  source_error: errorJson(sourceTrouble),
+  destination_error: unreachable ? errorToJson(unreachable) : null,
+  source_error: sourceTrouble ? errorToJson(sourceTrouble) : null,
   tables: tables.map(tableJson),
 });
-
-const errorJson = (error: IncrepError | undefined) =>
-  error ? { code: error.code, message: error.message, hint: error.next } : null;
 
 function tableJson(table: TableStatus) {
   const { lagSeconds, lastRun, lastFailure, drift, pendingLoad } = table;

@@ -2,7 +2,7 @@
 import { asIncrepError, type IncrepError } from '../errors.ts';
 import { formatVerification } from '../observe/verification.ts';
 import { redactedJson } from '../redact.ts';
-import { FORMAT_VERSION } from '../summary-json.ts';
+import { errorToJson, FORMAT_VERSION } from '../summary-json.ts';
 import { gatherFacts, type TableFacts } from '../sync/facts.ts';
 import { ensureDifferentDatabases } from '../sync/same-database.ts';
 import { repairTable, type Repaired } from '../sync/repair.ts';
@@ -68,8 +68,7 @@ const toJson = (verdicts: readonly Verdict[]): object => ({
 
 function tableJson(verdict: Verdict) {
   if ('error' in verdict) {
-    const { code, message, next: hint } = verdict.error;
-    return { name: verdict.name, status: 'failed', error: { code, message, hint } };
+    return { name: verdict.name, status: 'failed', error: errorToJson(verdict.error) };
   }
   const { name, sourceRows, destinationRows, missing, extra, changed, duplicated, keys, durationSeconds } =
     verdict.verified;
