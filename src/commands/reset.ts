@@ -20,6 +20,12 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
       next: 'Name the tables to load again, or use --all.',
     });
   }
+  if (tables.length > 0 && options.all) {
+    throw new IncrepError('USAGE', {
+      what: 'a table and --all contradict each other',
+      next: 'Give one of them.',
+    });
+  }
   return withContext(options, async ({ settings, work, terminal }) => {
     const { schema } = settings.destination;
     for (const table of selectTables(settings.tables, { names: tables, excluded: [] })) {
