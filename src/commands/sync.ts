@@ -120,6 +120,7 @@ async function watchRun(context: Context, options: SyncOptions, history: Databas
     redact,
     isTerminal: terminal.isStderrTerminal,
     color: terminal.sayLook.color,
+    width: terminal.sayLook.width,
     ...(progress && { beforeLine: progress.clear }),
   });
   const warn = (message: string) => logger.warn(message);
