@@ -4,6 +4,7 @@ import { chunksTable, forgetLoad, loadsTable } from '../sql/loads.ts';
 import { forgetState, stateTable } from '../sql/state.ts';
 import { describeRelations } from '../postgres/catalog.ts';
 import { lockTable } from '../sync/table-lock.ts';
+import { ensureWritable } from '../state/state-files.ts';
 import { tableNames } from '../sync/facts.ts';
 import { withContext } from './context.ts';
 import type { GlobalOptions } from './options.ts';
@@ -28,7 +29,10 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
   }
   return withContext(options, async ({ settings, work, terminal }) => {
     const { schema } = settings.destination;
-    for (const table of selectTables(settings.tables, { names: tables, excluded: [] })) {
+    const chosen = selectTables(settings.tables, { names: tables, excluded: [] });
+    // A file that stays would serve in place of the row that is gone.
+    await ensureWritable(settings.stateDirectory);
+    for (const table of chosen) {
       const { destinationName } = tableNames(work, table);
       await work.destination.withWriting([], async (client) => {
         await lockTable(client, { destinationName }, { waitSeconds: 0, signal: work.signal });
