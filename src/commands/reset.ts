@@ -2,6 +2,7 @@
 import { IncrepError } from '../errors.ts';
 import { chunksTable, forgetLoad, loadsTable } from '../sql/loads.ts';
 import { forgetState, stateTable } from '../sql/state.ts';
+import { printable, wrapLines } from '../observe/text.ts';
 import { describeRelations } from '../postgres/catalog.ts';
 import { lockTable } from '../sync/table-lock.ts';
 import { ensureWritable } from '../state/state-files.ts';
@@ -43,9 +44,8 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
         if (hasLoads.every(Boolean)) await client.query(forgetLoad(schema), [table.destinationName]);
       });
       await work.stateFiles.remove(table.destinationName);
-      terminal.out(
-        `${table.name}: forgotten. The table stays as it is until the next "increp sync" loads it again.\n`,
-      );
+      const told = `${printable(table.name)}: forgotten. The table stays as it is until the next "increp sync" loads it again.`;
+      terminal.out(`${wrapLines(told, terminal.look.width)}\n`);
     }
     return 0;
   });

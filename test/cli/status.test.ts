@@ -97,7 +97,7 @@ test('failing, with how often, the error and the hint, until it succeeds again',
   const { stdout, exitCode: plain } = await increp('status', pair);
   expect(plain).toBe(0);
   expect(stdout).toMatch(
-    /^failing\(2\) {2}orders .*\n {4}error: role ".*" may not read public\.orders \(PRIVILEGE_MISSING, \d+ s ago\)\n {4}next: At the source, run: GRANT/m,
+    /^failing\(2\) {2}orders .*\n {4}error: role ".*" may not read public\.orders at the source \(PRIVILEGE_MISSING, \d+ s ago\)\n {4}next: At the source, run: GRANT/m,
   );
   await pair.source.query(`GRANT SELECT ON orders TO ${user}`);
   await sync(pair);

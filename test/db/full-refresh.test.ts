@@ -138,6 +138,16 @@ test.each([
   await expectSameRows(pair, 'orders');
 });
 
+test('"increp status" says that a table that was reset will be loaded again', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const { stdout: before } = await increp('status', pair);
+  expect(before).not.toContain('no cursor is known');
+  await increp('reset orders', pair);
+  for (const command of ['status', 'status --local'])
+    expect((await increp(command, pair)).stdout).toContain('no cursor is known here: the next sync may load');
+});
+
 test('"increp reset" forgets nothing where it cannot forget all', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
