@@ -36,12 +36,15 @@ export async function historyCommand(names: readonly string[], options: HistoryO
     ensureKnown(names, found.runs, settings);
     const runs = found.runs.slice(-options.limit);
     if (options.json) out(redactedJson(toJson(settings, { ...found, runs }), redact));
+    else if (runs.length === 0 && isNarrowed(options)) out('no such runs are known\n');
     else if (isCharted) out(redact(formatTableRuns(runs, found.runs, look, nameIn(settings))));
     else out(redact(formatRuns(runs, look, nameIn(settings))));
     sayTrouble({ ...found, isLocal: options.local }, terminal, redact);
     return 0;
   });
 }
+
+const isNarrowed = ({ since, failed }: HistoryOptions): boolean => since !== undefined || failed;
 
 const destinationNameIn =
   ({ tables }: Settings) =>

@@ -2,8 +2,10 @@
 import { IncrepError } from '../errors.ts';
 import { chunksTable, forgetLoad, loadsTable } from '../sql/loads.ts';
 import { forgetState, stateTable } from '../sql/state.ts';
+import { printable, wrapLines } from '../observe/text.ts';
 import { describeRelations } from '../postgres/catalog.ts';
 import { lockTable } from '../sync/table-lock.ts';
+import { ensureWritable } from '../state/state-files.ts';
 import { tableNames } from '../sync/facts.ts';
 import { withContext } from './context.ts';
 import type { GlobalOptions } from './options.ts';
@@ -20,9 +22,18 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
       next: 'Name the tables to load again, or use --all.',
     });
   }
+  if (tables.length > 0 && options.all) {
+    throw new IncrepError('USAGE', {
+      what: 'a table and --all contradict each other',
+      next: 'Give one of them.',
+    });
+  }
   return withContext(options, async ({ settings, work, terminal }) => {
     const { schema } = settings.destination;
-    for (const table of selectTables(settings.tables, { names: tables, excluded: [] })) {
+    const chosen = selectTables(settings.tables, { names: tables, excluded: [] });
+    // A file that stays would serve in place of the row that is gone.
+    await ensureWritable(settings.stateDirectory);
+    for (const table of chosen) {
       const { destinationName } = tableNames(work, table);
       await work.destination.withWriting([], async (client) => {
         await lockTable(client, { destinationName }, { waitSeconds: 0, signal: work.signal });
@@ -33,9 +44,8 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
         if (hasLoads.every(Boolean)) await client.query(forgetLoad(schema), [table.destinationName]);
       });
       await work.stateFiles.remove(table.destinationName);
-      terminal.out(
-        `${table.name}: forgotten. The table stays as it is until the next "increp sync" loads it again.\n`,
-      );
+      const told = `${printable(table.name)}: forgotten. The table stays as it is until the next "increp sync" loads it again.`;
+      terminal.out(`${wrapLines(told, terminal.look.width)}\n`);
     }
     return 0;
   });

@@ -8,11 +8,20 @@ import { unknownCommand } from './help.ts';
 export function usageErrorOf({ code, message }: CommanderError, asked: Command): IncrepError {
   const [, word = ''] = /'([^]*?)'/.exec(message) ?? [];
   if (code === 'commander.unknownCommand') return unknownCommand(word, asked);
+  if (code === 'commander.conflictingOption') return contradiction(message);
   const what =
     code === 'commander.unknownOption'
       ? unknownOption(word, asked)
       : (notOneOf(message) ?? message.replace(/^error: /, ''));
   return new IncrepError('USAGE', { what, next: `See "${pathOf(asked)} --help".` });
+}
+
+function contradiction(message: string): IncrepError {
+  const flags = [...message.matchAll(/option '([^']*)'/g)].map(([, flag]) => flag);
+  return new IncrepError('USAGE', {
+    what: `${flags.join(' and ')} contradict each other`,
+    next: 'Give one of them.',
+  });
 }
 
 const NOT_A_CHOICE =

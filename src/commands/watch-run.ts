@@ -72,6 +72,7 @@ async function wireLog(
     redact,
     isTerminal: terminal.isStderrTerminal,
     color: terminal.sayLook.color,
+    width: terminal.sayLook.width,
     ...(progress && { beforeLine: progress.clear }),
   });
   const warn = (message: string) => logger.warn(message);

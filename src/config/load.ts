@@ -59,12 +59,16 @@ export async function readConfiguration({
   const warn = (message: string) => void warnings.push(message);
 
   const envFile = await readEnvFile(directory, report, warn);
+  // Then nothing can be said of what is missing in it.
+  const isUnreadable = envFile === undefined && problems.length > 0;
   const values = await readValues({ directory, overrides, environment, envFile: envFile ?? {}, report });
   const reading: Reading = { directory, values, report, warn };
   checkEnvironment(environment, warn);
-  const given = isUnconfigured(envFile, values)
-    ? reportUnconfigured(reading)
-    : await readConnections(reading);
+  const given = isUnreadable
+    ? undefined
+    : isUnconfigured(envFile, values)
+      ? reportUnconfigured(reading)
+      : await readConnections(reading);
   const { connections, origins: savedOrigins } = await withSavedPasswords(given, environment, warn);
   const pipeline = readPipeline(reading);
   const stallTimeoutSeconds = readStallTimeout(reading);

@@ -44,7 +44,8 @@ async function readDocument(directory: string, report: Report): Promise<{ value:
   const { text, fault, ...failure } = await readText(path);
   if (text === undefined) {
     const isAbsence = 'isMissing' in failure && failure.isMissing;
-    report({ where: TABLES_FILE, what: `${path} ${fault}; "increp init" writes one`, isAbsence });
+    const what = `${path} ${fault}${isAbsence ? '; "increp init" writes one' : ''}`;
+    report({ where: TABLES_FILE, what, isAbsence });
     return undefined;
   }
   // Windows editors begin a file with a byte order mark, which is not JSON.

@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import type { LogSettings } from '../config/settings.ts';
 import { inFields, mapStrings, type Redact } from '../redact.ts';
-import { printable } from './text.ts';
+import { printable, wrapLines } from './text.ts';
 
 export type Level = LogSettings['level'];
 export type Verbosity = 'quiet' | 'normal' | 'verbose';
@@ -39,6 +39,8 @@ export interface LoggerOptions {
   /** Whether stderr is a terminal. */
   readonly isTerminal: boolean;
   readonly color: boolean;
+  /** Cells of that terminal; a line is not broken when left out. */
+  readonly width?: number;
   /** Called before each line, so that a progress line can make room. */
   readonly beforeLine?: () => void;
   /** stderr when left out. */
@@ -57,10 +59,14 @@ async function prettyPrinter(color: boolean): Promise<(line: string) => string> 
     singleLine: true,
     translateTime: false,
     // What the message says already, or what follows when all attempts have failed.
-    ignore: 'run_id,pipeline,table,attempt,delay_s',
-    messageFormat: (record, messageKey) => {
+    ignore: 'run_id,pipeline,table,attempt,delay_s,code,sqlstate',
+    messageFormat: ({ table, code, sqlstate, ...record }, messageKey) => {
       const message = String(record[messageKey]);
-      return typeof record['table'] === 'string' ? `${record['table']}: ${message}` : message;
+      const codes = [
+        ...(typeof code === 'string' ? [code] : []),
+        ...(typeof sqlstate === 'string' ? [`SQLSTATE ${sqlstate}`] : []),
+      ];
+      return `${typeof table === 'string' ? `${table}: ` : ''}${message}${codes.length > 0 ? ` (${codes.join(', ')})` : ''}`;
     },
   });
 }
@@ -74,6 +80,7 @@ export async function createLogger(options: LoggerOptions): Promise<Logger> {
   const { pino } = await import('pino');
   const sink = options.destination ?? pino.destination({ dest: 2, sync: true });
   const isPretty = hasPrettyLines(options);
+  const width = isPretty ? (options.width ?? Infinity) : Infinity;
   const print = isPretty ? await prettyPrinter(options.color) : (line: string) => line;
   const hide = inFields(redact);
   const change = isPretty ? (text: string, key: string) => printable(hide(text, key)) : hide;
@@ -86,7 +93,7 @@ export async function createLogger(options: LoggerOptions): Promise<Logger> {
     },
     {
       write(line: string) {
-        const text = print(changed(line, change));
+        const text = wrapLines(print(changed(line, change)), width);
         beforeLine?.();
         sink.write(text);
       },

@@ -17,6 +17,8 @@ interface Status {
   readonly name: string;
   readonly condition: string;
   readonly failures: number;
+  /** Whether there is a state to begin the next sync with, where it was looked for. */
+  readonly hasState: boolean;
   readonly cursor: string | null;
   readonly completeUpTo: string | null;
   readonly lastSuccessAt: Date | undefined;
@@ -89,6 +91,9 @@ function detailsOf(table: Status, explained: Map<string, string>, now: Date): st
     ...driftDetails(table),
     ...(table.condition === 'stale'
       ? ['next: No run of it has failed since: look at what starts them (cron, a timer).']
+      : []),
+    ...(!table.hasState && ['ok', 'stale'].includes(table.condition)
+      ? ['no cursor is known here: the next sync may load the table again']
       : []),
     ...(table.pendingLoad
       ? [`load in chunks: ${table.pendingLoad.done} of ${table.pendingLoad.of} chunks`]

@@ -8,6 +8,7 @@ import {
   columnsOf,
   detailLines,
   failureDetails,
+  failureKey,
   INDENT,
   tableLines,
   warningDetail,
@@ -21,7 +22,7 @@ const asText = (lines: readonly string[]): string => lines.map((line) => `${line
 /** Several lines, each ended by a newline. */
 export function formatSummary(summary: RunSummary, look: Look): string {
   const columns = columnsOf(summary.tables, look);
-  const shared = new Set(sharedWarnings(summary).keys());
+  const shared = { warnings: new Set(sharedWarnings(summary).keys()), failures: new Map<string, string>() };
   return asText([
     ...summary.tables.flatMap((outcome) => tableLines(outcome, shared, columns, look)),
     ...closingLines(summary, look),
@@ -38,7 +39,7 @@ export function formatTrouble(
 ): string {
   const told = summary.tables.filter(({ status, warnings }) => status === 'failed' || warnings.length > 0);
   const columns = columnsOf(told, look);
-  const shared = new Set(sharedWarnings(summary).keys());
+  const shared = { warnings: new Set(sharedWarnings(summary).keys()), failures: new Map<string, string>() };
   const linesOf = (outcome: TableOutcome) => [
     ...tableLines(outcome, shared, columns, look),
     ...(outcome.status === 'failed'
@@ -67,13 +68,13 @@ export const hasTrouble = ({ status, warnings, tables }: RunSummary): boolean =>
 
 /** The same lines, each as soon as it can be told: a warning of several tables under the first, and in full at the end. */
 export function summaryByTable(lookNow: () => Look): (event: RunEvent) => string | undefined {
-  const said = new Set<string>();
+  const said = { warnings: new Set<string>(), failures: new Map<string, string>() };
   let names: readonly string[] = [];
   const linesOf = (outcome: TableOutcome): string => {
     const look = lookNow();
     const columns: Columns = columnsFor(names, look);
     const lines = tableLines(outcome, said, columns, look);
-    for (const warning of outcome.warnings) said.add(warning);
+    for (const warning of outcome.warnings) said.warnings.add(warning);
     return asText(lines);
   };
   return (event) => {
@@ -86,8 +87,11 @@ export function summaryByTable(lookNow: () => Look): (event: RunEvent) => string
 export const formatEnding = (summary: RunSummary, look: Look): string => asText(closingLines(summary, look));
 
 function closingLines(summary: RunSummary, look: Look): string[] {
+  const failed = new Set(summary.tables.flatMap(({ error }) => (error ? [failureKey(error)] : [])));
   const details = [
-    ...(summary.error ? failureDetails(summary.error, painter(look)) : []),
+    ...(summary.error && !failed.has(failureKey(summary.error))
+      ? failureDetails(summary.error, painter(look))
+      : []),
     ...[...sharedWarnings(summary)].map(sharedDetail),
     ...summary.warnings.map(warningDetail),
   ];

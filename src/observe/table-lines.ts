@@ -149,17 +149,31 @@ function hasReason({ action, status, reason, error }: TableOutcome): boolean {
   );
 }
 
-/** `said`: warnings that are printed elsewhere. */
-export function tableLines(
-  outcome: TableOutcome,
-  said: ReadonlySet<string>,
-  columns: Columns,
-  look: Look,
-): string[] {
+/** What need not be said again. */
+export interface Said {
+  /** Those that are printed elsewhere. */
+  readonly warnings: ReadonlySet<string>;
+  /** The first table that failed of it; grows. */
+  readonly failures: Map<string, string>;
+}
+
+/** Where one thing is wrong for all tables, it would fill screens. */
+function failureOnce(name: string, failure: Failure, { failures }: Said, paint: Paint): Detail[] {
+  const key = failureKey(failure);
+  const before = failures.get(key);
+  if (before === undefined) failures.set(key, name);
+  return before === undefined
+    ? failureDetails(failure, paint)
+    : [{ label: 'error:', tint: 'red', text: `the same as of ${printableLine(before)}` }];
+}
+
+export const failureKey = ({ code, message, hint }: Failure): string => JSON.stringify([code, message, hint]);
+
+export function tableLines(outcome: TableOutcome, said: Said, columns: Columns, look: Look): string[] {
   const details = [
     ...(hasReason(outcome) ? [{ label: 'because', text: outcome.reason }] : []),
-    ...(outcome.error ? failureDetails(outcome.error, painter(look)) : []),
-    ...outcome.warnings.filter((text) => !said.has(text)).map(warningDetail),
+    ...(outcome.error ? failureOnce(outcome.name, outcome.error, said, painter(look)) : []),
+    ...outcome.warnings.filter((text) => !said.warnings.has(text)).map(warningDetail),
   ];
   return [
     ...headLines(outcome, columns, look),

@@ -72,10 +72,18 @@ export async function connect(
   throw mostTelling(failures);
 }
 
+/** What pg_hba.conf has no line for, with TLS or without; the other attempt may have come further. */
+const NO_ENTRY = '28000';
+
 /** Of two attempts, with TLS and without: what a server says tells more than a connection that was not made. */
 function mostTelling(failures: readonly IncrepError[]): Error {
-  const server = failures.find(({ code }) => code !== 'CONNECTION_FAILED' && code !== 'TLS_FAILED');
-  const chosen = server ?? failures[0] ?? new Error('no TLS attempt');
+  const answers = failures.filter(({ sqlstate }) => sqlstate !== undefined);
+  const chosen =
+    answers.find(({ sqlstate }) => sqlstate !== NO_ENTRY) ??
+    answers[0] ??
+    failures.find((failure) => !isWithoutTls(failure)) ??
+    failures[0] ??
+    new Error('no TLS attempt');
   const other = failures.find((failure) => failure.code === 'TLS_FAILED' && failure !== chosen);
   if (!other || !(chosen instanceof IncrepError) || isWithoutTls(other)) return chosen;
   return reworded(chosen, {

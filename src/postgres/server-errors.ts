@@ -1,5 +1,6 @@
 /** What a server or a socket says, as an error that a person can act on. */
 import { IncrepError, type ErrorCode } from '../errors.ts';
+import { shellWord } from '../shell-word.ts';
 import { placeOf, type Place } from './place.ts';
 
 interface Verdict {
@@ -14,7 +15,7 @@ const variable = ({ side }: Place): string => (side === 'source' ? 'SOURCE' : 'D
 const unknownDatabase: Verdict = {
   code: 'CONNECTION_FAILED',
   next: (place) =>
-    `Correct ${variable(place)}_DB, or create that database. To list those that are there: psql -l ${place.login}`,
+    `Correct ${variable(place)}_DB, or create that database. To list those that are there: psql -l ${place.door} -U ${shellWord(place.role)}`,
 };
 const badLogin: Verdict = {
   code: 'AUTHENTICATION_FAILED',

@@ -17,6 +17,7 @@ export interface TableStatus {
   readonly condition: Condition;
   /** Runs since the last success. */
   readonly failures: number;
+  readonly hasState: boolean;
   readonly cursor: string | null;
   /** Below this everything is in the destination; older than the cursor while transactions are still open. */
   readonly completeUpTo: string | null;
@@ -110,6 +111,7 @@ function statusOf(table: TableSettings, observed: Observed, drifts: Drifts, now:
     name: table.name,
     condition: conditionOf(table, observed, lastSuccessAt, drifts, now),
     failures: runs.failures,
+    hasState: record !== undefined,
     cursor: record?.cursor ?? null,
     completeUpTo: record ? settledCursor(record) : null,
     lastSuccessAt,

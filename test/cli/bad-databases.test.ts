@@ -3,7 +3,8 @@ import { rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { increp } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { expectRefusal } from '../support/refusal.ts';
@@ -111,6 +112,15 @@ describe('servers', () => {
     await pair.setEnv({ [`${prefix}_DB`]: 'nowhere' });
     const what = ['database "nowhere" does not exist'];
     await expectRefusal(pair, { exitCode: 69, code: 'CONNECTION_FAILED', what, next: `${prefix}_DB` });
+    // Of the two attempts that "prefer" makes at a server without TLS, the second is the one that tells.
+    await pair.setEnv({ [`${prefix}_DB`]: 'nowhere', [`${prefix}_SSLMODE`]: 'prefer' });
+    await expectRefusal(pair, { exitCode: 69, code: 'CONNECTION_FAILED', what, next: `${prefix}_DB` });
+  });
+
+  test('the command that lists databases works where the database is not there', async () => {
+    await pair.setEnv({ SOURCE_DB: 'nowhere' });
+    const { stderr } = await increp('plan', pair);
+    expect(stderr).toMatch(/psql -l -h \S+ -p \d+ -U \S+\n/);
   });
 });
 

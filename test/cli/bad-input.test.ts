@@ -138,6 +138,18 @@ describe('the command line', () => {
     ['a directory that is not there', '-C /no/such/place sync', '-C names /no/such/place', '.env'],
     ['a duration that is none', 'sync --wait-lock soon', 'soon', '--help'],
     ['no table to reset', 'reset', 'no table is named', '--all'],
+    [
+      'a table and all of them',
+      'reset orders --all',
+      'a table and --all contradict each other',
+      'one of them',
+    ],
+    [
+      'flags that contradict each other',
+      'sync -q -v',
+      '-q, --quiet and -v, --verbose contradict each other',
+      'Give one of them',
+    ],
     ['all tables excluded', 'sync --exclude orders', 'no table is left', '--exclude'],
   ])('with %s', async (_what, args, what, next) => {
     const before = await leftovers(pair);

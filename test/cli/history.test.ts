@@ -166,6 +166,15 @@ test('before the first run there is nothing, and no error', async () => {
   expect(await increp('history orders', pair)).toMatchObject({ exitCode: 0, stdout: 'no runs are known\n' });
 });
 
+test('runs that were asked for and are not there are not said to be unknown altogether', async () => {
+  await using pair = await freshPair('orders');
+  await increp('sync', pair);
+  expect(await increp('history --failed', pair)).toMatchObject({ stdout: 'no such runs are known\n' });
+  expect(await increp('history orders --since 0s', pair)).toMatchObject({
+    stdout: 'no such runs are known\n',
+  });
+});
+
 test('status and history write nothing, here or there', async () => {
   await using pair = await freshPair('orders');
   const everything = async () => {

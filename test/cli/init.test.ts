@@ -125,7 +125,10 @@ describe('what the source has', () => {
       ['shown', 'updated_at'],
       ['two', 'updated_at'],
     ]);
-    expect(warnings).toEqual(['the key of log sees inserts only: changed rows will not arrive']);
+    expect(warnings).toEqual([
+      'the key of log sees inserts only: changed rows will not arrive',
+      'nothing at the source keeps the key of shown (id) unique and NOT NULL; of rows that share it only the newest is kept',
+    ]);
     expect(JSON.parse(await read(pair, 'tables-config.json'))).toMatchObject({
       defaults: { replication_key: 'updated_at', unique_cols: ['id'] },
     });
@@ -135,6 +138,13 @@ describe('what the source has', () => {
     ['--tables ordrs', 'the source has no table "ordrs"', 'Name tables'],
     ['--tables nmed', 'did you mean "named"?', 'Name tables'],
     ['--tables log,words,keyless', '3 tables cannot be replicated as asked', '--replication-key log=id'],
+    ['--tables log --replication-key id --unique-cols nope', '--unique-cols nope fits none of', 'leave out'],
+    ['--tables named --replication-key nope', '--replication-key nope fits none of', 'leave out'],
+    [
+      '--tables named --replication-key log=id',
+      'is for a table that is not asked for',
+      'Add log to --tables',
+    ],
     ['--tables log --replication-key log=nte', 'it has no column "nte"', 'Its columns: id, note'],
     ['--tables log --replication-key log=note', '"note" is of a type that cannot order changes', 'id'],
     ['--tables log --all-tables', '--tables and --all-tables contradict each other', 'one of them'],

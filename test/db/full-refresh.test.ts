@@ -1,4 +1,6 @@
 /** The destination is changed by hand, and the next sync does what the hand meant. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { waitForCopy } from '../support/activity.ts';
 import { increp, startIncrep } from '../support/increp.ts';
@@ -134,4 +136,25 @@ test.each([
   });
   expect([...seen].toSorted((a, b) => a - b)).toEqual([15_000, 20_000]);
   await expectSameRows(pair, 'orders');
+});
+
+test('"increp status" says that a table that was reset will be loaded again', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const { stdout: before } = await increp('status', pair);
+  expect(before).not.toContain('no cursor is known');
+  await increp('reset orders', pair);
+  for (const command of ['status', 'status --local'])
+    expect((await increp(command, pair)).stdout).toContain('no cursor is known here: the next sync may load');
+});
+
+test('"increp reset" forgets nothing where it cannot forget all', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await writeFile(join(pair.directory, 'blocked'), '');
+  const refused = await increp('reset orders', pair, { env: { STATE_DIR: 'blocked' } });
+  expect(refused.exitCode).toBe(1);
+  expect(refused.stderr).toContain('STATE_UNWRITABLE');
+  const { rows } = await pair.destination.query('SELECT FROM _increp_state');
+  expect(rows).toHaveLength(1);
 });

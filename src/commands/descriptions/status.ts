@@ -12,7 +12,7 @@ export const status = (): Description => ({
   tables: 'only these tables',
   options: {
     'Who is asked': [new Option('--no-source', 'leave the source out: do not look for drift'), local()],
-    Output: [flag('--exit-code', 'exit 2 unless every table is ok'), json()],
+    Output: [flag('--exit-code', 'exit 2 unless every table is ok, or running'), json()],
   },
   examples: ['status', 'status --exit-code --no-source', 'status --local', 'status --json'],
 });

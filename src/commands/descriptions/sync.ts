@@ -22,7 +22,7 @@ export const sync = (): Description => ({
     ],
     Output: [
       flag('--json', 'one JSON object a line on stdout, the summary last'),
-      flag('-q, --quiet', 'print only what went wrong'),
+      flag('-q, --quiet', 'print only what went wrong').conflicts('verbose'),
       flag('-v, --verbose', 'log every step'),
     ],
   },

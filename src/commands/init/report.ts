@@ -2,6 +2,7 @@
 import type { Environment } from '../../config/process-environment.ts';
 import { glyphsOf, painter, type Look } from '../../observe/look.ts';
 import { padEnd, printable, wrapLines } from '../../observe/text.ts';
+import { isUniqueBy } from '../../schema/relations.ts';
 import { shellWord } from '../../shell-word.ts';
 import { FORMAT_VERSION } from '../../summary-json.ts';
 import type { Setup } from './setup.ts';
@@ -82,8 +83,22 @@ export function warningsOf({ answers, writable, source, chosen, tables }: Setup)
     ...(insertsOnly.length > 0
       ? [`the key of ${listed(insertsOnly)} sees inserts only: changed rows will not arrive`]
       : []),
+    ...unenforced(chosen, tables),
     ...overruled(answers),
   ];
+}
+
+function unenforced(chosen: Setup['chosen'], tables: Setup['tables']): string[] {
+  const keys = chosen
+    .filter(({ name, mergeKey }) =>
+      tables.some((table) => table.name === name && !isUniqueBy(table.relation, mergeKey)),
+    )
+    .map(({ name, mergeKey }) => `${name} (${mergeKey.join(', ')})`);
+  return keys.length === 0
+    ? []
+    : [
+        `nothing at the source keeps the key of ${listed(keys)} unique and NOT NULL; of rows that share it only the newest is kept`,
+      ];
 }
 
 const MOST_NAMED = 5;

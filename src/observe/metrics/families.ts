@@ -26,6 +26,10 @@ export interface Metrics {
 const secondsOf = (moment: Date | string | null | undefined): number | undefined =>
   moment === null || moment === undefined ? undefined : new Date(moment).getTime() / 1000;
 
+/** Seconds without the digits that subtraction leaves behind. */
+const inMicroseconds = (seconds: number | undefined): number | undefined =>
+  seconds === undefined ? undefined : Math.round(seconds * 1e6) / 1e6;
+
 export const familiesOf = (metrics: Metrics): Family[] => [
   ...runFamilies(metrics),
   ...tableFamilies(metrics),
@@ -141,7 +145,7 @@ const TABLE_FAMILIES: readonly TableFamily[] = [
     name: 'increp_table_duration_seconds',
     help: 'How long the last sync of the table took.',
     type: 'gauge',
-    samplesOf: plain(({ tally }) => tally?.durationSeconds ?? undefined),
+    samplesOf: plain(({ tally }) => inMicroseconds(tally?.durationSeconds ?? undefined)),
   },
   {
     name: 'increp_table_rows_total',

@@ -61,18 +61,50 @@ export function chooseTables(options: readonly TableOption[], wishes: TableWishe
   const chosen = judged.flatMap((each) => ('replicationKey' in each ? [each] : []));
   const leftOut = judged.flatMap((each) => ('why' in each ? [each] : []));
   if (leftOut.length > 0 && (wishes.tables || chosen.length === 0)) throw notReplicable(leftOut);
+  ensureHeeded(wishes.replicationKeys, '--replication-key', wanted, possibleKeys);
+  ensureHeeded(wishes.mergeKeys, '--unique-cols', wanted, columnNames);
   return { chosen, leftOut };
+}
+
+const columnNames = ({ relation }: TableOption): string[] => relation.columns.map(({ name }) => name);
+
+const isPossible = ({ columns }: KeyWish, possible: readonly string[]): boolean =>
+  columns.every((column) => possible.includes(column));
+
+/** @throws IncrepError USAGE for a wish that would change nothing, which is a mistake in a name */
+function ensureHeeded(
+  wishes: readonly KeyWish[],
+  flag: string,
+  wanted: readonly TableOption[],
+  possibleIn: (option: TableOption) => readonly string[],
+): void {
+  const idle = wishes.find(
+    (wish) =>
+      !wanted.some((option) =>
+        wish.table === undefined ? isPossible(wish, possibleIn(option)) : wish.table === option.name,
+      ),
+  );
+  if (!idle) return;
+  const { table, columns } = idle;
+  throw new IncrepError('USAGE', {
+    what:
+      table === undefined
+        ? `${flag} ${columns.join(',')} fits none of these tables: ${wanted.map(({ name }) => name).join(', ')}`
+        : `${flag} ${table}=${columns.join(',')} is for a table that is not asked for`,
+    next:
+      table === undefined
+        ? `Name columns that they have, or leave out ${flag}.`
+        : `Add ${table} to --tables, or leave out ${flag}.`,
+  });
 }
 
 function judge(option: TableOption, wishes: TableWishes): ChosenTable | LeftOut {
   const { name, obstacle } = option;
   if (obstacle) return { name, ...obstacle };
-  const columns = option.relation.columns.map((column) => column.name);
+  const columns = columnNames(option);
   const wish = (list: readonly KeyWish[], possible: readonly string[]) =>
     list.find(({ table }) => table === name) ??
-    list.find(
-      (each) => each.table === undefined && each.columns.every((column) => possible.includes(column)),
-    );
+    list.find((each) => each.table === undefined && isPossible(each, possible));
   const keyWish = wish(wishes.replicationKeys, possibleKeys(option));
   const mergeWish = wish(wishes.mergeKeys, columns);
   const missing = [...(keyWish?.columns ?? []), ...(mergeWish?.columns ?? [])].find(

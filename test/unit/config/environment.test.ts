@@ -1,4 +1,4 @@
-import { chmod } from 'node:fs/promises';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CONNECTIONS, envFile, pipelineDirectory } from './pipeline-directory.ts';
@@ -109,6 +109,17 @@ test('$CREDENTIALS_DIRECTORY wins over .env and loses to the environment', async
   });
   expect(settings.source.password).toBe('from a credential');
   expect(settings.destination.password).toBe('from the environment');
+});
+
+test('files that are there and cannot be read are not said to be missing', async () => {
+  await using pipeline = await pipelineDirectory();
+  await mkdir(join(pipeline.directory, '.env'));
+  await rm(join(pipeline.directory, 'tables-config.json'), { force: true });
+  await mkdir(join(pipeline.directory, 'tables-config.json'));
+  const { message } = await pipeline.refusal({ SOURCE_HOST: 'db' });
+  expect(message).toMatch(
+    /^2 problems .*\n.*\.env is a directory, not a file\n.*is a directory, not a file$/,
+  );
 });
 
 describe('.env', () => {

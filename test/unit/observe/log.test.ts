@@ -123,3 +123,16 @@ test('the events of a run', async () => {
     msg: 'failed: permission denied for table items',
   });
 });
+
+test('on a terminal a long line is broken between words, and ends with its code', async () => {
+  const { logger, lines } = await capture({ isTerminal: true, width: 60 });
+  logger.warn(
+    { code: 'CONNECTION_FAILED', sqlstate: '08006', attempt: 1, delay_s: 0.3 },
+    'destination 127.0.0.1:1/warehouse: connect ECONNREFUSED 127.0.0.1:1; trying again in 0.3 s',
+  );
+  const text = lines.join('');
+  expect(text.replaceAll(/\s+/g, ' ')).toMatch(
+    /WARN: destination .* trying again in 0\.3 s \(CONNECTION_FAILED, SQLSTATE 08006\) $/,
+  );
+  for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(60);
+});

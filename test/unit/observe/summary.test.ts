@@ -1,6 +1,12 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
-import { formatSummary, formatTrouble, hasTrouble } from '../../../src/observe/summary.ts';
+import {
+  formatEnding,
+  formatSummary,
+  formatTrouble,
+  hasTrouble,
+  summaryByTable,
+} from '../../../src/observe/summary.ts';
 import { displayWidth, truncate } from '../../../src/observe/text.ts';
 import { failure, outcome, summary } from './outcomes.ts';
 
@@ -146,4 +152,24 @@ test('text is cut by cells, not by characters', () => {
   expect(truncate('orders', 4, '…')).toBe('ord…');
   expect(truncate('注文注文', 4, '…')).toBe('注…');
   expect(truncate('orders', 0, '…')).toBe('');
+});
+
+test('what several tables fail of is told in full once', () => {
+  const error = failure({ message: 'the source has no schema "noschema"' });
+  const tables = ['a', 'b'].map((name) => outcome({ name, status: 'failed', error }));
+  const other = outcome({ name: 'c', status: 'failed', error: failure({ message: 'denied' }) });
+  const text = formatSummary(summary({ status: 'failed', tables: [...tables, other] }), plain);
+  expect(text.match(/noschema/g)).toHaveLength(1);
+  expect(text).toMatch(/FAILED +b .*\n    error: the same as of a\n.*FAILED +c .*\n    error: denied/);
+  const tell = summaryByTable(() => plain);
+  const told = tables.map((each) => tell({ type: 'table-finished', outcome: each })).join('');
+  expect(told.match(/noschema/g)).toHaveLength(1);
+  expect(told).toContain('error: the same as of a\n');
+});
+
+test('what ended the run is not told again below the table that it ended', () => {
+  const error = failure({ code: 'INTERRUPTED', message: 'stopped by SIGINT', hint: 'Run it again.' });
+  const ended = summary({ status: 'failed', error, tables: [outcome({ status: 'failed', error })] });
+  expect(formatSummary(ended, plain).match(/stopped by SIGINT/g)).toHaveLength(1);
+  expect(formatEnding(ended, plain)).toBe('1 table failed in 4.2 s\n');
 });
