@@ -52,7 +52,8 @@ const FILES: Readonly<Record<string, string>> = {
   '.env':
     'The settings of the pipeline, one `NAME=value` a line; see ENVIRONMENT. Keep it to yourself: `chmod 600 .env`.',
   'tables-config.json': 'The tables, each with its `name`, `replication_key` and `unique_cols`.',
-  'sync-state/': 'How far each table is. The destination keeps the same, so that it can be lost.',
+  'sync-state/':
+    'How far each table is, the history of runs and counters. The destination knows how far, so that it can be lost.',
 };
 
 const ENVIRONMENT =

@@ -88,7 +88,11 @@ export const VARIABLES: readonly Variable[] = [
     defaultInWords: 'the name of the directory',
     example: 'shop-to-analytics',
   },
-  { name: 'STATE_DIR', meaning: 'Where the cursors are kept.', default: 'sync-state' },
+  {
+    name: 'STATE_DIR',
+    meaning: 'Where cursors, the history of runs and counters are kept.',
+    default: 'sync-state',
+  },
   {
     name: 'STALL_TIMEOUT',
     meaning:

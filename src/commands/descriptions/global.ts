@@ -6,7 +6,7 @@ export const globalOptions = (): readonly Option[] => [
     '-C, --directory <dir>',
     'the pipeline: where .env, tables-config.json and sync-state are',
   ).default(undefined, 'here'),
-  new Option('--no-color', 'no colours and no movement'),
+  new Option('--no-color', 'no colours'),
 ];
 
 /** Flags that are for people at a terminal have none: what a pipeline is set to stands in its `.env`. */
