@@ -4,6 +4,7 @@ import { IncrepError } from '../errors.ts';
 import { completeAt } from '../schema/data-age.ts';
 import { settledCursor } from '../schema/fences.ts';
 import type { RunRecord } from '../schema/run-record.ts';
+import type { StateRecord } from '../schema/state-record.ts';
 import { askDestination, type Observed } from './destination-status.ts';
 import { driftNow, type Drift, type Drifts } from './drift-now.ts';
 import { readLocalRuns } from './local-runs.ts';
@@ -73,8 +74,14 @@ export async function tableStatuses(
   try {
     const observed = await askDestination(work, tables, runs, now);
     const drifts = asksSource ? await driftNow(work, tables) : NO_DRIFTS;
+    const withRecord = async (table: TableSettings): Promise<Observed> => {
+      const there = observed(table);
+      return { ...there, record: there.record ?? (await recordInFile(work, table)) };
+    };
     return {
-      tables: tables.map((table) => statusOf(table, observed(table), drifts, now)),
+      tables: await Promise.all(
+        tables.map(async (table) => statusOf(table, await withRecord(table), drifts, now)),
+      ),
       unreachable: undefined,
       sourceTrouble: drifts.trouble,
       historyTrouble: local.trouble,
@@ -87,19 +94,25 @@ export async function tableStatuses(
 
 async function askFiles(
   work: Work,
-  { destinationName }: TableSettings,
+  table: TableSettings,
   local: ReadonlyMap<string, readonly RunRecord[]>,
   now: Date,
 ): Promise<Observed> {
-  const file = await work.stateFiles.read(destinationName);
-  const record =
-    file.kind === 'record' && file.record.pipeline === work.settings.pipeline ? file.record : undefined;
   return {
-    runs: digestOf(local.get(destinationName) ?? [], now),
-    record,
+    runs: digestOf(local.get(table.destinationName) ?? [], now),
+    record: await recordInFile(work, table),
     isRunning: false,
     pendingLoad: undefined,
   };
+}
+
+/** It serves where the destination has no state, as it does for a sync. */
+async function recordInFile(
+  { stateFiles, settings }: Work,
+  { destinationName }: TableSettings,
+): Promise<StateRecord | undefined> {
+  const file = await stateFiles.read(destinationName);
+  return file.kind === 'record' && file.record.pipeline === settings.pipeline ? file.record : undefined;
 }
 
 function statusOf(table: TableSettings, observed: Observed, drifts: Drifts, now: Date): TableStatus {

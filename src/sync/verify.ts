@@ -2,9 +2,10 @@
 import type pg from 'pg';
 import { IncrepError } from '../errors.ts';
 import { canLock, type Relation } from '../schema/relations.ts';
+import { describeRelations } from '../postgres/catalog.ts';
 import { stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
 import { shellWord } from '../shell-word.ts';
-import { readState } from '../sql/state.ts';
+import { readState, stateTable } from '../sql/state.ts';
 import { lockShape } from '../sql/window.ts';
 import { compareSides } from './compare/compare-sides.ts';
 import { sidesOf } from './compare/sides.ts';
@@ -99,10 +100,13 @@ export function comparableCopy(facts: TableFacts): {
   });
 }
 
+/** Undefined where the destination knows nothing, and the file serves. */
 export async function recordIn(
   destination: pg.ClientBase,
   { destinationName: { schema, table } }: TableFacts,
 ): Promise<StateRecord | undefined> {
+  const states = stateTable(schema).table;
+  if (!(await describeRelations(destination, schema, [states])).has(states)) return undefined;
   const { rows } = await destination.query<{ record: unknown }>(readState(schema), [[table]]);
   return rows[0] && stateRecordSchema.parse(rows[0].record);
 }

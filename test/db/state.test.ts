@@ -2,6 +2,7 @@
 import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
@@ -99,6 +100,20 @@ test('without its row, the file serves', async () => {
   await expectContinues(pair, /the destination has no state row/);
   await pair.destination.query('DROP TABLE _increp_state');
   await expectContinues(pair, /the destination has no state row/);
+});
+
+test('status and verify take the file as well where the table of states is gone', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const before = (await increp('status --json', pair)).json<{ tables: object[] }>().tables;
+  await pair.destination.query('DROP TABLE _increp_state');
+  const { cursor, complete_up_to } = before[0] as Record<string, unknown>;
+  expect((await increp('status --json', pair)).json()).toMatchObject({
+    destination_error: null,
+    tables: [{ state: 'ok', cursor, complete_up_to }],
+  });
+  const verified = await increp('verify', pair);
+  expect(verified.exitCode, verified.stderr + verified.stdout).toBe(0);
 });
 
 test('without either, the table is compared and completed, and never starts from the epoch', async () => {
