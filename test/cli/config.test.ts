@@ -121,6 +121,6 @@ test('a table that is not there, an empty directory, and one that is no director
   const nothing = await increp(['-C', empty, 'config'], pair);
   expect(nothing.exitCode).toBe(78);
   expect(nothing.stdout).toMatch(/^\.env +none/m);
-  expect(nothing.stderr).toContain('copy .env.sample to .env');
+  expect(nothing.stderr).toContain('Run "increp init" to make one');
   expect((await increp(['-C', '/nowhere', 'config'], pair)).exitCode).toBe(64);
 });
