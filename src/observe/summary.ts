@@ -1,5 +1,5 @@
 /** What a person reads of a run: as a whole at its end, or table by table while it goes on. */
-import type { RunEvent, RunSummary, TableOutcome } from '../events.ts';
+import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
 import { formatSeconds, formatTableCounts } from '../format.ts';
 import { runSeconds } from '../summary-json.ts';
 import { painter, type Look } from './look.ts';
@@ -86,12 +86,19 @@ export function summaryByTable(lookNow: () => Look): (event: RunEvent) => string
 /** What `summaryByTable` leaves to say. */
 export const formatEnding = (summary: RunSummary, look: Look): string => asText(closingLines(summary, look));
 
+/** A table that a signal has ended says so, and what of it is kept. */
+const isToldByTable = (error: Failure, { tables }: RunSummary): boolean =>
+  tables.some(
+    (table) =>
+      table.error !== undefined &&
+      (failureKey(table.error) === failureKey(error) ||
+        (error.code === 'INTERRUPTED' && table.error.code === 'INTERRUPTED')),
+  );
+
 function closingLines(summary: RunSummary, look: Look): string[] {
-  const failed = new Set(summary.tables.flatMap(({ error }) => (error ? [failureKey(error)] : [])));
+  const { error } = summary;
   const details = [
-    ...(summary.error && !failed.has(failureKey(summary.error))
-      ? failureDetails(summary.error, painter(look))
-      : []),
+    ...(error && !isToldByTable(error, summary) ? failureDetails(error, painter(look)) : []),
     ...[...sharedWarnings(summary)].map(sharedDetail),
     ...summary.warnings.map(warningDetail),
   ];

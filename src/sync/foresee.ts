@@ -5,7 +5,7 @@ import type { Dependent } from '../postgres/dependents.ts';
 import { estimateReading, type Estimate, type Volume } from './estimate.ts';
 import type { Facts, TableFacts } from './facts.ts';
 import { gatherDependents } from './gather-dependents.ts';
-import type { Plan, Request } from './plan.ts';
+import type { LoadPlan, Plan, Request } from './plan.ts';
 import { planWithTools } from './plan-with-tools.ts';
 import { foreseeObstruction, type Obstruction } from './reshape/foreseen.ts';
 import { loaderWarning } from './sync-table.ts';
@@ -77,7 +77,7 @@ function describe(
     reason: plan.reason,
     typeChanges: 'typeChanges' in plan ? plan.typeChanges : [],
     loader: plan.kind === 'load' ? plan.loader.loader : undefined,
-    estimated: plan.kind === 'load' ? whole : hasWork ? estimate?.window : undefined,
+    estimated: plan.kind === 'load' ? whole && restOf(whole, plan) : hasWork ? estimate?.window : undefined,
     whole,
     cursor,
     high,
@@ -98,4 +98,11 @@ function describe(
     warnings: [...('warnings' in saved ? saved.warnings : []), ...loaderWarning(plan)],
     error: plan.kind === 'refuse' ? plan.error : undefined,
   };
+}
+
+/** Of a load that was broken off, what is not there yet; what has changed meanwhile comes on top. */
+function restOf({ rows, bytes }: Volume, { chunks }: LoadPlan): Volume {
+  if (!chunks?.resumed) return { rows, bytes };
+  const share = 1 - chunks.resumed.done.length / chunks.starts.length;
+  return { rows: rows === undefined ? undefined : rows * share, bytes: bytes * share };
 }

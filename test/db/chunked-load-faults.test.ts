@@ -48,6 +48,9 @@ test('killed at two thirds, the next run reads the rest only', async () => {
   expect(plan.stdout).toContain(
     `there is no copy yet; goes on with a load that was broken off: ${done} of 13 chunks are there; by copy`,
   );
+  const { tables } = (await increp('plan --json', pair)).json<{ tables: Record<string, number>[] }>();
+  const [{ estimated_rows: rest = NaN, table_rows: whole = NaN } = {}] = tables;
+  expect(rest).toBeCloseTo((whole * (13 - done)) / 13);
   const before = await rowsScanned(pair);
   const result = (await sync(pair)).table();
   // 1,600 rows a chunk; and once more the whole for its keys.

@@ -16,6 +16,7 @@ export const withKept = (error: unknown, { done, of }: Progress): unknown =>
   error instanceof IncrepError && done > 0
     ? reworded(error, {
         what: `${error.message}; ${done} of ${of} chunks are kept`,
-        next: `${error.next} The next run goes on with ${done === of ? 'what has changed since' : 'the other chunks'}.`,
+        // What a signal's own advice says is true of loads in one go.
+        next: `${error.code === 'INTERRUPTED' ? '' : `${error.next} `}The next run goes on with ${done === of ? 'what has changed since' : 'the other chunks'}.`,
       })
     : error;

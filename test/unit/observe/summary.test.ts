@@ -173,3 +173,10 @@ test('what ended the run is not told again below the table that it ended', () =>
   expect(formatSummary(ended, plain).match(/stopped by SIGINT/g)).toHaveLength(1);
   expect(formatEnding(ended, plain)).toBe('1 table failed in 4.2 s\n');
 });
+
+test('nor where the table has more to say of it', () => {
+  const error = failure({ code: 'INTERRUPTED', message: 'stopped by SIGINT', hint: 'Run it again.' });
+  const ofTable = { ...error, message: 'stopped by SIGINT; 7 of 9 chunks are kept' };
+  const ended = summary({ status: 'failed', error, tables: [outcome({ status: 'failed', error: ofTable })] });
+  expect(formatEnding(ended, plain)).toBe('1 table failed in 4.2 s\n');
+});
