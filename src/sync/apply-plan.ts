@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import type { StateRecord } from '../schema/state-record.ts';
+import { shellWord } from '../shell-word.ts';
 import { readGeneration, writeState } from '../sql/state.ts';
 import { forgetLoad } from '../sql/loads.ts';
 import type { Loaded } from './chunks/chunked-load.ts';
@@ -58,7 +59,8 @@ export async function applyPlan(
     });
   } catch (error) {
     // The commit may have succeeded although its reply was lost: the row it wrote says so.
-    if (!done || !(await hasCommitted(work, facts, done.record, error))) throw withKept(error, progress);
+    if (!done || !(await hasCommitted(work, facts, done.record, error)))
+      throw withKept(error, progress, againFor(facts, plan));
   }
   if (!done) throw new Error('a transaction ended without a result');
   await keep(work, facts, done.record);
@@ -160,3 +162,7 @@ async function keep(work: Work, facts: TableFacts, record: StateRecord): Promise
     });
   }
 }
+
+/** A plain sync of a table that has a copy is none of a whole table, and forgets what a full refresh has begun. */
+const againFor = ({ settings: { name } }: TableFacts, { action }: IncrementalPlan | LoadPlan): string =>
+  action === 'full-refresh' ? `"increp sync ${shellWord(name)} --full-refresh"` : 'The next run';

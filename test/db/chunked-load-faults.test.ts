@@ -348,7 +348,11 @@ describe('a load that was broken off is forgotten', () => {
   test('by an incremental sync, which needs the staging table', async () => {
     await using pair = await freshPair(big());
     await sync(pair);
-    await killAfter(pair, 3, 'sync --full-refresh');
+    const stopped = await killAfter(pair, 3, 'sync --full-refresh', 'SIGTERM');
+    // A sync that is not asked for a full refresh would forget the chunks.
+    expect(stopped.stdout).toMatch(
+      /of 13 chunks are kept .*\n +next: +"increp sync big --full-refresh" goes on with the other chunks\.$/m,
+    );
     const plan = await increp('plan --full-refresh', pair);
     expect(plan.stdout).toMatch(RESUMED);
     await pair.source.query(`UPDATE big SET note = 'changed', updated_at = now() WHERE id = 5`);

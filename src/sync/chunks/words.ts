@@ -11,12 +11,12 @@ export interface Progress {
   of: number;
 }
 
-/** An error that says what it has not cost. */
-export const withKept = (error: unknown, { done, of }: Progress): unknown =>
+/** An error that says what it has not cost, and what `goesOn` with the rest. */
+export const withKept = (error: unknown, { done, of }: Progress, goesOn: string): unknown =>
   error instanceof IncrepError && done > 0
     ? reworded(error, {
         what: `${error.message}; ${done} of ${of} chunks are kept`,
         // What a signal's own advice says is true of loads in one go.
-        next: `${error.code === 'INTERRUPTED' ? '' : `${error.next} `}The next run goes on with ${done === of ? 'what has changed since' : 'the other chunks'}.`,
+        next: `${error.code === 'INTERRUPTED' ? '' : `${error.next} `}${goesOn} goes on with ${done === of ? 'what has changed since' : 'the other chunks'}.`,
       })
     : error;
