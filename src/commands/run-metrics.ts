@@ -4,6 +4,7 @@ import type { TableSettings } from '../config/settings.ts';
 import type { Listener } from '../events.ts';
 import { completeAt } from '../schema/data-age.ts';
 import { updateTally } from '../state/tally-file.ts';
+import { recordInFile } from '../sync/record-in-file.ts';
 import { exitCodeOf } from '../sync/run.ts';
 import { version } from '../version.ts';
 import type { Context } from './context.ts';
@@ -15,12 +16,11 @@ export function runMetrics(
   onFailure: (message: string) => void,
 ): Listener {
   const { pipeline, stateDirectory: directory } = settings;
-  const metricsOf = async ({ name, maxStalenessSeconds }: TableSettings): Promise<TableMetrics> => {
-    const file = await work.stateFiles.read(name).catch(() => undefined);
-    const record = file?.kind === 'record' && file.record.pipeline === pipeline ? file.record : undefined;
+  const metricsOf = async (table: TableSettings): Promise<TableMetrics> => {
+    const record = await recordInFile(work, table).catch(() => undefined);
     return {
-      name,
-      maxStalenessSeconds,
+      name: table.name,
+      maxStalenessSeconds: table.maxStalenessSeconds,
       completeAt: record && completeAt(record),
       syncedAt: record && new Date(record.syncedAt),
     };

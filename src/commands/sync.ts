@@ -3,6 +3,7 @@ import type { RunSummary } from '../events.ts';
 import { Database } from '../postgres/database.ts';
 import type { Verbosity } from '../observe/log.ts';
 import { formatEnding, formatSummary, formatTrouble, hasTrouble } from '../observe/summary.ts';
+import { recordInFile } from '../sync/record-in-file.ts';
 import { exitCodeOf, run } from '../sync/run.ts';
 import { withContext, type Context } from './context.ts';
 import type { GlobalOptions } from './options.ts';
@@ -68,17 +69,17 @@ async function tell(
 
 /** From the state files: at the destination nobody may be at home. */
 async function lastSuccesses(
-  { stateFiles, settings }: Context['work'],
+  work: Context['work'],
   { tables }: RunSummary,
 ): Promise<ReadonlyMap<string, Date>> {
-  const wanted = settings.tables.filter(
+  const wanted = work.settings.tables.filter(
     ({ name, isEnabled }) =>
       isEnabled && (tables.length === 0 || tables.some((table) => table.name === name)),
   );
   const found = new Map<string, Date>();
-  for (const { name, destinationName } of wanted) {
-    const file = await stateFiles.read(destinationName).catch(() => undefined);
-    if (file?.kind === 'record') found.set(name, new Date(file.record.syncedAt));
+  for (const table of wanted) {
+    const record = await recordInFile(work, table).catch(() => undefined);
+    if (record) found.set(table.name, new Date(record.syncedAt));
   }
   return found;
 }

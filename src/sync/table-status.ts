@@ -4,10 +4,10 @@ import { IncrepError } from '../errors.ts';
 import { completeAt } from '../schema/data-age.ts';
 import { settledCursor } from '../schema/fences.ts';
 import type { RunRecord } from '../schema/run-record.ts';
-import type { StateRecord } from '../schema/state-record.ts';
 import { askDestination, type Observed } from './destination-status.ts';
 import { driftNow, type Drift, type Drifts } from './drift-now.ts';
 import { readLocalRuns } from './local-runs.ts';
+import { recordInFile } from './record-in-file.ts';
 import { byTable, digestOf } from './run-digest.ts';
 import type { Work } from './work.ts';
 
@@ -74,6 +74,7 @@ export async function tableStatuses(
   try {
     const observed = await askDestination(work, tables, runs, now);
     const drifts = asksSource ? await driftNow(work, tables) : NO_DRIFTS;
+    // The file serves where the destination has no state, as it does for a sync.
     const withRecord = async (table: TableSettings): Promise<Observed> => {
       const there = observed(table);
       return { ...there, record: there.record ?? (await recordInFile(work, table)) };
@@ -104,15 +105,6 @@ async function askFiles(
     isRunning: false,
     pendingLoad: undefined,
   };
-}
-
-/** It serves where the destination has no state, as it does for a sync. */
-async function recordInFile(
-  { stateFiles, settings }: Work,
-  { destinationName }: TableSettings,
-): Promise<StateRecord | undefined> {
-  const file = await stateFiles.read(destinationName);
-  return file.kind === 'record' && file.record.pipeline === settings.pipeline ? file.record : undefined;
 }
 
 function statusOf(table: TableSettings, observed: Observed, drifts: Drifts, now: Date): TableStatus {

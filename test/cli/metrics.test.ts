@@ -110,6 +110,17 @@ test('before the first success there is no time of one, and no NaN', async () =>
   expect(await textOf(pair)).not.toMatch(/NaN|undefined|null/);
 });
 
+test('a copy with a name of its own has its lag and its times under the name that is configured', async () => {
+  await using pair = await measured({
+    ...ordersPreset,
+    tables: [{ ...ORDERS_CONFIG, dest_name: 'sales', initial_load: 'copy' }],
+  });
+  await sync(pair);
+  const value = await reader(pair);
+  expect(value('table_lag_seconds', 'orders')).toBeLessThan(60);
+  expect(value('table_complete_timestamp_seconds', 'orders')).toBeGreaterThan(1_700_000_000);
+});
+
 test('a run over some of the tables keeps the others; what is not configured any more disappears', async () => {
   await using pair = await measured(two);
   await sync(pair);

@@ -1,0 +1,12 @@
+import type { TableSettings } from '../config/settings.ts';
+import type { StateRecord } from '../schema/state-record.ts';
+import type { Work } from './work.ts';
+
+/** What the state file says of a copy; undefined where there is none of this pipeline that can be used. */
+export async function recordInFile(
+  { stateFiles, settings }: Pick<Work, 'stateFiles' | 'settings'>,
+  { destinationName }: Pick<TableSettings, 'destinationName'>,
+): Promise<StateRecord | undefined> {
+  const file = await stateFiles.read(destinationName);
+  return file.kind === 'record' && file.record.pipeline === settings.pipeline ? file.record : undefined;
+}
