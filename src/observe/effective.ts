@@ -1,6 +1,6 @@
 /** The settings in force, as a person reads them: what is set first, what nobody has set in few words. */
 import { painter, type Look } from './look.ts';
-import { displayWidth, padEnd, printable } from './text.ts';
+import { displayWidth, padEnd, printable, wrapped } from './text.ts';
 
 interface Setting {
   readonly name: string;
@@ -24,6 +24,11 @@ export interface Effective {
 }
 
 type Row = readonly string[];
+
+const NOT_SET = '  not set: ';
+
+/** Also where the output is no terminal: it is a long list. */
+const WIDEST = 80;
 
 /** Columns as wide as what is in them, the last one as it comes. */
 function columns(rows: readonly Row[]): string[] {
@@ -54,9 +59,10 @@ export function formatEffective(effective: Effective, look: Look): string {
     ...(unset.length === 0
       ? []
       : wrapped(
-          '  not set: ',
-          unset.map(({ name }) => name),
-          look.width,
+          NOT_SET,
+          unset.map(({ name }) => name).join(', '),
+          NOT_SET.length,
+          Math.min(look.width, WIDEST),
         )),
     ...tables.flatMap((table) => [
       '',
@@ -73,18 +79,3 @@ export function formatEffective(effective: Effective, look: Look): string {
 }
 
 const clean = (row: Row): Row => row.map(printable);
-
-const WIDEST = 80;
-
-/** A list that is broken between its words. */
-function wrapped(label: string, words: readonly string[], width: number): string[] {
-  const lines = [label];
-  for (const [index, word] of words.entries()) {
-    const text = index === words.length - 1 ? word : `${word}, `;
-    const last = lines.at(-1) ?? '';
-    if (last.length + text.trimEnd().length > Math.min(width, WIDEST))
-      lines.push(' '.repeat(label.length) + text);
-    else lines[lines.length - 1] = last + text;
-  }
-  return lines.map((line) => line.trimEnd());
-}

@@ -9,15 +9,16 @@ export interface Failed {
   readonly sqlstate: string | undefined;
 }
 
-const codesOf = ({ code, sqlstate }: Pick<Failed, 'code' | 'sqlstate'>): string =>
-  sqlstate === undefined ? code : `${code}, SQLSTATE ${sqlstate}`;
+/** The one way to print them: by them, docs/errors.md and the server's manual tell more. */
+export const codesText = (code: string, sqlstate: string | null | undefined): string =>
+  sqlstate ? `${code}, SQLSTATE ${sqlstate}` : code;
 
 /** The code, by which docs/errors.md tells more, stands behind the first line: of a list, too, that is the whole. */
 export function formatError(error: Failed, look: Look): string {
   const [first = '', ...list] = printable(error.message).split('\n');
   const [, title = first, colon = ''] = /^(.*?)(:?)$/.exec(first) ?? [];
   const lines = [
-    `${painter(look)('red', 'error:')} ${title} (${codesOf(error)})${colon}`,
+    `${painter(look)('red', 'error:')} ${title} (${codesText(error.code, error.sqlstate)})${colon}`,
     ...list,
     `  next: ${printable(error.next)}`,
   ];

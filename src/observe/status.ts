@@ -2,6 +2,7 @@
 import { formatCount } from '../format.ts';
 import { formatAge } from './age.ts';
 import { formatColumns, type Column } from './columns.ts';
+import { codesText } from './error.ts';
 import { painter, type Look, type Style } from './look.ts';
 import { printable, printableLine, wrap } from './text.ts';
 
@@ -116,7 +117,7 @@ function failureDetails(
   if (before !== undefined) return [`error: the same as of ${printableLine(before)}`];
   explained.set(key, name);
   const [first = '', ...more] = printable(message ?? '').split('\n');
-  const codes = sqlstate === null ? (code ?? '') : `${code}, SQLSTATE ${sqlstate}`;
+  const codes = codesText(code ?? '', sqlstate);
   const age = `${formatAge(secondsSince(new Date(started_at), now))} ago`;
   return [
     [`error: ${first} (${codes}, ${age})`, ...more].join('\n'),

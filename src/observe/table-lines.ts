@@ -2,6 +2,7 @@
 import type { Failure, TableOutcome } from '../events.ts';
 import { formatBytes, formatCount, formatSeconds } from '../format.ts';
 import { glyphsOf, painter, type Look, type Paint } from './look.ts';
+import { codesText } from './error.ts';
 import { displayWidth, padEnd, padStart, printable, printableLine, truncate, wrap } from './text.ts';
 
 type Tint = 'green' | 'red' | 'yellow' | 'dim';
@@ -131,7 +132,7 @@ export function detailLines(
 }
 
 export function failureDetails({ message, hint, code, sqlstate }: Failure, paint: Paint): Detail[] {
-  const codes = printableLine(sqlstate ? `${code}, SQLSTATE ${sqlstate}` : code);
+  const codes = printableLine(codesText(code, sqlstate));
   return [
     { label: 'error:', tint: 'red', text: message, suffix: ` ${paint('dim', `(${codes})`)}` },
     ...(hint.trim() === '' ? [] : [{ label: 'next: ', text: hint }]),

@@ -1,6 +1,7 @@
 /** `sync-state/history.jsonl`: the history of runs beside the destination's, which has none of when it was away. */
 import { open, readFile, rename, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hasCode } from '../replace-file.ts';
 import { runRecordSchema, type RunRecord } from '../schema/run-record.ts';
 
 /** No state of a table has these names: it ends in `.json` or `.txt`, and a full stop in its name is encoded. */
@@ -82,7 +83,7 @@ async function linesOf(path: string): Promise<string[]> {
   try {
     return (await readFile(path, 'utf8')).split('\n');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    if (hasCode(error, 'ENOENT')) return [];
     throw error;
   }
 }

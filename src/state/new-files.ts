@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { constants, copyFile, link, mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { hasCode } from '../replace-file.ts';
 
 export interface NewFile {
   readonly name: string;
@@ -70,7 +71,7 @@ async function setAside(path: string, aside: string, undo: Undo[]): Promise<bool
   try {
     await rename(path, aside);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    if (hasCode(error, 'ENOENT')) return false;
     throw error;
   }
   undo.push(() => rename(aside, path));
@@ -82,7 +83,7 @@ async function putInPlace(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error;
+    if (hasCode(error, 'EEXIST')) throw error;
     // Some file systems know no links.
     await copyFile(from, to, constants.COPYFILE_EXCL);
   }
