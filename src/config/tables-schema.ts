@@ -107,10 +107,16 @@ export const tableSchema = z.strictObject(
       .max(1, { error: SHARE })
       .default(0.5)
       .describe('The largest share of a table that one run may remove without `--force`.'),
+    schema: later('the schema of the source table, where it is not SOURCE_SCHEMA.'),
+    dest_schema: later('the schema of its copy.'),
     columns: later('the columns to copy.'),
     exclude_columns: later('the columns to leave out.'),
     transform: later('SQL expressions to copy instead of columns.'),
     where: later('SQL condition on the rows to copy.'),
+    query: later('a SELECT at the source to copy instead of a table.'),
+    metadata_columns: later('columns that increp itself fills in the copy.'),
+    on_conflict: later('which of two versions of a row stays.'),
+    skip_unchanged: later('whether a full refresh of a table that has not changed is left out.'),
     types: z
       .enum(['text', 'native'])
       .default('text')
