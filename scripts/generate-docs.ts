@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { LATER_VALUES, tableSchema, tablesJsonSchema } from '../src/config/tables-schema.ts';
+import { LATER_VALUES, NEEDED_KEYS, tableSchema, tablesJsonSchema } from '../src/config/tables-schema.ts';
 import type { Variable } from '../src/config/variables.ts';
 import { VARIABLES } from '../src/config/variables.ts';
 import { ERROR_CLASSES } from '../src/errors.ts';
@@ -55,7 +55,8 @@ function optionRow([key, option]: [string, Option], required: readonly string[])
 }
 
 function optionsTable(): string {
-  const { properties = {}, required = [] } = z.toJSONSchema(tableSchema, { io: 'input' });
+  const { properties = {}, required: always = [] } = z.toJSONSchema(tableSchema, { io: 'input' });
+  const required = [...always, ...NEEDED_KEYS.map(({ key }) => key)];
   const rows = Object.entries(properties as Record<string, Option>).map((entry) =>
     optionRow(entry, required),
   );

@@ -32,9 +32,11 @@ export type OnSchemaChange = 'reset' | 'fail';
 export interface TableSettings {
   readonly name: string;
   readonly destinationName: string;
-  readonly replicationKey: string;
+  /** Undefined only in mode full-refresh, which needs none. */
+  readonly replicationKey: string | undefined;
+  /** Empty only in mode full-refresh. */
   readonly mergeKey: readonly string[];
-  readonly mode: 'incremental-deduped';
+  readonly mode: 'incremental-deduped' | 'full-refresh';
   readonly initialLoad: InitialLoad;
   /** Undefined: a whole table in one go. */
   readonly chunk: ChunkSize | undefined;

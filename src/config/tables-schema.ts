@@ -65,10 +65,14 @@ export const tableSchema = z.strictObject(
   {
     name: identifier.describe('Table of the source, as Postgres stores its name.'),
     dest_name: identifier.optional().describe('Its name in the destination; `name` where not given.'),
-    replication_key: identifier.describe(
-      'Column that grows with every change: timestamp, timestamptz, date or an integer.',
-    ),
-    unique_cols: columns.describe('Columns that together identify a row.'),
+    replication_key: identifier
+      .optional()
+      .describe('Column that grows with every change: timestamp, timestamptz, date or an integer.'),
+    unique_cols: columns
+      .optional()
+      .describe(
+        'Columns that together identify a row. Like `replication_key`, not needed in mode `full-refresh`.',
+      ),
     mode: z.enum(['incremental-deduped']).default('incremental-deduped').describe('How the copy is kept.'),
     initial_load: z
       .enum(['pg_dump', 'copy'])
@@ -127,6 +131,12 @@ export const tableSchema = z.strictObject(
   { error: 'an object with a name, a replication_key and unique_cols' },
 );
 
+/** Of every table whose mode is not full-refresh, with what is allowed. */
+export const NEEDED_KEYS = [
+  { key: 'replication_key', allowed: IDENTIFIER },
+  { key: 'unique_cols', allowed: COLUMNS },
+] as const;
+
 export type TableEntry = z.output<typeof tableSchema>;
 
 /** What an entry may leave to it; the names of one table cannot be another's default. */
@@ -144,13 +154,19 @@ export const envelopeSchema = z.strictObject(
   { error: TABLES },
 );
 
+/** In the words of JSON Schema. */
+const NEEDS_KEYS = {
+  if: { properties: { mode: { const: 'full-refresh' } }, required: ['mode'] },
+  else: { required: NEEDED_KEYS.map(({ key }) => key) },
+};
+
 const documentSchema = z
   .union([
-    z.array(tableSchema),
+    z.array(tableSchema.meta(NEEDS_KEYS)),
     envelopeSchema.extend({
       defaults: defaultsSchema.optional().describe('Options for every table that does not say otherwise.'),
-      // What is required may stand in the defaults, which JSON Schema cannot follow.
-      tables: z.array(tableSchema.partial({ replication_key: true, unique_cols: true })),
+      // What is needed may stand in the defaults, which JSON Schema cannot follow.
+      tables: z.array(tableSchema),
     }),
   ])
   .meta({ title: 'Tables of an increp pipeline' });

@@ -8,7 +8,7 @@ import type { TableSettings } from './settings.ts';
 import type { NamedEntry } from './table-names.ts';
 import { checkNames } from './table-names.ts';
 import type { TableEntry } from './tables-schema.ts';
-import { defaultsSchema, envelopeSchema, tableSchema } from './tables-schema.ts';
+import { defaultsSchema, envelopeSchema, NEEDED_KEYS, tableSchema } from './tables-schema.ts';
 
 const TABLE_KEYS = Object.keys(tableSchema.shape);
 const DEFAULTS_KEYS = Object.keys(defaultsSchema.shape);
@@ -86,6 +86,7 @@ function readTable({ value, path, defaults }: RawEntry, report: Report): TableSe
   const merged = own ? { ...defaults, ...own } : value;
   const { data, error } = tableSchema.safeParse(merged);
   if (data) {
+    if (reportMissing(merged, path, report)) return undefined;
     const contradiction = contradictionIn(data);
     if (!contradiction) return settingsOf(data);
     report({
@@ -103,7 +104,22 @@ function readTable({ value, path, defaults }: RawEntry, report: Report): TableSe
   problemsOf(issues, { value: merged, path, knownKeys: TABLE_KEYS }).forEach((problem) =>
     report({ ...problem, table }),
   );
+  reportMissing(merged, path, report);
   return undefined;
+}
+
+/** What every mode but one needs; a default serves too. True where something is missing. */
+function reportMissing(table: unknown, path: readonly PropertyKey[], report: Report): boolean {
+  if (!isObject(table) || table['mode'] === 'full-refresh') return false;
+  const missing = NEEDED_KEYS.filter(({ key }) => table[key] === undefined);
+  for (const { key, allowed } of missing)
+    report({
+      where: placeOf([...path, key]),
+      table: nameOf(table),
+      what: 'missing; needed unless mode is full-refresh',
+      allowed,
+    });
+  return missing.length > 0;
 }
 
 /** Options that are right each by itself. Never ignored: whoever asks for chunks relies on them. */
@@ -141,7 +157,7 @@ function settingsOf(entry: TableEntry): TableSettings {
     name: entry.name,
     destinationName: entry.dest_name ?? entry.name,
     replicationKey: entry.replication_key,
-    mergeKey: entry.unique_cols,
+    mergeKey: entry.unique_cols ?? [],
     mode: entry.mode,
     initialLoad: entry.initial_load,
     chunk: entry.chunk,

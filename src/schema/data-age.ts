@@ -22,7 +22,7 @@ export function completeAt(record: Known): Date | undefined {
 
 /** Two keys of one column are in the same zone, whichever that is, so their distance is right. */
 function millisecondsOf({ keyType }: Known, key: string | null): number | undefined {
-  if (key === null || keyType === 'integer') return undefined;
+  if (key === null || keyType === null || keyType === 'integer') return undefined;
   const text = keyType === 'date' ? key : `${key.replace(' ', 'T').replace(/[+-]\d\d(:\d\d)?$/, '')}Z`;
   const milliseconds = Date.parse(text);
   return Number.isNaN(milliseconds) ? undefined : milliseconds;

@@ -84,6 +84,11 @@ function bounded(keyType: KeyType, fences: readonly Fence[]): Fence[] {
   ];
 }
 
+interface Settled extends Pick<Known, 'cursor' | 'fences'> {
+  /** Null for a table without a replication key, which has no cursor. */
+  readonly keyType: KeyType | null;
+}
+
 /** Below this everything is in the destination, whatever is still in flight. */
-export const settledCursor = (known: Omit<Known, 'isSameServerLife'>): string | null =>
-  lowestCursor(known.keyType, [known.cursor, ...known.fences.map((fence) => fence.from)]);
+export const settledCursor = ({ keyType, cursor, fences }: Settled): string | null =>
+  keyType && lowestCursor(keyType, [cursor, ...fences.map((fence) => fence.from)]);

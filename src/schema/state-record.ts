@@ -1,7 +1,7 @@
 /** What is remembered of one table between runs: a row at the destination and, the same, a file here. */
 import { z } from 'zod';
 import { fenceSchema } from './fences.ts';
-import { KEY_TYPES } from './keys.ts';
+import { KEY_TYPES, type KeyType } from './keys.ts';
 import { shapeSchema } from './shape.ts';
 
 export const STATE_FORMAT = 1;
@@ -32,8 +32,9 @@ export const stateRecordSchema = z.object({
   sourceTime: z.string(),
   /** This machine's clock at the same moment, RFC 3339. */
   fencedAt: z.string(),
-  replicationKey: z.string(),
-  keyType: z.enum(KEY_TYPES),
+  /** Null in mode full-refresh, like its type. */
+  replicationKey: z.string().nullable(),
+  keyType: z.enum(KEY_TYPES).nullable(),
   mergeKey: z.array(z.string()),
   /** The high-water mark of the last sync as Postgres printed it; null while there is no plausible key. */
   cursor: z.string().nullable(),
@@ -59,6 +60,11 @@ export const stateRecordSchema = z.object({
 
 export type SourceLife = Readonly<z.infer<typeof sourceLifeSchema>>;
 export type StateRecord = Readonly<z.infer<typeof stateRecordSchema>>;
+/** One from whose cursor an incremental sync can go on. */
+export type KeyedRecord = StateRecord & { readonly replicationKey: string; readonly keyType: KeyType };
+
+export const isKeyed = (record: StateRecord): record is KeyedRecord =>
+  record.replicationKey !== null && record.keyType !== null;
 
 /** True while transaction names of the one still mean the same transactions in the other. */
 export const isSameLife = (a: SourceLife, b: SourceLife): boolean =>

@@ -11,11 +11,12 @@ export function dropDoubles(merge: Merge, isTrulyDouble: boolean): string {
   const { staging, mergeKey, replicationKey, nullableKey } = merge;
   if (nullableKey.length > 0) return keepNewest(merge);
   const matches = mergeKey.map((name) => `s.${ident(name)} = d.${ident(name)}`);
+  const newest = replicationKey === undefined ? '' : `s.${ident(replicationKey)} DESC NULLS LAST, `;
   const tie = isTrulyDouble ? '(s.*)::text COLLATE "C" DESC' : 's.ctid DESC';
   return /* sql */ `DELETE FROM ${qualified(staging)} t USING (
       SELECT s.ctid AS place, row_number() OVER (
         PARTITION BY ${mergeKey.map((name) => `s.${ident(name)}`).join(', ')}
-        ORDER BY s.${ident(replicationKey)} DESC NULLS LAST, ${tie}) AS rank
+        ORDER BY ${newest}${tie}) AS rank
       FROM ${qualified(staging)} s JOIN (
         SELECT ${identList(mergeKey)} FROM ${qualified(staging)} GROUP BY ${identList(mergeKey)} HAVING count(*) > 1
       ) d ON ${matches.join(' AND ')}) ranked

@@ -26,6 +26,13 @@ function plausible(key: string, type: KeyType, timeZone: string): string {
   return latest === null ? '' : `WHERE ${key} >= '0001-01-01 00:00:00+00' AND ${key} <= ${latest}`;
 }
 
+/** The server's clock, and the numbers (xid8) that no, and the oldest, transaction has. */
+const CLOCK_AND_NUMBERS = /* sql */ `now()::text AS "at",
+    pg_snapshot_xmin(pg_current_snapshot())::text AS "oldestXid",
+    pg_snapshot_xmax(pg_current_snapshot())::text AS "nextXid"`;
+
+export const MOMENT = /* sql */ `SELECT ${CLOCK_AND_NUMBERS}`;
+
 /** The largest plausible key, as text; through an index on the key it costs one look-up. */
 export function highWaterMark(
   table: TableName,
@@ -34,9 +41,7 @@ export function highWaterMark(
   timeZone: string,
 ): string {
   const key = ident(replicationKey);
-  return /* sql */ `SELECT max(${key})::text AS high, now()::text AS "at",
-    pg_snapshot_xmin(pg_current_snapshot())::text AS "oldestXid",
-    pg_snapshot_xmax(pg_current_snapshot())::text AS "nextXid" FROM ${qualified(table)}
+  return /* sql */ `SELECT max(${key})::text AS high, ${CLOCK_AND_NUMBERS} FROM ${qualified(table)}
     ${plausible(key, type, timeZone)}`;
 }
 

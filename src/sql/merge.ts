@@ -12,7 +12,8 @@ export interface Merge {
   /** In the staging table's order. */
   readonly columns: readonly string[];
   readonly mergeKey: readonly string[];
-  readonly replicationKey: string;
+  /** Which of two rows of a key is the newer; undefined where nothing tells. */
+  readonly replicationKey: string | undefined;
   /** The part of the merge key that may be NULL at the source. */
   readonly nullableKey: readonly string[];
   /** True when the destination has exactly `columns`, in that order. */
@@ -157,6 +158,6 @@ export const keepNewest = ({
 }: Merge): string => /* sql */ `DELETE FROM ${qualified(staging)} t USING (
       SELECT s.ctid AS place, row_number() OVER (
         PARTITION BY ${mergeKey.map((name) => `s.${ident(name)}`).join(', ')}
-        ORDER BY s.${ident(replicationKey)} DESC NULLS LAST, (s.*)::text COLLATE "C" DESC) AS rank
+        ORDER BY ${replicationKey === undefined ? '' : `s.${ident(replicationKey)} DESC NULLS LAST, `}(s.*)::text COLLATE "C" DESC) AS rank
       FROM ${qualified(staging)} s) ranked
     WHERE t.ctid = ranked.place AND ranked.rank > 1`;

@@ -38,8 +38,9 @@ function lowerEdge({ keyType, from, lookbackSeconds }: Window): string {
   return `(${value} - interval ${literal(`${lookbackSeconds} seconds`)})::${SQL_TYPE[keyType]}`;
 }
 
-/** What a window holds, as a condition that both sides understand. */
-export function windowCondition(window: Window): string {
+/** What a window holds, as a condition that both sides understand. Undefined: the whole table. */
+export function windowCondition(window: Window | undefined): string {
+  if (!window) return 'true';
   if (window.chunk) return chunkCondition(window, window.chunk);
   if (window.from === null) return 'true';
   const key = ident(window.replicationKey);
@@ -59,7 +60,11 @@ function chunkCondition(
   return `ctid >= '(${start},0)'::tid${before} AND (${key} <= ${literal(upTo)}::${SQL_TYPE[keyType]} OR ${key} IS NULL)`;
 }
 
-export const selectWindow = (table: TableName, columns: readonly Column[], window: Window): string =>
+export const selectWindow = (
+  table: TableName,
+  columns: readonly Column[],
+  window: Window | undefined,
+): string =>
   /* sql */ `SELECT ${copiedColumns(columns)} FROM ${qualified(table)} WHERE ${windowCondition(window)}`;
 
 /**

@@ -9,11 +9,11 @@ import type { Loaded } from './chunks/chunked-load.ts';
 import { loadInChunks } from './chunks/load-in-chunks.ts';
 import { oneGoWarning, withKept, type Progress } from './chunks/words.ts';
 import type { TableFacts } from './facts.ts';
-import { raiseFence } from './fence.ts';
+import { fenceTarget, lookAtClock, raiseFence } from './fence.ts';
 import { syncChanges } from './incremental.ts';
 import { loadTable } from './load.ts';
 import { addMissingLabels, createMissingTypes } from './make-types.ts';
-import type { IncrementalPlan, LoadPlan } from './plan.ts';
+import { isKeyedPlan, type IncrementalPlan, type LoadPlan } from './plan.ts';
 import { holdTable, lockingStatements, lockTable } from './table-lock.ts';
 import { fenceWarnings, nextRecord, type Transfer } from './transfer.ts';
 import type { Work } from './work.ts';
@@ -80,7 +80,8 @@ async function underLock(
     (await inChunks(work, facts, plan, destination, request)) ??
     (await atOnce(work, facts, plan, destination, request));
   await work.emit({ type: 'phase-started', table, phase: 'commit' });
-  return { transfer: { ...moved, warnings: [...moved.warnings, ...fenceWarnings(facts, fence)] }, record };
+  const warnings = isKeyedPlan(plan) ? fenceWarnings(facts, fence) : [];
+  return { transfer: { ...moved, warnings: [...moved.warnings, ...warnings] }, record };
 }
 
 /** Undefined where the table goes at once. */
@@ -91,7 +92,7 @@ async function inChunks(
   destination: pg.ClientBase,
   { isVerified, progress }: ApplyRequest & { readonly progress: Progress },
 ): Promise<Loaded | undefined> {
-  if (plan.kind !== 'load' || !plan.chunks) return undefined;
+  if (plan.kind !== 'load' || !isKeyedPlan(plan) || !plan.chunks) return undefined;
   return loadInChunks({ work, facts, plan, chunks: plan.chunks, destination, isVerified, progress });
 }
 
@@ -106,12 +107,9 @@ async function atOnce(
   // Its staging table is about to be used for something else.
   if (facts.pendingLoad) await destination.query(forgetLoad(schema), [table]);
   if (plan.kind === 'load') await createMissingTypes(destination, facts);
-  const fence = await raiseFence(work, {
-    name: facts.settings.name,
-    table: facts.sourceName,
-    replicationKey: facts.settings.replicationKey,
-    keyType: plan.keyType,
-  });
+  const fence = isKeyedPlan(plan)
+    ? await raiseFence(work, fenceTarget(facts, plan))
+    : await lookAtClock(work);
   const moved =
     plan.kind === 'incremental'
       ? await syncChanges({ work, facts, plan, fence, destination, isForced, isVerified })

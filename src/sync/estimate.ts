@@ -55,8 +55,8 @@ export async function estimateReading(
   );
   const countable = windows.filter(isCountable);
   const answers = await source.readAtOnce([
-    ...readable.map(({ table, plan: { keyType } }) =>
-      highWaterMark(table.sourceName, table.settings.replicationKey, keyType, timeZone),
+    ...readable.map(({ table, plan: { replicationKey, keyType } }) =>
+      highWaterMark(table.sourceName, replicationKey, keyType, timeZone),
     ),
     ...windows.map(({ table, plan, window }) => explainWindow(table.sourceName, plan.source.columns, window)),
     ...countable.map(({ table, window }) => countWindow(table.sourceName, window, COUNTED)),
@@ -81,7 +81,7 @@ export async function estimateReading(
 
 /** As wide as it can be: as if every transaction that an earlier sync left open had ended. */
 const widest = (facts: TableFacts, plan: IncrementalPlan): Window => ({
-  replicationKey: facts.settings.replicationKey,
+  replicationKey: plan.replicationKey,
   keyType: plan.keyType,
   from:
     'legacyCursor' in plan.since

@@ -4,7 +4,8 @@ import type { Database } from '../postgres/database.ts';
 import { sleep } from '../retry.ts';
 import type { KeyType } from '../schema/keys.ts';
 import type { TableName } from '../schema/names.ts';
-import { highWaterMark, IN_FLIGHT } from '../sql/fence.ts';
+import { highWaterMark, IN_FLIGHT, MOMENT } from '../sql/fence.ts';
+import type { TableFacts } from './facts.ts';
 import type { Work } from './work.ts';
 
 type Waiting = Pick<Work, 'source' | 'settle' | 'signal' | 'emit'>;
@@ -53,6 +54,11 @@ interface FenceTarget {
   readonly keyType: KeyType;
 }
 
+export const fenceTarget = (
+  { settings, sourceName }: TableFacts,
+  { replicationKey, keyType }: Pick<FenceTarget, 'replicationKey' | 'keyType'>,
+): FenceTarget => ({ name: settings.name, table: sourceName, replicationKey, keyType });
+
 export async function raiseFence(work: Waiting, target: FenceTarget): Promise<RaisedFence> {
   const { timeZone } = await work.source.identity();
   const fencedAt = new Date();
@@ -69,6 +75,16 @@ export async function raiseFence(work: Waiting, target: FenceTarget): Promise<Ra
     fencedAt,
     remaining: await waitFor(work, target.name, inFlight),
   };
+}
+
+const momentRow = markRow.omit({ high: true });
+
+/** For a table that is read as a whole: nothing of it can come late, so nobody is waited for. */
+export async function lookAtClock(work: Pick<Work, 'source'>): Promise<RaisedFence> {
+  const fencedAt = new Date();
+  const [moment] = await work.source.readAtOnce([MOMENT]);
+  const { at, ...numbers } = momentRow.parse(moment?.rows[0]);
+  return { high: null, ...numbers, sourceTime: at, fencedAt, remaining: [] };
 }
 
 async function waitFor(

@@ -15,17 +15,15 @@ const countRow = z.object({ rows: z.number() });
 export async function nullKeyWarning(
   client: pg.ClientBase,
   table: TableName,
-  { replicationKey, nullKeys }: TableSettings,
+  { mode, replicationKey, nullKeys }: TableSettings,
   source: Relation,
 ): Promise<string[]> {
   const key = source.columns.find(({ name }) => name === replicationKey);
-  if (key?.isNotNull === true || nullKeys === 'include') return [];
-  const { rows } = await client.query(countNullKeys(table, replicationKey, MANY + 1));
+  if (!key || key.isNotNull || mode === 'full-refresh' || nullKeys === 'include') return [];
+  const { rows } = await client.query(countNullKeys(table, key.name, MANY + 1));
   const { rows: count } = countRow.parse(rows[0]);
   if (count === 0) return [];
   const many =
     count > MANY ? `more than ${MANY} rows have` : count === 1 ? '1 row has' : `${count} rows have`;
-  return [
-    `${many} no ${replicationKey} (NULL): changes to such rows go unseen unless null_keys is "include"`,
-  ];
+  return [`${many} no ${key.name} (NULL): changes to such rows go unseen unless null_keys is "include"`];
 }

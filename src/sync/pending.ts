@@ -3,16 +3,17 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { settledCursor } from '../schema/fences.ts';
 import type { Relation } from '../schema/relations.ts';
-import type { SourceLife, StateRecord } from '../schema/state-record.ts';
+import { isKeyed, type KeyedRecord, type SourceLife, type StateRecord } from '../schema/state-record.ts';
 import { isWrittenSince, TRANSACTION_NUMBERS } from '../sql/compare.ts';
-import { windowCondition } from '../sql/window.ts';
+import { windowCondition, type Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
 import { lifeOf } from './transfer.ts';
 
 /**
  * SQL predicate: in the window of the next sync, and written since the mark of the last one was read. By the window
  * alone, damage to the newest rows would pass for what is still to come. Only where the numbers of transactions
- * cannot be read (a view, a grant on columns, another server) does the window decide.
+ * cannot be read (a view, a grant on columns, another server) does the window decide. A table that is loaded again each
+ * time has no window: there the numbers alone tell.
  */
 export async function pendingAtSource(
   source: pg.ClientBase,
@@ -20,21 +21,27 @@ export async function pendingAtSource(
   relation: Relation,
   record: StateRecord,
 ): Promise<string> {
-  const { replicationKey, lookbackSeconds, nullKeys } = facts.settings;
-  const inWindow = windowCondition({
-    replicationKey,
-    keyType: record.keyType,
-    from: settledCursor(record),
-    lookbackSeconds,
-    nullKeys,
-  });
+  const inWindow = isKeyed(record) ? windowCondition(windowOf(facts, record)) : 'false';
   const { settledXid } = record;
   if (settledXid === null || !hasNumbers(relation) || !countsOn(record.sourceLife, lifeOf(facts)))
     return inWindow;
   const { rows } = await source.query(TRANSACTION_NUMBERS, [relation.oid]);
   const { mayRead, nextXid } = z.object({ mayRead: z.boolean(), nextXid: z.string() }).parse(rows[0]);
-  return mayRead ? `(${inWindow}) AND ${isWrittenSince(settledXid, nextXid)}` : inWindow;
+  const isWritten = isWrittenSince(settledXid, nextXid);
+  if (!mayRead) return inWindow;
+  return isKeyed(record) ? `(${inWindow}) AND ${isWritten}` : isWritten;
 }
+
+const windowOf = (
+  { settings: { lookbackSeconds, nullKeys } }: TableFacts,
+  { replicationKey, keyType, ...record }: KeyedRecord,
+): Window => ({
+  replicationKey,
+  keyType,
+  from: settledCursor({ keyType, ...record }),
+  lookbackSeconds,
+  nullKeys,
+});
 
 const hasNumbers = ({ kind, hasForeignRows }: Relation): boolean =>
   (kind === 'table' || kind === 'partitioned table') && !hasForeignRows;

@@ -7,7 +7,7 @@ import { printName } from '../schema/names.ts';
 import { uniqueIndexOn, type Relation } from '../schema/relations.ts';
 import { shapeOf, type Shape } from '../schema/shape.ts';
 import { shellWord } from '../shell-word.ts';
-import type { StateRecord } from '../schema/state-record.ts';
+import { isKeyed, type KeyedRecord, type StateRecord } from '../schema/state-record.ts';
 import { chooseChunks, type Chunks } from './chunks/chunk-choice.ts';
 import type { TableFacts } from './facts.ts';
 import { chooseLoader, type LoaderChoice } from './loader-choice.ts';
@@ -30,25 +30,46 @@ interface Planned {
   readonly typeChanges: readonly string[];
   readonly source: Relation;
   readonly shape: Shape;
+}
+
+/** What orders the changes of a table, and so leaves a cursor. */
+interface Keyed {
+  readonly replicationKey: string;
   readonly keyType: KeyType;
 }
 
-export interface LoadPlan extends Planned {
+interface LoadBase extends Planned {
   readonly kind: 'load';
   readonly action: Extract<Action, 'initial' | 'reset' | 'full-refresh'>;
   readonly way: Way;
   readonly loader: LoaderChoice;
+}
+
+/** The beginning of incremental syncs. */
+export interface KeyedLoadPlan extends LoadBase, Keyed {
   /** Undefined: in one go. */
   readonly chunks: Chunks | undefined;
   /** Why in one go although chunks were asked for. */
   readonly oneGoWhy: string | undefined;
 }
 
+/** Mode full-refresh: the snapshot alone says what the copy is, and nothing of it can come late. */
+export interface RefreshPlan extends LoadBase {
+  readonly chunks: undefined;
+  readonly oneGoWhy: undefined;
+}
+
+export type LoadPlan = KeyedLoadPlan | RefreshPlan;
+/** One with a cursor, before or after. */
+export type KeyedPlan = IncrementalPlan | KeyedLoadPlan;
+
+export const isKeyedPlan = (plan: LoadPlan | IncrementalPlan): plan is KeyedPlan => 'keyType' in plan;
+
 /** Continue from what an earlier sync, or the older script, has left. */
-export interface IncrementalPlan extends Planned {
+export interface IncrementalPlan extends Planned, Keyed {
   readonly kind: 'incremental';
   readonly action: 'incremental';
-  readonly since: StateRecord | { readonly legacyCursor: string };
+  readonly since: KeyedRecord | { readonly legacyCursor: string };
   /** False after a hand has dropped the index that makes a merge cheap. */
   readonly hasMergeIndex: boolean;
   /** Whether this run looks for rows that are gone from the source. */
@@ -89,6 +110,9 @@ export function planTable(now: TableFacts, request: Request): Plan {
   if (!now.destination) return load(now, now.source, 'initial', 'there is no copy yet');
   if (request.isFullRefresh) return load(now, now.source, 'full-refresh', 'a full refresh was asked for');
   if (now.saved.kind === 'none') return load(now, now.source, 'initial', now.saved.why);
+  if (now.settings.mode === 'full-refresh') return refresh(now, now.source, now.destination);
+  if (now.saved.kind === 'record' && !isKeyed(now.saved.record))
+    return load(now, now.source, 'initial', 'no cursor is known, because its mode was full-refresh');
   const drift = [
     ...driftOf(now, now.source, now.destination),
     // To us no drift: the label is added, and no row has to be read again.
@@ -110,7 +134,8 @@ function driftOf(
   const { record } = saved;
   const fromSource = sourceDrift(record.shape, shapeOf(source));
   return [
-    ...settingsDrift(record, settings),
+    // A table that is loaded each time follows its settings by itself.
+    ...(settings.mode === 'full-refresh' ? [] : settingsDrift(record, settings)),
     ...fromSource,
     ...(fromSource.length === 0 ? fromDestination : []),
   ];
@@ -124,6 +149,14 @@ function settingsDrift(record: StateRecord, { replicationKey, mergeKey }: TableF
       : [`replication_key changed from "${record.replicationKey}" to "${replicationKey}"`]),
     ...(was === is ? [] : [`unique_cols changed from [${was}] to [${is}]`]),
   ];
+}
+
+/** Every time, because nothing tells which rows have changed. */
+function refresh(now: TableFacts, source: Relation, destination: Relation): Plan {
+  const drift = driftOf(now, source, destination);
+  return drift.length > 0
+    ? onDrift(now, source, drift.join('; '))
+    : load(now, source, 'full-refresh', 'loaded again each time: mode is full-refresh');
 }
 
 function onDrift(now: TableFacts, source: Relation, reason: string): Plan {
@@ -147,19 +180,22 @@ const refuse = (error: IncrepError): Plan => ({
   error,
 });
 
-const plannedFrom = (source: Relation, { settings, natives }: TableFacts, reason: string): Planned => {
-  const key = source.columns.find(({ name }) => name === settings.replicationKey);
-  const keyType = key && keyTypeOf(key);
-  if (!keyType) throw new Error('refusals let a table without a replication key pass');
+const plannedFrom = (source: Relation, { natives }: TableFacts, reason: string): Planned => {
   const typeChanges = describeChanges(natives);
   return {
     reason: [reason, ...typeChanges].join('; '),
     typeChanges,
     source,
     shape: shapeOf(source),
-    keyType,
   };
 };
+
+function keyOf(source: Relation, { settings: { replicationKey } }: TableFacts): Keyed {
+  const key = source.columns.find(({ name }) => name === replicationKey);
+  const keyType = key && keyTypeOf(key);
+  if (!keyType) throw new Error('refusals let a table without a replication key pass');
+  return { replicationKey: key.name, keyType };
+}
 
 function load(now: TableFacts, source: Relation, action: LoadPlan['action'], reason: string): LoadPlan {
   const loader = chooseLoader({
@@ -169,15 +205,16 @@ function load(now: TableFacts, source: Relation, action: LoadPlan['action'], rea
     tools: now.tools,
     password: now.sourcePassword,
   });
+  const base = { kind: 'load', action, way: wayFor(now, source), loader } as const;
+  if (now.settings.mode === 'full-refresh')
+    return { ...base, chunks: undefined, oneGoWhy: undefined, ...plannedFrom(source, now, reason) };
   const { chunks, why: oneGoWhy, words } = chooseChunks(now, source);
   return {
-    kind: 'load',
-    action,
-    way: wayFor(now, source),
-    loader,
+    ...base,
     chunks,
     oneGoWhy,
     ...plannedFrom(source, now, [reason, ...words].join('; ')),
+    ...keyOf(source, now),
   };
 }
 
@@ -188,18 +225,22 @@ function wayFor({ destination, saved, settings, natives }: TableFacts, source: R
   const hasLeftOver = saved.kind === 'record' && saved.record.shape.columns.some(isGone);
   const fits =
     destinationDrift(source.columns, destination.columns, natives).length === 0 && !destination.isUnlogged;
-  return fits && !hasLeftOver && uniqueIndexOn(destination, settings.mergeKey) ? 'merge-whole' : 'swap';
+  const hasKey = settings.mergeKey.length > 0 && uniqueIndexOn(destination, settings.mergeKey) !== undefined;
+  return fits && !hasLeftOver && hasKey ? 'merge-whole' : 'swap';
 }
 
 function incremental(now: TableFacts, source: Relation, destination: Relation, request: Request): Plan {
   const since =
-    now.saved.kind === 'record'
+    now.saved.kind === 'record' && isKeyed(now.saved.record)
       ? now.saved.record
       : now.saved.kind === 'legacy'
         ? { legacyCursor: now.saved.cursor }
         : undefined;
   if (!since) throw new Error('planned an incremental sync without a cursor');
-  const planned = plannedFrom(source, now, 'the copy and its cursor are known');
+  const planned = {
+    ...plannedFrom(source, now, 'the copy and its cursor are known'),
+    ...keyOf(source, now),
+  };
   if ('legacyCursor' in since && planned.keyType !== 'timestamp' && planned.keyType !== 'timestamptz') {
     return load(
       now,

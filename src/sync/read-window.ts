@@ -58,7 +58,7 @@ export async function readWhole<T>(
     const copied =
       loader === 'pg_dump'
         ? await dumpRows(reading, source)
-        : await copyRows(reading, source, wholeTable(reading), true);
+        : await copyRows(reading, source, undefined, true);
     if (copied.rows === 0) await throwIfFilled(reading, source);
     return afterwards(source, copied);
   });
@@ -98,18 +98,10 @@ async function ensureShape(
   });
 }
 
-const wholeTable = ({ facts: { settings }, plan }: Reading): Window => ({
-  replicationKey: settings.replicationKey,
-  keyType: plan.keyType,
-  from: null,
-  lookbackSeconds: 0,
-  nullKeys: 'include',
-});
-
 async function copyRows(
   { work, facts, plan, destination }: Reading,
   source: pg.ClientBase,
-  window: Window,
+  window: Window | undefined,
   isFresh: boolean,
 ): Promise<Copied> {
   const columns = plan.source.columns.map(({ name }) => name);

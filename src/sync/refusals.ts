@@ -67,7 +67,7 @@ const filtered = ({ sourceName, sourceSchema }: TableFacts): IncrepError =>
 function columnRefusal({ settings, natives }: TableFacts, source: Relation): IncrepError | undefined {
   const names = source.columns.map(({ name }) => name);
   for (const [key, wanted] of [
-    ['replication_key', settings.replicationKey],
+    ...(settings.replicationKey === undefined ? [] : [['replication_key', settings.replicationKey] as const]),
     ...settings.mergeKey.map((name) => ['unique_cols', name] as const),
   ] as const) {
     if (!names.includes(wanted)) return columnNotFound(source, key, wanted, names);

@@ -7,13 +7,15 @@ import {
   isSameLife,
   STATE_FORMAT,
   type ReadAs,
+  isKeyed,
+  type KeyedRecord,
   type SourceLife,
   type StateRecord,
 } from '../schema/state-record.ts';
 import { clockShift, type ClockShift } from './clocks.ts';
 import type { TableFacts } from './facts.ts';
 import { describeInFlight, type RaisedFence } from './fence.ts';
-import type { IncrementalPlan, LoadPlan } from './plan.ts';
+import { isKeyedPlan, type IncrementalPlan, type KeyedPlan, type LoadPlan } from './plan.ts';
 import type { Work } from './work.ts';
 
 /** Rows and bytes that moved in one table's transaction. */
@@ -43,16 +45,16 @@ export const lifeOf = ({ servers: { source } }: TableFacts): SourceLife => ({
  * then cannot write below the old cursor later either.
  */
 function recordBefore(
-  { saved, settings }: TableFacts,
-  { keyType }: IncrementalPlan | LoadPlan,
-): StateRecord | undefined {
-  if (saved.kind !== 'record') return undefined;
+  { saved }: TableFacts,
+  { replicationKey, keyType }: KeyedPlan,
+): KeyedRecord | undefined {
+  if (saved.kind !== 'record' || !isKeyed(saved.record)) return undefined;
   const { record } = saved;
-  return record.replicationKey === settings.replicationKey && record.keyType === keyType ? record : undefined;
+  return record.replicationKey === replicationKey && record.keyType === keyType ? record : undefined;
 }
 
 /** What fences need to know of the sync before. */
-export function knownBefore(facts: TableFacts, plan: IncrementalPlan | LoadPlan) {
+export function knownBefore(facts: TableFacts, plan: KeyedPlan) {
   const record = recordBefore(facts, plan);
   return {
     keyType: plan.keyType,
@@ -79,12 +81,9 @@ export function nextRecord(
     sourceTime: fence.sourceTime,
     fencedAt: fence.fencedAt.toISOString(),
     deletesCheckedAt: areDeletesDone ? fence.fencedAt.toISOString() : deletesCheckedBefore(facts),
-    replicationKey: facts.settings.replicationKey,
-    keyType: plan.keyType,
     mergeKey: [...facts.settings.mergeKey],
-    cursor: fence.high,
-    fences: fencesAfter(facts, plan, fence),
-    settledXid: settledXid(facts, fence),
+    ...cursorAfter(facts, plan, fence),
+    settledXid: isKeyedPlan(plan) ? settledXid(facts, fence) : fence.oldestXid,
     readAs: readAs(facts),
     shape: plan.shape,
     fingerprint: fingerprintOf(plan.shape),
@@ -93,6 +92,16 @@ export function nextRecord(
     syncedAt: new Date().toISOString(),
   };
 }
+
+const cursorAfter = (facts: TableFacts, plan: IncrementalPlan | LoadPlan, fence: RaisedFence) =>
+  isKeyedPlan(plan)
+    ? {
+        replicationKey: plan.replicationKey,
+        keyType: plan.keyType,
+        cursor: fence.high,
+        fences: fencesAfter(facts, plan, fence),
+      }
+    : { replicationKey: null, keyType: null, cursor: null, fences: [] };
 
 export const readAs = ({ settings: { lookbackSeconds, nullKeys } }: TableFacts): ReadAs => ({
   lookbackSeconds,
@@ -104,11 +113,7 @@ const settledXid = ({ servers }: TableFacts, { remaining, oldestXid, nextXid }: 
   remaining.length === 0 && !servers.source.isStandby ? nextXid : oldestXid;
 
 /** After a clock was set back nothing is known of where open transactions write: they are read for from the start. */
-function fencesAfter(
-  facts: TableFacts,
-  plan: IncrementalPlan | LoadPlan,
-  { remaining, ...fence }: RaisedFence,
-): Fence[] {
+function fencesAfter(facts: TableFacts, plan: KeyedPlan, { remaining, ...fence }: RaisedFence): Fence[] {
   const transactions = remaining.map(({ transaction }) => transaction);
   if (transactions.length > 0 && shiftSince(facts, plan, { ...fence, remaining }).seconds > 0)
     return [{ from: null, transactions }];
@@ -121,11 +126,7 @@ function fencesAfter(
 }
 
 /** How far the source's clock, or the source itself, has moved away since the last sync. */
-export function shiftSince(
-  facts: TableFacts,
-  plan: IncrementalPlan | LoadPlan,
-  fence: RaisedFence,
-): ClockShift {
+export function shiftSince(facts: TableFacts, plan: KeyedPlan, fence: RaisedFence): ClockShift {
   const record = recordBefore(facts, plan);
   if (!record || plan.keyType === 'integer') return { seconds: 0, warnings: [] };
   return clockShift(record, fence, facts.servers.source.timeline);

@@ -70,7 +70,7 @@ function windowFrom(
       ? legacyStart(plan.since.legacyCursor, plan.keyType)
       : windowStart(knownBefore(facts, plan), alive);
   return {
-    replicationKey: facts.settings.replicationKey,
+    replicationKey: plan.replicationKey,
     keyType: plan.keyType,
     // Keys may have gone down: rows deleted at the top, a clock set back, a sequence restarted.
     from: lowestCursor(plan.keyType, [start, fence.high]),

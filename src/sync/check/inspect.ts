@@ -120,7 +120,7 @@ async function inspectAll(
   const readable = [...plans].flatMap(([table, plan]) => ('keyType' in plan ? [{ table, plan }] : []));
   const answers = await source.readAtOnce(
     readable.map(({ table, plan }) =>
-      inspectKeys(table.sourceName, table.settings.replicationKey, plan.keyType, timeZone, MANY),
+      inspectKeys(table.sourceName, plan.replicationKey, plan.keyType, timeZone, MANY),
     ),
   );
   return new Map(readable.map(({ table }, index) => [table, keyRow.parse(answers[index]?.rows[0])]));

@@ -2,15 +2,14 @@
 import { isUniqueBy, type Relation } from '../../schema/relations.ts';
 import { createIndexOn, createUniqueIndexOn } from '../../sql/inspect.ts';
 import type { TableFacts } from '../facts.ts';
-import type { Plan } from '../plan.ts';
+import { isKeyedPlan, type KeyedPlan, type Plan } from '../plan.ts';
 import { note, warning, type Finding } from './finding.ts';
 import { MANY, type Inspection } from './inspect.ts';
 
 export type Workable = Exclude<Plan, { kind: 'skip' } | { kind: 'refuse' }>;
 
 export const sourceTableFindings = (table: TableFacts, plan: Workable, found: Inspection): Finding[] => [
-  ...lateFindings(plan),
-  ...keyFindings(table, plan, found),
+  ...(isKeyedPlan(plan) ? [...lateFindings(plan), ...keyFindings(table, plan, found)] : []),
   ...mergeKeyFindings(table, plan),
 ];
 
@@ -29,9 +28,13 @@ const lateFindings = ({ source: { name, kind, hasForeignRows } }: Workable): Fin
         ),
       ];
 
-function keyFindings(table: TableFacts, { source, keyType }: Workable, found: Inspection): Finding[] {
+function keyFindings(
+  table: TableFacts,
+  { source, replicationKey: key, keyType }: KeyedPlan,
+  found: Inspection,
+): Finding[] {
   const { settings } = table;
-  const { name, replicationKey: key, nullKeys } = settings;
+  const { name, nullKeys } = settings;
   const counts = found.keys.get(table) ?? { nullKeys: 0, futureKeys: 0, cachedSequence: null };
   return [
     ...(source.indexedColumns.includes(key) ||
@@ -95,7 +98,7 @@ function rowsHave(rows: number): string {
 
 function mergeKeyFindings({ settings }: TableFacts, { source }: Workable): Finding[] {
   const columns = settings.mergeKey.join(', ');
-  return isUniqueBy(source, settings.mergeKey)
+  return settings.mergeKey.length === 0 || isUniqueBy(source, settings.mergeKey)
     ? []
     : [
         warning(

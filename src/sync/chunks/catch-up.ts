@@ -9,6 +9,7 @@ import { dropTable, truncate } from '../../sql/destination.ts';
 import { farFrom } from '../../sql/compare.ts';
 import type { Window } from '../../sql/window.ts';
 import { lowestCursor } from '../../schema/keys.ts';
+import { isKeyed } from '../../schema/state-record.ts';
 import { compareSides } from '../compare/compare-sides.ts';
 import { sidesOf } from '../compare/sides.ts';
 import type { TableFacts } from '../facts.ts';
@@ -16,7 +17,7 @@ import type { RaisedFence } from '../fence.ts';
 import { becomesTable, verifyLoaded, type Load } from '../load.ts';
 import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from '../merge-staging.ts';
 import { countsOn } from '../pending.ts';
-import type { IncrementalPlan } from '../plan.ts';
+import type { IncrementalPlan, KeyedLoadPlan } from '../plan.ts';
 import { readWindow } from '../read-window.ts';
 import { applyDifferences } from '../repair.ts';
 import { makeStaging } from '../staging.ts';
@@ -34,8 +35,10 @@ export interface CaughtUp {
   readonly settled: Settled | undefined;
 }
 
+type KeyedLoad = Load & { readonly plan: KeyedLoadPlan };
+
 interface CatchingUp {
-  readonly load: Load;
+  readonly load: KeyedLoad;
   /** As they would be after a sync at the moment when the fence of the load was raised. */
   readonly since: TableFacts;
   readonly fence: RaisedFence;
@@ -77,16 +80,17 @@ const asTable = (facts: TableFacts): TableFacts => ({
   staging: undefined,
 });
 
-function windowPlan({ plan }: Load, { saved }: TableFacts): IncrementalPlan {
-  if (saved.kind !== 'record') throw new Error('a load in chunks has no record of its beginning');
-  const { reason, typeChanges, source, shape, keyType } = plan;
+function windowPlan({ plan }: KeyedLoad, { saved }: TableFacts): IncrementalPlan {
+  if (saved.kind !== 'record' || !isKeyed(saved.record))
+    throw new Error('a load in chunks has no record of its beginning');
+  const { reason, typeChanges, source, shape, replicationKey, keyType } = plan;
   return {
     kind: 'incremental',
     action: 'incremental',
     since: saved.record,
     hasMergeIndex: true,
     removesDeleted: false,
-    ...{ reason, typeChanges, source, shape, keyType },
+    ...{ reason, typeChanges, source, shape, replicationKey, keyType },
   };
 }
 
@@ -106,7 +110,7 @@ function narrowed(window: Window, facts: TableFacts, fence: RaisedFence): Window
 }
 
 async function whileInView(
-  load: Load,
+  load: KeyedLoad,
   facts: TableFacts,
   source: pg.ClientBase,
   copied: Copied,
@@ -136,7 +140,7 @@ async function whileInView(
   return {
     read: { rows: copied.rows + inserted + updated, bytes: copied.bytes },
     rows: destinationRows - removed + inserted,
-    warnings: unseenWarning(facts, updated),
+    warnings: unseenWarning(plan, updated),
     settled,
   };
 }
@@ -148,9 +152,9 @@ async function mergeIn({ plan, destination }: Load, facts: TableFacts): Promise<
 }
 
 /** Only --verify sees them here; otherwise they stay stale, like all changes that the replication key does not tell of. */
-const unseenWarning = ({ settings }: TableFacts, rows: number): string[] =>
+const unseenWarning = ({ replicationKey }: KeyedLoadPlan, rows: number): string[] =>
   rows === 0
     ? []
     : [
-        `${rows === 1 ? '1 row was' : `${rows} rows were`} changed during the load without a new ${settings.replicationKey}, and fetched again`,
+        `${rows === 1 ? '1 row was' : `${rows} rows were`} changed during the load without a new ${replicationKey}, and fetched again`,
       ];

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import type { StateRecord } from '../../schema/state-record.ts';
 import type { TableFacts } from '../facts.ts';
 import type { RaisedFence } from '../fence.ts';
-import type { LoadPlan } from '../plan.ts';
+import type { KeyedLoadPlan } from '../plan.ts';
 import type { Transfer } from '../transfer.ts';
 import type { Work } from '../work.ts';
 import type { Chunks } from './chunk-choice.ts';
@@ -12,7 +12,7 @@ import type { Progress } from './words.ts';
 export interface ChunkedLoad {
   readonly work: Work;
   readonly facts: TableFacts;
-  readonly plan: LoadPlan;
+  readonly plan: KeyedLoadPlan;
   readonly chunks: Chunks;
   /** Of the transaction that holds the table's lock. It is idle until all chunks are there, and so in nobody's way. */
   readonly destination: pg.ClientBase;

@@ -7,6 +7,7 @@ import { LOCK_TIMEOUT_SECONDS } from '../../postgres/database.ts';
 import { rewrittenSince } from '../../postgres/heap.ts';
 import { codeOf } from '../../postgres/identity.ts';
 import { rangeOf } from '../../schema/heap.ts';
+import { isKeyed } from '../../schema/state-record.ts';
 import { printName } from '../../schema/names.ts';
 import { claimChunk, finishChunk, sumChunks } from '../../sql/loads.ts';
 import { lockTimeout } from '../../sql/reshape.ts';
@@ -151,7 +152,8 @@ const readChunk = (
   );
 
 function windowOf({ record, starts }: BegunLoad['header'], chunk: number): Window {
-  if (record.cursor === null) throw new Error('a load in chunks without a high-water mark');
+  if (record.cursor === null || !isKeyed(record))
+    throw new Error('a load in chunks without a high-water mark');
   return {
     replicationKey: record.replicationKey,
     keyType: record.keyType,

@@ -10,8 +10,8 @@ import { analyze } from '../../sql/destination.ts';
 import { dropDoubles } from '../../sql/doubles.ts';
 import { forgetLoad } from '../../sql/loads.ts';
 import type { TableFacts } from '../facts.ts';
-import { raiseFence } from '../fence.ts';
-import { choosePlacing, countsOf, olderWarning, type Load } from '../load.ts';
+import { fenceTarget, raiseFence } from '../fence.ts';
+import { choosePlacing, countsOf, olderWarning } from '../load.ts';
 import { mergeOf, type MergeCounts } from '../merge-staging.ts';
 import { stagingKey } from '../reshape/new-table.ts';
 import { nextRecord, shiftSince, type Transfer } from '../transfer.ts';
@@ -33,15 +33,10 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
   const older = await indexStaging(destination, facts, plan.source);
   await destination.query(analyze(facts.stagingName));
   await enter(request, 'fence');
-  const fence = await raiseFence(work, {
-    name: facts.settings.name,
-    table: facts.sourceName,
-    replicationKey: facts.settings.replicationKey,
-    keyType: plan.keyType,
-  });
+  const fence = await raiseFence(work, fenceTarget(facts, plan));
   // As in any sync after the one that the header's record tells of.
   const since: TableFacts = { ...facts, saved: { kind: 'record', record: load.header.record, warnings: [] } };
-  const placed: Load = { work, facts, plan, destination, isVerified, placing, hasMergeKey: true };
+  const placed = { work, facts, plan, destination, isVerified, placing, hasMergeKey: true };
   const caught = await catchUp({ load: placed, since, fence });
   const counts = caught.settled ?? (await settle(placed));
   await destination.query(forgetLoad(schema), [table]);

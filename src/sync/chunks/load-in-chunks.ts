@@ -4,7 +4,7 @@
  */
 import type pg from 'pg';
 import { choosePlacing } from '../load.ts';
-import { raiseFence } from '../fence.ts';
+import { fenceTarget, raiseFence } from '../fence.ts';
 import { beginLoad } from './begin-load.ts';
 import type { BegunLoad } from './chunk-choice.ts';
 import type { ChunkedLoad, Loaded } from './chunked-load.ts';
@@ -38,12 +38,7 @@ async function begin({ work, facts, plan, chunks }: ChunkedLoad, jobs: Jobs): Pr
     await first.destination.withWriting([], rehearse);
     return resumed;
   }
-  const fence = await raiseFence(work, {
-    name: facts.settings.name,
-    table: facts.sourceName,
-    replicationKey: facts.settings.replicationKey,
-    keyType: plan.keyType,
-  });
+  const fence = await raiseFence(work, fenceTarget(facts, plan));
   if (fence.high === null) return undefined;
   return first.destination.withWriting([], async (client) => {
     await rehearse(client);

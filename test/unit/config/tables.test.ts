@@ -192,7 +192,11 @@ describe('a wrong value is shown with its place, what is allowed and what was pr
     [{ max_staleness: '1 hour' }, '.max_staleness', `"1 hour" is not allowed; allowed: ${duration}`],
     [{ enabled: 'no' }, '.enabled', '"no" is not allowed; allowed: true or false'],
     [{ replication_key: '' }, '.replication_key', `"" is not allowed; allowed: ${name}`],
-    [{ replication_key: undefined }, '.replication_key', `missing; allowed: ${name}`],
+    [
+      { replication_key: undefined },
+      '.replication_key',
+      `missing; needed unless mode is full-refresh; allowed: ${name}`,
+    ],
     [{ dest_name: 'é'.repeat(32) }, '.dest_name', `"${'é'.repeat(32)}" is not allowed; allowed: ${name}`],
     [{ unique_cols: [] }, '.unique_cols', `[] is not allowed; allowed: ${columns}`],
     [{ unique_cols: 'id' }, '.unique_cols', `"id" is not allowed; allowed: ${columns}`],
@@ -228,9 +232,9 @@ describe('a wrong value is shown with its place, what is allowed and what was pr
   test('all of them at once, also those of tables without a name', async () => {
     expect(await problems([{ unique_cols: [], enabled: 1 }, 7, null])).toEqual([
       `tables-config.json, [0].name: missing; allowed: ${name}`,
-      `tables-config.json, [0].replication_key: missing; allowed: ${name}`,
       `tables-config.json, [0].unique_cols: [] is not allowed; allowed: ${columns}`,
       'tables-config.json, [0].enabled: 1 is not allowed; allowed: true or false',
+      `tables-config.json, [0].replication_key: missing; needed unless mode is full-refresh; allowed: ${name}`,
       expect.stringContaining('[1]: 7 is not allowed; allowed: an object with a name'),
       expect.stringContaining('[2]: null is not allowed; allowed: an object with a name'),
     ]);
