@@ -35,7 +35,7 @@ export async function configCommand(tables: readonly string[], options: ConfigOp
 }
 
 function describe(configuration: Configuration, directory: string, names: readonly string[]): Effective {
-  const tables = effectiveTables(configuration.entries);
+  const tables = effectiveTables(configuration);
   for (const name of names) ensureKnown(tables, name);
   const settings = effectiveSettings(configuration, directory);
   const state = settings.find(({ name }) => name === 'STATE_DIR')?.value ?? '';

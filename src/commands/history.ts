@@ -8,6 +8,7 @@ import { rowsChanged, type RunRecord } from '../schema/run-record.ts';
 import { FORMAT_VERSION } from '../summary-json.ts';
 import { pastRuns, type PastRun, type PastRuns } from '../sync/past-runs.ts';
 import { withContext } from './context.ts';
+import { copyNameIn, nameIn } from './copy-names.ts';
 import type { GlobalOptions } from './options.ts';
 import { selectTables } from './select-tables.ts';
 import { sayTrouble } from './trouble.ts';
@@ -27,7 +28,7 @@ export async function historyCommand(names: readonly string[], options: HistoryO
     const [only, ...others] = names;
     const isCharted = only !== undefined && others.length === 0 && !options.json;
     const found = await pastRuns(work, {
-      tables: names.length === 0 ? undefined : names.map(destinationNameIn(settings)),
+      tables: names.length === 0 ? undefined : names.map(copyNameIn(settings)),
       since: options.since === undefined ? undefined : new Date(Date.now() - options.since * 1000),
       isFailedOnly: options.failed,
       limit: isCharted ? Math.max(options.limit, runsThatFit(look)) : options.limit,
@@ -46,24 +47,14 @@ export async function historyCommand(names: readonly string[], options: HistoryO
 
 const isNarrowed = ({ since, failed }: HistoryOptions): boolean => since !== undefined || failed;
 
-const destinationNameIn =
-  ({ tables }: Settings) =>
-  (name: string): string =>
-    tables.find((table) => table.name === name)?.destinationName ?? name;
-
-const nameIn =
-  ({ tables }: Settings) =>
-  (destinationName: string): string =>
-    tables.find((table) => table.destinationName === destinationName)?.name ?? destinationName;
-
 /** A table that is no longer configured has a history still. @throws IncrepError USAGE */
 function ensureKnown(names: readonly string[], runs: readonly PastRun[], settings: Settings): void {
-  const destinationNameOf = destinationNameIn(settings);
+  const copyNameOf = copyNameIn(settings);
   const isInHistory = (name: string) =>
     runs.some(({ tables, failure }) =>
       [...tables, ...(failure ? [failure] : [])].some(
         ({ table_name, tables: others }) =>
-          table_name === destinationNameOf(name) || others.includes(destinationNameOf(name)),
+          table_name === copyNameOf(name) || others.includes(copyNameOf(name)),
       ),
     );
   const unknown = names.filter((name) => !isInHistory(name));

@@ -29,21 +29,21 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
     });
   }
   return withContext(options, async ({ settings, work, terminal }) => {
-    const { schema } = settings.destination;
     const chosen = selectTables(settings.tables, { names: tables, excluded: [] });
     // A file that stays would serve in place of the row that is gone.
     await ensureWritable(settings.stateDirectory);
     for (const table of chosen) {
-      const { destinationName } = tableNames(work, table);
+      const { destinationName, copyName } = tableNames(work, table);
+      const { schema } = destinationName;
       await work.destination.withWriting([], async (client) => {
         await lockTable(client, { destinationName }, { waitSeconds: 0, signal: work.signal });
         const ours = [stateTable, loadsTable, chunksTable].map((named) => named(schema).table);
         const there = await describeRelations(client, schema, ours);
         const [hasState, ...hasLoads] = ours.map((name) => there.has(name));
-        if (hasState === true) await client.query(forgetState(schema), [table.destinationName]);
-        if (hasLoads.every(Boolean)) await client.query(forgetLoad(schema), [table.destinationName]);
+        if (hasState === true) await client.query(forgetState(schema), [destinationName.table]);
+        if (hasLoads.every(Boolean)) await client.query(forgetLoad(schema), [destinationName.table]);
       });
-      await work.stateFiles.remove(table.destinationName);
+      await work.stateFiles.remove(copyName);
       const told = `${printable(table.name)}: forgotten. The table stays as it is until the next "increp sync" loads it again.`;
       terminal.out(`${wrapLines(told, terminal.look.width)}\n`);
     }

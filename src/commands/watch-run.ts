@@ -13,6 +13,7 @@ import { historyListener } from '../postgres/run-history.ts';
 import { localHistoryListener } from '../state/local-history.ts';
 import { exitCodeOf } from '../sync/run.ts';
 import type { Context } from './context.ts';
+import { copyNameIn } from './copy-names.ts';
 import { runMetrics } from './run-metrics.ts';
 
 interface WatchOptions {
@@ -39,8 +40,7 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
   // Before those that wait for a server: after a signal there is little time.
   if (settings.metricsTextfile) listen(runMetrics(context, settings.metricsTextfile, warn));
   const { stateDirectory: directory, webhook, healthcheckUrl: url } = settings;
-  const destinationNameOf = (name: string) =>
-    settings.tables.find((table) => table.name === name)?.destinationName ?? name;
+  const destinationNameOf = copyNameIn(settings);
   listen(localHistoryListener({ directory, destinationNameOf, redact, onFailure: warn }));
   listen(historyListener({ database: history, destinationNameOf, redact, onFailure: warn }));
   if (webhook) listen(webhookListener({ webhook, redact, onFailure: warn, signal }));

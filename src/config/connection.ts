@@ -24,7 +24,8 @@ export async function readConnection(
   const schema = readSchema(reading, prefix);
   const tls = await readTls(reading, prefix, url?.tls ?? {});
   if (!address || schema === undefined || !tls) return undefined;
-  return { side: prefix === 'SOURCE' ? 'source' : 'destination', ...address, schema, tls };
+  const isSchemaGiven = isSet(reading, `${prefix}_SCHEMA`);
+  return { side: prefix === 'SOURCE' ? 'source' : 'destination', ...address, schema, isSchemaGiven, tls };
 }
 
 function readUrl(reading: Reading, prefix: Prefix): UrlParts | undefined {

@@ -2,9 +2,10 @@
 import { basename } from 'node:path';
 import { z } from 'zod';
 import { redactor, type Redact } from '../redact.ts';
+import type { TableName } from '../schema/names.ts';
 import { parseConnectionUrl } from './connection-url.ts';
 import type { Configuration } from './load.ts';
-import type { RawEntry } from './tables.ts';
+import { namesOf, type Homes } from './tables.ts';
 import { tableSchema } from './tables-schema.ts';
 import type { Prefix, Variable, VariableName } from './variables.ts';
 import { VARIABLES } from './variables.ts';
@@ -21,7 +22,7 @@ export interface EffectiveOption {
   readonly name: string;
   /** As in tables-config.json. */
   readonly value: unknown;
-  readonly from: 'the table' | 'defaults' | 'built in';
+  readonly from: 'the table' | 'defaults' | 'built in' | VariableName | 'the schema of the table';
 }
 
 export interface EffectiveTable {
@@ -101,27 +102,47 @@ function knownOptions(): (readonly [string, unknown])[] {
 }
 
 /** What the tables are called and what they say, right or not. */
-export function effectiveTables(entries: readonly RawEntry[]): EffectiveTable[] {
+export function effectiveTables({ entries, homes }: Configuration): EffectiveTable[] {
   const known = knownOptions();
-  return entries.flatMap(({ value, defaults }) => {
+  return entries.flatMap((entry) => {
+    const { value, defaults } = entry;
     const own: Readonly<Record<string, unknown>> =
       typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
     const name = own['name'];
     if (typeof name !== 'string') return [];
-    const options = known.map(([key, builtIn]) => optionOf(key, { own, defaults, builtIn, name }));
-    return [{ name, options }];
+    const { name: label = name, destination } = namesOf(entry, homes);
+    const options = known.map(([key, builtIn]) =>
+      optionOf(key, { own, defaults, builtIn: elsewhere(key, homes, name, destination) ?? of(builtIn) }),
+    );
+    return [{ name: label, options }];
   });
+}
+
+type Unsaid = Omit<EffectiveOption, 'name'>;
+
+const of = (value: unknown): Unsaid => ({ value, from: 'built in' });
+
+/** Defaults that depend on something else. */
+function elsewhere(
+  key: string,
+  { source, destination }: Homes,
+  name: string,
+  copy: TableName | undefined,
+): Unsaid | undefined {
+  if (key === 'dest_name') return of(name);
+  if (key === 'schema') return { value: source.schema, from: 'SOURCE_SCHEMA' };
+  if (key !== 'dest_schema') return undefined;
+  return { value: copy?.schema, from: destination.isSchemaGiven ? 'DEST_SCHEMA' : 'the schema of the table' };
 }
 
 interface Sources {
   readonly own: Readonly<Record<string, unknown>>;
   readonly defaults: Readonly<Record<string, unknown>>;
-  readonly builtIn: unknown;
-  readonly name: string;
+  readonly builtIn: Unsaid;
 }
 
-function optionOf(key: string, { own, defaults, builtIn, name }: Sources): EffectiveOption {
+function optionOf(key: string, { own, defaults, builtIn }: Sources): EffectiveOption {
   if (key in own) return { name: key, value: own[key], from: 'the table' };
   if (key in defaults) return { name: key, value: defaults[key], from: 'defaults' };
-  return { name: key, value: key === 'dest_name' ? name : builtIn, from: 'built in' };
+  return { name: key, ...builtIn };
 }

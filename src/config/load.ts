@@ -9,11 +9,11 @@ import { configError, noPipeline, show } from './problems.ts';
 import type { Environment } from './process-environment.ts';
 import { processEnvironment } from './process-environment.ts';
 import type { Reading } from './reading.ts';
-import { choiceOf, refuse, required, textOf } from './reading.ts';
+import { choiceOf, isSet, refuse, required, textOf } from './reading.ts';
 import { secretsOf, withoutSecrets } from './secrets.ts';
 import type { Connections, LogSettings, Settings } from './settings.ts';
 import { withSavedPasswords } from './saved-passwords.ts';
-import { readTables, type RawEntry } from './tables.ts';
+import { readTables, type Homes, type RawEntry } from './tables.ts';
 import type { Overrides, Values } from './values.ts';
 import { readValues } from './values.ts';
 import { readUrl } from './web-address.ts';
@@ -35,6 +35,7 @@ export interface Configuration {
   readonly values: Values;
   readonly connections: Connections | undefined;
   readonly entries: readonly RawEntry[];
+  readonly homes: Homes;
   readonly hasEnvFile: boolean;
   readonly secrets: readonly string[];
   readonly warnings: readonly string[];
@@ -76,7 +77,8 @@ export async function readConfiguration({
   const metricsTextfile = readMetricsTextfile(reading);
   const healthcheckUrl = readUrl(reading, 'HEALTHCHECK_URL');
   const log = readLog(reading);
-  const { tables, entries } = await readTables(directory, report, warn);
+  const homes = homesOf(reading);
+  const { tables, entries } = await readTables(directory, homes, report, warn);
 
   const secrets = secretsOf(connections, values);
   const origins = { ...originsOf(values), ...savedOrigins };
@@ -84,6 +86,7 @@ export async function readConfiguration({
     values,
     connections,
     entries,
+    homes,
     hasEnvFile: envFile !== undefined,
     secrets,
     warnings,
@@ -110,6 +113,16 @@ export async function readConfiguration({
     origins,
   };
   return { ...found, settings, error: undefined };
+}
+
+/** Also where the connections are not right: what the tables are called does not depend on them. */
+function homesOf(reading: Reading): Homes {
+  const source = textOf(reading, 'SOURCE_SCHEMA') ?? '';
+  const destination = isSet(reading, 'DEST_SCHEMA') ? textOf(reading, 'DEST_SCHEMA') : undefined;
+  return {
+    source: { schema: source, isSchemaGiven: isSet(reading, 'SOURCE_SCHEMA') },
+    destination: { schema: destination ?? source, isSchemaGiven: destination !== undefined },
+  };
 }
 
 const originsOf = (values: Values): Record<string, string> =>

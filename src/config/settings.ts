@@ -1,5 +1,6 @@
 /** What the rest of the house may trust: every value here has been checked, defaulted and named in our own words. */
 
+import type { TableName } from '../schema/names.ts';
 import type { ChunkSize } from './chunk-size.ts';
 
 export type SslMode = 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
@@ -19,7 +20,10 @@ export interface ConnectionSettings {
   readonly user: string;
   readonly password: string | undefined;
   readonly database: string;
+  /** Of tables that do not say otherwise. */
   readonly schema: string;
+  /** False: nobody has said it, and it is the default. */
+  readonly isSchemaGiven: boolean;
   readonly tls: TlsSettings;
 }
 
@@ -30,8 +34,12 @@ export type OnSchemaChange = 'reset' | 'fail';
 
 /** One table's entry of tables-config.json, defaults filled in. */
 export interface TableSettings {
+  /** What people call it: the table's name, behind its schema where that is not SOURCE_SCHEMA. */
   readonly name: string;
+  readonly source: TableName;
   readonly destinationName: string;
+  /** Undefined: the table does not say, and `destinationOf` knows. */
+  readonly destinationSchema: string | undefined;
   /** Undefined only in mode full-refresh, which needs none. */
   readonly replicationKey: string | undefined;
   /** Empty only in mode full-refresh. */

@@ -1,17 +1,18 @@
 /** Names that cannot stand side by side: every table needs a place of its own in the destination. */
-import { stagingName } from '../schema/names.ts';
-import type { Report } from './problems.ts';
+import { isSameTable, stagingName, type TableName } from '../schema/names.ts';
 import { show } from './problems.ts';
-import { placeOf } from './schema-problems.ts';
 
-/** What one entry calls itself, as far as it says so; checked even where the entry is wrong otherwise. */
-export interface NamedEntry {
-  readonly path: readonly PropertyKey[];
+/** What one table calls itself, as far as it says so; checked even where its entry is wrong otherwise. */
+export interface NamedTable {
+  /** Where it stands, in words. */
+  readonly where: string;
   readonly name: string | undefined;
-  readonly destinationName: string | undefined;
+  readonly destination: TableName | undefined;
+  /** What the state files and the histories call the copy. */
+  readonly copyName: string | undefined;
 }
 
-/** What increp itself keeps in the destination schema. */
+/** What increp itself keeps in the schemas of copies. */
 const OWN_TABLES: readonly (string | undefined)[] = [
   '_increp_state',
   '_increp_runs',
@@ -19,32 +20,32 @@ const OWN_TABLES: readonly (string | undefined)[] = [
   '_increp_chunks',
 ];
 
-export function checkNames(entries: readonly NamedEntry[], report: Report): void {
-  entries.forEach((entry, index) => {
-    const what = conflictOf(entry, entries.slice(0, index), entries);
-    if (what !== undefined) report({ where: placeOf(entry.path), table: entry.name, what });
-  });
-}
-
-function conflictOf(
-  { name, destinationName }: NamedEntry,
-  earlier: readonly NamedEntry[],
-  all: readonly NamedEntry[],
+/** Why a table cannot be beside the others; undefined where it can. Of two that want one name the later one hears of it. */
+export function conflictOf(
+  { name, destination, copyName }: NamedTable,
+  earlier: readonly NamedTable[],
+  all: readonly NamedTable[],
 ): string | undefined {
-  if (name === undefined || destinationName === undefined) return undefined;
+  if (name === undefined || !destination) return undefined;
   const same = earlier.find((other) => other.name === name);
-  if (same) return `the name ${show(name)} is already taken by ${placeOf(same.path)}`;
-  const target = earlier.find((other) => other.destinationName === destinationName);
+  if (same) return `the name ${show(name)} is already taken by ${same.where}`;
+  const target = earlier.find((other) => other.destination && isSameTable(other.destination, destination));
   if (target) {
-    return `the destination table ${show(destinationName)} is already taken by ${placeOf(target.path)}; give one of them another dest_name`;
+    return `the destination table ${show(copyName)} is already taken by ${target.where}; give one of them another dest_name`;
   }
-  if (OWN_TABLES.includes(destinationName)) {
-    return `${show(destinationName)} is a table of increp itself; give this one another dest_name`;
+  const namesake = earlier.find((other) => other.copyName === copyName);
+  if (namesake) {
+    return `its copy would be called ${show(copyName)} in the state and in the history, like that of ${namesake.where}; give one of them another dest_name`;
+  }
+  if (OWN_TABLES.includes(destination.table)) {
+    return `${show(destination.table)} is a table of increp itself; give this one another dest_name`;
   }
   const staged = all.find(
-    (other) => other.destinationName && stagingName(other.destinationName) === destinationName,
+    (other) => other.destination && isSameTable(stagingOf(other.destination), destination),
   );
   return staged
-    ? `${show(destinationName)} is the staging table of ${placeOf(staged.path)}; give this one another dest_name`
+    ? `${show(destination.table)} is the staging table of ${staged.where}; give this one another dest_name`
     : undefined;
 }
+
+const stagingOf = ({ schema, table }: TableName): TableName => ({ schema, table: stagingName(table) });

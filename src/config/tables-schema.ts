@@ -111,8 +111,12 @@ export const tableSchema = z.strictObject(
       .max(1, { error: SHARE })
       .default(0.5)
       .describe('The largest share of a table that one run may remove without `--force`.'),
-    schema: later('the schema of the source table, where it is not SOURCE_SCHEMA.'),
-    dest_schema: later('the schema of its copy.'),
+    schema: identifier
+      .optional()
+      .describe('Schema of the table at the source; SOURCE_SCHEMA where not given.'),
+    dest_schema: identifier
+      .optional()
+      .describe('Schema of its copy; DEST_SCHEMA where not given, and the schema of the table without that.'),
     columns: later('the columns to copy.'),
     exclude_columns: later('the columns to leave out.'),
     transform: later('SQL expressions to copy instead of columns.'),

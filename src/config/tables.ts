@@ -2,11 +2,11 @@
 import { join } from 'node:path';
 import { readText } from './files.ts';
 import { parseJson } from './json.ts';
+import { copyNameOf, destinationOf, labelOf, type Home } from './places.ts';
 import type { Report, Warn } from './problems.ts';
 import { placeOf, problemsOf, TABLES_FILE } from './schema-problems.ts';
 import type { TableSettings } from './settings.ts';
-import type { NamedEntry } from './table-names.ts';
-import { checkNames } from './table-names.ts';
+import { conflictOf, type NamedTable } from './table-names.ts';
 import type { TableEntry } from './tables-schema.ts';
 import { defaultsSchema, envelopeSchema, NEEDED_KEYS, tableSchema } from './tables-schema.ts';
 
@@ -28,11 +28,24 @@ interface Tables {
   readonly entries: readonly RawEntry[];
 }
 
-export async function readTables(directory: string, report: Report, warn: Warn): Promise<Tables> {
+/** The schemas of the two sides. */
+export interface Homes {
+  readonly source: Home;
+  readonly destination: Home;
+}
+
+export async function readTables(
+  directory: string,
+  homes: Homes,
+  report: Report,
+  warn: Warn,
+): Promise<Tables> {
   const document = await readDocument(directory, report);
   const entries = document === undefined ? [] : entriesOf(document.value, report);
-  const tables = entries.map((entry) => readTable(entry, report)).filter((table) => table !== undefined);
-  checkNames(entries.map(namesOf), report);
+  const tables = entries
+    .map((entry) => readTable(entry, homes, report))
+    .filter((table) => table !== undefined);
+  checkNames(entries, homes, report);
   if (tables.length > 0 && tables.every(({ isEnabled }) => !isEnabled)) {
     warn(`${TABLES_FILE}: every table has "enabled": false, so there is nothing to do`);
   }
@@ -81,14 +94,18 @@ function readDefaults(defaults: Options, report: Report): Options {
 }
 
 /** Undefined where a problem was reported. */
-function readTable({ value, path, defaults }: RawEntry, report: Report): TableSettings | undefined {
+function readTable(
+  { value, path, defaults }: RawEntry,
+  homes: Homes,
+  report: Report,
+): TableSettings | undefined {
   const own = isObject(value) ? value : undefined;
   const merged = own ? { ...defaults, ...own } : value;
   const { data, error } = tableSchema.safeParse(merged);
   if (data) {
     if (reportMissing(merged, path, report)) return undefined;
     const contradiction = contradictionIn(data);
-    if (!contradiction) return settingsOf(data);
+    if (!contradiction) return settingsOf(data, homes);
     report({
       where: placeOf([...path, contradiction.key]),
       table: nameOf(value),
@@ -146,16 +163,43 @@ function nameOf(value: unknown, key = 'name'): string | undefined {
   return typeof name === 'string' && name !== '' ? name : undefined;
 }
 
-function namesOf({ value, path }: RawEntry): NamedEntry {
-  const name = nameOf(value);
-  return { path, name, destinationName: nameOf(value, 'dest_name') ?? name };
+function checkNames(entries: readonly RawEntry[], homes: Homes, report: Report): void {
+  const named = entries.map((entry) => namesOf(entry, homes));
+  entries.forEach(({ value, path }, index) => {
+    const what = named[index] && conflictOf(named[index], named.slice(0, index), named);
+    if (what !== undefined) report({ where: placeOf(path), table: nameOf(value), what });
+  });
+}
+
+export function namesOf({ value, path, defaults }: RawEntry, homes: Homes): NamedTable {
+  const where = placeOf(path);
+  const table = nameOf(value);
+  if (table === undefined) return { where, name: undefined, destination: undefined, copyName: undefined };
+  const source = {
+    schema: nameOf(value, 'schema') ?? nameOf(defaults, 'schema') ?? homes.source.schema,
+    table,
+  };
+  const placed = {
+    source,
+    destinationSchema: nameOf(value, 'dest_schema') ?? nameOf(defaults, 'dest_schema'),
+    destinationName: nameOf(value, 'dest_name') ?? table,
+  };
+  return {
+    where,
+    name: labelOf(source, homes.source),
+    destination: destinationOf(homes.destination, placed),
+    copyName: copyNameOf(homes, placed),
+  };
 }
 
 /** From the file's words to ours. */
-function settingsOf(entry: TableEntry): TableSettings {
+function settingsOf(entry: TableEntry, homes: Homes): TableSettings {
+  const source = { schema: entry.schema ?? homes.source.schema, table: entry.name };
   return {
-    name: entry.name,
+    name: labelOf(source, homes.source),
+    source,
     destinationName: entry.dest_name ?? entry.name,
+    destinationSchema: entry.dest_schema,
     replicationKey: entry.replication_key,
     mergeKey: entry.unique_cols ?? [],
     mode: entry.mode,

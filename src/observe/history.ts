@@ -37,8 +37,8 @@ const TABLE_COLUMNS: readonly Column[] = [
 
 const RESULT = 2;
 
-/** `nameOf`: what people call a destination table. */
-type NameOf = (destinationName: string) => string;
+/** `nameOf`: what people call the table with a copy of this name. */
+type NameOf = (copyName: string) => string;
 
 export function formatRuns(runs: readonly Run[], look: Look, nameOf: NameOf): string {
   return withErrors(runs, look, RUN_COLUMNS, runCells, nameOf);

@@ -2,8 +2,9 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import { columnSchema } from '../schema/columns.ts';
+import { tableKey, type TableName } from '../schema/names.ts';
 import type { Relation, RelationKind } from '../schema/relations.ts';
-import { DESCRIBE_RELATIONS, DESCRIBE_SCHEMA, RELATION_NAMES } from '../sql/catalog.ts';
+import { DESCRIBE_RELATIONS, DESCRIBE_SCHEMAS, RELATION_NAMES } from '../sql/catalog.ts';
 
 const KINDS: Record<string, RelationKind> = {
   r: 'table',
@@ -46,24 +47,37 @@ const relationRow = z
     bytes: bytes ?? 0,
   }));
 
-/** The relations of a schema that have one of these names, by name. Run it under an empty search_path. */
+/** Those of these relations that there are, by `tableKey`. Run it under an empty search_path. */
+export async function describeTables(
+  client: pg.ClientBase,
+  tables: readonly TableName[],
+): Promise<Map<string, Relation>> {
+  const pairs = [tables.map(({ schema }) => schema), tables.map(({ table }) => table)];
+  const { rows } = await client.query(DESCRIBE_RELATIONS, pairs);
+  return new Map(
+    rows.map((row) => relationRow.parse(row)).map((relation) => [tableKey(relation.name), relation]),
+  );
+}
+
+/** The relations of one schema that have one of these names, by name. */
 export async function describeRelations(
   client: pg.ClientBase,
   schema: string,
   tables: readonly string[],
 ): Promise<Map<string, Relation>> {
-  const { rows } = await client.query(DESCRIBE_RELATIONS, [schema, tables]);
-  return new Map(
-    rows.map((row) => relationRow.parse(row)).map((relation) => [relation.name.table, relation]),
+  const found = await describeTables(
+    client,
+    tables.map((table) => ({ schema, table })),
   );
+  return new Map([...found.values()].map((relation) => [relation.name.table, relation]));
 }
 
-export async function relationNames(client: pg.ClientBase, schema: string): Promise<string[]> {
-  const { rows } = await client.query(RELATION_NAMES, [schema]);
-  return z
-    .array(z.object({ name: z.string() }))
-    .parse(rows)
-    .map(({ name }) => name);
+const nameRow = z.object({ schema: z.string(), table: z.string() });
+
+/** In the order of their names. */
+export async function relationNames(client: pg.ClientBase, schemas: readonly string[]): Promise<TableName[]> {
+  const { rows } = await client.query(RELATION_NAMES, [schemas]);
+  return z.array(nameRow).parse(rows);
 }
 
 const schemaRow = z.object({
@@ -76,6 +90,24 @@ const schemaRow = z.object({
 
 export type SchemaAccess = Readonly<z.infer<typeof schemaRow>>;
 
-export async function describeSchema(client: pg.ClientBase, schema: string): Promise<SchemaAccess> {
-  return schemaRow.parse((await client.query(DESCRIBE_SCHEMA, [schema])).rows[0]);
+/** Of each of these schemas, whether it is there or not. */
+export async function describeSchemas(
+  client: pg.ClientBase,
+  schemas: readonly string[],
+): Promise<(schema: string) => SchemaAccess> {
+  const { rows } = await client.query(DESCRIBE_SCHEMAS, [schemas]);
+  const found = new Map(
+    z
+      .array(schemaRow.extend({ name: z.string() }))
+      .parse(rows)
+      .map(({ name, ...access }) => [name, access]),
+  );
+  return (schema) => {
+    const access = found.get(schema);
+    if (!access) throw new Error(`nobody has looked at schema ${schema}`);
+    return access;
+  };
 }
+
+export const describeSchema = async (client: pg.ClientBase, schema: string): Promise<SchemaAccess> =>
+  (await describeSchemas(client, [schema]))(schema);

@@ -52,5 +52,22 @@ const DEVICE = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])$/;
 const encoded = (text: string): string =>
   [...Buffer.from(text)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
 
+export const isSameTable = (a: TableName, b: TableName): boolean =>
+  a.schema === b.schema && a.table === b.table;
+
+/** For maps: two tables never share it, whatever they are called. */
+export const tableKey = ({ schema, table }: TableName): string => JSON.stringify([schema, table]);
+
+/** The tables of each schema. */
+export function bySchema(tables: readonly TableName[]): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, string[]>();
+  for (const { schema, table } of tables) {
+    const names = found.get(schema);
+    if (names) names.push(table);
+    else found.set(schema, [table]);
+  }
+  return found;
+}
+
 /** For messages: `schema.table`. */
 export const printName = (name: TableName): string => `${name.schema}.${name.table}`;

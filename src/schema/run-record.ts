@@ -9,7 +9,7 @@ const text = z.string().nullable().default(null);
 export const runRecordSchema = z.object({
   run_id: z.string(),
   pipeline: z.string(),
-  /** Of the destination. Null: the run itself failed, before or outside of a table; in the files only. */
+  /** Of the copy: its table, behind its schema where that is not DEST_SCHEMA. Null: the run itself failed, before or outside of a table; in the files only. */
   table_name: text,
   status: z.enum(['ok', 'failed']).default('ok'),
   action: z.string().default('incremental'),

@@ -15,7 +15,7 @@ export const shapeStamp = ({ schema, table }: TableName): string => /* sql */ `
   SELECT ${STAMP} AS stamp FROM pg_class c
   WHERE c.relname = ${literal(table)} AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = ${literal(schema)})`;
 
-/** $1 schema, $2 table names. One row a relation, shaped like `relationRow` in postgres/catalog.ts. */
+/** $1 schemas and $2 names of tables, in pairs. One row a relation, shaped like `relationRow` in postgres/catalog.ts. */
 export const DESCRIBE_RELATIONS = /* sql */ `
   SELECT n.nspname AS schema, c.relname AS table, c.oid::text AS oid, ${STAMP} AS stamp, c.relkind AS kind,
          c.relpersistence = 'u' AS "isUnlogged",
@@ -121,18 +121,19 @@ export const DESCRIBE_RELATIONS = /* sql */ `
     SELECT sum(nullif(l.reltuples, -1))::float8 AS rows, sum(l.relpages::bigint * 8192)::float8 AS bytes
     FROM pg_class l WHERE l.oid = c.oid AND c.relkind <> 'p'
       OR c.relkind = 'p' AND l.oid IN (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf)) size
-  WHERE n.nspname = $1 AND c.relname = ANY ($2::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')`;
+  WHERE c.relname = ANY ($2::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    AND (n.nspname::text, c.relname::text) IN (SELECT * FROM unnest($1::text[], $2::text[]))`;
 
-/** $1 schema. Names to suggest when a configured table is not there. */
+/** $1 schemas. Names to suggest when a configured table is not there. */
 export const RELATION_NAMES = /* sql */ `
-  SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition ORDER BY 1`;
+  SELECT n.nspname AS schema, c.relname AS "table" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = ANY ($1::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition ORDER BY 2`;
 
-/** $1 schema: is it there, and may our role use it and create in it? */
-export const DESCRIBE_SCHEMA = /* sql */ `
-  SELECT n.oid IS NOT NULL AS exists,
+/** $1 schemas: is it there, and may our role use it and create in it? One row each. */
+export const DESCRIBE_SCHEMAS = /* sql */ `
+  SELECT wanted.name, n.oid IS NOT NULL AS exists,
          coalesce(has_schema_privilege(n.oid, 'USAGE'), false) AS "canUse",
          coalesce(has_schema_privilege(n.oid, 'CREATE'), false) AS "canCreate",
          has_database_privilege(current_database(), 'CREATE') AS "canCreateSchema",
          current_user AS role
-  FROM (SELECT 1) one LEFT JOIN pg_namespace n ON n.nspname = $1`;
+  FROM unnest($1::text[]) wanted(name) LEFT JOIN pg_namespace n ON n.nspname = wanted.name`;

@@ -49,14 +49,16 @@ const reaching = (acl: string, privileges: string) => /* sql */ `
   FROM aclexplode(${acl}) e
   WHERE e.privilege_type IN ${privileges} AND (e.grantee = 0 OR pg_has_role(e.grantee, 'USAGE'))`;
 
-/** $1 schema. What our role could do at the source besides reading. */
+/** $1 schemas. What our role could do at the source besides reading. */
 export const SOURCE_ROLE = /* sql */ `
   SELECT current_user::text AS role, u.rolsuper AS "isSuper", u.rolreplication AS "canReplicate",
          ARRAY(SELECT rolname::text FROM pg_roles WHERE pg_has_role(oid, 'USAGE') AND rolname IN
            ('pg_write_all_data', 'pg_write_server_files', 'pg_execute_server_program') ORDER BY 1) AS "powerfulRoles",
-         coalesce(pg_has_role(n.nspowner, 'USAGE'), false) AS "ownsSchema",
-         ARRAY(SELECT DISTINCT coalesce(grantee, '') FROM (${reaching('n.nspacl', `('CREATE')`)}) g ORDER BY 1) AS "createGrantees"
-  FROM pg_roles u LEFT JOIN pg_namespace n ON n.nspname = $1 WHERE u.rolname = current_user`;
+         (SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'isOwned', pg_has_role(n.nspowner, 'USAGE'),
+            'createGrantees', ARRAY(SELECT DISTINCT coalesce(grantee, '')
+              FROM (${reaching('n.nspacl', `('CREATE')`)}) g ORDER BY 1)) ORDER BY n.nspname), '[]')
+          FROM pg_namespace n WHERE n.nspname = ANY ($1::text[])) AS schemas
+  FROM pg_roles u WHERE u.rolname = current_user`;
 
 /** $1 oids. Tables that our role could write to, and by whose grant. */
 export const WRITABLE_TABLES = /* sql */ `
@@ -108,8 +110,8 @@ export const revokeCreate = (schema: string, from: string): string =>
   /* sql */ `REVOKE CREATE ON SCHEMA ${ident(schema)} FROM ${grantee(from)}`;
 
 /** For a person to run: a role that can read and nothing else. */
-export const createReader = (schema: string): string =>
-  /* sql */ `CREATE ROLE increp_reader LOGIN PASSWORD '...'; GRANT USAGE ON SCHEMA ${ident(schema)} TO increp_reader; GRANT SELECT ON ALL TABLES IN SCHEMA ${ident(schema)} TO increp_reader`;
+export const createReader = (schemas: readonly string[]): string =>
+  /* sql */ `CREATE ROLE increp_reader LOGIN PASSWORD '...'; GRANT USAGE ON SCHEMA ${identList(schemas)} TO increp_reader; GRANT SELECT ON ALL TABLES IN SCHEMA ${identList(schemas)} TO increp_reader`;
 
 export const giveCopyTo = (table: TableName, role: string): string =>
   /* sql */ `ALTER TABLE ${qualified(table)} OWNER TO ${ident(role)}`;

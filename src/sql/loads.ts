@@ -1,5 +1,5 @@
 /** Our two tables for loads in chunks: which load is under way, and which of its chunks are committed. */
-import type { TableName } from '../schema/names.ts';
+import { bySchema, type TableName } from '../schema/names.ts';
 import { literal, qualified } from './identifiers.ts';
 
 export const loadsTable = (schema: string): TableName => ({ schema, table: '_increp_loads' });
@@ -33,14 +33,17 @@ export const haveLoadTables = (schema: string): string => /* sql */ `
   SELECT to_regclass(${literal(qualified(loadsTable(schema)))}) IS NOT NULL
      AND to_regclass(${literal(qualified(chunksTable(schema)))}) IS NOT NULL AS "areThere"`;
 
-/** $1 destination table names. */
-export const readLoads = (schema: string): string => /* sql */ `
-  SELECT l.table_name AS "table", l.load_id AS id, l.header,
+/** Where each of these destination tables would have its loads, there have to be our two tables. */
+export const readLoads = (tables: readonly TableName[]): string =>
+  [...bySchema(tables)].map(([schema, names]) => readLoadsIn(schema, names)).join(' UNION ALL ');
+
+const readLoadsIn = (schema: string, tables: readonly string[]): string => /* sql */ `
+  SELECT ${literal(schema)} AS schema, l.table_name AS "table", l.load_id AS id, l.header,
          (SELECT pg_relation_filenode(c.oid)::text FROM pg_class c
           WHERE c.oid::text = l.header #>> '{staging,oid}') AS "stagingFilenode",
          coalesce((SELECT json_agg(d.chunk ORDER BY d.chunk) FROM ${qualified(chunksTable(schema))} d
                    WHERE d.load_id = l.load_id), '[]') AS done
-  FROM ${qualified(loadsTable(schema))} l WHERE l.table_name = ANY ($1::text[])`;
+  FROM ${qualified(loadsTable(schema))} l WHERE l.table_name = ANY (ARRAY[${tables.map(literal).join(', ')}])`;
 
 /** $1 destination table name, $2 load id, $3 pipeline, $4 number of chunks, $5 header. */
 export const writeLoad = (schema: string): string => /* sql */ `

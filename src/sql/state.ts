@@ -1,5 +1,5 @@
 /** Our tables in the destination schema: the state, committed with the data, and the history of runs. */
-import type { TableName } from '../schema/names.ts';
+import { bySchema, type TableName } from '../schema/names.ts';
 import type { StateRecord } from '../schema/state-record.ts';
 import { literal, qualified } from './identifiers.ts';
 
@@ -75,6 +75,16 @@ export const createRunsTable = (schema: string): string => /* sql */ `
 export const readState = (schema: string): string => /* sql */ `
   SELECT table_name AS "table", record FROM ${qualified(stateTable(schema))} WHERE table_name = ANY ($1::text[])`;
 
+/** Where each of these destination tables has its state, there has to be a state table. */
+export const readStates = (tables: readonly TableName[]): string =>
+  [...bySchema(tables)]
+    .map(
+      ([schema, names]) => /* sql */ `
+  SELECT ${literal(schema)} AS schema, table_name AS "table", record FROM ${qualified(stateTable(schema))}
+  WHERE table_name = ANY (ARRAY[${names.map(literal).join(', ')}])`,
+    )
+    .join(' UNION ALL ');
+
 /** Of one destination table. Without parameters, because it goes with BEGIN. */
 export const readGeneration = ({ schema, table }: TableName): string => /* sql */ `
   SELECT generation::text, record ->> 'runId' AS "runId" FROM ${qualified(stateTable(schema))}
@@ -126,8 +136,8 @@ export const lockHolder = (table: TableName): string => /* sql */ `
 
 /** Which of these destination tables somebody holds the lock of. */
 export const lockedAmong = (tables: readonly TableName[]): string => /* sql */ `
-  SELECT k.name AS "table"
-  FROM (VALUES ${tables.map((table) => `(${literal(table.table)}, ${lockKey(table)})`).join(', ')}) k(name, key)
+  SELECT k.schema, k.name AS "table"
+  FROM (VALUES ${tables.map((table) => `(${literal(table.schema)}, ${literal(table.table)}, ${lockKey(table)})`).join(', ')}) k(schema, name, key)
   WHERE EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND l.classid = ((k.key >> 32) & 4294967295)::oid AND l.objid = (k.key & 4294967295)::oid)`;

@@ -85,20 +85,21 @@ export const hasRows = (table: TableName): string =>
   /* sql */ `SELECT EXISTS (SELECT FROM ${qualified(table)}) AS "hasRows"`;
 
 /** One message for all tables; each answer costs the server a look at one page. */
-export const whichHaveRows = (schema: string, tables: readonly string[]): string =>
+export const whichHaveRows = (tables: readonly TableName[]): string =>
   tables
     .map(
-      (table) =>
-        /* sql */ `SELECT ${literal(table)} AS "table" WHERE EXISTS (SELECT FROM ${qualified({ schema, table })})`,
+      (name) =>
+        /* sql */ `SELECT ${literal(name.schema)} AS schema, ${literal(name.table)} AS "table" WHERE EXISTS (SELECT FROM ${qualified(name)})`,
     )
     .join(' UNION ALL ');
 
-/** $1 schema: tables that nobody else can read now, or will be able to as soon as a lock is granted. */
+/** $1 schemas: tables that nobody else can read now, or will be able to as soon as a lock is granted. */
 export const HELD_TABLES = /* sql */ `
-  SELECT DISTINCT c.relname AS "table" FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+  SELECT DISTINCT n.nspname AS schema, c.relname AS "table"
+  FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE l.mode = 'AccessExclusiveLock' AND l.pid IS DISTINCT FROM pg_backend_pid()
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)`;
+    AND n.nspname = ANY ($1::text[])`;
 
 /** At most `limit` rows are counted: enough to say "some" or "many" without reading a large table. */
 export const countNullKeys = (table: TableName, replicationKey: string, limit: number): string =>

@@ -31,7 +31,7 @@ const KINDS: Readonly<Record<number, FileSystem>> = {
   0x01021997: { name: '9p', trait: 'network' },
 };
 
-/** Writes nothing. `tables` are names at the destination. */
+/** Writes nothing. `tables` are the names of copies. */
 export async function describeStateDirectory(
   directory: string,
   tables: readonly string[],

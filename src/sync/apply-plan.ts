@@ -146,11 +146,11 @@ async function hasCommitted(
 
 /** After the commit. What fails here costs nothing but a warning next time: the row in the destination counts. */
 async function keep(work: Work, facts: TableFacts, record: StateRecord): Promise<void> {
-  const { stateFile, settings } = facts;
+  const { stateFile, settings, copyName } = facts;
   await work.emit({ type: 'phase-started', table: settings.name, phase: 'keep' });
   try {
     if (stateFile.kind === 'unreadable') await work.stateFiles.setAside(stateFile.path);
-    await work.stateFiles.write(settings.destinationName, record);
+    await work.stateFiles.write(copyName, record);
   } catch (error) {
     if (!(error instanceof IncrepError)) throw error;
     await work.emit({

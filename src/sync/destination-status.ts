@@ -2,14 +2,17 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import type { TableSettings } from '../config/settings.ts';
-import { describeRelations } from '../postgres/catalog.ts';
+import { describeSchemas, describeTables } from '../postgres/catalog.ts';
+import { tableKey, type TableName } from '../schema/names.ts';
 import type { PendingLoad } from '../schema/pending-load.ts';
+import { isReadableTable } from '../schema/relations.ts';
 import { runRecordSchema, rowsChanged, type RunRecord } from '../schema/run-record.ts';
 import { stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
 import { latestRuns, missingRuns } from '../sql/history.ts';
 import { chunksTable, loadsTable } from '../sql/loads.ts';
-import { lockedAmong, readState, runsTable, stateTable } from '../sql/state.ts';
+import { lockedAmong, runsTable, stateTable } from '../sql/state.ts';
 import { readPendingLoads } from './chunks/pending-loads.ts';
+import { keysIn, readRecords } from './describe-destination.ts';
 import { tableNames } from './facts.ts';
 import { bothOf, DAY_MS, digestOf, isFailure, startOf, type Digest } from './run-digest.ts';
 import type { Work } from './work.ts';
@@ -21,47 +24,57 @@ export interface Observed {
   readonly pendingLoad: PendingLoad | undefined;
 }
 
-/** `local`: this machine's history, by destination table. */
+/** `local`: this machine's history, by the names of copies. */
 export async function askDestination(
   work: Work,
   tables: readonly TableSettings[],
   local: ReadonlyMap<string, readonly RunRecord[]>,
   now: Date,
 ): Promise<(table: TableSettings) => Observed> {
-  const { schema } = work.settings.destination;
-  const names = tables.map(({ destinationName }) => destinationName);
+  const home = work.settings.destination.schema;
+  const copies = tables.map((table) => tableNames(work, table));
+  const names = copies.map(({ copyName }) => copyName);
+  const wanted = copies.map(({ destinationName }) => destinationName);
   return work.destination.withReading(async (client) => {
-    const ours = [stateTable, runsTable, loadsTable, chunksTable].map((named) => named(schema).table);
-    const there = await describeRelations(client, schema, ours);
-    const [hasState, hasRuns, ...hasLoads] = ours.map((name) => there.has(name));
-    const records =
-      hasState === true ? await readRecords(client, work, names) : new Map<string, StateRecord>();
-    const runs = hasRuns === true ? await readRuns(client, work, names, local, now) : undefined;
-    const pendingLoads = hasLoads.every(Boolean)
-      ? await readPendingLoads(client, schema, names)
-      : new Map<string, PendingLoad>();
-    const running = await lockedTables(client, work, tables);
-    return ({ destinationName: name }) => ({
-      runs: runs?.get(name) ?? digestOf(local.get(name) ?? [], now),
-      record: records.get(name),
-      isRunning: running.has(name),
-      pendingLoad: pendingLoads.get(name),
-    });
+    const schemas = [...new Set(wanted.map(({ schema }) => schema))];
+    const accessOf = await describeSchemas(client, schemas);
+    const perSchema = [stateTable, loadsTable, chunksTable];
+    const ours = schemas.flatMap((schema) => perSchema.map((named) => named(schema)));
+    const there = await describeTables(client, [...ours, runsTable(home)]);
+    const inSchemaWith = (...named: ((schema: string) => TableName)[]) =>
+      wanted.filter(
+        ({ schema }) =>
+          accessOf(schema).canUse &&
+          named.every((name) => isReadableTable(there.get(tableKey(name(schema))))),
+      );
+    const records = ownRecords(work, await readRecords(client, inSchemaWith(stateTable)));
+    const runs = there.has(tableKey(runsTable(home)))
+      ? await readRuns(client, work, names, local, now)
+      : undefined;
+    const pendingLoads = await readPendingLoads(client, inSchemaWith(loadsTable, chunksTable));
+    const running = wanted.length === 0 ? [] : keysIn(await client.query(lockedAmong(wanted)));
+    return (table) => {
+      const { destinationName, copyName } = tableNames(work, table);
+      const key = tableKey(destinationName);
+      return {
+        runs: runs?.get(copyName) ?? digestOf(local.get(copyName) ?? [], now),
+        record: records.get(key),
+        isRunning: running.includes(key),
+        pendingLoad: pendingLoads.get(key),
+      };
+    };
   });
 }
 
 /** A state of another pipeline is none of ours. */
-async function readRecords(
-  client: pg.ClientBase,
-  { settings }: Work,
-  names: readonly string[],
-): Promise<Map<string, StateRecord>> {
-  const { rows } = await client.query(readState(settings.destination.schema), [names]);
-  const found = z.array(z.object({ table: z.string(), record: z.unknown() })).parse(rows);
+function ownRecords(
+  { settings }: Pick<Work, 'settings'>,
+  found: ReadonlyMap<string, unknown>,
+): Map<string, StateRecord> {
   return new Map(
-    found.flatMap(({ table, record }) => {
+    [...found].flatMap(([key, record]) => {
       const known = stateRecordSchema.safeParse(record).data;
-      return known?.pipeline === settings.pipeline ? [[table, known] as const] : [];
+      return known?.pipeline === settings.pipeline ? [[key, known] as const] : [];
     }),
   );
 }
@@ -150,21 +163,5 @@ async function findMissing(
       .array(z.object({ run_id: z.string(), table_name: z.string() }))
       .parse(rows)
       .map(keyOf),
-  );
-}
-
-async function lockedTables(
-  client: pg.ClientBase,
-  work: Work,
-  tables: readonly TableSettings[],
-): Promise<Set<string>> {
-  const { rows } = await client.query(
-    lockedAmong(tables.map((table) => tableNames(work, table).destinationName)),
-  );
-  return new Set(
-    z
-      .array(z.object({ table: z.string() }))
-      .parse(rows)
-      .map(({ table }) => table),
   );
 }

@@ -1,22 +1,18 @@
 /** Everything that planning needs, gathered for all tables in a few queries. Writes nothing anywhere. */
-import type pg from 'pg';
-import { z } from 'zod';
 import type { TableSettings } from '../config/settings.ts';
-import { describeRelations, describeSchema, relationNames, type SchemaAccess } from '../postgres/catalog.ts';
+import { copyNameOf, destinationOf } from '../config/places.ts';
+import { describeSchemas, describeTables, relationNames, type SchemaAccess } from '../postgres/catalog.ts';
 import type { ClientTools } from '../postgres/client-tools.ts';
 import type { Database } from '../postgres/database.ts';
 import type { ServerIdentity } from '../postgres/identity.ts';
 import type { Heap } from '../schema/heap.ts';
-import { stagingName, windowName, type TableName } from '../schema/names.ts';
+import { stagingName, tableKey, windowName, type TableName } from '../schema/names.ts';
 import type { NativeTypes } from '../schema/native-types.ts';
 import type { PendingLoad } from '../schema/pending-load.ts';
-import { isReadableTable, type Relation } from '../schema/relations.ts';
-import { chunksTable, loadsTable } from '../sql/loads.ts';
-import { readState, runsTable, stateTable } from '../sql/state.ts';
-import { HELD_TABLES, whichHaveRows } from '../sql/window.ts';
+import type { Relation } from '../schema/relations.ts';
 import type { StateFile } from '../state/state-files.ts';
-import { readPendingLoads } from './chunks/pending-loads.ts';
-import { gatherNativeTypes } from './native-types.ts';
+import { describeDestination, type DestinationSchema } from './describe-destination.ts';
+import { gatherNativeTypes, homesOf } from './native-types.ts';
 import { reconcile, type Saved } from './saved-state.ts';
 import type { Work } from './work.ts';
 
@@ -30,6 +26,8 @@ export interface TableFacts {
   readonly settings: TableSettings;
   readonly sourceName: TableName;
   readonly destinationName: TableName;
+  /** What the state files and the histories call the copy. */
+  readonly copyName: string;
   readonly stagingName: TableName;
   /** Of the table into which what a load in chunks has missed is read. */
   readonly windowName: TableName;
@@ -50,7 +48,9 @@ export interface TableFacts {
   readonly servers: Servers;
   readonly sourceSchema: SchemaAccess;
   readonly destinationSchema: SchemaAccess;
-  /** Relations that the source does have, when the configured one is not among them. */
+  /** Of other people, in the schema of the copy. */
+  readonly isStateUnreadable: boolean;
+  /** Relations that the source does have in that schema, when the configured one is not among them. */
   readonly otherSourceNames: readonly string[];
   /** Undefined while nobody has looked for them. */
   readonly tools: ClientTools | undefined;
@@ -59,148 +59,112 @@ export interface TableFacts {
 
 export interface Facts {
   readonly servers: Servers;
-  readonly destinationSchema: SchemaAccess;
-  readonly hasStateTable: boolean;
-  readonly hasRunsTable: boolean;
-  readonly hasLoadTables: boolean;
+  /** Of the destination: the pipeline's own, and those of the copies. */
+  readonly schemas: ReadonlyMap<string, DestinationSchema>;
   readonly tables: readonly TableFacts[];
 }
 
 type Gathering = Pick<Work, 'settings' | 'source' | 'destination' | 'stateFiles'>;
 
 export async function gatherFacts(work: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
+  const named = tables.map((settings) => ({ settings, names: tableNames(work, settings) }));
+  const copies = named.map(({ settings, names }) => ({
+    ...names,
+    windowName: settings.chunk ? names.windowName : undefined,
+  }));
   const [source, destination] = await Promise.all([
-    describeSource(work.source, tables),
-    describeDestination(work.destination, tables),
+    describeSource(
+      work.source,
+      named.map(({ names }) => names.sourceName),
+    ),
+    describeDestination(work.destination, copies),
   ]);
   const servers = { source: source.server, destination: destination.server };
   const nativesOf = await gatherNativeTypes(
     work,
-    tables.flatMap(({ types, name }) => (types === 'native' ? (source.relations.get(name) ?? []) : [])),
+    named.flatMap(({ settings: { types }, names }) => {
+      const relation = types === 'native' ? source.relations.get(tableKey(names.sourceName)) : undefined;
+      return relation ? [{ relation, homes: homesOf(names) }] : [];
+    }),
   );
-  const facts = tables.map(async (settings): Promise<TableFacts> => {
-    const stateFile = await work.stateFiles.read(settings.destinationName);
-    const names = tableNames(work, settings);
+  const facts = named.map(async ({ settings, names }): Promise<TableFacts> => {
+    const stateFile = await ownStateFile(work, settings, names.copyName);
+    const { sourceName, destinationName } = names;
+    const [from, to] = [tableKey(sourceName), tableKey(destinationName)];
+    const schema = destination.schemas.get(destinationName.schema);
+    if (!schema) throw new Error(`nobody has looked at schema ${destinationName.schema}`);
     return {
       pipeline: work.settings.pipeline,
       settings,
       ...names,
-      source: source.relations.get(settings.name),
-      destination: destination.relations.get(settings.destinationName),
-      staging: destination.relations.get(names.stagingName.table),
-      window: destination.relations.get(names.windowName.table),
-      natives: nativesOf(settings.types === 'native' ? source.relations.get(settings.name) : undefined),
-      destinationHasRows: destination.filled.has(settings.destinationName),
-      pendingLoad: destination.pendingLoads.get(settings.destinationName),
+      source: source.relations.get(from),
+      destination: destination.relations.get(to),
+      staging: destination.relations.get(tableKey(names.stagingName)),
+      window: destination.relations.get(tableKey(names.windowName)),
+      natives: nativesOf(settings.types === 'native' ? source.relations.get(from) : undefined),
+      destinationHasRows: destination.filled.has(to),
+      pendingLoad: destination.pendingLoads.get(to),
       heap: undefined,
       stateFile,
-      saved: reconcile(stateFile, destination.records.get(settings.destinationName), {
+      saved: reconcile(stateFile, destination.records.get(to), {
+        label: settings.name,
         pipeline: work.settings.pipeline,
-        source: { database: servers.source.database, ...names.sourceName },
-        destination: names.destinationName,
+        source: { database: servers.source.database, ...sourceName },
+        destination: destinationName,
         systemIdentifier: servers.source.systemIdentifier,
       }),
       servers,
-      sourceSchema: source.access,
-      destinationSchema: destination.access,
-      otherSourceNames: source.names,
+      sourceSchema: source.accessOf(sourceName.schema),
+      destinationSchema: schema.access,
+      isStateUnreadable: schema.hasStateTable && !schema.canReadState,
+      otherSourceNames: source.namesIn(sourceName.schema),
       tools: undefined,
       sourcePassword: work.settings.source.password,
     };
   });
+  return { servers, schemas: destination.schemas, tables: await Promise.all(facts) };
+}
+
+export function tableNames({ settings }: Pick<Work, 'settings'>, table: TableSettings) {
+  const destinationName = destinationOf(settings.destination, table);
+  const beside = (name: (table: string) => string) => ({
+    schema: destinationName.schema,
+    table: name(destinationName.table),
+  });
   return {
-    servers,
-    destinationSchema: destination.access,
-    hasStateTable: destination.hasStateTable,
-    hasRunsTable: destination.hasRunsTable,
-    hasLoadTables: destination.hasLoadTables,
-    tables: await Promise.all(facts),
+    sourceName: table.source,
+    destinationName,
+    copyName: copyNameOf(settings, table),
+    stagingName: beside(stagingName),
+    windowName: beside(windowName),
   };
 }
 
-export function tableNames(work: Pick<Work, 'settings'>, table: TableSettings) {
-  const { source, destination } = work.settings;
-  return {
-    sourceName: { schema: source.schema, table: table.name },
-    destinationName: { schema: destination.schema, table: table.destinationName },
-    stagingName: { schema: destination.schema, table: stagingName(table.destinationName) },
-    windowName: { schema: destination.schema, table: windowName(table.destinationName) },
-  };
+/** The older script knew one schema on each side: what it has left is none of another one's. */
+async function ownStateFile(
+  { settings, stateFiles }: Gathering,
+  table: TableSettings,
+  copyName: string,
+): Promise<StateFile> {
+  const file = await stateFiles.read(copyName);
+  const isOlder = file.kind === 'legacy' || (file.kind === 'unreadable' && file.path.endsWith('.txt'));
+  const isScripts =
+    table.source.schema === settings.source.schema &&
+    destinationOf(settings.destination, table).schema === settings.destination.schema;
+  return !isOlder || isScripts ? file : { kind: 'none' };
 }
 
-async function describeSource(source: Database, tables: readonly TableSettings[]) {
+/** What the catalog says of the tables, and of their schemas. */
+async function describeSource(source: Database, tables: readonly TableName[]) {
   const server = await source.identity();
+  const schemas = [...new Set(tables.map(({ schema }) => schema))];
   return source.withReading(async (client) => {
-    const { schema } = source.settings;
-    const access = await describeSchema(client, schema);
-    const wanted = tables.map(({ name }) => name);
-    const relations = await describeRelations(client, schema, wanted);
-    const names = relations.size < wanted.length ? await relationNames(client, schema) : [];
-    return { server, access, relations, names };
+    const accessOf = await describeSchemas(client, schemas);
+    const relations = await describeTables(client, tables);
+    const lacking = tables.filter((table) => !relations.has(tableKey(table))).map(({ schema }) => schema);
+    const names = lacking.length === 0 ? [] : await relationNames(client, [...new Set(lacking)]);
+    const namesIn = (schema: string) =>
+      names.filter((name) => name.schema === schema).map(({ table }) => table);
+    return { server, accessOf, relations, namesIn };
   });
 }
-
-async function describeDestination(destination: Database, tables: readonly TableSettings[]) {
-  const server = await destination.identity();
-  return destination.withReading(async (client) => {
-    const { schema } = destination.settings;
-    const access = await describeSchema(client, schema);
-    const wanted = tables.map(({ destinationName }) => destinationName);
-    const ours = [stateTable, runsTable, loadsTable, chunksTable].map((named) => named(schema).table);
-    const chunked = tables.filter(({ chunk }) => chunk).map(({ destinationName }) => destinationName);
-    const relations = await describeRelations(client, schema, [
-      ...wanted,
-      ...wanted.map(stagingName),
-      ...chunked.map(windowName),
-      ...ours,
-    ]);
-    const [hasStateTable, hasRunsTable, ...loadTables] = ours.map((name) => relations.has(name)) as [
-      boolean,
-      boolean,
-      ...boolean[],
-    ];
-    const hasLoadTables = loadTables.every(Boolean);
-    const there = wanted.filter((name) => isReadableTable(relations.get(name)));
-    return {
-      server,
-      access,
-      relations,
-      hasStateTable,
-      hasRunsTable,
-      hasLoadTables,
-      pendingLoads: hasLoadTables ? await readPendingLoads(client, schema, wanted) : new Map(),
-      records: hasStateTable ? await readRecords(client, schema, wanted) : new Map<string, unknown>(),
-      filled: await filledTables(client, schema, there),
-    };
-  });
-}
-
-const recordRow = z.object({ table: z.string(), record: z.unknown() });
-
-async function readRecords(
-  client: pg.ClientBase,
-  schema: string,
-  tables: readonly string[],
-): Promise<Map<string, unknown>> {
-  const { rows } = await client.query(readState(schema), [tables]);
-  return new Map(rows.map((row) => recordRow.parse(row)).map(({ table, record }) => [table, record]));
-}
-
-/** A table that someone holds for himself alone counts as filled: whoever works on it will find out. */
-async function filledTables(
-  client: pg.ClientBase,
-  schema: string,
-  tables: readonly string[],
-): Promise<Set<string>> {
-  if (tables.length === 0) return new Set();
-  const held = namesIn(await client.query(HELD_TABLES, [schema]));
-  const free = tables.filter((table) => !held.includes(table));
-  const filled = free.length === 0 ? [] : namesIn(await client.query(whichHaveRows(schema, free)));
-  return new Set([...held, ...filled]);
-}
-
-const namesIn = ({ rows }: pg.QueryResult): string[] =>
-  z
-    .array(z.object({ table: z.string() }))
-    .parse(rows)
-    .map(({ table }) => table);

@@ -2,16 +2,11 @@
 import type pg from 'pg';
 import { IncrepError } from '../errors.ts';
 import { printName } from '../schema/names.ts';
-import { judgeTypes, type Homes, type NativeType } from '../schema/native-types.ts';
+import { judgeTypes, type NativeType } from '../schema/native-types.ts';
 import type { TableFacts } from './facts.ts';
-import { describeFound } from './native-types.ts';
+import { describeFound, homesOf } from './native-types.ts';
 import { additionsTo, creationOf, printHome } from './type-changes.ts';
 import type { Work } from './work.ts';
-
-const homesOf = ({ sourceName, destinationName }: TableFacts): Homes => ({
-  source: sourceName.schema,
-  destination: destinationName.schema,
-});
 
 /** Another table of this run, or another run, may have made the types meanwhile. */
 async function lookAgain(client: pg.ClientBase, facts: TableFacts): Promise<NativeType[]> {
@@ -22,7 +17,7 @@ async function lookAgain(client: pg.ClientBase, facts: TableFacts): Promise<Nati
     await describeFound(
       client,
       types.map(({ source }) => source),
-      homes,
+      [homes],
     ),
     homes,
   );

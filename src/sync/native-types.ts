@@ -9,31 +9,59 @@ import {
   type Homes,
   type NativeTypes,
 } from '../schema/native-types.ts';
+import type { TableName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
 import type { TypeDefinition } from '../schema/type-definitions.ts';
 import type { Work } from './work.ts';
 
 const isUserDefined = ({ type, base }: Column): boolean => !base.isBuiltIn || type !== base.type;
 
+export const homesOf = (names: {
+  readonly sourceName: TableName;
+  readonly destinationName: TableName;
+}): Homes => ({ source: names.sourceName.schema, destination: names.destinationName.schema });
+
+interface Concerned {
+  readonly relation: Relation;
+  readonly homes: Homes;
+}
+
 /** By relation. Nothing is asked where no column of these has a user-defined type. */
 export async function gatherNativeTypes(
-  { settings, source, destination }: Pick<Work, 'settings' | 'source' | 'destination'>,
-  relations: readonly Relation[],
+  { source, destination }: Pick<Work, 'source' | 'destination'>,
+  tables: readonly Concerned[],
 ): Promise<(relation: Relation | undefined) => NativeTypes> {
-  const concerned = relations.filter(({ columns }) => columns.some(isUserDefined));
+  const concerned = tables.filter(({ relation }) => relation.columns.some(isUserDefined));
   if (concerned.length === 0) return () => NO_NATIVE_TYPES;
-  const homes: Homes = { source: settings.source.schema, destination: settings.destination.schema };
-  const oids = concerned.map(({ oid }) => oid);
+  const oids = concerned.map(({ relation }) => relation.oid);
   const wanted = await source.withReading((client) => describeSourceTypes(client, oids));
+  const homes = distinct(concerned.map((table) => table.homes));
   const found = await destination.withReading((client) => describeFound(client, wanted.definitions, homes));
   const resolved = new Map(
-    concerned.map((relation) => [relation, resolveNativeTypes(relation.columns, wanted, found, homes)]),
+    concerned.map((table) => [
+      table.relation,
+      resolveNativeTypes(table.relation.columns, wanted, found, table.homes),
+    ]),
   );
   return (relation) => (relation && resolved.get(relation)) ?? NO_NATIVE_TYPES;
 }
 
-export const describeFound = (client: pg.ClientBase, definitions: readonly TypeDefinition[], homes: Homes) =>
+const distinct = (homes: readonly Homes[]): Homes[] =>
+  homes.filter(
+    (each, index) =>
+      homes.findIndex((other) => other.source === each.source && other.destination === each.destination) ===
+      index,
+  );
+
+/** What of these types there is wherever one of the tables would have them. */
+export const describeFound = (
+  client: pg.ClientBase,
+  definitions: readonly TypeDefinition[],
+  homes: readonly Homes[],
+) =>
   describeDestinationTypes(
     client,
-    definitions.map((type) => ({ ...homeOf(type, homes), extension: type.extension })),
+    homes.flatMap((each) =>
+      definitions.map((type) => ({ ...homeOf(type, each), extension: type.extension })),
+    ),
   );

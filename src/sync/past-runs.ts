@@ -30,7 +30,7 @@ export interface PastRuns {
 }
 
 export interface PastRequest {
-  /** Destination tables; undefined for all. */
+  /** Names of copies; undefined for all. */
   readonly tables: readonly string[] | undefined;
   readonly since: Date | undefined;
   readonly isFailedOnly: boolean;

@@ -1,28 +1,58 @@
-/** The schema and our own tables, made once. */
+/** The schemas and our own tables in them, made once. */
 import type pg from 'pg';
 import { createSchema } from '../sql/destination.ts';
 import { createLoadTables, haveLoadTables } from '../sql/loads.ts';
 import { createRunsTable, createStateTable, stateTable, waitForLock } from '../sql/state.ts';
+import type { DestinationSchema } from './describe-destination.ts';
 import type { Facts } from './facts.ts';
 import { refusalOf } from './refusals.ts';
 import type { Work } from './work.ts';
 
+/** What one schema lacks of what the tables need. */
+interface Lack {
+  readonly schema: string;
+  readonly lacksSchema: boolean;
+  readonly lacksState: boolean;
+  readonly lacksRuns: boolean;
+  readonly lacksLoads: boolean;
+}
+
 export async function prepareDestination(work: Work, facts: Facts): Promise<void> {
-  const { destinationSchema: access, hasStateTable, hasRunsTable } = facts;
-  const lacksLoadTables =
-    !facts.hasLoadTables && facts.tables.some(({ settings: { chunk, isEnabled } }) => chunk && isEnabled);
-  if (access.exists && hasStateTable && hasRunsTable && !lacksLoadTables) return;
   // When every table is refused, each says why, and nothing is made.
-  if (facts.tables.every((table) => !table.settings.isEnabled || refusalOf(table))) return;
-  const { schema } = work.settings.destination;
-  await work.destination.withWriting([], async (client) => {
-    // Two first runs at once: the second waits, and then finds everything there.
-    await client.query(waitForLock(stateTable(schema)));
-    if (!access.exists) await client.query(createSchema(schema));
-    if (!hasStateTable) await client.query(createStateTable(schema));
-    if (!hasRunsTable) await client.query(createRunsTable(schema));
-    if (lacksLoadTables) await ensureLoadTables(client, schema);
+  const workable = facts.tables.filter((table) => table.settings.isEnabled && !refusalOf(table));
+  if (workable.length === 0) return;
+  const home = work.settings.destination.schema;
+  const lacks = [...facts.schemas].flatMap(([schema, found]): Lack[] => {
+    const copies = workable.filter(({ destinationName }) => destinationName.schema === schema);
+    const lack = {
+      schema,
+      lacksSchema: !found.access.exists,
+      lacksState: copies.length > 0 && !found.hasStateTable,
+      lacksRuns: schema === home && !found.hasRunsTable && canMake(found),
+      lacksLoads: !found.hasLoadTables && copies.some(({ settings: { chunk } }) => chunk),
+    };
+    return lack.lacksState || lack.lacksRuns || lack.lacksLoads ? [lack] : [];
   });
+  if (lacks.length === 0) return;
+  // In the order of their names: two runs that want each other's schemas would wait for each other.
+  const inOrder = lacks.toSorted((a, b) => (a.schema < b.schema ? -1 : 1));
+  await work.destination.withWriting([], async (client) => {
+    for (const lack of inOrder) await make(client, lack);
+  });
+}
+
+/** The history may have a schema without copies, and is no reason to fail. */
+const canMake = ({ access }: DestinationSchema): boolean =>
+  access.exists ? access.canUse && access.canCreate : access.canCreateSchema;
+
+async function make(client: pg.ClientBase, lack: Lack): Promise<void> {
+  const { schema } = lack;
+  // Two first runs at once: the second waits, and then finds everything there.
+  await client.query(waitForLock(stateTable(schema)));
+  if (lack.lacksSchema) await client.query(createSchema(schema));
+  if (lack.lacksState) await client.query(createStateTable(schema));
+  if (lack.lacksRuns) await client.query(createRunsTable(schema));
+  if (lack.lacksLoads) await ensureLoadTables(client, schema);
 }
 
 /** Looked at once more: another run may have made them while this one waited, and be in the middle of a load. */

@@ -1,3 +1,4 @@
+import { copyNameOf } from '../config/places.ts';
 import type { TableSettings } from '../config/settings.ts';
 import type { StateRecord } from '../schema/state-record.ts';
 import type { Work } from './work.ts';
@@ -5,8 +6,8 @@ import type { Work } from './work.ts';
 /** What the state file says of a copy; undefined where there is none of this pipeline that can be used. */
 export async function recordInFile(
   { stateFiles, settings }: Pick<Work, 'stateFiles' | 'settings'>,
-  { destinationName }: Pick<TableSettings, 'destinationName'>,
+  table: TableSettings,
 ): Promise<StateRecord | undefined> {
-  const file = await stateFiles.read(destinationName);
+  const file = await stateFiles.read(copyNameOf(settings, table));
   return file.kind === 'record' && file.record.pipeline === settings.pipeline ? file.record : undefined;
 }

@@ -8,7 +8,7 @@ import { MAX_NAME_BYTES, printName } from '../schema/names.ts';
 import { isReadableTable, type Relation } from '../schema/relations.ts';
 import { DELETED_AT, stagingMark } from '../sql/destination.ts';
 import { ident, qualified } from '../sql/identifiers.ts';
-import { OWN_TABLES } from '../sql/state.ts';
+import { OWN_TABLES, stateTable } from '../sql/state.ts';
 import type { TableFacts } from './facts.ts';
 import { typeRefusal } from './type-refusals.ts';
 
@@ -27,10 +27,16 @@ function sourceRefusal(now: TableFacts): IncrepError | undefined {
   return columnRefusal(now, source);
 }
 
-const schemaNotFound = ({ sourceName }: TableFacts): IncrepError =>
+/** A label that is the bare name of the table is one of SOURCE_SCHEMA. */
+const isOfPipelinesSchema = ({ settings: { name }, sourceName }: TableFacts): boolean =>
+  name === sourceName.table;
+
+const schemaNotFound = (now: TableFacts): IncrepError =>
   new IncrepError('TABLE_NOT_FOUND', {
-    what: `the source has no schema "${sourceName.schema}" (SOURCE_SCHEMA)`,
-    next: 'Set SOURCE_SCHEMA to the schema that holds the tables, spelled as Postgres stores it.',
+    what: `the source has no schema "${now.sourceName.schema}" (${isOfPipelinesSchema(now) ? 'SOURCE_SCHEMA' : '"schema" of the table'})`,
+    next: isOfPipelinesSchema(now)
+      ? 'Set SOURCE_SCHEMA to the schema that holds the tables, spelled as Postgres stores it.'
+      : 'Correct "schema" in tables-config.json: it is written as Postgres stores it, capitals included.',
   });
 
 function tableNotFound({ sourceName, otherSourceNames }: TableFacts): IncrepError {
@@ -142,7 +148,16 @@ const schemaRefusal = ({
   destinationSchema,
   destinationName: { schema },
   destination,
-}: TableFacts): IncrepError | undefined => schemaFault(schema, destinationSchema, destination !== undefined);
+  isStateUnreadable,
+}: TableFacts): IncrepError | undefined =>
+  schemaFault(schema, destinationSchema, destination !== undefined) ??
+  (isStateUnreadable ? unreadableState(schema, destinationSchema) : undefined);
+
+const unreadableState = (schema: string, { role }: SchemaAccess): IncrepError =>
+  new IncrepError('PRIVILEGE_MISSING', {
+    what: `role "${role}" may not read ${printName(stateTable(schema))} at the destination, where the state of its copies is kept`,
+    next: `At the destination, run: GRANT SELECT, INSERT, UPDATE, DELETE ON ${qualified(stateTable(schema))} TO ${ident(role)}`,
+  });
 
 /** Why no table can be made there; one that is there already needs no more than itself. */
 export function schemaFault(
@@ -156,7 +171,7 @@ export function schemaFault(
       next: `At the destination, run: CREATE SCHEMA ${ident(schema)} AUTHORIZATION ${ident(access.role)}`,
     });
   }
-  if (access.exists && !(access.canUse && access.canCreate) && !isTableThere) {
+  if (access.exists && !(access.canUse && (access.canCreate || isTableThere))) {
     return new IncrepError('PRIVILEGE_MISSING', {
       what: `role "${access.role}" may not create tables in schema "${schema}" of the destination`,
       next: `At the destination, run: GRANT USAGE, CREATE ON SCHEMA ${ident(schema)} TO ${ident(access.role)}`,

@@ -1,13 +1,14 @@
-import type { Settings } from '../config/settings.ts';
+import { destinationOf } from '../config/places.ts';
+import type { Connections, Settings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
 import type { Servers } from './facts.ts';
 
 /**
- * Two host names can mean one server, so the servers themselves are compared.
+ * Whether the schema of a copy is one that is read from. Two host names can mean one server, so the servers themselves are compared.
  * @throws IncrepError SAME_DATABASE
  */
 export function ensureDifferentDatabases(
-  { source, destination }: Pick<Settings, 'source' | 'destination'>,
+  { source, destination, tables = [] }: Connections & { readonly tables?: Settings['tables'] },
   servers: Servers,
 ): void {
   const [a, b] = [servers.source, servers.destination];
@@ -15,9 +16,16 @@ export function ensureDifferentDatabases(
     a.systemIdentifier === null || b.systemIdentifier === null
       ? a.startedAt === b.startedAt
       : a.systemIdentifier === b.systemIdentifier;
-  if (!isSameServer || a.databaseOid !== b.databaseOid || source.schema !== destination.schema) return;
+  if (!isSameServer || a.databaseOid !== b.databaseOid) return;
+  const readFrom = new Set([source.schema, ...tables.map((table) => table.source.schema)]);
+  const writtenTo = [destination.schema, ...tables.map((table) => destinationOf(destination, table).schema)];
+  const both = writtenTo.find((schema) => readFrom.has(schema));
+  if (both === undefined) return;
   throw new IncrepError('SAME_DATABASE', {
-    what: `source and destination are the same: schema "${source.schema}" of database "${a.database}" on one server`,
-    next: 'Give DEST_HOST, DEST_DB or DEST_SCHEMA another value. Nothing was changed.',
+    what: `source and destination are the same: schema "${both}" of database "${a.database}" on one server`,
+    next:
+      both === destination.schema
+        ? 'Give DEST_HOST, DEST_DB or DEST_SCHEMA another value. Nothing was changed.'
+        : `Give the tables whose copies are in "${both}" another "dest_schema". Nothing was changed.`,
   });
 }

@@ -17,6 +17,8 @@ export type Saved =
   | { readonly kind: 'foreign'; readonly what: string; readonly next: string };
 
 export interface Expected {
+  /** What people call the table. */
+  readonly label: string;
   readonly pipeline: string;
   readonly source: { readonly database: string; readonly schema: string; readonly table: string };
   readonly destination: { readonly schema: string; readonly table: string };
@@ -81,14 +83,14 @@ function disagreement(row: StateRecord, file: StateFile): string[] {
 const unreadable = ({ path, why }: { path: string; why: string }): string =>
   `the state file ${path} is set aside: ${why}`;
 
-const unreadableRow = ({ source, destination }: Expected): Saved => ({
+const unreadableRow = ({ label, destination }: Expected): Saved => ({
   kind: 'foreign',
   what: `the state row of ${printName(destination)} in _increp_state was not written by this version of increp`,
-  next: `Use the version that wrote it, or load the table again: increp reset ${shellWord(source.table)}`,
+  next: `Use the version that wrote it, or load the table again: increp reset ${shellWord(label)}`,
 });
 
 function foreignness(record: StateRecord, where: string, expected: Expected): Saved | undefined {
-  const again = shellWord(expected.source.table);
+  const again = shellWord(expected.label);
   const owner = (source: Expected['source']) => `${source.database}, ${printName(source)}`;
   if (record.pipeline !== expected.pipeline) {
     return {

@@ -1,4 +1,5 @@
 /** How fresh each copy is: from both histories, or from the files alone when the destination cannot be reached. */
+import { copyNameOf } from '../config/places.ts';
 import type { TableSettings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
 import { completeAt } from '../schema/data-age.ts';
@@ -100,7 +101,7 @@ async function askFiles(
   now: Date,
 ): Promise<Observed> {
   return {
-    runs: digestOf(local.get(table.destinationName) ?? [], now),
+    runs: digestOf(local.get(copyNameOf(work.settings, table)) ?? [], now),
     record: await recordInFile(work, table),
     isRunning: false,
     pendingLoad: undefined,

@@ -289,6 +289,7 @@ function connectionIn(situation: Situation, mode: SslMode): ConnectionSettings {
     password: password ?? tls.server.password,
     database: door,
     schema: 'public',
+    isSchemaGiven: false,
     tls: {
       mode,
       rootCert: root === undefined ? undefined : made[root]?.cert,

@@ -1,4 +1,5 @@
 /** What there is to say of the pipeline's own files: `.env` and `sync-state/`. */
+import { copyNameOf } from '../../config/places.ts';
 import type { Settings } from '../../config/settings.ts';
 import { formatBytes, listed } from '../../format.ts';
 import { describeStateDirectory, type FileSystem, type StateDirectory } from '../../state/state-directory.ts';
@@ -12,8 +13,9 @@ export const settingsFindings = ({ warnings }: Pick<Settings, 'warnings'>): Find
     return { level: 'warning', code: 'SETTINGS', table: undefined, message, action };
   });
 
-export async function directoryFindings({ stateDirectory, tables }: Settings): Promise<Finding[]> {
-  const names = tables.map(({ destinationName }) => destinationName);
+export async function directoryFindings(settings: Settings): Promise<Finding[]> {
+  const { stateDirectory, tables } = settings;
+  const names = tables.map((table) => copyNameOf(settings, table));
   return judgeDirectory(stateDirectory, await describeStateDirectory(stateDirectory, names));
 }
 

@@ -59,9 +59,15 @@ const roleRow = z.object({
   isSuper: z.boolean(),
   canReplicate: z.boolean(),
   powerfulRoles: z.array(z.string()),
-  ownsSchema: z.boolean(),
-  /** By whose grant it may create in the schema; empty text is everybody's. */
-  createGrantees: z.array(z.string()),
+  /** Those of the tables that there are. */
+  schemas: z.array(
+    z.object({
+      schema: z.string(),
+      isOwned: z.boolean(),
+      /** By whose grant it may create in the schema; empty text is everybody's. */
+      createGrantees: z.array(z.string()),
+    }),
+  ),
 });
 export type SourceRole = Readonly<z.infer<typeof roleRow>>;
 
@@ -128,8 +134,9 @@ async function inspectAll(
 
 async function inspectSource(source: Database, { tables }: Facts) {
   const oids = tables.flatMap((table) => (table.source ? [table.source.oid] : []));
+  const schemas = [...new Set(tables.map(({ sourceName }) => sourceName.schema))];
   return source.withReading(async (client) => ({
-    sourceRole: roleRow.parse((await client.query(SOURCE_ROLE, [source.settings.schema])).rows[0]),
+    sourceRole: roleRow.parse((await client.query(SOURCE_ROLE, [schemas])).rows[0]),
     writable: await rowsOf(client, writableRow, WRITABLE_TABLES, [oids]),
     longTransactions: await rowsOf(client, longRow, LONG_TRANSACTIONS),
     preparedTransactions: await rowsOf(client, preparedRow, PREPARED_TRANSACTIONS, [FORGOTTEN_SECONDS]),

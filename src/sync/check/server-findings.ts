@@ -45,7 +45,7 @@ export function serverFindings(found: Inspection, connections: Connections): Fin
         ]
       : []),
     ...(found.writeRefusal ? [failureFinding(found.writeRefusal)] : []),
-    ...(facts.tables.length > 0 ? sourceRoleFindings({ ...found, schema: connections.source.schema }) : []),
+    ...(facts.tables.length > 0 ? sourceRoleFindings(found) : []),
     ...(Math.abs(found.clockSkewSeconds) > TOLERATED_SKEW_SECONDS
       ? [
           warning(

@@ -6,13 +6,11 @@ import { createReader, revokeCreate, revokeWrites } from '../../sql/inspect.ts';
 import { warning, type Finding } from './finding.ts';
 import type { Inspection, SourceRole, WritableTable } from './inspect.ts';
 
-interface Situation extends Pick<Inspection, 'sourceRole' | 'writable'> {
-  /** Of the source. */
-  readonly schema: string;
-}
+type Situation = Pick<Inspection, 'sourceRole' | 'writable' | 'facts'>;
 
-export function sourceRoleFindings({ sourceRole, writable, schema }: Situation): Finding[] {
-  const another = `At the source: ${createReader(schema)}; then set SOURCE_USERNAME and SOURCE_PASSWORD.`;
+export function sourceRoleFindings({ sourceRole, writable, facts }: Situation): Finding[] {
+  const schemas = [...new Set(facts.tables.map(({ sourceName }) => sourceName.schema))];
+  const another = `At the source: ${createReader(schemas)}; then set SOURCE_USERNAME and SOURCE_PASSWORD.`;
   if (sourceRole.isSuper)
     return [
       warning(
@@ -25,7 +23,7 @@ export function sourceRoleFindings({ sourceRole, writable, schema }: Situation):
   return [
     ...powerFindings(sourceRole),
     ...writeFindings(sourceRole, writable, another),
-    ...createFindings(sourceRole, schema, another),
+    ...sourceRole.schemas.flatMap((schema) => createFindings(sourceRole, schema, another)),
   ];
 }
 
@@ -90,18 +88,18 @@ function revokesOf(tables: readonly WritableTable[]): string[] {
 }
 
 function createFindings(
-  { role, ownsSchema, createGrantees }: SourceRole,
-  schema: string,
+  { role }: SourceRole,
+  { schema, isOwned, createGrantees }: SourceRole['schemas'][number],
   another: string,
 ): Finding[] {
-  if (!ownsSchema && createGrantees.length === 0) return [];
+  if (!isOwned && createGrantees.length === 0) return [];
   const revokes = createGrantees.map((grantee) => revokeCreate(schema, grantee));
   return [
     warning(
       'SOURCE_ROLE_CAN_CREATE',
       undefined,
-      `the source role "${role}" may create tables in schema "${schema}"${ownsSchema ? ', which it owns' : ''}`,
-      ownsSchema ? another : `At the source, run: ${revokes.join('; ')}`,
+      `the source role "${role}" may create tables in schema "${schema}"${isOwned ? ', which it owns' : ''}`,
+      isOwned ? another : `At the source, run: ${revokes.join('; ')}`,
     ),
   ];
 }

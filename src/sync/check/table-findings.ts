@@ -9,18 +9,18 @@ import { MANY, type Inspection } from './inspect.ts';
 export type Workable = Exclude<Plan, { kind: 'skip' } | { kind: 'refuse' }>;
 
 export const sourceTableFindings = (table: TableFacts, plan: Workable, found: Inspection): Finding[] => [
-  ...(isKeyedPlan(plan) ? [...lateFindings(plan), ...keyFindings(table, plan, found)] : []),
+  ...(isKeyedPlan(plan) ? [...lateFindings(table, plan), ...keyFindings(table, plan, found)] : []),
   ...mergeKeyFindings(table, plan),
 ];
 
 /** Transactions in flight are those of the source server now: not of another one, nor of when a view was refreshed. */
-const lateFindings = ({ source: { name, kind, hasForeignRows } }: Workable): Finding[] =>
+const lateFindings = ({ settings }: TableFacts, { source: { kind, hasForeignRows } }: Workable): Finding[] =>
   kind !== 'materialized view' && !hasForeignRows
     ? []
     : [
         warning(
           'LATE_ROWS',
-          name.table,
+          settings.name,
           kind === 'materialized view'
             ? 'what was not committed yet when a materialized view was refreshed shows later: only lookback protects such rows'
             : 'rows of another server: its open transactions cannot be seen from here, so only lookback protects from late commits',

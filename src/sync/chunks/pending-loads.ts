@@ -1,10 +1,12 @@
 /** Loads in chunks that were broken off, as the destination tells of them. */
 import type pg from 'pg';
 import { z } from 'zod';
+import { tableKey, type TableName } from '../../schema/names.ts';
 import { loadHeaderSchema, type PendingLoad } from '../../schema/pending-load.ts';
 import { readLoads } from '../../sql/loads.ts';
 
 const loadRow = z.object({
+  schema: z.string(),
   table: z.string(),
   id: z.string(),
   header: z.unknown(),
@@ -12,18 +14,18 @@ const loadRow = z.object({
   done: z.array(z.number()),
 });
 
-/** By destination table. */
+/** By `tableKey` of the destination table. */
 export async function readPendingLoads(
   client: pg.ClientBase,
-  schema: string,
-  tables: readonly string[],
+  tables: readonly TableName[],
 ): Promise<Map<string, PendingLoad>> {
-  const { rows } = await client.query(readLoads(schema), [tables]);
+  if (tables.length === 0) return new Map();
+  const { rows } = await client.query(readLoads(tables));
   return new Map(
     rows
       .map((row) => loadRow.parse(row))
-      .map(({ table, header, ...load }) => [
-        table,
+      .map(({ schema, table, header, ...load }) => [
+        tableKey({ schema, table }),
         { ...load, header: loadHeaderSchema.safeParse(header).data },
       ]),
   );

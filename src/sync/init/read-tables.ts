@@ -53,7 +53,9 @@ export async function readTables(source: Database): Promise<SourceTables | undef
   return source.withReading(async (client) => {
     const { exists, canUse, role } = await describeSchema(client, schema);
     if (!exists || !canUse) return undefined;
-    const names = (await relationNames(client, schema)).filter((name) => !OWN_TABLES.includes(name));
+    const names = (await relationNames(client, [schema]))
+      .map(({ table }) => table)
+      .filter((name) => !OWN_TABLES.includes(name));
     const relations = [...(await describeRelations(client, schema, names)).values()].filter(
       ({ name: { table }, comment }) => comment !== stagingMark(table.replace(/_stg$/, '')),
     );

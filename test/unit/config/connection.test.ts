@@ -18,6 +18,7 @@ describe('a connection', () => {
       password: 'pass',
       database: 'shop',
       schema: 'public',
+      isSchemaGiven: false,
       tls: { mode: 'prefer', ...NO_TLS },
     });
   });

@@ -32,7 +32,9 @@ describe('a table', () => {
     expect(tables).toEqual([
       {
         name: 'orders',
+        source: { schema: 'public', table: 'orders' },
         destinationName: 'orders',
+        destinationSchema: undefined,
         replicationKey: 'updated_at',
         mergeKey: ['id'],
         mode: 'incremental-deduped',
@@ -56,7 +58,9 @@ describe('a table', () => {
     const { tables } = await load([
       {
         ...TABLE,
+        schema: 'crm',
         dest_name: 'sales',
+        dest_schema: 'lake',
         unique_cols: ['order', 'line'],
         mode: 'incremental-deduped',
         initial_load: 'copy',
@@ -75,8 +79,10 @@ describe('a table', () => {
     ]);
     expect(tables).toEqual([
       {
-        name: 'orders',
+        name: 'crm.orders',
+        source: { schema: 'crm', table: 'orders' },
         destinationName: 'sales',
+        destinationSchema: 'lake',
         replicationKey: 'updated_at',
         mergeKey: ['order', 'line'],
         mode: 'incremental-deduped',

@@ -21,6 +21,7 @@ const connection = (change: Partial<ConnectionSettings> = {}): ConnectionSetting
   password: undefined,
   database: 'live',
   schema: 'public',
+  isSchemaGiven: false,
   tls: { mode: 'prefer', rootCert: undefined, cert: undefined, key: undefined },
   ...change,
 });
@@ -32,10 +33,7 @@ function inspection(change: Partial<Inspection> = {}, isStandby = false): Inspec
   return {
     facts: {
       servers: { source: { ...source, isStandby }, destination },
-      destinationSchema: table.destinationSchema,
-      hasStateTable: true,
-      hasRunsTable: true,
-      hasLoadTables: true,
+      schemas: new Map(),
       tables: [table],
     },
     plans: new Map([[table, planTable(table, ordinaryRequest())]]),
@@ -46,8 +44,7 @@ function inspection(change: Partial<Inspection> = {}, isStandby = false): Inspec
       isSuper: false,
       canReplicate: false,
       powerfulRoles: [],
-      ownsSchema: false,
-      createGrantees: [],
+      schemas: [{ schema: 'public', isOwned: false, createGrantees: [] }],
     },
     writable: [],
     longTransactions: [],

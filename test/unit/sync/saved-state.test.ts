@@ -5,6 +5,7 @@ import { reconcile } from '../../../src/sync/saved-state.ts';
 import { record } from './table-facts.ts';
 
 const EXPECTED = {
+  label: 'orders',
   pipeline: 'shop',
   source: { database: 'live', schema: 'public', table: 'orders' },
   destination: { schema: 'public', table: 'orders' },
