@@ -42,6 +42,8 @@ export interface TableOutcome {
   readonly startedAt: Date;
   readonly warnings: readonly string[];
   readonly error: Failure | undefined;
+  /** The time box was over before it was done: neither a failure nor a success, and the next run goes on with it. */
+  readonly isLeft?: true;
 }
 
 export interface RunSummary {

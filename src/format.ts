@@ -55,10 +55,13 @@ export function formatTimeLeft(seconds: number): string {
   return `${formatCount(Math.floor(tens / 6))} h${tens % 6 === 0 ? '' : ` ${(tens % 6) * 10} min`}`;
 }
 
-/** `3 tables ok, 1 failed, 2 skipped`; what there is none of is left out. */
-export function formatTableCounts(tables: readonly Pick<TableOutcome, 'status'>[]): string {
-  const parts = (['ok', 'failed', 'skipped'] as const)
-    .map((status) => ({ status, count: tables.filter((table) => table.status === status).length }))
+type Counted = Pick<TableOutcome, 'status' | 'isLeft'>;
+
+/** `3 tables ok, 1 failed, 2 skipped, 4 left`; what there is none of is left out. */
+export function formatTableCounts(tables: readonly Counted[]): string {
+  const wordOf = ({ status, isLeft }: Counted) => (isLeft ? 'left' : status);
+  const parts = (['ok', 'failed', 'skipped', 'left'] as const)
+    .map((status) => ({ status, count: tables.filter((table) => wordOf(table) === status).length }))
     .filter(({ count }) => count > 0);
   const noun = parts[0]?.count === 1 ? 'table' : 'tables';
   if (parts.length === 0) return 'no tables';
@@ -71,6 +74,17 @@ export function formatTableCounts(tables: readonly Pick<TableOutcome, 'status'>[
 export function listed(names: readonly string[], most: number): string {
   const more = names.length > most ? ` and ${formatCount(names.length - most)} more` : '';
   return `${names.slice(0, most).join(', ')}${more}`;
+}
+
+/** `2 tables left for the next run: a, b`; undefined where none is. */
+export function formatLeft(
+  tables: readonly Pick<TableOutcome, 'name' | 'isLeft'>[],
+  most = Infinity,
+): string | undefined {
+  const names = tables.filter(({ isLeft }) => isLeft).map(({ name }) => name);
+  if (names.length === 0) return undefined;
+  const noun = names.length === 1 ? 'table' : 'tables';
+  return `${formatCount(names.length)} ${noun} left for the next run: ${listed(names, most)}`;
 }
 
 /** The first line of a message, without the stop at its end, so that a sentence can be built around it. */

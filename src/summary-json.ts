@@ -65,6 +65,8 @@ export function summaryToJson(summary: RunSummary) {
     finished_at: summary.finishedAt.toISOString(),
     duration_s: inMilliseconds(runSeconds(summary)),
     tables: summary.tables.map(tableToJson),
+    /** Tables of the above that the time box has left for the next run. */
+    left: summary.tables.filter(({ isLeft }) => isLeft).map(({ name }) => name),
     warnings: summary.warnings,
     error: summary.error ? failureToJson(summary.error) : null,
   };

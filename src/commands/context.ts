@@ -10,6 +10,7 @@ import { Database } from '../postgres/database.ts';
 import { redactedCause, redactor, type Redact } from '../redact.ts';
 import { stateFiles } from '../state/state-files.ts';
 import { SettleBudget } from '../sync/settle-budget.ts';
+import { TimeBox } from '../sync/time-box.ts';
 import type { Work } from '../sync/work.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -30,6 +31,8 @@ interface ContextOptions {
   readonly signal: AbortSignal;
   /** Seconds that the run may wait for open transactions at the source. */
   readonly settleSeconds?: number | undefined;
+  /** Has begun already; without one there is no limit. */
+  readonly timeBox?: TimeBox | undefined;
 }
 
 const SETTLE_SECONDS = 5;
@@ -44,7 +47,7 @@ export async function withContext<T>(
   use: (context: Context) => Promise<T>,
 ): Promise<T> {
   const settings = await loadSettings({ directory: resolveDirectory(options.directory) });
-  const { signal, terminal } = options;
+  const { signal, terminal, timeBox = new TimeBox() } = options;
   await using source = new Database(settings.source, { ...settings, signal });
   await using destination = new Database(settings.destination, { ...settings, signal });
   const listeners: Listener[] = [];
@@ -58,7 +61,8 @@ export async function withContext<T>(
     destination,
     stateFiles: stateFiles(settings.stateDirectory),
     tools: onceOnly(findClientTools),
-    settle: new SettleBudget(options.settleSeconds ?? SETTLE_SECONDS),
+    settle: new SettleBudget(options.settleSeconds ?? SETTLE_SECONDS, timeBox),
+    timeBox,
     runId,
     emit,
     signal,

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { DURATION_FORMS, parseDuration } from '../duration.ts';
+import { DURATION_FORMS, formatDuration, parseDuration } from '../duration.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What every command that works on a pipeline has. */
@@ -16,6 +16,16 @@ export function durationArgument(text: string): number {
   if (seconds === undefined) throw new InvalidArgumentError(`It must be ${DURATION_FORMS}.`);
   return seconds;
 }
+
+/** @throws InvalidArgumentError where it is shorter than so many seconds; 0: it has to be longer */
+export const durationFrom =
+  (least: number) =>
+  (text: string): number => {
+    const seconds = durationArgument(text);
+    if (seconds < least) throw new InvalidArgumentError(`It must be at least ${formatDuration(least)}.`);
+    if (seconds === 0) throw new InvalidArgumentError('It must be longer than 0s.');
+    return seconds;
+  };
 
 export const collect = (value: string, before: readonly string[]): readonly string[] => [
   ...before,

@@ -5,6 +5,7 @@ import type { Verbosity } from '../observe/log.ts';
 import { formatEnding, formatSummary, formatTrouble, hasTrouble } from '../observe/summary.ts';
 import { recordInFile } from '../sync/record-in-file.ts';
 import { exitCodeOf, run } from '../sync/run.ts';
+import { TimeBox } from '../sync/time-box.ts';
 import { withContext, type Context } from './context.ts';
 import type { GlobalOptions } from './options.ts';
 import { planCommand } from './plan.ts';
@@ -25,11 +26,13 @@ export interface SyncOptions extends GlobalOptions {
   /** Seconds. */
   readonly waitLock: number;
   readonly settle: number | undefined;
+  readonly maxDuration: number | undefined;
 }
 
 export async function syncCommand(tables: readonly string[], options: SyncOptions): Promise<number> {
   if (options.dryRun) return planCommand(tables, { ...options, exitCode: false });
-  return withContext({ ...options, settleSeconds: options.settle }, async (context) => {
+  const timeBox = new TimeBox(options.maxDuration);
+  return withContext({ ...options, settleSeconds: options.settle, timeBox }, async (context) => {
     const chosen = selectTables(context.settings.tables, { names: tables, excluded: options.exclude });
     await using history = new Database(context.settings.destination, context.settings);
     const verbosity = verbosityOf(options);

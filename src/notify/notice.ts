@@ -1,10 +1,12 @@
 /** What a webhook is told: pure conversions from events to sentences and payloads. */
 import type { WebhookEventType, WebhookSettings } from '../config/settings.ts';
 import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
-import { firstLine, formatCount, formatSeconds, formatTableCounts } from '../format.ts';
+import { firstLine, formatCount, formatLeft, formatSeconds, formatTableCounts } from '../format.ts';
 import { inFields, mapStrings, type Redact } from '../redact.ts';
 import { runSeconds, summaryToJson, tableToJson } from '../summary-json.ts';
 
+/** How many names of tables that are left a message has. */
+const NAMES_SPELT_OUT = 10;
 /** How many failures a message spells out, and how long each may be: chat programs cut long texts. */
 const FAILURES_SPELT_OUT = 5;
 const FAILURE_LENGTH = 300;
@@ -62,9 +64,11 @@ function failureSentences(summary: RunSummary): string[] {
 export function runMessage(summary: RunSummary): string {
   const { pipeline, status, tables } = summary;
   const counts = `${formatTableCounts(tables)}, ${rowCounts(totalRows(tables))}`;
+  const left = formatLeft(tables, NAMES_SPELT_OUT);
   return [
     `Pipeline ${pipeline} ${RUN_WORDS[status]}.`,
     `Summary: ${counts} in ${formatSeconds(runSeconds(summary))}.`,
+    ...(left === undefined ? [] : [`${left}.`]),
     ...failureSentences(summary),
   ].join(' ');
 }

@@ -1,7 +1,7 @@
 /** What of a run goes into the log, and how loudly. */
 import type { Logger } from 'pino';
 import type { Failure, Listener, Phase, RunEvent, RunSummary, TableOutcome } from '../events.ts';
-import { formatSeconds, formatTableCounts } from '../format.ts';
+import { formatLeft, formatSeconds, formatTableCounts } from '../format.ts';
 import { runSeconds, tableToJson } from '../summary-json.ts';
 
 const failureFields = ({ code, sqlstate, hint }: Failure) => ({
@@ -16,12 +16,14 @@ function logTable(logger: Logger, outcome: TableOutcome): void {
   const fields = { table, status, ...(loader ? { loader } : {}), ...counts };
   const { error } = outcome;
   if (error) logger.error({ ...fields, ...failureFields(error) }, `failed: ${error.message}`);
-  else logger.info(fields, outcome.status === 'skipped' ? `skipped: ${outcome.reason}` : 'done');
+  else if (outcome.status === 'ok') logger.info(fields, 'done');
+  else logger.info(fields, `${outcome.isLeft ? 'left for the next run' : 'skipped'}: ${outcome.reason}`);
 }
 
 function logRunEnd(logger: Logger, summary: RunSummary): void {
   const duration = runSeconds(summary);
-  const text = `${formatTableCounts(summary.tables)} in ${formatSeconds(duration)}`;
+  const left = formatLeft(summary.tables);
+  const text = `${formatTableCounts(summary.tables)} in ${formatSeconds(duration)}${left === undefined ? '' : `; ${left}`}`;
   const fields = { status: summary.status, duration_s: duration };
   const { error } = summary;
   if (error) logger.error({ ...fields, ...failureFields(error) }, `run failed: ${error.message}; ${text}`);

@@ -1,6 +1,6 @@
 /** What a person reads of a run: as a whole at its end, or table by table while it goes on. */
 import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
-import { formatSeconds, formatTableCounts } from '../format.ts';
+import { formatLeft, formatSeconds, formatTableCounts } from '../format.ts';
 import { runSeconds } from '../summary-json.ts';
 import { painter, type Look } from './look.ts';
 import {
@@ -15,7 +15,7 @@ import {
   type Columns,
   type Detail,
 } from './table-lines.ts';
-import { printableLine } from './text.ts';
+import { printableLine, wrap } from './text.ts';
 
 const asText = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
 
@@ -102,7 +102,12 @@ function closingLines(summary: RunSummary, look: Look): string[] {
     ...[...sharedWarnings(summary)].map(sharedDetail),
     ...summary.warnings.map(warningDetail),
   ];
-  return [...details.flatMap((detail) => detailLines(detail, '', look)), closingLine(summary)];
+  const left = formatLeft(summary.tables);
+  return [
+    ...details.flatMap((detail) => detailLines(detail, '', look)),
+    closingLine(summary),
+    ...(left === undefined ? [] : wrap(printableLine(left), look.width, INDENT)),
+  ];
 }
 
 /** What is true of several tables is said once, at the end. */

@@ -15,8 +15,9 @@ const TINTS = { ok: 'green', failed: 'red', skipped: 'dim' } as const satisfies 
 const STATUSES = ['ok', 'failed', 'skipped'] as const;
 
 /** Symbol and word, so that nothing is said by colour alone. */
-function labelOf(status: TableOutcome['status'], look: Look): string {
+function labelOf({ status, isLeft }: Pick<TableOutcome, 'status' | 'isLeft'>, look: Look): string {
   const { ok, failed } = glyphsOf(look);
+  if (isLeft) return '- left';
   return { ok: `${ok}ok`, failed: `${failed}FAILED`, skipped: '- skipped' }[status];
 }
 
@@ -71,7 +72,7 @@ function fitted(columns: Columns, look: Look): Columns {
 export const columnsOf = (tables: readonly TableOutcome[], look: Look): Columns =>
   fitted(
     {
-      status: widest(tables.map(({ status }) => labelOf(status, look))),
+      status: widest(tables.map((table) => labelOf(table, look))),
       name: widest(tables.map(({ name }) => printableLine(name))),
       action: widest(tables.map(actionOf)),
       seconds: widest(tables.map(secondsOf)),
@@ -84,7 +85,7 @@ export const columnsOf = (tables: readonly TableOutcome[], look: Look): Columns 
 export const columnsFor = (names: readonly string[], look: Look): Columns =>
   fitted(
     {
-      status: widest(STATUSES.map((status) => labelOf(status, look))),
+      status: widest(STATUSES.map((status) => labelOf({ status }, look))),
       name: widest(names.map(printableLine)),
       action: 'incremental'.length,
       seconds: '59.9 s'.length,
@@ -104,7 +105,7 @@ function headLines(outcome: TableOutcome, columns: Columns, look: Look): string[
     padStart(secondsOf(outcome), columns.seconds),
     padStart(bytesOf(outcome), columns.bytes),
   ].filter((cell) => cell !== '');
-  const head = `${painter(look)(TINTS[status], padEnd(labelOf(status, look), columns.status))}${GAP}${cells.join(GAP)}`;
+  const head = `${painter(look)(TINTS[status], padEnd(labelOf(outcome, look), columns.status))}${GAP}${cells.join(GAP)}`;
   const rows = rowsText(outcome);
   const whole = `${head}${GAP}${rows}`.trimEnd();
   if (displayWidth(whole) <= look.width) return [whole];
@@ -141,10 +142,11 @@ export function failureDetails({ message, hint, code, sqlstate }: Failure, paint
 
 export const warningDetail = (text: string): Detail => ({ label: 'warning:', tint: 'yellow', text });
 
-/** Why, where it is not plain from the action: a table loaded as a whole, or left out. */
-function hasReason({ action, status, reason, error }: TableOutcome): boolean {
+/** Why, where it is not plain from the action: a table loaded as a whole, or left out. Those that are left share theirs. */
+function hasReason({ action, status, reason, error, isLeft }: TableOutcome): boolean {
   return (
     reason !== '' &&
+    !(isLeft && action === 'skipped') &&
     reason !== error?.message &&
     (status === 'skipped' || !['incremental', 'append'].includes(action))
   );

@@ -7,7 +7,7 @@ import { readGeneration, writeState } from '../sql/state.ts';
 import { forgetLoad } from '../sql/loads.ts';
 import type { Loaded } from './chunks/chunked-load.ts';
 import { loadInChunks } from './chunks/load-in-chunks.ts';
-import { oneGoWarning, withKept, type Progress } from './chunks/words.ts';
+import { oneGoWarning, withKept, type Progress, type Stopped } from './chunks/words.ts';
 import type { TableFacts } from './facts.ts';
 import { fenceTarget, lookAtClock, raiseFence } from './fence.ts';
 import { syncChanges } from './incremental.ts';
@@ -40,8 +40,9 @@ export async function applyPlan(
   facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
   request: ApplyRequest,
-): Promise<Applied> {
+): Promise<Applied | Stopped> {
   let done: Applied | undefined;
+  let isStopped = false;
   const progress: Progress = { done: 0, of: 0 };
   await addMissingLabels(work, facts);
   await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'lock' });
@@ -49,36 +50,42 @@ export async function applyPlan(
     await work.destination.withWriting(lockingStatements(facts), async (destination, transaction) => {
       const patience = {
         waitSeconds: request.waitLockSeconds,
+        atMostSeconds: work.timeBox.remainingSeconds,
         signal: work.signal,
         onWait: (waitsFor: string) =>
           work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'lock', waitsFor }),
       };
       await holdTable(destination, facts, transaction.answers, patience);
       done = await underLock(work, facts, plan, destination, { ...request, progress });
-      transaction.lastly(writeState(done.record));
+      if (done) transaction.lastly(writeState(done.record));
+      else isStopped = true;
     });
   } catch (error) {
     // The commit may have succeeded although its reply was lost: the row it wrote says so.
     if (!done || !(await hasCommitted(work, facts, done.record, error)))
       throw withKept(error, progress, againFor(facts, plan));
   }
+  if (isStopped) return { stopped: progress, goesOn: againFor(facts, plan) };
   if (!done) throw new Error('a transaction ended without a result');
   await keep(work, facts, done.record);
   return done;
 }
 
+/** Undefined where the time box has stopped it. */
 async function underLock(
   work: Work,
   facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
   destination: pg.ClientBase,
   request: ApplyRequest & { readonly progress: Progress },
-): Promise<Applied> {
+): Promise<Applied | undefined> {
   const table = facts.settings.name;
   await work.emit({ type: 'phase-started', table, phase: 'fence' });
-  const { moved, record, fence } =
+  const loaded =
     (await inChunks(work, facts, plan, destination, request)) ??
     (await atOnce(work, facts, plan, destination, request));
+  if (loaded === 'stopped') return undefined;
+  const { moved, record, fence } = loaded;
   await work.emit({ type: 'phase-started', table, phase: 'commit' });
   const warnings = isKeyedPlan(plan) ? fenceWarnings(facts, fence) : [];
   return { transfer: { ...moved, warnings: [...moved.warnings, ...warnings] }, record };
@@ -91,7 +98,7 @@ async function inChunks(
   plan: IncrementalPlan | LoadPlan,
   destination: pg.ClientBase,
   { isVerified, progress }: ApplyRequest & { readonly progress: Progress },
-): Promise<Loaded | undefined> {
+): Promise<Loaded | 'stopped' | undefined> {
   if (plan.kind !== 'load' || !isKeyedPlan(plan) || !plan.chunks) return undefined;
   return loadInChunks({ work, facts, plan, chunks: plan.chunks, destination, isVerified, progress });
 }

@@ -3,18 +3,20 @@ import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, type IncrepError } from '../errors.ts';
 import type { RunSummary, TableOutcome } from '../events.ts';
 import { ensureWritable } from '../state/state-files.ts';
-import { gatherFacts, type Facts } from './facts.ts';
+import { gatherFacts, type Facts, type TableFacts } from './facts.ts';
 import { prepareDestination } from './prepare-destination.ts';
 import { ensureDifferentDatabases } from './same-database.ts';
 import {
   failureOf,
   givenUp,
-  MAX_ATTEMPTS,
+  leftOver,
   pause,
   refreshed,
   syncTable,
   type TableRequest,
+  waitBeforeNext,
 } from './sync-table.ts';
+import { inTurn } from './turns.ts';
 import type { Work } from './work.ts';
 import { writeRefusal } from './writable-destination.ts';
 
@@ -45,6 +47,8 @@ export async function run(work: Work, request: RunRequest): Promise<RunSummary> 
     error = asIncrepError(thrown);
   }
   const summary = summarize(work, startedAt, outcomes, error);
+  for (const message of timeWarning(work, outcomes))
+    await work.emit({ type: 'warning', table: undefined, message });
   await work.emit({ type: 'run-finished', summary });
   return summary;
 }
@@ -53,15 +57,21 @@ async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcom
   await ensureWritable(work.settings.stateDirectory);
   const gatheredAt = performance.now();
   const facts = await persistently(work, () => prepare(work, request.tables));
-  for (const table of facts.tables) {
+  for (const table of await inTurn(work, facts)) {
     const isStale = performance.now() - gatheredAt > STALE_AFTER_MS;
-    const outcome = await syncTable(work, isStale ? await refreshed(work, table) : table, request);
+    const outcome = hasNoTime(work, table)
+      ? leftOver(work, table)
+      : await syncTable(work, isStale ? await refreshed(work, table) : table, request);
     outcomes.push(outcome);
     await work.emit({ type: 'table-finished', outcome });
     work.signal?.throwIfAborted();
     if (request.isFailFast && outcome.status === 'failed') return;
   }
 }
+
+/** A table that would be passed over anyway is not left for another run. */
+const hasNoTime = ({ timeBox }: Work, { settings }: TableFacts): boolean =>
+  timeBox.isOver && settings.isEnabled;
 
 async function prepare(work: Work, tables: readonly TableSettings[]): Promise<Facts> {
   const facts = await gatherFacts(work, tables);
@@ -79,9 +89,9 @@ async function persistently<T>(work: Work, attempt: () => Promise<T>): Promise<T
       return await attempt();
     } catch (thrown) {
       const error = asIncrepError(thrown);
-      if (work.signal?.aborted === true || !error.isTransient) throw error;
-      if (count === MAX_ATTEMPTS) throw givenUp(error);
-      await pause(work, undefined, count, error);
+      const delaySeconds = error.isTransient ? waitBeforeNext(work, count) : undefined;
+      if (delaySeconds === undefined) throw givenUp(work, error, count);
+      await pause(work, { table: undefined, attempt: count, delaySeconds }, error);
     }
   }
 }
@@ -103,9 +113,16 @@ function summarize(
     finishedAt: new Date(),
     tables,
     error: error && failureOf(error),
-    warnings: [...work.settings.warnings],
+    warnings: [...work.settings.warnings, ...timeWarning(work, tables)],
   };
 }
+
+/** A box in which not one table is begun would leave them all for ever, and no run would fail of it. */
+const timeWarning = ({ timeBox }: Work, tables: readonly TableOutcome[]): string[] =>
+  tables.some(({ isLeft }) => isLeft) &&
+  tables.every(({ status, action }) => status === 'skipped' && action === 'skipped')
+    ? [`${timeBox.words(' before any table was begun')}; give --max-duration more`]
+    : [];
 
 /** The exit code that a summary asks for; DESIGN: one class of failure is told, a mixture is 1, some is 3. */
 export function exitCodeOf({ error, status, tables }: RunSummary): number {

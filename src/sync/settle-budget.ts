@@ -1,14 +1,19 @@
+import type { TimeBox } from './time-box.ts';
+
 /** Seconds that a whole run may spend waiting for transactions to end. */
 export class SettleBudget {
   #remainingSeconds: number;
   readonly #outlasting = new Set<string>();
 
-  constructor(seconds: number) {
+  readonly #timeBox: TimeBox | undefined;
+
+  constructor(seconds: number, timeBox?: TimeBox) {
     this.#remainingSeconds = seconds;
+    this.#timeBox = timeBox;
   }
 
   get isSpent(): boolean {
-    return this.#remainingSeconds <= 0;
+    return this.#remainingSeconds <= 0 || this.#timeBox?.isOver === true;
   }
 
   spend(seconds: number): void {

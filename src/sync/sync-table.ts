@@ -3,7 +3,7 @@ import { asIncrepError, reworded, type IncrepError } from '../errors.ts';
 import type { Failure, TableOutcome } from '../events.ts';
 import { backoffSeconds, sleep } from '../retry.ts';
 import { applyPlan, OWN_LOCK_SECONDS, type Applied, type ApplyRequest } from './apply-plan.ts';
-import { oneGoWarning } from './chunks/words.ts';
+import { oneGoWarning, stoppedReason } from './chunks/words.ts';
 import { gatherFacts, type TableFacts } from './facts.ts';
 import { withHolders } from './lock-holders.ts';
 import { planWithTools } from './plan-with-tools.ts';
@@ -11,7 +11,7 @@ import { planTable, type IncrementalPlan, type LoadPlan, type Plan, type Request
 import type { Work } from './work.ts';
 
 /** Three tries more than the first: enough for a failover of seconds, and over before the next cron minute. */
-export const MAX_ATTEMPTS = 4;
+const MAX_ATTEMPTS = 4;
 
 export type TableRequest = Request & ApplyRequest;
 
@@ -44,12 +44,18 @@ export async function syncTable(
           ? { ...request, waitLockSeconds: Math.max(request.waitLockSeconds, OWN_LOCK_SECONDS) }
           : request,
       );
+      if ('stopped' in applied)
+        return {
+          ...outcomeOf(facts, plan, start),
+          reason: stoppedReason(work.timeBox, applied),
+          isLeft: true,
+        };
       return await succeeded(work, facts, plan, applied, start);
     } catch (thrown) {
       const error = await withHolders(work, facts, asIncrepError(thrown));
-      if (work.signal?.aborted === true || !error.isTransient || attempt === MAX_ATTEMPTS)
-        return failed(facts, plan, attempt === MAX_ATTEMPTS ? givenUp(error) : error, start);
-      await pause(work, facts.settings.name, attempt, error);
+      const delaySeconds = error.isTransient ? waitBeforeNext(work, attempt) : undefined;
+      if (delaySeconds === undefined) return failed(facts, plan, givenUp(work, error, attempt), start);
+      await pause(work, { table: facts.settings.name, attempt, delaySeconds }, error);
       isAgain = true;
       const kept = chunksKept(facts);
       facts = await refreshed(work, facts);
@@ -84,23 +90,44 @@ export const loaderWarning = (plan: Plan): string[] =>
         ...(plan.oneGoWhy === undefined ? [] : [oneGoWarning(plan.oneGoWhy)]),
       ];
 
-/** What was tried again and again says so: else nobody would know that once more is no remedy. */
-export const givenUp = (error: IncrepError): IncrepError =>
-  error.isTransient
-    ? reworded(error, { what: `${error.message}; tried ${MAX_ATTEMPTS} times`, next: error.next })
-    : error;
-
-/** `table`: undefined before there is one to speak of. */
-export async function pause(
-  work: Work,
-  table: string | undefined,
-  attempt: number,
-  error: IncrepError,
-): Promise<void> {
-  const delaySeconds = backoffSeconds(attempt);
-  await work.emit({ type: 'retrying', table, attempt, delaySeconds, error: failureOf(error) });
-  await sleep(delaySeconds, work.signal);
+/** Seconds; undefined where it may not be tried again, because it was often enough, or there is no time left to wait. */
+export function waitBeforeNext(work: Work, attempt: number): number | undefined {
+  if (work.signal?.aborted === true || attempt === MAX_ATTEMPTS) return undefined;
+  const seconds = backoffSeconds(attempt);
+  return seconds < work.timeBox.remainingSeconds ? seconds : undefined;
 }
+
+/** What was tried again and again says so: else nobody would know that once more is no remedy. */
+export function givenUp({ timeBox, signal }: Work, error: IncrepError, attempts: number): IncrepError {
+  if (!error.isTransient || signal?.aborted === true) return error;
+  const why =
+    attempts === MAX_ATTEMPTS
+      ? `tried ${MAX_ATTEMPTS} times`
+      : timeBox.words(' before it could be tried again');
+  return reworded(error, { what: `${error.message}; ${why}`, next: error.next });
+}
+
+interface Pause {
+  /** Undefined before there is one to speak of. */
+  readonly table: string | undefined;
+  readonly attempt: number;
+  readonly delaySeconds: number;
+}
+
+export async function pause(work: Work, what: Pause, error: IncrepError): Promise<void> {
+  await work.emit({ type: 'retrying', ...what, error: failureOf(error) });
+  await sleep(what.delaySeconds, work.signal);
+}
+
+/** Of a table that nothing has been done to, because there was no time left. */
+export const leftOver = (work: Work, facts: TableFacts): TableOutcome => ({
+  ...outcomeOf(
+    facts,
+    { action: 'skipped', reason: work.timeBox.words(' before its turn') },
+    { at: new Date(), ticks: performance.now() },
+  ),
+  isLeft: true,
+});
 
 /** Facts as they are now; while a server is away, the old ones serve to try again. */
 export async function refreshed(work: Work, facts: TableFacts): Promise<TableFacts> {

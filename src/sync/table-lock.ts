@@ -14,6 +14,8 @@ const DYING_HOLDER_SECONDS = 2;
 export interface Patience {
   /** How long to wait for a holder that is alive. */
   readonly waitSeconds: number;
+  /** The longest wait of all: whoever has no time left is sent away by any holder. */
+  readonly atMostSeconds?: number;
   readonly signal: AbortSignal | undefined;
   /** Told once, where it has to wait at all, who the other run is. */
   readonly onWait?: (holder: string) => Promise<void>;
@@ -45,13 +47,15 @@ export async function lockTable(
   { destinationName }: Pick<TableFacts, 'destinationName'>,
   patience: Patience,
 ): Promise<void> {
-  const deadline = performance.now() + Math.max(patience.waitSeconds, DYING_HOLDER_SECONDS) * 1000;
+  const { waitSeconds, atMostSeconds = Infinity } = patience;
+  const wait = Math.min(Math.max(waitSeconds, DYING_HOLDER_SECONDS), atMostSeconds);
+  const deadline = performance.now() + wait * 1000;
   for (let isTold = false; ; isTold = true) {
     if (isTaken(await client.query(tryLock(destinationName)))) return;
     if (performance.now() >= deadline)
       throw lockedBy(destinationName, await holderOf(client, destinationName));
     if (!isTold) await patience.onWait?.(await otherRun(client, destinationName));
-    await sleep(POLL_SECONDS, patience.signal);
+    await sleep(Math.min(POLL_SECONDS, (deadline - performance.now()) / 1000), patience.signal);
   }
 }
 

@@ -5,6 +5,7 @@ import type { ClientTools } from '../postgres/client-tools.ts';
 import type { Database } from '../postgres/database.ts';
 import type { StateFiles } from '../state/state-files.ts';
 import type { SettleBudget } from './settle-budget.ts';
+import type { TimeBox } from './time-box.ts';
 
 export interface Work {
   readonly settings: Settings;
@@ -14,6 +15,7 @@ export interface Work {
   /** Looks once, and only when asked. */
   readonly tools: () => Promise<ClientTools>;
   readonly settle: SettleBudget;
+  readonly timeBox: TimeBox;
   readonly runId: string;
   readonly emit: Emit;
   readonly signal: AbortSignal | undefined;

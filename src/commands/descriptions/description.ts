@@ -1,6 +1,6 @@
 /** What a command's help says, apart from what it does: help and completion read this without loading any work. */
 import { Argument, Command, Option } from 'commander';
-import { collect, durationArgument } from '../options.ts';
+import { collect, durationArgument, durationFrom } from '../options.ts';
 import { ENVIRONMENT_OF } from './global.ts';
 
 /** Headings of a command's help, in this order. */
@@ -27,6 +27,10 @@ export const flag = (flags: string, description: string): Option =>
 
 export const duration = (flags: string, description: string): Option =>
   new Option(flags, description).argParser(durationArgument);
+
+/** Of at least that many seconds, and never of none. */
+export const span = (flags: string, description: string, least = 0): Option =>
+  new Option(flags, description).argParser(durationFrom(least));
 
 export const exclude = (): Option =>
   new Option('--exclude <tables>', 'all but these (may be repeated)')

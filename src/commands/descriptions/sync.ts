@@ -1,4 +1,4 @@
-import { duration, exclude, flag, type Description } from './description.ts';
+import { duration, exclude, flag, span, type Description } from './description.ts';
 
 export const sync = (): Description => ({
   name: 'sync',
@@ -19,6 +19,10 @@ export const sync = (): Description => ({
       flag('--fail-fast', 'stop at the first table that fails'),
       duration('--wait-lock <duration>', 'wait that long for another run of the same table').default(0, '0s'),
       duration('--settle <duration>', 'wait at most that long for open transactions').default(5, '5s'),
+      span(
+        '--max-duration <duration>',
+        'begin no new table past it, and stop a load in chunks after the chunk at work; the next run goes on. A table at work in one go is finished',
+      ),
     ],
     Output: [
       flag('--json', 'one JSON object a line on stdout, the summary last'),

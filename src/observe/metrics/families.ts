@@ -55,15 +55,24 @@ function runFamilies({ summary, exitCode, tally, version }: Metrics): Family[] {
       secondsOf(summary.finishedAt),
     ),
     gauge('increp_last_run_duration_seconds', 'How long the last run took.', runSeconds(summary)),
-    gauge('increp_last_run_success', '1 if the last run did everything, 0 if not.', isDone ? 1 : 0),
+    gauge(
+      'increp_last_run_success',
+      '1 if nothing in the last run failed, 0 if something did.',
+      isDone ? 1 : 0,
+    ),
     gauge(
       'increp_last_run_exit_code',
       'What the last run exited with; 75 when another run held a table.',
       exitCode,
     ),
     gauge(
+      'increp_last_run_tables_left',
+      'Tables that the last run left for the next one, because its time (--max-duration) was over.',
+      summary.tables.filter(({ isLeft }) => isLeft).length,
+    ),
+    gauge(
       'increp_last_success_timestamp_seconds',
-      'When a run last did everything it was asked for.',
+      'When a run last did everything it was asked for and had time for.',
       secondsOf(isDone ? summary.finishedAt : tally?.lastSuccessAt),
     ),
   ];

@@ -31,8 +31,11 @@ interface Copying {
   readonly ensureLocked: () => Promise<unknown>;
 }
 
-/** @throws what the first job failed with; the others were stopped by then, and their chunks rolled back */
-export async function copyChunks(copying: Copying): Promise<void> {
+/**
+ * Returns whether there is time for what comes after the last chunk; without it some may be missing.
+ * @throws what the first job failed with; the others were stopped by then, and their chunks rolled back
+ */
+export async function copyChunks(copying: Copying): Promise<boolean> {
   const { facts, load, jobs, progress } = copying;
   const [first] = jobs.works;
   if (!first) throw new Error('a load in chunks has no job');
@@ -48,14 +51,18 @@ export async function copyChunks(copying: Copying): Promise<void> {
     jobs.works.map(async (work) => {
       try {
         const metered = { ...work, emit: meter(work) };
-        for (let chunk = left.shift(); chunk !== undefined; chunk = left.shift())
+        for (let chunk = left.shift(); chunk !== undefined; chunk = left.shift()) {
           await copyChunk(copying, metered, chunk);
+          if (work.timeBox.isOver) return;
+        }
       } catch (error) {
         jobs.stop(error);
       }
     }),
   );
   first.signal?.throwIfAborted();
+  // Each run that is at it has to come further, however short its time is.
+  return !first.timeBox.isOver || load.done.length === starts.length;
 }
 
 const sumsRow = z.object({ chunks: z.number(), rows: z.number(), bytes: z.number() });

@@ -12,19 +12,21 @@ import { copyChunks } from './copy-chunks.ts';
 import { finishLoad } from './finish-load.ts';
 import { openJobs, type Jobs } from './jobs.ts';
 
-/** Undefined where no row has a key that could be the mark: then there is nothing that tells early rows from late. */
-export async function loadInChunks(request: ChunkedLoad): Promise<Loaded | undefined> {
+/** Stopped by the time box, or undefined where no row has a key that could be the mark: then there is nothing that tells early rows from late. */
+export async function loadInChunks(request: ChunkedLoad): Promise<Loaded | 'stopped' | undefined> {
   const load = await copyAll(request);
-  return load && finishLoad(request, load);
+  return load === undefined || load === 'stopped' ? load : finishLoad(request, load);
 }
 
 /** The connections are closed before the rest begins. */
-async function copyAll(request: ChunkedLoad): Promise<BegunLoad | undefined> {
+async function copyAll(request: ChunkedLoad): Promise<BegunLoad | 'stopped' | undefined> {
   const { work, facts, plan, chunks, progress } = request;
   await using jobs = openJobs(work, facts.settings.loadJobs);
   const load = await begin(request, jobs);
   if (!load) return undefined;
-  await copyChunks({ facts, plan, load, jobs, progress, ensureLocked: lockWatch(request.destination) });
+  const ensureLocked = lockWatch(request.destination);
+  const goesOn = await copyChunks({ facts, plan, load, jobs, progress, ensureLocked });
+  if (!goesOn) return 'stopped';
   return { ...load, done: chunks.starts.map((_, chunk) => chunk) };
 }
 

@@ -1,5 +1,6 @@
 /** What is said of loads in chunks. */
 import { IncrepError, reworded } from '../../errors.ts';
+import type { TimeBox } from '../time-box.ts';
 
 export const oneGoWarning = (why: string): string => `loaded in one go instead of in chunks: ${why}`;
 
@@ -11,12 +12,25 @@ export interface Progress {
   of: number;
 }
 
+/** A load that the time box has ended at a chunk. */
+export interface Stopped {
+  readonly stopped: Progress;
+  /** What does, with the rest. */
+  readonly goesOn: string;
+}
+
+export const stoppedReason = (timeBox: TimeBox, { stopped, goesOn }: Stopped): string =>
+  `${timeBox.words()}: ${stopped.done} of ${stopped.of} chunks are there; ${goesOn.replace(/^The/, 'the')} goes on with ${restOf(stopped)}`;
+
+const restOf = ({ done, of }: Progress): string =>
+  done === of ? 'what has changed since' : 'the other chunks';
+
 /** An error that says what it has not cost, and what `goesOn` with the rest. */
-export const withKept = (error: unknown, { done, of }: Progress, goesOn: string): unknown =>
-  error instanceof IncrepError && done > 0
+export const withKept = (error: unknown, progress: Progress, goesOn: string): unknown =>
+  error instanceof IncrepError && progress.done > 0
     ? reworded(error, {
-        what: `${error.message}; ${done} of ${of} chunks are kept`,
+        what: `${error.message}; ${progress.done} of ${progress.of} chunks are kept`,
         // What a signal's own advice says is true of loads in one go.
-        next: `${error.code === 'INTERRUPTED' ? '' : `${error.next} `}${goesOn} goes on with ${done === of ? 'what has changed since' : 'the other chunks'}.`,
+        next: `${error.code === 'INTERRUPTED' ? '' : `${error.next} `}${goesOn} goes on with ${restOf(progress)}.`,
       })
     : error;

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import type { TableFacts } from '../../../src/sync/facts.ts';
+import { SettleBudget } from '../../../src/sync/settle-budget.ts';
+import { TimeBox } from '../../../src/sync/time-box.ts';
+import { byTurn } from '../../../src/sync/turns.ts';
+import { facts, record } from './table-facts.ts';
+
+const table = (name: string, syncedAt?: string): TableFacts => ({
+  ...facts(),
+  destinationName: { schema: 'public', table: name },
+  saved: syncedAt
+    ? { kind: 'record', record: record({ syncedAt }), warnings: [] }
+    : { kind: 'none', why: '', warnings: [] },
+});
+
+const order = (tables: readonly TableFacts[], attempts: Record<string, string> = {}) =>
+  byTurn(tables, new Map(Object.entries(attempts).map(([name, at]) => [name, Date.parse(at)]))).map(
+    ({ destinationName }) => destinationName.table,
+  );
+
+test('those that were never tried go first, in the order of the configuration', () => {
+  expect(order([table('a', '2026-01-01T00:00:00Z'), table('b'), table('c'), table('d')])).toEqual([
+    ...['b', 'c', 'd'],
+    'a',
+  ]);
+});
+
+test('else who has waited longest, and a try that came to nothing counts as one', () => {
+  const tables = [table('a', '2026-01-01T00:00:03Z'), table('b', '2026-01-01T00:00:01Z'), table('c')];
+  expect(order(tables)).toEqual(['c', 'b', 'a']);
+  expect(order(tables, { c: '2026-01-01T00:00:02Z' })).toEqual(['b', 'c', 'a']);
+  expect(order(tables, { c: '2026-01-01T00:00:09Z', b: '2026-01-01T00:00:00Z' })).toEqual(['b', 'a', 'c']);
+});
+
+test('a time box runs by its clock, and one without a limit never ends', () => {
+  let now = 1000;
+  const box = new TimeBox(50, () => now);
+  expect([box.isLimited, box.isOver, box.remainingSeconds]).toEqual([true, false, 50]);
+  now += 49_999;
+  expect(box.isOver).toBe(false);
+  now += 1;
+  expect([box.isOver, box.remainingSeconds]).toEqual([true, 0]);
+  now += 1_000_000;
+  expect(box.remainingSeconds).toBe(0);
+  const open = new TimeBox(undefined, () => now);
+  now += 1e12;
+  expect([open.isLimited, open.isOver]).toEqual([false, false]);
+});
+
+test('waiting for open transactions ends with the time box', () => {
+  let now = 0;
+  const budget = new SettleBudget(40, new TimeBox(2, () => now));
+  expect(budget.isSpent).toBe(false);
+  now = 2000;
+  expect(budget.isSpent).toBe(true);
+});
