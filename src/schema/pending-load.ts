@@ -35,4 +35,6 @@ export interface PendingLoad {
   readonly stagingFilenode: string | null;
   /** Numbers of the chunks that are committed. */
   readonly done: readonly number[];
+  /** When the last of them was done, or the load begun. */
+  readonly lastAt: Date;
 }

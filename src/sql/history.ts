@@ -1,6 +1,5 @@
 /** Questions to `_increp_runs`. Pipelines that share a destination schema share the table. */
 import { qualified } from './identifiers.ts';
-import { chunksTable, loadsTable } from './loads.ts';
 import { runsTable } from './state.ts';
 
 /** Another run was at work on it: no failure of the table. */
@@ -60,16 +59,9 @@ export const readRuns = (schema: string): string => /* sql */ `
   SELECT to_json(r) AS record FROM ${qualified(runsTable(schema))} r
   WHERE r.run_id = ANY ($1::text[]) AND ($2::text[] IS NULL OR r.table_name = ANY ($2::text[]))`;
 
-/** $1 destination tables, $2 pipeline: when a run was at each of them last, whatever came of it, and null where none was. */
-export const readAttempts = (schema: string, haveLoadTables: boolean): string => /* sql */ `
-  SELECT t.name AS "table", greatest(
-    (SELECT r.started_at FROM ${qualified(runsTable(schema))} r
-     WHERE r.table_name = t.name AND r.pipeline = $2 ORDER BY r.started_at DESC LIMIT 1)${
-       haveLoadTables ? `, ${lastChunk(schema)}` : ''
-     }) AS at
+/** $1 what it calls the tables, $2 pipeline: when a run was at each of them last, whatever came of it, and null where none was. */
+export const readAttempts = (schema: string): string => /* sql */ `
+  SELECT t.name AS "table", (
+    SELECT r.started_at FROM ${qualified(runsTable(schema))} r
+    WHERE r.table_name = t.name AND r.pipeline = $2 ORDER BY r.started_at DESC LIMIT 1) AS at
   FROM unnest($1::text[]) t(name)`;
-
-/** A load that a time box has stopped is in no history. */
-const lastChunk = (schema: string): string => /* sql */ `(
-    SELECT greatest(l.began_at, max(c.done_at)) FROM ${qualified(loadsTable(schema))} l
-    LEFT JOIN ${qualified(chunksTable(schema))} c USING (load_id) WHERE l.table_name = t.name GROUP BY l.began_at)`;

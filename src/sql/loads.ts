@@ -42,7 +42,9 @@ const readLoadsIn = (schema: string, tables: readonly string[]): string => /* sq
          (SELECT pg_relation_filenode(c.oid)::text FROM pg_class c
           WHERE c.oid::text = l.header #>> '{staging,oid}') AS "stagingFilenode",
          coalesce((SELECT json_agg(d.chunk ORDER BY d.chunk) FROM ${qualified(chunksTable(schema))} d
-                   WHERE d.load_id = l.load_id), '[]') AS done
+                   WHERE d.load_id = l.load_id), '[]') AS done,
+         greatest(l.began_at, (SELECT max(d.done_at) FROM ${qualified(chunksTable(schema))} d
+                               WHERE d.load_id = l.load_id)) AS "lastAt"
   FROM ${qualified(loadsTable(schema))} l WHERE l.table_name = ANY (ARRAY[${tables.map(literal).join(', ')}])`;
 
 /** $1 destination table name, $2 load id, $3 pipeline, $4 number of chunks, $5 header. */

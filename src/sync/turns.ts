@@ -14,13 +14,13 @@ export async function inTurn(work: Work, facts: Facts): Promise<readonly TableFa
   return byTurn(facts.tables, await lastAttempts(work, facts));
 }
 
-/** `attempts`: milliseconds since 1970, by destination table. The order of the configuration decides between equals. */
+/** `attempts`: milliseconds since 1970, by the name of the copy. The order of the configuration decides between equals. */
 export const byTurn = (
   tables: readonly TableFacts[],
   attempts: ReadonlyMap<string, number>,
 ): readonly TableFacts[] => {
   const lastOf = (table: TableFacts): number =>
-    Math.max(attempts.get(table.destinationName.table) ?? -Infinity, savedAt(table));
+    Math.max(attempts.get(table.copyName) ?? -Infinity, savedAt(table), stoppedAt(table));
   return tables.toSorted((one, other) => difference(lastOf(one), lastOf(other)));
 };
 
@@ -30,15 +30,18 @@ const difference = (one: number, other: number): number => (one === other ? 0 : 
 const savedAt = ({ saved }: TableFacts): number =>
   saved.kind === 'record' ? Date.parse(saved.record.syncedAt) : -Infinity;
 
+/** A load that a time box has stopped is in no history. */
+const stoppedAt = ({ pendingLoad }: TableFacts): number => pendingLoad?.lastAt.getTime() ?? -Infinity;
+
 const attemptRow = z.object({ table: z.string(), at: z.date().nullable() });
 
 async function lastAttempts({ destination, settings }: Work, facts: Facts): Promise<Map<string, number>> {
+  const { schema } = settings.destination;
   // Nothing can be known before the first run, which has made the table only now.
-  if (!facts.hasRunsTable) return new Map();
-  const names = facts.tables.map(({ destinationName }) => destinationName.table);
-  const question = readAttempts(settings.destination.schema, facts.hasLoadTables);
+  if (facts.schemas.get(schema)?.hasRunsTable !== true) return new Map();
+  const names = facts.tables.map(({ copyName }) => copyName);
   const { rows } = await destination.withReading((client) =>
-    client.query(question, [names, settings.pipeline]),
+    client.query(readAttempts(schema), [names, settings.pipeline]),
   );
   return new Map(
     z

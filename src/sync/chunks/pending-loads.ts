@@ -12,6 +12,7 @@ const loadRow = z.object({
   header: z.unknown(),
   stagingFilenode: z.string().nullable(),
   done: z.array(z.number()),
+  lastAt: z.date(),
 });
 
 /** By `tableKey` of the destination table. */

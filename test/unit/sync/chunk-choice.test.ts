@@ -26,6 +26,7 @@ const pending = (change: Partial<PendingLoad> = {}): PendingLoad => ({
   }),
   stagingFilenode: '300',
   done: [0, 2],
+  lastAt: new Date(0),
   ...change,
 });
 
