@@ -5,6 +5,7 @@ import { FORMAT_VERSION } from '../summary-json.ts';
 import { check } from '../sync/check/check.ts';
 import type { Finding } from '../sync/check/finding.ts';
 import { withContext } from './context.ts';
+import { expandTables } from './expand-tables.ts';
 import type { GlobalOptions } from './options.ts';
 import { selectTables } from './select-tables.ts';
 
@@ -15,9 +16,13 @@ export interface CheckOptions extends GlobalOptions {
 }
 
 export async function checkCommand(tables: readonly string[], options: CheckOptions): Promise<number> {
-  return withContext(options, async ({ settings, work, terminal, redact }) => {
+  return withContext(options, async (configured) => {
+    const { context, unmatched, nothing } = await expandTables(configured, { source: 'may' });
+    const { settings, work, terminal, redact } = context;
     const findings = await check(work, {
-      tables: selectTables(settings.tables, { names: tables, excluded: [] }),
+      tables: nothing ? [] : selectTables(settings.tables, { names: tables, excluded: [] }),
+      unmatched,
+      nothing,
       testsWebhook: options.webhook,
     });
     terminal.out(

@@ -9,8 +9,9 @@ import { FORMAT_VERSION } from '../summary-json.ts';
 import { pastRuns, type PastRun, type PastRuns } from '../sync/past-runs.ts';
 import { withContext } from './context.ts';
 import { copyNameIn, nameIn } from './copy-names.ts';
+import { expandTables } from './expand-tables.ts';
 import type { GlobalOptions } from './options.ts';
-import { selectTables } from './select-tables.ts';
+import { matching, selectTables } from './select-tables.ts';
 import { sayTrouble } from './trouble.ts';
 
 export interface HistoryOptions extends GlobalOptions {
@@ -22,8 +23,11 @@ export interface HistoryOptions extends GlobalOptions {
   readonly json: boolean;
 }
 
-export async function historyCommand(names: readonly string[], options: HistoryOptions): Promise<number> {
-  return withContext(options, async ({ settings, work, terminal, redact }) => {
+export async function historyCommand(words: readonly string[], options: HistoryOptions): Promise<number> {
+  return withContext(options, async (configured) => {
+    const { context } = await expandTables(configured, { source: 'not', isLocal: options.local });
+    const { settings, work, terminal, redact } = context;
+    const names = words.flatMap((word) => namesMeant(settings, word));
     const { look, out } = terminal;
     const [only, ...others] = names;
     const isCharted = only !== undefined && others.length === 0 && !options.json;
@@ -45,9 +49,15 @@ export async function historyCommand(names: readonly string[], options: HistoryO
   });
 }
 
+/** A table that is no longer configured has a history still. */
+function namesMeant({ tables }: Settings, word: string): string[] {
+  const meant = matching(tables, word);
+  return meant.length === 0 ? [word] : meant.map(({ name }) => name);
+}
+
 const isNarrowed = ({ since, failed }: HistoryOptions): boolean => since !== undefined || failed;
 
-/** A table that is no longer configured has a history still. @throws IncrepError USAGE */
+/** @throws IncrepError USAGE */
 function ensureKnown(names: readonly string[], runs: readonly PastRun[], settings: Settings): void {
   const copyNameOf = copyNameIn(settings);
   const isInHistory = (name: string) =>

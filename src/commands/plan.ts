@@ -7,8 +7,10 @@ import { formatPlan } from '../observe/plan.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../summary-json.ts';
 import { withContext } from './context.ts';
+import { expandTables } from './expand-tables.ts';
 import type { GlobalOptions } from './options.ts';
 import { selectTables } from './select-tables.ts';
+import { sayRemarks } from './trouble.ts';
 
 export interface PlanOptions extends GlobalOptions {
   readonly exclude: readonly string[];
@@ -20,7 +22,10 @@ export interface PlanOptions extends GlobalOptions {
 }
 
 export async function planCommand(tables: readonly string[], options: PlanOptions): Promise<number> {
-  return withContext(options, async ({ settings, work, terminal, redact }) => {
+  return withContext(options, async (configured) => {
+    const { context, unmatched, remarks, nothing } = await expandTables(configured, { source: 'must' });
+    if (nothing) throw nothing;
+    const { settings, work, terminal, redact } = context;
     const facts = await gatherFacts(
       work,
       selectTables(settings.tables, { names: tables, excluded: options.exclude }),
@@ -33,9 +38,10 @@ export async function planCommand(tables: readonly string[], options: PlanOption
     });
     terminal.out(
       options.json
-        ? redactedJson(toJson(foreseen), redact)
+        ? redactedJson(toJson(foreseen, unmatched), redact)
         : redact(formatPlan(foreseen.map(inWords), terminal.look)),
     );
+    sayRemarks(remarks, context);
     return exitCodeFor(foreseen, options);
   });
 }
@@ -51,14 +57,16 @@ const inWords = (table: Foreseen) => ({
   builtOn: table.dependents.map((each) => describeDependent(each)),
 });
 
-const toJson = (foreseen: readonly Foreseen[]): object => ({
+const toJson = (foreseen: readonly Foreseen[], unmatched: readonly string[]): object => ({
   type: 'plan',
   format_version: FORMAT_VERSION,
   tables: foreseen.map(tableJson),
+  unmatched_patterns: unmatched,
 });
 
 const tableJson = (table: Foreseen) => ({
   name: table.name,
+  pattern: table.pattern ?? null,
   action: table.action,
   reason: table.reason,
   loader: table.loader ?? null,

@@ -8,8 +8,10 @@ import { lockTable } from '../sync/table-lock.ts';
 import { ensureWritable } from '../state/state-files.ts';
 import { tableNames } from '../sync/facts.ts';
 import { withContext } from './context.ts';
+import { expandTables } from './expand-tables.ts';
 import type { GlobalOptions } from './options.ts';
 import { selectTables } from './select-tables.ts';
+import { sayRemarks } from './trouble.ts';
 
 export interface ResetOptions extends GlobalOptions {
   readonly all: boolean;
@@ -28,7 +30,10 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
       next: 'Give one of them.',
     });
   }
-  return withContext(options, async ({ settings, work, terminal }) => {
+  return withContext(options, async (configured) => {
+    const { context, remarks, nothing } = await expandTables(configured, { source: 'may', withGone: true });
+    if (nothing) throw nothing;
+    const { settings, work, terminal } = context;
     const chosen = selectTables(settings.tables, { names: tables, excluded: [] });
     // A file that stays would serve in place of the row that is gone.
     await ensureWritable(settings.stateDirectory);
@@ -47,6 +52,7 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
       const told = `${printable(table.name)}: forgotten. The table stays as it is until the next "increp sync" loads it again.`;
       terminal.out(`${wrapLines(told, terminal.look.width)}\n`);
     }
+    sayRemarks(remarks, context);
     return 0;
   });
 }

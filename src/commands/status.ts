@@ -5,9 +5,10 @@ import type { RunRecord } from '../schema/run-record.ts';
 import { errorToJson, FORMAT_VERSION } from '../summary-json.ts';
 import { isFine, tableStatuses, type Statuses, type TableStatus } from '../sync/table-status.ts';
 import { withContext } from './context.ts';
+import { expandTables } from './expand-tables.ts';
 import type { GlobalOptions } from './options.ts';
 import { selectTables } from './select-tables.ts';
-import { sayTrouble } from './trouble.ts';
+import { sayRemarks, sayTrouble } from './trouble.ts';
 
 export interface StatusOptions extends GlobalOptions {
   readonly json: boolean;
@@ -18,12 +19,19 @@ export interface StatusOptions extends GlobalOptions {
 }
 
 export async function statusCommand(tables: readonly string[], options: StatusOptions): Promise<number> {
-  return withContext(options, async ({ settings, work, terminal, redact }) => {
+  return withContext(options, async (configured) => {
+    const { context, trouble, remarks, nothing } = await expandTables(configured, {
+      source: options.source ? 'soon' : 'not',
+      isLocal: options.local,
+    });
+    if (nothing) throw nothing;
+    const { settings, work, terminal, redact } = context;
     const chosen = selectTables(settings.tables, { names: tables, excluded: [] });
-    const request = { isLocal: options.local, asksSource: options.source };
+    const request = { isLocal: options.local, asksSource: options.source, sourceTrouble: trouble };
     const statuses = await tableStatuses(work, chosen, request);
     if (options.json) terminal.out(redactedJson(toJson(settings.pipeline, statuses), redact));
     else terminal.out(redact(formatStatus(statuses.tables, terminal.look, new Date())));
+    sayRemarks(remarks, context);
     sayTrouble({ ...statuses, isLocal: options.local }, terminal, redact);
     const isAllFine = !statuses.unreachable && statuses.tables.every(isFine);
     return options.exitCode && !isAllFine ? 2 : 0;

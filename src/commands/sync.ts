@@ -1,4 +1,5 @@
 /** Brings the copies up to date, and tells what came of it. */
+import type { TableSettings } from '../config/settings.ts';
 import type { RunSummary } from '../events.ts';
 import { Database } from '../postgres/database.ts';
 import type { Verbosity } from '../observe/log.ts';
@@ -7,6 +8,7 @@ import { recordInFile } from '../sync/record-in-file.ts';
 import { exitCodeOf, run } from '../sync/run.ts';
 import { TimeBox } from '../sync/time-box.ts';
 import { withContext, type Context } from './context.ts';
+import { expandTables, type Expanded } from './expand-tables.ts';
 import type { GlobalOptions } from './options.ts';
 import { planCommand } from './plan.ts';
 import { selectTables } from './select-tables.ts';
@@ -32,13 +34,16 @@ export interface SyncOptions extends GlobalOptions {
 export async function syncCommand(tables: readonly string[], options: SyncOptions): Promise<number> {
   if (options.dryRun) return planCommand(tables, { ...options, exitCode: false });
   const timeBox = new TimeBox(options.maxDuration);
-  return withContext({ ...options, settleSeconds: options.settle, timeBox }, async (context) => {
-    const chosen = selectTables(context.settings.tables, { names: tables, excluded: options.exclude });
+  return withContext({ ...options, settleSeconds: options.settle, timeBox }, async (configured) => {
+    const expanded = await expandTables(configured, { source: 'may' });
+    const context = withWarnings(expanded);
+    const chosen = chosenTables(expanded, tables, options);
     await using history = new Database(context.settings.destination, context.settings);
     const verbosity = verbosityOf(options);
     await using watch = await watchRun(context, { isJson: options.json, verbosity, history });
     const summary = await run(context.work, {
       tables: chosen,
+      nothing: expanded.nothing,
       isFullRefresh: options.fullRefresh,
       areDeletesForced: options.deletes,
       isForced: options.force,
@@ -51,6 +56,27 @@ export async function syncCommand(tables: readonly string[], options: SyncOption
     await tell(context, options, watch, summary);
     return exitCodeOf(summary);
   });
+}
+
+/** What there is to say of the patterns belongs to the run: to its summary, its log and its messages. */
+const withWarnings = ({ context, remarks }: Expanded): Context => {
+  if (remarks.length === 0) return context;
+  const settings = { ...context.settings, warnings: [...context.settings.warnings, ...remarks] };
+  return { ...context, settings, work: { ...context.work, settings } };
+};
+
+/** A name that nobody has heard of may be that of a table that only the source knows. */
+function chosenTables(
+  { context: { settings }, trouble, nothing }: Expanded,
+  names: readonly string[],
+  { exclude }: SyncOptions,
+): TableSettings[] {
+  if (nothing) return [];
+  try {
+    return selectTables(settings.tables, { names, excluded: exclude });
+  } catch (error) {
+    throw trouble ?? error;
+  }
 }
 
 const verbosityOf = ({ verbose, quiet }: SyncOptions): Verbosity =>

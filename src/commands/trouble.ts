@@ -2,6 +2,7 @@
 import type { IncrepError } from '../errors.ts';
 import type { Redact } from '../redact.ts';
 import { printable, wrapLines } from '../observe/text.ts';
+import type { Context } from './context.ts';
 import type { Terminal } from './terminal.ts';
 
 interface Trouble {
@@ -9,6 +10,14 @@ interface Trouble {
   readonly unreachable: IncrepError | undefined;
   readonly sourceTrouble?: IncrepError | undefined;
   readonly historyTrouble: IncrepError | undefined;
+}
+
+/** What there is to say of the patterns of tables-config.json. */
+export function sayRemarks(
+  remarks: readonly string[],
+  { terminal: { say, sayLook }, redact }: Pick<Context, 'terminal' | 'redact'>,
+): void {
+  for (const remark of remarks) say(wrapLines(printable(redact(`warning: ${remark}\n`)), sayLook.width));
 }
 
 export function sayTrouble(

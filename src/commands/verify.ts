@@ -9,8 +9,10 @@ import { repairTable, type Repaired } from '../sync/repair.ts';
 import { isEqual, verifyTable, type Verified } from '../sync/verify.ts';
 import type { Work } from '../sync/work.ts';
 import { withContext } from './context.ts';
+import { expandTables } from './expand-tables.ts';
 import type { GlobalOptions } from './options.ts';
 import { selectTables } from './select-tables.ts';
+import { sayRemarks } from './trouble.ts';
 
 export interface VerifyOptions extends GlobalOptions {
   readonly json: boolean;
@@ -24,7 +26,10 @@ export type Verdict =
   | { readonly name: string; readonly error: IncrepError };
 
 export async function verifyCommand(tables: readonly string[], options: VerifyOptions): Promise<number> {
-  return withContext(options, async ({ settings, work, terminal, redact }) => {
+  return withContext(options, async (configured) => {
+    const { context, remarks, nothing } = await expandTables(configured, { source: 'must' });
+    if (nothing) throw nothing;
+    const { settings, work, terminal, redact } = context;
     const chosen = selectTables(settings.tables, { names: tables, excluded: [] }).filter(
       ({ isEnabled }) => isEnabled,
     );
@@ -37,6 +42,7 @@ export async function verifyCommand(tables: readonly string[], options: VerifyOp
       if (!options.json) terminal.out(redact(formatVerification(verdict, terminal.look)));
     }
     if (options.json) terminal.out(redactedJson(toJson(verdicts), redact));
+    sayRemarks(remarks, context);
     return exitCodeFor(verdicts);
   });
 }

@@ -78,7 +78,7 @@ export async function readConfiguration({
   const healthcheckUrl = readUrl(reading, 'HEALTHCHECK_URL');
   const log = readLog(reading);
   const homes = homesOf(reading);
-  const { tables, entries } = await readTables(directory, homes, report, warn);
+  const { tables, patterns, entries } = await readTables(directory, homes, report, warn);
 
   const secrets = secretsOf(connections, values);
   const origins = { ...originsOf(values), ...savedOrigins };
@@ -102,6 +102,7 @@ export async function readConfiguration({
     pipeline,
     ...connections,
     tables,
+    patterns,
     stateDirectory: resolve(directory, textOf(reading, 'STATE_DIR') ?? ''),
     stallTimeoutSeconds,
     webhook,

@@ -14,7 +14,8 @@ export function namesAtAGlance(
     const text = readFileSync(join(directory, 'tables-config.json'), 'utf8').replace(/^\uFEFF/, '');
     const document: unknown = JSON.parse(text);
     const tables: unknown = Array.isArray(document) ? document : fieldOf(document, 'tables');
-    return Array.isArray(tables) ? tables.flatMap((table) => nameOf(table) ?? []) : [];
+    const shared = Array.isArray(document) ? undefined : fieldOf(document, 'defaults');
+    return Array.isArray(tables) ? tables.flatMap((table) => nameOf(table, shared) ?? []) : [];
   } catch {
     return [];
   }
@@ -26,7 +27,10 @@ const atHome = (flag: string | undefined) => flag?.replace(/^~(?=\/|$)/, homedir
 const fieldOf = (value: unknown, key: string): unknown =>
   typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[key] : undefined;
 
-function nameOf(table: unknown): string | undefined {
+/** Behind its schema where it says one, which is right also of SOURCE_SCHEMA. */
+function nameOf(table: unknown, defaults: unknown): string | undefined {
   const name = fieldOf(table, 'name');
-  return typeof name === 'string' && name !== '' ? name : undefined;
+  const schema = fieldOf(table, 'schema') ?? fieldOf(defaults, 'schema');
+  if (typeof name !== 'string' || name === '') return undefined;
+  return typeof schema === 'string' ? `${schema}.${name}` : name;
 }

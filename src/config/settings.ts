@@ -1,6 +1,7 @@
 /** What the rest of the house may trust: every value here has been checked, defaulted and named in our own words. */
 
 import type { TableName } from '../schema/names.ts';
+import type { NamePattern } from '../schema/patterns.ts';
 import type { ChunkSize } from './chunk-size.ts';
 
 export type SslMode = 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
@@ -64,6 +65,24 @@ export interface TableSettings {
   /** Seconds after which `status` calls the copy stale. */
   readonly maxStalenessSeconds: number | undefined;
   readonly isEnabled: boolean;
+  /** The one that has found it, as it is written; undefined for a table with an entry of its own. */
+  readonly pattern: string | undefined;
+  /** Why what a pattern has found cannot have a copy beside the others. */
+  readonly conflict: string | undefined;
+}
+
+/** An entry whose name has a star: which tables it stands for, the source knows. */
+export interface TablePattern {
+  /** As people write it, behind its schema where that is not SOURCE_SCHEMA. */
+  readonly name: string;
+  readonly schema: string;
+  readonly names: NamePattern;
+  /** Undefined: the copies are called like the tables. */
+  readonly copyNames: NamePattern | undefined;
+  /** How many tables with an entry of their own stand before it. */
+  readonly place: number;
+  /** Of each of its tables. */
+  readonly options: Omit<TableSettings, 'name' | 'source' | 'destinationName' | 'pattern'>;
 }
 
 export interface WebhookSettings {
@@ -88,7 +107,9 @@ export interface Settings {
   readonly pipeline: string;
   readonly source: ConnectionSettings;
   readonly destination: ConnectionSettings;
+  /** Without those of the patterns, until `expandPatterns` has found them. */
   readonly tables: readonly TableSettings[];
+  readonly patterns: readonly TablePattern[];
   /** Absolute. */
   readonly stateDirectory: string;
   /** How long a server may be silent when it is its turn, before it is asked over another connection. */

@@ -8,6 +8,8 @@ export interface NamedTable {
   readonly where: string;
   readonly name: string | undefined;
   readonly destination: TableName | undefined;
+  /** Then it is a name for others, and what those want to be called shows later. */
+  readonly isPattern?: boolean;
   /** What the state files and the histories call the copy. */
   readonly copyName: string | undefined;
 }
@@ -22,13 +24,24 @@ const OWN_TABLES: readonly (string | undefined)[] = [
 
 /** Why a table cannot be beside the others; undefined where it can. Of two that want one name the later one hears of it. */
 export function conflictOf(
-  { name, destination, copyName }: NamedTable,
+  { name, destination, copyName, isPattern }: NamedTable,
   earlier: readonly NamedTable[],
   all: readonly NamedTable[],
 ): string | undefined {
   if (name === undefined || !destination) return undefined;
-  const same = earlier.find((other) => other.name === name);
+  const same = earlier.find((other) => other.name === name && other.isPattern === isPattern);
   if (same) return `the name ${show(name)} is already taken by ${same.where}`;
+  if (isPattern === true) return undefined;
+  return copyConflictOf({ destination, copyName }, earlier.filter(isTable), all.filter(isTable));
+}
+
+const isTable = (table: NamedTable): boolean => table.isPattern !== true;
+
+function copyConflictOf(
+  { destination, copyName }: Pick<NamedTable, 'copyName'> & { readonly destination: TableName },
+  earlier: readonly NamedTable[],
+  all: readonly NamedTable[],
+): string | undefined {
   const target = earlier.find((other) => other.destination && isSameTable(other.destination, destination));
   if (target) {
     return `the destination table ${show(copyName)} is already taken by ${target.where}; give one of them another dest_name`;

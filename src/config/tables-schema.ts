@@ -63,8 +63,14 @@ export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
 
 export const tableSchema = z.strictObject(
   {
-    name: identifier.describe('Table of the source, as Postgres stores its name.'),
-    dest_name: identifier.optional().describe('Its name in the destination; `name` where not given.'),
+    name: identifier.describe(
+      'Table of the source, as Postgres stores its name; `*` stands for any characters, `\\\\*` for a star.',
+    ),
+    dest_name: identifier
+      .optional()
+      .describe(
+        'Its name in the destination; `name` where not given. One `*` takes what that of `name` stands for.',
+      ),
     replication_key: identifier
       .optional()
       .describe('Column that grows with every change: timestamp, timestamptz, date or an integer.'),

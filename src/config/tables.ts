@@ -1,11 +1,12 @@
 /** `tables-config.json` becomes the tables of the settings, or a list of everything that is wrong with it. */
 import { join } from 'node:path';
 import { readText } from './files.ts';
+import { readPattern, starsOf } from '../schema/patterns.ts';
 import { parseJson } from './json.ts';
 import { copyNameOf, destinationOf, labelOf, type Home } from './places.ts';
-import type { Report, Warn } from './problems.ts';
+import { show, type Report, type Warn } from './problems.ts';
 import { placeOf, problemsOf, TABLES_FILE } from './schema-problems.ts';
-import type { TableSettings } from './settings.ts';
+import type { TablePattern, TableSettings } from './settings.ts';
 import { conflictOf, type NamedTable } from './table-names.ts';
 import type { TableEntry } from './tables-schema.ts';
 import { defaultsSchema, envelopeSchema, NEEDED_KEYS, tableSchema } from './tables-schema.ts';
@@ -25,6 +26,7 @@ export interface RawEntry {
 
 interface Tables {
   readonly tables: readonly TableSettings[];
+  readonly patterns: readonly TablePattern[];
   readonly entries: readonly RawEntry[];
 }
 
@@ -42,15 +44,22 @@ export async function readTables(
 ): Promise<Tables> {
   const document = await readDocument(directory, report);
   const entries = document === undefined ? [] : entriesOf(document.value, report);
-  const tables = entries
-    .map((entry) => readTable(entry, homes, report))
-    .filter((table) => table !== undefined);
+  const read = entries.map((entry) => readTable(entry, homes, report)).filter((table) => table !== undefined);
   checkNames(entries, homes, report);
-  if (tables.length > 0 && tables.every(({ isEnabled }) => !isEnabled)) {
+  const tables = read.filter((entry) => 'source' in entry);
+  const patterns = read.flatMap((entry, index) =>
+    'source' in entry
+      ? []
+      : [{ ...entry, place: read.slice(0, index).filter((each) => 'source' in each).length }],
+  );
+  if (read.length > 0 && read.every((entry) => !isEnabled(entry))) {
     warn(`${TABLES_FILE}: every table has "enabled": false, so there is nothing to do`);
   }
-  return { tables, entries };
+  return { tables, patterns, entries };
 }
+
+const isEnabled = (entry: TableSettings | TablePattern): boolean =>
+  'source' in entry ? entry.isEnabled : entry.options.isEnabled;
 
 async function readDocument(directory: string, report: Report): Promise<{ value: unknown } | undefined> {
   const path = join(directory, TABLES_FILE);
@@ -98,14 +107,14 @@ function readTable(
   { value, path, defaults }: RawEntry,
   homes: Homes,
   report: Report,
-): TableSettings | undefined {
+): TableSettings | TablePattern | undefined {
   const own = isObject(value) ? value : undefined;
   const merged = own ? { ...defaults, ...own } : value;
   const { data, error } = tableSchema.safeParse(merged);
   if (data) {
     if (reportMissing(merged, path, report)) return undefined;
     const contradiction = contradictionIn(data);
-    if (!contradiction) return settingsOf(data, homes);
+    if (!contradiction) return isPattern(data.name) ? patternSettings(data, homes) : settingsOf(data, homes);
     report({
       where: placeOf([...path, contradiction.key]),
       table: nameOf(value),
@@ -144,6 +153,8 @@ function contradictionIn({
   initial_load,
   chunk,
   load_jobs,
+  name,
+  dest_name,
 }: TableEntry): { key: string; what: string } | undefined {
   if (chunk && initial_load !== 'copy')
     return {
@@ -152,7 +163,22 @@ function contradictionIn({
     };
   if (!chunk && load_jobs > 1)
     return { key: 'load_jobs', what: 'only chunks can be loaded at the same time; set chunk, such as "1GB"' };
-  return undefined;
+  return nameContradiction(name, dest_name);
+}
+
+const isPattern = (name: string): boolean => starsOf(readPattern(name)) > 0;
+
+function nameContradiction(name: string, copies: string | undefined) {
+  if (copies === undefined || !isPattern(name)) return undefined;
+  const stars = starsOf(readPattern(copies));
+  if (stars === 0)
+    return {
+      key: 'dest_name',
+      what: `${show(copies)} would be the copy of every table that ${show(name)} matches; put a * where what its star stands for belongs, such as "raw_*"`,
+    };
+  return stars === 1 && starsOf(readPattern(name)) === 1
+    ? undefined
+    : { key: 'dest_name', what: 'takes what the star of "name" stands for, so each of them has one star' };
 }
 
 const isObject = (value: unknown): value is Options =>
@@ -173,8 +199,10 @@ function checkNames(entries: readonly RawEntry[], homes: Homes, report: Report):
 
 export function namesOf({ value, path, defaults }: RawEntry, homes: Homes): NamedTable {
   const where = placeOf(path);
-  const table = nameOf(value);
-  if (table === undefined) return { where, name: undefined, destination: undefined, copyName: undefined };
+  const written = nameOf(value);
+  if (written === undefined) return { where, name: undefined, destination: undefined, copyName: undefined };
+  // Which tables a pattern stands for, nobody knows yet.
+  const table = isPattern(written) ? written : readName(written);
   const source = {
     schema: nameOf(value, 'schema') ?? nameOf(defaults, 'schema') ?? homes.source.schema,
     table,
@@ -187,6 +215,7 @@ export function namesOf({ value, path, defaults }: RawEntry, homes: Homes): Name
   return {
     where,
     name: labelOf(source, homes.source),
+    ...(isPattern(written) && { isPattern: true }),
     destination: destinationOf(homes.destination, placed),
     copyName: copyNameOf(homes, placed),
   };
@@ -194,11 +223,34 @@ export function namesOf({ value, path, defaults }: RawEntry, homes: Homes): Name
 
 /** From the file's words to ours. */
 function settingsOf(entry: TableEntry, homes: Homes): TableSettings {
-  const source = { schema: entry.schema ?? homes.source.schema, table: entry.name };
+  const source = { schema: entry.schema ?? homes.source.schema, table: readName(entry.name) };
   return {
+    ...optionsOf(entry),
     name: labelOf(source, homes.source),
     source,
-    destinationName: entry.dest_name ?? entry.name,
+    destinationName: entry.dest_name ?? source.table,
+    pattern: undefined,
+  };
+}
+
+/** Of a name without stars that mean others. */
+const readName = (text: string): string => readPattern(text).parts.join('*');
+
+/** Its place is counted where all entries are known. */
+function patternSettings(entry: TableEntry, homes: Homes): TablePattern {
+  const schema = entry.schema ?? homes.source.schema;
+  return {
+    name: labelOf({ schema, table: entry.name }, homes.source),
+    schema,
+    names: readPattern(entry.name),
+    copyNames: entry.dest_name === undefined ? undefined : readPattern(entry.dest_name),
+    place: 0,
+    options: optionsOf(entry),
+  };
+}
+
+function optionsOf(entry: TableEntry): TablePattern['options'] {
+  return {
     destinationSchema: entry.dest_schema,
     replicationKey: entry.replication_key,
     mergeKey: entry.unique_cols ?? [],
@@ -215,5 +267,6 @@ function settingsOf(entry: TableEntry, homes: Homes): TableSettings {
     maxStalenessSeconds: entry.max_staleness,
     types: entry.types,
     isEnabled: entry.enabled,
+    conflict: undefined,
   };
 }

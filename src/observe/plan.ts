@@ -15,6 +15,8 @@ interface PlannedTable {
   readonly name: string;
   readonly action: string;
   readonly reason: string;
+  /** Undefined where the table has an entry of its own. */
+  readonly pattern: string | undefined;
   readonly typeChanges: readonly string[];
   readonly loader: string | undefined;
   readonly estimated: Estimated | undefined;
@@ -57,6 +59,7 @@ function tableLines(table: PlannedTable, nameWidth: number, look: Look): string[
     wrapped(`    ${head}: `, printable(text), DETAIL_INDENT + head.length + 2, look.width);
   return [
     ...headLines(table, nameWidth, look, colored),
+    ...patternLines(table).flatMap((text) => detail('found by', text)),
     ...typeLines(table).flatMap((text) => detail('types', text)),
     ...deletesLines(table).flatMap((text) => detail('deletes', text)),
     ...(table.builtOn.length === 0 ? [] : detail('built on it', listed(table.builtOn, LISTED))),
@@ -84,6 +87,10 @@ function headLines(table: PlannedTable, nameWidth: number, { width }: Look, colo
   const head = `${paint(symbol)} ${padEnd(name, nameWidth)}  ${paint(action)}  `;
   return [`${head}${first.slice(plain.length)}`, ...rest];
 }
+
+/** Of a table that is new here, for whoever does not know it from tables-config.json. */
+const patternLines = ({ action, pattern }: PlannedTable): string[] =>
+  pattern !== undefined && ['initial', 'refused'].includes(action) ? [`the pattern "${pattern}"`] : [];
 
 /** The reason of a load is printed, and has them. */
 const typeLines = ({ action, typeChanges }: PlannedTable): readonly string[] =>

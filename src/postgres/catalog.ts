@@ -4,7 +4,9 @@ import { z } from 'zod';
 import { columnSchema } from '../schema/columns.ts';
 import { tableKey, type TableName } from '../schema/names.ts';
 import type { Relation, RelationKind } from '../schema/relations.ts';
-import { DESCRIBE_RELATIONS, DESCRIBE_SCHEMAS, RELATION_NAMES } from '../sql/catalog.ts';
+import { DESCRIBE_RELATIONS, DESCRIBE_SCHEMAS, FIND_TABLES, RELATION_NAMES } from '../sql/catalog.ts';
+import { STAGING_MARK } from '../sql/destination.ts';
+import { OWN_TABLES } from '../sql/state.ts';
 
 const KINDS: Record<string, RelationKind> = {
   r: 'table',
@@ -77,6 +79,23 @@ const nameRow = z.object({ schema: z.string(), table: z.string() });
 /** In the order of their names. */
 export async function relationNames(client: pg.ClientBase, schemas: readonly string[]): Promise<TableName[]> {
   const { rows } = await client.query(RELATION_NAMES, [schemas]);
+  return z.array(nameRow).parse(rows);
+}
+
+interface Wanted {
+  readonly schema: string;
+  /** A pattern for LIKE. */
+  readonly like: string;
+}
+
+/** Tables that have such a name and are not increp's own. In no order. */
+export async function findRelations(client: pg.ClientBase, wanted: readonly Wanted[]): Promise<TableName[]> {
+  const { rows } = await client.query(FIND_TABLES, [
+    wanted.map(({ schema }) => schema),
+    wanted.map(({ like }) => like),
+    OWN_TABLES,
+    STAGING_MARK,
+  ]);
   return z.array(nameRow).parse(rows);
 }
 

@@ -129,6 +129,17 @@ export const RELATION_NAMES = /* sql */ `
   SELECT n.nspname AS schema, c.relname AS "table" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = ANY ($1::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition ORDER BY 2`;
 
+/**
+ * $1 schemas and $2 LIKE patterns, in pairs; $3 names and $4 the beginning of a comment, which tables of ours have. Of a
+ * partitioned table itself, not its partitions.
+ */
+export const FIND_TABLES = /* sql */ `
+  SELECT n.nspname AS schema, c.relname AS "table" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND c.relname <> ALL ($3::text[])
+    AND NOT starts_with(coalesce(obj_description(c.oid, 'pg_class'), ''), $4)
+    AND EXISTS (SELECT FROM unnest($1::text[], $2::text[]) wanted(schema, name)
+                WHERE n.nspname = wanted.schema AND c.relname LIKE wanted.name)`;
+
 /** $1 schemas: is it there, and may our role use it and create in it? One row each. */
 export const DESCRIBE_SCHEMAS = /* sql */ `
   SELECT wanted.name, n.oid IS NOT NULL AS exists,

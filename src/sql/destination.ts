@@ -68,8 +68,11 @@ export function copyMarked(
 }
 
 /** How we know a staging table for ours, and never drop a table that is not. */
+/** What every one begins with. */
+export const STAGING_MARK = 'Made by increp: the staging table of ';
+
 export const stagingMark = (table: string): string =>
-  `Made by increp: the staging table of "${table}". Its rows are of no use; it is emptied and made again at will.`;
+  `${STAGING_MARK}"${table}". Its rows are of no use; it is emptied and made again at will.`;
 
 export const commentOnTable = (name: TableName, comment: string | null): string =>
   /* sql */ `COMMENT ON TABLE ${qualified(name)} IS ${literal(comment)}`;

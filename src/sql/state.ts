@@ -85,6 +85,16 @@ export const readStates = (tables: readonly TableName[]): string =>
     )
     .join(' UNION ALL ');
 
+/** $1 pipeline: the source tables of which it has a state in these schemas. */
+export const sourcesOfPipeline = (schemas: readonly string[]): string =>
+  schemas
+    .map(
+      (schema) => /* sql */ `
+  SELECT record #>> '{source,schema}' AS schema, record #>> '{source,table}' AS "table"
+  FROM ${qualified(stateTable(schema))} WHERE pipeline = $1`,
+    )
+    .join(' UNION ALL ');
+
 /** Of one destination table. Without parameters, because it goes with BEGIN. */
 export const readGeneration = ({ schema, table }: TableName): string => /* sql */ `
   SELECT generation::text, record ->> 'runId' AS "runId" FROM ${qualified(stateTable(schema))}

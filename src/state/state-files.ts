@@ -1,5 +1,5 @@
 /** `sync-state/`: one file a table. This folder is the only place that touches it. */
-import { access, constants, open, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { access, constants, open, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { IncrepError } from '../errors.ts';
@@ -17,6 +17,8 @@ export type StateFile =
 
 export interface StateFiles {
   read(table: string): Promise<StateFile>;
+  /** Of all tables; what cannot be used is left out. */
+  records(): Promise<StateRecord[]>;
   /** All or nothing: a crash leaves the old file or the new one. @throws IncrepError STATE_UNWRITABLE */
   write(table: string, record: StateRecord): Promise<void>;
   /** Moves what cannot be used out of the way, where a person can look at it. Returns the new name. */
@@ -30,6 +32,14 @@ export function stateFiles(directory: string): StateFiles {
     read: async (table) => {
       const text = await readIfThere(pathOf(table));
       return text === undefined ? readLegacy(directory, table) : parse(pathOf(table), text);
+    },
+    records: async () => {
+      const names = await readdir(directory).catch(() => []);
+      const paths = names.filter((name) => name.endsWith('.json')).map((name) => join(directory, name));
+      const files = await Promise.all(
+        paths.map(async (path) => parse(path, (await readIfThere(path)) ?? '')),
+      );
+      return files.flatMap((file) => (file.kind === 'record' ? [file.record] : []));
     },
     write: (table, record) => writeSafely(directory, pathOf(table), `${JSON.stringify(record, null, 2)}\n`),
     setAside: async (path) => {

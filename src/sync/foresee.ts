@@ -15,6 +15,8 @@ export interface Foreseen {
   readonly name: string;
   readonly action: Action | 'refused';
   readonly reason: string;
+  /** Of tables-config.json, by which the table was found. */
+  readonly pattern: string | undefined;
   /** What would happen to types of the destination; part of the reason. */
   readonly typeChanges: readonly string[];
   readonly loader: Loader | undefined;
@@ -75,6 +77,7 @@ function describe(
     name: settings.name,
     action: plan.kind === 'refuse' ? 'refused' : plan.action,
     reason: plan.reason,
+    pattern: settings.pattern,
     typeChanges: 'typeChanges' in plan ? plan.typeChanges : [],
     loader: plan.kind === 'load' ? plan.loader.loader : undefined,
     estimated: plan.kind === 'load' ? whole && restOf(whole, plan) : hasWork ? estimate?.window : undefined,

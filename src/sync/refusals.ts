@@ -17,7 +17,8 @@ export function refusalOf(now: TableFacts): IncrepError | undefined {
 }
 
 function sourceRefusal(now: TableFacts): IncrepError | undefined {
-  const { source } = now;
+  const { source, settings } = now;
+  if (settings.conflict !== undefined) return conflicting(now, settings.conflict);
   if (!now.sourceSchema.exists) return schemaNotFound(now);
   if (!now.sourceSchema.canUse)
     return missingPrivilege(now, `GRANT USAGE ON SCHEMA ${ident(now.sourceName.schema)}`);
@@ -26,6 +27,13 @@ function sourceRefusal(now: TableFacts): IncrepError | undefined {
   if (source.filtersRows) return filtered(now);
   return columnRefusal(now, source);
 }
+
+/** Two tables that a pattern has found, or one and a table with an entry of its own. */
+const conflicting = ({ sourceName, settings }: TableFacts, why: string): IncrepError =>
+  new IncrepError('CONFIG_INVALID', {
+    what: `${printName(sourceName)} comes from the pattern "${settings.pattern}" and has no place of its own: ${why}`,
+    next: `Give it an entry of its own in tables-config.json, with "dest_name" or with "enabled": false.`,
+  });
 
 /** A label that is the bare name of the table is one of SOURCE_SCHEMA. */
 const isOfPipelinesSchema = ({ settings: { name }, sourceName }: TableFacts): boolean =>

@@ -23,6 +23,8 @@ import { writeRefusal } from './writable-destination.ts';
 export interface RunRequest extends TableRequest {
   readonly tables: readonly TableSettings[];
   readonly isFailFast: boolean;
+  /** Why there are no tables at all. */
+  readonly nothing?: IncrepError | undefined;
 }
 
 /** While a large table loads, the other tables may change: what was known of them by then is looked up again. */
@@ -55,6 +57,7 @@ export async function run(work: Work, request: RunRequest): Promise<RunSummary> 
 
 async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcome[]): Promise<void> {
   await ensureWritable(work.settings.stateDirectory);
+  if (request.nothing) throw request.nothing;
   const gatheredAt = performance.now();
   const facts = await persistently(work, () => prepare(work, request.tables));
   for (const table of await inTurn(work, facts)) {

@@ -51,6 +51,8 @@ export interface StatusRequest {
   readonly isLocal: boolean;
   /** Whether the source is asked for its shapes. */
   readonly asksSource: boolean;
+  /** Why it cannot be, where that is known already. */
+  readonly sourceTrouble?: IncrepError | undefined;
 }
 
 const NO_DRIFTS: Drifts = { found: undefined, trouble: undefined };
@@ -58,7 +60,7 @@ const NO_DRIFTS: Drifts = { found: undefined, trouble: undefined };
 export async function tableStatuses(
   work: Work,
   tables: readonly TableSettings[],
-  { isLocal, asksSource }: StatusRequest,
+  { isLocal, asksSource, sourceTrouble }: StatusRequest,
 ): Promise<Statuses> {
   const now = new Date();
   const local = await readLocalRuns(work);
@@ -74,7 +76,11 @@ export async function tableStatuses(
   if (isLocal) return fromFiles();
   try {
     const observed = await askDestination(work, tables, runs, now);
-    const drifts = asksSource ? await driftNow(work, tables) : NO_DRIFTS;
+    const drifts = sourceTrouble
+      ? { found: undefined, trouble: sourceTrouble }
+      : asksSource
+        ? await driftNow(work, tables)
+        : NO_DRIFTS;
     // The file serves where the destination has no state, as it does for a sync.
     const withRecord = async (table: TableSettings): Promise<Observed> => {
       const there = observed(table);

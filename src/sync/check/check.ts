@@ -1,12 +1,12 @@
 /** From the settings outwards: what cannot be reached ends the look, everything else is found at once. */
 import type { TableSettings } from '../../config/settings.ts';
-import { asIncrepError } from '../../errors.ts';
+import { asIncrepError, type IncrepError } from '../../errors.ts';
 import { ensureCouldWrite } from '../../state/state-files.ts';
 import { gatherFacts, type Facts } from '../facts.ts';
 import { ensureDifferentDatabases } from '../same-database.ts';
 import type { Work } from '../work.ts';
 import { directoryFindings, settingsFindings } from './directory-findings.ts';
-import { failureFinding, type Finding } from './finding.ts';
+import { failureFinding, warning, type Finding } from './finding.ts';
 import { buildFindings } from './findings.ts';
 import { inspect } from './inspect.ts';
 import { webhookFinding } from './webhook-finding.ts';
@@ -14,14 +14,20 @@ import { metricsTextfileFindings } from './metrics-textfile.ts';
 
 interface CheckRequest {
   readonly tables: readonly TableSettings[];
+  /** Patterns that no table of the source matches. */
+  readonly unmatched: readonly string[];
+  /** Why there is no table at all. */
+  readonly nothing: IncrepError | undefined;
   /** Send a test message, and say what came of it. */
   readonly testsWebhook: boolean;
 }
 
-export async function check(work: Work, { tables, testsWebhook }: CheckRequest): Promise<Finding[]> {
+export async function check(work: Work, request: CheckRequest): Promise<Finding[]> {
+  const { tables, testsWebhook } = request;
   const reachable = await unreachable(work);
   const own = [
     ...settingsFindings(work.settings),
+    ...patternFindings(request),
     ...(await attempt(() => ensureCouldWrite(work.settings.stateDirectory))),
     ...(await directoryFindings(work.settings)),
     ...(testsWebhook ? [await webhookFinding(work.settings, work.signal)] : []),
@@ -33,6 +39,19 @@ export async function check(work: Work, { tables, testsWebhook }: CheckRequest):
   if (!('code' in facts)) return [...own, ...buildFindings(await inspect(work, facts), work.settings)];
   return own.some(({ code }) => code === facts.code) ? own : [...own, facts];
 }
+
+/** Where the source could not be asked, that is what there is to say. */
+const patternFindings = ({ unmatched, nothing }: CheckRequest): Finding[] => [
+  ...(nothing?.code === 'TABLE_NOT_FOUND' ? [failureFinding(nothing)] : []),
+  ...unmatched.map((pattern) =>
+    warning(
+      'PATTERN_UNMATCHED',
+      undefined,
+      `no table of the source matches "${pattern}"`,
+      'Correct "name" or "schema" in tables-config.json, or wait for such a table: the next sync finds it.',
+    ),
+  ),
+];
 
 /** Both sides are tried, so that two mistakes are two findings. */
 async function unreachable({ source, destination, signal }: Work): Promise<Finding[]> {

@@ -1,4 +1,5 @@
 /** The text of `tables-config.json`, as a person would write it: pure. */
+import { patternOf } from '../../schema/patterns.ts';
 import type { ChosenTable } from './choose-tables.ts';
 
 export const SCHEMA_FILE = 'tables-config.schema.json';
@@ -40,7 +41,7 @@ function entryOf({ name, replicationKey, mergeKey }: ChosenTable, defaults: Entr
   const isDefault = (key: keyof Entry, value: unknown) =>
     JSON.stringify(defaults[key]) === JSON.stringify(value);
   return {
-    name,
+    name: patternOf(name),
     ...(!isDefault('replication_key', replicationKey) && { replication_key: replicationKey }),
     ...(!isDefault('unique_cols', mergeKey) && { unique_cols: mergeKey }),
   };

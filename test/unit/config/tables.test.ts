@@ -50,6 +50,8 @@ describe('a table', () => {
         types: 'text',
         maxStalenessSeconds: undefined,
         isEnabled: true,
+        pattern: undefined,
+        conflict: undefined,
       },
     ]);
   });
@@ -98,6 +100,8 @@ describe('a table', () => {
         types: 'native',
         maxStalenessSeconds: 604_800,
         isEnabled: false,
+        pattern: undefined,
+        conflict: undefined,
       },
     ]);
   });
@@ -148,6 +152,54 @@ describe('a table', () => {
     const names = ['Orders', 'sélect', 'with "quotes"', 'a.b', ' ', 'x'.repeat(63), '__proto__'];
     const { tables } = await load(names.map((name) => ({ ...TABLE, name })));
     expect(tables.map(({ name }) => name)).toEqual(names);
+  });
+});
+
+describe('a pattern', () => {
+  test('stands beside the tables; a star that is quoted is none', async () => {
+    const { tables, patterns } = await load([
+      { ...TABLE, name: 'a' },
+      { ...TABLE, name: 'e_*', dest_name: 'raw_*' },
+      { ...TABLE, name: String.raw`b\*` },
+      { ...TABLE, schema: 'crm', name: '*' },
+    ]);
+    expect(tables.map(({ name, destinationName }) => [name, destinationName])).toEqual([
+      ['a', 'a'],
+      ['b*', 'b*'],
+    ]);
+    expect(patterns).toMatchObject([
+      { name: 'e_*', schema: 'public', place: 1, copyNames: { parts: ['raw_', ''] } },
+      { name: 'crm.*', schema: 'crm', place: 2, copyNames: undefined },
+    ]);
+  });
+
+  test('has copies with names of their own', async () => {
+    const where = 'tables-config.json, [0].dest_name (table e_*): ';
+    expect(await problems([{ ...TABLE, name: 'e_*', dest_name: 'all' }])).toEqual([
+      `${where}"all" would be the copy of every table that "e_*" matches; put a * where what its star stands for belongs, such as "raw_*"`,
+    ]);
+    const one = 'takes what the star of "name" stands for, so each of them has one star';
+    expect(await problems([{ ...TABLE, name: 'e_*', dest_name: '*_*' }])).toEqual([`${where}${one}`]);
+    expect(await problems([{ ...TABLE, name: '*e*', dest_name: 'x*' }])).toEqual([
+      `tables-config.json, [0].dest_name (table *e*): ${one}`,
+    ]);
+  });
+
+  test('is written once', async () => {
+    expect(
+      await problems([
+        { ...TABLE, name: 'e_*' },
+        { ...TABLE, name: 'e_*', dest_name: 'x_*' },
+      ]),
+    ).toEqual([
+      'tables-config.json, [1] (table e_*): the name "e_*" is already taken by tables-config.json, [0]',
+    ]);
+  });
+
+  test('may be all there is, and all of it disabled', async () => {
+    const { tables, warnings } = await load([{ ...TABLE, name: '*', enabled: false }]);
+    expect(tables).toEqual([]);
+    expect(warnings.join()).toContain('every table has "enabled": false');
   });
 });
 

@@ -101,6 +101,8 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
     types: 'text',
     maxStalenessSeconds: undefined,
     isEnabled: true,
+    pattern: undefined,
+    conflict: undefined,
   },
   sourceName: { schema: 'public', table: 'orders' },
   destinationName: { schema: 'public', table: 'orders' },

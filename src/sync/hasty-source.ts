@@ -1,0 +1,26 @@
+/** A source that is asked in a short time: whoever asks for the state of the copies does not wait long for it. */
+import { IncrepError } from '../errors.ts';
+import { Database } from '../postgres/database.ts';
+import type { Work } from './work.ts';
+
+const LIMIT_SECONDS = 5;
+
+/** @throws IncrepError CONNECTION_FAILED where that time was not enough, and whatever `use` throws */
+export async function withHastySource<T>(work: Work, use: (source: Database) => Promise<T>): Promise<T> {
+  const { settings } = work;
+  const tooLate = new AbortController();
+  const timer = setTimeout(() => tooLate.abort(slow(work)), LIMIT_SECONDS * 1000);
+  const signal = AbortSignal.any([tooLate.signal, ...(work.signal ? [work.signal] : [])]);
+  await using source = new Database(settings.source, { ...settings, signal });
+  try {
+    return await use(source);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const slow = ({ source }: Work): IncrepError =>
+  new IncrepError('CONNECTION_FAILED', {
+    what: `source ${source.place.address} did not answer within ${LIMIT_SECONDS} s`,
+    next: 'Use --no-source to leave it out.',
+  });
