@@ -16,6 +16,14 @@ interface PlannedTable {
   readonly action: string;
   readonly reason: string;
   readonly typeChanges: readonly string[];
+  readonly evolution:
+    | {
+        readonly alterations: readonly string[];
+        readonly filled: readonly string[];
+        readonly compared: readonly string[];
+        readonly rows: number | undefined;
+      }
+    | undefined;
   readonly loader: string | undefined;
   readonly estimated: Estimated | undefined;
   readonly cursor: string | null;
@@ -57,6 +65,7 @@ function tableLines(table: PlannedTable, nameWidth: number, look: Look): string[
     wrapped(`    ${head}: `, printable(text), DETAIL_INDENT + head.length + 2, look.width);
   return [
     ...headLines(table, nameWidth, look, colored),
+    ...evolutionLines(table).flatMap(([head, text]) => detail(head, text)),
     ...typeLines(table).flatMap((text) => detail('types', text)),
     ...deletesLines(table).flatMap((text) => detail('deletes', text)),
     ...(table.builtOn.length === 0 ? [] : detail('built on it', listed(table.builtOn, LISTED))),
@@ -88,6 +97,23 @@ function headLines(table: PlannedTable, nameWidth: number, { width }: Look, colo
 /** The reason of a load is printed, and has them. */
 const typeLines = ({ action, typeChanges }: PlannedTable): readonly string[] =>
   action === 'incremental' ? typeChanges : [];
+
+function evolutionLines({ evolution, reason }: PlannedTable): [head: string, text: string][] {
+  if (!evolution) return [];
+  const { alterations, filled, compared, rows } = evolution;
+  const volume = volumeWords({ rows });
+  const forRows = volume === '' ? 'the rows that the copy has' : volume;
+  return [
+    ['shape', reason],
+    ...alterations.map((statement): [string, string] => ['alter', statement]),
+    ...(filled.length === 0 ? [] : [['fill', `${namesOf(filled)} of ${forRows}`] as [string, string]]),
+    ...(compared.length === 0
+      ? []
+      : [['compare', `${namesOf(compared)} of ${forRows}, copied where it differs`] as [string, string]]),
+  ];
+}
+
+const namesOf = (columns: readonly string[]): string => columns.map((name) => `"${name}"`).join(', ');
 
 /** A load leaves no row that is gone from the source. */
 function deletesLines({ action, removesDeleted, deletes }: PlannedTable): string[] {
