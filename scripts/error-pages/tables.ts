@@ -126,7 +126,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     steps: [
       'To load the table again in its new shape: `increp reset orders && increp sync orders`',
-      'To have that done by itself from now on: `"on_schema_change": "reset"`.',
+      'To have that done by itself from now on: `"on_schema_change": "reset"`, or `"evolve"` to alter the copy in place where that loses nothing.',
     ],
     example: [
       'error: public.orders and its copy differ: column "gift" (boolean) was added at the source (DRIFT_REFUSED)',

@@ -77,6 +77,14 @@ const tableJson = (table: Foreseen) => ({
   cursor: table.cursor,
   high_water_mark: table.high,
   looks_for_deletes: table.removesDeleted,
+  alterations: table.evolution?.alterations ?? [],
+  fills: table.evolution
+    ? {
+        columns: table.evolution.filled,
+        compared_columns: table.evolution.compared,
+        estimated_rows: table.evolution.rows ?? null,
+      }
+    : null,
   dependents: table.dependents.map(({ kind, name, of, owner, isOurs, canMove }) => ({
     kind,
     name,

@@ -31,7 +31,7 @@ export interface ConnectionSettings {
 export type InitialLoad = 'pg_dump' | 'copy';
 /** What happens to rows that are gone from the source. */
 export type Deletes = 'ignore' | 'hard' | 'soft';
-export type OnSchemaChange = 'reset' | 'fail';
+export type OnSchemaChange = 'reset' | 'evolve' | 'fail';
 
 /** One table's entry of tables-config.json, defaults filled in. */
 export interface TableSettings {

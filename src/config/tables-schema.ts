@@ -58,7 +58,6 @@ const later = (meaning: string) => z.never().optional().describe(`Not yet suppor
 /** Values of a later version, for the same reason. */
 export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
   mode: ['incremental-append', 'full-refresh'],
-  on_schema_change: ['evolve'],
 };
 
 export const tableSchema = z.strictObject(
@@ -94,9 +93,9 @@ export const tableSchema = z.strictObject(
       .default(1)
       .describe('How many chunks are loaded at the same time, over as many connections.'),
     on_schema_change: z
-      .enum(['reset', 'fail'])
+      .enum(['reset', 'evolve', 'fail'])
       .default('reset')
-      .describe('When the source table changes shape: load it again, or stop.'),
+      .describe('When the source table changes shape: load it again, alter the copy in place, or stop.'),
     lookback: duration
       .prefault('10s')
       .describe('How far below the cursor each run reads again, for application clocks that lag behind.'),

@@ -18,6 +18,14 @@ interface PlannedTable {
   /** Undefined where the table has an entry of its own. */
   readonly pattern: string | undefined;
   readonly typeChanges: readonly string[];
+  readonly evolution:
+    | {
+        readonly alterations: readonly string[];
+        readonly filled: readonly string[];
+        readonly compared: readonly string[];
+        readonly rows: number | undefined;
+      }
+    | undefined;
   readonly loader: string | undefined;
   readonly estimated: Estimated | undefined;
   readonly cursor: string | null;
@@ -60,6 +68,7 @@ function tableLines(table: PlannedTable, nameWidth: number, look: Look): string[
   return [
     ...headLines(table, nameWidth, look, colored),
     ...patternLines(table).flatMap((text) => detail('found by', text)),
+    ...evolutionLines(table).flatMap(([head, text]) => detail(head, text)),
     ...typeLines(table).flatMap((text) => detail('types', text)),
     ...deletesLines(table).flatMap((text) => detail('deletes', text)),
     ...(table.builtOn.length === 0 ? [] : detail('built on it', listed(table.builtOn, LISTED))),
@@ -95,6 +104,23 @@ const patternLines = ({ action, pattern }: PlannedTable): string[] =>
 /** The reason of a load is printed, and has them. */
 const typeLines = ({ action, typeChanges }: PlannedTable): readonly string[] =>
   action === 'incremental' ? typeChanges : [];
+
+function evolutionLines({ evolution, reason }: PlannedTable): [head: string, text: string][] {
+  if (!evolution) return [];
+  const { alterations, filled, compared, rows } = evolution;
+  const volume = volumeWords({ rows });
+  const forRows = volume === '' ? 'the rows that the copy has' : volume;
+  return [
+    ['shape', reason],
+    ...alterations.map((statement): [string, string] => ['alter', statement]),
+    ...(filled.length === 0 ? [] : [['fill', `${namesOf(filled)} of ${forRows}`] as [string, string]]),
+    ...(compared.length === 0
+      ? []
+      : [['compare', `${namesOf(compared)} of ${forRows}, copied where it differs`] as [string, string]]),
+  ];
+}
+
+const namesOf = (columns: readonly string[]): string => columns.map((name) => `"${name}"`).join(', ');
 
 /** A load leaves no row that is gone from the source. */
 function deletesLines({ action, removesDeleted, deletes }: PlannedTable): string[] {

@@ -48,6 +48,13 @@ function changesOf(old: Column, now: Column): string[] {
   return changes;
 }
 
+/** Whether a column that stayed may hold other values than before: nothing but its shape tells. */
+export const hasChangedValues = (old: Column, now: Column): boolean =>
+  old.type !== now.type ||
+  old.collation !== now.collation ||
+  old.generated !== now.generated ||
+  detailDrift(old, now).length > 0;
+
 const nullability = (column: Column): string => (column.isNotNull ? 'NOT NULL' : 'nullable');
 
 /** A label or field that is gone has changed how old rows print, and so has a new field; a new label has not. */

@@ -24,6 +24,9 @@ export const stagingName = (table: string): string => derivedName(table, '_stg')
 /** Nobody's word for a table, because it is looked for after hours of loading only. */
 export const windowName = (table: string): string => derivedName(table, '_increp_window');
 
+/** Of the table in which single columns wait for their rows. */
+export const fillName = (table: string): string => derivedName(table, '_increp_fill');
+
 /** Cuts between characters, never inside one. */
 function cutToBytes(text: string, bytes: number): string {
   let cut = '';

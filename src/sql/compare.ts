@@ -11,6 +11,8 @@ export interface Comparable {
   readonly mergeKey: readonly string[];
   /** Null: only keys are compared. */
   readonly columns: readonly string[] | null;
+  /** What values are converted to before they are printed, by column. */
+  readonly casts?: ReadonlyMap<string, string>;
   /** SQL predicate over the rows that take part. */
   readonly where: string;
   /** SQL expression: true for a row that the next sync would read anyway. */
@@ -36,19 +38,26 @@ export const TRANSACTION_NUMBERS = /* sql */ `
   SELECT has_table_privilege($1::oid, 'SELECT') AS "mayRead",
          pg_snapshot_xmax(pg_current_snapshot())::text AS "nextXid"`;
 
-const keyText = (mergeKey: readonly string[]): string =>
-  `json_build_array(${mergeKey.map((name) => `${ident(name)}::text`).join(', ')})::text`;
+const value = (name: string, { casts }: Comparable): string => {
+  const type = casts?.get(name);
+  return type === undefined ? ident(name) : `${ident(name)}::${type}`;
+};
+
+const keyText = (side: Comparable): string =>
+  `json_build_array(${side.mergeKey.map((name) => `${value(name, side)}::text`).join(', ')})::text`;
 
 /** Text, because types may differ between the sides; under the same settings equal values print alike. */
-const contentText = ({ columns, mergeKey }: Comparable): string =>
-  columns === null ? keyText(mergeKey) : `ROW(${columns.map(ident).join(', ')})::text`;
+const contentText = (side: Comparable): string =>
+  side.columns === null
+    ? keyText(side)
+    : `ROW(${side.columns.map((name) => value(name, side)).join(', ')})::text`;
 
 /** In one encoding, whatever those of the two databases are. */
 const hashOf = (text: string): string => `md5(convert_to(${text}, 'UTF8'))`;
 
 const rowsOf = (side: Comparable): string => /* sql */ `
   SELECT key, ${hashOf('key')} AS hash, ${hashOf('content')} AS content, pending FROM (
-    SELECT ${keyText(side.mergeKey)} AS key, ${contentText(side)} AS content, coalesce(${side.isPending}, false) AS pending
+    SELECT ${keyText(side)} AS key, ${contentText(side)} AS content, coalesce(${side.isPending}, false) AS pending
     FROM ${qualified(side.table)} WHERE ${side.where} OFFSET 0) texts`;
 
 /** 32 bits of the hash are plenty for as many groups as anyone wants to hold in memory. */

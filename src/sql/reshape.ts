@@ -61,21 +61,24 @@ export interface Alteration {
   readonly added: readonly Column[];
   /** Names of columns that are gone from the source. */
   readonly dropped: readonly string[];
+  /** Columns whose values the server converts itself, with the destination's type. */
+  readonly retyped?: readonly { readonly name: string; readonly to: string }[];
   /** Names of columns that may be NULL from now on... */
   readonly loosened: readonly string[];
   /** ...and of those that may not be any more. */
   readonly tightened: readonly string[];
 }
 
-/** Before the rows are merged: whatever makes room for them. None of it looks at a row. */
+/** Before the rows are merged: whatever makes room for them. None of it looks at a row, unless a type changes. */
 export function alterBefore(
   table: TableName,
-  { added, dropped, loosened }: Alteration,
+  { added, dropped, loosened, retyped = [] }: Alteration,
   natives: NativeCarriers,
 ): string | undefined {
   const changes = [
     ...dropped.map((name) => `DROP COLUMN ${ident(name)}`),
     ...loosened.map((name) => `ALTER COLUMN ${ident(name)} DROP NOT NULL`),
+    ...retyped.map(({ name, to }) => `ALTER COLUMN ${ident(name)} TYPE ${to}`),
     ...added.map((column) => `ADD COLUMN ${ident(column.name)} ${carriedType(column, natives)}`),
   ];
   return changes.length === 0 ? undefined : /* sql */ `ALTER TABLE ${qualified(table)} ${changes.join(', ')}`;
@@ -90,6 +93,14 @@ export function alterAfter(table: TableName, { tightened }: Alteration): string 
 /** $1 oid of a table. */
 export const COLUMN_NAMES = /* sql */ `
   SELECT attname AS name FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped`;
+
+/** $1 oid of a table, $2 names of columns: the views that read one of them by themselves. */
+export const VIEWS_ON_COLUMNS = /* sql */ `
+  SELECT DISTINCT r.ev_class::text AS oid FROM pg_attribute a
+  JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+    AND d.classid = 'pg_rewrite'::regclass
+  JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> a.attrelid
+  WHERE a.attrelid = $1::oid AND a.attname = ANY ($2::text[]) AND NOT a.attisdropped`;
 
 /** A column that people have added, as it stands in the old table. */
 export interface ExtraColumn {

@@ -38,6 +38,10 @@ function lowerEdge({ keyType, from, lookbackSeconds }: Window): string {
   return `(${value} - interval ${literal(`${lookbackSeconds} seconds`)})::${SQL_TYPE[keyType]}`;
 }
 
+/** Rows that have changed since a sync up to that cursor. */
+export const isAfter = (replicationKey: string, keyType: KeyType, cursor: string): string =>
+  `${ident(replicationKey)} > ${literal(cursor)}::${SQL_TYPE[keyType]}`;
+
 /** What a window holds, as a condition that both sides understand. Undefined: the whole table. */
 export function windowCondition(window: Window | undefined): string {
   if (!window) return 'true';

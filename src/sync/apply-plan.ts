@@ -113,7 +113,7 @@ async function atOnce(
   const { schema, table } = facts.destinationName;
   // Its staging table is about to be used for something else.
   if (facts.pendingLoad) await destination.query(forgetLoad(schema), [table]);
-  if (plan.kind === 'load') await createMissingTypes(destination, facts);
+  if (plan.kind === 'load' || plan.evolution) await createMissingTypes(destination, facts);
   const fence = isKeyedPlan(plan)
     ? await raiseFence(work, fenceTarget(facts, plan))
     : await lookAtClock(work);

@@ -33,6 +33,8 @@ function driftOf(facts: Parameters<typeof planTable>[0]): [string, Drift][] {
   const { name } = facts.settings;
   if (plan.kind === 'load' && plan.action === 'reset')
     return [[name, { what: plan.reason, next: 'The next "increp sync" loads the table again.' }]];
+  if (plan.kind === 'incremental' && plan.evolution)
+    return [[name, { what: plan.reason, next: 'The next "increp sync" does so.' }]];
   return plan.kind === 'refuse' && plan.error.code === 'DRIFT_REFUSED'
     ? [[name, { what: plan.error.message, next: plan.error.next }]]
     : [];

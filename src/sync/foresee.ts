@@ -2,6 +2,7 @@
 import type { IncrepError } from '../errors.ts';
 import type { Action, Loader } from '../events.ts';
 import type { Dependent } from '../postgres/dependents.ts';
+import { foreseeEvolution, type ForeseenEvolution } from './evolve/foreseen.ts';
 import { estimateReading, type Estimate, type Volume } from './estimate.ts';
 import type { Facts, TableFacts } from './facts.ts';
 import { gatherDependents } from './gather-dependents.ts';
@@ -19,6 +20,8 @@ export interface Foreseen {
   readonly pattern: string | undefined;
   /** What would happen to types of the destination; part of the reason. */
   readonly typeChanges: readonly string[];
+  /** How the copy would be altered in place; undefined where it would not. */
+  readonly evolution: ForeseenEvolution | undefined;
   readonly loader: Loader | undefined;
   /** What would be read; undefined where nobody knows, or nothing is read. */
   readonly estimated: Volume | undefined;
@@ -55,7 +58,8 @@ export async function foresee(
   );
 }
 
-const isReshaped = (plan: Plan): boolean => plan.kind === 'load' && plan.way === 'swap';
+const isReshaped = (plan: Plan): boolean =>
+  plan.kind === 'load' ? plan.way === 'swap' : plan.kind === 'incremental' && plan.evolution !== undefined;
 
 function describe(
   table: TableFacts,
@@ -71,7 +75,12 @@ function describe(
   const hasWork =
     plan.kind === 'load' ||
     (plan.kind === 'incremental' &&
-      (high !== cursor || hasFences || plan.removesDeleted || plan.typeChanges.length > 0));
+      (high !== cursor ||
+        hasFences ||
+        plan.removesDeleted ||
+        plan.typeChanges.length > 0 ||
+        plan.evolution !== undefined));
+  const evolution = plan.kind === 'incremental' ? foreseeEvolution(table, plan, dependents) : undefined;
   const whole = source && { rows: source.estimatedRows, bytes: source.bytes };
   return {
     name: settings.name,
@@ -79,6 +88,7 @@ function describe(
     reason: plan.reason,
     pattern: settings.pattern,
     typeChanges: 'typeChanges' in plan ? plan.typeChanges : [],
+    evolution,
     loader: plan.kind === 'load' ? plan.loader.loader : undefined,
     estimated: plan.kind === 'load' ? whole && restOf(whole, plan) : hasWork ? estimate?.window : undefined,
     whole,
@@ -97,8 +107,12 @@ function describe(
     obstruction:
       plan.kind === 'load' && isReshaped(plan)
         ? foreseeObstruction(table, plan.source, dependents)
-        : undefined,
-    warnings: [...('warnings' in saved ? saved.warnings : []), ...loaderWarning(plan)],
+        : evolution?.obstruction,
+    warnings: [
+      ...('warnings' in saved ? saved.warnings : []),
+      ...loaderWarning(plan),
+      ...(evolution?.warnings ?? []),
+    ],
     error: plan.kind === 'refuse' ? plan.error : undefined,
   };
 }

@@ -7,6 +7,9 @@ import { codeOf } from '../postgres/identity.ts';
 import { shellWord } from '../shell-word.ts';
 import { createMergeKey } from '../sql/destination.ts';
 import { windowCondition, type Window } from '../sql/window.ts';
+import { alterCopy, finishCopy } from './evolve/evolve.ts';
+import { readFill, verifyFilled, type Evolving, type Fill } from './evolve/read-fill.ts';
+import { evolvedWords } from './evolve/words.ts';
 import type { TableFacts } from './facts.ts';
 import type { RaisedFence } from './fence.ts';
 import { countsOf, olderWarning } from './load.ts';
@@ -37,7 +40,7 @@ interface Changes {
 export async function syncChanges(changes: Changes): Promise<Transfer> {
   const { work, facts, plan, fence, destination, isVerified } = changes;
   await ensureMark(destination, facts);
-  const { copied, warnings, merged, removal } = await readWindow(
+  const { copied, warnings, fill, merged, removal } = await readWindow(
     { work, facts, plan, destination },
     windowChoice(facts, plan, fence, { mustRead: isVerified }),
     async () => {
@@ -46,13 +49,15 @@ export async function syncChanges(changes: Changes): Promise<Transfer> {
     },
     (source, rows, window) => whileInView(changes, source, rows, window),
   );
-  const { counts, older } = merged ?? (await mergeWindow(changes, copied));
+  const { counts, older, evolved } = merged ?? (await mergeWindow(changes, copied, fill));
   return {
     loader: undefined,
+    ...(evolved && { reason: evolvedWords(plan.reason, evolved.filledRows) }),
     rowsRead: copied.rows,
-    bytes: copied.bytes,
+    bytes: copied.bytes + (fill?.copied.bytes ?? 0),
     warnings: [
       ...warnings,
+      ...(evolved?.warnings ?? []),
       ...olderWarning(older),
       ...missingWarning(facts, removal?.missing ?? 0),
       ...legacyWarning(plan),
@@ -68,6 +73,8 @@ export async function syncChanges(changes: Changes): Promise<Transfer> {
 interface Progress {
   readonly copied: Copied;
   readonly warnings: readonly string[];
+  /** Values for columns that the copy lacks. */
+  readonly fill?: Fill | undefined;
   readonly merged?: Merged;
   readonly removal?: Removal;
 }
@@ -80,24 +87,44 @@ async function whileInView(
   window: Window,
 ): Promise<Progress> {
   const { work, facts, plan, destination, isVerified } = changes;
+  const evolving = evolvingOf(changes);
+  const fill = evolving && (await readFill(evolving, source));
   const warnings = await nullKeyWarning(source, facts.sourceName, facts.settings, plan.source);
-  if (!plan.removesDeleted && !isVerified) return { copied, warnings };
-  const merged = await mergeWindow(changes, copied);
+  if (!plan.removesDeleted && !isVerified) return { copied, warnings, fill };
+  const merged = await mergeWindow(changes, copied, fill);
   const copy = { facts, relation: plan.source, source, destination };
-  if (isVerified)
+  if (isVerified) {
     await verifyCopied({ ...copy, table: facts.destinationName, where: windowCondition(window) });
-  if (!plan.removesDeleted) return { copied, warnings, merged };
+    if (evolving && fill) await verifyFilled(evolving, source, fill);
+  }
+  if (!plan.removesDeleted) return { copied, warnings, fill, merged };
   await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'deletes' });
-  return { copied, warnings, merged, removal: await removeDeleted({ ...copy, isForced: changes.isForced }) };
+  const removal = await removeDeleted({ ...copy, isForced: changes.isForced });
+  return { copied, warnings, fill, merged, removal };
 }
+
+const evolvingOf = ({ work, facts, plan, destination }: Changes): Evolving | undefined =>
+  plan.evolution && { work, facts, relation: plan.source, evolution: plan.evolution, destination };
 
 interface Merged {
   readonly counts: MergeCounts;
+  /** Of a copy whose shape was changed: rows outside of the window that got values. */
+  readonly evolved?: { readonly filledRows: number; readonly warnings: readonly string[] };
   /** Rows left out because a newer one has their key. */
   readonly older: number;
 }
 
-async function mergeWindow({ work, facts, plan, destination }: Changes, { rows }: Copied): Promise<Merged> {
+/** Into a copy that has taken the shape of its source first, where that has changed. */
+async function mergeWindow(changes: Changes, copied: Copied, fill: Fill | undefined): Promise<Merged> {
+  const evolving = evolvingOf(changes);
+  if (!evolving) return mergeRows(changes, copied);
+  const altered = await alterCopy(evolving, fill);
+  const merged = await mergeRows({ ...changes, facts: altered.facts }, copied);
+  const warnings = await finishCopy(evolving, altered);
+  return { ...merged, evolved: { filledRows: altered.filledRows, warnings } };
+}
+
+async function mergeRows({ work, facts, plan, destination }: Changes, { rows }: Copied): Promise<Merged> {
   if (!plan.hasMergeIndex) await indexMergeKey(destination, facts);
   if (rows === 0) return { counts: { inserted: 0, updated: 0, deleted: 0 }, older: 0 };
   await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'merge' });

@@ -2,6 +2,7 @@
 import type { Action } from '../events.ts';
 import { IncrepError } from '../errors.ts';
 import { destinationDrift, sourceDrift } from '../schema/drift.ts';
+import { evolutionOf, type Evolution } from '../schema/evolution.ts';
 import { keyTypeOf, type KeyType } from '../schema/keys.ts';
 import { printName } from '../schema/names.ts';
 import { uniqueIndexOn, type Relation } from '../schema/relations.ts';
@@ -9,6 +10,7 @@ import { shapeOf, type Shape } from '../schema/shape.ts';
 import { shellWord } from '../shell-word.ts';
 import { isKeyed, type KeyedRecord, type StateRecord } from '../schema/state-record.ts';
 import { chooseChunks, type Chunks } from './chunks/chunk-choice.ts';
+import { evolvingWords } from './evolve/words.ts';
 import type { TableFacts } from './facts.ts';
 import { chooseLoader, type LoaderChoice } from './loader-choice.ts';
 import { refusalOf } from './refusals.ts';
@@ -74,6 +76,8 @@ export interface IncrementalPlan extends Planned, Keyed {
   readonly hasMergeIndex: boolean;
   /** Whether this run looks for rows that are gone from the source. */
   readonly removesDeleted: boolean;
+  /** What gives the copy the shape of its source first; undefined where it has that. */
+  readonly evolution?: Evolution | undefined;
 }
 
 export type Plan =
@@ -99,6 +103,8 @@ export interface Request {
   /** Look for deleted rows now, whenever that was done last. */
   readonly areDeletesForced: boolean;
   readonly now: Date;
+  /** Why the copy cannot be altered in place after all. */
+  readonly notInPlace?: string;
 }
 
 export function planTable(now: TableFacts, request: Request): Plan {
@@ -110,7 +116,7 @@ export function planTable(now: TableFacts, request: Request): Plan {
   if (!now.destination) return load(now, now.source, 'initial', 'there is no copy yet');
   if (request.isFullRefresh) return load(now, now.source, 'full-refresh', 'a full refresh was asked for');
   if (now.saved.kind === 'none') return load(now, now.source, 'initial', now.saved.why);
-  if (now.settings.mode === 'full-refresh') return refresh(now, now.source, now.destination);
+  if (now.settings.mode === 'full-refresh') return refresh(now, now.source, now.destination, request);
   if (now.saved.kind === 'record' && !isKeyed(now.saved.record))
     return load(now, now.source, 'initial', 'no cursor is known, because its mode was full-refresh');
   const drift = [
@@ -118,7 +124,7 @@ export function planTable(now: TableFacts, request: Request): Plan {
     // To us no drift: the label is added, and no row has to be read again.
     ...(now.settings.onSchemaChange === 'fail' && now.saved.kind === 'record' ? typeDrift(now) : []),
   ];
-  if (drift.length > 0) return onDrift(now, now.source, drift.join('; '));
+  if (drift.length > 0) return onDrift(now, now.source, now.destination, { request, drift });
   if (wasEmptied(now)) return load(now, now.source, 'initial', 'the destination table has been emptied');
   return incremental(now, now.source, now.destination, request);
 }
@@ -152,21 +158,55 @@ function settingsDrift(record: StateRecord, { replicationKey, mergeKey }: TableF
 }
 
 /** Every time, because nothing tells which rows have changed. */
-function refresh(now: TableFacts, source: Relation, destination: Relation): Plan {
+function refresh(now: TableFacts, source: Relation, destination: Relation, request: Request): Plan {
   const drift = driftOf(now, source, destination);
   return drift.length > 0
-    ? onDrift(now, source, drift.join('; '))
+    ? onDrift(now, source, destination, { request, drift })
     : load(now, source, 'full-refresh', 'loaded again each time: mode is full-refresh');
 }
 
-function onDrift(now: TableFacts, source: Relation, reason: string): Plan {
+interface Drifted {
+  readonly request: Request;
+  readonly drift: readonly string[];
+}
+
+function onDrift(now: TableFacts, source: Relation, destination: Relation, drifted: Drifted): Plan {
+  const reason = drifted.drift.join('; ');
   if (now.settings.onSchemaChange === 'reset') return load(now, source, 'reset', reason);
+  if (now.settings.onSchemaChange === 'evolve') return evolve(now, source, destination, drifted);
   return refuse(
     new IncrepError('DRIFT_REFUSED', {
       what: `${printName(now.sourceName)} and its copy differ: ${reason}`,
       next: `To load the table again in its new shape, run "increp reset ${shellWord(now.settings.name)}" and "increp sync ${shellWord(now.settings.name)}": on_schema_change is "fail".`,
     }),
   );
+}
+
+/** In place where nothing is lost by it; any other change is a reset, with the reason why. */
+function evolve(now: TableFacts, source: Relation, destination: Relation, { request, drift }: Drifted): Plan {
+  const { saved, settings, natives } = now;
+  const reset = (...why: readonly string[]) =>
+    load(
+      now,
+      source,
+      'reset',
+      `${drift.join('; ')}${why.length > 0 ? `; not in place: ${why.join('; ')}` : ''}`,
+    );
+  if (request.notInPlace !== undefined) return reset(request.notInPlace);
+  // Another key is another way to copy, and what is empty or loaded anyway is filled as fast as it is altered.
+  if (settings.mode === 'full-refresh' || saved.kind !== 'record' || !isKeyed(saved.record) || settingsDrift(saved.record, settings).length > 0 || wasEmptied(now))
+    return reset();
+  const evolution = evolutionOf({
+    recorded: saved.record.shape,
+    current: shapeOf(source),
+    copy: destination.columns,
+    natives,
+    mergeKey: settings.mergeKey,
+    replicationKey: saved.record.replicationKey,
+    keepsMarked: settings.deletes === 'soft',
+  });
+  if ('obstacles' in evolution) return reset(...evolution.obstacles);
+  return incremental(now, source, destination, request, { evolution, drift });
 }
 
 /** TRUNCATE by hand asks for the table again, as DROP does. A table that never had a row is simply empty. */
@@ -229,7 +269,13 @@ function wayFor({ destination, saved, settings, natives }: TableFacts, source: R
   return fits && !hasLeftOver && hasKey ? 'merge-whole' : 'swap';
 }
 
-function incremental(now: TableFacts, source: Relation, destination: Relation, request: Request): Plan {
+function incremental(
+  now: TableFacts,
+  source: Relation,
+  destination: Relation,
+  request: Request,
+  evolving?: { readonly evolution: Evolution; readonly drift: readonly string[] },
+): Plan {
   const since =
     now.saved.kind === 'record' && isKeyed(now.saved.record)
       ? now.saved.record
@@ -237,10 +283,10 @@ function incremental(now: TableFacts, source: Relation, destination: Relation, r
         ? { legacyCursor: now.saved.cursor }
         : undefined;
   if (!since) throw new Error('planned an incremental sync without a cursor');
-  const planned = {
-    ...plannedFrom(source, now, 'the copy and its cursor are known'),
-    ...keyOf(source, now),
-  };
+  const reason = evolving
+    ? evolvingWords(evolving.evolution, evolving.drift)
+    : 'the copy and its cursor are known';
+  const planned = { ...plannedFrom(source, now, reason), ...keyOf(source, now) };
   if ('legacyCursor' in since && planned.keyType !== 'timestamp' && planned.keyType !== 'timestamptz') {
     return load(
       now,
@@ -255,6 +301,7 @@ function incremental(now: TableFacts, source: Relation, destination: Relation, r
     since,
     removesDeleted: areDeletesDue(now, request),
     hasMergeIndex: uniqueIndexOn(destination, now.settings.mergeKey) !== undefined,
+    ...(evolving && { evolution: evolving.evolution }),
     ...planned,
   };
 }

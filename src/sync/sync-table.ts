@@ -4,6 +4,7 @@ import type { Failure, TableOutcome } from '../events.ts';
 import { backoffSeconds, sleep } from '../retry.ts';
 import { applyPlan, OWN_LOCK_SECONDS, type Applied, type ApplyRequest } from './apply-plan.ts';
 import { oneGoWarning, stoppedReason } from './chunks/words.ts';
+import { NotInPlace } from './evolve/not-in-place.ts';
 import { gatherFacts, type TableFacts } from './facts.ts';
 import { withHolders } from './lock-holders.ts';
 import { planWithTools } from './plan-with-tools.ts';
@@ -24,8 +25,9 @@ interface Start {
 export async function syncTable(
   work: Work,
   firstFacts: TableFacts,
-  request: TableRequest,
+  firstRequest: TableRequest,
 ): Promise<TableOutcome> {
+  let request = firstRequest;
   const start: Start = { at: new Date(), ticks: performance.now() };
   let facts = firstFacts;
   let isAgain = false;
@@ -52,6 +54,13 @@ export async function syncTable(
         };
       return await succeeded(work, facts, plan, applied, start);
     } catch (thrown) {
+      if (thrown instanceof NotInPlace && request.notInPlace === undefined) {
+        request = { ...request, notInPlace: thrown.why };
+        facts = await refreshed(work, facts);
+        isAgain = true;
+        attempt -= 1;
+        continue;
+      }
       const error = await withHolders(work, facts, asIncrepError(thrown));
       const delaySeconds = error.isTransient ? waitBeforeNext(work, attempt) : undefined;
       if (delaySeconds === undefined) return failed(facts, plan, givenUp(work, error, attempt), start);
@@ -182,9 +191,9 @@ async function succeeded(
   for (const message of transfer.warnings)
     await work.emit({ type: 'warning', table: facts.settings.name, message });
   const before = 'warnings' in facts.saved ? facts.saved.warnings : [];
-  const { areDeletesDone: _, refusal, ...counts } = transfer;
+  const { areDeletesDone: _, refusal, reason = plan.reason, ...counts } = transfer;
   return {
-    ...outcomeOf(facts, plan, start),
+    ...outcomeOf(facts, { ...plan, reason }, start),
     ...counts,
     status: refusal ? 'failed' : 'ok',
     error: refusal && failureOf(refusal),

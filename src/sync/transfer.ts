@@ -20,6 +20,8 @@ import type { Work } from './work.ts';
 
 /** Rows and bytes that moved in one table's transaction. */
 export interface Transfer {
+  /** In place of the plan's, where only the work has shown what it came to. */
+  readonly reason?: string;
   readonly loader: Loader | undefined;
   readonly rowsRead: number;
   readonly rowsInserted: number;

@@ -91,9 +91,12 @@ export function comparableCopy(facts: TableFacts): {
 } {
   const plan = planTable(facts, ordinaryRequest());
   if (plan.kind === 'refuse') throw plan.error;
-  if (plan.kind === 'incremental' && 'cursor' in plan.since)
+  if (plan.kind === 'incremental' && !plan.evolution && 'cursor' in plan.since)
     return { relation: plan.source, known: plan.since };
-  const why = plan.kind === 'incremental' ? 'so far only the older script has synced it' : plan.reason;
+  const why =
+    plan.kind === 'incremental' && !plan.evolution
+      ? 'so far only the older script has synced it'
+      : plan.reason;
   throw new IncrepError('NO_COPY', {
     what: `table "${facts.settings.name}" has no copy to compare: ${why}`,
     next: `Run "increp sync ${shellWord(facts.settings.name)}" first.`,

@@ -2,19 +2,27 @@
 import { IncrepError } from '../../errors.ts';
 import type { Dependent } from '../../postgres/dependents.ts';
 import { listed } from '../../format.ts';
+import { altersTable } from '../../schema/evolution.ts';
 import { printName, stagingName } from '../../schema/names.ts';
 import { ident } from '../../sql/identifiers.ts';
 import { giveCopyTo } from '../../sql/inspect.ts';
 import type { TableFacts } from '../facts.ts';
 import { unfitTools } from '../loader-choice.ts';
-import { describeDependent, foreseeObstruction, isOthers, ownershipStep } from '../reshape/foreseen.ts';
+import { foreseeEvolution } from '../evolve/foreseen.ts';
+import {
+  describeDependent,
+  foreseeObstruction,
+  isOthers,
+  ownershipStep,
+  type Obstruction,
+} from '../reshape/foreseen.ts';
 import { failureFinding, note, warning, type Finding } from './finding.ts';
 import type { Inspection } from './inspect.ts';
 import type { Workable } from './table-findings.ts';
 
 export const copyFindings = (table: TableFacts, plan: Workable, found: Inspection): Finding[] => [
   ...loaderFindings(table, plan, found),
-  ...rightFindings(table, found),
+  ...rightFindings(table, plan, found),
   ...stateFindings(table, plan),
   ...dependentFindings(table, plan, found.dependents.get(table) ?? []),
 ];
@@ -28,7 +36,7 @@ function loaderFindings({ settings: { name } }: TableFacts, plan: Workable, foun
   return [note('LOADER', name, `a load goes by COPY instead of pg_dump: ${plan.loader.why}`)];
 }
 
-function rightFindings(table: TableFacts, { owners }: Inspection): Finding[] {
+function rightFindings(table: TableFacts, plan: Workable, { owners }: Inspection): Finding[] {
   const {
     settings,
     destination,
@@ -45,6 +53,14 @@ function rightFindings(table: TableFacts, { owners }: Inspection): Finding[] {
       refused(
         settings.name,
         `role "${access.role}" may not write to ${printName(destinationName)}, which is ${owner.owner}'s`,
+        give,
+      ),
+    ];
+  if (owner && !owner.isOurs && plan.kind === 'incremental' && plan.evolution && altersTable(plan.evolution))
+    return [
+      refused(
+        settings.name,
+        `${plan.reason}, which takes its owner: ${printName(destinationName)} is ${owner.owner}'s and not of role "${access.role}"`,
         give,
       ),
     ];
@@ -88,6 +104,9 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
           ),
         ]
       : []),
+    ...(plan.kind === 'incremental' && plan.evolution
+      ? [note('DRIFT', name, plan.reason, 'The next sync does so; "increp plan" shows the statements.')]
+      : []),
     ...(destination && saved.kind === 'none'
       ? [
           warning(
@@ -123,6 +142,15 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
   ];
 }
 
+const wouldBeRefused = (name: string, { what, next }: Obstruction): Finding =>
+  failureFinding(
+    new IncrepError('DEPENDENTS', {
+      what: `the next sync must give it another shape and would be refused: ${what}`,
+      next,
+    }),
+    name,
+  );
+
 /** As many as a person reads. */
 const LISTED = 10;
 
@@ -137,18 +165,24 @@ function dependentFindings(table: TableFacts, plan: Workable, dependents: readon
   if (plan.kind === 'load' && plan.way === 'swap') {
     const obstruction = foreseeObstruction(table, plan.source, dependents);
     return obstruction
-      ? [
-          failureFinding(
-            new IncrepError('DEPENDENTS', {
-              what: `the next sync must give it another shape and would be refused: ${obstruction.what}`,
-              next: obstruction.next,
-            }),
-            name,
-          ),
-        ]
+      ? [wouldBeRefused(name, obstruction)]
       : [note('BUILT_ON', name, `${builtOn}; the next sync takes it along to the new shape`)];
   }
   const owned = dependents.filter((each) => isOthers(each));
+  if (plan.kind === 'incremental' && plan.evolution) {
+    const { obstruction, warnings = [] } = foreseeEvolution(table, plan, dependents) ?? {};
+    return [
+      ...warnings.map((message) =>
+        warning(
+          'BUILT_ON',
+          name,
+          message,
+          'Drop it and make it anew after the sync, or let the load happen.',
+        ),
+      ),
+      ...(obstruction ? [wouldBeRefused(name, obstruction)] : []),
+    ];
+  }
   const [step] = ownershipStep(table, owned);
   return step === undefined
     ? []

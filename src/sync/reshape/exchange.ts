@@ -25,6 +25,9 @@ export interface Exchange extends NewTable {
   readonly belongings: Belongings;
 }
 
+/** What it takes to make things again that were on a relation. */
+export type Dressing = Pick<Exchange, 'client' | 'facts' | 'belongings' | 'columns' | 'isRehearsal'>;
+
 const aside = ({ name }: BuiltRelation): string => derivedName(name.table, ASIDE);
 
 /** Views in front of what they read from, as a reader takes his locks. */
@@ -60,10 +63,10 @@ export async function exchange(work: Exchange): Promise<void> {
       await must(work, describe(view), refresh(view));
 }
 
-const must = (work: Exchange, what: string, sql: string): Promise<void> =>
+export const must = (work: Pick<Dressing, 'client' | 'facts'>, what: string, sql: string): Promise<void> =>
   mustSurvive(work.client, work.facts.destinationName, what, sql);
 
-const describe = ({ kind, name }: BuiltRelation): string => `${kind} ${printName(name)}`;
+export const describe = ({ kind, name }: BuiltRelation): string => `${kind} ${printName(name)}`;
 
 const dropOld = (work: Exchange, old: BuiltRelation): Promise<void> =>
   must(
@@ -98,7 +101,7 @@ async function makeAnew(work: Exchange, view: BuiltRelation): Promise<void> {
 }
 
 /** What the old one had: no more than that either, whatever default privileges say. */
-async function dress(work: Exchange, relation: BuiltRelation): Promise<void> {
+export async function dress(work: Dressing, relation: BuiltRelation): Promise<void> {
   const { client } = work;
   for (const grantee of await grantedByDefault(client, relation.name))
     await client.query(revokeAll(relation.name, grantee));
@@ -107,8 +110,8 @@ async function dress(work: Exchange, relation: BuiltRelation): Promise<void> {
 }
 
 /** What belongs to a column that is gone from the table goes with it. */
-function itemsOf(
-  { belongings, columns }: Exchange,
+export function itemsOf(
+  { belongings, columns }: Dressing,
   relation: BuiltRelation,
   stage: BuiltItem['stage'],
 ): BuiltItem[] {
@@ -121,7 +124,11 @@ function itemsOf(
   );
 }
 
-const make = (work: Exchange, relation: BuiltRelation, { what, sql, rehearsal }: BuiltItem): Promise<void> =>
+export const make = (
+  work: Dressing,
+  relation: BuiltRelation,
+  { what, sql, rehearsal }: BuiltItem,
+): Promise<void> =>
   must(
     work,
     relation.kind === 'table' ? what : `${what} of ${describe(relation)}`,

@@ -42,7 +42,7 @@ export async function chooseReshape(
   throw refusal ?? new Error('there is no way to reshape a table');
 }
 
-async function belongingsOf(
+export async function belongingsOf(
   client: pg.ClientBase,
   { destination, saved, settings }: TableFacts,
 ): Promise<Belongings> {
@@ -154,11 +154,20 @@ async function rehearseAlter(
   source: Relation,
   alteration: Alteration,
 ): Promise<void> {
-  const { destination, destinationName } = facts;
+  const { destinationName } = facts;
   const before = alterBefore(destinationName, alteration, facts.natives);
   if (before === undefined || !(await tryLockAlone(client, [lockWholly(destinationName)]))) return;
   await mustSurvive(client, destinationName, 'what is built on it', before);
-  // PostgreSQL 14 drops columns that are generated from one that is dropped without a word.
+  await ensureNoneLost(client, facts, source);
+}
+
+/** PostgreSQL 14 drops columns that are generated from one that is dropped without a word. @throws IncrepError DEPENDENTS */
+export async function ensureNoneLost(
+  client: pg.ClientBase,
+  facts: TableFacts,
+  source: Relation,
+): Promise<void> {
+  const { destination, destinationName } = facts;
   const { rows } = await client.query<{ name: string }>(COLUMN_NAMES, [destination?.oid]);
   const lost = foreignColumns(facts, source).find((column) => !rows.some(({ name }) => name === column.name));
   if (lost)

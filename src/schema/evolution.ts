@@ -1,0 +1,133 @@
+/** `on_schema_change: "evolve"`: what it takes to give a copy the shape of its source where it stands. Pure. */
+import { carriedType, type Column, type NativeCarriers } from './columns.ts';
+import { hasChangedValues } from './drift.ts';
+import { keyTypeOf } from './keys.ts';
+import type { Shape } from './shape.ts';
+import { isWidening } from './widening.ts';
+
+export interface Retyped {
+  readonly name: string;
+  /** The destination's types. */
+  readonly from: string;
+  readonly to: string;
+}
+
+export interface Evolution {
+  readonly added: readonly Column[];
+  /** Names of columns that are gone from the source. One that came back with another type is in both. */
+  readonly dropped: readonly string[];
+  readonly retyped: readonly Retyped[];
+  /** Names of columns that may be NULL from now on... */
+  readonly loosened: readonly string[];
+  /** ...and of those that may not be any more. */
+  readonly tightened: readonly string[];
+  /** Columns whose values the copy does not have: they are copied for all rows that it has. */
+  readonly filled: readonly string[];
+  /**
+   * Columns that the source has converted in a way that its shape does not tell (USING): the copy's values, converted
+   * likewise, are compared with the source's, and copied where they differ.
+   */
+  readonly compared: readonly string[];
+}
+
+export interface Evolving {
+  /** When the copy was made, and now. */
+  readonly recorded: Shape;
+  readonly current: Shape;
+  readonly copy: readonly Column[];
+  readonly natives: NativeCarriers;
+  readonly mergeKey: readonly string[];
+  readonly replicationKey: string;
+  /** Whether rows that are gone from the source stay, marked. */
+  readonly keepsMarked: boolean;
+}
+
+type Step = Partial<Evolution> | { readonly obstacle: string };
+
+/** The steps, or why there are none: one sentence each. */
+export function evolutionOf(evolving: Evolving): Evolution | { readonly obstacles: readonly string[] } {
+  const { recorded, current, copy } = evolving;
+  if (recorded.oid !== current.oid)
+    return {
+      obstacles: ['the source table was dropped and created again, so that any row may be another one'],
+    };
+  const steps = current.columns.map((column) => stepFor(column, evolving));
+  const obstacles = steps.flatMap((step) => ('obstacle' in step ? [step.obstacle] : []));
+  if (obstacles.length > 0) return { obstacles };
+  const gone = recorded.columns
+    .map(({ name }) => name)
+    .filter((name) => !find(current.columns, name) && find(copy, name));
+  const done = steps.filter((step): step is Partial<Evolution> => !('obstacle' in step));
+  return {
+    added: done.flatMap(({ added = [] }) => added),
+    dropped: [...gone, ...done.flatMap(({ dropped = [] }) => dropped)],
+    retyped: done.flatMap(({ retyped = [] }) => retyped),
+    loosened: done.flatMap(({ loosened = [] }) => loosened),
+    tightened: done.flatMap(({ tightened = [] }) => tightened),
+    filled: done.flatMap(({ filled = [] }) => filled),
+    compared: done.flatMap(({ compared = [] }) => compared),
+  };
+}
+
+const find = (columns: readonly Column[], wanted: string): Column | undefined =>
+  columns.find(({ name }) => name === wanted);
+
+function stepFor(column: Column, evolving: Evolving): Step {
+  const { name } = column;
+  const old = find(evolving.recorded.columns, name);
+  const obstacle = keyObstacle(column, old, evolving);
+  if (obstacle !== undefined) return { obstacle };
+  const copy = find(evolving.copy, name);
+  if (!copy) return addition(column, evolving);
+  const wanted = carriedType(column, evolving.natives);
+  // Dropped and added again, or not ours until now.
+  const hasNewValues = old?.position !== column.position;
+  if (copy.type !== wanted && !isWidening(copy.type, wanted)) {
+    if (hasNewValues && old) return { ...addition(column, evolving), dropped: [name] };
+    return {
+      obstacle: `column "${name}" of the copy is ${copy.type}, which cannot become ${wanted} in place`,
+    };
+  }
+  const isCompared = copy.type !== wanted || (old !== undefined && hasChangedValues(old, column));
+  return {
+    ...(copy.type !== wanted && { retyped: [{ name, from: copy.type, to: wanted }] }),
+    ...(hasNewValues ? { filled: [name] } : isCompared ? { compared: [name] } : {}),
+    ...(copy.isNotNull && !column.isNotNull && { loosened: [name] }),
+    // A copy that is laxer than its source for another reason stays so.
+    ...(column.isNotNull && !copy.isNotNull && old?.isNotNull !== true && demand(column, evolving)),
+  };
+}
+
+const addition = (column: Column, evolving: Evolving): Partial<Evolution> => ({
+  added: [column],
+  filled: [column.name],
+  ...(column.isNotNull && demand(column, evolving)),
+});
+
+/** Rows that are marked as deleted have no value for a column that came later. */
+const demand = ({ name }: Column, { keepsMarked }: Evolving): Partial<Evolution> =>
+  keepsMarked ? {} : { tightened: [name] };
+
+/** What identifies a row, or says when it changed, has to be the same column with the same values. */
+function keyObstacle(
+  column: Column,
+  old: Column | undefined,
+  { mergeKey, replicationKey, copy }: Evolving,
+): string | undefined {
+  const { name } = column;
+  const isIdentity = mergeKey.includes(name);
+  if (!isIdentity && name !== replicationKey) return undefined;
+  const place = isIdentity ? 'unique_cols' : 'replication_key';
+  const found = find(copy, name);
+  if (!old || !found || old.position !== column.position)
+    return `column "${name}", which ${place} names, is another one than before`;
+  if (name === replicationKey && keyTypeOf(old) !== keyTypeOf(column))
+    return `column "${name}", which ${place} names, orders changes in another way than before`;
+  if (isIdentity && found.isNotNull && !column.isNotNull)
+    return `column "${name}", which ${place} names, may be NULL from now on`;
+  return undefined;
+}
+
+/** Whether anything of it needs ALTER TABLE. */
+export const altersTable = ({ added, dropped, retyped, loosened, tightened }: Evolution): boolean =>
+  added.length + dropped.length + retyped.length + loosened.length + tightened.length > 0;

@@ -1,0 +1,21 @@
+/** Single columns of a whole table, on their way to the rows of the copy that lack them. */
+import type { Column } from '../schema/columns.ts';
+import type { TableName } from '../schema/names.ts';
+import { copiedColumns } from './copy.ts';
+import { ident, identList, qualified } from './identifiers.ts';
+
+/** `unlessAllNull`: rows that have a value in none of these are left out. */
+export const selectFill = (
+  table: TableName,
+  columns: readonly Column[],
+  unlessAllNull: readonly string[],
+): string =>
+  /* sql */ `SELECT ${copiedColumns(columns)} FROM ${qualified(table)}${
+    unlessAllNull.length === 0
+      ? ''
+      : ` WHERE ${unlessAllNull.map((name) => `${ident(name)} IS NOT NULL`).join(' OR ')}`
+  }`;
+
+/** Whether several rows have the same key, NULLs being one value. */
+export const hasDoubles = (table: TableName, key: readonly string[]): string =>
+  /* sql */ `SELECT EXISTS (SELECT FROM ${qualified(table)} GROUP BY ${identList(key)} HAVING count(*) > 1) AS "hasDoubles"`;

@@ -1,0 +1,74 @@
+/**
+ * Views over columns whose type changes: the server alters no such column while a view reads it. They are dropped and made
+ * again with all that is on them, in the transaction that alters the table.
+ */
+import {
+  VIEWS_ON_COLUMNS,
+  createBuilt,
+  dropBuilt,
+  lockView,
+  lockWholly,
+  refresh,
+} from '../../sql/reshape.ts';
+import type { BuiltRelation, Belongings } from '../../sql/belongings.ts';
+import { describe, dress, itemsOf, make, must, type Dressing } from './exchange.ts';
+import { belongingsOf } from './reshape.ts';
+import type { TableFacts } from '../facts.ts';
+import type pg from 'pg';
+
+export interface Rebuilding extends Dressing {
+  /** Nearest to the table first. */
+  readonly views: readonly BuiltRelation[];
+}
+
+/** The views that read one of these columns, directly or through each other. */
+export async function viewsOver(
+  client: pg.ClientBase,
+  facts: TableFacts,
+  columns: readonly string[],
+): Promise<Rebuilding> {
+  const belongings = await belongingsOf(client, facts);
+  const { rows } = await client.query<{ oid: string }>(VIEWS_ON_COLUMNS, [belongings.table.oid, columns]);
+  const views = affectedBy(
+    belongings,
+    rows.map(({ oid }) => oid),
+  );
+  const names = (facts.destination?.columns ?? []).map(({ name }) => name);
+  return { client, facts, belongings, columns: names, isRehearsal: false, views };
+}
+
+function affectedBy({ views }: Belongings, direct: readonly string[]): BuiltRelation[] {
+  const affected = new Set(direct);
+  return views.filter(({ oid, dependsOn }) => {
+    if (dependsOn.some((other) => affected.has(other))) affected.add(oid);
+    return affected.has(oid);
+  });
+}
+
+/** As a reader takes his locks: views in front of what they read from. */
+export const locksOver = (facts: TableFacts, views: readonly BuiltRelation[]): string[] => [
+  ...views.toReversed().map(lockView),
+  lockWholly(facts.destinationName),
+];
+
+/** Never CASCADE: whatever else stands on them refuses. @throws IncrepError DEPENDENTS */
+export async function takeDown(work: Rebuilding): Promise<void> {
+  for (const view of work.views.toReversed())
+    await must(work, `what is built on ${describe(view)}`, dropBuilt(view.name, view.kind));
+}
+
+/** @throws IncrepError DEPENDENTS */
+export async function putUp(work: Rebuilding): Promise<void> {
+  for (const view of work.views) {
+    await must(work, describe(view), createBuilt(view));
+    await dress(work, view);
+    for (const each of itemsOf(work, view, 'dropped')) await make(work, view, each);
+  }
+}
+
+/** Once the rows are there. @throws IncrepError DEPENDENTS */
+export async function refill(work: Rebuilding): Promise<void> {
+  for (const view of work.views)
+    if (view.kind === 'materialized view' && view.isPopulated)
+      await must(work, describe(view), refresh(view));
+}
