@@ -194,7 +194,13 @@ function evolve(now: TableFacts, source: Relation, destination: Relation, { requ
     );
   if (request.notInPlace !== undefined) return reset(request.notInPlace);
   // Another key is another way to copy, and what is empty or loaded anyway is filled as fast as it is altered.
-  if (settings.mode === 'full-refresh' || saved.kind !== 'record' || !isKeyed(saved.record) || settingsDrift(saved.record, settings).length > 0 || wasEmptied(now))
+  if (
+    settings.mode === 'full-refresh' ||
+    saved.kind !== 'record' ||
+    !isKeyed(saved.record) ||
+    settingsDrift(saved.record, settings).length > 0 ||
+    wasEmptied(now)
+  )
     return reset();
   const evolution = evolutionOf({
     recorded: saved.record.shape,
