@@ -87,7 +87,7 @@ function readTable({ value, path, defaults }: RawEntry, report: Report): TableSe
   const { data, error } = tableSchema.safeParse(merged);
   if (data) {
     if (reportMissing(merged, path, report)) return undefined;
-    const contradiction = contradictionIn(data);
+    const contradiction = contradictionIn(data, own ?? {});
     if (!contradiction) return settingsOf(data);
     report({
       where: placeOf([...path, contradiction.key]),
@@ -123,11 +123,25 @@ function reportMissing(table: unknown, path: readonly PropertyKey[], report: Rep
 }
 
 /** Options that are right each by itself. Never ignored: whoever asks for chunks relies on them. */
-function contradictionIn({
-  initial_load,
-  chunk,
-  load_jobs,
-}: TableEntry): { key: string; what: string } | undefined {
+function contradictionIn(
+  { mode, initial_load, chunk, load_jobs, unique_cols, deletes, skip_unchanged }: TableEntry,
+  own: Options,
+): { key: string; what: string } | undefined {
+  if (mode === 'full-refresh') {
+    const idle = IDLE_IN_FULL_REFRESH.find(({ key }) => key in own);
+    if (idle) return idle;
+    if (deletes === 'soft' && !unique_cols)
+      return {
+        key: 'deletes',
+        what: 'to mark a row as deleted, something has to tell which row it was; set unique_cols, or set deletes to "ignore": a full refresh removes what is gone anyway',
+      };
+    return undefined;
+  }
+  if (skip_unchanged && 'skip_unchanged' in own)
+    return {
+      key: 'skip_unchanged',
+      what: 'only a table in mode full-refresh is read as a whole each time; others read what has changed anyway',
+    };
   if (chunk && initial_load !== 'copy')
     return {
       key: 'chunk',
@@ -137,6 +151,28 @@ function contradictionIn({
     return { key: 'load_jobs', what: 'only chunks can be loaded at the same time; set chunk, such as "1GB"' };
   return undefined;
 }
+
+/**
+ * What a full refresh has no use for. In the defaults they are for the other tables; on the table itself somebody relies on
+ * them.
+ */
+const IDLE_IN_FULL_REFRESH = [
+  {
+    key: 'chunk',
+    what: 'chunks begin with a mark of the replication key, which a table in mode full-refresh does without; remove it: the table is loaded in one go',
+  },
+  { key: 'load_jobs', what: 'a table in mode full-refresh is loaded in one go; remove it' },
+  { key: 'lookback', what: 'a table in mode full-refresh is read as a whole each time; remove it' },
+  { key: 'null_keys', what: 'a table in mode full-refresh is read as a whole each time; remove it' },
+  {
+    key: 'deletes_every',
+    what: 'a full refresh finds rows that are gone each time; remove it',
+  },
+  {
+    key: 'delete_limit',
+    what: 'a full refresh makes the copy what the source is, however much of it is gone; remove it',
+  },
+] as const;
 
 const isObject = (value: unknown): value is Options =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -160,14 +196,16 @@ function settingsOf(entry: TableEntry): TableSettings {
     mergeKey: entry.unique_cols ?? [],
     mode: entry.mode,
     initialLoad: entry.initial_load,
-    chunk: entry.chunk,
-    loadJobs: entry.load_jobs,
+    // Of the defaults, where the mode is full-refresh.
+    chunk: entry.mode === 'full-refresh' ? undefined : entry.chunk,
+    loadJobs: entry.mode === 'full-refresh' ? 1 : entry.load_jobs,
     onSchemaChange: entry.on_schema_change,
     lookbackSeconds: entry.lookback,
     nullKeys: entry.null_keys,
     deletes: entry.deletes,
     deletesEverySeconds: entry.deletes_every,
     deleteLimit: entry.delete_limit,
+    skipUnchanged: entry.mode === 'full-refresh' && entry.skip_unchanged,
     maxStalenessSeconds: entry.max_staleness,
     types: entry.types,
     isEnabled: entry.enabled,
