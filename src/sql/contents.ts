@@ -22,6 +22,9 @@ export const countAndWritten = (
 const sumOf = (from: number): string =>
   `coalesce(sum(('x' || substr(hash, ${from}, 15))::bit(60)::bigint), 0)::text`;
 
+export const countWhere = (table: TableName, condition: string): string =>
+  /* sql */ `SELECT count(*)::float8 AS rows FROM ${qualified(table)} WHERE ${condition}`;
+
 /** How many rows there are, and a digest of them all that is the same on any server and in any order. */
 export const digestWhole = (table: TableName, columns: readonly string[]): string => /* sql */ `
   SELECT count(*)::text AS rows, ${sumOf(1)} || ':' || ${sumOf(16)} AS digest FROM (
