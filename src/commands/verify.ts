@@ -6,6 +6,7 @@ import { errorToJson, FORMAT_VERSION } from '../summary-json.ts';
 import { gatherFacts, type TableFacts } from '../sync/facts.ts';
 import { ensureDifferentDatabases } from '../sync/same-database.ts';
 import { repairTable, type Repaired } from '../sync/repair.ts';
+import { repairWhole } from '../sync/repair-whole.ts';
 import { isEqual, verifyTable, type Verified } from '../sync/verify.ts';
 import type { Work } from '../sync/work.ts';
 import { withContext } from './context.ts';
@@ -51,7 +52,8 @@ async function verdictOn(work: Work, facts: TableFacts, isRepairing: boolean): P
   try {
     const verified = await verifyTable(work, facts);
     if (!isRepairing || isEqual(verified)) return { verified, repaired: undefined };
-    const repaired = await repairTable(work, facts);
+    const isKeyless = facts.settings.mergeKey.length === 0;
+    const repaired = await (isKeyless ? repairWhole : repairTable)(work, facts);
     // What is told last is what was found last.
     return { verified: await verifyTable(work, facts), repaired };
   } catch (error) {
@@ -76,8 +78,18 @@ function tableJson(verdict: Verdict) {
   if ('error' in verdict) {
     return { name: verdict.name, status: 'failed', error: errorToJson(verdict.error) };
   }
-  const { name, sourceRows, destinationRows, missing, extra, changed, duplicated, keys, durationSeconds } =
-    verdict.verified;
+  const {
+    name,
+    sourceRows,
+    destinationRows,
+    missing,
+    extra,
+    changed,
+    duplicated,
+    keys,
+    notes,
+    durationSeconds,
+  } = verdict.verified;
   return {
     name,
     status: isEqual(verdict.verified) ? 'equal' : 'different',
@@ -88,6 +100,7 @@ function tableJson(verdict: Verdict) {
     first_keys: Object.fromEntries(
       Object.entries(keys).map(([kind, list]) => [kind, list.map((key): unknown => JSON.parse(key))]),
     ),
+    notes,
     duration_s: durationSeconds,
   };
 }

@@ -60,6 +60,8 @@ export interface TableSettings {
   readonly deletesEverySeconds: number;
   /** The largest share of a table, 0 to 1, that one run may remove. */
   readonly deleteLimit: number;
+  /** Whether a full refresh is left out while the source holds what the last one has read. */
+  readonly skipUnchanged: boolean;
   /** What carries user-defined types. */
   readonly types: 'text' | 'native';
   /** Seconds after which `status` calls the copy stale. */

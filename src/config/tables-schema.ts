@@ -57,7 +57,7 @@ const later = (meaning: string) => z.never().optional().describe(`Not yet suppor
 
 /** Values of a later version, for the same reason. */
 export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
-  mode: ['incremental-append', 'full-refresh'],
+  mode: ['incremental-append'],
 };
 
 export const tableSchema = z.strictObject(
@@ -78,7 +78,10 @@ export const tableSchema = z.strictObject(
       .describe(
         'Columns that together identify a row. Like `replication_key`, not needed in mode `full-refresh`.',
       ),
-    mode: z.enum(['incremental-deduped']).default('incremental-deduped').describe('How the copy is kept.'),
+    mode: z
+      .enum(['incremental-deduped', 'full-refresh'])
+      .default('incremental-deduped')
+      .describe('How the copy is kept: by what has changed, or read as a whole each time.'),
     initial_load: z
       .enum(['pg_dump', 'copy'])
       .default('pg_dump')
@@ -129,7 +132,10 @@ export const tableSchema = z.strictObject(
     query: later('a SELECT at the source to copy instead of a table.'),
     metadata_columns: later('columns that increp itself fills in the copy.'),
     on_conflict: later('which of two versions of a row stays.'),
-    skip_unchanged: later('whether a full refresh of a table that has not changed is left out.'),
+    skip_unchanged: z
+      .boolean({ error: 'true or false' })
+      .default(false)
+      .describe('In mode `full-refresh`: leave a table alone while its source has not changed.'),
     types: z
       .enum(['text', 'native'])
       .default('text')

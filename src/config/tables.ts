@@ -1,10 +1,11 @@
 /** `tables-config.json` becomes the tables of the settings, or a list of everything that is wrong with it. */
 import { join } from 'node:path';
+import { contradictionIn, isPattern } from './contradictions.ts';
 import { readText } from './files.ts';
-import { readPattern, starsOf } from '../schema/patterns.ts';
+import { readPattern } from '../schema/patterns.ts';
 import { parseJson } from './json.ts';
 import { copyNameOf, destinationOf, labelOf, type Home } from './places.ts';
-import { show, type Report, type Warn } from './problems.ts';
+import type { Report, Warn } from './problems.ts';
 import { placeOf, problemsOf, TABLES_FILE } from './schema-problems.ts';
 import type { TablePattern, TableSettings } from './settings.ts';
 import { conflictOf, type NamedTable } from './table-names.ts';
@@ -113,7 +114,7 @@ function readTable(
   const { data, error } = tableSchema.safeParse(merged);
   if (data) {
     if (reportMissing(merged, path, report)) return undefined;
-    const contradiction = contradictionIn(data);
+    const contradiction = contradictionIn(data, own ?? {});
     if (!contradiction) return isPattern(data.name) ? patternSettings(data, homes) : settingsOf(data, homes);
     report({
       where: placeOf([...path, contradiction.key]),
@@ -146,39 +147,6 @@ function reportMissing(table: unknown, path: readonly PropertyKey[], report: Rep
       allowed,
     });
   return missing.length > 0;
-}
-
-/** Options that are right each by itself. Never ignored: whoever asks for chunks relies on them. */
-function contradictionIn({
-  initial_load,
-  chunk,
-  load_jobs,
-  name,
-  dest_name,
-}: TableEntry): { key: string; what: string } | undefined {
-  if (chunk && initial_load !== 'copy')
-    return {
-      key: 'chunk',
-      what: 'pg_dump, which initial_load is set to or left at, cannot load a table in chunks; set initial_load to "copy"',
-    };
-  if (!chunk && load_jobs > 1)
-    return { key: 'load_jobs', what: 'only chunks can be loaded at the same time; set chunk, such as "1GB"' };
-  return nameContradiction(name, dest_name);
-}
-
-const isPattern = (name: string): boolean => starsOf(readPattern(name)) > 0;
-
-function nameContradiction(name: string, copies: string | undefined) {
-  if (copies === undefined || !isPattern(name)) return undefined;
-  const stars = starsOf(readPattern(copies));
-  if (stars === 0)
-    return {
-      key: 'dest_name',
-      what: `${show(copies)} would be the copy of every table that ${show(name)} matches; put a * where what its star stands for belongs, such as "raw_*"`,
-    };
-  return stars === 1 && starsOf(readPattern(name)) === 1
-    ? undefined
-    : { key: 'dest_name', what: 'takes what the star of "name" stands for, so each of them has one star' };
 }
 
 const isObject = (value: unknown): value is Options =>
@@ -256,14 +224,16 @@ function optionsOf(entry: TableEntry): TablePattern['options'] {
     mergeKey: entry.unique_cols ?? [],
     mode: entry.mode,
     initialLoad: entry.initial_load,
-    chunk: entry.chunk,
-    loadJobs: entry.load_jobs,
+    // Of the defaults, where the mode is full-refresh.
+    chunk: entry.mode === 'full-refresh' ? undefined : entry.chunk,
+    loadJobs: entry.mode === 'full-refresh' ? 1 : entry.load_jobs,
     onSchemaChange: entry.on_schema_change,
     lookbackSeconds: entry.lookback,
     nullKeys: entry.null_keys,
     deletes: entry.deletes,
     deletesEverySeconds: entry.deletes_every,
     deleteLimit: entry.delete_limit,
+    skipUnchanged: entry.mode === 'full-refresh' && entry.skip_unchanged,
     maxStalenessSeconds: entry.max_staleness,
     types: entry.types,
     isEnabled: entry.enabled,

@@ -1,7 +1,7 @@
 import { formatCount, formatSeconds } from '../format.ts';
 import { formatError, type Failed } from './error.ts';
 import { glyphsOf, type Look } from './look.ts';
-import { printable } from './text.ts';
+import { printable, wrap } from './text.ts';
 
 interface Counts {
   readonly name: string;
@@ -12,6 +12,7 @@ interface Counts {
   readonly changed: number;
   readonly duplicated: number;
   readonly keys: Readonly<Record<'missing' | 'extra' | 'changed' | 'duplicated', readonly string[]>>;
+  readonly notes: readonly string[];
   readonly durationSeconds: number;
 }
 
@@ -43,7 +44,10 @@ export function formatVerification(verdict: Verdict, look: Look): string {
     (kind) => counts[kind] > 0,
   );
   const rows = `${formatCount(counts.sourceRows)} rows at the source, ${formatCount(counts.destinationRows)} at the destination`;
-  const mended = repairLine(verdict.repaired);
+  const notes = counts.notes
+    .map((note) => `${wrap(`    note: ${note}`, look.width, ' '.repeat(10)).join('\n')}\n`)
+    .join('');
+  const mended = `${notes}${repairLine(verdict.repaired)}`;
   if (differences.length === 0) return `= ${printable(counts.name)}  equal: ${rows} (${seconds})\n${mended}`;
   const lines = differences.map((kind) => {
     const more = counts[kind] > counts.keys[kind].length ? `, ${glyphsOf(look).ellipsis}` : '';

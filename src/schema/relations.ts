@@ -61,6 +61,16 @@ export function isUniqueBy(relation: Relation, columns: readonly string[]): bool
 export const uniqueIndexOn = (relation: Relation, columns: readonly string[]): UniqueKey | undefined =>
   relation.uniqueKeys.find((key) => key.columns.length === columns.length && isSubset(key.columns, columns));
 
+/** Whether rows can be merged into it: by the index of the key, or, without one, past none that a former key has left. */
+export const takesMerge = (
+  relation: Relation,
+  mergeKey: readonly string[],
+  formerKey: readonly string[],
+): boolean =>
+  mergeKey.length > 0
+    ? uniqueIndexOn(relation, mergeKey) !== undefined
+    : uniqueIndexOn(relation, formerKey) === undefined;
+
 /** What LOCK TABLE accepts by name, and from us. */
 export const canLock = ({ kind, canSelectTable }: Relation): boolean =>
   canSelectTable && ['table', 'partitioned table', 'view'].includes(kind);

@@ -22,6 +22,19 @@ export const readAsSchema = z.object({
 });
 export type ReadAs = Readonly<z.infer<typeof readAsSchema>>;
 
+/** What a full refresh has read, so that the next one can tell whether that has changed. */
+export const contentsSchema = z.object({
+  /** A count. */
+  rows: z.string().regex(/^\d+$/),
+  /** Of all rows; null where transaction numbers tell, or nobody will ask. */
+  digest: z.string().nullable(),
+  /** Of the settings that decide what the copy holds. */
+  settings: z.string(),
+  /** RFC 3339, this machine's clock. */
+  readAt: z.string(),
+});
+export type Contents = Readonly<z.infer<typeof contentsSchema>>;
+
 export const stateRecordSchema = z.object({
   format: z.literal(STATE_FORMAT),
   pipeline: z.string(),
@@ -46,6 +59,8 @@ export const stateRecordSchema = z.object({
   settledXid: z.string().regex(/^\d+$/).nullable().default(null),
   /** How the last sync chose its window. Null where it was not recorded. */
   readAs: readAsSchema.nullable().default(null),
+  /** Null in modes other than full-refresh. */
+  contents: contentsSchema.nullable().default(null),
   shape: shapeSchema,
   /** fingerprintOf(shape), for people and scripts. */
   fingerprint: z.string(),

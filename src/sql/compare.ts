@@ -8,6 +8,7 @@ import { ident, literal, qualified } from './identifiers.ts';
 
 export interface Comparable {
   readonly table: TableName;
+  /** Empty: a row is its own key, and counts as often as it is there. */
   readonly mergeKey: readonly string[];
   /** Null: only keys are compared. */
   readonly columns: readonly string[] | null;
@@ -55,9 +56,11 @@ const contentText = (side: Comparable): string =>
 /** In one encoding, whatever those of the two databases are. */
 const hashOf = (text: string): string => `md5(convert_to(${text}, 'UTF8'))`;
 
+const isKeyless = ({ mergeKey }: Comparable): boolean => mergeKey.length === 0;
+
 const rowsOf = (side: Comparable): string => /* sql */ `
   SELECT key, ${hashOf('key')} AS hash, ${hashOf('content')} AS content, pending FROM (
-    SELECT ${keyText(side)} AS key, ${contentText(side)} AS content, coalesce(${side.isPending}, false) AS pending
+    SELECT ${isKeyless(side) ? contentText(side) : keyText(side)} AS key, ${contentText(side)} AS content, coalesce(${side.isPending}, false) AS pending
     FROM ${qualified(side.table)} WHERE ${side.where} OFFSET 0) texts`;
 
 /** 32 bits of the hash are plenty for as many groups as anyone wants to hold in memory. */
@@ -71,14 +74,21 @@ export const digestGroups = (side: Comparable): string => /* sql */ `
   FROM (${rowsOf(side)}) hashed GROUP BY 1`;
 
 /** The rows of those groups, in an order that both sides share. DECLARE takes no parameters. */
-export const declareRows = (
-  cursor: string,
-  side: Comparable,
-  groups: readonly number[],
-): string => /* sql */ `
-  DECLARE ${ident(cursor)} NO SCROLL CURSOR FOR
-  SELECT key, hash, content, pending FROM (${rowsOf(side)}) hashed
-  WHERE ${groupOf(side)} = ANY ('{${groups.join(',')}}'::int[]) ORDER BY hash COLLATE "C", content COLLATE "C"`;
+export const declareRows = (cursor: string, side: Comparable, groups: readonly number[]): string => {
+  const wanted = `FROM (${rowsOf(side)}) hashed WHERE ${groupOf(side)} = ANY ('{${groups.join(',')}}'::int[])`;
+  return /* sql */ `DECLARE ${ident(cursor)} NO SCROLL CURSOR FOR ${
+    isKeyless(side)
+      ? /* sql */ `SELECT ${SHOWN} AS key, hash, count(*)::text AS content, count(*) FILTER (WHERE pending) > 0 AS pending,
+          count(*)::float8 AS copies, count(*) FILTER (WHERE pending)::float8 AS "pendingCopies"
+          ${wanted} GROUP BY hash ORDER BY hash COLLATE "C"`
+      : /* sql */ `SELECT key, hash, content, pending ${wanted} ORDER BY hash COLLATE "C", content COLLATE "C"`
+  }`;
+};
+
+/** Characters of a row that a report shows where it has no key. */
+const SHOWN_CHARACTERS = 120;
+/** Of equal rows any one; as JSON, like a key. */
+const SHOWN = `to_json(CASE WHEN length(min(key)) > ${SHOWN_CHARACTERS} THEN left(min(key), ${SHOWN_CHARACTERS}) || '...' ELSE min(key) END)::text`;
 
 export const fetchRows = (cursor: string, rows: number): string =>
   /* sql */ `FETCH ${rows} FROM ${ident(cursor)}`;

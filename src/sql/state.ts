@@ -108,7 +108,8 @@ export const writeState = (record: StateRecord): string => /* sql */ `
     record.destination.table,
     record.pipeline,
     `${record.source.schema}.${record.source.table}`,
-    record.replicationKey,
+    // The column has been NOT NULL since before there were tables without one.
+    record.replicationKey ?? '',
     record.cursor,
     String(record.generation),
     JSON.stringify(record),

@@ -9,13 +9,15 @@ import type { Loaded } from './chunks/chunked-load.ts';
 import { loadInChunks } from './chunks/load-in-chunks.ts';
 import { oneGoWarning, withKept, type Progress, type Stopped } from './chunks/words.ts';
 import type { TableFacts } from './facts.ts';
-import { fenceTarget, lookAtClock, raiseFence } from './fence.ts';
+import { isUnchanged } from './contents.ts';
+import type { Probe } from './probe.ts';
+import { fenceTarget, lookAtClock, raiseFence, type RaisedFence } from './fence.ts';
 import { syncChanges } from './incremental.ts';
 import { loadTable } from './load.ts';
 import { addMissingLabels, createMissingTypes } from './make-types.ts';
-import { isKeyedPlan, type IncrementalPlan, type LoadPlan } from './plan.ts';
+import { isKeyedPlan, type IncrementalPlan, type LoadPlan, type RefreshPlan } from './plan.ts';
 import { holdTable, lockingStatements, lockTable } from './table-lock.ts';
-import { fenceWarnings, nextRecord, type Transfer } from './transfer.ts';
+import { fenceWarnings, nextRecord, NOTHING_MOVED, type Transfer } from './transfer.ts';
 import type { Work } from './work.ts';
 
 export interface ApplyRequest {
@@ -33,6 +35,8 @@ export const OWN_LOCK_SECONDS = 10;
 export interface Applied {
   readonly transfer: Transfer;
   readonly record: StateRecord;
+  /** Where nothing was read, because the source is what it was at that time (RFC 3339). */
+  readonly unchangedSince: string | undefined;
 }
 
 export async function applyPlan(
@@ -85,10 +89,10 @@ async function underLock(
     (await inChunks(work, facts, plan, destination, request)) ??
     (await atOnce(work, facts, plan, destination, request));
   if (loaded === 'stopped') return undefined;
-  const { moved, record, fence } = loaded;
+  const { moved, record, fence, unchangedSince } = loaded;
   await work.emit({ type: 'phase-started', table, phase: 'commit' });
   const warnings = isKeyedPlan(plan) ? fenceWarnings(facts, fence) : [];
-  return { transfer: { ...moved, warnings: [...moved.warnings, ...warnings] }, record };
+  return { transfer: { ...moved, warnings: [...moved.warnings, ...warnings] }, record, unchangedSince };
 }
 
 /** Undefined where the table goes at once. */
@@ -117,16 +121,34 @@ async function atOnce(
   const fence = isKeyedPlan(plan)
     ? await raiseFence(work, fenceTarget(facts, plan))
     : await lookAtClock(work);
+  if (plan.kind === 'load' && !isKeyedPlan(plan) && plan.probe && !isVerified) {
+    if (await isUnchanged(work, facts, plan, plan.probe, fence))
+      return unchanged(work, facts, plan, plan.probe, fence);
+  }
   const moved =
     plan.kind === 'incremental'
       ? await syncChanges({ work, facts, plan, fence, destination, isForced, isVerified })
       : await loadTable({ work, facts, plan, destination, isVerified });
   return {
     moved: { ...moved, warnings: [...moved.warnings, ...markWarning(facts, plan)] },
-    record: nextRecord(work, facts, plan, fence, moved.areDeletesDone),
+    record: nextRecord(work, facts, plan, fence, moved),
     fence,
   };
 }
+
+/** The copy is as good as if it had been loaded now. */
+const unchanged = (
+  work: Work,
+  facts: TableFacts,
+  plan: RefreshPlan,
+  { known }: Probe,
+  fence: RaisedFence,
+): Loaded => ({
+  moved: { ...NOTHING_MOVED, contents: known },
+  record: { ...nextRecord(work, facts, plan, fence, NOTHING_MOVED), contents: known },
+  fence,
+  unchangedSince: known.readAt,
+});
 
 /** Chunks were planned, and the fence had no mark to tell early rows from late ones. */
 const markWarning = ({ settings }: TableFacts, plan: IncrementalPlan | LoadPlan): string[] =>

@@ -3,13 +3,15 @@ import type pg from 'pg';
 import type { Phase } from '../events.ts';
 import { analyze, commentOnTable, renameTable } from '../sql/destination.ts';
 import { alterAfter, alterBefore, lockWholly } from '../sql/reshape.ts';
+import { contentsOf } from './contents.ts';
+import type { WasRead } from './probe.ts';
 import type { TableFacts } from './facts.ts';
 import { makeRoomFor } from './index-names.ts';
 import { usersOfCopy } from './lock-holders.ts';
 import { keepMarked, prepareMarks } from './marked-rows.ts';
 import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from './merge-staging.ts';
 import { nullKeyWarning } from './null-keys.ts';
-import type { LoadPlan } from './plan.ts';
+import { isKeyedPlan, type LoadPlan } from './plan.ts';
 import { readWhole } from './read-window.ts';
 import { exchange, locksFor } from './reshape/exchange.ts';
 import { lockAlone } from './reshape/exclusive-lock.ts';
@@ -48,12 +50,12 @@ export async function loadTable(request: Omit<Load, 'placing' | 'hasMergeKey'>):
     loader,
     async (source, rows) => {
       if (!isVerified) return { copied: rows };
-      const settled = await settleRows(load);
+      const settled = await settleRows(load, rows.rows);
       await verifyLoaded(load, source);
       return { copied: rows, settled };
     },
   );
-  const { older, warnings, counts } = early.settled ?? (await settleRows(load));
+  const { older, warnings, counts, contents } = early.settled ?? (await settleRows(load, copied.rows));
   if (!counts) await putInPlace(load);
   const distinctRows = copied.rows - older;
   return {
@@ -63,6 +65,7 @@ export async function loadTable(request: Omit<Load, 'placing' | 'hasMergeKey'>):
     warnings,
     areDeletesDone: true,
     refusal: undefined,
+    contents,
     ...countsOf(counts ?? { inserted: distinctRows, updated: 0, deleted: 0 }, distinctRows),
   };
 }
@@ -94,20 +97,22 @@ interface Settled {
   readonly warnings: readonly string[];
   /** Undefined where the staging table is about to take the place of the table. */
   readonly counts: MergeCounts | undefined;
+  readonly contents: WasRead | undefined;
 }
 
 /** What needs the source no more, unless --verify is to compare it. */
-async function settleRows(load: Load): Promise<Settled> {
+async function settleRows(load: Load, rows: number): Promise<Settled> {
   const { facts, plan, destination } = load;
+  const contents = isKeyedPlan(plan) ? undefined : await contentsOf(destination, facts, plan.source, rows);
   const merge = mergeOf(facts, plan.source);
   const older = await dropOlderVersions(destination, merge, plan.source);
   const warnings = [
     ...olderWarning(older),
     ...(await nullKeyWarning(destination, facts.stagingName, facts.settings, plan.source)),
   ];
-  if (becomesTable(load.placing)) return { older, warnings, counts: undefined };
+  if (becomesTable(load.placing)) return { older, warnings, contents, counts: undefined };
   await destination.query(analyze(facts.stagingName));
-  return { older, warnings, counts: await mergeWhole(load) };
+  return { older, warnings, contents, counts: await mergeWhole(load) };
 }
 
 /** The table stays, altered where its shape has changed. */

@@ -12,6 +12,7 @@ import {
   type Merge,
   type MergePass,
 } from '../sql/merge.ts';
+import { addMissing, removeSurplus } from '../sql/copies.ts';
 import type { TableFacts } from './facts.ts';
 import { isSameList } from './staging.ts';
 
@@ -47,6 +48,7 @@ export function mergeOf(
 export type Share = 'few' | 'many' | 'whole';
 
 export async function mergeStaging(client: pg.ClientBase, merge: Merge, share: Share): Promise<MergeCounts> {
+  if (merge.mergeKey.length === 0) return mergeCopies(client, merge);
   const passes = mergePasses(merge);
   let counts: MergeCounts = { inserted: 0, updated: 0, deleted: 0 };
   if (share === 'whole')
@@ -57,6 +59,12 @@ export async function mergeStaging(client: pg.ClientBase, merge: Merge, share: S
     counts = plus(counts, await (merge.canMerge ? mergeAtOnce : mergeInTwo)(run, pass));
   }
   return counts;
+}
+
+/** A row that was changed is one row less and another one more. */
+async function mergeCopies(client: pg.ClientBase, merge: Merge): Promise<MergeCounts> {
+  const deleted = rowsOf(await client.query(removeSurplus(merge)));
+  return { deleted, inserted: rowsOf(await client.query(addMissing(merge))), updated: 0 };
 }
 
 type Run = (statement: string) => Promise<pg.QueryResult>;
@@ -99,5 +107,7 @@ export async function dropOlderVersions(
   merge: Merge,
   source: Relation,
 ): Promise<number> {
-  return isUniqueBy(source, merge.mergeKey) ? 0 : rowsOf(await client.query(keepNewest(merge)));
+  return merge.mergeKey.length === 0 || isUniqueBy(source, merge.mergeKey)
+    ? 0
+    : rowsOf(await client.query(keepNewest(merge)));
 }

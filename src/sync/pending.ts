@@ -21,15 +21,23 @@ export async function pendingAtSource(
   relation: Relation,
   record: StateRecord,
 ): Promise<string> {
-  const inWindow = isKeyed(record) ? windowCondition(windowOf(facts, record)) : 'false';
-  const { settledXid } = record;
-  if (settledXid === null || !hasNumbers(relation) || !countsOn(record.sourceLife, lifeOf(facts)))
-    return inWindow;
+  const isWritten = await writtenSince(source, facts, relation, record);
+  if (!isKeyed(record)) return isWritten ?? 'false';
+  const inWindow = windowCondition(windowOf(facts, record));
+  return isWritten === undefined ? inWindow : `(${inWindow}) AND ${isWritten}`;
+}
+
+/** SQL predicate: by a transaction that the last sync did not see to its end. Undefined where numbers do not tell. */
+export async function writtenSince(
+  source: pg.ClientBase,
+  facts: TableFacts,
+  relation: Relation,
+  { settledXid, sourceLife }: StateRecord,
+): Promise<string | undefined> {
+  if (settledXid === null || !hasNumbers(relation) || !countsOn(sourceLife, lifeOf(facts))) return undefined;
   const { rows } = await source.query(TRANSACTION_NUMBERS, [relation.oid]);
   const { mayRead, nextXid } = z.object({ mayRead: z.boolean(), nextXid: z.string() }).parse(rows[0]);
-  const isWritten = isWrittenSince(settledXid, nextXid);
-  if (!mayRead) return inWindow;
-  return isKeyed(record) ? `(${inWindow}) AND ${isWritten}` : isWritten;
+  return mayRead ? isWrittenSince(settledXid, nextXid) : undefined;
 }
 
 const windowOf = (

@@ -5,10 +5,11 @@ import { destinationDrift, sourceDrift } from '../schema/drift.ts';
 import { evolutionOf, type Evolution } from '../schema/evolution.ts';
 import { keyTypeOf, type KeyType } from '../schema/keys.ts';
 import { printName } from '../schema/names.ts';
-import { uniqueIndexOn, type Relation } from '../schema/relations.ts';
+import { takesMerge, uniqueIndexOn, type Relation } from '../schema/relations.ts';
 import { shapeOf, type Shape } from '../schema/shape.ts';
 import { shellWord } from '../shell-word.ts';
 import { isKeyed, type KeyedRecord, type StateRecord } from '../schema/state-record.ts';
+import { probeFor, type Probe } from './probe.ts';
 import { chooseChunks, type Chunks } from './chunks/chunk-choice.ts';
 import { evolvingWords } from './evolve/words.ts';
 import type { TableFacts } from './facts.ts';
@@ -59,6 +60,8 @@ export interface KeyedLoadPlan extends LoadBase, Keyed {
 export interface RefreshPlan extends LoadBase {
   readonly chunks: undefined;
   readonly oneGoWhy: undefined;
+  /** How to find out whether there is anything to do; undefined where it is loaded whatever comes of it. */
+  readonly probe: Probe | undefined;
 }
 
 export type LoadPlan = KeyedLoadPlan | RefreshPlan;
@@ -125,7 +128,7 @@ export function planTable(now: TableFacts, request: Request): Plan {
     ...(now.settings.onSchemaChange === 'fail' && now.saved.kind === 'record' ? typeDrift(now) : []),
   ];
   if (drift.length > 0) return onDrift(now, now.source, now.destination, { request, drift });
-  if (wasEmptied(now)) return load(now, now.source, 'initial', 'the destination table has been emptied');
+  if (wasEmptied(now)) return load(now, now.source, 'initial', EMPTIED);
   return incremental(now, now.source, now.destination, request);
 }
 
@@ -160,10 +163,17 @@ function settingsDrift(record: StateRecord, { replicationKey, mergeKey }: TableF
 /** Every time, because nothing tells which rows have changed. */
 function refresh(now: TableFacts, source: Relation, destination: Relation, request: Request): Plan {
   const drift = driftOf(now, source, destination);
-  return drift.length > 0
-    ? onDrift(now, source, destination, { request, drift })
-    : load(now, source, 'full-refresh', 'loaded again each time: mode is full-refresh');
+  if (drift.length > 0) return onDrift(now, source, destination, { request, drift });
+  if (wasEmptied(now)) return load(now, source, 'initial', EMPTIED);
+  const plan = load(now, source, 'full-refresh', 'loaded again each time: mode is full-refresh');
+  const probe = isKeyedPlan(plan) || plan.typeChanges.length > 0 ? undefined : probeFor(now, source);
+  return probe ? { ...plan, reason: `${plan.reason}, unless ${PROBED[probe.kind]}`, probe } : plan;
 }
+
+const PROBED = {
+  numbers: 'one pass over the source shows that nobody has written there (skip_unchanged)',
+  digest: 'hashing each row at the source shows that none has changed (skip_unchanged)',
+} as const satisfies Record<Probe['kind'], string>;
 
 interface Drifted {
   readonly request: Request;
@@ -217,7 +227,12 @@ function evolve(now: TableFacts, source: Relation, destination: Relation, { requ
 
 /** TRUNCATE by hand asks for the table again, as DROP does. A table that never had a row is simply empty. */
 const wasEmptied = ({ saved, destinationHasRows }: TableFacts): boolean =>
-  saved.kind === 'record' && saved.record.cursor !== null && !destinationHasRows;
+  saved.kind === 'record' && hadRows(saved.record) && !destinationHasRows;
+
+const hadRows = ({ cursor, contents }: StateRecord): boolean =>
+  contents ? contents.rows !== '0' : cursor !== null;
+
+const EMPTIED = 'the destination table has been emptied';
 
 const refuse = (error: IncrepError): Plan => ({
   kind: 'refuse',
@@ -253,7 +268,13 @@ function load(now: TableFacts, source: Relation, action: LoadPlan['action'], rea
   });
   const base = { kind: 'load', action, way: wayFor(now, source), loader } as const;
   if (now.settings.mode === 'full-refresh')
-    return { ...base, chunks: undefined, oneGoWhy: undefined, ...plannedFrom(source, now, reason) };
+    return {
+      ...base,
+      chunks: undefined,
+      oneGoWhy: undefined,
+      probe: undefined,
+      ...plannedFrom(source, now, reason),
+    };
   const { chunks, why: oneGoWhy, words } = chooseChunks(now, source);
   return {
     ...base,
@@ -271,8 +292,10 @@ function wayFor({ destination, saved, settings, natives }: TableFacts, source: R
   const hasLeftOver = saved.kind === 'record' && saved.record.shape.columns.some(isGone);
   const fits =
     destinationDrift(source.columns, destination.columns, natives).length === 0 && !destination.isUnlogged;
-  const hasKey = settings.mergeKey.length > 0 && uniqueIndexOn(destination, settings.mergeKey) !== undefined;
-  return fits && !hasLeftOver && hasKey ? 'merge-whole' : 'swap';
+  const formerKey = saved.kind === 'record' ? saved.record.mergeKey : [];
+  return fits && !hasLeftOver && takesMerge(destination, settings.mergeKey, formerKey)
+    ? 'merge-whole'
+    : 'swap';
 }
 
 function incremental(

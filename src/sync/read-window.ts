@@ -40,7 +40,7 @@ export async function readWindow<T>(
   prepare: () => Promise<void>,
   afterwards: (source: pg.ClientBase, copied: Copied, window: Window) => Promise<T>,
 ): Promise<T> {
-  return withTableSnapshot(reading, questions, async (source, answers) => {
+  return withTableSnapshot(reading, questions, async (answers, source) => {
     const { window, isQuiet } = await choose(source, answers);
     if (isQuiet) return afterwards(source, { rows: 0, bytes: 0 }, window);
     await prepare();
@@ -54,7 +54,7 @@ export async function readWhole<T>(
   loader: Loader,
   afterwards: (source: pg.ClientBase, copied: Copied) => Promise<T>,
 ): Promise<T> {
-  return withTableSnapshot(reading, [], async (source) => {
+  return withTableSnapshot(reading, [], async (_, source) => {
     const copied =
       loader === 'pg_dump'
         ? await dumpRows(reading, source)
@@ -65,17 +65,17 @@ export async function readWhole<T>(
 }
 
 /** Locked against ALTER first, then looked at: from here on the shape is the planned one, or planning starts anew. */
-async function withTableSnapshot<T>(
-  { work, facts, plan }: Reading,
+export async function withTableSnapshot<T>(
+  { work, facts, plan }: Omit<Reading, 'destination'>,
   questions: readonly string[],
-  read: (source: pg.ClientBase, answers: readonly pg.QueryResult[]) => Promise<T>,
+  read: (answers: readonly pg.QueryResult[], source: pg.ClientBase) => Promise<T>,
 ): Promise<T> {
   const lock = canLock(plan.source) ? [lockShape(facts.sourceName)] : [];
   const first = [...lock, shapeStamp(facts.sourceName), ...questions];
   return work.source.withSnapshot(first, async (source, { answers }) => {
     const [stamp, ...others] = answers.slice(lock.length);
     if (!isStamped(plan.source, stamp?.rows[0])) await ensureShape(source, facts, plan);
-    return read(source, others);
+    return read(others, source);
   });
 }
 

@@ -185,22 +185,29 @@ async function succeeded(
   work: Work,
   facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
-  { transfer, record }: Applied,
+  { transfer, record, unchangedSince }: Applied,
   start: Start,
 ): Promise<TableOutcome> {
   for (const message of transfer.warnings)
     await work.emit({ type: 'warning', table: facts.settings.name, message });
   const before = 'warnings' in facts.saved ? facts.saved.warnings : [];
-  const { areDeletesDone: _, refusal, reason = plan.reason, ...counts } = transfer;
+  const { areDeletesDone: _, contents: __, refusal, reason = plan.reason, ...counts } = transfer;
+  const told = unchangedSince === undefined ? { ...plan, reason } : unchanged(unchangedSince);
   return {
-    ...outcomeOf(facts, { ...plan, reason }, start),
+    ...outcomeOf(facts, told, start),
     ...counts,
     status: refusal ? 'failed' : 'ok',
     error: refusal && failureOf(refusal),
     cursor: record.cursor,
-    warnings: [...before, ...loaderWarning(plan), ...transfer.warnings],
+    warnings: [...before, ...(told === plan ? loaderWarning(plan) : []), ...transfer.warnings],
   };
 }
+
+/** It was looked at, and is up to date: a success like any other. */
+const unchanged = (since: string): Pick<Plan, 'action' | 'reason'> => ({
+  action: 'skipped',
+  reason: `nothing has changed at the source since ${since.replace(/\.\d+Z$/, 'Z')}`,
+});
 
 const failed = (facts: TableFacts, plan: Plan, error: IncrepError, start: Start): TableOutcome => ({
   ...outcomeOf(facts, plan, start),

@@ -12,6 +12,7 @@ import {
   type SourceLife,
   type StateRecord,
 } from '../schema/state-record.ts';
+import { contentSettings, type WasRead } from './probe.ts';
 import { clockShift, type ClockShift } from './clocks.ts';
 import type { TableFacts } from './facts.ts';
 import { describeInFlight, type RaisedFence } from './fence.ts';
@@ -34,7 +35,22 @@ export interface Transfer {
   readonly areDeletesDone: boolean;
   /** Why deletes were not carried over although everything else was. */
   readonly refusal: IncrepError | undefined;
+  /** What a full refresh has read, for the next one to compare with. */
+  readonly contents?: WasRead | undefined;
 }
+
+export const NOTHING_MOVED: Transfer = {
+  loader: undefined,
+  rowsRead: 0,
+  rowsInserted: 0,
+  rowsUpdated: 0,
+  rowsUnchanged: 0,
+  rowsDeleted: 0,
+  bytes: 0,
+  warnings: [],
+  areDeletesDone: true,
+  refusal: undefined,
+};
 
 export const lifeOf = ({ servers: { source } }: TableFacts): SourceLife => ({
   systemIdentifier: source.systemIdentifier,
@@ -71,7 +87,7 @@ export function nextRecord(
   facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
   fence: RaisedFence,
-  areDeletesDone: boolean,
+  { areDeletesDone, contents }: Pick<Transfer, 'areDeletesDone' | 'contents'>,
 ): StateRecord {
   const generation = facts.saved.kind === 'record' ? facts.saved.record.generation + 1 : 1;
   return {
@@ -87,6 +103,9 @@ export function nextRecord(
     ...cursorAfter(facts, plan, fence),
     settledXid: isKeyedPlan(plan) ? settledXid(facts, fence) : fence.oldestXid,
     readAs: readAs(facts),
+    contents: contents
+      ? { ...contents, settings: contentSettings(facts.settings), readAt: fence.fencedAt.toISOString() }
+      : null,
     shape: plan.shape,
     fingerprint: fingerprintOf(plan.shape),
     generation,

@@ -10,6 +10,7 @@ import { lockShape } from '../sql/window.ts';
 import { compareSides } from './compare/compare-sides.ts';
 import { sidesOf } from './compare/sides.ts';
 import type { Difference } from './compare/differences.ts';
+import { withoutGone } from './gone-since.ts';
 import type { TableFacts } from './facts.ts';
 import { pendingAtSource } from './pending.ts';
 import { ordinaryRequest, planTable } from './plan.ts';
@@ -26,8 +27,10 @@ export interface Verified {
   readonly extra: number;
   readonly changed: number;
   readonly duplicated: number;
-  /** The first keys of each kind: the merge key's values as text, as a JSON array. */
+  /** The first keys of each kind, as JSON: the merge key's values as text, or a row without one as far as it is shown. */
   readonly keys: Readonly<Record<Difference['kind'], readonly string[]>>;
+  /** What the counts do not tell. */
+  readonly notes: readonly string[];
   readonly durationSeconds: number;
 }
 
@@ -58,7 +61,8 @@ async function compareTable(
         { client: source, rows: sides.source },
         { client: destination, rows: sides.destination },
       );
-      return { ...comparison, ...(await countDifferences(comparison.differences)) };
+      const counted = { ...comparison, ...(await countDifferences(comparison.differences)) };
+      return withoutGone(source, facts, relation, record, counted);
     });
   });
 }
@@ -93,6 +97,9 @@ export function comparableCopy(facts: TableFacts): {
   if (plan.kind === 'refuse') throw plan.error;
   if (plan.kind === 'incremental' && !plan.evolution && 'cursor' in plan.since)
     return { relation: plan.source, known: plan.since };
+  // Of its mode, because nobody has asked for it here.
+  if (plan.kind === 'load' && plan.action === 'full-refresh' && facts.saved.kind === 'record')
+    return { relation: plan.source, known: facts.saved.record };
   const why =
     plan.kind === 'incremental' && !plan.evolution
       ? 'so far only the older script has synced it'
@@ -117,8 +124,8 @@ export async function recordIn(
 async function countDifferences(differences: AsyncIterable<Difference>) {
   const counts = { missing: 0, extra: 0, changed: 0, duplicated: 0 };
   const keys: Record<Difference['kind'], string[]> = { missing: [], extra: [], changed: [], duplicated: [] };
-  for await (const { kind, key } of differences) {
-    counts[kind] += 1;
+  for await (const { kind, key, ...difference } of differences) {
+    counts[kind] += 'rows' in difference ? (difference.rows ?? 1) : 1;
     if (keys[kind].length < NAMED_KEYS) keys[kind].push(key);
   }
   return { ...counts, keys };

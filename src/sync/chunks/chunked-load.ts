@@ -26,4 +26,6 @@ export interface Loaded {
   readonly record: StateRecord;
   /** The one raised at the end. */
   readonly fence: RaisedFence;
+  /** See Applied. */
+  readonly unchangedSince?: string;
 }

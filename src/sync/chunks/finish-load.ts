@@ -40,11 +40,11 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
   const caught = await catchUp({ load: placed, since, fence });
   const counts = caught.settled ?? (await settle(placed));
   await destination.query(forgetLoad(schema), [table]);
-  const record = nextRecord(work, since, plan, fence, true);
+  const record = nextRecord(work, since, plan, fence, DONE);
   return {
     fence,
     // The next one of the table, whose state has not changed since the chunks began.
-    record: { ...record, generation: nextRecord(work, facts, plan, fence, true).generation },
+    record: { ...record, generation: nextRecord(work, facts, plan, fence, DONE).generation },
     moved: transferOf({
       copied,
       caught,
@@ -53,6 +53,9 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
     }),
   };
 }
+
+/** The comparison of keys at the end leaves no row that is gone. */
+const DONE = { areDeletesDone: true };
 
 const enter = ({ work, facts }: ChunkedLoad, phase: Phase) =>
   work.emit({ type: 'phase-started', table: facts.settings.name, phase });

@@ -3,9 +3,9 @@ import { Keys, type HashedRow, type RowsOfKey } from './keys.ts';
 
 export type Difference =
   /** At the source only. */
-  | { readonly kind: 'missing'; readonly key: string }
-  /** At the destination only. */
-  | { readonly kind: 'extra'; readonly key: string }
+  | { readonly kind: 'missing'; readonly key: string; readonly rows?: number }
+  /** At the destination only. `rows`: of equal ones that have no key; 1 unless told. */
+  | { readonly kind: 'extra'; readonly key: string; readonly rows?: number }
   | { readonly kind: 'changed'; readonly key: string }
   /** More than one row of this key. */
   | { readonly kind: 'duplicated'; readonly key: string; readonly side: 'source' | 'destination' };
@@ -35,6 +35,7 @@ function compare(a: RowsOfKey | undefined, b: RowsOfKey | undefined): number {
 const NONE: readonly Difference[] = [];
 
 function judge(source: RowsOfKey | undefined, destination: RowsOfKey | undefined): readonly Difference[] {
+  if ((source ?? destination)?.[0].copies !== undefined) return countCopies(source?.[0], destination?.[0]);
   const kind = kindOf(source, destination);
   if (!kind && !isTwice(source) && !isTwice(destination)) return NONE;
   const key = (source ?? destination)?.[0].key ?? '';
@@ -43,6 +44,17 @@ function judge(source: RowsOfKey | undefined, destination: RowsOfKey | undefined
   if (isTwice(destination)) found.push({ kind: 'duplicated', key, side: 'destination' });
   if (kind) found.push({ kind, key });
   return found;
+}
+
+function countCopies(
+  source: HashedRow | undefined,
+  destination: HashedRow | undefined,
+): readonly Difference[] {
+  const { key = '' } = source ?? destination ?? {};
+  const { copies: there = 0, pendingCopies: pending = 0 } = source ?? {};
+  const here = destination?.copies ?? 0;
+  if (here > there) return [{ kind: 'extra', key, rows: here - there }];
+  return there - pending > here ? [{ kind: 'missing', key, rows: there - pending - here }] : NONE;
 }
 
 const isTwice = (rows: RowsOfKey | undefined): boolean => rows !== undefined && rows.length > 1;

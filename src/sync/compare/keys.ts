@@ -1,11 +1,15 @@
 /** The rows of one side, key by key. Waits only where a batch ends: a promise for every row is a lot of garbage. */
 
 export interface HashedRow {
-  /** The merge key's values as text, as a JSON array. */
+  /** The merge key's values as text, as a JSON array; without one, what may be shown of the row, as a JSON string. */
   readonly key: string;
   readonly hash: string;
   readonly content: string;
   readonly pending: boolean;
+  /** How many such rows there are; undefined where rows have a key. */
+  readonly copies?: number;
+  /** As many of them are only newer than the copy. */
+  readonly pendingCopies?: number;
 }
 
 /** All rows of one key on one side; more than one only where the key is not unique. */

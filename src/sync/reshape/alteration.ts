@@ -1,14 +1,15 @@
 /** A change of shape that ALTER TABLE can do to the table as it stands: pure. */
 import { carriedType } from '../../schema/columns.ts';
-import { uniqueIndexOn, type Relation } from '../../schema/relations.ts';
+import { takesMerge, type Relation } from '../../schema/relations.ts';
 import { DELETED_AT } from '../../sql/destination.ts';
 import type { Alteration } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts.ts';
 
 /** Undefined where a column changes its type, or the table lacks what a merge needs. */
 export function alterationFor(facts: TableFacts, source: Relation): Alteration | undefined {
-  const { destination, settings, natives } = facts;
-  if (!destination || destination.isUnlogged || !uniqueIndexOn(destination, settings.mergeKey))
+  const { destination, settings, natives, saved } = facts;
+  const formerKey = saved.kind === 'record' ? saved.record.mergeKey : [];
+  if (!destination || destination.isUnlogged || !takesMerge(destination, settings.mergeKey, formerKey))
     return undefined;
   const copyOf = (wanted: string) => destination.columns.find(({ name }) => name === wanted);
   const isRetyped = source.columns.some((column) => {

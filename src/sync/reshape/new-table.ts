@@ -15,7 +15,7 @@ import {
 import { carriedType } from '../../schema/columns.ts';
 import type { TableFacts } from '../facts.ts';
 import { indexNameFor } from '../index-names.ts';
-import { mustSurvive } from './unsurvivable.ts';
+import { mustSurvive, unsurvivable } from './unsurvivable.ts';
 
 export interface NewTable {
   readonly client: pg.ClientBase;
@@ -57,7 +57,7 @@ export async function completeStaging(work: NewTable): Promise<void> {
   await addExtras(work);
   const { client, facts, source, hasMergeKey } = work;
   const { stagingName } = facts;
-  if (!hasMergeKey) await client.query(stagingKey(facts, source));
+  if (!hasMergeKey && hasKey(facts)) await client.query(stagingKey(facts, source));
   for (const [index, name] of keptIndexes(work))
     await must(work, `index ${index.name}`, indexStatement(index, stagingName, name));
   for (const { what, sql, stage, columns } of work.belongings?.items ?? []) {
@@ -65,6 +65,8 @@ export async function completeStaging(work: NewTable): Promise<void> {
       await must(work, what, `ALTER TABLE ${qualified(stagingName)} ${sql}`);
   }
 }
+
+const hasKey = ({ settings }: TableFacts): boolean => settings.mergeKey.length > 0;
 
 /** The index of the merge key, under the name that it has until the table has its own. */
 export function stagingKey({ stagingName, settings }: TableFacts, source: Relation): string {
@@ -96,10 +98,14 @@ const keptIndexes = ({ belongings, columns, facts }: NewTable): [BuiltIndex, str
 export async function renameIndexes(work: NewTable): Promise<void> {
   const { client, facts } = work;
   const { schema } = facts.destinationName;
-  const wanted = await indexNameFor(client, facts.destinationName);
-  await client.query(renameIndex(schema, stagingIndex(facts.stagingName, '_pkey'), wanted));
+  if (hasKey(facts)) {
+    const wanted = await indexNameFor(client, facts.destinationName);
+    await client.query(renameIndex(schema, stagingIndex(facts.stagingName, '_pkey'), wanted));
+  }
   for (const [index, name] of keptIndexes(work)) await client.query(renameIndex(schema, name, index.name));
 }
+
+const WRITTEN = 'what people have written into';
 
 /** Columns that people have added, with what they have written into them. */
 async function addExtras(work: NewTable): Promise<void> {
@@ -109,6 +115,11 @@ async function addExtras(work: NewTable): Promise<void> {
   const names = extras.map(({ column }) => `"${column.name}"`).join(', ');
   await must(work, `column ${names}`, addExtraColumns(stagingName, extras));
   const written = extras.filter(({ column }) => column.generated === '').map(({ column }) => column.name);
+  if (written.length > 0 && !hasKey(facts))
+    throw unsurvivable(
+      destinationName,
+      `${WRITTEN} column ${names}: without unique_cols nothing tells where it belongs`,
+    );
   const key = settings.mergeKey.map((name) => {
     const [now, old] = [source, destination].map(({ columns }) =>
       columns.find((column) => column.name === name),

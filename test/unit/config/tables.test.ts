@@ -47,6 +47,7 @@ describe('a table', () => {
         deletes: 'ignore',
         deletesEverySeconds: 86_400,
         deleteLimit: 0.5,
+        skipUnchanged: false,
         types: 'text',
         maxStalenessSeconds: undefined,
         isEnabled: true,
@@ -97,6 +98,7 @@ describe('a table', () => {
         deletes: 'soft',
         deletesEverySeconds: 0,
         deleteLimit: 0.25,
+        skipUnchanged: false,
         types: 'native',
         maxStalenessSeconds: 604_800,
         isEnabled: false,
@@ -200,6 +202,65 @@ describe('a pattern', () => {
     const { tables, warnings } = await load([{ ...TABLE, name: '*', enabled: false }]);
     expect(tables).toEqual([]);
     expect(warnings.join()).toContain('every table has "enabled": false');
+  });
+});
+
+describe('mode full-refresh', () => {
+  const WHOLE = { name: 'rates', mode: 'full-refresh' };
+  const at = (key: string, what: string) => [`tables-config.json, [0].${key} (table rates): ${what}`];
+
+  test('needs no key, and takes what there is', async () => {
+    const { tables } = await load([WHOLE, { ...TABLE, mode: 'full-refresh', skip_unchanged: true }]);
+    expect(tables).toMatchObject([
+      { replicationKey: undefined, mergeKey: [], mode: 'full-refresh', skipUnchanged: false },
+      { replicationKey: 'updated_at', mergeKey: ['id'], skipUnchanged: true },
+    ]);
+  });
+
+  test('may come from the defaults, and so may the keys of the others', async () => {
+    const { tables } = await load({ defaults: { mode: 'full-refresh' }, tables: [{ name: 'rates' }] });
+    expect(tables).toHaveLength(1);
+    const { name: _, ...keys } = TABLE;
+    expect((await load({ defaults: keys, tables: [{ name: 'orders' }, WHOLE] })).tables).toHaveLength(2);
+  });
+
+  test.each([
+    [{ chunk: '1GB', initial_load: 'copy' }, 'chunk', /chunks begin with a mark of the replication key/],
+    [{ load_jobs: 2 }, 'load_jobs', /in one go/],
+    [{ lookback: '10s' }, 'lookback', /read as a whole each time/],
+    [{ null_keys: 'include' }, 'null_keys', /read as a whole each time/],
+    [{ deletes_every: '0s' }, 'deletes_every', /finds rows that are gone each time/],
+    [{ delete_limit: 0.1 }, 'delete_limit', /however much of it is gone/],
+    [{ deletes: 'soft' }, 'deletes', /set unique_cols, or set deletes to "ignore"/],
+  ])('has no use for %j', async (change, key, why) => {
+    expect(await problems([{ ...WHOLE, ...change }])).toEqual([
+      expect.stringContaining(`tables-config.json, [0].${key} (table rates): `),
+    ]);
+    expect(await problems([{ ...WHOLE, ...change }])).toEqual([expect.stringMatching(why)]);
+  });
+
+  test('leaves what the defaults say of it to the other tables', async () => {
+    const defaults = {
+      initial_load: 'copy',
+      chunk: '1GB',
+      load_jobs: 4,
+      lookback: '1h',
+      deletes_every: '1h',
+    };
+    const { tables } = await load({
+      defaults: { ...defaults, skip_unchanged: false },
+      tables: [TABLE, WHOLE],
+    });
+    expect(tables).toMatchObject([{ loadJobs: 4 }, { chunk: undefined, loadJobs: 1 }]);
+  });
+
+  test('alone knows skip_unchanged', async () => {
+    expect(await problems([{ ...WHOLE, skip_unchanged: 'yes' }])).toEqual(
+      at('skip_unchanged', '"yes" is not allowed; allowed: true or false'),
+    );
+    expect(await problems([{ ...TABLE, skip_unchanged: true }])).toEqual([
+      'tables-config.json, [0].skip_unchanged (table orders): only a table in mode full-refresh is read as a whole each time; others read what has changed anyway',
+    ]);
   });
 });
 
@@ -309,9 +370,8 @@ describe('what a later version will do is refused by name, never ignored', () =>
     [
       { mode: 'incremental-append' },
       'mode',
-      '"incremental-append" is not yet supported; allowed: "incremental-deduped"',
+      '"incremental-append" is not yet supported; allowed: "incremental-deduped" or "full-refresh"',
     ],
-    [{ mode: 'full-refresh' }, 'mode', '"full-refresh" is not yet supported'],
     [{ columns: ['a'] }, 'columns', 'not yet supported'],
     [{ exclude_columns: [] }, 'exclude_columns', 'not yet supported'],
     [{ transform: { email: 'lower(email)' } }, 'transform', 'not yet supported'],

@@ -97,6 +97,7 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
     nullKeys: 'warn',
     deletes: 'ignore',
     deletesEverySeconds: 86_400,
+    skipUnchanged: false,
     deleteLimit: 0.5,
     types: 'text',
     maxStalenessSeconds: undefined,

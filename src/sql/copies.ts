@@ -1,0 +1,46 @@
+/**
+ * Staging table into table where no columns identify a row: a row is its own key, and counts as often as it is there. Rows
+ * that both have are left alone, so that they cost no write and keep what people have added to them.
+ */
+import type { TableName } from '../schema/names.ts';
+import { ident, identList, qualified } from './identifiers.ts';
+
+export interface CopiesMerge {
+  readonly destination: TableName;
+  readonly staging: TableName;
+  /** By name, in whatever order: both rows are built of them. */
+  readonly columns: readonly string[];
+}
+
+/**
+ * Of the text that the row would be copied as: types without an order (json, xml, point) have one too, and 1.0 is not
+ * 1.00. The function without a known collision, because equal hashes count as equal rows.
+ */
+const hashOf = (alias: string, columns: readonly string[]): string =>
+  `sha256(convert_to(ROW(${columns.map((name) => `${alias}.${ident(name)}`).join(', ')})::text, getdatabaseencoding()))`;
+
+const numbered = (table: string, hash: string): string => /* sql */ `
+  SELECT place, hash, row_number() OVER (PARTITION BY hash) AS nth
+  FROM (SELECT r.ctid AS place, ${hash} AS hash FROM ${table} r) hashed`;
+
+const counted = (table: string, hash: string): string => /* sql */ `
+  SELECT hash, count(*) AS copies FROM (SELECT ${hash} AS hash FROM ${table} r) hashed GROUP BY hash`;
+
+const placesBeyond = (table: string, other: string, columns: readonly string[]): string => {
+  const hash = hashOf('r', columns);
+  return /* sql */ `SELECT n.place FROM (${numbered(table, hash)}) n LEFT JOIN (${counted(other, hash)}) o USING (hash)
+    WHERE n.nth > coalesce(o.copies, 0)`;
+};
+
+const onlyOf = (table: TableName): string => `ONLY ${qualified(table)}`;
+
+/** What the destination has more often than the staging table. */
+export const removeSurplus = ({ destination, staging, columns }: CopiesMerge): string => /* sql */ `
+  DELETE FROM ${onlyOf(destination)} t USING (${placesBeyond(onlyOf(destination), qualified(staging), columns)}) surplus
+  WHERE t.ctid = surplus.place`;
+
+/** And then the other way round. */
+export const addMissing = ({ destination, staging, columns }: CopiesMerge): string => /* sql */ `
+  INSERT INTO ${qualified(destination)} (${identList(columns)})
+  SELECT ${columns.map((name) => `s.${ident(name)}`).join(', ')} FROM ${qualified(staging)} s
+  JOIN (${placesBeyond(qualified(staging), onlyOf(destination), columns)}) missing ON s.ctid = missing.place`;
