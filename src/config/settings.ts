@@ -1,5 +1,6 @@
 /** What the rest of the house may trust: every value here has been checked, defaulted and named in our own words. */
 
+import type { Selection } from '../schema/selection.ts';
 import type { ChunkSize } from './chunk-size.ts';
 
 export type SslMode = 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
@@ -34,6 +35,8 @@ export interface TableSettings {
   readonly destinationName: string;
   readonly replicationKey: string;
   readonly mergeKey: readonly string[];
+  /** What of the source is copied. */
+  readonly selection: Selection;
   readonly mode: 'incremental-deduped';
   readonly initialLoad: InitialLoad;
   /** Undefined: a whole table in one go. */

@@ -4,6 +4,7 @@ import { readText } from './files.ts';
 import { parseJson } from './json.ts';
 import type { Report, Warn } from './problems.ts';
 import { placeOf, problemsOf, TABLES_FILE } from './schema-problems.ts';
+import { selectionContradiction, selectionOf, type Contradiction } from './selection.ts';
 import type { TableSettings } from './settings.ts';
 import type { NamedEntry } from './table-names.ts';
 import { checkNames } from './table-names.ts';
@@ -107,11 +108,8 @@ function readTable({ value, path, defaults }: RawEntry, report: Report): TableSe
 }
 
 /** Options that are right each by itself. Never ignored: whoever asks for chunks relies on them. */
-function contradictionIn({
-  initial_load,
-  chunk,
-  load_jobs,
-}: TableEntry): { key: string; what: string } | undefined {
+function contradictionIn(entry: TableEntry): Contradiction | undefined {
+  const { initial_load, chunk, load_jobs } = entry;
   if (chunk && initial_load !== 'copy')
     return {
       key: 'chunk',
@@ -119,7 +117,7 @@ function contradictionIn({
     };
   if (!chunk && load_jobs > 1)
     return { key: 'load_jobs', what: 'only chunks can be loaded at the same time; set chunk, such as "1GB"' };
-  return undefined;
+  return selectionContradiction(entry);
 }
 
 const isObject = (value: unknown): value is Options =>
@@ -142,6 +140,7 @@ function settingsOf(entry: TableEntry): TableSettings {
     destinationName: entry.dest_name ?? entry.name,
     replicationKey: entry.replication_key,
     mergeKey: entry.unique_cols,
+    selection: selectionOf(entry),
     mode: entry.mode,
     initialLoad: entry.initial_load,
     chunk: entry.chunk,

@@ -15,6 +15,7 @@ interface PlannedTable {
   readonly name: string;
   readonly action: string;
   readonly reason: string;
+  readonly selects: string | undefined;
   readonly typeChanges: readonly string[];
   readonly loader: string | undefined;
   readonly estimated: Estimated | undefined;
@@ -57,6 +58,7 @@ function tableLines(table: PlannedTable, nameWidth: number, look: Look): string[
     wrapped(`    ${head}: `, printable(text), DETAIL_INDENT + head.length + 2, look.width);
   return [
     ...headLines(table, nameWidth, look, colored),
+    ...(table.selects === undefined ? [] : detail('selects', table.selects)),
     ...typeLines(table).flatMap((text) => detail('types', text)),
     ...deletesLines(table).flatMap((text) => detail('deletes', text)),
     ...(table.builtOn.length === 0 ? [] : detail('built on it', listed(table.builtOn, LISTED))),

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { fenceSchema } from './fences.ts';
 import { KEY_TYPES } from './keys.ts';
+import { selectionSchema } from './selection.ts';
 import { shapeSchema } from './shape.ts';
 
 export const STATE_FORMAT = 1;
@@ -45,6 +46,8 @@ export const stateRecordSchema = z.object({
   settledXid: z.string().regex(/^\d+$/).nullable().default(null),
   /** How the last sync chose its window. Null where it was not recorded. */
   readAs: readAsSchema.nullable().default(null),
+  /** What of the source is copied. Null: all of it, or not recorded. */
+  selection: selectionSchema.nullable().default(null),
   shape: shapeSchema,
   /** fingerprintOf(shape), for people and scripts. */
   fingerprint: z.string(),

@@ -108,7 +108,7 @@ async function atOnce(
   if (plan.kind === 'load') await createMissingTypes(destination, facts);
   const fence = await raiseFence(work, {
     name: facts.settings.name,
-    table: facts.sourceName,
+    rows: facts.sourceRows,
     replicationKey: facts.settings.replicationKey,
     keyType: plan.keyType,
   });

@@ -12,12 +12,14 @@ import type { NativeTypes } from '../schema/native-types.ts';
 import type { PendingLoad } from '../schema/pending-load.ts';
 import { isReadableTable, type Relation } from '../schema/relations.ts';
 import { chunksTable, loadsTable } from '../sql/loads.ts';
+import type { RowSource } from '../sql/row-source.ts';
 import { readState, runsTable, stateTable } from '../sql/state.ts';
 import { HELD_TABLES, whichHaveRows } from '../sql/window.ts';
 import type { StateFile } from '../state/state-files.ts';
 import { readPendingLoads } from './chunks/pending-loads.ts';
 import { gatherNativeTypes } from './native-types.ts';
 import { reconcile, type Saved } from './saved-state.ts';
+import { describeSources, type Selected, type SelectedSource } from './selected-source.ts';
 import type { Work } from './work.ts';
 
 export interface Servers {
@@ -33,7 +35,13 @@ export interface TableFacts {
   readonly stagingName: TableName;
   /** Of the table into which what a load in chunks has missed is read. */
   readonly windowName: TableName;
+  /** What is copied: the table, or what the entry selects of it. */
   readonly source: Relation | undefined;
+  /** The same as a FROM item. */
+  readonly sourceRows: RowSource;
+  /** All columns of the table, whatever is selected; undefined for a query. */
+  readonly sourceColumns: readonly string[] | undefined;
+  readonly selected: Selected;
   readonly destination: Relation | undefined;
   readonly staging: Relation | undefined;
   /** Somebody else's: ours is gone when its transaction ends. */
@@ -76,20 +84,24 @@ export async function gatherFacts(work: Gathering, tables: readonly TableSetting
   const servers = { source: source.server, destination: destination.server };
   const nativesOf = await gatherNativeTypes(
     work,
-    tables.flatMap(({ types, name }) => (types === 'native' ? (source.relations.get(name) ?? []) : [])),
+    tables.flatMap((table) => (table.types === 'native' ? (source.selected.get(table) ?? []) : [])),
   );
   const facts = tables.map(async (settings): Promise<TableFacts> => {
     const stateFile = await work.stateFiles.read(settings.destinationName);
     const names = tableNames(work, settings);
+    const { relation, rows, ...selected } = selectedOf(source.selected, settings);
     return {
       pipeline: work.settings.pipeline,
       settings,
       ...names,
-      source: source.relations.get(settings.name),
+      source: relation,
+      sourceRows: rows,
+      sourceColumns: source.relations.get(settings.name)?.columns.map(({ name }) => name),
+      selected,
       destination: destination.relations.get(settings.destinationName),
       staging: destination.relations.get(names.stagingName.table),
       window: destination.relations.get(names.windowName.table),
-      natives: nativesOf(settings.types === 'native' ? source.relations.get(settings.name) : undefined),
+      natives: nativesOf(settings.types === 'native' ? relation : undefined),
       destinationHasRows: destination.filled.has(settings.destinationName),
       pendingLoad: destination.pendingLoads.get(settings.destinationName),
       heap: undefined,
@@ -128,15 +140,32 @@ export function tableNames(work: Pick<Work, 'settings'>, table: TableSettings) {
   };
 }
 
+function selectedOf(
+  selected: ReadonlyMap<TableSettings | undefined, SelectedSource>,
+  settings: TableSettings,
+): SelectedSource {
+  const found = selected.get(settings);
+  if (!found) throw new Error('a table was not described');
+  return found;
+}
+
 async function describeSource(source: Database, tables: readonly TableSettings[]) {
   const server = await source.identity();
   return source.withReading(async (client) => {
     const { schema } = source.settings;
     const access = await describeSchema(client, schema);
-    const wanted = tables.map(({ name }) => name);
+    // A query may be called like a table that it has nothing to do with.
+    const wanted = tables.filter(({ selection }) => selection.query === null).map(({ name }) => name);
     const relations = await describeRelations(client, schema, wanted);
     const names = relations.size < wanted.length ? await relationNames(client, schema) : [];
-    return { server, access, relations, names };
+    const selectables = tables.map((settings) => ({
+      settings,
+      name: { schema, table: settings.name },
+      table: settings.selection.query === null ? relations.get(settings.name) : undefined,
+    }));
+    const described = await describeSources(client, selectables, true);
+    const selected = new Map(described.map((each, index) => [tables[index], each]));
+    return { server, access, relations, selected, names };
   });
 }
 

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import type { Database } from '../postgres/database.ts';
 import { sleep } from '../retry.ts';
 import type { KeyType } from '../schema/keys.ts';
-import type { TableName } from '../schema/names.ts';
 import { highWaterMark, IN_FLIGHT } from '../sql/fence.ts';
+import type { RowSource } from '../sql/row-source.ts';
 import type { Work } from './work.ts';
 
 type Waiting = Pick<Work, 'source' | 'settle' | 'signal' | 'emit'>;
@@ -48,7 +48,7 @@ const SLOWEST_POLL_SECONDS = 0.25;
 interface FenceTarget {
   /** As in the settings. */
   readonly name: string;
-  readonly table: TableName;
+  readonly rows: RowSource;
   readonly replicationKey: string;
   readonly keyType: KeyType;
 }
@@ -57,7 +57,7 @@ export async function raiseFence(work: Waiting, target: FenceTarget): Promise<Ra
   const { timeZone } = await work.source.identity();
   const fencedAt = new Date();
   const [mark, listed] = await work.source.readAtOnce([
-    highWaterMark(target.table, target.replicationKey, target.keyType, timeZone),
+    highWaterMark(target.rows, target.replicationKey, target.keyType, timeZone),
     IN_FLIGHT,
   ]);
   const { high, at, ...numbers } = markRow.parse(mark?.rows[0]);

@@ -8,6 +8,7 @@ import { gatherDependents } from './gather-dependents.ts';
 import type { LoadPlan, Plan, Request } from './plan.ts';
 import { planWithTools } from './plan-with-tools.ts';
 import { foreseeObstruction, type Obstruction } from './reshape/foreseen.ts';
+import { selectionWords } from './selection-words.ts';
 import { loaderWarning } from './sync-table.ts';
 import type { Work } from './work.ts';
 
@@ -15,6 +16,8 @@ export interface Foreseen {
   readonly name: string;
   readonly action: Action | 'refused';
   readonly reason: string;
+  /** What of the source is copied, in words; undefined where everything is. */
+  readonly selects: string | undefined;
   /** What would happen to types of the destination; part of the reason. */
   readonly typeChanges: readonly string[];
   readonly loader: Loader | undefined;
@@ -70,14 +73,18 @@ function describe(
     plan.kind === 'load' ||
     (plan.kind === 'incremental' &&
       (high !== cursor || hasFences || plan.removesDeleted || plan.typeChanges.length > 0));
-  const whole = source && { rows: source.estimatedRows, bytes: source.bytes };
+  // Of a query no catalog knows how large it is.
+  const whole =
+    source && source.kind !== 'query' ? { rows: source.estimatedRows, bytes: source.bytes } : undefined;
+  const toLoad = estimate?.window ?? whole;
   return {
     name: settings.name,
     action: plan.kind === 'refuse' ? 'refused' : plan.action,
     reason: plan.reason,
+    selects: selectionWords(table),
     typeChanges: 'typeChanges' in plan ? plan.typeChanges : [],
     loader: plan.kind === 'load' ? plan.loader.loader : undefined,
-    estimated: plan.kind === 'load' ? whole && restOf(whole, plan) : hasWork ? estimate?.window : undefined,
+    estimated: plan.kind === 'load' ? toLoad && restOf(toLoad, plan) : hasWork ? estimate?.window : undefined,
     whole,
     cursor,
     high,

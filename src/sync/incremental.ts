@@ -80,7 +80,7 @@ async function whileInView(
   window: Window,
 ): Promise<Progress> {
   const { work, facts, plan, destination, isVerified } = changes;
-  const warnings = await nullKeyWarning(source, facts.sourceName, facts.settings, plan.source);
+  const warnings = await nullKeyWarning(source, facts.sourceRows, facts.settings, plan.source);
   if (!plan.removesDeleted && !isVerified) return { copied, warnings };
   const merged = await mergeWindow(changes, copied);
   const copy = { facts, relation: plan.source, source, destination };

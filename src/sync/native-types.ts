@@ -11,6 +11,7 @@ import {
 } from '../schema/native-types.ts';
 import type { Relation } from '../schema/relations.ts';
 import type { TypeDefinition } from '../schema/type-definitions.ts';
+import type { SelectedSource } from './selected-source.ts';
 import type { Work } from './work.ts';
 
 const isUserDefined = ({ type, base }: Column): boolean => !base.isBuiltIn || type !== base.type;
@@ -18,16 +19,19 @@ const isUserDefined = ({ type, base }: Column): boolean => !base.isBuiltIn || ty
 /** By relation. Nothing is asked where no column of these has a user-defined type. */
 export async function gatherNativeTypes(
   { settings, source, destination }: Pick<Work, 'settings' | 'source' | 'destination'>,
-  relations: readonly Relation[],
+  sources: readonly Pick<SelectedSource, 'relation' | 'types'>[],
 ): Promise<(relation: Relation | undefined) => NativeTypes> {
-  const concerned = relations.filter(({ columns }) => columns.some(isUserDefined));
+  const concerned = sources.flatMap(({ relation, types }) =>
+    relation?.columns.some(isUserDefined) === true ? [{ relation, types }] : [],
+  );
   if (concerned.length === 0) return () => NO_NATIVE_TYPES;
   const homes: Homes = { source: settings.source.schema, destination: settings.destination.schema };
-  const oids = concerned.map(({ oid }) => oid);
-  const wanted = await source.withReading((client) => describeSourceTypes(client, oids));
+  const oids = concerned.map(({ relation }) => relation.oid);
+  const fields = concerned.flatMap(({ types }) => types);
+  const wanted = await source.withReading((client) => describeSourceTypes(client, oids, fields));
   const found = await destination.withReading((client) => describeFound(client, wanted.definitions, homes));
   const resolved = new Map(
-    concerned.map((relation) => [relation, resolveNativeTypes(relation.columns, wanted, found, homes)]),
+    concerned.map(({ relation }) => [relation, resolveNativeTypes(relation.columns, wanted, found, homes)]),
   );
   return (relation) => (relation && resolved.get(relation)) ?? NO_NATIVE_TYPES;
 }

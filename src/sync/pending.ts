@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import { settledCursor } from '../schema/fences.ts';
-import type { Relation } from '../schema/relations.ts';
+import { hasSystemColumns, type Relation } from '../schema/relations.ts';
 import type { SourceLife, StateRecord } from '../schema/state-record.ts';
 import { isWrittenSince, TRANSACTION_NUMBERS } from '../sql/compare.ts';
 import { windowCondition } from '../sql/window.ts';
@@ -36,8 +36,8 @@ export async function pendingAtSource(
   return mayRead ? `(${inWindow}) AND ${isWrittenSince(settledXid, nextXid)}` : inWindow;
 }
 
-const hasNumbers = ({ kind, hasForeignRows }: Relation): boolean =>
-  (kind === 'table' || kind === 'partitioned table') && !hasForeignRows;
+const hasNumbers = (relation: Relation): boolean =>
+  hasSystemColumns(relation) && relation.kind !== 'materialized view';
 
 /** A restart goes on counting transactions where it was; a promoted standby may count some of them again. */
 export const countsOn = (before: SourceLife, now: SourceLife): boolean =>

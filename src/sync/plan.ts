@@ -7,6 +7,7 @@ import { printName } from '../schema/names.ts';
 import { uniqueIndexOn, type Relation } from '../schema/relations.ts';
 import { shapeOf, type Shape } from '../schema/shape.ts';
 import { shellWord } from '../shell-word.ts';
+import { selectionDrift, without } from '../schema/selection-drift.ts';
 import type { StateRecord } from '../schema/state-record.ts';
 import { chooseChunks, type Chunks } from './chunks/chunk-choice.ts';
 import type { TableFacts } from './facts.ts';
@@ -108,11 +109,16 @@ function driftOf(
   const fromDestination = destinationDrift(source.columns, destination.columns, natives);
   if (saved.kind !== 'record') return fromDestination;
   const { record } = saved;
-  const fromSource = sourceDrift(record.shape, shapeOf(source));
+  const selected = selectionDrift(record.selection, settings.selection, record.shape, shapeOf(source));
+  const fromSource = sourceDrift(
+    without(record.shape, selected.columns),
+    without(shapeOf(source), selected.columns),
+  );
   return [
     ...settingsDrift(record, settings),
+    ...selected.sentences,
     ...fromSource,
-    ...(fromSource.length === 0 ? fromDestination : []),
+    ...(fromSource.length + selected.sentences.length === 0 ? fromDestination : []),
   ];
 }
 
@@ -165,6 +171,7 @@ function load(now: TableFacts, source: Relation, action: LoadPlan['action'], rea
   const loader = chooseLoader({
     wanted: now.settings.initialLoad,
     source,
+    selection: now.settings.selection,
     server: now.servers.source,
     tools: now.tools,
     password: now.sourcePassword,

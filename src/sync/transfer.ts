@@ -2,6 +2,7 @@
 import type { IncrepError } from '../errors.ts';
 import type { Loader } from '../events.ts';
 import { nextFences, type Fence } from '../schema/fences.ts';
+import { recordedSelection } from '../schema/selection.ts';
 import { fingerprintOf } from '../schema/shape.ts';
 import {
   isSameLife,
@@ -86,6 +87,7 @@ export function nextRecord(
     fences: fencesAfter(facts, plan, fence),
     settledXid: settledXid(facts, fence),
     readAs: readAs(facts),
+    selection: recordedSelection(facts.settings.selection),
     shape: plan.shape,
     fingerprint: fingerprintOf(plan.shape),
     generation,

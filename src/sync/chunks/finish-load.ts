@@ -35,7 +35,7 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
   await enter(request, 'fence');
   const fence = await raiseFence(work, {
     name: facts.settings.name,
-    table: facts.sourceName,
+    rows: facts.sourceRows,
     replicationKey: facts.settings.replicationKey,
     keyType: plan.keyType,
   });

@@ -40,7 +40,7 @@ async function begin({ work, facts, plan, chunks }: ChunkedLoad, jobs: Jobs): Pr
   }
   const fence = await raiseFence(work, {
     name: facts.settings.name,
-    table: facts.sourceName,
+    rows: facts.sourceRows,
     replicationKey: facts.settings.replicationKey,
     keyType: plan.keyType,
   });
