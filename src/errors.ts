@@ -27,6 +27,7 @@ export const ERROR_CLASSES = {
   SAME_DATABASE: permanent(78, 'Source and destination are the same schema of the same database.'),
   TABLE_NOT_FOUND: permanent(78, 'A configured table does not exist at the source.'),
   COLUMN_NOT_FOUND: permanent(78, 'A configured column does not exist in its table.'),
+  SQL_INVALID: permanent(78, 'The source cannot evaluate the SQL of a table: `where`, `transform`, `query`.'),
   KEY_TYPE_UNSUPPORTED: permanent(78, 'The replication key has a type that cannot order changes.'),
   TYPE_UNSUPPORTED: permanent(78, 'A column has a type that cannot be carried as it is asked for.'),
   TYPE_DIFFERS: permanent(1, 'A type of the destination is defined otherwise than at the source.'),

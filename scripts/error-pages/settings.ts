@@ -47,7 +47,7 @@ export const settings = {
     steps: ['Remove the option.', 'Set `pool_mode = transaction` or `session` in the pooler.'],
     example: [
       'error: 1 problem in the configuration (NOT_SUPPORTED):',
-      '  - tables-config.json, [0].where (table orders): not yet supported',
+      '  - tables-config.json, [0].metadata_columns (table orders): not yet supported',
       '  next: Remove these settings, or wait for a version that knows them.',
     ],
   },
@@ -81,14 +81,33 @@ export const settings = {
   },
   COLUMN_NOT_FOUND: {
     about:
-      '`replication_key` or `unique_cols` names a column that is not there. The message lists those that are.',
+      '`replication_key`, `unique_cols`, `columns` or `exclude_columns` names a column that is not there. The message lists those that are.',
     causes: ['A misspelling, or capitals.', 'The column was renamed or dropped at the source.'],
-    steps: [
-      'Correct `replication_key` or `unique_cols` of the table. With another key the table is loaded again.',
-    ],
+    steps: ['Correct what the message names. With another key, or other columns, the table is loaded again.'],
     example: [
       'error: public.orders has no column "update_at" (replication_key); did you mean "updated_at"? (COLUMN_NOT_FOUND)',
       'next:  Correct "replication_key" of table "orders" in tables-config.json. Its columns: id, total, note, updated_at.',
+    ],
+  },
+  SQL_INVALID: {
+    about:
+      'The source was asked what `where`, `transform` or `query` of this table gives, and does not understand it. Nothing was read or changed; other tables are synced. [selection.md](selection.md) has examples.',
+    causes: [
+      'A misspelt column or function, or a type that does not fit: `where` must be true or false.',
+      'A function, type or table outside of `pg_catalog` without its schema in front: `app.mask(email)`, not `mask(email)`. Nothing else is searched, whatever is set on the role.',
+      'An expression of `transform` that does not make one value of one row: an aggregate, a window function, a function that returns rows.',
+      'A `query` with two columns of one name, or with one that has none.',
+      'A column that it needs was renamed or dropped at the source.',
+    ],
+    steps: [
+      'The message shows the place. Try it at the source: `SET search_path = pg_catalog; SELECT (lower(email)) FROM public.customers LIMIT 1;`',
+      '`increp check` looks at all tables at once and reads no row.',
+    ],
+    example: [
+      'error: "where" of "orders": column "statu" does not exist',
+      "           1 | statu = 'paid'",
+      '               ^ (SQL_INVALID, SQLSTATE 42703)',
+      'next:  Correct it in tables-config.json; it is evaluated by the source.',
     ],
   },
   KEY_TYPE_UNSUPPORTED: {

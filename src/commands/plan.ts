@@ -69,6 +69,7 @@ const tableJson = (table: Foreseen) => ({
   pattern: table.pattern ?? null,
   action: table.action,
   reason: table.reason,
+  selects: table.selects ?? null,
   loader: table.loader ?? null,
   estimated_rows: table.estimated?.rows ?? null,
   estimated_bytes: table.estimated?.bytes ?? null,

@@ -1,18 +1,15 @@
 /** Options that are right each by itself. None is ever ignored: whoever sets one relies on it. */
 import { readPattern, starsOf } from '../schema/patterns.ts';
-import { show } from './problems.ts';
+import { show, type Contradiction } from './problems.ts';
+import { selectionContradiction } from './selection.ts';
 import type { TableEntry } from './tables-schema.ts';
-
-interface Contradiction {
-  readonly key: string;
-  readonly what: string;
-}
 
 /** `own`: what the table itself says; what comes from the defaults may be meant for others. */
 export const contradictionIn = (
   entry: TableEntry,
   own: Readonly<Record<string, unknown>>,
 ): Contradiction | undefined =>
+  selectionContradiction(entry) ??
   (entry.mode === 'full-refresh' ? inFullRefresh(entry, own) : (skipping(entry, own) ?? loading(entry))) ??
   naming(entry);
 

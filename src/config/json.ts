@@ -1,12 +1,8 @@
 /** JSON, with the place where it stops being JSON: JSON.parse names that in some of its messages only. */
+import { excerptAt, type Excerpt } from '../excerpt.ts';
 
-interface JsonFault {
-  /** Both from 1, in characters. */
-  readonly line: number;
-  readonly column: number;
+interface JsonFault extends Excerpt {
   readonly what: string;
-  /** The line, with a mark under the place. */
-  readonly excerpt: string;
 }
 
 type JsonResult = { readonly value: unknown; readonly fault?: undefined } | { readonly fault: JsonFault };
@@ -90,15 +86,7 @@ function explain(text: string, { offset, what }: Fault): Fault {
 
 const WIDEST_EXCERPT = 100;
 
-function locate(text: string, { offset, what }: Fault): JsonFault {
-  const linesBefore = text.slice(0, offset).split('\n');
-  const before = linesBefore.at(-1) ?? '';
-  const after = text.slice(offset).split(/\r?\n/, 1)[0] ?? '';
-  const line = linesBefore.length;
-  const gutter = `${line} | `;
-  const start = before.slice(-WIDEST_EXCERPT / 2);
-  const excerpt = `${gutter}${start}${after.slice(0, WIDEST_EXCERPT / 2)}`;
-  // Tabs are kept, so that the mark stands under its place whatever their width.
-  const mark = `${' '.repeat(gutter.length)}${start.replace(/[^\t]/g, ' ')}^`;
-  return { line, column: before.length + 1, what, excerpt: `${excerpt}\n${mark}` };
-}
+const locate = (text: string, { offset, what }: Fault): JsonFault => ({
+  what,
+  ...excerptAt(text, offset, WIDEST_EXCERPT),
+});

@@ -14,6 +14,12 @@ export interface Problem {
   readonly isAbsence?: boolean;
 }
 
+/** Of options that are right each by itself. */
+export interface Contradiction {
+  readonly key: string;
+  readonly what: string;
+}
+
 export type Report = (problem: Problem) => void;
 export type Warn = (message: string) => void;
 

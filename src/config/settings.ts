@@ -2,6 +2,7 @@
 
 import type { TableName } from '../schema/names.ts';
 import type { NamePattern } from '../schema/patterns.ts';
+import type { Selection } from '../schema/selection.ts';
 import type { ChunkSize } from './chunk-size.ts';
 
 export type SslMode = 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
@@ -45,6 +46,8 @@ export interface TableSettings {
   readonly replicationKey: string | undefined;
   /** Empty only in mode full-refresh. */
   readonly mergeKey: readonly string[];
+  /** What of the source is copied. */
+  readonly selection: Selection;
   readonly mode: 'incremental-deduped' | 'full-refresh';
   readonly initialLoad: InitialLoad;
   /** Undefined: a whole table in one go. */

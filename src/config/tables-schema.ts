@@ -4,6 +4,8 @@
  */
 import { z } from 'zod';
 import { DURATION_FORMS, DURATION_PATTERN, parseDuration } from '../duration.ts';
+import { excerptAt } from '../excerpt.ts';
+import { faultIn, withoutEnd } from '../sql/user-sql.ts';
 import { CHUNK_FORMS, CHUNK_PATTERN, parseChunkSize } from './chunk-size.ts';
 import { IDENTIFIER, isIdentifier } from './identifiers.ts';
 
@@ -22,6 +24,31 @@ const columns = z
   .max(MAX_KEY_COLUMNS, { error: COLUMNS })
   .refine((names) => new Set(names).size === names.length, { error: COLUMNS })
   .meta({ uniqueItems: true });
+
+const MANY_COLUMNS = 'an array of different column names, at least one';
+const manyColumns = z
+  .array(identifier, { error: MANY_COLUMNS })
+  .min(1, { error: MANY_COLUMNS })
+  .refine((names) => new Set(names).size === names.length, { error: MANY_COLUMNS })
+  .meta({ uniqueItems: true });
+
+/** Words of the source server's own language, which it alone can judge; here is seen to it that they stay together. */
+const sqlOf = (kind: string, read: (text: string) => string) =>
+  z
+    .string({ error: kind })
+    .meta({ minLength: 1 })
+    .transform((text, context) => {
+      const sql = read(text);
+      const fault = faultIn(sql);
+      if (!fault) return sql;
+      const { line, column } = excerptAt(sql, fault.at, 0);
+      context.addIssue(`${kind}; line ${line}, column ${column}: ${fault.what}`);
+      return z.NEVER;
+    });
+
+const sqlText = sqlOf('an SQL expression', (text) => text);
+const queryText = sqlOf('one SELECT', withoutEnd);
+const TRANSFORM = 'an object of SQL expressions by column';
 
 const duration = z
   .string({ error: DURATION_FORMS })
@@ -63,7 +90,7 @@ export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
 export const tableSchema = z.strictObject(
   {
     name: identifier.describe(
-      'Table of the source, as Postgres stores its name; `*` stands for any characters, `\\\\*` for a star.',
+      'Table of the source, as Postgres stores its name, or any name for a `query`; `*` stands for any characters, `\\\\*` for a star.',
     ),
     dest_name: identifier
       .optional()
@@ -125,11 +152,20 @@ export const tableSchema = z.strictObject(
     dest_schema: identifier
       .optional()
       .describe('Schema of its copy; DEST_SCHEMA where not given, and the schema of the table without that.'),
-    columns: later('the columns to copy.'),
-    exclude_columns: later('the columns to leave out.'),
-    transform: later('SQL expressions to copy instead of columns.'),
-    where: later('SQL condition on the rows to copy.'),
-    query: later('a SELECT at the source to copy instead of a table.'),
+    columns: manyColumns.optional().describe('The columns to copy; all of them where not given.'),
+    exclude_columns: manyColumns.optional().describe('The columns to leave out.'),
+    transform: z
+      .record(identifier, sqlText, { error: TRANSFORM })
+      .optional()
+      .describe(
+        'SQL expressions over the source row by column: evaluated by the source, and copied instead.',
+      ),
+    where: sqlText
+      .optional()
+      .describe('SQL condition on the rows to copy; with `deletes`, rows that leave it are deletes.'),
+    query: queryText
+      .optional()
+      .describe('A SELECT at the source to copy instead of a table; `name` is then its label.'),
     metadata_columns: later('columns that increp itself fills in the copy.'),
     on_conflict: later('which of two versions of a row stays.'),
     skip_unchanged: z
@@ -154,8 +190,8 @@ export const NEEDED_KEYS = [
 
 export type TableEntry = z.output<typeof tableSchema>;
 
-/** What an entry may leave to it; the names of one table cannot be another's default. */
-export const defaultsSchema = tableSchema.omit({ name: true, dest_name: true }).partial();
+/** What an entry may leave to it; what is one table's own cannot be another's default. */
+export const defaultsSchema = tableSchema.omit({ name: true, dest_name: true, query: true }).partial();
 
 const TABLES = 'an array of tables, or an object with "tables" and perhaps "defaults"';
 

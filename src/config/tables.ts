@@ -9,6 +9,7 @@ import type { Report, Warn } from './problems.ts';
 import { placeOf, problemsOf, TABLES_FILE } from './schema-problems.ts';
 import type { TablePattern, TableSettings } from './settings.ts';
 import { conflictOf, type NamedTable } from './table-names.ts';
+import { selectionOf } from './selection.ts';
 import type { TableEntry } from './tables-schema.ts';
 import { defaultsSchema, envelopeSchema, NEEDED_KEYS, tableSchema } from './tables-schema.ts';
 
@@ -222,6 +223,7 @@ function optionsOf(entry: TableEntry): TablePattern['options'] {
     destinationSchema: entry.dest_schema,
     replicationKey: entry.replication_key,
     mergeKey: entry.unique_cols ?? [],
+    selection: selectionOf(entry),
     mode: entry.mode,
     initialLoad: entry.initial_load,
     // Of the defaults, where the mode is full-refresh.

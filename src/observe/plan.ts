@@ -17,6 +17,7 @@ interface PlannedTable {
   readonly reason: string;
   /** Undefined where the table has an entry of its own. */
   readonly pattern: string | undefined;
+  readonly selects: string | undefined;
   readonly typeChanges: readonly string[];
   readonly evolution:
     | {
@@ -69,6 +70,7 @@ function tableLines(table: PlannedTable, nameWidth: number, look: Look): string[
     ...headLines(table, nameWidth, look, colored),
     ...patternLines(table).flatMap((text) => detail('found by', text)),
     ...evolutionLines(table).flatMap(([head, text]) => detail(head, text)),
+    ...(table.selects === undefined ? [] : detail('selects', table.selects)),
     ...typeLines(table).flatMap((text) => detail('types', text)),
     ...deletesLines(table).flatMap((text) => detail('deletes', text)),
     ...(table.builtOn.length === 0 ? [] : detail('built on it', listed(table.builtOn, LISTED))),

@@ -1,5 +1,6 @@
 /** Rows of the catalogs about user-defined types, checked. Run these under an empty search_path. */
 import type pg from 'pg';
+import type { TypeUse } from './describe-select.ts';
 import {
   destinationTypesSchema,
   sourceTypesSchema,
@@ -8,12 +9,14 @@ import {
 } from '../schema/type-definitions.ts';
 import { DESCRIBE_DESTINATION_TYPES, DESCRIBE_SOURCE_TYPES } from '../sql/types.ts';
 
-/** What the columns of these relations are declared as. */
+/** What the columns of these relations are declared as, and those `fields`. */
 export async function describeSourceTypes(
   client: pg.ClientBase,
   oids: readonly string[],
+  fields: readonly TypeUse[],
 ): Promise<SourceTypes> {
-  return sourceTypesSchema.parse((await client.query(DESCRIBE_SOURCE_TYPES, [oids])).rows[0]);
+  const uses = [fields.map(({ type }) => type), fields.map(({ modifier }) => modifier)];
+  return sourceTypesSchema.parse((await client.query(DESCRIBE_SOURCE_TYPES, [oids, ...uses])).rows[0]);
 }
 
 interface Wanted {

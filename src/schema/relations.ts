@@ -1,9 +1,11 @@
 /** Tables as the catalogs describe them. */
 import type { Column } from './columns.ts';
-import type { TableName } from './names.ts';
+import { printName, type TableName } from './names.ts';
+import { expressionOf, selectColumns, type Selection } from './selection.ts';
 
-/** pg_class.relkind, in words. */
-export type RelationKind = 'table' | 'partitioned table' | 'view' | 'materialized view' | 'foreign table';
+/** pg_class.relkind, in words; a query is in no catalog. */
+export type RelationKind =
+  'table' | 'partitioned table' | 'view' | 'materialized view' | 'foreign table' | 'query';
 
 export interface UniqueKey {
   readonly index: string;
@@ -78,3 +80,53 @@ export const canLock = ({ kind, canSelectTable }: Relation): boolean =>
 /** A table that shows our role all of its rows; any other one cannot even be asked whether it has some. */
 export const isReadableTable = (relation: Relation | undefined): boolean =>
   relation?.kind === 'table' && relation.canSelect && !relation.filtersRows;
+
+/** Rows that have a place (ctid) and the number of the transaction that wrote them (xmin), which our role may read. */
+export const hasSystemColumns = ({ kind, hasForeignRows, canSelectTable }: Relation): boolean =>
+  canSelectTable && !hasForeignRows && ['table', 'partitioned table', 'materialized view'].includes(kind);
+
+/** For messages. */
+export const describeSource = ({ kind, name }: Relation): string =>
+  kind === 'query' ? `the query of "${name.table}"` : printName(name);
+
+/** What of a table is copied. `described`: the columns that an expression makes, as the server describes them. */
+export function selectFrom(table: Relation, selection: Selection, described: readonly Column[]): Relation {
+  const isPlain = (name: string) =>
+    expressionOf(selection, name) === undefined && columns.some((column) => column.name === name);
+  const columns = selectColumns(selection, table.columns).flatMap(({ name, expression }) => {
+    const own = table.columns.find((column) => column.name === name);
+    if (expression === undefined) return own ?? [];
+    const made = described.find((column) => column.name === name);
+    return made ? { ...made, position: own?.position ?? 0 } : [];
+  });
+  return {
+    ...table,
+    columns,
+    uniqueKeys: table.uniqueKeys.filter((key) => key.columns.every(isPlain)),
+    indexedColumns: table.indexedColumns.filter(isPlain),
+    unreadableColumns: table.unreadableColumns.filter(isPlain),
+  };
+}
+
+/** No catalog knows it: nothing keeps its rows unique, and the numbers of their transactions do not show. */
+export const queryRelation = (name: TableName, columns: readonly Column[]): Relation => ({
+  name,
+  oid: '0',
+  stamp: '',
+  kind: 'query',
+  isUnlogged: false,
+  hasRules: false,
+  hasChildren: false,
+  hasForeignRows: false,
+  comment: null,
+  columns,
+  uniqueKeys: [],
+  indexedColumns: [],
+  estimatedRows: undefined,
+  bytes: 0,
+  canSelect: true,
+  canSelectTable: false,
+  unreadableColumns: [],
+  filtersRows: false,
+  ownedSequences: [],
+});

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { fenceSchema } from './fences.ts';
 import { KEY_TYPES, type KeyType } from './keys.ts';
+import { selectionSchema } from './selection.ts';
 import { shapeSchema } from './shape.ts';
 
 export const STATE_FORMAT = 1;
@@ -61,6 +62,8 @@ export const stateRecordSchema = z.object({
   readAs: readAsSchema.nullable().default(null),
   /** Null in modes other than full-refresh. */
   contents: contentsSchema.nullable().default(null),
+  /** What of the source is copied. Null: all of it, or not recorded. */
+  selection: selectionSchema.nullable().default(null),
   shape: shapeSchema,
   /** fingerprintOf(shape), for people and scripts. */
   fingerprint: z.string(),

@@ -15,27 +15,14 @@ export const shapeStamp = ({ schema, table }: TableName): string => /* sql */ `
   SELECT ${STAMP} AS stamp FROM pg_class c
   WHERE c.relname = ${literal(table)} AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = ${literal(schema)})`;
 
-/** $1 schemas and $2 names of tables, in pairs. One row a relation, shaped like `relationRow` in postgres/catalog.ts. */
-export const DESCRIBE_RELATIONS = /* sql */ `
-  SELECT n.nspname AS schema, c.relname AS table, c.oid::text AS oid, ${STAMP} AS stamp, c.relkind AS kind,
-         c.relpersistence = 'u' AS "isUnlogged",
-         c.relhasrules AS "hasRules",
-         c.relhassubclass OR c.relkind = 'p' AS "hasChildren",
-         c.relkind = 'f' OR EXISTS (
-           WITH RECURSIVE children AS (
-             SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid
-             UNION SELECT i.inhrelid FROM children JOIN pg_inherits i ON i.inhparent = children.inhrelid)
-           SELECT FROM children JOIN pg_class f ON f.oid = inhrelid AND f.relkind = 'f') AS "hasForeignRows",
-         has_table_privilege(c.oid, 'SELECT') AS "canSelectTable",
-         obj_description(c.oid, 'pg_class') AS comment,
-         has_any_column_privilege(c.oid, 'SELECT') AS "canSelect",
-         row_security_active(c.oid) AS "filtersRows",
-         size.rows AS "estimatedRows", size.bytes,
-         cols.columns, cols."unreadableColumns", idx."uniqueKeys", idx."indexedColumns", seq."ownedSequences"
-  FROM pg_class c
-  JOIN pg_namespace n ON n.oid = c.relnamespace
-  CROSS JOIN LATERAL (
-    SELECT coalesce(json_agg(json_build_object(
+/** Of a column of the relation `c`, in the words of pg_attribute `a`. */
+const IS_NOT_NULL = /* sql */ `a.attnotnull AND NOT EXISTS (
+               -- Since PostgreSQL 18 it may have been promised for new rows only.
+               SELECT FROM pg_constraint nn WHERE nn.conrelid = c.oid AND nn.contype = 'n' AND NOT nn.convalidated
+                 AND nn.conkey = ARRAY[a.attnum])`;
+
+/** Shaped like `columnSchema`: of anything that has the columns of pg_attribute that say what a column is made of. */
+const columnObject = (isNotNull: string): string => /* sql */ `json_build_object(
              'name', a.attname, 'position', a.attnum, 'type', format_type(a.atttypid, a.atttypmod),
              'base', json_build_object(
                'type', format_type(base.oid, base.typmod),
@@ -44,18 +31,14 @@ export const DESCRIBE_RELATIONS = /* sql */ `
                  'type', format_type(element.oid, coalesce(nullif(element.typmod, -1), base.typmod)),
                  'isBuiltIn', element.isbuiltin, 'isArray', element.isarray, 'delimiter', element.typdelim) END),
              'typeDetail', detail.parts,
-             'isNotNull', a.attnotnull AND NOT EXISTS (
-               -- Since PostgreSQL 18 it may have been promised for new rows only.
-               SELECT FROM pg_constraint nn WHERE nn.conrelid = c.oid AND nn.contype = 'n' AND NOT nn.convalidated
-                 AND nn.conkey = ARRAY[a.attnum]),
+             'isNotNull', ${isNotNull},
              'collation', CASE WHEN a.attcollation <> t.typcollation THEN
                (SELECT format('%I.%I', cn.nspname, co.collname) FROM pg_collation co
                 JOIN pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = a.attcollation) END,
-             'generated', a.attgenerated, 'identity', a.attidentity) ORDER BY a.attnum), '[]') AS columns,
-           coalesce(json_agg(a.attname) FILTER (
-             WHERE NOT has_column_privilege(c.oid, a.attnum, 'SELECT')), '[]') AS "unreadableColumns"
-    FROM pg_attribute a
-    JOIN pg_type t ON t.oid = a.atttypid
+             'generated', a.attgenerated, 'identity', a.attidentity)`;
+
+/** What columnObject() takes, behind `FROM ... a`. */
+const TYPES_OF_COLUMNS = /* sql */ `JOIN pg_type t ON t.oid = a.atttypid
     CROSS JOIN LATERAL (
       WITH RECURSIVE chain AS (
         SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod, a.atttypmod AS typmod, 0 AS depth
@@ -94,7 +77,33 @@ export const DESCRIBE_RELATIONS = /* sql */ `
         UNION ALL
         SELECT mark, owner, isinside, '.' || f.attname || ' ' || format_type(f.atttypid, f.atttypmod), f.attnum
         FROM made_of JOIN pg_type m ON m.oid = made_of.oid AND m.typtype = 'c'
-        JOIN pg_attribute f ON f.attrelid = m.typrelid AND f.attnum > 0 AND NOT f.attisdropped) parts) detail ON true
+        JOIN pg_attribute f ON f.attrelid = m.typrelid AND f.attnum > 0 AND NOT f.attisdropped) parts) detail ON true`;
+
+/** $1 schema, $2 table names. One row a relation, shaped like `relationRow` in postgres/catalog.ts. */
+export const DESCRIBE_RELATIONS = /* sql */ `
+  SELECT n.nspname AS schema, c.relname AS table, c.oid::text AS oid, ${STAMP} AS stamp, c.relkind AS kind,
+         c.relpersistence = 'u' AS "isUnlogged",
+         c.relhasrules AS "hasRules",
+         c.relhassubclass OR c.relkind = 'p' AS "hasChildren",
+         c.relkind = 'f' OR EXISTS (
+           WITH RECURSIVE children AS (
+             SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid
+             UNION SELECT i.inhrelid FROM children JOIN pg_inherits i ON i.inhparent = children.inhrelid)
+           SELECT FROM children JOIN pg_class f ON f.oid = inhrelid AND f.relkind = 'f') AS "hasForeignRows",
+         has_table_privilege(c.oid, 'SELECT') AS "canSelectTable",
+         obj_description(c.oid, 'pg_class') AS comment,
+         has_any_column_privilege(c.oid, 'SELECT') AS "canSelect",
+         row_security_active(c.oid) AS "filtersRows",
+         size.rows AS "estimatedRows", size.bytes,
+         cols.columns, cols."unreadableColumns", idx."uniqueKeys", idx."indexedColumns", seq."ownedSequences"
+  FROM pg_class c
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  CROSS JOIN LATERAL (
+    SELECT coalesce(json_agg(${columnObject(IS_NOT_NULL)} ORDER BY a.attnum), '[]') AS columns,
+           coalesce(json_agg(a.attname) FILTER (
+             WHERE NOT has_column_privilege(c.oid, a.attnum, 'SELECT')), '[]') AS "unreadableColumns"
+    FROM pg_attribute a
+    ${TYPES_OF_COLUMNS}
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) cols
   CROSS JOIN LATERAL (
     SELECT coalesce(json_agg(json_build_object('index', ic.relname, 'columns', key.names))
@@ -123,6 +132,21 @@ export const DESCRIBE_RELATIONS = /* sql */ `
       OR c.relkind = 'p' AND l.oid IN (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf)) size
   WHERE c.relname = ANY ($2::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
     AND (n.nspname::text, c.relname::text) IN (SELECT * FROM unnest($1::text[], $2::text[]))`;
+
+/**
+ * $1 names, $2 oids of types, $3 type modifiers, as the server gives them with the rows of any statement; $4 names of
+ * functions. One row: the columns, each shaped like `columnSchema`, and those of the functions that may change their mind.
+ */
+export const DESCRIBE_COLUMNS = /* sql */ `
+  SELECT (SELECT coalesce(json_agg(${columnObject('false')} ORDER BY a.place), '[]')
+          FROM (SELECT attname, atttypid, atttypmod, place, 0 AS attnum, own.typcollation AS attcollation,
+                       '' AS attgenerated, '' AS attidentity
+                FROM unnest($1::text[], $2::oid[], $3::int[]) WITH ORDINALITY AS given(attname, atttypid, atttypmod, place)
+                JOIN pg_type own ON own.oid = atttypid) a
+          ${TYPES_OF_COLUMNS}) AS columns,
+         (SELECT coalesce(json_agg(json_build_object('name', proname, 'isVolatile', isvolatile)), '[]') FROM (
+            SELECT proname, bool_or(provolatile = 'v') AS isvolatile FROM pg_proc
+            WHERE proname = ANY ($4::text[]) AND provolatile <> 'i' GROUP BY 1) f) AS functions`;
 
 /** $1 schemas. Names to suggest when a configured table is not there. */
 export const RELATION_NAMES = /* sql */ `

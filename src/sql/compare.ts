@@ -3,11 +3,11 @@
  * differ. Rows are grouped by the hash of their key's text, which is the same on every server; ranges in key order
  * would depend on collations. Reads only the key's columns where only keys are compared.
  */
-import type { TableName } from '../schema/names.ts';
-import { ident, literal, qualified } from './identifiers.ts';
+import { ident, literal } from './identifiers.ts';
+import { fromItem, type RowSource } from './row-source.ts';
 
 export interface Comparable {
-  readonly table: TableName;
+  readonly from: RowSource;
   /** Empty: a row is its own key, and counts as often as it is there. */
   readonly mergeKey: readonly string[];
   /** Null: only keys are compared. */
@@ -61,7 +61,7 @@ const isKeyless = ({ mergeKey }: Comparable): boolean => mergeKey.length === 0;
 const rowsOf = (side: Comparable): string => /* sql */ `
   SELECT key, ${hashOf('key')} AS hash, ${hashOf('content')} AS content, pending FROM (
     SELECT ${isKeyless(side) ? contentText(side) : keyText(side)} AS key, ${contentText(side)} AS content, coalesce(${side.isPending}, false) AS pending
-    FROM ${qualified(side.table)} WHERE ${side.where} OFFSET 0) texts`;
+    FROM ${fromItem(side.from)} WHERE ${side.where} OFFSET 0) texts`;
 
 /** 32 bits of the hash are plenty for as many groups as anyone wants to hold in memory. */
 const groupOf = ({ groups }: Comparable): string =>

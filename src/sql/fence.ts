@@ -1,6 +1,6 @@
 import type { KeyType } from '../schema/keys.ts';
-import type { TableName } from '../schema/names.ts';
-import { ident, literal, qualified } from './identifiers.ts';
+import { ident, literal } from './identifiers.ts';
+import { fromItem, type RowSource } from './row-source.ts';
 
 /**
  * The latest key that is plausible: the server's own clock, or none for integers. A row from the future must not
@@ -35,13 +35,13 @@ export const MOMENT = /* sql */ `SELECT ${CLOCK_AND_NUMBERS}`;
 
 /** The largest plausible key, as text; through an index on the key it costs one look-up. */
 export function highWaterMark(
-  table: TableName,
+  rows: RowSource,
   replicationKey: string,
   type: KeyType,
   timeZone: string,
 ): string {
   const key = ident(replicationKey);
-  return /* sql */ `SELECT max(${key})::text AS high, ${CLOCK_AND_NUMBERS} FROM ${qualified(table)}
+  return /* sql */ `SELECT max(${key})::text AS high, ${CLOCK_AND_NUMBERS} FROM ${fromItem(rows)}
     ${plausible(key, type, timeZone)}`;
 }
 

@@ -3,14 +3,15 @@ import type { Column } from '../schema/columns.ts';
 import type { TableName } from '../schema/names.ts';
 import { copiedColumns } from './copy.ts';
 import { ident, identList, qualified } from './identifiers.ts';
+import { fromItem, type RowSource } from './row-source.ts';
 
 /** `unlessAllNull`: rows that have a value in none of these are left out. */
 export const selectFill = (
-  table: TableName,
+  rows: RowSource,
   columns: readonly Column[],
   unlessAllNull: readonly string[],
 ): string =>
-  /* sql */ `SELECT ${copiedColumns(columns)} FROM ${qualified(table)}${
+  /* sql */ `SELECT ${copiedColumns(columns)} FROM ${fromItem(rows)}${
     unlessAllNull.length === 0
       ? ''
       : ` WHERE ${unlessAllNull.map((name) => `${ident(name)} IS NOT NULL`).join(' OR ')}`

@@ -4,6 +4,7 @@ import type { TableName } from '../schema/names.ts';
 import { copiedColumns } from './copy.ts';
 import { DELETED_AT } from './destination.ts';
 import { ident, literal, qualified } from './identifiers.ts';
+import { fromItem, type RowSource } from './row-source.ts';
 
 export interface KeyColumn {
   readonly name: string;
@@ -46,10 +47,10 @@ export const unmarkDeleted = (
 
 /** Rows of the source by their keys. For COPY, which takes no parameters. */
 export const selectKeys = (
-  table: TableName,
+  rows: RowSource,
   columns: readonly Column[],
   key: readonly KeyColumn[],
   keys: readonly string[],
 ): string => /* sql */ `
-  SELECT ${copiedColumns(columns, 't.')} FROM ${qualified(table)} t,
+  SELECT ${copiedColumns(columns, 't.')} FROM ${fromItem(rows, 't')},
     ${keysFrom(key, `ARRAY[${keys.map(literal).join(', ')}]::text[]`)} WHERE ${matches(key)}`;

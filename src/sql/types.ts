@@ -33,11 +33,15 @@ const DEFINITION = /* sql */ `
   (SELECT concat_ws(' ', oc.opcname, pc.proname) FROM pg_range g JOIN pg_opclass oc ON oc.oid = g.rngsubopc
    LEFT JOIN pg_proc pc ON pc.oid = g.rngcanonical WHERE g.rngtypid = t.oid) AS "rangeDetail"`;
 
-/** $1 oids of relations. What their columns are declared as, and the user-defined types behind it. */
+/**
+ * $1 oids of relations, $2 and $3 oids and modifiers of types besides. What their columns are declared as, and the
+ * user-defined types behind it.
+ */
 export const DESCRIBE_SOURCE_TYPES = /* sql */ `
   WITH RECURSIVE used AS (
     SELECT DISTINCT a.atttypid AS oid, a.atttypmod AS modifier FROM pg_attribute a
-    WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped),
+    WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+    UNION SELECT * FROM unnest($2::oid[], $3::int[])),
   made_of AS (
     SELECT oid FROM used
     UNION

@@ -6,6 +6,7 @@ import type { TableName } from '../schema/names.ts';
 import { isWrittenSince } from './compare.ts';
 import { copiedColumns } from './copy.ts';
 import { ident, literal, qualified } from './identifiers.ts';
+import { fromItem, type RowSource } from './row-source.ts';
 
 const SQL_TYPE = {
   timestamptz: 'timestamptz',
@@ -65,19 +66,19 @@ function chunkCondition(
 }
 
 export const selectWindow = (
-  table: TableName,
+  rows: RowSource,
   columns: readonly Column[],
   window: Window | undefined,
 ): string =>
-  /* sql */ `SELECT ${copiedColumns(columns)} FROM ${qualified(table)} WHERE ${windowCondition(window)}`;
+  /* sql */ `SELECT ${copiedColumns(columns)} FROM ${fromItem(rows)} WHERE ${windowCondition(window)}`;
 
 /**
  * Whether a window holds a row of which `condition` is true; the answer is that of the second statement. Where the
  * planner takes the condition for a common one, it would look for such a row from the start of the table.
  */
-export const hasRowsIn = (table: TableName, window: Window, condition: string): string[] => [
+export const hasRowsIn = (rows: RowSource, window: Window, condition: string): string[] => [
   /* sql */ `SET LOCAL enable_seqscan = off`,
-  /* sql */ `SELECT EXISTS (SELECT FROM ${qualified(table)} WHERE (${windowCondition(window)}) AND ${condition}) AS "hasRows"`,
+  /* sql */ `SELECT EXISTS (SELECT FROM ${fromItem(rows)} WHERE (${windowCondition(window)}) AND ${condition}) AS "hasRows"`,
   /* sql */ `SET LOCAL enable_seqscan TO DEFAULT`,
 ];
 
@@ -85,8 +86,8 @@ export const hasRowsIn = (table: TableName, window: Window, condition: string): 
 export const lockShape = (table: TableName): string =>
   /* sql */ `LOCK TABLE ${qualified(table)} IN ACCESS SHARE MODE`;
 
-export const hasRows = (table: TableName): string =>
-  /* sql */ `SELECT EXISTS (SELECT FROM ${qualified(table)}) AS "hasRows"`;
+export const hasRows = (rows: RowSource): string =>
+  /* sql */ `SELECT EXISTS (SELECT FROM ${fromItem(rows)}) AS "hasRows"`;
 
 /** One message for all tables; each answer costs the server a look at one page. */
 export const whichHaveRows = (tables: readonly TableName[]): string =>
@@ -106,5 +107,5 @@ export const HELD_TABLES = /* sql */ `
     AND n.nspname = ANY ($1::text[])`;
 
 /** At most `limit` rows are counted: enough to say "some" or "many" without reading a large table. */
-export const countNullKeys = (table: TableName, replicationKey: string, limit: number): string =>
-  /* sql */ `SELECT count(*)::int AS rows FROM (SELECT FROM ${qualified(table)} WHERE ${ident(replicationKey)} IS NULL LIMIT ${limit}) n`;
+export const countNullKeys = (rows: RowSource, replicationKey: string, limit: number): string =>
+  /* sql */ `SELECT count(*)::int AS rows FROM (SELECT FROM ${fromItem(rows)} WHERE ${ident(replicationKey)} IS NULL LIMIT ${limit}) n`;

@@ -22,13 +22,13 @@ export async function isUnchanged(
   probe: Probe,
   moment: RaisedFence,
 ): Promise<boolean> {
-  const { sourceName } = facts;
+  const { sourceRows } = facts;
   const { oid, columns } = plan.source;
   const question =
     probe.kind === 'numbers'
-      ? countAndWritten(sourceName, oid, probe.since, farFrom(moment.nextXid))
+      ? countAndWritten(sourceRows, oid, probe.since, farFrom(moment.nextXid))
       : digestWhole(
-          sourceName,
+          sourceRows,
           columns.map(({ name }) => name),
         );
   return withTableSnapshot({ work, facts, plan }, [question], ([answer]) =>
@@ -55,7 +55,7 @@ export async function contentsOf(
   source: Relation,
   rows: number,
 ): Promise<WasRead> {
-  const needsDigest = facts.settings.skipUnchanged && !hasNumbers(source);
+  const needsDigest = facts.settings.skipUnchanged && !hasNumbers(facts, source);
   return { rows: String(rows), digest: needsDigest ? await digestOf(destination, facts, source) : null };
 }
 

@@ -7,13 +7,13 @@ import { highWaterMark } from '../sql/fence.ts';
 import type { Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
 import { legacyStart } from './legacy-cursor.ts';
-import type { IncrementalPlan, Plan } from './plan.ts';
+import type { IncrementalPlan, KeyedLoadPlan, Plan } from './plan.ts';
 import { knownBefore } from './transfer.ts';
 
 export interface Estimate {
   /** The largest plausible key now; null where there is none. */
   readonly high: string | null;
-  /** Rows and bytes of the window of an incremental sync; undefined for a load. */
+  /** Rows and bytes of the window of an incremental sync, and of a load that is not of a whole table; else undefined. */
   readonly window: Volume | undefined;
 }
 
@@ -34,6 +34,12 @@ interface Planned {
   readonly plan: Plan;
 }
 
+interface Reading {
+  readonly table: TableFacts;
+  readonly plan: IncrementalPlan | KeyedLoadPlan;
+  readonly window: Window;
+}
+
 const markRow = z.object({ high: z.string().nullable() });
 const planRow = z.object({
   'QUERY PLAN': z.tuple([
@@ -50,16 +56,18 @@ export async function estimateReading(
 ): Promise<ReadonlyMap<TableFacts, Estimate>> {
   const { timeZone } = await source.identity();
   const readable = planned.flatMap(({ table, plan }) => ('keyType' in plan ? [{ table, plan }] : []));
-  const windows = readable.flatMap(({ table, plan }) =>
-    plan.kind === 'incremental' ? [{ table, plan, window: widest(table, plan) }] : [],
-  );
+  const windows = readable.flatMap(({ table, plan }): Reading[] => {
+    if (plan.kind === 'incremental') return [{ table, plan, window: widest(table, plan) }];
+    const { where, query } = table.settings.selection;
+    return where === null && query === null ? [] : [{ table, plan, window: everything(plan) }];
+  });
   const countable = windows.filter(isCountable);
   const answers = await source.readAtOnce([
     ...readable.map(({ table, plan: { replicationKey, keyType } }) =>
-      highWaterMark(table.sourceName, replicationKey, keyType, timeZone),
+      highWaterMark(table.sourceRows, replicationKey, keyType, timeZone),
     ),
-    ...windows.map(({ table, plan, window }) => explainWindow(table.sourceName, plan.source.columns, window)),
-    ...countable.map(({ table, window }) => countWindow(table.sourceName, window, COUNTED)),
+    ...windows.map(({ table, plan, window }) => explainWindow(table.sourceRows, plan.source.columns, window)),
+    ...countable.map(({ table, window }) => countWindow(table.sourceRows, window, COUNTED)),
   ]);
   const [explained, counted] = [readable.length, readable.length + windows.length];
   const counts = new Map(
@@ -91,14 +99,16 @@ const widest = (facts: TableFacts, plan: IncrementalPlan): Window => ({
   nullKeys: facts.settings.nullKeys,
 });
 
+const everything = ({ replicationKey, keyType }: KeyedLoadPlan): Window => ({
+  replicationKey,
+  keyType,
+  from: null,
+  lookbackSeconds: 0,
+  nullKeys: 'include',
+});
+
 /** Without an index, or with NULL keys besides, to count may mean to read the whole table. */
-const isCountable = ({
-  plan,
-  window,
-}: {
-  readonly plan: IncrementalPlan;
-  readonly window: Window;
-}): boolean =>
+const isCountable = ({ plan, window }: Reading): boolean =>
   window.from !== null &&
   window.nullKeys === 'warn' &&
   plan.source.indexedColumns.includes(window.replicationKey);

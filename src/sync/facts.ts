@@ -10,10 +10,12 @@ import { stagingName, tableKey, windowName, type TableName } from '../schema/nam
 import type { NativeTypes } from '../schema/native-types.ts';
 import type { PendingLoad } from '../schema/pending-load.ts';
 import type { Relation } from '../schema/relations.ts';
+import type { RowSource } from '../sql/row-source.ts';
 import type { StateFile } from '../state/state-files.ts';
 import { describeDestination, type DestinationSchema } from './describe-destination.ts';
 import { gatherNativeTypes, homesOf } from './native-types.ts';
 import { reconcile, type Saved } from './saved-state.ts';
+import { describeSources, type Selected, type SelectedSource } from './selected-source.ts';
 import type { Work } from './work.ts';
 
 export interface Servers {
@@ -31,7 +33,13 @@ export interface TableFacts {
   readonly stagingName: TableName;
   /** Of the table into which what a load in chunks has missed is read. */
   readonly windowName: TableName;
+  /** What is copied: the table, or what the entry selects of it. */
   readonly source: Relation | undefined;
+  /** The same as a FROM item. */
+  readonly sourceRows: RowSource;
+  /** All columns of the table, whatever is selected; undefined for a query. */
+  readonly sourceColumns: readonly string[] | undefined;
+  readonly selected: Selected;
   readonly destination: Relation | undefined;
   readonly staging: Relation | undefined;
   /** Somebody else's: ours is gone when its transaction ends. */
@@ -73,19 +81,17 @@ export async function gatherFacts(work: Gathering, tables: readonly TableSetting
     windowName: settings.chunk ? names.windowName : undefined,
   }));
   const [source, destination] = await Promise.all([
-    describeSource(
-      work.source,
-      named.map(({ names }) => names.sourceName),
-    ),
+    describeSource(work.source, named),
     describeDestination(work.destination, copies),
   ]);
   const servers = { source: source.server, destination: destination.server };
   const nativesOf = await gatherNativeTypes(
     work,
-    named.flatMap(({ settings: { types }, names }) => {
-      const relation = types === 'native' ? source.relations.get(tableKey(names.sourceName)) : undefined;
-      return relation ? [{ relation, homes: homesOf(names) }] : [];
-    }),
+    named.flatMap(({ settings, names }) =>
+      settings.types === 'native'
+        ? [{ ...selectedOf(source.selected, settings), homes: homesOf(names) }]
+        : [],
+    ),
   );
   const facts = named.map(async ({ settings, names }): Promise<TableFacts> => {
     const stateFile = await ownStateFile(work, settings, names.copyName);
@@ -93,15 +99,19 @@ export async function gatherFacts(work: Gathering, tables: readonly TableSetting
     const [from, to] = [tableKey(sourceName), tableKey(destinationName)];
     const schema = destination.schemas.get(destinationName.schema);
     if (!schema) throw new Error(`nobody has looked at schema ${destinationName.schema}`);
+    const { relation, rows, ...selected } = selectedOf(source.selected, settings);
     return {
       pipeline: work.settings.pipeline,
       settings,
       ...names,
-      source: source.relations.get(from),
+      source: relation,
+      sourceRows: rows,
+      sourceColumns: source.relations.get(from)?.columns.map(({ name }) => name),
+      selected,
       destination: destination.relations.get(to),
       staging: destination.relations.get(tableKey(names.stagingName)),
       window: destination.relations.get(tableKey(names.windowName)),
-      natives: nativesOf(settings.types === 'native' ? source.relations.get(from) : undefined),
+      natives: nativesOf(settings.types === 'native' ? relation : undefined),
       destinationHasRows: destination.filled.has(to),
       pendingLoad: destination.pendingLoads.get(to),
       heap: undefined,
@@ -154,17 +164,43 @@ async function ownStateFile(
   return !isOlder || isScripts ? file : { kind: 'none' };
 }
 
+function selectedOf(
+  selected: ReadonlyMap<TableSettings | undefined, SelectedSource>,
+  settings: TableSettings,
+): SelectedSource {
+  const found = selected.get(settings);
+  if (!found) throw new Error('a table was not described');
+  return found;
+}
+
 /** What the catalog says of the tables, and of their schemas. */
-async function describeSource(source: Database, tables: readonly TableName[]) {
+async function describeSource(
+  source: Database,
+  tables: readonly {
+    readonly settings: TableSettings;
+    readonly names: { readonly sourceName: TableName };
+  }[],
+) {
   const server = await source.identity();
-  const schemas = [...new Set(tables.map(({ schema }) => schema))];
+  const schemas = [...new Set(tables.map(({ names }) => names.sourceName.schema))];
   return source.withReading(async (client) => {
     const accessOf = await describeSchemas(client, schemas);
-    const relations = await describeTables(client, tables);
-    const lacking = tables.filter((table) => !relations.has(tableKey(table))).map(({ schema }) => schema);
+    // A query may be called like a table that it has nothing to do with.
+    const wanted = tables
+      .filter(({ settings }) => settings.selection.query === null)
+      .map(({ names }) => names.sourceName);
+    const relations = await describeTables(client, wanted);
+    const lacking = wanted.filter((table) => !relations.has(tableKey(table))).map(({ schema }) => schema);
     const names = lacking.length === 0 ? [] : await relationNames(client, [...new Set(lacking)]);
     const namesIn = (schema: string) =>
       names.filter((name) => name.schema === schema).map(({ table }) => table);
-    return { server, accessOf, relations, namesIn };
+    const selectables = tables.map(({ settings, names: { sourceName } }) => ({
+      settings,
+      name: sourceName,
+      table: settings.selection.query === null ? relations.get(tableKey(sourceName)) : undefined,
+    }));
+    const described = await describeSources(client, selectables, true);
+    const selected = new Map(described.map((each, index) => [tables[index]?.settings, each]));
+    return { server, accessOf, relations, selected, namesIn };
   });
 }

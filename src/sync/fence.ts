@@ -3,8 +3,8 @@ import { z } from 'zod';
 import type { Database } from '../postgres/database.ts';
 import { sleep } from '../retry.ts';
 import type { KeyType } from '../schema/keys.ts';
-import type { TableName } from '../schema/names.ts';
 import { highWaterMark, IN_FLIGHT, MOMENT } from '../sql/fence.ts';
+import type { RowSource } from '../sql/row-source.ts';
 import type { TableFacts } from './facts.ts';
 import type { Work } from './work.ts';
 
@@ -49,21 +49,21 @@ const SLOWEST_POLL_SECONDS = 0.25;
 interface FenceTarget {
   /** As in the settings. */
   readonly name: string;
-  readonly table: TableName;
+  readonly rows: RowSource;
   readonly replicationKey: string;
   readonly keyType: KeyType;
 }
 
 export const fenceTarget = (
-  { settings, sourceName }: TableFacts,
+  { settings, sourceRows }: TableFacts,
   { replicationKey, keyType }: Pick<FenceTarget, 'replicationKey' | 'keyType'>,
-): FenceTarget => ({ name: settings.name, table: sourceName, replicationKey, keyType });
+): FenceTarget => ({ name: settings.name, rows: sourceRows, replicationKey, keyType });
 
 export async function raiseFence(work: Waiting, target: FenceTarget): Promise<RaisedFence> {
   const { timeZone } = await work.source.identity();
   const fencedAt = new Date();
   const [mark, listed] = await work.source.readAtOnce([
-    highWaterMark(target.table, target.replicationKey, target.keyType, timeZone),
+    highWaterMark(target.rows, target.replicationKey, target.keyType, timeZone),
     IN_FLIGHT,
   ]);
   const { high, at, ...numbers } = markRow.parse(mark?.rows[0]);

@@ -9,6 +9,7 @@ import { gatherDependents } from './gather-dependents.ts';
 import type { LoadPlan, Plan, Request } from './plan.ts';
 import { planWithTools } from './plan-with-tools.ts';
 import { foreseeObstruction, type Obstruction } from './reshape/foreseen.ts';
+import { selectionWords } from './selection-words.ts';
 import { loaderWarning } from './sync-table.ts';
 import type { Work } from './work.ts';
 
@@ -18,6 +19,8 @@ export interface Foreseen {
   readonly reason: string;
   /** Of tables-config.json, by which the table was found. */
   readonly pattern: string | undefined;
+  /** What of the source is copied, in words; undefined where everything is. */
+  readonly selects: string | undefined;
   /** What would happen to types of the destination; part of the reason. */
   readonly typeChanges: readonly string[];
   /** How the copy would be altered in place; undefined where it would not. */
@@ -81,16 +84,20 @@ function describe(
         plan.typeChanges.length > 0 ||
         plan.evolution !== undefined));
   const evolution = plan.kind === 'incremental' ? foreseeEvolution(table, plan, dependents) : undefined;
-  const whole = source && { rows: source.estimatedRows, bytes: source.bytes };
+  // Of a query no catalog knows how large it is.
+  const whole =
+    source && source.kind !== 'query' ? { rows: source.estimatedRows, bytes: source.bytes } : undefined;
+  const toLoad = estimate?.window ?? whole;
   return {
     name: settings.name,
     action: plan.kind === 'refuse' ? 'refused' : plan.action,
     reason: plan.reason,
     pattern: settings.pattern,
+    selects: selectionWords(table),
     typeChanges: 'typeChanges' in plan ? plan.typeChanges : [],
     evolution,
     loader: plan.kind === 'load' ? plan.loader.loader : undefined,
-    estimated: plan.kind === 'load' ? whole && restOf(whole, plan) : hasWork ? estimate?.window : undefined,
+    estimated: plan.kind === 'load' ? toLoad && restOf(toLoad, plan) : hasWork ? estimate?.window : undefined,
     whole,
     cursor,
     high,

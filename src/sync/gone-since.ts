@@ -33,7 +33,7 @@ export async function withoutGone<T extends Counted>(
   const isWritten = await writtenSince(source, facts, relation, record);
   if (isWritten === undefined) return { ...counted, notes: [cannotTell(contents.readAt)] };
   if (counted.extra === 0) return { ...counted, notes: [] };
-  const { rows } = await source.query(countWhere(facts.sourceName, `NOT ${isWritten}`));
+  const { rows } = await source.query(countWhere(facts.sourceRows, `NOT ${isWritten}`));
   const gone = Math.max(0, Number(contents.rows) - countRow.parse(rows[0]).rows);
   const explained = Math.min(gone, counted.extra);
   const extra = counted.extra - explained;

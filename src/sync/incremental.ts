@@ -89,7 +89,7 @@ async function whileInView(
   const { work, facts, plan, destination, isVerified } = changes;
   const evolving = evolvingOf(changes);
   const fill = evolving && (await readFill(evolving, source));
-  const warnings = await nullKeyWarning(source, facts.sourceName, facts.settings, plan.source);
+  const warnings = await nullKeyWarning(source, facts.sourceRows, facts.settings, plan.source);
   if (!plan.removesDeleted && !isVerified) return { copied, warnings, fill };
   const merged = await mergeWindow(changes, copied, fill);
   const copy = { facts, relation: plan.source, source, destination };

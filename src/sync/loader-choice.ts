@@ -5,6 +5,7 @@ import type { ClientTools } from '../postgres/client-tools.ts';
 import { holdsXml, type Column } from '../schema/columns.ts';
 import type { ServerIdentity } from '../postgres/identity.ts';
 import type { Relation } from '../schema/relations.ts';
+import { optionsOf, type Selection } from '../schema/selection.ts';
 
 export interface LoaderChoice {
   readonly loader: Loader;
@@ -15,6 +16,7 @@ export interface LoaderChoice {
 interface Situation {
   readonly wanted: Loader;
   readonly source: Relation;
+  readonly selection: Selection;
   readonly server: Pick<ServerIdentity, 'version' | 'isPooled'>;
   /** Undefined: not looked for yet, and taken to be there. */
   readonly tools: ClientTools | undefined;
@@ -51,8 +53,11 @@ export function unfitTools({
     : undefined;
 }
 
-function unfitRelation({ source, server }: Situation): string | undefined {
+function unfitRelation({ source, selection, server }: Situation): string | undefined {
   const { kind, hasChildren, canSelectTable, columns } = source;
+  const [option] = optionsOf(selection);
+  if (option === 'query') return 'pg_dump writes tables, not the rows of a query';
+  if (option !== undefined) return `pg_dump writes whole tables, and "${option}" selects`;
   if (kind !== 'table') return `pg_dump writes no rows for a ${kind}`;
   if (hasChildren) return 'pg_dump would leave out the rows of child tables';
   if (!canSelectTable) return 'pg_dump needs SELECT on the whole table, not on its columns';

@@ -39,7 +39,9 @@ export async function withHolders(work: Work, facts: TableFacts, error: IncrepEr
   const ours = [destinationName.table, stagingName.table, stateTable(destinationName.schema).table];
   try {
     const found = [
-      ...(await holdersAt(work.source, sourceName.schema, [sourceName.table], HARMLESS_AT_SOURCE)),
+      ...(facts.source?.kind === 'query'
+        ? []
+        : await holdersAt(work.source, sourceName.schema, [sourceName.table], HARMLESS_AT_SOURCE)),
       ...(await holdersAt(work.destination, destinationName.schema, ours, [])),
     ];
     return found.length === 0 ? error : named(error, found);

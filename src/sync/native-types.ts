@@ -12,6 +12,7 @@ import {
 import type { TableName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
 import type { TypeDefinition } from '../schema/type-definitions.ts';
+import type { SelectedSource } from './selected-source.ts';
 import type { Work } from './work.ts';
 
 const isUserDefined = ({ type, base }: Column): boolean => !base.isBuiltIn || type !== base.type;
@@ -21,8 +22,7 @@ export const homesOf = (names: {
   readonly destinationName: TableName;
 }): Homes => ({ source: names.sourceName.schema, destination: names.destinationName.schema });
 
-interface Concerned {
-  readonly relation: Relation;
+interface Concerned extends Pick<SelectedSource, 'relation' | 'types'> {
   readonly homes: Homes;
 }
 
@@ -31,10 +31,13 @@ export async function gatherNativeTypes(
   { source, destination }: Pick<Work, 'source' | 'destination'>,
   tables: readonly Concerned[],
 ): Promise<(relation: Relation | undefined) => NativeTypes> {
-  const concerned = tables.filter(({ relation }) => relation.columns.some(isUserDefined));
+  const concerned = tables.flatMap(({ relation, ...rest }) =>
+    relation?.columns.some(isUserDefined) === true ? [{ relation, ...rest }] : [],
+  );
   if (concerned.length === 0) return () => NO_NATIVE_TYPES;
   const oids = concerned.map(({ relation }) => relation.oid);
-  const wanted = await source.withReading((client) => describeSourceTypes(client, oids));
+  const fields = concerned.flatMap(({ types }) => types);
+  const wanted = await source.withReading((client) => describeSourceTypes(client, oids, fields));
   const homes = distinct(concerned.map((table) => table.homes));
   const found = await destination.withReading((client) => describeFound(client, wanted.definitions, homes));
   const resolved = new Map(

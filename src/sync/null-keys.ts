@@ -2,8 +2,8 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import type { TableSettings } from '../config/settings.ts';
-import type { TableName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
+import type { RowSource } from '../sql/row-source.ts';
 import { countNullKeys } from '../sql/window.ts';
 
 /** They are counted up to here: enough to say "many". */
@@ -11,17 +11,17 @@ const MANY = 1000;
 
 const countRow = z.object({ rows: z.number() });
 
-/** `table` is the source, or the staging table while it holds the whole of it. */
+/** `rows` are those of the source, or of the staging table while it holds them all. */
 export async function nullKeyWarning(
   client: pg.ClientBase,
-  table: TableName,
+  rows: RowSource,
   { mode, replicationKey, nullKeys }: TableSettings,
   source: Relation,
 ): Promise<string[]> {
   const key = source.columns.find(({ name }) => name === replicationKey);
   if (!key || key.isNotNull || mode === 'full-refresh' || nullKeys === 'include') return [];
-  const { rows } = await client.query(countNullKeys(table, key.name, MANY + 1));
-  const { rows: count } = countRow.parse(rows[0]);
+  const { rows: counted } = await client.query(countNullKeys(rows, key.name, MANY + 1));
+  const { rows: count } = countRow.parse(counted[0]);
   if (count === 0) return [];
   const many =
     count > MANY ? `more than ${MANY} rows have` : count === 1 ? '1 row has' : `${count} rows have`;

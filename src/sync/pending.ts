@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import { settledCursor } from '../schema/fences.ts';
-import type { Relation } from '../schema/relations.ts';
+import { hasSystemColumns, type Relation } from '../schema/relations.ts';
 import { isKeyed, type KeyedRecord, type SourceLife, type StateRecord } from '../schema/state-record.ts';
 import { isWrittenSince, TRANSACTION_NUMBERS } from '../sql/compare.ts';
 import { windowCondition, type Window } from '../sql/window.ts';
@@ -51,8 +51,8 @@ const windowOf = (
   nullKeys,
 });
 
-const hasNumbers = ({ kind, hasForeignRows }: Relation): boolean =>
-  (kind === 'table' || kind === 'partitioned table') && !hasForeignRows;
+const hasNumbers = (relation: Relation): boolean =>
+  hasSystemColumns(relation) && relation.kind !== 'materialized view';
 
 /** A restart goes on counting transactions where it was; a promoted standby may count some of them again. */
 export const countsOn = (before: SourceLife, now: SourceLife): boolean =>

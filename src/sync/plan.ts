@@ -10,6 +10,7 @@ import { shapeOf, type Shape } from '../schema/shape.ts';
 import { shellWord } from '../shell-word.ts';
 import { isKeyed, type KeyedRecord, type StateRecord } from '../schema/state-record.ts';
 import { probeFor, type Probe } from './probe.ts';
+import { selectionDrift, selectsAlike, without } from '../schema/selection-drift.ts';
 import { chooseChunks, type Chunks } from './chunks/chunk-choice.ts';
 import { evolvingWords } from './evolve/words.ts';
 import type { TableFacts } from './facts.ts';
@@ -141,12 +142,17 @@ function driftOf(
   const fromDestination = destinationDrift(source.columns, destination.columns, natives);
   if (saved.kind !== 'record') return fromDestination;
   const { record } = saved;
-  const fromSource = sourceDrift(record.shape, shapeOf(source));
+  const selected = selectionDrift(record.selection, settings.selection, record.shape, shapeOf(source));
+  const fromSource = sourceDrift(
+    without(record.shape, selected.columns),
+    without(shapeOf(source), selected.columns),
+  );
   return [
     // A table that is loaded each time follows its settings by itself.
     ...(settings.mode === 'full-refresh' ? [] : settingsDrift(record, settings)),
+    ...selected.sentences,
     ...fromSource,
-    ...(fromSource.length === 0 ? fromDestination : []),
+    ...(fromSource.length + selected.sentences.length === 0 ? fromDestination : []),
   ];
 }
 
@@ -203,12 +209,13 @@ function evolve(now: TableFacts, source: Relation, destination: Relation, { requ
       `${drift.join('; ')}${why.length > 0 ? `; not in place: ${why.join('; ')}` : ''}`,
     );
   if (request.notInPlace !== undefined) return reset(request.notInPlace);
-  // Another key is another way to copy, and what is empty or loaded anyway is filled as fast as it is altered.
+  // Another key is another way to copy, other rows are another copy, and what is empty or loaded anyway is filled as fast as it is altered.
   if (
     settings.mode === 'full-refresh' ||
     saved.kind !== 'record' ||
     !isKeyed(saved.record) ||
     settingsDrift(saved.record, settings).length > 0 ||
+    !selectsAlike(saved.record.selection, settings.selection) ||
     wasEmptied(now)
   )
     return reset();
@@ -262,6 +269,7 @@ function load(now: TableFacts, source: Relation, action: LoadPlan['action'], rea
   const loader = chooseLoader({
     wanted: now.settings.initialLoad,
     source,
+    selection: now.settings.selection,
     server: now.servers.source,
     tools: now.tools,
     password: now.sourcePassword,

@@ -36,10 +36,12 @@ export type Probe =
 
 /**
  * Where the numbers of transactions tell. Of the rows that a parent has now, some may have been written long ago to a
- * table that was no part of it then, and a view, like another server, has no numbers of its own.
+ * table that was no part of it then, what a selection makes of a row may depend on more than the row, and a view, like another server, has no numbers of its own.
  */
-export const hasNumbers = ({ kind, hasChildren, hasForeignRows, canSelectTable }: Relation): boolean =>
-  kind === 'table' && !hasChildren && !hasForeignRows && canSelectTable;
+export const hasNumbers = (
+  { selected }: TableFacts,
+  { kind, hasChildren, hasForeignRows, canSelectTable }: Relation,
+): boolean => selected.isSteady && kind === 'table' && !hasChildren && !hasForeignRows && canSelectTable;
 
 /** Pure. Undefined where only reading everything can tell. */
 export function probeFor(facts: TableFacts, source: Relation): Probe | undefined {
@@ -48,7 +50,7 @@ export function probeFor(facts: TableFacts, source: Relation): Probe | undefined
   if (!settings.skipUnchanged || saved.kind !== 'record' || saved.warnings.length > 0) return undefined;
   const { contents: known, settledXid, shape, sourceLife } = saved.record;
   if (!known || known.settings !== contentSettings(settings)) return undefined;
-  if (!hasNumbers(source))
+  if (!hasNumbers(facts, source))
     return known.digest === null ? undefined : { kind: 'digest', digest: known.digest, known };
   const isKnown =
     settledXid !== null && shape.oid === source.oid && isSameLife(sourceLife, facts.servers.source);

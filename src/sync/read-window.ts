@@ -13,6 +13,7 @@ import { withDump } from '../postgres/dump.ts';
 import { copyFormatFor } from '../schema/copy-format.ts';
 import { printName } from '../schema/names.ts';
 import { canLock, type Relation } from '../schema/relations.ts';
+import { hasMadeColumns } from '../schema/selection.ts';
 import { fingerprintOf, shapeOf } from '../schema/shape.ts';
 import { copyIn, copyOut, type CopyFormat } from '../sql/copy.ts';
 import { shapeStamp } from '../sql/catalog.ts';
@@ -20,6 +21,7 @@ import { startupOptions } from '../sql/session.ts';
 import { hasRows, lockShape, selectWindow, type Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
 import type { IncrementalPlan, LoadPlan } from './plan.ts';
+import { describeSources } from './selected-source.ts';
 import type { WindowChoice } from './window-choice.ts';
 import type { Work } from './work.ts';
 
@@ -74,26 +76,35 @@ export async function withTableSnapshot<T>(
   const first = [...lock, shapeStamp(facts.sourceName), ...questions];
   return work.source.withSnapshot(first, async (source, { answers }) => {
     const [stamp, ...others] = answers.slice(lock.length);
-    if (!isStamped(plan.source, stamp?.rows[0])) await ensureShape(source, facts, plan);
+    if (!isStamped(facts, plan.source, stamp?.rows[0])) await ensureShape(source, facts, plan);
     return read(others, source);
   });
 }
 
 const stampRow = z.object({ stamp: z.string() });
 
-/** Where the stamp does not tell, the catalogs are read in full, which takes the server some milliseconds. */
-const isStamped = ({ columns, stamp }: Relation, row: unknown): boolean =>
-  columns.every(({ base }) => base.isBuiltIn) && stampRow.safeParse(row).data?.stamp === stamp;
+/**
+ * Where the stamp does not tell, the catalogs are read in full, which takes the server some milliseconds. Of what an
+ * expression gives it tells nothing: that may hang on another table.
+ */
+const isStamped = ({ settings }: TableFacts, { columns, stamp }: Relation, row: unknown): boolean =>
+  !hasMadeColumns(settings.selection) &&
+  columns.every(({ base }) => base.isBuiltIn) &&
+  stampRow.safeParse(row).data?.stamp === stamp;
 
 async function ensureShape(
   source: pg.ClientBase,
-  { sourceName: { schema, table } }: TableFacts,
+  { sourceName, settings }: TableFacts,
   { shape }: Reading['plan'],
 ): Promise<void> {
-  const now = (await describeRelations(source, schema, [table])).get(table);
-  if (now && fingerprintOf(shapeOf(now)) === fingerprintOf(shape)) return;
+  const { schema, table } = sourceName;
+  const isQuery = settings.selection.query !== null;
+  const relation = isQuery ? undefined : (await describeRelations(source, schema, [table])).get(table);
+  const [described] = await describeSources(source, [{ settings, name: sourceName, table: relation }], false);
+  const now = described?.relation;
+  if (now && !described.fault && fingerprintOf(shapeOf(now)) === fingerprintOf(shape)) return;
   throw new IncrepError('SHAPE_MOVED', {
-    what: `${printName({ schema, table })} was altered while it was about to be read`,
+    what: `${isQuery ? `what the query of "${table}" reads` : printName(sourceName)} was altered while it was about to be read`,
     next: 'Run increp again when nobody alters it any more.',
   });
 }
@@ -114,7 +125,7 @@ async function copyRows(
     {
       client: source,
       place: work.source.place,
-      copyOut: copyOut(selectWindow(facts.sourceName, plan.source.columns, window), format),
+      copyOut: copyOut(selectWindow(facts.sourceRows, plan.source.columns, window), format),
     },
     {
       client: destination,
@@ -170,7 +181,7 @@ const flowOf = ({ emit, signal }: Work, { settings }: TableFacts, format: CopyFo
 
 /** A tool that finds nothing to copy and says "done" must not leave an empty table behind. */
 async function throwIfFilled({ facts }: Reading, source: pg.ClientBase): Promise<void> {
-  const { rows } = await source.query<{ hasRows: boolean }>(hasRows(facts.sourceName));
+  const { rows } = await source.query<{ hasRows: boolean }>(hasRows(facts.sourceRows));
   if (rows[0]?.hasRows === true) throw shortCopy(facts, 'some', 0);
 }
 

@@ -9,6 +9,7 @@ import { isReadableTable, type Relation } from '../schema/relations.ts';
 import { DELETED_AT, stagingMark } from '../sql/destination.ts';
 import { ident, qualified } from '../sql/identifiers.ts';
 import { OWN_TABLES, stateTable } from '../sql/state.ts';
+import { columnNotFound } from './column-not-found.ts';
 import type { TableFacts } from './facts.ts';
 import { typeRefusal } from './type-refusals.ts';
 
@@ -19,14 +20,20 @@ export function refusalOf(now: TableFacts): IncrepError | undefined {
 function sourceRefusal(now: TableFacts): IncrepError | undefined {
   const { source, settings } = now;
   if (settings.conflict !== undefined) return conflicting(now, settings.conflict);
+  if (source?.kind === 'query') return now.selected.fault ?? columnRefusal(now, source);
   if (!now.sourceSchema.exists) return schemaNotFound(now);
   if (!now.sourceSchema.canUse)
     return missingPrivilege(now, `GRANT USAGE ON SCHEMA ${ident(now.sourceName.schema)}`);
   if (!source) return tableNotFound(now);
-  if (!source.canSelect || source.unreadableColumns.length > 0) return unreadable(now, source);
+  if (!source.canSelect || (source.unreadableColumns.length > 0 && !isMisnamed(now)))
+    return unreadable(now, source);
   if (source.filtersRows) return filtered(now);
+  if (now.selected.fault) return now.selected.fault;
   return columnRefusal(now, source);
 }
+
+/** Then nobody knows what was to be read. */
+const isMisnamed = ({ selected }: TableFacts): boolean => selected.fault?.code === 'COLUMN_NOT_FOUND';
 
 /** Two tables that a pattern has found, or one and a table with an entry of its own. */
 const conflicting = ({ sourceName, settings }: TableFacts, why: string): IncrepError =>
@@ -68,7 +75,7 @@ function unreadable(now: TableFacts, { unreadableColumns, columns }: Relation): 
     what: isWhole
       ? `role "${now.sourceSchema.role}" may not read ${printName(now.sourceName)} at the source`
       : `role "${now.sourceSchema.role}" may not read ${columnList} of ${printName(now.sourceName)} at the source`,
-    next: `At the source, run: GRANT SELECT ON ${qualified(now.sourceName)} TO ${ident(now.sourceSchema.role)}`,
+    next: `At the source, run: GRANT SELECT ON ${qualified(now.sourceName)} TO ${ident(now.sourceSchema.role)}${isWhole ? '' : `; or leave ${unreadableColumns.length === 1 ? 'it' : 'them'} out with "exclude_columns"`}`,
   });
 }
 
@@ -122,19 +129,6 @@ const takenMark = ({ name }: Relation): IncrepError =>
     what: `${printName(name)} has a column "${DELETED_AT}" of its own, where "deletes": "soft" marks rows`,
     next: `Set "deletes" of "${name.table}" to "hard" or "ignore".`,
   });
-
-function columnNotFound(
-  source: Relation,
-  key: string,
-  wanted: string,
-  names: readonly string[],
-): IncrepError {
-  const near = nearest(wanted, names);
-  return new IncrepError('COLUMN_NOT_FOUND', {
-    what: `${printName(source.name)} has no column "${wanted}" (${key})${near === undefined ? '' : `; did you mean "${near}"?`}`,
-    next: `Correct "${key}" of table "${source.name.table}" in tables-config.json. Its columns: ${names.join(', ')}.`,
-  });
-}
 
 function destinationRefusal(now: TableFacts): IncrepError | undefined {
   if (now.saved.kind === 'foreign')

@@ -92,7 +92,7 @@ async function fetchRows(
     source: servers.source.version,
     destination: servers.destination.version,
   });
-  const select = selectKeys(facts.sourceName, relation.columns, keyColumns(facts, relation, 'source'), keys);
+  const select = selectKeys(facts.sourceRows, relation.columns, keyColumns(facts, relation, 'source'), keys);
   await copyBetween(
     { client: source, place: work.source.place, copyOut: copyOut(select, format) },
     {

@@ -2,6 +2,7 @@
 import type { IncrepError } from '../errors.ts';
 import type { Loader } from '../events.ts';
 import { nextFences, type Fence } from '../schema/fences.ts';
+import { recordedSelection } from '../schema/selection.ts';
 import { fingerprintOf } from '../schema/shape.ts';
 import {
   isSameLife,
@@ -106,6 +107,7 @@ export function nextRecord(
     contents: contents
       ? { ...contents, settings: contentSettings(facts.settings), readAt: fence.fencedAt.toISOString() }
       : null,
+    selection: recordedSelection(facts.settings.selection),
     shape: plan.shape,
     fingerprint: fingerprintOf(plan.shape),
     generation,

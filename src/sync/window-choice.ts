@@ -83,7 +83,8 @@ function windowFrom(
  * Asks whether a transaction that the last sync did not see to its end has written a row of the window. Nothing
  * is asked where its numbers do not tell: another life of the server may have given them to other transactions, a partition
  * may have been attached with rows that an older one wrote, and a window that is chosen otherwise than the last one
- * may hold rows that nobody has read yet.
+ * may hold rows that nobody has read yet. Nor where a row can be selected that nobody has written: by the clock, or by
+ * rows of another table.
  */
 function quietProbe(
   facts: TableFacts,
@@ -96,12 +97,13 @@ function quietProbe(
     source.kind === 'table' &&
     !source.hasChildren &&
     source.canSelectTable &&
+    facts.selected.isSteady &&
     source.oid === since.shape.oid &&
     isSameLife(since.sourceLife, lifeOf(facts)) &&
     isSameWay(since.readAs, readAs(facts)) &&
     window.lookbackSeconds === facts.settings.lookbackSeconds;
   return isKnown
-    ? hasRowsIn(facts.sourceName, window, isWrittenSince(since.settledXid, farFrom(nextXid)))
+    ? hasRowsIn(facts.sourceRows, window, isWrittenSince(since.settledXid, farFrom(nextXid)))
     : [];
 }
 

@@ -74,8 +74,8 @@ const FAILURES: readonly Failure[] = [
   {
     code: 'NOT_SUPPORTED',
     title: 'an option of a version to come',
-    pair: orders({ where: 'total > 0' }),
-    says: ['[0].where (table orders): not yet supported'],
+    pair: orders({ metadata_columns: ['_synced_at'] }),
+    says: ['[0].metadata_columns (table orders): not yet supported'],
     next: 'Remove',
   },
   {
@@ -107,6 +107,14 @@ const FAILURES: readonly Failure[] = [
     pair: orders({ replication_key: 'update_at' }),
     says: ['public.orders has no column "update_at" (replication_key); did you mean "updated_at"?'],
     next: 'Its columns: id, total, note, updated_at',
+  },
+  {
+    code: 'SQL_INVALID',
+    title: 'a misspelt column in a condition',
+    pair: orders({ where: "statu = 'paid'" }),
+    sqlstate: '42703',
+    says: ['"where" of "orders": column "statu" does not exist', "1 | statu = 'paid'"],
+    next: 'tables-config.json',
   },
   {
     code: 'KEY_TYPE_UNSUPPORTED',

@@ -376,7 +376,7 @@ test('little moves where little differs, and only keys are read', async () => {
   expect(proxy.fired).toBe(0);
   await expectSameRows(pair, 'orders');
   const digests = digestGroups({
-    table: { schema: 'public', table: 'orders' },
+    from: { schema: 'public', table: 'orders' },
     mergeKey: ['id'],
     columns: null,
     where: 'true',

@@ -4,6 +4,7 @@ import type { ErrorCode, IncrepError } from '../../errors.ts';
 /** Beside the codes of errors. docs/check.md says what each means; a test compares. */
 export const FINDING_CODES = [
   'BUILT_ON',
+  'CHANGING_SQL',
   'CLOCKS',
   'DISABLED',
   'DRIFT',
@@ -24,6 +25,7 @@ export const FINDING_CODES = [
   'PATTERN_UNMATCHED',
   'PG_DUMP',
   'PREPARED_TRANSACTION',
+  'QUERY_COST',
   'SEQUENCE_CACHE',
   'SERVERS',
   'SETTINGS',
@@ -39,6 +41,7 @@ export const FINDING_CODES = [
   'VERSION_UNTESTED',
   'WEBHOOK',
   'WEBHOOK_FAILED',
+  'WHERE_KEEPS_ROWS',
 ] as const;
 
 export type FindingCode = (typeof FINDING_CODES)[number];

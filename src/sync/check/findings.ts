@@ -3,6 +3,7 @@ import type { TableFacts } from '../facts.ts';
 import { copyFindings } from './copy-findings.ts';
 import { failureFinding, note, type Finding } from './finding.ts';
 import type { Inspection } from './inspect.ts';
+import { selectionFindings } from './selection-findings.ts';
 import { serverFindings, type Connections } from './server-findings.ts';
 import { sourceTableFindings } from './table-findings.ts';
 
@@ -18,5 +19,9 @@ function tableFindings(table: TableFacts, found: Inspection): Finding[] {
   const { name } = table.settings;
   if (!plan || plan.kind === 'skip') return [note('DISABLED', name, 'it is disabled')];
   if (plan.kind === 'refuse') return [failureFinding(plan.error, name)];
-  return [...sourceTableFindings(table, plan, found), ...copyFindings(table, plan, found)];
+  return [
+    ...sourceTableFindings(table, plan, found),
+    ...selectionFindings(table, found),
+    ...copyFindings(table, plan, found),
+  ];
 }

@@ -5,7 +5,9 @@ import type { IncrepError } from '../../errors.ts';
 import { pathOf, type ClientTools } from '../../postgres/client-tools.ts';
 import type { Database } from '../../postgres/database.ts';
 import type { Dependent } from '../../postgres/dependents.ts';
+import { readQueryCost, type QueryCost } from '../../postgres/query-plan.ts';
 import { encryptionOf, type Encryption } from '../../postgres/driver.ts';
+import { explainWindow } from '../../sql/estimate.ts';
 import {
   CLOCK,
   COPY_OWNERS,
@@ -26,6 +28,8 @@ export interface Inspection {
   readonly facts: Facts;
   readonly plans: ReadonlyMap<TableFacts, Plan>;
   readonly keys: ReadonlyMap<TableFacts, KeyInspection>;
+  /** Of queries. */
+  readonly costs: ReadonlyMap<TableFacts, QueryCost>;
   /** Why nothing can be written at the destination. */
   readonly writeRefusal: IncrepError | undefined;
   readonly sourceRole: SourceRole;
@@ -107,6 +111,7 @@ export async function inspect(work: Work, facts: Facts): Promise<Inspection> {
     facts,
     plans,
     keys: await inspectAll(work.source, plans),
+    costs: await costsOf(work.source, plans),
     writeRefusal: writeRefusal(work, facts.servers),
     ...(await inspectSource(work.source, facts)),
     clockSkewSeconds: (destination.at - source.at) / 1000 - (destination.askedAt - source.askedAt) / 1000,
@@ -126,10 +131,39 @@ async function inspectAll(
   const readable = [...plans].flatMap(([table, plan]) => ('keyType' in plan ? [{ table, plan }] : []));
   const answers = await source.readAtOnce(
     readable.map(({ table, plan }) =>
-      inspectKeys(table.sourceName, plan.replicationKey, plan.keyType, timeZone, MANY),
+      inspectKeys(
+        table.sourceRows,
+        plan.source.kind === 'query' ? undefined : table.sourceName,
+        plan.replicationKey,
+        plan.keyType,
+        timeZone,
+        MANY,
+      ),
     ),
   );
   return new Map(readable.map(({ table }, index) => [table, keyRow.parse(answers[index]?.rows[0])]));
+}
+
+/** Of the window of a sync that comes now. */
+async function costsOf(
+  source: Database,
+  plans: ReadonlyMap<TableFacts, Plan>,
+): Promise<Map<TableFacts, QueryCost>> {
+  const now = new Date().toISOString();
+  const queries = [...plans].flatMap(([table, plan]) => {
+    if (!('keyType' in plan) || plan.source.kind !== 'query') return [];
+    const cursor = table.saved.kind === 'record' ? table.saved.record.cursor : null;
+    const window = {
+      replicationKey: plan.replicationKey,
+      keyType: plan.keyType,
+      from: cursor ?? (plan.keyType === 'integer' ? null : now),
+      lookbackSeconds: table.settings.lookbackSeconds,
+      nullKeys: table.settings.nullKeys,
+    };
+    return [{ table, explain: explainWindow(table.sourceRows, plan.source.columns, window) }];
+  });
+  const answers = await source.readAtOnce(queries.map(({ explain }) => explain));
+  return new Map(queries.map(({ table }, index) => [table, readQueryCost(answers[index]?.rows[0])]));
 }
 
 async function inspectSource(source: Database, { tables }: Facts) {

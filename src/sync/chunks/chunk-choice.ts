@@ -1,4 +1,5 @@
 /** Whether a table is loaded in chunks, which ones, and whether a load that was broken off goes on: pure. */
+import { recordedSelection } from '../../schema/selection.ts';
 import { fingerprintOf, shapeOf } from '../../schema/shape.ts';
 import { destinationDrift } from '../../schema/drift.ts';
 import { chunkStarts, type Leaf } from '../../schema/heap.ts';
@@ -69,7 +70,7 @@ const OTHER_STORAGE = 'it is not stored in pages of rows, which chunks are made 
 function unfitRelation({ kind, hasForeignRows, canSelectTable }: Relation): string | undefined {
   if (hasForeignRows)
     return 'some or all of its rows are those of another server, which has pages of its own';
-  if (kind === 'view') return 'a view has no pages, which chunks are made of';
+  if (kind === 'view' || kind === 'query') return `a ${kind} has no pages, which chunks are made of`;
   if (!canSelectTable) return 'the places of rows need SELECT on the whole table, not on its columns';
   return undefined;
 }
@@ -94,6 +95,8 @@ function whyNotResumed(
     return 'the source is another one now';
   if (record.replicationKey !== settings.replicationKey) return 'replication_key was changed';
   if (record.mergeKey.join('\n') !== settings.mergeKey.join('\n')) return 'unique_cols were changed';
+  if (JSON.stringify(record.selection) !== JSON.stringify(recordedSelection(settings.selection)))
+    return 'what is selected of the source was changed';
   if (record.fingerprint !== fingerprintOf(shapeOf(source))) return 'the source table was altered meanwhile';
   if (staging?.oid !== header.staging.oid || stagingFilenode !== header.staging.filenode)
     return 'its staging table was dropped, emptied or rewritten meanwhile';

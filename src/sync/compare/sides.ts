@@ -23,7 +23,7 @@ export interface Scope {
 }
 
 export function sidesOf(
-  { settings, destinationName, destination }: TableFacts,
+  { settings, destinationName, destination, sourceRows }: TableFacts,
   scope: Scope,
 ): Record<'source' | 'destination', Comparable> {
   const { relation, where } = scope;
@@ -37,10 +37,10 @@ export function sidesOf(
   const isMarked =
     settings.deletes === 'soft' && hasMark(destination) && scope.destination.table === destinationName.table;
   return {
-    source: { ...common, table: relation.name, where, isPending: scope.isPending },
+    source: { ...common, from: sourceRows, where, isPending: scope.isPending },
     destination: {
       ...common,
-      table: scope.destination,
+      from: scope.destination,
       where: isMarked ? `(${where}) AND ${ident(DELETED_AT)} IS NULL` : where,
       isPending: 'false',
     },

@@ -118,7 +118,7 @@ async function copyFill(
   source: pg.ClientBase,
   filled: readonly string[],
 ): Promise<Copied> {
-  const { settings, natives, servers, sourceName } = facts;
+  const { settings, natives, servers, sourceRows } = facts;
   await enter(work, facts, listColumns(filled));
   const wanted = new Set([...settings.mergeKey, ...filled]);
   const columns = relation.columns.filter(({ name }) => wanted.has(name));
@@ -135,7 +135,7 @@ async function copyFill(
     {
       client: source,
       place: work.source.place,
-      copyOut: copyOut(selectFill(sourceName, columns, isNew && isUnique ? filled : []), format),
+      copyOut: copyOut(selectFill(sourceRows, columns, isNew && isUnique ? filled : []), format),
     },
     {
       client: destination,
@@ -160,7 +160,7 @@ async function copyFill(
   );
   if (copied.rows !== copied.rowsSent)
     throw new IncrepError('SHORT_COPY', {
-      what: `${printName(sourceName)} has ${copied.rowsSent} values of ${listColumns(filled)} to copy and ${copied.rows} arrived`,
+      what: `${printName(facts.sourceName)} has ${copied.rowsSent} values of ${listColumns(filled)} to copy and ${copied.rows} arrived`,
       next: 'Nothing was changed. Set "on_schema_change" to "reset", and please report this.',
     });
   if (!isUnique) await throwIfDoubled(destination, facts);

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { EVERYTHING } from '../../../src/schema/selection.ts';
 import { pipelineDirectory, TABLE } from './pipeline-directory.ts';
 
 const FILE = 'tables-config.json';
@@ -37,6 +38,7 @@ describe('a table', () => {
         destinationSchema: undefined,
         replicationKey: 'updated_at',
         mergeKey: ['id'],
+        selection: EVERYTHING,
         mode: 'incremental-deduped',
         initialLoad: 'pg_dump',
         chunk: undefined,
@@ -88,6 +90,7 @@ describe('a table', () => {
         destinationSchema: 'lake',
         replicationKey: 'updated_at',
         mergeKey: ['order', 'line'],
+        selection: EVERYTHING,
         mode: 'incremental-deduped',
         initialLoad: 'copy',
         chunk: { bytes: 536_870_912 },
@@ -372,10 +375,7 @@ describe('what a later version will do is refused by name, never ignored', () =>
       'mode',
       '"incremental-append" is not yet supported; allowed: "incremental-deduped" or "full-refresh"',
     ],
-    [{ columns: ['a'] }, 'columns', 'not yet supported'],
-    [{ exclude_columns: [] }, 'exclude_columns', 'not yet supported'],
-    [{ transform: { email: 'lower(email)' } }, 'transform', 'not yet supported'],
-    [{ where: 'true' }, 'where', 'not yet supported'],
+    [{ metadata_columns: ['_synced_at'] }, 'metadata_columns', 'not yet supported'],
   ])('%j', async (change, path, what) => {
     const document = [{ ...TABLE, ...change }];
     expect(await codeOf(document)).toBe('NOT_SUPPORTED');
@@ -386,7 +386,7 @@ describe('what a later version will do is refused by name, never ignored', () =>
   });
 
   test('but a plain mistake beside it makes the configuration invalid', async () => {
-    expect(await codeOf([{ ...TABLE, where: 'true', enabled: 1 }])).toBe('CONFIG_INVALID');
+    expect(await codeOf([{ ...TABLE, metadata_columns: ['_synced_at'], enabled: 1 }])).toBe('CONFIG_INVALID');
   });
 });
 

@@ -38,6 +38,7 @@ function inspection(change: Partial<Inspection> = {}, isStandby = false): Inspec
     },
     plans: new Map([[table, planTable(table, ordinaryRequest())]]),
     keys: new Map([[table, { nullKeys: 0, futureKeys: 0, cachedSequence: null }]]),
+    costs: new Map(),
     writeRefusal: undefined,
     sourceRole: {
       role: 'reader',

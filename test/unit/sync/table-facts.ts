@@ -2,6 +2,7 @@
 import type { TableFacts } from '../../../src/sync/facts.ts';
 import type { Column } from '../../../src/schema/columns.ts';
 import { NO_NATIVE_TYPES } from '../../../src/schema/native-types.ts';
+import { EVERYTHING } from '../../../src/schema/selection.ts';
 import type { Relation } from '../../../src/schema/relations.ts';
 import { fingerprintOf, shapeOf } from '../../../src/schema/shape.ts';
 import { stateRecordSchema, type StateRecord } from '../../../src/schema/state-record.ts';
@@ -88,6 +89,7 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
     destinationSchema: undefined,
     replicationKey: 'updated_at',
     mergeKey: ['id'],
+    selection: EVERYTHING,
     mode: 'incremental-deduped',
     initialLoad: 'pg_dump',
     chunk: undefined,
@@ -111,6 +113,9 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
   stagingName: { schema: 'public', table: 'orders_stg' },
   windowName: { schema: 'public', table: 'orders_increp_window' },
   source: relation(),
+  sourceRows: { schema: 'public', table: 'orders' },
+  sourceColumns: ['id', 'note', 'updated_at'],
+  selected: { fault: undefined, changing: [], isSteady: true, types: [] },
   destination: relation({ oid: '2' }),
   staging: undefined,
   window: undefined,

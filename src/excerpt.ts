@@ -1,0 +1,23 @@
+/** A place in a text that a person wrote, shown so that it is found at once. */
+
+export interface Excerpt {
+  /** Both from 1, in characters. */
+  readonly line: number;
+  readonly column: number;
+  /** The line, with a mark under the place. */
+  readonly excerpt: string;
+}
+
+/** `widest`: how many characters of the line are shown, half of them in front of the place. */
+export function excerptAt(text: string, offset: number, widest: number): Excerpt {
+  const linesBefore = text.slice(0, offset).split('\n');
+  const before = linesBefore.at(-1) ?? '';
+  const after = text.slice(offset).split(/\r?\n/, 1)[0] ?? '';
+  const line = linesBefore.length;
+  const gutter = `${line} | `;
+  const start = before.slice(-widest / 2);
+  const excerpt = `${gutter}${start}${after.slice(0, widest / 2)}`;
+  // Tabs are kept, so that the mark stands under its place whatever their width.
+  const mark = `${' '.repeat(gutter.length)}${start.replace(/[^\t]/g, ' ')}^`;
+  return { line, column: before.length + 1, excerpt: `${excerpt}\n${mark}` };
+}

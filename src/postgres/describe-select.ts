@@ -1,0 +1,90 @@
+/** The columns that a SELECT gives, as the server says: nothing is read. */
+import pg from 'pg';
+import { z } from 'zod';
+import { columnSchema, type Column } from '../schema/columns.ts';
+import { DESCRIBE_COLUMNS } from '../sql/catalog.ts';
+
+/** A type as the server's protocol names it; a domain shows as what it is made of. */
+export interface TypeUse {
+  /** oid */
+  readonly type: number;
+  readonly modifier: number;
+}
+
+export interface Field extends TypeUse {
+  readonly name: string;
+}
+
+/** Why a statement means nothing to the server. */
+export interface SqlRefusal {
+  readonly sqlstate: string;
+  readonly message: string;
+  readonly hint: string | undefined;
+  /** In characters, from 1. */
+  readonly position: number | undefined;
+}
+
+interface ExtendedQuery extends pg.QueryConfig {
+  readonly queryMode: 'extended';
+}
+
+/**
+ * By the extended protocol, which takes one statement and no more. @throws what pg throws, where it is not the
+ * statement's fault
+ */
+export async function describeSelect(
+  client: pg.ClientBase,
+  text: string,
+): Promise<readonly Field[] | SqlRefusal> {
+  const query: ExtendedQuery = { text, queryMode: 'extended' };
+  try {
+    const { fields } = await client.query(query);
+    return fields.map(({ name, dataTypeID, dataTypeModifier }) => ({
+      name,
+      type: dataTypeID,
+      modifier: dataTypeModifier,
+    }));
+  } catch (error) {
+    const refusal = refusalIn(error);
+    if (!refusal) throw error;
+    return refusal;
+  }
+}
+
+/**
+ * Classes of SQLSTATE: features, cardinality, values, a read-only transaction, names and syntax, limits of statements, errors
+ * of functions.
+ */
+const OF_STATEMENT = /^(0A|21|22|25006|2F|38|39|3F|42|54|P0)/;
+
+function refusalIn(error: unknown): SqlRefusal | undefined {
+  if (!(error instanceof pg.DatabaseError) || error.code === undefined || !OF_STATEMENT.test(error.code))
+    return undefined;
+  const { code, message, hint, position } = error;
+  return {
+    sqlstate: code,
+    message,
+    hint,
+    position: position === undefined ? undefined : Number(position),
+  };
+}
+
+const changingFunction = z.object({ name: z.string(), isVolatile: z.boolean() });
+export type ChangingFunction = Readonly<z.infer<typeof changingFunction>>;
+
+const describedRow = z.object({ columns: z.array(columnSchema), functions: z.array(changingFunction) });
+
+/** What the catalog knows of those types, and which of those functions may give something else for the same values. */
+export async function describeFields(
+  client: pg.ClientBase,
+  fields: readonly Field[],
+  functions: readonly string[],
+): Promise<{ readonly columns: readonly Column[]; readonly functions: readonly ChangingFunction[] }> {
+  const { rows } = await client.query(DESCRIBE_COLUMNS, [
+    fields.map(({ name }) => name),
+    fields.map(({ type }) => type),
+    fields.map(({ modifier }) => modifier),
+    functions,
+  ]);
+  return describedRow.parse(rows[0]);
+}

@@ -1,0 +1,158 @@
+/**
+ * SQL that the operator of a pipeline wrote, which is put into statements of ours. Whether it means anything is the
+ * server's to say; here is seen to it that it stays where it is put, and which functions it calls.
+ */
+
+export interface SqlFault {
+  readonly what: string;
+  /** Offset in the text. */
+  readonly at: number;
+}
+
+type Kind = 'word' | 'quoted name' | 'string' | 'blank' | 'other';
+
+interface Token {
+  readonly kind: Kind;
+  readonly at: number;
+  readonly text: string;
+  /** What is missing at its end. */
+  readonly unclosed?: string;
+}
+
+const BLANK = /(?:\s|--[^\n\r]*)+/y;
+const ESCAPED = /[eE]'(?:[^'\\]|''|\\[\s\S])*('?)/y;
+const STRING = /'(?:[^']|'')*('?)/y;
+const QUOTED_NAME = /"(?:[^"]|"")*("?)/y;
+const DOLLAR = /\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/y;
+const WORD = /[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*/y;
+const NUMBER = /\d\w*/y;
+
+const matchAt = (pattern: RegExp, text: string, at: number): RegExpExecArray | null => {
+  pattern.lastIndex = at;
+  return pattern.exec(text);
+};
+
+/** As the server's own scanner reads it, under standard_conforming_strings. */
+function* tokensOf(text: string): Generator<Token> {
+  for (let at = 0; at < text.length;) {
+    const token = tokenAt(text, at);
+    yield token;
+    at += token.text.length;
+  }
+}
+
+function tokenAt(text: string, at: number): Token {
+  const blank = matchAt(BLANK, text, at);
+  if (blank) return { kind: 'blank', at, text: blank[0] };
+  if (text.startsWith('/*', at)) return commentAt(text, at);
+  const string = matchAt(ESCAPED, text, at) ?? matchAt(STRING, text, at);
+  if (string) return quotedAt('string', string, at, "'");
+  const name = matchAt(QUOTED_NAME, text, at);
+  if (name) return quotedAt('quoted name', name, at, '"');
+  const dollar = matchAt(DOLLAR, text, at);
+  if (dollar) return dollarAt(text, at, dollar[0]);
+  const word = matchAt(WORD, text, at);
+  if (word) return { kind: 'word', at, text: word[0] };
+  const number = matchAt(NUMBER, text, at);
+  return { kind: 'other', at, text: number?.[0] ?? text.charAt(at) };
+}
+
+const quotedAt = (kind: Kind, [text, end]: RegExpExecArray, at: number, quote: string): Token => ({
+  kind,
+  at,
+  text,
+  ...(end === '' && { unclosed: quote }),
+});
+
+/** Comments of this kind nest. */
+function commentAt(text: string, at: number): Token {
+  let depth = 0;
+  for (const { 0: mark, index } of text.slice(at).matchAll(/\/\*|\*\//g)) {
+    depth += mark === '/*' ? 1 : -1;
+    if (depth === 0) return { kind: 'blank', at, text: text.slice(at, at + index + 2) };
+  }
+  return { kind: 'blank', at, text: text.slice(at), unclosed: '*/' };
+}
+
+function dollarAt(text: string, at: number, tag: string): Token {
+  const end = text.indexOf(tag, at + tag.length);
+  return end === -1
+    ? { kind: 'string', at, text: text.slice(at), unclosed: tag }
+    : { kind: 'string', at, text: text.slice(at, end + tag.length) };
+}
+
+/** Why the text would not stay within the brackets that are put around it; undefined where it would. */
+export function faultIn(text: string): SqlFault | undefined {
+  const open: number[] = [];
+  let isEmpty = true;
+  for (const token of tokensOf(text)) {
+    if (token.unclosed !== undefined)
+      return { what: `this is never closed by ${token.unclosed}`, at: token.at };
+    if (token.kind !== 'blank') isEmpty = false;
+    if (token.kind !== 'other') continue;
+    if (token.text === '\0') return { what: 'no SQL has a byte of zero', at: token.at };
+    if (token.text === ';')
+      return { what: 'one expression or one SELECT, without a semicolon', at: token.at };
+    if (token.text === '(') open.push(token.at);
+    if (token.text === ')' && open.pop() === undefined)
+      return { what: 'no bracket is open here', at: token.at };
+  }
+  if (isEmpty) return { what: 'there is nothing', at: 0 };
+  const at = open.pop();
+  return at === undefined ? undefined : { what: 'this bracket is never closed', at };
+}
+
+/** What ends a statement in a file says nothing more here. */
+export function withoutEnd(text: string): string {
+  const tokens = [...tokensOf(text)];
+  let end = tokens.length;
+  for (let index = end - 1; index >= 0; index -= 1) {
+    const token = tokens[index];
+    if (token?.text === ';') end = index;
+    else if (token?.kind !== 'blank') break;
+  }
+  return tokens
+    .slice(0, end)
+    .map((token) => token.text)
+    .join('');
+}
+
+const unquoted = ({ kind, text }: Token): string =>
+  kind === 'quoted name' ? text.slice(1, -1).replaceAll('""', '"') : text.toLowerCase();
+
+/** Names of the functions that are called, some keywords in front of a bracket among them. */
+export function calledIn(text: string): string[] {
+  const tokens = [...tokensOf(text)].filter(({ kind }) => kind !== 'blank');
+  const called = tokens.flatMap((token, index) =>
+    (token.kind === 'word' || token.kind === 'quoted name') && tokens[index + 1]?.text === '('
+      ? [unquoted(token)]
+      : [],
+  );
+  return [...new Set(called)];
+}
+
+/** What is read anew each time although no function is called: other rows, the clock, the session. */
+const CHANGING_WORD =
+  /^(select|table|values|with|current_\w+|localtime|localtimestamp|session_user|system_user|user)$/i;
+const CLOCK_WORD = /^(current_date|current_time|current_timestamp|localtime|localtimestamp)$/i;
+const CLOCK_STRING = /^'\s*(now|today|tomorrow|yesterday)\s*'$/i;
+
+/** Whether a word of it, not a function, makes it give something else for the same row. */
+export const hasChangingWord = (text: string): boolean =>
+  [...tokensOf(text)].some(
+    (token) =>
+      (token.kind === 'word' && CHANGING_WORD.test(token.text)) ||
+      (token.kind === 'string' && CLOCK_STRING.test(token.text)),
+  );
+
+/** Words of SQL that tell the time. */
+export const clockWordsIn = (text: string): string[] => [
+  ...new Set(
+    [...tokensOf(text)].flatMap((token) =>
+      (token.kind === 'word' && CLOCK_WORD.test(token.text)) ||
+      (token.kind === 'string' && CLOCK_STRING.test(token.text))
+        ? [token.text.toLowerCase()]
+        : [],
+    ),
+  ),
+];

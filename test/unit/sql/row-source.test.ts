@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import {
+  describeQuery,
+  describeTable,
+  fromItem,
+  queriedRows,
+  selectedRows,
+} from '../../../src/sql/row-source.ts';
+import { selectWindow } from '../../../src/sql/window.ts';
+import { column } from '../schema/columns.ts';
+
+const table = { schema: 'public', table: 'odd "name' };
+const plain = { name: 'id', expression: undefined };
+const masked = { name: 'e-mail', expression: 'md5(email) -- masked' };
+
+const selected = selectedRows({
+  table,
+  columns: [plain, masked],
+  where: 'id > 0 -- all',
+  hasSystemColumns: true,
+});
+
+test('a whole table is named and nothing more', () => {
+  expect(fromItem(table)).toBe('"public"."odd ""name"');
+  expect(fromItem(table, 't')).toBe('"public"."odd ""name" t');
+});
+
+test('a selection is a SELECT whose comments end where they should', () => {
+  expect(fromItem(selected)).toBe(
+    '(SELECT "id", (md5(email) -- masked\n) AS "e-mail", ctid, xmin FROM "public"."odd ""name" WHERE (id > 0 -- all\n)\n) AS "odd ""name"',
+  );
+});
+
+test('a window is over the columns that come out', () => {
+  const window = {
+    replicationKey: 'id',
+    keyType: 'integer',
+    from: '7',
+    lookbackSeconds: 0,
+    nullKeys: 'warn',
+  } as const;
+  const rows = queriedRows('SELECT 1 AS id -- one', 'ones');
+  expect(selectWindow(rows, [column({ name: 'id', type: 'bigint' })], window)).toBe(
+    `SELECT "id" FROM (\nSELECT 1 AS id -- one\n) AS "ones" WHERE "id" >= '7'::bigint`,
+  );
+});
+
+test('what stands where in a statement is known, in characters', () => {
+  const { sql, quotes } = describeTable({
+    table,
+    columns: [plain, { name: 'x', expression: "'😀' || y" }],
+    where: 'z',
+    hasSystemColumns: true,
+  });
+  const characters = Array.from(sql);
+  expect(sql).not.toContain('ctid');
+  expect(quotes.map(({ option }) => option)).toEqual(['transform.x', 'transform.x', 'where']);
+  for (const { text, from, to } of quotes) expect(characters.slice(from - 1, to - 1).join('')).toBe(text);
+  expect(describeQuery('SELECT 1').quotes).toEqual([{ option: 'query', text: 'SELECT 1', from: 17, to: 25 }]);
+});

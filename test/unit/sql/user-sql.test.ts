@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'vitest';
+import { calledIn, clockWordsIn, faultIn, hasChangingWord, withoutEnd } from '../../../src/sql/user-sql.ts';
+
+describe('SQL stays between brackets', () => {
+  test.each([
+    "note = ')'",
+    "note = 'it''s (' AND true",
+    "note = E'it\\'s (' AND (true)",
+    `"odd ( name" = 1`,
+    `"a""(" = 1`,
+    'note = $$ ( ; $$',
+    'note = $tag$ ( $$ ; $tag$',
+    'true -- ( ;',
+    '/* ( /* ; */ ( */ true',
+    'a[1] = 1',
+    'größe(x) > $1',
+    "U&'\\0041' = x",
+  ])('%s', (text) => {
+    expect(faultIn(text)).toBeUndefined();
+  });
+
+  test.each([
+    ['(true', 0],
+    ['true)', 4],
+    ['a = (1)) OR ((2)', 7],
+    ['a = "b', 4],
+    ["a = E'\\'", 4],
+    ['a /* /* */', 2],
+    ['a = $x$ $$', 4],
+    ['a; b', 1],
+    ['  \n-- nothing', 0],
+    ['a\0', 1],
+  ])('%j does not', (text, at) => {
+    expect(faultIn(text)?.at).toBe(at);
+  });
+});
+
+test('semicolons at the end go, with the comments behind them', () => {
+  expect(withoutEnd("SELECT ';' ; ; -- done\n")).toBe("SELECT ';' ");
+  expect(withoutEnd('SELECT 1 -- one')).toBe('SELECT 1 -- one');
+});
+
+test('calls are found, and words that only look like them are not', () => {
+  expect(calledIn(`lower (a) || "Odd"( 'f(x)' ) /* g() */ || app.mask(b) || c.d`)).toEqual([
+    'lower',
+    'Odd',
+    'mask',
+  ]);
+});
+
+test.each([
+  ["status = 'active'", false],
+  ['lower(a) = b', false],
+  ['EXISTS (SELECT FROM other)', true],
+  ['at > current_date', true],
+  ["at > 'now'::timestamptz", true],
+  [`"current_date" > 1`, false],
+])('%s changes by itself: %s', (text, isChanging) => {
+  expect(hasChangingWord(text)).toBe(isChanging);
+});
+
+test('words that tell the time', () => {
+  expect(clockWordsIn("a > CURRENT_DATE OR b < 'today' OR c")).toEqual(['current_date', "'today'"]);
+});
