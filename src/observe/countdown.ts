@@ -11,10 +11,13 @@ const CLEAR_BELOW = '\u001b[J';
 /** `seconds` until then. The line is gone when it is disposed of. */
 export function countdown(screen: Screen, seconds: number): Disposable {
   const startedAt = performance.now();
-  const now = new Date();
-  const at = new Date(now.getTime() + seconds * 1000);
+  let at = new Date(Date.now() + seconds * 1000);
   const draw = () => {
     const left = seconds - (performance.now() - startedAt) / 1000;
+    const now = new Date();
+    // The wall clock was set, or has gone on while the machine slept.
+    const shifted = new Date(now.getTime() + left * 1000);
+    if (Math.abs(shifted.getTime() - at.getTime()) > EVERY_MS) at = shifted;
     // One cell is left free, as below a progress line.
     const { width } = screen.look;
     const line = truncate(restText(now, at, left), width - 1, glyphsOf(screen.look).ellipsis);
