@@ -2,12 +2,11 @@
 import { CommanderError } from 'commander';
 import { programOf } from './commands/program.ts';
 import { abortOnSignal } from './commands/signals.ts';
+import { tellError } from './commands/tell-error.ts';
 import { terminalOf, type Terminal } from './commands/terminal.ts';
 import { usageErrorOf } from './commands/usage-error.ts';
 import { processEnvironment } from './config/process-environment.ts';
-import { asIncrepError, ERROR_CLASSES, type IncrepError } from './errors.ts';
-import { formatError } from './observe/error.ts';
-import { errorToJson, FORMAT_VERSION } from './summary-json.ts';
+import { asIncrepError, ERROR_CLASSES } from './errors.ts';
 
 export async function main(args: readonly string[]): Promise<void> {
   const terminal = terminalOf({
@@ -50,18 +49,9 @@ const isHelp = ({ code, exitCode }: CommanderError): boolean => exitCode === 0 |
 function report(thrown: unknown, terminal: Terminal, args: readonly string[]): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : ERROR_CLASSES.USAGE.exitCode;
   const error = asIncrepError(thrown);
-  terminal.say(formatError(error, terminal.sayLook));
-  if (error.code === 'INTERNAL' && args.some((arg) => /^(-v|--verbose)$/.test(arg)))
-    terminal.say(`${stackOf(error)}\n`);
-  if (args.includes('--json')) terminal.out(`${JSON.stringify(errorJson(error))}\n`);
+  tellError(error, terminal, {
+    isJson: args.includes('--json'),
+    isVerbose: args.some((arg) => /^(-v|--verbose)$/.test(arg)),
+  });
   return error.exitCode;
 }
-
-const errorJson = (error: IncrepError) => ({
-  type: 'error',
-  format_version: FORMAT_VERSION,
-  error: errorToJson(error),
-});
-
-const stackOf = ({ cause, stack }: IncrepError): string =>
-  (cause instanceof Error ? cause.stack : stack) ?? '';

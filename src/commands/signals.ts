@@ -1,7 +1,7 @@
 import { IncrepError } from '../errors.ts';
 
 /** 128 + the signal's number, as a shell reports it. */
-const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+export const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 /** Aborts on the first signal: the work rolls back and says so. A second one ends the process as usual. */
 export function abortOnSignal(): AbortSignal {

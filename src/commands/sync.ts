@@ -11,6 +11,7 @@ import { withContext, type Context } from './context.ts';
 import { expandTables, type Expanded } from './expand-tables.ts';
 import type { GlobalOptions } from './options.ts';
 import { planCommand } from './plan.ts';
+import type { Turn } from './repeat/turn.ts';
 import { selectTables } from './select-tables.ts';
 import { watchRun, type Watch } from './watch-run.ts';
 
@@ -29,10 +30,21 @@ export interface SyncOptions extends GlobalOptions {
   readonly waitLock: number;
   readonly settle: number | undefined;
   readonly maxDuration: number | undefined;
+  /** Seconds from the start of one run to that of the next. */
+  readonly watch: number | undefined;
 }
 
 export async function syncCommand(tables: readonly string[], options: SyncOptions): Promise<number> {
+  if (options.watch !== undefined) {
+    const { syncAgainAndAgain } = await import('./repeat/sync-watch.ts');
+    return syncAgainAndAgain(options.watch, options, (turn) => syncOnce(tables, { ...options, ...turn }));
+  }
   if (options.dryRun) return planCommand(tables, { ...options, exitCode: false });
+  return syncOnce(tables, options);
+}
+
+/** By itself, or as one turn of --watch. */
+async function syncOnce(tables: readonly string[], options: SyncOptions & Partial<Turn>): Promise<number> {
   const timeBox = new TimeBox(options.maxDuration);
   return withContext({ ...options, settleSeconds: options.settle, timeBox }, async (configured) => {
     const expanded = await expandTables(configured, { source: 'may' });
@@ -40,7 +52,10 @@ export async function syncCommand(tables: readonly string[], options: SyncOption
     const chosen = chosenTables(expanded, tables, options);
     await using history = new Database(context.settings.destination, context.settings);
     const verbosity = verbosityOf(options);
+    const { head = '', notice } = options;
+    if (verbosity !== 'quiet' && !options.json) context.terminal.out(head);
     await using watch = await watchRun(context, { isJson: options.json, verbosity, history });
+    if (notice !== undefined) watch.warn(notice);
     const summary = await run(context.work, {
       tables: chosen,
       nothing: expanded.nothing,
@@ -53,7 +68,7 @@ export async function syncCommand(tables: readonly string[], options: SyncOption
       waitLockSeconds: options.waitLock,
     });
     watch.stop();
-    await tell(context, options, watch, summary);
+    await tell(context, options, watch, summary, head);
     return exitCodeOf(summary);
   });
 }
@@ -88,12 +103,14 @@ async function tell(
   options: SyncOptions,
   { hasToldTables }: Watch,
   summary: RunSummary,
+  head: string,
 ): Promise<void> {
   if (options.json) return;
   const print = (text: string) => terminal.out(redact(text));
   if (hasToldTables) return print(formatEnding(summary, terminal.look));
   if (verbosityOf(options) !== 'quiet') return print(formatSummary(summary, terminal.look));
-  if (hasTrouble(summary)) print(formatTrouble(summary, await lastSuccesses(work, summary), terminal.look));
+  if (!hasTrouble(summary)) return;
+  print(`${head}${formatTrouble(summary, await lastSuccesses(work, summary), terminal.look)}`);
 }
 
 /** From the state files: at the destination nobody may be at home. */

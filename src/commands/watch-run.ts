@@ -27,6 +27,8 @@ export interface Watch extends AsyncDisposable {
   /** Each table's lines are on stdout already. */
   readonly hasToldTables: boolean;
   readonly stop: () => void;
+  /** Into the log. */
+  readonly warn: (message: string) => void;
 }
 
 /** Adding one touches this function and its own file. */
@@ -50,6 +52,7 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
   return {
     hasToldTables: progress !== undefined && terminal.screen?.isStdout === true,
     stop,
+    warn,
     [Symbol.asyncDispose]: async () => stop(),
   };
 }

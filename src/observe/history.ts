@@ -3,6 +3,7 @@ import { formatBytes, formatCount, formatSeconds } from '../format.ts';
 import { rowsChanged, type RunRecord } from '../schema/run-record.ts';
 import { formatChart } from './chart.ts';
 import { formatColumns, type Column } from './columns.ts';
+import { localTime } from './local-time.ts';
 import { glyphsOf, painter, type Look, type Style } from './look.ts';
 import { printableLine, truncate } from './text.ts';
 
@@ -121,13 +122,6 @@ function countLine(runs: readonly Run[]): string {
   });
   const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
   return `${formatCount(runs.length)} ${runs.length === 1 ? 'run' : 'runs'}: ${parts.join(', ')} (times in ${timeZone})`;
-}
-
-/** As the clock of this machine shows it, for whoever compares it with a crontab or a log. */
-function localTime(date: Date): string {
-  const two = (number: number) => String(number).padStart(2, '0');
-  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');
-  return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(':')}`;
 }
 
 function pictureOf(runs: readonly Run[], look: Look): string[] {

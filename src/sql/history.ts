@@ -1,6 +1,6 @@
 /** Questions to `_increp_runs`. Pipelines that share a destination schema share the table. */
 import { qualified } from './identifiers.ts';
-import { runsTable } from './state.ts';
+import { knownTables, runsTable } from './state.ts';
 
 /** Another run was at work on it: no failure of the table. */
 const IS_FAILURE = /* sql */ `status = 'failed' AND error_code IS DISTINCT FROM 'RUN_LOCKED'`;
@@ -38,13 +38,7 @@ export const missingRuns = (schema: string): string => /* sql */ `
 
 /** $1 destination tables, or null for all; $2 pipeline; $3 since when, or null; $4 only failures; $5 how many. Newest first. */
 export const newestRuns = (schema: string): string => /* sql */ `
-  WITH RECURSIVE known (name) AS (
-    -- From one name to the next by the index: the rows may be millions, and the tables hundreds.
-    (SELECT table_name FROM ${qualified(runsTable(schema))} ORDER BY table_name LIMIT 1)
-    UNION ALL
-    SELECT (SELECT r.table_name FROM ${qualified(runsTable(schema))} r WHERE r.table_name > known.name
-            ORDER BY r.table_name LIMIT 1)
-    FROM known WHERE known.name IS NOT NULL)
+  ${knownTables(schema)}
   SELECT runs.run_id AS id
   FROM known, LATERAL (
     SELECT r.run_id, r.started_at FROM ${qualified(runsTable(schema))} r

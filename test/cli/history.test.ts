@@ -213,3 +213,19 @@ test('in a terminal of 80 columns every line fits, with names of double width an
   expect(status[1]).toMatch(/^ok +orders +\d+ s ago +\d+ s {8}15 {2}20\d\d-\d\d-.*…$/);
   expect(status.join('\n')).toMatch(new RegExp(`\nfailing\\(1\\) {2}${WIDE} .*\n {4}error: role "`));
 });
+
+test('what is older than 90 days goes with the next run, also of tables that are no longer configured', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.destination.query(
+    `INSERT INTO _increp_runs SELECT (r).* FROM _increp_runs o, (VALUES ('orders', 89), ('orders', 91), ('former', 89),
+       ('former', 91), ('a former one', 200)) v(name, days),
+       jsonb_populate_record(o, jsonb_build_object('run_id', 'old ' || days, 'table_name', name,
+         'started_at', now() - make_interval(days => days))) r`,
+  );
+  await sync(pair);
+  const { rows } = await pair.destination.query(
+    `SELECT table_name || ' ' || run_id AS run FROM _increp_runs WHERE run_id LIKE 'old %' ORDER BY 1`,
+  );
+  expect(rows.map(({ run }: { run: string }) => run)).toEqual(['former old 89', 'orders old 89']);
+});

@@ -24,6 +24,13 @@ export const sync = (): Description => ({
         'begin no new table past it, and stop a load in chunks after the chunk at work; the next run goes on. A table at work in one go is finished',
       ),
     ],
+    'Again and again': [
+      span(
+        '--watch <interval>',
+        'run, and again at every interval, in one process, until SIGTERM or Ctrl-C. One run at a time: turns that come while one is at work are passed over. Each reads the configuration anew; one that fails does not end it',
+        1,
+      ),
+    ],
     Output: [
       flag('--json', 'one JSON object a line on stdout, the summary last'),
       flag('-q, --quiet', 'print only what went wrong').conflicts('verbose'),

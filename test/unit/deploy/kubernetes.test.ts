@@ -1,6 +1,8 @@
-/** The CronJob, judged by the schemas of Kubernetes, and its settings by increp itself. */
+/** The CronJob and the Deployment, judged by the schemas of Kubernetes, and their settings by increp itself. */
+import { validate as validateDeployment } from 'kubernetes-models/_schemas/IoK8sApiAppsV1Deployment';
 import { validate as validateCronJob } from 'kubernetes-models/_schemas/IoK8sApiBatchV1CronJob';
 import { validate as validateConfigMap } from 'kubernetes-models/_schemas/IoK8sApiCoreV1ConfigMap';
+import { Deployment } from 'kubernetes-models/apps/v1';
 import { CronJob } from 'kubernetes-models/batch/v1';
 import { ConfigMap } from 'kubernetes-models/v1';
 import { expect, test } from 'vitest';
@@ -9,23 +11,40 @@ import { version } from '../../../src/version.ts';
 import { projectFile } from '../../support/deploy-files.ts';
 import { pipelineDirectory } from '../config/pipeline-directory.ts';
 
-const documents = async (): Promise<unknown[]> => {
-  const parsed = parseAllDocuments(await projectFile('deploy/kubernetes/cronjob.yaml'));
+const FILES = ['cronjob.yaml', 'deployment.yaml'] as const;
+type File = (typeof FILES)[number];
+
+const documents = async (file: File): Promise<unknown[]> => {
+  const parsed = parseAllDocuments(await projectFile(`deploy/kubernetes/${file}`));
   for (const { errors, warnings } of parsed) expect([...errors, ...warnings]).toEqual([]);
   return parsed.map((document) => document.toJS() as unknown);
 };
 
-async function manifests() {
-  const [first, second, ...others] = await documents();
+async function manifests(file: File) {
+  const [first, second, ...others] = await documents(file);
   expect(others).toEqual([]);
   const config = new ConfigMap(first as ConfigMap);
-  const cronJob = new CronJob(second as CronJob);
   config.validate();
-  cronJob.validate();
-  const pod = cronJob.spec?.jobTemplate.spec?.template.spec;
+  const pod = file === 'cronjob.yaml' ? podOfCronJob(second) : podOfDeployment(second);
   const container = pod?.containers[0];
-  if (!pod || !container) throw new Error('the CronJob has no container');
-  return { config, cronJob, pod, container };
+  if (!pod || !container) throw new Error(`${file} has no container`);
+  return { config, pod, container };
+}
+
+function podOfCronJob(document: unknown) {
+  const cronJob = new CronJob(document as CronJob);
+  cronJob.validate();
+  expect(cronJob.spec?.concurrencyPolicy).toBe('Forbid');
+  return cronJob.spec?.jobTemplate.spec?.template.spec;
+}
+
+function podOfDeployment(document: unknown) {
+  const deployment = new Deployment(document as Deployment);
+  deployment.validate();
+  const { replicas, strategy, selector, template } = deployment.spec ?? {};
+  expect({ replicas, type: strategy?.type }).toEqual({ replicas: 1, type: 'Recreate' });
+  expect(template?.metadata?.labels).toEqual(selector?.matchLabels);
+  return template?.spec;
 }
 
 /**
@@ -48,13 +67,31 @@ function neverAsked(document: unknown, validate: (data: unknown) => unknown): st
   return [...unasked];
 }
 
-test('each document is what Kubernetes expects of its kind, with no key that it does not know', async () => {
-  const { config, cronJob, pod } = await manifests();
-  expect(pod.volumes?.find(({ configMap }) => configMap)?.configMap?.name).toBe(config.metadata?.name);
-  expect(cronJob.spec?.concurrencyPolicy).toBe('Forbid');
-  const [first, second] = await documents();
-  expect(neverAsked(first, validateConfigMap)).toEqual([]);
-  expect(neverAsked(second, validateCronJob)).toEqual([]);
+test.each([
+  ['cronjob.yaml', validateCronJob],
+  ['deployment.yaml', validateDeployment],
+] as const)(
+  'each document of %s is what Kubernetes expects, with no key that it does not know',
+  async (file, validate) => {
+    const { config, pod } = await manifests(file);
+    expect(pod.volumes?.find(({ configMap }) => configMap)?.configMap?.name).toBe(config.metadata?.name);
+    const [first, second] = await documents(file);
+    expect(neverAsked(first, validateConfigMap)).toEqual([]);
+    expect(neverAsked(second, validate)).toEqual([]);
+  },
+);
+
+test('the two have the same pod, but for what it runs', async () => {
+  const [cronJob, deployment] = [await manifests('cronjob.yaml'), await manifests('deployment.yaml')];
+  const { restartPolicy, ...pod } = cronJob.pod;
+  expect(restartPolicy).toBe('Never');
+  expect(cronJob.container.args).toEqual(['sync']);
+  expect(deployment.container.args).toEqual(['sync', '--watch', '30s']);
+  expect(deployment.pod).toEqual({
+    ...pod,
+    containers: [{ ...cronJob.container, args: deployment.container.args }],
+  });
+  expect(deployment.config).toEqual(cronJob.config);
 });
 
 test('a misspelt key would be found', () => {
@@ -64,8 +101,8 @@ test('a misspelt key would be found', () => {
   ]);
 });
 
-test('increp takes its variables and its tables as they are', async () => {
-  const { config, container } = await manifests();
+test.each(FILES)('increp takes the variables and the tables of %s as they are', async (file) => {
+  const { config, container } = await manifests(file);
   const mount = container.volumeMounts?.find(({ name }) => name === 'secrets')?.mountPath ?? '';
   const secrets = ['SOURCE_PASSWORD', 'DEST_PASSWORD'];
   await using pipeline = await pipelineDirectory({
@@ -87,14 +124,19 @@ test('increp takes its variables and its tables as they are', async () => {
   );
 });
 
-test('it runs the image of the Dockerfile, as its user, and writes only where it may', async () => {
-  const { pod, container } = await manifests();
-  const dockerfile = await projectFile('Dockerfile');
-  expect(container.image).toBe(`registry.example.com/increp:${version()}`);
-  expect(dockerfile).toContain(`docker build -t ${container.image} `);
-  expect(dockerfile).toContain(`USER ${pod.securityContext?.runAsUser}:${pod.securityContext?.runAsGroup}\n`);
-  expect(container.securityContext?.readOnlyRootFilesystem).toBe(true);
-  const writable = (container.volumeMounts ?? []).filter(({ readOnly }) => !readOnly);
-  expect(writable.map(({ mountPath }) => mountPath)).toEqual(['/tmp']);
-  expect(container.env?.find(({ name }) => name === 'STATE_DIR')?.value).toMatch(/^\/tmp\//);
-});
+test.each(FILES)(
+  '%s runs the image of the Dockerfile, as its user, and writes only where it may',
+  async (file) => {
+    const { pod, container } = await manifests(file);
+    const dockerfile = await projectFile('Dockerfile');
+    expect(container.image).toBe(`registry.example.com/increp:${version()}`);
+    expect(dockerfile).toContain(`docker build -t ${container.image} `);
+    expect(dockerfile).toContain(
+      `USER ${pod.securityContext?.runAsUser}:${pod.securityContext?.runAsGroup}\n`,
+    );
+    expect(container.securityContext?.readOnlyRootFilesystem).toBe(true);
+    const writable = (container.volumeMounts ?? []).filter(({ readOnly }) => !readOnly);
+    expect(writable.map(({ mountPath }) => mountPath)).toEqual(['/tmp']);
+    expect(container.env?.find(({ name }) => name === 'STATE_DIR')?.value).toMatch(/^\/tmp\//);
+  },
+);

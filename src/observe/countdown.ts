@@ -1,0 +1,44 @@
+/** One live line on a terminal while nothing is at work: when the next run is. */
+import { formatAge } from './age.ts';
+import { localClock, localDay } from './local-time.ts';
+import { glyphsOf } from './look.ts';
+import type { Screen } from './progress.ts';
+import { truncate } from './text.ts';
+
+const EVERY_MS = 1000;
+const CLEAR_BELOW = '\u001b[J';
+
+/** `seconds` until then. The line is gone when it is disposed of. */
+export function countdown(screen: Screen, seconds: number): Disposable {
+  const startedAt = performance.now();
+  let at = new Date(Date.now() + seconds * 1000);
+  const draw = () => {
+    const left = seconds - (performance.now() - startedAt) / 1000;
+    const now = new Date();
+    // The wall clock was set, or has gone on while the machine slept.
+    const shifted = new Date(now.getTime() + left * 1000);
+    if (Math.abs(shifted.getTime() - at.getTime()) > EVERY_MS) at = shifted;
+    // One cell is left free, as below a progress line.
+    const { width } = screen.look;
+    const line = truncate(restText(now, at, left), width - 1, glyphsOf(screen.look).ellipsis);
+    // The cursor stays where the line begins, so that whatever is printed next covers it.
+    screen.write(`\r${line}${CLEAR_BELOW}\r`);
+  };
+  draw();
+  const timer = setInterval(draw, EVERY_MS);
+  timer.unref();
+  const forgetSize = screen.onResize(draw);
+  return {
+    [Symbol.dispose]: () => {
+      clearInterval(timer);
+      forgetSize();
+      screen.write(`\r${CLEAR_BELOW}`);
+    },
+  };
+}
+
+/** `next run at 12:00:30 (in 21 s)`, with the day where that is another one. */
+export function restText(now: Date, at: Date, secondsLeft: number): string {
+  const day = localDay(at) === localDay(now) ? '' : `${localDay(at)} `;
+  return `next run at ${day}${localClock(at)} (in ${formatAge(Math.ceil(secondsLeft))})`;
+}
