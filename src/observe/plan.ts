@@ -17,6 +17,8 @@ interface PlannedTable {
   readonly reason: string;
   /** Undefined where the table has an entry of its own. */
   readonly pattern: string | undefined;
+  /** Its copy, where that is called otherwise. */
+  readonly copy: string | undefined;
   readonly typeChanges: readonly string[];
   readonly loader: string | undefined;
   readonly estimated: Estimated | undefined;
@@ -60,6 +62,7 @@ function tableLines(table: PlannedTable, nameWidth: number, look: Look): string[
   return [
     ...headLines(table, nameWidth, look, colored),
     ...patternLines(table).flatMap((text) => detail('found by', text)),
+    ...copyLines(table).flatMap((text) => detail('copy', text)),
     ...typeLines(table).flatMap((text) => detail('types', text)),
     ...deletesLines(table).flatMap((text) => detail('deletes', text)),
     ...(table.builtOn.length === 0 ? [] : detail('built on it', listed(table.builtOn, LISTED))),
@@ -91,6 +94,10 @@ function headLines(table: PlannedTable, nameWidth: number, { width }: Look, colo
 /** Of a table that is new here, for whoever does not know it from tables-config.json. */
 const patternLines = ({ action, pattern }: PlannedTable): string[] =>
   pattern !== undefined && ['initial', 'refused'].includes(action) ? [`the pattern "${pattern}"`] : [];
+
+/** Of one that is about to be made. */
+const copyLines = ({ action, copy }: PlannedTable): string[] =>
+  action === 'initial' && copy !== undefined ? [copy] : [];
 
 /** The reason of a load is printed, and has them. */
 const typeLines = ({ action, typeChanges }: PlannedTable): readonly string[] =>

@@ -2,6 +2,7 @@
 import type { IncrepError } from '../errors.ts';
 import type { Action, Loader } from '../events.ts';
 import type { Dependent } from '../postgres/dependents.ts';
+import type { TableName } from '../schema/names.ts';
 import { estimateReading, type Estimate, type Volume } from './estimate.ts';
 import type { Facts, TableFacts } from './facts.ts';
 import { gatherDependents } from './gather-dependents.ts';
@@ -17,6 +18,9 @@ export interface Foreseen {
   readonly reason: string;
   /** Of tables-config.json, by which the table was found. */
   readonly pattern: string | undefined;
+  readonly copy: TableName;
+  /** What files and histories call it. */
+  readonly copyName: string;
   /** What would happen to types of the destination; part of the reason. */
   readonly typeChanges: readonly string[];
   readonly loader: Loader | undefined;
@@ -78,6 +82,8 @@ function describe(
     action: plan.kind === 'refuse' ? 'refused' : plan.action,
     reason: plan.reason,
     pattern: settings.pattern,
+    copy: table.destinationName,
+    copyName: table.copyName,
     typeChanges: 'typeChanges' in plan ? plan.typeChanges : [],
     loader: plan.kind === 'load' ? plan.loader.loader : undefined,
     estimated: plan.kind === 'load' ? whole && restOf(whole, plan) : hasWork ? estimate?.window : undefined,

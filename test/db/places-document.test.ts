@@ -43,7 +43,7 @@ test.each([
   await pair.writeTables(schemas ?? {});
   await sync(pair);
   expect(told).toHaveLength(3);
-  expect(await copiesOf(pair)).toEqual(told.map((row) => row[cell]).toSorted());
+  expect(await copiesOf(pair)).toEqual(told.map((row) => row[cell] ?? '').toSorted());
   expect(commands.slice(0, 2)).toHaveLength(2);
   for (const words of commands.slice(0, 2))
     expect((await increp(words, pair)).exitCode, words.join(' ')).toBe(0);
