@@ -39,7 +39,7 @@ export async function expandTables(context: Context, asking: Asking): Promise<Ex
   const { settings: configured } = context;
   const { tables, unmatched, leftOut } = expandPatterns(configured, found);
   const settings = { ...configured, tables };
-  const isKnown = asking.source !== 'not' && !trouble;
+  const isKnown = asking.source !== 'not' && asking.isLocal !== true && !trouble;
   return {
     context: { ...context, settings, work: { ...context.work, settings } },
     trouble,
