@@ -39,7 +39,7 @@ export async function expandTables(context: Context, asking: Asking): Promise<Ex
   const { settings: configured } = context;
   const { tables, unmatched, leftOut } = expandPatterns(configured, found);
   const settings = { ...configured, tables };
-  const isKnown = asking.source !== 'not' && !trouble;
+  const isKnown = asking.source !== 'not' && asking.isLocal !== true && !trouble;
   return {
     context: { ...context, settings, work: { ...context.work, settings } },
     trouble,
@@ -90,7 +90,7 @@ const rememberedRemark = ({ message }: IncrepError): string =>
 
 const noTable = (patterns: readonly string[], isKnown: boolean): IncrepError => {
   const which = patterns.map((pattern) => `"${pattern}"`).join(', ');
-  return new IncrepError('TABLE_NOT_FOUND', {
+  return new IncrepError(isKnown ? 'TABLE_NOT_FOUND' : 'NO_COPY', {
     what: isKnown
       ? `there is nothing to do: no table of the source matches ${which} of tables-config.json`
       : `no table that matches ${which} of tables-config.json has been synced yet`,

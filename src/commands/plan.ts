@@ -4,6 +4,7 @@ import { ensureDifferentDatabases } from '../sync/same-database.ts';
 import { foresee, type Foreseen } from '../sync/foresee.ts';
 import { describeDependent } from '../sync/reshape/foreseen.ts';
 import { formatPlan } from '../observe/plan.ts';
+import { printName } from '../schema/names.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../summary-json.ts';
 import { withContext } from './context.ts';
@@ -54,6 +55,7 @@ function exitCodeFor(foreseen: readonly Foreseen[], { exitCode }: PlanOptions): 
 
 const inWords = (table: Foreseen) => ({
   ...table,
+  copy: table.copyName === table.name ? undefined : printName(table.copy),
   builtOn: table.dependents.map((each) => describeDependent(each)),
 });
 
@@ -67,6 +69,7 @@ const toJson = (foreseen: readonly Foreseen[], unmatched: readonly string[]): ob
 const tableJson = (table: Foreseen) => ({
   name: table.name,
   pattern: table.pattern ?? null,
+  destination: { schema: table.copy.schema, table: table.copy.table },
   action: table.action,
   reason: table.reason,
   selects: table.selects ?? null,

@@ -18,6 +18,8 @@ interface PlannedTable {
   /** Undefined where the table has an entry of its own. */
   readonly pattern: string | undefined;
   readonly selects: string | undefined;
+  /** Its copy, where that is called otherwise. */
+  readonly copy: string | undefined;
   readonly typeChanges: readonly string[];
   readonly evolution:
     | {
@@ -71,6 +73,7 @@ function tableLines(table: PlannedTable, nameWidth: number, look: Look): string[
     ...patternLines(table).flatMap((text) => detail('found by', text)),
     ...evolutionLines(table).flatMap(([head, text]) => detail(head, text)),
     ...(table.selects === undefined ? [] : detail('selects', table.selects)),
+    ...copyLines(table).flatMap((text) => detail('copy', text)),
     ...typeLines(table).flatMap((text) => detail('types', text)),
     ...deletesLines(table).flatMap((text) => detail('deletes', text)),
     ...(table.builtOn.length === 0 ? [] : detail('built on it', listed(table.builtOn, LISTED))),
@@ -102,6 +105,10 @@ function headLines(table: PlannedTable, nameWidth: number, { width }: Look, colo
 /** Of a table that is new here, for whoever does not know it from tables-config.json. */
 const patternLines = ({ action, pattern }: PlannedTable): string[] =>
   pattern !== undefined && ['initial', 'refused'].includes(action) ? [`the pattern "${pattern}"`] : [];
+
+/** Of one that is about to be made. */
+const copyLines = ({ action, copy }: PlannedTable): string[] =>
+  action === 'initial' && copy !== undefined ? [copy] : [];
 
 /** The reason of a load is printed, and has them. */
 const typeLines = ({ action, typeChanges }: PlannedTable): readonly string[] =>

@@ -15,9 +15,8 @@ import { readPendingLoads } from './chunks/pending-loads.ts';
 /** One schema of the destination. */
 export interface DestinationSchema {
   readonly access: SchemaAccess;
-  readonly hasStateTable: boolean;
-  /** False: somebody else's, and our role may not read it. */
-  readonly canReadState: boolean;
+  /** Unreadable: somebody else's. */
+  readonly stateTable: 'none' | 'unreadable' | 'readable';
   readonly hasRunsTable: boolean;
   readonly hasLoadTables: boolean;
 }
@@ -72,7 +71,9 @@ export async function describeDestination(
       ),
       records: await readRecords(
         client,
-        wanted.filter(({ schema }) => accessOf(schema).canUse && schemas.get(schema)?.canReadState === true),
+        wanted.filter(
+          ({ schema }) => accessOf(schema).canUse && schemas.get(schema)?.stateTable === 'readable',
+        ),
       ),
       filled: await filledTables(client, there),
     };
@@ -87,11 +88,15 @@ function schemaOf(
   const found = (named: (schema: string) => TableName) => relations.get(tableKey(named(schema)));
   return {
     access,
-    hasStateTable: found(stateTable) !== undefined,
-    canReadState: found(stateTable)?.canSelectTable === true,
+    stateTable: accessTo(found(stateTable)),
     hasRunsTable: found(runsTable) !== undefined,
     hasLoadTables: found(loadsTable) !== undefined && found(chunksTable) !== undefined,
   };
+}
+
+function accessTo(relation: Relation | undefined): DestinationSchema['stateTable'] {
+  if (!relation) return 'none';
+  return relation.canSelectTable ? 'readable' : 'unreadable';
 }
 
 const recordRow = z.object({ schema: z.string(), table: z.string(), record: z.unknown() });

@@ -56,8 +56,8 @@ export interface TableFacts {
   readonly servers: Servers;
   readonly sourceSchema: SchemaAccess;
   readonly destinationSchema: SchemaAccess;
-  /** Of other people, in the schema of the copy. */
-  readonly isStateUnreadable: boolean;
+  /** Whether the state table in the schema of the copy is there, and may be read. */
+  readonly stateTable: 'none' | 'unreadable' | 'readable';
   /** Relations that the source does have in that schema, when the configured one is not among them. */
   readonly otherSourceNames: readonly string[];
   /** Undefined while nobody has looked for them. */
@@ -126,7 +126,7 @@ export async function gatherFacts(work: Gathering, tables: readonly TableSetting
       servers,
       sourceSchema: source.accessOf(sourceName.schema),
       destinationSchema: schema.access,
-      isStateUnreadable: schema.hasStateTable && !schema.canReadState,
+      stateTable: schema.stateTable,
       otherSourceNames: source.namesIn(sourceName.schema),
       tools: undefined,
       sourcePassword: work.settings.source.password,

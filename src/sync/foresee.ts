@@ -3,6 +3,7 @@ import type { IncrepError } from '../errors.ts';
 import type { Action, Loader } from '../events.ts';
 import type { Dependent } from '../postgres/dependents.ts';
 import { foreseeEvolution, type ForeseenEvolution } from './evolve/foreseen.ts';
+import type { TableName } from '../schema/names.ts';
 import { estimateReading, type Estimate, type Volume } from './estimate.ts';
 import type { Facts, TableFacts } from './facts.ts';
 import { gatherDependents } from './gather-dependents.ts';
@@ -21,6 +22,9 @@ export interface Foreseen {
   readonly pattern: string | undefined;
   /** What of the source is copied, in words; undefined where everything is. */
   readonly selects: string | undefined;
+  readonly copy: TableName;
+  /** What files and histories call it. */
+  readonly copyName: string;
   /** What would happen to types of the destination; part of the reason. */
   readonly typeChanges: readonly string[];
   /** How the copy would be altered in place; undefined where it would not. */
@@ -94,6 +98,8 @@ function describe(
     reason: plan.reason,
     pattern: settings.pattern,
     selects: selectionWords(table),
+    copy: table.destinationName,
+    copyName: table.copyName,
     typeChanges: 'typeChanges' in plan ? plan.typeChanges : [],
     evolution,
     loader: plan.kind === 'load' ? plan.loader.loader : undefined,

@@ -27,9 +27,9 @@ export async function prepareDestination(work: Work, facts: Facts): Promise<void
     const lack = {
       schema,
       lacksSchema: !found.access.exists,
-      lacksState: copies.length > 0 && !found.hasStateTable,
+      lacksState: copies.length > 0 && found.stateTable === 'none',
       lacksRuns: schema === home && !found.hasRunsTable && canMake(found),
-      lacksLoads: !found.hasLoadTables && copies.some(({ settings: { chunk } }) => chunk),
+      lacksLoads: !found.hasLoadTables && copies.some(({ settings: { chunk } }) => chunk) && canMake(found),
     };
     return lack.lacksState || lack.lacksRuns || lack.lacksLoads ? [lack] : [];
   });
@@ -41,7 +41,7 @@ export async function prepareDestination(work: Work, facts: Facts): Promise<void
   });
 }
 
-/** The history may have a schema without copies, and is no reason to fail. */
+/** Neither the history nor one table in chunks is a reason for all of them to fail. */
 const canMake = ({ access }: DestinationSchema): boolean =>
   access.exists ? access.canUse && access.canCreate : access.canCreateSchema;
 

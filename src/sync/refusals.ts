@@ -150,10 +150,10 @@ const schemaRefusal = ({
   destinationSchema,
   destinationName: { schema },
   destination,
-  isStateUnreadable,
+  stateTable: state,
 }: TableFacts): IncrepError | undefined =>
-  schemaFault(schema, destinationSchema, destination !== undefined) ??
-  (isStateUnreadable ? unreadableState(schema, destinationSchema) : undefined);
+  schemaFault(schema, destinationSchema, destination !== undefined && state !== 'none') ??
+  (state === 'unreadable' ? unreadableState(schema, destinationSchema) : undefined);
 
 const unreadableState = (schema: string, { role }: SchemaAccess): IncrepError =>
   new IncrepError('PRIVILEGE_MISSING', {
@@ -161,11 +161,11 @@ const unreadableState = (schema: string, { role }: SchemaAccess): IncrepError =>
     next: `At the destination, run: GRANT SELECT, INSERT, UPDATE, DELETE ON ${qualified(stateTable(schema))} TO ${ident(role)}`,
   });
 
-/** Why no table can be made there; one that is there already needs no more than itself. */
+/** Why no table can be made there; a copy that is there already, and its state, need no more than themselves. */
 export function schemaFault(
   schema: string,
   access: SchemaAccess,
-  isTableThere: boolean,
+  areTablesThere: boolean,
 ): IncrepError | undefined {
   if (!access.exists && !access.canCreateSchema) {
     return new IncrepError('PRIVILEGE_MISSING', {
@@ -173,7 +173,7 @@ export function schemaFault(
       next: `At the destination, run: CREATE SCHEMA ${ident(schema)} AUTHORIZATION ${ident(access.role)}`,
     });
   }
-  if (access.exists && !(access.canUse && (access.canCreate || isTableThere))) {
+  if (access.exists && !(access.canUse && (access.canCreate || areTablesThere))) {
     return new IncrepError('PRIVILEGE_MISSING', {
       what: `role "${access.role}" may not create tables in schema "${schema}" of the destination`,
       next: `At the destination, run: GRANT USAGE, CREATE ON SCHEMA ${ident(schema)} TO ${ident(access.role)}`,

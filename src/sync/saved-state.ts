@@ -1,5 +1,5 @@
 /** Which of the two copies of a table's state to believe: pure. */
-import { printName } from '../schema/names.ts';
+import { isSameTable, printName } from '../schema/names.ts';
 import { stateRecordSchema, type SourceLife, type StateRecord } from '../schema/state-record.ts';
 import { shellWord } from '../shell-word.ts';
 import type { StateFile } from '../state/state-files.ts';
@@ -39,8 +39,17 @@ export function reconcile(file: StateFile, row: unknown, expected: Expected): Sa
   }
   if (inDestination)
     return { kind: 'record', record: inDestination.data, warnings: disagreement(inDestination.data, file) };
-  return fromFileAlone(file);
+  return inFile && !isSameTable(inFile.destination, expected.destination)
+    ? ofElsewhere(inFile)
+    : fromFileAlone(file);
 }
+
+/** Before the schema of the copies was another one: what is called like a copy there is none that this tells of. */
+const ofElsewhere = ({ destination }: StateRecord): Saved => ({
+  kind: 'none',
+  why: `the state file is that of ${printName(destination)}`,
+  warnings: [],
+});
 
 function fromFileAlone(file: StateFile): Saved {
   switch (file.kind) {

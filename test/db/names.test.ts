@@ -2,6 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { patternOf } from '../../src/schema/patterns.ts';
 import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
@@ -101,7 +102,7 @@ const COLUMNS = [
 ];
 
 const config = (name: string, more: object = {}) => ({
-  name,
+  name: patternOf(name),
   replication_key: 'changed',
   unique_cols: ['id'],
   ...more,

@@ -86,6 +86,8 @@ testWithPgDump.each(['pg_dump', 'copy'])(
 test('two tables of one name side by side, by dest_name', async () => {
   // The pair's DEST_SCHEMA is set, so that is where every copy goes.
   await using pair = await twoSchemas({ dest_name: 'bills' });
+  const { stdout } = await increp('plan', pair);
+  expect(stdout.match(/copy: .*/g)).toEqual(['copy: public.bills']);
   await expectBothFollow(pair, { destinationSchema: 'public', destinationTable: 'bills' });
   expect(await tablesIn(pair, 'public')).toEqual(['_increp_runs', '_increp_state', 'bills', 'orders']);
   expect(await stateFiles(pair)).toEqual(['bills.json', 'orders.json']);
@@ -351,6 +353,27 @@ test('a schema of the destination that may not be used refuses its own tables, b
     code: 'PRIVILEGE_MISSING',
     hint: `At the destination, run: GRANT SELECT, INSERT, UPDATE, DELETE ON "billing"."_increp_state" TO "${writer}"`,
   });
+});
+
+test('a copy in a schema where increp may make nothing, its state least of all, is refused alone', async () => {
+  await using pair = await twoSchemas({}, UNSET);
+  const writer = pair.login('destination', 'increp').user;
+  await pair.destination.query(`CREATE SCHEMA billing; GRANT USAGE ON SCHEMA billing TO ${writer};
+    CREATE TABLE billing.orders (id bigint PRIMARY KEY, total numeric(12,2), note text, updated_at timestamptz NOT NULL);
+    ALTER TABLE billing.orders OWNER TO ${writer}`);
+  const { exitCode, table } = await trySync(pair);
+  expect(exitCode).toBe(3);
+  expect(table('orders')).toMatchObject({ rows_inserted: 10 });
+  expect(table('billing.orders').error).toMatchObject({
+    code: 'PRIVILEGE_MISSING',
+    hint: `At the destination, run: GRANT USAGE, CREATE ON SCHEMA "billing" TO "${writer}"`,
+  });
+  const { findings } = (await increp('check --json', pair)).json<{
+    findings: { level: string; table: string }[];
+  }>();
+  expect(findings.filter(({ level }) => level === 'error')).toMatchObject([
+    { table: 'billing.orders', code: 'PRIVILEGE_MISSING' },
+  ]);
 });
 
 test('source and destination may not be one schema of one database, whichever table it is of', async () => {

@@ -4,7 +4,7 @@ export const check = (): Description => ({
   name: 'check',
   summary: 'look for trouble before it happens',
   description: 'Checks connections, privileges, tables and settings, and says how to mend what it finds.',
-  tables: 'only these tables',
+  tables: 'only these tables; * stands for any characters',
   options: {
     'What is checked': [flag('--webhook', 'send a test message to WEBHOOK_URL, and say what it answers')],
     Output: [json()],

@@ -4,7 +4,7 @@ export const plan = (): Description => ({
   name: 'plan',
   summary: 'say what sync would do',
   description: 'Says what sync would do to each table, and why. Writes nothing anywhere.',
-  tables: 'only these tables',
+  tables: 'only these tables; * stands for any characters',
   options: {
     'What is planned': [
       exclude(),

@@ -5,7 +5,7 @@ export const reset = (): Description => ({
   summary: 'load tables again at the next sync',
   description:
     'Forgets how far tables are, so that the next sync loads them again. The copies stay until then.',
-  tables: 'these tables',
+  tables: 'these tables; * stands for any characters',
   options: { 'What is done': [flag('--all', 'every table of tables-config.json')] },
   examples: ['reset orders', 'reset --all'],
 });

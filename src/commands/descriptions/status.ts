@@ -9,7 +9,7 @@ export const status = (): Description => ({
   summary: 'say how fresh the copies are',
   description:
     'Says of each table how fresh its copy is, what went wrong last, and what to do. Writes nothing anywhere.',
-  tables: 'only these tables',
+  tables: 'only these tables; * stands for any characters',
   options: {
     'Who is asked': [new Option('--no-source', 'leave the source out: do not look for drift'), local()],
     Output: [flag('--exit-code', 'exit 2 unless every table is ok, or running'), json()],

@@ -5,7 +5,7 @@ export const sync = (): Description => ({
   summary: 'bring the copies up to date',
   description:
     'Brings the copies up to date, table by table: loads what is missing, else copies what changed.',
-  tables: 'only these tables',
+  tables: 'only these tables; * stands for any characters',
   options: {
     'What is done': [
       exclude(),

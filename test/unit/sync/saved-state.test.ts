@@ -76,3 +76,13 @@ test('a row that this version did not write is refused, not overwritten', () => 
   expect(saved(file(), { ...record(), format: 2 }).kind).toBe('foreign');
   expect(saved(NO_FILE, null).kind).toBe('foreign');
 });
+
+test('the file of a copy in another schema is not that of this copy', () => {
+  const elsewhere = file({ destination: { schema: 'lake', table: 'orders' } });
+  expect(saved(elsewhere)).toEqual({
+    kind: 'none',
+    why: 'the state file is that of lake.orders',
+    warnings: [],
+  });
+  expect(saved(elsewhere, record())).toMatchObject({ kind: 'record' });
+});

@@ -128,7 +128,7 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
   servers: { source: server, destination: { ...server, database: 'copy', systemIdentifier: '8' } },
   sourceSchema: access,
   destinationSchema: access,
-  isStateUnreadable: false,
+  stateTable: 'readable',
   otherSourceNames: [],
   tools: { pgDump: 15, pgRestore: 15 },
   sourcePassword: 'secret',
