@@ -12,7 +12,7 @@ import { mergeOf } from '../merge-staging.ts';
 import { lockAlone } from '../reshape/exclusive-lock.ts';
 import { locksOver, putUp, refill, takeDown, viewsOver, type Rebuilding } from '../reshape/rebuild-views.ts';
 import { ensureNoneLost } from '../reshape/reshape.ts';
-import { mustSurvive } from '../reshape/unsurvivable.ts';
+import { mustSurvive, refusalFrom } from '../reshape/unsurvivable.ts';
 import { NotInPlace } from './not-in-place.ts';
 import { fillTable, type Evolving, type Fill } from './read-fill.ts';
 
@@ -70,7 +70,12 @@ async function lock({ work, facts, destination }: Evolving, locks?: readonly str
       phase: 'swap',
       waitsFor: await usersOfCopy(destination, facts),
     });
-  await lockAlone(destination, { table, locks: locks ?? [lockWholly(table)], onWait }, work.signal);
+  try {
+    await lockAlone(destination, { table, locks: locks ?? [lockWholly(table)], onWait }, work.signal);
+  } catch (error) {
+    // Who may not alter a view hears so here.
+    throw refusalFrom(error, table, 'what is built on it');
+  }
 }
 
 async function lookAgain({ facts, destination }: Evolving): Promise<TableFacts> {
@@ -106,7 +111,7 @@ const NOT_NULL_VIOLATION = '23502';
 async function tighten(evolving: Evolving): Promise<string[]> {
   const { facts, evolution, destination } = evolving;
   if (evolution.tightened.length === 0) return [];
-  await lock(evolving);
+  await orNotInPlace(() => lock(evolving));
   const lax: string[] = [];
   for (const name of evolution.tightened) {
     const after = alterAfter(facts.destinationName, { ...evolution, tightened: [name] }) ?? '';

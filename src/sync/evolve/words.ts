@@ -14,8 +14,12 @@ export const evolvingWords = (evolution: Evolution, drift: readonly string[]): s
   `${drift.join('; ')}: ${altersTable(evolution) ? TO_BE_ALTERED : TO_BE_KEPT}`;
 
 /** The plan's reason, once it is done. */
-export const evolvedWords = (reason: string, filledRows: number): string =>
-  `${reason.replace(TO_BE_ALTERED, ALTERED).replace(TO_BE_KEPT, KEPT)}, ${formatCount(filledRows)} ${filledRows === 1 ? 'row' : 'rows'} filled`;
+export function evolvedWords(reason: string, filledRows: number): string {
+  const filled = `${formatCount(filledRows)} ${filledRows === 1 ? 'row' : 'rows'} filled`;
+  return reason
+    .replace(TO_BE_ALTERED, () => `${ALTERED}, ${filled}`)
+    .replace(TO_BE_KEPT, () => `${KEPT}, ${filled}`);
+}
 
 /** What would be run at the destination, in order. */
 export const alterationsOf = (
