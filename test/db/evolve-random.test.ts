@@ -129,7 +129,9 @@ interface Change {
 /** One change of the table, which has these fields from then on. */
 function change(table: string, fields: Field[], random: Random, step: number): Change {
   const [field] = fields.length > 0 ? [fields[random.between(0, fields.length - 1)]] : [];
-  const kinds = field ? (['add', 'drop', 'rename', 'widen', 'again', 'null'] as const) : (['add'] as const);
+  const kinds = field
+    ? (['add', 'drop', 'rename', 'widen', 'widen', 'again', 'null', 'null'] as const)
+    : (['add'] as const);
   const kind = random.pick([...kinds] as [string, ...string[]]);
   if (!field || kind === 'add') return add(fields, random, `f${step}`);
   if (kind === 'drop') {
@@ -150,7 +152,7 @@ function change(table: string, fields: Field[], random: Random, step: number): C
   if (kind === 'widen' && wider) {
     const from = field.type;
     field.type = random.pick([...wider]);
-    const using = random.chance(0.2) ? ` USING (${VALUES[field.type]})::${field.type}` : '';
+    const using = random.chance(0.5) ? ` USING (${VALUES[field.type]})::${field.type}` : '';
     return {
       sql: `ALTER ${field.name} TYPE ${field.type}${using}`,
       writesRows: using !== '' || !WITHOUT_ROWS.has(from),
