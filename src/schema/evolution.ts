@@ -88,7 +88,10 @@ function stepFor(column: Column, evolving: Evolving): Step {
       obstacle: `column "${name}" of the copy is ${copy.type}, which cannot become ${wanted} in place`,
     };
   }
-  const isCompared = copy.type !== wanted || (old !== undefined && hasChangedValues(old, column));
+  // What fills a column before it becomes NOT NULL moves no replication key either.
+  const isStricter = column.isNotNull && old?.isNotNull === false;
+  const isCompared =
+    copy.type !== wanted || isStricter || (old !== undefined && hasChangedValues(old, column));
   return {
     ...(copy.type !== wanted && { retyped: [{ name, from: copy.type, to: wanted }] }),
     ...(hasNewValues ? { filled: [name] } : isCompared ? { compared: [name] } : {}),

@@ -90,6 +90,9 @@ export function alterAfter(table: TableName, { tightened }: Alteration): string 
   return changes.length === 0 ? undefined : /* sql */ `ALTER TABLE ${qualified(table)} ${changes.join(', ')}`;
 }
 
+/** A table whose rows still wait for a deferred check is not altered by the server: here they have it now. */
+export const CHECK_DEFERRED = /* sql */ `SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED`;
+
 /** $1 oid of a table. */
 export const COLUMN_NAMES = /* sql */ `
   SELECT attname AS name FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped`;

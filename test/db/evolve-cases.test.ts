@@ -262,6 +262,20 @@ test("a table of that name that is somebody else's is not touched", async () => 
   expect(await query(pair, 'SELECT * FROM t_increp_fill')).toEqual([{ theirs: 1 }]);
 });
 
+test('checks that people have deferred to the commit are no obstacle to NOT NULL', async () => {
+  await using pair = await freshPair({ tables: [config()], sourceSql: SQL });
+  await sync(pair);
+  await pair.destination
+    .query(`CREATE TABLE words (word text PRIMARY KEY); INSERT INTO words SELECT word FROM t;
+    ALTER TABLE t ADD CONSTRAINT known FOREIGN KEY (word) REFERENCES words DEFERRABLE INITIALLY DEFERRED;
+    CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+    CREATE CONSTRAINT TRIGGER late AFTER INSERT OR UPDATE ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f()`);
+  await pair.source.query(`${MORE}; INSERT INTO t (id, word) VALUES (50, 'w1')`);
+  expect((await sync(pair)).table()).toMatchObject({ ...inPlace(20), rows_inserted: 1 });
+  expect(await isRequired(pair, 'more')).toBe(true);
+  await expectSameRows(pair, 't');
+});
+
 test('a copy that has been emptied is loaded again', async () => {
   await using pair = await freshPair({ tables: [config()], sourceSql: SQL });
   await sync(pair);

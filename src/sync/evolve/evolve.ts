@@ -5,7 +5,7 @@ import { printName } from '../../schema/names.ts';
 import { dropTable } from '../../sql/destination.ts';
 import { ident } from '../../sql/identifiers.ts';
 import { mergePasses } from '../../sql/merge.ts';
-import { alterAfter, alterBefore, lockWholly } from '../../sql/reshape.ts';
+import { alterAfter, alterBefore, CHECK_DEFERRED, lockWholly } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts.ts';
 import { usersOfCopy } from '../lock-holders.ts';
 import { mergeOf } from '../merge-staging.ts';
@@ -112,6 +112,7 @@ async function tighten(evolving: Evolving): Promise<string[]> {
   const { facts, evolution, destination } = evolving;
   if (evolution.tightened.length === 0) return [];
   await orNotInPlace(() => lock(evolving));
+  await destination.query(CHECK_DEFERRED);
   const lax: string[] = [];
   for (const name of evolution.tightened) {
     const after = alterAfter(facts.destinationName, { ...evolution, tightened: [name] }) ?? '';

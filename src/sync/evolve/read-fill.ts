@@ -68,8 +68,9 @@ async function isConvertedOtherwise(
     { client: destination, rows: { ...sides.destination, columns: compared, casts } },
   );
   const isKeyCompared = mergeKey.some((name) => compared.includes(name));
-  for await (const { kind } of differences) {
-    if (kind === 'duplicated') throw new NotInPlace(notUnique(facts));
+  for await (const difference of differences) {
+    const { kind } = difference;
+    if (kind === 'duplicated') throw new NotInPlace(notUnique(facts, difference.side));
     if (isKeyCompared && kind === 'missing')
       throw new NotInPlace(`${listColumns(mergeKey)} no longer identifies the rows that the copy has`);
     if (kind !== 'changed') continue;
@@ -193,11 +194,11 @@ async function throwIfDoubled(destination: pg.ClientBase, facts: TableFacts): Pr
   const { rows } = await destination.query<{ hasDoubles: boolean }>(
     hasDoubles(fillTable(facts), facts.settings.mergeKey),
   );
-  if (rows[0]?.hasDoubles === true) throw new NotInPlace(notUnique(facts));
+  if (rows[0]?.hasDoubles === true) throw new NotInPlace(notUnique(facts, 'source'));
 }
 
-const notUnique = ({ settings: { mergeKey } }: TableFacts): string =>
-  `several rows of the source have the same ${mergeKey.join(', ')}`;
+const notUnique = ({ settings: { mergeKey } }: TableFacts, side: 'source' | 'destination'): string =>
+  `several rows of the ${side} have the same ${mergeKey.join(', ')}`;
 
 const enter = (work: Work, { settings }: TableFacts, detail: string) =>
   work.emit({ type: 'phase-started', table: settings.name, phase: 'copy', detail });

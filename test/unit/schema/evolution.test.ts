@@ -102,7 +102,11 @@ test('what is widened is converted and compared, and nothing is compared that ca
 
 test('NULL comes and goes with the source, and a copy that was laxer before stays so', () => {
   const strict = { ...note, isNotNull: true };
-  expect(evolve({ now: [id, at, strict] })).toEqual({ ...NOTHING, tightened: ['note'] });
+  expect(evolve({ now: [id, at, strict] })).toEqual({
+    ...NOTHING,
+    tightened: ['note'],
+    compared: ['note'],
+  });
   expect(evolve({ now: WAS, was: [id, at, strict] })).toEqual({ ...NOTHING, loosened: ['note'] });
   expect(evolve({ now: [id, at, strict], was: [id, at, strict], copy: WAS })).toEqual(NOTHING);
 });

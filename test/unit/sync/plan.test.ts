@@ -51,6 +51,39 @@ test('drift resets the table, or is refused where the configuration says so', ()
   expect(refused).toMatchObject({ kind: 'refuse', error: { code: 'DRIFT_REFUSED' } });
 });
 
+test('"evolve" alters the copy where nothing is lost by it, and resets it where something would be', () => {
+  const extra = column({ name: 'extra', position: 4 });
+  const source = relation({ columns: [...ORDERS_COLUMNS, extra] });
+  const evolving = settings({ onSchemaChange: 'evolve' });
+  const planned = plan({ source, ...evolving });
+  expect(planned).toMatchObject({
+    kind: 'incremental',
+    evolution: { added: [extra], filled: ['extra'], dropped: [], retyped: [] },
+    reason: 'column "extra" (text) was added at the source: the copy is altered in place',
+  });
+  expect(plan(evolving)).not.toHaveProperty('evolution');
+  const reset = (change: Partial<TableFacts>) => plan({ source, ...evolving, ...change });
+  expect(reset({ destinationHasRows: false })).toMatchObject({ action: 'reset' });
+  const saved = { kind: 'legacy', cursor: '2026-01-01T00:00:00.000Z', path: 'x', warnings: [] } as const;
+  expect(reset({ saved })).toMatchObject({
+    action: 'reset',
+    reason: 'column "extra" is missing at the destination',
+  });
+  expect(reset(settings({ onSchemaChange: 'evolve', replicationKey: 'id' }))).toMatchObject({
+    action: 'reset',
+    reason:
+      'replication_key changed from "updated_at" to "id"; column "extra" (text) was added at the source',
+  });
+  expect(reset({ source: relation({ columns: [...ORDERS_COLUMNS, extra], oid: '9' }) }).reason).toContain(
+    'not in place: the source table was dropped and created again',
+  );
+  const refused = { isFullRefresh: false, areDeletesForced: false, now: new Date(), notInPlace: 'a rule' };
+  expect(planTable(facts({ source, ...evolving }), refused)).toMatchObject({
+    action: 'reset',
+    reason: 'column "extra" (text) was added at the source; not in place: a rule',
+  });
+});
+
 test('another replication key or merge key is drift too', () => {
   const columns = ORDERS_COLUMNS.map((each) => ({ ...each, isNotNull: true }));
   const source = relation({ columns });
