@@ -23,6 +23,7 @@ export const FINDING_CODES = [
   'NULL_KEYS',
   'PG_DUMP',
   'PREPARED_TRANSACTION',
+  'SEES_INSERTS',
   'SEQUENCE_CACHE',
   'SERVERS',
   'SETTINGS',
@@ -35,9 +36,11 @@ export const FINDING_CODES = [
   'STATE_SPACE',
   'STATE_STRANGERS',
   'UNKNOWN_COPY',
+  'USABLE_KEY',
   'VERSION_UNTESTED',
   'WEBHOOK',
   'WEBHOOK_FAILED',
+  'WHOLE_DAYS',
 ] as const;
 
 export type FindingCode = (typeof FINDING_CODES)[number];

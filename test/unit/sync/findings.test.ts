@@ -39,7 +39,7 @@ function inspection(change: Partial<Inspection> = {}, isStandby = false): Inspec
       tables: [table],
     },
     plans: new Map([[table, planTable(table, ordinaryRequest())]]),
-    keys: new Map([[table, { nullKeys: 0, futureKeys: 0, cachedSequence: null }]]),
+    keys: new Map([[table, { nullKeys: 0, futureKeys: 0, cachedSequence: null, hasSequence: false }]]),
     writeRefusal: undefined,
     sourceRole: {
       role: 'reader',
