@@ -22,19 +22,20 @@ export function inspectKeys(
     `(SELECT count(*)::int FROM (SELECT FROM ${fromItem(rows)} WHERE ${predicate} LIMIT ${limit + 1}) rows)`;
   return /* sql */ `SELECT ${count(`${key} IS NULL`)} AS "nullKeys",
     ${latest === null ? '0' : count(`${key} > ${latest}`)} AS "futureKeys",
-    ${table && type === 'integer' ? cachedSequence(table, replicationKey) : 'NULL'} AS "cachedSequence"`;
+    ${table && type === 'integer' ? `(SELECT min(name) FROM ${sequences(table, replicationKey)} WHERE cache > 1)` : 'NULL'} AS "cachedSequence",
+    ${table && type === 'integer' ? `EXISTS (SELECT FROM ${sequences(table, replicationKey)})` : 'false'} AS "hasSequence"`;
 }
 
-/** A sequence behind the column, by ownership or by its default, that hands out numbers to sessions in advance. */
-const cachedSequence = (table: TableName, column: string): string => /* sql */ `(
-  SELECT min(s.seqrelid::regclass::text) FROM pg_sequence s WHERE s.seqcache > 1 AND s.seqrelid IN (
+/** The sequences behind the column, by ownership or by its default; a cache above 1 hands numbers to sessions in advance. */
+const sequences = (table: TableName, column: string): string => /* sql */ `(
+  SELECT s.seqrelid::regclass::text AS name, s.seqcache AS cache FROM pg_sequence s WHERE s.seqrelid IN (
     SELECT d.objid FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
     WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
       AND d.refobjid = ${literal(qualified(table))}::regclass AND a.attname = ${literal(column)}
     UNION SELECT d.refobjid FROM pg_attrdef f
       JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
       JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refclassid = 'pg_class'::regclass
-    WHERE f.adrelid = ${literal(qualified(table))}::regclass AND a.attname = ${literal(column)}))`;
+    WHERE f.adrelid = ${literal(qualified(table))}::regclass AND a.attname = ${literal(column)})) sequences`;
 
 /** For a person to run: without stopping writers, where Postgres can do that. */
 export const createIndexOn = ({ name, kind }: Relation, column: string): string =>

@@ -90,6 +90,13 @@ export const beginSnapshot = (traits: ServerTraits, lockTimeoutSeconds: number):
 export const beginWriting = (traits: ServerTraits, lockTimeoutSeconds: number): string =>
   /* sql */ `BEGIN ISOLATION LEVEL READ COMMITTED; ${settings(traits, lockTimeoutSeconds)}`;
 
+/** Of those who write to the database: its own setting, before one of our role, which is nobody's clock. */
+const LOCAL_TIME_ZONE = /* sql */ `coalesce(
+           (SELECT substr(setting, strpos(setting, '=') + 1) FROM pg_db_role_setting r, unnest(r.setconfig) setting
+            WHERE r.setrole = 0 AND r.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+              AND lower(setting) LIKE 'timezone=%' LIMIT 1),
+           (SELECT reset_val FROM pg_settings WHERE name = 'TimeZone'))`;
+
 /**
  * Who the server is. A changed incarnation means that transaction names from before mean nothing. What one may set
  * depends on the version, so this begins a transaction with the least; whoever asks has to end it.
@@ -102,7 +109,7 @@ export const SERVER_IDENTITY = /* sql */ `BEGIN READ ONLY; ${FIRST};
          pg_is_in_recovery() AS "isStandby",
          concat_ws('/', extract(epoch FROM pg_postmaster_start_time()),
                    (SELECT extract(epoch FROM stats_reset) FROM pg_stat_bgwriter)) AS "startedAt",
-         (SELECT reset_val FROM pg_settings WHERE name = 'TimeZone') AS "timeZone",
+         ${LOCAL_TIME_ZONE} AS "timeZone",
          current_setting('server_encoding') AS encoding,
          current_setting('default_transaction_read_only')::bool AS "isReadOnly",
          pg_backend_pid() AS "backendPid",

@@ -1,7 +1,7 @@
 /** A whole table: into a new staging table, and put in place, all in one destination transaction. */
 import type pg from 'pg';
 import type { Phase } from '../events.ts';
-import { analyze, commentOnTable, renameTable } from '../sql/destination.ts';
+import { analyze, commentOnTable, dropTable, renameTable } from '../sql/destination.ts';
 import { alterAfter, alterBefore, lockWholly } from '../sql/reshape.ts';
 import { contentsOf } from './contents.ts';
 import type { WasRead } from './probe.ts';
@@ -57,6 +57,8 @@ export async function loadTable(request: Omit<Load, 'placing' | 'hasMergeKey'>):
   );
   const { older, warnings, counts, contents } = early.settled ?? (await settleRows(load, copied.rows));
   if (!counts) await putInPlace(load);
+  // It would be as large as the table, from one run to the next.
+  else if (!isKeyedPlan(plan)) await destination.query(dropTable(facts.stagingName));
   const distinctRows = copied.rows - older;
   return {
     loader,

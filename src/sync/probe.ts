@@ -1,6 +1,7 @@
 /** `skip_unchanged`: how to tell whether the source still holds what a full refresh has read. Pure. */
 import { createHash } from 'node:crypto';
 import type { TableSettings } from '../config/settings.ts';
+import { isServerBound } from '../schema/columns.ts';
 import type { Relation } from '../schema/relations.ts';
 import { isSameLife, type Contents } from '../schema/state-record.ts';
 import type { TableFacts } from './facts.ts';
@@ -36,12 +37,20 @@ export type Probe =
 
 /**
  * Where the numbers of transactions tell. Of the rows that a parent has now, some may have been written long ago to a
- * table that was no part of it then, what a selection makes of a row may depend on more than the row, and a view, like another server, has no numbers of its own.
+ * table that was no part of it then, what a selection makes of a row may depend on more than the row, and a view, like
+ * another server, has no numbers of its own. What is computed when it is read, and names of objects, which can be renamed,
+ * change with no row written.
  */
 export const hasNumbers = (
   { selected }: TableFacts,
-  { kind, hasChildren, hasForeignRows, canSelectTable }: Relation,
-): boolean => selected.isSteady && kind === 'table' && !hasChildren && !hasForeignRows && canSelectTable;
+  { kind, hasChildren, hasForeignRows, canSelectTable, columns }: Relation,
+): boolean =>
+  selected.isSteady &&
+  kind === 'table' &&
+  !hasChildren &&
+  !hasForeignRows &&
+  canSelectTable &&
+  columns.every(({ generated, base }) => generated !== 'v' && !isServerBound((base.element ?? base).type));
 
 /** Pure. Undefined where only reading everything can tell. */
 export function probeFor(facts: TableFacts, source: Relation): Probe | undefined {

@@ -3,7 +3,8 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { windowStart } from '../schema/fences.ts';
 import { lowestCursor } from '../schema/keys.ts';
-import { isSameLife, type ReadAs } from '../schema/state-record.ts';
+import type { Relation } from '../schema/relations.ts';
+import { isSameLife, type ReadAs, type StateRecord } from '../schema/state-record.ts';
 import { farFrom, isWrittenSince } from '../sql/compare.ts';
 import { IN_FLIGHT } from '../sql/fence.ts';
 import { hasRowsIn, type Window } from '../sql/window.ts';
@@ -69,15 +70,45 @@ function windowFrom(
     'legacyCursor' in plan.since
       ? legacyStart(plan.since.legacyCursor, plan.keyType)
       : windowStart(knownBefore(facts, plan), alive);
+  // Keys may have gone down: rows deleted at the top, a clock set back, a sequence restarted.
+  const from = lowestCursor(plan.keyType, [start, fence.high]);
   return {
     replicationKey: plan.replicationKey,
     keyType: plan.keyType,
-    // Keys may have gone down: rows deleted at the top, a clock set back, a sequence restarted.
-    from: lowestCursor(plan.keyType, [start, fence.high]),
+    ...(plan.keyType === 'integer' && from !== start ? anywhere(facts, plan, fence, from) : { from }),
     lookbackSeconds: facts.settings.lookbackSeconds + shiftSince(facts, plan, fence).seconds,
     nullKeys: facts.settings.nullKeys,
   };
 }
+
+/**
+ * A sequence that starts again gives numbers below the new end, too: all that was written since the last sync is read,
+ * wherever it lies.
+ */
+function anywhere(
+  facts: TableFacts,
+  { since, source }: IncrementalPlan,
+  { nextXid }: RaisedFence,
+  from: string | null,
+): Pick<Window, 'from' | 'orWritten'> {
+  if (
+    from === null ||
+    !('settledXid' in since) ||
+    since.settledXid === null ||
+    !showsWriters(facts, source, since)
+  )
+    return { from: null };
+  return { from, orWritten: { since: since.settledXid, nextXid: farFrom(nextXid) } };
+}
+
+/** Where the numbers of transactions tell which rows the last sync has seen. */
+const showsWriters = (facts: TableFacts, source: Relation, since: StateRecord): boolean =>
+  source.kind === 'table' &&
+  !source.hasChildren &&
+  source.canSelectTable &&
+  facts.selected.isSteady &&
+  source.oid === since.shape.oid &&
+  isSameLife(since.sourceLife, lifeOf(facts));
 
 /**
  * Asks whether a transaction that the last sync did not see to its end has written a row of the window. Nothing
@@ -94,12 +125,7 @@ function quietProbe(
 ): string[] {
   if (!('settledXid' in since) || since.settledXid === null) return [];
   const isKnown =
-    source.kind === 'table' &&
-    !source.hasChildren &&
-    source.canSelectTable &&
-    facts.selected.isSteady &&
-    source.oid === since.shape.oid &&
-    isSameLife(since.sourceLife, lifeOf(facts)) &&
+    showsWriters(facts, source, since) &&
     isSameWay(since.readAs, readAs(facts)) &&
     window.lookbackSeconds === facts.settings.lookbackSeconds;
   return isKnown

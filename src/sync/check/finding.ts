@@ -26,6 +26,7 @@ export const FINDING_CODES = [
   'PG_DUMP',
   'PREPARED_TRANSACTION',
   'QUERY_COST',
+  'SEES_INSERTS',
   'SEQUENCE_CACHE',
   'SERVERS',
   'SETTINGS',
@@ -38,10 +39,12 @@ export const FINDING_CODES = [
   'STATE_SPACE',
   'STATE_STRANGERS',
   'UNKNOWN_COPY',
+  'USABLE_KEY',
   'VERSION_UNTESTED',
   'WEBHOOK',
   'WEBHOOK_FAILED',
   'WHERE_KEEPS_ROWS',
+  'WHOLE_DAYS',
 ] as const;
 
 export type FindingCode = (typeof FINDING_CODES)[number];

@@ -55,6 +55,8 @@ const keyRow = z.object({
   futureKeys: z.number(),
   /** A sequence behind an integer key that hands out numbers in advance. */
   cachedSequence: z.string().nullable(),
+  /** One hands out its numbers. */
+  hasSequence: z.boolean(),
 });
 export type KeyInspection = Readonly<z.infer<typeof keyRow>>;
 

@@ -1,4 +1,6 @@
 /** What there is to say of a table at the source: pure. */
+import { formatBytes } from '../../format.ts';
+import { keyCandidates, mergeKeyCandidates } from '../../schema/key-candidates.ts';
 import { isUniqueBy, type Relation } from '../../schema/relations.ts';
 import { createIndexOn, createUniqueIndexOn } from '../../sql/inspect.ts';
 import type { TableFacts } from '../facts.ts';
@@ -10,6 +12,7 @@ export type Workable = Exclude<Plan, { kind: 'skip' } | { kind: 'refuse' }>;
 
 export const sourceTableFindings = (table: TableFacts, plan: Workable, found: Inspection): Finding[] => [
   ...(isKeyedPlan(plan) ? [...lateFindings(table, plan), ...keyFindings(table, plan, found)] : []),
+  ...(isKeyedPlan(plan) ? [] : refreshFindings(plan)),
   ...mergeKeyFindings(table, plan),
 ];
 
@@ -35,7 +38,12 @@ function keyFindings(
 ): Finding[] {
   const { settings } = table;
   const { name, nullKeys } = settings;
-  const counts = found.keys.get(table) ?? { nullKeys: 0, futureKeys: 0, cachedSequence: null };
+  const counts = found.keys.get(table) ?? {
+    nullKeys: 0,
+    futureKeys: 0,
+    cachedSequence: null,
+    hasSequence: false,
+  };
   return [
     ...(source.indexedColumns.includes(key) ||
     !['table', 'partitioned table', 'materialized view'].includes(source.kind)
@@ -78,6 +86,25 @@ function keyFindings(
             `At the source: ALTER SEQUENCE ${counts.cachedSequence} CACHE 1`,
           ),
         ]),
+    ...(seesInserts(source, key, settings.mergeKey, counts.hasSequence)
+      ? [
+          note(
+            'SEES_INSERTS',
+            name,
+            `"${key}" is given to a row once, it seems, so that new rows arrive and changes to old ones do not`,
+            'Nothing, if rows never change. Else choose a column that every change sets, or "mode": "full-refresh".',
+          ),
+        ]
+      : []),
+    ...(keyType === 'date'
+      ? [
+          note(
+            'WHOLE_DAYS',
+            name,
+            `"${key}" tells days apart and no more, so each sync reads the last day again, and the days that lookback reaches`,
+          ),
+        ]
+      : []),
     ...(keyType === 'timestamp' && settings.lookbackSeconds < 3600
       ? [
           note(
@@ -88,6 +115,39 @@ function keyFindings(
           ),
         ]
       : []),
+  ];
+}
+
+/** A number that identifies the row cannot be set anew by a change, and one from a sequence is not. */
+const seesInserts = (
+  source: Relation,
+  key: string,
+  mergeKey: readonly string[],
+  hasSequence: boolean,
+): boolean =>
+  hasSequence ||
+  mergeKey.includes(key) ||
+  keyCandidates(source, NO_HINTS).some(({ column, sees }) => column === key && sees === 'inserts');
+
+/** Names and types alone. */
+const NO_HINTS = { primaryKey: undefined, defaults: new Map<string, string>(), updateTriggers: [] };
+
+/** Bytes from which on reading a table as a whole each time is worth a word. */
+const MUCH = 100_000_000;
+
+/** A table that is read as a whole each time, and need not be. */
+function refreshFindings({ source }: Workable): Finding[] {
+  if (source.bytes < MUCH) return [];
+  const key = keyCandidates(source, NO_HINTS).find(({ sees }) => sees === 'changes');
+  const mergeKey = mergeKeyCandidates(source, NO_HINTS).find(({ isEnforced }) => isEnforced);
+  if (!key || !mergeKey) return [];
+  return [
+    note(
+      'USABLE_KEY',
+      source.name.table,
+      `${formatBytes(source.bytes)} are read each time, although "${key.column}" looks like a replication key`,
+      `If every change sets "${key.column}", remove "mode" and set "replication_key": "${key.column}", "unique_cols": ${JSON.stringify(mergeKey.columns)}.`,
+    ),
   ];
 }
 

@@ -1,7 +1,7 @@
 /** Which tables a command line means, and by which keys, without anyone to ask: pure. */
 import { IncrepError } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
-import { possibleKeys, type TableOption } from './table-options.ts';
+import { orWhole, possibleKeys, type TableOption } from './table-options.ts';
 
 export interface ChosenTable {
   readonly name: string;
@@ -125,21 +125,22 @@ function judge(option: TableOption, wishes: TableWishes): ChosenTable | LeftOut 
     return {
       name,
       why: 'it has no primary key and no unique index',
-      next: `Name the columns that identify a row: --unique-cols ${name}=COLUMN,COLUMN`,
+      next: `Name the columns that identify a row: --unique-cols ${name}=COLUMN,COLUMN ${orWhole(name)}`,
     };
   return { name, replicationKey, mergeKey };
 }
 
 function withoutKey({ name, keys }: TableOption): { why: string; next: string } {
   const flag = `--replication-key ${name}=${keys[0]?.column ?? 'COLUMN'}`;
-  if (keys.length === 0) return { why: 'no column looks like a replication key', next: `Name one: ${flag}` };
+  if (keys.length === 0)
+    return { why: 'no column looks like a replication key', next: `Name one: ${flag} ${orWhole(name)}` };
   const best = keys.filter(({ sees }) => sees === keys[0]?.sees).map(({ column }) => column);
   return {
     why:
       keys[0]?.sees === 'inserts'
         ? `its only keys see inserts, not changes: ${best.join(', ')}`
         : `no key is clearly the best: ${best.join(', ')}`,
-    next: `Choose one: ${flag}`,
+    next: `Choose one: ${flag} ${orWhole(name)}`,
   };
 }
 

@@ -59,6 +59,10 @@ export const possibleKeys = ({ relation }: TableOption): string[] =>
 export const isReady = ({ obstacle, key, mergeKey }: TableOption): boolean =>
   obstacle === undefined && key !== undefined && mergeKey !== undefined;
 
+/** What every table can have, at a price. */
+export const orWhole = (name: string): string =>
+  `(or add ${JSON.stringify({ name, mode: 'full-refresh' })} to tables-config.json: it is read as a whole each time)`;
+
 function obstacleOf(relation: Relation, role: string): Obstacle | undefined {
   const { name, columns, unreadableColumns } = relation;
   const grant = `At the source, run: GRANT SELECT ON ${qualified(name)} TO ${ident(role)}`;
@@ -75,6 +79,6 @@ function obstacleOf(relation: Relation, role: string): Obstacle | undefined {
     ? undefined
     : {
         why: 'no column of a type that can order changes (timestamp, date or integer)',
-        next: `Give ${printName(name)} a column such as updated_at timestamptz that every change sets to now().`,
+        next: `Give ${printName(name)} a column such as updated_at timestamptz that every change sets to now() ${orWhole(name.table)}`,
       };
 }

@@ -1,63 +1,16 @@
 /** Findings that no test on a server can bring about at will. */
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { ERROR_CLASSES } from '../../../src/errors.ts';
 import type { ConnectionSettings } from '../../../src/config/settings.ts';
+import { ERROR_CLASSES } from '../../../src/errors.ts';
 import { ensureSupported } from '../../../src/postgres/identity.ts';
 import { judgeDirectory } from '../../../src/sync/check/directory-findings.ts';
 import { FINDING_CODES } from '../../../src/sync/check/finding.ts';
 import { buildFindings } from '../../../src/sync/check/findings.ts';
 import type { Inspection } from '../../../src/sync/check/inspect.ts';
 import { ordinaryRequest, planTable } from '../../../src/sync/plan.ts';
+import { connection, inspection, LOCAL } from './inspection.ts';
 import { facts } from './table-facts.ts';
-
-const TLS = { protocol: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' };
-
-const connection = (change: Partial<ConnectionSettings> = {}): ConnectionSettings => ({
-  side: 'source',
-  host: 'localhost',
-  port: 5432,
-  user: 'reader',
-  password: undefined,
-  database: 'live',
-  schema: 'public',
-  isSchemaGiven: false,
-  tls: { mode: 'prefer', rootCert: undefined, cert: undefined, key: undefined },
-  ...change,
-});
-const LOCAL = { source: connection(), destination: connection({ side: 'destination' }) };
-
-function inspection(change: Partial<Inspection> = {}, isStandby = false): Inspection {
-  const table = facts();
-  const { source, destination } = table.servers;
-  return {
-    facts: {
-      servers: { source: { ...source, isStandby }, destination },
-      schemas: new Map(),
-      tables: [table],
-    },
-    plans: new Map([[table, planTable(table, ordinaryRequest())]]),
-    keys: new Map([[table, { nullKeys: 0, futureKeys: 0, cachedSequence: null }]]),
-    costs: new Map(),
-    writeRefusal: undefined,
-    sourceRole: {
-      role: 'reader',
-      isSuper: false,
-      canReplicate: false,
-      powerfulRoles: [],
-      schemas: [{ schema: 'public', isOwned: false, createGrantees: [] }],
-    },
-    writable: [],
-    longTransactions: [],
-    preparedTransactions: [],
-    clockSkewSeconds: 0,
-    encryption: { source: TLS, destination: undefined },
-    owners: new Map(),
-    dependents: new Map(),
-    pgDump: undefined,
-    ...change,
-  };
-}
 
 const found = (given: Inspection, code: string, connections = LOCAL) =>
   buildFindings(given, connections).find((each) => each.code === code);
@@ -80,7 +33,10 @@ test('clocks that are apart, in either direction', () => {
 });
 
 test('a standby as source', () => {
-  expect(found(inspection({}, true), 'STANDBY')).toMatchObject({ level: 'warning', table: undefined });
+  expect(found(inspection({}, { isStandby: true }), 'STANDBY')).toMatchObject({
+    level: 'warning',
+    table: undefined,
+  });
   expect(found(inspection(), 'STANDBY')).toBeUndefined();
 });
 

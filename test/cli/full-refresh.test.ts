@@ -1,0 +1,62 @@
+/** A table in mode full-refresh as a person, a monitor and a script see it. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { increp } from '../support/increp.ts';
+import { freshPair } from '../support/pair.ts';
+import { sync } from '../support/sync.ts';
+
+test('plan, sync, status, history and metrics tell of it without a cursor', async () => {
+  await using pair = await freshPair({
+    tables: [
+      {
+        name: 'rates',
+        mode: 'full-refresh',
+        skip_unchanged: true,
+        initial_load: 'copy',
+        max_staleness: '1h',
+      },
+    ],
+    sourceSql: `CREATE TABLE rates (currency text, rate numeric);
+      INSERT INTO rates SELECT 'C' || i, i FROM generate_series(1, 1000) i; ANALYZE rates`,
+  });
+  await pair.setEnv({ METRICS_TEXTFILE: 'increp.prom' });
+  const { stdout: before } = await increp('plan', pair);
+  expect(before).toMatch(/^\+ rates {2}initial {7}there is no copy yet; by copy, about 1,000 rows/);
+  await sync(pair);
+  const { stdout: planned, exitCode } = await increp('plan --exit-code', pair);
+  expect(planned.replaceAll(/\s+/g, ' ')).toContain(
+    '! rates full-refresh loaded again each time: mode is full-refresh, unless one pass over the source shows that nobody has written there (skip_unchanged); by copy, about 1,000 rows',
+  );
+  expect(exitCode).toBe(2);
+
+  const { stdout: skipped } = await increp('sync', pair);
+  expect(skipped).toMatch(/ok {2}rates {2}\S+ s {2}no new rows/);
+  expect(skipped).toContain('because nothing has changed at the source since 20');
+  const { stdout: status, exitCode: health } = await increp('status --exit-code', pair);
+  expect(status).toMatch(/^ok +rates +\S+ ago +\S+ +1,000 +-$/m);
+  expect(health).toBe(0);
+  const { stdout: history } = await increp('history', pair);
+  expect(history).toMatch(/skipped/);
+  const metrics = await readFile(join(pair.directory, 'increp.prom'), 'utf8');
+  expect(metrics).toMatch(/^increp_table_lag_seconds\{.*table="rates".*\} [\d.]+$/m);
+  expect(metrics).toMatch(/^increp_table_last_success_timestamp_seconds\{.*table="rates".*\} \d/m);
+
+  await pair.source.query('ALTER TABLE rates ADD COLUMN since date');
+  const { stdout: drifted } = await increp('status', pair);
+  expect(drifted).toMatch(/^drift +rates/m);
+  const { stdout: found } = await increp('check --json', pair);
+  expect(found).toContain('DRIFT');
+  expect(found).not.toContain('KEY_NOT_INDEXED');
+});
+
+test('"increp reset" loads it again', async () => {
+  await using pair = await freshPair({
+    tables: [{ name: 'rates', mode: 'full-refresh', skip_unchanged: true }],
+    sourceSql: 'CREATE TABLE rates AS SELECT generate_series(1, 10) AS rate',
+  });
+  await sync(pair);
+  expect((await sync(pair)).table().action).toBe('skipped');
+  expect((await increp('reset rates', pair)).exitCode).toBe(0);
+  expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_unchanged: 10 });
+});

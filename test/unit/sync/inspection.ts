@@ -1,0 +1,55 @@
+/** What `check` has looked at, as far as a test does not say otherwise. */
+import type { ConnectionSettings } from '../../../src/config/settings.ts';
+import type { Inspection } from '../../../src/sync/check/inspect.ts';
+import { ordinaryRequest, planTable } from '../../../src/sync/plan.ts';
+import { facts } from './table-facts.ts';
+
+const TLS = { protocol: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' };
+
+export const connection = (change: Partial<ConnectionSettings> = {}): ConnectionSettings => ({
+  side: 'source',
+  host: 'localhost',
+  port: 5432,
+  user: 'reader',
+  password: undefined,
+  database: 'live',
+  schema: 'public',
+  isSchemaGiven: false,
+  tls: { mode: 'prefer', rootCert: undefined, cert: undefined, key: undefined },
+  ...change,
+});
+export const LOCAL = { source: connection(), destination: connection({ side: 'destination' }) };
+
+export function inspection(
+  change: Partial<Inspection> = {},
+  { isStandby = false, table = facts() } = {},
+): Inspection {
+  const { source, destination } = table.servers;
+  return {
+    facts: {
+      servers: { source: { ...source, isStandby }, destination },
+      schemas: new Map(),
+      tables: [table],
+    },
+    plans: new Map([[table, planTable(table, ordinaryRequest())]]),
+    keys: new Map([[table, { nullKeys: 0, futureKeys: 0, cachedSequence: null, hasSequence: false }]]),
+    costs: new Map(),
+    writeRefusal: undefined,
+    sourceRole: {
+      role: 'reader',
+      isSuper: false,
+      canReplicate: false,
+      powerfulRoles: [],
+      schemas: [{ schema: 'public', isOwned: false, createGrantees: [] }],
+    },
+    writable: [],
+    longTransactions: [],
+    preparedTransactions: [],
+    clockSkewSeconds: 0,
+    encryption: { source: TLS, destination: undefined },
+    owners: new Map(),
+    dependents: new Map(),
+    pgDump: undefined,
+    ...change,
+  };
+}
