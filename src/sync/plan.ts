@@ -110,10 +110,9 @@ function driftOf(
   if (saved.kind !== 'record') return fromDestination;
   const { record } = saved;
   const selected = selectionDrift(record.selection, settings.selection, record.shape, shapeOf(source));
-  const fromSource = sourceDrift(
-    without(record.shape, selected.columns),
-    without(shapeOf(source), selected.columns),
-  );
+  const fromSource = selected.isOther
+    ? []
+    : sourceDrift(without(record.shape, selected.columns), without(shapeOf(source), selected.columns));
   return [
     ...settingsDrift(record, settings),
     ...selected.sentences,
