@@ -1,6 +1,6 @@
 import type { KeyType } from '../schema/keys.ts';
 import { ident, literal } from './identifiers.ts';
-import { fromItem, type RowSource } from './row-source.ts';
+import { bareItem, type RowSource } from './row-source.ts';
 
 /**
  * The latest key that is plausible: the server's own clock, or none for integers. A row from the future must not
@@ -36,7 +36,7 @@ export function highWaterMark(
   const key = ident(replicationKey);
   return /* sql */ `SELECT max(${key})::text AS high, now()::text AS "at",
     pg_snapshot_xmin(pg_current_snapshot())::text AS "oldestXid",
-    pg_snapshot_xmax(pg_current_snapshot())::text AS "nextXid" FROM ${fromItem(rows)}
+    pg_snapshot_xmax(pg_current_snapshot())::text AS "nextXid" FROM ${bareItem(rows)}
     ${plausible(key, type, timeZone)}`;
 }
 

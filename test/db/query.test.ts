@@ -162,6 +162,11 @@ test('what changes below a query makes a new copy where it changes the query', a
   await pair.source.query('DROP TABLE lines');
   expect((await sync(pair)).table().action).toBe('incremental');
   await expectCopyOf(pair, 'SELECT * FROM public.orders');
+});
+
+test('another query, or a table in its place, makes a new copy', async () => {
+  await using pair = await freshPair(querying('SELECT * FROM public.orders'));
+  await sync(pair);
   await pair.writeTables([
     { ...querying('SELECT id, updated_at FROM public.orders').tables?.[0], name: 'totals' },
   ]);
