@@ -37,13 +37,11 @@ function besideQuery(entry: TableEntry): Contradiction | undefined {
   const selecting = (['columns', 'exclude_columns', 'where', 'transform'] as const).find(
     (key) => entry[key] !== undefined,
   );
-  if (selecting !== undefined)
-    return { key: selecting, what: 'a query says itself what is copied; write it into the query' };
   if (starsOf(readPattern(entry.name)) > 0)
     return { key: 'name', what: 'a query is one copy, and a * in its name stands for many tables' };
-  return entry.chunk === undefined
+  return selecting === undefined
     ? undefined
-    : { key: 'chunk', what: 'a query has no pages, which chunks are made of; remove chunk' };
+    : { key: selecting, what: 'a query says itself what is copied; write it into the query' };
 }
 
 /** The cursor is the source's own value, and whoever merges needs its columns. */

@@ -72,14 +72,25 @@ function refusalIn(error: unknown): SqlRefusal | undefined {
 const changingFunction = z.object({ name: z.string(), isVolatile: z.boolean() });
 export type ChangingFunction = Readonly<z.infer<typeof changingFunction>>;
 
-const describedRow = z.object({ columns: z.array(columnSchema), functions: z.array(changingFunction) });
+const describedRow = z.object({
+  columns: z.array(columnSchema),
+  withoutType: z.array(z.number()),
+  functions: z.array(changingFunction),
+});
+
+interface DescribedFields {
+  readonly columns: readonly Column[];
+  /** Places, from 1, of those whose type no column of a table can have: `record`, `void`. */
+  readonly withoutType: readonly number[];
+  readonly functions: readonly ChangingFunction[];
+}
 
 /** What the catalog knows of those types, and which of those functions may give something else for the same values. */
 export async function describeFields(
   client: pg.ClientBase,
   fields: readonly Field[],
   functions: readonly string[],
-): Promise<{ readonly columns: readonly Column[]; readonly functions: readonly ChangingFunction[] }> {
+): Promise<DescribedFields> {
   const { rows } = await client.query(DESCRIBE_COLUMNS, [
     fields.map(({ name }) => name),
     fields.map(({ type }) => type),

@@ -6,6 +6,8 @@ interface SelectionDrift {
   readonly sentences: readonly string[];
   /** Names of columns that these sentences account for: they are no news from the source. */
   readonly columns: ReadonlySet<string>;
+  /** A query in the place of a table, or of another query: nothing is to be compared with what was there. */
+  readonly isOther: boolean;
 }
 
 /** `made` is the shape that the copy was made in, `current` what would be copied now. */
@@ -18,7 +20,7 @@ export function selectionDrift(
   const was = before ?? EVERYTHING;
   if (was.query !== now.query) {
     const columns = new Set([...made.columns, ...current.columns].map(({ name }) => name));
-    return { sentences: [queryChange(was.query, now.query)], columns };
+    return { sentences: [queryChange(was.query, now.query)], columns, isOther: true };
   }
   const changes = [...columnChanges(was, now, made, current), ...transformChanges(was, now)];
   return {
@@ -27,6 +29,7 @@ export function selectionDrift(
       ...changes.map(({ sentence }) => sentence),
     ],
     columns: new Set(changes.map(({ column }) => column)),
+    isOther: false,
   };
 }
 

@@ -135,7 +135,8 @@ export const DESCRIBE_RELATIONS = /* sql */ `
 
 /**
  * $1 names, $2 oids of types, $3 type modifiers, as the server gives them with the rows of any statement; $4 names of
- * functions. One row: the columns, each shaped like `columnSchema`, and those of the functions that may change their mind.
+ * functions. One row: the columns, each shaped like `columnSchema`, the places (from 1) of those that no table can have, and
+ * those of the functions that may change their mind.
  */
 export const DESCRIBE_COLUMNS = /* sql */ `
   SELECT (SELECT coalesce(json_agg(${columnObject('false')} ORDER BY a.place), '[]')
@@ -144,6 +145,8 @@ export const DESCRIBE_COLUMNS = /* sql */ `
                 FROM unnest($1::text[], $2::oid[], $3::int[]) WITH ORDINALITY AS given(attname, atttypid, atttypmod, place)
                 JOIN pg_type own ON own.oid = atttypid) a
           ${TYPES_OF_COLUMNS}) AS columns,
+         ARRAY(SELECT place::int FROM unnest($2::oid[]) WITH ORDINALITY AS given(type, place)
+               JOIN pg_type t ON t.oid = type AND t.typtype = 'p' ORDER BY 1) AS "withoutType",
          (SELECT coalesce(json_agg(json_build_object('name', proname, 'isVolatile', isvolatile)), '[]') FROM (
             SELECT proname, bool_or(provolatile = 'v') AS isvolatile FROM pg_proc
             WHERE proname = ANY ($4::text[]) AND provolatile <> 'i' GROUP BY 1) f) AS functions`;

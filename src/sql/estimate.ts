@@ -1,6 +1,6 @@
 /** How much there would be to read. */
 import type { Column } from '../schema/columns.ts';
-import { fromItem, type RowSource } from './row-source.ts';
+import { bareItem, type RowSource } from './row-source.ts';
 import { selectWindow, windowCondition, type Window } from './window.ts';
 
 /** As the planner believes, which nothing is read for. The answer is one row with the one column "QUERY PLAN". */
@@ -9,4 +9,4 @@ export const explainWindow = (rows: RowSource, columns: readonly Column[], windo
 
 /** No more than `limit` rows are counted, so that it costs little where an index leads to them. */
 export const countWindow = (rows: RowSource, window: Window, limit: number): string =>
-  /* sql */ `SELECT count(*)::int AS rows FROM (SELECT FROM ${fromItem(rows)} WHERE ${windowCondition(window)} LIMIT ${limit}) w`;
+  /* sql */ `SELECT count(*)::int AS rows FROM (SELECT FROM ${bareItem(rows)} WHERE ${windowCondition(window)} LIMIT ${limit}) w`;

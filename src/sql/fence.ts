@@ -1,6 +1,6 @@
 import type { KeyType } from '../schema/keys.ts';
 import { ident, literal } from './identifiers.ts';
-import { fromItem, type RowSource } from './row-source.ts';
+import { bareItem, type RowSource } from './row-source.ts';
 
 /**
  * The latest key that is plausible: the server's own clock, or none for integers. A row from the future must not
@@ -41,7 +41,7 @@ export function highWaterMark(
   timeZone: string,
 ): string {
   const key = ident(replicationKey);
-  return /* sql */ `SELECT max(${key})::text AS high, ${CLOCK_AND_NUMBERS} FROM ${fromItem(rows)}
+  return /* sql */ `SELECT max(${key})::text AS high, ${CLOCK_AND_NUMBERS} FROM ${bareItem(rows)}
     ${plausible(key, type, timeZone)}`;
 }
 

@@ -27,3 +27,16 @@ export const DESCRIBE_HEAP = /* sql */ `
 export const REWRITTEN = /* sql */ `
   SELECT c.relname AS name FROM unnest($1::oid[], $2::text[]) was(oid, filenode) JOIN pg_class c ON c.oid = was.oid
   WHERE pg_relation_filenode(c.oid) IS NOT NULL AND pg_relation_filenode(c.oid)::text <> was.filenode`;
+
+/**
+ * Whether a relation that this transaction has locked was written anew, or made, after its snapshot was taken and before the
+ * lock: such rows are not in the snapshot, and the old ones are gone. pg_class is as the snapshot shows it. Files of some
+ * catalogs are noted elsewhere (0).
+ */
+export const REWRITTEN_SINCE_SNAPSHOT = /* sql */ `
+  SELECT EXISTS (
+    SELECT FROM pg_locks l LEFT JOIN pg_class c ON c.oid = l.relation
+    WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation'
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND (c.oid IS NULL OR c.relfilenode <> 0 AND pg_relation_filenode(c.oid) IS DISTINCT FROM c.relfilenode)
+  ) AS "isRewritten"`;

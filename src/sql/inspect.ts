@@ -4,7 +4,7 @@ import type { TableName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
 import { latestPlausible } from './fence.ts';
 import { ident, identList, literal, qualified } from './identifiers.ts';
-import { fromItem, type RowSource } from './row-source.ts';
+import { bareItem, type RowSource } from './row-source.ts';
 
 /** How many keys are NULL or ahead of the server's clock, each counted up to `limit`. */
 export function inspectKeys(
@@ -19,7 +19,7 @@ export function inspectKeys(
   const key = ident(replicationKey);
   const latest = latestPlausible(type, timeZone);
   const count = (predicate: string) =>
-    `(SELECT count(*)::int FROM (SELECT FROM ${fromItem(rows)} WHERE ${predicate} LIMIT ${limit + 1}) rows)`;
+    `(SELECT count(*)::int FROM (SELECT FROM ${bareItem(rows)} WHERE ${predicate} LIMIT ${limit + 1}) rows)`;
   return /* sql */ `SELECT ${count(`${key} IS NULL`)} AS "nullKeys",
     ${latest === null ? '0' : count(`${key} > ${latest}`)} AS "futureKeys",
     ${table && type === 'integer' ? `(SELECT min(name) FROM ${sequences(table, replicationKey)} WHERE cache > 1)` : 'NULL'} AS "cachedSequence",

@@ -6,6 +6,8 @@ import { ident, qualified } from './identifiers.ts';
 /** A SELECT that stands in the place of a table. */
 export interface SelectedRows {
   readonly select: string;
+  /** The same rows without the columns that expressions make. */
+  readonly bare: string;
   /** What it is called, as a FROM item must be. */
   readonly label: string;
 }
@@ -17,6 +19,13 @@ export function fromItem(rows: RowSource, alias?: string): string {
   if ('select' in rows) return `(${rows.select}\n) ${alias ?? `AS ${ident(rows.label)}`}`;
   return alias === undefined ? qualified(rows) : `${qualified(rows)} ${alias}`;
 }
+
+/**
+ * For questions about the replication key and about system columns. The server would evaluate a volatile function for each
+ * row that it looks at, whether anybody wants the value or not.
+ */
+export const bareItem = (rows: RowSource): string =>
+  fromItem('select' in rows ? { ...rows, select: rows.bare } : rows);
 
 /** A part of a statement: ours, or somebody else's words, which an error has to be shown in. */
 export type Part = string | { readonly option: string; readonly text: string };
@@ -59,10 +68,20 @@ const textOf = (parts: readonly Part[]): string =>
 
 export const selectedRows = (selection: TableSelection): SelectedRows => ({
   select: textOf(tableParts(selection)),
+  bare: textOf(
+    tableParts({
+      ...selection,
+      columns: selection.columns.filter(({ expression }) => expression === undefined),
+    }),
+  ),
   label: selection.table.table,
 });
 
-export const queriedRows = (query: string, label: string): SelectedRows => ({ select: `\n${query}`, label });
+export const queriedRows = (query: string, label: string): SelectedRows => ({
+  select: `\n${query}`,
+  bare: `\n${query}`,
+  label,
+});
 
 /** A statement that gives the columns and no row, and where in it stand the words of others. */
 export interface Description {

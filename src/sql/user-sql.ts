@@ -25,7 +25,7 @@ const STRING = /'(?:[^']|'')*('?)/y;
 const QUOTED_NAME = /"(?:[^"]|"")*("?)/y;
 const DOLLAR = /\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/y;
 const WORD = /[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*/y;
-const NUMBER = /\d\w*/y;
+const NUMBER = /\$?\d\w*/y;
 
 const matchAt = (pattern: RegExp, text: string, at: number): RegExpExecArray | null => {
   pattern.lastIndex = at;
@@ -93,6 +93,7 @@ export function faultIn(text: string): SqlFault | undefined {
     if (token.text === '\0') return { what: 'no SQL has a byte of zero', at: token.at };
     if (token.text === ';')
       return { what: 'one expression or one SELECT, without a semicolon', at: token.at };
+    if (/^\$\d/.test(token.text)) return { what: 'nobody gives a parameter here', at: token.at };
     if (token.text === '(') open.push(token.at);
     if (token.text === ')' && open.pop() === undefined)
       return { what: 'no bracket is open here', at: token.at };

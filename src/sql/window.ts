@@ -6,7 +6,7 @@ import type { TableName } from '../schema/names.ts';
 import { isWrittenSince } from './compare.ts';
 import { copiedColumns } from './copy.ts';
 import { ident, literal, qualified } from './identifiers.ts';
-import { fromItem, type RowSource } from './row-source.ts';
+import { bareItem, fromItem, type RowSource } from './row-source.ts';
 
 const SQL_TYPE = {
   timestamptz: 'timestamptz',
@@ -78,7 +78,7 @@ export const selectWindow = (
  */
 export const hasRowsIn = (rows: RowSource, window: Window, condition: string): string[] => [
   /* sql */ `SET LOCAL enable_seqscan = off`,
-  /* sql */ `SELECT EXISTS (SELECT FROM ${fromItem(rows)} WHERE (${windowCondition(window)}) AND ${condition}) AS "hasRows"`,
+  /* sql */ `SELECT EXISTS (SELECT FROM ${bareItem(rows)} WHERE (${windowCondition(window)}) AND ${condition}) AS "hasRows"`,
   /* sql */ `SET LOCAL enable_seqscan TO DEFAULT`,
 ];
 
@@ -87,7 +87,7 @@ export const lockShape = (table: TableName): string =>
   /* sql */ `LOCK TABLE ${qualified(table)} IN ACCESS SHARE MODE`;
 
 export const hasRows = (rows: RowSource): string =>
-  /* sql */ `SELECT EXISTS (SELECT FROM ${fromItem(rows)}) AS "hasRows"`;
+  /* sql */ `SELECT EXISTS (SELECT FROM ${bareItem(rows)}) AS "hasRows"`;
 
 /** One message for all tables; each answer costs the server a look at one page. */
 export const whichHaveRows = (tables: readonly TableName[]): string =>
@@ -108,4 +108,4 @@ export const HELD_TABLES = /* sql */ `
 
 /** At most `limit` rows are counted: enough to say "some" or "many" without reading a large table. */
 export const countNullKeys = (rows: RowSource, replicationKey: string, limit: number): string =>
-  /* sql */ `SELECT count(*)::int AS rows FROM (SELECT FROM ${fromItem(rows)} WHERE ${ident(replicationKey)} IS NULL LIMIT ${limit}) n`;
+  /* sql */ `SELECT count(*)::int AS rows FROM (SELECT FROM ${bareItem(rows)} WHERE ${ident(replicationKey)} IS NULL LIMIT ${limit}) n`;

@@ -143,10 +143,9 @@ function driftOf(
   if (saved.kind !== 'record') return fromDestination;
   const { record } = saved;
   const selected = selectionDrift(record.selection, settings.selection, record.shape, shapeOf(source));
-  const fromSource = sourceDrift(
-    without(record.shape, selected.columns),
-    without(shapeOf(source), selected.columns),
-  );
+  const fromSource = selected.isOther
+    ? []
+    : sourceDrift(without(record.shape, selected.columns), without(shapeOf(source), selected.columns));
   return [
     // A table that is loaded each time follows its settings by itself.
     ...(settings.mode === 'full-refresh' ? [] : settingsDrift(record, settings)),

@@ -4,7 +4,6 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../errors.ts';
 import type { Loader } from '../events.ts';
-import { describeRelations } from '../postgres/catalog.ts';
 import { copyBetween, copyInto, type Copied } from '../postgres/copy-pipe.ts';
 import { programName } from '../postgres/connect.ts';
 import { LOCK_TIMEOUT_SECONDS } from '../postgres/database.ts';
@@ -13,15 +12,13 @@ import { withDump } from '../postgres/dump.ts';
 import { copyFormatFor } from '../schema/copy-format.ts';
 import { printName } from '../schema/names.ts';
 import { canLock, type Relation } from '../schema/relations.ts';
-import { hasMadeColumns } from '../schema/selection.ts';
-import { fingerprintOf, shapeOf } from '../schema/shape.ts';
 import { copyIn, copyOut, type CopyFormat } from '../sql/copy.ts';
 import { shapeStamp } from '../sql/catalog.ts';
 import { startupOptions } from '../sql/session.ts';
 import { hasRows, lockShape, selectWindow, type Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
 import type { IncrementalPlan, LoadPlan } from './plan.ts';
-import { describeSources } from './selected-source.ts';
+import { ensureShape, mayReadMore } from './shape-in-view.ts';
 import type { WindowChoice } from './window-choice.ts';
 import type { Work } from './work.ts';
 
@@ -76,38 +73,17 @@ export async function withTableSnapshot<T>(
   const first = [...lock, shapeStamp(facts.sourceName), ...questions];
   return work.source.withSnapshot(first, async (source, { answers }) => {
     const [stamp, ...others] = answers.slice(lock.length);
-    if (!isStamped(facts, plan.source, stamp?.rows[0])) await ensureShape(source, facts, plan);
+    if (mayReadMore(facts) || !isStamped(plan.source, stamp?.rows[0]))
+      await ensureShape(source, facts, plan.shape);
     return read(others, source);
   });
 }
 
 const stampRow = z.object({ stamp: z.string() });
 
-/**
- * Where the stamp does not tell, the catalogs are read in full, which takes the server some milliseconds. Of what an
- * expression gives it tells nothing: that may hang on another table.
- */
-const isStamped = ({ settings }: TableFacts, { columns, stamp }: Relation, row: unknown): boolean =>
-  !hasMadeColumns(settings.selection) &&
-  columns.every(({ base }) => base.isBuiltIn) &&
-  stampRow.safeParse(row).data?.stamp === stamp;
-
-async function ensureShape(
-  source: pg.ClientBase,
-  { sourceName, settings }: TableFacts,
-  { shape }: Reading['plan'],
-): Promise<void> {
-  const { schema, table } = sourceName;
-  const isQuery = settings.selection.query !== null;
-  const relation = isQuery ? undefined : (await describeRelations(source, schema, [table])).get(table);
-  const [described] = await describeSources(source, [{ settings, name: sourceName, table: relation }], false);
-  const now = described?.relation;
-  if (now && !described.fault && fingerprintOf(shapeOf(now)) === fingerprintOf(shape)) return;
-  throw new IncrepError('SHAPE_MOVED', {
-    what: `${isQuery ? `what the query of "${table}" reads` : printName(sourceName)} was altered while it was about to be read`,
-    next: 'Run increp again when nobody alters it any more.',
-  });
-}
+/** Where the stamp does not tell, the catalogs are read in full, which takes the server some milliseconds. */
+const isStamped = ({ columns, stamp }: Relation, row: unknown): boolean =>
+  columns.every(({ base }) => base.isBuiltIn) && stampRow.safeParse(row).data?.stamp === stamp;
 
 async function copyRows(
   { work, facts, plan, destination }: Reading,

@@ -33,7 +33,7 @@ export async function repairTable(work: Work, facts: TableFacts): Promise<Repair
     await ensureMark(destination, facts);
     await emptyStaging(destination, facts, relation.columns);
     const record = (await recordIn(destination, facts)) ?? known;
-    const removed = await withLockedSource(work, relation, async (source) => {
+    const removed = await withLockedSource(work, facts, relation, async (source) => {
       const sides = await settledSides(source, facts, relation, record);
       const { differences } = await compareSides(
         { client: source, rows: sides.source },

@@ -11,6 +11,7 @@ import {
   type SqlRefusal,
   type TypeUse,
 } from '../postgres/describe-select.ts';
+import type { Column } from '../schema/columns.ts';
 import type { TableName } from '../schema/names.ts';
 import { hasSystemColumns, queryRelation, selectFrom, type Relation } from '../schema/relations.ts';
 import {
@@ -155,7 +156,7 @@ async function withTypes(
   };
   const texts = new Map(sources.map(({ each }) => [each, textsOf(each.settings.selection)]));
   const called = new Set([...texts.values()].flat().flatMap(calledIn));
-  const { columns, functions } = await describeFields(
+  const { columns, withoutType, functions } = await describeFields(
     client,
     sources.flatMap(({ each }) => fieldsOf(each)),
     [...called],
@@ -165,7 +166,10 @@ async function withTypes(
     const found = described.get(each);
     if (found === undefined) return source;
     if (found instanceof IncrepError) return { ...source, fault: found };
-    const own = columns.slice(next, (next += found.length));
+    const own = columns.slice(next, next + found.length);
+    const untyped = own.find((_column, index) => withoutType.includes(next + index + 1));
+    next += found.length;
+    if (untyped) return { ...source, fault: untypedColumn(each.settings, untyped) };
     const sql = texts.get(each) ?? [];
     const changing = functions.filter(({ name }) => sql.some((text) => calledIn(text).includes(name)));
     const { selection } = each.settings;
@@ -184,6 +188,12 @@ const textsOf = ({ where, transform, query }: Selection): string[] => [
   ...transform.map(({ expression }) => expression),
   ...(query === null ? [] : [query]),
 ];
+
+const untypedColumn = ({ name, selection }: Selectable['settings'], column: Column): IncrepError =>
+  new IncrepError('SQL_INVALID', {
+    what: `"${selection.query === null ? `transform.${column.name}` : 'query'}" of "${name}": the column "${column.name}" is of type ${column.type}, which no table can hold`,
+    next: 'Let the expression give one value of a type of its own, or its text: (...)::text.',
+  });
 
 /** Columns of a query need names that a table can have. */
 function unfitFields(table: string, fields: readonly Field[]): IncrepError | undefined {

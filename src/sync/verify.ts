@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { IncrepError } from '../errors.ts';
 import { canLock, type Relation } from '../schema/relations.ts';
 import { describeRelations } from '../postgres/catalog.ts';
+import { shapeOf } from '../schema/shape.ts';
 import { stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
 import { shellWord } from '../shell-word.ts';
 import { readState, stateTable } from '../sql/state.ts';
@@ -14,6 +15,7 @@ import { withoutGone } from './gone-since.ts';
 import type { TableFacts } from './facts.ts';
 import { pendingAtSource } from './pending.ts';
 import { ordinaryRequest, planTable } from './plan.ts';
+import { ensureShape, mayReadMore } from './shape-in-view.ts';
 import type { Work } from './work.ts';
 
 /** How many keys of each kind a report names. */
@@ -55,7 +57,7 @@ async function compareTable(
   const { relation, known } = comparableCopy(facts);
   return work.destination.withSnapshot([], async (destination) => {
     const record = (await recordIn(destination, facts)) ?? known;
-    return withLockedSource(work, relation, async (source) => {
+    return withLockedSource(work, facts, relation, async (source) => {
       const sides = await settledSides(source, facts, relation, record);
       const comparison = await compareSides(
         { client: source, rows: sides.source },
@@ -69,9 +71,14 @@ async function compareTable(
 
 export const withLockedSource = <T>(
   work: Work,
+  facts: TableFacts,
   relation: Relation,
   read: (source: pg.ClientBase) => Promise<T>,
-): Promise<T> => work.source.withSnapshot(canLock(relation) ? [lockShape(relation.name)] : [], read);
+): Promise<T> =>
+  work.source.withSnapshot(canLock(relation) ? [lockShape(relation.name)] : [], async (source) => {
+    if (mayReadMore(facts)) await ensureShape(source, facts, shapeOf(relation));
+    return read(source);
+  });
 
 /** Whole rows, as far as that record has brought them. */
 export const settledSides = async (

@@ -80,7 +80,6 @@ describe('what contradicts itself', () => {
     [{ query: 'SELECT 1', where: 'true' }, 'where', 'write it into the query'],
     [{ query: 'SELECT 1', columns: ['a'] }, 'columns', 'write it into the query'],
     [{ query: 'SELECT 1', transform: { a: '1' } }, 'transform', 'write it into the query'],
-    [{ query: 'SELECT 1', initial_load: 'copy', chunk: '1GB' }, 'chunk', 'a query has no pages'],
   ])('%j', async (change, key, what) => {
     const problem = await problemOf(change);
     expect(problem).toContain(`${FILE}, [0].${key} (table orders): `);

@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
 import {
+  bareItem,
   describeQuery,
   describeTable,
   fromItem,
   queriedRows,
   selectedRows,
 } from '../../../src/sql/row-source.ts';
+import { highWaterMark } from '../../../src/sql/fence.ts';
 import { selectWindow } from '../../../src/sql/window.ts';
 import { column } from '../schema/columns.ts';
 
@@ -29,6 +31,14 @@ test('a selection is a SELECT whose comments end where they should', () => {
   expect(fromItem(selected)).toBe(
     '(SELECT "id", (md5(email) -- masked\n) AS "e-mail", ctid, xmin FROM "public"."odd ""name" WHERE (id > 0 -- all\n)\n) AS "odd ""name"',
   );
+});
+
+test('questions about the key leave out what expressions make', () => {
+  expect(bareItem(selected)).toBe(
+    '(SELECT "id", ctid, xmin FROM "public"."odd ""name" WHERE (id > 0 -- all\n)\n) AS "odd ""name"',
+  );
+  expect(bareItem(table)).toBe('"public"."odd ""name"');
+  expect(highWaterMark(selected, 'id', 'integer', 'UTC')).toContain(`FROM ${bareItem(selected)}`);
 });
 
 test('a window is over the columns that come out', () => {

@@ -13,7 +13,7 @@ describe('SQL stays between brackets', () => {
     'true -- ( ;',
     '/* ( /* ; */ ( */ true',
     'a[1] = 1',
-    'größe(x) > $1',
+    'größe(x) > a$1',
     "U&'\\0041' = x",
   ])('%s', (text) => {
     expect(faultIn(text)).toBeUndefined();
@@ -28,6 +28,7 @@ describe('SQL stays between brackets', () => {
     ['a /* /* */', 2],
     ['a = $x$ $$', 4],
     ['a; b', 1],
+    ['a > $1', 4],
     ['  \n-- nothing', 0],
     ['a\0', 1],
   ])('%j does not', (text, at) => {
