@@ -160,6 +160,24 @@ describe('a table', () => {
   });
 });
 
+test('tables of one name are told apart by their schemas, and so are their copies', async () => {
+  const { tables } = await load([
+    TABLE,
+    { ...TABLE, schema: 'crm' },
+    { ...TABLE, schema: 'crm', name: 'orders_stg', dest_schema: 'lake' },
+  ]);
+  expect(tables.map(({ name }) => name)).toEqual(['orders', 'crm.orders', 'crm.orders_stg']);
+  const taken = (what: string) => [`tables-config.json, [1] (table orders): ${what}`];
+  expect(await problems([TABLE, { ...TABLE, schema: 'public' }])).toEqual(
+    taken('the name "orders" is already taken by tables-config.json, [0]'),
+  );
+  expect(await problems([TABLE, { ...TABLE, schema: 'crm', dest_schema: 'public' }])).toEqual(
+    taken(
+      'the destination table "orders" is already taken by tables-config.json, [0]; give one of them another dest_name',
+    ),
+  );
+});
+
 describe('a pattern', () => {
   test('stands beside the tables; a star that is quoted is none', async () => {
     const { tables, patterns } = await load([
