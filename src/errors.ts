@@ -47,7 +47,10 @@ export const ERROR_CLASSES = {
   TIMEOUT: permanent(1, 'A server cancelled our statement because it ran for too long.'),
   STAGING_TAKEN: permanent(1, 'A table that increp did not make has the name of the staging table.'),
   DEPENDENTS: permanent(1, 'Objects built on the destination table would not survive what must be done.'),
-  DRIFT_REFUSED: permanent(1, 'The source table changed shape and on_schema_change is "fail".'),
+  DRIFT_REFUSED: permanent(
+    1,
+    'The source table, or a setting, changed in a way that is not to be followed by a new load.',
+  ),
   MERGE_KEY_NOT_UNIQUE: permanent(1, 'The merge key does not identify rows.'),
   STATE_FOREIGN: permanent(1, 'The saved state belongs to another pipeline or another source.'),
   STATE_UNWRITABLE: permanent(1, 'The state directory cannot be read or written.'),

@@ -61,6 +61,7 @@ const tableJson = (table: Foreseen) => ({
   name: table.name,
   action: table.action,
   reason: table.reason,
+  rules: table.rules,
   loader: table.loader ?? null,
   estimated_rows: table.estimated?.rows ?? null,
   estimated_bytes: table.estimated?.bytes ?? null,

@@ -1,5 +1,6 @@
 /** What the rest of the house may trust: every value here has been checked, defaulted and named in our own words. */
 
+import type { MetadataColumn } from '../schema/own-columns.ts';
 import type { ChunkSize } from './chunk-size.ts';
 
 export type SslMode = 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
@@ -34,7 +35,7 @@ export interface TableSettings {
   readonly destinationName: string;
   readonly replicationKey: string;
   readonly mergeKey: readonly string[];
-  readonly mode: 'incremental-deduped';
+  readonly mode: 'incremental-deduped' | 'incremental-append';
   readonly initialLoad: InitialLoad;
   /** Undefined: a whole table in one go. */
   readonly chunk: ChunkSize | undefined;
@@ -49,6 +50,9 @@ export interface TableSettings {
   readonly deletesEverySeconds: number;
   /** The largest share of a table, 0 to 1, that one run may remove. */
   readonly deleteLimit: number;
+  /** Columns of ours beside those of the source. */
+  readonly metadataColumns: readonly MetadataColumn[];
+  readonly onConflict: 'source_wins' | 'newest_wins';
   /** What carries user-defined types. */
   readonly types: 'text' | 'native';
   /** Seconds after which `status` calls the copy stale. */

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { DURATION_FORMS, DURATION_PATTERN, parseDuration } from '../duration.ts';
 import { CHUNK_FORMS, CHUNK_PATTERN, parseChunkSize } from './chunk-size.ts';
+import { METADATA_COLUMNS } from '../schema/own-columns.ts';
 import { IDENTIFIER, isIdentifier } from './identifiers.ts';
 
 const identifier = z
@@ -13,7 +14,7 @@ const identifier = z
   .meta({ minLength: 1, maxLength: 63 });
 
 /** INDEX_MAX_KEYS: the key is kept unique by an index. */
-const MAX_KEY_COLUMNS = 32;
+export const MAX_KEY_COLUMNS = 32;
 
 const COLUMNS = `an array of different column names, at least one and at most ${MAX_KEY_COLUMNS}`;
 const columns = z
@@ -52,12 +53,18 @@ const LOAD_JOBS = `a whole number from 1 to ${MAX_LOAD_JOBS}`;
 
 const SHARE = 'a number from 0 to 1';
 
+const METADATA = `an array of different names out of ${METADATA_COLUMNS.map((name) => `"${name}"`).join(' and ')}`;
+const metadataColumns = z
+  .array(z.enum(METADATA_COLUMNS, { error: METADATA }), { error: METADATA })
+  .refine((names) => new Set(names).size === names.length, { error: METADATA })
+  .meta({ uniqueItems: true });
+
 /** A key of a later version: known, so that it is refused with the right words. */
 const later = (meaning: string) => z.never().optional().describe(`Not yet supported: ${meaning}`);
 
 /** Values of a later version, for the same reason. */
 export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
-  mode: ['incremental-append', 'full-refresh'],
+  mode: ['full-refresh'],
   on_schema_change: ['evolve'],
 };
 
@@ -69,7 +76,10 @@ export const tableSchema = z.strictObject(
       'Column that grows with every change: timestamp, timestamptz, date or an integer.',
     ),
     unique_cols: columns.describe('Columns that together identify a row.'),
-    mode: z.enum(['incremental-deduped']).default('incremental-deduped').describe('How the copy is kept.'),
+    mode: z
+      .enum(['incremental-deduped', 'incremental-append'])
+      .default('incremental-deduped')
+      .describe('How the copy is kept: each row in its latest version, or every version of it.'),
     initial_load: z
       .enum(['pg_dump', 'copy'])
       .default('pg_dump')
@@ -114,8 +124,13 @@ export const tableSchema = z.strictObject(
     transform: later('SQL expressions to copy instead of columns.'),
     where: later('SQL condition on the rows to copy.'),
     query: later('a SELECT at the source to copy instead of a table.'),
-    metadata_columns: later('columns that increp itself fills in the copy.'),
-    on_conflict: later('which of two versions of a row stays.'),
+    metadata_columns: metadataColumns
+      .default([])
+      .describe('Columns that increp itself fills in the copy: `_synced_at`, `_source`. None by default.'),
+    on_conflict: z
+      .enum(['source_wins', 'newest_wins'])
+      .default('source_wins')
+      .describe('Which row stays where the destination has one with a newer replication key.'),
     skip_unchanged: later('whether a full refresh of a table that has not changed is left out.'),
     types: z
       .enum(['text', 'native'])

@@ -9,6 +9,7 @@ import type { NamedEntry } from './table-names.ts';
 import { checkNames } from './table-names.ts';
 import type { TableEntry } from './tables-schema.ts';
 import { defaultsSchema, envelopeSchema, tableSchema } from './tables-schema.ts';
+import { writingContradiction } from './writing-contradictions.ts';
 
 const TABLE_KEYS = Object.keys(tableSchema.shape);
 const DEFAULTS_KEYS = Object.keys(defaultsSchema.shape);
@@ -107,11 +108,8 @@ function readTable({ value, path, defaults }: RawEntry, report: Report): TableSe
 }
 
 /** Options that are right each by itself. Never ignored: whoever asks for chunks relies on them. */
-function contradictionIn({
-  initial_load,
-  chunk,
-  load_jobs,
-}: TableEntry): { key: string; what: string } | undefined {
+function contradictionIn(entry: TableEntry): { key: string; what: string } | undefined {
+  const { initial_load, chunk, load_jobs } = entry;
   if (chunk && initial_load !== 'copy')
     return {
       key: 'chunk',
@@ -119,7 +117,7 @@ function contradictionIn({
     };
   if (!chunk && load_jobs > 1)
     return { key: 'load_jobs', what: 'only chunks can be loaded at the same time; set chunk, such as "1GB"' };
-  return undefined;
+  return writingContradiction(entry);
 }
 
 const isObject = (value: unknown): value is Options =>
@@ -152,6 +150,8 @@ function settingsOf(entry: TableEntry): TableSettings {
     deletes: entry.deletes,
     deletesEverySeconds: entry.deletes_every,
     deleteLimit: entry.delete_limit,
+    metadataColumns: entry.metadata_columns,
+    onConflict: entry.on_conflict,
     maxStalenessSeconds: entry.max_staleness,
     types: entry.types,
     isEnabled: entry.enabled,

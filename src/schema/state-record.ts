@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { fenceSchema } from './fences.ts';
 import { KEY_TYPES } from './keys.ts';
+import { METADATA_COLUMNS } from './own-columns.ts';
 import { shapeSchema } from './shape.ts';
 
 export const STATE_FORMAT = 1;
@@ -21,6 +22,16 @@ export const readAsSchema = z.object({
   nullKeys: z.enum(['warn', 'include']),
 });
 export type ReadAs = Readonly<z.infer<typeof readAsSchema>>;
+
+/** What decides which rows the copy holds, and what identifies them. */
+export const writtenAsSchema = z.object({
+  mode: z.string(),
+  metadataColumns: z.array(z.enum(METADATA_COLUMNS)).readonly(),
+});
+export type WrittenAs = Readonly<z.infer<typeof writtenAsSchema>>;
+
+/** As all copies were before there was a choice. */
+export const PLAINLY: WrittenAs = { mode: 'incremental-deduped', metadataColumns: [] };
 
 export const stateRecordSchema = z.object({
   format: z.literal(STATE_FORMAT),
@@ -45,6 +56,8 @@ export const stateRecordSchema = z.object({
   settledXid: z.string().regex(/^\d+$/).nullable().default(null),
   /** How the last sync chose its window. Null where it was not recorded. */
   readAs: readAsSchema.nullable().default(null),
+  /** Null where it was not recorded: `PLAINLY`. */
+  writtenAs: writtenAsSchema.nullable().default(null),
   shape: shapeSchema,
   /** fingerprintOf(shape), for people and scripts. */
   fingerprint: z.string(),

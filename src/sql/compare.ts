@@ -15,6 +15,8 @@ export interface Comparable {
   readonly where: string;
   /** SQL expression: true for a row that the next sync would read anyway. */
   readonly isPending: string;
+  /** Column by which the newer of two rows with one key is told; null where that does not matter. */
+  readonly version: { readonly name: string; readonly isTime: boolean } | null;
   /** Into how many groups the rows are hashed. */
   readonly groups: number;
 }
@@ -47,9 +49,19 @@ const contentText = ({ columns, mergeKey }: Comparable): string =>
 const hashOf = (text: string): string => `md5(convert_to(${text}, 'UTF8'))`;
 
 const rowsOf = (side: Comparable): string => /* sql */ `
-  SELECT key, ${hashOf('key')} AS hash, ${hashOf('content')} AS content, pending FROM (
-    SELECT ${keyText(side.mergeKey)} AS key, ${contentText(side)} AS content, coalesce(${side.isPending}, false) AS pending
+  SELECT key, ${hashOf('key')} AS hash, ${hashOf('content')} AS content, pending${side.version === null ? '' : ', version'} FROM (
+    SELECT ${keyText(side.mergeKey)} AS key, ${contentText(side)} AS content, coalesce(${side.isPending}, false) AS pending${versionColumn(side)}
     FROM ${qualified(side.table)} WHERE ${side.where} OFFSET 0) texts`;
+
+/** As a whole number: integers as they are, times in microseconds. What is infinite prints as a word. */
+function versionColumn({ version }: Comparable): string {
+  if (version === null) return '';
+  const key = ident(version.name);
+  const value = version.isTime
+    ? `CASE WHEN isfinite(${key}) THEN trunc(extract(epoch FROM ${key}) * 1000000)::text ELSE ${key}::text END`
+    : `${key}::text`;
+  return `, ${value} AS version`;
+}
 
 /** 32 bits of the hash are plenty for as many groups as anyone wants to hold in memory. */
 const groupOf = ({ groups }: Comparable): string =>
@@ -68,7 +80,7 @@ export const declareRows = (
   groups: readonly number[],
 ): string => /* sql */ `
   DECLARE ${ident(cursor)} NO SCROLL CURSOR FOR
-  SELECT key, hash, content, pending FROM (${rowsOf(side)}) hashed
+  SELECT key, hash, content, pending${side.version === null ? '' : ', version'} FROM (${rowsOf(side)}) hashed
   WHERE ${groupOf(side)} = ANY ('{${groups.join(',')}}'::int[]) ORDER BY hash COLLATE "C", content COLLATE "C"`;
 
 export const fetchRows = (cursor: string, rows: number): string =>

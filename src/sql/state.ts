@@ -48,6 +48,7 @@ const RUN_COLUMNS = [
   ['error_message', 'text'],
   ['error_hint', 'text'],
   ['sqlstate', 'text'],
+  ['rows_newer', 'bigint'],
 ] as const;
 
 type RunColumn = (typeof RUN_COLUMNS)[number][0];
@@ -62,6 +63,7 @@ const MAY_BE_NULL: readonly RunColumn[] = [
   'error_message',
   'error_hint',
   'sqlstate',
+  'rows_newer',
 ];
 
 export const createRunsTable = (schema: string): string => /* sql */ `
@@ -71,21 +73,28 @@ export const createRunsTable = (schema: string): string => /* sql */ `
   CREATE INDEX IF NOT EXISTS _increp_runs_by_table ON ${qualified(runsTable(schema))} (table_name, started_at DESC);
   COMMENT ON TABLE ${qualified(runsTable(schema))} IS 'increp: what each run did to each table'`;
 
-/** $1 destination table names. */
-export const readState = (schema: string): string => /* sql */ `
-  SELECT table_name AS "table", record FROM ${qualified(stateTable(schema))} WHERE table_name = ANY ($1::text[])`;
+/** What tables of earlier versions lack. */
+export const addRunColumns = (schema: string): string =>
+  /* sql */ `ALTER TABLE ${qualified(runsTable(schema))} ADD COLUMN IF NOT EXISTS rows_newer bigint`;
 
-/** Of one destination table. Without parameters, because it goes with BEGIN. */
+/** $1 destination table names, $2 pipeline. Also of pipelines that share a table (`sharedName`), by their names alone. */
+export const readState = (schema: string): string => /* sql */ `
+  SELECT table_name AS name, pipeline, CASE WHEN pipeline = $2 OR table_name = ANY ($1::text[]) THEN record END AS record
+  FROM ${qualified(stateTable(schema))}
+  WHERE table_name = ANY ($1::text[])
+     OR left(table_name, -length(pipeline) - 1) = ANY ($1::text[]) AND right(table_name, length(pipeline) + 1) = '@' || pipeline`;
+
+/** By the name of a state. Without parameters, because it goes with BEGIN. */
 export const readGeneration = ({ schema, table }: TableName): string => /* sql */ `
   SELECT generation::text, record ->> 'runId' AS "runId" FROM ${qualified(stateTable(schema))}
   WHERE table_name = ${literal(table)}`;
 
-/** Without parameters, because it goes with COMMIT. */
-export const writeState = (record: StateRecord): string => /* sql */ `
-  INSERT INTO ${qualified(stateTable(record.destination.schema))} AS state
+/** Under the name of the state. Without parameters, because it goes with COMMIT. */
+export const writeState = (name: TableName, record: StateRecord): string => /* sql */ `
+  INSERT INTO ${qualified(stateTable(name.schema))} AS state
     (table_name, pipeline, source_table, replication_key, cursor, generation, record)
   VALUES (${[
-    record.destination.table,
+    name.table,
     record.pipeline,
     `${record.source.schema}.${record.source.table}`,
     record.replicationKey,
@@ -99,8 +108,13 @@ export const writeState = (record: StateRecord): string => /* sql */ `
     replication_key = excluded.replication_key, cursor = excluded.cursor, generation = excluded.generation,
     record = excluded.record, updated_at = clock_timestamp()`;
 
+/** $1 name of a state. */
 export const forgetState = (schema: string): string => /* sql */ `
   DELETE FROM ${qualified(stateTable(schema))} WHERE table_name = $1`;
+
+/** $1 name of a state, $2 pipeline. */
+export const forgetOwnState = (schema: string): string => /* sql */ `
+  DELETE FROM ${qualified(stateTable(schema))} WHERE table_name = $1 AND pipeline = $2`;
 
 /** $1 a JSON array of objects with these keys. */
 export const recordRuns = (schema: string): string => /* sql */ `
@@ -112,7 +126,7 @@ export const recordRuns = (schema: string): string => /* sql */ `
 export const pruneRuns = (schema: string, daysToKeep: number): string => /* sql */ `
   DELETE FROM ${qualified(runsTable(schema))} WHERE started_at < now() - make_interval(days => ${daysToKeep})`;
 
-/** The lock of one destination table, held until the transaction ends; `taken` is false when another holds it. */
+/** The lock of one destination table, or of one pipeline's rows in it, by the name of its state; held until the transaction ends; `taken` is false when another holds it. */
 export const tryLock = (table: TableName): string => /* sql */ `
   SELECT pg_try_advisory_xact_lock(${lockKey(table)}) AS taken`;
 

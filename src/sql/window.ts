@@ -79,13 +79,19 @@ export const lockShape = (table: TableName): string =>
 export const hasRows = (table: TableName): string =>
   /* sql */ `SELECT EXISTS (SELECT FROM ${qualified(table)}) AS "hasRows"`;
 
-/** One message for all tables; each answer costs the server a look at one page. */
-export const whichHaveRows = (schema: string, tables: readonly string[]): string =>
+/**
+ * One message for all tables; each answer costs the server a look at one page. `where`: conditions that the rows which
+ * count satisfy; none where all do.
+ */
+export const whichHaveRows = (
+  schema: string,
+  tables: readonly { readonly table: string; readonly where: readonly string[] }[],
+): string =>
   tables
-    .map(
-      (table) =>
-        /* sql */ `SELECT ${literal(table)} AS "table" WHERE EXISTS (SELECT FROM ${qualified({ schema, table })})`,
-    )
+    .map(({ table, where }) => {
+      const condition = where.length === 0 ? '' : ` WHERE ${where.join(' AND ')}`;
+      return /* sql */ `SELECT ${literal(table)} AS "table" WHERE EXISTS (SELECT FROM ${qualified({ schema, table })}${condition})`;
+    })
     .join(' UNION ALL ');
 
 /** $1 schema: tables that nobody else can read now, or will be able to as soon as a lock is granted. */

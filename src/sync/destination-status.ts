@@ -8,10 +8,11 @@ import { runRecordSchema, rowsChanged, type RunRecord } from '../schema/run-reco
 import { stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
 import { latestRuns, missingRuns } from '../sql/history.ts';
 import { chunksTable, loadsTable } from '../sql/loads.ts';
-import { lockedAmong, readState, runsTable, stateTable } from '../sql/state.ts';
+import { lockedAmong, runsTable, stateTable } from '../sql/state.ts';
 import { readPendingLoads } from './chunks/pending-loads.ts';
-import { tableNames } from './facts.ts';
+import { tableNames, type TableNames } from './facts.ts';
 import { bothOf, DAY_MS, digestOf, isFailure, startOf, type Digest } from './run-digest.ts';
+import { readStateRows, type StateRows } from './state-rows.ts';
 import type { Work } from './work.ts';
 
 export interface Observed {
@@ -28,42 +29,41 @@ export async function askDestination(
   local: ReadonlyMap<string, readonly RunRecord[]>,
   now: Date,
 ): Promise<(table: TableSettings) => Observed> {
+  const { pipeline } = work.settings;
   const { schema } = work.settings.destination;
   const names = tables.map(({ destinationName }) => destinationName);
   return work.destination.withReading(async (client) => {
-    const ours = [stateTable, runsTable, loadsTable, chunksTable].map((named) => named(schema).table);
+    const ours = [stateTable, runsTable, loadsTable, chunksTable].map((tableIn) => tableIn(schema).table);
     const there = await describeRelations(client, schema, ours);
     const [hasState, hasRuns, ...hasLoads] = ours.map((name) => there.has(name));
-    const records =
-      hasState === true ? await readRecords(client, work, names) : new Map<string, StateRecord>();
+    const named = tables.map((table) => tableNames(work, table));
+    const stateOf = await readStateRows(client, pipeline, hasState === true ? named : []);
     const runs = hasRuns === true ? await readRuns(client, work, names, local, now) : undefined;
     const pendingLoads = hasLoads.every(Boolean)
-      ? await readPendingLoads(client, schema, names)
+      ? await readPendingLoads(
+          client,
+          schema,
+          named.map(({ stateName }) => stateName.table),
+        )
       : new Map<string, PendingLoad>();
-    const running = await lockedTables(client, work, tables);
-    return ({ destinationName: name }) => ({
-      runs: runs?.get(name) ?? digestOf(local.get(name) ?? [], now),
-      record: records.get(name),
-      isRunning: running.has(name),
-      pendingLoad: pendingLoads.get(name),
-    });
+    const running = await lockedTables(client, named);
+    return (table) => {
+      const own = tableNames(work, table);
+      const name = own.destinationName.table;
+      return {
+        runs: runs?.get(name) ?? digestOf(local.get(name) ?? [], now),
+        record: recordOf(stateOf(own), pipeline),
+        isRunning: running.has(own.stateName.table),
+        pendingLoad: pendingLoads.get(own.stateName.table),
+      };
+    };
   });
 }
 
 /** A state of another pipeline is none of ours. */
-async function readRecords(
-  client: pg.ClientBase,
-  { settings }: Work,
-  names: readonly string[],
-): Promise<Map<string, StateRecord>> {
-  const { rows } = await client.query(readState(settings.destination.schema), [names]);
-  const found = z.array(z.object({ table: z.string(), record: z.unknown() })).parse(rows);
-  return new Map(
-    found.flatMap(({ table, record }) => {
-      const known = stateRecordSchema.safeParse(record).data;
-      return known?.pipeline === settings.pipeline ? [[table, known] as const] : [];
-    }),
-  );
+function recordOf({ record }: StateRows, pipeline: string): StateRecord | undefined {
+  const known = stateRecordSchema.safeParse(record).data;
+  return known?.pipeline === pipeline ? known : undefined;
 }
 
 const digestRow = z.object({
@@ -153,14 +153,8 @@ async function findMissing(
   );
 }
 
-async function lockedTables(
-  client: pg.ClientBase,
-  work: Work,
-  tables: readonly TableSettings[],
-): Promise<Set<string>> {
-  const { rows } = await client.query(
-    lockedAmong(tables.map((table) => tableNames(work, table).destinationName)),
-  );
+async function lockedTables(client: pg.ClientBase, tables: readonly TableNames[]): Promise<Set<string>> {
+  const { rows } = await client.query(lockedAmong(tables.map(({ stateName }) => stateName)));
   return new Set(
     z
       .array(z.object({ table: z.string() }))

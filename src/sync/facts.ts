@@ -1,23 +1,23 @@
 /** Everything that planning needs, gathered for all tables in a few queries. Writes nothing anywhere. */
-import type pg from 'pg';
-import { z } from 'zod';
 import type { TableSettings } from '../config/settings.ts';
 import { describeRelations, describeSchema, relationNames, type SchemaAccess } from '../postgres/catalog.ts';
 import type { ClientTools } from '../postgres/client-tools.ts';
 import type { Database } from '../postgres/database.ts';
 import type { ServerIdentity } from '../postgres/identity.ts';
 import type { Heap } from '../schema/heap.ts';
-import { stagingName, windowName, type TableName } from '../schema/names.ts';
+import { sharedName, stagingName, windowName, type TableName } from '../schema/names.ts';
 import type { NativeTypes } from '../schema/native-types.ts';
 import type { PendingLoad } from '../schema/pending-load.ts';
 import { isReadableTable, type Relation } from '../schema/relations.ts';
+import { isShared } from '../schema/row-identity.ts';
 import { chunksTable, loadsTable } from '../sql/loads.ts';
-import { readState, runsTable, stateTable } from '../sql/state.ts';
-import { HELD_TABLES, whichHaveRows } from '../sql/window.ts';
+import { runsTable, stateTable } from '../sql/state.ts';
 import type { StateFile } from '../state/state-files.ts';
 import { readPendingLoads } from './chunks/pending-loads.ts';
 import { gatherNativeTypes } from './native-types.ts';
 import { reconcile, type Saved } from './saved-state.ts';
+import { readStateRows, wasShared } from './state-rows.ts';
+import { filledTables, hasSource, othersRows, ownRows } from './table-rows.ts';
 import type { Work } from './work.ts';
 
 export interface Servers {
@@ -30,6 +30,8 @@ export interface TableFacts {
   readonly settings: TableSettings;
   readonly sourceName: TableName;
   readonly destinationName: TableName;
+  /** What its state, its loads and its lock go by. */
+  readonly stateName: TableName;
   readonly stagingName: TableName;
   /** Of the table into which what a load in chunks has missed is read. */
   readonly windowName: TableName;
@@ -40,7 +42,12 @@ export interface TableFacts {
   readonly window: Relation | undefined;
   /** Empty unless `types` is "native". */
   readonly natives: NativeTypes;
+  /** Rows of this pipeline. */
   readonly destinationHasRows: boolean;
+  /** The name under which its state was found, where that is another than `stateName`. */
+  readonly formerStateName: string | undefined;
+  /** Whether it has rows of other pipelines; looked at only where this one is to keep them apart no longer. */
+  readonly hasOthersRows: boolean;
   /** A load in chunks that was broken off. */
   readonly pendingLoad: PendingLoad | undefined;
   /** Of the source; undefined while nobody has looked, because only a load in chunks has to know. */
@@ -71,7 +78,7 @@ type Gathering = Pick<Work, 'settings' | 'source' | 'destination' | 'stateFiles'
 export async function gatherFacts(work: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
   const [source, destination] = await Promise.all([
     describeSource(work.source, tables),
-    describeDestination(work.destination, tables),
+    describeDestination(work, tables),
   ]);
   const servers = { source: source.server, destination: destination.server };
   const nativesOf = await gatherNativeTypes(
@@ -91,10 +98,12 @@ export async function gatherFacts(work: Gathering, tables: readonly TableSetting
       window: destination.relations.get(names.windowName.table),
       natives: nativesOf(settings.types === 'native' ? source.relations.get(settings.name) : undefined),
       destinationHasRows: destination.filled.has(settings.destinationName),
-      pendingLoad: destination.pendingLoads.get(settings.destinationName),
+      formerStateName: destination.stateOf(names).formerName,
+      hasOthersRows: destination.withOthers.has(settings.destinationName),
+      pendingLoad: destination.pendingLoads.get(names.stateName.table),
       heap: undefined,
       stateFile,
-      saved: reconcile(stateFile, destination.records.get(settings.destinationName), {
+      saved: reconcile(stateFile, destination.stateOf(names), {
         pipeline: work.settings.pipeline,
         source: { database: servers.source.database, ...names.sourceName },
         destination: names.destinationName,
@@ -118,13 +127,20 @@ export async function gatherFacts(work: Gathering, tables: readonly TableSetting
   };
 }
 
-export function tableNames(work: Pick<Work, 'settings'>, table: TableSettings) {
-  const { source, destination } = work.settings;
+export type TableNames = Pick<
+  TableFacts,
+  'sourceName' | 'destinationName' | 'stateName' | 'stagingName' | 'windowName'
+>;
+
+export function tableNames({ settings }: Pick<Work, 'settings'>, table: TableSettings): TableNames {
+  const { source, destination, pipeline } = settings;
+  const own = isShared(table) ? sharedName(table.destinationName, pipeline) : table.destinationName;
   return {
     sourceName: { schema: source.schema, table: table.name },
     destinationName: { schema: destination.schema, table: table.destinationName },
-    stagingName: { schema: destination.schema, table: stagingName(table.destinationName) },
-    windowName: { schema: destination.schema, table: windowName(table.destinationName) },
+    stateName: { schema: destination.schema, table: own },
+    stagingName: { schema: destination.schema, table: stagingName(own) },
+    windowName: { schema: destination.schema, table: windowName(own) },
   };
 }
 
@@ -140,18 +156,20 @@ async function describeSource(source: Database, tables: readonly TableSettings[]
   });
 }
 
-async function describeDestination(destination: Database, tables: readonly TableSettings[]) {
+async function describeDestination(work: Gathering, tables: readonly TableSettings[]) {
+  const { destination } = work;
+  const { pipeline } = work.settings;
   const server = await destination.identity();
+  const names = tables.map((table) => tableNames(work, table));
   return destination.withReading(async (client) => {
     const { schema } = destination.settings;
     const access = await describeSchema(client, schema);
     const wanted = tables.map(({ destinationName }) => destinationName);
     const ours = [stateTable, runsTable, loadsTable, chunksTable].map((named) => named(schema).table);
-    const chunked = tables.filter(({ chunk }) => chunk).map(({ destinationName }) => destinationName);
     const relations = await describeRelations(client, schema, [
       ...wanted,
-      ...wanted.map(stagingName),
-      ...chunked.map(windowName),
+      ...names.map(({ stagingName: { table } }) => table),
+      ...names.flatMap(({ windowName: { table } }, index) => (tables[index]?.chunk ? [table] : [])),
       ...ours,
     ]);
     const [hasStateTable, hasRunsTable, ...loadTables] = ours.map((name) => relations.has(name)) as [
@@ -160,7 +178,15 @@ async function describeDestination(destination: Database, tables: readonly Table
       ...boolean[],
     ];
     const hasLoadTables = loadTables.every(Boolean);
-    const there = wanted.filter((name) => isReadableTable(relations.get(name)));
+    const stateOf = await readStateRows(client, pipeline, hasStateTable ? names : []);
+    const there = tables.filter(({ destinationName }) => isReadableTable(relations.get(destinationName)));
+    const parted = there.filter(
+      (table) =>
+        !isShared(table) &&
+        hasSource(relations.get(table.destinationName)) &&
+        wasShared(stateOf(tableNames(work, table))),
+    );
+    const loads = names.map(({ stateName: { table } }) => table);
     return {
       server,
       access,
@@ -168,39 +194,18 @@ async function describeDestination(destination: Database, tables: readonly Table
       hasStateTable,
       hasRunsTable,
       hasLoadTables,
-      pendingLoads: hasLoadTables ? await readPendingLoads(client, schema, wanted) : new Map(),
-      records: hasStateTable ? await readRecords(client, schema, wanted) : new Map<string, unknown>(),
-      filled: await filledTables(client, schema, there),
+      pendingLoads: hasLoadTables ? await readPendingLoads(client, schema, loads) : new Map(),
+      stateOf,
+      filled: await filledTables(
+        client,
+        schema,
+        there.map((table) => ownRows(table, relations.get(table.destinationName), pipeline)),
+      ),
+      withOthers: await filledTables(
+        client,
+        schema,
+        parted.map((table) => othersRows(table, pipeline)),
+      ),
     };
   });
 }
-
-const recordRow = z.object({ table: z.string(), record: z.unknown() });
-
-async function readRecords(
-  client: pg.ClientBase,
-  schema: string,
-  tables: readonly string[],
-): Promise<Map<string, unknown>> {
-  const { rows } = await client.query(readState(schema), [tables]);
-  return new Map(rows.map((row) => recordRow.parse(row)).map(({ table, record }) => [table, record]));
-}
-
-/** A table that someone holds for himself alone counts as filled: whoever works on it will find out. */
-async function filledTables(
-  client: pg.ClientBase,
-  schema: string,
-  tables: readonly string[],
-): Promise<Set<string>> {
-  if (tables.length === 0) return new Set();
-  const held = namesIn(await client.query(HELD_TABLES, [schema]));
-  const free = tables.filter((table) => !held.includes(table));
-  const filled = free.length === 0 ? [] : namesIn(await client.query(whichHaveRows(schema, free)));
-  return new Set([...held, ...filled]);
-}
-
-const namesIn = ({ rows }: pg.QueryResult): string[] =>
-  z
-    .array(z.object({ table: z.string() }))
-    .parse(rows)
-    .map(({ table }) => table);

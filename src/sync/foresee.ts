@@ -10,6 +10,7 @@ import { planWithTools } from './plan-with-tools.ts';
 import { foreseeObstruction, type Obstruction } from './reshape/foreseen.ts';
 import { loaderWarning } from './sync-table.ts';
 import type { Work } from './work.ts';
+import { writingRules } from './writing-rules.ts';
 
 export interface Foreseen {
   readonly name: string;
@@ -17,6 +18,8 @@ export interface Foreseen {
   readonly reason: string;
   /** What would happen to types of the destination; part of the reason. */
   readonly typeChanges: readonly string[];
+  /** How rows are written, where that is not plain, in words. */
+  readonly rules: readonly string[];
   readonly loader: Loader | undefined;
   /** What would be read; undefined where nobody knows, or nothing is read. */
   readonly estimated: Volume | undefined;
@@ -76,6 +79,7 @@ function describe(
     action: plan.kind === 'refuse' ? 'refused' : plan.action,
     reason: plan.reason,
     typeChanges: 'typeChanges' in plan ? plan.typeChanges : [],
+    rules: plan.kind === 'load' || plan.kind === 'incremental' ? writingRules(table) : [],
     loader: plan.kind === 'load' ? plan.loader.loader : undefined,
     estimated: plan.kind === 'load' ? whole && restOf(whole, plan) : hasWork ? estimate?.window : undefined,
     whole,

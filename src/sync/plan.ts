@@ -6,10 +6,13 @@ import { keyTypeOf, type KeyType } from '../schema/keys.ts';
 import { printName } from '../schema/names.ts';
 import { uniqueIndexOn, type Relation } from '../schema/relations.ts';
 import { shapeOf, type Shape } from '../schema/shape.ts';
+import { isAppend } from '../schema/row-identity.ts';
 import { shellWord } from '../shell-word.ts';
-import type { StateRecord } from '../schema/state-record.ts';
+import { PLAINLY, type StateRecord } from '../schema/state-record.ts';
 import { chooseChunks, type Chunks } from './chunks/chunk-choice.ts';
 import type { TableFacts } from './facts.ts';
+import { isIndexed } from './key-index.ts';
+import { extensionFor, isExtended, keptBecause, lossRefusal } from './kept-copy.ts';
 import { chooseLoader, type LoaderChoice } from './loader-choice.ts';
 import { refusalOf } from './refusals.ts';
 import { describeChanges } from './type-changes.ts';
@@ -22,7 +25,9 @@ export type Way =
   /** The table stays, with everything that people have built on it; differing rows are changed in place. */
   | 'merge-whole'
   /** The columns change: the staging table takes the place of the table. */
-  | 'swap';
+  | 'swap'
+  /** The table holds what cannot be loaded again: it gets columns and an index in place, and rows are only added. */
+  | 'extend';
 
 interface Planned {
   readonly reason: string;
@@ -47,7 +52,7 @@ export interface LoadPlan extends Planned {
 /** Continue from what an earlier sync, or the older script, has left. */
 export interface IncrementalPlan extends Planned {
   readonly kind: 'incremental';
-  readonly action: 'incremental';
+  readonly action: 'incremental' | 'append';
   readonly since: StateRecord | { readonly legacyCursor: string };
   /** False after a hand has dropped the index that makes a merge cheap. */
   readonly hasMergeIndex: boolean;
@@ -87,6 +92,8 @@ export function planTable(now: TableFacts, request: Request): Plan {
   if (refusal || !now.source)
     return refuse(refusal ?? new IncrepError('INTERNAL', { what: 'no source', next: '' }));
   if (!now.destination) return load(now, now.source, 'initial', 'there is no copy yet');
+  const loss = lossRefusal(now, now.source);
+  if (loss) return refuse(loss);
   if (request.isFullRefresh) return load(now, now.source, 'full-refresh', 'a full refresh was asked for');
   if (now.saved.kind === 'none') return load(now, now.source, 'initial', now.saved.why);
   const drift = [
@@ -96,7 +103,7 @@ export function planTable(now: TableFacts, request: Request): Plan {
   ];
   if (drift.length > 0) return onDrift(now, now.source, drift.join('; '));
   if (wasEmptied(now)) return load(now, now.source, 'initial', 'the destination table has been emptied');
-  return incremental(now, now.source, now.destination, request);
+  return incremental(now, now.source, request);
 }
 
 /** Every difference that makes the copy something else than a copy, one sentence each. */
@@ -116,12 +123,19 @@ function driftOf(
   ];
 }
 
-function settingsDrift(record: StateRecord, { replicationKey, mergeKey }: TableFacts['settings']): string[] {
+function settingsDrift(
+  record: StateRecord,
+  { mode, replicationKey, mergeKey }: TableFacts['settings'],
+): string[] {
+  const { mode: formerMode } = record.writtenAs ?? PLAINLY;
   const [was, is] = [record.mergeKey.join(', '), mergeKey.join(', ')];
   return [
     ...(record.replicationKey === replicationKey
       ? []
       : [`replication_key changed from "${record.replicationKey}" to "${replicationKey}"`]),
+    ...(formerMode === mode
+      ? []
+      : [`mode changed from "${formerMode}" to "${mode}": the rows that are there are kept as versions`]),
     ...(was === is ? [] : [`unique_cols changed from [${was}] to [${is}]`]),
   ];
 }
@@ -182,8 +196,11 @@ function load(now: TableFacts, source: Relation, action: LoadPlan['action'], rea
 }
 
 /** The table itself is kept whenever it can take the rows as it is. */
-function wayFor({ destination, saved, settings, natives }: TableFacts, source: Relation): Way {
+function wayFor(now: TableFacts, source: Relation): Way {
+  const { destination, saved, settings, natives } = now;
   if (!destination) return 'create';
+  if (keptBecause(settings) !== undefined)
+    return isIndexed(now) && !isExtended(extensionFor(now, source)) ? 'merge-whole' : 'extend';
   const isGone = ({ name }: { name: string }) => !source.columns.some((column) => column.name === name);
   const hasLeftOver = saved.kind === 'record' && saved.record.shape.columns.some(isGone);
   const fits =
@@ -191,7 +208,7 @@ function wayFor({ destination, saved, settings, natives }: TableFacts, source: R
   return fits && !hasLeftOver && uniqueIndexOn(destination, settings.mergeKey) ? 'merge-whole' : 'swap';
 }
 
-function incremental(now: TableFacts, source: Relation, destination: Relation, request: Request): Plan {
+function incremental(now: TableFacts, source: Relation, request: Request): Plan {
   const since =
     now.saved.kind === 'record'
       ? now.saved.record
@@ -199,7 +216,8 @@ function incremental(now: TableFacts, source: Relation, destination: Relation, r
         ? { legacyCursor: now.saved.cursor }
         : undefined;
   if (!since) throw new Error('planned an incremental sync without a cursor');
-  const planned = plannedFrom(source, now, 'the copy and its cursor are known');
+  const known = ['the copy and its cursor are known', ...columnChanges(now)].join('; ');
+  const planned = plannedFrom(source, now, known);
   if ('legacyCursor' in since && planned.keyType !== 'timestamp' && planned.keyType !== 'timestamptz') {
     return load(
       now,
@@ -210,12 +228,26 @@ function incremental(now: TableFacts, source: Relation, destination: Relation, r
   }
   return {
     kind: 'incremental',
-    action: 'incremental',
+    action: isAppend(now.settings) ? 'append' : 'incremental',
     since,
     removesDeleted: areDeletesDue(now, request),
-    hasMergeIndex: uniqueIndexOn(destination, now.settings.mergeKey) !== undefined,
+    hasMergeIndex: isIndexed(now),
     ...planned,
   };
+}
+
+/** What happens to columns of ours beforehand. */
+function columnChanges({ destination, settings, saved }: TableFacts): string[] {
+  const isThere = (wanted: string) => destination?.columns.some(({ name }) => name === wanted) === true;
+  const before = saved.kind === 'record' ? (saved.record.writtenAs ?? PLAINLY).metadataColumns : [];
+  return [
+    ...settings.metadataColumns
+      .filter((name) => !isThere(name))
+      .map((name) => `column "${name}" is added to the copy`),
+    ...before
+      .filter((name) => !settings.metadataColumns.includes(name) && isThere(name))
+      .map((name) => `column "${name}" of the copy is filled no more, and stays`),
+  ];
 }
 
 function areDeletesDue({ settings, saved }: TableFacts, { areDeletesForced, now }: Request): boolean {

@@ -119,6 +119,7 @@ const NOTHING = {
   rowsUpdated: 0,
   rowsUnchanged: 0,
   rowsDeleted: 0,
+  rowsNewer: 0,
   bytes: 0,
 };
 

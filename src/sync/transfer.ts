@@ -24,6 +24,8 @@ export interface Transfer {
   readonly rowsUpdated: number;
   readonly rowsUnchanged: number;
   readonly rowsDeleted: number;
+  /** Rows of the destination that were left alone because they are newer. */
+  readonly rowsNewer: number;
   readonly bytes: number;
   readonly warnings: readonly string[];
   /** True when the copy is known to hold no row that is gone from the source. */
@@ -86,6 +88,7 @@ export function nextRecord(
     fences: fencesAfter(facts, plan, fence),
     settledXid: settledXid(facts, fence),
     readAs: readAs(facts),
+    writtenAs: { mode: facts.settings.mode, metadataColumns: facts.settings.metadataColumns },
     shape: plan.shape,
     fingerprint: fingerprintOf(plan.shape),
     generation,

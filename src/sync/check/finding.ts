@@ -5,6 +5,8 @@ import type { ErrorCode, IncrepError } from '../../errors.ts';
 export const FINDING_CODES = [
   'BUILT_ON',
   'CLOCKS',
+  'CONFLICT_KEY',
+  'CONFLICT_TRIGGER',
   'DISABLED',
   'DRIFT',
   'FUTURE_KEYS',
@@ -35,6 +37,7 @@ export const FINDING_CODES = [
   'STATE_SPACE',
   'STATE_STRANGERS',
   'UNKNOWN_COPY',
+  'VERSIONS',
   'VERSION_UNTESTED',
   'WEBHOOK',
   'WEBHOOK_FAILED',

@@ -1,10 +1,12 @@
 /** What there is to say of a table at the source: pure. */
 import { isUniqueBy, type Relation } from '../../schema/relations.ts';
+import { isAppend, rowKey } from '../../schema/row-identity.ts';
 import { createIndexOn, createUniqueIndexOn } from '../../sql/inspect.ts';
 import type { TableFacts } from '../facts.ts';
 import type { Plan } from '../plan.ts';
 import { note, warning, type Finding } from './finding.ts';
 import { MANY, type Inspection } from './inspect.ts';
+import { writingFindings } from './writing-findings.ts';
 
 export type Workable = Exclude<Plan, { kind: 'skip' } | { kind: 'refuse' }>;
 
@@ -12,6 +14,7 @@ export const sourceTableFindings = (table: TableFacts, plan: Workable, found: In
   ...lateFindings(plan),
   ...keyFindings(table, plan, found),
   ...mergeKeyFindings(table, plan),
+  ...writingFindings(table, plan, found),
 ];
 
 /** Transactions in flight are those of the source server now: not of another one, nor of when a view was refreshed. */
@@ -94,14 +97,14 @@ function rowsHave(rows: number): string {
 }
 
 function mergeKeyFindings({ settings }: TableFacts, { source }: Workable): Finding[] {
-  const columns = settings.mergeKey.join(', ');
-  return isUniqueBy(source, settings.mergeKey)
+  const columns = rowKey(settings).join(', ');
+  return isUniqueBy(source, rowKey(settings))
     ? []
     : [
         warning(
           'MERGE_KEY_NOT_ENFORCED',
           settings.name,
-          `nothing at the source keeps (${columns}) unique and NOT NULL; of rows that share it only the newest is kept`,
+          `nothing at the source keeps (${columns}) unique and NOT NULL; of rows that share it only ${isAppend(settings) ? 'one' : 'the newest'} is kept`,
           mergeKeyStep(source, settings.mergeKey),
         ),
       ];

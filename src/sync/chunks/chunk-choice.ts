@@ -1,5 +1,6 @@
 /** Whether a table is loaded in chunks, which ones, and whether a load that was broken off goes on: pure. */
 import { fingerprintOf, shapeOf } from '../../schema/shape.ts';
+import { PLAINLY } from '../../schema/state-record.ts';
 import { destinationDrift } from '../../schema/drift.ts';
 import { chunkStarts, type Leaf } from '../../schema/heap.ts';
 import type { LoadHeader, PendingLoad } from '../../schema/pending-load.ts';
@@ -94,6 +95,7 @@ function whyNotResumed(
     return 'the source is another one now';
   if (record.replicationKey !== settings.replicationKey) return 'replication_key was changed';
   if (record.mergeKey.join('\n') !== settings.mergeKey.join('\n')) return 'unique_cols were changed';
+  if ((record.writtenAs ?? PLAINLY).mode !== settings.mode) return 'mode was changed';
   if (record.fingerprint !== fingerprintOf(shapeOf(source))) return 'the source table was altered meanwhile';
   if (staging?.oid !== header.staging.oid || stagingFilenode !== header.staging.filenode)
     return 'its staging table was dropped, emptied or rewritten meanwhile';

@@ -6,6 +6,8 @@ export interface HashedRow {
   readonly hash: string;
   readonly content: string;
   readonly pending: boolean;
+  /** As sql/compare.ts prints it; null without a replication key, undefined where it was not asked for. */
+  readonly version?: string | null;
 }
 
 /** All rows of one key on one side; more than one only where the key is not unique. */

@@ -45,6 +45,8 @@ describe('a table', () => {
         deletes: 'ignore',
         deletesEverySeconds: 86_400,
         deleteLimit: 0.5,
+        metadataColumns: [],
+        onConflict: 'source_wins',
         types: 'text',
         maxStalenessSeconds: undefined,
         isEnabled: true,
@@ -68,6 +70,8 @@ describe('a table', () => {
         deletes: 'soft',
         deletes_every: '0s',
         delete_limit: 0.25,
+        metadata_columns: ['_synced_at', '_source'],
+        on_conflict: 'source_wins',
         types: 'native',
         max_staleness: '7d',
         enabled: false,
@@ -89,6 +93,8 @@ describe('a table', () => {
         deletes: 'soft',
         deletesEverySeconds: 0,
         deleteLimit: 0.25,
+        metadataColumns: ['_synced_at', '_source'],
+        onConflict: 'source_wins',
         types: 'native',
         maxStalenessSeconds: 604_800,
         isEnabled: false,
@@ -242,14 +248,55 @@ describe('a wrong value is shown with its place, what is allowed and what was pr
   });
 });
 
+describe('how rows are written', () => {
+  test.each([
+    [
+      { mode: 'incremental-append', deletes: 'hard' },
+      'deletes',
+      'mode "incremental-append" keeps every version of a row',
+    ],
+    [
+      { mode: 'incremental-append', on_conflict: 'newest_wins' },
+      'on_conflict',
+      'mode "incremental-append" keeps the newer and the older version of a row both',
+    ],
+    [
+      { on_conflict: 'newest_wins', deletes: 'soft' },
+      'deletes',
+      'with on_conflict "newest_wins" the destination has rows of its own',
+    ],
+    [
+      {
+        unique_cols: Array.from({ length: 31 }, (_, index) => `c${index}`),
+        mode: 'incremental-append',
+        metadata_columns: ['_source'],
+      },
+      'unique_cols',
+      'together with _source and updated_at, which the unique index needs besides, these are 33 columns, and 32 is the most',
+    ],
+  ])('what contradicts itself is refused: %j', async (change, path, what) => {
+    expect(await problems([{ ...TABLE, ...change }])).toEqual([
+      expect.stringContaining(`tables-config.json, [0].${path} (table orders): ${what}`),
+    ]);
+  });
+
+  test.each([
+    [{ metadata_columns: ['_sync'] }, '"_synced_at" or "_source"'],
+    [{ metadata_columns: '_source' }, 'an array of different names out of "_synced_at" and "_source"'],
+    [{ metadata_columns: ['_source', '_source'] }, 'an array of different names'],
+    [{ on_conflict: 'newest' }, '"source_wins" or "newest_wins"'],
+  ])('%j', async (change, allowed) => {
+    expect(await problems([{ ...TABLE, ...change }])).toEqual([expect.stringContaining(allowed)]);
+  });
+});
+
 describe('what a later version will do is refused by name, never ignored', () => {
   test.each([
     [
-      { mode: 'incremental-append' },
+      { mode: 'full-refresh' },
       'mode',
-      '"incremental-append" is not yet supported; allowed: "incremental-deduped"',
+      '"full-refresh" is not yet supported; allowed: "incremental-deduped" or "incremental-append"',
     ],
-    [{ mode: 'full-refresh' }, 'mode', '"full-refresh" is not yet supported'],
     [
       { on_schema_change: 'evolve' },
       'on_schema_change',

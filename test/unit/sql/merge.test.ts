@@ -9,7 +9,8 @@ const merge = (change: Partial<Merge> = {}): Merge => ({
   replicationKey: 'updated_at',
   nullableKey: [],
   hasSameColumns: true,
-  isSoftDelete: false,
+  own: [],
+  yieldsToNewer: false,
   canMerge: true,
   ...change,
 });

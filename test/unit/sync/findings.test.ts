@@ -55,6 +55,7 @@ function inspection(change: Partial<Inspection> = {}, isStandby = false): Inspec
     clockSkewSeconds: 0,
     encryption: { source: TLS, destination: undefined },
     owners: new Map(),
+    keyTriggers: new Map(),
     dependents: new Map(),
     pgDump: undefined,
     ...change,
