@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import type { TableSettings } from '../config/settings.ts';
-import { SOURCE } from '../schema/own-columns.ts';
+import { OWN_TYPES, SOURCE } from '../schema/own-columns.ts';
 import type { Relation } from '../schema/relations.ts';
 import { isShared } from '../schema/row-identity.ts';
 import { ident, literal } from '../sql/identifiers.ts';
@@ -25,8 +25,9 @@ export const othersRows = (table: TableSettings, pipeline: string): TableRows =>
   where: [`${ident(SOURCE)} <> ${literal(pipeline)}`],
 });
 
+/** Ours, not one of people that is only called so. */
 export const hasSource = (relation: Relation | undefined): boolean =>
-  relation?.columns.some(({ name }) => name === SOURCE) === true;
+  relation?.columns.some(({ name, type }) => name === SOURCE && type === OWN_TYPES[SOURCE]) === true;
 
 /** A table that someone holds for himself alone counts as filled: whoever works on it will find out. */
 export async function filledTables(

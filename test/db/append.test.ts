@@ -107,7 +107,7 @@ test('rows without a replication key have one version for each merge key', async
   await using pair = await freshPair({
     tables: [{ ...APPEND, name: 'items', replication_key: 'at', null_keys: 'include' }],
     sourceSql: `CREATE TABLE items (id int PRIMARY KEY, note text, at timestamptz);
-      INSERT INTO items VALUES (1, 'null'), (2, 'dated', now())`,
+      INSERT INTO items VALUES (1, 'null', NULL), (2, 'dated', now())`,
   });
   await sync(pair);
   await pair.source.query(`UPDATE items SET note = 'still null' WHERE id = 1`);
