@@ -204,3 +204,15 @@ test('rows of an emptied table come back, and an unknown one keeps what it has',
   expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_inserted: 11 });
   await expectSameRows(pair, 'orders');
 });
+
+test('a history of runs from before rows were counted as newer goes on', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.destination.query('ALTER TABLE _increp_runs DROP rows_newer');
+  expect((await sync(pair)).stderr).not.toContain('history');
+  const { rows } = await pair.destination.query(
+    'SELECT rows_newer::int FROM _increp_runs ORDER BY started_at DESC LIMIT 1',
+  );
+  expect(rows).toEqual([{ rows_newer: 0 }]);
+  expect((await increp('history --json', pair)).exitCode).toBe(0);
+});
