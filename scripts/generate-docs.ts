@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { LATER_VALUES, NEEDED_KEYS, tableSchema, tablesJsonSchema } from '../src/config/tables-schema.ts';
+import { NEEDED_KEYS, tableSchema, tablesJsonSchema } from '../src/config/tables-schema.ts';
 import type { Variable } from '../src/config/variables.ts';
 import { VARIABLES } from '../src/config/variables.ts';
 import { ERROR_CLASSES } from '../src/errors.ts';
@@ -41,15 +41,10 @@ interface Option {
   readonly description?: string;
   readonly default?: unknown;
   readonly enum?: readonly string[];
-  readonly not?: object;
 }
 
 function optionRow([key, option]: [string, Option], required: readonly string[]): Cells {
-  const choices = (option.enum ?? []).map(code).join(', ');
-  const laterChoices = (LATER_VALUES[key] ?? []).map(code).join(', ');
-  const values = [choices, laterChoices && `not yet: ${laterChoices}`]
-    .filter((part) => part !== '')
-    .join('; ');
+  const values = (option.enum ?? []).map(code).join(', ');
   const fallback = option.default === undefined ? 'none' : code(JSON.stringify(option.default));
   return [code(key), option.description ?? '', values, required.includes(key) ? '**required**' : fallback];
 }

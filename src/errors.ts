@@ -23,7 +23,10 @@ const transient = (exitCode: number, meaning: string): ErrorClass => ({
 export const ERROR_CLASSES = {
   USAGE: permanent(64, 'The command line cannot be understood.'),
   CONFIG_INVALID: permanent(78, 'A setting is missing, unknown, malformed or contradicts another.'),
-  NOT_SUPPORTED: permanent(78, 'The configuration asks for something that this version does not do yet.'),
+  NOT_SUPPORTED: permanent(
+    78,
+    'Something between here and there, or this machine, is of a kind that increp cannot work with.',
+  ),
   SAME_DATABASE: permanent(78, 'Source and destination are the same schema of the same database.'),
   TABLE_NOT_FOUND: permanent(78, 'A configured table does not exist at the source.'),
   COLUMN_NOT_FOUND: permanent(78, 'A configured column does not exist in its table.'),
@@ -48,7 +51,10 @@ export const ERROR_CLASSES = {
   TIMEOUT: permanent(1, 'A server cancelled our statement because it ran for too long.'),
   STAGING_TAKEN: permanent(1, 'A table that increp did not make has the name of the staging table.'),
   DEPENDENTS: permanent(1, 'Objects built on the destination table would not survive what must be done.'),
-  DRIFT_REFUSED: permanent(1, 'The source table changed shape and on_schema_change is "fail".'),
+  DRIFT_REFUSED: permanent(
+    1,
+    'The source table, or a setting, changed in a way that is not to be followed by a new load.',
+  ),
   MERGE_KEY_NOT_UNIQUE: permanent(1, 'The merge key does not identify rows.'),
   STATE_FOREIGN: permanent(1, 'The saved state belongs to another pipeline or another source.'),
   STATE_UNWRITABLE: permanent(1, 'The state directory cannot be read or written.'),

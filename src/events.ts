@@ -33,6 +33,8 @@ export interface TableOutcome {
   readonly rowsUpdated: number;
   readonly rowsUnchanged: number;
   readonly rowsDeleted: number;
+  /** Rows of the destination that were left alone because they are newer. */
+  readonly rowsNewer: number;
   /** Bytes of COPY data that left the source. */
   readonly bytes: number;
   readonly durationSeconds: number;

@@ -39,6 +39,7 @@ export function tableToJson(outcome: TableOutcome) {
     rows_updated: outcome.rowsUpdated,
     rows_unchanged: outcome.rowsUnchanged,
     rows_deleted: outcome.rowsDeleted,
+    rows_newer: outcome.rowsNewer,
     bytes: outcome.bytes,
     duration_s: inMilliseconds(outcome.durationSeconds),
     cursor: outcome.cursor,

@@ -39,12 +39,9 @@ export const settings = {
     ],
   },
   NOT_SUPPORTED: {
-    about: 'It is known, and refused instead of ignored.',
-    causes: [
-      'An option that docs/configuration.md lists as not yet supported.',
-      'A pooler in statement mode (`pool_mode = statement`) in front of a database.',
-    ],
-    steps: ['Remove the option.', 'Set `pool_mode = transaction` or `session` in the pooler.'],
+    about: 'It was looked at, and refused before anything was changed.',
+    causes: ['A pooler in statement mode (`pool_mode = statement`) in front of a database.'],
+    steps: ['Set `pool_mode = transaction` or `session` in the pooler.'],
     example: [
       'error: 1 problem in the configuration (NOT_SUPPORTED):',
       '  - tables-config.json, [0].metadata_columns (table orders): not yet supported',

@@ -73,6 +73,7 @@ const tableJson = (table: Foreseen) => ({
   action: table.action,
   reason: table.reason,
   selects: table.selects ?? null,
+  rules: table.rules,
   loader: table.loader ?? null,
   estimated_rows: table.estimated?.rows ?? null,
   estimated_bytes: table.estimated?.bytes ?? null,

@@ -1,8 +1,9 @@
 /** Forgets a table's state, so that the next sync loads it again. The copy itself stays and goes on serving. */
 import { IncrepError } from '../errors.ts';
 import { chunksTable, forgetLoad, loadsTable } from '../sql/loads.ts';
-import { forgetState, stateTable } from '../sql/state.ts';
+import { forgetOwnState, forgetState, stateTable } from '../sql/state.ts';
 import { printable, wrapLines } from '../observe/text.ts';
+import { sharedName } from '../schema/names.ts';
 import { describeRelations } from '../postgres/catalog.ts';
 import { lockTable } from '../sync/table-lock.ts';
 import { ensureWritable } from '../state/state-files.ts';
@@ -38,15 +39,20 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
     // A file that stays would serve in place of the row that is gone.
     await ensureWritable(settings.stateDirectory);
     for (const table of chosen) {
-      const { destinationName, copyName } = tableNames(work, table);
+      const { destinationName, stateName, copyName } = tableNames(work, table);
       const { schema } = destinationName;
+      // Whichever of them it was synced under last.
+      const names = [destinationName.table, sharedName(destinationName.table, settings.pipeline)];
       await work.destination.withWriting([], async (client) => {
-        await lockTable(client, { destinationName }, { waitSeconds: 0, signal: work.signal });
+        await lockTable(client, { stateName }, { waitSeconds: 0, signal: work.signal });
         const ours = [stateTable, loadsTable, chunksTable].map((named) => named(schema).table);
         const there = await describeRelations(client, schema, ours);
         const [hasState, ...hasLoads] = ours.map((name) => there.has(name));
-        if (hasState === true) await client.query(forgetState(schema), [destinationName.table]);
-        if (hasLoads.every(Boolean)) await client.query(forgetLoad(schema), [destinationName.table]);
+        if (hasState === true) {
+          await client.query(forgetState(schema), [stateName.table]);
+          for (const name of names) await client.query(forgetOwnState(schema), [name, settings.pipeline]);
+        }
+        if (hasLoads.every(Boolean)) await client.query(forgetLoad(schema), [stateName.table]);
       });
       await work.stateFiles.remove(copyName);
       const told = `${printable(table.name)}: forgotten. The table stays as it is until the next "increp sync" loads it again.`;

@@ -78,25 +78,15 @@ function tableJson(verdict: Verdict) {
   if ('error' in verdict) {
     return { name: verdict.name, status: 'failed', error: errorToJson(verdict.error) };
   }
-  const {
-    name,
-    sourceRows,
-    destinationRows,
-    missing,
-    extra,
-    changed,
-    duplicated,
-    keys,
-    notes,
-    durationSeconds,
-  } = verdict.verified;
+  const { name, sourceRows, destinationRows, keys, notes, durationSeconds } = verdict.verified;
+  const { missing, extra, changed, duplicated, newer, kept } = verdict.verified;
   return {
     name,
     status: isEqual(verdict.verified) ? 'equal' : 'different',
     rows_source: sourceRows,
     rows_destination: destinationRows,
     repaired: verdict.repaired ?? null,
-    ...{ missing, extra, changed, duplicated },
+    ...{ missing, extra, changed, duplicated, newer, kept },
     first_keys: Object.fromEntries(
       Object.entries(keys).map(([kind, list]) => [kind, list.map((key): unknown => JSON.parse(key))]),
     ),

@@ -2,6 +2,7 @@
 import { readPattern, starsOf } from '../schema/patterns.ts';
 import { show, type Contradiction } from './problems.ts';
 import { selectionContradiction } from './selection.ts';
+import { writingContradiction } from './writing-contradictions.ts';
 import type { TableEntry } from './tables-schema.ts';
 
 /** `own`: what the table itself says; what comes from the defaults may be meant for others. */
@@ -10,6 +11,7 @@ export const contradictionIn = (
   own: Readonly<Record<string, unknown>>,
 ): Contradiction | undefined =>
   selectionContradiction(entry) ??
+  writingContradiction(entry) ??
   (entry.mode === 'full-refresh' ? inFullRefresh(entry, own) : (skipping(entry, own) ?? loading(entry))) ??
   naming(entry);
 

@@ -8,8 +8,6 @@ export interface Problem {
   readonly what: string;
   readonly allowed?: string | undefined;
   readonly suggestion?: string | undefined;
-  /** Right in principle, but not in this version. */
-  readonly isUnsupported?: boolean;
   /** A file that every pipeline has, and that is not there. */
   readonly isAbsence?: boolean;
 }
@@ -40,13 +38,10 @@ export const noPipeline = (directory: string): IncrepError =>
 
 /** All problems as one error, so that nobody has to find them one run at a time. */
 export function configError(problems: readonly Problem[]): IncrepError {
-  const isUnsupported = problems.every((problem) => problem.isUnsupported);
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-  return new IncrepError(isUnsupported ? 'NOT_SUPPORTED' : 'CONFIG_INVALID', {
+  return new IncrepError('CONFIG_INVALID', {
     what: [`${count} in the configuration:`, ...problems.map(describe)].join('\n'),
-    next: isUnsupported
-      ? 'Remove these settings, or wait for a version that knows them.'
-      : 'Correct them and try again; docs/configuration.md describes every setting.',
+    next: 'Correct them and try again; docs/configuration.md describes every setting.',
   });
 }
 

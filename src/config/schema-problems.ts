@@ -3,7 +3,6 @@ import type { z } from 'zod';
 import { nearest } from '../nearest.ts';
 import type { Problem } from './problems.ts';
 import { alternatives, show } from './problems.ts';
-import { LATER_VALUES } from './tables-schema.ts';
 
 export const TABLES_FILE = 'tables-config.json';
 
@@ -40,21 +39,11 @@ function unknownKeys(issue: z.core.$ZodIssueUnrecognizedKeys, { path, knownKeys 
 function wrongValue(issue: Issue, checked: Checked): Problem {
   const where = placeOf([...checked.path, ...issue.path]);
   const value = valueAt(checked.value, issue.path);
-  if (isLaterKey(issue)) return { where, what: 'not yet supported', isUnsupported: true };
   const allowed = issue.code === 'invalid_value' ? alternatives(choicesOf(issue)) : issue.message;
   if (value === undefined) return { where, what: 'missing', allowed };
-  if (isLaterValue(issue, value)) {
-    return { where, what: `${show(value)} is not yet supported`, allowed, isUnsupported: true };
-  }
   const suggestion = typeof value === 'string' ? nearest(value, choicesOf(issue)) : undefined;
   return { where, what: `${show(value)} is not allowed`, allowed, suggestion };
 }
-
-/** The schema knows the keys of later versions as keys that take no value. */
-const isLaterKey = (issue: Issue) => issue.code === 'invalid_type' && issue.expected === 'never';
-
-const isLaterValue = (issue: Issue, value: unknown) =>
-  LATER_VALUES[String(issue.path.at(-1))]?.some((candidate) => candidate === value) ?? false;
 
 const choicesOf = (issue: Issue) => (issue.code === 'invalid_value' ? issue.values.map(String) : []);
 

@@ -1,6 +1,7 @@
 /** What the rest of the house may trust: every value here has been checked, defaulted and named in our own words. */
 
 import type { TableName } from '../schema/names.ts';
+import type { MetadataColumn } from '../schema/own-columns.ts';
 import type { NamePattern } from '../schema/patterns.ts';
 import type { Selection } from '../schema/selection.ts';
 import type { ChunkSize } from './chunk-size.ts';
@@ -48,7 +49,7 @@ export interface TableSettings {
   readonly mergeKey: readonly string[];
   /** What of the source is copied. */
   readonly selection: Selection;
-  readonly mode: 'incremental-deduped' | 'full-refresh';
+  readonly mode: 'incremental-deduped' | 'incremental-append' | 'full-refresh';
   readonly initialLoad: InitialLoad;
   /** Undefined: a whole table in one go. */
   readonly chunk: ChunkSize | undefined;
@@ -63,6 +64,9 @@ export interface TableSettings {
   readonly deletesEverySeconds: number;
   /** The largest share of a table, 0 to 1, that one run may remove. */
   readonly deleteLimit: number;
+  /** Columns of ours beside those of the source. */
+  readonly metadataColumns: readonly MetadataColumn[];
+  readonly onConflict: 'source_wins' | 'newest_wins';
   /** Whether a full refresh is left out while the source holds what the last one has read. */
   readonly skipUnchanged: boolean;
   /** What carries user-defined types. */

@@ -7,6 +7,7 @@ import { DURATION_FORMS, DURATION_PATTERN, parseDuration } from '../duration.ts'
 import { excerptAt } from '../excerpt.ts';
 import { faultIn, withoutEnd } from '../sql/user-sql.ts';
 import { CHUNK_FORMS, CHUNK_PATTERN, parseChunkSize } from './chunk-size.ts';
+import { METADATA_COLUMNS } from '../schema/own-columns.ts';
 import { IDENTIFIER, isIdentifier } from './identifiers.ts';
 
 const identifier = z
@@ -15,7 +16,7 @@ const identifier = z
   .meta({ minLength: 1, maxLength: 63 });
 
 /** INDEX_MAX_KEYS: the key is kept unique by an index. */
-const MAX_KEY_COLUMNS = 32;
+export const MAX_KEY_COLUMNS = 32;
 
 const COLUMNS = `an array of different column names, at least one and at most ${MAX_KEY_COLUMNS}`;
 const columns = z
@@ -79,13 +80,11 @@ const LOAD_JOBS = `a whole number from 1 to ${MAX_LOAD_JOBS}`;
 
 const SHARE = 'a number from 0 to 1';
 
-/** A key of a later version: known, so that it is refused with the right words. */
-const later = (meaning: string) => z.never().optional().describe(`Not yet supported: ${meaning}`);
-
-/** Values of a later version, for the same reason. */
-export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
-  mode: ['incremental-append'],
-};
+const METADATA = `an array of different names out of ${METADATA_COLUMNS.map((name) => `"${name}"`).join(' and ')}`;
+const metadataColumns = z
+  .array(z.enum(METADATA_COLUMNS, { error: METADATA }), { error: METADATA })
+  .refine((names) => new Set(names).size === names.length, { error: METADATA })
+  .meta({ uniqueItems: true });
 
 export const tableSchema = z.strictObject(
   {
@@ -106,9 +105,11 @@ export const tableSchema = z.strictObject(
         'Columns that together identify a row. Like `replication_key`, not needed in mode `full-refresh`.',
       ),
     mode: z
-      .enum(['incremental-deduped', 'full-refresh'])
+      .enum(['incremental-deduped', 'incremental-append', 'full-refresh'])
       .default('incremental-deduped')
-      .describe('How the copy is kept: by what has changed, or read as a whole each time.'),
+      .describe(
+        'How the copy is kept: each row in its latest version, every version of it, or all read anew each time.',
+      ),
     initial_load: z
       .enum(['pg_dump', 'copy'])
       .default('pg_dump')
@@ -166,8 +167,13 @@ export const tableSchema = z.strictObject(
     query: queryText
       .optional()
       .describe('A SELECT at the source to copy instead of a table; `name` is then its label.'),
-    metadata_columns: later('columns that increp itself fills in the copy.'),
-    on_conflict: later('which of two versions of a row stays.'),
+    metadata_columns: metadataColumns
+      .default([])
+      .describe('Columns that increp itself fills in the copy: `_synced_at`, `_source`. None by default.'),
+    on_conflict: z
+      .enum(['source_wins', 'newest_wins'])
+      .default('source_wins')
+      .describe('Which row stays where the destination has one with a newer replication key.'),
     skip_unchanged: z
       .boolean({ error: 'true or false' })
       .default(false)

@@ -236,6 +236,8 @@ function optionsOf(entry: TableEntry): TablePattern['options'] {
     deletesEverySeconds: entry.deletes_every,
     deleteLimit: entry.delete_limit,
     skipUnchanged: entry.mode === 'full-refresh' && entry.skip_unchanged,
+    metadataColumns: entry.metadata_columns,
+    onConflict: entry.on_conflict,
     maxStalenessSeconds: entry.max_staleness,
     types: entry.types,
     isEnabled: entry.enabled,

@@ -35,9 +35,9 @@ function failureSentence({ message, hint }: Failure): string {
   return `${cut(firstLine(message))}.${next === '' ? '' : ` Next: ${cut(next)}.`}`;
 }
 
-const rowCounts = (rows: Pick<TableOutcome, 'rowsInserted' | 'rowsUpdated' | 'rowsDeleted'>) =>
+const rowCounts = (rows: Pick<TableOutcome, 'rowsInserted' | 'rowsUpdated' | 'rowsDeleted' | 'rowsNewer'>) =>
   `${formatCount(rows.rowsInserted)} ${rows.rowsInserted === 1 ? 'row' : 'rows'} inserted, ${formatCount(rows.rowsUpdated)} updated, ` +
-  `${formatCount(rows.rowsDeleted)} deleted`;
+  `${formatCount(rows.rowsDeleted)} deleted${rows.rowsNewer > 0 ? `, ${formatCount(rows.rowsNewer)} left alone as newer at the destination` : ''}`;
 
 function totalRows(tables: readonly TableOutcome[]) {
   const sum = (pick: (table: TableOutcome) => number) =>
@@ -46,6 +46,7 @@ function totalRows(tables: readonly TableOutcome[]) {
     rowsInserted: sum((table) => table.rowsInserted),
     rowsUpdated: sum((table) => table.rowsUpdated),
     rowsDeleted: sum((table) => table.rowsDeleted),
+    rowsNewer: sum((table) => table.rowsNewer),
   };
 }
 

@@ -29,6 +29,8 @@ interface PlannedTable {
         readonly rows: number | undefined;
       }
     | undefined;
+  /** How rows are written, where that is not plain. */
+  readonly rules: readonly string[];
   readonly loader: string | undefined;
   readonly estimated: Estimated | undefined;
   readonly cursor: string | null;
@@ -48,9 +50,14 @@ const SYMBOLS: Record<string, readonly [symbol: string, style: Style]> = {
   reset: ['!', 'yellow'],
   'full-refresh': ['!', 'yellow'],
   incremental: ['~', 'cyan'],
+  append: ['~', 'cyan'],
   skipped: ['-', 'gray'],
   refused: ['x', 'red'],
 };
+
+/** Those that go on from a cursor. */
+const isOngoing = ({ action }: Pick<PlannedTable, 'action'>): boolean =>
+  action === 'incremental' || action === 'append';
 
 const ACTION_WIDTH = 12;
 /** Cells that the effect needs beside a name; a longer name gets a line of its own. */
@@ -75,6 +82,7 @@ function tableLines(table: PlannedTable, nameWidth: number, look: Look): string[
     ...(table.selects === undefined ? [] : detail('selects', table.selects)),
     ...copyLines(table).flatMap((text) => detail('copy', text)),
     ...typeLines(table).flatMap((text) => detail('types', text)),
+    ...table.rules.flatMap((text) => detail('rows', text)),
     ...deletesLines(table).flatMap((text) => detail('deletes', text)),
     ...(table.builtOn.length === 0 ? [] : detail('built on it', listed(table.builtOn, LISTED))),
     ...(table.obstruction ? detail('would be refused', table.obstruction.what) : []),
@@ -111,8 +119,7 @@ const copyLines = ({ action, copy }: PlannedTable): string[] =>
   action === 'initial' && copy !== undefined ? [copy] : [];
 
 /** The reason of a load is printed, and has them. */
-const typeLines = ({ action, typeChanges }: PlannedTable): readonly string[] =>
-  action === 'incremental' ? typeChanges : [];
+const typeLines = (table: PlannedTable): readonly string[] => (isOngoing(table) ? table.typeChanges : []);
 
 function evolutionLines({ evolution, reason }: PlannedTable): [head: string, text: string][] {
   if (!evolution) return [];
@@ -132,8 +139,9 @@ function evolutionLines({ evolution, reason }: PlannedTable): [head: string, tex
 const namesOf = (columns: readonly string[]): string => columns.map((name) => `"${name}"`).join(', ');
 
 /** A load leaves no row that is gone from the source. */
-function deletesLines({ action, removesDeleted, deletes }: PlannedTable): string[] {
-  if (!deletes || action !== 'incremental') return [];
+function deletesLines(table: PlannedTable): string[] {
+  const { removesDeleted, deletes } = table;
+  if (!deletes || !isOngoing(table)) return [];
   const last = deletes.checkedAt === null ? 'never' : deletes.checkedAt;
   const every = formatDuration(deletes.everySeconds);
   return [`${removesDeleted ? 'due now' : 'not due'} (last compared ${last}, every ${every})`];
@@ -143,7 +151,7 @@ function deletesLines({ action, removesDeleted, deletes }: PlannedTable): string
 const LISTED = 10;
 
 function effect(table: PlannedTable): string {
-  if (table.action === 'incremental') return window(table);
+  if (isOngoing(table)) return window(table);
   const volume = volumeWords(table.estimated);
   return table.loader === undefined
     ? table.reason
@@ -174,8 +182,8 @@ function countLine(tables: readonly PlannedTable[]): string {
   const parts = [
     `${count('initial')} to load`,
     `${count('reset', 'full-refresh')} to load again`,
-    `${tables.filter(({ action, hasWork }) => action === 'incremental' && hasWork).length} with changes`,
-    `${tables.filter(({ action, hasWork }) => action === 'incremental' && !hasWork).length} quiet`,
+    `${tables.filter((table) => isOngoing(table) && table.hasWork).length} with changes`,
+    `${tables.filter((table) => isOngoing(table) && !table.hasWork).length} quiet`,
     ...(count('refused') > 0 ? [`${count('refused')} REFUSED`] : []),
     ...(blocked > 0 ? [`${blocked} WOULD BE REFUSED`] : []),
     ...(count('skipped') > 0 ? [`${count('skipped')} skipped`] : []),

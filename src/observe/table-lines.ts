@@ -35,6 +35,7 @@ function rowsText(outcome: TableOutcome): string {
     [outcome.rowsUpdated, 'updated'],
     [outcome.rowsUnchanged, 'unchanged'],
     [outcome.rowsDeleted, 'deleted'],
+    [outcome.rowsNewer, 'newer at the destination'],
   ];
   const said = counts.filter(([count]) => count > 0).map(([count, word]) => `${formatCount(count)} ${word}`);
   if (said.length > 0) return said.join(', ');

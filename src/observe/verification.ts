@@ -11,6 +11,8 @@ interface Counts {
   readonly extra: number;
   readonly changed: number;
   readonly duplicated: number;
+  readonly newer: number;
+  readonly kept: number;
   readonly keys: Readonly<Record<'missing' | 'extra' | 'changed' | 'duplicated', readonly string[]>>;
   readonly notes: readonly string[];
   readonly durationSeconds: number;
@@ -48,12 +50,23 @@ export function formatVerification(verdict: Verdict, look: Look): string {
     .map((note) => `${wrap(`    note: ${note}`, look.width, ' '.repeat(10)).join('\n')}\n`)
     .join('');
   const mended = `${notes}${repairLine(verdict.repaired)}`;
-  if (differences.length === 0) return `= ${printable(counts.name)}  equal: ${rows} (${seconds})\n${mended}`;
+  const apart = keptLine(counts);
+  if (differences.length === 0)
+    return `= ${printable(counts.name)}  equal: ${rows} (${seconds})\n${apart}${mended}`;
   const lines = differences.map((kind) => {
     const more = counts[kind] > counts.keys[kind].length ? `, ${glyphsOf(look).ellipsis}` : '';
     return `    ${formatCount(counts[kind])} ${MEANING[kind]}: ${counts.keys[kind].map(printable).join(', ')}${more}`;
   });
-  return `! ${printable(counts.name)}  DIFFERENT: ${rows} (${seconds})\n${lines.join('\n')}\n${mended}`;
+  return `! ${printable(counts.name)}  DIFFERENT: ${rows} (${seconds})\n${lines.join('\n')}\n${apart}${mended}`;
+}
+
+/** What is no difference where the copy may have it, and yet worth knowing. */
+function keptLine({ newer, kept }: Counts): string {
+  const parts = [
+    ...(newer > 0 ? [`${formatCount(newer)} newer at the destination`] : []),
+    ...(kept > 0 ? [`${formatCount(kept)} only there`] : []),
+  ];
+  return parts.length === 0 ? '' : `    no difference, they are to stay: ${parts.join(', ')}\n`;
 }
 
 const repairLine = (repaired: Repaired | undefined): string =>

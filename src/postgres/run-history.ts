@@ -3,7 +3,7 @@ import { IncrepError } from '../errors.ts';
 import type { Listener } from '../events.ts';
 import { firstLine } from '../format.ts';
 import { tableRecord } from '../schema/run-record.ts';
-import { pruneRuns, recordRuns, type RunRow } from '../sql/state.ts';
+import { addRunColumns, pruneRuns, recordRuns, type RunRow } from '../sql/state.ts';
 import type { Database } from './database.ts';
 
 const KEEP_DAYS = 90;
@@ -43,13 +43,21 @@ export function historyListener({
     const rows = JSON.stringify(waiting);
     waiting = [];
     writtenAt = performance.now();
-    await attempt(() =>
-      database.withWriting([], async (client, transaction) => {
-        await client.query(recordRuns(schema), [rows]);
-        andThen.forEach(transaction.lastly);
-      }),
-    );
+    await attempt(async () => {
+      try {
+        await record([], rows, andThen);
+      } catch (error) {
+        if (!lacksColumns(error)) throw error;
+        await record([addRunColumns(schema)], rows, andThen);
+      }
+    });
   };
+  const record = (first: readonly string[], rows: string, andThen: readonly string[]) =>
+    database.withWriting([], async (client, transaction) => {
+      for (const statement of first) await client.query(statement);
+      await client.query(recordRuns(schema), [rows]);
+      andThen.forEach(transaction.lastly);
+    });
   return async (event) => {
     if (event.type === 'run-started') run = { id: event.runId, pipeline: event.pipeline };
     if (event.type === 'table-finished' && run && event.outcome.status !== 'skipped') {
@@ -72,6 +80,9 @@ async function isDone(work: () => Promise<unknown>): Promise<boolean> {
     throw error;
   }
 }
+
+/** An earlier version has made the table. */
+const lacksColumns = (error: unknown): boolean => error instanceof IncrepError && error.sqlstate === '42703';
 
 /** Where every table was refused from the start, nothing was made at the destination, this table included. */
 const isNotMadeYet = (error: unknown): boolean =>

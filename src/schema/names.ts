@@ -19,6 +19,9 @@ export function derivedName(base: string, suffix: string): string {
   return `${cutToBytes(base, room - hash.length - 1)}_${hash}${suffix}`;
 }
 
+/** What belongs to one of several pipelines into a table: its state, its lock, its staging table. */
+export const sharedName = (table: string, pipeline: string): string => `${table}@${pipeline}`;
+
 export const stagingName = (table: string): string => derivedName(table, '_stg');
 
 /** Nobody's word for a table, because it is looked for after hours of loading only. */

@@ -22,6 +22,12 @@ export const runRecordSchema = z.object({
   rows_updated: count,
   rows_unchanged: count,
   rows_deleted: count,
+  /** Null in rows from before it was counted. */
+  rows_newer: z
+    .number()
+    .nullable()
+    .default(0)
+    .transform((rows) => rows ?? 0),
   bytes: count,
   cursor_before: text,
   cursor_after: text,
@@ -61,6 +67,7 @@ export const tableRecord = (
   rows_updated: outcome.rowsUpdated,
   rows_unchanged: outcome.rowsUnchanged,
   rows_deleted: outcome.rowsDeleted,
+  rows_newer: outcome.rowsNewer,
   bytes: outcome.bytes,
   cursor_before: outcome.cursorBefore,
   cursor_after: outcome.cursor,

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { fenceSchema } from './fences.ts';
 import { KEY_TYPES, type KeyType } from './keys.ts';
 import { selectionSchema } from './selection.ts';
+import { METADATA_COLUMNS } from './own-columns.ts';
 import { shapeSchema } from './shape.ts';
 
 export const STATE_FORMAT = 1;
@@ -35,6 +36,15 @@ export const contentsSchema = z.object({
   readAt: z.string(),
 });
 export type Contents = Readonly<z.infer<typeof contentsSchema>>;
+/** What decides which rows the copy holds, and what identifies them. */
+export const writtenAsSchema = z.object({
+  mode: z.string(),
+  metadataColumns: z.array(z.enum(METADATA_COLUMNS)).readonly(),
+});
+export type WrittenAs = Readonly<z.infer<typeof writtenAsSchema>>;
+
+/** As all copies were before there was a choice. */
+export const PLAINLY: WrittenAs = { mode: 'incremental-deduped', metadataColumns: [] };
 
 export const stateRecordSchema = z.object({
   format: z.literal(STATE_FORMAT),
@@ -64,6 +74,8 @@ export const stateRecordSchema = z.object({
   contents: contentsSchema.nullable().default(null),
   /** What of the source is copied. Null: all of it, or not recorded. */
   selection: selectionSchema.nullable().default(null),
+  /** Null where it was not recorded: `PLAINLY`. */
+  writtenAs: writtenAsSchema.nullable().default(null),
   shape: shapeSchema,
   /** fingerprintOf(shape), for people and scripts. */
   fingerprint: z.string(),

@@ -18,6 +18,8 @@ export interface Comparable {
   readonly where: string;
   /** SQL expression: true for a row that the next sync would read anyway. */
   readonly isPending: string;
+  /** Column by which the newer of two rows with one key is told; null where that does not matter. */
+  readonly version: { readonly name: string; readonly isTime: boolean } | null;
   /** Into how many groups the rows are hashed. */
   readonly groups: number;
 }
@@ -59,9 +61,19 @@ const hashOf = (text: string): string => `md5(convert_to(${text}, 'UTF8'))`;
 const isKeyless = ({ mergeKey }: Comparable): boolean => mergeKey.length === 0;
 
 const rowsOf = (side: Comparable): string => /* sql */ `
-  SELECT key, ${hashOf('key')} AS hash, ${hashOf('content')} AS content, pending FROM (
-    SELECT ${isKeyless(side) ? contentText(side) : keyText(side)} AS key, ${contentText(side)} AS content, coalesce(${side.isPending}, false) AS pending
+  SELECT key, ${hashOf('key')} AS hash, ${hashOf('content')} AS content, pending${side.version === null ? '' : ', version'} FROM (
+    SELECT ${isKeyless(side) ? contentText(side) : keyText(side)} AS key, ${contentText(side)} AS content, coalesce(${side.isPending}, false) AS pending${versionColumn(side)}
     FROM ${fromItem(side.from)} WHERE ${side.where} OFFSET 0) texts`;
+
+/** As a whole number: integers as they are, times in microseconds. What is infinite prints as a word. */
+function versionColumn({ version }: Comparable): string {
+  if (version === null) return '';
+  const key = ident(version.name);
+  const text = version.isTime
+    ? `CASE WHEN isfinite(${key}) THEN trunc(extract(epoch FROM ${key}) * 1000000)::text ELSE ${key}::text END`
+    : `${key}::text`;
+  return `, ${text} AS version`;
+}
 
 /** 32 bits of the hash are plenty for as many groups as anyone wants to hold in memory. */
 const groupOf = ({ groups }: Comparable): string =>
@@ -81,7 +93,7 @@ export const declareRows = (cursor: string, side: Comparable, groups: readonly n
       ? /* sql */ `SELECT ${SHOWN} AS key, hash, count(*)::text AS content, count(*) FILTER (WHERE pending) > 0 AS pending,
           count(*)::float8 AS copies, count(*) FILTER (WHERE pending)::float8 AS "pendingCopies"
           ${wanted} GROUP BY hash ORDER BY hash COLLATE "C"`
-      : /* sql */ `SELECT key, hash, content, pending ${wanted} ORDER BY hash COLLATE "C", content COLLATE "C"`
+      : /* sql */ `SELECT key, hash, content, pending${side.version === null ? '' : ', version'} ${wanted} ORDER BY hash COLLATE "C", content COLLATE "C"`
   }`;
 };
 

@@ -1,7 +1,9 @@
 /** Statements that make and mark our tables at the destination. */
 import { carriedType, type Column, type NativeCarriers } from '../schema/columns.ts';
 import type { TableName } from '../schema/names.ts';
+import { DELETED_AT, SYNCED_AT } from '../schema/own-columns.ts';
 import { ident, identList, literal, qualified } from './identifiers.ts';
+import type { OwnColumn } from './own-columns.ts';
 
 const columnDefinition = (column: Column, natives: NativeCarriers): string =>
   `${ident(column.name)} ${carriedType(column, natives)}${column.isNotNull ? ' NOT NULL' : ''}`;
@@ -42,30 +44,58 @@ export function createMergeKey(
     : /* sql */ `CREATE UNIQUE INDEX ${ident(index)} ON ${qualified(table)} (${identList(mergeKey)})`;
 }
 
-/** Where `deletes: "soft"` marks rows that are gone from the source. */
-export const DELETED_AT = '_deleted_at';
+/**
+ * `filled`: what the rows that are there hold. A constant as the default of a new column costs no row a write; it is the
+ * default of later rows no more, because those that people add are not ours.
+ */
+export function addOwnColumn(table: TableName, { name, type }: OwnColumn, filled?: string): string {
+  const column = ident(name);
+  const add = `ALTER TABLE ${qualified(table)} ADD COLUMN IF NOT EXISTS ${column} ${type}`;
+  return filled === undefined
+    ? add
+    : /* sql */ `${add} DEFAULT ${filled}; ALTER TABLE ${qualified(table)} ALTER COLUMN ${column} DROP DEFAULT`;
+}
 
-export const addDeletedAt = (table: TableName): string =>
-  /* sql */ `ALTER TABLE ${qualified(table)} ADD COLUMN IF NOT EXISTS ${ident(DELETED_AT)} timestamptz`;
+/** Rows from before a table had a column of ours. */
+export const fillOwnColumn = (table: TableName, { name }: OwnColumn, filled: string): string =>
+  /* sql */ `UPDATE ONLY ${qualified(table)} SET ${ident(name)} = ${filled} WHERE ${ident(name)} IS NULL`;
 
 /**
  * Rows of the old table that the new one lacks, marked as of now unless they were marked before. Only `=` can be
- * hashed, so IS NOT DISTINCT FROM is kept for what may be NULL.
+ * hashed, so IS NOT DISTINCT FROM is kept for what may be NULL. `hasSyncedAt`: both tables have that column.
  */
 export function copyMarked(
   from: TableName,
   to: TableName,
   columns: readonly string[],
-  key: readonly Column[],
+  { key, hasSyncedAt }: { readonly key: readonly Column[]; readonly hasSyncedAt: boolean },
 ): string {
   const matches = key.map(
     ({ name, isNotNull }) => `t.${ident(name)} ${isNotNull ? '=' : 'IS NOT DISTINCT FROM'} s.${ident(name)}`,
   );
-  return /* sql */ `INSERT INTO ${qualified(to)} (${identList(columns)}, ${ident(DELETED_AT)})
-    SELECT ${columns.map((name) => `t.${ident(name)}`).join(', ')}, coalesce(t.${ident(DELETED_AT)}, now())
-    FROM ${qualified(from)} t
+  const deletedAt = `t.${ident(DELETED_AT)}`;
+  const values = [
+    ...columns.map((name) => `t.${ident(name)}`),
+    `coalesce(${deletedAt}, now())`,
+    ...(hasSyncedAt ? [`CASE WHEN ${deletedAt} IS NULL THEN now() ELSE t.${ident(SYNCED_AT)} END`] : []),
+  ];
+  const names = [...columns, DELETED_AT, ...(hasSyncedAt ? [SYNCED_AT] : [])];
+  return /* sql */ `INSERT INTO ${qualified(to)} (${identList(names)})
+    SELECT ${values.join(', ')} FROM ${qualified(from)} t
     WHERE NOT EXISTS (SELECT FROM ${qualified(to)} s WHERE ${matches.join(' AND ')})`;
 }
+
+/** $1 schema, $2 index: a row where it belongs to a constraint. */
+export const IS_CONSTRAINT = /* sql */ `
+  SELECT FROM pg_constraint k JOIN pg_class c ON c.oid = k.conindid JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = $1 AND c.relname = $2 AND k.contype IN ('p', 'u')`;
+
+export const dropIndex = (schema: string, index: string): string =>
+  /* sql */ `DROP INDEX ${qualified({ schema, table: index })}`;
+
+/** A unique index that is a constraint has its name. */
+export const dropConstraint = (table: TableName, name: string): string =>
+  /* sql */ `ALTER TABLE ${qualified(table)} DROP CONSTRAINT ${ident(name)}`;
 
 /** How we know a staging table for ours, and never drop a table that is not. */
 /** What every one begins with. */

@@ -119,3 +119,14 @@ export const createReader = (schemas: readonly string[]): string =>
 
 export const giveCopyTo = (table: TableName, role: string): string =>
   /* sql */ `ALTER TABLE ${qualified(table)} OWNER TO ${ident(role)}`;
+
+/** $1 oids of tables, $2 a column of each: triggers before a row is written whose function, or an argument, names it. */
+export const KEY_TRIGGERS = /* sql */ `
+  SELECT t.tgrelid::text AS oid, t.tgname AS name
+  FROM unnest($1::oid[], $2::text[]) asked(oid, key)
+  JOIN pg_trigger t ON t.tgrelid = asked.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
+  JOIN pg_proc p ON p.oid = t.tgfoid
+  -- 1 for each row, 2 before, 4 INSERT, 16 UPDATE: the bits of pg_trigger.h.
+  WHERE t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0
+    AND (strpos(lower(p.prosrc), lower(asked.key)) > 0 OR strpos(encode(t.tgargs, 'escape'), asked.key) > 0)
+  ORDER BY t.tgname`;

@@ -3,14 +3,15 @@
  * so that reading a row again costs no write.
  */
 import type { TableName } from '../schema/names.ts';
-import { DELETED_AT } from './destination.ts';
 import { ident, identList, qualified } from './identifiers.ts';
+import { assigned, markIn, oursIn, type OwnColumn } from './own-columns.ts';
 
 export interface Merge {
   readonly destination: TableName;
   readonly staging: TableName;
   /** In the staging table's order. */
   readonly columns: readonly string[];
+  /** Columns that identify a row on both sides; of a history the replication key is one of them. */
   readonly mergeKey: readonly string[];
   /** Which of two rows of a key is the newer; undefined where nothing tells. */
   readonly replicationKey: string | undefined;
@@ -18,8 +19,10 @@ export interface Merge {
   readonly nullableKey: readonly string[];
   /** True when the destination has exactly `columns`, in that order. */
   readonly hasSameColumns: boolean;
-  /** True when rows are marked in _deleted_at instead of removed: a row that is back is unmarked. */
-  readonly isSoftDelete: boolean;
+  /** What the destination has beside `columns`: written with them, part of a row's identity, or a mark of deletion. */
+  readonly own: readonly OwnColumn[];
+  /** Whether a row of the destination with a newer replication key is left alone. */
+  readonly yieldsToNewer: boolean;
   /** Whether the destination knows MERGE (PostgreSQL 15), and lets it at this table: one with rules it does not. */
   readonly canMerge: boolean;
 }
@@ -32,6 +35,8 @@ export interface MergePass {
   readonly merge: string;
   readonly update: string;
   readonly insert: string;
+  /** Counts the rows that are left alone because the destination's is newer. */
+  readonly countNewer: string;
   /** Whether the index of the merge key serves it. */
   readonly isIndexed: boolean;
 }
@@ -47,6 +52,7 @@ export function mergePasses(merge: Merge): MergePass[] {
     merge: mergeStatement(merge, pass),
     update: updateStatement(merge, pass),
     insert: insertStatement(merge, pass),
+    countNewer: newerStatement(merge, pass),
     isIndexed: pass.isIndexed,
   }));
 }
@@ -62,8 +68,6 @@ export const counted = (statement: string): string =>
 export const BY_INDEX = ['SET LOCAL enable_hashjoin = off', 'SET LOCAL enable_mergejoin = off'];
 export const AS_IT_WAS = ['SET LOCAL enable_hashjoin TO DEFAULT', 'SET LOCAL enable_mergejoin TO DEFAULT'];
 
-const DELETED = ident(DELETED_AT);
-
 interface Pass {
   readonly isIndexed: boolean;
   /** Joins t and s. */
@@ -72,9 +76,11 @@ interface Pass {
   readonly filter: (alias: string) => string;
 }
 
-const plainPass = ({ mergeKey }: Merge): Pass => ({
+const plainPass = ({ mergeKey, own }: Merge): Pass => ({
   isIndexed: true,
-  match: mergeKey.map((name) => `t.${ident(name)} = s.${ident(name)}`).join(' AND '),
+  match: [...oursIn(own, 't.'), ...mergeKey.map((name) => `t.${ident(name)} = s.${ident(name)}`)].join(
+    ' AND ',
+  ),
   filter: () => 'true',
 });
 
@@ -83,22 +89,29 @@ const notNullPass = (merge: Merge): Pass => ({
   filter: (alias) => merge.nullableKey.map((name) => `${alias}.${ident(name)} IS NOT NULL`).join(' AND '),
 });
 
-const nullPass = ({ mergeKey, nullableKey }: Merge): Pass => ({
+const nullPass = ({ mergeKey, nullableKey, own }: Merge): Pass => ({
   isIndexed: false,
-  match: mergeKey
-    .map(
+  match: [
+    ...oursIn(own, 't.'),
+    ...mergeKey.map(
       (name) =>
         `t.${ident(name)} ${nullableKey.includes(name) ? 'IS NOT DISTINCT FROM' : '='} s.${ident(name)}`,
-    )
-    .join(' AND '),
+    ),
+  ].join(' AND '),
   filter: (alias) => `(${nullableKey.map((name) => `${alias}.${ident(name)} IS NULL`).join(' OR ')})`,
 });
 
 const removeStatement = (merge: Merge, { match, filter }: Pass): string => {
-  const isGone = `${filter('t')} AND NOT EXISTS (SELECT FROM ${qualified(merge.staging)} s WHERE ${match})`;
-  return merge.isSoftDelete
-    ? /* sql */ `UPDATE ONLY ${qualified(merge.destination)} t SET ${DELETED} = now() WHERE ${isGone} AND t.${DELETED} IS NULL`
-    : /* sql */ `DELETE FROM ONLY ${qualified(merge.destination)} t WHERE ${isGone}`;
+  const { destination, staging, own } = merge;
+  const isGone = [
+    filter('t'),
+    ...oursIn(own, 't.'),
+    `NOT EXISTS (SELECT FROM ${qualified(staging)} s WHERE ${match})`,
+  ].join(' AND ');
+  const mark = markIn(own);
+  return mark
+    ? /* sql */ `UPDATE ONLY ${qualified(destination)} t SET ${assigned(own, 'marked').join(', ')} WHERE ${isGone} AND t.${ident(mark.name)} IS NULL`
+    : /* sql */ `DELETE FROM ONLY ${qualified(destination)} t WHERE ${isGone}`;
 };
 
 const mergeStatement = (merge: Merge, { match, filter }: Pass): string => /* sql */ `
@@ -106,8 +119,8 @@ const mergeStatement = (merge: Merge, { match, filter }: Pass): string => /* sql
   USING (SELECT ${identList(merge.columns)} FROM ${qualified(merge.staging)} s WHERE ${filter('s')}) s
   ON ${filter('t')} AND ${match}
   WHEN MATCHED AND ${differs(merge)} THEN UPDATE SET ${assignments(merge)}
-  WHEN NOT MATCHED THEN INSERT (${identList(merge.columns)})
-    VALUES (${merge.columns.map((name) => `s.${ident(name)}`).join(', ')})`;
+  WHEN NOT MATCHED THEN INSERT (${insertedNames(merge)})
+    VALUES (${insertedValues(merge)})`;
 
 const updateStatement = (
   merge: Merge,
@@ -115,21 +128,45 @@ const updateStatement = (
 ): string => /* sql */ `UPDATE ONLY ${qualified(merge.destination)} t SET ${assignments(merge)}
     FROM ${qualified(merge.staging)} s WHERE ${filter('t')} AND ${match} AND ${differs(merge)}`;
 
-const assignments = ({ columns, isSoftDelete }: Merge): string =>
+const assignments = ({ columns, own }: Merge): string =>
+  [...columns.map((name) => `${ident(name)} = s.${ident(name)}`), ...assigned(own, 'changed')].join(', ');
+
+const insertedNames = ({ columns, own }: Merge): string =>
+  identList([...columns, ...own.filter(({ inserted }) => inserted !== undefined).map(({ name }) => name)]);
+
+const insertedValues = ({ columns, own }: Merge): string =>
   [
-    ...columns.map((name) => `${ident(name)} = s.${ident(name)}`),
-    ...(isSoftDelete ? [`${DELETED} = NULL`] : []),
+    ...columns.map((name) => `s.${ident(name)}`),
+    ...own.flatMap(({ inserted }) => (inserted === undefined ? [] : [inserted])),
   ].join(', ');
 
-const differs = (merge: Merge): string =>
-  merge.isSoftDelete ? `(${imagesDiffer(merge)} OR t.${DELETED} IS NOT NULL)` : imagesDiffer(merge);
+function differs(merge: Merge): string {
+  const mark = markIn(merge.own);
+  const isOther = mark
+    ? `(${imagesDiffer(merge)} OR t.${ident(mark.name)} IS NOT NULL)`
+    : imagesDiffer(merge);
+  return merge.yieldsToNewer ? `${isOther} AND NOT ${isNewer(merge)}` : isOther;
+}
+
+/** The destination's row. One without a replication key is older than all that have one. */
+const isNewer = ({ replicationKey }: Merge): string => {
+  if (replicationKey === undefined) throw new Error('without a replication key no row is newer');
+  const key = ident(replicationKey);
+  return `coalesce(t.${key} > s.${key}, t.${key} IS NOT NULL)`;
+};
+
+const newerStatement = (
+  merge: Merge,
+  { match, filter }: Pass,
+): string => /* sql */ `SELECT count(*)::float8 AS rows FROM ONLY ${qualified(merge.destination)} t, ${qualified(merge.staging)} s
+    WHERE ${filter('t')} AND ${match} AND ${isNewer(merge)}`;
 
 const insertStatement = (
-  { destination, staging, columns }: Merge,
+  merge: Merge,
   { match, filter }: Pass,
-): string => /* sql */ `INSERT INTO ${qualified(destination)} (${identList(columns)})
-    SELECT ${columns.map((name) => `s.${ident(name)}`).join(', ')} FROM ${qualified(staging)} s
-    WHERE ${filter('s')} AND NOT EXISTS (SELECT FROM ONLY ${qualified(destination)} t WHERE ${match})`;
+): string => /* sql */ `INSERT INTO ${qualified(merge.destination)} (${insertedNames(merge)})
+    SELECT ${insertedValues(merge)} FROM ${qualified(merge.staging)} s
+    WHERE ${filter('s')} AND NOT EXISTS (SELECT FROM ONLY ${qualified(merge.destination)} t WHERE ${match})`;
 
 /**
  * Equal means equal bytes. IS DISTINCT FROM fails for json, xml and point and calls 1.0 equal to 1.00; the record

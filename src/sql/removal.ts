@@ -2,8 +2,8 @@
 import type { Column } from '../schema/columns.ts';
 import type { TableName } from '../schema/names.ts';
 import { copiedColumns } from './copy.ts';
-import { DELETED_AT } from './destination.ts';
 import { ident, literal, qualified } from './identifiers.ts';
+import { assigned, deletedMark, oursIn, type OwnColumn } from './own-columns.ts';
 import { fromItem, type RowSource } from './row-source.ts';
 
 export interface KeyColumn {
@@ -13,6 +13,13 @@ export interface KeyColumn {
   /** True where the column has no `=` that is found under an empty search_path, and is compared by its text. */
   readonly isComparedAsText: boolean;
   readonly isNullable: boolean;
+}
+
+/** Rows of a destination table. */
+export interface KeyedRows {
+  readonly table: TableName;
+  readonly key: readonly KeyColumn[];
+  readonly own: readonly OwnColumn[];
 }
 
 /** Only `=` can use an index; NULLs in a merge key are one value to us. */
@@ -27,23 +34,31 @@ const matches = (key: readonly KeyColumn[]): string =>
 const keysFrom = (key: readonly KeyColumn[], keys = '$1::text[]'): string =>
   `(SELECT ${key.map(({ type }, place) => `(j::json ->> ${place})::${type} AS key${place}`).join(', ')} FROM unnest(${keys}) j) k`;
 
+/** Which rows of ours have one of the keys. */
+const areOurs = ({ key, own }: KeyedRows): string => [...oursIn(own, 't.'), matches(key)].join(' AND ');
+
 /** $1 keys. */
-export const deleteKeys = (table: TableName, key: readonly KeyColumn[]): string =>
-  /* sql */ `DELETE FROM ONLY ${qualified(table)} t USING ${keysFrom(key)} WHERE ${matches(key)}`;
+export const deleteKeys = (rows: KeyedRows): string =>
+  /* sql */ `DELETE FROM ONLY ${qualified(rows.table)} t USING ${keysFrom(rows.key)} WHERE ${areOurs(rows)}`;
+
+/** $1 keys of which there are several rows: one of each stays, because nobody else may have it any more. */
+export const deleteDoubles = (rows: KeyedRows): string => /* sql */ `
+  DELETE FROM ONLY ${qualified(rows.table)} d USING (
+      SELECT t.ctid AS place, row_number() OVER (PARTITION BY ${rows.key.map((_, place) => `k.key${place}`).join(', ')} ORDER BY t.ctid) AS rank
+      FROM ONLY ${qualified(rows.table)} t, ${keysFrom(rows.key)} WHERE ${areOurs(rows)}) ranked
+  WHERE d.ctid = ranked.place AND ranked.rank > 1`;
 
 /** $1 keys. */
 export const markDeleted = (
-  table: TableName,
-  key: readonly KeyColumn[],
-): string => /* sql */ `UPDATE ONLY ${qualified(table)} t SET ${ident(DELETED_AT)} = now() FROM ${keysFrom(key)}
-    WHERE ${matches(key)} AND t.${ident(DELETED_AT)} IS NULL`;
+  rows: KeyedRows,
+): string => /* sql */ `UPDATE ONLY ${qualified(rows.table)} t SET ${assigned(rows.own, 'marked').join(', ')} FROM ${keysFrom(rows.key)}
+    WHERE ${areOurs(rows)} AND t.${ident(deletedMark.name)} IS NULL`;
 
 /** $1 keys of rows that are at the source again. */
 export const unmarkDeleted = (
-  table: TableName,
-  key: readonly KeyColumn[],
-): string => /* sql */ `UPDATE ONLY ${qualified(table)} t SET ${ident(DELETED_AT)} = NULL FROM ${keysFrom(key)}
-    WHERE ${matches(key)} AND t.${ident(DELETED_AT)} IS NOT NULL`;
+  rows: KeyedRows,
+): string => /* sql */ `UPDATE ONLY ${qualified(rows.table)} t SET ${assigned(rows.own, 'changed').join(', ')} FROM ${keysFrom(rows.key)}
+    WHERE ${areOurs(rows)} AND t.${ident(deletedMark.name)} IS NOT NULL`;
 
 /** Rows of the source by their keys. For COPY, which takes no parameters. */
 export const selectKeys = (

@@ -48,6 +48,7 @@ const RUN_COLUMNS = [
   ['error_message', 'text'],
   ['error_hint', 'text'],
   ['sqlstate', 'text'],
+  ['rows_newer', 'bigint'],
 ] as const;
 
 type RunColumn = (typeof RUN_COLUMNS)[number][0];
@@ -62,6 +63,7 @@ const MAY_BE_NULL: readonly RunColumn[] = [
   'error_message',
   'error_hint',
   'sqlstate',
+  'rows_newer',
 ];
 
 export const createRunsTable = (schema: string): string => /* sql */ `
@@ -71,19 +73,25 @@ export const createRunsTable = (schema: string): string => /* sql */ `
   CREATE INDEX IF NOT EXISTS _increp_runs_by_table ON ${qualified(runsTable(schema))} (table_name, started_at DESC);
   COMMENT ON TABLE ${qualified(runsTable(schema))} IS 'increp: what each run did to each table'`;
 
-/** $1 destination table names. */
-export const readState = (schema: string): string => /* sql */ `
-  SELECT table_name AS "table", record FROM ${qualified(stateTable(schema))} WHERE table_name = ANY ($1::text[])`;
+/** What tables of earlier versions lack. */
+export const addRunColumns = (schema: string): string =>
+  /* sql */ `ALTER TABLE ${qualified(runsTable(schema))} ADD COLUMN IF NOT EXISTS rows_newer bigint`;
 
-/** Where each of these destination tables has its state, there has to be a state table. */
+/**
+ * $1 pipeline. Of each of these destination tables, where there has to be a state table in its schema; also of pipelines that
+ * share a table (`sharedName`), by their names alone.
+ */
 export const readStates = (tables: readonly TableName[]): string =>
   [...bySchema(tables)]
-    .map(
-      ([schema, names]) => /* sql */ `
-  SELECT ${literal(schema)} AS schema, table_name AS "table", record FROM ${qualified(stateTable(schema))}
-  WHERE table_name = ANY (ARRAY[${names.map(literal).join(', ')}])`,
-    )
+    .map(([schema, names]) => readStatesIn(schema, `ARRAY[${names.map(literal).join(', ')}]::text[]`))
     .join(' UNION ALL ');
+
+const readStatesIn = (schema: string, names: string): string => /* sql */ `
+  SELECT ${literal(schema)} AS schema, table_name AS name, pipeline,
+         CASE WHEN pipeline = $1 OR table_name = ANY (${names}) THEN record END AS record
+  FROM ${qualified(stateTable(schema))}
+  WHERE table_name = ANY (${names})
+     OR left(table_name, -length(pipeline) - 1) = ANY (${names}) AND right(table_name, length(pipeline) + 1) = '@' || pipeline`;
 
 /** $1 pipeline: the source tables of which it has a state in these schemas. */
 export const sourcesOfPipeline = (schemas: readonly string[]): string =>
@@ -95,17 +103,17 @@ export const sourcesOfPipeline = (schemas: readonly string[]): string =>
     )
     .join(' UNION ALL ');
 
-/** Of one destination table. Without parameters, because it goes with BEGIN. */
+/** By the name of a state. Without parameters, because it goes with BEGIN. */
 export const readGeneration = ({ schema, table }: TableName): string => /* sql */ `
   SELECT generation::text, record ->> 'runId' AS "runId" FROM ${qualified(stateTable(schema))}
   WHERE table_name = ${literal(table)}`;
 
-/** Without parameters, because it goes with COMMIT. */
-export const writeState = (record: StateRecord): string => /* sql */ `
-  INSERT INTO ${qualified(stateTable(record.destination.schema))} AS state
+/** Under the name of the state. Without parameters, because it goes with COMMIT. */
+export const writeState = (name: TableName, record: StateRecord): string => /* sql */ `
+  INSERT INTO ${qualified(stateTable(name.schema))} AS state
     (table_name, pipeline, source_table, replication_key, cursor, generation, record)
   VALUES (${[
-    record.destination.table,
+    name.table,
     record.pipeline,
     `${record.source.schema}.${record.source.table}`,
     // The column has been NOT NULL since before there were tables without one.
@@ -120,8 +128,13 @@ export const writeState = (record: StateRecord): string => /* sql */ `
     replication_key = excluded.replication_key, cursor = excluded.cursor, generation = excluded.generation,
     record = excluded.record, updated_at = clock_timestamp()`;
 
+/** $1 name of a state. */
 export const forgetState = (schema: string): string => /* sql */ `
   DELETE FROM ${qualified(stateTable(schema))} WHERE table_name = $1`;
+
+/** $1 name of a state, $2 pipeline. */
+export const forgetOwnState = (schema: string): string => /* sql */ `
+  DELETE FROM ${qualified(stateTable(schema))} WHERE table_name = $1 AND pipeline = $2`;
 
 /** $1 a JSON array of objects with these keys. */
 export const recordRuns = (schema: string): string => /* sql */ `
@@ -148,7 +161,7 @@ export const pruneRuns = (schema: string, daysToKeep: number): string => /* sql 
   DELETE FROM ${qualified(runsTable(schema))} r USING known
   WHERE r.table_name = known.name AND r.started_at < now() - make_interval(days => ${daysToKeep})`;
 
-/** The lock of one destination table, held until the transaction ends; `taken` is false when another holds it. */
+/** The lock of one destination table, or of one pipeline's rows in it, by the name of its state; held until the transaction ends; `taken` is false when another holds it. */
 export const tryLock = (table: TableName): string => /* sql */ `
   SELECT pg_try_advisory_xact_lock(${lockKey(table)}) AS taken`;
 

@@ -89,13 +89,19 @@ export const lockShape = (table: TableName): string =>
 export const hasRows = (rows: RowSource): string =>
   /* sql */ `SELECT EXISTS (SELECT FROM ${bareItem(rows)}) AS "hasRows"`;
 
+/** Rows that count: those of a table that satisfy the conditions; all where there are none. */
+export interface TableRows {
+  readonly table: TableName;
+  readonly where: readonly string[];
+}
+
 /** One message for all tables; each answer costs the server a look at one page. */
-export const whichHaveRows = (tables: readonly TableName[]): string =>
+export const whichHaveRows = (tables: readonly TableRows[]): string =>
   tables
-    .map(
-      (name) =>
-        /* sql */ `SELECT ${literal(name.schema)} AS schema, ${literal(name.table)} AS "table" WHERE EXISTS (SELECT FROM ${qualified(name)})`,
-    )
+    .map(({ table, where }) => {
+      const condition = where.length === 0 ? '' : ` WHERE ${where.join(' AND ')}`;
+      return /* sql */ `SELECT ${literal(table.schema)} AS schema, ${literal(table.table)} AS "table" WHERE EXISTS (SELECT FROM ${qualified(table)}${condition})`;
+    })
     .join(' UNION ALL ');
 
 /** $1 schemas: tables that nobody else can read now, or will be able to as soon as a lock is granted. */

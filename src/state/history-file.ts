@@ -60,7 +60,7 @@ const DULL = new Set(['reason', 'rows_read', 'rows_unchanged', 'bytes', 'cursor_
 function leanOf(record: NewRecord): object {
   const isQuiet =
     record.status === 'ok' &&
-    record.action === 'incremental' &&
+    (record.action === 'incremental' || record.action === 'append') &&
     !(record.rows_inserted || record.rows_updated || record.rows_deleted);
   const isLeftOut = (key: string, value: unknown) =>
     value === USUAL.get(key) || (Array.isArray(value) && value.length === 0) || (isQuiet && DULL.has(key));

@@ -16,6 +16,7 @@ import { syncChanges } from './incremental.ts';
 import { loadTable } from './load.ts';
 import { addMissingLabels, createMissingTypes } from './make-types.ts';
 import { isKeyedPlan, type IncrementalPlan, type LoadPlan, type RefreshPlan } from './plan.ts';
+import { leaveFormerName } from './former-name.ts';
 import { holdTable, lockingStatements, lockTable } from './table-lock.ts';
 import { fenceWarnings, nextRecord, NOTHING_MOVED, type Transfer } from './transfer.ts';
 import type { Work } from './work.ts';
@@ -60,8 +61,9 @@ export async function applyPlan(
           work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'lock', waitsFor }),
       };
       await holdTable(destination, facts, transaction.answers, patience);
+      await leaveFormerName(destination, facts);
       done = await underLock(work, facts, plan, destination, { ...request, progress });
-      if (done) transaction.lastly(writeState(done.record));
+      if (done) transaction.lastly(writeState(facts.stateName, done.record));
       else isStopped = true;
     });
   } catch (error) {
@@ -114,7 +116,7 @@ async function atOnce(
   destination: pg.ClientBase,
   { isForced, isVerified }: ApplyRequest,
 ): Promise<Loaded> {
-  const { schema, table } = facts.destinationName;
+  const { schema, table } = facts.stateName;
   // Its staging table is about to be used for something else.
   if (facts.pendingLoad) await destination.query(forgetLoad(schema), [table]);
   if (plan.kind === 'load' || plan.evolution) await createMissingTypes(destination, facts);
@@ -167,7 +169,7 @@ async function hasCommitted(
   return work.destination.withWriting([], async (client) => {
     await lockTable(client, facts, { waitSeconds: OWN_LOCK_SECONDS, signal: work.signal });
     const { rows } = await client.query<{ generation: string; runId: string }>(
-      readGeneration(facts.destinationName),
+      readGeneration(facts.stateName),
     );
     return rows[0]?.generation === String(record.generation) && rows[0].runId === record.runId;
   });

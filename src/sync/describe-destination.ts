@@ -1,16 +1,17 @@
 /** What is in the destination's schemas: the copies, and what increp keeps beside them. */
-import type pg from 'pg';
-import { z } from 'zod';
+import type { TableSettings } from '../config/settings.ts';
 import { describeSchemas, describeTables, type SchemaAccess } from '../postgres/catalog.ts';
 import type { Database } from '../postgres/database.ts';
 import type { ServerIdentity } from '../postgres/identity.ts';
 import { tableKey, type TableName } from '../schema/names.ts';
 import type { PendingLoad } from '../schema/pending-load.ts';
 import { isReadableTable, type Relation } from '../schema/relations.ts';
+import { isShared } from '../schema/row-identity.ts';
 import { chunksTable, loadsTable } from '../sql/loads.ts';
-import { readStates, runsTable, stateTable } from '../sql/state.ts';
-import { HELD_TABLES, whichHaveRows } from '../sql/window.ts';
+import { runsTable, stateTable } from '../sql/state.ts';
 import { readPendingLoads } from './chunks/pending-loads.ts';
+import { readStateRows, wasShared, type StateNames, type StateRows } from './state-rows.ts';
+import { filledTables, hasSource, othersRows, ownRows } from './table-rows.ts';
 
 /** One schema of the destination. */
 export interface DestinationSchema {
@@ -21,8 +22,8 @@ export interface DestinationSchema {
   readonly hasLoadTables: boolean;
 }
 
-export interface CopyNames {
-  readonly destinationName: TableName;
+export interface Copy extends StateNames {
+  readonly settings: TableSettings;
   readonly stagingName: TableName;
   /** Undefined where nobody needs it. */
   readonly windowName: TableName | undefined;
@@ -34,14 +35,18 @@ export interface DestinationFacts {
   readonly schemas: ReadonlyMap<string, DestinationSchema>;
   readonly relations: ReadonlyMap<string, Relation>;
   readonly pendingLoads: ReadonlyMap<string, PendingLoad>;
-  readonly records: ReadonlyMap<string, unknown>;
+  readonly stateOf: (names: StateNames) => StateRows;
+  /** With rows of this pipeline. */
   readonly filled: ReadonlySet<string>;
+  /** With rows of others, where they were kept apart and are to be no longer. */
+  readonly withOthers: ReadonlySet<string>;
 }
 
 /** As many questions for many schemas as for one. */
 export async function describeDestination(
   destination: Database,
-  copies: readonly CopyNames[],
+  copies: readonly Copy[],
+  pipeline: string,
 ): Promise<DestinationFacts> {
   const server = await destination.identity();
   const wanted = copies.map(({ destinationName }) => destinationName);
@@ -57,9 +62,16 @@ export async function describeDestination(
       ...ours,
     ]);
     const schemas = new Map(names.map((name) => [name, schemaOf(name, accessOf(name), relations)]));
-    const there = wanted.filter(
-      ({ schema, ...name }) =>
-        accessOf(schema).canUse && isReadableTable(relations.get(tableKey({ schema, ...name }))),
+    const relationOf = ({ destinationName }: Copy) => relations.get(tableKey(destinationName));
+    const usable = copies.filter(({ destinationName: { schema } }) => accessOf(schema).canUse);
+    const stateOf = await readStateRows(
+      client,
+      pipeline,
+      usable.filter(({ destinationName: { schema } }) => schemas.get(schema)?.stateTable === 'readable'),
+    );
+    const there = usable.filter((copy) => isReadableTable(relationOf(copy)));
+    const parted = there.filter(
+      (copy) => !isShared(copy.settings) && hasSource(relationOf(copy)) && wasShared(stateOf(copy)),
     );
     return {
       server,
@@ -67,15 +79,19 @@ export async function describeDestination(
       relations,
       pendingLoads: await readPendingLoads(
         client,
-        wanted.filter(({ schema }) => accessOf(schema).canUse && schemas.get(schema)?.hasLoadTables === true),
+        usable
+          .filter(({ destinationName: { schema } }) => schemas.get(schema)?.hasLoadTables === true)
+          .map(({ stateName }) => stateName),
       ),
-      records: await readRecords(
+      stateOf,
+      filled: await filledTables(
         client,
-        wanted.filter(
-          ({ schema }) => accessOf(schema).canUse && schemas.get(schema)?.stateTable === 'readable',
-        ),
+        there.map((copy) => ownRows(copy.destinationName, copy.settings, relationOf(copy), pipeline)),
       ),
-      filled: await filledTables(client, there),
+      withOthers: await filledTables(
+        client,
+        parted.map(({ destinationName }) => othersRows(destinationName, pipeline)),
+      ),
     };
   });
 }
@@ -98,33 +114,3 @@ function accessTo(relation: Relation | undefined): DestinationSchema['stateTable
   if (!relation) return 'none';
   return relation.canSelectTable ? 'readable' : 'unreadable';
 }
-
-const recordRow = z.object({ schema: z.string(), table: z.string(), record: z.unknown() });
-
-/** As they come, by `tableKey`. Each of the tables has to have a state table in its schema. */
-export async function readRecords(
-  client: pg.ClientBase,
-  tables: readonly TableName[],
-): Promise<Map<string, unknown>> {
-  if (tables.length === 0) return new Map();
-  const { rows } = await client.query(readStates(tables));
-  return new Map(
-    rows.map((row) => recordRow.parse(row)).map(({ record, ...name }) => [tableKey(name), record]),
-  );
-}
-
-/** A table that someone holds for himself alone counts as filled: whoever works on it will find out. */
-async function filledTables(client: pg.ClientBase, tables: readonly TableName[]): Promise<Set<string>> {
-  if (tables.length === 0) return new Set();
-  const schemas = [...new Set(tables.map(({ schema }) => schema))];
-  const held = keysIn(await client.query(HELD_TABLES, [schemas]));
-  const free = tables.filter((table) => !held.includes(tableKey(table)));
-  const filled = free.length === 0 ? [] : keysIn(await client.query(whichHaveRows(free)));
-  return new Set([...held, ...filled]);
-}
-
-export const keysIn = ({ rows }: pg.QueryResult): string[] =>
-  z
-    .array(z.object({ schema: z.string(), table: z.string() }))
-    .parse(rows)
-    .map(tableKey);

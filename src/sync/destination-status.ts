@@ -12,9 +12,10 @@ import { latestRuns, missingRuns } from '../sql/history.ts';
 import { chunksTable, loadsTable } from '../sql/loads.ts';
 import { lockedAmong, runsTable, stateTable } from '../sql/state.ts';
 import { readPendingLoads } from './chunks/pending-loads.ts';
-import { keysIn, readRecords } from './describe-destination.ts';
+import { keysIn } from './table-rows.ts';
 import { tableNames } from './facts.ts';
 import { bothOf, DAY_MS, digestOf, isFailure, startOf, type Digest } from './run-digest.ts';
+import { readStateRows, type StateRows } from './state-rows.ts';
 import type { Work } from './work.ts';
 
 export interface Observed {
@@ -32,33 +33,39 @@ export async function askDestination(
   now: Date,
 ): Promise<(table: TableSettings) => Observed> {
   const home = work.settings.destination.schema;
+  const { pipeline } = work.settings;
   const copies = tables.map((table) => tableNames(work, table));
   const names = copies.map(({ copyName }) => copyName);
-  const wanted = copies.map(({ destinationName }) => destinationName);
   return work.destination.withReading(async (client) => {
-    const schemas = [...new Set(wanted.map(({ schema }) => schema))];
+    const schemas = [...new Set(copies.map(({ destinationName: { schema } }) => schema))];
     const accessOf = await describeSchemas(client, schemas);
     const perSchema = [stateTable, loadsTable, chunksTable];
     const ours = schemas.flatMap((schema) => perSchema.map((named) => named(schema)));
     const there = await describeTables(client, [...ours, runsTable(home)]);
     const inSchemaWith = (...named: ((schema: string) => TableName)[]) =>
-      wanted.filter(
-        ({ schema }) =>
+      copies.filter(
+        ({ destinationName: { schema } }) =>
           accessOf(schema).canUse &&
           named.every((name) => isReadableTable(there.get(tableKey(name(schema))))),
       );
-    const records = ownRecords(work, await readRecords(client, inSchemaWith(stateTable)));
+    const stateOf = await readStateRows(client, pipeline, inSchemaWith(stateTable));
     const runs = there.has(tableKey(runsTable(home)))
       ? await readRuns(client, work, names, local, now)
       : undefined;
-    const pendingLoads = await readPendingLoads(client, inSchemaWith(loadsTable, chunksTable));
-    const running = wanted.length === 0 ? [] : keysIn(await client.query(lockedAmong(wanted)));
+    const pendingLoads = await readPendingLoads(
+      client,
+      inSchemaWith(loadsTable, chunksTable).map(({ stateName }) => stateName),
+    );
+    const running =
+      copies.length === 0
+        ? []
+        : keysIn(await client.query(lockedAmong(copies.map(({ stateName }) => stateName))));
     return (table) => {
-      const { destinationName, copyName } = tableNames(work, table);
-      const key = tableKey(destinationName);
+      const own = tableNames(work, table);
+      const key = tableKey(own.stateName);
       return {
-        runs: runs?.get(copyName) ?? digestOf(local.get(copyName) ?? [], now),
-        record: records.get(key),
+        runs: runs?.get(own.copyName) ?? digestOf(local.get(own.copyName) ?? [], now),
+        record: recordOf(stateOf(own), pipeline),
         isRunning: running.includes(key),
         pendingLoad: pendingLoads.get(key),
       };
@@ -67,16 +74,9 @@ export async function askDestination(
 }
 
 /** A state of another pipeline is none of ours. */
-function ownRecords(
-  { settings }: Pick<Work, 'settings'>,
-  found: ReadonlyMap<string, unknown>,
-): Map<string, StateRecord> {
-  return new Map(
-    [...found].flatMap(([key, record]) => {
-      const known = stateRecordSchema.safeParse(record).data;
-      return known?.pipeline === settings.pipeline ? [[key, known] as const] : [];
-    }),
-  );
+function recordOf({ record }: StateRows, pipeline: string): StateRecord | undefined {
+  const known = stateRecordSchema.safeParse(record).data;
+  return known?.pipeline === pipeline ? known : undefined;
 }
 
 const digestRow = z.object({

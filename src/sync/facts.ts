@@ -6,10 +6,11 @@ import type { ClientTools } from '../postgres/client-tools.ts';
 import type { Database } from '../postgres/database.ts';
 import type { ServerIdentity } from '../postgres/identity.ts';
 import type { Heap } from '../schema/heap.ts';
-import { stagingName, tableKey, windowName, type TableName } from '../schema/names.ts';
+import { sharedName, stagingName, tableKey, windowName, type TableName } from '../schema/names.ts';
 import type { NativeTypes } from '../schema/native-types.ts';
 import type { PendingLoad } from '../schema/pending-load.ts';
 import type { Relation } from '../schema/relations.ts';
+import { isShared } from '../schema/row-identity.ts';
 import type { RowSource } from '../sql/row-source.ts';
 import type { StateFile } from '../state/state-files.ts';
 import { describeDestination, type DestinationSchema } from './describe-destination.ts';
@@ -30,6 +31,8 @@ export interface TableFacts {
   readonly destinationName: TableName;
   /** What the state files and the histories call the copy. */
   readonly copyName: string;
+  /** What its state, its loads and its lock go by. */
+  readonly stateName: TableName;
   readonly stagingName: TableName;
   /** Of the table into which what a load in chunks has missed is read. */
   readonly windowName: TableName;
@@ -46,7 +49,12 @@ export interface TableFacts {
   readonly window: Relation | undefined;
   /** Empty unless `types` is "native". */
   readonly natives: NativeTypes;
+  /** Rows of this pipeline. */
   readonly destinationHasRows: boolean;
+  /** The name under which its state was found, where that is another than `stateName`. */
+  readonly formerStateName: string | undefined;
+  /** Whether it has rows of other pipelines; looked at only where this one is to keep them apart no longer. */
+  readonly hasOthersRows: boolean;
   /** A load in chunks that was broken off. */
   readonly pendingLoad: PendingLoad | undefined;
   /** Of the source; undefined while nobody has looked, because only a load in chunks has to know. */
@@ -78,11 +86,12 @@ export async function gatherFacts(work: Gathering, tables: readonly TableSetting
   const named = tables.map((settings) => ({ settings, names: tableNames(work, settings) }));
   const copies = named.map(({ settings, names }) => ({
     ...names,
+    settings,
     windowName: settings.chunk ? names.windowName : undefined,
   }));
   const [source, destination] = await Promise.all([
     describeSource(work.source, named),
-    describeDestination(work.destination, copies),
+    describeDestination(work.destination, copies, work.settings.pipeline),
   ]);
   const servers = { source: source.server, destination: destination.server };
   const nativesOf = await gatherNativeTypes(
@@ -99,6 +108,7 @@ export async function gatherFacts(work: Gathering, tables: readonly TableSetting
     const [from, to] = [tableKey(sourceName), tableKey(destinationName)];
     const schema = destination.schemas.get(destinationName.schema);
     if (!schema) throw new Error(`nobody has looked at schema ${destinationName.schema}`);
+    const state = destination.stateOf(names);
     const { relation, rows, ...selected } = selectedOf(source.selected, settings);
     return {
       pipeline: work.settings.pipeline,
@@ -113,10 +123,12 @@ export async function gatherFacts(work: Gathering, tables: readonly TableSetting
       window: destination.relations.get(tableKey(names.windowName)),
       natives: nativesOf(settings.types === 'native' ? relation : undefined),
       destinationHasRows: destination.filled.has(to),
-      pendingLoad: destination.pendingLoads.get(to),
+      formerStateName: state.formerName,
+      hasOthersRows: destination.withOthers.has(to),
+      pendingLoad: destination.pendingLoads.get(tableKey(names.stateName)),
       heap: undefined,
       stateFile,
-      saved: reconcile(stateFile, destination.records.get(to), {
+      saved: reconcile(stateFile, state, {
         label: settings.name,
         pipeline: work.settings.pipeline,
         source: { database: servers.source.database, ...sourceName },
@@ -135,18 +147,22 @@ export async function gatherFacts(work: Gathering, tables: readonly TableSetting
   return { servers, schemas: destination.schemas, tables: await Promise.all(facts) };
 }
 
-export function tableNames({ settings }: Pick<Work, 'settings'>, table: TableSettings) {
+export type TableNames = Pick<
+  TableFacts,
+  'sourceName' | 'destinationName' | 'copyName' | 'stateName' | 'stagingName' | 'windowName'
+>;
+
+export function tableNames({ settings }: Pick<Work, 'settings'>, table: TableSettings): TableNames {
   const destinationName = destinationOf(settings.destination, table);
-  const beside = (name: (table: string) => string) => ({
-    schema: destinationName.schema,
-    table: name(destinationName.table),
-  });
+  const { schema } = destinationName;
+  const own = isShared(table) ? sharedName(destinationName.table, settings.pipeline) : destinationName.table;
   return {
     sourceName: table.source,
     destinationName,
     copyName: copyNameOf(settings, table),
-    stagingName: beside(stagingName),
-    windowName: beside(windowName),
+    stateName: { schema, table: own },
+    stagingName: { schema, table: stagingName(own) },
+    windowName: { schema, table: windowName(own) },
   };
 }
 

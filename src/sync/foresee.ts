@@ -13,6 +13,7 @@ import { foreseeObstruction, type Obstruction } from './reshape/foreseen.ts';
 import { selectionWords } from './selection-words.ts';
 import { loaderWarning } from './sync-table.ts';
 import type { Work } from './work.ts';
+import { writingRules } from './writing-rules.ts';
 
 export interface Foreseen {
   readonly name: string;
@@ -29,6 +30,8 @@ export interface Foreseen {
   readonly typeChanges: readonly string[];
   /** How the copy would be altered in place; undefined where it would not. */
   readonly evolution: ForeseenEvolution | undefined;
+  /** How rows are written, where that is not plain, in words. */
+  readonly rules: readonly string[];
   readonly loader: Loader | undefined;
   /** What would be read; undefined where nobody knows, or nothing is read. */
   readonly estimated: Volume | undefined;
@@ -102,6 +105,7 @@ function describe(
     copyName: table.copyName,
     typeChanges: 'typeChanges' in plan ? plan.typeChanges : [],
     evolution,
+    rules: plan.kind === 'load' || plan.kind === 'incremental' ? writingRules(table) : [],
     loader: plan.kind === 'load' ? plan.loader.loader : undefined,
     estimated: plan.kind === 'load' ? toLoad && restOf(toLoad, plan) : hasWork ? estimate?.window : undefined,
     whole,

@@ -1,11 +1,6 @@
 /** What changed since the cursor: into the staging table, and merged. */
 import type pg from 'pg';
-import { IncrepError } from '../errors.ts';
-import { derivedName, printName } from '../schema/names.ts';
 import type { Copied } from '../postgres/copy-pipe.ts';
-import { codeOf } from '../postgres/identity.ts';
-import { shellWord } from '../shell-word.ts';
-import { createMergeKey } from '../sql/destination.ts';
 import { windowCondition, type Window } from '../sql/window.ts';
 import { alterCopy, finishCopy } from './evolve/evolve.ts';
 import { readFill, verifyFilled, type Evolving, type Fill } from './evolve/read-fill.ts';
@@ -13,8 +8,16 @@ import { evolvedWords } from './evolve/words.ts';
 import type { TableFacts } from './facts.ts';
 import type { RaisedFence } from './fence.ts';
 import { countsOf, olderWarning } from './load.ts';
-import { ensureMark } from './marked-rows.ts';
-import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts, type Share } from './merge-staging.ts';
+import { ensureOwnColumns } from './marked-rows.ts';
+import { ensureKeyIndex } from './key-index.ts';
+import {
+  dropOlderVersions,
+  mergeOf,
+  mergeStaging,
+  NO_COUNTS,
+  type MergeCounts,
+  type Share,
+} from './merge-staging.ts';
 import { nullKeyWarning } from './null-keys.ts';
 import type { IncrementalPlan } from './plan.ts';
 import { readWindow } from './read-window.ts';
@@ -39,7 +42,7 @@ interface Changes {
 
 export async function syncChanges(changes: Changes): Promise<Transfer> {
   const { work, facts, plan, fence, destination, isVerified } = changes;
-  await ensureMark(destination, facts);
+  await ensureOwnColumns(destination, facts);
   const { copied, warnings, fill, merged, removal } = await readWindow(
     { work, facts, plan, destination },
     windowChoice(facts, plan, fence, { mustRead: isVerified }),
@@ -58,7 +61,7 @@ export async function syncChanges(changes: Changes): Promise<Transfer> {
     warnings: [
       ...warnings,
       ...(evolved?.warnings ?? []),
-      ...olderWarning(older),
+      ...olderWarning(older, facts.settings),
       ...missingWarning(facts, removal?.missing ?? 0),
       ...legacyWarning(plan),
       ...shiftSince(facts, plan, fence).warnings,
@@ -125,8 +128,8 @@ async function mergeWindow(changes: Changes, copied: Copied, fill: Fill | undefi
 }
 
 async function mergeRows({ work, facts, plan, destination }: Changes, { rows }: Copied): Promise<Merged> {
-  if (!plan.hasMergeIndex) await indexMergeKey(destination, facts);
-  if (rows === 0) return { counts: { inserted: 0, updated: 0, deleted: 0 }, older: 0 };
+  if (!plan.hasMergeIndex) await ensureKeyIndex(destination, facts);
+  if (rows === 0) return { counts: NO_COUNTS, older: 0 };
   await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'merge' });
   const merge = mergeOf(facts, plan.source);
   const older = await dropOlderVersions(destination, merge, plan.source);
@@ -138,27 +141,6 @@ const MANY = 1 / 2;
 
 const shareOf = ({ destination }: TableFacts, rows: number): Share =>
   rows < MANY * (destination?.estimatedRows ?? Infinity) ? 'few' : 'many';
-
-/** SQLSTATE. */
-const UNIQUE_VIOLATION = '23505';
-
-/** A copy that the older script made, or whose index a hand has dropped. */
-async function indexMergeKey(
-  destination: pg.ClientBase,
-  { destinationName, settings }: TableFacts,
-): Promise<void> {
-  const index = derivedName(destinationName.table, '_increp_key');
-  try {
-    await destination.query(createMergeKey(destinationName, index, settings.mergeKey, false));
-  } catch (error) {
-    if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
-    throw new IncrepError('MERGE_KEY_NOT_UNIQUE', {
-      what: `${printName(destinationName)} at the destination has several rows with the same ${settings.mergeKey.join(', ')}`,
-      next: `The table goes on serving. Run "increp sync ${shellWord(settings.name)} --full-refresh" to make it a true copy.`,
-      cause: error,
-    });
-  }
-}
 
 /** Found by the comparison of keys, in the very snapshot that was just merged. */
 const missingWarning = ({ settings: { name, replicationKey } }: TableFacts, rows: number): string[] =>

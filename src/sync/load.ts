@@ -1,6 +1,9 @@
 /** A whole table: into a new staging table, and put in place, all in one destination transaction. */
 import type pg from 'pg';
+import { IncrepError } from '../errors.ts';
 import type { Phase } from '../events.ts';
+import { printName } from '../schema/names.ts';
+import { isAppend, isShared } from '../schema/row-identity.ts';
 import { analyze, commentOnTable, dropTable, renameTable } from '../sql/destination.ts';
 import { alterAfter, alterBefore, lockWholly } from '../sql/reshape.ts';
 import { contentsOf } from './contents.ts';
@@ -8,8 +11,10 @@ import type { WasRead } from './probe.ts';
 import type { TableFacts } from './facts.ts';
 import { makeRoomFor } from './index-names.ts';
 import { usersOfCopy } from './lock-holders.ts';
-import { keepMarked, prepareMarks } from './marked-rows.ts';
-import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from './merge-staging.ts';
+import { ensureKeyIndex, seenNow } from './key-index.ts';
+import { extensionFor, isExtended, keepsRest, keptBecause } from './kept-copy.ts';
+import { completeOwnColumns, ensureOwnColumns, keepMarked, prepareMarks } from './marked-rows.ts';
+import { dropOlderVersions, mergeOf, mergeStaging, NO_COUNTS, type MergeCounts } from './merge-staging.ts';
 import { nullKeyWarning } from './null-keys.ts';
 import { isKeyedPlan, type LoadPlan } from './plan.ts';
 import { readWhole } from './read-window.ts';
@@ -42,7 +47,7 @@ export async function loadTable(request: Omit<Load, 'placing' | 'hasMergeKey'>):
   const placing = await choosePlacing(destination, facts, plan);
   const load = { ...request, placing, hasMergeKey: false };
   await makeStaging(destination, facts, plan.source.columns, becomesTable(placing));
-  await prepareMarks(destination, facts, placing.way);
+  if (becomesTable(placing)) await prepareMarks(destination, facts);
   const { loader } = plan.loader;
   await enter(load, 'copy', loader);
   const { copied, ...early } = await readWhole(
@@ -68,7 +73,7 @@ export async function loadTable(request: Omit<Load, 'placing' | 'hasMergeKey'>):
     areDeletesDone: true,
     refusal: undefined,
     contents,
-    ...countsOf(counts ?? { inserted: distinctRows, updated: 0, deleted: 0 }, distinctRows),
+    ...countsOf(counts ?? { ...NO_COUNTS, inserted: distinctRows }, distinctRows),
   };
 }
 
@@ -77,8 +82,12 @@ export const choosePlacing = async (
   destination: pg.ClientBase,
   facts: TableFacts,
   plan: LoadPlan,
-): Promise<Placing> =>
-  plan.way === 'swap' ? chooseReshape(destination, facts, plan.source) : { way: plan.way };
+): Promise<Placing> => {
+  if (plan.way === 'swap') return chooseReshape(destination, facts, plan.source);
+  return plan.way === 'extend'
+    ? { way: 'alter', alteration: extensionFor(facts, plan.source) }
+    : { way: plan.way };
+};
 
 const enter = ({ work, facts }: Load, phase: Phase, detail?: string) =>
   work.emit({ type: 'phase-started', table: facts.settings.name, phase, ...(detail && { detail }) });
@@ -109,7 +118,7 @@ async function settleRows(load: Load, rows: number): Promise<Settled> {
   const merge = mergeOf(facts, plan.source);
   const older = await dropOlderVersions(destination, merge, plan.source);
   const warnings = [
-    ...olderWarning(older),
+    ...olderWarning(older, facts.settings),
     ...(await nullKeyWarning(destination, facts.stagingName, facts.settings, plan.source)),
   ];
   if (becomesTable(load.placing)) return { older, warnings, contents, counts: undefined };
@@ -121,15 +130,21 @@ async function settleRows(load: Load, rows: number): Promise<Settled> {
 export async function mergeWhole(load: Load): Promise<MergeCounts> {
   const { work, facts, plan, destination, placing } = load;
   const table = facts.destinationName;
+  const isKept = keptBecause(facts.settings) !== undefined;
   const alteration = placing.way === 'alter' ? placing.alteration : undefined;
-  const before = alteration && alterBefore(table, alteration, facts.natives);
-  if (before !== undefined) {
+  if (alteration && (!isKept || isExtended(alteration))) {
     await enter(load, 'swap');
     await lockAlone(destination, { table, locks: [lockWholly(table)], onWait: tellUsers(load) }, work.signal);
-    await mustSurvive(destination, table, 'what is built on it', before);
+    // Another pipeline may have added the same column since.
+    const now = isKept ? extensionFor(await seenNow(destination, facts), plan.source) : alteration;
+    const before = alterBefore(table, now, facts.natives);
+    if (before !== undefined) await mustSurvive(destination, table, 'what is built on it', before);
   }
   await enter(load, 'merge');
-  const counts = await mergeStaging(destination, mergeOf(facts, plan.source), 'whole');
+  await ensureOwnColumns(destination, facts);
+  if (isKept) await ensureKeyIndex(destination, facts);
+  const share = keepsRest(facts.settings) ? 'many' : 'whole';
+  const counts = await mergeStaging(destination, mergeOf(facts, plan.source), share);
   const after = alteration && alterAfter(table, alteration);
   if (after !== undefined) await mustSurvive(destination, table, 'NOT NULL', after);
   return counts;
@@ -153,6 +168,7 @@ export const verifyLoaded = (
 
 export async function putInPlace(load: Load): Promise<void> {
   const { work, facts, plan, destination, placing, hasMergeKey } = load;
+  await completeOwnColumns(destination, facts);
   if (facts.settings.deletes === 'soft') await keepMarked(destination, facts, plan.source);
   await enter(load, 'index');
   if (placing.way === 'exchange') {
@@ -170,6 +186,7 @@ export async function putInPlace(load: Load): Promise<void> {
     };
     await completeStaging(created);
     await enter(load, 'swap');
+    await ensureAbsent(destination, facts);
     await makeRoomFor(destination, facts.destinationName);
     await destination.query(renameTable(facts.stagingName, facts.destinationName.table));
     await destination.query(commentOnTable(facts.destinationName, null));
@@ -178,16 +195,28 @@ export async function putInPlace(load: Load): Promise<void> {
   await destination.query(analyze(facts.destinationName));
 }
 
-export const countsOf = ({ inserted, updated, deleted }: MergeCounts, distinctRows: number) => ({
+/** Pipelines that share a table may all find that there is none; the first one makes it. @throws IncrepError SHAPE_MOVED */
+async function ensureAbsent(destination: pg.ClientBase, facts: TableFacts): Promise<void> {
+  if (!isShared(facts.settings) || (await seenNow(destination, facts)).destination === undefined) return;
+  throw new IncrepError('SHAPE_MOVED', {
+    what: `${printName(facts.destinationName)} was made by another pipeline in the meantime`,
+    next: 'Run increp again: it loads its rows into that table.',
+  });
+}
+
+export const countsOf = ({ inserted, updated, deleted, newer }: MergeCounts, distinctRows: number) => ({
   rowsInserted: inserted,
   rowsUpdated: updated,
-  rowsUnchanged: distinctRows - inserted - updated,
+  rowsUnchanged: distinctRows - inserted - updated - newer,
   rowsDeleted: deleted,
+  rowsNewer: newer,
 });
 
-export const olderWarning = (rows: number): string[] =>
+export const olderWarning = (rows: number, settings: TableFacts['settings']): string[] =>
   rows === 0
     ? []
     : [
-        `unique_cols do not identify rows at the source: ${rows} rows shared their key with a newer one and were left out`,
+        isAppend(settings)
+          ? `unique_cols and ${settings.replicationKey} do not identify rows at the source: ${rows === 1 ? '1 row shared both with another and was' : `${rows} rows shared both with another and were`} left out`
+          : `unique_cols do not identify rows at the source: ${rows} rows shared their key with a newer one and were left out`,
       ];

@@ -1,32 +1,45 @@
-/** Rows that `deletes: "soft"` has marked: a load must not lose them. */
+/** Columns of ours: where the rows will live, and in the rows that `deletes: "soft"` has marked, which no load may lose. */
 import type pg from 'pg';
 import { carriedType, type Column } from '../schema/columns.ts';
+import { DELETED_AT, SOURCE, SYNCED_AT } from '../schema/own-columns.ts';
 import type { Relation } from '../schema/relations.ts';
-import { addDeletedAt, copyMarked, DELETED_AT } from '../sql/destination.ts';
+import { addOwnColumn, copyMarked, fillOwnColumn } from '../sql/destination.ts';
+import { ownColumns } from '../sql/own-columns.ts';
 import type { TableFacts } from './facts.ts';
 
-/** How a loaded staging table becomes the table, once it is known what a change of shape means for it. */
-export type Placement = 'create' | 'merge-whole' | 'exchange' | 'alter';
+export const ownOf = ({ settings, pipeline }: Pick<TableFacts, 'settings' | 'pipeline'>) =>
+  ownColumns(settings, pipeline);
 
-export const hasMark = (relation: Relation | undefined): boolean =>
-  relation?.columns.some(({ name }) => name === DELETED_AT) === true;
+const hasColumn = (relation: Relation | undefined, wanted: string): boolean =>
+  relation?.columns.some(({ name }) => name === wanted) === true;
 
-/** The mark's column, where `deletes: "soft"` came after the table. */
-export async function ensureMark(
-  client: pg.ClientBase,
-  { settings, destination, destinationName }: TableFacts,
-): Promise<void> {
-  if (settings.deletes === 'soft' && !hasMark(destination)) await client.query(addDeletedAt(destinationName));
+const hasMark = (relation: Relation | undefined): boolean => hasColumn(relation, DELETED_AT);
+
+/** In a table that was made before they were asked for. What nobody kept apart until now is this pipeline's. */
+export async function ensureOwnColumns(client: pg.ClientBase, facts: TableFacts): Promise<void> {
+  const { destination, destinationName } = facts;
+  for (const column of ownOf(facts)) {
+    const filled = column.isIdentity ? column.inserted : undefined;
+    if (!hasColumn(destination, column.name))
+      await client.query(addOwnColumn(destinationName, column, filled));
+    else if (filled !== undefined && !wasKeptApart(facts))
+      await client.query(fillOwnColumn(destinationName, column, filled));
+  }
 }
 
-/** The mark's column, where the rows will live. */
-export async function prepareMarks(
-  client: pg.ClientBase,
-  facts: TableFacts,
-  placement: Placement,
-): Promise<void> {
-  if (placement === 'merge-whole' || placement === 'alter') return ensureMark(client, facts);
-  if (facts.settings.deletes === 'soft') await client.query(addDeletedAt(facts.stagingName));
+const wasKeptApart = ({ saved }: TableFacts): boolean =>
+  saved.kind === 'record' && saved.record.writtenAs?.metadataColumns.includes(SOURCE) === true;
+
+/** The mark's column in a staging table that will become the table. */
+export async function prepareMarks(client: pg.ClientBase, facts: TableFacts): Promise<void> {
+  for (const column of ownOf(facts))
+    if (column.isMark) await client.query(addOwnColumn(facts.stagingName, column));
+}
+
+/** The others, once all rows are there, so that none is written again for them. */
+export async function completeOwnColumns(client: pg.ClientBase, facts: TableFacts): Promise<void> {
+  for (const column of ownOf(facts).filter(({ isMark }) => !isMark))
+    await client.query(addOwnColumn(facts.stagingName, column, column.inserted));
 }
 
 /**
@@ -44,12 +57,13 @@ export async function keepMarked(client: pg.ClientBase, facts: TableFacts, sourc
   const key = shared.filter(({ name }) => settings.mergeKey.includes(name));
   const isComplete = source.columns.every((column) => shared.includes(column) || !column.isNotNull);
   if (!isComplete || key.length < settings.mergeKey.length) return;
+  const hasSyncedAt = settings.metadataColumns.includes(SYNCED_AT) && hasColumn(destination, SYNCED_AT);
   await client.query(
     copyMarked(
       destinationName,
       stagingName,
       shared.map(({ name }) => name),
-      key,
+      { key, hasSyncedAt },
     ),
   );
 }

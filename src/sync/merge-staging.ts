@@ -1,6 +1,9 @@
 /** Staging table into table, counted. */
 import type pg from 'pg';
 import { z } from 'zod';
+import { IncrepError } from '../errors.ts';
+import { codeOf } from '../postgres/identity.ts';
+import { printName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
 import { isUniqueBy } from '../schema/relations.ts';
 import {
@@ -13,34 +16,39 @@ import {
   type MergePass,
 } from '../sql/merge.ts';
 import { addMissing, removeSurplus } from '../sql/copies.ts';
+import { rowKey } from '../schema/row-identity.ts';
 import type { TableFacts } from './facts.ts';
+import { ownOf } from './marked-rows.ts';
 import { isSameList } from './staging.ts';
 
 export interface MergeCounts {
   readonly inserted: number;
   readonly updated: number;
   readonly deleted: number;
+  /** Left alone because the destination's is newer. */
+  readonly newer: number;
 }
 
-export function mergeOf(
-  { settings, destination, destinationName, stagingName, servers }: TableFacts,
-  source: Relation,
-): Merge {
+export const NO_COUNTS: MergeCounts = { inserted: 0, updated: 0, deleted: 0, newer: 0 };
+
+export function mergeOf(facts: TableFacts, source: Relation): Merge {
+  const { settings, destination, destinationName, stagingName, servers } = facts;
+  const own = ownOf(facts);
+  const key = rowKey(settings);
   const isNullable = (name: string) =>
     source.columns.find((column) => column.name === name)?.isNotNull === false;
   return {
     destination: destinationName,
     staging: stagingName,
     columns: source.columns.map(({ name }) => name),
-    mergeKey: settings.mergeKey,
+    mergeKey: key,
     replicationKey: settings.replicationKey,
-    nullableKey: settings.mergeKey.filter(isNullable),
-    isSoftDelete: settings.deletes === 'soft',
+    nullableKey: key.filter(isNullable),
+    own,
+    yieldsToNewer: settings.onConflict === 'newest_wins',
     canMerge: servers.destination.version >= 150000 && destination?.hasRules !== true,
     hasSameColumns:
-      settings.deletes !== 'soft' &&
-      destination !== undefined &&
-      isSameList(destination.columns, source.columns),
+      own.length === 0 && destination !== undefined && isSameList(destination.columns, source.columns),
   };
 }
 
@@ -50,13 +58,15 @@ export type Share = 'few' | 'many' | 'whole';
 export async function mergeStaging(client: pg.ClientBase, merge: Merge, share: Share): Promise<MergeCounts> {
   if (merge.mergeKey.length === 0) return mergeCopies(client, merge);
   const passes = mergePasses(merge);
-  let counts: MergeCounts = { inserted: 0, updated: 0, deleted: 0 };
+  let counts = NO_COUNTS;
   if (share === 'whole')
     for (const { remove } of passes) counts = plus(counts, { deleted: rowsOf(await client.query(remove)) });
   for (const pass of passes) {
     const run = (statement: string) =>
       share === 'few' && pass.isIndexed ? runByIndex(client, statement) : client.query(statement);
-    counts = plus(counts, await (merge.canMerge ? mergeAtOnce : mergeInTwo)(run, pass));
+    if (merge.yieldsToNewer) counts = plus(counts, await countNewer(run, pass));
+    const write = merge.canMerge ? mergeAtOnce : mergeInTwo;
+    counts = plus(counts, await (merge.yieldsToNewer ? besideWriters(merge, write) : write)(run, pass));
   }
   return counts;
 }
@@ -64,8 +74,27 @@ export async function mergeStaging(client: pg.ClientBase, merge: Merge, share: S
 /** A row that was changed is one row less and another one more. */
 async function mergeCopies(client: pg.ClientBase, merge: Merge): Promise<MergeCounts> {
   const deleted = rowsOf(await client.query(removeSurplus(merge)));
-  return { deleted, inserted: rowsOf(await client.query(addMissing(merge))), updated: 0 };
+  return { ...NO_COUNTS, deleted, inserted: rowsOf(await client.query(addMissing(merge))) };
 }
+/** SQLSTATE. */
+const UNIQUE_VIOLATION = '23505';
+
+/** Who writes to the destination as well may have added the very row, after the statement had looked for it. */
+const besideWriters =
+  ({ destination }: Merge, write: typeof mergeAtOnce): typeof mergeAtOnce =>
+  async (run, pass) => {
+    try {
+      return await write(run, pass);
+    } catch (error) {
+      if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
+      throw new IncrepError('CONFLICT', {
+        what: `a row was added to ${printName(destination)} that another one there excludes: ${error instanceof Error ? error.message : ''}`,
+        next: 'If it happens again, see what that unique index is for: increp can only add the row beside it.',
+        sqlstate: UNIQUE_VIOLATION,
+        cause: error,
+      });
+    }
+  };
 
 type Run = (statement: string) => Promise<pg.QueryResult>;
 
@@ -93,12 +122,18 @@ async function mergeInTwo(run: Run, { update, insert }: MergePass): Promise<Part
   return { updated, inserted: rowsOf(await run(insert)) };
 }
 
+async function countNewer(run: Run, { countNewer: statement }: MergePass): Promise<Partial<MergeCounts>> {
+  const { rows } = z.object({ rows: z.number() }).parse((await run(statement)).rows[0]);
+  return { newer: rows };
+}
+
 const rowsOf = ({ rowCount }: pg.QueryResult): number => rowCount ?? 0;
 
 const plus = (counts: MergeCounts, more: Partial<MergeCounts>): MergeCounts => ({
   inserted: counts.inserted + (more.inserted ?? 0),
   updated: counts.updated + (more.updated ?? 0),
   deleted: counts.deleted + (more.deleted ?? 0),
+  newer: counts.newer + (more.newer ?? 0),
 });
 
 /** Returns how many older rows of a merge key were left out; none where the source keeps the key unique itself. */

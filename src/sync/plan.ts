@@ -5,15 +5,18 @@ import { destinationDrift, sourceDrift } from '../schema/drift.ts';
 import { evolutionOf, type Evolution } from '../schema/evolution.ts';
 import { keyTypeOf, type KeyType } from '../schema/keys.ts';
 import { printName } from '../schema/names.ts';
-import { takesMerge, uniqueIndexOn, type Relation } from '../schema/relations.ts';
+import { takesMerge, type Relation } from '../schema/relations.ts';
 import { shapeOf, type Shape } from '../schema/shape.ts';
+import { isAppend } from '../schema/row-identity.ts';
 import { shellWord } from '../shell-word.ts';
-import { isKeyed, type KeyedRecord, type StateRecord } from '../schema/state-record.ts';
+import { isKeyed, PLAINLY, type KeyedRecord, type StateRecord } from '../schema/state-record.ts';
 import { probeFor, type Probe } from './probe.ts';
 import { selectionDrift, selectsAlike, without } from '../schema/selection-drift.ts';
 import { chooseChunks, type Chunks } from './chunks/chunk-choice.ts';
 import { evolvingWords } from './evolve/words.ts';
 import type { TableFacts } from './facts.ts';
+import { isIndexed } from './key-index.ts';
+import { extensionFor, isExtended, keptBecause, lossRefusal } from './kept-copy.ts';
 import { chooseLoader, type LoaderChoice } from './loader-choice.ts';
 import { refusalOf } from './refusals.ts';
 import { describeChanges } from './type-changes.ts';
@@ -26,7 +29,9 @@ export type Way =
   /** The table stays, with everything that people have built on it; differing rows are changed in place. */
   | 'merge-whole'
   /** The columns change: the staging table takes the place of the table. */
-  | 'swap';
+  | 'swap'
+  /** The table holds what cannot be loaded again: it gets columns and an index in place, and rows are only added. */
+  | 'extend';
 
 interface Planned {
   readonly reason: string;
@@ -74,7 +79,7 @@ export const isKeyedPlan = (plan: LoadPlan | IncrementalPlan): plan is KeyedPlan
 /** Continue from what an earlier sync, or the older script, has left. */
 export interface IncrementalPlan extends Planned, Keyed {
   readonly kind: 'incremental';
-  readonly action: 'incremental';
+  readonly action: 'incremental' | 'append';
   readonly since: KeyedRecord | { readonly legacyCursor: string };
   /** False after a hand has dropped the index that makes a merge cheap. */
   readonly hasMergeIndex: boolean;
@@ -118,6 +123,8 @@ export function planTable(now: TableFacts, request: Request): Plan {
   if (refusal || !now.source)
     return refuse(refusal ?? new IncrepError('INTERNAL', { what: 'no source', next: '' }));
   if (!now.destination) return load(now, now.source, 'initial', 'there is no copy yet');
+  const loss = lossRefusal(now, now.source);
+  if (loss) return refuse(loss);
   if (request.isFullRefresh) return load(now, now.source, 'full-refresh', 'a full refresh was asked for');
   if (now.saved.kind === 'none') return load(now, now.source, 'initial', now.saved.why);
   if (now.settings.mode === 'full-refresh') return refresh(now, now.source, now.destination, request);
@@ -130,7 +137,7 @@ export function planTable(now: TableFacts, request: Request): Plan {
   ];
   if (drift.length > 0) return onDrift(now, now.source, now.destination, { request, drift });
   if (wasEmptied(now)) return load(now, now.source, 'initial', EMPTIED);
-  return incremental(now, now.source, now.destination, request);
+  return incremental(now, now.source, request);
 }
 
 /** Every difference that makes the copy something else than a copy, one sentence each. */
@@ -155,12 +162,19 @@ function driftOf(
   ];
 }
 
-function settingsDrift(record: StateRecord, { replicationKey, mergeKey }: TableFacts['settings']): string[] {
+function settingsDrift(
+  record: StateRecord,
+  { mode, replicationKey, mergeKey }: TableFacts['settings'],
+): string[] {
+  const { mode: formerMode } = record.writtenAs ?? PLAINLY;
   const [was, is] = [record.mergeKey.join(', '), mergeKey.join(', ')];
   return [
     ...(record.replicationKey === replicationKey
       ? []
       : [`replication_key changed from "${record.replicationKey}" to "${replicationKey}"`]),
+    ...(formerMode === mode
+      ? []
+      : [`mode changed from "${formerMode}" to "${mode}": the rows that are there are kept as versions`]),
     ...(was === is ? [] : [`unique_cols changed from [${was}] to [${is}]`]),
   ];
 }
@@ -211,6 +225,7 @@ function evolve(now: TableFacts, source: Relation, destination: Relation, { requ
   // Another key is another way to copy, other rows are another copy, and what is empty or loaded anyway is filled as fast as it is altered.
   if (
     settings.mode === 'full-refresh' ||
+    keptBecause(settings) !== undefined ||
     saved.kind !== 'record' ||
     !isKeyed(saved.record) ||
     settingsDrift(saved.record, settings).length > 0 ||
@@ -228,7 +243,7 @@ function evolve(now: TableFacts, source: Relation, destination: Relation, { requ
     keepsMarked: settings.deletes === 'soft',
   });
   if ('obstacles' in evolution) return reset(...evolution.obstacles);
-  return incremental(now, source, destination, request, { evolution, drift });
+  return incremental(now, source, request, { evolution, drift });
 }
 
 /** TRUNCATE by hand asks for the table again, as DROP does. A table that never had a row is simply empty. */
@@ -293,8 +308,11 @@ function load(now: TableFacts, source: Relation, action: LoadPlan['action'], rea
 }
 
 /** The table itself is kept whenever it can take the rows as it is. */
-function wayFor({ destination, saved, settings, natives }: TableFacts, source: Relation): Way {
+function wayFor(now: TableFacts, source: Relation): Way {
+  const { destination, saved, settings, natives } = now;
   if (!destination) return 'create';
+  if (keptBecause(settings) !== undefined)
+    return isIndexed(now) && !isExtended(extensionFor(now, source)) ? 'merge-whole' : 'extend';
   const isGone = ({ name }: { name: string }) => !source.columns.some((column) => column.name === name);
   const hasLeftOver = saved.kind === 'record' && saved.record.shape.columns.some(isGone);
   const fits =
@@ -308,7 +326,6 @@ function wayFor({ destination, saved, settings, natives }: TableFacts, source: R
 function incremental(
   now: TableFacts,
   source: Relation,
-  destination: Relation,
   request: Request,
   evolving?: { readonly evolution: Evolution; readonly drift: readonly string[] },
 ): Plan {
@@ -321,7 +338,7 @@ function incremental(
   if (!since) throw new Error('planned an incremental sync without a cursor');
   const reason = evolving
     ? evolvingWords(evolving.evolution, evolving.drift)
-    : 'the copy and its cursor are known';
+    : ['the copy and its cursor are known', ...columnChanges(now)].join('; ');
   const planned = { ...plannedFrom(source, now, reason), ...keyOf(source, now) };
   if ('legacyCursor' in since && planned.keyType !== 'timestamp' && planned.keyType !== 'timestamptz') {
     return load(
@@ -333,13 +350,27 @@ function incremental(
   }
   return {
     kind: 'incremental',
-    action: 'incremental',
+    action: isAppend(now.settings) ? 'append' : 'incremental',
     since,
     removesDeleted: areDeletesDue(now, request),
-    hasMergeIndex: uniqueIndexOn(destination, now.settings.mergeKey) !== undefined,
+    hasMergeIndex: isIndexed(now),
     ...(evolving && { evolution: evolving.evolution }),
     ...planned,
   };
+}
+
+/** What happens to columns of ours beforehand. */
+function columnChanges({ destination, settings, saved }: TableFacts): string[] {
+  const isThere = (wanted: string) => destination?.columns.some(({ name }) => name === wanted) === true;
+  const before = saved.kind === 'record' ? (saved.record.writtenAs ?? PLAINLY).metadataColumns : [];
+  return [
+    ...settings.metadataColumns
+      .filter((name) => !isThere(name))
+      .map((name) => `column "${name}" is added to the copy`),
+    ...before
+      .filter((name) => !settings.metadataColumns.includes(name) && isThere(name))
+      .map((name) => `column "${name}" of the copy is filled no more, and stays`),
+  ];
 }
 
 function areDeletesDue({ settings, saved }: TableFacts, { areDeletesForced, now }: Request): boolean {

@@ -6,7 +6,8 @@ import { carriedType, type NativeCarriers } from '../schema/columns.ts';
 import { keyTypeOf } from '../schema/keys.ts';
 import { MAX_NAME_BYTES, printName } from '../schema/names.ts';
 import { isReadableTable, type Relation } from '../schema/relations.ts';
-import { DELETED_AT, stagingMark } from '../sql/destination.ts';
+import { DELETED_AT } from '../schema/own-columns.ts';
+import { stagingMark } from '../sql/destination.ts';
 import { ident, qualified } from '../sql/identifiers.ts';
 import { OWN_TABLES, stateTable } from '../sql/state.ts';
 import { columnNotFound } from './column-not-found.ts';
@@ -94,6 +95,8 @@ function columnRefusal({ settings, natives }: TableFacts, source: Relation): Inc
     if (!names.includes(wanted)) return columnNotFound(source, key, wanted, names);
   }
   if (settings.deletes === 'soft' && names.includes(DELETED_AT)) return takenMark(source);
+  const taken = settings.metadataColumns.find((name) => names.includes(name));
+  if (taken !== undefined) return takenColumn(source, taken);
   const replicationKey = source.columns.find(({ name }) => name === settings.replicationKey);
   if (replicationKey && !keyTypeOf(replicationKey)) {
     return new IncrepError('KEY_TYPE_UNSUPPORTED', {
@@ -128,6 +131,12 @@ const takenMark = ({ name }: Relation): IncrepError =>
   new IncrepError('CONFIG_INVALID', {
     what: `${printName(name)} has a column "${DELETED_AT}" of its own, where "deletes": "soft" marks rows`,
     next: `Set "deletes" of "${name.table}" to "hard" or "ignore".`,
+  });
+
+const takenColumn = ({ name }: Relation, column: string): IncrepError =>
+  new IncrepError('CONFIG_INVALID', {
+    what: `${printName(name)} has a column "${column}" of its own, which increp would fill at the destination`,
+    next: `Remove "${column}" from "metadata_columns" of "${name.table}", or rename the column at the source.`,
   });
 
 function destinationRefusal(now: TableFacts): IncrepError | undefined {

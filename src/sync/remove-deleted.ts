@@ -9,6 +9,7 @@ import { batched } from './compare/key-batches.ts';
 import { compareSides } from './compare/compare-sides.ts';
 import { keyColumns, sidesOf } from './compare/sides.ts';
 import type { TableFacts } from './facts.ts';
+import { ownOf } from './marked-rows.ts';
 
 export interface Removal {
   readonly deleted: number;
@@ -64,11 +65,12 @@ async function removeInBatches({
   const run = async (statement: string, keys: readonly string[]) =>
     (await destination.query(statement, [keys])).rowCount ?? 0;
   const limit = comparison.destinationRows * settings.deleteLimit;
-  const removal = (isSoft ? markDeleted : deleteKeys)(destinationName, key);
+  const rows = { table: destinationName, key, own: ownOf(facts) };
+  const removal = (isSoft ? markDeleted : deleteKeys)(rows);
   const remove = batched((keys) => run(removal, keys));
   let restored = 0;
   const restore = batched(async (keys) => {
-    if (isSoft) restored += await run(unmarkDeleted(destinationName, key), keys);
+    if (isSoft) restored += await run(unmarkDeleted(rows), keys);
   });
   for await (const { kind, key: values } of comparison.differences) {
     if (kind === 'extra') await remove.add(values);

@@ -4,13 +4,14 @@ import { copyBetween } from '../postgres/copy-pipe.ts';
 import { copyFormatFor } from '../schema/copy-format.ts';
 import type { Relation } from '../schema/relations.ts';
 import { copyIn, copyOut } from '../sql/copy.ts';
-import { deleteKeys, markDeleted, selectKeys } from '../sql/removal.ts';
+import { deleteDoubles, deleteKeys, markDeleted, selectKeys } from '../sql/removal.ts';
 import { compareSides } from './compare/compare-sides.ts';
 import type { Difference } from './compare/differences.ts';
 import { batched } from './compare/key-batches.ts';
 import { keyColumns } from './compare/sides.ts';
 import type { TableFacts } from './facts.ts';
-import { ensureMark } from './marked-rows.ts';
+import { ensureOwnColumns, ownOf } from './marked-rows.ts';
+import { keepsRest } from './kept-copy.ts';
 import { dropOlderVersions, mergeOf, mergeStaging } from './merge-staging.ts';
 import { emptyStaging } from './staging.ts';
 import { addMissingLabels } from './make-types.ts';
@@ -30,7 +31,7 @@ export async function repairTable(work: Work, facts: TableFacts): Promise<Repair
   await addMissingLabels(work, facts);
   return work.destination.withWriting([], async (destination) => {
     await lockTable(destination, facts, { waitSeconds: 0, signal: work.signal });
-    await ensureMark(destination, facts);
+    await ensureOwnColumns(destination, facts);
     await emptyStaging(destination, facts, relation.columns);
     const record = (await recordIn(destination, facts)) ?? known;
     const removed = await withLockedSource(work, facts, relation, async (source) => {
@@ -63,13 +64,17 @@ export async function applyDifferences(
 ): Promise<number> {
   const { facts, relation, destination } = repairing;
   const key = keyColumns(facts, relation, 'destination');
-  const removal = (facts.settings.deletes === 'soft' ? markDeleted : deleteKeys)(facts.destinationName, key);
-  const doubles = batched((keys) => destination.query(deleteKeys(facts.destinationName, key), [keys]));
+  const { settings } = facts;
+  const rows = { table: facts.destinationName, key, own: ownOf(facts) };
+  const removal = (settings.deletes === 'soft' ? markDeleted : deleteKeys)(rows);
+  // Of a version that the source no longer has, nobody could bring the row back.
+  const clear = (keepsRest(settings) ? deleteDoubles : deleteKeys)(rows);
+  const doubles = batched((keys) => destination.query(clear, [keys]));
   const extras = batched((keys) => destination.query(removal, [keys]));
   const wanted = batched((keys) => fetchRows(repairing, keys));
   let doubled: string | undefined;
   for await (const { kind, key: values, ...difference } of differences) {
-    if (kind === 'extra') await extras.add(values);
+    if (kind === 'extra' && !keepsRest(settings)) await extras.add(values);
     if ((kind === 'missing' || kind === 'changed') && values !== doubled) await wanted.add(values);
     // Two rows of one key at the destination cannot be mended in place: out they go, and the right one comes in.
     if (kind === 'duplicated' && 'side' in difference && difference.side === 'destination') {

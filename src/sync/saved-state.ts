@@ -1,7 +1,9 @@
 /** Which of the two copies of a table's state to believe: pure. */
 import { isSameTable, printName } from '../schema/names.ts';
+import { SOURCE } from '../schema/own-columns.ts';
 import { stateRecordSchema, type SourceLife, type StateRecord } from '../schema/state-record.ts';
 import { shellWord } from '../shell-word.ts';
+import type { StateRows } from './state-rows.ts';
 import type { StateFile } from '../state/state-files.ts';
 
 export type Saved =
@@ -25,8 +27,11 @@ export interface Expected {
   readonly systemIdentifier: string | null;
 }
 
-/** `row` is the destination's record as it came, or undefined when there is none. */
-export function reconcile(file: StateFile, row: unknown, expected: Expected): Saved {
+export function reconcile(
+  file: StateFile,
+  { record: row, rival }: Pick<StateRows, 'record' | 'rival'>,
+  expected: Expected,
+): Saved {
   const inDestination = row === undefined ? undefined : stateRecordSchema.safeParse(row);
   if (inDestination && !inDestination.success) return unreadableRow(expected);
   const inFile = file.kind === 'record' ? file.record : undefined;
@@ -37,6 +42,7 @@ export function reconcile(file: StateFile, row: unknown, expected: Expected): Sa
     const foreign = record && foreignness(record, where, expected);
     if (foreign) return foreign;
   }
+  if (rival !== undefined) return rivalry(rival, expected);
   if (inDestination)
     return { kind: 'record', record: inDestination.data, warnings: disagreement(inDestination.data, file) };
   return inFile && !isSameTable(inFile.destination, expected.destination)
@@ -96,6 +102,12 @@ const unreadableRow = ({ label, destination }: Expected): Saved => ({
   kind: 'foreign',
   what: `the state row of ${printName(destination)} in _increp_state was not written by this version of increp`,
   next: `Use the version that wrote it, or load the table again: increp reset ${shellWord(label)}`,
+});
+
+const rivalry = (rival: string, { destination, pipeline }: Expected): Saved => ({
+  kind: 'foreign',
+  what: `pipeline "${rival}" fills ${printName(destination)} too, and not both keep their rows apart by the column "${SOURCE}"`,
+  next: `Give both "metadata_columns": ["${SOURCE}"], or pipeline "${pipeline}" another "dest_name". If "${rival}" is no more, delete its row from _increp_state.`,
 });
 
 function foreignness(record: StateRecord, where: string, expected: Expected): Saved | undefined {

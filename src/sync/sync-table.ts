@@ -155,6 +155,7 @@ const NOTHING = {
   rowsUpdated: 0,
   rowsUnchanged: 0,
   rowsDeleted: 0,
+  rowsNewer: 0,
   bytes: 0,
 };
 

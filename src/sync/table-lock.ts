@@ -22,9 +22,9 @@ export interface Patience {
 }
 
 /** What goes with BEGIN to take the lock and to see whether the facts, gathered before it, still hold. */
-export const lockingStatements = ({ destinationName }: Pick<TableFacts, 'destinationName'>): string[] => [
-  tryLock(destinationName),
-  readGeneration(destinationName),
+export const lockingStatements = ({ stateName }: Pick<TableFacts, 'stateName'>): string[] => [
+  tryLock(stateName),
+  readGeneration(stateName),
 ];
 
 /** Goes on from what the locking statements answered. @throws IncrepError RUN_LOCKED, SHAPE_MOVED */
@@ -36,7 +36,7 @@ export async function holdTable(
 ): Promise<void> {
   if (lock && state && isTaken(lock)) return ensureUnmoved(facts, state);
   await lockTable(client, facts, patience);
-  ensureUnmoved(facts, await client.query(readGeneration(facts.destinationName)));
+  ensureUnmoved(facts, await client.query(readGeneration(facts.stateName)));
 }
 
 const isTaken = ({ rows }: pg.QueryResult): boolean => z.object({ taken: z.boolean() }).parse(rows[0]).taken;
@@ -44,17 +44,16 @@ const isTaken = ({ rows }: pg.QueryResult): boolean => z.object({ taken: z.boole
 /** @throws IncrepError RUN_LOCKED */
 export async function lockTable(
   client: pg.ClientBase,
-  { destinationName }: Pick<TableFacts, 'destinationName'>,
+  { stateName }: Pick<TableFacts, 'stateName'>,
   patience: Patience,
 ): Promise<void> {
   const { waitSeconds, atMostSeconds = Infinity } = patience;
   const wait = Math.min(Math.max(waitSeconds, DYING_HOLDER_SECONDS), atMostSeconds);
   const deadline = performance.now() + wait * 1000;
   for (let isTold = false; ; isTold = true) {
-    if (isTaken(await client.query(tryLock(destinationName)))) return;
-    if (performance.now() >= deadline)
-      throw lockedBy(destinationName, await holderOf(client, destinationName));
-    if (!isTold) await patience.onWait?.(await otherRun(client, destinationName));
+    if (isTaken(await client.query(tryLock(stateName)))) return;
+    if (performance.now() >= deadline) throw lockedBy(stateName, await holderOf(client, stateName));
+    if (!isTold) await patience.onWait?.(await otherRun(client, stateName));
     await sleep(Math.min(POLL_SECONDS, (deadline - performance.now()) / 1000), patience.signal);
   }
 }
@@ -74,19 +73,19 @@ interface NamedHolder {
 /** Undefined where it has just ended. */
 async function holderOf(
   client: pg.ClientBase,
-  table: TableFacts['destinationName'],
+  table: TableFacts['stateName'],
 ): Promise<NamedHolder | undefined> {
   const holder = holderRow.optional().parse((await client.query(lockHolder(table))).rows[0]);
   return holder && { text: describe(holder), pid: holder.pid };
 }
 
-const lockedBy = (table: TableFacts['destinationName'], holder: NamedHolder | undefined): IncrepError =>
+const lockedBy = (table: TableFacts['stateName'], holder: NamedHolder | undefined): IncrepError =>
   new IncrepError('RUN_LOCKED', {
     what: `${printName(table)} is being synced by another run${holder ? `: ${holder.text}` : ''}`,
     next: `Wait for it, or run with --wait-lock 5m. If it hangs, end it, and its lock is gone${holder?.pid ? `; at the destination: SELECT pg_terminate_backend(${holder.pid})` : ''}.`,
   });
 
-async function otherRun(client: pg.ClientBase, table: TableFacts['destinationName']): Promise<string> {
+async function otherRun(client: pg.ClientBase, table: TableFacts['stateName']): Promise<string> {
   const holder = await holderOf(client, table);
   return `another run${holder ? `: ${holder.text}` : ''}`;
 }

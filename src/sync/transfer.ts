@@ -30,6 +30,8 @@ export interface Transfer {
   readonly rowsUpdated: number;
   readonly rowsUnchanged: number;
   readonly rowsDeleted: number;
+  /** Rows of the destination that were left alone because they are newer. */
+  readonly rowsNewer: number;
   readonly bytes: number;
   readonly warnings: readonly string[];
   /** True when the copy is known to hold no row that is gone from the source. */
@@ -47,6 +49,7 @@ export const NOTHING_MOVED: Transfer = {
   rowsUpdated: 0,
   rowsUnchanged: 0,
   rowsDeleted: 0,
+  rowsNewer: 0,
   bytes: 0,
   warnings: [],
   areDeletesDone: true,
@@ -108,6 +111,7 @@ export function nextRecord(
       ? { ...contents, settings: contentSettings(facts.settings), readAt: fence.fencedAt.toISOString() }
       : null,
     selection: recordedSelection(facts.settings.selection),
+    writtenAs: { mode: facts.settings.mode, metadataColumns: facts.settings.metadataColumns },
     shape: plan.shape,
     fingerprint: fingerprintOf(plan.shape),
     generation,

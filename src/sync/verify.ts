@@ -6,16 +6,18 @@ import { describeRelations } from '../postgres/catalog.ts';
 import { shapeOf } from '../schema/shape.ts';
 import { stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
 import { shellWord } from '../shell-word.ts';
-import { readState, stateTable } from '../sql/state.ts';
+import { stateTable } from '../sql/state.ts';
 import { lockShape } from '../sql/window.ts';
 import { compareSides } from './compare/compare-sides.ts';
 import { sidesOf } from './compare/sides.ts';
 import type { Difference } from './compare/differences.ts';
 import { withoutGone } from './gone-since.ts';
 import type { TableFacts } from './facts.ts';
+import { keepsRest } from './kept-copy.ts';
 import { pendingAtSource } from './pending.ts';
 import { ordinaryRequest, planTable } from './plan.ts';
 import { ensureShape, mayReadMore } from './shape-in-view.ts';
+import { readStateRows } from './state-rows.ts';
 import type { Work } from './work.ts';
 
 /** How many keys of each kind a report names. */
@@ -29,8 +31,12 @@ export interface Verified {
   readonly extra: number;
   readonly changed: number;
   readonly duplicated: number;
+  /** No difference, where such rows may stay: newer at the destination... */
+  readonly newer: number;
+  /** ...and there only. */
+  readonly kept: number;
   /** The first keys of each kind, as JSON: the merge key's values as text, or a row without one as far as it is shown. */
-  readonly keys: Readonly<Record<Difference['kind'], readonly string[]>>;
+  readonly keys: Readonly<Record<Difference['kind'] | 'kept', readonly string[]>>;
   /** What the counts do not tell. */
   readonly notes: readonly string[];
   readonly durationSeconds: number;
@@ -63,8 +69,8 @@ async function compareTable(
         { client: source, rows: sides.source },
         { client: destination, rows: sides.destination },
       );
-      const counted = { ...comparison, ...(await countDifferences(comparison.differences)) };
-      return withoutGone(source, facts, relation, record, counted);
+      const differences = await countDifferences(comparison.differences, keepsRest(facts.settings));
+      return withoutGone(source, facts, relation, record, { ...comparison, ...differences });
     });
   });
 }
@@ -120,18 +126,23 @@ export function comparableCopy(facts: TableFacts): {
 /** Undefined where the destination knows nothing, and the file serves. */
 export async function recordIn(
   destination: pg.ClientBase,
-  { destinationName: { schema, table } }: TableFacts,
+  facts: TableFacts,
 ): Promise<StateRecord | undefined> {
+  const { schema } = facts.destinationName;
   const states = stateTable(schema).table;
   if (!(await describeRelations(destination, schema, [states])).has(states)) return undefined;
-  const { rows } = await destination.query<{ record: unknown }>(readState(schema), [[table]]);
-  return rows[0] && stateRecordSchema.parse(rows[0].record);
+  const { record } = (await readStateRows(destination, facts.pipeline, [facts]))(facts);
+  return record === undefined ? undefined : stateRecordSchema.parse(record);
 }
 
-async function countDifferences(differences: AsyncIterable<Difference>) {
-  const counts = { missing: 0, extra: 0, changed: 0, duplicated: 0 };
-  const keys: Record<Difference['kind'], string[]> = { missing: [], extra: [], changed: [], duplicated: [] };
-  for await (const { kind, key, ...difference } of differences) {
+async function countDifferences(differences: AsyncIterable<Difference>, areExtraKept: boolean) {
+  const counts = { missing: 0, extra: 0, changed: 0, duplicated: 0, newer: 0, kept: 0 };
+  const keys: Record<keyof typeof counts, string[]> = {
+    ...{ missing: [], extra: [], changed: [], duplicated: [] },
+    ...{ newer: [], kept: [] },
+  };
+  for await (const { kind: found, key, ...difference } of differences) {
+    const kind = found === 'extra' && areExtraKept ? 'kept' : found;
     counts[kind] += 'rows' in difference ? (difference.rows ?? 1) : 1;
     if (keys[kind].length < NAMED_KEYS) keys[kind].push(key);
   }

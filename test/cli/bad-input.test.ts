@@ -67,11 +67,6 @@ describe('settings', () => {
     );
   });
 
-  test('of a version to come', async () => {
-    await tables({ transform: { note: 'lower(note)' } });
-    await expectRefusal(pair, { ...invalid('transform', /not yet supported/i), code: 'NOT_SUPPORTED' });
-  });
-
   test('without a merge key', async () => {
     await pair.writeTables([{ name: 'orders', replication_key: 'updated_at' }]);
     await expectRefusal(pair, invalid('orders', 'unique_cols'));

@@ -73,10 +73,12 @@ const FAILURES: readonly Failure[] = [
   },
   {
     code: 'NOT_SUPPORTED',
-    title: 'an option of a version to come',
-    pair: orders({ metadata_columns: ['_synced_at'] }),
-    says: ['[0].metadata_columns (table orders): not yet supported'],
-    next: 'Remove',
+    title: 'a demo without a place for its servers',
+    args: 'demo',
+    provoke: async ({ pair }) => ({ env: { TMPDIR: join(pair.directory, 'nowhere') } }),
+    isOther: true,
+    says: [/no directory for a server can be made at/],
+    next: 'TMPDIR',
   },
   {
     code: 'SAME_DATABASE',

@@ -381,6 +381,7 @@ test('little moves where little differs, and only keys are read', async () => {
     columns: null,
     where: 'true',
     isPending: 'false',
+    version: null,
     groups: 40,
   });
   const plan = await pair.source.query(`EXPLAIN ${digests}`);

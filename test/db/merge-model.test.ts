@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { PoolClient } from 'pg';
 import { expect, test } from 'vitest';
 import { keepNewest, type Merge } from '../../src/sql/merge.ts';
+import { deletedMark, ownColumns, type OwnColumn } from '../../src/sql/own-columns.ts';
 import { mergeStaging, type Share } from '../../src/sync/merge-staging.ts';
 import {
   imageOf,
@@ -10,6 +11,7 @@ import {
   MODEL_COLUMNS,
   type ModelCounts,
   type ModelRow,
+  type ModelRules,
 } from '../support/merge-model.ts';
 import { freshPair } from '../support/pair.ts';
 
@@ -51,24 +53,59 @@ interface Variant {
   readonly title: string;
   readonly tableColumns: readonly (keyof ModelRow)[];
   readonly more: string;
-  readonly isSoftDelete: boolean;
+  readonly rules?: Partial<ModelRules>;
+  readonly own?: readonly OwnColumn[];
 }
 
+const rulesOf = ({ rules = {} }: Variant): ModelRules => ({
+  ...{ isSoftDelete: false, isHistory: false, yieldsToNewer: false },
+  ...rules,
+});
+
 const VARIANTS: readonly Variant[] = [
-  { title: 'the same columns', tableColumns: MODEL_COLUMNS, more: '', isSoftDelete: false },
+  { title: 'the same columns', tableColumns: MODEL_COLUMNS, more: '' },
   {
     title: 'columns in another order, and one more',
     tableColumns: MODEL_COLUMNS.toReversed(),
     more: ', mine int DEFAULT 7',
-    isSoftDelete: false,
   },
   {
     title: 'a mark for deleted rows',
     tableColumns: MODEL_COLUMNS,
     more: ', _deleted_at timestamptz',
-    isSoftDelete: true,
+    rules: { isSoftDelete: true },
+    own: [deletedMark],
+  },
+  {
+    title: 'every version kept',
+    tableColumns: MODEL_COLUMNS,
+    more: '',
+    rules: { isHistory: true },
+  },
+  {
+    title: 'rows of another pipeline beside ours',
+    tableColumns: MODEL_COLUMNS,
+    more: ', _source text, _synced_at timestamptz',
+    own: ownColumns({ deletes: 'ignore', metadataColumns: ['_source', '_synced_at'] }, 'ours'),
+  },
+  {
+    title: 'rows of another pipeline beside ours, and a mark',
+    tableColumns: MODEL_COLUMNS,
+    more: ', _source text, _deleted_at timestamptz',
+    rules: { isSoftDelete: true },
+    own: ownColumns({ deletes: 'soft', metadataColumns: ['_source'] }, 'ours'),
+  },
+  {
+    title: 'newer rows left alone',
+    tableColumns: MODEL_COLUMNS,
+    more: '',
+    rules: { yieldsToNewer: true },
   },
 ];
+
+/** The same rows as ours have, which nothing may touch. */
+const OTHERS = `INSERT INTO t (name, part, version, _source)
+  SELECT name, part, -1, 'others' FROM unnest(ARRAY['', ' ', 'NULL', 'a']) name, unnest(ARRAY[NULL, 1.0, 2]) part`;
 
 const WAYS = [
   { how: 'MERGE', canMerge: true },
@@ -82,15 +119,20 @@ test.for(CASES)('the merge does what its model does: by $how, $title', async (va
   const { rows: version } = await client.query<{ server_version_num: string }>('SHOW server_version_num');
   skip(variant.canMerge && Number(version[0]?.server_version_num) < 150000, 'PostgreSQL 14 has no MERGE');
   await client.query(`CREATE TABLE t (${columnsSql(variant.tableColumns)}${variant.more});
-    CREATE UNIQUE INDEX ON t (name, part); CREATE TABLE t_stg (${columnsSql(MODEL_COLUMNS)})`);
+    CREATE UNIQUE INDEX ON t (${keyOf(variant).join(', ')}); CREATE TABLE t_stg (${columnsSql(MODEL_COLUMNS)});
+    ${isShared(variant) ? OTHERS : ''}`);
   const property = fc.asyncProperty(batches, async (given) => {
     // What a failed run has left is rolled back by the next one, which fast-check makes to shrink it.
     await client.query('ROLLBACK; BEGIN');
-    const model = new MergeModel(variant.isSoftDelete);
-    for (const { rows, share } of given) {
+    const rules = rulesOf(variant);
+    const model = new MergeModel(rules);
+    for (const { rows, share: asked } of given) {
+      // These never remove a row.
+      const share = asked === 'whole' && (rules.isHistory || rules.yieldsToNewer) ? 'many' : asked;
       const expected = model.apply(rows, share === 'whole');
       expect(await merge(client, mergeFor(variant), rows, share)).toEqual(expected);
       expect(await imagesIn(client, variant)).toEqual(model.images());
+      if (isShared(variant)) expect(await othersIn(client)).toBe(12);
     }
   });
   // A failure prints its seed and path, to be given here.
@@ -98,16 +140,30 @@ test.for(CASES)('the merge does what its model does: by $how, $title', async (va
   client.release();
 });
 
-const mergeFor = ({ tableColumns, more, isSoftDelete, canMerge }: (typeof CASES)[number]): Merge => ({
+const isShared = ({ own = [] }: Variant): boolean => own.some(({ isIdentity }) => isIdentity);
+
+const keyOf = (variant: Variant): string[] => [
+  ...(isShared(variant) ? ['_source'] : []),
+  ...['name', 'part'],
+  ...(rulesOf(variant).isHistory ? ['version'] : []),
+];
+
+async function othersIn(client: PoolClient): Promise<number | null> {
+  const { rowCount } = await client.query(`SELECT FROM t WHERE _source = 'others' AND version = -1`);
+  return rowCount;
+}
+
+const mergeFor = (variant: (typeof CASES)[number]): Merge => ({
   destination: { schema: 'public', table: 't' },
   staging: { schema: 'public', table: 't_stg' },
   columns: MODEL_COLUMNS,
-  mergeKey: ['name', 'part'],
+  mergeKey: keyOf(variant).filter((name) => name !== '_source'),
   replicationKey: 'version',
-  nullableKey: ['part'],
-  hasSameColumns: tableColumns === MODEL_COLUMNS && more === '',
-  isSoftDelete,
-  canMerge,
+  nullableKey: rulesOf(variant).isHistory ? ['part', 'version'] : ['part'],
+  hasSameColumns: variant.tableColumns === MODEL_COLUMNS && variant.more === '',
+  own: variant.own ?? [],
+  yieldsToNewer: rulesOf(variant).yieldsToNewer,
+  canMerge: variant.canMerge,
 });
 
 async function merge(
@@ -124,12 +180,13 @@ async function merge(
   return { older: older ?? 0, ...(await mergeStaging(client, how, share)) };
 }
 
-async function imagesIn(client: PoolClient, { isSoftDelete }: Variant): Promise<string[]> {
+async function imagesIn(client: PoolClient, variant: Variant): Promise<string[]> {
   const texts = MODEL_COLUMNS.map((name) => (name === 'version' ? 'version::int' : `${name}::text`)).join(
     ', ',
   );
+  const isDeleted = rulesOf(variant).isSoftDelete ? '_deleted_at IS NOT NULL' : 'false';
   const { rows } = await client.query<ModelRow & { deleted: boolean }>(
-    `SELECT ${texts}, ${isSoftDelete ? '_deleted_at IS NOT NULL' : 'false'} AS deleted FROM t`,
+    `SELECT ${texts}, ${isDeleted} AS deleted FROM t${isShared(variant) ? ` WHERE _source = 'ours'` : ''}`,
   );
   return rows.map((each) => imageOf(each, each.deleted)).toSorted();
 }

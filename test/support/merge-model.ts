@@ -18,6 +18,16 @@ export interface ModelCounts {
   deleted: number;
   /** Rows of a window that an entirely or partly newer one with the same merge key leaves out. */
   older: number;
+  /** Rows of the table that are left alone because they are newer. */
+  newer: number;
+}
+
+export interface ModelRules {
+  readonly isSoftDelete: boolean;
+  /** Every version of a row is kept. */
+  readonly isHistory: boolean;
+  /** A newer row of the table stays. */
+  readonly yieldsToNewer: boolean;
 }
 
 interface Kept {
@@ -27,23 +37,28 @@ interface Kept {
 
 export class MergeModel {
   readonly #rows = new Map<string, Kept>();
-  readonly #isSoftDelete: boolean;
+  readonly #rules: ModelRules;
 
-  constructor(isSoftDelete: boolean) {
-    this.#isSoftDelete = isSoftDelete;
+  constructor(rules: ModelRules) {
+    this.#rules = rules;
   }
 
   /** `isWhole`: what the batch lacks is gone. */
   apply(batch: readonly ModelRow[], isWhole: boolean): ModelCounts {
     const newest = new Map<string, ModelRow>();
     for (const row of batch) {
-      const rival = newest.get(keyOf(row));
-      if (!rival || isNewer(row, rival)) newest.set(keyOf(row), row);
+      const key = this.#keyOf(row);
+      const rival = newest.get(key);
+      if (!rival || isNewer(row, rival)) newest.set(key, row);
     }
-    const counts = { inserted: 0, updated: 0, deleted: 0, older: batch.length - newest.size };
+    const counts = { inserted: 0, updated: 0, deleted: 0, older: batch.length - newest.size, newer: 0 };
     if (isWhole) counts.deleted = this.#removeAllBut(newest);
     for (const [key, row] of newest) {
       const kept = this.#rows.get(key);
+      if (kept && this.#rules.yieldsToNewer && versionOf(kept.row) > versionOf(row)) {
+        counts.newer += 1;
+        continue;
+      }
       if (!kept) counts.inserted += 1;
       else if (kept.isDeleted || imageOf(kept.row) !== imageOf(row)) counts.updated += 1;
       this.#rows.set(key, { row, isDeleted: false });
@@ -51,10 +66,14 @@ export class MergeModel {
     return counts;
   }
 
+  #keyOf(row: ModelRow): string {
+    return this.#rules.isHistory ? JSON.stringify([keyOf(row), row.version]) : keyOf(row);
+  }
+
   #removeAllBut(present: ReadonlyMap<string, ModelRow>): number {
     const gone = [...this.#rows].filter(([key, { isDeleted }]) => !present.has(key) && !isDeleted);
     for (const [key, { row }] of gone) {
-      if (this.#isSoftDelete) this.#rows.set(key, { row, isDeleted: true });
+      if (this.#rules.isSoftDelete) this.#rows.set(key, { row, isDeleted: true });
       else this.#rows.delete(key);
     }
     return gone.length;
@@ -72,8 +91,10 @@ export const imageOf = (row: ModelRow, isDeleted = false): string =>
 const keyOf = ({ name, part }: ModelRow): string =>
   JSON.stringify([name, part === null ? null : Number(part)]);
 
+const versionOf = ({ version }: ModelRow): number => version ?? -Infinity;
+
 function isNewer(row: ModelRow, rival: ModelRow): boolean {
-  const [version, other] = [row.version ?? -Infinity, rival.version ?? -Infinity];
+  const [version, other] = [versionOf(row), versionOf(rival)];
   return version === other
     ? Buffer.compare(Buffer.from(recordText(row)), Buffer.from(recordText(rival))) > 0
     : version > other;

@@ -3,7 +3,7 @@ import { IncrepError } from '../../errors.ts';
 import type { Dependent } from '../../postgres/dependents.ts';
 import { listed } from '../../format.ts';
 import { altersTable } from '../../schema/evolution.ts';
-import { printName, stagingName } from '../../schema/names.ts';
+import { printName } from '../../schema/names.ts';
 import { ident } from '../../sql/identifiers.ts';
 import { giveCopyTo } from '../../sql/inspect.ts';
 import type { TableFacts } from '../facts.ts';
@@ -130,13 +130,13 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
     ...('warnings' in saved
       ? saved.warnings.map((message) => warning('STATE', name, message, 'The next sync puts it right.'))
       : []),
-    ...(staging.table === `${settings.destinationName}_stg`
+    ...(staging.table === `${table.stateName.table}_stg`
       ? []
       : [
           note(
             'NAME_CUT',
             name,
-            `its staging table is called "${stagingName(settings.destinationName)}", because names end at 63 bytes`,
+            `its staging table is called "${staging.table}", because names end at 63 bytes`,
           ),
         ]),
   ];

@@ -12,6 +12,7 @@ import {
   CLOCK,
   COPY_OWNERS,
   inspectKeys,
+  KEY_TRIGGERS,
   LONG_TRANSACTIONS,
   PREPARED_TRANSACTIONS,
   SOURCE_ROLE,
@@ -45,6 +46,8 @@ export interface Inspection {
   };
   /** By the oid of a copy. */
   readonly owners: ReadonlyMap<string, CopyOwner>;
+  /** Triggers that may set the replication key of a copy, where that decides which row stays. */
+  readonly keyTriggers: ReadonlyMap<TableFacts, readonly string[]>;
   readonly dependents: ReadonlyMap<TableFacts, readonly Dependent[]>;
   /** Undefined where no table asks for pg_dump. */
   readonly pgDump: { readonly tools: ClientTools; readonly path: string | undefined } | undefined;
@@ -100,6 +103,8 @@ const ownerRow = z.object({
 });
 export type CopyOwner = Readonly<z.infer<typeof ownerRow>>;
 
+const triggerRow = z.object({ oid: z.string(), name: z.string() });
+
 /** Rows are counted up to here: enough to say "many". */
 export const MANY = 1000;
 /** Between its two phases a transaction lies for an instant. */
@@ -119,6 +124,7 @@ export async function inspect(work: Work, facts: Facts): Promise<Inspection> {
     clockSkewSeconds: (destination.at - source.at) / 1000 - (destination.askedAt - source.askedAt) / 1000,
     encryption: { source: source.encryption, destination: destination.encryption },
     owners: await ownersOf(work.destination, facts),
+    keyTriggers: await keyTriggersOf(work.destination, facts),
     dependents: await gatherDependents(work, facts.tables),
     pgDump: await findPgDump(work, facts),
   };
@@ -200,6 +206,25 @@ async function ownersOf(destination: Database, { tables }: Facts): Promise<Map<s
   const oids = tables.flatMap((table) => (table.destination ? [table.destination.oid] : []));
   const owners = await destination.withReading((client) => rowsOf(client, ownerRow, COPY_OWNERS, [oids]));
   return new Map(owners.map((owner) => [owner.oid, owner]));
+}
+
+async function keyTriggersOf(
+  destination: Database,
+  { tables }: Facts,
+): Promise<Map<TableFacts, readonly string[]>> {
+  const asked = tables.flatMap((table) =>
+    table.settings.onConflict === 'newest_wins' && table.destination
+      ? [{ table, oid: table.destination.oid, key: table.settings.replicationKey }]
+      : [],
+  );
+  if (asked.length === 0) return new Map();
+  const [oids, keys] = [asked.map(({ oid }) => oid), asked.map(({ key }) => key)];
+  const found = await destination.withReading((client) =>
+    rowsOf(client, triggerRow, KEY_TRIGGERS, [oids, keys]),
+  );
+  return new Map(
+    asked.map(({ table, oid }) => [table, found.filter((row) => row.oid === oid).map(({ name }) => name)]),
+  );
 }
 
 async function findPgDump(work: Work, { tables }: Facts): Promise<Inspection['pgDump']> {

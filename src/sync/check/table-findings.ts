@@ -2,11 +2,13 @@
 import { formatBytes } from '../../format.ts';
 import { keyCandidates, mergeKeyCandidates } from '../../schema/key-candidates.ts';
 import { isUniqueBy, type Relation } from '../../schema/relations.ts';
+import { isAppend, rowKey } from '../../schema/row-identity.ts';
 import { createIndexOn, createUniqueIndexOn } from '../../sql/inspect.ts';
 import type { TableFacts } from '../facts.ts';
 import { isKeyedPlan, type KeyedPlan, type Plan } from '../plan.ts';
 import { note, warning, type Finding } from './finding.ts';
 import { MANY, type Inspection } from './inspect.ts';
+import { writingFindings } from './writing-findings.ts';
 
 export type Workable = Exclude<Plan, { kind: 'skip' } | { kind: 'refuse' }>;
 
@@ -14,6 +16,7 @@ export const sourceTableFindings = (table: TableFacts, plan: Workable, found: In
   ...(isKeyedPlan(plan) ? [...lateFindings(table, plan), ...keyFindings(table, plan, found)] : []),
   ...(isKeyedPlan(plan) ? [] : refreshFindings(plan)),
   ...mergeKeyFindings(table, plan),
+  ...(isKeyedPlan(plan) ? writingFindings(table, plan, found) : []),
 ];
 
 /** Transactions in flight are those of the source server now: not of another one, nor of when a view was refreshed. */
@@ -157,14 +160,14 @@ function rowsHave(rows: number): string {
 }
 
 function mergeKeyFindings({ settings }: TableFacts, { source }: Workable): Finding[] {
-  const columns = settings.mergeKey.join(', ');
-  return settings.mergeKey.length === 0 || isUniqueBy(source, settings.mergeKey)
+  const columns = rowKey(settings).join(', ');
+  return settings.mergeKey.length === 0 || isUniqueBy(source, rowKey(settings))
     ? []
     : [
         warning(
           'MERGE_KEY_NOT_ENFORCED',
           settings.name,
-          `nothing at the source keeps (${columns}) unique and NOT NULL; of rows that share it only the newest is kept`,
+          `nothing at the source keeps (${columns}) unique and NOT NULL; of rows that share it only ${isAppend(settings) ? 'one' : 'the newest'} is kept`,
           mergeKeyStep(source, settings.mergeKey),
         ),
       ];

@@ -34,7 +34,7 @@ export async function beginLoad(
   client: pg.ClientBase,
   { work, facts, plan, chunks, fence }: Beginning,
 ): Promise<BegunLoad> {
-  const { schema, table } = facts.destinationName;
+  const { schema, table } = facts.stateName;
   await createMissingTypes(client, facts);
   await client.query(lockTimeout(DYING_CHUNK_SECONDS));
   await client.query(forgetLoad(schema), [table]);

@@ -23,6 +23,7 @@ import { applyDifferences } from '../repair.ts';
 import { makeStaging } from '../staging.ts';
 import { lifeOf } from '../transfer.ts';
 import { windowChoice } from '../window-choice.ts';
+import { asPlainCopy } from './plain-copy.ts';
 import { settle, type Settled } from './settle.ts';
 
 export interface CaughtUp {
@@ -70,10 +71,9 @@ export async function catchUp({ load, since, fence }: CatchingUp): Promise<Caugh
 const enter = ({ work, facts }: Load, phase: 'copy' | 'merge' | 'deletes', detail?: string) =>
   work.emit({ type: 'phase-started', table: facts.settings.name, phase, ...(detail && { detail }) });
 
-/** The staging table in the part of the table. Rows that are marked as deleted come in later, from the old one. */
+/** The staging table in the part of the table. */
 const asTable = (facts: TableFacts): TableFacts => ({
-  ...facts,
-  settings: { ...facts.settings, deletes: 'hard' },
+  ...asPlainCopy(facts),
   destinationName: facts.stagingName,
   destination: facts.staging,
   stagingName: facts.windowName,

@@ -1,6 +1,7 @@
 /** Whether a table is loaded in chunks, which ones, and whether a load that was broken off goes on: pure. */
 import { recordedSelection } from '../../schema/selection.ts';
 import { fingerprintOf, shapeOf } from '../../schema/shape.ts';
+import { PLAINLY } from '../../schema/state-record.ts';
 import { destinationDrift } from '../../schema/drift.ts';
 import { chunkStarts, type Leaf } from '../../schema/heap.ts';
 import type { LoadHeader, PendingLoad } from '../../schema/pending-load.ts';
@@ -97,6 +98,7 @@ function whyNotResumed(
   if (record.mergeKey.join('\n') !== settings.mergeKey.join('\n')) return 'unique_cols were changed';
   if (JSON.stringify(record.selection) !== JSON.stringify(recordedSelection(settings.selection)))
     return 'what is selected of the source was changed';
+  if ((record.writtenAs ?? PLAINLY).mode !== settings.mode) return 'mode was changed';
   if (record.fingerprint !== fingerprintOf(shapeOf(source))) return 'the source table was altered meanwhile';
   if (staging?.oid !== header.staging.oid || stagingFilenode !== header.staging.filenode)
     return 'its staging table was dropped, emptied or rewritten meanwhile';

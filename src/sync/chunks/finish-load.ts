@@ -6,31 +6,34 @@ import { codeOf } from '../../postgres/identity.ts';
 import type { Phase } from '../../events.ts';
 import { printName } from '../../schema/names.ts';
 import { isUniqueBy, type Relation } from '../../schema/relations.ts';
+import { isShared } from '../../schema/row-identity.ts';
 import { analyze } from '../../sql/destination.ts';
 import { dropDoubles } from '../../sql/doubles.ts';
 import { forgetLoad } from '../../sql/loads.ts';
 import type { TableFacts } from '../facts.ts';
 import { fenceTarget, raiseFence } from '../fence.ts';
-import { choosePlacing, countsOf, olderWarning } from '../load.ts';
-import { mergeOf, type MergeCounts } from '../merge-staging.ts';
-import { stagingKey } from '../reshape/new-table.ts';
+import { becomesTable, choosePlacing, countsOf, olderWarning } from '../load.ts';
+import { mergeOf, NO_COUNTS, type MergeCounts } from '../merge-staging.ts';
+import { dropUnique } from '../key-index.ts';
+import { stagingIndex, stagingKey } from '../reshape/new-table.ts';
 import { nextRecord, shiftSince, type Transfer } from '../transfer.ts';
 import { storageIn } from './begin-load.ts';
 import { catchUp, type CaughtUp } from './catch-up.ts';
 import type { BegunLoad } from './chunk-choice.ts';
 import { sumsOf } from './copy-chunks.ts';
 import type { ChunkedLoad, Loaded } from './chunked-load.ts';
+import { asPlainCopy } from './plain-copy.ts';
 import { settle } from './settle.ts';
 
 export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise<Loaded> {
   const { work, plan, destination, isVerified } = request;
-  const { schema, table } = request.facts.destinationName;
+  const { schema, table } = request.facts.stateName;
   const facts = { ...request.facts, staging: await stagingOf(destination, request.facts, load) };
   const copied = await sumsOf(destination, schema, load.id);
   if (copied.chunks !== load.header.starts.length) throw new Error('chunks are missing at the end of a load');
   const placing = await choosePlacing(destination, facts, plan);
   await enter(request, 'index');
-  const older = await indexStaging(destination, facts, plan.source);
+  const older = await indexStaging(destination, asPlainCopy(facts), plan.source);
   await destination.query(analyze(facts.stagingName));
   await enter(request, 'fence');
   const fence = await raiseFence(work, fenceTarget(facts, plan));
@@ -38,7 +41,9 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
   const since: TableFacts = { ...facts, saved: { kind: 'record', record: load.header.record, warnings: [] } };
   const placed = { work, facts, plan, destination, isVerified, placing, hasMergeKey: true };
   const caught = await catchUp({ load: placed, since, fence });
-  const counts = caught.settled ?? (await settle(placed));
+  const isReindexed = isShared(facts.settings) && becomesTable(placing);
+  if (isReindexed) await dropUnique(destination, facts.stagingName, stagingIndex(facts.stagingName));
+  const counts = caught.settled ?? (await settle({ ...placed, hasMergeKey: !isReindexed }));
   await destination.query(forgetLoad(schema), [table]);
   const record = nextRecord(work, since, plan, fence, DONE);
   return {
@@ -49,7 +54,11 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
       copied,
       caught,
       counts: counts.merged,
-      warnings: [...olderWarning(older), ...counts.warnings, ...shiftSince(since, plan, fence).warnings],
+      warnings: [
+        ...olderWarning(older, facts.settings),
+        ...counts.warnings,
+        ...shiftSince(since, plan, fence).warnings,
+      ],
     }),
   };
 }
@@ -121,6 +130,6 @@ function transferOf({
     warnings: [...warnings, ...caught.warnings],
     areDeletesDone: true,
     refusal: undefined,
-    ...countsOf(counts ?? { inserted: caught.rows, updated: 0, deleted: 0 }, caught.rows),
+    ...countsOf(counts ?? { ...NO_COUNTS, inserted: caught.rows }, caught.rows),
   };
 }

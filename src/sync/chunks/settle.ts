@@ -15,8 +15,8 @@ export interface Settled {
 export async function settle(load: Load): Promise<Settled> {
   const { facts, plan, destination, placing } = load;
   const warnings = await nullKeyWarning(destination, facts.stagingName, facts.settings, plan.source);
-  await prepareMarks(destination, facts, placing.way);
   if (becomesTable(placing)) {
+    await prepareMarks(destination, facts);
     await putInPlace(load);
     return { warnings, merged: undefined };
   }

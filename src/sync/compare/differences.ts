@@ -7,6 +7,8 @@ export type Difference =
   /** At the destination only. `rows`: of equal ones that have no key; 1 unless told. */
   | { readonly kind: 'extra'; readonly key: string; readonly rows?: number }
   | { readonly kind: 'changed'; readonly key: string }
+  /** The destination's row is the newer one, where that may be so. */
+  | { readonly kind: 'newer'; readonly key: string }
   /** More than one row of this key. */
   | { readonly kind: 'duplicated'; readonly key: string; readonly side: 'source' | 'destination' };
 
@@ -62,10 +64,29 @@ const isTwice = (rows: RowsOfKey | undefined): boolean => rows !== undefined && 
 function kindOf(
   source: RowsOfKey | undefined,
   destination: RowsOfKey | undefined,
-): 'missing' | 'extra' | 'changed' | undefined {
+): 'missing' | 'extra' | 'changed' | 'newer' | undefined {
   if (!source) return 'extra';
   if (source.some(({ pending }) => pending)) return undefined;
   if (!destination) return 'missing';
   const isRight = destination.some(({ content }) => source.some((row) => row.content === content));
-  return isRight ? undefined : 'changed';
+  if (isRight) return undefined;
+  return isNewer(destination, source) ? 'newer' : 'changed';
+}
+
+const isNewer = (rows: RowsOfKey, others: RowsOfKey): boolean =>
+  rows.some(({ version }) => others.every((other) => compareVersions(version, other.version) > 0));
+
+/** A row without a replication key is older than all that have one. */
+function compareVersions(left: string | null | undefined, right: string | null | undefined): number {
+  const [a, b] = [rankOf(left), rankOf(right)];
+  return a < b ? -1 : Number(a > b);
+}
+
+/** Beyond all that Postgres can hold in a bigint or a timestamp. */
+const INFINITE = 10n ** 30n;
+
+function rankOf(version: string | null | undefined): bigint {
+  if (version === null || version === undefined) return -INFINITE - 1n;
+  if (version === 'infinity') return INFINITE;
+  return version === '-infinity' ? -INFINITE : BigInt(version);
 }

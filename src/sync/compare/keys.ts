@@ -10,6 +10,8 @@ export interface HashedRow {
   readonly copies?: number;
   /** As many of them are only newer than the copy. */
   readonly pendingCopies?: number;
+  /** As sql/compare.ts prints it; null without a replication key, undefined where it was not asked for. */
+  readonly version?: string | null;
 }
 
 /** All rows of one key on one side; more than one only where the key is not unique. */

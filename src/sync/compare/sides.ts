@@ -1,13 +1,15 @@
 /** What of a table's two sides is compared. */
 import { carriedType, type Column } from '../../schema/columns.ts';
+import { keyTypeOf } from '../../schema/keys.ts';
 import type { TableName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
+import { rowKey } from '../../schema/row-identity.ts';
 import type { Comparable } from '../../sql/compare.ts';
-import { DELETED_AT } from '../../sql/destination.ts';
 import { ident } from '../../sql/identifiers.ts';
+import { markIn, oursIn } from '../../sql/own-columns.ts';
 import type { KeyColumn } from '../../sql/removal.ts';
 import type { TableFacts } from '../facts.ts';
-import { hasMark } from '../marked-rows.ts';
+import { ownOf } from '../marked-rows.ts';
 import { groupsFor } from './digests.ts';
 
 export interface Scope {
@@ -22,29 +24,41 @@ export interface Scope {
   readonly destination: TableName;
 }
 
-export function sidesOf(
-  { settings, destinationName, destination, sourceRows }: TableFacts,
-  scope: Scope,
-): Record<'source' | 'destination', Comparable> {
+export function sidesOf(facts: TableFacts, scope: Scope): Record<'source' | 'destination', Comparable> {
+  const { settings, destinationName, destination, sourceRows } = facts;
   const { relation, where } = scope;
   const rows = Math.max(relation.estimatedRows ?? 0, destination?.estimatedRows ?? 0);
   const common = {
-    mergeKey: settings.mergeKey,
+    mergeKey: rowKey(settings),
     columns: scope.what === 'rows' ? relation.columns.map(({ name }) => name) : null,
     groups: groupsFor(rows),
+    version: settings.onConflict === 'newest_wins' ? versionIn(relation, settings.replicationKey) : null,
   };
-  // Where the column is missing, or was added a moment ago, no row is marked yet.
-  const isMarked =
-    settings.deletes === 'soft' && hasMark(destination) && scope.destination.table === destinationName.table;
+  const ours = scope.destination.table === destinationName.table ? oursAmong(facts) : [];
   return {
     source: { ...common, from: sourceRows, where, isPending: scope.isPending },
     destination: {
       ...common,
       from: scope.destination,
-      where: isMarked ? `(${where}) AND ${ident(DELETED_AT)} IS NULL` : where,
+      where: ours.length === 0 ? where : [`(${where})`, ...ours].join(' AND '),
       isPending: 'false',
     },
   };
+}
+
+function versionIn({ columns }: Relation, name: string | undefined): Comparable['version'] {
+  if (name === undefined) return null;
+  const column = columns.find((candidate) => candidate.name === name);
+  return { name, isTime: column !== undefined && keyTypeOf(column) !== 'integer' };
+}
+
+/** Where a column of ours is missing, or was added a moment ago, no row is marked yet, and none is another pipeline's. */
+function oursAmong(facts: TableFacts): string[] {
+  const own = ownOf(facts).filter((column) =>
+    facts.destination?.columns.some(({ name }) => name === column.name),
+  );
+  const mark = markIn(own);
+  return [...(mark ? [`${ident(mark.name)} IS NULL`] : []), ...oursIn(own)];
 }
 
 /** Enums, ranges, rows and arrays are compared by Postgres itself; other types bring a `=` of their own along. */
@@ -57,7 +71,7 @@ export function keyColumns(
   relation: Relation,
   side: 'source' | 'destination',
 ): KeyColumn[] {
-  return settings.mergeKey.flatMap((name) => {
+  return rowKey(settings).flatMap((name) => {
     const column = relation.columns.find((candidate) => candidate.name === name);
     if (!column) return [];
     const isComparedAsText = side === 'source' && isOfExtension(column);

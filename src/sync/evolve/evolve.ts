@@ -91,13 +91,14 @@ async function fillRows(
   await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'merge', detail: 'old rows' });
   const { mergeKey } = facts.settings;
   const table = fillTable(facts);
+  const merge = mergeOf(facts, relation);
   const passes = mergePasses({
-    ...mergeOf(facts, relation),
+    ...merge,
     staging: table,
     columns: [...mergeKey, ...columns.filter((name) => !mergeKey.includes(name))],
     hasSameColumns: false,
     // A row that is marked stays so: it is the merge that brings rows back.
-    isSoftDelete: false,
+    own: merge.own.filter(({ isMark }) => !isMark),
   });
   let rows = 0;
   for (const { update } of passes) rows += (await destination.query(update)).rowCount ?? 0;

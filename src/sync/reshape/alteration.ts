@@ -1,7 +1,7 @@
 /** A change of shape that ALTER TABLE can do to the table as it stands: pure. */
 import { carriedType } from '../../schema/columns.ts';
 import { takesMerge, type Relation } from '../../schema/relations.ts';
-import { DELETED_AT } from '../../sql/destination.ts';
+import { DELETED_AT } from '../../schema/own-columns.ts';
 import type { Alteration } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts.ts';
 
@@ -46,12 +46,16 @@ export function leftOver(
   );
 }
 
-/** Columns that people have added: neither in the source now nor when the copy was made, nor the mark of ours. */
-export function foreignColumns({ destination, saved }: TableFacts, source: Relation): Relation['columns'] {
+/** Columns that people have added: neither in the source now nor when the copy was made, nor those of ours. */
+export function foreignColumns(
+  { destination, saved, settings }: TableFacts,
+  source: Relation,
+): Relation['columns'] {
   const known = [
     ...source.columns.map(({ name }) => name),
     ...(saved.kind === 'record' ? saved.record.shape.columns.map(({ name }) => name) : []),
     DELETED_AT,
+    ...settings.metadataColumns,
   ];
   return (destination?.columns ?? []).filter(({ name }) => !known.includes(name));
 }

@@ -2,8 +2,9 @@
 import type pg from 'pg';
 import { derivedName, type TableName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
+import { copyKey } from '../../schema/row-identity.ts';
 import { indexOn, type Belongings, type BuiltIndex } from '../../sql/belongings.ts';
-import { createMergeKey, DELETED_AT, renameIndex } from '../../sql/destination.ts';
+import { createMergeKey, renameIndex } from '../../sql/destination.ts';
 import { qualified } from '../../sql/identifiers.ts';
 import {
   addExtraColumns,
@@ -15,6 +16,7 @@ import {
 import { carriedType } from '../../schema/columns.ts';
 import type { TableFacts } from '../facts.ts';
 import { indexNameFor } from '../index-names.ts';
+import { ownOf } from '../marked-rows.ts';
 import { mustSurvive, unsurvivable } from './unsurvivable.ts';
 
 export interface NewTable {
@@ -48,7 +50,7 @@ export const describeNewTable = (
   columns: [
     ...source.columns.map(({ name }) => name),
     ...foreign.map(({ name }) => name),
-    ...(facts.settings.deletes === 'soft' ? [DELETED_AT] : []),
+    ...ownOf(facts).map(({ name }) => name),
   ],
 });
 
@@ -70,10 +72,11 @@ const hasKey = ({ settings }: TableFacts): boolean => settings.mergeKey.length >
 
 /** The index of the merge key, under the name that it has until the table has its own. */
 export function stagingKey({ stagingName, settings }: TableFacts, source: Relation): string {
-  const isNotNull = settings.mergeKey.every(
+  const key = copyKey(settings);
+  const isNotNull = key.every(
     (name) => source.columns.find((column) => column.name === name)?.isNotNull === true,
   );
-  return createMergeKey(stagingName, stagingIndex(stagingName, '_pkey'), settings.mergeKey, isNotNull);
+  return createMergeKey(stagingName, stagingIndex(stagingName), key, isNotNull);
 }
 
 const must = ({ client, facts }: NewTable, what: string, sql: string): Promise<void> =>
@@ -86,7 +89,7 @@ function indexStatement(index: BuiltIndex, table: TableName, name: string): stri
   return statement;
 }
 
-const stagingIndex = ({ table }: TableName, suffix: string): string => derivedName(table, suffix);
+export const stagingIndex = ({ table }: TableName, suffix = '_pkey'): string => derivedName(table, suffix);
 
 /** With the names they have until the old ones are gone. An index on a column that is gone goes with it. */
 const keptIndexes = ({ belongings, columns, facts }: NewTable): [BuiltIndex, string][] =>
@@ -100,7 +103,7 @@ export async function renameIndexes(work: NewTable): Promise<void> {
   const { schema } = facts.destinationName;
   if (hasKey(facts)) {
     const wanted = await indexNameFor(client, facts.destinationName);
-    await client.query(renameIndex(schema, stagingIndex(facts.stagingName, '_pkey'), wanted));
+    await client.query(renameIndex(schema, stagingIndex(facts.stagingName), wanted));
   }
   for (const [index, name] of keptIndexes(work)) await client.query(renameIndex(schema, name, index.name));
 }

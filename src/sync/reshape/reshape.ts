@@ -7,7 +7,8 @@ import { uniqueIndexOn, type Relation } from '../../schema/relations.ts';
 import type { Belongings } from '../../sql/belongings.ts';
 import { alterBefore, COLUMN_NAMES, lockWholly, type Alteration } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts.ts';
-import { prepareMarks } from '../marked-rows.ts';
+import { formerKey } from '../kept-copy.ts';
+import { completeOwnColumns, prepareMarks } from '../marked-rows.ts';
 import { makeStaging } from '../staging.ts';
 import { alterationFor, foreignColumns } from './alteration.ts';
 import { exchange, locksFor, type Exchange } from './exchange.ts';
@@ -47,8 +48,8 @@ export async function belongingsOf(
   { destination, saved, settings }: TableFacts,
 ): Promise<Belongings> {
   if (!destination) throw new Error('there is no table to reshape');
-  const formerKey = saved.kind === 'record' ? saved.record.mergeKey : settings.mergeKey;
-  const ownIndex = uniqueIndexOn(destination, formerKey)?.index ?? '';
+  const key = saved.kind === 'record' ? formerKey(saved.record) : settings.mergeKey;
+  const ownIndex = uniqueIndexOn(destination, key)?.index ?? '';
   return inPassing(client, () => describeBelongings(client, destination.oid, ownIndex));
 }
 
@@ -134,7 +135,8 @@ async function rehearseExchange(work: Exchange): Promise<void> {
   const [obstacle] = belongings.obstacles;
   if (obstacle !== undefined) throw unsurvivable(facts.destinationName, obstacle);
   await makeStaging(client, facts, source.columns, true);
-  await prepareMarks(client, facts, 'exchange');
+  await prepareMarks(client, facts);
+  await completeOwnColumns(client, facts);
   await completeStaging(work);
   if (await tryToLock(work)) await exchange(work);
 }

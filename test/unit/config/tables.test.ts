@@ -22,11 +22,6 @@ async function problems(document: unknown): Promise<string[]> {
     .map((line) => line.replace(/^ {2}- /, ''));
 }
 
-async function codeOf(document: unknown) {
-  await using pipeline = await pipelineDirectory({ [FILE]: JSON.stringify(document) });
-  return (await pipeline.refusal()).code;
-}
-
 describe('a table', () => {
   test('needs a name, a replication key and a merge key; the rest has defaults', async () => {
     const { tables } = await load([TABLE]);
@@ -49,6 +44,8 @@ describe('a table', () => {
         deletes: 'ignore',
         deletesEverySeconds: 86_400,
         deleteLimit: 0.5,
+        metadataColumns: [],
+        onConflict: 'source_wins',
         skipUnchanged: false,
         types: 'text',
         maxStalenessSeconds: undefined,
@@ -77,6 +74,8 @@ describe('a table', () => {
         deletes: 'soft',
         deletes_every: '0s',
         delete_limit: 0.25,
+        metadata_columns: ['_synced_at', '_source'],
+        on_conflict: 'source_wins',
         types: 'native',
         max_staleness: '7d',
         enabled: false,
@@ -101,6 +100,8 @@ describe('a table', () => {
         deletes: 'soft',
         deletesEverySeconds: 0,
         deleteLimit: 0.25,
+        metadataColumns: ['_synced_at', '_source'],
+        onConflict: 'source_wins',
         skipUnchanged: false,
         types: 'native',
         maxStalenessSeconds: 604_800,
@@ -386,25 +387,45 @@ describe('a wrong value is shown with its place, what is allowed and what was pr
   });
 });
 
-describe('what a later version will do is refused by name, never ignored', () => {
+describe('how rows are written', () => {
   test.each([
     [
-      { mode: 'incremental-append' },
-      'mode',
-      '"incremental-append" is not yet supported; allowed: "incremental-deduped" or "full-refresh"',
+      { mode: 'incremental-append', deletes: 'hard' },
+      'deletes',
+      'mode "incremental-append" keeps every version of a row',
     ],
-    [{ metadata_columns: ['_synced_at'] }, 'metadata_columns', 'not yet supported'],
-  ])('%j', async (change, path, what) => {
-    const document = [{ ...TABLE, ...change }];
-    expect(await codeOf(document)).toBe('NOT_SUPPORTED');
-    expect(await problems(document)).toEqual([
+    [
+      { mode: 'incremental-append', on_conflict: 'newest_wins' },
+      'on_conflict',
+      'mode "incremental-append" keeps the newer and the older version of a row both',
+    ],
+    [
+      { on_conflict: 'newest_wins', deletes: 'soft' },
+      'deletes',
+      'with on_conflict "newest_wins" the destination has rows of its own',
+    ],
+    [
+      {
+        unique_cols: Array.from({ length: 31 }, (_, index) => `c${index}`),
+        mode: 'incremental-append',
+        metadata_columns: ['_source'],
+      },
+      'unique_cols',
+      'together with _source and updated_at, which the unique index needs besides, these are 33 columns, and 32 is the most',
+    ],
+  ])('what contradicts itself is refused: %j', async (change, path, what) => {
+    expect(await problems([{ ...TABLE, ...change }])).toEqual([
       expect.stringContaining(`tables-config.json, [0].${path} (table orders): ${what}`),
     ]);
-    expect(await codeOf({ defaults: change, tables: [TABLE] })).toBe('NOT_SUPPORTED');
   });
 
-  test('but a plain mistake beside it makes the configuration invalid', async () => {
-    expect(await codeOf([{ ...TABLE, metadata_columns: ['_synced_at'], enabled: 1 }])).toBe('CONFIG_INVALID');
+  test.each([
+    [{ metadata_columns: ['_sync'] }, '"_synced_at" or "_source"'],
+    [{ metadata_columns: '_source' }, 'an array of different names out of "_synced_at" and "_source"'],
+    [{ metadata_columns: ['_source', '_source'] }, 'an array of different names'],
+    [{ on_conflict: 'newest' }, '"source_wins" or "newest_wins"'],
+  ])('%j', async (change, allowed) => {
+    expect(await problems([{ ...TABLE, ...change }])).toEqual([expect.stringContaining(allowed)]);
   });
 });
 

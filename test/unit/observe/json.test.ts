@@ -18,6 +18,7 @@ test('a table that went well', () => {
     rows_updated: 0,
     rows_unchanged: 0,
     rows_deleted: 0,
+    rows_newer: 0,
     bytes: 99,
     duration_s: 0.4,
     cursor: '2026-03-01 09:59:59.123456+00',

@@ -15,6 +15,7 @@ export function outcome(changes: Partial<TableOutcome> = {}): TableOutcome {
     rowsUpdated: 0,
     rowsUnchanged: 0,
     rowsDeleted: 0,
+    rowsNewer: 0,
     bytes: 0,
     durationSeconds: 0.4,
     cursor: '2026-03-01 09:59:59.123456+00',

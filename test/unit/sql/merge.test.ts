@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { ownColumns } from '../../../src/sql/own-columns.ts';
 import { keepNewest, mergePasses, type Merge } from '../../../src/sql/merge.ts';
 
 const merge = (change: Partial<Merge> = {}): Merge => ({
@@ -9,7 +10,8 @@ const merge = (change: Partial<Merge> = {}): Merge => ({
   replicationKey: 'updated_at',
   nullableKey: [],
   hasSameColumns: true,
-  isSoftDelete: false,
+  own: [],
+  yieldsToNewer: false,
   canMerge: true,
   ...change,
 });
@@ -51,4 +53,27 @@ test('names are quoted wherever they stand', () => {
   ].join();
   expect(text).toContain('"a""; DROP TABLE x; --"');
   expect(text.replaceAll('"a""; DROP TABLE x; --"', '')).not.toContain('DROP');
+});
+
+const OWN = ownColumns({ deletes: 'soft', metadataColumns: ['_synced_at', '_source'] }, "it's");
+
+test('columns of ours are part of the identity, written with the rest, or a mark', () => {
+  const [pass] = mergePasses(merge({ own: OWN, hasSameColumns: false }));
+  expect(pass?.merge).toContain(`ON true AND t."_source" = 'it''s' AND t."id" = s."id"`);
+  expect(pass?.merge).toContain('INSERT ("id", "note", "_synced_at", "_source")');
+  expect(pass?.merge).toContain(`VALUES (s."id", s."note", now(), 'it''s')`);
+  expect(pass?.update).toContain('"note" = s."note", "_deleted_at" = NULL, "_synced_at" = now()');
+  expect(pass?.update).not.toContain('"_source" = s.');
+  expect(pass?.remove).toContain(
+    'SET "_deleted_at" = now(), "_synced_at" = now() WHERE true AND t."_source"',
+  );
+  expect(pass?.insert).toContain(`WHERE t."_source" = 'it''s' AND t."id" = s."id")`);
+});
+
+test('a newer row of the destination is left alone by each statement that changes rows', () => {
+  const [pass] = mergePasses(merge({ yieldsToNewer: true }));
+  const isNewer = 'coalesce(t."updated_at" > s."updated_at", t."updated_at" IS NOT NULL)';
+  expect(pass?.merge).toContain(`t.* *<> s.* AND NOT ${isNewer} THEN UPDATE`);
+  expect(pass?.update).toContain(`AND NOT ${isNewer}`);
+  expect(pass?.countNewer).toContain(`AND ${isNewer}`);
 });

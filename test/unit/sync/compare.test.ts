@@ -11,6 +11,7 @@ interface Row {
   readonly key: number;
   readonly content: string;
   readonly pending?: boolean;
+  readonly version?: string | null;
 }
 
 const md5 = (text: string) => createHash('md5').update(text).digest('hex');
@@ -18,11 +19,12 @@ const byCode = (a: string, b: string) => (a < b ? -1 : Number(a > b));
 
 /** In the order in which a server sends them, so many at a time. */
 async function* stream(rows: readonly Row[], batch: number): AsyncGenerator<HashedRow[]> {
-  const hashed = rows.map(({ key, content, pending = false }) => ({
+  const hashed = rows.map(({ key, content, pending = false, version = null }) => ({
     key: JSON.stringify([String(key)]),
     hash: md5(String(key)),
     content,
     pending,
+    version,
   }));
   const sent = hashed.toSorted((a, b) => byCode(a.hash, b.hash) || byCode(a.content, b.content));
   // As from a cursor: the last batch may be empty.
@@ -61,6 +63,22 @@ describe('differences', () => {
       row.key === 3 ? { ...row, content: 'newer', pending: true } : row,
     );
     expect(await differencesOf(newer, rows)).toEqual([]);
+  });
+
+  test.each([
+    ['3', '2', 'newer'],
+    ['10', '9', 'newer'],
+    ['2', '2', 'changed'],
+    ['2', '3', 'changed'],
+    ['infinity', '9223372036854775807', 'newer'],
+    ['-infinity', null, 'newer'],
+    [null, '1', 'changed'],
+    [null, null, 'changed'],
+  ])("of another content, version %s beside the source's %s is %s", async (there, here, kind) => {
+    const [source, destination] = [here, there].map((version, index) => [
+      { key: 1, content: `side ${index}`, version },
+    ]);
+    expect(await differencesOf(source ?? [], destination ?? [])).toEqual([{ kind, key: '["1"]' }]);
   });
 
   test('a key that comes twice is told by its side, and is changed only if none of its rows is right', async () => {

@@ -48,6 +48,7 @@ export function inspection(
     clockSkewSeconds: 0,
     encryption: { source: TLS, destination: undefined },
     owners: new Map(),
+    keyTriggers: new Map(),
     dependents: new Map(),
     pgDump: undefined,
     ...change,

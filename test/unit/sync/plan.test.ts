@@ -148,3 +148,60 @@ test('money goes by COPY, also in an array or as a field of a type', () => {
   expect(loaderOf({ ...own, typeDetail: ['>.b money[] of app.inner'] })).toBe('copy');
   expect(loaderOf({ ...own, typeDetail: ['.money integer', '= money'] })).toBe('pg_dump');
 });
+
+const versionKey = { index: 'orders_pkey', columns: ['id', 'updated_at'] };
+const historyCopy = (change: object = {}) => relation({ oid: '2', uniqueKeys: [versionKey], ...change });
+const asHistory = (change: Partial<TableFacts> = {}): Partial<TableFacts> => ({
+  ...settings({ mode: 'incremental-append' }),
+  destination: historyCopy(),
+  saved: {
+    kind: 'record',
+    record: record({ writtenAs: { mode: 'incremental-append', metadataColumns: [] } }),
+    warnings: [],
+  },
+  ...change,
+});
+
+test('a history goes on, is merged into as a whole, and never exchanged', () => {
+  expect(plan(asHistory())).toMatchObject({ kind: 'incremental', action: 'append', hasMergeIndex: true });
+  expect(plan(asHistory(), true)).toMatchObject({ action: 'full-refresh', way: 'merge-whole' });
+  const source = relation({ columns: [...ORDERS_COLUMNS, column({ name: 'extra', position: 4 })] });
+  expect(plan(asHistory({ source }))).toMatchObject({ action: 'reset', way: 'extend' });
+  const shorter = relation({ columns: ORDERS_COLUMNS.filter(({ name }) => name !== 'note') });
+  expect(plan(asHistory({ source: shorter }))).toMatchObject({ action: 'reset', way: 'merge-whole' });
+});
+
+test('what would lose versions is refused, whatever was asked for', () => {
+  const refused = { kind: 'refuse', error: { code: 'DRIFT_REFUSED' } };
+  const retyped = ORDERS_COLUMNS.map((each) => (each.name === 'note' ? { ...each, type: 'integer' } : each));
+  expect(plan(asHistory({ destination: historyCopy({ columns: retyped }) }), true)).toMatchObject(refused);
+  const latest = asHistory(settings({ mode: 'incremental-deduped' }));
+  for (const isFullRefresh of [true, false]) expect(plan(latest, isFullRefresh)).toMatchObject(refused);
+  // Of a table that nothing is known of, its index tells.
+  expect(plan({ saved: none, destination: historyCopy() })).toMatchObject(refused);
+  expect(plan({ saved: none, destination: undefined })).toMatchObject({ way: 'create' });
+});
+
+test('a narrower index makes way where it is ours, and is refused where it is not', () => {
+  const source = settings({ mode: 'incremental-append' });
+  expect(plan(source)).toMatchObject({ action: 'reset', way: 'extend' });
+  const theirs = { index: 'by_note', columns: ['note'] };
+  const destination = historyCopy({ uniqueKeys: [versionKey, theirs] });
+  expect(plan(asHistory({ destination }))).toMatchObject({ kind: 'refuse', error: { code: 'DEPENDENTS' } });
+});
+
+test('columns of ours come and go without a load, and say so', () => {
+  const withSource = settings({ metadataColumns: ['_source'] });
+  expect(plan(withSource)).toMatchObject({
+    kind: 'incremental',
+    hasMergeIndex: false,
+    reason: expect.stringContaining('column "_source" is added to the copy'),
+  });
+  expect(
+    plan({
+      ...withSource,
+      source: relation({ columns: [...ORDERS_COLUMNS, column({ name: '_source', position: 4 })] }),
+    }),
+  ).toMatchObject({ kind: 'refuse', error: { code: 'CONFIG_INVALID' } });
+  expect(plan({ hasOthersRows: true })).toMatchObject({ kind: 'refuse', error: { code: 'DRIFT_REFUSED' } });
+});

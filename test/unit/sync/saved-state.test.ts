@@ -14,7 +14,8 @@ const EXPECTED = {
 const NO_FILE: StateFile = { kind: 'none' };
 const TORN: StateFile = { kind: 'unreadable', path: 'orders.json', why: 'it is not JSON' };
 const file = (change: Partial<StateRecord> = {}): StateFile => ({ kind: 'record', record: record(change) });
-const saved = (from: StateFile, row?: unknown) => reconcile(from, row, EXPECTED);
+const saved = (from: StateFile, row?: unknown) =>
+  reconcile(from, { record: row, rival: undefined }, EXPECTED);
 
 test('two equal records are used without a word', () => {
   expect(saved(file(), record())).toEqual({ kind: 'record', record: record(), warnings: [] });

@@ -1,0 +1,49 @@
+/** Which tables of the destination have rows of ours, and which still have those of others. */
+import type pg from 'pg';
+import { z } from 'zod';
+import type { TableSettings } from '../config/settings.ts';
+import { tableKey, type TableName } from '../schema/names.ts';
+import { OWN_TYPES, SOURCE } from '../schema/own-columns.ts';
+import type { Relation } from '../schema/relations.ts';
+import { isShared } from '../schema/row-identity.ts';
+import { ident, literal } from '../sql/identifiers.ts';
+import { HELD_TABLES, whichHaveRows, type TableRows } from '../sql/window.ts';
+
+/** All of its rows, unless they are told apart by their pipeline. */
+export const ownRows = (
+  table: TableName,
+  settings: TableSettings,
+  relation: Relation | undefined,
+  pipeline: string,
+): TableRows => ({
+  table,
+  where: isShared(settings) && hasSource(relation) ? [`${ident(SOURCE)} = ${literal(pipeline)}`] : [],
+});
+
+export const othersRows = (table: TableName, pipeline: string): TableRows => ({
+  table,
+  where: [`${ident(SOURCE)} <> ${literal(pipeline)}`],
+});
+
+/** Ours, not one of people that is only called so. */
+export const hasSource = (relation: Relation | undefined): boolean =>
+  relation?.columns.some(({ name, type }) => name === SOURCE && type === OWN_TYPES[SOURCE]) === true;
+
+/** By `tableKey`. A table that someone holds for himself alone counts as filled: whoever works on it will find out. */
+export async function filledTables(
+  client: pg.ClientBase,
+  tables: readonly TableRows[],
+): Promise<Set<string>> {
+  if (tables.length === 0) return new Set();
+  const schemas = [...new Set(tables.map(({ table: { schema } }) => schema))];
+  const held = keysIn(await client.query(HELD_TABLES, [schemas]));
+  const free = tables.filter(({ table }) => !held.includes(tableKey(table)));
+  const filled = free.length === 0 ? [] : keysIn(await client.query(whichHaveRows(free)));
+  return new Set([...held, ...filled]);
+}
+
+export const keysIn = ({ rows }: pg.QueryResult): string[] =>
+  z
+    .array(z.object({ schema: z.string(), table: z.string() }))
+    .parse(rows)
+    .map(tableKey);
