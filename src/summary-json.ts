@@ -1,6 +1,6 @@
 /** Outcomes as machines read them: snake_case, seconds, bytes, times in RFC 3339 UTC. It only ever grows. */
 import type { IncrepError } from './errors.ts';
-import type { Failure, RunSummary, TableOutcome } from './events.ts';
+import type { DestinationOutcome, Failure, RunSummary, TableOutcome } from './events.ts';
 
 export const FORMAT_VERSION = 1;
 
@@ -30,6 +30,7 @@ type ErrorInWords = Pick<IncrepError, 'code' | 'message' | 'next'> & {
 export function tableToJson(outcome: TableOutcome) {
   return {
     name: outcome.name,
+    ...(outcome.destination !== undefined && { destination: outcome.destination }),
     status: outcome.status,
     action: outcome.action,
     reason: outcome.reason,
@@ -46,6 +47,12 @@ export function tableToJson(outcome: TableOutcome) {
     error: outcome.error ? failureToJson(outcome.error) : null,
   };
 }
+
+const destinationToJson = ({ name, status, error }: DestinationOutcome) => ({
+  name,
+  status,
+  error: error ? failureToJson(error) : null,
+});
 
 export type TableJson = ReturnType<typeof tableToJson>;
 
@@ -64,6 +71,7 @@ export function summaryToJson(summary: RunSummary) {
     started_at: summary.startedAt.toISOString(),
     finished_at: summary.finishedAt.toISOString(),
     duration_s: inMilliseconds(runSeconds(summary)),
+    ...(summary.destinations && { destinations: summary.destinations.map(destinationToJson) }),
     tables: summary.tables.map(tableToJson),
     warnings: summary.warnings,
     error: summary.error ? failureToJson(summary.error) : null,

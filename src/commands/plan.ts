@@ -1,4 +1,5 @@
 /** What `sync` would do, and why. Writes nothing anywhere. */
+import type { TableSettings } from '../config/settings.ts';
 import { gatherFacts } from '../sync/facts.ts';
 import { ensureDifferentDatabases } from '../sync/same-database.ts';
 import { foresee, type Foreseen } from '../sync/foresee.ts';
@@ -6,12 +7,14 @@ import { describeDependent } from '../sync/reshape/foreseen.ts';
 import { formatPlan } from '../observe/plan.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../summary-json.ts';
-import { withContext } from './context.ts';
+import { withContext, type Pipeline } from './context.ts';
+import { eachDestination, ofDestination, type Looked } from './each-destination.ts';
 import type { GlobalOptions } from './options.ts';
 import { selectTables } from './select-tables.ts';
 
 export interface PlanOptions extends GlobalOptions {
   readonly exclude: readonly string[];
+  readonly destination: readonly string[];
   readonly fullRefresh: boolean;
   readonly deletes: boolean;
   readonly json: boolean;
@@ -20,23 +23,35 @@ export interface PlanOptions extends GlobalOptions {
 }
 
 export async function planCommand(tables: readonly string[], options: PlanOptions): Promise<number> {
-  return withContext(options, async ({ settings, work, terminal, redact }) => {
-    const facts = await gatherFacts(
-      work,
-      selectTables(settings.tables, { names: tables, excluded: options.exclude }),
-    );
-    ensureDifferentDatabases(settings, facts.servers);
-    const foreseen = await foresee(work, facts, {
-      isFullRefresh: options.fullRefresh,
-      areDeletesForced: options.deletes,
-      now: new Date(),
+  return withContext(options, async (context) => {
+    const { settings, terminal, redact } = context;
+    const chosen = selectTables(settings.tables, { names: tables, excluded: options.exclude });
+    const looked = await eachDestination(context, {
+      isJson: options.json,
+      look: async (pipeline) => {
+        const foreseen = await planFor(pipeline, chosen, options);
+        if (!options.json) terminal.out(redact(formatPlan(foreseen.map(inWords), terminal.look)));
+        const told = foreseen.map((table) => ({ table, of: ofDestination(pipeline) }));
+        return { told, exitCode: exitCodeFor(foreseen, options) };
+      },
     });
-    terminal.out(
-      options.json
-        ? redactedJson(toJson(foreseen), redact)
-        : redact(formatPlan(foreseen.map(inWords), terminal.look)),
-    );
-    return exitCodeFor(foreseen, options);
+    if (options.json) terminal.out(redactedJson(toJson(looked), redact));
+    return looked.exitCode;
+  });
+}
+
+async function planFor(
+  { settings, work }: Pipeline,
+  tables: readonly TableSettings[],
+  options: PlanOptions,
+): Promise<Foreseen[]> {
+  const facts = await gatherFacts(work, tables);
+  ensureDifferentDatabases(settings, facts.servers);
+  work.destinations.add(settings, facts.servers.destination);
+  return foresee(work, facts, {
+    isFullRefresh: options.fullRefresh,
+    areDeletesForced: options.deletes,
+    now: new Date(),
   });
 }
 
@@ -51,14 +66,19 @@ const inWords = (table: Foreseen) => ({
   builtOn: table.dependents.map((each) => describeDependent(each)),
 });
 
-const toJson = (foreseen: readonly Foreseen[]): object => ({
+interface Told {
+  readonly table: Foreseen;
+  readonly of: object;
+}
+
+const toJson = ({ found, json }: Looked<readonly Told[]>): object => ({
   type: 'plan',
   format_version: FORMAT_VERSION,
-  tables: foreseen.map(tableJson),
+  ...json,
+  tables: found.flat().map(({ table, of }) => ({ name: table.name, ...of, ...tableJson(table) })),
 });
 
 const tableJson = (table: Foreseen) => ({
-  name: table.name,
   action: table.action,
   reason: table.reason,
   loader: table.loader ?? null,

@@ -1,4 +1,5 @@
 /** Forgets a table's state, so that the next sync loads it again. The copy itself stays and goes on serving. */
+import type { TableSettings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
 import { chunksTable, forgetLoad, loadsTable } from '../sql/loads.ts';
 import { forgetState, stateTable } from '../sql/state.ts';
@@ -7,12 +8,15 @@ import { describeRelations } from '../postgres/catalog.ts';
 import { lockTable } from '../sync/table-lock.ts';
 import { ensureWritable } from '../state/state-files.ts';
 import { tableNames } from '../sync/facts.ts';
+import type { Work } from '../sync/work.ts';
 import { withContext } from './context.ts';
+import { eachDestination } from './each-destination.ts';
 import type { GlobalOptions } from './options.ts';
 import { selectTables } from './select-tables.ts';
 
 export interface ResetOptions extends GlobalOptions {
   readonly all: boolean;
+  readonly destination: readonly string[];
 }
 
 export async function resetCommand(tables: readonly string[], options: ResetOptions): Promise<number> {
@@ -28,25 +32,36 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
       next: 'Give one of them.',
     });
   }
-  return withContext(options, async ({ settings, work, terminal }) => {
-    const { schema } = settings.destination;
+  return withContext(options, async (context) => {
+    const { settings, terminal } = context;
     const chosen = selectTables(settings.tables, { names: tables, excluded: [] });
-    // A file that stays would serve in place of the row that is gone.
-    await ensureWritable(settings.stateDirectory);
-    for (const table of chosen) {
-      const { destinationName } = tableNames(work, table);
-      await work.destination.withWriting([], async (client) => {
-        await lockTable(client, { destinationName }, { waitSeconds: 0, signal: work.signal });
-        const ours = [stateTable, loadsTable, chunksTable].map((named) => named(schema).table);
-        const there = await describeRelations(client, schema, ours);
-        const [hasState, ...hasLoads] = ours.map((name) => there.has(name));
-        if (hasState === true) await client.query(forgetState(schema), [table.destinationName]);
-        if (hasLoads.every(Boolean)) await client.query(forgetLoad(schema), [table.destinationName]);
-      });
-      await work.stateFiles.remove(table.destinationName);
-      const told = `${printable(table.name)}: forgotten. The table stays as it is until the next "increp sync" loads it again.`;
-      terminal.out(`${wrapLines(told, terminal.look.width)}\n`);
-    }
-    return 0;
+    const { exitCode } = await eachDestination(context, {
+      isJson: false,
+      look: async ({ work }) => {
+        // A file that stays would serve in place of the row that is gone.
+        await ensureWritable(work.settings.stateDirectory);
+        for (const table of chosen) {
+          await forget(work, table);
+          const told = `${printable(table.name)}: forgotten. The table stays as it is until the next "increp sync" loads it again.`;
+          terminal.out(`${wrapLines(told, terminal.look.width)}\n`);
+        }
+        return { told: undefined, exitCode: 0 };
+      },
+    });
+    return exitCode;
   });
+}
+
+async function forget(work: Work, table: TableSettings): Promise<void> {
+  const { schema } = work.settings.destination;
+  const { destinationName } = tableNames(work, table);
+  await work.destination.withWriting([], async (client) => {
+    await lockTable(client, { destinationName }, { waitSeconds: 0, signal: work.signal });
+    const ours = [stateTable, loadsTable, chunksTable].map((named) => named(schema).table);
+    const there = await describeRelations(client, schema, ours);
+    const [hasState, ...hasLoads] = ours.map((name) => there.has(name));
+    if (hasState === true) await client.query(forgetState(schema), [table.destinationName]);
+    if (hasLoads.every(Boolean)) await client.query(forgetLoad(schema), [table.destinationName]);
+  });
+  await work.stateFiles.remove(table.destinationName);
 }

@@ -1,10 +1,10 @@
 /** Brings the copies up to date, and tells what came of it. */
 import type { RunSummary } from '../events.ts';
-import { Database } from '../postgres/database.ts';
+import { labelOf } from '../format.ts';
 import type { Verbosity } from '../observe/log.ts';
 import { formatEnding, formatSummary, formatTrouble, hasTrouble } from '../observe/summary.ts';
 import { recordInFile } from '../sync/record-in-file.ts';
-import { exitCodeOf, run } from '../sync/run.ts';
+import { exitCodeOf, run, type RunRequest } from '../sync/run.ts';
 import { withContext, type Context } from './context.ts';
 import type { GlobalOptions } from './options.ts';
 import { planCommand } from './plan.ts';
@@ -13,6 +13,7 @@ import { watchRun, type Watch } from './watch-run.ts';
 
 export interface SyncOptions extends GlobalOptions {
   readonly exclude: readonly string[];
+  readonly destination: readonly string[];
   readonly fullRefresh: boolean;
   readonly deletes: boolean;
   readonly force: boolean;
@@ -31,10 +32,9 @@ export async function syncCommand(tables: readonly string[], options: SyncOption
   if (options.dryRun) return planCommand(tables, { ...options, exitCode: false });
   return withContext({ ...options, settleSeconds: options.settle }, async (context) => {
     const chosen = selectTables(context.settings.tables, { names: tables, excluded: options.exclude });
-    await using history = new Database(context.settings.destination, context.settings);
     const verbosity = verbosityOf(options);
-    await using watch = await watchRun(context, { isJson: options.json, verbosity, history });
-    const summary = await run(context.work, {
+    await using watch = await watchRun(context, { isJson: options.json, verbosity });
+    const summary = await runAll(context, {
       tables: chosen,
       isFullRefresh: options.fullRefresh,
       areDeletesForced: options.deletes,
@@ -50,12 +50,25 @@ export async function syncCommand(tables: readonly string[], options: SyncOption
   });
 }
 
+/** Where there is one destination it has no name, and nobody to share anything with. */
+async function runAll(
+  { work, pipelines, emit, openSource }: Context,
+  request: RunRequest,
+): Promise<RunSummary> {
+  const destinations = pipelines.flatMap(({ name, work: of }) =>
+    name === undefined ? [] : [{ name, work: of }],
+  );
+  if (destinations.length === 0) return run(work, request);
+  const { runSeveral } = await import('../sync/run-several.ts');
+  return runSeveral({ destinations, emit, openSource }, request);
+}
+
 const verbosityOf = ({ verbose, quiet }: SyncOptions): Verbosity =>
   verbose ? 'verbose' : quiet ? 'quiet' : 'normal';
 
 /** What stands on stdout at the end; with --json it stands there already. */
 async function tell(
-  { terminal, redact, work }: Context,
+  { terminal, redact, pipelines }: Context,
   options: SyncOptions,
   { hasToldTables }: Watch,
   summary: RunSummary,
@@ -64,22 +77,26 @@ async function tell(
   const print = (text: string) => terminal.out(redact(text));
   if (hasToldTables) return print(formatEnding(summary, terminal.look));
   if (verbosityOf(options) !== 'quiet') return print(formatSummary(summary, terminal.look));
-  if (hasTrouble(summary)) print(formatTrouble(summary, await lastSuccesses(work, summary), terminal.look));
+  if (hasTrouble(summary))
+    print(formatTrouble(summary, await lastSuccesses(pipelines, summary), terminal.look));
 }
 
-/** From the state files: at the destination nobody may be at home. */
+/** From the state files: at the destination nobody may be at home. By the label of the table. */
 async function lastSuccesses(
-  work: Context['work'],
+  pipelines: Context['pipelines'],
   { tables }: RunSummary,
 ): Promise<ReadonlyMap<string, Date>> {
-  const wanted = work.settings.tables.filter(
-    ({ name, isEnabled }) =>
-      isEnabled && (tables.length === 0 || tables.some((table) => table.name === name)),
-  );
   const found = new Map<string, Date>();
-  for (const table of wanted) {
-    const record = await recordInFile(work, table).catch(() => undefined);
-    if (record) found.set(table.name, new Date(record.syncedAt));
+  for (const { name: destination, work } of pipelines) {
+    const wanted = work.settings.tables.filter(
+      ({ name, isEnabled }) =>
+        isEnabled && (tables.length === 0 || tables.some((table) => table.name === name)),
+    );
+    for (const table of wanted) {
+      const record = await recordInFile(work, table).catch(() => undefined);
+      const label = labelOf({ name: table.name, ...(destination !== undefined && { destination }) });
+      if (record) found.set(label, new Date(record.syncedAt));
+    }
   }
   return found;
 }

@@ -26,6 +26,8 @@ export interface RawEntry {
 interface Tables {
   readonly tables: readonly TableSettings[];
   readonly entries: readonly RawEntry[];
+  /** As they stand in the file; undefined where it names none. */
+  readonly destinations: readonly unknown[] | undefined;
 }
 
 export async function readTables(directory: string, report: Report, warn: Warn): Promise<Tables> {
@@ -36,7 +38,8 @@ export async function readTables(directory: string, report: Report, warn: Warn):
   if (tables.length > 0 && tables.every(({ isEnabled }) => !isEnabled)) {
     warn(`${TABLES_FILE}: every table has "enabled": false, so there is nothing to do`);
   }
-  return { tables, entries };
+  const destinations: unknown = isObject(document?.value) ? document.value['destinations'] : undefined;
+  return { tables, entries, destinations: Array.isArray(destinations) ? destinations : undefined };
 }
 
 async function readDocument(directory: string, report: Report): Promise<{ value: unknown } | undefined> {

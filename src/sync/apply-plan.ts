@@ -50,8 +50,10 @@ export async function applyPlan(
       const patience = {
         waitSeconds: request.waitLockSeconds,
         signal: work.signal,
-        onWait: (waitsFor: string) =>
-          work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'lock', waitsFor }),
+        onWait: (waitsFor: string) => {
+          work.party?.leave();
+          return work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'lock', waitsFor });
+        },
       };
       await holdTable(destination, facts, transaction.answers, patience);
       done = await underLock(work, facts, plan, destination, { ...request, progress });
@@ -92,6 +94,8 @@ async function inChunks(
   { isVerified, progress }: ApplyRequest & { readonly progress: Progress },
 ): Promise<Loaded | undefined> {
   if (plan.kind !== 'load' || !plan.chunks) return undefined;
+  // Each destination has chunks of its own, of which some may be there already.
+  work.party?.leave();
   return loadInChunks({ work, facts, plan, chunks: plan.chunks, destination, isVerified, progress });
 }
 
@@ -106,12 +110,14 @@ async function atOnce(
   // Its staging table is about to be used for something else.
   if (facts.pendingLoad) await destination.query(forgetLoad(schema), [table]);
   if (plan.kind === 'load') await createMissingTypes(destination, facts);
-  const fence = await raiseFence(work, {
+  const target = {
     name: facts.settings.name,
     table: facts.sourceName,
     replicationKey: facts.settings.replicationKey,
     keyType: plan.keyType,
-  });
+  };
+  const raise = () => raiseFence(work, target);
+  const fence = await (work.party ? work.party.fence(JSON.stringify(target), raise) : raise());
   const moved =
     plan.kind === 'incremental'
       ? await syncChanges({ work, facts, plan, fence, destination, isForced, isVerified })

@@ -38,7 +38,7 @@ export async function syncChanges(changes: Changes): Promise<Transfer> {
   const { work, facts, plan, fence, destination, isVerified } = changes;
   await ensureMark(destination, facts);
   const { copied, warnings, merged, removal } = await readWindow(
-    { work, facts, plan, destination },
+    { work, facts, plan, destination, isCompared: plan.removesDeleted || isVerified },
     windowChoice(facts, plan, fence, { mustRead: isVerified }),
     async () => {
       await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'copy' });

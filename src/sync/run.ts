@@ -4,6 +4,7 @@ import { asIncrepError, type IncrepError } from '../errors.ts';
 import type { RunSummary, TableOutcome } from '../events.ts';
 import { ensureWritable } from '../state/state-files.ts';
 import { gatherFacts, type Facts } from './facts.ts';
+import { inStep } from './sharing/in-step.ts';
 import { prepareDestination } from './prepare-destination.ts';
 import { ensureDifferentDatabases } from './same-database.ts';
 import {
@@ -21,6 +22,8 @@ import { writeRefusal } from './writable-destination.ts';
 export interface RunRequest extends TableRequest {
   readonly tables: readonly TableSettings[];
   readonly isFailFast: boolean;
+  /** Asked before each table. */
+  readonly mayGoOn?: () => boolean;
 }
 
 /** While a large table loads, the other tables may change: what was known of them by then is looked up again. */
@@ -54,8 +57,11 @@ async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcom
   const gatheredAt = performance.now();
   const facts = await persistently(work, () => prepare(work, request.tables));
   for (const table of facts.tables) {
+    if (request.mayGoOn?.() === false) return;
     const isStale = performance.now() - gatheredAt > STALE_AFTER_MS;
-    const outcome = await syncTable(work, isStale ? await refreshed(work, table) : table, request);
+    const outcome = await inStep(work, table.settings.name, async (together) =>
+      syncTable(together, isStale ? await refreshed(together, table) : table, request),
+    );
     outcomes.push(outcome);
     await work.emit({ type: 'table-finished', outcome });
     work.signal?.throwIfAborted();
@@ -66,6 +72,7 @@ async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcom
 async function prepare(work: Work, tables: readonly TableSettings[]): Promise<Facts> {
   const facts = await gatherFacts(work, tables);
   ensureDifferentDatabases(work.settings, facts.servers);
+  work.destinations.add(work.settings, facts.servers.destination);
   const refusal = writeRefusal(work, facts.servers);
   if (refusal) throw refusal;
   await prepareDestination(work, facts);
@@ -108,12 +115,14 @@ function summarize(
 }
 
 /** The exit code that a summary asks for; DESIGN: one class of failure is told, a mixture is 1, some is 3. */
-export function exitCodeOf({ error, status, tables }: RunSummary): number {
+export function exitCodeOf({ error, status, tables, destinations }: RunSummary): number {
   if (error) return error.exitCode;
   const codes = new Set(tables.flatMap((table) => (table.error ? [table.error.exitCode] : [])));
   const [only] = codes;
   if (only === undefined) return 0;
-  if (codes.size === 1 && only === 75) return 75;
+  // A destination that nobody holds has had its run.
+  const isElsewhere = (destinations ?? []).some(({ status: of }) => of === 'ok');
+  if (codes.size === 1 && only === 75 && !isElsewhere) return 75;
   if (status === 'partial') return 3;
   return codes.size === 1 ? only : 1;
 }

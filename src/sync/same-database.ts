@@ -1,6 +1,7 @@
 import type { Settings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
 import type { Servers } from './facts.ts';
+import { isSameDatabase } from './known-destinations.ts';
 
 /**
  * Two host names can mean one server, so the servers themselves are compared.
@@ -11,11 +12,7 @@ export function ensureDifferentDatabases(
   servers: Servers,
 ): void {
   const [a, b] = [servers.source, servers.destination];
-  const isSameServer =
-    a.systemIdentifier === null || b.systemIdentifier === null
-      ? a.startedAt === b.startedAt
-      : a.systemIdentifier === b.systemIdentifier;
-  if (!isSameServer || a.databaseOid !== b.databaseOid || source.schema !== destination.schema) return;
+  if (!isSameDatabase(a, b) || source.schema !== destination.schema) return;
   throw new IncrepError('SAME_DATABASE', {
     what: `source and destination are the same: schema "${source.schema}" of database "${a.database}" on one server`,
     next: 'Give DEST_HOST, DEST_DB or DEST_SCHEMA another value. Nothing was changed.',

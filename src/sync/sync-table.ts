@@ -49,6 +49,7 @@ export async function syncTable(
       const error = await withHolders(work, facts, asIncrepError(thrown));
       if (work.signal?.aborted === true || !error.isTransient || attempt === MAX_ATTEMPTS)
         return failed(facts, plan, attempt === MAX_ATTEMPTS ? givenUp(error) : error, start);
+      work.party?.leave();
       await pause(work, facts.settings.name, attempt, error);
       isAgain = true;
       const kept = chunksKept(facts);

@@ -16,16 +16,18 @@ interface CheckRequest {
   readonly tables: readonly TableSettings[];
   /** Send a test message, and say what came of it. */
   readonly testsWebhook: boolean;
+  /** Whether what several destinations have in common is looked at: once is enough. */
+  readonly isFirst: boolean;
 }
 
-export async function check(work: Work, { tables, testsWebhook }: CheckRequest): Promise<Finding[]> {
+export async function check(work: Work, { tables, testsWebhook, isFirst }: CheckRequest): Promise<Finding[]> {
   const reachable = await unreachable(work);
   const own = [
-    ...settingsFindings(work.settings),
+    ...(isFirst ? settingsFindings(work.settings) : []),
     ...(await attempt(() => ensureCouldWrite(work.settings.stateDirectory))),
     ...(await directoryFindings(work.settings)),
-    ...(testsWebhook ? [await webhookFinding(work.settings, work.signal)] : []),
-    ...(await metricsTextfileFindings(work.settings)),
+    ...(isFirst && testsWebhook ? [await webhookFinding(work.settings, work.signal)] : []),
+    ...(isFirst ? await metricsTextfileFindings(work.settings) : []),
   ];
   if (reachable.length > 0) return [...reachable, ...own];
   own.push(...(await attempt(() => ensureDifferent(work))));
@@ -44,9 +46,10 @@ async function unreachable({ source, destination, signal }: Work): Promise<Findi
   return findings;
 }
 
-async function ensureDifferent({ settings, source, destination }: Work): Promise<void> {
+async function ensureDifferent({ settings, source, destination, destinations }: Work): Promise<void> {
   const servers = { source: await source.identity(), destination: await destination.identity() };
   ensureDifferentDatabases(settings, servers);
+  destinations.add(settings, servers.destination);
 }
 
 async function factsOrFailure(work: Work, tables: readonly TableSettings[]): Promise<Facts | Finding> {
