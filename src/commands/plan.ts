@@ -48,11 +48,22 @@ async function planFor(
   const facts = await gatherFacts(work, tables);
   ensureDifferentDatabases(settings, facts.servers);
   work.destinations.add(settings, facts.servers.destination);
-  return foresee(work, facts, {
+  const foreseen = await foresee(work, facts, {
     isFullRefresh: options.fullRefresh,
     areDeletesForced: options.deletes,
     now: new Date(),
   });
+  return settings.destinations.length > 1 ? foreseen.map((table) => withChunkNote(table, tables)) : foreseen;
+}
+
+/** What is not shared is told before it is read. */
+function withChunkNote(table: Foreseen, tables: readonly TableSettings[]): Foreseen {
+  const isInChunks =
+    table.loader !== undefined &&
+    tables.some(({ name, chunk }) => chunk !== undefined && name === table.name);
+  if (!isInChunks) return table;
+  const note = 'a load in chunks is not shared: each destination reads the table for itself';
+  return { ...table, warnings: [...table.warnings, note] };
 }
 
 function exitCodeFor(foreseen: readonly Foreseen[], { exitCode }: PlanOptions): number {

@@ -1,11 +1,15 @@
 /** One source, several destinations: each its own state, and the source read once for all that are level. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import process from 'node:process';
+import { expect, onTestFinished, test } from 'vitest';
+import { startServer } from '../../src/demo/embedded-server.ts';
 import { waitUntil } from '../support/activity.ts';
 import { increp, startIncrep } from '../support/increp.ts';
+import { measured } from '../support/memory.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
 import { waitForLock } from '../../src/sql/state.ts';
+import { isHere, nativeDirectoryOf } from '../support/postgres-binaries.ts';
 import { faultProxy, type FaultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { freshSeveral, type SeveralPair } from '../support/several.ts';
@@ -359,3 +363,54 @@ test('--fail-fast stops all of them', async () => {
   expect(result.exitCode).toBe(3);
   expect(outcomes(result).some(({ name }) => name === 'others')).toBe(false);
 });
+
+test('a copy that was the only one is one of several now, and is not loaded again', async () => {
+  await using pair = await freshSeveral('orders');
+  const { user, password, host, port, database } = pair.copy('one').side.increp;
+  await pair.setEnv({
+    DEST_URLS: undefined,
+    ...{ DEST_HOST: host, DEST_PORT: String(port), DEST_DB: database },
+    ...{ DEST_USERNAME: user, DEST_PASSWORD: password },
+  });
+  await sync(pair);
+  await pair.setUrls();
+  await insertOrders(pair, 1);
+  expect(outcomes(await sync(pair)).map(({ action }) => action)).toEqual(['incremental', 'initial']);
+  await pair.expectAllSame('orders');
+});
+
+test.skipIf(!isHere(18))('destinations of different versions get the same rows', async () => {
+  const server = await startServer({
+    name: 'several-18',
+    settings: { shared_buffers: '16MB', max_connections: 30 },
+    nativeDirectory: await nativeDirectoryOf(18),
+  });
+  // The databases on it are dropped before.
+  onTestFinished(() => server.stop());
+  await using pair = await freshSeveral({
+    tables: [COPY],
+    sourceSql: `${manyOrders(500)}; ALTER TABLE orders ADD span interval DEFAULT '1 day', ADD price numeric(9, 2) DEFAULT 1.50`,
+    servers: { two: server.url('postgres') },
+  });
+  await sync(pair);
+  await pair.expectAllSame('orders');
+  await insertOrders(pair, 3);
+  expect(outcomes(await sync(pair)).map(({ action }) => action)).toEqual(['incremental', 'incremental']);
+  await pair.expectAllSame('orders');
+});
+
+test.skipIf(process.platform !== 'linux')(
+  'memory does not grow with the rows, also when one destination is slower than the other',
+  { timeout: 120_000 },
+  async () => {
+    await using pair = await freshSeveral({ tables: [COPY], sourceSql: manyOrders(300_000) });
+    await using slow = await faultProxy(pair.copy('two').side.superuser);
+    slow.throttle(15_000_000);
+    await pair.setUrls({ two: pair.copy('two').url(slow) });
+    const { exitCode, stderr, peakMegabytes } = await measured('sync', pair, { timeout: 100_000 });
+    expect(exitCode, stderr).toBe(0);
+    expect(peakMegabytes).toBeGreaterThan(30);
+    // Of one destination it is under 150.
+    expect(peakMegabytes).toBeLessThan(170);
+  },
+);
