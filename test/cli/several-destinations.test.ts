@@ -106,7 +106,8 @@ test('a name that there is not is refused, with the one that was probably meant'
 test('a destination that is away is told in its place, and the others beside it', async () => {
   await using pair = await freshSeveral('orders');
   await sync(pair);
-  await using _door = await withoutTwo(pair);
+  await using door = await withoutTwo(pair);
+  expect(door.connections).toBe(0);
   const plan = await increp('plan --json', pair);
   expect(plan.exitCode).toBe(3);
   expect(plan.json()).toMatchObject({
@@ -135,7 +136,8 @@ test('a destination that is away is told in its place, and the others beside it'
 test('a person reads which destination a line is about, and one count at the end', async () => {
   await using pair = await freshSeveral('orders');
   await sync(pair);
-  await using _door = await withoutTwo(pair);
+  await using door = await withoutTwo(pair);
+  expect(door.connections).toBe(0);
   const { stdout, stderr, exitCode } = await increp('sync', pair);
   expect(exitCode).toBe(3);
   expect(stdout).toMatch(/ok +one: orders +incremental/);
@@ -178,7 +180,8 @@ test('metrics have a label for the destination, and counters of each', async () 
   await pair.setEnv({ METRICS_TEXTFILE: 'increp.prom' });
   await sync(pair);
   await insertOrders(pair, 2);
-  await using _door = await withoutTwo(pair);
+  await using door = await withoutTwo(pair);
+  expect(door.connections).toBe(0);
   await trySync(pair);
   const series = parseExposition(await readFile(join(pair.directory, 'increp.prom'), 'utf8'));
   const of = (name: string, destination: string) =>
@@ -238,6 +241,7 @@ test('the live line says of which destination it tells', async () => {
   slow.throttle(1_000_000);
   await pair.setEnv({ SOURCE_PORT: String(slow.port) });
   await using terminal = inTerminal('sync', pair);
-  await terminal.waitForLine(/^\[1\/2\] (one|two): orders: copying about \d+%/);
+  const line = await terminal.waitForLine(/^\[1\/2\] (one|two): orders: copying about \d+%/);
+  expect(line).toContain('orders');
   await slow.resume();
 });
