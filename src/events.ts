@@ -22,6 +22,8 @@ export interface Failure {
 export interface TableOutcome {
   /** As written in tables-config.json. */
   readonly name: string;
+  /** Undefined where the pipeline has one. */
+  readonly destination?: string;
   readonly status: 'ok' | 'failed' | 'skipped';
   readonly action: Action;
   /** Why this action, in words. */
@@ -58,6 +60,20 @@ export interface RunSummary {
   /** Set when the run ended before or outside the tables (no connection, a signal). */
   readonly error: Failure | undefined;
   readonly warnings: readonly string[];
+  /** Where the pipeline has several: what came of each. Then `tables` has each table once for each of them. */
+  readonly destinations?: readonly DestinationOutcome[];
+}
+
+export interface DestinationOutcome {
+  readonly name: string;
+  readonly status: RunSummary['status'];
+  /** Why its run ended before or outside its tables. */
+  readonly error: Failure | undefined;
+}
+
+/** Where the pipeline has several destinations. */
+interface OfDestination {
+  readonly destination?: string;
 }
 
 export type RunEvent =
@@ -67,16 +83,18 @@ export type RunEvent =
       readonly pipeline: string;
       readonly startedAt: Date;
       readonly tables: readonly string[];
+      /** Where there are several: each gets all of the tables. */
+      readonly destinations?: readonly string[];
     }
-  | {
+  | (OfDestination & {
       readonly type: 'table-planned';
       readonly table: string;
       readonly action: Action;
       readonly reason: string;
       /** Estimated rows at the source, where the catalog knows. */
       readonly estimatedRows: number | undefined;
-    }
-  | {
+    })
+  | (OfDestination & {
       readonly type: 'phase-started';
       readonly table: string;
       readonly phase: Phase;
@@ -85,26 +103,30 @@ export type RunEvent =
       readonly waitsFor?: string;
       /** Of a table that is copied in chunks, how many are there. */
       readonly chunks?: { readonly done: number; readonly of: number };
-    }
+    })
   /**
    * `bytes` counts up over one copy of one table; `earlier` of them are those of a run that was broken off. `rows` is about
    * how many rows that is, where it shows.
    */
-  | {
+  | (OfDestination & {
       readonly type: 'rows-copied';
       readonly table: string;
       readonly bytes: number;
       readonly rows?: number;
       readonly earlier?: number;
-    }
-  | { readonly type: 'warning'; readonly table: string | undefined; readonly message: string }
-  | {
+    })
+  | (OfDestination & {
+      readonly type: 'warning';
+      readonly table: string | undefined;
+      readonly message: string;
+    })
+  | (OfDestination & {
       readonly type: 'retrying';
       readonly table: string | undefined;
       readonly attempt: number;
       readonly delaySeconds: number;
       readonly error: Failure;
-    }
+    })
   | { readonly type: 'table-finished'; readonly outcome: TableOutcome }
   | { readonly type: 'run-finished'; readonly summary: RunSummary };
 

@@ -70,6 +70,10 @@ export function formatTableCounts(tables: readonly Counted[]): string {
     .join(', ');
 }
 
+/** `warehouse: orders`; where there is one destination, the table alone. */
+export const labelOf = ({ name, destination }: Pick<TableOutcome, 'name' | 'destination'>): string =>
+  destination === undefined ? name : `${destination}: ${name}`;
+
 /** `a, b, c and 197 more`: names for a person, who reads no more than `most`. */
 export function listed(names: readonly string[], most: number): string {
   const more = names.length > most ? ` and ${formatCount(names.length - most)} more` : '';

@@ -1,6 +1,6 @@
 /** Outcomes as machines read them: snake_case, seconds, bytes, times in RFC 3339 UTC. It only ever grows. */
 import type { IncrepError } from './errors.ts';
-import type { Failure, RunSummary, TableOutcome } from './events.ts';
+import type { DestinationOutcome, Failure, RunSummary, TableOutcome } from './events.ts';
 
 export const FORMAT_VERSION = 1;
 
@@ -30,6 +30,7 @@ type ErrorInWords = Pick<IncrepError, 'code' | 'message' | 'next'> & {
 export function tableToJson(outcome: TableOutcome) {
   return {
     name: outcome.name,
+    ...(outcome.destination !== undefined && { destination: outcome.destination }),
     status: outcome.status,
     action: outcome.action,
     reason: outcome.reason,
@@ -48,6 +49,12 @@ export function tableToJson(outcome: TableOutcome) {
   };
 }
 
+const destinationToJson = ({ name, status, error }: DestinationOutcome) => ({
+  name,
+  status,
+  error: error ? failureToJson(error) : null,
+});
+
 export type TableJson = ReturnType<typeof tableToJson>;
 
 /** Seconds from the start to the end of a run, never negative when the clock was set back meanwhile. */
@@ -65,6 +72,7 @@ export function summaryToJson(summary: RunSummary) {
     started_at: summary.startedAt.toISOString(),
     finished_at: summary.finishedAt.toISOString(),
     duration_s: inMilliseconds(runSeconds(summary)),
+    ...(summary.destinations && { destinations: summary.destinations.map(destinationToJson) }),
     tables: summary.tables.map(tableToJson),
     /** Tables of the above that the time box has left for the next run. */
     left: summary.tables.filter(({ isLeft }) => isLeft).map(({ name }) => name),

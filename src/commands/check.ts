@@ -6,10 +6,12 @@ import { check } from '../sync/check/check.ts';
 import type { Finding } from '../sync/check/finding.ts';
 import { withContext } from './context.ts';
 import { expandTables } from './expand-tables.ts';
+import { eachDestination, ofDestination, type Looked } from './each-destination.ts';
 import type { GlobalOptions } from './options.ts';
 import { selectTables } from './select-tables.ts';
 
 export interface CheckOptions extends GlobalOptions {
+  readonly destination: readonly string[];
   readonly json: boolean;
   /** Send a test message to the webhook. */
   readonly webhook: boolean;
@@ -18,28 +20,45 @@ export interface CheckOptions extends GlobalOptions {
 export async function checkCommand(tables: readonly string[], options: CheckOptions): Promise<number> {
   return withContext(options, async (configured) => {
     const { context, unmatched, nothing } = await expandTables(configured, { source: 'may' });
-    const { settings, work, terminal, redact } = context;
-    const findings = await check(work, {
-      tables: nothing ? [] : selectTables(settings.tables, { names: tables, excluded: [] }),
-      unmatched,
-      nothing,
-      testsWebhook: options.webhook,
+    const { settings, terminal, redact, pipelines } = context;
+    const chosen = nothing ? [] : selectTables(settings.tables, { names: tables, excluded: [] });
+    const looked = await eachDestination(context, {
+      isJson: options.json,
+      look: async (pipeline) => {
+        const findings = await check(pipeline.work, {
+          tables: chosen,
+          unmatched,
+          nothing,
+          testsWebhook: options.webhook,
+          isFirst: pipeline === pipelines[0],
+        });
+        if (!options.json) terminal.out(redact(formatFindings(findings, terminal.look)));
+        const exitCode = findings.find(({ level }) => level === 'error')?.exitCode ?? 0;
+        return { told: { findings, of: ofDestination(pipeline) }, exitCode };
+      },
     });
-    terminal.out(
-      options.json ? redactedJson(toJson(findings), redact) : redact(formatFindings(findings, terminal.look)),
-    );
-    return findings.find(({ level }) => level === 'error')?.exitCode ?? 0;
+    if (options.json) terminal.out(redactedJson(toJson(looked), redact));
+    return looked.exitCode;
   });
 }
 
-const toJson = (findings: readonly Finding[]): object => ({
+interface Found {
+  readonly findings: readonly Finding[];
+  readonly of: object;
+}
+
+const toJson = ({ found, json }: Looked<Found>): object => ({
   type: 'check',
   format_version: FORMAT_VERSION,
-  findings: findings.map(({ level, code, table = null, message, action = null }) => ({
-    level,
-    code,
-    table,
-    message,
-    action,
-  })),
+  ...json,
+  findings: found.flatMap(({ findings, of }) =>
+    findings.map(({ level, code, table = null, message, action = null }) => ({
+      ...of,
+      level,
+      code,
+      table,
+      message,
+      action,
+    })),
+  ),
 });

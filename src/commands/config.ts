@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { resolveDirectory } from '../config/directory.ts';
-import { effectiveSettings, effectiveTables } from '../config/effective.ts';
+import { effectiveDestinations, effectiveSettings, effectiveTables } from '../config/effective.ts';
 import { readConfiguration, type Configuration } from '../config/load.ts';
 import { formatEffective, type Effective } from '../observe/effective.ts';
 import { formatError } from '../observe/error.ts';
@@ -55,6 +55,7 @@ function describe(configuration: Configuration, directory: string, names: readon
       { name: 'state', what: resolve(directory, state) },
     ],
     settings,
+    destinations: effectiveDestinations(configuration),
     tables: tables.filter(({ name }) => names.length === 0 || names.includes(name)),
     warnings: configuration.warnings,
   };
@@ -67,6 +68,7 @@ const toJson = (effective: Effective, { error }: Configuration): object => ({
   directory: effective.directory,
   files: Object.fromEntries(effective.files.map(({ name, what }) => [name, what])),
   settings: Object.fromEntries(effective.settings.map(({ name, value, from }) => [name, { value, from }])),
+  ...(effective.destinations.length > 0 && { destinations: effective.destinations }),
   tables: effective.tables.map(({ name, options }) => ({
     name,
     options: Object.fromEntries(options.map(({ name: key, value, from }) => [key, { value, from }])),

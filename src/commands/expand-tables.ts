@@ -1,5 +1,6 @@
 /** The one place where patterns become tables: behind the wiring, and before tables are chosen by their names. */
 import { expandPatterns } from '../config/expand-patterns.ts';
+import type { Settings } from '../config/settings.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import { tableKey, type TableName } from '../schema/names.ts';
 import { findTables, rememberedTables } from '../sync/find-tables.ts';
@@ -38,10 +39,10 @@ export async function expandTables(context: Context, asking: Asking): Promise<Ex
   const { found, trouble } = await tablesFor(context, asking);
   const { settings: configured } = context;
   const { tables, unmatched, leftOut } = expandPatterns(configured, found);
-  const settings = { ...configured, tables };
+  const expanded = (settings: Settings) => ({ ...settings, tables: expandPatterns(settings, found).tables });
   const isKnown = asking.source !== 'not' && asking.isLocal !== true && !trouble;
   return {
-    context: { ...context, settings, work: { ...context.work, settings } },
+    context: mapSettings(context, expanded),
     trouble,
     unmatched: isKnown ? unmatched : [],
     remarks: [
@@ -60,21 +61,33 @@ export async function expandTables(context: Context, asking: Asking): Promise<Ex
   };
 }
 
+/** Of all destinations. */
+export function mapSettings(context: Context, change: (settings: Settings) => Settings): Context {
+  const pipelines = context.pipelines.map(({ settings: before, work, ...pipeline }) => {
+    const settings = change(before);
+    return { ...pipeline, settings, work: { ...work, settings } };
+  });
+  const [first] = pipelines;
+  return { ...context, settings: change(context.settings), work: first?.work ?? context.work, pipelines };
+}
+
 async function tablesFor(
-  { work, settings }: Context,
+  { work, settings, pipelines }: Context,
   { source, withGone = false, isLocal = false }: Asking,
 ): Promise<{ readonly found: readonly TableName[]; readonly trouble?: IncrepError }> {
-  if (source === 'not' || isLocal) return { found: await rememberedTables(work, isLocal) };
+  const remembered = async (isLocalOnly: boolean) =>
+    distinct((await Promise.all(pipelines.map((each) => rememberedTables(each.work, isLocalOnly)))).flat());
+  if (source === 'not' || isLocal) return { found: await remembered(isLocal) };
   try {
     const found =
       source === 'soon'
         ? await withHastySource(work, (hasty) => findTables(hasty, settings))
         : await findTables(work.source, settings);
-    return { found: withGone ? distinct([...found, ...(await rememberedTables(work, false))]) : found };
+    return { found: withGone ? distinct([...found, ...(await remembered(false))]) : found };
   } catch (error) {
     work.signal?.throwIfAborted();
     if (source === 'must') throw error;
-    return { found: await rememberedTables(work, false), trouble: asIncrepError(error) };
+    return { found: await remembered(false), trouble: asIncrepError(error) };
   }
 }
 

@@ -3,12 +3,14 @@ import type { Settings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
 import { runsThatFit } from '../observe/chart.ts';
 import { formatRuns, formatTableRuns } from '../observe/history.ts';
+import type { Look } from '../observe/look.ts';
 import { redactedJson } from '../redact.ts';
 import { rowsChanged, type RunRecord } from '../schema/run-record.ts';
 import { FORMAT_VERSION } from '../summary-json.ts';
 import { pastRuns, type PastRun, type PastRuns } from '../sync/past-runs.ts';
-import { withContext } from './context.ts';
+import { withContext, type Pipeline } from './context.ts';
 import { copyNameIn, nameIn } from './copy-names.ts';
+import { eachDestination, ofDestination, type Looked } from './each-destination.ts';
 import { expandTables } from './expand-tables.ts';
 import type { GlobalOptions } from './options.ts';
 import { matching, selectTables } from './select-tables.ts';
@@ -20,32 +22,26 @@ export interface HistoryOptions extends GlobalOptions {
   readonly since: number | undefined;
   readonly failed: boolean;
   readonly local: boolean;
+  readonly destination: readonly string[];
   readonly json: boolean;
 }
 
 export async function historyCommand(words: readonly string[], options: HistoryOptions): Promise<number> {
   return withContext(options, async (configured) => {
     const { context } = await expandTables(configured, { source: 'not', isLocal: options.local });
-    const { settings, work, terminal, redact } = context;
+    const { settings, terminal, redact } = context;
     const names = words.flatMap((word) => namesMeant(settings, word));
-    const { look, out } = terminal;
-    const [only, ...others] = names;
-    const isCharted = only !== undefined && others.length === 0 && !options.json;
-    const found = await pastRuns(work, {
-      tables: names.length === 0 ? undefined : names.map(copyNameIn(settings)),
-      since: options.since === undefined ? undefined : new Date(Date.now() - options.since * 1000),
-      isFailedOnly: options.failed,
-      limit: isCharted ? Math.max(options.limit, runsThatFit(look)) : options.limit,
-      isLocal: options.local,
+    const looked = await eachDestination(context, {
+      isJson: options.json,
+      look: async (pipeline) => {
+        const { shown, text } = await historyOf(pipeline, names, { ...options, look: terminal.look });
+        if (!options.json) terminal.out(redact(text));
+        sayTrouble({ ...shown, isLocal: options.local }, terminal, redact);
+        return { told: { shown, name: pipeline.name }, exitCode: 0 };
+      },
     });
-    ensureKnown(names, found.runs, settings);
-    const runs = found.runs.slice(-options.limit);
-    if (options.json) out(redactedJson(toJson(settings, { ...found, runs }), redact));
-    else if (runs.length === 0 && isNarrowed(options)) out('no such runs are known\n');
-    else if (isCharted) out(redact(formatTableRuns(runs, found.runs, look, nameIn(settings))));
-    else out(redact(formatRuns(runs, look, nameIn(settings))));
-    sayTrouble({ ...found, isLocal: options.local }, terminal, redact);
-    return 0;
+    if (options.json) terminal.out(redactedJson(toJson(settings, looked), redact));
+    return looked.exitCode;
   });
 }
 
@@ -53,6 +49,32 @@ export async function historyCommand(words: readonly string[], options: HistoryO
 function namesMeant({ tables }: Settings, word: string): string[] {
   const meant = matching(tables, word);
   return meant.length === 0 ? [word] : meant.map(({ name }) => name);
+}
+
+async function historyOf(
+  { settings, work }: Pipeline,
+  names: readonly string[],
+  options: HistoryOptions & { readonly look: Look },
+): Promise<{ readonly shown: PastRuns; readonly text: string }> {
+  const { look } = options;
+  const [only, ...others] = names;
+  const isCharted = only !== undefined && others.length === 0 && !options.json;
+  const found = await pastRuns(work, {
+    tables: names.length === 0 ? undefined : names.map(copyNameIn(settings)),
+    since: options.since === undefined ? undefined : new Date(Date.now() - options.since * 1000),
+    isFailedOnly: options.failed,
+    limit: isCharted ? Math.max(options.limit, runsThatFit(look)) : options.limit,
+    isLocal: options.local,
+  });
+  ensureKnown(names, found.runs, settings);
+  const runs = found.runs.slice(-options.limit);
+  const format = () => {
+    if (runs.length === 0 && isNarrowed(options)) return 'no such runs are known\n';
+    return isCharted
+      ? formatTableRuns(runs, found.runs, look, nameIn(settings))
+      : formatRuns(runs, look, nameIn(settings));
+  };
+  return { shown: { ...found, runs }, text: options.json ? '' : format() };
 }
 
 const isNarrowed = ({ since, failed }: HistoryOptions): boolean => since !== undefined || failed;
@@ -80,15 +102,29 @@ function ensureKnown(names: readonly string[], runs: readonly PastRun[], setting
   }
 }
 
-const toJson = (settings: Settings, { runs, unreachable }: PastRuns): object => ({
-  type: 'history',
-  format_version: FORMAT_VERSION,
-  pipeline: settings.pipeline,
-  destination_error: unreachable
-    ? { code: unreachable.code, message: unreachable.message, hint: unreachable.next }
-    : null,
-  runs: runs.map((run) => runJson(run, nameIn(settings))),
-});
+interface Told {
+  readonly shown: PastRuns;
+  /** Of the destination, where there are several. */
+  readonly name: string | undefined;
+}
+
+function toJson(settings: Settings, { found, json }: Looked<Told>): object {
+  const errorOf = ({ shown: { unreachable } }: Told) =>
+    unreachable ? { code: unreachable.code, message: unreachable.message, hint: unreachable.next } : null;
+  const isSeveral = json.destinations !== undefined;
+  return {
+    type: 'history',
+    format_version: FORMAT_VERSION,
+    pipeline: settings.pipeline,
+    destination_error: found.map(errorOf).find((error) => error !== null) ?? null,
+    ...(isSeveral && {
+      destinations: found.map((told) => ({ name: told.name, destination_error: errorOf(told) })),
+    }),
+    runs: found.flatMap(({ shown, name }) =>
+      shown.runs.map((run) => ({ ...ofDestination({ name }), ...runJson(run, nameIn(settings)) })),
+    ),
+  };
+}
 
 function runJson(run: PastRun, nameOf: (table: string) => string): object {
   const sum = (number: (record: RunRecord) => number) =>

@@ -1,4 +1,5 @@
 /** What `sync` would do, and why. Writes nothing anywhere. */
+import type { TableSettings } from '../config/settings.ts';
 import { gatherFacts } from '../sync/facts.ts';
 import { ensureDifferentDatabases } from '../sync/same-database.ts';
 import { foresee, type Foreseen } from '../sync/foresee.ts';
@@ -7,7 +8,8 @@ import { formatPlan } from '../observe/plan.ts';
 import { printName } from '../schema/names.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../summary-json.ts';
-import { withContext } from './context.ts';
+import { withContext, type Pipeline } from './context.ts';
+import { eachDestination, ofDestination, type Looked } from './each-destination.ts';
 import { expandTables } from './expand-tables.ts';
 import type { GlobalOptions } from './options.ts';
 import { selectTables } from './select-tables.ts';
@@ -15,6 +17,7 @@ import { sayRemarks } from './trouble.ts';
 
 export interface PlanOptions extends GlobalOptions {
   readonly exclude: readonly string[];
+  readonly destination: readonly string[];
   readonly fullRefresh: boolean;
   readonly deletes: boolean;
   readonly json: boolean;
@@ -26,25 +29,47 @@ export async function planCommand(tables: readonly string[], options: PlanOption
   return withContext(options, async (configured) => {
     const { context, unmatched, remarks, nothing } = await expandTables(configured, { source: 'must' });
     if (nothing) throw nothing;
-    const { settings, work, terminal, redact } = context;
-    const facts = await gatherFacts(
-      work,
-      selectTables(settings.tables, { names: tables, excluded: options.exclude }),
-    );
-    ensureDifferentDatabases(settings, facts.servers);
-    const foreseen = await foresee(work, facts, {
-      isFullRefresh: options.fullRefresh,
-      areDeletesForced: options.deletes,
-      now: new Date(),
+    const { settings, terminal, redact } = context;
+    const chosen = selectTables(settings.tables, { names: tables, excluded: options.exclude });
+    const looked = await eachDestination(context, {
+      isJson: options.json,
+      look: async (pipeline) => {
+        const foreseen = await planFor(pipeline, chosen, options);
+        if (!options.json) terminal.out(redact(formatPlan(foreseen.map(inWords), terminal.look)));
+        const told = foreseen.map((table) => ({ table, of: ofDestination(pipeline) }));
+        return { told, exitCode: exitCodeFor(foreseen, options) };
+      },
     });
-    terminal.out(
-      options.json
-        ? redactedJson(toJson(foreseen, unmatched), redact)
-        : redact(formatPlan(foreseen.map(inWords), terminal.look)),
-    );
+    if (options.json) terminal.out(redactedJson(toJson(looked, unmatched), redact));
     sayRemarks(remarks, context);
-    return exitCodeFor(foreseen, options);
+    return looked.exitCode;
   });
+}
+
+async function planFor(
+  { settings, work }: Pipeline,
+  tables: readonly TableSettings[],
+  options: PlanOptions,
+): Promise<Foreseen[]> {
+  const facts = await gatherFacts(work, tables);
+  ensureDifferentDatabases(settings, facts.servers);
+  work.destinations.add(settings, facts.servers.destination);
+  const foreseen = await foresee(work, facts, {
+    isFullRefresh: options.fullRefresh,
+    areDeletesForced: options.deletes,
+    now: new Date(),
+  });
+  return settings.destinations.length > 1 ? foreseen.map((table) => withChunkNote(table, tables)) : foreseen;
+}
+
+/** What is not shared is told before it is read. */
+function withChunkNote(table: Foreseen, tables: readonly TableSettings[]): Foreseen {
+  const isInChunks =
+    table.loader !== undefined &&
+    tables.some(({ name, chunk }) => chunk !== undefined && name === table.name);
+  if (!isInChunks) return table;
+  const note = 'a load in chunks is not shared: each destination reads the table for itself';
+  return { ...table, warnings: [...table.warnings, note] };
 }
 
 function exitCodeFor(foreseen: readonly Foreseen[], { exitCode }: PlanOptions): number {
@@ -59,17 +84,22 @@ const inWords = (table: Foreseen) => ({
   builtOn: table.dependents.map((each) => describeDependent(each)),
 });
 
-const toJson = (foreseen: readonly Foreseen[], unmatched: readonly string[]): object => ({
+interface Told {
+  readonly table: Foreseen;
+  readonly of: object;
+}
+
+const toJson = ({ found, json }: Looked<readonly Told[]>, unmatched: readonly string[]): object => ({
   type: 'plan',
   format_version: FORMAT_VERSION,
-  tables: foreseen.map(tableJson),
+  ...json,
+  tables: found.flat().map(({ table, of }) => ({ name: table.name, ...of, ...tableJson(table) })),
   unmatched_patterns: unmatched,
 });
 
 const tableJson = (table: Foreseen) => ({
-  name: table.name,
   pattern: table.pattern ?? null,
-  destination: { schema: table.copy.schema, table: table.copy.table },
+  copy: { schema: table.copy.schema, table: table.copy.table },
   action: table.action,
   reason: table.reason,
   selects: table.selects ?? null,

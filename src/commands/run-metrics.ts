@@ -2,36 +2,44 @@ import { metricsListener } from '../observe/metrics/listener.ts';
 import type { TableMetrics } from '../observe/metrics/families.ts';
 import type { TableSettings } from '../config/settings.ts';
 import type { Listener } from '../events.ts';
+import { labelOf } from '../format.ts';
 import { completeAt } from '../schema/data-age.ts';
 import { updateTally } from '../state/tally-file.ts';
 import { recordInFile } from '../sync/record-in-file.ts';
 import { exitCodeOf } from '../sync/run.ts';
 import { version } from '../version.ts';
-import type { Context } from './context.ts';
+import type { Context, Pipeline } from './context.ts';
 
 /** The listener behind METRICS_TEXTFILE. */
 export function runMetrics(
-  { settings, work }: Context,
+  { settings, pipelines }: Context,
   path: string,
   onFailure: (message: string) => void,
 ): Listener {
-  const { pipeline, stateDirectory: directory } = settings;
-  const metricsOf = async (table: TableSettings): Promise<TableMetrics> => {
+  const { pipeline, stateDirectory: directory, tables, destinations } = settings;
+  const named = destinations.length === 0 ? [undefined] : destinations.map(({ name }) => name);
+  const metricsOf = async ({ name, work }: Pipeline, table: TableSettings): Promise<TableMetrics> => {
     const record = await recordInFile(work, table).catch(() => undefined);
     return {
-      name: table.name,
+      ...ofTable(table.name, name),
       maxStalenessSeconds: table.maxStalenessSeconds,
       completeAt: record && completeAt(record),
       syncedAt: record && new Date(record.syncedAt),
     };
   };
+  const enabled = tables.filter(({ isEnabled }) => isEnabled);
   return metricsListener({
     path,
     version: version(),
-    configured: settings.tables.map(({ name }) => name),
-    tables: () => Promise.all(settings.tables.filter(({ isEnabled }) => isEnabled).map(metricsOf)),
+    configured: named.flatMap((destination) => tables.map(({ name }) => labelOf(ofTable(name, destination)))),
+    tables: () => Promise.all(pipelines.flatMap((each) => enabled.map((table) => metricsOf(each, table)))),
     exitCodeOf,
     keep: (change, use) => updateTally({ directory, pipeline, change, use }),
     onFailure,
   });
 }
+
+const ofTable = (name: string, destination: string | undefined) => ({
+  name,
+  ...(destination !== undefined && { destination }),
+});

@@ -5,12 +5,14 @@ import type { RunRecord } from '../schema/run-record.ts';
 import { errorToJson, FORMAT_VERSION } from '../summary-json.ts';
 import { isFine, tableStatuses, type Statuses, type TableStatus } from '../sync/table-status.ts';
 import { withContext } from './context.ts';
+import { eachDestination, ofDestination } from './each-destination.ts';
 import { expandTables } from './expand-tables.ts';
 import type { GlobalOptions } from './options.ts';
 import { selectTables } from './select-tables.ts';
 import { sayRemarks, sayTrouble } from './trouble.ts';
 
 export interface StatusOptions extends GlobalOptions {
+  readonly destination: readonly string[];
   readonly json: boolean;
   readonly exitCode: boolean;
   readonly local: boolean;
@@ -25,32 +27,66 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
       isLocal: options.local,
     });
     if (nothing) throw nothing;
-    const { settings, work, terminal, redact } = context;
+    const { settings, terminal, redact } = context;
     const chosen = selectTables(settings.tables, { names: tables, excluded: [] });
     const request = { isLocal: options.local, asksSource: options.source, sourceTrouble: trouble };
-    const statuses = await tableStatuses(work, chosen, request);
-    if (options.json) terminal.out(redactedJson(toJson(settings.pipeline, statuses), redact));
-    else terminal.out(redact(formatStatus(statuses.tables, terminal.look, new Date())));
+    const looked = await eachDestination(context, {
+      isJson: options.json,
+      look: async (pipeline) => {
+        const statuses = await tableStatuses(pipeline.work, chosen, request);
+        if (!options.json) terminal.out(redact(formatStatus(statuses.tables, terminal.look, new Date())));
+        if (!options.json) sayTrouble({ ...statuses, isLocal: options.local }, terminal, redact);
+        const isAllFine = !statuses.unreachable && statuses.tables.every(isFine);
+        return {
+          told: { statuses, name: pipeline.name },
+          exitCode: options.exitCode && !isAllFine ? 2 : 0,
+        };
+      },
+    });
+    if (options.json) {
+      terminal.out(redactedJson(toJson(settings.pipeline, looked.found), redact));
+      for (const { statuses } of looked.found)
+        sayTrouble({ ...statuses, isLocal: options.local }, terminal, redact);
+    }
     sayRemarks(remarks, context);
-    sayTrouble({ ...statuses, isLocal: options.local }, terminal, redact);
-    const isAllFine = !statuses.unreachable && statuses.tables.every(isFine);
-    return options.exitCode && !isAllFine ? 2 : 0;
+    return looked.exitCode;
   });
 }
 
-const toJson = (pipeline: string, { tables, unreachable, sourceTrouble }: Statuses): object => ({
-  type: 'status',
-  format_version: FORMAT_VERSION,
-  pipeline,
+interface Told {
+  readonly statuses: Statuses;
+  /** Of the destination, where there are several. */
+  readonly name: string | undefined;
+}
+
+function toJson(pipeline: string, told: readonly Told[]): object {
+  const head = { type: 'status', format_version: FORMAT_VERSION, pipeline };
+  const [only] = told;
+  if (only && only.name === undefined) return { ...head, ...statusesJson(only) };
+  // Of several, each says what kept it from being asked.
+  const each = told.map((one) => ({ name: one.name, ...statusesJson(one) }));
+  const troubleOf = (key: 'destination_error' | 'source_error') =>
+    each.map((one) => one[key]).find((error) => error !== null) ?? null;
+  return {
+    ...head,
+    destination_error: troubleOf('destination_error'),
+    source_error: troubleOf('source_error'),
+    destinations: each.map(({ name, destination_error, source_error }) => ({
+      ...{ name, destination_error, source_error },
+    })),
+    tables: each.flatMap(({ tables }) => tables),
+  };
+}
+
+const statusesJson = ({ statuses: { tables, unreachable, sourceTrouble }, name }: Told) => ({
   destination_error: unreachable ? errorToJson(unreachable) : null,
   source_error: sourceTrouble ? errorToJson(sourceTrouble) : null,
-  tables: tables.map(tableJson),
+  tables: tables.map((table) => ({ name: table.name, ...ofDestination({ name }), ...tableJson(table) })),
 });
 
 function tableJson(table: TableStatus) {
   const { lagSeconds, lastRun, lastFailure, drift, pendingLoad } = table;
   return {
-    name: table.name,
     state: table.condition,
     failures_since_success: table.failures,
     cursor: table.cursor,

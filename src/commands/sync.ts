@@ -1,14 +1,14 @@
 /** Brings the copies up to date, and tells what came of it. */
 import type { TableSettings } from '../config/settings.ts';
 import type { RunSummary } from '../events.ts';
-import { Database } from '../postgres/database.ts';
+import { labelOf } from '../format.ts';
 import type { Verbosity } from '../observe/log.ts';
 import { formatEnding, formatSummary, formatTrouble, hasTrouble } from '../observe/summary.ts';
 import { recordInFile } from '../sync/record-in-file.ts';
-import { exitCodeOf, run } from '../sync/run.ts';
+import { exitCodeOf, run, type RunRequest } from '../sync/run.ts';
 import { TimeBox } from '../sync/time-box.ts';
 import { withContext, type Context } from './context.ts';
-import { expandTables, type Expanded } from './expand-tables.ts';
+import { expandTables, mapSettings, type Expanded } from './expand-tables.ts';
 import type { GlobalOptions } from './options.ts';
 import { planCommand } from './plan.ts';
 import type { Turn } from './repeat/turn.ts';
@@ -17,6 +17,7 @@ import { watchRun, type Watch } from './watch-run.ts';
 
 export interface SyncOptions extends GlobalOptions {
   readonly exclude: readonly string[];
+  readonly destination: readonly string[];
   readonly fullRefresh: boolean;
   readonly deletes: boolean;
   readonly force: boolean;
@@ -50,13 +51,12 @@ async function syncOnce(tables: readonly string[], options: SyncOptions & Partia
     const expanded = await expandTables(configured, { source: 'may' });
     const context = withWarnings(expanded);
     const chosen = chosenTables(expanded, tables, options);
-    await using history = new Database(context.settings.destination, context.settings);
     const verbosity = verbosityOf(options);
     const { head = '', notice } = options;
     if (verbosity !== 'quiet' && !options.json) context.terminal.out(head);
-    await using watch = await watchRun(context, { isJson: options.json, verbosity, history });
+    await using watch = await watchRun(context, { isJson: options.json, verbosity });
     if (notice !== undefined) watch.warn(notice);
-    const summary = await run(context.work, {
+    const summary = await runAll(context, {
       tables: chosen,
       nothing: expanded.nothing,
       isFullRefresh: options.fullRefresh,
@@ -74,11 +74,10 @@ async function syncOnce(tables: readonly string[], options: SyncOptions & Partia
 }
 
 /** What there is to say of the patterns belongs to the run: to its summary, its log and its messages. */
-const withWarnings = ({ context, remarks }: Expanded): Context => {
-  if (remarks.length === 0) return context;
-  const settings = { ...context.settings, warnings: [...context.settings.warnings, ...remarks] };
-  return { ...context, settings, work: { ...context.work, settings } };
-};
+const withWarnings = ({ context, remarks }: Expanded): Context =>
+  remarks.length === 0
+    ? context
+    : mapSettings(context, (settings) => ({ ...settings, warnings: [...settings.warnings, ...remarks] }));
 
 /** A name that nobody has heard of may be that of a table that only the source knows. */
 function chosenTables(
@@ -94,12 +93,25 @@ function chosenTables(
   }
 }
 
+/** Where there is one destination it has no name, and nobody to share anything with. */
+async function runAll(
+  { work, pipelines, emit, openSource }: Context,
+  request: RunRequest,
+): Promise<RunSummary> {
+  const destinations = pipelines.flatMap(({ name, work: of }) =>
+    name === undefined ? [] : [{ name, work: of }],
+  );
+  if (destinations.length === 0) return run(work, request);
+  const { runSeveral } = await import('../sync/run-several.ts');
+  return runSeveral({ destinations, emit, openSource }, request);
+}
+
 const verbosityOf = ({ verbose, quiet }: SyncOptions): Verbosity =>
   verbose ? 'verbose' : quiet ? 'quiet' : 'normal';
 
 /** What stands on stdout at the end; with --json it stands there already. */
 async function tell(
-  { terminal, redact, work }: Context,
+  { terminal, redact, pipelines }: Context,
   options: SyncOptions,
   { hasToldTables }: Watch,
   summary: RunSummary,
@@ -110,22 +122,25 @@ async function tell(
   if (hasToldTables) return print(formatEnding(summary, terminal.look));
   if (verbosityOf(options) !== 'quiet') return print(formatSummary(summary, terminal.look));
   if (!hasTrouble(summary)) return;
-  print(`${head}${formatTrouble(summary, await lastSuccesses(work, summary), terminal.look)}`);
+  print(`${head}${formatTrouble(summary, await lastSuccesses(pipelines, summary), terminal.look)}`);
 }
 
-/** From the state files: at the destination nobody may be at home. */
+/** From the state files: at the destination nobody may be at home. By the label of the table. */
 async function lastSuccesses(
-  work: Context['work'],
+  pipelines: Context['pipelines'],
   { tables }: RunSummary,
 ): Promise<ReadonlyMap<string, Date>> {
-  const wanted = work.settings.tables.filter(
-    ({ name, isEnabled }) =>
-      isEnabled && (tables.length === 0 || tables.some((table) => table.name === name)),
-  );
   const found = new Map<string, Date>();
-  for (const table of wanted) {
-    const record = await recordInFile(work, table).catch(() => undefined);
-    if (record) found.set(table.name, new Date(record.syncedAt));
+  for (const { name: destination, work } of pipelines) {
+    const wanted = work.settings.tables.filter(
+      ({ name, isEnabled }) =>
+        isEnabled && (tables.length === 0 || tables.some((table) => table.name === name)),
+    );
+    for (const table of wanted) {
+      const record = await recordInFile(work, table).catch(() => undefined);
+      const label = labelOf({ name: table.name, ...(destination !== undefined && { destination }) });
+      if (record) found.set(label, new Date(record.syncedAt));
+    }
   }
   return found;
 }

@@ -10,12 +10,14 @@ import { repairWhole } from '../sync/repair-whole.ts';
 import { isEqual, verifyTable, type Verified } from '../sync/verify.ts';
 import type { Work } from '../sync/work.ts';
 import { withContext } from './context.ts';
+import { eachDestination, ofDestination, type Looked } from './each-destination.ts';
 import { expandTables } from './expand-tables.ts';
 import type { GlobalOptions } from './options.ts';
 import { selectTables } from './select-tables.ts';
 import { sayRemarks } from './trouble.ts';
 
 export interface VerifyOptions extends GlobalOptions {
+  readonly destination: readonly string[];
   readonly json: boolean;
   /** Fetch or remove the rows that differ. */
   readonly repair: boolean;
@@ -30,21 +32,28 @@ export async function verifyCommand(tables: readonly string[], options: VerifyOp
   return withContext(options, async (configured) => {
     const { context, remarks, nothing } = await expandTables(configured, { source: 'must' });
     if (nothing) throw nothing;
-    const { settings, work, terminal, redact } = context;
+    const { settings, terminal, redact } = context;
     const chosen = selectTables(settings.tables, { names: tables, excluded: [] }).filter(
       ({ isEnabled }) => isEnabled,
     );
-    const facts = await gatherFacts(work, chosen);
-    ensureDifferentDatabases(settings, facts.servers);
-    const verdicts: Verdict[] = [];
-    for (const table of facts.tables) {
-      const verdict = await verdictOn(work, table, options.repair);
-      verdicts.push(verdict);
-      if (!options.json) terminal.out(redact(formatVerification(verdict, terminal.look)));
-    }
-    if (options.json) terminal.out(redactedJson(toJson(verdicts), redact));
+    const looked = await eachDestination(context, {
+      isJson: options.json,
+      look: async ({ name, settings: own, work }) => {
+        const facts = await gatherFacts(work, chosen);
+        ensureDifferentDatabases(own, facts.servers);
+        const verdicts: Verdict[] = [];
+        for (const table of facts.tables) {
+          const verdict = await verdictOn(work, table, options.repair);
+          verdicts.push(verdict);
+          if (!options.json) terminal.out(redact(formatVerification(verdict, terminal.look)));
+        }
+        const told = verdicts.map((verdict) => ({ verdict, of: ofDestination({ name }) }));
+        return { told, exitCode: exitCodeFor(verdicts) };
+      },
+    });
+    if (options.json) terminal.out(redactedJson(toJson(looked), redact));
     sayRemarks(remarks, context);
-    return exitCodeFor(verdicts);
+    return looked.exitCode;
   });
 }
 
@@ -68,10 +77,19 @@ function exitCodeFor(verdicts: readonly Verdict[]): number {
   return verdicts.every((verdict) => 'verified' in verdict && isEqual(verdict.verified)) ? 0 : 2;
 }
 
-const toJson = (verdicts: readonly Verdict[]): object => ({
+interface Told {
+  readonly verdict: Verdict;
+  readonly of: object;
+}
+
+const toJson = ({ found, json }: Looked<readonly Told[]>): object => ({
   type: 'verify',
   format_version: FORMAT_VERSION,
-  tables: verdicts.map(tableJson),
+  ...json,
+  tables: found.flat().map(({ verdict, of }) => {
+    const { name, ...result } = tableJson(verdict);
+    return { name, ...of, ...result };
+  }),
 });
 
 function tableJson(verdict: Verdict) {

@@ -8,7 +8,7 @@ import { createLogger, effectiveLevel, type Verbosity } from '../observe/log.ts'
 import { logListener, retryListener } from '../observe/log-listener.ts';
 import { createProgress, type Progress } from '../observe/progress.ts';
 import { summaryByTable } from '../observe/summary.ts';
-import type { Database } from '../postgres/database.ts';
+import { Database } from '../postgres/database.ts';
 import { historyListener } from '../postgres/run-history.ts';
 import { localHistoryListener } from '../state/local-history.ts';
 import { exitCodeOf } from '../sync/run.ts';
@@ -19,8 +19,6 @@ import { runMetrics } from './run-metrics.ts';
 interface WatchOptions {
   readonly isJson: boolean;
   readonly verbosity: Verbosity;
-  /** A connection to the destination of its own. */
-  readonly history: Database;
 }
 
 export interface Watch extends AsyncDisposable {
@@ -34,17 +32,23 @@ export interface Watch extends AsyncDisposable {
 /** Adding one touches this function and its own file. */
 export async function watchRun(context: Context, options: WatchOptions): Promise<Watch> {
   const { settings, terminal, redact, signal, listen } = context;
-  const { isJson, verbosity, history } = options;
+  const { isJson, verbosity } = options;
   const progress = isJson || verbosity !== 'normal' ? undefined : progressOn(context);
   const warn = await wireLog(context, options, progress);
   if (progress) listen(progress.listener);
   if (isJson) listen(jsonListener(terminal.out, redact));
   // Before those that wait for a server: after a signal there is little time.
   if (settings.metricsTextfile) listen(runMetrics(context, settings.metricsTextfile, warn));
-  const { stateDirectory: directory, webhook, healthcheckUrl: url } = settings;
-  const destinationNameOf = copyNameIn(settings);
-  listen(localHistoryListener({ directory, destinationNameOf, redact, onFailure: warn }));
-  listen(historyListener({ database: history, destinationNameOf, redact, onFailure: warn }));
+  const { webhook, healthcheckUrl: url } = settings;
+  // Connections of their own, which outlive those that a signal ends.
+  const histories = context.pipelines.map(({ settings: of }) => new Database(of.destination, of));
+  context.pipelines.forEach((pipeline, index) => {
+    const { stateDirectory: directory } = pipeline.settings;
+    const destinationNameOf = copyNameIn(pipeline.settings);
+    pipeline.listen(localHistoryListener({ directory, destinationNameOf, redact, onFailure: warn }));
+    const database = histories[index];
+    if (database) pipeline.listen(historyListener({ database, destinationNameOf, redact, onFailure: warn }));
+  });
   if (webhook) listen(webhookListener({ webhook, redact, onFailure: warn, signal }));
   // Behind the webhook, whose time runs from the signal on: that of the healthcheck begins with its turn.
   if (url !== undefined) listen(healthcheckListener({ url, redact, exitCodeOf, onFailure: warn, signal }));
@@ -53,7 +57,10 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
     hasToldTables: progress !== undefined && terminal.screen?.isStdout === true,
     stop,
     warn,
-    [Symbol.asyncDispose]: async () => stop(),
+    [Symbol.asyncDispose]: async () => {
+      stop();
+      await Promise.all(histories.map((database) => database[Symbol.asyncDispose]()));
+    },
   };
 }
 

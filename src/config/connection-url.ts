@@ -18,6 +18,8 @@ const TLS_PARAMETERS: Readonly<Record<string, TlsField>> = {
   sslkey: 'SSLKEY',
 };
 
+export const TLS_PARAMETER_FIELDS: readonly TlsField[] = Object.values(TLS_PARAMETERS);
+
 const FORM = 'postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=require';
 const NOT_A_URL = `not a connection URL of the form ${FORM}; special characters in it must be percent-encoded`;
 

@@ -88,6 +88,21 @@ function ofElsewhere(configuration: Configuration, name: VariableName, directory
 const ofDefault = (variable: Variable): Found =>
   variable.default === undefined ? { value: null, from: null } : { value: variable.default, from: 'default' };
 
+export interface EffectiveDestination {
+  readonly name: string;
+  /** Without a password: `writer@wh:5432/analytics`. */
+  readonly address: string;
+  readonly schema: string;
+  readonly from: string;
+}
+
+/** Empty where the pipeline has one, which the settings tell of. */
+export const effectiveDestinations = ({ connections }: Configuration): EffectiveDestination[] =>
+  (connections?.destinations ?? []).map(({ name, connection, origin }) => {
+    const { user, host, port, database, schema } = connection;
+    return { name, address: `${user}@${host}:${port}/${database}`, schema, from: origin };
+  });
+
 interface OptionSchema {
   readonly default?: unknown;
   readonly not?: object;

@@ -15,7 +15,13 @@ const ASSIGNMENT =
 const OUR_PREFIXES = /^(SOURCE|DEST|WEBHOOK|PIPELINE|LOG|STATE|METRICS|HEALTHCHECK|INCREP)_/;
 
 /** The variables of `.env`, or undefined where there is none. */
-export async function readEnvFile(directory: string, report: Report, warn: Warn) {
+export async function readEnvFile(
+  directory: string,
+  report: Report,
+  warn: Warn,
+  /** Variables that the user has named. */
+  named: readonly string[] = [],
+) {
   const path = join(directory, '.env');
   const { text, ...failure } = await readText(path);
   if (text === undefined) {
@@ -26,7 +32,8 @@ export async function readEnvFile(directory: string, report: Report, warn: Warn)
   await checkMode(path, warn);
   checkText(text, warn);
   const values: Environment = parse(text);
-  Object.keys(values).forEach((name) => checkName(name, report));
+  const isNamed = (name: string) => named.includes(name.replace(/_FILE$/, ''));
+  Object.keys(values).forEach((name) => isNamed(name) || checkName(name, report));
   return values;
 }
 

@@ -3,6 +3,7 @@ import { basename, join, resolve } from 'node:path';
 import { DURATION_FORMS, parseDuration } from '../duration.ts';
 import type { IncrepError } from '../errors.ts';
 import { readConnection } from './connection.ts';
+import { namedVariables, readDestinations } from './destinations.ts';
 import { checkEnvironment, readEnvFile } from './env-file.ts';
 import type { Problem } from './problems.ts';
 import { configError, noPipeline, show } from './problems.ts';
@@ -13,9 +14,9 @@ import { choiceOf, isSet, refuse, required, textOf } from './reading.ts';
 import { secretsOf, withoutSecrets } from './secrets.ts';
 import type { Connections, LogSettings, Settings } from './settings.ts';
 import { withSavedPasswords } from './saved-passwords.ts';
-import { readTables, type Homes, type RawEntry } from './tables.ts';
+import { readTables, readTablesFile, type Homes, type RawEntry } from './tables.ts';
 import type { Overrides, Values } from './values.ts';
-import { readValues } from './values.ts';
+import { readNamedValues, readValues } from './values.ts';
 import { readUrl } from './web-address.ts';
 import { readWebhook } from './webhook.ts';
 
@@ -59,17 +60,23 @@ export async function readConfiguration({
   const report = (problem: Problem) => void problems.push(problem);
   const warn = (message: string) => void warnings.push(message);
 
-  const envFile = await readEnvFile(directory, report, warn);
+  // The tables file names variables; what is wrong with it is told last all the same.
+  const later: Problem[] = [];
+  const file = await readTablesFile(directory, (problem) => void later.push(problem));
+  const variables = namedVariables(file.destinations);
+  const envFile = await readEnvFile(directory, report, warn, variables);
   // Then nothing can be said of what is missing in it.
   const isUnreadable = envFile === undefined && problems.length > 0;
-  const values = await readValues({ directory, overrides, environment, envFile: envFile ?? {}, report });
+  const layers = { directory, environment, envFile: envFile ?? {}, report };
+  const values = await readValues({ ...layers, overrides });
+  const named = await readNamedValues(variables, layers);
   const reading: Reading = { directory, values, report, warn };
   checkEnvironment(environment, warn);
   const given = isUnreadable
     ? undefined
     : isUnconfigured(envFile, values)
       ? reportUnconfigured(reading)
-      : await readConnections(reading);
+      : await readConnections(reading, { entries: file.destinations, named });
   const { connections, origins: savedOrigins } = await withSavedPasswords(given, environment, warn);
   const pipeline = readPipeline(reading);
   const stallTimeoutSeconds = readStallTimeout(reading);
@@ -77,10 +84,11 @@ export async function readConfiguration({
   const metricsTextfile = readMetricsTextfile(reading);
   const healthcheckUrl = readUrl(reading, 'HEALTHCHECK_URL');
   const log = readLog(reading);
+  problems.push(...later);
   const homes = homesOf(reading);
-  const { tables, patterns, entries } = await readTables(directory, homes, report, warn);
+  const { tables, patterns, entries } = readTables(file, homes, report, warn);
 
-  const secrets = secretsOf(connections, values);
+  const secrets = secretsOf(connections, values, [...named.values()]);
   const origins = { ...originsOf(values), ...savedOrigins };
   const found = {
     values,
@@ -101,6 +109,7 @@ export async function readConfiguration({
     directory,
     pipeline,
     ...connections,
+    destinationName: undefined,
     tables,
     patterns,
     stateDirectory: resolve(directory, textOf(reading, 'STATE_DIR') ?? ''),
@@ -143,10 +152,14 @@ function reportUnconfigured({ directory, report }: Reading): undefined {
   });
 }
 
-async function readConnections(reading: Reading): Promise<Connections | undefined> {
+async function readConnections(
+  reading: Reading,
+  listed: Parameters<typeof readDestinations>[1],
+): Promise<Connections | undefined> {
   const source = await readConnection(reading, 'SOURCE');
-  const destination = await readConnection(reading, 'DEST');
-  return source && destination ? { source, destination } : undefined;
+  const several = await readDestinations(reading, listed);
+  const destination = several ? several[0]?.connection : await readConnection(reading, 'DEST');
+  return source && destination ? { source, destination, destinations: several ?? [] } : undefined;
 }
 
 /** The root directory has no name to lend. */

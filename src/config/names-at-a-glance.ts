@@ -1,25 +1,64 @@
-/** The names of the tables for completion: at once, without a schema, and nothing rather than an error. */
+/** The names of the tables, and of the destinations, for completion: at once, without a schema, and nothing rather than an error. */
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { derivedName } from './derived-name.ts';
 import { processEnvironment, type Environment } from './process-environment.ts';
+import { splitUrls } from './split-urls.ts';
 
 /** @param flag what -C says */
-export function namesAtAGlance(
+export const namesAtAGlance = (
   flag: string | undefined,
   environment: Environment = processEnvironment(),
-): readonly string[] {
-  try {
-    const directory = resolve(atHome(flag) ?? (environment['INCREP_DIR'] || '.'));
-    const text = readFileSync(join(directory, 'tables-config.json'), 'utf8').replace(/^\uFEFF/, '');
-    const document: unknown = JSON.parse(text);
+): readonly string[] =>
+  orNothing(() => {
+    const document = tablesFile(flag, environment);
     const tables: unknown = Array.isArray(document) ? document : fieldOf(document, 'tables');
     const shared = Array.isArray(document) ? undefined : fieldOf(document, 'defaults');
     return Array.isArray(tables) ? tables.flatMap((table) => nameOf(table, shared) ?? []) : [];
+  });
+
+/** Of several destinations, as far as it shows without opening what variables name. */
+export const destinationsAtAGlance = (
+  flag: string | undefined,
+  environment: Environment = processEnvironment(),
+): readonly string[] => [
+  ...orNothing(() => {
+    const listed = fieldOf(tablesFile(flag, environment), 'destinations');
+    if (!Array.isArray(listed)) return [];
+    return listed.flatMap((each) => {
+      const name = fieldOf(each, 'name');
+      return typeof name === 'string' ? name : (derivedOf(fieldOf(each, 'url')) ?? []);
+    });
+  }),
+  ...orNothing(() => {
+    const text = environment['DEST_URLS'] || urlsIn(fileOf('.env', flag, environment));
+    return splitUrls(text).flatMap(({ name, url }) => name ?? derivedOf(url) ?? []);
+  }),
+];
+
+/** As it is written by most; dotenv knows more, and takes longer than a press of TAB may. */
+function urlsIn(envFile: string): string {
+  const [, , quoted, bare] =
+    /^\s*(?:export\s+)?DEST_URLS\s*=\s*(?:(['"`])([^]*?)\1|([^#\n]*))/m.exec(envFile) ?? [];
+  return quoted ?? bare ?? '';
+}
+
+const derivedOf = (url: unknown) => (typeof url === 'string' ? derivedName(url) : undefined);
+
+function orNothing(look: () => readonly string[]): readonly string[] {
+  try {
+    return look();
   } catch {
     return [];
   }
 }
+
+const fileOf = (name: string, flag: string | undefined, environment: Environment): string =>
+  readFileSync(join(resolve(atHome(flag) ?? (environment['INCREP_DIR'] || '.')), name), 'utf8');
+
+const tablesFile = (flag: string | undefined, environment: Environment): unknown =>
+  JSON.parse(fileOf('tables-config.json', flag, environment).replace(/^\uFEFF/, ''));
 
 /** The shell has not expanded what is still being typed. */
 const atHome = (flag: string | undefined) => flag?.replace(/^~(?=\/|$)/, homedir());

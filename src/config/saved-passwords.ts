@@ -16,7 +16,8 @@ export async function withSavedPasswords(
   environment: Environment,
   warn: Warn,
 ): Promise<Saved> {
-  const sides = connections ? [connections.source, connections.destination] : [];
+  const several = connections?.destinations.map(({ connection }) => connection) ?? [];
+  const sides = connections ? [connections.source, connections.destination, ...several] : [];
   const isNeeded = sides.some(({ password }) => password === undefined);
   const file = isNeeded ? await openPassfile(environment, warn) : undefined;
   if (!connections || !file) return { connections, origins: {} };
@@ -29,6 +30,13 @@ export async function withSavedPasswords(
     origins[`${prefix}_PASSWORD`] = `the password file ${file.path}`;
     return { ...connection, password };
   };
-  const { source, destination } = connections;
-  return { connections: { source: completed(source), destination: completed(destination) }, origins };
+  const { source, destination, destinations } = connections;
+  return {
+    connections: {
+      source: completed(source),
+      destination: completed(destination),
+      destinations: destinations.map((each) => ({ ...each, connection: completed(each.connection) })),
+    },
+    origins,
+  };
 }

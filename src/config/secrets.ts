@@ -2,7 +2,8 @@
 import { redactor } from '../redact.ts';
 import type { Problem } from './problems.ts';
 import type { Connections } from './settings.ts';
-import type { Values } from './values.ts';
+import { splitUrls } from './split-urls.ts';
+import type { Value, Values } from './values.ts';
 import { VARIABLES } from './variables.ts';
 
 /** Shorter ones are words of the messages themselves. */
@@ -20,12 +21,27 @@ export function withoutSecrets(problems: readonly Problem[], secrets: readonly s
 }
 
 /** Whole URLs and their parts too: a message may quote one as it was written. */
-export function secretsOf(connections: Connections | undefined, values: Values): string[] {
+export function secretsOf(
+  connections: (Omit<Connections, 'destinations'> & Partial<Connections>) | undefined,
+  values: Values,
+  named: readonly Value[] = [],
+): string[] {
   const written = VARIABLES.filter(({ isSecret }) => isSecret).map(({ name }) => values.get(name)?.text);
-  const used = [connections?.source.password, connections?.destination.password];
-  const urls = [values.get('SOURCE_URL'), values.get('DEST_URL')].flatMap((url) => passwordIn(url?.text));
+  const several = connections?.destinations?.map(({ connection }) => connection.password) ?? [];
+  const used = [connections?.source.password, connections?.destination.password, ...several];
+  const many = splitUrls(values.get('DEST_URLS')?.text ?? '').flatMap(({ url }) => url ?? []);
+  const whole = [...many, ...named.map(({ text }) => text)];
+  const urls = [values.get('SOURCE_URL')?.text, values.get('DEST_URL')?.text, ...whole].flatMap((url) =>
+    passwordIn(url),
+  );
   const called = [values.get('WEBHOOK_URL'), values.get('HEALTHCHECK_URL')];
-  const secrets = [...used, ...written, ...urls, ...called.flatMap((url) => secretsInUrl(url?.text))];
+  const secrets = [
+    ...used,
+    ...written,
+    ...whole,
+    ...urls,
+    ...called.flatMap((url) => secretsInUrl(url?.text)),
+  ];
   return [...new Set(secrets.filter((secret) => secret !== undefined && secret !== ''))] as string[];
 }
 

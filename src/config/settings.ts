@@ -110,12 +110,26 @@ export interface LogSettings {
   readonly format: 'auto' | 'pretty' | 'json';
 }
 
+/** One of several destinations. */
+export interface NamedDestination {
+  /** Also of its directory below that of the state. */
+  readonly name: string;
+  readonly connection: ConnectionSettings;
+  /** For people: where its URL is written. */
+  readonly origin: string;
+}
+
 export interface Settings {
   /** The pipeline's directory, absolute. */
   readonly directory: string;
   readonly pipeline: string;
   readonly source: ConnectionSettings;
+  /** Of several, the first one, or the one that this is about. */
   readonly destination: ConnectionSettings;
+  /** Of the one that this is about; undefined where the pipeline has one, or where this is about all of them. */
+  readonly destinationName: string | undefined;
+  /** Where the pipeline has several; empty otherwise. */
+  readonly destinations: readonly NamedDestination[];
   /** Without those of the patterns, until `expandPatterns` has found them. */
   readonly tables: readonly TableSettings[];
   readonly patterns: readonly TablePattern[];
@@ -136,4 +150,4 @@ export interface Settings {
   readonly origins: Readonly<Record<string, string>>;
 }
 
-export type Connections = Pick<Settings, 'source' | 'destination'>;
+export type Connections = Pick<Settings, 'source' | 'destination' | 'destinations'>;

@@ -199,6 +199,26 @@ export type TableEntry = z.output<typeof tableSchema>;
 /** What an entry may leave to it; what is one table's own cannot be another's default. */
 export const defaultsSchema = tableSchema.omit({ name: true, dest_name: true, query: true }).partial();
 
+const VARIABLE = 'the name of an environment variable';
+
+/** One of several destinations; a secret never stands in this file. */
+export const destinationSchema = z.strictObject(
+  {
+    name: z
+      .string({ error: 'a name' })
+      .optional()
+      .describe('In messages, and of its directory below `sync-state/`; host and database unless given.'),
+    url_env: z
+      .string({ error: VARIABLE })
+      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: VARIABLE })
+      .optional()
+      .describe('The variable that holds its URL, as `WAREHOUSE_URL`; `WAREHOUSE_URL_FILE` works too.'),
+    url: z.string({ error: 'a URL without a password' }).optional().describe('Its URL, without a password.'),
+    schema: identifier.optional().describe('Its schema; DEST_SCHEMA where not given.'),
+  },
+  { error: 'an object with a url_env' },
+);
+
 const TABLES = 'an array of tables, or an object with "tables" and perhaps "defaults"';
 
 /** The object around the tables; what is in it is checked table by table. */
@@ -206,6 +226,7 @@ export const envelopeSchema = z.strictObject(
   {
     $schema: z.string({ error: 'the path of a JSON Schema' }).optional(),
     defaults: z.record(z.string(), z.unknown(), { error: 'an object of table options' }).optional(),
+    destinations: z.array(z.unknown(), { error: 'an array of destinations' }).optional(),
     tables: z.array(z.unknown(), { error: 'an array of tables' }),
   },
   { error: TABLES },
@@ -222,6 +243,10 @@ const documentSchema = z
     z.array(tableSchema.meta(NEEDS_KEYS)),
     envelopeSchema.extend({
       defaults: defaultsSchema.optional().describe('Options for every table that does not say otherwise.'),
+      destinations: z
+        .array(destinationSchema)
+        .optional()
+        .describe('Several destinations, in place of the DEST_ variables.'),
       // What is needed may stand in the defaults, which JSON Schema cannot follow.
       tables: z.array(tableSchema),
     }),

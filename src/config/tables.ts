@@ -32,19 +32,27 @@ interface Tables {
   readonly entries: readonly RawEntry[];
 }
 
+/** The file, before anything is made of it. */
+export interface TablesFile {
+  /** Undefined where there is none, or a problem was reported. */
+  readonly document: { readonly value: unknown } | undefined;
+  /** As they stand in the file; undefined where it names none. */
+  readonly destinations: readonly unknown[] | undefined;
+}
+
+export async function readTablesFile(directory: string, report: Report): Promise<TablesFile> {
+  const document = await readDocument(directory, report);
+  const destinations: unknown = isObject(document?.value) ? document.value['destinations'] : undefined;
+  return { document, destinations: Array.isArray(destinations) ? destinations : undefined };
+}
+
 /** The schemas of the two sides. */
 export interface Homes {
   readonly source: Home;
   readonly destination: Home;
 }
 
-export async function readTables(
-  directory: string,
-  homes: Homes,
-  report: Report,
-  warn: Warn,
-): Promise<Tables> {
-  const document = await readDocument(directory, report);
+export function readTables({ document }: TablesFile, homes: Homes, report: Report, warn: Warn): Tables {
   const entries = document === undefined ? [] : entriesOf(document.value, report);
   const read = entries.map((entry) => readTable(entry, homes, report)).filter((table) => table !== undefined);
   checkNames(entries, homes, report);

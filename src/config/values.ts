@@ -8,7 +8,7 @@ import { VARIABLES } from './variables.ts';
 
 export type Overrides = Readonly<Partial<Record<VariableName, string>>>;
 
-interface Value {
+export interface Value {
   readonly text: string;
   /** For messages: `.env`, `the environment`, a path. */
   readonly origin: string;
@@ -40,13 +40,29 @@ export async function readValues(layers: Layers): Promise<Values> {
   for (const { name } of VARIABLES) {
     const value =
       inline({ values: layers.overrides, origin: 'the command line' }, name) ??
-      (await inLayer({ values: layers.environment, origin: 'the environment' }, name, layers)) ??
-      (await inCredentials(name, layers)) ??
-      (await inLayer({ values: layers.envFile, origin: '.env' }, name, layers));
+      (await readNamed(name, layers));
     if (value) values.set(name, value);
   }
   return values;
 }
+
+/** The same for variables that the user has named. */
+export async function readNamedValues(
+  names: readonly string[],
+  layers: Omit<Layers, 'overrides'>,
+): Promise<ReadonlyMap<string, Value>> {
+  const values = new Map<string, Value>();
+  for (const name of names) {
+    const value = await readNamed(name, layers);
+    if (value) values.set(name, value);
+  }
+  return values;
+}
+
+const readNamed = async (name: string, layers: Omit<Layers, 'overrides'>): Promise<Value | undefined> =>
+  (await inLayer({ values: layers.environment, origin: 'the environment' }, name, layers)) ??
+  (await inCredentials(name, layers)) ??
+  (await inLayer({ values: layers.envFile, origin: '.env' }, name, layers));
 
 /** An empty variable counts as not set: that is how shells and compose files say "none". */
 function inline({ values, origin }: Layer, name: string): Value | undefined {
@@ -54,7 +70,11 @@ function inline({ values, origin }: Layer, name: string): Value | undefined {
   return text === undefined || text === '' ? undefined : { text, origin };
 }
 
-async function inLayer(layer: Layer, name: string, { directory, report }: Layers) {
+async function inLayer(
+  layer: Layer,
+  name: string,
+  { directory, report }: Pick<Layers, 'directory' | 'report'>,
+) {
   const value = inline(layer, name);
   const pointer = inline(layer, `${name}_FILE`);
   if (value && pointer) {
@@ -70,7 +90,7 @@ async function inLayer(layer: Layer, name: string, { directory, report }: Layers
 }
 
 /** systemd's LoadCredential= puts one file per credential there. */
-async function inCredentials(name: string, { environment, report }: Layers) {
+async function inCredentials(name: string, { environment, report }: Pick<Layers, 'environment' | 'report'>) {
   const folder = environment['CREDENTIALS_DIRECTORY'];
   if (!folder) return undefined;
   const path = join(folder, name);

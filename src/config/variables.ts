@@ -6,6 +6,7 @@ export type AddressField = 'HOST' | 'PORT' | 'USERNAME' | 'PASSWORD' | 'DB';
 
 export type VariableName =
   | `${Prefix}_${'URL' | 'SCHEMA' | AddressField | TlsField}`
+  | 'DEST_URLS'
   | 'PIPELINE_NAME'
   | 'STATE_DIR'
   | 'STALL_TIMEOUT'
@@ -82,6 +83,13 @@ export const VARIABLES: readonly Variable[] = [
     examples: { host: 'warehouse.example.com', user: 'writer', database: 'analytics' },
     schema: { defaultInWords: 'the value of SOURCE_SCHEMA' },
   }),
+  {
+    name: 'DEST_URLS',
+    meaning:
+      'Several destinations instead of one: URLs separated by white space, each as `NAME=URL` or the URL alone.',
+    example: 'warehouse=postgresql://writer:secret@wh.example.com/analytics',
+    isSecret: true,
+  },
   {
     name: 'PIPELINE_NAME',
     meaning: 'Name of the pipeline in logs, locks, history and messages.',

@@ -51,8 +51,8 @@ function totalRows(tables: readonly TableOutcome[]) {
 }
 
 function failureSentences(summary: RunSummary): string[] {
-  const failures = summary.tables.flatMap(({ name, error }) =>
-    error ? [`${name}: ${failureSentence(error)}`] : [],
+  const failures = summary.tables.flatMap(({ name, destination, error }) =>
+    error ? [`${name}${atDestination(destination)}: ${failureSentence(error)}`] : [],
   );
   const more = failures.length - FAILURES_SPELT_OUT;
   return [
@@ -74,8 +74,11 @@ export function runMessage(summary: RunSummary): string {
   ].join(' ');
 }
 
+const atDestination = (destination: string | undefined): string =>
+  destination === undefined ? '' : ` at ${destination}`;
+
 function tableMessage(outcome: TableOutcome, pipeline: string): string {
-  const table = `Table ${outcome.name} of pipeline ${pipeline}`;
+  const table = `Table ${outcome.name}${atDestination(outcome.destination)} of pipeline ${pipeline}`;
   const seconds = formatSeconds(outcome.durationSeconds);
   if (outcome.error) return `${table} failed after ${seconds}. ${failureSentence(outcome.error)}`;
   return `${table} synced (${outcome.action}): ${rowCounts(outcome)} in ${seconds}.`;

@@ -19,6 +19,13 @@ export interface Effective {
   readonly directory: string;
   readonly files: readonly { readonly name: string; readonly what: string }[];
   readonly settings: readonly Setting[];
+  /** Where there are several. */
+  readonly destinations: readonly {
+    readonly name: string;
+    readonly address: string;
+    readonly schema: string;
+    readonly from: string;
+  }[];
   readonly tables: readonly { readonly name: string; readonly options: readonly Option[] }[];
   readonly warnings: readonly string[];
 }
@@ -45,7 +52,7 @@ function columns(rows: readonly Row[]): string[] {
 
 export function formatEffective(effective: Effective, look: Look): string {
   const bold = (text: string) => painter(look)('bold', text);
-  const { settings, tables, files, warnings } = effective;
+  const { settings, destinations, tables, files, warnings } = effective;
   const set = settings.filter(({ value }) => value !== null);
   const unset = settings.filter(({ value }) => value === null);
   const lines = [
@@ -64,6 +71,17 @@ export function formatEffective(effective: Effective, look: Look): string {
           NOT_SET.length,
           Math.min(look.width, WIDEST),
         )),
+    ...(destinations.length === 0
+      ? []
+      : [
+          '',
+          bold('Destinations'),
+          ...columns(
+            destinations.map(({ name, address, schema, from }) =>
+              clean([`  ${name}`, address, `schema ${schema}`, from]),
+            ),
+          ),
+        ]),
     ...tables.flatMap((table) => [
       '',
       bold(`Table ${printable(table.name)}`),

@@ -14,11 +14,13 @@ function eventToJson(event: RunEvent) {
         pipeline: event.pipeline,
         started_at: event.startedAt.toISOString(),
         tables: event.tables,
+        ...(event.destinations && { destinations: event.destinations }),
       };
     case 'table-planned':
       return {
         type: 'table_planned' as const,
         name: event.table,
+        ...(event.destination !== undefined && { destination: event.destination }),
         action: event.action,
         reason: event.reason,
         estimated_rows: event.estimatedRows ?? null,

@@ -42,7 +42,10 @@ function logRetry(logger: Logger, event: Extract<RunEvent, { type: 'retrying' }>
 function logEvent(logger: Logger, event: RunEvent): void {
   switch (event.type) {
     case 'run-started':
-      return logger.info({ tables: event.tables.length }, 'run started');
+      return logger.info(
+        { tables: event.tables.length, ...(event.destinations && { destinations: event.destinations }) },
+        'run started',
+      );
     case 'table-planned': {
       const { table, action, reason, estimatedRows } = event;
       const estimate = estimatedRows === undefined ? {} : { estimated_rows: estimatedRows };
@@ -68,18 +71,26 @@ function logEvent(logger: Logger, event: RunEvent): void {
 
 /** Every line about a table says in which phase it was, which for a failure is where it happened. */
 export function logListener(logger: Logger): Listener {
-  let phase: Phase | 'plan' | undefined;
+  /** By destination. */
+  const phases = new Map<string | undefined, Phase | 'plan'>();
   return (event) => {
-    if (event.type === 'phase-started') phase = event.phase;
-    else if (event.type === 'table-planned') phase = 'plan';
-    else if (!('table' in event || event.type === 'table-finished')) phase = undefined;
-    logEvent(phase === undefined ? logger : logger.child({ phase }), event);
+    const destination = 'destination' in event ? event.destination : undefined;
+    const of = event.type === 'table-finished' ? event.outcome.destination : destination;
+    if (event.type === 'phase-started') phases.set(of, event.phase);
+    else if (event.type === 'table-planned') phases.set(of, 'plan');
+    else if (!('table' in event || event.type === 'table-finished')) phases.delete(of);
+    const phase = phases.get(of);
+    // Of a table that is done it stands among its numbers.
+    const bindings = { ...(destination !== undefined && { destination }), ...(phase && { phase }) };
+    logEvent(Object.keys(bindings).length === 0 ? logger : logger.child(bindings), event);
   };
 }
 
 /** Beside a progress line only what it cannot show is logged; the rest stands in the summary at the end. */
 export function retryListener(logger: Logger): Listener {
   return (event) => {
-    if (event.type === 'retrying') logRetry(logger, event);
+    if (event.type !== 'retrying') return;
+    const { destination } = event;
+    logRetry(destination === undefined ? logger : logger.child({ destination }), event);
   };
 }

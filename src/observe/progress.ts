@@ -6,7 +6,8 @@ import type { Listener, RunEvent } from '../events.ts';
 import type { Redact } from '../redact.ts';
 import type { Look } from './look.ts';
 import { progressLine } from './progress-line.ts';
-import { viewAfter, type Seen } from './progress-view.ts';
+import type { Seen } from './progress-view.ts';
+import { shownView, viewsAfter, type Views } from './progress-views.ts';
 
 /** Milliseconds between two drawings while news come in, and while there is nothing but the time to tell. */
 const NEWS_EVERY = 200;
@@ -48,6 +49,7 @@ export function createProgress(screen: Screen, options: Options = {}): Progress 
     above = () => undefined,
     clock = () => performance.now(),
   } = options;
+  let views: Views = new Map();
   let view: Seen;
   let isStopped = false;
   /** What is on the screen; empty where nothing is. */
@@ -110,7 +112,10 @@ export function createProgress(screen: Screen, options: Options = {}): Progress 
 
   return {
     listener: (event) => {
-      if (!isStopped) view = viewAfter(view, event, clock());
+      if (!isStopped) {
+        views = viewsAfter(views, event, clock());
+        view = shownView(views);
+      }
       // A run that is over in a moment needs no line.
       if (event.type === 'run-started') drawnAt = clock();
       const kept = above(event);

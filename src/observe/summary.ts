@@ -1,6 +1,6 @@
 /** What a person reads of a run: as a whole at its end, or table by table while it goes on. */
 import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
-import { formatLeft, formatSeconds, formatTableCounts } from '../format.ts';
+import { formatLeft, formatSeconds, formatTableCounts, labelOf } from '../format.ts';
 import { runSeconds } from '../summary-json.ts';
 import { painter, type Look } from './look.ts';
 import {
@@ -43,7 +43,7 @@ export function formatTrouble(
   const linesOf = (outcome: TableOutcome) => [
     ...tableLines(outcome, shared, columns, look),
     ...(outcome.status === 'failed'
-      ? detailLines(lastDetail(lastSuccesses.get(outcome.name), summary.finishedAt), INDENT, look)
+      ? detailLines(lastDetail(lastSuccesses.get(labelOf(outcome)), summary.finishedAt), INDENT, look)
       : []),
   ];
   const last = [...lastSuccesses.values()].toSorted((a, b) => b.getTime() - a.getTime())[0];
@@ -78,10 +78,13 @@ export function summaryByTable(lookNow: () => Look): (event: RunEvent) => string
     return asText(lines);
   };
   return (event) => {
-    if (event.type === 'run-started') names = event.tables;
+    if (event.type === 'run-started') names = labelsOf(event);
     return event.type === 'table-finished' ? linesOf(event.outcome) : undefined;
   };
 }
+
+const labelsOf = ({ tables, destinations }: Extract<RunEvent, { type: 'run-started' }>): readonly string[] =>
+  destinations?.flatMap((destination) => tables.map((name) => labelOf({ name, destination }))) ?? tables;
 
 /** What `summaryByTable` leaves to say. */
 export const formatEnding = (summary: RunSummary, look: Look): string => asText(closingLines(summary, look));
@@ -113,8 +116,9 @@ function closingLines(summary: RunSummary, look: Look): string[] {
 /** What is true of several tables is said once, at the end. */
 function sharedWarnings({ tables }: RunSummary): Map<string, readonly string[]> {
   const namesOf = new Map<string, string[]>();
-  for (const { name, warnings } of tables) {
-    for (const warning of new Set(warnings)) namesOf.set(warning, [...(namesOf.get(warning) ?? []), name]);
+  for (const table of tables) {
+    for (const warning of new Set(table.warnings))
+      namesOf.set(warning, [...(namesOf.get(warning) ?? []), labelOf(table)]);
   }
   return new Map([...namesOf].filter(([, names]) => names.length > 1));
 }
@@ -125,5 +129,6 @@ const sharedDetail = ([text, names]: [string, readonly string[]]): Detail =>
 function closingLine(summary: RunSummary): string {
   const seconds = formatSeconds(runSeconds(summary));
   if (summary.tables.length === 0 && summary.error) return `failed in ${seconds}, before any table`;
-  return `${formatTableCounts(summary.tables)} in ${seconds}`;
+  const where = summary.destinations ? ` at ${summary.destinations.length} destinations` : '';
+  return `${formatTableCounts(summary.tables)}${where} in ${seconds}`;
 }

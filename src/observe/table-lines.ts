@@ -1,6 +1,6 @@
 /** What a person reads of one table: a line in columns, and under it what there is to know. */
 import type { Failure, TableOutcome } from '../events.ts';
-import { formatBytes, formatCount, formatSeconds } from '../format.ts';
+import { formatBytes, formatCount, formatSeconds, labelOf } from '../format.ts';
 import { glyphsOf, painter, type Look, type Paint } from './look.ts';
 import { codesText } from './error.ts';
 import { displayWidth, padEnd, padStart, printable, printableLine, truncate, wrap } from './text.ts';
@@ -15,7 +15,7 @@ const TINTS = { ok: 'green', failed: 'red', skipped: 'dim' } as const satisfies 
 const STATUSES = ['ok', 'failed', 'skipped'] as const;
 
 /** Symbol and word, so that nothing is said by colour alone. */
-function labelOf({ status, isLeft }: Pick<TableOutcome, 'status' | 'isLeft'>, look: Look): string {
+function wordOf({ status, isLeft }: Pick<TableOutcome, 'status' | 'isLeft'>, look: Look): string {
   const { ok, failed } = glyphsOf(look);
   if (isLeft) return '- left';
   return { ok: `${ok}ok`, failed: `${failed}FAILED`, skipped: '- skipped' }[status];
@@ -73,8 +73,8 @@ function fitted(columns: Columns, look: Look): Columns {
 export const columnsOf = (tables: readonly TableOutcome[], look: Look): Columns =>
   fitted(
     {
-      status: widest(tables.map((table) => labelOf(table, look))),
-      name: widest(tables.map(({ name }) => printableLine(name))),
+      status: widest(tables.map((table) => wordOf(table, look))),
+      name: widest(tables.map((table) => printableLine(labelOf(table)))),
       action: widest(tables.map(actionOf)),
       seconds: widest(tables.map(secondsOf)),
       bytes: widest(tables.map(bytesOf)),
@@ -86,7 +86,7 @@ export const columnsOf = (tables: readonly TableOutcome[], look: Look): Columns 
 export const columnsFor = (names: readonly string[], look: Look): Columns =>
   fitted(
     {
-      status: widest(STATUSES.map((status) => labelOf({ status }, look))),
+      status: widest(STATUSES.map((status) => wordOf({ status }, look))),
       name: widest(names.map(printableLine)),
       action: 'incremental'.length,
       seconds: '59.9 s'.length,
@@ -97,7 +97,7 @@ export const columnsFor = (names: readonly string[], look: Look): Columns =>
 
 function headLines(outcome: TableOutcome, columns: Columns, look: Look): string[] {
   const { status } = outcome;
-  const name = printableLine(outcome.name);
+  const name = printableLine(labelOf(outcome));
   // The name of a failed table is what will be typed next, so it is always whole.
   const shownName = status === 'failed' ? name : truncate(name, columns.name, glyphsOf(look).ellipsis);
   const cells = [
@@ -106,7 +106,7 @@ function headLines(outcome: TableOutcome, columns: Columns, look: Look): string[
     padStart(secondsOf(outcome), columns.seconds),
     padStart(bytesOf(outcome), columns.bytes),
   ].filter((cell) => cell !== '');
-  const head = `${painter(look)(TINTS[status], padEnd(labelOf(outcome, look), columns.status))}${GAP}${cells.join(GAP)}`;
+  const head = `${painter(look)(TINTS[status], padEnd(wordOf(outcome, look), columns.status))}${GAP}${cells.join(GAP)}`;
   const rows = rowsText(outcome);
   const whole = `${head}${GAP}${rows}`.trimEnd();
   if (displayWidth(whole) <= look.width) return [whole];
@@ -176,7 +176,7 @@ export const failureKey = ({ code, message, hint }: Failure): string => JSON.str
 export function tableLines(outcome: TableOutcome, said: Said, columns: Columns, look: Look): string[] {
   const details = [
     ...(hasReason(outcome) ? [{ label: 'because', text: outcome.reason }] : []),
-    ...(outcome.error ? failureOnce(outcome.name, outcome.error, said, painter(look)) : []),
+    ...(outcome.error ? failureOnce(labelOf(outcome), outcome.error, said, painter(look)) : []),
     ...outcome.warnings.filter((text) => !said.warnings.has(text)).map(warningDetail),
   ];
   return [

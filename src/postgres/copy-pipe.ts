@@ -1,10 +1,11 @@
 /** COPY out of one server into the other. Bytes flow; they are never decoded and never held. */
-import { Transform, type Readable } from 'node:stream';
+import { Transform, type PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { IncrepError } from '../errors.ts';
 import type { CopyFormat } from '../sql/copy.ts';
+import { broadcast, type Patience } from './broadcast.ts';
 import type { Place } from './place.ts';
 import { rowEstimate } from './row-estimate.ts';
 import { serverError } from './server-errors.ts';
@@ -44,6 +45,20 @@ export async function copyBetween(
   out.once('error', (error) => (error.cause ??= serverError(error, tap.place)));
   const copied = await copyInto(out, sink, flow);
   return { ...copied, rowsSent: out.rowCount };
+}
+
+/**
+ * COPY out of one server to all who receive. `told` is the number of rows that were sent, known when all have arrived.
+ * @throws IncrepError
+ */
+export function copyToAll(
+  { client, place, copyOut }: Tap,
+  receivers: readonly PassThrough[],
+  patience: Patience,
+): { readonly told: Promise<() => number>; readonly sending: Promise<void> } {
+  const out = client.query(copyTo(copyOut));
+  out.once('error', (error) => (error.cause ??= serverError(error, place)));
+  return { told: Promise.resolve(() => out.rowCount), sending: broadcast(out, receivers, patience) };
 }
 
 /** A stream of COPY data into a server. @throws IncrepError, or what `data` itself failed with */

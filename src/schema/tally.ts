@@ -1,6 +1,7 @@
 /** What is counted over the runs of a pipeline, for metrics: counters that only rise, and when all was well last. */
 import { z } from 'zod';
 import type { RunSummary, TableOutcome } from '../events.ts';
+import { labelOf } from '../format.ts';
 
 const TALLY_FORMAT = 1;
 
@@ -9,6 +10,7 @@ const count = z.number().int().nonnegative();
 const moment = z.iso.datetime().nullable();
 
 const tableTallySchema = z.object({
+  /** With that of the destination in front, where there are several. */
   name: z.string(),
   rowsRead: count,
   rowsInserted: count,
@@ -56,7 +58,7 @@ export const newTableTally = (name: string): TableTally => ({
 
 export interface CountedRun {
   readonly summary: RunSummary;
-  /** Every table there is; of others nothing is kept. */
+  /** The labels of every table there is; of others nothing is kept. */
   readonly configured: readonly string[];
   /** Those that the run was to sync. */
   readonly asked: readonly string[];
@@ -64,7 +66,7 @@ export interface CountedRun {
 
 /** The tally with one more run in it. */
 export function tallied(tally: Tally, { summary, configured, asked }: CountedRun): Tally {
-  const outcomes = new Map(summary.tables.map((outcome) => [outcome.name, outcome]));
+  const outcomes = new Map(summary.tables.map((outcome) => [labelOf(outcome), outcome]));
   const isFailed = summary.error !== undefined && summary.error.code !== 'INTERRUPTED';
   const unreached = new Set(isFailed ? asked.filter((name) => !outcomes.has(name)) : []);
   const before = new Map(tally.tables.map((table) => [table.name, table]));
@@ -95,6 +97,7 @@ function talliedTable(tally: TableTally, outcome: TableOutcome | undefined): Tab
     bytes: tally.bytes + outcome.bytes,
     failures: isDone ? 0 : tally.failures + 1,
     lastSuccessAt: isDone ? endedAt.toISOString() : tally.lastSuccessAt,
-    durationSeconds: outcome.durationSeconds,
+    // One that its destination's run never came to took no time.
+    durationSeconds: outcome.durationSeconds || tally.durationSeconds,
   };
 }

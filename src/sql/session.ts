@@ -83,6 +83,11 @@ export const beginReading = (traits: ServerTraits, lockTimeoutSeconds: number): 
 export const beginSnapshot = (traits: ServerTraits, lockTimeoutSeconds: number): string =>
   /* sql */ `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${settings(traits, lockTimeoutSeconds)}`;
 
+/** Right behind the BEGIN of a snapshot: it sees what the one sees that was exported by this name. */
+export const importSnapshot = (name: string): string => /* sql */ `SET TRANSACTION SNAPSHOT ${literal(name)}`;
+
+export const EXPORT_SNAPSHOT = /* sql */ `SELECT pg_export_snapshot() AS snapshot`;
+
 /**
  * Not READ WRITE: default_transaction_read_only is how people, and some providers when a disk fills up, ask everybody
  * to stop writing. A brake is not ours to lift.

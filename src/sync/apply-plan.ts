@@ -57,8 +57,10 @@ export async function applyPlan(
         waitSeconds: request.waitLockSeconds,
         atMostSeconds: work.timeBox.remainingSeconds,
         signal: work.signal,
-        onWait: (waitsFor: string) =>
-          work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'lock', waitsFor }),
+        onWait: (waitsFor: string) => {
+          work.party?.leave();
+          return work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'lock', waitsFor });
+        },
       };
       await holdTable(destination, facts, transaction.answers, patience);
       await leaveFormerName(destination, facts);
@@ -106,7 +108,22 @@ async function inChunks(
   { isVerified, progress }: ApplyRequest & { readonly progress: Progress },
 ): Promise<Loaded | 'stopped' | undefined> {
   if (plan.kind !== 'load' || !isKeyedPlan(plan) || !plan.chunks) return undefined;
+  // Each destination has chunks of its own, of which some may be there already.
+  work.party?.leave();
   return loadInChunks({ work, facts, plan, chunks: plan.chunks, destination, isVerified, progress });
+}
+
+/** Of those that read the table together one raises it, and all have the same mark. */
+async function sharedFence(
+  work: Work,
+  facts: TableFacts,
+  plan: IncrementalPlan | LoadPlan,
+): Promise<RaisedFence> {
+  const { party } = work;
+  if (!isKeyedPlan(plan)) return party ? party.fence('clock', () => lookAtClock(work)) : lookAtClock(work);
+  const target = fenceTarget(facts, plan);
+  const raise = () => raiseFence(work, target);
+  return party ? party.fence(JSON.stringify(target), raise) : raise();
 }
 
 async function atOnce(
@@ -120,9 +137,7 @@ async function atOnce(
   // Its staging table is about to be used for something else.
   if (facts.pendingLoad) await destination.query(forgetLoad(schema), [table]);
   if (plan.kind === 'load' || plan.evolution) await createMissingTypes(destination, facts);
-  const fence = isKeyedPlan(plan)
-    ? await raiseFence(work, fenceTarget(facts, plan))
-    : await lookAtClock(work);
+  const fence = await sharedFence(work, facts, plan);
   if (plan.kind === 'load' && !isKeyedPlan(plan) && plan.probe && !isVerified) {
     if (await isUnchanged(work, facts, plan, plan.probe, fence))
       return unchanged(work, facts, plan, plan.probe, fence);

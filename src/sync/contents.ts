@@ -31,7 +31,8 @@ export async function isUnchanged(
           sourceRows,
           columns.map(({ name }) => name),
         );
-  return withTableSnapshot({ work, facts, plan }, [question], ([answer]) =>
+  // Each copy has read its source at a time of its own.
+  return withTableSnapshot({ work, facts, plan }, undefined, [question], (_, [answer]) =>
     Promise.resolve(isSame(probe, answer?.rows[0])),
   );
 }

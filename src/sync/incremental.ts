@@ -43,8 +43,9 @@ interface Changes {
 export async function syncChanges(changes: Changes): Promise<Transfer> {
   const { work, facts, plan, fence, destination, isVerified } = changes;
   await ensureOwnColumns(destination, facts);
+  const isCompared = plan.removesDeleted || isVerified || plan.evolution !== undefined;
   const { copied, warnings, fill, merged, removal } = await readWindow(
-    { work, facts, plan, destination },
+    { work, facts, plan, destination, isCompared },
     windowChoice(facts, plan, fence, { mustRead: isVerified }),
     async () => {
       await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'copy' });

@@ -51,7 +51,7 @@ export async function loadTable(request: Omit<Load, 'placing' | 'hasMergeKey'>):
   const { loader } = plan.loader;
   await enter(load, 'copy', loader);
   const { copied, ...early } = await readWhole(
-    { work, facts, plan, destination },
+    { work, facts, plan, destination, isCompared: isVerified },
     loader,
     async (source, rows) => {
       if (!isVerified) return { copied: rows };

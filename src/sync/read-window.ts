@@ -1,24 +1,23 @@
 /** Rows of the source, as one snapshot shows them, into the staging table. */
-import type { Readable } from 'node:stream';
 import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../errors.ts';
 import type { Loader } from '../events.ts';
 import { copyBetween, copyInto, type Copied } from '../postgres/copy-pipe.ts';
-import { programName } from '../postgres/connect.ts';
-import { LOCK_TIMEOUT_SECONDS } from '../postgres/database.ts';
-import { wantsMore } from '../postgres/driver.ts';
-import { withDump } from '../postgres/dump.ts';
 import { copyFormatFor } from '../schema/copy-format.ts';
 import { printName } from '../schema/names.ts';
 import { canLock, type Relation } from '../schema/relations.ts';
 import { copyIn, copyOut, type CopyFormat } from '../sql/copy.ts';
+import { fromItem } from '../sql/row-source.ts';
 import { shapeStamp } from '../sql/catalog.ts';
-import { startupOptions } from '../sql/session.ts';
 import { hasRows, lockShape, selectWindow, type Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
 import type { IncrementalPlan, LoadPlan } from './plan.ts';
 import { ensureShape, mayReadMore } from './shape-in-view.ts';
+import { receiveCopy, receiveDump } from './shared-rows.ts';
+import { exportSnapshot } from './sharing/shared-snapshot.ts';
+import { withTableDump } from './table-dump.ts';
+import { withView, type View } from './table-view.ts';
 import type { WindowChoice } from './window-choice.ts';
 import type { Work } from './work.ts';
 
@@ -27,6 +26,8 @@ interface Reading {
   readonly facts: TableFacts;
   readonly plan: IncrementalPlan | LoadPlan;
   readonly destination: pg.ClientBase;
+  /** Whether both sides are compared in the snapshot, which takes long and needs a session of its own. */
+  readonly isCompared?: boolean;
 }
 
 /**
@@ -35,15 +36,15 @@ interface Reading {
  */
 export async function readWindow<T>(
   reading: Reading,
-  { questions, choose }: WindowChoice,
+  { basis, questions, choose }: WindowChoice,
   prepare: () => Promise<void>,
   afterwards: (source: pg.ClientBase, copied: Copied, window: Window) => Promise<T>,
 ): Promise<T> {
-  return withTableSnapshot(reading, questions, async (answers, source) => {
-    const { window, isQuiet } = await choose(source, answers);
-    if (isQuiet) return afterwards(source, { rows: 0, bytes: 0 }, window);
-    await prepare();
-    return afterwards(source, await copyRows(reading, source, window, false), window);
+  return withTableSnapshot(reading, basis, questions, async (view, answers) => {
+    const { window, isQuiet } = await view.ask((source) => choose(source, answers));
+    if (!isQuiet) await prepare();
+    const copied = isQuiet ? { rows: 0, bytes: 0 } : await copyRows(reading, view, window, false);
+    return view.look((source) => afterwards(source, copied, window));
   });
 }
 
@@ -53,31 +54,44 @@ export async function readWhole<T>(
   loader: Loader,
   afterwards: (source: pg.ClientBase, copied: Copied) => Promise<T>,
 ): Promise<T> {
-  return withTableSnapshot(reading, [], async (_, source) => {
+  return withTableSnapshot(reading, loader, [], async (view) => {
     const copied =
-      loader === 'pg_dump'
-        ? await dumpRows(reading, source)
-        : await copyRows(reading, source, undefined, true);
-    if (copied.rows === 0) await throwIfFilled(reading, source);
-    return afterwards(source, copied);
+      loader === 'pg_dump' ? await dumpRows(reading, view) : await copyRows(reading, view, undefined, true);
+    if (copied.rows === 0) await view.ask((source) => throwIfFilled(reading, source));
+    return view.look((source) => afterwards(source, copied));
   });
 }
 
 /** Locked against ALTER first, then looked at: from here on the shape is the planned one, or planning starts anew. */
 export async function withTableSnapshot<T>(
-  { work, facts, plan }: Omit<Reading, 'destination'>,
+  reading: Omit<Reading, 'destination'>,
+  basis: string | undefined,
   questions: readonly string[],
-  read: (answers: readonly pg.QueryResult[], source: pg.ClientBase) => Promise<T>,
+  read: (view: View, answers: readonly pg.QueryResult[]) => Promise<T>,
 ): Promise<T> {
+  const { work, facts, plan, isCompared = false } = reading;
   const lock = canLock(plan.source) ? [lockShape(facts.sourceName)] : [];
   const first = [...lock, shapeStamp(facts.sourceName), ...questions];
-  return work.source.withSnapshot(first, async (source, { answers }) => {
+  const what =
+    basis === undefined
+      ? undefined
+      : JSON.stringify([basis, first, fromItem(facts.sourceRows), rowsAs(reading)]);
+  return withView(work, { what, first, isCompared }, async (view, answers) => {
     const [stamp, ...others] = answers.slice(lock.length);
     if (mayReadMore(facts) || !isStamped(plan.source, stamp?.rows[0]))
-      await ensureShape(source, facts, plan.shape);
-    return read(others, source);
+      await view.ask((source) => ensureShape(source, facts, plan.shape));
+    return read(view, others);
   });
 }
+
+/** What the rows of a table look like on their way. */
+const rowsAs = ({ facts: { servers, natives }, plan }: Pick<Reading, 'facts' | 'plan'>) => ({
+  columns: plan.source.columns.map(({ name }) => name),
+  format: copyFormatFor(plan.source.columns, natives, {
+    source: servers.source.version,
+    destination: servers.destination.version,
+  }),
+});
 
 const stampRow = z.object({ stamp: z.string() });
 
@@ -86,65 +100,58 @@ const isStamped = ({ columns, stamp }: Relation, row: unknown): boolean =>
   columns.every(({ base }) => base.isBuiltIn) && stampRow.safeParse(row).data?.stamp === stamp;
 
 async function copyRows(
-  { work, facts, plan, destination }: Reading,
-  source: pg.ClientBase,
+  reading: Reading,
+  view: View,
   window: Window | undefined,
   isFresh: boolean,
 ): Promise<Copied> {
-  const columns = plan.source.columns.map(({ name }) => name);
-  const { servers } = facts;
-  const format = copyFormatFor(plan.source.columns, facts.natives, {
-    source: servers.source.version,
-    destination: servers.destination.version,
-  });
-  const copied = await copyBetween(
-    {
-      client: source,
-      place: work.source.place,
-      copyOut: copyOut(selectWindow(facts.sourceRows, plan.source.columns, window), format),
-    },
-    {
-      client: destination,
-      place: work.destination.place,
-      copyIn: copyIn(facts.stagingName, columns, { format, isFresh }),
-    },
-    flowOf(work, facts, format),
-  );
+  const { work, facts, plan, destination } = reading;
+  const { columns, format } = rowsAs(reading);
+  const statement = copyOut(selectWindow(facts.sourceRows, plan.source.columns, window), format);
+  const into = {
+    client: destination,
+    place: work.destination.place,
+    copyIn: copyIn(facts.stagingName, columns, { format, isFresh }),
+  };
+  const copied = await copyFrom(work, view, statement, into, flowOf(work, facts, format));
   if (copied.rows !== copied.rowsSent) throw shortCopy(facts, copied.rowsSent, copied.rows);
   return copied;
 }
 
-async function dumpRows({ work, facts, plan, destination }: Reading, source: pg.ClientBase): Promise<Copied> {
-  const { rows } = await source.query('SELECT pg_export_snapshot() AS snapshot');
-  const { snapshot } = z.object({ snapshot: z.string() }).parse(rows[0]);
-  const silence = new AbortController();
-  let bytes = 0;
-  let data: Readable | undefined;
-  // The connection of pg_dump is its own, so nobody else would notice that it has gone dead.
-  const applicationName = programName(work.settings.pipeline, 'pg_dump');
-  using _ = work.source.watchProgram(applicationName, {
-    moved: () => bytes,
-    isServersTurn: () => data === undefined || wantsMore(data),
-    giveUp: (error) => silence.abort(error),
-  });
-  const signal = AbortSignal.any([silence.signal, ...(work.signal ? [work.signal] : [])]);
+async function copyFrom(
+  work: Work,
+  { from }: View,
+  statement: string,
+  into: Parameters<typeof copyInto>[1],
+  flow: Parameters<typeof copyInto>[2],
+): Promise<Copied & { readonly rowsSent: number }> {
+  if ('own' in from)
+    return copyBetween({ client: from.own, place: work.source.place, copyOut: statement }, into, flow);
+  const { data, sent } = await receiveCopy(work, from.shared, statement);
+  const copied = await copyInto(data, into, flow);
+  return { ...copied, rowsSent: sent() };
+}
+
+async function dumpRows(reading: Reading, { from }: View): Promise<Copied> {
+  const { work, facts, destination } = reading;
   const flow = flowOf(work, facts, 'text');
-  const request = {
-    connection: work.settings.source,
-    table: facts.sourceName,
-    snapshot,
-    sequences: plan.source.ownedSequences,
-    lockTimeoutSeconds: LOCK_TIMEOUT_SECONDS,
-    options: startupOptions(facts.servers.source),
-    applicationName,
-    signal,
-  };
-  const into = { client: destination, place: work.destination.place };
-  const onBytes = (count: number, rowsSoFar: number | undefined) => flow.onBytes((bytes = count), rowsSoFar);
-  return await withDump(request, (block) => {
-    data = block.rows;
-    const command = copyIn(facts.stagingName, block.columns, { format: 'text', isFresh: true });
-    return copyInto(data, { ...into, copyIn: command }, { ...flow, onBytes, signal });
+  const into = (columns: readonly string[]) => ({
+    client: destination,
+    place: work.destination.place,
+    copyIn: copyIn(facts.stagingName, columns, { format: 'text', isFresh: true }),
+  });
+  if ('shared' in from) {
+    const { data, columns, verdict } = await receiveDump(reading, from.shared);
+    const [copied] = await Promise.all([copyInto(data, into(columns), flow), verdict]);
+    return copied;
+  }
+  const snapshot = await exportSnapshot(from.own);
+  return withTableDump({ ...reading, snapshot }, (block, { moved, signal }) => {
+    const onBytes = (bytes: number, rows: number | undefined) => {
+      moved(bytes);
+      flow.onBytes(bytes, rows);
+    };
+    return copyInto(block.rows, into(block.columns), { ...flow, onBytes, signal });
   });
 }
 

@@ -4,6 +4,7 @@ import { asIncrepError, type IncrepError } from '../errors.ts';
 import type { RunSummary, TableOutcome } from '../events.ts';
 import { ensureWritable } from '../state/state-files.ts';
 import { gatherFacts, type Facts, type TableFacts } from './facts.ts';
+import { inStep } from './sharing/in-step.ts';
 import { prepareDestination } from './prepare-destination.ts';
 import { ensureDifferentDatabases } from './same-database.ts';
 import {
@@ -25,6 +26,8 @@ export interface RunRequest extends TableRequest {
   readonly isFailFast: boolean;
   /** Why there are no tables at all. */
   readonly nothing?: IncrepError | undefined;
+  /** Asked before each table. */
+  readonly mayGoOn?: () => boolean;
 }
 
 /** While a large table loads, the other tables may change: what was known of them by then is looked up again. */
@@ -61,10 +64,13 @@ async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcom
   const gatheredAt = performance.now();
   const facts = await persistently(work, () => prepare(work, request.tables));
   for (const table of await inTurn(work, facts)) {
+    if (request.mayGoOn?.() === false) return;
     const isStale = performance.now() - gatheredAt > STALE_AFTER_MS;
-    const outcome = hasNoTime(work, table)
-      ? leftOver(work, table)
-      : await syncTable(work, isStale ? await refreshed(work, table) : table, request);
+    const outcome = await inStep(work, table.settings.name, async (together) =>
+      hasNoTime(together, table)
+        ? leftOver(together, table)
+        : syncTable(together, isStale ? await refreshed(together, table) : table, request),
+    );
     outcomes.push(outcome);
     await work.emit({ type: 'table-finished', outcome });
     work.signal?.throwIfAborted();
@@ -79,6 +85,7 @@ const hasNoTime = ({ timeBox }: Work, { settings }: TableFacts): boolean =>
 async function prepare(work: Work, tables: readonly TableSettings[]): Promise<Facts> {
   const facts = await gatherFacts(work, tables);
   ensureDifferentDatabases(work.settings, facts.servers);
+  work.destinations.add(work.settings, facts.servers.destination);
   const refusal = writeRefusal(work, facts.servers);
   if (refusal) throw refusal;
   await prepareDestination(work, facts);
@@ -128,12 +135,14 @@ const timeWarning = ({ timeBox }: Work, tables: readonly TableOutcome[]): string
     : [];
 
 /** The exit code that a summary asks for; DESIGN: one class of failure is told, a mixture is 1, some is 3. */
-export function exitCodeOf({ error, status, tables }: RunSummary): number {
+export function exitCodeOf({ error, status, tables, destinations }: RunSummary): number {
   if (error) return error.exitCode;
   const codes = new Set(tables.flatMap((table) => (table.error ? [table.error.exitCode] : [])));
   const [only] = codes;
   if (only === undefined) return 0;
-  if (codes.size === 1 && only === 75) return 75;
+  // A destination that nobody holds has had its run.
+  const isElsewhere = (destinations ?? []).some(({ status: of }) => of === 'ok');
+  if (codes.size === 1 && only === 75 && !isElsewhere) return 75;
   if (status === 'partial') return 3;
   return codes.size === 1 ? only : 1;
 }

@@ -2,21 +2,22 @@ import { destinationOf } from '../config/places.ts';
 import type { Connections, Settings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
 import type { Servers } from './facts.ts';
+import { isSameDatabase } from './known-destinations.ts';
 
 /**
  * Whether the schema of a copy is one that is read from. Two host names can mean one server, so the servers themselves are compared.
  * @throws IncrepError SAME_DATABASE
  */
 export function ensureDifferentDatabases(
-  { source, destination, tables = [] }: Connections & { readonly tables?: Settings['tables'] },
+  {
+    source,
+    destination,
+    tables = [],
+  }: Pick<Connections, 'source' | 'destination'> & { readonly tables?: Settings['tables'] },
   servers: Servers,
 ): void {
   const [a, b] = [servers.source, servers.destination];
-  const isSameServer =
-    a.systemIdentifier === null || b.systemIdentifier === null
-      ? a.startedAt === b.startedAt
-      : a.systemIdentifier === b.systemIdentifier;
-  if (!isSameServer || a.databaseOid !== b.databaseOid) return;
+  if (!isSameDatabase(a, b)) return;
   const readFrom = new Set([source.schema, ...tables.map((table) => table.source.schema)]);
   const writtenTo = [destination.schema, ...tables.map((table) => destinationOf(destination, table).schema)];
   const both = writtenTo.find((schema) => readFrom.has(schema));

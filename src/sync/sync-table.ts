@@ -55,6 +55,7 @@ export async function syncTable(
       return await succeeded(work, facts, plan, applied, start);
     } catch (thrown) {
       if (thrown instanceof NotInPlace && request.notInPlace === undefined) {
+        work.party?.leave();
         request = { ...request, notInPlace: thrown.why };
         facts = await refreshed(work, facts);
         isAgain = true;
@@ -64,6 +65,7 @@ export async function syncTable(
       const error = await withHolders(work, facts, asIncrepError(thrown));
       const delaySeconds = error.isTransient ? waitBeforeNext(work, attempt) : undefined;
       if (delaySeconds === undefined) return failed(facts, plan, givenUp(work, error, attempt), start);
+      work.party?.leave();
       await pause(work, { table: facts.settings.name, attempt, delaySeconds }, error);
       isAgain = true;
       const kept = chunksKept(facts);

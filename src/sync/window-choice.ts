@@ -22,6 +22,8 @@ export interface ChosenWindow {
 
 /** Decided inside the snapshot, because transactions that an earlier sync left open may have ended by then. */
 export interface WindowChoice {
+  /** All that decides which rows are read: where it is the same, so are they. Undefined for what nobody shares. */
+  readonly basis?: string;
   /** Asked when the snapshot is opened, in the same message. */
   readonly questions: readonly string[];
   readonly choose: (source: pg.ClientBase, answers: readonly pg.QueryResult[]) => Promise<ChosenWindow>;
@@ -38,6 +40,12 @@ export function windowChoice(
 ): WindowChoice {
   const hasFences = knownBefore(facts, plan).fences.length > 0;
   const probeFor = (window: Window) => (mustRead ? [] : quietProbe(facts, plan, fence, window));
+  const basis = JSON.stringify([
+    windowFrom(facts, plan, fence, []),
+    knownBefore(facts, plan),
+    'legacyCursor' in plan.since ? plan.since : whatProbeKnows(plan.since),
+    mustRead,
+  ]);
   if (hasFences) {
     const choose: WindowChoice['choose'] = async (source, [inFlight]) => {
       const alive = aliveRows.parse(inFlight?.rows).map(({ transaction }) => transaction);
@@ -47,15 +55,20 @@ export function windowChoice(
       const found: unknown = await source.query(probe.join('; '));
       return { window, isQuiet: saysNo(found as pg.QueryResult[]) };
     };
-    return { questions: [IN_FLIGHT], choose };
+    return { basis, questions: [IN_FLIGHT], choose };
   }
   const window = windowFrom(facts, plan, fence, []);
   const probe = probeFor(window);
   return {
+    basis,
     questions: probe,
     choose: (_source, found) => Promise.resolve({ window, isQuiet: saysNo(found) }),
   };
 }
+
+const whatProbeKnows = ({ settledXid, sourceLife, readAs: way, shape: { oid } }: StateRecord) => ({
+  ...{ settledXid, sourceLife, way, oid },
+});
 
 const saysNo = ([, found]: readonly pg.QueryResult[]): boolean =>
   found !== undefined && !foundRow.parse(found.rows[0]).hasRows;

@@ -4,8 +4,10 @@ import type { Emit } from '../events.ts';
 import type { ClientTools } from '../postgres/client-tools.ts';
 import type { Database } from '../postgres/database.ts';
 import type { StateFiles } from '../state/state-files.ts';
+import type { KnownDestinations } from './known-destinations.ts';
 import type { SettleBudget } from './settle-budget.ts';
 import type { TimeBox } from './time-box.ts';
+import type { Companions, Party } from './sharing/party.ts';
 
 export interface Work {
   readonly settings: Settings;
@@ -19,4 +21,10 @@ export interface Work {
   readonly runId: string;
   readonly emit: Emit;
   readonly signal: AbortSignal | undefined;
+  /** Of the pipeline; each is added when it is met. */
+  readonly destinations: KnownDestinations;
+  /** The runs for other destinations; undefined where there is one. */
+  readonly companions?: Companions;
+  /** Those that read the same table with us. */
+  readonly party?: Party;
 }

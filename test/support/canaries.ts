@@ -18,7 +18,8 @@ const remembered = new Map<string, Canaries>();
 /** Shorter ones occur in ordinary words. */
 const SHORTEST = 8;
 
-const SECRET_NAMES = /^(SOURCE|DEST)_(PASSWORD|URL)$|^WEBHOOK_(URL|SECRET)$|^HEALTHCHECK_URL$/;
+const SECRET_NAMES =
+  /^(SOURCE|DEST)_(PASSWORD|URL)$|^DEST_URLS$|^COPY_\w+_URL$|^WEBHOOK_(URL|SECRET)$|^HEALTHCHECK_URL$/;
 
 export function rememberSecrets(directory: string, variables: Variables): void {
   const known = remembered.get(directory) ?? new Map<string, string>();
@@ -29,7 +30,7 @@ export function rememberSecrets(directory: string, variables: Variables): void {
   );
   for (const [name, value] of Object.entries(variables)) {
     if (value === undefined || !SECRET_NAMES.test(name)) continue;
-    for (const mark of name.endsWith('_URL') ? marksOfUrl(value) : marksOf(value)) {
+    for (const mark of marksIn(name, value)) {
       if (mark.length >= SHORTEST && !open.includes(mark)) known.set(mark, name);
     }
   }
@@ -64,6 +65,12 @@ const base64Marks = (secret: string): string[] =>
     // The first and the last characters depend on what stands around.
     return text.slice(before === '' ? 0 : 4).replace(/.{0,3}=*$/, '');
   });
+
+function marksIn(name: string, value: string): string[] {
+  if (name === 'DEST_URLS')
+    return [value, ...value.split(/\s+/).flatMap((word) => marksOfUrl(word.replace(/^\w[\w-]*=/, '')))];
+  return name.endsWith('_URL') ? marksOfUrl(value) : marksOf(value);
+}
 
 function marksOfUrl(text: string): string[] {
   const url = URL.parse(text);

@@ -38,6 +38,8 @@ export interface FaultProxy extends AsyncDisposable {
   readonly fired: number;
   /** How often a client has spoken after its server: each time it had to wait for an answer before. */
   readonly roundTrips: number;
+  /** How often clients have sent what matches; of what they send as text, for proxies in front of a source. */
+  heard(pattern: RegExp): number;
   /** Ends all connections politely (FIN). */
   cut(): void;
   /** Ends all connections rudely (RST). */
@@ -71,6 +73,8 @@ interface Faults {
   fired: number;
   roundTrips: number;
   readonly triggers: ArmedTrigger[];
+  /** The first megabytes of what clients have sent. */
+  heard: string;
 }
 
 interface Link {
@@ -90,6 +94,7 @@ export async function faultProxy(target: Target): Promise<FaultProxy> {
     fired: 0,
     roundTrips: 0,
     triggers: [],
+    heard: '',
   };
   const links = new Set<Link>();
   let accepted = 0;
@@ -116,6 +121,7 @@ export async function faultProxy(target: Target): Promise<FaultProxy> {
     get roundTrips() {
       return faults.roundTrips;
     },
+    heard: (pattern) => [...faults.heard.matchAll(new RegExp(pattern, 'g'))].length,
     cut: () => links.forEach(cutLink),
     reset,
     stall: () => void (faults.isStalled = true),
@@ -171,6 +177,7 @@ async function pump(from: Sender, link: Link, faults: Faults): Promise<void> {
     for await (const chunk of reader as AsyncIterable<Buffer>) {
       if (from === 'client' && link.lastSpeaker === 'server') faults.roundTrips += 1;
       link.lastSpeaker = from;
+      if (from === 'client' && faults.heard.length < 4_000_000) faults.heard += chunk.toString('latin1');
       await heldBack(chunk.length, link, faults);
       if (from === 'server' && link.isReplyLost) return resetLink(link);
       const fault = watch(chunk);

@@ -40,7 +40,7 @@ async function main(directory: string, turns: number): Promise<void> {
   const { stdout, stderr } = process;
   const terminal = { ...terminalOf({ stdout, stderr, environment: {}, isColorRefused: true }), out };
   const exitCode = await syncCommand([], {
-    ...{ directory, terminal, signal, exclude: [], waitLock: 0, settle: 5 },
+    ...{ directory, terminal, signal, exclude: [], destination: [], waitLock: 0, settle: 5 },
     ...{ fullRefresh: false, deletes: false, force: false, verify: false, failFast: false, dryRun: false },
     ...{ json: true, quiet: true, verbose: false, maxDuration: 50, watch: 0.01 },
   });

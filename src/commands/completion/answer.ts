@@ -2,7 +2,7 @@
  * What the completion scripts ask each time TAB is pressed: `increp __complete bash LINE`, or `zsh` or `fish` and the
  * words. One candidate a line, with a tab and what it is. Loads no database and no schema, and is silent on errors.
  */
-import { namesAtAGlance } from '../../config/names-at-a-glance.ts';
+import { destinationsAtAGlance, namesAtAGlance } from '../../config/names-at-a-glance.ts';
 import { commands } from '../registry.ts';
 import { continueBashLine, readBashLine } from './bash-words.ts';
 import { candidatesFor } from './candidates.ts';
@@ -14,6 +14,7 @@ export function answer([shell, ...asked]: readonly string[], write: (text: strin
     descriptions: commands().map(({ description }) => description),
     // A name that needs more than one line cannot be offered on one.
     tablesOf: (directory) => namesAtAGlance(directory).filter((name) => !/\p{Cc}/u.test(name)),
+    destinationsOf: (directory) => destinationsAtAGlance(directory),
   });
   if (candidates === 'directories') return write('\tdirectories\n');
   const lines = candidates.flatMap(({ value, says }) => {

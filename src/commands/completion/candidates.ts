@@ -16,6 +16,8 @@ interface Known {
   readonly descriptions: readonly Description[];
   /** The names of the tables of the pipeline that -C names. */
   readonly tablesOf: (directory: string | undefined) => readonly string[];
+  /** The same of its destinations, where it has several. */
+  readonly destinationsOf: (directory: string | undefined) => readonly string[];
 }
 
 /** What has been typed so far, without the word at the cursor. */
@@ -97,6 +99,7 @@ const flagsOf = (typed: Typed): readonly Candidate[] => [
 
 function valuesOf(option: Option, current: string, typed: Typed, known: Known): Candidates {
   if (option.long === '--directory') return 'directories';
+  if (option.long === '--destination') return known.destinationsOf(typed.directory).map(plain);
   if (option.long !== '--exclude') return (option.argChoices ?? []).map(plain);
   // A list: what is typed is kept up to its last comma, and a name with a comma cannot be in it.
   const before = current.slice(0, current.lastIndexOf(',') + 1);

@@ -1,4 +1,4 @@
-import { flag, json, type Description } from './description.ts';
+import { destination, flag, json, type Description } from './description.ts';
 
 export const check = (): Description => ({
   name: 'check',
@@ -6,7 +6,10 @@ export const check = (): Description => ({
   description: 'Checks connections, privileges, tables and settings, and says how to mend what it finds.',
   tables: 'only these tables; * stands for any characters',
   options: {
-    'What is checked': [flag('--webhook', 'send a test message to WEBHOOK_URL, and say what it answers')],
+    'What is checked': [
+      destination(),
+      flag('--webhook', 'send a test message to WEBHOOK_URL, and say what it answers'),
+    ],
     Output: [json()],
   },
   examples: ['check', 'check orders', 'check --webhook', 'check --json'],

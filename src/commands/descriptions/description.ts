@@ -37,6 +37,11 @@ export const exclude = (): Option =>
     .default([] as readonly string[], 'none')
     .argParser(collect);
 
+export const destination = (): Option =>
+  new Option('--destination <name>', 'where there are several, only this one (may be repeated)')
+    .default([] as readonly string[], 'all')
+    .argParser(collect);
+
 export const json = (): Option => flag('--json', 'one JSON document on stdout');
 
 /** Where no table is named: all of them, unless there is a flag to say that. */

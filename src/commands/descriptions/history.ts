@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { duration, flag, json, type Description } from './description.ts';
+import { destination, duration, flag, json, type Description } from './description.ts';
 import { local } from './status.ts';
 
 export const history = (): Description => ({
@@ -14,7 +14,7 @@ export const history = (): Description => ({
       duration('--since <duration>', 'not older than that: 24h, 7d'),
       flag('--failed', 'only those in which something failed'),
     ],
-    'Who is asked': [local()],
+    'Who is asked': [destination(), local()],
     Output: [json()],
   },
   examples: ['history', 'history orders', 'history --failed --since 7d', 'history orders --limit 100 --json'],

@@ -1,4 +1,4 @@
-import { exclude, flag, json, type Description } from './description.ts';
+import { destination, exclude, flag, json, type Description } from './description.ts';
 
 export const plan = (): Description => ({
   name: 'plan',
@@ -8,6 +8,7 @@ export const plan = (): Description => ({
   options: {
     'What is planned': [
       exclude(),
+      destination(),
       flag('--full-refresh', 'as if sync were called with it'),
       flag('--deletes', 'as if sync were called with it'),
     ],

@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import { flag, json, type Description } from './description.ts';
+import { destination, flag, json, type Description } from './description.ts';
 
 export const local = (): Option =>
   flag('--local', 'from the state directory alone, without asking a database');
@@ -11,7 +11,11 @@ export const status = (): Description => ({
     'Says of each table how fresh its copy is, what went wrong last, and what to do. Writes nothing anywhere.',
   tables: 'only these tables; * stands for any characters',
   options: {
-    'Who is asked': [new Option('--no-source', 'leave the source out: do not look for drift'), local()],
+    'Who is asked': [
+      destination(),
+      new Option('--no-source', 'leave the source out: do not look for drift'),
+      local(),
+    ],
     Output: [flag('--exit-code', 'exit 2 unless every table is ok, or running'), json()],
   },
   examples: ['status', 'status --exit-code --no-source', 'status --local', 'status --json'],

@@ -1,4 +1,4 @@
-import { duration, exclude, flag, span, type Description } from './description.ts';
+import { destination, duration, exclude, flag, span, type Description } from './description.ts';
 
 export const sync = (): Description => ({
   name: 'sync',
@@ -9,6 +9,7 @@ export const sync = (): Description => ({
   options: {
     'What is done': [
       exclude(),
+      destination(),
       flag('--full-refresh', 'load the tables again from the start'),
       flag('--deletes', 'look for deleted rows now, in tables whose "deletes" is set'),
       flag('--force', 'remove deleted rows whatever their share of a table is'),

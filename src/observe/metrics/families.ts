@@ -1,11 +1,14 @@
 /** Which metrics there are, and what they say after a run: pure. Seconds, bytes, rows. */
 import type { RunSummary } from '../../events.ts';
+import { labelOf } from '../../format.ts';
 import { newTableTally, type TableTally, type Tally } from '../../schema/tally.ts';
 import { runSeconds } from '../../summary-json.ts';
 import type { Family, Sample } from './exposition.ts';
 
 export interface TableMetrics {
   readonly name: string;
+  /** Undefined where the pipeline has one. */
+  readonly destination?: string;
   readonly maxStalenessSeconds: number | undefined;
   /** The moment up to which the copy is known to hold everything. */
   readonly completeAt: Date | undefined;
@@ -80,18 +83,23 @@ function runFamilies({ summary, exitCode, tally, version }: Metrics): Family[] {
 
 /** What is known of one table when the run has ended. */
 interface TableView extends TableMetrics {
-  readonly labels: Readonly<Record<'pipeline' | 'table', string>>;
+  readonly labels: Readonly<Record<string, string>>;
   readonly tally: TableTally | undefined;
   readonly endedAt: Date;
 }
 
 function tableFamilies({ summary, tally, tables }: Metrics): Family[] {
   const views = tables.map((table): TableView => {
-    const found = tally?.tables.find(({ name }) => name === table.name);
+    const label = labelOf(table);
+    const found = tally?.tables.find(({ name }) => name === label);
     return {
       ...table,
-      labels: { pipeline: summary.pipeline, table: table.name },
-      tally: found ?? (tally && newTableTally(table.name)),
+      labels: {
+        pipeline: summary.pipeline,
+        ...(table.destination !== undefined && { destination: table.destination }),
+        table: table.name,
+      },
+      tally: found ?? (tally && newTableTally(label)),
       endedAt: summary.finishedAt,
     };
   });

@@ -1,6 +1,7 @@
 /** Writes METRICS_TEXTFILE at the end of a run. Whatever goes wrong here never changes the run's result. */
 import { dirname } from 'node:path';
 import type { Listener, RunSummary } from '../../events.ts';
+import { labelOf } from '../../format.ts';
 import { hasCode, replaceFile } from '../../replace-file.ts';
 import { tallied, type Tally } from '../../schema/tally.ts';
 import { exposition } from './exposition.ts';
@@ -13,7 +14,7 @@ export interface MetricsOptions {
   /** Absolute. */
   readonly path: string;
   readonly version: string;
-  /** Of every table in the configuration, those that are disabled too: what is counted of them is kept. */
+  /** Labels of every table in the configuration, those that are disabled too: what is counted of them is kept. */
   readonly configured: readonly string[];
   /** What is known when the run has ended, of the tables that are enabled. */
   readonly tables: () => Promise<readonly TableMetrics[]>;
@@ -31,7 +32,7 @@ export function metricsListener(options: MetricsOptions): Listener {
   let started: readonly string[] = [];
   const write = async (summary: RunSummary) => {
     const tables = await options.tables();
-    const asked = tables.map(({ name }) => name).filter((name) => started.includes(name));
+    const asked = tables.filter(({ name }) => started.includes(name)).map(labelOf);
     const trouble = await keep(
       (tally) => tallied(tally, { summary, configured, asked }),
       async (tally) => {

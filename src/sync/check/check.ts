@@ -20,18 +20,20 @@ interface CheckRequest {
   readonly nothing: IncrepError | undefined;
   /** Send a test message, and say what came of it. */
   readonly testsWebhook: boolean;
+  /** Whether what several destinations have in common is looked at: once is enough. */
+  readonly isFirst: boolean;
 }
 
 export async function check(work: Work, request: CheckRequest): Promise<Finding[]> {
-  const { tables, testsWebhook } = request;
+  const { tables, testsWebhook, isFirst } = request;
   const reachable = await unreachable(work);
   const own = [
-    ...settingsFindings(work.settings),
-    ...patternFindings(request),
+    ...(isFirst ? settingsFindings(work.settings) : []),
+    ...(isFirst ? patternFindings(request) : []),
     ...(await attempt(() => ensureCouldWrite(work.settings.stateDirectory))),
     ...(await directoryFindings(work.settings)),
-    ...(testsWebhook ? [await webhookFinding(work.settings, work.signal)] : []),
-    ...(await metricsTextfileFindings(work.settings)),
+    ...(isFirst && testsWebhook ? [await webhookFinding(work.settings, work.signal)] : []),
+    ...(isFirst ? await metricsTextfileFindings(work.settings) : []),
   ];
   if (reachable.length > 0) return [...reachable, ...own];
   own.push(...(await attempt(() => ensureDifferent(work))));
@@ -63,9 +65,10 @@ async function unreachable({ source, destination, signal }: Work): Promise<Findi
   return findings;
 }
 
-async function ensureDifferent({ settings, source, destination }: Work): Promise<void> {
+async function ensureDifferent({ settings, source, destination, destinations }: Work): Promise<void> {
   const servers = { source: await source.identity(), destination: await destination.identity() };
   ensureDifferentDatabases(settings, servers);
+  destinations.add(settings, servers.destination);
 }
 
 async function factsOrFailure(work: Work, tables: readonly TableSettings[]): Promise<Facts | Finding> {

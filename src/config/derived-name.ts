@@ -1,0 +1,15 @@
+import { parseConnectionUrl } from './connection-url.ts';
+
+/** `warehouse-analytics`: the first word of the host, and the database. Undefined where the URL is not right. */
+export function derivedName(url: string): string | undefined {
+  const parsed = parseConnectionUrl(url);
+  if ('faults' in parsed) return undefined;
+  const { host, database } = parsed;
+  const isName = /[a-z]/i.test(host) && !host.startsWith('/') && !host.includes(':');
+  const server = host.startsWith('/') ? 'socket' : isName ? host.split('.', 1)[0] : host;
+  return `${server}-${database}`
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9_-]+/g, '-')
+    .replace(/^[-_]+/, '')
+    .slice(0, 40);
+}

@@ -1,0 +1,14 @@
+/** DEST_URLS, taken apart: pure. */
+
+const SCHEMED = /^(?:([^=:/?#@\s]*)=)?(postgres(?:ql)?:\/\/.*)$/i;
+
+/** `name=postgresql://...`, separated by white space. Nothing of what is not a URL is shown: it may be a password. */
+export function splitUrls(text: string): readonly { name: string | undefined; url: string | undefined }[] {
+  return text
+    .split(/\s+/)
+    .filter(Boolean)
+    .map((word) => {
+      const [, name, url] = SCHEMED.exec(word) ?? [];
+      return { name: name === '' ? undefined : name, url };
+    });
+}

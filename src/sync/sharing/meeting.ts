@@ -1,0 +1,63 @@
+/** Where those meet who are to do something together. It is over when all have come, or when the first has waited enough. */
+
+interface Patience {
+  /** Milliseconds. */
+  readonly patience: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+export class Meeting<Member, Brought> {
+  readonly #expected: Set<Member>;
+  readonly #present = new Map<Member, Brought>();
+  readonly #patience: Patience;
+  readonly #over = Promise.withResolvers<ReadonlyMap<Member, Brought>>();
+  #isOver = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(expected: Iterable<Member>, patience: Patience) {
+    this.#expected = new Set(expected);
+    this.#patience = patience;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Those that have come. */
+  get members(): readonly Member[] {
+    return [...this.#present.keys()];
+  }
+
+  /** Those that were expected and have not come. */
+  get missing(): readonly Member[] {
+    return [...this.#expected].filter((member) => !this.#present.has(member));
+  }
+
+  /** All that have come, when it is over; undefined for one that comes too late. */
+  async come(member: Member, brought: Brought): Promise<ReadonlyMap<Member, Brought> | undefined> {
+    const { patience, signal } = this.#patience;
+    if (this.#isOver) return undefined;
+    this.#present.set(member, brought);
+    this.#timer ??= setTimeout(() => this.#end(), patience);
+    const end = () => this.#end();
+    signal?.addEventListener('abort', end, { once: true });
+    if (signal?.aborted || this.missing.length === 0) end();
+    const present = await this.#over.promise;
+    signal?.removeEventListener('abort', end);
+    signal?.throwIfAborted();
+    return present;
+  }
+
+  /** That one is waited for no more. */
+  leave(member: Member): void {
+    this.#expected.delete(member);
+    if (this.#present.size > 0 && this.missing.length === 0) this.#end();
+  }
+
+  #end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#over.resolve(this.#present);
+  }
+}

@@ -1,0 +1,21 @@
+/** What a destination's run has to do with those of the others. */
+import type { SharedSnapshot } from './shared-snapshot.ts';
+
+/** What a destination's run knows of the others. */
+export interface Companions {
+  /** Those that read this table with us; undefined where nobody does. */
+  readonly meetAt: (table: string) => Promise<Party | undefined>;
+  /** It has something of its own to do: nobody waits for it until it is level again. */
+  readonly fallBack: () => void;
+  /** Its run is over. */
+  readonly quit: () => void;
+}
+
+/** One destination among those that read one table together. After `leave` it is alone. */
+export interface Party {
+  /** The same for all that are about to read the same. */
+  readonly fence: <T>(what: string, raise: () => Promise<T>) => Promise<T>;
+  /** Undefined: nobody else reads the same, or we have come too late. `what` tells all that decides what is read. */
+  readonly snapshot: (what: string, first: readonly string[]) => Promise<SharedSnapshot | undefined>;
+  readonly leave: () => void;
+}

@@ -1,0 +1,56 @@
+/** pg_dump of one table, on a snapshot of ours. */
+import type { Readable } from 'node:stream';
+import { programName } from '../postgres/connect.ts';
+import { LOCK_TIMEOUT_SECONDS } from '../postgres/database.ts';
+import { wantsMore } from '../postgres/driver.ts';
+import { withDump } from '../postgres/dump.ts';
+import type { CopyBlock } from '../postgres/dump-reader.ts';
+import { startupOptions } from '../sql/session.ts';
+import type { TableFacts } from './facts.ts';
+import type { LoadPlan, IncrementalPlan } from './plan.ts';
+import type { Work } from './work.ts';
+
+interface Dumping {
+  /** To be told how many bytes have come so far. */
+  readonly moved: (bytes: number) => void;
+  readonly signal: AbortSignal;
+}
+
+interface Request {
+  readonly work: Work;
+  readonly facts: TableFacts;
+  readonly plan: IncrementalPlan | LoadPlan;
+  /** Its exported name. */
+  readonly snapshot: string;
+}
+
+export async function withTableDump<T>(
+  { work, facts, plan, snapshot }: Request,
+  use: (block: CopyBlock, dumping: Dumping) => Promise<T>,
+): Promise<T> {
+  const silence = new AbortController();
+  let bytes = 0;
+  let data: Readable | undefined;
+  // The connection of pg_dump is its own, so nobody else would notice that it has gone dead.
+  const applicationName = programName(work.settings.pipeline, 'pg_dump');
+  using _ = work.source.watchProgram(applicationName, {
+    moved: () => bytes,
+    isServersTurn: () => data === undefined || wantsMore(data),
+    giveUp: (error) => silence.abort(error),
+  });
+  const signal = AbortSignal.any([silence.signal, ...(work.signal ? [work.signal] : [])]);
+  const request = {
+    connection: work.settings.source,
+    table: facts.sourceName,
+    snapshot,
+    sequences: plan.source.ownedSequences,
+    lockTimeoutSeconds: LOCK_TIMEOUT_SECONDS,
+    options: startupOptions(facts.servers.source),
+    applicationName,
+    signal,
+  };
+  return await withDump(request, (block) => {
+    data = block.rows;
+    return use(block, { moved: (count) => (bytes = count), signal });
+  });
+}
