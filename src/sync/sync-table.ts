@@ -202,7 +202,7 @@ async function succeeded(
     status: refusal ? 'failed' : 'ok',
     error: refusal && failureOf(refusal),
     cursor: record.cursor,
-    warnings: [...before, ...(told === plan ? loaderWarning(plan) : []), ...transfer.warnings],
+    warnings: [...before, ...(unchangedSince === undefined ? loaderWarning(plan) : []), ...transfer.warnings],
   };
 }
 
