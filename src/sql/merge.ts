@@ -35,8 +35,8 @@ export interface MergePass {
   readonly merge: string;
   readonly update: string;
   readonly insert: string;
-  /** Counts the rows that are left alone because the destination's is newer. */
-  readonly countNewer: string;
+  /** Counts the rows that are left alone because the destination's is newer; undefined where none is. */
+  readonly countNewer: string | undefined;
   /** Whether the index of the merge key serves it. */
   readonly isIndexed: boolean;
 }
@@ -52,7 +52,7 @@ export function mergePasses(merge: Merge): MergePass[] {
     merge: mergeStatement(merge, pass),
     update: updateStatement(merge, pass),
     insert: insertStatement(merge, pass),
-    countNewer: newerStatement(merge, pass),
+    countNewer: merge.yieldsToNewer ? newerStatement(merge, pass) : undefined,
     isIndexed: pass.isIndexed,
   }));
 }

@@ -64,7 +64,7 @@ export async function mergeStaging(client: pg.ClientBase, merge: Merge, share: S
   for (const pass of passes) {
     const run = (statement: string) =>
       share === 'few' && pass.isIndexed ? runByIndex(client, statement) : client.query(statement);
-    if (merge.yieldsToNewer) counts = plus(counts, await countNewer(run, pass));
+    if (pass.countNewer !== undefined) counts = plus(counts, await countNewer(run, pass.countNewer));
     const write = merge.canMerge ? mergeAtOnce : mergeInTwo;
     counts = plus(counts, await (merge.yieldsToNewer ? besideWriters(merge, write) : write)(run, pass));
   }
@@ -76,6 +76,7 @@ async function mergeCopies(client: pg.ClientBase, merge: Merge): Promise<MergeCo
   const deleted = rowsOf(await client.query(removeSurplus(merge)));
   return { ...NO_COUNTS, deleted, inserted: rowsOf(await client.query(addMissing(merge))) };
 }
+
 /** SQLSTATE. */
 const UNIQUE_VIOLATION = '23505';
 
@@ -122,7 +123,7 @@ async function mergeInTwo(run: Run, { update, insert }: MergePass): Promise<Part
   return { updated, inserted: rowsOf(await run(insert)) };
 }
 
-async function countNewer(run: Run, { countNewer: statement }: MergePass): Promise<Partial<MergeCounts>> {
+async function countNewer(run: Run, statement: string): Promise<Partial<MergeCounts>> {
   const { rows } = z.object({ rows: z.number() }).parse((await run(statement)).rows[0]);
   return { newer: rows };
 }
