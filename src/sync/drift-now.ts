@@ -3,7 +3,8 @@ import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, type IncrepError } from '../errors.ts';
 import { gatherFacts } from './facts.ts';
 import { withHastySource } from './hasty-source.ts';
-import { ordinaryRequest, planTable } from './plan.ts';
+import { ordinaryRequest } from './plan.ts';
+import { planTable } from './plan-table.ts';
 import type { Work } from './work.ts';
 
 export interface Drift {

@@ -1,7 +1,8 @@
 /** A plan that knows of pg_dump and of the source's pages what it needs to. */
 import { describeHeap } from '../postgres/heap.ts';
 import type { TableFacts } from './facts.ts';
-import { planTable, type Plan, type Request } from './plan.ts';
+import type { Plan, Request } from './plan.ts';
+import { planTable } from './plan-table.ts';
 import type { Work } from './work.ts';
 
 /**

@@ -8,7 +8,8 @@ import { NotInPlace } from './evolve/not-in-place.ts';
 import { gatherFacts, type TableFacts } from './facts.ts';
 import { withHolders } from './lock-holders.ts';
 import { planWithTools } from './plan-with-tools.ts';
-import { planTable, type IncrementalPlan, type LoadPlan, type Plan, type Request } from './plan.ts';
+import type { IncrementalPlan, LoadPlan, Plan, Request } from './plan.ts';
+import { planTable } from './plan-table.ts';
 import type { Work } from './work.ts';
 
 /** Three tries more than the first: enough for a failover of seconds, and over before the next cron minute. */

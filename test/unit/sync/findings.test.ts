@@ -8,7 +8,8 @@ import { judgeDirectory } from '../../../src/sync/check/directory-findings.ts';
 import { FINDING_CODES } from '../../../src/sync/check/finding.ts';
 import { buildFindings } from '../../../src/sync/check/findings.ts';
 import type { Inspection } from '../../../src/sync/check/inspect.ts';
-import { ordinaryRequest, planTable } from '../../../src/sync/plan.ts';
+import { ordinaryRequest } from '../../../src/sync/plan.ts';
+import { planTable } from '../../../src/sync/plan-table.ts';
 import { connection, inspection, LOCAL } from './inspection.ts';
 import { facts } from './table-facts.ts';
 

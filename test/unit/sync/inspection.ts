@@ -1,7 +1,8 @@
 /** What `check` has looked at, as far as a test does not say otherwise. */
 import type { ConnectionSettings } from '../../../src/config/settings.ts';
 import type { Inspection } from '../../../src/sync/check/inspect.ts';
-import { ordinaryRequest, planTable } from '../../../src/sync/plan.ts';
+import { ordinaryRequest } from '../../../src/sync/plan.ts';
+import { planTable } from '../../../src/sync/plan-table.ts';
 import { facts } from './table-facts.ts';
 
 const TLS = { protocol: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' };

@@ -1,0 +1,141 @@
+/** A load, or a sync of what has changed, in all that it takes: pure. */
+import { destinationDrift } from '../schema/drift.ts';
+import type { Evolution } from '../schema/evolution.ts';
+import { keyTypeOf } from '../schema/keys.ts';
+import { takesMerge, type Relation } from '../schema/relations.ts';
+import { isAppend } from '../schema/row-identity.ts';
+import { shapeOf } from '../schema/shape.ts';
+import { isKeyed, PLAINLY } from '../schema/state-record.ts';
+import { chooseChunks } from './chunks/chunk-choice.ts';
+import { evolvingWords } from './evolve/words.ts';
+import type { TableFacts } from './facts.ts';
+import { isIndexed } from './key-index.ts';
+import { extensionFor, isExtended, keptBecause } from './kept-copy.ts';
+import { chooseLoader } from './loader-choice.ts';
+import type { Keyed, LoadPlan, Plan, Planned, Request, Way } from './plan.ts';
+import { describeChanges } from './type-changes.ts';
+
+const plannedFrom = (source: Relation, { natives }: TableFacts, reason: string): Planned => {
+  const typeChanges = describeChanges(natives);
+  return {
+    reason: [reason, ...typeChanges].join('; '),
+    typeChanges,
+    source,
+    shape: shapeOf(source),
+  };
+};
+
+function keyOf(source: Relation, { settings: { replicationKey } }: TableFacts): Keyed {
+  const key = source.columns.find(({ name }) => name === replicationKey);
+  const keyType = key && keyTypeOf(key);
+  if (!keyType) throw new Error('refusals let a table without a replication key pass');
+  return { replicationKey: key.name, keyType };
+}
+
+export function load(
+  now: TableFacts,
+  source: Relation,
+  action: LoadPlan['action'],
+  reason: string,
+): LoadPlan {
+  const loader = chooseLoader({
+    wanted: now.settings.initialLoad,
+    source,
+    selection: now.settings.selection,
+    server: now.servers.source,
+    tools: now.tools,
+    password: now.sourcePassword,
+  });
+  const base = { kind: 'load', action, way: wayFor(now, source), loader } as const;
+  if (now.settings.mode === 'full-refresh')
+    return {
+      ...base,
+      chunks: undefined,
+      oneGoWhy: undefined,
+      probe: undefined,
+      ...plannedFrom(source, now, reason),
+    };
+  const { chunks, why: oneGoWhy, words } = chooseChunks(now, source);
+  return {
+    ...base,
+    chunks,
+    oneGoWhy,
+    ...plannedFrom(source, now, [reason, ...words].join('; ')),
+    ...keyOf(source, now),
+  };
+}
+
+/** The table itself is kept whenever it can take the rows as it is. */
+function wayFor(now: TableFacts, source: Relation): Way {
+  const { destination, saved, settings, natives } = now;
+  if (!destination) return 'create';
+  if (keptBecause(settings) !== undefined)
+    return isIndexed(now) && !isExtended(extensionFor(now, source)) ? 'merge-whole' : 'extend';
+  const isGone = ({ name }: { name: string }) => !source.columns.some((column) => column.name === name);
+  const hasLeftOver = saved.kind === 'record' && saved.record.shape.columns.some(isGone);
+  const fits =
+    destinationDrift(source.columns, destination.columns, natives).length === 0 && !destination.isUnlogged;
+  const formerKey = saved.kind === 'record' ? saved.record.mergeKey : [];
+  return fits && !hasLeftOver && takesMerge(destination, settings.mergeKey, formerKey)
+    ? 'merge-whole'
+    : 'swap';
+}
+
+export function incremental(
+  now: TableFacts,
+  source: Relation,
+  request: Request,
+  evolving?: { readonly evolution: Evolution; readonly drift: readonly string[] },
+): Plan {
+  const since =
+    now.saved.kind === 'record' && isKeyed(now.saved.record)
+      ? now.saved.record
+      : now.saved.kind === 'legacy'
+        ? { legacyCursor: now.saved.cursor }
+        : undefined;
+  if (!since) throw new Error('planned an incremental sync without a cursor');
+  const reason = evolving
+    ? evolvingWords(evolving.evolution, evolving.drift)
+    : ['the copy and its cursor are known', ...columnChanges(now)].join('; ');
+  const planned = { ...plannedFrom(source, now, reason), ...keyOf(source, now) };
+  if ('legacyCursor' in since && planned.keyType !== 'timestamp' && planned.keyType !== 'timestamptz') {
+    return load(
+      now,
+      source,
+      'initial',
+      `the older state file holds a time, and the replication key is ${planned.keyType}`,
+    );
+  }
+  return {
+    kind: 'incremental',
+    action: isAppend(now.settings) ? 'append' : 'incremental',
+    since,
+    removesDeleted: areDeletesDue(now, request),
+    hasMergeIndex: isIndexed(now),
+    ...(evolving && { evolution: evolving.evolution }),
+    ...planned,
+  };
+}
+
+/** What happens to columns of ours beforehand. */
+function columnChanges({ destination, settings, saved }: TableFacts): string[] {
+  const isThere = (wanted: string) => destination?.columns.some(({ name }) => name === wanted) === true;
+  const before = saved.kind === 'record' ? (saved.record.writtenAs ?? PLAINLY).metadataColumns : [];
+  return [
+    ...settings.metadataColumns
+      .filter((name) => !isThere(name))
+      .map((name) => `column "${name}" is added to the copy`),
+    ...before
+      .filter((name) => !settings.metadataColumns.includes(name) && isThere(name))
+      .map((name) => `column "${name}" of the copy is filled no more, and stays`),
+  ];
+}
+
+function areDeletesDue({ settings, saved }: TableFacts, { areDeletesForced, now }: Request): boolean {
+  if (settings.deletes === 'ignore') return false;
+  const last = saved.kind === 'record' ? saved.record.deletesCheckedAt : null;
+  if (areDeletesForced || last === null) return true;
+  const ageSeconds = (now.getTime() - Date.parse(last)) / 1000;
+  // A clock that was set back must not put it off for ever.
+  return ageSeconds >= settings.deletesEverySeconds || ageSeconds < 0;
+}

@@ -1,0 +1,124 @@
+/** What to do with a table, and why: the whole policy, pure. */
+import { IncrepError } from '../errors.ts';
+import { evolutionOf } from '../schema/evolution.ts';
+import { printName } from '../schema/names.ts';
+import type { Relation } from '../schema/relations.ts';
+import { selectsAlike } from '../schema/selection-drift.ts';
+import { shapeOf } from '../schema/shape.ts';
+import { isKeyed, type StateRecord } from '../schema/state-record.ts';
+import { shellWord } from '../shell-word.ts';
+import { incremental, load } from './build-plan.ts';
+import { driftOf, settingsDrift } from './drift-of.ts';
+import type { TableFacts } from './facts.ts';
+import { keptBecause, lossRefusal } from './kept-copy.ts';
+import { isKeyedPlan, type Plan, type Request } from './plan.ts';
+import { probeFor, type Probe } from './probe.ts';
+import { refusalOf } from './refusals.ts';
+import { typeDrift } from './type-refusals.ts';
+
+export function planTable(now: TableFacts, request: Request): Plan {
+  if (!now.settings.isEnabled)
+    return { kind: 'skip', action: 'skipped', reason: 'it is disabled in tables-config.json' };
+  const refusal = refusalOf(now);
+  if (refusal || !now.source)
+    return refuse(refusal ?? new IncrepError('INTERNAL', { what: 'no source', next: '' }));
+  if (!now.destination) return load(now, now.source, 'initial', 'there is no copy yet');
+  const loss = lossRefusal(now, now.source);
+  if (loss) return refuse(loss);
+  if (request.isFullRefresh) return load(now, now.source, 'full-refresh', 'a full refresh was asked for');
+  if (now.saved.kind === 'none') return load(now, now.source, 'initial', now.saved.why);
+  if (now.settings.mode === 'full-refresh') return refresh(now, now.source, now.destination, request);
+  if (now.saved.kind === 'record' && !isKeyed(now.saved.record))
+    return load(now, now.source, 'initial', 'no cursor is known, because its mode was full-refresh');
+  const drift = [
+    ...driftOf(now, now.source, now.destination),
+    // To us no drift: the label is added, and no row has to be read again.
+    ...(now.settings.onSchemaChange === 'fail' && now.saved.kind === 'record' ? typeDrift(now) : []),
+  ];
+  if (drift.length > 0) return onDrift(now, now.source, now.destination, { request, drift });
+  if (wasEmptied(now)) return load(now, now.source, 'initial', EMPTIED);
+  return incremental(now, now.source, request);
+}
+
+/** Every time, because nothing tells which rows have changed. */
+function refresh(now: TableFacts, source: Relation, destination: Relation, request: Request): Plan {
+  const drift = driftOf(now, source, destination);
+  if (drift.length > 0) return onDrift(now, source, destination, { request, drift });
+  if (wasEmptied(now)) return load(now, source, 'initial', EMPTIED);
+  const plan = load(now, source, 'full-refresh', 'loaded again each time: mode is full-refresh');
+  const probe = isKeyedPlan(plan) || plan.typeChanges.length > 0 ? undefined : probeFor(now, source);
+  return probe ? { ...plan, reason: `${plan.reason}, unless ${PROBED[probe.kind]}`, probe } : plan;
+}
+
+const PROBED = {
+  numbers: 'one pass over the source shows that nobody has written there (skip_unchanged)',
+  digest: 'hashing each row at the source shows that none has changed (skip_unchanged)',
+} as const satisfies Record<Probe['kind'], string>;
+
+interface Drifted {
+  readonly request: Request;
+  readonly drift: readonly string[];
+}
+
+function onDrift(now: TableFacts, source: Relation, destination: Relation, drifted: Drifted): Plan {
+  const reason = drifted.drift.join('; ');
+  if (now.settings.onSchemaChange === 'reset') return load(now, source, 'reset', reason);
+  if (now.settings.onSchemaChange === 'evolve') return evolve(now, source, destination, drifted);
+  return refuse(
+    new IncrepError('DRIFT_REFUSED', {
+      what: `${printName(now.sourceName)} and its copy differ: ${reason}`,
+      next: `To load the table again in its new shape, run "increp reset ${shellWord(now.settings.name)}" and "increp sync ${shellWord(now.settings.name)}": on_schema_change is "fail".`,
+    }),
+  );
+}
+
+/** In place where nothing is lost by it; any other change is a reset, with the reason why. */
+function evolve(now: TableFacts, source: Relation, destination: Relation, { request, drift }: Drifted): Plan {
+  const { saved, settings, natives } = now;
+  const reset = (...why: readonly string[]) =>
+    load(
+      now,
+      source,
+      'reset',
+      `${drift.join('; ')}${why.length > 0 ? `; not in place: ${why.join('; ')}` : ''}`,
+    );
+  if (request.notInPlace !== undefined) return reset(request.notInPlace);
+  // Another key is another way to copy, other rows are another copy, and what is empty or loaded anyway is filled as fast as it is altered.
+  if (
+    settings.mode === 'full-refresh' ||
+    keptBecause(settings) !== undefined ||
+    saved.kind !== 'record' ||
+    !isKeyed(saved.record) ||
+    settingsDrift(saved.record, settings).length > 0 ||
+    !selectsAlike(saved.record.selection, settings.selection) ||
+    wasEmptied(now)
+  )
+    return reset();
+  const evolution = evolutionOf({
+    recorded: saved.record.shape,
+    current: shapeOf(source),
+    copy: destination.columns,
+    natives,
+    mergeKey: settings.mergeKey,
+    replicationKey: saved.record.replicationKey,
+    keepsMarked: settings.deletes === 'soft',
+  });
+  if ('obstacles' in evolution) return reset(...evolution.obstacles);
+  return incremental(now, source, request, { evolution, drift });
+}
+
+/** TRUNCATE by hand asks for the table again, as DROP does. A table that never had a row is simply empty. */
+const wasEmptied = ({ saved, destinationHasRows }: TableFacts): boolean =>
+  saved.kind === 'record' && hadRows(saved.record) && !destinationHasRows;
+
+const hadRows = ({ cursor, contents }: StateRecord): boolean =>
+  contents ? contents.rows !== '0' : cursor !== null;
+
+const EMPTIED = 'the destination table has been emptied';
+
+const refuse = (error: IncrepError): Plan => ({
+  kind: 'refuse',
+  action: 'skipped',
+  reason: error.message,
+  error,
+});
