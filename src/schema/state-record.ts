@@ -46,6 +46,9 @@ export type WrittenAs = Readonly<z.infer<typeof writtenAsSchema>>;
 /** As all copies were before there was a choice. */
 export const PLAINLY: WrittenAs = { mode: 'incremental-deduped', metadataColumns: [] };
 
+export const recordedWriting = ({ mode, metadataColumns }: WrittenAs): WrittenAs | null =>
+  mode === PLAINLY.mode && metadataColumns.length === 0 ? null : { mode, metadataColumns };
+
 export const stateRecordSchema = z.object({
   format: z.literal(STATE_FORMAT),
   pipeline: z.string(),
@@ -74,7 +77,7 @@ export const stateRecordSchema = z.object({
   contents: contentsSchema.nullable().default(null),
   /** What of the source is copied. Null: all of it, or not recorded. */
   selection: selectionSchema.nullable().default(null),
-  /** Null where it was not recorded: `PLAINLY`. */
+  /** Null: `PLAINLY`. */
   writtenAs: writtenAsSchema.nullable().default(null),
   shape: shapeSchema,
   /** fingerprintOf(shape), for people and scripts. */

@@ -6,6 +6,7 @@ import { recordedSelection } from '../schema/selection.ts';
 import { fingerprintOf } from '../schema/shape.ts';
 import {
   isSameLife,
+  recordedWriting,
   STATE_FORMAT,
   type ReadAs,
   isKeyed,
@@ -111,7 +112,7 @@ export function nextRecord(
       ? { ...contents, settings: contentSettings(facts.settings), readAt: fence.fencedAt.toISOString() }
       : null,
     selection: recordedSelection(facts.settings.selection),
-    writtenAs: { mode: facts.settings.mode, metadataColumns: facts.settings.metadataColumns },
+    writtenAs: recordedWriting(facts.settings),
     shape: plan.shape,
     fingerprint: fingerprintOf(plan.shape),
     generation,
