@@ -12,7 +12,7 @@ export const runs = {
     steps: [
       'The same pipeline: set `PIPELINE_NAME` to the former name.',
       'Another source: `increp reset orders && increp sync orders` loads the table from there.',
-      'Two pipelines: give one of them another `DEST_SCHEMA` or `dest_name`.',
+      'Two pipelines: give one of them another `DEST_SCHEMA` or `dest_name`. If both are to fill one table, both need `_source` in `metadata_columns` ([modes.md](modes.md)).',
     ],
     example: [
       'error: the state of public.orders in the destination belongs to pipeline "shop", and this is "shop-2" (STATE_FOREIGN)',

@@ -40,12 +40,15 @@ export const settings = {
   },
   NOT_SUPPORTED: {
     about: 'It was looked at, and refused before anything was changed.',
-    causes: ['A pooler in statement mode (`pool_mode = statement`) in front of a database.'],
-    steps: ['Set `pool_mode = transaction` or `session` in the pooler.'],
+    causes: [
+      'A server older than PostgreSQL 14.',
+      'A pooler in statement mode (`pool_mode = statement`) in front of a database.',
+      '`increp demo` where it can start no server: on Windows, or without a directory for it.',
+    ],
+    steps: ['Upgrade that server.', 'Set `pool_mode = transaction` or `session` in the pooler.'],
     example: [
-      'error: 1 problem in the configuration (NOT_SUPPORTED):',
-      '  - tables-config.json, [0].metadata_columns (table orders): not yet supported',
-      '  next: Remove these settings, or wait for a version that knows them.',
+      'error: the source is PostgreSQL 13.22; increp needs 14 or later (NOT_SUPPORTED)',
+      'next:  Upgrade that server; PostgreSQL 13 and older get no corrections any more.',
     ],
   },
   SAME_DATABASE: {
@@ -64,7 +67,7 @@ export const settings = {
     about: 'Only this table fails; the others are synced.',
     causes: [
       'A misspelling, or capitals: unquoted names are stored in lower case.',
-      'The table is in another schema than `SOURCE_SCHEMA`.',
+      'The table is in another schema than `SOURCE_SCHEMA`, and its entry has no `schema`.',
       'It was renamed or dropped at the source.',
     ],
     steps: [
@@ -80,7 +83,9 @@ export const settings = {
     about:
       '`replication_key`, `unique_cols`, `columns` or `exclude_columns` names a column that is not there. The message lists those that are.',
     causes: ['A misspelling, or capitals.', 'The column was renamed or dropped at the source.'],
-    steps: ['Correct what the message names. With another key, or other columns, the table is loaded again.'],
+    steps: [
+      'Correct what the message names. With another key, or other columns, the table is loaded again, altered in place or refused, as `on_schema_change` says.',
+    ],
     example: [
       'error: public.orders has no column "update_at" (replication_key); did you mean "updated_at"? (COLUMN_NOT_FOUND)',
       'next:  Correct "replication_key" of table "orders" in tables-config.json. Its columns: id, total, note, updated_at.',

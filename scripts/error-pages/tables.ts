@@ -92,7 +92,7 @@ WHERE l.relation = 'public.orders'::regclass;
   STAGING_TAKEN: {
     about: 'increp never touches a table that it did not make. Its own bear a comment that says so.',
     causes: [
-      'A table of yours with the name `<table>_stg` (or `<table>_increp_window` with `chunk`).',
+      'A table of yours with the name `<table>_stg` (or `<table>_increp_window` with `chunk`, `<table>_increp_fill` with `"on_schema_change": "evolve"`).',
       'One that the older script left behind.',
     ],
     steps: [
@@ -119,13 +119,15 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
   },
   DRIFT_REFUSED: {
-    about: 'With `"on_schema_change": "fail"` a person decides. The copy stays as it was.',
+    about:
+      'With `"on_schema_change": "fail"` a person decides. So does one where the copy holds what its source cannot give again: every version of a row, rows of other pipelines, or rows of its own ([modes.md](modes.md)). The copy stays as it was.',
     causes: [
       'A column was added, dropped, renamed or has another type at the source.',
-      '`replication_key` or `unique_cols` were changed.',
+      '`replication_key`, `unique_cols`, `mode`, `_source` in `metadata_columns`, or what is selected of the source was changed.',
     ],
     steps: [
-      'To load the table again in its new shape: `increp reset orders && increp sync orders`',
+      'Where the message says that the table cannot be loaded again: the statement that it gives, or the setting back as it was.',
+      'Else, to load the table again in its new shape: `increp reset orders && increp sync orders`',
       'To have that done by itself from now on: `"on_schema_change": "reset"`, or `"evolve"` to alter the copy in place where that loses nothing.',
     ],
     example: [

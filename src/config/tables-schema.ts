@@ -185,7 +185,7 @@ export const tableSchema = z.strictObject(
     max_staleness: duration.optional().describe('Age at which `status` calls the copy stale.'),
     enabled: z.boolean({ error: 'true or false' }).default(true).describe('`false` leaves the table alone.'),
   },
-  { error: 'an object with a name, a replication_key and unique_cols' },
+  { error: 'an object with a name and, unless mode is full-refresh, a replication_key and unique_cols' },
 );
 
 /** Of every table whose mode is not full-refresh, with what is allowed. */
@@ -219,7 +219,7 @@ export const destinationSchema = z.strictObject(
   { error: 'an object with a url_env' },
 );
 
-const TABLES = 'an array of tables, or an object with "tables" and perhaps "defaults"';
+const TABLES = 'an array of tables, or an object with "tables" and perhaps "defaults" and "destinations"';
 
 /** The object around the tables; what is in it is checked table by table. */
 export const envelopeSchema = z.strictObject(

@@ -81,7 +81,7 @@ export const VARIABLES: readonly Variable[] = [
     prefix: 'DEST',
     word: 'destination',
     examples: { host: 'warehouse.example.com', user: 'writer', database: 'analytics' },
-    schema: { defaultInWords: 'the value of SOURCE_SCHEMA' },
+    schema: { defaultInWords: 'SOURCE_SCHEMA, or the `schema` of a table' },
   }),
   {
     name: 'DEST_URLS',

@@ -4,9 +4,11 @@ import type { Dependent } from '../../postgres/dependents.ts';
 import { listed } from '../../format.ts';
 import { altersTable } from '../../schema/evolution.ts';
 import { printName } from '../../schema/names.ts';
+import { isShared } from '../../schema/row-identity.ts';
 import { ident } from '../../sql/identifiers.ts';
 import { giveCopyTo } from '../../sql/inspect.ts';
 import type { TableFacts } from '../facts.ts';
+import { keepsRest } from '../kept-copy.ts';
 import { unfitTools } from '../loader-choice.ts';
 import { foreseeEvolution } from '../evolve/foreseen.ts';
 import {
@@ -113,7 +115,7 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
             'UNKNOWN_COPY',
             name,
             `"${settings.destinationName}" exists at the destination, but nothing is known of it`,
-            'The next sync replaces its content. If it is not a copy, give this table another "dest_name".',
+            `The next sync ${fillingWords(table)}. If it is not a copy, give this table another "dest_name".`,
           ),
         ]
       : []),
@@ -140,6 +142,14 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
           ),
         ]),
   ];
+}
+
+/** What a load does to rows that are there. */
+function fillingWords({ settings }: TableFacts): string {
+  if (keepsRest(settings)) return 'merges the rows of the source into it, and removes none';
+  return isShared(settings)
+    ? 'loads the rows of this pipeline into it, and leaves those of others alone'
+    : 'replaces its content';
 }
 
 const wouldBeRefused = (name: string, { what, next }: Obstruction): Finding =>

@@ -463,7 +463,7 @@ describe('every table has a place of its own', () => {
 });
 
 describe('a document is refused', () => {
-  const allowed = 'an array of tables, or an object with "tables" and perhaps "defaults"';
+  const allowed = 'an array of tables, or an object with "tables" and perhaps "defaults" and "destinations"';
 
   test.each([
     [[], 'tables-config.json: there are no tables'],
