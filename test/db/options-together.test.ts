@@ -112,7 +112,7 @@ test('a query that is read as a whole each time is left alone while its rows are
     tables: [
       {
         ...{ name: 'totals', mode: 'full-refresh', skip_unchanged: true },
-        query: `SELECT id % 3 AS kind, sum(total) AS total FROM ${'public'}.orders GROUP BY 1`,
+        query: 'SELECT id % 3 AS kind, sum(total) AS total FROM public.orders GROUP BY 1',
       },
     ],
   });
