@@ -129,7 +129,7 @@ const sharedDetail = ([text, names]: [string, readonly string[]]): Detail =>
 function closingLine(summary: RunSummary): string {
   const seconds = formatSeconds(runSeconds(summary));
   if (summary.tables.length === 0 && summary.error) return `failed in ${seconds}, before any table`;
-  const count = summary.destinations?.length;
-  const where = count === undefined ? '' : ` at ${count} ${count === 1 ? 'destination' : 'destinations'}`;
+  const { length: places } = summary.destinations ?? [];
+  const where = places === 0 ? '' : ` at ${places} ${places === 1 ? 'destination' : 'destinations'}`;
   return `${formatTableCounts(summary.tables)}${where} in ${seconds}`;
 }
