@@ -53,7 +53,11 @@ export const settings = {
   },
   SAME_DATABASE: {
     about: 'Found by what the servers say of themselves, not by host names. Nothing was changed.',
-    causes: ['The lines of the source copied for the destination.', 'Two names or addresses of one server.'],
+    causes: [
+      'The lines of the source copied for the destination.',
+      'Two names or addresses of one server.',
+      'A `dest_schema` that is read from, or two of several destinations that are the same.',
+    ],
     steps: [
       'Give the destination another `DEST_DB` or `DEST_SCHEMA`, or its real `DEST_HOST`.',
       'To see what a server is: `SELECT current_database(), inet_server_addr(), pg_postmaster_start_time();`',
@@ -125,6 +129,7 @@ export const settings = {
 ALTER TABLE orders ADD updated_at timestamptz NOT NULL DEFAULT now();
 CREATE INDEX CONCURRENTLY ON orders (updated_at);
 \`\`\``,
+      'Or read the table as a whole each time: `"mode": "full-refresh"` ([full-refresh.md](full-refresh.md)). [keys.md](keys.md) says which key sees what.',
     ],
     example: [
       'error: the replication key "note" of public.orders is text, which cannot order changes (KEY_TYPE_UNSUPPORTED)',
