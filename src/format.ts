@@ -82,10 +82,10 @@ export function listed(names: readonly string[], most: number): string {
 
 /** `2 tables left for the next run: a, b`; undefined where none is. */
 export function formatLeft(
-  tables: readonly Pick<TableOutcome, 'name' | 'isLeft'>[],
+  tables: readonly Pick<TableOutcome, 'name' | 'destination' | 'isLeft'>[],
   most = Infinity,
 ): string | undefined {
-  const names = tables.filter(({ isLeft }) => isLeft).map(({ name }) => name);
+  const names = tables.filter(({ isLeft }) => isLeft).map(labelOf);
   if (names.length === 0) return undefined;
   const noun = names.length === 1 ? 'table' : 'tables';
   return `${formatCount(names.length)} ${noun} left for the next run: ${listed(names, most)}`;

@@ -51,6 +51,25 @@ test('an aligned table with what to do next', () => {
   );
 });
 
+test('what the time box left is named with its destination, of which there may be one of several', () => {
+  const left = (destination: string) =>
+    outcome({ destination, status: 'skipped', action: 'skipped', isLeft: true });
+  const endOf = (destinations: readonly string[]) =>
+    formatEnding(
+      summary({
+        destinations: destinations.map((name) => ({ name, status: 'ok', error: undefined })),
+        tables: destinations.map(left),
+      }),
+      plain,
+    ).split('\n');
+  expect(endOf(['one', 'two'])).toEqual([
+    expect.stringMatching(/^2 tables left at 2 destinations in /),
+    '2 tables left for the next run: one: orders, two: orders',
+    '',
+  ]);
+  expect(endOf(['one'])[0]).toMatch(/^1 table left at 1 destination in /);
+});
+
 test('colour follows the flag alone and carries no meaning of its own', () => {
   const colored = formatSummary(mixed, { ...plain, color: true });
   expect(colored).toContain('\u001b[31m✗ FAILED');
