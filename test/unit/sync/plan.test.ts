@@ -77,6 +77,15 @@ test('"evolve" alters the copy where nothing is lost by it, and resets it where 
   expect(reset({ source: relation({ columns: [...ORDERS_COLUMNS, extra], oid: '9' }) }).reason).toContain(
     'not in place: the source table was dropped and created again',
   );
+  expect(reset(settings({ onSchemaChange: 'evolve', mode: 'incremental-append' })).reason).toBe(
+    'mode changed from "incremental-deduped" to "incremental-append": the rows that are there are kept as versions; column "extra" (text) was added at the source; not in place: it holds versions of rows that the source no longer has',
+  );
+  expect(reset(settings({ onSchemaChange: 'evolve', metadataColumns: ['_source'] })).reason).toBe(
+    'column "extra" (text) was added at the source; not in place: it may hold rows of other pipelines',
+  );
+  expect(reset(settings({ onSchemaChange: 'evolve', onConflict: 'newest_wins' })).reason).toBe(
+    'column "extra" (text) was added at the source; not in place: it may hold rows of its own',
+  );
   const refused = { isFullRefresh: false, areDeletesForced: false, now: new Date(), notInPlace: 'a rule' };
   expect(planTable(facts({ source, ...evolving }), refused)).toMatchObject({
     action: 'reset',
