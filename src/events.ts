@@ -18,6 +18,9 @@ export interface Failure {
   readonly exitCode: number;
 }
 
+/** The reason of a table that goes on from its cursor, and of whose copy nothing else is to be said. */
+export const CURSOR_KNOWN = 'the copy and its cursor are known';
+
 /** What happened to one table in one run. */
 export interface TableOutcome {
   /** As written in tables-config.json. */

@@ -1,5 +1,5 @@
 /** What a person reads of one table: a line in columns, and under it what there is to know. */
-import type { Failure, TableOutcome } from '../events.ts';
+import { CURSOR_KNOWN, type Failure, type TableOutcome } from '../events.ts';
 import { formatBytes, formatCount, formatSeconds, labelOf } from '../format.ts';
 import { glyphsOf, painter, type Look, type Paint } from './look.ts';
 import { codesText } from './error.ts';
@@ -143,13 +143,13 @@ export function failureDetails({ message, hint, code, sqlstate }: Failure, paint
 
 export const warningDetail = (text: string): Detail => ({ label: 'warning:', tint: 'yellow', text });
 
-/** Why, where it is not plain from the action: a table loaded as a whole, or left out. Those that are left share theirs. */
+/** Why, where it is not plain from the action: a table loaded as a whole, altered, or left out. Those that are left share theirs. */
 function hasReason({ action, status, reason, error, isLeft }: TableOutcome): boolean {
   return (
     reason !== '' &&
     !(isLeft && action === 'skipped') &&
     reason !== error?.message &&
-    (status === 'skipped' || !['incremental', 'append'].includes(action))
+    (status === 'skipped' || reason !== CURSOR_KNOWN)
   );
 }
 

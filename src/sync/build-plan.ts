@@ -1,4 +1,5 @@
 /** A load, or a sync of what has changed, in all that it takes: pure. */
+import { CURSOR_KNOWN } from '../events.ts';
 import { destinationDrift } from '../schema/drift.ts';
 import type { Evolution } from '../schema/evolution.ts';
 import { keyTypeOf } from '../schema/keys.ts';
@@ -96,7 +97,7 @@ export function incremental(
   if (!since) throw new Error('planned an incremental sync without a cursor');
   const reason = evolving
     ? evolvingWords(evolving.evolution, evolving.drift)
-    : ['the copy and its cursor are known', ...columnChanges(now)].join('; ');
+    : [CURSOR_KNOWN, ...columnChanges(now)].join('; ');
   const planned = { ...plannedFrom(source, now, reason), ...keyOf(source, now) };
   if ('legacyCursor' in since && planned.keyType !== 'timestamp' && planned.keyType !== 'timestamptz') {
     return load(

@@ -82,9 +82,8 @@ function evolve(now: TableFacts, source: Relation, destination: Relation, { requ
       'reset',
       `${drift.join('; ')}${why.length > 0 ? `; not in place: ${why.join('; ')}` : ''}`,
     );
-  if (request.notInPlace !== undefined) return reset(request.notInPlace);
-  const kept = keptBecause(settings);
-  if (kept !== undefined) return reset(kept);
+  const hindrance = request.notInPlace ?? keptBecause(settings);
+  if (hindrance !== undefined) return reset(hindrance);
   // Another key is another way to copy, other rows are another copy, and what is empty or loaded anyway is filled as fast as it is altered.
   if (
     settings.mode === 'full-refresh' ||

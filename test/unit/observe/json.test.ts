@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { RunEvent } from '../../../src/events.ts';
+import { CURSOR_KNOWN, type RunEvent } from '../../../src/events.ts';
 import { jsonListener } from '../../../src/observe/json-lines.ts';
 import { redactor } from '../../../src/redact.ts';
 import { summaryToJson, tableToJson } from '../../../src/summary-json.ts';
@@ -11,7 +11,7 @@ test('a table that went well', () => {
     name: 'orders',
     status: 'ok',
     action: 'initial',
-    reason: 'the source has newer rows',
+    reason: CURSOR_KNOWN,
     loader: 'copy',
     rows_read: 7,
     rows_inserted: 7,

@@ -51,6 +51,16 @@ test('an aligned table with what to do next', () => {
   );
 });
 
+test('what has happened to a copy besides its rows is said, and that it went on from its cursor is not', () => {
+  const reason =
+    'column "extra" (text) was added at the source: the copy was altered in place, 3 rows filled';
+  const linesOf = (changes: Parameters<typeof outcome>[0]) =>
+    formatSummary(summary({ tables: [outcome({ rowsRead: 1, ...changes })] }), plain).split('\n');
+  expect(linesOf({ reason })[1]).toBe(`    because ${reason}`);
+  expect(linesOf({ reason, action: 'append' })[1]).toBe(`    because ${reason}`);
+  expect(linesOf({})[1]).toMatch(/^1 table ok/);
+});
+
 test('what the time box left is named with its destination, of which there may be one of several', () => {
   const left = (destination: string) =>
     outcome({ destination, status: 'skipped', action: 'skipped', isLeft: true });
