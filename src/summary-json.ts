@@ -75,7 +75,7 @@ export function summaryToJson(summary: RunSummary) {
     ...(summary.destinations && { destinations: summary.destinations.map(destinationToJson) }),
     tables: summary.tables.map(tableToJson),
     /** Tables of the above that the time box has left for the next run. */
-    left: summary.tables.filter(({ isLeft }) => isLeft).map(({ name }) => name),
+    left: [...new Set(summary.tables.filter(({ isLeft }) => isLeft).map(({ name }) => name))],
     warnings: summary.warnings,
     error: summary.error ? failureToJson(summary.error) : null,
   };

@@ -17,7 +17,7 @@ export const servers = {
     ],
     example: [
       'error: source db.example.com:5432/shop: connect ECONNREFUSED 192.0.2.10:5432; tried 4 times (CONNECTION_FAILED)',
-      'next:  Check SOURCE_HOST and SOURCE_PORT, that the server is up, and that it can be reached from here. To try it: pg_isready -h db.example.com -p 5432',
+      'next:  Check SOURCE_HOST and SOURCE_PORT (or its URL), that the server is up, and that it can be reached from here. To try it: pg_isready -h db.example.com -p 5432',
     ],
   },
   TLS_FAILED: {
@@ -93,7 +93,7 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: password authentication failed for user "writer" (AUTHENTICATION_FAILED, SQLSTATE 28P01)',
-      'next:  Check DEST_USERNAME and DEST_PASSWORD, and pg_hba.conf on that server. To try them: psql -h warehouse.example.com -p 5432 -U writer -d analytics',
+      'next:  Check DEST_USERNAME and DEST_PASSWORD (or its URL), and pg_hba.conf on that server. To try them: psql -h warehouse.example.com -p 5432 -U writer -d analytics',
     ],
   },
   PRIVILEGE_MISSING: {

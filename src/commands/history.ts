@@ -157,6 +157,7 @@ function tableJson(record: RunRecord, nameOf: (table: string) => string): object
     rows_updated: record.rows_updated,
     rows_unchanged: record.rows_unchanged,
     rows_deleted: record.rows_deleted,
+    rows_newer: record.rows_newer,
     bytes: record.bytes,
     cursor_before: record.cursor_before,
     cursor: record.cursor_after,

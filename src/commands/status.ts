@@ -120,6 +120,7 @@ const runJson = (run: RunRecord) => ({
   rows_inserted: run.rows_inserted,
   rows_updated: run.rows_updated,
   rows_deleted: run.rows_deleted,
+  rows_newer: run.rows_newer,
   warnings: run.warnings,
   error_code: run.error_code,
   error_message: run.error_message,

@@ -24,7 +24,7 @@ const badLogin: Verdict = {
       ? `Set ${variable(place)}_SSLMODE to "require" or more, or look at pg_hba.conf on that server.`
       : /client certificate/.test(message)
         ? `Set ${variable(place)}_SSLCERT and ${variable(place)}_SSLKEY, and look at pg_hba.conf on that server.`
-        : `Check ${variable(place)}_USERNAME and ${variable(place)}_PASSWORD, and pg_hba.conf on that server. To try them: psql ${place.login}`,
+        : `Check ${variable(place)}_USERNAME and ${variable(place)}_PASSWORD (or its URL), and pg_hba.conf on that server. To try them: psql ${place.login}`,
 };
 
 /** Never altered to something that fits: a copy with question marks in it would look complete. */
@@ -151,7 +151,7 @@ export function serverError(thrown: unknown, supposed: Place, isConnecting = fal
   if (isConnectionError(error)) {
     const code = isConnecting ? 'CONNECTION_FAILED' : 'CONNECTION_LOST';
     const next = isConnecting
-      ? `Check ${variable(place)}_HOST and ${variable(place)}_PORT, that the server is up, and that it can be reached from here. To try it: pg_isready ${place.door}`
+      ? `Check ${variable(place)}_HOST and ${variable(place)}_PORT (or its URL), that the server is up, and that it can be reached from here. To try it: pg_isready ${place.door}`
       : networkAndLog(place);
     return new IncrepError(code, { what: said, next, cause: error });
   }

@@ -1,6 +1,8 @@
+import { destinationOf } from '../config/places.ts';
 import type { Settings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
 import type { ServerIdentity } from '../postgres/identity.ts';
+import { printName, tableKey, type TableName } from '../schema/names.ts';
 
 /** Whatever the names by which they were reached. */
 export function isSameDatabase(a: ServerIdentity, b: ServerIdentity): boolean {
@@ -17,17 +19,27 @@ export class KnownDestinations {
 
   /** @throws IncrepError SAME_DATABASE */
   add(settings: Settings, server: ServerIdentity): void {
-    const { schema } = settings.destination;
-    const twin = this.#known.find(
-      (other) =>
-        other.settings.destinationName !== settings.destinationName &&
-        other.settings.destination.schema === schema &&
-        isSameDatabase(other.server, server),
-    );
-    if (!twin) return void this.#known.push({ settings, server });
-    throw new IncrepError('SAME_DATABASE', {
-      what: `the destinations "${twin.settings.destinationName}" and "${settings.destinationName}" are the same: schema "${schema}" of database "${server.database}" on one server`,
-      next: 'Leave out one of them, or give it another database or schema. Nothing was changed there.',
-    });
+    for (const other of this.#known) {
+      if (other.settings.destinationName === settings.destinationName) continue;
+      const both = isSameDatabase(other.server, server) ? placeInBoth(other.settings, settings) : undefined;
+      if (both === undefined) continue;
+      throw new IncrepError('SAME_DATABASE', {
+        what: `the destinations "${other.settings.destinationName}" and "${settings.destinationName}" are the same: ${both} of database "${server.database}" on one server`,
+        next: 'Leave out one of them, or give it another database or schema. Nothing was changed there.',
+      });
+    }
+    this.#known.push({ settings, server });
   }
 }
+
+/** Their schema, or a copy that both would write because its entry has a `dest_schema` of its own. */
+function placeInBoth(one: Settings, other: Settings): string | undefined {
+  const { schema } = other.destination;
+  if (one.destination.schema === schema) return `schema "${schema}"`;
+  const taken = new Set(copiesOf(one).map(tableKey));
+  const both = copiesOf(other).find((copy) => taken.has(tableKey(copy)));
+  return both && printName(both);
+}
+
+const copiesOf = ({ tables, destination }: Settings): TableName[] =>
+  tables.filter(({ isEnabled }) => isEnabled).map((table) => destinationOf(destination, table));

@@ -12,7 +12,7 @@ function shortened(sql: string): string {
   return line.length > SHOWN_SQL ? `${line.slice(0, SHOWN_SQL)}...` : line;
 }
 
-/** Undefined where everything is copied as it is. */
+/** Undefined where everything is copied as it is, or nobody knows what that would be. */
 export function selectionWords({ settings, source, sourceColumns }: TableFacts): string | undefined {
   const { selection } = settings;
   const options = optionsOf(selection);
@@ -20,7 +20,7 @@ export function selectionWords({ settings, source, sourceColumns }: TableFacts):
   if (selection.query !== null) return `the query ${shortened(selection.query)}`;
   const own = source?.columns.filter(({ name }) => sourceColumns?.includes(name)).length ?? 0;
   const made = (source?.columns.length ?? 0) - own;
-  return [
+  const words = [
     ...(sourceColumns && (own < sourceColumns.length || made > 0)
       ? [`${own} of ${sourceColumns.length} columns${made > 0 ? ` and ${made} more` : ''}`]
       : []),
@@ -33,5 +33,6 @@ export function selectionWords({ settings, source, sourceColumns }: TableFacts):
           )} transformed`,
         ]
       : []),
-  ].join('; ');
+  ];
+  return words.length === 0 ? undefined : words.join('; ');
 }

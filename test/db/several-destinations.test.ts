@@ -11,7 +11,7 @@ import { testWithPgDump } from '../support/pg-dump.ts';
 import { waitForLock } from '../../src/sql/state.ts';
 import { isHere, nativeDirectoryOf } from '../support/postgres-binaries.ts';
 import { faultProxy, type FaultProxy } from '../support/proxy.ts';
-import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
+import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { freshSeveral, type SeveralPair } from '../support/several.ts';
 import { sync, trySync, type SyncResult } from '../support/sync.ts';
 
@@ -352,6 +352,21 @@ test('the same database twice is refused by what the servers say, and the first 
   expect(outcomes(result).map(({ code }) => code ?? 'ok')).toEqual(
     expect.arrayContaining(['ok', 'SAME_DATABASE']),
   );
+});
+
+test('two schemas of one database whose copies are the same tables are refused, and the first one goes on', async () => {
+  await using pair = await freshSeveral({ ...ordersPreset, tables: [{ ...COPY, dest_schema: 'lake' }] });
+  const url = pair.copy('one').url();
+  const destinations = ['a', 'b'].map((name) => ({ name, url_env: 'LAKE_URL', schema: name }));
+  await pair.setEnv({ DEST_URLS: undefined, LAKE_URL: url });
+  await pair.writeTables({ destinations, tables: [{ ...COPY, dest_schema: 'lake' }] });
+  const result = await trySync(pair);
+  expect(result.exitCode).toBe(3);
+  expect(
+    outcomes(result)
+      .map(({ code }) => code ?? 'ok')
+      .toSorted(),
+  ).toEqual(['SAME_DATABASE', 'ok']);
 });
 
 test('--fail-fast stops all of them', async () => {
