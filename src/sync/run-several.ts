@@ -4,6 +4,7 @@ import type { Emit, Failure, RunEvent, RunSummary, TableOutcome } from '../event
 import { run, type RunRequest } from './run.ts';
 import { Sharing } from './sharing/sharing.ts';
 import type { Database } from '../postgres/database.ts';
+import { NO_ROWS } from './transfer.ts';
 import type { Work } from './work.ts';
 
 /** One of them, with listeners of its own behind its `emit`. */
@@ -106,14 +107,7 @@ const unreachedTable = ({ name, destination, error, summary }: Unreached): Table
   status: 'failed',
   action: 'skipped',
   reason: error.message,
-  loader: undefined,
-  rowsRead: 0,
-  rowsInserted: 0,
-  rowsUpdated: 0,
-  rowsUnchanged: 0,
-  rowsDeleted: 0,
-  rowsNewer: 0,
-  bytes: 0,
+  ...NO_ROWS,
   durationSeconds: 0,
   cursor: null,
   cursorBefore: null,

@@ -10,6 +10,7 @@ import { withHolders } from './lock-holders.ts';
 import { planWithTools } from './plan-with-tools.ts';
 import type { IncrementalPlan, LoadPlan, Plan, Request } from './plan.ts';
 import { planTable } from './plan-table.ts';
+import { NO_ROWS } from './transfer.ts';
 import type { Work } from './work.ts';
 
 /** Three tries more than the first: enough for a failover of seconds, and over before the next cron minute. */
@@ -151,17 +152,6 @@ export async function refreshed(work: Work, facts: TableFacts): Promise<TableFac
   }
 }
 
-const NOTHING = {
-  loader: undefined,
-  rowsRead: 0,
-  rowsInserted: 0,
-  rowsUpdated: 0,
-  rowsUnchanged: 0,
-  rowsDeleted: 0,
-  rowsNewer: 0,
-  bytes: 0,
-};
-
 const cursorBefore = ({ saved }: TableFacts): string | null =>
   saved.kind === 'record' ? saved.record.cursor : saved.kind === 'legacy' ? saved.cursor : null;
 
@@ -175,7 +165,7 @@ function outcomeOf(
     status: 'skipped',
     action,
     reason,
-    ...NOTHING,
+    ...NO_ROWS,
     durationSeconds: (performance.now() - start.ticks) / 1000,
     cursor: cursorBefore(facts),
     cursorBefore: cursorBefore(facts),

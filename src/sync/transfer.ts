@@ -43,7 +43,8 @@ export interface Transfer {
   readonly contents?: WasRead | undefined;
 }
 
-export const NOTHING_MOVED: Transfer = {
+/** Of a table that nothing came of. */
+export const NO_ROWS = {
   loader: undefined,
   rowsRead: 0,
   rowsInserted: 0,
@@ -52,6 +53,10 @@ export const NOTHING_MOVED: Transfer = {
   rowsDeleted: 0,
   rowsNewer: 0,
   bytes: 0,
+} as const;
+
+export const NOTHING_MOVED: Transfer = {
+  ...NO_ROWS,
   warnings: [],
   areDeletesDone: true,
   refusal: undefined,
