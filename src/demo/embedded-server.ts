@@ -151,8 +151,10 @@ async function newDirectoryName(name: string, user: ServerUser | undefined): Pro
 /** Whether other users can walk into the directory, by the modes of it and of all above it. */
 async function isOpenToAll(directory: string): Promise<boolean> {
   const path = resolve(directory);
-  const { mode } = await stat(path);
-  if ((mode & 0o001) === 0) return false;
+  const found = await stat(path).catch(() => undefined);
+  // One that is not there cannot be used either, which whoever makes something in it will say.
+  if (!found) return true;
+  if ((found.mode & 0o001) === 0) return false;
   return path === dirname(path) || isOpenToAll(dirname(path));
 }
 

@@ -82,9 +82,11 @@ const momentRow = markRow.omit({ high: true });
 /** For a table that is read as a whole: nothing of it can come late, so nobody is waited for. */
 export async function lookAtClock(work: Pick<Work, 'source'>): Promise<RaisedFence> {
   const fencedAt = new Date();
-  const [moment] = await work.source.readAtOnce([MOMENT]);
+  // The oldest number of the server may be that of a transaction in another database, which writes nothing here.
+  const [moment, listed] = await work.source.readAtOnce([MOMENT, IN_FLIGHT]);
   const { at, ...numbers } = momentRow.parse(moment?.rows[0]);
-  return { high: null, ...numbers, sourceTime: at, fencedAt, remaining: [] };
+  const remaining = z.array(transactionRow).parse(listed?.rows);
+  return { high: null, ...numbers, sourceTime: at, fencedAt, remaining };
 }
 
 async function waitFor(

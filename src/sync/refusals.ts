@@ -76,7 +76,7 @@ function unreadable(now: TableFacts, { unreadableColumns, columns }: Relation): 
     what: isWhole
       ? `role "${now.sourceSchema.role}" may not read ${printName(now.sourceName)} at the source`
       : `role "${now.sourceSchema.role}" may not read ${columnList} of ${printName(now.sourceName)} at the source`,
-    next: `At the source, run: GRANT SELECT ON ${qualified(now.sourceName)} TO ${ident(now.sourceSchema.role)}${isWhole ? '' : `; or leave ${unreadableColumns.length === 1 ? 'it' : 'them'} out with "exclude_columns"`}`,
+    next: `${isWhole ? '' : `If the copy can do without, leave ${unreadableColumns.length === 1 ? 'it' : 'them'} out with "exclude_columns". `}At the source, run: GRANT SELECT ON ${qualified(now.sourceName)} TO ${ident(now.sourceSchema.role)}`,
   });
 }
 

@@ -111,7 +111,7 @@ export function nextRecord(
     deletesCheckedAt: areDeletesDone ? fence.fencedAt.toISOString() : deletesCheckedBefore(facts),
     mergeKey: [...facts.settings.mergeKey],
     ...cursorAfter(facts, plan, fence),
-    settledXid: isKeyedPlan(plan) ? settledXid(facts, fence) : fence.oldestXid,
+    settledXid: settledXid(facts, fence),
     readAs: readAs(facts),
     contents: contents
       ? { ...contents, settings: contentSettings(facts.settings), readAt: fence.fencedAt.toISOString() }

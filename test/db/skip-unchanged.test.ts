@@ -115,6 +115,19 @@ test('a transaction that was open during the load is not overlooked, whatever it
   await expectLoaded(pair);
 });
 
+test('one that is open in another database of the server is nothing to us', async () => {
+  await using pair = await ratesPair();
+  const other = new pg.Client({ ...pair.login('source'), database: 'postgres' });
+  await other.connect();
+  try {
+    await other.query('BEGIN; SELECT pg_current_xact_id()');
+    await pair.source.query('UPDATE rates SET rate = 7 WHERE id = 1');
+    await settled(pair);
+  } finally {
+    await other.end();
+  }
+});
+
 test('a prepared one neither', async () => {
   await using pair = await ratesPair();
   const { rows } = await pair.source.query<{ max: string }>('SHOW max_prepared_transactions');
