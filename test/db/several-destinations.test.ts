@@ -2,14 +2,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { expect, onTestFinished, test } from 'vitest';
-import { startServer } from '../../src/demo/embedded-server.ts';
+import { expect, test } from 'vitest';
 import { waitUntil } from '../support/activity.ts';
 import { increp, startIncrep } from '../support/increp.ts';
 import { measured } from '../support/memory.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
 import { waitForLock } from '../../src/sql/state.ts';
-import { isHere, nativeDirectoryOf } from '../support/postgres-binaries.ts';
 import { faultProxy, type FaultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { freshSeveral, type SeveralPair } from '../support/several.ts';
@@ -391,26 +389,6 @@ test('a copy that was the only one is one of several now, and is not loaded agai
   await pair.setUrls();
   await insertOrders(pair, 1);
   expect(outcomes(await sync(pair)).map(({ action }) => action)).toEqual(['incremental', 'initial']);
-  await pair.expectAllSame('orders');
-});
-
-test.skipIf(!isHere(18))('destinations of different versions get the same rows', async () => {
-  const server = await startServer({
-    name: 'several-18',
-    settings: { shared_buffers: '16MB', max_connections: 30 },
-    nativeDirectory: await nativeDirectoryOf(18),
-  });
-  // The databases on it are dropped before.
-  onTestFinished(() => server.stop());
-  await using pair = await freshSeveral({
-    tables: [COPY],
-    sourceSql: `${manyOrders(500)}; ALTER TABLE orders ADD span interval DEFAULT '1 day', ADD price numeric(9, 2) DEFAULT 1.50`,
-    servers: { two: server.url('postgres') },
-  });
-  await sync(pair);
-  await pair.expectAllSame('orders');
-  await insertOrders(pair, 3);
-  expect(outcomes(await sync(pair)).map(({ action }) => action)).toEqual(['incremental', 'incremental']);
   await pair.expectAllSame('orders');
 });
 

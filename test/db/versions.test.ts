@@ -15,6 +15,8 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { isHere, MAJORS, nativeDirectoryOf } from '../support/postgres-binaries.ts';
 import type { PostgresMajor } from '../support/postgres-binaries.ts';
+import { freshSeveral } from '../support/several.ts';
+import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 
 type Versions = readonly [source: PostgresMajor, destination: PostgresMajor];
@@ -168,4 +170,19 @@ test('the whole matrix is every version with every version', () => {
   expect(WHOLE).toHaveLength(25);
   expect(PAIRS).toHaveLength(isWhole ? 25 : SHORT.filter((versions) => versions.every(isHere)).length);
   expect(PAIRS).toContainEqual([15, 15]);
+});
+
+test.runIf(PAIRS.flat().includes(18))('destinations of different versions get the same rows', async () => {
+  await using pair = await freshSeveral({
+    tables: [{ ...ORDERS_CONFIG, initial_load: 'copy' }],
+    sourceSql: `${ORDERS_SQL}; INSERT INTO orders (id, total, note) SELECT i, i, 'note ' || i FROM generate_series(1, 500) i;
+      ALTER TABLE orders ADD span interval DEFAULT '1 day', ADD price numeric(9, 2) DEFAULT 1.50`,
+    servers: { two: urlOf(18) },
+  });
+  await sync(pair);
+  await pair.expectAllSame('orders');
+  await insertOrders(pair, 3);
+  const { summary } = await sync(pair);
+  expect(summary.tables.map(({ action }) => action)).toEqual(['incremental', 'incremental']);
+  await pair.expectAllSame('orders');
 });
