@@ -2,7 +2,7 @@
 import { expandPatterns } from '../config/expand-patterns.ts';
 import type { Settings } from '../config/settings.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
-import { tableKey, type TableName } from '../schema/names.ts';
+import { distinctTables, type TableName } from '../schema/names.ts';
 import { findTables, rememberedTables } from '../sync/find-tables.ts';
 import { withHastySource } from '../sync/hasty-source.ts';
 import type { Context } from './context.ts';
@@ -76,24 +76,22 @@ async function tablesFor(
   { source, withGone = false, isLocal = false }: Asking,
 ): Promise<{ readonly found: readonly TableName[]; readonly trouble?: IncrepError }> {
   const remembered = async (isLocalOnly: boolean) =>
-    distinct((await Promise.all(pipelines.map((each) => rememberedTables(each.work, isLocalOnly)))).flat());
+    distinctTables(
+      (await Promise.all(pipelines.map((each) => rememberedTables(each.work, isLocalOnly)))).flat(),
+    );
   if (source === 'not' || isLocal) return { found: await remembered(isLocal) };
   try {
     const found =
       source === 'soon'
         ? await withHastySource(work, (hasty) => findTables(hasty, settings))
         : await findTables(work.source, settings);
-    return { found: withGone ? distinct([...found, ...(await remembered(false))]) : found };
+    return { found: withGone ? distinctTables([...found, ...(await remembered(false))]) : found };
   } catch (error) {
     work.signal?.throwIfAborted();
     if (source === 'must') throw error;
     return { found: await remembered(false), trouble: asIncrepError(error) };
   }
 }
-
-const distinct = (tables: readonly TableName[]): TableName[] => [
-  ...new Map(tables.map((table) => [tableKey(table), table])).values(),
-];
 
 const unmatchedRemark = (pattern: string): string =>
   `no table of the source matches "${pattern}" of tables-config.json`;

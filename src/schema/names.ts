@@ -64,6 +64,11 @@ export const isSameTable = (a: TableName, b: TableName): boolean =>
 /** For maps: two tables never share it, whatever they are called. */
 export const tableKey = ({ schema, table }: TableName): string => JSON.stringify([schema, table]);
 
+/** Each once, where it stands first. */
+export const distinctTables = (tables: readonly TableName[]): TableName[] => [
+  ...new Map(tables.map(({ schema, table }) => [tableKey({ schema, table }), { schema, table }])).values(),
+];
+
 /** The tables of each schema. */
 export function bySchema(tables: readonly TableName[]): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>();

@@ -130,3 +130,7 @@ export const queryRelation = (name: TableName, columns: readonly Column[]): Rela
   filtersRows: false,
   ownedSequences: [],
 });
+
+/** Its rows are all its own, and our role may read who wrote each of them last. */
+export const showsWriters = ({ kind, hasChildren, canSelectTable }: Relation): boolean =>
+  kind === 'table' && !hasChildren && canSelectTable;

@@ -36,6 +36,7 @@ export const contentsSchema = z.object({
   readAt: z.string(),
 });
 export type Contents = Readonly<z.infer<typeof contentsSchema>>;
+
 /** What decides which rows the copy holds, and what identifies them. */
 export const writtenAsSchema = z.object({
   mode: z.string(),

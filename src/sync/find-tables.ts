@@ -5,7 +5,7 @@ import type { Settings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
 import { describeSchemas, describeTables, findRelations } from '../postgres/catalog.ts';
 import type { Database } from '../postgres/database.ts';
-import { tableKey, type TableName } from '../schema/names.ts';
+import { distinctTables, tableKey, type TableName } from '../schema/names.ts';
 import { likeOf } from '../schema/patterns.ts';
 import { isReadableTable } from '../schema/relations.ts';
 import { sourcesOfPipeline, stateTable } from '../sql/state.ts';
@@ -32,9 +32,7 @@ export async function rememberedTables(work: Work, isLocal: boolean): Promise<Ta
   const records = await work.stateFiles.records();
   const inFiles = records.filter((record) => record.pipeline === pipeline).map(({ source }) => source);
   const found = [...inFiles, ...(isLocal ? [] : await inDestination(work))];
-  return [
-    ...new Map(found.map(({ schema, table }) => [tableKey({ schema, table }), { schema, table }])).values(),
-  ];
+  return distinctTables(found);
 }
 
 const sourceRow = z.object({ schema: z.string(), table: z.string() });

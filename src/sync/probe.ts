@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { TableSettings } from '../config/settings.ts';
 import { isServerBound } from '../schema/columns.ts';
-import type { Relation } from '../schema/relations.ts';
+import { showsWriters, type Relation } from '../schema/relations.ts';
 import { isSameLife, type Contents } from '../schema/state-record.ts';
 import type { TableFacts } from './facts.ts';
 
@@ -41,16 +41,13 @@ export type Probe =
  * another server, has no numbers of its own. What is computed when it is read, and names of objects, which can be renamed,
  * change with no row written.
  */
-export const hasNumbers = (
-  { selected }: TableFacts,
-  { kind, hasChildren, hasForeignRows, canSelectTable, columns }: Relation,
-): boolean =>
+export const hasNumbers = ({ selected }: TableFacts, source: Relation): boolean =>
   selected.isSteady &&
-  kind === 'table' &&
-  !hasChildren &&
-  !hasForeignRows &&
-  canSelectTable &&
-  columns.every(({ generated, base }) => generated !== 'v' && !isServerBound((base.element ?? base).type));
+  showsWriters(source) &&
+  !source.hasForeignRows &&
+  source.columns.every(
+    ({ generated, base }) => generated !== 'v' && !isServerBound((base.element ?? base).type),
+  );
 
 /** Pure. Undefined where only reading everything can tell. */
 export function probeFor(facts: TableFacts, source: Relation): Probe | undefined {

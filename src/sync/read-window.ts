@@ -73,7 +73,7 @@ export async function withTableSnapshot<T>(
   const lock = canLock(plan.source) ? [lockShape(facts.sourceName)] : [];
   const first = [...lock, shapeStamp(facts.sourceName), ...questions];
   const what =
-    basis === undefined
+    basis === undefined || !work.party
       ? undefined
       : JSON.stringify([basis, first, fromItem(facts.sourceRows), rowsAs(reading)]);
   return withView(work, { what, first, isCompared }, async (view, answers) => {

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { windowStart } from '../schema/fences.ts';
 import { lowestCursor } from '../schema/keys.ts';
-import type { Relation } from '../schema/relations.ts';
+import { showsWriters, type Relation } from '../schema/relations.ts';
 import { isSameLife, type ReadAs, type StateRecord } from '../schema/state-record.ts';
 import { farFrom, isWrittenSince } from '../sql/compare.ts';
 import { IN_FLIGHT } from '../sql/fence.ts';
@@ -108,17 +108,15 @@ function anywhere(
     from === null ||
     !('settledXid' in since) ||
     since.settledXid === null ||
-    !showsWriters(facts, source, since)
+    !showsWhatIsNew(facts, source, since)
   )
     return { from: null };
   return { from, orWritten: { since: since.settledXid, nextXid: farFrom(nextXid) } };
 }
 
 /** Where the numbers of transactions tell which rows the last sync has seen. */
-const showsWriters = (facts: TableFacts, source: Relation, since: StateRecord): boolean =>
-  source.kind === 'table' &&
-  !source.hasChildren &&
-  source.canSelectTable &&
+const showsWhatIsNew = (facts: TableFacts, source: Relation, since: StateRecord): boolean =>
+  showsWriters(source) &&
   facts.selected.isSteady &&
   source.oid === since.shape.oid &&
   isSameLife(since.sourceLife, lifeOf(facts));
@@ -138,7 +136,7 @@ function quietProbe(
 ): string[] {
   if (!('settledXid' in since) || since.settledXid === null) return [];
   const isKnown =
-    showsWriters(facts, source, since) &&
+    showsWhatIsNew(facts, source, since) &&
     isSameWay(since.readAs, readAs(facts)) &&
     window.lookbackSeconds === facts.settings.lookbackSeconds;
   return isKnown
