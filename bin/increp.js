@@ -20,13 +20,13 @@ if (found[0] < needed[0] || (found[0] === needed[0] && found[1] < needed[1])) {
 } else if (process.argv[2] === '__complete') {
   // A shell waits for this at every press of TAB.
   const { answer } = await import('../dist/commands/completion/answer.js');
-  answer(process.argv.slice(3), (text) => process.stdout.write(text));
+  answer(process.argv.slice(3), process.env, (text) => process.stdout.write(text));
 } else {
   const v8 = await import('node:v8');
   // Rows stream through and die young. Left alone, V8 lets the space for the young grow to 100 MB meanwhile.
   v8.setFlagsFromString('--semi-space-growth-factor=1');
   // What lives is small and does not grow, so three times as much garbage beside it, as V8 has it, gains no time.
   v8.setFlagsFromString('--heap-growing-percent=150');
-  const program = await import('../dist/cli.js');
-  await program.main(process.argv.slice(2));
+  const program = await import('../dist/process.js');
+  await program.runProcess(process.argv.slice(2));
 }

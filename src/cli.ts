@@ -1,35 +1,35 @@
 /** The program: registers commands and turns what they return or throw into the exit code. */
 import { CommanderError } from 'commander';
 import { programOf } from './commands/program.ts';
-import { abortOnSignal } from './commands/signals.ts';
 import { tellError } from './commands/tell-error.ts';
 import { terminalOf, type Terminal } from './commands/terminal.ts';
 import { usageErrorOf } from './commands/usage-error.ts';
-import { processEnvironment } from './config/process-environment.ts';
 import { asIncrepError, ERROR_CLASSES } from './errors.ts';
+import type { Invocation } from './invocation.ts';
 
-export async function main(args: readonly string[]): Promise<void> {
-  const terminal = terminalOf({
-    stdout: process.stdout,
-    stderr: process.stderr,
-    environment: processEnvironment(),
-    isColorRefused: args.includes('--no-color'),
-  });
+/** Resolves to the exit code; never rejects. */
+export async function main(args: readonly string[], invocation: Invocation): Promise<number> {
+  const terminal = terminalOf(invocation, args.includes('--no-color'));
   try {
-    process.exitCode = await dispatch(args, terminal);
+    return await dispatch(args, invocation, terminal);
   } catch (error) {
-    process.exitCode = report(error, terminal, args);
+    return report(error, terminal, args);
   }
 }
 
-async function dispatch(args: readonly string[], terminal: Terminal): Promise<number> {
+async function dispatch(
+  args: readonly string[],
+  invocation: Invocation,
+  terminal: Terminal,
+): Promise<number> {
+  const { environment, workingDirectory, signal, timing } = invocation;
   let exitCode = 0;
   const root = programOf({
     terminal,
-    columns: processEnvironment()['COLUMNS'],
+    columns: environment['COLUMNS'],
     act: async ({ program, command, load }) => {
-      const options = { ...command.optsWithGlobals(), terminal, signal: abortOnSignal(), program };
-      exitCode = await (await load())(command.args, options);
+      const given = { terminal, environment, workingDirectory, signal, timing, program };
+      exitCode = await (await load())(command.args, { ...command.optsWithGlobals(), ...given });
     },
   });
   let asked = root;

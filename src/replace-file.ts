@@ -1,10 +1,12 @@
 /** A file is replaced as a whole: whoever reads it sees the old text or the new one, also after a power cut. */
+import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Temporary file beside it, fsync, rename, fsync of the folder. `mode` counts, whatever the umask is. */
 export async function replaceFile(path: string, text: string, mode: number): Promise<void> {
-  const temporary = `${path}.tmp-${process.pid}`;
+  // Not by the process ID: in two containers both may be 1.
+  const temporary = `${path}.tmp-${randomBytes(6).toString('hex')}`;
   try {
     const file = await open(temporary, 'w', mode);
     try {

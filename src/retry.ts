@@ -1,15 +1,9 @@
 /** How long to wait before trying again, and a wait that a signal can end. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Backoff } from './timing.ts';
 
 /** The longest time that Node's timers take; anything above it would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
-
-interface Backoff {
-  /** Seconds: the most that is waited after the first attempt; it doubles with each further one. */
-  readonly base?: number;
-  /** Seconds: the most that is ever waited. */
-  readonly max?: number;
-}
 
 /**
  * Seconds to wait after attempt number `attempt` (the first is 1). The whole span is drawn at random, so that
@@ -17,7 +11,7 @@ interface Backoff {
  */
 export function backoffSeconds(
   attempt: number,
-  { base = 0.5, max = 8 }: Backoff = {},
+  { base, max }: Backoff,
   random: () => number = Math.random,
 ): number {
   const floor = Math.min(base, max) / 2;

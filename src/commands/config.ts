@@ -19,8 +19,8 @@ export interface ConfigOptions extends GlobalOptions {
 /** What could be read is shown also where something is wrong, which is told after it. */
 export async function configCommand(tables: readonly string[], options: ConfigOptions): Promise<number> {
   const { terminal } = options;
-  const directory = resolveDirectory(options.directory);
-  const configuration = await readConfiguration({ directory });
+  const directory = resolveDirectory(options);
+  const configuration = await readConfiguration({ directory, environment: options.environment });
   const { error, secrets } = configuration;
   const redact = redactor(secrets);
   const effective = describe(configuration, directory, tables);

@@ -1,6 +1,7 @@
 /** Wires everything together: settings, connections, and the listeners that watch a run. */
 import { randomUUID } from 'node:crypto';
 import { resolveDirectory } from '../config/directory.ts';
+import { searchPathOf, type Environment } from '../environment.ts';
 import { loadSettings } from '../config/load.ts';
 import { settingsFor } from '../config/destinations.ts';
 import type { Settings } from '../config/settings.ts';
@@ -14,6 +15,7 @@ import { KnownDestinations } from '../sync/known-destinations.ts';
 import { SettleBudget } from '../sync/settle-budget.ts';
 import { TimeBox } from '../sync/time-box.ts';
 import type { Work } from '../sync/work.ts';
+import type { Timing } from '../timing.ts';
 import { chooseDestinations } from './choose-destinations.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -46,6 +48,9 @@ export interface Pipeline {
 
 interface ContextOptions {
   readonly directory: string | undefined;
+  readonly environment: Environment;
+  readonly workingDirectory: string;
+  readonly timing: Timing;
   readonly terminal: Terminal;
   readonly signal: AbortSignal;
   /** --destination: empty for all. */
@@ -56,8 +61,6 @@ interface ContextOptions {
   readonly timeBox?: TimeBox | undefined;
 }
 
-const SETTLE_SECONDS = 5;
-
 function onceOnly<T>(find: () => Promise<T>): () => Promise<T> {
   let found: Promise<T> | undefined;
   return () => (found ??= find());
@@ -67,17 +70,21 @@ export async function withContext<T>(
   options: ContextOptions,
   use: (context: Context) => Promise<T>,
 ): Promise<T> {
-  const settings = await loadSettings({ directory: resolveDirectory(options.directory) });
+  const { environment, timing } = options;
+  const settings = await loadSettings({ directory: resolveDirectory(options), environment });
   const chosen = chooseDestinations(settings, options.destination ?? []);
   const { signal, terminal, timeBox = new TimeBox() } = options;
   const redact = redactor(settings.secrets);
   const listeners: Listener[] = [];
   const emit = emitTo(listeners);
   const runId = randomUUID();
-  const openSource = () => new Database(settings.source, { ...settings, signal });
+  const searchPath = searchPathOf(environment);
+  const openSource = () => new Database(settings.source, { ...settings, signal, timing });
   const common = {
-    tools: onceOnly(findClientTools),
-    settle: new SettleBudget(options.settleSeconds ?? SETTLE_SECONDS, timeBox),
+    tools: onceOnly(() => findClientTools(searchPath)),
+    searchPath,
+    timing,
+    settle: new SettleBudget(options.settleSeconds ?? timing.transactionWait, timeBox),
     timeBox,
     runId,
     signal,
@@ -90,7 +97,7 @@ export async function withContext<T>(
       ...common,
       settings: own,
       source: openSource(),
-      destination: new Database(own.destination, { ...own, signal }),
+      destination: new Database(own.destination, { ...own, signal, timing }),
       stateFiles: stateFiles(own.stateDirectory),
       emit: emitTo(heard),
     },

@@ -1,5 +1,4 @@
 /** Watch it work, on two real servers that are gone afterwards. */
-import { processEnvironment } from '../config/process-environment.ts';
 import { playDemo } from '../demo/demo.ts';
 import { createStory } from '../demo/story.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
@@ -10,13 +9,14 @@ export interface DemoOptions extends GlobalOptions {
 }
 
 export async function demoCommand(_tables: readonly string[], options: DemoOptions): Promise<number> {
-  const { terminal, signal, keep } = options;
+  const { terminal, environment, signal, keep } = options;
   try {
     const areEqual = await playDemo({
       story: createStory({ out: (text) => terminal.out(text), look: terminal.look }),
+      environment,
       signal,
       isKept: keep,
-      isSabotaged: Boolean(processEnvironment()['INCREP_DEMO_SABOTAGE']),
+      isSabotaged: Boolean(environment['INCREP_DEMO_SABOTAGE']),
     });
     return areEqual ? 0 : 1;
   } catch (error) {

@@ -1,9 +1,7 @@
 /** From nothing to a pipeline that can be checked and run. */
-import process from 'node:process';
 import { basename } from 'node:path';
 import { readAnswers, type Answers } from '../config/answers.ts';
 import { newDirectory } from '../config/directory.ts';
-import { processEnvironment } from '../config/process-environment.ts';
 import { secretsOf } from '../config/secrets.ts';
 import type { Overrides } from '../config/values.ts';
 import { asIncrepError, IncrepError, reworded } from '../errors.ts';
@@ -16,10 +14,10 @@ import type { InitOptions, Setup } from './init/setup.ts';
 import { planFiles, writePlanned, type PlannedFile } from './init/write.ts';
 
 export async function initCommand(_tables: readonly string[], options: InitOptions): Promise<number> {
-  const environment = processEnvironment();
-  const directory = newDirectory(options.directory, environment);
+  const { environment } = options;
+  const directory = newDirectory(options);
   const answers = await readAnswers({ directory, environment, overrides: overridesOf(options) });
-  const how = { pipeline: basename(directory), signal: options.signal };
+  const how = { pipeline: basename(directory), signal: options.signal, timing: options.timing };
   const redact = redactor(secretsOf(undefined, answers.values));
   try {
     const [setup, files] = isDialogue(options)
@@ -45,7 +43,7 @@ async function script(answers: Answers, how: Visit, options: InitOptions): Promi
 async function dialogue(answers: Answers, how: Visit, { terminal, force }: InitOptions): Promise<Settled> {
   const { openPrompts } = await import('./init/prompts.ts');
   const { permitted, setupByAsking } = await import('./init/dialogue.ts');
-  const prompts = await openPrompts(terminal.look, how.signal);
+  const prompts = await openPrompts(terminal, how.signal);
   const setup = await setupByAsking(prompts, answers, how);
   const planned = await planFiles(setup);
   const files = force ? planned : await permitted(prompts, planned);
@@ -54,10 +52,10 @@ async function dialogue(answers: Answers, how: Visit, { terminal, force }: InitO
 }
 
 /** Whoever cannot see a question must never be asked one. */
-function isDialogue({ yes, json }: InitOptions): boolean {
-  const { CI, TERM } = processEnvironment();
-  const streams = [process.stdin, process.stdout, process.stderr];
-  return !yes && !json && !CI && TERM !== 'dumb' && streams.every(({ isTTY }) => isTTY);
+function isDialogue({ yes, json, environment: { CI, TERM }, terminal }: InitOptions): boolean {
+  const { isStdinTerminal, isStdoutTerminal, isStderrTerminal } = terminal;
+  const isOnTerminal = isStdinTerminal && isStdoutTerminal && isStderrTerminal;
+  return !yes && !json && !CI && TERM !== 'dumb' && isOnTerminal;
 }
 
 const overridesOf = (options: InitOptions): Overrides => ({

@@ -1,5 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { DURATION_FORMS, formatDuration, parseDuration } from '../duration.ts';
+import type { Environment } from '../environment.ts';
+import type { Timing } from '../timing.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What every command that works on a pipeline has. */
@@ -7,6 +9,10 @@ export interface GlobalOptions {
   /** -C */
   readonly directory: string | undefined;
   readonly terminal: Terminal;
+  readonly environment: Environment;
+  /** Absolute; relative paths on the command line start here. */
+  readonly workingDirectory: string;
+  readonly timing: Timing;
   readonly signal: AbortSignal;
 }
 

@@ -65,7 +65,7 @@ async function forget(work: Work, table: TableSettings): Promise<void> {
   // Whichever of them it was synced under last.
   const names = [destinationName.table, sharedName(destinationName.table, pipeline)];
   await work.destination.withWriting([], async (client) => {
-    await lockTable(client, { stateName }, { waitSeconds: 0, signal: work.signal });
+    await lockTable(client, { stateName }, { waitSeconds: 0, timing: work.timing, signal: work.signal });
     const ours = [stateTable, loadsTable, chunksTable].map((named) => named(schema).table);
     const there = await describeRelations(client, schema, ours);
     const [hasState, ...hasLoads] = ours.map((name) => there.has(name));

@@ -1,5 +1,7 @@
 /** Where a command prints: results to stdout, everything else to stderr. */
 import { fstatSync } from 'node:fs';
+import type { Environment } from '../environment.ts';
+import type { InputStream, Invocation, OutputStream } from '../invocation.ts';
 import type { Look } from '../observe/look.ts';
 import type { Screen } from '../observe/progress.ts';
 
@@ -10,6 +12,9 @@ export interface Terminal {
   readonly say: (text: string) => void;
   readonly isStdoutTerminal: boolean;
   readonly isStderrTerminal: boolean;
+  readonly isStdinTerminal: boolean;
+  /** For questions: answers come from stdin, and all that is drawn goes to stderr. */
+  readonly dialogue: { readonly input: InputStream; readonly output: OutputStream };
   /** Of stdout. */
   readonly look: Look;
   /** Of stderr. */
@@ -18,23 +23,17 @@ export interface Terminal {
   readonly screen: (Screen & { readonly isStdout: boolean; readonly isStderr: boolean }) | undefined;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-interface Surroundings {
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
-  readonly environment: Environment;
-  /** --no-color was given. */
-  readonly isColorRefused: boolean;
-}
-
 /** Cells, where a terminal does not say. */
 const USUAL_WIDTH = 80;
 
-export function terminalOf({ stdout, stderr, environment, isColorRefused }: Surroundings): Terminal {
+/** @param isColorRefused --no-color was given */
+export function terminalOf(
+  { stdin, stdout, stderr, environment }: Pick<Invocation, 'stdin' | 'stdout' | 'stderr' | 'environment'>,
+  isColorRefused: boolean,
+): Terminal {
   // A reader that has closed its end wants no more; the work goes on.
   for (const stream of [stdout, stderr]) stream.on('error', ignoreClosed);
-  const lookOf = (stream: NodeJS.WriteStream): Look => ({
+  const lookOf = (stream: OutputStream): Look => ({
     color: hasColor(stream, environment, isColorRefused),
     get width() {
       return isTerminal(stream) ? stream.columns || USUAL_WIDTH : Infinity;
@@ -47,6 +46,8 @@ export function terminalOf({ stdout, stderr, environment, isColorRefused }: Surr
     say: (text: string) => void stderr.write(text),
     isStdoutTerminal: isTerminal(stdout),
     isStderrTerminal: isTerminal(stderr),
+    isStdinTerminal: stdin.isTTY === true,
+    dialogue: { input: stdin, output: stderr },
     look,
     sayLook,
   };
@@ -59,7 +60,7 @@ export function terminalOf({ stdout, stderr, environment, isColorRefused }: Surr
       isStdout: stream === stdout,
       isStderr: stream === stderr || (isTerminal(stderr) && isSameDevice(stdout, stderr)),
       look: stream === stdout ? look : sayLook,
-      write: (text) => stream.write(text),
+      write: (text) => void stream.write(text),
       onResize: (redraw) => {
         stream.on('resize', redraw);
         return () => stream.off('resize', redraw);
@@ -69,13 +70,13 @@ export function terminalOf({ stdout, stderr, environment, isColorRefused }: Surr
 }
 
 /** Node leaves the property out where it is none. */
-const isTerminal = (stream: NodeJS.WriteStream): boolean => stream.isTTY === true;
+const isTerminal = (stream: OutputStream): boolean => stream.isTTY === true;
 
 /**
  * FORCE_COLOR asks for colour where it would not be expected (force-color.org; "0" and "false" do not), NO_COLOR and
  * --no-color refuse it (no-color.org), and refusing wins: whoever cannot have escape sequences has no other way to say so.
  */
-function hasColor(stream: NodeJS.WriteStream, environment: Environment, isRefused: boolean): boolean {
+function hasColor(stream: OutputStream, environment: Environment, isRefused: boolean): boolean {
   if (isRefused || environment['NO_COLOR']) return false;
   return isSet(environment['FORCE_COLOR']) || (isTerminal(stream) && !isDumb(environment));
 }
@@ -90,10 +91,7 @@ const isDumb = ({ TERM }: Environment): boolean =>
 /** A log of a CI job looks like a terminal to programs, and keeps every line that was drawn. */
 const canMove = (environment: Environment): boolean => !isDumb(environment) && !isSet(environment['CI']);
 
-function isSameDevice(
-  one: NodeJS.WriteStream & { fd?: number },
-  other: NodeJS.WriteStream & { fd?: number },
-) {
+function isSameDevice(one: OutputStream, other: OutputStream): boolean {
   if (one.fd === undefined || other.fd === undefined) return false;
   return fstatSync(one.fd).rdev === fstatSync(other.fd).rdev;
 }

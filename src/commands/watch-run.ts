@@ -32,6 +32,7 @@ export interface Watch extends AsyncDisposable {
 /** Adding one touches this function and its own file. */
 export async function watchRun(context: Context, options: WatchOptions): Promise<Watch> {
   const { settings, terminal, redact, signal, listen } = context;
+  const { timing } = context.work;
   const { isJson, verbosity } = options;
   const progress = isJson || verbosity !== 'normal' ? undefined : progressOn(context);
   const warn = await wireLog(context, options, progress);
@@ -41,17 +42,21 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
   if (settings.metricsTextfile) listen(runMetrics(context, settings.metricsTextfile, warn));
   const { webhook, healthcheckUrl: url } = settings;
   // Connections of their own, which outlive those that a signal ends.
-  const histories = context.pipelines.map(({ settings: of }) => new Database(of.destination, of));
+  const histories = context.pipelines.map(
+    ({ settings: of }) => new Database(of.destination, { ...of, timing }),
+  );
   context.pipelines.forEach((pipeline, index) => {
     const { stateDirectory: directory } = pipeline.settings;
     const destinationNameOf = copyNameIn(pipeline.settings);
-    pipeline.listen(localHistoryListener({ directory, destinationNameOf, redact, onFailure: warn }));
+    pipeline.listen(localHistoryListener({ directory, destinationNameOf, redact, onFailure: warn, timing }));
     const database = histories[index];
-    if (database) pipeline.listen(historyListener({ database, destinationNameOf, redact, onFailure: warn }));
+    if (database)
+      pipeline.listen(historyListener({ database, destinationNameOf, redact, onFailure: warn, timing }));
   });
-  if (webhook) listen(webhookListener({ webhook, redact, onFailure: warn, signal }));
+  if (webhook) listen(webhookListener({ webhook, redact, onFailure: warn, signal, timing }));
   // Behind the webhook, whose time runs from the signal on: that of the healthcheck begins with its turn.
-  if (url !== undefined) listen(healthcheckListener({ url, redact, exitCodeOf, onFailure: warn, signal }));
+  if (url !== undefined)
+    listen(healthcheckListener({ url, redact, exitCodeOf, onFailure: warn, signal, timing }));
   const stop = () => progress?.stop();
   return {
     hasToldTables: progress !== undefined && terminal.screen?.isStdout === true,
@@ -80,6 +85,7 @@ async function wireLog(
     runId,
     pipeline,
     redact,
+    say: terminal.say,
     isTerminal: terminal.isStderrTerminal,
     color: terminal.sayLook.color,
     width: terminal.sayLook.width,

@@ -4,7 +4,7 @@ import { readConnection } from './connection.ts';
 import { readEnvFile } from './env-file.ts';
 import { assignmentLines, type Assignment } from './env-text.ts';
 import { configError, type Problem } from './problems.ts';
-import type { Environment } from './process-environment.ts';
+import type { Environment } from '../environment.ts';
 import type { Reading } from './reading.ts';
 import { secretsOf, withoutSecrets } from './secrets.ts';
 import type { ConnectionSettings } from './settings.ts';

@@ -3,25 +3,26 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { IncrepError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
-import type { Environment } from './process-environment.ts';
-import { processEnvironment } from './process-environment.ts';
+import type { Environment } from '../environment.ts';
+
+export interface DirectoryRequest {
+  /** -C */
+  readonly directory: string | undefined;
+  readonly environment: Environment;
+  /** Absolute. */
+  readonly workingDirectory: string;
+}
 
 /** `-C DIR`, else `INCREP_DIR`, else the current directory; absolute. */
-export function resolveDirectory(
-  flag: string | undefined,
-  environment: Environment = processEnvironment(),
-): string {
-  const { directory, origin } = namedDirectory(flag, environment);
+export function resolveDirectory(request: DirectoryRequest): string {
+  const { directory, origin } = namedDirectory(request);
   if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return directory;
   throw notADirectory(directory, origin, 'Name the directory that holds .env and tables-config.json.');
 }
 
 /** The same for a pipeline that is about to be made: the directory need not be there yet. */
-export function newDirectory(
-  flag: string | undefined,
-  environment: Environment = processEnvironment(),
-): string {
-  const { directory, origin } = namedDirectory(flag, environment);
+export function newDirectory(request: DirectoryRequest): string {
+  const { directory, origin } = namedDirectory(request);
   const there = statSync(directory, { throwIfNoEntry: false });
   if (!there || there.isDirectory()) return directory;
   throw notADirectory(directory, origin, 'Name a directory, which may be one that is still to be made.');
@@ -29,12 +30,12 @@ export function newDirectory(
 
 type Origin = '-C' | 'INCREP_DIR';
 
-function namedDirectory(flag: string | undefined, environment: Environment) {
+function namedDirectory({ directory: flag, environment, workingDirectory }: DirectoryRequest) {
   // `-C "$DIR"` with DIR unset must not run whatever pipeline happens to be here.
   if (flag === '') throw new IncrepError('USAGE', { what: '-C is empty', next: 'Give it a directory.' });
   const fromEnvironment = environment['INCREP_DIR'] || undefined;
   const origin: Origin = flag === undefined ? 'INCREP_DIR' : '-C';
-  return { directory: resolve(flag ?? fromEnvironment ?? '.'), origin };
+  return { directory: resolve(workingDirectory, flag ?? fromEnvironment ?? '.'), origin };
 }
 
 function notADirectory(directory: string, origin: Origin, next: string): IncrepError {

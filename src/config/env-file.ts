@@ -5,7 +5,7 @@ import { parse } from 'dotenv';
 import { nearest } from '../nearest.ts';
 import { readText } from './files.ts';
 import type { Report, Warn } from './problems.ts';
-import type { Environment } from './process-environment.ts';
+import type { Environment } from '../environment.ts';
 import { VARIABLES, variable } from './variables.ts';
 
 /** dotenv's own pattern for one assignment, with names; only that a comment stands on the line of its value. */

@@ -7,8 +7,7 @@ import { namedVariables, readDestinations } from './destinations.ts';
 import { checkEnvironment, readEnvFile } from './env-file.ts';
 import type { Problem } from './problems.ts';
 import { configError, noPipeline, show } from './problems.ts';
-import type { Environment } from './process-environment.ts';
-import { processEnvironment } from './process-environment.ts';
+import type { Environment } from '../environment.ts';
 import type { Reading } from './reading.ts';
 import { choiceOf, isSet, refuse, required, textOf } from './reading.ts';
 import { secretsOf, withoutSecrets } from './secrets.ts';
@@ -23,7 +22,7 @@ import { readWebhook } from './webhook.ts';
 interface Request {
   /** From `resolveDirectory`. */
   readonly directory: string;
-  readonly environment?: Environment;
+  readonly environment: Environment;
   /** What flags say; stronger than every other place. */
   readonly overrides?: Overrides;
 }
@@ -52,7 +51,7 @@ export async function loadSettings(request: Request): Promise<Settings> {
 
 export async function readConfiguration({
   directory,
-  environment = processEnvironment(),
+  environment,
   overrides = {},
 }: Request): Promise<Configuration> {
   const problems: Problem[] = [];

@@ -3,14 +3,11 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { derivedName } from './derived-name.ts';
-import { processEnvironment, type Environment } from './process-environment.ts';
+import type { Environment } from '../environment.ts';
 import { splitUrls } from './split-urls.ts';
 
 /** @param flag what -C says */
-export const namesAtAGlance = (
-  flag: string | undefined,
-  environment: Environment = processEnvironment(),
-): readonly string[] =>
+export const namesAtAGlance = (flag: string | undefined, environment: Environment): readonly string[] =>
   orNothing(() => {
     const document = tablesFile(flag, environment);
     const tables: unknown = Array.isArray(document) ? document : fieldOf(document, 'tables');
@@ -21,7 +18,7 @@ export const namesAtAGlance = (
 /** Of several destinations, as far as it shows without opening what variables name. */
 export const destinationsAtAGlance = (
   flag: string | undefined,
-  environment: Environment = processEnvironment(),
+  environment: Environment,
 ): readonly string[] => [
   ...orNothing(() => {
     const listed = fieldOf(tablesFile(flag, environment), 'destinations');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { shellWord } from '../shell-word.ts';
 import { readText } from './files.ts';
 import type { Warn } from './problems.ts';
-import type { Environment } from './process-environment.ts';
+import type { Environment } from '../environment.ts';
 import type { ConnectionSettings } from './settings.ts';
 
 export interface Passfile {

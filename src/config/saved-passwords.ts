@@ -1,7 +1,7 @@
 /** Passwords that nobody has set here, and that libpq would find in the password file. */
 import { openPassfile, passwordIn } from './passfile.ts';
 import type { Warn } from './problems.ts';
-import type { Environment } from './process-environment.ts';
+import type { Environment } from '../environment.ts';
 import type { Connections, ConnectionSettings } from './settings.ts';
 
 interface Saved {

@@ -2,7 +2,7 @@
 import { join, resolve } from 'node:path';
 import { readText } from './files.ts';
 import type { Report } from './problems.ts';
-import type { Environment } from './process-environment.ts';
+import type { Environment } from '../environment.ts';
 import type { VariableName } from './variables.ts';
 import { VARIABLES } from './variables.ts';
 

@@ -1,4 +1,5 @@
 /** The story from the first to the last line. Each chapter is a function; all of them share one stage. */
+import type { Environment } from '../environment.ts';
 import { formatSeconds } from '../format.ts';
 import { changeShop, commitLate, fillShop, syncAgain, syncFirst } from './chapters.ts';
 import { compareDatabases, sabotage } from './comparison.ts';
@@ -9,6 +10,7 @@ import type { Story } from './story.ts';
 
 export interface DemoRequest {
   readonly story: Story;
+  readonly environment: Environment;
   readonly signal: AbortSignal;
   /** Leave the servers and the directory. */
   readonly isKept: boolean;
@@ -18,12 +20,12 @@ export interface DemoRequest {
 
 /** Whether both databases were equal at the end. */
 export async function playDemo(request: DemoRequest): Promise<boolean> {
-  const { story, signal } = request;
+  const { story, environment, signal } = request;
   const startedAt = performance.now();
   const elapsed = () => formatSeconds((performance.now() - startedAt) / 1000);
   story.title('increp demo: a small shop, copied from one Postgres server to another');
   story.heading('Two real Postgres servers start');
-  return withStage(signal, async (stage) => {
+  return withStage({ environment, signal }, async (stage) => {
     await preparePipeline(stage);
     introduce(story, stage, elapsed());
     const areEqual = await withClient(stage.source, signal, (sourceClient) =>

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import process from 'node:process';
 import { execa } from 'execa';
-import { processEnvironment, searchPath } from '../config/process-environment.ts';
+import { searchPathOf, type Environment } from '../environment.ts';
 import { IncrepError } from '../errors.ts';
 import type { Stage } from './stage.ts';
 import type { Story } from './story.ts';
@@ -16,7 +16,7 @@ export interface Ran {
 
 /** Shows the command and what it prints. @throws IncrepError where it ends otherwise than expected */
 export async function runIncrep(
-  { directory, signal }: Stage,
+  { directory, environment, signal }: Stage,
   story: Story,
   args: readonly string[],
   expected: readonly number[] = [0],
@@ -24,7 +24,7 @@ export async function runIncrep(
   story.command(['increp', '-C', directory, ...args].join(' '));
   const startedAt = performance.now();
   const result = await execa(process.execPath, [PROGRAM, '-C', directory, ...args], {
-    env: environment(),
+    env: childEnvironment(environment),
     extendEnv: false,
     stdin: 'ignore',
     cancelSignal: signal,
@@ -40,11 +40,11 @@ export async function runIncrep(
 }
 
 /** Nothing of the caller's that could be taken for a setting: the real environment wins over .env. */
-function environment(): Record<string, string> {
-  const { HOME, TMPDIR, LC_ALL, LC_CTYPE, LANG } = processEnvironment();
+function childEnvironment(environment: Environment): Record<string, string> {
+  const { HOME, TMPDIR, LC_ALL, LC_CTYPE, LANG } = environment;
   const kept = Object.entries({ HOME, TMPDIR, LC_ALL, LC_CTYPE, LANG });
   return {
-    PATH: searchPath(),
+    PATH: searchPathOf(environment),
     ...Object.fromEntries(kept.filter((entry): entry is [string, string] => Boolean(entry[1]))),
   };
 }

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type pg from 'pg';
+import type { Environment } from '../environment.ts';
 import { withClient, type Login } from './connection.ts';
 import { startServer, type EmbeddedServer } from './embedded-server.ts';
 import { startGuard } from './guard.ts';
@@ -16,6 +17,7 @@ export interface Stage {
   readonly servers: readonly [source: EmbeddedServer, destination: EmbeddedServer];
   /** The pipeline directory. */
   readonly directory: string;
+  readonly environment: Environment;
   readonly signal: AbortSignal;
   /** Leaves everything where it is, for good. */
   keep(): Promise<void>;
@@ -28,7 +30,10 @@ export interface Scene extends Stage {
   readonly destinationClient: pg.Client;
 }
 
-export async function withStage<T>(signal: AbortSignal, use: (stage: Stage) => Promise<T>): Promise<T> {
+export async function withStage<T>(
+  { environment, signal }: Pick<Stage, 'environment' | 'signal'>,
+  use: (stage: Stage) => Promise<T>,
+): Promise<T> {
   return withServers(async (servers) => {
     signal.throwIfAborted();
     const directory = join(tmpdir(), `increp-demo-${randomBytes(4).toString('hex')}`);
@@ -41,6 +46,7 @@ export async function withStage<T>(signal: AbortSignal, use: (stage: Stage) => P
         source: loginOf(source, 'source'),
         destination: loginOf(destination, 'destination'),
         directory,
+        environment,
         signal,
         keep: async () => {
           await Promise.all([guard.dismiss(), ...servers.map((server) => server.detach())]);

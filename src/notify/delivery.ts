@@ -1,6 +1,7 @@
 /** One message brought to one URL: a few attempts, each bounded in time and in bytes. */
 import type { Agent } from 'undici';
 import { backoffSeconds, sleep } from '../retry.ts';
+import type { Backoff, Timing } from '../timing.ts';
 
 export interface DeliveryLimits {
   readonly attempts: number;
@@ -10,14 +11,19 @@ export interface DeliveryLimits {
   readonly totalSeconds: number;
   /** The most of a Retry-After that is honoured. */
   readonly retryAfterSeconds: number;
+  readonly retryDelay: Backoff;
 }
 
-export const DELIVERY_LIMITS: DeliveryLimits = {
-  attempts: 3,
-  attemptSeconds: 10,
-  totalSeconds: 30,
-  retryAfterSeconds: 10,
-};
+const ATTEMPTS = 3;
+
+/** @param total seconds for all attempts */
+export const deliveryLimits = ({ delivery }: Pick<Timing, 'delivery'>, total: number): DeliveryLimits => ({
+  attempts: ATTEMPTS,
+  attemptSeconds: Math.min(delivery.attempt, total),
+  totalSeconds: total,
+  retryAfterSeconds: delivery.retryAfter,
+  retryDelay: delivery.retryDelay,
+});
 
 /** What is read of an answer's body before the connection is dropped. */
 const READ_BYTES = 1024;
@@ -151,7 +157,10 @@ async function attemptAll(
     const answer = await attemptOnce(letter, dispatcher, Math.min(limits.attemptSeconds, left), signal);
     if (answer.kind === 'accepted') return undefined;
     if (answer.kind === 'refused') return { why: answer.why, attempts, isGone: answer.isGone };
-    const wait = Math.min(answer.waitSeconds ?? backoffSeconds(attempts), limits.retryAfterSeconds);
+    const wait = Math.min(
+      answer.waitSeconds ?? backoffSeconds(attempts, limits.retryDelay),
+      limits.retryAfterSeconds,
+    );
     const isTooLate = performance.now() / 1000 + wait >= deadline;
     if (attempts >= limits.attempts || isTooLate) return { why: answer.why, attempts, isGone: false };
     // An abort ends the wait; the next attempt then ends before it begins, and says why.

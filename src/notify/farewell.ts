@@ -1,12 +1,10 @@
 /** What is said of a run after a signal: whoever sent it will not wait for more than ten seconds. */
 import type { RunSummary } from '../events.ts';
 
-export const FAREWELL_MS = 3000;
-
-/** Aborts a little later than `signal` does. */
-export function afterwards(signal: AbortSignal, milliseconds: number): AbortSignal {
+/** Aborts so many seconds later than `signal` does. */
+export function afterwards(signal: AbortSignal, seconds: number): AbortSignal {
   const later = new AbortController();
-  const start = () => void setTimeout(() => later.abort(), milliseconds).unref();
+  const start = () => void setTimeout(() => later.abort(), seconds * 1000).unref();
   if (signal.aborted) start();
   else signal.addEventListener('abort', start, { once: true });
   return later.signal;

@@ -2,19 +2,18 @@
 import type { Listener, RunSummary } from '../events.ts';
 import type { Redact } from '../redact.ts';
 import {
-  DELIVERY_LIMITS,
   deliver,
+  deliveryLimits,
   formatAttempts,
   type DeliveryOptions,
   type Letter,
   type Undelivered,
 } from './delivery.ts';
-import { afterwards, attemptsAtEnd, FAREWELL_MS } from './farewell.ts';
+import type { Timing } from '../timing.ts';
+import { afterwards, attemptsAtEnd } from './farewell.ts';
 import { runMessage } from './notice.ts';
 
-/** A monitor that is silent holds up the end of a run by 20 s, and by what is left of 5 s for the start. */
-const END_LIMITS = { ...DELIVERY_LIMITS, totalSeconds: 20 };
-const START_LIMITS = { ...DELIVERY_LIMITS, attempts: 2, attemptSeconds: 5, totalSeconds: 5 };
+const ATTEMPTS_AT_START = 2;
 
 /** What healthchecks.io keeps of a body. */
 const BODY_BYTES = 10_000;
@@ -24,6 +23,7 @@ const LOCKED_EXIT_CODE = 75;
 export interface HealthcheckOptions extends Partial<DeliveryOptions> {
   readonly url: string;
   readonly redact: Redact;
+  readonly timing: Pick<Timing, 'delivery' | 'shutdown'>;
   readonly exitCodeOf: (summary: RunSummary) => number;
   /** Told at most once a run; names the URL's origin only, because its path is a token. */
   readonly onFailure: (message: string) => void;
@@ -63,7 +63,10 @@ const objection = (answer: string): string | undefined =>
 const headers = () => ({ 'content-type': 'text/plain; charset=utf-8' });
 
 export function healthcheckListener(options: HealthcheckOptions): Listener {
-  const { url, redact, onFailure, exitCodeOf, limits = END_LIMITS, signal, sleep } = options;
+  const { url, redact, onFailure, exitCodeOf, timing, signal, sleep } = options;
+  const { healthcheckStart, healthcheckTotal } = timing.delivery;
+  const { limits = deliveryLimits(timing, healthcheckTotal) } = options;
+  const startLimits = { ...deliveryLimits(timing, healthcheckStart), attempts: ATTEMPTS_AT_START };
   const { origin } = new URL(url);
   let starting: Promise<Undelivered | undefined> | undefined;
 
@@ -78,7 +81,7 @@ export function healthcheckListener(options: HealthcheckOptions): Listener {
       { url: signalUrl(url, endSignal(exitCodeOf(summary)), summary.runId), body: runMessage(summary) },
       {
         limits: { ...limits, attempts: attemptsAtEnd(summary, limits.attempts) },
-        signal: signal && afterwards(signal, FAREWELL_MS),
+        signal: signal && afterwards(signal, timing.shutdown),
       },
     );
   }
@@ -93,7 +96,7 @@ export function healthcheckListener(options: HealthcheckOptions): Listener {
     if (event.type === 'run-started') {
       const body = `Pipeline ${event.pipeline} begins: ${event.tables.join(', ')}`;
       // Not waited for: the work has no reason to.
-      starting = send({ url: signalUrl(url, '/start', event.runId), body }, { limits: START_LIMITS, signal });
+      starting = send({ url: signalUrl(url, '/start', event.runId), body }, { limits: startLimits, signal });
       starting.catch(() => undefined);
     }
     if (event.type !== 'run-finished') return;

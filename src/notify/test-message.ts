@@ -1,7 +1,8 @@
 /** A message that says nothing but that messages arrive. */
 import type { WebhookSettings } from '../config/settings.ts';
 import type { Redact } from '../redact.ts';
-import { DELIVERY_LIMITS, deliverOnce } from './delivery.ts';
+import type { Timing } from '../timing.ts';
+import { deliverOnce } from './delivery.ts';
 import { bodyOf } from './notice.ts';
 import { letterOf, originOf } from './webhook.ts';
 
@@ -15,12 +16,17 @@ export interface TestResult {
   readonly why: string | undefined;
 }
 
+interface TestOptions {
+  readonly pipeline: string;
+  readonly redact: Redact;
+  readonly timing: Pick<Timing, 'delivery'>;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Signed and formatted like any other, sent once, whatever WEBHOOK_EVENTS says. */
 export async function sendTestMessage(
   webhook: WebhookSettings,
-  pipeline: string,
-  redact: Redact,
-  signal?: AbortSignal,
+  { pipeline, redact, timing, signal }: TestOptions,
 ): Promise<TestResult> {
   const body = bodyOf(
     {
@@ -33,7 +39,7 @@ export async function sendTestMessage(
     redact,
   );
   const startedAt = performance.now();
-  const answer = await deliverOnce(letterOf(webhook, body), DELIVERY_LIMITS.attemptSeconds, signal);
+  const answer = await deliverOnce(letterOf(webhook, body), timing.delivery.attempt, signal);
   return {
     origin: originOf(webhook.url),
     status: answer.status,

@@ -4,20 +4,22 @@ import type { Listener, RunEvent } from '../events.ts';
 import { formatCount } from '../format.ts';
 import type { Redact } from '../redact.ts';
 import {
-  DELIVERY_LIMITS,
   deliver,
+  deliveryLimits,
   formatAttempts,
   type DeliveryOptions,
   type Letter,
   type Undelivered,
 } from './delivery.ts';
-import { afterwards, attemptsAtEnd, FAREWELL_MS } from './farewell.ts';
+import type { Timing } from '../timing.ts';
+import { afterwards, attemptsAtEnd } from './farewell.ts';
 import { bodyOf, type Notice, noticeOf, type RunName } from './notice.ts';
 import { newMessageId, signatureOf } from './signature.ts';
 
 export interface WebhookOptions extends Partial<DeliveryOptions> {
   readonly webhook: WebhookSettings;
   readonly redact: Redact;
+  readonly timing: Pick<Timing, 'delivery' | 'shutdown'>;
   /** Told once per failure; names the URL's origin only, because its path and query hold tokens. */
   readonly onFailure: (message: string) => void;
 }
@@ -61,9 +63,10 @@ function failureText(origin: string, { type }: Notice, { why, attempts }: Undeli
 }
 
 export function webhookListener(options: WebhookOptions): Listener {
-  const { webhook, redact, onFailure, limits = DELIVERY_LIMITS } = options;
+  const { webhook, redact, onFailure, timing } = options;
+  const { limits = deliveryLimits(timing, timing.delivery.webhookTotal) } = options;
   const origin = originOf(webhook.url);
-  const runSignal = options.signal && afterwards(options.signal, FAREWELL_MS);
+  const runSignal = options.signal && afterwards(options.signal, timing.shutdown);
   let memory = forgotten;
 
   async function send(event: RunEvent, notice: Notice): Promise<void> {

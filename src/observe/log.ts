@@ -26,10 +26,6 @@ export function effectiveLevel({ level, verbosity, hasProgress }: Talk): Level {
   return level;
 }
 
-interface Sink {
-  write(line: string): unknown;
-}
-
 export interface LoggerOptions {
   readonly log: LogSettings;
   readonly level: Level;
@@ -43,8 +39,8 @@ export interface LoggerOptions {
   readonly width?: number;
   /** Called before each line, so that a progress line can make room. */
   readonly beforeLine?: () => void;
-  /** stderr when left out. */
-  readonly destination?: Sink;
+  /** Writes to stderr. */
+  readonly say: (text: string) => void;
 }
 
 function changed(line: string, change: (text: string, key: string) => string): string {
@@ -74,11 +70,9 @@ async function prettyPrinter(color: boolean): Promise<(line: string) => string> 
 const hasPrettyLines = ({ log, isTerminal }: LoggerOptions) =>
   log.format === 'pretty' || (log.format === 'auto' && isTerminal);
 
-/** Writes synchronously, so that nothing is lost however the process ends. */
 export async function createLogger(options: LoggerOptions): Promise<Logger> {
-  const { level, redact, beforeLine } = options;
+  const { level, redact, beforeLine, say } = options;
   const { pino } = await import('pino');
-  const sink = options.destination ?? pino.destination({ dest: 2, sync: true });
   const isPretty = hasPrettyLines(options);
   const width = isPretty ? (options.width ?? Infinity) : Infinity;
   const print = isPretty ? await prettyPrinter(options.color) : (line: string) => line;
@@ -95,7 +89,7 @@ export async function createLogger(options: LoggerOptions): Promise<Logger> {
       write(line: string) {
         const text = wrapLines(print(changed(line, change)), width);
         beforeLine?.();
-        sink.write(text);
+        say(text);
       },
     },
   );

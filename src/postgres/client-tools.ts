@@ -1,7 +1,6 @@
 /** pg_dump and pg_restore as they are on this machine. */
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { searchPath } from '../config/process-environment.ts';
 
 export type ToolVersion = number | 'missing';
 
@@ -11,26 +10,30 @@ export interface ClientTools {
   readonly pgRestore: ToolVersion;
 }
 
-export async function findClientTools(): Promise<ClientTools> {
-  const [pgDump, pgRestore] = await Promise.all([majorVersion('pg_dump'), majorVersion('pg_restore')]);
+/** @param searchPath as PATH has it */
+export async function findClientTools(searchPath: string): Promise<ClientTools> {
+  const [pgDump, pgRestore] = await Promise.all([
+    majorVersion('pg_dump', searchPath),
+    majorVersion('pg_restore', searchPath),
+  ]);
   return { pgDump, pgRestore };
 }
 
-async function majorVersion(program: string): Promise<ToolVersion> {
+async function majorVersion(program: string, searchPath: string): Promise<ToolVersion> {
   const { execa } = await import('execa');
   const { stdout, failed } = await execa(program, ['--version'], {
     reject: false,
     timeout: 10_000,
     extendEnv: false,
-    env: { PATH: searchPath() },
+    env: { PATH: searchPath },
   });
   const version = / (\d+)(?:\.|beta|rc|devel)/.exec(stdout ?? '')?.[1];
   return failed || version === undefined ? 'missing' : Number(version);
 }
 
 /** Where a program is found; undefined where it is not. */
-export async function pathOf(program: string): Promise<string | undefined> {
-  for (const directory of searchPath().split(delimiter)) {
+export async function pathOf(program: string, searchPath: string): Promise<string | undefined> {
+  for (const directory of searchPath.split(delimiter)) {
     const path = join(directory, program);
     const isThere = await access(path, constants.X_OK).then(
       () => true,

@@ -10,12 +10,9 @@ import { serverError } from './server-errors.ts';
 import { tlsAttempts } from './tls.ts';
 import { isWithoutTls, tlsError } from './tls-errors.ts';
 
-const CONNECT_TIMEOUT_SECONDS = 10;
-const END_TIMEOUT_SECONDS = 1;
-
 /** Says goodbye, which over a dead network would take for ever. */
-export async function end(client: pg.Client): Promise<void> {
-  const tooLate = setTimeout(() => socketOf(client).destroy(), END_TIMEOUT_SECONDS * 1000);
+export async function end(client: pg.Client, timeoutSeconds: number): Promise<void> {
+  const tooLate = setTimeout(() => socketOf(client).destroy(), timeoutSeconds * 1000);
   await client.end().catch(() => undefined);
   clearTimeout(tooLate);
 }
@@ -27,11 +24,15 @@ export const programName = (pipeline: string, program = ''): string =>
     63,
   );
 
+interface ConnectOptions extends pg.ClientConfig {
+  readonly timeoutSeconds: number;
+}
+
 /** @throws IncrepError that says why no connection came about */
 export async function connect(
   settings: ConnectionSettings,
   place: Place,
-  config: pg.ClientConfig,
+  { timeoutSeconds, ...config }: ConnectOptions,
   signal: AbortSignal | undefined,
 ): Promise<pg.Client> {
   const failures: IncrepError[] = [];
@@ -44,7 +45,7 @@ export async function connect(
       password: () => settings.password ?? '',
       database: settings.database,
       ssl,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_SECONDS * 1000,
+      connectionTimeoutMillis: timeoutSeconds * 1000,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       ...config,

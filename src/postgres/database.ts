@@ -5,6 +5,7 @@ import type { ConnectionSettings } from '../config/settings.ts';
 import { formatDuration } from '../duration.ts';
 import { IncrepError } from '../errors.ts';
 import { BACKEND_PID, END_BACKEND, LOOK_AT_BACKEND, LOOK_AT_PROGRAM } from '../sql/backend.ts';
+import type { Timing } from '../timing.ts';
 import { beginReading, beginSnapshot, beginWriting } from '../sql/session.ts';
 import { connect, end, programName } from './connect.ts';
 import { backendOf, bytesMoved, isServersTurn, socketOf } from './driver.ts';
@@ -20,11 +21,6 @@ import { placeFor, type Place } from './place.ts';
 import { serverError } from './server-errors.ts';
 import { watchSilence, type Backend } from './silence.ts';
 
-/** For the answer of a server that is asked what a silent backend does. */
-const LOOK_TIMEOUT_SECONDS = 10;
-/** How long a statement queues for a table lock, and so may hold up those who queue behind it. */
-export const LOCK_TIMEOUT_SECONDS = 5;
-
 /** SQLSTATE. */
 const IDLE_SESSION_TIMEOUT = '57P05';
 
@@ -33,6 +29,7 @@ const pidSchema = z.object({ pid: z.number() });
 interface DatabaseOptions {
   readonly pipeline: string;
   readonly stallTimeoutSeconds: number;
+  readonly timing: Timing;
   readonly signal?: AbortSignal;
 }
 
@@ -51,6 +48,7 @@ export class Database implements AsyncDisposable {
   readonly place: Place;
   readonly #applicationName: string;
   readonly #stallTimeoutSeconds: number;
+  readonly #timing: Timing;
   readonly #signal: AbortSignal | undefined;
   /** The backend of the transaction that is open. */
   #pid: number | undefined;
@@ -60,11 +58,15 @@ export class Database implements AsyncDisposable {
   #opening: Promise<pg.Client> | undefined;
   #identity: ServerIdentity | undefined;
 
-  constructor(settings: ConnectionSettings, { pipeline, stallTimeoutSeconds, signal }: DatabaseOptions) {
+  constructor(
+    settings: ConnectionSettings,
+    { pipeline, stallTimeoutSeconds, timing, signal }: DatabaseOptions,
+  ) {
     this.settings = settings;
     this.place = placeFor(settings);
     this.#applicationName = programName(pipeline);
     this.#stallTimeoutSeconds = stallTimeoutSeconds;
+    this.#timing = timing;
     this.#signal = signal;
     // A statement in progress ends with its connection; the server rolls back.
     signal?.addEventListener('abort', () => this.discard(), { once: true });
@@ -110,7 +112,8 @@ export class Database implements AsyncDisposable {
 
   #connect(more: pg.ClientConfig = {}): Promise<pg.Client> {
     const config = { application_name: this.#applicationName, ...more };
-    return connect(this.settings, this.place, config, this.#signal);
+    const timeoutSeconds = this.#timing.connectTimeout;
+    return connect(this.settings, this.place, { ...config, timeoutSeconds }, this.#signal);
   }
 
   async #endOrphan(client: pg.Client): Promise<void> {
@@ -145,7 +148,7 @@ export class Database implements AsyncDisposable {
   }
 
   async #lookAt(statement: string, values: readonly unknown[]): Promise<Backend | undefined> {
-    const client = await this.#connect({ query_timeout: LOOK_TIMEOUT_SECONDS * 1000 });
+    const client = await this.#connect({ query_timeout: this.#timing.stallProbeTimeout * 1000 });
     try {
       return backendSchema.optional().parse((await client.query(statement, [...values])).rows[0]);
     } catch (error) {
@@ -172,7 +175,7 @@ export class Database implements AsyncDisposable {
 
   /** Statements without parameters in one message, each seeing what is committed when it starts. */
   async readAtOnce(statements: readonly string[]): Promise<pg.QueryResult[]> {
-    const begin = beginReading(await this.identity(), LOCK_TIMEOUT_SECONDS);
+    const begin = beginReading(await this.identity(), this.#timing.lockTimeout);
     return this.withClient(async (client) => {
       const results: unknown = await queryFirst(client, [begin, ...statements, 'COMMIT'].join('; '));
       return (results as pg.QueryResult[]).slice(-statements.length - 1, -1);
@@ -181,16 +184,16 @@ export class Database implements AsyncDisposable {
 
   /** Statements that each see what is committed when they start. */
   async withReading<T>(read: Work<T>): Promise<T> {
-    return this.#withTransaction(beginReading(await this.identity(), LOCK_TIMEOUT_SECONDS), [], read);
+    return this.#withTransaction(beginReading(await this.identity(), this.#timing.lockTimeout), [], read);
   }
 
   /** One view of the whole database, taken by the first of these statements that needs one; LOCK TABLE does not. */
   async withSnapshot<T>(first: readonly string[], read: Work<T>): Promise<T> {
-    return this.#withTransaction(beginSnapshot(await this.identity(), LOCK_TIMEOUT_SECONDS), first, read);
+    return this.#withTransaction(beginSnapshot(await this.identity(), this.#timing.lockTimeout), first, read);
   }
 
   async withWriting<T>(first: readonly string[], write: Work<T>): Promise<T> {
-    return this.#withTransaction(beginWriting(await this.identity(), LOCK_TIMEOUT_SECONDS), first, write);
+    return this.#withTransaction(beginWriting(await this.identity(), this.#timing.lockTimeout), first, write);
   }
 
   async #withTransaction<T>(begin: string, first: readonly string[], work: Work<T>): Promise<T> {
@@ -223,6 +226,6 @@ export class Database implements AsyncDisposable {
     // Whoever waited for this connection may have been given up because the other side failed.
     const client = this.#client ?? (await this.#opening?.catch(() => undefined));
     this.#client = undefined;
-    if (client) await end(client);
+    if (client) await end(client, this.#timing.closeTimeout);
   }
 }

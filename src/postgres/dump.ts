@@ -1,5 +1,4 @@
 /** One table's rows through pg_dump and pg_restore, on a snapshot of ours. */
-import { searchPath } from '../config/process-environment.ts';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { IncrepError, type ErrorCode } from '../errors.ts';
 import { printName, type TableName } from '../schema/names.ts';
@@ -17,6 +16,10 @@ export interface DumpRequest {
   /** Left out: reading them needs a privilege that SELECT on the table does not give. */
   readonly sequences: readonly TableName[];
   readonly lockTimeoutSeconds: number;
+  /** Where pg_dump and pg_restore are, as PATH has it. */
+  readonly searchPath: string;
+  /** How long they may take to stop before they are killed. */
+  readonly killDelaySeconds: number;
   /** For PGOPTIONS: what is set on the role must trouble this session no more than ours. */
   readonly options: string;
   /** Shown in pg_stat_activity. */
@@ -24,15 +27,13 @@ export interface DumpRequest {
   readonly signal: AbortSignal | undefined;
 }
 
-/** How long a child may take to obey before it is killed. */
-const KILL_AFTER_MS = 2000;
-
 /** Gives `use` the rows as COPY text. Both children have ended when this returns. @throws IncrepError DUMP_FAILED */
 export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) => Promise<T>): Promise<T> {
   // A tenth of a second that only a dump is worth.
   const { execa } = await import('execa');
   return withPassfile(request.connection.password, async ({ directory, path, forget }) => {
     const environment = {
+      PATH: request.searchPath,
       ...libpqEnvironment(request.connection, directory, path),
       PGAPPNAME: request.applicationName,
       PGOPTIONS: request.options,
@@ -40,11 +41,11 @@ export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) 
     const restore = execa(
       'pg_restore',
       ['--data-only', '--file=-'],
-      childOptions({ PATH: searchPath() }, request.signal),
+      childOptions({ PATH: request.searchPath }, request),
     );
     // The end of the pipe itself: what goes from one to the other does not pass through us.
     const dump = execa('pg_dump', dumpArguments(request), {
-      ...childOptions(environment, request.signal),
+      ...childOptions(environment, request),
       stdout: restore.stdin,
     });
     // Else pg_restore would wait for what we have to say.
@@ -126,14 +127,17 @@ const howItEnded = ({ signal, exitCode, stderr }: Ended): string =>
   (signal === undefined ? `ended with ${exitCode ?? 'no exit code'}` : `was killed by ${signal}`) +
   (stderr.trim() === '' ? '' : `: ${stderr.trim().replaceAll(/\s*\n\s*/g, ' / ')}`);
 
-const childOptions = (env: Record<string, string>, signal: AbortSignal | undefined) =>
+const childOptions = (
+  env: Record<string, string>,
+  { signal, killDelaySeconds }: Pick<DumpRequest, 'signal' | 'killDelaySeconds'>,
+) =>
   ({
     env,
     extendEnv: false,
     reject: false,
     buffer: { stdout: false, stderr: true },
     maxBuffer: { stderr: 100_000 },
-    forceKillAfterDelay: KILL_AFTER_MS,
+    forceKillAfterDelay: killDelaySeconds * 1000,
     ...(signal && { cancelSignal: signal }),
   }) as const;
 
@@ -144,7 +148,6 @@ export function libpqEnvironment(
   passfile: string,
 ): Record<string, string> {
   return {
-    PATH: searchPath(),
     HOME: home,
     PGHOST: connection.host,
     PGPORT: String(connection.port),

@@ -2,14 +2,12 @@
 import { IncrepError } from '../errors.ts';
 import type { Listener } from '../events.ts';
 import { firstLine } from '../format.ts';
+import type { Timing } from '../timing.ts';
 import { tableRecord } from '../schema/run-record.ts';
 import { addRunColumns, pruneRuns, recordRuns, type RunRow } from '../sql/state.ts';
 import type { Database } from './database.ts';
 
 const KEEP_DAYS = 90;
-
-/** A row for each of hundreds of quiet tables would cost more than the tables. What fails is written at once. */
-const WRITE_AFTER_MS = 2000;
 
 interface HistoryOptions {
   /** A connection of its own, which outlives the one that a signal has ended. */
@@ -17,6 +15,7 @@ interface HistoryOptions {
   readonly destinationNameOf: (table: string) => string;
   readonly redact: (text: string) => string;
   readonly onFailure: (message: string) => void;
+  readonly timing: Pick<Timing, 'historyInterval'>;
 }
 
 /** History is a record of the work, not a part of it: what fails here never changes the result of the run. */
@@ -25,6 +24,7 @@ export function historyListener({
   destinationNameOf,
   redact,
   onFailure,
+  timing,
 }: HistoryOptions): Listener {
   let run: { id: string; pipeline: string } | undefined;
   let waiting: RunRow[] = [];
@@ -63,7 +63,8 @@ export function historyListener({
     if (event.type === 'table-finished' && run && event.outcome.status !== 'skipped') {
       isThere = true;
       waiting.push(tableRecord(run, event.outcome, destinationNameOf(event.outcome.name), redact));
-      const isDue = event.outcome.status === 'failed' || performance.now() - writtenAt > WRITE_AFTER_MS;
+      const isDue =
+        event.outcome.status === 'failed' || performance.now() - writtenAt > timing.historyInterval * 1000;
       if (isDue) await write();
     }
     if (event.type === 'run-finished' && isThere) await write([pruneRuns(schema, KEEP_DAYS)]);

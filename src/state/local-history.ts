@@ -1,12 +1,10 @@
 /** Keeps the history of runs here as well, where it can be read when the destination is away. */
 import type { Listener, RunSummary } from '../events.ts';
 import { firstLine } from '../format.ts';
+import type { Timing } from '../timing.ts';
 import { runError, tableRecord } from '../schema/run-record.ts';
 import { runSeconds } from '../summary-json.ts';
 import { appendHistory, type NewRecord } from './history-file.ts';
-
-/** As the history at the destination. What fails is written at once. */
-const WRITE_AFTER_MS = 2000;
 
 interface LocalHistoryOptions {
   /** Of the state. */
@@ -14,11 +12,12 @@ interface LocalHistoryOptions {
   readonly destinationNameOf: (table: string) => string;
   readonly redact: (text: string) => string;
   readonly onFailure: (message: string) => void;
+  readonly timing: Pick<Timing, 'historyInterval'>;
 }
 
 /** A record of the work, not a part of it: what fails here is said once and changes nothing. */
 export function localHistoryListener(options: LocalHistoryOptions): Listener {
-  const { directory, destinationNameOf, redact } = options;
+  const { directory, destinationNameOf, redact, timing } = options;
   let run: { id: string; pipeline: string; tables: readonly string[] } | undefined;
   let waiting: NewRecord[] = [];
   let writtenAt = performance.now();
@@ -40,7 +39,8 @@ export function localHistoryListener(options: LocalHistoryOptions): Listener {
     if (event.type === 'table-finished' && run && event.outcome.status !== 'skipped') {
       const table = destinationNameOf(event.outcome.name);
       waiting.push(tableRecord(run, event.outcome, table, redact));
-      if (event.outcome.status === 'failed' || performance.now() - writtenAt > WRITE_AFTER_MS) await write();
+      if (event.outcome.status === 'failed' || performance.now() - writtenAt > timing.historyInterval * 1000)
+        await write();
     }
     if (event.type === 'run-finished' && run) {
       const { summary } = event;

@@ -59,7 +59,7 @@ const isOfPipeline = (name: string): boolean =>
 
 /** Hidden files are those of other programs, and a temporary file may be that of a run that is going on. */
 const isBesides = (name: string): boolean =>
-  name.startsWith('.') || /\.tmp-\d+$/.test(name) || isOfPipeline(name);
+  name.startsWith('.') || /\.tmp-[\da-f]+$/.test(name) || isOfPipeline(name);
 
 async function strangersIn(directory: string, tables: readonly string[]): Promise<string[]> {
   const ours = new Set(tables.flatMap((table) => [`${fileNameOf(table)}.json`, `${table}.txt`]));

@@ -1,4 +1,5 @@
 /** `sync-state/`: one file a table. This folder is the only place that touches it. */
+import { randomUUID } from 'node:crypto';
 import { access, constants, open, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -109,7 +110,7 @@ async function writeSafely(directory: string, path: string, text: string): Promi
 
 /** Before a run: a directory that cannot be written is better known before the work than after it. */
 export async function ensureWritable(directory: string): Promise<void> {
-  const probe = join(directory, `.probe-${process.pid}`);
+  const probe = join(directory, `.probe-${randomUUID()}`);
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     if (!(await stat(directory)).isDirectory()) throw new Error('it is not a directory');

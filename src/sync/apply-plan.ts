@@ -30,9 +30,6 @@ export interface ApplyRequest {
   readonly isVerified: boolean;
 }
 
-/** A connection that broke may have left a backend that holds our own lock until it notices. */
-export const OWN_LOCK_SECONDS = 10;
-
 export interface Applied {
   readonly transfer: Transfer;
   readonly record: StateRecord;
@@ -54,6 +51,7 @@ export async function applyPlan(
   try {
     await work.destination.withWriting(lockingStatements(facts), async (destination, transaction) => {
       const patience = {
+        timing: work.timing,
         waitSeconds: request.waitLockSeconds,
         atMostSeconds: work.timeBox.remainingSeconds,
         signal: work.signal,
@@ -182,7 +180,8 @@ async function hasCommitted(
 ): Promise<boolean> {
   if (asIncrepError(error).code !== 'CONNECTION_LOST') return false;
   return work.destination.withWriting([], async (client) => {
-    await lockTable(client, facts, { waitSeconds: OWN_LOCK_SECONDS, signal: work.signal });
+    const { timing, signal } = work;
+    await lockTable(client, facts, { waitSeconds: timing.ownLockWait, timing, signal });
     const { rows } = await client.query<{ generation: string; runId: string }>(
       readGeneration(facts.stateName),
     );

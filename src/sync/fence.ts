@@ -8,7 +8,7 @@ import type { RowSource } from '../sql/row-source.ts';
 import type { TableFacts } from './facts.ts';
 import type { Work } from './work.ts';
 
-type Waiting = Pick<Work, 'source' | 'settle' | 'signal' | 'emit'>;
+type Waiting = Pick<Work, 'source' | 'settle' | 'timing' | 'signal' | 'emit'>;
 
 const transactionRow = z.object({
   transaction: z.string(),
@@ -42,9 +42,6 @@ export interface RaisedFence {
   /** Those of the list that had not ended when the budget was spent. */
   readonly remaining: readonly InFlight[];
 }
-
-const FIRST_POLL_SECONDS = 0.01;
-const SLOWEST_POLL_SECONDS = 0.25;
 
 interface FenceTarget {
   /** As in the settings. */
@@ -90,13 +87,13 @@ export async function lookAtClock(work: Pick<Work, 'source'>): Promise<RaisedFen
 }
 
 async function waitFor(
-  { source, settle, signal, emit }: Waiting,
+  { source, settle, timing, signal, emit }: Waiting,
   table: string,
   listed: readonly InFlight[],
 ): Promise<readonly InFlight[]> {
   let remaining = listed;
   let isTold = false;
-  let pause = FIRST_POLL_SECONDS;
+  let pause = timing.transactionPoll.base;
   // When all is spent, one more look still tells what merely passed by from what stays.
   let mayLook = remaining.some(({ transaction }) => !settle.hasOutlasted(transaction));
   while (remaining.length > 0 && (!settle.isSpent || mayLook)) {
@@ -111,7 +108,7 @@ async function waitFor(
       isTold = true;
       await emit({ type: 'phase-started', table, phase: 'fence', waitsFor: describeOpen(first, remaining) });
     }
-    pause = Math.min(pause * 2, SLOWEST_POLL_SECONDS);
+    pause = Math.min(pause * 2, timing.transactionPoll.max);
     mayLook = false;
   }
   settle.remember(remaining.map(({ transaction }) => transaction));

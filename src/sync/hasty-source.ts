@@ -3,15 +3,13 @@ import { IncrepError } from '../errors.ts';
 import { Database } from '../postgres/database.ts';
 import type { Work } from './work.ts';
 
-const LIMIT_SECONDS = 5;
-
 /** @throws IncrepError CONNECTION_FAILED where that time was not enough, and whatever `use` throws */
 export async function withHastySource<T>(work: Work, use: (source: Database) => Promise<T>): Promise<T> {
-  const { settings } = work;
+  const { settings, timing } = work;
   const tooLate = new AbortController();
-  const timer = setTimeout(() => tooLate.abort(slow(work)), LIMIT_SECONDS * 1000);
+  const timer = setTimeout(() => tooLate.abort(slow(work)), timing.statusSourceTimeout * 1000);
   const signal = AbortSignal.any([tooLate.signal, ...(work.signal ? [work.signal] : [])]);
-  await using source = new Database(settings.source, { ...settings, signal });
+  await using source = new Database(settings.source, { ...settings, signal, timing });
   try {
     return await use(source);
   } finally {
@@ -19,8 +17,8 @@ export async function withHastySource<T>(work: Work, use: (source: Database) => 
   }
 }
 
-const slow = ({ source }: Work): IncrepError =>
+const slow = ({ source, timing }: Work): IncrepError =>
   new IncrepError('CONNECTION_FAILED', {
-    what: `source ${source.place.address} did not answer within ${LIMIT_SECONDS} s`,
+    what: `source ${source.place.address} did not answer within ${timing.statusSourceTimeout} s`,
     next: 'Use --no-source to leave it out.',
   });

@@ -19,7 +19,7 @@ import { nullKeyWarning } from './null-keys.ts';
 import { isKeyedPlan, type LoadPlan } from './plan.ts';
 import { readWhole } from './read-window.ts';
 import { exchange, locksFor } from './reshape/exchange.ts';
-import { lockAlone } from './reshape/exclusive-lock.ts';
+import { lockAlone, type LockTiming } from './reshape/exclusive-lock.ts';
 import { completeStaging, describeNewTable, renameIndexes } from './reshape/new-table.ts';
 import { chooseReshape, seenAgain, type Reshape } from './reshape/reshape.ts';
 import { mustSurvive } from './reshape/unsurvivable.ts';
@@ -44,7 +44,7 @@ export interface Load {
 
 export async function loadTable(request: Omit<Load, 'placing' | 'hasMergeKey'>): Promise<Transfer> {
   const { work, facts, plan, destination, isVerified } = request;
-  const placing = await choosePlacing(destination, facts, plan);
+  const placing = await choosePlacing(destination, facts, plan, work.timing);
   const load = { ...request, placing, hasMergeKey: false };
   await makeStaging(destination, facts, plan.source.columns, becomesTable(placing));
   if (becomesTable(placing)) await prepareMarks(destination, facts);
@@ -82,8 +82,9 @@ export const choosePlacing = async (
   destination: pg.ClientBase,
   facts: TableFacts,
   plan: LoadPlan,
+  timing: LockTiming,
 ): Promise<Placing> => {
-  if (plan.way === 'swap') return chooseReshape(destination, facts, plan.source);
+  if (plan.way === 'swap') return chooseReshape(destination, facts, plan.source, timing);
   return plan.way === 'extend'
     ? { way: 'alter', alteration: extensionFor(facts, plan.source) }
     : { way: plan.way };
@@ -134,7 +135,8 @@ export async function mergeWhole(load: Load): Promise<MergeCounts> {
   const alteration = placing.way === 'alter' ? placing.alteration : undefined;
   if (alteration && (!isKept || isExtended(alteration))) {
     await enter(load, 'swap');
-    await lockAlone(destination, { table, locks: [lockWholly(table)], onWait: tellUsers(load) }, work.signal);
+    const wanted = { table, locks: [lockWholly(table)], timing: work.timing, onWait: tellUsers(load) };
+    await lockAlone(destination, wanted, work.signal);
     // Another pipeline may have added the same column since.
     const now = isKept ? extensionFor(await seenNow(destination, facts), plan.source) : alteration;
     const before = alterBefore(table, now, facts.natives);
@@ -175,7 +177,12 @@ export async function putInPlace(load: Load): Promise<void> {
     const exchanged = { ...placing.exchange, hasMergeKey, isRehearsal: false };
     await completeStaging(exchanged);
     await enter(load, 'swap');
-    const wanted = { table: facts.destinationName, locks: locksFor(exchanged), onWait: tellUsers(load) };
+    const wanted = {
+      table: facts.destinationName,
+      locks: locksFor(exchanged),
+      timing: work.timing,
+      onWait: tellUsers(load),
+    };
     await lockAlone(destination, wanted, work.signal);
     await exchange(await seenAgain(exchanged));
   } else {

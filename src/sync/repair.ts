@@ -30,7 +30,7 @@ export async function repairTable(work: Work, facts: TableFacts): Promise<Repair
   const { relation, known } = comparableCopy(facts);
   await addMissingLabels(work, facts);
   return work.destination.withWriting([], async (destination) => {
-    await lockTable(destination, facts, { waitSeconds: 0, signal: work.signal });
+    await lockTable(destination, facts, { waitSeconds: 0, timing: work.timing, signal: work.signal });
     await ensureOwnColumns(destination, facts);
     await emptyStaging(destination, facts, relation.columns);
     const record = (await recordIn(destination, facts)) ?? known;

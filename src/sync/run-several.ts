@@ -27,7 +27,7 @@ export async function runSeveral(
 ): Promise<RunSummary> {
   const [first] = destinations;
   if (!first) throw new Error('a run without destinations');
-  const { runId, signal, settings } = first.work;
+  const { runId, signal, settings, timing } = first.work;
   const startedAt = new Date();
   const names = destinations.map(({ name }) => name);
   const tables = request.tables.map(({ name }) => name);
@@ -39,7 +39,7 @@ export async function runSeveral(
     tables,
     destinations: names,
   });
-  await using sharing = new Sharing({ names, openSource, signal });
+  await using sharing = new Sharing({ names, openSource, signal, timing });
   let hasFailed = false;
   const runOne = async ({ name, work }: DestinationWork): Promise<RunSummary> => {
     const companions = sharing.companionsOf(name);

@@ -30,9 +30,6 @@ export interface RunRequest extends TableRequest {
   readonly mayGoOn?: () => boolean;
 }
 
-/** While a large table loads, the other tables may change: what was known of them by then is looked up again. */
-const STALE_AFTER_MS = 30_000;
-
 export async function run(work: Work, request: RunRequest): Promise<RunSummary> {
   const startedAt = new Date();
   const { runId } = work;
@@ -65,7 +62,8 @@ async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcom
   const facts = await persistently(work, () => prepare(work, request.tables));
   for (const table of await inTurn(work, facts)) {
     if (request.mayGoOn?.() === false) return;
-    const isStale = performance.now() - gatheredAt > STALE_AFTER_MS;
+    // While a large table loads, the other tables may change.
+    const isStale = performance.now() - gatheredAt > work.timing.factsMaxAge * 1000;
     const outcome = await inStep(work, table.settings.name, async (together) =>
       hasNoTime(together, table)
         ? leftOver(together, table)

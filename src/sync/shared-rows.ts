@@ -9,11 +9,8 @@ import { exportSnapshot, type Sent, type SharedSnapshot } from './sharing/shared
 import { withTableDump } from './table-dump.ts';
 import type { Work } from './work.ts';
 
-/** A checkpoint may keep a server from writing for some seconds; whoever takes nothing for longer is left behind. */
-const STALLED_SECONDS = 30;
-
-const patienceOf = ({ settings, destination }: Work): Patience => {
-  const seconds = Math.min(STALLED_SECONDS, settings.stallTimeoutSeconds);
+const patienceOf = ({ settings, timing, destination }: Work): Patience => {
+  const seconds = Math.min(timing.fanOut.stalled, settings.stallTimeoutSeconds);
   return { seconds, tooSlow: () => tooSlow(seconds, destination.place.side) };
 };
 

@@ -2,7 +2,7 @@
 import { asIncrepError, reworded, type IncrepError } from '../errors.ts';
 import type { Failure, TableOutcome } from '../events.ts';
 import { backoffSeconds, sleep } from '../retry.ts';
-import { applyPlan, OWN_LOCK_SECONDS, type Applied, type ApplyRequest } from './apply-plan.ts';
+import { applyPlan, type Applied, type ApplyRequest } from './apply-plan.ts';
 import { oneGoWarning, stoppedReason } from './chunks/words.ts';
 import { NotInPlace } from './evolve/not-in-place.ts';
 import { gatherFacts, type TableFacts } from './facts.ts';
@@ -45,7 +45,7 @@ export async function syncTable(
         facts,
         plan,
         isAgain
-          ? { ...request, waitLockSeconds: Math.max(request.waitLockSeconds, OWN_LOCK_SECONDS) }
+          ? { ...request, waitLockSeconds: Math.max(request.waitLockSeconds, work.timing.ownLockWait) }
           : request,
       );
       if ('stopped' in applied)
@@ -106,7 +106,7 @@ export const loaderWarning = (plan: Plan): string[] =>
 /** Seconds; undefined where it may not be tried again, because it was often enough, or there is no time left to wait. */
 export function waitBeforeNext(work: Work, attempt: number): number | undefined {
   if (work.signal?.aborted === true || attempt === MAX_ATTEMPTS) return undefined;
-  const seconds = backoffSeconds(attempt);
+  const seconds = backoffSeconds(attempt, work.timing.retryDelay);
   return seconds < work.timeBox.remainingSeconds ? seconds : undefined;
 }
 

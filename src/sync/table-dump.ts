@@ -1,7 +1,6 @@
 /** pg_dump of one table, on a snapshot of ours. */
 import type { Readable } from 'node:stream';
 import { programName } from '../postgres/connect.ts';
-import { LOCK_TIMEOUT_SECONDS } from '../postgres/database.ts';
 import { wantsMore } from '../postgres/driver.ts';
 import { withDump } from '../postgres/dump.ts';
 import type { CopyBlock } from '../postgres/dump-reader.ts';
@@ -44,7 +43,9 @@ export async function withTableDump<T>(
     table: facts.sourceName,
     snapshot,
     sequences: plan.source.ownedSequences,
-    lockTimeoutSeconds: LOCK_TIMEOUT_SECONDS,
+    lockTimeoutSeconds: work.timing.lockTimeout,
+    searchPath: work.searchPath,
+    killDelaySeconds: work.timing.childKillDelay,
     options: startupOptions(facts.servers.source),
     applicationName,
     signal,

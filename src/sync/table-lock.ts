@@ -5,13 +5,11 @@ import { IncrepError } from '../errors.ts';
 import { sleep } from '../retry.ts';
 import { printName } from '../schema/names.ts';
 import { lockHolder, readGeneration, tryLock } from '../sql/state.ts';
+import type { Timing } from '../timing.ts';
 import type { TableFacts } from './facts.ts';
 
-const POLL_SECONDS = 0.5;
-/** A killed run's backend lives on until it notices, at most a second later: nobody is sent away because of it. */
-const DYING_HOLDER_SECONDS = 2;
-
 export interface Patience {
+  readonly timing: Pick<Timing, 'tableLockPoll' | 'tableLockGrace'>;
   /** How long to wait for a holder that is alive. */
   readonly waitSeconds: number;
   /** The longest wait of all: whoever has no time left is sent away by any holder. */
@@ -47,14 +45,14 @@ export async function lockTable(
   { stateName }: Pick<TableFacts, 'stateName'>,
   patience: Patience,
 ): Promise<void> {
-  const { waitSeconds, atMostSeconds = Infinity } = patience;
-  const wait = Math.min(Math.max(waitSeconds, DYING_HOLDER_SECONDS), atMostSeconds);
+  const { waitSeconds, atMostSeconds = Infinity, timing } = patience;
+  const wait = Math.min(Math.max(waitSeconds, timing.tableLockGrace), atMostSeconds);
   const deadline = performance.now() + wait * 1000;
   for (let isTold = false; ; isTold = true) {
     if (isTaken(await client.query(tryLock(stateName)))) return;
     if (performance.now() >= deadline) throw lockedBy(stateName, await holderOf(client, stateName));
     if (!isTold) await patience.onWait?.(await otherRun(client, stateName));
-    await sleep(Math.min(POLL_SECONDS, (deadline - performance.now()) / 1000), patience.signal);
+    await sleep(Math.min(timing.tableLockPoll, (deadline - performance.now()) / 1000), patience.signal);
   }
 }
 

@@ -4,6 +4,7 @@ import type { Emit } from '../events.ts';
 import type { ClientTools } from '../postgres/client-tools.ts';
 import type { Database } from '../postgres/database.ts';
 import type { StateFiles } from '../state/state-files.ts';
+import type { Timing } from '../timing.ts';
 import type { KnownDestinations } from './known-destinations.ts';
 import type { SettleBudget } from './settle-budget.ts';
 import type { TimeBox } from './time-box.ts';
@@ -16,6 +17,9 @@ export interface Work {
   readonly stateFiles: StateFiles;
   /** Looks once, and only when asked. */
   readonly tools: () => Promise<ClientTools>;
+  /** Where programs are looked for, as PATH has it. */
+  readonly searchPath: string;
+  readonly timing: Timing;
   readonly settle: SettleBudget;
   readonly timeBox: TimeBox;
   readonly runId: string;

@@ -12,6 +12,7 @@ import { testWithPgDump } from '../support/pg-dump.ts';
 import { schemaDump } from '../support/schema-dump.ts';
 import { insertOrders } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { timingWith } from '../support/timing.ts';
 
 const query = async (pair: Pair, sql: string) =>
   (await pair.destination.query<Record<string, unknown>>(sql)).rows;
@@ -333,7 +334,8 @@ test('who waits for too long gives up with nothing held, and with his transactio
   await writer.query('BEGIN; CREATE TABLE mine ()');
   const table = { schema: 'public', table: 'orders' };
   const locks = ['LOCK TABLE mine', 'LOCK TABLE orders'];
-  await expect(lockAlone(writer, { table, locks, patienceSeconds: 0.5 }, undefined)).rejects.toMatchObject({
+  const timing = timingWith({ exclusiveLock: { total: 0.5 } });
+  await expect(lockAlone(writer, { table, locks, timing }, undefined)).rejects.toMatchObject({
     code: 'TABLE_BUSY',
     isTransient: false,
   });

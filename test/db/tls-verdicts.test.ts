@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import type { ConnectionSettings, SslMode } from '../../src/config/settings.ts';
 import { Database } from '../../src/postgres/database.ts';
 import { libpqEnvironment } from '../../src/postgres/dump.ts';
+import { DEFAULT_TIMING } from '../../src/timing.ts';
 import { withPassfile } from '../../src/postgres/passfile.ts';
 import { certificateMaker, type Certificate, type CertificateMaker } from '../support/certificates.ts';
 import { SOCKET_DIRECTORY, startTlsServer, type Door, type TlsServer } from '../support/tls-server.ts';
@@ -300,7 +301,11 @@ function connectionIn(situation: Situation, mode: SslMode): ConnectionSettings {
 }
 
 async function verdictOfPg(connection: ConnectionSettings): Promise<Verdict> {
-  await using database = new Database(connection, { pipeline: 'tls', stallTimeoutSeconds: 60 });
+  await using database = new Database(connection, {
+    pipeline: 'tls',
+    stallTimeoutSeconds: 60,
+    timing: DEFAULT_TIMING,
+  });
   try {
     return await database.withClient(async (client) => {
       const { rows } = await client.query<{ ssl: boolean }>(
@@ -317,7 +322,11 @@ async function verdictOfPg(connection: ConnectionSettings): Promise<Verdict> {
 async function verdictOfPgDump(connection: ConnectionSettings): Promise<Verdict> {
   await tls.newLog();
   return withPassfile(connection.password, async ({ directory, path }) => {
-    const env = { ...libpqEnvironment(connection, directory, path), PGAPPNAME: 'increp pg_dump' };
+    const env = {
+      PATH: process.env['PATH'],
+      ...libpqEnvironment(connection, directory, path),
+      PGAPPNAME: 'increp pg_dump',
+    };
     const options = { env, extendEnv: false, reject: false } as const;
     const { failed } = await execa('pg_dump', ['--schema-only', '--no-password'], options);
     if (failed) return 'no';

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { Client, escapeIdentifier } from 'pg';
 import type { TestProject } from 'vitest/node';
 import { startGuard } from '../../src/demo/guard.ts';
 import { buildProject } from './build.ts';
@@ -46,10 +47,30 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     `servers: source ${source.description}, destination ${destination.description} (${seconds} s)\n`,
   );
   return async () => {
+    if (isKept || isGiven) await Promise.all(servers.map(({ url }) => dropSides(url, workspace.slice(-4))));
     await Promise.all(servers.map((server) => (isKept ? server.keep() : server.stop())));
     const isWorkspaceWanted = (isKept || isGiven) && (await readdir(workspace)).length > 0;
     await (isWorkspaceWanted ? guard.dismiss() : guard.release());
   };
+}
+
+/** The databases and roles that tests have used and left clean; those of a test that failed are marked. */
+async function dropSides(serverUrl: string, prefix: string): Promise<void> {
+  const admin = new Client({ connectionString: serverUrl });
+  await admin.connect();
+  try {
+    const { rows } = await admin.query<{ name: string }>(
+      `SELECT datname AS name FROM pg_database WHERE datname ~ $1 AND shobj_description(oid, 'pg_database') IS DISTINCT FROM 'kept'`,
+      [`^(src|dst)_${prefix}`],
+    );
+    for (const { name } of rows) {
+      const id = name.slice('src_'.length);
+      await admin.query(`DROP DATABASE ${escapeIdentifier(name)} WITH (FORCE)`);
+      await admin.query(`DROP ROLE IF EXISTS reader_${id}, writer_${id}`);
+    }
+  } finally {
+    await admin.end();
+  }
 }
 
 function sayWhatIsMissing(): void {

@@ -1,52 +1,23 @@
-// oxlint-disable typescript/no-unnecessary-type-parameters -- the caller says what the JSON is
-/** Runs the real command, as a child process in the pipeline's directory. */
-import { join } from 'node:path';
-import process from 'node:process';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { execa } from 'execa';
-import { expectNoSecret, rememberSettings } from './canaries.ts';
-import type { Pair } from './open-pair.ts';
-import { PROJECT } from './project.ts';
+/** Runs the real command in the pipeline's directory: in this process, or as a child process. */
+import { DEFAULT_TIMING } from '../../src/timing.ts';
+import { rememberSettings } from './canaries.ts';
+import { callMain } from './in-process.ts';
+import {
+  describeResult,
+  environmentFor,
+  expectNoSecretIn,
+  startIncrep,
+  TIMEOUT_MS,
+  wordsOf,
+  type IncrepOptions,
+  type IncrepResult,
+  type Place,
+} from './increp-process.ts';
+import { isSampled } from './sample.ts';
+import { timingWith } from './timing.ts';
 
-export interface IncrepOptions {
-  /** Added to a nearly empty environment; undefined removes a variable. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
-  /** For stdin; empty otherwise. */
-  readonly input?: string;
-  /** Milliseconds until the command is killed. */
-  readonly timeout?: number;
-  /** What `timeout` kills with; SIGKILL unless told. */
-  readonly killSignal?: NodeJS.Signals;
-  /** Instead of the pipeline's directory. */
-  readonly cwd?: string;
-}
-
-export interface IncrepResult {
-  /** Undefined when a signal ended it. */
-  readonly exitCode: number | undefined;
-  readonly signal: string | undefined;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly isTimedOut: boolean;
-  /** stdout as one JSON document. */
-  json<T = Record<string, unknown>>(): T;
-  /** stdout as one JSON object a line. */
-  lines<T = Record<string, unknown>>(): T[];
-}
-
-export interface RunningIncrep extends AsyncDisposable {
-  readonly pid: number;
-  /** What it has written so far. */
-  readonly stdout: string;
-  readonly stderr: string;
-  kill(signal?: NodeJS.Signals): void;
-  /** Its end. */
-  wait(): Promise<IncrepResult>;
-  /** Fails when the command ends without it, or after `timeout` milliseconds (30,000). */
-  waitForStderr(text: string | RegExp, timeout?: number): Promise<void>;
-}
-
-type Place = Pick<Pair, 'directory'>;
+export { startIncrep } from './increp-process.ts';
+export type { IncrepOptions, IncrepResult, RunningIncrep } from './increp-process.ts';
 
 /** `increp('sync --json', pair)`; an array where an argument holds a space. */
 export async function increp(
@@ -54,106 +25,39 @@ export async function increp(
   place: Place,
   options: IncrepOptions = {},
 ): Promise<IncrepResult> {
-  await using running = startIncrep(args, place, options);
-  return await running.wait();
-}
-
-/** The command while it runs, to be killed or looked at; leaving the scope kills it. */
-export function startIncrep(
-  args: string | readonly string[],
-  place: Place,
-  options: IncrepOptions = {},
-): RunningIncrep {
-  const words = typeof args === 'string' ? args.split(/\s+/).filter(Boolean) : args;
-  const child = execa(process.execPath, [join(PROJECT, 'bin', 'increp.js'), ...words], {
-    cwd: options.cwd ?? place.directory,
-    // HOME is the pipeline's, so that no .pgpass and no certificate of the developer is found.
-    env: { PATH: process.env['PATH'], HOME: place.directory, LANG: 'C.UTF-8', ...options.env },
-    extendEnv: false,
-    input: options.input ?? '',
-    timeout: options.timeout ?? 50_000,
-    killSignal: options.killSignal ?? 'SIGKILL',
-    // A SIGTERM that is not obeyed is what some tests look for.
-    forceKillAfterDelay: false,
-    reject: false,
-    stripFinalNewline: false,
-    maxBuffer: 100_000_000,
-  });
-  const seen = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (chunk: string) => (seen[name] += chunk));
+  const words = wordsOf(args);
+  if (isChild(words, options)) {
+    await using running = startIncrep(words, place, options);
+    return await running.wait();
   }
-  rememberSettings(options.cwd ?? place.directory, options.env ?? {});
-  let hasEnded = false;
-  const end = child.then((result) => {
-    hasEnded = true;
-    const { stdout, stderr } = result;
-    expectNoSecret(options.cwd ?? place.directory, {
-      [`stdout of increp ${words[0] ?? ''}`]: stdout,
-      [`stderr of increp ${words[0] ?? ''}`]: stderr,
-    });
-    return describeResult(result);
+  const directory = options.cwd ?? place.directory;
+  rememberSettings(directory, options.env ?? {});
+  const result = await callMain({
+    args: words,
+    directory,
+    environment: environmentFor(place, options),
+    input: options.input ?? '',
+    timing: options.timing ? timingWith(options.timing) : DEFAULT_TIMING,
+    timeout: options.timeout ?? TIMEOUT_MS,
   });
-  // Whoever waits for it hears of a secret, or whoever leaves the scope: once.
-  end.catch(() => undefined);
-  let isAwaited = false;
-  return {
-    pid: child.pid ?? 0,
-    get stdout() {
-      return seen.stdout;
-    },
-    get stderr() {
-      return seen.stderr;
-    },
-    kill: (signal = 'SIGTERM') => void child.kill(signal),
-    wait: () => {
-      isAwaited = true;
-      return end;
-    },
-    waitForStderr: async (text, timeout = 30_000) => {
-      const deadline = Date.now() + timeout;
-      const isThere = () => (typeof text === 'string' ? seen.stderr.includes(text) : text.test(seen.stderr));
-      while (!isThere()) {
-        if (hasEnded || Date.now() > deadline) {
-          throw new Error(`increp ${words.join(' ')} did not say ${text}; it said:\n${seen.stderr}`);
-        }
-        await sleep(10);
-      }
-    },
-    [Symbol.asyncDispose]: async () => {
-      child.kill('SIGKILL');
-      await (isAwaited ? end.catch(() => undefined) : end);
-    },
-  };
+  expectNoSecretIn(directory, words, result);
+  return describeResult(result);
 }
 
-interface Ended {
-  readonly exitCode?: number;
-  readonly signal?: string;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly timedOut: boolean;
-}
+/** Variables that Node, its libraries and the driver read from the process by themselves. */
+const PROCESS_VARIABLE = /^(NODE_|PG|UV_|LD_)|^(TZ|TMPDIR)$/;
 
-function describeResult({ exitCode, signal, stdout, stderr, timedOut }: Ended): IncrepResult {
-  const parse = (text: string): unknown => {
-    try {
-      return JSON.parse(text);
-    } catch (error) {
-      throw new Error(`not JSON: ${text.slice(0, 2000)}\nstderr: ${stderr}`, { cause: error });
-    }
-  };
-  return {
-    exitCode,
-    signal,
-    stdout,
-    stderr,
-    isTimedOut: timedOut,
-    json: <T>() => parse(stdout) as T,
-    lines: <T>() =>
-      stdout
-        .split('\n')
-        .filter(Boolean)
-        .map((line) => parse(line) as T),
-  };
+/** Commands that are about the process: demo starts children of its own, and the shells call __complete. */
+const CHILD_COMMANDS: readonly (string | undefined)[] = ['demo', '__complete'];
+
+function isChild(
+  words: readonly string[],
+  { process: wanted, killSignal, env, timing }: IncrepOptions,
+): boolean {
+  const needsProcess =
+    wanted === 'child' ||
+    killSignal !== undefined ||
+    CHILD_COMMANDS.includes(words[0]) ||
+    Object.keys(env ?? {}).some((name) => PROCESS_VARIABLE.test(name));
+  return needsProcess || (timing === undefined && isSampled(words.join(' ')));
 }

@@ -4,8 +4,9 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Pool, type Client } from 'pg';
 import { rememberSecrets } from './canaries.ts';
-import { createDestination, createSource, dropSide, newSide, runSql } from './pair-databases.ts';
+import { dropSide, runSql } from './pair-databases.ts';
 import type { Login, Side, SideLogins } from './pair-databases.ts';
+import { createSide, type SidePool } from './recycled-sides.ts';
 
 /** A table as tables-config.json has it. */
 export interface TableConfig {
@@ -26,6 +27,8 @@ export interface PairOptions {
   readonly schema?: string;
   /** Of the two databases; UTF8 unless told. */
   readonly encodings?: Readonly<Partial<Record<Side, string>>>;
+  /** The test changes its databases or roles themselves: they are made for it, and no other test gets them. */
+  readonly isOwn?: boolean;
 }
 
 export type Role = 'superuser' | 'increp';
@@ -54,6 +57,8 @@ export interface PairPlace {
   readonly destinationServerUrl: string;
   /** Gets the pipeline directories. */
   readonly workspace: string;
+  /** Where databases come from and go to; otherwise they are made and dropped. */
+  readonly sides?: SidePool;
 }
 
 export interface OpenPair {
@@ -64,23 +69,24 @@ export interface OpenPair {
   readonly cleanUp: () => Promise<void>;
 }
 
+const UNSHARED: SidePool = {
+  take: (request) => createSide(request, randomBytes(4).toString('hex')),
+  giveBack: (_, side) => dropSide(side),
+};
+
 export async function openPair(given: PairOptions, place: PairPlace): Promise<OpenPair> {
-  const id = randomBytes(4).toString('hex');
-  const schema = given.schema ?? 'public';
-  const { encodings = {} } = given;
-  const source = newSide(
-    'source',
-    place.sourceServerUrl,
-    { database: `src_${id}`, user: `reader_${id}` },
-    encodings.source,
-  );
-  const destination = newSide(
-    'destination',
-    place.destinationServerUrl,
-    { database: `dst_${id}`, user: `writer_${id}` },
-    encodings.destination,
-  );
-  const directory = join(place.workspace, id);
+  const { schema = 'public', encodings = {}, isOwn = false } = given;
+  const { sides = UNSHARED } = place;
+  const urls = { source: place.sourceServerUrl, destination: place.destinationServerUrl };
+  const request = (side: Side) => {
+    const encoding = encodings[side] ?? 'UTF8';
+    return { side, serverUrl: urls[side], schema, encoding, isOwn };
+  };
+  const [source, destination] = await Promise.all([
+    sides.take(request('source')),
+    sides.take(request('destination')),
+  ]);
+  const directory = join(place.workspace, randomBytes(4).toString('hex'));
   const [sourcePool, destinationPool] = [openPool(source.superuser), openPool(destination.superuser)];
   const pools = { source: sourcePool.pool, destination: destinationPool.pool };
   const close = onceOnly(async () => {
@@ -88,13 +94,15 @@ export async function openPair(given: PairOptions, place: PairPlace): Promise<Op
   });
   const cleanUp = onceOnly(async () => {
     await close();
-    await Promise.all([dropSide(source), dropSide(destination)]);
-    await rm(directory, { recursive: true, force: true });
+    await Promise.all([
+      sides.giveBack(request('source'), source),
+      sides.giveBack(request('destination'), destination),
+      rm(directory, { recursive: true, force: true }),
+    ]);
   });
   const pair = describePair({ source, destination, directory, schema, pools });
   try {
     await mkdir(directory);
-    await Promise.all([createSource(source, schema), createDestination(destination)]);
     await pair.setEnv({});
     await pair.writeTables(given.tables ?? []);
     await runSql(source.superuser, given.sourceSql, schema);

@@ -70,16 +70,19 @@ const createDatabase = async ({ serverUrl, increp, encoding }: SideLogins, owner
 /** The reader may connect and read, and nothing else: not even what Postgres grants to everybody. */
 export async function createSource(side: SideLogins, schema: string): Promise<void> {
   await createDatabase(side, '');
-  const [reader, into] = [side.increp.user, escapeIdentifier(schema)];
-  await withAdmin(side.superuser, async (admin) => {
-    await admin.query(`
-      REVOKE ALL ON DATABASE ${side.increp.database} FROM PUBLIC;
-      REVOKE CREATE ON SCHEMA public FROM PUBLIC;
-      GRANT CONNECT ON DATABASE ${side.increp.database} TO ${reader};
-      CREATE SCHEMA IF NOT EXISTS ${into};
-      GRANT USAGE ON SCHEMA ${into} TO ${reader};
-      ALTER DEFAULT PRIVILEGES IN SCHEMA ${into} GRANT SELECT ON TABLES TO ${reader}`);
-  });
+  await withAdmin(side.superuser, (admin) => prepareSource(admin, side, schema));
+}
+
+/** In a database that is as Postgres makes it, or as it was left clean. */
+export async function prepareSource(admin: Client, { increp }: SideLogins, schema: string): Promise<void> {
+  const [reader, into] = [increp.user, escapeIdentifier(schema)];
+  await admin.query(`
+    REVOKE ALL ON DATABASE ${increp.database} FROM PUBLIC;
+    REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+    GRANT CONNECT ON DATABASE ${increp.database} TO ${reader};
+    CREATE SCHEMA IF NOT EXISTS ${into};
+    GRANT USAGE ON SCHEMA ${into} TO ${reader};
+    ALTER DEFAULT PRIVILEGES IN SCHEMA ${into} GRANT SELECT ON TABLES TO ${reader}`);
 }
 
 /** The writer owns its database, so that it may make schemas, and tables in "public" on Postgres 15 and later. */

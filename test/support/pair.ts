@@ -3,6 +3,7 @@ import process from 'node:process';
 import { inject, onTestFinished } from 'vitest';
 import { expectNoSecretLeft } from './no-secret-left.ts';
 import { openPair } from './open-pair.ts';
+import { recycledSides, type SidePool } from './recycled-sides.ts';
 import type { Pair, PairOptions, PairPlace } from './open-pair.ts';
 import { ordersPreset } from './shop.ts';
 
@@ -21,9 +22,11 @@ export async function freshPair(
     sourceServerUrl: inject('sourceServerUrl'),
     destinationServerUrl: inject('destinationServerUrl'),
     workspace: inject('workspace'),
+    sides: sharedSides(),
     ...servers,
   });
-  const isCleanedLater = cleanUpAfterTest(cleanUp, () => keptMessage(pair), close);
+  const keep = () => markKept(pair);
+  const isCleanedLater = cleanUpAfterTest({ cleanUp, message: () => keptMessage(pair), keep, close });
   const end = isCleanedLater ? close : cleanUp;
   return {
     ...pair,
@@ -37,18 +40,40 @@ export async function freshPair(
   };
 }
 
+let sides: SidePool | undefined;
+
+/** One pool a worker, whose databases serve one test file after the other. */
+export const sharedSides = (): SidePool =>
+  (sides ??= recycledSides({
+    serverUrls: [inject('sourceServerUrl'), inject('destinationServerUrl')],
+    prefix: inject('workspace').slice(-4),
+    doServersStay: inject('doServersStay'),
+  }));
+
+interface Endings {
+  readonly cleanUp: () => Promise<void>;
+  readonly message: () => string;
+  readonly keep: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/** The end of the test run drops every other database of it. */
+async function markKept({ source, destination }: Pick<Pair, 'source' | 'destination'>): Promise<void> {
+  for (const pool of [source, destination]) {
+    const sql = `DO $$ BEGIN EXECUTE format('COMMENT ON DATABASE %I IS ''kept''', current_database()); END $$`;
+    await pool.query(sql).catch(() => undefined);
+  }
+}
+
 /**
  * `await using` ends before vitest knows that the test has failed, so the databases are dropped in a later hook.
  * False outside of a test.
  */
-function cleanUpAfterTest(
-  cleanUp: () => Promise<void>,
-  message: () => string,
-  close: () => Promise<void>,
-): boolean {
+function cleanUpAfterTest({ cleanUp, message, keep, close }: Endings): boolean {
   try {
     onTestFinished(async ({ task }) => {
       if (task.result?.state !== 'fail') return cleanUp();
+      await keep();
       await close();
       process.stderr.write(message());
     });

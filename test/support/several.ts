@@ -1,9 +1,8 @@
 /** A pair with more destinations than one: databases on the destination's server, in one pipeline. */
-import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject, onTestFinished } from 'vitest';
-import { createDestination, dropSide, newSide, type SideLogins } from './pair-databases.ts';
-import { freshPair, type Pair, type PairOptions } from './pair.ts';
+import type { SideLogins } from './pair-databases.ts';
+import { freshPair, sharedSides, type Pair, type PairOptions } from './pair.ts';
 import { expectSameRows, type SameRowsOptions } from './oracle.ts';
 
 export interface Copy {
@@ -65,14 +64,19 @@ export async function freshSeveral(given: SeveralOptions | 'orders' = {}): Promi
 }
 
 async function newCopy(name: string, serverUrl: string): Promise<Copy> {
-  const id = `${name}_${randomBytes(4).toString('hex')}`;
-  const side = newSide('destination', serverUrl, { database: `dst_${id}`, user: `writer_${id}` });
-  await createDestination(side);
+  const request = {
+    side: 'destination',
+    serverUrl,
+    schema: 'public',
+    encoding: 'UTF8',
+    isOwn: false,
+  } as const;
+  const side = await sharedSides().take(request);
   const pool = new pg.Pool({ ...side.superuser, max: 4 });
   pool.on('error', () => undefined);
   onTestFinished(async () => {
     await pool.end();
-    await dropSide(side);
+    await sharedSides().giveBack(request, side);
   });
   const { user, password, database, host, port } = side.increp;
   const encoded = [user, password].map(encodeURIComponent).join(':');

@@ -4,7 +4,8 @@
  */
 import { getEventListeners } from 'node:events';
 import process from 'node:process';
-import { abortOnSignal } from '../../src/commands/signals.ts';
+import { abortOnSignal } from '../../src/process.ts';
+import { DEFAULT_TIMING } from '../../src/timing.ts';
 import { syncCommand } from '../../src/commands/sync.ts';
 import { terminalOf } from '../../src/commands/terminal.ts';
 
@@ -37,9 +38,11 @@ async function main(directory: string, turns: number): Promise<void> {
     if (count === WARMING_UP || count === WARMING_UP + turns) seen.push(held(signal));
     if (count === WARMING_UP + turns) process.kill(process.pid, 'SIGTERM');
   };
-  const { stdout, stderr } = process;
-  const terminal = { ...terminalOf({ stdout, stderr, environment: {}, isColorRefused: true }), out };
+  const { stdin, stdout, stderr } = process;
+  const environment = {};
+  const terminal = { ...terminalOf({ stdin, stdout, stderr, environment }, true), out };
   const exitCode = await syncCommand([], {
+    ...{ environment, workingDirectory: directory, timing: DEFAULT_TIMING },
     ...{ directory, terminal, signal, exclude: [], destination: [], waitLock: 0, settle: 5 },
     ...{ fullRefresh: false, deletes: false, force: false, verify: false, failFast: false, dryRun: false },
     ...{ json: true, quiet: true, verbose: false, maxDuration: 50, watch: 0.01 },

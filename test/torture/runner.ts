@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { SummaryJson } from '../../src/summary-json.ts';
-import { increp, startIncrep, type IncrepResult } from '../support/increp.ts';
+import { startIncrep, type IncrepResult } from '../support/increp-process.ts';
 import type { Pair } from '../support/open-pair.ts';
 import type { Side } from '../support/pair-databases.ts';
 import type { Random } from './random.ts';
@@ -43,8 +43,9 @@ export class Runner {
   }
 
   /** Differences, as the command finds them itself. */
-  verify(): Promise<IncrepResult> {
-    return increp('verify --json', this.#pair);
+  async verify(): Promise<IncrepResult> {
+    await using running = startIncrep('verify --json', this.#pair);
+    return await running.wait();
   }
 
   #nextHarm(): Harm {

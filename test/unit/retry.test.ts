@@ -1,10 +1,13 @@
 import { expect, test } from 'vitest';
 import { backoffSeconds, sleep } from '../../src/retry.ts';
+import { DEFAULT_TIMING } from '../../src/timing.ts';
+
+const { retryDelay } = DEFAULT_TIMING;
 
 test('the wait doubles up to its maximum and never falls below its floor', () => {
-  const longest = [1, 2, 3, 4, 5, 6, 50, 5000].map((attempt) => backoffSeconds(attempt, {}, () => 1));
+  const longest = [1, 2, 3, 4, 5, 6, 50, 5000].map((attempt) => backoffSeconds(attempt, retryDelay, () => 1));
   expect(longest).toEqual([0.5, 1, 2, 4, 8, 8, 8, 8]);
-  expect(backoffSeconds(6, {}, () => 0)).toBe(0.25);
+  expect(backoffSeconds(6, retryDelay, () => 0)).toBe(0.25);
   expect(backoffSeconds(1, { base: 4, max: 2 }, () => 1)).toBe(2);
 });
 

@@ -1,9 +1,10 @@
 /** Questions on a terminal, by @clack/prompts, which nothing else loads: in our words, colours and characters. */
-import process from 'node:process';
-import { Writable } from 'node:stream';
+import { Writable, type Readable } from 'node:stream';
 import { IncrepError } from '../../errors.ts';
+import type { OutputStream } from '../../invocation.ts';
 import type { Look } from '../../observe/look.ts';
 import { printable, wrapLines } from '../../observe/text.ts';
+import type { Terminal } from '../terminal.ts';
 
 export interface Choice<T> {
   readonly value: T;
@@ -39,10 +40,15 @@ export interface Prompts {
   readonly done: (text: string) => void;
 }
 
-export async function openPrompts(look: Look, signal: AbortSignal): Promise<Prompts> {
+export async function openPrompts(
+  { look, dialogue }: Pick<Terminal, 'look' | 'dialogue'>,
+  signal: AbortSignal,
+): Promise<Prompts> {
   const clack = await import('@clack/prompts');
-  const output = outputFor(look);
-  const common = { output, signal };
+  const output = outputFor(dialogue.output, look);
+  const input = dialogue.input as Readable;
+  const common = { input, output, signal };
+  const beside = (text: string) => wrapLines(printable(text), (dialogue.output.columns || 80) - GUIDE_WIDTH);
   const answered = async <T>(question: Promise<T | typeof clack.CANCEL_SYMBOL>): Promise<T> => {
     const answer = await question;
     signal.throwIfAborted();
@@ -99,8 +105,6 @@ export async function openPrompts(look: Look, signal: AbortSignal): Promise<Prom
 
 /** clack sets its guide in front of each line, and breaks none of these. */
 const GUIDE_WIDTH = 3;
-const beside = (text: string): string =>
-  wrapLines(printable(text), (process.stderr.columns || 80) - GUIDE_WIDTH);
 
 const cancelled = (): IncrepError =>
   new IncrepError('INTERRUPTED', {
@@ -129,8 +133,7 @@ const ASCII: Readonly<Record<string, string>> = {
 };
 
 /** stderr, with what a terminal cannot show replaced: colours after --no-color, and drawings where it has no UTF-8. */
-function outputFor({ color, isUnicode }: Look): Writable {
-  const { stderr } = process;
+function outputFor(stderr: OutputStream, { color, isUnicode }: Look): Writable {
   const shown = (text: string) => {
     const colored = color ? text : text.replaceAll(COLORS, '');
     return isUnicode ? colored : colored.replaceAll(/[◆◇■▲│┌└●○◻◼•█↑↓…]/g, (drawn) => ASCII[drawn] ?? drawn);

@@ -1,5 +1,5 @@
 /** What was done, in a few lines or as JSON, and the next command to type. */
-import type { Environment } from '../../config/process-environment.ts';
+import type { Environment } from '../../environment.ts';
 import { glyphsOf, painter, type Look } from '../../observe/look.ts';
 import { padEnd, printable, wrapLines } from '../../observe/text.ts';
 import { isUniqueBy } from '../../schema/relations.ts';

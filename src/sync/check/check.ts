@@ -32,7 +32,7 @@ export async function check(work: Work, request: CheckRequest): Promise<Finding[
     ...(isFirst ? patternFindings(request) : []),
     ...(await attempt(() => ensureCouldWrite(work.settings.stateDirectory))),
     ...(await directoryFindings(work.settings)),
-    ...(isFirst && testsWebhook ? [await webhookFinding(work.settings, work.signal)] : []),
+    ...(isFirst && testsWebhook ? [await webhookFinding(work.settings, work)] : []),
     ...(isFirst ? await metricsTextfileFindings(work.settings) : []),
   ];
   if (reachable.length > 0) return [...reachable, ...own];

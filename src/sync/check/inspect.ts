@@ -231,5 +231,5 @@ async function findPgDump(work: Work, { tables }: Facts): Promise<Inspection['pg
   const isWanted = tables.some(
     ({ settings: { initialLoad, isEnabled } }) => isEnabled && initialLoad === 'pg_dump',
   );
-  return isWanted ? { tools: await work.tools(), path: await pathOf('pg_dump') } : undefined;
+  return isWanted ? { tools: await work.tools(), path: await pathOf('pg_dump', work.searchPath) } : undefined;
 }

@@ -4,17 +4,18 @@ import { ERROR_CLASSES } from '../../errors.ts';
 import { formatSeconds } from '../../format.ts';
 import { sendTestMessage, type TestResult } from '../../notify/test-message.ts';
 import { redactor } from '../../redact.ts';
+import type { Work } from '../work.ts';
 import { note, type Finding } from './finding.ts';
 
 /** Sends one. */
 export async function webhookFinding(
   settings: Pick<Settings, 'webhook' | 'pipeline' | 'secrets'>,
-  signal: AbortSignal | undefined,
+  { timing, signal }: Pick<Work, 'timing' | 'signal'>,
 ): Promise<Finding> {
   const { webhook, pipeline, secrets } = settings;
   if (!webhook)
     return failed('there is no webhook to test: WEBHOOK_URL is not set', 'Set WEBHOOK_URL in .env.');
-  const result = await sendTestMessage(webhook, pipeline, redactor(secrets), signal);
+  const result = await sendTestMessage(webhook, { pipeline, redact: redactor(secrets), timing, signal });
   if (result.why !== undefined)
     return failed(
       `the webhook at ${result.origin} did not accept the test message: ${result.why}, after ${formatSeconds(result.seconds)}`,

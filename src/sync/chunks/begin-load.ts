@@ -15,12 +15,6 @@ import { nextRecord } from '../transfer.ts';
 import type { Work } from '../work.ts';
 import type { BegunLoad, Chunks } from './chunk-choice.ts';
 
-/**
- * Seconds to wait for a chunk that the backend of a killed run is still committing: on a dead network it notices only by
- * its TCP keepalives (sql/session.ts).
- */
-export const DYING_CHUNK_SECONDS = 75;
-
 interface Beginning {
   readonly work: Work;
   readonly facts: TableFacts;
@@ -36,7 +30,7 @@ export async function beginLoad(
 ): Promise<BegunLoad> {
   const { schema, table } = facts.stateName;
   await createMissingTypes(client, facts);
-  await client.query(lockTimeout(DYING_CHUNK_SECONDS));
+  await client.query(lockTimeout(work.timing.chunkLockGrace));
   await client.query(forgetLoad(schema), [table]);
   await makeStaging(client, facts, plan.source.columns, true);
   const header = newHeader({

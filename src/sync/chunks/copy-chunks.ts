@@ -3,7 +3,6 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../../errors.ts';
 import type { Copied } from '../../postgres/copy-pipe.ts';
-import { LOCK_TIMEOUT_SECONDS } from '../../postgres/database.ts';
 import { rewrittenSince } from '../../postgres/heap.ts';
 import { codeOf } from '../../postgres/identity.ts';
 import { rangeOf } from '../../schema/heap.ts';
@@ -12,11 +11,11 @@ import { printName } from '../../schema/names.ts';
 import { claimChunk, finishChunk, sumChunks } from '../../sql/loads.ts';
 import { lockTimeout } from '../../sql/reshape.ts';
 import type { Window } from '../../sql/window.ts';
+import type { Timing } from '../../timing.ts';
 import type { TableFacts } from '../facts.ts';
 import type { LoadPlan } from '../plan.ts';
 import { readWindow } from '../read-window.ts';
 import type { Work } from '../work.ts';
-import { DYING_CHUNK_SECONDS } from './begin-load.ts';
 import type { BegunLoad } from './chunk-choice.ts';
 import type { Jobs } from './jobs.ts';
 import type { Progress } from './words.ts';
@@ -104,7 +103,7 @@ async function copyChunk(copying: Copying, work: Work, chunk: number): Promise<v
   });
   const { schema } = facts.destinationName;
   await work.destination.withWriting([], async (destination) => {
-    if (!(await isClaimed(destination, facts, load.id, chunk))) return;
+    if (!(await isClaimed(destination, work.timing, { facts, id: load.id, chunk }))) return;
     const { rows, bytes } = await readChunk(copying, work, destination, chunk);
     await destination.query(finishChunk(schema), [load.id, chunk, rows, bytes]);
   });
@@ -117,11 +116,11 @@ const NO_SUCH_LOAD = '23503';
 /** False where the chunk is there after all. */
 async function isClaimed(
   client: pg.ClientBase,
-  { destinationName }: TableFacts,
-  id: string,
-  chunk: number,
+  { chunkLockGrace, lockTimeout: usual }: Timing,
+  { facts, id, chunk }: { readonly facts: TableFacts; readonly id: string; readonly chunk: number },
 ): Promise<boolean> {
-  await client.query(lockTimeout(DYING_CHUNK_SECONDS));
+  const { destinationName } = facts;
+  await client.query(lockTimeout(chunkLockGrace));
   try {
     const { rowCount } = await client.query(claimChunk(destinationName.schema), [id, chunk]);
     if (rowCount === 0) return false;
@@ -133,7 +132,7 @@ async function isClaimed(
       cause: error,
     });
   }
-  await client.query(lockTimeout(LOCK_TIMEOUT_SECONDS));
+  await client.query(lockTimeout(usual));
   return true;
 }
 

@@ -31,7 +31,7 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
   const facts = { ...request.facts, staging: await stagingOf(destination, request.facts, load) };
   const copied = await sumsOf(destination, schema, load.id);
   if (copied.chunks !== load.header.starts.length) throw new Error('chunks are missing at the end of a load');
-  const placing = await choosePlacing(destination, facts, plan);
+  const placing = await choosePlacing(destination, facts, plan, work.timing);
   await enter(request, 'index');
   const older = await indexStaging(destination, asPlainCopy(facts), plan.source);
   await destination.query(analyze(facts.stagingName));

@@ -11,10 +11,10 @@ export interface Jobs extends AsyncDisposable {
 export function openJobs(work: Work, count: number): Jobs {
   const failure = new AbortController();
   const signal = AbortSignal.any([failure.signal, ...(work.signal ? [work.signal] : [])]);
-  const { settings } = work;
+  const { settings, timing } = work;
   const open = new AsyncDisposableStack();
   const connectTo = (side: 'source' | 'destination') =>
-    open.use(new Database(settings[side], { ...settings, signal }));
+    open.use(new Database(settings[side], { ...settings, signal, timing }));
   const works = Array.from({ length: count }, () => ({
     ...work,
     source: connectTo('source'),

@@ -34,7 +34,7 @@ async function begin({ work, facts, plan, chunks }: ChunkedLoad, jobs: Jobs): Pr
   const [first] = jobs.works;
   if (!first) throw new Error('a load in chunks has no job');
   // In passing: what would not survive is said now, and not after hours. People may still change things until the end.
-  const rehearse = (client: pg.ClientBase) => choosePlacing(client, facts, plan);
+  const rehearse = (client: pg.ClientBase) => choosePlacing(client, facts, plan, work.timing);
   const { resumed } = chunks;
   if (resumed) {
     await first.destination.withWriting([], rehearse);

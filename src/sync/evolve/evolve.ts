@@ -71,7 +71,11 @@ async function lock({ work, facts, destination }: Evolving, locks?: readonly str
       waitsFor: await usersOfCopy(destination, facts),
     });
   try {
-    await lockAlone(destination, { table, locks: locks ?? [lockWholly(table)], onWait }, work.signal);
+    await lockAlone(
+      destination,
+      { table, locks: locks ?? [lockWholly(table)], timing: work.timing, onWait },
+      work.signal,
+    );
   } catch (error) {
     // Who may not alter a view hears so here.
     throw refusalFrom(error, table, 'what is built on it');

@@ -5,6 +5,7 @@ import { describeSchema } from '../../postgres/catalog.ts';
 import { Database } from '../../postgres/database.ts';
 import { encryptionOf } from '../../postgres/driver.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
+import type { Timing } from '../../timing.ts';
 import { schemaFault } from '../refusals.ts';
 import { ensureDifferentDatabases } from '../same-database.ts';
 import { writeRefusal } from '../writable-destination.ts';
@@ -16,6 +17,7 @@ const STALL_TIMEOUT_SECONDS = 120;
 export interface Visit {
   readonly pipeline: string;
   readonly signal: AbortSignal;
+  readonly timing: Timing;
 }
 
 export interface Side {
@@ -26,13 +28,14 @@ export interface Side {
 
 async function visit<T>(
   settings: ConnectionSettings,
-  { pipeline, signal }: Visit,
+  { pipeline, signal, timing }: Visit,
   work: (database: Database) => Promise<T>,
 ): Promise<T> {
   await using database = new Database(settings, {
     pipeline,
     stallTimeoutSeconds: STALL_TIMEOUT_SECONDS,
     signal,
+    timing,
   });
   return await work(database);
 }

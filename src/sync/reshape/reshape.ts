@@ -12,7 +12,7 @@ import { completeOwnColumns, prepareMarks } from '../marked-rows.ts';
 import { makeStaging } from '../staging.ts';
 import { alterationFor, foreignColumns } from './alteration.ts';
 import { exchange, locksFor, type Exchange } from './exchange.ts';
-import { tryLockAlone } from './exclusive-lock.ts';
+import { tryLockAlone, type LockTiming } from './exclusive-lock.ts';
 import { completeStaging, describeNewTable } from './new-table.ts';
 import { mustSurvive, refusalFrom, unsurvivable } from './unsurvivable.ts';
 
@@ -27,6 +27,7 @@ export async function chooseReshape(
   client: pg.ClientBase,
   facts: TableFacts,
   source: Relation,
+  timing: LockTiming,
 ): Promise<Reshape> {
   const belongings = await belongingsOf(client, facts);
   const ways = possibleWays(belongings, alterationFor(facts, source), {
@@ -35,7 +36,7 @@ export async function chooseReshape(
   });
   let refusal: IncrepError | undefined;
   for (const way of ways) {
-    const problem = await rehearse(client, facts, source, way);
+    const problem = await rehearse({ client, facts, source, timing }, way);
     if (!problem) return way;
     // Where both are refused, what ALTER TABLE stumbles over is what has to go.
     if (!refusal || way.way === 'alter') refusal = problem;
@@ -109,19 +110,22 @@ function possibleWays(
   return isCostly || obstacles.length > 0 ? [altered, exchanged] : [exchanged, altered];
 }
 
+interface Rehearsal {
+  readonly client: pg.ClientBase;
+  readonly facts: TableFacts;
+  readonly source: Relation;
+  readonly timing: LockTiming;
+}
+
 /** All that will be done, done on an empty table, and rolled back. Undefined when nothing was against it. */
-async function rehearse(
-  client: pg.ClientBase,
-  facts: TableFacts,
-  source: Relation,
-  way: Reshape,
-): Promise<IncrepError | undefined> {
+async function rehearse(rehearsal: Rehearsal, way: Reshape): Promise<IncrepError | undefined> {
+  const { client, timing } = rehearsal;
   await client.query('SAVEPOINT increp_rehearsal');
   let refusal: IncrepError | undefined;
   try {
     await (way.way === 'exchange'
-      ? rehearseExchange({ ...way.exchange, isRehearsal: true })
-      : rehearseAlter(client, facts, source, way.alteration));
+      ? rehearseExchange({ ...way.exchange, isRehearsal: true }, timing)
+      : rehearseAlter(rehearsal, way.alteration));
   } catch (error) {
     if (!(error instanceof IncrepError) || error.code !== 'DEPENDENTS') throw error;
     refusal = error;
@@ -130,7 +134,7 @@ async function rehearse(
   return refusal;
 }
 
-async function rehearseExchange(work: Exchange): Promise<void> {
+async function rehearseExchange(work: Exchange, timing: LockTiming): Promise<void> {
   const { client, facts, source, belongings } = work;
   const [obstacle] = belongings.obstacles;
   if (obstacle !== undefined) throw unsurvivable(facts.destinationName, obstacle);
@@ -138,27 +142,25 @@ async function rehearseExchange(work: Exchange): Promise<void> {
   await prepareMarks(client, facts);
   await completeOwnColumns(client, facts);
   await completeStaging(work);
-  if (await tryToLock(work)) await exchange(work);
+  if (await tryToLock(work, timing)) await exchange(work);
 }
 
 /** Who may not alter a view hears so here; whoever is busy now need not be so when the load is through. */
-async function tryToLock(work: Exchange): Promise<boolean> {
+async function tryToLock(work: Exchange, timing: LockTiming): Promise<boolean> {
   try {
-    return await tryLockAlone(work.client, locksFor(work));
+    return await tryLockAlone(work.client, locksFor(work), timing);
   } catch (error) {
     throw refusalFrom(error, work.facts.destinationName, 'what is built on it');
   }
 }
 
 async function rehearseAlter(
-  client: pg.ClientBase,
-  facts: TableFacts,
-  source: Relation,
+  { client, facts, source, timing }: Rehearsal,
   alteration: Alteration,
 ): Promise<void> {
   const { destinationName } = facts;
   const before = alterBefore(destinationName, alteration, facts.natives);
-  if (before === undefined || !(await tryLockAlone(client, [lockWholly(destinationName)]))) return;
+  if (before === undefined || !(await tryLockAlone(client, [lockWholly(destinationName)], timing))) return;
   await mustSurvive(client, destinationName, 'what is built on it', before);
   await ensureNoneLost(client, facts, source);
 }

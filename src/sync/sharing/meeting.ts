@@ -1,6 +1,6 @@
 /** Where those meet who are to do something together. It is over when all have come, or when the first has waited enough. */
 
-interface Patience {
+export interface Patience {
   /** Milliseconds. */
   readonly patience: number;
   readonly signal: AbortSignal | undefined;

@@ -3,17 +3,10 @@
  * where none has to wait long, and those that are together read the source once.
  */
 import type { Database } from '../../postgres/database.ts';
-import { Meeting } from './meeting.ts';
+import type { Timing } from '../../timing.ts';
+import { Meeting, type Patience } from './meeting.ts';
 import type { Companions, Party } from './party.ts';
 import { SharedSnapshot } from './shared-snapshot.ts';
-
-/**
- * Milliseconds. To read a table twice is the price of not waiting, and that of waiting is a copy that is older than it
- * need be: ten seconds are nothing beside a table worth sharing, and much less than a server that is down would take.
- */
-const PATIENCE_MS = 10_000;
-/** Before its first table a run has only to connect and to look at catalogs. */
-const START_PATIENCE_MS = 3000;
 
 interface Options {
   /** Names of destinations. */
@@ -21,6 +14,7 @@ interface Options {
   /** A connection to the source more, for a snapshot that several look at. */
   readonly openSource: () => Database;
   readonly signal: AbortSignal | undefined;
+  readonly timing: Pick<Timing, 'fanOut'>;
 }
 
 export class Sharing implements AsyncDisposable {
@@ -66,8 +60,10 @@ export class Sharing implements AsyncDisposable {
     const known = this.#tables.get(table);
     if (known) return known;
     const expected = [...this.#active].filter((other) => other === name || !this.#behind.has(other));
-    const patience = this.#tables.size === 0 ? START_PATIENCE_MS : PATIENCE_MS;
-    const meeting = new Meeting<string, undefined>(expected, { patience, signal: this.#options.signal });
+    const { timing, signal } = this.#options;
+    const { patience, startPatience } = timing.fanOut;
+    const seconds = this.#tables.size === 0 ? startPatience : patience;
+    const meeting = new Meeting<string, undefined>(expected, { patience: seconds * 1000, signal });
     this.#tables.set(table, meeting);
     return meeting;
   }
@@ -77,14 +73,21 @@ export class Sharing implements AsyncDisposable {
     for (const meeting of this.#tables.values()) if (!meeting.isOver) meeting.leave(name);
   }
 
+  /** Milliseconds. */
+  get #patience(): number {
+    return this.#options.timing.fanOut.patience * 1000;
+  }
+
   #newRound(members: readonly string[]): Round {
-    return new Round(members, this.#options.signal, (names, first) => this.#open(names, first));
+    const { signal } = this.#options;
+    const patience = { patience: this.#patience, signal };
+    return new Round(members, patience, (names, first) => this.#open(names, first));
   }
 
   #open(members: readonly string[], first: readonly string[]): SharedSnapshot {
     const source = this.#idle.pop() ?? this.#options.openSource();
     const { signal } = this.#options;
-    const snapshot = new SharedSnapshot({ source, members, patience: PATIENCE_MS, signal });
+    const snapshot = new SharedSnapshot({ source, members, patience: this.#patience, signal });
     const hold = async () => {
       await snapshot.hold(first);
       this.#idle.push(source);
@@ -109,9 +112,9 @@ class Round {
   readonly #meeting: Meeting<string, string>;
   readonly #gone = new Set<string>();
 
-  constructor(members: readonly string[], signal: AbortSignal | undefined, open: Open) {
+  constructor(members: readonly string[], patience: Patience, open: Open) {
     this.#open = open;
-    this.#meeting = new Meeting<string, string>(members, { patience: PATIENCE_MS, signal });
+    this.#meeting = new Meeting<string, string>(members, patience);
   }
 
   partyOf(name: string): Party {

@@ -53,7 +53,7 @@ test.each([
 test('bash gets what goes on from its line, the other shells all that fits there, with what it is', () => {
   const told = (...asked: string[]) => {
     let text = '';
-    answer(asked, (more) => (text += more));
+    answer(asked, {}, (more) => (text += more));
     return text;
   };
   expect(told('bash', 'increp sync --full')).toBe('--full-refresh\n');

@@ -2,32 +2,36 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { expect, test } from 'vitest';
 import { resolveDirectory } from '../../../src/config/directory.ts';
+import type { Environment } from '../../../src/environment.ts';
 import { pipelineDirectory } from './pipeline-directory.ts';
+
+const directoryOf = (directory: string | undefined, environment: Environment) =>
+  resolveDirectory({ directory, environment, workingDirectory: process.cwd() });
 
 test('the directory is the one of -C, else of INCREP_DIR, else the current one', async () => {
   await using one = await pipelineDirectory();
   await using other = await pipelineDirectory();
   const environment = { INCREP_DIR: other.directory };
-  expect(resolveDirectory(one.directory, environment)).toBe(one.directory);
-  expect(resolveDirectory(undefined, environment)).toBe(other.directory);
-  expect(resolveDirectory(undefined, { INCREP_DIR: '' })).toBe(process.cwd());
-  expect(resolveDirectory(undefined, {})).toBe(process.cwd());
+  expect(directoryOf(one.directory, environment)).toBe(one.directory);
+  expect(directoryOf(undefined, environment)).toBe(other.directory);
+  expect(directoryOf(undefined, { INCREP_DIR: '' })).toBe(process.cwd());
+  expect(directoryOf(undefined, {})).toBe(process.cwd());
 });
 
 test('a relative directory becomes an absolute one', async () => {
   await using pipeline = await pipelineDirectory();
-  expect(resolveDirectory(relative(process.cwd(), pipeline.directory), {})).toBe(pipeline.directory);
+  expect(directoryOf(relative(process.cwd(), pipeline.directory), {})).toBe(pipeline.directory);
 });
 
 test('what is not a directory is refused by the name of what said it', async () => {
   await using pipeline = await pipelineDirectory({ file: '' });
-  expect(() => resolveDirectory('/no/such', {})).toThrow(
+  expect(() => directoryOf('/no/such', {})).toThrow(
     expect.objectContaining({ code: 'USAGE', message: '-C names /no/such, which is not a directory' }),
   );
-  expect(() => resolveDirectory(`${pipeline.directory}/file`, {})).toThrow(
+  expect(() => directoryOf(`${pipeline.directory}/file`, {})).toThrow(
     expect.objectContaining({ code: 'USAGE' }),
   );
-  expect(() => resolveDirectory(undefined, { INCREP_DIR: '/no/such' })).toThrow(
+  expect(() => directoryOf(undefined, { INCREP_DIR: '/no/such' })).toThrow(
     expect.objectContaining({
       code: 'CONFIG_INVALID',
       message: expect.stringContaining('INCREP_DIR') as string,
@@ -40,12 +44,12 @@ test('a directory beside it with nearly the same name is named', async () => {
   await mkdir(join(pipeline.directory, 'warehouse'));
   await writeFile(join(pipeline.directory, 'warehous'), '');
   for (const typed of ['warehosue', 'warehous', 'ware'])
-    expect(() => resolveDirectory(join(pipeline.directory, typed), {})).toThrow(
+    expect(() => directoryOf(join(pipeline.directory, typed), {})).toThrow(
       `which is not a directory; did you mean ${join(pipeline.directory, 'warehouse')}?`,
     );
-  expect(() => resolveDirectory(join(pipeline.directory, 'orders'), {})).toThrow(/not a directory$/);
+  expect(() => directoryOf(join(pipeline.directory, 'orders'), {})).toThrow(/not a directory$/);
 });
 
 test('an empty -C is not the current directory', () => {
-  expect(() => resolveDirectory('', {})).toThrow(expect.objectContaining({ code: 'USAGE' }));
+  expect(() => directoryOf('', {})).toThrow(expect.objectContaining({ code: 'USAGE' }));
 });

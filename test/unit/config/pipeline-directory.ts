@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { loadSettings } from '../../../src/config/load.ts';
 import type { Settings } from '../../../src/config/settings.ts';
-import type { Environment } from '../../../src/config/process-environment.ts';
+import type { Environment } from '../../../src/environment.ts';
 import type { Overrides } from '../../../src/config/values.ts';
 import { IncrepError } from '../../../src/errors.ts';
 

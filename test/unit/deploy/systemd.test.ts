@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { EXIT_CODES } from '../../../src/commands/signals.ts';
+import { SIGNAL_EXIT_CODES } from '../../../src/process.ts';
 import { variable } from '../../../src/config/variables.ts';
 import { ERROR_CLASSES } from '../../../src/errors.ts';
 import { projectFile, withThisIncrep } from '../../support/deploy-files.ts';
@@ -59,7 +59,7 @@ test('both services are closed in the same way', async () => {
 test('a loop that was stopped has not failed, and one that is wrong from the start is not begun again', async () => {
   const unit = await unitText('increp-watch@.service');
   const numbersOf = (name: string) => valuesOf(unit, name)[0]?.split(' ').map(Number);
-  expect(numbersOf('SuccessExitStatus')).toEqual([EXIT_CODES.SIGTERM]);
+  expect(numbersOf('SuccessExitStatus')).toEqual([SIGNAL_EXIT_CODES.SIGTERM]);
   expect(numbersOf('RestartPreventExitStatus')).toEqual([
     ERROR_CLASSES.USAGE.exitCode,
     ERROR_CLASSES.CONFIG_INVALID.exitCode,

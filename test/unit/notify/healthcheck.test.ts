@@ -3,11 +3,12 @@ import type { RunEvent, RunSummary } from '../../../src/events.ts';
 import { healthcheckListener, signalUrl } from '../../../src/notify/healthcheck.ts';
 import type { HealthcheckOptions } from '../../../src/notify/healthcheck.ts';
 import { redactor } from '../../../src/redact.ts';
+import { DEFAULT_TIMING } from '../../../src/timing.ts';
 import { failure, outcome, STARTED, summary } from '../observe/outcomes.ts';
 import { answer, endpoint, refusedUrl } from './endpoint.ts';
 
 /** Enough on a busy machine; a test that waits for the end of an attempt names less. */
-const LIMITS = { attempts: 3, attemptSeconds: 5, totalSeconds: 5, retryAfterSeconds: 10 };
+const LIMITS = { attempts: 3, attemptSeconds: 5, totalSeconds: 5, retryAfterSeconds: 10, retryDelay: DEFAULT_TIMING.retryDelay };
 
 const begins: RunEvent = {
   type: 'run-started',
@@ -30,6 +31,7 @@ async function tell(url: string, exitCode: number, options: Partial<HealthcheckO
     exitCodeOf: () => exitCode,
     onFailure: (message) => failures.push(message),
     sleep: async () => undefined,
+    timing: DEFAULT_TIMING,
     limits: LIMITS,
     ...options,
   });
@@ -90,6 +92,7 @@ test('a long list of tables is cut between characters', async () => {
   const listener = healthcheckListener({
     url: monitor.url,
     redact: (text) => text,
+    timing: DEFAULT_TIMING,
     exitCodeOf: () => 0,
     onFailure: (message) => failures.push(message),
   });

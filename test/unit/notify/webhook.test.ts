@@ -4,11 +4,12 @@ import type { WebhookSettings } from '../../../src/config/settings.ts';
 import type { RunEvent, RunSummary } from '../../../src/events.ts';
 import { webhookListener, type WebhookOptions } from '../../../src/notify/webhook.ts';
 import { redactor } from '../../../src/redact.ts';
+import { DEFAULT_TIMING } from '../../../src/timing.ts';
 import { failure, outcome, STARTED, summary } from '../observe/outcomes.ts';
 import { answer, endpoint, refusedUrl } from './endpoint.ts';
 
 /** An attempt is cut short only where a test is about that: a busy machine must not make two of one. */
-const LIMITS = { attempts: 3, attemptSeconds: 5, totalSeconds: 5, retryAfterSeconds: 10 };
+const LIMITS = { attempts: 3, attemptSeconds: 5, totalSeconds: 5, retryAfterSeconds: 10, retryDelay: DEFAULT_TIMING.retryDelay };
 const ALL = ['run.succeeded', 'run.partial', 'run.failed', 'table.synced', 'table.failed'] as const;
 
 function listen(url: string, webhook: Partial<WebhookSettings> = {}, options: Partial<WebhookOptions> = {}) {
@@ -19,6 +20,7 @@ function listen(url: string, webhook: Partial<WebhookSettings> = {}, options: Pa
     redact: (text) => text,
     onFailure: (message) => failures.push(message),
     sleep: async (seconds) => void waits.push(seconds),
+    timing: DEFAULT_TIMING,
     limits: LIMITS,
     ...options,
   });

@@ -14,7 +14,7 @@ async function capture(options: Partial<LoggerOptions> = {}) {
     redact: redactor(['s3cr3t p@ss']),
     isTerminal: false,
     color: false,
-    destination: { write: (line: string) => lines.push(line) },
+    say: (line: string) => void lines.push(line),
     ...options,
   });
   return { logger, lines, records: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
@@ -66,7 +66,7 @@ test('pretty on a terminal: one line, written at once, after the progress line h
   const { logger } = await capture({
     isTerminal: true,
     beforeLine: () => order.push('clear'),
-    destination: { write: (line: string) => order.push(line) },
+    say: (line: string) => void order.push(line),
   });
   logger.warn({ table: 'orders', rows: 3 }, 'odd \u001b[2J');
   expect(order).toHaveLength(2);

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -10,6 +10,18 @@ const FILE = 'metrics.counters.json';
 async function folder() {
   const directory = await mkdtemp(join(tmpdir(), 'increp-tally-'));
   return { directory, [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }) };
+}
+
+/** A directory within `parent` whose path is so many bytes long. */
+async function directoryOfLength(parent: string, length: number): Promise<string> {
+  let path = parent;
+  while (path.length < length) {
+    const left = length - path.length - 1;
+    // The last part must not be empty.
+    path = join(path, 'd'.repeat(left > 201 ? 199 : left));
+  }
+  await mkdir(path, { recursive: true });
+  return path;
 }
 
 const counted = (tally: Tally): Tally => {
@@ -52,12 +64,13 @@ test('the directory is made where it is missing', async () => {
 
 test('what cannot be kept is not counted, so that no counter falls later', async () => {
   await using place = await folder();
+  // The file and its lock have room in a path of 4,095 bytes, and the longer name of a temporary file has none.
+  const directory = await directoryOfLength(place.directory, 4095 - `/${FILE}.lock`.length);
   await count(place.directory);
-  // Stands where the temporary file would be written.
-  await mkdir(join(place.directory, `${FILE}.tmp-${process.pid}`));
-  const { rows, trouble } = await count(place.directory);
+  await copyFile(join(place.directory, FILE), join(directory, FILE));
+  const { rows, trouble } = await count(directory);
   expect(rows).toBe(1);
-  expect(trouble).toMatch(/EISDIR/);
+  expect(trouble).toMatch(/ENAMETOOLONG/);
 });
 
 test('where it cannot even be read nothing is said of what it holds', async () => {
