@@ -1,22 +1,27 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
+/** Tests against real servers. Modules are loaded once a worker, and the databases of one file serve the next one. */
+const servers = (name: string, folders: readonly string[]) => ({
+  test: {
+    name,
+    include: folders.map((folder) => `test/${folder}/**/*.test.ts`),
+    globalSetup: 'test/support/global-setup.ts',
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    isolate: false,
+  },
+});
+
 export default defineConfig({
   test: {
-    maxWorkers: availableParallelism(),
+    // A test often waits for a server, so there is room for a worker more than there are cores.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
-      {
-        test: {
-          name: 'servers',
-          include: ['test/db/**/*.test.ts', 'test/cli/**/*.test.ts'],
-          globalSetup: 'test/support/global-setup.ts',
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
-          // Modules are loaded once a worker, and the databases of one file serve the next one.
-          isolate: false,
-        },
-      },
+      servers('servers', ['db', 'cli']),
+      servers('gate', ['gate']),
+      servers('all', ['all']),
     ],
   },
 });

@@ -238,6 +238,7 @@ const FAILURES: readonly Failure[] = [
   {
     code: 'TABLE_BUSY',
     title: 'somebody holds the table of the destination',
+    timing: IMPATIENT,
     provoke: async (provoked) => {
       await sync(provoked.pair);
       await insertOrders(provoked.pair, 1);
@@ -455,6 +456,7 @@ const FAILURES: readonly Failure[] = [
     next: 'bug',
   },
 ];
+import { IMPATIENT } from '../support/timing.ts';
 
 const WITH_PG_DUMP: readonly Failure[] = [
   {

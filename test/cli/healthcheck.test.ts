@@ -9,6 +9,7 @@ import { freshPair } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { IMPATIENT } from '../support/timing.ts';
 import { webhookServer } from '../support/webhook-server.ts';
 import type { WebhookServer } from '../support/webhook-server.ts';
 
@@ -86,7 +87,7 @@ test('a run that meets the lock of another leaves the check as it is', async () 
   await pair.setEnv({ HEALTHCHECK_URL: monitor.url });
   const { running, letGo } = await heldRun(pair);
   await using first = running;
-  const loser = await trySync(pair);
+  const loser = await trySync(pair, '', { timing: IMPATIENT });
   expect(loser.exitCode).toBe(75);
   await letGo();
   expect((await first.wait()).exitCode).toBe(0);
@@ -111,7 +112,7 @@ for (const [answer, why] of [
     await using pair = await freshPair('orders');
     await using monitor = await webhookServer(answer);
     await pair.setEnv({ HEALTHCHECK_URL: monitor.url });
-    const { summary, stderr } = await sync(pair);
+    const { summary, stderr } = await sync(pair, '', { timing: { delivery: { attempt: 0.2 } } });
     expect(summary.status).toBe('ok');
     expect(stderr).toMatch(
       /"level":"warn".*the healthcheck at http:\/\/127\.0\.0\.1:\d+ did not accept the end/,

@@ -99,7 +99,7 @@ for (const [answer, said] of [
     await using pair = await freshPair('orders');
     await using hook = await webhookServer(answer);
     await pair.setEnv({ WEBHOOK_URL: hook.url });
-    const result = await sync(pair);
+    const result = await sync(pair, '', { timing: { delivery: { attempt: 0.2 } } });
     expect(result.summary.status).toBe('ok');
     await expectSameRows(pair, 'orders');
     expect(result.stderr).toMatch(said);

@@ -1,10 +1,11 @@
 /** A failure that is brought about, and what the command says of it, with the names that every run has others of. */
 import { expect } from 'vitest';
 import type { ErrorCode } from '../../src/errors.ts';
-import { startIncrep } from './increp.ts';
+import { increp, startIncrep } from './increp.ts';
 import type { IncrepOptions, IncrepResult, RunningIncrep } from './increp.ts';
 import { freshPair } from './pair.ts';
 import type { Pair, PairOptions } from './pair.ts';
+import type { TimingChanges } from './timing.ts';
 
 export interface Provoked {
   readonly pair: Pair;
@@ -19,6 +20,7 @@ export interface Failure {
   readonly args?: string;
   /** Brings it about; what it returns is for the command. */
   readonly provoke?: (provoked: Provoked) => Promise<IncrepOptions | void>;
+  readonly timing?: TimingChanges;
   /** While the command runs. */
   readonly meanwhile?: (running: RunningIncrep, pair: Pair) => Promise<void>;
   readonly sqlstate?: string;
@@ -46,10 +48,21 @@ export async function provoke({
   await using stack = new AsyncDisposableStack();
   const pair = stack.use(await freshPair(options));
   const given = (await failure.provoke?.({ pair, stack })) ?? {};
-  await using running = startIncrep(args, pair, given);
-  await failure.meanwhile?.(running, pair);
-  const result = await running.wait();
+  const result = await ended(failure, args, pair, given);
   return { result, text: neutral(errorIn(result), pair) };
+}
+
+/** As a child process where the test has to do with it while it runs. */
+async function ended(
+  { meanwhile, timing }: Pick<Failure, 'meanwhile' | 'timing'>,
+  args: string,
+  pair: Pair,
+  given: IncrepOptions,
+): Promise<IncrepResult> {
+  if (!meanwhile) return increp(args, pair, { ...given, ...(timing && { timing }) });
+  await using running = startIncrep(args, pair, given);
+  await meanwhile(running, pair);
+  return await running.wait();
 }
 
 const isLog = (line: string) => line.startsWith('{"level"');

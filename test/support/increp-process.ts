@@ -23,7 +23,7 @@ export interface IncrepOptions {
   /** `child`: the test is about the process. Otherwise one call in ten runs as a child, so that the seam is tested too. */
   readonly process?: 'child';
   /** Other waits than the program's own; such a call never runs as a child. */
-  readonly timing?: TimingChanges;
+  readonly timing?: TimingChanges | 'default';
 }
 
 export interface IncrepResult {

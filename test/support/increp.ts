@@ -1,5 +1,4 @@
 /** Runs the real command in the pipeline's directory: in this process, or as a child process. */
-import { DEFAULT_TIMING } from '../../src/timing.ts';
 import { rememberSettings } from './canaries.ts';
 import { callMain } from './in-process.ts';
 import {
@@ -15,6 +14,9 @@ import {
 } from './increp-process.ts';
 import { isSampled } from './sample.ts';
 import { timingWith } from './timing.ts';
+import { toolPath } from './tool-path.ts';
+
+const PATH = toolPath();
 
 export { startIncrep } from './increp-process.ts';
 export type { IncrepOptions, IncrepResult, RunningIncrep } from './increp-process.ts';
@@ -35,9 +37,9 @@ export async function increp(
   const result = await callMain({
     args: words,
     directory,
-    environment: environmentFor(place, options),
+    environment: { ...environmentFor(place, options), PATH: options.env?.['PATH'] ?? PATH },
     input: options.input ?? '',
-    timing: options.timing ? timingWith(options.timing) : DEFAULT_TIMING,
+    timing: timingWith(options.timing),
     timeout: options.timeout ?? TIMEOUT_MS,
   });
   expectNoSecretIn(directory, words, result);

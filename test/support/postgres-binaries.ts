@@ -1,5 +1,4 @@
 /** The Postgres versions that tests can run against: one is installed, the others are fetched when asked for. */
-import { existsSync } from 'node:fs';
 import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -29,10 +28,6 @@ export function parseMajor(text: string | undefined): PostgresMajor {
 const isKnown = (major: number): major is PostgresMajor => Object.hasOwn(VERSIONS, major);
 
 export const MAJORS = Object.keys(VERSIONS).map(Number) as readonly PostgresMajor[];
-
-/** Whether using it needs no network. */
-export const isHere = (major: PostgresMajor): boolean =>
-  major === INSTALLED || existsSync(join(CACHE, VERSIONS[major]));
 
 /** The directory that holds bin/, lib/ and share/ of this Postgres version. */
 export async function nativeDirectoryOf(major: PostgresMajor): Promise<string> {

@@ -4,8 +4,20 @@ import { DEFAULT_TIMING, type Timing } from '../../src/timing.ts';
 type Changes<T> = { readonly [Name in keyof T]?: T[Name] extends object ? Changes<T[Name]> : T[Name] };
 export type TimingChanges = Changes<Timing>;
 
-/** `DEFAULT_TIMING` with other values in place of some. */
-export const timingWith = (changes: TimingChanges): Timing => merged(DEFAULT_TIMING, changes);
+/** For calls in this process: what the program does after a wait is tested, and test/gate/timing.test.ts tests the waits. */
+const TEST_TIMING: Timing = merged(DEFAULT_TIMING, {
+  retryDelay: { base: 0.02, max: 0.2 },
+  tableLockPoll: 0.02,
+  exclusiveLock: { retryDelay: { base: 0.05, max: 0.2 } },
+  delivery: { retryDelay: { base: 0.01, max: 0.05 } },
+});
+
+/** For a test in which somebody holds a table all the time. */
+export const IMPATIENT: TimingChanges = { lockTimeout: 0.2, tableLockGrace: 0.2, ownLockWait: 0.5 };
+
+/** The waits of tests with other values in place of some; "default": those of the program. */
+export const timingWith = (changes: TimingChanges | 'default' = {}): Timing =>
+  changes === 'default' ? DEFAULT_TIMING : merged(TEST_TIMING, changes);
 
 function merged<T extends object>(values: T, changes: Changes<T>): T {
   const entries = Object.entries(values).map(([name, value]: [string, unknown]) => {
@@ -16,4 +28,6 @@ function merged<T extends object>(values: T, changes: Changes<T>): T {
   return Object.fromEntries(entries) as T;
 }
 
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}

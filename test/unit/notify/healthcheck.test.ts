@@ -8,7 +8,13 @@ import { failure, outcome, STARTED, summary } from '../observe/outcomes.ts';
 import { answer, endpoint, refusedUrl } from './endpoint.ts';
 
 /** Enough on a busy machine; a test that waits for the end of an attempt names less. */
-const LIMITS = { attempts: 3, attemptSeconds: 5, totalSeconds: 5, retryAfterSeconds: 10, retryDelay: DEFAULT_TIMING.retryDelay };
+const LIMITS = {
+  attempts: 3,
+  attemptSeconds: 5,
+  totalSeconds: 5,
+  retryAfterSeconds: 10,
+  retryDelay: DEFAULT_TIMING.retryDelay,
+};
 
 const begins: RunEvent = {
   type: 'run-started',

@@ -9,7 +9,13 @@ import { failure, outcome, STARTED, summary } from '../observe/outcomes.ts';
 import { answer, endpoint, refusedUrl } from './endpoint.ts';
 
 /** An attempt is cut short only where a test is about that: a busy machine must not make two of one. */
-const LIMITS = { attempts: 3, attemptSeconds: 5, totalSeconds: 5, retryAfterSeconds: 10, retryDelay: DEFAULT_TIMING.retryDelay };
+const LIMITS = {
+  attempts: 3,
+  attemptSeconds: 5,
+  totalSeconds: 5,
+  retryAfterSeconds: 10,
+  retryDelay: DEFAULT_TIMING.retryDelay,
+};
 const ALL = ['run.succeeded', 'run.partial', 'run.failed', 'table.synced', 'table.failed'] as const;
 
 function listen(url: string, webhook: Partial<WebhookSettings> = {}, options: Partial<WebhookOptions> = {}) {

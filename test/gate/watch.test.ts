@@ -8,6 +8,7 @@ import { waitForCopy, waitUntil } from '../support/activity.ts';
 import { goThrough } from '../support/chunked.ts';
 import { increp, startIncrep, type RunningIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
+import { isWhole } from '../support/tier.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair, PairOptions } from '../support/pair.ts';
 import { PROJECT } from '../support/project.ts';
@@ -235,7 +236,7 @@ test('what cannot become anything ends it before it has begun', async () => {
 });
 
 /** What is forgotten once a turn shows by its number in any case; memory needs more of them. */
-const TURNS = process.env['INCREP_TEST_SCALE'] === 'whole' ? '250' : '60';
+const TURNS = isWhole ? '250' : '60';
 
 test('many turns leave nothing behind: no memory, connections, timers or listeners', async () => {
   await using pair = await freshPair('orders');

@@ -1,8 +1,7 @@
 /**
  * Every fault at every step of every kind of sync, on either side. By default a part of that product in which each step
- * and each fault has its turn; INCREP_TEST_FAULTS=whole runs all of it.
+ * and each fault has its turn; `npm run test:all` runs all of it.
  */
-import process from 'node:process';
 import { expect, test } from 'vitest';
 import { waitUntil } from '../support/activity.ts';
 import { readAllTheTime, stateOf } from '../support/copy-reader.ts';
@@ -13,6 +12,7 @@ import { hasPgDump } from '../support/pg-dump-here.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
+import { isWhole } from '../support/tier.ts';
 import { KINDS, type Kind } from '../faults/kinds.ts';
 import { JOBS, STEPS, type Job, type Step } from '../faults/steps.ts';
 
@@ -69,8 +69,6 @@ const part: readonly Case[] = STEPS.flatMap((step, place) =>
   const [rarest] = cases.toSorted((one, other) => met(one.kind) - met(other.kind));
   return rarest ? [...chosen, rarest] : chosen;
 }, []);
-
-const isWhole = process.env['INCREP_TEST_FAULTS'] === 'whole';
 
 test('the part of the faults that is always run holds every step and every kind', () => {
   const isIn = (wanted: Step | Kind) => part.some(({ step, kind }) => step === wanted || kind === wanted);

@@ -1,0 +1,63 @@
+/** Each command once as a process of its own; everywhere else most calls run in the process of the test. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { commands } from '../../src/commands/registry.ts';
+import { increp } from '../support/increp.ts';
+import { freshPair } from '../support/pair.ts';
+
+const CALLS: Readonly<Record<string, readonly string[]>> = {
+  check: ['check'],
+  plan: ['plan'],
+  sync: ['sync'],
+  status: ['status'],
+  history: ['history'],
+  verify: ['verify'],
+  config: ['config'],
+  reset: ['reset', 'orders'],
+  completion: ['completion', 'bash'],
+  help: ['help', 'sync'],
+};
+/** With servers of its own, or in an empty directory. */
+const ELSEWHERE = ['demo', 'init'];
+
+test('every command is among them, demo in a test of its own', () => {
+  const names = commands().map(({ description }) => description.name);
+  expect([...Object.keys(CALLS), ...ELSEWHERE].toSorted()).toEqual(names.toSorted());
+});
+
+test('each command works as a child process and writes to its own stdout', async () => {
+  await using pair = await freshPair('orders');
+  for (const [name, args] of Object.entries(CALLS)) {
+    const { exitCode, signal, stdout, stderr } = await increp(args, pair, { process: 'child' });
+    expect({ name, exitCode, signal, stderr: exitCode === 0 ? '' : stderr }).toEqual({
+      name,
+      exitCode: 0,
+      signal: undefined,
+      stderr: '',
+    });
+    expect(stdout, name).not.toBe('');
+  }
+});
+
+test('init writes a pipeline as a child process', async () => {
+  await using pair = await freshPair('orders');
+  const directory = join(pair.directory, 'new');
+  await mkdir(directory);
+  const urls = { SOURCE_URL: pair.sourceUrl('increp'), DEST_URL: pair.destinationUrl('increp') };
+  const { exitCode, stdout, stderr } = await increp(
+    ['-C', directory, 'init', '--yes', '--all-tables'],
+    pair,
+    { process: 'child', env: { ...urls, SOURCE_SSLMODE: 'disable', DEST_SSLMODE: 'disable' } },
+  );
+  expect(exitCode, stderr).toBe(0);
+  expect(stdout).toContain('tables-config.json');
+});
+
+test('the exit code, stdout and stderr of a failure are those of the process', async () => {
+  await using pair = await freshPair('orders');
+  const { exitCode, stdout, stderr } = await increp('sync ordres --json', pair, { process: 'child' });
+  expect(exitCode).toBe(64);
+  expect(stdout).toContain('"code":"USAGE"');
+  expect(stderr).toContain('did you mean "orders"?');
+});
