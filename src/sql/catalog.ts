@@ -128,8 +128,9 @@ export const DESCRIBE_RELATIONS = /* sql */ `
       AND d.deptype IN ('a', 'i')) seq
   CROSS JOIN LATERAL (
     SELECT sum(nullif(l.reltuples, -1))::float8 AS rows, sum(l.relpages::bigint * 8192)::float8 AS bytes
-    FROM pg_class l WHERE l.oid = c.oid AND c.relkind <> 'p'
-      OR c.relkind = 'p' AND l.oid IN (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf)) size
+    FROM (SELECT c.oid AS heap WHERE c.relkind <> 'p'
+          UNION ALL SELECT relid FROM pg_partition_tree(c.oid) WHERE c.relkind = 'p' AND isleaf) own
+    JOIN pg_class l ON l.oid = own.heap) size
   WHERE c.relname = ANY ($2::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
     AND (n.nspname::text, c.relname::text) IN (SELECT * FROM unnest($1::text[], $2::text[]))`;
 

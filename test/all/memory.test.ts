@@ -6,6 +6,8 @@ import process from 'node:process';
 import { expect, test } from 'vitest';
 import { measured } from '../support/memory.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
+import { faultProxy } from '../support/proxy.ts';
+import { freshSeveral } from '../support/several.ts';
 import { hasPgDump } from '../support/pg-dump-here.ts';
 import { ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 
@@ -26,6 +28,10 @@ async function expectWithin(limit: number, args: string, pair: Pair): Promise<vo
   expect(peakMegabytes).toBeGreaterThan(30);
   expect(peakMegabytes, `increp ${args}`).toBeLessThan(limit);
 }
+
+const manyOrders = (rows: number) =>
+  `${ORDERS_SQL}; INSERT INTO orders (id, total, note)
+   SELECT i, i, repeat('note ', 40) || i FROM generate_series(1, ${rows}) i`;
 
 /** One checksum on either side: a comparison of ten million rows in a test would itself take gigabytes. */
 async function expectSameContent(pair: Pair, table: string): Promise<void> {
@@ -52,8 +58,7 @@ test.skipIf(process.platform !== 'linux').each(LOADERS)(
       tables: [
         { ...ORDERS_CONFIG, initial_load: loader, deletes: 'hard', deletes_every: '0s', delete_limit: 1 },
       ],
-      sourceSql: `${ORDERS_SQL}; INSERT INTO orders (id, total, note)
-        SELECT i, i, repeat('note ', 40) || i FROM generate_series(1, ${ROWS}) i`,
+      sourceSql: manyOrders(ROWS),
     });
     await expectWithin(LIMIT, 'sync', pair);
     if (loader === 'pg_dump') return await expectSameContent(pair, 'orders');
@@ -83,5 +88,24 @@ test.skipIf(process.platform !== 'linux').each(LOADERS)(
     await expectWithin(LIMIT_WITH_LARGE_ROW, 'sync', pair);
     await expectWithin(LIMIT_WITH_LARGE_ROW, 'verify', pair);
     await expectSameLargeRows(pair);
+  },
+);
+
+test.skipIf(process.platform !== 'linux')(
+  'it does not grow with several destinations either, also when one destination is slower than the other',
+  { timeout: 120_000 },
+  async () => {
+    await using pair = await freshSeveral({
+      tables: [{ ...ORDERS_CONFIG, initial_load: 'copy' }],
+      sourceSql: manyOrders(300_000),
+    });
+    await using slow = await faultProxy(pair.copy('two').side.superuser);
+    slow.throttle(15_000_000);
+    await pair.setUrls({ two: pair.copy('two').url(slow) });
+    const { exitCode, stderr, peakMegabytes } = await measured('sync', pair, { timeout: 100_000 });
+    expect(exitCode, stderr).toBe(0);
+    expect(peakMegabytes).toBeGreaterThan(30);
+    // Of one destination it is under 150.
+    expect(peakMegabytes).toBeLessThan(170);
   },
 );

@@ -26,7 +26,7 @@ const shop: PairOptions = {
     INSERT INTO events (id, note) SELECT i, repeat('note ', 20) || i FROM generate_series(1, 40000) i`,
 };
 
-const BOX_SECONDS = 3;
+const BOX_SECONDS = 2;
 
 /** A load of the first table that begins within the time box and outlasts it. */
 async function overlong(pair: Pair, args: string) {

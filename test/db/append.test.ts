@@ -1,5 +1,4 @@
 /** `mode: "incremental-append"`: every version of a row is kept, each exactly once. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { chunked } from '../support/chunked.ts';
 import { increp, startIncrep } from '../support/increp.ts';
@@ -8,22 +7,9 @@ import type { Pair, PairOptions } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-
-const APPEND = { ...ORDERS_CONFIG, mode: 'incremental-append' } as const;
+import { APPEND, versionsIn, WITNESS } from '../support/versions.ts';
 
 const history = (more: object = {}): PairOptions => ({ ...ordersPreset, tables: [{ ...APPEND, ...more }] });
-
-/** Each version that the source has ever had, kept by a trigger: what the copy is held to. */
-const WITNESS = `
-  CREATE TABLE versions (id bigint, total numeric(12,2), note text, updated_at timestamptz);
-  INSERT INTO versions SELECT id, total, note, updated_at FROM orders;
-  CREATE FUNCTION witness() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN INSERT INTO public.versions VALUES (NEW.id, NEW.total, NEW.note, NEW.updated_at); RETURN NEW; END $$;
-  CREATE TRIGGER witness AFTER INSERT OR UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION witness()`;
-
-const VERSIONS = 'SELECT id, total::text, note, updated_at::text FROM %s ORDER BY 1, 4, 2, 3';
-const versionsIn = async (client: Pair['source'], table: string) =>
-  (await client.query(VERSIONS.replace('%s', table))).rows;
 
 const rowsIn = async (pair: Pair) => (await pair.destination.query('SELECT FROM orders')).rowCount;
 
@@ -293,27 +279,6 @@ test('plan and check say what a history needs', async () => {
   }>();
   const said = check.findings.filter(({ code }) => code === 'VERSIONS').map(({ message }) => message);
   expect(said).toEqual([expect.stringContaining('versions are told apart by updated_at')]);
-});
-
-test('killed at random moments, it holds each version once', { timeout: 120_000 }, async () => {
-  await using pair = await freshPair({
-    tables: [{ ...APPEND, lookback: '1h' }],
-    sourceSql: `${ORDERS_SQL}; INSERT INTO orders SELECT i, i, repeat('note ', 20) || i FROM generate_series(1, 20000) i`,
-  });
-  await pair.source.query(WITNESS);
-  await sync(pair);
-  for (let kill = 1; kill <= 8; kill += 1) {
-    await pair.source.query(
-      `UPDATE orders SET total = ${kill}, updated_at = now() WHERE id % 8 = ${kill % 8}`,
-    );
-    await using running = startIncrep(kill % 4 === 0 ? 'sync --full-refresh' : 'sync', pair);
-    await sleep(150 + Math.random() * 900);
-    running.kill('SIGKILL');
-    await running.wait();
-    // Each round is seen as a whole before the next one overwrites it.
-    await sync(pair, '--wait-lock 10s');
-  }
-  expect(await versionsIn(pair.destination, 'orders')).toEqual(await versionsIn(pair.source, 'versions'));
 });
 
 test('a commit whose reply is lost adds its versions once', async () => {

@@ -8,6 +8,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
+import { LOADERS_TRIED } from '../support/tier.ts';
 
 const id = (name: string) => `"${name.replaceAll('"', '""')}"`;
 
@@ -115,7 +116,7 @@ const tableSql = (name: string, rows = 3) => `
 /** Some fifty tables, each with a dump of its own, twice. */
 const TIMEOUT = 180_000;
 
-testWithPgDump.each(['pg_dump', 'copy'])(
+testWithPgDump.each(LOADERS_TRIED)(
   'tables of every name, loaded by %s and brought up to date',
   async (loader) => {
     await using pair = await freshPair({
@@ -150,7 +151,7 @@ testWithPgDump.each(['pg_dump', 'copy'])(
   TIMEOUT,
 );
 
-test.each(['pg_dump', 'copy'])(
+test.each(LOADERS_TRIED)(
   'columns of every name, loaded by %s and merged',
   async (loader) => {
     await using pair = await freshPair({
@@ -258,7 +259,7 @@ testWithPgDump('views and partitions of strange names', async () => {
 /** As many as a table can have. */
 const MOST_COLUMNS = 1600;
 
-testWithPgDump.each(['pg_dump', 'copy'])(
+testWithPgDump.each(LOADERS_TRIED)(
   'a table of as many columns as there can be, with long names, loaded by %s and merged',
   async (loader) => {
     const columns = Array.from({ length: MOST_COLUMNS - 2 }, (_, place) =>

@@ -7,6 +7,7 @@ import { testWithPgDump } from '../support/pg-dump.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { changesOf, corpusFor } from '../support/type-tables.ts';
+import { LOADERS_TRIED } from '../support/tier.ts';
 
 const config = (name: string, more: object = {}) => ({
   name,
@@ -58,7 +59,7 @@ const userTypes = async ({ destination }: Pair) =>
 
 const TIMEOUT = 180_000;
 
-testWithPgDump.each(['pg_dump', 'copy'])(
+testWithPgDump.each(LOADERS_TRIED)(
   'every type is kept as it is, loaded by %s and merged',
   async (loader) => {
     await using pair = await freshPair();

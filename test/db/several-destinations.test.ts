@@ -1,11 +1,9 @@
 /** One source, several destinations: each its own state, and the source read once for all that are level. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import process from 'node:process';
 import { expect, test } from 'vitest';
 import { waitUntil } from '../support/activity.ts';
 import { increp, startIncrep } from '../support/increp.ts';
-import { measured } from '../support/memory.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
 import { waitForLock } from '../../src/sql/state.ts';
 import { faultProxy, type FaultProxy } from '../support/proxy.ts';
@@ -391,19 +389,3 @@ test('a copy that was the only one is one of several now, and is not loaded agai
   expect(outcomes(await sync(pair)).map(({ action }) => action)).toEqual(['incremental', 'initial']);
   await pair.expectAllSame('orders');
 });
-
-test.skipIf(process.platform !== 'linux')(
-  'memory does not grow with the rows, also when one destination is slower than the other',
-  { timeout: 120_000 },
-  async () => {
-    await using pair = await freshSeveral({ tables: [COPY], sourceSql: manyOrders(300_000) });
-    await using slow = await faultProxy(pair.copy('two').side.superuser);
-    slow.throttle(15_000_000);
-    await pair.setUrls({ two: pair.copy('two').url(slow) });
-    const { exitCode, stderr, peakMegabytes } = await measured('sync', pair, { timeout: 100_000 });
-    expect(exitCode, stderr).toBe(0);
-    expect(peakMegabytes).toBeGreaterThan(30);
-    // Of one destination it is under 150.
-    expect(peakMegabytes).toBeLessThan(170);
-  },
-);

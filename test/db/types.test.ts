@@ -6,6 +6,7 @@ import { freshPair, type Pair } from '../support/pair.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
 import { sync } from '../support/sync.ts';
 import { changesOf, corpusFor, createExtensions, type CorpusTable } from '../support/type-tables.ts';
+import { LOADERS_TRIED } from '../support/tier.ts';
 
 const all = (...texts: string[]) => texts.map((text) => `'${text.replaceAll("'", "''")}'`);
 
@@ -31,7 +32,7 @@ async function expectAllSame(
   }
 }
 
-testWithPgDump.each(['pg_dump', 'copy'])(
+testWithPgDump.each(LOADERS_TRIED)(
   'every type survives a load by %s and an incremental sync',
   async (loader) => {
     await using pair = await freshPair();

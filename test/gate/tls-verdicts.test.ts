@@ -5,6 +5,7 @@ import type { ConnectionSettings, SslMode } from '../../src/config/settings.ts';
 import { Database } from '../../src/postgres/database.ts';
 import { libpqEnvironment } from '../../src/postgres/dump.ts';
 import { DEFAULT_TIMING } from '../../src/timing.ts';
+import { oneIn } from '../support/tier.ts';
 import { withPassfile } from '../../src/postgres/passfile.ts';
 import { certificateMaker, type Certificate, type CertificateMaker } from '../support/certificates.ts';
 import { SOCKET_DIRECTORY, startTlsServer, type Door, type TlsServer } from '../support/tls-server.ts';
@@ -268,7 +269,7 @@ const SITUATIONS: readonly Situation[] = [
   },
 ];
 
-testWithTls.each(SITUATIONS)('$title', async (situation) => {
+testWithTls.each(oneIn(3, SITUATIONS))('$title', async (situation) => {
   await tls.show(situation.shows === undefined ? undefined : made[situation.shows]);
   const expected = situation.verdicts.split(' ');
   const seen = { pg: [] as Verdict[], pgDump: [] as Verdict[] };

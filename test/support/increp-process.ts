@@ -56,6 +56,9 @@ export type Place = Pick<Pair, 'directory'>;
 /** Milliseconds. */
 export const TIMEOUT_MS = 50_000;
 
+/** Hundreds of processes start in a test run; each compiles only what is new. */
+const COMPILE_CACHE = join(PROJECT, 'node_modules', '.cache', 'increp-compiled');
+
 export const wordsOf = (args: string | readonly string[]): readonly string[] =>
   typeof args === 'string' ? args.split(/\s+/).filter(Boolean) : args;
 
@@ -86,7 +89,7 @@ export function startIncrep(
   const words = wordsOf(args);
   const child = execa(process.execPath, [join(PROJECT, 'bin', 'increp.js'), ...words], {
     cwd: options.cwd ?? place.directory,
-    env: environmentFor(place, options),
+    env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...environmentFor(place, options) },
     extendEnv: false,
     input: options.input ?? '',
     timeout: options.timeout ?? TIMEOUT_MS,
