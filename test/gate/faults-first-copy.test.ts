@@ -1,0 +1,3 @@
+import { testFaults } from '../faults/run-faults.ts';
+
+testFaults('first load by copy');
