@@ -6,6 +6,7 @@ import { formatDuration } from '../duration.ts';
 import { IncrepError } from '../errors.ts';
 import { BACKEND_PID, END_BACKEND, LOOK_AT_BACKEND, LOOK_AT_PROGRAM } from '../sql/backend.ts';
 import type { Timing } from '../timing.ts';
+import { isBeforeSnapshot, MARK_READER } from '../sql/reader-mark.ts';
 import { beginReading, beginSnapshot, beginWriting } from '../sql/session.ts';
 import { connect, end, programName } from './connect.ts';
 import { backendOf, bytesMoved, isServersTurn, socketOf } from './driver.ts';
@@ -40,6 +41,16 @@ export interface Transaction {
   /** Sends a statement without parameters with COMMIT. */
   readonly lastly: (statement: string) => void;
 }
+
+/** What goes with BEGIN. */
+interface Opening {
+  /** Whatever has to come before the snapshot stands in front. */
+  readonly first: readonly string[];
+  /** Shows others that the session only reads. */
+  readonly mark: readonly string[];
+}
+
+const markOf = ({ canMark }: ServerIdentity): string[] => (canMark ? [MARK_READER] : []);
 
 type Work<T> = (client: pg.Client, transaction: Transaction) => Promise<T>;
 
@@ -175,34 +186,44 @@ export class Database implements AsyncDisposable {
 
   /** Statements without parameters in one message, each seeing what is committed when it starts. */
   async readAtOnce(statements: readonly string[]): Promise<pg.QueryResult[]> {
-    const begin = beginReading(await this.identity(), this.#timing.lockTimeout);
+    const identity = await this.identity();
+    const begin = [beginReading(identity, this.#timing.lockTimeout), ...markOf(identity)];
     return this.withClient(async (client) => {
-      const results: unknown = await queryFirst(client, [begin, ...statements, 'COMMIT'].join('; '));
+      const results: unknown = await queryFirst(client, [...begin, ...statements, 'COMMIT'].join('; '));
       return (results as pg.QueryResult[]).slice(-statements.length - 1, -1);
     });
   }
 
   /** Statements that each see what is committed when they start. */
   async withReading<T>(read: Work<T>): Promise<T> {
-    return this.#withTransaction(beginReading(await this.identity(), this.#timing.lockTimeout), [], read);
+    const identity = await this.identity();
+    const begin = beginReading(identity, this.#timing.lockTimeout);
+    return this.#withTransaction(begin, { first: [], mark: markOf(identity) }, read);
   }
 
   /** One view of the whole database, taken by the first of these statements that needs one; LOCK TABLE does not. */
   async withSnapshot<T>(first: readonly string[], read: Work<T>): Promise<T> {
-    return this.#withTransaction(beginSnapshot(await this.identity(), this.#timing.lockTimeout), first, read);
+    const identity = await this.identity();
+    const begin = beginSnapshot(identity, this.#timing.lockTimeout);
+    return this.#withTransaction(begin, { first, mark: markOf(identity) }, read);
   }
 
   async withWriting<T>(first: readonly string[], write: Work<T>): Promise<T> {
-    return this.#withTransaction(beginWriting(await this.identity(), this.#timing.lockTimeout), first, write);
+    const begin = beginWriting(await this.identity(), this.#timing.lockTimeout);
+    return this.#withTransaction(begin, { first, mark: [] }, write);
   }
 
-  async #withTransaction<T>(begin: string, first: readonly string[], work: Work<T>): Promise<T> {
+  async #withTransaction<T>(begin: string, { first, mark }: Opening, work: Work<T>): Promise<T> {
+    const early = first.filter(isBeforeSnapshot);
+    const late = first.slice(early.length);
     return this.withClient(async (client) => {
-      const begun = (await queryFirst(client, [begin, ...first, BACKEND_PID].join('; '))) as unknown;
+      const opening = [begin, ...early, ...mark, ...late, BACKEND_PID].join('; ');
+      const begun = (await queryFirst(client, opening)) as unknown as pg.QueryResult[];
       this.#pid = pidSchema.parse(lastRow(begun, 0)).pid;
       const last: string[] = [];
+      const answers = begun.slice(-1 - late.length - mark.length - early.length, -1);
       const result = await work(client, {
-        answers: (begun as pg.QueryResult[]).slice(-1 - first.length, -1),
+        answers: answers.toSpliced(early.length, mark.length),
         lastly: (statement) => void last.push(statement),
       });
       await client.query([...last, 'COMMIT'].join('; '));

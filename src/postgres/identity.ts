@@ -22,6 +22,8 @@ const identitySchema = z.object({
   /** What a transaction is that does not say otherwise: set by people, or by a hoster whose disk is full. */
   isReadOnly: z.boolean(),
   backendPid: z.number(),
+  /** Whether a session may show that it only reads (sql/reader-mark.ts). */
+  canMark: z.boolean(),
   canReadControl: z.boolean(),
 });
 const controlSchema = z.object({ systemIdentifier: z.string().nullable(), timeline: z.number().nullable() });

@@ -1,5 +1,6 @@
 import type { KeyType } from '../schema/keys.ts';
 import { ident, literal } from './identifiers.ts';
+import { isReaderMark } from './reader-mark.ts';
 import { bareItem, type RowSource } from './row-source.ts';
 
 /**
@@ -46,21 +47,32 @@ export function highWaterMark(
 }
 
 /**
+ * The first look at pg_stat_activity in a transaction is kept until it ends. It has to come before the look at pg_locks:
+ * a session that prepares its transaction between the two would lend it the start of its next one.
+ */
+export const KEEP_ACTIVITY = /* sql */ `SELECT FROM pg_stat_activity LIMIT 1`;
+
+/**
  * The transactions in flight. Any role can read these columns of pg_locks and pg_stat_activity, and transactions
  * that have not written yet are there too. A prepared transaction has given up its virtualxid lock and its pid
  * but keeps its name on the transactionid lock. Left out are other databases, backends without a user
- * (autovacuum), and our own. What matches nothing is kept. A transaction is called by its virtualxid lock where it
+ * (autovacuum), parallel workers (their leader is there), and sessions of increp that hold the mark of a reader and have
+ * no transaction ID: a name tells nothing, because another pipeline may write here under the same one. What matches
+ * nothing is kept. A transaction is called by its virtualxid lock where it
  * has one: in the instant of its beginning, virtualtransaction still reads N/0, a name that it does not keep.
  */
 export const IN_FLIGHT = /* sql */ `
+  WITH locks AS MATERIALIZED (SELECT * FROM pg_locks WHERE granted AND locktype IN ('virtualxid', 'transactionid', 'advisory'))
   SELECT coalesce(l.virtualxid, l.virtualtransaction) AS transaction, min(l.pid) AS pid, min(a.usename) AS "user",
          min(a.application_name) AS application, min(a.xact_start)::text AS "startedAt",
          extract(epoch FROM now() - min(a.xact_start))::float8 AS "ageSeconds"
-  FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+  FROM locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
   LEFT JOIN pg_prepared_xacts p ON l.pid IS NULL AND p.transaction = l.transactionid
-  WHERE l.granted AND l.locktype IN ('virtualxid', 'transactionid')
+  WHERE l.locktype IN ('virtualxid', 'transactionid')
     AND (l.pid IS NULL OR l.pid <> pg_backend_pid())
     AND (a.pid IS NULL OR a.usesysid IS NOT NULL
          AND a.datid = (SELECT oid FROM pg_database WHERE datname = current_database()))
-    AND NOT coalesce(a.usename = current_user AND a.application_name LIKE 'increp %', false)
+    AND a.backend_type IS DISTINCT FROM 'parallel worker'
+    AND (l.pid IS NULL OR EXISTS (SELECT FROM locks w WHERE w.locktype = 'transactionid' AND w.pid = l.pid)
+         OR NOT EXISTS (SELECT FROM locks m WHERE ${isReaderMark('m', 'l.pid', 'a.application_name')}))
   GROUP BY 1 HAVING NOT coalesce(bool_or(p.database <> current_database()), false)`;

@@ -1,5 +1,6 @@
 /** Transactions that behave the same whatever is set on the role, the database or a pooler in between. */
 import { literal } from './identifiers.ts';
+import { MAY_MARK } from './reader-mark.ts';
 
 /** How values print and parse. Both sides get the same, so text that leaves one is read back alike by the other. */
 const OUTPUT_SETTINGS = {
@@ -118,6 +119,7 @@ export const SERVER_IDENTITY = /* sql */ `BEGIN READ ONLY; ${FIRST};
          current_setting('server_encoding') AS encoding,
          current_setting('default_transaction_read_only')::bool AS "isReadOnly",
          pg_backend_pid() AS "backendPid",
+         ${MAY_MARK} AS "canMark",
          has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
            AND has_function_privilege('pg_catalog.pg_control_checkpoint()', 'EXECUTE') AS "canReadControl"`;
 

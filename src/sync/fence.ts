@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Database } from '../postgres/database.ts';
 import { sleep } from '../retry.ts';
 import type { KeyType } from '../schema/keys.ts';
-import { highWaterMark, IN_FLIGHT, MOMENT } from '../sql/fence.ts';
+import { highWaterMark, IN_FLIGHT, KEEP_ACTIVITY, MOMENT } from '../sql/fence.ts';
 import type { RowSource } from '../sql/row-source.ts';
 import type { TableFacts } from './facts.ts';
 import type { Work } from './work.ts';
@@ -59,8 +59,9 @@ export const fenceTarget = (
 export async function raiseFence(work: Waiting, target: FenceTarget): Promise<RaisedFence> {
   const { timeZone } = await work.source.identity();
   const fencedAt = new Date();
-  const [mark, listed] = await work.source.readAtOnce([
+  const [mark, , listed] = await work.source.readAtOnce([
     highWaterMark(target.rows, target.replicationKey, target.keyType, timeZone),
+    KEEP_ACTIVITY,
     IN_FLIGHT,
   ]);
   const { high, at, ...numbers } = markRow.parse(mark?.rows[0]);

@@ -15,7 +15,6 @@ import type { TableFacts } from './facts.ts';
 import type { IncrementalPlan, LoadPlan } from './plan.ts';
 import { ensureShape, mayReadMore } from './shape-in-view.ts';
 import { receiveCopy, receiveDump } from './shared-rows.ts';
-import { exportSnapshot } from './sharing/shared-snapshot.ts';
 import { withTableDump } from './table-dump.ts';
 import { withView, type View } from './table-view.ts';
 import type { WindowChoice } from './window-choice.ts';
@@ -145,8 +144,7 @@ async function dumpRows(reading: Reading, { from }: View): Promise<Copied> {
     const [copied] = await Promise.all([copyInto(data, into(columns), flow), verdict]);
     return copied;
   }
-  const snapshot = await exportSnapshot(from.own);
-  return withTableDump({ ...reading, snapshot }, (block, { moved, signal }) => {
+  return withTableDump({ ...reading, source: from.own }, (block, { moved, signal }) => {
     const onBytes = (bytes: number, rows: number | undefined) => {
       moved(bytes);
       flow.onBytes(bytes, rows);

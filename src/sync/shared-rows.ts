@@ -5,7 +5,7 @@ import { copyToAll } from '../postgres/copy-pipe.ts';
 import { IncrepError } from '../errors.ts';
 import type { TableFacts } from './facts.ts';
 import type { IncrementalPlan, LoadPlan } from './plan.ts';
-import { exportSnapshot, type Sent, type SharedSnapshot } from './sharing/shared-snapshot.ts';
+import type { Sent, SharedSnapshot } from './sharing/shared-snapshot.ts';
 import { withTableDump } from './table-dump.ts';
 import type { Work } from './work.ts';
 
@@ -50,8 +50,7 @@ export async function receiveDump(
   const send: Sent<Omit<Dump, 'data'>> = (client, receivers) => {
     const columns = Promise.withResolvers<readonly string[]>();
     const dump = async () => {
-      const snapshot = await exportSnapshot(client);
-      await withTableDump({ ...reading, snapshot }, (block, { moved }) => {
+      await withTableDump({ ...reading, source: client }, (block, { moved }) => {
         let bytes = 0;
         columns.resolve(block.columns);
         return broadcast(block.rows, receivers, {

@@ -1,12 +1,15 @@
 /** pg_dump of one table, on a snapshot of ours. */
 import type { Readable } from 'node:stream';
+import type pg from 'pg';
 import { programName } from '../postgres/connect.ts';
 import { wantsMore } from '../postgres/driver.ts';
 import { withDump } from '../postgres/dump.ts';
 import type { CopyBlock } from '../postgres/dump-reader.ts';
+import { markProgram } from '../sql/reader-mark.ts';
 import { startupOptions } from '../sql/session.ts';
 import type { TableFacts } from './facts.ts';
 import type { LoadPlan, IncrementalPlan } from './plan.ts';
+import { exportSnapshot } from './sharing/shared-snapshot.ts';
 import type { Work } from './work.ts';
 
 interface Dumping {
@@ -19,12 +22,12 @@ interface Request {
   readonly work: Work;
   readonly facts: TableFacts;
   readonly plan: IncrementalPlan | LoadPlan;
-  /** Its exported name. */
-  readonly snapshot: string;
+  /** In the snapshot that pg_dump is to see. */
+  readonly source: pg.ClientBase;
 }
 
 export async function withTableDump<T>(
-  { work, facts, plan, snapshot }: Request,
+  { work, facts, plan, source }: Request,
   use: (block: CopyBlock, dumping: Dumping) => Promise<T>,
 ): Promise<T> {
   const silence = new AbortController();
@@ -32,6 +35,8 @@ export async function withTableDump<T>(
   let data: Readable | undefined;
   // The connection of pg_dump is its own, so nobody else would notice that it has gone dead.
   const applicationName = programName(work.settings.pipeline, 'pg_dump');
+  const snapshot = await exportSnapshot(source);
+  if (facts.servers.source.canMark) await source.query(markProgram(applicationName));
   using _ = work.source.watchProgram(applicationName, {
     moved: () => bytes,
     isServersTurn: () => data === undefined || wantsMore(data),

@@ -1,6 +1,5 @@
 /** What the fence waits for, how long, and what it says of those it did not wait for. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
 import { expect, test } from 'vitest';
 import { startIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
@@ -72,22 +71,4 @@ test('other databases, autovacuum and sessions without a transaction are not wai
   await other.source.query(`ROLLBACK PREPARED '${prepared}'`);
   elsewhere.release(true);
   idle.release();
-});
-
-test('a run of ours on the same source is not waited for, and another program of the same role is', async () => {
-  await using pair = await freshPair('orders');
-  const begun = async (application_name: string) => {
-    const client = new pg.Client({ ...pair.login('source', 'increp'), application_name });
-    client.on('error', () => undefined);
-    await client.connect();
-    await client.query('BEGIN; SELECT FROM orders');
-    return client;
-  };
-  const ours = await begun('increp other 1@host');
-  expect((await sync(pair, '--settle 50ms')).table().warnings).toEqual([]);
-  const theirs = await begun('psql');
-  expect((await sync(pair, '--settle 50ms')).table().warnings).toEqual([
-    expect.stringMatching(/1 transaction open at the source.*psql/),
-  ]);
-  await Promise.all([ours.end(), theirs.end()]);
 });

@@ -13,6 +13,8 @@ interface Transaction {
   readonly isCommitted: boolean;
   /** Survives a restart from here on, under another name. */
   readonly preparedAt: number | undefined;
+  /** Whether its start can be seen, as long as a session holds it. */
+  readonly isStartVisible: boolean;
 }
 
 /** The moments of one run, in the order in which they happen. */
@@ -40,13 +42,14 @@ const anyTransaction = fc
     writes: fc.array(gap(30), { minLength: 1, maxLength: 3 }),
     tail: gap(60),
     isCommitted: fc.boolean(),
+    isStartVisible: fc.boolean(),
     prepared: fc.option(gap(30), { nil: undefined }),
   })
-  .map(({ begin, writes, tail, isCommitted, prepared }) => {
+  .map(({ begin, writes, tail, isCommitted, isStartVisible, prepared }) => {
     const keys = writes.map((after) => begin + after);
     const written = Math.max(...keys);
     const preparedAt = prepared === undefined ? undefined : written + prepared;
-    return { begin, keys, end: (preparedAt ?? written) + tail, isCommitted, preparedAt };
+    return { begin, keys, end: (preparedAt ?? written) + tail, isCommitted, isStartVisible, preparedAt };
   });
 
 const world: fc.Arbitrary<World> = fc
@@ -105,6 +108,13 @@ function namesInFlight({ transactions, restarts }: World, moment: number): strin
   );
 }
 
+/** At the look at pg_stat_activity, which comes before the list: that of an earlier transaction of its session at worst. */
+function startAt({ transactions }: World, moment: number, name: string): string | null {
+  const found = transactions.find((each) => each.name === name);
+  if (!found?.isStartVisible || (found.preparedAt ?? Number.POSITIVE_INFINITY) <= moment) return null;
+  return String(found.begin);
+}
+
 const highAt = (model: World, moment: number): string | null => {
   const keys = committedAt(model, moment).flatMap((each) => each.keys);
   return keys.length === 0 ? null : String(Math.max(...keys));
@@ -135,7 +145,7 @@ function missedRows(model: World, cursorOnly = false): string[] {
     const remaining = namesInFlight(model, run.waited).filter((name) => listed.includes(name));
     state = {
       cursor: cursorOnly ? highAt(model, run.snapshot) : high,
-      fences: nextFences(known, remaining),
+      fences: nextFences(known, remaining, (name) => startAt(model, run.list, name)),
       at: run.list,
     };
   }

@@ -75,6 +75,7 @@ const server = {
   timeZone: 'UTC',
   encoding: 'UTF8',
   canReadControl: true,
+  canMark: true,
   systemIdentifier: '7',
   timeline: 1,
 };
