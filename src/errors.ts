@@ -47,7 +47,7 @@ export const ERROR_CLASSES = {
   RUN_LOCKED: permanent(75, 'Another run holds the lock of the table.'),
   TABLE_BUSY: transient(1, 'Another session holds a lock on the table for longer than we may wait.'),
   CONFLICT: transient(1, 'The server chose our transaction to end a deadlock or a conflict.'),
-  SHAPE_MOVED: transient(1, 'The source table was altered between the reading of its shape and the copy.'),
+  SHAPE_MOVED: transient(1, 'The source table, or the destination table, was changed during its sync.'),
   TIMEOUT: permanent(1, 'A server cancelled our statement because it ran for too long.'),
   STAGING_TAKEN: permanent(1, 'A table that increp did not make has the name of the staging table.'),
   DEPENDENTS: permanent(1, 'Objects built on the destination table would not survive what must be done.'),

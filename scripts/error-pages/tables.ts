@@ -63,6 +63,7 @@ WHERE l.relation = 'public.orders'::regclass;
     causes: [
       'Migrations that run just now.',
       'Partitions that are attached and detached all the time.',
+      'The destination table is emptied, dropped or altered by hand during its sync.',
       'Two runs on the same table, one after the other.',
     ],
     steps: ['Run `increp sync` again when they are through.'],

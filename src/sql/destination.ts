@@ -30,6 +30,14 @@ export const deleteAll = (name: TableName): string => /* sql */ `DELETE FROM ${q
 export const lockAloneNow = (name: TableName): string =>
   /* sql */ `LOCK TABLE ${qualified(name)} IN ACCESS EXCLUSIVE MODE NOWAIT`;
 
+/** Others read and write on; TRUNCATE, ALTER and DROP wait until we commit. */
+export const lockForMerge = (name: TableName): string =>
+  /* sql */ `LOCK TABLE ONLY ${qualified(name)} IN ROW EXCLUSIVE MODE`;
+
+/** Granted when no other transaction has written to the table and is still open. */
+export const awaitWriters = (name: TableName): string =>
+  /* sql */ `LOCK TABLE ONLY ${qualified(name)} IN SHARE MODE`;
+
 export const analyze = (name: TableName): string => /* sql */ `ANALYZE ${qualified(name)}`;
 
 /** A primary key where the source allows one, else a unique index: what makes a merge cost only what changed. */

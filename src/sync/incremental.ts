@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import type { Copied } from '../postgres/copy-pipe.ts';
 import { windowCondition, type Window } from '../sql/window.ts';
+import { holdCopy } from './copy-now.ts';
 import { alterCopy, finishCopy } from './evolve/evolve.ts';
 import { readFill, verifyFilled, type Evolving, type Fill } from './evolve/read-fill.ts';
 import { evolvedWords } from './evolve/words.ts';
@@ -129,6 +130,7 @@ async function mergeWindow(changes: Changes, copied: Copied, fill: Fill | undefi
 }
 
 async function mergeRows({ work, facts, plan, destination }: Changes, { rows }: Copied): Promise<Merged> {
+  if (rows > 0) await holdCopy(destination, facts, work.timing, { holds: 'part' });
   if (!plan.hasMergeIndex) await ensureKeyIndex(destination, facts);
   if (rows === 0) return { counts: NO_COUNTS, older: 0 };
   await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'merge' });

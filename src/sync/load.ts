@@ -6,6 +6,7 @@ import { printName } from '../schema/names.ts';
 import { isAppend, isShared } from '../schema/row-identity.ts';
 import { analyze, commentOnTable, dropTable, renameTable } from '../sql/destination.ts';
 import { alterAfter, alterBefore, lockWholly } from '../sql/reshape.ts';
+import { holdCopy } from './copy-now.ts';
 import { contentsOf } from './contents.ts';
 import type { WasRead } from './probe.ts';
 import type { TableFacts } from './facts.ts';
@@ -141,7 +142,7 @@ export async function mergeWhole(load: Load): Promise<MergeCounts> {
     const now = isKept ? extensionFor(await seenNow(destination, facts), plan.source) : alteration;
     const before = alterBefore(table, now, facts.natives);
     if (before !== undefined) await mustSurvive(destination, table, 'what is built on it', before);
-  }
+  } else await holdCopy(destination, facts, work.timing, { holds: 'whole' });
   await enter(load, 'merge');
   await ensureOwnColumns(destination, facts);
   if (isKept) await ensureKeyIndex(destination, facts);

@@ -3,6 +3,7 @@ import { asIncrepError, reworded, type IncrepError } from '../errors.ts';
 import type { Failure, TableOutcome } from '../events.ts';
 import { backoffSeconds, sleep } from '../retry.ts';
 import { applyPlan, type Applied, type ApplyRequest } from './apply-plan.ts';
+import { altered, isSameCopy } from './copy-now.ts';
 import { oneGoWarning, stoppedReason } from './chunks/words.ts';
 import { NotInPlace } from './evolve/not-in-place.ts';
 import { gatherFacts, type TableFacts } from './facts.ts';
@@ -64,7 +65,7 @@ export async function syncTable(
         attempt -= 1;
         continue;
       }
-      const error = await withHolders(work, facts, asIncrepError(thrown));
+      const error = await withHolders(work, facts, await orAltered(work, facts, asIncrepError(thrown)));
       const delaySeconds = error.isTransient ? waitBeforeNext(work, attempt) : undefined;
       if (delaySeconds === undefined) return failed(facts, plan, givenUp(work, error, attempt), start);
       work.party?.leave();
@@ -76,6 +77,13 @@ export async function syncTable(
       if (chunksKept(facts) > kept) attempt = 0;
     }
   }
+}
+
+/** What came of a plan for a table that somebody has changed meanwhile says nothing about the table. */
+async function orAltered(work: Work, facts: TableFacts, error: IncrepError): Promise<IncrepError> {
+  if (error.isTransient || work.signal?.aborted === true) return error;
+  const now = await refreshed(work, facts);
+  return isSameCopy(facts.destination, now.destination) ? error : altered(facts, error);
 }
 
 async function announce(work: Work, { settings, source, saved }: TableFacts, plan: Plan): Promise<void> {
