@@ -96,6 +96,7 @@ function tableJson(table: TableStatus) {
     rows_last_day: table.rowsLastDay,
     last_error: lastFailure ? failureJson(lastFailure) : null,
     drift: drift ? { message: drift.what, hint: drift.next } : null,
+    unknown: table.trouble ? errorToJson(table.trouble) : null,
     pending_load: pendingLoad ? { chunks_done: pendingLoad.done, chunks: pendingLoad.of } : null,
     last_run: lastRun ? runJson(lastRun) : null,
   };

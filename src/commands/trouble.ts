@@ -10,6 +10,8 @@ interface Trouble {
   readonly unreachable: IncrepError | undefined;
   readonly sourceTrouble?: IncrepError | undefined;
   readonly historyTrouble: IncrepError | undefined;
+  /** Those of which not all could be found out. */
+  readonly tables?: readonly { readonly name: string; readonly trouble: IncrepError | undefined }[];
 }
 
 /** What there is to say of the patterns of tables-config.json. */
@@ -21,7 +23,7 @@ export function sayRemarks(
 }
 
 export function sayTrouble(
-  { isLocal, unreachable, sourceTrouble, historyTrouble }: Trouble,
+  { isLocal, unreachable, sourceTrouble, historyTrouble, tables = [] }: Trouble,
   { say, sayLook }: Pick<Terminal, 'say' | 'sayLook'>,
   redact: Redact,
 ): void {
@@ -31,4 +33,6 @@ export function sayTrouble(
   if (unreachable) line('warning: from the files of the state directory alone, because ', unreachable);
   if (sourceTrouble) line('note: drift was not looked for, because ', sourceTrouble);
   if (historyTrouble) line('warning: ', historyTrouble);
+  for (const { name, trouble } of tables)
+    if (trouble) line(`warning: not all is known of ${name}: `, trouble);
 }

@@ -3,7 +3,7 @@ import { asIncrepError, type IncrepError } from '../errors.ts';
 import { formatVerification } from '../observe/verification.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../summary-json.ts';
-import { gatherFacts, type TableFacts } from '../sync/facts.ts';
+import { gatherFacts, inOrder, type TableFacts } from '../sync/facts.ts';
 import { ensureDifferentDatabases } from '../sync/same-database.ts';
 import { repairTable, type Repaired } from '../sync/repair.ts';
 import { repairWhole } from '../sync/repair-whole.ts';
@@ -42,10 +42,17 @@ export async function verifyCommand(tables: readonly string[], options: VerifyOp
         const facts = await gatherFacts(work, chosen);
         ensureDifferentDatabases(own, facts.servers);
         const verdicts: Verdict[] = [];
-        for (const table of facts.tables) {
-          const verdict = await verdictOn(work, table, options.repair);
+        const tell = (verdict: Verdict): void => {
           verdicts.push(verdict);
           if (!options.json) terminal.out(redact(formatVerification(verdict, terminal.look)));
+        };
+        for (const table of inOrder([...facts.tables, ...facts.failures], chosen)) {
+          const { name: label } = table.settings;
+          tell(
+            'error' in table
+              ? { name: label, error: table.error }
+              : await verdictOn(work, table, options.repair),
+          );
         }
         const told = verdicts.map((verdict) => ({ verdict, of: ofDestination({ name }) }));
         return { told, exitCode: exitCodeFor(verdicts) };

@@ -49,6 +49,9 @@ const relationRow = z
     bytes: bytes ?? 0,
   }));
 
+/** Of a table that was dropped while the catalog was read, the functions that tell privileges give NULL. */
+const goneRow = z.union([z.object({ canSelectTable: z.null() }), z.object({ canSelect: z.null() })]);
+
 /** Those of these relations that there are, by `tableKey`. Run it under an empty search_path. */
 export async function describeTables(
   client: pg.ClientBase,
@@ -57,7 +60,12 @@ export async function describeTables(
   const pairs = [tables.map(({ schema }) => schema), tables.map(({ table }) => table)];
   const { rows } = await client.query(DESCRIBE_RELATIONS, pairs);
   return new Map(
-    rows.map((row) => relationRow.parse(row)).map((relation) => [tableKey(relation.name), relation]),
+    z
+      .array(z.unknown())
+      .parse(rows)
+      .filter((row) => !goneRow.safeParse(row).success)
+      .map((row) => relationRow.parse(row))
+      .map((relation) => [tableKey(relation.name), relation]),
   );
 }
 

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { z } from 'zod';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { formatDuration } from '../duration.ts';
-import { IncrepError } from '../errors.ts';
+import { asIncrepError, IncrepError } from '../errors.ts';
 import { BACKEND_PID, END_BACKEND, LOOK_AT_BACKEND, LOOK_AT_PROGRAM } from '../sql/backend.ts';
 import type { Timing } from '../timing.ts';
 import { isBeforeSnapshot, MARK_READER } from '../sql/reader-mark.ts';
@@ -19,7 +19,7 @@ import {
   type ServerIdentity,
 } from './identity.ts';
 import { placeFor, type Place } from './place.ts';
-import { serverError } from './server-errors.ts';
+import { isAboutOneStatement, serverError } from './server-errors.ts';
 import { watchSilence, type Backend } from './silence.ts';
 
 /** SQLSTATE. */
@@ -192,6 +192,20 @@ export class Database implements AsyncDisposable {
       const results: unknown = await queryFirst(client, [...begin, ...statements, 'COMMIT'].join('; '));
       return (results as pg.QueryResult[]).slice(-statements.length - 1, -1);
     });
+  }
+
+  /** The same. If one of them is refused, each is sent by itself, and has its answer or its error. */
+  async readEach(statements: readonly string[]): Promise<(pg.QueryResult | IncrepError)[]> {
+    try {
+      return await this.readAtOnce(statements);
+    } catch (thrown) {
+      const error = asIncrepError(thrown);
+      if (!isAboutOneStatement(error)) throw error;
+      if (statements.length === 1) return [error];
+    }
+    const answers: (pg.QueryResult | IncrepError)[] = [];
+    for (const statement of statements) answers.push(...(await this.readEach([statement])));
+    return answers;
   }
 
   /** Statements that each see what is committed when they start. */

@@ -205,3 +205,20 @@ function describe(error: Error & { detail?: string; where?: string }): string {
   const where = error.where === undefined ? '' : ` [${error.where.split('\n')[0] ?? ''}]`;
   return parts.join('; ') + detail + where;
 }
+
+/** Codes that say something of the whole server or session, whichever statement met them. */
+const OF_SESSION: readonly ErrorCode[] = [
+  'AUTHENTICATION_FAILED',
+  'CONNECTION_FAILED',
+  'NOT_SUPPORTED',
+  'READ_ONLY',
+  'TOO_MANY_CONNECTIONS',
+];
+
+/**
+ * Whether a server refused one statement and would answer the next one. A bug counts: it is about what one answer holds.
+ * So does a connection that the server itself could not make, to the server of a foreign table.
+ */
+export const isAboutOneStatement = ({ code, sqlstate }: IncrepError): boolean =>
+  code === 'INTERNAL' ||
+  (sqlstate !== undefined && !OF_SESSION.includes(code) && !/^(57P|25P0[34])/.test(sqlstate));

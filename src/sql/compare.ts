@@ -38,7 +38,7 @@ export const farFrom = (xid: string): string => String(BigInt(xid) + 2n ** 31n);
 
 /** $1 oid of a table; whether our role may read its xmin, which grants on single columns do not include. */
 export const TRANSACTION_NUMBERS = /* sql */ `
-  SELECT has_table_privilege($1::oid, 'SELECT') AS "mayRead",
+  SELECT coalesce(has_table_privilege($1::oid, 'SELECT'), false) AS "mayRead",
          pg_snapshot_xmax(pg_current_snapshot())::text AS "nextXid"`;
 
 const value = (name: string, { casts }: Comparable): string => {

@@ -10,3 +10,7 @@ export const explainWindow = (rows: RowSource, columns: readonly Column[], windo
 /** No more than `limit` rows are counted, so that it costs little where an index leads to them. */
 export const countWindow = (rows: RowSource, window: Window, limit: number): string =>
   /* sql */ `SELECT count(*)::int AS rows FROM (SELECT FROM ${bareItem(rows)} WHERE ${windowCondition(window)} LIMIT ${limit}) w`;
+
+/** The server plans and begins the query, with all that it looks at for that: rights, functions, the servers of foreign tables. */
+export const readNothing = (rows: RowSource, columns: readonly Column[]): string =>
+  /* sql */ `${selectWindow(rows, columns, undefined)} LIMIT 0`;

@@ -93,8 +93,8 @@ export const PREPARED_TRANSACTIONS = /* sql */ `
 /** $1 oids of copies: whose they are, and whether our role could write to them. */
 export const COPY_OWNERS = /* sql */ `
   SELECT c.oid::text AS oid, pg_get_userbyid(c.relowner)::text AS owner, pg_has_role(c.relowner, 'USAGE') AS "isOurs",
-         has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE')
-           AND has_table_privilege(c.oid, 'DELETE') AS "canWrite"
+         coalesce(has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE')
+           AND has_table_privilege(c.oid, 'DELETE'), false) AS "canWrite"
   FROM unnest($1::oid[]) o(oid) JOIN pg_class c ON c.oid = o.oid`;
 
 export const CLOCK = /* sql */ `SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS at`;

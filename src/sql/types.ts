@@ -65,7 +65,7 @@ export const DESCRIBE_SOURCE_TYPES = /* sql */ `
 export const DESCRIBE_DESTINATION_TYPES = /* sql */ `
   SELECT (SELECT coalesce(json_agg(found), '[]') FROM (
             SELECT ${DEFINITION}, pg_has_role(t.typowner, 'USAGE') AS "isOwned",
-                   has_type_privilege(t.oid, 'USAGE') AND has_schema_privilege(n.oid, 'USAGE') AS "canUse"
+                   coalesce(has_type_privilege(t.oid, 'USAGE') AND has_schema_privilege(n.oid, 'USAGE'), false) AS "canUse"
             FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
             WHERE (n.nspname, t.typname) IN (SELECT * FROM unnest($1::name[], $2::name[]))
               OR t.typname = ANY ($2::name[]) AND EXISTS (
@@ -73,7 +73,7 @@ export const DESCRIBE_DESTINATION_TYPES = /* sql */ `
                 WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
                   AND d.refclassid = 'pg_extension'::regclass AND x.extname = ANY ($3::name[]))) found) AS types,
          (SELECT coalesce(json_agg(json_build_object(
-                   'schema', n.nspname, 'canCreate', has_schema_privilege(n.oid, 'CREATE') AND has_schema_privilege(n.oid, 'USAGE'))), '[]')
+                   'schema', n.nspname, 'canCreate', coalesce(has_schema_privilege(n.oid, 'CREATE') AND has_schema_privilege(n.oid, 'USAGE'), false))), '[]')
           FROM pg_namespace n WHERE n.nspname = ANY ($1::name[])) AS schemas`;
 
 const typeName = ({ schema, name }: { readonly schema: string; readonly name: string }): string =>

@@ -37,9 +37,11 @@ export function stateFiles(directory: string): StateFiles {
     records: async () => {
       const names = await readdir(directory).catch(() => []);
       const paths = names.filter((name) => name.endsWith('.json')).map((name) => join(directory, name));
-      const files = await Promise.all(
-        paths.map(async (path) => parse(path, (await readIfThere(path)) ?? '')),
-      );
+      const texts = await Promise.allSettled(paths.map(readIfThere));
+      const files = paths.map((path, index) => {
+        const text = texts[index];
+        return parse(path, (text?.status === 'fulfilled' ? text.value : undefined) ?? '');
+      });
       return files.flatMap((file) => (file.kind === 'record' ? [file.record] : []));
     },
     write: (table, record) => writeSafely(directory, pathOf(table), `${JSON.stringify(record, null, 2)}\n`),

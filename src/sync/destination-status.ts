@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import type { TableSettings } from '../config/settings.ts';
+import type { IncrepError } from '../errors.ts';
 import { describeSchemas, describeTables } from '../postgres/catalog.ts';
 import { tableKey, type TableName } from '../schema/names.ts';
 import type { PendingLoad } from '../schema/pending-load.ts';
@@ -23,6 +24,8 @@ export interface Observed {
   readonly record: StateRecord | undefined;
   readonly isRunning: boolean;
   readonly pendingLoad: PendingLoad | undefined;
+  /** Why its state could not be read. */
+  readonly trouble?: IncrepError | undefined;
 }
 
 /** `local`: this machine's history, by the names of copies. */

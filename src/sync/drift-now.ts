@@ -1,7 +1,7 @@
 /** Which copies no longer have the shape of their source: what a sync would say, asked in a short time. */
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, type IncrepError } from '../errors.ts';
-import { gatherFacts } from './facts.ts';
+import { gatherFacts, type TableFailure } from './facts.ts';
 import { withHastySource } from './hasty-source.ts';
 import { ordinaryRequest } from './plan.ts';
 import { planTable } from './plan-table.ts';
@@ -15,6 +15,8 @@ export interface Drift {
 export interface Drifts {
   /** By name; undefined where nobody could look. */
   readonly found: ReadonlyMap<string, Drift> | undefined;
+  /** Tables that nobody could look at, although others could be. */
+  readonly failures: readonly TableFailure[];
   /** Why. */
   readonly trouble: IncrepError | undefined;
 }
@@ -22,10 +24,10 @@ export interface Drifts {
 export async function driftNow(work: Work, tables: readonly TableSettings[]): Promise<Drifts> {
   try {
     const facts = await withHastySource(work, (source) => gatherFacts({ ...work, source }, tables));
-    return { found: new Map(facts.tables.flatMap(driftOf)), trouble: undefined };
+    return { found: new Map(facts.tables.flatMap(driftOf)), failures: facts.failures, trouble: undefined };
   } catch (error) {
     work.signal?.throwIfAborted();
-    return { found: undefined, trouble: asIncrepError(error) };
+    return { found: undefined, failures: [], trouble: asIncrepError(error) };
   }
 }
 

@@ -1,5 +1,7 @@
 /** How much there is to read: where the source stands, and what each window holds. */
+import type pg from 'pg';
 import { z } from 'zod';
+import { IncrepError } from '../errors.ts';
 import type { Database } from '../postgres/database.ts';
 import { windowStart } from '../schema/fences.ts';
 import { countWindow, explainWindow } from '../sql/estimate.ts';
@@ -49,11 +51,11 @@ const planRow = z.object({
 
 const countRow = z.object({ rows: z.number() });
 
-/** All in one message, and only of tables that can be read. */
+/** All in one message, and only of tables that can be read. An error is why the source does not answer for that table. */
 export async function estimateReading(
   source: Database,
   planned: readonly Planned[],
-): Promise<ReadonlyMap<TableFacts, Estimate>> {
+): Promise<ReadonlyMap<TableFacts, Estimate | IncrepError>> {
   const { timeZone } = await source.identity();
   const readable = planned.flatMap(({ table, plan }) => ('keyType' in plan ? [{ table, plan }] : []));
   const windows = readable.flatMap(({ table, plan }): Reading[] => {
@@ -62,29 +64,41 @@ export async function estimateReading(
     return where === null && query === null ? [] : [{ table, plan, window: everything(plan) }];
   });
   const countable = windows.filter(isCountable);
-  const answers = await source.readAtOnce([
+  const answers = await source.readEach([
     ...readable.map(({ table, plan: { replicationKey, keyType } }) =>
       highWaterMark(table.sourceRows, replicationKey, keyType, timeZone),
     ),
     ...windows.map(({ table, plan, window }) => explainWindow(table.sourceRows, plan.source.columns, window)),
     ...countable.map(({ table, window }) => countWindow(table.sourceRows, window, COUNTED)),
   ]);
-  const [explained, counted] = [readable.length, readable.length + windows.length];
-  const counts = new Map(
-    countable.map(({ table }, index) => [table, countRow.parse(answers[counted + index]?.rows[0]).rows]),
-  );
-  const volumes = new Map(
-    windows.map(({ table }, index) => [
-      table,
-      volumeOf(answers[explained + index]?.rows[0], counts.get(table)),
-    ]),
-  );
+  const answersFrom = (from: number, asked: readonly { readonly table: TableFacts }[]) =>
+    new Map(asked.map(({ table }, index) => [table, answers[from + index]]));
+  const marks = answersFrom(0, readable);
+  const explained = answersFrom(readable.length, windows);
+  const counts = answersFrom(readable.length + windows.length, countable);
   return new Map(
-    readable.map(({ table }, index) => [
+    readable.map(({ table }) => [
       table,
-      { high: markRow.parse(answers[index]?.rows[0]).high, window: volumes.get(table) },
+      estimateOf({ mark: marks.get(table), explained: explained.get(table), counted: counts.get(table) }),
     ]),
   );
+}
+
+type Answer = pg.QueryResult | IncrepError | undefined;
+
+/** What was not asked is undefined. */
+function estimateOf(
+  answers: Readonly<Record<'mark' | 'explained' | 'counted', Answer>>,
+): Estimate | IncrepError {
+  const { mark, explained, counted } = answers;
+  if (mark instanceof IncrepError) return mark;
+  if (explained instanceof IncrepError) return explained;
+  if (counted instanceof IncrepError) return counted;
+  const count = counted && countRow.parse(counted.rows[0]).rows;
+  return {
+    high: markRow.parse(mark?.rows[0]).high,
+    window: explained && volumeOf(explained.rows[0], count),
+  };
 }
 
 /** As wide as it can be: as if every transaction that an earlier sync left open had ended. */

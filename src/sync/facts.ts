@@ -1,10 +1,12 @@
 /** Everything that planning needs, gathered for all tables in a few queries. Writes nothing anywhere. */
 import type { TableSettings } from '../config/settings.ts';
 import { copyNameOf, destinationOf } from '../config/places.ts';
+import { asIncrepError, IncrepError } from '../errors.ts';
 import { describeSchemas, describeTables, relationNames, type SchemaAccess } from '../postgres/catalog.ts';
 import type { ClientTools } from '../postgres/client-tools.ts';
 import type { Database } from '../postgres/database.ts';
 import type { ServerIdentity } from '../postgres/identity.ts';
+import { isAboutOneStatement } from '../postgres/server-errors.ts';
 import type { Heap } from '../schema/heap.ts';
 import { sharedName, stagingName, tableKey, windowName, type TableName } from '../schema/names.ts';
 import type { NativeTypes } from '../schema/native-types.ts';
@@ -73,16 +75,74 @@ export interface TableFacts {
   readonly sourcePassword: string | undefined;
 }
 
+/** A table about which a server, or the state directory, does not answer. */
+export interface TableFailure {
+  readonly settings: TableSettings;
+  readonly error: IncrepError;
+}
+
 export interface Facts {
   readonly servers: Servers;
   /** Of the destination: the pipeline's own, and those of the copies. */
   readonly schemas: ReadonlyMap<string, DestinationSchema>;
   readonly tables: readonly TableFacts[];
+  /** Tables of which the facts cannot be had. */
+  readonly failures: readonly TableFailure[];
+}
+
+/** As they are configured. */
+export function inOrder<T extends { readonly settings: TableSettings }>(
+  unordered: readonly T[],
+  tables: readonly TableSettings[],
+): T[] {
+  const place = new Map(tables.map(({ name }, index) => [name, index]));
+  const placeOf = ({ settings: { name } }: T): number => place.get(name) ?? 0;
+  return unordered.toSorted((one, other) => placeOf(one) - placeOf(other));
 }
 
 type Gathering = Pick<Work, 'settings' | 'source' | 'destination' | 'stateFiles'>;
 
+/**
+ * In a few queries for all tables. If one of these is refused, each table gets queries of its own, so that a table that
+ * makes a query fail hides no other table.
+ */
 export async function gatherFacts(work: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
+  try {
+    return await gatherTogether(work, tables);
+  } catch (thrown) {
+    const error = asIncrepError(thrown);
+    if (tables.length === 0 || !isAboutOneStatement(error)) throw error;
+    const [first] = tables;
+    return tables.length === 1 && first
+      ? nothingOf(work, { settings: first, error })
+      : gatherApart(work, tables);
+  }
+}
+
+async function gatherApart(work: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
+  const found: Facts[] = [];
+  for (const table of tables) found.push(await gatherFacts(work, [table]));
+  return {
+    servers: await serversOf(work),
+    schemas: new Map(found.flatMap(({ schemas }) => [...schemas])),
+    tables: found.flatMap((each) => each.tables),
+    failures: found.flatMap(({ failures }) => failures),
+  };
+}
+
+const nothingOf = async (work: Gathering, failure: TableFailure): Promise<Facts> => ({
+  servers: await serversOf(work),
+  schemas: new Map(),
+  tables: [],
+  failures: [failure],
+});
+
+const serversOf = async ({ source, destination }: Gathering): Promise<Servers> => ({
+  source: await source.identity(),
+  destination: await destination.identity(),
+});
+
+async function gatherTogether(work: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
   const named = tables.map((settings) => ({ settings, names: tableNames(work, settings) }));
   const copies = named.map(({ settings, names }) => ({
     ...names,
@@ -102,8 +162,9 @@ export async function gatherFacts(work: Gathering, tables: readonly TableSetting
         : [],
     ),
   );
-  const facts = named.map(async ({ settings, names }): Promise<TableFacts> => {
+  const facts = named.map(async ({ settings, names }): Promise<TableFacts | TableFailure> => {
     const stateFile = await ownStateFile(work, settings, names.copyName);
+    if (stateFile instanceof IncrepError) return { settings, error: stateFile };
     const { sourceName, destinationName } = names;
     const [from, to] = [tableKey(sourceName), tableKey(destinationName)];
     const schema = destination.schemas.get(destinationName.schema);
@@ -144,7 +205,13 @@ export async function gatherFacts(work: Gathering, tables: readonly TableSetting
       sourcePassword: work.settings.source.password,
     };
   });
-  return { servers, schemas: destination.schemas, tables: await Promise.all(facts) };
+  const all = await Promise.all(facts);
+  return {
+    servers,
+    schemas: destination.schemas,
+    tables: all.flatMap((each) => ('error' in each ? [] : [each])),
+    failures: all.flatMap((each) => ('error' in each ? [each] : [])),
+  };
 }
 
 export type TableNames = Pick<
@@ -166,13 +233,17 @@ export function tableNames({ settings }: Pick<Work, 'settings'>, table: TableSet
   };
 }
 
-/** The older script knew one schema on each side: what it has left is none of another one's. */
+/**
+ * The older script knew one schema on each side: what it has left is none of another one's. An error is why the file
+ * cannot be read.
+ */
 async function ownStateFile(
   { settings, stateFiles }: Gathering,
   table: TableSettings,
   copyName: string,
-): Promise<StateFile> {
-  const file = await stateFiles.read(copyName);
+): Promise<StateFile | IncrepError> {
+  const file = await stateFiles.read(copyName).catch(asIncrepError);
+  if (file instanceof IncrepError) return file;
   const isOlder = file.kind === 'legacy' || (file.kind === 'unreadable' && file.path.endsWith('.txt'));
   const isScripts =
     table.source.schema === settings.source.schema &&

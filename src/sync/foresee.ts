@@ -1,14 +1,14 @@
 /** Plans with what they would mean: how much there is to read, and what is in the way. */
-import type { IncrepError } from '../errors.ts';
+import { IncrepError } from '../errors.ts';
 import type { Action, Loader } from '../events.ts';
 import type { Dependent } from '../postgres/dependents.ts';
 import { foreseeEvolution, type ForeseenEvolution } from './evolve/foreseen.ts';
 import type { TableName } from '../schema/names.ts';
 import { estimateReading, type Estimate, type Volume } from './estimate.ts';
-import type { Facts, TableFacts } from './facts.ts';
+import { inOrder, tableNames, type Facts, type TableFacts, type TableFailure } from './facts.ts';
 import { gatherDependents } from './gather-dependents.ts';
 import type { LoadPlan, Plan, Request } from './plan.ts';
-import { planWithTools } from './plan-with-tools.ts';
+import { planAll } from './plan-with-tools.ts';
 import { foreseeObstruction, type Obstruction } from './reshape/foreseen.ts';
 import { selectionWords } from './selection-words.ts';
 import { loaderWarning } from './sync-table.ts';
@@ -53,19 +53,58 @@ export interface Foreseen {
   readonly error: IncrepError | undefined;
 }
 
+/** A table that a server refuses to speak of is told with the error, and hides no other one. */
 export async function foresee(
-  work: Pick<Work, 'source' | 'destination' | 'tools'>,
+  work: Pick<Work, 'settings' | 'source' | 'destination' | 'tools'>,
   facts: Facts,
   request: Request,
 ): Promise<Foreseen[]> {
-  const planned: { table: TableFacts; plan: Plan }[] = [];
-  for (const table of facts.tables) planned.push({ table, plan: await planWithTools(work, table, request) });
+  const { planned, failures } = await planAll(work, facts, request);
   const estimates = await estimateReading(work.source, planned);
   const reshaped = planned.flatMap(({ table, plan }) => (isReshaped(plan) ? [table] : []));
   const dependents = await gatherDependents(work, reshaped);
-  return planned.map(({ table, plan }) =>
-    describe(table, plan, estimates.get(table), dependents.get(table) ?? []),
-  );
+  const answered = planned.map(({ table, plan }) => {
+    const { settings } = table;
+    const estimate = estimates.get(table);
+    const told =
+      estimate instanceof IncrepError
+        ? unforeseen(work, { settings, error: estimate })
+        : describe(table, plan, estimate, dependents.get(table) ?? []);
+    return { settings, told };
+  });
+  const unanswered = failures.map((failure) => ({
+    settings: failure.settings,
+    told: unforeseen(work, failure),
+  }));
+  return inOrder([...answered, ...unanswered], work.settings.tables).map(({ told }) => told);
+}
+
+function unforeseen(work: Pick<Work, 'settings'>, { settings, error }: TableFailure): Foreseen {
+  const { destinationName, copyName } = tableNames(work, settings);
+  return {
+    name: settings.name,
+    action: 'refused',
+    reason: error.message,
+    pattern: settings.pattern,
+    selects: undefined,
+    copy: destinationName,
+    copyName,
+    typeChanges: [],
+    evolution: undefined,
+    rules: [],
+    loader: undefined,
+    estimated: undefined,
+    whole: undefined,
+    cursor: null,
+    high: null,
+    hasWork: false,
+    removesDeleted: false,
+    deletes: undefined,
+    dependents: [],
+    obstruction: undefined,
+    warnings: [],
+    error,
+  };
 }
 
 const isReshaped = (plan: Plan): boolean =>

@@ -1,6 +1,8 @@
 /** A plan that knows of pg_dump and of the source's pages what it needs to. */
+import { asIncrepError } from '../errors.ts';
 import { describeHeap } from '../postgres/heap.ts';
-import type { TableFacts } from './facts.ts';
+import { isAboutOneStatement } from '../postgres/server-errors.ts';
+import type { Facts, TableFacts, TableFailure } from './facts.ts';
 import type { Plan, Request } from './plan.ts';
 import { planTable } from './plan-table.ts';
 import type { Work } from './work.ts';
@@ -21,4 +23,35 @@ export async function planWithTools(
   if (!facts.settings.chunk || plan.oneGoWhy !== undefined || facts.heap) return plan;
   const heap = await work.source.withReading((client) => describeHeap(client, plan.source.oid));
   return planTable({ ...facts, heap }, request);
+}
+
+interface Planned {
+  readonly table: TableFacts;
+  readonly plan: Plan;
+}
+
+interface AllPlanned {
+  readonly planned: readonly Planned[];
+  /** Tables that have no plan. */
+  readonly failures: readonly TableFailure[];
+}
+
+/** Of every table, with those of `facts` that are without facts. */
+export async function planAll(
+  work: Pick<Work, 'tools' | 'source'>,
+  facts: Facts,
+  request: Request,
+): Promise<AllPlanned> {
+  const planned: Planned[] = [];
+  const failures = [...facts.failures];
+  for (const table of facts.tables) {
+    try {
+      planned.push({ table, plan: await planWithTools(work, table, request) });
+    } catch (thrown) {
+      const error = asIncrepError(thrown);
+      if (!isAboutOneStatement(error)) throw error;
+      failures.push({ settings: table.settings, error });
+    }
+  }
+  return { planned, failures };
 }

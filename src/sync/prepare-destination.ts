@@ -1,5 +1,7 @@
 /** The schemas and our own tables in them, made once. */
 import type pg from 'pg';
+import { asIncrepError, type IncrepError } from '../errors.ts';
+import { isAboutOneStatement } from '../postgres/server-errors.ts';
 import { createSchema } from '../sql/destination.ts';
 import { createLoadTables, haveLoadTables } from '../sql/loads.ts';
 import { createRunsTable, createStateTable, stateTable, waitForLock } from '../sql/state.ts';
@@ -17,10 +19,15 @@ interface Lack {
   readonly lacksLoads: boolean;
 }
 
-export async function prepareDestination(work: Work, facts: Facts): Promise<void> {
+/** By schema, why no table of it can be synced. @throws IncrepError for what may be gone at the next attempt */
+export async function prepareDestination(
+  work: Work,
+  facts: Facts,
+): Promise<ReadonlyMap<string, IncrepError>> {
+  const refusals = new Map<string, IncrepError>();
   // When every table is refused, each says why, and nothing is made.
   const workable = facts.tables.filter((table) => table.settings.isEnabled && !refusalOf(table));
-  if (workable.length === 0) return;
+  if (workable.length === 0) return refusals;
   const home = work.settings.destination.schema;
   const lacks = [...facts.schemas].flatMap(([schema, found]): Lack[] => {
     const copies = workable.filter(({ destinationName }) => destinationName.schema === schema);
@@ -33,12 +40,17 @@ export async function prepareDestination(work: Work, facts: Facts): Promise<void
     };
     return lack.lacksState || lack.lacksRuns || lack.lacksLoads ? [lack] : [];
   });
-  if (lacks.length === 0) return;
-  // In the order of their names: two runs that want each other's schemas would wait for each other.
-  const inOrder = lacks.toSorted((a, b) => (a.schema < b.schema ? -1 : 1));
-  await work.destination.withWriting([], async (client) => {
-    for (const lack of inOrder) await make(client, lack);
-  });
+  for (const lack of lacks) {
+    try {
+      await work.destination.withWriting([], (client) => make(client, lack));
+    } catch (thrown) {
+      const error = asIncrepError(thrown);
+      if (error.isTransient || !isAboutOneStatement(error)) throw error;
+      if (lack.lacksState) refusals.set(lack.schema, error);
+      else await work.emit({ type: 'warning', table: undefined, message: error.message });
+    }
+  }
+  return refusals;
 }
 
 /** Neither the history nor one table in chunks is a reason for all of them to fail. */

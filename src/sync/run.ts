@@ -3,7 +3,7 @@ import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, type IncrepError } from '../errors.ts';
 import type { RunSummary, TableOutcome } from '../events.ts';
 import { ensureWritable } from '../state/state-files.ts';
-import { gatherFacts, type Facts, type TableFacts } from './facts.ts';
+import { gatherFacts, inOrder, type Facts, type TableFacts, type TableFailure } from './facts.ts';
 import { inStep } from './sharing/in-step.ts';
 import { prepareDestination } from './prepare-destination.ts';
 import { ensureDifferentDatabases } from './same-database.ts';
@@ -12,8 +12,9 @@ import {
   givenUp,
   leftOver,
   pause,
-  refreshed,
+  syncAnew,
   syncTable,
+  syncUnknown,
   type TableRequest,
   waitBeforeNext,
 } from './sync-table.ts';
@@ -60,20 +61,31 @@ async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcom
   if (request.nothing) throw request.nothing;
   const gatheredAt = performance.now();
   const facts = await persistently(work, () => prepare(work, request.tables));
-  for (const table of await inTurn(work, facts)) {
+  for (const table of await turnsOf(work, request.tables, facts)) {
     if (request.mayGoOn?.() === false) return;
     // While a large table loads, the other tables may change.
     const isStale = performance.now() - gatheredAt > work.timing.factsMaxAge * 1000;
-    const outcome = await inStep(work, table.settings.name, async (together) =>
-      hasNoTime(together, table)
-        ? leftOver(together, table)
-        : syncTable(together, isStale ? await refreshed(together, table) : table, request),
-    );
+    const outcome = await inStep(work, table.settings.name, async (together) => {
+      if ('error' in table) return syncUnknown(together, table, request);
+      if (hasNoTime(together, table)) return leftOver(together, table);
+      return isStale ? syncAnew(together, table, request) : syncTable(together, table, request);
+    });
     outcomes.push(outcome);
     await work.emit({ type: 'table-finished', outcome });
     work.signal?.throwIfAborted();
     if (request.isFailFast && outcome.status === 'failed') return;
   }
+}
+
+/** Tables of which nothing is known stand where they are configured, or after the others where a time box sets the order. */
+async function turnsOf(
+  work: Work,
+  tables: readonly TableSettings[],
+  facts: Facts,
+): Promise<readonly (TableFacts | TableFailure)[]> {
+  const known = await inTurn(work, facts);
+  const all = [...known, ...facts.failures];
+  return facts.failures.length === 0 || work.timeBox.isLimited ? all : inOrder(all, tables);
 }
 
 /** A table that would be passed over anyway is not left for another run. */
@@ -86,8 +98,23 @@ async function prepare(work: Work, tables: readonly TableSettings[]): Promise<Fa
   work.destinations.add(work.settings, facts.servers.destination);
   const refusal = writeRefusal(work, facts.servers);
   if (refusal) throw refusal;
-  await prepareDestination(work, facts);
-  return facts;
+  return withoutUnprepared(facts, await prepareDestination(work, facts));
+}
+
+/** A schema of the destination in which nothing can be made keeps only its own tables from being synced. */
+function withoutUnprepared(facts: Facts, refusals: ReadonlyMap<string, IncrepError>): Facts {
+  const refusalOf = ({ destinationName: { schema } }: TableFacts) => refusals.get(schema);
+  return {
+    ...facts,
+    tables: facts.tables.filter((table) => !refusalOf(table)),
+    failures: [
+      ...facts.failures,
+      ...facts.tables.flatMap((table) => {
+        const error = refusalOf(table);
+        return error ? [{ settings: table.settings, error }] : [];
+      }),
+    ],
+  };
 }
 
 /** A failover is as likely now as in the middle of a table, where a table tries again by itself. */

@@ -1,12 +1,13 @@
 /** One table in one run: plan, do, try again where that can help, and tell what happened. */
 import { asIncrepError, reworded, type IncrepError } from '../errors.ts';
+import type { TableSettings } from '../config/settings.ts';
 import type { Failure, TableOutcome } from '../events.ts';
 import { backoffSeconds, sleep } from '../retry.ts';
 import { applyPlan, type Applied, type ApplyRequest } from './apply-plan.ts';
 import { altered, isSameCopy } from './copy-now.ts';
 import { oneGoWarning, stoppedReason } from './chunks/words.ts';
 import { NotInPlace } from './evolve/not-in-place.ts';
-import { gatherFacts, type TableFacts } from './facts.ts';
+import { gatherFacts, type TableFacts, type TableFailure } from './facts.ts';
 import { withHolders } from './lock-holders.ts';
 import { planWithTools } from './plan-with-tools.ts';
 import type { IncrementalPlan, LoadPlan, Plan, Request } from './plan.ts';
@@ -35,8 +36,9 @@ export async function syncTable(
   let facts = firstFacts;
   let isAgain = false;
   for (let attempt = 1; ; attempt += 1) {
-    let plan = planTable(facts, request);
+    let plan: Plan | undefined;
     try {
+      plan = planTable(facts, request);
       plan = await planWithTools(work, facts, request);
       await announce(work, facts, plan);
       if (plan.kind === 'skip') return outcomeOf(facts, plan, start);
@@ -60,7 +62,9 @@ export async function syncTable(
       if (thrown instanceof NotInPlace && request.notInPlace === undefined) {
         work.party?.leave();
         request = { ...request, notInPlace: thrown.why };
-        facts = await refreshed(work, facts);
+        const anew = await refreshed(work, facts);
+        if ('error' in anew) return failed(facts, plan, anew.error, start);
+        facts = anew;
         isAgain = true;
         attempt -= 1;
         continue;
@@ -72,7 +76,9 @@ export async function syncTable(
       await pause(work, { table: facts.settings.name, attempt, delaySeconds }, error);
       isAgain = true;
       const kept = chunksKept(facts);
-      facts = await refreshed(work, facts);
+      const anew = await refreshed(work, facts);
+      if ('error' in anew) return failed(facts, plan, anew.error, start);
+      facts = anew;
       // What has come further is not given up: a load of many hours meets more faults than a few.
       if (chunksKept(facts) > kept) attempt = 0;
     }
@@ -150,13 +156,45 @@ export const leftOver = (work: Work, facts: TableFacts): TableOutcome => ({
   isLeft: true,
 });
 
+/** By facts of now. */
+export async function syncAnew(work: Work, facts: TableFacts, request: TableRequest): Promise<TableOutcome> {
+  const start: Start = { at: new Date(), ticks: performance.now() };
+  const anew = await refreshed(work, facts);
+  return 'error' in anew ? failed(facts, undefined, anew.error, start) : syncTable(work, anew, request);
+}
+
+const DISABLED = {
+  status: 'skipped',
+  reason: 'it is disabled in tables-config.json',
+  error: undefined,
+} as const;
+
+/** Of a table whose facts could not be had when the run began. */
+export async function syncUnknown(
+  work: Work,
+  { settings, error }: TableFailure,
+  request: TableRequest,
+): Promise<TableOutcome> {
+  const start: Start = { at: new Date(), ticks: performance.now() };
+  if (!settings.isEnabled) return { ...failedUnknown({ settings, error }, start), ...DISABLED };
+  const now = error.isTransient ? await lookAgain(work, settings) : { settings, error };
+  return 'error' in now ? failedUnknown(now, start) : syncTable(work, now, request);
+}
+
 /** Facts as they are now; while a server is away, the old ones serve to try again. */
-export async function refreshed(work: Work, facts: TableFacts): Promise<TableFacts> {
+async function refreshed(work: Work, facts: TableFacts): Promise<TableFacts | TableFailure> {
+  const now = await lookAgain(work, facts.settings);
+  return 'error' in now && now.error.isTransient ? facts : now;
+}
+
+async function lookAgain(work: Work, settings: TableSettings): Promise<TableFacts | TableFailure> {
   try {
-    return (await gatherFacts(work, [facts.settings])).tables[0] ?? facts;
+    const { tables, failures } = await gatherFacts(work, [settings]);
+    const [found] = [...tables, ...failures];
+    if (!found) throw new Error('nobody has looked at a table');
+    return found;
   } catch (error) {
-    if (asIncrepError(error).isTransient) return facts;
-    throw error;
+    return { settings, error: asIncrepError(error) };
   }
 }
 
@@ -211,9 +249,29 @@ const unchanged = (since: string): Pick<Plan, 'action' | 'reason'> => ({
   reason: `nothing has changed at the source since ${since.replace(/\.\d+Z$/, 'Z')}`,
 });
 
-const failed = (facts: TableFacts, plan: Plan, error: IncrepError, start: Start): TableOutcome => ({
-  ...outcomeOf(facts, plan, start),
+/** Without a plan nothing came of it but the error. */
+const failed = (
+  facts: TableFacts,
+  plan: Plan | undefined,
+  error: IncrepError,
+  start: Start,
+): TableOutcome => ({
+  ...outcomeOf(facts, plan ?? { action: 'skipped', reason: error.message }, start),
   status: 'failed',
+  error: failureOf(error),
+});
+
+const failedUnknown = ({ settings, error }: TableFailure, start: Start): TableOutcome => ({
+  name: settings.name,
+  status: 'failed',
+  action: 'skipped',
+  reason: error.message,
+  ...NO_ROWS,
+  durationSeconds: (performance.now() - start.ticks) / 1000,
+  cursor: null,
+  cursorBefore: null,
+  startedAt: start.at,
+  warnings: [],
   error: failureOf(error),
 });
 

@@ -1,7 +1,7 @@
 /** How fresh each copy is: from both histories, or from the files alone when the destination cannot be reached. */
 import { copyNameOf } from '../config/places.ts';
 import type { TableSettings } from '../config/settings.ts';
-import { IncrepError } from '../errors.ts';
+import { asIncrepError, IncrepError } from '../errors.ts';
 import { completeAt } from '../schema/data-age.ts';
 import { settledCursor } from '../schema/fences.ts';
 import type { RunRecord } from '../schema/run-record.ts';
@@ -34,6 +34,8 @@ export interface TableStatus {
   readonly drift: Drift | undefined;
   /** Chunks of a load that was broken off, or is under way. */
   readonly pendingLoad: { readonly done: number; readonly of: number } | undefined;
+  /** Why not all could be found out about it. */
+  readonly trouble: IncrepError | undefined;
 }
 
 export interface Statuses {
@@ -55,7 +57,7 @@ export interface StatusRequest {
   readonly sourceTrouble?: IncrepError | undefined;
 }
 
-const NO_DRIFTS: Drifts = { found: undefined, trouble: undefined };
+const NO_DRIFTS: Drifts = { found: undefined, failures: [], trouble: undefined };
 
 export async function tableStatuses(
   work: Work,
@@ -77,14 +79,14 @@ export async function tableStatuses(
   try {
     const observed = await askDestination(work, tables, runs, now);
     const drifts = sourceTrouble
-      ? { found: undefined, trouble: sourceTrouble }
+      ? { found: undefined, failures: [], trouble: sourceTrouble }
       : asksSource
         ? await driftNow(work, tables)
         : NO_DRIFTS;
     // The file serves where the destination has no state, as it does for a sync.
     const withRecord = async (table: TableSettings): Promise<Observed> => {
       const there = observed(table);
-      return { ...there, record: there.record ?? (await recordInFile(work, table)) };
+      return there.record ? there : { ...there, ...(await askFile(work, table)) };
     };
     return {
       tables: await Promise.all(
@@ -100,6 +102,15 @@ export async function tableStatuses(
   }
 }
 
+/** A file that cannot be read is no reason to say nothing of its table. */
+async function askFile(work: Work, table: TableSettings): Promise<Pick<Observed, 'record' | 'trouble'>> {
+  try {
+    return { record: await recordInFile(work, table), trouble: undefined };
+  } catch (error) {
+    return { record: undefined, trouble: asIncrepError(error) };
+  }
+}
+
 async function askFiles(
   work: Work,
   table: TableSettings,
@@ -108,14 +119,14 @@ async function askFiles(
 ): Promise<Observed> {
   return {
     runs: digestOf(local.get(copyNameOf(work.settings, table)) ?? [], now),
-    record: await recordInFile(work, table),
+    ...(await askFile(work, table)),
     isRunning: false,
     pendingLoad: undefined,
   };
 }
 
 function statusOf(table: TableSettings, observed: Observed, drifts: Drifts, now: Date): TableStatus {
-  const { runs, record, pendingLoad } = observed;
+  const { runs, record, pendingLoad, trouble } = observed;
   const lastSuccessAt = runs.lastSuccessAt ?? (record && new Date(record.syncedAt));
   const completeTo = record && completeAt(record);
   const drift = drifts.found?.get(table.name);
@@ -132,6 +143,7 @@ function statusOf(table: TableSettings, observed: Observed, drifts: Drifts, now:
     lastRun: runs.latest,
     lastFailure: runs.lastFailure,
     drift,
+    trouble: trouble ?? drifts.failures.find(({ settings }) => settings.name === table.name)?.error,
     pendingLoad: pendingLoad?.header && {
       done: pendingLoad.done.length,
       of: pendingLoad.header.starts.length,

@@ -10,6 +10,7 @@ import { sourceTableFindings } from './table-findings.ts';
 export function buildFindings(found: Inspection, connections: Connections): Finding[] {
   return [
     ...serverFindings(found, connections),
+    ...found.failures.map(({ settings, error }) => failureFinding(error, settings.name)),
     ...found.facts.tables.flatMap((table) => tableFindings(table, found)),
   ];
 }
@@ -17,9 +18,13 @@ export function buildFindings(found: Inspection, connections: Connections): Find
 function tableFindings(table: TableFacts, found: Inspection): Finding[] {
   const plan = found.plans.get(table);
   const { name } = table.settings;
-  if (!plan || plan.kind === 'skip') return [note('DISABLED', name, 'it is disabled')];
+  // Without a plan it is among the failures.
+  if (!plan) return [];
+  if (plan.kind === 'skip') return [note('DISABLED', name, 'it is disabled')];
   if (plan.kind === 'refuse') return [failureFinding(plan.error, name)];
+  const unreadable = found.unreadable.get(table);
   return [
+    ...(unreadable ? [failureFinding(unreadable, name)] : []),
     ...sourceTableFindings(table, plan, found),
     ...selectionFindings(table, found),
     ...copyFindings(table, plan, found),

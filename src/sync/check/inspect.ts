@@ -1,13 +1,13 @@
 /** Fetches what only `check` wants to know. Writes nothing anywhere. */
 import type pg from 'pg';
 import { z } from 'zod';
-import type { IncrepError } from '../../errors.ts';
+import { IncrepError } from '../../errors.ts';
 import { pathOf, type ClientTools } from '../../postgres/client-tools.ts';
 import type { Database } from '../../postgres/database.ts';
 import type { Dependent } from '../../postgres/dependents.ts';
 import { readQueryCost, type QueryCost } from '../../postgres/query-plan.ts';
 import { encryptionOf, type Encryption } from '../../postgres/driver.ts';
-import { explainWindow } from '../../sql/estimate.ts';
+import { explainWindow, readNothing } from '../../sql/estimate.ts';
 import {
   CLOCK,
   COPY_OWNERS,
@@ -18,19 +18,19 @@ import {
   SOURCE_ROLE,
   WRITABLE_TABLES,
 } from '../../sql/inspect.ts';
-import type { Facts, TableFacts } from '../facts.ts';
+import { hasRows, type Window } from '../../sql/window.ts';
+import type { Facts, TableFacts, TableFailure } from '../facts.ts';
 import { gatherDependents } from '../gather-dependents.ts';
-import { planWithTools } from '../plan-with-tools.ts';
-import { ordinaryRequest, type Plan } from '../plan.ts';
+import { planAll } from '../plan-with-tools.ts';
+import { ordinaryRequest, type KeyedPlan, type Plan } from '../plan.ts';
 import type { Work } from '../work.ts';
 import { writeRefusal } from '../writable-destination.ts';
 
-export interface Inspection {
+export interface Inspection extends Inspected {
   readonly facts: Facts;
   readonly plans: ReadonlyMap<TableFacts, Plan>;
-  readonly keys: ReadonlyMap<TableFacts, KeyInspection>;
-  /** Of queries. */
-  readonly costs: ReadonlyMap<TableFacts, QueryCost>;
+  /** Tables of which there is nothing more to say. */
+  readonly failures: readonly TableFailure[];
   /** Why nothing can be written at the destination. */
   readonly writeRefusal: IncrepError | undefined;
   readonly sourceRole: SourceRole;
@@ -111,14 +111,14 @@ export const MANY = 1000;
 const FORGOTTEN_SECONDS = 60;
 
 export async function inspect(work: Work, facts: Facts): Promise<Inspection> {
-  const plans = new Map<TableFacts, Plan>();
-  for (const table of facts.tables) plans.set(table, await planWithTools(work, table, ordinaryRequest()));
+  const { planned, failures } = await planAll(work, facts, ordinaryRequest());
+  const plans = new Map(planned.map(({ table, plan }) => [table, plan]));
   const [source, destination] = [await clockOf(work.source), await clockOf(work.destination)];
   return {
     facts,
     plans,
-    keys: await inspectAll(work.source, plans),
-    costs: await costsOf(work.source, plans),
+    failures,
+    ...(await inspectAll(work.source, plans)),
     writeRefusal: writeRefusal(work, facts.servers),
     ...(await inspectSource(work.source, facts)),
     clockSkewSeconds: (destination.at - source.at) / 1000 - (destination.askedAt - source.askedAt) / 1000,
@@ -130,15 +130,24 @@ export async function inspect(work: Work, facts: Facts): Promise<Inspection> {
   };
 }
 
-/** One message for all tables. */
-async function inspectAll(
-  source: Database,
-  plans: ReadonlyMap<TableFacts, Plan>,
-): Promise<Map<TableFacts, KeyInspection>> {
+interface Inspected {
+  readonly keys: ReadonlyMap<TableFacts, KeyInspection>;
+  /** Of queries. */
+  readonly costs: ReadonlyMap<TableFacts, QueryCost>;
+  /** Why the source does not let us read a table, although its catalog says nothing of it. */
+  readonly unreadable: ReadonlyMap<TableFacts, IncrepError>;
+}
+
+/** One message for all tables, unless one of them is refused. */
+async function inspectAll(source: Database, plans: ReadonlyMap<TableFacts, Plan>): Promise<Inspected> {
   const { timeZone } = await source.identity();
-  const readable = [...plans].flatMap(([table, plan]) => ('keyType' in plan ? [{ table, plan }] : []));
-  const answers = await source.readAtOnce(
-    readable.map(({ table, plan }) =>
+  const workable = [...plans].flatMap(([table, plan]) => ('source' in plan ? [{ table, plan }] : []));
+  const keyed = workable.flatMap(({ table, plan }) => ('keyType' in plan ? [{ table, plan }] : []));
+  const queries = keyed.filter(({ plan }) => plan.source.kind === 'query');
+  const now = new Date().toISOString();
+  const answers = await source.readEach([
+    ...workable.map(({ table, plan }) => readNothing(table.sourceRows, plan.source.columns)),
+    ...keyed.map(({ table, plan }) =>
       inspectKeys(
         table.sourceRows,
         plan.source.kind === 'query' ? undefined : table.sourceName,
@@ -148,31 +157,44 @@ async function inspectAll(
         MANY,
       ),
     ),
-  );
-  return new Map(readable.map(({ table }, index) => [table, keyRow.parse(answers[index]?.rows[0])]));
+    ...queries.map(({ table, plan }) =>
+      explainWindow(table.sourceRows, plan.source.columns, nextWindow(table, plan, now)),
+    ),
+    ...keyed.map(({ table }) => hasRows(table.sourceRows)),
+  ]);
+  const asked = [...workable, ...keyed, ...queries, ...keyed].map(({ table }, index) => ({
+    table,
+    answer: answers[index],
+  }));
+  const from = (start: number, end: number) =>
+    asked
+      .slice(start, end)
+      .flatMap(({ table, answer }) =>
+        answer && 'rows' in answer ? [{ table, row: answer.rows[0] as unknown }] : [],
+      );
+  const [keysAt, costsAt] = [workable.length, workable.length + keyed.length];
+  const costsEnd = costsAt + queries.length;
+  return {
+    keys: new Map(from(keysAt, costsAt).map(({ table, row }) => [table, keyRow.parse(row)])),
+    costs: new Map(from(costsAt, costsEnd).map(({ table, row }) => [table, readQueryCost(row)])),
+    unreadable: new Map(
+      asked.flatMap(({ table, answer }) => (answer instanceof IncrepError ? [[table, answer]] : [])),
+    ),
+  };
 }
 
-/** Of the window of a sync that comes now. */
-async function costsOf(
-  source: Database,
-  plans: ReadonlyMap<TableFacts, Plan>,
-): Promise<Map<TableFacts, QueryCost>> {
-  const now = new Date().toISOString();
-  const queries = [...plans].flatMap(([table, plan]) => {
-    if (!('keyType' in plan) || plan.source.kind !== 'query') return [];
-    const cursor = table.saved.kind === 'record' ? table.saved.record.cursor : null;
-    const window = {
-      replicationKey: plan.replicationKey,
-      keyType: plan.keyType,
-      from: cursor ?? (plan.keyType === 'integer' ? null : now),
-      lookbackSeconds: table.settings.lookbackSeconds,
-      nullKeys: table.settings.nullKeys,
-    };
-    return [{ table, explain: explainWindow(table.sourceRows, plan.source.columns, window) }];
-  });
-  const answers = await source.readAtOnce(queries.map(({ explain }) => explain));
-  return new Map(queries.map(({ table }, index) => [table, readQueryCost(answers[index]?.rows[0])]));
-}
+/** Of a sync that comes now. */
+const nextWindow = (
+  { saved, settings }: TableFacts,
+  { replicationKey, keyType }: KeyedPlan,
+  now: string,
+): Window => ({
+  replicationKey,
+  keyType,
+  from: (saved.kind === 'record' ? saved.record.cursor : null) ?? (keyType === 'integer' ? null : now),
+  lookbackSeconds: settings.lookbackSeconds,
+  nullKeys: settings.nullKeys,
+});
 
 async function inspectSource(source: Database, { tables }: Facts) {
   const oids = tables.flatMap((table) => (table.source ? [table.source.oid] : []));
