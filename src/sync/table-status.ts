@@ -84,7 +84,7 @@ export async function tableStatuses(
     // The file serves where the destination has no state, as it does for a sync.
     const withRecord = async (table: TableSettings): Promise<Observed> => {
       const there = observed(table);
-      return { ...there, record: there.record ?? (await recordInFile(work, table)) };
+      return there.isReset ? there : { ...there, record: there.record ?? (await recordInFile(work, table)) };
     };
     return {
       tables: await Promise.all(
@@ -109,6 +109,7 @@ async function askFiles(
   return {
     runs: digestOf(local.get(copyNameOf(work.settings, table)) ?? [], now),
     record: await recordInFile(work, table),
+    isReset: false,
     isRunning: false,
     pendingLoad: undefined,
   };

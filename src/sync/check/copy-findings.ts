@@ -109,7 +109,7 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
     ...(plan.kind === 'incremental' && plan.evolution
       ? [note('DRIFT', name, plan.reason, 'The next sync does so; "increp plan" shows the statements.')]
       : []),
-    ...(destination && saved.kind === 'none'
+    ...(destination && saved.kind === 'none' && saved.isNamed !== true
       ? [
           warning(
             'UNKNOWN_COPY',
