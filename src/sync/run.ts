@@ -59,7 +59,7 @@ async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcom
   await ensureWritable(work.settings.stateDirectory);
   if (request.nothing) throw request.nothing;
   const gatheredAt = performance.now();
-  const facts = await persistently(work, () => prepare(work, request.tables));
+  const facts = await persistently(work, () => prepare(work, request));
   for (const table of await inTurn(work, facts)) {
     if (request.mayGoOn?.() === false) return;
     // While a large table loads, the other tables may change.
@@ -80,13 +80,13 @@ async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcom
 const hasNoTime = ({ timeBox }: Work, { settings }: TableFacts): boolean =>
   timeBox.isOver && settings.isEnabled;
 
-async function prepare(work: Work, tables: readonly TableSettings[]): Promise<Facts> {
-  const facts = await gatherFacts(work, tables);
+async function prepare(work: Work, request: RunRequest): Promise<Facts> {
+  const facts = await gatherFacts(work, request.tables);
   ensureDifferentDatabases(work.settings, facts.servers);
   work.destinations.add(work.settings, facts.servers.destination);
   const refusal = writeRefusal(work, facts.servers);
   if (refusal) throw refusal;
-  await prepareDestination(work, facts);
+  await prepareDestination(work, facts, request);
   return facts;
 }
 
