@@ -167,6 +167,26 @@ WHERE l.relation = 'public.orders'::regclass;
       'next:  Nothing was changed. Make the destination database with ENCODING UTF8, or correct that text at the source.',
     ],
   },
+  DESTINATION_NOT_OURS: {
+    about: 'increp did not fill this table, as far as it can tell. Nothing was changed.',
+    causes: [
+      'Source and destination are exchanged.',
+      'The table belongs to another program or to people.',
+      'It is a copy that another tool has made.',
+      'It is a copy that increp has made, and both its state row and its state file are gone.',
+    ],
+    steps: [
+      'Read both addresses in the message: rows flow from the source to the destination.',
+      'To see what would become of the table: `increp plan orders --adopt` or `increp plan orders --replace`',
+      'To keep the table and make its rows those of the source: `increp sync orders --adopt`',
+      'To load it again: `increp sync orders --replace`',
+      'If the table is not meant: another `dest_name` or `dest_schema`.',
+    ],
+    example: [
+      'error: public.orders at the destination has 1 row and increp has no state of it: a sync would replace its content (DESTINATION_NOT_OURS)',
+      'next:  Are source and destination the right way round? The source is db.example.com:5432/shop, the destination is warehouse.example.com:5432/analytics. To keep the table and make its rows those of the source, run "increp sync orders --adopt". To load it again, run "increp sync orders --replace". Or give the table another "dest_name".',
+    ],
+  },
   DELETES_REFUSED: {
     about: 'Everything else of the table was synced; no row was removed.',
     causes: [

@@ -8,6 +8,7 @@ import { formatPlan } from '../observe/plan.ts';
 import { printName } from '../schema/names.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../summary-json.ts';
+import { claimOf, ensureClaimNamed } from './claims.ts';
 import { withContext, type Pipeline } from './context.ts';
 import { eachDestination, ofDestination, type Looked } from './each-destination.ts';
 import { expandTables } from './expand-tables.ts';
@@ -20,12 +21,15 @@ export interface PlanOptions extends GlobalOptions {
   readonly destination: readonly string[];
   readonly fullRefresh: boolean;
   readonly deletes: boolean;
+  readonly adopt: boolean;
+  readonly replace: boolean;
   readonly json: boolean;
   /** Exit 2 where there is something to do. */
   readonly exitCode: boolean;
 }
 
 export async function planCommand(tables: readonly string[], options: PlanOptions): Promise<number> {
+  ensureClaimNamed(tables, options);
   return withContext(options, async (configured) => {
     const { context, unmatched, remarks, nothing } = await expandTables(configured, { source: 'must' });
     if (nothing) throw nothing;
@@ -57,6 +61,7 @@ async function planFor(
   const foreseen = await foresee(work, facts, {
     isFullRefresh: options.fullRefresh,
     areDeletesForced: options.deletes,
+    claim: claimOf(options),
     now: new Date(),
   });
   return settings.destinations.length > 1 ? foreseen.map((table) => withChunkNote(table, tables)) : foreseen;

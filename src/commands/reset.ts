@@ -1,15 +1,8 @@
 /** Forgets a table's state, so that the next sync loads it again. The copy itself stays and goes on serving. */
-import type { TableSettings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
-import { chunksTable, forgetLoad, loadsTable } from '../sql/loads.ts';
-import { forgetOwnState, forgetState, stateTable } from '../sql/state.ts';
 import { printable, wrapLines } from '../observe/text.ts';
-import { sharedName } from '../schema/names.ts';
-import { describeRelations } from '../postgres/catalog.ts';
-import { lockTable } from '../sync/table-lock.ts';
 import { ensureWritable } from '../state/state-files.ts';
-import { tableNames } from '../sync/facts.ts';
-import type { Work } from '../sync/work.ts';
+import { forgetTable, type Forgotten } from '../sync/forget-table.ts';
 import { withContext } from './context.ts';
 import { eachDestination } from './each-destination.ts';
 import { expandTables } from './expand-tables.ts';
@@ -46,8 +39,7 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
         // A file that stays would serve in place of the row that is gone.
         await ensureWritable(work.settings.stateDirectory);
         for (const table of chosen) {
-          await forget(work, table);
-          const told = `${printable(table.name)}: forgotten. The table stays as it is until the next "increp sync" loads it again.`;
+          const told = `${printable(table.name)}: ${TOLD[await forgetTable(work, table)]}`;
           terminal.out(`${wrapLines(told, terminal.look.width)}\n`);
         }
         return { told: undefined, exitCode: 0 };
@@ -58,22 +50,9 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
   });
 }
 
-async function forget(work: Work, table: TableSettings): Promise<void> {
-  const { destinationName, stateName, copyName } = tableNames(work, table);
-  const { schema } = destinationName;
-  const { pipeline } = work.settings;
-  // Whichever of them it was synced under last.
-  const names = [destinationName.table, sharedName(destinationName.table, pipeline)];
-  await work.destination.withWriting([], async (client) => {
-    await lockTable(client, { stateName }, { waitSeconds: 0, timing: work.timing, signal: work.signal });
-    const ours = [stateTable, loadsTable, chunksTable].map((named) => named(schema).table);
-    const there = await describeRelations(client, schema, ours);
-    const [hasState, ...hasLoads] = ours.map((name) => there.has(name));
-    if (hasState === true) {
-      await client.query(forgetState(schema), [stateName.table]);
-      for (const name of names) await client.query(forgetOwnState(schema), [name, pipeline]);
-    }
-    if (hasLoads.every(Boolean)) await client.query(forgetLoad(schema), [stateName.table]);
-  });
-  await work.stateFiles.remove(copyName);
-}
+const TOLD: Record<Forgotten, string> = {
+  state: 'forgotten. The table stays as it is until the next "increp sync" loads it again.',
+  nothing:
+    'there was no state to forget. If the table has rows, the next "increp sync" stops and asks what to do with them.',
+  absent: 'there was no state to forget, and there is no table. The next "increp sync" loads it.',
+};

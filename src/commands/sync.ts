@@ -10,6 +10,7 @@ import { TimeBox } from '../sync/time-box.ts';
 import { withContext, type Context } from './context.ts';
 import { expandTables, mapSettings, type Expanded } from './expand-tables.ts';
 import type { GlobalOptions } from './options.ts';
+import { claimOf, ensureClaimNamed } from './claims.ts';
 import { planCommand } from './plan.ts';
 import type { Turn } from './repeat/turn.ts';
 import { selectTables } from './select-tables.ts';
@@ -20,6 +21,8 @@ export interface SyncOptions extends GlobalOptions {
   readonly destination: readonly string[];
   readonly fullRefresh: boolean;
   readonly deletes: boolean;
+  readonly adopt: boolean;
+  readonly replace: boolean;
   readonly force: boolean;
   readonly verify: boolean;
   readonly failFast: boolean;
@@ -36,6 +39,7 @@ export interface SyncOptions extends GlobalOptions {
 }
 
 export async function syncCommand(tables: readonly string[], options: SyncOptions): Promise<number> {
+  ensureClaimNamed(tables, options);
   if (options.watch !== undefined) {
     const { syncAgainAndAgain } = await import('./repeat/sync-watch.ts');
     return syncAgainAndAgain(options.watch, options, (turn) => syncOnce(tables, { ...options, ...turn }));
@@ -61,6 +65,7 @@ async function syncOnce(tables: readonly string[], options: SyncOptions & Partia
       nothing: expanded.nothing,
       isFullRefresh: options.fullRefresh,
       areDeletesForced: options.deletes,
+      claim: claimOf(options),
       isForced: options.force,
       isVerified: options.verify,
       now: new Date(),

@@ -92,6 +92,24 @@ export const stateRecordSchema = z.object({
   syncedAt: z.string(),
 });
 
+/** In place of a record: `increp reset` has forgotten the table, and no older state serves any more, wherever it lies. */
+export const resetRecordSchema = z.object({
+  format: z.literal(STATE_FORMAT),
+  pipeline: z.string(),
+  source: z.object({ database: z.string(), schema: z.string(), table: z.string() }),
+  /** What the next record goes on counting from. */
+  generation: z.number().int().positive(),
+  reset: z.object({
+    /** RFC 3339, by the clock of the machine that did it. */
+    at: z.string(),
+    /** Whether there was a state to forget. Without one, the table may be anybody's. */
+    wasKnown: z.boolean(),
+  }),
+  /** As the last sync had written the rows that are there. */
+  writtenAs: writtenAsSchema.nullable(),
+});
+export type ResetRecord = Readonly<z.infer<typeof resetRecordSchema>>;
+
 export type SourceLife = Readonly<z.infer<typeof sourceLifeSchema>>;
 export type StateRecord = Readonly<z.infer<typeof stateRecordSchema>>;
 /** One from whose cursor an incremental sync can go on. */

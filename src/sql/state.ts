@@ -93,19 +93,19 @@ const readStatesIn = (schema: string, names: string): string => /* sql */ `
   WHERE table_name = ANY (${names})
      OR left(table_name, -length(pipeline) - 1) = ANY (${names}) AND right(table_name, length(pipeline) + 1) = '@' || pipeline`;
 
-/** $1 pipeline: the source tables of which it has a state in these schemas. */
+/** $1 pipeline: the source tables of which it has a state in these schemas. One that was reset is none. */
 export const sourcesOfPipeline = (schemas: readonly string[]): string =>
   schemas
     .map(
       (schema) => /* sql */ `
   SELECT record #>> '{source,schema}' AS schema, record #>> '{source,table}' AS "table"
-  FROM ${qualified(stateTable(schema))} WHERE pipeline = $1`,
+  FROM ${qualified(stateTable(schema))} WHERE pipeline = $1 AND record -> 'reset' IS NULL`,
     )
     .join(' UNION ALL ');
 
 /** By the name of a state. Without parameters, because it goes with BEGIN. */
 export const readGeneration = ({ schema, table }: TableName): string => /* sql */ `
-  SELECT generation::text, record ->> 'runId' AS "runId" FROM ${qualified(stateTable(schema))}
+  SELECT generation::text, record ->> 'runId' AS "runId", record -> 'reset' IS NOT NULL AS "isReset" FROM ${qualified(stateTable(schema))}
   WHERE table_name = ${literal(table)}`;
 
 /** Under the name of the state. Without parameters, because it goes with COMMIT. */
@@ -131,6 +131,24 @@ export const writeState = (name: TableName, record: StateRecord): string => /* s
 /** $1 name of a state. */
 export const forgetState = (schema: string): string => /* sql */ `
   DELETE FROM ${qualified(stateTable(schema))} WHERE table_name = $1`;
+
+/**
+ * $1 name of a state, $2 all names that it may have had, $3 pipeline, $4 source table, $5 generation of the state file, 0 without
+ * one, $6 a `ResetRecord` without its generation, which is above all that were there.
+ */
+export const writeReset = (schema: string): string => /* sql */ `
+  INSERT INTO ${qualified(stateTable(schema))} AS state
+    (table_name, pipeline, source_table, replication_key, cursor, generation, record)
+  SELECT $1, $3, $4, '', NULL, next.generation, $6::jsonb || jsonb_build_object('generation', next.generation)
+  FROM (SELECT greatest(coalesce(max(generation), 0), $5::bigint) + 1 AS generation
+        FROM ${qualified(stateTable(schema))} WHERE table_name = ANY ($2::text[])) next
+  ON CONFLICT (table_name) DO UPDATE SET pipeline = excluded.pipeline, source_table = excluded.source_table,
+    replication_key = excluded.replication_key, cursor = excluded.cursor, generation = excluded.generation,
+    record = excluded.record, updated_at = clock_timestamp()`;
+
+/** $1 names of states. */
+export const readRecords = (schema: string): string => /* sql */ `
+  SELECT table_name AS name, pipeline, record FROM ${qualified(stateTable(schema))} WHERE table_name = ANY ($1::text[])`;
 
 /** $1 name of a state, $2 pipeline. */
 export const forgetOwnState = (schema: string): string => /* sql */ `

@@ -104,6 +104,9 @@ export const whichHaveRows = (tables: readonly TableRows[]): string =>
     })
     .join(' UNION ALL ');
 
+export const countUpTo = (table: TableName, limit: number): string =>
+  /* sql */ `SELECT count(*)::int AS rows FROM (SELECT FROM ${qualified(table)} LIMIT ${limit}) n`;
+
 /** $1 schemas: tables that nobody else can read now, or will be able to as soon as a lock is granted. */
 export const HELD_TABLES = /* sql */ `
   SELECT DISTINCT n.nspname AS schema, c.relname AS "table"

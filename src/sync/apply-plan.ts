@@ -1,5 +1,6 @@
 /** One table's destination transaction, from the lock to the commit, and the state file after it. */
 import type pg from 'pg';
+import { adoptTable } from './adopt.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import type { StateRecord } from '../schema/state-record.ts';
 import { shellWord } from '../shell-word.ts';
@@ -143,7 +144,9 @@ async function atOnce(
   const moved =
     plan.kind === 'incremental'
       ? await syncChanges({ work, facts, plan, fence, destination, isForced, isVerified })
-      : await loadTable({ work, facts, plan, destination, isVerified });
+      : plan.adopts
+        ? await adoptTable({ work, facts, plan, destination, isVerified })
+        : await loadTable({ work, facts, plan, destination, isVerified });
   return {
     moved: { ...moved, warnings: [...moved.warnings, ...markWarning(facts, plan)] },
     record: nextRecord(work, facts, plan, fence, moved),

@@ -13,6 +13,7 @@ import type { TableFacts } from './facts.ts';
 import { isIndexed } from './key-index.ts';
 import { extensionFor, isExtended, keptBecause } from './kept-copy.ts';
 import { chooseLoader } from './loader-choice.ts';
+import { notAdoptable } from './unclaimed.ts';
 import type { Keyed, LoadPlan, Plan, Planned, Request, Way } from './plan.ts';
 import { describeChanges } from './type-changes.ts';
 
@@ -63,6 +64,37 @@ export function load(
     oneGoWhy,
     ...plannedFrom(source, now, [reason, ...words].join('; ')),
     ...keyOf(source, now),
+  };
+}
+
+/** Of a table that was not made by us. Where nothing identifies a row, there is nothing to compare by, and all rows are read. */
+export function adopt(now: TableFacts, source: Relation): Plan {
+  const { destination, settings, natives } = now;
+  const isKept = keptBecause(settings) !== undefined;
+  const unfit =
+    destination && !isKept
+      ? [
+          ...(destination.isUnlogged ? ['it is unlogged'] : []),
+          ...destinationDrift(source.columns, destination.columns, natives),
+        ]
+      : [];
+  if (unfit.length > 0) {
+    const error = notAdoptable(now, unfit);
+    return { kind: 'refuse', action: 'skipped', reason: error.message, error };
+  }
+  const plan = load(
+    now,
+    source,
+    'initial',
+    'the destination table is adopted: compared with the source by key',
+  );
+  const whole = { ...plan, chunks: undefined, oneGoWhy: undefined };
+  if (settings.mergeKey.length === 0) return whole;
+  return {
+    ...whole,
+    way: isKept ? plan.way : 'merge-whole',
+    loader: { loader: 'copy', why: undefined },
+    adopts: true,
   };
 }
 

@@ -8,7 +8,7 @@ import { tableKey, type TableName } from '../schema/names.ts';
 import type { PendingLoad } from '../schema/pending-load.ts';
 import { isReadableTable } from '../schema/relations.ts';
 import { runRecordSchema, rowsChanged, type RunRecord } from '../schema/run-record.ts';
-import { stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
+import { resetRecordSchema, stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
 import { latestRuns, missingRuns } from '../sql/history.ts';
 import { chunksTable, loadsTable } from '../sql/loads.ts';
 import { lockedAmong, runsTable, stateTable } from '../sql/state.ts';
@@ -22,6 +22,8 @@ import type { Work } from './work.ts';
 export interface Observed {
   readonly runs: Digest;
   readonly record: StateRecord | undefined;
+  /** Then no state file serves any more. */
+  readonly isReset: boolean;
   readonly isRunning: boolean;
   readonly pendingLoad: PendingLoad | undefined;
   /** Why its state could not be read. */
@@ -69,6 +71,7 @@ export async function askDestination(
       return {
         runs: runs?.get(own.copyName) ?? digestOf(local.get(own.copyName) ?? [], now),
         record: recordOf(stateOf(own), pipeline),
+        isReset: resetRecordSchema.safeParse(stateOf(own).record).success,
         isRunning: running.includes(key),
         pendingLoad: pendingLoads.get(key),
       };

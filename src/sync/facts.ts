@@ -19,6 +19,7 @@ import { describeDestination, type DestinationSchema } from './describe-destinat
 import { gatherNativeTypes, homesOf } from './native-types.ts';
 import { reconcile, type Saved } from './saved-state.ts';
 import { describeSources, type Selected, type SelectedSource } from './selected-source.ts';
+import { countUnclaimed, isUnclaimed, type Unclaimed } from './unclaimed.ts';
 import type { Work } from './work.ts';
 
 export interface Servers {
@@ -53,6 +54,8 @@ export interface TableFacts {
   readonly natives: NativeTypes;
   /** Rows of this pipeline. */
   readonly destinationHasRows: boolean;
+  /** What it has although no state of any kind names it; undefined where one does, or it is empty. */
+  readonly unclaimed: Unclaimed | undefined;
   /** The name under which its state was found, where that is another than `stateName`. */
   readonly formerStateName: string | undefined;
   /** Whether it has rows of other pipelines; looked at only where this one is to keep them apart no longer. */
@@ -184,6 +187,7 @@ async function gatherTogether(work: Gathering, tables: readonly TableSettings[])
       window: destination.relations.get(tableKey(names.windowName)),
       natives: nativesOf(settings.types === 'native' ? relation : undefined),
       destinationHasRows: destination.filled.has(to),
+      unclaimed: undefined,
       formerStateName: state.formerName,
       hasOthersRows: destination.withOthers.has(to),
       pendingLoad: destination.pendingLoads.get(tableKey(names.stateName)),
@@ -206,10 +210,15 @@ async function gatherTogether(work: Gathering, tables: readonly TableSettings[])
     };
   });
   const all = await Promise.all(facts);
+  const gathered = all.flatMap((each) => ('error' in each ? [] : [each]));
+  const unclaimed = await countUnclaimed(
+    work,
+    gathered.filter((table) => isUnclaimed({ ...table, isTaken: destination.stateOf(table).isTaken })),
+  );
   return {
     servers,
     schemas: destination.schemas,
-    tables: all.flatMap((each) => ('error' in each ? [] : [each])),
+    tables: gathered.map((table) => ({ ...table, unclaimed: unclaimed.get(table) })),
     failures: all.flatMap((each) => ('error' in each ? [each] : [])),
   };
 }

@@ -145,7 +145,7 @@ function describe(
     typeChanges: 'typeChanges' in plan ? plan.typeChanges : [],
     evolution,
     rules: plan.kind === 'load' || plan.kind === 'incremental' ? writingRules(table) : [],
-    loader: plan.kind === 'load' ? plan.loader.loader : undefined,
+    loader: plan.kind === 'load' && !plan.adopts ? plan.loader.loader : undefined,
     estimated: plan.kind === 'load' ? toLoad && restOf(toLoad, plan) : hasWork ? estimate?.window : undefined,
     whole,
     cursor,

@@ -7,7 +7,7 @@ import { selectsAlike } from '../schema/selection-drift.ts';
 import { shapeOf } from '../schema/shape.ts';
 import { isKeyed, type StateRecord } from '../schema/state-record.ts';
 import { shellWord } from '../shell-word.ts';
-import { incremental, load } from './build-plan.ts';
+import { adopt, incremental, load } from './build-plan.ts';
 import { driftOf, settingsDrift } from './drift-of.ts';
 import type { TableFacts } from './facts.ts';
 import { keptBecause, lossRefusal } from './kept-copy.ts';
@@ -15,6 +15,7 @@ import { isKeyedPlan, type Plan, type Request } from './plan.ts';
 import { probeFor, type Probe } from './probe.ts';
 import { refusalOf } from './refusals.ts';
 import { typeDrift } from './type-refusals.ts';
+import { notOurs, rowsInWords, type Unclaimed } from './unclaimed.ts';
 
 export function planTable(now: TableFacts, request: Request): Plan {
   if (!now.settings.isEnabled)
@@ -25,6 +26,7 @@ export function planTable(now: TableFacts, request: Request): Plan {
   if (!now.destination) return load(now, now.source, 'initial', 'there is no copy yet');
   const loss = lossRefusal(now, now.source);
   if (loss) return refuse(loss);
+  if (now.unclaimed) return claim(now, now.source, now.unclaimed, request);
   if (request.isFullRefresh) return load(now, now.source, 'full-refresh', 'a full refresh was asked for');
   if (now.saved.kind === 'none') return load(now, now.source, 'initial', now.saved.why);
   if (now.settings.mode === 'full-refresh') return refresh(now, now.source, now.destination, request);
@@ -38,6 +40,14 @@ export function planTable(now: TableFacts, request: Request): Plan {
   if (drift.length > 0) return onDrift(now, now.source, now.destination, { request, drift });
   if (wasEmptied(now)) return load(now, now.source, 'initial', EMPTIED);
   return incremental(now, now.source, request);
+}
+
+/** Nothing is known of the table, and it is not empty: only a person can say what is to become of it. */
+function claim(now: TableFacts, source: Relation, unclaimed: Unclaimed, request: Request): Plan {
+  if (request.claim === 'adopt') return adopt(now, source);
+  return request.claim === 'replace'
+    ? load(now, source, 'initial', `the ${rowsInWords(unclaimed)} of the destination table are replaced`)
+    : refuse(notOurs(now, unclaimed));
 }
 
 /** Every time, because nothing tells which rows have changed. */

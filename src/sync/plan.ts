@@ -40,6 +40,8 @@ interface LoadBase extends Planned {
   readonly action: Extract<Action, 'initial' | 'reset' | 'full-refresh'>;
   readonly way: Way;
   readonly loader: LoaderChoice;
+  /** The table is compared with the source instead, and only what differs is read. */
+  readonly adopts?: true;
 }
 
 /** The beginning of incremental syncs. */
@@ -100,6 +102,8 @@ export interface Request {
   /** Look for deleted rows now, whenever that was done last. */
   readonly areDeletesForced: boolean;
   readonly now: Date;
+  /** What to do with a destination table that has rows and that no state names; undefined: stop. */
+  readonly claim?: 'adopt' | 'replace' | undefined;
   /** Why the copy cannot be altered in place after all. */
   readonly notInPlace?: string;
 }

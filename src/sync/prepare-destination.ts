@@ -6,7 +6,8 @@ import { createSchema } from '../sql/destination.ts';
 import { createLoadTables, haveLoadTables } from '../sql/loads.ts';
 import { createRunsTable, createStateTable, stateTable, waitForLock } from '../sql/state.ts';
 import type { DestinationSchema } from './describe-destination.ts';
-import type { Facts } from './facts.ts';
+import type { Facts, TableFacts } from './facts.ts';
+import type { Request } from './plan.ts';
 import { refusalOf } from './refusals.ts';
 import type { Work } from './work.ts';
 
@@ -23,10 +24,13 @@ interface Lack {
 export async function prepareDestination(
   work: Work,
   facts: Facts,
+  { claim }: Pick<Request, 'claim'>,
 ): Promise<ReadonlyMap<string, IncrepError>> {
   const refusals = new Map<string, IncrepError>();
   // When every table is refused, each says why, and nothing is made.
-  const workable = facts.tables.filter((table) => table.settings.isEnabled && !refusalOf(table));
+  const isRefused = (table: TableFacts) =>
+    refusalOf(table) !== undefined || (table.unclaimed !== undefined && claim === undefined);
+  const workable = facts.tables.filter((table) => table.settings.isEnabled && !isRefused(table));
   if (workable.length === 0) return refusals;
   const home = work.settings.destination.schema;
   const lacks = [...facts.schemas].flatMap(([schema, found]): Lack[] => {

@@ -60,7 +60,7 @@ async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcom
   await ensureWritable(work.settings.stateDirectory);
   if (request.nothing) throw request.nothing;
   const gatheredAt = performance.now();
-  const facts = await persistently(work, () => prepare(work, request.tables));
+  const facts = await persistently(work, () => prepare(work, request));
   for (const table of await turnsOf(work, request.tables, facts)) {
     if (request.mayGoOn?.() === false) return;
     // While a large table loads, the other tables may change.
@@ -92,13 +92,13 @@ async function turnsOf(
 const hasNoTime = ({ timeBox }: Work, { settings }: TableFacts): boolean =>
   timeBox.isOver && settings.isEnabled;
 
-async function prepare(work: Work, tables: readonly TableSettings[]): Promise<Facts> {
-  const facts = await gatherFacts(work, tables);
+async function prepare(work: Work, request: RunRequest): Promise<Facts> {
+  const facts = await gatherFacts(work, request.tables);
   ensureDifferentDatabases(work.settings, facts.servers);
   work.destinations.add(work.settings, facts.servers.destination);
   const refusal = writeRefusal(work, facts.servers);
   if (refusal) throw refusal;
-  return withoutUnprepared(facts, await prepareDestination(work, facts));
+  return withoutUnprepared(facts, await prepareDestination(work, facts, request));
 }
 
 /** A schema of the destination in which nothing can be made keeps only its own tables from being synced. */

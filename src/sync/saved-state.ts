@@ -1,13 +1,27 @@
 /** Which of the two copies of a table's state to believe: pure. */
 import { isSameTable, printName } from '../schema/names.ts';
 import { SOURCE } from '../schema/own-columns.ts';
-import { stateRecordSchema, type SourceLife, type StateRecord } from '../schema/state-record.ts';
+import {
+  resetRecordSchema,
+  stateRecordSchema,
+  type ResetRecord,
+  type SourceLife,
+  type StateRecord,
+} from '../schema/state-record.ts';
 import { shellWord } from '../shell-word.ts';
 import type { StateRows } from './state-rows.ts';
 import type { StateFile } from '../state/state-files.ts';
 
 export type Saved =
-  | { readonly kind: 'none'; readonly why: string; readonly warnings: readonly string[] }
+  | {
+      readonly kind: 'none';
+      readonly why: string;
+      readonly warnings: readonly string[];
+      /** Whether a state names the table all the same: one that was reset, or that cannot be read. */
+      readonly isNamed?: boolean;
+      /** Of the row that says that it was reset. */
+      readonly generation?: number;
+    }
   | { readonly kind: 'record'; readonly record: StateRecord; readonly warnings: readonly string[] }
   | {
       readonly kind: 'legacy';
@@ -32,6 +46,8 @@ export function reconcile(
   { record: row, rival }: Pick<StateRows, 'record' | 'rival'>,
   expected: Expected,
 ): Saved {
+  const reset = resetRecordSchema.safeParse(row).data;
+  if (reset) return afterReset(reset, file, rival, expected);
   const inDestination = row === undefined ? undefined : stateRecordSchema.safeParse(row);
   if (inDestination && !inDestination.success) return unreadableRow(expected);
   const inFile = file.kind === 'record' ? file.record : undefined;
@@ -49,6 +65,27 @@ export function reconcile(
     ? ofElsewhere(inFile)
     : fromFileAlone(file);
 }
+
+/** A file that is left on some machine is older than the reset, whatever stands in it. */
+function afterReset(
+  { pipeline, reset, generation }: ResetRecord,
+  file: StateFile,
+  rival: string | undefined,
+  expected: Expected,
+): Saved {
+  if (pipeline !== expected.pipeline) return ofPipeline(pipeline, 'in the destination', expected);
+  if (rival !== undefined) return rivalry(rival, expected);
+  return {
+    kind: 'none',
+    why: `it was reset at ${reset.at.replace(/\.\d+Z$/, 'Z')}`,
+    warnings: [],
+    isNamed: reset.wasKnown || namesTable(file, expected),
+    generation,
+  };
+}
+
+const namesTable = (file: StateFile, { destination }: Expected): boolean =>
+  file.kind === 'record' ? isSameTable(file.record.destination, destination) : file.kind !== 'none';
 
 /** Before the schema of the copies was another one: what is called like a copy there is none that this tells of. */
 const ofElsewhere = ({ destination }: StateRecord): Saved => ({
@@ -72,6 +109,7 @@ function fromFileAlone(file: StateFile): Saved {
         kind: 'none',
         why: `its state file cannot be used (${file.why})`,
         warnings: [unreadable(file)],
+        isNamed: true,
       };
     case 'none':
       return { kind: 'none', why: 'no cursor is known', warnings: [] };
@@ -113,13 +151,7 @@ const rivalry = (rival: string, { destination, pipeline }: Expected): Saved => (
 function foreignness(record: StateRecord, where: string, expected: Expected): Saved | undefined {
   const again = shellWord(expected.label);
   const owner = (source: Expected['source']) => `${source.database}, ${printName(source)}`;
-  if (record.pipeline !== expected.pipeline) {
-    return {
-      kind: 'foreign',
-      what: `the state of ${printName(expected.destination)} ${where} belongs to pipeline "${record.pipeline}", and this is "${expected.pipeline}"`,
-      next: `Set PIPELINE_NAME=${record.pipeline} if it is the same one, give this one another destination, or forget that state: increp reset ${again}`,
-    };
-  }
+  if (record.pipeline !== expected.pipeline) return ofPipeline(record.pipeline, where, expected);
   if (owner(record.source) !== owner(expected.source)) {
     return {
       kind: 'foreign',
@@ -136,7 +168,17 @@ function foreignness(record: StateRecord, where: string, expected: Expected): Sa
     : undefined;
 }
 
+const ofPipeline = (pipeline: string, where: string, expected: Expected): Saved => ({
+  kind: 'foreign',
+  what: `the state of ${printName(expected.destination)} ${where} belongs to pipeline "${pipeline}", and this is "${expected.pipeline}"`,
+  next: `Set PIPELINE_NAME=${pipeline} if it is the same one, give this one another destination, or forget that state: increp reset ${shellWord(expected.label)}`,
+});
+
 const isOtherCluster = ({ systemIdentifier }: SourceLife, expected: Expected): boolean =>
   systemIdentifier !== null &&
   expected.systemIdentifier !== null &&
   systemIdentifier !== expected.systemIdentifier;
+
+/** Of what was read; 0 where there is no record of it. Each commit, and each reset, counts one more. */
+export const generationOf = (saved: Saved): number =>
+  saved.kind === 'record' ? saved.record.generation : saved.kind === 'none' ? (saved.generation ?? 0) : 0;

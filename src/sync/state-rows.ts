@@ -26,6 +26,8 @@ export interface StateRows {
   readonly formerName: string | undefined;
   /** A pipeline with which this one cannot share the table as the two are set. */
   readonly rival: string | undefined;
+  /** Whether another pipeline has a state of the table. */
+  readonly isTaken: boolean;
 }
 
 export async function readStateRows(
@@ -51,7 +53,7 @@ export const wasShared = ({ record }: StateRows): boolean => {
   return written !== undefined && written !== null && isShared(written);
 };
 
-const NO_ROWS: StateRows = { record: undefined, formerName: undefined, rival: undefined };
+const NO_ROWS: StateRows = { record: undefined, formerName: undefined, rival: undefined, isTaken: false };
 
 /** The table of a name that a pipeline's is part of; another name as it is. */
 const ownerless = ({ name, pipeline }: StateRow): string =>
@@ -72,5 +74,6 @@ function rowsFor(
     record: (own ?? former)?.record,
     formerName: own ? undefined : former?.name,
     rival: rival?.pipeline,
+    isTaken: rows.some((row) => row.pipeline !== pipeline),
   };
 }

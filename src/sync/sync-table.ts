@@ -89,6 +89,7 @@ export async function syncTable(
 async function orAltered(work: Work, facts: TableFacts, error: IncrepError): Promise<IncrepError> {
   if (error.isTransient || work.signal?.aborted === true) return error;
   const now = await refreshed(work, facts);
+  if ('error' in now) return error;
   return isSameCopy(facts.destination, now.destination) ? error : altered(facts, error);
 }
 

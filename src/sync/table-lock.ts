@@ -7,6 +7,7 @@ import { printName } from '../schema/names.ts';
 import { lockHolder, readGeneration, tryLock } from '../sql/state.ts';
 import type { Timing } from '../timing.ts';
 import type { TableFacts } from './facts.ts';
+import { generationOf } from './saved-state.ts';
 
 export interface Patience {
   readonly timing: Pick<Timing, 'tableLockPoll' | 'tableLockGrace'>;
@@ -98,15 +99,12 @@ const describe = ({ pid, application, host, since }: z.infer<typeof holderRow>):
 
 /** Another run may have committed between the facts and the lock. @throws IncrepError */
 function ensureUnmoved({ destinationName, saved }: TableFacts, { rows }: pg.QueryResult): void {
-  const state = z.object({ generation: z.string() }).optional().parse(rows[0]);
-  const [now, planned] = [
-    state?.generation,
-    saved.kind === 'record' ? String(saved.record.generation) : undefined,
-  ];
-  // A row that is missing while the file serves is as it was planned.
-  if (now === undefined || now === planned) return;
+  const state = z.object({ generation: z.string(), isReset: z.boolean() }).optional().parse(rows[0]);
+  // A row that is missing while the file serves is as it was planned. A reset leaves one.
+  if (state === undefined) return;
+  if (state.generation === String(generationOf(saved)) && state.isReset === (saved.kind === 'none')) return;
   throw new IncrepError('SHAPE_MOVED', {
-    what: `${printName(destinationName)} was synced by another run in the meantime`,
+    what: `${printName(destinationName)} was synced by another run, or reset, in the meantime`,
     next: 'Run increp again.',
   });
 }

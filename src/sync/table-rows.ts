@@ -7,7 +7,7 @@ import { OWN_TYPES, SOURCE } from '../schema/own-columns.ts';
 import type { Relation } from '../schema/relations.ts';
 import { isShared } from '../schema/row-identity.ts';
 import { ident, literal } from '../sql/identifiers.ts';
-import { HELD_TABLES, whichHaveRows, type TableRows } from '../sql/window.ts';
+import { countUpTo, HELD_TABLES, whichHaveRows, type TableRows } from '../sql/window.ts';
 
 /** All of its rows, unless they are told apart by their pipeline. */
 export const ownRows = (
@@ -47,3 +47,32 @@ export const keysIn = ({ rows }: pg.QueryResult): string[] =>
     .array(z.object({ schema: z.string(), table: z.string() }))
     .parse(rows)
     .map(tableKey);
+
+export interface CountedRows {
+  /** Undefined where somebody holds the table for himself alone. */
+  readonly rows: number | undefined;
+  /** There are more than that. */
+  readonly isMore: boolean;
+}
+
+/** Enough to see what kind of table it is; more are not worth waiting for. */
+const MOST_COUNTED = 1_000_000;
+
+/** In the order of the tables. */
+export async function countedRows(
+  client: pg.ClientBase,
+  tables: readonly TableName[],
+): Promise<CountedRows[]> {
+  const held = keysIn(await client.query(HELD_TABLES, [[...new Set(tables.map(({ schema }) => schema))]]));
+  const counted: CountedRows[] = [];
+  for (const table of tables) {
+    if (held.includes(tableKey(table))) {
+      counted.push({ rows: undefined, isMore: false });
+      continue;
+    }
+    const { rows: found } = await client.query(countUpTo(table, MOST_COUNTED + 1));
+    const { rows } = z.object({ rows: z.number() }).parse(found[0]);
+    counted.push({ rows: Math.min(rows, MOST_COUNTED), isMore: rows > MOST_COUNTED });
+  }
+  return counted;
+}

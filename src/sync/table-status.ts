@@ -86,7 +86,8 @@ export async function tableStatuses(
     // The file serves where the destination has no state, as it does for a sync.
     const withRecord = async (table: TableSettings): Promise<Observed> => {
       const there = observed(table);
-      return there.record ? there : { ...there, ...(await askFile(work, table)) };
+      if (there.isReset || there.record) return there;
+      return { ...there, ...(await askFile(work, table)) };
     };
     return {
       tables: await Promise.all(
@@ -120,6 +121,7 @@ async function askFiles(
   return {
     runs: digestOf(local.get(copyNameOf(work.settings, table)) ?? [], now),
     ...(await askFile(work, table)),
+    isReset: false,
     isRunning: false,
     pendingLoad: undefined,
   };

@@ -17,6 +17,7 @@ import {
 import { contentSettings, type WasRead } from './probe.ts';
 import { clockShift, type ClockShift } from './clocks.ts';
 import type { TableFacts } from './facts.ts';
+import { generationOf } from './saved-state.ts';
 import { describeInFlight, type RaisedFence } from './fence.ts';
 import { isKeyedPlan, type IncrementalPlan, type KeyedPlan, type LoadPlan } from './plan.ts';
 import type { Work } from './work.ts';
@@ -99,7 +100,7 @@ export function nextRecord(
   fence: RaisedFence,
   { areDeletesDone, contents }: Pick<Transfer, 'areDeletesDone' | 'contents'>,
 ): StateRecord {
-  const generation = facts.saved.kind === 'record' ? facts.saved.record.generation + 1 : 1;
+  const generation = generationOf(facts.saved) + 1;
   return {
     format: STATE_FORMAT,
     pipeline: work.settings.pipeline,

@@ -4,7 +4,7 @@ import { IncrepError } from '../errors.ts';
 import { canLock, type Relation } from '../schema/relations.ts';
 import { describeRelations } from '../postgres/catalog.ts';
 import { shapeOf } from '../schema/shape.ts';
-import { stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
+import { resetRecordSchema, stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
 import { shellWord } from '../shell-word.ts';
 import { stateTable } from '../sql/state.ts';
 import { lockShape } from '../sql/window.ts';
@@ -133,7 +133,9 @@ export async function recordIn(
   const states = stateTable(schema).table;
   if (!(await describeRelations(destination, schema, [states])).has(states)) return undefined;
   const { record } = (await readStateRows(destination, facts.pipeline, [facts]))(facts);
-  return record === undefined ? undefined : stateRecordSchema.parse(record);
+  return record === undefined || resetRecordSchema.safeParse(record).success
+    ? undefined
+    : stateRecordSchema.parse(record);
 }
 
 async function countDifferences(differences: AsyncIterable<Difference>, areExtraKept: boolean) {

@@ -340,3 +340,24 @@ describe('what is refused before anything is written', () => {
     expect(await written(pair)).toBe('nothing');
   });
 });
+
+test('a table of the destination with rows that increp did not write is a warning', async () => {
+  await using pair = await freshPair({
+    ...ordersPreset,
+    destinationSql: `CREATE TABLE orders (id int); INSERT INTO orders SELECT generate_series(1, 3)`,
+  });
+  const { warnings } = (await init(pair, '--all-tables --json')).json<InitJson>();
+  expect(warnings).toEqual([
+    expect.stringMatching(
+      /^at the destination already, with rows that increp did not write: orders \(3 rows\)\. .*right way round\?.*--adopt.*--replace/,
+    ),
+  ]);
+  await pair.destination.query('TRUNCATE orders');
+  expect((await init(pair, '--all-tables --json --force')).json<InitJson>().warnings).toEqual([]);
+  expect((await increp('-C new sync', pair)).exitCode).toBe(0);
+  expect((await init(pair, '--all-tables --json --force')).json<InitJson>().warnings).toEqual([]);
+  await pair.destination.query('DROP TABLE _increp_state');
+  expect((await init(pair, '--all-tables --json --force')).json<InitJson>().warnings).toEqual([]);
+  await rm(join(pair.directory, 'new', 'sync-state'), { recursive: true });
+  expect((await init(pair, '--all-tables --json --force')).json<InitJson>().warnings).toHaveLength(1);
+});

@@ -136,6 +136,7 @@ test('two opposite pipelines with writers on both sides settle', { timeout: 120_
   await using there = await freshPair(newest());
   await sync(there);
   await using back = await oppositeOf(there);
+  await sync(back, 'orders --adopt');
   let isWriting = true;
   const write = async (client: Pair['source'], name: string, firstId: number) => {
     for (let turn = 0; isWriting; turn += 1) {
@@ -192,7 +193,7 @@ test('rows of an emptied table come back, and an unknown one keeps what it has',
     destinationSql: `CREATE TABLE orders (id bigint PRIMARY KEY, total numeric(12,2), note text, updated_at timestamptz NOT NULL);
       INSERT INTO orders VALUES (1, 0, 'newer', '2100-01-01'), (800, 0, 'mine', now())`,
   });
-  expect((await sync(pair)).table()).toMatchObject({
+  expect((await sync(pair, 'orders --adopt')).table()).toMatchObject({
     action: 'initial',
     rows_newer: 1,
     rows_inserted: 9,

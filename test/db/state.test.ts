@@ -116,12 +116,13 @@ test('status and verify take the file as well where the table of states is gone'
   expect(verified.exitCode, verified.stderr + verified.stdout).toBe(0);
 });
 
-test('without either, the table is compared and completed, and never starts from the epoch', async () => {
+test('without either, an adopted table is compared and completed, and never starts from the epoch', async () => {
   await using pair = await synced();
   await dropRow(pair);
   await rm(join(pair.directory, 'sync-state'), { recursive: true });
   await insertOrders(pair, 1);
-  expect((await sync(pair)).table()).toMatchObject({
+  expect((await trySync(pair)).table().error?.code).toBe('DESTINATION_NOT_OURS');
+  expect((await sync(pair, 'orders --adopt')).table()).toMatchObject({
     action: 'initial',
     rows_inserted: 1,
     rows_unchanged: 10,

@@ -121,3 +121,18 @@ test.each([{ CI: 'true' }, { TERM: 'dumb' }])('%o: no prompt, but what is missin
   expect(await dialogue.wait()).toBe(64);
   expect(dialogue.seen()).toContain('--source-url');
 });
+
+test('where the destination has rows that increp did not write, the direction is asked for', async () => {
+  await using pair = await freshPair({
+    sourceSql: SHOP,
+    destinationSql: `CREATE TABLE orders (id int); INSERT INTO orders SELECT generate_series(1, 3)`,
+  });
+  await using dialogue = startDialogue('init -C new', pair.directory, settled(pair));
+  await dialogue.answer('Which tables', ENTER);
+  await dialogue.answer('Are these keys right?', ENTER);
+  await dialogue.answer('Are source and destination the right way round?', ENTER);
+  expect(await dialogue.wait()).toBe(64);
+  expect(dialogue.seen()).toContain('orders (3 rows)');
+  expect(dialogue.seen()).toContain('Nothing was written.');
+  expect(await readdir(pair.directory)).not.toContain('new');
+});

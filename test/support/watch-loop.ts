@@ -44,7 +44,16 @@ async function main(directory: string, turns: number): Promise<void> {
   const exitCode = await syncCommand([], {
     ...{ environment, workingDirectory: directory, timing: DEFAULT_TIMING },
     ...{ directory, terminal, signal, exclude: [], destination: [], waitLock: 0, settle: 5 },
-    ...{ fullRefresh: false, deletes: false, force: false, verify: false, failFast: false, dryRun: false },
+    ...{
+      fullRefresh: false,
+      deletes: false,
+      force: false,
+      adopt: false,
+      replace: false,
+      verify: false,
+      failFast: false,
+      dryRun: false,
+    },
     ...{ json: true, quiet: true, verbose: false, maxDuration: 50, watch: 0.01 },
   });
   const [first, last] = seen;

@@ -42,6 +42,15 @@ export const destination = (): Option =>
     .default([] as readonly string[], 'all')
     .argParser(collect);
 
+/** Only a person can say what is to become of a table that increp did not fill. */
+export const claims = (): Option[] => [
+  flag(
+    '--adopt',
+    'keep a destination table that increp did not fill: compare it by key, repair it, and take it over',
+  ).conflicts(['replace', 'fullRefresh', 'watch']),
+  flag('--replace', 'load a destination table again although increp did not fill it').conflicts('watch'),
+];
+
 export const json = (): Option => flag('--json', 'one JSON document on stdout');
 
 /** Where no table is named: all of them, unless there is a flag to say that. */

@@ -1,4 +1,4 @@
-import { destination, exclude, flag, json, type Description } from './description.ts';
+import { claims, destination, exclude, flag, json, type Description } from './description.ts';
 
 export const plan = (): Description => ({
   name: 'plan',
@@ -11,6 +11,7 @@ export const plan = (): Description => ({
       destination(),
       flag('--full-refresh', 'as if sync were called with it'),
       flag('--deletes', 'as if sync were called with it'),
+      ...claims(),
     ],
     Output: [flag('--exit-code', 'exit 2 where there is something to do'), json()],
   },

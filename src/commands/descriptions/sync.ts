@@ -1,4 +1,4 @@
-import { destination, duration, exclude, flag, span, type Description } from './description.ts';
+import { claims, destination, duration, exclude, flag, span, type Description } from './description.ts';
 
 export const sync = (): Description => ({
   name: 'sync',
@@ -12,6 +12,7 @@ export const sync = (): Description => ({
       destination(),
       flag('--full-refresh', 'load the tables again from the start'),
       flag('--deletes', 'look for deleted rows now, in tables whose "deletes" is set'),
+      ...claims(),
       flag('--force', 'remove deleted rows whatever their share of a table is'),
       flag('--verify', 'compare what was copied before it is committed'),
       flag('-n, --dry-run', 'only say what would be done (the same as "increp plan")'),

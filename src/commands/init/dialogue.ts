@@ -1,5 +1,7 @@
 /** `init` as a dialogue: what is known is not asked, and what is asked is tried at once. */
 import type { Answers } from '../../config/answers.ts';
+import { IncrepError } from '../../errors.ts';
+import type { Stranger } from '../../sync/init/strangers.ts';
 import {
   visitDestination,
   visitDestinationSchema,
@@ -11,6 +13,7 @@ import { askConnection, askSchema } from './ask-connection.ts';
 import { askTables } from './ask-tables.ts';
 import type { Prompts } from './prompts.ts';
 import type { Setup } from './setup.ts';
+import { strangersAmong, strangersInWords } from './strangers.ts';
 import type { PlannedFile } from './write.ts';
 
 /** @throws IncrepError INTERRUPTED; nothing has been written then */
@@ -55,8 +58,13 @@ export async function setupByAsking(prompts: Prompts, given: Answers, how: Visit
       ),
   );
   const { tables, writable } = from.side;
+  const chosen = await askTables(prompts, tables);
+  const looking = { answers: into.answers, destination: into.connection, chosen };
+  const strangers = await strangersAmong(looking, how);
+  if (strangers.length > 0) await askDirection(prompts, strangers, [source, destination]);
   return {
-    chosen: await askTables(prompts, tables),
+    chosen,
+    strangers,
     // Said before anything was chosen.
     leftOut: [],
     answers: into.answers,
@@ -65,6 +73,22 @@ export async function setupByAsking(prompts: Prompts, given: Answers, how: Visit
     tables,
     writable,
   };
+}
+
+/** The one mistake that a sync could not undo is to have the two sides exchanged. @throws IncrepError USAGE */
+async function askDirection(
+  prompts: Prompts,
+  strangers: readonly Stranger[],
+  [from, to]: readonly { readonly side: { readonly description: string } }[],
+): Promise<void> {
+  prompts.warn(
+    `Tables are ${strangersInWords(strangers)}.\nRows flow from ${from?.side.description ?? 'the source'}\nto ${to?.side.description ?? 'the destination'}.`,
+  );
+  if (await prompts.confirm('Are source and destination the right way round?', false)) return;
+  throw new IncrepError('USAGE', {
+    what: 'source and destination may be exchanged',
+    next: 'Nothing was written. Run "increp init" again with the right ones.',
+  });
 }
 
 /** Asks for each file that would be overwritten; one that may not be stays as it is. */

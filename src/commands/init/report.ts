@@ -6,6 +6,7 @@ import { isUniqueBy } from '../../schema/relations.ts';
 import { shellWord } from '../../shell-word.ts';
 import { FORMAT_VERSION } from '../../summary-json.ts';
 import type { Setup } from './setup.ts';
+import { strangersWarning } from './strangers.ts';
 import type { PlannedFile } from './write.ts';
 
 export interface Report {
@@ -63,7 +64,7 @@ export const reportJson = ({ setup, files, warnings, next }: Report): object => 
 });
 
 /** What deserves a word before anything runs. */
-export function warningsOf({ answers, writable, source, chosen, tables }: Setup): string[] {
+export function warningsOf({ answers, writable, source, chosen, tables, strangers }: Setup): string[] {
   const written = chosen.filter(({ name }) => writable.includes(name)).map(({ name }) => name);
   const insertsOnly = chosen
     .filter(({ name, replicationKey }) =>
@@ -74,7 +75,9 @@ export function warningsOf({ answers, writable, source, chosen, tables }: Setup)
       ),
     )
     .map(({ name }) => name);
+  const there = strangersWarning(strangers);
   return [
+    ...(there === undefined ? [] : [there]),
     ...(written.length > 0
       ? [
           `role "${source.user}" may write to ${listed(written)} at the source: a role with SELECT and nothing else is safer`,

@@ -10,6 +10,7 @@ import {
   type Visit,
 } from '../../sync/init/sides.ts';
 import type { InitOptions, Setup } from './setup.ts';
+import { strangersAmong } from './strangers.ts';
 
 /** @throws IncrepError for the first thing that is wrong; nothing has been written then */
 export async function setupFromFlags(answers: Answers, options: InitOptions, how: Visit): Promise<Setup> {
@@ -27,7 +28,8 @@ export async function setupFromFlags(answers: Answers, options: InitOptions, how
     replicationKeys: options.replicationKey.map(parseKeyWish),
     mergeKeys: options.uniqueCols.map(parseKeyWish),
   });
-  return { answers, source, destination, tables, chosen, leftOut, writable };
+  const strangers = await strangersAmong({ answers, destination, chosen }, how);
+  return { answers, source, destination, tables, chosen, leftOut, writable, strangers };
 }
 
 function ensureComplete(answers: Answers, options: InitOptions): void {

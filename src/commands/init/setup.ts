@@ -2,6 +2,7 @@
 import type { Answers } from '../../config/answers.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
 import type { ChosenTable, LeftOut } from '../../sync/init/choose-tables.ts';
+import type { Stranger } from '../../sync/init/strangers.ts';
 import type { TableOption } from '../../sync/init/table-options.ts';
 import type { GlobalOptions } from '../options.ts';
 
@@ -28,6 +29,8 @@ export interface Setup {
   readonly tables: readonly TableOption[];
   readonly chosen: readonly ChosenTable[];
   readonly leftOut: readonly LeftOut[];
+  /** Destination tables with rows that no state names, and no state file of an earlier pipeline in this directory. */
+  readonly strangers: readonly Stranger[];
   /** Tables of the source that our role could write to. */
   readonly writable: readonly string[];
 }

@@ -109,7 +109,7 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
     ...(plan.kind === 'incremental' && plan.evolution
       ? [note('DRIFT', name, plan.reason, 'The next sync does so; "increp plan" shows the statements.')]
       : []),
-    ...(destination && saved.kind === 'none'
+    ...(destination && saved.kind === 'none' && saved.isNamed !== true
       ? [
           warning(
             'UNKNOWN_COPY',
@@ -149,7 +149,7 @@ function fillingWords({ settings }: TableFacts): string {
   if (keepsRest(settings)) return 'merges the rows of the source into it, and removes none';
   return isShared(settings)
     ? 'loads the rows of this pipeline into it, and leaves those of others alone'
-    : 'replaces its content';
+    : 'fills it';
 }
 
 const wouldBeRefused = (name: string, { what, next }: Obstruction): Finding =>

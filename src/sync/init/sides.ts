@@ -10,6 +10,7 @@ import { schemaFault } from '../refusals.ts';
 import { ensureDifferentDatabases } from '../same-database.ts';
 import { writeRefusal } from '../writable-destination.ts';
 import { readSchemas, readTables, type SchemaSummary, type SourceTables } from './read-tables.ts';
+import { findStrangers, type Stranger } from './strangers.ts';
 
 /** As everywhere where nobody says otherwise. */
 const STALL_TIMEOUT_SECONDS = 120;
@@ -101,3 +102,10 @@ export const visitDestinationSchema = (
     const fault = schemaFault(destination.schema, access, false);
     if (fault) throw fault;
   });
+
+/** Of the tables that are to be filled. */
+export const visitDestinationTables = (
+  destination: ConnectionSettings,
+  tables: readonly string[],
+  how: Visit,
+): Promise<Stranger[]> => visit(destination, how, (database) => findStrangers(database, tables));

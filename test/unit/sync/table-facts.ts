@@ -125,6 +125,7 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
   window: undefined,
   natives: NO_NATIVE_TYPES,
   destinationHasRows: true,
+  unclaimed: undefined,
   formerStateName: undefined,
   hasOthersRows: false,
   pendingLoad: undefined,

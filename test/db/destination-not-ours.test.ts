@@ -1,0 +1,211 @@
+/** A destination table with rows that increp did not write: no run touches it before somebody has said what is to become of it. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { increp } from '../support/increp.ts';
+import { expectSameRows } from '../support/oracle.ts';
+import { freshPair } from '../support/pair.ts';
+import type { Pair } from '../support/pair.ts';
+import { expectRefusal } from '../support/refusal.ts';
+import { freshSeveral } from '../support/several.ts';
+import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
+import { sync, trySync } from '../support/sync.ts';
+
+const ONLY_HERE = `INSERT INTO orders VALUES (100000, 1, 'only here', now())`;
+const THERE = `${ORDERS_SQL}; ${ONLY_HERE}`;
+const withTable = (options: object = {}) => freshPair({ ...ordersPreset, destinationSql: THERE, ...options });
+
+const rowsThere = async (pair: Pair, table = 'orders') =>
+  (await pair.destination.query<{ id: string }>(`SELECT id FROM ${table} ORDER BY id`)).rows.map(
+    ({ id }) => id,
+  );
+
+test('sync, plan and check stop at it, with both addresses and the two ways on, and write nothing', async () => {
+  await using pair = await withTable();
+  const said = {
+    exitCode: 1,
+    code: 'DESTINATION_NOT_OURS',
+    what: ['public.orders at the destination has 1 row and increp has no state of it'],
+    next: /^[^]*right way round\? The source is [^ ]+:\d+\/\w+, the destination is [^ ]+:\d+\/\w+\.[^]*sync orders --adopt"[^]*sync orders --replace"/,
+  };
+  for (const args of ['sync', 'sync --full-refresh', 'sync orders --full-refresh', 'sync --deletes --force'])
+    await expectRefusal(pair, said, args);
+  const plan = await increp('plan', pair);
+  expect(plan.exitCode).toBe(1);
+  expect(plan.stdout.replaceAll(/\s+/g, ' ')).toMatch(
+    /refused .*has 1 row and increp has no state .* would replace its content .*--adopt/,
+  );
+  const check = await increp('check --json', pair);
+  expect(check.exitCode).toBe(1);
+  expect(check.stdout).toContain('"DESTINATION_NOT_OURS"');
+  expect(await rowsThere(pair)).toEqual(['100000']);
+});
+
+test('a reset does not make it ours', async () => {
+  await using pair = await withTable();
+  for (let time = 0; time < 2; time += 1) {
+    const reset = await increp('reset orders', pair);
+    expect(reset.stdout).toContain('orders: there was no state to forget');
+    expect((await trySync(pair)).table().error?.code).toBe('DESTINATION_NOT_OURS');
+  }
+  expect(await rowsThere(pair)).toEqual(['100000']);
+});
+
+test('the flags need the names of tables, and do not go together', async () => {
+  await using pair = await withTable();
+  for (const [args, words] of [
+    ['sync --adopt', '--adopt needs the names of the tables'],
+    ['sync --replace', '--replace needs the names of the tables'],
+    ['plan --replace', '--replace needs the names of the tables'],
+    ['sync ord* --replace', '"ord*" is a pattern'],
+    ['sync orders --replace --adopt', 'contradict each other'],
+    ['sync orders --adopt --full-refresh', 'contradict each other'],
+    ['sync orders --replace --watch 1s', 'contradict each other'],
+  ] as const) {
+    const { exitCode, stderr } = await increp(args, pair);
+    expect(exitCode, args).toBe(64);
+    expect(stderr, args).toContain(words);
+  }
+  expect(await rowsThere(pair)).toEqual(['100000']);
+});
+
+test('--adopt keeps the table and repairs what differs, and the next sync goes on from there', async () => {
+  await using pair = await withTable({ destinationSql: ORDERS_SQL });
+  await pair.destination.query(`
+    ALTER TABLE orders ADD COLUMN mine text DEFAULT 'kept';
+    INSERT INTO orders SELECT id, id * 1.25, 'order ' || id, now() FROM generate_series(1, 8) id;
+    INSERT INTO orders VALUES (77, 1, 'only here', now());
+    CREATE VIEW large AS SELECT * FROM orders WHERE total > 5`);
+  const { rows } = await pair.destination.query(`SELECT 'orders'::regclass::oid AS oid`);
+  const now = await pair.source.query<{ at: string }>(`SELECT updated_at::text AS at FROM orders LIMIT 1`);
+  await pair.destination.query('UPDATE orders SET updated_at = $1 WHERE id < 8', [now.rows[0]?.at]);
+  const plan = await increp('plan orders --adopt', pair);
+  expect(plan.stdout).toMatch(/initial +the destination table is adopted: compared with the source by key/);
+  expect((await sync(pair, 'orders --adopt')).table()).toMatchObject({
+    action: 'initial',
+    loader: null,
+    rows_read: 3,
+    rows_inserted: 2,
+    rows_updated: 1,
+    rows_unchanged: 7,
+    rows_deleted: 1,
+  });
+  expect((await pair.destination.query(`SELECT 'orders'::regclass::oid AS oid`)).rows).toEqual(rows);
+  expect((await pair.destination.query('SELECT FROM large')).rowCount).toBe(6);
+  await expectSameRows(pair, 'orders');
+  await insertOrders(pair, 1);
+  expect((await sync(pair, 'orders --adopt')).table()).toMatchObject({
+    action: 'incremental',
+    rows_inserted: 1,
+  });
+  await expectSameRows(pair, 'orders');
+});
+
+test('--replace loads it again, whatever its shape', async () => {
+  await using pair = await withTable({
+    destinationSql: `CREATE TABLE orders (id text, other int); INSERT INTO orders VALUES ('100000', 1)`,
+  });
+  const plan = await increp('plan orders --replace', pair);
+  expect(plan.stdout).toMatch(
+    /the 1 row of the destination table are replaced|the 1 row of the\s+destination table/,
+  );
+  const adopt = await trySync(pair, 'orders --adopt');
+  expect(adopt.table().error).toMatchObject({ code: 'DESTINATION_NOT_OURS' });
+  expect(adopt.table().error?.message).toContain('cannot be adopted as it is: column "id" is text');
+  expect((await sync(pair, 'orders --replace')).table()).toMatchObject({
+    action: 'initial',
+    rows_inserted: 10,
+  });
+  await expectSameRows(pair, 'orders');
+  expect((await sync(pair, 'orders --replace')).table().action).toBe('incremental');
+});
+
+test('a table without the index of the key is given one, and one with doubles is not adopted', async () => {
+  await using pair = await withTable({
+    destinationSql: `CREATE TABLE orders (id bigint, total numeric(12,2), note text, updated_at timestamptz);
+      INSERT INTO orders VALUES (1, 1, 'twice', now()), (1, 2, 'twice', now())`,
+  });
+  const { error } = (await trySync(pair, 'orders --adopt')).table();
+  expect(error).toMatchObject({ code: 'MERGE_KEY_NOT_UNIQUE' });
+  expect(error?.hint).toContain('increp sync orders --replace');
+  await pair.destination.query('DELETE FROM orders WHERE total = 2');
+  await sync(pair, 'orders --adopt --verify');
+  await expectSameRows(pair, 'orders');
+  await insertOrders(pair, 1);
+  expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_inserted: 1 });
+});
+
+test('an empty table is filled as ever, and a table whose state is gone on both sides is not ours any more', async () => {
+  await using pair = await withTable({ destinationSql: ORDERS_SQL });
+  await sync(pair);
+  await rm(join(pair.directory, 'sync-state'), { recursive: true });
+  await pair.destination.query('DELETE FROM _increp_state');
+  expect((await trySync(pair)).table().error?.code).toBe('DESTINATION_NOT_OURS');
+  expect((await sync(pair, 'orders --adopt')).table()).toMatchObject({ rows_unchanged: 10, rows_read: 0 });
+});
+
+test('the other tables of the run are synced', async () => {
+  await using pair = await withTable({
+    tables: [ORDERS_CONFIG, { ...ORDERS_CONFIG, name: 'other' }],
+    sourceSql: `${String(ordersPreset.sourceSql)}; CREATE TABLE other (LIKE orders INCLUDING ALL); INSERT INTO other SELECT * FROM orders`,
+  });
+  const { exitCode, table } = await trySync(pair);
+  expect(exitCode).toBe(3);
+  expect(table('orders').error?.code).toBe('DESTINATION_NOT_OURS');
+  expect(table('other')).toMatchObject({ status: 'ok', rows_inserted: 10 });
+});
+
+test('by whatever name and in whatever schema it stands there, and by a pattern', async () => {
+  for (const [tables, place] of [
+    [[{ ...ORDERS_CONFIG, dest_name: 'bills' }], 'bills'],
+    [[{ ...ORDERS_CONFIG, dest_schema: 'away' }], 'away.orders'],
+    [[{ ...ORDERS_CONFIG, name: 'ord*' }], 'orders'],
+    [[{ ...ORDERS_CONFIG, chunk: '64kB', initial_load: 'copy' }], 'orders'],
+  ] as const) {
+    await using pair = await freshPair({ ...ordersPreset, tables: [...tables] });
+    const { user } = pair.login('destination', 'increp');
+    await pair.destination.query(`CREATE SCHEMA away AUTHORIZATION ${user};
+      CREATE TABLE ${place} (id bigint PRIMARY KEY, total numeric(12,2), note text, updated_at timestamptz);
+      ALTER TABLE ${place} OWNER TO ${user}; ${ONLY_HERE.replace('orders', place)}`);
+    expect((await trySync(pair)).table().error?.code).toBe('DESTINATION_NOT_OURS');
+    expect(await rowsThere(pair, place)).toEqual(['100000']);
+    await sync(pair, 'orders --replace');
+    expect(await rowsThere(pair, place)).toHaveLength(10);
+  }
+});
+
+test('in each mode: with a history, with rows of others, and as a whole each time', async () => {
+  for (const [more, left] of [
+    [{ mode: 'incremental-append' }, 11],
+    [{ on_conflict: 'newest_wins' }, 11],
+    [{ metadata_columns: ['_source'] }, 10],
+    [{ deletes: 'soft' }, 11],
+    [{ mode: 'full-refresh' }, 10],
+    [{ mode: 'full-refresh', unique_cols: undefined }, 10],
+  ] as const) {
+    for (const flag of ['--adopt', '--replace']) {
+      const { replication_key, ...plain } = ORDERS_CONFIG;
+      const config = 'mode' in more && more.mode === 'full-refresh' ? plain : { ...plain, replication_key };
+      await using pair = await withTable({ tables: [{ ...config, ...more }] });
+      const what = `${JSON.stringify(more)} ${flag}`;
+      expect((await trySync(pair)).table().error?.code, what).toBe('DESTINATION_NOT_OURS');
+      expect(await rowsThere(pair), what).toEqual(['100000']);
+      const result = await trySync(pair, `orders ${flag}`);
+      expect(result.exitCode, `${what}: ${result.stdout}`).toBe(0);
+      expect(await rowsThere(pair), what).toHaveLength(left);
+      expect((await trySync(pair)).exitCode, what).toBe(0);
+    }
+  }
+});
+
+test('of several destinations only the one that has such a table stops', async () => {
+  await using pair = await freshSeveral('orders');
+  await pair
+    .copy('two')
+    .pool.query(`${THERE}; ALTER TABLE orders OWNER TO ${pair.copy('two').side.increp.user}`);
+  const { exitCode, summary } = await trySync(pair);
+  expect(exitCode).toBe(3);
+  expect(summary.tables.map(({ error }) => error?.code)).toEqual([undefined, 'DESTINATION_NOT_OURS']);
+  await sync(pair, 'orders --adopt');
+  await pair.expectAllSame('orders');
+});
