@@ -91,7 +91,7 @@ test('JSON, metrics, webhook and log name what was left, as neither a success no
     warnings: [],
     tables: [
       { name: 'events', status: 'ok' },
-      { name: 'customers', reason: 'the time box of 3s was over before its turn', ...left },
+      { name: 'customers', reason: `the time box of ${BOX_SECONDS}s was over before its turn`, ...left },
       { name: 'orders', ...left },
     ],
   });
@@ -99,7 +99,9 @@ test('JSON, metrics, webhook and log name what was left, as neither a success no
   expect(hook.requests.at(-1)?.json()['message']).toContain(
     '2 tables left for the next run: customers, orders.',
   );
-  expect(result.stderr).toContain('left for the next run: the time box of 3s was over before its turn');
+  expect(result.stderr).toContain(
+    `left for the next run: the time box of ${BOX_SECONDS}s was over before its turn`,
+  );
   const series = parseExposition(await readFile(join(pair.directory, 'metrics', 'increp.prom'), 'utf8'));
   const value = (name: string, table?: string) =>
     valueOf(series, `increp_${name}`, table === undefined ? {} : { table });
@@ -220,7 +222,7 @@ test('no wait outlasts the time box: for open transactions, for another run, for
   await using proxy = await faultProxy(pair.login('source'));
   await goThrough(pair, 'source', proxy);
   await proxy.refuse();
-  const refused = await trySync(pair, '--max-duration 200ms');
+  const refused = await trySync(pair, '--max-duration 200ms', { timing: 'default' });
   expect(refused.exitCode).toBe(69);
   expect(refused.summary.error?.message).toMatch(
     /; the time box of 200ms was over before it could be tried again$/,
