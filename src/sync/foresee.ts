@@ -6,7 +6,9 @@ import { foreseeEvolution, type ForeseenEvolution } from './evolve/foreseen.ts';
 import type { TableName } from '../schema/names.ts';
 import { estimateReading, type Estimate, type Volume } from './estimate.ts';
 import type { Facts, TableFacts } from './facts.ts';
+import { foreseeAllGone, type ForeseenGone } from './foresee-gone.ts';
 import { gatherDependents } from './gather-dependents.ts';
+import { limitRefusal } from './gone-rows.ts';
 import type { LoadPlan, Plan, Request } from './plan.ts';
 import { planWithTools } from './plan-with-tools.ts';
 import { foreseeObstruction, type Obstruction } from './reshape/foreseen.ts';
@@ -49,34 +51,47 @@ export interface Foreseen {
   readonly dependents: readonly Dependent[];
   /** Why that would be refused, as far as the catalog tells. */
   readonly obstruction: Obstruction | undefined;
+  /** Rows of the destination that a load would remove; undefined without one, or where none can go. */
+  readonly gone: ForeseenGone | undefined;
   readonly warnings: readonly string[];
   readonly error: IncrepError | undefined;
 }
 
 export async function foresee(
-  work: Pick<Work, 'source' | 'destination' | 'tools'>,
+  work: Pick<Work, 'source' | 'destination' | 'tools' | 'timing'>,
   facts: Facts,
-  request: Request,
+  request: Request & { readonly isForced: boolean },
 ): Promise<Foreseen[]> {
   const planned: { table: TableFacts; plan: Plan }[] = [];
   for (const table of facts.tables) planned.push({ table, plan: await planWithTools(work, table, request) });
   const estimates = await estimateReading(work.source, planned);
   const reshaped = planned.flatMap(({ table, plan }) => (isReshaped(plan) ? [table] : []));
   const dependents = await gatherDependents(work, reshaped);
+  const gone = await foreseeAllGone(
+    work,
+    planned.map(({ table, plan }) => [table, plan] as const),
+  );
   return planned.map(({ table, plan }) =>
-    describe(table, plan, estimates.get(table), dependents.get(table) ?? []),
+    describe(table, plan, {
+      estimate: estimates.get(table),
+      dependents: dependents.get(table) ?? [],
+      gone: gone.get(table),
+      isForced: request.isForced,
+    }),
   );
 }
 
 const isReshaped = (plan: Plan): boolean =>
   plan.kind === 'load' ? plan.way === 'swap' : plan.kind === 'incremental' && plan.evolution !== undefined;
 
-function describe(
-  table: TableFacts,
-  plan: Plan,
-  estimate: Estimate | undefined,
-  dependents: readonly Dependent[],
-): Foreseen {
+interface Known {
+  readonly estimate: Estimate | undefined;
+  readonly dependents: readonly Dependent[];
+  readonly gone: ForeseenGone | undefined;
+  readonly isForced: boolean;
+}
+
+function describe(table: TableFacts, plan: Plan, { estimate, dependents, gone, isForced }: Known): Foreseen {
   const { settings, source, saved } = table;
   const cursor =
     saved.kind === 'record' ? saved.record.cursor : saved.kind === 'legacy' ? saved.cursor : null;
@@ -121,10 +136,8 @@ function describe(
             everySeconds: settings.deletesEverySeconds,
           },
     dependents,
-    obstruction:
-      plan.kind === 'load' && isReshaped(plan)
-        ? foreseeObstruction(table, plan.source, dependents)
-        : evolution?.obstruction,
+    obstruction: obstructionOf(table, plan, { dependents, gone, isForced }) ?? evolution?.obstruction,
+    gone,
     warnings: [
       ...('warnings' in saved ? saved.warnings : []),
       ...loaderWarning(plan),
@@ -132,6 +145,18 @@ function describe(
     ],
     error: plan.kind === 'refuse' ? plan.error : undefined,
   };
+}
+
+function obstructionOf(
+  table: TableFacts,
+  plan: Plan,
+  { dependents, gone, isForced }: Omit<Known, 'estimate'>,
+): Obstruction | undefined {
+  if (plan.kind !== 'load') return undefined;
+  const built = isReshaped(plan) ? foreseeObstruction(table, plan.source, dependents) : undefined;
+  if (built) return built;
+  const refusal = gone && limitRefusal({ facts: table, plan, isForced }, gone);
+  return refusal && { what: refusal.message, next: refusal.next };
 }
 
 /** Of a load that was broken off, what is not there yet; what has changed meanwhile comes on top. */
