@@ -50,10 +50,7 @@ export const ERROR_CLASSES = {
   SHAPE_MOVED: transient(1, 'The source table, or the destination table, was changed during its sync.'),
   TIMEOUT: permanent(1, 'A server cancelled our statement because it ran for too long.'),
   STAGING_TAKEN: permanent(1, 'A table that increp did not make has the name of the staging table.'),
-  DESTINATION_NOT_OURS: permanent(
-    1,
-    'The destination table has rows, and no state of increp names it.',
-  ),
+  DESTINATION_NOT_OURS: permanent(1, 'The destination table has rows, and no state of increp names it.'),
   DEPENDENTS: permanent(1, 'Objects built on the destination table would not survive what must be done.'),
   DRIFT_REFUSED: permanent(
     1,

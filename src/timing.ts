@@ -61,6 +61,8 @@ export interface Timing {
     /** A destination that takes no rows for so long reads alone. A checkpoint may keep a server from writing for seconds. */
     readonly stalled: number;
   };
+  /** How long a statement may take by which `plan` and `check` count the rows that a load would remove. */
+  readonly planComparison: number;
   /** How long `status` waits for the source. */
   readonly statusSourceTimeout: number;
   /** After a signal, how long messages about the run may still take: a supervisor kills after ten. */
@@ -103,6 +105,7 @@ export const DEFAULT_TIMING: Timing = {
   factsMaxAge: 30,
   exclusiveLock: { one: 0.2, all: 0.6, retryDelay: { base: 0.2, max: 4 }, total: 60 },
   fanOut: { patience: 10, startPatience: 3, stalled: 30 },
+  planComparison: 10,
   statusSourceTimeout: 5,
   shutdown: 3,
   delivery: {

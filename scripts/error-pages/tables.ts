@@ -188,14 +188,17 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
   },
   DELETES_REFUSED: {
-    about: 'Everything else of the table was synced; no row was removed.',
+    about:
+      'No row was removed. At an incremental sync, everything else of the table was synced. A table that was to be loaded again stays as it is.',
     causes: [
       'Many rows were really deleted at the source.',
       'The source is not what it was: an empty restore, a view with another condition, the wrong database.',
+      'The source is purged and the copy is the archive, and now the table is about to be loaded again.',
     ],
     steps: [
       'Look at what would go: `increp verify orders`',
-      'If the source is right: `increp sync orders --deletes --force`',
+      'If the source is right: `increp sync orders --deletes --force`, or for a load the command of the message.',
+      'To keep rows that were purged when the shape changes: `"on_schema_change": "evolve"`.',
       'To allow more in general: `delete_limit`.',
     ],
     example: [

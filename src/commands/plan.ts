@@ -3,6 +3,7 @@ import type { TableSettings } from '../config/settings.ts';
 import { gatherFacts } from '../sync/facts.ts';
 import { ensureDifferentDatabases } from '../sync/same-database.ts';
 import { foresee, type Foreseen } from '../sync/foresee.ts';
+import { inWords as goneInWords } from '../sync/gone-rows.ts';
 import { describeDependent } from '../sync/reshape/foreseen.ts';
 import { formatPlan } from '../observe/plan.ts';
 import { printName } from '../schema/names.ts';
@@ -23,6 +24,8 @@ export interface PlanOptions extends GlobalOptions {
   readonly deletes: boolean;
   readonly adopt: boolean;
   readonly replace: boolean;
+  /** Of "sync --dry-run". */
+  readonly force?: boolean;
   readonly json: boolean;
   /** Exit 2 where there is something to do. */
   readonly exitCode: boolean;
@@ -62,6 +65,7 @@ async function planFor(
     isFullRefresh: options.fullRefresh,
     areDeletesForced: options.deletes,
     claim: claimOf(options),
+    isForced: options.force === true,
     now: new Date(),
   });
   return settings.destinations.length > 1 ? foreseen.map((table) => withChunkNote(table, tables)) : foreseen;
@@ -86,6 +90,10 @@ function exitCodeFor(foreseen: readonly Foreseen[], { exitCode }: PlanOptions): 
 const inWords = (table: Foreseen) => ({
   ...table,
   copy: table.copyName === table.name ? undefined : printName(table.copy),
+  removes:
+    table.gone && table.gone.gone > 0
+      ? `${table.gone.isEstimate ? 'about ' : ''}${goneInWords(table.gone)} of the destination, which the source no longer has`
+      : undefined,
   builtOn: table.dependents.map((each) => describeDependent(each)),
 });
 
@@ -125,6 +133,7 @@ const tableJson = (table: Foreseen) => ({
         estimated_rows: table.evolution.rows ?? null,
       }
     : null,
+  rows_gone: table.gone?.gone ?? null,
   dependents: table.dependents.map(({ kind, name, of, owner, isOurs, canMove }) => ({
     kind,
     name,

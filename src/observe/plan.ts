@@ -38,6 +38,8 @@ interface PlannedTable {
   readonly hasWork: boolean;
   readonly removesDeleted: boolean;
   readonly deletes: { readonly checkedAt: string | null; readonly everySeconds: number } | undefined;
+  /** Rows that a load would take away, in words. */
+  readonly removes: string | undefined;
   /** In words. */
   readonly builtOn: readonly string[];
   readonly obstruction: { readonly what: string; readonly next: string } | undefined;
@@ -84,6 +86,7 @@ function tableLines(table: PlannedTable, nameWidth: number, look: Look): string[
     ...typeLines(table).flatMap((text) => detail('types', text)),
     ...table.rules.flatMap((text) => detail('rows', text)),
     ...deletesLines(table).flatMap((text) => detail('deletes', text)),
+    ...(table.removes === undefined ? [] : detail('removes', table.removes)),
     ...(table.builtOn.length === 0 ? [] : detail('built on it', listed(table.builtOn, LISTED))),
     ...(table.obstruction ? detail('would be refused', table.obstruction.what) : []),
     ...table.warnings.flatMap((warning) => detail('note', warning)),

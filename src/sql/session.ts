@@ -103,6 +103,10 @@ const LOCAL_TIME_ZONE = /* sql */ `coalesce(
               AND lower(setting) LIKE 'timezone=%' LIMIT 1),
            (SELECT reset_val FROM pg_settings WHERE name = 'TimeZone'))`;
 
+/** For what may be left undone. */
+export const limitStatements = (seconds: number): string =>
+  /* sql */ `SET LOCAL statement_timeout = '${Math.max(1, Math.round(seconds * 1000))}ms'`;
+
 /**
  * Who the server is. A changed incarnation means that transaction names from before mean nothing. What one may set
  * depends on the version, so this begins a transaction with the least; whoever asks has to end it.

@@ -6,6 +6,7 @@ import { compareSides } from './compare/compare-sides.ts';
 import type { Difference } from './compare/differences.ts';
 import { sidesOf } from './compare/sides.ts';
 import type { TableFacts } from './facts.ts';
+import { ensureWithinLimit, goneWarning } from './gone-rows.ts';
 import { ensureKeyIndex } from './key-index.ts';
 import { countsOf, olderWarning } from './load.ts';
 import { ensureOwnColumns } from './marked-rows.ts';
@@ -25,6 +26,8 @@ interface Adoption {
   readonly destination: pg.ClientBase;
   /** --verify */
   readonly isVerified: boolean;
+  /** --force */
+  readonly isForced: boolean;
 }
 
 /** In one snapshot, after the fence: what a load would read is compared instead. */
@@ -62,7 +65,7 @@ async function repairFrom(adoption: Adoption, source: pg.ClientBase): Promise<Tr
     isPending: 'false',
     destination: facts.destinationName,
   });
-  const { sourceRows, differences } = await compareSides(
+  const { sourceRows, destinationRows, differences } = await compareSides(
     { client: source, rows: sides.source },
     { client: destination, rows: sides.destination },
   );
@@ -72,6 +75,7 @@ async function repairFrom(adoption: Adoption, source: pg.ClientBase): Promise<Tr
     repairing,
     counting(differences, () => (newer += 1)),
   );
+  ensureWithinLimit(adoption, { gone: deleted, of: destinationRows });
   await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'merge' });
   const merge = mergeOf(facts, relation);
   const older = await dropOlderVersions(destination, merge, relation);
@@ -82,7 +86,7 @@ async function repairFrom(adoption: Adoption, source: pg.ClientBase): Promise<Tr
     loader: undefined,
     rowsRead: merged.inserted + merged.updated + merged.newer + older,
     bytes: 0,
-    warnings: olderWarning(older, facts.settings),
+    warnings: [...olderWarning(older, facts.settings), ...goneWarning(facts, deleted)],
     areDeletesDone: true,
     refusal: undefined,
     ...countsOf({ ...merged, newer: merged.newer + newer, deleted }, sourceRows - older),

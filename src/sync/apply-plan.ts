@@ -104,12 +104,21 @@ async function inChunks(
   facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
   destination: pg.ClientBase,
-  { isVerified, progress }: ApplyRequest & { readonly progress: Progress },
+  { isVerified, isForced, progress }: ApplyRequest & { readonly progress: Progress },
 ): Promise<Loaded | 'stopped' | undefined> {
   if (plan.kind !== 'load' || !isKeyedPlan(plan) || !plan.chunks) return undefined;
   // Each destination has chunks of its own, of which some may be there already.
   work.party?.leave();
-  return loadInChunks({ work, facts, plan, chunks: plan.chunks, destination, isVerified, progress });
+  return loadInChunks({
+    work,
+    facts,
+    plan,
+    chunks: plan.chunks,
+    destination,
+    isVerified,
+    isForced,
+    progress,
+  });
 }
 
 /** Of those that read the table together one raises it, and all have the same mark. */
@@ -145,8 +154,8 @@ async function atOnce(
     plan.kind === 'incremental'
       ? await syncChanges({ work, facts, plan, fence, destination, isForced, isVerified })
       : plan.adopts
-        ? await adoptTable({ work, facts, plan, destination, isVerified })
-        : await loadTable({ work, facts, plan, destination, isVerified });
+        ? await adoptTable({ work, facts, plan, destination, isVerified, isForced })
+        : await loadTable({ work, facts, plan, destination, isVerified, isForced });
   return {
     moved: { ...moved, warnings: [...moved.warnings, ...markWarning(facts, plan)] },
     record: nextRecord(work, facts, plan, fence, moved),

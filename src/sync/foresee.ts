@@ -6,7 +6,9 @@ import { foreseeEvolution, type ForeseenEvolution } from './evolve/foreseen.ts';
 import type { TableName } from '../schema/names.ts';
 import { estimateReading, type Estimate, type Volume } from './estimate.ts';
 import { inOrder, tableNames, type Facts, type TableFacts, type TableFailure } from './facts.ts';
+import { foreseeAllGone, type ForeseenGone } from './foresee-gone.ts';
 import { gatherDependents } from './gather-dependents.ts';
+import { limitRefusal } from './gone-rows.ts';
 import type { LoadPlan, Plan, Request } from './plan.ts';
 import { planAll } from './plan-with-tools.ts';
 import { foreseeObstruction, type Obstruction } from './reshape/foreseen.ts';
@@ -49,27 +51,38 @@ export interface Foreseen {
   readonly dependents: readonly Dependent[];
   /** Why that would be refused, as far as the catalog tells. */
   readonly obstruction: Obstruction | undefined;
+  /** Rows of the destination that a load would remove; undefined without one, or where none can go. */
+  readonly gone: ForeseenGone | undefined;
   readonly warnings: readonly string[];
   readonly error: IncrepError | undefined;
 }
 
 /** A table that a server refuses to speak of is told with the error, and hides no other one. */
 export async function foresee(
-  work: Pick<Work, 'settings' | 'source' | 'destination' | 'tools'>,
+  work: Pick<Work, 'settings' | 'source' | 'destination' | 'tools' | 'timing'>,
   facts: Facts,
-  request: Request,
+  request: Request & { readonly isForced: boolean },
 ): Promise<Foreseen[]> {
   const { planned, failures } = await planAll(work, facts, request);
   const estimates = await estimateReading(work.source, planned);
   const reshaped = planned.flatMap(({ table, plan }) => (isReshaped(plan) ? [table] : []));
   const dependents = await gatherDependents(work, reshaped);
+  const gone = await foreseeAllGone(
+    work,
+    planned.map(({ table, plan }) => [table, plan] as const),
+  );
   const answered = planned.map(({ table, plan }) => {
     const { settings } = table;
     const estimate = estimates.get(table);
     const told =
       estimate instanceof IncrepError
         ? unforeseen(work, { settings, error: estimate })
-        : describe(table, plan, estimate, dependents.get(table) ?? []);
+        : describe(table, plan, {
+            estimate,
+            dependents: dependents.get(table) ?? [],
+            gone: gone.get(table),
+            isForced: request.isForced,
+          });
     return { settings, told };
   });
   const unanswered = failures.map((failure) => ({
@@ -102,6 +115,7 @@ function unforeseen(work: Pick<Work, 'settings'>, { settings, error }: TableFail
     deletes: undefined,
     dependents: [],
     obstruction: undefined,
+    gone: undefined,
     warnings: [],
     error,
   };
@@ -110,12 +124,14 @@ function unforeseen(work: Pick<Work, 'settings'>, { settings, error }: TableFail
 const isReshaped = (plan: Plan): boolean =>
   plan.kind === 'load' ? plan.way === 'swap' : plan.kind === 'incremental' && plan.evolution !== undefined;
 
-function describe(
-  table: TableFacts,
-  plan: Plan,
-  estimate: Estimate | undefined,
-  dependents: readonly Dependent[],
-): Foreseen {
+interface Known {
+  readonly estimate: Estimate | undefined;
+  readonly dependents: readonly Dependent[];
+  readonly gone: ForeseenGone | undefined;
+  readonly isForced: boolean;
+}
+
+function describe(table: TableFacts, plan: Plan, { estimate, dependents, gone, isForced }: Known): Foreseen {
   const { settings, source, saved } = table;
   const cursor =
     saved.kind === 'record' ? saved.record.cursor : saved.kind === 'legacy' ? saved.cursor : null;
@@ -160,10 +176,8 @@ function describe(
             everySeconds: settings.deletesEverySeconds,
           },
     dependents,
-    obstruction:
-      plan.kind === 'load' && isReshaped(plan)
-        ? foreseeObstruction(table, plan.source, dependents)
-        : evolution?.obstruction,
+    obstruction: obstructionOf(table, plan, { dependents, gone, isForced }) ?? evolution?.obstruction,
+    gone,
     warnings: [
       ...('warnings' in saved ? saved.warnings : []),
       ...loaderWarning(plan),
@@ -171,6 +185,18 @@ function describe(
     ],
     error: plan.kind === 'refuse' ? plan.error : undefined,
   };
+}
+
+function obstructionOf(
+  table: TableFacts,
+  plan: Plan,
+  { dependents, gone, isForced }: Omit<Known, 'estimate'>,
+): Obstruction | undefined {
+  if (plan.kind !== 'load') return undefined;
+  const built = isReshaped(plan) ? foreseeObstruction(table, plan.source, dependents) : undefined;
+  if (built) return built;
+  const refusal = gone && limitRefusal({ facts: table, plan, isForced }, gone);
+  return refusal && { what: refusal.message, next: refusal.next };
 }
 
 /** Of a load that was broken off, what is not there yet; what has changed meanwhile comes on top. */

@@ -7,7 +7,16 @@ import { isAppend, isShared } from '../schema/row-identity.ts';
 import { analyze, commentOnTable, dropTable, renameTable } from '../sql/destination.ts';
 import { alterAfter, alterBefore, lockWholly } from '../sql/reshape.ts';
 import { holdCopy } from './copy-now.ts';
+import { lockShape } from '../sql/window.ts';
 import { contentsOf } from './contents.ts';
+import {
+  ensureWithinLimit,
+  goneByExchange,
+  goneByMerge,
+  goneWarning,
+  NONE_GONE,
+  type GoneRows,
+} from './gone-rows.ts';
 import type { WasRead } from './probe.ts';
 import type { TableFacts } from './facts.ts';
 import { makeRoomFor } from './index-names.ts';
@@ -38,6 +47,8 @@ export interface Load {
   readonly destination: pg.ClientBase;
   /** --verify */
   readonly isVerified: boolean;
+  /** --force: no limit on rows that go. */
+  readonly isForced: boolean;
   readonly placing: Placing;
   /** Whether the staging table has the index of the merge key already. */
   readonly hasMergeKey: boolean;
@@ -62,19 +73,20 @@ export async function loadTable(request: Omit<Load, 'placing' | 'hasMergeKey'>):
     },
   );
   const { older, warnings, counts, contents } = early.settled ?? (await settleRows(load, copied.rows));
-  if (!counts) await putInPlace(load);
+  const exchanged = counts ? undefined : await putInPlace(load);
   // It would be as large as the table, from one run to the next.
-  else if (!isKeyedPlan(plan)) await destination.query(dropTable(facts.stagingName));
+  if (counts && !isKeyedPlan(plan)) await destination.query(dropTable(facts.stagingName));
   const distinctRows = copied.rows - older;
+  const placed = counts ?? { ...NO_COUNTS, inserted: distinctRows, deleted: exchanged?.gone ?? 0 };
   return {
     loader,
     rowsRead: copied.rows,
     bytes: copied.bytes,
-    warnings,
+    warnings: [...warnings, ...goneWarning(facts, placed.deleted)],
     areDeletesDone: true,
     refusal: undefined,
     contents,
-    ...countsOf(counts ?? { ...NO_COUNTS, inserted: distinctRows }, distinctRows),
+    ...countsOf(placed, distinctRows),
   };
 }
 
@@ -148,6 +160,7 @@ export async function mergeWhole(load: Load): Promise<MergeCounts> {
   if (isKept) await ensureKeyIndex(destination, facts);
   const share = keepsRest(facts.settings) ? 'many' : 'whole';
   const counts = await mergeStaging(destination, mergeOf(facts, plan.source), share);
+  ensureWithinLimit(load, await goneByMerge(destination, facts, counts));
   const after = alteration && alterAfter(table, alteration);
   if (after !== undefined) await mustSurvive(destination, table, 'NOT NULL', after);
   return counts;
@@ -169,8 +182,11 @@ export const verifyLoaded = (
     where: 'true',
   });
 
-export async function putInPlace(load: Load): Promise<void> {
+/** Returns what the table had before, and the source no longer has. */
+export async function putInPlace(load: Load): Promise<GoneRows> {
   const { work, facts, plan, destination, placing, hasMergeKey } = load;
+  const gone = placing.way === 'exchange' ? await lookAtGone(load) : NONE_GONE;
+  ensureWithinLimit(load, gone);
   await completeOwnColumns(destination, facts);
   if (facts.settings.deletes === 'soft') await keepMarked(destination, facts, plan.source);
   await enter(load, 'index');
@@ -201,6 +217,19 @@ export async function putInPlace(load: Load): Promise<void> {
     await renameIndexes(created);
   }
   await destination.query(analyze(facts.destinationName));
+  return gone;
+}
+
+/** Rolled back, so that no lock stays that somebody could wait for while we wait for him. */
+async function lookAtGone(load: Load): Promise<GoneRows> {
+  const { work, facts, plan, destination } = load;
+  const { destinationName: table } = facts;
+  await destination.query('SAVEPOINT increp_gone');
+  const wanted = { table, locks: [lockShape(table)], timing: work.timing, onWait: tellUsers(load) };
+  await lockAlone(destination, wanted, work.signal);
+  const gone = await goneByExchange(destination, facts, plan.source);
+  await destination.query('ROLLBACK TO SAVEPOINT increp_gone; RELEASE SAVEPOINT increp_gone');
+  return gone;
 }
 
 /** Pipelines that share a table may all find that there is none; the first one makes it. @throws IncrepError SHAPE_MOVED */

@@ -288,6 +288,15 @@ const FAILURES: readonly Failure[] = [
     next: 'statement_timeout',
   },
   {
+    code: 'DESTINATION_NOT_OURS',
+    title: 'a table with rows that nothing is known of',
+    provoke: async ({ pair }) => {
+      await pair.destination.query('CREATE TABLE orders (id int); INSERT INTO orders VALUES (1)');
+    },
+    says: ['public.orders at the destination has 1 row and increp has no state of it'],
+    next: 'right way round',
+  },
+  {
     code: 'STAGING_TAKEN',
     title: 'a table of somebody else with our name',
     provoke: async ({ pair }) => {

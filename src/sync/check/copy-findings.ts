@@ -8,6 +8,7 @@ import { isShared } from '../../schema/row-identity.ts';
 import { ident } from '../../sql/identifiers.ts';
 import { giveCopyTo } from '../../sql/inspect.ts';
 import type { TableFacts } from '../facts.ts';
+import { inWords, limitRefusal } from '../gone-rows.ts';
 import { keepsRest } from '../kept-copy.ts';
 import { unfitTools } from '../loader-choice.ts';
 import { foreseeEvolution } from '../evolve/foreseen.ts';
@@ -26,6 +27,7 @@ export const copyFindings = (table: TableFacts, plan: Workable, found: Inspectio
   ...loaderFindings(table, plan, found),
   ...rightFindings(table, plan, found),
   ...stateFindings(table, plan),
+  ...goneFindings(table, plan, found),
   ...dependentFindings(table, plan, found.dependents.get(table) ?? []),
 ];
 
@@ -160,6 +162,23 @@ const wouldBeRefused = (name: string, { what, next }: Obstruction): Finding =>
     }),
     name,
   );
+
+/** Rows that only the copy has, where it is about to be loaded again. */
+function goneFindings(table: TableFacts, plan: Workable, found: Inspection): Finding[] {
+  const gone = found.gone.get(table);
+  if (plan.kind !== 'load' || !gone || gone.gone === 0) return [];
+  const { name } = table.settings;
+  const refusal = limitRefusal({ facts: table, plan, isForced: false }, gone);
+  if (refusal) return [failureFinding(refusal, name)];
+  return [
+    warning(
+      'LOAD_REMOVES',
+      name,
+      `the next sync loads it again, and removes ${gone.isEstimate ? 'about ' : ''}${inWords(gone)} that the source no longer has`,
+      'If these rows must stay, do not sync the table before you have copied them.',
+    ),
+  ];
+}
 
 /** As many as a person reads. */
 const LISTED = 10;

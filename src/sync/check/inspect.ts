@@ -20,6 +20,7 @@ import {
 } from '../../sql/inspect.ts';
 import { hasRows, type Window } from '../../sql/window.ts';
 import type { Facts, TableFacts, TableFailure } from '../facts.ts';
+import { foreseeAllGone, type ForeseenGone } from '../foresee-gone.ts';
 import { gatherDependents } from '../gather-dependents.ts';
 import { planAll } from '../plan-with-tools.ts';
 import { ordinaryRequest, type KeyedPlan, type Plan } from '../plan.ts';
@@ -49,6 +50,8 @@ export interface Inspection extends Inspected {
   /** Triggers that may set the replication key of a copy, where that decides which row stays. */
   readonly keyTriggers: ReadonlyMap<TableFacts, readonly string[]>;
   readonly dependents: ReadonlyMap<TableFacts, readonly Dependent[]>;
+  /** Rows of a copy that a load would remove. */
+  readonly gone: ReadonlyMap<TableFacts, ForeseenGone>;
   /** Undefined where no table asks for pg_dump. */
   readonly pgDump: { readonly tools: ClientTools; readonly path: string | undefined } | undefined;
 }
@@ -126,6 +129,7 @@ export async function inspect(work: Work, facts: Facts): Promise<Inspection> {
     owners: await ownersOf(work.destination, facts),
     keyTriggers: await keyTriggersOf(work.destination, facts),
     dependents: await gatherDependents(work, facts.tables),
+    gone: await foreseeAllGone(work, plans),
     pgDump: await findPgDump(work, facts),
   };
 }

@@ -18,6 +18,8 @@ export interface ChunkedLoad {
   readonly destination: pg.ClientBase;
   /** --verify */
   readonly isVerified: boolean;
+  /** --force */
+  readonly isForced: boolean;
   readonly progress: Progress;
 }
 

@@ -13,6 +13,7 @@ import { forgetLoad } from '../../sql/loads.ts';
 import type { TableFacts } from '../facts.ts';
 import { fenceTarget, raiseFence } from '../fence.ts';
 import { becomesTable, choosePlacing, countsOf, olderWarning } from '../load.ts';
+import { goneWarning } from '../gone-rows.ts';
 import { mergeOf, NO_COUNTS, type MergeCounts } from '../merge-staging.ts';
 import { dropUnique } from '../key-index.ts';
 import { stagingIndex, stagingKey } from '../reshape/new-table.ts';
@@ -26,7 +27,7 @@ import { asPlainCopy } from './plain-copy.ts';
 import { settle } from './settle.ts';
 
 export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise<Loaded> {
-  const { work, plan, destination, isVerified } = request;
+  const { work, plan, destination, isVerified, isForced } = request;
   const { schema, table } = request.facts.stateName;
   const facts = { ...request.facts, staging: await stagingOf(destination, request.facts, load) };
   const copied = await sumsOf(destination, schema, load.id);
@@ -39,7 +40,7 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
   const fence = await raiseFence(work, fenceTarget(facts, plan));
   // As in any sync after the one that the header's record tells of.
   const since: TableFacts = { ...facts, saved: { kind: 'record', record: load.header.record, warnings: [] } };
-  const placed = { work, facts, plan, destination, isVerified, placing, hasMergeKey: true };
+  const placed = { work, facts, plan, destination, isVerified, isForced, placing, hasMergeKey: true };
   const caught = await catchUp({ load: placed, since, fence });
   const isReindexed = isShared(facts.settings) && becomesTable(placing);
   if (isReindexed) await dropUnique(destination, facts.stagingName, stagingIndex(facts.stagingName));
@@ -53,10 +54,11 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
     moved: transferOf({
       copied,
       caught,
-      counts: counts.merged,
+      counts: counts.merged ?? { ...NO_COUNTS, inserted: caught.rows, deleted: counts.gone },
       warnings: [
         ...olderWarning(older, facts.settings),
         ...counts.warnings,
+        ...goneWarning(facts, counts.gone),
         ...shiftSince(since, plan, fence).warnings,
       ],
     }),
@@ -120,7 +122,7 @@ function transferOf({
 }: {
   readonly copied: { readonly rows: number; readonly bytes: number };
   readonly caught: CaughtUp;
-  readonly counts: MergeCounts | undefined;
+  readonly counts: MergeCounts;
   readonly warnings: readonly string[];
 }): Transfer {
   return {
@@ -130,6 +132,6 @@ function transferOf({
     warnings: [...warnings, ...caught.warnings],
     areDeletesDone: true,
     refusal: undefined,
-    ...countsOf(counts ?? { ...NO_COUNTS, inserted: caught.rows }, caught.rows),
+    ...countsOf(counts, caught.rows),
   };
 }

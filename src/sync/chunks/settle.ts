@@ -9,6 +9,8 @@ export interface Settled {
   readonly warnings: readonly string[];
   /** Undefined where the staging table has become the table. */
   readonly merged: MergeCounts | undefined;
+  /** Rows of the table that the source no longer has. */
+  readonly gone: number;
 }
 
 /** As a load in one go ends. */
@@ -17,12 +19,12 @@ export async function settle(load: Load): Promise<Settled> {
   const warnings = await nullKeyWarning(destination, facts.stagingName, facts.settings, plan.source);
   if (becomesTable(placing)) {
     await prepareMarks(destination, facts);
-    await putInPlace(load);
-    return { warnings, merged: undefined };
+    const { gone } = await putInPlace(load);
+    return { warnings, merged: undefined, gone };
   }
   await destination.query(analyze(facts.stagingName));
   const merged = await mergeWhole(load);
   // As large as the table, and not emptied by the next sync but dropped, because it is logged.
   await destination.query(dropTable(facts.stagingName));
-  return { warnings, merged };
+  return { warnings, merged, gone: merged.deleted };
 }

@@ -1,0 +1,40 @@
+/** Counts of rows that a load would take away. */
+import type { TableName } from '../schema/names.ts';
+import { ident, qualified } from './identifiers.ts';
+
+const whereAll = (conditions: readonly string[]): string =>
+  conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
+
+/** Of those that satisfy the conditions. */
+export const countRows = (table: TableName, conditions: readonly string[]): string =>
+  /* sql */ `SELECT count(*)::float8 AS rows FROM ONLY ${qualified(table)} t${whereAll(conditions)}`;
+
+interface Without {
+  readonly table: TableName;
+  readonly staging: TableName;
+  readonly key: readonly { readonly name: string; readonly isNullable: boolean }[];
+  readonly where: readonly string[];
+}
+
+/**
+ * Rows of the table whose key the staging table lacks. Only `=` can be hashed, so rows with a NULL in their key are counted by
+ * themselves: as many as there are more of them in the table.
+ */
+export function countWithout({ table, staging, key, where }: Without): {
+  readonly withKey: string;
+  readonly withNull: string | undefined;
+} {
+  const match = key.map(({ name }) => `t.${ident(name)} = s.${ident(name)}`).join(' AND ');
+  const nullable = key.filter(({ isNullable }) => isNullable).map(({ name }) => ident(name));
+  const isWhole = nullable.map((name) => `t.${name} IS NOT NULL`);
+  const hasNull = (alias: string) => `(${nullable.map((name) => `${alias}.${name} IS NULL`).join(' OR ')})`;
+  const isAbsent = `NOT EXISTS (SELECT FROM ${qualified(staging)} s WHERE ${match})`;
+  return {
+    withKey: countRows(table, [...where, ...isWhole, isAbsent]),
+    withNull:
+      nullable.length === 0
+        ? undefined
+        : /* sql */ `SELECT greatest(0, (SELECT count(*) FROM ONLY ${qualified(table)} t${whereAll([...where, hasNull('t')])})
+            - (SELECT count(*) FROM ${qualified(staging)} s WHERE ${hasNull('s')}))::float8 AS rows`,
+  };
+}
