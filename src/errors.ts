@@ -51,6 +51,10 @@ export const ERROR_CLASSES = {
   TIMEOUT: permanent(1, 'A server cancelled our statement because it ran for too long.'),
   STAGING_TAKEN: permanent(1, 'A table that increp did not make has the name of the staging table.'),
   DEPENDENTS: permanent(1, 'Objects built on the destination table would not survive what must be done.'),
+  CONSTRAINT_VIOLATED: permanent(
+    1,
+    'A constraint that people put on a destination table refuses what the source holds.',
+  ),
   DRIFT_REFUSED: permanent(
     1,
     'The source table, or a setting, changed in a way that is not to be followed by a new load.',

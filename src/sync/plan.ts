@@ -73,6 +73,8 @@ export interface IncrementalPlan extends Planned, Keyed {
   readonly hasMergeIndex: boolean;
   /** Whether this run looks for rows that are gone from the source. */
   readonly removesDeleted: boolean;
+  /** Before the merge, because a value of theirs is used again. */
+  readonly removesFirst: boolean;
   /** What gives the copy the shape of its source first; undefined where it has that. */
   readonly evolution?: Evolution | undefined;
 }
@@ -100,6 +102,8 @@ export interface Request {
   /** Look for deleted rows now, whenever that was done last. */
   readonly areDeletesForced: boolean;
   readonly now: Date;
+  /** Rows that are gone from the source make room before others come in. */
+  readonly removesFirst?: boolean;
   /** Why the copy cannot be altered in place after all. */
   readonly notInPlace?: string;
 }

@@ -13,7 +13,8 @@ import { forgetLoad } from '../../sql/loads.ts';
 import type { TableFacts } from '../facts.ts';
 import { fenceTarget, raiseFence } from '../fence.ts';
 import { becomesTable, choosePlacing, countsOf, olderWarning } from '../load.ts';
-import { mergeOf, NO_COUNTS, type MergeCounts } from '../merge-staging.ts';
+import type { MergedInto } from '../merge-into.ts';
+import { mergeOf, NO_COUNTS } from '../merge-staging.ts';
 import { dropUnique } from '../key-index.ts';
 import { stagingIndex, stagingKey } from '../reshape/new-table.ts';
 import { nextRecord, shiftSince, type Transfer } from '../transfer.ts';
@@ -45,11 +46,14 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
   if (isReindexed) await dropUnique(destination, facts.stagingName, stagingIndex(facts.stagingName));
   const counts = caught.settled ?? (await settle({ ...placed, hasMergeKey: !isReindexed }));
   await destination.query(forgetLoad(schema), [table]);
-  const record = nextRecord(work, since, plan, fence, DONE);
+  const record = nextRecord(work, since, plan, fence, deletesOf(counts.merged));
   return {
     fence,
     // The next one of the table, whose state has not changed since the chunks began.
-    record: { ...record, generation: nextRecord(work, facts, plan, fence, DONE).generation },
+    record: {
+      ...record,
+      generation: nextRecord(work, facts, plan, fence, deletesOf(counts.merged)).generation,
+    },
     moved: transferOf({
       copied,
       caught,
@@ -63,8 +67,8 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
   };
 }
 
-/** The comparison of keys at the end leaves no row that is gone. */
-const DONE = { areDeletesDone: true };
+/** The comparison of keys at the end leaves no row that is gone, unless others still refer to it. */
+const deletesOf = (merged: MergedInto | undefined) => ({ areDeletesDone: merged?.refusal === undefined });
 
 const enter = ({ work, facts }: ChunkedLoad, phase: Phase) =>
   work.emit({ type: 'phase-started', table: facts.settings.name, phase });
@@ -120,7 +124,7 @@ function transferOf({
 }: {
   readonly copied: { readonly rows: number; readonly bytes: number };
   readonly caught: CaughtUp;
-  readonly counts: MergeCounts | undefined;
+  readonly counts: MergedInto | undefined;
   readonly warnings: readonly string[];
 }): Transfer {
   return {
@@ -128,8 +132,8 @@ function transferOf({
     rowsRead: copied.rows + caught.read.rows,
     bytes: copied.bytes + caught.read.bytes,
     warnings: [...warnings, ...caught.warnings],
-    areDeletesDone: true,
-    refusal: undefined,
+    areDeletesDone: counts?.refusal === undefined,
+    refusal: counts?.refusal,
     ...countsOf(counts ?? { ...NO_COUNTS, inserted: caught.rows }, caught.rows),
   };
 }
