@@ -52,6 +52,10 @@ export const ERROR_CLASSES = {
   STAGING_TAKEN: permanent(1, 'A table that increp did not make has the name of the staging table.'),
   DESTINATION_NOT_OURS: permanent(1, 'The destination table has rows, and no state of increp names it.'),
   DEPENDENTS: permanent(1, 'Objects built on the destination table would not survive what must be done.'),
+  CONSTRAINT_VIOLATED: permanent(
+    1,
+    'A constraint that people put on a destination table refuses what the source holds.',
+  ),
   DRIFT_REFUSED: permanent(
     1,
     'The source table, or a setting, changed in a way that is not to be followed by a new load.',

@@ -58,6 +58,25 @@ WHERE l.relation = 'public.orders'::regclass;
       "next:  Another session works on the same rows: that server's log names it. Run increp again when it is done.",
     ],
   },
+  CONSTRAINT_VIOLATED: {
+    about:
+      'A unique, exclusion or foreign key constraint that people put on a destination table refuses what the source holds. increp has tried every order in which the constraint could hold. The message names the constraint and the rows.',
+    causes: [
+      'The source does not keep the values unique.',
+      'A row that is gone from the source stays at the destination (`"deletes": "ignore"` or `"soft"`), and its value is used again.',
+      'A foreign key refers to a table that this run does not sync, or to a row that the source does not have.',
+      'A row has to be removed while rows of another table still refer to it, because `deletes` of that table is not `"hard"`.',
+    ],
+    steps: [
+      'Run the command or statement that the message names.',
+      'Set `"deletes": "hard"` for the tables between which foreign keys point, and sync them in the same run.',
+      'With `"deletes": "soft"`, make the constraint a unique index with `WHERE "_deleted_at" IS NULL`.',
+    ],
+    example: [
+      'error: unique index "users_email" of public.users at the destination refuses a row: Key (email)=(b) already exists.; the row (id) = (3) of the source meets the row (id) = (2) of the destination (CONSTRAINT_VIOLATED, SQLSTATE 23505)',
+      'next:  If that row is gone from the source, or has another value there, "increp verify users --repair" puts it right; or at the destination: DELETE FROM "public"."users" WHERE "id" = \'2\'. With "deletes": "hard" each sync does so.',
+    ],
+  },
   SHAPE_MOVED: {
     about: 'Nothing was copied by a plan that was no longer true. It was planned anew four times.',
     causes: [

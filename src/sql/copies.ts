@@ -41,6 +41,6 @@ export const removeSurplus = ({ destination, staging, columns }: CopiesMerge): s
 
 /** And then the other way round. */
 export const addMissing = ({ destination, staging, columns }: CopiesMerge): string => /* sql */ `
-  INSERT INTO ${qualified(destination)} (${identList(columns)})
+  INSERT INTO ${qualified(destination)} (${identList(columns)}) OVERRIDING SYSTEM VALUE
   SELECT ${columns.map((name) => `s.${ident(name)}`).join(', ')} FROM ${qualified(staging)} s
   JOIN (${placesBeyond(qualified(staging), onlyOf(destination), columns)}) missing ON s.ctid = missing.place`;

@@ -23,6 +23,10 @@ export interface Merge {
   readonly own: readonly OwnColumn[];
   /** Whether a row of the destination with a newer replication key is left alone. */
   readonly yieldsToNewer: boolean;
+  /** GENERATED ALWAYS AS IDENTITY at the destination: an INSERT may set them, an UPDATE may not. */
+  readonly fixed: readonly string[];
+  /** Columns of the destination that people have added, which a replaced row keeps. */
+  readonly kept: readonly string[];
   /** Whether the destination knows MERGE (PostgreSQL 15), and lets it at this table: one with rules it does not. */
   readonly canMerge: boolean;
 }
@@ -46,8 +50,7 @@ export interface MergePass {
  * their own.
  */
 export function mergePasses(merge: Merge): MergePass[] {
-  const passes = merge.nullableKey.length === 0 ? [plainPass(merge)] : [notNullPass(merge), nullPass(merge)];
-  return passes.map((pass) => ({
+  return passesOf(merge).map((pass) => ({
     remove: removeStatement(merge, pass),
     merge: mergeStatement(merge, pass),
     update: updateStatement(merge, pass),
@@ -56,6 +59,48 @@ export function mergePasses(merge: Merge): MergePass[] {
     isIndexed: pass.isIndexed,
   }));
 }
+
+/** What a row of the destination is replaced for: any difference, or one in a column that no UPDATE may set. */
+export type ReplacedFor = 'differing' | 'fixed';
+
+/**
+ * Changed rows are deleted and inserted in one statement, one for each pass, so that values which a constraint keeps
+ * unique can move from row to row. All rows are gone before the first one comes back: the count is taken first.
+ * `kept`: columns that people have added, whose values come back with their row.
+ */
+export const replaceStatements = (
+  merge: Merge,
+  kept: readonly string[],
+  what: ReplacedFor,
+): readonly string[] => passesOf(merge).map((pass) => replaceStatement(merge, pass, { kept, what }));
+
+function replaceStatement(
+  merge: Merge,
+  { match, filter }: Pass,
+  { kept, what }: { readonly kept: readonly string[]; readonly what: ReplacedFor },
+): string {
+  const isOther =
+    what === 'differing'
+      ? differs(merge)
+      : `(${unsettable(merge)
+          .map((name) => `t.${ident(name)} IS DISTINCT FROM s.${ident(name)}`)
+          .join(' OR ')}) AND ${differs(merge)}`;
+  const names = [insertedNames(merge), ...kept.map(ident)].join(', ');
+  const values = [insertedValues(merge), ...kept.map((name) => `t.${ident(name)}`)].join(', ');
+  return /* sql */ `
+  WITH gone AS (
+    DELETE FROM ONLY ${qualified(merge.destination)} t USING ${qualified(merge.staging)} s
+    WHERE ${filter('t')} AND ${filter('s')} AND ${match} AND ${isOther} RETURNING t.*)
+  INSERT INTO ${qualified(merge.destination)} (${names}) ${OVERRIDING}
+    SELECT ${values} FROM gone t, ${qualified(merge.staging)} s WHERE ${match} AND (SELECT count(*) FROM gone) > 0`;
+}
+
+/** Those of them that may differ: what a row is found by is equal. */
+export const unsettable = ({ fixed, mergeKey }: Merge): readonly string[] =>
+  fixed.filter((name) => !mergeKey.includes(name));
+
+/** Where a column is GENERATED ALWAYS AS IDENTITY; elsewhere it says nothing. */
+const OVERRIDING = 'OVERRIDING SYSTEM VALUE';
 
 /** Answers with the counts of what the statement has done, which before version 17 nothing else tells apart. */
 export const counted = (statement: string): string =>
@@ -75,6 +120,9 @@ interface Pass {
   /** Which rows of one side take part. */
   readonly filter: (alias: string) => string;
 }
+
+const passesOf = (merge: Merge): Pass[] =>
+  merge.nullableKey.length === 0 ? [plainPass(merge)] : [notNullPass(merge), nullPass(merge)];
 
 const plainPass = ({ mergeKey, own }: Merge): Pass => ({
   isIndexed: true,
@@ -119,7 +167,7 @@ const mergeStatement = (merge: Merge, { match, filter }: Pass): string => /* sql
   USING (SELECT ${identList(merge.columns)} FROM ${qualified(merge.staging)} s WHERE ${filter('s')}) s
   ON ${filter('t')} AND ${match}
   WHEN MATCHED AND ${differs(merge)} THEN UPDATE SET ${assignments(merge)}
-  WHEN NOT MATCHED THEN INSERT (${insertedNames(merge)})
+  WHEN NOT MATCHED THEN INSERT (${insertedNames(merge)}) ${OVERRIDING}
     VALUES (${insertedValues(merge)})`;
 
 const updateStatement = (
@@ -128,8 +176,14 @@ const updateStatement = (
 ): string => /* sql */ `UPDATE ONLY ${qualified(merge.destination)} t SET ${assignments(merge)}
     FROM ${qualified(merge.staging)} s WHERE ${filter('t')} AND ${match} AND ${differs(merge)}`;
 
-const assignments = ({ columns, own }: Merge): string =>
-  [...columns.map((name) => `${ident(name)} = s.${ident(name)}`), ...assigned(own, 'changed')].join(', ');
+const assignments = ({ columns, own, fixed }: Merge): string => {
+  const set = [
+    ...columns.filter((name) => !fixed.includes(name)).map((name) => `${ident(name)} = s.${ident(name)}`),
+    ...assigned(own, 'changed'),
+  ];
+  // A table may have no other columns than those. No row that is found differs then, and none is updated.
+  return set.length > 0 ? set.join(', ') : fixed.map((name) => `${ident(name)} = DEFAULT`).join(', ');
+};
 
 const insertedNames = ({ columns, own }: Merge): string =>
   identList([...columns, ...own.filter(({ inserted }) => inserted !== undefined).map(({ name }) => name)]);
@@ -164,7 +218,7 @@ const newerStatement = (
 const insertStatement = (
   merge: Merge,
   { match, filter }: Pass,
-): string => /* sql */ `INSERT INTO ${qualified(merge.destination)} (${insertedNames(merge)})
+): string => /* sql */ `INSERT INTO ${qualified(merge.destination)} (${insertedNames(merge)}) ${OVERRIDING}
     SELECT ${insertedValues(merge)} FROM ${qualified(merge.staging)} s
     WHERE ${filter('s')} AND NOT EXISTS (SELECT FROM ONLY ${qualified(merge.destination)} t WHERE ${match})`;
 

@@ -144,6 +144,7 @@ export function incremental(
     action: isAppend(now.settings) ? 'append' : 'incremental',
     since,
     removesDeleted: areDeletesDue(now, request),
+    removesFirst: request.removesFirst === true && now.settings.deletes !== 'ignore',
     hasMergeIndex: isIndexed(now),
     ...(evolving && { evolution: evolving.evolution }),
     ...planned,

@@ -11,18 +11,12 @@ import type { RaisedFence } from './fence.ts';
 import { countsOf, olderWarning } from './load.ts';
 import { ensureOwnColumns } from './marked-rows.ts';
 import { ensureKeyIndex } from './key-index.ts';
-import {
-  dropOlderVersions,
-  mergeOf,
-  mergeStaging,
-  NO_COUNTS,
-  type MergeCounts,
-  type Share,
-} from './merge-staging.ts';
+import { dropOlderVersions, mergeOf, NO_COUNTS, type MergeCounts, type Share } from './merge-staging.ts';
+import { mergeInto } from './merge-into.ts';
 import { nullKeyWarning } from './null-keys.ts';
 import type { IncrementalPlan } from './plan.ts';
 import { readWindow } from './read-window.ts';
-import { removeDeleted, type Removal } from './remove-deleted.ts';
+import { removeDeleted, type Removal, type Removing } from './remove-deleted.ts';
 import { emptyStaging } from './staging.ts';
 import { shiftSince, type Transfer } from './transfer.ts';
 import { verifyCopied } from './verify-copied.ts';
@@ -96,16 +90,26 @@ async function whileInView(
   const fill = evolving && (await readFill(evolving, source));
   const warnings = await nullKeyWarning(source, facts.sourceRows, facts.settings, plan.source);
   if (!plan.removesDeleted && !isVerified) return { copied, warnings, fill };
-  const merged = await mergeWindow(changes, copied, fill);
   const copy = { facts, relation: plan.source, source, destination };
+  const early = plan.removesFirst ? await remove(changes, copy) : undefined;
+  if (early?.refusal) throw early.refusal;
+  const merged = await mergeWindow(changes, copied, fill);
   if (isVerified) {
     await verifyCopied({ ...copy, table: facts.destinationName, where: windowCondition(window) });
     if (evolving && fill) await verifyFilled(evolving, source, fill);
   }
   if (!plan.removesDeleted) return { copied, warnings, fill, merged };
-  await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'deletes' });
-  const removal = await removeDeleted({ ...copy, isForced: changes.isForced });
+  // Rows that the window was about to bring were missing when those that are gone were removed first.
+  const removal = early ? { ...early, missing: 0 } : await remove(changes, copy);
   return { copied, warnings, fill, merged, removal };
+}
+
+async function remove(
+  { work, facts, isForced }: Changes,
+  copy: Omit<Removing, 'isForced'>,
+): Promise<Removal> {
+  await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'deletes' });
+  return removeDeleted({ ...copy, isForced });
 }
 
 const evolvingOf = ({ work, facts, plan, destination }: Changes): Evolving | undefined =>
@@ -134,9 +138,18 @@ async function mergeRows({ work, facts, plan, destination }: Changes, { rows }: 
   if (!plan.hasMergeIndex) await ensureKeyIndex(destination, facts);
   if (rows === 0) return { counts: NO_COUNTS, older: 0 };
   await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'merge' });
-  const merge = mergeOf(facts, plan.source);
-  const older = await dropOlderVersions(destination, merge, plan.source);
-  return { counts: await mergeStaging(destination, merge, shareOf(facts, rows)), older };
+  const { source } = plan;
+  const older = await dropOlderVersions(destination, mergeOf(facts, source), source);
+  const share = shareOf(facts, rows);
+  const counts = await mergeInto({
+    work,
+    facts,
+    source,
+    destination,
+    share,
+    isRemovalOver: plan.removesFirst,
+  });
+  return { counts, older };
 }
 
 /** From here on it is cheaper to read the table once than to look up every row of the window. */

@@ -24,7 +24,8 @@ import { usersOfCopy } from './lock-holders.ts';
 import { ensureKeyIndex, seenNow } from './key-index.ts';
 import { extensionFor, isExtended, keepsRest, keptBecause } from './kept-copy.ts';
 import { completeOwnColumns, ensureOwnColumns, keepMarked, prepareMarks } from './marked-rows.ts';
-import { dropOlderVersions, mergeOf, mergeStaging, NO_COUNTS, type MergeCounts } from './merge-staging.ts';
+import { dropOlderVersions, mergeOf, NO_COUNTS, type MergeCounts } from './merge-staging.ts';
+import { mergeInto, type MergedInto } from './merge-into.ts';
 import { nullKeyWarning } from './null-keys.ts';
 import { isKeyedPlan, type LoadPlan } from './plan.ts';
 import { readWhole } from './read-window.ts';
@@ -83,9 +84,9 @@ export async function loadTable(request: Omit<Load, 'placing' | 'hasMergeKey'>):
     rowsRead: copied.rows,
     bytes: copied.bytes,
     warnings: [...warnings, ...goneWarning(facts, placed.deleted)],
-    areDeletesDone: true,
-    refusal: undefined,
-    contents,
+    areDeletesDone: counts?.refusal === undefined,
+    refusal: counts?.refusal,
+    contents: counts?.refusal ? undefined : contents,
     ...countsOf(placed, distinctRows),
   };
 }
@@ -121,7 +122,7 @@ interface Settled {
   readonly older: number;
   readonly warnings: readonly string[];
   /** Undefined where the staging table is about to take the place of the table. */
-  readonly counts: MergeCounts | undefined;
+  readonly counts: MergedInto | undefined;
   readonly contents: WasRead | undefined;
 }
 
@@ -141,7 +142,7 @@ async function settleRows(load: Load, rows: number): Promise<Settled> {
 }
 
 /** The table stays, altered where its shape has changed. */
-export async function mergeWhole(load: Load): Promise<MergeCounts> {
+export async function mergeWhole(load: Load): Promise<MergedInto> {
   const { work, facts, plan, destination, placing } = load;
   const table = facts.destinationName;
   const isKept = keptBecause(facts.settings) !== undefined;
@@ -159,7 +160,14 @@ export async function mergeWhole(load: Load): Promise<MergeCounts> {
   await ensureOwnColumns(destination, facts);
   if (isKept) await ensureKeyIndex(destination, facts);
   const share = keepsRest(facts.settings) ? 'many' : 'whole';
-  const counts = await mergeStaging(destination, mergeOf(facts, plan.source), share);
+  const counts = await mergeInto({
+    work,
+    facts,
+    source: plan.source,
+    destination,
+    share,
+    isRemovalOver: true,
+  });
   ensureWithinLimit(load, await goneByMerge(destination, facts, counts));
   const after = alteration && alterAfter(table, alteration);
   if (after !== undefined) await mustSurvive(destination, table, 'NOT NULL', after);

@@ -14,7 +14,10 @@ import {
   mergePasses,
   type Merge,
   type MergePass,
+  replaceStatements,
+  unsettable,
 } from '../sql/merge.ts';
+import type { OwnColumn } from '../sql/own-columns.ts';
 import { addMissing, removeSurplus } from '../sql/copies.ts';
 import { rowKey } from '../schema/row-identity.ts';
 import type { TableFacts } from './facts.ts';
@@ -46,29 +49,77 @@ export function mergeOf(facts: TableFacts, source: Relation): Merge {
     nullableKey: key.filter(isNullable),
     own,
     yieldsToNewer: settings.onConflict === 'newest_wins',
+    fixed: (destination?.columns ?? [])
+      .filter(
+        ({ name, identity }) => identity === 'a' && source.columns.some((column) => column.name === name),
+      )
+      .map(({ name }) => name),
+    kept: keptColumns(destination, source, own),
     canMerge: servers.destination.version >= 150000 && destination?.hasRules !== true,
     hasSameColumns:
       own.length === 0 && destination !== undefined && isSameList(destination.columns, source.columns),
   };
 }
 
+/** Columns that people have added and that a row brings back when it is inserted again. */
+const keptColumns = (
+  destination: Relation | undefined,
+  source: Relation,
+  own: readonly OwnColumn[],
+): readonly string[] =>
+  (destination?.columns ?? [])
+    .filter(({ generated }) => generated === '')
+    .map(({ name }) => name)
+    .filter((name) => ![...source.columns, ...own].some((column) => column.name === name));
+
 /** What part of the table's rows the staging table holds; what the whole lacks is gone at the source. */
 export type Share = 'few' | 'many' | 'whole';
 
-export async function mergeStaging(client: pg.ClientBase, merge: Merge, share: Share): Promise<MergeCounts> {
+/** What is done, and in which order. */
+export interface MergeOrder {
+  /** When rows go that the staging table lacks. */
+  readonly removes: 'first' | 'last' | 'never';
+  /** Rows that are new come before those that were changed. */
+  readonly insertsFirst: boolean;
+  /** Columns that people have added, where changed rows are replaced and not updated. */
+  readonly replaces: readonly string[] | undefined;
+}
+
+const orderFor = (share: Share): MergeOrder => ({
+  removes: share === 'whole' ? 'first' : 'never',
+  insertsFirst: false,
+  replaces: undefined,
+});
+
+export async function mergeStaging(
+  client: pg.ClientBase,
+  merge: Merge,
+  share: Share,
+  order: MergeOrder = orderFor(share),
+): Promise<MergeCounts> {
   if (merge.mergeKey.length === 0) return mergeCopies(client, merge);
   const passes = mergePasses(merge);
   let counts = NO_COUNTS;
-  if (share === 'whole')
-    for (const { remove } of passes) counts = plus(counts, { deleted: rowsOf(await client.query(remove)) });
+  const remove = async () => {
+    for (const pass of passes) counts = plus(counts, { deleted: rowsOf(await client.query(pass.remove)) });
+  };
+  if (order.removes === 'first') await remove();
+  for (const statement of replacements(merge, order))
+    counts = plus(counts, { updated: rowsOf(await client.query(statement)) });
   for (const pass of passes) {
     const run = (statement: string) =>
       share === 'few' && pass.isIndexed ? runByIndex(client, statement) : client.query(statement);
     if (pass.countNewer !== undefined) counts = plus(counts, await countNewer(run, pass.countNewer));
-    const write = merge.canMerge ? mergeAtOnce : mergeInTwo;
+    const write = merge.canMerge && !order.insertsFirst ? mergeAtOnce : mergeInTwo(order);
     counts = plus(counts, await (merge.yieldsToNewer ? besideWriters(merge, write) : write)(run, pass));
   }
+  if (order.removes === 'last') await remove();
   return counts;
+}
+
+function replacements(merge: Merge, { replaces }: MergeOrder): readonly string[] {
+  if (replaces) return replaceStatements(merge, replaces, 'differing');
+  return unsettable(merge).length === 0 ? [] : replaceStatements(merge, merge.kept, 'fixed');
 }
 
 /** A row that was changed is one row less and another one more. */
@@ -117,11 +168,14 @@ async function mergeAtOnce(run: Run, { merge }: MergePass): Promise<Partial<Merg
 const done = z.object({ 'Tuples Inserted': z.number(), 'Tuples Updated': z.number() });
 const explained = z.tuple([z.object({ 'QUERY PLAN': z.tuple([z.object({ Plan: done })]) })]);
 
-/** Rows that are there first, then those that are new. */
-async function mergeInTwo(run: Run, { update, insert }: MergePass): Promise<Partial<MergeCounts>> {
-  const updated = rowsOf(await run(update));
-  return { updated, inserted: rowsOf(await run(insert)) };
-}
+/** Rows that are there first, then those that are new, or the other way round. */
+const mergeInTwo =
+  ({ insertsFirst }: MergeOrder): typeof mergeAtOnce =>
+  async (run, { update, insert }) => {
+    const before = insertsFirst ? rowsOf(await run(insert)) : 0;
+    const updated = rowsOf(await run(update));
+    return { updated, inserted: insertsFirst ? before : rowsOf(await run(insert)) };
+  };
 
 async function countNewer(run: Run, statement: string): Promise<Partial<MergeCounts>> {
   const { rows } = z.object({ rows: z.number() }).parse((await run(statement)).rows[0]);

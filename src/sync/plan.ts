@@ -75,6 +75,8 @@ export interface IncrementalPlan extends Planned, Keyed {
   readonly hasMergeIndex: boolean;
   /** Whether this run looks for rows that are gone from the source. */
   readonly removesDeleted: boolean;
+  /** Before the merge, because a value of theirs is used again. */
+  readonly removesFirst: boolean;
   /** What gives the copy the shape of its source first; undefined where it has that. */
   readonly evolution?: Evolution | undefined;
 }
@@ -104,6 +106,8 @@ export interface Request {
   readonly now: Date;
   /** What to do with a destination table that has rows and that no state names; undefined: stop. */
   readonly claim?: 'adopt' | 'replace' | undefined;
+  /** Rows that are gone from the source make room before others come in. */
+  readonly removesFirst?: boolean;
   /** Why the copy cannot be altered in place after all. */
   readonly notInPlace?: string;
 }

@@ -19,7 +19,7 @@ export interface Removal {
   readonly refusal: IncrepError | undefined;
 }
 
-interface Removing {
+export interface Removing {
   readonly facts: TableFacts;
   readonly relation: Relation;
   readonly source: pg.ClientBase;

@@ -12,7 +12,8 @@ import { keyColumns } from './compare/sides.ts';
 import type { TableFacts } from './facts.ts';
 import { ensureOwnColumns, ownOf } from './marked-rows.ts';
 import { keepsRest } from './kept-copy.ts';
-import { dropOlderVersions, mergeOf, mergeStaging } from './merge-staging.ts';
+import { dropOlderVersions, mergeOf } from './merge-staging.ts';
+import { mergeInto } from './merge-into.ts';
 import { emptyStaging } from './staging.ts';
 import { addMissingLabels } from './make-types.ts';
 import { lockTable } from './table-lock.ts';
@@ -44,7 +45,14 @@ export async function repairTable(work: Work, facts: TableFacts): Promise<Repair
     });
     const merge = mergeOf(facts, relation);
     await dropOlderVersions(destination, merge, relation);
-    const { inserted, updated } = await mergeStaging(destination, merge, 'few');
+    const { inserted, updated } = await mergeInto({
+      work,
+      facts,
+      source: relation,
+      destination,
+      share: 'few',
+      isRemovalOver: true,
+    });
     return { inserted, updated, removed };
   });
 }

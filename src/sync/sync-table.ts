@@ -12,6 +12,7 @@ import { withHolders } from './lock-holders.ts';
 import { planWithTools } from './plan-with-tools.ts';
 import type { IncrementalPlan, LoadPlan, Plan, Request } from './plan.ts';
 import { planTable } from './plan-table.ts';
+import { RemovalFirst } from './violations.ts';
 import { NO_ROWS } from './transfer.ts';
 import type { Work } from './work.ts';
 
@@ -65,6 +66,14 @@ export async function syncTable(
         const anew = await refreshed(work, facts);
         if ('error' in anew) return failed(facts, plan, anew.error, start);
         facts = anew;
+        isAgain = true;
+        attempt -= 1;
+        continue;
+      }
+      if (thrown instanceof RemovalFirst && request.removesFirst !== true) {
+        work.party?.leave();
+        request = { ...request, areDeletesForced: true, removesFirst: true };
+        facts = await refreshed(work, facts);
         isAgain = true;
         attempt -= 1;
         continue;

@@ -4,6 +4,7 @@ import type { Emit } from '../events.ts';
 import type { ClientTools } from '../postgres/client-tools.ts';
 import type { Database } from '../postgres/database.ts';
 import type { StateFiles } from '../state/state-files.ts';
+import type { TableName } from '../schema/names.ts';
 import type { Timing } from '../timing.ts';
 import type { KnownDestinations } from './known-destinations.ts';
 import type { SettleBudget } from './settle-budget.ts';
@@ -29,6 +30,8 @@ export interface Work {
   readonly destinations: KnownDestinations;
   /** The runs for other destinations; undefined where there is one. */
   readonly companions?: Companions;
+  /** Syncs another table of this run now, from a later snapshot than ours: rows of ours refer to it. False: it cannot. */
+  readonly bringTable?: (destination: TableName) => Promise<boolean>;
   /** Those that read the same table with us. */
   readonly party?: Party;
 }

@@ -163,6 +163,8 @@ const mergeFor = (variant: (typeof CASES)[number]): Merge => ({
   hasSameColumns: variant.tableColumns === MODEL_COLUMNS && variant.more === '',
   own: variant.own ?? [],
   yieldsToNewer: rulesOf(variant).yieldsToNewer,
+  fixed: [],
+  kept: [],
   canMerge: variant.canMerge,
 });
 

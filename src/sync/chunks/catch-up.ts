@@ -90,6 +90,7 @@ function windowPlan({ plan }: KeyedLoad, { saved }: TableFacts): IncrementalPlan
     since: saved.record,
     hasMergeIndex: true,
     removesDeleted: false,
+    removesFirst: false,
     ...{ reason, typeChanges, source, shape, replicationKey, keyType },
   };
 }

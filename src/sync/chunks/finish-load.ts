@@ -14,7 +14,8 @@ import type { TableFacts } from '../facts.ts';
 import { fenceTarget, raiseFence } from '../fence.ts';
 import { becomesTable, choosePlacing, countsOf, olderWarning } from '../load.ts';
 import { goneWarning } from '../gone-rows.ts';
-import { mergeOf, NO_COUNTS, type MergeCounts } from '../merge-staging.ts';
+import type { MergedInto } from '../merge-into.ts';
+import { mergeOf, NO_COUNTS } from '../merge-staging.ts';
 import { dropUnique } from '../key-index.ts';
 import { stagingIndex, stagingKey } from '../reshape/new-table.ts';
 import { nextRecord, shiftSince, type Transfer } from '../transfer.ts';
@@ -46,15 +47,23 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
   if (isReindexed) await dropUnique(destination, facts.stagingName, stagingIndex(facts.stagingName));
   const counts = caught.settled ?? (await settle({ ...placed, hasMergeKey: !isReindexed }));
   await destination.query(forgetLoad(schema), [table]);
-  const record = nextRecord(work, since, plan, fence, DONE);
+  const record = nextRecord(work, since, plan, fence, deletesOf(counts.merged));
   return {
     fence,
     // The next one of the table, whose state has not changed since the chunks began.
-    record: { ...record, generation: nextRecord(work, facts, plan, fence, DONE).generation },
+    record: {
+      ...record,
+      generation: nextRecord(work, facts, plan, fence, deletesOf(counts.merged)).generation,
+    },
     moved: transferOf({
       copied,
       caught,
-      counts: counts.merged ?? { ...NO_COUNTS, inserted: caught.rows, deleted: counts.gone },
+      counts: counts.merged ?? {
+        ...NO_COUNTS,
+        inserted: caught.rows,
+        deleted: counts.gone,
+        refusal: undefined,
+      },
       warnings: [
         ...olderWarning(older, facts.settings),
         ...counts.warnings,
@@ -65,8 +74,8 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
   };
 }
 
-/** The comparison of keys at the end leaves no row that is gone. */
-const DONE = { areDeletesDone: true };
+/** The comparison of keys at the end leaves no row that is gone, unless others still refer to it. */
+const deletesOf = (merged: MergedInto | undefined) => ({ areDeletesDone: merged?.refusal === undefined });
 
 const enter = ({ work, facts }: ChunkedLoad, phase: Phase) =>
   work.emit({ type: 'phase-started', table: facts.settings.name, phase });
@@ -122,7 +131,7 @@ function transferOf({
 }: {
   readonly copied: { readonly rows: number; readonly bytes: number };
   readonly caught: CaughtUp;
-  readonly counts: MergeCounts;
+  readonly counts: MergedInto;
   readonly warnings: readonly string[];
 }): Transfer {
   return {
@@ -130,8 +139,8 @@ function transferOf({
     rowsRead: copied.rows + caught.read.rows,
     bytes: copied.bytes + caught.read.bytes,
     warnings: [...warnings, ...caught.warnings],
-    areDeletesDone: true,
-    refusal: undefined,
+    areDeletesDone: counts.refusal === undefined,
+    refusal: counts.refusal,
     ...countsOf(counts, caught.rows),
   };
 }

@@ -2,13 +2,13 @@
 import { analyze, dropTable } from '../../sql/destination.ts';
 import { becomesTable, mergeWhole, putInPlace, type Load } from '../load.ts';
 import { prepareMarks } from '../marked-rows.ts';
-import type { MergeCounts } from '../merge-staging.ts';
+import type { MergedInto } from '../merge-into.ts';
 import { nullKeyWarning } from '../null-keys.ts';
 
 export interface Settled {
   readonly warnings: readonly string[];
   /** Undefined where the staging table has become the table. */
-  readonly merged: MergeCounts | undefined;
+  readonly merged: MergedInto | undefined;
   /** Rows of the table that the source no longer has. */
   readonly gone: number;
 }

@@ -12,6 +12,8 @@ const merge = (change: Partial<Merge> = {}): Merge => ({
   hasSameColumns: true,
   own: [],
   yieldsToNewer: false,
+  fixed: [],
+  kept: [],
   canMerge: true,
   ...change,
 });
