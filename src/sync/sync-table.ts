@@ -73,7 +73,9 @@ export async function syncTable(
       if (thrown instanceof RemovalFirst && request.removesFirst !== true) {
         work.party?.leave();
         request = { ...request, areDeletesForced: true, removesFirst: true };
-        facts = await refreshed(work, facts);
+        const anew = await refreshed(work, facts);
+        if ('error' in anew) return failed(facts, plan, anew.error, start);
+        facts = anew;
         isAgain = true;
         attempt -= 1;
         continue;
