@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { IncrepError } from '../errors.ts';
 import { printName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
-import { shellWord } from '../shell-word.ts';
+import { tableCommand } from '../shell-word.ts';
 import { deleteKeys, markDeleted, unmarkDeleted } from '../sql/removal.ts';
 import { batched } from './compare/key-batches.ts';
 import { compareSides } from './compare/compare-sides.ts';
@@ -85,5 +85,5 @@ async function removeInBatches({
 const refusal = ({ settings, destinationName }: TableFacts, limit: number): IncrepError =>
   new IncrepError('DELETES_REFUSED', {
     what: `more than ${Math.floor(limit)} rows of ${printName(destinationName)} are gone from the source, which is over delete_limit (${settings.deleteLimit}); none was removed`,
-    next: `If the source is right, run "increp sync ${shellWord(settings.name)} --deletes --force". Everything else was synced.`,
+    next: `If the source is right, run "${tableCommand('sync', settings.name, '--deletes', '--force')}". Everything else was synced.`,
   });
