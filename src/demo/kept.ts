@@ -1,4 +1,5 @@
 /** What stays with --keep, and how to look at it and be rid of it. */
+import { shellWord } from '../shell-word.ts';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Stage } from './stage.ts';
@@ -30,10 +31,10 @@ export function tellHowToLook(story: Story, stage: Stage): void {
   const { servers, source, destination, directory } = stage;
   story.heading('Kept for you: both servers, and the pipeline');
   story.tell('Look at both sides (the tables are in the schema shop), or change the source:');
-  story.typed(`psql ${servers[0].url(source.database)}`);
-  story.typed(`psql ${servers[1].url(destination.database)}`);
+  story.typed(`psql ${shellWord(servers[0].url(source.database))}`);
+  story.typed(`psql ${shellWord(servers[1].url(destination.database))}`);
   story.tell('Ask how fresh the copy is, and bring it up to date:');
-  for (const command of ['status', 'sync']) story.typed(`npx increp ${command} -C ${directory}`);
+  for (const command of ['status', 'sync']) story.typed(`npx increp ${command} -C ${shellWord(directory)}`);
   story.tell('Stop the servers and remove everything:');
-  story.typed(`sh ${removerOf(stage)}`);
+  story.typed(`sh ${shellWord(removerOf(stage))}`);
 }

@@ -1,7 +1,7 @@
 /** A table that people or another tool have filled: compared with the source by key, repaired, and kept from then on. */
 import type pg from 'pg';
 import { IncrepError, reworded } from '../errors.ts';
-import { shellWord } from '../shell-word.ts';
+import { tableCommand } from '../shell-word.ts';
 import { compareSides } from './compare/compare-sides.ts';
 import type { Difference } from './compare/differences.ts';
 import { sidesOf } from './compare/sides.ts';
@@ -49,7 +49,7 @@ async function ensureIndexed(destination: pg.ClientBase, facts: TableFacts): Pro
     if (!(error instanceof IncrepError) || error.code !== 'MERGE_KEY_NOT_UNIQUE') throw error;
     throw reworded(error, {
       what: error.message,
-      next: `Remove the rows that are there twice, or load the table again: increp sync ${shellWord(facts.settings.name)} --replace`,
+      next: `Remove the rows that are there twice, or load the table again: ${tableCommand('sync', facts.settings.name, '--replace')}`,
       cause: error,
     });
   }

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { adoptTable } from './adopt.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import type { StateRecord } from '../schema/state-record.ts';
-import { shellWord } from '../shell-word.ts';
+import { tableCommand } from '../shell-word.ts';
 import { readGeneration, writeState } from '../sql/state.ts';
 import { forgetLoad } from '../sql/loads.ts';
 import type { Loaded } from './chunks/chunked-load.ts';
@@ -220,4 +220,4 @@ async function keep(work: Work, facts: TableFacts, record: StateRecord): Promise
 
 /** A plain sync of a table that has a copy is none of a whole table, and forgets what a full refresh has begun. */
 const againFor = ({ settings: { name } }: TableFacts, { action }: IncrementalPlan | LoadPlan): string =>
-  action === 'full-refresh' ? `"increp sync ${shellWord(name)} --full-refresh"` : 'The next run';
+  action === 'full-refresh' ? `"${tableCommand('sync', name, '--full-refresh')}"` : 'The next run';

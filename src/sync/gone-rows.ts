@@ -6,7 +6,7 @@ import { formatCount } from '../format.ts';
 import { carriedType } from '../schema/columns.ts';
 import { printName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
-import { shellWord } from '../shell-word.ts';
+import { tableCommand } from '../shell-word.ts';
 import { countRows, countWithout } from '../sql/gone-rows.ts';
 import { ident } from '../sql/identifiers.ts';
 import { markIn, oursIn, type OwnColumn } from '../sql/own-columns.ts';
@@ -38,7 +38,8 @@ export function limitRefusal(limited: Limited, { gone, of }: GoneRows): IncrepEr
   const { facts, plan } = limited;
   const { settings, destinationName } = facts;
   if (!isLimited(limited) || gone <= of * settings.deleteLimit) return undefined;
-  const again = `increp sync ${shellWord(settings.name)}${plan.adopts ? ' --adopt' : plan.action === 'full-refresh' ? ' --full-refresh' : ''} --force`;
+  const flags = plan.adopts ? ['--adopt'] : plan.action === 'full-refresh' ? ['--full-refresh'] : [];
+  const again = tableCommand('sync', settings.name, ...flags, '--force');
   return new IncrepError('DELETES_REFUSED', {
     what: `loading ${printName(destinationName)} would remove ${inWords({ gone, of })} that the source no longer has, which is over delete_limit (${settings.deleteLimit}); nothing was changed`,
     next: `If these rows may go, run "${again}".${plan.action === 'reset' && settings.onSchemaChange === 'reset' ? ' To keep them, set "on_schema_change": "evolve", which alters the table in place where that is possible.' : ''}`,

@@ -1,6 +1,7 @@
 /** What changed since the cursor: into the staging table, and merged. */
 import type pg from 'pg';
 import type { Copied } from '../postgres/copy-pipe.ts';
+import { tableCommand } from '../shell-word.ts';
 import { windowCondition, type Window } from '../sql/window.ts';
 import { holdCopy } from './copy-now.ts';
 import { alterCopy, finishCopy } from './evolve/evolve.ts';
@@ -167,7 +168,7 @@ const missingWarning = ({ settings: { name, replicationKey } }: TableFacts, rows
   rows === 0
     ? []
     : [
-        `${rows === 1 ? '1 row of the source is' : `${rows} rows of the source are`} missing in the copy: no sync saw a new ${replicationKey} there; "increp verify ${name} --repair" fetches what is missing`,
+        `${rows === 1 ? '1 row of the source is' : `${rows} rows of the source are`} missing in the copy: no sync saw a new ${replicationKey} there; "${tableCommand('verify', name, '--repair')}" fetches what is missing`,
       ];
 
 const legacyWarning = ({ since }: IncrementalPlan): string[] =>

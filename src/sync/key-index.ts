@@ -6,7 +6,7 @@ import { codeOf } from '../postgres/identity.ts';
 import { derivedName, printName, type TableName } from '../schema/names.ts';
 import { uniqueIndexOn } from '../schema/relations.ts';
 import { copyKey, isShared } from '../schema/row-identity.ts';
-import { shellWord } from '../shell-word.ts';
+import { tableCommand } from '../shell-word.ts';
 import { createMergeKey, dropConstraint, dropIndex, IS_CONSTRAINT } from '../sql/destination.ts';
 import { waitForLock } from '../sql/state.ts';
 import type { TableFacts } from './facts.ts';
@@ -34,7 +34,7 @@ export async function ensureKeyIndex(client: pg.ClientBase, planned: TableFacts)
     if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
     throw new IncrepError('MERGE_KEY_NOT_UNIQUE', {
       what: `${printName(destinationName)} at the destination has several rows with the same ${copyKey(settings).join(', ')}`,
-      next: `The table goes on serving. Run "increp sync ${shellWord(settings.name)} --full-refresh" to make it a true copy.`,
+      next: `The table goes on serving. Run "${tableCommand('sync', settings.name, '--full-refresh')}" to make it a true copy.`,
       cause: error,
     });
   }

@@ -6,7 +6,7 @@ import type { Relation } from '../schema/relations.ts';
 import { selectsAlike } from '../schema/selection-drift.ts';
 import { shapeOf } from '../schema/shape.ts';
 import { isKeyed, type StateRecord } from '../schema/state-record.ts';
-import { shellWord } from '../shell-word.ts';
+import { tableCommand } from '../shell-word.ts';
 import { adopt, incremental, load } from './build-plan.ts';
 import { driftOf, settingsDrift } from './drift-of.ts';
 import type { TableFacts } from './facts.ts';
@@ -77,7 +77,7 @@ function onDrift(now: TableFacts, source: Relation, destination: Relation, drift
   return refuse(
     new IncrepError('DRIFT_REFUSED', {
       what: `${printName(now.sourceName)} and its copy differ: ${reason}`,
-      next: `To load the table again in its new shape, run "increp reset ${shellWord(now.settings.name)}" and "increp sync ${shellWord(now.settings.name)}": on_schema_change is "fail".`,
+      next: `To load the table again in its new shape, run "${tableCommand('reset', now.settings.name)}" and "${tableCommand('sync', now.settings.name)}": on_schema_change is "fail".`,
     }),
   );
 }

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { IncrepError } from '../errors.ts';
 import { printName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
-import { shellWord } from '../shell-word.ts';
+import { tableCommand } from '../shell-word.ts';
 import { CHECK_CONSTRAINTS } from '../sql/constraints.ts';
 import { deleteKeys, markDeleted, unmarkDeleted } from '../sql/removal.ts';
 import { batched } from './compare/key-batches.ts';
@@ -115,5 +115,5 @@ async function tryToRemove(
 const refusal = ({ settings, destinationName }: TableFacts, limit: number): IncrepError =>
   new IncrepError('DELETES_REFUSED', {
     what: `more than ${Math.floor(limit)} rows of ${printName(destinationName)} are gone from the source, which is over delete_limit (${settings.deleteLimit}); none was removed`,
-    next: `If the source is right, run "increp sync ${shellWord(settings.name)} --deletes --force". Everything else was synced.`,
+    next: `If the source is right, run "${tableCommand('sync', settings.name, '--deletes', '--force')}". Everything else was synced.`,
   });

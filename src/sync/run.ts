@@ -16,6 +16,7 @@ import {
   givenUp,
   leftOver,
   pause,
+  refreshed,
   syncAnew,
   syncTable,
   syncUnknown,
@@ -67,7 +68,7 @@ async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcom
   const gatheredAt = performance.now();
   const facts = await persistently(work, () => prepare(work, request));
   const shown = await turnsOf(work, request.tables, facts);
-  const tables = shown.filter((table) => !isUnknown(table));
+  const tables = shown.filter(isKnown);
   const pass: Pass = { work, request, tables, held: new Map(), gatheredAt };
   const finish = async (outcome: TableOutcome) => {
     outcomes.push(outcome);
@@ -105,6 +106,8 @@ async function turnsOf(
   const all = [...known, ...facts.failures];
   return facts.failures.length === 0 || work.timeBox.isLimited ? all : inOrder(all, tables);
 }
+
+const isKnown = (table: TableFacts | TableFailure): table is TableFacts => !isUnknown(table);
 
 const isUnknown = (table: TableFacts | TableFailure): table is TableFailure => 'error' in table;
 

@@ -8,7 +8,7 @@ import {
   type SourceLife,
   type StateRecord,
 } from '../schema/state-record.ts';
-import { shellWord } from '../shell-word.ts';
+import { tableCommand } from '../shell-word.ts';
 import type { StateRows } from './state-rows.ts';
 import type { StateFile } from '../state/state-files.ts';
 
@@ -139,7 +139,7 @@ const unreadable = ({ path, why }: { path: string; why: string }): string =>
 const unreadableRow = ({ label, destination }: Expected): Saved => ({
   kind: 'foreign',
   what: `the state row of ${printName(destination)} in _increp_state was not written by this version of increp`,
-  next: `Use the version that wrote it, or load the table again: increp reset ${shellWord(label)}`,
+  next: `Use the version that wrote it, or load the table again: ${tableCommand('reset', label)}`,
 });
 
 const rivalry = (rival: string, { destination, pipeline }: Expected): Saved => ({
@@ -149,21 +149,22 @@ const rivalry = (rival: string, { destination, pipeline }: Expected): Saved => (
 });
 
 function foreignness(record: StateRecord, where: string, expected: Expected): Saved | undefined {
-  const again = shellWord(expected.label);
+  const reset = tableCommand('reset', expected.label);
+  const resync = `${reset} && ${tableCommand('sync', expected.label)}`;
   const owner = (source: Expected['source']) => `${source.database}, ${printName(source)}`;
   if (record.pipeline !== expected.pipeline) return ofPipeline(record.pipeline, where, expected);
   if (owner(record.source) !== owner(expected.source)) {
     return {
       kind: 'foreign',
       what: `the state of ${printName(expected.destination)} ${where} is of source ${owner(record.source)}, and the source is now ${owner(expected.source)}`,
-      next: `Restore the former SOURCE settings, or load it from the new source: increp reset ${again} && increp sync ${again}`,
+      next: `Restore the former SOURCE settings, or load it from the new source: ${resync}`,
     };
   }
   return isOtherCluster(record.sourceLife, expected)
     ? {
         kind: 'foreign',
         what: `the state of ${printName(expected.destination)} ${where} is of another source server (system identifier ${record.sourceLife.systemIdentifier}, now ${expected.systemIdentifier})`,
-        next: `If the source moved to a new server, load it again from there: increp reset ${again} && increp sync ${again}`,
+        next: `If the source moved to a new server, load it again from there: ${resync}`,
       }
     : undefined;
 }
@@ -171,7 +172,7 @@ function foreignness(record: StateRecord, where: string, expected: Expected): Sa
 const ofPipeline = (pipeline: string, where: string, expected: Expected): Saved => ({
   kind: 'foreign',
   what: `the state of ${printName(expected.destination)} ${where} belongs to pipeline "${pipeline}", and this is "${expected.pipeline}"`,
-  next: `Set PIPELINE_NAME=${pipeline} if it is the same one, give this one another destination, or forget that state: increp reset ${shellWord(expected.label)}`,
+  next: `Set PIPELINE_NAME=${pipeline} if it is the same one, give this one another destination, or forget that state: ${tableCommand('reset', expected.label)}`,
 });
 
 const isOtherCluster = ({ systemIdentifier }: SourceLife, expected: Expected): boolean =>

@@ -194,7 +194,7 @@ export async function syncUnknown(
 }
 
 /** Facts as they are now; while a server is away, the old ones serve to try again. */
-async function refreshed(work: Work, facts: TableFacts): Promise<TableFacts | TableFailure> {
+export async function refreshed(work: Work, facts: TableFacts): Promise<TableFacts | TableFailure> {
   const now = await lookAgain(work, facts.settings);
   return 'error' in now && now.error.isTransient ? facts : now;
 }

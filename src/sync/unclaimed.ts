@@ -3,7 +3,7 @@ import { IncrepError } from '../errors.ts';
 import { formatCount } from '../format.ts';
 import { printName, type TableName } from '../schema/names.ts';
 import { isReadableTable, type Relation } from '../schema/relations.ts';
-import { shellWord } from '../shell-word.ts';
+import { tableCommand } from '../shell-word.ts';
 import type { Saved } from './saved-state.ts';
 import { countedRows, type CountedRows } from './table-rows.ts';
 import type { Work } from './work.ts';
@@ -67,7 +67,7 @@ export const notOurs = ({ destinationName, settings: { name } }: Named, unclaime
   });
 
 const claimSteps = (name: string): string =>
-  `To keep the table and make its rows those of the source, run "increp sync ${shellWord(name)} --adopt". To load it again, run "increp sync ${shellWord(name)} --replace".`;
+  `To keep the table and make its rows those of the source, run "${tableCommand('sync', name, '--adopt')}". To load it again, run "${tableCommand('sync', name, '--replace')}".`;
 
 /** It stays as it is, so it must be able to take the rows as it is. */
 export const notAdoptable = (
@@ -76,5 +76,5 @@ export const notAdoptable = (
 ): IncrepError =>
   new IncrepError('DESTINATION_NOT_OURS', {
     what: `${printName(destinationName)} cannot be adopted as it is: ${reasons.join('; ')}`,
-    next: `Change the table at the destination, or load it again: increp sync ${shellWord(name)} --replace`,
+    next: `Change the table at the destination, or load it again: ${tableCommand('sync', name, '--replace')}`,
   });

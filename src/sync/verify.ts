@@ -5,7 +5,7 @@ import { canLock, type Relation } from '../schema/relations.ts';
 import { describeRelations } from '../postgres/catalog.ts';
 import { shapeOf } from '../schema/shape.ts';
 import { resetRecordSchema, stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
-import { shellWord } from '../shell-word.ts';
+import { tableCommand } from '../shell-word.ts';
 import { stateTable } from '../sql/state.ts';
 import { lockShape } from '../sql/window.ts';
 import { compareSides } from './compare/compare-sides.ts';
@@ -120,7 +120,7 @@ export function comparableCopy(facts: TableFacts): {
       : plan.reason;
   throw new IncrepError('NO_COPY', {
     what: `table "${facts.settings.name}" has no copy to compare: ${why}`,
-    next: `Run "increp sync ${shellWord(facts.settings.name)}" first.`,
+    next: `Run "${tableCommand('sync', facts.settings.name)}" first.`,
   });
 }
 

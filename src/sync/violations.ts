@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { IncrepError } from '../errors.ts';
 import { printName, type TableName } from '../schema/names.ts';
 import { copyKey, isAppend } from '../schema/row-identity.ts';
-import { shellWord } from '../shell-word.ts';
+import { tableCommand } from '../shell-word.ts';
 import { deleteRow, FOREIGN_KEY, rowsInTheWay, UNIQUE_INDEX } from '../sql/constraints.ts';
 import { ident, qualified } from '../sql/identifiers.ts';
 import type { Merge } from '../sql/merge.ts';
@@ -150,7 +150,7 @@ function uniqueAdvice(
     return `Nothing was changed. See which rows have that value on both sides. If the source does not keep it unique: ${drop}`;
   if (settings.deletes === 'soft')
     return `Rows that are marked as deleted keep their values. Make the constraint a unique index with WHERE "_deleted_at" IS NULL in place of it. ${drop}`;
-  return `If that row is gone from the source, or has another value there, "increp verify ${shellWord(settings.name)} --repair" puts it right; or at the destination: ${deleteRow(table, key, found.pair.isThere)}. ${settings.deletes === 'ignore' ? 'With "deletes": "hard" each sync does so.' : ''}`.trim();
+  return `If that row is gone from the source, or has another value there, "${tableCommand('verify', settings.name, '--repair')}" puts it right; or at the destination: ${deleteRow(table, key, found.pair.isThere)}. ${settings.deletes === 'ignore' ? 'With "deletes": "hard" each sync does so.' : ''}`.trim();
 }
 
 const keyRow = z.object({

@@ -13,9 +13,11 @@ interface InitJson {
   readonly files: readonly { readonly name: string; readonly change: string }[];
   readonly tables: readonly {
     readonly name: string;
-    readonly replication_key: string;
+    readonly replication_key: string | null;
     readonly unique_cols: readonly string[];
+    readonly mode?: string;
   }[];
+  readonly read_whole: readonly { readonly name: string; readonly message: string; readonly hint: string }[];
   readonly left_out: readonly { readonly name: string; readonly message: string; readonly hint: string }[];
   readonly warnings: readonly string[];
   readonly next: string;
@@ -84,12 +86,13 @@ async function zoo(): Promise<Pair> {
 }
 
 describe('what the source has', () => {
-  test('keys are found, and the rest is left out with its reason', async () => {
+  test('keys are found, tables without a clear one are read whole, and what cannot be read is left out', async () => {
     await using pair = await zoo();
     const result = await init(pair, '--yes --all-tables --json');
     expect(result.exitCode, result.stderr).toBe(0);
-    const { tables, left_out: leftOut } = result.json<InitJson>();
-    expect(tables.map(({ name, replication_key: key, unique_cols: by }) => [name, key, by])).toEqual([
+    const { tables, left_out: leftOut, read_whole: whole } = result.json<InitJson>();
+    const keyed = tables.filter(({ mode }) => mode === undefined);
+    expect(keyed.map(({ name, replication_key: key, unique_cols: by }) => [name, key, by])).toEqual([
       ['counted', 'updated_at', ['id']],
       ['named', 'updated_at', ['id']],
       ['parted', 'modified', ['day', 'sensor']],
@@ -100,16 +103,20 @@ describe('what the source has', () => {
     expect(leftOut.map(({ name, message }) => [name, message])).toEqual([
       ['filtered', `row-level security would hide rows from role "${reader}"`],
       ['half_secret', `role "${reader}" may not read salary`],
+      ['secret', `role "${reader}" may not read it`],
+    ]);
+    expect(whole.map(({ name, message }) => [name, message])).toEqual([
       ['idle', 'no key is clearly the best: stamp'],
       ['keyless', 'it has no primary key and no unique index'],
       ['link_only', 'no column looks like a replication key'],
       ['log', 'its only keys see inserts, not changes: id'],
-      ['secret', `role "${reader}" may not read it`],
       ['serial_log', 'no key is clearly the best: at'],
       ['shown', 'it has no primary key and no unique index'],
       ['two', 'no key is clearly the best: modified_at, updated_at'],
-      ['words', 'no column of a type that can order changes (timestamp, date or integer)'],
+      ['words', 'no column looks like a replication key'],
     ]);
+    const readWhole = tables.filter(({ mode }) => mode === 'full-refresh').map(({ name }) => name);
+    expect(readWhole).toEqual(whole.map(({ name }) => name));
     expect(leftOut.find(({ name }) => name === 'secret')?.hint).toBe(
       `At the source, run: GRANT SELECT ON "public"."secret" TO "${reader}"`,
     );
@@ -137,7 +144,8 @@ describe('what the source has', () => {
   test.each([
     ['--tables ordrs', 'the source has no table "ordrs"', 'Name tables'],
     ['--tables nmed', 'did you mean "named"?', 'Name tables'],
-    ['--tables log,words,keyless', '3 tables cannot be replicated as asked', '--replication-key log=id'],
+    ['--tables log,secret,filtered', '2 tables cannot be replicated as asked', 'GRANT SELECT'],
+    ['--tables log --full-refresh ordrs', 'the source has no table "ordrs"', 'Name tables'],
     ['--tables log --replication-key id --unique-cols nope', '--unique-cols nope fits none of', 'leave out'],
     ['--tables named --replication-key nope', '--replication-key nope fits none of', 'leave out'],
     [
@@ -166,9 +174,12 @@ describe('what the source has', () => {
         OPTIONS (host '${host}', port '${port}', dbname '${database}');
       CREATE USER MAPPING FOR PUBLIC SERVER other OPTIONS (user '${user}', password '${password}');
       CREATE FOREIGN TABLE far (id bigint, updated_at timestamptz) SERVER other OPTIONS (table_name 'orders')`);
-    const refused = await init(pair, '--yes --tables far');
-    expect(refused.stderr).toContain('--unique-cols far=COLUMN,COLUMN');
-    const { tables } = (await init(pair, '--yes --tables far --unique-cols far=id --json')).json<InitJson>();
+    const whole = (await init(pair, '--yes --tables far --json')).json<InitJson>();
+    expect(whole.tables).toMatchObject([{ name: 'far', mode: 'full-refresh' }]);
+    expect(whole.read_whole[0]?.hint).toContain('--unique-cols far=COLUMN,COLUMN');
+    const { tables } = (
+      await init(pair, '--yes --force --tables far --unique-cols far=id --json')
+    ).json<InitJson>();
     expect(tables).toEqual([{ name: 'far', replication_key: 'updated_at', unique_cols: ['id'] }]);
   });
 });

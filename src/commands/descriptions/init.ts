@@ -25,12 +25,15 @@ export const init = (): Description => ({
       new Option('--tables <names>', 'these tables (may be repeated)')
         .default([] as readonly string[], 'asked')
         .argParser(collect),
-      flag('--all-tables', 'all that have a clear replication key and a unique key'),
+      flag('--all-tables', 'all; small ones without a clear key in mode full-refresh'),
       new Option('--replication-key <key>', 'its column, or TABLE=COLUMN (may be repeated)')
         .default([] as readonly string[], 'the best')
         .argParser(repeated),
       new Option('--unique-cols <key>', "columns of a row's key, or TABLE=COLUMN,COLUMN (may be repeated)")
         .default([] as readonly string[], 'the primary key')
+        .argParser(repeated),
+      new Option('--full-refresh <table>', 'read it as a whole at each sync (may be repeated)')
+        .default([] as readonly string[], 'small tables without a clear key')
         .argParser(repeated),
     ],
     'What is done': [

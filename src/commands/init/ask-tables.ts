@@ -120,14 +120,17 @@ async function askWhichToChange(prompts: Prompts, clear: readonly TableOption[])
 }
 
 async function askKeys(prompts: Prompts, table: TableOption): Promise<ChosenTable> {
-  return {
-    name: table.name,
-    replicationKey: await askReplicationKey(prompts, table),
-    mergeKey: await askMergeKey(prompts, table),
-  };
+  const replicationKey = await askReplicationKey(prompts, table);
+  return replicationKey === WHOLE
+    ? { name: table.name, mergeKey: table.mergeKey?.columns ?? [], because: undefined }
+    : { name: table.name, replicationKey, mergeKey: await askMergeKey(prompts, table) };
 }
 
-function askReplicationKey(prompts: Prompts, table: TableOption): Promise<string> {
+/** No column has a name with this character. */
+const WHOLE = '\0';
+
+/** Where no key is clear, what never misses a change is proposed. */
+async function askReplicationKey(prompts: Prompts, table: TableOption): Promise<string> {
   const ranked = table.keys.map(({ column, reasons }): Choice<string> => ({
     value: column,
     label: column,
@@ -140,10 +143,17 @@ function askReplicationKey(prompts: Prompts, table: TableOption): Promise<string
       label: name,
       hint: 'only if it grows with every change',
     }));
+  const whole: Choice<string> = {
+    value: WHOLE,
+    label: 'None: read the whole table',
+    hint: 'mode full-refresh, misses nothing',
+  };
+  const columns = [...ranked, ...others];
+  if (columns.length === 0) return WHOLE;
   return prompts.choose({
     message: `${table.name}: which column grows with every change?`,
-    choices: [...ranked, ...others],
-    initial: table.key?.column,
+    choices: table.key ? [...columns, whole] : [whole, ...columns],
+    initial: table.key?.column ?? WHOLE,
   });
 }
 

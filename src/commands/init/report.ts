@@ -1,10 +1,11 @@
 /** What was done, in a few lines or as JSON, and the next command to type. */
 import type { Environment } from '../../environment.ts';
 import { glyphsOf, painter, type Look } from '../../observe/look.ts';
-import { padEnd, printable, wrapLines } from '../../observe/text.ts';
+import { padEnd, printable, printableLine, wrapLines } from '../../observe/text.ts';
 import { isUniqueBy } from '../../schema/relations.ts';
 import { shellWord } from '../../shell-word.ts';
 import { FORMAT_VERSION } from '../../summary-json.ts';
+import { isKeyed, type LeftOut } from '../../sync/init/choose-tables.ts';
 import type { Setup } from './setup.ts';
 import { strangersWarning } from './strangers.ts';
 import type { PlannedFile } from './write.ts';
@@ -29,7 +30,8 @@ export function formatReport({ setup, files, warnings, next }: Report, look: Loo
     ...files.map(({ name, change, remark }) =>
       `  ${paint('green', ok)}${padEnd(name, width)}${padEnd(DONE[change], action)}${change === 'none' ? '' : remark}`.trimEnd(),
     ),
-    ...leftOutLines(setup),
+    ...reasonLines('Read as a whole at each sync (mode full-refresh):', wholeOf(setup)),
+    ...reasonLines('Left out:', setup.leftOut),
     ...warnings.map((warning) => `${paint('yellow', 'warning:')} ${printable(warning)}`),
     '',
     `Next: ${paint('bold', next)}`,
@@ -37,28 +39,38 @@ export function formatReport({ setup, files, warnings, next }: Report, look: Loo
   return `${wrapLines(lines.join('\n'), look.width)}\n`;
 }
 
-const leftOutLines = ({ leftOut }: Setup): string[] =>
-  leftOut.length === 0
+/** Those of which nobody has asked for that. */
+const wholeOf = ({ chosen }: Setup): LeftOut[] =>
+  chosen.flatMap((table) =>
+    !isKeyed(table) && table.because ? [{ name: table.name, ...table.because }] : [],
+  );
+
+const reasonLines = (head: string, tables: readonly LeftOut[]): string[] =>
+  tables.length === 0
     ? []
     : [
-        'Left out:',
-        ...leftOut.flatMap(({ name, why, next }) => [
-          `  ${printable(name)}: ${printable(why)}`,
+        head,
+        ...tables.flatMap(({ name, why, next }) => [
+          `  ${printableLine(name)}: ${printable(why)}`,
           `    next: ${printable(next)}`,
         ]),
       ];
+
+const reasonJson = ({ name, why, next }: LeftOut) => ({ name, message: why, hint: next });
 
 export const reportJson = ({ setup, files, warnings, next }: Report): object => ({
   type: 'init',
   format_version: FORMAT_VERSION,
   directory: setup.answers.directory,
   files: files.map(({ name, change }) => ({ name, change })),
-  tables: setup.chosen.map(({ name, replicationKey, mergeKey }) => ({
-    name,
-    replication_key: replicationKey,
-    unique_cols: mergeKey,
+  tables: setup.chosen.map((table) => ({
+    name: table.name,
+    replication_key: isKeyed(table) ? table.replicationKey : null,
+    unique_cols: table.mergeKey,
+    ...(!isKeyed(table) && { mode: 'full-refresh' }),
   })),
-  left_out: setup.leftOut.map(({ name, why, next: hint }) => ({ name, message: why, hint })),
+  read_whole: wholeOf(setup).map(reasonJson),
+  left_out: setup.leftOut.map(reasonJson),
   warnings,
   next,
 });
@@ -67,6 +79,7 @@ export const reportJson = ({ setup, files, warnings, next }: Report): object => 
 export function warningsOf({ answers, writable, source, chosen, tables, strangers }: Setup): string[] {
   const written = chosen.filter(({ name }) => writable.includes(name)).map(({ name }) => name);
   const insertsOnly = chosen
+    .filter(isKeyed)
     .filter(({ name, replicationKey }) =>
       tables.some(
         (table) =>
@@ -93,6 +106,7 @@ export function warningsOf({ answers, writable, source, chosen, tables, stranger
 
 function unenforced(chosen: Setup['chosen'], tables: Setup['tables']): string[] {
   const keys = chosen
+    .filter(isKeyed)
     .filter(({ name, mergeKey }) =>
       tables.some((table) => table.name === name && !isUniqueBy(table.relation, mergeKey)),
     )

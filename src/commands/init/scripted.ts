@@ -27,6 +27,7 @@ export async function setupFromFlags(answers: Answers, options: InitOptions, how
     tables: options.allTables ? undefined : options.tables,
     replicationKeys: options.replicationKey.map(parseKeyWish),
     mergeKeys: options.uniqueCols.map(parseKeyWish),
+    whole: options.fullRefresh,
   });
   const strangers = await strangersAmong({ answers, destination, chosen }, how);
   return { answers, source, destination, tables, chosen, leftOut, writable, strangers };

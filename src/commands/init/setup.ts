@@ -16,6 +16,7 @@ export interface InitOptions extends GlobalOptions {
   readonly allTables: boolean;
   readonly replicationKey: readonly string[];
   readonly uniqueCols: readonly string[];
+  readonly fullRefresh: readonly string[];
   readonly yes: boolean;
   readonly force: boolean;
   readonly json: boolean;

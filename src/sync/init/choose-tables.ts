@@ -1,18 +1,31 @@
 /** Which tables a command line means, and by which keys, without anyone to ask: pure. */
 import { IncrepError } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
-import { orWhole, possibleKeys, type TableOption } from './table-options.ts';
+import { formatBytes } from '../../format.ts';
+import { shellWord } from '../../shell-word.ts';
+import { possibleKeys, type Obstacle, type TableOption } from './table-options.ts';
 
-export interface ChosenTable {
+export interface KeyedTable {
   readonly name: string;
   readonly replicationKey: string;
   readonly mergeKey: readonly string[];
 }
 
-export interface LeftOut {
+/** In mode full-refresh, which is right for every table, at the price of reading it as a whole each time. */
+export interface WholeTable {
   readonly name: string;
-  readonly why: string;
-  readonly next: string;
+  /** Empty where nothing keeps rows apart. */
+  readonly mergeKey: readonly string[];
+  /** Undefined where that was asked for. */
+  readonly because: Obstacle | undefined;
+}
+
+export type ChosenTable = KeyedTable | WholeTable;
+
+export const isKeyed = (table: ChosenTable): table is KeyedTable => 'replicationKey' in table;
+
+export interface LeftOut extends Obstacle {
+  readonly name: string;
 }
 
 interface Choice {
@@ -31,6 +44,8 @@ export interface TableWishes {
   readonly tables: readonly string[] | undefined;
   readonly replicationKeys: readonly KeyWish[];
   readonly mergeKeys: readonly KeyWish[];
+  /** Tables to be read as a whole each time. */
+  readonly whole: readonly string[];
 }
 
 /** `COLUMN`, `TABLE=COLUMN`, and for merge keys several columns between commas. */
@@ -53,12 +68,13 @@ export function chooseTables(options: readonly TableOption[], wishes: TableWishe
   const named = [
     ...(wishes.tables ?? []),
     ...[...wishes.replicationKeys, ...wishes.mergeKeys].flatMap(({ table }) => table ?? []),
+    ...wishes.whole,
   ];
   const unknown = named.find((name) => !names.includes(name));
   if (unknown !== undefined) throw unknownTable(unknown, names);
   const wanted = options.filter(({ name }) => !wishes.tables || wishes.tables.includes(name));
   const judged = wanted.map((option) => judge(option, wishes));
-  const chosen = judged.flatMap((each) => ('replicationKey' in each ? [each] : []));
+  const chosen = judged.flatMap((each) => ('mergeKey' in each ? [each] : []));
   const leftOut = judged.flatMap((each) => ('why' in each ? [each] : []));
   if (leftOut.length > 0 && (wishes.tables || chosen.length === 0)) throw notReplicable(leftOut);
   ensureHeeded(wishes.replicationKeys, '--replication-key', wanted, possibleKeys);
@@ -94,7 +110,7 @@ function ensureHeeded(
     next:
       table === undefined
         ? `Name columns that they have, or leave out ${flag}.`
-        : `Add ${table} to --tables, or leave out ${flag}.`,
+        : `Add ${shellWord(table)} to --tables, or leave out ${flag}.`,
   });
 }
 
@@ -112,36 +128,67 @@ function judge(option: TableOption, wishes: TableWishes): ChosenTable | LeftOut 
   );
   if (missing !== undefined)
     return { name, why: `it has no column "${missing}"`, next: `Its columns: ${columns.join(', ')}.` };
+  if (wishes.whole.includes(name))
+    return wholeTable(option, mergeWish?.columns ?? option.mergeKey?.columns, undefined);
   const replicationKey = keyWish?.columns[0] ?? option.key?.column;
-  if (replicationKey === undefined) return { name, ...withoutKey(option) };
+  const mergeKey = mergeWish?.columns ?? option.mergeKey?.columns;
+  if (replicationKey === undefined) return withoutKey(option, mergeKey, reasonOf(option));
   if (!possibleKeys(option).includes(replicationKey))
     return {
       name,
       why: `"${replicationKey}" is of a type that cannot order changes`,
       next: `Name one of: ${possibleKeys(option).join(', ')}.`,
     };
-  const mergeKey = mergeWish?.columns ?? option.mergeKey?.columns;
   if (mergeKey === undefined)
-    return {
-      name,
+    return withoutKey(option, mergeKey, {
       why: 'it has no primary key and no unique index',
-      next: `Name the columns that identify a row: --unique-cols ${name}=COLUMN,COLUMN ${orWhole(name)}`,
-    };
+      next: `To read only what has changed, name the columns that identify a row: --unique-cols ${shellWord(`${name}=COLUMN,COLUMN`)}`,
+    });
   return { name, replicationKey, mergeKey };
 }
 
-function withoutKey({ name, keys }: TableOption): { why: string; next: string } {
-  const flag = `--replication-key ${name}=${keys[0]?.column ?? 'COLUMN'}`;
-  if (keys.length === 0)
-    return { why: 'no column looks like a replication key', next: `Name one: ${flag} ${orWhole(name)}` };
-  const best = keys.filter(({ sees }) => sees === keys[0]?.sees).map(({ column }) => column);
+const wholeTable = (
+  { name }: TableOption,
+  mergeKey: readonly string[] | undefined,
+  because: Obstacle | undefined,
+): WholeTable => ({ name, mergeKey: mergeKey ?? [], because });
+
+/** Bytes up to which a table is read as a whole each time without anybody having asked for it. */
+const SMALL = 100_000_000;
+
+/** Never by a key that might miss changes, unless a person names it. */
+function withoutKey(
+  option: TableOption,
+  mergeKey: readonly string[] | undefined,
+  { why, next }: Obstacle,
+): WholeTable | LeftOut {
+  const { name, bytes } = option;
+  if (bytes <= SMALL) return wholeTable(option, mergeKey, { why, next });
   return {
-    why:
-      keys[0]?.sees === 'inserts'
-        ? `its only keys see inserts, not changes: ${best.join(', ')}`
-        : `no key is clearly the best: ${best.join(', ')}`,
-    next: `Choose one: ${flag} ${orWhole(name)}`,
+    name,
+    why: `${why}; it has ${formatBytes(bytes)}`,
+    next: `To read it as a whole each time: --full-refresh ${shellWord(name)}\n${next}`,
   };
+}
+
+function reasonOf({ name, keys }: TableOption): Obstacle {
+  const [first] = keys;
+  const flag = `--replication-key ${shellWord(`${name}=${first?.column ?? 'COLUMN'}`)}`;
+  const best = keys.filter(({ sees }) => sees === first?.sees).map(({ column }) => column);
+  if (!first)
+    return {
+      why: 'no column looks like a replication key',
+      next: 'To read only what has changed, give it a column such as updated_at timestamptz that every change sets to now().',
+    };
+  return first.sees === 'inserts'
+    ? {
+        why: `its only keys see inserts, not changes: ${best.join(', ')}`,
+        next: `Only if its rows never change: ${flag} reads new rows alone.`,
+      }
+    : {
+        why: `no key is clearly the best: ${best.join(', ')}`,
+        next: `To read only what has changed, name the column that every change sets: ${flag}`,
+      };
 }
 
 function unknownTable(name: string, names: readonly string[]): IncrepError {
@@ -162,7 +209,7 @@ const notReplicable = (tables: readonly LeftOut[]): IncrepError =>
   });
 
 /** By the keys that need no asking; for tables that are ready. */
-export const asItIs = ({ name, key, mergeKey }: TableOption): ChosenTable => ({
+export const asItIs = ({ name, key, mergeKey }: TableOption): KeyedTable => ({
   name,
   replicationKey: key?.column ?? '',
   mergeKey: mergeKey?.columns ?? [],

@@ -1,6 +1,6 @@
 /** The text of `tables-config.json`, as a person would write it: pure. */
 import { patternOf } from '../../schema/patterns.ts';
-import type { ChosenTable } from './choose-tables.ts';
+import { isKeyed, type ChosenTable } from './choose-tables.ts';
 
 export const SCHEMA_FILE = 'tables-config.schema.json';
 
@@ -9,16 +9,17 @@ interface Entry {
   readonly unique_cols?: readonly string[];
 }
 
-/** What most tables share stands once, in the defaults. */
+/** What most tables share stands once, in the defaults: not where a table without keys would get them, too. */
 export function tablesConfigText(tables: readonly ChosenTable[]): string {
+  const keyed = tables.every(isKeyed) ? tables.filter(isKeyed) : [];
   const defaults: Entry = {
     ...shared(
       'replication_key',
-      tables.map(({ replicationKey }) => replicationKey),
+      keyed.map(({ replicationKey }) => replicationKey),
     ),
     ...shared(
       'unique_cols',
-      tables.map(({ mergeKey }) => mergeKey),
+      keyed.map(({ mergeKey }) => mergeKey),
     ),
   };
   const lines = tables.map((table) => `    ${inline(entryOf(table, defaults))}`);
@@ -37,7 +38,15 @@ function shared(name: keyof Entry, values: readonly unknown[]): Entry {
   return most ? { [name]: JSON.parse(most[0]) as never } : {};
 }
 
-function entryOf({ name, replicationKey, mergeKey }: ChosenTable, defaults: Entry): object {
+function entryOf(table: ChosenTable, defaults: Entry): object {
+  const { name, mergeKey } = table;
+  if (!isKeyed(table))
+    return {
+      name: patternOf(name),
+      mode: 'full-refresh',
+      ...(mergeKey.length > 0 && { unique_cols: mergeKey }),
+    };
+  const { replicationKey } = table;
   const isDefault = (key: keyof Entry, value: unknown) =>
     JSON.stringify(defaults[key]) === JSON.stringify(value);
   return {

@@ -8,12 +8,11 @@ import {
   type TableHints,
 } from '../../schema/key-candidates.ts';
 import { keyTypeOf } from '../../schema/keys.ts';
-import { printName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
 
 /** Why it cannot be replicated, and what would help. */
-interface Obstacle {
+export interface Obstacle {
   readonly why: string;
   readonly next: string;
 }
@@ -59,10 +58,6 @@ export const possibleKeys = ({ relation }: TableOption): string[] =>
 export const isReady = ({ obstacle, key, mergeKey }: TableOption): boolean =>
   obstacle === undefined && key !== undefined && mergeKey !== undefined;
 
-/** What every table can have, at a price. */
-export const orWhole = (name: string): string =>
-  `(or add ${JSON.stringify({ name, mode: 'full-refresh' })} to tables-config.json: it is read as a whole each time)`;
-
 function obstacleOf(relation: Relation, role: string): Obstacle | undefined {
   const { name, columns, unreadableColumns } = relation;
   const grant = `At the source, run: GRANT SELECT ON ${qualified(name)} TO ${ident(role)}`;
@@ -75,10 +70,7 @@ function obstacleOf(relation: Relation, role: string): Obstacle | undefined {
       why: `row-level security would hide rows from role "${role}"`,
       next: `At the source, run: ALTER ROLE ${ident(role)} BYPASSRLS`,
     };
-  return columns.some(keyTypeOf)
+  return columns.length > 0
     ? undefined
-    : {
-        why: 'no column of a type that can order changes (timestamp, date or integer)',
-        next: `Give ${printName(name)} a column such as updated_at timestamptz that every change sets to now() ${orWhole(name.table)}`,
-      };
+    : { why: 'it has no columns', next: 'Nothing: there is nothing to copy.' };
 }

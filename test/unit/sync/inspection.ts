@@ -54,7 +54,7 @@ export function inspection(
     owners: new Map(),
     keyTriggers: new Map(),
     dependents: new Map(),
-  gone: new Map(),
+    gone: new Map(),
     pgDump: undefined,
     ...change,
   };
