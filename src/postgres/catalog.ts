@@ -33,6 +33,7 @@ const relationRow = z
     comment: z.string().nullable(),
     canSelect: z.boolean(),
     filtersRows: z.boolean(),
+    references: names,
     estimatedRows: z.number().nullable(),
     bytes: z.number().nullable(),
     columns: z.array(columnSchema),

@@ -41,6 +41,8 @@ export interface Relation {
   readonly unreadableColumns: readonly string[];
   /** Row-level security that would filter what our role sees. */
   readonly filtersRows: boolean;
+  /** Oids of other tables that its foreign keys point to. */
+  readonly references: readonly string[];
   /** Sequences owned by its columns, which a dump would want to read as well. */
   readonly ownedSequences: readonly TableName[];
 }
@@ -128,6 +130,7 @@ export const queryRelation = (name: TableName, columns: readonly Column[]): Rela
   canSelectTable: false,
   unreadableColumns: [],
   filtersRows: false,
+  references: [],
   ownedSequences: [],
 });
 

@@ -94,6 +94,8 @@ export const DESCRIBE_RELATIONS = /* sql */ `
          obj_description(c.oid, 'pg_class') AS comment,
          has_any_column_privilege(c.oid, 'SELECT') AS "canSelect",
          row_security_active(c.oid) AS "filtersRows",
+         (SELECT coalesce(json_agg(DISTINCT k.confrelid::text), '[]') FROM pg_constraint k
+          WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.confrelid <> c.oid) AS "references",
          size.rows AS "estimatedRows", size.bytes,
          cols.columns, cols."unreadableColumns", idx."uniqueKeys", idx."indexedColumns", seq."ownedSequences"
   FROM pg_class c

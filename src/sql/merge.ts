@@ -60,7 +60,7 @@ export function mergePasses(merge: Merge): MergePass[] {
   }));
 }
 
-/** What a row of the destination is replaced for: any difference, or one in a column that no UPDATE may set. */
+/** What a row of the destination is replaced for: a difference wherever it is, or one in a column that no UPDATE may set. */
 export type ReplacedFor = 'differing' | 'fixed';
 
 /**

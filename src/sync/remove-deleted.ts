@@ -4,12 +4,14 @@ import { IncrepError } from '../errors.ts';
 import { printName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
 import { shellWord } from '../shell-word.ts';
+import { CHECK_CONSTRAINTS } from '../sql/constraints.ts';
 import { deleteKeys, markDeleted, unmarkDeleted } from '../sql/removal.ts';
 import { batched } from './compare/key-batches.ts';
 import { compareSides } from './compare/compare-sides.ts';
 import { keyColumns, sidesOf } from './compare/sides.ts';
 import type { TableFacts } from './facts.ts';
 import { ownOf } from './marked-rows.ts';
+import { foreignKeyRefusal, readForeignKey, violationOf, type Violation } from './violations.ts';
 
 export interface Removal {
   readonly deleted: number;
@@ -30,14 +32,14 @@ export interface Removing {
 
 export async function removeDeleted(removing: Removing): Promise<Removal> {
   const { facts, destination } = removing;
-  await destination.query('SAVEPOINT increp_deletes');
-  const { deleted, missing, limit } = await removeInBatches(removing);
+  await destination.query(`SAVEPOINT increp_deletes; ${CHECK_CONSTRAINTS}`);
+  const { deleted, missing, limit, stuck } = await removeInBatches(removing);
   if (deleted > limit && !removing.isForced) {
     await destination.query('ROLLBACK TO SAVEPOINT increp_deletes');
     return { deleted: 0, missing: 0, refusal: refusal(facts, limit) };
   }
   await destination.query('RELEASE SAVEPOINT increp_deletes');
-  return { deleted, missing, refusal: undefined };
+  return { deleted, missing, refusal: stuck };
 }
 
 /** Stops as soon as the limit is passed: what is over it is not worth finding. */
@@ -47,7 +49,7 @@ async function removeInBatches({
   source,
   destination,
   isForced,
-}: Removing): Promise<{ deleted: number; missing: number; limit: number }> {
+}: Removing): Promise<{ deleted: number; missing: number; limit: number; stuck: IncrepError | undefined }> {
   const { settings, destinationName } = facts;
   const key = keyColumns(facts, relation, 'destination');
   const isSoft = settings.deletes === 'soft';
@@ -67,7 +69,10 @@ async function removeInBatches({
   const limit = comparison.destinationRows * settings.deleteLimit;
   const rows = { table: destinationName, key, own: ownOf(facts) };
   const removal = (isSoft ? markDeleted : deleteKeys)(rows);
-  const remove = batched((keys) => run(removal, keys));
+  const referred: string[] = [];
+  const remove = batched(async (keys) => {
+    if ((await tryToRemove(destination, () => run(removal, keys))) !== undefined) referred.push(...keys);
+  });
   let restored = 0;
   const restore = batched(async (keys) => {
     if (isSoft) restored += await run(unmarkDeleted(rows), keys);
@@ -79,7 +84,32 @@ async function removeInBatches({
   }
   await remove.flush();
   await restore.flush();
-  return { deleted: remove.count(), missing: restore.count() - restored, limit };
+  // Rows that refer to each other go at once. Those that other tables refer to stay.
+  const violation =
+    referred.length === 0 ? undefined : await tryToRemove(destination, () => run(removal, referred));
+  return {
+    deleted: remove.count() - (violation ? referred.length : 0),
+    missing: restore.count() - restored,
+    limit,
+    stuck: violation && foreignKeyRefusal(facts, violation, await readForeignKey(destination, violation)),
+  };
+}
+
+async function tryToRemove(
+  client: pg.ClientBase,
+  work: () => Promise<unknown>,
+): Promise<Violation | undefined> {
+  await client.query('SAVEPOINT increp_batch');
+  try {
+    await work();
+  } catch (error) {
+    const violation = violationOf(error);
+    if (violation?.kind !== 'foreign key') throw error;
+    await client.query('ROLLBACK TO SAVEPOINT increp_batch');
+    return violation;
+  }
+  await client.query('RELEASE SAVEPOINT increp_batch');
+  return undefined;
 }
 
 const refusal = ({ settings, destinationName }: TableFacts, limit: number): IncrepError =>

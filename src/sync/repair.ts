@@ -18,6 +18,7 @@ import { emptyStaging } from './staging.ts';
 import { addMissingLabels } from './make-types.ts';
 import { lockTable } from './table-lock.ts';
 import { comparableCopy, recordIn, settledSides, withLockedSource } from './verify.ts';
+import { foreignKeyRefusal, violationOf } from './violations.ts';
 import type { Work } from './work.ts';
 
 export interface Repaired {
@@ -41,7 +42,9 @@ export async function repairTable(work: Work, facts: TableFacts): Promise<Repair
         { client: source, rows: sides.source },
         { client: destination, rows: sides.destination },
       );
-      return applyDifferences({ work, facts, relation, source, destination }, differences);
+      return namingConstraints(facts, () =>
+        applyDifferences({ work, facts, relation, source, destination }, differences),
+      );
     });
     const merge = mergeOf(facts, relation);
     await dropOlderVersions(destination, merge, relation);
@@ -55,6 +58,15 @@ export async function repairTable(work: Work, facts: TableFacts): Promise<Repair
     });
     return { inserted, updated, removed };
   });
+}
+
+async function namingConstraints<T>(facts: TableFacts, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    const violation = violationOf(error);
+    throw violation?.kind === 'foreign key' ? foreignKeyRefusal(facts, violation, undefined) : error;
+  }
 }
 
 interface Repairing {

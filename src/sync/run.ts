@@ -4,7 +4,11 @@ import { asIncrepError, type IncrepError } from '../errors.ts';
 import type { RunSummary, TableOutcome } from '../events.ts';
 import { ensureWritable } from '../state/state-files.ts';
 import { gatherFacts, type Facts, type TableFacts } from './facts.ts';
+import { openJobs } from './chunks/jobs.ts';
+import { combined, isReferredTo, parentsFirst, waitsForOthers } from './foreign-keys.ts';
 import { inStep } from './sharing/in-step.ts';
+import type { Plan } from './plan.ts';
+import { planTable } from './plan-table.ts';
 import { prepareDestination } from './prepare-destination.ts';
 import { ensureDifferentDatabases } from './same-database.ts';
 import {
@@ -18,6 +22,7 @@ import {
   waitBeforeNext,
 } from './sync-table.ts';
 import { inTurn } from './turns.ts';
+import { isSame } from './violations.ts';
 import type { Work } from './work.ts';
 import { writeRefusal } from './writable-destination.ts';
 
@@ -60,21 +65,102 @@ async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcom
   if (request.nothing) throw request.nothing;
   const gatheredAt = performance.now();
   const facts = await persistently(work, () => prepare(work, request.tables));
-  for (const table of await inTurn(work, facts)) {
-    if (request.mayGoOn?.() === false) return;
-    // While a large table loads, the other tables may change.
-    const isStale = performance.now() - gatheredAt > work.timing.factsMaxAge * 1000;
-    const outcome = await inStep(work, table.settings.name, async (together) =>
-      hasNoTime(together, table)
-        ? leftOver(together, table)
-        : syncTable(together, isStale ? await refreshed(together, table) : table, request),
-    );
+  const tables = await inTurn(work, facts);
+  const pass: Pass = { work, request, tables, held: new Map(), gatheredAt };
+  const finish = async (outcome: TableOutcome) => {
     outcomes.push(outcome);
     await work.emit({ type: 'table-finished', outcome });
-    work.signal?.throwIfAborted();
-    if (request.isFailFast && outcome.status === 'failed') return;
+  };
+  try {
+    // Several destinations meet at the tables in one order.
+    for (const table of work.companions ? tables : parentsFirst(tables)) {
+      if (request.mayGoOn?.() === false) return;
+      const outcome = await syncOnce(pass, table, work);
+      if (waitsForOthers(outcome) || isReferredTo(table, tables)) pass.held.set(table, outcome);
+      else await finish(outcome);
+      work.signal?.throwIfAborted();
+      if (request.isFailFast && outcome.status === 'failed') return;
+    }
+    await syncAgain(pass);
+  } finally {
+    for (const outcome of pass.held.values()) await finish(outcome);
+    const place = ({ name }: TableOutcome) => tables.findIndex(({ settings }) => settings.name === name);
+    outcomes.sort((one, other) => place(one) - place(other));
   }
 }
+
+interface Pass {
+  readonly work: Work;
+  readonly request: RunRequest;
+  readonly tables: readonly TableFacts[];
+  /** Tables that may be synced once more in this run, with what came of them so far. */
+  readonly held: Map<TableFacts, TableOutcome>;
+  readonly gatheredAt: number;
+}
+
+async function syncOnce(pass: Pass, table: TableFacts, work: Work): Promise<TableOutcome> {
+  const before = pass.held.get(table);
+  // While a large table loads, the other tables may change.
+  const isStale =
+    before !== undefined || performance.now() - pass.gatheredAt > work.timing.factsMaxAge * 1000;
+  const outcome = await inStep(work, table.settings.name, async (together) =>
+    hasNoTime(together, table)
+      ? leftOver(together, table)
+      : syncTable(
+          { ...together, bringTable: bringFor(pass, [table]) },
+          isStale ? await refreshed(together, table) : table,
+          pass.request,
+        ),
+  );
+  return before ? combined(before, outcome) : outcome;
+}
+
+/** Tables that had to wait for what others bring, or take away, as long as one of them comes further. */
+async function syncAgain(pass: Pass): Promise<void> {
+  const { work, request, held } = pass;
+  for (let isMoving = true; isMoving;) {
+    isMoving = false;
+    for (const [table, before] of held) {
+      if (!waitsForOthers(before)) continue;
+      if (request.mayGoOn?.() === false || hasNoTime(work, table)) return;
+      const outcome = await syncOnce(pass, table, alone(work));
+      held.set(table, outcome);
+      isMoving ||= !waitsForOthers(outcome);
+      work.signal?.throwIfAborted();
+    }
+  }
+}
+
+/** Over connections of its own, while the table that needs it holds its transaction open. */
+const bringFor =
+  (pass: Pass, chain: readonly TableFacts[]): NonNullable<Work['bringTable']> =>
+  async (destination) => {
+    const table = pass.tables.find(({ destinationName }) => isSame(destinationName, destination));
+    if (!table || !table.settings.isEnabled || chain.includes(table)) return false;
+    await using jobs = openJobs(alone(pass.work), 1);
+    const [aside] = jobs.works;
+    if (!aside) throw new Error('a table is brought by one job');
+    const work: Work = {
+      ...aside,
+      emit: async (event) => {
+        if (event.type === 'warning' || event.type === 'retrying') await pass.work.emit(event);
+      },
+      bringTable: bringFor(pass, [...chain, table]),
+    };
+    const now = await refreshed(work, table);
+    const request = { ...pass.request, isFullRefresh: false };
+    // Another shape needs the tables that refer to it, too, for itself alone.
+    if (takesShape(planTable(now, request))) return false;
+    const outcome = await syncTable(work, now, request);
+    const before = pass.held.get(table);
+    pass.held.set(table, before ? combined(before, outcome) : outcome);
+    return outcome.status !== 'skipped';
+  };
+
+const takesShape = (plan: Plan): boolean =>
+  plan.kind === 'load' ? plan.way === 'swap' : plan.kind === 'incremental' && plan.evolution !== undefined;
+
+const alone = ({ companions: _, party: __, ...work }: Work): Work => work;
 
 /** A table that would be passed over anyway is not left for another run. */
 const hasNoTime = ({ timeBox }: Work, { settings }: TableFacts): boolean =>

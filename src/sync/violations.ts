@@ -190,8 +190,9 @@ export function foreignKeyRefusal(
   violation: Violation,
   key: ForeignKey | undefined,
 ): IncrepError {
-  const isChild = key === undefined || isSame(key.child, destinationName);
-  const [child, parent] = [printName(violation.table), key ? printName(key.parent) : 'another table'];
+  const isChild = isSame(violation.table, destinationName);
+  const other = isChild ? 'another table' : printName(destinationName);
+  const [child, parent] = [printName(violation.table), key ? printName(key.parent) : other];
   const drop = `ALTER TABLE ${qualified(violation.table)} DROP CONSTRAINT ${ident(violation.constraint)}`;
   const next = isChild
     ? `Sync ${parent} in the same run as "${settings.name}": increp then brings the rows that this one refers to first. If ${parent} is no copy of the same source, or the source has no such row either, "increp verify" shows what is missing there; or drop the foreign key at the destination: ${drop}`
