@@ -22,6 +22,8 @@ export interface Window {
   readonly from: string | null;
   readonly lookbackSeconds: number;
   readonly nullKeys: 'warn' | 'include';
+  /** Besides: rows that share their unique key, these columns, with one without a replication key. */
+  readonly sharing?: readonly KeyPart[];
   /** Besides: whatever transactions of that number (xid8) or a later one have written. */
   readonly orWritten?: { readonly since: string; readonly nextXid: string };
   /** One chunk of a whole table. */
@@ -30,6 +32,14 @@ export interface Window {
     /** Rows with later keys are left to the window at the end, so that a row that moves about comes once. */
     readonly upTo: string;
   };
+}
+
+/** A column of the unique key at the source. */
+export interface KeyPart {
+  readonly name: string;
+  readonly isNullable: boolean;
+  /** False: its text is what identifies a row. */
+  readonly isBuiltIn: boolean;
 }
 
 /** The lower edge of a window as an expression: the server does the arithmetic, on its own types. */
@@ -70,7 +80,24 @@ export const selectWindow = (
   columns: readonly Column[],
   window: Window | undefined,
 ): string =>
-  /* sql */ `SELECT ${copiedColumns(columns)} FROM ${fromItem(rows)} WHERE ${windowCondition(window)}`;
+  window?.sharing === undefined || window.from === null
+    ? /* sql */ `SELECT ${copiedColumns(columns)} FROM ${fromItem(rows)} WHERE ${windowCondition(window)}`
+    : /* sql */ `SELECT ${copiedColumns(columns, 't.')} FROM ${fromItem(rows, 't')}
+        WHERE ${windowCondition(window)} OR ${sharesWithNull(rows, window.replicationKey, window.sharing)}`;
+
+/** Which of them is the newest shows only beside the others. */
+function sharesWithNull(rows: RowSource, replicationKey: string, key: readonly KeyPart[]): string {
+  const list = (alias: string) =>
+    key.map(({ name, isBuiltIn }) => `${alias}.${ident(name)}${isBuiltIn ? '' : '::text'}`);
+  const without = /* sql */ `FROM ${fromItem(rows, 'n')} WHERE n.${ident(replicationKey)} IS NULL`;
+  const plain = /* sql */ `(${list('t').join(', ')}) IN (SELECT ${list('n').join(', ')} ${without})`;
+  const nullable = key.filter(({ isNullable }) => isNullable);
+  if (nullable.length === 0) return plain;
+  // Only = can be hashed.
+  const isNull = nullable.map(({ name }) => `t.${ident(name)} IS NULL`).join(' OR ');
+  const same = list('t').map((column, place) => `${column} IS NOT DISTINCT FROM ${list('n')[place] ?? ''}`);
+  return /* sql */ `${plain} OR (${isNull}) AND EXISTS (SELECT ${without} AND ${same.join(' AND ')})`;
+}
 
 /**
  * Whether a window holds a row of which `condition` is true; the answer is that of the second statement. Where the

@@ -95,7 +95,7 @@ async function whileInView(
   if (early?.refusal) throw early.refusal;
   const merged = await mergeWindow(changes, copied, fill);
   if (isVerified) {
-    await verifyCopied({ ...copy, table: facts.destinationName, where: windowCondition(window) });
+    await verifyCopied({ ...copy, table: facts.destinationName, where: verifiable(window) });
     if (evolving && fill) await verifyFilled(evolving, source, fill);
   }
   if (!plan.removesDeleted) return { copied, warnings, fill, merged };
@@ -111,6 +111,10 @@ async function remove(
   await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'deletes' });
   return removeDeleted({ ...copy, isForced });
 }
+
+/** Of rows that share their unique key with one without a replication key, the destination has only the newest. */
+const verifiable = (window: Window): string =>
+  windowCondition(window.sharing ? { ...window, nullKeys: 'warn' } : window);
 
 const evolvingOf = ({ work, facts, plan, destination }: Changes): Evolving | undefined =>
   plan.evolution && { work, facts, relation: plan.source, evolution: plan.evolution, destination };

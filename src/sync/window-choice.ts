@@ -3,7 +3,8 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { windowStart } from '../schema/fences.ts';
 import { lowestCursor } from '../schema/keys.ts';
-import { showsWriters, type Relation } from '../schema/relations.ts';
+import { isUniqueBy, showsWriters, type Relation } from '../schema/relations.ts';
+import { isAppend } from '../schema/row-identity.ts';
 import { isSameLife, type ReadAs, type StateRecord } from '../schema/state-record.ts';
 import { farFrom, isWrittenSince } from '../sql/compare.ts';
 import { IN_FLIGHT } from '../sql/fence.ts';
@@ -91,7 +92,18 @@ function windowFrom(
     ...(plan.keyType === 'integer' && from !== start ? anywhere(facts, plan, fence, from) : { from }),
     lookbackSeconds: facts.settings.lookbackSeconds + shiftSince(facts, plan, fence).seconds,
     nullKeys: facts.settings.nullKeys,
+    ...sharingOf(facts, plan.source),
   };
+}
+
+/** A row without a replication key is read at every sync, and must not take the place of the newest row of its key. */
+function sharingOf({ settings }: TableFacts, source: Relation): Pick<Window, 'sharing'> {
+  const { mergeKey, nullKeys } = settings;
+  if (nullKeys !== 'include' || isAppend(settings) || isUniqueBy(source, mergeKey)) return {};
+  const parts = source.columns
+    .filter(({ name }) => mergeKey.includes(name))
+    .map(({ name, isNotNull, base }) => ({ name, isNullable: !isNotNull, isBuiltIn: base.isBuiltIn }));
+  return parts.length === 0 ? {} : { sharing: parts };
 }
 
 /**
