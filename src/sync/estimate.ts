@@ -6,6 +6,7 @@ import { countWindow, explainWindow } from '../sql/estimate.ts';
 import { highWaterMark } from '../sql/fence.ts';
 import type { Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
+import { markedRows, readMark } from './fence.ts';
 import { legacyStart } from './legacy-cursor.ts';
 import type { IncrementalPlan, KeyedLoadPlan, Plan } from './plan.ts';
 import { knownBefore } from './transfer.ts';
@@ -40,7 +41,6 @@ interface Reading {
   readonly window: Window;
 }
 
-const markRow = z.object({ high: z.string().nullable() });
 const planRow = z.object({
   'QUERY PLAN': z.tuple([
     z.object({ Plan: z.object({ 'Plan Rows': z.number(), 'Plan Width': z.number() }) }),
@@ -63,9 +63,7 @@ export async function estimateReading(
   });
   const countable = windows.filter(isCountable);
   const answers = await source.readAtOnce([
-    ...readable.map(({ table, plan: { replicationKey, keyType } }) =>
-      highWaterMark(table.sourceRows, replicationKey, keyType, timeZone),
-    ),
+    ...readable.map(({ table, plan }) => highWaterMark(markedRows(table, plan), timeZone)),
     ...windows.map(({ table, plan, window }) => explainWindow(table.sourceRows, plan.source.columns, window)),
     ...countable.map(({ table, window }) => countWindow(table.sourceRows, window, COUNTED)),
   ]);
@@ -80,9 +78,9 @@ export async function estimateReading(
     ]),
   );
   return new Map(
-    readable.map(({ table }, index) => [
+    readable.map(({ table, plan: { keyType } }, index) => [
       table,
-      { high: markRow.parse(answers[index]?.rows[0]).high, window: volumes.get(table) },
+      { high: readMark(keyType, answers[index]?.rows[0]).high, window: volumes.get(table) },
     ]),
   );
 }

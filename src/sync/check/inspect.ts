@@ -18,7 +18,11 @@ import {
   SOURCE_ROLE,
   WRITABLE_TABLES,
 } from '../../sql/inspect.ts';
+import type { KeyType } from '../../schema/keys.ts';
+import { highWaterMark } from '../../sql/fence.ts';
+import { describeSequences, keyOrigin } from '../../sql/key-origin.ts';
 import type { Facts, TableFacts } from '../facts.ts';
+import { markedRows, originRow, OWN_WRITES, readMark, type KeyOrigin } from '../fence.ts';
 import { gatherDependents } from '../gather-dependents.ts';
 import { planWithTools } from '../plan-with-tools.ts';
 import { ordinaryRequest, type Plan } from '../plan.ts';
@@ -53,15 +57,32 @@ export interface Inspection {
   readonly pgDump: { readonly tools: ClientTools; readonly path: string | undefined } | undefined;
 }
 
-const keyRow = z.object({
-  nullKeys: z.number(),
-  futureKeys: z.number(),
+const countsRow = z.object({ nullKeys: z.number(), futureKeys: z.number() });
+const sequencesRow = z.object({
   /** A sequence behind an integer key that hands out numbers in advance. */
   cachedSequence: z.string().nullable(),
+  /** One that leaves the numbers in between to an application. */
+  pool: z.object({ name: z.string(), increment: z.string() }).nullable(),
+  /** One whose last value we may not see. */
+  unreadableSequence: z.string().nullable(),
   /** One hands out its numbers. */
   hasSequence: z.boolean(),
 });
-export type KeyInspection = Readonly<z.infer<typeof keyRow>>;
+const topRow = z.object({ top: z.string().nullable() });
+
+export interface KeyInspection extends z.infer<typeof countsRow>, z.infer<typeof sequencesRow> {
+  /** The largest value of an integer key, where it is not the mark. */
+  readonly farAhead: { readonly top: string; readonly high: string | null } | undefined;
+  readonly isUncertain: boolean;
+  readonly origin: KeyOrigin;
+}
+
+export const NO_SEQUENCES = {
+  cachedSequence: null,
+  pool: null,
+  unreadableSequence: null,
+  hasSequence: false,
+};
 
 const roleRow = z.object({
   role: z.string(),
@@ -136,20 +157,40 @@ async function inspectAll(
   plans: ReadonlyMap<TableFacts, Plan>,
 ): Promise<Map<TableFacts, KeyInspection>> {
   const { timeZone } = await source.identity();
-  const readable = [...plans].flatMap(([table, plan]) => ('keyType' in plan ? [{ table, plan }] : []));
-  const answers = await source.readAtOnce(
-    readable.map(({ table, plan }) =>
-      inspectKeys(
-        table.sourceRows,
-        plan.source.kind === 'query' ? undefined : table.sourceName,
-        plan.replicationKey,
-        plan.keyType,
-        timeZone,
-        MANY,
-      ),
-    ),
+  const asked = [...plans].flatMap(([table, plan]) => {
+    if (!('keyType' in plan)) return [];
+    const marked = markedRows(table, plan);
+    const { table: name, replicationKey, keyType } = marked;
+    const statements = [
+      inspectKeys(marked, { timeZone, limit: MANY }),
+      highWaterMark(marked, timeZone),
+      ...(name ? [keyOrigin({ ...marked, table: name })] : []),
+      ...(name && keyType === 'integer' ? [describeSequences(name, replicationKey)] : []),
+    ];
+    return [{ table, keyType, statements }];
+  });
+  const answers = await source.readAtOnce(asked.flatMap(({ statements }) => statements));
+  return new Map(
+    asked.map(({ table, keyType, statements }) => {
+      const rows = answers.splice(0, statements.length).map((answer): unknown => answer.rows[0]);
+      return [table, inspectionOf(keyType, rows)];
+    }),
   );
-  return new Map(readable.map(({ table }, index) => [table, keyRow.parse(answers[index]?.rows[0])]));
+}
+
+function inspectionOf(
+  keyType: KeyType,
+  [counts, mark, origin, sequences]: readonly unknown[],
+): KeyInspection {
+  const { high, isUncertain } = readMark(keyType, mark);
+  const top = keyType === 'integer' ? topRow.parse(mark).top : high;
+  return {
+    ...countsRow.parse(counts),
+    ...(sequences === undefined ? NO_SEQUENCES : sequencesRow.parse(sequences)),
+    farAhead: top === null || top === high ? undefined : { top, high },
+    isUncertain,
+    origin: origin === undefined ? OWN_WRITES : originRow.parse(origin),
+  };
 }
 
 /** Of the window of a sync that comes now. */

@@ -76,6 +76,7 @@ const server = {
   encoding: 'UTF8',
   canReadControl: true,
   canMark: true,
+  showsWal: true,
   systemIdentifier: '7',
   timeline: 1,
 };
