@@ -40,6 +40,10 @@ export const ERROR_CLASSES = {
     'A connection cannot be encrypted as sslmode asks, or a certificate was refused.',
   ),
   CONNECTION_LOST: transient(69, 'A database stopped answering in the middle of the work.'),
+  SERVER_CHANGED: transient(
+    69,
+    'Another server instance answers than at the beginning of the sync of the table.',
+  ),
   TOO_MANY_CONNECTIONS: transient(69, 'A database accepts no more connections.'),
   AUTHENTICATION_FAILED: permanent(77, 'A database refused the user name or the password.'),
   PRIVILEGE_MISSING: permanent(77, 'A database role lacks a privilege that the work needs.'),

@@ -56,6 +56,23 @@ export const servers = {
       "next:  Look at the log of the source's server and at the network in between, then run increp again: it continues where the last run ended.",
     ],
   },
+  SERVER_CHANGED: {
+    about:
+      'The fence, the snapshot and the rows of a table have to come from one server instance. Nothing was committed. Four attempts were made.',
+    causes: [
+      'The source was restarted or failed over during the run.',
+      'A proxy or a DNS name leads to several servers, such as the standbys of a cluster.',
+    ],
+    steps: [
+      'Run `increp sync` again.',
+      'If it happens at every run, set `SOURCE_HOST` to the address of one server.',
+      `At the source, \`SELECT pg_postmaster_start_time(), pg_is_in_recovery()\` over several connections shows whether one server answers.`,
+    ],
+    example: [
+      'error: source: another server instance answers than a moment ago (a restart, a failover, or an address that leads to several servers); tried 4 times (SERVER_CHANGED)',
+      'next:  Run increp again. If this happens at every run, set SOURCE_HOST to the address of one server.',
+    ],
+  },
   TOO_MANY_CONNECTIONS: {
     about:
       'Tried four times. A sync takes one connection to each side, `pg_dump` and the history one more, `load_jobs` one for each.',

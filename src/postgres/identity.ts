@@ -2,7 +2,8 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../errors.ts';
-import { CONTROL_DATA, SERVER_IDENTITY } from '../sql/session.ts';
+import { sourceLifeSchema, type SourceLife } from '../schema/state-record.ts';
+import { BEGIN_PLAINLY, SERVER_IDENTITY, serverLife } from '../sql/session.ts';
 import { backendOf } from './driver.ts';
 
 /** SQLSTATE query_canceled. */
@@ -16,7 +17,6 @@ const identitySchema = z.object({
   database: z.string(),
   databaseOid: z.string(),
   isStandby: z.boolean(),
-  startedAt: z.string(),
   timeZone: z.string(),
   encoding: z.string(),
   /** What a transaction is that does not say otherwise: set by people, or by a hoster whose disk is full. */
@@ -26,15 +26,15 @@ const identitySchema = z.object({
   canMark: z.boolean(),
   canReadControl: z.boolean(),
 });
-const controlSchema = z.object({ systemIdentifier: z.string().nullable(), timeline: z.number().nullable() });
-
 interface Connected {
   /** A pooler or proxy answers in the server's place, so a session may be another one in the next transaction. */
   readonly isPooled: boolean;
+  /** Whether the server has a WAL that it shows. */
+  readonly showsWal: boolean;
 }
 
 export type ServerIdentity = Readonly<
-  Omit<z.infer<typeof identitySchema>, 'backendPid'> & z.infer<typeof controlSchema> & Connected
+  Omit<z.infer<typeof identitySchema>, 'backendPid'> & z.infer<typeof sourceLifeSchema> & Connected
 >;
 
 /** Begins and ends a transaction. */
@@ -43,9 +43,25 @@ export async function readIdentity(client: pg.Client): Promise<ServerIdentity> {
     lastRow(await queryFirst(client, SERVER_IDENTITY), 0),
   );
   const isPooled = backendPid !== backendOf(client);
-  const ended: unknown = await client.query(identity.canReadControl ? `${CONTROL_DATA}; COMMIT` : 'COMMIT');
-  if (!identity.canReadControl) return { ...identity, isPooled, systemIdentifier: null, timeline: null };
-  return { ...identity, isPooled, ...controlSchema.parse(lastRow(ended, 1)) };
+  return { ...identity, isPooled, ...(await readLife(client, identity)) };
+}
+
+/** Within the transaction, and ends it. */
+async function readLife(
+  client: pg.Client,
+  { canReadControl }: Pick<ServerIdentity, 'canReadControl'>,
+): Promise<SourceLife & Pick<ServerIdentity, 'showsWal'>> {
+  const lifeOf = (ended: unknown) => sourceLifeSchema.parse(lastRow(ended, 1));
+  try {
+    const ended: unknown = await client.query(`${serverLife({ canReadControl, showsWal: true })}; COMMIT`);
+    return { ...lifeOf(ended), showsWal: true };
+  } catch (error) {
+    // Some hosted servers have the functions, and refuse them when they are called.
+    if (codeOf(error) === undefined) throw error;
+    await client.query('ROLLBACK');
+    const statements = [BEGIN_PLAINLY, serverLife({ canReadControl, showsWal: false }), 'COMMIT'];
+    return { ...lifeOf(await client.query(statements.join('; '))), showsWal: false };
+  }
 }
 
 /** server_version_num of the oldest server that knows all that is asked of one. */

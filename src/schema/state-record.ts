@@ -66,6 +66,8 @@ export const stateRecordSchema = z.object({
   mergeKey: z.array(z.string()),
   /** The high-water mark of the last sync as Postgres printed it; null while there is no plausible key. */
   cursor: z.string().nullable(),
+  /** Whether the cursor of an integer key was bounded by what is plausible. False where it was not recorded. */
+  isBounded: z.boolean().default(false),
   fences: z.array(fenceSchema).readonly(),
   /**
    * What the source's transactions below this number (xid8) have written is in the copy. Tells `verify` a row that is

@@ -1,5 +1,8 @@
+import { TOP_ROWS } from '../schema/integer-mark.ts';
 import type { KeyType } from '../schema/keys.ts';
+import type { TableName } from '../schema/names.ts';
 import { ident, literal } from './identifiers.ts';
+import { sequenceEnd } from './key-origin.ts';
 import { isReaderMark } from './reader-mark.ts';
 import { bareItem, type RowSource } from './row-source.ts';
 
@@ -34,16 +37,54 @@ const CLOCK_AND_NUMBERS = /* sql */ `now()::text AS "at",
 
 export const MOMENT = /* sql */ `SELECT ${CLOCK_AND_NUMBERS}`;
 
-/** The largest plausible key, as text; through an index on the key it costs one look-up. */
-export function highWaterMark(
-  rows: RowSource,
-  replicationKey: string,
-  type: KeyType,
-  timeZone: string,
-): string {
+export interface MarkedRows {
+  readonly rows: RowSource;
+  /** Undefined where the rows are those of a query. */
+  readonly table: TableName | undefined;
+  readonly replicationKey: string;
+  readonly keyType: KeyType;
+}
+
+/**
+ * The largest plausible key, as text; through an index on the key it costs one look-up. Of an integer key the top rows are
+ * looked at, and schema/integer-mark.ts says which one is plausible.
+ */
+export function highWaterMark(marked: MarkedRows, timeZone: string): string {
+  const { rows, replicationKey, keyType } = marked;
+  if (keyType === 'integer') return integerMark(marked);
   const key = ident(replicationKey);
   return /* sql */ `SELECT max(${key})::text AS high, ${CLOCK_AND_NUMBERS} FROM ${bareItem(rows)}
-    ${plausible(key, type, timeZone)}`;
+    ${plausible(key, keyType, timeZone)}`;
+}
+
+/** A gap between two keys is out of proportion if it is larger than this, and than so many times the spread of the rows below. */
+const GAP = { least: 1000, times: 10 } as const;
+/** So many rows have to be below a gap, or all that there are. */
+const ROWS_BELOW = 100;
+/** Epoch times: a second in the unit of the key, and the first one that cannot be mistaken for a small number (2001). */
+const EPOCH_UNITS = ['1', '1000', '1000000', '1000000000'];
+const FIRST_EPOCH = '1000000000';
+
+const belowClock = (unit: string): string => {
+  const latest = `(SELECT max(key) FROM top WHERE key <= extract(epoch FROM now()) * ${unit})`;
+  return `CASE WHEN ${latest} >= ${FIRST_EPOCH}::numeric * ${unit} THEN ${latest} END`;
+};
+
+function integerMark({ rows, table, replicationKey }: MarkedRows): string {
+  const key = ident(replicationKey);
+  const from = bareItem(rows);
+  return /* sql */ `WITH top AS MATERIALIZED (
+      SELECT ${key}::numeric AS key FROM ${from} WHERE ${key} IS NOT NULL ORDER BY ${key} DESC LIMIT ${TOP_ROWS + 1}),
+    steps AS (SELECT key, lag(key) OVER (ORDER BY key) AS below, row_number() OVER (ORDER BY key) AS "rowsTo", min(key) OVER () AS lowest FROM top),
+    given AS MATERIALIZED (SELECT ${table ? sequenceEnd(table, replicationKey) : 'NULL::bigint'} AS "lastValue"),
+    bounds AS (SELECT "lastValue", (SELECT max(key) FROM top WHERE key <= "lastValue") AS "belowSequence" FROM given)
+    SELECT (SELECT max(key)::text FROM top) AS top,
+    (SELECT min(below)::text FROM steps WHERE key - below > greatest(${GAP.least}, ${GAP.times} * (below - lowest))
+      AND ("rowsTo" > ${ROWS_BELOW} OR (SELECT count(*) FROM top) <= ${TOP_ROWS})) AS "belowGap",
+    CASE WHEN "lastValue" IS NULL THEN coalesce(${EPOCH_UNITS.map(belowClock).toReversed().join(', ')})::text END AS "belowClock",
+    "lastValue"::text AS "sequenceEnd", "belowSequence"::text AS "belowSequence",
+    CASE WHEN "lastValue" IS NULL THEN false WHEN "belowSequence" IS NOT NULL THEN true
+      ELSE EXISTS (SELECT FROM ${from} WHERE ${key} <= "lastValue") END AS "hasRowsBelow", ${CLOCK_AND_NUMBERS} FROM bounds`;
 }
 
 /**

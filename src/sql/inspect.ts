@@ -1,41 +1,22 @@
 /** Questions that only `check` asks. */
-import type { KeyType } from '../schema/keys.ts';
 import type { TableName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
-import { latestPlausible } from './fence.ts';
-import { ident, identList, literal, qualified } from './identifiers.ts';
-import { bareItem, type RowSource } from './row-source.ts';
+import { latestPlausible, type MarkedRows } from './fence.ts';
+import { ident, identList, qualified } from './identifiers.ts';
+import { bareItem } from './row-source.ts';
 
 /** How many keys are NULL or ahead of the server's clock, each counted up to `limit`. */
 export function inspectKeys(
-  rows: RowSource,
-  /** Undefined where there is none behind the rows. */
-  table: TableName | undefined,
-  replicationKey: string,
-  type: KeyType,
-  timeZone: string,
-  limit: number,
+  { rows, replicationKey, keyType }: MarkedRows,
+  { timeZone, limit }: { readonly timeZone: string; readonly limit: number },
 ): string {
   const key = ident(replicationKey);
-  const latest = latestPlausible(type, timeZone);
+  const latest = latestPlausible(keyType, timeZone);
   const count = (predicate: string) =>
     `(SELECT count(*)::int FROM (SELECT FROM ${bareItem(rows)} WHERE ${predicate} LIMIT ${limit + 1}) rows)`;
   return /* sql */ `SELECT ${count(`${key} IS NULL`)} AS "nullKeys",
-    ${latest === null ? '0' : count(`${key} > ${latest}`)} AS "futureKeys",
-    ${table && type === 'integer' ? `(SELECT min(name) FROM ${sequences(table, replicationKey)} WHERE cache > 1)` : 'NULL'} AS "cachedSequence",
-    ${table && type === 'integer' ? `EXISTS (SELECT FROM ${sequences(table, replicationKey)})` : 'false'} AS "hasSequence"`;
+    ${latest === null ? '0' : count(`${key} > ${latest}`)} AS "futureKeys"`;
 }
-
-/** The sequences behind the column, by ownership or by its default; a cache above 1 hands numbers to sessions in advance. */
-const sequences = (table: TableName, column: string): string => /* sql */ `(
-  SELECT s.seqrelid::regclass::text AS name, s.seqcache AS cache FROM pg_sequence s WHERE s.seqrelid IN (
-    SELECT d.objid FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
-      AND d.refobjid = ${literal(qualified(table))}::regclass AND a.attname = ${literal(column)}
-    UNION SELECT d.refobjid FROM pg_attrdef f
-      JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
-      JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refclassid = 'pg_class'::regclass
-    WHERE f.adrelid = ${literal(qualified(table))}::regclass AND a.attname = ${literal(column)})) sequences`;
 
 /** For a person to run: without stopping writers, where Postgres can do that. */
 export const createIndexOn = ({ name, kind }: Relation, column: string): string =>

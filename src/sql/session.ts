@@ -96,12 +96,20 @@ export const EXPORT_SNAPSHOT = /* sql */ `SELECT pg_export_snapshot() AS snapsho
 export const beginWriting = (traits: ServerTraits, lockTimeoutSeconds: number): string =>
   /* sql */ `BEGIN ISOLATION LEVEL READ COMMITTED; ${settings(traits, lockTimeoutSeconds)}`;
 
-/** Of those who write to the database: its own setting, before one of our role, which is nobody's clock. */
+const ZONE_SETTINGS = /* sql */ `(
+            SELECT r.setrole AS role, r.setdatabase AS database, substr(setting, strpos(setting, '=') + 1) AS zone
+            FROM pg_db_role_setting r, unnest(r.setconfig) setting WHERE lower(setting) LIKE 'timezone=%'
+              AND r.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))) zones`;
+
+/**
+ * Of those who write to the database: its own setting, then the one for all roles. A setting of our role is nobody's clock,
+ * and hides that of the server. Then the zone of the server's log tells: initdb gives both the same.
+ */
 const LOCAL_TIME_ZONE = /* sql */ `coalesce(
-           (SELECT substr(setting, strpos(setting, '=') + 1) FROM pg_db_role_setting r, unnest(r.setconfig) setting
-            WHERE r.setrole = 0 AND r.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
-              AND lower(setting) LIKE 'timezone=%' LIMIT 1),
-           (SELECT reset_val FROM pg_settings WHERE name = 'TimeZone'))`;
+           (SELECT zone FROM ${ZONE_SETTINGS} WHERE role = 0 ORDER BY database DESC LIMIT 1),
+           (SELECT reset_val FROM pg_settings WHERE name = CASE
+              WHEN EXISTS (SELECT FROM ${ZONE_SETTINGS} WHERE role = (SELECT oid FROM pg_roles WHERE rolname = session_user))
+              THEN 'log_timezone' ELSE 'TimeZone' END))`;
 
 /** For what may be left undone. */
 export const limitStatements = (seconds: number): string =>
@@ -117,8 +125,6 @@ export const SERVER_IDENTITY = /* sql */ `BEGIN READ ONLY; ${FIRST};
          (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS "databaseOid",
          current_database() AS database,
          pg_is_in_recovery() AS "isStandby",
-         concat_ws('/', extract(epoch FROM pg_postmaster_start_time()),
-                   (SELECT extract(epoch FROM stats_reset) FROM pg_stat_bgwriter)) AS "startedAt",
          ${LOCAL_TIME_ZONE} AS "timeZone",
          current_setting('server_encoding') AS encoding,
          current_setting('default_transaction_read_only')::bool AS "isReadOnly",
@@ -127,6 +133,22 @@ export const SERVER_IDENTITY = /* sql */ `BEGIN READ ONLY; ${FIRST};
          has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
            AND has_function_privilege('pg_catalog.pg_control_checkpoint()', 'EXECUTE') AS "canReadControl"`;
 
-export const CONTROL_DATA = /* sql */ `
-  SELECT (SELECT system_identifier::text FROM pg_control_system()) AS "systemIdentifier",
-         (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline`;
+interface Readable {
+  readonly canReadControl: boolean;
+  /** False where the server has no WAL that it shows. */
+  readonly showsWal: boolean;
+}
+
+/** Of a primary the WAL tells; the control file names a new timeline only with the first checkpoint after a promotion. */
+const WAL_TIMELINE = /* sql */ `CASE WHEN NOT pg_is_in_recovery()
+    THEN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int END`;
+
+/** Which instance of a server answers. */
+export const serverLife = ({ canReadControl, showsWal }: Readable): string => /* sql */ `
+  SELECT concat_ws('/', extract(epoch FROM pg_postmaster_start_time()),
+                   (SELECT extract(epoch FROM stats_reset) FROM pg_stat_bgwriter)) AS "startedAt",
+         ${canReadControl ? '(SELECT system_identifier::text FROM pg_control_system())' : 'NULL'} AS "systemIdentifier",
+         coalesce(${showsWal ? WAL_TIMELINE : 'NULL'}, ${canReadControl ? '(SELECT timeline_id FROM pg_control_checkpoint())' : 'NULL'}) AS timeline`;
+
+/** For a question of its own, where the one above was refused. */
+export const BEGIN_PLAINLY = /* sql */ `BEGIN READ ONLY; ${FIRST}`;

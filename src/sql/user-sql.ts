@@ -20,8 +20,10 @@ interface Token {
 }
 
 const BLANK = /(?:\s|--[^\n\r]*)+/y;
-const ESCAPED = /[eE]'(?:[^'\\]|''|\\[\s\S])*('?)/y;
-const STRING = /'(?:[^']|'')*('?)/y;
+/** A string goes on behind a line break, in the same mode: what follows an E'' has escapes, too. */
+const CONTINUED = String.raw`'(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:\s|--[^\n\r]*[\n\r])*'`;
+const ESCAPED = new RegExp(String.raw`[eE]'(?:[^'\\]|''|\\[\s\S]|${CONTINUED})*('?)`, 'y');
+const STRING = new RegExp(`'(?:[^']|''|${CONTINUED})*('?)`, 'y');
 const QUOTED_NAME = /"(?:[^"]|"")*("?)/y;
 const DOLLAR = /\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/y;
 const WORD = /[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*/y;
@@ -134,24 +136,37 @@ export function calledIn(text: string): string[] {
 
 /** What is read anew each time although no function is called: other rows, the clock, the session. */
 const CHANGING_WORD =
-  /^(select|table|values|with|current_\w+|localtime|localtimestamp|session_user|system_user|user)$/i;
+  /^(select|table|values|with|current_\w+|localtime|localtimestamp|session_user|system_user|user|uescape)$/i;
 const CLOCK_WORD = /^(current_date|current_time|current_timestamp|localtime|localtimestamp)$/i;
-const CLOCK_STRING = /^'\s*(now|today|tomorrow|yesterday)\s*'$/i;
+const CLOCK_STRING = /^(now|today|tomorrow|yesterday)$/i;
+/** What else a time, an array or a range of times may hold. */
+const PART_OF_TIME = /^([\d:.+-][\w:.+/-]*|am|pm|z|utc|gmt|allballs|[a-z]+\/[a-z_/]+|)$/i;
+const ALL_CONTINUED = new RegExp(CONTINUED, 'g');
+
+/** Text of that kind is read anew each time it becomes a time: 'today', '[yesterday,)', 'now', also in parts. */
+function tellsTime({ kind, text }: Token): boolean {
+  if (kind !== 'string') return false;
+  const content = text.replace(/^(?:[eE]?'|\$[^$]*\$)/, '').replace(/(?:'|\$[^$]*\$)$/, '');
+  // What the escapes stand for is for the server to say.
+  if (/^[eE]/.test(text) ? content.includes('\\') : /\\[\da-f]{4}|\\\+[\da-f]{6}/i.test(content)) return true;
+  const parts = content.replaceAll(ALL_CONTINUED, '').split(/[\s,"()[\]{}]+/);
+  return (
+    parts.some((part) => CLOCK_STRING.test(part)) &&
+    parts.every((part) => CLOCK_STRING.test(part) || PART_OF_TIME.test(part))
+  );
+}
 
 /** Whether a word of it, not a function, makes it give something else for the same row. */
 export const hasChangingWord = (text: string): boolean =>
   [...tokensOf(text)].some(
-    (token) =>
-      (token.kind === 'word' && CHANGING_WORD.test(token.text)) ||
-      (token.kind === 'string' && CLOCK_STRING.test(token.text)),
+    (token) => (token.kind === 'word' && CHANGING_WORD.test(token.text)) || tellsTime(token),
   );
 
 /** Words of SQL that tell the time. */
 export const clockWordsIn = (text: string): string[] => [
   ...new Set(
     [...tokensOf(text)].flatMap((token) =>
-      (token.kind === 'word' && CLOCK_WORD.test(token.text)) ||
-      (token.kind === 'string' && CLOCK_STRING.test(token.text))
+      (token.kind === 'word' && CLOCK_WORD.test(token.text)) || tellsTime(token)
         ? [token.text.toLowerCase()]
         : [],
     ),

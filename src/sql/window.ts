@@ -5,7 +5,7 @@ import type { KeyType } from '../schema/keys.ts';
 import type { TableName } from '../schema/names.ts';
 import { isWrittenSince } from './compare.ts';
 import { copiedColumns } from './copy.ts';
-import { ident, literal, qualified } from './identifiers.ts';
+import { ident, identList, literal, qualified } from './identifiers.ts';
 import { bareItem, fromItem, type RowSource } from './row-source.ts';
 
 const SQL_TYPE = {
@@ -25,7 +25,7 @@ export interface Window {
   /** Besides: rows that share their unique key, these columns, with one without a replication key. */
   readonly sharing?: readonly KeyPart[];
   /** Besides: whatever transactions of that number (xid8) or a later one have written. */
-  readonly orWritten?: { readonly since: string; readonly nextXid: string };
+  readonly orWritten?: { readonly since: string; readonly nextXid: string } | undefined;
   /** One chunk of a whole table. */
   readonly chunk?: {
     readonly blocks: BlockRange;
@@ -41,6 +41,10 @@ export interface KeyPart {
   /** False: its text is what identifies a row. */
   readonly isBuiltIn: boolean;
 }
+
+/** Rows of the destination whose key is one of those in the staging table; as text, in which NULLs are alike. */
+export const isAmong = (staging: TableName, key: readonly string[]): string =>
+  /* sql */ `ROW(${identList(key)})::text IN (SELECT ROW(${identList(key)})::text FROM ${qualified(staging)})`;
 
 /** The lower edge of a window as an expression: the server does the arithmetic, on its own types. */
 function lowerEdge({ keyType, from, lookbackSeconds }: Window): string {

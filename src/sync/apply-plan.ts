@@ -18,6 +18,7 @@ import { loadTable } from './load.ts';
 import { addMissingLabels, createMissingTypes } from './make-types.ts';
 import { isKeyedPlan, type IncrementalPlan, type LoadPlan, type RefreshPlan } from './plan.ts';
 import { leaveFormerName } from './former-name.ts';
+import { lifeOf } from './source-life.ts';
 import { holdTable, lockingStatements, lockTable } from './table-lock.ts';
 import { fenceWarnings, nextRecord, NOTHING_MOVED, type Transfer } from './transfer.ts';
 import type { Work } from './work.ts';
@@ -128,7 +129,11 @@ async function sharedFence(
   plan: IncrementalPlan | LoadPlan,
 ): Promise<RaisedFence> {
   const { party } = work;
-  if (!isKeyedPlan(plan)) return party ? party.fence('clock', () => lookAtClock(work)) : lookAtClock(work);
+  if (!isKeyedPlan(plan)) {
+    const life = lifeOf(facts);
+    const look = () => lookAtClock(work, life);
+    return party ? party.fence(JSON.stringify(['clock', life]), look) : look();
+  }
   const target = fenceTarget(facts, plan);
   const raise = () => raiseFence(work, target);
   return party ? party.fence(JSON.stringify(target), raise) : raise();

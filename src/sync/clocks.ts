@@ -7,6 +7,23 @@ const FAILOVER_LOOKBACK_SECONDS = 3600;
 /** What two clocks that are kept in step may differ by. */
 const TOLERATED_SECONDS = 1;
 
+interface Source {
+  readonly timeline: number | null;
+  readonly isStandby: boolean;
+}
+
+/**
+ * Whether the source has lost what it had committed: it is on another timeline, or gives numbers to transactions that it
+ * had given before. (A standby follows its primary at a distance.)
+ */
+export const isReplaced = (
+  { sourceLife, settledXid }: StateRecord,
+  { nextXid }: RaisedFence,
+  { timeline, isStandby }: Source,
+): boolean =>
+  (sourceLife.timeline !== null && timeline !== null && sourceLife.timeline !== timeline) ||
+  (!isStandby && settledXid !== null && BigInt(nextXid) < BigInt(settledXid));
+
 export interface ClockShift {
   /** How much further down the window has to reach. */
   readonly seconds: number;
@@ -18,12 +35,11 @@ export interface ClockShift {
  * by, and rows written since then may have keys that far below the cursor. (Or ours was set forward: then this
  * costs some reading, no more.)
  */
-export function clockShift(record: StateRecord, fence: RaisedFence, timeline: number | null): ClockShift {
+export function clockShift(record: StateRecord, fence: RaisedFence, source: Source): ClockShift {
   const ours = (fence.fencedAt.getTime() - Date.parse(record.fencedAt)) / 1000;
   const theirs = (Date.parse(fence.sourceTime) - Date.parse(record.sourceTime)) / 1000;
   const lag = ours - theirs > TOLERATED_SECONDS ? ours - theirs : 0;
-  const isFailover =
-    record.sourceLife.timeline !== null && timeline !== null && record.sourceLife.timeline !== timeline;
+  const isFailover = isReplaced(record, fence, source);
   return {
     seconds: lag + (isFailover ? FAILOVER_LOOKBACK_SECONDS : 0),
     warnings: [
@@ -34,7 +50,7 @@ export function clockShift(record: StateRecord, fence: RaisedFence, timeline: nu
         : []),
       ...(isFailover
         ? [
-            'the source is on another timeline than at the last sync (a failover?): the window reaches an hour further down; run "increp verify" to see whether the old primary had rows that the new one lacks',
+            'the source is on another timeline than at the last sync, or has lost transactions (a failover, a restore): the window reaches an hour further down; run "increp verify" to see whether the old primary had rows that the new one lacks',
           ]
         : []),
     ],

@@ -1,6 +1,7 @@
 /** How much there is to read: where the source stands, and what each window holds. */
 import type pg from 'pg';
 import { z } from 'zod';
+import type { KeyType } from '../schema/keys.ts';
 import { IncrepError } from '../errors.ts';
 import type { Database } from '../postgres/database.ts';
 import { windowStart } from '../schema/fences.ts';
@@ -8,6 +9,7 @@ import { countWindow, explainWindow } from '../sql/estimate.ts';
 import { highWaterMark } from '../sql/fence.ts';
 import type { Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
+import { markedRows, readMark } from './fence.ts';
 import { legacyStart } from './legacy-cursor.ts';
 import type { IncrementalPlan, KeyedLoadPlan, Plan } from './plan.ts';
 import { knownBefore } from './transfer.ts';
@@ -42,7 +44,6 @@ interface Reading {
   readonly window: Window;
 }
 
-const markRow = z.object({ high: z.string().nullable() });
 const planRow = z.object({
   'QUERY PLAN': z.tuple([
     z.object({ Plan: z.object({ 'Plan Rows': z.number(), 'Plan Width': z.number() }) }),
@@ -65,9 +66,7 @@ export async function estimateReading(
   });
   const countable = windows.filter(isCountable);
   const answers = await source.readEach([
-    ...readable.map(({ table, plan: { replicationKey, keyType } }) =>
-      highWaterMark(table.sourceRows, replicationKey, keyType, timeZone),
-    ),
+    ...readable.map(({ table, plan }) => highWaterMark(markedRows(table, plan), timeZone)),
     ...windows.map(({ table, plan, window }) => explainWindow(table.sourceRows, plan.source.columns, window)),
     ...countable.map(({ table, window }) => countWindow(table.sourceRows, window, COUNTED)),
   ]);
@@ -77,9 +76,13 @@ export async function estimateReading(
   const explained = answersFrom(readable.length, windows);
   const counts = answersFrom(readable.length + windows.length, countable);
   return new Map(
-    readable.map(({ table }) => [
+    readable.map(({ table, plan: { keyType } }) => [
       table,
-      estimateOf({ mark: marks.get(table), explained: explained.get(table), counted: counts.get(table) }),
+      estimateOf(keyType, {
+        mark: marks.get(table),
+        explained: explained.get(table),
+        counted: counts.get(table),
+      }),
     ]),
   );
 }
@@ -88,6 +91,7 @@ type Answer = pg.QueryResult | IncrepError | undefined;
 
 /** What was not asked is undefined. */
 function estimateOf(
+  keyType: KeyType,
   answers: Readonly<Record<'mark' | 'explained' | 'counted', Answer>>,
 ): Estimate | IncrepError {
   const { mark, explained, counted } = answers;
@@ -96,7 +100,7 @@ function estimateOf(
   if (counted instanceof IncrepError) return counted;
   const count = counted && countRow.parse(counted.rows[0]).rows;
   return {
-    high: markRow.parse(mark?.rows[0]).high,
+    high: readMark(keyType, mark?.rows[0]).high,
     window: explained && volumeOf(explained.rows[0], count),
   };
 }

@@ -2,10 +2,15 @@
 import { z } from 'zod';
 import type { Database } from '../postgres/database.ts';
 import { sleep } from '../retry.ts';
+import { chooseMark, integerMarkSchema, type ChosenMark } from '../schema/integer-mark.ts';
 import type { KeyType } from '../schema/keys.ts';
-import { highWaterMark, IN_FLIGHT, KEEP_ACTIVITY, MOMENT } from '../sql/fence.ts';
-import type { RowSource } from '../sql/row-source.ts';
+import type { SourceLife } from '../schema/state-record.ts';
+import { highWaterMark, IN_FLIGHT, KEEP_ACTIVITY, MOMENT, type MarkedRows } from '../sql/fence.ts';
+import { keyOrigin } from '../sql/key-origin.ts';
+import { serverLife } from '../sql/session.ts';
 import type { TableFacts } from './facts.ts';
+import type { KeyedPlan } from './plan.ts';
+import { ensureSameServer, lifeOf } from './source-life.ts';
 import type { Work } from './work.ts';
 
 type Waiting = Pick<Work, 'source' | 'settle' | 'timing' | 'signal' | 'emit'>;
@@ -21,16 +26,26 @@ const transactionRow = z.object({
 });
 export type InFlight = Readonly<z.infer<typeof transactionRow>>;
 
-const markRow = z.object({
-  high: z.string().nullable(),
-  at: z.string(),
-  oldestXid: z.string(),
-  nextXid: z.string(),
-});
+const momentRow = z.object({ at: z.string(), oldestXid: z.string(), nextXid: z.string() });
+const highRow = z.object({ high: z.string().nullable() });
+
+/** What `highWaterMark` found. */
+export const readMark = (keyType: KeyType, row: unknown): ChosenMark =>
+  keyType === 'integer'
+    ? chooseMark(integerMarkSchema.parse(row))
+    : { ...highRow.parse(row), isUncertain: false };
+
+export const originRow = z.object({ hasPool: z.boolean(), isSubscribed: z.boolean(), isCopied: z.boolean() });
+/** Why rows may come with keys below ones that are there already. */
+export type KeyOrigin = Readonly<z.infer<typeof originRow>>;
+export const OWN_WRITES: KeyOrigin = { hasPool: false, isSubscribed: false, isCopied: false };
 
 export interface RaisedFence {
   /** The high-water mark; null where no row has a plausible key. */
   readonly high: string | null;
+  /** Whether the mark of an integer key may be too high. */
+  readonly isUncertain: boolean;
+  readonly origin: KeyOrigin;
   /** The oldest transaction with a number (xid8) at that moment. */
   readonly oldestXid: string;
   /** The number that no transaction had yet. */
@@ -43,31 +58,46 @@ export interface RaisedFence {
   readonly remaining: readonly InFlight[];
 }
 
-interface FenceTarget {
+interface FenceTarget extends MarkedRows {
   /** As in the settings. */
   readonly name: string;
-  readonly rows: RowSource;
-  readonly replicationKey: string;
-  readonly keyType: KeyType;
+  /** The server instance that the plan is about. */
+  readonly life: SourceLife;
 }
 
-export const fenceTarget = (
-  { settings, sourceRows }: TableFacts,
-  { replicationKey, keyType }: Pick<FenceTarget, 'replicationKey' | 'keyType'>,
-): FenceTarget => ({ name: settings.name, rows: sourceRows, replicationKey, keyType });
+export const markedRows = (
+  { sourceName, sourceRows }: TableFacts,
+  { source, replicationKey, keyType }: KeyedPlan,
+): MarkedRows => ({
+  rows: sourceRows,
+  table: source.kind === 'query' ? undefined : sourceName,
+  replicationKey,
+  keyType,
+});
+
+export const fenceTarget = (facts: TableFacts, plan: KeyedPlan): FenceTarget => ({
+  name: facts.settings.name,
+  life: lifeOf(facts),
+  ...markedRows(facts, plan),
+});
 
 export async function raiseFence(work: Waiting, target: FenceTarget): Promise<RaisedFence> {
-  const { timeZone } = await work.source.identity();
+  const identity = await work.source.identity();
   const fencedAt = new Date();
-  const [mark, , listed] = await work.source.readAtOnce([
-    highWaterMark(target.rows, target.replicationKey, target.keyType, timeZone),
+  const { table, keyType } = target;
+  const [life, mark, , listed, origin] = await work.source.readAtOnce([
+    serverLife(identity),
+    highWaterMark(target, identity.timeZone),
     KEEP_ACTIVITY,
     IN_FLIGHT,
+    ...(table ? [keyOrigin({ ...target, table })] : []),
   ]);
-  const { high, at, ...numbers } = markRow.parse(mark?.rows[0]);
+  ensureSameServer(target.life, life?.rows[0]);
+  const { at, ...numbers } = momentRow.parse(mark?.rows[0]);
   const inFlight = z.array(transactionRow).parse(listed?.rows);
   return {
-    high,
+    ...readMark(keyType, mark?.rows[0]),
+    origin: origin ? originRow.parse(origin.rows[0]) : OWN_WRITES,
     ...numbers,
     sourceTime: at,
     fencedAt,
@@ -75,16 +105,24 @@ export async function raiseFence(work: Waiting, target: FenceTarget): Promise<Ra
   };
 }
 
-const momentRow = markRow.omit({ high: true });
-
 /** For a table that is read as a whole: nothing of it can come late, so nobody is waited for. */
-export async function lookAtClock(work: Pick<Work, 'source'>): Promise<RaisedFence> {
+export async function lookAtClock(work: Pick<Work, 'source'>, planned: SourceLife): Promise<RaisedFence> {
   const fencedAt = new Date();
   // The oldest number of the server may be that of a transaction in another database, which writes nothing here.
-  const [moment, listed] = await work.source.readAtOnce([MOMENT, IN_FLIGHT]);
+  const asked = [serverLife(await work.source.identity()), MOMENT, IN_FLIGHT];
+  const [life, moment, listed] = await work.source.readAtOnce(asked);
+  ensureSameServer(planned, life?.rows[0]);
   const { at, ...numbers } = momentRow.parse(moment?.rows[0]);
   const remaining = z.array(transactionRow).parse(listed?.rows);
-  return { high: null, ...numbers, sourceTime: at, fencedAt, remaining };
+  return {
+    high: null,
+    isUncertain: false,
+    origin: OWN_WRITES,
+    ...numbers,
+    sourceTime: at,
+    fencedAt,
+    remaining,
+  };
 }
 
 async function waitFor(

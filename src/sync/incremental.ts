@@ -2,11 +2,15 @@
 import type pg from 'pg';
 import type { Copied } from '../postgres/copy-pipe.ts';
 import { tableCommand } from '../shell-word.ts';
-import { windowCondition, type Window } from '../sql/window.ts';
 import { holdCopy } from './copy-now.ts';
+import { truncate } from '../sql/destination.ts';
+import { isAmong, windowCondition, type Window } from '../sql/window.ts';
 import { alterCopy, finishCopy } from './evolve/evolve.ts';
 import { readFill, verifyFilled, type Evolving, type Fill } from './evolve/read-fill.ts';
 import { evolvedWords } from './evolve/words.ts';
+import { compareSides } from './compare/compare-sides.ts';
+import type { Difference } from './compare/differences.ts';
+import { sidesOf } from './compare/sides.ts';
 import type { TableFacts } from './facts.ts';
 import type { RaisedFence } from './fence.ts';
 import { countsOf, olderWarning } from './load.ts';
@@ -17,10 +21,12 @@ import { mergeInto } from './merge-into.ts';
 import { nullKeyWarning } from './null-keys.ts';
 import type { IncrementalPlan } from './plan.ts';
 import { readWindow } from './read-window.ts';
+import { applyDifferences } from './repair.ts';
 import { removeDeleted, type Removal, type Removing } from './remove-deleted.ts';
 import { emptyStaging } from './staging.ts';
-import { shiftSince, type Transfer } from './transfer.ts';
-import { verifyCopied } from './verify-copied.ts';
+import { isNumberedAnew, replacedWarning, shiftSince, type Transfer } from './transfer.ts';
+import { verifyCopied, type Comparison } from './verify-copied.ts';
+import { rowKey } from '../schema/row-identity.ts';
 import { windowChoice } from './window-choice.ts';
 import type { Work } from './work.ts';
 
@@ -39,10 +45,11 @@ interface Changes {
 export async function syncChanges(changes: Changes): Promise<Transfer> {
   const { work, facts, plan, fence, destination, isVerified } = changes;
   await ensureOwnColumns(destination, facts);
-  const isCompared = plan.removesDeleted || isVerified || plan.evolution !== undefined;
+  const isWhole = isNumberedAnew(facts, plan, fence);
+  const isCompared = plan.removesDeleted || isVerified || isWhole || plan.evolution !== undefined;
   const { copied, warnings, fill, merged, removal } = await readWindow(
     { work, facts, plan, destination, isCompared },
-    windowChoice(facts, plan, fence, { mustRead: isVerified }),
+    windowChoice(facts, plan, fence, { mustRead: isVerified || isWhole }),
     async () => {
       await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'copy' });
       await emptyStaging(destination, facts, plan.source.columns);
@@ -62,6 +69,7 @@ export async function syncChanges(changes: Changes): Promise<Transfer> {
       ...missingWarning(facts, removal?.missing ?? 0),
       ...legacyWarning(plan),
       ...shiftSince(facts, plan, fence).warnings,
+      ...replacedWarning(facts, plan, fence),
     ],
     ...countsOf({ ...counts, deleted: removal?.deleted ?? 0 }, copied.rows - older),
     areDeletesDone: removal !== undefined && removal.refusal === undefined,
@@ -84,21 +92,23 @@ async function whileInView(
   changes: Changes,
   source: pg.ClientBase,
   copied: Copied,
-  window: Window,
+  read: Window,
 ): Promise<Progress> {
-  const { work, facts, plan, destination, isVerified } = changes;
+  const { work, facts, plan, fence, destination, isVerified } = changes;
   const evolving = evolvingOf(changes);
   const fill = evolving && (await readFill(evolving, source));
   const warnings = await nullKeyWarning(source, facts.sourceRows, facts.settings, plan.source);
-  if (!plan.removesDeleted && !isVerified) return { copied, warnings, fill };
+  const isWhole = isNumberedAnew(facts, plan, fence);
+  if (!plan.removesDeleted && !isVerified && !isWhole) return { copied, warnings, fill };
   const copy = { facts, relation: plan.source, source, destination };
   const early = plan.removesFirst ? await remove(changes, copy) : undefined;
   if (early?.refusal) throw early.refusal;
-  const merged = await mergeWindow(changes, copied, fill);
+  const ofWindow = await mergeWindow(changes, copied, fill);
   if (isVerified) {
-    await verifyCopied({ ...copy, table: facts.destinationName, where: verifiable(window) });
+    await verifyCopied({ ...copy, table: facts.destinationName, ...scopeOf(facts, read) });
     if (evolving && fill) await verifyFilled(evolving, source, fill);
   }
+  const merged = isWhole ? withCounts(ofWindow, await fetchDifferent(changes, source)) : ofWindow;
   if (!plan.removesDeleted) return { copied, warnings, fill, merged };
   // Rows that the window was about to bring were missing when those that are gone were removed first.
   const removal = early ? { ...early, missing: 0 } : await remove(changes, copy);
@@ -113,9 +123,73 @@ async function remove(
   return removeDeleted({ ...copy, isForced });
 }
 
-/** Of rows that share their unique key with one without a replication key, the destination has only the newest. */
-const verifiable = (window: Window): string =>
-  windowCondition(window.sharing ? { ...window, nullKeys: 'warn' } : window);
+/**
+ * What a window holds, on both sides. The destination has transactions of its own: there the rows that were written anywhere
+ * are those that have just come.
+ */
+function scopeOf(
+  { settings, stagingName }: TableFacts,
+  window: Window,
+): Pick<Comparison, 'where' | 'whereCopied'> {
+  // Of rows that share their unique key with one without a replication key, the destination has only the newest.
+  const scope: Window = window.sharing ? { ...window, nullKeys: 'warn' } : window;
+  const where = windowCondition(scope);
+  if (!scope.orWritten) return { where };
+  const byKey = windowCondition({ ...scope, orWritten: undefined });
+  return settings.mergeKey.length === 0
+    ? { where: byKey }
+    : { where, whereCopied: `(${byKey}) OR ${isAmong(stagingName, rowKey(settings))}` };
+}
+
+/** After numbers were given again: rows that the window does not show, in the snapshot that was just merged. */
+async function fetchDifferent(
+  { work, facts, plan, destination }: Changes,
+  source: pg.ClientBase,
+): Promise<MergeCounts> {
+  const { source: relation } = plan;
+  await work.emit({
+    type: 'phase-started',
+    table: facts.settings.name,
+    phase: 'copy',
+    detail: 'every row compared',
+  });
+  await destination.query(truncate(facts.stagingName));
+  const sides = sidesOf(facts, {
+    relation,
+    what: 'rows',
+    where: 'true',
+    isPending: 'false',
+    destination: facts.destinationName,
+  });
+  const { differences } = await compareSides(
+    { client: source, rows: sides.source },
+    { client: destination, rows: sides.destination },
+  );
+  await applyDifferences({ work, facts, relation, source, destination }, withoutExtra(differences));
+  await dropOlderVersions(destination, mergeOf(facts, relation), relation);
+  return mergeInto({
+    work,
+    facts,
+    source: relation,
+    destination,
+    share: 'few',
+    isRemovalOver: plan.removesFirst,
+  });
+}
+
+const withCounts = (merged: Merged, { inserted, updated }: MergeCounts): Merged => ({
+  ...merged,
+  counts: {
+    ...merged.counts,
+    inserted: merged.counts.inserted + inserted,
+    updated: merged.counts.updated + updated,
+  },
+});
+
+/** What is gone from the source is for `deletes` to find. */
+async function* withoutExtra(differences: AsyncIterable<Difference>): AsyncGenerator<Difference> {
+  for await (const difference of differences) if (difference.kind !== 'extra') yield difference;
+}
 
 const evolvingOf = ({ work, facts, plan, destination }: Changes): Evolving | undefined =>
   plan.evolution && { work, facts, relation: plan.source, evolution: plan.evolution, destination };

@@ -7,7 +7,7 @@ import { isKeyed, type KeyedRecord, type SourceLife, type StateRecord } from '..
 import { isWrittenSince, TRANSACTION_NUMBERS } from '../sql/compare.ts';
 import { windowCondition, type Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
-import { lifeOf } from './transfer.ts';
+import { lifeOf } from './source-life.ts';
 
 /**
  * SQL predicate: in the window of the next sync, and written since the mark of the last one was read. By the window
@@ -51,7 +51,8 @@ const windowOf = (
   nullKeys,
 });
 
-const hasNumbers = (relation: Relation): boolean =>
+/** Whether our role may read which transaction wrote each of its rows. */
+export const hasNumbers = (relation: Relation): boolean =>
   hasSystemColumns(relation) && relation.kind !== 'materialized view';
 
 /** A restart goes on counting transactions where it was; a promoted standby may count some of them again. */

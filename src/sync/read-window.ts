@@ -10,11 +10,13 @@ import { canLock, type Relation } from '../schema/relations.ts';
 import { copyIn, copyOut, type CopyFormat } from '../sql/copy.ts';
 import { fromItem } from '../sql/row-source.ts';
 import { shapeStamp } from '../sql/catalog.ts';
+import { serverLife } from '../sql/session.ts';
 import { hasRows, lockShape, selectWindow, type Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
 import type { IncrementalPlan, LoadPlan } from './plan.ts';
 import { ensureShape, mayReadMore } from './shape-in-view.ts';
 import { receiveCopy, receiveDump } from './shared-rows.ts';
+import { ensureSameServer, lifeOf } from './source-life.ts';
 import { withTableDump } from './table-dump.ts';
 import { withView, type View } from './table-view.ts';
 import type { WindowChoice } from './window-choice.ts';
@@ -70,13 +72,14 @@ export async function withTableSnapshot<T>(
 ): Promise<T> {
   const { work, facts, plan, isCompared = false } = reading;
   const lock = canLock(plan.source) ? [lockShape(facts.sourceName)] : [];
-  const first = [...lock, shapeStamp(facts.sourceName), ...questions];
+  const first = [...lock, serverLife(facts.servers.source), shapeStamp(facts.sourceName), ...questions];
   const what =
     basis === undefined || !work.party
       ? undefined
       : JSON.stringify([basis, first, fromItem(facts.sourceRows), rowsAs(reading)]);
   return withView(work, { what, first, isCompared }, async (view, answers) => {
-    const [stamp, ...others] = answers.slice(lock.length);
+    const [life, stamp, ...others] = answers.slice(lock.length);
+    ensureSameServer(lifeOf(facts), life?.rows[0]);
     if (mayReadMore(facts) || !isStamped(plan.source, stamp?.rows[0]))
       await view.ask((source) => ensureShape(source, facts, plan.shape));
     return read(view, others);

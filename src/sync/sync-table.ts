@@ -84,6 +84,8 @@ export async function syncTable(
       const delaySeconds = error.isTransient ? waitBeforeNext(work, attempt) : undefined;
       if (delaySeconds === undefined) return failed(facts, plan, givenUp(work, error, attempt), start);
       work.party?.leave();
+      // Who answers there is asked anew.
+      if (error.code === 'SERVER_CHANGED') work.source.discard();
       await pause(work, { table: facts.settings.name, attempt, delaySeconds }, error);
       isAgain = true;
       const kept = chunksKept(facts);

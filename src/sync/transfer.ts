@@ -11,15 +11,15 @@ import {
   type ReadAs,
   isKeyed,
   type KeyedRecord,
-  type SourceLife,
   type StateRecord,
 } from '../schema/state-record.ts';
 import { contentSettings, type WasRead } from './probe.ts';
-import { clockShift, type ClockShift } from './clocks.ts';
+import { clockShift, isReplaced, type ClockShift } from './clocks.ts';
 import type { TableFacts } from './facts.ts';
 import { generationOf } from './saved-state.ts';
 import { describeInFlight, type RaisedFence } from './fence.ts';
 import { isKeyedPlan, type IncrementalPlan, type KeyedPlan, type LoadPlan } from './plan.ts';
+import { lifeOf } from './source-life.ts';
 import type { Work } from './work.ts';
 
 /** Rows and bytes that moved in one table's transaction. */
@@ -62,12 +62,6 @@ export const NOTHING_MOVED: Transfer = {
   areDeletesDone: true,
   refusal: undefined,
 };
-
-export const lifeOf = ({ servers: { source } }: TableFacts): SourceLife => ({
-  systemIdentifier: source.systemIdentifier,
-  timeline: source.timeline,
-  startedAt: source.startedAt,
-});
 
 /**
  * What an earlier sync knew of this very key. It serves a load too: that reads everything, but what is still open
@@ -133,9 +127,10 @@ const cursorAfter = (facts: TableFacts, plan: IncrementalPlan | LoadPlan, fence:
         replicationKey: plan.replicationKey,
         keyType: plan.keyType,
         cursor: fence.high,
+        isBounded: true,
         fences: fencesAfter(facts, plan, fence),
       }
-    : { replicationKey: null, keyType: null, cursor: null, fences: [] };
+    : { replicationKey: null, keyType: null, cursor: null, isBounded: true, fences: [] };
 
 export const readAs = ({ settings: { lookbackSeconds, nullKeys } }: TableFacts): ReadAs => ({
   lookbackSeconds,
@@ -163,7 +158,30 @@ function fencesAfter(facts: TableFacts, plan: KeyedPlan, { remaining, ...fence }
 export function shiftSince(facts: TableFacts, plan: KeyedPlan, fence: RaisedFence): ClockShift {
   const record = recordBefore(facts, plan);
   if (!record || plan.keyType === 'integer') return { seconds: 0, warnings: [] };
-  return clockShift(record, fence, facts.servers.source.timeline);
+  return clockShift(record, fence, facts.servers.source);
+}
+
+/** Of integer keys: a number may have been given again, so that the window does not show what is new. */
+export function isNumberedAnew(facts: TableFacts, plan: KeyedPlan, fence: RaisedFence): boolean {
+  const record = recordBefore(facts, plan);
+  if (!record || plan.keyType !== 'integer' || facts.settings.mergeKey.length === 0) return false;
+  const wasRestarted = record.sourceLife.startedAt !== facts.servers.source.startedAt;
+  return (
+    isReplaced(record, fence, facts.servers.source) ||
+    (wasRestarted && plan.source.bytes <= RESTART_COMPARED_BYTES)
+  );
+}
+
+/** Bytes up to which a table is compared after any restart, because a restored copy of the data may have been started. */
+const RESTART_COMPARED_BYTES = 10_000_000;
+
+export function replacedWarning(facts: TableFacts, plan: KeyedPlan, fence: RaisedFence): string[] {
+  const record = recordBefore(facts, plan);
+  return record && plan.keyType === 'integer' && isReplaced(record, fence, facts.servers.source)
+    ? [
+        'the source was replaced since the last sync (a failover to another timeline, or a restore): it may have given the same numbers again, so every row was compared; rows that only the former source had stay, and "increp verify" names them',
+      ]
+    : [];
 }
 
 const deletesCheckedBefore = ({ saved }: TableFacts): string | null =>

@@ -7,7 +7,7 @@ import { compareSides } from './compare/compare-sides.ts';
 import { sidesOf } from './compare/sides.ts';
 import type { TableFacts } from './facts.ts';
 
-interface Copied {
+export interface Comparison {
   readonly facts: TableFacts;
   readonly relation: Relation;
   readonly source: pg.ClientBase;
@@ -16,6 +16,8 @@ interface Copied {
   readonly table: TableName;
   /** SQL predicate of what was copied. */
   readonly where: string;
+  /** The same at the destination, where it is not the same predicate. */
+  readonly whereCopied?: string;
 }
 
 /** Rows that are only at the destination are what `deletes` is for. @throws IncrepError VERIFY_FAILED */
@@ -26,11 +28,12 @@ export async function verifyCopied({
   destination,
   table,
   where,
-}: Copied): Promise<void> {
-  const sides = sidesOf(facts, { relation, what: 'rows', where, isPending: 'false', destination: table });
+  whereCopied = where,
+}: Comparison): Promise<void> {
+  const scope = { relation, what: 'rows', isPending: 'false', destination: table } as const;
   const { differences } = await compareSides(
-    { client: source, rows: sides.source },
-    { client: destination, rows: sides.destination },
+    { client: source, rows: sidesOf(facts, { ...scope, where }).source },
+    { client: destination, rows: sidesOf(facts, { ...scope, where: whereCopied }).destination },
   );
   for await (const { kind, key } of differences) {
     if (kind !== 'missing' && kind !== 'changed') continue;

@@ -12,8 +12,10 @@ import { hasRowsIn, type Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
 import type { RaisedFence } from './fence.ts';
 import { legacyStart } from './legacy-cursor.ts';
+import { countsOn, hasNumbers } from './pending.ts';
 import type { IncrementalPlan } from './plan.ts';
-import { knownBefore, lifeOf, readAs, shiftSince } from './transfer.ts';
+import { lifeOf } from './source-life.ts';
+import { knownBefore, readAs, shiftSince } from './transfer.ts';
 
 export interface ChosenWindow {
   readonly window: Window;
@@ -86,10 +88,11 @@ function windowFrom(
       : windowStart(knownBefore(facts, plan), alive);
   // Keys may have gone down: rows deleted at the top, a clock set back, a sequence restarted.
   const from = lowestCursor(plan.keyType, [start, fence.high]);
+  const isLower = plan.keyType === 'integer' && from !== start;
   return {
     replicationKey: plan.replicationKey,
     keyType: plan.keyType,
-    ...(plan.keyType === 'integer' && from !== start ? anywhere(facts, plan, fence, from) : { from }),
+    ...(isLower || comesAnywhere(facts, plan.source, fence) ? anywhere(facts, plan, fence, from) : { from }),
     lookbackSeconds: facts.settings.lookbackSeconds + shiftSince(facts, plan, fence).seconds,
     nullKeys: facts.settings.nullKeys,
     ...sharingOf(facts, plan.source),
@@ -106,24 +109,43 @@ function sharingOf({ settings }: TableFacts, source: Relation): Pick<Window, 'sh
   return parts.length === 0 ? {} : { sharing: parts };
 }
 
+/** Bytes up to which a table is read as a whole to find what was written since the last sync. */
+export const SCANNED_BYTES = 100_000_000;
+
+/** Whether rows come with keys below the mark, and looking for them wherever they lie costs little. */
+const comesAnywhere = (
+  { selected }: TableFacts,
+  source: Relation,
+  { isUncertain, origin }: RaisedFence,
+): boolean =>
+  (isUncertain || origin.hasPool || origin.isSubscribed || origin.isCopied) &&
+  source.bytes <= SCANNED_BYTES &&
+  hasNumbers(source) &&
+  selected.isSteady;
+
 /**
- * A sequence that starts again gives numbers below the new end, too: all that was written since the last sync is read,
- * wherever it lies.
+ * Besides the window, all that was written since the last sync, wherever it lies. A sequence that starts again gives
+ * numbers below the new end, too. Where the numbers of transactions do not tell what that is, everything is read.
  */
 function anywhere(
   facts: TableFacts,
-  { since, source }: IncrementalPlan,
-  { nextXid }: RaisedFence,
+  { since, source, keyType }: IncrementalPlan,
+  { nextXid, high }: RaisedFence,
   from: string | null,
 ): Pick<Window, 'from' | 'orWritten'> {
-  if (
-    from === null ||
-    !('settledXid' in since) ||
-    since.settledXid === null ||
-    !showsWhatIsNew(facts, source, since)
-  )
-    return { from: null };
-  return { from, orWritten: { since: since.settledXid, nextXid: farFrom(nextXid) } };
+  if (from === null || !('settledXid' in since) || since.settledXid === null) return { from: null };
+  // An earlier version let any value become the cursor, and has not seen what came below it.
+  const isOdd =
+    keyType === 'integer' && !since.isBounded && lowestCursor(keyType, [since.cursor, high]) !== since.cursor;
+  const isKnown =
+    !isOdd &&
+    hasNumbers(source) &&
+    facts.selected.isSteady &&
+    source.oid === since.shape.oid &&
+    countsOn(since.sourceLife, lifeOf(facts));
+  return isKnown
+    ? { from, orWritten: { since: since.settledXid, nextXid: farFrom(nextXid) } }
+    : { from: null };
 }
 
 /** Where the numbers of transactions tell which rows the last sync has seen. */

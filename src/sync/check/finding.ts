@@ -3,6 +3,7 @@ import type { ErrorCode, IncrepError } from '../../errors.ts';
 
 /** Beside the codes of errors. docs/check.md says what each means; a test compares. */
 export const FINDING_CODES = [
+  'APPLIED_ROWS',
   'BUILT_ON',
   'CHANGING_SQL',
   'CLOCKS',
@@ -12,6 +13,7 @@ export const FINDING_CODES = [
   'DRIFT',
   'FUTURE_KEYS',
   'KEY_NOT_INDEXED',
+  'KEYS_FAR_AHEAD',
   'LATE_ROWS',
   'LEGACY_STATE',
   'LOADER',
@@ -30,7 +32,9 @@ export const FINDING_CODES = [
   'PREPARED_TRANSACTION',
   'QUERY_COST',
   'SEES_INSERTS',
+  'SEQUENCE_BEHIND',
   'SEQUENCE_CACHE',
+  'SEQUENCE_POOL',
   'SERVERS',
   'SETTINGS',
   'SOURCE_ROLE_CAN_CREATE',

@@ -21,6 +21,10 @@ import {
 import { hasRows, type Window } from '../../sql/window.ts';
 import type { Facts, TableFacts, TableFailure } from '../facts.ts';
 import { foreseeAllGone, type ForeseenGone } from '../foresee-gone.ts';
+import type { KeyType } from '../../schema/keys.ts';
+import { highWaterMark } from '../../sql/fence.ts';
+import { describeSequences, keyOrigin } from '../../sql/key-origin.ts';
+import { markedRows, originRow, OWN_WRITES, readMark, type KeyOrigin } from '../fence.ts';
 import { gatherDependents } from '../gather-dependents.ts';
 import { planAll } from '../plan-with-tools.ts';
 import { ordinaryRequest, type KeyedPlan, type Plan } from '../plan.ts';
@@ -56,15 +60,32 @@ export interface Inspection extends Inspected {
   readonly pgDump: { readonly tools: ClientTools; readonly path: string | undefined } | undefined;
 }
 
-const keyRow = z.object({
-  nullKeys: z.number(),
-  futureKeys: z.number(),
+const countsRow = z.object({ nullKeys: z.number(), futureKeys: z.number() });
+const sequencesRow = z.object({
   /** A sequence behind an integer key that hands out numbers in advance. */
   cachedSequence: z.string().nullable(),
+  /** One that leaves the numbers in between to an application. */
+  pool: z.object({ name: z.string(), increment: z.string() }).nullable(),
+  /** One whose last value we may not see. */
+  unreadableSequence: z.string().nullable(),
   /** One hands out its numbers. */
   hasSequence: z.boolean(),
 });
-export type KeyInspection = Readonly<z.infer<typeof keyRow>>;
+const topRow = z.object({ top: z.string().nullable() });
+
+export interface KeyInspection extends z.infer<typeof countsRow>, z.infer<typeof sequencesRow> {
+  /** The largest value of an integer key, where it is not the mark. */
+  readonly farAhead: { readonly top: string; readonly high: string | null } | undefined;
+  readonly isUncertain: boolean;
+  readonly origin: KeyOrigin;
+}
+
+export const NO_SEQUENCES = {
+  cachedSequence: null,
+  pool: null,
+  unreadableSequence: null,
+  hasSequence: false,
+};
 
 const roleRow = z.object({
   role: z.string(),
@@ -149,41 +170,93 @@ async function inspectAll(source: Database, plans: ReadonlyMap<TableFacts, Plan>
   const keyed = workable.flatMap(({ table, plan }) => ('keyType' in plan ? [{ table, plan }] : []));
   const queries = keyed.filter(({ plan }) => plan.source.kind === 'query');
   const now = new Date().toISOString();
-  const answers = await source.readEach([
-    ...workable.map(({ table, plan }) => readNothing(table.sourceRows, plan.source.columns)),
-    ...keyed.map(({ table, plan }) =>
-      inspectKeys(
-        table.sourceRows,
-        plan.source.kind === 'query' ? undefined : table.sourceName,
-        plan.replicationKey,
-        plan.keyType,
-        timeZone,
-        MANY,
+  const questions: Question[] = [
+    ...workable.map(({ table, plan }) => ({
+      table,
+      about: 'reading' as const,
+      statement: readNothing(table.sourceRows, plan.source.columns),
+    })),
+    ...keyed.flatMap(({ table, plan }) => keyQuestions(table, plan, timeZone)),
+    ...queries.map(({ table, plan }) => ({
+      table,
+      about: 'cost' as const,
+      statement: explainWindow(table.sourceRows, plan.source.columns, nextWindow(table, plan, now)),
+    })),
+    ...keyed.map(({ table }) => ({
+      table,
+      about: 'rows' as const,
+      statement: hasRows(table.sourceRows),
+    })),
+  ];
+  const answers = await source.readEach(questions.map(({ statement }) => statement));
+  const answersTo = (wanted: Question['about']) =>
+    new Map(
+      questions.flatMap(({ table, about }, index) => {
+        const answer = answers[index];
+        return about === wanted && answer && 'rows' in answer ? [[table, answer.rows[0] as unknown]] : [];
+      }),
+    );
+  const counts = answersTo('counts');
+  const [marks, origins, sequences] = [answersTo('mark'), answersTo('origin'), answersTo('sequences')];
+  return {
+    keys: new Map(
+      keyed.flatMap(({ table, plan }) =>
+        counts.has(table) && marks.has(table)
+          ? [
+              [
+                table,
+                inspectionOf(plan.keyType, [
+                  counts.get(table),
+                  marks.get(table),
+                  origins.get(table),
+                  sequences.get(table),
+                ]),
+              ],
+            ]
+          : [],
       ),
     ),
-    ...queries.map(({ table, plan }) =>
-      explainWindow(table.sourceRows, plan.source.columns, nextWindow(table, plan, now)),
-    ),
-    ...keyed.map(({ table }) => hasRows(table.sourceRows)),
-  ]);
-  const asked = [...workable, ...keyed, ...queries, ...keyed].map(({ table }, index) => ({
-    table,
-    answer: answers[index],
-  }));
-  const from = (start: number, end: number) =>
-    asked
-      .slice(start, end)
-      .flatMap(({ table, answer }) =>
-        answer && 'rows' in answer ? [{ table, row: answer.rows[0] as unknown }] : [],
-      );
-  const [keysAt, costsAt] = [workable.length, workable.length + keyed.length];
-  const costsEnd = costsAt + queries.length;
-  return {
-    keys: new Map(from(keysAt, costsAt).map(({ table, row }) => [table, keyRow.parse(row)])),
-    costs: new Map(from(costsAt, costsEnd).map(({ table, row }) => [table, readQueryCost(row)])),
+    costs: new Map([...answersTo('cost')].map(([table, row]) => [table, readQueryCost(row)])),
     unreadable: new Map(
-      asked.flatMap(({ table, answer }) => (answer instanceof IncrepError ? [[table, answer]] : [])),
+      questions.flatMap(({ table }, index) => {
+        const answer = answers[index];
+        return answer instanceof IncrepError ? [[table, answer]] : [];
+      }),
     ),
+  };
+}
+
+interface Question {
+  readonly table: TableFacts;
+  readonly about: 'reading' | 'counts' | 'mark' | 'origin' | 'sequences' | 'cost' | 'rows';
+  readonly statement: string;
+}
+
+function keyQuestions(table: TableFacts, plan: KeyedPlan, timeZone: string): Question[] {
+  const marked = markedRows(table, plan);
+  const { table: name, replicationKey, keyType } = marked;
+  return [
+    { table, about: 'counts', statement: inspectKeys(marked, { timeZone, limit: MANY }) },
+    { table, about: 'mark', statement: highWaterMark(marked, timeZone) },
+    ...(name ? [{ table, about: 'origin' as const, statement: keyOrigin({ ...marked, table: name }) }] : []),
+    ...(name && keyType === 'integer'
+      ? [{ table, about: 'sequences' as const, statement: describeSequences(name, replicationKey) }]
+      : []),
+  ];
+}
+
+function inspectionOf(
+  keyType: KeyType,
+  [counts, mark, origin, sequences]: readonly unknown[],
+): KeyInspection {
+  const { high, isUncertain } = readMark(keyType, mark);
+  const top = keyType === 'integer' ? topRow.parse(mark).top : high;
+  return {
+    ...countsRow.parse(counts),
+    ...(sequences === undefined ? NO_SEQUENCES : sequencesRow.parse(sequences)),
+    farAhead: top === null || top === high ? undefined : { top, high },
+    isUncertain,
+    origin: origin === undefined ? OWN_WRITES : originRow.parse(origin),
   };
 }
 

@@ -7,7 +7,9 @@ import { createIndexOn, createUniqueIndexOn } from '../../sql/inspect.ts';
 import type { TableFacts } from '../facts.ts';
 import { isKeyedPlan, type KeyedPlan, type Plan } from '../plan.ts';
 import { note, warning, type Finding } from './finding.ts';
-import { MANY, type Inspection } from './inspect.ts';
+import { OWN_WRITES } from '../fence.ts';
+import { MANY, NO_SEQUENCES, type Inspection, type KeyInspection } from './inspect.ts';
+import { lowKeyFindings } from './low-key-findings.ts';
 import { writingFindings } from './writing-findings.ts';
 
 export type Workable = Exclude<Plan, { kind: 'skip' } | { kind: 'refuse' }>;
@@ -41,12 +43,7 @@ function keyFindings(
 ): Finding[] {
   const { settings } = table;
   const { name, nullKeys } = settings;
-  const counts = found.keys.get(table) ?? {
-    nullKeys: 0,
-    futureKeys: 0,
-    cachedSequence: null,
-    hasSequence: false,
-  };
+  const counts = found.keys.get(table) ?? NOTHING_FOUND;
   return [
     ...(source.indexedColumns.includes(key) ||
     !['table', 'partitioned table', 'materialized view'].includes(source.kind)
@@ -79,16 +76,7 @@ function keyFindings(
           ),
         ]
       : []),
-    ...(counts.cachedSequence === null
-      ? []
-      : [
-          warning(
-            'SEQUENCE_CACHE',
-            name,
-            `${counts.cachedSequence} hands numbers to sessions in advance, so a later transaction can write a lower ${key}, which is missed`,
-            `At the source: ALTER SEQUENCE ${counts.cachedSequence} CACHE 1`,
-          ),
-        ]),
+    ...lowKeyFindings({ name, key, source }, counts),
     ...(seesInserts(source, key, settings.mergeKey, counts.hasSequence)
       ? [
           note(
@@ -120,6 +108,15 @@ function keyFindings(
       : []),
   ];
 }
+
+export const NOTHING_FOUND: KeyInspection = {
+  nullKeys: 0,
+  futureKeys: 0,
+  farAhead: undefined,
+  isUncertain: false,
+  origin: OWN_WRITES,
+  ...NO_SEQUENCES,
+};
 
 /** A number that identifies the row cannot be set anew by a change, and one from a sequence is not. */
 const seesInserts = (

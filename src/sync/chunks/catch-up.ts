@@ -21,7 +21,8 @@ import type { IncrementalPlan, KeyedLoadPlan } from '../plan.ts';
 import { readWindow } from '../read-window.ts';
 import { applyDifferences } from '../repair.ts';
 import { makeStaging } from '../staging.ts';
-import { lifeOf } from '../transfer.ts';
+import { lifeOf } from '../source-life.ts';
+import { isNumberedAnew } from '../transfer.ts';
 import { windowChoice } from '../window-choice.ts';
 import { asPlainCopy } from './plain-copy.ts';
 import { settle, type Settled } from './settle.ts';
@@ -62,7 +63,8 @@ export async function catchUp({ load, since, fence }: CatchingUp): Promise<Caugh
       },
     },
     () => Promise.resolve(),
-    (source, copied) => whileInView(load, facts, source, copied),
+    (source, copied) =>
+      whileInView({ load, facts, isWhole: isNumberedAnew(since, plan, fence) }, source, copied),
   );
   await destination.query(dropTable(facts.stagingName));
   return caught;
@@ -110,9 +112,15 @@ function narrowed(window: Window, facts: TableFacts, fence: RaisedFence): Window
   };
 }
 
+interface InView {
+  readonly load: KeyedLoad;
+  readonly facts: TableFacts;
+  /** Whether rows are compared with all their columns. */
+  readonly isWhole: boolean;
+}
+
 async function whileInView(
-  load: KeyedLoad,
-  facts: TableFacts,
+  { load, facts, isWhole }: InView,
   source: pg.ClientBase,
   copied: Copied,
 ): Promise<CaughtUp> {
@@ -123,7 +131,7 @@ async function whileInView(
   await enter(load, 'deletes');
   const sides = sidesOf(facts, {
     relation: plan.source,
-    what: isVerified ? 'rows' : 'keys',
+    what: isVerified || isWhole ? 'rows' : 'keys',
     where: 'true',
     isPending: 'false',
     destination: facts.destinationName,

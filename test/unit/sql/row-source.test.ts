@@ -38,7 +38,9 @@ test('questions about the key leave out what expressions make', () => {
     '(SELECT "id", ctid, xmin FROM "public"."odd ""name" WHERE (id > 0 -- all\n)\n) AS "odd ""name"',
   );
   expect(bareItem(table)).toBe('"public"."odd ""name"');
-  expect(highWaterMark(selected, 'id', 'integer', 'UTC')).toContain(`FROM ${bareItem(selected)}`);
+  expect(highWaterMark({ rows: selected, table, replicationKey: 'id', keyType: 'integer' }, 'UTC')).toContain(
+    `FROM ${bareItem(selected)}`,
+  );
 });
 
 test('a window is over the columns that come out', () => {

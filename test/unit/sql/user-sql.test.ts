@@ -63,3 +63,38 @@ test.each([
 test('words that tell the time', () => {
   expect(clockWordsIn("a > CURRENT_DATE OR b < 'today' OR c")).toEqual(['current_date', "'today'"]);
 });
+
+test.each([
+  `at > E'today'`,
+  `at > $$today$$`,
+  `at > $x$yesterday$x$`,
+  `at > 'today 10:00'`,
+  `at > '10:30 tomorrow'`,
+  `at > ' now '`,
+  `at <@ '[yesterday,)'::daterange`,
+  `at = ANY ('{today,"tomorrow"}')`,
+  `at > 'to'\n  'day'`,
+  `at > 'to' -- half of it\n'day'`,
+  String.raw`at > E'tod\x61y'`,
+  String.raw`at > U&'tod\0061y'`,
+  `at > U&'tod!0061y' UESCAPE '!'`,
+])('%s tells the time', (text) => {
+  expect(hasChangingWord(text)).toBe(true);
+});
+
+test.each([`note = 'buy now'`, `note LIKE '%today%'`, `note = 'nowhere'`, String.raw`note = '\d'`])(
+  '%s does not',
+  (text) => {
+    expect(hasChangingWord(text)).toBe(false);
+  },
+);
+
+test('a string that goes on behind a line break keeps the escapes of its beginning', () => {
+  const goesOn = String.raw`a = E'x'` + '\n' + String.raw`'\' OR b = ('`;
+  expect(faultIn(goesOn)).toBeUndefined();
+  // Without the E, the backslash is a character.
+  expect(faultIn(goesOn.replace('E', ''))?.what).toMatch(/bracket|closed/);
+  expect(faultIn(`a = 'x' -- y\n'(;'`)).toBeUndefined();
+  // On one line the second one is a string of its own.
+  expect(faultIn(String.raw`a = E'x' '\' OR (b)`)).toBeUndefined();
+});

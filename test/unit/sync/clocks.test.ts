@@ -9,6 +9,8 @@ const fenceAfter = (sourceSeconds: number, ourSeconds: number): RaisedFence => {
   const later = (time: string, seconds: number) => new Date(Date.parse(time) + seconds * 1000);
   return {
     high: before.cursor,
+    isUncertain: false,
+    origin: { hasPool: false, isSubscribed: false, isCopied: false },
     oldestXid: '700',
     nextXid: '700',
     sourceTime: later(before.sourceTime, sourceSeconds).toISOString().replace('T', ' ').replace('Z', '+00'),
@@ -18,7 +20,7 @@ const fenceAfter = (sourceSeconds: number, ourSeconds: number): RaisedFence => {
 };
 
 const shiftOf = (sourceSeconds: number, ourSeconds: number, timeline: number | null = 1) =>
-  clockShift(record(), fenceAfter(sourceSeconds, ourSeconds), timeline);
+  clockShift(record(), fenceAfter(sourceSeconds, ourSeconds), { timeline, isStandby: false });
 
 const NONE = { seconds: 0, warnings: [] };
 
@@ -61,5 +63,5 @@ test('both at once add up, and are both told', () => {
 test('a timeline that may not be read is no other timeline', () => {
   expect(shiftOf(60, 60, null)).toEqual(NONE);
   const unknown = record({ sourceLife: { systemIdentifier: null, timeline: null, startedAt: '1000' } });
-  expect(clockShift(unknown, fenceAfter(60, 60), 2)).toEqual(NONE);
+  expect(clockShift(unknown, fenceAfter(60, 60), { timeline: 2, isStandby: false })).toEqual(NONE);
 });

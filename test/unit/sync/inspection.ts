@@ -1,4 +1,5 @@
 /** What `check` has looked at, as far as a test does not say otherwise. */
+import { NOTHING_FOUND } from '../../../src/sync/check/table-findings.ts';
 import type { ConnectionSettings } from '../../../src/config/settings.ts';
 import type { Inspection } from '../../../src/sync/check/inspect.ts';
 import { ordinaryRequest } from '../../../src/sync/plan.ts';
@@ -36,7 +37,7 @@ export function inspection(
     failures: [],
     unreadable: new Map(),
     plans: new Map([[table, planTable(table, ordinaryRequest())]]),
-    keys: new Map([[table, { nullKeys: 0, futureKeys: 0, cachedSequence: null, hasSequence: false }]]),
+    keys: new Map([[table, NOTHING_FOUND]]),
     costs: new Map(),
     writeRefusal: undefined,
     sourceRole: {

@@ -77,6 +77,7 @@ const server = {
   encoding: 'UTF8',
   canReadControl: true,
   canMark: true,
+  showsWal: true,
   systemIdentifier: '7',
   timeline: 1,
 };

@@ -1,0 +1,62 @@
+/** Who gives a replication key its values, as the catalogs tell: sequences, and programs that copy rows from elsewhere. */
+import type { KeyType } from '../schema/keys.ts';
+import type { TableName } from '../schema/names.ts';
+import { ident, literal, qualified } from './identifiers.ts';
+
+/** The sequences behind the column, by ownership or by its default. */
+const sequencesOf = (table: TableName, column: string): string => /* sql */ `(
+  SELECT s.seqrelid AS oid, s.seqrelid::regclass::text AS name, s.seqcache AS cache, s.seqincrement AS increment, s.seqcycle AS cycles,
+         has_sequence_privilege(s.seqrelid, 'SELECT, USAGE') AS "isReadable"
+  FROM pg_sequence s WHERE s.seqrelid IN (
+    SELECT d.objid FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+      AND d.refobjid = ${literal(qualified(table))}::regclass AND a.attname = ${literal(column)}
+    UNION SELECT d.refobjid FROM pg_attrdef f
+      JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
+      JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refclassid = 'pg_class'::regclass
+    WHERE f.adrelid = ${literal(qualified(table))}::regclass AND a.attname = ${literal(column)})) sequences`;
+
+/**
+ * The number that was given last. Null where a sequence may not be read, counts downwards or starts again by itself, and
+ * where none has been given yet.
+ */
+export const sequenceEnd = (table: TableName, column: string): string => /* sql */ `(
+  SELECT CASE WHEN bool_and("isReadable" AND increment > 0 AND NOT cycles)
+    THEN max(CASE WHEN "isReadable" THEN pg_sequence_last_value(oid::regclass) END) END
+  FROM ${sequencesOf(table, column)})`;
+
+/**
+ * Sequences that hand out several numbers at once, to a session (CACHE) or to an application (INCREMENT BY 50). One that
+ * nothing in the catalogs ties to the column is known by the names that JPA and Hibernate give.
+ */
+const poolsOf = (table: TableName, column: string): string => /* sql */ `(
+  SELECT name, cache, increment FROM ${sequencesOf(table, column)} WHERE cache > 1 OR increment > 1
+  UNION SELECT s.seqrelid::regclass::text, s.seqcache, s.seqincrement
+  FROM pg_sequence s JOIN pg_class q ON q.oid = s.seqrelid JOIN pg_namespace n ON n.oid = q.relnamespace
+  WHERE n.nspname = ${literal(table.schema)} AND (s.seqcache > 1 OR s.seqincrement > 1)
+    AND lower(q.relname) IN (lower(${literal(`${table.table}_seq`)}), lower(${literal(`${table.table}_${column}_seq`)}), 'hibernate_sequence')
+    AND NOT EXISTS (SELECT FROM ${sequencesOf(table, column)})) pools`;
+
+/** What makes rows come with keys below ones that are there already, although every key is set by a server. */
+export const keyOrigin = ({ table, replicationKey, keyType }: KeyColumn): string => /* sql */ `
+  SELECT ${keyType === 'integer' ? `EXISTS (SELECT FROM ${poolsOf(table, replicationKey)})` : 'false'} AS "hasPool",
+         EXISTS (
+           WITH RECURSIVE tables AS (
+             SELECT ${literal(qualified(table))}::regclass::oid AS oid
+             UNION SELECT i.inhrelid FROM tables JOIN pg_inherits i ON i.inhparent = tables.oid)
+           SELECT FROM tables JOIN pg_subscription_rel r ON r.srrelid = tables.oid) AS "isSubscribed",
+         to_regclass(${literal(`${ident(table.schema)}._increp_state`)}) IS NOT NULL AS "isCopied"`;
+
+interface KeyColumn {
+  readonly table: TableName;
+  readonly replicationKey: string;
+  readonly keyType: KeyType;
+}
+
+/** For `check`: what is behind an integer key. */
+export const describeSequences = (table: TableName, column: string): string => /* sql */ `
+  SELECT (SELECT min(name) FROM ${poolsOf(table, column)} WHERE cache > 1) AS "cachedSequence",
+         (SELECT json_build_object('name', name, 'increment', increment::text) FROM ${poolsOf(table, column)}
+          WHERE increment > 1 ORDER BY name LIMIT 1) AS "pool",
+         (SELECT min(name) FROM ${sequencesOf(table, column)} WHERE NOT "isReadable") AS "unreadableSequence",
+         EXISTS (SELECT FROM ${sequencesOf(table, column)}) AS "hasSequence"`;
