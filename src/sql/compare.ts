@@ -55,8 +55,12 @@ const contentText = (side: Comparable): string =>
     ? keyText(side)
     : `ROW(${side.columns.map((name) => value(name, side)).join(', ')})::text`;
 
-/** In one encoding, whatever those of the two databases are. */
-const hashOf = (text: string): string => `md5(convert_to(${text}, 'UTF8'))`;
+/**
+ * 128 bits, as hex digits, of the text in one encoding, whatever the encodings of the two databases are. md5() is as long, and
+ * fails on a server whose OpenSSL runs in FIPS mode.
+ */
+export const hashOf = (text: string): string =>
+  `encode(substr(sha256(convert_to(${text}, 'UTF8')), 1, 16), 'hex')`;
 
 const isKeyless = ({ mergeKey }: Comparable): boolean => mergeKey.length === 0;
 

@@ -1,5 +1,5 @@
 /** Whether a table still holds what was read from it: one pass at the server, and nothing travels. */
-import { isWrittenSince } from './compare.ts';
+import { hashOf, isWrittenSince } from './compare.ts';
 import { ident, literal } from './identifiers.ts';
 import { fromItem, type RowSource } from './row-source.ts';
 
@@ -28,4 +28,4 @@ export const countWhere = (rows: RowSource, condition: string): string =>
 /** How many rows there are, and a digest of them all that is the same on any server and in any order. */
 export const digestWhole = (rows: RowSource, columns: readonly string[]): string => /* sql */ `
   SELECT count(*)::text AS rows, ${sumOf(1)} || ':' || ${sumOf(16)} AS digest FROM (
-    SELECT md5(convert_to(ROW(${columns.map(ident).join(', ')})::text, 'UTF8')) AS hash FROM ${fromItem(rows)} OFFSET 0) hashed`;
+    SELECT ${hashOf(`ROW(${columns.map(ident).join(', ')})::text`)} AS hash FROM ${fromItem(rows)} OFFSET 0) hashed`;
