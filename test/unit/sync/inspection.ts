@@ -51,7 +51,7 @@ export function inspection(
     owners: new Map(),
     keyTriggers: new Map(),
     dependents: new Map(),
-  gone: new Map(),
+    gone: new Map(),
     pgDump: undefined,
     ...change,
   };
