@@ -9,10 +9,12 @@ export const tables = {
       'The run before takes longer than the time between two runs. That is harmless.',
       'A run on another machine for the same destination.',
       'A run that hangs.',
+      'A commit of the last run waits for a synchronous standby of the destination that is away. The message says so.',
     ],
     steps: [
       'Wait, or `increp sync --wait-lock 5m`.',
       'The message names the process, its machine and its backend. To end it: `SELECT pg_terminate_backend(PID);` at the destination.',
+      'If a commit waits for a standby: bring it back, or take it out of `synchronous_standby_names` at the destination.',
       'In systemd: `SuccessExitStatus=75`.',
     ],
     example: [

@@ -4,6 +4,7 @@ import type { Listener } from '../events.ts';
 import { firstLine } from '../format.ts';
 import type { Timing } from '../timing.ts';
 import { tableRecord } from '../schema/run-record.ts';
+import { COMMIT_HERE } from '../sql/session.ts';
 import { addRunColumns, pruneRuns, recordRuns, type RunRow } from '../sql/state.ts';
 import type { Database } from './database.ts';
 
@@ -53,7 +54,7 @@ export function historyListener({
     });
   };
   const record = (first: readonly string[], rows: string, andThen: readonly string[]) =>
-    database.withWriting([], async (client, transaction) => {
+    database.withWriting([COMMIT_HERE], async (client, transaction) => {
       for (const statement of first) await client.query(statement);
       await client.query(recordRuns(schema), [rows]);
       andThen.forEach(transaction.lastly);

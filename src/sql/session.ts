@@ -111,6 +111,10 @@ const LOCAL_TIME_ZONE = /* sql */ `coalesce(
               WHEN EXISTS (SELECT FROM ${ZONE_SETTINGS} WHERE role = (SELECT oid FROM pg_roles WHERE rolname = session_user))
               THEN 'log_timezone' ELSE 'TimeZone' END))`;
 
+/** A synchronous standby that does not answer is not worth waiting for where the record of a run is all that could be lost. */
+export const COMMIT_HERE = /* sql */ `
+  SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') NOT IN ('off', 'local')`;
+
 /** For what may be left undone. */
 export const limitStatements = (seconds: number): string =>
   /* sql */ `SET LOCAL statement_timeout = '${Math.max(1, Math.round(seconds * 1000))}ms'`;

@@ -185,7 +185,8 @@ export const tryLock = (table: TableName): string => /* sql */ `
 
 /** Who holds it. Advisory locks on one bigint show its halves as classid and objid, with objsubid 1. */
 export const lockHolder = (table: TableName): string => /* sql */ `
-  SELECT l.pid, a.application_name AS application, host(a.client_addr) AS host, a.xact_start AS since
+  SELECT l.pid, a.application_name AS application, host(a.client_addr) AS host, a.xact_start AS since,
+         coalesce(a.wait_event = 'SyncRep', false) AS "waitsForStandby"
   FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
   WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())

@@ -1,5 +1,6 @@
 /** `sync-state/history.jsonl`: the history of runs beside the destination's, which has none of when it was away. */
-import { open, readFile, rename, stat, type FileHandle } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { appendFile, open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode } from '../replace-file.ts';
 import { runRecordSchema, type RunRecord } from '../schema/run-record.ts';
@@ -34,11 +35,27 @@ export async function appendHistory(directory: string, records: readonly NewReco
 
 /** The renaming replaces the file before the last. Who has it open meanwhile writes on into the renamed one. */
 async function rotate(directory: string, more: number): Promise<void> {
-  const size = await stat(join(directory, NEWEST)).then(
+  const path = join(directory, NEWEST);
+  if (!(await isFull(path, more))) return;
+  // Another run may have done so since: what is small is new, and must not replace what was full.
+  const aside = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return;
+    throw error;
+  }
+  if (await isFull(aside, more)) return rename(aside, join(directory, OLDER));
+  await appendFile(path, await readFile(aside), { mode: 0o600 });
+  await rm(aside);
+}
+
+async function isFull(path: string, more: number): Promise<boolean> {
+  const size = await stat(path).then(
     (found) => found.size,
     () => 0,
   );
-  if (size + more > ROTATE_AT && size > 0) await rename(join(directory, NEWEST), join(directory, OLDER));
+  return size + more > ROTATE_AT && size > 0;
 }
 
 /** Whether the last line lacks its end. */

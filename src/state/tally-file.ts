@@ -1,5 +1,6 @@
 /** `sync-state/metrics.counters.json`: the tally between runs. It moves to another machine with the cursors. */
-import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasCode, replaceFile } from '../replace-file.ts';
@@ -80,16 +81,18 @@ const writeTally = (path: string, tally: Tally): Promise<string | undefined> =>
 /** Two runs over different tables may end at the same moment. */
 async function locked(directory: string, path: string): Promise<() => Promise<void>> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  while (!(await isTaken(path))) {
+  // Not the process ID: in two containers both may be 1.
+  const owner = randomBytes(8).toString('hex');
+  while (!(await isTaken(path, owner))) {
     await dropStale(path);
     await delay(20);
   }
-  return () => rm(path, { force: true }).catch(() => undefined);
+  return () => removeOwn(path, owner).catch(() => undefined);
 }
 
-async function isTaken(path: string): Promise<boolean> {
+async function isTaken(path: string, owner: string): Promise<boolean> {
   try {
-    await (await open(path, 'wx', 0o600)).close();
+    await writeFile(path, owner, { flag: 'wx', mode: 0o600 });
     return true;
   } catch (error) {
     if (hasCode(error, 'EEXIST')) return false;
@@ -97,10 +100,27 @@ async function isTaken(path: string): Promise<boolean> {
   }
 }
 
+/** A run that was suspended for long finds the lock of another one, which is not its to remove. */
+async function removeOwn(path: string, owner: string): Promise<void> {
+  if ((await readFile(path, 'utf8')) === owner) await rm(path, { force: true });
+}
+
 /** Of two that do so at the same moment one may drop the other's new lock. That costs the numbers of one run. */
 async function dropStale(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined);
-  if (found && Math.abs(Date.now() - found.mtimeMs) > LOCK_IS_STALE_AFTER_MS) await rm(path, { force: true });
+  const isStale = (now: number) => found && Math.abs(now - found.mtimeMs) > LOCK_IS_STALE_AFTER_MS;
+  // On the network it is the file server's clock that tells how old the lock is.
+  if (isStale(Date.now()) && isStale(await timeOfFiles(path))) await rm(path, { force: true });
+}
+
+async function timeOfFiles(path: string): Promise<number> {
+  const probe = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    await writeFile(probe, '', { flag: 'wx', mode: 0o600 });
+    return (await stat(probe)).mtimeMs;
+  } finally {
+    await rm(probe, { force: true });
+  }
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

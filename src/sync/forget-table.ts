@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { z } from 'zod';
 import type { TableSettings } from '../config/settings.ts';
 import { describeRelations } from '../postgres/catalog.ts';
+import type { ServerIdentity } from '../postgres/identity.ts';
 import { sharedName, type TableName } from '../schema/names.ts';
 import { STATE_FORMAT, writtenAsSchema, type ResetRecord } from '../schema/state-record.ts';
 import { chunksTable, forgetLoad, loadsTable } from '../sql/loads.ts';
@@ -21,6 +22,7 @@ export async function forgetTable(work: Work, table: TableSettings): Promise<For
   const { destinationName, stateName, copyName } = tableNames(work, table);
   const { schema } = destinationName;
   const file = await work.stateFiles.read(copyName);
+  const here = await work.destination.identity();
   // Whichever of them it was synced under last.
   const names = [destinationName.table, sharedName(destinationName.table, work.settings.pipeline)];
   const forgotten = await work.destination.withWriting([], async (client): Promise<Forgotten> => {
@@ -31,7 +33,7 @@ export async function forgetTable(work: Work, table: TableSettings): Promise<For
     const [hasState, ...hasLoads] = ours.map((name) => there.has(name));
     const hasPending = hasLoads.every(Boolean) && (await forgetPending(client, stateName));
     const states = hasState === true ? await statesOf(client, work, stateName, names) : [];
-    const wasKnown = states.some(isRealState) || hasPending || file.kind !== 'none';
+    const wasKnown = states.some(isRealState) || hasPending || namesCopy(file, here);
     if (!there.has(destinationName.table) && states.length === 0 && file.kind === 'none')
       return hasPending ? 'state' : 'absent';
     // Another machine may hold a state file that would serve in place of a row that is gone.
@@ -60,6 +62,12 @@ export async function forgetTable(work: Work, table: TableSettings): Promise<For
   await work.stateFiles.remove(copyName);
   return forgotten;
 }
+
+/** Once the two sides are exchanged, the file is of a table here that was a source, and never a copy. */
+const namesCopy = (file: StateFile, { systemIdentifier, database }: ServerIdentity): boolean =>
+  file.kind === 'record'
+    ? file.record.sourceLife.systemIdentifier !== systemIdentifier || file.record.source.database !== database
+    : file.kind !== 'none';
 
 const stateRow = z.object({ name: z.string(), pipeline: z.string(), record: z.unknown() });
 type StateRow = z.infer<typeof stateRow>;

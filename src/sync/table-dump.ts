@@ -1,4 +1,5 @@
 /** pg_dump of one table, on a snapshot of ours. */
+import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type pg from 'pg';
 import { programName } from '../postgres/connect.ts';
@@ -33,8 +34,9 @@ export async function withTableDump<T>(
   const silence = new AbortController();
   let bytes = 0;
   let data: Readable | undefined;
-  // The connection of pg_dump is its own, so nobody else would notice that it has gone dead.
-  const applicationName = programName(work.settings.pipeline, 'pg_dump');
+  // The connection of pg_dump is its own, so nobody else would notice that it has gone dead. It is known by its name, and in two
+  // containers process and host may be called alike.
+  const applicationName = programName(work.settings.pipeline, `pg_dump ${randomBytes(3).toString('hex')}`);
   const snapshot = await exportSnapshot(source);
   if (facts.servers.source.canMark) await source.query(markProgram(applicationName));
   using _ = work.source.watchProgram(applicationName, {

@@ -62,11 +62,14 @@ const holderRow = z.object({
   application: z.string().nullable(),
   host: z.string().nullable(),
   since: z.date().nullable(),
+  /** It has done its work, and only its commit is not confirmed. */
+  waitsForStandby: z.boolean(),
 });
 
 interface NamedHolder {
   readonly text: string;
   readonly pid: number | null;
+  readonly waitsForStandby: boolean;
 }
 
 /** Undefined where it has just ended. */
@@ -75,10 +78,20 @@ async function holderOf(
   table: TableFacts['stateName'],
 ): Promise<NamedHolder | undefined> {
   const holder = holderRow.optional().parse((await client.query(lockHolder(table))).rows[0]);
-  return holder && { text: describe(holder), pid: holder.pid };
+  return holder && { text: describe(holder), pid: holder.pid, waitsForStandby: holder.waitsForStandby };
 }
 
 const lockedBy = (table: TableFacts['stateName'], holder: NamedHolder | undefined): IncrepError =>
+  holder?.waitsForStandby === true ? lockedByCommit(table, holder) : lockedByRun(table, holder);
+
+/** Whoever ends it gains nothing: the rows are committed as soon as the server says so. */
+const lockedByCommit = (table: TableFacts['stateName'], { text }: NamedHolder): IncrepError =>
+  new IncrepError('RUN_LOCKED', {
+    what: `the last sync of ${printName(table)} cannot end: its commit waits for a synchronous standby of the destination: ${text}`,
+    next: 'Bring that standby back, or take it out of synchronous_standby_names at the destination and run there: SELECT pg_reload_conf()',
+  });
+
+const lockedByRun = (table: TableFacts['stateName'], holder: NamedHolder | undefined): IncrepError =>
   new IncrepError('RUN_LOCKED', {
     what: `${printName(table)} is being synced by another run${holder ? `: ${holder.text}` : ''}`,
     next: `Wait for it, or run with --wait-lock 5m. If it hangs, end it, and its lock is gone${holder?.pid ? `; at the destination: SELECT pg_terminate_backend(${holder.pid})` : ''}.`,

@@ -291,7 +291,9 @@ const FAILURES: readonly Failure[] = [
     code: 'DESTINATION_NOT_OURS',
     title: 'a table with rows that nothing is known of',
     provoke: async ({ pair }) => {
-      await pair.destination.query('CREATE TABLE orders (id int); INSERT INTO orders VALUES (1)');
+      await pair.destination.query(
+        'CREATE TABLE orders (id int); INSERT INTO orders VALUES (1); GRANT SELECT ON orders TO PUBLIC',
+      );
     },
     says: ['public.orders at the destination has 1 row and increp has no state of it'],
     next: 'right way round',

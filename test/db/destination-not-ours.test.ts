@@ -51,6 +51,30 @@ test('a reset does not make it ours', async () => {
   expect(await rowsThere(pair)).toEqual(['100000']);
 });
 
+test('nor does a reset after source and destination were exchanged, although there is a state file', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.destination.query('DELETE FROM orders WHERE id > 2');
+  const variables = (
+    prefix: string,
+    { host, port, database, user, password }: ReturnType<Pair['login']>,
+  ) => ({
+    [`${prefix}_HOST`]: host,
+    [`${prefix}_PORT`]: String(port),
+    [`${prefix}_DB`]: database,
+    [`${prefix}_USERNAME`]: user,
+    [`${prefix}_PASSWORD`]: password,
+  });
+  await pair.setEnv({
+    ...variables('SOURCE', pair.login('destination')),
+    ...variables('DEST', pair.login('source')),
+  });
+  expect((await trySync(pair)).table().error?.code).toBe('STATE_FOREIGN');
+  expect((await increp('reset orders', pair)).stdout).toContain('there was no state to forget');
+  expect((await trySync(pair)).table().error?.code).toBe('DESTINATION_NOT_OURS');
+  expect((await pair.source.query('SELECT FROM orders')).rowCount).toBe(10);
+});
+
 test('the flags need the names of tables, and do not go together', async () => {
   await using pair = await withTable();
   for (const [args, words] of [

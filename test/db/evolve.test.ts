@@ -203,7 +203,8 @@ test('anything else loads the table again, and says why', async () => {
   });
   await sync(pair);
   for (const [place, [, sql]] of RESETS.entries()) await pair.source.query(at(place, sql));
-  const result = await sync(pair);
+  // Other keys are other rows: more of the old ones go than a load may remove by itself.
+  const result = await sync(pair, '--force');
   for (const [place, [what, , why]] of RESETS.entries()) {
     expect(result.table(`t${place}`), what).toMatchObject({ action: 'reset' });
     expect(result.table(`t${place}`).reason, what).toContain(why);

@@ -5,7 +5,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { freshSeveral } from '../support/several.ts';
-import { sync } from '../support/sync.ts';
+import { sync, trySync } from '../support/sync.ts';
 
 const SELECTED = {
   ...ORDERS_CONFIG,
@@ -49,7 +49,8 @@ test('a selection evolves in place, and rows that leave it are removed', async (
   expect((await sync(pair)).table()).toMatchObject({ action: 'incremental' });
   await expectWanted(pair);
   await pair.writeTables([{ ...SELECTED, on_schema_change: 'evolve', where: 'id % 3 = 0' }]);
-  expect((await sync(pair)).table()).toMatchObject({ action: 'reset' });
+  expect((await trySync(pair)).table().error?.code).toBe('DELETES_REFUSED');
+  expect((await sync(pair, '--force')).table()).toMatchObject({ action: 'reset' });
 });
 
 test('several destinations share a selection, and each evolves', async () => {

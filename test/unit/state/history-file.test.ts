@@ -98,3 +98,19 @@ test('runs that write at the same moment do not tear each other', async () => {
   await Promise.all(ids.map((id) => appendHistory(directory, [record(id), record(id, { table_name: 'b' })])));
   expect(await idsIn(directory)).toHaveLength(100);
 });
+
+test('several runs that find the file full at the same moment lose no line of it', async () => {
+  for (let time = 0; time < 5; time += 1) {
+    const directory = await newDirectory();
+    const full = Array.from({ length: 3 }, (_, id) =>
+      record(id, { rows_inserted: 1, reason: 'x'.repeat(2_700_000) }),
+    );
+    await appendHistory(directory, full);
+    await Promise.all(Array.from({ length: 8 }, (_, id) => appendHistory(directory, [record(10 + id)])));
+    const found = (await idsIn(directory)).toSorted();
+    expect(found).toEqual(
+      ['run-0', 'run-1', 'run-2', ...Array.from({ length: 8 }, (_, id) => `run-${10 + id}`)].toSorted(),
+    );
+    expect((await readdir(directory)).toSorted()).toEqual(['history.1.jsonl', 'history.jsonl']);
+  }
+});

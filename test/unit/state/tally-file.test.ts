@@ -101,3 +101,18 @@ test('what comes of using it is not swallowed, and the lock goes all the same', 
   await expect(update).rejects.toThrow('full');
   expect((await count(place.directory)).rows).toBe(2);
 });
+
+test('the lock of a run that took over stays when the one before it ends at last', async () => {
+  await using place = await folder();
+  const lock = join(place.directory, `${FILE}.lock`);
+  await updateTally({
+    directory: place.directory,
+    pipeline: 'shop',
+    change: counted,
+    use: () => writeFile(lock, 'another run'),
+  });
+  expect(await readFile(lock, 'utf8')).toBe('another run');
+  await utimes(lock, 1, 1);
+  expect((await count(place.directory)).rows).toBe(2);
+  expect(await readdir(place.directory)).toEqual([FILE]);
+});
