@@ -30,16 +30,20 @@ export const sequenceEnd = (table: TableName, column: string): string => /* sql 
  * nothing in the catalogs ties to the column is known by the names that JPA and Hibernate give.
  */
 const poolsOf = (table: TableName, column: string): string => /* sql */ `(
-  SELECT name, cache, increment FROM ${sequencesOf(table, column)} WHERE cache > 1 OR increment > 1
+  SELECT name, cache, increment FROM own WHERE cache > 1 OR increment > 1
   UNION SELECT s.seqrelid::regclass::text, s.seqcache, s.seqincrement
   FROM pg_sequence s JOIN pg_class q ON q.oid = s.seqrelid JOIN pg_namespace n ON n.oid = q.relnamespace
   WHERE n.nspname = ${literal(table.schema)} AND (s.seqcache > 1 OR s.seqincrement > 1)
     AND lower(q.relname) IN (lower(${literal(`${table.table}_seq`)}), lower(${literal(`${table.table}_${column}_seq`)}), 'hibernate_sequence')
-    AND NOT EXISTS (SELECT FROM ${sequencesOf(table, column)})) pools`;
+    AND NOT EXISTS (SELECT FROM own)) pools`;
+
+/** In front of a statement that asks for `poolsOf`: planning this once is most of what the answer costs. */
+const withOwn = (table: TableName, column: string): string =>
+  /* sql */ `WITH own AS MATERIALIZED (SELECT * FROM ${sequencesOf(table, column)})`;
 
 /** What makes rows come with keys below ones that are there already, although every key is set by a server. */
 export const keyOrigin = ({ table, replicationKey, keyType }: KeyColumn): string => /* sql */ `
-  SELECT ${keyType === 'integer' ? `EXISTS (SELECT FROM ${poolsOf(table, replicationKey)})` : 'false'} AS "hasPool",
+  ${keyType === 'integer' ? withOwn(table, replicationKey) : ''} SELECT ${keyType === 'integer' ? `EXISTS (SELECT FROM ${poolsOf(table, replicationKey)})` : 'false'} AS "hasPool",
          EXISTS (
            WITH RECURSIVE tables AS (
              SELECT ${literal(qualified(table))}::regclass::oid AS oid
@@ -55,8 +59,8 @@ interface KeyColumn {
 
 /** For `check`: what is behind an integer key. */
 export const describeSequences = (table: TableName, column: string): string => /* sql */ `
-  SELECT (SELECT min(name) FROM ${poolsOf(table, column)} WHERE cache > 1) AS "cachedSequence",
+  ${withOwn(table, column)} SELECT (SELECT min(name) FROM ${poolsOf(table, column)} WHERE cache > 1) AS "cachedSequence",
          (SELECT json_build_object('name', name, 'increment', increment::text) FROM ${poolsOf(table, column)}
           WHERE increment > 1 ORDER BY name LIMIT 1) AS "pool",
-         (SELECT min(name) FROM ${sequencesOf(table, column)} WHERE NOT "isReadable") AS "unreadableSequence",
-         EXISTS (SELECT FROM ${sequencesOf(table, column)}) AS "hasSequence"`;
+         (SELECT min(name) FROM own WHERE NOT "isReadable") AS "unreadableSequence",
+         EXISTS (SELECT FROM own) AS "hasSequence"`;

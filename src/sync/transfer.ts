@@ -2,6 +2,7 @@
 import type { IncrepError } from '../errors.ts';
 import type { Loader } from '../events.ts';
 import { nextFences, type Fence } from '../schema/fences.ts';
+import { hasSystemColumns } from '../schema/relations.ts';
 import { recordedSelection } from '../schema/selection.ts';
 import { fingerprintOf } from '../schema/shape.ts';
 import {
@@ -168,7 +169,7 @@ export function isNumberedAnew(facts: TableFacts, plan: KeyedPlan, fence: Raised
   const wasRestarted = record.sourceLife.startedAt !== facts.servers.source.startedAt;
   return (
     isReplaced(record, fence, facts.servers.source) ||
-    (wasRestarted && plan.source.bytes <= RESTART_COMPARED_BYTES)
+    (wasRestarted && hasSystemColumns(plan.source) && plan.source.bytes <= RESTART_COMPARED_BYTES)
   );
 }
 
