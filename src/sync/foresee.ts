@@ -167,11 +167,18 @@ function describe(
     warnings: [
       ...('warnings' in saved ? saved.warnings : []),
       ...loaderWarning(plan),
+      ...loaderNote(plan),
       ...(evolution?.warnings ?? []),
     ],
     error: plan.kind === 'refuse' ? plan.error : undefined,
   };
 }
+
+/** What nobody has to do anything about. */
+const loaderNote = (plan: Plan): string[] =>
+  plan.kind === 'load' && plan.loader.why !== undefined && !plan.loader.isAgainstWish
+    ? [`loaded by COPY instead of pg_dump: ${plan.loader.why}`]
+    : [];
 
 /** Of a load that was broken off, what is not there yet; what has changed meanwhile comes on top. */
 function restOf({ rows, bytes }: Volume, { chunks }: LoadPlan): Volume {
