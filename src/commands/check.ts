@@ -22,6 +22,7 @@ export async function checkCommand(tables: readonly string[], options: CheckOpti
     const { context, unmatched, nothing } = await expandTables(configured, { source: 'may' });
     const { settings, terminal, redact, pipelines } = context;
     const chosen = nothing ? [] : selectTables(settings.tables, { names: tables, excluded: [] });
+    const enabled = chosen.filter(({ isEnabled }) => isEnabled).length;
     const looked = await eachDestination(context, {
       isJson: options.json,
       look: async (pipeline) => {
@@ -32,7 +33,7 @@ export async function checkCommand(tables: readonly string[], options: CheckOpti
           testsWebhook: options.webhook,
           isFirst: pipeline === pipelines[0],
         });
-        if (!options.json) terminal.out(redact(formatFindings(findings, terminal.look)));
+        if (!options.json) terminal.out(redact(formatFindings(findings, terminal.look, enabled)));
         const exitCode = findings.find(({ level }) => level === 'error')?.exitCode ?? 0;
         return { told: { findings, of: ofDestination(pipeline) }, exitCode };
       },

@@ -30,7 +30,7 @@ export interface ConnectionSettings {
   readonly tls: TlsSettings;
 }
 
-export type InitialLoad = 'pg_dump' | 'copy';
+export type InitialLoad = 'auto' | 'pg_dump' | 'copy';
 /** What happens to rows that are gone from the source. */
 export type Deletes = 'ignore' | 'hard' | 'soft';
 export type OnSchemaChange = 'reset' | 'evolve' | 'fail';

@@ -111,9 +111,11 @@ export const tableSchema = z.strictObject(
         'How the copy is kept: each row in its latest version, every version of it, or all read anew each time.',
       ),
     initial_load: z
-      .enum(['pg_dump', 'copy'])
-      .default('pg_dump')
-      .describe('What fills a table for the first time: `pg_dump` where it is installed, or plain `copy`.'),
+      .enum(['auto', 'pg_dump', 'copy'])
+      .default('auto')
+      .describe(
+        'What fills a whole table: `pg_dump`, or `copy`. `auto` is `copy` for tables up to 10 MB, else `pg_dump` where it is installed.',
+      ),
     chunk: chunkSize
       .optional()
       .describe('With `initial_load` `copy`: load in chunks of a size (`1GB`) or of rows (`5000000 rows`).'),

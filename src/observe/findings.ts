@@ -23,8 +23,8 @@ const ALIKE = 3;
 /** Names of such tables that are printed. */
 const NAMED = 10;
 
-/** What is about one table stands together; the worst comes first, among tables and within each. */
-export function formatFindings(findings: readonly Finding[], look: Look): string {
+/** What is about one table stands together; the worst comes first, among tables and within each. `tables`: how many there are. */
+export function formatFindings(findings: readonly Finding[], look: Look, tables?: number): string {
   const paint = painter(look);
   const groups = [...Map.groupBy(toldOnce(findings), ({ table }) => table)].map(([table, found]) => ({
     table,
@@ -36,7 +36,7 @@ export function formatFindings(findings: readonly Finding[], look: Look): string
     ...found.flatMap((finding) => findingLines(finding, look, paint)),
     '',
   ]);
-  return `${[...lines, ...wrapped('', countLine(findings), 0, look.width)].join('\n')}\n`;
+  return `${[...lines, ...wrapped('', countLine(findings, tables), 0, look.width)].join('\n')}\n`;
 }
 
 function toldOnce(findings: readonly Finding[]): readonly Finding[] {
@@ -75,17 +75,25 @@ function findingLines({ level, code, message, action }: Finding, { width }: Look
   ];
 }
 
-function countLine(findings: readonly Finding[]): string {
+function countLine(findings: readonly Finding[], tables: number | undefined): string {
   const of = (level: Level) => findings.filter((finding) => finding.level === level);
   const [errors, warnings] = [of('error'), of('warning')];
   const plural = (number: number, word: string) => `${number} ${word}${number === 1 ? '' : 's'}`;
   const verdict =
     errors.length > 0
       ? errors.some(({ stopsSync }) => stopsSync !== false)
-        ? 'sync would fail'
+        ? `sync would fail${extentOf(errors, tables)}`
         : 'sync will work; mend the errors'
       : warnings.length > 0
         ? 'sync will work; mind the warnings'
         : 'all is well';
   return `${plural(errors.length, 'error')}, ${plural(warnings.length, 'warning')}: ${verdict}.`;
+}
+
+/** Where not every table would: an error that is about no table is about all of them. */
+function extentOf(errors: readonly Finding[], tables: number | undefined): string {
+  const stopping = errors.filter(({ stopsSync }) => stopsSync !== false);
+  const failing = new Set(stopping.map(({ table }) => table));
+  if (tables === undefined || failing.has(undefined) || failing.size >= tables) return '';
+  return ` for ${failing.size} of ${tables} tables`;
 }

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import type { Heap } from '../schema/heap.ts';
-import { DESCRIBE_HEAP, REWRITTEN } from '../sql/heap.ts';
+import { DESCRIBE_HEAP, REWRITTEN, TABLE_SIZE } from '../sql/heap.ts';
 
 const heapRow = z.object({
   blockSize: z.number(),
@@ -32,6 +32,12 @@ export async function describeHeap(client: pg.ClientBase, oid: string): Promise<
       rowsPerBlock,
     })),
   };
+}
+
+/** Bytes of its rows, with what is stored out of line. */
+export async function measureTable(client: pg.ClientBase, oid: string): Promise<number> {
+  const { rows } = await client.query(TABLE_SIZE, [oid]);
+  return z.object({ bytes: z.number() }).parse(rows[0]).bytes;
 }
 
 /** The names of those whose rows have been written anew somewhere else: TRUNCATE, VACUUM FULL, CLUSTER, REFRESH. */

@@ -40,3 +40,6 @@ export const REWRITTEN_SINCE_SNAPSHOT = /* sql */ `
       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND (c.oid IS NULL OR c.relfilenode <> 0 AND pg_relation_filenode(c.oid) IS DISTINCT FROM c.relfilenode)
   ) AS "isRewritten"`;
+
+/** $1 oid. Asks the file system, and waits for whoever holds the table alone; 0 of a table that is gone. */
+export const TABLE_SIZE = /* sql */ `SELECT coalesce(pg_table_size($1::oid), 0)::float8 AS bytes`;

@@ -181,6 +181,7 @@ function describe(table: TableFacts, plan: Plan, { estimate, dependents, gone, i
     warnings: [
       ...('warnings' in saved ? saved.warnings : []),
       ...loaderWarning(plan),
+      ...loaderNote(plan),
       ...(evolution?.warnings ?? []),
     ],
     error: plan.kind === 'refuse' ? plan.error : undefined,
@@ -198,6 +199,12 @@ function obstructionOf(
   const refusal = gone && limitRefusal({ facts: table, plan, isForced }, gone);
   return refusal && { what: refusal.message, next: refusal.next };
 }
+
+/** What nobody has to do anything about. */
+const loaderNote = (plan: Plan): string[] =>
+  plan.kind === 'load' && plan.loader.why !== undefined && !plan.loader.isAgainstWish
+    ? [`loaded by COPY instead of pg_dump: ${plan.loader.why}`]
+    : [];
 
 /** Of a load that was broken off, what is not there yet; what has changed meanwhile comes on top. */
 function restOf({ rows, bytes }: Volume, { chunks }: LoadPlan): Volume {

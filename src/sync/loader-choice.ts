@@ -9,12 +9,23 @@ import { optionsOf, type Selection } from '../schema/selection.ts';
 
 export interface LoaderChoice {
   readonly loader: Loader;
-  /** Set where pg_dump was wanted and gives way. */
+  /** Set where pg_dump gives way. */
   readonly why: string | undefined;
+  /** Whether the configuration asks for pg_dump by name, so that giving way is against a wish. */
+  readonly isAgainstWish: boolean;
+  /** Whether it gives way for no other reason than the size of the table. */
+  readonly isForSize: boolean;
 }
 
+/** Bytes up to which one more process, and its look at the whole catalog, take longer than the rows. */
+const SMALL = 10_000_000;
+
+/** Of a table that was never analyzed the catalog does not know the size. */
+export const lacksSize = ({ kind, estimatedRows, bytes }: Relation): boolean =>
+  kind === 'table' && estimatedRows === undefined && bytes === 0;
+
 interface Situation {
-  readonly wanted: Loader;
+  readonly wanted: Loader | 'auto';
   readonly source: Relation;
   readonly selection: Selection;
   readonly server: Pick<ServerIdentity, 'version' | 'isPooled'>;
@@ -24,11 +35,21 @@ interface Situation {
 }
 
 export function chooseLoader(situation: Situation): LoaderChoice {
-  if (situation.wanted === 'copy') return { loader: 'copy', why: undefined };
-  const why =
+  if (situation.wanted === 'copy')
+    return { loader: 'copy', why: undefined, isAgainstWish: false, isForSize: false };
+  const unfit =
     unfitServer(situation) ?? unfitTools(situation) ?? unfitRelation(situation) ?? unfitPassword(situation);
-  return why === undefined ? { loader: 'pg_dump', why } : { loader: 'copy', why };
+  const isForSize = unfit === undefined && isSmall(situation);
+  const why = isForSize ? 'for a small table that is faster' : unfit;
+  return {
+    loader: why === undefined ? 'pg_dump' : 'copy',
+    why,
+    isAgainstWish: why !== undefined && situation.wanted === 'pg_dump',
+    isForSize,
+  };
 }
+
+const isSmall = ({ wanted, source: { bytes } }: Situation): boolean => wanted === 'auto' && bytes <= SMALL;
 
 /**
  * pg_dump makes its settings before its transaction begins. In transaction pooling they land in sessions of other

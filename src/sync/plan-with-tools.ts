@@ -1,7 +1,8 @@
 /** A plan that knows of pg_dump and of the source's pages what it needs to. */
 import { asIncrepError } from '../errors.ts';
-import { describeHeap } from '../postgres/heap.ts';
+import { describeHeap, measureTable } from '../postgres/heap.ts';
 import { isAboutOneStatement } from '../postgres/server-errors.ts';
+import { lacksSize } from './loader-choice.ts';
 import type { Facts, TableFacts, TableFailure } from './facts.ts';
 import type { Plan, Request } from './plan.ts';
 import { planTable } from './plan-table.ts';
@@ -18,6 +19,10 @@ export async function planWithTools(
 ): Promise<Plan> {
   const plan = planTable(facts, request);
   if (plan.kind !== 'load') return plan;
+  if (plan.loader.isForSize && lacksSize(plan.source)) {
+    const bytes = await work.source.withReading((client) => measureTable(client, plan.source.oid));
+    if (bytes > 0) return planWithTools(work, { ...facts, source: { ...plan.source, bytes } }, request);
+  }
   if (plan.loader.loader === 'pg_dump' && !facts.tools)
     return planTable({ ...facts, tools: await work.tools() }, request);
   if (!facts.settings.chunk || plan.oneGoWhy !== undefined || facts.heap) return plan;

@@ -127,7 +127,7 @@ export const loaderWarning = (plan: Plan): string[] =>
   plan.kind !== 'load'
     ? []
     : [
-        ...(plan.loader.why === undefined ? [] : [`loaded by COPY instead of pg_dump: ${plan.loader.why}`]),
+        ...(plan.loader.isAgainstWish ? [`loaded by COPY instead of pg_dump: ${plan.loader.why ?? ''}`] : []),
         ...(plan.oneGoWhy === undefined ? [] : [oneGoWarning(plan.oneGoWhy)]),
       ];
 

@@ -18,6 +18,8 @@ export const ORDERS_CONFIG = {
   name: 'orders',
   replication_key: 'updated_at',
   unique_cols: ['id'],
+  // A table of a few rows would go by COPY otherwise; what pg_dump has to do with loads is tested by it.
+  initial_load: 'pg_dump',
 } as const satisfies TableConfig;
 
 /** What `freshPair('orders')` stands for: ids 1 to 10. */

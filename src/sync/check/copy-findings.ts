@@ -33,7 +33,7 @@ export const copyFindings = (table: TableFacts, plan: Workable, found: Inspectio
 
 /** What is the matter with pg_dump itself is said once, for all tables. */
 function loaderFindings({ settings: { name } }: TableFacts, plan: Workable, found: Inspection): Finding[] {
-  if (plan.kind !== 'load' || plan.loader.why === undefined) return [];
+  if (plan.kind !== 'load' || plan.loader.why === undefined || plan.loader.isForSize) return [];
   const { pgDump, facts } = found;
   if (pgDump && plan.loader.why === unfitTools({ tools: pgDump.tools, server: facts.servers.source }))
     return [];

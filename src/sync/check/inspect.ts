@@ -328,7 +328,7 @@ async function keyTriggersOf(
 
 async function findPgDump(work: Work, { tables }: Facts): Promise<Inspection['pgDump']> {
   const isWanted = tables.some(
-    ({ settings: { initialLoad, isEnabled } }) => isEnabled && initialLoad === 'pg_dump',
+    ({ settings: { initialLoad, isEnabled } }) => isEnabled && initialLoad !== 'copy',
   );
   return isWanted ? { tools: await work.tools(), path: await pathOf('pg_dump', work.searchPath) } : undefined;
 }

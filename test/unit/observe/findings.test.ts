@@ -29,6 +29,22 @@ const FOUND = [
   ),
 ];
 
+const error = (table: string | undefined) =>
+  ({ level: 'error', code: 'PRIVILEGE_MISSING', table, message: 'no', action: undefined }) as const;
+
+test.each([
+  [[error('a'), error('a')], 20, '2 errors, 0 warnings: sync would fail for 1 of 20 tables.'],
+  [[error('a'), error('b')], 2, '2 errors, 0 warnings: sync would fail.'],
+  [[error('a'), error(undefined)], 20, '2 errors, 0 warnings: sync would fail.'],
+  [
+    [{ ...error(undefined), stopsSync: false }, error('a')],
+    20,
+    '2 errors, 0 warnings: sync would fail for 1 of 20 tables.',
+  ],
+] as const)('the last line says how many tables would fail', (findings, tables, line) => {
+  expect(formatFindings(findings, narrow, tables).trimEnd().split('\n').at(-1)).toBe(line);
+});
+
 test('grouped by table, the worst first, and within 80 columns; a name in quotes is not broken', () => {
   const text = formatFindings(FOUND, narrow);
   expect(text).toBe(`orders
