@@ -6,6 +6,7 @@ import {
   sourceTypesSchema,
   type DestinationTypes,
   type SourceTypes,
+  type TypeDefinition,
 } from '../schema/type-definitions.ts';
 import { DESCRIBE_DESTINATION_TYPES, DESCRIBE_SOURCE_TYPES } from '../sql/types.ts';
 
@@ -23,6 +24,7 @@ interface Wanted {
   readonly schema: string;
   readonly name: string;
   readonly extension: string | null;
+  readonly functions: TypeDefinition['functions'];
 }
 
 export async function describeDestinationTypes(
@@ -33,6 +35,7 @@ export async function describeDestinationTypes(
     wanted.map(({ schema }) => schema),
     wanted.map(({ name }) => name),
     wanted.flatMap(({ extension }) => extension ?? []),
+    wanted.flatMap(({ functions }) => functions.map(({ signature }) => signature)),
   ]);
   return destinationTypesSchema.parse(rows[0]);
 }

@@ -9,6 +9,7 @@ import { isServerBound, type Column, type NativeCarriers } from './columns.ts';
 import type {
   DestinationTypes,
   FoundType,
+  RangeDetail,
   SourceTypes,
   TypeDefinition,
   TypeReference,
@@ -42,15 +43,24 @@ export interface NativeTypes extends NativeCarriers {
   /** Every user-defined type behind the columns, each after those that it is made of. */
   readonly types: readonly NativeType[];
   readonly schemas: DestinationTypes['schemas'];
+  /** Signatures of the functions behind the types that the destination has. */
+  readonly functions: readonly string[];
+  readonly homes: Homes;
 }
-
-export const NO_NATIVE_TYPES: NativeTypes = { carried: new Map(), types: [], schemas: [] };
 
 /** The schema of the tables on each side. */
 export interface Homes {
   readonly source: string;
   readonly destination: string;
 }
+
+export const NO_NATIVE_TYPES: NativeTypes = {
+  carried: new Map(),
+  types: [],
+  schemas: [],
+  functions: [],
+  homes: { source: '', destination: '' },
+};
 
 export const homeOf = ({ schema, name }: TypeName, homes: Homes): TypeName => ({
   schema: schema === homes.source ? homes.destination : schema,
@@ -78,7 +88,7 @@ export function resolveNativeTypes(
     homes,
   );
   const carried = new Map(kept.map((reference) => [reference.printed, printType(reference, types)]));
-  return { carried, types, schemas: destination.schemas };
+  return { carried, types, schemas: destination.schemas, functions: destination.functions, homes };
 }
 
 /** In an order in which each type comes after those that it is made of. */
@@ -154,10 +164,27 @@ function verdictOn(
   const isAlike =
     isSameParts(source, found, types) &&
     source.isNotNull === found.isNotNull &&
-    source.rangeDetail === found.rangeDetail &&
+    isSameRange(source.range, found.range, homes) &&
     isSameChecks(source.checks, found.checks, homes);
   return { kind: isAlike ? 'alike' : 'differs' };
 }
+
+/** The order of bounds decides what a value is: a multirange is sorted by it, and what overlaps becomes one. */
+function isSameRange(source: RangeDetail | null, found: RangeDetail | null, homes: Homes): boolean {
+  if (!source || !found) return source === found;
+  const { multirange: many } = source;
+  const moved = homeOf(many, homes);
+  return (
+    source.order === found.order &&
+    (source.collation === null) === (found.collation === null) &&
+    RANGE_NAMES.every((name) => source[name] === found[name]) &&
+    [many, moved].some(
+      ({ schema, name }) => found.multirange.schema === schema && found.multirange.name === name,
+    )
+  );
+}
+
+const RANGE_NAMES = ['opclass', 'canonical', 'subtypeDiff'] as const;
 
 /** Labels that are new at the source can be added; any other difference would change what rows hold. */
 function verdictOnLabels(source: readonly string[], found: readonly string[]): NativeType['verdict'] {

@@ -23,6 +23,21 @@ const KINDS = {
   r: 'range type',
 } as const;
 
+/** Names in full, as SQL. */
+const rangeSchema = z.object({
+  opclass: z.string(),
+  isDefaultOpclass: z.boolean(),
+  /** Null where it is the default one of its database, or the subtype has none. */
+  collation: z.string().nullable(),
+  /** What that collation means, in words that can be compared between servers. */
+  order: z.string().nullable(),
+  canonical: z.string().nullable(),
+  subtypeDiff: z.string().nullable(),
+  multirange: z.object({ schema: z.string(), name: z.string() }),
+});
+
+export type RangeDetail = Readonly<z.infer<typeof rangeSchema>>;
+
 export const typeDefinitionSchema = z.object({
   schema: z.string(),
   name: z.string(),
@@ -41,8 +56,10 @@ export const typeDefinitionSchema = z.object({
   isNotNull: z.boolean(),
   /** A domain's base type, a composite's fields, a range's subtype, a multirange's range. */
   parts: z.array(z.object({ name: z.string(), type: typeReferenceSchema })),
-  /** What else a range does to its bounds: operator class and canonical function. */
-  rangeDetail: z.string().nullable(),
+  /** What else decides how a range orders and prints its bounds. */
+  range: rangeSchema.nullable(),
+  /** Functions of people that it calls: in its constraints, for its bounds. No definition: one in C, which text cannot make. */
+  functions: z.array(z.object({ signature: z.string(), definition: z.string().nullable() })),
 });
 
 export type TypeDefinition = Readonly<z.infer<typeof typeDefinitionSchema>>;
@@ -68,6 +85,8 @@ export type FoundType = Readonly<z.infer<typeof foundTypeSchema>>;
 export const destinationTypesSchema = z.object({
   types: z.array(foundTypeSchema),
   schemas: z.array(z.object({ schema: z.string(), canCreate: z.boolean() })),
+  /** Signatures, of those that were looked for. */
+  functions: z.array(z.string()),
 });
 
 export type DestinationTypes = Readonly<z.infer<typeof destinationTypesSchema>>;

@@ -11,6 +11,38 @@ const reference = (oid: string, modifier: string): string => /* sql */ `
    JOIN pg_type re ON re.oid = coalesce((SELECT i.oid FROM pg_type i WHERE i.oid = r.typelem AND i.typarray = r.oid), r.oid)
    JOIN pg_namespace rn ON rn.oid = re.typnamespace WHERE r.oid = ${oid})`;
 
+/** What a name is in full. */
+const named = (table: string, column: string, schema: string, oid: string): string =>
+  `(SELECT format('%I.%I', sn.nspname, s.${column}) FROM ${table} s JOIN pg_namespace sn ON sn.oid = s.${schema} WHERE s.oid = ${oid})`;
+
+/** In words that mean the same order on any server: which columns tell it depends on the version. All kinds of C are one. */
+const ordered = (row: string, prefix: string): string => /* sql */ `(
+  SELECT CASE WHEN locale ~* '^(C|POSIX|C[.]utf-?8)$' AND provider <> 'i' THEN 'C'
+              ELSE concat_ws(' ', CASE provider WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END,
+                             regexp_replace(locale, 'utf-?8$', 'UTF-8', 'i'), rules) END
+  FROM (SELECT coalesce(${row} ->> '${prefix}locprovider', ${row} ->> '${prefix}provider', 'c') AS provider,
+               coalesce(${row} ->> '${prefix}locale', ${row} ->> '${prefix}iculocale', ${row} ->> '${prefix}collate') AS locale,
+               ${row} ->> '${prefix}icurules' AS rules) o)`;
+
+/** The one of the database where a collation is the default one. */
+const ORDER_OF_DATABASE = /* sql */ `(
+  SELECT ${ordered('o.row', 'dat')} FROM (SELECT to_jsonb(d) AS row FROM pg_database d WHERE d.datname = current_database()) o)`;
+
+/** What else a range does to its bounds, shaped like `rangeSchema`; null for any other type. */
+const RANGE = /* sql */ `(
+  SELECT json_build_object(
+    'opclass', ${named('pg_opclass', 'opcname', 'opcnamespace', 'g.rngsubopc')},
+    'isDefaultOpclass', (SELECT opcdefault FROM pg_opclass WHERE oid = g.rngsubopc),
+    'collation', (SELECT CASE WHEN c.collprovider <> 'd' THEN format('%I.%I', cn.nspname, c.collname) END
+                  FROM pg_collation c JOIN pg_namespace cn ON cn.oid = c.collnamespace WHERE c.oid = g.rngcollation),
+    'order', (SELECT CASE WHEN c.row ->> 'collprovider' = 'd' THEN ${ORDER_OF_DATABASE} ELSE ${ordered('c.row', 'coll')} END
+              FROM (SELECT to_jsonb(r) AS row FROM pg_collation r WHERE r.oid = g.rngcollation) c),
+    'canonical', ${named('pg_proc', 'proname', 'pronamespace', 'g.rngcanonical')},
+    'subtypeDiff', ${named('pg_proc', 'proname', 'pronamespace', 'g.rngsubdiff')},
+    'multirange', (SELECT json_build_object('schema', mn.nspname, 'name', m.typname) FROM pg_type m
+                   JOIN pg_namespace mn ON mn.oid = m.typnamespace WHERE m.oid = g.rngmultitypid))
+  FROM pg_range g WHERE g.rngtypid = t.oid)`;
+
 /** Columns of a query over pg_type t and pg_namespace n, shaped like `typeDefinitionSchema`. */
 const DEFINITION = /* sql */ `
   n.nspname AS schema, t.typname AS name, format_type(t.oid, NULL) AS printed, t.typtype AS kind,
@@ -30,8 +62,14 @@ const DEFINITION = /* sql */ `
            WHERE t.typtype = 'c' AND f.attrelid = t.typrelid AND f.attnum > 0 AND NOT f.attisdropped
          UNION ALL SELECT '', g.rngsubtype, -1, 0 FROM pg_range g WHERE g.rngtypid = t.oid
          UNION ALL SELECT '', g.rngtypid, -1, 0 FROM pg_range g WHERE g.rngmultitypid = t.oid) p) AS parts,
-  (SELECT concat_ws(' ', oc.opcname, pc.proname) FROM pg_range g JOIN pg_opclass oc ON oc.oid = g.rngsubopc
-   LEFT JOIN pg_proc pc ON pc.oid = g.rngcanonical WHERE g.rngtypid = t.oid) AS "rangeDetail"`;
+  ${RANGE} AS range,
+  (SELECT coalesce(json_agg(json_build_object('signature', f.oid::regprocedure::text,
+            'definition', CASE WHEN l.lanname NOT IN ('c', 'internal') THEN pg_get_functiondef(f.oid) END) ORDER BY f.oid), '[]')
+   FROM pg_proc f JOIN pg_language l ON l.oid = f.prolang
+   WHERE f.pronamespace <> 'pg_catalog'::regnamespace AND f.oid IN (
+     SELECT d.refobjid FROM pg_constraint k JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = k.oid
+     WHERE k.contypid = t.oid AND d.refclassid = 'pg_proc'::regclass
+     UNION SELECT unnest(ARRAY[g.rngcanonical, g.rngsubdiff]) FROM pg_range g WHERE g.rngtypid = t.oid)) AS functions`;
 
 /**
  * $1 oids of relations, $2 and $3 oids and modifiers of types besides. What their columns are declared as, and the
@@ -61,7 +99,8 @@ export const DESCRIBE_SOURCE_TYPES = /* sql */ `
               AND NOT EXISTS (SELECT FROM pg_type e WHERE e.oid = t.typelem AND e.typarray = t.oid)) definition)
            AS definitions`;
 
-/** $1 schemas and $2 names of types, in pairs; $3 extensions, whose types of these names may be in any schema. */
+/** $1 schemas and $2 names of types, in pairs; $3 extensions, whose types of these names may be in any schema; $4
+ * signatures of functions. */
 export const DESCRIBE_DESTINATION_TYPES = /* sql */ `
   SELECT (SELECT coalesce(json_agg(found), '[]') FROM (
             SELECT ${DEFINITION}, pg_has_role(t.typowner, 'USAGE') AS "isOwned",
@@ -74,7 +113,8 @@ export const DESCRIBE_DESTINATION_TYPES = /* sql */ `
                   AND d.refclassid = 'pg_extension'::regclass AND x.extname = ANY ($3::name[]))) found) AS types,
          (SELECT coalesce(json_agg(json_build_object(
                    'schema', n.nspname, 'canCreate', coalesce(has_schema_privilege(n.oid, 'CREATE') AND has_schema_privilege(n.oid, 'USAGE'), false))), '[]')
-          FROM pg_namespace n WHERE n.nspname = ANY ($1::name[])) AS schemas`;
+          FROM pg_namespace n WHERE n.nspname = ANY ($1::name[])) AS schemas,
+         ARRAY(SELECT f FROM unnest($4::text[]) f WHERE to_regprocedure(f) IS NOT NULL) AS functions`;
 
 const typeName = ({ schema, name }: { readonly schema: string; readonly name: string }): string =>
   qualified({ schema, table: name } satisfies TableName);
@@ -103,8 +143,26 @@ export const createComposite = (
 ): string =>
   /* sql */ `CREATE TYPE ${typeName(name)} AS (${fields.map((field) => `${ident(field.name)} ${field.type}`).join(', ')})`;
 
-export const createRange = (name: Name, subtype: string): string =>
-  /* sql */ `CREATE TYPE ${typeName(name)} AS RANGE (subtype = ${subtype})`;
+export interface RangeOptions {
+  readonly subtype: string;
+  /** Names in full, as SQL; undefined where it is what comes by itself. */
+  readonly opclass: string | undefined;
+  readonly collation: string | undefined;
+  readonly subtypeDiff: string | undefined;
+  readonly multirange: Name;
+}
+
+export const createRange = (name: Name, range: RangeOptions): string => {
+  const { subtype, opclass, collation, subtypeDiff, multirange } = range;
+  const options = [
+    `subtype = ${subtype}`,
+    ...(opclass === undefined ? [] : [`subtype_opclass = ${opclass}`]),
+    ...(collation === undefined ? [] : [`collation = ${collation}`]),
+    ...(subtypeDiff === undefined ? [] : [`subtype_diff = ${subtypeDiff}`]),
+    `multirange_type_name = ${typeName(multirange)}`,
+  ];
+  return /* sql */ `CREATE TYPE ${typeName(name)} AS RANGE (${options.join(', ')})`;
+};
 
 export const createExtension = (name: string): string => /* sql */ `CREATE EXTENSION ${ident(name)}`;
 

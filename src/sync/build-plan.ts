@@ -93,7 +93,7 @@ export function adopt(now: TableFacts, source: Relation): Plan {
   return {
     ...whole,
     way: isKept ? plan.way : 'merge-whole',
-    loader: { loader: 'copy', why: undefined },
+    loader: { loader: 'copy', why: undefined, isAgainstWish: false, isForSize: false },
     adopts: true,
   };
 }

@@ -65,6 +65,10 @@ export const describeFound = (
   describeDestinationTypes(
     client,
     homes.flatMap((each) =>
-      definitions.map((type) => ({ ...homeOf(type, each), extension: type.extension })),
+      definitions.map((type) => ({
+        ...homeOf(type, each),
+        extension: type.extension,
+        functions: type.functions,
+      })),
     ),
   );

@@ -3,11 +3,11 @@ import { IncrepError } from '../errors.ts';
 import { carriedType } from '../schema/columns.ts';
 import { printName } from '../schema/names.ts';
 import type { NativeType } from '../schema/native-types.ts';
-import type { TypeDefinition, TypeReference } from '../schema/type-definitions.ts';
+import type { RangeDetail, TypeDefinition, TypeReference } from '../schema/type-definitions.ts';
 import { ident, literal } from '../sql/identifiers.ts';
 import { grantUsage } from '../sql/types.ts';
 import type { TableFacts } from './facts.ts';
-import { additionsTo, canBeMade, creationOf, printHome } from './type-changes.ts';
+import { additionsTo, canBeMade, printHome, statementsForMissing } from './type-changes.ts';
 
 export function typeRefusal(now: TableFacts): IncrepError | undefined {
   const tooNew = refusalOfVersion(now);
@@ -65,7 +65,9 @@ function differs(now: TableFacts, type: NativeType): IncrepError {
   const [here, there] = [describe(source), found ? describe(found) : ''];
   return new IncrepError('TYPE_DIFFERS', {
     what: `${inColumn(now, type)} needs the type ${printHome(type)} of the destination, which is not what it is at the source: there it is ${there}, at the source ${here}`,
-    next: `Make them alike by ALTER ${source.kind === 'domain' ? 'DOMAIN' : 'TYPE'} on either side (other tables may use it), or ${TEXT}.`,
+    next: source.range
+      ? `Nothing alters a range type: drop it at the destination, where nothing uses it, and make it as it is at the source, with a collation by name where the defaults of the two databases differ; or ${TEXT}.`
+      : `Make them alike by ALTER ${source.kind === 'domain' ? 'DOMAIN' : 'TYPE'} on either side (other tables may use it), or ${TEXT}.`,
   });
 }
 
@@ -80,21 +82,38 @@ function describe(type: TypeDefinition): string {
   if (type.kind === 'composite type') return `a composite type of (${parts})`;
   return type.kind === 'base type'
     ? 'a base type'
-    : `a ${type.kind} over ${parts}${type.rangeDetail ? ` (${type.rangeDetail})` : ''}`;
+    : `a ${type.kind} over ${parts}${describeRange(type.range)}`;
+}
+
+function describeRange(range: RangeDetail | null): string {
+  if (!range) return '';
+  const { multirange, ...rest } = range;
+  const details = [
+    `operator class ${rest.opclass}`,
+    ...(rest.order === null ? [] : [`${rest.collation ?? 'default'} collation (${rest.order})`]),
+    ...(rest.canonical === null ? [] : [`canonical function ${rest.canonical}`]),
+    ...(rest.subtypeDiff === null ? [] : [`subtype_diff ${rest.subtypeDiff}`]),
+    `multirange ${multirange.schema}.${multirange.name}`,
+  ];
+  return ` (${details.join(', ')})`;
 }
 
 function missing(now: TableFacts, type: NativeType): IncrepError | undefined {
-  const statement = statementFor(now, type);
+  const statements = statementsForMissing(now.natives);
+  const next =
+    statements === undefined
+      ? `It takes functions in C, or an operator class or collation of your own, which have to be made at the destination first; or ${TEXT}.`
+      : `At the destination, run: ${statements}; or ${TEXT}.`;
   if (!canBeMade(type)) {
     return new IncrepError('TYPE_UNSUPPORTED', {
       what: `${inColumn(now, type)} needs the ${type.source.kind} ${printHome(type)}, which the destination does not have and increp does not make`,
-      next: `At the destination, run: ${statement}; or ${TEXT}.`,
+      next,
     });
   }
   if (mayCreateIn(now, type.home.schema)) return undefined;
   return new IncrepError('PRIVILEGE_MISSING', {
     what: `${inColumn(now, type)} needs the ${type.source.kind} ${printHome(type)}, which the destination does not have, and role "${now.destinationSchema.role}" may not make it in that schema`,
-    next: `At the destination, run: ${statement}; or ${TEXT}.`,
+    next,
   });
 }
 
@@ -105,15 +124,6 @@ function mayCreateIn(
 ): boolean {
   if (schema === destinationName.schema && !access.exists) return access.canCreateSchema;
   return natives.schemas.some((each) => each.schema === schema && each.canCreate);
-}
-
-function statementFor({ natives }: TableFacts, type: NativeType): string {
-  // A range brings its multirange along.
-  const range = natives.types.find(({ source }) => source.name === type.source.parts[0]?.type.name);
-  if (type.source.kind === 'multirange type' && range) return creationOf(range, natives);
-  const hasSchema =
-    type.source.extension !== null || natives.schemas.some(({ schema }) => schema === type.home.schema);
-  return `${hasSchema ? '' : `CREATE SCHEMA IF NOT EXISTS ${ident(type.home.schema)}; `}${creationOf(type, natives)}`;
 }
 
 function notOurs(now: TableFacts, type: NativeType): IncrepError | undefined {

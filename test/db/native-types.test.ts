@@ -278,7 +278,7 @@ const REFUSED: readonly (readonly [
       exitCode: 78,
       code: 'TYPE_UNSUPPORTED',
       what: 'needs the range type public.span',
-      next: 'CREATE TYPE "public"."span" AS RANGE (subtype = double precision)',
+      next: 'CREATE TYPE "public"."span" AS RANGE (subtype = double precision, multirange_type_name = "public"."spans")',
     },
   ],
   [

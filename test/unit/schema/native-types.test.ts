@@ -19,7 +19,8 @@ const definition = (told: Partial<TypeDefinition> = {}): TypeDefinition => {
     checks: [],
     isNotNull: false,
     parts: [],
-    rangeDetail: null,
+    range: null,
+    functions: [],
   };
   return {
     schema,
@@ -43,7 +44,7 @@ function resolve(type: TypeReference, definitions: readonly TypeDefinition[], ty
   const { carried, types: judged } = resolveNativeTypes(
     columns,
     source,
-    { types: [...types], schemas: [] },
+    { types: [...types], schemas: [], functions: [] },
     HOMES,
   );
   return { carried: carried.get(type.printed), verdicts: judged.map(({ verdict }) => verdict), judged };
@@ -158,3 +159,31 @@ test.each([[['ok', 'sad']], [['sad', 'ok', 'mine']], [['happy', 'ok']]])(
     expect(verdict).toEqual([{ kind: 'differs' }]);
   },
 );
+
+test('a range whose default collation orders otherwise in the other database is another range', () => {
+  const range = {
+    opclass: 'pg_catalog.text_ops',
+    isDefaultOpclass: true,
+    collation: null,
+    order: 'C',
+    canonical: null,
+    subtypeDiff: null,
+    multirange: { schema: 'app', name: 'words_many' },
+  };
+  const words = { name: 'words', kind: 'range type' as const, labels: [] };
+  const verdictOf = (change: Partial<typeof range> | { order: string } | { collation: string }) =>
+    resolve(
+      reference('app', 'words'),
+      [definition({ ...words, range })],
+      [
+        found({
+          ...words,
+          range: { ...range, multirange: { schema: 'copy', name: 'words_many' }, ...change },
+        }),
+      ],
+    ).verdicts;
+  expect(verdictOf({})).toEqual([alike]);
+  expect(verdictOf({ order: 'icu en' })).toEqual([{ kind: 'differs' }]);
+  expect(verdictOf({ collation: 'pg_catalog."C"' })).toEqual([{ kind: 'differs' }]);
+  expect(verdictOf({ multirange: { schema: 'copy', name: 'other' } })).toEqual([{ kind: 'differs' }]);
+});
