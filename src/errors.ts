@@ -60,6 +60,10 @@ export const ERROR_CLASSES = {
     1,
     'A constraint that people put on a destination table refuses what the source holds.',
   ),
+  NO_REPLICA_IDENTITY: permanent(
+    1,
+    'The destination table is published, and nothing tells its subscribers which row is changed or removed.',
+  ),
   DRIFT_REFUSED: permanent(
     1,
     'The source table, or a setting, changed in a way that is not to be followed by a new load.',

@@ -111,6 +111,22 @@ WHERE l.relation = 'public.orders'::regclass;
       "next:  Nothing was committed. Someone cancelled it, or a limit did, as a pooler's query_timeout: increp lifts statement_timeout for itself. See that server's log, then run increp again.",
     ],
   },
+  NO_REPLICA_IDENTITY: {
+    about:
+      'A publication at the destination sends updates and deletes of this table to subscribers. The server refuses both in a table without a primary key, unless it has another replica identity.',
+    causes: [
+      'The publication is younger than the destination table, which has no primary key. A table that increp makes under a publication of all tables or of its schema gets `REPLICA IDENTITY FULL` where it has no primary key.',
+      'Somebody set `REPLICA IDENTITY NOTHING`, or dropped the index of the replica identity.',
+    ],
+    steps: [
+      'At the destination: `ALTER TABLE orders REPLICA IDENTITY FULL;`',
+      "Or take the table out of the publication, or publish inserts only: `ALTER PUBLICATION name SET (publish = 'insert');`",
+    ],
+    example: [
+      'error: destination warehouse.example.com:5432/analytics: cannot delete from table "orders" because it does not have a replica identity and publishes deletes (NO_REPLICA_IDENTITY, SQLSTATE 55000)',
+      'next:  At the destination, run: ALTER TABLE ... REPLICA IDENTITY FULL, with the name of that table.',
+    ],
+  },
   STAGING_TAKEN: {
     about: 'increp never touches a table that it did not make. Its own bear a comment that says so.',
     causes: [

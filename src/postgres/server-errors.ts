@@ -17,6 +17,10 @@ const unknownDatabase: Verdict = {
   next: (place) =>
     `Correct ${variable(place)}_DB, or create that database. To list those that are there: psql -l ${place.door} -U ${shellWord(place.role)}`,
 };
+const noIdentity: Verdict = {
+  code: 'NO_REPLICA_IDENTITY',
+  next: () => 'At the destination, run: ALTER TABLE ... REPLICA IDENTITY FULL, with the name of that table.',
+};
 const badLogin: Verdict = {
   code: 'AUTHENTICATION_FAILED',
   next: (place, message) =>
@@ -64,6 +68,11 @@ const VERDICTS: Record<string, Verdict> = {
     code: 'TOO_MANY_CONNECTIONS',
     next: () =>
       'See who takes them (SELECT usename, application_name, count(*) FROM pg_stat_activity GROUP BY 1, 2), and raise max_connections or the CONNECTION LIMIT of the role or database. increp needs two or three on each side.',
+  },
+  '54000': {
+    code: 'QUERY_FAILED',
+    next: () =>
+      'A row is too long for the server. Columns of types of your own are longer as text: set "types" to "native" for this table. Or leave long columns out with "exclude_columns".',
   },
   '53100': {
     code: 'DISK_FULL',
@@ -189,6 +198,8 @@ function verdictOf({ code, message, routine }: ServerSaid): Verdict | undefined 
   if (!isSqlstate(code)) return undefined;
   // Its words may be translated; the function in the server's source that says them is not.
   if (code === '42501' && routine === 'check_enable_rls') return hiddenRows;
+  if (code === 'XX000' && /invalid memory alloc request size/.test(message)) return VERDICTS['54000'];
+  if (code === '55000' && routine === 'CheckCmdReplicaIdentity') return noIdentity;
   if (code === '40001' && RECOVERY_CONFLICT.test(message)) return recoveryConflict;
   const pooler = code === '08P01' && POOLER_VERDICTS.find(({ says }) => says.test(message));
   if (pooler) return pooler;

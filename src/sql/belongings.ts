@@ -5,6 +5,7 @@
  */
 import type { TableName } from '../schema/names.ts';
 import { ident, qualified } from './identifiers.ts';
+import { publicationsOf } from './publications.ts';
 
 /** The table itself, or a view that shows it. */
 export interface BuiltRelation {
@@ -104,8 +105,7 @@ export const DESCRIBE_DEFAULTS = /* sql */ `
 
 /** $1 oid of the table. */
 export const DESCRIBE_OBSTACLES = /* sql */ `
-  SELECT format('publication %I', p.pubname) AS what FROM pg_publication_rel r
-    JOIN pg_publication p ON p.oid = r.prpubid WHERE r.prrelid = $1::oid
+  SELECT format('publication %I', p.pubname) AS what FROM (${publicationsOf('$1::oid')}) p
   UNION ALL SELECT format('inheritance with %s', CASE WHEN inhrelid = $1::oid THEN inhparent ELSE inhrelid END::regclass)
     FROM pg_inherits WHERE $1::oid IN (inhrelid, inhparent)
   UNION ALL SELECT format('column %I, which draws from sequence %s', a.attname, d.objid::regclass)

@@ -1,4 +1,5 @@
 /** What hangs on destination tables, told from the catalog alone and without a lock: for whoever only wants to know. */
+import { publicationsOf } from './publications.ts';
 
 /** Names of the columns of the table `root` that an object depends on by itself. */
 const usedColumns = (catalog: string, oid: string) => /* sql */ `ARRAY(
@@ -67,7 +68,7 @@ export const DESCRIBE_DEPENDENTS = /* sql */ `
   )}
   UNION ALL ${staying(
     `format('publication %I', p.pubname)`,
-    `JOIN pg_publication_rel r ON r.prrelid = root.oid JOIN pg_publication p ON p.oid = r.prpubid`,
+    `CROSS JOIN LATERAL (${publicationsOf('root.oid')}) p`,
   )}
   UNION ALL ${staying(
     `format('inheritance with %s', CASE WHEN i.inhrelid = root.oid THEN i.inhparent ELSE i.inhrelid END::regclass)`,

@@ -131,3 +131,7 @@ export const INDEX_CALLED = /* sql */ `
 
 export const renameIndex = (schema: string, from: string, to: string): string =>
   /* sql */ `ALTER INDEX ${qualified({ schema, table: from })} RENAME TO ${ident(to)}`;
+
+/** Whole rows tell a subscriber which row was changed or removed, where there is no primary key. For a person to run, too. */
+export const identifyByRow = (table: TableName): string =>
+  /* sql */ `ALTER TABLE ${qualified(table)} REPLICA IDENTITY FULL`;

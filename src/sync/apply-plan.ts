@@ -18,6 +18,7 @@ import { loadTable } from './load.ts';
 import { addMissingLabels, createMissingTypes } from './make-types.ts';
 import { isKeyedPlan, type IncrementalPlan, type LoadPlan, type RefreshPlan } from './plan.ts';
 import { leaveFormerName } from './former-name.ts';
+import { publicationsOver } from './published.ts';
 import { lifeOf } from './source-life.ts';
 import { holdTable, lockingStatements, lockTable } from './table-lock.ts';
 import { fenceWarnings, nextRecord, NOTHING_MOVED, type Transfer } from './transfer.ts';
@@ -107,7 +108,8 @@ async function inChunks(
   destination: pg.ClientBase,
   { isVerified, isForced, progress }: ApplyRequest & { readonly progress: Progress },
 ): Promise<Loaded | 'stopped' | undefined> {
-  if (plan.kind !== 'load' || !isKeyedPlan(plan) || !plan.chunks) return undefined;
+  if (plan.kind !== 'load' || !isKeyedPlan(plan) || !plan.chunks || (await whyAtOnce(facts, destination)))
+    return undefined;
   // Each destination has chunks of its own, of which some may be there already.
   work.party?.leave();
   return loadInChunks({
@@ -161,8 +163,9 @@ async function atOnce(
       : plan.adopts
         ? await adoptTable({ work, facts, plan, destination, isVerified, isForced })
         : await loadTable({ work, facts, plan, destination, isVerified, isForced });
+  const why = await whyAtOnce(facts, destination);
   return {
-    moved: { ...moved, warnings: [...moved.warnings, ...markWarning(facts, plan)] },
+    moved: { ...moved, warnings: [...moved.warnings, ...markWarning(facts, plan, why)] },
     record: nextRecord(work, facts, plan, fence, moved),
     fence,
   };
@@ -183,10 +186,26 @@ const unchanged = (
 });
 
 /** Chunks were planned, and the fence had no mark to tell early rows from late ones. */
-const markWarning = ({ settings }: TableFacts, plan: IncrementalPlan | LoadPlan): string[] =>
+const markWarning = (
+  { settings }: TableFacts,
+  plan: IncrementalPlan | LoadPlan,
+  why: string | undefined,
+): string[] =>
   plan.kind === 'load' && plan.chunks
-    ? [oneGoWarning(`no row has a plausible ${settings.replicationKey}, which the chunks begin with`)]
+    ? [oneGoWarning(why ?? `no row has a plausible ${settings.replicationKey}, which the chunks begin with`)]
     : [];
+
+/** The staging table of a load in chunks outlives a crash of the server, so that it is logged, and would be published. */
+async function whyAtOnce(
+  { destinationName: { schema }, settings, servers }: TableFacts,
+  destination: pg.ClientBase,
+): Promise<string | undefined> {
+  if (!settings.chunk) return undefined;
+  const [name] = await publicationsOver(destination, schema, servers.destination.version);
+  return name === undefined
+    ? undefined
+    : `the publication "${name}" of the destination would send the staging table to its subscribers`;
+}
 
 /** Under the lock, which the lost backend holds until its commit is through or rolled back. */
 async function hasCommitted(

@@ -28,6 +28,7 @@ import { dropOlderVersions, mergeOf, NO_COUNTS, type MergeCounts } from './merge
 import { mergeInto, type MergedInto } from './merge-into.ts';
 import { nullKeyWarning } from './null-keys.ts';
 import { isKeyedPlan, type LoadPlan } from './plan.ts';
+import { madeWherePublished } from './published.ts';
 import { readWhole } from './read-window.ts';
 import { exchange, locksFor } from './reshape/exchange.ts';
 import { lockAlone, type LockTiming } from './reshape/exclusive-lock.ts';
@@ -56,9 +57,14 @@ export interface Load {
 }
 
 export async function loadTable(request: Omit<Load, 'placing' | 'hasMergeKey'>): Promise<Transfer> {
-  const { work, facts, plan, destination, isVerified } = request;
-  const placing = await choosePlacing(destination, facts, plan, work.timing);
-  const load = { ...request, placing, hasMergeKey: false };
+  const { work, plan, destination, isVerified } = request;
+  const isNew = plan.way === 'create';
+  const facts = isNew ? await madeWherePublished(destination, request.facts, plan.source) : request.facts;
+  const placing: Placing =
+    isNew && facts.destination
+      ? { way: 'merge-whole' }
+      : await choosePlacing(destination, facts, plan, work.timing);
+  const load = { ...request, facts, placing, hasMergeKey: false };
   await makeStaging(destination, facts, plan.source.columns, becomesTable(placing));
   if (becomesTable(placing)) await prepareMarks(destination, facts);
   const { loader } = plan.loader;

@@ -6,6 +6,7 @@ import { altersTable } from '../../schema/evolution.ts';
 import { printName } from '../../schema/names.ts';
 import { isShared } from '../../schema/row-identity.ts';
 import { ident } from '../../sql/identifiers.ts';
+import { identifyByRow } from '../../sql/destination.ts';
 import { giveCopyTo } from '../../sql/inspect.ts';
 import type { TableFacts } from '../facts.ts';
 import { inWords, limitRefusal } from '../gone-rows.ts';
@@ -26,6 +27,7 @@ import type { Workable } from './table-findings.ts';
 export const copyFindings = (table: TableFacts, plan: Workable, found: Inspection): Finding[] => [
   ...loaderFindings(table, plan, found),
   ...rightFindings(table, plan, found),
+  ...identityFindings(table, found),
   ...stateFindings(table, plan),
   ...goneFindings(table, plan, found),
   ...dependentFindings(table, plan, found.dependents.get(table) ?? []),
@@ -38,6 +40,19 @@ function loaderFindings({ settings: { name } }: TableFacts, plan: Workable, foun
   if (pgDump && plan.loader.why === unfitTools({ tools: pgDump.tools, server: facts.servers.source }))
     return [];
   return [note('LOADER', name, `a load goes by COPY instead of pg_dump: ${plan.loader.why}`)];
+}
+
+function identityFindings(
+  { destination, destinationName, settings }: TableFacts,
+  found: Inspection,
+): Finding[] {
+  const publication = destination && found.withoutIdentity.get(destination.oid);
+  if (publication === undefined) return [];
+  const error = new IncrepError('NO_REPLICA_IDENTITY', {
+    what: `${printName(destinationName)} is in the publication "${publication}" of the destination and has neither a primary key nor another replica identity: the server refuses to change or remove its rows`,
+    next: `At the destination, run: ${identifyByRow(destinationName)}`,
+  });
+  return [failureFinding(error, settings.name)];
 }
 
 function rightFindings(table: TableFacts, plan: Workable, { owners }: Inspection): Finding[] {

@@ -8,6 +8,8 @@ import type { Dependent } from '../../postgres/dependents.ts';
 import { readQueryCost, type QueryCost } from '../../postgres/query-plan.ts';
 import { encryptionOf, type Encryption } from '../../postgres/driver.ts';
 import { explainWindow, readNothing } from '../../sql/estimate.ts';
+import { WITHOUT_IDENTITY } from '../../sql/publications.ts';
+import { publicationsOver } from '../published.ts';
 import {
   CLOCK,
   COPY_OWNERS,
@@ -52,6 +54,10 @@ export interface Inspection extends Inspected {
   /** By the oid of a copy. */
   readonly owners: ReadonlyMap<string, CopyOwner>;
   /** Triggers that may set the replication key of a copy, where that decides which row stays. */
+  /** By schema of the destination: publications that take every table that is made there. */
+  readonly publications: ReadonlyMap<string, readonly string[]>;
+  /** By oid of a copy that has no replica identity and needs one: a publication of it. */
+  readonly withoutIdentity: ReadonlyMap<string, string>;
   readonly keyTriggers: ReadonlyMap<TableFacts, readonly string[]>;
   readonly dependents: ReadonlyMap<TableFacts, readonly Dependent[]>;
   /** Rows of a copy that a load would remove. */
@@ -149,6 +155,7 @@ export async function inspect(work: Work, facts: Facts): Promise<Inspection> {
     encryption: { source: source.encryption, destination: destination.encryption },
     owners: await ownersOf(work.destination, facts),
     keyTriggers: await keyTriggersOf(work.destination, facts),
+    ...(await publishedIn(work.destination, facts)),
     dependents: await gatherDependents(work, facts.tables),
     gone: await foreseeAllGone(work, plans),
     pgDump: await findPgDump(work, facts),
@@ -305,6 +312,29 @@ async function ownersOf(destination: Database, { tables }: Facts): Promise<Map<s
   const oids = tables.flatMap((table) => (table.destination ? [table.destination.oid] : []));
   const owners = await destination.withReading((client) => rowsOf(client, ownerRow, COPY_OWNERS, [oids]));
   return new Map(owners.map((owner) => [owner.oid, owner]));
+}
+
+const identityRow = z.object({ oid: z.string(), publication: z.string() });
+
+async function publishedIn(
+  destination: Database,
+  { tables }: Facts,
+): Promise<Pick<Inspection, 'publications' | 'withoutIdentity'>> {
+  const { version } = await destination.identity();
+  const oids = tables.flatMap((table) => (table.destination ? [table.destination.oid] : []));
+  const schemas = new Set(tables.map(({ destinationName }) => destinationName.schema));
+  return destination.withReading(async (client) => {
+    const publications = new Map<string, readonly string[]>();
+    for (const schema of schemas) {
+      const names = await publicationsOver(client, schema, version);
+      if (names.length > 0) publications.set(schema, names);
+    }
+    const lacking = await rowsOf(client, identityRow, WITHOUT_IDENTITY, [oids]);
+    return {
+      publications,
+      withoutIdentity: new Map(lacking.map(({ oid, publication }) => [oid, publication])),
+    };
+  });
 }
 
 async function keyTriggersOf(

@@ -3,6 +3,7 @@ import type { ConnectionSettings } from '../../config/settings.ts';
 import { formatSeconds } from '../../format.ts';
 import type { Encryption } from '../../postgres/driver.ts';
 import { literal } from '../../sql/identifiers.ts';
+import { OWN_TABLES } from '../../sql/state.ts';
 import { unfitTools } from '../loader-choice.ts';
 import { failureFinding, note, warning, type Finding } from './finding.ts';
 import type { Inspection } from './inspect.ts';
@@ -20,6 +21,17 @@ export interface Connections {
   readonly source: ConnectionSettings;
   readonly destination: ConnectionSettings;
 }
+
+/** What a subscriber does not have ends its replication, and each of increp's own tables is written by every run. */
+const publicationFindings = ({ publications }: Inspection): Finding[] =>
+  [...publications].map(([schema, [name = '']]) =>
+    warning(
+      'PUBLISHED',
+      undefined,
+      `the publication "${name}" of the destination takes every table of schema "${schema}": a subscriber that lacks one of them stops`,
+      `Have these tables at the subscriber, also new ones and new columns, and ${OWN_TABLES.join(', ')}; or publish tables by name.`,
+    ),
+  );
 
 export function serverFindings(found: Inspection, connections: Connections): Finding[] {
   const { source, destination } = found.facts.servers;
@@ -56,6 +68,7 @@ export function serverFindings(found: Inspection, connections: Connections): Fin
           ),
         ]
       : []),
+    ...publicationFindings(found),
     ...transactionFindings(found),
     ...pgDumpFindings(found),
   ];

@@ -53,6 +53,8 @@ export function inspection(
     clockSkewSeconds: 0,
     encryption: { source: TLS, destination: undefined },
     owners: new Map(),
+    publications: new Map(),
+    withoutIdentity: new Map(),
     keyTriggers: new Map(),
     dependents: new Map(),
     gone: new Map(),
