@@ -86,6 +86,15 @@ const filtered = ({ sourceName, sourceSchema }: TableFacts): IncrepError =>
     next: `A copy without those rows would look complete. At the source: ALTER ROLE ${ident(sourceSchema.role)} BYPASSRLS, or disable row security for the table.`,
   });
 
+/** Of a table of Postgres. */
+const MAX_COLUMNS = 1600;
+
+const tooManyColumns = ({ name, columns }: Relation, own: number): IncrepError =>
+  new IncrepError('NOT_SUPPORTED', {
+    what: `${printName(name)} has ${columns.length} columns, and "deletes": "soft" or "metadata_columns" ${own === 1 ? 'adds one' : `add ${own}`}: a table can have ${MAX_COLUMNS}`,
+    next: 'Leave columns out with "exclude_columns", or set neither option for this table.',
+  });
+
 function columnRefusal({ settings, natives }: TableFacts, source: Relation): IncrepError | undefined {
   const names = source.columns.map(({ name }) => name);
   for (const [key, wanted] of [
@@ -95,6 +104,8 @@ function columnRefusal({ settings, natives }: TableFacts, source: Relation): Inc
     if (!names.includes(wanted)) return columnNotFound(source, key, wanted, names);
   }
   if (settings.deletes === 'soft' && names.includes(DELETED_AT)) return takenMark(source);
+  const own = (settings.deletes === 'soft' ? 1 : 0) + settings.metadataColumns.length;
+  if (own > 0 && names.length + own > MAX_COLUMNS) return tooManyColumns(source, own);
   const taken = settings.metadataColumns.find((name) => names.includes(name));
   if (taken !== undefined) return takenColumn(source, taken);
   const replicationKey = source.columns.find(({ name }) => name === settings.replicationKey);

@@ -18,8 +18,27 @@ export const sourceTableFindings = (table: TableFacts, plan: Workable, found: In
   ...(isKeyedPlan(plan) ? [...lateFindings(table, plan), ...keyFindings(table, plan, found)] : []),
   ...(isKeyedPlan(plan) ? [] : refreshFindings(plan)),
   ...mergeKeyFindings(table, plan),
+  ...widthFindings(table, plan),
   ...(isKeyedPlan(plan) ? writingFindings(table, plan, found) : []),
 ];
+
+/** What a value that is stored elsewhere leaves in its row, of which a page of 8 kB has to hold one. */
+const BYTES_OF_POINTER = 18;
+const BYTES_OF_PAGE = 8160;
+
+/** An enum takes 4 bytes where it is one, and as text as much as its label, or a pointer. */
+function widthFindings({ settings, natives }: TableFacts, { source }: Workable): Finding[] {
+  const asText = source.columns.filter(({ type, base }) => !base.isBuiltIn && !natives.carried.has(type));
+  if (asText.length * BYTES_OF_POINTER <= BYTES_OF_PAGE) return [];
+  return [
+    warning(
+      'ROW_SIZE',
+      settings.name,
+      `${asText.length} columns (${asText[0]?.name ?? ''}, ...) arrive as text, and take more room than at the source: a row with long values may be too big for a page`,
+      'Set "types" to "native" for this table, or leave columns out with "exclude_columns".',
+    ),
+  ];
+}
 
 /** Transactions in flight are those of the source server now: not of another one, nor of when a view was refreshed. */
 const lateFindings = ({ settings }: TableFacts, { source: { kind, hasForeignRows } }: Workable): Finding[] =>
