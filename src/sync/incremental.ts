@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import type { Copied } from '../postgres/copy-pipe.ts';
 import { windowCondition, type Window } from '../sql/window.ts';
+import { compareAll } from './compare-all.ts';
 import { holdCopy } from './copy-now.ts';
 import { alterCopy, finishCopy } from './evolve/evolve.ts';
 import { readFill, verifyFilled, type Evolving, type Fill } from './evolve/read-fill.ts';
@@ -38,21 +39,22 @@ interface Changes {
 export async function syncChanges(changes: Changes): Promise<Transfer> {
   const { work, facts, plan, fence, destination, isVerified } = changes;
   await ensureOwnColumns(destination, facts);
-  const isCompared = plan.removesDeleted || isVerified || plan.evolution !== undefined;
+  const isCompared =
+    plan.removesDeleted || isVerified || plan.evolution !== undefined || plan.rewritten !== undefined;
   const { copied, warnings, fill, merged, removal } = await readWindow(
     { work, facts, plan, destination, isCompared },
-    windowChoice(facts, plan, fence, { mustRead: isVerified }),
+    windowChoice(facts, plan, fence, { mustRead: isVerified || plan.rewritten !== undefined }),
     async () => {
       await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'copy' });
       await emptyStaging(destination, facts, plan.source.columns);
     },
     (source, rows, window) => whileInView(changes, source, rows, window),
   );
-  const { counts, older, evolved } = merged ?? (await mergeWindow(changes, copied, fill));
+  const { counts, older, evolved, fetched } = merged ?? (await mergeWindow(changes, copied, fill));
   return {
     loader: undefined,
     ...(evolved && { reason: evolvedWords(plan.reason, evolved.filledRows) }),
-    rowsRead: copied.rows,
+    rowsRead: copied.rows + fetched,
     bytes: copied.bytes + (fill?.copied.bytes ?? 0),
     warnings: [
       ...warnings,
@@ -62,7 +64,7 @@ export async function syncChanges(changes: Changes): Promise<Transfer> {
       ...legacyWarning(plan),
       ...shiftSince(facts, plan, fence).warnings,
     ],
-    ...countsOf({ ...counts, deleted: removal?.deleted ?? 0 }, copied.rows - older),
+    ...countsOf({ ...counts, deleted: removal?.deleted ?? 0 }, copied.rows + fetched - older),
     areDeletesDone: removal !== undefined && removal.refusal === undefined,
     refusal: removal?.refusal,
   };
@@ -85,15 +87,15 @@ async function whileInView(
   copied: Copied,
   window: Window,
 ): Promise<Progress> {
-  const { work, facts, plan, destination, isVerified } = changes;
+  const { facts, plan, destination, isVerified } = changes;
   const evolving = evolvingOf(changes);
   const fill = evolving && (await readFill(evolving, source));
   const warnings = await nullKeyWarning(source, facts.sourceRows, facts.settings, plan.source);
-  if (!plan.removesDeleted && !isVerified) return { copied, warnings, fill };
+  if (!plan.removesDeleted && !isVerified && !plan.rewritten) return { copied, warnings, fill };
   const copy = { facts, relation: plan.source, source, destination };
   const early = plan.removesFirst ? await remove(changes, copy) : undefined;
   if (early?.refusal) throw early.refusal;
-  const merged = await mergeWindow(changes, copied, fill);
+  const merged = await comparedToo(changes, source, await mergeWindow(changes, copied, fill));
   if (isVerified) {
     await verifyCopied({ ...copy, table: facts.destinationName, where: verifiable(window) });
     if (evolving && fill) await verifyFilled(evolving, source, fill);
@@ -102,6 +104,32 @@ async function whileInView(
   // Rows that the window was about to bring were missing when those that are gone were removed first.
   const removal = early ? { ...early, missing: 0 } : await remove(changes, copy);
   return { copied, warnings, fill, merged, removal };
+}
+
+async function comparedToo(changes: Changes, source: pg.ClientBase, merged: Merged): Promise<Merged> {
+  const { work, plan, destination, fence } = changes;
+  const { rewritten } = plan;
+  if (!rewritten) return merged;
+  const { facts } = merged;
+  const more = await compareAll({
+    work,
+    facts,
+    plan,
+    rewritten,
+    source,
+    destination,
+    nextXid: fence.nextXid,
+  });
+  const { counts } = merged;
+  return {
+    ...merged,
+    counts: {
+      ...counts,
+      inserted: counts.inserted + more.inserted,
+      updated: counts.updated + more.updated,
+    },
+    fetched: more.inserted + more.updated,
+  };
 }
 
 async function remove(
@@ -125,6 +153,10 @@ interface Merged {
   readonly evolved?: { readonly filledRows: number; readonly warnings: readonly string[] };
   /** Rows left out because a newer one has their key. */
   readonly older: number;
+  /** With the destination table as it is after the merge. */
+  readonly facts: TableFacts;
+  /** Rows beside those of the window. */
+  readonly fetched: number;
 }
 
 /** Into a copy that has taken the shape of its source first, where that has changed. */
@@ -140,7 +172,7 @@ async function mergeWindow(changes: Changes, copied: Copied, fill: Fill | undefi
 async function mergeRows({ work, facts, plan, destination }: Changes, { rows }: Copied): Promise<Merged> {
   if (rows > 0) await holdCopy(destination, facts, work.timing, { holds: 'part' });
   if (!plan.hasMergeIndex) await ensureKeyIndex(destination, facts);
-  if (rows === 0) return { counts: NO_COUNTS, older: 0 };
+  if (rows === 0) return { counts: NO_COUNTS, older: 0, facts, fetched: 0 };
   await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'merge' });
   const { source } = plan;
   const older = await dropOlderVersions(destination, mergeOf(facts, source), source);
@@ -153,7 +185,7 @@ async function mergeRows({ work, facts, plan, destination }: Changes, { rows }: 
     share,
     isRemovalOver: plan.removesFirst,
   });
-  return { counts, older };
+  return { counts, older, facts, fetched: 0 };
 }
 
 /** From here on it is cheaper to read the table once than to look up every row of the window. */
