@@ -34,6 +34,7 @@ const relationRow = z
     canSelect: z.boolean(),
     filtersRows: z.boolean(),
     references: names,
+    files: names,
     estimatedRows: z.number().nullable(),
     bytes: z.number().nullable(),
     columns: z.array(columnSchema),

@@ -24,6 +24,8 @@ export const columnSchema = z.object({
   /** Null for the type's default collation. */
   collation: z.string().nullable(),
   generated: z.enum(['', 's', 'v']),
+  /** What a generated column is computed by; absent where it was not recorded. */
+  expression: z.string().nullish(),
   identity: z.enum(['', 'a', 'd']),
 });
 

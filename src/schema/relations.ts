@@ -41,6 +41,8 @@ export interface Relation {
   readonly unreadableColumns: readonly string[];
   /** Row-level security that would filter what our role sees. */
   readonly filtersRows: boolean;
+  /** Of a table, `oid:file` of each table that holds rows of it: another file means that all its rows were written anew. */
+  readonly files: readonly string[];
   /** Oids of other tables that its foreign keys point to. */
   readonly references: readonly string[];
   /** Sequences owned by its columns, which a dump would want to read as well. */
@@ -130,6 +132,7 @@ export const queryRelation = (name: TableName, columns: readonly Column[]): Rela
   canSelectTable: false,
   unreadableColumns: [],
   filtersRows: false,
+  files: [],
   references: [],
   ownedSequences: [],
 });

@@ -74,6 +74,8 @@ export const stateRecordSchema = z.object({
    * wrong from one that is only newer, and `sync` a window that it need not read again. Null where it was not recorded.
    */
   settledXid: z.string().regex(/^\d+$/).nullable().default(null),
+  /** `Relation.files` of the source. Null where it was not recorded. */
+  files: z.array(z.string()).nullable().default(null),
   /** How the last sync chose its window. Null where it was not recorded. */
   readAs: readAsSchema.nullable().default(null),
   /** Null in modes other than full-refresh. */

@@ -22,7 +22,7 @@ const IS_NOT_NULL = /* sql */ `a.attnotnull AND NOT EXISTS (
                  AND nn.conkey = ARRAY[a.attnum])`;
 
 /** Shaped like `columnSchema`: of anything that has the columns of pg_attribute that say what a column is made of. */
-const columnObject = (isNotNull: string): string => /* sql */ `json_build_object(
+const columnObject = (isNotNull: string, expression: string): string => /* sql */ `json_build_object(
              'name', a.attname, 'position', a.attnum, 'type', format_type(a.atttypid, a.atttypmod),
              'base', json_build_object(
                'type', format_type(base.oid, base.typmod),
@@ -35,7 +35,19 @@ const columnObject = (isNotNull: string): string => /* sql */ `json_build_object
              'collation', CASE WHEN a.attcollation <> t.typcollation THEN
                (SELECT format('%I.%I', cn.nspname, co.collname) FROM pg_collation co
                 JOIN pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = a.attcollation) END,
-             'generated', a.attgenerated, 'identity', a.attidentity)`;
+             'generated', a.attgenerated, 'expression', ${expression}, 'identity', a.attidentity)`;
+
+/** Of a generated column of the relation `c`. */
+const EXPRESSION = /* sql */ `CASE WHEN a.attgenerated <> '' THEN
+               (SELECT pg_get_expr(g.adbin, g.adrelid) FROM pg_attrdef g WHERE g.adrelid = c.oid AND g.adnum = a.attnum) END`;
+
+/** The tables that hold the rows of the relation `c`, each with the file that they are in. */
+const FILES = /* sql */ `(
+    SELECT coalesce(json_agg(l.oid::text || ':' || pg_relation_filenode(l.oid) ORDER BY l.oid), '[]')
+    FROM pg_class l WHERE l.relkind = 'r' AND c.relkind IN ('r', 'p') AND l.oid IN (
+      WITH RECURSIVE tree AS (
+        SELECT c.oid AS oid UNION SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid)
+      SELECT oid FROM tree) AND pg_relation_filenode(l.oid) IS NOT NULL)`;
 
 /** What columnObject() takes, behind `FROM ... a`. */
 const TYPES_OF_COLUMNS = /* sql */ `JOIN pg_type t ON t.oid = a.atttypid
@@ -94,6 +106,7 @@ export const DESCRIBE_RELATIONS = /* sql */ `
          obj_description(c.oid, 'pg_class') AS comment,
          has_any_column_privilege(c.oid, 'SELECT') AS "canSelect",
          row_security_active(c.oid) AS "filtersRows",
+         ${FILES} AS files,
          (SELECT coalesce(json_agg(DISTINCT k.confrelid::text), '[]') FROM pg_constraint k
           WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.confrelid <> c.oid) AS "references",
          size.rows AS "estimatedRows", size.bytes,
@@ -101,7 +114,7 @@ export const DESCRIBE_RELATIONS = /* sql */ `
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
   CROSS JOIN LATERAL (
-    SELECT coalesce(json_agg(${columnObject(IS_NOT_NULL)} ORDER BY a.attnum), '[]') AS columns,
+    SELECT coalesce(json_agg(${columnObject(IS_NOT_NULL, EXPRESSION)} ORDER BY a.attnum), '[]') AS columns,
            coalesce(json_agg(a.attname) FILTER (
              WHERE NOT has_column_privilege(c.oid, a.attnum, 'SELECT')), '[]') AS "unreadableColumns"
     FROM pg_attribute a
@@ -142,7 +155,7 @@ export const DESCRIBE_RELATIONS = /* sql */ `
  * those of the functions that may change their mind.
  */
 export const DESCRIBE_COLUMNS = /* sql */ `
-  SELECT (SELECT coalesce(json_agg(${columnObject('false')} ORDER BY a.place), '[]')
+  SELECT (SELECT coalesce(json_agg(${columnObject('false', 'NULL')} ORDER BY a.place), '[]')
           FROM (SELECT attname, atttypid, atttypmod, place, 0 AS attnum, own.typcollation AS attcollation,
                        '' AS attgenerated, '' AS attidentity
                 FROM unnest($1::text[], $2::oid[], $3::int[]) WITH ORDINALITY AS given(attname, atttypid, atttypmod, place)

@@ -4,6 +4,7 @@ import { destinationDrift } from '../schema/drift.ts';
 import type { Evolution } from '../schema/evolution.ts';
 import { keyTypeOf } from '../schema/keys.ts';
 import { takesMerge, type Relation } from '../schema/relations.ts';
+import { rewrittenSince } from '../schema/rewritten.ts';
 import { isAppend } from '../schema/row-identity.ts';
 import { shapeOf } from '../schema/shape.ts';
 import { isKeyed, PLAINLY } from '../schema/state-record.ts';
@@ -127,9 +128,11 @@ export function incremental(
         ? { legacyCursor: now.saved.cursor }
         : undefined;
   if (!since) throw new Error('planned an incremental sync without a cursor');
+  const rewritten = now.saved.kind === 'record' ? rewrittenSince(now.saved.record, source) : undefined;
+  const comparing = rewritten ? [`${rewritten.reason}, so its rows are compared`] : [];
   const reason = evolving
-    ? evolvingWords(evolving.evolution, evolving.drift)
-    : [CURSOR_KNOWN, ...columnChanges(now)].join('; ');
+    ? [evolvingWords(evolving.evolution, evolving.drift), ...comparing].join('; ')
+    : [CURSOR_KNOWN, ...columnChanges(now), ...comparing].join('; ');
   const planned = { ...plannedFrom(source, now, reason), ...keyOf(source, now) };
   if ('legacyCursor' in since && planned.keyType !== 'timestamp' && planned.keyType !== 'timestamptz') {
     return load(
@@ -146,6 +149,7 @@ export function incremental(
     removesDeleted: areDeletesDue(now, request),
     removesFirst: request.removesFirst === true && now.settings.deletes !== 'ignore',
     hasMergeIndex: isIndexed(now),
+    rewritten,
     ...(evolving && { evolution: evolving.evolution }),
     ...planned,
   };

@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import type { Copied } from '../postgres/copy-pipe.ts';
 import { tableCommand } from '../shell-word.ts';
+import { compareAll } from './compare-all.ts';
 import { holdCopy } from './copy-now.ts';
 import { truncate } from '../sql/destination.ts';
 import { isAmong, windowCondition, type Window } from '../sql/window.ts';
@@ -45,7 +46,7 @@ interface Changes {
 export async function syncChanges(changes: Changes): Promise<Transfer> {
   const { work, facts, plan, fence, destination, isVerified } = changes;
   await ensureOwnColumns(destination, facts);
-  const isWhole = isNumberedAnew(facts, plan, fence);
+  const isWhole = comparesAll(changes);
   const isCompared = plan.removesDeleted || isVerified || isWhole || plan.evolution !== undefined;
   const { copied, warnings, fill, merged, removal } = await readWindow(
     { work, facts, plan, destination, isCompared },
@@ -56,11 +57,11 @@ export async function syncChanges(changes: Changes): Promise<Transfer> {
     },
     (source, rows, window) => whileInView(changes, source, rows, window),
   );
-  const { counts, older, evolved } = merged ?? (await mergeWindow(changes, copied, fill));
+  const { counts, older, evolved, fetched } = merged ?? (await mergeWindow(changes, copied, fill));
   return {
     loader: undefined,
     ...(evolved && { reason: evolvedWords(plan.reason, evolved.filledRows) }),
-    rowsRead: copied.rows,
+    rowsRead: copied.rows + fetched,
     bytes: copied.bytes + (fill?.copied.bytes ?? 0),
     warnings: [
       ...warnings,
@@ -71,7 +72,7 @@ export async function syncChanges(changes: Changes): Promise<Transfer> {
       ...shiftSince(facts, plan, fence).warnings,
       ...replacedWarning(facts, plan, fence),
     ],
-    ...countsOf({ ...counts, deleted: removal?.deleted ?? 0 }, copied.rows - older),
+    ...countsOf({ ...counts, deleted: removal?.deleted ?? 0 }, copied.rows + fetched - older),
     areDeletesDone: removal !== undefined && removal.refusal === undefined,
     refusal: removal?.refusal,
   };
@@ -94,12 +95,11 @@ async function whileInView(
   copied: Copied,
   read: Window,
 ): Promise<Progress> {
-  const { work, facts, plan, fence, destination, isVerified } = changes;
+  const { facts, plan, destination, isVerified } = changes;
   const evolving = evolvingOf(changes);
   const fill = evolving && (await readFill(evolving, source));
   const warnings = await nullKeyWarning(source, facts.sourceRows, facts.settings, plan.source);
-  const isWhole = isNumberedAnew(facts, plan, fence);
-  if (!plan.removesDeleted && !isVerified && !isWhole) return { copied, warnings, fill };
+  if (!plan.removesDeleted && !isVerified && !comparesAll(changes)) return { copied, warnings, fill };
   const copy = { facts, relation: plan.source, source, destination };
   const early = plan.removesFirst ? await remove(changes, copy) : undefined;
   if (early?.refusal) throw early.refusal;
@@ -108,11 +108,41 @@ async function whileInView(
     await verifyCopied({ ...copy, table: facts.destinationName, ...scopeOf(facts, read) });
     if (evolving && fill) await verifyFilled(evolving, source, fill);
   }
-  const merged = isWhole ? withCounts(ofWindow, await fetchDifferent(changes, source)) : ofWindow;
+  const merged = await comparedToo(changes, source, ofWindow);
   if (!plan.removesDeleted) return { copied, warnings, fill, merged };
   // Rows that the window was about to bring were missing when those that are gone were removed first.
   const removal = early ? { ...early, missing: 0 } : await remove(changes, copy);
   return { copied, warnings, fill, merged, removal };
+}
+
+/** Where the window does not show all that has changed: numbers were given again, or an ALTER gave rows other values. */
+const comparesAll = ({ facts, plan, fence }: Changes): boolean =>
+  isNumberedAnew(facts, plan, fence) || plan.rewritten !== undefined;
+
+async function comparedToo(changes: Changes, source: pg.ClientBase, merged: Merged): Promise<Merged> {
+  const { work, plan, destination, fence } = changes;
+  if (!comparesAll(changes)) return merged;
+  const rewritten = isNumberedAnew(changes.facts, plan, fence) ? undefined : plan.rewritten;
+  const { facts } = merged;
+  const more = await compareAll({
+    work,
+    facts,
+    plan,
+    rewritten,
+    source,
+    destination,
+    nextXid: fence.nextXid,
+  });
+  const { counts } = merged;
+  return {
+    ...merged,
+    counts: {
+      ...counts,
+      inserted: counts.inserted + more.inserted,
+      updated: counts.updated + more.updated,
+    },
+    fetched: more.inserted + more.updated,
+  };
 }
 
 async function remove(
@@ -141,56 +171,6 @@ function scopeOf(
     : { where, whereCopied: `(${byKey}) OR ${isAmong(stagingName, rowKey(settings))}` };
 }
 
-/** After numbers were given again: rows that the window does not show, in the snapshot that was just merged. */
-async function fetchDifferent(
-  { work, facts, plan, destination }: Changes,
-  source: pg.ClientBase,
-): Promise<MergeCounts> {
-  const { source: relation } = plan;
-  await work.emit({
-    type: 'phase-started',
-    table: facts.settings.name,
-    phase: 'copy',
-    detail: 'every row compared',
-  });
-  await destination.query(truncate(facts.stagingName));
-  const sides = sidesOf(facts, {
-    relation,
-    what: 'rows',
-    where: 'true',
-    isPending: 'false',
-    destination: facts.destinationName,
-  });
-  const { differences } = await compareSides(
-    { client: source, rows: sides.source },
-    { client: destination, rows: sides.destination },
-  );
-  await applyDifferences({ work, facts, relation, source, destination }, withoutExtra(differences));
-  await dropOlderVersions(destination, mergeOf(facts, relation), relation);
-  return mergeInto({
-    work,
-    facts,
-    source: relation,
-    destination,
-    share: 'few',
-    isRemovalOver: plan.removesFirst,
-  });
-}
-
-const withCounts = (merged: Merged, { inserted, updated }: MergeCounts): Merged => ({
-  ...merged,
-  counts: {
-    ...merged.counts,
-    inserted: merged.counts.inserted + inserted,
-    updated: merged.counts.updated + updated,
-  },
-});
-
-/** What is gone from the source is for `deletes` to find. */
-async function* withoutExtra(differences: AsyncIterable<Difference>): AsyncGenerator<Difference> {
-  for await (const difference of differences) if (difference.kind !== 'extra') yield difference;
-}
-
 const evolvingOf = ({ work, facts, plan, destination }: Changes): Evolving | undefined =>
   plan.evolution && { work, facts, relation: plan.source, evolution: plan.evolution, destination };
 
@@ -200,6 +180,10 @@ interface Merged {
   readonly evolved?: { readonly filledRows: number; readonly warnings: readonly string[] };
   /** Rows left out because a newer one has their key. */
   readonly older: number;
+  /** With the destination table as it is after the merge. */
+  readonly facts: TableFacts;
+  /** Rows beside those of the window. */
+  readonly fetched: number;
 }
 
 /** Into a copy that has taken the shape of its source first, where that has changed. */
@@ -215,7 +199,7 @@ async function mergeWindow(changes: Changes, copied: Copied, fill: Fill | undefi
 async function mergeRows({ work, facts, plan, destination }: Changes, { rows }: Copied): Promise<Merged> {
   if (rows > 0) await holdCopy(destination, facts, work.timing, { holds: 'part' });
   if (!plan.hasMergeIndex) await ensureKeyIndex(destination, facts);
-  if (rows === 0) return { counts: NO_COUNTS, older: 0 };
+  if (rows === 0) return { counts: NO_COUNTS, older: 0, facts, fetched: 0 };
   await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'merge' });
   const { source } = plan;
   const older = await dropOlderVersions(destination, mergeOf(facts, source), source);
@@ -228,7 +212,7 @@ async function mergeRows({ work, facts, plan, destination }: Changes, { rows }: 
     share,
     isRemovalOver: plan.removesFirst,
   });
-  return { counts, older };
+  return { counts, older, facts, fetched: 0 };
 }
 
 /** From here on it is cheaper to read the table once than to look up every row of the window. */

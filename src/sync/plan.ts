@@ -4,6 +4,7 @@ import type { IncrepError } from '../errors.ts';
 import type { Evolution } from '../schema/evolution.ts';
 import type { KeyType } from '../schema/keys.ts';
 import type { Relation } from '../schema/relations.ts';
+import type { Rewritten } from '../schema/rewritten.ts';
 import type { Shape } from '../schema/shape.ts';
 import type { KeyedRecord } from '../schema/state-record.ts';
 import type { Chunks } from './chunks/chunk-choice.ts';
@@ -77,6 +78,8 @@ export interface IncrementalPlan extends Planned, Keyed {
   readonly removesDeleted: boolean;
   /** Before the merge, because a value of theirs is used again. */
   readonly removesFirst: boolean;
+  /** Why all rows are compared, whatever their replication keys say. */
+  readonly rewritten?: Rewritten | undefined;
   /** What gives the copy the shape of its source first; undefined where it has that. */
   readonly evolution?: Evolution | undefined;
 }

@@ -81,6 +81,7 @@ interface Repairing {
 export async function applyDifferences(
   repairing: Repairing,
   differences: AsyncIterable<Difference>,
+  { removesExtra = true } = {},
 ): Promise<number> {
   const { facts, relation, destination } = repairing;
   const key = keyColumns(facts, relation, 'destination');
@@ -94,7 +95,7 @@ export async function applyDifferences(
   const wanted = batched((keys) => fetchRows(repairing, keys));
   let doubled: string | undefined;
   for await (const { kind, key: values, ...difference } of differences) {
-    if (kind === 'extra' && !keepsRest(settings)) await extras.add(values);
+    if (kind === 'extra' && removesExtra && !keepsRest(settings)) await extras.add(values);
     if ((kind === 'missing' || kind === 'changed') && values !== doubled) await wanted.add(values);
     // Two rows of one key at the destination cannot be mended in place: out they go, and the right one comes in.
     if (kind === 'duplicated' && 'side' in difference && difference.side === 'destination') {

@@ -179,7 +179,10 @@ const bringFor =
 const takesShape = (plan: Plan): boolean =>
   plan.kind === 'load' ? plan.way === 'swap' : plan.kind === 'incremental' && plan.evolution !== undefined;
 
-const alone = ({ companions: _, party: __, ...work }: Work): Work => work;
+function alone(work: Work): Work {
+  const { companions: _, party: __, ...rest } = work;
+  return rest;
+}
 
 /** A table that would be passed over anyway is not left for another run. */
 const hasNoTime = ({ timeBox }: Work, { settings }: TableFacts): boolean =>

@@ -108,6 +108,7 @@ export function nextRecord(
     mergeKey: [...facts.settings.mergeKey],
     ...cursorAfter(facts, plan, fence),
     settledXid: settledXid(facts, fence),
+    files: [...plan.source.files],
     readAs: readAs(facts),
     contents: contents
       ? { ...contents, settings: contentSettings(facts.settings), readAt: fence.fencedAt.toISOString() }

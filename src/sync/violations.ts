@@ -36,9 +36,7 @@ const serverError = z.object({
 /** Undefined for any other error. */
 export function violationOf(error: unknown): Violation | undefined {
   const said = error instanceof IncrepError ? error.cause : error;
-  const { data } = serverError.safeParse(
-    said instanceof Error ? { ...said, message: said.message } : undefined,
-  );
+  const { data } = serverError.safeParse(said);
   if (!data) return undefined;
   const { code, schema, table, constraint, message, detail = '' } = data;
   return {

@@ -31,6 +31,7 @@ export const relation = (change: Partial<Relation> = {}): Relation => ({
   filtersRows: false,
   stamp: '1 2',
   hasRules: false,
+  files: ['1:1'],
   references: [],
   ownedSequences: [],
   hasForeignRows: false,

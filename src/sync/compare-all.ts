@@ -1,0 +1,77 @@
+/** Where a window cannot show what has changed: every row is compared, and what differs is fetched. */
+import type pg from 'pg';
+import { z } from 'zod';
+import { showsWriters } from '../schema/relations.ts';
+import type { Rewritten } from '../schema/rewritten.ts';
+import { farFrom, isWrittenSince } from '../sql/compare.ts';
+import { deleteAll } from '../sql/destination.ts';
+import { bareItem } from '../sql/row-source.ts';
+import { compareSides } from './compare/compare-sides.ts';
+import { sidesOf } from './compare/sides.ts';
+import type { TableFacts } from './facts.ts';
+import { mergeInto } from './merge-into.ts';
+import { dropOlderVersions, mergeOf, NO_COUNTS, type MergeCounts } from './merge-staging.ts';
+import { countsOn } from './pending.ts';
+import type { IncrementalPlan } from './plan.ts';
+import { applyDifferences } from './repair.ts';
+import { lifeOf } from './source-life.ts';
+import type { Work } from './work.ts';
+
+interface Comparing {
+  readonly work: Work;
+  /** With the destination table as it is now. */
+  readonly facts: TableFacts;
+  readonly plan: IncrementalPlan;
+  /** What an ALTER did that may have left all values as they were; undefined where they have changed for certain. */
+  readonly rewritten: Rewritten | undefined;
+  readonly source: pg.ClientBase;
+  readonly destination: pg.ClientBase;
+  /** Of the source, before the snapshot (xid8). */
+  readonly nextXid: string;
+}
+
+/** In the snapshot whose window was just merged. Rows that are gone are none of its business. */
+export async function compareAll(comparing: Comparing): Promise<MergeCounts> {
+  const { work, facts, plan, rewritten, source, destination } = comparing;
+  if (rewritten && (await holdsOldRows(comparing, rewritten))) return NO_COUNTS;
+  const table = facts.settings.name;
+  await work.emit({ type: 'phase-started', table, phase: 'copy', detail: 'every row compared' });
+  const relation = plan.source;
+  await destination.query(deleteAll(facts.stagingName));
+  const sides = sidesOf(facts, {
+    relation,
+    what: 'rows',
+    where: 'true',
+    isPending: 'false',
+    destination: facts.destinationName,
+  });
+  const { differences } = await compareSides(
+    { client: source, rows: sides.source },
+    { client: destination, rows: sides.destination },
+  );
+  await applyDifferences({ work, facts, relation, source, destination }, differences, {
+    removesExtra: false,
+  });
+  await dropOlderVersions(destination, mergeOf(facts, relation), relation);
+  return mergeInto({ work, facts, source: relation, destination, share: 'few', isRemovalOver: true });
+}
+
+const foundRow = z.object({ hasOldRows: z.boolean() });
+
+/**
+ * VACUUM FULL and CLUSTER write the same rows into another file, each with the number of its transaction. ALTER gives all of
+ * them its own, so that one row from before the last sync tells that the values are the same.
+ */
+async function holdsOldRows(
+  { facts, plan, source, nextXid }: Comparing,
+  rewritten: Rewritten,
+): Promise<boolean> {
+  const { since } = plan;
+  if (!rewritten.isInFile || !showsWriters(plan.source) || !('settledXid' in since)) return false;
+  const { settledXid, sourceLife } = since;
+  if (settledXid === null || !countsOn(sourceLife, lifeOf(facts))) return false;
+  const { rows } = await source.query(
+    `SELECT EXISTS (SELECT FROM ${bareItem(facts.sourceRows)} WHERE NOT (${isWrittenSince(settledXid, farFrom(nextXid))})) AS "hasOldRows"`,
+  );
+  return foundRow.parse(rows[0]).hasOldRows;
+}
