@@ -174,12 +174,15 @@ export const RELATION_NAMES = /* sql */ `
 
 /**
  * $1 schemas and $2 LIKE patterns, in pairs; $3 names and $4 the beginning of a comment, which tables of ours have. Of a
- * partitioned table itself, not its partitions.
+ * partitioned table itself, not its partitions. Not what has no columns, nor what an extension brings: the extension at the
+ * destination fills its own tables.
  */
 export const FIND_TABLES = /* sql */ `
   SELECT n.nspname AS schema, c.relname AS "table" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND c.relname <> ALL ($3::text[])
     AND NOT starts_with(coalesce(obj_description(c.oid, 'pg_class'), ''), $4)
+    AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
     AND EXISTS (SELECT FROM unnest($1::text[], $2::text[]) wanted(schema, name)
                 WHERE n.nspname = wanted.schema AND c.relname LIKE wanted.name)`;
 

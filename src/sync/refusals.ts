@@ -26,6 +26,7 @@ function sourceRefusal(now: TableFacts): IncrepError | undefined {
   if (!now.sourceSchema.canUse)
     return missingPrivilege(now, `GRANT USAGE ON SCHEMA ${ident(now.sourceName.schema)}`);
   if (!source) return tableNotFound(now);
+  if (source.columns.length === 0) return withoutColumns(now);
   if (!source.canSelect || (source.unreadableColumns.length > 0 && !isMisnamed(now)))
     return unreadable(now, source);
   if (source.filtersRows) return filtered(now);
@@ -62,6 +63,12 @@ function tableNotFound({ sourceName, otherSourceNames }: TableFacts): IncrepErro
     next: 'Correct "name" in tables-config.json: it is written as Postgres stores it, capitals included.',
   });
 }
+
+const withoutColumns = ({ sourceName, settings }: TableFacts): IncrepError =>
+  new IncrepError('CONFIG_INVALID', {
+    what: `${printName(sourceName)} has no columns, so there is nothing to copy`,
+    next: `Set "enabled": false for "${settings.name}" in tables-config.json, or remove it there.`,
+  });
 
 const missingPrivilege = ({ sourceSchema }: TableFacts, grant: string): IncrepError =>
   new IncrepError('PRIVILEGE_MISSING', {
