@@ -308,6 +308,41 @@ const FAILURES: readonly Failure[] = [
     next: 'dest_name',
   },
   {
+    code: 'CONSTRAINT_VIOLATED',
+    title: 'a value of a row that is gone is used again',
+    pair: {
+      tables: [{ name: 'users', replication_key: 'updated_at', unique_cols: ['id'] }],
+      sourceSql: `CREATE TABLE users (id int PRIMARY KEY, email text, updated_at timestamptz NOT NULL DEFAULT now());
+        INSERT INTO users VALUES (1, 'a'), (2, 'b')`,
+    },
+    provoke: async ({ pair }) => {
+      await sync(pair);
+      await pair.destination.query('CREATE UNIQUE INDEX users_email ON users (email)');
+      await pair.source.query(`DELETE FROM users WHERE id = 2; INSERT INTO users VALUES (3, 'b')`);
+    },
+    sqlstate: '23505',
+    says: ['users_email', 'public.users', '(id) = (3)', '(id) = (2)'],
+    next: 'increp verify users --repair',
+  },
+  {
+    code: 'NO_REPLICA_IDENTITY',
+    title: 'a published table without a replica identity',
+    pair: {
+      ...ordersPreset,
+      tables: [{ ...ORDERS_CONFIG, deletes: 'hard', deletes_every: '0s' }],
+    },
+    provoke: async ({ pair }) => {
+      await sync(pair);
+      await pair.destination.query(
+        'CREATE PUBLICATION feed FOR TABLE orders; ALTER TABLE orders REPLICA IDENTITY NOTHING',
+      );
+      await pair.source.query('DELETE FROM orders WHERE id = 1');
+    },
+    sqlstate: '55000',
+    says: ['cannot delete from table "orders"'],
+    next: 'REPLICA IDENTITY FULL',
+  },
+  {
     code: 'DEPENDENTS',
     title: 'a view in the place of the table',
     provoke: async ({ pair }) => {
@@ -517,5 +552,7 @@ testWithPgDump.each(WITH_PG_DUMP)('$code: $title', check);
 
 test('every code of the catalogue is brought about', () => {
   const forced = new Set([...FAILURES, ...WITH_PG_DUMP].map(({ code }) => code));
+  // It takes a server that becomes another one, which tests that share a server must not do: server-changed.test.ts.
+  forced.add('SERVER_CHANGED');
   expect([...forced].toSorted()).toEqual(Object.keys(ERROR_CLASSES).toSorted());
 });

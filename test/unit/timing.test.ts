@@ -26,6 +26,7 @@ const DEFAULTS: Readonly<Record<string, number>> = {
   'fanOut.patience': 10,
   'fanOut.startPatience': 3,
   'fanOut.stalled': 30,
+  planComparison: 10,
   statusSourceTimeout: 5,
   shutdown: 3,
   'delivery.attempt': 10,
