@@ -12,6 +12,13 @@ const networkAndLog = ({ side }: Place): string =>
   `Look at the log of the ${side}'s server and at the network in between, then run increp again: it continues where the last run ended.`;
 const variable = ({ side }: Place): string => (side === 'source' ? 'SOURCE' : 'DEST');
 
+/** The functions of the server that make an entry of an index, and of a B-tree. */
+const keyTooLong: Verdict = {
+  code: 'QUERY_FAILED',
+  next: () =>
+    'A value of unique_cols is too long for an index, which takes about 2,700 bytes. Name shorter columns in unique_cols. Or let a query compute a hash of that column and name the hash (docs/selection.md), or read the table in mode "full-refresh" without unique_cols.',
+};
+
 const unknownDatabase: Verdict = {
   code: 'CONNECTION_FAILED',
   next: (place) =>
@@ -199,6 +206,7 @@ function verdictOf({ code, message, routine }: ServerSaid): Verdict | undefined 
   // Its words may be translated; the function in the server's source that says them is not.
   if (code === '42501' && routine === 'check_enable_rls') return hiddenRows;
   if (code === 'XX000' && /invalid memory alloc request size/.test(message)) return VERDICTS['54000'];
+  if (code === '54000' && /^(index_form_tuple|_bt_check_third_page)/.test(routine ?? '')) return keyTooLong;
   if (code === '55000' && routine === 'CheckCmdReplicaIdentity') return noIdentity;
   if (code === '40001' && RECOVERY_CONFLICT.test(message)) return recoveryConflict;
   const pooler = code === '08P01' && POOLER_VERDICTS.find(({ says }) => says.test(message));

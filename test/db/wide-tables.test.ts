@@ -40,3 +40,18 @@ test('700 enum columns: check says that a row may be too big as text, and native
   await sync(pair);
   await expectSameRows(pair, 'moods');
 });
+
+test('a value of unique_cols that is too long for an index is named as such', async () => {
+  await using pair = await freshPair({
+    tables: [{ name: 'pages', replication_key: 'updated_at', unique_cols: ['url'] }],
+    sourceSql: `CREATE TABLE pages (url text NOT NULL, updated_at timestamptz NOT NULL DEFAULT now());
+      CREATE UNIQUE INDEX ON pages (md5(url));
+      INSERT INTO pages SELECT string_agg(md5(g::text), '') FROM generate_series(1, 300) g`,
+  });
+  const { error } = (await trySync(pair)).table();
+  expect(error).toMatchObject({
+    code: 'QUERY_FAILED',
+    sqlstate: '54000',
+    hint: expect.stringContaining('A value of unique_cols is too long') as string,
+  });
+});
