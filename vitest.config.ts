@@ -15,8 +15,7 @@ const servers = (name: string, folders: readonly string[]) => ({
 
 export default defineConfig({
   test: {
-    // A test often waits for a server, so there is room for a worker more than there are cores.
-    maxWorkers: availableParallelism() + 1,
+    maxWorkers: availableParallelism(),
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       servers('servers', ['db', 'cli']),

@@ -1,5 +1,4 @@
 /** Changes of the source that give rows other values without another shape or replication key. */
-import process from 'node:process';
 import { expect, test } from 'vitest';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
@@ -67,19 +66,4 @@ test('state from before files were recorded goes on', async () => {
   await pair.destination.query(`UPDATE _increp_state SET record = record - 'files'`);
   await pair.source.query(UPPER);
   expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_updated: 1 });
-});
-
-const version = () => Number(process.env.INCREP_TEST_SOURCE_VERSION ?? 15);
-test.runIf(version() >= 17)('another expression of a generated column', async () => {
-  const kinds = version() >= 18 ? ['STORED', 'VIRTUAL'] : ['STORED'];
-  for (const kind of kinds) {
-    await using pair = await freshPair({
-      tables: [ORDERS_CONFIG],
-      sourceSql: `${AGED}; ALTER TABLE orders ADD COLUMN double numeric GENERATED ALWAYS AS (total * 2) ${kind}`,
-    });
-    await sync(pair);
-    await pair.source.query('ALTER TABLE orders ALTER COLUMN double SET EXPRESSION AS (total * 3)');
-    await sync(pair);
-    await expectSameRows(pair, 'orders');
-  }
 });

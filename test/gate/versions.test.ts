@@ -15,7 +15,7 @@ import type { Pair } from '../support/pair.ts';
 import { MAJORS, nativeDirectoryOf } from '../support/postgres-binaries.ts';
 import type { PostgresMajor } from '../support/postgres-binaries.ts';
 import { freshSeveral } from '../support/several.ts';
-import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
+import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { isWhole } from '../support/tier.ts';
 
@@ -181,3 +181,25 @@ test('destinations of different versions get the same rows', async () => {
   expect(summary.tables.map(({ action }) => action)).toEqual(['incremental', 'incremental']);
   await pair.expectAllSame('orders');
 });
+
+test.each([
+  [17, 'STORED'],
+  [18, 'STORED'],
+  [18, 'VIRTUAL'],
+] as const)(
+  'on %i, another expression of a %s column gives old rows their new value',
+  async (major, kind) => {
+    await using pair = await freshPair(
+      {
+        tables: [ORDERS_CONFIG],
+        sourceSql: `${ordersPreset.sourceSql}; UPDATE orders SET updated_at = now() - id * interval '1 day';
+        ALTER TABLE orders ADD COLUMN double numeric GENERATED ALWAYS AS (total * 2) ${kind}`,
+      },
+      { sourceServerUrl: urlOf(major) },
+    );
+    await sync(pair);
+    await pair.source.query('ALTER TABLE orders ALTER COLUMN double SET EXPRESSION AS (total * 3)');
+    await sync(pair);
+    await expectSameRows(pair, 'orders');
+  },
+);
