@@ -7,6 +7,7 @@ import { freshPair, type Pair } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
+import { stopWalWriter } from '../support/wal-writer.ts';
 
 const rowsRead = async (pair: Pair, args = ''): Promise<number> => (await sync(pair, args)).table().rows_read;
 
@@ -103,6 +104,7 @@ test('a source that crashed and gave the number of a lost transaction to another
   };
   await source.query(ORDERS_SQL);
   await source.query('CHECKPOINT');
+  await stopWalWriter(source);
   const lost = await written(1);
   await sync(pair);
   expect(await rowsRead(pair)).toBe(0);

@@ -8,6 +8,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { sync } from '../support/sync.ts';
+import { stopWalWriter } from '../support/wal-writer.ts';
 
 // In doubt a session counts as one that may write: one of another test that comes or goes at the wrong moment costs a load.
 let server: EmbeddedServer;
@@ -297,6 +298,7 @@ test('a source that crashed and gave the number of a lost transaction to another
   };
   await source.query('CREATE TABLE rates (id int, rate numeric)');
   await source.query('CHECKPOINT');
+  await stopWalWriter(source);
   const lost = await written(1);
   await settled(pair);
 
