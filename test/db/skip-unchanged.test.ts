@@ -11,20 +11,20 @@ import { sync } from '../support/sync.ts';
 import { stopWalWriter } from '../support/wal-writer.ts';
 
 // In doubt a session counts as one that may write: one of another test that comes or goes at the wrong moment costs a load.
-let server: EmbeddedServer;
+let own: EmbeddedServer;
 
 beforeAll(async () => {
-  server = await startServer({ name: 'test-skipping' });
+  own = await startServer({ name: 'test-skipping' });
 });
 
-afterAll(() => server.stop());
+afterAll(() => own.stop());
 
 const RATES = { name: 'rates', mode: 'full-refresh', skip_unchanged: true };
 const ROWS = `INSERT INTO rates SELECT i, i * 1.5 FROM generate_series(1, 100) i`;
 const RATES_SQL = `CREATE TABLE rates (id int, rate numeric); ${ROWS}`;
 
 const ratesPair = (sourceSql = RATES_SQL, more: object = {}): Promise<Pair> =>
-  freshPair({ tables: [{ ...RATES, ...more }], sourceSql }, { sourceServerUrl: server.url('postgres') });
+  freshPair({ tables: [{ ...RATES, ...more }], sourceSql }, { sourceServerUrl: own.url('postgres') });
 
 const actionOf = async (pair: Pair, args = ''): Promise<string> => (await sync(pair, args)).table().action;
 
