@@ -7,6 +7,7 @@ const servers = (name: string, folders: readonly string[]) => ({
     name,
     include: folders.map((folder) => `test/${folder}/**/*.test.ts`),
     globalSetup: 'test/support/global-setup.ts',
+    setupFiles: 'test/support/each-file.ts',
     testTimeout: 60_000,
     hookTimeout: 120_000,
     isolate: false,

@@ -21,6 +21,8 @@ const SHORTEST = 8;
 const SECRET_NAMES =
   /^(SOURCE|DEST)_(PASSWORD|URL)$|^DEST_URLS$|^COPY_\w+_URL$|^WEBHOOK_(URL|SECRET)$|^HEALTHCHECK_URL$/;
 
+export const forgetSecrets = (): void => remembered.clear();
+
 export function rememberSecrets(directory: string, variables: Variables): void {
   const known = remembered.get(directory) ?? new Map<string, string>();
   remembered.set(directory, known);
