@@ -60,19 +60,10 @@ export async function syncTable(
         };
       return await succeeded(work, facts, plan, applied, start);
     } catch (thrown) {
-      if (thrown instanceof NotInPlace && request.notInPlace === undefined) {
+      const changed = otherWay(request, thrown);
+      if (changed) {
         work.party?.leave();
-        request = { ...request, notInPlace: thrown.why };
-        const anew = await refreshed(work, facts);
-        if ('error' in anew) return failed(facts, plan, anew.error, start);
-        facts = anew;
-        isAgain = true;
-        attempt -= 1;
-        continue;
-      }
-      if (thrown instanceof RemovalFirst && request.removesFirst !== true) {
-        work.party?.leave();
-        request = { ...request, areDeletesForced: true, removesFirst: true };
+        request = changed;
         const anew = await refreshed(work, facts);
         if ('error' in anew) return failed(facts, plan, anew.error, start);
         facts = anew;
@@ -96,6 +87,15 @@ export async function syncTable(
       if (chunksKept(facts) > kept) attempt = 0;
     }
   }
+}
+
+/** What to ask for instead, if the plan turned out to be the wrong way; each way is given up once. */
+function otherWay(request: TableRequest, thrown: unknown): TableRequest | undefined {
+  if (thrown instanceof NotInPlace && request.notInPlace === undefined)
+    return { ...request, notInPlace: thrown.why };
+  if (thrown instanceof RemovalFirst && request.removesFirst !== true)
+    return { ...request, areDeletesForced: true, removesFirst: true };
+  return undefined;
 }
 
 /** What came of a plan for a table that somebody has changed meanwhile says nothing about the table. */
