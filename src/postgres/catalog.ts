@@ -1,10 +1,16 @@
 /** Catalog rows, checked and in our own words. */
 import type pg from 'pg';
 import { z } from 'zod';
-import { columnSchema } from '../schema/columns.ts';
+import { columnSchema, type Column } from '../schema/columns.ts';
 import { tableKey, type TableName } from '../schema/names.ts';
 import type { Relation, RelationKind } from '../schema/relations.ts';
-import { DESCRIBE_RELATIONS, DESCRIBE_SCHEMAS, FIND_TABLES, RELATION_NAMES } from '../sql/catalog.ts';
+import {
+  DESCRIBE_RELATIONS,
+  DESCRIBE_SCHEMAS,
+  DESCRIBE_TYPES,
+  FIND_TABLES,
+  RELATION_NAMES,
+} from '../sql/catalog.ts';
 import { STAGING_MARK } from '../sql/destination.ts';
 import { OWN_TABLES } from '../sql/state.ts';
 
@@ -17,6 +23,16 @@ const KINDS: Record<string, RelationKind> = {
 };
 
 const names = z.array(z.string());
+
+const typeUse = z.object({ type: z.string(), modifier: z.number() });
+type TypeUse = z.infer<typeof typeUse>;
+
+const madeOf = columnSchema.pick({ base: true, typeDetail: true });
+const madeRow = typeUse.extend({ made: madeOf });
+type MadeOf = Readonly<z.infer<typeof madeOf>>;
+
+/** A column whose type is not plain has no `base` yet. */
+const columnRow = columnSchema.extend({ base: columnSchema.shape.base.nullable(), typeUse });
 
 const relationRow = z
   .object({
@@ -37,13 +53,13 @@ const relationRow = z
     files: names,
     estimatedRows: z.number().nullable(),
     bytes: z.number().nullable(),
-    columns: z.array(columnSchema),
+    columns: z.array(columnRow),
     unreadableColumns: names,
     uniqueKeys: z.array(z.object({ index: z.string(), columns: names })),
     indexedColumns: names,
     ownedSequences: z.array(z.object({ schema: z.string(), table: z.string() })),
   })
-  .transform(({ schema, table, kind, estimatedRows, bytes, ...rest }): Relation => ({
+  .transform(({ schema, table, kind, estimatedRows, bytes, ...rest }) => ({
     ...rest,
     name: { schema, table },
     kind: KINDS[kind] ?? 'table',
@@ -61,14 +77,52 @@ export async function describeTables(
 ): Promise<Map<string, Relation>> {
   const pairs = [tables.map(({ schema }) => schema), tables.map(({ table }) => table)];
   const { rows } = await client.query(DESCRIBE_RELATIONS, pairs);
+  const found = z
+    .array(z.unknown())
+    .parse(rows)
+    .filter((row) => !goneRow.safeParse(row).success)
+    .map((row) => relationRow.parse(row));
+  const uses = found.flatMap(({ columns }) =>
+    columns.filter(({ base }) => !base).map((each) => each.typeUse),
+  );
+  const made = await describeTypes(client, uses);
+  const relations = new Map<string, Relation>();
+  for (const row of found) {
+    const columns = row.columns.map((column) => withType(column, made));
+    // The column has been dropped with its type, between the two statements.
+    if (!columns.every((column) => column !== undefined)) return describeTables(client, tables);
+    relations.set(tableKey(row.name), { ...row, columns });
+  }
+  return relations;
+}
+
+const keyOf = ({ type, modifier }: TypeUse): string => `${type} ${modifier}`;
+
+/** What these types are made of, by `keyOf`. */
+async function describeTypes(
+  client: pg.ClientBase,
+  uses: readonly TypeUse[],
+): Promise<ReadonlyMap<string, MadeOf>> {
+  if (uses.length === 0) return new Map();
+  const { rows } = await client.query(DESCRIBE_TYPES, [
+    uses.map(({ type }) => type),
+    uses.map(({ modifier }) => modifier),
+  ]);
   return new Map(
     z
-      .array(z.unknown())
+      .array(madeRow)
       .parse(rows)
-      .filter((row) => !goneRow.safeParse(row).success)
-      .map((row) => relationRow.parse(row))
-      .map((relation) => [tableKey(relation.name), relation]),
+      .map(({ made, ...use }) => [keyOf(use), made]),
   );
+}
+
+function withType(
+  { typeUse: use, base, ...rest }: z.infer<typeof columnRow>,
+  made: ReadonlyMap<string, MadeOf>,
+): Column | undefined {
+  if (base) return { ...rest, base };
+  const found = made.get(keyOf(use));
+  return found && { ...rest, ...found };
 }
 
 /** The relations of one schema that have one of these names, by name. */

@@ -42,6 +42,8 @@ export function recycledSides({ serverUrls, prefix, doServersStay }: PoolOptions
   const free = new Map<string, SideLogins[]>();
   /** By database: all that was there at first. */
   const made = new Map<string, string>();
+  /** By database: a session that stays open while the database is used again, so that it knows the catalogs already. */
+  const admins = new Map<string, Client>();
   let count = 0;
   const nextId = () => {
     count += 1;
@@ -55,16 +57,23 @@ export function recycledSides({ serverUrls, prefix, doServersStay }: PoolOptions
       if (known) return known;
       const side = await createSide(request, nextId());
       if (isRecycled(request)) {
-        made.set(side.increp.database, await withAdmin(side, (admin) => cleaned(admin, request, side)));
+        const admin = await openAdmin(side);
+        admins.set(side.increp.database, admin);
+        made.set(side.increp.database, await cleaned(admin, request, side));
       }
       return side;
     },
     giveBack: async (request, side) => {
-      const before = made.get(side.increp.database);
-      if (before !== undefined && (await isClean(request, side, before))) {
+      const { database } = side.increp;
+      const [before, admin] = [made.get(database), admins.get(database)];
+      if (before !== undefined && admin && (await isClean(admin, request, side, before))) {
         const key = keyOf(request);
         free.set(key, [...(free.get(key) ?? []), side]);
-      } else if (doServersStay || !serverUrls.includes(request.serverUrl)) {
+        return;
+      }
+      await admin?.end();
+      admins.delete(database);
+      if (doServersStay || !serverUrls.includes(request.serverUrl)) {
         await dropSide(side);
       }
     },
@@ -90,12 +99,15 @@ export async function createSide(request: SideRequest, id: string): Promise<Side
   return made;
 }
 
-async function isClean(request: SideRequest, side: SideLogins, before: string): Promise<boolean> {
+async function isClean(
+  admin: Client,
+  request: SideRequest,
+  side: SideLogins,
+  before: string,
+): Promise<boolean> {
   try {
-    return await withAdmin(side, async (admin) => {
-      await endSessions(admin);
-      return (await cleaned(admin, request, side)) === before;
-    });
+    await endSessions(admin);
+    return (await cleaned(admin, request, side)) === before;
   } catch {
     // What cannot be cleaned, because a test has renamed, locked or closed it, is not used again.
     return false;
@@ -109,13 +121,10 @@ async function cleaned(admin: Client, { side: of, schema }: SideRequest, side: S
   return fingerprintOf(admin);
 }
 
-async function withAdmin<T>({ superuser }: SideLogins, work: (admin: Client) => Promise<T>): Promise<T> {
+async function openAdmin({ superuser }: SideLogins): Promise<Client> {
   const admin = new Client(superuser);
+  // A test may end it with all sessions of its database, which then is not used again.
   admin.on('error', () => undefined);
   await admin.connect();
-  try {
-    return await work(admin);
-  } finally {
-    await admin.end();
-  }
+  return admin;
 }
