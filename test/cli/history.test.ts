@@ -11,6 +11,7 @@ import type { Pair } from '../support/pair.ts';
 import { PROJECT } from '../support/project.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { gateTest } from '../support/tier.ts';
 
 interface RunJson {
   readonly run_id: string;
@@ -198,21 +199,24 @@ test('status and history write nothing, here or there', async () => {
   expect(await everything()).toEqual(before);
 });
 
-test('in a terminal of 80 columns every line fits, with names of double width and microseconds', async () => {
-  await using pair = await fiveRuns();
-  const { user } = pair.login('source', 'increp');
-  await pair.source.query(`REVOKE SELECT ON "${WIDE}" FROM ${user}`);
-  expect((await trySync(pair)).exitCode).toBe(3);
-  for (const command of ['status', 'history', `history ${WIDE}`, 'history orders'])
-    for (const lang of ['C.UTF-8', 'C']) {
-      const lines = await inTerminal(pair, command, lang);
-      expect(lines.length, command).toBeGreaterThan(4);
-      for (const line of lines) expect(displayWidth(line), line).toBeLessThanOrEqual(80);
-    }
-  const status = await inTerminal(pair, 'status');
-  expect(status[1]).toMatch(/^ok +orders +\d+ s ago +\d+ s {8}15 {2}20\d\d-\d\d-.*…$/);
-  expect(status.join('\n')).toMatch(new RegExp(`\nfailing\\(1\\) {2}${WIDE} .*\n {4}error: role "`));
-});
+gateTest(
+  'in a terminal of 80 columns every line fits, with names of double width and microseconds',
+  async () => {
+    await using pair = await fiveRuns();
+    const { user } = pair.login('source', 'increp');
+    await pair.source.query(`REVOKE SELECT ON "${WIDE}" FROM ${user}`);
+    expect((await trySync(pair)).exitCode).toBe(3);
+    for (const command of ['status', 'history', `history ${WIDE}`, 'history orders'])
+      for (const lang of ['C.UTF-8', 'C']) {
+        const lines = await inTerminal(pair, command, lang);
+        expect(lines.length, command).toBeGreaterThan(4);
+        for (const line of lines) expect(displayWidth(line), line).toBeLessThanOrEqual(80);
+      }
+    const status = await inTerminal(pair, 'status');
+    expect(status[1]).toMatch(/^ok +orders +\d+ s ago +\d+ s {8}15 {2}20\d\d-\d\d-.*…$/);
+    expect(status.join('\n')).toMatch(new RegExp(`\nfailing\\(1\\) {2}${WIDE} .*\n {4}error: role "`));
+  },
+);
 
 test('what is older than 90 days goes with the next run, also of tables that are no longer configured', async () => {
   await using pair = await freshPair('orders');

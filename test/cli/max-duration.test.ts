@@ -15,6 +15,7 @@ import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { webhookServer } from '../support/webhook-server.ts';
+import { fullTest } from '../support/tier.ts';
 
 const loaded = (name: string) => ({ ...ORDERS_CONFIG, name, initial_load: 'copy' });
 
@@ -241,14 +242,17 @@ test('a box in which not one table can be begun is a warning, also for a mail', 
   expect(stdout).toMatch(/\n1 table left for the next run: orders\n$/);
 });
 
-test('a table that is disabled is not left, and --quiet has nothing to say of those that are', async () => {
-  await using pair = await freshPair(shop);
-  await pair.writeTables([loaded('events'), loaded('customers'), { ...loaded('orders'), enabled: false }]);
-  const result = await overlong(pair, '-q');
-  expect(result).toMatchObject({ exitCode: 0, stdout: '' });
-  const json = await trySync(pair, '--max-duration 1ms');
-  expect(json.summary.left).toEqual(['customers', 'events']);
-});
+fullTest(
+  'a table that is disabled is not left, and --quiet has nothing to say of those that are',
+  async () => {
+    await using pair = await freshPair(shop);
+    await pair.writeTables([loaded('events'), loaded('customers'), { ...loaded('orders'), enabled: false }]);
+    const result = await overlong(pair, '-q');
+    expect(result).toMatchObject({ exitCode: 0, stdout: '' });
+    const json = await trySync(pair, '--max-duration 1ms');
+    expect(json.summary.left).toEqual(['customers', 'events']);
+  },
+);
 
 test('with --fail-fast the first failure ends it, and what comes behind is not called left', async () => {
   await using pair = await freshPair(shop);

@@ -6,6 +6,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { sync } from '../support/sync.ts';
+import { gateTest } from '../support/tier.ts';
 
 /** Nothing of a load is left, and the next sync finds nothing to do. */
 async function expectFinished(pair: Pair, table = 'big'): Promise<void> {
@@ -232,7 +233,7 @@ test('a table of somebody else in the way is refused before a row is read', asyn
   expect(result.lines().at(-1)).toMatchObject({ tables: [{ error: { code: 'STAGING_TAKEN' } }] });
 });
 
-test('tables of ours that a hand has dropped are made again', async () => {
+gateTest('tables of ours that a hand has dropped are made again', async () => {
   await using pair = await freshPair(big());
   for (const dropped of ['_increp_chunks', '_increp_loads CASCADE', '_increp_chunks, _increp_loads']) {
     await sync(pair, '--full-refresh');

@@ -10,6 +10,7 @@ import { expectRefusal } from '../support/refusal.ts';
 import { freshSeveral } from '../support/several.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { oneIn } from '../support/tier.ts';
 
 const ONLY_HERE = `INSERT INTO orders VALUES (100000, 1, 'only here', now())`;
 const THERE = `${ORDERS_SQL}; ${ONLY_HERE}`;
@@ -198,29 +199,29 @@ test('by whatever name and in whatever schema it stands there, and by a pattern'
   }
 });
 
-test('in each mode: with a history, with rows of others, and as a whole each time', async () => {
-  for (const [more, left] of [
-    [{ mode: 'incremental-append' }, 11],
-    [{ on_conflict: 'newest_wins' }, 11],
-    [{ metadata_columns: ['_source'] }, 10],
-    [{ deletes: 'soft' }, 11],
-    [{ mode: 'full-refresh' }, 10],
-    [{ mode: 'full-refresh', unique_cols: undefined }, 10],
-  ] as const) {
-    for (const flag of ['--adopt', '--replace']) {
-      const { replication_key, ...plain } = ORDERS_CONFIG;
-      const config = 'mode' in more && more.mode === 'full-refresh' ? plain : { ...plain, replication_key };
-      await using pair = await withTable({ tables: [{ ...config, ...more }] });
-      const what = `${JSON.stringify(more)} ${flag}`;
-      expect((await trySync(pair)).table().error?.code, what).toBe('DESTINATION_NOT_OURS');
-      expect(await rowsThere(pair), what).toEqual(['100000']);
-      // The one row that is there is above any limit.
-      const result = await trySync(pair, `orders ${flag} --force`);
-      expect(result.exitCode, `${what}: ${result.stdout}`).toBe(0);
-      expect(await rowsThere(pair), what).toHaveLength(left);
-      expect((await trySync(pair)).exitCode, what).toBe(0);
-    }
-  }
+const MODES = [
+  [{ mode: 'incremental-append' }, 11],
+  [{ on_conflict: 'newest_wins' }, 11],
+  [{ metadata_columns: ['_source'] }, 10],
+  [{ deletes: 'soft' }, 11],
+  [{ mode: 'full-refresh' }, 10],
+  [{ mode: 'full-refresh', unique_cols: undefined }, 10],
+] as const;
+const IN_EACH_MODE = ['--adopt', '--replace'].flatMap((flag) =>
+  MODES.map(([more, left]) => ({ flag, more, left, what: JSON.stringify(more) })),
+);
+
+test.each(oneIn(4, IN_EACH_MODE))('$flag in each mode: $what', async ({ flag, more, left }) => {
+  const { replication_key, ...plain } = ORDERS_CONFIG;
+  const config = 'mode' in more && more.mode === 'full-refresh' ? plain : { ...plain, replication_key };
+  await using pair = await withTable({ tables: [{ ...config, ...more }] });
+  expect((await trySync(pair)).table().error?.code).toBe('DESTINATION_NOT_OURS');
+  expect(await rowsThere(pair)).toEqual(['100000']);
+  // The one row that is there is above any limit.
+  const result = await trySync(pair, `orders ${flag} --force`);
+  expect(result.exitCode, result.stdout).toBe(0);
+  expect(await rowsThere(pair)).toHaveLength(left);
+  expect((await trySync(pair)).exitCode).toBe(0);
 });
 
 test('of several destinations only the one that has such a table stops', async () => {

@@ -10,6 +10,7 @@ import { testWithPgDump } from '../support/pg-dump.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
+import { LOADERS_TRIED, oneIn } from '../support/tier.ts';
 
 const BARE = { ...ordersPreset, tables: [{ ...ORDERS_CONFIG, lookback: '0s' }] };
 
@@ -54,7 +55,7 @@ async function readingRun(pair: Pair, loader: string) {
   return { [Symbol.asyncDispose]: close };
 }
 
-for (const loader of ['copy', 'pg_dump']) {
+for (const loader of LOADERS_TRIED) {
   testWithPgDump(
     `a run of increp that loads by ${loader} is not waited for; its name in another session is`,
     async () => {
@@ -81,7 +82,7 @@ for (const loader of ['copy', 'pg_dump']) {
   );
 }
 
-for (const name of ['increp up 1@h', 'increp', 'increp pg_dump up 1@h'])
+for (const name of oneIn(2, ['increp up 1@h', 'increp', 'increp pg_dump up 1@h']))
   test(`rows of a writer called "${name}" under our role arrive after its commit`, async () => {
     await using pair = await freshPair(BARE);
     await sync(pair);

@@ -5,6 +5,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { oneIn } from '../support/tier.ts';
 
 const SHOP = `
   CREATE TABLE orders (id int PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT clock_timestamp());
@@ -33,24 +34,26 @@ const ORDERS_OF_TABLES = [
 ] as const;
 const KINDS = ['', 'DEFERRABLE', 'DEFERRABLE INITIALLY DEFERRED', 'ON DELETE RESTRICT'] as const;
 
-test.each(ORDERS_OF_TABLES.flatMap(([what, names]) => KINDS.map((kind) => [what, kind, names] as const)))(
-  'rows come and go with those that refer to them: %s %s',
-  async (_, kind, names) => {
-    await using pair = await shop(names, { deletes: 'hard', deletes_every: '0s' });
-    await sync(pair);
-    await refer(pair, kind);
-    await pair.source.query(`INSERT INTO orders VALUES (11); INSERT INTO items VALUES (11, 11);
+test.each(
+  oneIn(
+    5,
+    ORDERS_OF_TABLES.flatMap(([what, names]) => KINDS.map((kind) => [what, kind, names] as const)),
+  ),
+)('rows come and go with those that refer to them: %s %s', async (_, kind, names) => {
+  await using pair = await shop(names, { deletes: 'hard', deletes_every: '0s' });
+  await sync(pair);
+  await refer(pair, kind);
+  await pair.source.query(`INSERT INTO orders VALUES (11); INSERT INTO items VALUES (11, 11);
       UPDATE items SET order_id = 11, updated_at = clock_timestamp() WHERE id = 3;
       DELETE FROM items WHERE id < 3; DELETE FROM orders WHERE id < 4`);
-    const { summary, table } = await sync(pair);
-    await expectSame(pair);
-    if (names.length > 1) expect(summary.tables.map(({ name }) => name)).toEqual(names);
-    expect(table('orders')).toMatchObject({ status: 'ok', rows_inserted: 1, rows_deleted: 3 });
-    expect(table('items')).toMatchObject({ rows_inserted: 1, rows_updated: 1, rows_deleted: 2 });
-  },
-);
+  const { summary, table } = await sync(pair);
+  await expectSame(pair);
+  if (names.length > 1) expect(summary.tables.map(({ name }) => name)).toEqual(names);
+  expect(table('orders')).toMatchObject({ status: 'ok', rows_inserted: 1, rows_deleted: 3 });
+  expect(table('items')).toMatchObject({ rows_inserted: 1, rows_updated: 1, rows_deleted: 2 });
+});
 
-test.each(['items,orders', 'orders,items'])(
+test.each(oneIn(2, ['items,orders', 'orders,items']))(
   'while the source is written, no run fails: %s',
   async (names) => {
     await using pair = await shop(names.split(','));

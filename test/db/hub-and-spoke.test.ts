@@ -7,6 +7,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { gateTest } from '../support/tier.ts';
 
 const SHARED = { ...ORDERS_CONFIG, metadata_columns: ['_source'] } as const;
 
@@ -126,7 +127,7 @@ test('pipelines that begin at the same time share what the first one makes', asy
   expect(await countBySource(north)).toEqual(['east: 20', 'north: 20', 'south: 20']);
 });
 
-test('an emptied, a reset and a dropped table: each loads its own rows again', async () => {
+gateTest('an emptied, a reset and a dropped table: each loads its own rows again', async () => {
   await using north = await hubPair();
   await using south = await spokeOf(north, 'south');
   await sync(north);

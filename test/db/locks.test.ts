@@ -8,6 +8,7 @@ import { freshPair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { IMPATIENT } from '../support/timing.ts';
+import { gateTest } from '../support/tier.ts';
 
 /** Several tables like "orders". */
 const several = (...names: string[]) => ({
@@ -78,7 +79,7 @@ test('a holder that is killed leaves nothing behind', async () => {
   await expectSameRows(pair, 'orders');
 });
 
-test('nor does one that is killed while its backend is busy', async () => {
+gateTest('nor does one that is killed while its backend is busy', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await pair.destination.query(`

@@ -8,7 +8,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
-import { LOADERS_TRIED } from '../support/tier.ts';
+import { LOADERS_TRIED, gateTest } from '../support/tier.ts';
 
 const id = (name: string) => `"${name.replaceAll('"', '""')}"`;
 
@@ -205,7 +205,7 @@ const SCHEMAS = [
   ...['x'.repeat(63), 'ü'.repeat(31)],
 ];
 
-test(
+gateTest(
   'schemas of every name, on either side',
   async () => {
     await using pair = await freshPair();

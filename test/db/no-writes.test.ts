@@ -8,6 +8,7 @@ import { waitUntil } from '../support/activity.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
+import { oneIn } from '../support/tier.ts';
 
 const FEW = 1000;
 const MANY = 20_000;
@@ -50,14 +51,17 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-test.each(['hard', 'soft'])('unchanged rows are not written again, deletes: %s', async (deletes) => {
-  const few = await walOfRereads(deletes, FEW);
-  const many = await walOfRereads(deletes, MANY);
-  for (const [what, bytes] of many) {
-    expect(bytes, what).toBeLessThan(WAL_LIMIT);
-    expect(Math.abs(bytes - (few.get(what) ?? 0)), what).toBeLessThan(WAL_NOISE);
-  }
-});
+test.each(oneIn(2, ['hard', 'soft']))(
+  'unchanged rows are not written again, deletes: %s',
+  async (deletes) => {
+    const few = await walOfRereads(deletes, FEW);
+    const many = await walOfRereads(deletes, MANY);
+    for (const [what, bytes] of many) {
+      expect(bytes, what).toBeLessThan(WAL_LIMIT);
+      expect(Math.abs(bytes - (few.get(what) ?? 0)), what).toBeLessThan(WAL_NOISE);
+    }
+  },
+);
 
 async function walOfRereads(deletes: string, rows: number): Promise<Map<string, number>> {
   await using pair = await freshPair(

@@ -11,6 +11,7 @@ import { testWithPgDump } from '../support/pg-dump.ts';
 import { addSourceSchema, inSchema } from '../support/schemas.ts';
 import { ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { LOADERS_TRIED, gateTest } from '../support/tier.ts';
 
 const ROWS = `INSERT INTO orders (id, total, note) SELECT i, i, 'bill ' || i FROM generate_series(1, 4) i`;
 
@@ -67,7 +68,7 @@ async function expectBothFollow(
   expect((await increp('verify', pair)).exitCode).toBe(0);
 }
 
-testWithPgDump.each(['pg_dump', 'copy'])(
+testWithPgDump.each(LOADERS_TRIED)(
   'two tables of one name, each with a schema of its own, loaded by %s',
   async (initial_load) => {
     await using pair = await twoSchemas({}, UNSET);
@@ -122,7 +123,7 @@ test('dest_schema stands above DEST_SCHEMA, and both may stand in the defaults',
 
 const NAMES = ['quo"te', 'a.b', 'MixedCase', 'größe 😀', "it's", 'select', '%s', '*'];
 
-test('schemas of every name, on both sides', async () => {
+gateTest('schemas of every name, on both sides', async () => {
   await using pair = await freshPair({ tables: [] });
   for (const name of NAMES) await addSourceSchema(pair, name, `${ORDERS_SQL}; ${ROWS}`);
   await pair.writeTables(

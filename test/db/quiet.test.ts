@@ -8,6 +8,7 @@ import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
 import { stopWalWriter } from '../support/wal-writer.ts';
+import { gateTest } from '../support/tier.ts';
 
 const rowsRead = async (pair: Pair, args = ''): Promise<number> => (await sync(pair, args)).table().rows_read;
 
@@ -82,71 +83,77 @@ test('where only columns are granted, and so no numbers of transactions, the win
   expect(await rowsRead(pair)).toBe(10);
 });
 
-test('a source that crashed and gave the number of a lost transaction to another one is read', async () => {
-  // Commits that were not waited for are lost, and so are their numbers.
-  const settings = { synchronous_commit: false, wal_writer_delay: '10s', autovacuum: false };
-  await using server = await startServer({ name: 'lossy', settings });
-  const source = new pg.Pool({ connectionString: server.url('postgres') });
-  source.on('error', () => undefined);
-  await using pair = await freshPair({ tables: [{ ...ORDERS_CONFIG, lookback: '1h' }] });
-  await pair.setEnv({
-    SOURCE_HOST: server.host,
-    SOURCE_PORT: String(server.port),
-    SOURCE_USERNAME: server.user,
-    SOURCE_PASSWORD: server.password,
-    SOURCE_DB: 'postgres',
-  });
-  const written = async (id: number) => {
-    const { rows } = await source.query<{ xmin: string }>(
-      `INSERT INTO orders (id, total) VALUES (${id}, 1) RETURNING xmin::text`,
-    );
-    return Number(rows[0]?.xmin);
-  };
-  await source.query(ORDERS_SQL);
-  await source.query('CHECKPOINT');
-  await stopWalWriter(source);
-  const lost = await written(1);
-  await sync(pair);
-  expect(await rowsRead(pair)).toBe(0);
+gateTest(
+  'a source that crashed and gave the number of a lost transaction to another one is read',
+  async () => {
+    // Commits that were not waited for are lost, and so are their numbers.
+    const settings = { synchronous_commit: false, wal_writer_delay: '10s', autovacuum: false };
+    await using server = await startServer({ name: 'lossy', settings });
+    const source = new pg.Pool({ connectionString: server.url('postgres') });
+    source.on('error', () => undefined);
+    await using pair = await freshPair({ tables: [{ ...ORDERS_CONFIG, lookback: '1h' }] });
+    await pair.setEnv({
+      SOURCE_HOST: server.host,
+      SOURCE_PORT: String(server.port),
+      SOURCE_USERNAME: server.user,
+      SOURCE_PASSWORD: server.password,
+      SOURCE_DB: 'postgres',
+    });
+    const written = async (id: number) => {
+      const { rows } = await source.query<{ xmin: string }>(
+        `INSERT INTO orders (id, total) VALUES (${id}, 1) RETURNING xmin::text`,
+      );
+      return Number(rows[0]?.xmin);
+    };
+    await source.query(ORDERS_SQL);
+    await source.query('CHECKPOINT');
+    await stopWalWriter(source);
+    const lost = await written(1);
+    await sync(pair);
+    expect(await rowsRead(pair)).toBe(0);
 
-  const victim = await source.connect();
-  const { rows } = await victim.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-  victim.on('error', () => undefined);
-  process.kill(rows[0]?.pid ?? 0, 'SIGKILL');
-  victim.release(true);
-  const rowsLeft = () =>
-    source.query('SELECT FROM orders').then(
-      ({ rowCount }) => rowCount,
-      () => undefined,
-    );
-  await expect.poll(rowsLeft, { timeout: 20_000 }).toBe(0);
+    const victim = await source.connect();
+    const { rows } = await victim.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    victim.on('error', () => undefined);
+    process.kill(rows[0]?.pid ?? 0, 'SIGKILL');
+    victim.release(true);
+    const rowsLeft = () =>
+      source.query('SELECT FROM orders').then(
+        ({ rowCount }) => rowCount,
+        () => undefined,
+      );
+    await expect.poll(rowsLeft, { timeout: 20_000 }).toBe(0);
 
-  expect(await written(2)).toBe(lost);
-  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1 });
-  await source.end();
-});
+    expect(await written(2)).toBe(lost);
+    expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1 });
+    await source.end();
+  },
+);
 
-test('two hundred quiet tables take four messages each at the source and two at the destination', async () => {
-  const names = Array.from({ length: 200 }, (_, index) => `t${index}`);
-  await using pair = await freshPair({
-    tables: names.map((name) => ({ ...ORDERS_CONFIG, name, initial_load: 'copy' })),
-    sourceSql: `${ORDERS_SQL}; INSERT INTO orders (id) SELECT generate_series(1, 20);
+gateTest(
+  'two hundred quiet tables take four messages each at the source and two at the destination',
+  async () => {
+    const names = Array.from({ length: 200 }, (_, index) => `t${index}`);
+    await using pair = await freshPair({
+      tables: names.map((name) => ({ ...ORDERS_CONFIG, name, initial_load: 'copy' })),
+      sourceSql: `${ORDERS_SQL}; INSERT INTO orders (id) SELECT generate_series(1, 20);
       ${names.map((name) => `CREATE TABLE ${name} (LIKE orders INCLUDING ALL); INSERT INTO ${name} TABLE orders`).join(';')}`,
-  });
-  await sync(pair);
-  await using source = await faultProxy(pair.login('source'));
-  await using destination = await faultProxy(pair.login('destination'));
-  await pair.setEnv({ SOURCE_PORT: String(source.port), DEST_PORT: String(destination.port) });
-  const trips = async (tables: readonly string[]) => {
-    const before = [source.roundTrips, destination.roundTrips];
-    const { summary } = await sync(pair, tables.join(' '));
-    expect(summary.tables).toHaveLength(tables.length);
-    expect(summary.tables.every(({ rows_read }) => rows_read === 0)).toBe(true);
-    return [source.roundTrips, destination.roundTrips].map((now, side) => now - (before[side] ?? 0));
-  };
-  const [few, all] = [await trips(names.slice(0, 20)), await trips(names)];
-  const each = all.map((count, side) => (count - (few[side] ?? 0)) / 180);
-  // What a few seconds' worth of history takes is shared by all of them.
-  expect(Math.round(each[0] ?? 0), each.join()).toBe(3);
-  expect(Math.round(each[1] ?? 0), each.join()).toBe(2);
-});
+    });
+    await sync(pair);
+    await using source = await faultProxy(pair.login('source'));
+    await using destination = await faultProxy(pair.login('destination'));
+    await pair.setEnv({ SOURCE_PORT: String(source.port), DEST_PORT: String(destination.port) });
+    const trips = async (tables: readonly string[]) => {
+      const before = [source.roundTrips, destination.roundTrips];
+      const { summary } = await sync(pair, tables.join(' '));
+      expect(summary.tables).toHaveLength(tables.length);
+      expect(summary.tables.every(({ rows_read }) => rows_read === 0)).toBe(true);
+      return [source.roundTrips, destination.roundTrips].map((now, side) => now - (before[side] ?? 0));
+    };
+    const [few, all] = [await trips(names.slice(0, 20)), await trips(names)];
+    const each = all.map((count, side) => (count - (few[side] ?? 0)) / 180);
+    // What a few seconds' worth of history takes is shared by all of them.
+    expect(Math.round(each[0] ?? 0), each.join()).toBe(3);
+    expect(Math.round(each[1] ?? 0), each.join()).toBe(2);
+  },
+);

@@ -13,6 +13,7 @@ import { schemaDump } from '../support/schema-dump.ts';
 import { insertOrders } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { timingWith } from '../support/timing.ts';
+import { gateTest } from '../support/tier.ts';
 
 const query = async (pair: Pair, sql: string) =>
   (await pair.destination.query<Record<string, unknown>>(sql)).rows;
@@ -365,7 +366,7 @@ async function syncSlowly(pair: Pair, meanwhile: string) {
   return result;
 }
 
-test('what people build, change and write while a load runs counts', async () => {
+gateTest('what people build, change and write while a load runs counts', async () => {
   await using pair = await freshPair('orders');
   await pair.source.query(`INSERT INTO orders (id, total, note)
     SELECT i, 1, repeat('note ', 40) || i FROM generate_series(11, 20000) i`);

@@ -10,6 +10,7 @@ import { faultProxy, type FaultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { freshSeveral, type SeveralPair } from '../support/several.ts';
 import { sync, trySync, type SyncResult } from '../support/sync.ts';
+import { gateTest } from '../support/tier.ts';
 
 const COPY = { ...ORDERS_CONFIG, initial_load: 'copy' };
 const COPIES = /COPY \(SELECT[^)]*?"id"/g;
@@ -69,24 +70,27 @@ test('level destinations are one COPY a table and window, and have the same curs
   ).toBe(1);
 });
 
-test('quiet tables of three destinations take the source as many messages as of one, but for its own looks', async () => {
-  const names = Array.from({ length: 40 }, (_, index) => `t${index}`);
-  await using pair = await freshSeveral({
-    names: ['one', 'two', 'three'],
-    tables: names.map((name) => ({ ...COPY, name })),
-    sourceSql: `${ORDERS_SQL}; INSERT INTO orders (id) SELECT generate_series(1, 20);
+gateTest(
+  'quiet tables of three destinations take the source as many messages as of one, but for its own looks',
+  async () => {
+    const names = Array.from({ length: 40 }, (_, index) => `t${index}`);
+    await using pair = await freshSeveral({
+      names: ['one', 'two', 'three'],
+      tables: names.map((name) => ({ ...COPY, name })),
+      sourceSql: `${ORDERS_SQL}; INSERT INTO orders (id) SELECT generate_series(1, 20);
       ${names.map((name) => `CREATE TABLE ${name} (LIKE orders INCLUDING ALL); INSERT INTO ${name} TABLE orders`).join(';')}`,
-  });
-  await sync(pair);
-  await using source = await listening(pair);
-  const trips = async (tables: readonly string[]) => {
-    const before = source.roundTrips;
-    await sync(pair, tables.join(' '));
-    return source.roundTrips - before;
-  };
-  const [few, all] = [await trips(names.slice(0, 10)), await trips(names)];
-  expect(Math.round((all - few) / 30)).toBe(3);
-});
+    });
+    await sync(pair);
+    await using source = await listening(pair);
+    const trips = async (tables: readonly string[]) => {
+      const before = source.roundTrips;
+      await sync(pair, tables.join(' '));
+      return source.roundTrips - before;
+    };
+    const [few, all] = [await trips(names.slice(0, 10)), await trips(names)];
+    expect(Math.round((all - few) / 30)).toBe(3);
+  },
+);
 
 testWithPgDump('a load by pg_dump is one pg_dump for all of them', async () => {
   await using pair = await freshSeveral({ tables: [ORDERS_CONFIG], sourceSql: manyOrders(20_000) });
@@ -185,28 +189,31 @@ test('one that is down holds up nobody, and catches up from its own cursor', asy
   await pair.expectAllSame('orders');
 });
 
-test('one whose session is ended in the middle of a COPY reads for itself, and the others are done', async () => {
-  await using pair = await freshSeveral({ tables: [COPY], sourceSql: manyOrders(200_000) });
-  await using slow = await faultProxy(pair.copy('two').side.superuser);
-  slow.throttle(8_000_000);
-  await pair.setUrls({ two: pair.copy('two').url(slow) });
-  await using source = await listening(pair);
-  const running = startIncrep('sync --json', pair);
-  const { pool } = pair.copy('two');
-  await waitUntil('its COPY', async () => {
-    const { rowCount } = await pool.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%' AND state = 'active'`,
-    );
-    return rowCount === 1;
-  });
-  await slow.resume();
-  const result = await running.wait();
-  expect(result.exitCode, result.stderr).toBe(0);
-  expect(source.copies()).toBe(2);
-  await pair.expectAllSame('orders');
-});
+gateTest(
+  'one whose session is ended in the middle of a COPY reads for itself, and the others are done',
+  async () => {
+    await using pair = await freshSeveral({ tables: [COPY], sourceSql: manyOrders(200_000) });
+    await using slow = await faultProxy(pair.copy('two').side.superuser);
+    slow.throttle(8_000_000);
+    await pair.setUrls({ two: pair.copy('two').url(slow) });
+    await using source = await listening(pair);
+    const running = startIncrep('sync --json', pair);
+    const { pool } = pair.copy('two');
+    await waitUntil('its COPY', async () => {
+      const { rowCount } = await pool.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%' AND state = 'active'`,
+      );
+      return rowCount === 1;
+    });
+    await slow.resume();
+    const result = await running.wait();
+    expect(result.exitCode, result.stderr).toBe(0);
+    expect(source.copies()).toBe(2);
+    await pair.expectAllSame('orders');
+  },
+);
 
-test('kill -9 in the middle, and the next run mends both', async () => {
+gateTest('kill -9 in the middle, and the next run mends both', async () => {
   await using pair = await freshSeveral({ tables: [COPY], sourceSql: manyOrders(100_000) });
   await using slow = await faultProxy(pair.copy('two').side.superuser);
   slow.throttle(3_000_000);

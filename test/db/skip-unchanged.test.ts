@@ -9,6 +9,7 @@ import { freshPair, type Pair } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { sync } from '../support/sync.ts';
 import { stopWalWriter } from '../support/wal-writer.ts';
+import { fullTest, gateTest } from '../support/tier.ts';
 
 // In doubt a session counts as one that may write: one of another test that comes or goes at the wrong moment costs a load.
 let own: EmbeddedServer;
@@ -152,7 +153,7 @@ test('a prepared one neither', async () => {
   await expectLoaded(pair);
 });
 
-test('a skip is never wrong under concurrent writers', async () => {
+gateTest('a skip is never wrong under concurrent writers', async () => {
   await using pair = await ratesPair();
   await sync(pair);
   const actions: string[] = [];
@@ -276,53 +277,56 @@ test('rows that are twice there count twice in what is hashed', async () => {
   await expectLoaded(pair);
 });
 
-test('a source that crashed and gave the number of a lost transaction to another one is read', async () => {
-  // Commits that were not waited for are lost, and so are their numbers.
-  const settings = { synchronous_commit: false, wal_writer_delay: '10s', autovacuum: false };
-  await using server = await startServer({ name: 'lossy', settings });
-  const source = new pg.Pool({ connectionString: server.url('postgres') });
-  source.on('error', () => undefined);
-  await using pair = await freshPair({ tables: [RATES] });
-  await pair.setEnv({
-    SOURCE_HOST: server.host,
-    SOURCE_PORT: String(server.port),
-    SOURCE_USERNAME: server.user,
-    SOURCE_PASSWORD: server.password,
-    SOURCE_DB: 'postgres',
-  });
-  const written = async (id: number) => {
-    const { rows } = await source.query<{ xmin: string }>(
-      `INSERT INTO rates VALUES (${id}, 1) RETURNING xmin::text`,
-    );
-    return Number(rows[0]?.xmin);
-  };
-  await source.query('CREATE TABLE rates (id int, rate numeric)');
-  await source.query('CHECKPOINT');
-  await stopWalWriter(source);
-  const lost = await written(1);
-  await settled(pair);
+fullTest(
+  'a source that crashed and gave the number of a lost transaction to another one is read',
+  async () => {
+    // Commits that were not waited for are lost, and so are their numbers.
+    const settings = { synchronous_commit: false, wal_writer_delay: '10s', autovacuum: false };
+    await using server = await startServer({ name: 'lossy', settings });
+    const source = new pg.Pool({ connectionString: server.url('postgres') });
+    source.on('error', () => undefined);
+    await using pair = await freshPair({ tables: [RATES] });
+    await pair.setEnv({
+      SOURCE_HOST: server.host,
+      SOURCE_PORT: String(server.port),
+      SOURCE_USERNAME: server.user,
+      SOURCE_PASSWORD: server.password,
+      SOURCE_DB: 'postgres',
+    });
+    const written = async (id: number) => {
+      const { rows } = await source.query<{ xmin: string }>(
+        `INSERT INTO rates VALUES (${id}, 1) RETURNING xmin::text`,
+      );
+      return Number(rows[0]?.xmin);
+    };
+    await source.query('CREATE TABLE rates (id int, rate numeric)');
+    await source.query('CHECKPOINT');
+    await stopWalWriter(source);
+    const lost = await written(1);
+    await settled(pair);
 
-  const victim = await source.connect();
-  const { rows } = await victim.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-  victim.on('error', () => undefined);
-  process.kill(rows[0]?.pid ?? 0, 'SIGKILL');
-  victim.release(true);
-  const rowsLeft = () =>
-    source.query('SELECT FROM rates').then(
-      ({ rowCount }) => rowCount,
-      () => undefined,
-    );
-  await expect.poll(rowsLeft, { timeout: 20_000 }).toBe(0);
+    const victim = await source.connect();
+    const { rows } = await victim.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    victim.on('error', () => undefined);
+    process.kill(rows[0]?.pid ?? 0, 'SIGKILL');
+    victim.release(true);
+    const rowsLeft = () =>
+      source.query('SELECT FROM rates').then(
+        ({ rowCount }) => rowCount,
+        () => undefined,
+      );
+    await expect.poll(rowsLeft, { timeout: 20_000 }).toBe(0);
 
-  // As many rows as before, by a transaction of the same number.
-  expect(await written(2)).toBe(lost);
-  expect((await sync(pair)).table()).toMatchObject({
-    action: 'full-refresh',
-    rows_inserted: 1,
-    rows_deleted: 1,
-  });
-  await source.end();
-});
+    // As many rows as before, by a transaction of the same number.
+    expect(await written(2)).toBe(lost);
+    expect((await sync(pair)).table()).toMatchObject({
+      action: 'full-refresh',
+      rows_inserted: 1,
+      rows_deleted: 1,
+    });
+    await source.end();
+  },
+);
 
 test('a skip takes three messages at the source and two at the destination', async () => {
   const names = Array.from({ length: 30 }, (_, index) => `t${index}`);

@@ -8,6 +8,7 @@ import type { Pair } from '../support/pair.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
 import { parseMajor } from '../support/postgres-binaries.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { oneIn } from '../support/tier.ts';
 
 const LOADERS = ['pg_dump', 'copy'] as const;
 const STAMP = 'updated_at timestamptz NOT NULL DEFAULT now()';
@@ -161,7 +162,7 @@ async function dropAway(pair: Pair, role: string): Promise<void> {
     DROP ROLE ${role}; END IF; END $$`);
 }
 
-for (const source of SOURCES) {
+for (const source of oneIn(2, SOURCES)) {
   // Where pg_dump gives way the two loaders are one.
   for (const loader of source.why === undefined ? LOADERS : (['pg_dump'] as const)) {
     testWithPgDump(`${source.what}, loaded by ${loader}`, async () => {

@@ -6,7 +6,7 @@ import { freshPair, type Pair } from '../support/pair.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
 import { sync } from '../support/sync.ts';
 import { changesOf, corpusFor, createExtensions, type CorpusTable } from '../support/type-tables.ts';
-import { LOADERS_TRIED } from '../support/tier.ts';
+import { LOADERS_TRIED, gateTest, oneIn } from '../support/tier.ts';
 
 const all = (...texts: string[]) => texts.map((text) => `'${text.replaceAll("'", "''")}'`);
 
@@ -36,7 +36,8 @@ testWithPgDump.each(LOADERS_TRIED)(
   'every type survives a load by %s and an incremental sync',
   async (loader) => {
     await using pair = await freshPair();
-    const { setup, tables } = await corpusFor(pair.source);
+    const { setup, tables: whole } = await corpusFor(pair.source);
+    const tables = oneIn(4, whole, 'gate');
     await pair.source.query(`${setup} ${tables.map(({ sql }) => sql).join(';\n')}`);
     await pair.writeTables(tables.map((table) => config(table, loader)));
     const first = await sync(pair, '', { timeout: TIMEOUT });
@@ -58,7 +59,7 @@ testWithPgDump.each(LOADERS_TRIED)(
 const loaderOf = (type: string, loader: string) => (/^(money|xml)$/.test(type) ? 'copy' : loader);
 
 /** What identifies rows may be of any type that Postgres can order. */
-test('merge keys of every kind of type: merged, compared, repaired, and deleted rows found', async () => {
+gateTest('merge keys of every kind of type: merged, compared, repaired, and deleted rows found', async () => {
   await using pair = await freshPair();
   const { extensions } = await corpusFor(pair.source);
   const keys = KEYS.filter(([, , extension]) => extension === undefined || extensions.includes(extension));

@@ -7,6 +7,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair, PairOptions } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
+import { gateTest } from '../support/tier.ts';
 
 interface TableVerdict {
   readonly status: 'equal' | 'different' | 'failed';
@@ -204,7 +205,7 @@ test('of many tables and many differences each is told, by the first keys', asyn
   expect(await verify(pair, 'orders others')).toMatchObject({ exitCode: 2 });
 });
 
-test('more differences than one batch of keys holds are mended', async () => {
+gateTest('more differences than one batch of keys holds are mended', async () => {
   await using pair = await freshPair(oldOrders(5000));
   await sync(pair);
   await pair.destination
@@ -219,10 +220,12 @@ test('more differences than one batch of keys holds are mended', async () => {
   await expectSameRows(pair, 'orders');
 });
 
-test('columns whose types differ on the two sides, or lack equality, are compared by what they print', async () => {
-  await using pair = await freshPair({
-    tables: [{ name: 'items', replication_key: 'at', unique_cols: ['mood', 'n'] }],
-    sourceSql: `CREATE TYPE mood AS ENUM ('ok', 'not "ok"'); CREATE TYPE pair AS (a int, b text);
+gateTest(
+  'columns whose types differ on the two sides, or lack equality, are compared by what they print',
+  async () => {
+    await using pair = await freshPair({
+      tables: [{ name: 'items', replication_key: 'at', unique_cols: ['mood', 'n'] }],
+      sourceSql: `CREATE TYPE mood AS ENUM ('ok', 'not "ok"'); CREATE TYPE pair AS (a int, b text);
       CREATE DOMAIN small AS numeric CHECK (VALUE < 100);
       CREATE TABLE items (mood mood, n numeric, j json, x xml, p point, c pair, moods mood[], s small, f float8,
         at timestamptz NOT NULL DEFAULT now() - interval '1 hour');
@@ -230,30 +233,34 @@ test('columns whose types differ on the two sides, or lack equality, are compare
         ('not "ok"', 2.50, 'null', '', '(-0,NaN)', '(,)', '{}', 2.00, '-0'), ('ok', 3, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
         ('ok', NULL, '[]', NULL, NULL, NULL, NULL, NULL, NULL);
       INSERT INTO items (mood, n, at) VALUES ('ok', 4, now())`,
-  });
-  await sync(pair);
-  expect(await verify(pair)).toMatchObject(EQUAL);
-  for (const [change, key] of [
-    [`j = '{"a": 1}' WHERE n = 1`, ['ok', '1']],
-    [`x = '<a></a>' WHERE n = 1`, ['ok', '1']],
-    [`p = '(1,2.0000001)' WHERE n = 1`, ['ok', '1']],
-    [`s = 1.00 WHERE n = 1`, ['ok', '1']],
-    [`f = 0 WHERE n = 2.50`, ['not "ok"', '2.50']],
-    [`c = '(,"")' WHERE n = 2.50`, ['not "ok"', '2.50']],
-    [`moods = '{ok,"NULL"}' WHERE n = 1`, ['ok', '1']],
-    [`j = '[ ]' WHERE n IS NULL`, ['ok', null]],
-  ] as const) {
-    await pair.destination.query(`UPDATE items SET ${change}`);
-    expect(await verify(pair, '--repair'), change).toMatchObject({
-      ...EQUAL,
-      table: { repaired: { inserted: 0, updated: 1, removed: 0 } },
     });
-    await pair.destination.query(`UPDATE items SET ${change}`);
-    expect((await verify(pair)).table, change).toMatchObject({ changed: 1, first_keys: { changed: [key] } });
-    await verify(pair, '--repair');
-  }
-  await expectSameRows(pair, 'items');
-});
+    await sync(pair);
+    expect(await verify(pair)).toMatchObject(EQUAL);
+    for (const [change, key] of [
+      [`j = '{"a": 1}' WHERE n = 1`, ['ok', '1']],
+      [`x = '<a></a>' WHERE n = 1`, ['ok', '1']],
+      [`p = '(1,2.0000001)' WHERE n = 1`, ['ok', '1']],
+      [`s = 1.00 WHERE n = 1`, ['ok', '1']],
+      [`f = 0 WHERE n = 2.50`, ['not "ok"', '2.50']],
+      [`c = '(,"")' WHERE n = 2.50`, ['not "ok"', '2.50']],
+      [`moods = '{ok,"NULL"}' WHERE n = 1`, ['ok', '1']],
+      [`j = '[ ]' WHERE n IS NULL`, ['ok', null]],
+    ] as const) {
+      await pair.destination.query(`UPDATE items SET ${change}`);
+      expect(await verify(pair, '--repair'), change).toMatchObject({
+        ...EQUAL,
+        table: { repaired: { inserted: 0, updated: 1, removed: 0 } },
+      });
+      await pair.destination.query(`UPDATE items SET ${change}`);
+      expect((await verify(pair)).table, change).toMatchObject({
+        changed: 1,
+        first_keys: { changed: [key] },
+      });
+      await verify(pair, '--repair');
+    }
+    await expectSameRows(pair, 'items');
+  },
+);
 
 test('what the next sync would bring anyway is no difference', async () => {
   await using pair = await freshPair({
@@ -288,7 +295,7 @@ test('what open transactions may still bring is no difference, once they have br
   expect(await verify(pair)).toMatchObject(EQUAL);
 });
 
-test('no false alarm while both sides are written', { timeout: 120_000 }, async () => {
+gateTest('no false alarm while both sides are written', { timeout: 120_000 }, async () => {
   await using pair = await freshPair(oldOrders(3000));
   await sync(pair);
   let isOver = false;

@@ -26,6 +26,8 @@ const SETTINGS = {
   max_connections: 100,
   wal_level: 'logical',
   autovacuum: false,
+  // Whoever drops a table looks through all buffers, and whoever ends gives all of them back.
+  shared_buffers: '16MB',
 } as const;
 
 export async function startServers(): Promise<readonly [TestServer, TestServer]> {

@@ -1,4 +1,5 @@
 import { claims, destination, duration, exclude, flag, span, type Description } from './description.ts';
+import { DEFAULT_TIMING } from '../../timing.ts';
 
 export const sync = (): Description => ({
   name: 'sync',
@@ -20,7 +21,10 @@ export const sync = (): Description => ({
     'Waiting and stopping': [
       flag('--fail-fast', 'stop at the first table that fails'),
       duration('--wait-lock <duration>', 'wait that long for another run of the same table').default(0, '0s'),
-      duration('--settle <duration>', 'wait at most that long for open transactions').default(5, '5s'),
+      duration('--settle <duration>', 'wait at most that long for open transactions').default(
+        undefined,
+        `${DEFAULT_TIMING.transactionWait}s`,
+      ),
       span(
         '--max-duration <duration>',
         'begin no new table past it, and stop a load in chunks after the chunk at work; the next run goes on. A table at work in one go is finished',
