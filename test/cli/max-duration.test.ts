@@ -15,7 +15,7 @@ import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { webhookServer } from '../support/webhook-server.ts';
-import { fullTest } from '../support/tier.ts';
+import { fullTest, gateTest } from '../support/tier.ts';
 
 const loaded = (name: string) => ({ ...ORDERS_CONFIG, name, initial_load: 'copy' });
 
@@ -73,45 +73,48 @@ test('a table at work is finished, no other is begun, and the next run begins wi
   for (const table of ['customers', 'orders']) await expectSameRows(pair, table);
 });
 
-test('JSON, metrics, webhook and log name what was left, as neither a success nor a failure', async () => {
-  await using pair = await freshPair(shop);
-  await using hook = await webhookServer();
-  await mkdir(join(pair.directory, 'metrics'));
-  await pair.setEnv({
-    METRICS_TEXTFILE: 'metrics/increp.prom',
-    WEBHOOK_URL: hook.url,
-    WEBHOOK_EVENTS: 'run.succeeded,run.partial,run.failed,table.synced,table.failed',
-  });
-  const result = await overlong(pair, '--json');
-  expect(result.exitCode, result.stderr).toBe(0);
-  const summary = result.lines().at(-1);
-  const left = { status: 'skipped', action: 'skipped', error: null };
-  expect(summary).toMatchObject({
-    status: 'ok',
-    left: ['customers', 'orders'],
-    warnings: [],
-    tables: [
-      { name: 'events', status: 'ok' },
-      { name: 'customers', reason: `the time box of ${BOX_SECONDS}s was over before its turn`, ...left },
-      { name: 'orders', ...left },
-    ],
-  });
-  expect(hook.requests.map((request) => request.json()['type'])).toEqual(['table.synced', 'run.succeeded']);
-  expect(hook.requests.at(-1)?.json()['message']).toContain(
-    '2 tables left for the next run: customers, orders.',
-  );
-  expect(result.stderr).toContain(
-    `left for the next run: the time box of ${BOX_SECONDS}s was over before its turn`,
-  );
-  const series = parseExposition(await readFile(join(pair.directory, 'metrics', 'increp.prom'), 'utf8'));
-  const value = (name: string, table?: string) =>
-    valueOf(series, `increp_${name}`, table === undefined ? {} : { table });
-  expect(value('last_run_tables_left')).toBe(2);
-  expect(value('last_run_success')).toBe(1);
-  expect(value('table_consecutive_failures', 'orders')).toBe(0);
-  expect(value('table_last_success_timestamp_seconds', 'orders')).toBeUndefined();
-  expect(value('table_last_success_timestamp_seconds', 'events')).toBeGreaterThan(0);
-});
+gateTest(
+  'JSON, metrics, webhook and log name what was left, as neither a success nor a failure',
+  async () => {
+    await using pair = await freshPair(shop);
+    await using hook = await webhookServer();
+    await mkdir(join(pair.directory, 'metrics'));
+    await pair.setEnv({
+      METRICS_TEXTFILE: 'metrics/increp.prom',
+      WEBHOOK_URL: hook.url,
+      WEBHOOK_EVENTS: 'run.succeeded,run.partial,run.failed,table.synced,table.failed',
+    });
+    const result = await overlong(pair, '--json');
+    expect(result.exitCode, result.stderr).toBe(0);
+    const summary = result.lines().at(-1);
+    const left = { status: 'skipped', action: 'skipped', error: null };
+    expect(summary).toMatchObject({
+      status: 'ok',
+      left: ['customers', 'orders'],
+      warnings: [],
+      tables: [
+        { name: 'events', status: 'ok' },
+        { name: 'customers', reason: `the time box of ${BOX_SECONDS}s was over before its turn`, ...left },
+        { name: 'orders', ...left },
+      ],
+    });
+    expect(hook.requests.map((request) => request.json()['type'])).toEqual(['table.synced', 'run.succeeded']);
+    expect(hook.requests.at(-1)?.json()['message']).toContain(
+      '2 tables left for the next run: customers, orders.',
+    );
+    expect(result.stderr).toContain(
+      `left for the next run: the time box of ${BOX_SECONDS}s was over before its turn`,
+    );
+    const series = parseExposition(await readFile(join(pair.directory, 'metrics', 'increp.prom'), 'utf8'));
+    const value = (name: string, table?: string) =>
+      valueOf(series, `increp_${name}`, table === undefined ? {} : { table });
+    expect(value('last_run_tables_left')).toBe(2);
+    expect(value('last_run_success')).toBe(1);
+    expect(value('table_consecutive_failures', 'orders')).toBe(0);
+    expect(value('table_last_success_timestamp_seconds', 'orders')).toBeUndefined();
+    expect(value('table_last_success_timestamp_seconds', 'events')).toBeGreaterThan(0);
+  },
+);
 
 test('who was tried longest ago goes first, also where the try failed; without a time box it is as configured', async () => {
   await using pair = await freshPair(shop);
@@ -134,66 +137,72 @@ const CHUNKS: PairOptions = {
     CREATE TABLE big (id bigint PRIMARY KEY, note text, ${STAMP}); ${fill('big')}`,
 };
 
-test('a load in chunks stops after the chunk at work, keeps what is there, and goes on when it is its turn', async () => {
-  await using pair = await freshPair(CHUNKS);
-  await using proxy = await faultProxy(pair.login('source'));
-  await goThrough(pair, 'source', proxy);
-  // All of it takes eight seconds, a chunk less than one.
-  proxy.throttle(400_000);
-  const first = await sync(pair, '--max-duration 2s');
-  const done = await chunksDone(pair);
-  expect(first.summary).toMatchObject({ status: 'ok', left: ['big', 'customers', 'orders'] });
-  const { reason, error, action, status } = first.table('big');
-  expect({ error, action, status }).toEqual({ error: null, action: 'initial', status: 'skipped' });
-  const [, there, of] =
-    /^the time box of 2s was over: (\d+) of (\d+) chunks are there; the next run goes on with the other chunks$/.exec(
-      reason,
-    ) ?? [];
-  expect(Number(there), reason).toBe(done);
-  expect(done).toBeGreaterThan(0);
-  expect(done).toBeLessThan(Number(of));
-  expect((await increp('status', pair)).stdout).toContain(`load in chunks: ${done} of ${of} chunks`);
-  expect((await increp('history --json', pair)).json()['runs']).toEqual([]);
+gateTest(
+  'a load in chunks stops after the chunk at work, keeps what is there, and goes on when it is its turn',
+  async () => {
+    await using pair = await freshPair(CHUNKS);
+    await using proxy = await faultProxy(pair.login('source'));
+    await goThrough(pair, 'source', proxy);
+    // All of it takes eight seconds, a chunk less than one.
+    proxy.throttle(400_000);
+    const first = await sync(pair, '--max-duration 2s');
+    const done = await chunksDone(pair);
+    expect(first.summary).toMatchObject({ status: 'ok', left: ['big', 'customers', 'orders'] });
+    const { reason, error, action, status } = first.table('big');
+    expect({ error, action, status }).toEqual({ error: null, action: 'initial', status: 'skipped' });
+    const [, there, of] =
+      /^the time box of 2s was over: (\d+) of (\d+) chunks are there; the next run goes on with the other chunks$/.exec(
+        reason,
+      ) ?? [];
+    expect(Number(there), reason).toBe(done);
+    expect(done).toBeGreaterThan(0);
+    expect(done).toBeLessThan(Number(of));
+    expect((await increp('status', pair)).stdout).toContain(`load in chunks: ${done} of ${of} chunks`);
+    expect((await increp('history --json', pair)).json()['runs']).toEqual([]);
 
-  // Those that were left have their turn, and then it goes on, however often that takes.
-  const second = await sync(pair, '--max-duration 2s');
-  expect(namesIn(second.summary)).toEqual(['customers', 'orders', 'big']);
-  expect(second.table('orders')).toMatchObject({ status: 'ok', rows_inserted: 10 });
-  expect(await chunksDone(pair)).toBeGreaterThan(done);
-  await proxy.resume();
-  const last = await sync(pair, '--max-duration 40s');
-  expect(last.summary.left).toEqual([]);
-  expect(last.table('big').reason).toMatch(/goes on with a load that was broken off/);
-  for (const table of ['big', 'customers', 'orders']) await expectSameRows(pair, table);
-  const { rows } = await pair.destination.query(`SELECT to_regclass('big_stg') AS staging`);
-  expect(rows).toEqual([{ staging: null }]);
-});
+    // Those that were left have their turn, and then it goes on, however often that takes.
+    const second = await sync(pair, '--max-duration 2s');
+    expect(namesIn(second.summary)).toEqual(['customers', 'orders', 'big']);
+    expect(second.table('orders')).toMatchObject({ status: 'ok', rows_inserted: 10 });
+    expect(await chunksDone(pair)).toBeGreaterThan(done);
+    await proxy.resume();
+    const last = await sync(pair, '--max-duration 40s');
+    expect(last.summary.left).toEqual([]);
+    expect(last.table('big').reason).toMatch(/goes on with a load that was broken off/);
+    for (const table of ['big', 'customers', 'orders']) await expectSameRows(pair, table);
+    const { rows } = await pair.destination.query(`SELECT to_regclass('big_stg') AS staging`);
+    expect(rows).toEqual([{ staging: null }]);
+  },
+);
 
-test('a run that begins a load comes further by a chunk at least, with every job, and says it to a person', async () => {
-  await using pair = await freshPair({
-    ...CHUNKS,
-    tables: [chunked('big', { load_jobs: 2 })],
-  });
-  // The one wait before the first chunk outlasts the time box.
-  const open = await pair.source.connect();
-  await open.query('BEGIN; SELECT FROM big');
-  const { stdout, exitCode } = await increp('sync --max-duration 1s --settle 40s', pair);
-  expect(exitCode, stdout).toBe(0);
-  const done = await chunksDone(pair);
-  expect([1, 2]).toContain(done);
-  expect(stdout).toMatch(
-    new RegExp(
-      `^- left {2}big {2}initial\\n {4}because the time box of 1s was over: ${done} of \\d+ chunks are there; `,
-    ),
-  );
-  expect(stdout).toMatch(/\n1 table left for the next run: big\n$/);
-  await open.query('COMMIT');
-  open.release();
-  expect((await sync(pair)).table().reason).toMatch(/goes on with a load that was broken off/);
-  await expectSameRows(pair, 'big');
-});
+gateTest(
+  'a run that begins a load comes further by a chunk at least, with every job, and says it to a person',
+  async () => {
+    await using pair = await freshPair({
+      ...CHUNKS,
+      tables: [chunked('big', { load_jobs: 2 })],
+    });
+    // The one wait before the first chunk outlasts the time box.
+    const open = await pair.source.connect();
+    await open.query('BEGIN; SELECT FROM big');
+    const { stdout, exitCode } = await increp('sync --max-duration 1s --settle 40s', pair);
+    expect(exitCode, stdout).toBe(0);
+    const done = await chunksDone(pair);
+    expect([1, 2]).toContain(done);
+    expect(stdout).toMatch(
+      new RegExp(
+        `^- left {2}big {2}initial\\n {4}because the time box of 1s was over: ${done} of \\d+ chunks are there; `,
+      ),
+    );
+    expect(stdout).toMatch(/\n1 table left for the next run: big\n$/);
+    await open.query('COMMIT');
+    open.release();
+    expect((await sync(pair)).table().reason).toMatch(/goes on with a load that was broken off/);
+    await expectSameRows(pair, 'big');
+  },
+);
 
-test('a full refresh in chunks that was stopped says how it goes on', async () => {
+gateTest('a full refresh in chunks that was stopped says how it goes on', async () => {
   await using pair = await freshPair({ ...CHUNKS, tables: [chunked('big')] });
   await sync(pair);
   await using proxy = await faultProxy(pair.login('source'));
@@ -206,31 +215,34 @@ test('a full refresh in chunks that was stopped says how it goes on', async () =
   await expectSameRows(pair, 'big');
 });
 
-test('no wait outlasts the time box: for open transactions, for another run, for the next try', async () => {
-  await using pair = await freshPair('orders');
-  await sync(pair);
-  await insertOrders(pair, 1);
-  const { running, letGo } = await heldRun(pair);
-  const started = performance.now();
-  const locked = await trySync(pair, '--max-duration 1s --wait-lock 40s');
-  expect(locked.exitCode).toBe(75);
-  running.kill('SIGTERM');
-  await running.wait();
-  const fenced = await sync(pair, '--max-duration 1s --settle 40s');
-  expect(fenced.table()).toMatchObject({ status: 'ok', rows_inserted: 1 });
-  expect(fenced.table().warnings).toEqual([expect.stringMatching(/open/)]);
-  await letGo();
-  await using proxy = await faultProxy(pair.login('source'));
-  await goThrough(pair, 'source', proxy);
-  await proxy.refuse();
-  const refused = await trySync(pair, '--max-duration 200ms', { timing: 'default' });
-  expect(refused.exitCode).toBe(69);
-  expect(refused.summary.error?.message).toMatch(
-    /; the time box of 200ms was over before it could be tried again$/,
-  );
-  // Each would have waited for 40 s.
-  expect(performance.now() - started).toBeLessThan(30_000);
-});
+gateTest(
+  'no wait outlasts the time box: for open transactions, for another run, for the next try',
+  async () => {
+    await using pair = await freshPair('orders');
+    await sync(pair);
+    await insertOrders(pair, 1);
+    const { running, letGo } = await heldRun(pair);
+    const started = performance.now();
+    const locked = await trySync(pair, '--max-duration 1s --wait-lock 40s');
+    expect(locked.exitCode).toBe(75);
+    running.kill('SIGTERM');
+    await running.wait();
+    const fenced = await sync(pair, '--max-duration 1s --settle 40s');
+    expect(fenced.table()).toMatchObject({ status: 'ok', rows_inserted: 1 });
+    expect(fenced.table().warnings).toEqual([expect.stringMatching(/open/)]);
+    await letGo();
+    await using proxy = await faultProxy(pair.login('source'));
+    await goThrough(pair, 'source', proxy);
+    await proxy.refuse();
+    const refused = await trySync(pair, '--max-duration 200ms', { timing: 'default' });
+    expect(refused.exitCode).toBe(69);
+    expect(refused.summary.error?.message).toMatch(
+      /; the time box of 200ms was over before it could be tried again$/,
+    );
+    // Each would have waited for 40 s.
+    expect(performance.now() - started).toBeLessThan(30_000);
+  },
+);
 
 test('a box in which not one table can be begun is a warning, also for a mail', async () => {
   await using pair = await freshPair('orders');

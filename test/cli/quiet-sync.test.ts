@@ -9,6 +9,7 @@ import type { Pair } from '../support/pair.ts';
 import { PROJECT } from '../support/project.ts';
 import { goThrough } from '../support/chunked.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
+import { gateTest } from '../support/tier.ts';
 
 const two = {
   tables: [
@@ -64,7 +65,7 @@ test('the code and the SQLSTATE of a server are told', async () => {
   expect(stdout).toMatch(/FAILED {2}orders[^]*\([A-Z_]+, SQLSTATE 23514\)/);
 });
 
-test('a server that is away: one mail, without a word about the tries before', async () => {
+gateTest('a server that is away: one mail, without a word about the tries before', async () => {
   await using pair = await freshPair(two);
   await cron(pair);
   await using proxy = await faultProxy(pair.login('source'));
@@ -103,7 +104,7 @@ test('a warning is worth a mail, which names only the table that it is about', a
   expect(stderr).toBe('');
 });
 
-test('what only the log knows is one line on stderr, and LOG_FORMAT=json brings the log', async () => {
+gateTest('what only the log knows is one line on stderr, and LOG_FORMAT=json brings the log', async () => {
   await using pair = await freshPair(two);
   await pair.setEnv({ WEBHOOK_URL: 'http://127.0.0.1:9/' });
   const quiet = await cron(pair);

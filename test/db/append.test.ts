@@ -8,6 +8,7 @@ import { faultProxy } from '../support/proxy.ts';
 import { ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { APPEND, versionsIn, WITNESS } from '../support/versions.ts';
+import { gateTest } from '../support/tier.ts';
 
 const history = (more: object = {}): PairOptions => ({ ...ordersPreset, tables: [{ ...APPEND, ...more }] });
 
@@ -49,7 +50,7 @@ for (const loader of ['pg_dump', 'copy'] as const) {
   });
 }
 
-test('a window that is read again and again adds no row twice, whatever writes at its edge', async () => {
+gateTest('a window that is read again and again adds no row twice, whatever writes at its edge', async () => {
   await using pair = await freshPair(history({ lookback: '1h' }));
   await sync(pair);
   const open = await pair.source.connect();

@@ -142,7 +142,7 @@ for (const way of ['', '--full-refresh']) {
   });
 }
 
-test('deletes_every says how often, --deletes forces it, and the plan says when it is due', async () => {
+gateTest('deletes_every says how often, --deletes forces it, and the plan says when it is due', async () => {
   await using pair = await freshPair(orders({ deletes: 'hard' }));
   const planned = async (args = '') =>
     (await increp(`plan ${args} --json`, pair)).json<{ tables: [{ looks_for_deletes: boolean }] }>().tables[0]

@@ -7,7 +7,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { oneIn } from '../support/tier.ts';
+import { gateTest, oneIn } from '../support/tier.ts';
 
 const rowsThere = async ({ destination }: Pair) => (await destination.query('SELECT FROM orders')).rowCount;
 
@@ -149,7 +149,7 @@ test('rows that are marked count as well, and those that were marked before do n
   expect(rows).toEqual([{ n: 10, marked: 8 }]);
 });
 
-test('delete_limit decides, and rows of other pipelines and histories are no concern of it', async () => {
+gateTest('delete_limit decides, and rows of other pipelines and histories are no concern of it', async () => {
   for (const options of [
     { delete_limit: 1 },
     { mode: 'incremental-append' },

@@ -259,7 +259,7 @@ testWithPgDump('views and partitions of strange names', async () => {
 /** As many as a table can have. */
 const MOST_COLUMNS = 1600;
 
-testWithPgDump.each(LOADERS_TRIED)(
+gateTest.each(LOADERS_TRIED)(
   'a table of as many columns as there can be, with long names, loaded by %s and merged',
   async (loader) => {
     const columns = Array.from({ length: MOST_COLUMNS - 2 }, (_, place) =>

@@ -10,6 +10,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { insertOrders } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
+import { gateTest } from '../support/tier.ts';
 
 /** A machine that has a state directory of its own. */
 const other = (pair: Pair) => ({ env: { STATE_DIR: join(pair.directory, 'other-state') } });
@@ -49,17 +50,20 @@ test('the same where the destination had lost its row before the reset, or its t
   }
 });
 
-test('the same where the machine of the reset has no state file, and where the file is that of the older script', async () => {
-  await using pair = await onTwoMachines();
-  await pair.destination.query('DROP TABLE _increp_state');
-  await spoil(pair);
-  await increp('reset orders', pair, { env: { STATE_DIR: join(pair.directory, 'third-state') } });
-  expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_updated: 1 });
-  await spoil(pair);
-  await increp('reset orders', pair);
-  await writeFile(join(pair.directory, 'sync-state', 'orders.txt'), '2020-01-01T00:00:00.000Z');
-  expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_updated: 1 });
-});
+gateTest(
+  'the same where the machine of the reset has no state file, and where the file is that of the older script',
+  async () => {
+    await using pair = await onTwoMachines();
+    await pair.destination.query('DROP TABLE _increp_state');
+    await spoil(pair);
+    await increp('reset orders', pair, { env: { STATE_DIR: join(pair.directory, 'third-state') } });
+    expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_updated: 1 });
+    await spoil(pair);
+    await increp('reset orders', pair);
+    await writeFile(join(pair.directory, 'sync-state', 'orders.txt'), '2020-01-01T00:00:00.000Z');
+    expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_updated: 1 });
+  },
+);
 
 test('status and verify on the other machine do not take its state file for the state', async () => {
   await using pair = await onTwoMachines();
@@ -87,7 +91,7 @@ test('a reset waits for no run: while one is at work it is refused', async () =>
   expect((await sync(pair)).table().action).toBe('incremental');
 });
 
-test('a run that has looked before a reset and gets the lock after it loads the table', async () => {
+gateTest('a run that has looked before a reset and gets the lock after it loads the table', async () => {
   for (const lost of ['SELECT 1', 'DELETE FROM _increp_state']) {
     await using pair = await onTwoMachines();
     await pair.destination.query(lost);

@@ -13,7 +13,7 @@ import { schemaDump } from '../support/schema-dump.ts';
 import { insertOrders } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { timingWith } from '../support/timing.ts';
-import { gateTest } from '../support/tier.ts';
+import { gateTest, oneIn } from '../support/tier.ts';
 
 const query = async (pair: Pair, sql: string) =>
   (await pair.destination.query<Record<string, unknown>>(sql)).rows;
@@ -109,83 +109,85 @@ const STATE = `SELECT 'orders'::regclass::oid, (SELECT json_agg(o ORDER BY id) F
 const TOTAL_AS_TEXT = `ALTER TABLE orders ALTER COLUMN total TYPE text`;
 const NO_TOTAL = 'ALTER TABLE orders DROP COLUMN total';
 
-test.each([
-  [
-    'a view on a column that is gone',
-    'CREATE VIEW v AS SELECT total FROM orders',
-    NO_TOTAL,
-    'view public.v depends on column total',
-  ],
-  [
-    'a materialized view on it',
-    'CREATE MATERIALIZED VIEW mv AS SELECT id, total FROM orders',
-    NO_TOTAL,
-    'materialized view public.mv depends on column total',
-  ],
-  [
-    'a view on a view on it',
-    'CREATE VIEW v AS SELECT * FROM orders; CREATE VIEW w AS SELECT total FROM v',
-    NO_TOTAL,
-    'view public.v depends on column total',
-  ],
-  [
-    'a view that reckons with what is text now',
-    'CREATE VIEW v AS SELECT sum(total) FROM orders',
-    TOTAL_AS_TEXT,
-    'view public.v: function sum(text) does not exist',
-  ],
-  [
-    'a check of what is text now',
-    'ALTER TABLE orders ADD CONSTRAINT sane CHECK (total > 0)',
-    TOTAL_AS_TEXT,
-    'constraint sane: operator does not exist: text > numeric',
-  ],
-  [
-    'a trigger on a column that is gone',
-    `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+test.each(
+  oneIn(4, [
+    [
+      'a view on a column that is gone',
+      'CREATE VIEW v AS SELECT total FROM orders',
+      NO_TOTAL,
+      'view public.v depends on column total',
+    ],
+    [
+      'a materialized view on it',
+      'CREATE MATERIALIZED VIEW mv AS SELECT id, total FROM orders',
+      NO_TOTAL,
+      'materialized view public.mv depends on column total',
+    ],
+    [
+      'a view on a view on it',
+      'CREATE VIEW v AS SELECT * FROM orders; CREATE VIEW w AS SELECT total FROM v',
+      NO_TOTAL,
+      'view public.v depends on column total',
+    ],
+    [
+      'a view that reckons with what is text now',
+      'CREATE VIEW v AS SELECT sum(total) FROM orders',
+      TOTAL_AS_TEXT,
+      'view public.v: function sum(text) does not exist',
+    ],
+    [
+      'a check of what is text now',
+      'ALTER TABLE orders ADD CONSTRAINT sane CHECK (total > 0)',
+      TOTAL_AS_TEXT,
+      'constraint sane: operator does not exist: text > numeric',
+    ],
+    [
+      'a trigger on a column that is gone',
+      `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
     CREATE TRIGGER t AFTER UPDATE OF total ON orders FOR EACH ROW EXECUTE FUNCTION f()`,
-    NO_TOTAL,
-    'trigger t on table public.orders depends on column total',
-  ],
-  [
-    'a policy on it',
-    'CREATE POLICY p ON orders USING (total > 0)',
-    NO_TOTAL,
-    'policy p on table public.orders depends on column total',
-  ],
-  [
-    'a generated column made of it',
-    'ALTER TABLE orders ADD COLUMN twice numeric GENERATED ALWAYS AS (total * 2) STORED',
-    NO_TOTAL,
-    /column "?twice"?/,
-  ],
-  [
-    'a function of its rows',
-    `CREATE FUNCTION g(orders) RETURNS int LANGUAGE sql AS 'SELECT 1'`,
-    TOTAL_AS_TEXT,
-    'function public.g(public.orders) depends on type public.orders',
-  ],
-  ['a publication', 'CREATE PUBLICATION pub FOR TABLE orders', TOTAL_AS_TEXT, 'publication pub'],
-  [
-    'a column of a sequence',
-    'ALTER TABLE orders ADD COLUMN number serial',
-    TOTAL_AS_TEXT,
-    'column number, which draws from sequence',
-  ],
-  ['a child', 'CREATE TABLE child () INHERITS (orders)', TOTAL_AS_TEXT, 'inheritance with'],
-  [
-    "somebody else's view",
-    'CREATE VIEW v AS SELECT id FROM orders',
-    TOTAL_AS_TEXT,
-    'must be owner of view v',
-  ],
-  [
-    "somebody else's foreign key",
-    'CREATE TABLE lines (id bigint REFERENCES orders)',
-    TOTAL_AS_TEXT,
-    'permission denied for table lines',
-  ],
-])(
+      NO_TOTAL,
+      'trigger t on table public.orders depends on column total',
+    ],
+    [
+      'a policy on it',
+      'CREATE POLICY p ON orders USING (total > 0)',
+      NO_TOTAL,
+      'policy p on table public.orders depends on column total',
+    ],
+    [
+      'a generated column made of it',
+      'ALTER TABLE orders ADD COLUMN twice numeric GENERATED ALWAYS AS (total * 2) STORED',
+      NO_TOTAL,
+      /column "?twice"?/,
+    ],
+    [
+      'a function of its rows',
+      `CREATE FUNCTION g(orders) RETURNS int LANGUAGE sql AS 'SELECT 1'`,
+      TOTAL_AS_TEXT,
+      'function public.g(public.orders) depends on type public.orders',
+    ],
+    ['a publication', 'CREATE PUBLICATION pub FOR TABLE orders', TOTAL_AS_TEXT, 'publication pub'],
+    [
+      'a column of a sequence',
+      'ALTER TABLE orders ADD COLUMN number serial',
+      TOTAL_AS_TEXT,
+      'column number, which draws from sequence',
+    ],
+    ['a child', 'CREATE TABLE child () INHERITS (orders)', TOTAL_AS_TEXT, 'inheritance with'],
+    [
+      "somebody else's view",
+      'CREATE VIEW v AS SELECT id FROM orders',
+      TOTAL_AS_TEXT,
+      'must be owner of view v',
+    ],
+    [
+      "somebody else's foreign key",
+      'CREATE TABLE lines (id bigint REFERENCES orders)',
+      TOTAL_AS_TEXT,
+      'permission denied for table lines',
+    ],
+  ] as const),
+)(
   '%s would not survive: it is named, nothing has changed, and the old table goes on serving',
   async (what, sql, change, named) => {
     await using pair = await freshPair('orders');

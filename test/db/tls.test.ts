@@ -13,6 +13,7 @@ import { ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
 import { startTlsServer, type Door, type TlsServer } from '../support/tls-server.ts';
 import { canTestTls, testWithTls } from '../support/tls-test.ts';
+import { oneIn } from '../support/tier.ts';
 
 let maker: CertificateMaker;
 let tls: TlsServer;
@@ -231,7 +232,7 @@ const REFUSALS: readonly Refusal[] = [
   },
 ];
 
-testWithTls.each(REFUSALS)('$title is refused', async ({ shows, door, env, exitCode, ...said }) => {
+testWithTls.each(oneIn(2, REFUSALS))('$title is refused', async ({ shows, door, env, exitCode, ...said }) => {
   await tls.show(shows ? await shows() : right);
   await using pair = await tlsPair(door ?? 'anyhow', await env());
   await expectRefusal(pair, { exitCode: exitCode ?? 69, ...said });

@@ -325,7 +325,7 @@ gateTest('no false alarm while both sides are written', { timeout: 120_000 }, as
   await expectSameRows(pair, 'orders');
 });
 
-test('--repair gives way to a run, and says so', async () => {
+gateTest('--repair gives way to a run, and says so', async () => {
   await using pair = await freshPair(oldOrders(30));
   await sync(pair);
   await pair.destination.query('DELETE FROM orders WHERE id = 3');
