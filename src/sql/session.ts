@@ -96,20 +96,19 @@ export const EXPORT_SNAPSHOT = /* sql */ `SELECT pg_export_snapshot() AS snapsho
 export const beginWriting = (traits: ServerTraits, lockTimeoutSeconds: number): string =>
   /* sql */ `BEGIN ISOLATION LEVEL READ COMMITTED; ${settings(traits, lockTimeoutSeconds)}`;
 
-const ZONE_SETTINGS = /* sql */ `(
-            SELECT r.setrole AS role, r.setdatabase AS database, substr(setting, strpos(setting, '=') + 1) AS zone
-            FROM pg_db_role_setting r, unnest(r.setconfig) setting WHERE lower(setting) LIKE 'timezone=%'
-              AND r.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))) zones`;
-
 /**
  * Of those who write to the database: its own setting, then the one for all roles. A setting of our role is nobody's clock,
- * and hides that of the server. Then the zone of the server's log tells: initdb gives both the same.
+ * and hides that of the server. Then the zone of the server's log tells: initdb gives both the same. Behind RESET_TIME_ZONE.
  */
-const LOCAL_TIME_ZONE = /* sql */ `coalesce(
-           (SELECT zone FROM ${ZONE_SETTINGS} WHERE role = 0 ORDER BY database DESC LIMIT 1),
-           (SELECT reset_val FROM pg_settings WHERE name = CASE
-              WHEN EXISTS (SELECT FROM ${ZONE_SETTINGS} WHERE role = (SELECT oid FROM pg_roles WHERE rolname = session_user))
-              THEN 'log_timezone' ELSE 'TimeZone' END))`;
+const LOCAL_TIME_ZONE = /* sql */ `(
+           SELECT coalesce((array_agg(zone ORDER BY database DESC) FILTER (WHERE role = 0))[1],
+             current_setting(CASE WHEN bool_or(role = quote_ident(session_user)::regrole) THEN 'log_timezone' ELSE 'TimeZone' END))
+           FROM (SELECT r.setrole AS role, r.setdatabase AS database, substr(setting, strpos(setting, '=') + 1) AS zone
+                 FROM pg_db_role_setting r, unnest(r.setconfig) setting WHERE lower(setting) LIKE 'timezone=%'
+                   AND r.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))) zones)`;
+
+/** What sessions begin with, whatever a pooled one has been told by somebody else. */
+const RESET_TIME_ZONE = /* sql */ `SET LOCAL TimeZone TO DEFAULT`;
 
 /** A synchronous standby that does not answer is not worth waiting for where the record of a run is all that could be lost. */
 export const COMMIT_HERE = /* sql */ `
@@ -123,7 +122,7 @@ export const limitStatements = (seconds: number): string =>
  * Who the server is. A changed incarnation means that transaction names from before mean nothing. What one may set
  * depends on the version, so this begins a transaction with the least; whoever asks has to end it.
  */
-export const SERVER_IDENTITY = /* sql */ `BEGIN READ ONLY; ${FIRST};
+export const SERVER_IDENTITY = /* sql */ `BEGIN READ ONLY; ${FIRST}; ${RESET_TIME_ZONE};
   SELECT current_setting('server_version_num')::int AS version,
          version() ~ 'linux' AS "isLinux",
          (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS "databaseOid",

@@ -79,7 +79,7 @@ gateTest('a server that is away: one mail, without a word about the tries before
   );
 });
 
-test('a connection that breaks and works again is no news', async () => {
+gateTest('a connection that breaks and works again is no news', async () => {
   await using pair = await freshPair(two);
   await cron(pair);
   await insertOrders(pair, 5);

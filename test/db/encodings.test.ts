@@ -74,7 +74,7 @@ const PAIRS = [
   ['EUC_JP', 'SQL_ASCII'],
 ] as const;
 
-for (const [from = '', to = ''] of oneIn(7, PAIRS)) {
+for (const [from = '', to = ''] of oneIn(14, PAIRS)) {
   const { text, name } =
     ENCODINGS.find(({ encoding }) => encoding === from || encoding === to) ?? ENCODINGS[0];
   testWithPgDump(`${from} to ${to}: names, keys and values arrive as they are`, async () => {

@@ -114,7 +114,7 @@ for (const deletes of oneIn(2, ['soft', 'hard'] as const)) {
   });
 }
 
-test('pipelines that begin at the same time share what the first one makes', async () => {
+gateTest('pipelines that begin at the same time share what the first one makes', async () => {
   await using north = await hubPair();
   await using south = await spokeOf(north, 'south');
   await using east = await spokeOf(north, 'east');

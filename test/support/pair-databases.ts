@@ -97,8 +97,8 @@ export const dropSide = ({ serverUrl, increp }: SideLogins) =>
 export async function runSql(login: Login, sql: string | undefined, schema: string): Promise<void> {
   if (!sql) return;
   await withAdmin(login, async (client) => {
-    await client.query(`CREATE SCHEMA IF NOT EXISTS ${escapeIdentifier(schema)}`);
-    await client.query(`SET search_path = ${escapeIdentifier(schema)}`);
+    const into = escapeIdentifier(schema);
+    await client.query(`CREATE SCHEMA IF NOT EXISTS ${into}; SET search_path = ${into}`);
     await client.query(sql);
   });
 }

@@ -1,7 +1,10 @@
 /** The pair of servers that a whole test run shares: given by URL, in containers, or embedded. */
+import { readFile, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import process from 'node:process';
-import { startServer } from '../../src/demo/embedded-server.ts';
+import { Client } from 'pg';
+import { startServer, type EmbeddedServer } from '../../src/demo/embedded-server.ts';
 import { nativeDirectoryOf, parseMajor } from './postgres-binaries.ts';
 import type { PostgresMajor } from './postgres-binaries.ts';
 
@@ -61,12 +64,24 @@ const givenServer = (url: string): TestServer => {
 async function embeddedServer(side: Side, major: PostgresMajor): Promise<TestServer> {
   const nativeDirectory = await nativeDirectoryOf(major);
   const server = await startServer({ name: `test-${side}`, settings: SETTINGS, nativeDirectory });
+  await trustSuperuser(server);
   return {
     url: server.url('postgres'),
     description: `embedded Postgres ${server.version}`,
     stop: () => server.stop(),
     keep: () => server.detach(),
   };
+}
+
+/** Tests open thousands of sessions of their own, and a third of what one costs is the password. increp's roles need theirs. */
+async function trustSuperuser({ dataDirectory, url }: EmbeddedServer): Promise<void> {
+  const file = join(dataDirectory, 'pg_hba.conf');
+  const rules = await readFile(file, 'utf8');
+  await writeFile(file, `host all ${new URL(url('postgres')).username} 127.0.0.1/32 trust\n${rules}`);
+  const admin = new Client({ connectionString: url('postgres') });
+  await admin.connect();
+  await admin.query('SELECT pg_reload_conf()');
+  await admin.end();
 }
 
 async function containerServer(major: PostgresMajor): Promise<TestServer> {
