@@ -10,6 +10,7 @@ import type { Pair } from '../support/pair.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import type { Said } from '../support/refusal.ts';
 import { ORDERS_CONFIG } from '../support/shop.ts';
+import { oneIn } from '../support/tier.ts';
 
 let pair: Pair;
 beforeEach(async () => {
@@ -75,7 +76,7 @@ describe('tables and columns', () => {
 });
 
 describe('servers', () => {
-  test.each(['SOURCE', 'DEST'])('%s does not answer', async (prefix) => {
+  test.each(oneIn(2, ['SOURCE', 'DEST']))('%s does not answer', async (prefix) => {
     const closed = await closedPort();
     await pair.setEnv({ [`${prefix}_HOST`]: '127.0.0.1', [`${prefix}_PORT`]: String(closed) });
     const what = [prefix === 'SOURCE' ? 'source' : 'destination', `127.0.0.1:${closed}`, 'ECONNREFUSED'];
@@ -87,7 +88,7 @@ describe('servers', () => {
     });
   });
 
-  test.each(['SOURCE', 'DEST'])('%s is of a name that nobody knows', async (prefix) => {
+  test.each(oneIn(2, ['SOURCE', 'DEST']))('%s is of a name that nobody knows', async (prefix) => {
     await pair.setEnv({ [`${prefix}_HOST`]: 'no-such-host.invalid' });
     await expectRefusal(pair, {
       exitCode: 69,
@@ -97,7 +98,7 @@ describe('servers', () => {
     });
   });
 
-  test.each(['SOURCE', 'DEST'])('%s refuses the password', async (prefix) => {
+  test.each(oneIn(2, ['SOURCE', 'DEST']))('%s refuses the password', async (prefix) => {
     await pair.setEnv({ [`${prefix}_PASSWORD`]: 'wrong' });
     const what = ['password authentication failed'];
     await expectRefusal(pair, {
@@ -108,7 +109,7 @@ describe('servers', () => {
     });
   });
 
-  test.each(['SOURCE', 'DEST'])('%s has no such database', async (prefix) => {
+  test.each(oneIn(2, ['SOURCE', 'DEST']))('%s has no such database', async (prefix) => {
     await pair.setEnv({ [`${prefix}_DB`]: 'nowhere' });
     const what = ['database "nowhere" does not exist'];
     await expectRefusal(pair, { exitCode: 69, code: 'CONNECTION_FAILED', what, next: `${prefix}_DB` });

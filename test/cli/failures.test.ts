@@ -503,7 +503,7 @@ const FAILURES: readonly Failure[] = [
   },
 ];
 import { IMPATIENT } from '../support/timing.ts';
-import { gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 const WITH_PG_DUMP: readonly Failure[] = [
   {
@@ -552,7 +552,7 @@ async function check(failure: Failure): Promise<void> {
 const TAKES_LONG: readonly string[] = ['SHAPE_MOVED', 'TABLE_BUSY', 'CONFLICT'];
 
 test.each(FAILURES.filter(({ code }) => !TAKES_LONG.includes(code)))('$code: $title', check);
-gateTest.each(FAILURES.filter(({ code }) => TAKES_LONG.includes(code)))('$code: $title', check);
+slowTest.each(FAILURES.filter(({ code }) => TAKES_LONG.includes(code)))('$code: $title', check);
 testWithPgDump.each(WITH_PG_DUMP)('$code: $title', check);
 
 test('every code of the catalogue is brought about', () => {

@@ -94,7 +94,6 @@ describe.each(
   oneIn(
     3,
     all.filter(({ name }) => !PLAYED_ELSEWHERE.includes(name)),
-    'gate',
   ),
 )('the examples of $name', ({ examples }: Description) => {
   test('do what they say', async () => {

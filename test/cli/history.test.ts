@@ -11,7 +11,7 @@ import type { Pair } from '../support/pair.ts';
 import { PROJECT } from '../support/project.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 interface RunJson {
   readonly run_id: string;
@@ -199,7 +199,7 @@ test('status and history write nothing, here or there', async () => {
   expect(await everything()).toEqual(before);
 });
 
-gateTest(
+slowTest(
   'in a terminal of 80 columns every line fits, with names of double width and microseconds',
   async () => {
     await using pair = await fiveRuns();

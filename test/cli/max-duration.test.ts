@@ -15,7 +15,7 @@ import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { webhookServer } from '../support/webhook-server.ts';
-import { fullTest, gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 const loaded = (name: string) => ({ ...ORDERS_CONFIG, name, initial_load: 'copy' });
 
@@ -46,7 +46,7 @@ async function overlong(pair: Pair, args: string) {
 const namesIn = (summary: { readonly tables: readonly { readonly name: string }[] }) =>
   summary.tables.map(({ name }) => name);
 
-gateTest(
+slowTest(
   'a table at work is finished, no other is begun, and the next run begins with those that were left',
   async () => {
     await using pair = await freshPair(shop);
@@ -79,7 +79,7 @@ gateTest(
   },
 );
 
-gateTest(
+slowTest(
   'JSON, metrics, webhook and log name what was left, as neither a success nor a failure',
   async () => {
     await using pair = await freshPair(shop);
@@ -143,7 +143,7 @@ const CHUNKS: PairOptions = {
     CREATE TABLE big (id bigint PRIMARY KEY, note text, ${STAMP}); ${fill('big')}`,
 };
 
-gateTest(
+slowTest(
   'a load in chunks stops after the chunk at work, keeps what is there, and goes on when it is its turn',
   async () => {
     await using pair = await freshPair(CHUNKS);
@@ -181,7 +181,7 @@ gateTest(
   },
 );
 
-gateTest(
+slowTest(
   'a run that begins a load comes further by a chunk at least, with every job, and says it to a person',
   async () => {
     await using pair = await freshPair({
@@ -208,7 +208,7 @@ gateTest(
   },
 );
 
-gateTest('a full refresh in chunks that was stopped says how it goes on', async () => {
+slowTest('a full refresh in chunks that was stopped says how it goes on', async () => {
   await using pair = await freshPair({ ...CHUNKS, tables: [chunked('big')] });
   await sync(pair);
   await using proxy = await faultProxy(pair.login('source'));
@@ -221,7 +221,7 @@ gateTest('a full refresh in chunks that was stopped says how it goes on', async 
   await expectSameRows(pair, 'big');
 });
 
-gateTest(
+slowTest(
   'no wait outlasts the time box: for open transactions, for another run, for the next try',
   async () => {
     await using pair = await freshPair('orders');
@@ -260,7 +260,7 @@ test('a box in which not one table can be begun is a warning, also for a mail', 
   expect(stdout).toMatch(/\n1 table left for the next run: orders\n$/);
 });
 
-fullTest(
+slowTest(
   'a table that is disabled is not left, and --quiet has nothing to say of those that are',
   async () => {
     await using pair = await freshPair(shop);

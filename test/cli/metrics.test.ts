@@ -12,7 +12,7 @@ import { expectPromtoolClean, testWithPromtool } from '../support/promtool.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 const two: PairOptions = {
   tables: ['orders', 'others'].map((name) => ({ ...ORDERS_CONFIG, name })),
@@ -151,7 +151,7 @@ test('runs that end at the same moment lose nothing of each other', async () => 
   expect(names.map((name) => value('table_rows_total', name, 'inserted'))).toEqual([10, 10, 10, 10]);
 });
 
-gateTest('a table that another run holds has not failed', async () => {
+slowTest('a table that another run holds has not failed', async () => {
   await using pair = await measured('orders');
   await sync(pair);
   const good = await reader(pair);

@@ -9,7 +9,7 @@ import type { Pair } from '../support/pair.ts';
 import { PROJECT } from '../support/project.ts';
 import { goThrough } from '../support/chunked.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
-import { gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 const two = {
   tables: [
@@ -65,7 +65,7 @@ test('the code and the SQLSTATE of a server are told', async () => {
   expect(stdout).toMatch(/FAILED {2}orders[^]*\([A-Z_]+, SQLSTATE 23514\)/);
 });
 
-gateTest('a server that is away: one mail, without a word about the tries before', async () => {
+slowTest('a server that is away: one mail, without a word about the tries before', async () => {
   await using pair = await freshPair(two);
   await cron(pair);
   await using proxy = await faultProxy(pair.login('source'));
@@ -79,7 +79,7 @@ gateTest('a server that is away: one mail, without a word about the tries before
   );
 });
 
-gateTest('a connection that breaks and works again is no news', async () => {
+slowTest('a connection that breaks and works again is no news', async () => {
   await using pair = await freshPair(two);
   await cron(pair);
   await insertOrders(pair, 5);
@@ -104,7 +104,7 @@ test('a warning is worth a mail, which names only the table that it is about', a
   expect(stderr).toBe('');
 });
 
-gateTest('what only the log knows is one line on stderr, and LOG_FORMAT=json brings the log', async () => {
+slowTest('what only the log knows is one line on stderr, and LOG_FORMAT=json brings the log', async () => {
   await using pair = await freshPair(two);
   await pair.setEnv({ WEBHOOK_URL: 'http://127.0.0.1:9/' });
   const quiet = await cron(pair);

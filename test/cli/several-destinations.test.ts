@@ -10,7 +10,7 @@ import { freshSeveral, type SeveralPair } from '../support/several.ts';
 import { insertOrders, ORDERS_CONFIG } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { webhookServer } from '../support/webhook-server.ts';
-import { gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 interface Told {
   readonly name: string;
@@ -28,7 +28,7 @@ async function withoutTwo(pair: SeveralPair) {
   return door;
 }
 
-gateTest('plan, check, status, history and verify tell of each of them, under a heading', async () => {
+slowTest('plan, check, status, history and verify tell of each of them, under a heading', async () => {
   await using pair = await freshSeveral('orders');
   await sync(pair);
   await insertOrders(pair, 1);

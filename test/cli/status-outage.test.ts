@@ -8,7 +8,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 interface StatusJson {
   readonly destination_error: { readonly code: string; readonly hint: string } | null;
@@ -29,7 +29,7 @@ const twoTables = {
   sourceSql: `${String(ordersPreset.sourceSql)}; CREATE TABLE others (LIKE orders INCLUDING ALL)`,
 };
 
-gateTest('failures are counted across an outage of the destination, and known while it lasts', async () => {
+slowTest('failures are counted across an outage of the destination, and known while it lasts', async () => {
   await using pair = await freshPair(twoTables);
   await sync(pair, 'orders');
   const before = (await status(pair)).table;

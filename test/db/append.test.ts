@@ -8,7 +8,7 @@ import { faultProxy } from '../support/proxy.ts';
 import { ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { APPEND, versionsIn, WITNESS } from '../support/versions.ts';
-import { gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 const history = (more: object = {}): PairOptions => ({ ...ordersPreset, tables: [{ ...APPEND, ...more }] });
 
@@ -50,7 +50,7 @@ for (const loader of ['pg_dump', 'copy'] as const) {
   });
 }
 
-gateTest('a window that is read again and again adds no row twice, whatever writes at its edge', async () => {
+slowTest('a window that is read again and again adds no row twice, whatever writes at its edge', async () => {
   await using pair = await freshPair(history({ lookback: '1h' }));
   await sync(pair);
   const open = await pair.source.connect();
@@ -135,7 +135,7 @@ test('dropped by hand, it begins anew', async () => {
   expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_inserted: 10 });
 });
 
-test('a load in chunks fills it like any other, while rows change', async () => {
+slowTest('a load in chunks fills it like any other, while rows change', async () => {
   await using pair = await freshPair({
     tables: [chunked('orders', { mode: 'incremental-append', metadata_columns: ['_synced_at'] })],
     sourceSql: `${ORDERS_SQL}; INSERT INTO orders
@@ -181,31 +181,34 @@ test('a column that is added has what it has; one that is dropped stays, and may
   expect(await verify(pair)).toMatchObject({ exitCode: 0, status: 'equal' });
 });
 
-test('a change that old versions would have to be loaded again for is refused, and done by hand', async () => {
-  await using pair = await freshPair(history());
-  await sync(pair);
-  await change(pair, 'second', 'id = 1');
-  await sync(pair);
-  await pair.source.query('ALTER TABLE orders ALTER total TYPE numeric(14,4)');
-  for (const args of ['', '--full-refresh']) {
-    const { error } = (await trySync(pair, args)).table();
-    expect(error).toMatchObject({
+slowTest(
+  'a change that old versions would have to be loaded again for is refused, and done by hand',
+  async () => {
+    await using pair = await freshPair(history());
+    await sync(pair);
+    await change(pair, 'second', 'id = 1');
+    await sync(pair);
+    await pair.source.query('ALTER TABLE orders ALTER total TYPE numeric(14,4)');
+    for (const args of ['', '--full-refresh']) {
+      const { error } = (await trySync(pair, args)).table();
+      expect(error).toMatchObject({
+        code: 'DRIFT_REFUSED',
+        message: expect.stringContaining('it holds versions of rows that the source no longer has'),
+      });
+    }
+    expect(await rowsIn(pair)).toBe(11);
+    await pair.destination.query('ALTER TABLE orders ALTER total TYPE numeric(14,4)');
+    expect((await sync(pair)).table()).toMatchObject({ action: 'reset', rows_deleted: 0 });
+    expect(await rowsIn(pair)).toBe(11);
+    await pair.writeTables([{ ...APPEND, unique_cols: ['id', 'note'] }]);
+    expect((await trySync(pair)).table().error).toMatchObject({
       code: 'DRIFT_REFUSED',
-      message: expect.stringContaining('it holds versions of rows that the source no longer has'),
+      message: expect.stringContaining('unique_cols changed from [id] to [id, note]'),
     });
-  }
-  expect(await rowsIn(pair)).toBe(11);
-  await pair.destination.query('ALTER TABLE orders ALTER total TYPE numeric(14,4)');
-  expect((await sync(pair)).table()).toMatchObject({ action: 'reset', rows_deleted: 0 });
-  expect(await rowsIn(pair)).toBe(11);
-  await pair.writeTables([{ ...APPEND, unique_cols: ['id', 'note'] }]);
-  expect((await trySync(pair)).table().error).toMatchObject({
-    code: 'DRIFT_REFUSED',
-    message: expect.stringContaining('unique_cols changed from [id] to [id, note]'),
-  });
-});
+  },
+);
 
-test('a copy of the latest rows becomes a history, and never the other way', async () => {
+slowTest('a copy of the latest rows becomes a history, and never the other way', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await pair.writeTables([APPEND]);

@@ -7,7 +7,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 /** Ten orders, of which a window holds one. */
 const withOptions = (options: Readonly<Record<string, unknown>> = {}) =>
@@ -75,7 +75,7 @@ test.each(
   await expectSameRows(pair, 'orders', { columns: ['id', 'total', 'note', 'updated_at'] });
 });
 
-test.each(oneIn(3, ['ALTER TABLE orders DROP COLUMN note', 'TRUNCATE orders', 'DROP TABLE orders']))(
+slowTest.each(oneIn(3, ['ALTER TABLE orders DROP COLUMN note', 'TRUNCATE orders', 'DROP TABLE orders']))(
   'loads take what happens to the table meanwhile: %s',
   async (statement) => {
     await using chunked = await withOptions({ chunk: '4 rows' });

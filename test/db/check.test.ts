@@ -11,6 +11,7 @@ import type { Pair, PairOptions } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { webhookServer } from '../support/webhook-server.ts';
+import { slowTest } from '../support/tier.ts';
 
 interface Finding {
   readonly level: 'error' | 'warning' | 'note';
@@ -214,30 +215,33 @@ test('a name that is misspelt, a column that is, and a key of a type that orders
   expect(stdout).toMatch(/^3 errors, 0 warnings: sync would fail\.$/m);
 });
 
-test('what stands at the destination: a table of unknown origin, a taken staging name, drift, a long name', async () => {
-  const long = 'a'.repeat(61);
-  await using pair = await freshPair({
-    tables: [ORDERS_CONFIG, { ...ORDERS_CONFIG, name: long }],
-    sourceSql: `${String(ordersPreset.sourceSql)}; CREATE TABLE ${long} (LIKE orders INCLUDING ALL)`,
-    destinationSql: 'CREATE TABLE orders (id int); CREATE TABLE orders_stg (mine int)',
-  });
-  const taken = await check(pair);
-  expect(taken).toMatchObject({
-    exitCode: 1,
-    errors: ['STAGING_TAKEN'],
-    notes: ['SERVERS', 'PG_DUMP', 'NAME_CUT'],
-  });
-  await pair.destination.query('DROP TABLE orders_stg');
-  expect((await check(pair)).warnings).toEqual(['UNKNOWN_COPY']);
-  await sync(pair);
-  expect((await check(pair)).warnings).toEqual([]);
-  await pair.source.query('ALTER TABLE orders ADD extra int');
-  const drifted = await check(pair);
-  expect(drifted).toMatchObject({ exitCode: 0, warnings: ['DRIFT'] });
-  expect(drifted.find('DRIFT')?.message).toContain('"extra"');
-  await sync(pair);
-  expect((await check(pair)).warnings).toEqual([]);
-});
+slowTest(
+  'what stands at the destination: a table of unknown origin, a taken staging name, drift, a long name',
+  async () => {
+    const long = 'a'.repeat(61);
+    await using pair = await freshPair({
+      tables: [ORDERS_CONFIG, { ...ORDERS_CONFIG, name: long }],
+      sourceSql: `${String(ordersPreset.sourceSql)}; CREATE TABLE ${long} (LIKE orders INCLUDING ALL)`,
+      destinationSql: 'CREATE TABLE orders (id int); CREATE TABLE orders_stg (mine int)',
+    });
+    const taken = await check(pair);
+    expect(taken).toMatchObject({
+      exitCode: 1,
+      errors: ['STAGING_TAKEN'],
+      notes: ['SERVERS', 'PG_DUMP', 'NAME_CUT'],
+    });
+    await pair.destination.query('DROP TABLE orders_stg');
+    expect((await check(pair)).warnings).toEqual(['UNKNOWN_COPY']);
+    await sync(pair);
+    expect((await check(pair)).warnings).toEqual([]);
+    await pair.source.query('ALTER TABLE orders ADD extra int');
+    const drifted = await check(pair);
+    expect(drifted).toMatchObject({ exitCode: 0, warnings: ['DRIFT'] });
+    expect(drifted.find('DRIFT')?.message).toContain('"extra"');
+    await sync(pair);
+    expect((await check(pair)).warnings).toEqual([]);
+  },
+);
 
 test('state of the older script, and state that is out of step', async () => {
   await using pair = await freshPair('orders');
@@ -419,20 +423,23 @@ test('.env that others can read, or that cuts a value at a #', async () => {
   expect(found.exitCode).toBe(0);
 });
 
-test('a state directory in memory, and files in it that belong neither to a table nor to the pipeline', async () => {
-  await using pair = await freshPair('orders');
-  const directory = await mkdtemp('/dev/shm/increp-check-');
-  try {
-    await sync(pair, '', { env: { STATE_DIR: directory, METRICS_TEXTFILE: 'increp.prom' } });
-    for (const name of ['orders.json.unreadable-2026', 'gone.json', '.gitignore', 'orders.json.tmp-7'])
-      await writeFile(join(directory, name), '');
-    const { find } = await check(pair, '', { env: { STATE_DIR: directory } });
-    expect(find('STATE_FILESYSTEM')?.message).toMatch(/is on tmpfs, which forgets at a restart$/);
-    expect(find('STATE_STRANGERS')?.message).toMatch(/: gone\.json, orders\.json\.unreadable-2026$/);
-  } finally {
-    await rm(directory, { recursive: true });
-  }
-});
+slowTest(
+  'a state directory in memory, and files in it that belong neither to a table nor to the pipeline',
+  async () => {
+    await using pair = await freshPair('orders');
+    const directory = await mkdtemp('/dev/shm/increp-check-');
+    try {
+      await sync(pair, '', { env: { STATE_DIR: directory, METRICS_TEXTFILE: 'increp.prom' } });
+      for (const name of ['orders.json.unreadable-2026', 'gone.json', '.gitignore', 'orders.json.tmp-7'])
+        await writeFile(join(directory, name), '');
+      const { find } = await check(pair, '', { env: { STATE_DIR: directory } });
+      expect(find('STATE_FILESYSTEM')?.message).toMatch(/is on tmpfs, which forgets at a restart$/);
+      expect(find('STATE_STRANGERS')?.message).toMatch(/: gone\.json, orders\.json\.unreadable-2026$/);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  },
+);
 
 test('--webhook sends one signed message, whatever the events; without it nothing is sent', async () => {
   await using pair = await freshPair('orders');

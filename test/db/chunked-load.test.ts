@@ -6,7 +6,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { sync } from '../support/sync.ts';
-import { gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 /** Nothing of a load is left, and the next sync finds nothing to do. */
 async function expectFinished(pair: Pair, table = 'big'): Promise<void> {
@@ -92,7 +92,7 @@ test.each<[string, string, object]>([
   await expectFinished(pair);
 });
 
-test('the number of rows is met as well as the statistics are true', async () => {
+slowTest('the number of rows is met as well as the statistics are true', async () => {
   await using pair = await freshPair({
     tables: [chunked('big', { chunk: '2000 rows' })],
     sourceSql: `${BIG}; ANALYZE big`,
@@ -113,7 +113,7 @@ test('rows without a replication key come with their chunks, and are warned of',
   await expectSameRows(pair, 'big');
 });
 
-gateTest('of rows that share a merge key the newest stays, as in a load in one go', async () => {
+slowTest('of rows that share a merge key the newest stays, as in a load in one go', async () => {
   const rows = `CREATE TABLE big (id bigint, note text, ${STAMP}); ${fill('big')};
     UPDATE big SET id = id % 15000; UPDATE big SET updated_at = now() - interval '2 h' WHERE id % 10 = 0;
     CREATE TABLE same AS SELECT * FROM big; CREATE TABLE nullable AS SELECT * FROM big;
@@ -146,7 +146,7 @@ test('four jobs make the same table', async () => {
   await expectFinished(pair);
 });
 
-gateTest('--verify compares the whole of it, in a new table and in one that stays', async () => {
+slowTest('--verify compares the whole of it, in a new table and in one that stays', async () => {
   await using pair = await freshPair(big());
   await sync(pair, '--verify');
   await expectSameRows(pair, 'big');
@@ -163,7 +163,7 @@ gateTest('--verify compares the whole of it, in a new table and in one that stay
   expect(result.lines().at(-1)).toMatchObject({ tables: [{ error: { code: 'VERIFY_FAILED' } }] });
 });
 
-test('types of the source are made at the destination before the first chunk', async () => {
+slowTest('types of the source are made at the destination before the first chunk', async () => {
   await using pair = await freshPair({
     tables: [chunked('big', { types: 'native' })],
     sourceSql: `CREATE TYPE mood AS ENUM ('sad', 'so so');
@@ -175,7 +175,7 @@ test('types of the source are made at the destination before the first chunk', a
   expect(rows).toEqual([{ type: 'mood' }]);
 });
 
-gateTest('rows marked as deleted, and columns that people have added, outlive it', async () => {
+slowTest('rows marked as deleted, and columns that people have added, outlive it', async () => {
   await using pair = await freshPair(big({ deletes: 'soft' }));
   await sync(pair);
   await pair.destination.query(
@@ -194,7 +194,7 @@ gateTest('rows marked as deleted, and columns that people have added, outlive it
   }
 });
 
-test('what has no pages to be read by is loaded in one go, and the reason is told', async () => {
+slowTest('what has no pages to be read by is loaded in one go, and the reason is told', async () => {
   await using pair = await freshPair({
     tables: [chunked('seen'), chunked('granted'), chunked('keyless')],
     sourceSql: `${BIG}; CREATE VIEW seen AS SELECT * FROM big;
@@ -233,7 +233,7 @@ test('a table of somebody else in the way is refused before a row is read', asyn
   expect(result.lines().at(-1)).toMatchObject({ tables: [{ error: { code: 'STAGING_TAKEN' } }] });
 });
 
-gateTest('tables of ours that a hand has dropped are made again', async () => {
+slowTest('tables of ours that a hand has dropped are made again', async () => {
   await using pair = await freshPair(big());
   for (const dropped of ['_increp_chunks', '_increp_loads CASCADE', '_increp_chunks, _increp_loads']) {
     await sync(pair, '--full-refresh');

@@ -6,7 +6,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 const NEWEST = { ...ORDERS_CONFIG, on_conflict: 'newest_wins' } as const;
 const newest = (more: object = {}) => ({ ...ordersPreset, tables: [{ ...NEWEST, ...more }] });
@@ -133,7 +133,7 @@ async function oppositeOf(pair: Pair): Promise<Pair> {
   return { ...back, source: pair.destination, destination: pair.source };
 }
 
-gateTest('two opposite pipelines with writers on both sides settle', { timeout: 120_000 }, async () => {
+slowTest('two opposite pipelines with writers on both sides settle', { timeout: 120_000 }, async () => {
   await using there = await freshPair(newest());
   await sync(there);
   await using back = await oppositeOf(there);

@@ -9,7 +9,7 @@ import type { Pair, PairOptions, TableConfig } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 const HARD = { deletes: 'hard', deletes_every: '0s' };
 const SOFT = { deletes: 'soft', deletes_every: '0s' };
@@ -142,7 +142,7 @@ for (const way of ['', '--full-refresh']) {
   });
 }
 
-gateTest('deletes_every says how often, --deletes forces it, and the plan says when it is due', async () => {
+slowTest('deletes_every says how often, --deletes forces it, and the plan says when it is due', async () => {
   await using pair = await freshPair(orders({ deletes: 'hard' }));
   const planned = async (args = '') =>
     (await increp(`plan ${args} --json`, pair)).json<{ tables: [{ looks_for_deletes: boolean }] }>().tables[0]
@@ -303,7 +303,7 @@ const KEYS: readonly (readonly [type: string, setup: string, values: readonly st
   ['jsonb', '', [`'{"a": "\\" "}'`, `'null'`]],
 ];
 
-test('keys of every kind of type', async () => {
+slowTest('keys of every kind of type', async () => {
   const name = (place: number) => `items_${place}`;
   const rowsOf = (values: readonly string[]) => values.map((value) => `(${value})`).join(', ');
   await using pair = await freshPair({
@@ -331,7 +331,7 @@ test('keys of every kind of type', async () => {
   }
 });
 
-gateTest('rows that appear at the source during the comparison are never touched', async () => {
+slowTest('rows that appear at the source during the comparison are never touched', async () => {
   await using pair = await freshPair(manyOrders(20_000));
   await sync(pair);
   await pair.source.query('DELETE FROM orders WHERE id % 4000 = 0');
@@ -365,7 +365,7 @@ async function vacuum(source: Pair['source'], table: string): Promise<void> {
   throw new Error(`some snapshot keeps the pages of ${table} from being visible to all`);
 }
 
-test('little moves where little differs, and only keys are read', async () => {
+slowTest('little moves where little differs, and only keys are read', async () => {
   await using pair = await freshPair(manyOrders(20_000));
   await sync(pair);
   await pair.source.query('DELETE FROM orders WHERE id IN (77, 7777, 17777)');

@@ -169,13 +169,14 @@ const at = (place: number, text: string) =>
     .replaceAll('t_', `t${place}_`);
 
 test('every change of shape is told in one sentence, and the copy is a copy again', async () => {
-  const names = CHANGES.map((_change, place) => `t${place}`);
+  const changes = oneIn(3, CHANGES);
+  const names = changes.map((_change, place) => `t${place}`);
   await using pair = await freshPair({ tables: names.map(config), sourceSql: names.map(sqlOf).join('') });
   await sync(pair);
-  for (const [place, [, statement]] of CHANGES.entries()) await pair.source.query(at(place, statement));
+  for (const [place, [, statement]] of changes.entries()) await pair.source.query(at(place, statement));
   const plan = (await increp('plan --json', pair)).json<PlanJson>().tables;
   const result = await sync(pair);
-  for (const [place, [what, , sentence]] of CHANGES.entries()) {
+  for (const [place, [what, , sentence]] of changes.entries()) {
     const expected = { action: 'reset', reason: at(place, sentence) };
     expect(plan[place], what).toMatchObject(expected);
     expect(result.table(`t${place}`), what).toMatchObject(expected);

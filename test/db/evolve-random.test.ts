@@ -7,7 +7,7 @@ import { freshPair, type Pair } from '../support/pair.ts';
 import { PLAIN } from '../support/random-values.ts';
 import { sync } from '../support/sync.ts';
 import { randomFor, type Random } from '../torture/random.ts';
-import { gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 /** INCREP_TEST_SEED brings a failed run back. */
 const seed = Number(process.env['INCREP_TEST_SEED'] ?? Math.trunc(Math.random() * 2 ** 31));
@@ -195,7 +195,7 @@ const writersOf = async (pair: Pair, table: string) =>
 const TABLES = ['a', 'b', 'c', 'd'];
 const ROUNDS = 6;
 
-gateTest(`random changes of shape between random changes of rows (INCREP_TEST_SEED=${seed})`, async () => {
+slowTest(`random changes of shape between random changes of rows (INCREP_TEST_SEED=${seed})`, async () => {
   await using pair = await freshPair({
     tables: TABLES.map(config),
     sourceSql: TABLES.map(

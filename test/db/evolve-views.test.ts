@@ -9,7 +9,7 @@ import { testWithPgDump } from '../support/pg-dump.ts';
 import { schemaDump } from '../support/schema-dump.ts';
 import { ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { gateTest, oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const ORDERS = { ...ordersPreset, tables: [{ ...ORDERS_CONFIG, on_schema_change: 'evolve' }] };
 
@@ -189,7 +189,7 @@ test("somebody else's view on a widened column is refused with the way out, and 
   }
 });
 
-gateTest('a reader who holds the copy delays the change, and no other reader waits behind it', async () => {
+slowTest('a reader who holds the copy delays the change, and no other reader waits behind it', async () => {
   await using pair = await freshPair(ORDERS);
   await sync(pair);
   await pair.source.query(`${MORE}; UPDATE orders SET note = 'new', updated_at = now() WHERE id = 1`);

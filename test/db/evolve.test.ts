@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { sync } from '../support/sync.ts';
-import { gateTest, oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const config = (name: string, more: object = {}) => ({
   name,
@@ -139,7 +139,7 @@ const at = (place: number, text: string) =>
     .replaceAll('t_', `t${place}_`);
 
 test('what loses nothing is done in place, in one sync, and writes no row that need not be written', async () => {
-  const changes = oneIn(3, IN_PLACE, 'gate');
+  const changes = oneIn(3, IN_PLACE);
   const names = changes.map((_change, place) => `t${place}`);
   await using pair = await freshPair({
     tables: names.map((name) => config(name)),
@@ -175,7 +175,7 @@ test('what loses nothing is done in place, in one sync, and writes no row that n
   expect(next.table('t0').reason).toBe('the copy and its cursor are known');
 });
 
-gateTest('the copy has the types and the nullability of its source', async () => {
+slowTest('the copy has the types and the nullability of its source', async () => {
   const names = IN_PLACE.map((_change, place) => `t${place}`);
   await using pair = await freshPair({
     tables: names.map((name) => config(name)),

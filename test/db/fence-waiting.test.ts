@@ -6,7 +6,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
-import { gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 test('a short transaction is waited for, and its rows come with the same run', async () => {
   await using pair = await freshPair('orders');
@@ -24,7 +24,7 @@ test('a short transaction is waited for, and its rows come with the same run', a
   await expectSameRows(pair, 'orders');
 });
 
-gateTest('a session that sits idle in a transaction is named and does not block', async () => {
+slowTest('a session that sits idle in a transaction is named and does not block', async () => {
   await using pair = await freshPair({
     ...ordersPreset,
     tables: [ORDERS_CONFIG, { ...ORDERS_CONFIG, dest_name: 'again', name: 'again' }],

@@ -5,7 +5,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const SHOP = `
   CREATE TABLE orders (id int PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT clock_timestamp());
@@ -53,7 +53,7 @@ test.each(
   expect(table('items')).toMatchObject({ rows_inserted: 1, rows_updated: 1, rows_deleted: 2 });
 });
 
-test.each(oneIn(2, ['items,orders', 'orders,items']))(
+slowTest.each(oneIn(2, ['items,orders', 'orders,items']))(
   'while the source is written, no run fails: %s',
   async (names) => {
     await using pair = await shop(names.split(','));

@@ -10,7 +10,7 @@ import type { Pair } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 test('a dropped table is loaded again', async () => {
   await using pair = await freshPair('orders');
@@ -119,7 +119,7 @@ async function countsDuring(pair: Pair, work: () => Promise<void>): Promise<Set<
   return seen;
 }
 
-test.each(
+slowTest.each(
   oneIn(2, [
     ['a full refresh', 'SELECT 1', '--full-refresh'],
     ['a change of shape', 'ALTER TABLE orders ADD COLUMN more int DEFAULT 1', ''],

@@ -7,7 +7,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { LOADERS_TRIED, gateTest, oneIn } from '../support/tier.ts';
+import { LOADERS_TRIED, oneIn, slowTest } from '../support/tier.ts';
 
 const SHARED = { ...ORDERS_CONFIG, metadata_columns: ['_source'] } as const;
 
@@ -114,7 +114,7 @@ for (const deletes of oneIn(2, ['soft', 'hard'] as const)) {
   });
 }
 
-gateTest('pipelines that begin at the same time share what the first one makes', async () => {
+slowTest('pipelines that begin at the same time share what the first one makes', async () => {
   await using north = await hubPair();
   await using south = await spokeOf(north, 'south');
   await using east = await spokeOf(north, 'east');
@@ -127,7 +127,7 @@ gateTest('pipelines that begin at the same time share what the first one makes',
   expect(await countBySource(north)).toEqual(['east: 20', 'north: 20', 'south: 20']);
 });
 
-gateTest('an emptied, a reset and a dropped table: each loads its own rows again', async () => {
+slowTest('an emptied, a reset and a dropped table: each loads its own rows again', async () => {
   await using north = await hubPair();
   await using south = await spokeOf(north, 'south');
   await sync(north);
@@ -221,20 +221,23 @@ test('a plain copy becomes one that others may share, in the next sync, and may 
   expect(await verify(north)).toMatchObject({ exitCode: 0, status: 'equal' });
 });
 
-test('a pipeline without the column is kept away from a table that has it, and the other way round', async () => {
-  await using north = await hubPair();
-  await using south = await spokeOf(north, 'south', { tables: [ORDERS_CONFIG] });
-  await sync(north);
-  expect((await trySync(south)).table().error).toMatchObject({
-    code: 'STATE_FOREIGN',
-    message: expect.stringContaining('pipeline "north" fills public.orders too'),
-  });
-  await using west = await hubPair({ tables: [ORDERS_CONFIG] });
-  await using east = await spokeOf(west, 'east');
-  await sync(west);
-  expect((await trySync(east)).table().error).toMatchObject({ code: 'STATE_FOREIGN' });
-  expect((await west.destination.query('SELECT FROM orders')).rowCount).toBe(10);
-});
+slowTest(
+  'a pipeline without the column is kept away from a table that has it, and the other way round',
+  async () => {
+    await using north = await hubPair();
+    await using south = await spokeOf(north, 'south', { tables: [ORDERS_CONFIG] });
+    await sync(north);
+    expect((await trySync(south)).table().error).toMatchObject({
+      code: 'STATE_FOREIGN',
+      message: expect.stringContaining('pipeline "north" fills public.orders too'),
+    });
+    await using west = await hubPair({ tables: [ORDERS_CONFIG] });
+    await using east = await spokeOf(west, 'east');
+    await sync(west);
+    expect((await trySync(east)).table().error).toMatchObject({ code: 'STATE_FOREIGN' });
+    expect((await west.destination.query('SELECT FROM orders')).rowCount).toBe(10);
+  },
+);
 
 test('plan says what is left alone; a column of the source or the copy that has the name is refused', async () => {
   await using north = await hubPair();
@@ -303,22 +306,25 @@ test('_synced_at survives each way to another shape, and is never drift', async 
   expect(await verify(pair)).toMatchObject({ exitCode: 0, status: 'equal' });
 });
 
-test('_synced_at comes to a copy that is there, and stays as a column of people when it is given up', async () => {
-  await using pair = await freshPair('orders');
-  await sync(pair);
-  await pair.writeTables([{ ...ORDERS_CONFIG, metadata_columns: ['_synced_at'] }]);
-  await insertOrders(pair, 1);
-  expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_inserted: 1 });
-  const now = await stamps(pair);
-  expect(now.slice(0, 10)).toEqual(Array(10).fill(null));
-  expect(now[10]).toEqual(expect.any(String));
-  await pair.writeTables([ORDERS_CONFIG]);
-  await insertOrders(pair, 1);
-  const given = (await sync(pair)).table();
-  expect(given).toMatchObject({ action: 'incremental', rows_inserted: 1 });
-  expect(given.reason).toContain('column "_synced_at" of the copy is filled no more, and stays');
-  // A load by exchange carries it along like any column of people.
-  await pair.source.query('ALTER TABLE orders ALTER total TYPE numeric(14,3)');
-  await sync(pair);
-  expect(await stamps(pair)).toEqual([...now, null]);
-});
+slowTest(
+  '_synced_at comes to a copy that is there, and stays as a column of people when it is given up',
+  async () => {
+    await using pair = await freshPair('orders');
+    await sync(pair);
+    await pair.writeTables([{ ...ORDERS_CONFIG, metadata_columns: ['_synced_at'] }]);
+    await insertOrders(pair, 1);
+    expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_inserted: 1 });
+    const now = await stamps(pair);
+    expect(now.slice(0, 10)).toEqual(Array(10).fill(null));
+    expect(now[10]).toEqual(expect.any(String));
+    await pair.writeTables([ORDERS_CONFIG]);
+    await insertOrders(pair, 1);
+    const given = (await sync(pair)).table();
+    expect(given).toMatchObject({ action: 'incremental', rows_inserted: 1 });
+    expect(given.reason).toContain('column "_synced_at" of the copy is filled no more, and stays');
+    // A load by exchange carries it along like any column of people.
+    await pair.source.query('ALTER TABLE orders ALTER total TYPE numeric(14,3)');
+    await sync(pair);
+    expect(await stamps(pair)).toEqual([...now, null]);
+  },
+);

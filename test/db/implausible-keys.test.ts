@@ -5,7 +5,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { sync } from '../support/sync.ts';
-import { gateTest, oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const EVENTS = { name: 'events', replication_key: 'id', unique_cols: ['id'] };
 const eventsPair = (sourceSql: string, more: object = {}): Promise<Pair> =>
@@ -112,7 +112,7 @@ for (const [unit, factor] of oneIn(2, [
       await expectFollows(pair, `INSERT INTO events SELECT max(id) + 1, ${now} FROM events`, 3);
     });
 
-gateTest('a cursor that an earlier version let an odd row become: everything is read once', async () => {
+slowTest('a cursor that an earlier version let an odd row become: everything is read once', async () => {
   for (const isDeleted of [false, true]) {
     await using pair = await eventsPair(`CREATE TABLE events (id bigserial PRIMARY KEY, note text);
       INSERT INTO events (note) SELECT 'x' FROM generate_series(1, 10); INSERT INTO events VALUES (1000000000000)`);

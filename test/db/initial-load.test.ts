@@ -8,7 +8,7 @@ import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
-import { LOADERS_TRIED, fullTest } from '../support/tier.ts';
+import { LOADERS_TRIED, slowTest } from '../support/tier.ts';
 
 const LOADERS = ['pg_dump', 'copy'] as const;
 const by = (loader: string, name: string, more: object = {}) => ({
@@ -155,7 +155,7 @@ test('a table of only generated columns', async () => {
   await expectSameRows(pair, 'g');
 });
 
-fullTest('a thousand columns, and a value of many megabytes', async () => {
+slowTest('a thousand columns, and a value of many megabytes', async () => {
   const many = Array.from({ length: 1000 }, (_, place) => `c${place} int DEFAULT ${place}`).join(', ');
   await using pair = await freshPair({
     tables: LOADERS.flatMap((loader) => [by(loader, `wide_${loader}`), by(loader, `long_${loader}`)]),

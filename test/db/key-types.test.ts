@@ -4,7 +4,7 @@ import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { sync } from '../support/sync.ts';
-import { gateTest, oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const LOG = { name: 'log', replication_key: 'key', unique_cols: ['id'] };
 
@@ -163,7 +163,7 @@ async function inZones(
   await pair.destination.query(`ALTER DATABASE "${destination}" SET timezone = '${zones.destination}'`);
 }
 
-gateTest('timestamptz: the hour that comes twice is two hours, in whatever zone anybody is', async () => {
+slowTest('timestamptz: the hour that comes twice is two hours, in whatever zone anybody is', async () => {
   await using pair = await logPair('timestamptz', { lookback: '0s' });
   await inZones(pair, { source: 'America/New_York', destination: 'Asia/Kolkata', role: 'Europe/Berlin' });
   const env = { TZ: 'Australia/Lord_Howe' };
@@ -183,7 +183,7 @@ gateTest('timestamptz: the hour that comes twice is two hours, in whatever zone 
   await expectSameRows(pair, 'log');
 });
 
-gateTest('timestamp: local time goes back an hour, and lookback covers it', async () => {
+slowTest('timestamp: local time goes back an hour, and lookback covers it', async () => {
   await using pair = await logPair('timestamp', { lookback: '2h' });
   await inZones(pair, { source: 'Europe/Berlin', destination: 'America/New_York', role: 'Asia/Kolkata' });
   const env = { TZ: 'America/Los_Angeles' };

@@ -7,7 +7,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { gateTest, oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const rowsThere = async ({ destination }: Pair) => (await destination.query('SELECT FROM orders')).rowCount;
 
@@ -108,7 +108,7 @@ test('a load in chunks is held to the limit at its end, and its chunks are kept'
   await expectSameRows(pair, 'big');
 });
 
-gateTest('below the limit rows go, and plan, check and the summary say how many', async () => {
+slowTest('below the limit rows go, and plan, check and the summary say how many', async () => {
   for (const again of [ADD_COLUMN, undefined]) {
     await using pair = await purged({}, 8);
     if (again === undefined) await increp('reset orders', pair);
@@ -149,7 +149,7 @@ test('rows that are marked count as well, and those that were marked before do n
   expect(rows).toEqual([{ n: 10, marked: 8 }]);
 });
 
-gateTest('delete_limit decides, and rows of other pipelines and histories are no concern of it', async () => {
+slowTest('delete_limit decides, and rows of other pipelines and histories are no concern of it', async () => {
   for (const options of [
     { delete_limit: 1 },
     { mode: 'incremental-append' },

@@ -8,7 +8,7 @@ import { freshPair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { IMPATIENT } from '../support/timing.ts';
-import { gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 /** Several tables like "orders". */
 const several = (...names: string[]) => ({
@@ -21,7 +21,7 @@ const several = (...names: string[]) => ({
     .join('; ')}`,
 });
 
-test('of two runs at once the second gives way with exit code 75 and names the first', async () => {
+slowTest('of two runs at once the second gives way with exit code 75 and names the first', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await insertOrders(pair, 1);
@@ -51,7 +51,7 @@ test('a first run that is still loading is respected as well', async () => {
   expect((await sync(pair)).table()).toMatchObject({ action: 'incremental' });
 });
 
-gateTest('--wait-lock waits for the other, and then works on what that one has left', async () => {
+slowTest('--wait-lock waits for the other, and then works on what that one has left', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await insertOrders(pair, 2);
@@ -79,7 +79,7 @@ test('a holder that is killed leaves nothing behind', async () => {
   await expectSameRows(pair, 'orders');
 });
 
-gateTest('nor does one that is killed while its backend is busy', async () => {
+slowTest('nor does one that is killed while its backend is busy', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await pair.destination.query(`
@@ -115,7 +115,7 @@ for (const [mode, code, outcome] of [
   ['SHARE', 3, BUSY],
   ['ACCESS EXCLUSIVE', 3, BUSY],
 ] as const) {
-  (mode === 'ACCESS EXCLUSIVE' ? gateTest : test)(
+  (mode === 'ACCESS EXCLUSIVE' ? slowTest : test)(
     `a session that holds a destination table in ${mode} mode stops no other table`,
     async () => {
       await using pair = await freshPair(several('orders', 'others', 'third'));

@@ -8,7 +8,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
-import { gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 const EVENTS = { name: 'events', replication_key: 'id', unique_cols: ['id'] };
 
@@ -46,7 +46,7 @@ for (const [what, sequence, code] of [
     expect(await findings(pair)).toContain(`"${code}"`);
   });
 
-gateTest('a source that is a subscriber of another server, and lagged', async () => {
+slowTest('a source that is a subscriber of another server, and lagged', async () => {
   await using far = await freshPair();
   const publisher = far.destination;
   const table = 'CREATE TABLE orders (id bigint PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT now())';

@@ -5,7 +5,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair, TableConfig } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
-import { gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 const items = (columns: string, unique: readonly string[] = ['id'], more: object = {}) => ({
   tables: [{ name: 'items', replication_key: 'at', unique_cols: unique, ...more }] as TableConfig[],
@@ -37,7 +37,7 @@ test('a row changed several times between runs arrives once, in its latest form'
   await expectSameRows(pair, 'orders');
 });
 
-gateTest('rows that are written again as they were may be read twenty times without a write', async () => {
+slowTest('rows that are written again as they were may be read twenty times without a write', async () => {
   await using pair = await freshPair({
     ...items('id int PRIMARY KEY, n numeric, j json'),
     tables: [{ ...ORDERS_CONFIG, name: 'items', replication_key: 'at', lookback: '1h' }],
@@ -169,7 +169,7 @@ test('a missing unique index on the merge key is made again', async () => {
   await expectSameRows(pair, 'orders');
 });
 
-gateTest('columns named like aliases, system columns and keywords are merged as any other', async () => {
+slowTest('columns named like aliases, system columns and keywords are merged as any other', async () => {
   const names = ['s', 't', 'image', 'rank', 'place', 'ranked', 'select', 'row', 'n', 'record', 'excluded'];
   await using pair = await freshPair(
     items(`id int PRIMARY KEY, ${names.map((name) => `"${name}" text`).join(', ')}`),

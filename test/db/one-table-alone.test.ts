@@ -10,7 +10,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair, TableConfig } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { trySync } from '../support/sync.ts';
-import { gateTest, oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 interface ErrorJson {
   readonly code: string;
@@ -268,7 +268,7 @@ test('a table that is dropped while the catalog is read is not there', async () 
   }
 });
 
-gateTest('tables that come and go while every command looks end none of them as a bug', async () => {
+slowTest('tables that come and go while every command looks end none of them as a bug', async () => {
   await using pair = await freshPair({
     ...ordersPreset,
     tables: [ORDERS_CONFIG, { name: 'tmp_*', mode: 'full-refresh' }],

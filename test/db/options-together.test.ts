@@ -6,7 +6,7 @@ import { freshPair, type Pair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { freshSeveral } from '../support/several.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 const SELECTED = {
   ...ORDERS_CONFIG,
@@ -161,7 +161,7 @@ test('a selection that its rows alone do not decide is never skipped by their nu
   ]);
 });
 
-gateTest('a full refresh fills its own rows of a shared table', async () => {
+slowTest('a full refresh fills its own rows of a shared table', async () => {
   const config = {
     ...ORDERS_CONFIG,
     mode: 'full-refresh',

@@ -11,7 +11,7 @@ import { testWithPgDump } from '../support/pg-dump.ts';
 import { addSourceSchema, inSchema } from '../support/schemas.ts';
 import { ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { LOADERS_TRIED, gateTest } from '../support/tier.ts';
+import { LOADERS_TRIED, slowTest } from '../support/tier.ts';
 
 const ROWS = `INSERT INTO orders (id, total, note) SELECT i, i, 'bill ' || i FROM generate_series(1, 4) i`;
 
@@ -123,7 +123,7 @@ test('dest_schema stands above DEST_SCHEMA, and both may stand in the defaults',
 
 const NAMES = ['quo"te', 'a.b', 'MixedCase', 'größe 😀', "it's", 'select', '%s', '*'];
 
-gateTest('schemas of every name, on both sides', async () => {
+slowTest('schemas of every name, on both sides', async () => {
   await using pair = await freshPair({ tables: [] });
   for (const name of NAMES) await addSourceSchema(pair, name, `${ORDERS_SQL}; ${ROWS}`);
   await pair.writeTables(
@@ -215,7 +215,7 @@ test('native types go where their table goes', async () => {
   await expectSameRows(pair, 'orders');
 });
 
-gateTest('deletes, repair and sync --verify work on the right one of two tables of one name', async () => {
+slowTest('deletes, repair and sync --verify work on the right one of two tables of one name', async () => {
   await using pair = await twoSchemas({ deletes: 'hard', deletes_every: '0s' }, UNSET);
   await sync(pair, '--verify');
   await pair.source.query('DELETE FROM billing.orders WHERE id = 1; DELETE FROM public.orders WHERE id = 2');

@@ -8,7 +8,7 @@ import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
 import { stopWalWriter } from '../support/wal-writer.ts';
-import { gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 const rowsRead = async (pair: Pair, args = ''): Promise<number> => (await sync(pair, args)).table().rows_read;
 
@@ -83,7 +83,7 @@ test('where only columns are granted, and so no numbers of transactions, the win
   expect(await rowsRead(pair)).toBe(10);
 });
 
-gateTest(
+slowTest(
   'a source that crashed and gave the number of a lost transaction to another one is read',
   async () => {
     // Commits that were not waited for are lost, and so are their numbers.
@@ -130,7 +130,7 @@ gateTest(
   },
 );
 
-gateTest(
+slowTest(
   'two hundred quiet tables take four messages each at the source and two at the destination',
   async () => {
     const names = Array.from({ length: 200 }, (_, index) => `t${index}`);

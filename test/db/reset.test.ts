@@ -10,7 +10,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { insertOrders } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
-import { gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 /** A machine that has a state directory of its own. */
 const other = (pair: Pair) => ({ env: { STATE_DIR: join(pair.directory, 'other-state') } });
@@ -50,7 +50,7 @@ test('the same where the destination had lost its row before the reset, or its t
   }
 });
 
-gateTest(
+slowTest(
   'the same where the machine of the reset has no state file, and where the file is that of the older script',
   async () => {
     await using pair = await onTwoMachines();
@@ -91,7 +91,7 @@ test('a reset waits for no run: while one is at work it is refused', async () =>
   expect((await sync(pair)).table().action).toBe('incremental');
 });
 
-gateTest('a run that has looked before a reset and gets the lock after it loads the table', async () => {
+slowTest('a run that has looked before a reset and gets the lock after it loads the table', async () => {
   for (const lost of ['SELECT 1', 'DELETE FROM _increp_state']) {
     await using pair = await onTwoMachines();
     await pair.destination.query(lost);

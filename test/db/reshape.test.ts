@@ -13,7 +13,7 @@ import { schemaDump } from '../support/schema-dump.ts';
 import { insertOrders } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { timingWith } from '../support/timing.ts';
-import { gateTest, oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const query = async (pair: Pair, sql: string) =>
   (await pair.destination.query<Record<string, unknown>>(sql)).rows;
@@ -306,7 +306,7 @@ test('who reads the table and its views while they are exchanged finds all of it
   expect(await seen).toEqual(ALL);
 });
 
-test('a long reader keeps the exchange waiting, and nobody else', async () => {
+slowTest('a long reader keeps the exchange waiting, and nobody else', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await asWriter(pair, VIEWS);
@@ -329,29 +329,32 @@ test('a long reader keeps the exchange waiting, and nobody else', async () => {
   await expectSameRows(pair, 'orders');
 });
 
-test('who waits for too long gives up with nothing held, and with his transaction as it was', async () => {
-  await using pair = await freshPair('orders');
-  await sync(pair);
-  const [reader, writer] = [await pair.destination.connect(), await pair.destination.connect()];
-  await reader.query('BEGIN; SELECT FROM orders');
-  await writer.query('BEGIN; CREATE TABLE mine ()');
-  const table = { schema: 'public', table: 'orders' };
-  const locks = ['LOCK TABLE mine', 'LOCK TABLE orders'];
-  const timing = timingWith({ exclusiveLock: { total: 0.5 } });
-  await expect(lockAlone(writer, { table, locks, timing }, undefined)).rejects.toMatchObject({
-    code: 'TABLE_BUSY',
-    isTransient: false,
-  });
-  expect(
-    await query(
-      pair,
-      `SELECT FROM pg_locks WHERE relation = 'orders'::regclass AND mode <> 'AccessShareLock'`,
-    ),
-  ).toEqual([]);
-  await writer.query('SELECT FROM mine; COMMIT');
-  await reader.query('COMMIT');
-  for (const client of [reader, writer]) client.release();
-});
+slowTest(
+  'who waits for too long gives up with nothing held, and with his transaction as it was',
+  async () => {
+    await using pair = await freshPair('orders');
+    await sync(pair);
+    const [reader, writer] = [await pair.destination.connect(), await pair.destination.connect()];
+    await reader.query('BEGIN; SELECT FROM orders');
+    await writer.query('BEGIN; CREATE TABLE mine ()');
+    const table = { schema: 'public', table: 'orders' };
+    const locks = ['LOCK TABLE mine', 'LOCK TABLE orders'];
+    const timing = timingWith({ exclusiveLock: { total: 0.5 } });
+    await expect(lockAlone(writer, { table, locks, timing }, undefined)).rejects.toMatchObject({
+      code: 'TABLE_BUSY',
+      isTransient: false,
+    });
+    expect(
+      await query(
+        pair,
+        `SELECT FROM pg_locks WHERE relation = 'orders'::regclass AND mode <> 'AccessShareLock'`,
+      ),
+    ).toEqual([]);
+    await writer.query('SELECT FROM mine; COMMIT');
+    await reader.query('COMMIT');
+    for (const client of [reader, writer]) client.release();
+  },
+);
 
 /** Runs a sync over a slow line, and `meanwhile` while its rows are on the way. */
 async function syncSlowly(pair: Pair, meanwhile: string) {
@@ -368,7 +371,7 @@ async function syncSlowly(pair: Pair, meanwhile: string) {
   return result;
 }
 
-gateTest('what people build, change and write while a load runs counts', async () => {
+slowTest('what people build, change and write while a load runs counts', async () => {
   await using pair = await freshPair('orders');
   await pair.source.query(`INSERT INTO orders (id, total, note)
     SELECT i, 1, repeat('note ', 40) || i FROM generate_series(11, 20000) i`);

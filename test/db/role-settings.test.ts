@@ -8,7 +8,7 @@ import { testWithPgDump } from '../support/pg-dump.ts';
 import { plant } from '../support/planted.ts';
 import { insertOrders } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 /** Everything that a role may set for itself and that decides how values print or parse, or how long we may take. */
 const TROUBLE = {
@@ -175,7 +175,7 @@ test('a source role that is read-only by default, or that stands in for another,
   await expectSameRows(pair, 'orders');
 });
 
-gateTest('sessions that the server ends when they are idle are opened again', async () => {
+slowTest('sessions that the server ends when they are idle are opened again', async () => {
   await using pair = await freshPair({
     tables: [{ name: 'orders', replication_key: 'updated_at', unique_cols: ['id'], initial_load: 'copy' }],
     sourceSql: /* sql */ `CREATE TABLE orders (id int PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT now());

@@ -8,7 +8,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair, PairOptions } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const CUSTOMERS = /* sql */ `
   CREATE TABLE customers (
@@ -279,14 +279,10 @@ describe('a window in which nobody has written', () => {
   });
 
   test.each(
-    oneIn(
-      2,
-      [
-        ['another table', 'id <> 99 OR EXISTS (SELECT FROM public.vips v WHERE v.id = customers.id)'],
-        ['the clock', `id <> 99 OR now() > '%'`],
-      ] as const,
-      'gate',
-    ),
+    oneIn(2, [
+      ['another table', 'id <> 99 OR EXISTS (SELECT FROM public.vips v WHERE v.id = customers.id)'],
+      ['the clock', `id <> 99 OR now() > '%'`],
+    ] as const),
   )('is read where %s decides as well', async (what, where) => {
     await using pair = await freshPair({
       ...selecting({ lookback: '30d' }),
@@ -330,7 +326,7 @@ test('a transaction that commits late brings its rows, as far as they meet the c
   );
 });
 
-test('a load in chunks reads the same rows, and what changes meanwhile', async () => {
+slowTest('a load in chunks reads the same rows, and what changes meanwhile', async () => {
   const chunky = chunked('big', { where: 'id % 3 <> 0', transform: { note: "left(note, 20) || '...'" } });
   await using pair = await freshPair({ tables: [chunky], sourceSql: BIG });
   const result = (await sync(pair)).table();
@@ -345,7 +341,7 @@ test('a load in chunks reads the same rows, and what changes meanwhile', async (
   await expectCopyOf(pair, select, 'SELECT * FROM public.big');
 });
 
-test('a load in chunks that was broken off does not go on with another selection', async () => {
+slowTest('a load in chunks that was broken off does not go on with another selection', async () => {
   await using pair = await freshPair({ tables: [chunked('big', { where: 'id > 0' })], sourceSql: BIG });
   await killAfter(pair, 3);
   await pair.writeTables([chunked('big', { where: 'id > 10' })]);
@@ -397,33 +393,38 @@ describe('sources of every kind', () => {
   });
 });
 
-test('a grant on the columns that are read is enough, and the refusal without it names the way out', async () => {
-  await using pair = await freshPair(selecting({}));
-  const role = `"${pair.login('source', 'increp').user}"`;
-  await pair.source.query(`REVOKE ALL ON customers FROM ${role};
+slowTest(
+  'a grant on the columns that are read is enough, and the refusal without it names the way out',
+  async () => {
+    await using pair = await freshPair(selecting({}));
+    const role = `"${pair.login('source', 'increp').user}"`;
+    await pair.source.query(`REVOKE ALL ON customers FROM ${role};
     GRANT SELECT (id, email, status, updated_at) ON customers TO ${role}`);
-  const table = { name: 'customers', replication_key: 'updated_at', unique_cols: ['id'] };
-  expect((await trySync(pair)).table().error).toMatchObject({
-    code: 'PRIVILEGE_MISSING',
-    message: expect.stringContaining('"password_hash", "phone"') as string,
-    hint: expect.stringContaining('leave them out with "exclude_columns"') as string,
-  });
-  await pair.writeTables([{ ...table, columns: ['id', 'email', 'updated_at'], where: "status = 'active'" }]);
-  await sync(pair);
-  const select = "SELECT id, email, updated_at FROM public.customers WHERE status = 'active'";
-  await expectCopyOf(pair, select);
-  await touch(pair, "email = 'x'", 'id = 1');
-  await sync(pair);
-  await expectCopyOf(pair, select);
-  await pair.destination.query('DELETE FROM customers WHERE id < 20');
-  await increp('verify --repair', pair);
-  // Nobody can tell that the newest row is not merely newer than the copy: the window brings it.
-  await sync(pair);
-  await expectCopyOf(pair, select);
-  // What an expression reads has to be granted as well.
-  await pair.writeTables([{ ...table, columns: ['id', 'updated_at'], where: 'phone IS NOT NULL' }]);
-  expect((await trySync(pair)).table().error).toMatchObject({ code: 'PRIVILEGE_MISSING' });
-});
+    const table = { name: 'customers', replication_key: 'updated_at', unique_cols: ['id'] };
+    expect((await trySync(pair)).table().error).toMatchObject({
+      code: 'PRIVILEGE_MISSING',
+      message: expect.stringContaining('"password_hash", "phone"') as string,
+      hint: expect.stringContaining('leave them out with "exclude_columns"') as string,
+    });
+    await pair.writeTables([
+      { ...table, columns: ['id', 'email', 'updated_at'], where: "status = 'active'" },
+    ]);
+    await sync(pair);
+    const select = "SELECT id, email, updated_at FROM public.customers WHERE status = 'active'";
+    await expectCopyOf(pair, select);
+    await touch(pair, "email = 'x'", 'id = 1');
+    await sync(pair);
+    await expectCopyOf(pair, select);
+    await pair.destination.query('DELETE FROM customers WHERE id < 20');
+    await increp('verify --repair', pair);
+    // Nobody can tell that the newest row is not merely newer than the copy: the window brings it.
+    await sync(pair);
+    await expectCopyOf(pair, select);
+    // What an expression reads has to be granted as well.
+    await pair.writeTables([{ ...table, columns: ['id', 'updated_at'], where: 'phone IS NOT NULL' }]);
+    expect((await trySync(pair)).table().error).toMatchObject({ code: 'PRIVILEGE_MISSING' });
+  },
+);
 
 test('odd names, quotes and comments', async () => {
   const config = {
@@ -542,44 +543,47 @@ test('what the source changes of columns that are not read is no drift; what is 
   await expectCopyOf(pair, 'SELECT id, mail, status, updated_at, extra, late FROM public.customers');
 });
 
-test('types of expressions are what the server says, user-defined ones as they are configured', async () => {
-  const config = {
-    name: 'items',
-    replication_key: 'at',
-    unique_cols: ['id'],
-    types: 'native',
-    transform: {
-      feels: `CASE WHEN id > 2 THEN 'so so' ELSE feels END`,
-      again: `'sad'::public.mood`,
-      parts: 'ARRAY[price, 1.50]::numeric(8,2)[]',
-      doc: `jsonb_build_object('x', ratio)`,
-      price: 'price * 2',
-      label: `'constant'`,
-      short: `left(name, 3)::varchar(3)`,
-    },
-  };
-  await using pair = await freshPair({
-    tables: [config],
-    sourceSql: `CREATE TYPE mood AS ENUM ('sad', 'so so'); CREATE DOMAIN percent AS int CHECK (VALUE >= 0);
+slowTest(
+  'types of expressions are what the server says, user-defined ones as they are configured',
+  async () => {
+    const config = {
+      name: 'items',
+      replication_key: 'at',
+      unique_cols: ['id'],
+      types: 'native',
+      transform: {
+        feels: `CASE WHEN id > 2 THEN 'so so' ELSE feels END`,
+        again: `'sad'::public.mood`,
+        parts: 'ARRAY[price, 1.50]::numeric(8,2)[]',
+        doc: `jsonb_build_object('x', ratio)`,
+        price: 'price * 2',
+        label: `'constant'`,
+        short: `left(name, 3)::varchar(3)`,
+      },
+    };
+    await using pair = await freshPair({
+      tables: [config],
+      sourceSql: `CREATE TYPE mood AS ENUM ('sad', 'so so'); CREATE DOMAIN percent AS int CHECK (VALUE >= 0);
       CREATE TABLE items (id int PRIMARY KEY, name text, feels mood, ratio percent, price numeric(10,2), at timestamptz DEFAULT now());
       INSERT INTO items SELECT i, 'name ' || i, 'sad', i, i * 1.10 FROM generate_series(1, 5) i`,
-  });
-  await sync(pair);
-  const types = await pair.destination.query<{ types: string }>(
-    `SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum) AS types
+    });
+    await sync(pair);
+    const types = await pair.destination.query<{ types: string }>(
+      `SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum) AS types
      FROM pg_attribute WHERE attrelid = 'items'::regclass AND attnum > 0`,
-  );
-  expect(types.rows[0]?.types).toBe(
-    'id integer, name text, feels mood, ratio percent, price numeric, at timestamp with time zone, again mood, parts numeric(8,2)[], doc jsonb, label text, short character varying(3)',
-  );
-  const select = `SELECT id, name, CASE WHEN id > 2 THEN 'so so' ELSE feels END, ratio, price * 2, at, 'sad', ARRAY[price, 1.50]::numeric(8,2)[],
+    );
+    expect(types.rows[0]?.types).toBe(
+      'id integer, name text, feels mood, ratio percent, price numeric, at timestamp with time zone, again mood, parts numeric(8,2)[], doc jsonb, label text, short character varying(3)',
+    );
+    const select = `SELECT id, name, CASE WHEN id > 2 THEN 'so so' ELSE feels END, ratio, price * 2, at, 'sad', ARRAY[price, 1.50]::numeric(8,2)[],
     jsonb_build_object('x', ratio), 'constant', left(name, 3) FROM public.items`;
-  await expectCopyOf(pair, select, 'SELECT * FROM public.items');
-  await pair.source.query('UPDATE items SET price = 9, at = now() WHERE id = 5');
-  await sync(pair, '--verify');
-  await expectCopyOf(pair, select, 'SELECT * FROM public.items');
-  expect((await sync(pair)).table().action).toBe('incremental');
-});
+    await expectCopyOf(pair, select, 'SELECT * FROM public.items');
+    await pair.source.query('UPDATE items SET price = 9, at = now() WHERE id = 5');
+    await sync(pair, '--verify');
+    await expectCopyOf(pair, select, 'SELECT * FROM public.items');
+    expect((await sync(pair)).table().action).toBe('incremental');
+  },
+);
 
 test('a transformed merge key, and rows without a replication key', async () => {
   await using pair = await freshPair(

@@ -10,7 +10,7 @@ import { faultProxy, type FaultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { freshSeveral, type SeveralPair } from '../support/several.ts';
 import { sync, trySync, type SyncResult } from '../support/sync.ts';
-import { gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 const COPY = { ...ORDERS_CONFIG, initial_load: 'copy' };
 const COPIES = /COPY \(SELECT[^)]*?"id"/g;
@@ -70,7 +70,7 @@ test('level destinations are one COPY a table and window, and have the same curs
   ).toBe(1);
 });
 
-gateTest(
+slowTest(
   'quiet tables of three destinations take the source as many messages as of one, but for its own looks',
   async () => {
     const names = Array.from({ length: 40 }, (_, index) => `t${index}`);
@@ -126,7 +126,7 @@ test('each keeps its own state, below a directory of its name', async () => {
   }
 });
 
-gateTest('one that is down holds up nobody, and catches up from its own cursor', async () => {
+slowTest('one that is down holds up nobody, and catches up from its own cursor', async () => {
   await using pair = await freshSeveral({
     tables: [COPY, { ...COPY, name: 'others' }],
     sourceSql: `${manyOrders(100)}; CREATE TABLE others (LIKE orders INCLUDING ALL); INSERT INTO others TABLE orders`,
@@ -189,7 +189,7 @@ gateTest('one that is down holds up nobody, and catches up from its own cursor',
   await pair.expectAllSame('orders');
 });
 
-gateTest(
+slowTest(
   'one whose session is ended in the middle of a COPY reads for itself, and the others are done',
   async () => {
     await using pair = await freshSeveral({ tables: [COPY], sourceSql: manyOrders(200_000) });
@@ -213,7 +213,7 @@ gateTest(
   },
 );
 
-gateTest('kill -9 in the middle, and the next run mends both', async () => {
+slowTest('kill -9 in the middle, and the next run mends both', async () => {
   await using pair = await freshSeveral({ tables: [COPY], sourceSql: manyOrders(100_000) });
   await using slow = await faultProxy(pair.copy('two').side.superuser);
   slow.throttle(3_000_000);
@@ -290,7 +290,7 @@ test('one that is reset, one without its table and one that is level are kept si
   await pair.expectAllSame('orders');
 });
 
-gateTest(
+slowTest(
   'one that another run holds is left, and the others are done; 75 only where all are held',
   async () => {
     await using pair = await freshSeveral('orders');

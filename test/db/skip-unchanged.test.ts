@@ -9,7 +9,7 @@ import { freshPair, type Pair } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { sync } from '../support/sync.ts';
 import { stopWalWriter } from '../support/wal-writer.ts';
-import { fullTest, gateTest, oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 // In doubt a session counts as one that may write: one of another test that comes or goes at the wrong moment costs a load.
 let own: EmbeddedServer;
@@ -142,7 +142,7 @@ test('one that is open in another database of the server is nothing to us', asyn
   }
 });
 
-test('a prepared one neither', async () => {
+slowTest('a prepared one neither', async () => {
   await using pair = await ratesPair();
   const { rows } = await pair.source.query<{ max: string }>('SHOW max_prepared_transactions');
   expect(rows).not.toEqual([{ max_prepared_transactions: '0' }]);
@@ -155,7 +155,7 @@ test('a prepared one neither', async () => {
   await expectLoaded(pair);
 });
 
-gateTest('a skip is never wrong under concurrent writers', async () => {
+slowTest('a skip is never wrong under concurrent writers', async () => {
   await using pair = await ratesPair();
   await sync(pair);
   const actions: string[] = [];
@@ -183,7 +183,7 @@ gateTest('a skip is never wrong under concurrent writers', async () => {
   expect(actions).not.toContain('skipped');
 });
 
-test('another shape and other settings that decide what the copy holds are reasons to load', async () => {
+slowTest('another shape and other settings that decide what the copy holds are reasons to load', async () => {
   await using pair = await ratesPair();
   await settled(pair);
   await pair.source.query('ALTER TABLE rates ADD COLUMN note text DEFAULT $$none$$');
@@ -281,7 +281,7 @@ test('rows that are twice there count twice in what is hashed', async () => {
   await expectLoaded(pair);
 });
 
-fullTest(
+slowTest(
   'a source that crashed and gave the number of a lost transaction to another one is read',
   async () => {
     // Commits that were not waited for are lost, and so are their numbers.
@@ -332,7 +332,7 @@ fullTest(
   },
 );
 
-test('a skip takes three messages at the source and two at the destination', async () => {
+slowTest('a skip takes three messages at the source and two at the destination', async () => {
   const names = Array.from({ length: 30 }, (_, index) => `t${index}`);
   await using pair = await freshPair({
     tables: names.map((name) => ({ ...RATES, name, initial_load: 'copy' })),

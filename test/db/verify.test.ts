@@ -7,7 +7,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair, PairOptions } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
-import { gateTest } from '../support/tier.ts';
+import { slowTest } from '../support/tier.ts';
 
 interface TableVerdict {
   readonly status: 'equal' | 'different' | 'failed';
@@ -205,7 +205,7 @@ test('of many tables and many differences each is told, by the first keys', asyn
   expect(await verify(pair, 'orders others')).toMatchObject({ exitCode: 2 });
 });
 
-gateTest('more differences than one batch of keys holds are mended', async () => {
+slowTest('more differences than one batch of keys holds are mended', async () => {
   await using pair = await freshPair(oldOrders(5000));
   await sync(pair);
   await pair.destination
@@ -220,7 +220,7 @@ gateTest('more differences than one batch of keys holds are mended', async () =>
   await expectSameRows(pair, 'orders');
 });
 
-gateTest(
+slowTest(
   'columns whose types differ on the two sides, or lack equality, are compared by what they print',
   async () => {
     await using pair = await freshPair({
@@ -295,7 +295,7 @@ test('what open transactions may still bring is no difference, once they have br
   expect(await verify(pair)).toMatchObject(EQUAL);
 });
 
-gateTest('no false alarm while both sides are written', { timeout: 120_000 }, async () => {
+slowTest('no false alarm while both sides are written', { timeout: 120_000 }, async () => {
   await using pair = await freshPair(oldOrders(3000));
   await sync(pair);
   let isOver = false;
@@ -325,7 +325,7 @@ gateTest('no false alarm while both sides are written', { timeout: 120_000 }, as
   await expectSameRows(pair, 'orders');
 });
 
-gateTest('--repair gives way to a run, and says so', async () => {
+slowTest('--repair gives way to a run, and says so', async () => {
   await using pair = await freshPair(oldOrders(30));
   await sync(pair);
   await pair.destination.query('DELETE FROM orders WHERE id = 3');
@@ -369,7 +369,7 @@ async function tracesOf(pair: Pair) {
   return { ...rows[0], files: await readdir(pair.directory, { recursive: true }) };
 }
 
-gateTest('plan, check, status and verify write nothing, before the first sync and after it', async () => {
+slowTest('plan, check, status and verify write nothing, before the first sync and after it', async () => {
   await using pair = await freshPair('orders');
   const commands = ['plan', 'check', 'status', 'verify', 'sync --dry-run', 'plan --full-refresh --deletes'];
   for (const isSynced of [false, true]) {

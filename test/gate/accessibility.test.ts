@@ -9,6 +9,7 @@ import type { Pair } from '../support/pair.ts';
 import { inTerminal } from '../support/pseudo-terminal.ts';
 import { ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { trySync } from '../support/sync.ts';
+import { oneIn } from '../support/tier.ts';
 
 const COMMANDS = [
   'sync',
@@ -98,14 +99,14 @@ test('colour says nothing that words do not say', async () => {
   expect(colored).toEqual(expect.arrayContaining(['sync', 'plan', 'check']));
 });
 
-for (const [name, env, flag, expected] of [
+for (const [name, env, flag, expected] of oneIn(2, [
   ['a terminal', {}, '', { hasColor: true, canMove: true }],
   ['NO_COLOR', { NO_COLOR: '1' }, '', { hasColor: false, canMove: true }],
   ['--no-color', {}, '--no-color ', { hasColor: false, canMove: true }],
   ['CI', { CI: 'true' }, '', { hasColor: true, canMove: false }],
   ['TERM=dumb', { TERM: 'dumb' }, '', { hasColor: false, canMove: false }],
   ['no TERM', { TERM: undefined }, '', { hasColor: false, canMove: false }],
-] as const) {
+] as const)) {
   test(`on a terminal: ${name}`, async () => {
     await using pair = await shop();
     const seen: string[] = [];
@@ -127,10 +128,10 @@ for (const [name, env, flag, expected] of [
   });
 }
 
-for (const [stream, redirection] of [
+for (const [stream, redirection] of oneIn(2, [
   ['stdout', '>out'],
   ['stderr', '2>out'],
-] as const) {
+] as const)) {
   test(`${stream} in a file, the other on the terminal: the file is clean`, async () => {
     await using pair = await shop();
     await pair.setEnv({ LOG_FORMAT: 'pretty' });

@@ -20,6 +20,7 @@ import type { Pair } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import type { Trigger } from '../support/proxy.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const RESUMED = /goes on with a load that was broken off: (\d+) of 13 chunks are there/;
 const STARTED_OVER = /starts over, because a load that was broken off cannot go on: /;
@@ -94,7 +95,7 @@ const places: [string, Trigger, number][] = [
   ['before the last commit', { from: 'client', seen: 'COMMIT', after: 'RENAME TO', fault: 'stall' }, 13],
 ];
 
-test.each(places)('killed %s', async (_where, trigger, kept) => {
+test.each(oneIn(3, places))('killed %s', async (_where, trigger, kept) => {
   await using pair = await freshPair(big());
   await using proxy = await faultProxy(pair.login('destination', 'increp'));
   await goThrough(pair, 'destination', proxy);
@@ -115,7 +116,7 @@ test.each(places)('killed %s', async (_where, trigger, kept) => {
   expect(await chunksDone(pair)).toBe(0);
 });
 
-test('killed again and again, it comes to its end, with rows changing in between', async () => {
+slowTest('killed again and again, it comes to its end, with rows changing in between', async () => {
   await using pair = await freshPair(big({ load_jobs: 2 }));
   for (let kill = 1; kill <= 4; kill += 1) {
     await killAfter(pair, kill * 3 - 1);
@@ -150,7 +151,7 @@ test('a signal says what is kept, and ends all backends', async () => {
 });
 
 describe('a connection that breaks', () => {
-  for (const side of ['source', 'destination'] as const) {
+  for (const side of oneIn(2, ['source', 'destination'] as const)) {
     test(`to the ${side} costs one chunk, however often it does`, async () => {
       await using pair = await freshPair(big());
       await using proxy = await faultProxy(pair.login(side, side === 'source' ? 'superuser' : 'increp'));
@@ -239,7 +240,7 @@ test('a backend of a killed run that still commits its chunk is waited for', asy
   expect(doubled.rowCount).toBe(0);
 });
 
-test('another run in the meantime is sent away', async () => {
+slowTest('another run in the meantime is sent away', async () => {
   await using pair = await freshPair(big());
   await using proxy = await faultProxy(pair.login('source'));
   await goThrough(pair, 'source', proxy);

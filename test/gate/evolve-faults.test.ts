@@ -9,6 +9,7 @@ import { freshPair, type Pair } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
+import { oneIn } from '../support/tier.ts';
 
 const ROWS = 5000;
 
@@ -72,7 +73,7 @@ const CASES: readonly (readonly [name: string, step: EvolveStep, kind: Kind])[] 
     ),
 );
 
-test.each(CASES)('%s', async (_name, step, { fault, meanwhile, ends, stallTimeout }) => {
+test.each(oneIn(2, CASES))('%s', async (_name, step, { fault, meanwhile, ends, stallTimeout }) => {
   await using pair = await freshPair(ORDERS);
   await prepare(pair);
   await using proxy = await faultProxy(pair.login(step.side));

@@ -12,6 +12,7 @@ import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
+import { oneIn } from '../support/tier.ts';
 
 async function manyOrders(rows: number): Promise<Pair> {
   const pair = await freshPair({ tables: [ORDERS_CONFIG], sourceSql: ORDERS_SQL });
@@ -94,7 +95,7 @@ testWithPgDump.each([
   await expectSameRows(pair, 'orders');
 });
 
-testWithPgDump.each(['SIGTERM', 'SIGINT'] as const)(
+testWithPgDump.each(oneIn(2, ['SIGTERM', 'SIGINT'] as const))(
   '%s during a load leaves nothing behind',
   async (signal) => {
     await using pair = await manyOrders(100_000);

@@ -13,6 +13,7 @@ import { faultProxy } from '../support/proxy.ts';
 import { smallDisk } from '../support/small-disk.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { oneIn } from '../support/tier.ts';
 
 const SIDES = ['source', 'destination'] as const;
 
@@ -97,7 +98,7 @@ const TIMEOUTS = [
   ['transaction_timeout', '400ms'],
 ] as const;
 
-test.each(['copy', 'pg_dump'])(
+test.each(oneIn(2, ['pg_dump', 'copy']))(
   'time limits set on the roles end no load by %s and lose no history',
   async (loader) => {
     const tables = ['orders', 'others'].map((name) => ({ ...ORDERS_CONFIG, name, initial_load: loader }));

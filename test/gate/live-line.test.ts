@@ -11,6 +11,7 @@ import { faultProxy } from '../support/proxy.ts';
 import { inTerminal } from '../support/pseudo-terminal.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const MANY = 40_000;
 const LONG = `customers_${'x'.repeat(48)}`;
@@ -37,7 +38,7 @@ async function slowly(pair: Pair, bytesPerSecond: number) {
 const COPYING =
   /^\[2\/3\] events: copying about \d+%, [\d.]+k? rows, [\d.]+ [kM]B, [\d.]+ [kM]B\/s, \d+ (s|min) left$/;
 
-for (const loader of ['copy', 'pg_dump']) {
+for (const loader of oneIn(2, ['pg_dump', 'copy'])) {
   test(`by ${loader}: finished tables stay, the running one is told with its share and the time that is left`, async () => {
     await using pair = await freshPair(shop(loader));
     await using proxy = await slowly(pair, 600_000);
@@ -163,14 +164,17 @@ test('stdout in a file, stderr on the terminal: the line is there, the summary i
   for (const byte of ['\u001b', '\r']) expect(text).not.toContain(byte);
 });
 
-test('stdout on the terminal, stderr in a file: the line is there, the log is whole in the file', async () => {
-  await using pair = await freshPair(shop());
-  await using proxy = await slowly(pair, 600_000);
-  await using terminal = inTerminal('sync', pair, { redirections: '2>log' });
-  await terminal.waitForLine(COPYING);
-  await proxy.resume();
-  expect(await terminal.wait()).toBe(0);
-  const log = await readFile(join(pair.directory, 'log'), 'utf8');
-  expect(log).toMatch(/"msg":"run started"[^]*"table":"events"[^]*"msg":"run finished/);
-  for (const byte of ['\u001b', '\r']) expect(log).not.toContain(byte);
-});
+slowTest(
+  'stdout on the terminal, stderr in a file: the line is there, the log is whole in the file',
+  async () => {
+    await using pair = await freshPair(shop());
+    await using proxy = await slowly(pair, 600_000);
+    await using terminal = inTerminal('sync', pair, { redirections: '2>log' });
+    await terminal.waitForLine(COPYING);
+    await proxy.resume();
+    expect(await terminal.wait()).toBe(0);
+    const log = await readFile(join(pair.directory, 'log'), 'utf8');
+    expect(log).toMatch(/"msg":"run started"[^]*"table":"events"[^]*"msg":"run finished/);
+    for (const byte of ['\u001b', '\r']) expect(log).not.toContain(byte);
+  },
+);

@@ -13,8 +13,8 @@ import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { startReplicated } from '../support/standby.ts';
 import type { ReplicatedServers } from '../support/standby.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { LOADERS_TRIED, slowTest } from '../support/tier.ts';
 
-const LOADERS = ['pg_dump', 'copy'] as const;
 let servers: ReplicatedServers;
 
 beforeAll(async () => {
@@ -48,7 +48,7 @@ function poolOfStandby(pair: Pair): pg.Pool {
   return pool;
 }
 
-for (const loader of LOADERS) {
+for (const loader of LOADERS_TRIED) {
   testWithPgDump(
     `loaded by ${loader}, followed, with deletes, and verified; each run says what a standby hides`,
     async () => {
@@ -97,37 +97,40 @@ for (const loader of LOADERS) {
   });
 }
 
-test('conflicts that do not end fail the table with what to set, and leave nothing half done', async () => {
-  await using pair = await standbyPair('copy');
-  await insertOrders(pair, 150_000);
-  await servers.standby.caughtUp();
-  await using proxy = await faultProxy({ host: '127.0.0.1', port: servers.standby.port });
-  await pair.setEnv({ SOURCE_PORT: String(proxy.port) });
-  proxy.throttle(2_000_000);
-  let isOver = false;
-  const vacuuming = (async () => {
-    for (let id = 1; !isOver; id += 10) {
-      await pair.source.query(`DELETE FROM orders WHERE id BETWEEN ${id} AND ${id + 9}`);
-      await pair.source.query('VACUUM orders');
-      await sleep(50);
-    }
-  })();
-  const failed = await trySync(pair);
-  isOver = true;
-  await vacuuming;
-  expect(failed.exitCode).toBe(1);
-  expect(failed.table().error).toMatchObject({
-    code: 'CONFLICT',
-    hint: expect.stringContaining('hot_standby_feedback') as string,
-  });
-  expect((await pair.destination.query(`SELECT to_regclass('orders') AS there`)).rows).toEqual([
-    { there: null },
-  ]);
-  await proxy.resume();
-  await servers.standby.caughtUp();
-  await sync(pair);
-  await expectSameRows(pair, 'orders');
-});
+slowTest(
+  'conflicts that do not end fail the table with what to set, and leave nothing half done',
+  async () => {
+    await using pair = await standbyPair('copy');
+    await insertOrders(pair, 150_000);
+    await servers.standby.caughtUp();
+    await using proxy = await faultProxy({ host: '127.0.0.1', port: servers.standby.port });
+    await pair.setEnv({ SOURCE_PORT: String(proxy.port) });
+    proxy.throttle(2_000_000);
+    let isOver = false;
+    const vacuuming = (async () => {
+      for (let id = 1; !isOver; id += 10) {
+        await pair.source.query(`DELETE FROM orders WHERE id BETWEEN ${id} AND ${id + 9}`);
+        await pair.source.query('VACUUM orders');
+        await sleep(50);
+      }
+    })();
+    const failed = await trySync(pair);
+    isOver = true;
+    await vacuuming;
+    expect(failed.exitCode).toBe(1);
+    expect(failed.table().error).toMatchObject({
+      code: 'CONFLICT',
+      hint: expect.stringContaining('hot_standby_feedback') as string,
+    });
+    expect((await pair.destination.query(`SELECT to_regclass('orders') AS there`)).rows).toEqual([
+      { there: null },
+    ]);
+    await proxy.resume();
+    await servers.standby.caughtUp();
+    await sync(pair);
+    await expectSameRows(pair, 'orders');
+  },
+);
 
 test('a standby as the destination is refused with where to point to', async () => {
   await using pair = await freshPair('orders', { destinationServerUrl: servers.primary.url('postgres') });

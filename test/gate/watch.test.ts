@@ -8,7 +8,7 @@ import { waitForCopy, waitUntil } from '../support/activity.ts';
 import { goThrough } from '../support/chunked.ts';
 import { increp, startIncrep, type RunningIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
-import { isWhole } from '../support/tier.ts';
+import { isWhole, slowTest } from '../support/tier.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair, PairOptions } from '../support/pair.ts';
 import { PROJECT } from '../support/project.ts';
@@ -99,7 +99,7 @@ test('a SIGTERM in a run rolls that back, and the exit code says so', async () =
   expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_inserted: 40_000 });
 });
 
-test('turns that a long run covers are passed over, and the log says how many', async () => {
+slowTest('turns that a long run covers are passed over, and the log says how many', async () => {
   await using pair = await freshPair(large);
   await using proxy = await slowSource(pair, 200_000);
   await using running = startIncrep('sync --watch 1s', pair);
@@ -198,21 +198,24 @@ test('a server that is away is told like in any run, and does not end it', async
   await expectSameRows(pair, 'orders');
 });
 
-test('with --max-duration each turn has a box of its own, and --quiet says nothing while all is well', async () => {
-  await using pair = await freshPair('orders');
-  await using running = startIncrep('sync --watch 1s --max-duration 1ms --json', pair);
-  await waitForSummaries(running, 2);
-  running.kill();
-  await running.wait();
-  expect(summariesIn(running).slice(0, 2)).toMatchObject([{ left: ['orders'] }, { left: ['orders'] }]);
-  await using quiet = startIncrep('sync --watch 1s -q', pair);
-  await waitUntil('a copy', async () => (await increp('status --exit-code', pair)).exitCode === 0);
-  await pair.source.query('ALTER TABLE orders RENAME updated_at TO changed_at');
-  await waitUntil('the trouble', () => quiet.stdout.includes('FAILED'));
-  quiet.kill();
-  await quiet.wait();
-  expect(quiet.stdout).toMatch(/^run at 20\d\d-[\d-]+ [\d:]+\npipeline \S+: FAILED\n/);
-});
+slowTest(
+  'with --max-duration each turn has a box of its own, and --quiet says nothing while all is well',
+  async () => {
+    await using pair = await freshPair('orders');
+    await using running = startIncrep('sync --watch 1s --max-duration 1ms --json', pair);
+    await waitForSummaries(running, 2);
+    running.kill();
+    await running.wait();
+    expect(summariesIn(running).slice(0, 2)).toMatchObject([{ left: ['orders'] }, { left: ['orders'] }]);
+    await using quiet = startIncrep('sync --watch 1s -q', pair);
+    await waitUntil('a copy', async () => (await increp('status --exit-code', pair)).exitCode === 0);
+    await pair.source.query('ALTER TABLE orders RENAME updated_at TO changed_at');
+    await waitUntil('the trouble', () => quiet.stdout.includes('FAILED'));
+    quiet.kill();
+    await quiet.wait();
+    expect(quiet.stdout).toMatch(/^run at 20\d\d-[\d-]+ [\d:]+\npipeline \S+: FAILED\n/);
+  },
+);
 
 test('what cannot become anything ends it before it has begun', async () => {
   await using pair = await freshPair('orders');
@@ -236,7 +239,7 @@ test('what cannot become anything ends it before it has begun', async () => {
 });
 
 /** What is forgotten once a turn shows by its number in any case; memory needs more of them. */
-const TURNS = isWhole ? '250' : '60';
+const TURNS = isWhole ? '250' : '40';
 
 test('many turns leave nothing behind: no memory, connections, timers or listeners', async () => {
   await using pair = await freshPair('orders');
