@@ -132,7 +132,7 @@ test('as text: a line a run, what failed below it, and a last line that counts',
   expect(lines.at(-1)).toBe('5 runs: 3 ok, 1 partial, 1 failed (times in Asia/Tokyo)');
 });
 
-test('of one table: its runs and a chart, under the name it has at the source', async () => {
+slowTest('of one table: its runs and a chart, under the name it has at the source', async () => {
   await using pair = await fiveRuns();
   const { stdout } = await increp('history others', pair);
   expect(stdout).toMatch(/^STARTED +TOOK {2}RESULT {2}ACTION +READ {2}CHANGED +BYTES\n/);
@@ -150,16 +150,19 @@ test('of one table: its runs and a chart, under the name it has at the source', 
   expect(ascii).not.toMatch(/[^\x20-\x7e\n]/);
 });
 
-test('a table that is no longer configured has its history still; one that never was is a usage error', async () => {
-  await using pair = await fiveRuns();
-  await pair.writeTables([ORDERS_CONFIG]);
-  expect((await history(pair, 'theirs')).runs).toHaveLength(4);
-  expect((await history(pair, 'theirs --local')).runs).toHaveLength(4);
-  const { exitCode, stderr } = await increp('history order', pair);
-  expect(exitCode).toBe(64);
-  expect(stderr).toContain('did you mean "orders"');
-  expect((await increp('history --limit 0', pair)).exitCode).toBe(64);
-});
+slowTest(
+  'a table that is no longer configured has its history still; one that never was is a usage error',
+  async () => {
+    await using pair = await fiveRuns();
+    await pair.writeTables([ORDERS_CONFIG]);
+    expect((await history(pair, 'theirs')).runs).toHaveLength(4);
+    expect((await history(pair, 'theirs --local')).runs).toHaveLength(4);
+    const { exitCode, stderr } = await increp('history order', pair);
+    expect(exitCode).toBe(64);
+    expect(stderr).toContain('did you mean "orders"');
+    expect((await increp('history --limit 0', pair)).exitCode).toBe(64);
+  },
+);
 
 test('before the first run there is nothing, and no error', async () => {
   await using pair = await freshPair('orders');

@@ -90,7 +90,7 @@ slowTest('a connection that breaks and works again is no news', async () => {
   expect(proxy.fired).toBe(1);
 });
 
-test('a warning is worth a mail, which names only the table that it is about', async () => {
+slowTest('a warning is worth a mail, which names only the table that it is about', async () => {
   await using pair = await freshPair(two);
   await cron(pair);
   await pair.source.query(

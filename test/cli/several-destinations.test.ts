@@ -43,7 +43,7 @@ slowTest('plan, check, status, history and verify tell of each of them, under a 
   }
 });
 
-test('as JSON each of them names the destination of each table', async () => {
+slowTest('as JSON each of them names the destination of each table', async () => {
   await using pair = await freshSeveral('orders');
   const { lines } = await sync(pair);
   expect(lines<{ type: string; destinations?: string[] }>()[0]).toMatchObject({

@@ -185,7 +185,7 @@ test('drift: what the source says, what the last run has said, and what wins', a
   expect((await status(pair, 'orders')).table).toMatchObject({ state: 'failing', drift: null });
 });
 
-test('a load in chunks that was broken off says how far it is', async () => {
+slowTest('a load in chunks that was broken off says how far it is', async () => {
   await using pair = await freshPair(big());
   await killAfter(pair, 3);
   const { table } = await status(pair);

@@ -154,7 +154,7 @@ slowTest('a load in chunks fills it like any other, while rows change', async ()
   expect(rows).toEqual([{ twice: 20, bare: 0 }]);
 });
 
-test('a column that is added has what it has; one that is dropped stays, and may be NULL', async () => {
+slowTest('a column that is added has what it has; one that is dropped stays, and may be NULL', async () => {
   await using pair = await freshPair(history());
   await pair.source.query('ALTER TABLE orders ALTER note SET NOT NULL');
   await sync(pair);

@@ -382,33 +382,36 @@ test("a copy that is somebody else's, and a staging table that may not be made",
   await sync(pair);
 });
 
-test('what is built on a copy: told before a reset is due, refused when it would be, and mended by what is printed', async () => {
-  await using pair = await freshPair('orders');
-  await sync(pair);
-  const { user } = pair.login('destination', 'increp');
-  await pair.destination
-    .query(`CREATE ROLE analyst_${user}; GRANT USAGE, CREATE ON SCHEMA public TO analyst_${user};
+slowTest(
+  'what is built on a copy: told before a reset is due, refused when it would be, and mended by what is printed',
+  async () => {
+    await using pair = await freshPair('orders');
+    await sync(pair);
+    const { user } = pair.login('destination', 'increp');
+    await pair.destination
+      .query(`CREATE ROLE analyst_${user}; GRANT USAGE, CREATE ON SCHEMA public TO analyst_${user};
     GRANT SELECT ON orders TO analyst_${user}; SET ROLE analyst_${user};
     CREATE VIEW totals AS SELECT id, total FROM orders; RESET ROLE;
     CREATE VIEW roots AS SELECT id FROM orders`);
-  const before = await check(pair);
-  expect(before).toMatchObject({ exitCode: 0, warnings: [] });
-  expect(before.find('BUILT_ON')?.message).toContain(`view public.totals (owner analyst_${user})`);
-  await pair.source.query('ALTER TABLE orders ALTER total TYPE numeric(20, 4)');
-  const due = await check(pair);
-  expect(due).toMatchObject({ exitCode: 1, errors: ['DEPENDENTS'], warnings: ['DRIFT'] });
-  expect((await trySync(pair)).table().error?.code).toBe('DEPENDENTS');
-  // The other view is a superuser's, of whom nobody should become a member.
-  expect(due.find('DEPENDENTS')?.action).toMatch(
-    /ALTER VIEW public\.roots OWNER TO "writer_.*; GRANT "analyst_/,
-  );
-  await obey(due.find('DEPENDENTS')?.action, pair.destination);
-  const mended = await check(pair);
-  expect(mended).toMatchObject({ exitCode: 0, warnings: ['DRIFT'] });
-  expect(mended.find('BUILT_ON')?.message).toContain('the next sync takes it along');
-  await sync(pair);
-  await pair.destination.query(`DROP OWNED BY analyst_${user} CASCADE; DROP ROLE analyst_${user}`);
-});
+    const before = await check(pair);
+    expect(before).toMatchObject({ exitCode: 0, warnings: [] });
+    expect(before.find('BUILT_ON')?.message).toContain(`view public.totals (owner analyst_${user})`);
+    await pair.source.query('ALTER TABLE orders ALTER total TYPE numeric(20, 4)');
+    const due = await check(pair);
+    expect(due).toMatchObject({ exitCode: 1, errors: ['DEPENDENTS'], warnings: ['DRIFT'] });
+    expect((await trySync(pair)).table().error?.code).toBe('DEPENDENTS');
+    // The other view is a superuser's, of whom nobody should become a member.
+    expect(due.find('DEPENDENTS')?.action).toMatch(
+      /ALTER VIEW public\.roots OWNER TO "writer_.*; GRANT "analyst_/,
+    );
+    await obey(due.find('DEPENDENTS')?.action, pair.destination);
+    const mended = await check(pair);
+    expect(mended).toMatchObject({ exitCode: 0, warnings: ['DRIFT'] });
+    expect(mended.find('BUILT_ON')?.message).toContain('the next sync takes it along');
+    await sync(pair);
+    await pair.destination.query(`DROP OWNED BY analyst_${user} CASCADE; DROP ROLE analyst_${user}`);
+  },
+);
 
 test('.env that others can read, or that cuts a value at a #', async () => {
   await using pair = await freshPair('orders');

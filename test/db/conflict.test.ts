@@ -53,7 +53,7 @@ test('a newer row of the destination is left alone and counted; an older or equa
   expect((await increp('sync', pair)).stdout).toContain('1 newer at the destination');
 });
 
-test('a load takes nothing away, whatever only the destination has', async () => {
+slowTest('a load takes nothing away, whatever only the destination has', async () => {
   await using pair = await freshPair(newest());
   await sync(pair);
   await diverge(pair);
@@ -165,7 +165,7 @@ slowTest('two opposite pipelines with writers on both sides settle', { timeout: 
   expect((await there.source.query(`SELECT FROM orders WHERE id >= 1000`)).rowCount).toBeGreaterThan(20);
 });
 
-test('plan and check say what the rule needs', async () => {
+slowTest('plan and check say what the rule needs', async () => {
   await using pair = await freshPair(newest());
   expect((await increp('plan', pair)).stdout.replaceAll(/\s+/g, ' ')).toContain(
     'rows: one of the destination with a newer updated_at is left alone; none is removed',

@@ -10,7 +10,7 @@ import { expectRefusal } from '../support/refusal.ts';
 import { freshSeveral } from '../support/several.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const ONLY_HERE = `INSERT INTO orders VALUES (100000, 1, 'only here', now())`;
 const THERE = `${ORDERS_SQL}; ${ONLY_HERE}`;
@@ -180,7 +180,7 @@ test('the other tables of the run are synced', async () => {
   expect(table('other')).toMatchObject({ status: 'ok', rows_inserted: 10 });
 });
 
-test('by whatever name and in whatever schema it stands there, and by a pattern', async () => {
+slowTest('by whatever name and in whatever schema it stands there, and by a pattern', async () => {
   for (const [tables, place] of [
     [[{ ...ORDERS_CONFIG, dest_name: 'bills' }], 'bills'],
     [[{ ...ORDERS_CONFIG, dest_schema: 'away' }], 'away.orders'],

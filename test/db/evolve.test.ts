@@ -197,7 +197,7 @@ slowTest('the copy has the types and the nullability of its source', async () =>
   expect(evolved).toEqual(await shapes());
 });
 
-test('anything else loads the table again, and says why', async () => {
+slowTest('anything else loads the table again, and says why', async () => {
   const names = RESETS.map((_change, place) => `t${place}`);
   await using pair = await freshPair({
     tables: names.map((name) => config(name)),

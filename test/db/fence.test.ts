@@ -9,6 +9,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair, PairOptions } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
+import { slowTest } from '../support/tier.ts';
 
 /** Nothing but the fence protects: no lookback, no waiting. */
 const BARE = { lookback: '0s' };
@@ -115,7 +116,7 @@ for (const when of ['before', 'between', 'after'] as const) {
   });
 }
 
-test('a transaction may stay open over five runs, with others coming and going', async () => {
+slowTest('a transaction may stay open over five runs, with others coming and going', async () => {
   await using pair = await freshPair(bareOrders);
   await syncNow(pair);
   const late = await begun(pair);

@@ -4,6 +4,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { ORDERS_CONFIG } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { slowTest } from '../support/tier.ts';
 
 /** Without a key, with rows that are there twice, with types that know no order. */
 const RATES = { name: 'rates', mode: 'full-refresh' };
@@ -156,25 +157,28 @@ test('rows that share their unique_cols: the newest by the replication key stays
   ]);
 });
 
-test('a table changes its mode, back and forth, and no row is lost nor kept for a former key', async () => {
-  await using pair = await freshPair('orders');
-  await sync(pair);
-  // The index of the former key has to go: the source may now have such rows twice.
-  await pair.writeTables([{ name: 'orders', mode: 'full-refresh' }]);
-  await pair.source.query(`ALTER TABLE orders DROP CONSTRAINT orders_pkey;
+slowTest(
+  'a table changes its mode, back and forth, and no row is lost nor kept for a former key',
+  async () => {
+    await using pair = await freshPair('orders');
+    await sync(pair);
+    // The index of the former key has to go: the source may now have such rows twice.
+    await pair.writeTables([{ name: 'orders', mode: 'full-refresh' }]);
+    await pair.source.query(`ALTER TABLE orders DROP CONSTRAINT orders_pkey;
     INSERT INTO orders SELECT * FROM orders WHERE id = 1`);
-  await sync(pair);
-  await expectSameRows(pair, 'orders');
-  expect((await sync(pair)).table()).toMatchObject({ action: 'full-refresh', rows_unchanged: 11 });
-  await pair.source.query(`DELETE FROM orders WHERE ctid = (SELECT max(ctid) FROM orders WHERE id = 1)`);
-  await pair.writeTables([ORDERS_CONFIG]);
-  expect((await sync(pair)).table()).toMatchObject({
-    action: 'initial',
-    reason: 'no cursor is known, because its mode was full-refresh',
-  });
-  await expectSameRows(pair, 'orders');
-  expect((await sync(pair)).table()).toMatchObject({ action: 'incremental' });
-});
+    await sync(pair);
+    await expectSameRows(pair, 'orders');
+    expect((await sync(pair)).table()).toMatchObject({ action: 'full-refresh', rows_unchanged: 11 });
+    await pair.source.query(`DELETE FROM orders WHERE ctid = (SELECT max(ctid) FROM orders WHERE id = 1)`);
+    await pair.writeTables([ORDERS_CONFIG]);
+    expect((await sync(pair)).table()).toMatchObject({
+      action: 'initial',
+      reason: 'no cursor is known, because its mode was full-refresh',
+    });
+    await expectSameRows(pair, 'orders');
+    expect((await sync(pair)).table()).toMatchObject({ action: 'incremental' });
+  },
+);
 
 test('a copy that was dropped, emptied or is asked for comes again', async () => {
   await using pair = await ratesPair();

@@ -91,7 +91,7 @@ for (const [name, again, args = '', options = {}] of oneIn(3, WAYS)) {
   });
 }
 
-test('a load in chunks is held to the limit at its end, and its chunks are kept', async () => {
+slowTest('a load in chunks is held to the limit at its end, and its chunks are kept', async () => {
   await using pair = await freshPair(big());
   await sync(pair);
   const { rows } = await pair.source.query<{ n: number }>('SELECT count(*)::int AS n FROM big');

@@ -41,7 +41,7 @@ slowTest('of two runs at once the second gives way with exit code 75 and names t
   await expectSameRows(pair, 'orders');
 });
 
-test('a first run that is still loading is respected as well', async () => {
+slowTest('a first run that is still loading is respected as well', async () => {
   await using pair = await freshPair('orders');
   const { running, letGo } = await heldRun(pair);
   await using first = running;
@@ -98,7 +98,7 @@ slowTest('nor does one that is killed while its backend is busy', async () => {
   await expectSameRows(pair, 'orders');
 });
 
-test('two runs on two different tables do not meet', async () => {
+slowTest('two runs on two different tables do not meet', async () => {
   await using pair = await freshPair(several('orders', 'others'));
   await sync(pair);
   const { running, letGo } = await heldRun(pair);

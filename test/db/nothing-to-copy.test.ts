@@ -4,8 +4,9 @@ import { increp } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';
 import { ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { slowTest } from '../support/tier.ts';
 
-test('a pattern leaves out tables without columns, and those that belong to an extension', async () => {
+slowTest('a pattern leaves out tables without columns, and those that belong to an extension', async () => {
   await using pair = await freshPair({
     ...ordersPreset,
     tables: [{ name: '*', mode: 'full-refresh' }],

@@ -8,6 +8,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { addSourceSchema, inSchema } from '../support/schemas.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { slowTest } from '../support/tier.ts';
 
 const KEYS = { replication_key: 'at', unique_cols: ['id'] };
 
@@ -194,7 +195,7 @@ async function bereft(): Promise<Pair> {
 
 const ALL = ['events_1', 'events_2', 'crm.events_1'];
 
-test('while the source is away, status and history are of the tables of earlier syncs', async () => {
+slowTest('while the source is away, status and history are of the tables of earlier syncs', async () => {
   await using pair = await bereft();
   for (const args of ['status --json', 'status --json --no-source', 'status --json --local'])
     expect(await listed(pair, args), args).toEqual(ALL);

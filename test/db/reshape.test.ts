@@ -58,7 +58,7 @@ testWithPgDump(
   },
 );
 
-test('a column more: whatever is built on the table stays, whoever owns it', async () => {
+slowTest('a column more: whatever is built on the table stays, whoever owns it', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await asWriter(pair, `${ON_IT} ${COLUMNS}`);

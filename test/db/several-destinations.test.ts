@@ -242,7 +242,7 @@ slowTest('kill -9 in the middle, and the next run mends both', async () => {
   await pair.expectAllSame('orders');
 });
 
-test('a signal ends all of them at once', async () => {
+slowTest('a signal ends all of them at once', async () => {
   await using pair = await freshSeveral({ tables: [COPY], sourceSql: manyOrders(100_000) });
   await using slow = await faultProxy(pair.copy('two').side.superuser);
   slow.throttle(1_000_000);
@@ -334,7 +334,7 @@ test('rows that are gone are removed in each of them, and sync --verify compares
   await pair.expectAllSame('orders');
 });
 
-test('a transaction that is open is waited for by both, and brings its row to both', async () => {
+slowTest('a transaction that is open is waited for by both, and brings its row to both', async () => {
   await using pair = await freshSeveral('orders');
   await sync(pair);
   const late = await pair.source.connect();

@@ -295,7 +295,7 @@ describe('a load that was broken off starts over', () => {
     await expectSameRows(pair, 'big');
   });
 
-  test('when a materialized view is refreshed', async () => {
+  slowTest('when a materialized view is refreshed', async () => {
     await using pair = await freshPair({
       tables: [chunked('big')],
       sourceSql: `CREATE TABLE base (id bigint, note text, ${STAMP}); ${fill('base')};
@@ -308,7 +308,7 @@ describe('a load that was broken off starts over', () => {
   });
 });
 
-test('partitions that come and go do not stop it', async () => {
+slowTest('partitions that come and go do not stop it', async () => {
   await using pair = await freshPair({
     tables: [chunked('big')],
     sourceSql: `CREATE TABLE big (id bigint, note text, ${STAMP}, PRIMARY KEY (id)) PARTITION BY RANGE (id);
@@ -337,7 +337,7 @@ describe('a load that was broken off is forgotten', () => {
     await expectSameRows(pair, 'big');
   });
 
-  test('by a load in one go', async () => {
+  slowTest('by a load in one go', async () => {
     await using pair = await freshPair(big());
     await killAfter(pair, 3);
     await pair.writeTables([chunked('big', { chunk: undefined })]);

@@ -64,7 +64,7 @@ const CHANGES: readonly ((round: number) => string)[] = [
 ];
 
 test.each(
-  oneIn(2, [
+  oneIn(3, [
     ['one job', {}],
     ['four jobs', { load_jobs: 4, chunk: '64kB' }],
     ['a table that cannot be merged by an index of the source', { unique_cols: ['id', 'note'] }],

@@ -74,7 +74,7 @@ test('in chunks it says how many are done', async () => {
   expect(await terminal.wait()).toBe(0);
 });
 
-test('a terminal that is made narrower has one live line, and nothing wraps', async () => {
+slowTest('a terminal that is made narrower has one live line, and nothing wraps', async () => {
   await using pair = await freshPair(shop());
   await using proxy = await slowly(pair, 400_000);
   await using terminal = inTerminal('sync', pair, { rows: 20 });
