@@ -18,7 +18,7 @@ export default defineConfig({
   test: {
     maxWorkers: availableParallelism(),
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false } },
       servers('servers', ['db', 'cli']),
       servers('gate', ['gate']),
       servers('all', ['all']),

@@ -12,6 +12,7 @@ import { sync, trySync } from '../support/sync.ts';
 import { IMPATIENT } from '../support/timing.ts';
 import { webhookServer } from '../support/webhook-server.ts';
 import type { WebhookServer } from '../support/webhook-server.ts';
+import { slowTest } from '../support/tier.ts';
 
 /** The signals in their order, each with the id of its run. */
 function signalsOf({ url, requests }: WebhookServer) {
@@ -80,7 +81,7 @@ test('an interrupted run ends with the code of its signal', async () => {
   expect(signalsOf(monitor).map(([signal]) => signal)).toEqual(['/start', '/143']);
 });
 
-test('a run that meets the lock of another leaves the check as it is', async () => {
+slowTest('a run that meets the lock of another leaves the check as it is', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await using monitor = await webhookServer(200);

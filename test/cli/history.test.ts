@@ -179,7 +179,7 @@ test('runs that were asked for and are not there are not said to be unknown alto
   });
 });
 
-test('status and history write nothing, here or there', async () => {
+slowTest('status and history write nothing, here or there', async () => {
   await using pair = await freshPair('orders');
   const everything = async () => {
     const { rows } = await pair.destination.query(

@@ -6,6 +6,7 @@ import type { Pair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
+import { slowTest } from '../support/tier.ts';
 
 interface PlannedTable {
   readonly name: string;
@@ -177,26 +178,29 @@ test('a reset that a view of somebody else would stop is told, and the grant tha
   await dropAnalyst(pair);
 });
 
-test('a view that uses a column which is gone is in the way, and one that does not is not, whoever owns it', async () => {
-  await using pair = await builtOn('ALTER TABLE items DROP price');
-  const { tables } = await plan(pair);
-  expect(tables[0]).toMatchObject({
-    obstruction: {
-      message: expect.stringMatching(/view public\.v_sales.* uses column "price", which is gone/),
-      hint: expect.stringMatching(/^Drop or change view public\.v_sales/),
-    },
-  });
-  expect((await trySync(pair)).table().error?.code).toBe('DEPENDENTS');
-  await dropAnalyst(pair);
+slowTest(
+  'a view that uses a column which is gone is in the way, and one that does not is not, whoever owns it',
+  async () => {
+    await using pair = await builtOn('ALTER TABLE items DROP price');
+    const { tables } = await plan(pair);
+    expect(tables[0]).toMatchObject({
+      obstruction: {
+        message: expect.stringMatching(/view public\.v_sales.* uses column "price", which is gone/),
+        hint: expect.stringMatching(/^Drop or change view public\.v_sales/),
+      },
+    });
+    expect((await trySync(pair)).table().error?.code).toBe('DEPENDENTS');
+    await dropAnalyst(pair);
 
-  await using other = await builtOn('ALTER TABLE items ADD more int');
-  expect((await plan(other)).tables[0]).toMatchObject({
-    dependents: [{ can_move: false }],
-    obstruction: null,
-  });
-  await sync(other);
-  await dropAnalyst(other);
-});
+    await using other = await builtOn('ALTER TABLE items ADD more int');
+    expect((await plan(other)).tables[0]).toMatchObject({
+      dependents: [{ can_move: false }],
+      obstruction: null,
+    });
+    await sync(other);
+    await dropAnalyst(other);
+  },
+);
 
 test('what stays with its table is named: functions, publications, foreign keys, columns of its row type', async () => {
   await using pair = await freshPair({

@@ -210,7 +210,7 @@ test('exactly half is removed, and marks count as rows that are gone already', a
   expect((await marksOf(pair)).marked).toEqual([1, 2, 3, 4, 5]);
 });
 
-test('an emptied source empties the copy only when that is asked for', async () => {
+slowTest('an emptied source empties the copy only when that is asked for', async () => {
   await using pair = await freshPair(orders(HARD));
   await sync(pair);
   await pair.source.query('TRUNCATE orders');

@@ -5,6 +5,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { insertOrders } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
+import { slowTest } from '../support/tier.ts';
 
 const query = async (pair: Pair, sql: string) =>
   (await pair.destination.query<Record<string, unknown>>(sql)).rows;
@@ -83,7 +84,7 @@ test('a full refresh takes out what is gone at the source, and brings back what 
   expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_inserted: 1 });
 });
 
-test('a column more at the source: owner, grants, comments and indexes are carried over', async () => {
+slowTest('a column more at the source: owner, grants, comments and indexes are carried over', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await pair.destination.query(DECORATION);

@@ -5,7 +5,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 /** By COPY, because two processes a table take their time. */
 const config = (name: string) => ({
@@ -248,7 +248,7 @@ test.each(
   await expectSameRows(pair, 't');
 });
 
-test('on_schema_change "fail" refuses, says why, and changes nothing', async () => {
+slowTest('on_schema_change "fail" refuses, says why, and changes nothing', async () => {
   await using pair = await freshPair({ tables: [{ ...CONFIG, on_schema_change: 'fail' }], sourceSql: SQL });
   await sync(pair);
   const state = async () =>

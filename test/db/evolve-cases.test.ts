@@ -5,6 +5,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { slowTest } from '../support/tier.ts';
 
 const config = (more: object = {}) => ({
   name: 't',
@@ -168,25 +169,28 @@ test('what is missing or stricter at the destination only comes back; another ty
   await expectSameRows(pair, 't');
 });
 
-test('a transaction that began before the sync and wrote after the change comes late, and in the new shape', async () => {
-  await using pair = await freshPair({ tables: [config()], sourceSql: SQL });
-  await sync(pair);
-  await pair.source.query(MORE);
-  const late = await pair.source.connect();
-  try {
-    await late.query(`BEGIN; UPDATE t SET more = 'late', changed = now() WHERE id = 2`);
-    await pair.source.query(`UPDATE t SET more = 'soon', changed = now() WHERE id = 1`);
-    expect((await sync(pair)).table()).toMatchObject(inPlace(20));
-    // Two changes of shape between two syncs, one of which takes the other back.
-    await late.query('COMMIT');
-    await pair.source.query('ALTER TABLE t ADD COLUMN a int DEFAULT 1, ALTER n TYPE bigint');
-    await pair.source.query('ALTER TABLE t DROP COLUMN a, ALTER n TYPE numeric(30,1)');
-    expect((await sync(pair)).table()).toMatchObject({ ...inPlace(0), rows_updated: 1 });
-  } finally {
-    late.release();
-  }
-  await expectSameRows(pair, 't');
-});
+slowTest(
+  'a transaction that began before the sync and wrote after the change comes late, and in the new shape',
+  async () => {
+    await using pair = await freshPair({ tables: [config()], sourceSql: SQL });
+    await sync(pair);
+    await pair.source.query(MORE);
+    const late = await pair.source.connect();
+    try {
+      await late.query(`BEGIN; UPDATE t SET more = 'late', changed = now() WHERE id = 2`);
+      await pair.source.query(`UPDATE t SET more = 'soon', changed = now() WHERE id = 1`);
+      expect((await sync(pair)).table()).toMatchObject(inPlace(20));
+      // Two changes of shape between two syncs, one of which takes the other back.
+      await late.query('COMMIT');
+      await pair.source.query('ALTER TABLE t ADD COLUMN a int DEFAULT 1, ALTER n TYPE bigint');
+      await pair.source.query('ALTER TABLE t DROP COLUMN a, ALTER n TYPE numeric(30,1)');
+      expect((await sync(pair)).table()).toMatchObject({ ...inPlace(0), rows_updated: 1 });
+    } finally {
+      late.release();
+    }
+    await expectSameRows(pair, 't');
+  },
+);
 
 test('a change between the plan and the copy is planned anew', async () => {
   await using pair = await freshPair({ tables: [config()], sourceSql: SQL });

@@ -78,7 +78,7 @@ test('the window reaches down once when a transaction has ended, and then no mor
   await expectSameRows(pair, 'orders');
 });
 
-test('savepoints, rolled back in part, change nothing about it', async () => {
+slowTest('savepoints, rolled back in part, change nothing about it', async () => {
   await using pair = await freshPair(bareOrders);
   await syncNow(pair);
   const late = await begun(pair);

@@ -57,7 +57,7 @@ test('an empty table, and one that becomes empty', async () => {
   await expectSameRows(pair, 'rates');
 });
 
-test('what people have built on the copy lives through ten refreshes', async () => {
+slowTest('what people have built on the copy lives through ten refreshes', async () => {
   await using pair = await ratesPair();
   await sync(pair);
   await pair.destination.query(`CREATE VIEW strong AS SELECT currency FROM rates WHERE rate > 1;

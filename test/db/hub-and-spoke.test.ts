@@ -148,7 +148,7 @@ slowTest('an emptied, a reset and a dropped table: each loads its own rows again
   expect(await countBySource(north)).toEqual(['north: 10', 'south: 10']);
 });
 
-test('a load in chunks makes the table, and another one goes into it', async () => {
+slowTest('a load in chunks makes the table, and another one goes into it', async () => {
   const sourceSql = `CREATE TABLE orders (id bigint PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
     INSERT INTO orders SELECT i, repeat('note ', 20) || i, now() - interval '1 h' FROM generate_series(1, 8000) i`;
   const tables = [chunked('orders', { metadata_columns: ['_source', '_synced_at'] })];

@@ -137,7 +137,7 @@ for (const [mode, code, outcome] of [
   );
 }
 
-test('readers of the destination are not held up for long behind a run that waits for them', async () => {
+slowTest('readers of the destination are not held up for long behind a run that waits for them', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await pair.source.query('ALTER TABLE orders ADD extra int');
@@ -160,7 +160,7 @@ test('readers of the destination are not held up for long behind a run that wait
   await expectSameRows(pair, 'orders');
 });
 
-test('reset gives way to a run as well', async () => {
+slowTest('reset gives way to a run as well', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   const { running, letGo } = await heldRun(pair);

@@ -109,7 +109,7 @@ test('an entry of its own wins, of two patterns the first, and each schema has i
   ]);
 });
 
-test('tables are named on the command line one by one, by their schema, or by patterns', async () => {
+slowTest('tables are named on the command line one by one, by their schema, or by patterns', async () => {
   await using pair = await freshPair({
     tables: [{ name: '*', ...KEYS }],
     sourceSql: tableSql('events_1', 'events_2', 'a*b', 'axb', 'with space', "it's"),

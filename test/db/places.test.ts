@@ -84,7 +84,7 @@ testWithPgDump.each(LOADERS_TRIED)(
   },
 );
 
-test('two tables of one name side by side, by dest_name', async () => {
+slowTest('two tables of one name side by side, by dest_name', async () => {
   // The pair's DEST_SCHEMA is set, so that is where every copy goes.
   await using pair = await twoSchemas({ dest_name: 'bills' });
   const { stdout } = await increp('plan', pair);
@@ -193,7 +193,7 @@ test('in chunks, into a schema that has to be made', async () => {
   expect(await tablesIn(pair, 'public')).toEqual(['_increp_runs', '_increp_state', 'orders']);
 });
 
-test('native types go where their table goes', async () => {
+slowTest('native types go where their table goes', async () => {
   await using pair = await twoSchemas({ types: 'native', dest_schema: 'bills' });
   await pair.source
     .query(`CREATE TYPE billing.mood AS ENUM ('ok', 'sad'); CREATE TYPE public.mood AS ENUM ('x');
@@ -242,7 +242,7 @@ interface Listed {
   }[];
 }
 
-test('status, history, metrics and reset tell two tables of one name apart', async () => {
+slowTest('status, history, metrics and reset tell two tables of one name apart', async () => {
   await using pair = await twoSchemas(
     {},
     { ...UNSET, METRICS_TEXTFILE: 'increp.prom', PIPELINE_NAME: 'shop' },
@@ -333,7 +333,7 @@ test('a schema that is missing or may not be used refuses its own tables, by nam
   expect(await tablesIn(pair, 'hidden')).toEqual([]);
 });
 
-test('a schema of the destination that may not be used refuses its own tables, by name', async () => {
+slowTest('a schema of the destination that may not be used refuses its own tables, by name', async () => {
   await using pair = await twoSchemas({}, UNSET);
   const writer = pair.login('destination', 'increp').user;
   await pair.destination.query(

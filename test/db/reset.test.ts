@@ -125,7 +125,7 @@ slowTest('a run that has looked before a reset and gets the lock after it loads 
   }
 });
 
-test('a table that is dropped after a reset, or a second reset, changes nothing about that', async () => {
+slowTest('a table that is dropped after a reset, or a second reset, changes nothing about that', async () => {
   await using pair = await onTwoMachines();
   await increp('reset orders', pair);
   await increp('reset orders', pair, other(pair));

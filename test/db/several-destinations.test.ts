@@ -385,7 +385,7 @@ test('--fail-fast stops all of them', async () => {
   expect(outcomes(result).some(({ name }) => name === 'others')).toBe(false);
 });
 
-test('a copy that was the only one is one of several now, and is not loaded again', async () => {
+slowTest('a copy that was the only one is one of several now, and is not loaded again', async () => {
   await using pair = await freshSeveral('orders');
   const { user, password, host, port, database } = pair.copy('one').side.increp;
   await pair.setEnv({

@@ -93,7 +93,7 @@ test.each(
   }
 });
 
-test('what changes no row is no reason to load', async () => {
+slowTest('what changes no row is no reason to load', async () => {
   await using pair = await ratesPair();
   await settled(pair);
   for (const nothing of [
