@@ -72,7 +72,7 @@ async function inTerminal(pair: Pair, command: string, lang = 'C.UTF-8'): Promis
   return stdout.split('\r\n');
 }
 
-test('runs of both histories, the newest last, each once', async () => {
+slowTest('runs of both histories, the newest last, each once', async () => {
   await using pair = await fiveRuns();
   const { runs, destination_error: error } = await history(pair);
   expect(error).toBeNull();

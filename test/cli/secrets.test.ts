@@ -220,7 +220,7 @@ test('no secret gets out of a tables-config.json that it stands in', async () =>
   await pair.writeTables([ORDERS_CONFIG]);
 });
 
-test.each(oneIn(4, ['a', 'ok', 'null', 'name', '":"', 'failed', 'orders', 'summary', 'incremental']))(
+test.each(oneIn(5, ['a', 'ok', 'null', 'name', '":"', 'failed', 'orders', 'summary', 'incremental']))(
   'the password <%s> leaves the answers readable for programs',
   async (weak) => {
     await using pair = await freshPair('orders');

@@ -144,7 +144,7 @@ test('a history that cannot be written is a warning, once, and the run is none t
   expect(said).toMatch(/^warning: the history in .* cannot be read: EISDIR/);
 });
 
-test('drift: what the source says, what the last run has said, and what wins', async () => {
+slowTest('drift: what the source says, what the last run has said, and what wins', async () => {
   await using pair = await freshPair({
     ...twoTables,
     tables: [

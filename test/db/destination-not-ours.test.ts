@@ -224,7 +224,7 @@ test.each(oneIn(4, IN_EACH_MODE))('$flag in each mode: $what', async ({ flag, mo
   expect((await trySync(pair)).exitCode).toBe(0);
 });
 
-test('of several destinations only the one that has such a table stops', async () => {
+slowTest('of several destinations only the one that has such a table stops', async () => {
   await using pair = await freshSeveral('orders');
   await pair
     .copy('two')

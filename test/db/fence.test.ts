@@ -53,7 +53,7 @@ test('a row with an early now() that is committed after a later one is not skipp
   await expectSameRows(pair, 'orders');
 });
 
-test('the window reaches down once when a transaction has ended, and then no more', async () => {
+slowTest('the window reaches down once when a transaction has ended, and then no more', async () => {
   await using pair = await freshPair(bareOrders);
   await syncNow(pair);
   const late = await begun(pair);

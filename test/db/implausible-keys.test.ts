@@ -77,7 +77,7 @@ test('more odd rows than can be looked at each time, while the sequence goes on 
   expect((await sync(pair)).table().rows_read).toBe(0);
 });
 
-test('a gap that a failed load has left costs reading a few rows again, and no row', async () => {
+slowTest('a gap that a failed load has left costs reading a few rows again, and no row', async () => {
   await using pair = await eventsPair(`CREATE TABLE events (id bigserial PRIMARY KEY, note text);
     INSERT INTO events (note) SELECT 'x' FROM generate_series(1, 5000)`);
   await sync(pair);

@@ -107,7 +107,7 @@ test.each([
   await expectSameRows(pair, 'log');
 });
 
-test('the newest numbers are deleted: nothing is missed, and no more is read than before', async () => {
+slowTest('the newest numbers are deleted: nothing is missed, and no more is read than before', async () => {
   await using pair = await numberedPair('serial');
   await pair.source.query(`INSERT INTO log (note) SELECT 'row' FROM generate_series(1, 1000)`);
   await sync(pair);

@@ -84,7 +84,7 @@ slowTest('a source that is a subscriber of another server, and lagged', async ()
 
 const BARE = { ...ordersPreset, tables: [{ ...ORDERS_CONFIG, lookback: '0s' }] };
 
-test('a hub that one pipeline writes and another one reads, under one role, loses nothing', async () => {
+slowTest('a hub that one pipeline writes and another one reads, under one role, loses nothing', async () => {
   await using up = await freshPair(BARE);
   await using down = await freshPair({ tables: BARE.tables });
   const { host, port, database, user, password } = up.login('destination', 'increp');

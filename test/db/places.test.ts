@@ -309,7 +309,7 @@ test('the file of the older script is that of a table of its one schema', async 
   expect(table('billing.orders').error?.code).toBe('DESTINATION_NOT_OURS');
 });
 
-test('a schema that is missing or may not be used refuses its own tables, by name', async () => {
+slowTest('a schema that is missing or may not be used refuses its own tables, by name', async () => {
   await using pair = await twoSchemas({}, UNSET);
   const reader = pair.login('source', 'increp').user;
   await pair.source.query(`CREATE SCHEMA hidden; CREATE TABLE hidden.orders (LIKE public.orders);

@@ -7,7 +7,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair, PairOptions } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const SHOP = /* sql */ `
   CREATE TABLE orders (id bigint PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
@@ -96,7 +96,7 @@ const FORMS: readonly (readonly [title: string, query: string])[] = [
   ['a view', 'SELECT * FROM public.recent'],
 ];
 
-test('every form of a SELECT, whatever the label is called like', async () => {
+slowTest('every form of a SELECT, whatever the label is called like', async () => {
   const tables = FORMS.map(([title, query], index) => ({
     // The first one is called like a table of the source, which it has nothing to do with.
     name: index === 0 ? 'lines' : `a ${title} "query"`,

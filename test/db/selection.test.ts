@@ -82,7 +82,7 @@ const SELECTIONS: readonly (readonly [title: string, change: object, select: str
   ],
 ];
 
-test.each(oneIn(2, SELECTIONS))('%s', async (_title, selection, select) => {
+test.each(oneIn(3, SELECTIONS))('%s', async (_title, selection, select) => {
   await using pair = await freshPair(selecting(selection));
   await sync(pair);
   await expectCopyOf(pair, select);

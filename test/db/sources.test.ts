@@ -162,7 +162,7 @@ async function dropAway(pair: Pair, role: string): Promise<void> {
     DROP ROLE ${role}; END IF; END $$`);
 }
 
-for (const source of oneIn(2, SOURCES)) {
+for (const source of oneIn(3, SOURCES)) {
   // Where pg_dump gives way the two loaders are one.
   for (const loader of source.why === undefined ? LOADERS : (['pg_dump'] as const)) {
     testWithPgDump(`${source.what}, loaded by ${loader}`, async () => {

@@ -37,7 +37,7 @@ testWithPgDump.each(LOADERS_TRIED)(
   async (loader) => {
     await using pair = await freshPair();
     const { setup, tables: whole } = await corpusFor(pair.source);
-    const tables = oneIn(8, whole);
+    const tables = oneIn(10, whole);
     await pair.source.query(`${setup} ${tables.map(({ sql }) => sql).join(';\n')}`);
     await pair.writeTables(tables.map((table) => config(table, loader)));
     const first = await sync(pair, '', { timeout: TIMEOUT });

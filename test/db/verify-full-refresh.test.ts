@@ -4,6 +4,7 @@ import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { slowTest } from '../support/tier.ts';
 
 const RATES = { name: 'rates', mode: 'full-refresh' };
 const RATES_SQL = `CREATE TABLE rates (currency text, rate numeric, note json);
@@ -55,7 +56,7 @@ test('a copy of a row too many, one too few and one that is another are told apa
   await expectSameRows(pair, 'rates');
 });
 
-test('what was written since is no difference, and what was not is one still', async () => {
+slowTest('what was written since is no difference, and what was not is one still', async () => {
   await using pair = await ratesPair();
   await pair.source
     .query(`UPDATE rates SET rate = 99 WHERE ctid IN ('(0,1)', '(0,2)'); DELETE FROM rates WHERE ctid = '(0,3)';

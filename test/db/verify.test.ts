@@ -167,7 +167,7 @@ test('a duplicated row is found and mended, whether or not one of the two is rig
   });
 });
 
-test('damage to the newest rows is no news from the source', async () => {
+slowTest('damage to the newest rows is no news from the source', async () => {
   // All of one transaction, so that every row lies exactly at the cursor.
   await using pair = await freshPair('orders');
   await sync(pair);
