@@ -10,7 +10,8 @@ import { ensureWithinLimit, goneWarning } from './gone-rows.ts';
 import { ensureKeyIndex } from './key-index.ts';
 import { countsOf, olderWarning } from './load.ts';
 import { ensureOwnColumns } from './marked-rows.ts';
-import { dropOlderVersions, mergeOf, mergeStaging } from './merge-staging.ts';
+import { mergeInto } from './merge-into.ts';
+import { dropOlderVersions, mergeOf } from './merge-staging.ts';
 import type { LoadPlan } from './plan.ts';
 import { withTableSnapshot } from './read-window.ts';
 import { applyDifferences } from './repair.ts';
@@ -77,9 +78,15 @@ async function repairFrom(adoption: Adoption, source: pg.ClientBase): Promise<Tr
   );
   ensureWithinLimit(adoption, { gone: deleted, of: destinationRows });
   await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'merge' });
-  const merge = mergeOf(facts, relation);
-  const older = await dropOlderVersions(destination, merge, relation);
-  const merged = await mergeStaging(destination, merge, 'few');
+  const older = await dropOlderVersions(destination, mergeOf(facts, relation), relation);
+  const { refusal, ...merged } = await mergeInto({
+    work,
+    facts,
+    source: relation,
+    destination,
+    share: 'few',
+    isRemovalOver: true,
+  });
   if (isVerified)
     await verifyCopied({ facts, relation, source, destination, table: facts.destinationName, where: 'true' });
   return {
@@ -88,7 +95,7 @@ async function repairFrom(adoption: Adoption, source: pg.ClientBase): Promise<Tr
     bytes: 0,
     warnings: [...olderWarning(older, facts.settings), ...goneWarning(facts, deleted)],
     areDeletesDone: true,
-    refusal: undefined,
+    refusal,
     ...countsOf({ ...merged, newer: merged.newer + newer, deleted }, sourceRows - older),
   };
 }

@@ -1,4 +1,6 @@
 /** Unique and exclusion constraints that people put on a destination table. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
@@ -105,6 +107,16 @@ test.each(
   expect(result.exitCode, result.stdout + result.stderr).toBe(0);
   // To a comparison, rows above the cursor are only newer.
   if (command.startsWith('verify')) await sync(pair);
+  await expectSameRows(pair, 'users');
+});
+
+test('values move between rows in a table that is taken over', async () => {
+  await using pair = await users();
+  await sync(pair);
+  await pair.destination.query('DROP TABLE _increp_state, _increp_runs; CREATE UNIQUE INDEX ON users (email)');
+  await rm(join(pair.directory, 'sync-state'), { recursive: true });
+  await pair.source.query(SWAP);
+  await sync(pair, 'users --adopt');
   await expectSameRows(pair, 'users');
 });
 
