@@ -2,6 +2,7 @@
 import type { TableName } from '../schema/names.ts';
 import type { SelectedColumn } from '../schema/selection.ts';
 import { ident, qualified } from './identifiers.ts';
+import { onTables, type Statement } from './search-path.ts';
 
 /** A SELECT that stands in the place of a table. */
 export interface SelectedRows {
@@ -10,6 +11,8 @@ export interface SelectedRows {
   readonly bare: string;
   /** What it is called, as a FROM item must be. */
   readonly label: string;
+  /** The server needs the usual path to plan it, and what the operator wrote means the same there. */
+  readonly isUsual?: boolean;
 }
 
 export type RowSource = TableName | SelectedRows;
@@ -26,6 +29,13 @@ export function fromItem(rows: RowSource, alias?: string): string {
  */
 export const bareItem = (rows: RowSource): string =>
   fromItem('select' in rows ? { ...rows, select: rows.bare } : rows);
+
+/**
+ * A statement over rows. What the operator of a pipeline wrote cannot be qualified, so it is read under the pinned path wherever
+ * that is possible.
+ */
+export const onRows = (rows: RowSource, text: string): Statement =>
+  'select' in rows && rows.isUsual !== true ? text : onTables(text);
 
 /** A part of a statement: ours, or somebody else's words, which an error has to be shown in. */
 export type Part = string | { readonly option: string; readonly text: string };
