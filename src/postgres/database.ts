@@ -11,6 +11,7 @@ import { answerAt, statementsOf, TO_USUAL_PATH, type Statement } from '../sql/se
 import { beginReading, beginSnapshot, beginWriting } from '../sql/session.ts';
 import { connect, end, programName } from './connect.ts';
 import { backendOf, bytesMoved, isServersTurn, socketOf } from './driver.ts';
+import { namingEventTrigger } from './event-triggers.ts';
 import {
   codeOf,
   ensureSupported,
@@ -238,8 +239,12 @@ export class Database implements AsyncDisposable {
 
   async withWriting<T>(first: readonly Statement[], write: Work<T>): Promise<T> {
     const begin = beginWriting(await this.identity(), this.#timing.lockTimeout);
-    // Triggers that were deferred until then are people's, too.
-    return this.#withTransaction(begin, { first, mark: [], last: [TO_USUAL_PATH] }, write);
+    try {
+      // Triggers that were deferred until then are people's, too.
+      return await this.#withTransaction(begin, { first, mark: [], last: [TO_USUAL_PATH] }, write);
+    } catch (error) {
+      throw await namingEventTrigger(error, async (look) => (await this.readAtOnce([look]))[0]);
+    }
   }
 
   async #withTransaction<T>(begin: string, around: Around, work: Work<T>): Promise<T> {

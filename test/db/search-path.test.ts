@@ -199,6 +199,25 @@ test('an event trigger that logs into a table without a schema stops nothing', a
   }
 });
 
+test('an event trigger that fails is named, and fails no table that needs no such statement', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.destination.query(/* sql */ `
+    CREATE FUNCTION guard() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM elsewhere(); END $$`);
+  await pair.destination.query(`CREATE EVENT TRIGGER guarded ON ddl_command_end EXECUTE FUNCTION guard()`);
+  try {
+    await pair.source.query(`UPDATE orders SET updated_at = now() WHERE id = 1`);
+    expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_updated: 1 });
+    await pair.source.query(`ALTER TABLE orders ADD COLUMN more int DEFAULT 7`);
+    const refused = await increp('sync', pair);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toContain('the event trigger "guarded" failed');
+    expect(refused.stderr).toContain('ALTER FUNCTION public.guard() SET search_path = public');
+  } finally {
+    await pair.destination.query(`DROP EVENT TRIGGER guarded`);
+  }
+});
+
 /** Fits better than what pg_catalog has, which takes any type, or a type that the value is converted to. */
 const BETTER = /* sql */ `
   CREATE FUNCTION stolen_eq(mood, mood) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'planted ='; END $$;
