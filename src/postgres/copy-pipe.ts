@@ -56,7 +56,7 @@ export async function copyBetween(
 ): Promise<Copied & { readonly rowsSent: number }> {
   const out = await begin(tap);
   const copied = await copyInto(out, sink, flow);
-  await tap.client.query(PINNED_PATH);
+  if (typeof tap.copyOut !== 'string') await tap.client.query(PINNED_PATH);
   return { ...copied, rowsSent: out.rowCount };
 }
 
@@ -72,7 +72,7 @@ export function copyToAll(
   const begun = begin(tap);
   const sending = begun
     .then((out) => broadcast(out, receivers, patience))
-    .then(() => tap.client.query(PINNED_PATH))
+    .then(() => (typeof tap.copyOut === 'string' ? undefined : tap.client.query(PINNED_PATH)))
     .then(() => undefined);
   return { told: begun.then((out) => () => out.rowCount), sending };
 }
