@@ -202,6 +202,9 @@ test('an event trigger that logs into a table without a schema stops nothing', a
 test('an event trigger that fails is named, and fails no table that needs no such statement', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
+  // The staging table of incremental syncs is made once, and kept.
+  await pair.source.query(`UPDATE orders SET updated_at = now() WHERE id = 2`);
+  await sync(pair);
   await pair.destination.query(/* sql */ `
     CREATE FUNCTION guard() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM elsewhere(); END $$`);
   await pair.destination.query(`CREATE EVENT TRIGGER guarded ON ddl_command_end EXECUTE FUNCTION guard()`);
@@ -211,7 +214,7 @@ test('an event trigger that fails is named, and fails no table that needs no suc
     await pair.source.query(`ALTER TABLE orders ADD COLUMN more int DEFAULT 7`);
     const refused = await increp('sync', pair);
     expect(refused.exitCode).toBe(1);
-    expect(refused.stderr).toContain('the event trigger "guarded" failed');
+    expect(refused.stderr).toMatch(/the event trigger .*guarded.* failed/);
     expect(refused.stderr).toContain('ALTER FUNCTION public.guard() SET search_path = public');
   } finally {
     await pair.destination.query(`DROP EVENT TRIGGER guarded`);
