@@ -61,7 +61,6 @@ export const LESS = operator('<');
 export const AT_MOST = operator('<=');
 export const GREATER = operator('>');
 export const AT_LEAST = operator('>=');
-export const PLUS = operator('+');
 export const MINUS = operator('-');
 export const TIMES = operator('*');
 export const MODULO = operator('%');
