@@ -15,7 +15,13 @@ export interface SelectedRows {
   readonly isUsual?: boolean;
 }
 
-export type RowSource = TableName | SelectedRows;
+/** A table as it is. */
+export interface TableItself extends TableName {
+  /** It has values that print otherwise under another path. */
+  readonly isPinned?: boolean;
+}
+
+export type RowSource = TableItself | SelectedRows;
 
 /** The planner pulls a plain SELECT up, so that conditions on its columns find the indexes of the table. */
 export function fromItem(rows: RowSource, alias?: string): string {
@@ -32,10 +38,10 @@ export const bareItem = (rows: RowSource): string =>
 
 /**
  * A statement over rows. What the operator of a pipeline wrote cannot be qualified, so it is read under the pinned path wherever
- * that is possible.
+ * that is possible. So are values of regclass and its like, which print by the path.
  */
 export const onRows = (rows: RowSource, text: string): Statement =>
-  'select' in rows && rows.isUsual !== true ? text : onTables(text);
+  ('select' in rows ? rows.isUsual === true : rows.isPinned !== true) ? onTables(text) : text;
 
 /** A part of a statement: ours, or somebody else's words, which an error has to be shown in. */
 export type Part = string | { readonly option: string; readonly text: string };

@@ -13,7 +13,7 @@ import {
 } from '../postgres/describe-select.ts';
 import { isOfNames, meansTheSame } from '../postgres/usual-path.ts';
 import { NAME_INSIDE } from '../postgres/server-errors.ts';
-import type { Column } from '../schema/columns.ts';
+import { printsByPath, type Column } from '../schema/columns.ts';
 import type { TableName } from '../schema/names.ts';
 import { hasSystemColumns, queryRelation, selectFrom, type Relation } from '../schema/relations.ts';
 import {
@@ -65,7 +65,7 @@ export interface Selectable {
 
 const asItIs = ({ name, table }: Selectable): SelectedSource => ({
   relation: table,
-  rows: name,
+  rows: table?.columns.some(printsByPath) === true ? { ...name, isPinned: true } : name,
   fault: undefined,
   changing: [],
   isSteady: true,
@@ -198,7 +198,7 @@ async function withTypes(
     const found = described.get(each);
     if (found === undefined) return source;
     if (found instanceof IncrepError) return { ...source, fault: found };
-    const { fields, isUsual } = found;
+    const { fields } = found;
     const own = columns.slice(next, next + fields.length);
     const untyped = own.find((_column, index) => withoutType.includes(next + index + 1));
     next += fields.length;
@@ -206,9 +206,11 @@ async function withTypes(
     const sql = texts.get(each) ?? [];
     const changing = functions.filter(({ name }) => sql.some((text) => calledIn(text).includes(name)));
     const { selection } = each.settings;
+    const relation = each.table ? selectFrom(each.table, selection, own) : queryRelation(each.name, own);
+    const isUsual = found.isUsual && !relation.columns.some(printsByPath);
     return {
       ...source,
-      relation: each.table ? selectFrom(each.table, selection, own) : queryRelation(each.name, own),
+      relation,
       changing,
       isSteady: changing.length === 0 && !sql.some(hasChangingWord),
       rows: 'select' in source.rows ? { ...source.rows, isUsual } : source.rows,

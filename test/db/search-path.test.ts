@@ -110,6 +110,24 @@ test('an index over such a function that is made later stops no healthy table, n
   await expectAll(pair, ['check', 'plan', 'verify']);
 });
 
+test('what prints by the path comes with its schema, as before', async () => {
+  await using pair = await freshPair({
+    tables: [{ name: 'named', mode: 'full-refresh', unique_cols: ['id'], initial_load: 'copy' }],
+    sourceSql: `CREATE TYPE pointing AS (at regclass); CREATE TABLE named (id int PRIMARY KEY, of regclass, more regclass[], inside pointing);
+      INSERT INTO named VALUES (1, 'named', '{named}', ROW('named'::regclass))`,
+  });
+  await sync(pair);
+  const { rows } = await pair.destination.query(`SELECT of, more::text, inside FROM named`);
+  expect(rows).toEqual([
+    {
+      of: `${pair.schema}.named`,
+      more: `{${pair.schema}.named}`,
+      inside: `(${pair.schema}.named)`,
+    },
+  ]);
+  await expectAll(pair, ['verify', 'check', 'sync']);
+});
+
 test('names of the operator are found in pg_catalog only, as before', async () => {
   const wrong = {
     ...{ name: 'chosen', replication_key: 'updated_at', unique_cols: ['id'] },
