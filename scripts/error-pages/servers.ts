@@ -179,6 +179,7 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     causes: [
       'A view, generated column or trigger whose function fails on some row.',
       'A CHECK, foreign key or trigger on the copy that refuses what comes.',
+      'A function behind a trigger, event trigger, index, check or view that names something without its schema. It works if the `search_path` of the role of increp has that schema, or if the function brings one: `ALTER FUNCTION ... SET search_path = public`.',
       'A limit such as `temp_file_limit`, or no more memory.',
     ],
     steps: [

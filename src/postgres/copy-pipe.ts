@@ -2,9 +2,10 @@
 import { Transform, type PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
-import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import { from as copyFrom, to as copyTo, type CopyToStreamQuery } from 'pg-copy-streams';
 import { IncrepError } from '../errors.ts';
 import type { CopyFormat } from '../sql/copy.ts';
+import { PINNED_PATH, textOf, TO_USUAL_PATH, type Statement } from '../sql/search-path.ts';
 import { broadcast, type Patience } from './broadcast.ts';
 import type { Place } from './place.ts';
 import { rowEstimate } from './row-estimate.ts';
@@ -32,7 +33,19 @@ interface Sink {
 interface Tap {
   readonly client: pg.ClientBase;
   readonly place: Place;
-  readonly copyOut: string;
+  readonly copyOut: Statement;
+}
+
+/** A table may have an index or a column over functions of people. */
+async function begin({ client, place, copyOut }: Tap): Promise<CopyToStreamQuery> {
+  try {
+    if (typeof copyOut !== 'string') await client.query(TO_USUAL_PATH);
+  } catch (error) {
+    throw serverError(error, place);
+  }
+  const out = client.query(copyTo(textOf(copyOut)));
+  out.once('error', (error) => (error.cause ??= serverError(error, place)));
+  return out;
 }
 
 /** @throws IncrepError that names the side that failed */
@@ -41,9 +54,9 @@ export async function copyBetween(
   sink: Sink,
   flow: Flow,
 ): Promise<Copied & { readonly rowsSent: number }> {
-  const out = tap.client.query(copyTo(tap.copyOut));
-  out.once('error', (error) => (error.cause ??= serverError(error, tap.place)));
+  const out = await begin(tap);
   const copied = await copyInto(out, sink, flow);
+  if (typeof tap.copyOut !== 'string') await tap.client.query(PINNED_PATH);
   return { ...copied, rowsSent: out.rowCount };
 }
 
@@ -52,13 +65,16 @@ export async function copyBetween(
  * @throws IncrepError
  */
 export function copyToAll(
-  { client, place, copyOut }: Tap,
+  tap: Tap,
   receivers: readonly PassThrough[],
   patience: Patience,
 ): { readonly told: Promise<() => number>; readonly sending: Promise<void> } {
-  const out = client.query(copyTo(copyOut));
-  out.once('error', (error) => (error.cause ??= serverError(error, place)));
-  return { told: Promise.resolve(() => out.rowCount), sending: broadcast(out, receivers, patience) };
+  const begun = begin(tap);
+  const sending = begun
+    .then((out) => broadcast(out, receivers, patience))
+    .then(() => (typeof tap.copyOut === 'string' ? undefined : tap.client.query(PINNED_PATH)))
+    .then(() => undefined);
+  return { told: begun.then((out) => () => out.rowCount), sending };
 }
 
 /** A stream of COPY data into a server. @throws IncrepError, or what `data` itself failed with */

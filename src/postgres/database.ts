@@ -7,9 +7,11 @@ import { asIncrepError, IncrepError } from '../errors.ts';
 import { BACKEND_PID, END_BACKEND, LOOK_AT_BACKEND, LOOK_AT_PROGRAM } from '../sql/backend.ts';
 import type { Timing } from '../timing.ts';
 import { isBeforeSnapshot, MARK_READER } from '../sql/reader-mark.ts';
+import { answerAt, statementsOf, TO_USUAL_PATH, type Statement } from '../sql/search-path.ts';
 import { beginReading, beginSnapshot, beginWriting } from '../sql/session.ts';
 import { connect, end, programName } from './connect.ts';
 import { backendOf, bytesMoved, isServersTurn, socketOf } from './driver.ts';
+import { namingEventTrigger } from './event-triggers.ts';
 import {
   codeOf,
   ensureSupported,
@@ -43,11 +45,23 @@ export interface Transaction {
 }
 
 /** What goes with BEGIN. */
-interface Opening {
+interface Around {
   /** Whatever has to come before the snapshot stands in front. */
-  readonly first: readonly string[];
+  readonly first: readonly Statement[];
   /** Shows others that the session only reads. */
   readonly mark: readonly string[];
+  /** In front of the COMMIT. */
+  readonly last?: readonly string[];
+}
+
+/** One for each, of all that were given to what was sent for them. */
+function answersTo(statements: readonly Statement[], results: readonly pg.QueryResult[]): pg.QueryResult[] {
+  let from = 0;
+  return statements.flatMap((statement) => {
+    const answer = results[from + answerAt(statement)];
+    from += statementsOf(statement).length;
+    return answer ? [answer] : [];
+  });
 }
 
 const markOf = ({ canMark }: ServerIdentity): string[] => (canMark ? [MARK_READER] : []);
@@ -185,17 +199,18 @@ export class Database implements AsyncDisposable {
   }
 
   /** Statements without parameters in one message, each seeing what is committed when it starts. */
-  async readAtOnce(statements: readonly string[]): Promise<pg.QueryResult[]> {
+  async readAtOnce(statements: readonly Statement[]): Promise<pg.QueryResult[]> {
     const identity = await this.identity();
     const begin = [beginReading(identity, this.#timing.lockTimeout), ...markOf(identity)];
     return this.withClient(async (client) => {
-      const results: unknown = await queryFirst(client, [...begin, ...statements, 'COMMIT'].join('; '));
-      return (results as pg.QueryResult[]).slice(-statements.length - 1, -1);
+      const sent = statements.flatMap(statementsOf);
+      const results: unknown = await queryFirst(client, [...begin, ...sent, 'COMMIT'].join('; '));
+      return answersTo(statements, (results as pg.QueryResult[]).slice(-sent.length - 1, -1));
     });
   }
 
   /** The same. If one of them is refused, each is sent by itself, and has its answer or its error. */
-  async readEach(statements: readonly string[]): Promise<(pg.QueryResult | IncrepError)[]> {
+  async readEach(statements: readonly Statement[]): Promise<(pg.QueryResult | IncrepError)[]> {
     try {
       return await this.readAtOnce(statements);
     } catch (thrown) {
@@ -216,31 +231,38 @@ export class Database implements AsyncDisposable {
   }
 
   /** One view of the whole database, taken by the first of these statements that needs one; LOCK TABLE does not. */
-  async withSnapshot<T>(first: readonly string[], read: Work<T>): Promise<T> {
+  async withSnapshot<T>(first: readonly Statement[], read: Work<T>): Promise<T> {
     const identity = await this.identity();
     const begin = beginSnapshot(identity, this.#timing.lockTimeout);
     return this.#withTransaction(begin, { first, mark: markOf(identity) }, read);
   }
 
-  async withWriting<T>(first: readonly string[], write: Work<T>): Promise<T> {
+  async withWriting<T>(first: readonly Statement[], write: Work<T>): Promise<T> {
     const begin = beginWriting(await this.identity(), this.#timing.lockTimeout);
-    return this.#withTransaction(begin, { first, mark: [] }, write);
+    try {
+      // Triggers that were deferred until then are people's, too.
+      return await this.#withTransaction(begin, { first, mark: [], last: [TO_USUAL_PATH] }, write);
+    } catch (error) {
+      throw await namingEventTrigger(error, async (look) => (await this.readAtOnce([look]))[0]);
+    }
   }
 
-  async #withTransaction<T>(begin: string, { first, mark }: Opening, work: Work<T>): Promise<T> {
-    const early = first.filter(isBeforeSnapshot);
-    const late = first.slice(early.length);
+  async #withTransaction<T>(begin: string, around: Around, work: Work<T>): Promise<T> {
+    const { first, mark, last: atEnd = [] } = around;
+    const early = first.filter((statement) => isBeforeSnapshot(statement));
+    const sent = first.slice(early.length).flatMap(statementsOf);
+    const asked = [...early, ...mark, ...sent];
     return this.withClient(async (client) => {
-      const opening = [begin, ...early, ...mark, ...late, BACKEND_PID].join('; ');
+      const opening = [begin, ...asked, BACKEND_PID].join('; ');
       const begun = (await queryFirst(client, opening)) as unknown as pg.QueryResult[];
       this.#pid = pidSchema.parse(lastRow(begun, 0)).pid;
       const last: string[] = [];
-      const answers = begun.slice(-1 - late.length - mark.length - early.length, -1);
+      const answers = begun.slice(-1 - asked.length, -1).toSpliced(early.length, mark.length);
       const result = await work(client, {
-        answers: answers.toSpliced(early.length, mark.length),
+        answers: answersTo(first, answers),
         lastly: (statement) => void last.push(statement),
       });
-      await client.query([...last, 'COMMIT'].join('; '));
+      await client.query([...last, ...atEnd, 'COMMIT'].join('; '));
       this.#pid = undefined;
       return result;
     });

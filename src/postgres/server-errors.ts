@@ -2,6 +2,7 @@
 import { IncrepError, type ErrorCode } from '../errors.ts';
 import { shellWord } from '../shell-word.ts';
 import { placeOf, type Place } from './place.ts';
+import { isMissingInside } from './usual-path.ts';
 
 interface Verdict {
   readonly code: ErrorCode;
@@ -61,6 +62,10 @@ const recoveryConflict: Verdict = {
   next: () =>
     'Raise max_standby_streaming_delay on that standby or set hot_standby_feedback = on, then run increp again.',
 };
+
+/** For a name that is not found in a function of people: SQLSTATEs as in usual-path.ts. */
+export const NAME_INSIDE =
+  'A function of that database uses a name without a schema, and the search_path of the role does not have it. Give the function a path of its own: ALTER FUNCTION ... SET search_path = public. Triggers, event triggers, indexes, checks and views may call it.';
 
 /** By SQLSTATE, longest prefix first (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
 const VERDICTS: Record<string, Verdict> = {
@@ -157,7 +162,9 @@ export function serverError(thrown: unknown, supposed: Place, isConnecting = fal
   if (isSqlstate(error.code)) {
     return new IncrepError('QUERY_FAILED', {
       what: said,
-      next: `The server of the ${place.side} refuses that statement, which its log shows. Mend what it names there; "increp check" may know more.`,
+      next: isMissingInside(error)
+        ? NAME_INSIDE
+        : `The server of the ${place.side} refuses that statement, which its log shows. Mend what it names there; "increp check" may know more.`,
       sqlstate: error.code,
       cause: error,
     });

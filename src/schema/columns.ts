@@ -41,6 +41,12 @@ const SERVER_BOUND =
 /** `type` as format_type() prints it. */
 export const isServerBound = (type: string): boolean => SERVER_BOUND.test(type.replace(/\[\]$/, ''));
 
+/** Whether its text names objects with their schema only where the search_path does not find them (regclass, also within a type). */
+export const printsByPath = ({ type, base, typeDetail }: Column): boolean =>
+  [type, base.type, base.element?.type ?? '', ...(typeDetail ?? [])].some((text) =>
+    /\breg[a-z]+\b/.test(text),
+  );
+
 const hasPortableText = (part: { type: string; isBuiltIn: boolean }): boolean =>
   part.isBuiltIn && !isServerBound(part.type);
 

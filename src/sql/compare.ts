@@ -4,7 +4,18 @@
  * would depend on collations. Reads only the key's columns where only keys are compared.
  */
 import { ident, literal } from './identifiers.ts';
-import { fromItem, type RowSource } from './row-source.ts';
+import { fromItem, onRows, type RowSource } from './row-source.ts';
+import {
+  AT_LEAST,
+  BITS,
+  EQUALS,
+  GREATER,
+  JOINED,
+  MINUS,
+  MODULO,
+  TIMES,
+  type Statement,
+} from './search-path.ts';
 
 export interface Comparable {
   readonly from: RowSource;
@@ -30,7 +41,8 @@ export interface Comparable {
  */
 export const isWrittenSince = (xid: string, nextXid: string): string => {
   const next = `${literal(nextXid)}::bigint`;
-  return `${next} - ((${next} - xmin::text::bigint) & 4294967295) >= ${literal(xid)}::bigint`;
+  const age = `((${next} ${MINUS} xmin::text::bigint) ${BITS} 4294967295::bigint)`;
+  return `(${next} ${MINUS} ${age}) ${AT_LEAST} ${literal(xid)}::bigint`;
 };
 
 /** For a `nextXid` that was read before the snapshot: no number that shows in it is as high, nor further away. */
@@ -47,7 +59,7 @@ const value = (name: string, { casts }: Comparable): string => {
 };
 
 const keyText = (side: Comparable): string =>
-  `json_build_array(${side.mergeKey.map((name) => `${value(name, side)}::text`).join(', ')})::text`;
+  `pg_catalog.json_build_array(${side.mergeKey.map((name) => `${value(name, side)}::text`).join(', ')})::text`;
 
 /** Text, because types may differ between the sides; under the same settings equal values print alike. */
 const contentText = (side: Comparable): string =>
@@ -60,7 +72,7 @@ const contentText = (side: Comparable): string =>
  * fails on a server whose OpenSSL runs in FIPS mode.
  */
 export const hashOf = (text: string): string =>
-  `encode(substr(sha256(convert_to(${text}, 'UTF8')), 1, 16), 'hex')`;
+  `pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(${text}, 'UTF8')), 1, 16), 'hex')`;
 
 const isKeyless = ({ mergeKey }: Comparable): boolean => mergeKey.length === 0;
 
@@ -74,39 +86,46 @@ function versionColumn({ version }: Comparable): string {
   if (version === null) return '';
   const key = ident(version.name);
   const text = version.isTime
-    ? `CASE WHEN isfinite(${key}) THEN trunc(extract(epoch FROM ${key}) * 1000000)::text ELSE ${key}::text END`
+    ? `CASE WHEN pg_catalog.isfinite(${key}) THEN pg_catalog.trunc(extract(epoch FROM ${key}) ${TIMES} 1000000::numeric)::text ELSE ${key}::text END`
     : `${key}::text`;
   return `, ${text} AS version`;
 }
 
 /** 32 bits of the hash are plenty for as many groups as anyone wants to hold in memory. */
 const groupOf = ({ groups }: Comparable): string =>
-  `(('x' || substr(hash, 1, 8))::bit(32)::bigint % ${groups})::int`;
+  `(('x' ${JOINED} pg_catalog.substr(hash, 1, 8))::bit(32)::bigint ${MODULO} ${groups}::bigint)::int`;
 
 /** 60 bits of each row's hash, added up: unlike XOR, a sum does not cancel rows that come twice. */
-export const digestGroups = (side: Comparable): string => /* sql */ `
-  SELECT ${groupOf(side)} AS "group", count(*)::float8 AS rows,
-         sum(('x' || substr(content, 1, 15))::bit(60)::bigint)::text AS digest
-  FROM (${rowsOf(side)}) hashed GROUP BY 1`;
+export const digestGroups = (side: Comparable): Statement =>
+  onRows(
+    side.from,
+    /* sql */ `
+  SELECT ${groupOf(side)} AS "group", pg_catalog.count(*)::float8 AS rows,
+         pg_catalog.sum(('x' ${JOINED} pg_catalog.substr(content, 1, 15))::bit(60)::bigint)::text AS digest
+  FROM (${rowsOf(side)}) hashed GROUP BY 1`,
+  );
 
 /** The rows of those groups, in an order that both sides share. DECLARE takes no parameters. */
-export const declareRows = (cursor: string, side: Comparable, groups: readonly number[]): string => {
-  const wanted = `FROM (${rowsOf(side)}) hashed WHERE ${groupOf(side)} = ANY ('{${groups.join(',')}}'::int[])`;
-  return /* sql */ `DECLARE ${ident(cursor)} NO SCROLL CURSOR FOR ${
-    isKeyless(side)
-      ? /* sql */ `SELECT ${SHOWN} AS key, hash, count(*)::text AS content, count(*) FILTER (WHERE pending) > 0 AS pending,
-          count(*)::float8 AS copies, count(*) FILTER (WHERE pending)::float8 AS "pendingCopies"
+export const declareRows = (cursor: string, side: Comparable, groups: readonly number[]): Statement => {
+  const wanted = `FROM (${rowsOf(side)}) hashed WHERE ${groupOf(side)} ${EQUALS} ANY ('{${groups.join(',')}}'::int[])`;
+  return onRows(
+    side.from,
+    /* sql */ `DECLARE ${ident(cursor)} NO SCROLL CURSOR FOR ${
+      isKeyless(side)
+        ? /* sql */ `SELECT ${SHOWN} AS key, hash, pg_catalog.count(*)::text AS content, pg_catalog.count(*) FILTER (WHERE pending) ${GREATER} 0::bigint AS pending,
+          pg_catalog.count(*)::float8 AS copies, pg_catalog.count(*) FILTER (WHERE pending)::float8 AS "pendingCopies"
           ${wanted} GROUP BY hash ORDER BY hash COLLATE "C"`
-      : /* sql */ `SELECT key, hash, content, pending${side.version === null ? '' : ', version'} ${wanted} ORDER BY hash COLLATE "C", content COLLATE "C"`
-  }`;
+        : /* sql */ `SELECT key, hash, content, pending${side.version === null ? '' : ', version'} ${wanted} ORDER BY hash COLLATE "C", content COLLATE "C"`
+    }`,
+  );
 };
 
 /** Characters of a row that a report shows where it has no key. */
 const SHOWN_CHARACTERS = 120;
 /** Of equal rows any one; as JSON, like a key. */
-const SHOWN = `to_json(CASE WHEN length(min(key)) > ${SHOWN_CHARACTERS} THEN left(min(key), ${SHOWN_CHARACTERS}) || '...' ELSE min(key) END)::text`;
+const SHOWN = `pg_catalog.to_json(CASE WHEN pg_catalog.length(pg_catalog.min(key)) ${GREATER} ${SHOWN_CHARACTERS} THEN pg_catalog.left(pg_catalog.min(key), ${SHOWN_CHARACTERS}) ${JOINED} '...' ELSE pg_catalog.min(key) END)::text`;
 
-export const fetchRows = (cursor: string, rows: number): string =>
-  /* sql */ `FETCH ${rows} FROM ${ident(cursor)}`;
+export const fetchRows = (cursor: string, side: Comparable, rows: number): Statement =>
+  onRows(side.from, /* sql */ `FETCH ${rows} FROM ${ident(cursor)}`);
 
 export const closeRows = (cursor: string): string => /* sql */ `CLOSE ${ident(cursor)}`;

@@ -1,6 +1,7 @@
 /** Constraints that people have put on a destination table, and what is in their way. */
 import type { TableName } from '../schema/names.ts';
 import { ident, literal, qualified } from './identifiers.ts';
+import { asUsual } from './search-path.ts';
 
 /** $1 schema, $2 table, $3 name of an index: it, and the statements that take it down and put it up again. */
 export const UNIQUE_INDEX = /* sql */ `
@@ -105,4 +106,5 @@ export const FOREIGN_KEY = /* sql */ `
   WHERE cn.nspname = $1 AND c.relname = $2 AND k.conname = $3 AND k.contype = 'f'`;
 
 export const DEFER_CONSTRAINTS = /* sql */ `SET CONSTRAINTS ALL DEFERRED`;
-export const CHECK_CONSTRAINTS = /* sql */ `SET CONSTRAINTS ALL IMMEDIATE`;
+/** Runs triggers that were deferred. */
+export const CHECK_CONSTRAINTS = asUsual(/* sql */ `SET CONSTRAINTS ALL IMMEDIATE`);

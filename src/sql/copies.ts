@@ -4,6 +4,7 @@
  */
 import type { TableName } from '../schema/names.ts';
 import { ident, identList, qualified } from './identifiers.ts';
+import { EQUALS, GREATER } from './search-path.ts';
 
 export interface CopiesMerge {
   readonly destination: TableName;
@@ -17,19 +18,19 @@ export interface CopiesMerge {
  * 1.00. The function without a known collision, because equal hashes count as equal rows.
  */
 const hashOf = (alias: string, columns: readonly string[]): string =>
-  `sha256(convert_to(ROW(${columns.map((name) => `${alias}.${ident(name)}`).join(', ')})::text, getdatabaseencoding()))`;
+  `pg_catalog.sha256(pg_catalog.convert_to(ROW(${columns.map((name) => `${alias}.${ident(name)}`).join(', ')})::text, pg_catalog.getdatabaseencoding()))`;
 
 const numbered = (table: string, hash: string): string => /* sql */ `
-  SELECT place, hash, row_number() OVER (PARTITION BY hash) AS nth
+  SELECT place, hash, pg_catalog.row_number() OVER (PARTITION BY hash) AS nth
   FROM (SELECT r.ctid AS place, ${hash} AS hash FROM ${table} r) hashed`;
 
 const counted = (table: string, hash: string): string => /* sql */ `
-  SELECT hash, count(*) AS copies FROM (SELECT ${hash} AS hash FROM ${table} r) hashed GROUP BY hash`;
+  SELECT hash, pg_catalog.count(*) AS copies FROM (SELECT ${hash} AS hash FROM ${table} r) hashed GROUP BY hash`;
 
 const placesBeyond = (table: string, other: string, columns: readonly string[]): string => {
   const hash = hashOf('r', columns);
-  return /* sql */ `SELECT n.place FROM (${numbered(table, hash)}) n LEFT JOIN (${counted(other, hash)}) o USING (hash)
-    WHERE n.nth > coalesce(o.copies, 0)`;
+  return /* sql */ `SELECT n.place FROM (${numbered(table, hash)}) n LEFT JOIN (${counted(other, hash)}) o ON o.hash ${EQUALS} n.hash
+    WHERE n.nth ${GREATER} coalesce(o.copies, 0::bigint)`;
 };
 
 const onlyOf = (table: TableName): string => `ONLY ${qualified(table)}`;
@@ -37,10 +38,10 @@ const onlyOf = (table: TableName): string => `ONLY ${qualified(table)}`;
 /** What the destination has more often than the staging table. */
 export const removeSurplus = ({ destination, staging, columns }: CopiesMerge): string => /* sql */ `
   DELETE FROM ${onlyOf(destination)} t USING (${placesBeyond(onlyOf(destination), qualified(staging), columns)}) surplus
-  WHERE t.ctid = surplus.place`;
+  WHERE t.ctid ${EQUALS} surplus.place`;
 
 /** And then the other way round. */
 export const addMissing = ({ destination, staging, columns }: CopiesMerge): string => /* sql */ `
   INSERT INTO ${qualified(destination)} (${identList(columns)}) OVERRIDING SYSTEM VALUE
   SELECT ${columns.map((name) => `s.${ident(name)}`).join(', ')} FROM ${qualified(staging)} s
-  JOIN (${placesBeyond(qualified(staging), onlyOf(destination), columns)}) missing ON s.ctid = missing.place`;
+  JOIN (${placesBeyond(qualified(staging), onlyOf(destination), columns)}) missing ON s.ctid ${EQUALS} missing.place`;

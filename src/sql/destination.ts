@@ -4,6 +4,7 @@ import type { TableName } from '../schema/names.ts';
 import { DELETED_AT, SYNCED_AT } from '../schema/own-columns.ts';
 import { ident, identList, literal, qualified } from './identifiers.ts';
 import type { OwnColumn } from './own-columns.ts';
+import { asUsual, EQUALS, isSame } from './search-path.ts';
 
 const columnDefinition = (column: Column, natives: NativeCarriers): string =>
   `${ident(column.name)} ${carriedType(column, natives)}${column.isNotNull ? ' NOT NULL' : ''}`;
@@ -15,12 +16,14 @@ export const createTable = (
   natives: NativeCarriers,
   isLogged: boolean,
 ): string =>
-  /* sql */ `CREATE ${isLogged ? '' : 'UNLOGGED '}TABLE ${qualified(name)} (${columns.map((column) => columnDefinition(column, natives)).join(', ')})`;
+  asUsual(
+    /* sql */ `CREATE ${isLogged ? '' : 'UNLOGGED '}TABLE ${qualified(name)} (${columns.map((column) => columnDefinition(column, natives)).join(', ')})`,
+  );
 
 export const createSchema = (schema: string): string =>
-  /* sql */ `CREATE SCHEMA IF NOT EXISTS ${ident(schema)}`;
+  asUsual(/* sql */ `CREATE SCHEMA IF NOT EXISTS ${ident(schema)}`);
 
-export const dropTable = (name: TableName): string => /* sql */ `DROP TABLE ${qualified(name)}`;
+export const dropTable = (name: TableName): string => asUsual(/* sql */ `DROP TABLE ${qualified(name)}`);
 
 export const truncate = (name: TableName): string => /* sql */ `TRUNCATE ${qualified(name)}`;
 
@@ -38,7 +41,7 @@ export const lockForMerge = (name: TableName): string =>
 export const awaitWriters = (name: TableName): string =>
   /* sql */ `LOCK TABLE ONLY ${qualified(name)} IN SHARE MODE`;
 
-export const analyze = (name: TableName): string => /* sql */ `ANALYZE ${qualified(name)}`;
+export const analyze = (name: TableName): string => asUsual(/* sql */ `ANALYZE ${qualified(name)}`);
 
 /** A primary key where the source allows one, else a unique index: what makes a merge cost only what changed. */
 export function createMergeKey(
@@ -47,9 +50,11 @@ export function createMergeKey(
   mergeKey: readonly string[],
   isNotNull: boolean,
 ): string {
-  return isNotNull
-    ? /* sql */ `ALTER TABLE ${qualified(table)} ADD CONSTRAINT ${ident(index)} PRIMARY KEY (${identList(mergeKey)})`
-    : /* sql */ `CREATE UNIQUE INDEX ${ident(index)} ON ${qualified(table)} (${identList(mergeKey)})`;
+  return asUsual(
+    isNotNull
+      ? /* sql */ `ALTER TABLE ${qualified(table)} ADD CONSTRAINT ${ident(index)} PRIMARY KEY (${identList(mergeKey)})`
+      : /* sql */ `CREATE UNIQUE INDEX ${ident(index)} ON ${qualified(table)} (${identList(mergeKey)})`,
+  );
 }
 
 /**
@@ -59,14 +64,18 @@ export function createMergeKey(
 export function addOwnColumn(table: TableName, { name, type }: OwnColumn, filled?: string): string {
   const column = ident(name);
   const add = `ALTER TABLE ${qualified(table)} ADD COLUMN IF NOT EXISTS ${column} ${type}`;
-  return filled === undefined
-    ? add
-    : /* sql */ `${add} DEFAULT ${filled}; ALTER TABLE ${qualified(table)} ALTER COLUMN ${column} DROP DEFAULT`;
+  return asUsual(
+    filled === undefined
+      ? add
+      : /* sql */ `${add} DEFAULT ${filled}; ALTER TABLE ${qualified(table)} ALTER COLUMN ${column} DROP DEFAULT`,
+  );
 }
 
 /** Rows from before a table had a column of ours. */
 export const fillOwnColumn = (table: TableName, { name }: OwnColumn, filled: string): string =>
-  /* sql */ `UPDATE ONLY ${qualified(table)} SET ${ident(name)} = ${filled} WHERE ${ident(name)} IS NULL`;
+  asUsual(
+    /* sql */ `UPDATE ONLY ${qualified(table)} SET ${ident(name)} = ${filled} WHERE ${ident(name)} IS NULL`,
+  );
 
 /**
  * Rows of the old table that the new one lacks, marked as of now unless they were marked before. Only `=` can be
@@ -78,19 +87,22 @@ export function copyMarked(
   columns: readonly string[],
   { key, hasSyncedAt }: { readonly key: readonly Column[]; readonly hasSyncedAt: boolean },
 ): string {
-  const matches = key.map(
-    ({ name, isNotNull }) => `t.${ident(name)} ${isNotNull ? '=' : 'IS NOT DISTINCT FROM'} s.${ident(name)}`,
-  );
+  const matches = key.map(({ name, isNotNull }) => {
+    const [t, s] = [`t.${ident(name)}`, `s.${ident(name)}`];
+    return isNotNull ? `${t} ${EQUALS} ${s}` : isSame(t, s);
+  });
   const deletedAt = `t.${ident(DELETED_AT)}`;
   const values = [
     ...columns.map((name) => `t.${ident(name)}`),
-    `coalesce(${deletedAt}, now())`,
-    ...(hasSyncedAt ? [`CASE WHEN ${deletedAt} IS NULL THEN now() ELSE t.${ident(SYNCED_AT)} END`] : []),
+    `coalesce(${deletedAt}, pg_catalog.now())`,
+    ...(hasSyncedAt
+      ? [`CASE WHEN ${deletedAt} IS NULL THEN pg_catalog.now() ELSE t.${ident(SYNCED_AT)} END`]
+      : []),
   ];
   const names = [...columns, DELETED_AT, ...(hasSyncedAt ? [SYNCED_AT] : [])];
-  return /* sql */ `INSERT INTO ${qualified(to)} (${identList(names)})
+  return asUsual(/* sql */ `INSERT INTO ${qualified(to)} (${identList(names)})
     SELECT ${values.join(', ')} FROM ${qualified(from)} t
-    WHERE NOT EXISTS (SELECT FROM ${qualified(to)} s WHERE ${matches.join(' AND ')})`;
+    WHERE NOT EXISTS (SELECT FROM ${qualified(to)} s WHERE ${matches.join(' AND ')})`);
 }
 
 /** $1 schema, $2 index: a row where it belongs to a constraint. */
@@ -99,11 +111,11 @@ export const IS_CONSTRAINT = /* sql */ `
   WHERE n.nspname = $1 AND c.relname = $2 AND k.contype IN ('p', 'u')`;
 
 export const dropIndex = (schema: string, index: string): string =>
-  /* sql */ `DROP INDEX ${qualified({ schema, table: index })}`;
+  asUsual(/* sql */ `DROP INDEX ${qualified({ schema, table: index })}`);
 
 /** A unique index that is a constraint has its name. */
 export const dropConstraint = (table: TableName, name: string): string =>
-  /* sql */ `ALTER TABLE ${qualified(table)} DROP CONSTRAINT ${ident(name)}`;
+  asUsual(/* sql */ `ALTER TABLE ${qualified(table)} DROP CONSTRAINT ${ident(name)}`);
 
 /** How we know a staging table for ours, and never drop a table that is not. */
 /** What every one begins with. */
@@ -113,10 +125,10 @@ export const stagingMark = (table: string): string =>
   `${STAGING_MARK}"${table}". Its rows are of no use; it is emptied and made again at will.`;
 
 export const commentOnTable = (name: TableName, comment: string | null): string =>
-  /* sql */ `COMMENT ON TABLE ${qualified(name)} IS ${literal(comment)}`;
+  asUsual(/* sql */ `COMMENT ON TABLE ${qualified(name)} IS ${literal(comment)}`);
 
 export const renameTable = (from: TableName, to: string): string =>
-  /* sql */ `ALTER TABLE ${qualified(from)} RENAME TO ${ident(to)}`;
+  asUsual(/* sql */ `ALTER TABLE ${qualified(from)} RENAME TO ${ident(to)}`);
 
 /** $1 schema, $2 name, $3 a table: that one's oid where something in the schema has the name. */
 export const IS_NAME_TAKEN = /* sql */ `
@@ -130,7 +142,7 @@ export const INDEX_CALLED = /* sql */ `
   JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`;
 
 export const renameIndex = (schema: string, from: string, to: string): string =>
-  /* sql */ `ALTER INDEX ${qualified({ schema, table: from })} RENAME TO ${ident(to)}`;
+  asUsual(/* sql */ `ALTER INDEX ${qualified({ schema, table: from })} RENAME TO ${ident(to)}`);
 
 /** Whole rows tell a subscriber which row was changed or removed, where there is no primary key. For a person to run, too. */
 export const identifyByRow = (table: TableName): string =>

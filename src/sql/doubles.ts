@@ -1,5 +1,6 @@
 import { ident, identList, qualified } from './identifiers.ts';
 import { keepNewest, type Merge } from './merge.ts';
+import { EQUALS, GREATER } from './search-path.ts';
 
 /**
  * Rows that were copied from two places, because they moved between two chunks: the newest stays. The keys that are there
@@ -10,15 +11,15 @@ import { keepNewest, type Merge } from './merge.ts';
 export function dropDoubles(merge: Merge, isTrulyDouble: boolean): string {
   const { staging, mergeKey, replicationKey, nullableKey } = merge;
   if (nullableKey.length > 0) return keepNewest(merge);
-  const matches = mergeKey.map((name) => `s.${ident(name)} = d.${ident(name)}`);
+  const matches = mergeKey.map((name) => `s.${ident(name)} ${EQUALS} d.${ident(name)}`);
   const newest = replicationKey === undefined ? '' : `s.${ident(replicationKey)} DESC NULLS LAST, `;
   const tie = isTrulyDouble ? '(s.*)::text COLLATE "C" DESC' : 's.ctid DESC';
   return /* sql */ `DELETE FROM ${qualified(staging)} t USING (
-      SELECT s.ctid AS place, row_number() OVER (
+      SELECT s.ctid AS place, pg_catalog.row_number() OVER (
         PARTITION BY ${mergeKey.map((name) => `s.${ident(name)}`).join(', ')}
         ORDER BY ${newest}${tie}) AS rank
       FROM ${qualified(staging)} s JOIN (
-        SELECT ${identList(mergeKey)} FROM ${qualified(staging)} GROUP BY ${identList(mergeKey)} HAVING count(*) > 1
+        SELECT ${identList(mergeKey)} FROM ${qualified(staging)} GROUP BY ${identList(mergeKey)} HAVING pg_catalog.count(*) ${GREATER} 1::bigint
       ) d ON ${matches.join(' AND ')}) ranked
-    WHERE t.ctid = ranked.place AND ranked.rank > 1`;
+    WHERE t.ctid ${EQUALS} ranked.place AND ranked.rank ${GREATER} 1::bigint`;
 }

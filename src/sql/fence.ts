@@ -4,7 +4,8 @@ import type { TableName } from '../schema/names.ts';
 import { ident, literal } from './identifiers.ts';
 import { sequenceEnd } from './key-origin.ts';
 import { isReaderMark } from './reader-mark.ts';
-import { bareItem, type RowSource } from './row-source.ts';
+import { bareItem, onRows, type RowSource } from './row-source.ts';
+import { AT_LEAST, AT_MOST, GREATER, MINUS, TIMES, type Statement } from './search-path.ts';
 
 /**
  * The latest key that is plausible: the server's own clock, or none for integers. A row from the future must not
@@ -14,11 +15,11 @@ import { bareItem, type RowSource } from './row-source.ts';
 export function latestPlausible(type: KeyType, timeZone: string): string | null {
   switch (type) {
     case 'timestamptz':
-      return 'now()';
+      return 'pg_catalog.now()';
     case 'timestamp':
-      return `(now() AT TIME ZONE ${literal(timeZone)})`;
+      return `(pg_catalog.now() AT TIME ZONE ${literal(timeZone)})`;
     case 'date':
-      return `(now() AT TIME ZONE ${literal(timeZone)})::date`;
+      return `(pg_catalog.now() AT TIME ZONE ${literal(timeZone)})::date`;
     case 'integer':
       return null;
   }
@@ -27,13 +28,15 @@ export function latestPlausible(type: KeyType, timeZone: string): string | null 
 /** Years before the first are left out too, so that marks compare as text does. */
 function plausible(key: string, type: KeyType, timeZone: string): string {
   const latest = latestPlausible(type, timeZone);
-  return latest === null ? '' : `WHERE ${key} >= '0001-01-01 00:00:00+00' AND ${key} <= ${latest}`;
+  return latest === null
+    ? ''
+    : `WHERE ${key} ${AT_LEAST} '0001-01-01 00:00:00+00' AND ${key} ${AT_MOST} ${latest}`;
 }
 
 /** The server's clock, and the numbers (xid8) that no, and the oldest, transaction has. */
-const CLOCK_AND_NUMBERS = /* sql */ `now()::text AS "at",
-    pg_snapshot_xmin(pg_current_snapshot())::text AS "oldestXid",
-    pg_snapshot_xmax(pg_current_snapshot())::text AS "nextXid"`;
+const CLOCK_AND_NUMBERS = /* sql */ `pg_catalog.now()::text AS "at",
+    pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text AS "oldestXid",
+    pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text AS "nextXid"`;
 
 export const MOMENT = /* sql */ `SELECT ${CLOCK_AND_NUMBERS}`;
 
@@ -49,12 +52,15 @@ export interface MarkedRows {
  * The largest plausible key, as text; through an index on the key it costs one look-up. Of an integer key the top rows are
  * looked at, and schema/integer-mark.ts says which one is plausible.
  */
-export function highWaterMark(marked: MarkedRows, timeZone: string): string {
+export function highWaterMark(marked: MarkedRows, timeZone: string): Statement {
   const { rows, replicationKey, keyType } = marked;
-  if (keyType === 'integer') return integerMark(marked);
+  if (keyType === 'integer') return onRows(rows, integerMark(marked));
   const key = ident(replicationKey);
-  return /* sql */ `SELECT max(${key})::text AS high, ${CLOCK_AND_NUMBERS} FROM ${bareItem(rows)}
-    ${plausible(key, keyType, timeZone)}`;
+  return onRows(
+    rows,
+    /* sql */ `SELECT pg_catalog.max(${key})::text AS high, ${CLOCK_AND_NUMBERS} FROM ${bareItem(rows)}
+    ${plausible(key, keyType, timeZone)}`,
+  );
 }
 
 /** A gap between two keys is out of proportion if it is larger than this, and than so many times the spread of the rows below. */
@@ -66,8 +72,8 @@ const EPOCH_UNITS = ['1', '1000', '1000000', '1000000000'];
 const FIRST_EPOCH = '1000000000';
 
 const belowClock = (unit: string): string => {
-  const latest = `(SELECT max(key) FROM top WHERE key <= extract(epoch FROM now()) * ${unit})`;
-  return `CASE WHEN ${latest} >= ${FIRST_EPOCH}::numeric * ${unit} THEN ${latest} END`;
+  const latest = `(SELECT pg_catalog.max(key) FROM top WHERE key ${AT_MOST} (extract(epoch FROM pg_catalog.now()) ${TIMES} ${unit}::numeric))`;
+  return `CASE WHEN ${latest} ${AT_LEAST} (${FIRST_EPOCH}::numeric ${TIMES} ${unit}::numeric) THEN ${latest} END`;
 };
 
 function integerMark({ rows, table, replicationKey }: MarkedRows): string {
@@ -75,16 +81,17 @@ function integerMark({ rows, table, replicationKey }: MarkedRows): string {
   const from = bareItem(rows);
   return /* sql */ `WITH top AS MATERIALIZED (
       SELECT ${key}::numeric AS key FROM ${from} WHERE ${key} IS NOT NULL ORDER BY ${key} DESC LIMIT ${TOP_ROWS + 1}),
-    steps AS (SELECT key, lag(key) OVER (ORDER BY key) AS below, row_number() OVER (ORDER BY key) AS "rowsTo", min(key) OVER () AS lowest FROM top),
+    steps AS (SELECT key, pg_catalog.lag(key) OVER (ORDER BY key) AS below, pg_catalog.row_number() OVER (ORDER BY key) AS "rowsTo", pg_catalog.min(key) OVER () AS lowest FROM top),
     given AS MATERIALIZED (SELECT ${table ? sequenceEnd(table, replicationKey) : 'NULL::bigint'} AS "lastValue"),
-    bounds AS (SELECT "lastValue", (SELECT max(key) FROM top WHERE key <= "lastValue") AS "belowSequence" FROM given)
-    SELECT (SELECT max(key)::text FROM top) AS top,
-    (SELECT min(below)::text FROM steps WHERE key - below > greatest(${GAP.least}, ${GAP.times} * (below - lowest))
-      AND ("rowsTo" > ${ROWS_BELOW} OR (SELECT count(*) FROM top) <= ${TOP_ROWS})) AS "belowGap",
+    bounds AS (SELECT "lastValue", (SELECT pg_catalog.max(key) FROM top WHERE key ${AT_MOST} "lastValue"::numeric) AS "belowSequence" FROM given)
+    SELECT (SELECT pg_catalog.max(key)::text FROM top) AS top,
+    (SELECT pg_catalog.min(below)::text FROM steps
+      WHERE (key ${MINUS} below) ${GREATER} greatest(${GAP.least}::numeric, ${GAP.times}::numeric ${TIMES} (below ${MINUS} lowest))
+      AND ("rowsTo" ${GREATER} ${ROWS_BELOW}::bigint OR (SELECT pg_catalog.count(*) FROM top) ${AT_MOST} ${TOP_ROWS}::bigint)) AS "belowGap",
     CASE WHEN "lastValue" IS NULL THEN coalesce(${EPOCH_UNITS.map(belowClock).toReversed().join(', ')})::text END AS "belowClock",
     "lastValue"::text AS "sequenceEnd", "belowSequence"::text AS "belowSequence",
     CASE WHEN "lastValue" IS NULL THEN false WHEN "belowSequence" IS NOT NULL THEN true
-      ELSE EXISTS (SELECT FROM ${from} WHERE ${key} <= "lastValue") END AS "hasRowsBelow", ${CLOCK_AND_NUMBERS} FROM bounds`;
+      ELSE EXISTS (SELECT FROM ${from} WHERE ${key} ${AT_MOST} "lastValue") END AS "hasRowsBelow", ${CLOCK_AND_NUMBERS} FROM bounds`;
 }
 
 /**

@@ -4,6 +4,7 @@ import type { TableName } from '../schema/names.ts';
 import { copiedColumns } from './copy.ts';
 import { ident, identList, qualified } from './identifiers.ts';
 import { fromItem, type RowSource } from './row-source.ts';
+import { GREATER } from './search-path.ts';
 
 /** `unlessAllNull`: rows that have a value in none of these are left out. */
 export const selectFill = (
@@ -19,4 +20,4 @@ export const selectFill = (
 
 /** Whether several rows have the same key, NULLs being one value. */
 export const hasDoubles = (table: TableName, key: readonly string[]): string =>
-  /* sql */ `SELECT EXISTS (SELECT FROM ${qualified(table)} GROUP BY ${identList(key)} HAVING count(*) > 1) AS "hasDoubles"`;
+  /* sql */ `SELECT EXISTS (SELECT FROM ${qualified(table)} GROUP BY ${identList(key)} HAVING pg_catalog.count(*) ${GREATER} 1::bigint) AS "hasDoubles"`;

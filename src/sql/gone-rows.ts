@@ -1,13 +1,14 @@
 /** Counts of rows that a load would take away. */
 import type { TableName } from '../schema/names.ts';
 import { ident, qualified } from './identifiers.ts';
+import { EQUALS, MINUS } from './search-path.ts';
 
 const whereAll = (conditions: readonly string[]): string =>
   conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
 
 /** Of those that satisfy the conditions. */
 export const countRows = (table: TableName, conditions: readonly string[]): string =>
-  /* sql */ `SELECT count(*)::float8 AS rows FROM ONLY ${qualified(table)} t${whereAll(conditions)}`;
+  /* sql */ `SELECT pg_catalog.count(*)::float8 AS rows FROM ONLY ${qualified(table)} t${whereAll(conditions)}`;
 
 interface Without {
   readonly table: TableName;
@@ -24,7 +25,7 @@ export function countWithout({ table, staging, key, where }: Without): {
   readonly withKey: string;
   readonly withNull: string | undefined;
 } {
-  const match = key.map(({ name }) => `t.${ident(name)} = s.${ident(name)}`).join(' AND ');
+  const match = key.map(({ name }) => `t.${ident(name)} ${EQUALS} s.${ident(name)}`).join(' AND ');
   const nullable = key.filter(({ isNullable }) => isNullable).map(({ name }) => ident(name));
   const isWhole = nullable.map((name) => `t.${name} IS NOT NULL`);
   const hasNull = (alias: string) => `(${nullable.map((name) => `${alias}.${name} IS NULL`).join(' OR ')})`;
@@ -34,7 +35,7 @@ export function countWithout({ table, staging, key, where }: Without): {
     withNull:
       nullable.length === 0
         ? undefined
-        : /* sql */ `SELECT greatest(0, (SELECT count(*) FROM ONLY ${qualified(table)} t${whereAll([...where, hasNull('t')])})
-            - (SELECT count(*) FROM ${qualified(staging)} s WHERE ${hasNull('s')}))::float8 AS rows`,
+        : /* sql */ `SELECT greatest(0::bigint, (SELECT pg_catalog.count(*) FROM ONLY ${qualified(table)} t${whereAll([...where, hasNull('t')])})
+            ${MINUS} (SELECT pg_catalog.count(*) FROM ${qualified(staging)} s WHERE ${hasNull('s')}))::float8 AS rows`,
   };
 }

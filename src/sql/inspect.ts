@@ -3,19 +3,23 @@ import type { TableName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
 import { latestPlausible, type MarkedRows } from './fence.ts';
 import { ident, identList, qualified } from './identifiers.ts';
-import { bareItem } from './row-source.ts';
+import { bareItem, onRows } from './row-source.ts';
+import { GREATER, type Statement } from './search-path.ts';
 
 /** How many keys are NULL or ahead of the server's clock, each counted up to `limit`. */
 export function inspectKeys(
   { rows, replicationKey, keyType }: MarkedRows,
   { timeZone, limit }: { readonly timeZone: string; readonly limit: number },
-): string {
+): Statement {
   const key = ident(replicationKey);
   const latest = latestPlausible(keyType, timeZone);
   const count = (predicate: string) =>
-    `(SELECT count(*)::int FROM (SELECT FROM ${bareItem(rows)} WHERE ${predicate} LIMIT ${limit + 1}) rows)`;
-  return /* sql */ `SELECT ${count(`${key} IS NULL`)} AS "nullKeys",
-    ${latest === null ? '0' : count(`${key} > ${latest}`)} AS "futureKeys"`;
+    `(SELECT pg_catalog.count(*)::int FROM (SELECT FROM ${bareItem(rows)} WHERE ${predicate} LIMIT ${limit + 1}) rows)`;
+  return onRows(
+    rows,
+    /* sql */ `SELECT ${count(`${key} IS NULL`)} AS "nullKeys",
+    ${latest === null ? '0' : count(`${key} ${GREATER} ${latest}`)} AS "futureKeys"`,
+  );
 }
 
 /** For a person to run: without stopping writers, where Postgres can do that. */

@@ -2,27 +2,32 @@
 import type { KeyType } from '../schema/keys.ts';
 import type { TableName } from '../schema/names.ts';
 import { ident, literal, qualified } from './identifiers.ts';
+import { EQUALS, GREATER } from './search-path.ts';
 
-/** The sequences behind the column, by ownership or by its default. */
+/** The sequences behind the column, by ownership or by its default. Every name in full: the high-water mark asks for them, too. */
 const sequencesOf = (table: TableName, column: string): string => /* sql */ `(
-  SELECT s.seqrelid AS oid, s.seqrelid::regclass::text AS name, s.seqcache AS cache, s.seqincrement AS increment, s.seqcycle AS cycles,
-         has_sequence_privilege(s.seqrelid, 'SELECT, USAGE') AS "isReadable"
-  FROM pg_sequence s WHERE s.seqrelid IN (
-    SELECT d.objid FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
-      AND d.refobjid = ${literal(qualified(table))}::regclass AND a.attname = ${literal(column)}
-    UNION SELECT d.refobjid FROM pg_attrdef f
-      JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
-      JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refclassid = 'pg_class'::regclass
-    WHERE f.adrelid = ${literal(qualified(table))}::regclass AND a.attname = ${literal(column)})) sequences`;
+  SELECT s.seqrelid AS oid, s.seqcache AS cache, s.seqincrement AS increment, s.seqcycle AS cycles,
+         pg_catalog.has_sequence_privilege(s.seqrelid, 'SELECT, USAGE') AS "isReadable"
+  FROM pg_catalog.pg_sequence s WHERE s.seqrelid ${EQUALS} ANY (
+    SELECT d.objid FROM pg_catalog.pg_depend d
+      JOIN pg_catalog.pg_attribute a ON a.attrelid ${EQUALS} d.refobjid AND a.attnum::int ${EQUALS} d.refobjsubid
+    WHERE d.classid ${EQUALS} ${CLASS} AND d.refclassid ${EQUALS} ${CLASS} AND d.deptype ${EQUALS} ANY ('{a,i}'::"char"[])
+      AND d.refobjid ${EQUALS} ${literal(qualified(table))}::regclass::oid AND a.attname ${EQUALS} ${literal(column)}::name
+    UNION SELECT d.refobjid FROM pg_catalog.pg_attrdef f
+      JOIN pg_catalog.pg_attribute a ON a.attrelid ${EQUALS} f.adrelid AND a.attnum ${EQUALS} f.adnum
+      JOIN pg_catalog.pg_depend d ON d.classid ${EQUALS} 'pg_catalog.pg_attrdef'::regclass::oid AND d.objid ${EQUALS} f.oid
+        AND d.refclassid ${EQUALS} ${CLASS}
+    WHERE f.adrelid ${EQUALS} ${literal(qualified(table))}::regclass::oid AND a.attname ${EQUALS} ${literal(column)}::name)) sequences`;
+
+const CLASS = `'pg_catalog.pg_class'::regclass::oid`;
 
 /**
  * The number that was given last. Null where a sequence may not be read, counts downwards or starts again by itself, and
  * where none has been given yet.
  */
 export const sequenceEnd = (table: TableName, column: string): string => /* sql */ `(
-  SELECT CASE WHEN bool_and("isReadable" AND increment > 0 AND NOT cycles)
-    THEN max(CASE WHEN "isReadable" THEN pg_sequence_last_value(oid::regclass) END) END
+  SELECT CASE WHEN pg_catalog.bool_and("isReadable" AND increment ${GREATER} 0::bigint AND NOT cycles)
+    THEN pg_catalog.max(CASE WHEN "isReadable" THEN pg_catalog.pg_sequence_last_value(oid::regclass) END) END
   FROM ${sequencesOf(table, column)})`;
 
 /**
@@ -39,7 +44,7 @@ const poolsOf = (table: TableName, column: string): string => /* sql */ `(
 
 /** In front of a statement that asks for `poolsOf`: planning this once is most of what the answer costs. */
 const withOwn = (table: TableName, column: string): string =>
-  /* sql */ `WITH own AS MATERIALIZED (SELECT * FROM ${sequencesOf(table, column)})`;
+  /* sql */ `WITH own AS MATERIALIZED (SELECT *, oid::regclass::text AS name FROM ${sequencesOf(table, column)})`;
 
 /** What makes rows come with keys below ones that are there already, although every key is set by a server. */
 export const keyOrigin = ({ table, replicationKey, keyType }: KeyColumn): string => /* sql */ `

@@ -16,7 +16,7 @@ export const createLoadTables = (schema: string): string => /* sql */ `
     table_name text PRIMARY KEY,
     load_id text NOT NULL UNIQUE,
     pipeline text NOT NULL,
-    began_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    began_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     chunks int NOT NULL,
     header jsonb NOT NULL);
   CREATE TABLE ${qualified(chunksTable(schema))} (
@@ -24,7 +24,7 @@ export const createLoadTables = (schema: string): string => /* sql */ `
     chunk int NOT NULL,
     rows bigint,
     bytes bigint,
-    done_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    done_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     PRIMARY KEY (load_id, chunk));
   COMMENT ON TABLE ${qualified(loadsTable(schema))} IS 'increp: loads in chunks that are under way or were broken off';
   COMMENT ON TABLE ${qualified(chunksTable(schema))} IS 'increp: the chunks of those loads that are in the staging table'`;
@@ -64,7 +64,7 @@ export const claimChunk = (schema: string): string => /* sql */ `
 
 /** $1 load id, $2 chunk, $3 rows, $4 bytes. */
 export const finishChunk = (schema: string): string => /* sql */ `
-  UPDATE ${qualified(chunksTable(schema))} SET rows = $3, bytes = $4, done_at = clock_timestamp()
+  UPDATE ${qualified(chunksTable(schema))} SET rows = $3, bytes = $4, done_at = pg_catalog.clock_timestamp()
   WHERE load_id = $1 AND chunk = $2`;
 
 /** $1 load id. */

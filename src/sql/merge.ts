@@ -5,6 +5,7 @@
 import type { TableName } from '../schema/names.ts';
 import { ident, identList, qualified } from './identifiers.ts';
 import { assigned, markIn, oursIn, type OwnColumn } from './own-columns.ts';
+import { DIFFERS, EQUALS, GREATER, isSame } from './search-path.ts';
 
 export interface Merge {
   readonly destination: TableName;
@@ -83,7 +84,7 @@ function replaceStatement(
     what === 'differing'
       ? differs(merge)
       : `(${unsettable(merge)
-          .map((name) => `t.${ident(name)} IS DISTINCT FROM s.${ident(name)}`)
+          .map((name) => `${isSame(`t.${ident(name)}`, `s.${ident(name)}`)} IS NOT TRUE`)
           .join(' OR ')}) AND ${differs(merge)}`;
   const names = [insertedNames(merge), ...kept.map(ident)].join(', ');
   const values = [insertedValues(merge), ...kept.map((name) => `t.${ident(name)}`)].join(', ');
@@ -92,7 +93,7 @@ function replaceStatement(
     DELETE FROM ONLY ${qualified(merge.destination)} t USING ${qualified(merge.staging)} s
     WHERE ${filter('t')} AND ${filter('s')} AND ${match} AND ${isOther} RETURNING t.*)
   INSERT INTO ${qualified(merge.destination)} (${names}) ${OVERRIDING}
-    SELECT ${values} FROM gone t, ${qualified(merge.staging)} s WHERE ${match} AND (SELECT count(*) FROM gone) > 0`;
+    SELECT ${values} FROM gone t, ${qualified(merge.staging)} s WHERE ${match} AND (SELECT pg_catalog.count(*) FROM gone) ${GREATER} 0::bigint`;
 }
 
 /** Those of them that may differ: what a row is found by is equal. */
@@ -126,9 +127,10 @@ const passesOf = (merge: Merge): Pass[] =>
 
 const plainPass = ({ mergeKey, own }: Merge): Pass => ({
   isIndexed: true,
-  match: [...oursIn(own, 't.'), ...mergeKey.map((name) => `t.${ident(name)} = s.${ident(name)}`)].join(
-    ' AND ',
-  ),
+  match: [
+    ...oursIn(own, 't.'),
+    ...mergeKey.map((name) => `t.${ident(name)} ${EQUALS} s.${ident(name)}`),
+  ].join(' AND '),
   filter: () => 'true',
 });
 
@@ -141,10 +143,10 @@ const nullPass = ({ mergeKey, nullableKey, own }: Merge): Pass => ({
   isIndexed: false,
   match: [
     ...oursIn(own, 't.'),
-    ...mergeKey.map(
-      (name) =>
-        `t.${ident(name)} ${nullableKey.includes(name) ? 'IS NOT DISTINCT FROM' : '='} s.${ident(name)}`,
-    ),
+    ...mergeKey.map((name) => {
+      const [t, s] = [`t.${ident(name)}`, `s.${ident(name)}`];
+      return nullableKey.includes(name) ? isSame(t, s) : `${t} ${EQUALS} ${s}`;
+    }),
   ].join(' AND '),
   filter: (alias) => `(${nullableKey.map((name) => `${alias}.${ident(name)} IS NULL`).join(' OR ')})`,
 });
@@ -206,13 +208,13 @@ function differs(merge: Merge): string {
 const isNewer = ({ replicationKey }: Merge): string => {
   if (replicationKey === undefined) throw new Error('without a replication key no row is newer');
   const key = ident(replicationKey);
-  return `coalesce(t.${key} > s.${key}, t.${key} IS NOT NULL)`;
+  return `coalesce(t.${key} ${GREATER} s.${key}, t.${key} IS NOT NULL)`;
 };
 
 const newerStatement = (
   merge: Merge,
   { match, filter }: Pass,
-): string => /* sql */ `SELECT count(*)::float8 AS rows FROM ONLY ${qualified(merge.destination)} t, ${qualified(merge.staging)} s
+): string => /* sql */ `SELECT pg_catalog.count(*)::float8 AS rows FROM ONLY ${qualified(merge.destination)} t, ${qualified(merge.staging)} s
     WHERE ${filter('t')} AND ${match} AND ${isNewer(merge)}`;
 
 const insertStatement = (
@@ -227,11 +229,11 @@ const insertStatement = (
  * image operator is right for every type. Where the two sides differ in columns, both rows are built by name.
  */
 function imagesDiffer({ columns, hasSameColumns }: Merge): string {
-  if (hasSameColumns) return 't.* *<> s.*';
+  if (hasSameColumns) return `t.* ${DIFFERS} s.*`;
   const alias = freeAlias(columns);
   const row = (side: string) =>
     `(SELECT ${alias} FROM (SELECT ${columns.map((name) => `${side}.${ident(name)}`).join(', ')}) ${alias})`;
-  return `${row('t')} *<> ${row('s')}`;
+  return `${row('t')} ${DIFFERS} ${row('s')}`;
 }
 
 /** A bare alias would mean a column of the same name. */
@@ -247,8 +249,8 @@ export const keepNewest = ({
   mergeKey,
   replicationKey,
 }: Merge): string => /* sql */ `DELETE FROM ${qualified(staging)} t USING (
-      SELECT s.ctid AS place, row_number() OVER (
+      SELECT s.ctid AS place, pg_catalog.row_number() OVER (
         PARTITION BY ${mergeKey.map((name) => `s.${ident(name)}`).join(', ')}
         ORDER BY ${replicationKey === undefined ? '' : `s.${ident(replicationKey)} DESC NULLS LAST, `}(s.*)::text COLLATE "C" DESC) AS rank
       FROM ${qualified(staging)} s) ranked
-    WHERE t.ctid = ranked.place AND ranked.rank > 1`;
+    WHERE t.ctid ${EQUALS} ranked.place AND ranked.rank ${GREATER} 1::bigint`;

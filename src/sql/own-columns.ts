@@ -1,6 +1,7 @@
 /** Columns of ours at the destination, as SQL: what they hold, and which rows they make ours. */
 import { DELETED_AT, SOURCE, SYNCED_AT } from '../schema/own-columns.ts';
 import { ident, literal } from './identifiers.ts';
+import { EQUALS } from './search-path.ts';
 
 export interface OwnColumn {
   readonly name: string;
@@ -21,16 +22,16 @@ export const deletedMark: OwnColumn = {
   name: DELETED_AT,
   type: 'timestamptz',
   changed: 'NULL',
-  marked: 'now()',
+  marked: 'pg_catalog.now()',
   isMark: true,
 };
 
 const syncedAt: OwnColumn = {
   name: SYNCED_AT,
   type: 'timestamptz',
-  inserted: 'now()',
-  changed: 'now()',
-  marked: 'now()',
+  inserted: 'pg_catalog.now()',
+  changed: 'pg_catalog.now()',
+  marked: 'pg_catalog.now()',
 };
 
 const sourceName = (pipeline: string): OwnColumn => ({
@@ -59,7 +60,7 @@ export const markIn = (own: readonly OwnColumn[]): OwnColumn | undefined => own.
 /** Conditions by which a row is one of ours; none where all are. */
 export const oursIn = (own: readonly OwnColumn[], alias = ''): string[] =>
   own.flatMap(({ name, inserted, isIdentity }) =>
-    isIdentity && inserted !== undefined ? [`${alias}${ident(name)} = ${inserted}`] : [],
+    isIdentity && inserted !== undefined ? [`${alias}${ident(name)} ${EQUALS} ${inserted}`] : [],
   );
 
 /** `SET` items of a statement. */

@@ -3,6 +3,7 @@
  * nobody waiting and ends with its transaction. A name cannot show it: writers of another pipeline may have the same.
  */
 import { literal } from './identifiers.ts';
+import type { Statement } from './search-path.ts';
 
 /** "incr" in ASCII: the first half of the key of the lock. */
 const MARK = 0x69_6e_63_72;
@@ -27,5 +28,5 @@ export const isReaderMark = (
 export const MAY_MARK = /* sql */ `has_function_privilege('pg_catalog.pg_try_advisory_xact_lock_shared(integer,integer)', 'EXECUTE')`;
 
 /** Statements that have to come before the first one that takes a snapshot. */
-export const isBeforeSnapshot = (statement: string): boolean =>
-  /^(LOCK TABLE|SET TRANSACTION SNAPSHOT) /.test(statement);
+export const isBeforeSnapshot = (statement: Statement): statement is string =>
+  typeof statement === 'string' && /^(LOCK TABLE|SET TRANSACTION SNAPSHOT) /.test(statement);

@@ -5,6 +5,7 @@ import { copiedColumns } from './copy.ts';
 import { ident, literal, qualified } from './identifiers.ts';
 import { assigned, deletedMark, oursIn, type OwnColumn } from './own-columns.ts';
 import { fromItem, type RowSource } from './row-source.ts';
+import { EQUALS, GREATER, isSame, TEXT_AT } from './search-path.ts';
 
 export interface KeyColumn {
   readonly name: string;
@@ -25,14 +26,14 @@ export interface KeyedRows {
 /** Only `=` can use an index; NULLs in a merge key are one value to us. */
 const matches = (key: readonly KeyColumn[]): string =>
   key
-    .map(
-      ({ name, isNullable, isComparedAsText }, place) =>
-        `t.${ident(name)}${isComparedAsText ? '::text' : ''} ${isNullable ? 'IS NOT DISTINCT FROM' : '='} k.key${place}`,
-    )
+    .map(({ name, isNullable, isComparedAsText }, place) => {
+      const [t, k] = [`t.${ident(name)}${isComparedAsText ? '::text' : ''}`, `k.key${place}`];
+      return isNullable ? isSame(t, k) : `${t} ${EQUALS} ${k}`;
+    })
     .join(' AND ');
 
 const keysFrom = (key: readonly KeyColumn[], keys = '$1::text[]'): string =>
-  `(SELECT ${key.map(({ type }, place) => `(j::json ->> ${place})::${type} AS key${place}`).join(', ')} FROM unnest(${keys}) j) k`;
+  `(SELECT ${key.map(({ type }, place) => `(j::json ${TEXT_AT} ${place})::${type} AS key${place}`).join(', ')} FROM pg_catalog.unnest(${keys}) j) k`;
 
 /** Which rows of ours have one of the keys. */
 const areOurs = ({ key, own }: KeyedRows): string => [...oursIn(own, 't.'), matches(key)].join(' AND ');
@@ -44,9 +45,9 @@ export const deleteKeys = (rows: KeyedRows): string =>
 /** $1 keys of which there are several rows: one of each stays, because nobody else may have it any more. */
 export const deleteDoubles = (rows: KeyedRows): string => /* sql */ `
   DELETE FROM ONLY ${qualified(rows.table)} d USING (
-      SELECT t.ctid AS place, row_number() OVER (PARTITION BY ${rows.key.map((_, place) => `k.key${place}`).join(', ')} ORDER BY t.ctid) AS rank
+      SELECT t.ctid AS place, pg_catalog.row_number() OVER (PARTITION BY ${rows.key.map((_, place) => `k.key${place}`).join(', ')} ORDER BY t.ctid) AS rank
       FROM ONLY ${qualified(rows.table)} t, ${keysFrom(rows.key)} WHERE ${areOurs(rows)}) ranked
-  WHERE d.ctid = ranked.place AND ranked.rank > 1`;
+  WHERE d.ctid ${EQUALS} ranked.place AND ranked.rank ${GREATER} 1::bigint`;
 
 /** $1 keys. */
 export const markDeleted = (

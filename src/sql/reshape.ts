@@ -3,10 +3,11 @@ import { carriedType, type Column, type NativeCarriers } from '../schema/columns
 import type { TableName } from '../schema/names.ts';
 import type { BuiltRelation } from './belongings.ts';
 import { ident, identList, qualified } from './identifiers.ts';
+import { asUsual, DIFFERS, EQUALS, isSame, onTables, usually, type Statement } from './search-path.ts';
 
 /** Changes nothing and waits for whoever reads: LOCK TABLE on a view would lock all that it reads from as well. */
 export const lockView = ({ name, owner }: BuiltRelation): string =>
-  /* sql */ `ALTER TABLE ${qualified(name)} OWNER TO ${ident(owner)}`;
+  asUsual(/* sql */ `ALTER TABLE ${qualified(name)} OWNER TO ${ident(owner)}`);
 
 export const lockWholly = (table: TableName): string =>
   /* sql */ `LOCK TABLE ${qualified(table)} IN ACCESS EXCLUSIVE MODE`;
@@ -19,14 +20,14 @@ export const lockTimeout = (seconds: number): string =>
 
 const NOUNS = { table: 'TABLE', view: 'VIEW', 'materialized view': 'MATERIALIZED VIEW' } as const;
 
-export const renameBuilt = ({ name, kind }: BuiltRelation, to: string): string =>
-  /* sql */ `ALTER ${NOUNS[kind]} ${qualified(name)} RENAME TO ${ident(to)}`;
+export const renameBuilt = ({ name, kind }: BuiltRelation, to: string): Statement =>
+  onTables(/* sql */ `ALTER ${NOUNS[kind]} ${qualified(name)} RENAME TO ${ident(to)}`);
 
-export const dropBuilt = (name: TableName, kind: BuiltRelation['kind']): string =>
-  /* sql */ `DROP ${NOUNS[kind]} ${qualified(name)}`;
+export const dropBuilt = (name: TableName, kind: BuiltRelation['kind']): Statement =>
+  onTables(/* sql */ `DROP ${NOUNS[kind]} ${qualified(name)}`);
 
-export const giveTo = ({ name, kind, owner }: BuiltRelation): string =>
-  /* sql */ `ALTER ${NOUNS[kind]} ${qualified(name)} OWNER TO ${ident(owner)}`;
+export const giveTo = ({ name, kind, owner }: BuiltRelation): Statement =>
+  onTables(/* sql */ `ALTER ${NOUNS[kind]} ${qualified(name)} OWNER TO ${ident(owner)}`);
 
 const queryOf = ({ definition }: BuiltRelation): string => (definition ?? '').replace(/;\s*$/, '');
 
@@ -45,8 +46,8 @@ export const createBuilt = (view: BuiltRelation): string =>
         view.tablespace === null ? '' : ` TABLESPACE ${ident(view.tablespace)}`
       } AS ${queryOf(view)} WITH NO DATA`;
 
-export const refresh = (view: BuiltRelation): string =>
-  /* sql */ `REFRESH MATERIALIZED VIEW ${qualified(view.name)}`;
+export const refresh = (view: BuiltRelation): Statement =>
+  onTables(/* sql */ `REFRESH MATERIALIZED VIEW ${qualified(view.name)}`);
 
 /** $1 schema, $2 name. What default privileges have granted on a new relation, which the old one need not have had. */
 export const GRANTED_BY_DEFAULT = /* sql */ `
@@ -55,7 +56,7 @@ export const GRANTED_BY_DEFAULT = /* sql */ `
   WHERE n.nspname = $1 AND c.relname = $2 AND x.grantee <> c.relowner`;
 
 export const revokeAll = (table: TableName, grantee: string | null): string =>
-  /* sql */ `REVOKE ALL ON ${qualified(table)} FROM ${grantee === null ? 'PUBLIC' : ident(grantee)}`;
+  asUsual(/* sql */ `REVOKE ALL ON ${qualified(table)} FROM ${grantee === null ? 'PUBLIC' : ident(grantee)}`);
 
 export interface Alteration {
   readonly added: readonly Column[];
@@ -74,24 +75,30 @@ export function alterBefore(
   table: TableName,
   { added, dropped, loosened, retyped = [] }: Alteration,
   natives: NativeCarriers,
-): string | undefined {
+): Statement | undefined {
   const changes = [
     ...dropped.map((name) => `DROP COLUMN ${ident(name)}`),
     ...loosened.map((name) => `ALTER COLUMN ${ident(name)} DROP NOT NULL`),
     ...retyped.map(({ name, to }) => `ALTER COLUMN ${ident(name)} TYPE ${to}`),
     ...added.map((column) => `ADD COLUMN ${ident(column.name)} ${carriedType(column, natives)}`),
   ];
-  return changes.length === 0 ? undefined : /* sql */ `ALTER TABLE ${qualified(table)} ${changes.join(', ')}`;
+  return changes.length === 0
+    ? undefined
+    : onTables(/* sql */ `ALTER TABLE ${qualified(table)} ${changes.join(', ')}`);
 }
 
 /** After the rows are merged: what they have to satisfy. */
-export function alterAfter(table: TableName, { tightened }: Alteration): string | undefined {
+export function alterAfter(table: TableName, { tightened }: Alteration): Statement | undefined {
   const changes = tightened.map((name) => `ALTER COLUMN ${ident(name)} SET NOT NULL`);
-  return changes.length === 0 ? undefined : /* sql */ `ALTER TABLE ${qualified(table)} ${changes.join(', ')}`;
+  return changes.length === 0
+    ? undefined
+    : onTables(/* sql */ `ALTER TABLE ${qualified(table)} ${changes.join(', ')}`);
 }
 
 /** A table whose rows still wait for a deferred check is not altered by the server: here they have it now. */
-export const CHECK_DEFERRED = /* sql */ `SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED`;
+export const CHECK_DEFERRED = usually('SET CONSTRAINTS ALL IMMEDIATE', 'SET CONSTRAINTS ALL DEFERRED').join(
+  '; ',
+);
 
 /** $1 oid of a table. */
 export const COLUMN_NAMES = /* sql */ `
@@ -142,19 +149,24 @@ export function carryExtraColumns(
   to: TableName,
   columns: readonly string[],
   key: readonly KeyPair[],
-): string {
+): Statement {
   const matches = key.map(({ name, isNotNull, hasSameType }) => {
     const cast = hasSameType ? '' : '::text';
-    return `o.${ident(name)}${cast} ${isNotNull ? '=' : 'IS NOT DISTINCT FROM'} n.${ident(name)}${cast}`;
+    const [o, n] = [`o.${ident(name)}${cast}`, `n.${ident(name)}${cast}`];
+    return isNotNull ? `${o} ${EQUALS} ${n}` : isSame(o, n);
   });
   const image = (side: string) =>
     `(SELECT e FROM (SELECT ${columns.map((name) => `${side}.${ident(name)}`).join(', ')}) e)`;
-  return /* sql */ `UPDATE ${qualified(to)} n SET (${identList(columns)}) = ROW(${columns
-    .map((name) => `o.${ident(name)}`)
-    .join(
-      ', ',
-    )}) FROM ONLY ${qualified(from)} o WHERE ${matches.join(' AND ')} AND ${image('n')} *<> ${image('o')}`;
+  return onTables(
+    /* sql */ `UPDATE ${qualified(to)} n SET (${identList(columns)}) = ROW(${columns
+      .map((name) => `o.${ident(name)}`)
+      .join(
+        ', ',
+      )}) FROM ONLY ${qualified(from)} o WHERE ${matches.join(' AND ')} AND ${image('n')} ${DIFFERS} ${image('o')}`,
+  );
 }
 
-export const demandValues = (table: TableName, columns: readonly string[]): string =>
-  /* sql */ `ALTER TABLE ${qualified(table)} ${columns.map((name) => `ALTER COLUMN ${ident(name)} SET NOT NULL`).join(', ')}`;
+export const demandValues = (table: TableName, columns: readonly string[]): Statement =>
+  onTables(
+    /* sql */ `ALTER TABLE ${qualified(table)} ${columns.map((name) => `ALTER COLUMN ${ident(name)} SET NOT NULL`).join(', ')}`,
+  );

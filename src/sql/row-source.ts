@@ -2,6 +2,7 @@
 import type { TableName } from '../schema/names.ts';
 import type { SelectedColumn } from '../schema/selection.ts';
 import { ident, qualified } from './identifiers.ts';
+import { onTables, type Statement } from './search-path.ts';
 
 /** A SELECT that stands in the place of a table. */
 export interface SelectedRows {
@@ -10,9 +11,17 @@ export interface SelectedRows {
   readonly bare: string;
   /** What it is called, as a FROM item must be. */
   readonly label: string;
+  /** The server needs the usual path to plan it, and what the operator wrote means the same there. */
+  readonly isUsual?: boolean;
 }
 
-export type RowSource = TableName | SelectedRows;
+/** A table as it is. */
+export interface TableItself extends TableName {
+  /** It has values that print otherwise under another path. */
+  readonly isPinned?: boolean;
+}
+
+export type RowSource = TableItself | SelectedRows;
 
 /** The planner pulls a plain SELECT up, so that conditions on its columns find the indexes of the table. */
 export function fromItem(rows: RowSource, alias?: string): string {
@@ -26,6 +35,13 @@ export function fromItem(rows: RowSource, alias?: string): string {
  */
 export const bareItem = (rows: RowSource): string =>
   fromItem('select' in rows ? { ...rows, select: rows.bare } : rows);
+
+/**
+ * A statement over rows. What the operator of a pipeline wrote cannot be qualified, so it is read under the pinned path wherever
+ * that is possible. So are values of regclass and its like, which print by the path.
+ */
+export const onRows = (rows: RowSource, text: string): Statement =>
+  ('select' in rows ? rows.isUsual === true : rows.isPinned !== true) ? onTables(text) : text;
 
 /** A part of a statement: ours, or somebody else's words, which an error has to be shown in. */
 export type Part = string | { readonly option: string; readonly text: string };

@@ -1,6 +1,7 @@
 /** Transactions that behave the same whatever is set on the role, the database or a pooler in between. */
 import { literal } from './identifiers.ts';
 import { MAY_MARK } from './reader-mark.ts';
+import { PINNED_PATH } from './search-path.ts';
 
 /** How values print and parse. Both sides get the same, so text that leaves one is read back alike by the other. */
 const OUTPUT_SETTINGS = {
@@ -50,10 +51,9 @@ function guards({ version, isLinux }: ServerTraits): Record<string, string> {
 
 /**
  * In front of everything else: a role's own limits, which must not cut a long copy short, may endanger every statement.
- * A temporary schema is searched first unless it is named, and a pooled session may hold other people's.
  */
 const FIRST = /* sql */ `SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
-  SET LOCAL search_path = pg_catalog, pg_temp`;
+  ${PINNED_PATH}`;
 
 /** SET LOCAL, never SET: in transaction pooling the next transaction may be on another backend. */
 const setLocal = (settings: Record<string, string>): string =>

@@ -21,7 +21,7 @@ export const createStateTable = (schema: string): string => /* sql */ `
     replication_key text NOT NULL,
     cursor text,
     generation bigint NOT NULL,
-    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     record jsonb NOT NULL);
   COMMENT ON TABLE ${qualified(stateTable(schema))} IS 'increp: how far each table of this schema is replicated'`;
 

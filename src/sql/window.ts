@@ -6,7 +6,8 @@ import type { TableName } from '../schema/names.ts';
 import { isWrittenSince } from './compare.ts';
 import { copiedColumns } from './copy.ts';
 import { ident, identList, literal, qualified } from './identifiers.ts';
-import { bareItem, fromItem, type RowSource } from './row-source.ts';
+import { bareItem, fromItem, onRows, type RowSource } from './row-source.ts';
+import { AT_LEAST, AT_MOST, EQUALS, GREATER, isSame, LESS, MINUS, type Statement } from './search-path.ts';
 
 const SQL_TYPE = {
   timestamptz: 'timestamptz',
@@ -44,18 +45,18 @@ export interface KeyPart {
 
 /** Rows of the destination whose key is one of those in the staging table; as text, in which NULLs are alike. */
 export const isAmong = (staging: TableName, key: readonly string[]): string =>
-  /* sql */ `ROW(${identList(key)})::text IN (SELECT ROW(${identList(key)})::text FROM ${qualified(staging)})`;
+  /* sql */ `ROW(${identList(key)})::text ${EQUALS} ANY (SELECT ROW(${identList(key)})::text FROM ${qualified(staging)})`;
 
 /** The lower edge of a window as an expression: the server does the arithmetic, on its own types. */
 function lowerEdge({ keyType, from, lookbackSeconds }: Window): string {
   const value = `${literal(from)}::${SQL_TYPE[keyType]}`;
   if (keyType === 'integer') return value;
-  return `(${value} - interval ${literal(`${lookbackSeconds} seconds`)})::${SQL_TYPE[keyType]}`;
+  return `(${value} ${MINUS} interval ${literal(`${lookbackSeconds} seconds`)})::${SQL_TYPE[keyType]}`;
 }
 
 /** Rows that have changed since a sync up to that cursor. */
 export const isAfter = (replicationKey: string, keyType: KeyType, cursor: string): string =>
-  `${ident(replicationKey)} > ${literal(cursor)}::${SQL_TYPE[keyType]}`;
+  `${ident(replicationKey)} ${GREATER} ${literal(cursor)}::${SQL_TYPE[keyType]}`;
 
 /** What a window holds, as a condition that both sides understand. Undefined: the whole table. */
 export function windowCondition(window: Window | undefined): string {
@@ -66,7 +67,7 @@ export function windowCondition(window: Window | undefined): string {
   const orNull = window.nullKeys === 'include' ? ` OR ${key} IS NULL` : '';
   const { orWritten } = window;
   const orLate = orWritten ? ` OR ${isWrittenSince(orWritten.since, orWritten.nextXid)}` : '';
-  return `${key} >= ${lowerEdge(window)}${orNull}${orLate}`;
+  return `${key} ${AT_LEAST} ${lowerEdge(window)}${orNull}${orLate}`;
 }
 
 /** Of a parent it holds in each of its leaves, which are read by ranges of TIDs (PostgreSQL 14). */
@@ -75,8 +76,8 @@ function chunkCondition(
   { blocks: { start, end }, upTo }: NonNullable<Window['chunk']>,
 ): string {
   const key = ident(replicationKey);
-  const before = end === null ? '' : ` AND ctid < '(${end},0)'::tid`;
-  return `ctid >= '(${start},0)'::tid${before} AND (${key} <= ${literal(upTo)}::${SQL_TYPE[keyType]} OR ${key} IS NULL)`;
+  const before = end === null ? '' : ` AND ctid ${LESS} '(${end},0)'::tid`;
+  return `ctid ${AT_LEAST} '(${start},0)'::tid${before} AND (${key} ${AT_MOST} ${literal(upTo)}::${SQL_TYPE[keyType]} OR ${key} IS NULL)`;
 }
 
 export const selectWindow = (
@@ -94,31 +95,36 @@ function sharesWithNull(rows: RowSource, replicationKey: string, key: readonly K
   const list = (alias: string) =>
     key.map(({ name, isBuiltIn }) => `${alias}.${ident(name)}${isBuiltIn ? '' : '::text'}`);
   const without = /* sql */ `FROM ${fromItem(rows, 'n')} WHERE n.${ident(replicationKey)} IS NULL`;
-  const plain = /* sql */ `(${list('t').join(', ')}) IN (SELECT ${list('n').join(', ')} ${without})`;
+  const plain = /* sql */ `ROW(${list('t').join(', ')}) ${EQUALS} ANY (SELECT ${list('n').join(', ')} ${without})`;
   const nullable = key.filter(({ isNullable }) => isNullable);
   if (nullable.length === 0) return plain;
   // Only = can be hashed.
   const isNull = nullable.map(({ name }) => `t.${ident(name)} IS NULL`).join(' OR ');
-  const same = list('t').map((column, place) => `${column} IS NOT DISTINCT FROM ${list('n')[place] ?? ''}`);
+  const same = list('t').map((column, place) => isSame(column, list('n')[place] ?? ''));
   return /* sql */ `${plain} OR (${isNull}) AND EXISTS (SELECT ${without} AND ${same.join(' AND ')})`;
 }
 
 /**
- * Whether a window holds a row of which `condition` is true; the answer is that of the second statement. Where the
+ * Whether a window holds a row of which `condition` is true; the answer is that of the statement at HAS_ROWS_AT. Where the
  * planner takes the condition for a common one, it would look for such a row from the start of the table.
  */
-export const hasRowsIn = (rows: RowSource, window: Window, condition: string): string[] => [
+export const hasRowsIn = (rows: RowSource, window: Window, condition: string): Statement[] => [
   /* sql */ `SET LOCAL enable_seqscan = off`,
-  /* sql */ `SELECT EXISTS (SELECT FROM ${bareItem(rows)} WHERE (${windowCondition(window)}) AND ${condition}) AS "hasRows"`,
+  onRows(
+    rows,
+    /* sql */ `SELECT EXISTS (SELECT FROM ${bareItem(rows)} WHERE (${windowCondition(window)}) AND (${condition})) AS "hasRows"`,
+  ),
   /* sql */ `SET LOCAL enable_seqscan TO DEFAULT`,
 ];
+
+export const HAS_ROWS_AT = 1;
 
 /** Locks against ALTER and DROP before the snapshot is taken. Not every kind of relation can be locked by name. */
 export const lockShape = (table: TableName): string =>
   /* sql */ `LOCK TABLE ${qualified(table)} IN ACCESS SHARE MODE`;
 
-export const hasRows = (rows: RowSource): string =>
-  /* sql */ `SELECT EXISTS (SELECT FROM ${bareItem(rows)}) AS "hasRows"`;
+export const hasRows = (rows: RowSource): Statement =>
+  onRows(rows, /* sql */ `SELECT EXISTS (SELECT FROM ${bareItem(rows)}) AS "hasRows"`);
 
 /** Rows that count: those of a table that satisfy the conditions; all where there are none. */
 export interface TableRows {
@@ -136,7 +142,7 @@ export const whichHaveRows = (tables: readonly TableRows[]): string =>
     .join(' UNION ALL ');
 
 export const countUpTo = (table: TableName, limit: number): string =>
-  /* sql */ `SELECT count(*)::int AS rows FROM (SELECT FROM ${qualified(table)} LIMIT ${limit}) n`;
+  /* sql */ `SELECT pg_catalog.count(*)::int AS rows FROM (SELECT FROM ${qualified(table)} LIMIT ${limit}) n`;
 
 /** $1 schemas: tables that nobody else can read now, or will be able to as soon as a lock is granted. */
 export const HELD_TABLES = /* sql */ `
@@ -147,5 +153,8 @@ export const HELD_TABLES = /* sql */ `
     AND n.nspname = ANY ($1::text[])`;
 
 /** At most `limit` rows are counted: enough to say "some" or "many" without reading a large table. */
-export const countNullKeys = (rows: RowSource, replicationKey: string, limit: number): string =>
-  /* sql */ `SELECT count(*)::int AS rows FROM (SELECT FROM ${bareItem(rows)} WHERE ${ident(replicationKey)} IS NULL LIMIT ${limit}) n`;
+export const countNullKeys = (rows: RowSource, replicationKey: string, limit: number): Statement =>
+  onRows(
+    rows,
+    /* sql */ `SELECT pg_catalog.count(*)::int AS rows FROM (SELECT FROM ${bareItem(rows)} WHERE ${ident(replicationKey)} IS NULL LIMIT ${limit}) n`,
+  );

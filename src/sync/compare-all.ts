@@ -1,11 +1,12 @@
 /** Where a window cannot show what has changed: every row is compared, and what differs is fetched. */
 import type pg from 'pg';
 import { z } from 'zod';
+import { ask } from '../postgres/usual-path.ts';
 import { showsWriters } from '../schema/relations.ts';
 import type { Rewritten } from '../schema/rewritten.ts';
 import { farFrom, isWrittenSince } from '../sql/compare.ts';
 import { deleteAll } from '../sql/destination.ts';
-import { bareItem } from '../sql/row-source.ts';
+import { bareItem, onRows } from '../sql/row-source.ts';
 import { compareSides } from './compare/compare-sides.ts';
 import { sidesOf } from './compare/sides.ts';
 import type { TableFacts } from './facts.ts';
@@ -70,8 +71,12 @@ async function holdsOldRows(
   if (!rewritten.isInFile || !showsWriters(plan.source) || !('settledXid' in since)) return false;
   const { settledXid, sourceLife } = since;
   if (settledXid === null || !countsOn(sourceLife, lifeOf(facts))) return false;
-  const { rows } = await source.query(
-    `SELECT EXISTS (SELECT FROM ${bareItem(facts.sourceRows)} WHERE NOT (${isWrittenSince(settledXid, farFrom(nextXid))})) AS "hasOldRows"`,
+  const { rows } = await ask(
+    source,
+    onRows(
+      facts.sourceRows,
+      `SELECT EXISTS (SELECT FROM ${bareItem(facts.sourceRows)} WHERE NOT (${isWrittenSince(settledXid, farFrom(nextXid))})) AS "hasOldRows"`,
+    ),
   );
   return foundRow.parse(rows[0]).hasOldRows;
 }

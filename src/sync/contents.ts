@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Relation } from '../schema/relations.ts';
 import { farFrom } from '../sql/compare.ts';
 import { countAndWritten, digestWhole } from '../sql/contents.ts';
+import { ask } from '../postgres/usual-path.ts';
 import type { TableFacts } from './facts.ts';
 import type { RaisedFence } from './fence.ts';
 import type { RefreshPlan } from './plan.ts';
@@ -65,7 +66,8 @@ async function digestOf(
   { stagingName }: TableFacts,
   { columns }: Relation,
 ): Promise<string> {
-  const { rows } = await destination.query(
+  const { rows } = await ask(
+    destination,
     digestWhole(
       stagingName,
       columns.map(({ name }) => name),

@@ -7,6 +7,7 @@ import { codeOf } from '../postgres/identity.ts';
 import { printName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
 import { isShared } from '../schema/row-identity.ts';
+import { usually, USUALLY_AT } from '../sql/search-path.ts';
 import { shapeStamp } from '../sql/catalog.ts';
 import { awaitWriters, lockForMerge } from '../sql/destination.ts';
 import { lockTimeout } from '../sql/reshape.ts';
@@ -36,9 +37,12 @@ export async function holdCopy(
   if (holds === 'part' && !isShared(settings)) await letWritersEnd(client, facts, timing);
   const rows = ownRows(destinationName, settings, destination, pipeline);
   const answers = (await client.query(
-    [lockForMerge(destinationName), shapeStamp(destinationName), whichHaveRows([rows])].join('; '),
+    [lockForMerge(destinationName), shapeStamp(destinationName), ...usually(whichHaveRows([rows]))].join(
+      '; ',
+    ),
   )) as unknown as readonly pg.QueryResult[];
-  const [, stamp, filled] = answers;
+  const [, stamp, ...others] = answers;
+  const filled = others[USUALLY_AT];
   if (holds === 'part' && facts.destinationHasRows && filled?.rows.length === 0)
     throw moved(facts, 'was emptied while it was synced');
   if (stampRow.safeParse(stamp?.rows[0]).data?.stamp === destination.stamp) return;

@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../errors.ts';
+import { ask } from '../postgres/usual-path.ts';
 import type { Relation } from '../schema/relations.ts';
 import { countWhere } from '../sql/contents.ts';
 import { limitStatements } from '../sql/session.ts';
@@ -66,7 +67,7 @@ function countGone(
   return destination.withSnapshot(limit, (there) =>
     source.withSnapshot(limit, async (here) => {
       if (hasComparableKey(table, relation)) return compareKeys(table, relation, here, there);
-      const { rows } = countRow.parse((await here.query(countWhere(table.sourceRows, 'true'))).rows[0]);
+      const { rows } = countRow.parse((await ask(here, countWhere(table.sourceRows, 'true'))).rows[0]);
       const of = await countLive(there, table);
       return { gone: Math.max(0, of - rows), of };
     }),

@@ -8,6 +8,7 @@ import { sharedName, type TableName } from '../schema/names.ts';
 import { STATE_FORMAT, writtenAsSchema, type ResetRecord } from '../schema/state-record.ts';
 import { chunksTable, forgetLoad, loadsTable } from '../sql/loads.ts';
 import { createStateTable, forgetOwnState, readRecords, stateTable, writeReset } from '../sql/state.ts';
+import { asUsual } from '../sql/search-path.ts';
 import type { StateFile } from '../state/state-files.ts';
 import { readPendingLoads } from './chunks/pending-loads.ts';
 import { tableNames } from './facts.ts';
@@ -37,7 +38,7 @@ export async function forgetTable(work: Work, table: TableSettings): Promise<For
     if (!there.has(destinationName.table) && states.length === 0 && file.kind === 'none')
       return hasPending ? 'state' : 'absent';
     // Another machine may hold a state file that would serve in place of a row that is gone.
-    if (hasState !== true) await client.query(createStateTable(schema));
+    if (hasState !== true) await client.query(asUsual(createStateTable(schema)));
     const source = { database: work.settings.source.database, ...table.source };
     const reset: Omit<ResetRecord, 'generation'> = {
       format: STATE_FORMAT,

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../errors.ts';
 import { formatCount } from '../format.ts';
+import { queryUsually } from '../postgres/usual-path.ts';
 import { carriedType } from '../schema/columns.ts';
 import { printName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
@@ -66,7 +67,7 @@ export const goneWarning = ({ settings }: TableFacts, gone: number): string[] =>
 const countRow = z.object({ rows: z.number() });
 
 const rowsOf = async (client: pg.ClientBase, sql: string): Promise<number> =>
-  countRow.parse((await client.query(sql)).rows[0]).rows;
+  countRow.parse((await queryUsually(client, sql)).rows[0]).rows;
 
 /** After a merge that has removed so many. */
 export async function goneByMerge(

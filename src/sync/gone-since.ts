@@ -4,6 +4,7 @@
  */
 import type pg from 'pg';
 import { z } from 'zod';
+import { ask } from '../postgres/usual-path.ts';
 import type { Relation } from '../schema/relations.ts';
 import { isKeyed, type StateRecord } from '../schema/state-record.ts';
 import { countWhere } from '../sql/contents.ts';
@@ -33,7 +34,7 @@ export async function withoutGone<T extends Counted>(
   const isWritten = await writtenSince(source, facts, relation, record);
   if (isWritten === undefined) return { ...counted, notes: [cannotTell(contents.readAt)] };
   if (counted.extra === 0) return { ...counted, notes: [] };
-  const { rows } = await source.query(countWhere(facts.sourceRows, `NOT ${isWritten}`));
+  const { rows } = await ask(source, countWhere(facts.sourceRows, `NOT ${isWritten}`));
   const gone = Math.max(0, Number(contents.rows) - countRow.parse(rows[0]).rows);
   const explained = Math.min(gone, counted.extra);
   const extra = counted.extra - explained;

@@ -1,5 +1,6 @@
 /** What `types: "native"` does to the types of the destination. */
 import type pg from 'pg';
+import { queryOnePinnedFirst, queryUsually } from '../postgres/usual-path.ts';
 import { IncrepError } from '../errors.ts';
 import { printName } from '../schema/names.ts';
 import { judgeTypes, type NativeType } from '../schema/native-types.ts';
@@ -32,7 +33,7 @@ export async function addMissingLabels(work: Work, facts: TableFacts): Promise<v
   if (!isConcerned) return;
   await work.destination.withWriting([], async (client) => {
     const types = await lookAgain(client, facts);
-    for (const statement of types.flatMap(additionsTo)) await client.query(statement);
+    for (const statement of types.flatMap(additionsTo)) await queryUsually(client, statement);
   });
 }
 
@@ -47,10 +48,9 @@ export async function createMissingTypes(client: pg.ClientBase, facts: TableFact
 }
 
 async function create(client: pg.ClientBase, facts: TableFacts, type: NativeType): Promise<void> {
-  // Part of it is what the source has printed; in this mode the server takes one statement and no more.
-  const statement = { text: creationOf(type, facts.natives), queryMode: 'extended' };
   try {
-    await client.query(statement);
+    // Part of it is what the source has printed.
+    await queryOnePinnedFirst(client, creationOf(type, facts.natives));
   } catch (error) {
     throw isDuplicate(error) ? movedMeanwhile(facts, type) : error;
   }

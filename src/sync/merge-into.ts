@@ -6,8 +6,9 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import type { IncrepError } from '../errors.ts';
-import { printName } from '../schema/names.ts';
 import { describeRelations } from '../postgres/catalog.ts';
+import { queryPinnedFirst } from '../postgres/usual-path.ts';
+import { printName } from '../schema/names.ts';
 import { uniqueIndexOn, type Relation } from '../schema/relations.ts';
 import { copyKey } from '../schema/row-identity.ts';
 import { CHECK_CONSTRAINTS, DEFER_CONSTRAINTS, MAY_REPLACE } from '../sql/constraints.ts';
@@ -103,11 +104,12 @@ async function tryToMerge(
     onWait,
   };
   await lockAlone(destination, wanted, work.signal);
-  for (const { drop } of indexes) await destination.query(drop);
+  for (const { drop } of indexes) await queryPinnedFirst(destination, drop);
   const counts = await mergeStaging(destination, merge, share, order);
   // Nothing may be left to be checked by a table that is altered.
   await destination.query(CHECK_CONSTRAINTS);
-  for (const { create } of indexes) for (const statement of create) await destination.query(statement);
+  for (const { create } of indexes)
+    for (const statement of create) await queryPinnedFirst(destination, statement);
   return counts;
 }
 

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../errors.ts';
 import { codeOf } from '../postgres/identity.ts';
+import { onUsualPath } from '../postgres/usual-path.ts';
 import { printName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
 import { isUniqueBy } from '../schema/relations.ts';
@@ -91,11 +92,19 @@ const orderFor = (share: Share): MergeOrder => ({
   replaces: undefined,
 });
 
-export async function mergeStaging(
+/** Rows that are written meet triggers, checks and indexes of people. */
+export const mergeStaging = (
   client: pg.ClientBase,
   merge: Merge,
   share: Share,
   order: MergeOrder = orderFor(share),
+): Promise<MergeCounts> => onUsualPath(client, () => mergeRows(client, merge, share, order));
+
+async function mergeRows(
+  client: pg.ClientBase,
+  merge: Merge,
+  share: Share,
+  order: MergeOrder,
 ): Promise<MergeCounts> {
   if (merge.mergeKey.length === 0) return mergeCopies(client, merge);
   const passes = mergePasses(merge);

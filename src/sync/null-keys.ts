@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import type { TableSettings } from '../config/settings.ts';
+import { ask } from '../postgres/usual-path.ts';
 import type { Relation } from '../schema/relations.ts';
 import type { RowSource } from '../sql/row-source.ts';
 import { countNullKeys } from '../sql/window.ts';
@@ -20,7 +21,7 @@ export async function nullKeyWarning(
 ): Promise<string[]> {
   const key = source.columns.find(({ name }) => name === replicationKey);
   if (!key || key.isNotNull || mode === 'full-refresh' || nullKeys === 'include') return [];
-  const { rows: counted } = await client.query(countNullKeys(rows, key.name, MANY + 1));
+  const { rows: counted } = await ask(client, countNullKeys(rows, key.name, MANY + 1));
   const { rows: count } = countRow.parse(counted[0]);
   if (count === 0) return [];
   const many =

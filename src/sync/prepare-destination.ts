@@ -4,6 +4,7 @@ import { asIncrepError, type IncrepError } from '../errors.ts';
 import { isAboutOneStatement } from '../postgres/server-errors.ts';
 import { createSchema } from '../sql/destination.ts';
 import { createLoadTables, haveLoadTables } from '../sql/loads.ts';
+import { asUsual } from '../sql/search-path.ts';
 import { createRunsTable, createStateTable, stateTable, waitForLock } from '../sql/state.ts';
 import type { DestinationSchema } from './describe-destination.ts';
 import type { Facts, TableFacts } from './facts.ts';
@@ -63,16 +64,16 @@ const canMake = ({ access }: DestinationSchema): boolean =>
 
 async function make(client: pg.ClientBase, lack: Lack): Promise<void> {
   const { schema } = lack;
-  // Two first runs at once: the second waits, and then finds everything there.
+  // Event triggers of people see what is made here. Two first runs at once: the second waits, and then finds everything there.
   await client.query(waitForLock(stateTable(schema)));
   if (lack.lacksSchema) await client.query(createSchema(schema));
-  if (lack.lacksState) await client.query(createStateTable(schema));
-  if (lack.lacksRuns) await client.query(createRunsTable(schema));
+  if (lack.lacksState) await client.query(asUsual(createStateTable(schema)));
+  if (lack.lacksRuns) await client.query(asUsual(createRunsTable(schema)));
   if (lack.lacksLoads) await ensureLoadTables(client, schema);
 }
 
 /** Looked at once more: another run may have made them while this one waited, and be in the middle of a load. */
 async function ensureLoadTables(client: pg.ClientBase, schema: string): Promise<void> {
   const { rows } = await client.query<{ areThere: boolean }>(haveLoadTables(schema));
-  if (rows[0]?.areThere !== true) await client.query(createLoadTables(schema));
+  if (rows[0]?.areThere !== true) await client.query(asUsual(createLoadTables(schema)));
 }

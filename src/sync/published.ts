@@ -6,6 +6,7 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import { describeRelations } from '../postgres/catalog.ts';
+import { queryUsually } from '../postgres/usual-path.ts';
 import { copyKey } from '../schema/row-identity.ts';
 import type { Relation } from '../schema/relations.ts';
 import { createMergeKey, createTable, identifyByRow } from '../sql/destination.ts';
@@ -52,7 +53,7 @@ export async function madeWherePublished(
     await client.query(createMergeKey(destinationName, index, key, isPrimary));
   }
   // Without it the server refuses to change or remove a row.
-  if (key.length === 0 || !isPrimary) await client.query(identifyByRow(destinationName));
+  if (key.length === 0 || !isPrimary) await queryUsually(client, identifyByRow(destinationName));
   const made = (await describeRelations(client, schema, [table])).get(table);
   return made ? { ...facts, destination: made } : facts;
 }

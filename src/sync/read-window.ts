@@ -4,12 +4,14 @@ import { z } from 'zod';
 import { IncrepError } from '../errors.ts';
 import type { Loader } from '../events.ts';
 import { copyBetween, copyInto, type Copied } from '../postgres/copy-pipe.ts';
+import { ask } from '../postgres/usual-path.ts';
 import { copyFormatFor } from '../schema/copy-format.ts';
 import { printName } from '../schema/names.ts';
 import { canLock, type Relation } from '../schema/relations.ts';
 import { copyIn, copyOut, type CopyFormat } from '../sql/copy.ts';
-import { fromItem } from '../sql/row-source.ts';
+import { fromItem, onRows } from '../sql/row-source.ts';
 import { shapeStamp } from '../sql/catalog.ts';
+import type { Statement } from '../sql/search-path.ts';
 import { serverLife } from '../sql/session.ts';
 import { hasRows, lockShape, selectWindow, type Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
@@ -67,7 +69,7 @@ export async function readWhole<T>(
 export async function withTableSnapshot<T>(
   reading: Omit<Reading, 'destination'>,
   basis: string | undefined,
-  questions: readonly string[],
+  questions: readonly Statement[],
   read: (view: View, answers: readonly pg.QueryResult[]) => Promise<T>,
 ): Promise<T> {
   const { work, facts, plan, isCompared = false } = reading;
@@ -109,7 +111,10 @@ async function copyRows(
 ): Promise<Copied> {
   const { work, facts, plan, destination } = reading;
   const { columns, format } = rowsAs(reading);
-  const statement = copyOut(selectWindow(facts.sourceRows, plan.source.columns, window), format);
+  const statement = onRows(
+    facts.sourceRows,
+    copyOut(selectWindow(facts.sourceRows, plan.source.columns, window), format),
+  );
   const into = {
     client: destination,
     place: work.destination.place,
@@ -123,7 +128,7 @@ async function copyRows(
 async function copyFrom(
   work: Work,
   { from }: View,
-  statement: string,
+  statement: Statement,
   into: Parameters<typeof copyInto>[1],
   flow: Parameters<typeof copyInto>[2],
 ): Promise<Copied & { readonly rowsSent: number }> {
@@ -165,7 +170,7 @@ const flowOf = ({ emit, signal }: Work, { settings }: TableFacts, format: CopyFo
 
 /** A tool that finds nothing to copy and says "done" must not leave an empty table behind. */
 async function throwIfFilled({ facts }: Reading, source: pg.ClientBase): Promise<void> {
-  const { rows } = await source.query<{ hasRows: boolean }>(hasRows(facts.sourceRows));
+  const { rows } = await ask<{ hasRows: boolean }>(source, hasRows(facts.sourceRows));
   if (rows[0]?.hasRows === true) throw shortCopy(facts, 'some', 0);
 }
 

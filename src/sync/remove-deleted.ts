@@ -1,6 +1,7 @@
 /** Finds the rows that are gone from the source, in the same snapshot that was just merged, and removes them. */
 import type pg from 'pg';
 import { IncrepError } from '../errors.ts';
+import { onUsualPath } from '../postgres/usual-path.ts';
 import { printName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
 import { tableCommand } from '../shell-word.ts';
@@ -65,7 +66,7 @@ async function removeInBatches({
     { client: destination, rows: sides.destination },
   );
   const run = async (statement: string, keys: readonly string[]) =>
-    (await destination.query(statement, [keys])).rowCount ?? 0;
+    (await onUsualPath(destination, () => destination.query(statement, [keys]))).rowCount ?? 0;
   const limit = comparison.destinationRows * settings.deleteLimit;
   const rows = { table: destinationName, key, own: ownOf(facts) };
   const removal = (isSoft ? markDeleted : deleteKeys)(rows);

@@ -1,10 +1,12 @@
 /** `verify --repair`: exactly the rows that differ, fetched or removed, in one destination transaction. */
 import type pg from 'pg';
 import { copyBetween } from '../postgres/copy-pipe.ts';
+import { onUsualPath } from '../postgres/usual-path.ts';
 import { copyFormatFor } from '../schema/copy-format.ts';
 import type { Relation } from '../schema/relations.ts';
 import { copyIn, copyOut } from '../sql/copy.ts';
 import { deleteDoubles, deleteKeys, markDeleted, selectKeys } from '../sql/removal.ts';
+import { onRows } from '../sql/row-source.ts';
 import { compareSides } from './compare/compare-sides.ts';
 import type { Difference } from './compare/differences.ts';
 import { batched } from './compare/key-batches.ts';
@@ -90,8 +92,10 @@ export async function applyDifferences(
   const removal = (settings.deletes === 'soft' ? markDeleted : deleteKeys)(rows);
   // Of a version that the source no longer has, nobody could bring the row back.
   const clear = (keepsRest(settings) ? deleteDoubles : deleteKeys)(rows);
-  const doubles = batched((keys) => destination.query(clear, [keys]));
-  const extras = batched((keys) => destination.query(removal, [keys]));
+  const run = (statement: string) => (keys: readonly string[]) =>
+    onUsualPath(destination, () => destination.query(statement, [keys]));
+  const doubles = batched(run(clear));
+  const extras = batched(run(removal));
   const wanted = batched((keys) => fetchRows(repairing, keys));
   let doubled: string | undefined;
   for await (const { kind, key: values, ...difference } of differences) {
@@ -120,7 +124,7 @@ async function fetchRows(
   });
   const select = selectKeys(facts.sourceRows, relation.columns, keyColumns(facts, relation, 'source'), keys);
   await copyBetween(
-    { client: source, place: work.source.place, copyOut: copyOut(select, format) },
+    { client: source, place: work.source.place, copyOut: onRows(facts.sourceRows, copyOut(select, format)) },
     {
       client: destination,
       place: work.destination.place,

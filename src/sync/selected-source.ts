@@ -11,7 +11,9 @@ import {
   type SqlRefusal,
   type TypeUse,
 } from '../postgres/describe-select.ts';
-import type { Column } from '../schema/columns.ts';
+import { isOfNames, meansTheSame } from '../postgres/usual-path.ts';
+import { NAME_INSIDE } from '../postgres/server-errors.ts';
+import { printsByPath, type Column } from '../schema/columns.ts';
 import type { TableName } from '../schema/names.ts';
 import { hasSystemColumns, queryRelation, selectFrom, type Relation } from '../schema/relations.ts';
 import {
@@ -31,6 +33,7 @@ import {
   type RowSource,
   type TableSelection,
 } from '../sql/row-source.ts';
+import { PINNED_PATH, TO_USUAL_PATH } from '../sql/search-path.ts';
 import { calledIn, hasChangingWord } from '../sql/user-sql.ts';
 import { columnNotFound } from './column-not-found.ts';
 
@@ -62,7 +65,7 @@ export interface Selectable {
 
 const asItIs = ({ name, table }: Selectable): SelectedSource => ({
   relation: table,
-  rows: name,
+  rows: table?.columns.some(printsByPath) === true ? { ...name, isPinned: true } : name,
   fault: undefined,
   changing: [],
   isSteady: true,
@@ -96,24 +99,27 @@ const tableSelection = (selection: Selection, table: Relation): TableSelection =
   hasSystemColumns: hasSystemColumns(table),
 });
 
+/** A savepoint: a failed statement would end the transaction. */
+const BEFORE = 'increp_describe';
+
 /**
- * A round trip for each that has SQL of its operator's, and one for all of them. `isWithinSavepoint`: a failed statement would
- * end the transaction. @throws IncrepError only outside of a savepoint, for the first one that means nothing
+ * A round trip for each that has SQL of its operator's, and one for all of them. `goesOn`: each that means nothing is a fault of
+ * its own. @throws IncrepError otherwise, for the first one
  */
 export async function describeSources(
   client: pg.ClientBase,
   selectables: readonly Selectable[],
-  isWithinSavepoint: boolean,
+  goesOn: boolean,
 ): Promise<SelectedSource[]> {
   const sources = selectables.map((each) => ({ each, source: selectSource(each) }));
   const asked = sources.filter(({ each, source }) => isDescribed(each, source));
   if (asked.length === 0) return sources.map(({ source }) => source);
-  if (isWithinSavepoint) await client.query('SAVEPOINT increp_describe');
-  const described = new Map<Selectable, readonly Field[] | IncrepError>();
+  await client.query(`SAVEPOINT ${BEFORE}`);
+  const described = new Map<Selectable, Described | IncrepError>();
   for (const { each } of asked) {
     const found = await describe(client, each);
-    if (found instanceof IncrepError && !isWithinSavepoint) throw found;
-    if (found instanceof IncrepError) await client.query('ROLLBACK TO SAVEPOINT increp_describe');
+    if (found instanceof IncrepError && !goesOn) throw found;
+    if (found instanceof IncrepError) await client.query(`ROLLBACK TO SAVEPOINT ${BEFORE}`);
     described.set(each, found);
   }
   return withTypes(client, sources, described);
@@ -127,32 +133,58 @@ const isDescribed = ({ settings: { selection } }: Selectable, { relation, fault 
   relation.canSelect &&
   relation.unreadableColumns.length === 0;
 
+/**
+ * Names that the operator wrote mean what they mean under the pinned path. To plan the statement, the server may also have
+ * to look into functions of people, behind an index or a view, and these need the path of the role. What it refuses there has
+ * no place in the statement. The names keep their meaning where that path has nothing else that is called so.
+ */
+async function describeAsUsual(
+  client: pg.ClientBase,
+  statement: string,
+): Promise<{ readonly found: readonly Field[] | SqlRefusal; readonly isUsual: boolean }> {
+  const pinned = { found: await describeSelect(client, statement), isUsual: false };
+  const { found } = pinned;
+  if (!('message' in found) || found.position !== undefined || !isOfNames(found.sqlstate)) return pinned;
+  await client.query(`ROLLBACK TO SAVEPOINT ${BEFORE}`);
+  if (!(await meansTheSame(client, statement))) return pinned;
+  await client.query(TO_USUAL_PATH);
+  const again = await describeSelect(client, statement);
+  // What is refused has ended the transaction, up to the savepoint.
+  if (!('message' in again)) await client.query(PINNED_PATH);
+  return { found: again, isUsual: true };
+}
+
+interface Described {
+  readonly fields: readonly Field[];
+  readonly isUsual: boolean;
+}
+
 /** Of the columns of the table itself the catalog knows more. */
 async function describe(
   client: pg.ClientBase,
   { settings, table }: Selectable,
-): Promise<readonly Field[] | IncrepError> {
+): Promise<Described | IncrepError> {
   const { selection } = settings;
   const description =
     selection.query !== null
       ? describeQuery(selection.query)
       : table && describeTable(tableSelection(selection, table));
   if (!description) throw new Error('a table that is not there was described');
-  const found = await describeSelect(client, description.sql);
+  const { found, isUsual } = await describeAsUsual(client, description.sql);
   if ('message' in found) return refusedSql(settings.name, found, description);
-  return selection.query === null
-    ? found.filter(({ name }) => selection.transform.some(({ column }) => column === name))
-    : (unfitFields(settings.name, found) ?? found);
+  if (selection.query !== null) return unfitFields(settings.name, found) ?? { fields: found, isUsual };
+  const isMade = ({ name }: Field) => selection.transform.some(({ column }) => column === name);
+  return { fields: found.filter(isMade), isUsual };
 }
 
 async function withTypes(
   client: pg.ClientBase,
   sources: readonly { readonly each: Selectable; readonly source: SelectedSource }[],
-  described: ReadonlyMap<Selectable, readonly Field[] | IncrepError>,
+  described: ReadonlyMap<Selectable, Described | IncrepError>,
 ): Promise<SelectedSource[]> {
   const fieldsOf = (each: Selectable): readonly Field[] => {
     const found = described.get(each);
-    return found === undefined || found instanceof IncrepError ? [] : found;
+    return found === undefined || found instanceof IncrepError ? [] : found.fields;
   };
   const texts = new Map(sources.map(({ each }) => [each, textsOf(each.settings.selection)]));
   const called = new Set([...texts.values()].flat().flatMap(calledIn));
@@ -166,19 +198,23 @@ async function withTypes(
     const found = described.get(each);
     if (found === undefined) return source;
     if (found instanceof IncrepError) return { ...source, fault: found };
-    const own = columns.slice(next, next + found.length);
+    const { fields } = found;
+    const own = columns.slice(next, next + fields.length);
     const untyped = own.find((_column, index) => withoutType.includes(next + index + 1));
-    next += found.length;
+    next += fields.length;
     if (untyped) return { ...source, fault: untypedColumn(each.settings, untyped) };
     const sql = texts.get(each) ?? [];
     const changing = functions.filter(({ name }) => sql.some((text) => calledIn(text).includes(name)));
     const { selection } = each.settings;
+    const relation = each.table ? selectFrom(each.table, selection, own) : queryRelation(each.name, own);
+    const isUsual = found.isUsual && !relation.columns.some(printsByPath);
     return {
       ...source,
-      relation: each.table ? selectFrom(each.table, selection, own) : queryRelation(each.name, own),
+      relation,
       changing,
       isSteady: changing.length === 0 && !sql.some(hasChangingWord),
-      types: found,
+      rows: 'select' in source.rows ? { ...source.rows, isUsual } : source.rows,
+      types: fields,
     };
   });
 }
@@ -235,9 +271,11 @@ function refusedSql(table: string, refusal: SqlRefusal, { quotes }: Description)
     what: `${option === undefined ? 'SQL' : `"${option}"`} of "${table}": ${inOurWords(message)}${place}`,
     next: [
       ...(hint === undefined ? [] : [`The server says: ${hint}`]),
-      sqlstate === '42501'
-        ? 'Grant it at the source to the role that increp uses, or do without it.'
-        : `Correct it in tables-config.json; it is evaluated by the source.${/^(42883|42704|42P01)$/.test(sqlstate) ? ' Only what is in pg_catalog is found without the name of its schema in front.' : ''}`,
+      position === undefined && isOfNames(sqlstate)
+        ? NAME_INSIDE
+        : sqlstate === '42501'
+          ? 'Grant it at the source to the role that increp uses, or do without it.'
+          : `Correct it in tables-config.json; it is evaluated by the source.${/^(42883|42704|42P01)$/.test(sqlstate) ? ' Only what is in pg_catalog is found without the name of its schema in front.' : ''}`,
     ].join(' '),
     sqlstate,
   });

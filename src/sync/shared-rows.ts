@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { broadcast, type Patience } from '../postgres/broadcast.ts';
 import { copyToAll } from '../postgres/copy-pipe.ts';
 import { IncrepError } from '../errors.ts';
+import type { Statement } from '../sql/search-path.ts';
 import type { TableFacts } from './facts.ts';
 import type { IncrementalPlan, LoadPlan } from './plan.ts';
 import type { Sent, SharedSnapshot } from './sharing/shared-snapshot.ts';
@@ -26,11 +27,11 @@ const nameOf = ({ settings }: Work): string => settings.destinationName ?? '';
 export async function receiveCopy(
   work: Work,
   shared: SharedSnapshot,
-  statement: string,
+  statement: Statement,
 ): Promise<{ data: Readable; sent: () => number }> {
   const send: Sent<() => number> = (client, receivers) =>
     copyToAll({ client, place: work.source.place, copyOut: statement }, receivers, patienceOf(work));
-  const { data, told } = await shared.receive(nameOf(work), statement, send);
+  const { data, told } = await shared.receive(nameOf(work), JSON.stringify(statement), send);
   return { data, sent: told };
 }
 

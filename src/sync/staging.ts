@@ -1,6 +1,7 @@
 /** `<table>_stg`: made by us, marked as ours, never anybody else's. */
 import type pg from 'pg';
 import { codeOf } from '../postgres/identity.ts';
+import { ask } from '../postgres/usual-path.ts';
 import type { Column } from '../schema/columns.ts';
 import { destinationDrift } from '../schema/drift.ts';
 import type { TableName } from '../schema/names.ts';
@@ -28,7 +29,7 @@ export async function emptyStaging(
     isSameList(staging.columns, columns) &&
     destinationDrift(columns, staging.columns, natives).length === 0;
   if (!fits) return makeStaging(client, facts, columns, false);
-  const { rows } = await client.query<{ hasRows: boolean }>(hasRows(stagingName));
+  const { rows } = await ask<{ hasRows: boolean }>(client, hasRows(stagingName));
   if (rows[0]?.hasRows === true) await empty(client, stagingName);
 }
 

@@ -2,11 +2,13 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import type { TableSettings } from '../config/settings.ts';
+import { queryUsually } from '../postgres/usual-path.ts';
 import { tableKey, type TableName } from '../schema/names.ts';
 import { OWN_TYPES, SOURCE } from '../schema/own-columns.ts';
 import type { Relation } from '../schema/relations.ts';
 import { isShared } from '../schema/row-identity.ts';
 import { ident, literal } from '../sql/identifiers.ts';
+import { DIFFERS_FROM, EQUALS } from '../sql/search-path.ts';
 import { countUpTo, HELD_TABLES, whichHaveRows, type TableRows } from '../sql/window.ts';
 
 /** All of its rows, unless they are told apart by their pipeline. */
@@ -17,12 +19,12 @@ export const ownRows = (
   pipeline: string,
 ): TableRows => ({
   table,
-  where: isShared(settings) && hasSource(relation) ? [`${ident(SOURCE)} = ${literal(pipeline)}`] : [],
+  where: isShared(settings) && hasSource(relation) ? [`${ident(SOURCE)} ${EQUALS} ${literal(pipeline)}`] : [],
 });
 
 export const othersRows = (table: TableName, pipeline: string): TableRows => ({
   table,
-  where: [`${ident(SOURCE)} <> ${literal(pipeline)}`],
+  where: [`${ident(SOURCE)} ${DIFFERS_FROM} ${literal(pipeline)}`],
 });
 
 /** Ours, not one of people that is only called so. */
@@ -38,7 +40,7 @@ export async function filledTables(
   const schemas = [...new Set(tables.map(({ table: { schema } }) => schema))];
   const held = keysIn(await client.query(HELD_TABLES, [schemas]));
   const free = tables.filter(({ table }) => !held.includes(tableKey(table)));
-  const filled = free.length === 0 ? [] : keysIn(await client.query(whichHaveRows(free)));
+  const filled = free.length === 0 ? [] : keysIn(await queryUsually(client, whichHaveRows(free)));
   return new Set([...held, ...filled]);
 }
 
@@ -70,7 +72,7 @@ export async function countedRows(
       counted.push({ rows: undefined, isMore: false });
       continue;
     }
-    const { rows: found } = await client.query(countUpTo(table, MOST_COUNTED + 1));
+    const { rows: found } = await queryUsually(client, countUpTo(table, MOST_COUNTED + 1));
     const { rows } = z.object({ rows: z.number() }).parse(found[0]);
     counted.push({ rows: Math.min(rows, MOST_COUNTED), isMore: rows > MOST_COUNTED });
   }

@@ -1,5 +1,6 @@
 /** A snapshot of the source as the work on one table sees it: its own, or one that it shares with other destinations. */
 import type pg from 'pg';
+import type { Statement } from '../sql/search-path.ts';
 import { importSnapshot } from '../sql/session.ts';
 import type { SharedSnapshot } from './sharing/shared-snapshot.ts';
 import type { Work } from './work.ts';
@@ -16,7 +17,7 @@ interface Wanted {
   /** Tells all that decides what is read; undefined where nobody shares it. */
   readonly what: string | undefined;
   /** Asked when it is opened, in the same message. */
-  readonly first: readonly string[];
+  readonly first: readonly Statement[];
   /** Whether `look` compares both sides: that takes long, and names cursors. */
   readonly isCompared: boolean;
 }

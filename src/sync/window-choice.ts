@@ -1,6 +1,7 @@
 /** Which rows an incremental sync reads, and whether it need read any. */
 import type pg from 'pg';
 import { z } from 'zod';
+import { ask } from '../postgres/usual-path.ts';
 import { windowStart } from '../schema/fences.ts';
 import { lowestCursor } from '../schema/keys.ts';
 import { isUniqueBy, showsWriters, type Relation } from '../schema/relations.ts';
@@ -8,7 +9,8 @@ import { isAppend } from '../schema/row-identity.ts';
 import { isSameLife, type ReadAs, type StateRecord } from '../schema/state-record.ts';
 import { farFrom, isWrittenSince } from '../sql/compare.ts';
 import { IN_FLIGHT } from '../sql/fence.ts';
-import { hasRowsIn, type Window } from '../sql/window.ts';
+import type { Statement } from '../sql/search-path.ts';
+import { HAS_ROWS_AT, hasRowsIn, type Window } from '../sql/window.ts';
 import type { TableFacts } from './facts.ts';
 import type { RaisedFence } from './fence.ts';
 import { legacyStart } from './legacy-cursor.ts';
@@ -28,7 +30,7 @@ export interface WindowChoice {
   /** All that decides which rows are read: where it is the same, so are they. Undefined for what nobody shares. */
   readonly basis?: string;
   /** Asked when the snapshot is opened, in the same message. */
-  readonly questions: readonly string[];
+  readonly questions: readonly Statement[];
   readonly choose: (source: pg.ClientBase, answers: readonly pg.QueryResult[]) => Promise<ChosenWindow>;
 }
 
@@ -55,8 +57,9 @@ export function windowChoice(
       const window = windowFrom(facts, plan, fence, alive);
       const probe = probeFor(window);
       if (probe.length === 0) return { window, isQuiet: false };
-      const found: unknown = await source.query(probe.join('; '));
-      return { window, isQuiet: saysNo(found as pg.QueryResult[]) };
+      const found: pg.QueryResult[] = [];
+      for (const statement of probe) found.push(await ask(source, statement));
+      return { window, isQuiet: saysNo(found) };
     };
     return { basis, questions: [IN_FLIGHT], choose };
   }
@@ -73,8 +76,10 @@ const whatProbeKnows = ({ settledXid, sourceLife, readAs: way, shape: { oid } }:
   ...{ settledXid, sourceLife, way, oid },
 });
 
-const saysNo = ([, found]: readonly pg.QueryResult[]): boolean =>
-  found !== undefined && !foundRow.parse(found.rows[0]).hasRows;
+function saysNo(answers: readonly pg.QueryResult[]): boolean {
+  const found = answers[HAS_ROWS_AT];
+  return found !== undefined && !foundRow.parse(found.rows[0]).hasRows;
+}
 
 function windowFrom(
   facts: TableFacts,
@@ -167,7 +172,7 @@ function quietProbe(
   { since, source }: IncrementalPlan,
   { nextXid }: RaisedFence,
   window: Window,
-): string[] {
+): Statement[] {
   if (!('settledXid' in since) || since.settledXid === null) return [];
   const isKnown =
     showsWhatIsNew(facts, source, since) &&

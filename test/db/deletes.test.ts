@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { digestGroups } from '../../src/sql/compare.ts';
+import { textOf } from '../../src/sql/search-path.ts';
 import { increp, startIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
@@ -385,6 +386,6 @@ slowTest('little moves where little differs, and only keys are read', async () =
     version: null,
     groups: 40,
   });
-  const plan = await pair.source.query(`EXPLAIN ${digests}`);
+  const plan = await pair.source.query(`EXPLAIN ${textOf(digests)}`);
   expect(JSON.stringify(plan.rows)).toContain('Index Only Scan');
 });

@@ -1,13 +1,15 @@
 /** Roles whose settings are made to trouble us: the copy is the same, or the run says what is in its way. */
 import { expect, test } from 'vitest';
+import { bareIn } from '../support/bare-sql.ts';
 import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair, Side } from '../support/pair.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
-import { plant } from '../support/planted.ts';
+import { plant, plantBetter, PLANTED_TYPES } from '../support/planted.ts';
 import { insertOrders } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { usualStatementsOf } from '../support/usual-statements.ts';
 import { slowTest } from '../support/tier.ts';
 
 /** Everything that a role may set for itself and that decides how values print or parse, or how long we may take. */
@@ -142,6 +144,96 @@ testWithPgDump('what is planted on the search path of the roles is never used', 
     const result = await increp(command, pair);
     expect(result.exitCode, `${command}: ${result.stdout}${result.stderr}`).toBe(0);
   }
+});
+
+const CLOSE_COLUMNS = `code varchar(20), mood planted.mood, part numeric, note text, at planted.moment NOT NULL DEFAULT now()`;
+const CLOSE = [
+  'hard',
+  'soft',
+  'appended',
+  'newest',
+  'whole',
+  'numbered',
+  'lax',
+  'keyless',
+  'adopted',
+] as const;
+
+/** Keys of types whose operators pg_catalog has only for other types. */
+const CLOSE_SQL = CLOSE.map((name) => {
+  const key = name === 'keyless' ? '' : `, ${name === 'lax' ? 'UNIQUE' : 'PRIMARY KEY'} (code, mood)`;
+  const number = name === 'numbered' ? ', nr bigserial' : '';
+  return /* sql */ `CREATE TABLE ${name} (${CLOSE_COLUMNS}${number}${key});
+    INSERT INTO ${name} SELECT 'c' || i, 'low', i, 'note', now() - interval '1 hour' FROM generate_series(1, 20) i`;
+}).join(';');
+
+const closeTables = CLOSE.map((name) => ({
+  name,
+  types: 'native',
+  ...(name !== 'keyless' && { unique_cols: ['code', 'mood'] }),
+  ...(name === 'whole' || name === 'keyless'
+    ? { mode: 'full-refresh', skip_unchanged: name === 'whole' }
+    : { replication_key: name === 'numbered' ? 'nr' : 'at' }),
+  ...(name === 'appended' && { mode: 'incremental-append' }),
+  ...(name === 'newest' && { on_conflict: 'newest_wins' }),
+  ...(name === 'lax' && { null_keys: 'include' }),
+  ...(['hard', 'soft', 'numbered', 'lax'].includes(name) && { deletes: name === 'soft' ? 'soft' : 'hard' }),
+}));
+
+test('what fits better than pg_catalog and stands in front of it on the path is never used', async () => {
+  await using pair = await freshPair({ sourceSql: '' });
+  for (const side of ['source', 'destination'] as const) await pair[side].query(PLANTED_TYPES);
+  await pair.source.query(CLOSE_SQL);
+  await pair.destination.query(
+    `CREATE TABLE adopted (${CLOSE_COLUMNS}, PRIMARY KEY (code, mood)); INSERT INTO adopted VALUES ('c1', 'low', 7), ('gone', 'high', 1)`,
+  );
+  await pair.destination.query(`ALTER TABLE adopted OWNER TO ${pair.login('destination', 'increp').user}`);
+  for (const side of ['source', 'destination'] as const) {
+    await plant(pair[side]);
+    await plantBetter(pair[side]);
+    await setOnRole(pair, side, { search_path: 'planted, pg_catalog, public' });
+  }
+  await pair.writeTables({ tables: closeTables });
+  const { user } = pair.login('source', 'increp');
+  // The trap works although pg_catalog is searched first: what fits better wins.
+  await expect(
+    pair.source.query(
+      `SET LOCAL ROLE ${user}; SET LOCAL search_path = pg_catalog, planted, public; SELECT FROM hard WHERE code = 'c1'::varchar`,
+    ),
+  ).rejects.toThrow('planted operator was called');
+  const run = async (command: string, exitCode = 0) => {
+    const result = await increp(command, pair);
+    expect(result.exitCode, `${command}: ${result.stdout}${result.stderr}`).toBe(exitCode);
+  };
+  const statements = await usualStatementsOf(async () => {
+    await run('sync adopted --adopt --force');
+    await run('sync');
+    for (const name of CLOSE) {
+      const number = name === 'numbered' ? `, nr = DEFAULT` : '';
+      await pair.source.query(`UPDATE ${name} SET note = 'new', at = now()${number} WHERE part < 4;
+      INSERT INTO ${name} (code, mood, part) VALUES ('more', 'high', 99)`);
+      if (name !== 'appended' && name !== 'newest' && name !== 'adopted')
+        await pair.source.query(`DELETE FROM ${name} WHERE part = 7`);
+    }
+    await run('sync --deletes');
+    await pair.destination.query(`DELETE FROM public.hard WHERE part OPERATOR(pg_catalog.=) 9::numeric;
+    UPDATE public.soft SET note = 'wrong' WHERE part OPERATOR(pg_catalog.=) 9::numeric`);
+    await run('verify', 2);
+    for (const command of [
+      'verify --repair',
+      'verify',
+      'check',
+      'plan',
+      'status',
+      'sync --verify',
+      'sync --full-refresh',
+    ])
+      await run(command);
+  });
+  expect(statements.length).toBeGreaterThan(50);
+  for (const statement of statements) expect(bareIn(statement), statement).toEqual([]);
+  for (const name of CLOSE.filter((each) => each !== 'appended'))
+    await expectSameRows(pair, name, name === 'soft' ? { where: `note <> 'note' OR part <> 7` } : {});
 });
 
 test('default_transaction_read_only on the destination is a brake, which is respected and named', async () => {

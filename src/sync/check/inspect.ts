@@ -8,6 +8,7 @@ import type { Dependent } from '../../postgres/dependents.ts';
 import { readQueryCost, type QueryCost } from '../../postgres/query-plan.ts';
 import { encryptionOf, type Encryption } from '../../postgres/driver.ts';
 import { explainWindow, readNothing } from '../../sql/estimate.ts';
+import type { Statement } from '../../sql/search-path.ts';
 import { WITHOUT_IDENTITY } from '../../sql/publications.ts';
 import { publicationsOver } from '../published.ts';
 import {
@@ -236,7 +237,7 @@ async function inspectAll(source: Database, plans: ReadonlyMap<TableFacts, Plan>
 interface Question {
   readonly table: TableFacts;
   readonly about: 'reading' | 'counts' | 'mark' | 'origin' | 'sequences' | 'cost' | 'rows';
-  readonly statement: string;
+  readonly statement: Statement;
 }
 
 function keyQuestions(table: TableFacts, plan: KeyedPlan, timeZone: string): Question[] {

@@ -1,5 +1,6 @@
 /** Digests, and then the rows of the groups that differ, from two open transactions. */
 import type pg from 'pg';
+import { ask } from '../../postgres/usual-path.ts';
 import { closeRows, declareRows, digestGroups, fetchRows, type Comparable } from '../../sql/compare.ts';
 import { findDifferences, type Difference } from './differences.ts';
 import { differingGroups, totalRows, type GroupDigest } from './digests.ts';
@@ -31,7 +32,7 @@ export async function compareSides(source: ComparedSide, destination: ComparedSi
 }
 
 async function digestsOf({ client, rows }: ComparedSide): Promise<GroupDigest[]> {
-  return (await client.query<GroupDigest>(digestGroups(rows))).rows;
+  return (await ask<GroupDigest>(client, digestGroups(rows))).rows;
 }
 
 async function* rowsOf(
@@ -39,11 +40,11 @@ async function* rowsOf(
   groups: readonly number[],
 ): AsyncGenerator<HashedRow[]> {
   const cursor = 'increp_rows';
-  await client.query(declareRows(cursor, rows, groups));
+  await ask(client, declareRows(cursor, rows, groups));
   for (;;) {
     // Taken out of the result: the driver's results are strung together, so that one that has grown old keeps all
     // that follow, and with them every row, until the garbage of 50 MB is worth a collection to V8.
-    const batch = (await client.query<HashedRow>(fetchRows(cursor, FETCH_ROWS))).rows.splice(0);
+    const batch = (await ask<HashedRow>(client, fetchRows(cursor, rows, FETCH_ROWS))).rows.splice(0);
     yield batch;
     if (batch.length < FETCH_ROWS) break;
   }

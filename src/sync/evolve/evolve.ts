@@ -1,10 +1,12 @@
 /** A copy takes the shape of its source where it stands, in the transaction that merges its rows. */
 import { describeRelations } from '../../postgres/catalog.ts';
+import { queryUsually } from '../../postgres/usual-path.ts';
 import { IncrepError } from '../../errors.ts';
 import { printName } from '../../schema/names.ts';
 import { dropTable } from '../../sql/destination.ts';
 import { ident } from '../../sql/identifiers.ts';
 import { mergePasses } from '../../sql/merge.ts';
+import type { Statement } from '../../sql/search-path.ts';
 import { alterAfter, alterBefore, CHECK_DEFERRED, lockWholly } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts.ts';
 import { usersOfCopy } from '../lock-holders.ts';
@@ -45,7 +47,7 @@ export async function finishCopy(evolving: Evolving, { rebuilding }: Evolved): P
   return warnings;
 }
 
-async function alter(evolving: Evolving, statement: string): Promise<Rebuilding | undefined> {
+async function alter(evolving: Evolving, statement: Statement): Promise<Rebuilding | undefined> {
   const { facts, evolution, destination } = evolving;
   const retyped = evolution.retyped.map(({ name }) => name);
   const look = () => (retyped.length === 0 ? undefined : viewsOver(destination, facts, retyped));
@@ -105,7 +107,7 @@ async function fillRows(
     own: merge.own.filter(({ isMark }) => !isMark),
   });
   let rows = 0;
-  for (const { update } of passes) rows += (await destination.query(update)).rowCount ?? 0;
+  for (const { update } of passes) rows += (await queryUsually(destination, update)).rowCount ?? 0;
   await destination.query(dropTable(table));
   return rows;
 }

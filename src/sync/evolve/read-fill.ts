@@ -5,6 +5,7 @@
 import type pg from 'pg';
 import { copyBetween, type Copied } from '../../postgres/copy-pipe.ts';
 import { codeOf } from '../../postgres/identity.ts';
+import { queryUsually } from '../../postgres/usual-path.ts';
 import { IncrepError } from '../../errors.ts';
 import type { Evolution } from '../../schema/evolution.ts';
 import { copyFormatFor } from '../../schema/copy-format.ts';
@@ -14,6 +15,7 @@ import { isKeyed } from '../../schema/state-record.ts';
 import { copyIn, copyOut } from '../../sql/copy.ts';
 import { analyze, createTable } from '../../sql/destination.ts';
 import { hasDoubles, selectFill } from '../../sql/fill.ts';
+import { onRows } from '../../sql/row-source.ts';
 import { isAfter } from '../../sql/window.ts';
 import { compareSides } from '../compare/compare-sides.ts';
 import { sidesOf } from '../compare/sides.ts';
@@ -136,7 +138,10 @@ async function copyFill(
     {
       client: source,
       place: work.source.place,
-      copyOut: copyOut(selectFill(sourceRows, columns, isNew && isUnique ? filled : []), format),
+      copyOut: onRows(
+        sourceRows,
+        copyOut(selectFill(sourceRows, columns, isNew && isUnique ? filled : []), format),
+      ),
     },
     {
       client: destination,
@@ -191,7 +196,8 @@ async function makeFillTable(destination: pg.ClientBase, create: string, facts: 
 
 /** Which of several rows the copy has, nothing would tell. */
 async function throwIfDoubled(destination: pg.ClientBase, facts: TableFacts): Promise<void> {
-  const { rows } = await destination.query<{ hasDoubles: boolean }>(
+  const { rows } = await queryUsually<{ hasDoubles: boolean }>(
+    destination,
     hasDoubles(fillTable(facts), facts.settings.mergeKey),
   );
   if (rows[0]?.hasDoubles === true) throw new NotInPlace(notUnique(facts, 'source'));

@@ -4,6 +4,7 @@ import { altersTable, type Evolution } from '../../schema/evolution.ts';
 import type { NativeCarriers } from '../../schema/columns.ts';
 import type { TableName } from '../../schema/names.ts';
 import { alterAfter, alterBefore } from '../../sql/reshape.ts';
+import { textOf } from '../../sql/search-path.ts';
 
 const TO_BE_ALTERED = 'the copy is altered in place';
 const ALTERED = 'the copy was altered in place';
@@ -27,6 +28,6 @@ export const alterationsOf = (
   evolution: Evolution,
   natives: NativeCarriers,
 ): readonly string[] =>
-  [alterBefore(table, evolution, natives), alterAfter(table, evolution)].filter(
-    (statement) => statement !== undefined,
+  [alterBefore(table, evolution, natives), alterAfter(table, evolution)].flatMap((statement) =>
+    statement === undefined ? [] : [textOf(statement)],
   );

@@ -4,6 +4,7 @@
  */
 import { grantedByDefault } from '../../postgres/belongings.ts';
 import { codeOf } from '../../postgres/identity.ts';
+import { queryPinnedFirst } from '../../postgres/usual-path.ts';
 import { derivedName, printName } from '../../schema/names.ts';
 import type { BuiltItem, BuiltRelation, Belongings } from '../../sql/belongings.ts';
 import { commentOnTable, renameTable } from '../../sql/destination.ts';
@@ -18,6 +19,7 @@ import {
   replaceView,
   revokeAll,
 } from '../../sql/reshape.ts';
+import type { Statement } from '../../sql/search-path.ts';
 import { renameIndexes, type NewTable } from './new-table.ts';
 import { ASIDE, mustSurvive, refusalFrom } from './unsurvivable.ts';
 
@@ -63,7 +65,7 @@ export async function exchange(work: Exchange): Promise<void> {
       await must(work, describe(view), refresh(view));
 }
 
-export const must = (work: Pick<Dressing, 'client' | 'facts'>, what: string, sql: string): Promise<void> =>
+export const must = (work: Pick<Dressing, 'client' | 'facts'>, what: string, sql: Statement): Promise<void> =>
   mustSurvive(work.client, work.facts.destinationName, what, sql);
 
 export const describe = ({ kind, name }: BuiltRelation): string => `${kind} ${printName(name)}`;
@@ -81,7 +83,7 @@ async function isReplaced(work: Exchange, view: BuiltRelation): Promise<boolean>
   const { client } = work;
   await client.query('SAVEPOINT increp_view');
   try {
-    await client.query(replaceView(view));
+    await queryPinnedFirst(client, replaceView(view));
   } catch (error) {
     if (!hasOtherColumns(error)) throw refusalFrom(error, work.facts.destinationName, describe(view));
     await client.query('ROLLBACK TO SAVEPOINT increp_view');

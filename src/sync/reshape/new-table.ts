@@ -13,6 +13,7 @@ import {
   lockAgainstWrites,
   type ExtraColumn,
 } from '../../sql/reshape.ts';
+import type { Statement } from '../../sql/search-path.ts';
 import { carriedType } from '../../schema/columns.ts';
 import type { TableFacts } from '../facts.ts';
 import { indexNameFor } from '../index-names.ts';
@@ -79,7 +80,7 @@ export function stagingKey({ stagingName, settings }: TableFacts, source: Relati
   return createMergeKey(stagingName, stagingIndex(stagingName), key, isNotNull);
 }
 
-const must = ({ client, facts }: NewTable, what: string, sql: string): Promise<void> =>
+const must = ({ client, facts }: NewTable, what: string, sql: Statement): Promise<void> =>
   mustSurvive(client, facts.destinationName, what, sql);
 
 function indexStatement(index: BuiltIndex, table: TableName, name: string): string {

@@ -1,7 +1,9 @@
 /** A statement that makes something again on the new table, and what it means when the server refuses it. */
 import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
+import { queryPinnedFirst } from '../../postgres/usual-path.ts';
 import { printName, type TableName } from '../../schema/names.ts';
+import type { Statement } from '../../sql/search-path.ts';
 
 /** SQLSTATE classes by which a server says that this object and this table do not go together. */
 const REFUSED = /^(0A|22|23|2B|42|44|55|P0)/;
@@ -23,10 +25,10 @@ export async function mustSurvive(
   client: pg.ClientBase,
   table: TableName,
   what: string,
-  sql: string,
+  sql: Statement,
 ): Promise<void> {
   try {
-    await client.query(sql);
+    await queryPinnedFirst(client, sql);
   } catch (error) {
     throw refusalFrom(error, table, what);
   }

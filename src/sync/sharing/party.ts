@@ -1,4 +1,5 @@
 /** What a destination's run has to do with those of the others. */
+import type { Statement } from '../../sql/search-path.ts';
 import type { SharedSnapshot } from './shared-snapshot.ts';
 
 /** What a destination's run knows of the others. */
@@ -16,6 +17,6 @@ export interface Party {
   /** The same for all that are about to read the same. */
   readonly fence: <T>(what: string, raise: () => Promise<T>) => Promise<T>;
   /** Undefined: nobody else reads the same, or we have come too late. `what` tells all that decides what is read. */
-  readonly snapshot: (what: string, first: readonly string[]) => Promise<SharedSnapshot | undefined>;
+  readonly snapshot: (what: string, first: readonly Statement[]) => Promise<SharedSnapshot | undefined>;
   readonly leave: () => void;
 }

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { IncrepError } from '../../errors.ts';
 import { newBranch } from '../../postgres/broadcast.ts';
 import type { Database } from '../../postgres/database.ts';
+import type { Statement } from '../../sql/search-path.ts';
 import { EXPORT_SNAPSHOT } from '../../sql/session.ts';
 import { Meeting } from './meeting.ts';
 
@@ -62,7 +63,7 @@ export class SharedSnapshot {
   }
 
   /** Resolves when all have left it. Does not fail: whoever needs it is told. */
-  async hold(first: readonly string[]): Promise<void> {
+  async hold(first: readonly Statement[]): Promise<void> {
     try {
       await this.#options.source.withSnapshot(first, async (client, { answers }) => {
         this.#opened.resolve({ client, answers });

@@ -2,6 +2,7 @@
  * What the runs of one pipeline's destinations have to do with each other: they go from table to table at the same time,
  * where none has to wait long, and those that are together read the source once.
  */
+import type { Statement } from '../../sql/search-path.ts';
 import type { Database } from '../../postgres/database.ts';
 import type { Timing } from '../../timing.ts';
 import { Meeting, type Patience } from './meeting.ts';
@@ -84,7 +85,7 @@ export class Sharing implements AsyncDisposable {
     return new Round(members, patience, (names, first) => this.#open(names, first));
   }
 
-  #open(members: readonly string[], first: readonly string[]): SharedSnapshot {
+  #open(members: readonly string[], first: readonly Statement[]): SharedSnapshot {
     const source = this.#idle.pop() ?? this.#options.openSource();
     const { signal } = this.#options;
     const snapshot = new SharedSnapshot({ source, members, patience: this.#patience, signal });
@@ -102,7 +103,7 @@ export class Sharing implements AsyncDisposable {
   }
 }
 
-type Open = (members: readonly string[], first: readonly string[]) => SharedSnapshot;
+type Open = (members: readonly string[], first: readonly Statement[]) => SharedSnapshot;
 
 /** One table, and those that have come to it together. */
 class Round {
@@ -140,7 +141,7 @@ class Round {
   async #snapshotFor(
     name: string,
     what: string,
-    first: readonly string[],
+    first: readonly Statement[],
   ): Promise<SharedSnapshot | undefined> {
     const present = await this.#meeting.come(name, what);
     const alike = [...(present ?? [])]

@@ -23,8 +23,8 @@ test('a merge whose key has no NULLs is one pass that an index can serve', () =>
   expect(passes).toMatchObject([{ isIndexed: true }]);
   for (const pass of passes) {
     for (const statement of [pass.update, pass.merge]) {
-      expect(statement).toContain('t."id" = s."id"');
-      expect(statement).toContain('t.* *<> s.*');
+      expect(statement).toContain('t."id" OPERATOR(pg_catalog.=) s."id"');
+      expect(statement).toContain('t.* OPERATOR(pg_catalog.*<>) s.*');
     }
     expect(Object.values(pass).join()).not.toContain('IS NOT DISTINCT FROM');
   }
@@ -35,15 +35,19 @@ test('NULLs in the key get a pass of their own, which still joins on the columns
   expect(passes).toMatchObject([{ isIndexed: true }, { isIndexed: false }]);
   for (const statement of ['update', 'merge'] as const) {
     expect(passes[0]?.[statement]).toContain(
-      't."part" IS NOT NULL AND t."id" = s."id" AND t."part" = s."part"',
+      't."part" IS NOT NULL AND t."id" OPERATOR(pg_catalog.=) s."id" AND t."part" OPERATOR(pg_catalog.=) s."part"',
     );
-    expect(passes[1]?.[statement]).toContain('t."id" = s."id" AND t."part" IS NOT DISTINCT FROM s."part"');
+    expect(passes[1]?.[statement]).toContain(
+      't."id" OPERATOR(pg_catalog.=) s."id" AND (t."part" OPERATOR(pg_catalog.=) s."part" OR t."part" IS NOT DISTINCT FROM NULL',
+    );
   }
 });
 
 test('sides that differ in columns are compared by name, under an alias that no column has', () => {
   const [pass] = mergePasses(merge({ columns: ['id', 'image'], hasSameColumns: false }));
-  expect(pass?.update).toContain('(SELECT image_ FROM (SELECT t."id", t."image") image_) *<>');
+  expect(pass?.update).toContain(
+    '(SELECT image_ FROM (SELECT t."id", t."image") image_) OPERATOR(pg_catalog.*<>)',
+  );
 });
 
 test('names are quoted wherever they stand', () => {
@@ -61,21 +65,26 @@ const OWN = ownColumns({ deletes: 'soft', metadataColumns: ['_synced_at', '_sour
 
 test('columns of ours are part of the identity, written with the rest, or a mark', () => {
   const [pass] = mergePasses(merge({ own: OWN, hasSameColumns: false }));
-  expect(pass?.merge).toContain(`ON true AND t."_source" = 'it''s' AND t."id" = s."id"`);
+  expect(pass?.merge).toContain(
+    `ON true AND t."_source" OPERATOR(pg_catalog.=) 'it''s' AND t."id" OPERATOR(pg_catalog.=) s."id"`,
+  );
   expect(pass?.merge).toContain('INSERT ("id", "note", "_synced_at", "_source")');
-  expect(pass?.merge).toContain(`VALUES (s."id", s."note", now(), 'it''s')`);
-  expect(pass?.update).toContain('"note" = s."note", "_deleted_at" = NULL, "_synced_at" = now()');
+  expect(pass?.merge).toContain(`VALUES (s."id", s."note", pg_catalog.now(), 'it''s')`);
+  expect(pass?.update).toContain('"note" = s."note", "_deleted_at" = NULL, "_synced_at" = pg_catalog.now()');
   expect(pass?.update).not.toContain('"_source" = s.');
   expect(pass?.remove).toContain(
-    'SET "_deleted_at" = now(), "_synced_at" = now() WHERE true AND t."_source"',
+    'SET "_deleted_at" = pg_catalog.now(), "_synced_at" = pg_catalog.now() WHERE true AND t."_source"',
   );
-  expect(pass?.insert).toContain(`WHERE t."_source" = 'it''s' AND t."id" = s."id")`);
+  expect(pass?.insert).toContain(
+    `WHERE t."_source" OPERATOR(pg_catalog.=) 'it''s' AND t."id" OPERATOR(pg_catalog.=) s."id")`,
+  );
 });
 
 test('a newer row of the destination is left alone by each statement that changes rows', () => {
   const [pass] = mergePasses(merge({ yieldsToNewer: true }));
-  const isNewer = 'coalesce(t."updated_at" > s."updated_at", t."updated_at" IS NOT NULL)';
-  expect(pass?.merge).toContain(`t.* *<> s.* AND NOT ${isNewer} THEN UPDATE`);
+  const isNewer =
+    'coalesce(t."updated_at" OPERATOR(pg_catalog.>) s."updated_at", t."updated_at" IS NOT NULL)';
+  expect(pass?.merge).toContain(`t.* OPERATOR(pg_catalog.*<>) s.* AND NOT ${isNewer} THEN UPDATE`);
   expect(pass?.update).toContain(`AND NOT ${isNewer}`);
   expect(pass?.countNewer).toContain(`AND ${isNewer}`);
 });

@@ -53,7 +53,7 @@ test('a window is over the columns that come out', () => {
   } as const;
   const rows = queriedRows('SELECT 1 AS id -- one', 'ones');
   expect(selectWindow(rows, [column({ name: 'id', type: 'bigint' })], window)).toBe(
-    `SELECT "id" FROM (\nSELECT 1 AS id -- one\n) AS "ones" WHERE "id" >= '7'::bigint`,
+    `SELECT "id" FROM (\nSELECT 1 AS id -- one\n) AS "ones" WHERE "id" OPERATOR(pg_catalog.>=) '7'::bigint`,
   );
 });
 

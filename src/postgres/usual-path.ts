@@ -1,0 +1,90 @@
+/** Statements that touch tables of people, within a transaction of ours (sql/search-path.ts). */
+import pg from 'pg';
+import {
+  answerAt,
+  asUsual,
+  onTables,
+  PINNED_PATH,
+  shadowsOf,
+  statementsOf,
+  textOf,
+  TO_USUAL_PATH,
+  type Statement,
+} from '../sql/search-path.ts';
+
+/** A statement without parameters, under the path that it is for. */
+export async function ask<Row extends pg.QueryResultRow = pg.QueryResultRow>(
+  client: pg.ClientBase,
+  statement: Statement,
+): Promise<pg.QueryResult<Row>> {
+  if (typeof statement === 'string') return client.query<Row>(statement);
+  const results: unknown = await client.query(statementsOf(statement).join('; '));
+  const answer = (results as readonly pg.QueryResult<Row>[])[answerAt(statement)];
+  if (!answer) throw new Error('a statement was not answered');
+  return answer;
+}
+
+/** One statement without parameters. */
+export const queryUsually = <Row extends pg.QueryResultRow = pg.QueryResultRow>(
+  client: pg.ClientBase,
+  statement: string,
+): Promise<pg.QueryResult<Row>> => ask<Row>(client, onTables(statement));
+
+/** What fails ends the transaction, or goes back to a savepoint and to the path of that moment. */
+export async function onUsualPath<T>(client: pg.ClientBase, work: () => Promise<T>): Promise<T> {
+  await client.query(TO_USUAL_PATH);
+  const result = await work();
+  await client.query(PINNED_PATH);
+  return result;
+}
+
+/** SQLSTATEs of functions, tables, other objects and schemas that are not there. */
+export const isOfNames = (sqlstate: string): boolean => /^(42883|42P01|42704|3F000)$/.test(sqlstate);
+
+/** A name that is not found, and not one of the statement itself: that would have a place in it. */
+export const isMissingInside = (error: unknown): error is pg.DatabaseError =>
+  error instanceof pg.DatabaseError && error.position === undefined && isOfNames(error.code ?? '');
+
+const ATTEMPT = 'increp_attempt';
+
+/**
+ * A definition that the server has printed means what it meant under the pinned path. Only where a function within it, or an
+ * event trigger, finds nothing there, it is read under the path of the role, and only if nothing on that path could be taken
+ * for something that the definition names. Statements of ours come this way where a refusal has to name things in full.
+ */
+export async function queryPinnedFirst(client: pg.ClientBase, statement: Statement): Promise<void> {
+  const isOurs = typeof statement !== 'string';
+  const text = textOf(statement);
+  try {
+    await client.query(`SAVEPOINT ${ATTEMPT}; ${text}; RELEASE SAVEPOINT ${ATTEMPT}`);
+  } catch (error) {
+    await backAsUsual(client, isOurs ? undefined : text, error);
+    await client.query(`${asUsual(text)}; RELEASE SAVEPOINT ${ATTEMPT}`);
+  }
+}
+
+/** The same for what a server of somebody else has printed: in this mode the server takes one statement and no more. */
+export async function queryOnePinnedFirst(client: pg.ClientBase, text: string): Promise<void> {
+  const statement = { text, queryMode: 'extended' };
+  await client.query(`SAVEPOINT ${ATTEMPT}`);
+  try {
+    await client.query(statement);
+  } catch (error) {
+    await backAsUsual(client, text, error);
+    await onUsualPath(client, () => client.query(statement));
+  }
+  await client.query(`RELEASE SAVEPOINT ${ATTEMPT}`);
+}
+
+/** @throws the error, where the usual path is no help */
+async function backAsUsual(client: pg.ClientBase, text: string | undefined, error: unknown): Promise<void> {
+  if (!isMissingInside(error)) throw error;
+  await client.query(`ROLLBACK TO SAVEPOINT ${ATTEMPT}`);
+  if (text !== undefined && !(await meansTheSame(client, text))) throw error;
+}
+
+/** Whether SQL that is not ours names nothing that the path of the role has outside of pg_catalog. */
+export async function meansTheSame(client: pg.ClientBase, text: string): Promise<boolean> {
+  const { rows } = await queryUsually<{ isShadowed: boolean }>(client, shadowsOf(text));
+  return rows[0]?.isShadowed === false;
+}

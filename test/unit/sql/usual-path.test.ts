@@ -1,0 +1,239 @@
+/** Statements that run under the path of the role name every operator and every function with its schema. */
+import { expect, test } from 'vitest';
+import type { Column } from '../../../src/schema/columns.ts';
+
+import { isWrittenSince, declareRows, digestGroups, fetchRows } from '../../../src/sql/compare.ts';
+import { countAndWritten, countWhere, digestWhole } from '../../../src/sql/contents.ts';
+import { addMissing, removeSurplus } from '../../../src/sql/copies.ts';
+import {
+  addOwnColumn,
+  copyMarked,
+  createMergeKey,
+  createTable,
+  fillOwnColumn,
+} from '../../../src/sql/destination.ts';
+import { dropDoubles } from '../../../src/sql/doubles.ts';
+import { countWindow, explainWindow, readNothing } from '../../../src/sql/estimate.ts';
+import { highWaterMark } from '../../../src/sql/fence.ts';
+import { hasDoubles, selectFill } from '../../../src/sql/fill.ts';
+import { countRows, countWithout } from '../../../src/sql/gone-rows.ts';
+import { inspectKeys } from '../../../src/sql/inspect.ts';
+import { createLoadTables } from '../../../src/sql/loads.ts';
+import { counted, keepNewest, mergePasses, replaceStatements, type Merge } from '../../../src/sql/merge.ts';
+import { ownColumns } from '../../../src/sql/own-columns.ts';
+import {
+  deleteDoubles,
+  deleteKeys,
+  markDeleted,
+  selectKeys,
+  unmarkDeleted,
+} from '../../../src/sql/removal.ts';
+import { carryExtraColumns, CHECK_DEFERRED, demandValues } from '../../../src/sql/reshape.ts';
+import { queriedRows } from '../../../src/sql/row-source.ts';
+import {
+  PINNED_PATH,
+  shadowsOf,
+  textOf,
+  TO_USUAL_PATH,
+  type Statement,
+} from '../../../src/sql/search-path.ts';
+import { createRunsTable, createStateTable } from '../../../src/sql/state.ts';
+import {
+  countNullKeys,
+  countUpTo,
+  hasRows,
+  hasRowsIn,
+  isAfter,
+  isAmong,
+  selectWindow,
+  whichHaveRows,
+  windowCondition,
+  type Window,
+} from '../../../src/sql/window.ts';
+import { bareIn } from '../../support/bare-sql.ts';
+import { column } from '../schema/columns.ts';
+
+const table = { schema: 'public', table: 'orders' };
+const staging = { schema: 'public', table: 'orders_stg' };
+const columns: readonly Column[] = [
+  column({ name: 'id', type: 'bigint' }),
+  column({ name: 'part', type: 'text' }),
+];
+const KEY_TYPES = ['timestamptz', 'timestamp', 'date', 'integer'] as const;
+const own = ownColumns({ deletes: 'soft', metadataColumns: ['_synced_at', '_source'] }, 'ours');
+
+const window = (more: Partial<Window> = {}): Window => ({
+  replicationKey: 'at',
+  keyType: 'timestamptz',
+  from: '2026-01-01',
+  lookbackSeconds: 60,
+  nullKeys: 'include',
+  orWritten: { since: '7', nextXid: '9' },
+  ...more,
+});
+
+const WINDOWS: readonly Window[] = [
+  ...KEY_TYPES.map((keyType) => window({ keyType })),
+  window({ chunk: { blocks: { start: 1, end: 9 }, upTo: '2026-01-01' } }),
+  window({
+    sharing: [
+      { name: 'id', isNullable: false, isBuiltIn: true },
+      { name: 'part', isNullable: true, isBuiltIn: false },
+    ],
+  }),
+];
+
+const merge = (more: Partial<Merge> = {}): Merge => ({
+  destination: table,
+  staging,
+  columns: ['id', 'part', 'note'],
+  mergeKey: ['id', 'part'],
+  replicationKey: 'at',
+  nullableKey: [],
+  hasSameColumns: false,
+  own,
+  yieldsToNewer: true,
+  fixed: ['number'],
+  kept: ['extra'],
+  canMerge: true,
+  ...more,
+});
+
+const MERGES = [merge(), merge({ nullableKey: ['part'] }), merge({ own: [], hasSameColumns: true })];
+
+const comparable = {
+  columns: ['id', 'note'],
+  where: 'true',
+  isPending: isWrittenSince('7', '9'),
+  groups: 64,
+};
+const COMPARABLES = [
+  { ...comparable, from: table, mergeKey: ['id'], version: { name: 'at', isTime: true } },
+  { ...comparable, from: table, mergeKey: [], version: null },
+];
+
+const key = [
+  { name: 'id', type: 'bigint', isComparedAsText: false, isNullable: false },
+  { name: 'part', type: 'text', isComparedAsText: true, isNullable: true },
+];
+const keyed = { table, key, own };
+
+const STATEMENTS: Record<string, readonly (Statement | undefined)[]> = {
+  mark: KEY_TYPES.map((keyType) =>
+    highWaterMark({ rows: table, table, replicationKey: 'at', keyType }, 'Europe/Berlin'),
+  ),
+  inspect: KEY_TYPES.map((keyType) =>
+    inspectKeys({ rows: table, table, replicationKey: 'at', keyType }, { timeZone: 'UTC', limit: 10 }),
+  ),
+  window: WINDOWS.flatMap((each) => [
+    selectWindow(table, columns, each),
+    windowCondition(each),
+    explainWindow(table, columns, each),
+    countWindow(table, each, 100),
+    ...hasRowsIn(table, each, isWrittenSince('7', '9')),
+  ]),
+  read: [
+    readNothing(table, columns),
+    hasRows(table),
+    countNullKeys(table, 'at', 10),
+    countUpTo(table, 10),
+    whichHaveRows([{ table, where: ['true'] }]),
+    isAmong(staging, ['id', 'part']),
+    ...KEY_TYPES.map((keyType) => isAfter('at', keyType, '7')),
+  ],
+  contents: [
+    countAndWritten(table, '1', '7', '9'),
+    countWhere(table, `NOT ${isWrittenSince('7', '9')}`),
+    digestWhole(table, ['id', 'part']),
+  ],
+  compare: COMPARABLES.flatMap((side) => [
+    digestGroups(side),
+    declareRows('rows', side, [1, 2]),
+    fetchRows('rows', side, 10),
+  ]),
+  fill: [selectFill(table, columns, ['part']), hasDoubles(table, ['id'])],
+  keys: [
+    deleteKeys(keyed),
+    deleteDoubles(keyed),
+    markDeleted(keyed),
+    unmarkDeleted(keyed),
+    selectKeys(table, columns, key, ['[1]']),
+  ],
+  merge: MERGES.flatMap((each) => [
+    ...mergePasses(each).flatMap((pass) => [
+      pass.remove,
+      pass.merge,
+      pass.update,
+      pass.insert,
+      pass.countNewer,
+      counted(pass.merge),
+    ]),
+    ...replaceStatements(each, ['extra'], 'differing'),
+    ...replaceStatements(each, ['extra'], 'fixed'),
+    keepNewest(each),
+    dropDoubles(each, true),
+    dropDoubles(each, false),
+    removeSurplus(each),
+    addMissing(each),
+  ]),
+  gone: [
+    countRows(table, ['true']),
+    ...Object.values(
+      countWithout({
+        table,
+        staging,
+        key: [
+          { name: 'id', isNullable: false },
+          { name: 'part', isNullable: true },
+        ],
+        where: ['true'],
+      }),
+    ),
+  ],
+  make: [
+    createTable(table, columns, { carried: new Map() }, true),
+    createMergeKey(table, 'orders_key', ['id'], true),
+    ...own.flatMap((each) => [addOwnColumn(table, each, each.inserted), fillOwnColumn(table, each, `'x'`)]),
+    copyMarked(table, staging, ['id'], { key: columns, hasSyncedAt: true }),
+    createStateTable('public'),
+    createRunsTable('public'),
+    createLoadTables('public'),
+  ],
+  reshape: [
+    carryExtraColumns(table, staging, ['extra'], [{ name: 'id', isNotNull: false, hasSameType: false }]),
+    demandValues(table, ['extra']),
+    CHECK_DEFERRED,
+  ],
+  path: [TO_USUAL_PATH, shadowsOf('id < 7')],
+};
+
+test.each(Object.entries(STATEMENTS))('%s: nothing is looked up on the path', (_, statements) => {
+  for (const statement of statements) {
+    if (statement === undefined) continue;
+    const text = textOf(statement);
+    expect(bareIn(text), text).toEqual([]);
+  }
+});
+
+test.each([
+  ['SELECT count(*) FROM "t"', 'count'],
+  ['SELECT * FROM "t" WHERE "id" = 7', '='],
+  ['SELECT * FROM "t" WHERE t."id" >= s."id"', '>='],
+  [`SELECT 'a' || "b" FROM "t"`, '||'],
+  ['UPDATE "t" SET "a" = now()', 'now'],
+  ['SELECT FROM "t" WHERE "id" IN (SELECT 1)', 'IN ('],
+  ['SELECT FROM "t" WHERE "id" BETWEEN 1 AND 2', 'BETWEEN'],
+  ['SELECT FROM "t" WHERE "a" IS NOT DISTINCT FROM "b"', 'IS NOT DISTINCT FROM Q'],
+  ['SELECT FROM "a" JOIN "b" USING ("id")', 'JOIN Q USING ('],
+  ['SELECT CASE kind WHEN 1 THEN 2 END', 'CASE kind'],
+])('what is bare is noticed: %s', (sql, found) => {
+  expect(bareIn(sql)).toContain(found);
+});
+
+test('SQL of the operator is read under the pinned path, unless the server needs the other to plan it', () => {
+  const rows = queriedRows('SELECT 1 AS id', 'ones');
+  expect(typeof hasRows(rows)).toBe('string');
+  expect(hasRows({ ...rows, isUsual: true })).toEqual({ usual: hasRows(rows) });
+  expect(typeof hasRows(table)).toBe('object');
+  expect(PINNED_PATH).toBe('SET LOCAL search_path = pg_catalog, pg_temp');
+});
