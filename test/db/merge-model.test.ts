@@ -153,7 +153,7 @@ const keyOf = (variant: Variant): string[] => [
 ];
 
 async function othersIn(client: PoolClient): Promise<number | null> {
-  const { rowCount } = await client.query(`SELECT FROM t WHERE _source = 'others' AND version = -1`);
+  const { rowCount } = await client.query(`SELECT FROM public.t WHERE _source = 'others' AND version = -1`);
   return rowCount;
 }
 
@@ -178,10 +178,10 @@ async function merge(
   batch: readonly ModelRow[],
   share: Share,
 ): Promise<ModelCounts> {
-  await client.query('DELETE FROM t_stg');
+  await client.query('DELETE FROM public.t_stg');
   const values = MODEL_COLUMNS.map((name) => batch.map((each) => each[name]));
   const casts = MODEL_COLUMNS.map((name, index) => `$${index + 1}::${TYPES[name].split(' ')[0]}[]`);
-  await client.query(`INSERT INTO t_stg SELECT * FROM unnest(${casts.join(', ')})`, values);
+  await client.query(`INSERT INTO public.t_stg SELECT * FROM unnest(${casts.join(', ')})`, values);
   const { rowCount: older } = await client.query(keepNewest(how));
   return { older: older ?? 0, ...(await mergeStaging(client, how, share)) };
 }
@@ -192,7 +192,7 @@ async function imagesIn(client: PoolClient, variant: Variant): Promise<string[]>
   );
   const isDeleted = rulesOf(variant).isSoftDelete ? '_deleted_at IS NOT NULL' : 'false';
   const { rows } = await client.query<ModelRow & { deleted: boolean }>(
-    `SELECT ${texts}, ${isDeleted} AS deleted FROM t${isShared(variant) ? ` WHERE _source = 'ours'` : ''}`,
+    `SELECT ${texts}, ${isDeleted} AS deleted FROM public.t${isShared(variant) ? ` WHERE _source = 'ours'` : ''}`,
   );
   return rows.map((each) => imageOf(each, each.deleted)).toSorted();
 }
