@@ -70,12 +70,12 @@ const places: [string, Trigger, number][] = [
   ['while the first chunk is copied', { from: 'client', afterBytes: 100_000, fault: 'stall' }, 0],
   [
     'between a chunk and its commit',
-    { from: 'client', seen: 'COMMIT', after: 'done_at = clock_timestamp()', fault: 'stall' },
+    { from: 'client', seen: 'COMMIT', after: 'done_at = pg_catalog.clock_timestamp()', fault: 'stall' },
     0,
   ],
   [
     'between a chunk and the next',
-    { from: 'client', seen: CLAIM, after: 'done_at = clock_timestamp()', fault: 'stall' },
+    { from: 'client', seen: CLAIM, after: 'done_at = pg_catalog.clock_timestamp()', fault: 'stall' },
     1,
   ],
   ['before the index', { from: 'client', seen: 'ADD CONSTRAINT', fault: 'stall' }, 13],
@@ -171,7 +171,12 @@ describe('a connection that breaks', () => {
     await using pair = await freshPair(big());
     await using proxy = await faultProxy(pair.login('destination', 'increp'));
     await goThrough(pair, 'destination', proxy);
-    proxy.when({ from: 'client', seen: 'COMMIT', after: 'done_at = clock_timestamp()', fault: 'lose-reply' });
+    proxy.when({
+      from: 'client',
+      seen: 'COMMIT',
+      after: 'done_at = pg_catalog.clock_timestamp()',
+      fault: 'lose-reply',
+    });
     expect((await sync(pair)).table()).toMatchObject({ rows_read: 20_001, rows_inserted: 20_000 });
     expect(proxy.fired).toBe(1);
     await expectSameRows(pair, 'big');
