@@ -21,7 +21,7 @@ const several = (...names: string[]) => ({
     .join('; ')}`,
 });
 
-slowTest('of two runs at once the second gives way with exit code 75 and names the first', async () => {
+test('of two runs at once the second gives way with exit code 75 and names the first', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await insertOrders(pair, 1);
