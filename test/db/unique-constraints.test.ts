@@ -113,7 +113,9 @@ test.each(
 test('values move between rows in a table that is taken over', async () => {
   await using pair = await users();
   await sync(pair);
-  await pair.destination.query('DROP TABLE _increp_state, _increp_runs; CREATE UNIQUE INDEX ON users (email)');
+  await pair.destination.query(
+    'DROP TABLE _increp_state, _increp_runs; CREATE UNIQUE INDEX ON users (email)',
+  );
   await rm(join(pair.directory, 'sync-state'), { recursive: true });
   await pair.source.query(SWAP);
   await sync(pair, 'users --adopt');
