@@ -7,11 +7,12 @@ import { asIncrepError, IncrepError } from '../errors.ts';
 import { BACKEND_PID, END_BACKEND, LOOK_AT_BACKEND, LOOK_AT_PROGRAM } from '../sql/backend.ts';
 import type { Timing } from '../timing.ts';
 import { isBeforeSnapshot, MARK_READER } from '../sql/reader-mark.ts';
-import { answerAt, statementsOf, TO_USUAL_PATH, type Statement } from '../sql/search-path.ts';
+import { statementsOf, TO_USUAL_PATH, type Statement } from '../sql/search-path.ts';
 import { beginReading, beginSnapshot, beginWriting } from '../sql/session.ts';
 import { connect, end, programName } from './connect.ts';
 import { backendOf, bytesMoved, isServersTurn, socketOf } from './driver.ts';
 import { namingEventTrigger } from './event-triggers.ts';
+import { answersTo } from './usual-path.ts';
 import {
   codeOf,
   ensureSupported,
@@ -52,16 +53,6 @@ interface Around {
   readonly mark: readonly string[];
   /** In front of the COMMIT. */
   readonly last?: readonly string[];
-}
-
-/** One for each, of all that were given to what was sent for them. */
-function answersTo(statements: readonly Statement[], results: readonly pg.QueryResult[]): pg.QueryResult[] {
-  let from = 0;
-  return statements.flatMap((statement) => {
-    const answer = results[from + answerAt(statement)];
-    from += statementsOf(statement).length;
-    return answer ? [answer] : [];
-  });
 }
 
 const markOf = ({ canMark }: ServerIdentity): string[] => (canMark ? [MARK_READER] : []);

@@ -12,14 +12,35 @@ import {
   type Statement,
 } from '../sql/search-path.ts';
 
-/** A statement without parameters, under the path that it is for. */
+/** The answer to each statement, of all results of what was sent for them. */
+export function answersTo<Row extends pg.QueryResultRow>(
+  statements: readonly Statement[],
+  results: readonly pg.QueryResult<Row>[],
+): pg.QueryResult<Row>[] {
+  let from = 0;
+  return statements.map((statement) => {
+    const answer = results[from + answerAt(statement)];
+    if (!answer) throw new Error('a statement was not answered');
+    from += statementsOf(statement).length;
+    return answer;
+  });
+}
+
+/** Statements without parameters in one message, each under the path that it is for. */
+export async function askTogether<Row extends pg.QueryResultRow = pg.QueryResultRow>(
+  client: pg.ClientBase,
+  statements: readonly Statement[],
+): Promise<pg.QueryResult<Row>[]> {
+  const results: unknown = await client.query(statements.flatMap(statementsOf).join('; '));
+  return answersTo(statements, [results].flat() as pg.QueryResult<Row>[]);
+}
+
+/** One statement without parameters, under the path that it is for. */
 export async function ask<Row extends pg.QueryResultRow = pg.QueryResultRow>(
   client: pg.ClientBase,
   statement: Statement,
 ): Promise<pg.QueryResult<Row>> {
-  if (typeof statement === 'string') return client.query<Row>(statement);
-  const results: unknown = await client.query(statementsOf(statement).join('; '));
-  const answer = (results as readonly pg.QueryResult<Row>[])[answerAt(statement)];
+  const [answer] = await askTogether<Row>(client, [statement]);
   if (!answer) throw new Error('a statement was not answered');
   return answer;
 }
@@ -63,7 +84,7 @@ export async function queryPinnedFirst(client: pg.ClientBase, statement: Stateme
   }
 }
 
-/** The same for what a server of somebody else has printed: in this mode the server takes one statement and no more. */
+/** The same for a definition that another server has printed: the extended protocol accepts only one statement. */
 export async function queryOnePinnedFirst(client: pg.ClientBase, text: string): Promise<void> {
   const statement = { text, queryMode: 'extended' };
   await client.query(`SAVEPOINT ${ATTEMPT}`);

@@ -1,5 +1,5 @@
 /**
- * Where names without a schema are found. Our own SQL is read under a pinned path, on which nobody can plant anything. But a
+ * Where names without a schema are found. Our own SQL runs under a pinned path, to which no user can add objects. But a
  * statement that touches a table of people also runs what they have put on it: functions behind triggers, indexes, checks,
  * generated columns, views. These have to find what they find in any other session of the role, so such statements run under
  * the path of the role. In them, every operator and every function of ours has its schema in front. IN, BETWEEN, LIKE, NULLIF,

@@ -107,7 +107,7 @@ const LOCAL_TIME_ZONE = /* sql */ `(
                  FROM pg_db_role_setting r, unnest(r.setconfig) setting WHERE lower(setting) LIKE 'timezone=%'
                    AND r.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))) zones)`;
 
-/** What sessions begin with, whatever a pooled one has been told by somebody else. */
+/** The time zone that the session began with. Another client of a pooler may have set a different one. */
 const RESET_TIME_ZONE = /* sql */ `SET LOCAL TimeZone TO DEFAULT`;
 
 /** A synchronous standby that does not answer is not worth waiting for where the record of a run is all that could be lost. */

@@ -1,7 +1,7 @@
 /** Which rows an incremental sync reads, and whether it need read any. */
 import type pg from 'pg';
 import { z } from 'zod';
-import { ask } from '../postgres/usual-path.ts';
+import { askTogether } from '../postgres/usual-path.ts';
 import { windowStart } from '../schema/fences.ts';
 import { lowestCursor } from '../schema/keys.ts';
 import { isUniqueBy, showsWriters, type Relation } from '../schema/relations.ts';
@@ -57,9 +57,7 @@ export function windowChoice(
       const window = windowFrom(facts, plan, fence, alive);
       const probe = probeFor(window);
       if (probe.length === 0) return { window, isQuiet: false };
-      const found: pg.QueryResult[] = [];
-      for (const statement of probe) found.push(await ask(source, statement));
-      return { window, isQuiet: saysNo(found) };
+      return { window, isQuiet: saysNo(await askTogether(source, probe)) };
     };
     return { basis, questions: [IN_FLIGHT], choose };
   }
