@@ -1,7 +1,7 @@
-/** A second opinion that shares nothing with sync and verify: the bytes that COPY prints, in order, on both sides. */
+/** A second opinion: the bytes that COPY prints, in order, on both sides, without the SQL of sync and verify. */
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
-import { to as copyTo } from 'pg-copy-streams';
+import { startCopyOut } from '../postgres/copy-pipe.ts';
 import { ident, identList } from '../sql/identifiers.ts';
 
 export interface Printed {
@@ -51,11 +51,11 @@ async function columnsOf(client: pg.Client, { schema, name }: Table): Promise<st
 /** One line a row: line breaks inside a value are printed as \n. */
 async function print(client: pg.Client, query: string): Promise<Printed> {
   const hash = createHash('sha256');
-  const stream = client.query(copyTo(query));
+  const { data, sent } = startCopyOut(client, query);
   let bytes = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
+  for await (const chunk of data as AsyncIterable<Buffer>) {
     hash.update(chunk);
     bytes += chunk.length;
   }
-  return { rows: stream.rowCount ?? 0, bytes, sha256: hash.digest('hex') };
+  return { rows: await sent, bytes, sha256: hash.digest('hex') };
 }

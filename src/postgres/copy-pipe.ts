@@ -2,7 +2,7 @@
 import { Transform, type PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
-import { from as copyFrom, to as copyTo, type CopyToStreamQuery } from 'pg-copy-streams';
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { IncrepError } from '../errors.ts';
 import type { CopyFormat } from '../sql/copy.ts';
 import { PINNED_PATH, textOf, TO_USUAL_PATH, type Statement } from '../sql/search-path.ts';
@@ -36,16 +36,36 @@ interface Tap {
   readonly copyOut: Statement;
 }
 
-/** A table may have an index or a column over functions of people. */
-async function begin({ client, place, copyOut }: Tap): Promise<CopyToStreamQuery> {
+export interface Outflow {
+  readonly data: Readable;
+  /** How many rows that were, once the server has said so and can be asked again: both may come later than the last row. */
+  readonly sent: Promise<number>;
+}
+
+/** `text`: COPY ... TO STDOUT, and whatever is to be run after it. */
+export function startCopyOut(client: pg.ClientBase, text: string): Outflow {
+  const data = client.query(copyTo(text));
+  const { promise: sent, resolve, reject } = Promise.withResolvers<number>();
+  data.once('error', reject);
+  // The driver calls it.
+  Object.assign(data, { handleReadyForQuery: () => resolve(data.rowCount) });
+  // Whoever reads the data hears of it there.
+  sent.catch(() => undefined);
+  return { data, sent };
+}
+
+/** A table may have an index or a column over functions of people. The path of before comes back with the last row. */
+async function begin({ client, place, copyOut }: Tap): Promise<Outflow> {
+  const isUsual = typeof copyOut !== 'string';
   try {
-    if (typeof copyOut !== 'string') await client.query(TO_USUAL_PATH);
+    if (isUsual) await client.query(TO_USUAL_PATH);
   } catch (error) {
     throw serverError(error, place);
   }
-  const out = client.query(copyTo(textOf(copyOut)));
-  out.once('error', (error) => (error.cause ??= serverError(error, place)));
-  return out;
+  const text = textOf(copyOut);
+  const outflow = startCopyOut(client, isUsual ? `${text}; ${PINNED_PATH}` : text);
+  outflow.data.once('error', (error) => (error.cause ??= serverError(error, place)));
+  return outflow;
 }
 
 /** @throws IncrepError that names the side that failed */
@@ -54,27 +74,25 @@ export async function copyBetween(
   sink: Sink,
   flow: Flow,
 ): Promise<Copied & { readonly rowsSent: number }> {
-  const out = await begin(tap);
-  const copied = await copyInto(out, sink, flow);
-  if (typeof tap.copyOut !== 'string') await tap.client.query(PINNED_PATH);
-  return { ...copied, rowsSent: out.rowCount };
+  const { data, sent } = await begin(tap);
+  const copied = await copyInto(data, sink, flow);
+  return { ...copied, rowsSent: await sent };
 }
 
-/**
- * COPY out of one server to all who receive. `told` is the number of rows that were sent, known when all have arrived.
- * @throws IncrepError
- */
+/** COPY out of one server to all who receive. `told` resolves when the rows begin to flow. @throws IncrepError */
 export function copyToAll(
   tap: Tap,
   receivers: readonly PassThrough[],
   patience: Patience,
-): { readonly told: Promise<() => number>; readonly sending: Promise<void> } {
+): { readonly told: Promise<RowsSent>; readonly sending: Promise<unknown> } {
   const begun = begin(tap);
-  const sending = begun
-    .then((out) => broadcast(out, receivers, patience))
-    .then(() => (typeof tap.copyOut === 'string' ? undefined : tap.client.query(PINNED_PATH)))
-    .then(() => undefined);
-  return { told: begun.then((out) => () => out.rowCount), sending };
+  const sending = begun.then(({ data, sent }) => broadcast(data, receivers, patience).then(() => sent));
+  return { told: begun.then(({ sent }) => ({ rows: sent })), sending };
+}
+
+/** In an object, because a promise that another one resolves to is waited for. */
+export interface RowsSent {
+  readonly rows: Promise<number>;
 }
 
 /** A stream of COPY data into a server. @throws IncrepError, or what `data` itself failed with */

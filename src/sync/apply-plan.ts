@@ -1,5 +1,6 @@
 /** One table's destination transaction, from the lock to the commit, and the state file after it. */
 import type pg from 'pg';
+import { addOwnColumns } from './add-own-columns.ts';
 import { adoptTable } from './adopt.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import type { StateRecord } from '../schema/state-record.ts';
@@ -42,27 +43,29 @@ export interface Applied {
 
 export async function applyPlan(
   work: Work,
-  facts: TableFacts,
+  planned: TableFacts,
   plan: IncrementalPlan | LoadPlan,
   request: ApplyRequest,
 ): Promise<Applied | Stopped> {
   let done: Applied | undefined;
   let isStopped = false;
   const progress: Progress = { done: 0, of: 0 };
-  await addMissingLabels(work, facts);
-  await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'lock' });
+  await addMissingLabels(work, planned);
+  const table = planned.settings.name;
+  await work.emit({ type: 'phase-started', table, phase: 'lock' });
+  const patience = {
+    timing: work.timing,
+    waitSeconds: request.waitLockSeconds,
+    atMostSeconds: work.timeBox.remainingSeconds,
+    signal: work.signal,
+    onWait: (waitsFor: string) => {
+      work.party?.leave();
+      return work.emit({ type: 'phase-started', table, phase: 'lock', waitsFor });
+    },
+  };
+  const facts = staysInPlace(plan) ? await addOwnColumns(work, planned, patience) : planned;
   try {
     await work.destination.withWriting(lockingStatements(facts), async (destination, transaction) => {
-      const patience = {
-        timing: work.timing,
-        waitSeconds: request.waitLockSeconds,
-        atMostSeconds: work.timeBox.remainingSeconds,
-        signal: work.signal,
-        onWait: (waitsFor: string) => {
-          work.party?.leave();
-          return work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'lock', waitsFor });
-        },
-      };
       await holdTable(destination, facts, transaction.answers, patience);
       await leaveFormerName(destination, facts);
       done = await underLock(work, facts, plan, destination, { ...request, progress });
@@ -79,6 +82,10 @@ export async function applyPlan(
   await keep(work, facts, done.record);
   return done;
 }
+
+/** Whether the destination table is filled as it is, rather than made, exchanged or altered. */
+const staysInPlace = (plan: IncrementalPlan | LoadPlan): boolean =>
+  plan.kind === 'incremental' || plan.way === 'merge-whole' || plan.way === 'extend';
 
 /** Undefined where the time box has stopped it. */
 async function underLock(

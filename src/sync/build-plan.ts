@@ -81,7 +81,7 @@ export function adopt(now: TableFacts, source: Relation): Plan {
       : [];
   if (unfit.length > 0) {
     const error = notAdoptable(now, unfit);
-    return { kind: 'refuse', action: 'skipped', reason: error.message, error };
+    return { kind: 'refuse', action: 'skipped', reason: error.message, error, others: [] };
   }
   const plan = load(
     now,

@@ -183,6 +183,7 @@ function describe(table: TableFacts, plan: Plan, { estimate, dependents, gone, i
       ...loaderWarning(plan),
       ...loaderNote(plan),
       ...(evolution?.warnings ?? []),
+      ...(plan.kind === 'refuse' ? plan.others.map(({ message, next }) => `${message}. ${next}`) : []),
     ],
     error: plan.kind === 'refuse' ? plan.error : undefined,
   };

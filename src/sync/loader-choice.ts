@@ -69,8 +69,10 @@ export function unfitTools({
   const server = Math.floor(version / 10_000);
   if (tools.pgDump === 'missing') return 'pg_dump is not installed';
   if (tools.pgRestore === 'missing') return 'pg_restore is not installed';
-  return tools.pgDump < server
-    ? `pg_dump ${tools.pgDump} cannot read a server of version ${server}`
+  if (tools.pgDump < server) return `pg_dump ${tools.pgDump} cannot read a server of version ${server}`;
+  // Formats of archives are read by programs of the same version or a later one.
+  return tools.pgRestore < tools.pgDump
+    ? `pg_restore ${tools.pgRestore} cannot read what pg_dump ${tools.pgDump} writes`
     : undefined;
 }
 

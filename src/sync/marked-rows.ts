@@ -4,7 +4,7 @@ import { carriedType, type Column } from '../schema/columns.ts';
 import { DELETED_AT, SOURCE, SYNCED_AT } from '../schema/own-columns.ts';
 import type { Relation } from '../schema/relations.ts';
 import { addOwnColumn, copyMarked, fillOwnColumn } from '../sql/destination.ts';
-import { ownColumns } from '../sql/own-columns.ts';
+import { ownColumns, type OwnColumn } from '../sql/own-columns.ts';
 import type { TableFacts } from './facts.ts';
 
 export const ownOf = ({ settings, pipeline }: Pick<TableFacts, 'settings' | 'pipeline'>) =>
@@ -15,13 +15,21 @@ const hasColumn = (relation: Relation | undefined, wanted: string): boolean =>
 
 const hasMark = (relation: Relation | undefined): boolean => hasColumn(relation, DELETED_AT);
 
-/** In a table that was made before they were asked for. What nobody kept apart until now is this pipeline's. */
+/** Those that the destination table lacks. */
+export const missingOwn = (facts: TableFacts): readonly OwnColumn[] =>
+  ownOf(facts).filter(({ name }) => !hasColumn(facts.destination, name));
+
+/** What rows hold that were there before the column. What nobody kept apart until now is this pipeline's. */
+export const filledForNow = ({ isIdentity, inserted }: OwnColumn): string | undefined =>
+  isIdentity ? inserted : undefined;
+
+/** In a table that was made before they were asked for, and that is locked against readers or has them already. */
 export async function ensureOwnColumns(client: pg.ClientBase, facts: TableFacts): Promise<void> {
-  const { destination, destinationName } = facts;
+  const { destinationName } = facts;
+  const missing = missingOwn(facts);
   for (const column of ownOf(facts)) {
-    const filled = column.isIdentity ? column.inserted : undefined;
-    if (!hasColumn(destination, column.name))
-      await client.query(addOwnColumn(destinationName, column, filled));
+    const filled = filledForNow(column);
+    if (missing.includes(column)) await client.query(addOwnColumn(destinationName, column, filled));
     else if (filled !== undefined && !wasKeptApart(facts))
       await client.query(fillOwnColumn(destinationName, column, filled));
   }

@@ -13,16 +13,16 @@ import type { TableFacts } from './facts.ts';
 import { keptBecause, lossRefusal } from './kept-copy.ts';
 import { isKeyedPlan, type Plan, type Request } from './plan.ts';
 import { probeFor, type Probe } from './probe.ts';
-import { refusalOf } from './refusals.ts';
+import { refusalsOf } from './refusals.ts';
 import { typeDrift } from './type-refusals.ts';
 import { notOurs, rowsInWords, type Unclaimed } from './unclaimed.ts';
 
 export function planTable(now: TableFacts, request: Request): Plan {
   if (!now.settings.isEnabled)
     return { kind: 'skip', action: 'skipped', reason: 'it is disabled in tables-config.json' };
-  const refusal = refusalOf(now);
+  const [refusal, ...others] = refusalsOf(now);
   if (refusal || !now.source)
-    return refuse(refusal ?? new IncrepError('INTERNAL', { what: 'no source', next: '' }));
+    return refuse(refusal ?? new IncrepError('INTERNAL', { what: 'no source', next: '' }), others);
   if (!now.destination) return load(now, now.source, 'initial', 'there is no copy yet');
   const loss = lossRefusal(now, now.source);
   if (loss) return refuse(loss);
@@ -126,9 +126,10 @@ const hadRows = ({ cursor, contents }: StateRecord): boolean =>
 
 const EMPTIED = 'the destination table has been emptied';
 
-const refuse = (error: IncrepError): Plan => ({
+const refuse = (error: IncrepError, others: readonly IncrepError[] = []): Plan => ({
   kind: 'refuse',
   action: 'skipped',
   reason: error.message,
   error,
+  others,
 });

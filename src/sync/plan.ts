@@ -93,6 +93,8 @@ export type Plan =
       readonly action: 'skipped';
       readonly reason: string;
       readonly error: IncrepError;
+      /** What else is not right, for whoever wants to hear all of it. */
+      readonly others: readonly IncrepError[];
     };
 
 /** What an ordinary sync would be asked for. */

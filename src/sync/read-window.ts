@@ -136,7 +136,7 @@ async function copyFrom(
     return copyBetween({ client: from.own, place: work.source.place, copyOut: statement }, into, flow);
   const { data, sent } = await receiveCopy(work, from.shared, statement);
   const copied = await copyInto(data, into, flow);
-  return { ...copied, rowsSent: sent() };
+  return { ...copied, rowsSent: await sent.rows };
 }
 
 async function dumpRows(reading: Reading, { from }: View): Promise<Copied> {
@@ -149,7 +149,9 @@ async function dumpRows(reading: Reading, { from }: View): Promise<Copied> {
   });
   if ('shared' in from) {
     const { data, columns, verdict } = await receiveDump(reading, from.shared);
-    const [copied] = await Promise.all([copyInto(data, into(columns), flow), verdict]);
+    // If the destination refuses a row, nobody reads on, which ends pg_dump as well; the refusal is why.
+    const copied = await copyInto(data, into(columns), flow);
+    await verdict;
     return copied;
   }
   return withTableDump({ ...reading, source: from.own }, (block, { moved, signal }) => {

@@ -17,6 +17,7 @@ import { keepsRest } from './kept-copy.ts';
 import { dropOlderVersions, mergeOf } from './merge-staging.ts';
 import { mergeInto } from './merge-into.ts';
 import { emptyStaging } from './staging.ts';
+import { addOwnColumns } from './add-own-columns.ts';
 import { addMissingLabels } from './make-types.ts';
 import { lockTable } from './table-lock.ts';
 import { comparableCopy, recordIn, settledSides, withLockedSource } from './verify.ts';
@@ -30,11 +31,13 @@ export interface Repaired {
 }
 
 /** Compares anew: what a sync has put right since the report needs no repair. */
-export async function repairTable(work: Work, facts: TableFacts): Promise<Repaired> {
-  const { relation, known } = comparableCopy(facts);
-  await addMissingLabels(work, facts);
+export async function repairTable(work: Work, reported: TableFacts): Promise<Repaired> {
+  const { relation, known } = comparableCopy(reported);
+  await addMissingLabels(work, reported);
+  const patience = { waitSeconds: 0, timing: work.timing, signal: work.signal };
+  const facts = await addOwnColumns(work, reported, patience);
   return work.destination.withWriting([], async (destination) => {
-    await lockTable(destination, facts, { waitSeconds: 0, timing: work.timing, signal: work.signal });
+    await lockTable(destination, facts, patience);
     await ensureOwnColumns(destination, facts);
     await emptyStaging(destination, facts, relation.columns);
     const record = (await recordIn(destination, facts)) ?? known;

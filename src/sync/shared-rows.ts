@@ -1,7 +1,7 @@
 /** A table's rows on their way to several destinations at once: COPY, or pg_dump, is run once for all of them. */
 import type { Readable } from 'node:stream';
 import { broadcast, type Patience } from '../postgres/broadcast.ts';
-import { copyToAll } from '../postgres/copy-pipe.ts';
+import { copyToAll, type RowsSent } from '../postgres/copy-pipe.ts';
 import { IncrepError } from '../errors.ts';
 import type { Statement } from '../sql/search-path.ts';
 import type { TableFacts } from './facts.ts';
@@ -28,8 +28,8 @@ export async function receiveCopy(
   work: Work,
   shared: SharedSnapshot,
   statement: Statement,
-): Promise<{ data: Readable; sent: () => number }> {
-  const send: Sent<() => number> = (client, receivers) =>
+): Promise<{ data: Readable; sent: RowsSent }> {
+  const send: Sent<RowsSent> = (client, receivers) =>
     copyToAll({ client, place: work.source.place, copyOut: statement }, receivers, patienceOf(work));
   const { data, told } = await shared.receive(nameOf(work), JSON.stringify(statement), send);
   return { data, sent: told };

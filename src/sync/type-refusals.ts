@@ -9,14 +9,12 @@ import { grantUsage } from '../sql/types.ts';
 import type { TableFacts } from './facts.ts';
 import { additionsTo, canBeMade, printHome, statementsForMissing } from './type-changes.ts';
 
-export function typeRefusal(now: TableFacts): IncrepError | undefined {
-  const tooNew = refusalOfVersion(now);
-  if (tooNew) return tooNew;
-  for (const type of now.natives.types) {
-    const refusal = refusalOfType(now, type);
-    if (refusal) return refusal;
-  }
-  return keyRefusal(now);
+/** What one step puts right is told once: types that are missing are made all together. */
+export function typeRefusals(now: TableFacts): IncrepError[] {
+  const { types } = now.natives;
+  const all = [refusalOfVersion(now), ...types.map((type) => refusalOfType(now, type)), keyRefusal(now)];
+  const found = all.filter((error) => error !== undefined);
+  return found.filter(({ next }, index) => found.findIndex((other) => other.next === next) === index);
 }
 
 /** Scales below zero, and above the precision, came with version 15. */

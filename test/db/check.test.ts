@@ -82,17 +82,22 @@ test('each missing privilege is told with the statement that grants it', async (
   await pair.destination.query(
     `REVOKE ALL ON SCHEMA public FROM PUBLIC; ALTER SCHEMA public OWNER TO postgres`,
   );
-  for (const [what, side] of [
-    [/role "reader_\w+" lacks a privilege at the source/, 'source'],
-    [/may not read public\.orders/, 'source'],
-    [/may not create tables in schema "public" of the destination/, 'destination'],
-  ] as const) {
-    const { exitCode, errors, findings } = await check(pair);
-    expect({ exitCode, errors }).toEqual({ exitCode: 77, errors: ['PRIVILEGE_MISSING'] });
-    const finding = findings.find(({ level }) => level === 'error');
-    expect(finding?.message).toMatch(what);
+  const inSource = [/role "reader_\w+" lacks a privilege at the source/, 'source'] as const;
+  const inDestination = [
+    /may not create tables in schema "public" of the destination/,
+    'destination',
+  ] as const;
+  // The table shows only to whoever may look into its schema.
+  for (const expected of [[inSource, inDestination], [[/may not read public\.orders/, 'source'] as const]]) {
+    const { exitCode, findings } = await check(pair);
+    const errors = findings.filter(({ level }) => level === 'error');
+    expect(exitCode).toBe(77);
+    expect(errors).toMatchObject(expected.map(() => ({ code: 'PRIVILEGE_MISSING' })));
     expect((await trySync(pair)).exitCode).toBe(77);
-    await obey(finding?.action, pair[side]);
+    for (const [index, [what, side]] of expected.entries()) {
+      expect(errors[index]?.message).toMatch(what);
+      await obey(errors[index]?.action, pair[side]);
+    }
   }
   expect((await check(pair)).exitCode).toBe(0);
   await sync(pair);
@@ -103,6 +108,23 @@ test('each missing privilege is told with the statement that grants it', async (
   expect(partly.find('PRIVILEGE_MISSING')?.message).toMatch(/may not read "secret" of public\.orders/);
   await obey(partly.find('PRIVILEGE_MISSING')?.action, pair.source);
   expect((await check(pair)).exitCode).toBe(0);
+});
+
+test('all that is wrong with a table is told at once, by check and by plan', async () => {
+  await using pair = await freshPair({
+    ...ordersPreset,
+    tables: [{ ...ORDERS_CONFIG, replication_key: 'note', unique_cols: ['idd', 'od'] }],
+    destinationSql: 'CREATE VIEW orders AS SELECT 1 AS id',
+  });
+  const { exitCode, errors, findings } = await check(pair);
+  expect({ exitCode, errors }).toEqual({
+    exitCode: 78,
+    errors: ['COLUMN_NOT_FOUND', 'COLUMN_NOT_FOUND', 'KEY_TYPE_UNSUPPORTED', 'DEPENDENTS'],
+  });
+  const { stdout } = await increp('plan', pair);
+  const words = stdout.replaceAll(/\s+/g, ' ');
+  for (const { message } of findings.filter(({ level }) => level === 'error'))
+    expect(words).toContain(message);
 });
 
 test('names with quotes are printed so that the statement can be run', async () => {

@@ -21,7 +21,7 @@ function tableFindings(table: TableFacts, found: Inspection): Finding[] {
   // Without a plan it is among the failures.
   if (!plan) return [];
   if (plan.kind === 'skip') return [note('DISABLED', name, 'it is disabled')];
-  if (plan.kind === 'refuse') return [failureFinding(plan.error, name)];
+  if (plan.kind === 'refuse') return [plan.error, ...plan.others].map((error) => failureFinding(error, name));
   const unreadable = found.unreadable.get(table);
   return [
     ...(unreadable ? [failureFinding(unreadable, name)] : []),

@@ -6,7 +6,7 @@ import { Database } from '../../postgres/database.ts';
 import { encryptionOf } from '../../postgres/driver.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
 import type { Timing } from '../../timing.ts';
-import { schemaFault } from '../refusals.ts';
+import { schemaFault } from '../destination-refusals.ts';
 import { ensureDifferentDatabases } from '../same-database.ts';
 import { writeRefusal } from '../writable-destination.ts';
 import { readSchemas, readTables, type SchemaSummary, type SourceTables } from './read-tables.ts';

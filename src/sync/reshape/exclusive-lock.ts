@@ -65,7 +65,7 @@ export async function lockAlone(
 
 const stillBusy = (table: TableName, seconds: number): IncrepError =>
   new IncrepError('TABLE_BUSY', {
-    what: `the new ${printName(table)} was ready, but others have held the old one, or a view on it, for ${seconds} s`,
+    what: `${printName(table)} has to be altered, and other sessions have held it, or a view on it, for ${seconds} s`,
     next: 'Nothing was changed. Run increp again when the long queries on it are over (pg_stat_activity shows them).',
     isTransient: false,
   });

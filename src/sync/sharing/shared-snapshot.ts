@@ -27,7 +27,7 @@ interface Opened {
 export type Sent<T> = (
   client: pg.ClientBase,
   receivers: readonly PassThrough[],
-) => { readonly told: Promise<T>; readonly sending: Promise<void> };
+) => { readonly told: Promise<T>; readonly sending: Promise<unknown> };
 
 interface Copy {
   readonly what: string;

@@ -104,6 +104,10 @@ test('pg_dump that is too old or missing is said once, and not for each table', 
   expect(found(old, 'PG_DUMP')?.message).toBe(
     'pg_dump 13 cannot read a server of version 15 (/usr/bin/pg_dump), so tables are loaded by COPY, which gives the same bytes',
   );
+  const unlike = inspection({ pgDump: { tools: { pgDump: 17, pgRestore: 15 }, path } });
+  expect(found(unlike, 'PG_DUMP')?.message).toBe(
+    'pg_restore 15 cannot read what pg_dump 17 writes (/usr/bin/pg_dump), so tables are loaded by COPY, which gives the same bytes',
+  );
   const tools = { pgDump: 'missing', pgRestore: 'missing' } as const;
   const table = facts({ destination: undefined, tools });
   const missing = inspection({ pgDump: { tools, path: undefined } });
