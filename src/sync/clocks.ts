@@ -48,11 +48,6 @@ export function clockShift(record: StateRecord, fence: RaisedFence, source: Sour
             `the source's clock was set back by about ${lag.toFixed(1)} s since the last sync (or this machine's forward): the window reaches down that much further`,
           ]
         : []),
-      ...(isFailover
-        ? [
-            'the source is on another timeline than at the last sync, or has lost transactions (a failover, a restore): the window reaches an hour further down; run "increp verify" to see whether the old primary had rows that the new one lacks',
-          ]
-        : []),
     ],
   };
 }

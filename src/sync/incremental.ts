@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import type { Copied } from '../postgres/copy-pipe.ts';
 import { tableCommand } from '../shell-word.ts';
-import { compareAll } from './compare-all.ts';
+import { compareMore } from './compare-more.ts';
 import { holdCopy } from './copy-now.ts';
 import { isAmong, windowCondition, type Window } from '../sql/window.ts';
 import { alterCopy, finishCopy } from './evolve/evolve.ts';
@@ -20,7 +20,7 @@ import type { IncrementalPlan } from './plan.ts';
 import { readWindow } from './read-window.ts';
 import { removeDeleted, type Removal, type Removing } from './remove-deleted.ts';
 import { emptyStaging } from './staging.ts';
-import { isNumberedAnew, replacedWarning, shiftSince, type Transfer } from './transfer.ts';
+import { comparisonDue, replacedWarning, shiftSince, type Transfer } from './transfer.ts';
 import { verifyCopied, type Comparison } from './verify-copied.ts';
 import { rowKey } from '../schema/row-identity.ts';
 import { windowChoice } from './window-choice.ts';
@@ -41,11 +41,11 @@ interface Changes {
 export async function syncChanges(changes: Changes): Promise<Transfer> {
   const { work, facts, plan, fence, destination, isVerified } = changes;
   await ensureOwnColumns(destination, facts);
-  const isWhole = comparesAll(changes);
-  const isCompared = plan.removesDeleted || isVerified || isWhole || plan.evolution !== undefined;
+  const comparesToo = comparesMore(changes);
+  const isCompared = plan.removesDeleted || isVerified || comparesToo || plan.evolution !== undefined;
   const { copied, warnings, fill, merged, removal } = await readWindow(
     { work, facts, plan, destination, isCompared },
-    windowChoice(facts, plan, fence, { mustRead: isVerified || isWhole }),
+    windowChoice(facts, plan, fence, { mustRead: isVerified || comparesToo }),
     async () => {
       await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'copy' });
       await emptyStaging(destination, facts, plan.source.columns);
@@ -94,7 +94,7 @@ async function whileInView(
   const evolving = evolvingOf(changes);
   const fill = evolving && (await readFill(evolving, source));
   const warnings = await nullKeyWarning(source, facts.sourceRows, facts.settings, plan.source);
-  if (!plan.removesDeleted && !isVerified && !comparesAll(changes)) return { copied, warnings, fill };
+  if (!plan.removesDeleted && !isVerified && !comparesMore(changes)) return { copied, warnings, fill };
   const copy = { facts, relation: plan.source, source, destination };
   const early = plan.removesFirst ? await remove(changes, copy) : undefined;
   if (early?.refusal) throw early.refusal;
@@ -103,27 +103,33 @@ async function whileInView(
     await verifyCopied({ ...copy, table: facts.destinationName, ...scopeOf(facts, read) });
     if (evolving && fill) await verifyFilled(evolving, source, fill);
   }
-  const merged = await comparedToo(changes, source, ofWindow);
+  const merged = await comparedToo(changes, source, ofWindow, read);
   if (!plan.removesDeleted) return { copied, warnings, fill, merged };
   // Rows that the window was about to bring were missing when those that are gone were removed first.
   const removal = early ? { ...early, missing: 0 } : await remove(changes, copy);
   return { copied, warnings, fill, merged, removal };
 }
 
-/** Where the window does not show all that has changed: numbers were given again, or an ALTER gave rows other values. */
-const comparesAll = ({ facts, plan, fence }: Changes): boolean =>
-  isNumberedAnew(facts, plan, fence) || plan.rewritten !== undefined;
+/** Where the window does not show all that has changed: the source lost what it had committed, or an ALTER gave rows other values. */
+const comparesMore = ({ facts, plan, fence }: Changes): boolean =>
+  comparisonDue(facts, plan, fence) !== undefined || plan.rewritten !== undefined;
 
-async function comparedToo(changes: Changes, source: pg.ClientBase, merged: Merged): Promise<Merged> {
+async function comparedToo(
+  changes: Changes,
+  source: pg.ClientBase,
+  merged: Merged,
+  read: Window,
+): Promise<Merged> {
   const { work, plan, destination, fence } = changes;
-  if (!comparesAll(changes)) return merged;
-  const rewritten = isNumberedAnew(changes.facts, plan, fence) ? undefined : plan.rewritten;
+  if (!comparesMore(changes)) return merged;
+  const due = comparisonDue(changes.facts, plan, fence);
   const { facts } = merged;
-  const more = await compareAll({
+  const more = await compareMore({
     work,
     facts,
     plan,
-    rewritten,
+    rewritten: due === 'all' ? undefined : plan.rewritten,
+    recent: due === 'recent' ? byKey(read) : undefined,
     source,
     destination,
     nextXid: fence.nextXid,
@@ -148,6 +154,11 @@ async function remove(
   return removeDeleted({ ...copy, isForced });
 }
 
+/** Of rows that share their unique key with one without a replication key, the destination has only the newest. */
+const withoutShared = (window: Window): Window => (window.sharing ? { ...window, nullKeys: 'warn' } : window);
+
+const byKey = (window: Window): string => windowCondition({ ...withoutShared(window), orWritten: undefined });
+
 /**
  * What a window holds, on both sides. The destination has transactions of its own: there the rows that were written anywhere
  * are those that have just come.
@@ -156,14 +167,11 @@ function scopeOf(
   { settings, stagingName }: TableFacts,
   window: Window,
 ): Pick<Comparison, 'where' | 'whereCopied'> {
-  // Of rows that share their unique key with one without a replication key, the destination has only the newest.
-  const scope: Window = window.sharing ? { ...window, nullKeys: 'warn' } : window;
-  const where = windowCondition(scope);
-  if (!scope.orWritten) return { where };
-  const byKey = windowCondition({ ...scope, orWritten: undefined });
+  const where = windowCondition(withoutShared(window));
+  if (!window.orWritten) return { where };
   return settings.mergeKey.length === 0
-    ? { where: byKey }
-    : { where, whereCopied: `(${byKey}) OR ${isAmong(stagingName, rowKey(settings))}` };
+    ? { where: byKey(window) }
+    : { where, whereCopied: `(${byKey(window)}) OR ${isAmong(stagingName, rowKey(settings))}` };
 }
 
 const evolvingOf = ({ work, facts, plan, destination }: Changes): Evolving | undefined =>

@@ -82,11 +82,16 @@ interface Repairing {
   readonly destination: pg.ClientBase;
 }
 
+interface Applying {
+  /** What comes of rows that only the destination has: `fetch` where the source may have them outside of what was compared. */
+  readonly extra: 'remove' | 'leave' | 'fetch';
+}
+
 /** Returns how many rows were removed; those to be written wait in the staging table. */
 export async function applyDifferences(
   repairing: Repairing,
   differences: AsyncIterable<Difference>,
-  { removesExtra = true } = {},
+  { extra }: Applying = { extra: 'remove' },
 ): Promise<number> {
   const { facts, relation, destination } = repairing;
   const key = keyColumns(facts, relation, 'destination');
@@ -102,7 +107,8 @@ export async function applyDifferences(
   const wanted = batched((keys) => fetchRows(repairing, keys));
   let doubled: string | undefined;
   for await (const { kind, key: values, ...difference } of differences) {
-    if (kind === 'extra' && removesExtra && !keepsRest(settings)) await extras.add(values);
+    if (kind === 'extra' && extra === 'remove' && !keepsRest(settings)) await extras.add(values);
+    if (kind === 'extra' && extra === 'fetch') await wanted.add(values);
     if ((kind === 'missing' || kind === 'changed') && values !== doubled) await wanted.add(values);
     // Two rows of one key at the destination cannot be mended in place: out they go, and the right one comes in.
     if (kind === 'duplicated' && 'side' in difference && difference.side === 'destination') {

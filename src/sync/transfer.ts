@@ -163,15 +163,29 @@ export function shiftSince(facts: TableFacts, plan: KeyedPlan, fence: RaisedFenc
   return clockShift(record, fence, facts.servers.source);
 }
 
-/** Of integer keys: a number may have been given again, so that the window does not show what is new. */
-export function isNumberedAnew(facts: TableFacts, plan: KeyedPlan, fence: RaisedFence): boolean {
+/**
+ * Which rows have to be compared, because a window does not show that they are what they were before: `all`, or `recent`,
+ * those that either side has in the window. Undefined where the window shows all.
+ */
+export type Due = 'all' | 'recent';
+
+/**
+ * A source that was replaced has lost what it had committed last. Integers may have been given again. A row that had a new
+ * time there has its former one again, in front of the window; the destination has it within the window still. What was
+ * deleted last is there again, which matters where deletes are carried over, and only a comparison of all rows finds it.
+ */
+export function comparisonDue(facts: TableFacts, plan: KeyedPlan, fence: RaisedFence): Due | undefined {
   const record = recordBefore(facts, plan);
-  if (!record || plan.keyType !== 'integer' || facts.settings.mergeKey.length === 0) return false;
-  const wasRestarted = record.sourceLife.startedAt !== facts.servers.source.startedAt;
-  return (
-    isReplaced(record, fence, facts.servers.source) ||
-    (wasRestarted && hasSystemColumns(plan.source) && plan.source.bytes <= RESTART_COMPARED_BYTES)
-  );
+  const { settings, servers } = facts;
+  if (!record || settings.mergeKey.length === 0) return undefined;
+  const hasLost = isReplaced(record, fence, servers.source);
+  if (plan.keyType !== 'integer') {
+    if (!hasLost) return undefined;
+    return settings.deletes === 'ignore' ? 'recent' : 'all';
+  }
+  const wasRestarted = record.sourceLife.startedAt !== servers.source.startedAt;
+  const isSmall = hasSystemColumns(plan.source) && plan.source.bytes <= RESTART_COMPARED_BYTES;
+  return hasLost || (wasRestarted && isSmall) ? 'all' : undefined;
 }
 
 /** Bytes up to which a table is compared after any restart, because a restored copy of the data may have been started. */
@@ -179,11 +193,21 @@ const RESTART_COMPARED_BYTES = 10_000_000;
 
 export function replacedWarning(facts: TableFacts, plan: KeyedPlan, fence: RaisedFence): string[] {
   const record = recordBefore(facts, plan);
-  return record && plan.keyType === 'integer' && isReplaced(record, fence, facts.servers.source)
-    ? [
-        'the source was replaced since the last sync (a failover to another timeline, or a restore): it may have given the same numbers again, so every row was compared; rows that only the former source had stay, and "increp verify" names them',
-      ]
-    : [];
+  if (!record || !isReplaced(record, fence, facts.servers.source)) return [];
+  const due = comparisonDue(facts, plan, fence);
+  const done =
+    due === 'all'
+      ? 'every row was compared'
+      : due === 'recent'
+        ? 'the rows of the last hour were compared'
+        : 'the window reaches an hour further down';
+  const left =
+    facts.settings.deletes === 'ignore'
+      ? '; rows that only the former source had stay, and "increp verify" names them'
+      : '';
+  return [
+    `the source was replaced since the last sync (a failover to another timeline, or a restore): ${done}${left}`,
+  ];
 }
 
 const deletesCheckedBefore = ({ saved }: TableFacts): string | null =>

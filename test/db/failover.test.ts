@@ -12,7 +12,11 @@ import { sync } from '../support/sync.ts';
 
 const EVENTS = { name: 'events', replication_key: 'id', unique_cols: ['id'] };
 const STAMPED = { name: 'stamped', replication_key: 'updated_at', unique_cols: ['id'] };
-const SQL = `CREATE TABLE events (id bigserial PRIMARY KEY, note text);
+const KEPT = { ...STAMPED, name: 'kept' };
+const SQL = `CREATE TABLE kept (id int PRIMARY KEY, note text, updated_at timestamptz NOT NULL);
+  CREATE INDEX ON kept (updated_at);
+  INSERT INTO kept SELECT i, 'base', now() - i * interval '1 day' FROM generate_series(1, 100) i;
+  CREATE TABLE events (id bigserial PRIMARY KEY, note text);
   CREATE TABLE stamped (id bigserial PRIMARY KEY, note text, updated_at timestamptz NOT NULL DEFAULT now());
   CREATE INDEX ON stamped (updated_at)`;
 const insert = (rows: number, note: string) => `
@@ -31,10 +35,7 @@ afterAll(async () => {
 
 test('a standby that lagged is promoted, and has passed the cursor before the next sync', async () => {
   const deletes = { deletes: 'hard', deletes_every: '0s', delete_limit: 1 };
-  const tables = [
-    { ...EVENTS, ...deletes },
-    { ...STAMPED, ...deletes },
-  ];
+  const tables = [{ ...EVENTS, ...deletes }, { ...STAMPED, ...deletes }, KEPT];
   await using pair = await freshPair(
     { tables, sourceSql: `${SQL}; ${insert(100, 'base')}` },
     { sourceServerUrl: servers.primary.url('postgres') },
@@ -54,7 +55,9 @@ test('a standby that lagged is promoted, and has passed the cursor before the ne
     const { rowCount } = await pool.query('SELECT FROM pg_stat_wal_receiver');
     return rowCount === 0;
   });
-  await pair.source.query(insert(1000, 'lost'));
+  await pair.source.query(`${insert(1000, 'lost')};
+    UPDATE stamped SET note = 'lost', updated_at = now() WHERE id <= 10; DELETE FROM stamped WHERE id = 11;
+    UPDATE kept SET note = 'lost', updated_at = now() WHERE id > 90`);
   await sync(pair);
   await servers.standby.promote();
   await pair.setEnv({ SOURCE_PORT: String(servers.standby.port) });
@@ -62,9 +65,12 @@ test('a standby that lagged is promoted, and has passed the cursor before the ne
   const { table } = await sync(pair);
   const promoted = { ...pair, source: pool };
   expect(table('events').warnings.join()).toContain('was replaced since the last sync');
-  expect(table('stamped').warnings.join()).toContain('timeline');
+  expect(table('stamped').warnings.join()).toContain('was replaced since the last sync');
+  expect(table('kept').warnings.join()).toContain('the rows of the last hour were compared');
+  expect(table('kept')).toMatchObject({ rows_updated: 10 });
   await expectSameRows(promoted, 'events');
   await expectSameRows(promoted, 'stamped');
+  await expectSameRows(promoted, 'kept');
   await pool.query(insert(5, 'later'));
   expect((await sync(pair)).table('events')).toMatchObject({ warnings: [], rows_inserted: 5 });
   await expectSameRows(promoted, 'events');

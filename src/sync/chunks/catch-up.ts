@@ -22,7 +22,7 @@ import { readWindow } from '../read-window.ts';
 import { applyDifferences } from '../repair.ts';
 import { makeStaging } from '../staging.ts';
 import { lifeOf } from '../source-life.ts';
-import { isNumberedAnew } from '../transfer.ts';
+import { comparisonDue } from '../transfer.ts';
 import { windowChoice } from '../window-choice.ts';
 import { asPlainCopy } from './plain-copy.ts';
 import { settle, type Settled } from './settle.ts';
@@ -64,7 +64,7 @@ export async function catchUp({ load, since, fence }: CatchingUp): Promise<Caugh
     },
     () => Promise.resolve(),
     (source, copied) =>
-      whileInView({ load, facts, isWhole: isNumberedAnew(since, plan, fence) }, source, copied),
+      whileInView({ load, facts, isWhole: comparisonDue(since, plan, fence) !== undefined }, source, copied),
   );
   await destination.query(dropTable(facts.stagingName));
   return caught;

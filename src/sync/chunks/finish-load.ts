@@ -18,7 +18,7 @@ import type { MergedInto } from '../merge-into.ts';
 import { mergeOf, NO_COUNTS } from '../merge-staging.ts';
 import { dropUnique } from '../key-index.ts';
 import { stagingIndex, stagingKey } from '../reshape/new-table.ts';
-import { nextRecord, shiftSince, type Transfer } from '../transfer.ts';
+import { nextRecord, replacedWarning, shiftSince, type Transfer } from '../transfer.ts';
 import { storageIn } from './begin-load.ts';
 import { catchUp, type CaughtUp } from './catch-up.ts';
 import type { BegunLoad } from './chunk-choice.ts';
@@ -69,6 +69,7 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
         ...counts.warnings,
         ...goneWarning(facts, counts.gone),
         ...shiftSince(since, plan, fence).warnings,
+        ...replacedWarning(since, plan, fence),
       ],
     }),
   };

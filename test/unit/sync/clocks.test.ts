@@ -51,13 +51,13 @@ test('when our own clock was set back, the source seems to be ahead', () => {
 test('another timeline is another server, whose clock nobody knows', () => {
   const { seconds, warnings } = shiftOf(60, 60, 2);
   expect(seconds).toBe(3600);
-  expect(warnings).toEqual([expect.stringContaining('another timeline')]);
+  expect(warnings).toEqual([]);
 });
 
-test('both at once add up, and are both told', () => {
+test('both at once add up', () => {
   const { seconds, warnings } = shiftOf(0, 600, 2);
   expect(seconds).toBe(4200);
-  expect(warnings).toHaveLength(2);
+  expect(warnings).toHaveLength(1);
 });
 
 test('a timeline that may not be read is no other timeline', () => {

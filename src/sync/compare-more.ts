@@ -1,4 +1,4 @@
-/** Where a window cannot show what has changed: every row is compared, and what differs is fetched. */
+/** Where a window cannot show what has changed: rows are compared, and what differs is fetched. */
 import type pg from 'pg';
 import { z } from 'zod';
 import { ask } from '../postgres/usual-path.ts';
@@ -25,6 +25,8 @@ interface Comparing {
   readonly plan: IncrementalPlan;
   /** What an ALTER did that may have left all values as they were; undefined where they have changed for certain. */
   readonly rewritten: Rewritten | undefined;
+  /** Condition on the replication key, on both sides; undefined for all rows. */
+  readonly recent: string | undefined;
   readonly source: pg.ClientBase;
   readonly destination: pg.ClientBase;
   /** Of the source, before the snapshot (xid8). */
@@ -32,17 +34,20 @@ interface Comparing {
 }
 
 /** In the snapshot whose window was just merged. Rows that are gone are none of its business. */
-export async function compareAll(comparing: Comparing): Promise<MergeCounts> {
-  const { work, facts, plan, rewritten, source, destination } = comparing;
-  if (rewritten && (await holdsOldRows(comparing, rewritten))) return NO_COUNTS;
+export async function compareMore(comparing: Comparing): Promise<MergeCounts> {
+  const { work, facts, plan, rewritten, recent, source, destination } = comparing;
+  const hasOldRows = rewritten && (await holdsOldRows(comparing, rewritten));
+  if (recent === undefined && hasOldRows) return NO_COUNTS;
+  const isWhole = recent === undefined || (rewritten && !hasOldRows);
   const table = facts.settings.name;
-  await work.emit({ type: 'phase-started', table, phase: 'copy', detail: 'every row compared' });
+  const detail = isWhole ? 'every row compared' : 'the latest rows compared';
+  await work.emit({ type: 'phase-started', table, phase: 'copy', detail });
   const relation = plan.source;
   await destination.query(deleteAll(facts.stagingName));
   const sides = sidesOf(facts, {
     relation,
     what: 'rows',
-    where: 'true',
+    where: isWhole ? 'true' : recent,
     isPending: 'false',
     destination: facts.destinationName,
   });
@@ -51,7 +56,7 @@ export async function compareAll(comparing: Comparing): Promise<MergeCounts> {
     { client: destination, rows: sides.destination },
   );
   await applyDifferences({ work, facts, relation, source, destination }, differences, {
-    removesExtra: false,
+    extra: isWhole ? 'leave' : 'fetch',
   });
   await dropOlderVersions(destination, mergeOf(facts, relation), relation);
   return mergeInto({ work, facts, source: relation, destination, share: 'few', isRemovalOver: true });
