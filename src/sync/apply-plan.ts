@@ -13,14 +13,14 @@ import { oneGoWarning, withKept, type Progress, type Stopped } from './chunks/wo
 import type { TableFacts } from './facts.ts';
 import { isUnchanged } from './contents.ts';
 import type { Probe } from './probe.ts';
-import { fenceTarget, lookAtClock, raiseFence, type RaisedFence } from './fence.ts';
+import type { RaisedFence } from './fence.ts';
+import { fenceFor } from './fence-for.ts';
 import { syncChanges } from './incremental.ts';
 import { loadTable } from './load.ts';
 import { addMissingLabels, createMissingTypes } from './make-types.ts';
 import { isKeyedPlan, type IncrementalPlan, type LoadPlan, type RefreshPlan } from './plan.ts';
 import { leaveFormerName } from './former-name.ts';
 import { publicationsOver } from './published.ts';
-import { lifeOf } from './source-life.ts';
 import { holdTable, lockingStatements, lockTable } from './table-lock.ts';
 import { fenceWarnings, nextRecord, NOTHING_MOVED, type Transfer } from './transfer.ts';
 import type { Work } from './work.ts';
@@ -136,20 +136,18 @@ async function sharedFence(
   work: Work,
   facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
-): Promise<RaisedFence> {
-  const { party } = work;
-  if (!isKeyedPlan(plan)) {
-    const life = lifeOf(facts);
-    const look = () => lookAtClock(work, life);
-    return party ? party.fence(JSON.stringify(['clock', life]), look) : look();
-  }
-  const target = fenceTarget(facts, plan);
-  const raise = () => raiseFence(work, target);
-  return party ? party.fence(JSON.stringify(target), raise) : raise();
+): Promise<{ readonly fence: RaisedFence; readonly here: Work }> {
+  const { target, raise } = fenceFor(facts, plan);
+  const { moment, ...later } = work;
+  const known = moment?.fence<RaisedFence>(target);
+  if (known) return { fence: known, here: work };
+  const { party } = later;
+  const fence = await (party ? party.fence(target, () => raise(later)) : raise(later));
+  return { fence, here: later };
 }
 
 async function atOnce(
-  work: Work,
+  given: Work,
   facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
   destination: pg.ClientBase,
@@ -159,7 +157,7 @@ async function atOnce(
   // Its staging table is about to be used for something else.
   if (facts.pendingLoad) await destination.query(forgetLoad(schema), [table]);
   if (plan.kind === 'load' || plan.evolution) await createMissingTypes(destination, facts);
-  const fence = await sharedFence(work, facts, plan);
+  const { fence, here: work } = await sharedFence(given, facts, plan);
   if (plan.kind === 'load' && !isKeyedPlan(plan) && plan.probe && !isVerified) {
     if (await isUnchanged(work, facts, plan, plan.probe, fence))
       return unchanged(work, facts, plan, plan.probe, fence);

@@ -23,7 +23,8 @@ export const isReferredTo = (table: TableFacts, tables: readonly TableFacts[]): 
   tables.some((child) => refersTo(child, table));
 
 /** SQLSTATE foreign_key_violation: it may be possible once the other tables have been synced. */
-export const waitsForOthers = ({ error }: TableOutcome): boolean => error?.sqlstate === '23503';
+export const waitsForOthers = (outcome: TableOutcome | undefined): boolean =>
+  outcome?.error?.sqlstate === '23503';
 
 /** Two syncs of one table within a run, as one. */
 export function combined(first: TableOutcome, again: TableOutcome): TableOutcome {

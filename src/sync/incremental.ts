@@ -1,6 +1,7 @@
 /** What changed since the cursor: into the staging table, and merged. */
 import type pg from 'pg';
 import type { Copied } from '../postgres/copy-pipe.ts';
+import { reworded, type IncrepError } from '../errors.ts';
 import { tableCommand } from '../shell-word.ts';
 import { compareMore } from './compare-more.ts';
 import { holdCopy } from './copy-now.ts';
@@ -24,6 +25,7 @@ import { comparisonDue, replacedWarning, shiftSince, type Transfer } from './tra
 import { verifyCopied, type Comparison } from './verify-copied.ts';
 import { rowKey } from '../schema/row-identity.ts';
 import { windowChoice } from './window-choice.ts';
+import { takenOver } from './violations.ts';
 import type { Work } from './work.ts';
 
 interface Changes {
@@ -97,7 +99,7 @@ async function whileInView(
   if (!plan.removesDeleted && !isVerified && !comparesMore(changes)) return { copied, warnings, fill };
   const copy = { facts, relation: plan.source, source, destination };
   const early = plan.removesFirst ? await remove(changes, copy) : undefined;
-  if (early?.refusal) throw early.refusal;
+  if (early?.refusal) throw nothingSynced(facts, early.refusal);
   const ofWindow = await mergeWindow(changes, copied, fill);
   if (isVerified) {
     await verifyCopied({ ...copy, table: facts.destinationName, ...scopeOf(facts, read) });
@@ -109,6 +111,17 @@ async function whileInView(
   const removal = early ? { ...early, missing: 0 } : await remove(changes, copy);
   return { copied, warnings, fill, merged, removal };
 }
+
+/** Of a table whose rows that are gone have to make room first, because others take over their values. */
+const nothingSynced = (facts: TableFacts, refusal: IncrepError): IncrepError => {
+  if (refusal.code !== 'DELETES_REFUSED') return takenOver(facts, refusal);
+  const { name } = facts.settings;
+  return reworded(refusal, {
+    what: refusal.message,
+    next: `Nothing of "${name}" was synced, because a constraint of the destination needs these rows removed first. If the source is right, run "${tableCommand('sync', name, '--deletes', '--force')}".`,
+    cause: refusal,
+  });
+};
 
 /** Where the window does not show all that has changed: the source lost what it had committed, or an ALTER gave rows other values. */
 const comparesMore = ({ facts, plan, fence }: Changes): boolean =>

@@ -25,6 +25,7 @@ import {
   readForeignKey,
   readUniqueIndex,
   RemovalFirst,
+  takenOver,
   uniqueRefusal,
   violationOf,
   type UniqueIndex,
@@ -54,6 +55,8 @@ interface Attempt {
   /** Foreign keys whose tables have been synced for it. */
   readonly brought: readonly string[];
   readonly refusal: IncrepError | undefined;
+  /** Why those rows do not go before others come in. */
+  readonly postponed: IncrepError | undefined;
 }
 
 export async function mergeInto(merging: Merging): Promise<MergedInto> {
@@ -64,6 +67,7 @@ export async function mergeInto(merging: Merging): Promise<MergedInto> {
     indexes: [],
     brought: [],
     refusal: undefined,
+    postponed: undefined,
   };
   for (;;) {
     await destination.query(`SAVEPOINT increp_merge; ${DEFER_CONSTRAINTS}`);
@@ -138,6 +142,7 @@ async function pastUnique(stuck: Stuck, violation: Violation): Promise<Attempt> 
       order: { ...attempt.order, replaces: undefined },
       indexes: [...attempt.indexes, index],
     };
+  if (attempt.postponed && found?.where !== 'source') throw takenOver(facts, attempt.postponed);
   const refusal = uniqueRefusal(facts, violation, found, index);
   // A row that is marked makes room only where an index leaves such rows out, which shows when that has been tried.
   const isRemovable = facts.settings.deletes !== 'ignore' && !stuck.isRemovalOver;
@@ -175,7 +180,8 @@ async function pastForeignKey(stuck: Stuck, violation: Violation): Promise<Attem
       ...attempt,
       order: { ...order, insertsFirst: true, ...(order.removes === 'first' && { removes: 'last' }) },
     };
-  if (isParent && order.removes === 'first') return { ...attempt, order: { ...order, removes: 'last' } };
+  if (isParent && order.removes === 'first')
+    return { ...attempt, order: { ...order, removes: 'last' }, postponed: refusal };
   // What others still refer to stays until they have been synced.
   if (isParent && order.removes === 'last')
     return { ...attempt, order: { ...order, removes: 'never' }, refusal };

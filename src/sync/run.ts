@@ -6,6 +6,7 @@ import { ensureWritable } from '../state/state-files.ts';
 import { gatherFacts, inOrder, type Facts, type TableFacts, type TableFailure } from './facts.ts';
 import { openJobs } from './chunks/jobs.ts';
 import { combined, isReferredTo, parentsFirst, waitsForOthers } from './foreign-keys.ts';
+import { syncAtOneMoment } from './one-moment.ts';
 import { inStep } from './sharing/in-step.ts';
 import type { Plan } from './plan.ts';
 import { planTable } from './plan-table.ts';
@@ -23,6 +24,7 @@ import {
   type TableRequest,
   waitBeforeNext,
 } from './sync-table.ts';
+import { NO_ROWS } from './transfer.ts';
 import { inTurn } from './turns.ts';
 import { isSame } from './violations.ts';
 import type { Work } from './work.ts';
@@ -136,10 +138,10 @@ async function syncOnce(pass: Pass, table: TableFacts, work: Work): Promise<Tabl
 /** Tables that had to wait for what others bring, or take away, as long as one of them comes further. */
 async function syncAgain(pass: Pass): Promise<void> {
   const { work, request, held } = pass;
+  const waiting = () => [...held.keys()].filter((table) => waitsForOthers(held.get(table)));
   for (let isMoving = true; isMoving;) {
     isMoving = false;
-    for (const [table, before] of held) {
-      if (!waitsForOthers(before)) continue;
+    for (const table of waiting()) {
       if (request.mayGoOn?.() === false || hasNoTime(work, table)) return;
       const outcome = await syncOnce(pass, table, alone(work));
       held.set(table, outcome);
@@ -147,6 +149,12 @@ async function syncAgain(pass: Pass): Promise<void> {
       work.signal?.throwIfAborted();
     }
   }
+  const stuck = waiting();
+  if (stuck.length < 2 || stuck.some((table) => hasNoTime(work, table))) return;
+  await syncAtOneMoment(alone(work), parentsFirst(stuck), request, (table, change) => {
+    const before = held.get(table);
+    if (before) held.set(table, combined(before, change({ ...before, ...NO_ROWS })));
+  });
 }
 
 /** Over connections of its own, while the table that needs it holds its transaction open. */

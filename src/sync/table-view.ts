@@ -27,16 +27,23 @@ export async function withView<T>(
   { what, first, isCompared }: Wanted,
   read: (view: View, answers: readonly pg.QueryResult[]) => Promise<T>,
 ): Promise<T> {
+  const { moment } = work;
+  if (moment) {
+    const opened = [importSnapshot(moment.snapshot), ...first];
+    return work.source.withSnapshot(opened, (source, { answers }) => read(viewOf(source), answers.slice(1)));
+  }
   const shared = what === undefined ? undefined : await work.party?.snapshot(what, first);
   if (shared) {
     const ask: View['ask'] = (question) => shared.ask(question);
     const look: View['look'] = isCompared ? (use) => inOwnSession(work, shared, use) : ask;
     return read({ ask, look, from: { shared } }, await shared.answers());
   }
-  return work.source.withSnapshot(first, (source, { answers }) => {
-    const ask: View['ask'] = (question) => question(source);
-    return read({ ask, look: ask, from: { own: source } }, answers);
-  });
+  return work.source.withSnapshot(first, (source, { answers }) => read(viewOf(source), answers));
+}
+
+function viewOf(source: pg.ClientBase): View {
+  const ask: View['ask'] = (question) => question(source);
+  return { ask, look: ask, from: { own: source } };
 }
 
 /** The same snapshot, in a session that nobody else waits for. */

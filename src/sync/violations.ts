@@ -1,7 +1,7 @@
 /** What a constraint of the destination table says against the rows of the source, in words that help. */
 import type pg from 'pg';
 import { z } from 'zod';
-import { IncrepError } from '../errors.ts';
+import { IncrepError, reworded } from '../errors.ts';
 import { printName, type TableName } from '../schema/names.ts';
 import { copyKey, isAppend } from '../schema/row-identity.ts';
 import { tableCommand } from '../shell-word.ts';
@@ -202,6 +202,14 @@ export function foreignKeyRefusal(
     cause: violation.cause,
   });
 }
+
+/** Of a row that is gone, that others still refer to, and whose unique value another row has at the source. */
+export const takenOver = ({ settings: { name } }: TableFacts, refusal: IncrepError): IncrepError =>
+  reworded(refusal, {
+    what: refusal.message,
+    next: `Another row of "${name}" takes over a unique value of that row, which has to go first. ${refusal.next}`,
+    cause: refusal,
+  });
 
 export const isSame = (one: TableName, other: TableName): boolean =>
   one.schema === other.schema && one.table === other.table;

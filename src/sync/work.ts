@@ -34,4 +34,13 @@ export interface Work {
   readonly bringTable?: (destination: TableName) => Promise<boolean>;
   /** Those that read the same table with us. */
   readonly party?: Party;
+  /** What the source is read as, where tables have waited for each other. */
+  readonly moment?: Moment;
+}
+
+/** A snapshot that another session holds, and the fences that were raised before it. */
+export interface Moment {
+  readonly snapshot: string;
+  /** Undefined for another target: then the snapshot does not serve either. */
+  readonly fence: <T>(target: string) => T | undefined;
 }

@@ -162,3 +162,50 @@ test('a row that others keep from being removed is named, and all else is synced
   await sync(pair);
   await expectSame(pair);
 });
+
+test.each([
+  ['both incremental', ''],
+  ['the child is loaded again', 'reset items'],
+  ['the parent is loaded again', 'reset orders'],
+])(
+  'a new row takes over the unique value of one that a row still refers to which is gone: %s',
+  async (_, command) => {
+    await using pair = await freshPair({
+      tables: ['items', 'orders'].map((name) => ({ name, ...KEYED, deletes: 'hard', deletes_every: '0s' })),
+      sourceSql: `${SHOP}; ALTER TABLE orders ADD code int; UPDATE orders SET code = id`,
+    });
+    await sync(pair);
+    await refer(pair);
+    await pair.destination.query('CREATE UNIQUE INDEX ON orders (code)');
+    await pair.source.query(`DELETE FROM items WHERE order_id = 3; DELETE FROM orders WHERE id = 3;
+    INSERT INTO orders (id, code) VALUES (30, 3); INSERT INTO items VALUES (30, 30)`);
+    if (command !== '') expect(await increp(command, pair)).toMatchObject({ exitCode: 0 });
+    const { table } = await sync(pair);
+    await expectSame(pair);
+    expect(table('items').rows_deleted + table('orders').rows_deleted).toBe(2);
+    expect((await sync(pair)).summary.tables).toMatchObject([{ rows_inserted: 0 }, { rows_inserted: 0 }]);
+  },
+);
+
+test('a row that moves from one that is gone to one that takes over its value is named', async () => {
+  await using pair = await freshPair({
+    tables: ['items', 'orders'].map((name) => ({ name, ...KEYED, deletes: 'hard', deletes_every: '0s' })),
+    sourceSql: `${SHOP}; ALTER TABLE orders ADD code int; UPDATE orders SET code = id`,
+  });
+  await sync(pair);
+  await refer(pair);
+  await pair.destination.query('CREATE UNIQUE INDEX codes ON orders (code)');
+  await pair.source.query(`DELETE FROM orders WHERE id = 3; INSERT INTO orders (id, code) VALUES (30, 3);
+    UPDATE items SET order_id = 30, updated_at = clock_timestamp() WHERE order_id = 3`);
+  const { exitCode, table } = await trySync(pair);
+  expect(exitCode).not.toBe(0);
+  expect(table('orders').error).toMatchObject({
+    code: 'CONSTRAINT_VIOLATED',
+    hint: expect.stringMatching(
+      /takes over a unique value of that row[^]*DROP CONSTRAINT "of_order"/,
+    ) as string,
+  });
+  await pair.destination.query('ALTER TABLE items DROP CONSTRAINT of_order');
+  await sync(pair);
+  await expectSame(pair);
+});

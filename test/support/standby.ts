@@ -39,9 +39,12 @@ const PRIMARY: ServerSettings = {
   synchronous_commit: 'local',
 };
 
-/** `settings` are the standby's own. */
-export async function startReplicated(settings: ServerSettings = {}): Promise<ReplicatedServers> {
-  const primary = await startServer({ name: 'test-primary', settings: PRIMARY });
+/** `settings` are the standby's own, `shared` those of the primary. */
+export async function startReplicated(
+  settings: ServerSettings = {},
+  shared: ServerSettings = {},
+): Promise<ReplicatedServers> {
+  const primary = await startServer({ name: 'test-primary', settings: { ...PRIMARY, ...shared } });
   try {
     const { standby, stop } = await startStandby(primary, settings);
     const end = async () => {

@@ -1,14 +1,17 @@
-/** Writers, a runner that is killed, a reader and the control, all at once; and the comparison at the end. */
+/** Writers, runners that are killed, people at the destination, a reader and the control, all at once; and the comparison at the end. */
 import { randomBytes } from 'node:crypto';
-import type { Pair } from '../support/open-pair.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { OpenPair, Pair } from '../support/open-pair.ts';
 import { compareAll, extraOf, lossOf, type Comparison } from './compare.ts';
+import { meddle, type Meddled } from './meddler.ts';
 import { CONTROL_SCHEMA, PlainCursor } from './plain-cursor.ts';
 import { PreparedTransactions } from './prepared.ts';
 import { randomFor } from './random.ts';
 import { watchCopy, type Watched } from './reader.ts';
 import { Runner } from './runner.ts';
+import { joinHub, pipelineOf } from './spoke.ts';
 import type { SyncCounts } from './sync-counts.ts';
-import { configOf, sourceSql } from './tables.ts';
+import { configOf, DESTINATION_CONSTRAINTS, sourceSql } from './tables.ts';
 import { noWrites, runWriter, type WriteCounts } from './writer.ts';
 
 export interface TortureOptions {
@@ -21,13 +24,30 @@ export interface TortureOptions {
   readonly preparedAtOnce: number;
 }
 
+/** Beside the pair of the pipeline. */
+export interface Surroundings {
+  /** A pair whose destination a second pipeline fills from the destination of the first. */
+  readonly spoke: OpenPair['pair'];
+  /** Makes another server the source, which lacks what was committed last; undefined: it stays the same. */
+  readonly failOver?: () => Promise<void>;
+}
+
 export interface TortureResult {
   readonly options: TortureOptions;
   readonly seconds: number;
-  readonly writes: WriteCounts & { readonly preparedCommitted: number; readonly preparedRolledBack: number };
+  readonly writes: WriteCounts & {
+    readonly preparedCommitted: number;
+    readonly preparedRolledBack: number;
+  } & {
+    readonly preparedLost: number;
+  };
   readonly syncs: SyncCounts;
+  readonly meddled: Meddled;
   readonly reader: Watched;
   readonly copy: Comparison;
+  /** The second pipeline, and its copy beside the destination of the first. */
+  readonly spokeSyncs: SyncCounts;
+  readonly spoke: Comparison;
   readonly control: Comparison;
   readonly controlRuns: number;
   /** Why it failed; empty when the copy is exact and the control is not. */
@@ -36,7 +56,14 @@ export interface TortureResult {
 
 type Sides = Omit<Pair, typeof Symbol.asyncDispose>;
 
-export async function torture(pair: Sides, options: TortureOptions): Promise<TortureResult> {
+/** Seconds between two acts of a person at the destination: often in a short run, else often enough. */
+const meddleEvery = ({ seconds }: TortureOptions): number => Math.min(15, seconds / 6);
+
+export async function torture(
+  pair: Sides,
+  { spoke, failOver }: Surroundings,
+  options: TortureOptions,
+): Promise<TortureResult> {
   const startedAt = performance.now();
   await prepareSource(pair, options);
   const longest = Math.min(25_000, options.seconds * 400);
@@ -47,12 +74,33 @@ export async function torture(pair: Sides, options: TortureOptions): Promise<Tor
   });
   const until = startedAt + options.seconds * 1000;
   const control = await PlainCursor.connect(pair.login('source', 'increp'), pair.login('destination'));
-  const runner = new Runner(pair, randomFor(options.seed, 'runner'));
+  const place = { ...pair, pipeline: pipelineOf(pair) };
+  const runner = new Runner(place, randomFor(options.seed, 'runner'));
+  const spokePlace = await joinHub(pair, spoke, options.deletes);
+  const spokeRunner = new Runner(spokePlace, randomFor(options.seed, 'spoke'));
   const end = new AbortController();
+  const { signal } = end;
+  const failures: string[] = [];
+  const watched = { hasLost: false };
+  const meddling = Promise.withResolvers<Meddled>();
+  const spokeLoop = Promise.withResolvers<void>();
+  // What follows needs the tables of the destination.
+  const afterFirst = async () => {
+    await pair.destination.query(DESTINATION_CONSTRAINTS);
+    const random = randomFor(options.seed, 'meddler');
+    meddle({ place, random, interval: meddleEvery(options), signal, failures }).then(
+      meddling.resolve,
+      meddling.reject,
+    );
+    spokeRunner.loop(signal).then(spokeLoop.resolve, spokeLoop.reject);
+  };
   const company = Promise.all([
-    runner.loop(end.signal),
-    control.loop(500, end.signal),
-    watchCopy(pair.destination, end.signal),
+    runner.loop(signal, afterFirst),
+    control.loop(500, signal),
+    watchCopy(pair.destination, signal, watched),
+    meddling.promise,
+    spokeLoop.promise,
+    failOver && failOverLater(failOver, { after: options.seconds * 500, signal, runner, watched }),
   ]);
   const writers = Promise.all(
     Array.from({ length: options.writers }, (_, number) =>
@@ -70,26 +118,63 @@ export async function torture(pair: Sides, options: TortureOptions): Promise<Tor
   void Promise.race([writers, company])
     .catch(() => undefined)
     .finally(() => end.abort());
-  const [written, [, , reader]] = await Promise.all([writers, company]);
+  const [written, [, , reader, meddled]] = await Promise.all([writers, company]);
   const writes = add(written);
   await prepared.resolveAll();
-  const failures = [...(await finish(runner)), ...reader.failures];
+  failures.push(...(await finish(runner)), ...reader.failures, ...(await finish(spokeRunner)));
   await control.sync();
   await control.end();
   const copy = await compareAll(pair, pair.schema);
   const lost = await compareAll(pair, CONTROL_SCHEMA);
-  if (options.deletes) failures.push(...(await verifyFailures(runner)));
+  const behind = await compareAll({ ...spokePlace, schema: pair.schema }, pair.schema);
+  if (options.deletes)
+    failures.push(...(await verifyFailures(runner)), ...(await verifyFailures(spokeRunner)));
   return {
     options,
     seconds: (performance.now() - startedAt) / 1000,
-    writes: { ...writes, preparedCommitted: prepared.committed, preparedRolledBack: prepared.rolledBack },
+    writes: {
+      ...writes,
+      preparedCommitted: prepared.committed,
+      preparedRolledBack: prepared.rolledBack,
+      preparedLost: prepared.lost,
+    },
     syncs: runner.counts,
+    meddled,
     reader,
     copy,
+    spokeSyncs: spokeRunner.counts,
+    spoke: behind,
     control: lost,
     controlRuns: control.runs,
-    failures: [...failures, ...runner.failures, ...verdict(options, copy, lost)],
+    failures: [
+      ...failures,
+      ...runner.failures,
+      ...spokeRunner.failures,
+      ...verdict(options, copy),
+      ...verdict(options, behind).map((text) => `of the second pipeline ${text}`),
+      ...(lossOf(lost) > 0 ? [] : ['the control lost nothing, so this run proves nothing']),
+    ],
   };
+}
+
+interface Awaiting {
+  /** Milliseconds. */
+  readonly after: number;
+  readonly signal: AbortSignal;
+  readonly runner: Runner;
+  /** Told that rows may go that were there. */
+  readonly watched: { hasLost: boolean };
+}
+
+async function failOverLater(
+  failOver: () => Promise<void>,
+  { after, signal, runner, watched }: Awaiting,
+): Promise<void> {
+  await sleep(after, undefined, { signal }).catch(() => undefined);
+  if (signal.aborted) return;
+  watched.hasLost = true;
+  await failOver();
+  runner.failOver();
 }
 
 async function prepareSource(pair: Sides, { deletes }: TortureOptions): Promise<void> {
@@ -116,13 +201,12 @@ async function verifyFailures(runner: Runner): Promise<string[]> {
   return exitCode === 0 ? [] : [`verify ended with ${exitCode}\n${stdout}${stderr}`];
 }
 
-function verdict({ deletes }: TortureOptions, copy: Comparison, control: Comparison): string[] {
+function verdict({ deletes }: TortureOptions, copy: Comparison): string[] {
   const lost = lossOf(copy);
   const extra = deletes ? extraOf(copy) : 0;
   return [
     ...(lost === 0 ? [] : [`${lost} rows are missing or stale`]),
     ...(extra === 0 ? [] : [`${extra} rows are gone from the source and not from the copy`]),
-    ...(lossOf(control) > 0 ? [] : ['the control lost nothing, so this run proves nothing']),
   ];
 }
 

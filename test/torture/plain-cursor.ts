@@ -7,17 +7,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import type { Login } from '../support/pair-databases.ts';
+import { evenIfLost, isLost } from './lost-connection.ts';
 import { TABLES, type TortureTable } from './tables.ts';
 
 export const CONTROL_SCHEMA = 'control';
 
 export class PlainCursor {
-  readonly #source: Client;
+  #source: Client;
+  readonly #login: Login;
   readonly #destination: Client;
   readonly #cursors = new Map<string, string>();
   runs = 0;
 
-  private constructor(source: Client, destination: Client) {
+  private constructor(login: Login, source: Client, destination: Client) {
+    this.#login = login;
     this.#source = source;
     this.#destination = destination;
   }
@@ -27,7 +30,7 @@ export class PlainCursor {
     await to.query(`CREATE SCHEMA ${CONTROL_SCHEMA}; SET search_path = ${CONTROL_SCHEMA}`);
     for (const { sql, name } of TABLES)
       await to.query(`${sql}; CREATE TEMP TABLE new_${name} (LIKE ${name})`);
-    return new PlainCursor(from, to);
+    return new PlainCursor(source, from, to);
   }
 
   /** Until told to stop, with a pause of that many milliseconds in between. */
@@ -39,8 +42,13 @@ export class PlainCursor {
   }
 
   async sync(): Promise<void> {
-    for (const table of TABLES) await this.#syncTable(table);
-    this.runs += 1;
+    try {
+      for (const table of TABLES) await this.#syncTable(table);
+      this.runs += 1;
+    } catch (error) {
+      if (!isLost(error)) throw error;
+      this.#source = await evenIfLost(() => connect(this.#login));
+    }
   }
 
   async #syncTable({ name, key, columns, mergeKey }: TortureTable): Promise<void> {

@@ -1,7 +1,11 @@
 /** Two-phase commits: prepared by a writer, resolved later from another session, some of them much later. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, Pool } from 'pg';
+import { evenIfLost } from './lost-connection.ts';
 import type { Random } from './random.ts';
+
+/** SQLSTATE. */
+const UNDEFINED_OBJECT = '42704';
 
 interface Limits {
   /** Milliseconds. */
@@ -16,11 +20,12 @@ export class PreparedTransactions {
   readonly #source: Pool;
   readonly #limits: Limits;
   readonly #resolutions: Promise<void>[] = [];
-  readonly #end = new AbortController();
+  readonly #hurry = new AbortController();
   #begun = 0;
   #open = 0;
   committed = 0;
   rolledBack = 0;
+  lost = 0;
 
   constructor(source: Pool, limits: Limits) {
     this.#source = source;
@@ -47,16 +52,28 @@ export class PreparedTransactions {
   }
 
   async #resolve(name: string, isKept: boolean, delay: number): Promise<void> {
-    await sleep(delay, undefined, { signal: this.#end.signal }).catch(() => undefined);
-    await this.#source.query(`${isKept ? 'COMMIT' : 'ROLLBACK'} PREPARED '${name}'`);
+    await sleep(delay, undefined, { signal: this.#hurry.signal }).catch(() => undefined);
+    const isThere = await evenIfLost(() => this.#end(`${isKept ? 'COMMIT' : 'ROLLBACK'} PREPARED '${name}'`));
     this.#open -= 1;
-    if (isKept) this.committed += 1;
+    if (!isThere) this.lost += 1;
+    else if (isKept) this.committed += 1;
     else this.rolledBack += 1;
+  }
+
+  /** False where a failover has lost it, or the reply to a first attempt. */
+  async #end(statement: string): Promise<boolean> {
+    try {
+      await this.#source.query(statement);
+      return true;
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== UNDEFINED_OBJECT) throw error;
+      return false;
+    }
   }
 
   /** Resolves at once whatever is left, each as it was going to be. */
   async resolveAll(): Promise<void> {
-    this.#end.abort();
+    this.#hurry.abort();
     await Promise.all(this.#resolutions);
   }
 }

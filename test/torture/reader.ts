@@ -15,14 +15,18 @@ export interface Watched {
   readonly failures: string[];
 }
 
-/** From the moment when all tables are there. */
-export async function watchCopy(destination: Pool, signal: AbortSignal): Promise<Watched> {
+/** From the moment when all tables are there. A source that has lost rows takes them from the copy as well. */
+export async function watchCopy(
+  destination: Pool,
+  signal: AbortSignal,
+  source: { readonly hasLost: boolean },
+): Promise<Watched> {
   const watched: Watched = { looks: 0, slowest: 0, failures: [] };
   let ledger = 0;
   let areThere = false;
   while (!signal.aborted) {
     areThere ||= (await destination.query<{ tables: number }>(ARE_THERE)).rows[0]?.tables === TABLES.length;
-    if (areThere) ledger = await look(destination, watched, ledger);
+    if (areThere) ledger = await look(destination, watched, source.hasLost ? 0 : ledger);
     await sleep(50, undefined, { signal }).catch(() => undefined);
   }
   return watched;

@@ -5,15 +5,23 @@ import type { SummaryJson } from '../../src/summary-json.ts';
 import { startIncrep, type IncrepResult } from '../support/increp-process.ts';
 import type { Pair } from '../support/open-pair.ts';
 import type { Side } from '../support/pair-databases.ts';
+import { isLost } from './lost-connection.ts';
 import type { Random } from './random.ts';
 import { noSyncs } from './sync-counts.ts';
 
-type Place = Pick<Pair, 'directory' | 'source' | 'destination' | 'login'>;
+export type Place = Pick<Pair, 'directory' | 'source' | 'destination' | 'login'> & {
+  /** As its sessions call themselves. */
+  readonly pipeline: string;
+};
 type Harm = 'none' | 'SIGKILL' | 'SIGTERM' | 'disconnect';
 
 const LOCKED = 75;
+/** Some tables failed. */
+const PARTIAL = 3;
 /** More of them tell nothing new. */
 const MANY_FAILURES = 10;
+/** Milliseconds before and after a failover in which whatever fails has failed of it. */
+const AFTERMATH = 3000;
 
 export class Runner {
   readonly #pair: Place;
@@ -23,18 +31,32 @@ export class Runner {
   readonly failures: string[] = [];
   /** Milliseconds of an unharmed run, smoothed. */
   #typical = 1000;
+  #failedOverAt: number | undefined;
+  /** Why a table failed in the last unharmed run. */
+  #troubled: ReadonlyMap<string, string> = new Map();
 
   constructor(pair: Place, random: Random) {
     this.#pair = pair;
     this.#random = random;
   }
 
-  async loop(signal: AbortSignal): Promise<void> {
+  /** `afterFirst`: when all tables are there. */
+  async loop(signal: AbortSignal, afterFirst: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+    let isFirst = true;
     while (!signal.aborted && this.failures.length < MANY_FAILURES) {
       const harm = this.counts.completed === 0 ? 'none' : this.#nextHarm();
       const { settle, patience } = this.#nextOptions();
       await this.#runOnce(`sync --json --settle ${settle} --wait-lock ${patience}`, harm);
+      if (isFirst && this.counts.completed > 0) {
+        isFirst = false;
+        await afterFirst();
+      }
     }
+  }
+
+  /** The source becomes another server now. */
+  failOver(): void {
+    this.#failedOverAt = performance.now();
   }
 
   /** Without harm; a session that a killed run has left may hold the lock for a moment. */
@@ -73,7 +95,8 @@ export class Runner {
       else running.kill(harm);
     }
     const result = await end;
-    this.#count(result, harm);
+    const isFailedOver = this.#failedOverAt !== undefined && this.#failedOverAt > startedAt - AFTERMATH;
+    this.#count(result, harm, isFailedOver);
     if (harm === 'none') this.#typical = this.#typical * 0.8 + (performance.now() - startedAt) * 0.2;
     return result;
   }
@@ -81,10 +104,13 @@ export class Runner {
   async #disconnect(): Promise<void> {
     const side = this.#random.pick<Side>(['source', 'destination']);
     const { user } = this.#pair.login(side, 'increp');
-    await endSessions(this.#pair[side], user);
+    await endSessions(this.#pair[side], user, this.#pair.pipeline).catch((error: unknown) => {
+      // The session that was to end others may go with a failover.
+      if (!isLost(error)) throw error;
+    });
   }
 
-  #count(result: IncrepResult, harm: Harm): void {
+  #count(result: IncrepResult, harm: Harm, isFailedOver: boolean): void {
     const { counts } = this;
     counts.runs += 1;
     if (result.isTimedOut) this.failures.push(`a run took more than a minute\n${result.stderr}`);
@@ -93,9 +119,23 @@ export class Runner {
     if (harm === 'SIGTERM' && result.exitCode !== 0) return this.#countTerminated(result);
     if (result.exitCode === LOCKED) return void (counts.locked += 1);
     if (result.exitCode === 0) return this.#countRows(result);
-    if (harm !== 'disconnect') {
-      this.failures.push(`an unharmed run ended with ${result.exitCode ?? result.signal}\n${result.stderr}`);
-    }
+    if (harm === 'disconnect') return;
+    if (isFailedOver) return void (counts.failedOver += 1);
+    if (result.exitCode === PARTIAL) return this.#countTroubled(result);
+    this.failures.push(`an unharmed run ended with ${result.exitCode ?? result.signal}\n${result.stderr}`);
+  }
+
+  /** Somebody may empty a table, or write to two of them, in the middle of a run; the next run must get past that. */
+  #countTroubled(result: IncrepResult): void {
+    this.counts.failed += 1;
+    const { tables } = result.lines().at(-1) as unknown as SummaryJson;
+    const troubled = new Map(
+      tables.flatMap(({ name, error }) => (error ? [[name, error.code] as const] : [])),
+    );
+    for (const [table, code] of troubled)
+      if (this.#troubled.get(table) === code)
+        this.failures.push(`${table} failed twice in a row with ${code}\n${result.stderr}`);
+    this.#troubled = troubled;
   }
 
   #countTerminated(result: IncrepResult): void {
@@ -110,6 +150,7 @@ export class Runner {
   #countRows(result: IncrepResult): void {
     const { counts } = this;
     counts.completed += 1;
+    this.#troubled = new Map();
     const summary = result.lines().at(-1) as unknown as SummaryJson;
     if (
       summary.tables.some(({ warnings }) => warnings.some((text) => text.includes('may still bring rows')))
@@ -126,8 +167,9 @@ export class Runner {
   }
 }
 
-const endSessions = (pool: Pool, user: string) =>
+const endSessions = (pool: Pool, user: string, pipeline: string) =>
   pool.query(
-    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1 AND application_name LIKE 'increp %'`,
-    [user],
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE usename = $1 AND application_name LIKE 'increp %' AND strpos(application_name, $2) > 0`,
+    [user, pipeline],
   );

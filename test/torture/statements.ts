@@ -1,6 +1,6 @@
 /** One random write. Rows that others hold are mostly skipped, else the slow writers would stop all the others. */
 import type { Random } from './random.ts';
-import { REGIONS, SHARED_IDS } from './tables.ts';
+import { BADGES, REGIONS, SHARED_IDS } from './tables.ts';
 
 export interface Statement {
   readonly sql: string;
@@ -56,6 +56,58 @@ const rekeyAccount: Write = (random) => ({
   values: [random.chance(0.5) ? null : random.between(1, SHARED_IDS)],
 });
 
+const someBadges = (
+  random: Random,
+) => /* sql */ `SELECT id FROM accounts WHERE badge >= ${random.between(1, BADGES)}
+    ORDER BY badge LIMIT 2 FOR UPDATE SKIP LOCKED`;
+
+/** Two accounts with the badges of each other, at the end of the statement. */
+const swapBadges: Write = (random) => ({
+  sql: /* sql */ `WITH two AS MATERIALIZED (${someBadges(random)}),
+    swapped AS (SELECT a.id, (SELECT b.badge FROM accounts b JOIN two USING (id) WHERE b.id <> a.id) AS badge
+      FROM accounts a JOIN two USING (id) WHERE (SELECT count(*) FROM two) = 2)
+    UPDATE accounts a SET badge = s.badge, version = version + 1, updated_at = now() FROM swapped s WHERE a.id = s.id`,
+  values: [],
+});
+
+/** A badge that is taken from whoever has it and goes to somebody else. */
+const passBadge: Write = (random) => ({
+  sql: /* sql */ `WITH taken AS MATERIALIZED (SELECT id, badge FROM accounts WHERE badge >= ${random.between(1, BADGES)}
+      ORDER BY badge LIMIT 1 FOR UPDATE SKIP LOCKED),
+    heir AS MATERIALIZED (SELECT id FROM accounts WHERE badge IS NULL AND id >= ${random.between(1, SHARED_IDS)}
+      ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+    UPDATE accounts a SET badge = CASE WHEN a.id = heir.id THEN taken.badge END, version = version + 1, updated_at = now()
+    FROM taken, heir WHERE a.id IN (taken.id, heir.id)`,
+  values: [],
+});
+
+const giveBadge: Write = (random) => ({
+  sql: /* sql */ `UPDATE accounts SET badge = $1, version = version + 1, updated_at = now()
+    WHERE id = (SELECT id FROM (${someAccounts(random, 'SKIP LOCKED')}) few LIMIT 1)
+      AND NOT EXISTS (SELECT FROM accounts WHERE badge = $1)`,
+  values: [random.between(1, BADGES)],
+});
+
+const insertPayments: Write = (random) => ({
+  sql: /* sql */ `INSERT INTO payments (account_id, amount)
+    SELECT id, $1 FROM accounts WHERE id >= ${random.between(1, SHARED_IDS)} ORDER BY id LIMIT ${random.between(1, 3)}`,
+  values: [random.between(1, 1000)],
+});
+
+/** To an account that may be as new as the transaction. */
+const payNewAccount: Write = (random) => ({
+  sql: /* sql */ `WITH added AS (INSERT INTO accounts (id, version, payload) VALUES (nextval('account_ids'), 1, $1) RETURNING id)
+    INSERT INTO payments (account_id, amount) SELECT id, 1 FROM added`,
+  values: [text(random)],
+});
+
+/** Not to another account: to a new one that takes over the badge of the former, which is gone, no order of syncs would do. */
+const changePayments: Write = (random) => ({
+  sql: /* sql */ `UPDATE payments SET amount = $2, updated_at = now()
+    WHERE id IN (SELECT id FROM payments WHERE account_id >= $1 ORDER BY account_id LIMIT 3 FOR UPDATE SKIP LOCKED)`,
+  values: [random.between(1, SHARED_IDS), random.between(1, 1000)],
+});
+
 const insertLedger: Write = (random, writer) => ({
   sql: /* sql */ `INSERT INTO ledger (writer, entry) SELECT $1, $2 FROM generate_series(1, ${random.between(1, 3)})`,
   values: [writer, random.pick(['{"a":1}', '{"a": 1}', '{"a":1,"a":2}', 'null', null])],
@@ -85,6 +137,12 @@ const WRITES = [
   updateAccounts,
   deleteAccounts,
   rekeyAccount,
+  swapBadges,
+  passBadge,
+  giveBadge,
+  insertPayments,
+  payNewAccount,
+  changePayments,
   insertLedger,
   insertLedger,
   insertLedger,

@@ -8,6 +8,10 @@ export interface SyncCounts {
   terminated: number;
   /** pg_terminate_backend on the source's or the destination's session. */
   disconnected: number;
+  /** Ended by a failover of the source. */
+  failedOver: number;
+  /** Runs in which a table failed that the next one synced: see `failedTables`. */
+  failed: number;
   /** Runs that left transactions behind as fences. */
   fenced: number;
   rowsRead: number;
@@ -24,6 +28,8 @@ export const noSyncs = (): SyncCounts => ({
   killed: 0,
   terminated: 0,
   disconnected: 0,
+  failedOver: 0,
+  failed: 0,
   fenced: 0,
   rowsRead: 0,
   rowsInserted: 0,

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { Login } from '../support/pair-databases.ts';
 import type { PreparedTransactions } from './prepared.ts';
+import { isLost } from './lost-connection.ts';
 import type { Random } from './random.ts';
 import { randomWrite } from './statements.ts';
 
@@ -42,8 +43,8 @@ export async function runWriter(request: WriterRequest): Promise<WriteCounts> {
   const counts = noWrites();
   let client: Client | undefined;
   while (performance.now() < request.until) {
-    client ??= await connect(request.login);
     try {
+      client ??= await connect(request.login);
       const isUsable = await runTransaction(client, request, counts);
       if (!isUsable) {
         await client.end();
@@ -51,12 +52,13 @@ export async function runWriter(request: WriterRequest): Promise<WriteCounts> {
       }
     } catch (error) {
       counts.failed += 1;
-      if (!isExpected(error)) throw error;
+      if (isLost(error)) client = undefined;
+      else if (!isExpected(error)) throw error;
       await client?.query('ROLLBACK').catch(() => undefined);
     }
     await sleep(request.random.between(0, isHasty(request) ? 30 : 120));
   }
-  await client?.end();
+  await client?.end().catch(() => undefined);
   return counts;
 }
 
@@ -68,9 +70,11 @@ async function connect(login: Login): Promise<Client> {
   return client;
 }
 
-/** Unique and serialization failures, deadlocks, lock timeouts, too many prepared transactions. */
+/** Unique, foreign key and serialization failures, deadlocks, lock timeouts, too many prepared transactions. */
 const isExpected = (error: unknown): boolean =>
-  ['23505', '40001', '40P01', '55P03', '53200', '55000'].includes(String((error as { code?: unknown }).code));
+  ['23505', '23503', '40001', '40P01', '55P03', '53200', '55000'].includes(
+    String((error as { code?: unknown }).code),
+  );
 
 /** One in four: what goes wrong between two messages of a sync shows only where much happens. */
 const isHasty = ({ number }: WriterRequest): boolean => number % 4 === 3;
