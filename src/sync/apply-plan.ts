@@ -139,7 +139,7 @@ async function sharedFence(
 ): Promise<{ readonly fence: RaisedFence; readonly here: Work }> {
   const { target, raise } = fenceFor(facts, plan);
   const { moment, ...later } = work;
-  const known = moment?.fence<RaisedFence>(target);
+  const known = moment?.fences.get(target) as RaisedFence | undefined;
   if (known) return { fence: known, here: work };
   const { party } = later;
   const fence = await (party ? party.fence(target, () => raise(later)) : raise(later));

@@ -56,7 +56,7 @@ export async function syncAtOneMoment(
       const snapshot = await exportSnapshot(client);
       const here: Work = {
         ...work,
-        moment: { snapshot, fence: <T>(target: string) => fences.get(target) as T | undefined },
+        moment: { snapshot, fences },
       };
       await syncWaiting(here, waiting, request, tell);
     });

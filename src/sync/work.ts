@@ -41,6 +41,6 @@ export interface Work {
 /** A snapshot that another session holds, and the fences that were raised before it. */
 export interface Moment {
   readonly snapshot: string;
-  /** Undefined for another target: then the snapshot does not serve either. */
-  readonly fence: <T>(target: string) => T | undefined;
+  /** By target. Without that of a plan, the snapshot does not serve it either. */
+  readonly fences: ReadonlyMap<string, object>;
 }
