@@ -1,4 +1,6 @@
 /** `postgresql://user:password@host:port/database?sslmode=...`, in the form that libpq understands. */
+import type { SessionParameters } from './settings.ts';
+import { sessionFault, sessionParameters } from './url-parameters.ts';
 import type { TlsField } from './variables.ts';
 
 export interface UrlParts {
@@ -9,6 +11,7 @@ export interface UrlParts {
   readonly password: string | undefined;
   readonly database: string;
   readonly tls: Readonly<Partial<Record<TlsField, string>>>;
+  readonly parameters: SessionParameters;
 }
 
 const TLS_PARAMETERS: Readonly<Record<string, TlsField>> = {
@@ -72,11 +75,16 @@ function faultsOf(url: URL): string[] {
   return [...url.searchParams.keys()].flatMap((name) => parameterFault(url, name));
 }
 
-function parameterFault({ searchParams }: URL, name: string): string[] {
+function parameterFault(url: URL, name: string): string[] {
+  const { searchParams } = url;
   if (searchParams.getAll(name).length > 1) return [`the parameter "${name}" is given twice`];
   if (name in TLS_PARAMETERS || name === 'host') return [];
+  const value = searchParams.get(name) ?? '';
+  if (name === 'ssl')
+    return value === 'true' ? [] : ['"ssl" can only be true; "sslmode" says more, as in sslmode=require'];
+  if (name === 'port') return url.port === '' ? [] : ['the port is given twice'];
   if (name === 'schema') return ['a URL has no parameter "schema"; write it in the variable for the schema'];
-  return [`the parameter "${name}" is not known; allowed: host, ${Object.keys(TLS_PARAMETERS).join(', ')}`];
+  return sessionFault(name, value) ?? [`the parameter "${name}" is not known: correct it, or leave it out`];
 }
 
 /** Throws a URIError where the percent-encoding is broken. */
@@ -87,10 +95,14 @@ function partsOf(url: URL): UrlParts {
   });
   return {
     host: hostOf(url),
-    port: url.port,
+    port: url.port || (url.searchParams.get('port') ?? ''),
     user: decodeURIComponent(url.username),
     password: url.password === '' ? undefined : decodeURIComponent(url.password),
     database: decodeURIComponent(url.pathname.slice(1)),
-    tls: Object.fromEntries(tls),
+    tls: {
+      ...(url.searchParams.get('ssl') === 'true' && { SSLMODE: 'require' }),
+      ...Object.fromEntries(tls),
+    },
+    parameters: sessionParameters(url.searchParams),
   };
 }

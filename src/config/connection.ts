@@ -7,6 +7,7 @@ import type { Reading } from './reading.ts';
 import { isSet, refuse, required, textOf } from './reading.ts';
 import type { ConnectionSettings } from './settings.ts';
 import { readTls } from './tls.ts';
+import { NO_PARAMETERS } from './url-parameters.ts';
 import type { AddressField, Prefix, VariableName } from './variables.ts';
 
 type Address = Pick<ConnectionSettings, 'host' | 'port' | 'user' | 'password' | 'database'>;
@@ -25,7 +26,13 @@ export async function readConnection(
   const tls = await readTls(reading, prefix, url?.tls ?? {});
   if (!address || schema === undefined || !tls) return undefined;
   const isSchemaGiven = isSet(reading, `${prefix}_SCHEMA`);
-  return { side: prefix === 'SOURCE' ? 'source' : 'destination', ...address, schema, isSchemaGiven, tls };
+  const side = prefix === 'SOURCE' ? 'source' : 'destination';
+  const parameters = url?.parameters ?? NO_PARAMETERS;
+  if (parameters.channelBinding === 'require' && tls.mode === 'disable')
+    reading.warn(
+      `${prefix}_URL: channel_binding=require has no effect with sslmode=disable; set sslmode=require, or leave channel_binding out`,
+    );
+  return { side, ...address, schema, isSchemaGiven, tls, parameters };
 }
 
 function readUrl(reading: Reading, prefix: Prefix): UrlParts | undefined {

@@ -16,6 +16,21 @@ export interface TlsSettings {
   readonly key: string | undefined;
 }
 
+export interface SessionParameters {
+  /** 0: none. Undefined: increp's own. */
+  readonly connectTimeoutSeconds: number | undefined;
+  /** Shown behind increp's own. */
+  readonly applicationName: string | undefined;
+  readonly channelBinding: 'disable' | 'prefer' | 'require' | undefined;
+  readonly sslNegotiation: 'postgres' | 'direct';
+  /** What the server has to be. */
+  readonly targetSession: 'any' | 'read-write' | 'read-only' | 'primary' | 'standby' | 'prefer-standby';
+  /** 0: no probes. Undefined: increp's own. */
+  readonly keepAliveIdleSeconds: number | undefined;
+  /** Parameters that mean nothing here. */
+  readonly ignored: readonly string[];
+}
+
 export interface ConnectionSettings {
   readonly side: 'source' | 'destination';
   readonly host: string;
@@ -28,6 +43,7 @@ export interface ConnectionSettings {
   /** False: nobody has said it, and it is the default. */
   readonly isSchemaGiven: boolean;
   readonly tls: TlsSettings;
+  readonly parameters: SessionParameters;
 }
 
 export type InitialLoad = 'auto' | 'pg_dump' | 'copy';

@@ -5,9 +5,11 @@ import type { ConnectionSettings } from '../config/settings.ts';
 import { IncrepError, reworded } from '../errors.ts';
 import { socketOf } from './driver.ts';
 import { watchHandshake } from './handshake.ts';
+import { newBinding } from './channel-binding.ts';
 import { markErrors, type Place } from './place.ts';
 import { serverError } from './server-errors.ts';
 import { tlsAttempts } from './tls.ts';
+import { ensureTarget } from './target-session.ts';
 import { isWithoutTls, tlsError } from './tls-errors.ts';
 
 /** Says goodbye, which over a dead network would take for ever. */
@@ -18,11 +20,20 @@ export async function end(client: pg.Client, timeoutSeconds: number): Promise<vo
 }
 
 /** Shown in pg_stat_activity, by which another run can name the holder of a lock. The server cuts at 63 bytes. */
-export const programName = (pipeline: string, program = ''): string =>
-  `increp ${program === '' ? '' : `${program} `}${pipeline.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 24)} ${process.pid}@${hostname()}`.slice(
-    0,
-    63,
-  );
+export function programName(pipeline: string, { program = '', suffix = '' } = {}): string {
+  const printable = (text: string) => text.replaceAll(/[^\x20-\x7e]/g, '?');
+  const words = [
+    'increp',
+    program,
+    printable(pipeline).slice(0, 24),
+    `${process.pid}@${hostname()}`,
+    printable(suffix),
+  ];
+  return words
+    .filter((word) => word !== '')
+    .join(' ')
+    .slice(0, 63);
+}
 
 /** Of SCRAM, as many as the server wants, like libpq: the driver would refuse a login above 100,000. Its types lack the option. */
 const ANY_ITERATIONS = { scramMaxIterations: 0 };
@@ -39,29 +50,41 @@ export async function connect(
   signal: AbortSignal | undefined,
 ): Promise<pg.Client> {
   const failures: IncrepError[] = [];
+  const { parameters } = settings;
+  const { connectTimeoutSeconds = timeoutSeconds, keepAliveIdleSeconds = 10 } = parameters;
   for (const ssl of tlsAttempts(settings)) {
+    const binding = newBinding(settings, place, ssl !== false);
     const client = new pg.Client({
       ...ANY_ITERATIONS,
       host: settings.host,
       port: settings.port,
       user: settings.user,
       // A function, because the driver takes an empty value for a reason to look at the environment.
-      password: () => settings.password ?? '',
+      password: () => {
+        binding.ensureOffered();
+        return settings.password ?? '';
+      },
       database: settings.database,
       ssl,
-      connectionTimeoutMillis: timeoutSeconds * 1000,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: 10_000,
+      enableChannelBinding: binding.isWanted,
+      ...(ssl !== false && parameters.sslNegotiation === 'direct' && { sslnegotiation: 'direct' as const }),
+      connectionTimeoutMillis: connectTimeoutSeconds * 1000,
+      keepAlive: keepAliveIdleSeconds > 0,
+      keepAliveInitialDelayMillis: keepAliveIdleSeconds * 1000,
       ...config,
     });
     // Without a listener a lost idle connection would end the process; the next query reports it.
     client.on('error', () => undefined);
     const handshake = watchHandshake(client);
+    binding.watch(client);
     const stop = () => void socketOf(client).destroy();
     signal?.addEventListener('abort', stop, { once: true });
     try {
       await client.connect();
+      // A server that asked for no password has bound nothing either.
+      binding.ensureOffered();
       markErrors(client, place);
+      await ensureTarget(client, settings, place);
       return client;
     } catch (error) {
       socketOf(client).destroy();

@@ -80,7 +80,7 @@ export class Database implements AsyncDisposable {
   ) {
     this.settings = settings;
     this.place = placeFor(settings);
-    this.#applicationName = programName(pipeline);
+    this.#applicationName = programName(pipeline, { suffix: settings.parameters.applicationName });
     this.#stallTimeoutSeconds = stallTimeoutSeconds;
     this.#timing = timing;
     this.#signal = signal;

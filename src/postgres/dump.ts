@@ -147,6 +147,7 @@ export function libpqEnvironment(
   home: string,
   passfile: string,
 ): Record<string, string> {
+  const { tls, parameters } = connection;
   return {
     HOME: home,
     PGHOST: connection.host,
@@ -155,8 +156,12 @@ export function libpqEnvironment(
     PGDATABASE: connection.database,
     PGPASSFILE: passfile,
     PGCLIENTENCODING: 'UTF8',
-    PGCONNECT_TIMEOUT: '10',
-    ...libpqTls(connection.tls, home),
+    PGCONNECT_TIMEOUT: String(parameters.connectTimeoutSeconds ?? 10),
+    ...(parameters.channelBinding !== undefined &&
+      tls.mode !== 'disable' && { PGCHANNELBINDING: parameters.channelBinding }),
+    ...(parameters.sslNegotiation === 'direct' && { PGSSLNEGOTIATION: 'direct' }),
+    PGTARGETSESSIONATTRS: parameters.targetSession,
+    ...libpqTls(tls, home),
   };
 }
 

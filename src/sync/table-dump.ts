@@ -36,7 +36,9 @@ export async function withTableDump<T>(
   let data: Readable | undefined;
   // The connection of pg_dump is its own, so nobody else would notice that it has gone dead. It is known by its name, and in two
   // containers process and host may be called alike.
-  const applicationName = programName(work.settings.pipeline, `pg_dump ${randomBytes(3).toString('hex')}`);
+  const applicationName = programName(work.settings.pipeline, {
+    program: `pg_dump ${randomBytes(3).toString('hex')}`,
+  });
   const snapshot = await exportSnapshot(source);
   if (facts.servers.source.canMark) await source.query(markProgram(applicationName));
   using _ = work.source.watchProgram(applicationName, {

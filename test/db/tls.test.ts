@@ -237,3 +237,44 @@ testWithTls.each(oneIn(2, REFUSALS))('$title is refused', async ({ shows, door, 
   await using pair = await tlsPair(door ?? 'anyhow', await env());
   await expectRefusal(pair, { exitCode: exitCode ?? 69, ...said });
 });
+
+const urlOf = (door: Door, parameters: string): string =>
+  `postgresql://${tls.server.user}:${encodeURIComponent(tls.server.password)}@localhost:${tls.server.port}/${door}?${parameters}`;
+
+const NO_ADDRESS = {
+  SOURCE_HOST: undefined,
+  SOURCE_PORT: undefined,
+  SOURCE_USERNAME: undefined,
+  SOURCE_PASSWORD: undefined,
+  SOURCE_DB: undefined,
+  SOURCE_SSLMODE: undefined,
+};
+
+testWithTls('channel_binding=require: both loaders go through it, and nothing without it', async () => {
+  await tls.show(right);
+  await using pair = await tlsPair('anyhow', {});
+  const admin = new pg.Pool({ connectionString: tls.server.url('anyhow'), max: 1 });
+  admin.on('error', () => undefined);
+  await admin.query(`DROP TABLE IF EXISTS orders; ${ORDERS_SQL}; INSERT INTO orders (id) VALUES (1), (2)`);
+  const through = (parameters: string) =>
+    pair.setEnv({ ...NO_ADDRESS, SOURCE_URL: urlOf('anyhow', parameters) });
+  await through('sslmode=require&channel_binding=require&application_name=etl&connect_timeout=7');
+  expect((await sync(pair)).table()).toMatchObject({ loader: 'pg_dump', rows_inserted: 2 });
+  await admin.query('INSERT INTO orders (id) VALUES (3)');
+  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1 });
+  await through('sslmode=prefer&channel_binding=require');
+  await sync(pair);
+  await tls.show(undefined);
+  const unbound = await increp('sync --json', pair);
+  expect(unbound.stdout).toContain('does not offer a login with channel binding');
+  expect(unbound.exitCode).toBe(77);
+  await through('sslmode=disable&channel_binding=require');
+  const { stdout, exitCode } = await increp('check --json', pair);
+  expect(exitCode).toBe(0);
+  expect(stdout).toContain('channel_binding=require has no effect with sslmode=disable');
+  await through('sslmode=disable&target_session_attrs=standby');
+  const unfit = await increp('sync --json', pair);
+  expect(unfit.stdout).toContain('target_session_attrs=standby, and this server is a primary');
+  expect(unfit.exitCode).toBe(69);
+  await admin.end();
+});

@@ -1,6 +1,7 @@
 /** Whatever sslmode, certificate and server there are: pg_dump and our own connection come to the same verdict. */
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect } from 'vitest';
+import { NO_PARAMETERS } from '../../src/config/url-parameters.ts';
 import type { ConnectionSettings, SslMode } from '../../src/config/settings.ts';
 import { Database } from '../../src/postgres/database.ts';
 import { libpqEnvironment } from '../../src/postgres/dump.ts';
@@ -292,6 +293,7 @@ function connectionIn(situation: Situation, mode: SslMode): ConnectionSettings {
     database: door,
     schema: 'public',
     isSchemaGiven: false,
+    parameters: NO_PARAMETERS,
     tls: {
       mode,
       rootCert: root === undefined ? undefined : made[root]?.cert,

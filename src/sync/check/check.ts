@@ -5,7 +5,7 @@ import { ensureCouldWrite } from '../../state/state-files.ts';
 import { gatherFacts, type Facts } from '../facts.ts';
 import { ensureDifferentDatabases } from '../same-database.ts';
 import type { Work } from '../work.ts';
-import { directoryFindings, settingsFindings } from './directory-findings.ts';
+import { directoryFindings, parameterFindings, settingsFindings } from './directory-findings.ts';
 import { failureFinding, warning, type Finding } from './finding.ts';
 import { buildFindings } from './findings.ts';
 import { inspect } from './inspect.ts';
@@ -29,6 +29,7 @@ export async function check(work: Work, request: CheckRequest): Promise<Finding[
   const reachable = await unreachable(work);
   const own = [
     ...(isFirst ? settingsFindings(work.settings) : []),
+    ...parameterFindings(work.settings),
     ...(isFirst ? patternFindings(request) : []),
     ...(await attempt(() => ensureCouldWrite(work.settings.stateDirectory))),
     ...(await directoryFindings(work.settings)),

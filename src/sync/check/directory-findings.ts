@@ -13,6 +13,23 @@ export const settingsFindings = ({ warnings }: Pick<Settings, 'warnings'>): Find
     return { level: 'warning', code: 'SETTINGS', table: undefined, message, action };
   });
 
+/** Of connection URLs that were made for another client. */
+export const parameterFindings = ({
+  source,
+  destination,
+}: Pick<Settings, 'source' | 'destination'>): Finding[] =>
+  [source, destination].flatMap(({ side, parameters: { ignored } }) =>
+    ignored.length === 0
+      ? []
+      : [
+          note(
+            'URL_PARAMETER',
+            undefined,
+            `${side}: ${ignored.map((name) => `"${name}"`).join(', ')} of the connection URL ${ignored.length === 1 ? 'means' : 'mean'} nothing to increp`,
+          ),
+        ],
+  );
+
 export async function directoryFindings(settings: Settings): Promise<Finding[]> {
   const { stateDirectory, tables } = settings;
   const names = tables.map((table) => copyNameOf(settings, table));

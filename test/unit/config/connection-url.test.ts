@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseConnectionUrl } from '../../../src/config/connection-url.ts';
+import { NO_PARAMETERS } from '../../../src/config/url-parameters.ts';
 
 test('a full URL is taken apart', () => {
   const url = 'postgres://reader:pass@db.example.com:5433/shop?sslmode=verify-full&sslrootcert=ca.pem';
@@ -10,6 +11,7 @@ test('a full URL is taken apart', () => {
     password: 'pass',
     database: 'shop',
     tls: { SSLMODE: 'verify-full', SSLROOTCERT: 'ca.pem' },
+    parameters: NO_PARAMETERS,
   });
 });
 
@@ -45,6 +47,30 @@ test.each([
   expect(parseConnectionUrl(url)).toMatchObject({ host });
 });
 
+test.each([
+  ['connect_timeout=10', { connectTimeoutSeconds: 10 }],
+  ['application_name=etl', { applicationName: 'etl' }],
+  ['channel_binding=require', { channelBinding: 'require' }],
+  ['sslnegotiation=direct', { sslNegotiation: 'direct' }],
+  ['target_session_attrs=read-write', { targetSession: 'read-write' }],
+  ['keepalives=0', { keepAliveIdleSeconds: 0 }],
+  ['keepalives=1&keepalives_idle=30', { keepAliveIdleSeconds: 30 }],
+  ['gssencmode=disable', {}],
+  ['pgbouncer=true&connection_limit=1', { ignored: ['pgbouncer', 'connection_limit'] }],
+  ['options=endpoint%3Dep-cool-name', { ignored: ['options'] }],
+])('%s is understood as psql does', (parameters, expected) => {
+  expect(parseConnectionUrl(`postgresql://a@db/shop?${parameters}`)).toMatchObject({
+    parameters: { ...NO_PARAMETERS, ...expected },
+  });
+});
+
+test('ssl=true is sslmode=require, and the port may be a parameter', () => {
+  expect(parseConnectionUrl('postgresql://a@db/shop?ssl=true&port=5433')).toMatchObject({
+    port: '5433',
+    tls: { SSLMODE: 'require' },
+  });
+});
+
 describe('a URL is refused', () => {
   test.each([
     ['without a user', 'postgresql://db/shop', 'no user name'],
@@ -54,11 +80,16 @@ describe('a URL is refused', () => {
     ['with several hosts', 'postgresql://reader@one:5432,two:5432/shop', 'several hosts'],
     ['with several hosts and no ports', 'postgresql://reader@one,two/shop', 'several hosts'],
     ['with several hosts as a parameter', 'postgresql://reader@/shop?host=one%2Ctwo', 'several hosts'],
+    ['with options for the server', 'postgresql://a@db/shop?options=-c%20geqo%3Doff', '"options" may hold'],
+    ['with GSSAPI', 'postgresql://a@db/shop?gssencmode=require', 'cannot encrypt with GSSAPI'],
     [
-      'with options for the server',
-      'postgresql://a@db/shop?options=-c%20geqo%3Doff',
-      '"options" is not known',
+      'with a word that is none',
+      'postgresql://a@db/shop?channel_binding=on',
+      'one of disable, prefer, require',
     ],
+    ['with a time that is none', 'postgresql://a@db/shop?connect_timeout=10s', 'whole number of seconds'],
+    ['with ssl=false', 'postgresql://a@db/shop?ssl=false', 'sslmode=require'],
+    ['with two ports', 'postgresql://a@db:5432/shop?port=5433', 'port is given twice'],
     [
       'with an address beside the host',
       'postgresql://a@db/shop?hostaddr=192.0.2.1',

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { NO_PARAMETERS } from '../../../src/config/url-parameters.ts';
 import { CERTIFICATE, EXPIRED_CERTIFICATE, KEY } from './pem.ts';
 import { CONNECTIONS, pipelineDirectory } from './pipeline-directory.ts';
 
@@ -19,6 +20,7 @@ describe('a connection', () => {
       database: 'shop',
       schema: 'public',
       isSchemaGiven: false,
+      parameters: NO_PARAMETERS,
       tls: { mode: 'prefer', ...NO_TLS },
     });
   });

@@ -1,5 +1,6 @@
 /** What `check` has looked at, as far as a test does not say otherwise. */
 import { NOTHING_FOUND } from '../../../src/sync/check/table-findings.ts';
+import { NO_PARAMETERS } from '../../../src/config/url-parameters.ts';
 import type { ConnectionSettings } from '../../../src/config/settings.ts';
 import type { Inspection } from '../../../src/sync/check/inspect.ts';
 import { ordinaryRequest } from '../../../src/sync/plan.ts';
@@ -17,6 +18,7 @@ export const connection = (change: Partial<ConnectionSettings> = {}): Connection
   database: 'live',
   schema: 'public',
   isSchemaGiven: false,
+  parameters: NO_PARAMETERS,
   tls: { mode: 'prefer', rootCert: undefined, cert: undefined, key: undefined },
   ...change,
 });

@@ -1,0 +1,70 @@
+/** Parameters of a connection URL beside its address and TLS, with the meaning that libpq gives them. */
+import type { SessionParameters } from './settings.ts';
+
+export const NO_PARAMETERS: SessionParameters = {
+  connectTimeoutSeconds: undefined,
+  applicationName: undefined,
+  channelBinding: undefined,
+  sslNegotiation: 'postgres',
+  targetSession: 'any',
+  keepAliveIdleSeconds: undefined,
+  ignored: [],
+};
+
+const WORDS = {
+  channel_binding: ['disable', 'prefer', 'require'],
+  sslnegotiation: ['postgres', 'direct'],
+  target_session_attrs: ['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'],
+  keepalives: ['0', '1'],
+} as const;
+
+/** Of poolers, frameworks and providers; they mean nothing to a client of Postgres. */
+const OF_OTHERS: readonly string[] = [
+  'pgbouncer',
+  'connection_limit',
+  'pool_timeout',
+  'statement_cache_size',
+  'supa',
+];
+
+/** Of libpq's connection to the network. The limits of increp itself hold: STALL_TIMEOUT, and keepalive probes. */
+const OF_NETWORK: readonly string[] = ['keepalives_interval', 'keepalives_count', 'tcp_user_timeout'];
+
+/** Undefined for a parameter that is none of these. */
+export function sessionFault(name: string, value: string): string[] | undefined {
+  if (OF_OTHERS.includes(name) || OF_NETWORK.includes(name) || name === 'application_name') return [];
+  const words: readonly string[] | undefined = Object.entries(WORDS).find(([key]) => key === name)?.[1];
+  if (words) return words.includes(value) ? [] : [`"${name}" is one of ${words.join(', ')}`];
+  if (name === 'connect_timeout' || name === 'keepalives_idle')
+    return /^\d{1,6}$/.test(value) ? [] : [`"${name}" is a whole number of seconds`];
+  if (name === 'gssencmode')
+    return value === 'disable' || value === 'prefer'
+      ? []
+      : ['increp cannot encrypt with GSSAPI: leave "gssencmode" out, and set "sslmode"'];
+  if (name === 'options')
+    return isOfNeon(value)
+      ? []
+      : ['"options" may hold nothing but the endpoint of Neon: increp sets itself what its sessions need'];
+  return undefined;
+}
+
+/** The name of a compute, for clients that do not send it in the TLS handshake. increp and pg_dump do. */
+const isOfNeon = (options: string): boolean => /^(endpoint|project)=[\w-]+$/.test(options);
+
+/** Of a URL without faults. */
+export function sessionParameters(params: URLSearchParams): SessionParameters {
+  const word = <const T extends string>(name: string, words: readonly T[]): T | undefined =>
+    words.find((candidate) => candidate === params.get(name));
+  const seconds = (name: string) => (params.has(name) ? Number(params.get(name)) : undefined);
+  return {
+    connectTimeoutSeconds: seconds('connect_timeout'),
+    applicationName: params.get('application_name') ?? undefined,
+    channelBinding: word('channel_binding', WORDS.channel_binding),
+    sslNegotiation: word('sslnegotiation', WORDS.sslnegotiation) ?? 'postgres',
+    targetSession: word('target_session_attrs', WORDS.target_session_attrs) ?? 'any',
+    keepAliveIdleSeconds: params.get('keepalives') === '0' ? 0 : seconds('keepalives_idle'),
+    ignored: [...params.keys()].filter(
+      (name) => OF_OTHERS.includes(name) || OF_NETWORK.includes(name) || name === 'options',
+    ),
+  };
+}

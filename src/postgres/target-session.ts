@@ -1,0 +1,40 @@
+/** libpq's target_session_attrs, of one host. */
+import type pg from 'pg';
+import { z } from 'zod';
+import type { ConnectionSettings, SessionParameters } from '../config/settings.ts';
+import { IncrepError } from '../errors.ts';
+import type { Place } from './place.ts';
+
+const row = z.object({ isStandby: z.boolean(), isReadOnly: z.boolean() });
+type Server = z.infer<typeof row>;
+
+const FITS: Record<SessionParameters['targetSession'], (server: Server) => boolean> = {
+  any: () => true,
+  'prefer-standby': () => true,
+  'read-write': ({ isStandby, isReadOnly }) => !isStandby && !isReadOnly,
+  'read-only': ({ isStandby, isReadOnly }) => isStandby || isReadOnly,
+  primary: ({ isStandby }) => !isStandby,
+  standby: ({ isStandby }) => isStandby,
+};
+
+const LOOK = /* sql */ `SELECT pg_is_in_recovery() AS "isStandby", current_setting('default_transaction_read_only')::bool AS "isReadOnly"`;
+
+/** @throws IncrepError CONNECTION_FAILED */
+export async function ensureTarget(
+  client: pg.Client,
+  { parameters: { targetSession } }: ConnectionSettings,
+  { side, address }: Place,
+): Promise<void> {
+  if (targetSession === 'any' || targetSession === 'prefer-standby') return;
+  const server = row.parse((await client.query(LOOK)).rows[0]);
+  if (FITS[targetSession](server)) return;
+  const found = server.isStandby
+    ? 'a standby'
+    : server.isReadOnly
+      ? 'read-only'
+      : 'a primary that accepts writes';
+  throw new IncrepError('CONNECTION_FAILED', {
+    what: `${side} ${address}: target_session_attrs=${targetSession}, and this server is ${found}`,
+    next: 'Name a server that fits, or leave target_session_attrs out.',
+  });
+}
