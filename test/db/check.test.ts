@@ -534,3 +534,37 @@ test('check, plan and status write nothing anywhere, before and after the first 
     expect({ ...(await state()), rows: await rows() }).toEqual(before);
   }
 });
+
+test('constraints and event triggers of the destination that could stop a sync', async () => {
+  await using pair = await freshPair({
+    ...ordersPreset,
+    tables: [ORDERS_CONFIG, { ...ORDERS_CONFIG, name: 'items' }],
+    sourceSql: `${ordersPreset.sourceSql}; CREATE TABLE items (id bigint PRIMARY KEY, order_id bigint, code text UNIQUE, updated_at timestamptz);
+      CREATE INDEX ON items (updated_at)`,
+    isOwn: true,
+  });
+  await sync(pair);
+  await pair.destination
+    .query(`CREATE UNIQUE INDEX notes ON orders (note); CREATE UNIQUE INDEX codes ON items (code, id);
+    ALTER TABLE items ADD FOREIGN KEY (order_id) REFERENCES orders; CREATE TABLE kinds (id bigint PRIMARY KEY);
+    CREATE FUNCTION logs() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+    CREATE EVENT TRIGGER logs ON ddl_command_end EXECUTE FUNCTION logs()`);
+  const { find, warnings, notes } = await check(pair);
+  expect(warnings).toEqual(['DESTINATION_CONSTRAINT']);
+  expect(find('DESTINATION_CONSTRAINT')).toMatchObject({
+    table: 'orders',
+    message: 'the source does not keep unique what the destination does: notes (note)',
+  });
+  expect(notes).toContain('EVENT_TRIGGER');
+  expect(find('EVENT_TRIGGER')?.message).toContain('the event trigger "logs"');
+  await obey(find('EVENT_TRIGGER')?.action, pair.destination);
+  await pair.destination.query(
+    'DROP INDEX notes; ALTER TABLE items ADD kind bigint REFERENCES kinds; DROP EVENT TRIGGER logs',
+  );
+  const later = await check(pair);
+  expect(later.notes).not.toContain('EVENT_TRIGGER');
+  expect(later.find('DESTINATION_CONSTRAINT')).toMatchObject({
+    table: 'items',
+    message: expect.stringContaining('refers to a table that this pipeline does not sync') as string,
+  });
+});

@@ -1,5 +1,6 @@
 /** Judges what was inspected: pure. */
 import type { TableFacts } from '../facts.ts';
+import { constraintFindings } from './constraint-findings.ts';
 import { copyFindings } from './copy-findings.ts';
 import { failureFinding, note, type Finding } from './finding.ts';
 import type { Inspection } from './inspect.ts';
@@ -28,5 +29,6 @@ function tableFindings(table: TableFacts, found: Inspection): Finding[] {
     ...sourceTableFindings(table, plan, found),
     ...selectionFindings(table, found),
     ...copyFindings(table, plan, found),
+    ...constraintFindings(table, found.facts.tables),
   ];
 }

@@ -8,6 +8,7 @@ import type { Dependent } from '../../postgres/dependents.ts';
 import { readQueryCost, type QueryCost } from '../../postgres/query-plan.ts';
 import { encryptionOf, type Encryption } from '../../postgres/driver.ts';
 import { explainWindow, readNothing } from '../../sql/estimate.ts';
+import { EVENT_TRIGGERS } from '../../sql/event-triggers.ts';
 import type { Statement } from '../../sql/search-path.ts';
 import { WITHOUT_IDENTITY } from '../../sql/publications.ts';
 import { publicationsOver } from '../published.ts';
@@ -60,6 +61,8 @@ export interface Inspection extends Inspected {
   /** By oid of a copy that has no replica identity and needs one: a publication of it. */
   readonly withoutIdentity: ReadonlyMap<string, string>;
   readonly keyTriggers: ReadonlyMap<TableFacts, readonly string[]>;
+  /** Of the destination. */
+  readonly eventTriggers: readonly EventTrigger[];
   readonly dependents: ReadonlyMap<TableFacts, readonly Dependent[]>;
   /** Rows of a copy that a load would remove. */
   readonly gone: ReadonlyMap<TableFacts, ForeseenGone>;
@@ -134,6 +137,14 @@ const ownerRow = z.object({
 });
 export type CopyOwner = Readonly<z.infer<typeof ownerRow>>;
 
+const eventTriggerRow = z.object({
+  name: z.string(),
+  function: z.string(),
+  /** Whether the function sets a search_path of its own. */
+  hasPath: z.boolean(),
+});
+type EventTrigger = Readonly<z.infer<typeof eventTriggerRow>>;
+
 const triggerRow = z.object({ oid: z.string(), name: z.string() });
 
 /** Rows are counted up to here: enough to say "many". */
@@ -156,6 +167,9 @@ export async function inspect(work: Work, facts: Facts): Promise<Inspection> {
     encryption: { source: source.encryption, destination: destination.encryption },
     owners: await ownersOf(work.destination, facts),
     keyTriggers: await keyTriggersOf(work.destination, facts),
+    eventTriggers: await work.destination.withReading((client) =>
+      rowsOf(client, eventTriggerRow, EVENT_TRIGGERS),
+    ),
     ...(await publishedIn(work.destination, facts)),
     dependents: await gatherDependents(work, facts.tables),
     gone: await foreseeAllGone(work, plans),

@@ -2,7 +2,7 @@
 import type { ConnectionSettings } from '../../config/settings.ts';
 import { formatSeconds } from '../../format.ts';
 import type { Encryption } from '../../postgres/driver.ts';
-import { literal } from '../../sql/identifiers.ts';
+import { ident, literal } from '../../sql/identifiers.ts';
 import { OWN_TABLES } from '../../sql/state.ts';
 import { unfitTools } from '../loader-choice.ts';
 import { failureFinding, note, warning, type Finding } from './finding.ts';
@@ -33,6 +33,19 @@ const publicationFindings = ({ publications }: Inspection): Finding[] =>
     ),
   );
 
+/** Whether one fails shows only when it is set off. */
+const eventTriggerFindings = ({ eventTriggers }: Inspection): Finding[] =>
+  eventTriggers.map(({ name, function: called, hasPath }) =>
+    note(
+      'EVENT_TRIGGER',
+      undefined,
+      `the event trigger ${ident(name)} of the destination calls ${called} when increp makes or alters a table; if the function fails, so does the sync`,
+      hasPath
+        ? undefined
+        : `If the function uses names without a schema, set a path for it. At the destination: ALTER FUNCTION ${called} SET search_path = public`,
+    ),
+  );
+
 export function serverFindings(found: Inspection, connections: Connections): Finding[] {
   const { source, destination } = found.facts.servers;
   const { encryption, facts } = found;
@@ -57,6 +70,7 @@ export function serverFindings(found: Inspection, connections: Connections): Fin
         ]
       : []),
     ...(found.writeRefusal ? [failureFinding(found.writeRefusal)] : []),
+    ...eventTriggerFindings(found),
     ...(facts.tables.length > 0 ? sourceRoleFindings(found) : []),
     ...(Math.abs(found.clockSkewSeconds) > TOLERATED_SKEW_SECONDS
       ? [

@@ -58,6 +58,7 @@ export function inspection(
     publications: new Map(),
     withoutIdentity: new Map(),
     keyTriggers: new Map(),
+    eventTriggers: [],
     dependents: new Map(),
     gone: new Map(),
     pgDump: undefined,
