@@ -26,9 +26,23 @@ export const sourceTableFindings = (table: TableFacts, plan: Workable, found: In
 const BYTES_OF_POINTER = 18;
 const BYTES_OF_PAGE = 8160;
 
+/** In a smaller table no row can be that long, compressed values apart. */
+const MANY_BYTES = 100_000_000;
+
 /** An enum takes 4 bytes where it is one, and as text as much as its label, or a pointer. */
 function widthFindings({ settings, natives }: TableFacts, { source }: Workable): Finding[] {
   const asText = source.columns.filter(({ type, base }) => !base.isBuiltIn && !natives.carried.has(type));
+  const [first] = asText;
+  const bytes = source.columns.find(({ base }) => base.type === 'bytea');
+  if (first && bytes && source.bytes > MANY_BYTES)
+    return [
+      warning(
+        'ROW_SIZE',
+        settings.name,
+        `rows travel as text because of the type of "${first.name}", and "${bytes.name}" (bytea) takes twice its bytes as text: a row of more than 1 GB as text cannot be copied`,
+        'If there are values of more than 500 MB, set "types" to "native" for this table, or leave a column out with "exclude_columns".',
+      ),
+    ];
   if (asText.length * BYTES_OF_POINTER <= BYTES_OF_PAGE) return [];
   return [
     warning(

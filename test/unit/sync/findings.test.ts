@@ -10,8 +10,10 @@ import { buildFindings } from '../../../src/sync/check/findings.ts';
 import type { Inspection } from '../../../src/sync/check/inspect.ts';
 import { ordinaryRequest } from '../../../src/sync/plan.ts';
 import { planTable } from '../../../src/sync/plan-table.ts';
+import type { TableFacts } from '../../../src/sync/facts.ts';
 import { connection, inspection, LOCAL } from './inspection.ts';
-import { facts } from './table-facts.ts';
+import { column } from '../schema/columns.ts';
+import { facts, ORDERS_COLUMNS, relation } from './table-facts.ts';
 
 const found = (given: Inspection, code: string, connections = LOCAL) =>
   buildFindings(given, connections).find((each) => each.code === code);
@@ -120,6 +122,17 @@ test('pg_dump that is too old or missing is said once, and not for each table', 
     LOCAL,
   );
   expect(findings.map(({ code }) => code)).toEqual(['SERVERS', 'PG_DUMP', 'KEY_NOT_INDEXED']);
+});
+
+test('a large table whose bytea travels as text because of another column', () => {
+  const mood = column({ name: 'mood', type: 'public.mood', position: 5, isBuiltIn: false });
+  const scan = column({ name: 'scan', type: 'bytea', position: 4 });
+  const table = (bytes: number, columns = [...ORDERS_COLUMNS, scan, mood]) =>
+    facts({ source: relation({ columns, bytes }), destination: undefined });
+  const told = (of: TableFacts) => found(inspection({}, { table: of }), 'ROW_SIZE')?.message;
+  expect(told(table(600_000_000))).toMatch(/because of the type of "mood", and "scan" \(bytea\) takes twice/);
+  expect(told(table(60_000_000))).toBeUndefined();
+  expect(told(table(600_000_000, [...ORDERS_COLUMNS, scan]))).toBeUndefined();
 });
 
 test('a place for the state that forgets, is of a container or of the network', () => {
