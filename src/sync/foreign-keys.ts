@@ -19,8 +19,14 @@ export function parentsFirst(tables: readonly TableFacts[]): readonly TableFacts
 const refersTo = ({ destination: child }: TableFacts, { destination: parent }: TableFacts): boolean =>
   child !== undefined && parent !== undefined && child.references.includes(parent.oid);
 
-export const isReferredTo = (table: TableFacts, tables: readonly TableFacts[]): boolean =>
-  tables.some((child) => refersTo(child, table));
+/** Tables that a foreign key connects with one of `some`, and those themselves. */
+export const connectedTo = (
+  some: readonly TableFacts[],
+  tables: readonly TableFacts[],
+): readonly TableFacts[] =>
+  tables.filter((table) =>
+    some.some((other) => table === other || refersTo(table, other) || refersTo(other, table)),
+  );
 
 /** SQLSTATE foreign_key_violation: it may be possible once the other tables have been synced. */
 export const waitsForOthers = (outcome: TableOutcome | undefined): boolean =>

@@ -5,7 +5,7 @@ import type { RunSummary, TableOutcome } from '../events.ts';
 import { ensureWritable } from '../state/state-files.ts';
 import { gatherFacts, inOrder, type Facts, type TableFacts, type TableFailure } from './facts.ts';
 import { openJobs } from './chunks/jobs.ts';
-import { combined, isReferredTo, parentsFirst, waitsForOthers } from './foreign-keys.ts';
+import { combined, connectedTo, parentsFirst, waitsForOthers } from './foreign-keys.ts';
 import { syncAtOneMoment } from './one-moment.ts';
 import { inStep } from './sharing/in-step.ts';
 import type { Plan } from './plan.ts';
@@ -84,7 +84,7 @@ async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcom
       const outcome = isUnknown(table)
         ? await inStep(work, table.settings.name, (together) => syncUnknown(together, table, request))
         : await syncOnce(pass, table, work);
-      if (!isUnknown(table) && (waitsForOthers(outcome) || isReferredTo(table, tables)))
+      if (!isUnknown(table) && (waitsForOthers(outcome) || connectedTo([table], tables).length > 1))
         pass.held.set(table, outcome);
       else await finish(outcome);
       work.signal?.throwIfAborted();
@@ -150,8 +150,9 @@ async function syncAgain(pass: Pass): Promise<void> {
     }
   }
   const stuck = waiting();
-  if (stuck.length < 2 || stuck.some((table) => hasNoTime(work, table))) return;
-  await syncAtOneMoment(alone(work), parentsFirst(stuck), request, (table, change) => {
+  const connected = connectedTo(stuck, [...held.keys()]);
+  if (connected.length < 2 || connected.some((table) => hasNoTime(work, table))) return;
+  await syncAtOneMoment(alone(work), parentsFirst(connected), request, (table, change) => {
     const before = held.get(table);
     if (before) held.set(table, combined(before, change({ ...before, ...NO_ROWS })));
   });

@@ -141,7 +141,7 @@ export class Runner {
   #countTerminated(result: IncrepResult): void {
     this.counts.terminated += 1;
     // Before its handler is in place, the signal itself ends the process.
-    if (result.exitCode === 143 || result.signal === 'SIGTERM' || result.exitCode === LOCKED) return;
+    if (result.signal === 'SIGTERM' || [143, LOCKED, PARTIAL].includes(result.exitCode ?? 0)) return;
     this.failures.push(
       `after SIGTERM a run ended with ${result.exitCode ?? result.signal}\n${result.stderr}`,
     );
