@@ -2,9 +2,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { NEEDED_KEYS, tableSchema, tablesJsonSchema } from '../src/config/tables-schema.ts';
-import type { Variable } from '../src/config/variables.ts';
-import { VARIABLES } from '../src/config/variables.ts';
+import { NEEDED_KEYS, tableSchema, tablesJsonSchema } from '../src/config/tables/tables-schema.ts';
+import type { Variable } from '../src/config/environment/variables.ts';
+import { VARIABLES } from '../src/config/environment/variables.ts';
 import { ERROR_CLASSES } from '../src/errors.ts';
 import { errorPages, linkTo } from './error-pages/error-pages.ts';
 import { fill, pretty } from './generated-parts.ts';

@@ -3,8 +3,8 @@ import type { Option } from 'commander';
 import { argumentOf, notesOf, type Description } from '../src/commands/descriptions/description.ts';
 import { globalOptions } from '../src/commands/descriptions/global.ts';
 import { COMMAND_GROUPS, FIRST_STEPS } from '../src/commands/descriptions/groups.ts';
-import { commands } from '../src/commands/registry.ts';
-import { VARIABLES, type Variable } from '../src/config/variables.ts';
+import { commands } from '../src/commands/program/registry.ts';
+import { VARIABLES, type Variable } from '../src/config/environment/variables.ts';
 import { version } from '../src/version.ts';
 import { bold, entry, lines, paragraph, prose, roff, section, subsection } from './roff.ts';
 

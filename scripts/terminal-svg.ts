@@ -1,5 +1,5 @@
 /** A screen as a picture that is text: it can be searched, follows light and dark, and is read out by screen readers. */
-import { displayWidth } from '../src/observe/text.ts';
+import { displayWidth } from '../src/report/text.ts';
 import { textOf, type Run, type Screen } from './screen.ts';
 
 const FONT_SIZE = 14;

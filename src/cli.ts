@@ -1,9 +1,9 @@
 /** The program: registers commands and turns what they return or throw into the exit code. */
 import { CommanderError } from 'commander';
-import { programOf } from './commands/program.ts';
-import { tellError } from './commands/tell-error.ts';
-import { terminalOf, type Terminal } from './commands/terminal.ts';
-import { usageErrorOf } from './commands/usage-error.ts';
+import { programOf } from './commands/program/program.ts';
+import { tellError } from './commands/terminal/print-error.ts';
+import { terminalOf, type Terminal } from './commands/terminal/terminal.ts';
+import { usageErrorOf } from './commands/program/usage-error.ts';
 import { asIncrepError, ERROR_CLASSES } from './errors.ts';
 import type { Invocation } from './invocation.ts';
 

@@ -1,14 +1,14 @@
 /** Trouble, before it happens. */
-import { formatFindings } from '../observe/findings.ts';
+import { formatFindings } from '../report/findings.ts';
 import { redactedJson } from '../redact.ts';
 import { FORMAT_VERSION } from '../summary-json.ts';
-import { check } from '../sync/check/check.ts';
-import type { Finding } from '../sync/check/finding.ts';
-import { withContext } from './context.ts';
-import { expandTables } from './expand-tables.ts';
-import { eachDestination, ofDestination, type Looked } from './each-destination.ts';
-import type { GlobalOptions } from './options.ts';
-import { selectTables } from './select-tables.ts';
+import { check } from '../check/check.ts';
+import type { Finding } from '../check/finding.ts';
+import { withContext } from './pipeline/context.ts';
+import { expandTables } from './pipeline/expand-tables.ts';
+import { eachDestination, ofDestination, type Looked } from './pipeline/each-destination.ts';
+import type { GlobalOptions } from './terminal/options.ts';
+import { selectTables } from './pipeline/select-tables.ts';
 
 export interface CheckOptions extends GlobalOptions {
   readonly destination: readonly string[];

@@ -1,7 +1,7 @@
 /** --adopt and --replace: leave to write into tables that increp did not fill, and never into all of them by one word. */
 import { IncrepError } from '../errors.ts';
 import { readPattern, starsOf } from '../schema/patterns.ts';
-import type { Request } from '../sync/plan.ts';
+import type { Request } from '../sync/plan/plan.ts';
 
 interface Claims {
   readonly adopt: boolean;

@@ -1,6 +1,6 @@
 /** The script that makes a shell complete increp. */
 import { SCRIPTS } from './completion/scripts.ts';
-import type { GlobalOptions } from './options.ts';
+import type { GlobalOptions } from './terminal/options.ts';
 
 export function completionCommand(
   [shell]: readonly (keyof typeof SCRIPTS)[],

@@ -4,13 +4,13 @@ import { join, resolve } from 'node:path';
 import { resolveDirectory } from '../config/directory.ts';
 import { effectiveDestinations, effectiveSettings, effectiveTables } from '../config/effective.ts';
 import { readConfiguration, type Configuration } from '../config/load.ts';
-import { formatEffective, type Effective } from '../observe/effective.ts';
-import { formatError } from '../observe/error.ts';
+import { formatEffective, type Effective } from '../report/config.ts';
+import { formatError } from '../report/error.ts';
 import { redactedJson, redactor } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../summary-json.ts';
 import { version } from '../version.ts';
-import type { GlobalOptions } from './options.ts';
-import { ensureKnown } from './select-tables.ts';
+import type { GlobalOptions } from './terminal/options.ts';
+import { ensureKnown } from './pipeline/select-tables.ts';
 
 export interface ConfigOptions extends GlobalOptions {
   readonly json: boolean;

@@ -2,7 +2,7 @@
 import { playDemo } from '../demo/demo.ts';
 import { createStory } from '../demo/story.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
-import type { GlobalOptions } from './options.ts';
+import type { GlobalOptions } from './terminal/options.ts';
 
 export interface DemoOptions extends GlobalOptions {
   readonly keep: boolean;

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { IncrepError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
-import type { GlobalOptions } from './options.ts';
+import type { GlobalOptions } from './terminal/options.ts';
 
 export interface HelpOptions extends GlobalOptions {
   readonly program: Command;

@@ -1,20 +1,20 @@
 /** What did the last runs do? */
 import type { Settings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
-import { runsThatFit } from '../observe/chart.ts';
-import { formatRuns, formatTableRuns } from '../observe/history.ts';
-import type { Look } from '../observe/look.ts';
+import { runsThatFit } from '../report/chart.ts';
+import { formatRuns, formatTableRuns } from '../report/history.ts';
+import type { Look } from '../report/style.ts';
 import { redactedJson } from '../redact.ts';
 import { rowsChanged, type RunRecord } from '../schema/run-record.ts';
 import { FORMAT_VERSION } from '../summary-json.ts';
-import { pastRuns, type PastRun, type PastRuns } from '../sync/past-runs.ts';
-import { withContext, type Pipeline } from './context.ts';
-import { copyNameIn, nameIn } from './copy-names.ts';
-import { eachDestination, ofDestination, type Looked } from './each-destination.ts';
-import { expandTables } from './expand-tables.ts';
-import type { GlobalOptions } from './options.ts';
-import { matching, selectTables } from './select-tables.ts';
-import { sayTrouble } from './trouble.ts';
+import { pastRuns, type PastRun, type PastRuns } from '../status/run-history.ts';
+import { withContext, type Pipeline } from './pipeline/context.ts';
+import { copyNameIn, nameIn } from './pipeline/copy-names.ts';
+import { eachDestination, ofDestination, type Looked } from './pipeline/each-destination.ts';
+import { expandTables } from './pipeline/expand-tables.ts';
+import type { GlobalOptions } from './terminal/options.ts';
+import { matching, selectTables } from './pipeline/select-tables.ts';
+import { sayTrouble } from './pipeline/warn-unreachable.ts';
 
 export interface HistoryOptions extends GlobalOptions {
   readonly limit: number;

@@ -2,12 +2,12 @@
 import { basename } from 'node:path';
 import { readAnswers, type Answers } from '../config/answers.ts';
 import { newDirectory } from '../config/directory.ts';
-import { secretsOf } from '../config/secrets.ts';
-import type { Overrides } from '../config/values.ts';
+import { secretsOf } from '../config/environment/secrets.ts';
+import type { Overrides } from '../config/environment/values.ts';
 import { asIncrepError, IncrepError, reworded } from '../errors.ts';
 import { redactedJson, redactor } from '../redact.ts';
-import type { Visit } from '../sync/init/sides.ts';
-import { withoutSecrets } from './context.ts';
+import type { Visit } from '../init/test-connections.ts';
+import { withoutSecrets } from './pipeline/context.ts';
 import { formatReport, nextCommand, reportJson, warningsOf } from './init/report.ts';
 import { setupFromFlags } from './init/scripted.ts';
 import type { InitOptions, Setup } from './init/setup.ts';

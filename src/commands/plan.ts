@@ -1,21 +1,21 @@
 /** What `sync` would do, and why. Writes nothing anywhere. */
 import type { TableSettings } from '../config/settings.ts';
-import { gatherFacts } from '../sync/facts.ts';
-import { ensureDifferentDatabases } from '../sync/same-database.ts';
-import { foresee, type Foreseen } from '../sync/foresee.ts';
-import { inWords as goneInWords } from '../sync/gone-rows.ts';
-import { describeDependent } from '../sync/reshape/foreseen.ts';
-import { formatPlan } from '../observe/plan.ts';
+import { gatherFacts } from '../sync/facts/facts.ts';
+import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
+import { foresee, type Foreseen } from '../preview/preview.ts';
+import { inWords as goneInWords } from '../sync/load/removed-rows.ts';
+import { describeDependent } from '../sync/plan/obstructions.ts';
+import { formatPlan } from '../report/plan.ts';
 import { printName } from '../schema/names.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../summary-json.ts';
 import { claimOf, ensureClaimNamed } from './claims.ts';
-import { withContext, type Pipeline } from './context.ts';
-import { eachDestination, ofDestination, type Looked } from './each-destination.ts';
-import { expandTables } from './expand-tables.ts';
-import type { GlobalOptions } from './options.ts';
-import { selectTables } from './select-tables.ts';
-import { sayRemarks } from './trouble.ts';
+import { withContext, type Pipeline } from './pipeline/context.ts';
+import { eachDestination, ofDestination, type Looked } from './pipeline/each-destination.ts';
+import { expandTables } from './pipeline/expand-tables.ts';
+import type { GlobalOptions } from './terminal/options.ts';
+import { selectTables } from './pipeline/select-tables.ts';
+import { sayRemarks } from './pipeline/warn-unreachable.ts';
 
 export interface PlanOptions extends GlobalOptions {
   readonly exclude: readonly string[];

@@ -1,14 +1,14 @@
 /** Forgets a table's state, so that the next sync loads it again. The copy itself stays and goes on serving. */
 import { IncrepError } from '../errors.ts';
-import { printable, wrapLines } from '../observe/text.ts';
+import { printable, wrapLines } from '../report/text.ts';
 import { ensureWritable } from '../state/state-files.ts';
-import { forgetTable, type Forgotten } from '../sync/forget-table.ts';
-import { withContext } from './context.ts';
-import { eachDestination } from './each-destination.ts';
-import { expandTables } from './expand-tables.ts';
-import type { GlobalOptions } from './options.ts';
-import { selectTables } from './select-tables.ts';
-import { sayRemarks } from './trouble.ts';
+import { forgetTable, type Forgotten } from '../reset/reset-table.ts';
+import { withContext } from './pipeline/context.ts';
+import { eachDestination } from './pipeline/each-destination.ts';
+import { expandTables } from './pipeline/expand-tables.ts';
+import type { GlobalOptions } from './terminal/options.ts';
+import { selectTables } from './pipeline/select-tables.ts';
+import { sayRemarks } from './pipeline/warn-unreachable.ts';
 
 export interface ResetOptions extends GlobalOptions {
   readonly all: boolean;

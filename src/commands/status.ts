@@ -1,15 +1,15 @@
 /** How fresh are the copies? */
-import { formatStatus } from '../observe/status.ts';
+import { formatStatus } from '../report/status.ts';
 import { redactedJson } from '../redact.ts';
 import type { RunRecord } from '../schema/run-record.ts';
 import { errorToJson, FORMAT_VERSION } from '../summary-json.ts';
-import { isFine, tableStatuses, type Statuses, type TableStatus } from '../sync/table-status.ts';
-import { withContext } from './context.ts';
-import { eachDestination, ofDestination } from './each-destination.ts';
-import { expandTables } from './expand-tables.ts';
-import type { GlobalOptions } from './options.ts';
-import { selectTables } from './select-tables.ts';
-import { sayRemarks, sayTrouble } from './trouble.ts';
+import { isFine, tableStatuses, type Statuses, type TableStatus } from '../status/table-status.ts';
+import { withContext } from './pipeline/context.ts';
+import { eachDestination, ofDestination } from './pipeline/each-destination.ts';
+import { expandTables } from './pipeline/expand-tables.ts';
+import type { GlobalOptions } from './terminal/options.ts';
+import { selectTables } from './pipeline/select-tables.ts';
+import { sayRemarks, sayTrouble } from './pipeline/warn-unreachable.ts';
 
 export interface StatusOptions extends GlobalOptions {
   readonly destination: readonly string[];

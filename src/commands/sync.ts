@@ -3,18 +3,18 @@ import type { TableSettings } from '../config/settings.ts';
 import type { RunSummary } from '../events.ts';
 import { labelOf } from '../format.ts';
 import type { Verbosity } from '../observe/log.ts';
-import { formatEnding, formatSummary, formatTrouble, hasTrouble } from '../observe/summary.ts';
-import { recordInFile } from '../sync/record-in-file.ts';
-import { exitCodeOf, run, type RunRequest } from '../sync/run.ts';
-import { TimeBox } from '../sync/time-box.ts';
-import { withContext, type Context } from './context.ts';
-import { expandTables, mapSettings, type Expanded } from './expand-tables.ts';
-import type { GlobalOptions } from './options.ts';
+import { formatEnding, formatSummary, formatTrouble, hasTrouble } from '../report/summary.ts';
+import { recordInFile } from '../status/state-file-record.ts';
+import { exitCodeOf, run, type RunRequest } from '../sync/run/run.ts';
+import { TimeBox } from '../sync/context/time-limit.ts';
+import { withContext, type Context } from './pipeline/context.ts';
+import { expandTables, mapSettings, type Expanded } from './pipeline/expand-tables.ts';
+import type { GlobalOptions } from './terminal/options.ts';
 import { claimOf, ensureClaimNamed } from './claims.ts';
 import { planCommand } from './plan.ts';
-import type { Turn } from './repeat/turn.ts';
-import { selectTables } from './select-tables.ts';
-import { watchRun, type Watch } from './watch-run.ts';
+import type { Turn } from './watch/iteration.ts';
+import { selectTables } from './pipeline/select-tables.ts';
+import { watchRun, type Watch } from './watch/watch-run.ts';
 
 export interface SyncOptions extends GlobalOptions {
   readonly exclude: readonly string[];
@@ -41,7 +41,7 @@ export interface SyncOptions extends GlobalOptions {
 export async function syncCommand(tables: readonly string[], options: SyncOptions): Promise<number> {
   ensureClaimNamed(tables, options);
   if (options.watch !== undefined) {
-    const { syncAgainAndAgain } = await import('./repeat/sync-watch.ts');
+    const { syncAgainAndAgain } = await import('./watch/sync-watch.ts');
     return syncAgainAndAgain(options.watch, options, (turn) => syncOnce(tables, { ...options, ...turn }));
   }
   if (options.dryRun) return planCommand(tables, { ...options, exitCode: false });
@@ -107,7 +107,7 @@ async function runAll(
     name === undefined ? [] : [{ name, work: of }],
   );
   if (destinations.length === 0) return run(work, request);
-  const { runSeveral } = await import('../sync/run-several.ts');
+  const { runSeveral } = await import('../sync/run/run-destinations.ts');
   return runSeveral({ destinations, emit, openSource }, request);
 }
 

@@ -1,20 +1,20 @@
 /** Are the copies right? */
 import { asIncrepError, type IncrepError } from '../errors.ts';
-import { formatVerification } from '../observe/verification.ts';
+import { formatVerification } from '../report/verify.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../summary-json.ts';
-import { gatherFacts, inOrder, type TableFacts } from '../sync/facts.ts';
-import { ensureDifferentDatabases } from '../sync/same-database.ts';
-import { repairTable, type Repaired } from '../sync/repair.ts';
-import { repairWhole } from '../sync/repair-whole.ts';
-import { isEqual, verifyTable, type Verified } from '../sync/verify.ts';
-import type { Work } from '../sync/work.ts';
-import { withContext } from './context.ts';
-import { eachDestination, ofDestination, type Looked } from './each-destination.ts';
-import { expandTables } from './expand-tables.ts';
-import type { GlobalOptions } from './options.ts';
-import { selectTables } from './select-tables.ts';
-import { sayRemarks } from './trouble.ts';
+import { gatherFacts, inOrder, type TableFacts } from '../sync/facts/facts.ts';
+import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
+import { repairTable, type Repaired } from '../verify/repair.ts';
+import { repairWhole } from '../verify/repair-keyless.ts';
+import { isEqual, verifyTable, type Verified } from '../verify/verify.ts';
+import type { Work } from '../sync/context/run-context.ts';
+import { withContext } from './pipeline/context.ts';
+import { eachDestination, ofDestination, type Looked } from './pipeline/each-destination.ts';
+import { expandTables } from './pipeline/expand-tables.ts';
+import type { GlobalOptions } from './terminal/options.ts';
+import { selectTables } from './pipeline/select-tables.ts';
+import { sayRemarks } from './pipeline/warn-unreachable.ts';
 
 export interface VerifyOptions extends GlobalOptions {
   readonly destination: readonly string[];

@@ -1,15 +1,15 @@
 /** What is known of a connection before anyone is asked: from flags, the environment and a `.env` that is there. */
 import { resolve } from 'node:path';
-import { readConnection } from './connection.ts';
-import { readEnvFile } from './env-file.ts';
-import { assignmentLines, type Assignment } from './env-text.ts';
+import { readConnection } from './connection/connection.ts';
+import { readEnvFile } from './environment/env-file.ts';
+import { assignmentLines, type Assignment } from './environment/env-text.ts';
 import { configError, type Problem } from './problems.ts';
 import type { Environment } from '../environment.ts';
-import type { Reading } from './reading.ts';
-import { secretsOf, withoutSecrets } from './secrets.ts';
+import type { Reading } from './environment/reading.ts';
+import { secretsOf, withoutSecrets } from './environment/secrets.ts';
 import type { ConnectionSettings } from './settings.ts';
-import { readValues, type Overrides, type Values } from './values.ts';
-import { VARIABLES, type Prefix, type VariableName } from './variables.ts';
+import { readValues, type Overrides, type Values } from './environment/values.ts';
+import { VARIABLES, type Prefix, type VariableName } from './environment/variables.ts';
 
 export interface Answers {
   readonly directory: string;

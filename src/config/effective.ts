@@ -3,12 +3,12 @@ import { basename } from 'node:path';
 import { z } from 'zod';
 import { redactor, type Redact } from '../redact.ts';
 import type { TableName } from '../schema/names.ts';
-import { parseConnectionUrl } from './connection-url.ts';
+import { parseConnectionUrl } from './connection/connection-url.ts';
 import type { Configuration } from './load.ts';
-import { namesOf, type Homes } from './tables.ts';
-import { tableSchema } from './tables-schema.ts';
-import type { Prefix, Variable, VariableName } from './variables.ts';
-import { VARIABLES } from './variables.ts';
+import { namesOf, type Homes } from './tables/tables.ts';
+import { tableSchema } from './tables/tables-schema.ts';
+import type { Prefix, Variable, VariableName } from './environment/variables.ts';
+import { VARIABLES } from './environment/variables.ts';
 
 export interface EffectiveSetting {
   readonly name: string;

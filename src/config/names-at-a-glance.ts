@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { derivedName } from './derived-name.ts';
+import { derivedName } from './connection/derived-name.ts';
 import type { Environment } from '../environment.ts';
-import { splitUrls } from './split-urls.ts';
+import { splitUrls } from './environment/split-urls.ts';
 
 /** @param flag what -C says */
 export const namesAtAGlance = (flag: string | undefined, environment: Environment): readonly string[] =>

@@ -1,5 +1,5 @@
-import type { Reading } from './reading.ts';
-import { refuse, textOf } from './reading.ts';
+import type { Reading } from './environment/reading.ts';
+import { refuse, textOf } from './environment/reading.ts';
 
 /** Not shown when it is wrong: whoever knows such a URL can usually post to it. */
 export function readUrl(reading: Reading, name: 'WEBHOOK_URL' | 'HEALTHCHECK_URL'): string | undefined {

@@ -1,6 +1,6 @@
 import { alternatives } from './problems.ts';
-import type { Reading } from './reading.ts';
-import { choiceOf, choose, isSet, refuse, textOf } from './reading.ts';
+import type { Reading } from './environment/reading.ts';
+import { choiceOf, choose, isSet, refuse, textOf } from './environment/reading.ts';
 import type { WebhookEventType, WebhookSettings } from './settings.ts';
 import { readUrl } from './web-address.ts';
 

@@ -1,6 +1,6 @@
 /** What the demo prints: headings, and indented lines that fit into their width wherever they can be broken. */
-import { painter, type Look } from '../observe/look.ts';
-import { displayWidth, padEnd, printable } from '../observe/text.ts';
+import { painter, type Look } from '../report/style.ts';
+import { displayWidth, padEnd, printable } from '../report/text.ts';
 
 /** Cells: lines of prose are no easier to read for being longer. */
 const WIDEST = 80;

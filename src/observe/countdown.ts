@@ -1,9 +1,9 @@
 /** One live line on a terminal while nothing is at work: when the next run is. */
-import { formatAge } from './age.ts';
-import { localClock, localDay } from './local-time.ts';
-import { glyphsOf } from './look.ts';
+import { formatAge } from '../report/age.ts';
+import { localClock, localDay } from '../report/local-time.ts';
+import { glyphsOf } from '../report/style.ts';
 import type { Screen } from './progress.ts';
-import { truncate } from './text.ts';
+import { truncate } from '../report/text.ts';
 
 const EVERY_MS = 1000;
 const CLEAR_BELOW = '\u001b[J';

@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import type { LogSettings } from '../config/settings.ts';
 import { inFields, mapStrings, type Redact } from '../redact.ts';
-import { printable, wrapLines } from './text.ts';
+import { printable, wrapLines } from '../report/text.ts';
 
 export type Level = LogSettings['level'];
 export type Verbosity = 'quiet' | 'normal' | 'verbose';

@@ -2,9 +2,9 @@
 import type { Phase } from '../events.ts';
 import { formatBytes, formatCount, formatRoughCount, formatSeconds, formatTimeLeft } from '../format.ts';
 import type { Redact } from '../redact.ts';
-import { glyphsOf, type Look } from './look.ts';
+import { glyphsOf, type Look } from '../report/style.ts';
 import type { Copying, View } from './progress-view.ts';
-import { displayWidth, printableLine, truncate } from './text.ts';
+import { displayWidth, printableLine, truncate } from '../report/text.ts';
 
 const PHASE_WORDS = {
   lock: 'taking the lock',

@@ -4,7 +4,7 @@
  */
 import type { Listener, RunEvent } from '../events.ts';
 import type { Redact } from '../redact.ts';
-import type { Look } from './look.ts';
+import type { Look } from '../report/style.ts';
 import { progressLine } from './progress-line.ts';
 import type { Seen } from './progress-view.ts';
 import { shownView, viewsAfter, type Views } from './progress-views.ts';

@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { commands } from '../../src/commands/registry.ts';
+import { commands } from '../../src/commands/program/registry.ts';
 import { increp } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';
 

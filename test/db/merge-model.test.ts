@@ -4,7 +4,7 @@ import type { PoolClient } from 'pg';
 import { expect, test } from 'vitest';
 import { keepNewest, type Merge } from '../../src/sql/merge.ts';
 import { deletedMark, ownColumns, type OwnColumn } from '../../src/sql/own-columns.ts';
-import { mergeStaging, type Share } from '../../src/sync/merge-staging.ts';
+import { mergeStaging, type Share } from '../../src/sync/write/merge-staging.ts';
 import {
   imageOf,
   MergeModel,

@@ -1,6 +1,6 @@
 /** A table takes another shape, and what people have built on it is there afterwards, or nothing has changed at all. */
 import { expect, test } from 'vitest';
-import { lockAlone } from '../../src/sync/reshape/exclusive-lock.ts';
+import { lockAlone } from '../../src/sync/lock/exclusive-lock.ts';
 import { COLUMNS, EVERYTHING, FOREIGN_KEYS, ON_IT, VIEWS } from '../support/built-on-orders.ts';
 import { startIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { describe, expect, inject, test } from 'vitest';
-import { commands } from '../../src/commands/registry.ts';
+import { commands } from '../../src/commands/program/registry.ts';
 import { increp } from '../support/increp.ts';
 import { startShell } from '../support/shell-session.ts';
 import { hasShell, SHELLS } from '../support/shells-here.ts';

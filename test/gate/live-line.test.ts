@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { displayWidth } from '../../src/observe/text.ts';
+import { displayWidth } from '../../src/report/text.ts';
 import { big, goThrough } from '../support/chunked.ts';
 import { startIncrep } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';

@@ -7,7 +7,7 @@ import process from 'node:process';
 import { abortOnSignal } from '../../src/process.ts';
 import { DEFAULT_TIMING } from '../../src/timing.ts';
 import { syncCommand } from '../../src/commands/sync.ts';
-import { terminalOf } from '../../src/commands/terminal.ts';
+import { terminalOf } from '../../src/commands/terminal/terminal.ts';
 
 interface Held {
   readonly heapBytes: number;

@@ -1,6 +1,6 @@
 /** What a command's help says, apart from what it does: help and completion read this without loading any work. */
 import { Argument, Command, Option } from 'commander';
-import { collect, durationArgument, durationFrom } from '../options.ts';
+import { collect, durationArgument, durationFrom } from '../terminal/options.ts';
 import { ENVIRONMENT_OF } from './global.ts';
 
 /** Headings of a command's help, in this order. */

@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import { collect } from '../options.ts';
+import { collect } from '../terminal/options.ts';
 import { flag, json, type Description } from './description.ts';
 
 const repeated = (value: string, before: readonly string[]): readonly string[] => [...before, value];

@@ -1,9 +1,14 @@
 /** Asks how a side is reached, tries it at once, and lets a person correct what was wrong. */
 import { connectionOf, isAnswered, withAddress, withAnswers, type Answers } from '../../config/answers.ts';
-import { parseConnectionUrl } from '../../config/connection-url.ts';
+import { parseConnectionUrl } from '../../config/connection/connection-url.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
-import type { Overrides } from '../../config/values.ts';
-import { type AddressField, type Prefix, type TlsField, type VariableName } from '../../config/variables.ts';
+import type { Overrides } from '../../config/environment/values.ts';
+import {
+  type AddressField,
+  type Prefix,
+  type TlsField,
+  type VariableName,
+} from '../../config/environment/variables.ts';
 import { IncrepError } from '../../errors.ts';
 import type { Prompts } from './prompts.ts';
 

@@ -1,8 +1,8 @@
 /** Shows what the source has, and asks which of it to copy and by which keys. */
 import { formatBytes, formatCount } from '../../format.ts';
-import { asItIs, type ChosenTable, type LeftOut } from '../../sync/init/choose-tables.ts';
-import { isReady, possibleKeys, type TableOption } from '../../sync/init/table-options.ts';
-import { padEnd, padStart, truncate } from '../../observe/text.ts';
+import { asItIs, type ChosenTable, type LeftOut } from '../../init/choose-tables.ts';
+import { isReady, possibleKeys, type TableOption } from '../../init/table-options.ts';
+import { padEnd, padStart, truncate } from '../../report/text.ts';
 import type { Choice, Prompts } from './prompts.ts';
 
 export async function askTables(

@@ -1,19 +1,19 @@
 /** `init` as a dialogue: what is known is not asked, and what is asked is tried at once. */
 import type { Answers } from '../../config/answers.ts';
 import { IncrepError } from '../../errors.ts';
-import type { Stranger } from '../../sync/init/strangers.ts';
+import type { Stranger } from '../../init/unclaimed-tables.ts';
 import {
   visitDestination,
   visitDestinationSchema,
   visitSource,
   visitSourceSchema,
   type Visit,
-} from '../../sync/init/sides.ts';
+} from '../../init/test-connections.ts';
 import { askConnection, askSchema } from './ask-connection.ts';
 import { askTables } from './ask-tables.ts';
 import type { Prompts } from './prompts.ts';
 import type { Setup } from './setup.ts';
-import { strangersAmong, strangersInWords } from './strangers.ts';
+import { strangersAmong, strangersInWords } from './unclaimed-tables.ts';
 import type { PlannedFile } from './write.ts';
 
 /** @throws IncrepError INTERRUPTED; nothing has been written then */

@@ -2,9 +2,9 @@
 import { Writable, type Readable } from 'node:stream';
 import { IncrepError } from '../../errors.ts';
 import type { OutputStream } from '../../invocation.ts';
-import type { Look } from '../../observe/look.ts';
-import { printable, wrapLines } from '../../observe/text.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Look } from '../../report/style.ts';
+import { printable, wrapLines } from '../../report/text.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 export interface Choice<T> {
   readonly value: T;

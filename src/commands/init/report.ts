@@ -1,13 +1,13 @@
 /** What was done, in a few lines or as JSON, and the next command to type. */
 import type { Environment } from '../../environment.ts';
-import { glyphsOf, painter, type Look } from '../../observe/look.ts';
-import { padEnd, printable, printableLine, wrapLines } from '../../observe/text.ts';
+import { glyphsOf, painter, type Look } from '../../report/style.ts';
+import { padEnd, printable, printableLine, wrapLines } from '../../report/text.ts';
 import { isUniqueBy } from '../../schema/relations.ts';
 import { shellWord } from '../../shell-word.ts';
 import { FORMAT_VERSION } from '../../summary-json.ts';
-import { isKeyed, type LeftOut } from '../../sync/init/choose-tables.ts';
+import { isKeyed, type LeftOut } from '../../init/choose-tables.ts';
 import type { Setup } from './setup.ts';
-import { strangersWarning } from './strangers.ts';
+import { strangersWarning } from './unclaimed-tables.ts';
 import type { PlannedFile } from './write.ts';
 
 export interface Report {

@@ -1,16 +1,16 @@
 /** `init` without a dialogue: flags and variables are the answers, and what is missing is said with its flag. */
 import { connectionOf, isAnswered, type Answers } from '../../config/answers.ts';
 import { IncrepError } from '../../errors.ts';
-import { chooseTables, parseKeyWish } from '../../sync/init/choose-tables.ts';
+import { chooseTables, parseKeyWish } from '../../init/choose-tables.ts';
 import {
   visitDestination,
   visitDestinationSchema,
   visitSource,
   visitSourceSchema,
   type Visit,
-} from '../../sync/init/sides.ts';
+} from '../../init/test-connections.ts';
 import type { InitOptions, Setup } from './setup.ts';
-import { strangersAmong } from './strangers.ts';
+import { strangersAmong } from './unclaimed-tables.ts';
 
 /** @throws IncrepError for the first thing that is wrong; nothing has been written then */
 export async function setupFromFlags(answers: Answers, options: InitOptions, how: Visit): Promise<Setup> {

@@ -1,10 +1,10 @@
 /** What a dialogue or a command line has settled: all that is to be written. */
 import type { Answers } from '../../config/answers.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
-import type { ChosenTable, LeftOut } from '../../sync/init/choose-tables.ts';
-import type { Stranger } from '../../sync/init/strangers.ts';
-import type { TableOption } from '../../sync/init/table-options.ts';
-import type { GlobalOptions } from '../options.ts';
+import type { ChosenTable, LeftOut } from '../../init/choose-tables.ts';
+import type { Stranger } from '../../init/unclaimed-tables.ts';
+import type { TableOption } from '../../init/table-options.ts';
+import type { GlobalOptions } from '../terminal/options.ts';
 
 export interface InitOptions extends GlobalOptions {
   readonly sourceUrl?: string;

@@ -3,14 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'dotenv';
 import { assignmentsOf, answerOf, writableAssignments } from '../../config/answers.ts';
-import { withoutVariables } from '../../config/env-file.ts';
-import { assignmentLines, type Assignment } from '../../config/env-text.ts';
+import { withoutVariables } from '../../config/environment/env-file.ts';
+import { assignmentLines, type Assignment } from '../../config/environment/env-text.ts';
 import { readText } from '../../config/files.ts';
 import { loadSettings } from '../../config/load.ts';
-import { VARIABLES } from '../../config/variables.ts';
+import { VARIABLES } from '../../config/environment/variables.ts';
 import { IncrepError } from '../../errors.ts';
 import { writeFiles, type NewFile } from '../../state/new-files.ts';
-import { gitignoreText, isSample, SCHEMA_FILE, tablesConfigText } from '../../sync/init/config-text.ts';
+import { gitignoreText, isSample, SCHEMA_FILE, tablesConfigText } from '../../init/config-text.ts';
 import type { Setup } from './setup.ts';
 
 export interface PlannedFile extends Omit<NewFile, 'mayReplace'> {

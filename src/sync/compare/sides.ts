@@ -8,8 +8,8 @@ import type { Comparable } from '../../sql/compare.ts';
 import { ident } from '../../sql/identifiers.ts';
 import { markIn, oursIn } from '../../sql/own-columns.ts';
 import type { KeyColumn } from '../../sql/removal.ts';
-import type { TableFacts } from '../facts.ts';
-import { ownOf } from '../marked-rows.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import { ownOf } from '../write/metadata-columns.ts';
 import { groupsFor } from './digests.ts';
 
 export interface Scope {

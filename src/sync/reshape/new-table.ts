@@ -15,9 +15,9 @@ import {
 } from '../../sql/reshape.ts';
 import type { Statement } from '../../sql/search-path.ts';
 import { carriedType } from '../../schema/columns.ts';
-import type { TableFacts } from '../facts.ts';
-import { indexNameFor } from '../index-names.ts';
-import { ownOf } from '../marked-rows.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import { indexNameFor } from '../write/index-names.ts';
+import { ownOf } from '../write/metadata-columns.ts';
 import { mustSurvive, unsurvivable } from './unsurvivable.ts';
 
 export interface NewTable {

@@ -13,7 +13,7 @@ import {
 import type { BuiltRelation, Belongings } from '../../sql/belongings.ts';
 import { describe, dress, itemsOf, make, must, type Dressing } from './exchange.ts';
 import { belongingsOf } from './reshape.ts';
-import type { TableFacts } from '../facts.ts';
+import type { TableFacts } from '../facts/facts.ts';
 import type pg from 'pg';
 
 export interface Rebuilding extends Dressing {

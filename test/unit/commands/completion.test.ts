@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { answer } from '../../../src/commands/completion/answer.ts';
+import { answer } from '../../../src/commands/program/completion-answer.ts';
 import { continueBashLine, readBashLine } from '../../../src/commands/completion/bash-words.ts';
 
 const SRC = resolve(import.meta.dirname, '../../../src');

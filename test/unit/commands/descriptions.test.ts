@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { commandOf } from '../../../src/commands/descriptions/description.ts';
 import { ENVIRONMENT_OF, globalOptions } from '../../../src/commands/descriptions/global.ts';
 import { groupOf } from '../../../src/commands/descriptions/groups.ts';
-import { commands } from '../../../src/commands/registry.ts';
+import { commands } from '../../../src/commands/program/registry.ts';
 
 const all = commands().map(({ description }) => description);
 const names = all.map(({ name }) => name);

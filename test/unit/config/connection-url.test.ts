@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseConnectionUrl } from '../../../src/config/connection-url.ts';
+import { parseConnectionUrl } from '../../../src/config/connection/connection-url.ts';
 import { NO_PARAMETERS } from '../../../src/config/url-parameters.ts';
 
 test('a full URL is taken apart', () => {

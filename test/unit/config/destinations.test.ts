@@ -1,7 +1,7 @@
 /** Several destinations, as they are written. */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { settingsFor } from '../../../src/config/destinations.ts';
+import { settingsFor } from '../../../src/config/connection/destinations.ts';
 import { redactor } from '../../../src/redact.ts';
 import { CERTIFICATE } from './pem.ts';
 import { CONNECTIONS, envFile, pipelineDirectory, TABLE } from './pipeline-directory.ts';

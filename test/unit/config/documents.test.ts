@@ -4,7 +4,7 @@ import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { VARIABLES } from '../../../src/config/variables.ts';
+import { VARIABLES } from '../../../src/config/environment/variables.ts';
 import { CONNECTIONS, pipelineDirectory } from './pipeline-directory.ts';
 
 const root = join(import.meta.dirname, '../../..');

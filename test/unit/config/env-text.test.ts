@@ -1,8 +1,8 @@
 import { parse } from 'dotenv';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { withoutVariables } from '../../../src/config/env-file.ts';
-import { assignmentLines } from '../../../src/config/env-text.ts';
+import { withoutVariables } from '../../../src/config/environment/env-file.ts';
+import { assignmentLines } from '../../../src/config/environment/env-text.ts';
 
 const HOSTILE = [
   'plain',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { expandPatterns } from '../../../src/config/expand-patterns.ts';
+import { expandPatterns } from '../../../src/config/tables/expand-patterns.ts';
 import { CONNECTIONS, pipelineDirectory, TABLE } from './pipeline-directory.ts';
 
 async function settingsOf(tables: readonly object[]) {

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseJson } from '../../../src/config/json.ts';
+import { parseJson } from '../../../src/config/tables/json.ts';
 
 const faultOf = (text: string) => {
   const { fault } = parseJson(text);

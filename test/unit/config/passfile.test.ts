@@ -1,7 +1,7 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { passwordIn } from '../../../src/config/passfile.ts';
+import { passwordIn } from '../../../src/config/connection/passfile.ts';
 import { CONNECTIONS, pipelineDirectory } from './pipeline-directory.ts';
 
 const LOGIN = { host: 'db', port: 5432, database: 'shop', user: 'reader' };

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { loadSettings } from '../../../src/config/load.ts';
 import type { Settings } from '../../../src/config/settings.ts';
 import type { Environment } from '../../../src/environment.ts';
-import type { Overrides } from '../../../src/config/values.ts';
+import type { Overrides } from '../../../src/config/environment/values.ts';
 import { IncrepError } from '../../../src/errors.ts';
 
 /** The least that connects; a test adds or replaces what it is about. */

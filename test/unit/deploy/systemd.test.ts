@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { SIGNAL_EXIT_CODES } from '../../../src/process.ts';
-import { variable } from '../../../src/config/variables.ts';
+import { variable } from '../../../src/config/environment/variables.ts';
 import { ERROR_CLASSES } from '../../../src/errors.ts';
 import { projectFile, withThisIncrep } from '../../support/deploy-files.ts';
 import { testWithSystemd } from '../../support/systemd.ts';

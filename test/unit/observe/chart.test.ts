@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatChart } from '../../../src/observe/chart.ts';
+import { formatChart } from '../../../src/report/chart.ts';
 
 const chart = {
   series: [

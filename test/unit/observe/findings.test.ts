@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { formatFindings } from '../../../src/observe/findings.ts';
-import { displayWidth, wrapped } from '../../../src/observe/text.ts';
+import { formatFindings } from '../../../src/report/findings.ts';
+import { displayWidth, wrapped } from '../../../src/report/text.ts';
 
 const narrow = { color: false, width: 80, isUnicode: true };
 const finding = (

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Phase, RunEvent } from '../../../src/events.ts';
 import { createProgress } from '../../../src/observe/progress.ts';
-import { formatEnding, summaryByTable } from '../../../src/observe/summary.ts';
+import { formatEnding, summaryByTable } from '../../../src/report/summary.ts';
 import { emulator } from '../../support/emulator.ts';
 import { failure, outcome, STARTED, summary } from './outcomes.ts';
 

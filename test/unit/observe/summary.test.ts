@@ -6,8 +6,8 @@ import {
   formatTrouble,
   hasTrouble,
   summaryByTable,
-} from '../../../src/observe/summary.ts';
-import { displayWidth, truncate } from '../../../src/observe/text.ts';
+} from '../../../src/report/summary.ts';
+import { displayWidth, truncate } from '../../../src/report/text.ts';
 import { failure, outcome, summary } from './outcomes.ts';
 
 const plain = { color: false, width: Infinity, isUnicode: true };

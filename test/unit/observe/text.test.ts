@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import { expect, test } from 'vitest';
-import { displayWidth, wrap, wrapLines } from '../../../src/observe/text.ts';
+import { displayWidth, wrap, wrapLines } from '../../../src/report/text.ts';
 
 test('lines break at spaces, and what goes on hangs under its beginning', () => {
   expect(wrap('error: the quick brown fox jumps', 16, '       ')).toEqual([

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import type { Heap } from '../../../src/schema/heap.ts';
 import { newHeader, type PendingLoad } from '../../../src/schema/pending-load.ts';
 import { fingerprintOf, shapeOf } from '../../../src/schema/shape.ts';
-import { chooseChunks } from '../../../src/sync/chunks/chunk-choice.ts';
-import type { TableFacts } from '../../../src/sync/facts.ts';
+import { chooseChunks } from '../../../src/sync/plan/chunk-choice.ts';
+import type { TableFacts } from '../../../src/sync/facts/facts.ts';
 import { facts, record, relation } from './table-facts.ts';
 
 const heap: Heap = {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { clockShift } from '../../../src/sync/clocks.ts';
-import type { RaisedFence } from '../../../src/sync/fence.ts';
+import { clockShift } from '../../../src/sync/fence/clock-shift.ts';
+import type { RaisedFence } from '../../../src/sync/fence/fence.ts';
 import { record } from './table-facts.ts';
 
 /** A fence so many seconds after that of the record, by the source's clock and by ours. */

@@ -2,11 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import type { TableSettings } from '../../../src/config/settings.ts';
 import type { Relation } from '../../../src/schema/relations.ts';
-import { buildFindings } from '../../../src/sync/check/findings.ts';
-import { contentSettings } from '../../../src/sync/probe.ts';
-import type { TableFacts } from '../../../src/sync/facts.ts';
-import { ordinaryRequest } from '../../../src/sync/plan.ts';
-import { planTable } from '../../../src/sync/plan-table.ts';
+import { buildFindings } from '../../../src/check/build-findings.ts';
+import { contentSettings } from '../../../src/sync/plan/unchanged-check.ts';
+import type { TableFacts } from '../../../src/sync/facts/facts.ts';
+import { ordinaryRequest } from '../../../src/sync/plan/plan.ts';
+import { planTable } from '../../../src/sync/plan/plan-table.ts';
 import { column } from '../schema/columns.ts';
 import { inspection, LOCAL } from './inspection.ts';
 import { facts, ORDERS_COLUMNS, record, relation } from './table-facts.ts';

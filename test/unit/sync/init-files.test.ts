@@ -1,7 +1,7 @@
 /** The files that `init` writes, as texts. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { gitignoreText, isSample, tablesConfigText } from '../../../src/sync/init/config-text.ts';
+import { gitignoreText, isSample, tablesConfigText } from '../../../src/init/config-text.ts';
 
 const table = (name: string, replicationKey = 'updated_at', ...mergeKey: string[]) => ({
   name,

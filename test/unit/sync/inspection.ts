@@ -1,10 +1,10 @@
 /** What `check` has looked at, as far as a test does not say otherwise. */
-import { NOTHING_FOUND } from '../../../src/sync/check/table-findings.ts';
+import { NOTHING_FOUND } from '../../../src/check/table-findings.ts';
 import { NO_PARAMETERS } from '../../../src/config/url-parameters.ts';
 import type { ConnectionSettings } from '../../../src/config/settings.ts';
-import type { Inspection } from '../../../src/sync/check/inspect.ts';
-import { ordinaryRequest } from '../../../src/sync/plan.ts';
-import { planTable } from '../../../src/sync/plan-table.ts';
+import type { Inspection } from '../../../src/check/inspect.ts';
+import { ordinaryRequest } from '../../../src/sync/plan/plan.ts';
+import { planTable } from '../../../src/sync/plan/plan-table.ts';
 import { facts } from './table-facts.ts';
 
 const TLS = { protocol: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' };

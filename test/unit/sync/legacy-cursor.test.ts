@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { legacyStart } from '../../../src/sync/legacy-cursor.ts';
+import { legacyStart } from '../../../src/sync/fence/legacy-cursor.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { chosenRuns } from '../../../src/sync/past-runs.ts';
+import { chosenRuns } from '../../../src/status/run-history.ts';
 import { failedAt, runAt } from './runs.ts';
 
 const ALL = { tables: undefined, since: undefined, isFailedOnly: false, limit: 100 };

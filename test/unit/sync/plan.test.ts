@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { TableFacts } from '../../../src/sync/facts.ts';
-import { planTable } from '../../../src/sync/plan-table.ts';
+import type { TableFacts } from '../../../src/sync/facts/facts.ts';
+import { planTable } from '../../../src/sync/plan/plan-table.ts';
 import { column } from '../schema/columns.ts';
 import { facts, ORDERS_COLUMNS, record, relation } from './table-facts.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bothOf, byTable, digestOf } from '../../../src/sync/run-digest.ts';
+import { bothOf, byTable, digestOf } from '../../../src/status/run-stats.ts';
 import { failedAt, runAt } from './runs.ts';
 
 const NOW = new Date('2026-01-02T12:00:00Z');

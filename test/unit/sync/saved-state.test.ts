@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { StateRecord } from '../../../src/schema/state-record.ts';
 import type { StateFile } from '../../../src/state/state-files.ts';
-import { reconcile } from '../../../src/sync/saved-state.ts';
+import { reconcile } from '../../../src/sync/facts/saved-state.ts';
 import { record } from './table-facts.ts';
 
 const EXPECTED = {

@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { broadcast, newBranch } from '../../../src/postgres/broadcast.ts';
-import { Meeting } from '../../../src/sync/sharing/meeting.ts';
+import { Meeting } from '../../../src/sync/fan-out/rendezvous.ts';
 
 const unused = { seconds: 60, tooSlow: () => new Error('too slow') };
 

@@ -1,5 +1,5 @@
 /** Facts of a table that is in order, for tests that change one of them. */
-import type { TableFacts } from '../../../src/sync/facts.ts';
+import type { TableFacts } from '../../../src/sync/facts/facts.ts';
 import type { Column } from '../../../src/schema/columns.ts';
 import { NO_NATIVE_TYPES } from '../../../src/schema/native-types.ts';
 import { EVERYTHING } from '../../../src/schema/selection.ts';

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { TableFacts } from '../../../src/sync/facts.ts';
-import { SettleBudget } from '../../../src/sync/settle-budget.ts';
-import { TimeBox } from '../../../src/sync/time-box.ts';
-import { byTurn } from '../../../src/sync/turns.ts';
+import type { TableFacts } from '../../../src/sync/facts/facts.ts';
+import { SettleBudget } from '../../../src/sync/context/wait-budget.ts';
+import { TimeBox } from '../../../src/sync/context/time-limit.ts';
+import { byTurn } from '../../../src/sync/run/table-order.ts';
 import { facts, record } from './table-facts.ts';
 
 const table = (name: string, syncedAt?: string): TableFacts => ({

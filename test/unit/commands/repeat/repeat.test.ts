@@ -1,7 +1,7 @@
 /** The loop by a clock of its own: what each run takes is what the test says. */
 import { expect, test } from 'vitest';
-import { repeat, type Loop } from '../../../../src/commands/repeat/repeat.ts';
-import type { Turn } from '../../../../src/commands/repeat/turn.ts';
+import { repeat, type Loop } from '../../../../src/commands/watch/repeat.ts';
+import type { Turn } from '../../../../src/commands/watch/iteration.ts';
 import { IncrepError } from '../../../../src/errors.ts';
 
 const failure = (code: 'CONFIG_INVALID' | 'CONNECTION_FAILED', what = 'it is so') =>

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { firstTick, nextTick, type Beat } from '../../../../src/commands/repeat/ticks.ts';
+import { firstTick, nextTick, type Beat } from '../../../../src/commands/watch/schedule.ts';
 
 const beat: Beat = { startedAt: 5000, every: 30_000 };
 

@@ -1,0 +1,34 @@
+/** Judges what was inspected: pure. */
+import type { TableFacts } from '../sync/facts/facts.ts';
+import { constraintFindings } from './constraint-findings.ts';
+import { copyFindings } from './copy-findings.ts';
+import { failureFinding, note, type Finding } from './finding.ts';
+import type { Inspection } from './inspect.ts';
+import { selectionFindings } from './selection-findings.ts';
+import { serverFindings, type Connections } from './server-findings.ts';
+import { sourceTableFindings } from './table-findings.ts';
+
+export function buildFindings(found: Inspection, connections: Connections): Finding[] {
+  return [
+    ...serverFindings(found, connections),
+    ...found.failures.map(({ settings, error }) => failureFinding(error, settings.name)),
+    ...found.facts.tables.flatMap((table) => tableFindings(table, found)),
+  ];
+}
+
+function tableFindings(table: TableFacts, found: Inspection): Finding[] {
+  const plan = found.plans.get(table);
+  const { name } = table.settings;
+  // Without a plan it is among the failures.
+  if (!plan) return [];
+  if (plan.kind === 'skip') return [note('DISABLED', name, 'it is disabled')];
+  if (plan.kind === 'refuse') return [plan.error, ...plan.others].map((error) => failureFinding(error, name));
+  const unreadable = found.unreadable.get(table);
+  return [
+    ...(unreadable ? [failureFinding(unreadable, name)] : []),
+    ...sourceTableFindings(table, plan, found),
+    ...selectionFindings(table, found),
+    ...copyFindings(table, plan, found),
+    ...constraintFindings(table, found.facts.tables),
+  ];
+}

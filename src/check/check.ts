@@ -1,0 +1,91 @@
+/** From the settings outwards: what cannot be reached ends the look, everything else is found at once. */
+import type { TableSettings } from '../config/settings.ts';
+import { asIncrepError, type IncrepError } from '../errors.ts';
+import { ensureCouldWrite } from '../state/state-files.ts';
+import { gatherFacts, type Facts } from '../sync/facts/facts.ts';
+import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
+import type { Work } from '../sync/context/run-context.ts';
+import { directoryFindings, parameterFindings, settingsFindings } from './directory-findings.ts';
+import { failureFinding, warning, type Finding } from './finding.ts';
+import { buildFindings } from './build-findings.ts';
+import { inspect } from './inspect.ts';
+import { webhookFinding } from './webhook-finding.ts';
+import { metricsTextfileFindings } from './metrics-textfile.ts';
+
+interface CheckRequest {
+  readonly tables: readonly TableSettings[];
+  /** Patterns that no table of the source matches. */
+  readonly unmatched: readonly string[];
+  /** Why there is no table at all. */
+  readonly nothing: IncrepError | undefined;
+  /** Send a test message, and say what came of it. */
+  readonly testsWebhook: boolean;
+  /** Whether what several destinations have in common is looked at: once is enough. */
+  readonly isFirst: boolean;
+}
+
+export async function check(work: Work, request: CheckRequest): Promise<Finding[]> {
+  const { tables, testsWebhook, isFirst } = request;
+  const reachable = await unreachable(work);
+  const own = [
+    ...(isFirst ? settingsFindings(work.settings) : []),
+    ...parameterFindings(work.settings),
+    ...(isFirst ? patternFindings(request) : []),
+    ...(await attempt(() => ensureCouldWrite(work.settings.stateDirectory))),
+    ...(await directoryFindings(work.settings)),
+    ...(isFirst && testsWebhook ? [await webhookFinding(work.settings, work)] : []),
+    ...(isFirst ? await metricsTextfileFindings(work.settings) : []),
+  ];
+  if (reachable.length > 0) return [...reachable, ...own];
+  own.push(...(await attempt(() => ensureDifferent(work))));
+  const facts = await factsOrFailure(work, tables);
+  if (!('code' in facts)) return [...own, ...buildFindings(await inspect(work, facts), work.settings)];
+  return own.some(({ code }) => code === facts.code) ? own : [...own, facts];
+}
+
+/** Where the source could not be asked, that is what there is to say. */
+const patternFindings = ({ unmatched, nothing }: CheckRequest): Finding[] => [
+  ...(nothing?.code === 'TABLE_NOT_FOUND' ? [failureFinding(nothing)] : []),
+  ...unmatched.map((pattern) =>
+    warning(
+      'PATTERN_UNMATCHED',
+      undefined,
+      `no table of the source matches "${pattern}"`,
+      'Correct "name" or "schema" in tables-config.json, or wait for such a table: the next sync finds it.',
+    ),
+  ),
+];
+
+/** Both sides are tried, so that two mistakes are two findings. */
+async function unreachable({ source, destination, signal }: Work): Promise<Finding[]> {
+  const findings = [
+    ...(await attempt(() => source.identity())),
+    ...(await attempt(() => destination.identity())),
+  ];
+  signal?.throwIfAborted();
+  return findings;
+}
+
+async function ensureDifferent({ settings, source, destination, destinations }: Work): Promise<void> {
+  const servers = { source: await source.identity(), destination: await destination.identity() };
+  ensureDifferentDatabases(settings, servers);
+  destinations.add(settings, servers.destination);
+}
+
+async function factsOrFailure(work: Work, tables: readonly TableSettings[]): Promise<Facts | Finding> {
+  try {
+    return await gatherFacts(work, tables);
+  } catch (error) {
+    work.signal?.throwIfAborted();
+    return failureFinding(asIncrepError(error));
+  }
+}
+
+async function attempt(work: () => Promise<unknown>): Promise<Finding[]> {
+  try {
+    await work();
+    return [];
+  } catch (error) {
+    return [failureFinding(asIncrepError(error))];
+  }
+}

@@ -1,0 +1,379 @@
+/** Fetches what only `check` wants to know. Writes nothing anywhere. */
+import type pg from 'pg';
+import { z } from 'zod';
+import { IncrepError } from '../errors.ts';
+import { pathOf, type ClientTools } from '../postgres/client-tools.ts';
+import type { Database } from '../postgres/database.ts';
+import type { Dependent } from '../postgres/dependents.ts';
+import { readQueryCost, type QueryCost } from '../postgres/query-plan.ts';
+import { encryptionOf, type Encryption } from '../postgres/driver.ts';
+import { explainWindow, readNothing } from '../sql/estimate.ts';
+import { EVENT_TRIGGERS } from '../sql/event-triggers.ts';
+import type { Statement } from '../sql/search-path.ts';
+import { WITHOUT_IDENTITY } from '../sql/publications.ts';
+import { publicationsOver } from '../sync/write/publications.ts';
+import {
+  CLOCK,
+  COPY_OWNERS,
+  inspectKeys,
+  KEY_TRIGGERS,
+  LONG_TRANSACTIONS,
+  PREPARED_TRANSACTIONS,
+  SOURCE_ROLE,
+  WRITABLE_TABLES,
+} from '../sql/inspect.ts';
+import { hasRows, type Window } from '../sql/window.ts';
+import type { Facts, TableFacts, TableFailure } from '../sync/facts/facts.ts';
+import { foreseeAllGone, type ForeseenGone } from '../sync/load/preview-removed-rows.ts';
+import type { KeyType } from '../schema/keys.ts';
+import { highWaterMark } from '../sql/fence.ts';
+import { describeSequences, keyOrigin } from '../sql/key-origin.ts';
+import { markedRows, originRow, OWN_WRITES, readMark, type KeyOrigin } from '../sync/fence/fence.ts';
+import { gatherDependents } from '../sync/facts/gather-dependents.ts';
+import { planAll } from '../sync/plan/plan-with-tools.ts';
+import { ordinaryRequest, type KeyedPlan, type Plan } from '../sync/plan/plan.ts';
+import type { Work } from '../sync/context/run-context.ts';
+import { writeRefusal } from '../sync/facts/writable-destination.ts';
+
+export interface Inspection extends Inspected {
+  readonly facts: Facts;
+  readonly plans: ReadonlyMap<TableFacts, Plan>;
+  /** Tables of which there is nothing more to say. */
+  readonly failures: readonly TableFailure[];
+  /** Why nothing can be written at the destination. */
+  readonly writeRefusal: IncrepError | undefined;
+  readonly sourceRole: SourceRole;
+  /** Source tables that our role could write. */
+  readonly writable: readonly WritableTable[];
+  readonly longTransactions: readonly LongTransaction[];
+  readonly preparedTransactions: readonly PreparedTransaction[];
+  /** Destination clock minus source clock, in seconds. */
+  readonly clockSkewSeconds: number;
+  readonly encryption: {
+    readonly source: Encryption | undefined;
+    readonly destination: Encryption | undefined;
+  };
+  /** By the oid of a copy. */
+  readonly owners: ReadonlyMap<string, CopyOwner>;
+  /** Triggers that may set the replication key of a copy, where that decides which row stays. */
+  /** By schema of the destination: publications that take every table that is made there. */
+  readonly publications: ReadonlyMap<string, readonly string[]>;
+  /** By oid of a copy that has no replica identity and needs one: a publication of it. */
+  readonly withoutIdentity: ReadonlyMap<string, string>;
+  readonly keyTriggers: ReadonlyMap<TableFacts, readonly string[]>;
+  /** Of the destination. */
+  readonly eventTriggers: readonly EventTrigger[];
+  readonly dependents: ReadonlyMap<TableFacts, readonly Dependent[]>;
+  /** Rows of a copy that a load would remove. */
+  readonly gone: ReadonlyMap<TableFacts, ForeseenGone>;
+  /** Undefined where no table asks for pg_dump. */
+  readonly pgDump: { readonly tools: ClientTools; readonly path: string | undefined } | undefined;
+}
+
+const countsRow = z.object({ nullKeys: z.number(), futureKeys: z.number() });
+const sequencesRow = z.object({
+  /** A sequence behind an integer key that hands out numbers in advance. */
+  cachedSequence: z.string().nullable(),
+  /** One that leaves the numbers in between to an application. */
+  pool: z.object({ name: z.string(), increment: z.string() }).nullable(),
+  /** One whose last value we may not see. */
+  unreadableSequence: z.string().nullable(),
+  /** One hands out its numbers. */
+  hasSequence: z.boolean(),
+});
+const topRow = z.object({ top: z.string().nullable() });
+
+export interface KeyInspection extends z.infer<typeof countsRow>, z.infer<typeof sequencesRow> {
+  /** The largest value of an integer key, where it is not the mark. */
+  readonly farAhead: { readonly top: string; readonly high: string | null } | undefined;
+  readonly isUncertain: boolean;
+  readonly origin: KeyOrigin;
+}
+
+export const NO_SEQUENCES = {
+  cachedSequence: null,
+  pool: null,
+  unreadableSequence: null,
+  hasSequence: false,
+};
+
+const roleRow = z.object({
+  role: z.string(),
+  isSuper: z.boolean(),
+  canReplicate: z.boolean(),
+  powerfulRoles: z.array(z.string()),
+  /** Those of the tables that there are. */
+  schemas: z.array(
+    z.object({
+      schema: z.string(),
+      isOwned: z.boolean(),
+      /** By whose grant it may create in the schema; empty text is everybody's. */
+      createGrantees: z.array(z.string()),
+    }),
+  ),
+});
+export type SourceRole = Readonly<z.infer<typeof roleRow>>;
+
+const writableRow = z.object({
+  schema: z.string(),
+  table: z.string(),
+  isOwned: z.boolean(),
+  /** A grantee that is null is everybody. */
+  grants: z.array(z.object({ grantee: z.string().nullable(), privileges: z.array(z.string()) })),
+});
+export type WritableTable = Readonly<z.infer<typeof writableRow>>;
+
+const longRow = z.object({ pid: z.number(), user: z.string(), seconds: z.number() });
+type LongTransaction = Readonly<z.infer<typeof longRow>>;
+
+const preparedRow = z.object({ gid: z.string(), owner: z.string(), seconds: z.number() });
+type PreparedTransaction = Readonly<z.infer<typeof preparedRow>>;
+
+const ownerRow = z.object({
+  oid: z.string(),
+  owner: z.string(),
+  isOurs: z.boolean(),
+  canWrite: z.boolean(),
+});
+export type CopyOwner = Readonly<z.infer<typeof ownerRow>>;
+
+const eventTriggerRow = z.object({
+  name: z.string(),
+  function: z.string(),
+  /** Whether the function sets a search_path of its own. */
+  hasPath: z.boolean(),
+});
+type EventTrigger = Readonly<z.infer<typeof eventTriggerRow>>;
+
+const triggerRow = z.object({ oid: z.string(), name: z.string() });
+
+/** Rows are counted up to here: enough to say "many". */
+export const MANY = 1000;
+/** Between its two phases a transaction lies for an instant. */
+const FORGOTTEN_SECONDS = 60;
+
+export async function inspect(work: Work, facts: Facts): Promise<Inspection> {
+  const { planned, failures } = await planAll(work, facts, ordinaryRequest());
+  const plans = new Map(planned.map(({ table, plan }) => [table, plan]));
+  const [source, destination] = [await clockOf(work.source), await clockOf(work.destination)];
+  return {
+    facts,
+    plans,
+    failures,
+    ...(await inspectAll(work.source, plans)),
+    writeRefusal: writeRefusal(work, facts.servers),
+    ...(await inspectSource(work.source, facts)),
+    clockSkewSeconds: (destination.at - source.at) / 1000 - (destination.askedAt - source.askedAt) / 1000,
+    encryption: { source: source.encryption, destination: destination.encryption },
+    owners: await ownersOf(work.destination, facts),
+    keyTriggers: await keyTriggersOf(work.destination, facts),
+    eventTriggers: await work.destination.withReading((client) =>
+      rowsOf(client, eventTriggerRow, EVENT_TRIGGERS),
+    ),
+    ...(await publishedIn(work.destination, facts)),
+    dependents: await gatherDependents(work, facts.tables),
+    gone: await foreseeAllGone(work, plans),
+    pgDump: await findPgDump(work, facts),
+  };
+}
+
+interface Inspected {
+  readonly keys: ReadonlyMap<TableFacts, KeyInspection>;
+  /** Of queries. */
+  readonly costs: ReadonlyMap<TableFacts, QueryCost>;
+  /** Why the source does not let us read a table, although its catalog says nothing of it. */
+  readonly unreadable: ReadonlyMap<TableFacts, IncrepError>;
+}
+
+/** One message for all tables, unless one of them is refused. */
+async function inspectAll(source: Database, plans: ReadonlyMap<TableFacts, Plan>): Promise<Inspected> {
+  const { timeZone } = await source.identity();
+  const workable = [...plans].flatMap(([table, plan]) => ('source' in plan ? [{ table, plan }] : []));
+  const keyed = workable.flatMap(({ table, plan }) => ('keyType' in plan ? [{ table, plan }] : []));
+  const queries = keyed.filter(({ plan }) => plan.source.kind === 'query');
+  const now = new Date().toISOString();
+  const questions: Question[] = [
+    ...workable.map(({ table, plan }) => ({
+      table,
+      about: 'reading' as const,
+      statement: readNothing(table.sourceRows, plan.source.columns),
+    })),
+    ...keyed.flatMap(({ table, plan }) => keyQuestions(table, plan, timeZone)),
+    ...queries.map(({ table, plan }) => ({
+      table,
+      about: 'cost' as const,
+      statement: explainWindow(table.sourceRows, plan.source.columns, nextWindow(table, plan, now)),
+    })),
+    ...keyed.map(({ table }) => ({
+      table,
+      about: 'rows' as const,
+      statement: hasRows(table.sourceRows),
+    })),
+  ];
+  const answers = await source.readEach(questions.map(({ statement }) => statement));
+  const answersTo = (wanted: Question['about']) =>
+    new Map(
+      questions.flatMap(({ table, about }, index) => {
+        const answer = answers[index];
+        return about === wanted && answer && 'rows' in answer ? [[table, answer.rows[0] as unknown]] : [];
+      }),
+    );
+  const counts = answersTo('counts');
+  const [marks, origins, sequences] = [answersTo('mark'), answersTo('origin'), answersTo('sequences')];
+  return {
+    keys: new Map(
+      keyed.flatMap(({ table, plan }) =>
+        counts.has(table) && marks.has(table)
+          ? [
+              [
+                table,
+                inspectionOf(plan.keyType, [
+                  counts.get(table),
+                  marks.get(table),
+                  origins.get(table),
+                  sequences.get(table),
+                ]),
+              ],
+            ]
+          : [],
+      ),
+    ),
+    costs: new Map([...answersTo('cost')].map(([table, row]) => [table, readQueryCost(row)])),
+    unreadable: new Map(
+      questions.flatMap(({ table }, index) => {
+        const answer = answers[index];
+        return answer instanceof IncrepError ? [[table, answer]] : [];
+      }),
+    ),
+  };
+}
+
+interface Question {
+  readonly table: TableFacts;
+  readonly about: 'reading' | 'counts' | 'mark' | 'origin' | 'sequences' | 'cost' | 'rows';
+  readonly statement: Statement;
+}
+
+function keyQuestions(table: TableFacts, plan: KeyedPlan, timeZone: string): Question[] {
+  const marked = markedRows(table, plan);
+  const { table: name, replicationKey, keyType } = marked;
+  return [
+    { table, about: 'counts', statement: inspectKeys(marked, { timeZone, limit: MANY }) },
+    { table, about: 'mark', statement: highWaterMark(marked, timeZone) },
+    ...(name ? [{ table, about: 'origin' as const, statement: keyOrigin({ ...marked, table: name }) }] : []),
+    ...(name && keyType === 'integer'
+      ? [{ table, about: 'sequences' as const, statement: describeSequences(name, replicationKey) }]
+      : []),
+  ];
+}
+
+function inspectionOf(
+  keyType: KeyType,
+  [counts, mark, origin, sequences]: readonly unknown[],
+): KeyInspection {
+  const { high, isUncertain } = readMark(keyType, mark);
+  const top = keyType === 'integer' ? topRow.parse(mark).top : high;
+  return {
+    ...countsRow.parse(counts),
+    ...(sequences === undefined ? NO_SEQUENCES : sequencesRow.parse(sequences)),
+    farAhead: top === null || top === high ? undefined : { top, high },
+    isUncertain,
+    origin: origin === undefined ? OWN_WRITES : originRow.parse(origin),
+  };
+}
+
+/** Of a sync that comes now. */
+const nextWindow = (
+  { saved, settings }: TableFacts,
+  { replicationKey, keyType }: KeyedPlan,
+  now: string,
+): Window => ({
+  replicationKey,
+  keyType,
+  from: (saved.kind === 'record' ? saved.record.cursor : null) ?? (keyType === 'integer' ? null : now),
+  lookbackSeconds: settings.lookbackSeconds,
+  nullKeys: settings.nullKeys,
+});
+
+async function inspectSource(source: Database, { tables }: Facts) {
+  const oids = tables.flatMap((table) => (table.source ? [table.source.oid] : []));
+  const schemas = [...new Set(tables.map(({ sourceName }) => sourceName.schema))];
+  return source.withReading(async (client) => ({
+    sourceRole: roleRow.parse((await client.query(SOURCE_ROLE, [schemas])).rows[0]),
+    writable: await rowsOf(client, writableRow, WRITABLE_TABLES, [oids]),
+    longTransactions: await rowsOf(client, longRow, LONG_TRANSACTIONS),
+    preparedTransactions: await rowsOf(client, preparedRow, PREPARED_TRANSACTIONS, [FORGOTTEN_SECONDS]),
+  }));
+}
+
+async function rowsOf<T>(
+  client: pg.ClientBase,
+  row: z.ZodType<T>,
+  sql: string,
+  values: readonly unknown[] = [],
+): Promise<T[]> {
+  return z.array(row).parse((await client.query(sql, [...values])).rows);
+}
+
+async function clockOf(database: Database) {
+  return database.withReading(async (client) => {
+    const askedAt = Date.now();
+    const { at } = z.object({ at: z.number() }).parse((await client.query(CLOCK)).rows[0]);
+    return { askedAt, at, encryption: encryptionOf(client) };
+  });
+}
+
+async function ownersOf(destination: Database, { tables }: Facts): Promise<Map<string, CopyOwner>> {
+  const oids = tables.flatMap((table) => (table.destination ? [table.destination.oid] : []));
+  const owners = await destination.withReading((client) => rowsOf(client, ownerRow, COPY_OWNERS, [oids]));
+  return new Map(owners.map((owner) => [owner.oid, owner]));
+}
+
+const identityRow = z.object({ oid: z.string(), publication: z.string() });
+
+async function publishedIn(
+  destination: Database,
+  { tables }: Facts,
+): Promise<Pick<Inspection, 'publications' | 'withoutIdentity'>> {
+  const { version } = await destination.identity();
+  const oids = tables.flatMap((table) => (table.destination ? [table.destination.oid] : []));
+  const schemas = new Set(tables.map(({ destinationName }) => destinationName.schema));
+  return destination.withReading(async (client) => {
+    const publications = new Map<string, readonly string[]>();
+    for (const schema of schemas) {
+      const names = await publicationsOver(client, schema, version);
+      if (names.length > 0) publications.set(schema, names);
+    }
+    const lacking = await rowsOf(client, identityRow, WITHOUT_IDENTITY, [oids]);
+    return {
+      publications,
+      withoutIdentity: new Map(lacking.map(({ oid, publication }) => [oid, publication])),
+    };
+  });
+}
+
+async function keyTriggersOf(
+  destination: Database,
+  { tables }: Facts,
+): Promise<Map<TableFacts, readonly string[]>> {
+  const asked = tables.flatMap((table) =>
+    table.settings.onConflict === 'newest_wins' && table.destination
+      ? [{ table, oid: table.destination.oid, key: table.settings.replicationKey }]
+      : [],
+  );
+  if (asked.length === 0) return new Map();
+  const [oids, keys] = [asked.map(({ oid }) => oid), asked.map(({ key }) => key)];
+  const found = await destination.withReading((client) =>
+    rowsOf(client, triggerRow, KEY_TRIGGERS, [oids, keys]),
+  );
+  return new Map(
+    asked.map(({ table, oid }) => [table, found.filter((row) => row.oid === oid).map(({ name }) => name)]),
+  );
+}
+
+async function findPgDump(work: Work, { tables }: Facts): Promise<Inspection['pgDump']> {
+  const isWanted = tables.some(
+    ({ settings: { initialLoad, isEnabled } }) => isEnabled && initialLoad !== 'copy',
+  );
+  return isWanted ? { tools: await work.tools(), path: await pathOf('pg_dump', work.searchPath) } : undefined;
+}

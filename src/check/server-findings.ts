@@ -1,0 +1,177 @@
+/** What there is to say of the two servers and the ways to them: pure. */
+import type { ConnectionSettings } from '../config/settings.ts';
+import { formatSeconds } from '../format.ts';
+import type { Encryption } from '../postgres/driver.ts';
+import { ident, literal } from '../sql/identifiers.ts';
+import { OWN_TABLES } from '../sql/state.ts';
+import { unfitTools } from '../sync/plan/loader-choice.ts';
+import { failureFinding, note, warning, type Finding } from './finding.ts';
+import type { Inspection } from './inspect.ts';
+import { sourceRoleFindings } from './source-role.ts';
+
+/** A second is ordinary; more makes `lookback` and ages misleading. */
+const TOLERATED_SKEW_SECONDS = 2;
+/** Major version of PostgreSQL up to which everything is tested. */
+const NEWEST_TESTED = 18;
+
+const numbered = (version: number) => `${Math.floor(version / 10_000)}.${version % 10_000}`;
+const major = (version: number) => Math.floor(version / 10_000);
+
+export interface Connections {
+  readonly source: ConnectionSettings;
+  readonly destination: ConnectionSettings;
+}
+
+/** What a subscriber does not have ends its replication, and each of increp's own tables is written by every run. */
+const publicationFindings = ({ publications }: Inspection): Finding[] =>
+  [...publications].map(([schema, [name = '']]) =>
+    warning(
+      'PUBLISHED',
+      undefined,
+      `the publication "${name}" of the destination takes every table of schema "${schema}": a subscriber that lacks one of them stops`,
+      `Have these tables at the subscriber, also new ones and new columns, and ${OWN_TABLES.join(', ')}; or publish tables by name.`,
+    ),
+  );
+
+/** Whether one fails shows only when it is set off. */
+const eventTriggerFindings = ({ eventTriggers }: Inspection): Finding[] =>
+  eventTriggers.map(({ name, function: called, hasPath }) =>
+    note(
+      'EVENT_TRIGGER',
+      undefined,
+      `the event trigger ${ident(name)} of the destination calls ${called} when increp makes or alters a table; if the function fails, so does the sync`,
+      hasPath
+        ? undefined
+        : `If the function uses names without a schema, set a path for it. At the destination: ALTER FUNCTION ${called} SET search_path = public`,
+    ),
+  );
+
+export function serverFindings(found: Inspection, connections: Connections): Finding[] {
+  const { source, destination } = found.facts.servers;
+  const { encryption, facts } = found;
+  return [
+    note(
+      'SERVERS',
+      undefined,
+      `source: PostgreSQL ${numbered(source.version)}, ${tlsWords(encryption.source)}; destination: PostgreSQL ${numbered(destination.version)}, ${tlsWords(encryption.destination)}`,
+    ),
+    ...tlsFindings(connections.source, encryption.source),
+    ...tlsFindings(connections.destination, encryption.destination),
+    ...untestedFindings('source', source.version),
+    ...untestedFindings('destination', destination.version),
+    ...(source.isStandby
+      ? [
+          warning(
+            'STANDBY',
+            undefined,
+            'the source is a standby, which hides the transactions of its primary: only lookback protects from late commits',
+            'Replicate from the primary, or set "lookback" longer than the longest transaction there.',
+          ),
+        ]
+      : []),
+    ...(found.writeRefusal ? [failureFinding(found.writeRefusal)] : []),
+    ...eventTriggerFindings(found),
+    ...(facts.tables.length > 0 ? sourceRoleFindings(found) : []),
+    ...(Math.abs(found.clockSkewSeconds) > TOLERATED_SKEW_SECONDS
+      ? [
+          warning(
+            'CLOCKS',
+            undefined,
+            `the clocks of the two servers are ${found.clockSkewSeconds.toFixed(1)} s apart`,
+            'Let both follow NTP.',
+          ),
+        ]
+      : []),
+    ...publicationFindings(found),
+    ...transactionFindings(found),
+    ...pgDumpFindings(found),
+  ];
+}
+
+const tlsWords = (encryption: Encryption | undefined): string =>
+  encryption ? `${encryption.protocol} (${encryption.cipher})` : 'no TLS';
+
+/** Sockets and the loopback: nobody else can listen there. */
+const isLocal = (host: string): boolean => host.startsWith('/') || /^(localhost|127\..*|::1)$/i.test(host);
+
+function tlsFindings(connection: ConnectionSettings, encryption: Encryption | undefined): Finding[] {
+  const { host, side, tls } = connection;
+  if (isLocal(host)) return [];
+  const prefix = side === 'source' ? 'SOURCE' : 'DEST';
+  const verifyFully = `Set ${prefix}_SSLMODE=verify-full and ${prefix}_SSLROOTCERT to the root certificate of the server's authority`;
+  if (!encryption)
+    return [
+      warning(
+        'NOT_ENCRYPTED',
+        undefined,
+        `the connection to the ${side} at ${host} is not encrypted: whoever is on the way can read and change the rows`,
+        `${verifyFully}; the server needs "ssl = on" and a certificate.`,
+      ),
+    ];
+  if (tls.mode === 'verify-full') return [];
+  if (tls.rootCert === undefined)
+    return [
+      warning(
+        'NOT_VERIFIED',
+        undefined,
+        `the connection to the ${side} at ${host} is encrypted, but any certificate will do: whoever is on the way can pose as the server`,
+        `${verifyFully}.`,
+      ),
+    ];
+  return [
+    note(
+      'NOT_VERIFIED',
+      undefined,
+      `the certificate of the ${side} is verified, but not that it is for ${host}`,
+      `Set ${prefix}_SSLMODE=verify-full, unless that authority gives certificates to your servers only.`,
+    ),
+  ];
+}
+
+const untestedFindings = (side: string, version: number): Finding[] =>
+  major(version) <= NEWEST_TESTED
+    ? []
+    : [
+        note(
+          'VERSION_UNTESTED',
+          undefined,
+          `the ${side} is PostgreSQL ${major(version)}; this increp is tested with 14 to ${NEWEST_TESTED}`,
+          'Look for a newer increp, and run "increp verify" now and then.',
+        ),
+      ];
+
+const transactionFindings = ({ longTransactions, preparedTransactions }: Inspection): Finding[] => [
+  ...longTransactions.map(({ pid, user, seconds }) =>
+    warning(
+      'LONG_TRANSACTION',
+      undefined,
+      `pid ${pid} of ${user} has had a transaction open at the source for ${formatSeconds(seconds)}`,
+      `Its rows arrive once it has ended; until then each run tells you about it. If nobody needs it, at the source: SELECT pg_terminate_backend(${pid})`,
+    ),
+  ),
+  ...preparedTransactions.map(({ gid, owner, seconds }) =>
+    warning(
+      'PREPARED_TRANSACTION',
+      undefined,
+      `a transaction that ${owner} prepared at the source ${formatSeconds(seconds)} ago has not been ended: its rows are missing, and VACUUM waits for it`,
+      `As ${owner}, in that database: COMMIT PREPARED ${literal(gid)}, or ROLLBACK PREPARED ${literal(gid)}`,
+    ),
+  ),
+];
+
+function pgDumpFindings({ pgDump, facts }: Pick<Inspection, 'pgDump' | 'facts'>): Finding[] {
+  if (!pgDump) return [];
+  const server = facts.servers.source;
+  const why = unfitTools({ tools: pgDump.tools, server });
+  const called = `pg_dump ${pgDump.tools.pgDump}${pgDump.path === undefined ? '' : ` (${pgDump.path})`}`;
+  return why === undefined
+    ? [note('PG_DUMP', undefined, `${called} can read the source, PostgreSQL ${major(server.version)}`)]
+    : [
+        note(
+          'PG_DUMP',
+          undefined,
+          `${why}${pgDump.path === undefined ? '' : ` (${pgDump.path})`}, so tables are loaded by COPY, which gives the same bytes`,
+          `Install PostgreSQL's client programs of version ${major(server.version)} or later and see to PATH, or set "initial_load" to "copy".`,
+        ),
+      ];
+}

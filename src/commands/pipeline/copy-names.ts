@@ -1,0 +1,13 @@
+/** Between what people call a table and what the histories call its copy. */
+import { copyNameOf } from '../../config/tables/places.ts';
+import type { Settings } from '../../config/settings.ts';
+
+export function copyNameIn(settings: Settings): (name: string) => string {
+  const names = new Map(settings.tables.map((table) => [table.name, copyNameOf(settings, table)]));
+  return (name) => names.get(name) ?? name;
+}
+
+export function nameIn(settings: Settings): (copyName: string) => string {
+  const names = new Map(settings.tables.map((table) => [copyNameOf(settings, table), table.name]));
+  return (copyName) => names.get(copyName) ?? copyName;
+}

@@ -1,0 +1,68 @@
+import type { TableSettings } from '../../config/settings.ts';
+import { IncrepError } from '../../errors.ts';
+import { nearest } from '../../nearest.ts';
+import { printName } from '../../schema/names.ts';
+import { isMatch, readPattern, starsOf } from '../../schema/patterns.ts';
+
+interface Selection {
+  /** Empty: all. Names, or patterns of them. */
+  readonly names: readonly string[];
+  readonly excluded: readonly string[];
+}
+
+/** The configured tables that a command line means, in the order of the configuration. @throws IncrepError USAGE */
+export function selectTables(
+  tables: readonly TableSettings[],
+  { names, excluded }: Selection,
+): TableSettings[] {
+  const meant = names.flatMap((name) => tablesMeant(tables, name));
+  const left = excluded.flatMap((name) =>
+    isPattern(name) ? matching(tables, name) : tablesMeant(tables, name),
+  );
+  const chosen = tables.filter(
+    (table) => (names.length === 0 || meant.includes(table)) && !left.includes(table),
+  );
+  if (chosen.length > 0) return chosen;
+  throw new IncrepError('USAGE', {
+    what: 'no table is left to work on',
+    next: 'Leave out --exclude, or name other tables.',
+  });
+}
+
+const isPattern = (word: string): boolean => starsOf(readPattern(word)) > 0;
+
+/** By name, behind its schema or not, or by a pattern; a name with a star in it is that name before it is a pattern. */
+export function matching(tables: readonly TableSettings[], word: string): TableSettings[] {
+  for (const isIt of [
+    ({ name }: TableSettings) => name === word,
+    ({ source }: TableSettings) => printName(source) === word,
+  ]) {
+    const found = tables.find(isIt);
+    if (found) return [found];
+  }
+  const pattern = readPattern(word);
+  return tables.filter(({ name, source }) => isMatch(pattern, name) || isMatch(pattern, printName(source)));
+}
+
+/** @throws IncrepError USAGE */
+function tablesMeant(tables: readonly TableSettings[], word: string): TableSettings[] {
+  const found = matching(tables, word);
+  if (found.length === 0) throw unknown(tables, word);
+  return found;
+}
+
+/** @throws IncrepError USAGE, with the name that was probably meant */
+export function ensureKnown(tables: readonly Pick<TableSettings, 'name'>[], name: string): void {
+  if (!tables.some((table) => table.name === name)) throw unknown(tables, name);
+}
+
+function unknown(tables: readonly Pick<TableSettings, 'name'>[], name: string): IncrepError {
+  const names = tables.map((table) => table.name);
+  const near = isPattern(name) ? undefined : nearest(name, names);
+  return new IncrepError('USAGE', {
+    what: isPattern(name)
+      ? `no table of tables-config.json matches "${name}"`
+      : `no table "${name}" in tables-config.json${near === undefined ? '' : `; did you mean "${near}"?`}`,
+    next: `Name one of: ${names.join(', ')}.`,
+  });
+}

@@ -1,0 +1,30 @@
+/**
+ * What the completion scripts ask each time TAB is pressed: `increp __complete bash LINE`, or `zsh` or `fish` and the
+ * words. One candidate a line, with a tab and what it is. Loads no database and no schema, and is silent on errors.
+ */
+import type { Environment } from '../../environment.ts';
+import { destinationsAtAGlance, namesAtAGlance } from '../../config/names-at-a-glance.ts';
+import { commands } from './registry.ts';
+import { continueBashLine, readBashLine } from '../completion/bash-words.ts';
+import { candidatesFor } from '../completion/candidates.ts';
+
+export function answer(
+  [shell, ...asked]: readonly string[],
+  environment: Environment,
+  write: (text: string) => void,
+): void {
+  const line = shell === 'bash' ? readBashLine(asked[0] ?? '') : undefined;
+  const words = line ? line.words.slice(1) : asked;
+  const candidates = candidatesFor(words, {
+    descriptions: commands().map(({ description }) => description),
+    // A name that needs more than one line cannot be offered on one.
+    tablesOf: (directory) => namesAtAGlance(directory, environment).filter((name) => !/\p{Cc}/u.test(name)),
+    destinationsOf: (directory) => destinationsAtAGlance(directory, environment),
+  });
+  if (candidates === 'directories') return write('\tdirectories\n');
+  const lines = candidates.flatMap(({ value, says }) => {
+    if (!line) return says === '' ? value : `${value}\t${says}`;
+    return continueBashLine(line, value) ?? [];
+  });
+  write(lines.map((each) => `${each}\n`).join(''));
+}

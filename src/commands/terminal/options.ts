@@ -1,0 +1,39 @@
+import { InvalidArgumentError } from 'commander';
+import { DURATION_FORMS, formatDuration, parseDuration } from '../../duration.ts';
+import type { Environment } from '../../environment.ts';
+import type { Timing } from '../../timing.ts';
+import type { Terminal } from './terminal.ts';
+
+/** What every command that works on a pipeline has. */
+export interface GlobalOptions {
+  /** -C */
+  readonly directory: string | undefined;
+  readonly terminal: Terminal;
+  readonly environment: Environment;
+  /** Absolute; relative paths on the command line start here. */
+  readonly workingDirectory: string;
+  readonly timing: Timing;
+  readonly signal: AbortSignal;
+}
+
+/** Seconds. @throws InvalidArgumentError, which commander turns into a usage error */
+export function durationArgument(text: string): number {
+  const seconds = parseDuration(text);
+  if (seconds === undefined) throw new InvalidArgumentError(`It must be ${DURATION_FORMS}.`);
+  return seconds;
+}
+
+/** @throws InvalidArgumentError where it is shorter than so many seconds; 0: it has to be longer */
+export const durationFrom =
+  (least: number) =>
+  (text: string): number => {
+    const seconds = durationArgument(text);
+    if (seconds < least) throw new InvalidArgumentError(`It must be at least ${formatDuration(least)}.`);
+    if (seconds === 0) throw new InvalidArgumentError('It must be longer than 0s.');
+    return seconds;
+  };
+
+export const collect = (value: string, before: readonly string[]): readonly string[] => [
+  ...before,
+  ...value.split(',').filter(Boolean),
+];

@@ -1,0 +1,22 @@
+/** How an error reaches whoever called: to a person on stderr, with --json to a machine on stdout. */
+import type { IncrepError } from '../../errors.ts';
+import { formatError } from '../../report/error.ts';
+import { errorToJson, FORMAT_VERSION } from '../../summary-json.ts';
+import type { Terminal } from './terminal.ts';
+
+interface Telling {
+  readonly isJson: boolean;
+  readonly isVerbose: boolean;
+}
+
+export function tellError(error: IncrepError, terminal: Terminal, { isJson, isVerbose }: Telling): void {
+  terminal.say(formatError(error, terminal.sayLook));
+  if (error.code === 'INTERNAL' && isVerbose) terminal.say(`${stackOf(error)}\n`);
+  if (isJson) terminal.out(errorLine(error));
+}
+
+export const errorLine = (error: IncrepError): string =>
+  `${JSON.stringify({ type: 'error', format_version: FORMAT_VERSION, error: errorToJson(error) })}\n`;
+
+const stackOf = ({ cause, stack }: IncrepError): string =>
+  (cause instanceof Error ? cause.stack : stack) ?? '';

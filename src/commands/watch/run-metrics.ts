@@ -1,0 +1,45 @@
+import { metricsListener } from '../../observe/metrics/listener.ts';
+import type { TableMetrics } from '../../observe/metrics/families.ts';
+import type { TableSettings } from '../../config/settings.ts';
+import type { Listener } from '../../events.ts';
+import { labelOf } from '../../format.ts';
+import { completeAt } from '../../schema/data-age.ts';
+import { updateTally } from '../../state/tally-file.ts';
+import { recordInFile } from '../../status/state-file-record.ts';
+import { exitCodeOf } from '../../sync/run/run.ts';
+import { version } from '../../version.ts';
+import type { Context, Pipeline } from '../pipeline/context.ts';
+
+/** The listener behind METRICS_TEXTFILE. */
+export function runMetrics(
+  { settings, pipelines }: Context,
+  path: string,
+  onFailure: (message: string) => void,
+): Listener {
+  const { pipeline, stateDirectory: directory, tables, destinations } = settings;
+  const named = destinations.length === 0 ? [undefined] : destinations.map(({ name }) => name);
+  const metricsOf = async ({ name, work }: Pipeline, table: TableSettings): Promise<TableMetrics> => {
+    const record = await recordInFile(work, table).catch(() => undefined);
+    return {
+      ...ofTable(table.name, name),
+      maxStalenessSeconds: table.maxStalenessSeconds,
+      completeAt: record && completeAt(record),
+      syncedAt: record && new Date(record.syncedAt),
+    };
+  };
+  const enabled = tables.filter(({ isEnabled }) => isEnabled);
+  return metricsListener({
+    path,
+    version: version(),
+    configured: named.flatMap((destination) => tables.map(({ name }) => labelOf(ofTable(name, destination)))),
+    tables: () => Promise.all(pipelines.flatMap((each) => enabled.map((table) => metricsOf(each, table)))),
+    exitCodeOf,
+    keep: (change, use) => updateTally({ directory, pipeline, change, use }),
+    onFailure,
+  });
+}
+
+const ofTable = (name: string, destination: string | undefined) => ({
+  name,
+  ...(destination !== undefined && { destination }),
+});

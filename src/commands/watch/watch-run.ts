@@ -1,0 +1,117 @@
+/** Everything that watches a run: the log, the live line, both histories, metrics, the webhook, the heartbeat. */
+import type { Logger } from 'pino';
+import type { RunEvent } from '../../events.ts';
+import { healthcheckListener } from '../../notify/healthcheck.ts';
+import { webhookListener } from '../../notify/webhook.ts';
+import { jsonListener } from '../../observe/json-lines.ts';
+import { createLogger, effectiveLevel, type Verbosity } from '../../observe/log.ts';
+import { logListener, retryListener } from '../../observe/log-listener.ts';
+import { createProgress, type Progress } from '../../observe/progress.ts';
+import { summaryByTable } from '../../report/summary.ts';
+import { Database } from '../../postgres/database.ts';
+import { historyListener } from '../../postgres/run-history.ts';
+import { localHistoryListener } from '../../state/local-history.ts';
+import { exitCodeOf } from '../../sync/run/run.ts';
+import type { Context } from '../pipeline/context.ts';
+import { copyNameIn } from '../pipeline/copy-names.ts';
+import { runMetrics } from './run-metrics.ts';
+
+interface WatchOptions {
+  readonly isJson: boolean;
+  readonly verbosity: Verbosity;
+}
+
+export interface Watch extends AsyncDisposable {
+  /** Each table's lines are on stdout already. */
+  readonly hasToldTables: boolean;
+  readonly stop: () => void;
+  /** Into the log. */
+  readonly warn: (message: string) => void;
+}
+
+/** Adding one touches this function and its own file. */
+export async function watchRun(context: Context, options: WatchOptions): Promise<Watch> {
+  const { settings, terminal, redact, signal, listen } = context;
+  const { timing } = context.work;
+  const { isJson, verbosity } = options;
+  const progress = isJson || verbosity !== 'normal' ? undefined : progressOn(context);
+  const warn = await wireLog(context, options, progress);
+  if (progress) listen(progress.listener);
+  if (isJson) listen(jsonListener(terminal.out, redact));
+  // Before those that wait for a server: after a signal there is little time.
+  if (settings.metricsTextfile) listen(runMetrics(context, settings.metricsTextfile, warn));
+  const { webhook, healthcheckUrl: url } = settings;
+  // Connections of their own, which outlive those that a signal ends.
+  const histories = context.pipelines.map(
+    ({ settings: of }) => new Database(of.destination, { ...of, timing }),
+  );
+  context.pipelines.forEach((pipeline, index) => {
+    const { stateDirectory: directory } = pipeline.settings;
+    const destinationNameOf = copyNameIn(pipeline.settings);
+    pipeline.listen(localHistoryListener({ directory, destinationNameOf, redact, onFailure: warn, timing }));
+    const database = histories[index];
+    if (database)
+      pipeline.listen(historyListener({ database, destinationNameOf, redact, onFailure: warn, timing }));
+  });
+  if (webhook) listen(webhookListener({ webhook, redact, onFailure: warn, signal, timing }));
+  // Behind the webhook, whose time runs from the signal on: that of the healthcheck begins with its turn.
+  if (url !== undefined)
+    listen(healthcheckListener({ url, redact, exitCodeOf, onFailure: warn, signal, timing }));
+  const stop = () => progress?.stop();
+  return {
+    hasToldTables: progress !== undefined && terminal.screen?.isStdout === true,
+    stop,
+    warn,
+    [Symbol.asyncDispose]: async () => {
+      stop();
+      await Promise.all(histories.map((database) => database[Symbol.asyncDispose]()));
+    },
+  };
+}
+
+/** Resolves to the way to warn. */
+async function wireLog(
+  { settings: { log, pipeline, warnings }, terminal, redact, runId, listen }: Context,
+  { isJson, verbosity }: WatchOptions,
+  progress: Progress | undefined,
+): Promise<(message: string) => void> {
+  // What the summary will say need not stand beside it in the same place.
+  const isBesideSummary =
+    (progress !== undefined && terminal.screen?.isStderr === true) ||
+    (verbosity === 'quiet' && !isJson && log.format === 'auto');
+  const logger: Logger = await createLogger({
+    log: isBesideSummary && log.format === 'auto' ? { ...log, format: 'pretty' } : log,
+    level: effectiveLevel({ level: log.level, verbosity, hasProgress: isBesideSummary }),
+    runId,
+    pipeline,
+    redact,
+    say: terminal.say,
+    isTerminal: terminal.isStderrTerminal,
+    color: terminal.sayLook.color,
+    width: terminal.sayLook.width,
+    ...(progress && { beforeLine: progress.clear }),
+  });
+  const warn = (message: string) => logger.warn(message);
+  if (!isBesideSummary) warnings.forEach(warn);
+  if (!isBesideSummary) listen(logListener(logger));
+  else if (verbosity !== 'quiet') listen(retryListener(logger));
+  return warn;
+}
+
+/** Undefined where nothing can be drawn. Tables that are done are told above the line where their place is. */
+function progressOn({ terminal: { screen }, redact, signal }: Context): Progress | undefined {
+  if (!screen) return undefined;
+  const lines = summaryByTable(() => screen.look);
+  const progress = createProgress(screen, {
+    redact,
+    ...(screen.isStdout && {
+      above: (event: RunEvent) => {
+        const text = lines(event);
+        return text === undefined ? undefined : redact(text);
+      },
+    }),
+  });
+  const stopping = 'stopping: what is unfinished is rolled back; once more (Ctrl-C) stops at once\n';
+  signal.addEventListener('abort', () => progress.stop(stopping), { once: true });
+  return progress;
+}

@@ -1,0 +1,193 @@
+/** Several destinations of one pipeline: `DEST_URLS`, or `destinations` in tables-config.json. Names are directories. */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { parseConnectionUrl, TLS_PARAMETER_FIELDS } from './connection-url.ts';
+import { readConnection } from './connection.ts';
+import { show } from '../problems.ts';
+import type { Reading } from '../environment/reading.ts';
+import { isSet, refuse, textOf } from '../environment/reading.ts';
+import { derivedName } from './derived-name.ts';
+import { placeOf, problemsOf } from '../tables/schema-problems.ts';
+import { splitUrls } from '../environment/split-urls.ts';
+import type { ConnectionSettings, NamedDestination, Settings } from '../settings.ts';
+import { destinationSchema } from '../tables/tables-schema.ts';
+import type { Value } from '../environment/values.ts';
+import type { VariableName } from '../environment/variables.ts';
+
+/** What a destination's name may be: it is a directory, an option's value and a label. */
+const DESTINATION_NAME = /^[a-z0-9][a-z0-9_-]{0,39}$/;
+const NAME_FORM = '1 to 40 of a-z, 0-9, - and _, the first a letter or digit';
+
+/** One of them as it is written, before its URL is looked at. */
+interface WrittenDestination {
+  readonly name: string | undefined;
+  /** Undefined where a problem was reported. */
+  readonly url: string | undefined;
+  readonly schema: string | undefined;
+  /** What to name when something is wrong with its URL. */
+  readonly where: string;
+  /** For people: where the URL came from. */
+  readonly origin: string;
+}
+
+/** What one destination has, and several cannot share. */
+const ADDRESS: readonly VariableName[] = [
+  'DEST_URL',
+  'DEST_HOST',
+  'DEST_PORT',
+  'DEST_USERNAME',
+  'DEST_PASSWORD',
+  'DEST_DB',
+];
+
+function fromUrls(reading: Reading): WrittenDestination[] {
+  const origin = reading.values.get('DEST_URLS')?.origin ?? '';
+  return splitUrls(textOf(reading, 'DEST_URLS') ?? '').map(({ name, url }, index): WrittenDestination => {
+    const where = `DEST_URLS (${origin}), destination ${name ?? index + 1}`;
+    if (url === undefined)
+      reading.report({
+        where,
+        what: 'not a connection URL; write them as NAME=postgresql://USER:PASSWORD@HOST:PORT/DATABASE, separated by white space',
+      });
+    return { name, url, schema: undefined, where, origin: 'DEST_URLS' };
+  });
+}
+
+interface Listed {
+  readonly entries: readonly unknown[];
+  /** The values of the variables that url_env names. */
+  readonly named: ReadonlyMap<string, Value>;
+}
+
+function fromFile(reading: Reading, { entries, named }: Listed): WrittenDestination[] {
+  return entries.flatMap((entry, index): WrittenDestination[] => {
+    const path = ['destinations', index];
+    const { data, error } = destinationSchema.safeParse(entry);
+    if (!data) {
+      const knownKeys = Object.keys(destinationSchema.shape);
+      problemsOf(error.issues, { value: entry, path, knownKeys }).forEach(reading.report);
+      return [];
+    }
+    const refused = (key: string, what: string): WrittenDestination[] => {
+      reading.report({ where: placeOf([...path, key]), what });
+      return [{ name: data.name, url: undefined, schema: data.schema, where: placeOf(path), origin: '' }];
+    };
+    if ((data.url === undefined) === (data.url_env === undefined))
+      return refused(
+        data.url === undefined ? 'url_env' : 'url',
+        data.url === undefined
+          ? 'missing; name the variable that holds the URL, such as "WAREHOUSE_URL"'
+          : 'set together with url_env; keep one of them',
+      );
+    if (data.url !== undefined) {
+      const parsed = parseConnectionUrl(data.url);
+      if (!('faults' in parsed) && parsed.password !== undefined)
+        return refused(
+          'url',
+          'holds a password, which does not belong into this file; leave it to .pgpass, or name a variable in url_env',
+        );
+      const where = placeOf([...path, 'url']);
+      return [{ name: data.name, url: data.url, schema: data.schema, where, origin: where }];
+    }
+    const variable = data.url_env ?? '';
+    const value = named.get(variable);
+    if (!value) return refused('url_env', `the variable ${variable} is not set`);
+    const where = `${variable} (${value.origin})`;
+    return [{ name: data.name, url: value.text, schema: data.schema, where, origin: variable }];
+  });
+}
+
+/** The variables that `destinations` names, before anything is known of the rest; nothing where it is not right. */
+export const namedVariables = (entries: readonly unknown[] | undefined): string[] =>
+  (entries ?? []).flatMap((entry) => {
+    const name = z.object({ url_env: z.string() }).safeParse(entry).data?.url_env;
+    return name === undefined ? [] : [name];
+  });
+
+/** Undefined: the pipeline has one destination, as DEST_* describe it. Empty where a problem was reported. */
+export async function readDestinations(
+  reading: Reading,
+  listed: { readonly entries: readonly unknown[] | undefined; readonly named: ReadonlyMap<string, Value> },
+): Promise<readonly NamedDestination[] | undefined> {
+  const hasUrls = isSet(reading, 'DEST_URLS');
+  if (!hasUrls && !listed.entries) return undefined;
+  refuseOthers(reading, hasUrls, listed.entries !== undefined);
+  const written = listed.entries
+    ? fromFile(reading, { entries: listed.entries, named: listed.named })
+    : fromUrls(reading);
+  if (written.length === 0 && (listed.entries ?? []).length === 0)
+    reading.report({
+      where: listed.entries ? placeOf(['destinations']) : 'DEST_URLS',
+      what: 'there are no destinations',
+    });
+  const found: NamedDestination[] = [];
+  for (const each of written) {
+    const destination = await readOne(reading, each);
+    if (destination) found.push(destination);
+  }
+  refuseAlike(reading, found);
+  return found;
+}
+
+function refuseOthers(reading: Reading, hasUrls: boolean, isListed: boolean): void {
+  const what = isListed ? 'destinations of tables-config.json' : 'DEST_URLS';
+  for (const name of [...ADDRESS, ...(isListed && hasUrls ? (['DEST_URLS'] as const) : [])])
+    if (isSet(reading, name))
+      refuse(reading, name, { what: `set together with ${what}; keep one way to name where the copies go` });
+}
+
+async function readOne(reading: Reading, written: WrittenDestination): Promise<NamedDestination | undefined> {
+  const { url, where, origin } = written;
+  const name = written.name ?? (url === undefined ? undefined : derivedName(url));
+  if (name !== undefined && !DESTINATION_NAME.test(name)) {
+    reading.report({ where, what: `${show(name)} is not a name for a destination`, allowed: NAME_FORM });
+    return undefined;
+  }
+  if (url === undefined) return undefined;
+  const connection = await readConnection(readingOf(reading, written, url), 'DEST');
+  return connection && name !== undefined ? { name, connection, origin } : undefined;
+}
+
+/** As if it were the only one: what is wrong is told with the place where its own URL is written. */
+function readingOf(reading: Reading, { where, schema }: WrittenDestination, url: string): Reading {
+  const values = new Map<VariableName, Value>(reading.values);
+  for (const name of ADDRESS) values.delete(name);
+  values.set('DEST_URL', { text: url, origin: where });
+  if (schema !== undefined) values.set('DEST_SCHEMA', { text: schema, origin: where });
+  const parsed = parseConnectionUrl(url);
+  // The parameters of a URL count before what is said for all of them.
+  if (!('faults' in parsed))
+    for (const field of TLS_PARAMETER_FIELDS)
+      if (parsed.tls[field] !== undefined) values.delete(`DEST_${field}`);
+  return {
+    ...reading,
+    values,
+    report: (problem) =>
+      reading.report(problem.where.startsWith('DEST_URL ') ? { ...problem, where } : problem),
+  };
+}
+
+const addressOf = ({ host, port, database, schema }: ConnectionSettings): string =>
+  JSON.stringify([host.toLowerCase(), port, database, schema]);
+
+function refuseAlike(reading: Reading, found: readonly NamedDestination[]): void {
+  found.forEach(({ name, connection, origin }, index) => {
+    const before = found.slice(0, index);
+    const twin = before.find((other) => addressOf(other.connection) === addressOf(connection));
+    if (twin) {
+      const what = `the destinations "${twin.name}" and "${name}" are the same database and schema`;
+      reading.report({ where: origin, what });
+    } else if (before.some((other) => other.name === name)) {
+      const what = `two destinations are called ${show(name)}; give each a name of its own, as in NAME=postgresql://...`;
+      reading.report({ where: origin, what });
+    }
+  });
+}
+
+/** Of one of several destinations: a pipeline of its own, with the same source. */
+export const settingsFor = (settings: Settings, { name, connection }: NamedDestination): Settings => ({
+  ...settings,
+  destination: connection,
+  destinationName: name,
+  stateDirectory: join(settings.stateDirectory, name),
+});

@@ -1,0 +1,74 @@
+/** libpq's password file, by libpq's rules: docs "34.16. The Password File", and passwordFromFile() in fe-connect.c. */
+import { stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { shellWord } from '../../shell-word.ts';
+import { readText } from '../files.ts';
+import type { Warn } from '../problems.ts';
+import type { Environment } from '../../environment.ts';
+import type { ConnectionSettings } from '../settings.ts';
+
+export interface Passfile {
+  readonly path: string;
+  readonly text: string;
+}
+
+type Login = Pick<ConnectionSettings, 'host' | 'port' | 'database' | 'user'>;
+
+/** Undefined where there is none, or none that libpq would use: then a warning says why. */
+export async function openPassfile(environment: Environment, warn: Warn): Promise<Passfile | undefined> {
+  const named = environment['PGPASSFILE'] || undefined;
+  const path = named ?? join(environment['HOME'] || homedir(), '.pgpass');
+  const found = await stat(path).catch(() => undefined);
+  if (!found) {
+    if (named !== undefined) warn(`PGPASSFILE names ${path}, which is not there`);
+    return undefined;
+  }
+  const fault = found.isFile() ? modeFault(path, found.mode) : 'is not a plain file';
+  const { text, fault: unreadable } = fault === undefined ? await readText(path) : { fault };
+  if (text !== undefined) return { path, text };
+  warn(`the password file ${path} is not used: it ${unreadable}`);
+  return undefined;
+}
+
+function modeFault(path: string, mode: number): string | undefined {
+  if (process.platform === 'win32' || (mode & 0o077) === 0) return undefined;
+  const shown = (mode & 0o777).toString(8).padStart(4, '0');
+  return `can be read by other users (mode ${shown}); run: chmod 600 ${shellWord(path)}`;
+}
+
+/** The first line that fits counts, also where its password is the wrong one. */
+export function passwordIn({ text }: Passfile, login: Login): string | undefined {
+  const wanted = [hostOf(login), String(login.port), login.database, login.user];
+  for (const line of text.split('\n')) {
+    if (line.startsWith('#')) continue;
+    const password = passwordAfter(wanted, line.replace(/\r+$/, ''));
+    if (password !== undefined) return password || undefined;
+  }
+  return undefined;
+}
+
+/** Where the servers of upstream and of Debian put their sockets; libpq looks for "localhost" instead of its own one. */
+const DEFAULT_SOCKETS = ['/tmp', '/var/run/postgresql'];
+const hostOf = ({ host }: Login): string => (DEFAULT_SOCKETS.includes(host) ? 'localhost' : host);
+
+interface Field {
+  readonly raw: string;
+  readonly value: string;
+}
+
+/** The field behind the wanted ones, up to the next colon that is not escaped. */
+function passwordAfter(wanted: readonly string[], line: string): string | undefined {
+  const fields = fieldsOf(line);
+  const fits = wanted.every((value, index) => fields[index]?.raw === '*' || fields[index]?.value === value);
+  return fits ? fields[wanted.length]?.value : undefined;
+}
+
+/** Colons divide; a backslash takes the character behind it as it is. */
+function fieldsOf(line: string): Field[] {
+  const parts = line.match(/(?:^|:)(?:\\[^]|[^:\\]|\\$)*/g) ?? [];
+  return parts.map((part, index) => {
+    const raw = index === 0 ? part : part.slice(1);
+    return { raw, value: raw.replaceAll(/\\([^])/g, '$1') };
+  });
+}

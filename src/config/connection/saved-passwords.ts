@@ -1,0 +1,42 @@
+/** Passwords that nobody has set here, and that libpq would find in the password file. */
+import { openPassfile, passwordIn } from './passfile.ts';
+import type { Warn } from '../problems.ts';
+import type { Environment } from '../../environment.ts';
+import type { Connections, ConnectionSettings } from '../settings.ts';
+
+interface Saved {
+  readonly connections: Connections | undefined;
+  /** By variable. */
+  readonly origins: Readonly<Record<string, string>>;
+}
+
+/** The file is looked at only where a side has no password: what is set here always counts. */
+export async function withSavedPasswords(
+  connections: Connections | undefined,
+  environment: Environment,
+  warn: Warn,
+): Promise<Saved> {
+  const several = connections?.destinations.map(({ connection }) => connection) ?? [];
+  const sides = connections ? [connections.source, connections.destination, ...several] : [];
+  const isNeeded = sides.some(({ password }) => password === undefined);
+  const file = isNeeded ? await openPassfile(environment, warn) : undefined;
+  if (!connections || !file) return { connections, origins: {} };
+  const origins: Record<string, string> = {};
+  const completed = (connection: ConnectionSettings): ConnectionSettings => {
+    if (connection.password !== undefined) return connection;
+    const password = passwordIn(file, connection);
+    if (password === undefined) return connection;
+    const prefix = connection.side === 'source' ? 'SOURCE' : 'DEST';
+    origins[`${prefix}_PASSWORD`] = `the password file ${file.path}`;
+    return { ...connection, password };
+  };
+  const { source, destination, destinations } = connections;
+  return {
+    connections: {
+      source: completed(source),
+      destination: completed(destination),
+      destinations: destinations.map((each) => ({ ...each, connection: completed(each.connection) })),
+    },
+    origins,
+  };
+}

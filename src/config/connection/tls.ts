@@ -1,0 +1,118 @@
+/** How a side is encrypted, described with libpq's words; what pg and libpq make of it is decided elsewhere. */
+import type { KeyObject, X509Certificate } from 'node:crypto';
+import { resolve } from 'node:path';
+import { expiryOf, modeFault, parseCertificate, parseKey, SYSTEM_ROOTS } from './certificates.ts';
+import { readText } from '../files.ts';
+import type { Reading } from '../environment/reading.ts';
+import { choose, isSet, refuse, textOf } from '../environment/reading.ts';
+import type { SslMode, TlsSettings } from '../settings.ts';
+import type { Prefix, TlsField, VariableName } from '../environment/variables.ts';
+
+const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
+
+const TLS_FIELDS: readonly TlsField[] = ['SSLMODE', 'SSLROOTCERT', 'SSLCERT', 'SSLKEY'];
+
+interface Found {
+  readonly text: string | undefined;
+  /** The variable to name when something is wrong with it. */
+  readonly name: VariableName;
+}
+
+/** Undefined where a problem was reported. */
+export async function readTls(
+  reading: Reading,
+  prefix: Prefix,
+  inUrl: Readonly<Partial<Record<TlsField, string>>>,
+): Promise<TlsSettings | undefined> {
+  refuseTwice(reading, prefix, inUrl);
+  const find = (field: TlsField): Found =>
+    inUrl[field] === undefined
+      ? { text: textOf(reading, `${prefix}_${field}`), name: `${prefix}_${field}` }
+      : { text: inUrl[field], name: `${prefix}_URL` };
+  const mode = readMode(reading, find('SSLMODE'));
+  const rootCert = await readRoot(reading, find('SSLROOTCERT'));
+  const files = await readPair(reading, find('SSLCERT'), find('SSLKEY'));
+  if (mode === undefined) return undefined;
+  checkRoot(reading, find('SSLMODE'), mode, rootCert);
+  return { mode, rootCert, ...files };
+}
+
+function refuseTwice(reading: Reading, prefix: Prefix, inUrl: Readonly<Partial<Record<TlsField, string>>>) {
+  for (const field of TLS_FIELDS) {
+    const name: VariableName = `${prefix}_${field}`;
+    if (inUrl[field] === undefined || !isSet(reading, name)) continue;
+    refuse(reading, name, {
+      what: `set together with ${field.toLowerCase()} in ${prefix}_URL; keep one of them`,
+    });
+  }
+}
+
+function readMode(reading: Reading, { text, name }: Found): SslMode | undefined {
+  return choose(SSL_MODES, text, (problem) =>
+    refuse(reading, name, { ...problem, what: `sslmode ${problem.what}` }),
+  );
+}
+
+/** The path even where its file is at fault, which is reported once. */
+async function readRoot(reading: Reading, found: Found): Promise<string | undefined> {
+  if (found.text === undefined) return undefined;
+  if (found.text === 'system') refuse(reading, found.name, { what: SYSTEM_ROOTS });
+  const file = found.text === 'system' ? undefined : await readFound(reading, found);
+  if (file) checkCertificate(reading, file);
+  return resolve(reading.directory, found.text);
+}
+
+async function readPair(reading: Reading, certFound: Found, keyFound: Found) {
+  const cert = await readFound(reading, certFound);
+  const key = await readFound(reading, keyFound);
+  if ((certFound.text === undefined) !== (keyFound.text === undefined)) {
+    refuse(reading, (certFound.text === undefined ? keyFound : certFound).name, {
+      what: 'a client certificate and its key go together; one of them is not set',
+    });
+  }
+  const certificate = cert && checkCertificate(reading, cert);
+  const privateKey = key && (await checkKey(reading, key));
+  if (cert && key && certificate && privateKey && !certificate.checkPrivateKey(privateKey)) {
+    refuse(reading, key.name, { what: `${key.path} is not the key of the certificate ${cert.path}` });
+  }
+  return { cert: cert?.path, key: key?.path };
+}
+
+interface PemFile {
+  readonly name: VariableName;
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Undefined where it is not set, or where a problem was reported. */
+async function readFound(reading: Reading, { text: written, name }: Found): Promise<PemFile | undefined> {
+  if (written === undefined) return undefined;
+  const path = resolve(reading.directory, written);
+  const { text, fault } = await readText(path);
+  if (text !== undefined) return { name, path, text };
+  return refuse(reading, name, { what: `${path} ${fault}` });
+}
+
+function checkCertificate(reading: Reading, { name, path, text }: PemFile): X509Certificate | undefined {
+  const { fault, ...parsed } = parseCertificate(text);
+  if (!('value' in parsed)) return refuse(reading, name, { what: `${path} ${fault}` });
+  const expiry = expiryOf(parsed.value);
+  if (expiry !== undefined) reading.warn(`${name}: the certificate in ${path} ${expiry}`);
+  return parsed.value;
+}
+
+async function checkKey(reading: Reading, { name, path, text }: PemFile): Promise<KeyObject | undefined> {
+  const { fault, ...parsed } = parseKey(text, path);
+  const problem = fault ?? (await modeFault(path));
+  if (problem !== undefined) return refuse(reading, name, { what: `${path} ${problem}` });
+  return 'value' in parsed ? parsed.value : undefined;
+}
+
+/** libpq looks for ~/.postgresql/root.crt and Node for the system's store: only a named file means one thing. */
+function checkRoot(reading: Reading, { name }: Found, mode: SslMode, rootCert: string | undefined): void {
+  if (rootCert !== undefined || (mode !== 'verify-ca' && mode !== 'verify-full')) return;
+  const variable = `${name.split('_')[0]}_SSLROOTCERT`;
+  refuse(reading, name, {
+    what: `sslmode "${mode}" needs the authorities to trust; write ${variable}=ca.pem`,
+  });
+}

@@ -1,0 +1,122 @@
+/** `.env`: what it says, and the ways in which people are misunderstood by it. */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'dotenv';
+import { nearest } from '../../nearest.ts';
+import { readText } from '../files.ts';
+import type { Report, Warn } from '../problems.ts';
+import type { Environment } from '../../environment.ts';
+import { VARIABLES, variable } from './variables.ts';
+
+/** dotenv's own pattern for one assignment, with names; only that a comment stands on the line of its value. */
+const ASSIGNMENT =
+  /^\s*(?:export\s+)?(?<name>[\w.-]+)(?:\s*=\s*?|:\s+?)(?<value>\s*'(?:\\'|[^'])*'|\s*"(?:\\"|[^"])*"|\s*`(?:\\`|[^`])*`|[^#\r\n]+)?[^\S\r\n]*(?<comment>#.*)?$/gm;
+
+const OUR_PREFIXES = /^(SOURCE|DEST|WEBHOOK|PIPELINE|LOG|STATE|METRICS|HEALTHCHECK|INCREP)_/;
+
+/** The variables of `.env`, or undefined where there is none. */
+export async function readEnvFile(
+  directory: string,
+  report: Report,
+  warn: Warn,
+  /** Variables that the user has named. */
+  named: readonly string[] = [],
+) {
+  const path = join(directory, '.env');
+  const { text, ...failure } = await readText(path);
+  if (text === undefined) {
+    if (!('isMissing' in failure && failure.isMissing))
+      report({ where: '.env', what: `${path} ${failure.fault}` });
+    return undefined;
+  }
+  await checkMode(path, warn);
+  checkText(text, warn);
+  const values: Environment = parse(text);
+  const isNamed = (name: string) => named.includes(name.replace(/_FILE$/, ''));
+  Object.keys(values).forEach((name) => isNamed(name) || checkName(name, report));
+  return values;
+}
+
+/** Tells what is read otherwise than it looks. */
+export function checkText(text: string, warn: Warn): void {
+  checkAssignments(text, warn);
+  checkLeftovers(text, warn);
+}
+
+/** The same file without some of its variables, however many lines they take. */
+export const withoutVariables = (text: string, names: readonly string[]): string =>
+  text.replace(
+    new RegExp(`${ASSIGNMENT.source}(?:\\r?\\n)?`, 'gm'),
+    (assignment: string, ...rest: readonly unknown[]) => {
+      const { name = '' } = rest.at(-1) as Readonly<Record<string, string | undefined>>;
+      return names.includes(name) ? (/^\s*\n/.exec(assignment)?.[0] ?? '') : assignment;
+    },
+  );
+
+async function checkMode(path: string, warn: Warn): Promise<void> {
+  const mode = (await stat(path)).mode & 0o777;
+  if (process.platform === 'win32' || (mode & 0o077) === 0) return;
+  warn(`.env can be read by other users (mode 0${mode.toString(8)}); run: chmod 600 .env`);
+}
+
+/** Never shows a value: it may be a password. */
+function checkAssignments(text: string, warn: Warn): void {
+  const seen = new Set<string>();
+  for (const { groups } of text.matchAll(ASSIGNMENT)) {
+    const { name = '', value = '', comment } = groups ?? {};
+    if (!isOurs(name)) continue;
+    if (seen.has(name)) warn(`.env sets ${name} twice; the last one counts`);
+    seen.add(name);
+    const oddity = isQuoted(value) ? undefined : oddityOf(value, comment);
+    if (oddity !== undefined) warn(`.env: the value of ${name} ${oddity}`);
+    if (/\$\{\w+\}/.test(value))
+      warn(`.env: the value of ${name} has \${...} in it as in a shell, which is taken as it stands`);
+  }
+}
+
+const isQuoted = (value: string) => /^\s*(['"`])[^]*\1$/.test(value);
+
+function oddityOf(value: string, comment: string | undefined): string | undefined {
+  if (comment !== undefined) return 'ends before the #; put it in quotes if the # belongs to it';
+  return /^\s*['"`]/.test(value)
+    ? 'begins with a quote that never ends, so the quote is part of it'
+    : undefined;
+}
+
+function checkLeftovers(text: string, warn: Warn): void {
+  const lines = text.replace(ASSIGNMENT, blank).split('\n');
+  lines.forEach((line, index) => {
+    if (/^\s*(#|$)/.test(line)) return;
+    warn(`.env, line ${index + 1}: not of the form NAME=value, so it is ignored`);
+  });
+}
+
+/** Keeps the line numbers of what follows. */
+const blank = (text: string) => text.replace(/[^\n]/g, '');
+
+const isKnown = (name: string) => variable(name.replace(/_FILE$/, '')) !== undefined;
+const isOurs = (name: string) => isKnown(name) || OUR_PREFIXES.test(name);
+
+/** `.env` may serve other programs too, so only names that begin like ours are judged. */
+function checkName(name: string, report: Report): void {
+  if (isKnown(name) || !OUR_PREFIXES.test(name)) return;
+  const where = `${name} (.env)`;
+  if (name === 'INCREP_DIR') {
+    return report({ where, what: 'says where .env is, so it cannot be set in there' });
+  }
+  const names = VARIABLES.map((known) => known.name);
+  const suggestion = nearest(name, names);
+  const [prefix = ''] = name.split('_');
+  const family = names.filter((known) => known.startsWith(`${prefix}_`)).join(', ') || undefined;
+  report({ where, what: 'unknown variable', suggestion, allowed: suggestion ? undefined : family });
+}
+
+/** Other programs may have such variables too, so only what is nearly one of ours is worth a word. */
+export function checkEnvironment(environment: Environment, warn: Warn): void {
+  const names = VARIABLES.map((known) => known.name);
+  for (const name of Object.keys(environment)) {
+    if (isKnown(name) || !/^(SOURCE|DEST|WEBHOOK|PIPELINE)_/.test(name)) continue;
+    const suggestion = nearest(name, names);
+    if (suggestion !== undefined) warn(`${name} (the environment) is unknown; did you mean ${suggestion}?`);
+  }
+}

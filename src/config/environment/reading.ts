@@ -1,0 +1,59 @@
+/** How the parts of the configuration look at the variables and say what is wrong with them. */
+import { nearest } from '../../nearest.ts';
+import type { Problem, Report, Warn } from '../problems.ts';
+import { alternatives, show } from '../problems.ts';
+import type { Values } from './values.ts';
+import type { VariableName } from './variables.ts';
+import { variable } from './variables.ts';
+
+export interface Reading {
+  /** The pipeline's directory; relative paths start there. */
+  readonly directory: string;
+  readonly values: Values;
+  readonly report: Report;
+  readonly warn: Warn;
+}
+
+/** The variable's text, or its default. */
+export function textOf({ values }: Reading, name: VariableName): string | undefined {
+  return values.get(name)?.text ?? variable(name)?.default;
+}
+
+export function isSet({ values }: Reading, name: VariableName): boolean {
+  return values.has(name);
+}
+
+export function refuse(reading: Reading, name: VariableName, problem: Omit<Problem, 'where'>): undefined {
+  const origin = reading.values.get(name)?.origin;
+  reading.report({ where: origin === undefined ? name : `${name} (${origin})`, ...problem });
+}
+
+/** The variable's text; where there is none, a problem that shows what to write. */
+export function required(reading: Reading, name: VariableName): string | undefined {
+  const text = textOf(reading, name);
+  if (text !== undefined) return text;
+  const example = variable(name)?.example ?? '...';
+  return refuse(reading, name, { what: `not set; write ${name}=${example} in .env` });
+}
+
+/** A text that must be one of a few words. */
+export function choose<const T extends string>(
+  choices: readonly T[],
+  text: string | undefined,
+  report: (problem: Omit<Problem, 'where'>) => void,
+): T | undefined {
+  const choice = choices.find((candidate) => candidate === text);
+  if (choice === undefined) {
+    const what = `${show(text)} is unknown`;
+    report({ what, allowed: alternatives(choices), suggestion: nearest(text ?? '', choices) });
+  }
+  return choice;
+}
+
+export function choiceOf<const T extends string>(
+  reading: Reading,
+  name: VariableName,
+  choices: readonly T[],
+) {
+  return choose(choices, textOf(reading, name), (problem) => refuse(reading, name, problem));
+}

@@ -1,0 +1,73 @@
+/** What must never be printed: the secrets as they were written, and the parts of them that can show up alone. */
+import { redactor } from '../../redact.ts';
+import type { Problem } from '../problems.ts';
+import type { Connections } from '../settings.ts';
+import { splitUrls } from './split-urls.ts';
+import type { Value, Values } from './values.ts';
+import { VARIABLES } from './variables.ts';
+
+/** Shorter ones are words of the messages themselves. */
+const SHORTEST_IN_PROBLEMS = 8;
+
+/** What is wrong may quote a secret that stands in the wrong place as well. */
+export function withoutSecrets(problems: readonly Problem[], secrets: readonly string[]): Problem[] {
+  const redact = redactor(secrets.filter((secret) => secret.length >= SHORTEST_IN_PROBLEMS));
+  return problems.map((problem) => ({
+    ...problem,
+    where: redact(problem.where),
+    what: redact(problem.what),
+    table: problem.table === undefined ? undefined : redact(problem.table),
+  }));
+}
+
+/** Whole URLs and their parts too: a message may quote one as it was written. */
+export function secretsOf(
+  connections: (Omit<Connections, 'destinations'> & Partial<Connections>) | undefined,
+  values: Values,
+  named: readonly Value[] = [],
+): string[] {
+  const written = VARIABLES.filter(({ isSecret }) => isSecret).map(({ name }) => values.get(name)?.text);
+  const several = connections?.destinations?.map(({ connection }) => connection.password) ?? [];
+  const used = [connections?.source.password, connections?.destination.password, ...several];
+  const many = splitUrls(values.get('DEST_URLS')?.text ?? '').flatMap(({ url }) => url ?? []);
+  const whole = [...many, ...named.map(({ text }) => text)];
+  const urls = [values.get('SOURCE_URL')?.text, values.get('DEST_URL')?.text, ...whole].flatMap((url) =>
+    passwordIn(url),
+  );
+  const called = [values.get('WEBHOOK_URL'), values.get('HEALTHCHECK_URL')];
+  const secrets = [
+    ...used,
+    ...written,
+    ...whole,
+    ...urls,
+    ...called.flatMap((url) => secretsInUrl(url?.text)),
+  ];
+  return [...new Set(secrets.filter((secret) => secret !== undefined && secret !== ''))] as string[];
+}
+
+/** As it was written, which need not be how it is encoded by others; also in a URL that cannot be parsed. */
+const passwordIn = (url = ''): string[] => /^\w+:\/\/[^:@]*:(.*)@/.exec(url)?.slice(1) ?? [];
+
+/** A path of this length is a token, as in hooks of chat programs; a shorter one is a word. */
+const SHORTEST_TOKEN = 12;
+
+function secretsInUrl(text: string | undefined): string[] {
+  const url = text === undefined ? null : URL.parse(text);
+  if (!url) return [];
+  const credentials = [url.username, url.password].map(decoded);
+  const tokens = [url.pathname + url.search, url.pathname.slice(1), ...url.searchParams.values()];
+  return [
+    url.password,
+    credentials[1] ?? '',
+    ...(url.username === '' ? [] : [Buffer.from(credentials.join(':')).toString('base64')]),
+    ...tokens.filter((token) => token.length >= SHORTEST_TOKEN),
+  ];
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,106 @@
+/** The values of the variables, each with the place it came from. */
+import { join, resolve } from 'node:path';
+import { readText } from '../files.ts';
+import type { Report } from '../problems.ts';
+import type { Environment } from '../../environment.ts';
+import type { VariableName } from './variables.ts';
+import { VARIABLES } from './variables.ts';
+
+export type Overrides = Readonly<Partial<Record<VariableName, string>>>;
+
+export interface Value {
+  readonly text: string;
+  /** For messages: `.env`, `the environment`, a path. */
+  readonly origin: string;
+}
+
+export type Values = ReadonlyMap<VariableName, Value>;
+
+interface Layers {
+  readonly directory: string;
+  readonly overrides: Overrides;
+  readonly environment: Environment;
+  /** What `.env` says; empty where there is none. */
+  readonly envFile: Environment;
+  readonly report: Report;
+}
+
+interface Layer {
+  readonly origin: string;
+  readonly values: Environment;
+}
+
+/**
+ * Strongest first: flags, the real environment, a file that it names (`X_FILE`), `$CREDENTIALS_DIRECTORY/X`,
+ * `.env`, a file that `.env` names. Whatever the surroundings of a process say (a shell, Docker, systemd) is
+ * meant for this run, so all of it wins over the file that lies in the directory.
+ */
+export async function readValues(layers: Layers): Promise<Values> {
+  const values = new Map<VariableName, Value>();
+  for (const { name } of VARIABLES) {
+    const value =
+      inline({ values: layers.overrides, origin: 'the command line' }, name) ??
+      (await readNamed(name, layers));
+    if (value) values.set(name, value);
+  }
+  return values;
+}
+
+/** The same for variables that the user has named. */
+export async function readNamedValues(
+  names: readonly string[],
+  layers: Omit<Layers, 'overrides'>,
+): Promise<ReadonlyMap<string, Value>> {
+  const values = new Map<string, Value>();
+  for (const name of names) {
+    const value = await readNamed(name, layers);
+    if (value) values.set(name, value);
+  }
+  return values;
+}
+
+const readNamed = async (name: string, layers: Omit<Layers, 'overrides'>): Promise<Value | undefined> =>
+  (await inLayer({ values: layers.environment, origin: 'the environment' }, name, layers)) ??
+  (await inCredentials(name, layers)) ??
+  (await inLayer({ values: layers.envFile, origin: '.env' }, name, layers));
+
+/** An empty variable counts as not set: that is how shells and compose files say "none". */
+function inline({ values, origin }: Layer, name: string): Value | undefined {
+  const text = values[name];
+  return text === undefined || text === '' ? undefined : { text, origin };
+}
+
+async function inLayer(
+  layer: Layer,
+  name: string,
+  { directory, report }: Pick<Layers, 'directory' | 'report'>,
+) {
+  const value = inline(layer, name);
+  const pointer = inline(layer, `${name}_FILE`);
+  if (value && pointer) {
+    report({ where: `${name} (${layer.origin})`, what: `set together with ${name}_FILE; keep one of them` });
+  }
+  if (value || !pointer) return value;
+  const path = resolve(directory, pointer.text);
+  const file = await readText(path);
+  const found = fromFile(path, file.text);
+  if (!found)
+    report({ where: `${name}_FILE (${layer.origin})`, what: `${path} ${file.fault ?? 'is empty'}` });
+  return found;
+}
+
+/** systemd's LoadCredential= puts one file per credential there. */
+async function inCredentials(name: string, { environment, report }: Pick<Layers, 'environment' | 'report'>) {
+  const folder = environment['CREDENTIALS_DIRECTORY'];
+  if (!folder) return undefined;
+  const path = join(folder, name);
+  const file = await readText(path);
+  if (file.fault !== undefined && !file.isMissing) {
+    report({ where: `${name} ($CREDENTIALS_DIRECTORY)`, what: `${path} ${file.fault}` });
+  }
+  return fromFile(path, file.text);
+}
+
+/** Editors and `echo` end a file with a newline that is not part of the secret. */
+const fromFile = (path: string, text = ''): Value | undefined =>
+  inline({ values: { text: text.replace(/\r?\n$/, '') }, origin: path }, 'text');

@@ -1,0 +1,104 @@
+/** Patterns become the tables that they match: pure. */
+import { printName, stagingName, tableKey, isSameTable, type TableName } from '../../schema/names.ts';
+import { isMatch, translated } from '../../schema/patterns.ts';
+import { isIdentifier } from './identifiers.ts';
+import { copyNameOf, destinationOf, labelOf } from './places.ts';
+import { show } from '../problems.ts';
+import type { Settings, TablePattern, TableSettings } from '../settings.ts';
+import { conflictOf, type NamedTable } from './table-names.ts';
+
+export interface Expansion {
+  /** In the order of the configuration, and those of one pattern by name. */
+  readonly tables: readonly TableSettings[];
+  /** Patterns that no table matches, as they are written. */
+  readonly unmatched: readonly string[];
+  /** Why a table is none of these, in words. */
+  readonly leftOut: readonly string[];
+}
+
+type Configured = Pick<Settings, 'source' | 'destination' | 'tables' | 'patterns'>;
+
+/** `found`: tables of the source. An entry of its own wins over a pattern, and of two patterns the first. */
+export function expandPatterns(settings: Configured, found: readonly TableName[]): Expansion {
+  const taken = new Set(settings.tables.map(({ source }) => tableKey(source)));
+  const labels = new Set(settings.tables.map(({ name }) => name));
+  const expanded = new Map<TablePattern, TableSettings[]>();
+  const leftOut: string[] = [];
+  for (const pattern of settings.patterns) {
+    const matched = found.filter((table) => isOf(pattern, table) && !taken.has(tableKey(table)));
+    const tables = matched.toSorted(byName).map((table) => tableOf(pattern, table, settings));
+    const distinct = tables.filter(({ name }) => !labels.has(name));
+    for (const { name, source } of tables.filter((table) => !distinct.includes(table)))
+      leftOut.push(
+        `${printName(source)}, which "${pattern.name}" matches, is left out: ${show(name)} is the name of another table here`,
+      );
+    for (const { name, source } of distinct) {
+      taken.add(tableKey(source));
+      labels.add(name);
+    }
+    expanded.set(pattern, distinct);
+  }
+  const patternsAt = (place: number) => settings.patterns.filter((pattern) => pattern.place === place);
+  const tables = [...settings.tables, undefined].flatMap((table, place) => [
+    ...patternsAt(place).flatMap((pattern) => expanded.get(pattern) ?? []),
+    ...(table ? [table] : []),
+  ]);
+  return {
+    tables: withConflicts(settings, tables),
+    unmatched: settings.patterns
+      .filter((pattern) => !found.some((table) => isOf(pattern, table)))
+      .map(({ name }) => name),
+    leftOut,
+  };
+}
+
+const isOf = ({ schema, names }: TablePattern, table: TableName): boolean =>
+  table.schema === schema && isMatch(names, table.table);
+
+const byName = (a: TableName, b: TableName): number => (a.table < b.table ? -1 : 1);
+
+function tableOf(pattern: TablePattern, source: TableName, settings: Configured): TableSettings {
+  const { names, copyNames } = pattern;
+  return {
+    ...pattern.options,
+    name: labelOf(source, settings.source),
+    source,
+    destinationName: copyNames ? translated(names, copyNames, source.table) : source.table,
+    pattern: pattern.name,
+  };
+}
+
+/** A new table at the source must not be the end of a run: where two want one place, what a pattern found stays away. */
+function withConflicts(settings: Configured, tables: readonly TableSettings[]): TableSettings[] {
+  const own = settings.tables.map((table) => named(settings, table));
+  const found: NamedTable[] = [];
+  const all = tables.map((table) => named(settings, table));
+  return tables.map((table, index) => {
+    const names = all[index];
+    if (table.pattern === undefined || !names) return table;
+    const conflict = conflictOf(names, [...own, ...found], all) ?? tooLong(table) ?? stagingTaken(names, own);
+    found.push(names);
+    return { ...table, conflict };
+  });
+}
+
+const named = (settings: Configured, table: TableSettings): NamedTable => ({
+  where:
+    table.pattern === undefined
+      ? `the table "${table.name}"`
+      : `${printName(table.source)}, which "${table.pattern}" matches`,
+  name: table.name,
+  destination: destinationOf(settings.destination, table),
+  copyName: copyNameOf(settings, table),
+});
+
+const tooLong = ({ destinationName }: TableSettings): string | undefined =>
+  isIdentifier(destinationName)
+    ? undefined
+    : `its copy would be called ${show(destinationName)}, which is no name of 1 to 63 bytes`;
+
+function stagingTaken({ destination }: NamedTable, own: readonly NamedTable[]): string | undefined {
+  const staging = destination && { ...destination, table: stagingName(destination.table) };
+  const other = own.find((each) => staging && each.destination && isSameTable(each.destination, staging));
+  return other && `its staging table would be the copy of ${other.where}; give one of them another dest_name`;
+}

@@ -1,0 +1,52 @@
+/** What zod found in the tables file, in the words of the person who wrote it. */
+import type { z } from 'zod';
+import { nearest } from '../../nearest.ts';
+import type { Problem } from '../problems.ts';
+import { alternatives, show } from '../problems.ts';
+
+export const TABLES_FILE = 'tables-config.json';
+
+type Issue = z.core.$ZodIssue;
+type Path = readonly PropertyKey[];
+
+interface Checked {
+  readonly value: unknown;
+  /** Where in the file the value stands; the paths of the issues begin there. */
+  readonly path: Path;
+  readonly knownKeys: readonly string[];
+}
+
+/** `tables-config.json, tables[2].unique_cols[0]` */
+export function placeOf(path: Path): string {
+  const steps = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`));
+  return [TABLES_FILE, steps.join('').replace(/^\./, '')].filter((part) => part !== '').join(', ');
+}
+
+export function problemsOf(issues: readonly Issue[], checked: Checked): Problem[] {
+  return issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys' ? unknownKeys(issue, checked) : [wrongValue(issue, checked)],
+  );
+}
+
+function unknownKeys(issue: z.core.$ZodIssueUnrecognizedKeys, { path, knownKeys }: Checked): Problem[] {
+  return issue.keys.map((key) => {
+    const suggestion = nearest(key, knownKeys);
+    const allowed = suggestion === undefined ? knownKeys.join(', ') : undefined;
+    return { where: placeOf([...path, ...issue.path, key]), what: 'unknown key', suggestion, allowed };
+  });
+}
+
+function wrongValue(issue: Issue, checked: Checked): Problem {
+  const where = placeOf([...checked.path, ...issue.path]);
+  const value = valueAt(checked.value, issue.path);
+  const allowed = issue.code === 'invalid_value' ? alternatives(choicesOf(issue)) : issue.message;
+  if (value === undefined) return { where, what: 'missing', allowed };
+  const suggestion = typeof value === 'string' ? nearest(value, choicesOf(issue)) : undefined;
+  return { where, what: `${show(value)} is not allowed`, allowed, suggestion };
+}
+
+const choicesOf = (issue: Issue) => (issue.code === 'invalid_value' ? issue.values.map(String) : []);
+
+function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce((part: unknown, key) => (part as Record<PropertyKey, unknown>)[key], value);
+}

@@ -1,0 +1,254 @@
+/** `tables-config.json` becomes the tables of the settings, or a list of everything that is wrong with it. */
+import { join } from 'node:path';
+import { contradictionIn, isPattern } from './contradictions.ts';
+import { readText } from '../files.ts';
+import { readPattern } from '../../schema/patterns.ts';
+import { parseJson } from './json.ts';
+import { copyNameOf, destinationOf, labelOf, type Home } from './places.ts';
+import type { Report, Warn } from '../problems.ts';
+import { placeOf, problemsOf, TABLES_FILE } from './schema-problems.ts';
+import type { TablePattern, TableSettings } from '../settings.ts';
+import { conflictOf, type NamedTable } from './table-names.ts';
+import { selectionOf } from './selection.ts';
+import type { TableEntry } from './tables-schema.ts';
+import { defaultsSchema, envelopeSchema, NEEDED_KEYS, tableSchema } from './tables-schema.ts';
+
+const TABLE_KEYS = Object.keys(tableSchema.shape);
+const DEFAULTS_KEYS = Object.keys(defaultsSchema.shape);
+const ENVELOPE_KEYS = Object.keys(envelopeSchema.shape);
+
+type Options = Readonly<Record<string, unknown>>;
+
+/** An entry as it stands in the file, not yet trusted. */
+export interface RawEntry {
+  readonly value: unknown;
+  readonly path: readonly PropertyKey[];
+  readonly defaults: Options;
+}
+
+interface Tables {
+  readonly tables: readonly TableSettings[];
+  readonly patterns: readonly TablePattern[];
+  readonly entries: readonly RawEntry[];
+}
+
+/** The file, before anything is made of it. */
+export interface TablesFile {
+  /** Undefined where there is none, or a problem was reported. */
+  readonly document: { readonly value: unknown } | undefined;
+  /** As they stand in the file; undefined where it names none. */
+  readonly destinations: readonly unknown[] | undefined;
+}
+
+export async function readTablesFile(directory: string, report: Report): Promise<TablesFile> {
+  const document = await readDocument(directory, report);
+  const destinations: unknown = isObject(document?.value) ? document.value['destinations'] : undefined;
+  return { document, destinations: Array.isArray(destinations) ? destinations : undefined };
+}
+
+/** The schemas of the two sides. */
+export interface Homes {
+  readonly source: Home;
+  readonly destination: Home;
+}
+
+export function readTables({ document }: TablesFile, homes: Homes, report: Report, warn: Warn): Tables {
+  const entries = document === undefined ? [] : entriesOf(document.value, report);
+  const read = entries.map((entry) => readTable(entry, homes, report)).filter((table) => table !== undefined);
+  checkNames(entries, homes, report);
+  const tables = read.filter((entry) => 'source' in entry);
+  const patterns = read.flatMap((entry, index) =>
+    'source' in entry
+      ? []
+      : [{ ...entry, place: read.slice(0, index).filter((each) => 'source' in each).length }],
+  );
+  if (read.length > 0 && read.every((entry) => !isEnabled(entry))) {
+    warn(`${TABLES_FILE}: every table has "enabled": false, so there is nothing to do`);
+  }
+  return { tables, patterns, entries };
+}
+
+const isEnabled = (entry: TableSettings | TablePattern): boolean =>
+  'source' in entry ? entry.isEnabled : entry.options.isEnabled;
+
+async function readDocument(directory: string, report: Report): Promise<{ value: unknown } | undefined> {
+  const path = join(directory, TABLES_FILE);
+  const { text, fault, ...failure } = await readText(path);
+  if (text === undefined) {
+    const isAbsence = 'isMissing' in failure && failure.isMissing;
+    const what = `${path} ${fault}${isAbsence ? '; "increp init" writes one' : ''}`;
+    report({ where: TABLES_FILE, what, isAbsence });
+    return undefined;
+  }
+  // Windows editors begin a file with a byte order mark, which is not JSON.
+  const json = parseJson(text.replace(/^\uFEFF/, ''));
+  if (!json.fault) return json;
+  const { line, column, what, excerpt } = json.fault;
+  const indented = excerpt.replaceAll(/^/gm, '      ');
+  report({ where: `${TABLES_FILE}, line ${line}, column ${column}`, what: `${what}\n${indented}` });
+  return undefined;
+}
+
+function entriesOf(document: unknown, report: Report): RawEntry[] {
+  const isBare = Array.isArray(document);
+  const envelope: unknown = isBare ? { tables: document } : document;
+  const { error } = envelopeSchema.safeParse(envelope);
+  problemsOf(error?.issues ?? [], { value: envelope, path: [], knownKeys: ENVELOPE_KEYS }).forEach(report);
+  const { defaults, tables } = isObject(envelope) ? envelope : {};
+  if (!Array.isArray(tables)) return [];
+  if (tables.length === 0) report({ where: placeOf(isBare ? [] : ['tables']), what: 'there are no tables' });
+  const shared = isObject(defaults) ? readDefaults(defaults, report) : {};
+  const entryAt = (value: unknown, index: number): RawEntry => {
+    return { value, path: isBare ? [index] : ['tables', index], defaults: shared };
+  };
+  return tables.map(entryAt);
+}
+
+/** What the tables may inherit; unknown keys are reported here, once, and not once more in every table. */
+function readDefaults(defaults: Options, report: Report): Options {
+  const { error } = defaultsSchema.safeParse(defaults);
+  const checked = { value: defaults, path: ['defaults'], knownKeys: DEFAULTS_KEYS };
+  problemsOf(error?.issues ?? [], checked).forEach(report);
+  return Object.fromEntries(Object.entries(defaults).filter(([key]) => DEFAULTS_KEYS.includes(key)));
+}
+
+/** Undefined where a problem was reported. */
+function readTable(
+  { value, path, defaults }: RawEntry,
+  homes: Homes,
+  report: Report,
+): TableSettings | TablePattern | undefined {
+  const own = isObject(value) ? value : undefined;
+  const merged = own ? { ...defaults, ...own } : value;
+  const { data, error } = tableSchema.safeParse(merged);
+  if (data) {
+    if (reportMissing(merged, path, report)) return undefined;
+    const contradiction = contradictionIn(data, own ?? {});
+    if (!contradiction) return isPattern(data.name) ? patternSettings(data, homes) : settingsOf(data, homes);
+    report({
+      where: placeOf([...path, contradiction.key]),
+      table: nameOf(value),
+      what: contradiction.what,
+    });
+    return undefined;
+  }
+  // What is wrong in the defaults has been reported there, once.
+  const issues = error.issues.filter(
+    ({ path: [key] }) => !own || key === undefined || key in own || !(key in defaults),
+  );
+  const table = nameOf(value);
+  problemsOf(issues, { value: merged, path, knownKeys: TABLE_KEYS }).forEach((problem) =>
+    report({ ...problem, table }),
+  );
+  reportMissing(merged, path, report);
+  return undefined;
+}
+
+/** What every mode but one needs; a default serves too. True where something is missing. */
+function reportMissing(table: unknown, path: readonly PropertyKey[], report: Report): boolean {
+  if (!isObject(table) || table['mode'] === 'full-refresh') return false;
+  const missing = NEEDED_KEYS.filter(({ key }) => table[key] === undefined);
+  for (const { key, allowed } of missing)
+    report({
+      where: placeOf([...path, key]),
+      table: nameOf(table),
+      what: 'missing; needed unless mode is full-refresh',
+      allowed,
+    });
+  return missing.length > 0;
+}
+
+const isObject = (value: unknown): value is Options =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function nameOf(value: unknown, key = 'name'): string | undefined {
+  const name = isObject(value) ? value[key] : undefined;
+  return typeof name === 'string' && name !== '' ? name : undefined;
+}
+
+function checkNames(entries: readonly RawEntry[], homes: Homes, report: Report): void {
+  const named = entries.map((entry) => namesOf(entry, homes));
+  entries.forEach(({ value, path }, index) => {
+    const what = named[index] && conflictOf(named[index], named.slice(0, index), named);
+    if (what !== undefined) report({ where: placeOf(path), table: nameOf(value), what });
+  });
+}
+
+export function namesOf({ value, path, defaults }: RawEntry, homes: Homes): NamedTable {
+  const where = placeOf(path);
+  const written = nameOf(value);
+  if (written === undefined) return { where, name: undefined, destination: undefined, copyName: undefined };
+  // Which tables a pattern stands for, nobody knows yet.
+  const table = isPattern(written) ? written : readName(written);
+  const source = {
+    schema: nameOf(value, 'schema') ?? nameOf(defaults, 'schema') ?? homes.source.schema,
+    table,
+  };
+  const placed = {
+    source,
+    destinationSchema: nameOf(value, 'dest_schema') ?? nameOf(defaults, 'dest_schema'),
+    destinationName: nameOf(value, 'dest_name') ?? table,
+  };
+  return {
+    where,
+    name: labelOf(source, homes.source),
+    ...(isPattern(written) && { isPattern: true }),
+    destination: destinationOf(homes.destination, placed),
+    copyName: copyNameOf(homes, placed),
+  };
+}
+
+/** From the file's words to ours. */
+function settingsOf(entry: TableEntry, homes: Homes): TableSettings {
+  const source = { schema: entry.schema ?? homes.source.schema, table: readName(entry.name) };
+  return {
+    ...optionsOf(entry),
+    name: labelOf(source, homes.source),
+    source,
+    destinationName: entry.dest_name ?? source.table,
+    pattern: undefined,
+  };
+}
+
+/** Of a name without stars that mean others. */
+const readName = (text: string): string => readPattern(text).parts.join('*');
+
+/** Its place is counted where all entries are known. */
+function patternSettings(entry: TableEntry, homes: Homes): TablePattern {
+  const schema = entry.schema ?? homes.source.schema;
+  return {
+    name: labelOf({ schema, table: entry.name }, homes.source),
+    schema,
+    names: readPattern(entry.name),
+    copyNames: entry.dest_name === undefined ? undefined : readPattern(entry.dest_name),
+    place: 0,
+    options: optionsOf(entry),
+  };
+}
+
+function optionsOf(entry: TableEntry): TablePattern['options'] {
+  return {
+    destinationSchema: entry.dest_schema,
+    replicationKey: entry.replication_key,
+    mergeKey: entry.unique_cols ?? [],
+    selection: selectionOf(entry),
+    mode: entry.mode,
+    initialLoad: entry.initial_load,
+    // Of the defaults, where the mode is full-refresh.
+    chunk: entry.mode === 'full-refresh' ? undefined : entry.chunk,
+    loadJobs: entry.mode === 'full-refresh' ? 1 : entry.load_jobs,
+    onSchemaChange: entry.on_schema_change,
+    lookbackSeconds: entry.lookback,
+    nullKeys: entry.null_keys,
+    deletes: entry.deletes,
+    deletesEverySeconds: entry.deletes_every,
+    deleteLimit: entry.delete_limit,
+    skipUnchanged: entry.mode === 'full-refresh' && entry.skip_unchanged,
+    metadataColumns: entry.metadata_columns,
+    onConflict: entry.on_conflict,
+    maxStalenessSeconds: entry.max_staleness,
+    types: entry.types,
+    isEnabled: entry.enabled,
+    conflict: undefined,
+  };
+}

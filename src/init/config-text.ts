@@ -1,0 +1,104 @@
+/** The text of `tables-config.json`, as a person would write it: pure. */
+import { patternOf } from '../schema/patterns.ts';
+import { isKeyed, type ChosenTable } from './choose-tables.ts';
+
+export const SCHEMA_FILE = 'tables-config.schema.json';
+
+interface Entry {
+  readonly replication_key?: string;
+  readonly unique_cols?: readonly string[];
+}
+
+/** What most tables share stands once, in the defaults: not where a table without keys would get them, too. */
+export function tablesConfigText(tables: readonly ChosenTable[]): string {
+  const keyed = tables.every(isKeyed) ? tables.filter(isKeyed) : [];
+  const defaults: Entry = {
+    ...shared(
+      'replication_key',
+      keyed.map(({ replicationKey }) => replicationKey),
+    ),
+    ...shared(
+      'unique_cols',
+      keyed.map(({ mergeKey }) => mergeKey),
+    ),
+  };
+  const lines = tables.map((table) => `    ${inline(entryOf(table, defaults))}`);
+  const head = Object.keys(defaults).length > 0 ? `  "defaults": ${inline(defaults)},\n` : '';
+  return `{\n  "$schema": "./${SCHEMA_FILE}",\n${head}  "tables": [\n${lines.join(',\n')}\n  ]\n}\n`;
+}
+
+/** The value of more than half of the tables; of one table alone nothing is shared. */
+function shared(name: keyof Entry, values: readonly unknown[]): Entry {
+  const counts = new Map<string, number>();
+  for (const value of values) {
+    const text = JSON.stringify(value);
+    counts.set(text, (counts.get(text) ?? 0) + 1);
+  }
+  const most = [...counts].find(([, count]) => count > 1 && count * 2 > values.length);
+  return most ? { [name]: JSON.parse(most[0]) as never } : {};
+}
+
+function entryOf(table: ChosenTable, defaults: Entry): object {
+  const { name, mergeKey } = table;
+  if (!isKeyed(table))
+    return {
+      name: patternOf(name),
+      mode: 'full-refresh',
+      ...(mergeKey.length > 0 && { unique_cols: mergeKey }),
+    };
+  const { replicationKey } = table;
+  const isDefault = (key: keyof Entry, value: unknown) =>
+    JSON.stringify(defaults[key]) === JSON.stringify(value);
+  return {
+    name: patternOf(name),
+    ...(!isDefault('replication_key', replicationKey) && { replication_key: replicationKey }),
+    ...(!isDefault('unique_cols', mergeKey) && { unique_cols: mergeKey }),
+  };
+}
+
+/** On one line, with spaces where prettier puts them. */
+function inline(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(inline).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).map(([key, member]) => `${JSON.stringify(key)}: ${inline(member)}`);
+  return `{ ${members.join(', ')} }`;
+}
+
+const IGNORED = [
+  { line: '.env', isThere: /^\/?\.env\*?$/ },
+  { line: 'sync-state/', isThere: /^\/?sync-state(\/\*{0,2})?$/ },
+];
+
+/** What git must not see added to what is there; undefined where nothing is missing. */
+export function gitignoreText(existing = ''): string | undefined {
+  const lines = existing.split(/\r?\n/).map((line) => line.trim());
+  const missing = IGNORED.filter(({ isThere }) => !lines.some((line) => isThere.test(line)));
+  if (missing.length === 0) return undefined;
+  const before = existing === '' || existing.endsWith('\n') ? existing : `${existing}\n`;
+  return `${before}${missing.map(({ line }) => `${line}\n`).join('')}`;
+}
+
+/** What a clone begins with: examples, which nobody wants to keep. */
+const SAMPLE = {
+  $schema: `./${SCHEMA_FILE}`,
+  defaults: { replication_key: 'updated_at', unique_cols: ['id'] },
+  tables: [
+    { name: 'customers' },
+    {
+      name: 'order_items',
+      dest_name: 'sales_order_items',
+      unique_cols: ['order_id', 'line_number'],
+      lookback: '1m',
+      max_staleness: '1h',
+    },
+  ],
+};
+
+/** True for the tables-config.json of a clone in which nobody has changed anything. */
+export function isSample(text: string): boolean {
+  try {
+    return JSON.stringify(JSON.parse(text)) === JSON.stringify(SAMPLE);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,76 @@
+/** What can be said of a source table before anything is configured: pure. */
+import {
+  clearlyBestKey,
+  keyCandidates,
+  mergeKeyCandidates,
+  type KeyCandidate,
+  type MergeKeyCandidate,
+  type TableHints,
+} from '../schema/key-candidates.ts';
+import { keyTypeOf } from '../schema/keys.ts';
+import type { Relation } from '../schema/relations.ts';
+import { ident, qualified } from '../sql/identifiers.ts';
+
+/** Why it cannot be replicated, and what would help. */
+export interface Obstacle {
+  readonly why: string;
+  readonly next: string;
+}
+
+export interface TableOption {
+  readonly name: string;
+  readonly relation: Relation;
+  readonly bytes: number;
+  readonly keys: readonly KeyCandidate[];
+  /** The key that needs no asking. */
+  readonly key: KeyCandidate | undefined;
+  readonly mergeKeys: readonly MergeKeyCandidate[];
+  /** The merge key that needs no asking. */
+  readonly mergeKey: MergeKeyCandidate | undefined;
+  readonly obstacle: Obstacle | undefined;
+}
+
+export interface DescribedTable {
+  readonly relation: Relation;
+  readonly hints: TableHints;
+  readonly bytes: number;
+}
+
+export function tableOption({ relation, hints, bytes }: DescribedTable, role: string): TableOption {
+  const keys = keyCandidates(relation, hints);
+  const mergeKeys = mergeKeyCandidates(relation, hints);
+  return {
+    name: relation.name.table,
+    relation,
+    bytes,
+    keys,
+    key: clearlyBestKey(keys),
+    mergeKeys,
+    mergeKey: mergeKeys[0],
+    obstacle: obstacleOf(relation, role),
+  };
+}
+
+/** Columns that a person may choose as the key, though nothing speaks for them. */
+export const possibleKeys = ({ relation }: TableOption): string[] =>
+  relation.columns.filter(keyTypeOf).map(({ name }) => name);
+
+export const isReady = ({ obstacle, key, mergeKey }: TableOption): boolean =>
+  obstacle === undefined && key !== undefined && mergeKey !== undefined;
+
+function obstacleOf(relation: Relation, role: string): Obstacle | undefined {
+  const { name, columns, unreadableColumns } = relation;
+  const grant = `At the source, run: GRANT SELECT ON ${qualified(name)} TO ${ident(role)}`;
+  if (!relation.canSelect || (columns.length > 0 && unreadableColumns.length === columns.length))
+    return { why: `role "${role}" may not read it`, next: grant };
+  if (unreadableColumns.length > 0)
+    return { why: `role "${role}" may not read ${unreadableColumns.join(', ')}`, next: grant };
+  if (relation.filtersRows)
+    return {
+      why: `row-level security would hide rows from role "${role}"`,
+      next: `At the source, run: ALTER ROLE ${ident(role)} BYPASSRLS`,
+    };
+  return columns.length > 0
+    ? undefined
+    : { why: 'it has no columns', next: 'Nothing: there is nothing to copy.' };
+}

@@ -1,0 +1,111 @@
+/** Each side, tried at once: whether it answers, and whether a pipeline could work with it. */
+import type { ConnectionSettings } from '../config/settings.ts';
+import { IncrepError } from '../errors.ts';
+import { describeSchema } from '../postgres/catalog.ts';
+import { Database } from '../postgres/database.ts';
+import { encryptionOf } from '../postgres/driver.ts';
+import type { ServerIdentity } from '../postgres/identity.ts';
+import type { Timing } from '../timing.ts';
+import { schemaFault } from '../sync/plan/destination-refusals.ts';
+import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
+import { writeRefusal } from '../sync/facts/writable-destination.ts';
+import { readSchemas, readTables, type SchemaSummary, type SourceTables } from './read-tables.ts';
+import { findStrangers, type Stranger } from './unclaimed-tables.ts';
+
+/** As everywhere where nobody says otherwise. */
+const STALL_TIMEOUT_SECONDS = 120;
+
+export interface Visit {
+  readonly pipeline: string;
+  readonly signal: AbortSignal;
+  readonly timing: Timing;
+}
+
+export interface Side {
+  readonly identity: ServerIdentity;
+  /** For a person: `PostgreSQL 15.4 at db.example.com:5432/shop as "reader", TLS`. */
+  readonly description: string;
+}
+
+async function visit<T>(
+  settings: ConnectionSettings,
+  { pipeline, signal, timing }: Visit,
+  work: (database: Database) => Promise<T>,
+): Promise<T> {
+  await using database = new Database(settings, {
+    pipeline,
+    stallTimeoutSeconds: STALL_TIMEOUT_SECONDS,
+    signal,
+    timing,
+  });
+  return await work(database);
+}
+
+async function look(database: Database): Promise<Side> {
+  const identity = await database.identity();
+  const { place } = database;
+  const encryption = await database.withReading(async (client) => encryptionOf(client));
+  const version = `${Math.floor(identity.version / 10_000)}.${identity.version % 10_000}`;
+  return {
+    identity,
+    description: `PostgreSQL ${version} at ${place.address} as "${place.role}", ${encryption ? 'TLS' : 'no TLS'}`,
+  };
+}
+
+export interface SourceSide extends Side {
+  readonly schemas: readonly SchemaSummary[];
+}
+
+/** @throws IncrepError that says why it cannot be reached */
+export const visitSource = (settings: ConnectionSettings, how: Visit): Promise<SourceSide> =>
+  visit(settings, how, async (database) => ({
+    ...(await look(database)),
+    schemas: await readSchemas(database),
+  }));
+
+/** @throws IncrepError where there is no such schema, or nothing in it */
+export const visitSourceSchema = (settings: ConnectionSettings, how: Visit): Promise<SourceTables> =>
+  visit(settings, how, async (database) => {
+    const found = await readTables(database);
+    if (found && found.tables.length > 0) return found;
+    const schemas = await readSchemas(database);
+    const others = schemas.map(({ name, tables }) => `${name} (${tables})`).join(', ');
+    throw new IncrepError('TABLE_NOT_FOUND', {
+      what: found
+        ? `the schema "${settings.schema}" of the source has no tables`
+        : `the source has no schema "${settings.schema}", or role "${settings.user}" may not use it`,
+      next:
+        others === ''
+          ? 'No other schema that this role may use has tables either: is it the right database?'
+          : `Set SOURCE_SCHEMA (--source-schema) to one that has tables: ${others}.`,
+    });
+  });
+
+/** @throws IncrepError that says why it cannot be reached, or takes no writes */
+export const visitDestination = (settings: ConnectionSettings, how: Visit): Promise<Side> =>
+  visit(settings, how, async (database) => {
+    const side = await look(database);
+    const refusal = writeRefusal({ destination: database }, { destination: side.identity });
+    if (refusal) throw refusal;
+    return side;
+  });
+
+/** @throws IncrepError where no tables can be made in that schema, or it is the source's own */
+export const visitDestinationSchema = (
+  { source, destination }: { readonly source: ConnectionSettings; readonly destination: ConnectionSettings },
+  servers: { readonly source: ServerIdentity; readonly destination: ServerIdentity },
+  how: Visit,
+): Promise<void> =>
+  visit(destination, how, async (database) => {
+    ensureDifferentDatabases({ source, destination }, servers);
+    const access = await database.withReading((client) => describeSchema(client, destination.schema));
+    const fault = schemaFault(destination.schema, access, false);
+    if (fault) throw fault;
+  });
+
+/** Of the tables that are to be filled. */
+export const visitDestinationTables = (
+  destination: ConnectionSettings,
+  tables: readonly string[],
+  how: Visit,
+): Promise<Stranger[]> => visit(destination, how, (database) => findStrangers(database, tables));

@@ -1,0 +1,38 @@
+/** What an entry selects of its source, in one line: pure. */
+import { listed } from '../format.ts';
+import { hasMadeColumns, optionsOf } from '../schema/selection.ts';
+import type { TableFacts } from '../sync/facts/facts.ts';
+
+/** More would hide the rest of a plan. */
+const SHOWN_SQL = 160;
+const SHOWN_COLUMNS = 8;
+
+function shortened(sql: string): string {
+  const line = sql.replaceAll(/\s+/g, ' ').trim();
+  return line.length > SHOWN_SQL ? `${line.slice(0, SHOWN_SQL)}...` : line;
+}
+
+/** Undefined where everything is copied as it is, or nobody knows what that would be. */
+export function selectionWords({ settings, source, sourceColumns }: TableFacts): string | undefined {
+  const { selection } = settings;
+  const options = optionsOf(selection);
+  if (options.length === 0) return undefined;
+  if (selection.query !== null) return `the query ${shortened(selection.query)}`;
+  const own = source?.columns.filter(({ name }) => sourceColumns?.includes(name)).length ?? 0;
+  const made = (source?.columns.length ?? 0) - own;
+  const words = [
+    ...(sourceColumns && (own < sourceColumns.length || made > 0)
+      ? [`${own} of ${sourceColumns.length} columns${made > 0 ? ` and ${made} more` : ''}`]
+      : []),
+    ...(selection.where === null ? [] : [`where ${shortened(selection.where)}`]),
+    ...(hasMadeColumns(selection)
+      ? [
+          `${listed(
+            selection.transform.map(({ column }) => column),
+            SHOWN_COLUMNS,
+          )} transformed`,
+        ]
+      : []),
+  ];
+  return words.length === 0 ? undefined : words.join('; ');
+}

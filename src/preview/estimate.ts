@@ -1,0 +1,140 @@
+/** How much there is to read: where the source stands, and what each window holds. */
+import type pg from 'pg';
+import { z } from 'zod';
+import type { KeyType } from '../schema/keys.ts';
+import { IncrepError } from '../errors.ts';
+import type { Database } from '../postgres/database.ts';
+import { windowStart } from '../schema/fences.ts';
+import { countWindow, explainWindow } from '../sql/estimate.ts';
+import { highWaterMark } from '../sql/fence.ts';
+import type { Window } from '../sql/window.ts';
+import type { TableFacts } from '../sync/facts/facts.ts';
+import { markedRows, readMark } from '../sync/fence/fence.ts';
+import { legacyStart } from '../sync/fence/legacy-cursor.ts';
+import type { IncrementalPlan, KeyedLoadPlan, Plan } from '../sync/plan/plan.ts';
+import { knownBefore } from '../sync/fence/next-state.ts';
+
+export interface Estimate {
+  /** The largest plausible key now; null where there is none. */
+  readonly high: string | null;
+  /** Rows and bytes of the window of an incremental sync, and of a load that is not of a whole table; else undefined. */
+  readonly window: Volume | undefined;
+}
+
+export interface Volume {
+  /** Undefined before the first ANALYZE. */
+  readonly rows: number | undefined;
+  /** As wide as the planner believes that rows are. */
+  readonly bytes: number;
+  /** There are more: so many were counted. */
+  readonly isMore?: boolean;
+}
+
+/** The planner knows little of rows that came after the last ANALYZE, so that many are counted. */
+const COUNTED = 10_000;
+
+interface Planned {
+  readonly table: TableFacts;
+  readonly plan: Plan;
+}
+
+interface Reading {
+  readonly table: TableFacts;
+  readonly plan: IncrementalPlan | KeyedLoadPlan;
+  readonly window: Window;
+}
+
+const planRow = z.object({
+  'QUERY PLAN': z.tuple([
+    z.object({ Plan: z.object({ 'Plan Rows': z.number(), 'Plan Width': z.number() }) }),
+  ]),
+});
+
+const countRow = z.object({ rows: z.number() });
+
+/** All in one message, and only of tables that can be read. An error is why the source does not answer for that table. */
+export async function estimateReading(
+  source: Database,
+  planned: readonly Planned[],
+): Promise<ReadonlyMap<TableFacts, Estimate | IncrepError>> {
+  const { timeZone } = await source.identity();
+  const readable = planned.flatMap(({ table, plan }) => ('keyType' in plan ? [{ table, plan }] : []));
+  const windows = readable.flatMap(({ table, plan }): Reading[] => {
+    if (plan.kind === 'incremental') return [{ table, plan, window: widest(table, plan) }];
+    const { where, query } = table.settings.selection;
+    return where === null && query === null ? [] : [{ table, plan, window: everything(plan) }];
+  });
+  const countable = windows.filter(isCountable);
+  const answers = await source.readEach([
+    ...readable.map(({ table, plan }) => highWaterMark(markedRows(table, plan), timeZone)),
+    ...windows.map(({ table, plan, window }) => explainWindow(table.sourceRows, plan.source.columns, window)),
+    ...countable.map(({ table, window }) => countWindow(table.sourceRows, window, COUNTED)),
+  ]);
+  const answersFrom = (from: number, asked: readonly { readonly table: TableFacts }[]) =>
+    new Map(asked.map(({ table }, index) => [table, answers[from + index]]));
+  const marks = answersFrom(0, readable);
+  const explained = answersFrom(readable.length, windows);
+  const counts = answersFrom(readable.length + windows.length, countable);
+  return new Map(
+    readable.map(({ table, plan: { keyType } }) => [
+      table,
+      estimateOf(keyType, {
+        mark: marks.get(table),
+        explained: explained.get(table),
+        counted: counts.get(table),
+      }),
+    ]),
+  );
+}
+
+type Answer = pg.QueryResult | IncrepError | undefined;
+
+/** What was not asked is undefined. */
+function estimateOf(
+  keyType: KeyType,
+  answers: Readonly<Record<'mark' | 'explained' | 'counted', Answer>>,
+): Estimate | IncrepError {
+  const { mark, explained, counted } = answers;
+  if (mark instanceof IncrepError) return mark;
+  if (explained instanceof IncrepError) return explained;
+  if (counted instanceof IncrepError) return counted;
+  const count = counted && countRow.parse(counted.rows[0]).rows;
+  return {
+    high: readMark(keyType, mark?.rows[0]).high,
+    window: explained && volumeOf(explained.rows[0], count),
+  };
+}
+
+/** As wide as it can be: as if every transaction that an earlier sync left open had ended. */
+const widest = (facts: TableFacts, plan: IncrementalPlan): Window => ({
+  replicationKey: plan.replicationKey,
+  keyType: plan.keyType,
+  from:
+    'legacyCursor' in plan.since
+      ? legacyStart(plan.since.legacyCursor, plan.keyType)
+      : windowStart(knownBefore(facts, plan), []),
+  lookbackSeconds: facts.settings.lookbackSeconds,
+  nullKeys: facts.settings.nullKeys,
+});
+
+const everything = ({ replicationKey, keyType }: KeyedLoadPlan): Window => ({
+  replicationKey,
+  keyType,
+  from: null,
+  lookbackSeconds: 0,
+  nullKeys: 'include',
+});
+
+/** Without an index, or with NULL keys besides, to count may mean to read the whole table. */
+const isCountable = ({ plan, window }: Reading): boolean =>
+  window.from !== null &&
+  window.nullKeys === 'warn' &&
+  plan.source.indexedColumns.includes(window.replicationKey);
+
+function volumeOf(row: unknown, counted: number | undefined): Volume {
+  const [{ Plan: plan }] = planRow.parse(row)['QUERY PLAN'];
+  const believed = plan['Plan Rows'];
+  const isMore = counted === COUNTED;
+  const rows = isMore ? Math.max(counted, believed) : (counted ?? believed);
+  return { rows, bytes: rows * plan['Plan Width'], isMore: isMore && believed <= counted };
+}

@@ -1,0 +1,215 @@
+/** Plans with what they would mean: how much there is to read, and what is in the way. */
+import { IncrepError } from '../errors.ts';
+import type { Action, Loader } from '../events.ts';
+import type { Dependent } from '../postgres/dependents.ts';
+import { foreseeEvolution, type ForeseenEvolution } from '../sync/plan/evolution-preview.ts';
+import type { TableName } from '../schema/names.ts';
+import { estimateReading, type Estimate, type Volume } from './estimate.ts';
+import { inOrder, tableNames, type Facts, type TableFacts, type TableFailure } from '../sync/facts/facts.ts';
+import { foreseeAllGone, type ForeseenGone } from '../sync/load/preview-removed-rows.ts';
+import { gatherDependents } from '../sync/facts/gather-dependents.ts';
+import { limitRefusal } from '../sync/load/removed-rows.ts';
+import type { LoadPlan, Plan, Request } from '../sync/plan/plan.ts';
+import { planAll } from '../sync/plan/plan-with-tools.ts';
+import { foreseeObstruction, type Obstruction } from '../sync/plan/obstructions.ts';
+import { selectionWords } from './describe-selection.ts';
+import { loaderWarning } from '../sync/run/sync-table.ts';
+import type { Work } from '../sync/context/run-context.ts';
+import { writingRules } from './describe-write-rules.ts';
+
+export interface Foreseen {
+  readonly name: string;
+  readonly action: Action | 'refused';
+  readonly reason: string;
+  /** Of tables-config.json, by which the table was found. */
+  readonly pattern: string | undefined;
+  /** What of the source is copied, in words; undefined where everything is. */
+  readonly selects: string | undefined;
+  readonly copy: TableName;
+  /** What files and histories call it. */
+  readonly copyName: string;
+  /** What would happen to types of the destination; part of the reason. */
+  readonly typeChanges: readonly string[];
+  /** How the copy would be altered in place; undefined where it would not. */
+  readonly evolution: ForeseenEvolution | undefined;
+  /** How rows are written, where that is not plain, in words. */
+  readonly rules: readonly string[];
+  readonly loader: Loader | undefined;
+  /** What would be read; undefined where nobody knows, or nothing is read. */
+  readonly estimated: Volume | undefined;
+  /** Of the whole table, likewise. */
+  readonly whole: Volume | undefined;
+  readonly cursor: string | null;
+  /** Where the source stands now; null without a plausible key, or where nothing can be read. */
+  readonly high: string | null;
+  readonly hasWork: boolean;
+  /** Whether this sync would look for rows that are gone from the source. */
+  readonly removesDeleted: boolean;
+  /** When that was done last, RFC 3339; undefined where `deletes` is "ignore". */
+  readonly deletes: { readonly checkedAt: string | null; readonly everySeconds: number } | undefined;
+  /** What is built on a copy that would get another shape. */
+  readonly dependents: readonly Dependent[];
+  /** Why that would be refused, as far as the catalog tells. */
+  readonly obstruction: Obstruction | undefined;
+  /** Rows of the destination that a load would remove; undefined without one, or where none can go. */
+  readonly gone: ForeseenGone | undefined;
+  readonly warnings: readonly string[];
+  readonly error: IncrepError | undefined;
+}
+
+/** A table that a server refuses to speak of is told with the error, and hides no other one. */
+export async function foresee(
+  work: Pick<Work, 'settings' | 'source' | 'destination' | 'tools' | 'timing'>,
+  facts: Facts,
+  request: Request & { readonly isForced: boolean },
+): Promise<Foreseen[]> {
+  const { planned, failures } = await planAll(work, facts, request);
+  const estimates = await estimateReading(work.source, planned);
+  const reshaped = planned.flatMap(({ table, plan }) => (isReshaped(plan) ? [table] : []));
+  const dependents = await gatherDependents(work, reshaped);
+  const gone = await foreseeAllGone(
+    work,
+    planned.map(({ table, plan }) => [table, plan] as const),
+  );
+  const answered = planned.map(({ table, plan }) => {
+    const { settings } = table;
+    const estimate = estimates.get(table);
+    const told =
+      estimate instanceof IncrepError
+        ? unforeseen(work, { settings, error: estimate })
+        : describe(table, plan, {
+            estimate,
+            dependents: dependents.get(table) ?? [],
+            gone: gone.get(table),
+            isForced: request.isForced,
+          });
+    return { settings, told };
+  });
+  const unanswered = failures.map((failure) => ({
+    settings: failure.settings,
+    told: unforeseen(work, failure),
+  }));
+  return inOrder([...answered, ...unanswered], work.settings.tables).map(({ told }) => told);
+}
+
+function unforeseen(work: Pick<Work, 'settings'>, { settings, error }: TableFailure): Foreseen {
+  const { destinationName, copyName } = tableNames(work, settings);
+  return {
+    name: settings.name,
+    action: 'refused',
+    reason: error.message,
+    pattern: settings.pattern,
+    selects: undefined,
+    copy: destinationName,
+    copyName,
+    typeChanges: [],
+    evolution: undefined,
+    rules: [],
+    loader: undefined,
+    estimated: undefined,
+    whole: undefined,
+    cursor: null,
+    high: null,
+    hasWork: false,
+    removesDeleted: false,
+    deletes: undefined,
+    dependents: [],
+    obstruction: undefined,
+    gone: undefined,
+    warnings: [],
+    error,
+  };
+}
+
+const isReshaped = (plan: Plan): boolean =>
+  plan.kind === 'load' ? plan.way === 'swap' : plan.kind === 'incremental' && plan.evolution !== undefined;
+
+interface Known {
+  readonly estimate: Estimate | undefined;
+  readonly dependents: readonly Dependent[];
+  readonly gone: ForeseenGone | undefined;
+  readonly isForced: boolean;
+}
+
+function describe(table: TableFacts, plan: Plan, { estimate, dependents, gone, isForced }: Known): Foreseen {
+  const { settings, source, saved } = table;
+  const cursor =
+    saved.kind === 'record' ? saved.record.cursor : saved.kind === 'legacy' ? saved.cursor : null;
+  const high = estimate?.high ?? null;
+  const hasFences = saved.kind === 'record' && saved.record.fences.length > 0;
+  const hasWork =
+    plan.kind === 'load' ||
+    (plan.kind === 'incremental' &&
+      (high !== cursor ||
+        hasFences ||
+        plan.removesDeleted ||
+        plan.typeChanges.length > 0 ||
+        plan.evolution !== undefined));
+  const evolution = plan.kind === 'incremental' ? foreseeEvolution(table, plan, dependents) : undefined;
+  // Of a query no catalog knows how large it is.
+  const whole =
+    source && source.kind !== 'query' ? { rows: source.estimatedRows, bytes: source.bytes } : undefined;
+  const toLoad = estimate?.window ?? whole;
+  return {
+    name: settings.name,
+    action: plan.kind === 'refuse' ? 'refused' : plan.action,
+    reason: plan.reason,
+    pattern: settings.pattern,
+    selects: selectionWords(table),
+    copy: table.destinationName,
+    copyName: table.copyName,
+    typeChanges: 'typeChanges' in plan ? plan.typeChanges : [],
+    evolution,
+    rules: plan.kind === 'load' || plan.kind === 'incremental' ? writingRules(table) : [],
+    loader: plan.kind === 'load' && !plan.adopts ? plan.loader.loader : undefined,
+    estimated: plan.kind === 'load' ? toLoad && restOf(toLoad, plan) : hasWork ? estimate?.window : undefined,
+    whole,
+    cursor,
+    high,
+    hasWork,
+    removesDeleted: plan.kind === 'incremental' && plan.removesDeleted,
+    deletes:
+      settings.deletes === 'ignore'
+        ? undefined
+        : {
+            checkedAt: saved.kind === 'record' ? saved.record.deletesCheckedAt : null,
+            everySeconds: settings.deletesEverySeconds,
+          },
+    dependents,
+    obstruction: obstructionOf(table, plan, { dependents, gone, isForced }) ?? evolution?.obstruction,
+    gone,
+    warnings: [
+      ...('warnings' in saved ? saved.warnings : []),
+      ...loaderWarning(plan),
+      ...loaderNote(plan),
+      ...(evolution?.warnings ?? []),
+      ...(plan.kind === 'refuse' ? plan.others.map(({ message, next }) => `${message}. ${next}`) : []),
+    ],
+    error: plan.kind === 'refuse' ? plan.error : undefined,
+  };
+}
+
+function obstructionOf(
+  table: TableFacts,
+  plan: Plan,
+  { dependents, gone, isForced }: Omit<Known, 'estimate'>,
+): Obstruction | undefined {
+  if (plan.kind !== 'load') return undefined;
+  const built = isReshaped(plan) ? foreseeObstruction(table, plan.source, dependents) : undefined;
+  if (built) return built;
+  const refusal = gone && limitRefusal({ facts: table, plan, isForced }, gone);
+  return refusal && { what: refusal.message, next: refusal.next };
+}
+
+/** What nobody has to do anything about. */
+const loaderNote = (plan: Plan): string[] =>
+  plan.kind === 'load' && plan.loader.why !== undefined && !plan.loader.isAgainstWish
+    ? [`loaded by COPY instead of pg_dump: ${plan.loader.why}`]
+    : [];
+
+/** Of a load that was broken off, what is not there yet; what has changed meanwhile comes on top. */
+function restOf({ rows, bytes }: Volume, { chunks }: LoadPlan): Volume {
+  if (!chunks?.resumed) return { rows, bytes };
+  const share = 1 - chunks.resumed.done.length / chunks.starts.length;
+  return { rows: rows === undefined ? undefined : rows * share, bytes: bytes * share };
+}

@@ -1,0 +1,49 @@
+/** Columns of text, and which of them gives way where the line is too narrow. */
+import { glyphsOf, type Look } from './style.ts';
+import { displayWidth, padEnd, padStart, truncate } from './text.ts';
+
+export interface Column {
+  readonly title: string;
+  readonly isRight?: boolean;
+  /** Cells that it may be cut to. Those that may be cut are cut from the last to the first. */
+  readonly narrowest?: number;
+}
+
+const GAP = '  ';
+
+/** The heading, then the lines. `paint` colours a cell that is padded already. */
+export function formatColumns(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  look: Look,
+  paint: (cell: string, row: number, column: number) => string = (cell) => cell,
+): string[] {
+  const natural = columns.map(({ title }, index) =>
+    Math.max(displayWidth(title), ...rows.map((row) => displayWidth(row[index] ?? ''))),
+  );
+  const widths = fitted(columns, natural, look.width);
+  const { ellipsis } = glyphsOf(look);
+  const line = (cells: readonly string[], row: number) =>
+    columns
+      .map(({ isRight }, column) => {
+        const width = widths[column] ?? 0;
+        const text = truncate(cells[column] ?? '', width, ellipsis);
+        return paint((isRight === true ? padStart : padEnd)(text, width), row, column);
+      })
+      .join(GAP)
+      .trimEnd();
+  const titles = columns.map(({ title }) => title);
+  return [line(titles, -1), ...rows.map(line)];
+}
+
+function fitted(columns: readonly Column[], natural: readonly number[], width: number): number[] {
+  let excess = natural.reduce((sum, each) => sum + each, GAP.length * (natural.length - 1)) - width;
+  const widths = [...natural];
+  for (const [index, { narrowest }] of [...columns.entries()].toReversed()) {
+    if (narrowest === undefined || excess <= 0) continue;
+    const cut = Math.min(excess, Math.max(0, (widths[index] ?? 0) - narrowest));
+    widths[index] = (widths[index] ?? 0) - cut;
+    excess -= cut;
+  }
+  return widths;
+}

@@ -1,0 +1,99 @@
+/** The settings in force, as a person reads them: what is set first, what nobody has set in few words. */
+import { painter, type Look } from './style.ts';
+import { displayWidth, padEnd, printable, wrapped } from './text.ts';
+
+interface Setting {
+  readonly name: string;
+  readonly value: string | null;
+  readonly from: string | null;
+}
+
+interface Option {
+  readonly name: string;
+  readonly value: unknown;
+  readonly from: string;
+}
+
+export interface Effective {
+  readonly version: string;
+  readonly directory: string;
+  readonly files: readonly { readonly name: string; readonly what: string }[];
+  readonly settings: readonly Setting[];
+  /** Where there are several. */
+  readonly destinations: readonly {
+    readonly name: string;
+    readonly address: string;
+    readonly schema: string;
+    readonly from: string;
+  }[];
+  readonly tables: readonly { readonly name: string; readonly options: readonly Option[] }[];
+  readonly warnings: readonly string[];
+}
+
+type Row = readonly string[];
+
+const NOT_SET = '  not set: ';
+
+/** Also where the output is no terminal: it is a long list. */
+const WIDEST = 80;
+
+/** Columns as wide as what is in them, the last one as it comes. */
+function columns(rows: readonly Row[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => displayWidth(row[column] ?? ''))),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) => (column === row.length - 1 ? cell : padEnd(cell, widths[column] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+export function formatEffective(effective: Effective, look: Look): string {
+  const bold = (text: string) => painter(look)('bold', text);
+  const { settings, destinations, tables, files, warnings } = effective;
+  const set = settings.filter(({ value }) => value !== null);
+  const unset = settings.filter(({ value }) => value === null);
+  const lines = [
+    `increp ${effective.version}`,
+    ...columns(
+      [['directory', effective.directory], ...files.map(({ name, what }) => [name, what])].map(clean),
+    ),
+    '',
+    bold('Settings'),
+    ...columns(set.map(({ name, value, from }) => clean([`  ${name}`, value ?? '', from ?? '']))),
+    ...(unset.length === 0
+      ? []
+      : wrapped(
+          NOT_SET,
+          unset.map(({ name }) => name).join(', '),
+          NOT_SET.length,
+          Math.min(look.width, WIDEST),
+        )),
+    ...(destinations.length === 0
+      ? []
+      : [
+          '',
+          bold('Destinations'),
+          ...columns(
+            destinations.map(({ name, address, schema, from }) =>
+              clean([`  ${name}`, address, `schema ${schema}`, from]),
+            ),
+          ),
+        ]),
+    ...tables.flatMap((table) => [
+      '',
+      bold(`Table ${printable(table.name)}`),
+      ...columns(
+        table.options
+          .filter(({ value }) => value !== null)
+          .map(({ name, value, from }) => clean([`  ${name}`, JSON.stringify(value), from])),
+      ),
+    ]),
+    ...(warnings.length === 0 ? [] : ['', ...warnings.map((warning) => `warning: ${printable(warning)}`)]),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+const clean = (row: Row): Row => row.map(printable);

@@ -1,0 +1,150 @@
+/** The runs that there were, oldest first: what a person looks for stands at the bottom. */
+import { formatBytes, formatCount, formatSeconds } from '../format.ts';
+import { rowsChanged, type RunRecord } from '../schema/run-record.ts';
+import { formatChart } from './chart.ts';
+import { formatColumns, type Column } from './columns.ts';
+import { localTime } from './local-time.ts';
+import { glyphsOf, painter, type Look, type Style } from './style.ts';
+import { printableLine, truncate } from './text.ts';
+
+interface Run {
+  readonly startedAt: Date;
+  readonly durationSeconds: number;
+  readonly status: 'ok' | 'partial' | 'failed';
+  readonly tables: readonly RunRecord[];
+  readonly failure: RunRecord | undefined;
+}
+
+const STYLES: Record<Run['status'], Style> = { ok: 'green', partial: 'yellow', failed: 'red' };
+
+const RUN_COLUMNS: readonly Column[] = [
+  { title: 'STARTED' },
+  { title: 'TOOK', isRight: true },
+  { title: 'RESULT' },
+  { title: 'TABLES', narrowest: 8 },
+  { title: 'ROWS', isRight: true },
+  { title: 'BYTES', isRight: true },
+];
+
+const TABLE_COLUMNS: readonly Column[] = [
+  { title: 'STARTED' },
+  { title: 'TOOK', isRight: true },
+  { title: 'RESULT' },
+  { title: 'ACTION', narrowest: 5 },
+  { title: 'READ', isRight: true },
+  { title: 'CHANGED', isRight: true },
+  { title: 'BYTES', isRight: true },
+];
+
+const RESULT = 2;
+
+/** `nameOf`: what people call the table with a copy of this name. */
+type NameOf = (copyName: string) => string;
+
+export function formatRuns(runs: readonly Run[], look: Look, nameOf: NameOf): string {
+  return withErrors(runs, look, RUN_COLUMNS, runCells, nameOf);
+}
+
+const runCells = ({ startedAt, durationSeconds, status, tables }: Run): string[] => [
+  localTime(startedAt),
+  formatSeconds(durationSeconds),
+  status,
+  countsOf(tables),
+  formatCount(sumOf(tables, rowsChanged)),
+  formatBytes(sumOf(tables, ({ bytes }) => bytes)),
+];
+
+/** `charted`: runs of the picture, which has room for more than are listed. */
+export function formatTableRuns(
+  runs: readonly Run[],
+  charted: readonly Run[],
+  look: Look,
+  nameOf: NameOf,
+): string {
+  const list = withErrors(runs, look, TABLE_COLUMNS, tableCells, nameOf);
+  return charted.length < 2 ? list : `${list}\n${pictureOf(charted, look).join('\n')}\n`;
+}
+
+const tableCells = ({ startedAt, durationSeconds, status, tables }: Run): string[] => [
+  localTime(startedAt),
+  formatSeconds(durationSeconds),
+  status,
+  tables[0]?.action ?? '-',
+  formatCount(sumOf(tables, ({ rows_read }) => rows_read)),
+  formatCount(sumOf(tables, rowsChanged)),
+  formatBytes(sumOf(tables, ({ bytes }) => bytes)),
+];
+
+function withErrors(
+  runs: readonly Run[],
+  look: Look,
+  columns: readonly Column[],
+  cellsOf: (run: Run) => string[],
+  nameOf: NameOf,
+): string {
+  if (runs.length === 0) return 'no runs are known\n';
+  const colored = painter(look);
+  const paint = (cell: string, row: number, column: number) => {
+    const run = column === RESULT ? runs[row] : undefined;
+    return run ? colored(STYLES[run.status], cell) : cell;
+  };
+  const [header = '', ...lines] = formatColumns(columns, runs.map(cellsOf), look, paint);
+  const body = lines.flatMap((line, index) => {
+    const failure = runs[index]?.failure;
+    return failure ? [line, errorLine(failure, look, nameOf)] : [line];
+  });
+  return `${[header, ...body, countLine(runs)].join('\n')}\n`;
+}
+
+/** One line, with the code first: `status` has the whole of it, and what to do. */
+function errorLine({ table_name, error_code, error_message }: RunRecord, look: Look, nameOf: NameOf): string {
+  const where = table_name === null ? '' : `${nameOf(table_name)}: `;
+  const text = printableLine(`${error_code ?? ''} ${where}${error_message ?? ''}`);
+  return truncate(`    ${text}`, look.width, glyphsOf(look).ellipsis);
+}
+
+const sumOf = (records: readonly RunRecord[], number: (record: RunRecord) => number): number =>
+  records.reduce((sum, record) => sum + number(record), 0);
+
+function countsOf(tables: readonly RunRecord[]): string {
+  const failed = tables.filter(({ status }) => status === 'failed').length;
+  const parts = [
+    ...(tables.length > failed ? [`${formatCount(tables.length - failed)} ok`] : []),
+    ...(failed > 0 ? [`${formatCount(failed)} failed`] : []),
+  ];
+  return parts.length === 0 ? 'none' : parts.join(', ');
+}
+
+function countLine(runs: readonly Run[]): string {
+  const parts = (['ok', 'partial', 'failed'] as const).flatMap((status) => {
+    const count = runs.filter((run) => run.status === status).length;
+    return count > 0 ? [`${formatCount(count)} ${status}`] : [];
+  });
+  const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
+  return `${formatCount(runs.length)} ${runs.length === 1 ? 'run' : 'runs'}: ${parts.join(', ')} (times in ${timeZone})`;
+}
+
+function pictureOf(runs: readonly Run[], look: Look): string[] {
+  const time = (run: Run | undefined) => (run ? localTime(run.startedAt).slice(0, 16) : '');
+  return formatChart(
+    {
+      series: [
+        {
+          title: 'rows',
+          values: runs.map(({ tables }) => sumOf(tables, rowsChanged)),
+          format: formatCount,
+        },
+        {
+          title: 'time',
+          values: runs.map(({ durationSeconds }) => durationSeconds),
+          // Of tables without news, milliseconds are what there is to see.
+          format: (most) => (most < 0.1 ? `${Math.round(most * 1000)} ms` : formatSeconds(most)),
+        },
+      ],
+      isFailed: runs.map(({ status }) => status !== 'ok'),
+      from: time(runs[0]),
+      to: time(runs.at(-1)),
+    },
+    look,
+  );
+}

@@ -1,0 +1,201 @@
+import { formatDuration } from '../duration.ts';
+import { formatBytes, formatCount, listed } from '../format.ts';
+import { painter, type Look, type Paint, type Style } from './style.ts';
+import { displayWidth, padEnd, printable, wrapped } from './text.ts';
+
+interface Estimated {
+  readonly rows?: number | undefined;
+  readonly bytes?: number | undefined;
+  /** There are more than that. */
+  readonly isMore?: boolean | undefined;
+}
+
+/** What of a foreseen table is printed. */
+interface PlannedTable {
+  readonly name: string;
+  readonly action: string;
+  readonly reason: string;
+  /** Undefined where the table has an entry of its own. */
+  readonly pattern: string | undefined;
+  readonly selects: string | undefined;
+  /** Its copy, where that is called otherwise. */
+  readonly copy: string | undefined;
+  readonly typeChanges: readonly string[];
+  readonly evolution:
+    | {
+        readonly alterations: readonly string[];
+        readonly filled: readonly string[];
+        readonly compared: readonly string[];
+        readonly rows: number | undefined;
+      }
+    | undefined;
+  /** How rows are written, where that is not plain. */
+  readonly rules: readonly string[];
+  readonly loader: string | undefined;
+  readonly estimated: Estimated | undefined;
+  readonly cursor: string | null;
+  readonly high: string | null;
+  readonly hasWork: boolean;
+  readonly removesDeleted: boolean;
+  readonly deletes: { readonly checkedAt: string | null; readonly everySeconds: number } | undefined;
+  /** Rows that a load would take away, in words. */
+  readonly removes: string | undefined;
+  /** In words. */
+  readonly builtOn: readonly string[];
+  readonly obstruction: { readonly what: string; readonly next: string } | undefined;
+  readonly warnings: readonly string[];
+  readonly error: { readonly next: string } | undefined;
+}
+
+const SYMBOLS: Record<string, readonly [symbol: string, style: Style]> = {
+  initial: ['+', 'green'],
+  reset: ['!', 'yellow'],
+  'full-refresh': ['!', 'yellow'],
+  incremental: ['~', 'cyan'],
+  append: ['~', 'cyan'],
+  skipped: ['-', 'gray'],
+  refused: ['x', 'red'],
+};
+
+/** Those that go on from a cursor. */
+const isOngoing = ({ action }: Pick<PlannedTable, 'action'>): boolean =>
+  action === 'incremental' || action === 'append';
+
+const ACTION_WIDTH = 12;
+/** Cells that the effect needs beside a name; a longer name gets a line of its own. */
+const EFFECT_ROOM = 36;
+const DETAIL_INDENT = 4;
+
+/** A line or more a table, and a last line that counts. */
+export function formatPlan(tables: readonly PlannedTable[], look: Look): string {
+  const nameWidth = Math.max(0, ...tables.map(({ name }) => displayWidth(printable(name))));
+  const lines = tables.flatMap((table) => tableLines(table, nameWidth, look));
+  return `${[...lines, '', ...wrapped('', countLine(tables), DETAIL_INDENT, look.width)].join('\n')}\n`;
+}
+
+function tableLines(table: PlannedTable, nameWidth: number, look: Look): string[] {
+  const colored = painter(look);
+  const detail = (head: string, text: string) =>
+    wrapped(`    ${head}: `, printable(text), DETAIL_INDENT + head.length + 2, look.width);
+  return [
+    ...headLines(table, nameWidth, look, colored),
+    ...patternLines(table).flatMap((text) => detail('found by', text)),
+    ...evolutionLines(table).flatMap(([head, text]) => detail(head, text)),
+    ...(table.selects === undefined ? [] : detail('selects', table.selects)),
+    ...copyLines(table).flatMap((text) => detail('copy', text)),
+    ...typeLines(table).flatMap((text) => detail('types', text)),
+    ...table.rules.flatMap((text) => detail('rows', text)),
+    ...deletesLines(table).flatMap((text) => detail('deletes', text)),
+    ...(table.removes === undefined ? [] : detail('removes', table.removes)),
+    ...(table.builtOn.length === 0 ? [] : detail('built on it', listed(table.builtOn, LISTED))),
+    ...(table.obstruction ? detail('would be refused', table.obstruction.what) : []),
+    ...table.warnings.flatMap((warning) => detail('note', warning)),
+    ...[table.obstruction, table.error].flatMap((trouble) => (trouble ? detail('next', trouble.next) : [])),
+  ];
+}
+
+function headLines(table: PlannedTable, nameWidth: number, { width }: Look, colored: Paint): string[] {
+  const [symbol, style] = SYMBOLS[table.action] ?? ['?', 'white'];
+  const paint = (text: string) => colored(style, text);
+  const name = printable(table.name);
+  const text = printable(effect(table));
+  const indent = nameWidth + ACTION_WIDTH + 6;
+  if (width - indent < EFFECT_ROOM)
+    return [
+      `${paint(symbol)} ${name}  ${paint(table.action)}`,
+      ...wrapped('    ', text, DETAIL_INDENT, width),
+    ];
+  // Painted afterwards: escape sequences would count as cells.
+  const action = padEnd(table.action, ACTION_WIDTH);
+  const plain = `${symbol} ${padEnd(name, nameWidth)}  ${action}  `;
+  const [first = '', ...rest] = wrapped(plain, text, indent, width);
+  const head = `${paint(symbol)} ${padEnd(name, nameWidth)}  ${paint(action)}  `;
+  return [`${head}${first.slice(plain.length)}`, ...rest];
+}
+
+/** Of a table that is new here, for whoever does not know it from tables-config.json. */
+const patternLines = ({ action, pattern }: PlannedTable): string[] =>
+  pattern !== undefined && ['initial', 'refused'].includes(action) ? [`the pattern "${pattern}"`] : [];
+
+/** Of one that is about to be made. */
+const copyLines = ({ action, copy }: PlannedTable): string[] =>
+  action === 'initial' && copy !== undefined ? [copy] : [];
+
+/** The reason of a load is printed, and has them. */
+const typeLines = (table: PlannedTable): readonly string[] => (isOngoing(table) ? table.typeChanges : []);
+
+function evolutionLines({ evolution, reason }: PlannedTable): [head: string, text: string][] {
+  if (!evolution) return [];
+  const { alterations, filled, compared, rows } = evolution;
+  const volume = volumeWords({ rows });
+  const forRows = volume === '' ? 'the rows that the copy has' : volume;
+  return [
+    ['shape', reason],
+    ...alterations.map((statement): [string, string] => ['alter', statement]),
+    ...(filled.length === 0 ? [] : [['fill', `${namesOf(filled)} of ${forRows}`] as [string, string]]),
+    ...(compared.length === 0
+      ? []
+      : [['compare', `${namesOf(compared)} of ${forRows}, copied where it differs`] as [string, string]]),
+  ];
+}
+
+const namesOf = (columns: readonly string[]): string => columns.map((name) => `"${name}"`).join(', ');
+
+/** A load leaves no row that is gone from the source. */
+function deletesLines(table: PlannedTable): string[] {
+  const { removesDeleted, deletes } = table;
+  if (!deletes || !isOngoing(table)) return [];
+  const last = deletes.checkedAt === null ? 'never' : deletes.checkedAt;
+  const every = formatDuration(deletes.everySeconds);
+  return [`${removesDeleted ? 'due now' : 'not due'} (last compared ${last}, every ${every})`];
+}
+
+/** A table may have hundreds of triggers. */
+const LISTED = 10;
+
+function effect(table: PlannedTable): string {
+  if (isOngoing(table)) return window(table);
+  const volume = volumeWords(table.estimated);
+  return table.loader === undefined
+    ? table.reason
+    : `${table.reason}; by ${table.loader}${volume === '' ? '' : `, ${volume}`}`;
+}
+
+function volumeWords(estimated: PlannedTable['estimated']): string {
+  const { rows, bytes, isMore = false } = estimated ?? {};
+  const words = [
+    ...(rows === undefined
+      ? []
+      : [`${formatCount(Math.round(rows))} row${Math.round(rows) === 1 ? '' : 's'}`]),
+    ...(bytes ? [formatBytes(bytes)] : []),
+  ].join(', ');
+  return words === '' ? '' : `${isMore ? 'more than' : 'about'} ${words}`;
+}
+
+function window({ cursor, high, hasWork, removesDeleted, estimated }: PlannedTable): string {
+  const isQuiet = !hasWork || (removesDeleted && high === cursor);
+  if (isQuiet) return `nothing newer than ${cursor ?? 'an empty table'}`;
+  const volume = volumeWords(estimated);
+  return `${volume === '' ? 'rows' : `${volume},`} from ${cursor ?? 'the start'} on`;
+}
+
+function countLine(tables: readonly PlannedTable[]): string {
+  const count = (...actions: string[]) => tables.filter(({ action }) => actions.includes(action)).length;
+  const blocked = tables.filter(({ obstruction }) => obstruction).length;
+  const parts = [
+    `${count('initial')} to load`,
+    `${count('reset', 'full-refresh')} to load again`,
+    `${tables.filter((table) => isOngoing(table) && table.hasWork).length} with changes`,
+    `${tables.filter((table) => isOngoing(table) && !table.hasWork).length} quiet`,
+    ...(count('refused') > 0 ? [`${count('refused')} REFUSED`] : []),
+    ...(blocked > 0 ? [`${blocked} WOULD BE REFUSED`] : []),
+    ...(count('skipped') > 0 ? [`${count('skipped')} skipped`] : []),
+  ];
+  const sum = (of: 'rows' | 'bytes') =>
+    tables.reduce((total, { estimated }) => total + (estimated?.[of] ?? 0), 0);
+  const total =
+    sum('rows') + sum('bytes') === 0
+      ? ''
+      : `; ${volumeWords({ rows: sum('rows'), bytes: sum('bytes') })} to read`;
+  return `Plan: ${tables.length} ${tables.length === 1 ? 'table' : 'tables'}: ${parts.join(', ')}${total}.`;
+}

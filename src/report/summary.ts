@@ -1,0 +1,135 @@
+/** What a person reads of a run: as a whole at its end, or table by table while it goes on. */
+import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
+import { formatLeft, formatSeconds, formatTableCounts, labelOf } from '../format.ts';
+import { runSeconds } from '../summary-json.ts';
+import { painter, type Look } from './style.ts';
+import {
+  columnsFor,
+  columnsOf,
+  detailLines,
+  failureDetails,
+  failureKey,
+  INDENT,
+  tableLines,
+  warningDetail,
+  type Columns,
+  type Detail,
+} from './table-lines.ts';
+import { printableLine, wrap } from './text.ts';
+
+const asText = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
+
+/** Several lines, each ended by a newline. */
+export function formatSummary(summary: RunSummary, look: Look): string {
+  const columns = columnsOf(summary.tables, look);
+  const shared = { warnings: new Set(sharedWarnings(summary).keys()), failures: new Map<string, string>() };
+  return asText([
+    ...summary.tables.flatMap((outcome) => tableLines(outcome, shared, columns, look)),
+    ...closingLines(summary, look),
+  ]);
+}
+
+const VERDICTS = { ok: 'done, with warnings', partial: 'partly failed', failed: 'FAILED' } as const;
+
+/** For a mail: only what went wrong, of which pipeline, and how old the copies are that go on serving. */
+export function formatTrouble(
+  summary: RunSummary,
+  lastSuccesses: ReadonlyMap<string, Date>,
+  look: Look,
+): string {
+  const told = summary.tables.filter(({ status, warnings }) => status === 'failed' || warnings.length > 0);
+  const columns = columnsOf(told, look);
+  const shared = { warnings: new Set(sharedWarnings(summary).keys()), failures: new Map<string, string>() };
+  const linesOf = (outcome: TableOutcome) => [
+    ...tableLines(outcome, shared, columns, look),
+    ...(outcome.status === 'failed'
+      ? detailLines(lastDetail(lastSuccesses.get(labelOf(outcome)), summary.finishedAt), INDENT, look)
+      : []),
+  ];
+  const last = [...lastSuccesses.values()].toSorted((a, b) => b.getTime() - a.getTime())[0];
+  const isBeforeTables = summary.error !== undefined && summary.tables.length === 0;
+  return asText([
+    `pipeline ${printableLine(summary.pipeline)}: ${VERDICTS[summary.status]}`,
+    ...told.flatMap(linesOf),
+    ...(isBeforeTables ? detailLines(lastDetail(last, summary.finishedAt), '', look) : []),
+    ...closingLines(summary, look),
+  ]);
+}
+
+const lastDetail = (last: Date | undefined, now: Date): Detail => ({
+  label: 'last success:',
+  text: last
+    ? `${last.toISOString()}, ${formatSeconds((now.getTime() - last.getTime()) / 1000)} before`
+    : 'none that is known here',
+});
+
+export const hasTrouble = ({ status, warnings, tables }: RunSummary): boolean =>
+  status !== 'ok' || warnings.length > 0 || tables.some((table) => table.warnings.length > 0);
+
+/** The same lines, each as soon as it can be told: a warning of several tables under the first, and in full at the end. */
+export function summaryByTable(lookNow: () => Look): (event: RunEvent) => string | undefined {
+  const said = { warnings: new Set<string>(), failures: new Map<string, string>() };
+  let names: readonly string[] = [];
+  const linesOf = (outcome: TableOutcome): string => {
+    const look = lookNow();
+    const columns: Columns = columnsFor(names, look);
+    const lines = tableLines(outcome, said, columns, look);
+    for (const warning of outcome.warnings) said.warnings.add(warning);
+    return asText(lines);
+  };
+  return (event) => {
+    if (event.type === 'run-started') names = labelsOf(event);
+    return event.type === 'table-finished' ? linesOf(event.outcome) : undefined;
+  };
+}
+
+const labelsOf = ({ tables, destinations }: Extract<RunEvent, { type: 'run-started' }>): readonly string[] =>
+  destinations?.flatMap((destination) => tables.map((name) => labelOf({ name, destination }))) ?? tables;
+
+/** What `summaryByTable` leaves to say. */
+export const formatEnding = (summary: RunSummary, look: Look): string => asText(closingLines(summary, look));
+
+/** A table that a signal has ended says so, and what of it is kept. */
+const isToldByTable = (error: Failure, { tables }: RunSummary): boolean =>
+  tables.some(
+    (table) =>
+      table.error !== undefined &&
+      (failureKey(table.error) === failureKey(error) ||
+        (error.code === 'INTERRUPTED' && table.error.code === 'INTERRUPTED')),
+  );
+
+function closingLines(summary: RunSummary, look: Look): string[] {
+  const { error } = summary;
+  const details = [
+    ...(error && !isToldByTable(error, summary) ? failureDetails(error, painter(look)) : []),
+    ...[...sharedWarnings(summary)].map(sharedDetail),
+    ...summary.warnings.map(warningDetail),
+  ];
+  const left = formatLeft(summary.tables);
+  return [
+    ...details.flatMap((detail) => detailLines(detail, '', look)),
+    closingLine(summary),
+    ...(left === undefined ? [] : wrap(printableLine(left), look.width, INDENT)),
+  ];
+}
+
+/** What is true of several tables is said once, at the end. */
+function sharedWarnings({ tables }: RunSummary): Map<string, readonly string[]> {
+  const namesOf = new Map<string, string[]>();
+  for (const table of tables) {
+    for (const warning of new Set(table.warnings))
+      namesOf.set(warning, [...(namesOf.get(warning) ?? []), labelOf(table)]);
+  }
+  return new Map([...namesOf].filter(([, names]) => names.length > 1));
+}
+
+const sharedDetail = ([text, names]: [string, readonly string[]]): Detail =>
+  warningDetail(`${text} (${names.length} tables: ${names.join(', ')})`);
+
+function closingLine(summary: RunSummary): string {
+  const seconds = formatSeconds(runSeconds(summary));
+  if (summary.tables.length === 0 && summary.error) return `failed in ${seconds}, before any table`;
+  const { length: places } = summary.destinations ?? [];
+  const where = places === 0 ? '' : ` at ${places} ${places === 1 ? 'destination' : 'destinations'}`;
+  return `${formatTableCounts(summary.tables)}${where} in ${seconds}`;
+}

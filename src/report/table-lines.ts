@@ -1,0 +1,186 @@
+/** What a person reads of one table: a line in columns, and under it what there is to know. */
+import { CURSOR_KNOWN, type Failure, type TableOutcome } from '../events.ts';
+import { formatBytes, formatCount, formatSeconds, labelOf } from '../format.ts';
+import { glyphsOf, painter, type Look, type Paint } from './style.ts';
+import { codesText } from './error.ts';
+import { displayWidth, padEnd, padStart, printable, printableLine, truncate, wrap } from './text.ts';
+
+type Tint = 'green' | 'red' | 'yellow' | 'dim';
+
+const TINTS = { ok: 'green', failed: 'red', skipped: 'dim' } as const satisfies Record<
+  TableOutcome['status'],
+  Tint
+>;
+
+const STATUSES = ['ok', 'failed', 'skipped'] as const;
+
+/** Symbol and word, so that nothing is said by colour alone. */
+function wordOf({ status, isLeft }: Pick<TableOutcome, 'status' | 'isLeft'>, look: Look): string {
+  const { ok, failed } = glyphsOf(look);
+  if (isLeft) return '- left';
+  return { ok: `${ok}ok`, failed: `${failed}FAILED`, skipped: '- skipped' }[status];
+}
+
+const GAP = '  ';
+export const INDENT = '    ';
+const NARROWEST_NAME = 12;
+/** What most tables have to say has room beside the name; longer numbers may have a line of their own. */
+const QUIET = 'no new rows';
+
+function rowsText(outcome: TableOutcome): string {
+  if (outcome.status === 'skipped') return '';
+  const counts: readonly (readonly [number, string])[] = [
+    [outcome.rowsRead, 'read'],
+    [outcome.rowsInserted, 'inserted'],
+    [outcome.rowsUpdated, 'updated'],
+    [outcome.rowsUnchanged, 'unchanged'],
+    [outcome.rowsDeleted, 'deleted'],
+    [outcome.rowsNewer, 'newer at the destination'],
+  ];
+  const said = counts.filter(([count]) => count > 0).map(([count, word]) => `${formatCount(count)} ${word}`);
+  if (said.length > 0) return said.join(', ');
+  return outcome.status === 'ok' ? QUIET : '';
+}
+
+const actionOf = ({ action }: TableOutcome): string => (action === 'skipped' ? '' : action);
+const secondsOf = ({ status, durationSeconds }: TableOutcome): string =>
+  status === 'skipped' ? '' : formatSeconds(durationSeconds);
+const bytesOf = ({ bytes }: TableOutcome): string => (bytes > 0 ? formatBytes(bytes) : '');
+
+/** Cells of each column; what is wider pushes the others aside. */
+export interface Columns {
+  readonly status: number;
+  readonly name: number;
+  readonly action: number;
+  readonly seconds: number;
+  readonly bytes: number;
+}
+
+const widest = (texts: readonly string[]) => Math.max(0, ...texts.map(displayWidth));
+
+/** Names give way first where the terminal is too narrow. */
+function fitted(columns: Columns, look: Look): Columns {
+  const { status, action, seconds, bytes } = columns;
+  const quiet = GAP.length + QUIET.length;
+  const others = [status, action, seconds, bytes].reduce(
+    (sum, each) => sum + (each > 0 ? each + GAP.length : 0),
+    0,
+  );
+  return { ...columns, name: Math.min(columns.name, Math.max(NARROWEST_NAME, look.width - others - quiet)) };
+}
+
+/** As wide as these tables need them. */
+export const columnsOf = (tables: readonly TableOutcome[], look: Look): Columns =>
+  fitted(
+    {
+      status: widest(tables.map((table) => wordOf(table, look))),
+      name: widest(tables.map((table) => printableLine(labelOf(table)))),
+      action: widest(tables.map(actionOf)),
+      seconds: widest(tables.map(secondsOf)),
+      bytes: widest(tables.map(bytesOf)),
+    },
+    look,
+  );
+
+/** For lines that are printed one by one, when only the names are known: what the others usually need. */
+export const columnsFor = (names: readonly string[], look: Look): Columns =>
+  fitted(
+    {
+      status: widest(STATUSES.map((status) => wordOf({ status }, look))),
+      name: widest(names.map(printableLine)),
+      action: 'incremental'.length,
+      seconds: '59.9 s'.length,
+      bytes: '999.9 MB'.length,
+    },
+    look,
+  );
+
+function headLines(outcome: TableOutcome, columns: Columns, look: Look): string[] {
+  const { status } = outcome;
+  const name = printableLine(labelOf(outcome));
+  // The name of a failed table is what will be typed next, so it is always whole.
+  const shownName = status === 'failed' ? name : truncate(name, columns.name, glyphsOf(look).ellipsis);
+  const cells = [
+    padEnd(shownName, columns.name),
+    padEnd(actionOf(outcome), columns.action),
+    padStart(secondsOf(outcome), columns.seconds),
+    padStart(bytesOf(outcome), columns.bytes),
+  ].filter((cell) => cell !== '');
+  const head = `${painter(look)(TINTS[status], padEnd(wordOf(outcome, look), columns.status))}${GAP}${cells.join(GAP)}`;
+  const rows = rowsText(outcome);
+  const whole = `${head}${GAP}${rows}`.trimEnd();
+  if (displayWidth(whole) <= look.width) return [whole];
+  const parts = [head.trimEnd(), ...(rows === '' ? [] : [`${INDENT}${rows}`])];
+  return parts.flatMap((part) => wrap(part, look.width, INDENT));
+}
+
+export interface Detail {
+  readonly label: string;
+  readonly tint?: Tint;
+  readonly text: string;
+  /** Set after the last line of the text. */
+  readonly suffix?: string;
+}
+
+/** A label and its text; further lines of the text stand under the first. */
+export function detailLines(
+  { label, tint, text, suffix = '' }: Detail,
+  indent: string,
+  look: Look,
+): string[] {
+  const hanging = `${indent}${' '.repeat(displayWidth(label) + 1)}`;
+  const shownLabel = tint ? painter(look)(tint, label) : label;
+  return wrap(`${indent}${shownLabel} ${printable(text).trim()}${suffix}`, look.width, hanging);
+}
+
+export function failureDetails({ message, hint, code, sqlstate }: Failure, paint: Paint): Detail[] {
+  const codes = printableLine(codesText(code, sqlstate));
+  return [
+    { label: 'error:', tint: 'red', text: message, suffix: ` ${paint('dim', `(${codes})`)}` },
+    ...(hint.trim() === '' ? [] : [{ label: 'next: ', text: hint }]),
+  ];
+}
+
+export const warningDetail = (text: string): Detail => ({ label: 'warning:', tint: 'yellow', text });
+
+/** Why, where it is not plain from the action: a table loaded as a whole, altered, or left out. Those that are left share theirs. */
+function hasReason({ action, status, reason, error, isLeft }: TableOutcome): boolean {
+  return (
+    reason !== '' &&
+    !(isLeft && action === 'skipped') &&
+    reason !== error?.message &&
+    (status === 'skipped' || reason !== CURSOR_KNOWN)
+  );
+}
+
+/** What need not be said again. */
+export interface Said {
+  /** Those that are printed elsewhere. */
+  readonly warnings: ReadonlySet<string>;
+  /** The first table that failed of it; grows. */
+  readonly failures: Map<string, string>;
+}
+
+/** Where one thing is wrong for all tables, it would fill screens. */
+function failureOnce(name: string, failure: Failure, { failures }: Said, paint: Paint): Detail[] {
+  const key = failureKey(failure);
+  const before = failures.get(key);
+  if (before === undefined) failures.set(key, name);
+  return before === undefined
+    ? failureDetails(failure, paint)
+    : [{ label: 'error:', tint: 'red', text: `the same as of ${printableLine(before)}` }];
+}
+
+export const failureKey = ({ code, message, hint }: Failure): string => JSON.stringify([code, message, hint]);
+
+export function tableLines(outcome: TableOutcome, said: Said, columns: Columns, look: Look): string[] {
+  const details = [
+    ...(hasReason(outcome) ? [{ label: 'because', text: outcome.reason }] : []),
+    ...(outcome.error ? failureOnce(labelOf(outcome), outcome.error, said, painter(look)) : []),
+    ...outcome.warnings.filter((text) => !said.warnings.has(text)).map(warningDetail),
+  ];
+  return [
+    ...headLines(outcome, columns, look),
+    ...details.flatMap((detail) => detailLines(detail, INDENT, look)),
+  ];
+}

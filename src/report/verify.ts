@@ -1,0 +1,75 @@
+import { formatCount, formatSeconds } from '../format.ts';
+import { formatError, type Failed } from './error.ts';
+import { glyphsOf, type Look } from './style.ts';
+import { printable, wrap } from './text.ts';
+
+interface Counts {
+  readonly name: string;
+  readonly sourceRows: number;
+  readonly destinationRows: number;
+  readonly missing: number;
+  readonly extra: number;
+  readonly changed: number;
+  readonly duplicated: number;
+  readonly newer: number;
+  readonly kept: number;
+  readonly keys: Readonly<Record<'missing' | 'extra' | 'changed' | 'duplicated', readonly string[]>>;
+  readonly notes: readonly string[];
+  readonly durationSeconds: number;
+}
+
+interface Repaired {
+  readonly inserted: number;
+  readonly updated: number;
+  readonly removed: number;
+}
+
+type Verdict =
+  | { readonly verified: Counts; readonly repaired: Repaired | undefined }
+  | { readonly name: string; readonly error: Failed };
+
+const MEANING = {
+  missing: 'missing at the destination',
+  extra: 'only at the destination (deleted at the source, or added by hand)',
+  changed: 'with another content',
+  duplicated: 'with a merge key that comes more than once',
+} as const;
+
+/** A line a table where all is well; one more for each kind of difference, with the first keys. */
+export function formatVerification(verdict: Verdict, look: Look): string {
+  if ('error' in verdict) {
+    return `x ${printable(verdict.name)}  could not be compared\n${formatError(verdict.error, { ...look, width: look.width - 4 }).replaceAll(/^(?=.)/gm, '    ')}`;
+  }
+  const counts = verdict.verified;
+  const seconds = formatSeconds(counts.durationSeconds);
+  const differences = (['missing', 'extra', 'changed', 'duplicated'] as const).filter(
+    (kind) => counts[kind] > 0,
+  );
+  const rows = `${formatCount(counts.sourceRows)} rows at the source, ${formatCount(counts.destinationRows)} at the destination`;
+  const notes = counts.notes
+    .map((note) => `${wrap(`    note: ${note}`, look.width, ' '.repeat(10)).join('\n')}\n`)
+    .join('');
+  const mended = `${notes}${repairLine(verdict.repaired)}`;
+  const apart = keptLine(counts);
+  if (differences.length === 0)
+    return `= ${printable(counts.name)}  equal: ${rows} (${seconds})\n${apart}${mended}`;
+  const lines = differences.map((kind) => {
+    const more = counts[kind] > counts.keys[kind].length ? `, ${glyphsOf(look).ellipsis}` : '';
+    return `    ${formatCount(counts[kind])} ${MEANING[kind]}: ${counts.keys[kind].map(printable).join(', ')}${more}`;
+  });
+  return `! ${printable(counts.name)}  DIFFERENT: ${rows} (${seconds})\n${lines.join('\n')}\n${apart}${mended}`;
+}
+
+/** What is no difference where the copy may have it, and yet worth knowing. */
+function keptLine({ newer, kept }: Counts): string {
+  const parts = [
+    ...(newer > 0 ? [`${formatCount(newer)} newer at the destination`] : []),
+    ...(kept > 0 ? [`${formatCount(kept)} only there`] : []),
+  ];
+  return parts.length === 0 ? '' : `    no difference, they are to stay: ${parts.join(', ')}\n`;
+}
+
+const repairLine = (repaired: Repaired | undefined): string =>
+  repaired
+    ? `    repaired: ${formatCount(repaired.inserted)} inserted, ${formatCount(repaired.updated)} updated, ${formatCount(repaired.removed)} removed\n`
+    : '';

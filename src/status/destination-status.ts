@@ -1,0 +1,173 @@
+/** What the destination knows of its copies: one look, a few queries for all tables. */
+import type pg from 'pg';
+import { z } from 'zod';
+import type { TableSettings } from '../config/settings.ts';
+import type { IncrepError } from '../errors.ts';
+import { describeSchemas, describeTables } from '../postgres/catalog.ts';
+import { tableKey, type TableName } from '../schema/names.ts';
+import type { PendingLoad } from '../schema/pending-load.ts';
+import { isReadableTable } from '../schema/relations.ts';
+import { runRecordSchema, rowsChanged, type RunRecord } from '../schema/run-record.ts';
+import { resetRecordSchema, stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
+import { latestRuns, missingRuns } from '../sql/history.ts';
+import { chunksTable, loadsTable } from '../sql/loads.ts';
+import { lockedAmong, runsTable, stateTable } from '../sql/state.ts';
+import { readPendingLoads } from '../sync/facts/pending-loads.ts';
+import { keysIn } from '../sync/facts/populated-tables.ts';
+import { tableNames } from '../sync/facts/facts.ts';
+import { bothOf, DAY_MS, digestOf, isFailure, startOf, type Digest } from './run-stats.ts';
+import { readStateRows, type StateRows } from '../sync/facts/state-rows.ts';
+import type { Work } from '../sync/context/run-context.ts';
+
+export interface Observed {
+  readonly runs: Digest;
+  readonly record: StateRecord | undefined;
+  /** Then no state file serves any more. */
+  readonly isReset: boolean;
+  readonly isRunning: boolean;
+  readonly pendingLoad: PendingLoad | undefined;
+  /** Why its state could not be read. */
+  readonly trouble?: IncrepError | undefined;
+}
+
+/** `local`: this machine's history, by the names of copies. */
+export async function askDestination(
+  work: Work,
+  tables: readonly TableSettings[],
+  local: ReadonlyMap<string, readonly RunRecord[]>,
+  now: Date,
+): Promise<(table: TableSettings) => Observed> {
+  const home = work.settings.destination.schema;
+  const { pipeline } = work.settings;
+  const copies = tables.map((table) => tableNames(work, table));
+  const names = copies.map(({ copyName }) => copyName);
+  return work.destination.withReading(async (client) => {
+    const schemas = [...new Set(copies.map(({ destinationName: { schema } }) => schema))];
+    const accessOf = await describeSchemas(client, schemas);
+    const perSchema = [stateTable, loadsTable, chunksTable];
+    const ours = schemas.flatMap((schema) => perSchema.map((named) => named(schema)));
+    const there = await describeTables(client, [...ours, runsTable(home)]);
+    const inSchemaWith = (...named: ((schema: string) => TableName)[]) =>
+      copies.filter(
+        ({ destinationName: { schema } }) =>
+          accessOf(schema).canUse &&
+          named.every((name) => isReadableTable(there.get(tableKey(name(schema))))),
+      );
+    const stateOf = await readStateRows(client, pipeline, inSchemaWith(stateTable));
+    const runs = there.has(tableKey(runsTable(home)))
+      ? await readRuns(client, work, names, local, now)
+      : undefined;
+    const pendingLoads = await readPendingLoads(
+      client,
+      inSchemaWith(loadsTable, chunksTable).map(({ stateName }) => stateName),
+    );
+    const running =
+      copies.length === 0
+        ? []
+        : keysIn(await client.query(lockedAmong(copies.map(({ stateName }) => stateName))));
+    return (table) => {
+      const own = tableNames(work, table);
+      const key = tableKey(own.stateName);
+      return {
+        runs: runs?.get(own.copyName) ?? digestOf(local.get(own.copyName) ?? [], now),
+        record: recordOf(stateOf(own), pipeline),
+        isReset: resetRecordSchema.safeParse(stateOf(own).record).success,
+        isRunning: running.includes(key),
+        pendingLoad: pendingLoads.get(key),
+      };
+    };
+  });
+}
+
+/** A state of another pipeline is none of ours. */
+function recordOf({ record }: StateRows, pipeline: string): StateRecord | undefined {
+  const known = stateRecordSchema.safeParse(record).data;
+  return known?.pipeline === pipeline ? known : undefined;
+}
+
+const digestRow = z.object({
+  table: z.string(),
+  latest: runRecordSchema.nullable(),
+  lastFailure: runRecordSchema.nullable(),
+  lastSuccessAt: z.date().nullable(),
+  failures: z.number(),
+  rowsLastDay: z.number(),
+});
+
+async function readRuns(
+  client: pg.ClientBase,
+  { settings }: Work,
+  names: readonly string[],
+  local: ReadonlyMap<string, readonly RunRecord[]>,
+  now: Date,
+): Promise<Map<string, Digest>> {
+  const { schema } = settings.destination;
+  const localDigests = new Map(names.map((name) => [name, digestOf(local.get(name) ?? [], now)]));
+  const asked = names.map((table) => ({ table, successAt: localDigests.get(table)?.lastSuccessAt ?? null }));
+  const since = new Date(now.getTime() - DAY_MS);
+  const { rows } = await client.query(latestRuns(schema), [JSON.stringify(asked), settings.pipeline, since]);
+  const missing = await localOnly(client, schema, names, local, localDigests, since);
+  return new Map(
+    z
+      .array(digestRow)
+      .parse(rows)
+      .map(({ table, lastSuccessAt, ...row }) => {
+        const successAt = lastSuccessAt ?? undefined;
+        const isSince = row.failures > 0 ? (row.lastFailure ?? undefined) : undefined;
+        const there = {
+          ...row,
+          latest: row.latest ?? undefined,
+          lastFailure: isSince,
+          lastSuccessAt: successAt,
+        };
+        return [table, bothOf(there, digestOf(missing.get(table) ?? [], now, successAt))];
+      }),
+  );
+}
+
+/** What the destination was not told. Asked for only where it matters: failures since the last success, and rows. */
+async function localOnly(
+  client: pg.ClientBase,
+  schema: string,
+  names: readonly string[],
+  local: ReadonlyMap<string, readonly RunRecord[]>,
+  digests: ReadonlyMap<string, Digest>,
+  since: Date,
+): Promise<Map<string, RunRecord[]>> {
+  const matters = new Map(
+    names.map((name) => {
+      const successAt = digests.get(name)?.lastSuccessAt?.getTime() ?? -Infinity;
+      const isOfInterest = (record: RunRecord) =>
+        (isFailure(record) && startOf(record) > successAt) ||
+        (rowsChanged(record) > 0 && startOf(record) > since.getTime());
+      return [name, (local.get(name) ?? []).filter(isOfInterest)];
+    }),
+  );
+  const keys = [...matters.values()].flat().filter(({ table_name }) => table_name !== null);
+  const missing = await findMissing(client, schema, keys);
+  return new Map(
+    [...matters].map(([name, records]) => [
+      name,
+      records.filter((record) => record.table_name === null || missing.has(keyOf(record))),
+    ]),
+  );
+}
+
+const keyOf = ({ run_id, table_name }: Pick<RunRecord, 'run_id' | 'table_name'>): string =>
+  JSON.stringify([run_id, table_name]);
+
+async function findMissing(
+  client: pg.ClientBase,
+  schema: string,
+  records: readonly RunRecord[],
+): Promise<Set<string>> {
+  if (records.length === 0) return new Set();
+  const keys = records.map(({ run_id, table_name }) => ({ run_id, table_name }));
+  const { rows } = await client.query(missingRuns(schema), [JSON.stringify(keys)]);
+  return new Set(
+    z
+      .array(z.object({ run_id: z.string(), table_name: z.string() }))
+      .parse(rows)
+      .map(keyOf),
+  );
+}

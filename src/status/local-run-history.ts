@@ -1,0 +1,26 @@
+/** The history of runs as this machine has kept it. */
+import { IncrepError } from '../errors.ts';
+import type { RunRecord } from '../schema/run-record.ts';
+import { readHistory } from '../state/history-file.ts';
+import type { Work } from '../sync/context/run-context.ts';
+
+export interface LocalRuns {
+  readonly records: readonly RunRecord[];
+  /** Why there are none. */
+  readonly trouble: IncrepError | undefined;
+}
+
+export async function readLocalRuns({ settings }: Pick<Work, 'settings'>): Promise<LocalRuns> {
+  try {
+    return { records: await readHistory(settings.stateDirectory, settings.pipeline), trouble: undefined };
+  } catch (error) {
+    return {
+      records: [],
+      trouble: new IncrepError('STATE_UNWRITABLE', {
+        what: `the history in ${settings.stateDirectory} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+        next: 'Call it as the user that runs "increp sync".',
+        cause: error,
+      }),
+    };
+  }
+}

@@ -1,0 +1,135 @@
+/** The runs that there were, from both histories, or from the files alone when the destination cannot be reached. */
+import { z } from 'zod';
+import { IncrepError } from '../errors.ts';
+import { describeRelations } from '../postgres/catalog.ts';
+import { runRecordSchema, type RunRecord } from '../schema/run-record.ts';
+import { newestRuns, readRuns } from '../sql/history.ts';
+import { runsTable } from '../sql/state.ts';
+import { readLocalRuns } from './local-run-history.ts';
+import { startOf } from './run-stats.ts';
+import type { Work } from '../sync/context/run-context.ts';
+
+export interface PastRun {
+  readonly id: string;
+  readonly startedAt: Date;
+  readonly durationSeconds: number;
+  readonly status: 'ok' | 'partial' | 'failed';
+  /** In the order in which they began; without a failure of the run as a whole. */
+  readonly tables: readonly RunRecord[];
+  /** Of the run as a whole, else of the first table that failed. */
+  readonly failure: RunRecord | undefined;
+}
+
+export interface PastRuns {
+  /** Oldest first. */
+  readonly runs: readonly PastRun[];
+  /** Why the destination could not be asked; the files had to serve. */
+  readonly unreachable: IncrepError | undefined;
+  /** Why this machine's history could not be read. */
+  readonly historyTrouble: IncrepError | undefined;
+}
+
+export interface PastRequest {
+  /** Names of copies; undefined for all. */
+  readonly tables: readonly string[] | undefined;
+  readonly since: Date | undefined;
+  readonly isFailedOnly: boolean;
+  /** So many of the newest. */
+  readonly limit: number;
+  /** From the files alone. */
+  readonly isLocal: boolean;
+}
+
+export async function pastRuns(work: Work, request: PastRequest): Promise<PastRuns> {
+  const local = await readLocalRuns(work);
+  const here = chosenRuns(local.records, request);
+  const answer = (there: readonly RunRecord[], unreachable?: IncrepError): PastRuns => ({
+    runs: chosenRuns([...there, ...here.flatMap(recordsOf)], request),
+    unreachable,
+    historyTrouble: local.trouble,
+  });
+  if (request.isLocal) return answer([]);
+  try {
+    return answer(await askDestination(work, request, here));
+  } catch (error) {
+    if (!(error instanceof IncrepError) || work.signal?.aborted === true) throw error;
+    return answer([], error);
+  }
+}
+
+/** Its newest runs, and what it knows of those that were found here. */
+async function askDestination(
+  { settings, destination }: Work,
+  { tables, since, isFailedOnly, limit }: PastRequest,
+  here: readonly PastRun[],
+): Promise<RunRecord[]> {
+  const { schema } = settings.destination;
+  const { table } = runsTable(schema);
+  return destination.withReading(async (client) => {
+    if (!(await describeRelations(client, schema, [table])).has(table)) return [];
+    const names = tables ? [...tables] : null;
+    const newest = await client.query(newestRuns(schema), [
+      names,
+      settings.pipeline,
+      since ?? null,
+      isFailedOnly,
+      limit,
+    ]);
+    const found = z.array(z.object({ id: z.string() })).parse(newest.rows);
+    const ids = new Set([...found, ...here].map(({ id }) => id));
+    const { rows } = await client.query(readRuns(schema), [[...ids], names]);
+    return z
+      .array(z.object({ record: runRecordSchema }))
+      .parse(rows)
+      .map(({ record }) => record);
+  });
+}
+
+const recordsOf = ({ tables, failure }: PastRun): RunRecord[] => [
+  ...tables,
+  ...(failure?.table_name === null ? [failure] : []),
+];
+
+/** The newest that were asked for, oldest first. Of a table that two records tell of, the first one counts. */
+export function chosenRuns(
+  records: readonly RunRecord[],
+  { tables, since, isFailedOnly, limit }: Omit<PastRequest, 'isLocal'>,
+): PastRun[] {
+  const byRun = new Map<string, Map<string | null, RunRecord>>();
+  for (const record of records) {
+    if (tables && !concerns(record, tables)) continue;
+    const run = byRun.get(record.run_id) ?? new Map<string | null, RunRecord>();
+    byRun.set(record.run_id, run);
+    if (!run.has(record.table_name)) run.set(record.table_name, record);
+  }
+  return [...byRun.values()]
+    .map((run) => pastRun([...run.values()]))
+    .filter(({ startedAt, status }) => (!since || startedAt >= since) && (!isFailedOnly || status !== 'ok'))
+    .toSorted((a, b) => a.startedAt.getTime() - b.startedAt.getTime())
+    .slice(-limit);
+}
+
+const concerns = ({ table_name, tables }: RunRecord, wanted: readonly string[]): boolean =>
+  table_name === null ? tables.some((table) => wanted.includes(table)) : wanted.includes(table_name);
+
+function pastRun(records: readonly RunRecord[]): PastRun {
+  const sorted = records.toSorted((a, b) => startOf(a) - startOf(b));
+  const tables = sorted.filter(({ table_name }) => table_name !== null);
+  const ofRun = sorted.find(({ table_name }) => table_name === null);
+  const failures = tables.filter(({ status }) => status === 'failed');
+  const starts = sorted.map(startOf);
+  const ends = sorted.map((record) => startOf(record) + record.duration_s * 1000);
+  return {
+    id: sorted[0]?.run_id ?? '',
+    startedAt: new Date(Math.min(...starts)),
+    durationSeconds: (Math.max(...ends) - Math.min(...starts)) / 1000,
+    status:
+      ofRun || (failures.length > 0 && failures.length === tables.length)
+        ? 'failed'
+        : failures.length > 0
+          ? 'partial'
+          : 'ok',
+    tables,
+    failure: ofRun ?? failures[0],
+  };
+}

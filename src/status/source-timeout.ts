@@ -1,0 +1,24 @@
+/** A source that is asked in a short time: whoever asks for the state of the copies does not wait long for it. */
+import { IncrepError } from '../errors.ts';
+import { Database } from '../postgres/database.ts';
+import type { Work } from '../sync/context/run-context.ts';
+
+/** @throws IncrepError CONNECTION_FAILED where that time was not enough, and whatever `use` throws */
+export async function withHastySource<T>(work: Work, use: (source: Database) => Promise<T>): Promise<T> {
+  const { settings, timing } = work;
+  const tooLate = new AbortController();
+  const timer = setTimeout(() => tooLate.abort(slow(work)), timing.statusSourceTimeout * 1000);
+  const signal = AbortSignal.any([tooLate.signal, ...(work.signal ? [work.signal] : [])]);
+  await using source = new Database(settings.source, { ...settings, signal, timing });
+  try {
+    return await use(source);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const slow = ({ source, timing }: Work): IncrepError =>
+  new IncrepError('CONNECTION_FAILED', {
+    what: `source ${source.place.address} did not answer within ${timing.statusSourceTimeout} s`,
+    next: 'Use --no-source to leave it out.',
+  });

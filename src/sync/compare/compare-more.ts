@@ -1,0 +1,87 @@
+/** Where a window cannot show what has changed: rows are compared, and what differs is fetched. */
+import type pg from 'pg';
+import { z } from 'zod';
+import { ask } from '../../postgres/usual-path.ts';
+import { showsWriters } from '../../schema/relations.ts';
+import type { Rewritten } from '../../schema/rewritten.ts';
+import { farFrom, isWrittenSince } from '../../sql/compare.ts';
+import { deleteAll } from '../../sql/destination.ts';
+import { bareItem, onRows } from '../../sql/row-source.ts';
+import { compareSides } from './compare-sides.ts';
+import { sidesOf } from './sides.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import { mergeInto } from '../write/merge-into.ts';
+import { dropOlderVersions, mergeOf, NO_COUNTS, type MergeCounts } from '../write/merge-staging.ts';
+import { countsOn } from '../fence/pending-rows.ts';
+import type { IncrementalPlan } from '../plan/plan.ts';
+import { applyDifferences } from '../../verify/repair.ts';
+import { lifeOf } from '../facts/server-instance.ts';
+import type { Work } from '../context/run-context.ts';
+
+interface Comparing {
+  readonly work: Work;
+  /** With the destination table as it is now. */
+  readonly facts: TableFacts;
+  readonly plan: IncrementalPlan;
+  /** What an ALTER did that may have left all values as they were; undefined where they have changed for certain. */
+  readonly rewritten: Rewritten | undefined;
+  /** Condition on the replication key, on both sides; undefined for all rows. */
+  readonly recent: string | undefined;
+  readonly source: pg.ClientBase;
+  readonly destination: pg.ClientBase;
+  /** Of the source, before the snapshot (xid8). */
+  readonly nextXid: string;
+}
+
+/** In the snapshot whose window was just merged. Rows that are gone are none of its business. */
+export async function compareMore(comparing: Comparing): Promise<MergeCounts> {
+  const { work, facts, plan, rewritten, recent, source, destination } = comparing;
+  const hasOldRows = rewritten && (await holdsOldRows(comparing, rewritten));
+  if (recent === undefined && hasOldRows) return NO_COUNTS;
+  const isWhole = recent === undefined || (rewritten && !hasOldRows);
+  const table = facts.settings.name;
+  const detail = isWhole ? 'every row compared' : 'the latest rows compared';
+  await work.emit({ type: 'phase-started', table, phase: 'copy', detail });
+  const relation = plan.source;
+  await destination.query(deleteAll(facts.stagingName));
+  const sides = sidesOf(facts, {
+    relation,
+    what: 'rows',
+    where: isWhole ? 'true' : recent,
+    isPending: 'false',
+    destination: facts.destinationName,
+  });
+  const { differences } = await compareSides(
+    { client: source, rows: sides.source },
+    { client: destination, rows: sides.destination },
+  );
+  await applyDifferences({ work, facts, relation, source, destination }, differences, {
+    extra: isWhole ? 'leave' : 'fetch',
+  });
+  await dropOlderVersions(destination, mergeOf(facts, relation), relation);
+  return mergeInto({ work, facts, source: relation, destination, share: 'few', isRemovalOver: true });
+}
+
+const foundRow = z.object({ hasOldRows: z.boolean() });
+
+/**
+ * VACUUM FULL and CLUSTER write the same rows into another file, each with the number of its transaction. ALTER gives all of
+ * them its own, so that one row from before the last sync tells that the values are the same.
+ */
+async function holdsOldRows(
+  { facts, plan, source, nextXid }: Comparing,
+  rewritten: Rewritten,
+): Promise<boolean> {
+  const { since } = plan;
+  if (!rewritten.isInFile || !showsWriters(plan.source) || !('settledXid' in since)) return false;
+  const { settledXid, sourceLife } = since;
+  if (settledXid === null || !countsOn(sourceLife, lifeOf(facts))) return false;
+  const { rows } = await ask(
+    source,
+    onRows(
+      facts.sourceRows,
+      `SELECT EXISTS (SELECT FROM ${bareItem(facts.sourceRows)} WHERE NOT (${isWrittenSince(settledXid, farFrom(nextXid))})) AS "hasOldRows"`,
+    ),
+  );
+  return foundRow.parse(rows[0]).hasOldRows;
+}

@@ -1,0 +1,302 @@
+/** Everything that planning needs, gathered for all tables in a few queries. Writes nothing anywhere. */
+import type { TableSettings } from '../../config/settings.ts';
+import { copyNameOf, destinationOf } from '../../config/tables/places.ts';
+import { asIncrepError, IncrepError } from '../../errors.ts';
+import { describeSchemas, describeTables, relationNames, type SchemaAccess } from '../../postgres/catalog.ts';
+import type { ClientTools } from '../../postgres/client-tools.ts';
+import type { Database } from '../../postgres/database.ts';
+import type { ServerIdentity } from '../../postgres/identity.ts';
+import { isAboutOneStatement } from '../../postgres/server-errors.ts';
+import type { Heap } from '../../schema/heap.ts';
+import { sharedName, stagingName, tableKey, windowName, type TableName } from '../../schema/names.ts';
+import type { NativeTypes } from '../../schema/native-types.ts';
+import type { PendingLoad } from '../../schema/pending-load.ts';
+import type { Relation } from '../../schema/relations.ts';
+import { isShared } from '../../schema/row-identity.ts';
+import type { RowSource } from '../../sql/row-source.ts';
+import type { StateFile } from '../../state/state-files.ts';
+import { describeDestination, type DestinationSchema } from './describe-destination.ts';
+import { gatherNativeTypes, homesOf } from './user-types.ts';
+import { reconcile, type Saved } from './saved-state.ts';
+import { describeSources, type Selected, type SelectedSource } from './source-selection.ts';
+import { countUnclaimed, isUnclaimed, type Unclaimed } from './unclaimed.ts';
+import type { Work } from '../context/run-context.ts';
+
+export interface Servers {
+  readonly source: ServerIdentity;
+  readonly destination: ServerIdentity;
+}
+
+export interface TableFacts {
+  readonly pipeline: string;
+  readonly settings: TableSettings;
+  readonly sourceName: TableName;
+  readonly destinationName: TableName;
+  /** What the state files and the histories call the copy. */
+  readonly copyName: string;
+  /** What its state, its loads and its lock go by. */
+  readonly stateName: TableName;
+  readonly stagingName: TableName;
+  /** Of the table into which what a load in chunks has missed is read. */
+  readonly windowName: TableName;
+  /** What is copied: the table, or what the entry selects of it. */
+  readonly source: Relation | undefined;
+  /** The same as a FROM item. */
+  readonly sourceRows: RowSource;
+  /** All columns of the table, whatever is selected; undefined for a query. */
+  readonly sourceColumns: readonly string[] | undefined;
+  readonly selected: Selected;
+  readonly destination: Relation | undefined;
+  readonly staging: Relation | undefined;
+  /** Somebody else's: ours is gone when its transaction ends. */
+  readonly window: Relation | undefined;
+  /** Empty unless `types` is "native". */
+  readonly natives: NativeTypes;
+  /** Rows of this pipeline. */
+  readonly destinationHasRows: boolean;
+  /** What it has although no state of any kind names it; undefined where one does, or it is empty. */
+  readonly unclaimed: Unclaimed | undefined;
+  /** The name under which its state was found, where that is another than `stateName`. */
+  readonly formerStateName: string | undefined;
+  /** Whether it has rows of other pipelines; looked at only where this one is to keep them apart no longer. */
+  readonly hasOthersRows: boolean;
+  /** A load in chunks that was broken off. */
+  readonly pendingLoad: PendingLoad | undefined;
+  /** Of the source; undefined while nobody has looked, because only a load in chunks has to know. */
+  readonly heap: Heap | undefined;
+  readonly stateFile: StateFile;
+  readonly saved: Saved;
+  readonly servers: Servers;
+  readonly sourceSchema: SchemaAccess;
+  readonly destinationSchema: SchemaAccess;
+  /** Whether the state table in the schema of the copy is there, and may be read. */
+  readonly stateTable: 'none' | 'unreadable' | 'readable';
+  /** Relations that the source does have in that schema, when the configured one is not among them. */
+  readonly otherSourceNames: readonly string[];
+  /** Undefined while nobody has looked for them. */
+  readonly tools: ClientTools | undefined;
+  readonly sourcePassword: string | undefined;
+}
+
+/** A table about which a server, or the state directory, does not answer. */
+export interface TableFailure {
+  readonly settings: TableSettings;
+  readonly error: IncrepError;
+}
+
+export interface Facts {
+  readonly servers: Servers;
+  /** Of the destination: the pipeline's own, and those of the copies. */
+  readonly schemas: ReadonlyMap<string, DestinationSchema>;
+  readonly tables: readonly TableFacts[];
+  /** Tables of which the facts cannot be had. */
+  readonly failures: readonly TableFailure[];
+}
+
+/** As they are configured. */
+export function inOrder<T extends { readonly settings: TableSettings }>(
+  unordered: readonly T[],
+  tables: readonly TableSettings[],
+): T[] {
+  const place = new Map(tables.map(({ name }, index) => [name, index]));
+  const placeOf = ({ settings: { name } }: T): number => place.get(name) ?? 0;
+  return unordered.toSorted((one, other) => placeOf(one) - placeOf(other));
+}
+
+type Gathering = Pick<Work, 'settings' | 'source' | 'destination' | 'stateFiles'>;
+
+/**
+ * In a few queries for all tables. If one of these is refused, each table gets queries of its own, so that a table that
+ * makes a query fail hides no other table.
+ */
+export async function gatherFacts(work: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
+  try {
+    return await gatherTogether(work, tables);
+  } catch (thrown) {
+    const error = asIncrepError(thrown);
+    if (tables.length === 0 || !isAboutOneStatement(error)) throw error;
+    const [first] = tables;
+    return tables.length === 1 && first
+      ? nothingOf(work, { settings: first, error })
+      : gatherApart(work, tables);
+  }
+}
+
+async function gatherApart(work: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
+  const found: Facts[] = [];
+  for (const table of tables) found.push(await gatherFacts(work, [table]));
+  return {
+    servers: await serversOf(work),
+    schemas: new Map(found.flatMap(({ schemas }) => [...schemas])),
+    tables: found.flatMap((each) => each.tables),
+    failures: found.flatMap(({ failures }) => failures),
+  };
+}
+
+const nothingOf = async (work: Gathering, failure: TableFailure): Promise<Facts> => ({
+  servers: await serversOf(work),
+  schemas: new Map(),
+  tables: [],
+  failures: [failure],
+});
+
+const serversOf = async ({ source, destination }: Gathering): Promise<Servers> => ({
+  source: await source.identity(),
+  destination: await destination.identity(),
+});
+
+async function gatherTogether(work: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
+  const named = tables.map((settings) => ({ settings, names: tableNames(work, settings) }));
+  const copies = named.map(({ settings, names }) => ({
+    ...names,
+    settings,
+    windowName: settings.chunk ? names.windowName : undefined,
+  }));
+  const [source, destination] = await Promise.all([
+    describeSource(work.source, named),
+    describeDestination(work.destination, copies, work.settings.pipeline),
+  ]);
+  const servers = { source: source.server, destination: destination.server };
+  const nativesOf = await gatherNativeTypes(
+    work,
+    named.flatMap(({ settings, names }) =>
+      settings.types === 'native'
+        ? [{ ...selectedOf(source.selected, settings), homes: homesOf(names) }]
+        : [],
+    ),
+  );
+  const facts = named.map(async ({ settings, names }): Promise<TableFacts | TableFailure> => {
+    const stateFile = await ownStateFile(work, settings, names.copyName);
+    if (stateFile instanceof IncrepError) return { settings, error: stateFile };
+    const { sourceName, destinationName } = names;
+    const [from, to] = [tableKey(sourceName), tableKey(destinationName)];
+    const schema = destination.schemas.get(destinationName.schema);
+    if (!schema) throw new Error(`nobody has looked at schema ${destinationName.schema}`);
+    const state = destination.stateOf(names);
+    const { relation, rows, ...selected } = selectedOf(source.selected, settings);
+    return {
+      pipeline: work.settings.pipeline,
+      settings,
+      ...names,
+      source: relation,
+      sourceRows: rows,
+      sourceColumns: source.relations.get(from)?.columns.map(({ name }) => name),
+      selected,
+      destination: destination.relations.get(to),
+      staging: destination.relations.get(tableKey(names.stagingName)),
+      window: destination.relations.get(tableKey(names.windowName)),
+      natives: nativesOf(settings.types === 'native' ? relation : undefined),
+      destinationHasRows: destination.filled.has(to),
+      unclaimed: undefined,
+      formerStateName: state.formerName,
+      hasOthersRows: destination.withOthers.has(to),
+      pendingLoad: destination.pendingLoads.get(tableKey(names.stateName)),
+      heap: undefined,
+      stateFile,
+      saved: reconcile(stateFile, state, {
+        label: settings.name,
+        pipeline: work.settings.pipeline,
+        source: { database: servers.source.database, ...sourceName },
+        destination: destinationName,
+        systemIdentifier: servers.source.systemIdentifier,
+      }),
+      servers,
+      sourceSchema: source.accessOf(sourceName.schema),
+      destinationSchema: schema.access,
+      stateTable: schema.stateTable,
+      otherSourceNames: source.namesIn(sourceName.schema),
+      tools: undefined,
+      sourcePassword: work.settings.source.password,
+    };
+  });
+  const all = await Promise.all(facts);
+  const gathered = all.flatMap((each) => ('error' in each ? [] : [each]));
+  const unclaimed = await countUnclaimed(
+    work,
+    gathered.filter((table) => isUnclaimed({ ...table, isTaken: destination.stateOf(table).isTaken })),
+  );
+  return {
+    servers,
+    schemas: destination.schemas,
+    tables: gathered.map((table) => ({ ...table, unclaimed: unclaimed.get(table) })),
+    failures: all.flatMap((each) => ('error' in each ? [each] : [])),
+  };
+}
+
+export type TableNames = Pick<
+  TableFacts,
+  'sourceName' | 'destinationName' | 'copyName' | 'stateName' | 'stagingName' | 'windowName'
+>;
+
+export function tableNames({ settings }: Pick<Work, 'settings'>, table: TableSettings): TableNames {
+  const destinationName = destinationOf(settings.destination, table);
+  const { schema } = destinationName;
+  const own = isShared(table) ? sharedName(destinationName.table, settings.pipeline) : destinationName.table;
+  return {
+    sourceName: table.source,
+    destinationName,
+    copyName: copyNameOf(settings, table),
+    stateName: { schema, table: own },
+    stagingName: { schema, table: stagingName(own) },
+    windowName: { schema, table: windowName(own) },
+  };
+}
+
+/**
+ * The older script knew one schema on each side: what it has left is none of another one's. An error is why the file
+ * cannot be read.
+ */
+async function ownStateFile(
+  { settings, stateFiles }: Gathering,
+  table: TableSettings,
+  copyName: string,
+): Promise<StateFile | IncrepError> {
+  const file = await stateFiles.read(copyName).catch(asIncrepError);
+  if (file instanceof IncrepError) return file;
+  const isOlder = file.kind === 'legacy' || (file.kind === 'unreadable' && file.path.endsWith('.txt'));
+  const isScripts =
+    table.source.schema === settings.source.schema &&
+    destinationOf(settings.destination, table).schema === settings.destination.schema;
+  return !isOlder || isScripts ? file : { kind: 'none' };
+}
+
+function selectedOf(
+  selected: ReadonlyMap<TableSettings | undefined, SelectedSource>,
+  settings: TableSettings,
+): SelectedSource {
+  const found = selected.get(settings);
+  if (!found) throw new Error('a table was not described');
+  return found;
+}
+
+/** What the catalog says of the tables, and of their schemas. */
+async function describeSource(
+  source: Database,
+  tables: readonly {
+    readonly settings: TableSettings;
+    readonly names: { readonly sourceName: TableName };
+  }[],
+) {
+  const server = await source.identity();
+  const schemas = [...new Set(tables.map(({ names }) => names.sourceName.schema))];
+  return source.withReading(async (client) => {
+    const accessOf = await describeSchemas(client, schemas);
+    // A query may be called like a table that it has nothing to do with.
+    const wanted = tables
+      .filter(({ settings }) => settings.selection.query === null)
+      .map(({ names }) => names.sourceName);
+    const relations = await describeTables(client, wanted);
+    const lacking = wanted.filter((table) => !relations.has(tableKey(table))).map(({ schema }) => schema);
+    const names = lacking.length === 0 ? [] : await relationNames(client, [...new Set(lacking)]);
+    const namesIn = (schema: string) =>
+      names.filter((name) => name.schema === schema).map(({ table }) => table);
+    const selectables = tables.map(({ settings, names: { sourceName } }) => ({
+      settings,
+      name: sourceName,
+      table: settings.selection.query === null ? relations.get(tableKey(sourceName)) : undefined,
+    }));
+    const described = await describeSources(client, selectables, true);
+    const selected = new Map(described.map((each, index) => [tables[index]?.settings, each]));
+    return { server, accessOf, relations, selected, namesIn };
+  });
+}

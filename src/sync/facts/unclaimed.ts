@@ -1,0 +1,80 @@
+/** Destination tables with rows that no state of any kind names: increp did not write them, as far as anyone can tell. */
+import { IncrepError } from '../../errors.ts';
+import { formatCount } from '../../format.ts';
+import { printName, type TableName } from '../../schema/names.ts';
+import { isReadableTable, type Relation } from '../../schema/relations.ts';
+import { tableCommand } from '../../shell-word.ts';
+import type { Saved } from './saved-state.ts';
+import { countedRows, type CountedRows } from './populated-tables.ts';
+import type { Work } from '../context/run-context.ts';
+
+export interface Unclaimed extends CountedRows {
+  /** host:port/database of both sides: they may have been exchanged by mistake. */
+  readonly source: string;
+  readonly destination: string;
+}
+
+interface Known {
+  readonly destination: Relation | undefined;
+  readonly saved: Saved;
+  readonly pendingLoad: unknown;
+  /** Whether another pipeline has a state of the table, where several may fill one. */
+  readonly isTaken: boolean;
+}
+
+export const isUnclaimed = ({ destination, saved, pendingLoad, isTaken }: Known): boolean =>
+  isReadableTable(destination) &&
+  saved.kind === 'none' &&
+  saved.isNamed !== true &&
+  pendingLoad === undefined &&
+  !isTaken;
+
+/** By table; those that are empty are left out. */
+export async function countUnclaimed<T extends { readonly destinationName: TableName }>(
+  { source, destination }: Pick<Work, 'source' | 'destination'>,
+  tables: readonly T[],
+): Promise<ReadonlyMap<T, Unclaimed>> {
+  if (tables.length === 0) return new Map();
+  const sides = { source: source.place.address, destination: destination.place.address };
+  const counts = await destination.withReading((client) =>
+    countedRows(
+      client,
+      tables.map(({ destinationName }) => destinationName),
+    ),
+  );
+  return new Map(
+    tables.flatMap((table, index) => {
+      const counted = counts[index];
+      return counted === undefined || counted.rows === 0 ? [] : [[table, { ...counted, ...sides }]];
+    }),
+  );
+}
+
+export function rowsInWords({ rows, isMore }: CountedRows): string {
+  if (rows === undefined) return 'rows';
+  return `${isMore ? 'more than ' : ''}${formatCount(rows)} ${rows === 1 ? 'row' : 'rows'}`;
+}
+
+interface Named {
+  readonly destinationName: TableName;
+  readonly settings: { readonly name: string };
+}
+
+export const notOurs = ({ destinationName, settings: { name } }: Named, unclaimed: Unclaimed): IncrepError =>
+  new IncrepError('DESTINATION_NOT_OURS', {
+    what: `${printName(destinationName)} at the destination has ${rowsInWords(unclaimed)} and increp has no state of it: a sync would replace its content`,
+    next: `Are source and destination the right way round? The source is ${unclaimed.source}, the destination is ${unclaimed.destination}. ${claimSteps(name)} Or give the table another "dest_name".`,
+  });
+
+const claimSteps = (name: string): string =>
+  `To keep the table and make its rows those of the source, run "${tableCommand('sync', name, '--adopt')}". To load it again, run "${tableCommand('sync', name, '--replace')}".`;
+
+/** It stays as it is, so it must be able to take the rows as it is. */
+export const notAdoptable = (
+  { destinationName, settings: { name } }: Named,
+  reasons: readonly string[],
+): IncrepError =>
+  new IncrepError('DESTINATION_NOT_OURS', {
+    what: `${printName(destinationName)} cannot be adopted as it is: ${reasons.join('; ')}`,
+    next: `Change the table at the destination, or load it again: ${tableCommand('sync', name, '--replace')}`,
+  });

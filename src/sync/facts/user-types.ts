@@ -1,0 +1,74 @@
+/** What `types: "native"` has to know, gathered in a query a side. */
+import type pg from 'pg';
+import { describeDestinationTypes, describeSourceTypes } from '../../postgres/types.ts';
+import type { Column } from '../../schema/columns.ts';
+import {
+  homeOf,
+  NO_NATIVE_TYPES,
+  resolveNativeTypes,
+  type Homes,
+  type NativeTypes,
+} from '../../schema/native-types.ts';
+import type { TableName } from '../../schema/names.ts';
+import type { Relation } from '../../schema/relations.ts';
+import type { TypeDefinition } from '../../schema/type-definitions.ts';
+import type { SelectedSource } from './source-selection.ts';
+import type { Work } from '../context/run-context.ts';
+
+const isUserDefined = ({ type, base }: Column): boolean => !base.isBuiltIn || type !== base.type;
+
+export const homesOf = (names: {
+  readonly sourceName: TableName;
+  readonly destinationName: TableName;
+}): Homes => ({ source: names.sourceName.schema, destination: names.destinationName.schema });
+
+interface Concerned extends Pick<SelectedSource, 'relation' | 'types'> {
+  readonly homes: Homes;
+}
+
+/** By relation. Nothing is asked where no column of these has a user-defined type. */
+export async function gatherNativeTypes(
+  { source, destination }: Pick<Work, 'source' | 'destination'>,
+  tables: readonly Concerned[],
+): Promise<(relation: Relation | undefined) => NativeTypes> {
+  const concerned = tables.flatMap(({ relation, ...rest }) =>
+    relation?.columns.some(isUserDefined) === true ? [{ relation, ...rest }] : [],
+  );
+  if (concerned.length === 0) return () => NO_NATIVE_TYPES;
+  const oids = concerned.map(({ relation }) => relation.oid);
+  const fields = concerned.flatMap(({ types }) => types);
+  const wanted = await source.withReading((client) => describeSourceTypes(client, oids, fields));
+  const homes = distinct(concerned.map((table) => table.homes));
+  const found = await destination.withReading((client) => describeFound(client, wanted.definitions, homes));
+  const resolved = new Map(
+    concerned.map((table) => [
+      table.relation,
+      resolveNativeTypes(table.relation.columns, wanted, found, table.homes),
+    ]),
+  );
+  return (relation) => (relation && resolved.get(relation)) ?? NO_NATIVE_TYPES;
+}
+
+const distinct = (homes: readonly Homes[]): Homes[] =>
+  homes.filter(
+    (each, index) =>
+      homes.findIndex((other) => other.source === each.source && other.destination === each.destination) ===
+      index,
+  );
+
+/** What of these types there is wherever one of the tables would have them. */
+export const describeFound = (
+  client: pg.ClientBase,
+  definitions: readonly TypeDefinition[],
+  homes: readonly Homes[],
+) =>
+  describeDestinationTypes(
+    client,
+    homes.flatMap((each) =>
+      definitions.map((type) => ({
+        ...homeOf(type, each),
+        extension: type.extension,
+        functions: type.functions,
+      })),
+    ),
+  );

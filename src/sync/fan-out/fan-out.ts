@@ -1,0 +1,155 @@
+/**
+ * What the runs of one pipeline's destinations have to do with each other: they go from table to table at the same time,
+ * where none has to wait long, and those that are together read the source once.
+ */
+import type { Statement } from '../../sql/search-path.ts';
+import type { Database } from '../../postgres/database.ts';
+import type { Timing } from '../../timing.ts';
+import { Meeting, type Patience } from './rendezvous.ts';
+import type { Companions, Party } from './reader-group.ts';
+import { SharedSnapshot } from './shared-snapshot.ts';
+
+interface Options {
+  /** Names of destinations. */
+  readonly names: readonly string[];
+  /** A connection to the source more, for a snapshot that several look at. */
+  readonly openSource: () => Database;
+  readonly signal: AbortSignal | undefined;
+  readonly timing: Pick<Timing, 'fanOut'>;
+}
+
+export class Sharing implements AsyncDisposable {
+  readonly #options: Options;
+  readonly #tables = new Map<string, Meeting<string, undefined>>();
+  readonly #rounds = new Map<Meeting<string, undefined>, Round>();
+  readonly #active: Set<string>;
+  /** Those that are behind, or busy with themselves. */
+  readonly #behind = new Set<string>();
+  readonly #idle: Database[] = [];
+  readonly #held: Promise<void>[] = [];
+
+  constructor(options: Options) {
+    this.#options = options;
+    this.#active = new Set(options.names);
+  }
+
+  companionsOf(name: string): Companions {
+    return {
+      meetAt: (table) => this.#meetAt(name, table),
+      fallBack: () => this.#fallBack(name),
+      quit: () => {
+        this.#active.delete(name);
+        this.#fallBack(name);
+      },
+    };
+  }
+
+  async #meetAt(name: string, table: string): Promise<Party | undefined> {
+    const meeting = this.#meetingAt(name, table);
+    if (meeting.isOver) return undefined;
+    this.#behind.delete(name);
+    const present = await meeting.come(name, undefined);
+    if (!present) return undefined;
+    for (const late of meeting.missing) this.#behind.add(late);
+    if (present.size < 2) return undefined;
+    const round = this.#rounds.get(meeting) ?? this.#newRound([...present.keys()]);
+    this.#rounds.set(meeting, round);
+    return round.partyOf(name);
+  }
+
+  #meetingAt(name: string, table: string): Meeting<string, undefined> {
+    const known = this.#tables.get(table);
+    if (known) return known;
+    const expected = [...this.#active].filter((other) => other === name || !this.#behind.has(other));
+    const { timing, signal } = this.#options;
+    const { patience, startPatience } = timing.fanOut;
+    const seconds = this.#tables.size === 0 ? startPatience : patience;
+    const meeting = new Meeting<string, undefined>(expected, { patience: seconds * 1000, signal });
+    this.#tables.set(table, meeting);
+    return meeting;
+  }
+
+  #fallBack(name: string): void {
+    this.#behind.add(name);
+    for (const meeting of this.#tables.values()) if (!meeting.isOver) meeting.leave(name);
+  }
+
+  /** Milliseconds. */
+  get #patience(): number {
+    return this.#options.timing.fanOut.patience * 1000;
+  }
+
+  #newRound(members: readonly string[]): Round {
+    const { signal } = this.#options;
+    const patience = { patience: this.#patience, signal };
+    return new Round(members, patience, (names, first) => this.#open(names, first));
+  }
+
+  #open(members: readonly string[], first: readonly Statement[]): SharedSnapshot {
+    const source = this.#idle.pop() ?? this.#options.openSource();
+    const { signal } = this.#options;
+    const snapshot = new SharedSnapshot({ source, members, patience: this.#patience, signal });
+    const hold = async () => {
+      await snapshot.hold(first);
+      this.#idle.push(source);
+    };
+    this.#held.push(hold());
+    return snapshot;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#held);
+    await Promise.all(this.#idle.map((source) => source[Symbol.asyncDispose]()));
+  }
+}
+
+type Open = (members: readonly string[], first: readonly Statement[]) => SharedSnapshot;
+
+/** One table, and those that have come to it together. */
+class Round {
+  readonly #open: Open;
+  readonly #fences = new Map<string, Promise<unknown>>();
+  readonly #snapshots = new Map<string, SharedSnapshot>();
+  readonly #meeting: Meeting<string, string>;
+  readonly #gone = new Set<string>();
+
+  constructor(members: readonly string[], patience: Patience, open: Open) {
+    this.#open = open;
+    this.#meeting = new Meeting<string, string>(members, patience);
+  }
+
+  partyOf(name: string): Party {
+    let hasLeft = false;
+    return {
+      fence: async <T>(what: string, raise: () => Promise<T>): Promise<T> => {
+        if (hasLeft) return raise();
+        // An older fence is as good: what counts is that the snapshot comes after it.
+        const known = this.#fences.get(what) ?? raise();
+        this.#fences.set(what, known);
+        return known as Promise<T>;
+      },
+      snapshot: async (what, first) => (hasLeft ? undefined : this.#snapshotFor(name, what, first)),
+      leave: () => {
+        hasLeft = true;
+        this.#gone.add(name);
+        this.#meeting.leave(name);
+        for (const snapshot of this.#snapshots.values()) snapshot.leave(name);
+      },
+    };
+  }
+
+  async #snapshotFor(
+    name: string,
+    what: string,
+    first: readonly Statement[],
+  ): Promise<SharedSnapshot | undefined> {
+    const present = await this.#meeting.come(name, what);
+    const alike = [...(present ?? [])]
+      .filter(([member, other]) => other === what && !this.#gone.has(member))
+      .map(([member]) => member);
+    if (alike.length < 2) return undefined;
+    const snapshot = this.#snapshots.get(what) ?? this.#open(alike, first);
+    this.#snapshots.set(what, snapshot);
+    return snapshot;
+  }
+}

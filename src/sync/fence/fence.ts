@@ -1,0 +1,172 @@
+/** Raises the fence of schema/fences.ts at the source: the mark, then the list, then the wait. */
+import { z } from 'zod';
+import type { Database } from '../../postgres/database.ts';
+import { sleep } from '../../retry.ts';
+import { chooseMark, integerMarkSchema, type ChosenMark } from '../../schema/integer-mark.ts';
+import type { KeyType } from '../../schema/keys.ts';
+import type { SourceLife } from '../../schema/state-record.ts';
+import { highWaterMark, IN_FLIGHT, KEEP_ACTIVITY, MOMENT, type MarkedRows } from '../../sql/fence.ts';
+import { keyOrigin } from '../../sql/key-origin.ts';
+import { serverLife } from '../../sql/session.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import type { KeyedPlan } from '../plan/plan.ts';
+import { ensureSameServer, lifeOf } from '../facts/server-instance.ts';
+import type { Work } from '../context/run-context.ts';
+
+type Waiting = Pick<Work, 'source' | 'settle' | 'timing' | 'signal' | 'emit'>;
+
+const transactionRow = z.object({
+  transaction: z.string(),
+  pid: z.number().nullable(),
+  user: z.string().nullable(),
+  application: z.string().nullable(),
+  /** Null, like its age, without pg_read_all_stats. */
+  startedAt: z.string().nullable(),
+  ageSeconds: z.number().nullable(),
+});
+export type InFlight = Readonly<z.infer<typeof transactionRow>>;
+
+const momentRow = z.object({ at: z.string(), oldestXid: z.string(), nextXid: z.string() });
+const highRow = z.object({ high: z.string().nullable() });
+
+/** What `highWaterMark` found. */
+export const readMark = (keyType: KeyType, row: unknown): ChosenMark =>
+  keyType === 'integer'
+    ? chooseMark(integerMarkSchema.parse(row))
+    : { ...highRow.parse(row), isUncertain: false };
+
+export const originRow = z.object({ hasPool: z.boolean(), isSubscribed: z.boolean(), isCopied: z.boolean() });
+/** Why rows may come with keys below ones that are there already. */
+export type KeyOrigin = Readonly<z.infer<typeof originRow>>;
+export const OWN_WRITES: KeyOrigin = { hasPool: false, isSubscribed: false, isCopied: false };
+
+export interface RaisedFence {
+  /** The high-water mark; null where no row has a plausible key. */
+  readonly high: string | null;
+  /** Whether the mark of an integer key may be too high. */
+  readonly isUncertain: boolean;
+  readonly origin: KeyOrigin;
+  /** The oldest transaction with a number (xid8) at that moment. */
+  readonly oldestXid: string;
+  /** The number that no transaction had yet. */
+  readonly nextXid: string;
+  /** The source's clock at that moment. */
+  readonly sourceTime: string;
+  /** This machine's, at the same moment. */
+  readonly fencedAt: Date;
+  /** Those of the list that had not ended when the budget was spent. */
+  readonly remaining: readonly InFlight[];
+}
+
+interface FenceTarget extends MarkedRows {
+  /** As in the settings. */
+  readonly name: string;
+  /** The server instance that the plan is about. */
+  readonly life: SourceLife;
+}
+
+export const markedRows = (
+  { sourceName, sourceRows }: TableFacts,
+  { source, replicationKey, keyType }: KeyedPlan,
+): MarkedRows => ({
+  rows: sourceRows,
+  table: source.kind === 'query' ? undefined : sourceName,
+  replicationKey,
+  keyType,
+});
+
+export const fenceTarget = (facts: TableFacts, plan: KeyedPlan): FenceTarget => ({
+  name: facts.settings.name,
+  life: lifeOf(facts),
+  ...markedRows(facts, plan),
+});
+
+export async function raiseFence(work: Waiting, target: FenceTarget): Promise<RaisedFence> {
+  const identity = await work.source.identity();
+  const fencedAt = new Date();
+  const { table, keyType } = target;
+  const [life, mark, , listed, origin] = await work.source.readAtOnce([
+    serverLife(identity),
+    highWaterMark(target, identity.timeZone),
+    KEEP_ACTIVITY,
+    IN_FLIGHT,
+    ...(table ? [keyOrigin({ ...target, table })] : []),
+  ]);
+  ensureSameServer(target.life, life?.rows[0]);
+  const { at, ...numbers } = momentRow.parse(mark?.rows[0]);
+  const inFlight = z.array(transactionRow).parse(listed?.rows);
+  return {
+    ...readMark(keyType, mark?.rows[0]),
+    origin: origin ? originRow.parse(origin.rows[0]) : OWN_WRITES,
+    ...numbers,
+    sourceTime: at,
+    fencedAt,
+    remaining: await waitFor(work, target.name, inFlight),
+  };
+}
+
+/** For a table that is read as a whole: nothing of it can come late, so nobody is waited for. */
+export async function lookAtClock(work: Pick<Work, 'source'>, planned: SourceLife): Promise<RaisedFence> {
+  const fencedAt = new Date();
+  // The oldest number of the server may be that of a transaction in another database, which writes nothing here.
+  const asked = [serverLife(await work.source.identity()), MOMENT, IN_FLIGHT];
+  const [life, moment, listed] = await work.source.readAtOnce(asked);
+  ensureSameServer(planned, life?.rows[0]);
+  const { at, ...numbers } = momentRow.parse(moment?.rows[0]);
+  const remaining = z.array(transactionRow).parse(listed?.rows);
+  return {
+    high: null,
+    isUncertain: false,
+    origin: OWN_WRITES,
+    ...numbers,
+    sourceTime: at,
+    fencedAt,
+    remaining,
+  };
+}
+
+async function waitFor(
+  { source, settle, timing, signal, emit }: Waiting,
+  table: string,
+  listed: readonly InFlight[],
+): Promise<readonly InFlight[]> {
+  let remaining = listed;
+  let isTold = false;
+  let pause = timing.transactionPoll.base;
+  // When all is spent, one more look still tells what merely passed by from what stays.
+  let mayLook = remaining.some(({ transaction }) => !settle.hasOutlasted(transaction));
+  while (remaining.length > 0 && (!settle.isSpent || mayLook)) {
+    const before = performance.now();
+    await sleep(pause, signal);
+    const alive = new Set((await listInFlight(source)).map(({ transaction }) => transaction));
+    remaining = remaining.filter(({ transaction }) => alive.has(transaction));
+    settle.spend((performance.now() - before) / 1000);
+    const [first] = remaining;
+    // Most are over before the first look: those that are not are worth a word.
+    if (first && !isTold && !settle.isSpent) {
+      isTold = true;
+      await emit({ type: 'phase-started', table, phase: 'fence', waitsFor: describeOpen(first, remaining) });
+    }
+    pause = Math.min(pause * 2, timing.transactionPoll.max);
+    mayLook = false;
+  }
+  settle.remember(remaining.map(({ transaction }) => transaction));
+  return remaining;
+}
+
+async function listInFlight(source: Database): Promise<InFlight[]> {
+  const [listed] = await source.readAtOnce([IN_FLIGHT]);
+  return z.array(transactionRow).parse(listed?.rows);
+}
+
+const describeOpen = (first: InFlight, { length }: readonly InFlight[]): string =>
+  `${length === 1 ? 'an open transaction' : `${length} open transactions`}: ${describeInFlight(first)}`;
+
+/** For the log and the summary: who holds things up, as far as it can be seen. */
+export function describeInFlight({ pid, user, application, ageSeconds, transaction }: InFlight): string {
+  const who =
+    pid === null ? `a prepared transaction (${transaction})` : `pid ${pid} of ${user ?? 'an unknown role'}`;
+  const what = application === null || application === '' ? '' : `, ${application}`;
+  const age = ageSeconds === null ? '' : `, open for ${Math.round(ageSeconds)} s`;
+  return `${who}${what}${age}`;
+}

@@ -1,0 +1,229 @@
+/** What a table's transaction gives back, and the state that it leaves. */
+import type { IncrepError } from '../../errors.ts';
+import type { Loader } from '../../events.ts';
+import { nextFences, type Fence } from '../../schema/fences.ts';
+import { hasSystemColumns } from '../../schema/relations.ts';
+import { recordedSelection } from '../../schema/selection.ts';
+import { fingerprintOf } from '../../schema/shape.ts';
+import {
+  isSameLife,
+  recordedWriting,
+  STATE_FORMAT,
+  type ReadAs,
+  isKeyed,
+  type KeyedRecord,
+  type StateRecord,
+} from '../../schema/state-record.ts';
+import { contentSettings, type WasRead } from '../plan/unchanged-check.ts';
+import { clockShift, isReplaced, type ClockShift } from './clock-shift.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import { generationOf } from '../facts/saved-state.ts';
+import { describeInFlight, type RaisedFence } from './fence.ts';
+import { isKeyedPlan, type IncrementalPlan, type KeyedPlan, type LoadPlan } from '../plan/plan.ts';
+import { lifeOf } from '../facts/server-instance.ts';
+import type { Work } from '../context/run-context.ts';
+
+/** Rows and bytes that moved in one table's transaction. */
+export interface Transfer {
+  /** In place of the plan's, where only the work has shown what it came to. */
+  readonly reason?: string;
+  readonly loader: Loader | undefined;
+  readonly rowsRead: number;
+  readonly rowsInserted: number;
+  readonly rowsUpdated: number;
+  readonly rowsUnchanged: number;
+  readonly rowsDeleted: number;
+  /** Rows of the destination that were left alone because they are newer. */
+  readonly rowsNewer: number;
+  readonly bytes: number;
+  readonly warnings: readonly string[];
+  /** True when the copy is known to hold no row that is gone from the source. */
+  readonly areDeletesDone: boolean;
+  /** Why deletes were not carried over although everything else was. */
+  readonly refusal: IncrepError | undefined;
+  /** What a full refresh has read, for the next one to compare with. */
+  readonly contents?: WasRead | undefined;
+}
+
+/** Of a table that nothing came of. */
+export const NO_ROWS = {
+  loader: undefined,
+  rowsRead: 0,
+  rowsInserted: 0,
+  rowsUpdated: 0,
+  rowsUnchanged: 0,
+  rowsDeleted: 0,
+  rowsNewer: 0,
+  bytes: 0,
+} as const;
+
+export const NOTHING_MOVED: Transfer = {
+  ...NO_ROWS,
+  warnings: [],
+  areDeletesDone: true,
+  refusal: undefined,
+};
+
+/**
+ * What an earlier sync knew of this very key. It serves a load too: that reads everything, but what is still open
+ * then cannot write below the old cursor later either.
+ */
+function recordBefore(
+  { saved }: TableFacts,
+  { replicationKey, keyType }: KeyedPlan,
+): KeyedRecord | undefined {
+  if (saved.kind !== 'record' || !isKeyed(saved.record)) return undefined;
+  const { record } = saved;
+  return record.replicationKey === replicationKey && record.keyType === keyType ? record : undefined;
+}
+
+/** What fences need to know of the sync before. */
+export function knownBefore(facts: TableFacts, plan: KeyedPlan) {
+  const record = recordBefore(facts, plan);
+  return {
+    keyType: plan.keyType,
+    cursor: record?.cursor ?? null,
+    fences: record?.fences ?? [],
+    isSameServerLife: record === undefined || isSameLife(record.sourceLife, lifeOf(facts)),
+  };
+}
+
+export function nextRecord(
+  work: Work,
+  facts: TableFacts,
+  plan: IncrementalPlan | LoadPlan,
+  fence: RaisedFence,
+  { areDeletesDone, contents }: Pick<Transfer, 'areDeletesDone' | 'contents'>,
+): StateRecord {
+  const generation = generationOf(facts.saved) + 1;
+  return {
+    format: STATE_FORMAT,
+    pipeline: work.settings.pipeline,
+    source: { database: facts.servers.source.database, ...facts.sourceName },
+    destination: facts.destinationName,
+    sourceLife: lifeOf(facts),
+    sourceTime: fence.sourceTime,
+    fencedAt: fence.fencedAt.toISOString(),
+    deletesCheckedAt: areDeletesDone ? fence.fencedAt.toISOString() : deletesCheckedBefore(facts),
+    mergeKey: [...facts.settings.mergeKey],
+    ...cursorAfter(facts, plan, fence),
+    settledXid: settledXid(facts, fence),
+    files: [...plan.source.files],
+    readAs: readAs(facts),
+    contents: contents
+      ? { ...contents, settings: contentSettings(facts.settings), readAt: fence.fencedAt.toISOString() }
+      : null,
+    selection: recordedSelection(facts.settings.selection),
+    writtenAs: recordedWriting(facts.settings),
+    shape: plan.shape,
+    fingerprint: fingerprintOf(plan.shape),
+    generation,
+    runId: work.runId,
+    syncedAt: new Date().toISOString(),
+  };
+}
+
+const cursorAfter = (facts: TableFacts, plan: IncrementalPlan | LoadPlan, fence: RaisedFence) =>
+  isKeyedPlan(plan)
+    ? {
+        replicationKey: plan.replicationKey,
+        keyType: plan.keyType,
+        cursor: fence.high,
+        isBounded: true,
+        fences: fencesAfter(facts, plan, fence),
+      }
+    : { replicationKey: null, keyType: null, cursor: null, isBounded: true, fences: [] };
+
+export const readAs = ({ settings: { lookbackSeconds, nullKeys } }: TableFacts): ReadAs => ({
+  lookbackSeconds,
+  nullKeys,
+});
+
+/** Of transactions that had a number when the mark was read, all but those that remain had ended by the snapshot. */
+const settledXid = ({ servers }: TableFacts, { remaining, oldestXid, nextXid }: RaisedFence): string =>
+  remaining.length === 0 && !servers.source.isStandby ? nextXid : oldestXid;
+
+/** After a clock was set back nothing is known of where open transactions write: they are read for from the start. */
+function fencesAfter(facts: TableFacts, plan: KeyedPlan, { remaining, ...fence }: RaisedFence): Fence[] {
+  const transactions = remaining.map(({ transaction }) => transaction);
+  if (transactions.length > 0 && shiftSince(facts, plan, { ...fence, remaining }).seconds > 0)
+    return [{ from: null, transactions }];
+  // A time of transaction start compares with keys of that very type only.
+  const startOf = (name: string) =>
+    plan.keyType === 'timestamptz'
+      ? (remaining.find(({ transaction }) => transaction === name)?.startedAt ?? null)
+      : null;
+  return nextFences(knownBefore(facts, plan), transactions, startOf);
+}
+
+/** How far the source's clock, or the source itself, has moved away since the last sync. */
+export function shiftSince(facts: TableFacts, plan: KeyedPlan, fence: RaisedFence): ClockShift {
+  const record = recordBefore(facts, plan);
+  if (!record || plan.keyType === 'integer') return { seconds: 0, warnings: [] };
+  return clockShift(record, fence, facts.servers.source);
+}
+
+/**
+ * Which rows have to be compared, because a window does not show that they are what they were before: `all`, or `recent`,
+ * those that either side has in the window. Undefined where the window shows all.
+ */
+export type Due = 'all' | 'recent';
+
+/**
+ * A source that was replaced has lost what it had committed last. Integers may have been given again. A row that had a new
+ * time there has its former one again, in front of the window; the destination has it within the window still. What was
+ * deleted last is there again, which matters where deletes are carried over, and only a comparison of all rows finds it.
+ */
+export function comparisonDue(facts: TableFacts, plan: KeyedPlan, fence: RaisedFence): Due | undefined {
+  const record = recordBefore(facts, plan);
+  const { settings, servers } = facts;
+  if (!record || settings.mergeKey.length === 0) return undefined;
+  const hasLost = isReplaced(record, fence, servers.source);
+  if (plan.keyType !== 'integer') {
+    if (!hasLost) return undefined;
+    return settings.deletes === 'ignore' ? 'recent' : 'all';
+  }
+  const wasRestarted = record.sourceLife.startedAt !== servers.source.startedAt;
+  const isSmall = hasSystemColumns(plan.source) && plan.source.bytes <= RESTART_COMPARED_BYTES;
+  return hasLost || (wasRestarted && isSmall) ? 'all' : undefined;
+}
+
+/** Bytes up to which a table is compared after any restart, because a restored copy of the data may have been started. */
+const RESTART_COMPARED_BYTES = 10_000_000;
+
+export function replacedWarning(facts: TableFacts, plan: KeyedPlan, fence: RaisedFence): string[] {
+  const record = recordBefore(facts, plan);
+  if (!record || !isReplaced(record, fence, facts.servers.source)) return [];
+  const due = comparisonDue(facts, plan, fence);
+  const done =
+    due === 'all'
+      ? 'every row was compared'
+      : due === 'recent'
+        ? 'the rows of the last hour were compared'
+        : 'the window reaches an hour further down';
+  const left =
+    facts.settings.deletes === 'ignore'
+      ? '; rows that only the former source had stay, and "increp verify" names them'
+      : '';
+  return [
+    `the source was replaced since the last sync (a failover to another timeline, or a restore): ${done}${left}`,
+  ];
+}
+
+const deletesCheckedBefore = ({ saved }: TableFacts): string | null =>
+  saved.kind === 'record' ? saved.record.deletesCheckedAt : null;
+
+export function fenceWarnings(facts: TableFacts, { remaining }: RaisedFence): string[] {
+  const standby = facts.servers.source.isStandby
+    ? [
+        'the source is a standby, which hides the transactions of its primary: only lookback protects from late commits',
+      ]
+    : [];
+  if (remaining.length === 0) return standby;
+  const who = remaining.slice(0, 3).map(describeInFlight).join('; ');
+  const more = remaining.length > 3 ? ` and ${remaining.length - 3} more` : '';
+  return [
+    ...standby,
+    `${remaining.length === 1 ? '1 transaction' : `${remaining.length} transactions`} open at the source may still bring rows, which a later run will fetch: ${who}${more}`,
+  ];
+}

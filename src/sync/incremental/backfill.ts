@@ -1,0 +1,213 @@
+/**
+ * What the source has to say of a change of shape, while its snapshot is in view and nothing at the destination is
+ * locked yet: whether it has converted values as the destination would, and the values that the copy lacks.
+ */
+import type pg from 'pg';
+import { copyBetween, type Copied } from '../../postgres/copy-pipe.ts';
+import { codeOf } from '../../postgres/identity.ts';
+import { queryUsually } from '../../postgres/usual-path.ts';
+import { IncrepError } from '../../errors.ts';
+import type { Evolution } from '../../schema/evolution.ts';
+import { copyFormatFor } from '../../schema/copy-format.ts';
+import { fillName, printName } from '../../schema/names.ts';
+import { isUniqueBy, type Relation } from '../../schema/relations.ts';
+import { isKeyed } from '../../schema/state-record.ts';
+import { copyIn, copyOut } from '../../sql/copy.ts';
+import { analyze, createTable } from '../../sql/destination.ts';
+import { hasDoubles, selectFill } from '../../sql/fill.ts';
+import { onRows } from '../../sql/row-source.ts';
+import { isAfter } from '../../sql/window.ts';
+import { compareSides } from '../compare/compare-sides.ts';
+import { sidesOf } from '../compare/sides.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import type { Work } from '../context/run-context.ts';
+import { NotInPlace } from './not-in-place.ts';
+
+export interface Evolving {
+  readonly work: Work;
+  readonly facts: TableFacts;
+  /** At the source. */
+  readonly relation: Relation;
+  readonly evolution: Evolution;
+  readonly destination: pg.ClientBase;
+}
+
+/** Values that wait at the destination, by merge key. */
+export interface Fill {
+  readonly columns: readonly string[];
+  readonly copied: Copied;
+}
+
+/** Undefined where the copy lacks none. @throws NotInPlace */
+export async function readFill(evolving: Evolving, source: pg.ClientBase): Promise<Fill | undefined> {
+  const { evolution } = evolving;
+  const isOtherwise = evolution.compared.length > 0 && (await isConvertedOtherwise(evolving, source));
+  const columns = [...evolution.filled, ...(isOtherwise ? evolution.compared : [])];
+  return columns.length === 0 ? undefined : { columns, copied: await copyFill(evolving, source, columns) };
+}
+
+/**
+ * Rows with a later key than the copy has seen come whole, so only the others count. Not those of the whole window: where
+ * that holds all rows, a key that was made another one by USING would look like new rows.
+ */
+async function isConvertedOtherwise(
+  { work, facts, relation, evolution, destination }: Evolving,
+  source: pg.ClientBase,
+): Promise<boolean> {
+  const { compared, retyped } = evolution;
+  const { mergeKey, replicationKey } = facts.settings;
+  await enter(work, facts, `compares ${listColumns(compared)}`);
+  const sides = sidesOf(facts, {
+    relation,
+    what: 'rows',
+    where: 'true',
+    isPending: isNewer(facts),
+    destination: facts.destinationName,
+  });
+  const casts = new Map(retyped.map(({ name, to }) => [name, to]));
+  const { differences } = await compareSides(
+    { client: source, rows: { ...sides.source, columns: compared } },
+    { client: destination, rows: { ...sides.destination, columns: compared, casts } },
+  );
+  const isKeyCompared = mergeKey.some((name) => compared.includes(name));
+  for await (const difference of differences) {
+    const { kind } = difference;
+    if (kind === 'duplicated') throw new NotInPlace(notUnique(facts, difference.side));
+    if (isKeyCompared && kind === 'missing')
+      throw new NotInPlace(`${listColumns(mergeKey)} no longer identifies the rows that the copy has`);
+    if (kind !== 'changed') continue;
+    if (replicationKey !== undefined && compared.includes(replicationKey))
+      throw new NotInPlace(`column "${replicationKey}", the replication_key, holds other values than before`);
+    // Nothing more is to be learned; the rows that were about to be walked are let go.
+    await Promise.all([source.query('CLOSE ALL'), destination.query('CLOSE ALL')]);
+    return true;
+  }
+  return false;
+}
+
+/** For --verify: the values that were copied by themselves. @throws IncrepError VERIFY_FAILED */
+export async function verifyFilled(
+  { facts, relation, destination }: Evolving,
+  source: pg.ClientBase,
+  { columns }: Fill,
+): Promise<void> {
+  const sides = sidesOf(facts, {
+    relation,
+    what: 'rows',
+    where: 'true',
+    isPending: 'false',
+    destination: facts.destinationName,
+  });
+  const { differences } = await compareSides(
+    { client: source, rows: { ...sides.source, columns } },
+    { client: destination, rows: { ...sides.destination, columns } },
+  );
+  for await (const { kind, key } of differences) {
+    if (kind !== 'changed') continue;
+    throw new IncrepError('VERIFY_FAILED', {
+      what: `${listColumns(columns)} of the row ${key} of ${printName(facts.sourceName)} did not arrive as at the source`,
+      next: `Nothing was committed. If a trigger or rule of ${printName(facts.destinationName)} at the destination alters rows, drop it there; else please report this with the types of the table's columns.`,
+    });
+  }
+}
+
+const isNewer = ({ saved }: TableFacts): string =>
+  saved.kind === 'record' && isKeyed(saved.record) && saved.record.cursor !== null
+    ? isAfter(saved.record.replicationKey, saved.record.keyType, saved.record.cursor)
+    : 'false';
+
+async function copyFill(
+  { work, facts, relation, evolution, destination }: Evolving,
+  source: pg.ClientBase,
+  filled: readonly string[],
+): Promise<Copied> {
+  const { settings, natives, servers, sourceRows } = facts;
+  await enter(work, facts, listColumns(filled));
+  const wanted = new Set([...settings.mergeKey, ...filled]);
+  const columns = relation.columns.filter(({ name }) => wanted.has(name));
+  const table = fillTable(facts);
+  await makeFillTable(destination, createTable(table, columns, natives, false), facts);
+  const format = copyFormatFor(columns, natives, {
+    source: servers.source.version,
+    destination: servers.destination.version,
+  });
+  const isUnique = isUniqueBy(relation, settings.mergeKey);
+  // Where the copy has the column already, a NULL is a value like any other.
+  const isNew = filled.every((name) => evolution.added.some((column) => column.name === name));
+  const copied = await copyBetween(
+    {
+      client: source,
+      place: work.source.place,
+      copyOut: onRows(
+        sourceRows,
+        copyOut(selectFill(sourceRows, columns, isNew && isUnique ? filled : []), format),
+      ),
+    },
+    {
+      client: destination,
+      place: work.destination.place,
+      copyIn: copyIn(
+        table,
+        columns.map(({ name }) => name),
+        { format, isFresh: false },
+      ),
+    },
+    {
+      format,
+      onBytes: (bytes, rows) =>
+        void work.emit({
+          type: 'rows-copied',
+          table: settings.name,
+          bytes,
+          ...(rows !== undefined && { rows }),
+        }),
+      signal: work.signal,
+    },
+  );
+  if (copied.rows !== copied.rowsSent)
+    throw new IncrepError('SHORT_COPY', {
+      what: `${printName(facts.sourceName)} has ${copied.rowsSent} values of ${listColumns(filled)} to copy and ${copied.rows} arrived`,
+      next: 'Nothing was changed. Set "on_schema_change" to "reset", and please report this.',
+    });
+  if (!isUnique) await throwIfDoubled(destination, facts);
+  await destination.query(analyze(table));
+  return copied;
+}
+
+export const fillTable = ({ destinationName: { schema, table } }: TableFacts) => ({
+  schema,
+  table: fillName(table),
+});
+
+const DUPLICATE_TABLE = '42P07';
+
+async function makeFillTable(destination: pg.ClientBase, create: string, facts: TableFacts): Promise<void> {
+  try {
+    await destination.query(create);
+  } catch (error) {
+    if (codeOf(error) !== DUPLICATE_TABLE) throw error;
+    throw new IncrepError('STAGING_TAKEN', {
+      what: `${printName(fillTable(facts))} exists at the destination and was not made by increp, which needs that name to alter "${facts.settings.name}" in place`,
+      next: 'Rename or drop it.',
+      cause: error,
+    });
+  }
+}
+
+/** Which of several rows the copy has, nothing would tell. */
+async function throwIfDoubled(destination: pg.ClientBase, facts: TableFacts): Promise<void> {
+  const { rows } = await queryUsually<{ hasDoubles: boolean }>(
+    destination,
+    hasDoubles(fillTable(facts), facts.settings.mergeKey),
+  );
+  if (rows[0]?.hasDoubles === true) throw new NotInPlace(notUnique(facts, 'source'));
+}
+
+const notUnique = ({ settings: { mergeKey } }: TableFacts, side: 'source' | 'destination'): string =>
+  `several rows of the ${side} have the same ${mergeKey.join(', ')}`;
+
+const enter = (work: Work, { settings }: TableFacts, detail: string) =>
+  work.emit({ type: 'phase-started', table: settings.name, phase: 'copy', detail });
+
+const listColumns = (names: readonly string[]): string =>
+  `${names.length === 1 ? 'column' : 'columns'} ${names.map((name) => `"${name}"`).join(', ')}`;

@@ -1,0 +1,259 @@
+/** What changed since the cursor: into the staging table, and merged. */
+import type pg from 'pg';
+import type { Copied } from '../../postgres/copy-pipe.ts';
+import { reworded, type IncrepError } from '../../errors.ts';
+import { tableCommand } from '../../shell-word.ts';
+import { compareMore } from '../compare/compare-more.ts';
+import { holdCopy } from '../write/destination-lock.ts';
+import { isAmong, windowCondition, type Window } from '../../sql/window.ts';
+import { alterCopy, finishCopy } from './evolve.ts';
+import { readFill, verifyFilled, type Evolving, type Fill } from './backfill.ts';
+import { evolvedWords } from '../plan/describe-evolution.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import type { RaisedFence } from '../fence/fence.ts';
+import { countsOf, olderWarning } from '../load/load.ts';
+import { ensureOwnColumns } from '../write/metadata-columns.ts';
+import { ensureKeyIndex } from '../write/merge-key-index.ts';
+import {
+  dropOlderVersions,
+  mergeOf,
+  NO_COUNTS,
+  type MergeCounts,
+  type Share,
+} from '../write/merge-staging.ts';
+import { mergeInto } from '../write/merge-into.ts';
+import { nullKeyWarning } from '../write/null-keys.ts';
+import type { IncrementalPlan } from '../plan/plan.ts';
+import { readWindow } from '../read/read-window.ts';
+import { removeDeleted, type Removal, type Removing } from './remove-deleted.ts';
+import { emptyStaging } from '../write/staging.ts';
+import { comparisonDue, replacedWarning, shiftSince, type Transfer } from '../fence/next-state.ts';
+import { verifyCopied, type Comparison } from '../compare/verify-copied.ts';
+import { rowKey } from '../../schema/row-identity.ts';
+import { windowChoice } from '../fence/window-choice.ts';
+import { takenOver } from '../write/violations.ts';
+import type { Work } from '../context/run-context.ts';
+
+interface Changes {
+  readonly work: Work;
+  readonly facts: TableFacts;
+  readonly plan: IncrementalPlan;
+  readonly fence: RaisedFence;
+  readonly destination: pg.ClientBase;
+  /** --force: no limit on deletes. */
+  readonly isForced: boolean;
+  /** --verify */
+  readonly isVerified: boolean;
+}
+
+export async function syncChanges(changes: Changes): Promise<Transfer> {
+  const { work, facts, plan, fence, destination, isVerified } = changes;
+  await ensureOwnColumns(destination, facts);
+  const comparesToo = comparesMore(changes);
+  const isCompared = plan.removesDeleted || isVerified || comparesToo || plan.evolution !== undefined;
+  const { copied, warnings, fill, merged, removal } = await readWindow(
+    { work, facts, plan, destination, isCompared },
+    windowChoice(facts, plan, fence, { mustRead: isVerified || comparesToo }),
+    async () => {
+      await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'copy' });
+      await emptyStaging(destination, facts, plan.source.columns);
+    },
+    (source, rows, window) => whileInView(changes, source, rows, window),
+  );
+  const { counts, older, evolved, fetched } = merged ?? (await mergeWindow(changes, copied, fill));
+  return {
+    loader: undefined,
+    ...(evolved && { reason: evolvedWords(plan.reason, evolved.filledRows) }),
+    rowsRead: copied.rows + fetched,
+    bytes: copied.bytes + (fill?.copied.bytes ?? 0),
+    warnings: [
+      ...warnings,
+      ...(evolved?.warnings ?? []),
+      ...olderWarning(older, facts.settings),
+      ...missingWarning(facts, removal?.missing ?? 0),
+      ...legacyWarning(plan),
+      ...shiftSince(facts, plan, fence).warnings,
+      ...replacedWarning(facts, plan, fence),
+    ],
+    ...countsOf({ ...counts, deleted: removal?.deleted ?? 0 }, copied.rows + fetched - older),
+    areDeletesDone: removal !== undefined && removal.refusal === undefined,
+    refusal: removal?.refusal,
+  };
+}
+
+/** What has been done before the snapshot was let go. */
+interface Progress {
+  readonly copied: Copied;
+  readonly warnings: readonly string[];
+  /** Values for columns that the copy lacks. */
+  readonly fill?: Fill | undefined;
+  readonly merged?: Merged;
+  readonly removal?: Removal;
+}
+
+/** What needs the snapshot that was just read: comparing with it, so that the merge has to come before. */
+async function whileInView(
+  changes: Changes,
+  source: pg.ClientBase,
+  copied: Copied,
+  read: Window,
+): Promise<Progress> {
+  const { facts, plan, destination, isVerified } = changes;
+  const evolving = evolvingOf(changes);
+  const fill = evolving && (await readFill(evolving, source));
+  const warnings = await nullKeyWarning(source, facts.sourceRows, facts.settings, plan.source);
+  if (!plan.removesDeleted && !isVerified && !comparesMore(changes)) return { copied, warnings, fill };
+  const copy = { facts, relation: plan.source, source, destination };
+  const early = plan.removesFirst ? await remove(changes, copy) : undefined;
+  if (early?.refusal) throw nothingSynced(facts, early.refusal);
+  const ofWindow = await mergeWindow(changes, copied, fill);
+  if (isVerified) {
+    await verifyCopied({ ...copy, table: facts.destinationName, ...scopeOf(facts, read) });
+    if (evolving && fill) await verifyFilled(evolving, source, fill);
+  }
+  const merged = await comparedToo(changes, source, ofWindow, read);
+  if (!plan.removesDeleted) return { copied, warnings, fill, merged };
+  // Rows that the window was about to bring were missing when those that are gone were removed first.
+  const removal = early ? { ...early, missing: 0 } : await remove(changes, copy);
+  return { copied, warnings, fill, merged, removal };
+}
+
+/** Of a table whose rows that are gone have to make room first, because others take over their values. */
+const nothingSynced = (facts: TableFacts, refusal: IncrepError): IncrepError => {
+  if (refusal.code !== 'DELETES_REFUSED') return takenOver(facts, refusal);
+  const { name } = facts.settings;
+  return reworded(refusal, {
+    what: refusal.message,
+    next: `Nothing of "${name}" was synced, because a constraint of the destination needs these rows removed first. If the source is right, run "${tableCommand('sync', name, '--deletes', '--force')}".`,
+    cause: refusal,
+  });
+};
+
+/** Where the window does not show all that has changed: the source lost what it had committed, or an ALTER gave rows other values. */
+const comparesMore = ({ facts, plan, fence }: Changes): boolean =>
+  comparisonDue(facts, plan, fence) !== undefined || plan.rewritten !== undefined;
+
+async function comparedToo(
+  changes: Changes,
+  source: pg.ClientBase,
+  merged: Merged,
+  read: Window,
+): Promise<Merged> {
+  const { work, plan, destination, fence } = changes;
+  if (!comparesMore(changes)) return merged;
+  const due = comparisonDue(changes.facts, plan, fence);
+  const { facts } = merged;
+  const more = await compareMore({
+    work,
+    facts,
+    plan,
+    rewritten: due === 'all' ? undefined : plan.rewritten,
+    recent: due === 'recent' ? byKey(read) : undefined,
+    source,
+    destination,
+    nextXid: fence.nextXid,
+  });
+  const { counts } = merged;
+  return {
+    ...merged,
+    counts: {
+      ...counts,
+      inserted: counts.inserted + more.inserted,
+      updated: counts.updated + more.updated,
+    },
+    fetched: more.inserted + more.updated,
+  };
+}
+
+async function remove(
+  { work, facts, isForced }: Changes,
+  copy: Omit<Removing, 'isForced'>,
+): Promise<Removal> {
+  await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'deletes' });
+  return removeDeleted({ ...copy, isForced });
+}
+
+/** Of rows that share their unique key with one without a replication key, the destination has only the newest. */
+const withoutShared = (window: Window): Window => (window.sharing ? { ...window, nullKeys: 'warn' } : window);
+
+const byKey = (window: Window): string => windowCondition({ ...withoutShared(window), orWritten: undefined });
+
+/**
+ * What a window holds, on both sides. The destination has transactions of its own: there the rows that were written anywhere
+ * are those that have just come.
+ */
+function scopeOf(
+  { settings, stagingName }: TableFacts,
+  window: Window,
+): Pick<Comparison, 'where' | 'whereCopied'> {
+  const where = windowCondition(withoutShared(window));
+  if (!window.orWritten) return { where };
+  return settings.mergeKey.length === 0
+    ? { where: byKey(window) }
+    : { where, whereCopied: `(${byKey(window)}) OR ${isAmong(stagingName, rowKey(settings))}` };
+}
+
+const evolvingOf = ({ work, facts, plan, destination }: Changes): Evolving | undefined =>
+  plan.evolution && { work, facts, relation: plan.source, evolution: plan.evolution, destination };
+
+interface Merged {
+  readonly counts: MergeCounts;
+  /** Of a copy whose shape was changed: rows outside of the window that got values. */
+  readonly evolved?: { readonly filledRows: number; readonly warnings: readonly string[] };
+  /** Rows left out because a newer one has their key. */
+  readonly older: number;
+  /** With the destination table as it is after the merge. */
+  readonly facts: TableFacts;
+  /** Rows beside those of the window. */
+  readonly fetched: number;
+}
+
+/** Into a copy that has taken the shape of its source first, where that has changed. */
+async function mergeWindow(changes: Changes, copied: Copied, fill: Fill | undefined): Promise<Merged> {
+  const evolving = evolvingOf(changes);
+  if (!evolving) return mergeRows(changes, copied);
+  const altered = await alterCopy(evolving, fill);
+  const merged = await mergeRows({ ...changes, facts: altered.facts }, copied);
+  const warnings = await finishCopy(evolving, altered);
+  return { ...merged, evolved: { filledRows: altered.filledRows, warnings } };
+}
+
+async function mergeRows({ work, facts, plan, destination }: Changes, { rows }: Copied): Promise<Merged> {
+  if (rows > 0) await holdCopy(destination, facts, work.timing, { holds: 'part' });
+  if (!plan.hasMergeIndex) await ensureKeyIndex(destination, facts);
+  if (rows === 0) return { counts: NO_COUNTS, older: 0, facts, fetched: 0 };
+  await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'merge' });
+  const { source } = plan;
+  const older = await dropOlderVersions(destination, mergeOf(facts, source), source);
+  const share = shareOf(facts, rows);
+  const counts = await mergeInto({
+    work,
+    facts,
+    source,
+    destination,
+    share,
+    isRemovalOver: plan.removesFirst,
+  });
+  return { counts, older, facts, fetched: 0 };
+}
+
+/** From here on it is cheaper to read the table once than to look up every row of the window. */
+const MANY = 1 / 2;
+
+const shareOf = ({ destination }: TableFacts, rows: number): Share =>
+  rows < MANY * (destination?.estimatedRows ?? Infinity) ? 'few' : 'many';
+
+/** Found by the comparison of keys, in the very snapshot that was just merged. */
+const missingWarning = ({ settings: { name, replicationKey } }: TableFacts, rows: number): string[] =>
+  rows === 0
+    ? []
+    : [
+        `${rows === 1 ? '1 row of the source is' : `${rows} rows of the source are`} missing in the copy: no sync saw a new ${replicationKey} there; "${tableCommand('verify', name, '--repair')}" fetches what is missing`,
+      ];
+
+const legacyWarning = ({ since }: IncrementalPlan): string[] =>
+  'legacyCursor' in since
+    ? [
+        'took over the state file of the older script; run "increp verify" once to see what that script missed',
+      ]
+    : [];

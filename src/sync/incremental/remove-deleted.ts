@@ -1,0 +1,120 @@
+/** Finds the rows that are gone from the source, in the same snapshot that was just merged, and removes them. */
+import type pg from 'pg';
+import { IncrepError } from '../../errors.ts';
+import { onUsualPath } from '../../postgres/usual-path.ts';
+import { printName } from '../../schema/names.ts';
+import type { Relation } from '../../schema/relations.ts';
+import { tableCommand } from '../../shell-word.ts';
+import { CHECK_CONSTRAINTS } from '../../sql/constraints.ts';
+import { deleteKeys, markDeleted, unmarkDeleted } from '../../sql/removal.ts';
+import { batched } from '../compare/key-batches.ts';
+import { compareSides } from '../compare/compare-sides.ts';
+import { keyColumns, sidesOf } from '../compare/sides.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import { ownOf } from '../write/metadata-columns.ts';
+import { foreignKeyRefusal, readForeignKey, violationOf, type Violation } from '../write/violations.ts';
+
+export interface Removal {
+  readonly deleted: number;
+  /** Rows of the source that no window has brought; not counted when nothing was removed. */
+  readonly missing: number;
+  /** Why nothing was removed after all. */
+  readonly refusal: IncrepError | undefined;
+}
+
+export interface Removing {
+  readonly facts: TableFacts;
+  readonly relation: Relation;
+  readonly source: pg.ClientBase;
+  readonly destination: pg.ClientBase;
+  /** Whether the limit holds no more: --force. */
+  readonly isForced: boolean;
+}
+
+export async function removeDeleted(removing: Removing): Promise<Removal> {
+  const { facts, destination } = removing;
+  await destination.query(`SAVEPOINT increp_deletes; ${CHECK_CONSTRAINTS}`);
+  const { deleted, missing, limit, stuck } = await removeInBatches(removing);
+  if (deleted > limit && !removing.isForced) {
+    await destination.query('ROLLBACK TO SAVEPOINT increp_deletes');
+    return { deleted: 0, missing: 0, refusal: refusal(facts, limit) };
+  }
+  await destination.query('RELEASE SAVEPOINT increp_deletes');
+  return { deleted, missing, refusal: stuck };
+}
+
+/** Stops as soon as the limit is passed: what is over it is not worth finding. */
+async function removeInBatches({
+  facts,
+  relation,
+  source,
+  destination,
+  isForced,
+}: Removing): Promise<{ deleted: number; missing: number; limit: number; stuck: IncrepError | undefined }> {
+  const { settings, destinationName } = facts;
+  const key = keyColumns(facts, relation, 'destination');
+  const isSoft = settings.deletes === 'soft';
+  const sides = sidesOf(facts, {
+    relation,
+    what: 'keys',
+    where: 'true',
+    isPending: 'false',
+    destination: destinationName,
+  });
+  const comparison = await compareSides(
+    { client: source, rows: sides.source },
+    { client: destination, rows: sides.destination },
+  );
+  const run = async (statement: string, keys: readonly string[]) =>
+    (await onUsualPath(destination, () => destination.query(statement, [keys]))).rowCount ?? 0;
+  const limit = comparison.destinationRows * settings.deleteLimit;
+  const rows = { table: destinationName, key, own: ownOf(facts) };
+  const removal = (isSoft ? markDeleted : deleteKeys)(rows);
+  const referred: string[] = [];
+  const remove = batched(async (keys) => {
+    if ((await tryToRemove(destination, () => run(removal, keys))) !== undefined) referred.push(...keys);
+  });
+  let restored = 0;
+  const restore = batched(async (keys) => {
+    if (isSoft) restored += await run(unmarkDeleted(rows), keys);
+  });
+  for await (const { kind, key: values } of comparison.differences) {
+    if (kind === 'extra') await remove.add(values);
+    if (kind === 'missing') await restore.add(values);
+    if (!isForced && remove.count() > limit) break;
+  }
+  await remove.flush();
+  await restore.flush();
+  // Rows that refer to each other go at once. Those that other tables refer to stay.
+  const violation =
+    referred.length === 0 ? undefined : await tryToRemove(destination, () => run(removal, referred));
+  return {
+    deleted: remove.count() - (violation ? referred.length : 0),
+    missing: restore.count() - restored,
+    limit,
+    stuck: violation && foreignKeyRefusal(facts, violation, await readForeignKey(destination, violation)),
+  };
+}
+
+async function tryToRemove(
+  client: pg.ClientBase,
+  work: () => Promise<unknown>,
+): Promise<Violation | undefined> {
+  await client.query('SAVEPOINT increp_batch');
+  try {
+    await work();
+  } catch (error) {
+    const violation = violationOf(error);
+    if (violation?.kind !== 'foreign key') throw error;
+    await client.query('ROLLBACK TO SAVEPOINT increp_batch');
+    return violation;
+  }
+  await client.query('RELEASE SAVEPOINT increp_batch');
+  return undefined;
+}
+
+const refusal = ({ settings, destinationName }: TableFacts, limit: number): IncrepError =>
+  new IncrepError('DELETES_REFUSED', {
+    what: `more than ${Math.floor(limit)} rows of ${printName(destinationName)} are gone from the source, which is over delete_limit (${settings.deleteLimit}); none was removed`,
+    next: `If the source is right, run "${tableCommand('sync', settings.name, '--deletes', '--force')}". Everything else was synced.`,
+  });

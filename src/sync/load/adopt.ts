@@ -1,0 +1,112 @@
+/** A table that people or another tool have filled: compared with the source by key, repaired, and kept from then on. */
+import type pg from 'pg';
+import { IncrepError, reworded } from '../../errors.ts';
+import { tableCommand } from '../../shell-word.ts';
+import { compareSides } from '../compare/compare-sides.ts';
+import type { Difference } from '../compare/differences.ts';
+import { sidesOf } from '../compare/sides.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import { ensureWithinLimit, goneWarning } from './removed-rows.ts';
+import { ensureKeyIndex } from '../write/merge-key-index.ts';
+import { countsOf, olderWarning } from './load.ts';
+import { ensureOwnColumns } from '../write/metadata-columns.ts';
+import { mergeInto } from '../write/merge-into.ts';
+import { dropOlderVersions, mergeOf } from '../write/merge-staging.ts';
+import type { LoadPlan } from '../plan/plan.ts';
+import { withTableSnapshot } from '../read/read-window.ts';
+import { applyDifferences } from '../../verify/repair.ts';
+import { emptyStaging } from '../write/staging.ts';
+import type { Transfer } from '../fence/next-state.ts';
+import { verifyCopied } from '../compare/verify-copied.ts';
+import type { Work } from '../context/run-context.ts';
+
+interface Adoption {
+  readonly work: Work;
+  readonly facts: TableFacts;
+  readonly plan: LoadPlan;
+  readonly destination: pg.ClientBase;
+  /** --verify */
+  readonly isVerified: boolean;
+  /** --force */
+  readonly isForced: boolean;
+}
+
+/** In one snapshot, after the fence: what a load would read is compared instead. */
+export async function adoptTable(adoption: Adoption): Promise<Transfer> {
+  const { work, facts, plan, destination } = adoption;
+  await ensureOwnColumns(destination, facts);
+  await ensureIndexed(destination, facts);
+  await emptyStaging(destination, facts, plan.source.columns);
+  await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'deletes' });
+  return withTableSnapshot({ work, facts, plan, isCompared: true }, undefined, [], (view) =>
+    view.look((source) => repairFrom(adoption, source)),
+  );
+}
+
+async function ensureIndexed(destination: pg.ClientBase, facts: TableFacts): Promise<void> {
+  try {
+    await ensureKeyIndex(destination, facts);
+  } catch (error) {
+    if (!(error instanceof IncrepError) || error.code !== 'MERGE_KEY_NOT_UNIQUE') throw error;
+    throw reworded(error, {
+      what: error.message,
+      next: `Remove the rows that are there twice, or load the table again: ${tableCommand('sync', facts.settings.name, '--replace')}`,
+      cause: error,
+    });
+  }
+}
+
+async function repairFrom(adoption: Adoption, source: pg.ClientBase): Promise<Transfer> {
+  const { work, facts, plan, destination, isVerified } = adoption;
+  const relation = plan.source;
+  const sides = sidesOf(facts, {
+    relation,
+    what: 'rows',
+    where: 'true',
+    isPending: 'false',
+    destination: facts.destinationName,
+  });
+  const { sourceRows, destinationRows, differences } = await compareSides(
+    { client: source, rows: sides.source },
+    { client: destination, rows: sides.destination },
+  );
+  let newer = 0;
+  const repairing = { work, facts, relation, source, destination };
+  const deleted = await applyDifferences(
+    repairing,
+    counting(differences, () => (newer += 1)),
+  );
+  ensureWithinLimit(adoption, { gone: deleted, of: destinationRows });
+  await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'merge' });
+  const older = await dropOlderVersions(destination, mergeOf(facts, relation), relation);
+  const { refusal, ...merged } = await mergeInto({
+    work,
+    facts,
+    source: relation,
+    destination,
+    share: 'few',
+    isRemovalOver: true,
+  });
+  if (isVerified)
+    await verifyCopied({ facts, relation, source, destination, table: facts.destinationName, where: 'true' });
+  return {
+    loader: undefined,
+    rowsRead: merged.inserted + merged.updated + merged.newer + older,
+    bytes: 0,
+    warnings: [...olderWarning(older, facts.settings), ...goneWarning(facts, deleted)],
+    areDeletesDone: true,
+    refusal,
+    ...countsOf({ ...merged, newer: merged.newer + newer, deleted }, sourceRows - older),
+  };
+}
+
+/** Rows of the destination that are left alone because they are newer. */
+async function* counting(
+  differences: AsyncIterable<Difference>,
+  onNewer: () => void,
+): AsyncGenerator<Difference> {
+  for await (const difference of differences) {
+    if (difference.kind === 'newer') onNewer();
+    yield difference;
+  }
+}

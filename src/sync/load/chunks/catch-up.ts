@@ -1,0 +1,169 @@
+/**
+ * The staging table is brought up to date as the table itself would be: the window since the fence of the load, merged,
+ * and then the keys of both sides in the same snapshot. What is gone is removed, without a limit, because nobody has
+ * seen it yet; what moved from a chunk that was not read yet into one that was is fetched.
+ */
+import type pg from 'pg';
+import type { Copied } from '../../../postgres/copy-pipe.ts';
+import { dropTable, truncate } from '../../../sql/destination.ts';
+import { farFrom } from '../../../sql/compare.ts';
+import type { Window } from '../../../sql/window.ts';
+import { lowestCursor } from '../../../schema/keys.ts';
+import { isKeyed } from '../../../schema/state-record.ts';
+import { compareSides } from '../../compare/compare-sides.ts';
+import { sidesOf } from '../../compare/sides.ts';
+import type { TableFacts } from '../../facts/facts.ts';
+import type { RaisedFence } from '../../fence/fence.ts';
+import { becomesTable, verifyLoaded, type Load } from '../load.ts';
+import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from '../../write/merge-staging.ts';
+import { countsOn } from '../../fence/pending-rows.ts';
+import type { IncrementalPlan, KeyedLoadPlan } from '../../plan/plan.ts';
+import { readWindow } from '../../read/read-window.ts';
+import { applyDifferences } from '../../../verify/repair.ts';
+import { makeStaging } from '../../write/staging.ts';
+import { lifeOf } from '../../facts/server-instance.ts';
+import { comparisonDue } from '../../fence/next-state.ts';
+import { windowChoice } from '../../fence/window-choice.ts';
+import { asPlainCopy } from './staging-settings.ts';
+import { settle, type Settled } from './put-in-place.ts';
+
+export interface CaughtUp {
+  /** What came in addition to the chunks. */
+  readonly read: Copied;
+  /** In the staging table at the end. */
+  readonly rows: number;
+  readonly warnings: readonly string[];
+  /** Where --verify had to see the end of the load in the same snapshot. */
+  readonly settled: Settled | undefined;
+}
+
+type KeyedLoad = Load & { readonly plan: KeyedLoadPlan };
+
+interface CatchingUp {
+  readonly load: KeyedLoad;
+  /** As they would be after a sync at the moment when the fence of the load was raised. */
+  readonly since: TableFacts;
+  readonly fence: RaisedFence;
+}
+
+export async function catchUp({ load, since, fence }: CatchingUp): Promise<CaughtUp> {
+  const { work, plan, destination } = load;
+  const facts = asTable(since);
+  const window = windowPlan(load, since);
+  await makeStaging(destination, facts, plan.source.columns, false);
+  await enter(load, 'copy', 'what changed meanwhile');
+  const { questions, choose } = windowChoice(facts, window, fence, { mustRead: true });
+  const caught = await readWindow(
+    { work, facts, plan: window, destination },
+    {
+      questions,
+      choose: async (source, answers) => {
+        const chosen = await choose(source, answers);
+        return { ...chosen, window: narrowed(chosen.window, facts, fence) };
+      },
+    },
+    () => Promise.resolve(),
+    (source, copied) =>
+      whileInView({ load, facts, isWhole: comparisonDue(since, plan, fence) !== undefined }, source, copied),
+  );
+  await destination.query(dropTable(facts.stagingName));
+  return caught;
+}
+
+const enter = ({ work, facts }: Load, phase: 'copy' | 'merge' | 'deletes', detail?: string) =>
+  work.emit({ type: 'phase-started', table: facts.settings.name, phase, ...(detail && { detail }) });
+
+/** The staging table in the part of the table. */
+const asTable = (facts: TableFacts): TableFacts => ({
+  ...asPlainCopy(facts),
+  destinationName: facts.stagingName,
+  destination: facts.staging,
+  stagingName: facts.windowName,
+  staging: undefined,
+});
+
+function windowPlan({ plan }: KeyedLoad, { saved }: TableFacts): IncrementalPlan {
+  if (saved.kind !== 'record' || !isKeyed(saved.record))
+    throw new Error('a load in chunks has no record of its beginning');
+  const { reason, typeChanges, source, shape, replicationKey, keyType } = plan;
+  return {
+    kind: 'incremental',
+    action: 'incremental',
+    since: saved.record,
+    hasMergeIndex: true,
+    removesDeleted: false,
+    removesFirst: false,
+    ...{ reason, typeChanges, source, shape, replicationKey, keyType },
+  };
+}
+
+/**
+ * A transaction that was open when the load began, and of which nobody knows since when, may have written anywhere, so
+ * that everything would be read again. But whatever it has written bears a number that was not settled then.
+ */
+function narrowed(window: Window, facts: TableFacts, fence: RaisedFence): Window {
+  if (window.from !== null || fence.high === null || facts.saved.kind !== 'record') return window;
+  const { settledXid, cursor, sourceLife } = facts.saved.record;
+  if (settledXid === null || !countsOn(sourceLife, lifeOf(facts))) return window;
+  return {
+    ...window,
+    from: lowestCursor(window.keyType, [cursor, fence.high]),
+    orWritten: { since: settledXid, nextXid: farFrom(fence.nextXid) },
+  };
+}
+
+interface InView {
+  readonly load: KeyedLoad;
+  readonly facts: TableFacts;
+  /** Whether rows are compared with all their columns. */
+  readonly isWhole: boolean;
+}
+
+async function whileInView(
+  { load, facts, isWhole }: InView,
+  source: pg.ClientBase,
+  copied: Copied,
+): Promise<CaughtUp> {
+  const { work, plan, destination, isVerified } = load;
+  await enter(load, 'merge');
+  await mergeIn(load, facts);
+  await destination.query(truncate(facts.stagingName));
+  await enter(load, 'deletes');
+  const sides = sidesOf(facts, {
+    relation: plan.source,
+    what: isVerified || isWhole ? 'rows' : 'keys',
+    where: 'true',
+    isPending: 'false',
+    destination: facts.destinationName,
+  });
+  const { destinationRows, differences } = await compareSides(
+    { client: source, rows: sides.source },
+    { client: destination, rows: sides.destination },
+  );
+  const mending = { work, facts, relation: plan.source, source, destination };
+  const removed = await applyDifferences(mending, differences);
+  const { inserted, updated } = await mergeIn(load, facts);
+  // A merge may meet triggers, so that it comes first; a new table is put in place as it is.
+  const settled = isVerified && !becomesTable(load.placing) ? await settle(load) : undefined;
+  if (isVerified) await verifyLoaded(load, source);
+  return {
+    read: { rows: copied.rows + inserted + updated, bytes: copied.bytes },
+    rows: destinationRows - removed + inserted,
+    warnings: unseenWarning(plan, updated),
+    settled,
+  };
+}
+
+async function mergeIn({ plan, destination }: Load, facts: TableFacts): Promise<MergeCounts> {
+  const merge = mergeOf(facts, plan.source);
+  await dropOlderVersions(destination, merge, plan.source);
+  return mergeStaging(destination, merge, 'few');
+}
+
+/** Only --verify sees them here; otherwise they stay stale, like all changes that the replication key does not tell of. */
+const unseenWarning = ({ replicationKey }: KeyedLoadPlan, rows: number): string[] =>
+  rows === 0
+    ? []
+    : [
+        `${rows === 1 ? '1 row was' : `${rows} rows were`} changed during the load without a new ${replicationKey}, and fetched again`,
+      ];

@@ -1,0 +1,171 @@
+/** The chunks that are not there yet, each committed by itself together with the word that it is there. */
+import type pg from 'pg';
+import { z } from 'zod';
+import { IncrepError } from '../../../errors.ts';
+import type { Copied } from '../../../postgres/copy-pipe.ts';
+import { rewrittenSince } from '../../../postgres/heap.ts';
+import { codeOf } from '../../../postgres/identity.ts';
+import { rangeOf } from '../../../schema/heap.ts';
+import { isKeyed } from '../../../schema/state-record.ts';
+import { printName } from '../../../schema/names.ts';
+import { claimChunk, finishChunk, sumChunks } from '../../../sql/loads.ts';
+import { lockTimeout } from '../../../sql/reshape.ts';
+import type { Window } from '../../../sql/window.ts';
+import type { Timing } from '../../../timing.ts';
+import type { TableFacts } from '../../facts/facts.ts';
+import type { LoadPlan } from '../../plan/plan.ts';
+import { readWindow } from '../../read/read-window.ts';
+import type { Work } from '../../context/run-context.ts';
+import type { BegunLoad } from '../../plan/chunk-choice.ts';
+import type { Jobs } from './workers.ts';
+import type { Progress } from './progress.ts';
+
+interface Copying {
+  readonly facts: TableFacts;
+  readonly plan: LoadPlan;
+  readonly load: BegunLoad;
+  readonly jobs: Jobs;
+  readonly progress: Progress;
+  /** Fails where the transaction that holds the lock of the table is gone. */
+  readonly ensureLocked: () => Promise<unknown>;
+}
+
+/**
+ * Returns whether there is time for what comes after the last chunk; without it some may be missing.
+ * @throws what the first job failed with; the others were stopped by then, and their chunks rolled back
+ */
+export async function copyChunks(copying: Copying): Promise<boolean> {
+  const { facts, load, jobs, progress } = copying;
+  const [first] = jobs.works;
+  if (!first) throw new Error('a load in chunks has no job');
+  const { starts } = load.header;
+  progress.of = starts.length;
+  progress.done = load.done.length;
+  const before = await first.destination.withReading((client) =>
+    sumsOf(client, facts.destinationName.schema, load.id),
+  );
+  const meter = meterOver(before);
+  const left = starts.map((_, chunk) => chunk).filter((chunk) => !load.done.includes(chunk));
+  await Promise.allSettled(
+    jobs.works.map(async (work) => {
+      try {
+        const metered = { ...work, emit: meter(work) };
+        for (let chunk = left.shift(); chunk !== undefined; chunk = left.shift()) {
+          await copyChunk(copying, metered, chunk);
+          if (work.timeBox.isOver) return;
+        }
+      } catch (error) {
+        jobs.stop(error);
+      }
+    }),
+  );
+  first.signal?.throwIfAborted();
+  // Each run that is at it has to come further, however short its time is.
+  return !first.timeBox.isOver || load.done.length === starts.length;
+}
+
+const sumsRow = z.object({ chunks: z.number(), rows: z.number(), bytes: z.number() });
+
+/** Of the chunks that are there, those of earlier runs among them. */
+export const sumsOf = async (
+  client: pg.ClientBase,
+  schema: string,
+  id: string,
+): Promise<z.infer<typeof sumsRow>> => sumsRow.parse((await client.query(sumChunks(schema), [id])).rows[0]);
+
+/** What each job counts from the start of its chunk is counted on over all chunks and jobs. */
+function meterOver(before: { readonly rows: number; readonly bytes: number }): (work: Work) => Work['emit'] {
+  const total = { rows: before.rows, bytes: before.bytes };
+  return ({ emit }) => {
+    let counted = { rows: 0, bytes: 0 };
+    return (event) => {
+      if (event.type === 'phase-started') counted = { rows: 0, bytes: 0 };
+      if (event.type !== 'rows-copied') return emit(event);
+      const { bytes, rows = counted.rows } = event;
+      total.bytes += bytes - counted.bytes;
+      total.rows += rows - counted.rows;
+      counted = { rows, bytes };
+      return emit({ ...event, ...total, earlier: before.bytes });
+    };
+  };
+}
+
+async function copyChunk(copying: Copying, work: Work, chunk: number): Promise<void> {
+  const { facts, load, progress } = copying;
+  await copying.ensureLocked();
+  const detail = `chunk ${chunk + 1} of ${load.header.starts.length}`;
+  await work.emit({
+    type: 'phase-started',
+    table: facts.settings.name,
+    phase: 'copy',
+    detail,
+    chunks: { ...progress },
+  });
+  const { schema } = facts.destinationName;
+  await work.destination.withWriting([], async (destination) => {
+    if (!(await isClaimed(destination, work.timing, { facts, id: load.id, chunk }))) return;
+    const { rows, bytes } = await readChunk(copying, work, destination, chunk);
+    await destination.query(finishChunk(schema), [load.id, chunk, rows, bytes]);
+  });
+  progress.done += 1;
+}
+
+/** SQLSTATE foreign_key_violation. */
+const NO_SUCH_LOAD = '23503';
+
+/** False where the chunk is there after all. */
+async function isClaimed(
+  client: pg.ClientBase,
+  { chunkLockGrace, lockTimeout: usual }: Timing,
+  { facts, id, chunk }: { readonly facts: TableFacts; readonly id: string; readonly chunk: number },
+): Promise<boolean> {
+  const { destinationName } = facts;
+  await client.query(lockTimeout(chunkLockGrace));
+  try {
+    const { rowCount } = await client.query(claimChunk(destinationName.schema), [id, chunk]);
+    if (rowCount === 0) return false;
+  } catch (error) {
+    if (codeOf(error) !== NO_SUCH_LOAD) throw error;
+    throw new IncrepError('SHAPE_MOVED', {
+      what: `the load of ${printName(destinationName)} was given up by another run`,
+      next: 'Run increp again: it loads the table from the start.',
+      cause: error,
+    });
+  }
+  await client.query(lockTimeout(usual));
+  return true;
+}
+
+const readChunk = (
+  { facts, plan, load: { header } }: Copying,
+  work: Work,
+  destination: pg.ClientBase,
+  chunk: number,
+): Promise<Copied> =>
+  readWindow(
+    { work, facts, plan, destination },
+    { questions: [], choose: () => Promise.resolve({ window: windowOf(header, chunk), isQuiet: false }) },
+    () => Promise.resolve(),
+    async (source, copied) => {
+      // Now, not before: from the first row read on, a lock has kept the files what they were.
+      const [moved] = await rewrittenSince(source, header.source.leaves);
+      if (moved === undefined) return copied;
+      throw new IncrepError('SHAPE_MOVED', {
+        what: `"${moved}" was rewritten at the source (VACUUM FULL, CLUSTER, TRUNCATE, REFRESH) while ${printName(facts.sourceName)} was loaded in chunks, so its pages are others now`,
+        next: 'Run increp again: that load starts over.',
+      });
+    },
+  );
+
+function windowOf({ record, starts }: BegunLoad['header'], chunk: number): Window {
+  if (record.cursor === null || !isKeyed(record))
+    throw new Error('a load in chunks without a high-water mark');
+  return {
+    replicationKey: record.replicationKey,
+    keyType: record.keyType,
+    from: null,
+    lookbackSeconds: 0,
+    nullKeys: 'include',
+    chunk: { blocks: rangeOf(starts, chunk), upTo: record.cursor },
+  };
+}

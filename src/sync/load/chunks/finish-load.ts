@@ -1,0 +1,147 @@
+/** All chunks are there: what changed meanwhile, what moved and what is gone, and then the table is put in place. */
+import type pg from 'pg';
+import { IncrepError } from '../../../errors.ts';
+import { describeRelations } from '../../../postgres/catalog.ts';
+import { codeOf } from '../../../postgres/identity.ts';
+import type { Phase } from '../../../events.ts';
+import { printName } from '../../../schema/names.ts';
+import { isUniqueBy, type Relation } from '../../../schema/relations.ts';
+import { isShared } from '../../../schema/row-identity.ts';
+import { analyze } from '../../../sql/destination.ts';
+import { dropDoubles } from '../../../sql/doubles.ts';
+import { forgetLoad } from '../../../sql/loads.ts';
+import type { TableFacts } from '../../facts/facts.ts';
+import { fenceTarget, raiseFence } from '../../fence/fence.ts';
+import { becomesTable, choosePlacing, countsOf, olderWarning } from '../load.ts';
+import { goneWarning } from '../removed-rows.ts';
+import type { MergedInto } from '../../write/merge-into.ts';
+import { mergeOf, NO_COUNTS } from '../../write/merge-staging.ts';
+import { dropUnique } from '../../write/merge-key-index.ts';
+import { stagingIndex, stagingKey } from '../../reshape/new-table.ts';
+import { nextRecord, replacedWarning, shiftSince, type Transfer } from '../../fence/next-state.ts';
+import { storageIn } from './begin-load.ts';
+import { catchUp, type CaughtUp } from './catch-up.ts';
+import type { BegunLoad } from '../../plan/chunk-choice.ts';
+import { sumsOf } from './copy-chunks.ts';
+import type { ChunkedLoad, Loaded } from './chunked-load.ts';
+import { asPlainCopy } from './staging-settings.ts';
+import { settle } from './put-in-place.ts';
+
+export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise<Loaded> {
+  const { work, plan, destination, isVerified, isForced } = request;
+  const { schema, table } = request.facts.stateName;
+  const facts = { ...request.facts, staging: await stagingOf(destination, request.facts, load) };
+  const copied = await sumsOf(destination, schema, load.id);
+  if (copied.chunks !== load.header.starts.length) throw new Error('chunks are missing at the end of a load');
+  const placing = await choosePlacing(destination, facts, plan, work.timing);
+  await enter(request, 'index');
+  const older = await indexStaging(destination, asPlainCopy(facts), plan.source);
+  await destination.query(analyze(facts.stagingName));
+  await enter(request, 'fence');
+  const fence = await raiseFence(work, fenceTarget(facts, plan));
+  // As in any sync after the one that the header's record tells of.
+  const since: TableFacts = { ...facts, saved: { kind: 'record', record: load.header.record, warnings: [] } };
+  const placed = { work, facts, plan, destination, isVerified, isForced, placing, hasMergeKey: true };
+  const caught = await catchUp({ load: placed, since, fence });
+  const isReindexed = isShared(facts.settings) && becomesTable(placing);
+  if (isReindexed) await dropUnique(destination, facts.stagingName, stagingIndex(facts.stagingName));
+  const counts = caught.settled ?? (await settle({ ...placed, hasMergeKey: !isReindexed }));
+  await destination.query(forgetLoad(schema), [table]);
+  const record = nextRecord(work, since, plan, fence, deletesOf(counts.merged));
+  return {
+    fence,
+    // The next one of the table, whose state has not changed since the chunks began.
+    record: {
+      ...record,
+      generation: nextRecord(work, facts, plan, fence, deletesOf(counts.merged)).generation,
+    },
+    moved: transferOf({
+      copied,
+      caught,
+      counts: counts.merged ?? {
+        ...NO_COUNTS,
+        inserted: caught.rows,
+        deleted: counts.gone,
+        refusal: undefined,
+      },
+      warnings: [
+        ...olderWarning(older, facts.settings),
+        ...counts.warnings,
+        ...goneWarning(facts, counts.gone),
+        ...shiftSince(since, plan, fence).warnings,
+        ...replacedWarning(since, plan, fence),
+      ],
+    }),
+  };
+}
+
+/** The comparison of keys at the end leaves no row that is gone, unless others still refer to it. */
+const deletesOf = (merged: MergedInto | undefined) => ({ areDeletesDone: merged?.refusal === undefined });
+
+const enter = ({ work, facts }: ChunkedLoad, phase: Phase) =>
+  work.emit({ type: 'phase-started', table: facts.settings.name, phase });
+
+/** @throws IncrepError SHAPE_MOVED, where a hand was at it while the chunks came in */
+async function stagingOf(
+  client: pg.ClientBase,
+  { stagingName }: TableFacts,
+  { header }: BegunLoad,
+): Promise<Relation> {
+  const { schema, table } = stagingName;
+  const staging = (await describeRelations(client, schema, [table])).get(table);
+  const isOurs = staging?.oid === header.staging.oid;
+  const storage = isOurs ? await storageIn(client, stagingName) : undefined;
+  if (staging && storage?.filenode === header.staging.filenode) return staging;
+  throw new IncrepError('SHAPE_MOVED', {
+    what: `${printName(stagingName)} was dropped, emptied or rewritten while it was loaded in chunks`,
+    next: 'Run increp again: that load starts over.',
+  });
+}
+
+/** SQLSTATE unique_violation. */
+const UNIQUE_VIOLATION = '23505';
+
+/** Returns how many rows were left out because a newer one of the source has their key. */
+async function indexStaging(client: pg.ClientBase, facts: TableFacts, source: Relation): Promise<number> {
+  const merge = mergeOf(facts, source);
+  const drop = async (isTrulyDouble: boolean) =>
+    (await client.query(dropDoubles(merge, isTrulyDouble))).rowCount ?? 0;
+  if (!isUniqueBy(source, merge.mergeKey)) {
+    const older = await drop(true);
+    await client.query(stagingKey(facts, source));
+    return older;
+  }
+  // A row that moved from one chunk to another is rare, and looking for it costs more than the index does.
+  await client.query('SAVEPOINT increp_key');
+  try {
+    await client.query(stagingKey(facts, source));
+  } catch (error) {
+    if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
+    await client.query('ROLLBACK TO SAVEPOINT increp_key');
+    await drop(false);
+    await client.query(stagingKey(facts, source));
+  }
+  return 0;
+}
+
+function transferOf({
+  copied,
+  caught,
+  counts,
+  warnings,
+}: {
+  readonly copied: { readonly rows: number; readonly bytes: number };
+  readonly caught: CaughtUp;
+  readonly counts: MergedInto;
+  readonly warnings: readonly string[];
+}): Transfer {
+  return {
+    loader: 'copy',
+    rowsRead: copied.rows + caught.read.rows,
+    bytes: copied.bytes + caught.read.bytes,
+    warnings: [...warnings, ...caught.warnings],
+    areDeletesDone: counts.refusal === undefined,
+    refusal: counts.refusal,
+    ...countsOf(counts, caught.rows),
+  };
+}

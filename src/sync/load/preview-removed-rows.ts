@@ -1,0 +1,97 @@
+/** What a load would take away, told beforehand: for `plan` and `check`. Writes nothing. */
+import type pg from 'pg';
+import { z } from 'zod';
+import { IncrepError } from '../../errors.ts';
+import { ask } from '../../postgres/usual-path.ts';
+import type { Relation } from '../../schema/relations.ts';
+import { countWhere } from '../../sql/contents.ts';
+import { limitStatements } from '../../sql/session.ts';
+import { compareSides } from '../compare/compare-sides.ts';
+import { sidesOf } from '../compare/sides.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import { countLive, hasComparableKey, type GoneRows } from './removed-rows.ts';
+import { keepsRest } from '../plan/reload-guard.ts';
+import type { LoadPlan, Plan } from '../plan/plan.ts';
+import type { Work } from '../context/run-context.ts';
+
+/** `isEstimate`: by what the planners believe, because counting would have taken too long. */
+export type ForeseenGone = GoneRows & { readonly isEstimate: boolean };
+
+type Looking = Pick<Work, 'source' | 'destination' | 'timing'>;
+
+/** By table; those without a load, or of which nothing can go, are left out. */
+export async function foreseeAllGone(
+  work: Looking,
+  plans: Iterable<readonly [TableFacts, Plan]>,
+): Promise<ReadonlyMap<TableFacts, ForeseenGone>> {
+  const found = new Map<TableFacts, ForeseenGone>();
+  for (const [table, plan] of plans) {
+    const gone = plan.kind === 'load' ? await foreseeGone(work, table, plan) : undefined;
+    if (gone) found.set(table, gone);
+  }
+  return found;
+}
+
+async function foreseeGone(
+  work: Looking,
+  table: TableFacts,
+  { source, adopts }: LoadPlan,
+): Promise<ForeseenGone | undefined> {
+  const { settings, destination, destinationHasRows, unclaimed } = table;
+  const isReplaced = unclaimed !== undefined && adopts !== true;
+  if (!destination || !destinationHasRows || settings.mode === 'full-refresh') return undefined;
+  if (isReplaced || keepsRest(settings)) return undefined;
+  try {
+    return { ...(await countGone(work, table, source)), isEstimate: false };
+  } catch (error) {
+    // Why a table cannot be counted, or not in time, is for others to say.
+    if (!(error instanceof IncrepError) || error.code === 'INTERRUPTED') throw error;
+    return estimated(source, destination);
+  }
+}
+
+function estimated(source: Relation, destination: Relation): ForeseenGone | undefined {
+  const [there, here] = [source.estimatedRows, destination.estimatedRows];
+  if (there === undefined || here === undefined) return undefined;
+  return { gone: Math.max(0, here - there), of: here, isEstimate: true };
+}
+
+const countRow = z.object({ rows: z.number() });
+
+function countGone(
+  { source, destination, timing }: Looking,
+  table: TableFacts,
+  relation: Relation,
+): Promise<GoneRows> {
+  const limit = [limitStatements(timing.planComparison)];
+  return destination.withSnapshot(limit, (there) =>
+    source.withSnapshot(limit, async (here) => {
+      if (hasComparableKey(table, relation)) return compareKeys(table, relation, here, there);
+      const { rows } = countRow.parse((await ask(here, countWhere(table.sourceRows, 'true'))).rows[0]);
+      const of = await countLive(there, table);
+      return { gone: Math.max(0, of - rows), of };
+    }),
+  );
+}
+
+async function compareKeys(
+  table: TableFacts,
+  relation: Relation,
+  source: pg.ClientBase,
+  destination: pg.ClientBase,
+): Promise<GoneRows> {
+  const sides = sidesOf(table, {
+    relation,
+    what: 'keys',
+    where: 'true',
+    isPending: 'false',
+    destination: table.destinationName,
+  });
+  const { destinationRows, differences } = await compareSides(
+    { client: source, rows: sides.source },
+    { client: destination, rows: sides.destination },
+  );
+  let gone = 0;
+  for await (const { kind } of differences) if (kind === 'extra') gone += 1;
+  return { gone, of: destinationRows };
+}

@@ -1,0 +1,132 @@
+/** Rows that a load takes from the destination because the source no longer has them: counted, and held to `delete_limit`. */
+import type pg from 'pg';
+import { z } from 'zod';
+import { IncrepError } from '../../errors.ts';
+import { formatCount } from '../../format.ts';
+import { queryUsually } from '../../postgres/usual-path.ts';
+import { carriedType } from '../../schema/columns.ts';
+import { printName } from '../../schema/names.ts';
+import type { Relation } from '../../schema/relations.ts';
+import { tableCommand } from '../../shell-word.ts';
+import { countRows, countWithout } from '../../sql/gone-rows.ts';
+import { ident } from '../../sql/identifiers.ts';
+import { markIn, oursIn, type OwnColumn } from '../../sql/own-columns.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import { ownOf } from '../write/metadata-columns.ts';
+import type { LoadPlan } from '../plan/plan.ts';
+
+export interface GoneRows {
+  readonly gone: number;
+  /** Rows of the destination that could be gone. */
+  readonly of: number;
+}
+
+export const NONE_GONE: GoneRows = { gone: 0, of: 0 };
+
+interface Limited {
+  readonly facts: TableFacts;
+  readonly plan: Pick<LoadPlan, 'action' | 'adopts'>;
+  /** --force */
+  readonly isForced: boolean;
+}
+
+/** Mode full-refresh makes the copy what the source is; who says --replace, or --force, has said so of the rows. */
+const isLimited = ({ facts: { settings, unclaimed }, plan, isForced }: Limited): boolean =>
+  settings.mode !== 'full-refresh' && !isForced && (unclaimed === undefined || plan.adopts === true);
+
+/** Undefined where the load may remove them. */
+export function limitRefusal(limited: Limited, { gone, of }: GoneRows): IncrepError | undefined {
+  const { facts, plan } = limited;
+  const { settings, destinationName } = facts;
+  if (!isLimited(limited) || gone <= of * settings.deleteLimit) return undefined;
+  const flags = plan.adopts ? ['--adopt'] : plan.action === 'full-refresh' ? ['--full-refresh'] : [];
+  const again = tableCommand('sync', settings.name, ...flags, '--force');
+  return new IncrepError('DELETES_REFUSED', {
+    what: `loading ${printName(destinationName)} would remove ${inWords({ gone, of })} that the source no longer has, which is over delete_limit (${settings.deleteLimit}); nothing was changed`,
+    next: `If these rows may go, run "${again}".${plan.action === 'reset' && settings.onSchemaChange === 'reset' ? ' To keep them, set "on_schema_change": "evolve", which alters the table in place where that is possible.' : ''}`,
+  });
+}
+
+export const inWords = ({ gone, of }: GoneRows): string =>
+  `${formatCount(gone)} of ${formatCount(of)} ${of === 1 ? 'row' : 'rows'}`;
+
+/** @throws IncrepError DELETES_REFUSED */
+export function ensureWithinLimit(limited: Limited, gone: GoneRows): void {
+  const refusal = limitRefusal(limited, gone);
+  if (refusal) throw refusal;
+}
+
+/** Whoever has set nothing about deleted rows may believe that they stay. */
+export const goneWarning = ({ settings }: TableFacts, gone: number): string[] =>
+  gone === 0 || settings.deletes !== 'ignore' || settings.mode === 'full-refresh'
+    ? []
+    : [
+        `${gone === 1 ? '1 row' : `${formatCount(gone)} rows`} that the source no longer has ${gone === 1 ? 'was' : 'were'} removed: "deletes": "ignore" keeps such rows only until a table is loaded again`,
+      ];
+
+const countRow = z.object({ rows: z.number() });
+
+const rowsOf = async (client: pg.ClientBase, sql: string): Promise<number> =>
+  countRow.parse((await queryUsually(client, sql)).rows[0]).rows;
+
+/** After a merge that has removed so many. */
+export async function goneByMerge(
+  client: pg.ClientBase,
+  facts: TableFacts,
+  { inserted, deleted }: { readonly inserted: number; readonly deleted: number },
+): Promise<GoneRows> {
+  if (deleted === 0) return NONE_GONE;
+  const left = await rowsOf(client, countRows(facts.destinationName, liveRows(ownOf(facts))));
+  return { gone: deleted, of: left - inserted + deleted };
+}
+
+export const countLive = (client: pg.ClientBase, facts: TableFacts): Promise<number> =>
+  rowsOf(client, countRows(facts.destinationName, liveRows(presentOwn(facts))));
+
+/** Before the staging table takes the place of the table. */
+export async function goneByExchange(
+  client: pg.ClientBase,
+  facts: TableFacts,
+  source: Relation,
+): Promise<GoneRows> {
+  const { destination, destinationName: table, stagingName, settings } = facts;
+  if (!destination || !facts.destinationHasRows) return NONE_GONE;
+  const where = liveRows(presentOwn(facts));
+  const of = await countLive(client, facts);
+  if (!hasComparableKey(facts, source)) {
+    const arrived = await rowsOf(client, countRows(stagingName, []));
+    return { gone: Math.max(0, of - arrived), of };
+  }
+  const key = settings.mergeKey.map((name) => ({
+    name,
+    isNullable: source.columns.some((column) => column.name === name && !column.isNotNull),
+  }));
+  const { withKey, withNull } = countWithout({ table, staging: stagingName, key, where });
+  const gone = await rowsOf(client, withKey);
+  return { gone: gone + (withNull === undefined ? 0 : await rowsOf(client, withNull)), of };
+}
+
+/** Own columns that the table has: one that the load brings along tells nothing of the rows that are there. */
+const presentOwn = (facts: TableFacts) =>
+  ownOf(facts).filter((own) => facts.destination?.columns.some(({ name }) => name === own.name));
+
+function liveRows(own: readonly OwnColumn[]): string[] {
+  const mark = markIn(own);
+  return [...oursIn(own), ...(mark ? [`${ident(mark.name)} IS NULL`] : [])];
+}
+
+const INTEGERS = ['smallint', 'integer', 'bigint'];
+const isText = (type: string): boolean => /^(text|character varying(\(\d+\))?)$/.test(type);
+
+const isComparable = (one: string, other: string): boolean =>
+  one === other || (INTEGERS.includes(one) && INTEGERS.includes(other)) || (isText(one) && isText(other));
+
+/** Whether the key that the new rows have tells which of the old ones they are. */
+export const hasComparableKey = ({ destination, settings, natives }: TableFacts, source: Relation): boolean =>
+  settings.mergeKey.length > 0 &&
+  settings.mergeKey.every((name) => {
+    const [now, old] = [source, destination].map((side) =>
+      side?.columns.find((column) => column.name === name),
+    );
+    return now !== undefined && old !== undefined && isComparable(carriedType(now, natives), old.type);
+  });

@@ -1,0 +1,123 @@
+/** One run per table at a time, by a lock that ends with its transaction, so that a dead holder leaves nothing. */
+import type pg from 'pg';
+import { z } from 'zod';
+import { IncrepError } from '../../errors.ts';
+import { sleep } from '../../retry.ts';
+import { printName } from '../../schema/names.ts';
+import { lockHolder, readGeneration, tryLock } from '../../sql/state.ts';
+import type { Timing } from '../../timing.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import { generationOf } from '../facts/saved-state.ts';
+
+export interface Patience {
+  readonly timing: Pick<Timing, 'tableLockPoll' | 'tableLockGrace'>;
+  /** How long to wait for a holder that is alive. */
+  readonly waitSeconds: number;
+  /** The longest wait of all: whoever has no time left is sent away by any holder. */
+  readonly atMostSeconds?: number;
+  readonly signal: AbortSignal | undefined;
+  /** Told once, where it has to wait at all, who the other run is. */
+  readonly onWait?: (holder: string) => Promise<void>;
+}
+
+/** What goes with BEGIN to take the lock and to see whether the facts, gathered before it, still hold. */
+export const lockingStatements = ({ stateName }: Pick<TableFacts, 'stateName'>): string[] => [
+  tryLock(stateName),
+  readGeneration(stateName),
+];
+
+/** Goes on from what the locking statements answered. @throws IncrepError RUN_LOCKED, SHAPE_MOVED */
+export async function holdTable(
+  client: pg.ClientBase,
+  facts: TableFacts,
+  [lock, state]: readonly pg.QueryResult[],
+  patience: Patience,
+): Promise<void> {
+  if (lock && state && isTaken(lock)) return ensureUnmoved(facts, state);
+  await lockTable(client, facts, patience);
+  ensureUnmoved(facts, await client.query(readGeneration(facts.stateName)));
+}
+
+const isTaken = ({ rows }: pg.QueryResult): boolean => z.object({ taken: z.boolean() }).parse(rows[0]).taken;
+
+/** @throws IncrepError RUN_LOCKED */
+export async function lockTable(
+  client: pg.ClientBase,
+  { stateName }: Pick<TableFacts, 'stateName'>,
+  patience: Patience,
+): Promise<void> {
+  const { waitSeconds, atMostSeconds = Infinity, timing } = patience;
+  const wait = Math.min(Math.max(waitSeconds, timing.tableLockGrace), atMostSeconds);
+  const deadline = performance.now() + wait * 1000;
+  for (let isTold = false; ; isTold = true) {
+    if (isTaken(await client.query(tryLock(stateName)))) return;
+    if (performance.now() >= deadline) throw lockedBy(stateName, await holderOf(client, stateName));
+    if (!isTold) await patience.onWait?.(await otherRun(client, stateName));
+    await sleep(Math.min(timing.tableLockPoll, (deadline - performance.now()) / 1000), patience.signal);
+  }
+}
+
+const holderRow = z.object({
+  pid: z.number().nullable(),
+  application: z.string().nullable(),
+  host: z.string().nullable(),
+  since: z.date().nullable(),
+  /** It has done its work, and only its commit is not confirmed. */
+  waitsForStandby: z.boolean(),
+});
+
+interface NamedHolder {
+  readonly text: string;
+  readonly pid: number | null;
+  readonly waitsForStandby: boolean;
+}
+
+/** Undefined where it has just ended. */
+async function holderOf(
+  client: pg.ClientBase,
+  table: TableFacts['stateName'],
+): Promise<NamedHolder | undefined> {
+  const holder = holderRow.optional().parse((await client.query(lockHolder(table))).rows[0]);
+  return holder && { text: describe(holder), pid: holder.pid, waitsForStandby: holder.waitsForStandby };
+}
+
+const lockedBy = (table: TableFacts['stateName'], holder: NamedHolder | undefined): IncrepError =>
+  holder?.waitsForStandby === true ? lockedByCommit(table, holder) : lockedByRun(table, holder);
+
+/** Whoever ends it gains nothing: the rows are committed as soon as the server says so. */
+const lockedByCommit = (table: TableFacts['stateName'], { text }: NamedHolder): IncrepError =>
+  new IncrepError('RUN_LOCKED', {
+    what: `the last sync of ${printName(table)} cannot end: its commit waits for a synchronous standby of the destination: ${text}`,
+    next: 'Bring that standby back, or take it out of synchronous_standby_names at the destination and run there: SELECT pg_reload_conf()',
+  });
+
+const lockedByRun = (table: TableFacts['stateName'], holder: NamedHolder | undefined): IncrepError =>
+  new IncrepError('RUN_LOCKED', {
+    what: `${printName(table)} is being synced by another run${holder ? `: ${holder.text}` : ''}`,
+    next: `Wait for it, or run with --wait-lock 5m. If it hangs, end it, and its lock is gone${holder?.pid ? `; at the destination: SELECT pg_terminate_backend(${holder.pid})` : ''}.`,
+  });
+
+async function otherRun(client: pg.ClientBase, table: TableFacts['stateName']): Promise<string> {
+  const holder = await holderOf(client, table);
+  return `another run${holder ? `: ${holder.text}` : ''}`;
+}
+
+const describe = ({ pid, application, host, since }: z.infer<typeof holderRow>): string =>
+  [
+    application ?? 'an unknown program',
+    ...(host === null ? [] : [`from ${host}`]),
+    ...(since === null ? [] : [`since ${since.toISOString()}`]),
+    `(backend ${pid ?? 'unknown'} of the destination)`,
+  ].join(' ');
+
+/** Another run may have committed between the facts and the lock. @throws IncrepError */
+function ensureUnmoved({ destinationName, saved }: TableFacts, { rows }: pg.QueryResult): void {
+  const state = z.object({ generation: z.string(), isReset: z.boolean() }).optional().parse(rows[0]);
+  // A row that is missing while the file serves is as it was planned. A reset leaves one.
+  if (state === undefined) return;
+  if (state.generation === String(generationOf(saved)) && state.isReset === (saved.kind === 'none')) return;
+  throw new IncrepError('SHAPE_MOVED', {
+    what: `${printName(destinationName)} was synced by another run, or reset, in the meantime`,
+    next: 'Run increp again.',
+  });
+}

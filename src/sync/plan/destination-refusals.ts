@@ -1,0 +1,110 @@
+/** What must be right at the destination before a table is written there: pure. */
+import { IncrepError } from '../../errors.ts';
+import type { SchemaAccess } from '../../postgres/catalog.ts';
+import { MAX_NAME_BYTES, printName } from '../../schema/names.ts';
+import { isReadableTable, type Relation } from '../../schema/relations.ts';
+import { stagingMark } from '../../sql/destination.ts';
+import { ident, qualified } from '../../sql/identifiers.ts';
+import { OWN_TABLES, stateTable } from '../../sql/state.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import { typeRefusals } from './type-refusals.ts';
+
+export function destinationRefusals(now: TableFacts): IncrepError[] {
+  if (now.saved.kind === 'foreign')
+    return [new IncrepError('STATE_FOREIGN', { what: now.saved.what, next: now.saved.next })];
+  const found = [schemaRefusal(now), ...relationRefusals(now), longName(now)];
+  return [...found.filter((error) => error !== undefined), ...typeRefusals(now)];
+}
+
+/** A name of 63 bytes in LATIN1 is longer in UTF8, and Postgres would cut it without a word. */
+function longName({ source, settings, servers }: TableFacts): IncrepError | undefined {
+  const column = source?.columns.find(({ name }) => Buffer.byteLength(name) > MAX_NAME_BYTES);
+  if (!source || !column || servers.destination.encoding !== 'UTF8') return undefined;
+  return new IncrepError('ENCODING_MISMATCH', {
+    what: `the column "${column.name}" of ${printName(source.name)} has a name of ${Buffer.byteLength(column.name)} bytes in UTF8, the encoding of the destination, where ${MAX_NAME_BYTES} is the most`,
+    next: `Give it a shorter name, or copy a view that does, and set "name" of "${settings.name}" to that view.`,
+  });
+}
+
+const schemaRefusal = ({
+  destinationSchema,
+  destinationName: { schema },
+  destination,
+  stateTable: state,
+}: TableFacts): IncrepError | undefined =>
+  schemaFault(schema, destinationSchema, destination !== undefined && state !== 'none') ??
+  (state === 'unreadable' ? unreadableState(schema, destinationSchema) : undefined);
+
+const unreadableState = (schema: string, { role }: SchemaAccess): IncrepError =>
+  new IncrepError('PRIVILEGE_MISSING', {
+    what: `role "${role}" may not read ${printName(stateTable(schema))} at the destination, where the state of its copies is kept`,
+    next: `At the destination, run: GRANT SELECT, INSERT, UPDATE, DELETE ON ${qualified(stateTable(schema))} TO ${ident(role)}`,
+  });
+
+/** Why no table can be made there; a copy that is there already, and its state, need no more than themselves. */
+export function schemaFault(
+  schema: string,
+  access: SchemaAccess,
+  areTablesThere: boolean,
+): IncrepError | undefined {
+  if (!access.exists && !access.canCreateSchema) {
+    return new IncrepError('PRIVILEGE_MISSING', {
+      what: `the destination has no schema "${schema}", and role "${access.role}" may not create it`,
+      next: `At the destination, run: CREATE SCHEMA ${ident(schema)} AUTHORIZATION ${ident(access.role)}`,
+    });
+  }
+  if (access.exists && !(access.canUse && (access.canCreate || areTablesThere))) {
+    return new IncrepError('PRIVILEGE_MISSING', {
+      what: `role "${access.role}" may not create tables in schema "${schema}" of the destination`,
+      next: `At the destination, run: GRANT USAGE, CREATE ON SCHEMA ${ident(schema)} TO ${ident(access.role)}`,
+    });
+  }
+  return undefined;
+}
+
+function relationRefusals(now: TableFacts): IncrepError[] {
+  const { destination, staging, settings, stagingName, window } = now;
+  if (OWN_TABLES.includes(settings.destinationName)) return [ownName(now)];
+  return [
+    ...(destination ? unfitCopy(now, destination) : []),
+    ...(staging && staging.comment !== stagingMark(settings.destinationName)
+      ? [
+          new IncrepError('STAGING_TAKEN', {
+            what: `${printName(stagingName)} exists at the destination and was not made by increp, which needs that name`,
+            next: `Rename or drop it, or give "${settings.name}" another "dest_name".`,
+          }),
+        ]
+      : []),
+    ...(window
+      ? [
+          new IncrepError('STAGING_TAKEN', {
+            what: `${printName(window.name)} exists at the destination and was not made by increp, which needs that name to load "${settings.name}" in chunks`,
+            next: 'Rename or drop it, or remove "chunk".',
+          }),
+        ]
+      : []),
+  ];
+}
+
+const ownName = ({ settings }: TableFacts): IncrepError =>
+  new IncrepError('CONFIG_INVALID', {
+    what: `"${settings.destinationName}" is the name of a table that increp keeps for itself`,
+    next: 'Give the table another "dest_name".',
+  });
+
+function unfitCopy({ destinationSchema: { role } }: TableFacts, destination: Relation): IncrepError[] {
+  if (destination.kind !== 'table')
+    return [
+      new IncrepError('DEPENDENTS', {
+        what: `${printName(destination.name)} at the destination is a ${destination.kind}, not a table that increp can fill`,
+        next: 'Rename it, or give this table another "dest_name".',
+      }),
+    ];
+  if (isReadableTable(destination)) return [];
+  return [
+    new IncrepError('PRIVILEGE_MISSING', {
+      what: `role "${role}" may not read all of ${printName(destination.name)} at the destination`,
+      next: `Make "${role}" its owner there, or rename it: increp fills the table with that name.`,
+    }),
+  ];
+}

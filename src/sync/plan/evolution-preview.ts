@@ -1,0 +1,53 @@
+/** What a change in place would do, and what is in its way as far as the catalog tells. Pure. */
+import type { Dependent } from '../../postgres/dependents.ts';
+import type { Evolution } from '../../schema/evolution.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import type { IncrementalPlan } from './plan.ts';
+import { describeDependent, foreseeObstruction, isOthers, type Obstruction } from './obstructions.ts';
+import { alterationsOf } from './describe-evolution.ts';
+
+export interface ForeseenEvolution {
+  /** Statements at the destination, in order. */
+  readonly alterations: readonly string[];
+  /** Columns that are copied for the rows that the copy has... */
+  readonly filled: readonly string[];
+  /** ...and those that are compared first, and copied only where they differ. */
+  readonly compared: readonly string[];
+  /** About; undefined before the first ANALYZE. */
+  readonly rows: number | undefined;
+  readonly warnings: readonly string[];
+  readonly obstruction: Obstruction | undefined;
+}
+
+export function foreseeEvolution(
+  facts: TableFacts,
+  { source, evolution }: IncrementalPlan,
+  dependents: readonly Dependent[],
+): ForeseenEvolution | undefined {
+  if (!evolution) return undefined;
+  const stubborn = dependents.filter((each) => staysIn(each, evolution));
+  const isLosing = dependents.some(({ columns }) => usesAny(columns, evolution.dropped));
+  return {
+    alterations: alterationsOf(facts.destinationName, evolution, facts.natives),
+    filled: evolution.filled,
+    compared: evolution.compared,
+    rows: source.estimatedRows,
+    warnings: stubborn.map(
+      (each) =>
+        `${describeDependent(each)} is in the way of a change of type, so that the table is loaded again`,
+    ),
+    obstruction: isLosing || stubborn.length > 0 ? foreseeObstruction(facts, source, dependents) : undefined,
+  };
+}
+
+/** The server rebuilds indexes and keys itself, and views are made again, by whoever may. */
+function staysIn(dependent: Dependent, { retyped }: Evolution): boolean {
+  const changed = retyped.map(({ name }) => name);
+  if (dependent.kind === 'foreign key' || !usesAny(dependent.columns, changed)) return false;
+  return isView(dependent) ? isOthers(dependent) : true;
+}
+
+const isView = ({ kind }: Dependent): boolean => kind === 'view' || kind === 'materialized view';
+
+const usesAny = (columns: readonly string[], wanted: readonly string[]): boolean =>
+  columns.some((name) => wanted.includes(name));

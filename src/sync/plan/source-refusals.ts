@@ -1,0 +1,162 @@
+/** What must be right at the source, and in what is said of it, before a table is read: pure. */
+import { IncrepError } from '../../errors.ts';
+import { nearest } from '../../nearest.ts';
+import { carriedType, type Column, type NativeCarriers } from '../../schema/columns.ts';
+import { keyTypeOf } from '../../schema/keys.ts';
+import { printName } from '../../schema/names.ts';
+import { DELETED_AT } from '../../schema/own-columns.ts';
+import type { Relation } from '../../schema/relations.ts';
+import { ident, qualified } from '../../sql/identifiers.ts';
+import { columnNotFound } from '../facts/column-not-found.ts';
+import type { TableFacts } from '../facts/facts.ts';
+
+export function sourceRefusals(now: TableFacts): IncrepError[] {
+  const { source, settings } = now;
+  if (settings.conflict !== undefined) return [conflicting(now, settings.conflict)];
+  if (source?.kind === 'query') return selectionRefusals(now, source);
+  if (!now.sourceSchema.exists) return [schemaNotFound(now)];
+  if (!now.sourceSchema.canUse)
+    return [missingPrivilege(now, `GRANT USAGE ON SCHEMA ${ident(now.sourceName.schema)}`)];
+  if (!source) return [tableNotFound(now)];
+  if (source.columns.length === 0) return [withoutColumns(now)];
+  return [
+    ...(!source.canSelect || (source.unreadableColumns.length > 0 && !isMisnamed(now))
+      ? [unreadable(now, source)]
+      : []),
+    ...(source.filtersRows ? [filtered(now)] : []),
+    ...selectionRefusals(now, source),
+  ];
+}
+
+/** Which columns there are is not known where the selection has a fault. */
+const selectionRefusals = (now: TableFacts, source: Relation): IncrepError[] =>
+  now.selected.fault ? [now.selected.fault] : columnRefusals(now, source);
+
+/** Then nobody knows what was to be read. */
+const isMisnamed = ({ selected }: TableFacts): boolean => selected.fault?.code === 'COLUMN_NOT_FOUND';
+
+/** Two tables that a pattern has found, or one and a table with an entry of its own. */
+const conflicting = ({ sourceName, settings }: TableFacts, why: string): IncrepError =>
+  new IncrepError('CONFIG_INVALID', {
+    what: `${printName(sourceName)} comes from the pattern "${settings.pattern}" and has no place of its own: ${why}`,
+    next: `Give it an entry of its own in tables-config.json, with "dest_name" or with "enabled": false.`,
+  });
+
+/** A label that is the bare name of the table is one of SOURCE_SCHEMA. */
+const isOfPipelinesSchema = ({ settings: { name }, sourceName }: TableFacts): boolean =>
+  name === sourceName.table;
+
+const schemaNotFound = (now: TableFacts): IncrepError =>
+  new IncrepError('TABLE_NOT_FOUND', {
+    what: `the source has no schema "${now.sourceName.schema}" (${isOfPipelinesSchema(now) ? 'SOURCE_SCHEMA' : '"schema" of the table'})`,
+    next: isOfPipelinesSchema(now)
+      ? 'Set SOURCE_SCHEMA to the schema that holds the tables, spelled as Postgres stores it.'
+      : 'Correct "schema" in tables-config.json: it is written as Postgres stores it, capitals included.',
+  });
+
+function tableNotFound({ sourceName, otherSourceNames }: TableFacts): IncrepError {
+  const near = nearest(sourceName.table, otherSourceNames);
+  return new IncrepError('TABLE_NOT_FOUND', {
+    what: `the source has no table ${printName(sourceName)}${near === undefined ? '' : `; did you mean "${near}"?`}`,
+    next: 'Correct "name" in tables-config.json: it is written as Postgres stores it, capitals included.',
+  });
+}
+
+const withoutColumns = ({ sourceName, settings }: TableFacts): IncrepError =>
+  new IncrepError('CONFIG_INVALID', {
+    what: `${printName(sourceName)} has no columns, so there is nothing to copy`,
+    next: `Set "enabled": false for "${settings.name}" in tables-config.json, or remove it there.`,
+  });
+
+const missingPrivilege = ({ sourceSchema }: TableFacts, grant: string): IncrepError =>
+  new IncrepError('PRIVILEGE_MISSING', {
+    what: `role "${sourceSchema.role}" lacks a privilege at the source`,
+    next: `At the source, run: ${grant} TO ${ident(sourceSchema.role)}`,
+  });
+
+function unreadable(now: TableFacts, { unreadableColumns, columns }: Relation): IncrepError {
+  const isWhole = unreadableColumns.length === columns.length;
+  const columnList = unreadableColumns.map((name) => `"${name}"`).join(', ');
+  return new IncrepError('PRIVILEGE_MISSING', {
+    what: isWhole
+      ? `role "${now.sourceSchema.role}" may not read ${printName(now.sourceName)} at the source`
+      : `role "${now.sourceSchema.role}" may not read ${columnList} of ${printName(now.sourceName)} at the source`,
+    next: `${isWhole ? '' : `If the copy can do without, leave ${unreadableColumns.length === 1 ? 'it' : 'them'} out with "exclude_columns". `}At the source, run: GRANT SELECT ON ${qualified(now.sourceName)} TO ${ident(now.sourceSchema.role)}`,
+  });
+}
+
+const filtered = ({ sourceName, sourceSchema }: TableFacts): IncrepError =>
+  new IncrepError('ROW_SECURITY', {
+    what: `row-level security would hide rows of ${printName(sourceName)} from role "${sourceSchema.role}"`,
+    next: `A copy without those rows would look complete. At the source: ALTER ROLE ${ident(sourceSchema.role)} BYPASSRLS, or disable row security for the table.`,
+  });
+
+/** Of a table of Postgres. */
+const MAX_COLUMNS = 1600;
+
+const tooManyColumns = ({ name, columns }: Relation, own: number): IncrepError =>
+  new IncrepError('NOT_SUPPORTED', {
+    what: `${printName(name)} has ${columns.length} columns, and "deletes": "soft" or "metadata_columns" ${own === 1 ? 'adds one' : `add ${own}`}: a table can have ${MAX_COLUMNS}`,
+    next: 'Leave columns out with "exclude_columns", or set neither option for this table.',
+  });
+
+function columnRefusals({ settings, natives }: TableFacts, source: Relation): IncrepError[] {
+  const names = source.columns.map(({ name }) => name);
+  const wanted = [
+    ...(settings.replicationKey === undefined ? [] : [['replication_key', settings.replicationKey] as const]),
+    ...settings.mergeKey.map((name) => ['unique_cols', name] as const),
+  ];
+  const own = (settings.deletes === 'soft' ? 1 : 0) + settings.metadataColumns.length;
+  const replicationKey = source.columns.find(({ name }) => name === settings.replicationKey);
+  const unordered = unorderedMergeKey(source, settings.mergeKey, natives);
+  return [
+    ...wanted
+      .filter(([, name]) => !names.includes(name))
+      .map(([key, name]) => columnNotFound(source, key, name, names)),
+    ...(settings.deletes === 'soft' && names.includes(DELETED_AT) ? [takenMark(source)] : []),
+    ...(own > 0 && names.length + own > MAX_COLUMNS ? [tooManyColumns(source, own)] : []),
+    ...settings.metadataColumns
+      .filter((name) => names.includes(name))
+      .map((name) => takenColumn(source, name)),
+    ...(replicationKey && !keyTypeOf(replicationKey) ? [unorderedKey(source, replicationKey)] : []),
+    ...(unordered ? [unordered] : []),
+  ];
+}
+
+const unorderedKey = (source: Relation, { name, type }: Column): IncrepError =>
+  new IncrepError('KEY_TYPE_UNSUPPORTED', {
+    what: `the replication key "${name}" of ${printName(source.name)} is ${type}, which cannot order changes`,
+    next: 'Choose a column of type timestamp, timestamptz or date, or an integer that only grows.',
+  });
+
+/** Types without a b-tree order: no index can keep them unique, so they cannot identify a row. */
+const UNORDERED = /^(json|xml|point|line|lseg|box|path|polygon|circle|txid_snapshot|pg_snapshot)(\[\])?$/;
+
+function unorderedMergeKey(
+  source: Relation,
+  mergeKey: readonly string[],
+  natives: NativeCarriers,
+): IncrepError | undefined {
+  const column = source.columns.find(
+    (candidate) => mergeKey.includes(candidate.name) && UNORDERED.test(carriedType(candidate, natives)),
+  );
+  return (
+    column &&
+    new IncrepError('KEY_TYPE_UNSUPPORTED', {
+      what: `"${column.name}" of ${printName(source.name)} is ${column.type}, which cannot identify a row`,
+      next: 'Choose columns of a type that Postgres can keep unique in "unique_cols".',
+    })
+  );
+}
+
+const takenMark = ({ name }: Relation): IncrepError =>
+  new IncrepError('CONFIG_INVALID', {
+    what: `${printName(name)} has a column "${DELETED_AT}" of its own, where "deletes": "soft" marks rows`,
+    next: `Set "deletes" of "${name.table}" to "hard" or "ignore".`,
+  });
+
+const takenColumn = ({ name }: Relation, column: string): IncrepError =>
+  new IncrepError('CONFIG_INVALID', {
+    what: `${printName(name)} has a column "${column}" of its own, which increp would fill at the destination`,
+    next: `Remove "${column}" from "metadata_columns" of "${name.table}", or rename the column at the source.`,
+  });

@@ -1,0 +1,183 @@
+/** Rows of the source, as one snapshot shows them, into the staging table. */
+import type pg from 'pg';
+import { z } from 'zod';
+import { IncrepError } from '../../errors.ts';
+import type { Loader } from '../../events.ts';
+import { copyBetween, copyInto, type Copied } from '../../postgres/copy-pipe.ts';
+import { ask } from '../../postgres/usual-path.ts';
+import { copyFormatFor } from '../../schema/copy-format.ts';
+import { printName } from '../../schema/names.ts';
+import { canLock, type Relation } from '../../schema/relations.ts';
+import { copyIn, copyOut, type CopyFormat } from '../../sql/copy.ts';
+import { fromItem, onRows } from '../../sql/row-source.ts';
+import { shapeStamp } from '../../sql/catalog.ts';
+import type { Statement } from '../../sql/search-path.ts';
+import { serverLife } from '../../sql/session.ts';
+import { hasRows, lockShape, selectWindow, type Window } from '../../sql/window.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import type { IncrementalPlan, LoadPlan } from '../plan/plan.ts';
+import { ensureShape, mayReadMore } from './shape-check.ts';
+import { receiveCopy, receiveDump } from './fan-out-rows.ts';
+import { ensureSameServer, lifeOf } from '../facts/server-instance.ts';
+import { withTableDump } from './table-dump.ts';
+import { withView, type View } from './table-snapshot.ts';
+import type { WindowChoice } from '../fence/window-choice.ts';
+import type { Work } from '../context/run-context.ts';
+
+interface Reading {
+  readonly work: Work;
+  readonly facts: TableFacts;
+  readonly plan: IncrementalPlan | LoadPlan;
+  readonly destination: pg.ClientBase;
+  /** Whether both sides are compared in the snapshot, which takes long and needs a session of its own. */
+  readonly isCompared?: boolean;
+}
+
+/**
+ * `prepare` is called where there is something to copy. `afterwards` still sees the same snapshot; work that does not need it belongs after the return, so that the source
+ * is let go.
+ */
+export async function readWindow<T>(
+  reading: Reading,
+  { basis, questions, choose }: WindowChoice,
+  prepare: () => Promise<void>,
+  afterwards: (source: pg.ClientBase, copied: Copied, window: Window) => Promise<T>,
+): Promise<T> {
+  return withTableSnapshot(reading, basis, questions, async (view, answers) => {
+    const { window, isQuiet } = await view.ask((source) => choose(source, answers));
+    if (!isQuiet) await prepare();
+    const copied = isQuiet ? { rows: 0, bytes: 0 } : await copyRows(reading, view, window, false);
+    return view.look((source) => afterwards(source, copied, window));
+  });
+}
+
+/** The whole table by the planned loader. */
+export async function readWhole<T>(
+  reading: Reading,
+  loader: Loader,
+  afterwards: (source: pg.ClientBase, copied: Copied) => Promise<T>,
+): Promise<T> {
+  return withTableSnapshot(reading, loader, [], async (view) => {
+    const copied =
+      loader === 'pg_dump' ? await dumpRows(reading, view) : await copyRows(reading, view, undefined, true);
+    if (copied.rows === 0) await view.ask((source) => throwIfFilled(reading, source));
+    return view.look((source) => afterwards(source, copied));
+  });
+}
+
+/** Locked against ALTER first, then looked at: from here on the shape is the planned one, or planning starts anew. */
+export async function withTableSnapshot<T>(
+  reading: Omit<Reading, 'destination'>,
+  basis: string | undefined,
+  questions: readonly Statement[],
+  read: (view: View, answers: readonly pg.QueryResult[]) => Promise<T>,
+): Promise<T> {
+  const { work, facts, plan, isCompared = false } = reading;
+  const lock = canLock(plan.source) ? [lockShape(facts.sourceName)] : [];
+  const first = [...lock, serverLife(facts.servers.source), shapeStamp(facts.sourceName), ...questions];
+  const what =
+    basis === undefined || !work.party
+      ? undefined
+      : JSON.stringify([basis, first, fromItem(facts.sourceRows), rowsAs(reading)]);
+  return withView(work, { what, first, isCompared }, async (view, answers) => {
+    const [life, stamp, ...others] = answers.slice(lock.length);
+    ensureSameServer(lifeOf(facts), life?.rows[0]);
+    if (mayReadMore(facts) || !isStamped(plan.source, stamp?.rows[0]))
+      await view.ask((source) => ensureShape(source, facts, plan.shape));
+    return read(view, others);
+  });
+}
+
+/** What the rows of a table look like on their way. */
+const rowsAs = ({ facts: { servers, natives }, plan }: Pick<Reading, 'facts' | 'plan'>) => ({
+  columns: plan.source.columns.map(({ name }) => name),
+  format: copyFormatFor(plan.source.columns, natives, {
+    source: servers.source.version,
+    destination: servers.destination.version,
+  }),
+});
+
+const stampRow = z.object({ stamp: z.string() });
+
+/** Where the stamp does not tell, the catalogs are read in full, which takes the server some milliseconds. */
+const isStamped = ({ columns, stamp }: Relation, row: unknown): boolean =>
+  columns.every(({ base }) => base.isBuiltIn) && stampRow.safeParse(row).data?.stamp === stamp;
+
+async function copyRows(
+  reading: Reading,
+  view: View,
+  window: Window | undefined,
+  isFresh: boolean,
+): Promise<Copied> {
+  const { work, facts, plan, destination } = reading;
+  const { columns, format } = rowsAs(reading);
+  const statement = onRows(
+    facts.sourceRows,
+    copyOut(selectWindow(facts.sourceRows, plan.source.columns, window), format),
+  );
+  const into = {
+    client: destination,
+    place: work.destination.place,
+    copyIn: copyIn(facts.stagingName, columns, { format, isFresh }),
+  };
+  const copied = await copyFrom(work, view, statement, into, flowOf(work, facts, format));
+  if (copied.rows !== copied.rowsSent) throw shortCopy(facts, copied.rowsSent, copied.rows);
+  return copied;
+}
+
+async function copyFrom(
+  work: Work,
+  { from }: View,
+  statement: Statement,
+  into: Parameters<typeof copyInto>[1],
+  flow: Parameters<typeof copyInto>[2],
+): Promise<Copied & { readonly rowsSent: number }> {
+  if ('own' in from)
+    return copyBetween({ client: from.own, place: work.source.place, copyOut: statement }, into, flow);
+  const { data, sent } = await receiveCopy(work, from.shared, statement);
+  const copied = await copyInto(data, into, flow);
+  return { ...copied, rowsSent: await sent.rows };
+}
+
+async function dumpRows(reading: Reading, { from }: View): Promise<Copied> {
+  const { work, facts, destination } = reading;
+  const flow = flowOf(work, facts, 'text');
+  const into = (columns: readonly string[]) => ({
+    client: destination,
+    place: work.destination.place,
+    copyIn: copyIn(facts.stagingName, columns, { format: 'text', isFresh: true }),
+  });
+  if ('shared' in from) {
+    const { data, columns, verdict } = await receiveDump(reading, from.shared);
+    // If the destination refuses a row, nobody reads on, which ends pg_dump as well; the refusal is why.
+    const copied = await copyInto(data, into(columns), flow);
+    await verdict;
+    return copied;
+  }
+  return withTableDump({ ...reading, source: from.own }, (block, { moved, signal }) => {
+    const onBytes = (bytes: number, rows: number | undefined) => {
+      moved(bytes);
+      flow.onBytes(bytes, rows);
+    };
+    return copyInto(block.rows, into(block.columns), { ...flow, onBytes, signal });
+  });
+}
+
+const flowOf = ({ emit, signal }: Work, { settings }: TableFacts, format: CopyFormat) => ({
+  format,
+  onBytes: (bytes: number, rows: number | undefined) =>
+    void emit({ type: 'rows-copied', table: settings.name, bytes, ...(rows !== undefined && { rows }) }),
+  signal,
+});
+
+/** A tool that finds nothing to copy and says "done" must not leave an empty table behind. */
+async function throwIfFilled({ facts }: Reading, source: pg.ClientBase): Promise<void> {
+  const { rows } = await ask<{ hasRows: boolean }>(source, hasRows(facts.sourceRows));
+  if (rows[0]?.hasRows === true) throw shortCopy(facts, 'some', 0);
+}
+
+const shortCopy = ({ sourceName }: TableFacts, sent: number | string, arrived: number): IncrepError =>
+  new IncrepError('SHORT_COPY', {
+    what: `${printName(sourceName)} has ${sent} rows to copy and ${arrived} arrived`,
+    next: 'Nothing was changed. Try initial_load: "copy", and please report this.',
+  });

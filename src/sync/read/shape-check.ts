@@ -1,0 +1,40 @@
+/** Whether a source still has the shape that was planned with, as a snapshot of it shows. */
+import type pg from 'pg';
+import { z } from 'zod';
+import { IncrepError } from '../../errors.ts';
+import { describeRelations } from '../../postgres/catalog.ts';
+import { printName } from '../../schema/names.ts';
+import { hasSql } from '../../schema/selection.ts';
+import { fingerprintOf, shapeOf, type Shape } from '../../schema/shape.ts';
+import { REWRITTEN_SINCE_SNAPSHOT } from '../../sql/heap.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import { describeSources } from '../facts/source-selection.ts';
+
+/** Whether other tables may be read than the one that is locked before the snapshot. */
+export const mayReadMore = ({ settings: { selection }, selected }: TableFacts): boolean =>
+  hasSql(selection) && !selected.isSteady;
+
+/**
+ * To describe SQL locks what it reads until the transaction ends, and then it is certain that the snapshot shows the rows of
+ * it. @throws IncrepError SHAPE_MOVED
+ */
+export async function ensureShape(source: pg.ClientBase, facts: TableFacts, shape: Shape): Promise<void> {
+  const { sourceName: name, settings } = facts;
+  const isQuery = settings.selection.query !== null;
+  const table = isQuery
+    ? undefined
+    : (await describeRelations(source, name.schema, [name.table])).get(name.table);
+  const [described] = await describeSources(source, [{ settings, name, table }], false);
+  const now = described?.relation;
+  const isSame = now && !described.fault && fingerprintOf(shapeOf(now)) === fingerprintOf(shape);
+  if (isSame && !(mayReadMore(facts) && (await isRewritten(source)))) return;
+  throw new IncrepError('SHAPE_MOVED', {
+    what: `${isQuery ? `what the query of "${name.table}" reads` : printName(name)} was altered while it was about to be read`,
+    next: 'Run increp again when nobody alters it any more.',
+  });
+}
+
+const rewrittenRow = z.object({ isRewritten: z.boolean() });
+
+const isRewritten = async (source: pg.ClientBase): Promise<boolean> =>
+  rewrittenRow.parse((await source.query(REWRITTEN_SINCE_SNAPSHOT)).rows[0]).isRewritten;

@@ -1,0 +1,54 @@
+/** A snapshot of the source as the work on one table sees it: its own, or one that it shares with other destinations. */
+import type pg from 'pg';
+import type { Statement } from '../../sql/search-path.ts';
+import { importSnapshot } from '../../sql/session.ts';
+import type { SharedSnapshot } from '../fan-out/shared-snapshot.ts';
+import type { Work } from '../context/run-context.ts';
+
+export interface View {
+  /** Something that is over soon. */
+  readonly ask: <T>(question: (source: pg.ClientBase) => Promise<T>) => Promise<T>;
+  /** What is done in view of it when the rows have come. */
+  readonly look: <T>(work: (source: pg.ClientBase) => Promise<T>) => Promise<T>;
+  readonly from: { readonly own: pg.ClientBase } | { readonly shared: SharedSnapshot };
+}
+
+interface Wanted {
+  /** Tells all that decides what is read; undefined where nobody shares it. */
+  readonly what: string | undefined;
+  /** Asked when it is opened, in the same message. */
+  readonly first: readonly Statement[];
+  /** Whether `look` compares both sides: that takes long, and names cursors. */
+  readonly isCompared: boolean;
+}
+
+export async function withView<T>(
+  work: Work,
+  { what, first, isCompared }: Wanted,
+  read: (view: View, answers: readonly pg.QueryResult[]) => Promise<T>,
+): Promise<T> {
+  const { moment } = work;
+  if (moment) {
+    const opened = [importSnapshot(moment.snapshot), ...first];
+    return work.source.withSnapshot(opened, (source, { answers }) => read(viewOf(source), answers.slice(1)));
+  }
+  const shared = what === undefined ? undefined : await work.party?.snapshot(what, first);
+  if (shared) {
+    const ask: View['ask'] = (question) => shared.ask(question);
+    const look: View['look'] = isCompared ? (use) => inOwnSession(work, shared, use) : ask;
+    return read({ ask, look, from: { shared } }, await shared.answers());
+  }
+  return work.source.withSnapshot(first, (source, { answers }) => read(viewOf(source), answers));
+}
+
+function viewOf(source: pg.ClientBase): View {
+  const ask: View['ask'] = (question) => question(source);
+  return { ask, look: ask, from: { own: source } };
+}
+
+/** The same snapshot, in a session that nobody else waits for. */
+const inOwnSession = async <T>(
+  work: Work,
+  shared: SharedSnapshot,
+  use: (source: pg.ClientBase) => Promise<T>,
+): Promise<T> => work.source.withSnapshot([importSnapshot(await shared.exported())], (source) => use(source));

@@ -1,0 +1,55 @@
+/** Tables of one run between which foreign keys of the destination point. */
+import type { TableOutcome } from '../../events.ts';
+import type { TableFacts } from '../facts/facts.ts';
+
+/** Tables that others refer to come before those. Else they stay in their order. Pure. */
+export function parentsFirst(tables: readonly TableFacts[]): readonly TableFacts[] {
+  const ordered = new Set<TableFacts>();
+  const visiting = new Set<TableFacts>();
+  const visit = (table: TableFacts): void => {
+    if (ordered.has(table) || visiting.has(table)) return;
+    visiting.add(table);
+    for (const parent of tables) if (refersTo(table, parent)) visit(parent);
+    ordered.add(table);
+  };
+  for (const table of tables) visit(table);
+  return [...ordered];
+}
+
+const refersTo = ({ destination: child }: TableFacts, { destination: parent }: TableFacts): boolean =>
+  child !== undefined && parent !== undefined && child.references.includes(parent.oid);
+
+/** Tables that a foreign key connects with one of `some`, and those themselves. */
+export const connectedTo = (
+  some: readonly TableFacts[],
+  tables: readonly TableFacts[],
+): readonly TableFacts[] =>
+  tables.filter((table) =>
+    some.some((other) => table === other || refersTo(table, other) || refersTo(other, table)),
+  );
+
+/** SQLSTATE foreign_key_violation: it may be possible once the other tables have been synced. */
+export const waitsForOthers = (outcome: TableOutcome | undefined): boolean =>
+  outcome?.error?.sqlstate === '23503';
+
+/** Two syncs of one table within a run, as one. */
+export function combined(first: TableOutcome, again: TableOutcome): TableOutcome {
+  const { action, reason, loader } = first.rowsRead > 0 ? first : again;
+  return {
+    ...again,
+    action,
+    reason,
+    loader,
+    rowsRead: first.rowsRead + again.rowsRead,
+    rowsInserted: first.rowsInserted + again.rowsInserted,
+    rowsUpdated: first.rowsUpdated + again.rowsUpdated,
+    rowsUnchanged: first.rowsUnchanged + again.rowsUnchanged,
+    rowsDeleted: first.rowsDeleted + again.rowsDeleted,
+    rowsNewer: first.rowsNewer + again.rowsNewer,
+    bytes: first.bytes + again.bytes,
+    durationSeconds: first.durationSeconds + again.durationSeconds,
+    cursorBefore: first.cursorBefore,
+    startedAt: first.startedAt,
+    warnings: [...new Set([...first.warnings, ...again.warnings])],
+  };
+}

@@ -1,0 +1,140 @@
+/** One run over several destinations: a run of each, at the same time, told as one. */
+import { asIncrepError } from '../../errors.ts';
+import type { Emit, Failure, RunEvent, RunSummary, TableOutcome } from '../../events.ts';
+import { run, type RunRequest } from './run.ts';
+import { Sharing } from '../fan-out/fan-out.ts';
+import type { Database } from '../../postgres/database.ts';
+import { NO_ROWS } from '../fence/next-state.ts';
+import type { Work } from '../context/run-context.ts';
+
+/** One of them, with listeners of its own behind its `emit`. */
+export interface DestinationWork {
+  readonly name: string;
+  readonly work: Work;
+}
+
+interface Several {
+  readonly destinations: readonly DestinationWork[];
+  /** To those that watch all of them. */
+  readonly emit: Emit;
+  /** A connection to the source more, for what several look at. */
+  readonly openSource: () => Database;
+}
+
+export async function runSeveral(
+  { destinations, emit, openSource }: Several,
+  request: RunRequest,
+): Promise<RunSummary> {
+  const [first] = destinations;
+  if (!first) throw new Error('a run without destinations');
+  const { runId, signal, settings, timing } = first.work;
+  const startedAt = new Date();
+  const names = destinations.map(({ name }) => name);
+  const tables = request.tables.map(({ name }) => name);
+  await emit({
+    type: 'run-started',
+    runId,
+    pipeline: settings.pipeline,
+    startedAt,
+    tables,
+    destinations: names,
+  });
+  await using sharing = new Sharing({ names, openSource, signal, timing });
+  let hasFailed = false;
+  const runOne = async ({ name, work }: DestinationWork): Promise<RunSummary> => {
+    const companions = sharing.companionsOf(name);
+    const tell = teller(name, work.emit, async (event) => {
+      if (event.type === 'retrying') companions.fallBack();
+      if (event.type === 'table-finished') hasFailed ||= event.outcome.status === 'failed';
+      await emit(event);
+    });
+    try {
+      const summary = await run(
+        { ...work, companions, emit: tell },
+        { ...request, mayGoOn: () => !(request.isFailFast && hasFailed) },
+      );
+      return await withUnreached(summary, name, tables, emit);
+    } finally {
+      companions.quit();
+    }
+  };
+  const summaries = await Promise.all(destinations.map(runOne));
+  const summary = combined(summaries, names, startedAt);
+  await emit({ type: 'run-finished', summary });
+  return summary;
+}
+
+/** Its own listeners hear of a run of their own, the others of tables with the name of the destination. */
+function teller(destination: string, own: Emit, emit: Emit): Emit {
+  return async (event: RunEvent) => {
+    await own(event);
+    if (event.type === 'run-started' || event.type === 'run-finished') return;
+    await emit(
+      event.type === 'table-finished'
+        ? { ...event, outcome: { ...event.outcome, destination } }
+        : { ...event, destination },
+    );
+  };
+}
+
+/** Tables that a run never came to, because its destination was away, have failed as well. */
+async function withUnreached(
+  summary: RunSummary,
+  destination: string,
+  tables: readonly string[],
+  emit: Emit,
+): Promise<RunSummary> {
+  const reached = summary.tables.map((outcome) => ({ ...outcome, destination }));
+  const { error } = summary;
+  if (!error || error.code === 'INTERRUPTED') return { ...summary, tables: reached };
+  const unreached = tables
+    .filter((name) => !reached.some((outcome) => outcome.name === name))
+    .map((name) => unreachedTable({ name, destination, error, summary }));
+  for (const outcome of unreached) await emit({ type: 'table-finished', outcome });
+  return { ...summary, tables: [...reached, ...unreached] };
+}
+
+interface Unreached {
+  readonly name: string;
+  readonly destination: string;
+  readonly error: Failure;
+  readonly summary: RunSummary;
+}
+
+const unreachedTable = ({ name, destination, error, summary }: Unreached): TableOutcome => ({
+  name,
+  destination,
+  status: 'failed',
+  action: 'skipped',
+  reason: error.message,
+  ...NO_ROWS,
+  durationSeconds: 0,
+  cursor: null,
+  cursorBefore: null,
+  startedAt: summary.finishedAt,
+  warnings: [],
+  error,
+});
+
+/** Grouped by destination, in the order of the configuration. */
+function combined(summaries: readonly RunSummary[], names: readonly string[], startedAt: Date): RunSummary {
+  const [first] = summaries;
+  if (!first) throw asIncrepError(new Error('no summary'));
+  const tables = summaries.flatMap((summary) => summary.tables);
+  const interrupted = summaries.find(({ error }) => error?.code === 'INTERRUPTED')?.error;
+  const isFailed = summaries.every(({ status }) => status === 'failed');
+  const isOk = summaries.every(({ status }) => status === 'ok');
+  return {
+    ...first,
+    status: interrupted || isFailed ? 'failed' : isOk ? 'ok' : 'partial',
+    startedAt,
+    finishedAt: new Date(),
+    tables,
+    error: interrupted,
+    destinations: summaries.map(({ status, error }, index) => ({
+      name: names[index] ?? '',
+      status,
+      error,
+    })),
+  };
+}

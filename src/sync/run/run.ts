@@ -1,0 +1,278 @@
+/** One pass over the tables. Reads like the description of the job. */
+import type { TableSettings } from '../../config/settings.ts';
+import { asIncrepError, type IncrepError } from '../../errors.ts';
+import type { RunSummary, TableOutcome } from '../../events.ts';
+import { ensureWritable } from '../../state/state-files.ts';
+import { gatherFacts, inOrder, type Facts, type TableFacts, type TableFailure } from '../facts/facts.ts';
+import { openJobs } from '../load/chunks/workers.ts';
+import { combined, connectedTo, parentsFirst, waitsForOthers } from './foreign-keys.ts';
+import { syncAtOneMoment } from './one-snapshot.ts';
+import { inStep } from './with-fan-out.ts';
+import type { Plan } from '../plan/plan.ts';
+import { planTable } from '../plan/plan-table.ts';
+import { prepareDestination } from './prepare-destination.ts';
+import { ensureDifferentDatabases } from '../facts/same-database.ts';
+import {
+  failureOf,
+  givenUp,
+  leftOver,
+  pause,
+  refreshed,
+  syncAnew,
+  syncTable,
+  syncUnknown,
+  type TableRequest,
+  waitBeforeNext,
+} from './sync-table.ts';
+import { NO_ROWS } from '../fence/next-state.ts';
+import { inTurn } from './table-order.ts';
+import { isSame } from '../write/violations.ts';
+import type { Work } from '../context/run-context.ts';
+import { writeRefusal } from '../facts/writable-destination.ts';
+
+export interface RunRequest extends TableRequest {
+  readonly tables: readonly TableSettings[];
+  readonly isFailFast: boolean;
+  /** Why there are no tables at all. */
+  readonly nothing?: IncrepError | undefined;
+  /** Asked before each table. */
+  readonly mayGoOn?: () => boolean;
+}
+
+export async function run(work: Work, request: RunRequest): Promise<RunSummary> {
+  const startedAt = new Date();
+  const { runId } = work;
+  const { pipeline } = work.settings;
+  await work.emit({
+    type: 'run-started',
+    runId,
+    pipeline,
+    startedAt,
+    tables: request.tables.map(({ name }) => name),
+  });
+  const outcomes: TableOutcome[] = [];
+  let error: IncrepError | undefined;
+  try {
+    await syncTables(work, request, outcomes);
+  } catch (thrown) {
+    error = asIncrepError(thrown);
+  }
+  const summary = summarize(work, startedAt, outcomes, error);
+  for (const message of timeWarning(work, outcomes))
+    await work.emit({ type: 'warning', table: undefined, message });
+  await work.emit({ type: 'run-finished', summary });
+  return summary;
+}
+
+async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcome[]): Promise<void> {
+  await ensureWritable(work.settings.stateDirectory);
+  if (request.nothing) throw request.nothing;
+  const gatheredAt = performance.now();
+  const facts = await persistently(work, () => prepare(work, request));
+  const shown = await turnsOf(work, request.tables, facts);
+  const tables = shown.filter(isKnown);
+  const pass: Pass = { work, request, tables, held: new Map(), gatheredAt };
+  const finish = async (outcome: TableOutcome) => {
+    outcomes.push(outcome);
+    await work.emit({ type: 'table-finished', outcome });
+  };
+  try {
+    // Several destinations meet at the tables in one order.
+    const turns = work.companions ? shown : [...parentsFirst(tables), ...shown.filter(isUnknown)];
+    for (const table of turns) {
+      if (request.mayGoOn?.() === false) return;
+      const outcome = isUnknown(table)
+        ? await inStep(work, table.settings.name, (together) => syncUnknown(together, table, request))
+        : await syncOnce(pass, table, work);
+      if (!isUnknown(table) && (waitsForOthers(outcome) || connectedTo([table], tables).length > 1))
+        pass.held.set(table, outcome);
+      else await finish(outcome);
+      work.signal?.throwIfAborted();
+      if (request.isFailFast && outcome.status === 'failed') return;
+    }
+    await syncAgain(pass);
+  } finally {
+    for (const outcome of pass.held.values()) await finish(outcome);
+    const place = ({ name }: TableOutcome) => shown.findIndex(({ settings }) => settings.name === name);
+    outcomes.sort((one, other) => place(one) - place(other));
+  }
+}
+
+/** Tables of which nothing is known stand where they are configured, or after the others where a time box sets the order. */
+async function turnsOf(
+  work: Work,
+  tables: readonly TableSettings[],
+  facts: Facts,
+): Promise<readonly (TableFacts | TableFailure)[]> {
+  const known = await inTurn(work, facts);
+  const all = [...known, ...facts.failures];
+  return facts.failures.length === 0 || work.timeBox.isLimited ? all : inOrder(all, tables);
+}
+
+const isKnown = (table: TableFacts | TableFailure): table is TableFacts => !isUnknown(table);
+
+const isUnknown = (table: TableFacts | TableFailure): table is TableFailure => 'error' in table;
+
+interface Pass {
+  readonly work: Work;
+  readonly request: RunRequest;
+  readonly tables: readonly TableFacts[];
+  /** Tables that may be synced once more in this run, with what came of them so far. */
+  readonly held: Map<TableFacts, TableOutcome>;
+  readonly gatheredAt: number;
+}
+
+async function syncOnce(pass: Pass, table: TableFacts, work: Work): Promise<TableOutcome> {
+  const before = pass.held.get(table);
+  // While a large table loads, the other tables may change.
+  const isStale =
+    before !== undefined || performance.now() - pass.gatheredAt > work.timing.factsMaxAge * 1000;
+  const outcome = await inStep(work, table.settings.name, async (together) => {
+    if (hasNoTime(together, table)) return leftOver(together, table);
+    const bringing = { ...together, bringTable: bringFor(pass, [table]) };
+    return isStale ? syncAnew(bringing, table, pass.request) : syncTable(bringing, table, pass.request);
+  });
+  return before ? combined(before, outcome) : outcome;
+}
+
+/** Tables that had to wait for what others bring, or take away, as long as one of them comes further. */
+async function syncAgain(pass: Pass): Promise<void> {
+  const { work, request, held } = pass;
+  const waiting = () => [...held.keys()].filter((table) => waitsForOthers(held.get(table)));
+  for (let isMoving = true; isMoving;) {
+    isMoving = false;
+    for (const table of waiting()) {
+      if (request.mayGoOn?.() === false || hasNoTime(work, table)) return;
+      const outcome = await syncOnce(pass, table, alone(work));
+      held.set(table, outcome);
+      isMoving ||= !waitsForOthers(outcome);
+      work.signal?.throwIfAborted();
+    }
+  }
+  const stuck = waiting();
+  const connected = connectedTo(stuck, [...held.keys()]);
+  if (connected.length < 2 || connected.some((table) => hasNoTime(work, table))) return;
+  await syncAtOneMoment(alone(work), parentsFirst(connected), request, (table, change) => {
+    const before = held.get(table);
+    if (before) held.set(table, combined(before, change({ ...before, ...NO_ROWS })));
+  });
+}
+
+/** Over connections of its own, while the table that needs it holds its transaction open. */
+const bringFor =
+  (pass: Pass, chain: readonly TableFacts[]): NonNullable<Work['bringTable']> =>
+  async (destination) => {
+    const table = pass.tables.find(({ destinationName }) => isSame(destinationName, destination));
+    if (!table || !table.settings.isEnabled || chain.includes(table)) return false;
+    await using jobs = openJobs(alone(pass.work), 1);
+    const [aside] = jobs.works;
+    if (!aside) throw new Error('a table is brought by one job');
+    const work: Work = {
+      ...aside,
+      emit: async (event) => {
+        if (event.type === 'warning' || event.type === 'retrying') await pass.work.emit(event);
+      },
+      bringTable: bringFor(pass, [...chain, table]),
+    };
+    const now = await refreshed(work, table);
+    if (isUnknown(now)) return false;
+    const request = { ...pass.request, isFullRefresh: false };
+    // Another shape needs the tables that refer to it, too, for itself alone.
+    if (takesShape(planTable(now, request))) return false;
+    const outcome = await syncTable(work, now, request);
+    const before = pass.held.get(table);
+    pass.held.set(table, before ? combined(before, outcome) : outcome);
+    return outcome.status !== 'skipped';
+  };
+
+const takesShape = (plan: Plan): boolean =>
+  plan.kind === 'load' ? plan.way === 'swap' : plan.kind === 'incremental' && plan.evolution !== undefined;
+
+function alone(work: Work): Work {
+  const { companions: _, party: __, ...rest } = work;
+  return rest;
+}
+
+/** A table that would be passed over anyway is not left for another run. */
+const hasNoTime = ({ timeBox }: Work, { settings }: TableFacts): boolean =>
+  timeBox.isOver && settings.isEnabled;
+
+async function prepare(work: Work, request: RunRequest): Promise<Facts> {
+  const facts = await gatherFacts(work, request.tables);
+  ensureDifferentDatabases(work.settings, facts.servers);
+  work.destinations.add(work.settings, facts.servers.destination);
+  const refusal = writeRefusal(work, facts.servers);
+  if (refusal) throw refusal;
+  return withoutUnprepared(facts, await prepareDestination(work, facts, request));
+}
+
+/** A schema of the destination in which nothing can be made keeps only its own tables from being synced. */
+function withoutUnprepared(facts: Facts, refusals: ReadonlyMap<string, IncrepError>): Facts {
+  const refusalOf = ({ destinationName: { schema } }: TableFacts) => refusals.get(schema);
+  return {
+    ...facts,
+    tables: facts.tables.filter((table) => !refusalOf(table)),
+    failures: [
+      ...facts.failures,
+      ...facts.tables.flatMap((table) => {
+        const error = refusalOf(table);
+        return error ? [{ settings: table.settings, error }] : [];
+      }),
+    ],
+  };
+}
+
+/** A failover is as likely now as in the middle of a table, where a table tries again by itself. */
+async function persistently<T>(work: Work, attempt: () => Promise<T>): Promise<T> {
+  for (let count = 1; ; count += 1) {
+    try {
+      return await attempt();
+    } catch (thrown) {
+      const error = asIncrepError(thrown);
+      const delaySeconds = error.isTransient ? waitBeforeNext(work, count) : undefined;
+      if (delaySeconds === undefined) throw givenUp(work, error, count);
+      await pause(work, { table: undefined, attempt: count, delaySeconds }, error);
+    }
+  }
+}
+
+function summarize(
+  work: Work,
+  startedAt: Date,
+  tables: readonly TableOutcome[],
+  error: IncrepError | undefined,
+): RunSummary {
+  const failures = tables.filter(({ status }) => status === 'failed').length;
+  const isWhollyFailed =
+    failures > 0 && failures === tables.filter(({ status }) => status !== 'skipped').length;
+  return {
+    runId: work.runId,
+    pipeline: work.settings.pipeline,
+    status: error || isWhollyFailed ? 'failed' : failures > 0 ? 'partial' : 'ok',
+    startedAt,
+    finishedAt: new Date(),
+    tables,
+    error: error && failureOf(error),
+    warnings: [...work.settings.warnings, ...timeWarning(work, tables)],
+  };
+}
+
+/** A box in which not one table is begun would leave them all for ever, and no run would fail of it. */
+const timeWarning = ({ timeBox }: Work, tables: readonly TableOutcome[]): string[] =>
+  tables.some(({ isLeft }) => isLeft) &&
+  tables.every(({ status, action }) => status === 'skipped' && action === 'skipped')
+    ? [`${timeBox.words(' before any table was begun')}; give --max-duration more`]
+    : [];
+
+/** The exit code that a summary asks for; DESIGN: one class of failure is told, a mixture is 1, some is 3. */
+export function exitCodeOf({ error, status, tables, destinations }: RunSummary): number {
+  if (error) return error.exitCode;
+  const codes = new Set(tables.flatMap((table) => (table.error ? [table.error.exitCode] : [])));
+  const [only] = codes;
+  if (only === undefined) return 0;
+  // A destination that nobody holds has had its run.
+  const isElsewhere = (destinations ?? []).some(({ status: of }) => of === 'ok');
+  if (codes.size === 1 && only === 75 && !isElsewhere) return 75;
+  if (status === 'partial') return 3;
+  return codes.size === 1 ? only : 1;
+}

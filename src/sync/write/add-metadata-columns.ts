@@ -1,0 +1,49 @@
+/** Columns of ours that a destination table lacks, because they were asked for after it had been made. */
+import { describeRelations } from '../../postgres/catalog.ts';
+import { codeOf } from '../../postgres/identity.ts';
+import { addOwnColumn } from '../../sql/destination.ts';
+import { lockWholly } from '../../sql/reshape.ts';
+import { altered } from './destination-lock.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import { usersOfCopy } from '../lock/lock-holders.ts';
+import { filledForNow, missingOwn } from './metadata-columns.ts';
+import { lockAlone } from '../lock/exclusive-lock.ts';
+import { lockTable, type Patience } from '../lock/table-lock.ts';
+import type { Work } from '../context/run-context.ts';
+
+/** SQLSTATE. */
+const UNDEFINED_TABLE = '42P01';
+
+/**
+ * In a transaction of its own: ALTER TABLE keeps readers out until its transaction ends, and a window or a comparison may take
+ * hours. If the sync fails after it, the columns stay, empty, and the next one goes on with them.
+ * Returns the facts with the table as it is now. @throws IncrepError RUN_LOCKED, TABLE_BUSY, SHAPE_MOVED
+ */
+export async function addOwnColumns(
+  work: Pick<Work, 'destination' | 'timing' | 'signal' | 'emit'>,
+  facts: TableFacts,
+  patience: Patience,
+): Promise<TableFacts> {
+  const { destinationName: table, settings } = facts;
+  const missing = missingOwn(facts);
+  if (!facts.destination || missing.length === 0) return facts;
+  return work.destination.withWriting([], async (client) => {
+    await lockTable(client, facts, patience);
+    const onWait = async () =>
+      work.emit({
+        type: 'phase-started',
+        table: settings.name,
+        phase: 'lock',
+        waitsFor: await usersOfCopy(client, facts),
+      });
+    try {
+      const wanted = { table, locks: [lockWholly(table)], timing: work.timing, onWait };
+      await lockAlone(client, wanted, work.signal);
+    } catch (error) {
+      throw codeOf(error) === UNDEFINED_TABLE ? altered(facts, error) : error;
+    }
+    for (const column of missing) await client.query(addOwnColumn(table, column, filledForNow(column)));
+    const now = await describeRelations(client, table.schema, [table.table]);
+    return { ...facts, destination: now.get(table.table) };
+  });
+}

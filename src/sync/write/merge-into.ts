@@ -1,0 +1,198 @@
+/**
+ * Staging table into the destination table, past the constraints that people have put on it. The usual order of statements
+ * comes first; where a constraint refuses that, all is rolled back to the savepoint and done in another order, in which
+ * the constraint holds if it holds at the end.
+ */
+import type pg from 'pg';
+import { z } from 'zod';
+import type { IncrepError } from '../../errors.ts';
+import { describeRelations } from '../../postgres/catalog.ts';
+import { queryPinnedFirst } from '../../postgres/usual-path.ts';
+import { printName } from '../../schema/names.ts';
+import { uniqueIndexOn, type Relation } from '../../schema/relations.ts';
+import { copyKey } from '../../schema/row-identity.ts';
+import { CHECK_CONSTRAINTS, DEFER_CONSTRAINTS, MAY_REPLACE } from '../../sql/constraints.ts';
+import type { Merge } from '../../sql/merge.ts';
+import { lockWholly } from '../../sql/reshape.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import { usersOfCopy } from '../lock/lock-holders.ts';
+import { mergeOf, mergeStaging, type MergeCounts, type MergeOrder, type Share } from './merge-staging.ts';
+import { lockAlone } from '../lock/exclusive-lock.ts';
+import {
+  findRowsInTheWay,
+  foreignKeyRefusal,
+  isSame,
+  readForeignKey,
+  readUniqueIndex,
+  RemovalFirst,
+  takenOver,
+  uniqueRefusal,
+  violationOf,
+  type UniqueIndex,
+  type Violation,
+} from './violations.ts';
+import type { Work } from '../context/run-context.ts';
+
+export interface Merging {
+  readonly work: Pick<Work, 'timing' | 'signal' | 'emit' | 'party' | 'bringTable'>;
+  readonly facts: TableFacts;
+  readonly source: Relation;
+  readonly destination: pg.ClientBase;
+  readonly share: Share;
+  /** Rows that are gone from the source have been removed already, or are not to be. */
+  readonly isRemovalOver: boolean;
+}
+
+export interface MergedInto extends MergeCounts {
+  /** Why rows that are gone from the source are still there. */
+  readonly refusal: IncrepError | undefined;
+}
+
+interface Attempt {
+  readonly order: MergeOrder;
+  /** Taken down for the merge. */
+  readonly indexes: readonly UniqueIndex[];
+  /** Foreign keys whose tables have been synced for it. */
+  readonly brought: readonly string[];
+  readonly refusal: IncrepError | undefined;
+  /** Why those rows do not go before others come in. */
+  readonly postponed: IncrepError | undefined;
+}
+
+export async function mergeInto(merging: Merging): Promise<MergedInto> {
+  const { facts, source, destination, share } = merging;
+  const merge = mergeOf(facts, source);
+  let attempt: Attempt = {
+    order: { removes: share === 'whole' ? 'first' : 'never', insertsFirst: false, replaces: undefined },
+    indexes: [],
+    brought: [],
+    refusal: undefined,
+    postponed: undefined,
+  };
+  for (;;) {
+    await destination.query(`SAVEPOINT increp_merge; ${DEFER_CONSTRAINTS}`);
+    try {
+      const counts = await tryToMerge(merging, merge, attempt);
+      await destination.query(`${CHECK_CONSTRAINTS}; RELEASE SAVEPOINT increp_merge`);
+      return { ...counts, refusal: attempt.refusal };
+    } catch (error) {
+      const violation = violationOf(error);
+      if (!violation) throw error;
+      await destination.query('ROLLBACK TO SAVEPOINT increp_merge; RELEASE SAVEPOINT increp_merge');
+      attempt = await (violation.kind === 'unique' ? pastUnique : pastForeignKey)(
+        { ...merging, merge, attempt },
+        violation,
+      );
+    }
+  }
+}
+
+async function tryToMerge(
+  { work, facts, destination, share }: Merging,
+  merge: Merge,
+  { order, indexes }: Attempt,
+): Promise<MergeCounts> {
+  if (indexes.length === 0) return mergeStaging(destination, merge, share, order);
+  const table = facts.settings.name;
+  const onWait = async () =>
+    work.emit({
+      type: 'phase-started',
+      table,
+      phase: 'merge',
+      waitsFor: await usersOfCopy(destination, facts),
+    });
+  const wanted = {
+    table: facts.destinationName,
+    locks: [lockWholly(facts.destinationName)],
+    timing: work.timing,
+    onWait,
+  };
+  await lockAlone(destination, wanted, work.signal);
+  for (const { drop } of indexes) await queryPinnedFirst(destination, drop);
+  const counts = await mergeStaging(destination, merge, share, order);
+  // Nothing may be left to be checked by a table that is altered.
+  await destination.query(CHECK_CONSTRAINTS);
+  for (const { create } of indexes)
+    for (const statement of create) await queryPinnedFirst(destination, statement);
+  return counts;
+}
+
+interface Stuck extends Merging {
+  readonly merge: Merge;
+  readonly attempt: Attempt;
+}
+
+/** Values that move between rows: changed rows make room first, or the index does. @throws IncrepError */
+async function pastUnique(stuck: Stuck, violation: Violation): Promise<Attempt> {
+  const { facts, destination, merge, attempt } = stuck;
+  const ours = facts.destination && uniqueIndexOn(facts.destination, copyKey(facts.settings));
+  if (!isSame(violation.table, facts.destinationName) || violation.constraint === ours?.index)
+    throw violation.cause;
+  const isReplaced = attempt.order.replaces !== undefined;
+  if (!isReplaced && attempt.indexes.length === 0 && merge.mergeKey.length > 0) {
+    const kept = await keptIfReplaced(destination, facts, merge);
+    if (kept) return { ...attempt, order: { ...attempt.order, replaces: kept } };
+  }
+  const index = await readUniqueIndex(destination, violation);
+  const found = await findRowsInTheWay(destination, merge, index);
+  const isTakenDown = attempt.indexes.some(({ drop }) => drop === index?.drop);
+  if (index && !found && !isTakenDown && merge.mergeKey.length > 0)
+    return {
+      ...attempt,
+      order: { ...attempt.order, replaces: undefined },
+      indexes: [...attempt.indexes, index],
+    };
+  if (attempt.postponed && found?.where !== 'source') throw takenOver(facts, attempt.postponed);
+  const refusal = uniqueRefusal(facts, violation, found, index);
+  // A row that is marked makes room only where an index leaves such rows out, which shows when that has been tried.
+  const isRemovable = facts.settings.deletes !== 'ignore' && !stuck.isRemovalOver;
+  throw isRemovable && found?.where !== 'source' ? new RemovalFirst(refusal, violation.cause) : refusal;
+}
+
+const mayRow = z.object({ mayReplace: z.boolean() });
+
+/** Undefined where a row that is deleted and inserted again would set something off. */
+async function keptIfReplaced(
+  client: pg.ClientBase,
+  { destinationName: { schema, table } }: TableFacts,
+  { columns, own }: Merge,
+): Promise<readonly string[] | undefined> {
+  const now = (await describeRelations(client, schema, [table])).get(table);
+  if (!now) return undefined;
+  const { mayReplace } = mayRow.parse((await client.query(MAY_REPLACE, [now.oid])).rows[0]);
+  if (!mayReplace) return undefined;
+  return now.columns
+    .filter(({ generated }) => generated === '')
+    .map(({ name }) => name)
+    .filter((name) => !columns.includes(name) && !own.some((column) => column.name === name));
+}
+
+/** Rows that refer to each other, or to rows of another table. @throws IncrepError */
+async function pastForeignKey(stuck: Stuck, violation: Violation): Promise<Attempt> {
+  const { work, facts, destination, attempt } = stuck;
+  const key = await readForeignKey(destination, violation);
+  const refusal = foreignKeyRefusal(facts, violation, key);
+  if (!key) throw refusal;
+  const { order } = attempt;
+  const isParent = isSame(key.parent, facts.destinationName);
+  if (key.isSelf && !order.insertsFirst)
+    return {
+      ...attempt,
+      order: { ...order, insertsFirst: true, ...(order.removes === 'first' && { removes: 'last' }) },
+    };
+  if (isParent && order.removes === 'first')
+    return { ...attempt, order: { ...order, removes: 'last' }, postponed: refusal };
+  // What others still refer to stays until they have been synced.
+  if (isParent && order.removes === 'last')
+    return { ...attempt, order: { ...order, removes: 'never' }, refusal };
+  if (key.isSelf || isParent || attempt.brought.includes(violation.constraint)) throw refusal;
+  work.party?.leave();
+  await work.emit({
+    type: 'phase-started',
+    table: facts.settings.name,
+    phase: 'merge',
+    waitsFor: `the sync of ${printName(key.parent)}, which its rows refer to`,
+  });
+  if ((await work.bringTable?.(key.parent)) !== true) throw refusal;
+  return { ...attempt, brought: [...attempt.brought, violation.constraint] };
+}

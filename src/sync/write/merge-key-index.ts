@@ -1,0 +1,61 @@
+/** The unique index by which the rows of a copy are found: made where it is missing, in place of a narrower one. */
+import type pg from 'pg';
+import { IncrepError } from '../../errors.ts';
+import { describeRelations } from '../../postgres/catalog.ts';
+import { codeOf } from '../../postgres/identity.ts';
+import { derivedName, printName, type TableName } from '../../schema/names.ts';
+import { uniqueIndexOn } from '../../schema/relations.ts';
+import { copyKey, isShared } from '../../schema/row-identity.ts';
+import { tableCommand } from '../../shell-word.ts';
+import { createMergeKey, dropConstraint, dropIndex, IS_CONSTRAINT } from '../../sql/destination.ts';
+import { waitForLock } from '../../sql/state.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import { blockingKeys } from '../plan/reload-guard.ts';
+
+/** SQLSTATE. */
+const UNIQUE_VIOLATION = '23505';
+
+/** @throws IncrepError MERGE_KEY_NOT_UNIQUE */
+export async function ensureKeyIndex(client: pg.ClientBase, planned: TableFacts): Promise<void> {
+  if (isIndexed(planned)) return;
+  const facts = await seenNow(client, planned);
+  if (isIndexed(facts)) return;
+  const { destinationName, settings } = facts;
+  const index = derivedName(destinationName.table, '_increp_key');
+  const isInTheWay = (name: string) =>
+    name === index || blockingKeys(facts).ours.some((key) => key.index === name);
+  for (const { index: name } of facts.destination?.uniqueKeys ?? [])
+    if (isInTheWay(name)) await dropUnique(client, destinationName, name);
+  const { destination } = facts;
+  if (destination && uniqueIndexOn(destination, copyKey(settings))) return;
+  try {
+    await client.query(createMergeKey(destinationName, index, copyKey(settings), false));
+  } catch (error) {
+    if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
+    throw new IncrepError('MERGE_KEY_NOT_UNIQUE', {
+      what: `${printName(destinationName)} at the destination has several rows with the same ${copyKey(settings).join(', ')}`,
+      next: `The table goes on serving. Run "${tableCommand('sync', settings.name, '--full-refresh')}" to make it a true copy.`,
+      cause: error,
+    });
+  }
+}
+
+/** And nothing narrower keeps rows out. */
+export const isIndexed = (facts: TableFacts): boolean =>
+  facts.destination !== undefined &&
+  uniqueIndexOn(facts.destination, copyKey(facts.settings)) !== undefined &&
+  blockingKeys(facts).ours.length === 0;
+
+/** Pipelines that share a table change it one after the other, and each looks at what the one before has done. */
+export async function seenNow(client: pg.ClientBase, facts: TableFacts): Promise<TableFacts> {
+  const { destinationName, settings } = facts;
+  if (!isShared(settings)) return facts;
+  await client.query(waitForLock(destinationName));
+  const { schema, table } = destinationName;
+  return { ...facts, destination: (await describeRelations(client, schema, [table])).get(table) };
+}
+
+export async function dropUnique(client: pg.ClientBase, table: TableName, index: string): Promise<void> {
+  const { rowCount } = await client.query(IS_CONSTRAINT, [table.schema, index]);
+  await client.query(rowCount === 0 ? dropIndex(table.schema, index) : dropConstraint(table, index));
+}

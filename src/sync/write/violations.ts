@@ -1,0 +1,215 @@
+/** What a constraint of the destination table says against the rows of the source, in words that help. */
+import type pg from 'pg';
+import { z } from 'zod';
+import { IncrepError, reworded } from '../../errors.ts';
+import { printName, type TableName } from '../../schema/names.ts';
+import { copyKey, isAppend } from '../../schema/row-identity.ts';
+import { tableCommand } from '../../shell-word.ts';
+import { deleteRow, FOREIGN_KEY, rowsInTheWay, UNIQUE_INDEX } from '../../sql/constraints.ts';
+import { ident, qualified } from '../../sql/identifiers.ts';
+import type { Merge } from '../../sql/merge.ts';
+import type { TableFacts } from '../facts/facts.ts';
+
+/** SQLSTATE: unique_violation, exclusion_violation, foreign_key_violation. */
+const KINDS = { '23505': 'unique', '23P01': 'unique', '23503': 'foreign key' } as const;
+
+export interface Violation {
+  readonly kind: 'unique' | 'foreign key';
+  readonly sqlstate: string;
+  readonly constraint: string;
+  /** On which the constraint is. */
+  readonly table: TableName;
+  readonly message: string;
+  readonly detail: string;
+  readonly cause: unknown;
+}
+
+const serverError = z.object({
+  code: z.enum(['23505', '23P01', '23503']),
+  schema: z.string(),
+  table: z.string(),
+  constraint: z.string(),
+  message: z.string(),
+  detail: z.string().optional(),
+});
+
+/** Undefined for any other error. */
+export function violationOf(error: unknown): Violation | undefined {
+  const said = error instanceof IncrepError ? error.cause : error;
+  const { data } = serverError.safeParse(said);
+  if (!data) return undefined;
+  const { code, schema, table, constraint, message, detail = '' } = data;
+  return {
+    kind: KINDS[code],
+    sqlstate: code,
+    constraint,
+    table: { schema, table },
+    message,
+    detail,
+    cause: error,
+  };
+}
+
+/** Rows that are gone from the source are in the way, and this sync may remove them: the table is synced once more. */
+export class RemovalFirst extends IncrepError {
+  constructor({ code, message, next, sqlstate }: IncrepError, cause: unknown) {
+    super(code, { what: message, next, sqlstate, cause });
+  }
+}
+
+const indexRow = z.object({
+  isConstraint: z.boolean(),
+  expressions: z.array(z.string()),
+  predicate: z.string().nullable(),
+  operators: z.array(z.string().nullable()),
+  drop: z.string(),
+  create: z.array(z.string()),
+});
+export type UniqueIndex = Readonly<z.infer<typeof indexRow>>;
+
+export const readUniqueIndex = async (
+  client: pg.ClientBase,
+  { table: { schema, table }, constraint }: Violation,
+): Promise<UniqueIndex | undefined> =>
+  indexRow.optional().parse((await client.query(UNIQUE_INDEX, [schema, table, constraint])).rows[0]);
+
+const pairRow = z.object({
+  comesIn: z.array(z.string().nullable()),
+  isThere: z.array(z.string().nullable()),
+});
+type Pair = Readonly<z.infer<typeof pairRow>>;
+
+interface Meeting {
+  readonly where: 'destination' | 'source';
+  readonly pair: Pair;
+}
+
+/** Which two rows cannot both be there; undefined where no two are found. */
+export async function findRowsInTheWay(
+  client: pg.ClientBase,
+  { destination: table, staging, mergeKey: key }: Merge,
+  index: UniqueIndex | undefined,
+): Promise<Meeting | undefined> {
+  if (!index || key.length === 0) return undefined;
+  const { expressions, predicate } = index;
+  const operators = index.operators.flatMap((operator) => operator ?? []);
+  if (operators.length < expressions.length) return undefined;
+  await client.query('SAVEPOINT increp_look');
+  try {
+    for (const where of ['destination', 'source'] as const) {
+      const statement = rowsInTheWay({ table, staging, key, expressions, operators, predicate }, where);
+      const pair = pairRow.optional().parse((await client.query(statement)).rows[0]);
+      if (pair) return { where, pair };
+    }
+  } catch {
+    // An expression over columns that only the destination has: the server's own words have to do.
+    await client.query('ROLLBACK TO SAVEPOINT increp_look');
+  }
+  return undefined;
+}
+
+export function uniqueRefusal(
+  facts: TableFacts,
+  violation: Violation,
+  found: Meeting | undefined,
+  index: UniqueIndex | undefined,
+): IncrepError {
+  const { destinationName: table, settings } = facts;
+  const key = copyKey(settings).filter((name) => !name.startsWith('_source'));
+  const rowWords = (values: Pair['comesIn']) =>
+    `(${key.join(', ')}) = (${values.map((value) => value ?? 'NULL').join(', ')})`;
+  const noun = index?.isConstraint === false ? 'unique index' : 'constraint';
+  const meeting =
+    found === undefined
+      ? ''
+      : found.where === 'source'
+        ? `; at the source both the row ${rowWords(found.pair.comesIn)} and the row ${rowWords(found.pair.isThere)} have that value`
+        : `; the row ${rowWords(found.pair.comesIn)} of the source meets the row ${rowWords(found.pair.isThere)} of the destination`;
+  return new IncrepError('CONSTRAINT_VIOLATED', {
+    what: `${noun} ${ident(violation.constraint)} of ${printName(table)} at the destination refuses a row: ${violation.detail || violation.message}${meeting}`,
+    next: uniqueAdvice(facts, found, index, key),
+    sqlstate: violation.sqlstate,
+    cause: violation.cause,
+  });
+}
+
+function uniqueAdvice(
+  { settings, destinationName: table }: TableFacts,
+  found: Meeting | undefined,
+  index: UniqueIndex | undefined,
+  key: readonly string[],
+): string {
+  const drop = index ? `At the destination: ${index.drop}` : 'Drop it at the destination';
+  if (isAppend(settings))
+    return `The table keeps every version of a row, so that two of them may have one value. ${drop}`;
+  if (found?.where === 'source')
+    return `The source does not keep these values unique, so the destination cannot either. ${drop}`;
+  if (found === undefined)
+    return `Nothing was changed. See which rows have that value on both sides. If the source does not keep it unique: ${drop}`;
+  if (settings.deletes === 'soft')
+    return `Rows that are marked as deleted keep their values. Make the constraint a unique index with WHERE "_deleted_at" IS NULL in place of it. ${drop}`;
+  return `If that row is gone from the source, or has another value there, "${tableCommand('verify', settings.name, '--repair')}" puts it right; or at the destination: ${deleteRow(table, key, found.pair.isThere)}. ${settings.deletes === 'ignore' ? 'With "deletes": "hard" each sync does so.' : ''}`.trim();
+}
+
+const keyRow = z.object({
+  schema: z.string(),
+  table: z.string(),
+  parentSchema: z.string(),
+  parentTable: z.string(),
+  isSelf: z.boolean(),
+  definition: z.string(),
+});
+
+export interface ForeignKey {
+  readonly child: TableName;
+  readonly parent: TableName;
+  readonly isSelf: boolean;
+  readonly definition: string;
+}
+
+export async function readForeignKey(
+  client: pg.ClientBase,
+  { table: { schema, table }, constraint }: Violation,
+): Promise<ForeignKey | undefined> {
+  const row = keyRow.optional().parse((await client.query(FOREIGN_KEY, [schema, table, constraint])).rows[0]);
+  return (
+    row && {
+      child: { schema: row.schema, table: row.table },
+      parent: { schema: row.parentSchema, table: row.parentTable },
+      isSelf: row.isSelf,
+      definition: row.definition,
+    }
+  );
+}
+
+/** A row of ours refers to one that is not there, or others still refer to one that has to go or to change. */
+export function foreignKeyRefusal(
+  { destinationName, settings }: TableFacts,
+  violation: Violation,
+  key: ForeignKey | undefined,
+): IncrepError {
+  const isChild = isSame(violation.table, destinationName);
+  const other = isChild ? 'another table' : printName(destinationName);
+  const [child, parent] = [printName(violation.table), key ? printName(key.parent) : other];
+  const drop = `ALTER TABLE ${qualified(violation.table)} DROP CONSTRAINT ${ident(violation.constraint)}`;
+  const next = isChild
+    ? `Sync ${parent} in the same run as "${settings.name}": increp then brings the rows that this one refers to first. If ${parent} is no copy of the same source, or the source has no such row either, "increp verify" shows what is missing there; or drop the foreign key at the destination: ${drop}`
+    : `Rows of ${child} still refer to it. Sync ${child} in the same run, with "deletes": "hard" where it has rows that are gone from the source; or drop the foreign key at the destination: ${drop}`;
+  return new IncrepError('CONSTRAINT_VIOLATED', {
+    what: `foreign key ${ident(violation.constraint)} of ${child} on ${parent} at the destination refuses ${isChild ? 'a row' : `a change of ${printName(destinationName)}`}: ${violation.detail || violation.message}`,
+    next,
+    sqlstate: violation.sqlstate,
+    cause: violation.cause,
+  });
+}
+
+/** Of a row that is gone, that others still refer to, and whose unique value another row has at the source. */
+export const takenOver = ({ settings: { name } }: TableFacts, refusal: IncrepError): IncrepError =>
+  reworded(refusal, {
+    what: refusal.message,
+    next: `Another row of "${name}" takes over a unique value of that row, which has to go first. ${refusal.next}`,
+    cause: refusal,
+  });
+
+export const isSame = (one: TableName, other: TableName): boolean =>
+  one.schema === other.schema && one.table === other.table;

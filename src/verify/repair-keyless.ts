@@ -1,0 +1,23 @@
+/** `verify --repair` of a table in which nothing identifies a row: read again as a whole, and only what differs is written. */
+import { applyPlan } from '../sync/run/apply-plan.ts';
+import type { TableFacts } from '../sync/facts/facts.ts';
+import { ordinaryRequest } from '../sync/plan/plan.ts';
+import { planWithTools } from '../sync/plan/plan-with-tools.ts';
+import type { Repaired } from './repair.ts';
+import { comparableCopy } from './verify.ts';
+import type { Work } from '../sync/context/run-context.ts';
+
+export async function repairWhole(work: Work, facts: TableFacts): Promise<Repaired> {
+  comparableCopy(facts);
+  const plan = await planWithTools(work, facts, { ...ordinaryRequest(), isFullRefresh: true });
+  if (plan.kind !== 'load') throw new Error('a full refresh that was asked for is no load');
+  const request = { waitLockSeconds: 0, isForced: false, isVerified: false };
+  const applied = await applyPlan(work, facts, plan, request);
+  if (!('transfer' in applied)) throw new Error('a load without chunks was stopped at one');
+  const { transfer } = applied;
+  return {
+    inserted: transfer.rowsInserted,
+    updated: transfer.rowsUpdated,
+    removed: transfer.rowsDeleted,
+  };
+}

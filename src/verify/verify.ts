@@ -1,0 +1,153 @@
+/** Compares the content of a table's two sides up to the cursor. Writes nothing. */
+import type pg from 'pg';
+import { IncrepError } from '../errors.ts';
+import { canLock, type Relation } from '../schema/relations.ts';
+import { describeRelations } from '../postgres/catalog.ts';
+import { shapeOf } from '../schema/shape.ts';
+import { resetRecordSchema, stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
+import { tableCommand } from '../shell-word.ts';
+import { stateTable } from '../sql/state.ts';
+import { lockShape } from '../sql/window.ts';
+import { compareSides } from '../sync/compare/compare-sides.ts';
+import { sidesOf } from '../sync/compare/sides.ts';
+import type { Difference } from '../sync/compare/differences.ts';
+import { withoutGone } from './changed-since-read.ts';
+import type { TableFacts } from '../sync/facts/facts.ts';
+import { keepsRest } from '../sync/plan/reload-guard.ts';
+import { pendingAtSource } from '../sync/fence/pending-rows.ts';
+import { ordinaryRequest } from '../sync/plan/plan.ts';
+import { planTable } from '../sync/plan/plan-table.ts';
+import { ensureShape, mayReadMore } from '../sync/read/shape-check.ts';
+import { readStateRows } from '../sync/facts/state-rows.ts';
+import type { Work } from '../sync/context/run-context.ts';
+
+/** How many keys of each kind a report names. */
+const NAMED_KEYS = 5;
+
+export interface Verified {
+  readonly name: string;
+  readonly sourceRows: number;
+  readonly destinationRows: number;
+  readonly missing: number;
+  readonly extra: number;
+  readonly changed: number;
+  readonly duplicated: number;
+  /** No difference, where such rows may stay: newer at the destination... */
+  readonly newer: number;
+  /** ...and there only. */
+  readonly kept: number;
+  /** The first keys of each kind, as JSON: the merge key's values as text, or a row without one as far as it is shown. */
+  readonly keys: Readonly<Record<Difference['kind'] | 'kept', readonly string[]>>;
+  /** What the counts do not tell. */
+  readonly notes: readonly string[];
+  readonly durationSeconds: number;
+}
+
+export const isEqual = ({ missing, extra, changed, duplicated }: Verified): boolean =>
+  missing + extra + changed + duplicated === 0;
+
+/** @throws IncrepError where there is no copy that could be compared */
+export async function verifyTable(work: Work, facts: TableFacts): Promise<Verified> {
+  const startedAt = performance.now();
+  const compared = await compareTable(work, facts);
+  return { name: facts.settings.name, ...compared, durationSeconds: (performance.now() - startedAt) / 1000 };
+}
+
+/**
+ * The destination's view is opened first. What is in it came from the source before the source's own view, so
+ * writers on either side never look like a difference.
+ */
+async function compareTable(
+  work: Work,
+  facts: TableFacts,
+): Promise<Omit<Verified, 'name' | 'durationSeconds'>> {
+  const { relation, known } = comparableCopy(facts);
+  return work.destination.withSnapshot([], async (destination) => {
+    const record = (await recordIn(destination, facts)) ?? known;
+    return withLockedSource(work, facts, relation, async (source) => {
+      const sides = await settledSides(source, facts, relation, record);
+      const comparison = await compareSides(
+        { client: source, rows: sides.source },
+        { client: destination, rows: sides.destination },
+      );
+      const differences = await countDifferences(comparison.differences, keepsRest(facts.settings));
+      return withoutGone(source, facts, relation, record, { ...comparison, ...differences });
+    });
+  });
+}
+
+export const withLockedSource = <T>(
+  work: Work,
+  facts: TableFacts,
+  relation: Relation,
+  read: (source: pg.ClientBase) => Promise<T>,
+): Promise<T> =>
+  work.source.withSnapshot(canLock(relation) ? [lockShape(relation.name)] : [], async (source) => {
+    if (mayReadMore(facts)) await ensureShape(source, facts, shapeOf(relation));
+    return read(source);
+  });
+
+/** Whole rows, as far as that record has brought them. */
+export const settledSides = async (
+  source: pg.ClientBase,
+  facts: TableFacts,
+  relation: Relation,
+  record: StateRecord,
+) =>
+  sidesOf(facts, {
+    relation,
+    what: 'rows',
+    where: 'true',
+    isPending: await pendingAtSource(source, facts, relation, record),
+    destination: facts.destinationName,
+  });
+
+/** The source's table and what is known of its copy, once it is certain that there is one of the same shape. */
+export function comparableCopy(facts: TableFacts): {
+  readonly relation: Relation;
+  readonly known: StateRecord;
+} {
+  const plan = planTable(facts, ordinaryRequest());
+  if (plan.kind === 'refuse') throw plan.error;
+  if (plan.kind === 'incremental' && !plan.evolution && 'cursor' in plan.since)
+    return { relation: plan.source, known: plan.since };
+  // Of its mode, because nobody has asked for it here.
+  if (plan.kind === 'load' && plan.action === 'full-refresh' && facts.saved.kind === 'record')
+    return { relation: plan.source, known: facts.saved.record };
+  const why =
+    plan.kind === 'incremental' && !plan.evolution
+      ? 'so far only the older script has synced it'
+      : plan.reason;
+  throw new IncrepError('NO_COPY', {
+    what: `table "${facts.settings.name}" has no copy to compare: ${why}`,
+    next: `Run "${tableCommand('sync', facts.settings.name)}" first.`,
+  });
+}
+
+/** Undefined where the destination knows nothing, and the file serves. */
+export async function recordIn(
+  destination: pg.ClientBase,
+  facts: TableFacts,
+): Promise<StateRecord | undefined> {
+  const { schema } = facts.destinationName;
+  const states = stateTable(schema).table;
+  if (!(await describeRelations(destination, schema, [states])).has(states)) return undefined;
+  const { record } = (await readStateRows(destination, facts.pipeline, [facts]))(facts);
+  return record === undefined || resetRecordSchema.safeParse(record).success
+    ? undefined
+    : stateRecordSchema.parse(record);
+}
+
+async function countDifferences(differences: AsyncIterable<Difference>, areExtraKept: boolean) {
+  const counts = { missing: 0, extra: 0, changed: 0, duplicated: 0, newer: 0, kept: 0 };
+  const keys: Record<keyof typeof counts, string[]> = {
+    ...{ missing: [], extra: [], changed: [], duplicated: [] },
+    ...{ newer: [], kept: [] },
+  };
+  for await (const { kind: found, key, ...difference } of differences) {
+    const kind = found === 'extra' && areExtraKept ? 'kept' : found;
+    counts[kind] += 'rows' in difference ? (difference.rows ?? 1) : 1;
+    if (keys[kind].length < NAMED_KEYS) keys[kind].push(key);
+  }
+  return { ...counts, keys };
+}
