@@ -19,7 +19,7 @@ if (found[0] < needed[0] || (found[0] === needed[0] && found[1] < needed[1])) {
   process.stdout.write(version() + '\n');
 } else if (process.argv[2] === '__complete') {
   // A shell waits for this at every press of TAB.
-  const { answer } = await import('../dist/commands/completion/answer.js');
+  const { answer } = await import('../dist/commands/program/completion-answer.js');
   answer(process.argv.slice(3), process.env, (text) => process.stdout.write(text));
 } else {
   const v8 = await import('node:v8');

@@ -75,3 +75,7 @@ export function carriedType({ type, base }: Column, { carried }: NativeCarriers)
   if (hasPortableText(element)) return `${element.type}[]`;
   return element.delimiter === ',' ? 'text[]' : 'text';
 }
+
+/** The record image operator compares rows column by column, so the order counts. */
+export const isSameList = (left: readonly Column[], right: readonly Column[]): boolean =>
+  left.length === right.length && left.every(({ name }, index) => right[index]?.name === name);

@@ -6,18 +6,29 @@ import { expect, test } from 'vitest';
 const SRC = resolve(import.meta.dirname, '../../src');
 
 const FLOORS: Readonly<Record<string, number>> = {
-  'process.ts': 8,
-  'cli.ts': 7,
-  commands: 6,
-  sync: 5,
-  demo: 5,
-  postgres: 4,
-  state: 4,
-  notify: 4,
-  observe: 4,
+  'process.ts': 10,
+  'cli.ts': 9,
+  commands: 8,
+  // The verbs: none knows another one.
+  ...{ check: 7, demo: 7, init: 7, preview: 7, reset: 7, status: 7, verify: 7 },
+  sync: 6,
+  ...{ postgres: 5, state: 5, notify: 5, observe: 5 },
+  report: 4,
   config: 3,
   sql: 2,
   schema: 1,
+};
+
+/** The folders of sync/: the stages of one table's way, the last one first. */
+const STAGES: Readonly<Record<string, number>> = {
+  run: 7,
+  ...{ load: 6, incremental: 6 },
+  ...{ read: 5, reshape: 5, compare: 5 },
+  ...{ fence: 4, write: 4 },
+  ...{ plan: 3, lock: 3 },
+  facts: 2,
+  context: 1,
+  'fan-out': 0,
 };
 
 interface SourceFile {
@@ -53,6 +64,24 @@ const mayImport = (from: string, to: string): boolean =>
   roomOf(from) === roomOf(to) ||
   floorOf(to) < floorOf(from) ||
   (isGroundFloor(roomOf(from)) && isGroundFloor(roomOf(to)));
+
+const stageOf = (path: string): string => path.split('/')[1] ?? '';
+
+const mayImportStage = (from: string, to: string): boolean =>
+  stageOf(from) === stageOf(to) || (STAGES[stageOf(to)] ?? 99) < (STAGES[stageOf(from)] ?? -1);
+
+test('the folders of sync are stages, and each imports from those before it', () => {
+  const own = files.filter(({ path }) => path.startsWith('sync/'));
+  expect([...new Set(own.map(({ path }) => stageOf(path)))].toSorted()).toEqual(
+    Object.keys(STAGES).toSorted(),
+  );
+  const wrong = own.flatMap(({ path, imports }) =>
+    imports
+      .filter((target) => target.startsWith('sync/') && !mayImportStage(path, target))
+      .map((target) => `${path} -> ${target}`),
+  );
+  expect(wrong).toEqual([]);
+});
 
 test('every folder of src has a floor, and every floor has files', () => {
   const rooms = new Set(files.map(({ path }) => roomOf(path)).filter((room) => !isGroundFloor(room)));

@@ -14,9 +14,9 @@ import { mergeInto } from '../write/merge-into.ts';
 import { dropOlderVersions, mergeOf, NO_COUNTS, type MergeCounts } from '../write/merge-staging.ts';
 import { countsOn } from '../fence/pending-rows.ts';
 import type { IncrementalPlan } from '../plan/plan.ts';
-import { applyDifferences } from '../../verify/repair.ts';
 import { lifeOf } from '../facts/server-instance.ts';
 import type { Work } from '../context/run-context.ts';
+import { applyDifferences } from './apply-differences.ts';
 
 interface Comparing {
   readonly work: Work;

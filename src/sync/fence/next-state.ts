@@ -1,6 +1,4 @@
-/** What a table's transaction gives back, and the state that it leaves. */
-import type { IncrepError } from '../../errors.ts';
-import type { Loader } from '../../events.ts';
+/** The state that a sync of a table leaves, and what it tells of the source since the one before. */
 import { nextFences, type Fence } from '../../schema/fences.ts';
 import { hasSystemColumns } from '../../schema/relations.ts';
 import { recordedSelection } from '../../schema/selection.ts';
@@ -22,47 +20,6 @@ import { describeInFlight, type RaisedFence } from './fence.ts';
 import { isKeyedPlan, type IncrementalPlan, type KeyedPlan, type LoadPlan } from '../plan/plan.ts';
 import { lifeOf } from '../facts/server-instance.ts';
 import type { Work } from '../context/run-context.ts';
-
-/** Rows and bytes that moved in one table's transaction. */
-export interface Transfer {
-  /** In place of the plan's, where only the work has shown what it came to. */
-  readonly reason?: string;
-  readonly loader: Loader | undefined;
-  readonly rowsRead: number;
-  readonly rowsInserted: number;
-  readonly rowsUpdated: number;
-  readonly rowsUnchanged: number;
-  readonly rowsDeleted: number;
-  /** Rows of the destination that were left alone because they are newer. */
-  readonly rowsNewer: number;
-  readonly bytes: number;
-  readonly warnings: readonly string[];
-  /** True when the copy is known to hold no row that is gone from the source. */
-  readonly areDeletesDone: boolean;
-  /** Why deletes were not carried over although everything else was. */
-  readonly refusal: IncrepError | undefined;
-  /** What a full refresh has read, for the next one to compare with. */
-  readonly contents?: WasRead | undefined;
-}
-
-/** Of a table that nothing came of. */
-export const NO_ROWS = {
-  loader: undefined,
-  rowsRead: 0,
-  rowsInserted: 0,
-  rowsUpdated: 0,
-  rowsUnchanged: 0,
-  rowsDeleted: 0,
-  rowsNewer: 0,
-  bytes: 0,
-} as const;
-
-export const NOTHING_MOVED: Transfer = {
-  ...NO_ROWS,
-  warnings: [],
-  areDeletesDone: true,
-  refusal: undefined,
-};
 
 /**
  * What an earlier sync knew of this very key. It serves a load too: that reads everything, but what is still open
@@ -88,12 +45,19 @@ export function knownBefore(facts: TableFacts, plan: KeyedPlan) {
   };
 }
 
+interface Settled {
+  /** True when the copy is known to hold no row that is gone from the source. */
+  readonly areDeletesDone: boolean;
+  /** What a full refresh has read. */
+  readonly contents?: WasRead | undefined;
+}
+
 export function nextRecord(
   work: Work,
   facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
   fence: RaisedFence,
-  { areDeletesDone, contents }: Pick<Transfer, 'areDeletesDone' | 'contents'>,
+  { areDeletesDone, contents }: Settled,
 ): StateRecord {
   const generation = generationOf(facts.saved) + 1;
   return {

@@ -11,7 +11,6 @@ import { readFill, verifyFilled, type Evolving, type Fill } from './backfill.ts'
 import { evolvedWords } from '../plan/describe-evolution.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { RaisedFence } from '../fence/fence.ts';
-import { countsOf, olderWarning } from '../load/load.ts';
 import { ensureOwnColumns } from '../write/metadata-columns.ts';
 import { ensureKeyIndex } from '../write/merge-key-index.ts';
 import {
@@ -27,12 +26,13 @@ import type { IncrementalPlan } from '../plan/plan.ts';
 import { readWindow } from '../read/read-window.ts';
 import { removeDeleted, type Removal, type Removing } from './remove-deleted.ts';
 import { emptyStaging } from '../write/staging.ts';
-import { comparisonDue, replacedWarning, shiftSince, type Transfer } from '../fence/next-state.ts';
+import { comparisonDue, replacedWarning, shiftSince } from '../fence/next-state.ts';
 import { verifyCopied, type Comparison } from '../compare/verify-copied.ts';
 import { rowKey } from '../../schema/row-identity.ts';
 import { windowChoice } from '../fence/window-choice.ts';
 import { takenOver } from '../write/violations.ts';
 import type { Work } from '../context/run-context.ts';
+import { type Transfer, countsOf, olderWarning } from '../write/transfer.ts';
 
 interface Changes {
   readonly work: Work;

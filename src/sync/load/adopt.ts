@@ -8,17 +8,16 @@ import { sidesOf } from '../compare/sides.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { ensureWithinLimit, goneWarning } from './removed-rows.ts';
 import { ensureKeyIndex } from '../write/merge-key-index.ts';
-import { countsOf, olderWarning } from './load.ts';
 import { ensureOwnColumns } from '../write/metadata-columns.ts';
 import { mergeInto } from '../write/merge-into.ts';
 import { dropOlderVersions, mergeOf } from '../write/merge-staging.ts';
 import type { LoadPlan } from '../plan/plan.ts';
 import { withTableSnapshot } from '../read/read-window.ts';
-import { applyDifferences } from '../../verify/repair.ts';
 import { emptyStaging } from '../write/staging.ts';
-import type { Transfer } from '../fence/next-state.ts';
 import { verifyCopied } from '../compare/verify-copied.ts';
 import type { Work } from '../context/run-context.ts';
+import { applyDifferences } from '../compare/apply-differences.ts';
+import { type Transfer, countsOf, olderWarning } from '../write/transfer.ts';
 
 interface Adoption {
   readonly work: Work;

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
 import type { Phase } from '../../events.ts';
 import { printName } from '../../schema/names.ts';
-import { isAppend, isShared } from '../../schema/row-identity.ts';
+import { isShared } from '../../schema/row-identity.ts';
 import { analyze, commentOnTable, dropTable, renameTable } from '../../sql/destination.ts';
 import { alterAfter, alterBefore, lockWholly } from '../../sql/reshape.ts';
 import { holdCopy } from '../write/destination-lock.ts';
@@ -24,7 +24,7 @@ import { usersOfCopy } from '../lock/lock-holders.ts';
 import { ensureKeyIndex, seenNow } from '../write/merge-key-index.ts';
 import { extensionFor, isExtended, keepsRest, keptBecause } from '../plan/reload-guard.ts';
 import { completeOwnColumns, ensureOwnColumns, keepMarked, prepareMarks } from '../write/metadata-columns.ts';
-import { dropOlderVersions, mergeOf, NO_COUNTS, type MergeCounts } from '../write/merge-staging.ts';
+import { dropOlderVersions, mergeOf, NO_COUNTS } from '../write/merge-staging.ts';
 import { mergeInto, type MergedInto } from '../write/merge-into.ts';
 import { nullKeyWarning } from '../write/null-keys.ts';
 import { isKeyedPlan, type LoadPlan } from '../plan/plan.ts';
@@ -36,9 +36,9 @@ import { completeStaging, describeNewTable, renameIndexes } from '../reshape/new
 import { chooseReshape, seenAgain, type Reshape } from '../reshape/reshape.ts';
 import { mustSurvive } from '../reshape/unsurvivable.ts';
 import { makeStaging } from '../write/staging.ts';
-import type { Transfer } from '../fence/next-state.ts';
 import { verifyCopied } from '../compare/verify-copied.ts';
 import type { Work } from '../context/run-context.ts';
+import { type Transfer, countsOf, olderWarning } from '../write/transfer.ts';
 
 type Placing = Reshape | { readonly way: 'create' | 'merge-whole' };
 
@@ -254,20 +254,3 @@ async function ensureAbsent(destination: pg.ClientBase, facts: TableFacts): Prom
     next: 'Run increp again: it loads its rows into that table.',
   });
 }
-
-export const countsOf = ({ inserted, updated, deleted, newer }: MergeCounts, distinctRows: number) => ({
-  rowsInserted: inserted,
-  rowsUpdated: updated,
-  rowsUnchanged: distinctRows - inserted - updated - newer,
-  rowsDeleted: deleted,
-  rowsNewer: newer,
-});
-
-export const olderWarning = (rows: number, settings: TableFacts['settings']): string[] =>
-  rows === 0
-    ? []
-    : [
-        isAppend(settings)
-          ? `unique_cols and ${settings.replicationKey} do not identify rows at the source: ${rows === 1 ? '1 row shared both with another and was' : `${rows} rows shared both with another and were`} left out`
-          : `unique_cols do not identify rows at the source: ${rows} rows shared their key with a newer one and were left out`,
-      ];

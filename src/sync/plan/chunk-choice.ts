@@ -7,7 +7,7 @@ import { chunkStarts, type Leaf } from '../../schema/heap.ts';
 import type { LoadHeader, PendingLoad } from '../../schema/pending-load.ts';
 import type { Relation } from '../../schema/relations.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { isSameList } from '../write/staging.ts';
+import { isSameList } from '../../schema/columns.ts';
 
 export interface Chunks {
   /** The first block of each. */

@@ -176,3 +176,9 @@ function indexRefusal(now: TableFacts): IncrepError | undefined {
     next: `Drop it, or make it one that is not unique; at the destination, for one: DROP INDEX ${qualified({ ...destinationName, table: index.index })}`,
   });
 }
+
+/** And nothing narrower keeps rows out. */
+export const isIndexed = (facts: TableFacts): boolean =>
+  facts.destination !== undefined &&
+  uniqueIndexOn(facts.destination, copyKey(facts.settings)) !== undefined &&
+  blockingKeys(facts).ours.length === 0;

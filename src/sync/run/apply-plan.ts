@@ -22,8 +22,9 @@ import { isKeyedPlan, type IncrementalPlan, type LoadPlan, type RefreshPlan } fr
 import { leaveFormerName } from './renamed-state.ts';
 import { publicationsOver } from '../write/publications.ts';
 import { holdTable, lockingStatements, lockTable } from '../lock/table-lock.ts';
-import { fenceWarnings, nextRecord, NOTHING_MOVED, type Transfer } from '../fence/next-state.ts';
+import { fenceWarnings, nextRecord } from '../fence/next-state.ts';
 import type { Work } from '../context/run-context.ts';
+import { type Transfer, NOTHING_MOVED } from '../write/transfer.ts';
 
 export interface ApplyRequest {
   /** How long to wait for another run of the same table. */

@@ -4,8 +4,8 @@ import type { Emit, Failure, RunEvent, RunSummary, TableOutcome } from '../../ev
 import { run, type RunRequest } from './run.ts';
 import { Sharing } from '../fan-out/fan-out.ts';
 import type { Database } from '../../postgres/database.ts';
-import { NO_ROWS } from '../fence/next-state.ts';
 import type { Work } from '../context/run-context.ts';
+import { NO_ROWS } from '../write/transfer.ts';
 
 /** One of them, with listeners of its own behind its `emit`. */
 export interface DestinationWork {

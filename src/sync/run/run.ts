@@ -24,11 +24,11 @@ import {
   type TableRequest,
   waitBeforeNext,
 } from './sync-table.ts';
-import { NO_ROWS } from '../fence/next-state.ts';
 import { inTurn } from './table-order.ts';
 import { isSame } from '../write/violations.ts';
 import type { Work } from '../context/run-context.ts';
 import { writeRefusal } from '../facts/writable-destination.ts';
+import { NO_ROWS } from '../write/transfer.ts';
 
 export interface RunRequest extends TableRequest {
   readonly tables: readonly TableSettings[];

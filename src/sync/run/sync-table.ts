@@ -13,8 +13,8 @@ import { planWithTools } from '../plan/plan-with-tools.ts';
 import type { IncrementalPlan, LoadPlan, Plan, Request } from '../plan/plan.ts';
 import { planTable } from '../plan/plan-table.ts';
 import { RemovalFirst } from '../write/violations.ts';
-import { NO_ROWS } from '../fence/next-state.ts';
 import type { Work } from '../context/run-context.ts';
+import { NO_ROWS } from '../write/transfer.ts';
 
 /** Three tries more than the first: enough for a failover of seconds, and over before the next cron minute. */
 const MAX_ATTEMPTS = 4;

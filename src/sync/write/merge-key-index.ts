@@ -10,7 +10,7 @@ import { tableCommand } from '../../shell-word.ts';
 import { createMergeKey, dropConstraint, dropIndex, IS_CONSTRAINT } from '../../sql/destination.ts';
 import { waitForLock } from '../../sql/state.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { blockingKeys } from '../plan/reload-guard.ts';
+import { blockingKeys, isIndexed } from '../plan/reload-guard.ts';
 
 /** SQLSTATE. */
 const UNIQUE_VIOLATION = '23505';
@@ -39,12 +39,6 @@ export async function ensureKeyIndex(client: pg.ClientBase, planned: TableFacts)
     });
   }
 }
-
-/** And nothing narrower keeps rows out. */
-export const isIndexed = (facts: TableFacts): boolean =>
-  facts.destination !== undefined &&
-  uniqueIndexOn(facts.destination, copyKey(facts.settings)) !== undefined &&
-  blockingKeys(facts).ours.length === 0;
 
 /** Pipelines that share a table change it one after the other, and each looks at what the one before has done. */
 export async function seenNow(client: pg.ClientBase, facts: TableFacts): Promise<TableFacts> {

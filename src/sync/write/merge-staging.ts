@@ -23,7 +23,7 @@ import { addMissing, removeSurplus } from '../../sql/copies.ts';
 import { rowKey } from '../../schema/row-identity.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { ownOf } from './metadata-columns.ts';
-import { isSameList } from './staging.ts';
+import { isSameList } from '../../schema/columns.ts';
 
 export interface MergeCounts {
   readonly inserted: number;

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { codeOf } from '../../postgres/identity.ts';
 import { ask } from '../../postgres/usual-path.ts';
-import type { Column } from '../../schema/columns.ts';
+import { type Column, isSameList } from '../../schema/columns.ts';
 import { destinationDrift } from '../../schema/drift.ts';
 import type { TableName } from '../../schema/names.ts';
 import {
@@ -60,7 +60,3 @@ export async function makeStaging(
   await client.query(createTable(stagingName, columns, natives, isLogged));
   await client.query(commentOnTable(stagingName, stagingMark(settings.destinationName)));
 }
-
-/** The record image operator compares rows column by column, so the order counts. */
-export const isSameList = (left: readonly Column[], right: readonly Column[]): boolean =>
-  left.length === right.length && left.every(({ name }, index) => right[index]?.name === name);

@@ -23,7 +23,7 @@ function packagesOf(file: string, seen = new Set<string>()): Set<string> {
 }
 
 test('completion loads the flags and nothing that takes time', () => {
-  expect([...packagesOf(resolve(SRC, 'commands/completion/answer.ts'))]).toEqual(['commander']);
+  expect([...packagesOf(resolve(SRC, 'commands/program/completion-answer.ts'))]).toEqual(['commander']);
 });
 
 test.each([

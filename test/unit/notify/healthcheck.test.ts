@@ -4,7 +4,7 @@ import { healthcheckListener, signalUrl } from '../../../src/notify/healthcheck.
 import type { HealthcheckOptions } from '../../../src/notify/healthcheck.ts';
 import { redactor } from '../../../src/redact.ts';
 import { DEFAULT_TIMING } from '../../../src/timing.ts';
-import { failure, outcome, STARTED, summary } from '../observe/outcomes.ts';
+import { failure, outcome, STARTED, summary } from '../report/outcomes.ts';
 import { answer, endpoint, refusedUrl } from './endpoint.ts';
 
 /** Enough on a busy machine; a test that waits for the end of an attempt names less. */

@@ -5,7 +5,7 @@ import type { RunEvent, RunSummary } from '../../../src/events.ts';
 import { webhookListener, type WebhookOptions } from '../../../src/notify/webhook.ts';
 import { redactor } from '../../../src/redact.ts';
 import { DEFAULT_TIMING } from '../../../src/timing.ts';
-import { failure, outcome, STARTED, summary } from '../observe/outcomes.ts';
+import { failure, outcome, STARTED, summary } from '../report/outcomes.ts';
 import { answer, endpoint, refusedUrl } from './endpoint.ts';
 
 /** An attempt is cut short only where a test is about that: a busy machine must not make two of one. */

@@ -3,7 +3,7 @@ import { CURSOR_KNOWN, type RunEvent } from '../../../src/events.ts';
 import { jsonListener } from '../../../src/observe/json-lines.ts';
 import { redactor } from '../../../src/redact.ts';
 import { summaryToJson, tableToJson } from '../../../src/summary-json.ts';
-import { failure, outcome, STARTED, summary } from './outcomes.ts';
+import { failure, outcome, STARTED, summary } from '../report/outcomes.ts';
 
 test('a table that went well', () => {
   const loaded = outcome({ action: 'initial', loader: 'copy', rowsRead: 7, rowsInserted: 7, bytes: 99 });

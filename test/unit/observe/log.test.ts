@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createLogger, effectiveLevel, type LoggerOptions } from '../../../src/observe/log.ts';
 import { logListener } from '../../../src/observe/log-listener.ts';
 import { redactor } from '../../../src/redact.ts';
-import { failure, outcome, STARTED, summary } from './outcomes.ts';
+import { failure, outcome, STARTED, summary } from '../report/outcomes.ts';
 
 async function capture(options: Partial<LoggerOptions> = {}) {
   const lines: string[] = [];

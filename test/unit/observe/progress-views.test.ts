@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { RunEvent } from '../../../src/events.ts';
 import { shownView, viewsAfter, type Views } from '../../../src/observe/progress-views.ts';
-import { outcome } from './outcomes.ts';
+import { outcome } from '../report/outcomes.ts';
 
 const event = (destination: string, table: string): RunEvent => ({
   type: 'table-planned',

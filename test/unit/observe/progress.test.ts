@@ -3,7 +3,7 @@ import type { Phase, RunEvent } from '../../../src/events.ts';
 import { createProgress } from '../../../src/observe/progress.ts';
 import { formatEnding, summaryByTable } from '../../../src/report/summary.ts';
 import { emulator } from '../../support/emulator.ts';
-import { failure, outcome, STARTED, summary } from './outcomes.ts';
+import { failure, outcome, STARTED, summary } from '../report/outcomes.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });

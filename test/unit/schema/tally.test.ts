@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { newTally, tallied as tally, tallySchema, type Tally } from '../../../src/schema/tally.ts';
-import { failure, outcome, summary } from '../observe/outcomes.ts';
+import { failure, outcome, summary } from '../report/outcomes.ts';
 
 const tallied = (before: Tally, run: ReturnType<typeof summary>, configured: readonly string[]) =>
   tally(before, { summary: run, configured, asked: configured });

@@ -8,7 +8,7 @@ import type { TableFacts } from '../../../src/sync/facts/facts.ts';
 import { ordinaryRequest } from '../../../src/sync/plan/plan.ts';
 import { planTable } from '../../../src/sync/plan/plan-table.ts';
 import { column } from '../schema/columns.ts';
-import { inspection, LOCAL } from './inspection.ts';
+import { inspection, LOCAL } from '../check/inspection.ts';
 import { facts, ORDERS_COLUMNS, record, relation } from './table-facts.ts';
 
 const WHOLE: TableSettings = {

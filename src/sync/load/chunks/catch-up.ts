@@ -19,13 +19,13 @@ import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from '../.
 import { countsOn } from '../../fence/pending-rows.ts';
 import type { IncrementalPlan, KeyedLoadPlan } from '../../plan/plan.ts';
 import { readWindow } from '../../read/read-window.ts';
-import { applyDifferences } from '../../../verify/repair.ts';
 import { makeStaging } from '../../write/staging.ts';
 import { lifeOf } from '../../facts/server-instance.ts';
 import { comparisonDue } from '../../fence/next-state.ts';
 import { windowChoice } from '../../fence/window-choice.ts';
 import { asPlainCopy } from './staging-settings.ts';
 import { settle, type Settled } from './put-in-place.ts';
+import { applyDifferences } from '../../compare/apply-differences.ts';
 
 export interface CaughtUp {
   /** What came in addition to the chunks. */

@@ -4,10 +4,10 @@ import type { StateRecord } from '../../../schema/state-record.ts';
 import type { TableFacts } from '../../facts/facts.ts';
 import type { RaisedFence } from '../../fence/fence.ts';
 import type { KeyedLoadPlan } from '../../plan/plan.ts';
-import type { Transfer } from '../../fence/next-state.ts';
 import type { Work } from '../../context/run-context.ts';
 import type { Chunks } from '../../plan/chunk-choice.ts';
 import type { Progress } from './progress.ts';
+import type { Transfer } from '../../write/transfer.ts';
 
 export interface ChunkedLoad {
   readonly work: Work;

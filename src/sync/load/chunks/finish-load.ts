@@ -12,13 +12,13 @@ import { dropDoubles } from '../../../sql/doubles.ts';
 import { forgetLoad } from '../../../sql/loads.ts';
 import type { TableFacts } from '../../facts/facts.ts';
 import { fenceTarget, raiseFence } from '../../fence/fence.ts';
-import { becomesTable, choosePlacing, countsOf, olderWarning } from '../load.ts';
+import { becomesTable, choosePlacing } from '../load.ts';
 import { goneWarning } from '../removed-rows.ts';
 import type { MergedInto } from '../../write/merge-into.ts';
 import { mergeOf, NO_COUNTS } from '../../write/merge-staging.ts';
 import { dropUnique } from '../../write/merge-key-index.ts';
 import { stagingIndex, stagingKey } from '../../reshape/new-table.ts';
-import { nextRecord, replacedWarning, shiftSince, type Transfer } from '../../fence/next-state.ts';
+import { nextRecord, replacedWarning, shiftSince } from '../../fence/next-state.ts';
 import { storageIn } from './begin-load.ts';
 import { catchUp, type CaughtUp } from './catch-up.ts';
 import type { BegunLoad } from '../../plan/chunk-choice.ts';
@@ -26,6 +26,7 @@ import { sumsOf } from './copy-chunks.ts';
 import type { ChunkedLoad, Loaded } from './chunked-load.ts';
 import { asPlainCopy } from './staging-settings.ts';
 import { settle } from './put-in-place.ts';
+import { type Transfer, countsOf, olderWarning } from '../../write/transfer.ts';
 
 export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise<Loaded> {
   const { work, plan, destination, isVerified, isForced } = request;

@@ -13,7 +13,7 @@ import { planTable } from '../../../src/sync/plan/plan-table.ts';
 import type { TableFacts } from '../../../src/sync/facts/facts.ts';
 import { connection, inspection, LOCAL } from './inspection.ts';
 import { column } from '../schema/columns.ts';
-import { facts, ORDERS_COLUMNS, relation } from './table-facts.ts';
+import { facts, ORDERS_COLUMNS, relation } from '../sync/table-facts.ts';
 
 const found = (given: Inspection, code: string, connections = LOCAL) =>
   buildFindings(given, connections).find((each) => each.code === code);

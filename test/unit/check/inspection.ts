@@ -5,7 +5,7 @@ import type { ConnectionSettings } from '../../../src/config/settings.ts';
 import type { Inspection } from '../../../src/check/inspect.ts';
 import { ordinaryRequest } from '../../../src/sync/plan/plan.ts';
 import { planTable } from '../../../src/sync/plan/plan-table.ts';
-import { facts } from './table-facts.ts';
+import { facts } from '../sync/table-facts.ts';
 
 const TLS = { protocol: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' };
 
