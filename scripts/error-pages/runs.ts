@@ -2,7 +2,7 @@
 import type { ErrorPage } from './error-page.ts';
 
 export const runs = {
-  STATE_FOREIGN: {
+  STATE_MISMATCH: {
     about: 'A cursor of another source would skip rows, so it is not used. Nothing was changed.',
     causes: [
       'The pipeline has another name: the directory was renamed or copied, and `PIPELINE_NAME` is not set.',
@@ -15,11 +15,11 @@ export const runs = {
       'Two pipelines: give one of them another `DEST_SCHEMA` or `dest_name`. If both are to fill one table, both need `_source` in `metadata_columns` ([modes.md](modes.md)).',
     ],
     example: [
-      'error: the state of public.orders in the destination belongs to pipeline "shop", and this is "shop-2" (STATE_FOREIGN)',
+      'error: the state of public.orders in the destination belongs to pipeline "shop", and this is "shop-2" (STATE_MISMATCH)',
       'next:  Set PIPELINE_NAME=shop if it is the same one, give this one another destination, or forget that state: increp reset orders',
     ],
   },
-  STATE_UNWRITABLE: {
+  STATE_NOT_WRITABLE: {
     about: 'Nothing was synced: a run that cannot keep its cursors would surprise later.',
     causes: [
       'Another user ran increp before (root, for example).',
@@ -31,7 +31,7 @@ export const runs = {
       '`sudo chown -R increp: sync-state`, or set `STATE_DIR` to a directory of that user.',
     ],
     example: [
-      "error: the state directory /srv/pipelines/shop/sync-state cannot be written: EEXIST: file already exists, mkdir '/srv/pipelines/shop/sync-state' (STATE_UNWRITABLE)",
+      "error: the state directory /srv/pipelines/shop/sync-state cannot be written: EEXIST: file already exists, mkdir '/srv/pipelines/shop/sync-state' (STATE_NOT_WRITABLE)",
       'next:  Give the user that runs increp the right to write there, or set STATE_DIR.',
     ],
   },
@@ -51,7 +51,7 @@ export const runs = {
       'next:  Mend what it says, or set initial_load: "copy" for this table, which does not need pg_dump.',
     ],
   },
-  NO_COPY: {
+  NOT_SYNCED: {
     about: '`verify` compares what a sync has made.',
     causes: [
       'The table was never synced.',
@@ -59,7 +59,7 @@ export const runs = {
     ],
     steps: ['`increp sync orders`, then `increp verify orders`.'],
     example: [
-      'error: table "orders" has no copy to compare: there is no copy yet (NO_COPY)',
+      'error: table "orders" has no copy to compare: there is no copy yet (NOT_SYNCED)',
       '  next: Run "increp sync orders" first.',
     ],
   },
@@ -80,14 +80,14 @@ export const runs = {
       "next:  Nothing was committed. If a trigger or rule of public.orders at the destination alters rows, drop it there; else please report this with the types of the table's columns.",
     ],
   },
-  SHORT_COPY: {
+  ROW_COUNT_MISMATCH: {
     about: 'Nothing was changed.',
     causes: [
       'A `pg_dump` or `pg_restore` that ends well without having done its work, such as a wrapper script in `PATH`.',
     ],
     steps: ['`type -a pg_dump pg_restore`', '`"initial_load": "copy"` for this table; and please report it.'],
     example: [
-      'error: public.orders has some rows to copy and 0 arrived (SHORT_COPY)',
+      'error: public.orders has some rows to copy and 0 arrived (ROW_COUNT_MISMATCH)',
       'next:  Nothing was changed. Try initial_load: "copy", and please report this.',
     ],
   },

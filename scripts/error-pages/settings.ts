@@ -153,7 +153,7 @@ CREATE INDEX CONCURRENTLY ON orders (updated_at);
       'next:  At the destination, run: CREATE TYPE "public"."size" AS ("width" integer, "height" integer); or set "types" to "text" for this table.',
     ],
   },
-  TYPE_DIFFERS: {
+  TYPE_MISMATCH: {
     about: 'Only with `"types": "native"`.',
     causes: [
       'An enum with other labels or another order of them at the destination.',
@@ -164,7 +164,7 @@ CREATE INDEX CONCURRENTLY ON orders (updated_at);
       'An order of labels cannot be altered: drop the type where nothing uses it, and increp makes it anew.',
     ],
     example: [
-      "error: column \"mood\" of public.orders needs the type public.mood of the destination, which is not what it is at the source: there it is an enum of 'ok', 'sad', at the source an enum of 'sad', 'ok' (TYPE_DIFFERS)",
+      "error: column \"mood\" of public.orders needs the type public.mood of the destination, which is not what it is at the source: there it is an enum of 'ok', 'sad', at the source an enum of 'sad', 'ok' (TYPE_MISMATCH)",
       'next:  Make them alike by ALTER TYPE on either side (other tables may use it), or set "types" to "text" for this table.',
     ],
   },

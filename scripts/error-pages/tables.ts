@@ -22,7 +22,7 @@ export const tables = {
       'next:  Wait for it, or run with --wait-lock 5m. If it hangs, end it, and its lock is gone; at the destination: SELECT pg_terminate_backend(4242).',
     ],
   },
-  TABLE_BUSY: {
+  LOCK_TIMEOUT: {
     about:
       'increp queues for a lock for five seconds, four times, so that those who wait behind it are not held up.',
     causes: [
@@ -41,7 +41,7 @@ WHERE l.relation = 'public.orders'::regclass;
       'Wait for it or `SELECT pg_terminate_backend(PID);`, then run `increp sync` again.',
     ],
     example: [
-      'error: destination warehouse.example.com:5432/analytics: canceling statement due to lock timeout; held by pid 4242 (psql) of postgres with AccessExclusiveLock on orders at the destination; tried 4 times (TABLE_BUSY, SQLSTATE 55P03)',
+      'error: destination warehouse.example.com:5432/analytics: canceling statement due to lock timeout; held by pid 4242 (psql) of postgres with AccessExclusiveLock on orders at the destination; tried 4 times (LOCK_TIMEOUT, SQLSTATE 55P03)',
       'next:  Nothing was changed. Wait for it or end it (at the destination: SELECT pg_terminate_backend(4242)), then run increp again.',
     ],
   },
@@ -79,7 +79,7 @@ WHERE l.relation = 'public.orders'::regclass;
       'next:  If that row is gone from the source, or has another value there, "increp verify users --repair" puts it right; or at the destination: DELETE FROM "public"."users" WHERE "id" = \'2\'. With "deletes": "hard" each sync does so.',
     ],
   },
-  SHAPE_MOVED: {
+  SCHEMA_CHANGED: {
     about: 'Nothing was copied by a plan that was no longer true. It was planned anew four times.',
     causes: [
       'Migrations that run just now.',
@@ -89,7 +89,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     steps: ['Run `increp sync` again when they are through.'],
     example: [
-      'error: public.orders was altered while it was about to be read; tried 4 times (SHAPE_MOVED)',
+      'error: public.orders was altered while it was about to be read; tried 4 times (SCHEMA_CHANGED)',
       'next:  Run increp again when nobody alters it any more.',
     ],
   },
@@ -127,7 +127,7 @@ WHERE l.relation = 'public.orders'::regclass;
       'next:  At the destination, run: ALTER TABLE ... REPLICA IDENTITY FULL, with the name of that table.',
     ],
   },
-  STAGING_TAKEN: {
+  STAGING_NAME_CONFLICT: {
     about: 'increp never touches a table that it did not make. Its own bear a comment that says so.',
     causes: [
       'A table of yours with the name `<table>_stg` (or `<table>_increp_window` with `chunk`, `<table>_increp_fill` with `"on_schema_change": "evolve"`).',
@@ -138,11 +138,11 @@ WHERE l.relation = 'public.orders'::regclass;
       'If nobody needs it: `DROP TABLE orders_stg;` Else rename it, or give the table another `dest_name`.',
     ],
     example: [
-      'error: public.orders_stg exists at the destination and was not made by increp, which needs that name (STAGING_TAKEN)',
+      'error: public.orders_stg exists at the destination and was not made by increp, which needs that name (STAGING_NAME_CONFLICT)',
       'next:  Rename or drop it, or give "orders" another "dest_name".',
     ],
   },
-  DEPENDENTS: {
+  DEPENDENT_OBJECTS: {
     about: 'The old copy goes on serving; nothing was changed.',
     causes: [
       'A view where the copy should be.',
@@ -152,11 +152,11 @@ WHERE l.relation = 'public.orders'::regclass;
       'The message names the object. Save its definition (`pg_get_viewdef`, `\\d+`, `pg_dump --schema-only -t`), drop or change it, run `increp sync`, and create it anew.',
     ],
     example: [
-      'error: public.orders at the destination is a view, not a table that increp can fill (DEPENDENTS)',
+      'error: public.orders at the destination is a view, not a table that increp can fill (DEPENDENT_OBJECTS)',
       'next:  Rename it, or give this table another "dest_name".',
     ],
   },
-  DRIFT_REFUSED: {
+  SCHEMA_CHANGE_REFUSED: {
     about:
       'With `"on_schema_change": "fail"` a person decides. So does one where the copy holds what its source cannot give again: every version of a row, rows of other pipelines, or rows of its own ([modes.md](modes.md)). The copy stays as it was.',
     causes: [
@@ -169,7 +169,7 @@ WHERE l.relation = 'public.orders'::regclass;
       'To have that done by itself from now on: `"on_schema_change": "reset"`, or `"evolve"` to alter the copy in place where that loses nothing.',
     ],
     example: [
-      'error: public.orders and its copy differ: column "gift" (boolean) was added at the source (DRIFT_REFUSED)',
+      'error: public.orders and its copy differ: column "gift" (boolean) was added at the source (SCHEMA_CHANGE_REFUSED)',
       'next:  To load the table again in its new shape, run "increp reset orders" and "increp sync orders": on_schema_change is "fail".',
     ],
   },
@@ -224,7 +224,7 @@ WHERE l.relation = 'public.orders'::regclass;
       'next:  Are source and destination the right way round? The source is db.example.com:5432/shop, the destination is warehouse.example.com:5432/analytics. To keep the table and make its rows those of the source, run "increp sync orders --adopt". To load it again, run "increp sync orders --replace". Or give the table another "dest_name".',
     ],
   },
-  DELETES_REFUSED: {
+  DELETE_LIMIT_EXCEEDED: {
     about:
       'No row was removed. At an incremental sync, everything else of the table was synced. A table that was to be loaded again stays as it is.',
     causes: [
@@ -239,7 +239,7 @@ WHERE l.relation = 'public.orders'::regclass;
       'To allow more in general: `delete_limit`.',
     ],
     example: [
-      'error: more than 5 rows of public.orders are gone from the source, which is over delete_limit (0.5); none was removed (DELETES_REFUSED)',
+      'error: more than 5 rows of public.orders are gone from the source, which is over delete_limit (0.5); none was removed (DELETE_LIMIT_EXCEEDED)',
       'next:  If the source is right, run "increp sync orders --deletes --force". Everything else was synced.',
     ],
   },

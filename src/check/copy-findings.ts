@@ -129,7 +129,7 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
     ...(destination && saved.kind === 'none' && saved.isNamed !== true
       ? [
           warning(
-            'UNKNOWN_COPY',
+            'TABLE_NOT_MANAGED',
             name,
             `"${settings.destinationName}" exists at the destination, but nothing is known of it`,
             `The next sync ${fillingWords(table)}. If it is not a copy, give this table another "dest_name".`,
@@ -153,7 +153,7 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
       ? []
       : [
           note(
-            'NAME_CUT',
+            'NAME_TRUNCATED',
             name,
             `its staging table is called "${staging.table}", because names end at 63 bytes`,
           ),
@@ -171,7 +171,7 @@ function fillingWords({ settings }: TableFacts): string {
 
 const wouldBeRefused = (name: string, { what, next }: Obstruction): Finding =>
   failureFinding(
-    new IncrepError('DEPENDENTS', {
+    new IncrepError('DEPENDENT_OBJECTS', {
       what: `the next sync must give it another shape and would be refused: ${what}`,
       next,
     }),
@@ -210,7 +210,7 @@ function dependentFindings(table: TableFacts, plan: Workable, dependents: readon
     const obstruction = foreseeObstruction(table, plan.source, dependents);
     return obstruction
       ? [wouldBeRefused(name, obstruction)]
-      : [note('BUILT_ON', name, `${builtOn}; the next sync takes it along to the new shape`)];
+      : [note('DEPENDENT_OBJECTS', name, `${builtOn}; the next sync takes it along to the new shape`)];
   }
   const owned = dependents.filter((each) => isOthers(each));
   if (plan.kind === 'incremental' && plan.evolution) {
@@ -218,7 +218,7 @@ function dependentFindings(table: TableFacts, plan: Workable, dependents: readon
     return [
       ...warnings.map((message) =>
         warning(
-          'BUILT_ON',
+          'DEPENDENT_OBJECTS',
           name,
           message,
           'Drop it and make it anew after the sync, or let the load happen.',
@@ -232,7 +232,7 @@ function dependentFindings(table: TableFacts, plan: Workable, dependents: readon
     ? []
     : [
         note(
-          'BUILT_ON',
+          'DEPENDENT_OBJECTS',
           name,
           `${builtOn}; if the source changes the type of a column, increp may not move what others own`,
           step,

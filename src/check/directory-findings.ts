@@ -58,7 +58,7 @@ export const judgeDirectory = (
   ...(strangers.length > 0
     ? [
         note(
-          'STATE_STRANGERS',
+          'STATE_UNKNOWN_FILES',
           undefined,
           `files in ${path} belong to no table of tables-config.json: ${listed(strangers, NAMED)}`,
           'Delete what you do not need: what was set aside as unreadable, and the state of tables that are gone.',

@@ -4,9 +4,7 @@ import type { ErrorCode, IncrepError } from '../errors.ts';
 /** Beside the codes of errors. docs/check.md says what each means; a test compares. */
 export const FINDING_CODES = [
   'APPLIED_ROWS',
-  'BUILT_ON',
-  'CHANGING_SQL',
-  'CLOCKS',
+  'CLOCK_SKEW',
   'CONFLICT_KEY',
   'CONFLICT_TRIGGER',
   'DESTINATION_CONSTRAINT',
@@ -14,9 +12,12 @@ export const FINDING_CODES = [
   'DRIFT',
   'EVENT_TRIGGER',
   'FUTURE_KEYS',
-  'KEY_NOT_INDEXED',
   'KEYS_FAR_AHEAD',
-  'LATE_ROWS',
+  'KEY_AVAILABLE',
+  'KEY_DAY_GRANULARITY',
+  'KEY_INSERT_ONLY',
+  'KEY_NOT_INDEXED',
+  'LATE_VISIBILITY',
   'LEGACY_STATE',
   'LOADER',
   'LOAD_REMOVES',
@@ -24,7 +25,7 @@ export const FINDING_CODES = [
   'LONG_TRANSACTION',
   'MERGE_KEY_NOT_ENFORCED',
   'METRICS_TEXTFILE',
-  'NAME_CUT',
+  'NAME_TRUNCATED',
   'NOT_ENCRYPTED',
   'NOT_OWNER',
   'NOT_VERIFIED',
@@ -35,37 +36,36 @@ export const FINDING_CODES = [
   'PUBLISHED',
   'QUERY_COST',
   'ROW_SIZE',
-  'SEES_INSERTS',
   'SEQUENCE_BEHIND',
   'SEQUENCE_CACHE',
   'SEQUENCE_POOL',
-  'SERVERS',
+  'SERVER_INFO',
   'SETTINGS',
   'SOURCE_ROLE_CAN_CREATE',
   'SOURCE_ROLE_CAN_WRITE',
-  'SOURCE_ROLE_POWERFUL',
+  'SOURCE_ROLE_EXCESS_PRIVILEGES',
   'STANDBY',
   'STATE',
   'STATE_FILESYSTEM',
   'STATE_SPACE',
-  'STATE_STRANGERS',
-  'UNKNOWN_COPY',
+  'STATE_UNKNOWN_FILES',
+  'TABLE_NOT_MANAGED',
   'URL_PARAMETER',
-  'USABLE_KEY',
   'VERSIONS',
   'VERSION_UNTESTED',
+  'VOLATILE_SQL',
   'WEBHOOK',
   'WEBHOOK_FAILED',
-  'WHERE_KEEPS_ROWS',
-  'WHOLE_DAYS',
+  'WHERE_LEAVES_ROWS',
 ] as const;
 
-export type FindingCode = (typeof FINDING_CODES)[number];
+/** An error of a sync may be foreseen with less than the level of an error. */
+export type FindingCode = (typeof FINDING_CODES)[number] | ErrorCode;
 
 export interface Finding {
   readonly level: 'error' | 'warning' | 'note';
   /** Stable, for scripts. */
-  readonly code: FindingCode | ErrorCode;
+  readonly code: FindingCode;
   /** The table it is about; undefined for the pipeline as a whole. */
   readonly table: string | undefined;
   readonly message: string;

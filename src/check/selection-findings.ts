@@ -18,7 +18,7 @@ const whereFindings = ({ settings: { name, selection, deletes } }: TableFacts): 
     ? []
     : [
         warning(
-          'WHERE_KEEPS_ROWS',
+          'WHERE_LEAVES_ROWS',
           name,
           'rows that no longer meet "where" stay in the copy as they were last, because "deletes" is "ignore"',
           'Set "deletes" to "hard" or "soft", or leave it where rows never change in that respect.',
@@ -41,7 +41,7 @@ function changingFindings({ settings, selected }: TableFacts): Finding[] {
   if (changing.length === 0) return [];
   return [
     warning(
-      'CHANGING_SQL',
+      'VOLATILE_SQL',
       settings.name,
       `${listed([...new Set(changing)], LISTED)} may give something else at each call for the same row, so "verify" finds differences that are none`,
       'Use what depends on the row alone. A function of your own that does is declared IMMUTABLE or STABLE: ALTER FUNCTION ... STABLE',

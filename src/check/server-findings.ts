@@ -51,7 +51,7 @@ export function serverFindings(found: Inspection, connections: Connections): Fin
   const { encryption, facts } = found;
   return [
     note(
-      'SERVERS',
+      'SERVER_INFO',
       undefined,
       `source: PostgreSQL ${numbered(source.version)}, ${tlsWords(encryption.source)}; destination: PostgreSQL ${numbered(destination.version)}, ${tlsWords(encryption.destination)}`,
     ),
@@ -75,7 +75,7 @@ export function serverFindings(found: Inspection, connections: Connections): Fin
     ...(Math.abs(found.clockSkewSeconds) > TOLERATED_SKEW_SECONDS
       ? [
           warning(
-            'CLOCKS',
+            'CLOCK_SKEW',
             undefined,
             `the clocks of the two servers are ${found.clockSkewSeconds.toFixed(1)} s apart`,
             'Let both follow NTP.',

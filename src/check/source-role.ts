@@ -14,7 +14,7 @@ export function sourceRoleFindings({ sourceRole, writable, facts }: Situation): 
   if (sourceRole.isSuper)
     return [
       warning(
-        'SOURCE_ROLE_POWERFUL',
+        'SOURCE_ROLE_EXCESS_PRIVILEGES',
         undefined,
         `the source role "${sourceRole.role}" is a superuser, and increp needs to read only`,
         another,
@@ -39,7 +39,7 @@ function powerFindings({ role, canReplicate, powerfulRoles }: SourceRole): Findi
   ];
   return [
     warning(
-      'SOURCE_ROLE_POWERFUL',
+      'SOURCE_ROLE_EXCESS_PRIVILEGES',
       undefined,
       `the source role "${role}" ${powers.join(', ')}, which increp does not need`,
       `At the source, run: ${statements.join('; ')}`,

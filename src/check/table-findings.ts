@@ -60,7 +60,7 @@ const lateFindings = ({ settings }: TableFacts, { source: { kind, hasForeignRows
     ? []
     : [
         warning(
-          'LATE_ROWS',
+          'LATE_VISIBILITY',
           settings.name,
           kind === 'materialized view'
             ? 'what was not committed yet when a materialized view was refreshed shows later: only lookback protects such rows'
@@ -113,7 +113,7 @@ function keyFindings(
     ...(seesInserts(source, key, settings.mergeKey, counts.hasSequence)
       ? [
           note(
-            'SEES_INSERTS',
+            'KEY_INSERT_ONLY',
             name,
             `"${key}" is given to a row once, it seems, so that new rows arrive and changes to old ones do not`,
             'Nothing, if rows never change. Else choose a column that every change sets, or "mode": "full-refresh".',
@@ -123,7 +123,7 @@ function keyFindings(
     ...(keyType === 'date'
       ? [
           note(
-            'WHOLE_DAYS',
+            'KEY_DAY_GRANULARITY',
             name,
             `"${key}" tells days apart and no more, so each sync reads the last day again, and the days that lookback reaches`,
           ),
@@ -176,7 +176,7 @@ function refreshFindings({ source }: Workable): Finding[] {
   if (!key || !mergeKey) return [];
   return [
     note(
-      'USABLE_KEY',
+      'KEY_AVAILABLE',
       source.name.table,
       `${formatBytes(source.bytes)} are read each time, although "${key.column}" looks like a replication key`,
       `If every change sets "${key.column}", remove "mode" and set "replication_key": "${key.column}", "unique_cols": ${JSON.stringify(mergeKey.columns)}.`,

@@ -92,7 +92,7 @@ const VERDICTS: Record<string, Verdict> = {
   },
   '53': { code: 'QUERY_FAILED', next: () => 'That server lacks a resource; see its log.' },
   '55P03': {
-    code: 'TABLE_BUSY',
+    code: 'LOCK_TIMEOUT',
     next: ({ side }) =>
       `Find the session that holds the lock at the ${side} (pg_locks, pg_stat_activity), or run increp again later.`,
   },
@@ -119,7 +119,7 @@ const VERDICTS: Record<string, Verdict> = {
   '22021': unwritableText,
   '22P05': unwritableText,
   '2BP01': {
-    code: 'DEPENDENTS',
+    code: 'DEPENDENT_OBJECTS',
     next: () => 'Drop or move those objects, run "increp sync" again, and create them anew.',
   },
 };

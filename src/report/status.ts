@@ -127,7 +127,7 @@ function failureDetails(
 
 /** Where a run was refused because of it, its error says so. */
 const driftDetails = ({ drift, lastFailure, condition }: Status): string[] =>
-  !drift || lastFailure?.error_code === 'DRIFT_REFUSED' || condition === 'disabled'
+  !drift || lastFailure?.error_code === 'SCHEMA_CHANGE_REFUSED' || condition === 'disabled'
     ? []
     : [`drift: ${printable(drift.what)}`, `next: ${printable(drift.next)}`];
 

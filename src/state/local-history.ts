@@ -45,7 +45,7 @@ export function localHistoryListener(options: LocalHistoryOptions): Listener {
     if (event.type === 'run-finished' && run) {
       const { summary } = event;
       // Then there is no writing here either, and the run says so.
-      if (summary.error?.code === 'STATE_UNWRITABLE') return;
+      if (summary.error?.code === 'STATE_NOT_WRITABLE') return;
       if (summary.error) waiting.push(failedRun(summary, summary.error, unreached(run.tables, summary)));
       await write();
     }

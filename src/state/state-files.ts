@@ -20,7 +20,7 @@ export interface StateFiles {
   read(table: string): Promise<StateFile>;
   /** Of all tables; what cannot be used is left out. */
   records(): Promise<StateRecord[]>;
-  /** All or nothing: a crash leaves the old file or the new one. @throws IncrepError STATE_UNWRITABLE */
+  /** All or nothing: a crash leaves the old file or the new one. @throws IncrepError STATE_NOT_WRITABLE */
   write(table: string, record: StateRecord): Promise<void>;
   /** Moves what cannot be used out of the way, where a person can look at it. Returns the new name. */
   setAside(path: string): Promise<string>;
@@ -93,7 +93,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
     return await readFile(path, 'utf8');
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
-    throw new IncrepError('STATE_UNWRITABLE', {
+    throw new IncrepError('STATE_NOT_WRITABLE', {
       what: `the state file ${path} cannot be read: ${messageOf(error)}`,
       next: 'Give the user that runs increp the right to read and write the state directory.',
       cause: error,
@@ -135,7 +135,7 @@ export async function ensureCouldWrite(directory: string, nearest = directory): 
 }
 
 function rejectUnwritable(directory: string, error: unknown): never {
-  throw new IncrepError('STATE_UNWRITABLE', {
+  throw new IncrepError('STATE_NOT_WRITABLE', {
     what: `the state directory ${directory} cannot be written: ${messageOf(error)}`,
     next: 'Give the user that runs increp the right to write there, or set STATE_DIR.',
     cause: error,

@@ -38,7 +38,7 @@ function driftOf(facts: Parameters<typeof planTable>[0]): [string, Drift][] {
     return [[name, { what: plan.reason, next: 'The next "increp sync" loads the table again.' }]];
   if (plan.kind === 'incremental' && plan.evolution)
     return [[name, { what: plan.reason, next: 'The next "increp sync" does so.' }]];
-  return plan.kind === 'refuse' && plan.error.code === 'DRIFT_REFUSED'
+  return plan.kind === 'refuse' && plan.error.code === 'SCHEMA_CHANGE_REFUSED'
     ? [[name, { what: plan.error.message, next: plan.error.next }]]
     : [];
 }

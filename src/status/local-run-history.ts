@@ -16,7 +16,7 @@ export async function readLocalRuns({ settings }: Pick<Work, 'settings'>): Promi
   } catch (error) {
     return {
       records: [],
-      trouble: new IncrepError('STATE_UNWRITABLE', {
+      trouble: new IncrepError('STATE_NOT_WRITABLE', {
         what: `the history in ${settings.stateDirectory} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
         next: 'Call it as the user that runs "increp sync".',
         cause: error,

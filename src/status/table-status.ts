@@ -162,7 +162,7 @@ function conditionOf(
 ): Condition {
   if (!table.isEnabled) return 'disabled';
   if (isRunning) return 'running';
-  const isRefused = runs.lastFailure?.error_code === 'DRIFT_REFUSED';
+  const isRefused = runs.lastFailure?.error_code === 'SCHEMA_CHANGE_REFUSED';
   // Where nobody could look, the last run has.
   const hasDrift = found ? found.has(table.name) : isRefused;
   if (hasDrift && (runs.failures === 0 || isRefused)) return 'drift';

@@ -118,7 +118,7 @@ export function comparableCopy(facts: TableFacts): {
     plan.kind === 'incremental' && !plan.evolution
       ? 'so far only the older script has synced it'
       : plan.reason;
-  throw new IncrepError('NO_COPY', {
+  throw new IncrepError('NOT_SYNCED', {
     what: `table "${facts.settings.name}" has no copy to compare: ${why}`,
     next: `Run "${tableCommand('sync', facts.settings.name)}" first.`,
   });

@@ -65,13 +65,13 @@ describe('tables and columns', () => {
   test('a staging table that is not ours', async () => {
     await pair.destination.query('CREATE TABLE orders_stg (precious int)');
     const what = ['public.orders_stg exists at the destination and was not made by increp'];
-    await expectRefusal(pair, { exitCode: 1, code: 'STAGING_TAKEN', what, next: 'dest_name' });
+    await expectRefusal(pair, { exitCode: 1, code: 'STAGING_NAME_CONFLICT', what, next: 'dest_name' });
   });
 
   test('a view at the destination where the table should be', async () => {
     await pair.destination.query('CREATE VIEW orders AS SELECT 1 AS id');
     const what = ['public.orders at the destination is a view'];
-    await expectRefusal(pair, { exitCode: 1, code: 'DEPENDENTS', what, next: 'dest_name' });
+    await expectRefusal(pair, { exitCode: 1, code: 'DEPENDENT_OBJECTS', what, next: 'dest_name' });
   });
 });
 
@@ -175,7 +175,7 @@ describe('privileges', () => {
     await rm(join(pair.directory, 'sync-state'), { recursive: true, force: true });
     await writeFile(join(pair.directory, 'sync-state'), 'a file in its place');
     const what = ['the state directory', 'sync-state'];
-    await expectRefusal(pair, { exitCode: 1, code: 'STATE_UNWRITABLE', what, next: 'STATE_DIR' });
+    await expectRefusal(pair, { exitCode: 1, code: 'STATE_NOT_WRITABLE', what, next: 'STATE_DIR' });
   });
 });
 

@@ -136,7 +136,7 @@ const FAILURES: readonly Failure[] = [
     next: 'CREATE TYPE "public"."size"',
   },
   {
-    code: 'TYPE_DIFFERS',
+    code: 'TYPE_MISMATCH',
     title: 'an enum with other labels',
     pair: {
       ...orders({ types: 'native' }),
@@ -236,7 +236,7 @@ const FAILURES: readonly Failure[] = [
     next: '--wait-lock',
   },
   {
-    code: 'TABLE_BUSY',
+    code: 'LOCK_TIMEOUT',
     title: 'somebody holds the table of the destination',
     timing: IMPATIENT,
     provoke: async (provoked) => {
@@ -258,7 +258,7 @@ const FAILURES: readonly Failure[] = [
     next: "that server's log",
   },
   {
-    code: 'SHAPE_MOVED',
+    code: 'SCHEMA_CHANGED',
     title: 'the source is altered all the time',
     pair: copying,
     provoke: async ({ pair, stack }) => {
@@ -299,7 +299,7 @@ const FAILURES: readonly Failure[] = [
     next: 'right way round',
   },
   {
-    code: 'STAGING_TAKEN',
+    code: 'STAGING_NAME_CONFLICT',
     title: 'a table of somebody else with our name',
     provoke: async ({ pair }) => {
       await pair.destination.query('CREATE TABLE orders_stg (precious int)');
@@ -343,7 +343,7 @@ const FAILURES: readonly Failure[] = [
     next: 'REPLICA IDENTITY FULL',
   },
   {
-    code: 'DEPENDENTS',
+    code: 'DEPENDENT_OBJECTS',
     title: 'a view in the place of the table',
     provoke: async ({ pair }) => {
       await pair.destination.query('CREATE VIEW orders AS SELECT 1 AS id');
@@ -352,7 +352,7 @@ const FAILURES: readonly Failure[] = [
     next: 'dest_name',
   },
   {
-    code: 'DRIFT_REFUSED',
+    code: 'SCHEMA_CHANGE_REFUSED',
     title: 'a new column, and no permission to load again',
     pair: orders({ on_schema_change: 'fail' }),
     provoke: async ({ pair }) => {
@@ -377,7 +377,7 @@ const FAILURES: readonly Failure[] = [
     next: 'increp sync orders --full-refresh',
   },
   {
-    code: 'STATE_FOREIGN',
+    code: 'STATE_MISMATCH',
     title: 'the pipeline has another name',
     provoke: async ({ pair }) => {
       await sync(pair);
@@ -387,7 +387,7 @@ const FAILURES: readonly Failure[] = [
     next: 'PIPELINE_NAME',
   },
   {
-    code: 'STATE_UNWRITABLE',
+    code: 'STATE_NOT_WRITABLE',
     title: 'a file in the place of the state directory',
     provoke: async ({ pair }) => {
       await rm(join(pair.directory, 'sync-state'), { recursive: true, force: true });
@@ -397,7 +397,7 @@ const FAILURES: readonly Failure[] = [
     next: 'STATE_DIR',
   },
   {
-    code: 'DELETES_REFUSED',
+    code: 'DELETE_LIMIT_EXCEEDED',
     title: 'most rows are gone from the source',
     pair: orders({ deletes: 'hard', deletes_every: '0s' }),
     provoke: async ({ pair }) => {
@@ -408,7 +408,7 @@ const FAILURES: readonly Failure[] = [
     next: 'increp sync orders --deletes --force',
   },
   {
-    code: 'NO_COPY',
+    code: 'NOT_SYNCED',
     title: 'nothing to compare yet',
     args: 'verify',
     says: ['table "orders" has no copy to compare'],
@@ -518,7 +518,7 @@ const WITH_PG_DUMP: readonly Failure[] = [
     next: '"copy"',
   },
   {
-    code: 'SHORT_COPY',
+    code: 'ROW_COUNT_MISMATCH',
     title: 'pg_dump finds no rows where there are some',
     provoke: async ({ pair }) => ({
       env: await fakeTools(pair.directory, {
@@ -549,7 +549,7 @@ async function check(failure: Failure): Promise<void> {
 }
 
 /** They hold only after several attempts. */
-const TAKES_LONG: readonly string[] = ['SHAPE_MOVED', 'TABLE_BUSY', 'CONFLICT'];
+const TAKES_LONG: readonly string[] = ['SCHEMA_CHANGED', 'LOCK_TIMEOUT', 'CONFLICT'];
 
 test.each(FAILURES.filter(({ code }) => !TAKES_LONG.includes(code)))('$code: $title', check);
 slowTest.each(FAILURES.filter(({ code }) => TAKES_LONG.includes(code)))('$code: $title', check);

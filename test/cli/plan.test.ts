@@ -170,7 +170,7 @@ test('a reset that a view of somebody else would stop is told, and the grant tha
   expect(stdout).toContain(`    built on it: view public.v_sales (owner analyst_${user})\n`);
   expect(stdout).toContain('    would be refused: increp may not move view public.v_sales');
   expect(stdout).toMatch(/1 to load again, .*, 1 WOULD BE REFUSED/);
-  expect((await trySync(pair)).table().error?.code).toBe('DEPENDENTS');
+  expect((await trySync(pair)).table().error?.code).toBe('DEPENDENT_OBJECTS');
   const [, grant] = /next: At the destination, run: (GRANT .*)/.exec(stdout) ?? [];
   await pair.destination.query(grant ?? 'none');
   expect((await plan(pair)).tables[0]).toMatchObject({ dependents: [{ can_move: true }], obstruction: null });
@@ -189,7 +189,7 @@ slowTest(
         hint: expect.stringMatching(/^Drop or change view public\.v_sales/),
       },
     });
-    expect((await trySync(pair)).table().error?.code).toBe('DEPENDENTS');
+    expect((await trySync(pair)).table().error?.code).toBe('DEPENDENT_OBJECTS');
     await dropAnalyst(pair);
 
     await using other = await builtOn('ALTER TABLE items ADD more int');
@@ -225,7 +225,7 @@ test('what stays with its table is named: functions, publications, foreign keys,
     expect.stringMatching(/^other publication papers_/),
     'trigger "on Change" true',
   ]);
-  expect((await trySync(pair)).table().error?.code).toBe('DEPENDENTS');
+  expect((await trySync(pair)).table().error?.code).toBe('DEPENDENT_OBJECTS');
 });
 
 /** Far behind what the planner knows of the table. */

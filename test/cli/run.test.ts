@@ -40,7 +40,7 @@ test('some tables failed is 3, every table failed is the code of what they faile
   expect(some.summary.status).toBe('partial');
   expect(some.summary.tables.map(({ status }) => status)).toEqual(['ok', 'failed', 'ok']);
   expect(some.table('customers').error).toMatchObject({
-    code: 'DEPENDENTS',
+    code: 'DEPENDENT_OBJECTS',
     hint: expect.stringMatching(/dest_name/),
   });
   expect((await trySync(pair, 'customers')).exitCode).toBe(1);
@@ -59,7 +59,7 @@ test('a failure is told with what to do next, on stdout as the result and on std
   expect(stdout).toMatch(/^ +error: public\.customers at the destination is a view/m);
   expect(stdout).toMatch(/^ +next: +Rename it/m);
   expect(stdout).toMatch(/^2 tables ok, 1 failed/m);
-  expect(stderr).toMatch(/"level":"error".*"table":"customers".*"code":"DEPENDENTS"/);
+  expect(stderr).toMatch(/"level":"error".*"table":"customers".*"code":"DEPENDENT_OBJECTS"/);
 });
 
 test('--fail-fast stops at the first table that fails', async () => {
@@ -197,7 +197,7 @@ test('each run leaves a row for each table in _increp_runs, also when it fails',
       rows_inserted: 10,
       had_cursor: false,
     },
-    { ...common, table_name: 'customers', status: 'failed', error_code: 'DEPENDENTS', has_hint: true },
+    { ...common, table_name: 'customers', status: 'failed', error_code: 'DEPENDENT_OBJECTS', has_hint: true },
     { ...ok, action: 'incremental', rows_read: 12, rows_inserted: 2, rows_unchanged: 10, had_cursor: true },
   ]);
 });

@@ -235,7 +235,7 @@ test.each(oneIn(5, ['a', 'ok', 'null', 'name', '":"', 'failed', 'orders', 'summa
     });
     const check = (await increp('check --json', pair)).json<{ type: string; findings: object[] }>();
     expect(check.type).toBe('check');
-    expect(check.findings).toContainEqual(expect.objectContaining({ level: 'note', code: 'SERVERS' }));
+    expect(check.findings).toContainEqual(expect.objectContaining({ level: 'note', code: 'SERVER_INFO' }));
     expect((await increp('status --json', pair)).json()).toMatchObject({
       tables: [{ name: 'orders', state: 'ok' }],
     });

@@ -177,7 +177,7 @@ slowTest('drift: what the source says, what the last run has said, and what wins
   expect((await trySync(pair)).exitCode).toBe(3);
   for (const args of ['', '--no-source', '--local'])
     expect((await status(pair, args)).json.tables, args).toMatchObject([
-      { state: 'drift', failures_since_success: 1, last_error: { code: 'DRIFT_REFUSED' } },
+      { state: 'drift', failures_since_success: 1, last_error: { code: 'SCHEMA_CHANGE_REFUSED' } },
       { state: 'ok' },
     ]);
   // Taken back at the source: until a run has succeeded it is failing, and no drift.

@@ -192,7 +192,7 @@ slowTest(
     for (const args of ['', '--full-refresh']) {
       const { error } = (await trySync(pair, args)).table();
       expect(error).toMatchObject({
-        code: 'DRIFT_REFUSED',
+        code: 'SCHEMA_CHANGE_REFUSED',
         message: expect.stringContaining('it holds versions of rows that the source no longer has'),
       });
     }
@@ -202,7 +202,7 @@ slowTest(
     expect(await rowsIn(pair)).toBe(11);
     await pair.writeTables([{ ...APPEND, unique_cols: ['id', 'note'] }]);
     expect((await trySync(pair)).table().error).toMatchObject({
-      code: 'DRIFT_REFUSED',
+      code: 'SCHEMA_CHANGE_REFUSED',
       message: expect.stringContaining('unique_cols changed from [id] to [id, note]'),
     });
   },
@@ -222,7 +222,7 @@ slowTest('a copy of the latest rows becomes a history, and never the other way',
   await pair.writeTables([ORDERS_CONFIG]);
   const refused = async (args = '') => (await trySync(pair, args)).table().error;
   const words = {
-    code: 'DRIFT_REFUSED',
+    code: 'SCHEMA_CHANGE_REFUSED',
     message: expect.stringContaining('keeps every version of a row'),
   };
   expect(await refused()).toMatchObject(words);
@@ -239,7 +239,7 @@ test('a unique index of people that would keep a second version out is refused i
   await sync(pair);
   await pair.destination.query('CREATE UNIQUE INDEX one_each ON orders (note)');
   expect((await trySync(pair)).table().error).toMatchObject({
-    code: 'DEPENDENTS',
+    code: 'DEPENDENT_OBJECTS',
     message: expect.stringContaining('the unique index one_each on (note)'),
   });
 });

@@ -56,19 +56,19 @@ test('where all is well it says so, before and after the first sync', async () =
     exitCode: 0,
     errors: [],
     warnings: [],
-    notes: ['SERVERS', 'PG_DUMP'],
+    notes: ['SERVER_INFO', 'PG_DUMP'],
   });
   await sync(pair);
   expect(await check(pair)).toMatchObject({
     exitCode: 0,
     errors: [],
     warnings: [],
-    notes: ['SERVERS', 'PG_DUMP'],
+    notes: ['SERVER_INFO', 'PG_DUMP'],
   });
   const { stdout, exitCode } = await increp('check', pair);
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(
-    /^ {2}- note {5}source: PostgreSQL \d+\.\d+, no TLS; destination: PostgreSQL \d+\.\d+, no TLS \[SERVERS\]$/m,
+    /^ {2}- note {5}source: PostgreSQL \d+\.\d+, no TLS; destination: PostgreSQL \d+\.\d+, no TLS \[SERVER_INFO\]$/m,
   );
   expect(stdout).toMatch(/^0 errors, 0 warnings: all is well\.$/m);
 });
@@ -119,7 +119,7 @@ test('all that is wrong with a table is told at once, by check and by plan', asy
   const { exitCode, errors, findings } = await check(pair);
   expect({ exitCode, errors }).toEqual({
     exitCode: 78,
-    errors: ['COLUMN_NOT_FOUND', 'COLUMN_NOT_FOUND', 'KEY_TYPE_UNSUPPORTED', 'DEPENDENTS'],
+    errors: ['COLUMN_NOT_FOUND', 'COLUMN_NOT_FOUND', 'KEY_TYPE_UNSUPPORTED', 'DEPENDENT_OBJECTS'],
   });
   const { stdout } = await increp('plan', pair);
   const words = stdout.replaceAll(/\s+/g, ' ');
@@ -165,7 +165,7 @@ test('a source role that may write, an unindexed key, and keys that are NULL, fr
   expect(found).toMatchObject({
     exitCode: 0,
     warnings: ['SOURCE_ROLE_CAN_WRITE', 'KEY_NOT_INDEXED', 'NULL_KEYS', 'FUTURE_KEYS'],
-    notes: ['SERVERS', 'PG_DUMP', 'LOCAL_TIME'],
+    notes: ['SERVER_INFO', 'PG_DUMP', 'LOCAL_TIME'],
   });
   expect(found.find('SOURCE_ROLE_CAN_WRITE')?.message).toBe('the source role may write to items');
   expect(found.find('NULL_KEYS')?.message).toMatch(/^more than 1000 rows have no at/);
@@ -185,7 +185,7 @@ test('a source role that may write, an unindexed key, and keys that are NULL, fr
     lookback: '2h',
   };
   await pair.writeTables([mended]);
-  expect(await check(pair)).toMatchObject({ exitCode: 0, warnings: [], notes: ['SERVERS', 'PG_DUMP'] });
+  expect(await check(pair)).toMatchObject({ exitCode: 0, warnings: [], notes: ['SERVER_INFO', 'PG_DUMP'] });
 });
 
 test('the index that a partitioned table is told to get can be made there', async () => {
@@ -224,7 +224,7 @@ test('a name that is misspelt, a column that is, and a key of a type that orders
   expect({ exitCode, errors, notes }).toEqual({
     exitCode: 78,
     errors: ['TABLE_NOT_FOUND', 'COLUMN_NOT_FOUND', 'KEY_TYPE_UNSUPPORTED'],
-    notes: ['SERVERS', 'PG_DUMP', 'DISABLED'],
+    notes: ['SERVER_INFO', 'PG_DUMP', 'DISABLED'],
   });
   expect(find('TABLE_NOT_FOUND')).toMatchObject({
     table: 'order',
@@ -249,11 +249,11 @@ slowTest(
     const taken = await check(pair);
     expect(taken).toMatchObject({
       exitCode: 1,
-      errors: ['STAGING_TAKEN'],
-      notes: ['SERVERS', 'PG_DUMP', 'NAME_CUT'],
+      errors: ['STAGING_NAME_CONFLICT'],
+      notes: ['SERVER_INFO', 'PG_DUMP', 'NAME_TRUNCATED'],
     });
     await pair.destination.query('DROP TABLE orders_stg');
-    expect((await check(pair)).warnings).toEqual(['UNKNOWN_COPY']);
+    expect((await check(pair)).warnings).toEqual(['TABLE_NOT_MANAGED']);
     await sync(pair);
     expect((await check(pair)).warnings).toEqual([]);
     await pair.source.query('ALTER TABLE orders ADD extra int');
@@ -307,7 +307,7 @@ test('source and destination that are one schema, and a state directory that can
   });
   await writeFile(join(pair.directory, 'sync-state'), 'a file');
   const { errors, exitCode } = await check(pair);
-  expect(errors).toEqual(expect.arrayContaining(['STATE_UNWRITABLE', 'SAME_DATABASE']));
+  expect(errors).toEqual(expect.arrayContaining(['STATE_NOT_WRITABLE', 'SAME_DATABASE']));
   expect(exitCode).toBe(1);
 });
 
@@ -330,7 +330,7 @@ test('whatever the source role could do besides reading, with the statement that
   await pair.source.query(`ALTER ROLE ${user} REPLICATION; GRANT pg_write_all_data TO ${user};
     GRANT CREATE ON SCHEMA public TO ${user}, PUBLIC; GRANT UPDATE (note), INSERT ON orders TO ${user};
     GRANT DELETE ON orders TO PUBLIC`);
-  for (const code of ['SOURCE_ROLE_POWERFUL', 'SOURCE_ROLE_CAN_WRITE', 'SOURCE_ROLE_CAN_CREATE']) {
+  for (const code of ['SOURCE_ROLE_EXCESS_PRIVILEGES', 'SOURCE_ROLE_CAN_WRITE', 'SOURCE_ROLE_CAN_CREATE']) {
     const { find, warnings } = await check(pair);
     expect(warnings).toContain(code);
     await obey(find(code)?.action, pair.source);
@@ -349,8 +349,8 @@ test('a source role that owns its tables, or is a superuser, is told how to make
   );
   await pair.source.query(`ALTER ROLE ${user} SUPERUSER`);
   const { warnings, find } = await check(pair);
-  expect(warnings).toEqual(['SOURCE_ROLE_POWERFUL']);
-  expect(find('SOURCE_ROLE_POWERFUL')?.message).toContain('is a superuser');
+  expect(warnings).toEqual(['SOURCE_ROLE_EXCESS_PRIVILEGES']);
+  expect(find('SOURCE_ROLE_EXCESS_PRIVILEGES')?.message).toContain('is a superuser');
 });
 
 test('a schema that is not there', async () => {
@@ -417,19 +417,19 @@ slowTest(
     CREATE VIEW roots AS SELECT id FROM orders`);
     const before = await check(pair);
     expect(before).toMatchObject({ exitCode: 0, warnings: [] });
-    expect(before.find('BUILT_ON')?.message).toContain(`view public.totals (owner analyst_${user})`);
+    expect(before.find('DEPENDENT_OBJECTS')?.message).toContain(`view public.totals (owner analyst_${user})`);
     await pair.source.query('ALTER TABLE orders ALTER total TYPE numeric(20, 4)');
     const due = await check(pair);
-    expect(due).toMatchObject({ exitCode: 1, errors: ['DEPENDENTS'], warnings: ['DRIFT'] });
-    expect((await trySync(pair)).table().error?.code).toBe('DEPENDENTS');
+    expect(due).toMatchObject({ exitCode: 1, errors: ['DEPENDENT_OBJECTS'], warnings: ['DRIFT'] });
+    expect((await trySync(pair)).table().error?.code).toBe('DEPENDENT_OBJECTS');
     // The other view is a superuser's, of whom nobody should become a member.
-    expect(due.find('DEPENDENTS')?.action).toMatch(
+    expect(due.find('DEPENDENT_OBJECTS')?.action).toMatch(
       /ALTER VIEW public\.roots OWNER TO "writer_.*; GRANT "analyst_/,
     );
-    await obey(due.find('DEPENDENTS')?.action, pair.destination);
+    await obey(due.find('DEPENDENT_OBJECTS')?.action, pair.destination);
     const mended = await check(pair);
     expect(mended).toMatchObject({ exitCode: 0, warnings: ['DRIFT'] });
-    expect(mended.find('BUILT_ON')?.message).toContain('the next sync takes it along');
+    expect(mended.find('DEPENDENT_OBJECTS')?.message).toContain('the next sync takes it along');
     await sync(pair);
     await pair.destination.query(`DROP OWNED BY analyst_${user} CASCADE; DROP ROLE analyst_${user}`);
   },
@@ -459,7 +459,7 @@ slowTest(
         await writeFile(join(directory, name), '');
       const { find } = await check(pair, '', { env: { STATE_DIR: directory } });
       expect(find('STATE_FILESYSTEM')?.message).toMatch(/is on tmpfs, which forgets at a restart$/);
-      expect(find('STATE_STRANGERS')?.message).toMatch(/: gone\.json, orders\.json\.unreadable-2026$/);
+      expect(find('STATE_UNKNOWN_FILES')?.message).toMatch(/: gone\.json, orders\.json\.unreadable-2026$/);
     } finally {
       await rm(directory, { recursive: true });
     }

@@ -230,7 +230,7 @@ test('a table of somebody else in the way is refused before a row is read', asyn
   await using pair = await freshPair({ ...big(), destinationSql: 'CREATE TABLE big_increp_window (a int)' });
   const result = await increp('sync --json', pair);
   expect(result.exitCode).toBe(1);
-  expect(result.lines().at(-1)).toMatchObject({ tables: [{ error: { code: 'STAGING_TAKEN' } }] });
+  expect(result.lines().at(-1)).toMatchObject({ tables: [{ error: { code: 'STAGING_NAME_CONFLICT' } }] });
 });
 
 slowTest('tables of ours that a hand has dropped are made again', async () => {

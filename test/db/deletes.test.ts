@@ -181,7 +181,7 @@ test('more than half of a table is not removed by mistake; everything else of th
     rows_inserted: 2,
     rows_updated: 1,
     rows_deleted: 0,
-    error: { code: 'DELETES_REFUSED', hint: expect.stringContaining('increp sync orders --deletes --force') },
+    error: { code: 'DELETE_LIMIT_EXCEEDED', hint: expect.stringContaining('increp sync orders --deletes --force') },
   });
   expect(refused.table().error?.message).toMatch(
     /^more than 6 rows of public\.orders are gone .*delete_limit \(0\.5\)/,
@@ -217,7 +217,7 @@ slowTest('an emptied source empties the copy only when that is asked for', async
   await pair.source.query('TRUNCATE orders');
   expect((await trySync(pair)).table()).toMatchObject({
     status: 'failed',
-    error: { code: 'DELETES_REFUSED' },
+    error: { code: 'DELETE_LIMIT_EXCEEDED' },
   });
   expect(await idsAtDestination(pair)).toHaveLength(10);
   await pair.writeTables([{ ...ORDERS_CONFIG, ...HARD, delete_limit: 1 }]);

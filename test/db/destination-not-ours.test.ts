@@ -70,7 +70,7 @@ test('nor does a reset after source and destination were exchanged, although the
     ...variables('SOURCE', pair.login('destination')),
     ...variables('DEST', pair.login('source')),
   });
-  expect((await trySync(pair)).table().error?.code).toBe('STATE_FOREIGN');
+  expect((await trySync(pair)).table().error?.code).toBe('STATE_MISMATCH');
   expect((await increp('reset orders', pair)).stdout).toContain('there was no state to forget');
   expect((await trySync(pair)).table().error?.code).toBe('DESTINATION_NOT_OURS');
   expect((await pair.source.query('SELECT FROM orders')).rowCount).toBe(10);

@@ -260,7 +260,7 @@ slowTest('on_schema_change "fail" refuses, says why, and changes nothing', async
   await pair.source.query(`ALTER TABLE t ADD COLUMN more int; UPDATE t SET n = 0, changed = now()`);
   const result = await trySync(pair);
   expect(result.exitCode).toBe(1);
-  expect(result.table()).toMatchObject({ status: 'failed', error: { code: 'DRIFT_REFUSED' } });
+  expect(result.table()).toMatchObject({ status: 'failed', error: { code: 'SCHEMA_CHANGE_REFUSED' } });
   expect(result.table().error?.message).toContain('column "more" (integer) was added at the source');
   expect(result.table().error?.hint).toContain('increp reset t');
   expect((await planOf(pair))?.action).toBe('refused');

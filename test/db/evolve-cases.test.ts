@@ -236,7 +236,7 @@ test('plan shows the statements and what would be filled, check and status tell 
   expect((await increp('status', pair)).stdout.replaceAll(/\n +/g, ' ')).toContain(
     'the copy is altered in place',
   );
-  expect((await increp('verify --json', pair)).stdout).toContain('"NO_COPY"');
+  expect((await increp('verify --json', pair)).stdout).toContain('"NOT_SYNCED"');
   await sync(pair, '--verify');
   expect((await increp('verify', pair)).exitCode).toBe(0);
 });
@@ -251,7 +251,7 @@ test('who does not own the copy cannot alter it, and check says so', async () =>
   expect(check.stdout).toContain('"PRIVILEGE_MISSING"');
   expect(check.stdout).toContain('the copy is altered in place, which takes its owner');
   const refused = await trySync(pair);
-  expect(refused.table()).toMatchObject({ status: 'failed', error: { code: 'DEPENDENTS' } });
+  expect(refused.table()).toMatchObject({ status: 'failed', error: { code: 'DEPENDENT_OBJECTS' } });
   await pair.destination.query(`ALTER TABLE t OWNER TO ${user}`);
   expect((await sync(pair)).table()).toMatchObject(inPlace(20));
   await expectSameRows(pair, 't');
@@ -262,7 +262,7 @@ test("a table of that name that is somebody else's is not touched", async () => 
   await sync(pair);
   await pair.destination.query('CREATE TABLE t_increp_fill AS SELECT 1 AS theirs');
   await pair.source.query(MORE);
-  expect((await trySync(pair)).table()).toMatchObject({ error: { code: 'STAGING_TAKEN' } });
+  expect((await trySync(pair)).table()).toMatchObject({ error: { code: 'STAGING_NAME_CONFLICT' } });
   expect(await query(pair, 'SELECT * FROM t_increp_fill')).toEqual([{ theirs: 1 }]);
 });
 

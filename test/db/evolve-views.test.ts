@@ -117,11 +117,11 @@ test.each(
   const plan = (await increp('plan --json', pair)).json<{ tables: { obstruction: unknown }[] }>().tables[0];
   if (what !== 'a generated column') expect(plan?.obstruction, what).not.toBeNull();
   const check = await increp('check --json', pair);
-  if (what !== 'a generated column') expect(check.stdout, what).toContain('"DEPENDENTS"');
+  if (what !== 'a generated column') expect(check.stdout, what).toContain('"DEPENDENT_OBJECTS"');
   const result = await trySync(pair);
   expect(result.exitCode).toBe(1);
   expect(result.table().error?.message).toMatch(named);
-  expect(result.table().error).toMatchObject({ code: 'DEPENDENTS' });
+  expect(result.table().error).toMatchObject({ code: 'DEPENDENT_OBJECTS' });
   expect(await query(pair, STATE)).toEqual(before);
 });
 

@@ -157,7 +157,7 @@ test('"increp reset" forgets nothing where it cannot forget all', async () => {
   await writeFile(join(pair.directory, 'blocked'), '');
   const refused = await increp('reset orders', pair, { env: { STATE_DIR: 'blocked' } });
   expect(refused.exitCode).toBe(1);
-  expect(refused.stderr).toContain('STATE_UNWRITABLE');
+  expect(refused.stderr).toContain('STATE_NOT_WRITABLE');
   const { rows } = await pair.destination.query('SELECT FROM _increp_state');
   expect(rows).toHaveLength(1);
 });

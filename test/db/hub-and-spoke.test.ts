@@ -188,7 +188,7 @@ test('a shape that only one source has is made room for, or refused in words', a
   ]);
   await south.source.query('ALTER TABLE orders ALTER total TYPE text');
   expect((await trySync(south)).table().error).toMatchObject({
-    code: 'DRIFT_REFUSED',
+    code: 'SCHEMA_CHANGE_REFUSED',
     message: expect.stringContaining('it may hold rows of other pipelines'),
   });
   expect(await countBySource(north)).toEqual(['north: 11', 'south: 10']);
@@ -211,10 +211,10 @@ slowTest(
     expect(rows).toEqual([{ name: 'orders@north' }, { name: 'orders@south' }]);
     // Without the column north would take the rows of south for rows that are gone.
     await north.writeTables([ORDERS_CONFIG]);
-    expect((await trySync(north)).table().error).toMatchObject({ code: 'STATE_FOREIGN' });
+    expect((await trySync(north)).table().error).toMatchObject({ code: 'STATE_MISMATCH' });
     await south.destination.query(`DELETE FROM _increp_state WHERE pipeline = 'south'`);
     expect((await trySync(north)).table().error).toMatchObject({
-      code: 'DRIFT_REFUSED',
+      code: 'SCHEMA_CHANGE_REFUSED',
       message: expect.stringContaining('holds rows of other pipelines'),
     });
     await south.destination.query(`DELETE FROM orders WHERE _source = 'south'`);
@@ -231,13 +231,13 @@ slowTest(
     await using south = await spokeOf(north, 'south', { tables: [ORDERS_CONFIG] });
     await sync(north);
     expect((await trySync(south)).table().error).toMatchObject({
-      code: 'STATE_FOREIGN',
+      code: 'STATE_MISMATCH',
       message: expect.stringContaining('pipeline "north" fills public.orders too'),
     });
     await using west = await hubPair({ tables: [ORDERS_CONFIG] });
     await using east = await spokeOf(west, 'east');
     await sync(west);
-    expect((await trySync(east)).table().error).toMatchObject({ code: 'STATE_FOREIGN' });
+    expect((await trySync(east)).table().error).toMatchObject({ code: 'STATE_MISMATCH' });
     expect((await west.destination.query('SELECT FROM orders')).rowCount).toBe(10);
   },
 );

@@ -71,7 +71,7 @@ test.each(['int GENERATED ALWAYS AS IDENTITY', 'bigserial'])(
     expect((await sync(pair)).table()).toMatchObject({ rows_read: 2, rows_inserted: 1, rows_updated: 0 });
     await expectSameRows(pair, 'log', { where: 'id <> 3' });
     const { stdout } = await increp('check --json', pair);
-    expect(stdout).toContain('SEES_INSERTS');
+    expect(stdout).toContain('KEY_INSERT_ONLY');
   },
 );
 
@@ -127,7 +127,7 @@ test('several changes on one day arrive one after the other, by a date', async (
     await expectSameRows(pair, 'log');
   }
   const { stdout } = await increp('check --json', pair);
-  expect(stdout).toContain('WHOLE_DAYS');
+  expect(stdout).toContain('KEY_DAY_GRANULARITY');
 });
 
 test('a date reaches down by whole days: yesterday always, and further as lookback says', async () => {

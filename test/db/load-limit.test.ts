@@ -79,10 +79,10 @@ for (const [name, again, args = '', options = {}] of oneIn(4, WAYS)) {
     expect(plan).toContain('would be refused: loading public.orders would remove 9 of 10 rows');
     const { exitCode, table } = await trySync(pair, args);
     expect(exitCode).toBe(1);
-    expect(table().error).toMatchObject({ code: 'DELETES_REFUSED' });
+    expect(table().error).toMatchObject({ code: 'DELETE_LIMIT_EXCEEDED' });
     expect(table().error?.message).toContain('would remove 9 of 10 rows that the source no longer has');
     expect(await rowsThere(pair)).toBe(10);
-    expect((await trySync(pair, args)).table().error?.code).toBe('DELETES_REFUSED');
+    expect((await trySync(pair, args)).table().error?.code).toBe('DELETE_LIMIT_EXCEEDED');
     const forced = (await sync(pair, `${args} --force`)).table();
     expect(forced).toMatchObject({ rows_deleted: 9 });
     expect(forced.warnings.join()).toContain('9 rows that the source no longer has were removed');
@@ -98,7 +98,7 @@ slowTest('a load in chunks is held to the limit at its end, and its chunks are k
   const all = rows[0]?.n ?? 0;
   await pair.source.query('DELETE FROM big WHERE id % 10 > 0; ALTER TABLE big ADD COLUMN more int');
   const { error } = (await trySync(pair)).table();
-  expect(error?.code).toBe('DELETES_REFUSED');
+  expect(error?.code).toBe('DELETE_LIMIT_EXCEEDED');
   expect(error?.hint).toContain('increp sync big --force');
   expect(await chunksDone(pair)).toBeGreaterThan(1);
   expect((await pair.destination.query('SELECT FROM big')).rowCount).toBe(all);
@@ -132,7 +132,7 @@ test('check says beforehand that a load would be refused', async () => {
   await pair.source.query(ADD_COLUMN);
   const check = await increp('check --json', pair);
   expect(check.exitCode).toBe(1);
-  expect(check.stdout).toContain('"DELETES_REFUSED"');
+  expect(check.stdout).toContain('"DELETE_LIMIT_EXCEEDED"');
 });
 
 slowTest('rows that are marked count as well, and those that were marked before do not', async () => {
@@ -185,7 +185,7 @@ test('an adopted table is held to the limit, and a replaced one is not', async (
         INSERT INTO orders SELECT g, 1, 'only here', now() FROM generate_series(101, 103) g`,
     });
     const { table } = await trySync(pair, `orders ${flag}`);
-    expect(table().error?.code).toBe(flag === '--adopt' ? 'DELETES_REFUSED' : undefined);
+    expect(table().error?.code).toBe(flag === '--adopt' ? 'DELETE_LIMIT_EXCEEDED' : undefined);
     if (flag === '--adopt') {
       expect(table().error?.hint).toContain('increp sync orders --adopt --force');
       await sync(pair, 'orders --adopt --force');
@@ -197,7 +197,7 @@ test('an adopted table is held to the limit, and a replaced one is not', async (
 test('an empty source takes nothing away at a load', async () => {
   await using pair = await purged({}, 0);
   await increp('reset orders', pair);
-  expect((await trySync(pair)).table().error?.code).toBe('DELETES_REFUSED');
+  expect((await trySync(pair)).table().error?.code).toBe('DELETE_LIMIT_EXCEEDED');
   expect(await rowsThere(pair)).toBe(10);
   await insertOrders(pair, 10);
   await sync(pair);

@@ -109,7 +109,7 @@ slowTest('two runs on two different tables do not meet', async () => {
   await first.wait();
 });
 
-const BUSY = { status: 'failed', error: { code: 'TABLE_BUSY', sqlstate: '55P03' } };
+const BUSY = { status: 'failed', error: { code: 'LOCK_TIMEOUT', sqlstate: '55P03' } };
 
 for (const [mode, code, outcome] of [
   ['ROW EXCLUSIVE', 0, { status: 'ok', error: null }],

@@ -329,7 +329,7 @@ test.each(['copy of users', 'x'.repeat(60)])(
     await pair.destination.query(`CREATE TABLE ${id(staging)} AS SELECT 42 AS precious`);
     const result = await trySync(pair);
     expect(result.exitCode).toBe(3);
-    expect(result.table(name).error?.code).toBe('STAGING_TAKEN');
+    expect(result.table(name).error?.code).toBe('STAGING_NAME_CONFLICT');
     expect(result.table(name).error?.message).toContain(
       `${staging} exists at the destination and was not made by increp`,
     );

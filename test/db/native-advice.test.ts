@@ -84,7 +84,7 @@ test.each([
   const { exitCode, table } = await trySync(pair);
   expect(exitCode).toBe(1);
   expect(table().error).toMatchObject({
-    code: 'TYPE_DIFFERS',
+    code: 'TYPE_MISMATCH',
     message: expect.stringContaining(what) as string,
   });
 });

@@ -213,7 +213,7 @@ test('where "on_schema_change" is "fail" a new label is refused, until it is tol
   await pair.source.query(`ALTER TYPE mood ADD VALUE 'new'`);
   await expectRefusal(pair, {
     exitCode: 1,
-    code: 'DRIFT_REFUSED',
+    code: 'SCHEMA_CHANGE_REFUSED',
     what: [`the enum public.mood lacks 'new' at the destination`],
     next: 'increp reset t',
   });
@@ -310,7 +310,7 @@ const REFUSED: readonly (readonly [
     `CREATE TYPE mood AS ENUM ('ok', 'sad', 'it''s "so"')`,
     {
       exitCode: 1,
-      code: 'TYPE_DIFFERS',
+      code: 'TYPE_MISMATCH',
       what: `there it is an enum of 'ok', 'sad', 'it''s "so"', at the source an enum of 'sad', 'ok', 'it''s "so"'`,
       next: 'ALTER TYPE on either side',
     },
@@ -319,7 +319,7 @@ const REFUSED: readonly (readonly [
     'an enum that has a label of its own',
     MOOD + tableSql('t', 'mood', `'ok'`),
     `CREATE TYPE mood AS ENUM ('sad', 'ok', 'so', 'it''s "so"')`,
-    { exitCode: 1, code: 'TYPE_DIFFERS', what: `an enum of 'sad', 'ok', 'so'`, next: 'ALTER TYPE' },
+    { exitCode: 1, code: 'TYPE_MISMATCH', what: `an enum of 'sad', 'ok', 'so'`, next: 'ALTER TYPE' },
   ],
   [
     'a domain with another constraint',
@@ -327,7 +327,7 @@ const REFUSED: readonly (readonly [
     'CREATE DOMAIN price AS numeric(8,2) CHECK (VALUE >= 0)',
     {
       exitCode: 1,
-      code: 'TYPE_DIFFERS',
+      code: 'TYPE_MISMATCH',
       what: 'a domain over numeric(8,2) CHECK ((VALUE >= (0)::numeric))',
       next: 'ALTER DOMAIN',
     },
@@ -336,7 +336,7 @@ const REFUSED: readonly (readonly [
     'a domain that rounds',
     `CREATE DOMAIN price AS numeric; ${tableSql('t', 'price', '1.234')}`,
     'CREATE DOMAIN price AS numeric(8,2)',
-    { exitCode: 1, code: 'TYPE_DIFFERS', what: 'a domain over numeric(8,2)', next: 'ALTER DOMAIN' },
+    { exitCode: 1, code: 'TYPE_MISMATCH', what: 'a domain over numeric(8,2)', next: 'ALTER DOMAIN' },
   ],
   [
     'a composite type with another field',
@@ -344,7 +344,7 @@ const REFUSED: readonly (readonly [
     'CREATE TYPE pair AS (n bigint, w text)',
     {
       exitCode: 1,
-      code: 'TYPE_DIFFERS',
+      code: 'TYPE_MISMATCH',
       what: 'a composite type of ("n" bigint, "w" text)',
       next: 'ALTER TYPE',
     },
@@ -353,7 +353,7 @@ const REFUSED: readonly (readonly [
     'a type that is something else there',
     MOOD + tableSql('t', 'mood', `'ok'`),
     'CREATE DOMAIN mood AS text',
-    { exitCode: 1, code: 'TYPE_DIFFERS', what: 'there it is a domain over text', next: 'ALTER TYPE' },
+    { exitCode: 1, code: 'TYPE_MISMATCH', what: 'there it is a domain over text', next: 'ALTER TYPE' },
   ],
   [
     'a merge key whose = calls different values equal',

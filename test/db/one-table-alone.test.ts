@@ -148,9 +148,9 @@ test('a table that somebody holds for himself alone keeps nothing of the others 
   try {
     await holder.query('BEGIN; LOCK TABLE held');
     const options = { timing: { lockTimeout: 0.2 } };
-    expect(await errorsOf(pair, options)).toMatchObject([{ table: 'held', code: 'TABLE_BUSY' }]);
+    expect(await errorsOf(pair, options)).toMatchObject([{ table: 'held', code: 'LOCK_TIMEOUT' }]);
     const plan = await told('plan', pair, options);
-    expect(plan.of('held')?.error?.code).toBe('TABLE_BUSY');
+    expect(plan.of('held')?.error?.code).toBe('LOCK_TIMEOUT');
     expect(plan.of('orders')).toMatchObject({ action: 'initial', error: null });
   } finally {
     await holder.query('ROLLBACK');
@@ -182,23 +182,23 @@ describe('a state file that cannot be read', () => {
     await using made = await make();
     const { pair, path } = made;
     expect(await errorsOf(pair)).toMatchObject([
-      { table: 'b', code: 'STATE_UNWRITABLE', message: expect.stringContaining(path) },
+      { table: 'b', code: 'STATE_NOT_WRITABLE', message: expect.stringContaining(path) },
     ]);
     const plan = await told('plan', pair);
     expect(plan.names).toEqual(NAMES);
-    expect(plan.of('b')?.error?.code).toBe('STATE_UNWRITABLE');
+    expect(plan.of('b')?.error?.code).toBe('STATE_NOT_WRITABLE');
     expect(plan.of('c')).toMatchObject({ action: 'incremental', error: null });
     const { exitCode, summary, table } = await trySync(pair);
     expect(exitCode).toBe(3);
     expect(summary.tables.map(({ name }) => name)).toEqual(NAMES);
-    expect(table('b').error).toMatchObject({ code: 'STATE_UNWRITABLE' });
+    expect(table('b').error).toMatchObject({ code: 'STATE_NOT_WRITABLE' });
     expect(table('a')).toMatchObject({ rows_inserted: 1 });
     expect(table('c')).toMatchObject({ rows_inserted: 1 });
     const verify = await told('verify', pair);
-    expect(verify.of('b')?.error?.code).toBe('STATE_UNWRITABLE');
+    expect(verify.of('b')?.error?.code).toBe('STATE_NOT_WRITABLE');
     expect(verify.of('c')).toMatchObject({ status: 'equal' });
     const status = await told('status', pair);
-    expect(status.of('b')).toMatchObject({ unknown: { code: 'STATE_UNWRITABLE' } });
+    expect(status.of('b')).toMatchObject({ unknown: { code: 'STATE_NOT_WRITABLE' } });
     expect(status.of('c')).toMatchObject({ state: 'ok', unknown: null });
     expect((await told('status --local', pair)).names).toEqual(NAMES);
   });
@@ -207,7 +207,7 @@ describe('a state file that cannot be read', () => {
     await using made = await make();
     const { exitCode, table } = await trySync(made.pair, '', { timing: { factsMaxAge: 0 } });
     expect(exitCode).toBe(3);
-    expect(table('b').error).toMatchObject({ code: 'STATE_UNWRITABLE' });
+    expect(table('b').error).toMatchObject({ code: 'STATE_NOT_WRITABLE' });
     expect(table('c')).toMatchObject({ status: 'ok', rows_inserted: 1 });
   });
 

@@ -211,7 +211,7 @@ test.each(
     await pair.source.query(alteration);
     await proxy.resume();
     const result = await running.wait();
-    expect(result.stderr).toContain('SHAPE_MOVED');
+    expect(result.stderr).toContain('SCHEMA_CHANGED');
     expect(result.exitCode).toBe(0);
     await expectCopyOf(pair, query);
   },

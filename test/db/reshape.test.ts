@@ -198,7 +198,7 @@ test.each(
     const result = await trySync(pair);
     expect(result.exitCode).toBe(1);
     expect(result.table().error?.message).toMatch(named);
-    expect(result.table().error).toMatchObject({ code: 'DEPENDENTS' });
+    expect(result.table().error).toMatchObject({ code: 'DEPENDENT_OBJECTS' });
     expect(result.table().rows_read).toBe(0);
     expect(await query(pair, STATE)).toEqual(before);
   },
@@ -211,7 +211,7 @@ test('a foreign key that the new rows would break is refused when they are known
   const before = await query(pair, STATE);
   await pair.source.query(`${WIDER}; DELETE FROM orders WHERE id = 3`);
   const { error } = (await trySync(pair)).table();
-  expect(error).toMatchObject({ code: 'DEPENDENTS', sqlstate: '23503' });
+  expect(error).toMatchObject({ code: 'DEPENDENT_OBJECTS', sqlstate: '23503' });
   expect(error?.message).toContain('constraint lines_id_fkey of public.lines');
   expect(await query(pair, STATE)).toEqual(before);
 });
@@ -341,7 +341,7 @@ slowTest(
     const locks = ['LOCK TABLE mine', 'LOCK TABLE orders'];
     const timing = timingWith({ exclusiveLock: { total: 0.5 } });
     await expect(lockAlone(writer, { table, locks, timing }, undefined)).rejects.toMatchObject({
-      code: 'TABLE_BUSY',
+      code: 'LOCK_TIMEOUT',
       isTransient: false,
     });
     expect(

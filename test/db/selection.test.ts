@@ -253,7 +253,7 @@ describe('rows that leave the condition', () => {
 
   test('stay where deletes are ignored, which check says beforehand and verify counts; a repair removes them', async () => {
     await using pair = await freshPair(active({}));
-    expect((await increp('check', pair)).stdout).toContain('[WHERE_KEEPS_ROWS]');
+    expect((await increp('check', pair)).stdout).toContain('[WHERE_LEAVES_ROWS]');
     await sync(pair);
     await leave(pair);
     expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1, rows_deleted: 0 });
@@ -493,7 +493,7 @@ describe('a selection that is changed later', () => {
     await sync(pair);
     await pair.writeTables(selecting({ on_schema_change: 'fail' }).tables ?? []);
     expect((await trySync(pair)).table().error).toMatchObject({
-      code: 'DRIFT_REFUSED',
+      code: 'SCHEMA_CHANGE_REFUSED',
       message: expect.stringContaining('where is gone: id > 10') as string,
     });
   });
@@ -631,9 +631,9 @@ test('plan tells what is selected and how much that is, check what may change by
     (await increp('plan --json', pair)).json<{ tables: { selects: string }[] }>().tables[0]?.selects,
   ).toContain('3 of 6');
   const { stdout } = await increp('check', pair);
-  expect(stdout).toMatch(/random, now may give something else .*\[CHANGING_SQL\]/s);
+  expect(stdout).toMatch(/random, now may give something else .*\[VOLATILE_SQL\]/s);
   await pair.writeTables(selecting({ transform: { email: 'md5(email)' } }).tables ?? []);
-  expect((await increp('check', pair)).stdout).not.toContain('CHANGING_SQL');
+  expect((await increp('check', pair)).stdout).not.toContain('VOLATILE_SQL');
 });
 
 slowTest(
@@ -652,7 +652,7 @@ slowTest(
     await pair.source.query('ALTER TABLE vips ALTER id TYPE bigint');
     await proxy.resume();
     const result = await running.wait();
-    expect(result.stderr).toContain('SHAPE_MOVED');
+    expect(result.stderr).toContain('SCHEMA_CHANGED');
     expect(result.exitCode).toBe(0);
     await expectCopyOf(pair, 'SELECT * FROM public.customers WHERE id <= 50');
   },

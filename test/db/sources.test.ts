@@ -204,7 +204,7 @@ test('check says of which sources rows may come into sight late', async () => {
   const { findings } = (await increp('check --json', pair)).json<{
     findings: { code: string; table: string }[];
   }>();
-  const late = findings.filter(({ code }) => code === 'LATE_ROWS').map(({ table }) => table);
+  const late = findings.filter(({ code }) => code === 'LATE_VISIBILITY').map(({ table }) => table);
   expect(late).toEqual(['t', 'm', 't_low']);
   await dropAway(pair, role);
 });

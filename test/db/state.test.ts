@@ -157,7 +157,7 @@ for (const change of [
     await insertOrders(pair, 1);
     const result = await trySync(pair);
     expect(result.exitCode).toBe(1);
-    expect(result.table().error).toMatchObject({ code: 'STATE_FOREIGN' });
+    expect(result.table().error).toMatchObject({ code: 'STATE_MISMATCH' });
     await expectSameRows(pair, 'orders', { sourceWhere: 'id <= 10' });
     await rm(fileOf(pair));
     expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_inserted: 1 });
@@ -181,5 +181,5 @@ test('a state directory that cannot be written is told of before any work', asyn
   await writeFile(join(pair.directory, 'sync-state'), 'a file');
   const result = await trySync(pair);
   expect(result.exitCode).toBe(1);
-  expect(result.summary.error).toMatchObject({ code: 'STATE_UNWRITABLE' });
+  expect(result.summary.error).toMatchObject({ code: 'STATE_NOT_WRITABLE' });
 });

@@ -200,7 +200,7 @@ test('of many tables and many differences each is told, by the first keys', asyn
   expect(tables).toMatchObject([
     { name: 'orders', status: 'equal' },
     { name: 'others', status: 'different' },
-    { name: 'third', status: 'failed', error: { code: 'NO_COPY', hint: 'Run "increp sync third" first.' } },
+    { name: 'third', status: 'failed', error: { code: 'NOT_SYNCED', hint: 'Run "increp sync third" first.' } },
   ]);
   expect(await verify(pair, 'orders others')).toMatchObject({ exitCode: 2 });
 });

@@ -271,7 +271,7 @@ test('what would not survive another shape is named before the first chunk', asy
   await pair.source.query('ALTER TABLE big DROP note');
   await using running = startIncrep('sync --json', pair);
   const result = await running.wait();
-  expect(result.lines().at(-1)).toMatchObject({ tables: [{ error: { code: 'DEPENDENTS' } }] });
+  expect(result.lines().at(-1)).toMatchObject({ tables: [{ error: { code: 'DEPENDENT_OBJECTS' } }] });
   expect((await pair.destination.query('TABLE _increp_loads')).rowCount).toBe(0);
   await expectSameRows(pair, 'big', { columns: ['id', 'updated_at'] });
 });

@@ -50,7 +50,7 @@ test('a selection evolves in place, and rows that leave it are removed', async (
   expect((await sync(pair)).table()).toMatchObject({ action: 'incremental' });
   await expectWanted(pair);
   await pair.writeTables([{ ...SELECTED, on_schema_change: 'evolve', where: 'id % 3 = 0' }]);
-  expect((await trySync(pair)).table().error?.code).toBe('DELETES_REFUSED');
+  expect((await trySync(pair)).table().error?.code).toBe('DELETE_LIMIT_EXCEEDED');
   expect((await sync(pair, '--force')).table()).toMatchObject({ action: 'reset' });
 });
 

@@ -75,5 +75,16 @@ export class PreparedTransactions {
   async resolveAll(): Promise<void> {
     this.#hurry.abort();
     await Promise.all(this.#resolutions);
+    await this.#rollBackRest();
+  }
+
+  /** A failover undoes the end of some: their commit was not replicated any more. */
+  async #rollBackRest(): Promise<void> {
+    const { rows } = await this.#source.query<{ name: string }>(
+      'SELECT gid AS name FROM pg_prepared_xacts WHERE starts_with(gid, $1)',
+      [this.#limits.prefix],
+    );
+    for (const { name } of rows) await this.#source.query(`ROLLBACK PREPARED '${name}'`);
+    this.rolledBack += rows.length;
   }
 }

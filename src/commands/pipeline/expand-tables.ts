@@ -101,7 +101,7 @@ const rememberedRemark = ({ message }: IncrepError): string =>
 
 const noTable = (patterns: readonly string[], isKnown: boolean): IncrepError => {
   const which = patterns.map((pattern) => `"${pattern}"`).join(', ');
-  return new IncrepError(isKnown ? 'TABLE_NOT_FOUND' : 'NO_COPY', {
+  return new IncrepError(isKnown ? 'TABLE_NOT_FOUND' : 'NOT_SYNCED', {
     what: isKnown
       ? `there is nothing to do: no table of the source matches ${which} of tables-config.json`
       : `no table that matches ${which} of tables-config.json has been synced yet`,

@@ -165,7 +165,7 @@ async function copyFill(
     },
   );
   if (copied.rows !== copied.rowsSent)
-    throw new IncrepError('SHORT_COPY', {
+    throw new IncrepError('ROW_COUNT_MISMATCH', {
       what: `${printName(facts.sourceName)} has ${copied.rowsSent} values of ${listColumns(filled)} to copy and ${copied.rows} arrived`,
       next: 'Nothing was changed. Set "on_schema_change" to "reset", and please report this.',
     });
@@ -186,7 +186,7 @@ async function makeFillTable(destination: pg.ClientBase, create: string, facts: 
     await destination.query(create);
   } catch (error) {
     if (codeOf(error) !== DUPLICATE_TABLE) throw error;
-    throw new IncrepError('STAGING_TAKEN', {
+    throw new IncrepError('STAGING_NAME_CONFLICT', {
       what: `${printName(fillTable(facts))} exists at the destination and was not made by increp, which needs that name to alter "${facts.settings.name}" in place`,
       next: 'Rename or drop it.',
       cause: error,

@@ -149,4 +149,6 @@ async function orNotInPlace<T>(work: () => Promise<T>): Promise<T> {
 
 /** What the server refuses here a reset may know a way around, or says in its own words before it reads a row. */
 const notInPlace = (error: unknown): unknown =>
-  error instanceof IncrepError && error.code === 'DEPENDENTS' ? new NotInPlace(error.message, error) : error;
+  error instanceof IncrepError && error.code === 'DEPENDENT_OBJECTS'
+    ? new NotInPlace(error.message, error)
+    : error;

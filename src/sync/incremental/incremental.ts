@@ -120,7 +120,7 @@ async function whileInView(
 
 /** Of a table whose rows that are gone have to make room first, because others take over their values. */
 const nothingSynced = (facts: TableFacts, refusal: IncrepError): IncrepError => {
-  if (refusal.code !== 'DELETES_REFUSED') return takenOver(facts, refusal);
+  if (refusal.code !== 'DELETE_LIMIT_EXCEEDED') return takenOver(facts, refusal);
   const { name } = facts.settings;
   return reworded(refusal, {
     what: refusal.message,

@@ -6,7 +6,7 @@ export class NotInPlace extends IncrepError {
   readonly why: string;
 
   constructor(why: string, cause?: unknown) {
-    super('SHAPE_MOVED', { what: why, next: 'Run increp again.', cause });
+    super('SCHEMA_CHANGED', { what: why, next: 'Run increp again.', cause });
     this.why = why;
   }
 }

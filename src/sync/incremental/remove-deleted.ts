@@ -114,7 +114,7 @@ async function tryToRemove(
 }
 
 const refusal = ({ settings, destinationName }: TableFacts, limit: number): IncrepError =>
-  new IncrepError('DELETES_REFUSED', {
+  new IncrepError('DELETE_LIMIT_EXCEEDED', {
     what: `more than ${Math.floor(limit)} rows of ${printName(destinationName)} are gone from the source, which is over delete_limit (${settings.deleteLimit}); none was removed`,
     next: `If the source is right, run "${tableCommand('sync', settings.name, '--deletes', '--force')}". Everything else was synced.`,
   });

@@ -97,7 +97,7 @@ export async function loadTable(request: Omit<Load, 'placing' | 'hasMergeKey'>):
   };
 }
 
-/** @throws IncrepError DEPENDENTS, before a row is read */
+/** @throws IncrepError DEPENDENT_OBJECTS, before a row is read */
 export const choosePlacing = async (
   destination: pg.ClientBase,
   facts: TableFacts,
@@ -246,10 +246,10 @@ async function lookAtGone(load: Load): Promise<GoneRows> {
   return gone;
 }
 
-/** Pipelines that share a table may all find that there is none; the first one makes it. @throws IncrepError SHAPE_MOVED */
+/** Pipelines that share a table may all find that there is none; the first one makes it. @throws IncrepError SCHEMA_CHANGED */
 async function ensureAbsent(destination: pg.ClientBase, facts: TableFacts): Promise<void> {
   if (!isShared(facts.settings) || (await seenNow(destination, facts)).destination === undefined) return;
-  throw new IncrepError('SHAPE_MOVED', {
+  throw new IncrepError('SCHEMA_CHANGED', {
     what: `${printName(facts.destinationName)} was made by another pipeline in the meantime`,
     next: 'Run increp again: it loads its rows into that table.',
   });

@@ -41,7 +41,7 @@ export function limitRefusal(limited: Limited, { gone, of }: GoneRows): IncrepEr
   if (!isLimited(limited) || gone <= of * settings.deleteLimit) return undefined;
   const flags = plan.adopts ? ['--adopt'] : plan.action === 'full-refresh' ? ['--full-refresh'] : [];
   const again = tableCommand('sync', settings.name, ...flags, '--force');
-  return new IncrepError('DELETES_REFUSED', {
+  return new IncrepError('DELETE_LIMIT_EXCEEDED', {
     what: `loading ${printName(destinationName)} would remove ${inWords({ gone, of })} that the source no longer has, which is over delete_limit (${settings.deleteLimit}); nothing was changed`,
     next: `If these rows may go, run "${again}".${plan.action === 'reset' && settings.onSchemaChange === 'reset' ? ' To keep them, set "on_schema_change": "evolve", which alters the table in place where that is possible.' : ''}`,
   });
@@ -50,7 +50,7 @@ export function limitRefusal(limited: Limited, { gone, of }: GoneRows): IncrepEr
 export const inWords = ({ gone, of }: GoneRows): string =>
   `${formatCount(gone)} of ${formatCount(of)} ${of === 1 ? 'row' : 'rows'}`;
 
-/** @throws IncrepError DELETES_REFUSED */
+/** @throws IncrepError DELETE_LIMIT_EXCEEDED */
 export function ensureWithinLimit(limited: Limited, gone: GoneRows): void {
   const refusal = limitRefusal(limited, gone);
   if (refusal) throw refusal;

@@ -47,7 +47,7 @@ async function giveBack(client: pg.ClientBase): Promise<false> {
   return false;
 }
 
-/** @throws IncrepError TABLE_BUSY, when others have not let go for a minute */
+/** @throws IncrepError LOCK_TIMEOUT, when others have not let go for a minute */
 export async function lockAlone(
   client: pg.ClientBase,
   { table, locks, timing, onWait }: Wanted,
@@ -64,7 +64,7 @@ export async function lockAlone(
 }
 
 const stillBusy = (table: TableName, seconds: number): IncrepError =>
-  new IncrepError('TABLE_BUSY', {
+  new IncrepError('LOCK_TIMEOUT', {
     what: `${printName(table)} has to be altered, and other sessions have held it, or a view on it, for ${seconds} s`,
     next: 'Nothing was changed. Run increp again when the long queries on it are over (pg_stat_activity shows them).',
     isTransient: false,

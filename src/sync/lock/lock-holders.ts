@@ -32,9 +32,9 @@ const HARMLESS_AT_SOURCE = [
   'ExclusiveLock',
 ];
 
-/** A TABLE_BUSY that names those who hold the table now; any other error as it is. */
+/** A LOCK_TIMEOUT that names those who hold the table now; any other error as it is. */
 export async function withHolders(work: Work, facts: TableFacts, error: IncrepError): Promise<IncrepError> {
-  if (error.code !== 'TABLE_BUSY') return error;
+  if (error.code !== 'LOCK_TIMEOUT') return error;
   const { sourceName, destinationName, stagingName } = facts;
   const ours = [destinationName.table, stagingName.table, stateTable(destinationName.schema).table];
   try {

@@ -26,7 +26,7 @@ export const lockingStatements = ({ stateName }: Pick<TableFacts, 'stateName'>):
   readGeneration(stateName),
 ];
 
-/** Goes on from what the locking statements answered. @throws IncrepError RUN_LOCKED, SHAPE_MOVED */
+/** Goes on from what the locking statements answered. @throws IncrepError RUN_LOCKED, SCHEMA_CHANGED */
 export async function holdTable(
   client: pg.ClientBase,
   facts: TableFacts,
@@ -116,7 +116,7 @@ function ensureUnmoved({ destinationName, saved }: TableFacts, { rows }: pg.Quer
   // A row that is missing while the file serves is as it was planned. A reset leaves one.
   if (state === undefined) return;
   if (state.generation === String(generationOf(saved)) && state.isReset === (saved.kind === 'none')) return;
-  throw new IncrepError('SHAPE_MOVED', {
+  throw new IncrepError('SCHEMA_CHANGED', {
     what: `${printName(destinationName)} was synced by another run, or reset, in the meantime`,
     next: 'Run increp again.',
   });

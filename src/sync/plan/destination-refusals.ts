@@ -11,7 +11,7 @@ import { typeRefusals } from './type-refusals.ts';
 
 export function destinationRefusals(now: TableFacts): IncrepError[] {
   if (now.saved.kind === 'foreign')
-    return [new IncrepError('STATE_FOREIGN', { what: now.saved.what, next: now.saved.next })];
+    return [new IncrepError('STATE_MISMATCH', { what: now.saved.what, next: now.saved.next })];
   const found = [schemaRefusal(now), ...relationRefusals(now), longName(now)];
   return [...found.filter((error) => error !== undefined), ...typeRefusals(now)];
 }
@@ -69,7 +69,7 @@ function relationRefusals(now: TableFacts): IncrepError[] {
     ...(destination ? unfitCopy(now, destination) : []),
     ...(staging && staging.comment !== stagingMark(settings.destinationName)
       ? [
-          new IncrepError('STAGING_TAKEN', {
+          new IncrepError('STAGING_NAME_CONFLICT', {
             what: `${printName(stagingName)} exists at the destination and was not made by increp, which needs that name`,
             next: `Rename or drop it, or give "${settings.name}" another "dest_name".`,
           }),
@@ -77,7 +77,7 @@ function relationRefusals(now: TableFacts): IncrepError[] {
       : []),
     ...(window
       ? [
-          new IncrepError('STAGING_TAKEN', {
+          new IncrepError('STAGING_NAME_CONFLICT', {
             what: `${printName(window.name)} exists at the destination and was not made by increp, which needs that name to load "${settings.name}" in chunks`,
             next: 'Rename or drop it, or remove "chunk".',
           }),
@@ -95,7 +95,7 @@ const ownName = ({ settings }: TableFacts): IncrepError =>
 function unfitCopy({ destinationSchema: { role } }: TableFacts, destination: Relation): IncrepError[] {
   if (destination.kind !== 'table')
     return [
-      new IncrepError('DEPENDENTS', {
+      new IncrepError('DEPENDENT_OBJECTS', {
         what: `${printName(destination.name)} at the destination is a ${destination.kind}, not a table that increp can fill`,
         next: 'Rename it, or give this table another "dest_name".',
       }),

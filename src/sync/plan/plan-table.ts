@@ -75,7 +75,7 @@ function onDrift(now: TableFacts, source: Relation, destination: Relation, drift
   if (now.settings.onSchemaChange === 'reset') return load(now, source, 'reset', reason);
   if (now.settings.onSchemaChange === 'evolve') return evolve(now, source, destination, drifted);
   return refuse(
-    new IncrepError('DRIFT_REFUSED', {
+    new IncrepError('SCHEMA_CHANGE_REFUSED', {
       what: `${printName(now.sourceName)} and its copy differ: ${reason}`,
       next: `To load the table again in its new shape, run "${tableCommand('reset', now.settings.name)}" and "${tableCommand('sync', now.settings.name)}": on_schema_change is "fail".`,
     }),

@@ -106,7 +106,7 @@ function historyRefusal(
     [copyKey(versions), rowKey(versions)].some((key) => uniqueIndexOn(destination, key) !== undefined);
   const isHistory = record ? isAppend(record.writtenAs ?? PLAINLY) : looksLikeHistory;
   if (!isHistory) return undefined;
-  return new IncrepError('DRIFT_REFUSED', {
+  return new IncrepError('SCHEMA_CHANGE_REFUSED', {
     what: `${printName(now.destinationName)} keeps every version of a row, and mode "${settings.mode}" would remove all but the latest`,
     next: `Set "mode" of "${settings.name}" back to "incremental-append". ${again(now)}`,
   });
@@ -115,7 +115,7 @@ function historyRefusal(
 /** Without the column that tells them apart, rows of other pipelines would be taken for rows that are gone. */
 function othersRefusal(now: TableFacts): IncrepError | undefined {
   if (!now.hasOthersRows) return undefined;
-  return new IncrepError('DRIFT_REFUSED', {
+  return new IncrepError('SCHEMA_CHANGE_REFUSED', {
     what: `${printName(now.destinationName)} holds rows of other pipelines, which only the column "${SOURCE}" tells apart`,
     next: `Put "${SOURCE}" back into "metadata_columns" of "${now.settings.name}". ${again(now)}`,
   });
@@ -144,7 +144,7 @@ function identityRefusal(now: TableFacts, record: StateRecord | undefined): Incr
     : ['replication_key', record.replicationKey, settings.replicationKey];
   const isIdentity = what === 'unique_cols' ? isAppend(settings) || isShared(settings) : isAppend(settings);
   if (was === is || !isIdentity) return undefined;
-  return new IncrepError('DRIFT_REFUSED', {
+  return new IncrepError('SCHEMA_CHANGE_REFUSED', {
     what: `${what} changed from [${was}] to [${is}], and ${printName(now.destinationName)} cannot be loaded again by them: ${keptBecause(settings)}`,
     next: `Set ${what} back to [${was}]. ${again(now)}`,
   });
@@ -156,7 +156,7 @@ function shapeRefusal(now: TableFacts, destination: Relation, source: Relation):
     const copy = destination.columns.find(({ name }) => name === column.name);
     const wanted = carriedType(column, natives);
     if (copy && copy.type !== wanted)
-      return new IncrepError('DRIFT_REFUSED', {
+      return new IncrepError('SCHEMA_CHANGE_REFUSED', {
         what: `column "${column.name}" of ${printName(destinationName)} is ${copy.type} and must be ${wanted} now, and the table cannot be loaded again: ${keptBecause(settings)}`,
         next: `Change the column by hand, where its values allow it; at the destination: ALTER TABLE ${qualified(destinationName)} ALTER COLUMN ${ident(column.name)} TYPE ${wanted} USING ${ident(column.name)}::${wanted}. ${again(now)}`,
       });
@@ -171,7 +171,7 @@ function indexRefusal(now: TableFacts): IncrepError | undefined {
   const what = isAppend(settings)
     ? 'a second version of a row'
     : 'a row of another pipeline with the same value';
-  return new IncrepError('DEPENDENTS', {
+  return new IncrepError('DEPENDENT_OBJECTS', {
     what: `the unique index ${index.index} on (${index.columns.join(', ')}) of ${printName(destinationName)} would not let ${what} in`,
     next: `Drop it, or make it one that is not unique; at the destination, for one: DROP INDEX ${qualified({ ...destinationName, table: index.index })}`,
   });

@@ -61,7 +61,7 @@ function incomparable(now: TableFacts, type: NativeType): IncrepError {
 function differs(now: TableFacts, type: NativeType): IncrepError {
   const { source, found } = type;
   const [here, there] = [describe(source), found ? describe(found) : ''];
-  return new IncrepError('TYPE_DIFFERS', {
+  return new IncrepError('TYPE_MISMATCH', {
     what: `${inColumn(now, type)} needs the type ${printHome(type)} of the destination, which is not what it is at the source: there it is ${there}, at the source ${here}`,
     next: source.range
       ? `Nothing alters a range type: drop it at the destination, where nothing uses it, and make it as it is at the source, with a collation by name where the defaults of the two databases differ; or ${TEXT}.`

@@ -177,7 +177,7 @@ async function throwIfFilled({ facts }: Reading, source: pg.ClientBase): Promise
 }
 
 const shortCopy = ({ sourceName }: TableFacts, sent: number | string, arrived: number): IncrepError =>
-  new IncrepError('SHORT_COPY', {
+  new IncrepError('ROW_COUNT_MISMATCH', {
     what: `${printName(sourceName)} has ${sent} rows to copy and ${arrived} arrived`,
     next: 'Nothing was changed. Try initial_load: "copy", and please report this.',
   });

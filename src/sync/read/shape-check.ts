@@ -16,7 +16,7 @@ export const mayReadMore = ({ settings: { selection }, selected }: TableFacts): 
 
 /**
  * To describe SQL locks what it reads until the transaction ends, and then it is certain that the snapshot shows the rows of
- * it. @throws IncrepError SHAPE_MOVED
+ * it. @throws IncrepError SCHEMA_CHANGED
  */
 export async function ensureShape(source: pg.ClientBase, facts: TableFacts, shape: Shape): Promise<void> {
   const { sourceName: name, settings } = facts;
@@ -28,7 +28,7 @@ export async function ensureShape(source: pg.ClientBase, facts: TableFacts, shap
   const now = described?.relation;
   const isSame = now && !described.fault && fingerprintOf(shapeOf(now)) === fingerprintOf(shape);
   if (isSame && !(mayReadMore(facts) && (await isRewritten(source)))) return;
-  throw new IncrepError('SHAPE_MOVED', {
+  throw new IncrepError('SCHEMA_CHANGED', {
     what: `${isQuery ? `what the query of "${name.table}" reads` : printName(name)} was altered while it was about to be read`,
     next: 'Run increp again when nobody alters it any more.',
   });

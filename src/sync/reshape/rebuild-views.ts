@@ -51,13 +51,13 @@ export const locksOver = (facts: TableFacts, views: readonly BuiltRelation[]): s
   lockWholly(facts.destinationName),
 ];
 
-/** Never CASCADE: whatever else stands on them refuses. @throws IncrepError DEPENDENTS */
+/** Never CASCADE: whatever else stands on them refuses. @throws IncrepError DEPENDENT_OBJECTS */
 export async function takeDown(work: Rebuilding): Promise<void> {
   for (const view of work.views.toReversed())
     await must(work, `what is built on ${describe(view)}`, dropBuilt(view.name, view.kind));
 }
 
-/** @throws IncrepError DEPENDENTS */
+/** @throws IncrepError DEPENDENT_OBJECTS */
 export async function putUp(work: Rebuilding): Promise<void> {
   for (const view of work.views) {
     await must(work, describe(view), createBuilt(view));
@@ -66,7 +66,7 @@ export async function putUp(work: Rebuilding): Promise<void> {
   }
 }
 
-/** Once the rows are there. @throws IncrepError DEPENDENTS */
+/** Once the rows are there. @throws IncrepError DEPENDENT_OBJECTS */
 export async function refill(work: Rebuilding): Promise<void> {
   for (const view of work.views)
     if (view.kind === 'materialized view' && view.isPopulated)

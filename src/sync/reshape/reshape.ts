@@ -22,7 +22,7 @@ export type Reshape =
   /** The table is altered, and the staging table merged into it: it keeps everything, and readers wait for the merge. */
   | { readonly way: 'alter'; readonly alteration: Alteration };
 
-/** Before anything is read from the source. @throws IncrepError DEPENDENTS */
+/** Before anything is read from the source. @throws IncrepError DEPENDENT_OBJECTS */
 export async function chooseReshape(
   client: pg.ClientBase,
   facts: TableFacts,
@@ -64,7 +64,7 @@ async function inPassing<T>(client: pg.ClientBase, look: () => Promise<T>): Prom
 
 /**
  * Under the locks, because a load may take hours: what people have built or changed meanwhile counts.
- * @throws IncrepError SHAPE_MOVED, where the new table has been made without it
+ * @throws IncrepError SCHEMA_CHANGED, where the new table has been made without it
  */
 export async function seenAgain(work: Exchange): Promise<Exchange> {
   const { client, facts, belongings } = work;
@@ -78,7 +78,7 @@ export async function seenAgain(work: Exchange): Promise<Exchange> {
       rows.map(({ name }) => name),
     )
   )
-    throw new IncrepError('SHAPE_MOVED', {
+    throw new IncrepError('SCHEMA_CHANGED', {
       what: `what people have built on ${printName(facts.destinationName)} was changed while its new shape was loaded`,
       next: 'Run increp again when nobody changes it any more.',
     });
@@ -127,7 +127,7 @@ async function rehearse(rehearsal: Rehearsal, way: Reshape): Promise<IncrepError
       ? rehearseExchange({ ...way.exchange, isRehearsal: true }, timing)
       : rehearseAlter(rehearsal, way.alteration));
   } catch (error) {
-    if (!(error instanceof IncrepError) || error.code !== 'DEPENDENTS') throw error;
+    if (!(error instanceof IncrepError) || error.code !== 'DEPENDENT_OBJECTS') throw error;
     refusal = error;
   }
   await client.query('ROLLBACK TO SAVEPOINT increp_rehearsal; RELEASE SAVEPOINT increp_rehearsal');
@@ -165,7 +165,7 @@ async function rehearseAlter(
   await ensureNoneLost(client, facts, source);
 }
 
-/** PostgreSQL 14 drops columns that are generated from one that is dropped without a word. @throws IncrepError DEPENDENTS */
+/** PostgreSQL 14 drops columns that are generated from one that is dropped without a word. @throws IncrepError DEPENDENT_OBJECTS */
 export async function ensureNoneLost(
   client: pg.ClientBase,
   facts: TableFacts,

@@ -20,7 +20,7 @@ const isRefusal = (error: unknown): error is ServerError =>
   REFUSED.test(error.code) &&
   error.code !== '55P03';
 
-/** @throws IncrepError DEPENDENTS that names `what` */
+/** @throws IncrepError DEPENDENT_OBJECTS that names `what` */
 export async function mustSurvive(
   client: pg.ClientBase,
   table: TableName,
@@ -46,7 +46,7 @@ const wordsOf = ({ message, detail }: ServerError): string =>
   (detail === undefined ? message : `${message} (${detail.replaceAll('\n', '; ')})`).replaceAll(ASIDE, '');
 
 export const unsurvivable = (table: TableName, what: string, cause?: Error): IncrepError =>
-  new IncrepError('DEPENDENTS', {
+  new IncrepError('DEPENDENT_OBJECTS', {
     what: `${printName(table)} must take another shape, and this would not survive it: ${what}`,
     next: isOwnership(cause)
       ? 'The old table goes on serving. Make the role of increp a member of the owner\'s (GRANT owner TO role), or drop it (keep its definition), run "increp sync" again, and create it anew.'

@@ -17,7 +17,7 @@ const UNDEFINED_TABLE = '42P01';
 /**
  * In a transaction of its own: ALTER TABLE keeps readers out until its transaction ends, and a window or a comparison may take
  * hours. If the sync fails after it, the columns stay, empty, and the next one goes on with them.
- * Returns the facts with the table as it is now. @throws IncrepError RUN_LOCKED, TABLE_BUSY, SHAPE_MOVED
+ * Returns the facts with the table as it is now. @throws IncrepError RUN_LOCKED, LOCK_TIMEOUT, SCHEMA_CHANGED
  */
 export async function addOwnColumns(
   work: Pick<Work, 'destination' | 'timing' | 'signal' | 'emit'>,

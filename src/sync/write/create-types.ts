@@ -60,7 +60,7 @@ const isDuplicate = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && ['23505', '42710'].includes(String(error.code));
 
 const movedMeanwhile = ({ destinationName }: TableFacts, type: NativeType): IncrepError =>
-  new IncrepError('SHAPE_MOVED', {
+  new IncrepError('SCHEMA_CHANGED', {
     what: `the type ${printHome(type)} appeared at the destination while ${printName(destinationName)} was about to be loaded`,
     next: 'Run increp again.',
   });

@@ -25,7 +25,7 @@ export interface Expected {
   readonly holds: 'part' | 'whole';
 }
 
-/** @throws IncrepError SHAPE_MOVED, which plans the table anew */
+/** @throws IncrepError SCHEMA_CHANGED, which plans the table anew */
 export async function holdCopy(
   client: pg.ClientBase,
   facts: TableFacts,
@@ -96,7 +96,7 @@ export const altered = (facts: TableFacts, cause?: unknown): IncrepError =>
   moved(facts, 'was altered, dropped or made anew at the destination while it was synced', cause);
 
 const moved = ({ destinationName }: TableFacts, what: string, cause?: unknown): IncrepError =>
-  new IncrepError('SHAPE_MOVED', {
+  new IncrepError('SCHEMA_CHANGED', {
     what: `${printName(destinationName)} ${what}`,
     next: 'Run increp again: nothing was committed, and the next run plans the table anew.',
     cause,

@@ -19,16 +19,16 @@ const found = (given: Inspection, code: string, connections = LOCAL) =>
   buildFindings(given, connections).find((each) => each.code === code);
 
 test('servers are named with their versions and their encryption', () => {
-  const { message } = found(inspection(), 'SERVERS') ?? {};
+  const { message } = found(inspection(), 'SERVER_INFO') ?? {};
   expect(message).toBe(
     'source: PostgreSQL 15.0, TLSv1.3 (TLS_AES_256_GCM_SHA384); destination: PostgreSQL 15.0, no TLS',
   );
 });
 
 test('clocks that are apart, in either direction', () => {
-  expect(found(inspection({ clockSkewSeconds: 1.9 }), 'CLOCKS')).toBeUndefined();
+  expect(found(inspection({ clockSkewSeconds: 1.9 }), 'CLOCK_SKEW')).toBeUndefined();
   for (const clockSkewSeconds of [2.5, -2.5]) {
-    expect(found(inspection({ clockSkewSeconds }), 'CLOCKS')).toMatchObject({
+    expect(found(inspection({ clockSkewSeconds }), 'CLOCK_SKEW')).toMatchObject({
       level: 'warning',
       action: 'Let both follow NTP.',
     });
@@ -121,7 +121,7 @@ test('pg_dump that is too old or missing is said once, and not for each table', 
     },
     LOCAL,
   );
-  expect(findings.map(({ code }) => code)).toEqual(['SERVERS', 'PG_DUMP', 'KEY_NOT_INDEXED']);
+  expect(findings.map(({ code }) => code)).toEqual(['SERVER_INFO', 'PG_DUMP', 'KEY_NOT_INDEXED']);
 });
 
 test('a large table whose bytea travels as text because of another column', () => {

@@ -14,7 +14,7 @@ const finding = (
 const FOUND = [
   finding(
     'note',
-    'SERVERS',
+    'SERVER_INFO',
     undefined,
     'source: PostgreSQL 17.2, TLSv1.3; destination: PostgreSQL 16.4, no TLS',
   ),
@@ -60,7 +60,7 @@ customers
 
 the pipeline
   - note     source: PostgreSQL 17.2, TLSv1.3; destination: PostgreSQL 16.4, no
-             TLS [SERVERS]
+             TLS [SERVER_INFO]
 
 1 error, 1 warning: sync would fail.
 `);

@@ -24,7 +24,7 @@ test('rows and bytes add up, and the end of the sync is its success', () => {
 
 test('a failure counts, keeps the last success, and what it did move', () => {
   const good = tallied(newTally('shop'), summary({ tables: [done] }), ['orders']);
-  const refused = { ...done, status: 'failed' as const, error: failure({ code: 'DELETES_REFUSED' }) };
+  const refused = { ...done, status: 'failed' as const, error: failure({ code: 'DELETE_LIMIT_EXCEEDED' }) };
   const bad = tallied(good, summary({ status: 'failed', tables: [refused] }), ['orders']);
   expect(bad.lastSuccessAt).toBe(good.lastSuccessAt);
   expect(bad.tables).toMatchObject([

@@ -63,7 +63,7 @@ test('a new shape resets, or is refused', () => {
   expect(plan({ source })).toMatchObject({ action: 'reset', way: 'swap', probe: undefined });
   expect(plan({ source, settings: { ...WHOLE, onSchemaChange: 'fail' } })).toMatchObject({
     kind: 'refuse',
-    error: { code: 'DRIFT_REFUSED' },
+    error: { code: 'SCHEMA_CHANGE_REFUSED' },
   });
 });
 
@@ -126,7 +126,7 @@ const codes = (table: TableFacts): string[] =>
   );
 
 test('check tells of a large table that has a key after all, and of a key that sees inserts only', () => {
-  expect(codes(refreshed({ source: relation({ bytes: 1e9 }) }))).toEqual(['USABLE_KEY']);
+  expect(codes(refreshed({ source: relation({ bytes: 1e9 }) }))).toEqual(['KEY_AVAILABLE']);
   expect(codes(refreshed())).toEqual([]);
   expect(codes(refreshed({ source: relation({ bytes: 1e9, uniqueKeys: [] }) }))).toEqual([]);
   expect(codes(refreshed({ settings: { ...WHOLE, mergeKey: ['note'] } }))).toContain(
@@ -138,5 +138,5 @@ test('check tells of a large table that has a key after all, and of a key that s
     record: record({ replicationKey: 'id', keyType: 'integer', cursor: '9' }),
     warnings: [],
   } as const;
-  expect(codes(facts({ settings: byId, saved }))).toEqual(['SEES_INSERTS']);
+  expect(codes(facts({ settings: byId, saved }))).toEqual(['KEY_INSERT_ONLY']);
 });

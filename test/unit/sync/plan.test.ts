@@ -48,7 +48,7 @@ test('drift resets the table, or is refused where the configuration says so', ()
     reason: 'column "extra" (text) was added at the source',
   });
   const refused = plan({ source, ...settings({ onSchemaChange: 'fail' }) });
-  expect(refused).toMatchObject({ kind: 'refuse', error: { code: 'DRIFT_REFUSED' } });
+  expect(refused).toMatchObject({ kind: 'refuse', error: { code: 'SCHEMA_CHANGE_REFUSED' } });
 });
 
 test('"evolve" alters the copy where nothing is lost by it, and resets it where something would be', () => {
@@ -127,9 +127,9 @@ test('what must not be touched is refused with its own code', () => {
   expect(codeOf(settings({ replicationKey: 'note' }))).toBe('KEY_TYPE_UNSUPPORTED');
   expect(codeOf({ source: relation({ canSelect: false }) })).toBe('PRIVILEGE_MISSING');
   expect(codeOf({ source: relation({ filtersRows: true }) })).toBe('ROW_SECURITY');
-  expect(codeOf({ saved: { kind: 'foreign', what: '', next: '' } })).toBe('STATE_FOREIGN');
-  expect(codeOf({ destination: relation({ kind: 'view' }) })).toBe('DEPENDENTS');
-  expect(codeOf({ staging: relation({ comment: 'mine' }) })).toBe('STAGING_TAKEN');
+  expect(codeOf({ saved: { kind: 'foreign', what: '', next: '' } })).toBe('STATE_MISMATCH');
+  expect(codeOf({ destination: relation({ kind: 'view' }) })).toBe('DEPENDENT_OBJECTS');
+  expect(codeOf({ staging: relation({ comment: 'mine' }) })).toBe('STAGING_NAME_CONFLICT');
 });
 
 test('a scale that the destination does not know is refused by its column', () => {
@@ -181,7 +181,7 @@ test('a history goes on, is merged into as a whole, and never exchanged', () => 
 });
 
 test('what would lose versions is refused, whatever was asked for', () => {
-  const refused = { kind: 'refuse', error: { code: 'DRIFT_REFUSED' } };
+  const refused = { kind: 'refuse', error: { code: 'SCHEMA_CHANGE_REFUSED' } };
   const retyped = ORDERS_COLUMNS.map((each) => (each.name === 'note' ? { ...each, type: 'integer' } : each));
   expect(plan(asHistory({ destination: historyCopy({ columns: retyped }) }), true)).toMatchObject(refused);
   const latest = asHistory(settings({ mode: 'incremental-deduped' }));
@@ -196,7 +196,7 @@ test('a narrower index makes way where it is ours, and is refused where it is no
   expect(plan(source)).toMatchObject({ action: 'reset', way: 'extend' });
   const theirs = { index: 'by_note', columns: ['note'] };
   const destination = historyCopy({ uniqueKeys: [versionKey, theirs] });
-  expect(plan(asHistory({ destination }))).toMatchObject({ kind: 'refuse', error: { code: 'DEPENDENTS' } });
+  expect(plan(asHistory({ destination }))).toMatchObject({ kind: 'refuse', error: { code: 'DEPENDENT_OBJECTS' } });
 });
 
 test('columns of ours come and go without a load, and say so', () => {
@@ -212,5 +212,5 @@ test('columns of ours come and go without a load, and say so', () => {
       source: relation({ columns: [...ORDERS_COLUMNS, column({ name: '_source', position: 4 })] }),
     }),
   ).toMatchObject({ kind: 'refuse', error: { code: 'CONFIG_INVALID' } });
-  expect(plan({ hasOthersRows: true })).toMatchObject({ kind: 'refuse', error: { code: 'DRIFT_REFUSED' } });
+  expect(plan({ hasOthersRows: true })).toMatchObject({ kind: 'refuse', error: { code: 'SCHEMA_CHANGE_REFUSED' } });
 });

@@ -126,7 +126,7 @@ async function isClaimed(
     if (rowCount === 0) return false;
   } catch (error) {
     if (codeOf(error) !== NO_SUCH_LOAD) throw error;
-    throw new IncrepError('SHAPE_MOVED', {
+    throw new IncrepError('SCHEMA_CHANGED', {
       what: `the load of ${printName(destinationName)} was given up by another run`,
       next: 'Run increp again: it loads the table from the start.',
       cause: error,
@@ -150,7 +150,7 @@ const readChunk = (
       // Now, not before: from the first row read on, a lock has kept the files what they were.
       const [moved] = await rewrittenSince(source, header.source.leaves);
       if (moved === undefined) return copied;
-      throw new IncrepError('SHAPE_MOVED', {
+      throw new IncrepError('SCHEMA_CHANGED', {
         what: `"${moved}" was rewritten at the source (VACUUM FULL, CLUSTER, TRUNCATE, REFRESH) while ${printName(facts.sourceName)} was loaded in chunks, so its pages are others now`,
         next: 'Run increp again: that load starts over.',
       });

@@ -82,7 +82,7 @@ const deletesOf = (merged: MergedInto | undefined) => ({ areDeletesDone: merged?
 const enter = ({ work, facts }: ChunkedLoad, phase: Phase) =>
   work.emit({ type: 'phase-started', table: facts.settings.name, phase });
 
-/** @throws IncrepError SHAPE_MOVED, where a hand was at it while the chunks came in */
+/** @throws IncrepError SCHEMA_CHANGED, where a hand was at it while the chunks came in */
 async function stagingOf(
   client: pg.ClientBase,
   { stagingName }: TableFacts,
@@ -93,7 +93,7 @@ async function stagingOf(
   const isOurs = staging?.oid === header.staging.oid;
   const storage = isOurs ? await storageIn(client, stagingName) : undefined;
   if (staging && storage?.filenode === header.staging.filenode) return staging;
-  throw new IncrepError('SHAPE_MOVED', {
+  throw new IncrepError('SCHEMA_CHANGED', {
     what: `${printName(stagingName)} was dropped, emptied or rewritten while it was loaded in chunks`,
     next: 'Run increp again: that load starts over.',
   });
