@@ -7,7 +7,7 @@ import type { ErrorCode } from './errors.ts';
 export type Action = 'initial' | 'incremental' | 'reset' | 'full-refresh' | 'append' | 'skipped';
 export type Loader = 'pg_dump' | 'copy';
 export type Phase =
-  'lock' | 'fence' | 'snapshot' | 'copy' | 'index' | 'merge' | 'deletes' | 'swap' | 'commit' | 'keep';
+  'lock' | 'fence' | 'snapshot' | 'copy' | 'index' | 'merge' | 'deletes' | 'swap' | 'commit' | 'save-state';
 
 export interface Failure {
   readonly code: ErrorCode;
@@ -49,8 +49,8 @@ export interface TableOutcome {
   readonly startedAt: Date;
   readonly warnings: readonly string[];
   readonly error: Failure | undefined;
-  /** The time box was over before it was done: neither a failure nor a success, and the next run goes on with it. */
-  readonly isLeft?: true;
+  /** The time limit was over before it was done: neither a failure nor a success, and the next run goes on with it. */
+  readonly isDeferred?: true;
 }
 
 export interface RunSummary {

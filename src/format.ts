@@ -55,12 +55,12 @@ export function formatTimeLeft(seconds: number): string {
   return `${formatCount(Math.floor(tens / 6))} h${tens % 6 === 0 ? '' : ` ${(tens % 6) * 10} min`}`;
 }
 
-type Counted = Pick<TableOutcome, 'status' | 'isLeft'>;
+type Counted = Pick<TableOutcome, 'status' | 'isDeferred'>;
 
 /** `3 tables ok, 1 failed, 2 skipped, 4 left`; what there is none of is left out. */
 export function formatTableCounts(tables: readonly Counted[]): string {
-  const wordOf = ({ status, isLeft }: Counted) => (isLeft ? 'left' : status);
-  const parts = (['ok', 'failed', 'skipped', 'left'] as const)
+  const wordOf = ({ status, isDeferred }: Counted) => (isDeferred ? 'deferred' : status);
+  const parts = (['ok', 'failed', 'skipped', 'deferred'] as const)
     .map((status) => ({ status, count: tables.filter((table) => wordOf(table) === status).length }))
     .filter(({ count }) => count > 0);
   const noun = parts[0]?.count === 1 ? 'table' : 'tables';
@@ -80,15 +80,15 @@ export function listed(names: readonly string[], most: number): string {
   return `${names.slice(0, most).join(', ')}${more}`;
 }
 
-/** `2 tables left for the next run: a, b`; undefined where none is. */
-export function formatLeft(
-  tables: readonly Pick<TableOutcome, 'name' | 'destination' | 'isLeft'>[],
+/** `2 tables deferred to the next run: a, b`; undefined where none is. */
+export function formatDeferred(
+  tables: readonly Pick<TableOutcome, 'name' | 'destination' | 'isDeferred'>[],
   most = Infinity,
 ): string | undefined {
-  const names = tables.filter(({ isLeft }) => isLeft).map(labelOf);
+  const names = tables.filter(({ isDeferred }) => isDeferred).map(labelOf);
   if (names.length === 0) return undefined;
   const noun = names.length === 1 ? 'table' : 'tables';
-  return `${formatCount(names.length)} ${noun} left for the next run: ${listed(names, most)}`;
+  return `${formatCount(names.length)} ${noun} deferred to the next run: ${listed(names, most)}`;
 }
 
 /** The first line of a message, without the stop at its end, so that a sentence can be built around it. */

@@ -74,8 +74,8 @@ export function summaryToJson(summary: RunSummary) {
     duration_s: inMilliseconds(runSeconds(summary)),
     ...(summary.destinations && { destinations: summary.destinations.map(destinationToJson) }),
     tables: summary.tables.map(tableToJson),
-    /** Tables of the above that the time box has left for the next run. */
-    left: [...new Set(summary.tables.filter(({ isLeft }) => isLeft).map(({ name }) => name))],
+    /** Tables of the above that the time limit has deferred to the next run. */
+    deferred: [...new Set(summary.tables.filter(({ isDeferred }) => isDeferred).map(({ name }) => name))],
     warnings: summary.warnings,
     error: summary.error ? failureToJson(summary.error) : null,
   };

@@ -20,7 +20,7 @@ export interface Timing {
   readonly stallProbeTimeout: number;
   /** Between two attempts at a table, after an error that may be gone the next time. */
   readonly retryDelay: Backoff;
-  /** How long a run waits for open transactions at the source, unless --settle says otherwise. */
+  /** How long a run waits for open transactions at the source, unless --wait-transactions says otherwise. */
   readonly transactionWait: number;
   /** Between two looks at the open transactions: the first pause and the longest. */
   readonly transactionPoll: Backoff;

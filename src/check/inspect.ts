@@ -357,7 +357,7 @@ async function keyTriggersOf(
   { tables }: Facts,
 ): Promise<Map<TableFacts, readonly string[]>> {
   const asked = tables.flatMap((table) =>
-    table.settings.onConflict === 'newest_wins' && table.destination
+    table.settings.onConflict === 'last_update_wins' && table.destination
       ? [{ table, oid: table.destination.oid, key: table.settings.replicationKey }]
       : [],
   );

@@ -49,7 +49,7 @@ function conflictFindings(
   { keyType }: Keyed,
   triggers: readonly string[],
 ): Finding[] {
-  if (settings.onConflict !== 'newest_wins') return [];
+  if (settings.onConflict !== 'last_update_wins') return [];
   const { name, replicationKey: key } = settings;
   return [
     ...(keyType === 'integer'
@@ -57,7 +57,7 @@ function conflictFindings(
           warning(
             'CONFLICT_KEY',
             name,
-            `on_conflict "newest_wins" compares ${key}, an integer: each side counts for itself, so the higher one need not be the newer`,
+            `on_conflict "last_update_wins" compares ${key}, an integer: each side counts for itself, so the higher one need not be the newer`,
             'Choose a timestamptz that each update sets as the replication key.',
           ),
         ]

@@ -6,7 +6,7 @@ import type { Verbosity } from '../observe/log.ts';
 import { formatEnding, formatSummary, formatTrouble, hasTrouble } from '../report/summary.ts';
 import { recordInFile } from '../status/state-file-record.ts';
 import { exitCodeOf, run, type RunRequest } from '../sync/run/run.ts';
-import { TimeBox } from '../sync/context/time-limit.ts';
+import { TimeLimit } from '../sync/context/time-limit.ts';
 import { withContext, type Context } from './pipeline/context.ts';
 import { expandTables, mapSettings, type Expanded } from './pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
@@ -32,7 +32,7 @@ export interface SyncOptions extends GlobalOptions {
   readonly verbose: boolean;
   /** Seconds. */
   readonly waitLock: number;
-  readonly settle: number | undefined;
+  readonly waitTransactions: number | undefined;
   readonly maxDuration: number | undefined;
   /** Seconds from the start of one run to that of the next. */
   readonly watch: number | undefined;
@@ -50,32 +50,35 @@ export async function syncCommand(tables: readonly string[], options: SyncOption
 
 /** By itself, or as one turn of --watch. */
 async function syncOnce(tables: readonly string[], options: SyncOptions & Partial<Turn>): Promise<number> {
-  const timeBox = new TimeBox(options.maxDuration);
-  return withContext({ ...options, settleSeconds: options.settle, timeBox }, async (configured) => {
-    const expanded = await expandTables(configured, { source: 'may' });
-    const context = withWarnings(expanded);
-    const chosen = chosenTables(expanded, tables, options);
-    const verbosity = verbosityOf(options);
-    const { head = '', notice } = options;
-    if (verbosity !== 'quiet' && !options.json) context.terminal.out(head);
-    await using watch = await watchRun(context, { isJson: options.json, verbosity });
-    if (notice !== undefined) watch.warn(notice);
-    const summary = await runAll(context, {
-      tables: chosen,
-      nothing: expanded.nothing,
-      isFullRefresh: options.fullRefresh,
-      areDeletesForced: options.deletes,
-      claim: claimOf(options),
-      isForced: options.force,
-      isVerified: options.verify,
-      now: new Date(),
-      isFailFast: options.failFast,
-      waitLockSeconds: options.waitLock,
-    });
-    watch.stop();
-    await tell(context, options, watch, summary, head);
-    return exitCodeOf(summary);
-  });
+  const timeLimit = new TimeLimit(options.maxDuration);
+  return withContext(
+    { ...options, waitTransactionsSeconds: options.waitTransactions, timeLimit },
+    async (configured) => {
+      const expanded = await expandTables(configured, { source: 'may' });
+      const context = withWarnings(expanded);
+      const chosen = chosenTables(expanded, tables, options);
+      const verbosity = verbosityOf(options);
+      const { head = '', notice } = options;
+      if (verbosity !== 'quiet' && !options.json) context.terminal.out(head);
+      await using watch = await watchRun(context, { isJson: options.json, verbosity });
+      if (notice !== undefined) watch.warn(notice);
+      const summary = await runAll(context, {
+        tables: chosen,
+        nothing: expanded.nothing,
+        isFullRefresh: options.fullRefresh,
+        areDeletesForced: options.deletes,
+        claim: claimOf(options),
+        isForced: options.force,
+        isVerified: options.verify,
+        now: new Date(),
+        isFailFast: options.failFast,
+        waitLockSeconds: options.waitLock,
+      });
+      watch.stop();
+      await tell(context, options, watch, summary, head);
+      return exitCodeOf(summary);
+    },
+  );
 }
 
 /** What there is to say of the patterns belongs to the run: to its summary, its log and its messages. */

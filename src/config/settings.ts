@@ -82,7 +82,7 @@ export interface TableSettings {
   readonly deleteLimit: number;
   /** Columns of ours beside those of the source. */
   readonly metadataColumns: readonly MetadataColumn[];
-  readonly onConflict: 'source_wins' | 'newest_wins';
+  readonly onConflict: 'source_wins' | 'last_update_wins';
   /** Whether a full refresh is left out while the source holds what the last one has read. */
   readonly skipUnchanged: boolean;
   /** What carries user-defined types. */

@@ -59,7 +59,7 @@ export async function syncAgain(scene: Scene): Promise<void> {
   const { story, destinationClient } = scene;
   story.heading('The second sync: only what changed');
   story.tell('It waits for the open transaction for a second here (5 s by default).');
-  const { seconds } = await runIncrep(scene, story, ['sync', '--settle', '1s']);
+  const { seconds } = await runIncrep(scene, story, ['sync', '--wait-transactions', '1s']);
   const { incremental, loaded } = await lastRun(destinationClient);
   const [inserted, updated] = [sumOf(incremental, 'rowsInserted'), sumOf(incremental, 'rowsUpdated')];
   story.tell(

@@ -1,7 +1,7 @@
 /** What a webhook is told: pure conversions from events to sentences and payloads. */
 import type { WebhookEventType, WebhookSettings } from '../config/settings.ts';
 import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
-import { firstLine, formatCount, formatLeft, formatSeconds, formatTableCounts } from '../format.ts';
+import { firstLine, formatCount, formatDeferred, formatSeconds, formatTableCounts } from '../format.ts';
 import { inFields, mapStrings, type Redact } from '../redact.ts';
 import { runSeconds, summaryToJson, tableToJson } from '../summary-json.ts';
 
@@ -65,7 +65,7 @@ function failureSentences(summary: RunSummary): string[] {
 export function runMessage(summary: RunSummary): string {
   const { pipeline, status, tables } = summary;
   const counts = `${formatTableCounts(tables)}, ${rowCounts(totalRows(tables))}`;
-  const left = formatLeft(tables, NAMES_SPELT_OUT);
+  const left = formatDeferred(tables, NAMES_SPELT_OUT);
   return [
     `Pipeline ${pipeline} ${RUN_WORDS[status]}.`,
     `Summary: ${counts} in ${formatSeconds(runSeconds(summary))}.`,

@@ -1,7 +1,7 @@
 /** What of a run goes into the log, and how loudly. */
 import type { Logger } from 'pino';
 import type { Failure, Listener, Phase, RunEvent, RunSummary, TableOutcome } from '../events.ts';
-import { formatLeft, formatSeconds, formatTableCounts } from '../format.ts';
+import { formatDeferred, formatSeconds, formatTableCounts } from '../format.ts';
 import { runSeconds, tableToJson } from '../summary-json.ts';
 
 const failureFields = ({ code, sqlstate, hint }: Failure) => ({
@@ -17,12 +17,13 @@ function logTable(logger: Logger, outcome: TableOutcome): void {
   const { error } = outcome;
   if (error) logger.error({ ...fields, ...failureFields(error) }, `failed: ${error.message}`);
   else if (outcome.status === 'ok') logger.info(fields, 'done');
-  else logger.info(fields, `${outcome.isLeft ? 'left for the next run' : 'skipped'}: ${outcome.reason}`);
+  else
+    logger.info(fields, `${outcome.isDeferred ? 'deferred to the next run' : 'skipped'}: ${outcome.reason}`);
 }
 
 function logRunEnd(logger: Logger, summary: RunSummary): void {
   const duration = runSeconds(summary);
-  const left = formatLeft(summary.tables);
+  const left = formatDeferred(summary.tables);
   const text = `${formatTableCounts(summary.tables)} in ${formatSeconds(duration)}${left === undefined ? '' : `; ${left}`}`;
   const fields = { status: summary.status, duration_s: duration };
   const { error } = summary;

@@ -16,7 +16,7 @@ const PHASE_WORDS = {
   deletes: 'looking for deleted rows',
   swap: 'putting it in place',
   commit: 'committing',
-  keep: 'saving the cursor',
+  'save-state': 'saving the cursor',
   start: 'looking at both databases',
   retry: 'waiting to try again',
   end: 'reporting the run',

@@ -11,7 +11,7 @@ export function writingRules(table: TableFacts): string[] {
       ? [`every version is kept, one for each (${rowKey(settings).join(', ')}); none is removed`]
       : []),
     ...(isShared(settings) ? [`only those whose "${SOURCE}" is '${pipeline}' are read or changed`] : []),
-    ...(settings.onConflict === 'newest_wins'
+    ...(settings.onConflict === 'last_update_wins'
       ? [`one of the destination with a newer ${settings.replicationKey} is left alone; none is removed`]
       : []),
     ...(settings.metadataColumns.includes(SYNCED_AT)

@@ -1,6 +1,6 @@
 /** What a person reads of a run: as a whole at its end, or table by table while it goes on. */
 import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
-import { formatLeft, formatSeconds, formatTableCounts, labelOf } from '../format.ts';
+import { formatDeferred, formatSeconds, formatTableCounts, labelOf } from '../format.ts';
 import { runSeconds } from '../summary-json.ts';
 import { painter, type Look } from './style.ts';
 import {
@@ -105,7 +105,7 @@ function closingLines(summary: RunSummary, look: Look): string[] {
     ...[...sharedWarnings(summary)].map(sharedDetail),
     ...summary.warnings.map(warningDetail),
   ];
-  const left = formatLeft(summary.tables);
+  const left = formatDeferred(summary.tables);
   return [
     ...details.flatMap((detail) => detailLines(detail, '', look)),
     closingLine(summary),

@@ -15,9 +15,9 @@ const TINTS = { ok: 'green', failed: 'red', skipped: 'dim' } as const satisfies 
 const STATUSES = ['ok', 'failed', 'skipped'] as const;
 
 /** Symbol and word, so that nothing is said by colour alone. */
-function wordOf({ status, isLeft }: Pick<TableOutcome, 'status' | 'isLeft'>, look: Look): string {
+function wordOf({ status, isDeferred }: Pick<TableOutcome, 'status' | 'isDeferred'>, look: Look): string {
   const { ok, failed } = glyphsOf(look);
-  if (isLeft) return '- left';
+  if (isDeferred) return '- deferred';
   return { ok: `${ok}ok`, failed: `${failed}FAILED`, skipped: '- skipped' }[status];
 }
 
@@ -144,10 +144,10 @@ export function failureDetails({ message, hint, code, sqlstate }: Failure, paint
 export const warningDetail = (text: string): Detail => ({ label: 'warning:', tint: 'yellow', text });
 
 /** Why, where it is not plain from the action: a table loaded as a whole, altered, or left out. Those that are left share theirs. */
-function hasReason({ action, status, reason, error, isLeft }: TableOutcome): boolean {
+function hasReason({ action, status, reason, error, isDeferred }: TableOutcome): boolean {
   return (
     reason !== '' &&
-    !(isLeft && action === 'skipped') &&
+    !(isDeferred && action === 'skipped') &&
     reason !== error?.message &&
     (status === 'skipped' || reason !== CURSOR_KNOWN)
   );

@@ -470,7 +470,7 @@ const FAILURES: readonly Failure[] = [
   {
     code: 'INTERRUPTED',
     title: 'a signal',
-    args: 'sync -v --settle 40s',
+    args: 'sync -v --wait-transactions 40s',
     provoke: async (provoked) => {
       await sync(provoked.pair);
       await insertOrders(provoked.pair, 1);

@@ -29,7 +29,7 @@ const shop: PairOptions = {
 
 const BOX_SECONDS = 2;
 
-/** A load of the first table that begins within the time box and outlasts it. */
+/** A load of the first table that begins within the time limit and outlasts it. */
 async function overlong(pair: Pair, args: string) {
   await using proxy = await faultProxy(pair.login('source'));
   await goThrough(pair, 'source', proxy);
@@ -54,13 +54,13 @@ slowTest(
     expect(exitCode).toBe(0);
     const lines = stdout.trimEnd().split('\n');
     expect(lines[0]).toMatch(/^✓ ok +events +initial/);
-    expect(lines.filter((line) => line.startsWith('- left'))).toEqual([
-      '- left  customers',
-      '- left  orders',
+    expect(lines.filter((line) => line.startsWith('- deferred'))).toEqual([
+      '- deferred  customers',
+      '- deferred  orders',
     ]);
     expect(lines.slice(-2)).toEqual([
-      expect.stringMatching(/^1 table ok, 2 left in /),
-      '2 tables left for the next run: customers, orders',
+      expect.stringMatching(/^1 table ok, 2 deferred in /),
+      '2 tables deferred to the next run: customers, orders',
     ]);
     await expectSameRows(pair, 'events');
     for (const table of ['_increp_state', '_increp_runs']) {
@@ -74,7 +74,7 @@ slowTest(
 
     const next = await sync(pair, '--max-duration 40s');
     expect(namesIn(next.summary)).toEqual(['customers', 'orders', 'events']);
-    expect(next.summary.left).toEqual([]);
+    expect(next.summary.deferred).toEqual([]);
     for (const table of ['customers', 'orders']) await expectSameRows(pair, table);
   },
 );
@@ -100,21 +100,25 @@ slowTest(
       warnings: [],
       tables: [
         { name: 'events', status: 'ok' },
-        { name: 'customers', reason: `the time box of ${BOX_SECONDS}s was over before its turn`, ...left },
+        {
+          name: 'customers',
+          reason: `the time limit of ${BOX_SECONDS}s was over before it started`,
+          ...left,
+        },
         { name: 'orders', ...left },
       ],
     });
     expect(hook.requests.map((request) => request.json()['type'])).toEqual(['table.synced', 'run.succeeded']);
     expect(hook.requests.at(-1)?.json()['message']).toContain(
-      '2 tables left for the next run: customers, orders.',
+      '2 tables deferred to the next run: customers, orders.',
     );
     expect(result.stderr).toContain(
-      `left for the next run: the time box of ${BOX_SECONDS}s was over before its turn`,
+      `deferred to the next run: the time limit of ${BOX_SECONDS}s was over before it started`,
     );
     const series = parseExposition(await readFile(join(pair.directory, 'metrics', 'increp.prom'), 'utf8'));
     const value = (name: string, table?: string) =>
       valueOf(series, `increp_${name}`, table === undefined ? {} : { table });
-    expect(value('last_run_tables_left')).toBe(2);
+    expect(value('last_run_tables_deferred')).toBe(2);
     expect(value('last_run_success')).toBe(1);
     expect(value('table_consecutive_failures', 'orders')).toBe(0);
     expect(value('table_last_success_timestamp_seconds', 'orders')).toBeUndefined();
@@ -123,7 +127,7 @@ slowTest(
 );
 
 slowTest(
-  'who was tried longest ago goes first, also where the try failed; without a time box it is as configured',
+  'who was tried longest ago goes first, also where the try failed; without a time limit it is as configured',
   async () => {
     await using pair = await freshPair(shop);
     for (const name of ['orders', 'events', 'customers']) await sync(pair, name);
@@ -160,7 +164,7 @@ slowTest(
     const { reason, error, action, status } = first.table('big');
     expect({ error, action, status }).toEqual({ error: null, action: 'initial', status: 'skipped' });
     const [, there, of] =
-      /^the time box of 2s was over: (\d+) of (\d+) chunks are there; the next run goes on with the other chunks$/.exec(
+      /^the time limit of 2s was over: (\d+) of (\d+) chunks are there; the next run goes on with the other chunks$/.exec(
         reason,
       ) ?? [];
     expect(Number(there), reason).toBe(done);
@@ -176,7 +180,7 @@ slowTest(
     expect(await chunksDone(pair)).toBeGreaterThan(done);
     await proxy.resume();
     const last = await sync(pair, '--max-duration 40s');
-    expect(last.summary.left).toEqual([]);
+    expect(last.summary.deferred).toEqual([]);
     expect(last.table('big').reason).toMatch(/goes on with a load that was broken off/);
     for (const table of ['big', 'customers', 'orders']) await expectSameRows(pair, table);
     const { rows } = await pair.destination.query(`SELECT to_regclass('big_stg') AS staging`);
@@ -191,19 +195,19 @@ slowTest(
       ...CHUNKS,
       tables: [chunked('big', { load_jobs: 2 })],
     });
-    // The one wait before the first chunk outlasts the time box.
+    // The one wait before the first chunk outlasts the time limit.
     const open = await pair.source.connect();
     await open.query('BEGIN; SELECT FROM big');
-    const { stdout, exitCode } = await increp('sync --max-duration 1s --settle 40s', pair);
+    const { stdout, exitCode } = await increp('sync --max-duration 1s --wait-transactions 40s', pair);
     expect(exitCode, stdout).toBe(0);
     const done = await chunksDone(pair);
     expect([1, 2]).toContain(done);
     expect(stdout).toMatch(
       new RegExp(
-        `^- left {2}big {2}initial\\n {4}because the time box of 1s was over: ${done} of \\d+ chunks are there; `,
+        `^- deferred {2}big {2}initial\\n {4}because the time limit of 1s was over: ${done} of \\d+ chunks are there; `,
       ),
     );
-    expect(stdout).toMatch(/\n1 table left for the next run: big\n$/);
+    expect(stdout).toMatch(/\n1 table deferred to the next run: big\n$/);
     await open.query('COMMIT');
     open.release();
     expect((await sync(pair)).table().reason).toMatch(/goes on with a load that was broken off/);
@@ -225,7 +229,7 @@ slowTest('a full refresh in chunks that was stopped says how it goes on', async 
 });
 
 slowTest(
-  'no wait outlasts the time box: for open transactions, for another run, for the next try',
+  'no wait outlasts the time limit: for open transactions, for another run, for the next try',
   async () => {
     await using pair = await freshPair('orders');
     await sync(pair);
@@ -236,7 +240,7 @@ slowTest(
     expect(locked.exitCode).toBe(75);
     running.kill('SIGTERM');
     await running.wait();
-    const fenced = await sync(pair, '--max-duration 1s --settle 40s');
+    const fenced = await sync(pair, '--max-duration 1s --wait-transactions 40s');
     expect(fenced.table()).toMatchObject({ status: 'ok', rows_inserted: 1 });
     expect(fenced.table().warnings).toEqual([expect.stringMatching(/open/)]);
     await letGo();
@@ -246,7 +250,7 @@ slowTest(
     const refused = await trySync(pair, '--max-duration 200ms', { timing: 'default' });
     expect(refused.exitCode).toBe(69);
     expect(refused.summary.error?.message).toMatch(
-      /; the time box of 200ms was over before it could be tried again$/,
+      /; the time limit of 200ms was over before it could be tried again$/,
     );
     // Each would have waited for 40 s.
     expect(performance.now() - started).toBeLessThan(30_000);
@@ -258,9 +262,9 @@ test('a box in which not one table can be begun is a warning, also for a mail', 
   const { stdout, exitCode } = await increp('sync --max-duration 1ms -q', pair);
   expect(exitCode).toBe(0);
   expect(stdout).toContain(
-    'warning: the time box of 1ms was over before any table was begun; give --max-duration more',
+    'warning: the time limit of 1ms was over before any table was begun; give --max-duration more',
   );
-  expect(stdout).toMatch(/\n1 table left for the next run: orders\n$/);
+  expect(stdout).toMatch(/\n1 table deferred to the next run: orders\n$/);
 });
 
 slowTest(
@@ -271,7 +275,7 @@ slowTest(
     const result = await overlong(pair, '-q');
     expect(result).toMatchObject({ exitCode: 0, stdout: '' });
     const json = await trySync(pair, '--max-duration 1ms');
-    expect(json.summary.left).toEqual(['customers', 'events']);
+    expect(json.summary.deferred).toEqual(['customers', 'events']);
   },
 );
 
@@ -281,10 +285,10 @@ test('with --fail-fast the first failure ends it, and what comes behind is not c
   const { summary, exitCode } = await trySync(pair, '--max-duration 40s --fail-fast');
   expect(exitCode).not.toBe(0);
   expect(namesIn(summary)).toEqual(['events']);
-  expect(summary.left).toEqual([]);
+  expect(summary.deferred).toEqual([]);
 });
 
-test('a plan has no time box to keep, and a box must be longer than nothing', async () => {
+test('a plan has no time limit to keep, and a box must be longer than nothing', async () => {
   await using pair = await freshPair('orders');
   const plan = await increp('sync -n --max-duration 1ms', pair);
   expect(plan.exitCode, plan.stderr).toBe(0);

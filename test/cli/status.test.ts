@@ -131,11 +131,11 @@ test('running, while a sync holds the lock, and complete only up to open transac
   const open = await pair.source.connect();
   await open.query('BEGIN; SELECT FROM orders');
   {
-    await using running = startIncrep('sync -v --settle 40s', pair);
+    await using running = startIncrep('sync -v --wait-transactions 40s', pair);
     await running.waitForStderr('"phase":"fence"');
     expect(await status(pair, '--exit-code')).toMatchObject({ exitCode: 0, table: { state: 'running' } });
   }
-  await sync(pair, '--settle 50ms --wait-lock 20s');
+  await sync(pair, '--wait-transactions 50ms --wait-lock 20s');
   const { table } = await status(pair);
   expect(table?.['state']).toBe('ok');
   expect(table?.['complete_up_to']).not.toBe(table?.['cursor']);

@@ -40,7 +40,7 @@ test('a transaction that was open when the clock was set back is read for from t
   const late = await pair.source.connect();
   await late.query('BEGIN; SELECT now()');
   await remember(pair, `jsonb_set(record, '{sourceTime}', to_jsonb((now() + interval '1 hour')::text))`);
-  await sync(pair, '--settle 50ms');
+  await sync(pair, '--wait-transactions 50ms');
   await late.query(`INSERT INTO orders (id, updated_at) VALUES (300, now() - interval '7 hours'); COMMIT`);
   late.release();
   expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1 });

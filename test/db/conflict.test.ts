@@ -1,4 +1,4 @@
-/** `on_conflict: "newest_wins"`: rows of the destination that are newer stay, and opposite pipelines settle. */
+/** `on_conflict: "last_update_wins"`: rows of the destination that are newer stay, and opposite pipelines settle. */
 import { expect, test } from 'vitest';
 import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
@@ -8,7 +8,7 @@ import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { slowTest } from '../support/tier.ts';
 
-const NEWEST = { ...ORDERS_CONFIG, on_conflict: 'newest_wins' } as const;
+const NEWEST = { ...ORDERS_CONFIG, on_conflict: 'last_update_wins' } as const;
 const newest = (more: object = {}) => ({ ...ordersPreset, tables: [{ ...NEWEST, ...more }] });
 
 async function verify(pair: Pair, args = '') {

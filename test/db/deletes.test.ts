@@ -181,7 +181,10 @@ test('more than half of a table is not removed by mistake; everything else of th
     rows_inserted: 2,
     rows_updated: 1,
     rows_deleted: 0,
-    error: { code: 'DELETE_LIMIT_EXCEEDED', hint: expect.stringContaining('increp sync orders --deletes --force') },
+    error: {
+      code: 'DELETE_LIMIT_EXCEEDED',
+      hint: expect.stringContaining('increp sync orders --deletes --force'),
+    },
   });
   expect(refused.table().error?.message).toMatch(
     /^more than 6 rows of public\.orders are gone .*delete_limit \(0\.5\)/,

@@ -201,7 +201,7 @@ slowTest('by whatever name and in whatever schema it stands there, and by a patt
 
 const MODES = [
   [{ mode: 'incremental-append' }, 11],
-  [{ on_conflict: 'newest_wins' }, 11],
+  [{ on_conflict: 'last_update_wins' }, 11],
   [{ metadata_columns: ['_source'] }, 10],
   [{ deletes: 'soft' }, 11],
   [{ mode: 'full-refresh' }, 10],

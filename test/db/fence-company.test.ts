@@ -66,15 +66,15 @@ for (const loader of LOADERS_TRIED) {
       await using _ = await readingRun(pair, loader);
       const name = await nameOfReader(pair);
       expect(name).toMatch(/^increp /);
-      expect((await sync(pair, '--settle 50ms')).table().warnings).toEqual([]);
+      expect((await sync(pair, '--wait-transactions 50ms')).table().warnings).toEqual([]);
       const writer = await sessionAs(pair, name);
       await writer.query('BEGIN; SELECT FROM orders');
-      const held = (await sync(pair, '--settle 50ms')).table().warnings;
+      const held = (await sync(pair, '--wait-transactions 50ms')).table().warnings;
       // The name of a pg_dump that is at work is as good as its mark.
       if (loader === 'copy')
         expect(held).toEqual([expect.stringMatching(/^1 transaction open at the source/)]);
       await writer.query(`UPDATE orders SET note = 'late', updated_at = now() WHERE id = 7`);
-      expect((await sync(pair, '--settle 50ms')).table().warnings).toEqual([
+      expect((await sync(pair, '--wait-transactions 50ms')).table().warnings).toEqual([
         expect.stringMatching(/^1 transaction open at the source/),
       ]);
       await writer.end();
@@ -89,7 +89,7 @@ for (const name of oneIn(2, ['increp up 1@h', 'increp', 'increp pg_dump up 1@h']
     const writer = await sessionAs(pair, name);
     await writer.query(`BEGIN; UPDATE orders SET note = 'late', updated_at = clock_timestamp() WHERE id = 7`);
     await insertOrders(pair, 2);
-    await sync(pair, '--settle 50ms');
+    await sync(pair, '--wait-transactions 50ms');
     await writer.query('COMMIT');
     await writer.end();
     expect((await sync(pair)).table()).toMatchObject({ rows_updated: 1 });

@@ -34,7 +34,7 @@ slowTest('a session that sits idle in a transaction is named and does not block'
   await idle.query(`SET application_name = 'forgotten'; BEGIN; SELECT FROM orders`);
   const { rows } = await idle.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
   const started = performance.now();
-  const result = await sync(pair, '--settle 1s');
+  const result = await sync(pair, '--wait-transactions 1s');
   // Once for the run, not once for each table.
   expect(performance.now() - started).toBeLessThan(5000);
   for (const table of ['orders', 'again']) {
@@ -55,7 +55,7 @@ test('its age is told to a role that may see it', async () => {
   await pair.source.query(`GRANT pg_read_all_stats TO ${pair.login('source', 'increp').user}`);
   const idle = await pair.source.connect();
   await idle.query('BEGIN; SELECT FROM orders');
-  expect((await sync(pair, '--settle 50ms')).table().warnings.join()).toMatch(/open for \d+ s/);
+  expect((await sync(pair, '--wait-transactions 50ms')).table().warnings.join()).toMatch(/open for \d+ s/);
   idle.release(true);
 });
 
@@ -68,7 +68,7 @@ test('other databases, autovacuum and sessions without a transaction are not wai
   await elsewhere.query('BEGIN; INSERT INTO orders (id) VALUES (100)');
   const idle = await pair.source.connect();
   await idle.query('SELECT FROM orders');
-  expect((await sync(pair, '--settle 50ms')).table().warnings).toEqual([]);
+  expect((await sync(pair, '--wait-transactions 50ms')).table().warnings).toEqual([]);
   await other.source.query(`ROLLBACK PREPARED '${prepared}'`);
   elsewhere.release(true);
   idle.release();

@@ -1,5 +1,5 @@
 /**
- * Transactions that commit late. None of them is waited for, so that each must be remembered. Not `--settle 0s`:
+ * Transactions that commit late. None of them is waited for, so that each must be remembered. Not `--wait-transactions 0s`:
  * a backend of another test's that is just ending would be remembered too.
  */
 import type pg from 'pg';
@@ -20,7 +20,7 @@ const bareOrders: PairOptions = {
     CREATE INDEX ON orders (updated_at);
     INSERT INTO orders (id) SELECT generate_series(1, 10)`,
 };
-const syncNow = (pair: Pair) => sync(pair, '--settle 50ms');
+const syncNow = (pair: Pair) => sync(pair, '--wait-transactions 50ms');
 
 /** A session in a transaction whose now() is fixed. */
 async function begun(pair: Pair): Promise<pg.PoolClient> {

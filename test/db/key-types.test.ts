@@ -81,7 +81,10 @@ test('lower numbers that commit late arrive, however little lookback there is', 
   try {
     await late.query(`BEGIN; INSERT INTO log (note) VALUES ('late')`);
     await pair.source.query(`INSERT INTO log (note) VALUES ('early')`);
-    expect((await sync(pair, '--settle 0s')).table()).toMatchObject({ rows_inserted: 1, cursor: '2' });
+    expect((await sync(pair, '--wait-transactions 0s')).table()).toMatchObject({
+      rows_inserted: 1,
+      cursor: '2',
+    });
     await late.query('COMMIT');
   } finally {
     late.release();

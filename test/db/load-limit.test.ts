@@ -153,7 +153,7 @@ slowTest('delete_limit decides, and rows of other pipelines and histories are no
   for (const options of [
     { delete_limit: 1 },
     { mode: 'incremental-append' },
-    { on_conflict: 'newest_wins' },
+    { on_conflict: 'last_update_wins' },
   ]) {
     await using pair = await purged(options);
     await pair.source.query(ADD_COLUMN);

@@ -104,7 +104,7 @@ slowTest('two runs on two different tables do not meet', async () => {
   await sync(pair);
   const { running, letGo } = await heldRun(pair);
   await using first = running;
-  expect((await sync(pair, 'others --settle 0s')).table('others').status).toBe('ok');
+  expect((await sync(pair, 'others --wait-transactions 0s')).table('others').status).toBe('ok');
   await letGo();
   await first.wait();
 });

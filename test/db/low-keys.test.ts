@@ -104,7 +104,7 @@ slowTest('a hub that one pipeline writes and another one reads, under one role, 
   });
   // Later than the rows that are still held up, so that the cursor passes them.
   await up.destination.query(`INSERT INTO orders (id, updated_at) VALUES (900, now())`);
-  const { warnings } = (await sync(down, '--settle 50ms')).table();
+  const { warnings } = (await sync(down, '--wait-transactions 50ms')).table();
   expect(warnings.join()).toMatch(/open at the source/);
   await busy.query('COMMIT');
   busy.release();

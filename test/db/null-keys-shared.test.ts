@@ -21,7 +21,7 @@ test.each([
   ['a verified sync', { unique_cols: ['id'] }, '--verify'],
   ['a load in chunks', { unique_cols: ['id'], chunk: '2 rows', initial_load: 'copy' }, ''],
   ['a selection', { unique_cols: ['id'], where: 'id < 100', transform: { n: 'n' } }, ''],
-  ['newer rows that win', { unique_cols: ['id'], on_conflict: 'newest_wins' }, ''],
+  ['newer rows that win', { unique_cols: ['id'], on_conflict: 'last_update_wins' }, ''],
 ] as const)('a row without a replication key replaces none that has one: %s', async (_, options, args) => {
   await using pair = await freshPair({ tables: [{ ...OPTIONS, ...options }], sourceSql: SQL });
   const rows = async () =>

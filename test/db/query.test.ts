@@ -70,14 +70,14 @@ test('a query is loaded, followed, compared and repaired', async () => {
 
 test('a transaction over any of its tables that commits late brings its rows', async () => {
   await using pair = await freshPair(querying(TOTALS, { lookback: '0s' }));
-  await sync(pair, '--settle 50ms');
+  await sync(pair, '--wait-transactions 50ms');
   const late = await pair.source.connect();
   await late.query('BEGIN; SELECT now()');
   await pair.source.query(`UPDATE lines SET price = 1, updated_at = now() WHERE order_id = 50`);
-  await sync(pair, '--settle 50ms');
+  await sync(pair, '--wait-transactions 50ms');
   await late.query(`UPDATE lines SET price = 2, updated_at = now() WHERE order_id = 7; COMMIT`);
   late.release();
-  expect((await sync(pair, '--settle 50ms')).table()).toMatchObject({ rows_updated: 1 });
+  expect((await sync(pair, '--wait-transactions 50ms')).table()).toMatchObject({ rows_updated: 1 });
   await expectCopyOf(pair, TOTALS);
 });
 

@@ -175,7 +175,7 @@ const closeTables = CLOSE.map((name) => ({
     ? { mode: 'full-refresh', skip_unchanged: name === 'whole' }
     : { replication_key: name === 'numbered' ? 'nr' : 'at' }),
   ...(name === 'appended' && { mode: 'incremental-append' }),
-  ...(name === 'newest' && { on_conflict: 'newest_wins' }),
+  ...(name === 'newest' && { on_conflict: 'last_update_wins' }),
   ...(name === 'lax' && { null_keys: 'include' }),
   ...(['hard', 'soft', 'numbered', 'lax'].includes(name) && { deletes: name === 'soft' ? 'soft' : 'hard' }),
 }));
@@ -278,7 +278,7 @@ slowTest('sessions that the server ends when they are idle are opened again', as
   // A transaction that stays open is waited for, and between two looks at it the session is idle.
   const writer = await pair.source.connect();
   await writer.query('BEGIN; INSERT INTO orders VALUES (6)');
-  const result = await sync(pair, '--settle 2s');
+  const result = await sync(pair, '--wait-transactions 2s');
   await writer.query('COMMIT');
   writer.release();
   expect(result.stderr).not.toContain('trying again');

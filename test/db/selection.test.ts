@@ -312,14 +312,14 @@ test('a transaction that commits late brings its rows, as far as they meet the c
   await using pair = await freshPair(
     selecting({ where: 'id % 2 = 0', transform: { email: 'md5(email)' }, lookback: '0s' }),
   );
-  await sync(pair, '--settle 50ms');
+  await sync(pair, '--wait-transactions 50ms');
   const late = await pair.source.connect();
   await late.query('BEGIN; SELECT now()');
   await pair.source.query('INSERT INTO customers (id, email) SELECT i, i FROM generate_series(201, 210) i');
-  await sync(pair, '--settle 50ms');
+  await sync(pair, '--wait-transactions 50ms');
   await late.query(`INSERT INTO customers (id, email) VALUES (300, 'late'), (301, 'late'); COMMIT`);
   late.release();
-  expect((await sync(pair, '--settle 50ms')).table()).toMatchObject({ rows_inserted: 1 });
+  expect((await sync(pair, '--wait-transactions 50ms')).table()).toMatchObject({ rows_inserted: 1 });
   await expectCopyOf(
     pair,
     'SELECT id, md5(email), phone, status, password_hash, updated_at FROM public.customers WHERE id % 2 = 0',

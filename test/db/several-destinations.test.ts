@@ -340,7 +340,7 @@ slowTest('a transaction that is open is waited for by both, and brings its row t
   const late = await pair.source.connect();
   await late.query(`BEGIN; INSERT INTO orders VALUES (500, 1, 'late', now())`);
   await insertOrders(pair, 1);
-  await sync(pair, '--settle 0s');
+  await sync(pair, '--wait-transactions 0s');
   await late.query('COMMIT');
   late.release();
   const result = await sync(pair);

@@ -94,7 +94,7 @@ test.each(
     ['a full refresh', 'sync', { mode: 'full-refresh', replication_key: undefined }],
     ['a load in chunks', 'sync --full-refresh', { chunk: '5 rows', initial_load: 'copy' }],
     ['a sync that removes what is gone', 'sync', { deletes: 'hard' }],
-    ['a sync where newer rows win', 'sync', { on_conflict: 'newest_wins' }],
+    ['a sync where newer rows win', 'sync', { on_conflict: 'last_update_wins' }],
     ['a verified sync', 'sync --verify', {}],
     ['a table with a column of ours', 'sync', { metadata_columns: ['_synced_at'] }],
   ] as const),

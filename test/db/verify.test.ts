@@ -200,7 +200,11 @@ test('of many tables and many differences each is told, by the first keys', asyn
   expect(tables).toMatchObject([
     { name: 'orders', status: 'equal' },
     { name: 'others', status: 'different' },
-    { name: 'third', status: 'failed', error: { code: 'NOT_SYNCED', hint: 'Run "increp sync third" first.' } },
+    {
+      name: 'third',
+      status: 'failed',
+      error: { code: 'NOT_SYNCED', hint: 'Run "increp sync third" first.' },
+    },
   ]);
   expect(await verify(pair, 'orders others')).toMatchObject({ exitCode: 2 });
 });
@@ -285,7 +289,7 @@ test('what open transactions may still bring is no difference, once they have br
   const late = await pair.source.connect();
   await late.query('BEGIN; SELECT now()');
   await insertOrders(pair, 2);
-  await sync(pair, '--settle 50ms');
+  await sync(pair, '--wait-transactions 50ms');
   await late.query(
     `INSERT INTO orders VALUES (700, 1, 'late', now()); UPDATE orders SET note = 'late', updated_at = now() WHERE id = 3; COMMIT`,
   );
@@ -311,7 +315,7 @@ slowTest('no false alarm while both sides are written', { timeout: 120_000 }, as
     client.release();
   };
   const keepSyncing = async () => {
-    while (!isOver) await sync(pair, '--settle 100ms --wait-lock 10s');
+    while (!isOver) await sync(pair, '--wait-transactions 100ms --wait-lock 10s');
   };
   const company = [write(1), write(2), write(3), write(4), keepSyncing()];
   try {
@@ -331,7 +335,7 @@ slowTest('--repair gives way to a run, and says so', async () => {
   await pair.destination.query('DELETE FROM orders WHERE id = 3');
   const open = await pair.source.connect();
   await open.query('BEGIN; SELECT FROM orders');
-  await using running = startIncrep('sync -v --settle 40s', pair);
+  await using running = startIncrep('sync -v --wait-transactions 40s', pair);
   await running.waitForStderr('"phase":"fence"');
   const { exitCode, table } = await verify(pair, '--repair');
   expect({ exitCode, code: table?.error?.code }).toEqual({ exitCode: 75, code: 'RUN_LOCKED' });

@@ -130,7 +130,7 @@ test('a transaction that was open at the beginning is caught, and does not cost 
   await writer.query(`UPDATE big SET note = 'open', updated_at = now() WHERE id BETWEEN 15000 AND 15099`);
   // The keys are those of its beginning, and the mark of the load is above them.
   await pair.source.query(`INSERT INTO big (id, note) VALUES (0, 'later')`);
-  await killAfter(pair, 4, 'sync --settle 0s');
+  await killAfter(pair, 4, 'sync --wait-transactions 0s');
   await writer.query('COMMIT');
   await reader.query('COMMIT');
   for (const client of [writer, reader]) client.release();

@@ -125,7 +125,7 @@ test('whoever waits for another run, or for a transaction, says for whom', async
   await insertOrders(pair, 1);
   const open = await pair.source.connect();
   await open.query(`SET application_name = 'nightly report'; BEGIN; SELECT FROM orders`);
-  await using fenced = startIncrep('sync -v --settle 40s', pair);
+  await using fenced = startIncrep('sync -v --wait-transactions 40s', pair);
   await fenced.waitForStderr('waiting for an open transaction: pid');
   await using locked = inTerminal('sync --wait-lock 40s', pair);
   await locked.waitForLine(/^\[1\/1\] orders: waiting \d s for another run: increp /);

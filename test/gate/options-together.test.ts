@@ -198,7 +198,7 @@ test('what does not go together is refused before anything is read', async () =>
     expect(exitCode).toBe(78);
     return stderr;
   };
-  expect(await refused({ mode: 'full-refresh', on_conflict: 'newest_wins' })).toContain(
+  expect(await refused({ mode: 'full-refresh', on_conflict: 'last_update_wins' })).toContain(
     'no row of the destination can win',
   );
   expect(await refused({ mode: 'full-refresh', metadata_columns: ['_synced_at'] })).toContain(

@@ -42,23 +42,25 @@ test('a transaction prepared before the source crashed is not forgotten when it 
   const pair = await pairWith(server, source);
   const insert = (id: number) => source.query('INSERT INTO orders (id, total) VALUES ($1, 1)', [id]);
   await insert(1);
-  await sync(pair, '--settle 0s');
+  await sync(pair, '--wait-transactions 0s');
 
   const client = await source.connect();
   await client.query('BEGIN; INSERT INTO orders (id, total) VALUES (2, 2)');
   await client.query(`PREPARE TRANSACTION 'late'`);
   client.release();
   await insert(3);
-  expect((await sync(pair, '--settle 0s')).table().warnings.join()).toContain('a prepared transaction');
+  expect((await sync(pair, '--wait-transactions 0s')).table().warnings.join()).toContain(
+    'a prepared transaction',
+  );
 
   await crash(source);
   await insert(4);
   // The server was never restarted, and still the transaction has another name now.
-  expect((await sync(pair, '--settle 0s')).table().warnings.join()).toContain('(-1/');
+  expect((await sync(pair, '--wait-transactions 0s')).table().warnings.join()).toContain('(-1/');
   await insert(5);
-  await sync(pair, '--settle 0s');
+  await sync(pair, '--wait-transactions 0s');
   await source.query(`COMMIT PREPARED 'late'`);
-  await sync(pair, '--settle 0s');
+  await sync(pair, '--wait-transactions 0s');
   await expectSameRows(pair, 'orders');
   await source.end();
 });

@@ -60,7 +60,7 @@ test('SIGTERM while waiting for open transactions and for a lock ends at once', 
   await insertOrders(pair, 1);
   const open = await pair.source.connect();
   await open.query('BEGIN; SELECT FROM orders');
-  await using fenced = startIncrep('sync -v --settle 40s', pair);
+  await using fenced = startIncrep('sync -v --wait-transactions 40s', pair);
   await fenced.waitForStderr('"phase":"fence"');
   await using locked = startIncrep('sync -v --wait-lock 40s', pair);
   await locked.waitForStderr('"phase":"lock"');

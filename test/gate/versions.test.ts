@@ -115,7 +115,7 @@ for (const versions of PAIRS) {
     const late = await pair.source.connect();
     await late.query(`BEGIN; INSERT INTO computed (id, note) VALUES (100, 'late')`);
     await pair.source.query(`INSERT INTO computed (id, note) VALUES (101, 'early')`);
-    const loaded = await trySync(pair, '--settle 200ms');
+    const loaded = await trySync(pair, '--wait-transactions 200ms');
     // What an older server has no word for is named, by table and column, and never altered.
     const isOlder = { spans: source >= 17 && destination < 17, scales: source >= 15 && destination < 15 };
     expect(loaded.exitCode, loaded.stderr).toBe(isOlder.spans || isOlder.scales ? 3 : 0);

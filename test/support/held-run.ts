@@ -7,7 +7,7 @@ import type { Pair } from './pair.ts';
 export async function heldRun(pair: Pair): Promise<{ running: RunningIncrep; letGo: () => Promise<void> }> {
   const open: pg.PoolClient = await pair.source.connect();
   await open.query('BEGIN; SELECT FROM orders');
-  const running = startIncrep('sync -v --settle 40s', pair);
+  const running = startIncrep('sync -v --wait-transactions 40s', pair);
   await running.waitForStderr('"phase":"fence"');
   const letGo = async () => {
     await open.query('COMMIT');

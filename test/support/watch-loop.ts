@@ -45,7 +45,7 @@ async function main(directory: string, turns: number): Promise<void> {
   const terminal = { ...terminalOf({ stdin, stdout, stderr, environment }, true), out };
   const exitCode = await syncCommand([], {
     ...{ environment, workingDirectory: directory, timing: DEFAULT_TIMING },
-    ...{ directory, terminal, signal, exclude: [], destination: [], waitLock: 0, settle: 5 },
+    ...{ directory, terminal, signal, exclude: [], destination: [], waitLock: 0, waitTransactions: 5 },
     ...{
       fullRefresh: false,
       deletes: false,

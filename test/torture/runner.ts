@@ -46,7 +46,7 @@ export class Runner {
     while (!signal.aborted && this.failures.length < MANY_FAILURES) {
       const harm = this.counts.completed === 0 ? 'none' : this.#nextHarm();
       const { settle, patience } = this.#nextOptions();
-      await this.#runOnce(`sync --json --settle ${settle} --wait-lock ${patience}`, harm);
+      await this.#runOnce(`sync --json --wait-transactions ${settle} --wait-lock ${patience}`, harm);
       if (isFirst && this.counts.completed > 0) {
         isFirst = false;
         await afterFirst();
@@ -61,7 +61,7 @@ export class Runner {
 
   /** Without harm; a session that a killed run has left may hold the lock for a moment. */
   async lastSync(): Promise<IncrepResult> {
-    return this.#runOnce('sync --json --settle 5s --wait-lock 20s', 'none');
+    return this.#runOnce('sync --json --wait-transactions 5s --wait-lock 20s', 'none');
   }
 
   /** Differences, as the command finds them itself. */

@@ -3,9 +3,9 @@
 export const COMMAND_GROUPS: Readonly<Record<string, readonly string[]>> = {
   'Set up': ['init', 'check', 'config'],
   Run: ['sync', 'plan'],
-  Look: ['status', 'history', 'verify'],
-  Mend: ['reset'],
-  'Get to know it': ['demo', 'help', 'completion'],
+  Inspect: ['status', 'history', 'verify'],
+  Repair: ['reset'],
+  'Try it': ['demo', 'help', 'completion'],
 };
 
 export const FIRST_STEPS: readonly string[] = ['init', 'check', 'plan', 'sync', 'status'];

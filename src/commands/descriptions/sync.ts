@@ -21,7 +21,7 @@ export const sync = (): Description => ({
     'Waiting and stopping': [
       flag('--fail-fast', 'stop at the first table that fails'),
       duration('--wait-lock <duration>', 'wait that long for another run of the same table').default(0, '0s'),
-      duration('--settle <duration>', 'wait at most that long for open transactions').default(
+      duration('--wait-transactions <duration>', 'wait at most that long for open transactions').default(
         undefined,
         `${DEFAULT_TIMING.transactionWait}s`,
       ),
@@ -30,7 +30,7 @@ export const sync = (): Description => ({
         'begin no new table past it, and stop a load in chunks after the chunk at work; the next run goes on. A table at work in one go is finished',
       ),
     ],
-    'Again and again': [
+    Scheduling: [
       span(
         '--watch <interval>',
         'run, and again at every interval, in one process, until SIGTERM or Ctrl-C. One run at a time: turns that come while one is at work are passed over. Each reads the configuration anew; one that fails does not end it',

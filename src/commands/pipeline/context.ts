@@ -12,8 +12,8 @@ import { Database } from '../../postgres/database.ts';
 import { redactedCause, redactor, type Redact } from '../../redact.ts';
 import { stateFiles } from '../../state/state-files.ts';
 import { KnownDestinations } from '../../sync/context/known-destinations.ts';
-import { SettleBudget } from '../../sync/context/wait-budget.ts';
-import { TimeBox } from '../../sync/context/time-limit.ts';
+import { WaitBudget } from '../../sync/context/wait-budget.ts';
+import { TimeLimit } from '../../sync/context/time-limit.ts';
 import type { Work } from '../../sync/context/run-context.ts';
 import type { Timing } from '../../timing.ts';
 import { chooseDestinations } from './choose-destinations.ts';
@@ -56,9 +56,9 @@ interface ContextOptions {
   /** --destination: empty for all. */
   readonly destination?: readonly string[];
   /** Seconds that the run may wait for open transactions at the source. */
-  readonly settleSeconds?: number | undefined;
+  readonly waitTransactionsSeconds?: number | undefined;
   /** Has begun already; without one there is no limit. */
-  readonly timeBox?: TimeBox | undefined;
+  readonly timeLimit?: TimeLimit | undefined;
 }
 
 function onceOnly<T>(find: () => Promise<T>): () => Promise<T> {
@@ -73,7 +73,7 @@ export async function withContext<T>(
   const { environment, timing } = options;
   const settings = await loadSettings({ directory: resolveDirectory(options), environment });
   const chosen = chooseDestinations(settings, options.destination ?? []);
-  const { signal, terminal, timeBox = new TimeBox() } = options;
+  const { signal, terminal, timeLimit = new TimeLimit() } = options;
   const redact = redactor(settings.secrets);
   const listeners: Listener[] = [];
   const emit = emitTo(listeners);
@@ -84,8 +84,8 @@ export async function withContext<T>(
     tools: onceOnly(() => findClientTools(searchPath)),
     searchPath,
     timing,
-    settle: new SettleBudget(options.settleSeconds ?? timing.transactionWait, timeBox),
-    timeBox,
+    settle: new WaitBudget(options.waitTransactionsSeconds ?? timing.transactionWait, timeLimit),
+    timeLimit,
     runId,
     signal,
     destinations: new KnownDestinations(),

@@ -173,7 +173,7 @@ export const tableSchema = z.strictObject(
       .default([])
       .describe('Columns that increp itself fills in the copy: `_synced_at`, `_source`. None by default.'),
     on_conflict: z
-      .enum(['source_wins', 'newest_wins'])
+      .enum(['source_wins', 'last_update_wins'])
       .default('source_wins')
       .describe('Which row stays where the destination has one with a newer replication key.'),
     skip_unchanged: z

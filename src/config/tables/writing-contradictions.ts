@@ -12,15 +12,15 @@ export function writingContradiction(entry: TableEntry): Contradiction | undefin
       key: 'deletes',
       what: `mode "incremental-append" keeps every version of a row, also of rows that are gone from the source; set deletes to "ignore", or mode to "incremental-deduped"`,
     };
-  if (isAppend && on_conflict === 'newest_wins')
+  if (isAppend && on_conflict === 'last_update_wins')
     return {
       key: 'on_conflict',
       what: 'mode "incremental-append" keeps the newer and the older version of a row both, so none has to win; leave on_conflict out',
     };
-  if (on_conflict === 'newest_wins' && deletes !== 'ignore')
+  if (on_conflict === 'last_update_wins' && deletes !== 'ignore')
     return {
       key: 'deletes',
-      what: 'with on_conflict "newest_wins" the destination has rows of its own, which a comparison with the source would remove; set deletes to "ignore"',
+      what: 'with on_conflict "last_update_wins" the destination has rows of its own, which a comparison with the source would remove; set deletes to "ignore"',
     };
   const key = copyKey({
     mode,
@@ -42,7 +42,7 @@ function inFullRefresh({
   metadata_columns,
   unique_cols,
 }: TableEntry): Contradiction | undefined {
-  if (on_conflict === 'newest_wins')
+  if (on_conflict === 'last_update_wins')
     return {
       key: 'on_conflict',
       what: 'mode "full-refresh" makes the copy what the source is, so no row of the destination can win; leave on_conflict out',

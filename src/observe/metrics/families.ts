@@ -69,9 +69,9 @@ function runFamilies({ summary, exitCode, tally, version }: Metrics): Family[] {
       exitCode,
     ),
     gauge(
-      'increp_last_run_tables_left',
-      'Tables that the last run left for the next one, because its time (--max-duration) was over.',
-      summary.tables.filter(({ isLeft }) => isLeft).length,
+      'increp_last_run_tables_deferred',
+      'Tables that the last run deferred to the next one, because its time limit (--max-duration) was over.',
+      summary.tables.filter(({ isDeferred }) => isDeferred).length,
     ),
     gauge(
       'increp_last_success_timestamp_seconds',

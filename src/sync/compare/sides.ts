@@ -32,7 +32,7 @@ export function sidesOf(facts: TableFacts, scope: Scope): Record<'source' | 'des
     mergeKey: rowKey(settings),
     columns: scope.what === 'rows' ? relation.columns.map(({ name }) => name) : null,
     groups: groupsFor(rows),
-    version: settings.onConflict === 'newest_wins' ? versionIn(relation, settings.replicationKey) : null,
+    version: settings.onConflict === 'last_update_wins' ? versionIn(relation, settings.replicationKey) : null,
   };
   const ours = scope.destination.table === destinationName.table ? oursAmong(facts) : [];
   return {

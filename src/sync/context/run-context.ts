@@ -7,8 +7,8 @@ import type { StateFiles } from '../../state/state-files.ts';
 import type { TableName } from '../../schema/names.ts';
 import type { Timing } from '../../timing.ts';
 import type { KnownDestinations } from './known-destinations.ts';
-import type { SettleBudget } from './wait-budget.ts';
-import type { TimeBox } from './time-limit.ts';
+import type { WaitBudget } from './wait-budget.ts';
+import type { TimeLimit } from './time-limit.ts';
 import type { Companions, Party } from '../fan-out/reader-group.ts';
 
 export interface Work {
@@ -21,8 +21,8 @@ export interface Work {
   /** Where programs are looked for, as PATH has it. */
   readonly searchPath: string;
   readonly timing: Timing;
-  readonly settle: SettleBudget;
-  readonly timeBox: TimeBox;
+  readonly settle: WaitBudget;
+  readonly timeLimit: TimeLimit;
   readonly runId: string;
   readonly emit: Emit;
   readonly signal: AbortSignal | undefined;

@@ -4,7 +4,7 @@ import { formatDuration } from '../../duration.ts';
 /** Milliseconds of a clock that never goes back. */
 export type Clock = () => number;
 
-export class TimeBox {
+export class TimeLimit {
   /** Seconds; Infinity where there is no limit. */
   readonly seconds: number;
   readonly #clock: Clock;
@@ -30,8 +30,8 @@ export class TimeBox {
     return this.remainingSeconds === 0;
   }
 
-  /** "the time box of 50s was over", and what that came before. */
+  /** "the time limit of 50s was over", and what that came before. */
   words(before = ''): string {
-    return `the time box of ${formatDuration(this.seconds)} was over${before}`;
+    return `the time limit of ${formatDuration(this.seconds)} was over${before}`;
   }
 }

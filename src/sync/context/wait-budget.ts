@@ -1,19 +1,19 @@
-import type { TimeBox } from './time-limit.ts';
+import type { TimeLimit } from './time-limit.ts';
 
 /** Seconds that a whole run may spend waiting for transactions to end. */
-export class SettleBudget {
+export class WaitBudget {
   #remainingSeconds: number;
   readonly #outlasting = new Set<string>();
 
-  readonly #timeBox: TimeBox | undefined;
+  readonly #timeLimit: TimeLimit | undefined;
 
-  constructor(seconds: number, timeBox?: TimeBox) {
+  constructor(seconds: number, timeLimit?: TimeLimit) {
     this.#remainingSeconds = seconds;
-    this.#timeBox = timeBox;
+    this.#timeLimit = timeLimit;
   }
 
   get isSpent(): boolean {
-    return this.#remainingSeconds <= 0 || this.#timeBox?.isOver === true;
+    return this.#remainingSeconds <= 0 || this.#timeLimit?.isOver === true;
   }
 
   spend(seconds: number): void {

@@ -20,7 +20,7 @@ export function alterationFor(facts: TableFacts, source: Relation): Alteration |
   const namesOf = (columns: Relation['columns']) => columns.map(({ name }) => name);
   return {
     added: source.columns.filter(({ name }) => !copyOf(name)),
-    dropped: namesOf(leftOver(facts, source)),
+    dropped: namesOf(deferred(facts, source)),
     loosened: namesOf(
       source.columns.filter(({ name, isNotNull }) => !isNotNull && copyOf(name)?.isNotNull === true),
     ),
@@ -35,7 +35,7 @@ export function alterationFor(facts: TableFacts, source: Relation): Alteration |
 }
 
 /** Columns of the copy that the source once had. */
-export function leftOver(
+export function deferred(
   { destination, saved, settings }: TableFacts,
   source: Relation,
 ): Relation['columns'] {

@@ -3,7 +3,7 @@ import type { Dependent } from '../../postgres/dependents.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { ident } from '../../sql/identifiers.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { alterationFor, leftOver } from './alteration.ts';
+import { alterationFor, deferred } from './alteration.ts';
 
 export interface Obstruction {
   /** What is in the way, each with the reason, in words. */
@@ -17,7 +17,7 @@ export function foreseeObstruction(
   source: Relation,
   dependents: readonly Dependent[],
 ): Obstruction | undefined {
-  const gone = leftOver(facts, source).map(({ name }) => name);
+  const gone = deferred(facts, source).map(({ name }) => name);
   const lostBy = ({ columns }: Dependent) => columns.find((name) => gone.includes(name));
   const users = dependents.filter((each) => lostBy(each) !== undefined);
   // Where the table can be altered in place, all else stays as it is, whoever owns it.

@@ -19,12 +19,12 @@ type Settings = TableFacts['settings'];
 export function keptBecause(settings: Settings): string | undefined {
   if (isAppend(settings)) return 'it holds versions of rows that the source no longer has';
   if (isShared(settings)) return 'it may hold rows of other pipelines';
-  return settings.onConflict === 'newest_wins' ? 'it may hold rows of its own' : undefined;
+  return settings.onConflict === 'last_update_wins' ? 'it may hold rows of its own' : undefined;
 }
 
 /** Whether rows of ours that the source does not have may be there for good. */
 export const keepsRest = (settings: Settings): boolean =>
-  isAppend(settings) || settings.onConflict === 'newest_wins';
+  isAppend(settings) || settings.onConflict === 'last_update_wins';
 
 /** What makes room for the rows of the source as it is now, without a look at any row. */
 export function extensionFor({ destination, saved, settings }: TableFacts, source: Relation): Alteration {

@@ -57,7 +57,7 @@ export async function applyPlan(
   const patience = {
     timing: work.timing,
     waitSeconds: request.waitLockSeconds,
-    atMostSeconds: work.timeBox.remainingSeconds,
+    atMostSeconds: work.timeLimit.remainingSeconds,
     signal: work.signal,
     onWait: (waitsFor: string) => {
       work.party?.leave();
@@ -88,7 +88,7 @@ export async function applyPlan(
 const staysInPlace = (plan: IncrementalPlan | LoadPlan): boolean =>
   plan.kind === 'incremental' || plan.way === 'merge-whole' || plan.way === 'extend';
 
-/** Undefined where the time box has stopped it. */
+/** Undefined where the time limit has stopped it. */
 async function underLock(
   work: Work,
   facts: TableFacts,
@@ -234,7 +234,7 @@ async function hasCommitted(
 /** After the commit. What fails here costs nothing but a warning next time: the row in the destination counts. */
 async function keep(work: Work, facts: TableFacts, record: StateRecord): Promise<void> {
   const { stateFile, settings, copyName } = facts;
-  await work.emit({ type: 'phase-started', table: settings.name, phase: 'keep' });
+  await work.emit({ type: 'phase-started', table: settings.name, phase: 'save-state' });
   try {
     if (stateFile.kind === 'unreadable') await work.stateFiles.setAside(stateFile.path);
     await work.stateFiles.write(copyName, record);

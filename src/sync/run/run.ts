@@ -15,7 +15,7 @@ import { ensureDifferentDatabases } from '../facts/same-database.ts';
 import {
   failureOf,
   givenUp,
-  leftOver,
+  deferred,
   pause,
   refreshed,
   syncAnew,
@@ -98,7 +98,7 @@ async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcom
   }
 }
 
-/** Tables of which nothing is known stand where they are configured, or after the others where a time box sets the order. */
+/** Tables of which nothing is known stand where they are configured, or after the others where a time limit sets the order. */
 async function turnsOf(
   work: Work,
   tables: readonly TableSettings[],
@@ -106,7 +106,7 @@ async function turnsOf(
 ): Promise<readonly (TableFacts | TableFailure)[]> {
   const known = await inTurn(work, facts);
   const all = [...known, ...facts.failures];
-  return facts.failures.length === 0 || work.timeBox.isLimited ? all : inOrder(all, tables);
+  return facts.failures.length === 0 || work.timeLimit.isLimited ? all : inOrder(all, tables);
 }
 
 const isKnown = (table: TableFacts | TableFailure): table is TableFacts => !isUnknown(table);
@@ -128,7 +128,7 @@ async function syncOnce(pass: Pass, table: TableFacts, work: Work): Promise<Tabl
   const isStale =
     before !== undefined || performance.now() - pass.gatheredAt > work.timing.factsMaxAge * 1000;
   const outcome = await inStep(work, table.settings.name, async (together) => {
-    if (hasNoTime(together, table)) return leftOver(together, table);
+    if (hasNoTime(together, table)) return deferred(together, table);
     const bringing = { ...together, bringTable: bringFor(pass, [table]) };
     return isStale ? syncAnew(bringing, table, pass.request) : syncTable(bringing, table, pass.request);
   });
@@ -194,8 +194,8 @@ function alone(work: Work): Work {
 }
 
 /** A table that would be passed over anyway is not left for another run. */
-const hasNoTime = ({ timeBox }: Work, { settings }: TableFacts): boolean =>
-  timeBox.isOver && settings.isEnabled;
+const hasNoTime = ({ timeLimit }: Work, { settings }: TableFacts): boolean =>
+  timeLimit.isOver && settings.isEnabled;
 
 async function prepare(work: Work, request: RunRequest): Promise<Facts> {
   const facts = await gatherFacts(work, request.tables);
@@ -258,10 +258,10 @@ function summarize(
 }
 
 /** A box in which not one table is begun would leave them all for ever, and no run would fail of it. */
-const timeWarning = ({ timeBox }: Work, tables: readonly TableOutcome[]): string[] =>
-  tables.some(({ isLeft }) => isLeft) &&
+const timeWarning = ({ timeLimit }: Work, tables: readonly TableOutcome[]): string[] =>
+  tables.some(({ isDeferred }) => isDeferred) &&
   tables.every(({ status, action }) => status === 'skipped' && action === 'skipped')
-    ? [`${timeBox.words(' before any table was begun')}; give --max-duration more`]
+    ? [`${timeLimit.words(' before any table was begun')}; give --max-duration more`]
     : [];
 
 /** The exit code that a summary asks for; DESIGN: one class of failure is told, a mixture is 1, some is 3. */

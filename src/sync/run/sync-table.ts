@@ -55,8 +55,8 @@ export async function syncTable(
       if ('stopped' in applied)
         return {
           ...outcomeOf(facts, plan, start),
-          reason: stoppedReason(work.timeBox, applied),
-          isLeft: true,
+          reason: stoppedReason(work.timeLimit, applied),
+          isDeferred: true,
         };
       return await succeeded(work, facts, plan, applied, start);
     } catch (thrown) {
@@ -135,16 +135,16 @@ export const loaderWarning = (plan: Plan): string[] =>
 export function waitBeforeNext(work: Work, attempt: number): number | undefined {
   if (work.signal?.aborted === true || attempt === MAX_ATTEMPTS) return undefined;
   const seconds = backoffSeconds(attempt, work.timing.retryDelay);
-  return seconds < work.timeBox.remainingSeconds ? seconds : undefined;
+  return seconds < work.timeLimit.remainingSeconds ? seconds : undefined;
 }
 
 /** What was tried again and again says so: else nobody would know that once more is no remedy. */
-export function givenUp({ timeBox, signal }: Work, error: IncrepError, attempts: number): IncrepError {
+export function givenUp({ timeLimit, signal }: Work, error: IncrepError, attempts: number): IncrepError {
   if (!error.isTransient || signal?.aborted === true) return error;
   const why =
     attempts === MAX_ATTEMPTS
       ? `tried ${MAX_ATTEMPTS} times`
-      : timeBox.words(' before it could be tried again');
+      : timeLimit.words(' before it could be tried again');
   return reworded(error, { what: `${error.message}; ${why}`, next: error.next });
 }
 
@@ -161,13 +161,13 @@ export async function pause(work: Work, what: Pause, error: IncrepError): Promis
 }
 
 /** Of a table that nothing has been done to, because there was no time left. */
-export const leftOver = (work: Work, facts: TableFacts): TableOutcome => ({
+export const deferred = (work: Work, facts: TableFacts): TableOutcome => ({
   ...outcomeOf(
     facts,
-    { action: 'skipped', reason: work.timeBox.words(' before its turn') },
+    { action: 'skipped', reason: work.timeLimit.words(' before its turn') },
     { at: new Date(), ticks: performance.now() },
   ),
-  isLeft: true,
+  isDeferred: true,
 });
 
 /** By facts of now. */

@@ -5,12 +5,12 @@ import type { Facts, TableFacts } from '../facts/facts.ts';
 import type { Work } from '../context/run-context.ts';
 
 /**
- * Without a time box as they are configured. Else those first that no run has been at for longest: with a box that is
+ * Without a time limit as they are configured. Else those first that no run has been at for longest: with a box that is
  * always too short the same ones would be left each time. What was tried counts, whether it came to something or not,
  * else one table that always fails, or a load of many hours in chunks, would take all the time there is.
  */
 export async function inTurn(work: Work, facts: Facts): Promise<readonly TableFacts[]> {
-  if (!work.timeBox.isLimited) return facts.tables;
+  if (!work.timeLimit.isLimited) return facts.tables;
   return byTurn(facts.tables, await lastAttempts(work, facts));
 }
 
@@ -30,7 +30,7 @@ const difference = (one: number, other: number): number => (one === other ? 0 : 
 const savedAt = ({ saved }: TableFacts): number =>
   saved.kind === 'record' ? Date.parse(saved.record.syncedAt) : -Infinity;
 
-/** A load that a time box has stopped is in no history. */
+/** A load that a time limit has stopped is in no history. */
 const stoppedAt = ({ pendingLoad }: TableFacts): number => pendingLoad?.lastAt.getTime() ?? -Infinity;
 
 const attemptRow = z.object({ table: z.string(), at: z.date().nullable() });

@@ -49,7 +49,7 @@ export function mergeOf(facts: TableFacts, source: Relation): Merge {
     replicationKey: settings.replicationKey,
     nullableKey: key.filter(isNullable),
     own,
-    yieldsToNewer: settings.onConflict === 'newest_wins',
+    yieldsToNewer: settings.onConflict === 'last_update_wins',
     fixed: (destination?.columns ?? [])
       .filter(
         ({ name, identity }) => identity === 'a' && source.columns.some((column) => column.name === name),

@@ -395,14 +395,14 @@ describe('how rows are written', () => {
       'mode "incremental-append" keeps every version of a row',
     ],
     [
-      { mode: 'incremental-append', on_conflict: 'newest_wins' },
+      { mode: 'incremental-append', on_conflict: 'last_update_wins' },
       'on_conflict',
       'mode "incremental-append" keeps the newer and the older version of a row both',
     ],
     [
-      { on_conflict: 'newest_wins', deletes: 'soft' },
+      { on_conflict: 'last_update_wins', deletes: 'soft' },
       'deletes',
-      'with on_conflict "newest_wins" the destination has rows of its own',
+      'with on_conflict "last_update_wins" the destination has rows of its own',
     ],
     [
       {
@@ -423,7 +423,7 @@ describe('how rows are written', () => {
     [{ metadata_columns: ['_sync'] }, '"_synced_at" or "_source"'],
     [{ metadata_columns: '_source' }, 'an array of different names out of "_synced_at" and "_source"'],
     [{ metadata_columns: ['_source', '_source'] }, 'an array of different names'],
-    [{ on_conflict: 'newest' }, '"source_wins" or "newest_wins"'],
+    [{ on_conflict: 'newest' }, '"source_wins" or "last_update_wins"'],
   ])('%j', async (change, allowed) => {
     expect(await problems([{ ...TABLE, ...change }])).toEqual([expect.stringContaining(allowed)]);
   });

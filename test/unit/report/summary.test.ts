@@ -61,9 +61,9 @@ test('what has happened to a copy besides its rows is said, and that it went on 
   expect(linesOf({})[1]).toMatch(/^1 table ok/);
 });
 
-test('what the time box left is named with its destination, of which there may be one of several', () => {
+test('what the time limit left is named with its destination, of which there may be one of several', () => {
   const left = (destination: string) =>
-    outcome({ destination, status: 'skipped', action: 'skipped', isLeft: true });
+    outcome({ destination, status: 'skipped', action: 'skipped', isDeferred: true });
   const endOf = (destinations: readonly string[]) =>
     formatEnding(
       summary({
@@ -73,11 +73,11 @@ test('what the time box left is named with its destination, of which there may b
       plain,
     ).split('\n');
   expect(endOf(['one', 'two'])).toEqual([
-    expect.stringMatching(/^2 tables left at 2 destinations in /),
-    '2 tables left for the next run: one: orders, two: orders',
+    expect.stringMatching(/^2 tables deferred at 2 destinations in /),
+    '2 tables deferred to the next run: one: orders, two: orders',
     '',
   ]);
-  expect(endOf(['one'])[0]).toMatch(/^1 table left at 1 destination in /);
+  expect(endOf(['one'])[0]).toMatch(/^1 table deferred at 1 destination in /);
 });
 
 test('colour follows the flag alone and carries no meaning of its own', () => {

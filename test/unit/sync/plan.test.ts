@@ -83,7 +83,7 @@ test('"evolve" alters the copy where nothing is lost by it, and resets it where 
   expect(reset(settings({ onSchemaChange: 'evolve', metadataColumns: ['_source'] })).reason).toBe(
     'column "extra" (text) was added at the source; not in place: it may hold rows of other pipelines',
   );
-  expect(reset(settings({ onSchemaChange: 'evolve', onConflict: 'newest_wins' })).reason).toBe(
+  expect(reset(settings({ onSchemaChange: 'evolve', onConflict: 'last_update_wins' })).reason).toBe(
     'column "extra" (text) was added at the source; not in place: it may hold rows of its own',
   );
   const refused = { isFullRefresh: false, areDeletesForced: false, now: new Date(), notInPlace: 'a rule' };
@@ -196,7 +196,10 @@ test('a narrower index makes way where it is ours, and is refused where it is no
   expect(plan(source)).toMatchObject({ action: 'reset', way: 'extend' });
   const theirs = { index: 'by_note', columns: ['note'] };
   const destination = historyCopy({ uniqueKeys: [versionKey, theirs] });
-  expect(plan(asHistory({ destination }))).toMatchObject({ kind: 'refuse', error: { code: 'DEPENDENT_OBJECTS' } });
+  expect(plan(asHistory({ destination }))).toMatchObject({
+    kind: 'refuse',
+    error: { code: 'DEPENDENT_OBJECTS' },
+  });
 });
 
 test('columns of ours come and go without a load, and say so', () => {
@@ -212,5 +215,8 @@ test('columns of ours come and go without a load, and say so', () => {
       source: relation({ columns: [...ORDERS_COLUMNS, column({ name: '_source', position: 4 })] }),
     }),
   ).toMatchObject({ kind: 'refuse', error: { code: 'CONFIG_INVALID' } });
-  expect(plan({ hasOthersRows: true })).toMatchObject({ kind: 'refuse', error: { code: 'SCHEMA_CHANGE_REFUSED' } });
+  expect(plan({ hasOthersRows: true })).toMatchObject({
+    kind: 'refuse',
+    error: { code: 'SCHEMA_CHANGE_REFUSED' },
+  });
 });

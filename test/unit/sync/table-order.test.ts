@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { TableFacts } from '../../../src/sync/facts/facts.ts';
-import { SettleBudget } from '../../../src/sync/context/wait-budget.ts';
-import { TimeBox } from '../../../src/sync/context/time-limit.ts';
+import { WaitBudget } from '../../../src/sync/context/wait-budget.ts';
+import { TimeLimit } from '../../../src/sync/context/time-limit.ts';
 import { byTurn } from '../../../src/sync/run/table-order.ts';
 import { facts, record } from './table-facts.ts';
 
@@ -33,9 +33,9 @@ test('else who has waited longest, and a try that came to nothing counts as one'
   expect(order(tables, { c: '2026-01-01T00:00:09Z', b: '2026-01-01T00:00:00Z' })).toEqual(['b', 'a', 'c']);
 });
 
-test('a time box runs by its clock, and one without a limit never ends', () => {
+test('a time limit runs by its clock, and one without a limit never ends', () => {
   let now = 1000;
-  const box = new TimeBox(50, () => now);
+  const box = new TimeLimit(50, () => now);
   expect([box.isLimited, box.isOver, box.remainingSeconds]).toEqual([true, false, 50]);
   now += 49_999;
   expect(box.isOver).toBe(false);
@@ -43,14 +43,14 @@ test('a time box runs by its clock, and one without a limit never ends', () => {
   expect([box.isOver, box.remainingSeconds]).toEqual([true, 0]);
   now += 1_000_000;
   expect(box.remainingSeconds).toBe(0);
-  const open = new TimeBox(undefined, () => now);
+  const open = new TimeLimit(undefined, () => now);
   now += 1e12;
   expect([open.isLimited, open.isOver]).toEqual([false, false]);
 });
 
-test('waiting for open transactions ends with the time box', () => {
+test('waiting for open transactions ends with the time limit', () => {
   let now = 0;
-  const budget = new SettleBudget(40, new TimeBox(2, () => now));
+  const budget = new WaitBudget(40, new TimeLimit(2, () => now));
   expect(budget.isSpent).toBe(false);
   now = 2000;
   expect(budget.isSpent).toBe(true);

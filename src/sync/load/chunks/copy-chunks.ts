@@ -52,7 +52,7 @@ export async function copyChunks(copying: Copying): Promise<boolean> {
         const metered = { ...work, emit: meter(work) };
         for (let chunk = left.shift(); chunk !== undefined; chunk = left.shift()) {
           await copyChunk(copying, metered, chunk);
-          if (work.timeBox.isOver) return;
+          if (work.timeLimit.isOver) return;
         }
       } catch (error) {
         jobs.stop(error);
@@ -61,7 +61,7 @@ export async function copyChunks(copying: Copying): Promise<boolean> {
   );
   first.signal?.throwIfAborted();
   // Each run that is at it has to come further, however short its time is.
-  return !first.timeBox.isOver || load.done.length === starts.length;
+  return !first.timeLimit.isOver || load.done.length === starts.length;
 }
 
 const sumsRow = z.object({ chunks: z.number(), rows: z.number(), bytes: z.number() });

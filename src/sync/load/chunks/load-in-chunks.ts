@@ -12,7 +12,7 @@ import { copyChunks } from './copy-chunks.ts';
 import { finishLoad } from './finish-load.ts';
 import { openJobs, type Jobs } from './workers.ts';
 
-/** Stopped by the time box, or undefined where no row has a key that could be the mark: then there is nothing that tells early rows from late. */
+/** Stopped by the time limit, or undefined where no row has a key that could be the mark: then there is nothing that tells early rows from late. */
 export async function loadInChunks(request: ChunkedLoad): Promise<Loaded | 'stopped' | undefined> {
   const load = await copyAll(request);
   return load === undefined || load === 'stopped' ? load : finishLoad(request, load);

@@ -1,6 +1,6 @@
 /** What is said of loads in chunks. */
 import { IncrepError, reworded } from '../../../errors.ts';
-import type { TimeBox } from '../../context/time-limit.ts';
+import type { TimeLimit } from '../../context/time-limit.ts';
 
 export const oneGoWarning = (why: string): string => `loaded in one go instead of in chunks: ${why}`;
 
@@ -12,15 +12,15 @@ export interface Progress {
   of: number;
 }
 
-/** A load that the time box has ended at a chunk. */
+/** A load that the time limit has ended at a chunk. */
 export interface Stopped {
   readonly stopped: Progress;
   /** What does, with the rest. */
   readonly goesOn: string;
 }
 
-export const stoppedReason = (timeBox: TimeBox, { stopped, goesOn }: Stopped): string =>
-  `${timeBox.words()}: ${stopped.done} of ${stopped.of} chunks are there; ${goesOn.replace(/^The/, 'the')} goes on with ${restOf(stopped)}`;
+export const stoppedReason = (timeLimit: TimeLimit, { stopped, goesOn }: Stopped): string =>
+  `${timeLimit.words()}: ${stopped.done} of ${stopped.of} chunks are there; ${goesOn.replace(/^The/, 'the')} goes on with ${restOf(stopped)}`;
 
 const restOf = ({ done, of }: Progress): string =>
   done === of ? 'what has changed since' : 'the other chunks';
