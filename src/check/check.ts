@@ -4,7 +4,7 @@ import { asIncrepError, type IncrepError } from '../errors.ts';
 import { ensureCouldWrite } from '../state/state-files.ts';
 import { gatherFacts, type Facts } from '../sync/facts/facts.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
-import type { Work } from '../sync/context/run-context.ts';
+import type { RunContext } from '../sync/context/run-context.ts';
 import { directoryFindings, parameterFindings, settingsFindings } from './directory-findings.ts';
 import { failureFinding, warning, type Finding } from './finding.ts';
 import { buildFindings } from './build-findings.ts';
@@ -24,22 +24,22 @@ interface CheckRequest {
   readonly isFirst: boolean;
 }
 
-export async function check(work: Work, request: CheckRequest): Promise<Finding[]> {
+export async function check(context: RunContext, request: CheckRequest): Promise<Finding[]> {
   const { tables, testsWebhook, isFirst } = request;
-  const reachable = await unreachable(work);
+  const reachable = await unreachable(context);
   const own = [
-    ...(isFirst ? settingsFindings(work.settings) : []),
-    ...parameterFindings(work.settings),
+    ...(isFirst ? settingsFindings(context.settings) : []),
+    ...parameterFindings(context.settings),
     ...(isFirst ? patternFindings(request) : []),
-    ...(await attempt(() => ensureCouldWrite(work.settings.stateDirectory))),
-    ...(await directoryFindings(work.settings)),
-    ...(isFirst && testsWebhook ? [await webhookFinding(work.settings, work)] : []),
-    ...(isFirst ? await metricsTextfileFindings(work.settings) : []),
+    ...(await attempt(() => ensureCouldWrite(context.settings.stateDirectory))),
+    ...(await directoryFindings(context.settings)),
+    ...(isFirst && testsWebhook ? [await webhookFinding(context.settings, context)] : []),
+    ...(isFirst ? await metricsTextfileFindings(context.settings) : []),
   ];
   if (reachable.length > 0) return [...reachable, ...own];
-  own.push(...(await attempt(() => ensureDifferent(work))));
-  const facts = await factsOrFailure(work, tables);
-  if (!('code' in facts)) return [...own, ...buildFindings(await inspect(work, facts), work.settings)];
+  own.push(...(await attempt(() => ensureDifferent(context))));
+  const facts = await factsOrFailure(context, tables);
+  if (!('code' in facts)) return [...own, ...buildFindings(await inspect(context, facts), context.settings)];
   return own.some(({ code }) => code === facts.code) ? own : [...own, facts];
 }
 
@@ -57,7 +57,7 @@ const patternFindings = ({ unmatched, nothing }: CheckRequest): Finding[] => [
 ];
 
 /** Both sides are tried, so that two mistakes are two findings. */
-async function unreachable({ source, destination, signal }: Work): Promise<Finding[]> {
+async function unreachable({ source, destination, signal }: RunContext): Promise<Finding[]> {
   const findings = [
     ...(await attempt(() => source.identity())),
     ...(await attempt(() => destination.identity())),
@@ -66,17 +66,20 @@ async function unreachable({ source, destination, signal }: Work): Promise<Findi
   return findings;
 }
 
-async function ensureDifferent({ settings, source, destination, destinations }: Work): Promise<void> {
+async function ensureDifferent({ settings, source, destination, destinations }: RunContext): Promise<void> {
   const servers = { source: await source.identity(), destination: await destination.identity() };
   ensureDifferentDatabases(settings, servers);
   destinations.add(settings, servers.destination);
 }
 
-async function factsOrFailure(work: Work, tables: readonly TableSettings[]): Promise<Facts | Finding> {
+async function factsOrFailure(
+  context: RunContext,
+  tables: readonly TableSettings[],
+): Promise<Facts | Finding> {
   try {
-    return await gatherFacts(work, tables);
+    return await gatherFacts(context, tables);
   } catch (error) {
-    work.signal?.throwIfAborted();
+    context.signal?.throwIfAborted();
     return failureFinding(asIncrepError(error));
   }
 }

@@ -32,7 +32,7 @@ import { markedRows, originRow, OWN_WRITES, readMark, type KeyOrigin } from '../
 import { gatherDependents } from '../sync/facts/gather-dependents.ts';
 import { planAll } from '../sync/plan/plan-with-tools.ts';
 import { ordinaryRequest, type KeyedPlan, type Plan } from '../sync/plan/plan.ts';
-import type { Work } from '../sync/context/run-context.ts';
+import type { RunContext } from '../sync/context/run-context.ts';
 import { writeRefusal } from '../sync/facts/writable-destination.ts';
 
 export interface Inspection extends Inspected {
@@ -152,28 +152,28 @@ export const MANY = 1000;
 /** Between its two phases a transaction lies for an instant. */
 const FORGOTTEN_SECONDS = 60;
 
-export async function inspect(work: Work, facts: Facts): Promise<Inspection> {
-  const { planned, failures } = await planAll(work, facts, ordinaryRequest());
+export async function inspect(context: RunContext, facts: Facts): Promise<Inspection> {
+  const { planned, failures } = await planAll(context, facts, ordinaryRequest());
   const plans = new Map(planned.map(({ table, plan }) => [table, plan]));
-  const [source, destination] = [await clockOf(work.source), await clockOf(work.destination)];
+  const [source, destination] = [await clockOf(context.source), await clockOf(context.destination)];
   return {
     facts,
     plans,
     failures,
-    ...(await inspectAll(work.source, plans)),
-    writeRefusal: writeRefusal(work, facts.servers),
-    ...(await inspectSource(work.source, facts)),
+    ...(await inspectAll(context.source, plans)),
+    writeRefusal: writeRefusal(context, facts.servers),
+    ...(await inspectSource(context.source, facts)),
     clockSkewSeconds: (destination.at - source.at) / 1000 - (destination.askedAt - source.askedAt) / 1000,
     encryption: { source: source.encryption, destination: destination.encryption },
-    owners: await ownersOf(work.destination, facts),
-    keyTriggers: await keyTriggersOf(work.destination, facts),
-    eventTriggers: await work.destination.withReading((client) =>
+    owners: await ownersOf(context.destination, facts),
+    keyTriggers: await keyTriggersOf(context.destination, facts),
+    eventTriggers: await context.destination.withReading((client) =>
       rowsOf(client, eventTriggerRow, EVENT_TRIGGERS),
     ),
-    ...(await publishedIn(work.destination, facts)),
-    dependents: await gatherDependents(work, facts.tables),
-    gone: await foreseeAllGone(work, plans),
-    pgDump: await findPgDump(work, facts),
+    ...(await publishedIn(context.destination, facts)),
+    dependents: await gatherDependents(context, facts.tables),
+    gone: await foreseeAllGone(context, plans),
+    pgDump: await findPgDump(context, facts),
   };
 }
 
@@ -371,9 +371,11 @@ async function keyTriggersOf(
   );
 }
 
-async function findPgDump(work: Work, { tables }: Facts): Promise<Inspection['pgDump']> {
+async function findPgDump(context: RunContext, { tables }: Facts): Promise<Inspection['pgDump']> {
   const isWanted = tables.some(
     ({ settings: { initialLoad, isEnabled } }) => isEnabled && initialLoad !== 'copy',
   );
-  return isWanted ? { tools: await work.tools(), path: await pathOf('pg_dump', work.searchPath) } : undefined;
+  return isWanted
+    ? { tools: await context.tools(), path: await pathOf('pg_dump', context.searchPath) }
+    : undefined;
 }

@@ -4,13 +4,13 @@ import { ERROR_CLASSES } from '../errors.ts';
 import { formatSeconds } from '../format.ts';
 import { sendTestMessage, type TestResult } from '../notify/test-message.ts';
 import { redactor } from '../redact.ts';
-import type { Work } from '../sync/context/run-context.ts';
+import type { RunContext } from '../sync/context/run-context.ts';
 import { note, type Finding } from './finding.ts';
 
 /** Sends one. */
 export async function webhookFinding(
   settings: Pick<Settings, 'webhook' | 'pipeline' | 'secrets'>,
-  { timing, signal }: Pick<Work, 'timing' | 'signal'>,
+  { timing, signal }: Pick<RunContext, 'timing' | 'signal'>,
 ): Promise<Finding> {
   const { webhook, pipeline, secrets } = settings;
   if (!webhook)

@@ -26,7 +26,7 @@ export async function checkCommand(tables: readonly string[], options: CheckOpti
     const looked = await eachDestination(context, {
       isJson: options.json,
       look: async (pipeline) => {
-        const findings = await check(pipeline.work, {
+        const findings = await check(pipeline.runContext, {
           tables: chosen,
           unmatched,
           nothing,

@@ -52,14 +52,14 @@ function namesMeant({ tables }: Settings, word: string): string[] {
 }
 
 async function historyOf(
-  { settings, work }: Pipeline,
+  { settings, runContext }: Pipeline,
   names: readonly string[],
   options: HistoryOptions & { readonly look: Look },
 ): Promise<{ readonly shown: PastRuns; readonly text: string }> {
   const { look } = options;
   const [only, ...others] = names;
   const isCharted = only !== undefined && others.length === 0 && !options.json;
-  const found = await pastRuns(work, {
+  const found = await pastRuns(runContext, {
     tables: names.length === 0 ? undefined : names.map(copyNameIn(settings)),
     since: options.since === undefined ? undefined : new Date(Date.now() - options.since * 1000),
     isFailedOnly: options.failed,

@@ -54,14 +54,14 @@ export async function planCommand(tables: readonly string[], options: PlanOption
 }
 
 async function planFor(
-  { settings, work }: Pipeline,
+  { settings, runContext }: Pipeline,
   tables: readonly TableSettings[],
   options: PlanOptions,
 ): Promise<Foreseen[]> {
-  const facts = await gatherFacts(work, tables);
+  const facts = await gatherFacts(runContext, tables);
   ensureDifferentDatabases(settings, facts.servers);
-  work.destinations.add(settings, facts.servers.destination);
-  const foreseen = await foresee(work, facts, {
+  runContext.destinations.add(settings, facts.servers.destination);
+  const foreseen = await foresee(runContext, facts, {
     isFullRefresh: options.fullRefresh,
     areDeletesForced: options.deletes,
     claim: claimOf(options),

@@ -35,11 +35,11 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
     const chosen = selectTables(settings.tables, { names: tables, excluded: [] });
     const { exitCode } = await eachDestination(context, {
       isJson: false,
-      look: async ({ work }) => {
+      look: async ({ runContext }) => {
         // A file that stays would serve in place of the row that is gone.
-        await ensureWritable(work.settings.stateDirectory);
+        await ensureWritable(runContext.settings.stateDirectory);
         for (const table of chosen) {
-          const told = `${printable(table.name)}: ${TOLD[await forgetTable(work, table)]}`;
+          const told = `${printable(table.name)}: ${TOLD[await forgetTable(runContext, table)]}`;
           terminal.out(`${wrapLines(told, terminal.look.width)}\n`);
         }
         return { told: undefined, exitCode: 0 };

@@ -33,7 +33,7 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
     const looked = await eachDestination(context, {
       isJson: options.json,
       look: async (pipeline) => {
-        const statuses = await tableStatuses(pipeline.work, chosen, request);
+        const statuses = await tableStatuses(pipeline.runContext, chosen, request);
         if (!options.json) terminal.out(redact(formatStatus(statuses.tables, terminal.look, new Date())));
         if (!options.json) sayTrouble({ ...statuses, isLocal: options.local }, terminal, redact);
         const isAllFine = !statuses.unreachable && statuses.tables.every(isFine);

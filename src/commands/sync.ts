@@ -103,13 +103,13 @@ function chosenTables(
 
 /** Where there is one destination it has no name, and nobody to share anything with. */
 async function runAll(
-  { work, pipelines, emit, openSource }: Context,
+  { runContext, pipelines, emit, openSource }: Context,
   request: RunRequest,
 ): Promise<RunSummary> {
-  const destinations = pipelines.flatMap(({ name, work: of }) =>
-    name === undefined ? [] : [{ name, work: of }],
+  const destinations = pipelines.flatMap(({ name, runContext: of }) =>
+    name === undefined ? [] : [{ name, context: of }],
   );
-  if (destinations.length === 0) return run(work, request);
+  if (destinations.length === 0) return run(runContext, request);
   const { runSeveral } = await import('../sync/run/run-destinations.ts');
   return runSeveral({ destinations, emit, openSource }, request);
 }
@@ -139,13 +139,13 @@ async function lastSuccesses(
   { tables }: RunSummary,
 ): Promise<ReadonlyMap<string, Date>> {
   const found = new Map<string, Date>();
-  for (const { name: destination, work } of pipelines) {
-    const wanted = work.settings.tables.filter(
+  for (const { name: destination, runContext } of pipelines) {
+    const wanted = runContext.settings.tables.filter(
       ({ name, isEnabled }) =>
         isEnabled && (tables.length === 0 || tables.some((table) => table.name === name)),
     );
     for (const table of wanted) {
-      const record = await recordInFile(work, table).catch(() => undefined);
+      const record = await recordInFile(runContext, table).catch(() => undefined);
       const label = labelOf({ name: table.name, ...(destination !== undefined && { destination }) });
       if (record) found.set(label, new Date(record.syncedAt));
     }

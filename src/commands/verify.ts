@@ -8,7 +8,7 @@ import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import { repairTable, type Repaired } from '../verify/repair.ts';
 import { repairWhole } from '../verify/repair-keyless.ts';
 import { isEqual, verifyTable, type Verified } from '../verify/verify.ts';
-import type { Work } from '../sync/context/run-context.ts';
+import type { RunContext } from '../sync/context/run-context.ts';
 import { withContext } from './pipeline/context.ts';
 import { eachDestination, ofDestination, type Looked } from './pipeline/each-destination.ts';
 import { expandTables } from './pipeline/expand-tables.ts';
@@ -38,8 +38,8 @@ export async function verifyCommand(tables: readonly string[], options: VerifyOp
     );
     const looked = await eachDestination(context, {
       isJson: options.json,
-      look: async ({ name, settings: own, work }) => {
-        const facts = await gatherFacts(work, chosen);
+      look: async ({ name, settings: own, runContext }) => {
+        const facts = await gatherFacts(runContext, chosen);
         ensureDifferentDatabases(own, facts.servers);
         const verdicts: Verdict[] = [];
         const tell = (verdict: Verdict): void => {
@@ -51,7 +51,7 @@ export async function verifyCommand(tables: readonly string[], options: VerifyOp
           tell(
             'error' in table
               ? { name: label, error: table.error }
-              : await verdictOn(work, table, options.repair),
+              : await verdictOn(runContext, table, options.repair),
           );
         }
         const told = verdicts.map((verdict) => ({ verdict, of: ofDestination({ name }) }));
@@ -64,16 +64,16 @@ export async function verifyCommand(tables: readonly string[], options: VerifyOp
   });
 }
 
-async function verdictOn(work: Work, facts: TableFacts, isRepairing: boolean): Promise<Verdict> {
+async function verdictOn(runContext: RunContext, facts: TableFacts, isRepairing: boolean): Promise<Verdict> {
   try {
-    const verified = await verifyTable(work, facts);
+    const verified = await verifyTable(runContext, facts);
     if (!isRepairing || isEqual(verified)) return { verified, repaired: undefined };
     const isKeyless = facts.settings.mergeKey.length === 0;
-    const repaired = await (isKeyless ? repairWhole : repairTable)(work, facts);
+    const repaired = await (isKeyless ? repairWhole : repairTable)(runContext, facts);
     // What is told last is what was found last.
-    return { verified: await verifyTable(work, facts), repaired };
+    return { verified: await verifyTable(runContext, facts), repaired };
   } catch (error) {
-    work.signal?.throwIfAborted();
+    runContext.signal?.throwIfAborted();
     return { name: facts.settings.name, error: asIncrepError(error) };
   }
 }

@@ -14,7 +14,7 @@ import { planAll } from '../sync/plan/plan-with-tools.ts';
 import { foreseeObstruction, type Obstruction } from '../sync/plan/obstructions.ts';
 import { selectionWords } from './describe-selection.ts';
 import { loaderWarning } from '../sync/run/sync-table.ts';
-import type { Work } from '../sync/context/run-context.ts';
+import type { RunContext } from '../sync/context/run-context.ts';
 import { writingRules } from './describe-write-rules.ts';
 
 export interface Foreseen {
@@ -59,16 +59,16 @@ export interface Foreseen {
 
 /** A table that a server refuses to speak of is told with the error, and hides no other one. */
 export async function foresee(
-  work: Pick<Work, 'settings' | 'source' | 'destination' | 'tools' | 'timing'>,
+  context: Pick<RunContext, 'settings' | 'source' | 'destination' | 'tools' | 'timing'>,
   facts: Facts,
   request: Request & { readonly isForced: boolean },
 ): Promise<Foreseen[]> {
-  const { planned, failures } = await planAll(work, facts, request);
-  const estimates = await estimateReading(work.source, planned);
+  const { planned, failures } = await planAll(context, facts, request);
+  const estimates = await estimateReading(context.source, planned);
   const reshaped = planned.flatMap(({ table, plan }) => (isReshaped(plan) ? [table] : []));
-  const dependents = await gatherDependents(work, reshaped);
+  const dependents = await gatherDependents(context, reshaped);
   const gone = await foreseeAllGone(
-    work,
+    context,
     planned.map(({ table, plan }) => [table, plan] as const),
   );
   const answered = planned.map(({ table, plan }) => {
@@ -76,7 +76,7 @@ export async function foresee(
     const estimate = estimates.get(table);
     const told =
       estimate instanceof IncrepError
-        ? unforeseen(work, { settings, error: estimate })
+        ? unforeseen(context, { settings, error: estimate })
         : describe(table, plan, {
             estimate,
             dependents: dependents.get(table) ?? [],
@@ -87,13 +87,13 @@ export async function foresee(
   });
   const unanswered = failures.map((failure) => ({
     settings: failure.settings,
-    told: unforeseen(work, failure),
+    told: unforeseen(context, failure),
   }));
-  return inOrder([...answered, ...unanswered], work.settings.tables).map(({ told }) => told);
+  return inOrder([...answered, ...unanswered], context.settings.tables).map(({ told }) => told);
 }
 
-function unforeseen(work: Pick<Work, 'settings'>, { settings, error }: TableFailure): Foreseen {
-  const { destinationName, copyName } = tableNames(work, settings);
+function unforeseen(context: Pick<RunContext, 'settings'>, { settings, error }: TableFailure): Foreseen {
+  const { destinationName, copyName } = tableNames(context, settings);
   return {
     name: settings.name,
     action: 'refused',

@@ -13,36 +13,36 @@ import type { StateFile } from '../state/state-files.ts';
 import { readPendingLoads } from '../sync/facts/pending-loads.ts';
 import { tableNames } from '../sync/facts/facts.ts';
 import { lockTable } from '../sync/lock/table-lock.ts';
-import type { Work } from '../sync/context/run-context.ts';
+import type { RunContext } from '../sync/context/run-context.ts';
 
 /** `nothing`: no state named it. `absent`: nor is there a table. */
 export type Forgotten = 'state' | 'nothing' | 'absent';
 
 /** @throws IncrepError RUN_LOCKED, while a run is at work on the table: its state would come after the reset */
-export async function forgetTable(work: Work, table: TableSettings): Promise<Forgotten> {
-  const { destinationName, stateName, copyName } = tableNames(work, table);
+export async function forgetTable(context: RunContext, table: TableSettings): Promise<Forgotten> {
+  const { destinationName, stateName, copyName } = tableNames(context, table);
   const { schema } = destinationName;
-  const file = await work.stateFiles.read(copyName);
-  const here = await work.destination.identity();
+  const file = await context.stateFiles.read(copyName);
+  const here = await context.destination.identity();
   // Whichever of them it was synced under last.
-  const names = [destinationName.table, sharedName(destinationName.table, work.settings.pipeline)];
-  const forgotten = await work.destination.withWriting([], async (client): Promise<Forgotten> => {
+  const names = [destinationName.table, sharedName(destinationName.table, context.settings.pipeline)];
+  const forgotten = await context.destination.withWriting([], async (client): Promise<Forgotten> => {
     for (const name of names.toSorted())
-      await lockTable(client, { stateName: { schema, table: name } }, { waitSeconds: 0, ...work });
+      await lockTable(client, { stateName: { schema, table: name } }, { waitSeconds: 0, ...context });
     const ours = [stateTable, loadsTable, chunksTable].map((named) => named(schema).table);
     const there = await describeRelations(client, schema, [...ours, destinationName.table]);
     const [hasState, ...hasLoads] = ours.map((name) => there.has(name));
     const hasPending = hasLoads.every(Boolean) && (await forgetPending(client, stateName));
-    const states = hasState === true ? await statesOf(client, work, stateName, names) : [];
+    const states = hasState === true ? await statesOf(client, context, stateName, names) : [];
     const wasKnown = states.some(isRealState) || hasPending || namesCopy(file, here);
     if (!there.has(destinationName.table) && states.length === 0 && file.kind === 'none')
       return hasPending ? 'state' : 'absent';
     // Another machine may hold a state file that would serve in place of a row that is gone.
     if (hasState !== true) await client.query(asUsual(createStateTable(schema)));
-    const source = { database: work.settings.source.database, ...table.source };
+    const source = { database: context.settings.source.database, ...table.source };
     const reset: Omit<ResetRecord, 'generation'> = {
       format: STATE_FORMAT,
-      pipeline: work.settings.pipeline,
+      pipeline: context.settings.pipeline,
       source,
       reset: { at: new Date().toISOString(), wasKnown },
       writtenAs: writtenAsIn(states, file),
@@ -57,10 +57,10 @@ export async function forgetTable(work: Work, table: TableSettings): Promise<For
     ]);
     for (const name of names)
       if (name !== stateName.table)
-        await client.query(forgetOwnState(schema), [name, work.settings.pipeline]);
+        await client.query(forgetOwnState(schema), [name, context.settings.pipeline]);
     return wasKnown ? 'state' : 'nothing';
   });
-  await work.stateFiles.remove(copyName);
+  await context.stateFiles.remove(copyName);
   return forgotten;
 }
 
@@ -76,7 +76,7 @@ type StateRow = z.infer<typeof stateRow>;
 /** Its own, whosever it is, and those of the pipeline under the other name. */
 async function statesOf(
   client: pg.ClientBase,
-  { settings: { pipeline } }: Work,
+  { settings: { pipeline } }: RunContext,
   stateName: TableName,
   names: readonly string[],
 ): Promise<StateRow[]> {

@@ -5,7 +5,7 @@ import { gatherFacts, type TableFailure } from '../sync/facts/facts.ts';
 import { withHastySource } from './source-timeout.ts';
 import { ordinaryRequest } from '../sync/plan/plan.ts';
 import { planTable } from '../sync/plan/plan-table.ts';
-import type { Work } from '../sync/context/run-context.ts';
+import type { RunContext } from '../sync/context/run-context.ts';
 
 export interface Drift {
   readonly what: string;
@@ -21,12 +21,12 @@ export interface Drifts {
   readonly trouble: IncrepError | undefined;
 }
 
-export async function driftNow(work: Work, tables: readonly TableSettings[]): Promise<Drifts> {
+export async function driftNow(context: RunContext, tables: readonly TableSettings[]): Promise<Drifts> {
   try {
-    const facts = await withHastySource(work, (source) => gatherFacts({ ...work, source }, tables));
+    const facts = await withHastySource(context, (source) => gatherFacts({ ...context, source }, tables));
     return { found: new Map(facts.tables.flatMap(driftOf)), failures: facts.failures, trouble: undefined };
   } catch (error) {
-    work.signal?.throwIfAborted();
+    context.signal?.throwIfAborted();
     return { found: undefined, failures: [], trouble: asIncrepError(error) };
   }
 }

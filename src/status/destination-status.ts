@@ -17,7 +17,7 @@ import { keysIn } from '../sync/facts/populated-tables.ts';
 import { tableNames } from '../sync/facts/facts.ts';
 import { bothOf, DAY_MS, digestOf, isFailure, startOf, type Digest } from './run-stats.ts';
 import { readStateRows, type StateRows } from '../sync/facts/state-rows.ts';
-import type { Work } from '../sync/context/run-context.ts';
+import type { RunContext } from '../sync/context/run-context.ts';
 
 export interface Observed {
   readonly runs: Digest;
@@ -32,16 +32,16 @@ export interface Observed {
 
 /** `local`: this machine's history, by the names of copies. */
 export async function askDestination(
-  work: Work,
+  context: RunContext,
   tables: readonly TableSettings[],
   local: ReadonlyMap<string, readonly RunRecord[]>,
   now: Date,
 ): Promise<(table: TableSettings) => Observed> {
-  const home = work.settings.destination.schema;
-  const { pipeline } = work.settings;
-  const copies = tables.map((table) => tableNames(work, table));
+  const home = context.settings.destination.schema;
+  const { pipeline } = context.settings;
+  const copies = tables.map((table) => tableNames(context, table));
   const names = copies.map(({ copyName }) => copyName);
-  return work.destination.withReading(async (client) => {
+  return context.destination.withReading(async (client) => {
     const schemas = [...new Set(copies.map(({ destinationName: { schema } }) => schema))];
     const accessOf = await describeSchemas(client, schemas);
     const perSchema = [stateTable, loadsTable, chunksTable];
@@ -55,7 +55,7 @@ export async function askDestination(
       );
     const stateOf = await readStateRows(client, pipeline, inSchemaWith(stateTable));
     const runs = there.has(tableKey(runsTable(home)))
-      ? await readRuns(client, work, names, local, now)
+      ? await readRuns(client, context, names, local, now)
       : undefined;
     const pendingLoads = await readPendingLoads(
       client,
@@ -66,7 +66,7 @@ export async function askDestination(
         ? []
         : keysIn(await client.query(lockedAmong(copies.map(({ stateName }) => stateName))));
     return (table) => {
-      const own = tableNames(work, table);
+      const own = tableNames(context, table);
       const key = tableKey(own.stateName);
       return {
         runs: runs?.get(own.copyName) ?? digestOf(local.get(own.copyName) ?? [], now),
@@ -96,7 +96,7 @@ const digestRow = z.object({
 
 async function readRuns(
   client: pg.ClientBase,
-  { settings }: Work,
+  { settings }: RunContext,
   names: readonly string[],
   local: ReadonlyMap<string, readonly RunRecord[]>,
   now: Date,

@@ -2,7 +2,7 @@
 import { IncrepError } from '../errors.ts';
 import type { RunRecord } from '../schema/run-record.ts';
 import { readHistory } from '../state/history-file.ts';
-import type { Work } from '../sync/context/run-context.ts';
+import type { RunContext } from '../sync/context/run-context.ts';
 
 export interface LocalRuns {
   readonly records: readonly RunRecord[];
@@ -10,7 +10,7 @@ export interface LocalRuns {
   readonly trouble: IncrepError | undefined;
 }
 
-export async function readLocalRuns({ settings }: Pick<Work, 'settings'>): Promise<LocalRuns> {
+export async function readLocalRuns({ settings }: Pick<RunContext, 'settings'>): Promise<LocalRuns> {
   try {
     return { records: await readHistory(settings.stateDirectory, settings.pipeline), trouble: undefined };
   } catch (error) {

@@ -7,7 +7,7 @@ import { newestRuns, readRuns } from '../sql/history.ts';
 import { runsTable } from '../sql/state.ts';
 import { readLocalRuns } from './local-run-history.ts';
 import { startOf } from './run-stats.ts';
-import type { Work } from '../sync/context/run-context.ts';
+import type { RunContext } from '../sync/context/run-context.ts';
 
 export interface PastRun {
   readonly id: string;
@@ -40,8 +40,8 @@ export interface PastRequest {
   readonly isLocal: boolean;
 }
 
-export async function pastRuns(work: Work, request: PastRequest): Promise<PastRuns> {
-  const local = await readLocalRuns(work);
+export async function pastRuns(context: RunContext, request: PastRequest): Promise<PastRuns> {
+  const local = await readLocalRuns(context);
   const here = chosenRuns(local.records, request);
   const answer = (there: readonly RunRecord[], unreachable?: IncrepError): PastRuns => ({
     runs: chosenRuns([...there, ...here.flatMap(recordsOf)], request),
@@ -50,16 +50,16 @@ export async function pastRuns(work: Work, request: PastRequest): Promise<PastRu
   });
   if (request.isLocal) return answer([]);
   try {
-    return answer(await askDestination(work, request, here));
+    return answer(await askDestination(context, request, here));
   } catch (error) {
-    if (!(error instanceof IncrepError) || work.signal?.aborted === true) throw error;
+    if (!(error instanceof IncrepError) || context.signal?.aborted === true) throw error;
     return answer([], error);
   }
 }
 
 /** Its newest runs, and what it knows of those that were found here. */
 async function askDestination(
-  { settings, destination }: Work,
+  { settings, destination }: RunContext,
   { tables, since, isFailedOnly, limit }: PastRequest,
   here: readonly PastRun[],
 ): Promise<RunRecord[]> {

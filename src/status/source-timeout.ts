@@ -1,14 +1,17 @@
 /** A source that is asked in a short time: whoever asks for the state of the copies does not wait long for it. */
 import { IncrepError } from '../errors.ts';
 import { Database } from '../postgres/database.ts';
-import type { Work } from '../sync/context/run-context.ts';
+import type { RunContext } from '../sync/context/run-context.ts';
 
 /** @throws IncrepError CONNECTION_FAILED where that time was not enough, and whatever `use` throws */
-export async function withHastySource<T>(work: Work, use: (source: Database) => Promise<T>): Promise<T> {
-  const { settings, timing } = work;
+export async function withHastySource<T>(
+  context: RunContext,
+  use: (source: Database) => Promise<T>,
+): Promise<T> {
+  const { settings, timing } = context;
   const tooLate = new AbortController();
-  const timer = setTimeout(() => tooLate.abort(slow(work)), timing.statusSourceTimeout * 1000);
-  const signal = AbortSignal.any([tooLate.signal, ...(work.signal ? [work.signal] : [])]);
+  const timer = setTimeout(() => tooLate.abort(slow(context)), timing.statusSourceTimeout * 1000);
+  const signal = AbortSignal.any([tooLate.signal, ...(context.signal ? [context.signal] : [])]);
   await using source = new Database(settings.source, { ...settings, signal, timing });
   try {
     return await use(source);
@@ -17,7 +20,7 @@ export async function withHastySource<T>(work: Work, use: (source: Database) => 
   }
 }
 
-const slow = ({ source, timing }: Work): IncrepError =>
+const slow = ({ source, timing }: RunContext): IncrepError =>
   new IncrepError('CONNECTION_FAILED', {
     what: `source ${source.place.address} did not answer within ${timing.statusSourceTimeout} s`,
     next: 'Use --no-source to leave it out.',

@@ -1,11 +1,11 @@
 import { copyNameOf } from '../config/tables/places.ts';
 import type { TableSettings } from '../config/settings.ts';
 import type { StateRecord } from '../schema/state-record.ts';
-import type { Work } from '../sync/context/run-context.ts';
+import type { RunContext } from '../sync/context/run-context.ts';
 
 /** What the state file says of a copy; undefined where there is none of this pipeline that can be used. */
 export async function recordInFile(
-  { stateFiles, settings }: Pick<Work, 'stateFiles' | 'settings'>,
+  { stateFiles, settings }: Pick<RunContext, 'stateFiles' | 'settings'>,
   table: TableSettings,
 ): Promise<StateRecord | undefined> {
   const file = await stateFiles.read(copyNameOf(settings, table));

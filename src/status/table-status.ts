@@ -10,7 +10,7 @@ import { driftNow, type Drift, type Drifts } from './current-drift.ts';
 import { readLocalRuns } from './local-run-history.ts';
 import { recordInFile } from './state-file-record.ts';
 import { byTable, digestOf } from './run-stats.ts';
-import type { Work } from '../sync/context/run-context.ts';
+import type { RunContext } from '../sync/context/run-context.ts';
 
 export type Condition = 'ok' | 'stale' | 'drift' | 'failing' | 'running' | 'never synced' | 'disabled';
 
@@ -60,16 +60,16 @@ export interface StatusRequest {
 const NO_DRIFTS: Drifts = { found: undefined, failures: [], trouble: undefined };
 
 export async function tableStatuses(
-  work: Work,
+  context: RunContext,
   tables: readonly TableSettings[],
   { isLocal, asksSource, sourceTrouble }: StatusRequest,
 ): Promise<Statuses> {
   const now = new Date();
-  const local = await readLocalRuns(work);
+  const local = await readLocalRuns(context);
   const runs = byTable(local.records);
   const fromFiles = async (unreachable?: IncrepError): Promise<Statuses> => ({
     tables: await Promise.all(
-      tables.map(async (table) => statusOf(table, await askFiles(work, table, runs, now), NO_DRIFTS, now)),
+      tables.map(async (table) => statusOf(table, await askFiles(context, table, runs, now), NO_DRIFTS, now)),
     ),
     unreachable,
     sourceTrouble: undefined,
@@ -77,17 +77,17 @@ export async function tableStatuses(
   });
   if (isLocal) return fromFiles();
   try {
-    const observed = await askDestination(work, tables, runs, now);
+    const observed = await askDestination(context, tables, runs, now);
     const drifts = sourceTrouble
       ? { found: undefined, failures: [], trouble: sourceTrouble }
       : asksSource
-        ? await driftNow(work, tables)
+        ? await driftNow(context, tables)
         : NO_DRIFTS;
     // The file serves where the destination has no state, as it does for a sync.
     const withRecord = async (table: TableSettings): Promise<Observed> => {
       const there = observed(table);
       if (there.isReset || there.record) return there;
-      return { ...there, ...(await askFile(work, table)) };
+      return { ...there, ...(await askFile(context, table)) };
     };
     return {
       tables: await Promise.all(
@@ -98,29 +98,32 @@ export async function tableStatuses(
       historyTrouble: local.trouble,
     };
   } catch (error) {
-    if (!(error instanceof IncrepError) || work.signal?.aborted === true) throw error;
+    if (!(error instanceof IncrepError) || context.signal?.aborted === true) throw error;
     return fromFiles(error);
   }
 }
 
 /** A file that cannot be read is no reason to say nothing of its table. */
-async function askFile(work: Work, table: TableSettings): Promise<Pick<Observed, 'record' | 'trouble'>> {
+async function askFile(
+  context: RunContext,
+  table: TableSettings,
+): Promise<Pick<Observed, 'record' | 'trouble'>> {
   try {
-    return { record: await recordInFile(work, table), trouble: undefined };
+    return { record: await recordInFile(context, table), trouble: undefined };
   } catch (error) {
     return { record: undefined, trouble: asIncrepError(error) };
   }
 }
 
 async function askFiles(
-  work: Work,
+  context: RunContext,
   table: TableSettings,
   local: ReadonlyMap<string, readonly RunRecord[]>,
   now: Date,
 ): Promise<Observed> {
   return {
-    runs: digestOf(local.get(copyNameOf(work.settings, table)) ?? [], now),
-    ...(await askFile(work, table)),
+    runs: digestOf(local.get(copyNameOf(context.settings, table)) ?? [], now),
+    ...(await askFile(context, table)),
     isReset: false,
     isRunning: false,
     pendingLoad: undefined,

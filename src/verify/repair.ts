@@ -10,7 +10,7 @@ import { addMissingLabels } from '../sync/write/create-types.ts';
 import { lockTable } from '../sync/lock/table-lock.ts';
 import { comparableCopy, recordIn, settledSides, withLockedSource } from './verify.ts';
 import { foreignKeyRefusal, violationOf } from '../sync/write/violations.ts';
-import type { Work } from '../sync/context/run-context.ts';
+import type { RunContext } from '../sync/context/run-context.ts';
 import { applyDifferences } from '../sync/compare/apply-differences.ts';
 
 export interface Repaired {
@@ -20,30 +20,30 @@ export interface Repaired {
 }
 
 /** Compares anew: what a sync has put right since the report needs no repair. */
-export async function repairTable(work: Work, reported: TableFacts): Promise<Repaired> {
+export async function repairTable(context: RunContext, reported: TableFacts): Promise<Repaired> {
   const { relation, known } = comparableCopy(reported);
-  await addMissingLabels(work, reported);
-  const patience = { waitSeconds: 0, timing: work.timing, signal: work.signal };
-  const facts = await addOwnColumns(work, reported, patience);
-  return work.destination.withWriting([], async (destination) => {
+  await addMissingLabels(context, reported);
+  const patience = { waitSeconds: 0, timing: context.timing, signal: context.signal };
+  const facts = await addOwnColumns(context, reported, patience);
+  return context.destination.withWriting([], async (destination) => {
     await lockTable(destination, facts, patience);
     await ensureOwnColumns(destination, facts);
     await emptyStaging(destination, facts, relation.columns);
     const record = (await recordIn(destination, facts)) ?? known;
-    const removed = await withLockedSource(work, facts, relation, async (source) => {
+    const removed = await withLockedSource(context, facts, relation, async (source) => {
       const sides = await settledSides(source, facts, relation, record);
       const { differences } = await compareSides(
         { client: source, rows: sides.source },
         { client: destination, rows: sides.destination },
       );
       return namingConstraints(facts, () =>
-        applyDifferences({ work, facts, relation, source, destination }, differences),
+        applyDifferences({ context, facts, relation, source, destination }, differences),
       );
     });
     const merge = mergeOf(facts, relation);
     await dropOlderVersions(destination, merge, relation);
     const { inserted, updated } = await mergeInto({
-      work,
+      context,
       facts,
       source: relation,
       destination,

@@ -19,7 +19,7 @@ import { ordinaryRequest } from '../sync/plan/plan.ts';
 import { planTable } from '../sync/plan/plan-table.ts';
 import { ensureShape, mayReadMore } from '../sync/read/shape-check.ts';
 import { readStateRows } from '../sync/facts/state-rows.ts';
-import type { Work } from '../sync/context/run-context.ts';
+import type { RunContext } from '../sync/context/run-context.ts';
 
 /** How many keys of each kind a report names. */
 const NAMED_KEYS = 5;
@@ -47,9 +47,9 @@ export const isEqual = ({ missing, extra, changed, duplicated }: Verified): bool
   missing + extra + changed + duplicated === 0;
 
 /** @throws IncrepError where there is no copy that could be compared */
-export async function verifyTable(work: Work, facts: TableFacts): Promise<Verified> {
+export async function verifyTable(context: RunContext, facts: TableFacts): Promise<Verified> {
   const startedAt = performance.now();
-  const compared = await compareTable(work, facts);
+  const compared = await compareTable(context, facts);
   return { name: facts.settings.name, ...compared, durationSeconds: (performance.now() - startedAt) / 1000 };
 }
 
@@ -58,13 +58,13 @@ export async function verifyTable(work: Work, facts: TableFacts): Promise<Verifi
  * writers on either side never look like a difference.
  */
 async function compareTable(
-  work: Work,
+  context: RunContext,
   facts: TableFacts,
 ): Promise<Omit<Verified, 'name' | 'durationSeconds'>> {
   const { relation, known } = comparableCopy(facts);
-  return work.destination.withSnapshot([], async (destination) => {
+  return context.destination.withSnapshot([], async (destination) => {
     const record = (await recordIn(destination, facts)) ?? known;
-    return withLockedSource(work, facts, relation, async (source) => {
+    return withLockedSource(context, facts, relation, async (source) => {
       const sides = await settledSides(source, facts, relation, record);
       const comparison = await compareSides(
         { client: source, rows: sides.source },
@@ -77,12 +77,12 @@ async function compareTable(
 }
 
 export const withLockedSource = <T>(
-  work: Work,
+  context: RunContext,
   facts: TableFacts,
   relation: Relation,
   read: (source: pg.ClientBase) => Promise<T>,
 ): Promise<T> =>
-  work.source.withSnapshot(canLock(relation) ? [lockShape(relation.name)] : [], async (source) => {
+  context.source.withSnapshot(canLock(relation) ? [lockShape(relation.name)] : [], async (source) => {
     if (mayReadMore(facts)) await ensureShape(source, facts, shapeOf(relation));
     return read(source);
   });

@@ -14,7 +14,7 @@ import { stateFiles } from '../../state/state-files.ts';
 import { KnownDestinations } from '../../sync/context/known-destinations.ts';
 import { WaitBudget } from '../../sync/context/wait-budget.ts';
 import { TimeLimit } from '../../sync/context/time-limit.ts';
-import type { Work } from '../../sync/context/run-context.ts';
+import type { RunContext } from '../../sync/context/run-context.ts';
 import type { Timing } from '../../timing.ts';
 import { chooseDestinations } from './choose-destinations.ts';
 import type { Terminal } from '../terminal/terminal.ts';
@@ -25,7 +25,7 @@ export interface Context {
   readonly runId: string;
   readonly signal: AbortSignal;
   readonly terminal: Terminal;
-  readonly work: Work;
+  readonly runContext: RunContext;
   /** Adds a listener to the events of the run. */
   readonly listen: (listener: Listener) => void;
   /** Tells all of them. */
@@ -41,7 +41,7 @@ export interface Pipeline {
   /** Undefined where there is no other, and it needs no name. */
   readonly name: string | undefined;
   readonly settings: Settings;
-  readonly work: Work;
+  readonly runContext: RunContext;
   /** To the events of this destination's run alone; where it is the only one, those are the events of the run. */
   readonly listen: (listener: Listener) => void;
 }
@@ -93,7 +93,7 @@ export async function withContext<T>(
   const pipelineOf = (own: Settings, heard: Listener[]): Pipeline => ({
     name: own.destinationName,
     settings: own,
-    work: {
+    runContext: {
       ...common,
       settings: own,
       source: openSource(),
@@ -111,14 +111,14 @@ export async function withContext<T>(
     const [first] = pipelines;
     if (!first) throw new Error('a pipeline without a destination');
     const listen = (listener: Listener) => void listeners.push(listener);
-    const { work } = first;
+    const { runContext } = first;
     return await use({
       settings,
       redact,
       runId,
       signal,
       terminal,
-      work,
+      runContext,
       listen,
       emit,
       pipelines,
@@ -127,7 +127,7 @@ export async function withContext<T>(
   } catch (error) {
     throw withoutSecrets(asIncrepError(error), redact);
   } finally {
-    const databases = pipelines.flatMap(({ work }) => [work.destination, work.source]);
+    const databases = pipelines.flatMap(({ runContext }) => [runContext.destination, runContext.source]);
     await Promise.all(databases.map((database) => database[Symbol.asyncDispose]()));
   }
 }

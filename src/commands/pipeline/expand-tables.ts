@@ -63,31 +63,36 @@ export async function expandTables(context: Context, asking: Asking): Promise<Ex
 
 /** Of all destinations. */
 export function mapSettings(context: Context, change: (settings: Settings) => Settings): Context {
-  const pipelines = context.pipelines.map(({ settings: before, work, ...pipeline }) => {
+  const pipelines = context.pipelines.map(({ settings: before, runContext, ...pipeline }) => {
     const settings = change(before);
-    return { ...pipeline, settings, work: { ...work, settings } };
+    return { ...pipeline, settings, runContext: { ...runContext, settings } };
   });
   const [first] = pipelines;
-  return { ...context, settings: change(context.settings), work: first?.work ?? context.work, pipelines };
+  return {
+    ...context,
+    settings: change(context.settings),
+    runContext: first?.runContext ?? context.runContext,
+    pipelines,
+  };
 }
 
 async function tablesFor(
-  { work, settings, pipelines }: Context,
+  { runContext, settings, pipelines }: Context,
   { source, withGone = false, isLocal = false }: Asking,
 ): Promise<{ readonly found: readonly TableName[]; readonly trouble?: IncrepError }> {
   const remembered = async (isLocalOnly: boolean) =>
     distinctTables(
-      (await Promise.all(pipelines.map((each) => rememberedTables(each.work, isLocalOnly)))).flat(),
+      (await Promise.all(pipelines.map((each) => rememberedTables(each.runContext, isLocalOnly)))).flat(),
     );
   if (source === 'not' || isLocal) return { found: await remembered(isLocal) };
   try {
     const found =
       source === 'soon'
-        ? await withHastySource(work, (hasty) => findTables(hasty, settings))
-        : await findTables(work.source, settings);
+        ? await withHastySource(runContext, (hasty) => findTables(hasty, settings))
+        : await findTables(runContext.source, settings);
     return { found: withGone ? distinctTables([...found, ...(await remembered(false))]) : found };
   } catch (error) {
-    work.signal?.throwIfAborted();
+    runContext.signal?.throwIfAborted();
     if (source === 'must') throw error;
     return { found: await remembered(false), trouble: asIncrepError(error) };
   }

@@ -18,8 +18,8 @@ export function runMetrics(
 ): Listener {
   const { pipeline, stateDirectory: directory, tables, destinations } = settings;
   const named = destinations.length === 0 ? [undefined] : destinations.map(({ name }) => name);
-  const metricsOf = async ({ name, work }: Pipeline, table: TableSettings): Promise<TableMetrics> => {
-    const record = await recordInFile(work, table).catch(() => undefined);
+  const metricsOf = async ({ name, runContext }: Pipeline, table: TableSettings): Promise<TableMetrics> => {
+    const record = await recordInFile(runContext, table).catch(() => undefined);
     return {
       ...ofTable(table.name, name),
       maxStalenessSeconds: table.maxStalenessSeconds,

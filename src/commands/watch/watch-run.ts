@@ -32,7 +32,7 @@ export interface Watch extends AsyncDisposable {
 /** Adding one touches this function and its own file. */
 export async function watchRun(context: Context, options: WatchOptions): Promise<Watch> {
   const { settings, terminal, redact, signal, listen } = context;
-  const { timing } = context.work;
+  const { timing } = context.runContext;
   const { isJson, verbosity } = options;
   const progress = isJson || verbosity !== 'normal' ? undefined : progressOn(context);
   const warn = await wireLog(context, options, progress);

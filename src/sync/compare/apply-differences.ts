@@ -13,10 +13,10 @@ import { keyColumns } from './sides.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { ownOf } from '../write/metadata-columns.ts';
 import { keepsRest } from '../plan/reload-guard.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 
 interface Repairing {
-  readonly work: Work;
+  readonly context: RunContext;
   readonly facts: TableFacts;
   readonly relation: Relation;
   readonly source: pg.ClientBase;
@@ -63,7 +63,7 @@ export async function applyDifferences(
 }
 
 async function fetchRows(
-  { work, facts, relation, source, destination }: Repairing,
+  { context, facts, relation, source, destination }: Repairing,
   keys: readonly string[],
 ): Promise<void> {
   const columns = relation.columns.map(({ name }) => name);
@@ -74,12 +74,16 @@ async function fetchRows(
   });
   const select = selectKeys(facts.sourceRows, relation.columns, keyColumns(facts, relation, 'source'), keys);
   await copyBetween(
-    { client: source, place: work.source.place, copyOut: onRows(facts.sourceRows, copyOut(select, format)) },
+    {
+      client: source,
+      place: context.source.place,
+      copyOut: onRows(facts.sourceRows, copyOut(select, format)),
+    },
     {
       client: destination,
-      place: work.destination.place,
+      place: context.destination.place,
       copyIn: copyIn(facts.stagingName, columns, { format, isFresh: false }),
     },
-    { format, onBytes: () => undefined, signal: work.signal },
+    { format, onBytes: () => undefined, signal: context.signal },
   );
 }

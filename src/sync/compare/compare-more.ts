@@ -14,12 +14,12 @@ import { mergeInto } from '../write/merge-into.ts';
 import { dropOlderVersions, mergeOf, NO_COUNTS, type MergeCounts } from '../write/merge-staging.ts';
 import { countsOn } from '../fence/pending-rows.ts';
 import type { IncrementalPlan } from '../plan/plan.ts';
-import { lifeOf } from '../facts/server-instance.ts';
-import type { Work } from '../context/run-context.ts';
+import { instanceOf } from '../facts/server-instance.ts';
+import type { RunContext } from '../context/run-context.ts';
 import { applyDifferences } from './apply-differences.ts';
 
 interface Comparing {
-  readonly work: Work;
+  readonly context: RunContext;
   /** With the destination table as it is now. */
   readonly facts: TableFacts;
   readonly plan: IncrementalPlan;
@@ -35,13 +35,13 @@ interface Comparing {
 
 /** In the snapshot whose window was just merged. Rows that are gone are none of its business. */
 export async function compareMore(comparing: Comparing): Promise<MergeCounts> {
-  const { work, facts, plan, rewritten, recent, source, destination } = comparing;
+  const { context, facts, plan, rewritten, recent, source, destination } = comparing;
   const hasOldRows = rewritten && (await holdsOldRows(comparing, rewritten));
   if (recent === undefined && hasOldRows) return NO_COUNTS;
   const isWhole = recent === undefined || (rewritten && !hasOldRows);
   const table = facts.settings.name;
   const detail = isWhole ? 'every row compared' : 'the latest rows compared';
-  await work.emit({ type: 'phase-started', table, phase: 'copy', detail });
+  await context.emit({ type: 'phase-started', table, phase: 'copy', detail });
   const relation = plan.source;
   await destination.query(deleteAll(facts.stagingName));
   const sides = sidesOf(facts, {
@@ -55,11 +55,11 @@ export async function compareMore(comparing: Comparing): Promise<MergeCounts> {
     { client: source, rows: sides.source },
     { client: destination, rows: sides.destination },
   );
-  await applyDifferences({ work, facts, relation, source, destination }, differences, {
+  await applyDifferences({ context, facts, relation, source, destination }, differences, {
     extra: isWhole ? 'leave' : 'fetch',
   });
   await dropOlderVersions(destination, mergeOf(facts, relation), relation);
-  return mergeInto({ work, facts, source: relation, destination, share: 'few', isRemovalOver: true });
+  return mergeInto({ context, facts, source: relation, destination, share: 'few', isRemovalOver: true });
 }
 
 const foundRow = z.object({ hasOldRows: z.boolean() });
@@ -75,7 +75,7 @@ async function holdsOldRows(
   const { since } = plan;
   if (!rewritten.isInFile || !showsWriters(plan.source) || !('settledXid' in since)) return false;
   const { settledXid, sourceLife } = since;
-  if (settledXid === null || !countsOn(sourceLife, lifeOf(facts))) return false;
+  if (settledXid === null || !countsOn(sourceLife, instanceOf(facts))) return false;
   const { rows } = await ask(
     source,
     onRows(

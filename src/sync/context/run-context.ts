@@ -9,9 +9,9 @@ import type { Timing } from '../../timing.ts';
 import type { KnownDestinations } from './known-destinations.ts';
 import type { WaitBudget } from './wait-budget.ts';
 import type { TimeLimit } from './time-limit.ts';
-import type { Companions, Party } from '../fan-out/reader-group.ts';
+import type { FanOut, ReaderGroup } from '../fan-out/reader-group.ts';
 
-export interface Work {
+export interface RunContext {
   readonly settings: Settings;
   readonly source: Database;
   readonly destination: Database;
@@ -29,11 +29,11 @@ export interface Work {
   /** Of the pipeline; each is added when it is met. */
   readonly destinations: KnownDestinations;
   /** The runs for other destinations; undefined where there is one. */
-  readonly companions?: Companions;
+  readonly fanOut?: FanOut;
   /** Syncs another table of this run now, from a later snapshot than ours: rows of ours refer to it. False: it cannot. */
   readonly bringTable?: (destination: TableName) => Promise<boolean>;
   /** Those that read the same table with us. */
-  readonly party?: Party;
+  readonly group?: ReaderGroup;
   /** What the source is read as, where tables have waited for each other. */
   readonly moment?: Moment;
 }

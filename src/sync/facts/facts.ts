@@ -20,7 +20,7 @@ import { gatherNativeTypes, homesOf } from './user-types.ts';
 import { reconcile, type Saved } from './saved-state.ts';
 import { describeSources, type Selected, type SelectedSource } from './source-selection.ts';
 import { countUnclaimed, isUnclaimed, type Unclaimed } from './unclaimed.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 
 export interface Servers {
   readonly source: ServerIdentity;
@@ -103,38 +103,38 @@ export function inOrder<T extends { readonly settings: TableSettings }>(
   return unordered.toSorted((one, other) => placeOf(one) - placeOf(other));
 }
 
-type Gathering = Pick<Work, 'settings' | 'source' | 'destination' | 'stateFiles'>;
+type Gathering = Pick<RunContext, 'settings' | 'source' | 'destination' | 'stateFiles'>;
 
 /**
  * In a few queries for all tables. If one of these is refused, each table gets queries of its own, so that a table that
  * makes a query fail hides no other table.
  */
-export async function gatherFacts(work: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
+export async function gatherFacts(context: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
   try {
-    return await gatherTogether(work, tables);
+    return await gatherTogether(context, tables);
   } catch (thrown) {
     const error = asIncrepError(thrown);
     if (tables.length === 0 || !isAboutOneStatement(error)) throw error;
     const [first] = tables;
     return tables.length === 1 && first
-      ? nothingOf(work, { settings: first, error })
-      : gatherApart(work, tables);
+      ? nothingOf(context, { settings: first, error })
+      : gatherApart(context, tables);
   }
 }
 
-async function gatherApart(work: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
+async function gatherApart(context: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
   const found: Facts[] = [];
-  for (const table of tables) found.push(await gatherFacts(work, [table]));
+  for (const table of tables) found.push(await gatherFacts(context, [table]));
   return {
-    servers: await serversOf(work),
+    servers: await serversOf(context),
     schemas: new Map(found.flatMap(({ schemas }) => [...schemas])),
     tables: found.flatMap((each) => each.tables),
     failures: found.flatMap(({ failures }) => failures),
   };
 }
 
-const nothingOf = async (work: Gathering, failure: TableFailure): Promise<Facts> => ({
-  servers: await serversOf(work),
+const nothingOf = async (context: Gathering, failure: TableFailure): Promise<Facts> => ({
+  servers: await serversOf(context),
   schemas: new Map(),
   tables: [],
   failures: [failure],
@@ -145,20 +145,20 @@ const serversOf = async ({ source, destination }: Gathering): Promise<Servers> =
   destination: await destination.identity(),
 });
 
-async function gatherTogether(work: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
-  const named = tables.map((settings) => ({ settings, names: tableNames(work, settings) }));
+async function gatherTogether(context: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
+  const named = tables.map((settings) => ({ settings, names: tableNames(context, settings) }));
   const copies = named.map(({ settings, names }) => ({
     ...names,
     settings,
     windowName: settings.chunk ? names.windowName : undefined,
   }));
   const [source, destination] = await Promise.all([
-    describeSource(work.source, named),
-    describeDestination(work.destination, copies, work.settings.pipeline),
+    describeSource(context.source, named),
+    describeDestination(context.destination, copies, context.settings.pipeline),
   ]);
   const servers = { source: source.server, destination: destination.server };
   const nativesOf = await gatherNativeTypes(
-    work,
+    context,
     named.flatMap(({ settings, names }) =>
       settings.types === 'native'
         ? [{ ...selectedOf(source.selected, settings), homes: homesOf(names) }]
@@ -166,7 +166,7 @@ async function gatherTogether(work: Gathering, tables: readonly TableSettings[])
     ),
   );
   const facts = named.map(async ({ settings, names }): Promise<TableFacts | TableFailure> => {
-    const stateFile = await ownStateFile(work, settings, names.copyName);
+    const stateFile = await ownStateFile(context, settings, names.copyName);
     if (stateFile instanceof IncrepError) return { settings, error: stateFile };
     const { sourceName, destinationName } = names;
     const [from, to] = [tableKey(sourceName), tableKey(destinationName)];
@@ -175,7 +175,7 @@ async function gatherTogether(work: Gathering, tables: readonly TableSettings[])
     const state = destination.stateOf(names);
     const { relation, rows, ...selected } = selectedOf(source.selected, settings);
     return {
-      pipeline: work.settings.pipeline,
+      pipeline: context.settings.pipeline,
       settings,
       ...names,
       source: relation,
@@ -195,7 +195,7 @@ async function gatherTogether(work: Gathering, tables: readonly TableSettings[])
       stateFile,
       saved: reconcile(stateFile, state, {
         label: settings.name,
-        pipeline: work.settings.pipeline,
+        pipeline: context.settings.pipeline,
         source: { database: servers.source.database, ...sourceName },
         destination: destinationName,
         systemIdentifier: servers.source.systemIdentifier,
@@ -206,13 +206,13 @@ async function gatherTogether(work: Gathering, tables: readonly TableSettings[])
       stateTable: schema.stateTable,
       otherSourceNames: source.namesIn(sourceName.schema),
       tools: undefined,
-      sourcePassword: work.settings.source.password,
+      sourcePassword: context.settings.source.password,
     };
   });
   const all = await Promise.all(facts);
   const gathered = all.flatMap((each) => ('error' in each ? [] : [each]));
   const unclaimed = await countUnclaimed(
-    work,
+    context,
     gathered.filter((table) => isUnclaimed({ ...table, isTaken: destination.stateOf(table).isTaken })),
   );
   return {
@@ -228,7 +228,7 @@ export type TableNames = Pick<
   'sourceName' | 'destinationName' | 'copyName' | 'stateName' | 'stagingName' | 'windowName'
 >;
 
-export function tableNames({ settings }: Pick<Work, 'settings'>, table: TableSettings): TableNames {
+export function tableNames({ settings }: Pick<RunContext, 'settings'>, table: TableSettings): TableNames {
   const destinationName = destinationOf(settings.destination, table);
   const { schema } = destinationName;
   const own = isShared(table) ? sharedName(destinationName.table, settings.pipeline) : destinationName.table;

@@ -9,7 +9,7 @@ import { distinctTables, tableKey, type TableName } from '../../schema/names.ts'
 import { likeOf } from '../../schema/patterns.ts';
 import { isReadableTable } from '../../schema/relations.ts';
 import { sourcesOfPipeline, stateTable } from '../../sql/state.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 
 /** Ordinary and partitioned tables. In one query. */
 export const findTables = (
@@ -27,17 +27,17 @@ export const findTables = (
  * Those that have a state: from the files, and from the destination unless `isLocal` or while it is away.
  * Never asks the source.
  */
-export async function rememberedTables(work: Work, isLocal: boolean): Promise<TableName[]> {
-  const { pipeline } = work.settings;
-  const records = await work.stateFiles.records();
+export async function rememberedTables(context: RunContext, isLocal: boolean): Promise<TableName[]> {
+  const { pipeline } = context.settings;
+  const records = await context.stateFiles.records();
   const inFiles = records.filter((record) => record.pipeline === pipeline).map(({ source }) => source);
-  const found = [...inFiles, ...(isLocal ? [] : await inDestination(work))];
+  const found = [...inFiles, ...(isLocal ? [] : await inDestination(context))];
   return distinctTables(found);
 }
 
 const sourceRow = z.object({ schema: z.string(), table: z.string() });
 
-async function inDestination({ settings, destination, signal }: Work): Promise<TableName[]> {
+async function inDestination({ settings, destination, signal }: RunContext): Promise<TableName[]> {
   const copies = settings.patterns.map(({ schema, options: { destinationSchema } }) =>
     destinationOf(settings.destination, { source: { schema }, destinationSchema, destinationName: '' }),
   );

@@ -1,11 +1,11 @@
 /** What hangs on the copies, in one query for all of them. */
 import { describeDependents, type Dependent } from '../../postgres/dependents.ts';
 import type { TableFacts } from './facts.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 
 /** By table; nothing for a copy that is not there. */
 export async function gatherDependents(
-  { destination }: Pick<Work, 'destination'>,
+  { destination }: Pick<RunContext, 'destination'>,
   tables: readonly TableFacts[],
 ): Promise<ReadonlyMap<TableFacts, readonly Dependent[]>> {
   const copies = tables.flatMap((table) =>

@@ -3,7 +3,7 @@ import { IncrepError } from '../../errors.ts';
 import { isSameLife, sourceLifeSchema, type SourceLife } from '../../schema/state-record.ts';
 import type { TableFacts } from './facts.ts';
 
-export const lifeOf = ({ servers: { source } }: Pick<TableFacts, 'servers'>): SourceLife => ({
+export const instanceOf = ({ servers: { source } }: Pick<TableFacts, 'servers'>): SourceLife => ({
   systemIdentifier: source.systemIdentifier,
   timeline: source.timeline,
   startedAt: source.startedAt,

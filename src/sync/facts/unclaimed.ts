@@ -6,7 +6,7 @@ import { isReadableTable, type Relation } from '../../schema/relations.ts';
 import { tableCommand } from '../../shell-word.ts';
 import type { Saved } from './saved-state.ts';
 import { countedRows, type CountedRows } from './populated-tables.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 
 export interface Unclaimed extends CountedRows {
   /** host:port/database of both sides: they may have been exchanged by mistake. */
@@ -31,7 +31,7 @@ export const isUnclaimed = ({ destination, saved, pendingLoad, isTaken }: Known)
 
 /** By table; those that are empty are left out. */
 export async function countUnclaimed<T extends { readonly destinationName: TableName }>(
-  { source, destination }: Pick<Work, 'source' | 'destination'>,
+  { source, destination }: Pick<RunContext, 'source' | 'destination'>,
   tables: readonly T[],
 ): Promise<ReadonlyMap<T, Unclaimed>> {
   if (tables.length === 0) return new Map();

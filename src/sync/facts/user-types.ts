@@ -13,7 +13,7 @@ import type { TableName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import type { TypeDefinition } from '../../schema/type-definitions.ts';
 import type { SelectedSource } from './source-selection.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 
 const isUserDefined = ({ type, base }: Column): boolean => !base.isBuiltIn || type !== base.type;
 
@@ -28,7 +28,7 @@ interface Concerned extends Pick<SelectedSource, 'relation' | 'types'> {
 
 /** By relation. Nothing is asked where no column of these has a user-defined type. */
 export async function gatherNativeTypes(
-  { source, destination }: Pick<Work, 'source' | 'destination'>,
+  { source, destination }: Pick<RunContext, 'source' | 'destination'>,
   tables: readonly Concerned[],
 ): Promise<(relation: Relation | undefined) => NativeTypes> {
   const concerned = tables.flatMap(({ relation, ...rest }) =>

@@ -2,14 +2,14 @@
 import { IncrepError } from '../../errors.ts';
 import { ident } from '../../sql/identifiers.ts';
 import type { Servers } from './facts.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 
 /**
  * A transaction of ours could say READ WRITE, but whoever made reading the default meant it.
  * Undefined where it can be written.
  */
 export function writeRefusal(
-  { destination: { place } }: Pick<Work, 'destination'>,
+  { destination: { place } }: Pick<RunContext, 'destination'>,
   { destination }: Pick<Servers, 'destination'>,
 ): IncrepError | undefined {
   if (destination.isStandby)

@@ -5,8 +5,8 @@
 import type { Statement } from '../../sql/search-path.ts';
 import type { Database } from '../../postgres/database.ts';
 import type { Timing } from '../../timing.ts';
-import { Meeting, type Patience } from './rendezvous.ts';
-import type { Companions, Party } from './reader-group.ts';
+import { Rendezvous, type Patience } from './rendezvous.ts';
+import type { FanOut, ReaderGroup } from './reader-group.ts';
 import { SharedSnapshot } from './shared-snapshot.ts';
 
 interface Options {
@@ -20,8 +20,8 @@ interface Options {
 
 export class Sharing implements AsyncDisposable {
   readonly #options: Options;
-  readonly #tables = new Map<string, Meeting<string, undefined>>();
-  readonly #rounds = new Map<Meeting<string, undefined>, Round>();
+  readonly #tables = new Map<string, Rendezvous<string, undefined>>();
+  readonly #rounds = new Map<Rendezvous<string, undefined>, Round>();
   readonly #active: Set<string>;
   /** Those that are behind, or busy with themselves. */
   readonly #behind = new Set<string>();
@@ -33,7 +33,7 @@ export class Sharing implements AsyncDisposable {
     this.#active = new Set(options.names);
   }
 
-  companionsOf(name: string): Companions {
+  companionsOf(name: string): FanOut {
     return {
       meetAt: (table) => this.#meetAt(name, table),
       fallBack: () => this.#fallBack(name),
@@ -44,7 +44,7 @@ export class Sharing implements AsyncDisposable {
     };
   }
 
-  async #meetAt(name: string, table: string): Promise<Party | undefined> {
+  async #meetAt(name: string, table: string): Promise<ReaderGroup | undefined> {
     const meeting = this.#meetingAt(name, table);
     if (meeting.isOver) return undefined;
     this.#behind.delete(name);
@@ -57,14 +57,14 @@ export class Sharing implements AsyncDisposable {
     return round.partyOf(name);
   }
 
-  #meetingAt(name: string, table: string): Meeting<string, undefined> {
+  #meetingAt(name: string, table: string): Rendezvous<string, undefined> {
     const known = this.#tables.get(table);
     if (known) return known;
     const expected = [...this.#active].filter((other) => other === name || !this.#behind.has(other));
     const { timing, signal } = this.#options;
     const { patience, startPatience } = timing.fanOut;
     const seconds = this.#tables.size === 0 ? startPatience : patience;
-    const meeting = new Meeting<string, undefined>(expected, { patience: seconds * 1000, signal });
+    const meeting = new Rendezvous<string, undefined>(expected, { patience: seconds * 1000, signal });
     this.#tables.set(table, meeting);
     return meeting;
   }
@@ -110,15 +110,15 @@ class Round {
   readonly #open: Open;
   readonly #fences = new Map<string, Promise<unknown>>();
   readonly #snapshots = new Map<string, SharedSnapshot>();
-  readonly #meeting: Meeting<string, string>;
+  readonly #meeting: Rendezvous<string, string>;
   readonly #gone = new Set<string>();
 
   constructor(members: readonly string[], patience: Patience, open: Open) {
     this.#open = open;
-    this.#meeting = new Meeting<string, string>(members, patience);
+    this.#meeting = new Rendezvous<string, string>(members, patience);
   }
 
-  partyOf(name: string): Party {
+  partyOf(name: string): ReaderGroup {
     let hasLeft = false;
     return {
       fence: async <T>(what: string, raise: () => Promise<T>): Promise<T> => {

@@ -6,7 +6,7 @@ export interface Patience {
   readonly signal: AbortSignal | undefined;
 }
 
-export class Meeting<Member, Brought> {
+export class Rendezvous<Member, Brought> {
   readonly #expected: Set<Member>;
   readonly #present = new Map<Member, Brought>();
   readonly #patience: Patience;

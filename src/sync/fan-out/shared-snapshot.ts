@@ -7,7 +7,7 @@ import { newBranch } from '../../postgres/broadcast.ts';
 import type { Database } from '../../postgres/database.ts';
 import type { Statement } from '../../sql/search-path.ts';
 import { EXPORT_SNAPSHOT } from '../../sql/session.ts';
-import { Meeting } from './rendezvous.ts';
+import { Rendezvous } from './rendezvous.ts';
 
 interface Options {
   readonly source: Database;
@@ -31,7 +31,7 @@ export type Sent<T> = (
 
 interface Copy {
   readonly what: string;
-  readonly meeting: Meeting<string, PassThrough>;
+  readonly meeting: Rendezvous<string, PassThrough>;
   told?: Promise<unknown>;
 }
 
@@ -127,7 +127,7 @@ export class SharedSnapshot {
     if (known) return known;
     const waiting = this.#copies.flatMap(({ meeting }) => meeting.members);
     const expected = [...this.#members].filter((other) => !waiting.includes(other));
-    const copy = { what, meeting: new Meeting<string, PassThrough>([...expected, member], this.#options) };
+    const copy = { what, meeting: new Rendezvous<string, PassThrough>([...expected, member], this.#options) };
     this.#copies.push(copy);
     return copy;
   }

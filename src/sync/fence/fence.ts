@@ -10,10 +10,10 @@ import { keyOrigin } from '../../sql/key-origin.ts';
 import { serverLife } from '../../sql/session.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { KeyedPlan } from '../plan/plan.ts';
-import { ensureSameServer, lifeOf } from '../facts/server-instance.ts';
-import type { Work } from '../context/run-context.ts';
+import { ensureSameServer, instanceOf } from '../facts/server-instance.ts';
+import type { RunContext } from '../context/run-context.ts';
 
-type Waiting = Pick<Work, 'source' | 'settle' | 'timing' | 'signal' | 'emit'>;
+type Waiting = Pick<RunContext, 'source' | 'settle' | 'timing' | 'signal' | 'emit'>;
 
 const transactionRow = z.object({
   transaction: z.string(),
@@ -77,15 +77,15 @@ export const markedRows = (
 
 export const fenceTarget = (facts: TableFacts, plan: KeyedPlan): FenceTarget => ({
   name: facts.settings.name,
-  life: lifeOf(facts),
+  life: instanceOf(facts),
   ...markedRows(facts, plan),
 });
 
-export async function raiseFence(work: Waiting, target: FenceTarget): Promise<RaisedFence> {
-  const identity = await work.source.identity();
+export async function raiseFence(context: Waiting, target: FenceTarget): Promise<RaisedFence> {
+  const identity = await context.source.identity();
   const fencedAt = new Date();
   const { table, keyType } = target;
-  const [life, mark, , listed, origin] = await work.source.readAtOnce([
+  const [life, mark, , listed, origin] = await context.source.readAtOnce([
     serverLife(identity),
     highWaterMark(target, identity.timeZone),
     KEEP_ACTIVITY,
@@ -101,16 +101,19 @@ export async function raiseFence(work: Waiting, target: FenceTarget): Promise<Ra
     ...numbers,
     sourceTime: at,
     fencedAt,
-    remaining: await waitFor(work, target.name, inFlight),
+    remaining: await waitFor(context, target.name, inFlight),
   };
 }
 
 /** For a table that is read as a whole: nothing of it can come late, so nobody is waited for. */
-export async function lookAtClock(work: Pick<Work, 'source'>, planned: SourceLife): Promise<RaisedFence> {
+export async function lookAtClock(
+  context: Pick<RunContext, 'source'>,
+  planned: SourceLife,
+): Promise<RaisedFence> {
   const fencedAt = new Date();
   // The oldest number of the server may be that of a transaction in another database, which writes nothing here.
-  const asked = [serverLife(await work.source.identity()), MOMENT, IN_FLIGHT];
-  const [life, moment, listed] = await work.source.readAtOnce(asked);
+  const asked = [serverLife(await context.source.identity()), MOMENT, IN_FLIGHT];
+  const [life, moment, listed] = await context.source.readAtOnce(asked);
   ensureSameServer(planned, life?.rows[0]);
   const { at, ...numbers } = momentRow.parse(moment?.rows[0]);
   const remaining = z.array(transactionRow).parse(listed?.rows);

@@ -18,8 +18,8 @@ import type { TableFacts } from '../facts/facts.ts';
 import { generationOf } from '../facts/saved-state.ts';
 import { describeInFlight, type RaisedFence } from './fence.ts';
 import { isKeyedPlan, type IncrementalPlan, type KeyedPlan, type LoadPlan } from '../plan/plan.ts';
-import { lifeOf } from '../facts/server-instance.ts';
-import type { Work } from '../context/run-context.ts';
+import { instanceOf } from '../facts/server-instance.ts';
+import type { RunContext } from '../context/run-context.ts';
 
 /**
  * What an earlier sync knew of this very key. It serves a load too: that reads everything, but what is still open
@@ -41,7 +41,7 @@ export function knownBefore(facts: TableFacts, plan: KeyedPlan) {
     keyType: plan.keyType,
     cursor: record?.cursor ?? null,
     fences: record?.fences ?? [],
-    isSameServerLife: record === undefined || isSameLife(record.sourceLife, lifeOf(facts)),
+    isSameServerLife: record === undefined || isSameLife(record.sourceLife, instanceOf(facts)),
   };
 }
 
@@ -53,7 +53,7 @@ interface Settled {
 }
 
 export function nextRecord(
-  work: Work,
+  context: RunContext,
   facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
   fence: RaisedFence,
@@ -62,10 +62,10 @@ export function nextRecord(
   const generation = generationOf(facts.saved) + 1;
   return {
     format: STATE_FORMAT,
-    pipeline: work.settings.pipeline,
+    pipeline: context.settings.pipeline,
     source: { database: facts.servers.source.database, ...facts.sourceName },
     destination: facts.destinationName,
-    sourceLife: lifeOf(facts),
+    sourceLife: instanceOf(facts),
     sourceTime: fence.sourceTime,
     fencedAt: fence.fencedAt.toISOString(),
     deletesCheckedAt: areDeletesDone ? fence.fencedAt.toISOString() : deletesCheckedBefore(facts),
@@ -82,7 +82,7 @@ export function nextRecord(
     shape: plan.shape,
     fingerprint: fingerprintOf(plan.shape),
     generation,
-    runId: work.runId,
+    runId: context.runId,
     syncedAt: new Date().toISOString(),
   };
 }

@@ -7,7 +7,7 @@ import { isKeyed, type KeyedRecord, type SourceLife, type StateRecord } from '..
 import { isWrittenSince, TRANSACTION_NUMBERS } from '../../sql/compare.ts';
 import { windowCondition, type Window } from '../../sql/window.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { lifeOf } from '../facts/server-instance.ts';
+import { instanceOf } from '../facts/server-instance.ts';
 
 /**
  * SQL predicate: in the window of the next sync, and written since the mark of the last one was read. By the window
@@ -34,7 +34,8 @@ export async function writtenSince(
   relation: Relation,
   { settledXid, sourceLife }: StateRecord,
 ): Promise<string | undefined> {
-  if (settledXid === null || !hasNumbers(relation) || !countsOn(sourceLife, lifeOf(facts))) return undefined;
+  if (settledXid === null || !hasNumbers(relation) || !countsOn(sourceLife, instanceOf(facts)))
+    return undefined;
   const { rows } = await source.query(TRANSACTION_NUMBERS, [relation.oid]);
   const { mayRead, nextXid } = z.object({ mayRead: z.boolean(), nextXid: z.string() }).parse(rows[0]);
   return mayRead ? isWrittenSince(settledXid, nextXid) : undefined;

@@ -16,7 +16,7 @@ import type { RaisedFence } from './fence.ts';
 import { legacyStart } from './legacy-cursor.ts';
 import { countsOn, hasNumbers } from './pending-rows.ts';
 import type { IncrementalPlan } from '../plan/plan.ts';
-import { lifeOf } from '../facts/server-instance.ts';
+import { instanceOf } from '../facts/server-instance.ts';
 import { knownBefore, readAs, shiftSince } from './next-state.ts';
 
 export interface ChosenWindow {
@@ -145,7 +145,7 @@ function anywhere(
     hasNumbers(source) &&
     facts.selected.isSteady &&
     source.oid === since.shape.oid &&
-    countsOn(since.sourceLife, lifeOf(facts));
+    countsOn(since.sourceLife, instanceOf(facts));
   return isKnown
     ? { from, orWritten: { since: since.settledXid, nextXid: farFrom(nextXid) } }
     : { from: null };
@@ -156,7 +156,7 @@ const showsWhatIsNew = (facts: TableFacts, source: Relation, since: StateRecord)
   showsWriters(source) &&
   facts.selected.isSteady &&
   source.oid === since.shape.oid &&
-  isSameLife(since.sourceLife, lifeOf(facts));
+  isSameLife(since.sourceLife, instanceOf(facts));
 
 /**
  * Asks whether a transaction that the last sync did not see to its end has written a row of the window. Nothing

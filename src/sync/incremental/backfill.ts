@@ -20,11 +20,11 @@ import { isAfter } from '../../sql/window.ts';
 import { compareSides } from '../compare/compare-sides.ts';
 import { sidesOf } from '../compare/sides.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 import { NotInPlace } from './not-in-place.ts';
 
 export interface Evolving {
-  readonly work: Work;
+  readonly context: RunContext;
   readonly facts: TableFacts;
   /** At the source. */
   readonly relation: Relation;
@@ -51,12 +51,12 @@ export async function readFill(evolving: Evolving, source: pg.ClientBase): Promi
  * that holds all rows, a key that was made another one by USING would look like new rows.
  */
 async function isConvertedOtherwise(
-  { work, facts, relation, evolution, destination }: Evolving,
+  { context, facts, relation, evolution, destination }: Evolving,
   source: pg.ClientBase,
 ): Promise<boolean> {
   const { compared, retyped } = evolution;
   const { mergeKey, replicationKey } = facts.settings;
-  await enter(work, facts, `compares ${listColumns(compared)}`);
+  await enter(context, facts, `compares ${listColumns(compared)}`);
   const sides = sidesOf(facts, {
     relation,
     what: 'rows',
@@ -117,12 +117,12 @@ const isNewer = ({ saved }: TableFacts): string =>
     : 'false';
 
 async function copyFill(
-  { work, facts, relation, evolution, destination }: Evolving,
+  { context, facts, relation, evolution, destination }: Evolving,
   source: pg.ClientBase,
   filled: readonly string[],
 ): Promise<Copied> {
   const { settings, natives, servers, sourceRows } = facts;
-  await enter(work, facts, listColumns(filled));
+  await enter(context, facts, listColumns(filled));
   const wanted = new Set([...settings.mergeKey, ...filled]);
   const columns = relation.columns.filter(({ name }) => wanted.has(name));
   const table = fillTable(facts);
@@ -137,7 +137,7 @@ async function copyFill(
   const copied = await copyBetween(
     {
       client: source,
-      place: work.source.place,
+      place: context.source.place,
       copyOut: onRows(
         sourceRows,
         copyOut(selectFill(sourceRows, columns, isNew && isUnique ? filled : []), format),
@@ -145,7 +145,7 @@ async function copyFill(
     },
     {
       client: destination,
-      place: work.destination.place,
+      place: context.destination.place,
       copyIn: copyIn(
         table,
         columns.map(({ name }) => name),
@@ -155,13 +155,13 @@ async function copyFill(
     {
       format,
       onBytes: (bytes, rows) =>
-        void work.emit({
+        void context.emit({
           type: 'rows-copied',
           table: settings.name,
           bytes,
           ...(rows !== undefined && { rows }),
         }),
-      signal: work.signal,
+      signal: context.signal,
     },
   );
   if (copied.rows !== copied.rowsSent)
@@ -206,8 +206,8 @@ async function throwIfDoubled(destination: pg.ClientBase, facts: TableFacts): Pr
 const notUnique = ({ settings: { mergeKey } }: TableFacts, side: 'source' | 'destination'): string =>
   `several rows of the ${side} have the same ${mergeKey.join(', ')}`;
 
-const enter = (work: Work, { settings }: TableFacts, detail: string) =>
-  work.emit({ type: 'phase-started', table: settings.name, phase: 'copy', detail });
+const enter = (context: RunContext, { settings }: TableFacts, detail: string) =>
+  context.emit({ type: 'phase-started', table: settings.name, phase: 'copy', detail });
 
 const listColumns = (names: readonly string[]): string =>
   `${names.length === 1 ? 'column' : 'columns'} ${names.map((name) => `"${name}"`).join(', ')}`;

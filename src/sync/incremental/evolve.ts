@@ -62,11 +62,11 @@ async function alter(evolving: Evolving, statement: Statement): Promise<Rebuildi
 }
 
 /** In short attempts, so that no reader queues behind us while we wait for another one. */
-async function lock({ work, facts, destination }: Evolving, locks?: readonly string[]): Promise<void> {
+async function lock({ context, facts, destination }: Evolving, locks?: readonly string[]): Promise<void> {
   const { settings, destinationName: table } = facts;
-  await work.emit({ type: 'phase-started', table: settings.name, phase: 'swap' });
+  await context.emit({ type: 'phase-started', table: settings.name, phase: 'swap' });
   const onWait = async () =>
-    work.emit({
+    context.emit({
       type: 'phase-started',
       table: settings.name,
       phase: 'swap',
@@ -75,8 +75,8 @@ async function lock({ work, facts, destination }: Evolving, locks?: readonly str
   try {
     await lockAlone(
       destination,
-      { table, locks: locks ?? [lockWholly(table)], timing: work.timing, onWait },
-      work.signal,
+      { table, locks: locks ?? [lockWholly(table)], timing: context.timing, onWait },
+      context.signal,
     );
   } catch (error) {
     // Who may not alter a view hears so here.
@@ -91,10 +91,15 @@ async function lookAgain({ facts, destination }: Evolving): Promise<TableFacts> 
 
 /** Only rows that differ are written. Left to the planner, which reads both tables once where they are large. */
 async function fillRows(
-  { work, facts, relation, destination }: Evolving,
+  { context, facts, relation, destination }: Evolving,
   { columns }: Fill,
 ): Promise<number> {
-  await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'merge', detail: 'old rows' });
+  await context.emit({
+    type: 'phase-started',
+    table: facts.settings.name,
+    phase: 'merge',
+    detail: 'old rows',
+  });
   const { mergeKey } = facts.settings;
   const table = fillTable(facts);
   const merge = mergeOf(facts, relation);

@@ -31,11 +31,11 @@ import { verifyCopied, type Comparison } from '../compare/verify-copied.ts';
 import { rowKey } from '../../schema/row-identity.ts';
 import { windowChoice } from '../fence/window-choice.ts';
 import { takenOver } from '../write/violations.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 import { type Transfer, countsOf, olderWarning } from '../write/transfer.ts';
 
 interface Changes {
-  readonly work: Work;
+  readonly context: RunContext;
   readonly facts: TableFacts;
   readonly plan: IncrementalPlan;
   readonly fence: RaisedFence;
@@ -47,15 +47,15 @@ interface Changes {
 }
 
 export async function syncChanges(changes: Changes): Promise<Transfer> {
-  const { work, facts, plan, fence, destination, isVerified } = changes;
+  const { context, facts, plan, fence, destination, isVerified } = changes;
   await ensureOwnColumns(destination, facts);
   const comparesToo = comparesMore(changes);
   const isCompared = plan.removesDeleted || isVerified || comparesToo || plan.evolution !== undefined;
   const { copied, warnings, fill, merged, removal } = await readWindow(
-    { work, facts, plan, destination, isCompared },
+    { context, facts, plan, destination, isCompared },
     windowChoice(facts, plan, fence, { mustRead: isVerified || comparesToo }),
     async () => {
-      await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'copy' });
+      await context.emit({ type: 'phase-started', table: facts.settings.name, phase: 'copy' });
       await emptyStaging(destination, facts, plan.source.columns);
     },
     (source, rows, window) => whileInView(changes, source, rows, window),
@@ -139,12 +139,12 @@ async function comparedToo(
   merged: Merged,
   read: Window,
 ): Promise<Merged> {
-  const { work, plan, destination, fence } = changes;
+  const { context, plan, destination, fence } = changes;
   if (!comparesMore(changes)) return merged;
   const due = comparisonDue(changes.facts, plan, fence);
   const { facts } = merged;
   const more = await compareMore({
-    work,
+    context,
     facts,
     plan,
     rewritten: due === 'all' ? undefined : plan.rewritten,
@@ -166,10 +166,10 @@ async function comparedToo(
 }
 
 async function remove(
-  { work, facts, isForced }: Changes,
+  { context, facts, isForced }: Changes,
   copy: Omit<Removing, 'isForced'>,
 ): Promise<Removal> {
-  await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'deletes' });
+  await context.emit({ type: 'phase-started', table: facts.settings.name, phase: 'deletes' });
   return removeDeleted({ ...copy, isForced });
 }
 
@@ -193,8 +193,8 @@ function scopeOf(
     : { where, whereCopied: `(${byKey(window)}) OR ${isAmong(stagingName, rowKey(settings))}` };
 }
 
-const evolvingOf = ({ work, facts, plan, destination }: Changes): Evolving | undefined =>
-  plan.evolution && { work, facts, relation: plan.source, evolution: plan.evolution, destination };
+const evolvingOf = ({ context, facts, plan, destination }: Changes): Evolving | undefined =>
+  plan.evolution && { context, facts, relation: plan.source, evolution: plan.evolution, destination };
 
 interface Merged {
   readonly counts: MergeCounts;
@@ -218,16 +218,16 @@ async function mergeWindow(changes: Changes, copied: Copied, fill: Fill | undefi
   return { ...merged, evolved: { filledRows: altered.filledRows, warnings } };
 }
 
-async function mergeRows({ work, facts, plan, destination }: Changes, { rows }: Copied): Promise<Merged> {
-  if (rows > 0) await holdCopy(destination, facts, work.timing, { holds: 'part' });
+async function mergeRows({ context, facts, plan, destination }: Changes, { rows }: Copied): Promise<Merged> {
+  if (rows > 0) await holdCopy(destination, facts, context.timing, { holds: 'part' });
   if (!plan.hasMergeIndex) await ensureKeyIndex(destination, facts);
   if (rows === 0) return { counts: NO_COUNTS, older: 0, facts, fetched: 0 };
-  await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'merge' });
+  await context.emit({ type: 'phase-started', table: facts.settings.name, phase: 'merge' });
   const { source } = plan;
   const older = await dropOlderVersions(destination, mergeOf(facts, source), source);
   const share = shareOf(facts, rows);
   const counts = await mergeInto({
-    work,
+    context,
     facts,
     source,
     destination,

@@ -15,12 +15,12 @@ import type { LoadPlan } from '../plan/plan.ts';
 import { withTableSnapshot } from '../read/read-window.ts';
 import { emptyStaging } from '../write/staging.ts';
 import { verifyCopied } from '../compare/verify-copied.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 import { applyDifferences } from '../compare/apply-differences.ts';
 import { type Transfer, countsOf, olderWarning } from '../write/transfer.ts';
 
 interface Adoption {
-  readonly work: Work;
+  readonly context: RunContext;
   readonly facts: TableFacts;
   readonly plan: LoadPlan;
   readonly destination: pg.ClientBase;
@@ -32,12 +32,12 @@ interface Adoption {
 
 /** In one snapshot, after the fence: what a load would read is compared instead. */
 export async function adoptTable(adoption: Adoption): Promise<Transfer> {
-  const { work, facts, plan, destination } = adoption;
+  const { context, facts, plan, destination } = adoption;
   await ensureOwnColumns(destination, facts);
   await ensureIndexed(destination, facts);
   await emptyStaging(destination, facts, plan.source.columns);
-  await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'deletes' });
-  return withTableSnapshot({ work, facts, plan, isCompared: true }, undefined, [], (view) =>
+  await context.emit({ type: 'phase-started', table: facts.settings.name, phase: 'deletes' });
+  return withTableSnapshot({ context, facts, plan, isCompared: true }, undefined, [], (view) =>
     view.look((source) => repairFrom(adoption, source)),
   );
 }
@@ -56,7 +56,7 @@ async function ensureIndexed(destination: pg.ClientBase, facts: TableFacts): Pro
 }
 
 async function repairFrom(adoption: Adoption, source: pg.ClientBase): Promise<Transfer> {
-  const { work, facts, plan, destination, isVerified } = adoption;
+  const { context, facts, plan, destination, isVerified } = adoption;
   const relation = plan.source;
   const sides = sidesOf(facts, {
     relation,
@@ -70,16 +70,16 @@ async function repairFrom(adoption: Adoption, source: pg.ClientBase): Promise<Tr
     { client: destination, rows: sides.destination },
   );
   let newer = 0;
-  const repairing = { work, facts, relation, source, destination };
+  const repairing = { context, facts, relation, source, destination };
   const deleted = await applyDifferences(
     repairing,
     counting(differences, () => (newer += 1)),
   );
   ensureWithinLimit(adoption, { gone: deleted, of: destinationRows });
-  await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'merge' });
+  await context.emit({ type: 'phase-started', table: facts.settings.name, phase: 'merge' });
   const older = await dropOlderVersions(destination, mergeOf(facts, relation), relation);
   const { refusal, ...merged } = await mergeInto({
-    work,
+    context,
     facts,
     source: relation,
     destination,

@@ -37,13 +37,13 @@ import { chooseReshape, seenAgain, type Reshape } from '../reshape/reshape.ts';
 import { mustSurvive } from '../reshape/unsurvivable.ts';
 import { makeStaging } from '../write/staging.ts';
 import { verifyCopied } from '../compare/verify-copied.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 import { type Transfer, countsOf, olderWarning } from '../write/transfer.ts';
 
 type Placing = Reshape | { readonly way: 'create' | 'merge-whole' };
 
 export interface Load {
-  readonly work: Work;
+  readonly context: RunContext;
   readonly facts: TableFacts;
   readonly plan: LoadPlan;
   readonly destination: pg.ClientBase;
@@ -57,20 +57,20 @@ export interface Load {
 }
 
 export async function loadTable(request: Omit<Load, 'placing' | 'hasMergeKey'>): Promise<Transfer> {
-  const { work, plan, destination, isVerified } = request;
+  const { context, plan, destination, isVerified } = request;
   const isNew = plan.way === 'create';
   const facts = isNew ? await madeWherePublished(destination, request.facts, plan.source) : request.facts;
   const placing: Placing =
     isNew && facts.destination
       ? { way: 'merge-whole' }
-      : await choosePlacing(destination, facts, plan, work.timing);
+      : await choosePlacing(destination, facts, plan, context.timing);
   const load = { ...request, facts, placing, hasMergeKey: false };
   await makeStaging(destination, facts, plan.source.columns, becomesTable(placing));
   if (becomesTable(placing)) await prepareMarks(destination, facts);
   const { loader } = plan.loader;
   await enter(load, 'copy', loader);
   const { copied, ...early } = await readWhole(
-    { work, facts, plan, destination, isCompared: isVerified },
+    { context, facts, plan, destination, isCompared: isVerified },
     loader,
     async (source, rows) => {
       if (!isVerified) return { copied: rows };
@@ -110,13 +110,13 @@ export const choosePlacing = async (
     : { way: plan.way };
 };
 
-const enter = ({ work, facts }: Load, phase: Phase, detail?: string) =>
-  work.emit({ type: 'phase-started', table: facts.settings.name, phase, ...(detail && { detail }) });
+const enter = ({ context, facts }: Load, phase: Phase, detail?: string) =>
+  context.emit({ type: 'phase-started', table: facts.settings.name, phase, ...(detail && { detail }) });
 
 const tellUsers =
-  ({ work, facts, destination }: Load) =>
+  ({ context, facts, destination }: Load) =>
   async (): Promise<void> =>
-    work.emit({
+    context.emit({
       type: 'phase-started',
       table: facts.settings.name,
       phase: 'swap',
@@ -149,25 +149,25 @@ async function settleRows(load: Load, rows: number): Promise<Settled> {
 
 /** The table stays, altered where its shape has changed. */
 export async function mergeWhole(load: Load): Promise<MergedInto> {
-  const { work, facts, plan, destination, placing } = load;
+  const { context, facts, plan, destination, placing } = load;
   const table = facts.destinationName;
   const isKept = keptBecause(facts.settings) !== undefined;
   const alteration = placing.way === 'alter' ? placing.alteration : undefined;
   if (alteration && (!isKept || isExtended(alteration))) {
     await enter(load, 'swap');
-    const wanted = { table, locks: [lockWholly(table)], timing: work.timing, onWait: tellUsers(load) };
-    await lockAlone(destination, wanted, work.signal);
+    const wanted = { table, locks: [lockWholly(table)], timing: context.timing, onWait: tellUsers(load) };
+    await lockAlone(destination, wanted, context.signal);
     // Another pipeline may have added the same column since.
     const now = isKept ? extensionFor(await seenNow(destination, facts), plan.source) : alteration;
     const before = alterBefore(table, now, facts.natives);
     if (before !== undefined) await mustSurvive(destination, table, 'what is built on it', before);
-  } else await holdCopy(destination, facts, work.timing, { holds: 'whole' });
+  } else await holdCopy(destination, facts, context.timing, { holds: 'whole' });
   await enter(load, 'merge');
   await ensureOwnColumns(destination, facts);
   if (isKept) await ensureKeyIndex(destination, facts);
   const share = keepsRest(facts.settings) ? 'many' : 'whole';
   const counts = await mergeInto({
-    work,
+    context,
     facts,
     source: plan.source,
     destination,
@@ -198,7 +198,7 @@ export const verifyLoaded = (
 
 /** Returns what the table had before, and the source no longer has. */
 export async function putInPlace(load: Load): Promise<GoneRows> {
-  const { work, facts, plan, destination, placing, hasMergeKey } = load;
+  const { context, facts, plan, destination, placing, hasMergeKey } = load;
   const gone = placing.way === 'exchange' ? await lookAtGone(load) : NONE_GONE;
   ensureWithinLimit(load, gone);
   await completeOwnColumns(destination, facts);
@@ -211,10 +211,10 @@ export async function putInPlace(load: Load): Promise<GoneRows> {
     const wanted = {
       table: facts.destinationName,
       locks: locksFor(exchanged),
-      timing: work.timing,
+      timing: context.timing,
       onWait: tellUsers(load),
     };
-    await lockAlone(destination, wanted, work.signal);
+    await lockAlone(destination, wanted, context.signal);
     await exchange(await seenAgain(exchanged));
   } else {
     const created = {
@@ -236,11 +236,11 @@ export async function putInPlace(load: Load): Promise<GoneRows> {
 
 /** Rolled back, so that no lock stays that somebody could wait for while we wait for him. */
 async function lookAtGone(load: Load): Promise<GoneRows> {
-  const { work, facts, plan, destination } = load;
+  const { context, facts, plan, destination } = load;
   const { destinationName: table } = facts;
   await destination.query('SAVEPOINT increp_gone');
-  const wanted = { table, locks: [lockShape(table)], timing: work.timing, onWait: tellUsers(load) };
-  await lockAlone(destination, wanted, work.signal);
+  const wanted = { table, locks: [lockShape(table)], timing: context.timing, onWait: tellUsers(load) };
+  await lockAlone(destination, wanted, context.signal);
   const gone = await goneByExchange(destination, facts, plan.source);
   await destination.query('ROLLBACK TO SAVEPOINT increp_gone; RELEASE SAVEPOINT increp_gone');
   return gone;

@@ -12,12 +12,12 @@ import type { TableFacts } from '../facts/facts.ts';
 import { countLive, hasComparableKey, type GoneRows } from './removed-rows.ts';
 import { keepsRest } from '../plan/reload-guard.ts';
 import type { LoadPlan, Plan } from '../plan/plan.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 
 /** `isEstimate`: by what the planners believe, because counting would have taken too long. */
 export type ForeseenGone = GoneRows & { readonly isEstimate: boolean };
 
-type Looking = Pick<Work, 'source' | 'destination' | 'timing'>;
+type Looking = Pick<RunContext, 'source' | 'destination' | 'timing'>;
 
 /** By table; those without a load, or of which nothing can go, are left out. */
 export async function foreseeAllGone(

@@ -8,19 +8,19 @@ import { ask } from '../../postgres/usual-path.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { RaisedFence } from '../fence/fence.ts';
 import type { RefreshPlan } from '../plan/plan.ts';
-import { hasNumbers, type Probe, type WasRead } from '../plan/unchanged-check.ts';
+import { hasNumbers, type UnchangedCheck, type WasRead } from '../plan/unchanged-check.ts';
 import { withTableSnapshot } from '../read/read-window.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 
 const numbersRow = z.object({ rows: z.string(), isWritten: z.boolean(), isHeap: z.boolean().nullable() });
 const digestRow = z.object({ rows: z.string(), digest: z.string() });
 
 /** `moment` was looked at before: its numbers are those of the snapshot that is opened here, or lower. */
 export async function isUnchanged(
-  work: Work,
+  context: RunContext,
   facts: TableFacts,
   plan: RefreshPlan,
-  probe: Probe,
+  probe: UnchangedCheck,
   moment: RaisedFence,
 ): Promise<boolean> {
   const { sourceRows } = facts;
@@ -33,12 +33,12 @@ export async function isUnchanged(
           columns.map(({ name }) => name),
         );
   // Each copy has read its source at a time of its own.
-  return withTableSnapshot({ work, facts, plan }, undefined, [question], (_, [answer]) =>
+  return withTableSnapshot({ context, facts, plan }, undefined, [question], (_, [answer]) =>
     Promise.resolve(isSame(probe, answer?.rows[0])),
   );
 }
 
-function isSame(probe: Probe, answer: unknown): boolean {
+function isSame(probe: UnchangedCheck, answer: unknown): boolean {
   if (probe.kind === 'digest') {
     const { rows, digest } = digestRow.parse(answer);
     return rows === probe.known.rows && digest === probe.digest;

@@ -7,7 +7,7 @@ import type { Place } from '../../postgres/place.ts';
 import { LOCK_HOLDERS } from '../../sql/locks.ts';
 import { stateTable } from '../../sql/state.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 
 /** How many are named. */
 const NAMED = 3;
@@ -33,7 +33,11 @@ const HARMLESS_AT_SOURCE = [
 ];
 
 /** A LOCK_TIMEOUT that names those who hold the table now; any other error as it is. */
-export async function withHolders(work: Work, facts: TableFacts, error: IncrepError): Promise<IncrepError> {
+export async function withHolders(
+  context: RunContext,
+  facts: TableFacts,
+  error: IncrepError,
+): Promise<IncrepError> {
   if (error.code !== 'LOCK_TIMEOUT') return error;
   const { sourceName, destinationName, stagingName } = facts;
   const ours = [destinationName.table, stagingName.table, stateTable(destinationName.schema).table];
@@ -41,8 +45,8 @@ export async function withHolders(work: Work, facts: TableFacts, error: IncrepEr
     const found = [
       ...(facts.source?.kind === 'query'
         ? []
-        : await holdersAt(work.source, sourceName.schema, [sourceName.table], HARMLESS_AT_SOURCE)),
-      ...(await holdersAt(work.destination, destinationName.schema, ours, [])),
+        : await holdersAt(context.source, sourceName.schema, [sourceName.table], HARMLESS_AT_SOURCE)),
+      ...(await holdersAt(context.destination, destinationName.schema, ours, [])),
     ];
     return found.length === 0 ? error : named(error, found);
   } catch {

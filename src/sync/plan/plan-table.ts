@@ -12,7 +12,7 @@ import { driftOf, settingsDrift } from './drift.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { keptBecause, lossRefusal } from './reload-guard.ts';
 import { isKeyedPlan, type Plan, type Request } from './plan.ts';
-import { probeFor, type Probe } from './unchanged-check.ts';
+import { probeFor, type UnchangedCheck } from './unchanged-check.ts';
 import { refusalsOf } from './refusals.ts';
 import { typeDrift } from './type-refusals.ts';
 import { notOurs, rowsInWords, type Unclaimed } from '../facts/unclaimed.ts';
@@ -63,7 +63,7 @@ function refresh(now: TableFacts, source: Relation, destination: Relation, reque
 const PROBED = {
   numbers: 'one pass over the source shows that nobody has written there (skip_unchanged)',
   digest: 'hashing each row at the source shows that none has changed (skip_unchanged)',
-} as const satisfies Record<Probe['kind'], string>;
+} as const satisfies Record<UnchangedCheck['kind'], string>;
 
 interface Drifted {
   readonly request: Request;

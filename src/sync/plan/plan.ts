@@ -9,7 +9,7 @@ import type { Shape } from '../../schema/shape.ts';
 import type { KeyedRecord } from '../../schema/state-record.ts';
 import type { Chunks } from './chunk-choice.ts';
 import type { LoaderChoice } from './loader-choice.ts';
-import type { Probe } from './unchanged-check.ts';
+import type { UnchangedCheck } from './unchanged-check.ts';
 
 /** How a loaded staging table becomes the table. */
 export type Way =
@@ -58,7 +58,7 @@ export interface RefreshPlan extends LoadBase {
   readonly chunks: undefined;
   readonly oneGoWhy: undefined;
   /** How to find out whether there is anything to do; undefined where it is loaded whatever comes of it. */
-  readonly probe: Probe | undefined;
+  readonly probe: UnchangedCheck | undefined;
 }
 
 export type LoadPlan = KeyedLoadPlan | RefreshPlan;

@@ -29,7 +29,7 @@ export function contentSettings(settings: TableSettings): string {
 }
 
 /** How the source is asked whether it still holds what was read. */
-export type Probe =
+export type UnchangedCheck =
   /** Nobody has written since that transaction number, and there are as many rows: then they are the same ones. */
   | { readonly kind: 'numbers'; readonly since: string; readonly known: Contents }
   /** Every row is hashed. */
@@ -50,7 +50,7 @@ export const hasNumbers = ({ selected }: TableFacts, source: Relation): boolean 
   );
 
 /** Pure. Undefined where only reading everything can tell. */
-export function probeFor(facts: TableFacts, source: Relation): Probe | undefined {
+export function probeFor(facts: TableFacts, source: Relation): UnchangedCheck | undefined {
   const { saved, settings } = facts;
   // Where the state of the destination is not what it was left as, its rows may not be either.
   if (!settings.skipUnchanged || saved.kind !== 'record' || saved.warnings.length > 0) return undefined;

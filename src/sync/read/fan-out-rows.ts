@@ -8,9 +8,9 @@ import type { TableFacts } from '../facts/facts.ts';
 import type { IncrementalPlan, LoadPlan } from '../plan/plan.ts';
 import type { Sent, SharedSnapshot } from '../fan-out/shared-snapshot.ts';
 import { withTableDump } from './table-dump.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 
-const patienceOf = ({ settings, timing, destination }: Work): Patience => {
+const patienceOf = ({ settings, timing, destination }: RunContext): Patience => {
   const seconds = Math.min(timing.fanOut.stalled, settings.stallTimeoutSeconds);
   return { seconds, tooSlow: () => tooSlow(seconds, destination.place.side) };
 };
@@ -22,16 +22,16 @@ const tooSlow = (seconds: number, side: string): IncrepError =>
   });
 
 /** Each in its own name, because each is told by itself. */
-const nameOf = ({ settings }: Work): string => settings.destinationName ?? '';
+const nameOf = ({ settings }: RunContext): string => settings.destinationName ?? '';
 
 export async function receiveCopy(
-  work: Work,
+  context: RunContext,
   shared: SharedSnapshot,
   statement: Statement,
 ): Promise<{ data: Readable; sent: RowsSent }> {
   const send: Sent<RowsSent> = (client, receivers) =>
-    copyToAll({ client, place: work.source.place, copyOut: statement }, receivers, patienceOf(work));
-  const { data, told } = await shared.receive(nameOf(work), JSON.stringify(statement), send);
+    copyToAll({ client, place: context.source.place, copyOut: statement }, receivers, patienceOf(context));
+  const { data, told } = await shared.receive(nameOf(context), JSON.stringify(statement), send);
   return { data, sent: told };
 }
 
@@ -44,10 +44,14 @@ interface Dump {
 }
 
 export async function receiveDump(
-  reading: { readonly work: Work; readonly facts: TableFacts; readonly plan: IncrementalPlan | LoadPlan },
+  reading: {
+    readonly context: RunContext;
+    readonly facts: TableFacts;
+    readonly plan: IncrementalPlan | LoadPlan;
+  },
   shared: SharedSnapshot,
 ): Promise<Dump> {
-  const { work } = reading;
+  const { context } = reading;
   const send: Sent<Omit<Dump, 'data'>> = (client, receivers) => {
     const columns = Promise.withResolvers<readonly string[]>();
     const dump = async () => {
@@ -55,7 +59,7 @@ export async function receiveDump(
         let bytes = 0;
         columns.resolve(block.columns);
         return broadcast(block.rows, receivers, {
-          ...patienceOf(work),
+          ...patienceOf(context),
           onBytes: (count) => moved((bytes += count)),
         });
       });
@@ -64,6 +68,6 @@ export async function receiveDump(
     verdict.catch(columns.reject);
     return { told: columns.promise.then((named) => ({ columns: named, verdict })), sending: verdict };
   };
-  const { data, told } = await shared.receive(nameOf(work), 'pg_dump', send);
+  const { data, told } = await shared.receive(nameOf(context), 'pg_dump', send);
   return { data, ...told };
 }

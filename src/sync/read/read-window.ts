@@ -18,14 +18,14 @@ import type { TableFacts } from '../facts/facts.ts';
 import type { IncrementalPlan, LoadPlan } from '../plan/plan.ts';
 import { ensureShape, mayReadMore } from './shape-check.ts';
 import { receiveCopy, receiveDump } from './fan-out-rows.ts';
-import { ensureSameServer, lifeOf } from '../facts/server-instance.ts';
+import { ensureSameServer, instanceOf } from '../facts/server-instance.ts';
 import { withTableDump } from './table-dump.ts';
 import { withView, type View } from './table-snapshot.ts';
 import type { WindowChoice } from '../fence/window-choice.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 
 interface Reading {
-  readonly work: Work;
+  readonly context: RunContext;
   readonly facts: TableFacts;
   readonly plan: IncrementalPlan | LoadPlan;
   readonly destination: pg.ClientBase;
@@ -72,16 +72,16 @@ export async function withTableSnapshot<T>(
   questions: readonly Statement[],
   read: (view: View, answers: readonly pg.QueryResult[]) => Promise<T>,
 ): Promise<T> {
-  const { work, facts, plan, isCompared = false } = reading;
+  const { context, facts, plan, isCompared = false } = reading;
   const lock = canLock(plan.source) ? [lockShape(facts.sourceName)] : [];
   const first = [...lock, serverLife(facts.servers.source), shapeStamp(facts.sourceName), ...questions];
   const what =
-    basis === undefined || !work.party
+    basis === undefined || !context.group
       ? undefined
       : JSON.stringify([basis, first, fromItem(facts.sourceRows), rowsAs(reading)]);
-  return withView(work, { what, first, isCompared }, async (view, answers) => {
+  return withView(context, { what, first, isCompared }, async (view, answers) => {
     const [life, stamp, ...others] = answers.slice(lock.length);
-    ensureSameServer(lifeOf(facts), life?.rows[0]);
+    ensureSameServer(instanceOf(facts), life?.rows[0]);
     if (mayReadMore(facts) || !isStamped(plan.source, stamp?.rows[0]))
       await view.ask((source) => ensureShape(source, facts, plan.shape));
     return read(view, others);
@@ -109,7 +109,7 @@ async function copyRows(
   window: Window | undefined,
   isFresh: boolean,
 ): Promise<Copied> {
-  const { work, facts, plan, destination } = reading;
+  const { context, facts, plan, destination } = reading;
   const { columns, format } = rowsAs(reading);
   const statement = onRows(
     facts.sourceRows,
@@ -117,34 +117,34 @@ async function copyRows(
   );
   const into = {
     client: destination,
-    place: work.destination.place,
+    place: context.destination.place,
     copyIn: copyIn(facts.stagingName, columns, { format, isFresh }),
   };
-  const copied = await copyFrom(work, view, statement, into, flowOf(work, facts, format));
+  const copied = await copyFrom(context, view, statement, into, flowOf(context, facts, format));
   if (copied.rows !== copied.rowsSent) throw shortCopy(facts, copied.rowsSent, copied.rows);
   return copied;
 }
 
 async function copyFrom(
-  work: Work,
+  context: RunContext,
   { from }: View,
   statement: Statement,
   into: Parameters<typeof copyInto>[1],
   flow: Parameters<typeof copyInto>[2],
 ): Promise<Copied & { readonly rowsSent: number }> {
   if ('own' in from)
-    return copyBetween({ client: from.own, place: work.source.place, copyOut: statement }, into, flow);
-  const { data, sent } = await receiveCopy(work, from.shared, statement);
+    return copyBetween({ client: from.own, place: context.source.place, copyOut: statement }, into, flow);
+  const { data, sent } = await receiveCopy(context, from.shared, statement);
   const copied = await copyInto(data, into, flow);
   return { ...copied, rowsSent: await sent.rows };
 }
 
 async function dumpRows(reading: Reading, { from }: View): Promise<Copied> {
-  const { work, facts, destination } = reading;
-  const flow = flowOf(work, facts, 'text');
+  const { context, facts, destination } = reading;
+  const flow = flowOf(context, facts, 'text');
   const into = (columns: readonly string[]) => ({
     client: destination,
-    place: work.destination.place,
+    place: context.destination.place,
     copyIn: copyIn(facts.stagingName, columns, { format: 'text', isFresh: true }),
   });
   if ('shared' in from) {
@@ -163,7 +163,7 @@ async function dumpRows(reading: Reading, { from }: View): Promise<Copied> {
   });
 }
 
-const flowOf = ({ emit, signal }: Work, { settings }: TableFacts, format: CopyFormat) => ({
+const flowOf = ({ emit, signal }: RunContext, { settings }: TableFacts, format: CopyFormat) => ({
   format,
   onBytes: (bytes: number, rows: number | undefined) =>
     void emit({ type: 'rows-copied', table: settings.name, bytes, ...(rows !== undefined && { rows }) }),

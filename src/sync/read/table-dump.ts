@@ -11,7 +11,7 @@ import { startupOptions } from '../../sql/session.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { LoadPlan, IncrementalPlan } from '../plan/plan.ts';
 import { exportSnapshot } from '../fan-out/shared-snapshot.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 
 interface Dumping {
   /** To be told how many bytes have come so far. */
@@ -20,7 +20,7 @@ interface Dumping {
 }
 
 interface Request {
-  readonly work: Work;
+  readonly context: RunContext;
   readonly facts: TableFacts;
   readonly plan: IncrementalPlan | LoadPlan;
   /** In the snapshot that pg_dump is to see. */
@@ -28,7 +28,7 @@ interface Request {
 }
 
 export async function withTableDump<T>(
-  { work, facts, plan, source }: Request,
+  { context, facts, plan, source }: Request,
   use: (block: CopyBlock, dumping: Dumping) => Promise<T>,
 ): Promise<T> {
   const silence = new AbortController();
@@ -36,25 +36,25 @@ export async function withTableDump<T>(
   let data: Readable | undefined;
   // The connection of pg_dump is its own, so nobody else would notice that it has gone dead. It is known by its name, and in two
   // containers process and host may be called alike.
-  const applicationName = programName(work.settings.pipeline, {
+  const applicationName = programName(context.settings.pipeline, {
     program: `pg_dump ${randomBytes(3).toString('hex')}`,
   });
   const snapshot = await exportSnapshot(source);
   if (facts.servers.source.canMark) await source.query(markProgram(applicationName));
-  using _ = work.source.watchProgram(applicationName, {
+  using _ = context.source.watchProgram(applicationName, {
     moved: () => bytes,
     isServersTurn: () => data === undefined || wantsMore(data),
     giveUp: (error) => silence.abort(error),
   });
-  const signal = AbortSignal.any([silence.signal, ...(work.signal ? [work.signal] : [])]);
+  const signal = AbortSignal.any([silence.signal, ...(context.signal ? [context.signal] : [])]);
   const request = {
-    connection: work.settings.source,
+    connection: context.settings.source,
     table: facts.sourceName,
     snapshot,
     sequences: plan.source.ownedSequences,
-    lockTimeoutSeconds: work.timing.lockTimeout,
-    searchPath: work.searchPath,
-    killDelaySeconds: work.timing.childKillDelay,
+    lockTimeoutSeconds: context.timing.lockTimeout,
+    searchPath: context.searchPath,
+    killDelaySeconds: context.timing.childKillDelay,
     options: startupOptions(facts.servers.source),
     applicationName,
     signal,

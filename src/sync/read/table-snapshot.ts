@@ -3,7 +3,7 @@ import type pg from 'pg';
 import type { Statement } from '../../sql/search-path.ts';
 import { importSnapshot } from '../../sql/session.ts';
 import type { SharedSnapshot } from '../fan-out/shared-snapshot.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 
 export interface View {
   /** Something that is over soon. */
@@ -23,22 +23,24 @@ interface Wanted {
 }
 
 export async function withView<T>(
-  work: Work,
+  context: RunContext,
   { what, first, isCompared }: Wanted,
   read: (view: View, answers: readonly pg.QueryResult[]) => Promise<T>,
 ): Promise<T> {
-  const { moment } = work;
+  const { moment } = context;
   if (moment) {
     const opened = [importSnapshot(moment.snapshot), ...first];
-    return work.source.withSnapshot(opened, (source, { answers }) => read(viewOf(source), answers.slice(1)));
+    return context.source.withSnapshot(opened, (source, { answers }) =>
+      read(viewOf(source), answers.slice(1)),
+    );
   }
-  const shared = what === undefined ? undefined : await work.party?.snapshot(what, first);
+  const shared = what === undefined ? undefined : await context.group?.snapshot(what, first);
   if (shared) {
     const ask: View['ask'] = (question) => shared.ask(question);
-    const look: View['look'] = isCompared ? (use) => inOwnSession(work, shared, use) : ask;
+    const look: View['look'] = isCompared ? (use) => inOwnSession(context, shared, use) : ask;
     return read({ ask, look, from: { shared } }, await shared.answers());
   }
-  return work.source.withSnapshot(first, (source, { answers }) => read(viewOf(source), answers));
+  return context.source.withSnapshot(first, (source, { answers }) => read(viewOf(source), answers));
 }
 
 function viewOf(source: pg.ClientBase): View {
@@ -48,7 +50,8 @@ function viewOf(source: pg.ClientBase): View {
 
 /** The same snapshot, in a session that nobody else waits for. */
 const inOwnSession = async <T>(
-  work: Work,
+  context: RunContext,
   shared: SharedSnapshot,
   use: (source: pg.ClientBase) => Promise<T>,
-): Promise<T> => work.source.withSnapshot([importSnapshot(await shared.exported())], (source) => use(source));
+): Promise<T> =>
+  context.source.withSnapshot([importSnapshot(await shared.exported())], (source) => use(source));

@@ -12,7 +12,7 @@ import { loadInChunks } from '../load/chunks/load-in-chunks.ts';
 import { oneGoWarning, withKept, type Progress, type Stopped } from '../load/chunks/progress.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { isUnchanged } from '../load/source-unchanged.ts';
-import type { Probe } from '../plan/unchanged-check.ts';
+import type { UnchangedCheck } from '../plan/unchanged-check.ts';
 import type { RaisedFence } from '../fence/fence.ts';
 import { fenceFor } from '../fence/planned-fence.ts';
 import { syncChanges } from '../incremental/incremental.ts';
@@ -23,7 +23,7 @@ import { leaveFormerName } from './renamed-state.ts';
 import { publicationsOver } from '../write/publications.ts';
 import { holdTable, lockingStatements, lockTable } from '../lock/table-lock.ts';
 import { fenceWarnings, nextRecord } from '../fence/next-state.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 import { type Transfer, NOTHING_MOVED } from '../write/transfer.ts';
 
 export interface ApplyRequest {
@@ -43,7 +43,7 @@ export interface Applied {
 }
 
 export async function applyPlan(
-  work: Work,
+  context: RunContext,
   planned: TableFacts,
   plan: IncrementalPlan | LoadPlan,
   request: ApplyRequest,
@@ -51,36 +51,36 @@ export async function applyPlan(
   let done: Applied | undefined;
   let isStopped = false;
   const progress: Progress = { done: 0, of: 0 };
-  await addMissingLabels(work, planned);
+  await addMissingLabels(context, planned);
   const table = planned.settings.name;
-  await work.emit({ type: 'phase-started', table, phase: 'lock' });
+  await context.emit({ type: 'phase-started', table, phase: 'lock' });
   const patience = {
-    timing: work.timing,
+    timing: context.timing,
     waitSeconds: request.waitLockSeconds,
-    atMostSeconds: work.timeLimit.remainingSeconds,
-    signal: work.signal,
+    atMostSeconds: context.timeLimit.remainingSeconds,
+    signal: context.signal,
     onWait: (waitsFor: string) => {
-      work.party?.leave();
-      return work.emit({ type: 'phase-started', table, phase: 'lock', waitsFor });
+      context.group?.leave();
+      return context.emit({ type: 'phase-started', table, phase: 'lock', waitsFor });
     },
   };
-  const facts = staysInPlace(plan) ? await addOwnColumns(work, planned, patience) : planned;
+  const facts = staysInPlace(plan) ? await addOwnColumns(context, planned, patience) : planned;
   try {
-    await work.destination.withWriting(lockingStatements(facts), async (destination, transaction) => {
+    await context.destination.withWriting(lockingStatements(facts), async (destination, transaction) => {
       await holdTable(destination, facts, transaction.answers, patience);
       await leaveFormerName(destination, facts);
-      done = await underLock(work, facts, plan, destination, { ...request, progress });
+      done = await underLock(context, facts, plan, destination, { ...request, progress });
       if (done) transaction.lastly(writeState(facts.stateName, done.record));
       else isStopped = true;
     });
   } catch (error) {
     // The commit may have succeeded although its reply was lost: the row it wrote says so.
-    if (!done || !(await hasCommitted(work, facts, done.record, error)))
+    if (!done || !(await hasCommitted(context, facts, done.record, error)))
       throw withKept(error, progress, againFor(facts, plan));
   }
   if (isStopped) return { stopped: progress, goesOn: againFor(facts, plan) };
   if (!done) throw new Error('a transaction ended without a result');
-  await keep(work, facts, done.record);
+  await keep(context, facts, done.record);
   return done;
 }
 
@@ -90,27 +90,27 @@ const staysInPlace = (plan: IncrementalPlan | LoadPlan): boolean =>
 
 /** Undefined where the time limit has stopped it. */
 async function underLock(
-  work: Work,
+  context: RunContext,
   facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
   destination: pg.ClientBase,
   request: ApplyRequest & { readonly progress: Progress },
 ): Promise<Applied | undefined> {
   const table = facts.settings.name;
-  await work.emit({ type: 'phase-started', table, phase: 'fence' });
+  await context.emit({ type: 'phase-started', table, phase: 'fence' });
   const loaded =
-    (await inChunks(work, facts, plan, destination, request)) ??
-    (await atOnce(work, facts, plan, destination, request));
+    (await inChunks(context, facts, plan, destination, request)) ??
+    (await atOnce(context, facts, plan, destination, request));
   if (loaded === 'stopped') return undefined;
   const { moved, record, fence, unchangedSince } = loaded;
-  await work.emit({ type: 'phase-started', table, phase: 'commit' });
+  await context.emit({ type: 'phase-started', table, phase: 'commit' });
   const warnings = isKeyedPlan(plan) ? fenceWarnings(facts, fence) : [];
   return { transfer: { ...moved, warnings: [...moved.warnings, ...warnings] }, record, unchangedSince };
 }
 
 /** Undefined where the table goes at once. */
 async function inChunks(
-  work: Work,
+  context: RunContext,
   facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
   destination: pg.ClientBase,
@@ -119,9 +119,9 @@ async function inChunks(
   if (plan.kind !== 'load' || !isKeyedPlan(plan) || !plan.chunks || (await whyAtOnce(facts, destination)))
     return undefined;
   // Each destination has chunks of its own, of which some may be there already.
-  work.party?.leave();
+  context.group?.leave();
   return loadInChunks({
-    work,
+    context,
     facts,
     plan,
     chunks: plan.chunks,
@@ -134,21 +134,21 @@ async function inChunks(
 
 /** Of those that read the table together one raises it, and all have the same mark. */
 async function sharedFence(
-  work: Work,
+  context: RunContext,
   facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
-): Promise<{ readonly fence: RaisedFence; readonly here: Work }> {
+): Promise<{ readonly fence: RaisedFence; readonly here: RunContext }> {
   const { target, raise } = fenceFor(facts, plan);
-  const { moment, ...later } = work;
+  const { moment, ...later } = context;
   const known = moment?.fences.get(target) as RaisedFence | undefined;
-  if (known) return { fence: known, here: work };
-  const { party } = later;
-  const fence = await (party ? party.fence(target, () => raise(later)) : raise(later));
+  if (known) return { fence: known, here: context };
+  const { group } = later;
+  const fence = await (group ? group.fence(target, () => raise(later)) : raise(later));
   return { fence, here: later };
 }
 
 async function atOnce(
-  given: Work,
+  given: RunContext,
   facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
   destination: pg.ClientBase,
@@ -158,35 +158,35 @@ async function atOnce(
   // Its staging table is about to be used for something else.
   if (facts.pendingLoad) await destination.query(forgetLoad(schema), [table]);
   if (plan.kind === 'load' || plan.evolution) await createMissingTypes(destination, facts);
-  const { fence, here: work } = await sharedFence(given, facts, plan);
+  const { fence, here: context } = await sharedFence(given, facts, plan);
   if (plan.kind === 'load' && !isKeyedPlan(plan) && plan.probe && !isVerified) {
-    if (await isUnchanged(work, facts, plan, plan.probe, fence))
-      return unchanged(work, facts, plan, plan.probe, fence);
+    if (await isUnchanged(context, facts, plan, plan.probe, fence))
+      return unchanged(context, facts, plan, plan.probe, fence);
   }
   const moved =
     plan.kind === 'incremental'
-      ? await syncChanges({ work, facts, plan, fence, destination, isForced, isVerified })
+      ? await syncChanges({ context, facts, plan, fence, destination, isForced, isVerified })
       : plan.adopts
-        ? await adoptTable({ work, facts, plan, destination, isVerified, isForced })
-        : await loadTable({ work, facts, plan, destination, isVerified, isForced });
+        ? await adoptTable({ context, facts, plan, destination, isVerified, isForced })
+        : await loadTable({ context, facts, plan, destination, isVerified, isForced });
   const why = await whyAtOnce(facts, destination);
   return {
     moved: { ...moved, warnings: [...moved.warnings, ...markWarning(facts, plan, why)] },
-    record: nextRecord(work, facts, plan, fence, moved),
+    record: nextRecord(context, facts, plan, fence, moved),
     fence,
   };
 }
 
 /** The copy is as good as if it had been loaded now. */
 const unchanged = (
-  work: Work,
+  context: RunContext,
   facts: TableFacts,
   plan: RefreshPlan,
-  { known }: Probe,
+  { known }: UnchangedCheck,
   fence: RaisedFence,
 ): Loaded => ({
   moved: { ...NOTHING_MOVED, contents: known },
-  record: { ...nextRecord(work, facts, plan, fence, NOTHING_MOVED), contents: known },
+  record: { ...nextRecord(context, facts, plan, fence, NOTHING_MOVED), contents: known },
   fence,
   unchangedSince: known.readAt,
 });
@@ -215,14 +215,14 @@ async function whyAtOnce(
 
 /** Under the lock, which the lost backend holds until its commit is through or rolled back. */
 async function hasCommitted(
-  work: Work,
+  context: RunContext,
   facts: TableFacts,
   record: StateRecord,
   error: unknown,
 ): Promise<boolean> {
   if (asIncrepError(error).code !== 'CONNECTION_LOST') return false;
-  return work.destination.withWriting([], async (client) => {
-    const { timing, signal } = work;
+  return context.destination.withWriting([], async (client) => {
+    const { timing, signal } = context;
     await lockTable(client, facts, { waitSeconds: timing.ownLockWait, timing, signal });
     const { rows } = await client.query<{ generation: string; runId: string }>(
       readGeneration(facts.stateName),
@@ -232,15 +232,15 @@ async function hasCommitted(
 }
 
 /** After the commit. What fails here costs nothing but a warning next time: the row in the destination counts. */
-async function keep(work: Work, facts: TableFacts, record: StateRecord): Promise<void> {
+async function keep(context: RunContext, facts: TableFacts, record: StateRecord): Promise<void> {
   const { stateFile, settings, copyName } = facts;
-  await work.emit({ type: 'phase-started', table: settings.name, phase: 'save-state' });
+  await context.emit({ type: 'phase-started', table: settings.name, phase: 'save-state' });
   try {
-    if (stateFile.kind === 'unreadable') await work.stateFiles.setAside(stateFile.path);
-    await work.stateFiles.write(copyName, record);
+    if (stateFile.kind === 'unreadable') await context.stateFiles.setAside(stateFile.path);
+    await context.stateFiles.write(copyName, record);
   } catch (error) {
     if (!(error instanceof IncrepError)) throw error;
-    await work.emit({
+    await context.emit({
       type: 'warning',
       table: settings.name,
       message: `${error.message}; the destination holds the state`,

@@ -19,7 +19,7 @@ import { removeDeleted } from '../incremental/remove-deleted.ts';
 import { exportSnapshot } from '../fan-out/shared-snapshot.ts';
 import { refreshed, syncTable, type TableRequest } from './sync-table.ts';
 import { holdTable, lockingStatements } from '../lock/table-lock.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 
 interface Waiting {
   readonly table: TableFacts;
@@ -33,7 +33,7 @@ type Told = (table: TableFacts, change: (before: TableOutcome) => TableOutcome) 
  * synced is not told: the table has failed before.
  */
 export async function syncAtOneMoment(
-  work: Work,
+  context: RunContext,
   tables: readonly TableFacts[],
   request: TableRequest,
   tell: Told,
@@ -42,26 +42,26 @@ export async function syncAtOneMoment(
     const fences = new Map<string, RaisedFence>();
     const waiting: Waiting[] = [];
     for (const table of tables) {
-      const facts = await refreshed(work, table);
+      const facts = await refreshed(context, table);
       if ('error' in facts) continue;
-      const plan = await planWithTools(work, facts, request);
+      const plan = await planWithTools(context, facts, request);
       if (!staysInPlace(plan)) continue;
       const { target, raise } = fenceFor(facts, plan);
-      fences.set(target, await raise(work));
+      fences.set(target, await raise(context));
       waiting.push({ table, facts });
     }
-    await using jobs = openJobs(work, 1);
+    await using jobs = openJobs(context, 1);
     const [holder] = jobs.works;
     await holder?.source.withSnapshot([], async (client) => {
       const snapshot = await exportSnapshot(client);
-      const here: Work = {
-        ...work,
+      const here: RunContext = {
+        ...context,
         moment: { snapshot, fences },
       };
       await syncWaiting(here, waiting, request, tell);
     });
   } catch (thrown) {
-    work.signal?.throwIfAborted();
+    context.signal?.throwIfAborted();
     if (asIncrepError(thrown).code === 'INTERNAL') throw thrown;
   }
 }
@@ -71,32 +71,32 @@ const staysInPlace = (plan: Plan): plan is IncrementalPlan | LoadPlan =>
   (plan.kind === 'load' && plan.way === 'merge-whole' && !plan.chunks);
 
 async function syncWaiting(
-  work: Work,
+  context: RunContext,
   waiting: readonly Waiting[],
   request: TableRequest,
   tell: Told,
 ): Promise<void> {
   for (const { table, facts } of waiting.toReversed()) {
-    const rowsDeleted = await removeGone(work, facts, request);
+    const rowsDeleted = await removeGone(context, facts, request);
     tell(table, (before) => ({ ...before, rowsDeleted: before.rowsDeleted + rowsDeleted }));
   }
   for (const { table, facts } of waiting) {
-    const outcome = await syncTable(work, facts, request);
+    const outcome = await syncTable(context, facts, request);
     tell(table, () => outcome);
-    work.signal?.throwIfAborted();
+    context.signal?.throwIfAborted();
   }
 }
 
 /** Returns how many rows went. */
-async function removeGone(work: Work, facts: TableFacts, request: TableRequest): Promise<number> {
+async function removeGone(context: RunContext, facts: TableFacts, request: TableRequest): Promise<number> {
   if (facts.settings.deletes !== 'hard' || facts.settings.mergeKey.length === 0) return 0;
-  const plan = await planWithTools(work, facts, request);
+  const plan = await planWithTools(context, facts, request);
   if (!staysInPlace(plan)) return 0;
-  const { timing, signal } = work;
-  return work.destination.withWriting(lockingStatements(facts), async (destination, { answers }) => {
+  const { timing, signal } = context;
+  return context.destination.withWriting(lockingStatements(facts), async (destination, { answers }) => {
     await holdTable(destination, facts, answers, { timing, waitSeconds: 0, signal });
-    await work.emit({ type: 'phase-started', table: facts.settings.name, phase: 'deletes' });
-    return withTableSnapshot({ work, facts, plan, isCompared: true }, undefined, [], (view) =>
+    await context.emit({ type: 'phase-started', table: facts.settings.name, phase: 'deletes' });
+    return withTableSnapshot({ context, facts, plan, isCompared: true }, undefined, [], (view) =>
       view.look(async (source) => {
         const removing = { facts, relation: plan.source, source, destination, isForced: request.isForced };
         return (await removeDeleted(removing)).deleted;

@@ -10,7 +10,7 @@ import type { DestinationSchema } from '../facts/describe-destination.ts';
 import type { Facts, TableFacts } from '../facts/facts.ts';
 import type { Request } from '../plan/plan.ts';
 import { refusalOf } from '../plan/refusals.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 
 /** What one schema lacks of what the tables need. */
 interface Lack {
@@ -23,7 +23,7 @@ interface Lack {
 
 /** By schema, why no table of it can be synced. @throws IncrepError for what may be gone at the next attempt */
 export async function prepareDestination(
-  work: Work,
+  context: RunContext,
   facts: Facts,
   { claim }: Pick<Request, 'claim'>,
 ): Promise<ReadonlyMap<string, IncrepError>> {
@@ -33,7 +33,7 @@ export async function prepareDestination(
     refusalOf(table) !== undefined || (table.unclaimed !== undefined && claim === undefined);
   const workable = facts.tables.filter((table) => table.settings.isEnabled && !isRefused(table));
   if (workable.length === 0) return refusals;
-  const home = work.settings.destination.schema;
+  const home = context.settings.destination.schema;
   const lacks = [...facts.schemas].flatMap(([schema, found]): Lack[] => {
     const copies = workable.filter(({ destinationName }) => destinationName.schema === schema);
     const lack = {
@@ -47,12 +47,12 @@ export async function prepareDestination(
   });
   for (const lack of lacks) {
     try {
-      await work.destination.withWriting([], (client) => make(client, lack));
+      await context.destination.withWriting([], (client) => make(client, lack));
     } catch (thrown) {
       const error = asIncrepError(thrown);
       if (error.isTransient || !isAboutOneStatement(error)) throw error;
       if (lack.lacksState) refusals.set(lack.schema, error);
-      else await work.emit({ type: 'warning', table: undefined, message: error.message });
+      else await context.emit({ type: 'warning', table: undefined, message: error.message });
     }
   }
   return refusals;

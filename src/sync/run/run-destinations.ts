@@ -4,13 +4,13 @@ import type { Emit, Failure, RunEvent, RunSummary, TableOutcome } from '../../ev
 import { run, type RunRequest } from './run.ts';
 import { Sharing } from '../fan-out/fan-out.ts';
 import type { Database } from '../../postgres/database.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 import { NO_ROWS } from '../write/transfer.ts';
 
 /** One of them, with listeners of its own behind its `emit`. */
 export interface DestinationWork {
   readonly name: string;
-  readonly work: Work;
+  readonly context: RunContext;
 }
 
 interface Several {
@@ -27,7 +27,7 @@ export async function runSeveral(
 ): Promise<RunSummary> {
   const [first] = destinations;
   if (!first) throw new Error('a run without destinations');
-  const { runId, signal, settings, timing } = first.work;
+  const { runId, signal, settings, timing } = first.context;
   const startedAt = new Date();
   const names = destinations.map(({ name }) => name);
   const tables = request.tables.map(({ name }) => name);
@@ -41,21 +41,21 @@ export async function runSeveral(
   });
   await using sharing = new Sharing({ names, openSource, signal, timing });
   let hasFailed = false;
-  const runOne = async ({ name, work }: DestinationWork): Promise<RunSummary> => {
-    const companions = sharing.companionsOf(name);
-    const tell = teller(name, work.emit, async (event) => {
-      if (event.type === 'retrying') companions.fallBack();
+  const runOne = async ({ name, context }: DestinationWork): Promise<RunSummary> => {
+    const fanOut = sharing.companionsOf(name);
+    const tell = teller(name, context.emit, async (event) => {
+      if (event.type === 'retrying') fanOut.fallBack();
       if (event.type === 'table-finished') hasFailed ||= event.outcome.status === 'failed';
       await emit(event);
     });
     try {
       const summary = await run(
-        { ...work, companions, emit: tell },
+        { ...context, fanOut, emit: tell },
         { ...request, mayGoOn: () => !(request.isFailFast && hasFailed) },
       );
       return await withUnreached(summary, name, tables, emit);
     } finally {
-      companions.quit();
+      fanOut.quit();
     }
   };
   const summaries = await Promise.all(destinations.map(runOne));

@@ -7,7 +7,7 @@ import { gatherFacts, inOrder, type Facts, type TableFacts, type TableFailure } 
 import { openJobs } from '../load/chunks/workers.ts';
 import { combined, connectedTo, parentsFirst, waitsForOthers } from './foreign-keys.ts';
 import { syncAtOneMoment } from './one-snapshot.ts';
-import { inStep } from './with-fan-out.ts';
+import { withFanOut } from './with-fan-out.ts';
 import type { Plan } from '../plan/plan.ts';
 import { planTable } from '../plan/plan-table.ts';
 import { prepareDestination } from './prepare-destination.ts';
@@ -26,7 +26,7 @@ import {
 } from './sync-table.ts';
 import { inTurn } from './table-order.ts';
 import { isSame } from '../write/violations.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 import { writeRefusal } from '../facts/writable-destination.ts';
 import { NO_ROWS } from '../write/transfer.ts';
 
@@ -39,11 +39,11 @@ export interface RunRequest extends TableRequest {
   readonly mayGoOn?: () => boolean;
 }
 
-export async function run(work: Work, request: RunRequest): Promise<RunSummary> {
+export async function run(context: RunContext, request: RunRequest): Promise<RunSummary> {
   const startedAt = new Date();
-  const { runId } = work;
-  const { pipeline } = work.settings;
-  await work.emit({
+  const { runId } = context;
+  const { pipeline } = context.settings;
+  await context.emit({
     type: 'run-started',
     runId,
     pipeline,
@@ -53,41 +53,41 @@ export async function run(work: Work, request: RunRequest): Promise<RunSummary> 
   const outcomes: TableOutcome[] = [];
   let error: IncrepError | undefined;
   try {
-    await syncTables(work, request, outcomes);
+    await syncTables(context, request, outcomes);
   } catch (thrown) {
     error = asIncrepError(thrown);
   }
-  const summary = summarize(work, startedAt, outcomes, error);
-  for (const message of timeWarning(work, outcomes))
-    await work.emit({ type: 'warning', table: undefined, message });
-  await work.emit({ type: 'run-finished', summary });
+  const summary = summarize(context, startedAt, outcomes, error);
+  for (const message of timeWarning(context, outcomes))
+    await context.emit({ type: 'warning', table: undefined, message });
+  await context.emit({ type: 'run-finished', summary });
   return summary;
 }
 
-async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcome[]): Promise<void> {
-  await ensureWritable(work.settings.stateDirectory);
+async function syncTables(context: RunContext, request: RunRequest, outcomes: TableOutcome[]): Promise<void> {
+  await ensureWritable(context.settings.stateDirectory);
   if (request.nothing) throw request.nothing;
   const gatheredAt = performance.now();
-  const facts = await persistently(work, () => prepare(work, request));
-  const shown = await turnsOf(work, request.tables, facts);
+  const facts = await persistently(context, () => prepare(context, request));
+  const shown = await turnsOf(context, request.tables, facts);
   const tables = shown.filter(isKnown);
-  const pass: Pass = { work, request, tables, held: new Map(), gatheredAt };
+  const pass: Pass = { context, request, tables, held: new Map(), gatheredAt };
   const finish = async (outcome: TableOutcome) => {
     outcomes.push(outcome);
-    await work.emit({ type: 'table-finished', outcome });
+    await context.emit({ type: 'table-finished', outcome });
   };
   try {
     // Several destinations meet at the tables in one order.
-    const turns = work.companions ? shown : [...parentsFirst(tables), ...shown.filter(isUnknown)];
+    const turns = context.fanOut ? shown : [...parentsFirst(tables), ...shown.filter(isUnknown)];
     for (const table of turns) {
       if (request.mayGoOn?.() === false) return;
       const outcome = isUnknown(table)
-        ? await inStep(work, table.settings.name, (together) => syncUnknown(together, table, request))
-        : await syncOnce(pass, table, work);
+        ? await withFanOut(context, table.settings.name, (together) => syncUnknown(together, table, request))
+        : await syncOnce(pass, table, context);
       if (!isUnknown(table) && (waitsForOthers(outcome) || connectedTo([table], tables).length > 1))
         pass.held.set(table, outcome);
       else await finish(outcome);
-      work.signal?.throwIfAborted();
+      context.signal?.throwIfAborted();
       if (request.isFailFast && outcome.status === 'failed') return;
     }
     await syncAgain(pass);
@@ -100,13 +100,13 @@ async function syncTables(work: Work, request: RunRequest, outcomes: TableOutcom
 
 /** Tables of which nothing is known stand where they are configured, or after the others where a time limit sets the order. */
 async function turnsOf(
-  work: Work,
+  context: RunContext,
   tables: readonly TableSettings[],
   facts: Facts,
 ): Promise<readonly (TableFacts | TableFailure)[]> {
-  const known = await inTurn(work, facts);
+  const known = await inTurn(context, facts);
   const all = [...known, ...facts.failures];
-  return facts.failures.length === 0 || work.timeLimit.isLimited ? all : inOrder(all, tables);
+  return facts.failures.length === 0 || context.timeLimit.isLimited ? all : inOrder(all, tables);
 }
 
 const isKnown = (table: TableFacts | TableFailure): table is TableFacts => !isUnknown(table);
@@ -114,7 +114,7 @@ const isKnown = (table: TableFacts | TableFailure): table is TableFacts => !isUn
 const isUnknown = (table: TableFacts | TableFailure): table is TableFailure => 'error' in table;
 
 interface Pass {
-  readonly work: Work;
+  readonly context: RunContext;
   readonly request: RunRequest;
   readonly tables: readonly TableFacts[];
   /** Tables that may be synced once more in this run, with what came of them so far. */
@@ -122,12 +122,12 @@ interface Pass {
   readonly gatheredAt: number;
 }
 
-async function syncOnce(pass: Pass, table: TableFacts, work: Work): Promise<TableOutcome> {
+async function syncOnce(pass: Pass, table: TableFacts, context: RunContext): Promise<TableOutcome> {
   const before = pass.held.get(table);
   // While a large table loads, the other tables may change.
   const isStale =
-    before !== undefined || performance.now() - pass.gatheredAt > work.timing.factsMaxAge * 1000;
-  const outcome = await inStep(work, table.settings.name, async (together) => {
+    before !== undefined || performance.now() - pass.gatheredAt > context.timing.factsMaxAge * 1000;
+  const outcome = await withFanOut(context, table.settings.name, async (together) => {
     if (hasNoTime(together, table)) return deferred(together, table);
     const bringing = { ...together, bringTable: bringFor(pass, [table]) };
     return isStale ? syncAnew(bringing, table, pass.request) : syncTable(bringing, table, pass.request);
@@ -137,22 +137,22 @@ async function syncOnce(pass: Pass, table: TableFacts, work: Work): Promise<Tabl
 
 /** Tables that had to wait for what others bring, or take away, as long as one of them comes further. */
 async function syncAgain(pass: Pass): Promise<void> {
-  const { work, request, held } = pass;
+  const { context, request, held } = pass;
   const waiting = () => [...held.keys()].filter((table) => waitsForOthers(held.get(table)));
   for (let isMoving = true; isMoving;) {
     isMoving = false;
     for (const table of waiting()) {
-      if (request.mayGoOn?.() === false || hasNoTime(work, table)) return;
-      const outcome = await syncOnce(pass, table, alone(work));
+      if (request.mayGoOn?.() === false || hasNoTime(context, table)) return;
+      const outcome = await syncOnce(pass, table, alone(context));
       held.set(table, outcome);
       isMoving ||= !waitsForOthers(outcome);
-      work.signal?.throwIfAborted();
+      context.signal?.throwIfAborted();
     }
   }
   const stuck = waiting();
   const connected = connectedTo(stuck, [...held.keys()]);
-  if (connected.length < 2 || connected.some((table) => hasNoTime(work, table))) return;
-  await syncAtOneMoment(alone(work), parentsFirst(connected), request, (table, change) => {
+  if (connected.length < 2 || connected.some((table) => hasNoTime(context, table))) return;
+  await syncAtOneMoment(alone(context), parentsFirst(connected), request, (table, change) => {
     const before = held.get(table);
     if (before) held.set(table, combined(before, change({ ...before, ...NO_ROWS })));
   });
@@ -160,26 +160,26 @@ async function syncAgain(pass: Pass): Promise<void> {
 
 /** Over connections of its own, while the table that needs it holds its transaction open. */
 const bringFor =
-  (pass: Pass, chain: readonly TableFacts[]): NonNullable<Work['bringTable']> =>
+  (pass: Pass, chain: readonly TableFacts[]): NonNullable<RunContext['bringTable']> =>
   async (destination) => {
     const table = pass.tables.find(({ destinationName }) => isSame(destinationName, destination));
     if (!table || !table.settings.isEnabled || chain.includes(table)) return false;
-    await using jobs = openJobs(alone(pass.work), 1);
+    await using jobs = openJobs(alone(pass.context), 1);
     const [aside] = jobs.works;
     if (!aside) throw new Error('a table is brought by one job');
-    const work: Work = {
+    const context: RunContext = {
       ...aside,
       emit: async (event) => {
-        if (event.type === 'warning' || event.type === 'retrying') await pass.work.emit(event);
+        if (event.type === 'warning' || event.type === 'retrying') await pass.context.emit(event);
       },
       bringTable: bringFor(pass, [...chain, table]),
     };
-    const now = await refreshed(work, table);
+    const now = await refreshed(context, table);
     if (isUnknown(now)) return false;
     const request = { ...pass.request, isFullRefresh: false };
     // Another shape needs the tables that refer to it, too, for itself alone.
     if (takesShape(planTable(now, request))) return false;
-    const outcome = await syncTable(work, now, request);
+    const outcome = await syncTable(context, now, request);
     const before = pass.held.get(table);
     pass.held.set(table, before ? combined(before, outcome) : outcome);
     return outcome.status !== 'skipped';
@@ -188,22 +188,22 @@ const bringFor =
 const takesShape = (plan: Plan): boolean =>
   plan.kind === 'load' ? plan.way === 'swap' : plan.kind === 'incremental' && plan.evolution !== undefined;
 
-function alone(work: Work): Work {
-  const { companions: _, party: __, ...rest } = work;
+function alone(context: RunContext): RunContext {
+  const { fanOut: _, group: __, ...rest } = context;
   return rest;
 }
 
 /** A table that would be passed over anyway is not left for another run. */
-const hasNoTime = ({ timeLimit }: Work, { settings }: TableFacts): boolean =>
+const hasNoTime = ({ timeLimit }: RunContext, { settings }: TableFacts): boolean =>
   timeLimit.isOver && settings.isEnabled;
 
-async function prepare(work: Work, request: RunRequest): Promise<Facts> {
-  const facts = await gatherFacts(work, request.tables);
-  ensureDifferentDatabases(work.settings, facts.servers);
-  work.destinations.add(work.settings, facts.servers.destination);
-  const refusal = writeRefusal(work, facts.servers);
+async function prepare(context: RunContext, request: RunRequest): Promise<Facts> {
+  const facts = await gatherFacts(context, request.tables);
+  ensureDifferentDatabases(context.settings, facts.servers);
+  context.destinations.add(context.settings, facts.servers.destination);
+  const refusal = writeRefusal(context, facts.servers);
   if (refusal) throw refusal;
-  return withoutUnprepared(facts, await prepareDestination(work, facts, request));
+  return withoutUnprepared(facts, await prepareDestination(context, facts, request));
 }
 
 /** A schema of the destination in which nothing can be made keeps only its own tables from being synced. */
@@ -223,21 +223,21 @@ function withoutUnprepared(facts: Facts, refusals: ReadonlyMap<string, IncrepErr
 }
 
 /** A failover is as likely now as in the middle of a table, where a table tries again by itself. */
-async function persistently<T>(work: Work, attempt: () => Promise<T>): Promise<T> {
+async function persistently<T>(context: RunContext, attempt: () => Promise<T>): Promise<T> {
   for (let count = 1; ; count += 1) {
     try {
       return await attempt();
     } catch (thrown) {
       const error = asIncrepError(thrown);
-      const delaySeconds = error.isTransient ? waitBeforeNext(work, count) : undefined;
-      if (delaySeconds === undefined) throw givenUp(work, error, count);
-      await pause(work, { table: undefined, attempt: count, delaySeconds }, error);
+      const delaySeconds = error.isTransient ? waitBeforeNext(context, count) : undefined;
+      if (delaySeconds === undefined) throw givenUp(context, error, count);
+      await pause(context, { table: undefined, attempt: count, delaySeconds }, error);
     }
   }
 }
 
 function summarize(
-  work: Work,
+  context: RunContext,
   startedAt: Date,
   tables: readonly TableOutcome[],
   error: IncrepError | undefined,
@@ -246,19 +246,19 @@ function summarize(
   const isWhollyFailed =
     failures > 0 && failures === tables.filter(({ status }) => status !== 'skipped').length;
   return {
-    runId: work.runId,
-    pipeline: work.settings.pipeline,
+    runId: context.runId,
+    pipeline: context.settings.pipeline,
     status: error || isWhollyFailed ? 'failed' : failures > 0 ? 'partial' : 'ok',
     startedAt,
     finishedAt: new Date(),
     tables,
     error: error && failureOf(error),
-    warnings: [...work.settings.warnings, ...timeWarning(work, tables)],
+    warnings: [...context.settings.warnings, ...timeWarning(context, tables)],
   };
 }
 
 /** A box in which not one table is begun would leave them all for ever, and no run would fail of it. */
-const timeWarning = ({ timeLimit }: Work, tables: readonly TableOutcome[]): string[] =>
+const timeWarning = ({ timeLimit }: RunContext, tables: readonly TableOutcome[]): string[] =>
   tables.some(({ isDeferred }) => isDeferred) &&
   tables.every(({ status, action }) => status === 'skipped' && action === 'skipped')
     ? [`${timeLimit.words(' before any table was begun')}; give --max-duration more`]

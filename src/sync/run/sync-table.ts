@@ -13,7 +13,7 @@ import { planWithTools } from '../plan/plan-with-tools.ts';
 import type { IncrementalPlan, LoadPlan, Plan, Request } from '../plan/plan.ts';
 import { planTable } from '../plan/plan-table.ts';
 import { RemovalFirst } from '../write/violations.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 import { NO_ROWS } from '../write/transfer.ts';
 
 /** Three tries more than the first: enough for a failover of seconds, and over before the next cron minute. */
@@ -28,7 +28,7 @@ interface Start {
 }
 
 export async function syncTable(
-  work: Work,
+  context: RunContext,
   firstFacts: TableFacts,
   firstRequest: TableRequest,
 ): Promise<TableOutcome> {
@@ -40,47 +40,47 @@ export async function syncTable(
     let plan: Plan | undefined;
     try {
       plan = planTable(facts, request);
-      plan = await planWithTools(work, facts, request);
-      await announce(work, facts, plan);
+      plan = await planWithTools(context, facts, request);
+      await announce(context, facts, plan);
       if (plan.kind === 'skip') return outcomeOf(facts, plan, start);
       if (plan.kind === 'refuse') throw plan.error;
       const applied = await applyPlan(
-        work,
+        context,
         facts,
         plan,
         isAgain
-          ? { ...request, waitLockSeconds: Math.max(request.waitLockSeconds, work.timing.ownLockWait) }
+          ? { ...request, waitLockSeconds: Math.max(request.waitLockSeconds, context.timing.ownLockWait) }
           : request,
       );
       if ('stopped' in applied)
         return {
           ...outcomeOf(facts, plan, start),
-          reason: stoppedReason(work.timeLimit, applied),
+          reason: stoppedReason(context.timeLimit, applied),
           isDeferred: true,
         };
-      return await succeeded(work, facts, plan, applied, start);
+      return await succeeded(context, facts, plan, applied, start);
     } catch (thrown) {
       const changed = otherWay(request, thrown);
       if (changed) {
-        work.party?.leave();
+        context.group?.leave();
         request = changed;
-        const anew = await refreshed(work, facts);
+        const anew = await refreshed(context, facts);
         if ('error' in anew) return failed(facts, plan, anew.error, start);
         facts = anew;
         isAgain = true;
         attempt -= 1;
         continue;
       }
-      const error = await withHolders(work, facts, await orAltered(work, facts, asIncrepError(thrown)));
-      const delaySeconds = error.isTransient ? waitBeforeNext(work, attempt) : undefined;
-      if (delaySeconds === undefined) return failed(facts, plan, givenUp(work, error, attempt), start);
-      work.party?.leave();
+      const error = await withHolders(context, facts, await orAltered(context, facts, asIncrepError(thrown)));
+      const delaySeconds = error.isTransient ? waitBeforeNext(context, attempt) : undefined;
+      if (delaySeconds === undefined) return failed(facts, plan, givenUp(context, error, attempt), start);
+      context.group?.leave();
       // Who answers there is asked anew.
-      if (error.code === 'SERVER_CHANGED') work.source.discard();
-      await pause(work, { table: facts.settings.name, attempt, delaySeconds }, error);
+      if (error.code === 'SERVER_CHANGED') context.source.discard();
+      await pause(context, { table: facts.settings.name, attempt, delaySeconds }, error);
       isAgain = true;
       const kept = chunksKept(facts);
-      const anew = await refreshed(work, facts);
+      const anew = await refreshed(context, facts);
       if ('error' in anew) return failed(facts, plan, anew.error, start);
       facts = anew;
       // What has come further is not given up: a load of many hours meets more faults than a few.
@@ -99,16 +99,20 @@ function otherWay(request: TableRequest, thrown: unknown): TableRequest | undefi
 }
 
 /** What came of a plan for a table that somebody has changed meanwhile says nothing about the table. */
-async function orAltered(work: Work, facts: TableFacts, error: IncrepError): Promise<IncrepError> {
-  if (error.isTransient || work.signal?.aborted === true) return error;
-  const now = await refreshed(work, facts);
+async function orAltered(context: RunContext, facts: TableFacts, error: IncrepError): Promise<IncrepError> {
+  if (error.isTransient || context.signal?.aborted === true) return error;
+  const now = await refreshed(context, facts);
   if ('error' in now) return error;
   return isSameCopy(facts.destination, now.destination) ? error : altered(facts, error);
 }
 
-async function announce(work: Work, { settings, source, saved }: TableFacts, plan: Plan): Promise<void> {
+async function announce(
+  context: RunContext,
+  { settings, source, saved }: TableFacts,
+  plan: Plan,
+): Promise<void> {
   const table = settings.name;
-  await work.emit({
+  await context.emit({
     type: 'table-planned',
     table,
     action: plan.action,
@@ -116,7 +120,7 @@ async function announce(work: Work, { settings, source, saved }: TableFacts, pla
     estimatedRows: source?.estimatedRows,
   });
   for (const message of [...('warnings' in saved ? saved.warnings : []), ...loaderWarning(plan)]) {
-    await work.emit({ type: 'warning', table, message });
+    await context.emit({ type: 'warning', table, message });
   }
 }
 
@@ -132,14 +136,18 @@ export const loaderWarning = (plan: Plan): string[] =>
       ];
 
 /** Seconds; undefined where it may not be tried again, because it was often enough, or there is no time left to wait. */
-export function waitBeforeNext(work: Work, attempt: number): number | undefined {
-  if (work.signal?.aborted === true || attempt === MAX_ATTEMPTS) return undefined;
-  const seconds = backoffSeconds(attempt, work.timing.retryDelay);
-  return seconds < work.timeLimit.remainingSeconds ? seconds : undefined;
+export function waitBeforeNext(context: RunContext, attempt: number): number | undefined {
+  if (context.signal?.aborted === true || attempt === MAX_ATTEMPTS) return undefined;
+  const seconds = backoffSeconds(attempt, context.timing.retryDelay);
+  return seconds < context.timeLimit.remainingSeconds ? seconds : undefined;
 }
 
 /** What was tried again and again says so: else nobody would know that once more is no remedy. */
-export function givenUp({ timeLimit, signal }: Work, error: IncrepError, attempts: number): IncrepError {
+export function givenUp(
+  { timeLimit, signal }: RunContext,
+  error: IncrepError,
+  attempts: number,
+): IncrepError {
   if (!error.isTransient || signal?.aborted === true) return error;
   const why =
     attempts === MAX_ATTEMPTS
@@ -155,26 +163,30 @@ interface Pause {
   readonly delaySeconds: number;
 }
 
-export async function pause(work: Work, what: Pause, error: IncrepError): Promise<void> {
-  await work.emit({ type: 'retrying', ...what, error: failureOf(error) });
-  await sleep(what.delaySeconds, work.signal);
+export async function pause(context: RunContext, what: Pause, error: IncrepError): Promise<void> {
+  await context.emit({ type: 'retrying', ...what, error: failureOf(error) });
+  await sleep(what.delaySeconds, context.signal);
 }
 
 /** Of a table that nothing has been done to, because there was no time left. */
-export const deferred = (work: Work, facts: TableFacts): TableOutcome => ({
+export const deferred = (context: RunContext, facts: TableFacts): TableOutcome => ({
   ...outcomeOf(
     facts,
-    { action: 'skipped', reason: work.timeLimit.words(' before its turn') },
+    { action: 'skipped', reason: context.timeLimit.words(' before its turn') },
     { at: new Date(), ticks: performance.now() },
   ),
   isDeferred: true,
 });
 
 /** By facts of now. */
-export async function syncAnew(work: Work, facts: TableFacts, request: TableRequest): Promise<TableOutcome> {
+export async function syncAnew(
+  context: RunContext,
+  facts: TableFacts,
+  request: TableRequest,
+): Promise<TableOutcome> {
   const start: Start = { at: new Date(), ticks: performance.now() };
-  const anew = await refreshed(work, facts);
-  return 'error' in anew ? failed(facts, undefined, anew.error, start) : syncTable(work, anew, request);
+  const anew = await refreshed(context, facts);
+  return 'error' in anew ? failed(facts, undefined, anew.error, start) : syncTable(context, anew, request);
 }
 
 const DISABLED = {
@@ -185,25 +197,25 @@ const DISABLED = {
 
 /** Of a table whose facts could not be had when the run began. */
 export async function syncUnknown(
-  work: Work,
+  context: RunContext,
   { settings, error }: TableFailure,
   request: TableRequest,
 ): Promise<TableOutcome> {
   const start: Start = { at: new Date(), ticks: performance.now() };
   if (!settings.isEnabled) return { ...failedUnknown({ settings, error }, start), ...DISABLED };
-  const now = error.isTransient ? await lookAgain(work, settings) : { settings, error };
-  return 'error' in now ? failedUnknown(now, start) : syncTable(work, now, request);
+  const now = error.isTransient ? await lookAgain(context, settings) : { settings, error };
+  return 'error' in now ? failedUnknown(now, start) : syncTable(context, now, request);
 }
 
 /** Facts as they are now; while a server is away, the old ones serve to try again. */
-export async function refreshed(work: Work, facts: TableFacts): Promise<TableFacts | TableFailure> {
-  const now = await lookAgain(work, facts.settings);
+export async function refreshed(context: RunContext, facts: TableFacts): Promise<TableFacts | TableFailure> {
+  const now = await lookAgain(context, facts.settings);
   return 'error' in now && now.error.isTransient ? facts : now;
 }
 
-async function lookAgain(work: Work, settings: TableSettings): Promise<TableFacts | TableFailure> {
+async function lookAgain(context: RunContext, settings: TableSettings): Promise<TableFacts | TableFailure> {
   try {
-    const { tables, failures } = await gatherFacts(work, [settings]);
+    const { tables, failures } = await gatherFacts(context, [settings]);
     const [found] = [...tables, ...failures];
     if (!found) throw new Error('nobody has looked at a table');
     return found;
@@ -236,14 +248,14 @@ function outcomeOf(
 }
 
 async function succeeded(
-  work: Work,
+  context: RunContext,
   facts: TableFacts,
   plan: IncrementalPlan | LoadPlan,
   { transfer, record, unchangedSince }: Applied,
   start: Start,
 ): Promise<TableOutcome> {
   for (const message of transfer.warnings)
-    await work.emit({ type: 'warning', table: facts.settings.name, message });
+    await context.emit({ type: 'warning', table: facts.settings.name, message });
   const before = 'warnings' in facts.saved ? facts.saved.warnings : [];
   const { areDeletesDone: _, contents: __, refusal, reason = plan.reason, ...counts } = transfer;
   const told = unchangedSince === undefined ? { ...plan, reason } : unchanged(unchangedSince);

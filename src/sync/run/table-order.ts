@@ -2,16 +2,16 @@
 import { z } from 'zod';
 import { readAttempts } from '../../sql/history.ts';
 import type { Facts, TableFacts } from '../facts/facts.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 
 /**
  * Without a time limit as they are configured. Else those first that no run has been at for longest: with a box that is
  * always too short the same ones would be left each time. What was tried counts, whether it came to something or not,
  * else one table that always fails, or a load of many hours in chunks, would take all the time there is.
  */
-export async function inTurn(work: Work, facts: Facts): Promise<readonly TableFacts[]> {
-  if (!work.timeLimit.isLimited) return facts.tables;
-  return byTurn(facts.tables, await lastAttempts(work, facts));
+export async function inTurn(context: RunContext, facts: Facts): Promise<readonly TableFacts[]> {
+  if (!context.timeLimit.isLimited) return facts.tables;
+  return byTurn(facts.tables, await lastAttempts(context, facts));
 }
 
 /** `attempts`: milliseconds since 1970, by the name of the copy. The order of the configuration decides between equals. */
@@ -35,7 +35,10 @@ const stoppedAt = ({ pendingLoad }: TableFacts): number => pendingLoad?.lastAt.g
 
 const attemptRow = z.object({ table: z.string(), at: z.date().nullable() });
 
-async function lastAttempts({ destination, settings }: Work, facts: Facts): Promise<Map<string, number>> {
+async function lastAttempts(
+  { destination, settings }: RunContext,
+  facts: Facts,
+): Promise<Map<string, number>> {
   const { schema } = settings.destination;
   // Nothing can be known before the first run, which has made the table only now.
   if (facts.schemas.get(schema)?.hasRunsTable !== true) return new Map();

@@ -1,12 +1,16 @@
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 
 /** One table, read together with other destinations where they are as far; without any, just that. */
-export async function inStep<T>(work: Work, table: string, sync: (work: Work) => Promise<T>): Promise<T> {
-  const party = await work.companions?.meetAt(table);
-  if (!party) return sync(work);
+export async function withFanOut<T>(
+  context: RunContext,
+  table: string,
+  sync: (context: RunContext) => Promise<T>,
+): Promise<T> {
+  const group = await context.fanOut?.meetAt(table);
+  if (!group) return sync(context);
   try {
-    return await sync({ ...work, party });
+    return await sync({ ...context, group });
   } finally {
-    party.leave();
+    group.leave();
   }
 }

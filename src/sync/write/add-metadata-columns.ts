@@ -9,7 +9,7 @@ import { usersOfCopy } from '../lock/lock-holders.ts';
 import { filledForNow, missingOwn } from './metadata-columns.ts';
 import { lockAlone } from '../lock/exclusive-lock.ts';
 import { lockTable, type Patience } from '../lock/table-lock.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 
 /** SQLSTATE. */
 const UNDEFINED_TABLE = '42P01';
@@ -20,25 +20,25 @@ const UNDEFINED_TABLE = '42P01';
  * Returns the facts with the table as it is now. @throws IncrepError RUN_LOCKED, LOCK_TIMEOUT, SCHEMA_CHANGED
  */
 export async function addOwnColumns(
-  work: Pick<Work, 'destination' | 'timing' | 'signal' | 'emit'>,
+  context: Pick<RunContext, 'destination' | 'timing' | 'signal' | 'emit'>,
   facts: TableFacts,
   patience: Patience,
 ): Promise<TableFacts> {
   const { destinationName: table, settings } = facts;
   const missing = missingOwn(facts);
   if (!facts.destination || missing.length === 0) return facts;
-  return work.destination.withWriting([], async (client) => {
+  return context.destination.withWriting([], async (client) => {
     await lockTable(client, facts, patience);
     const onWait = async () =>
-      work.emit({
+      context.emit({
         type: 'phase-started',
         table: settings.name,
         phase: 'lock',
         waitsFor: await usersOfCopy(client, facts),
       });
     try {
-      const wanted = { table, locks: [lockWholly(table)], timing: work.timing, onWait };
-      await lockAlone(client, wanted, work.signal);
+      const wanted = { table, locks: [lockWholly(table)], timing: context.timing, onWait };
+      await lockAlone(client, wanted, context.signal);
     } catch (error) {
       throw codeOf(error) === UNDEFINED_TABLE ? altered(facts, error) : error;
     }

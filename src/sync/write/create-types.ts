@@ -7,7 +7,7 @@ import { judgeTypes, type NativeType } from '../../schema/native-types.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { describeFound, homesOf } from '../facts/user-types.ts';
 import { additionsTo, creationOf, printHome } from '../plan/type-changes.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 
 /** Another table of this run, or another run, may have made the types meanwhile. */
 async function lookAgain(client: pg.ClientBase, facts: TableFacts): Promise<NativeType[]> {
@@ -28,10 +28,10 @@ async function lookAgain(client: pg.ClientBase, facts: TableFacts): Promise<Nati
  * Gives enums of the destination the labels that they lack, in a transaction of its own: a label cannot be used in
  * the transaction that adds it (PostgreSQL 12). Should what follows fail, nothing uses it yet.
  */
-export async function addMissingLabels(work: Work, facts: TableFacts): Promise<void> {
+export async function addMissingLabels(context: RunContext, facts: TableFacts): Promise<void> {
   const isConcerned = facts.natives.types.some(({ verdict }) => verdict.kind === 'lacks-labels');
   if (!isConcerned) return;
-  await work.destination.withWriting([], async (client) => {
+  await context.destination.withWriting([], async (client) => {
     const types = await lookAgain(client, facts);
     for (const statement of types.flatMap(additionsTo)) await queryUsually(client, statement);
   });

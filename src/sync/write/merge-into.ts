@@ -31,10 +31,10 @@ import {
   type UniqueIndex,
   type Violation,
 } from './violations.ts';
-import type { Work } from '../context/run-context.ts';
+import type { RunContext } from '../context/run-context.ts';
 
 export interface Merging {
-  readonly work: Pick<Work, 'timing' | 'signal' | 'emit' | 'party' | 'bringTable'>;
+  readonly context: Pick<RunContext, 'timing' | 'signal' | 'emit' | 'group' | 'bringTable'>;
   readonly facts: TableFacts;
   readonly source: Relation;
   readonly destination: pg.ClientBase;
@@ -88,14 +88,14 @@ export async function mergeInto(merging: Merging): Promise<MergedInto> {
 }
 
 async function tryToMerge(
-  { work, facts, destination, share }: Merging,
+  { context, facts, destination, share }: Merging,
   merge: Merge,
   { order, indexes }: Attempt,
 ): Promise<MergeCounts> {
   if (indexes.length === 0) return mergeStaging(destination, merge, share, order);
   const table = facts.settings.name;
   const onWait = async () =>
-    work.emit({
+    context.emit({
       type: 'phase-started',
       table,
       phase: 'merge',
@@ -104,10 +104,10 @@ async function tryToMerge(
   const wanted = {
     table: facts.destinationName,
     locks: [lockWholly(facts.destinationName)],
-    timing: work.timing,
+    timing: context.timing,
     onWait,
   };
-  await lockAlone(destination, wanted, work.signal);
+  await lockAlone(destination, wanted, context.signal);
   for (const { drop } of indexes) await queryPinnedFirst(destination, drop);
   const counts = await mergeStaging(destination, merge, share, order);
   // Nothing may be left to be checked by a table that is altered.
@@ -169,7 +169,7 @@ async function keptIfReplaced(
 
 /** Rows that refer to each other, or to rows of another table. @throws IncrepError */
 async function pastForeignKey(stuck: Stuck, violation: Violation): Promise<Attempt> {
-  const { work, facts, destination, attempt } = stuck;
+  const { context, facts, destination, attempt } = stuck;
   const key = await readForeignKey(destination, violation);
   const refusal = foreignKeyRefusal(facts, violation, key);
   if (!key) throw refusal;
@@ -186,13 +186,13 @@ async function pastForeignKey(stuck: Stuck, violation: Violation): Promise<Attem
   if (isParent && order.removes === 'last')
     return { ...attempt, order: { ...order, removes: 'never' }, refusal };
   if (key.isSelf || isParent || attempt.brought.includes(violation.constraint)) throw refusal;
-  work.party?.leave();
-  await work.emit({
+  context.group?.leave();
+  await context.emit({
     type: 'phase-started',
     table: facts.settings.name,
     phase: 'merge',
     waitsFor: `the sync of ${printName(key.parent)}, which its rows refer to`,
   });
-  if ((await work.bringTable?.(key.parent)) !== true) throw refusal;
+  if ((await context.bringTable?.(key.parent)) !== true) throw refusal;
   return { ...attempt, brought: [...attempt.brought, violation.constraint] };
 }

@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { broadcast, newBranch } from '../../../src/postgres/broadcast.ts';
-import { Meeting } from '../../../src/sync/fan-out/rendezvous.ts';
+import { Rendezvous } from '../../../src/sync/fan-out/rendezvous.ts';
 
 const unused = { seconds: 60, tooSlow: () => new Error('too slow') };
 
@@ -91,7 +91,7 @@ test('when nobody is left, the rest is not read', async () => {
 });
 
 const meetingOf = (names: readonly string[], patience = 60_000, signal?: AbortSignal) =>
-  new Meeting<string, number>(names, { patience, signal });
+  new Rendezvous<string, number>(names, { patience, signal });
 
 test('a meeting is over when all have come', async () => {
   const meeting = meetingOf(['a', 'b']);

@@ -12,11 +12,11 @@ import { createMissingTypes } from '../../write/create-types.ts';
 import type { LoadPlan } from '../../plan/plan.ts';
 import { makeStaging } from '../../write/staging.ts';
 import { nextRecord } from '../../fence/next-state.ts';
-import type { Work } from '../../context/run-context.ts';
+import type { RunContext } from '../../context/run-context.ts';
 import type { BegunLoad, Chunks } from '../../plan/chunk-choice.ts';
 
 interface Beginning {
-  readonly work: Work;
+  readonly context: RunContext;
   readonly facts: TableFacts;
   readonly plan: LoadPlan;
   readonly chunks: Chunks;
@@ -26,21 +26,21 @@ interface Beginning {
 
 export async function beginLoad(
   client: pg.ClientBase,
-  { work, facts, plan, chunks, fence }: Beginning,
+  { context, facts, plan, chunks, fence }: Beginning,
 ): Promise<BegunLoad> {
   const { schema, table } = facts.stateName;
   await createMissingTypes(client, facts);
-  await client.query(lockTimeout(work.timing.chunkLockGrace));
+  await client.query(lockTimeout(context.timing.chunkLockGrace));
   await client.query(forgetLoad(schema), [table]);
   await makeStaging(client, facts, plan.source.columns, true);
   const header = newHeader({
-    record: nextRecord(work, facts, plan, fence, { areDeletesDone: true }),
+    record: nextRecord(context, facts, plan, fence, { areDeletesDone: true }),
     starts: chunks.starts,
     source: { databaseOid: facts.servers.source.databaseOid, leaves: chunks.leaves },
     staging: await storageIn(client, facts.stagingName),
   });
   const id = randomUUID();
-  const row = [table, id, work.settings.pipeline, chunks.starts.length, JSON.stringify(header)];
+  const row = [table, id, context.settings.pipeline, chunks.starts.length, JSON.stringify(header)];
   await client.query(writeLoad(schema), row);
   return { id, header, done: [] };
 }

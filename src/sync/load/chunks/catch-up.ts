@@ -20,7 +20,7 @@ import { countsOn } from '../../fence/pending-rows.ts';
 import type { IncrementalPlan, KeyedLoadPlan } from '../../plan/plan.ts';
 import { readWindow } from '../../read/read-window.ts';
 import { makeStaging } from '../../write/staging.ts';
-import { lifeOf } from '../../facts/server-instance.ts';
+import { instanceOf } from '../../facts/server-instance.ts';
 import { comparisonDue } from '../../fence/next-state.ts';
 import { windowChoice } from '../../fence/window-choice.ts';
 import { asPlainCopy } from './staging-settings.ts';
@@ -47,14 +47,14 @@ interface CatchingUp {
 }
 
 export async function catchUp({ load, since, fence }: CatchingUp): Promise<CaughtUp> {
-  const { work, plan, destination } = load;
+  const { context, plan, destination } = load;
   const facts = asTable(since);
   const window = windowPlan(load, since);
   await makeStaging(destination, facts, plan.source.columns, false);
   await enter(load, 'copy', 'what changed meanwhile');
   const { questions, choose } = windowChoice(facts, window, fence, { mustRead: true });
   const caught = await readWindow(
-    { work, facts, plan: window, destination },
+    { context, facts, plan: window, destination },
     {
       questions,
       choose: async (source, answers) => {
@@ -70,8 +70,8 @@ export async function catchUp({ load, since, fence }: CatchingUp): Promise<Caugh
   return caught;
 }
 
-const enter = ({ work, facts }: Load, phase: 'copy' | 'merge' | 'deletes', detail?: string) =>
-  work.emit({ type: 'phase-started', table: facts.settings.name, phase, ...(detail && { detail }) });
+const enter = ({ context, facts }: Load, phase: 'copy' | 'merge' | 'deletes', detail?: string) =>
+  context.emit({ type: 'phase-started', table: facts.settings.name, phase, ...(detail && { detail }) });
 
 /** The staging table in the part of the table. */
 const asTable = (facts: TableFacts): TableFacts => ({
@@ -104,7 +104,7 @@ function windowPlan({ plan }: KeyedLoad, { saved }: TableFacts): IncrementalPlan
 function narrowed(window: Window, facts: TableFacts, fence: RaisedFence): Window {
   if (window.from !== null || fence.high === null || facts.saved.kind !== 'record') return window;
   const { settledXid, cursor, sourceLife } = facts.saved.record;
-  if (settledXid === null || !countsOn(sourceLife, lifeOf(facts))) return window;
+  if (settledXid === null || !countsOn(sourceLife, instanceOf(facts))) return window;
   return {
     ...window,
     from: lowestCursor(window.keyType, [cursor, fence.high]),
@@ -124,7 +124,7 @@ async function whileInView(
   source: pg.ClientBase,
   copied: Copied,
 ): Promise<CaughtUp> {
-  const { work, plan, destination, isVerified } = load;
+  const { context, plan, destination, isVerified } = load;
   await enter(load, 'merge');
   await mergeIn(load, facts);
   await destination.query(truncate(facts.stagingName));
@@ -140,7 +140,7 @@ async function whileInView(
     { client: source, rows: sides.source },
     { client: destination, rows: sides.destination },
   );
-  const mending = { work, facts, relation: plan.source, source, destination };
+  const mending = { context, facts, relation: plan.source, source, destination };
   const removed = await applyDifferences(mending, differences);
   const { inserted, updated } = await mergeIn(load, facts);
   // A merge may meet triggers, so that it comes first; a new table is put in place as it is.

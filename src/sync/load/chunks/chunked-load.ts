@@ -4,13 +4,13 @@ import type { StateRecord } from '../../../schema/state-record.ts';
 import type { TableFacts } from '../../facts/facts.ts';
 import type { RaisedFence } from '../../fence/fence.ts';
 import type { KeyedLoadPlan } from '../../plan/plan.ts';
-import type { Work } from '../../context/run-context.ts';
+import type { RunContext } from '../../context/run-context.ts';
 import type { Chunks } from '../../plan/chunk-choice.ts';
 import type { Progress } from './progress.ts';
 import type { Transfer } from '../../write/transfer.ts';
 
 export interface ChunkedLoad {
-  readonly work: Work;
+  readonly context: RunContext;
   readonly facts: TableFacts;
   readonly plan: KeyedLoadPlan;
   readonly chunks: Chunks;

@@ -15,7 +15,7 @@ import type { Timing } from '../../../timing.ts';
 import type { TableFacts } from '../../facts/facts.ts';
 import type { LoadPlan } from '../../plan/plan.ts';
 import { readWindow } from '../../read/read-window.ts';
-import type { Work } from '../../context/run-context.ts';
+import type { RunContext } from '../../context/run-context.ts';
 import type { BegunLoad } from '../../plan/chunk-choice.ts';
 import type { Jobs } from './workers.ts';
 import type { Progress } from './progress.ts';
@@ -47,12 +47,12 @@ export async function copyChunks(copying: Copying): Promise<boolean> {
   const meter = meterOver(before);
   const left = starts.map((_, chunk) => chunk).filter((chunk) => !load.done.includes(chunk));
   await Promise.allSettled(
-    jobs.works.map(async (work) => {
+    jobs.works.map(async (context) => {
       try {
-        const metered = { ...work, emit: meter(work) };
+        const metered = { ...context, emit: meter(context) };
         for (let chunk = left.shift(); chunk !== undefined; chunk = left.shift()) {
           await copyChunk(copying, metered, chunk);
-          if (work.timeLimit.isOver) return;
+          if (context.timeLimit.isOver) return;
         }
       } catch (error) {
         jobs.stop(error);
@@ -74,7 +74,10 @@ export const sumsOf = async (
 ): Promise<z.infer<typeof sumsRow>> => sumsRow.parse((await client.query(sumChunks(schema), [id])).rows[0]);
 
 /** What each job counts from the start of its chunk is counted on over all chunks and jobs. */
-function meterOver(before: { readonly rows: number; readonly bytes: number }): (work: Work) => Work['emit'] {
+function meterOver(before: {
+  readonly rows: number;
+  readonly bytes: number;
+}): (context: RunContext) => RunContext['emit'] {
   const total = { rows: before.rows, bytes: before.bytes };
   return ({ emit }) => {
     let counted = { rows: 0, bytes: 0 };
@@ -90,11 +93,11 @@ function meterOver(before: { readonly rows: number; readonly bytes: number }): (
   };
 }
 
-async function copyChunk(copying: Copying, work: Work, chunk: number): Promise<void> {
+async function copyChunk(copying: Copying, context: RunContext, chunk: number): Promise<void> {
   const { facts, load, progress } = copying;
   await copying.ensureLocked();
   const detail = `chunk ${chunk + 1} of ${load.header.starts.length}`;
-  await work.emit({
+  await context.emit({
     type: 'phase-started',
     table: facts.settings.name,
     phase: 'copy',
@@ -102,9 +105,9 @@ async function copyChunk(copying: Copying, work: Work, chunk: number): Promise<v
     chunks: { ...progress },
   });
   const { schema } = facts.destinationName;
-  await work.destination.withWriting([], async (destination) => {
-    if (!(await isClaimed(destination, work.timing, { facts, id: load.id, chunk }))) return;
-    const { rows, bytes } = await readChunk(copying, work, destination, chunk);
+  await context.destination.withWriting([], async (destination) => {
+    if (!(await isClaimed(destination, context.timing, { facts, id: load.id, chunk }))) return;
+    const { rows, bytes } = await readChunk(copying, context, destination, chunk);
     await destination.query(finishChunk(schema), [load.id, chunk, rows, bytes]);
   });
   progress.done += 1;
@@ -138,12 +141,12 @@ async function isClaimed(
 
 const readChunk = (
   { facts, plan, load: { header } }: Copying,
-  work: Work,
+  context: RunContext,
   destination: pg.ClientBase,
   chunk: number,
 ): Promise<Copied> =>
   readWindow(
-    { work, facts, plan, destination },
+    { context, facts, plan, destination },
     { questions: [], choose: () => Promise.resolve({ window: windowOf(header, chunk), isQuiet: false }) },
     () => Promise.resolve(),
     async (source, copied) => {

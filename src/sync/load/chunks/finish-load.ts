@@ -29,32 +29,41 @@ import { settle } from './put-in-place.ts';
 import { type Transfer, countsOf, olderWarning } from '../../write/transfer.ts';
 
 export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise<Loaded> {
-  const { work, plan, destination, isVerified, isForced } = request;
+  const { context, plan, destination, isVerified, isForced } = request;
   const { schema, table } = request.facts.stateName;
   const facts = { ...request.facts, staging: await stagingOf(destination, request.facts, load) };
   const copied = await sumsOf(destination, schema, load.id);
   if (copied.chunks !== load.header.starts.length) throw new Error('chunks are missing at the end of a load');
-  const placing = await choosePlacing(destination, facts, plan, work.timing);
+  const placing = await choosePlacing(destination, facts, plan, context.timing);
   await enter(request, 'index');
   const older = await indexStaging(destination, asPlainCopy(facts), plan.source);
   await destination.query(analyze(facts.stagingName));
   await enter(request, 'fence');
-  const fence = await raiseFence(work, fenceTarget(facts, plan));
+  const fence = await raiseFence(context, fenceTarget(facts, plan));
   // As in any sync after the one that the header's record tells of.
   const since: TableFacts = { ...facts, saved: { kind: 'record', record: load.header.record, warnings: [] } };
-  const placed = { work, facts, plan, destination, isVerified, isForced, placing, hasMergeKey: true };
+  const placed = {
+    context,
+    facts,
+    plan,
+    destination,
+    isVerified,
+    isForced,
+    placing,
+    hasMergeKey: true,
+  };
   const caught = await catchUp({ load: placed, since, fence });
   const isReindexed = isShared(facts.settings) && becomesTable(placing);
   if (isReindexed) await dropUnique(destination, facts.stagingName, stagingIndex(facts.stagingName));
   const counts = caught.settled ?? (await settle({ ...placed, hasMergeKey: !isReindexed }));
   await destination.query(forgetLoad(schema), [table]);
-  const record = nextRecord(work, since, plan, fence, deletesOf(counts.merged));
+  const record = nextRecord(context, since, plan, fence, deletesOf(counts.merged));
   return {
     fence,
     // The next one of the table, whose state has not changed since the chunks began.
     record: {
       ...record,
-      generation: nextRecord(work, facts, plan, fence, deletesOf(counts.merged)).generation,
+      generation: nextRecord(context, facts, plan, fence, deletesOf(counts.merged)).generation,
     },
     moved: transferOf({
       copied,
@@ -79,8 +88,8 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
 /** The comparison of keys at the end leaves no row that is gone, unless others still refer to it. */
 const deletesOf = (merged: MergedInto | undefined) => ({ areDeletesDone: merged?.refusal === undefined });
 
-const enter = ({ work, facts }: ChunkedLoad, phase: Phase) =>
-  work.emit({ type: 'phase-started', table: facts.settings.name, phase });
+const enter = ({ context, facts }: ChunkedLoad, phase: Phase) =>
+  context.emit({ type: 'phase-started', table: facts.settings.name, phase });
 
 /** @throws IncrepError SCHEMA_CHANGED, where a hand was at it while the chunks came in */
 async function stagingOf(

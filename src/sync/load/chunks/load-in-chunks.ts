@@ -20,8 +20,8 @@ export async function loadInChunks(request: ChunkedLoad): Promise<Loaded | 'stop
 
 /** The connections are closed before the rest begins. */
 async function copyAll(request: ChunkedLoad): Promise<BegunLoad | 'stopped' | undefined> {
-  const { work, facts, plan, chunks, progress } = request;
-  await using jobs = openJobs(work, facts.settings.loadJobs);
+  const { context, facts, plan, chunks, progress } = request;
+  await using jobs = openJobs(context, facts.settings.loadJobs);
   const load = await begin(request, jobs);
   if (!load) return undefined;
   const ensureLocked = lockWatch(request.destination);
@@ -30,21 +30,24 @@ async function copyAll(request: ChunkedLoad): Promise<BegunLoad | 'stopped' | un
   return { ...load, done: chunks.starts.map((_, chunk) => chunk) };
 }
 
-async function begin({ work, facts, plan, chunks }: ChunkedLoad, jobs: Jobs): Promise<BegunLoad | undefined> {
+async function begin(
+  { context, facts, plan, chunks }: ChunkedLoad,
+  jobs: Jobs,
+): Promise<BegunLoad | undefined> {
   const [first] = jobs.works;
   if (!first) throw new Error('a load in chunks has no job');
   // In passing: what would not survive is said now, and not after hours. People may still change things until the end.
-  const rehearse = (client: pg.ClientBase) => choosePlacing(client, facts, plan, work.timing);
+  const rehearse = (client: pg.ClientBase) => choosePlacing(client, facts, plan, context.timing);
   const { resumed } = chunks;
   if (resumed) {
     await first.destination.withWriting([], rehearse);
     return resumed;
   }
-  const fence = await raiseFence(work, fenceTarget(facts, plan));
+  const fence = await raiseFence(context, fenceTarget(facts, plan));
   if (fence.high === null) return undefined;
   return first.destination.withWriting([], async (client) => {
     await rehearse(client);
-    return beginLoad(client, { work, facts, plan, chunks, fence });
+    return beginLoad(client, { context, facts, plan, chunks, fence });
   });
 }
 
