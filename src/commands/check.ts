@@ -33,7 +33,7 @@ export async function checkCommand(tables: readonly string[], options: CheckOpti
           testsWebhook: options.webhook,
           isFirst: pipeline === pipelines[0],
         });
-        if (!options.json) terminal.out(redact(formatFindings(findings, terminal.look, enabled)));
+        if (!options.json) terminal.out(redact(formatFindings(findings, terminal.style, enabled)));
         const exitCode = findings.find(({ level }) => level === 'error')?.exitCode ?? 0;
         return { told: { findings, of: ofDestination(pipeline) }, exitCode };
       },

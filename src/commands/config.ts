@@ -27,10 +27,10 @@ export async function configCommand(tables: readonly string[], options: ConfigOp
   terminal.out(
     options.json
       ? redactedJson(toJson(effective, configuration), redact)
-      : redact(formatEffective(effective, terminal.look)),
+      : redact(formatEffective(effective, terminal.style)),
   );
   if (!error) return 0;
-  terminal.say(formatError(error, terminal.sayLook));
+  terminal.say(formatError(error, terminal.sayStyle));
   return error.exitCode;
 }
 

@@ -12,7 +12,7 @@ export async function demoCommand(_tables: readonly string[], options: DemoOptio
   const { terminal, environment, signal, keep } = options;
   try {
     const areEqual = await playDemo({
-      story: createStory({ out: (text) => terminal.out(text), look: terminal.look }),
+      story: createStory({ out: (text) => terminal.out(text), style: terminal.style }),
       environment,
       signal,
       isKept: keep,

@@ -3,18 +3,18 @@ import type { Settings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
 import { runsThatFit } from '../report/chart.ts';
 import { formatRuns, formatTableRuns } from '../report/history.ts';
-import type { Look } from '../report/style.ts';
+import type { Style } from '../report/style.ts';
 import { redactedJson } from '../redact.ts';
 import { rowsChanged, type RunRecord } from '../schema/run-record.ts';
 import { FORMAT_VERSION } from '../summary-json.ts';
-import { pastRuns, type PastRun, type PastRuns } from '../status/run-history.ts';
+import { runHistory, type PastRun, type PastRuns } from '../status/run-history.ts';
 import { withContext, type Pipeline } from './pipeline/context.ts';
 import { copyNameIn, nameIn } from './pipeline/copy-names.ts';
 import { eachDestination, ofDestination, type Looked } from './pipeline/each-destination.ts';
 import { expandTables } from './pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { matching, selectTables } from './pipeline/select-tables.ts';
-import { sayTrouble } from './pipeline/warn-unreachable.ts';
+import { warnUnreachable } from './pipeline/warn-unreachable.ts';
 
 export interface HistoryOptions extends GlobalOptions {
   readonly limit: number;
@@ -34,9 +34,9 @@ export async function historyCommand(words: readonly string[], options: HistoryO
     const looked = await eachDestination(context, {
       isJson: options.json,
       look: async (pipeline) => {
-        const { shown, text } = await historyOf(pipeline, names, { ...options, look: terminal.look });
+        const { shown, text } = await historyOf(pipeline, names, { ...options, style: terminal.style });
         if (!options.json) terminal.out(redact(text));
-        sayTrouble({ ...shown, isLocal: options.local }, terminal, redact);
+        warnUnreachable({ ...shown, isLocal: options.local }, terminal, redact);
         return { told: { shown, name: pipeline.name }, exitCode: 0 };
       },
     });
@@ -54,16 +54,16 @@ function namesMeant({ tables }: Settings, word: string): string[] {
 async function historyOf(
   { settings, runContext }: Pipeline,
   names: readonly string[],
-  options: HistoryOptions & { readonly look: Look },
+  options: HistoryOptions & { readonly style: Style },
 ): Promise<{ readonly shown: PastRuns; readonly text: string }> {
-  const { look } = options;
+  const { style } = options;
   const [only, ...others] = names;
   const isCharted = only !== undefined && others.length === 0 && !options.json;
-  const found = await pastRuns(runContext, {
+  const found = await runHistory(runContext, {
     tables: names.length === 0 ? undefined : names.map(copyNameIn(settings)),
     since: options.since === undefined ? undefined : new Date(Date.now() - options.since * 1000),
     isFailedOnly: options.failed,
-    limit: isCharted ? Math.max(options.limit, runsThatFit(look)) : options.limit,
+    limit: isCharted ? Math.max(options.limit, runsThatFit(style)) : options.limit,
     isLocal: options.local,
   });
   ensureKnown(names, found.runs, settings);
@@ -71,8 +71,8 @@ async function historyOf(
   const format = () => {
     if (runs.length === 0 && isNarrowed(options)) return 'no such runs are known\n';
     return isCharted
-      ? formatTableRuns(runs, found.runs, look, nameIn(settings))
-      : formatRuns(runs, look, nameIn(settings));
+      ? formatTableRuns(runs, found.runs, style, nameIn(settings))
+      : formatRuns(runs, style, nameIn(settings));
   };
   return { shown: { ...found, runs }, text: options.json ? '' : format() };
 }

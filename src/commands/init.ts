@@ -88,7 +88,9 @@ function print(
     next: nextCommand({ flag: directory, environment }),
   };
   const redact = redactor(secretsOf(setup, setup.answers.values));
-  terminal.out(json ? redactedJson(reportJson(report), redact) : redact(formatReport(report, terminal.look)));
+  terminal.out(
+    json ? redactedJson(reportJson(report), redact) : redact(formatReport(report, terminal.style)),
+  );
 }
 
 function interrupted({ reason }: AbortSignal): IncrepError {

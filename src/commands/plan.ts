@@ -2,7 +2,7 @@
 import type { TableSettings } from '../config/settings.ts';
 import { gatherFacts } from '../sync/facts/facts.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
-import { foresee, type Foreseen } from '../preview/preview.ts';
+import { previewTables, type Preview } from '../preview/preview.ts';
 import { inWords as goneInWords } from '../sync/load/removed-rows.ts';
 import { describeDependent } from '../sync/plan/obstructions.ts';
 import { formatPlan } from '../report/plan.ts';
@@ -42,7 +42,7 @@ export async function planCommand(tables: readonly string[], options: PlanOption
       isJson: options.json,
       look: async (pipeline) => {
         const foreseen = await planFor(pipeline, chosen, options);
-        if (!options.json) terminal.out(redact(formatPlan(foreseen.map(inWords), terminal.look)));
+        if (!options.json) terminal.out(redact(formatPlan(foreseen.map(inWords), terminal.style)));
         const told = foreseen.map((table) => ({ table, of: ofDestination(pipeline) }));
         return { told, exitCode: exitCodeFor(foreseen, options) };
       },
@@ -57,11 +57,11 @@ async function planFor(
   { settings, runContext }: Pipeline,
   tables: readonly TableSettings[],
   options: PlanOptions,
-): Promise<Foreseen[]> {
+): Promise<Preview[]> {
   const facts = await gatherFacts(runContext, tables);
   ensureDifferentDatabases(settings, facts.servers);
   runContext.destinations.add(settings, facts.servers.destination);
-  const foreseen = await foresee(runContext, facts, {
+  const foreseen = await previewTables(runContext, facts, {
     isFullRefresh: options.fullRefresh,
     areDeletesForced: options.deletes,
     claim: claimOf(options),
@@ -72,7 +72,7 @@ async function planFor(
 }
 
 /** What is not shared is told before it is read. */
-function withChunkNote(table: Foreseen, tables: readonly TableSettings[]): Foreseen {
+function withChunkNote(table: Preview, tables: readonly TableSettings[]): Preview {
   const isInChunks =
     table.loader !== undefined &&
     tables.some(({ name, chunk }) => chunk !== undefined && name === table.name);
@@ -81,13 +81,13 @@ function withChunkNote(table: Foreseen, tables: readonly TableSettings[]): Fores
   return { ...table, warnings: [...table.warnings, note] };
 }
 
-function exitCodeFor(foreseen: readonly Foreseen[], { exitCode }: PlanOptions): number {
+function exitCodeFor(foreseen: readonly Preview[], { exitCode }: PlanOptions): number {
   const refused = foreseen.flatMap(({ error }) => (error ? [error.exitCode] : []));
   if (refused[0] !== undefined) return new Set(refused).size === 1 ? refused[0] : 1;
   return exitCode && foreseen.some(({ hasWork }) => hasWork) ? 2 : 0;
 }
 
-const inWords = (table: Foreseen) => ({
+const inWords = (table: Preview) => ({
   ...table,
   copy: table.copyName === table.name ? undefined : printName(table.copy),
   removes:
@@ -98,7 +98,7 @@ const inWords = (table: Foreseen) => ({
 });
 
 interface Told {
-  readonly table: Foreseen;
+  readonly table: Preview;
   readonly of: object;
 }
 
@@ -110,7 +110,7 @@ const toJson = ({ found, json }: Looked<readonly Told[]>, unmatched: readonly st
   unmatched_patterns: unmatched,
 });
 
-const tableJson = (table: Foreseen) => ({
+const tableJson = (table: Preview) => ({
   pattern: table.pattern ?? null,
   copy: { schema: table.copy.schema, table: table.copy.table },
   action: table.action,

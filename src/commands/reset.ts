@@ -40,7 +40,7 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
         await ensureWritable(runContext.settings.stateDirectory);
         for (const table of chosen) {
           const told = `${printable(table.name)}: ${TOLD[await forgetTable(runContext, table)]}`;
-          terminal.out(`${wrapLines(told, terminal.look.width)}\n`);
+          terminal.out(`${wrapLines(told, terminal.style.width)}\n`);
         }
         return { told: undefined, exitCode: 0 };
       },

@@ -9,7 +9,7 @@ import { eachDestination, ofDestination } from './pipeline/each-destination.ts';
 import { expandTables } from './pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { selectTables } from './pipeline/select-tables.ts';
-import { sayRemarks, sayTrouble } from './pipeline/warn-unreachable.ts';
+import { sayRemarks, warnUnreachable } from './pipeline/warn-unreachable.ts';
 
 export interface StatusOptions extends GlobalOptions {
   readonly destination: readonly string[];
@@ -34,8 +34,8 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
       isJson: options.json,
       look: async (pipeline) => {
         const statuses = await tableStatuses(pipeline.runContext, chosen, request);
-        if (!options.json) terminal.out(redact(formatStatus(statuses.tables, terminal.look, new Date())));
-        if (!options.json) sayTrouble({ ...statuses, isLocal: options.local }, terminal, redact);
+        if (!options.json) terminal.out(redact(formatStatus(statuses.tables, terminal.style, new Date())));
+        if (!options.json) warnUnreachable({ ...statuses, isLocal: options.local }, terminal, redact);
         const isAllFine = !statuses.unreachable && statuses.tables.every(isFine);
         return {
           told: { statuses, name: pipeline.name },
@@ -46,7 +46,7 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
     if (options.json) {
       terminal.out(redactedJson(toJson(settings.pipeline, looked.found), redact));
       for (const { statuses } of looked.found)
-        sayTrouble({ ...statuses, isLocal: options.local }, terminal, redact);
+        warnUnreachable({ ...statuses, isLocal: options.local }, terminal, redact);
     }
     sayRemarks(remarks, context);
     return looked.exitCode;

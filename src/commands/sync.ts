@@ -12,7 +12,7 @@ import { expandTables, mapSettings, type Expanded } from './pipeline/expand-tabl
 import type { GlobalOptions } from './terminal/options.ts';
 import { claimOf, ensureClaimNamed } from './claims.ts';
 import { planCommand } from './plan.ts';
-import type { Turn } from './watch/iteration.ts';
+import type { Iteration } from './watch/iteration.ts';
 import { selectTables } from './pipeline/select-tables.ts';
 import { watchRun, type Watch } from './watch/watch-run.ts';
 
@@ -49,7 +49,10 @@ export async function syncCommand(tables: readonly string[], options: SyncOption
 }
 
 /** By itself, or as one turn of --watch. */
-async function syncOnce(tables: readonly string[], options: SyncOptions & Partial<Turn>): Promise<number> {
+async function syncOnce(
+  tables: readonly string[],
+  options: SyncOptions & Partial<Iteration>,
+): Promise<number> {
   const timeLimit = new TimeLimit(options.maxDuration);
   return withContext(
     { ...options, waitTransactionsSeconds: options.waitTransactions, timeLimit },
@@ -127,10 +130,10 @@ async function tell(
 ): Promise<void> {
   if (options.json) return;
   const print = (text: string) => terminal.out(redact(text));
-  if (hasToldTables) return print(formatEnding(summary, terminal.look));
-  if (verbosityOf(options) !== 'quiet') return print(formatSummary(summary, terminal.look));
+  if (hasToldTables) return print(formatEnding(summary, terminal.style));
+  if (verbosityOf(options) !== 'quiet') return print(formatSummary(summary, terminal.style));
   if (!hasTrouble(summary)) return;
-  print(`${head}${formatTrouble(summary, await lastSuccesses(pipelines, summary), terminal.look)}`);
+  print(`${head}${formatTrouble(summary, await lastSuccesses(pipelines, summary), terminal.style)}`);
 }
 
 /** From the state files: at the destination nobody may be at home. By the label of the table. */

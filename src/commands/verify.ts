@@ -44,7 +44,7 @@ export async function verifyCommand(tables: readonly string[], options: VerifyOp
         const verdicts: Verdict[] = [];
         const tell = (verdict: Verdict): void => {
           verdicts.push(verdict);
-          if (!options.json) terminal.out(redact(formatVerification(verdict, terminal.look)));
+          if (!options.json) terminal.out(redact(formatVerification(verdict, terminal.style)));
         };
         for (const table of inOrder([...facts.tables, ...facts.failures], chosen)) {
           const { name: label } = table.settings;

@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { placeFor } from '../postgres/place.ts';
+import { endpointFor } from '../postgres/place.ts';
 import { serverError } from '../postgres/server-errors.ts';
 
 export interface Login {
@@ -54,7 +54,7 @@ export async function withClient<T>(
     return await use(client);
   } catch (error) {
     signal.throwIfAborted();
-    throw serverError(error, placeFor(login));
+    throw serverError(error, endpointFor(login));
   } finally {
     signal.removeEventListener('abort', close);
     await client.end().catch(() => undefined);

@@ -1,5 +1,5 @@
 /** What the demo prints: headings, and indented lines that fit into their width wherever they can be broken. */
-import { painter, type Look } from '../report/style.ts';
+import { painter, type Style } from '../report/style.ts';
 import { displayWidth, padEnd, printable } from '../report/text.ts';
 
 /** Cells: lines of prose are no easier to read for being longer. */
@@ -25,12 +25,12 @@ export interface Story {
 
 interface Paper {
   readonly out: (text: string) => void;
-  readonly look: Look;
+  readonly style: Style;
 }
 
-export function createStory({ out, look }: Paper): Story {
-  const paint = painter(look);
-  const broken = (text: string, prefix: string) => wrap(text, prefix, Math.min(WIDEST, look.width));
+export function createStory({ out, style }: Paper): Story {
+  const paint = painter(style);
+  const broken = (text: string, prefix: string) => wrap(text, prefix, Math.min(WIDEST, style.width));
   const write = (lines: readonly string[]) => out(lines.map((line) => `${line}\n`).join(''));
   let number = 0;
   return {

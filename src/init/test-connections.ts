@@ -43,12 +43,12 @@ async function visit<T>(
 
 async function look(database: Database): Promise<Side> {
   const identity = await database.identity();
-  const { place } = database;
+  const { endpoint } = database;
   const encryption = await database.withReading(async (client) => encryptionOf(client));
   const version = `${Math.floor(identity.version / 10_000)}.${identity.version % 10_000}`;
   return {
     identity,
-    description: `PostgreSQL ${version} at ${place.address} as "${place.role}", ${encryption ? 'TLS' : 'no TLS'}`,
+    description: `PostgreSQL ${version} at ${endpoint.address} as "${endpoint.role}", ${encryption ? 'TLS' : 'no TLS'}`,
   };
 }
 

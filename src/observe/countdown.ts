@@ -19,8 +19,8 @@ export function countdown(screen: Screen, seconds: number): Disposable {
     const shifted = new Date(now.getTime() + left * 1000);
     if (Math.abs(shifted.getTime() - at.getTime()) > EVERY_MS) at = shifted;
     // One cell is left free, as below a progress line.
-    const { width } = screen.look;
-    const line = truncate(restText(now, at, left), width - 1, glyphsOf(screen.look).ellipsis);
+    const { width } = screen.style;
+    const line = truncate(restText(now, at, left), width - 1, glyphsOf(screen.style).ellipsis);
     // The cursor stays where the line begins, so that whatever is printed next covers it.
     screen.write(`\r${line}${CLEAR_BELOW}\r`);
   };

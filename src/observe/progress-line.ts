@@ -2,7 +2,7 @@
 import type { Phase } from '../events.ts';
 import { formatBytes, formatCount, formatRoughCount, formatSeconds, formatTimeLeft } from '../format.ts';
 import type { Redact } from '../redact.ts';
-import { glyphsOf, type Look } from '../report/style.ts';
+import { glyphsOf, type Style } from '../report/style.ts';
 import type { Copying, View } from './progress-view.ts';
 import { displayWidth, printableLine, truncate } from '../report/text.ts';
 
@@ -32,17 +32,17 @@ const SHORTEST_NAME = 8;
 const NARROWEST_REASON = 20;
 
 /** Cut by the width of the look. */
-export function progressLine(view: View, now: number, look: Look, redact: Redact): string {
-  const { ellipsis } = glyphsOf(look);
+export function progressLine(view: View, now: number, style: Style, redact: Redact): string {
+  const { ellipsis } = glyphsOf(style);
   const place = placeOf(view);
-  const said = fitting({ view, now, look, redact }, place.length);
+  const said = fitting({ view, now, style, redact }, place.length);
   const shown = view.table === undefined ? '' : `${printableLine(redact(view.table))}: `;
-  const room = Math.max(SHORTEST_NAME, look.width - place.length - displayWidth(said));
+  const room = Math.max(SHORTEST_NAME, style.width - place.length - displayWidth(said));
   const name =
     shown === '' || displayWidth(shown) <= room
       ? shown
       : `${truncate(shown.slice(0, -2), room - 2, ellipsis)}: `;
-  return truncate(`${place}${name}${said}`, look.width, ellipsis);
+  return truncate(`${place}${name}${said}`, style.width, ellipsis);
 }
 
 function placeOf({ total, finished, table }: View): string {
@@ -59,16 +59,16 @@ interface Part {
 interface Drawing {
   readonly view: View;
   readonly now: number;
-  readonly look: Look;
+  readonly style: Style;
   readonly redact: Redact;
 }
 
 /** Of a long name only the beginning counts while parts are chosen. */
 function fitting(drawing: Drawing, taken: number): string {
-  const { view, now, look } = drawing;
+  const { view, now, style } = drawing;
   const name =
     view.table === undefined ? 0 : Math.min(displayWidth(printableLine(view.table)), LONG_NAME) + 2;
-  const room = look.width - taken - name;
+  const room = style.width - taken - name;
   if (view.waitsFor !== undefined) return waitingText(drawing, Math.max(NARROWEST_REASON, room));
   let parts = partsOf(view, now);
   const text = () => parts.map((part) => part.text).join(', ');
@@ -86,10 +86,10 @@ const elapsed = ({ since }: View, now: number): string | undefined =>
 const formatElapsed = (seconds: number): string =>
   seconds < 60 ? `${Math.floor(seconds)} s` : formatSeconds(Math.floor(seconds));
 
-function waitingText({ view, now, look, redact }: Drawing, room: number): string {
+function waitingText({ view, now, style, redact }: Drawing, room: number): string {
   const seconds = elapsed(view, now);
   const text = `waiting ${seconds === undefined ? '' : `${seconds} `}for ${printableLine(redact(view.waitsFor ?? ''))}`;
-  return truncate(text, room, glyphsOf(look).ellipsis);
+  return truncate(text, room, glyphsOf(style).ellipsis);
 }
 
 function partsOf(view: View, now: number): Part[] {

@@ -4,7 +4,7 @@
  */
 import type { Listener, RunEvent } from '../events.ts';
 import type { Redact } from '../redact.ts';
-import type { Look } from '../report/style.ts';
+import type { Style } from '../report/style.ts';
 import { progressLine } from './progress-line.ts';
 import type { Seen } from './progress-view.ts';
 import { shownView, viewsAfter, type Views } from './progress-views.ts';
@@ -22,7 +22,7 @@ const WRAPPING = '\u001b[?7h';
 export interface Screen {
   write(text: string): unknown;
   /** As wide as it is now. */
-  readonly look: Look;
+  readonly style: Style;
   /** Returns what ends it. */
   readonly onResize: (redraw: () => void) => () => void;
 }
@@ -82,9 +82,9 @@ export function createProgress(screen: Screen, options: Options = {}): Progress 
 
   function lineNow(): string {
     if (!view) return '';
-    const { look } = screen;
+    const { style } = screen;
     // One cell is left free: in some terminals the cursor waits behind a full line, in others on the next one.
-    return progressLine(view, clock(), { ...look, width: look.width - 1 }, redact);
+    return progressLine(view, clock(), { ...style, width: style.width - 1 }, redact);
   }
 
   /** Lines that stay. The live line stays as well where it has been seen; it does not flash up between quick tables. */

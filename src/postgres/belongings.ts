@@ -6,7 +6,7 @@ import {
   DESCRIBE_INDEXES,
   DESCRIBE_OBSTACLES,
   DESCRIBE_RELATIONS_ABOVE,
-  type Belongings,
+  type DependentObjects,
   type BuiltRelation,
 } from '../sql/belongings.ts';
 import { DESCRIBE_ITEMS } from '../sql/belonging-items.ts';
@@ -49,11 +49,11 @@ const itemRow = z.object({
 const indexRow = z.object({ name: z.string(), head: z.string(), definition: z.string(), columns: names });
 
 /** `ownIndex` is the one that we made for the merge key. Run it under an empty search_path. */
-export async function describeBelongings(
+export async function describeDependentObjects(
   client: pg.ClientBase,
   oid: string,
   ownIndex: string,
-): Promise<Belongings> {
+): Promise<DependentObjects> {
   const read = async (sql: string, values: unknown[]) => (await client.query(sql, values)).rows as unknown[];
   const [table, ...views] = z.array(relationRow).parse(await read(DESCRIBE_RELATIONS_ABOVE, [oid]));
   if (!table) throw new Error(`there is no table ${oid}`);

@@ -3,7 +3,7 @@ import type { EventEmitter } from 'node:events';
 import type pg from 'pg';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
-import type { Place } from './place.ts';
+import type { Endpoint } from './place.ts';
 
 interface Binding {
   readonly isWanted: boolean;
@@ -17,7 +17,7 @@ const BOUND = 'SCRAM-SHA-256-PLUS';
 
 export function newBinding(
   { parameters: { channelBinding }, tls }: ConnectionSettings,
-  { side, address }: Place,
+  { side, address }: Endpoint,
   isEncrypted: boolean,
 ): Binding {
   const isRequired = channelBinding === 'require' && tls.mode !== 'disable';

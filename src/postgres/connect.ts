@@ -6,7 +6,7 @@ import { IncrepError, reworded } from '../errors.ts';
 import { socketOf } from './driver.ts';
 import { watchHandshake } from './handshake.ts';
 import { newBinding } from './channel-binding.ts';
-import { markErrors, type Place } from './place.ts';
+import { markErrors, type Endpoint } from './place.ts';
 import { serverError } from './server-errors.ts';
 import { tlsAttempts } from './tls.ts';
 import { ensureTarget } from './target-session.ts';
@@ -45,7 +45,7 @@ interface ConnectOptions extends pg.ClientConfig {
 /** @throws IncrepError that says why no connection came about */
 export async function connect(
   settings: ConnectionSettings,
-  place: Place,
+  endpoint: Endpoint,
   { timeoutSeconds, ...config }: ConnectOptions,
   signal: AbortSignal | undefined,
 ): Promise<pg.Client> {
@@ -53,7 +53,7 @@ export async function connect(
   const { parameters } = settings;
   const { connectTimeoutSeconds = timeoutSeconds, keepAliveIdleSeconds = 10 } = parameters;
   for (const ssl of tlsAttempts(settings)) {
-    const binding = newBinding(settings, place, ssl !== false);
+    const binding = newBinding(settings, endpoint, ssl !== false);
     const client = new pg.Client({
       ...ANY_ITERATIONS,
       host: settings.host,
@@ -83,14 +83,14 @@ export async function connect(
       await client.connect();
       // A server that asked for no password has bound nothing either.
       binding.ensureOffered();
-      markErrors(client, place);
-      await ensureTarget(client, settings, place);
+      markErrors(client, endpoint);
+      await ensureTarget(client, settings, endpoint);
       return client;
     } catch (error) {
       socketOf(client).destroy();
       signal?.throwIfAborted();
       const aboutTls = ssl === false ? undefined : await tlsError(error, settings);
-      failures.push(aboutTls ?? serverError(error, place, true));
+      failures.push(aboutTls ?? serverError(error, endpoint, true));
       // As libpq: without TLS only where the handshake failed or the server said no, not where it broke off.
       if (handshake.isDone && !(error instanceof pg.DatabaseError)) break;
     } finally {

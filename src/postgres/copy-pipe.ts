@@ -7,7 +7,7 @@ import { IncrepError } from '../errors.ts';
 import type { CopyFormat } from '../sql/copy.ts';
 import { PINNED_PATH, textOf, TO_USUAL_PATH, type Statement } from '../sql/search-path.ts';
 import { broadcast, type Patience } from './broadcast.ts';
-import type { Place } from './place.ts';
+import type { Endpoint } from './place.ts';
 import { rowEstimate } from './row-estimate.ts';
 import { serverError } from './server-errors.ts';
 
@@ -26,13 +26,13 @@ interface Flow {
 
 interface Sink {
   readonly client: pg.ClientBase;
-  readonly place: Place;
+  readonly endpoint: Endpoint;
   readonly copyIn: string;
 }
 
 interface Tap {
   readonly client: pg.ClientBase;
-  readonly place: Place;
+  readonly endpoint: Endpoint;
   readonly copyOut: Statement;
 }
 
@@ -55,16 +55,16 @@ export function startCopyOut(client: pg.ClientBase, text: string): Outflow {
 }
 
 /** A table may have an index or a column over functions of people. The path of before comes back with the last row. */
-async function begin({ client, place, copyOut }: Tap): Promise<Outflow> {
+async function begin({ client, endpoint, copyOut }: Tap): Promise<Outflow> {
   const isUsual = typeof copyOut !== 'string';
   try {
     if (isUsual) await client.query(TO_USUAL_PATH);
   } catch (error) {
-    throw serverError(error, place);
+    throw serverError(error, endpoint);
   }
   const text = textOf(copyOut);
   const outflow = startCopyOut(client, isUsual ? `${text}; ${PINNED_PATH}` : text);
-  outflow.data.once('error', (error) => (error.cause ??= serverError(error, place)));
+  outflow.data.once('error', (error) => (error.cause ??= serverError(error, endpoint)));
   return outflow;
 }
 
@@ -96,7 +96,11 @@ export interface RowsSent {
 }
 
 /** A stream of COPY data into a server. @throws IncrepError, or what `data` itself failed with */
-export async function copyInto(data: Readable, { client, place, copyIn }: Sink, flow: Flow): Promise<Copied> {
+export async function copyInto(
+  data: Readable,
+  { client, endpoint, copyIn }: Sink,
+  flow: Flow,
+): Promise<Copied> {
   const into = client.query(copyFrom(copyIn));
   const meter = byteMeter(flow);
   let refusal: Error | undefined;
@@ -107,7 +111,7 @@ export async function copyInto(data: Readable, { client, place, copyIn }: Sink, 
     // Whoever aborted has said why; what the streams make of it depends on which of them hears of it first.
     flow.signal?.throwIfAborted();
     if (error instanceof Error && error.cause instanceof IncrepError) throw error.cause;
-    throw error === refusal ? serverError(error, place) : error;
+    throw error === refusal ? serverError(error, endpoint) : error;
   }
   return { rows: into.rowCount, bytes: meter.bytes() };
 }

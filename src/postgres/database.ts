@@ -21,9 +21,9 @@ import {
   readIdentity,
   type ServerIdentity,
 } from './identity.ts';
-import { placeFor, type Place } from './place.ts';
+import { endpointFor, type Endpoint } from './place.ts';
 import { isAboutOneStatement, serverError } from './server-errors.ts';
-import { watchSilence, type Backend } from './silence.ts';
+import { watchForStall, type Backend } from './silence.ts';
 
 /** SQLSTATE. */
 const IDLE_SESSION_TIMEOUT = '57P05';
@@ -61,7 +61,7 @@ type Work<T> = (client: pg.Client, transaction: Transaction) => Promise<T>;
 
 export class Database implements AsyncDisposable {
   readonly settings: ConnectionSettings;
-  readonly place: Place;
+  readonly endpoint: Endpoint;
   readonly #applicationName: string;
   readonly #stallTimeoutSeconds: number;
   readonly #timing: Timing;
@@ -79,7 +79,7 @@ export class Database implements AsyncDisposable {
     { pipeline, stallTimeoutSeconds, timing, signal }: DatabaseOptions,
   ) {
     this.settings = settings;
-    this.place = placeFor(settings);
+    this.endpoint = endpointFor(settings);
     this.#applicationName = programName(pipeline, { suffix: settings.parameters.applicationName });
     this.#stallTimeoutSeconds = stallTimeoutSeconds;
     this.#timing = timing;
@@ -104,7 +104,7 @@ export class Database implements AsyncDisposable {
       this.#signal?.throwIfAborted();
       // It crossed our first statement, which was not looked at: only a session without a transaction is ended so.
       if (isReused && codeOf(error) === IDLE_SESSION_TIMEOUT) return await this.withClient(work);
-      throw serverError(error, this.place);
+      throw serverError(error, this.endpoint);
     }
   }
 
@@ -129,7 +129,7 @@ export class Database implements AsyncDisposable {
   #connect(more: pg.ClientConfig = {}): Promise<pg.Client> {
     const config = { application_name: this.#applicationName, ...more };
     const timeoutSeconds = this.#timing.connectTimeout;
-    return connect(this.settings, this.place, { ...config, timeoutSeconds }, this.#signal);
+    return connect(this.settings, this.endpoint, { ...config, timeoutSeconds }, this.#signal);
   }
 
   async #endOrphan(client: pg.Client): Promise<void> {
@@ -141,7 +141,7 @@ export class Database implements AsyncDisposable {
   }
 
   #watch(client: pg.Client): Disposable {
-    return watchSilence({
+    return watchForStall({
       seconds: this.#stallTimeoutSeconds,
       moved: () => bytesMoved(client),
       isServersTurn: () => isServersTurn(client),
@@ -155,7 +155,7 @@ export class Database implements AsyncDisposable {
     applicationName: string,
     flow: { moved: () => number; isServersTurn: () => boolean; giveUp: (error: IncrepError) => void },
   ): Disposable {
-    return watchSilence({
+    return watchForStall({
       ...flow,
       seconds: this.#stallTimeoutSeconds,
       lookAt: () => this.#lookAt(LOOK_AT_PROGRAM, [applicationName]),
@@ -168,7 +168,7 @@ export class Database implements AsyncDisposable {
     try {
       return backendSchema.optional().parse((await client.query(statement, [...values])).rows[0]);
     } catch (error) {
-      throw serverError(error, this.place);
+      throw serverError(error, this.endpoint);
     } finally {
       socketOf(client).destroy();
     }
@@ -176,7 +176,7 @@ export class Database implements AsyncDisposable {
 
   #silent(found: string): IncrepError {
     return new IncrepError('CONNECTION_LOST', {
-      what: `${this.place.side} ${this.place.address}: nothing was heard for ${formatDuration(this.#stallTimeoutSeconds)}, and ${found}`,
+      what: `${this.endpoint.side} ${this.endpoint.address}: nothing was heard for ${formatDuration(this.#stallTimeoutSeconds)}, and ${found}`,
       next: 'Look at that server, the network and what is in between, such as a firewall that forgets connections; then run increp again.',
     });
   }
@@ -184,7 +184,7 @@ export class Database implements AsyncDisposable {
   async identity(): Promise<ServerIdentity> {
     if (this.#identity) return this.#identity;
     const identity = await this.withClient(readIdentity);
-    ensureSupported(identity, this.place.side);
+    ensureSupported(identity, this.endpoint.side);
     this.#identity = identity;
     return identity;
   }

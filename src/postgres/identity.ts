@@ -2,8 +2,8 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../errors.ts';
-import { sourceLifeSchema, type SourceLife } from '../schema/state-record.ts';
-import { BEGIN_PLAINLY, SERVER_IDENTITY, serverLife } from '../sql/session.ts';
+import { serverInstanceSchema, type ServerInstance } from '../schema/state-record.ts';
+import { BEGIN_PLAINLY, SERVER_IDENTITY, serverInstance } from '../sql/session.ts';
 import { backendOf } from './driver.ts';
 
 /** SQLSTATE query_canceled. */
@@ -34,7 +34,7 @@ interface Connected {
 }
 
 export type ServerIdentity = Readonly<
-  Omit<z.infer<typeof identitySchema>, 'backendPid'> & z.infer<typeof sourceLifeSchema> & Connected
+  Omit<z.infer<typeof identitySchema>, 'backendPid'> & z.infer<typeof serverInstanceSchema> & Connected
 >;
 
 /** Begins and ends a transaction. */
@@ -50,16 +50,18 @@ export async function readIdentity(client: pg.Client): Promise<ServerIdentity> {
 async function readLife(
   client: pg.Client,
   { canReadControl }: Pick<ServerIdentity, 'canReadControl'>,
-): Promise<SourceLife & Pick<ServerIdentity, 'showsWal'>> {
-  const lifeOf = (ended: unknown) => sourceLifeSchema.parse(lastRow(ended, 1));
+): Promise<ServerInstance & Pick<ServerIdentity, 'showsWal'>> {
+  const lifeOf = (ended: unknown) => serverInstanceSchema.parse(lastRow(ended, 1));
   try {
-    const ended: unknown = await client.query(`${serverLife({ canReadControl, showsWal: true })}; COMMIT`);
+    const ended: unknown = await client.query(
+      `${serverInstance({ canReadControl, showsWal: true })}; COMMIT`,
+    );
     return { ...lifeOf(ended), showsWal: true };
   } catch (error) {
     // Some hosted servers have the functions, and refuse them when they are called.
     if (codeOf(error) === undefined) throw error;
     await client.query('ROLLBACK');
-    const statements = [BEGIN_PLAINLY, serverLife({ canReadControl, showsWal: false }), 'COMMIT'];
+    const statements = [BEGIN_PLAINLY, serverInstance({ canReadControl, showsWal: false }), 'COMMIT'];
     return { ...lifeOf(await client.query(statements.join('; '))), showsWal: false };
   }
 }

@@ -5,7 +5,7 @@ import { shellWord } from '../shell-word.ts';
 
 type Login = Pick<ConnectionSettings, 'side' | 'host' | 'port' | 'user' | 'database'>;
 
-export interface Place {
+export interface Endpoint {
   readonly side: 'source' | 'destination';
   /** host:port/database, without credentials. */
   readonly address: string;
@@ -15,7 +15,7 @@ export interface Place {
   readonly login: string;
 }
 
-export function placeFor({ side, host, port, user, database }: Login): Place {
+export function endpointFor({ side, host, port, user, database }: Login): Endpoint {
   const door = `-h ${shellWord(host)} -p ${port}`;
   return {
     side,
@@ -26,16 +26,16 @@ export function placeFor({ side, host, port, user, database }: Login): Place {
   };
 }
 
-const places = new WeakMap<Error, Place>();
+const places = new WeakMap<Error, Endpoint>();
 
 /** Undefined where it is no answer to a statement. */
-export const placeOf = (thrown: unknown): Place | undefined =>
+export const endpointOf = (thrown: unknown): Endpoint | undefined =>
   thrown instanceof Error ? places.get(thrown) : undefined;
 
 /** What its statements fail with is known by its place from then on. Streams of COPY are looked after by whoever reads them. */
-export function markErrors(client: pg.Client, place: Place): void {
+export function markErrors(client: pg.Client, endpoint: Endpoint): void {
   const query = client.query.bind(client) as (...request: readonly unknown[]) => unknown;
-  const mark = (error: unknown) => void (error instanceof Error && places.set(error, place));
+  const mark = (error: unknown) => void (error instanceof Error && places.set(error, endpoint));
   const marking = (...request: readonly unknown[]): unknown => {
     const answer = query(...request);
     if (answer instanceof Promise) answer.catch(mark);

@@ -1,17 +1,17 @@
 /** What a server or a socket says, as an error that a person can act on. */
 import { IncrepError, type ErrorCode } from '../errors.ts';
 import { shellWord } from '../shell-word.ts';
-import { placeOf, type Place } from './place.ts';
+import { endpointOf, type Endpoint } from './place.ts';
 import { isMissingInside } from './usual-path.ts';
 
 interface Verdict {
   readonly code: ErrorCode;
-  readonly next: (place: Place, message: string) => string;
+  readonly next: (endpoint: Endpoint, message: string) => string;
 }
 
-const networkAndLog = ({ side }: Place): string =>
+const networkAndLog = ({ side }: Endpoint): string =>
   `Look at the log of the ${side}'s server and at the network in between, then run increp again: it continues where the last run ended.`;
-const variable = ({ side }: Place): string => (side === 'source' ? 'SOURCE' : 'DEST');
+const variable = ({ side }: Endpoint): string => (side === 'source' ? 'SOURCE' : 'DEST');
 
 /** The functions of the server that make an entry of an index, and of a B-tree. */
 const keyTooLong: Verdict = {
@@ -22,8 +22,8 @@ const keyTooLong: Verdict = {
 
 const unknownDatabase: Verdict = {
   code: 'CONNECTION_FAILED',
-  next: (place) =>
-    `Correct ${variable(place)}_DB, or create that database. To list those that are there: psql -l ${place.door} -U ${shellWord(place.role)}`,
+  next: (endpoint) =>
+    `Correct ${variable(endpoint)}_DB, or create that database. To list those that are there: psql -l ${endpoint.door} -U ${shellWord(endpoint.role)}`,
 };
 const noIdentity: Verdict = {
   code: 'NO_REPLICA_IDENTITY',
@@ -31,12 +31,12 @@ const noIdentity: Verdict = {
 };
 const badLogin: Verdict = {
   code: 'AUTHENTICATION_FAILED',
-  next: (place, message) =>
+  next: (endpoint, message) =>
     /no encryption/.test(message)
-      ? `Set ${variable(place)}_SSLMODE to "require" or more, or look at pg_hba.conf on that server.`
+      ? `Set ${variable(endpoint)}_SSLMODE to "require" or more, or look at pg_hba.conf on that server.`
       : /client certificate/.test(message)
-        ? `Set ${variable(place)}_SSLCERT and ${variable(place)}_SSLKEY, and look at pg_hba.conf on that server.`
-        : `Check ${variable(place)}_USERNAME and ${variable(place)}_PASSWORD (or its URL), and pg_hba.conf on that server. To try them: psql ${place.login}`,
+        ? `Set ${variable(endpoint)}_SSLCERT and ${variable(endpoint)}_SSLKEY, and look at pg_hba.conf on that server.`
+        : `Check ${variable(endpoint)}_USERNAME and ${variable(endpoint)}_PASSWORD (or its URL), and pg_hba.conf on that server. To try them: psql ${endpoint.login}`,
 };
 
 /** Never altered to something that fits: a copy with question marks in it would look complete. */
@@ -73,8 +73,8 @@ const VERDICTS: Record<string, Verdict> = {
   '3D000': unknownDatabase,
   '42501': {
     code: 'PRIVILEGE_MISSING',
-    next: (place) =>
-      `Grant it to role "${place.role}" on the ${place.side}; docs/operations.md lists what each side needs.`,
+    next: (endpoint) =>
+      `Grant it to role "${endpoint.role}" on the ${endpoint.side}; docs/operations.md lists what each side needs.`,
   },
   '53300': {
     code: 'TOO_MANY_CONNECTIONS',
@@ -145,17 +145,17 @@ const isConnectionError = (error: Error & { code?: unknown }): boolean =>
   );
 
 /** `supposed`: where it came from, unless the error itself knows better. `isConnecting`: nothing was asked of the server yet. */
-export function serverError(thrown: unknown, supposed: Place, isConnecting = false): IncrepError {
+export function serverError(thrown: unknown, supposed: Endpoint, isConnecting = false): IncrepError {
   if (thrown instanceof IncrepError) return thrown;
-  const place = placeOf(thrown) ?? supposed;
+  const endpoint = endpointOf(thrown) ?? supposed;
   const error: Error & ServerSaid & { detail?: string; where?: string } =
     thrown instanceof Error ? thrown : new Error(String(thrown));
-  const said = `${place.side} ${place.address}: ${describe(error)}`;
+  const said = `${endpoint.side} ${endpoint.address}: ${describe(error)}`;
   const verdict = verdictOf(error);
   if (verdict)
     return new IncrepError(verdict.code, {
       what: said,
-      next: verdict.next(place, error.message),
+      next: verdict.next(endpoint, error.message),
       sqlstate: String(error.code),
       cause: error,
     });
@@ -164,18 +164,18 @@ export function serverError(thrown: unknown, supposed: Place, isConnecting = fal
       what: said,
       next: isMissingInside(error)
         ? NAME_INSIDE
-        : `The server of the ${place.side} refuses that statement, which its log shows. Mend what it names there; "increp check" may know more.`,
+        : `The server of the ${endpoint.side} refuses that statement, which its log shows. Mend what it names there; "increp check" may know more.`,
       sqlstate: error.code,
       cause: error,
     });
   }
   // The driver's words for what goes wrong in its part of SCRAM, of which a password that is missing is the usual.
-  if (isConnecting && error.message.startsWith('SASL: ')) return loginError(error, place, said);
+  if (isConnecting && error.message.startsWith('SASL: ')) return loginError(error, endpoint, said);
   if (isConnectionError(error)) {
     const code = isConnecting ? 'CONNECTION_FAILED' : 'CONNECTION_LOST';
     const next = isConnecting
-      ? `Check ${variable(place)}_HOST and ${variable(place)}_PORT (or its URL), that the server is up, and that it can be reached from here. To try it: pg_isready ${place.door}`
-      : networkAndLog(place);
+      ? `Check ${variable(endpoint)}_HOST and ${variable(endpoint)}_PORT (or its URL), that the server is up, and that it can be reached from here. To try it: pg_isready ${endpoint.door}`
+      : networkAndLog(endpoint);
     return new IncrepError(code, { what: said, next, cause: error });
   }
   return new IncrepError('INTERNAL', {
@@ -185,16 +185,16 @@ export function serverError(thrown: unknown, supposed: Place, isConnecting = fal
   });
 }
 
-function loginError(error: Error, place: Place, said: string): IncrepError {
+function loginError(error: Error, endpoint: Endpoint, said: string): IncrepError {
   const hasNone = error.message.includes('client password must be a');
-  const name = variable(place);
+  const name = variable(endpoint);
   return new IncrepError('AUTHENTICATION_FAILED', {
     what: hasNone
-      ? `${place.side} ${place.address}: the server asks for the password of "${place.role}", and none is set`
+      ? `${endpoint.side} ${endpoint.address}: the server asks for the password of "${endpoint.role}", and none is set`
       : said,
     next: hasNone
       ? `Set ${name}_PASSWORD in .env (or ${name}_PASSWORD_FILE), or add a line for it to ~/.pgpass (mode 0600).`
-      : badLogin.next(place, error.message),
+      : badLogin.next(endpoint, error.message),
     cause: error,
   });
 }

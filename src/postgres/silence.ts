@@ -24,7 +24,7 @@ interface Watched {
 }
 
 /** Looks twice as often as that, and believes what it finds twice in a row with nothing moved in between. */
-export function watchSilence(watched: Watched): Disposable {
+export function watchForStall(watched: Watched): Disposable {
   let moved = watched.moved();
   let suspicion: string | undefined;
   let isBusy = false;

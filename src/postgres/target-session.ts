@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { z } from 'zod';
 import type { ConnectionSettings, SessionParameters } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
-import type { Place } from './place.ts';
+import type { Endpoint } from './place.ts';
 
 const row = z.object({ isStandby: z.boolean(), isReadOnly: z.boolean() });
 type Server = z.infer<typeof row>;
@@ -23,7 +23,7 @@ const LOOK = /* sql */ `SELECT pg_is_in_recovery() AS "isStandby", current_setti
 export async function ensureTarget(
   client: pg.Client,
   { parameters: { targetSession } }: ConnectionSettings,
-  { side, address }: Place,
+  { side, address }: Endpoint,
 ): Promise<void> {
   if (targetSession === 'any' || targetSession === 'prefer-standby') return;
   const server = row.parse((await client.query(LOOK)).rows[0]);

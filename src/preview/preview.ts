@@ -17,7 +17,7 @@ import { loaderWarning } from '../sync/run/sync-table.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { writingRules } from './describe-write-rules.ts';
 
-export interface Foreseen {
+export interface Preview {
   readonly name: string;
   readonly action: Action | 'refused';
   readonly reason: string;
@@ -58,11 +58,11 @@ export interface Foreseen {
 }
 
 /** A table that a server refuses to speak of is told with the error, and hides no other one. */
-export async function foresee(
+export async function previewTables(
   context: Pick<RunContext, 'settings' | 'source' | 'destination' | 'tools' | 'timing'>,
   facts: Facts,
   request: Request & { readonly isForced: boolean },
-): Promise<Foreseen[]> {
+): Promise<Preview[]> {
   const { planned, failures } = await planAll(context, facts, request);
   const estimates = await estimateReading(context.source, planned);
   const reshaped = planned.flatMap(({ table, plan }) => (isReshaped(plan) ? [table] : []));
@@ -92,7 +92,7 @@ export async function foresee(
   return inOrder([...answered, ...unanswered], context.settings.tables).map(({ told }) => told);
 }
 
-function unforeseen(context: Pick<RunContext, 'settings'>, { settings, error }: TableFailure): Foreseen {
+function unforeseen(context: Pick<RunContext, 'settings'>, { settings, error }: TableFailure): Preview {
   const { destinationName, copyName } = tableNames(context, settings);
   return {
     name: settings.name,
@@ -131,7 +131,7 @@ interface Known {
   readonly isForced: boolean;
 }
 
-function describe(table: TableFacts, plan: Plan, { estimate, dependents, gone, isForced }: Known): Foreseen {
+function describe(table: TableFacts, plan: Plan, { estimate, dependents, gone, isForced }: Known): Preview {
   const { settings, source, saved } = table;
   const cursor =
     saved.kind === 'record' ? saved.record.cursor : saved.kind === 'legacy' ? saved.cursor : null;

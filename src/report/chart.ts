@@ -1,5 +1,5 @@
 /** A bar for each run, in the characters of a terminal. */
-import type { Look } from './style.ts';
+import type { Style } from './style.ts';
 import { displayWidth, padEnd, padStart } from './text.ts';
 
 export interface Series {
@@ -32,20 +32,20 @@ const ASCII = { full: '#', side: '|', corner: '+', floor: '-' } as const;
 type Marks = { readonly [Name in keyof typeof UNICODE]: string };
 
 /** How many runs have room at least: each takes a cell. */
-export const runsThatFit = ({ width }: Pick<Look, 'width'>): number =>
+export const runsThatFit = ({ width }: Pick<Style, 'width'>): number =>
   (Number.isFinite(width) ? width : USUAL_WIDTH) - NARROWEST;
 
-export function formatChart(chart: Chart, look: Pick<Look, 'width' | 'isUnicode'>): string[] {
+export function formatChart(chart: Chart, style: Pick<Style, 'width' | 'isUnicode'>): string[] {
   const count = chart.isFailed.length;
   if (count === 0) return [];
   const labels = chart.series.flatMap(({ title, values, format }) => [title, format(Math.max(...values))]);
   const margin = Math.max(...labels.map(displayWidth));
   // A space, the side of the chart, and a cell at the end: some terminals break a line that is full.
-  const room = Math.min(look.width, USUAL_WIDTH) - margin - 3;
+  const room = Math.min(style.width, USUAL_WIDTH) - margin - 3;
   const slot = count * 3 <= room ? 3 : count * 2 <= room ? 2 : 1;
-  const marks: Marks = look.isUnicode ? UNICODE : ASCII;
+  const marks: Marks = style.isUnicode ? UNICODE : ASCII;
   const lines = chart.series.flatMap((series) =>
-    barLines(series, chart.isFailed, { margin, slot, marks, look }),
+    barLines(series, chart.isFailed, { margin, slot, marks, style }),
   );
   const indent = ' '.repeat(margin + 2);
   return [
@@ -60,18 +60,18 @@ interface Drawing {
   /** Cells of a run. */
   readonly slot: number;
   readonly marks: Marks;
-  readonly look: Pick<Look, 'isUnicode'>;
+  readonly style: Pick<Style, 'isUnicode'>;
 }
 
 function barLines(series: Series, isFailed: readonly boolean[], drawing: Drawing): string[] {
-  const { margin, slot, marks, look } = drawing;
+  const { margin, slot, marks, style } = drawing;
   const most = Math.max(...series.values);
   const bar = Math.max(1, slot - 1);
   const label = (text: string) => padStart(text, margin);
   const rows = Array.from({ length: HEIGHT }, (_, index) => {
     const floor = HEIGHT - 1 - index;
     const cells = series.values.map((value) => {
-      const mark = markAt(heightOf(value, most, look.isUnicode) - floor, marks);
+      const mark = markAt(heightOf(value, most, style.isUnicode) - floor, marks);
       return padEnd(mark.repeat(bar), slot);
     });
     const text = index === 0 ? series.format(most) : index === 1 ? series.title : '';

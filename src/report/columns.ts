@@ -1,5 +1,5 @@
 /** Columns of text, and which of them gives way where the line is too narrow. */
-import { glyphsOf, type Look } from './style.ts';
+import { glyphsOf, type Style } from './style.ts';
 import { displayWidth, padEnd, padStart, truncate } from './text.ts';
 
 export interface Column {
@@ -15,14 +15,14 @@ const GAP = '  ';
 export function formatColumns(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
-  look: Look,
+  style: Style,
   paint: (cell: string, row: number, column: number) => string = (cell) => cell,
 ): string[] {
   const natural = columns.map(({ title }, index) =>
     Math.max(displayWidth(title), ...rows.map((row) => displayWidth(row[index] ?? ''))),
   );
-  const widths = fitted(columns, natural, look.width);
-  const { ellipsis } = glyphsOf(look);
+  const widths = fitted(columns, natural, style.width);
+  const { ellipsis } = glyphsOf(style);
   const line = (cells: readonly string[], row: number) =>
     columns
       .map(({ isRight }, column) => {

@@ -1,5 +1,5 @@
 /** The settings in force, as a person reads them: what is set first, what nobody has set in few words. */
-import { painter, type Look } from './style.ts';
+import { painter, type Style } from './style.ts';
 import { displayWidth, padEnd, printable, wrapped } from './text.ts';
 
 interface Setting {
@@ -50,8 +50,8 @@ function columns(rows: readonly Row[]): string[] {
   );
 }
 
-export function formatEffective(effective: Effective, look: Look): string {
-  const bold = (text: string) => painter(look)('bold', text);
+export function formatEffective(effective: Effective, style: Style): string {
+  const bold = (text: string) => painter(style)('bold', text);
   const { settings, destinations, tables, files, warnings } = effective;
   const set = settings.filter(({ value }) => value !== null);
   const unset = settings.filter(({ value }) => value === null);
@@ -69,7 +69,7 @@ export function formatEffective(effective: Effective, look: Look): string {
           NOT_SET,
           unset.map(({ name }) => name).join(', '),
           NOT_SET.length,
-          Math.min(look.width, WIDEST),
+          Math.min(style.width, WIDEST),
         )),
     ...(destinations.length === 0
       ? []

@@ -1,5 +1,5 @@
 /** What ended a command, as a person reads it. */
-import { painter, type Look } from './style.ts';
+import { painter, type Style } from './style.ts';
 import { printable, wrapLines } from './text.ts';
 
 export interface Failed {
@@ -14,13 +14,13 @@ export const codesText = (code: string, sqlstate: string | null | undefined): st
   sqlstate ? `${code}, SQLSTATE ${sqlstate}` : code;
 
 /** The code, by which docs/errors.md tells more, stands behind the first line: of a list, too, that is the whole. */
-export function formatError(error: Failed, look: Look): string {
+export function formatError(error: Failed, style: Style): string {
   const [first = '', ...list] = printable(error.message).split('\n');
   const [, title = first, colon = ''] = /^(.*?)(:?)$/.exec(first) ?? [];
   const lines = [
-    `${painter(look)('red', 'error:')} ${title} (${codesText(error.code, error.sqlstate)})${colon}`,
+    `${painter(style)('red', 'error:')} ${title} (${codesText(error.code, error.sqlstate)})${colon}`,
     ...list,
     `  next: ${printable(error.next)}`,
   ];
-  return `${wrapLines(lines.join('\n'), look.width)}\n`;
+  return `${wrapLines(lines.join('\n'), style.width)}\n`;
 }

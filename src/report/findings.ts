@@ -1,5 +1,5 @@
 import { listed } from '../format.ts';
-import { painter, type Look, type Paint } from './style.ts';
+import { painter, type Style, type Paint } from './style.ts';
 import { printable, wrapped } from './text.ts';
 
 interface Finding {
@@ -24,19 +24,19 @@ const ALIKE = 3;
 const NAMED = 10;
 
 /** What is about one table stands together; the worst comes first, among tables and within each. `tables`: how many there are. */
-export function formatFindings(findings: readonly Finding[], look: Look, tables?: number): string {
-  const paint = painter(look);
+export function formatFindings(findings: readonly Finding[], style: Style, tables?: number): string {
+  const paint = painter(style);
   const groups = [...Map.groupBy(toldOnce(findings), ({ table }) => table)].map(([table, found]) => ({
     table,
     found: found.toSorted((a, b) => rank(a.level) - rank(b.level)),
   }));
   const worst = groups.toSorted((a, b) => rankOf(a.found) - rankOf(b.found));
   const lines = worst.flatMap(({ table, found }) => [
-    ...wrapped('', table === undefined ? 'the pipeline' : printable(table), 2, look.width),
-    ...found.flatMap((finding) => findingLines(finding, look, paint)),
+    ...wrapped('', table === undefined ? 'the pipeline' : printable(table), 2, style.width),
+    ...found.flatMap((finding) => findingLines(finding, style, paint)),
     '',
   ]);
-  return `${[...lines, ...wrapped('', countLine(findings, tables), 0, look.width)].join('\n')}\n`;
+  return `${[...lines, ...wrapped('', countLine(findings, tables), 0, style.width)].join('\n')}\n`;
 }
 
 function toldOnce(findings: readonly Finding[]): readonly Finding[] {
@@ -57,7 +57,7 @@ function labelOf(findings: readonly Finding[]): string {
 const rank = (level: Level): number => LEVELS.indexOf(level);
 const rankOf = ([first]: readonly Finding[]): number => (first ? rank(first.level) : LEVELS.length);
 
-function findingLines({ level, code, message, action }: Finding, { width }: Look, paint: Paint): string[] {
+function findingLines({ level, code, message, action }: Finding, { width }: Style, paint: Paint): string[] {
   const [symbol, style] = LOOKS[level];
   const head = `  ${symbol} ${level}`;
   const [first = '', ...rest] = wrapped(

@@ -4,7 +4,7 @@ import { rowsChanged, type RunRecord } from '../schema/run-record.ts';
 import { formatChart } from './chart.ts';
 import { formatColumns, type Column } from './columns.ts';
 import { localTime } from './local-time.ts';
-import { glyphsOf, painter, type Look, type Style } from './style.ts';
+import { glyphsOf, painter, type Style, type TextStyle } from './style.ts';
 import { printableLine, truncate } from './text.ts';
 
 interface Run {
@@ -15,7 +15,7 @@ interface Run {
   readonly failure: RunRecord | undefined;
 }
 
-const STYLES: Record<Run['status'], Style> = { ok: 'green', partial: 'yellow', failed: 'red' };
+const STYLES: Record<Run['status'], TextStyle> = { ok: 'green', partial: 'yellow', failed: 'red' };
 
 const RUN_COLUMNS: readonly Column[] = [
   { title: 'STARTED' },
@@ -41,8 +41,8 @@ const RESULT = 2;
 /** `nameOf`: what people call the table with a copy of this name. */
 type NameOf = (copyName: string) => string;
 
-export function formatRuns(runs: readonly Run[], look: Look, nameOf: NameOf): string {
-  return withErrors(runs, look, RUN_COLUMNS, runCells, nameOf);
+export function formatRuns(runs: readonly Run[], style: Style, nameOf: NameOf): string {
+  return withErrors(runs, style, RUN_COLUMNS, runCells, nameOf);
 }
 
 const runCells = ({ startedAt, durationSeconds, status, tables }: Run): string[] => [
@@ -58,11 +58,11 @@ const runCells = ({ startedAt, durationSeconds, status, tables }: Run): string[]
 export function formatTableRuns(
   runs: readonly Run[],
   charted: readonly Run[],
-  look: Look,
+  style: Style,
   nameOf: NameOf,
 ): string {
-  const list = withErrors(runs, look, TABLE_COLUMNS, tableCells, nameOf);
-  return charted.length < 2 ? list : `${list}\n${pictureOf(charted, look).join('\n')}\n`;
+  const list = withErrors(runs, style, TABLE_COLUMNS, tableCells, nameOf);
+  return charted.length < 2 ? list : `${list}\n${pictureOf(charted, style).join('\n')}\n`;
 }
 
 const tableCells = ({ startedAt, durationSeconds, status, tables }: Run): string[] => [
@@ -77,30 +77,34 @@ const tableCells = ({ startedAt, durationSeconds, status, tables }: Run): string
 
 function withErrors(
   runs: readonly Run[],
-  look: Look,
+  style: Style,
   columns: readonly Column[],
   cellsOf: (run: Run) => string[],
   nameOf: NameOf,
 ): string {
   if (runs.length === 0) return 'no runs are known\n';
-  const colored = painter(look);
+  const colored = painter(style);
   const paint = (cell: string, row: number, column: number) => {
     const run = column === RESULT ? runs[row] : undefined;
     return run ? colored(STYLES[run.status], cell) : cell;
   };
-  const [header = '', ...lines] = formatColumns(columns, runs.map(cellsOf), look, paint);
+  const [header = '', ...lines] = formatColumns(columns, runs.map(cellsOf), style, paint);
   const body = lines.flatMap((line, index) => {
     const failure = runs[index]?.failure;
-    return failure ? [line, errorLine(failure, look, nameOf)] : [line];
+    return failure ? [line, errorLine(failure, style, nameOf)] : [line];
   });
   return `${[header, ...body, countLine(runs)].join('\n')}\n`;
 }
 
 /** One line, with the code first: `status` has the whole of it, and what to do. */
-function errorLine({ table_name, error_code, error_message }: RunRecord, look: Look, nameOf: NameOf): string {
+function errorLine(
+  { table_name, error_code, error_message }: RunRecord,
+  style: Style,
+  nameOf: NameOf,
+): string {
   const where = table_name === null ? '' : `${nameOf(table_name)}: `;
   const text = printableLine(`${error_code ?? ''} ${where}${error_message ?? ''}`);
-  return truncate(`    ${text}`, look.width, glyphsOf(look).ellipsis);
+  return truncate(`    ${text}`, style.width, glyphsOf(style).ellipsis);
 }
 
 const sumOf = (records: readonly RunRecord[], number: (record: RunRecord) => number): number =>
@@ -124,7 +128,7 @@ function countLine(runs: readonly Run[]): string {
   return `${formatCount(runs.length)} ${runs.length === 1 ? 'run' : 'runs'}: ${parts.join(', ')} (times in ${timeZone})`;
 }
 
-function pictureOf(runs: readonly Run[], look: Look): string[] {
+function pictureOf(runs: readonly Run[], style: Style): string[] {
   const time = (run: Run | undefined) => (run ? localTime(run.startedAt).slice(0, 16) : '');
   return formatChart(
     {
@@ -145,6 +149,6 @@ function pictureOf(runs: readonly Run[], look: Look): string[] {
       from: time(runs[0]),
       to: time(runs.at(-1)),
     },
-    look,
+    style,
   );
 }

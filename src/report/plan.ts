@@ -1,6 +1,6 @@
 import { formatDuration } from '../duration.ts';
 import { formatBytes, formatCount, listed } from '../format.ts';
-import { painter, type Look, type Paint, type Style } from './style.ts';
+import { painter, type Style, type Paint, type TextStyle } from './style.ts';
 import { displayWidth, padEnd, printable, wrapped } from './text.ts';
 
 interface Estimated {
@@ -47,7 +47,7 @@ interface PlannedTable {
   readonly error: { readonly next: string } | undefined;
 }
 
-const SYMBOLS: Record<string, readonly [symbol: string, style: Style]> = {
+const SYMBOLS: Record<string, readonly [symbol: string, style: TextStyle]> = {
   initial: ['+', 'green'],
   reset: ['!', 'yellow'],
   'full-refresh': ['!', 'yellow'],
@@ -67,18 +67,18 @@ const EFFECT_ROOM = 36;
 const DETAIL_INDENT = 4;
 
 /** A line or more a table, and a last line that counts. */
-export function formatPlan(tables: readonly PlannedTable[], look: Look): string {
+export function formatPlan(tables: readonly PlannedTable[], style: Style): string {
   const nameWidth = Math.max(0, ...tables.map(({ name }) => displayWidth(printable(name))));
-  const lines = tables.flatMap((table) => tableLines(table, nameWidth, look));
-  return `${[...lines, '', ...wrapped('', countLine(tables), DETAIL_INDENT, look.width)].join('\n')}\n`;
+  const lines = tables.flatMap((table) => tableLines(table, nameWidth, style));
+  return `${[...lines, '', ...wrapped('', countLine(tables), DETAIL_INDENT, style.width)].join('\n')}\n`;
 }
 
-function tableLines(table: PlannedTable, nameWidth: number, look: Look): string[] {
-  const colored = painter(look);
+function tableLines(table: PlannedTable, nameWidth: number, style: Style): string[] {
+  const colored = painter(style);
   const detail = (head: string, text: string) =>
-    wrapped(`    ${head}: `, printable(text), DETAIL_INDENT + head.length + 2, look.width);
+    wrapped(`    ${head}: `, printable(text), DETAIL_INDENT + head.length + 2, style.width);
   return [
-    ...headLines(table, nameWidth, look, colored),
+    ...headLines(table, nameWidth, style, colored),
     ...patternLines(table).flatMap((text) => detail('found by', text)),
     ...evolutionLines(table).flatMap(([head, text]) => detail(head, text)),
     ...(table.selects === undefined ? [] : detail('selects', table.selects)),
@@ -94,7 +94,7 @@ function tableLines(table: PlannedTable, nameWidth: number, look: Look): string[
   ];
 }
 
-function headLines(table: PlannedTable, nameWidth: number, { width }: Look, colored: Paint): string[] {
+function headLines(table: PlannedTable, nameWidth: number, { width }: Style, colored: Paint): string[] {
   const [symbol, style] = SYMBOLS[table.action] ?? ['?', 'white'];
   const paint = (text: string) => colored(style, text);
   const name = printable(table.name);

@@ -3,7 +3,7 @@ import { formatCount } from '../format.ts';
 import { formatAge } from './age.ts';
 import { formatColumns, type Column } from './columns.ts';
 import { codesText } from './error.ts';
-import { painter, type Look, type Style } from './style.ts';
+import { painter, type Style, type TextStyle } from './style.ts';
 import { printable, printableLine, wrap } from './text.ts';
 
 interface Failure {
@@ -30,7 +30,7 @@ interface Status {
   readonly pendingLoad: { readonly done: number; readonly of: number } | undefined;
 }
 
-const STYLES: Record<string, Style> = {
+const STYLES: Record<string, TextStyle> = {
   ok: 'green',
   stale: 'yellow',
   drift: 'yellow',
@@ -50,18 +50,18 @@ const COLUMNS: readonly Column[] = [
 
 const INDENT = '    ';
 
-export function formatStatus(tables: readonly Status[], look: Look, now: Date): string {
-  const colored = painter(look);
+export function formatStatus(tables: readonly Status[], style: Style, now: Date): string {
+  const colored = painter(style);
   const paint = (cell: string, row: number, column: number) => {
     const style = column === 0 ? STYLES[tables[row]?.condition ?? ''] : undefined;
     return style ? colored(style, cell) : cell;
   };
   const rows = tables.map((table) => cellsOf(table, now));
-  const [header = '', ...lines] = formatColumns(COLUMNS, rows, look, paint);
+  const [header = '', ...lines] = formatColumns(COLUMNS, rows, style, paint);
   const explained = new Map<string, string>();
   const body = lines.flatMap((line, index) => {
     const table = tables[index];
-    return table ? [line, ...detailsOf(table, explained, now).flatMap(inWidth(look))] : [line];
+    return table ? [line, ...detailsOf(table, explained, now).flatMap(inWidth(style))] : [line];
   });
   return `${[header, ...body, countLine(tables)].join('\n')}\n`;
 }
@@ -81,7 +81,7 @@ const conditionText = ({ condition, failures }: Status): string =>
   condition === 'failing' ? `failing(${failures})` : condition;
 
 const inWidth =
-  ({ width }: Look) =>
+  ({ width }: Style) =>
   (detail: string): string[] =>
     wrap(`${INDENT}${detail}`, width, `${INDENT}  `);
 

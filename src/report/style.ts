@@ -1,7 +1,7 @@
 /** How what is printed may look where it is printed. Whoever formats takes it; nobody looks at the terminal himself. */
 import { styleText } from 'node:util';
 
-export interface Look {
+export interface Style {
   readonly color: boolean;
   /** Cells of a line; Infinity where the output is no terminal, then nothing is cut. */
   readonly width: number;
@@ -9,11 +9,11 @@ export interface Look {
   readonly isUnicode: boolean;
 }
 
-export type Style = Parameters<typeof styleText>[0];
-export type Paint = (style: Style, text: string) => string;
+export type TextStyle = Parameters<typeof styleText>[0];
+export type Paint = (style: TextStyle, text: string) => string;
 
 /** Whether there is colour was decided by whoever made the look, not by what stdout happens to be. */
-export const painter = ({ color }: Pick<Look, 'color'>): Paint =>
+export const painter = ({ color }: Pick<Style, 'color'>): Paint =>
   color ? (style, text) => styleText(style, text, { validateStream: false }) : (_, text) => text;
 
 const UNICODE = { ok: '✓ ', failed: '✗ ', ellipsis: '…', bullet: '•', arrow: '→' } as const;
@@ -22,4 +22,4 @@ const ASCII: Glyphs = { ok: '', failed: '', ellipsis: '...', bullet: '*', arrow:
 /** Marks beside words, never instead of them. */
 export type Glyphs = { readonly [Name in keyof typeof UNICODE]: string };
 
-export const glyphsOf = ({ isUnicode }: Pick<Look, 'isUnicode'>): Glyphs => (isUnicode ? UNICODE : ASCII);
+export const glyphsOf = ({ isUnicode }: Pick<Style, 'isUnicode'>): Glyphs => (isUnicode ? UNICODE : ASCII);

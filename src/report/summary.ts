@@ -2,7 +2,7 @@
 import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
 import { formatDeferred, formatSeconds, formatTableCounts, labelOf } from '../format.ts';
 import { runSeconds } from '../summary-json.ts';
-import { painter, type Look } from './style.ts';
+import { painter, type Style } from './style.ts';
 import {
   columnsFor,
   columnsOf,
@@ -20,12 +20,12 @@ import { printableLine, wrap } from './text.ts';
 const asText = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
 
 /** Several lines, each ended by a newline. */
-export function formatSummary(summary: RunSummary, look: Look): string {
-  const columns = columnsOf(summary.tables, look);
+export function formatSummary(summary: RunSummary, style: Style): string {
+  const columns = columnsOf(summary.tables, style);
   const shared = { warnings: new Set(sharedWarnings(summary).keys()), failures: new Map<string, string>() };
   return asText([
-    ...summary.tables.flatMap((outcome) => tableLines(outcome, shared, columns, look)),
-    ...closingLines(summary, look),
+    ...summary.tables.flatMap((outcome) => tableLines(outcome, shared, columns, style)),
+    ...closingLines(summary, style),
   ]);
 }
 
@@ -35,15 +35,15 @@ const VERDICTS = { ok: 'done, with warnings', partial: 'partly failed', failed: 
 export function formatTrouble(
   summary: RunSummary,
   lastSuccesses: ReadonlyMap<string, Date>,
-  look: Look,
+  style: Style,
 ): string {
   const told = summary.tables.filter(({ status, warnings }) => status === 'failed' || warnings.length > 0);
-  const columns = columnsOf(told, look);
+  const columns = columnsOf(told, style);
   const shared = { warnings: new Set(sharedWarnings(summary).keys()), failures: new Map<string, string>() };
   const linesOf = (outcome: TableOutcome) => [
-    ...tableLines(outcome, shared, columns, look),
+    ...tableLines(outcome, shared, columns, style),
     ...(outcome.status === 'failed'
-      ? detailLines(lastDetail(lastSuccesses.get(labelOf(outcome)), summary.finishedAt), INDENT, look)
+      ? detailLines(lastDetail(lastSuccesses.get(labelOf(outcome)), summary.finishedAt), INDENT, style)
       : []),
   ];
   const last = [...lastSuccesses.values()].toSorted((a, b) => b.getTime() - a.getTime())[0];
@@ -51,8 +51,8 @@ export function formatTrouble(
   return asText([
     `pipeline ${printableLine(summary.pipeline)}: ${VERDICTS[summary.status]}`,
     ...told.flatMap(linesOf),
-    ...(isBeforeTables ? detailLines(lastDetail(last, summary.finishedAt), '', look) : []),
-    ...closingLines(summary, look),
+    ...(isBeforeTables ? detailLines(lastDetail(last, summary.finishedAt), '', style) : []),
+    ...closingLines(summary, style),
   ]);
 }
 
@@ -67,13 +67,13 @@ export const hasTrouble = ({ status, warnings, tables }: RunSummary): boolean =>
   status !== 'ok' || warnings.length > 0 || tables.some((table) => table.warnings.length > 0);
 
 /** The same lines, each as soon as it can be told: a warning of several tables under the first, and in full at the end. */
-export function summaryByTable(lookNow: () => Look): (event: RunEvent) => string | undefined {
+export function summaryByTable(lookNow: () => Style): (event: RunEvent) => string | undefined {
   const said = { warnings: new Set<string>(), failures: new Map<string, string>() };
   let names: readonly string[] = [];
   const linesOf = (outcome: TableOutcome): string => {
-    const look = lookNow();
-    const columns: Columns = columnsFor(names, look);
-    const lines = tableLines(outcome, said, columns, look);
+    const style = lookNow();
+    const columns: Columns = columnsFor(names, style);
+    const lines = tableLines(outcome, said, columns, style);
     for (const warning of outcome.warnings) said.warnings.add(warning);
     return asText(lines);
   };
@@ -87,7 +87,8 @@ const labelsOf = ({ tables, destinations }: Extract<RunEvent, { type: 'run-start
   destinations?.flatMap((destination) => tables.map((name) => labelOf({ name, destination }))) ?? tables;
 
 /** What `summaryByTable` leaves to say. */
-export const formatEnding = (summary: RunSummary, look: Look): string => asText(closingLines(summary, look));
+export const formatEnding = (summary: RunSummary, style: Style): string =>
+  asText(closingLines(summary, style));
 
 /** A table that a signal has ended says so, and what of it is kept. */
 const isToldByTable = (error: Failure, { tables }: RunSummary): boolean =>
@@ -98,18 +99,18 @@ const isToldByTable = (error: Failure, { tables }: RunSummary): boolean =>
         (error.code === 'INTERRUPTED' && table.error.code === 'INTERRUPTED')),
   );
 
-function closingLines(summary: RunSummary, look: Look): string[] {
+function closingLines(summary: RunSummary, style: Style): string[] {
   const { error } = summary;
   const details = [
-    ...(error && !isToldByTable(error, summary) ? failureDetails(error, painter(look)) : []),
+    ...(error && !isToldByTable(error, summary) ? failureDetails(error, painter(style)) : []),
     ...[...sharedWarnings(summary)].map(sharedDetail),
     ...summary.warnings.map(warningDetail),
   ];
   const left = formatDeferred(summary.tables);
   return [
-    ...details.flatMap((detail) => detailLines(detail, '', look)),
+    ...details.flatMap((detail) => detailLines(detail, '', style)),
     closingLine(summary),
-    ...(left === undefined ? [] : wrap(printableLine(left), look.width, INDENT)),
+    ...(left === undefined ? [] : wrap(printableLine(left), style.width, INDENT)),
   ];
 }
 

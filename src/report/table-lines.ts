@@ -1,7 +1,7 @@
 /** What a person reads of one table: a line in columns, and under it what there is to know. */
 import { CURSOR_KNOWN, type Failure, type TableOutcome } from '../events.ts';
 import { formatBytes, formatCount, formatSeconds, labelOf } from '../format.ts';
-import { glyphsOf, painter, type Look, type Paint } from './style.ts';
+import { glyphsOf, painter, type Style, type Paint } from './style.ts';
 import { codesText } from './error.ts';
 import { displayWidth, padEnd, padStart, printable, printableLine, truncate, wrap } from './text.ts';
 
@@ -15,8 +15,8 @@ const TINTS = { ok: 'green', failed: 'red', skipped: 'dim' } as const satisfies 
 const STATUSES = ['ok', 'failed', 'skipped'] as const;
 
 /** Symbol and word, so that nothing is said by colour alone. */
-function wordOf({ status, isDeferred }: Pick<TableOutcome, 'status' | 'isDeferred'>, look: Look): string {
-  const { ok, failed } = glyphsOf(look);
+function wordOf({ status, isDeferred }: Pick<TableOutcome, 'status' | 'isDeferred'>, style: Style): string {
+  const { ok, failed } = glyphsOf(style);
   if (isDeferred) return '- deferred';
   return { ok: `${ok}ok`, failed: `${failed}FAILED`, skipped: '- skipped' }[status];
 }
@@ -59,59 +59,59 @@ export interface Columns {
 const widest = (texts: readonly string[]) => Math.max(0, ...texts.map(displayWidth));
 
 /** Names give way first where the terminal is too narrow. */
-function fitted(columns: Columns, look: Look): Columns {
+function fitted(columns: Columns, style: Style): Columns {
   const { status, action, seconds, bytes } = columns;
   const quiet = GAP.length + QUIET.length;
   const others = [status, action, seconds, bytes].reduce(
     (sum, each) => sum + (each > 0 ? each + GAP.length : 0),
     0,
   );
-  return { ...columns, name: Math.min(columns.name, Math.max(NARROWEST_NAME, look.width - others - quiet)) };
+  return { ...columns, name: Math.min(columns.name, Math.max(NARROWEST_NAME, style.width - others - quiet)) };
 }
 
 /** As wide as these tables need them. */
-export const columnsOf = (tables: readonly TableOutcome[], look: Look): Columns =>
+export const columnsOf = (tables: readonly TableOutcome[], style: Style): Columns =>
   fitted(
     {
-      status: widest(tables.map((table) => wordOf(table, look))),
+      status: widest(tables.map((table) => wordOf(table, style))),
       name: widest(tables.map((table) => printableLine(labelOf(table)))),
       action: widest(tables.map(actionOf)),
       seconds: widest(tables.map(secondsOf)),
       bytes: widest(tables.map(bytesOf)),
     },
-    look,
+    style,
   );
 
 /** For lines that are printed one by one, when only the names are known: what the others usually need. */
-export const columnsFor = (names: readonly string[], look: Look): Columns =>
+export const columnsFor = (names: readonly string[], style: Style): Columns =>
   fitted(
     {
-      status: widest(STATUSES.map((status) => wordOf({ status }, look))),
+      status: widest(STATUSES.map((status) => wordOf({ status }, style))),
       name: widest(names.map(printableLine)),
       action: 'incremental'.length,
       seconds: '59.9 s'.length,
       bytes: '999.9 MB'.length,
     },
-    look,
+    style,
   );
 
-function headLines(outcome: TableOutcome, columns: Columns, look: Look): string[] {
+function headLines(outcome: TableOutcome, columns: Columns, style: Style): string[] {
   const { status } = outcome;
   const name = printableLine(labelOf(outcome));
   // The name of a failed table is what will be typed next, so it is always whole.
-  const shownName = status === 'failed' ? name : truncate(name, columns.name, glyphsOf(look).ellipsis);
+  const shownName = status === 'failed' ? name : truncate(name, columns.name, glyphsOf(style).ellipsis);
   const cells = [
     padEnd(shownName, columns.name),
     padEnd(actionOf(outcome), columns.action),
     padStart(secondsOf(outcome), columns.seconds),
     padStart(bytesOf(outcome), columns.bytes),
   ].filter((cell) => cell !== '');
-  const head = `${painter(look)(TINTS[status], padEnd(wordOf(outcome, look), columns.status))}${GAP}${cells.join(GAP)}`;
+  const head = `${painter(style)(TINTS[status], padEnd(wordOf(outcome, style), columns.status))}${GAP}${cells.join(GAP)}`;
   const rows = rowsText(outcome);
   const whole = `${head}${GAP}${rows}`.trimEnd();
-  if (displayWidth(whole) <= look.width) return [whole];
+  if (displayWidth(whole) <= style.width) return [whole];
   const parts = [head.trimEnd(), ...(rows === '' ? [] : [`${INDENT}${rows}`])];
-  return parts.flatMap((part) => wrap(part, look.width, INDENT));
+  return parts.flatMap((part) => wrap(part, style.width, INDENT));
 }
 
 export interface Detail {
@@ -126,11 +126,11 @@ export interface Detail {
 export function detailLines(
   { label, tint, text, suffix = '' }: Detail,
   indent: string,
-  look: Look,
+  style: Style,
 ): string[] {
   const hanging = `${indent}${' '.repeat(displayWidth(label) + 1)}`;
-  const shownLabel = tint ? painter(look)(tint, label) : label;
-  return wrap(`${indent}${shownLabel} ${printable(text).trim()}${suffix}`, look.width, hanging);
+  const shownLabel = tint ? painter(style)(tint, label) : label;
+  return wrap(`${indent}${shownLabel} ${printable(text).trim()}${suffix}`, style.width, hanging);
 }
 
 export function failureDetails({ message, hint, code, sqlstate }: Failure, paint: Paint): Detail[] {
@@ -173,14 +173,14 @@ function failureOnce(name: string, failure: Failure, { failures }: Said, paint: 
 
 export const failureKey = ({ code, message, hint }: Failure): string => JSON.stringify([code, message, hint]);
 
-export function tableLines(outcome: TableOutcome, said: Said, columns: Columns, look: Look): string[] {
+export function tableLines(outcome: TableOutcome, said: Said, columns: Columns, style: Style): string[] {
   const details = [
     ...(hasReason(outcome) ? [{ label: 'because', text: outcome.reason }] : []),
-    ...(outcome.error ? failureOnce(labelOf(outcome), outcome.error, said, painter(look)) : []),
+    ...(outcome.error ? failureOnce(labelOf(outcome), outcome.error, said, painter(style)) : []),
     ...outcome.warnings.filter((text) => !said.warnings.has(text)).map(warningDetail),
   ];
   return [
-    ...headLines(outcome, columns, look),
-    ...details.flatMap((detail) => detailLines(detail, INDENT, look)),
+    ...headLines(outcome, columns, style),
+    ...details.flatMap((detail) => detailLines(detail, INDENT, style)),
   ];
 }

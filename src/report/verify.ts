@@ -1,6 +1,6 @@
 import { formatCount, formatSeconds } from '../format.ts';
 import { formatError, type Failed } from './error.ts';
-import { glyphsOf, type Look } from './style.ts';
+import { glyphsOf, type Style } from './style.ts';
 import { printable, wrap } from './text.ts';
 
 interface Counts {
@@ -36,9 +36,9 @@ const MEANING = {
 } as const;
 
 /** A line a table where all is well; one more for each kind of difference, with the first keys. */
-export function formatVerification(verdict: Verdict, look: Look): string {
+export function formatVerification(verdict: Verdict, style: Style): string {
   if ('error' in verdict) {
-    return `x ${printable(verdict.name)}  could not be compared\n${formatError(verdict.error, { ...look, width: look.width - 4 }).replaceAll(/^(?=.)/gm, '    ')}`;
+    return `x ${printable(verdict.name)}  could not be compared\n${formatError(verdict.error, { ...style, width: style.width - 4 }).replaceAll(/^(?=.)/gm, '    ')}`;
   }
   const counts = verdict.verified;
   const seconds = formatSeconds(counts.durationSeconds);
@@ -47,14 +47,14 @@ export function formatVerification(verdict: Verdict, look: Look): string {
   );
   const rows = `${formatCount(counts.sourceRows)} rows at the source, ${formatCount(counts.destinationRows)} at the destination`;
   const notes = counts.notes
-    .map((note) => `${wrap(`    note: ${note}`, look.width, ' '.repeat(10)).join('\n')}\n`)
+    .map((note) => `${wrap(`    note: ${note}`, style.width, ' '.repeat(10)).join('\n')}\n`)
     .join('');
   const mended = `${notes}${repairLine(verdict.repaired)}`;
   const apart = keptLine(counts);
   if (differences.length === 0)
     return `= ${printable(counts.name)}  equal: ${rows} (${seconds})\n${apart}${mended}`;
   const lines = differences.map((kind) => {
-    const more = counts[kind] > counts.keys[kind].length ? `, ${glyphsOf(look).ellipsis}` : '';
+    const more = counts[kind] > counts.keys[kind].length ? `, ${glyphsOf(style).ellipsis}` : '';
     return `    ${formatCount(counts[kind])} ${MEANING[kind]}: ${counts.keys[kind].map(printable).join(', ')}${more}`;
   });
   return `! ${printable(counts.name)}  DIFFERENT: ${rows} (${seconds})\n${lines.join('\n')}\n${apart}${mended}`;

@@ -9,7 +9,7 @@ import { shapeSchema } from './shape.ts';
 export const STATE_FORMAT = 1;
 
 /** One life of one source server: transaction names mean something only within it. */
-export const sourceLifeSchema = z.object({
+export const serverInstanceSchema = z.object({
   /** Null where pg_control_system() may not be read. */
   systemIdentifier: z.string().nullable(),
   timeline: z.number().int().nullable(),
@@ -55,7 +55,7 @@ export const stateRecordSchema = z.object({
   pipeline: z.string(),
   source: z.object({ database: z.string(), schema: z.string(), table: z.string() }),
   destination: z.object({ schema: z.string(), table: z.string() }),
-  sourceLife: sourceLifeSchema,
+  sourceLife: serverInstanceSchema,
   /** The source's clock when the high-water mark was read. */
   sourceTime: z.string(),
   /** This machine's clock at the same moment, RFC 3339. */
@@ -114,7 +114,7 @@ export const resetRecordSchema = z.object({
 });
 export type ResetRecord = Readonly<z.infer<typeof resetRecordSchema>>;
 
-export type SourceLife = Readonly<z.infer<typeof sourceLifeSchema>>;
+export type ServerInstance = Readonly<z.infer<typeof serverInstanceSchema>>;
 export type StateRecord = Readonly<z.infer<typeof stateRecordSchema>>;
 /** One from whose cursor an incremental sync can go on. */
 export type KeyedRecord = StateRecord & { readonly replicationKey: string; readonly keyType: KeyType };
@@ -123,5 +123,5 @@ export const isKeyed = (record: StateRecord): record is KeyedRecord =>
   record.replicationKey !== null && record.keyType !== null;
 
 /** True while transaction names of the one still mean the same transactions in the other. */
-export const isSameLife = (a: SourceLife, b: SourceLife): boolean =>
+export const isSameInstance = (a: ServerInstance, b: ServerInstance): boolean =>
   a.systemIdentifier === b.systemIdentifier && a.timeline === b.timeline && a.startedAt === b.startedAt;

@@ -26,24 +26,24 @@ const tableTallySchema = z.object({
 });
 
 /** A list and not an object: a table may be called `__proto__`. */
-export const tallySchema = z.object({
+export const countersSchema = z.object({
   format: z.literal(TALLY_FORMAT),
   pipeline: z.string(),
   lastSuccessAt: moment,
   tables: z.array(tableTallySchema).readonly(),
 });
 
-export type TableTally = Readonly<z.infer<typeof tableTallySchema>>;
-export type Tally = Readonly<z.infer<typeof tallySchema>>;
+export type TableCounters = Readonly<z.infer<typeof tableTallySchema>>;
+export type Counters = Readonly<z.infer<typeof countersSchema>>;
 
-export const newTally = (pipeline: string): Tally => ({
+export const newCounters = (pipeline: string): Counters => ({
   format: TALLY_FORMAT,
   pipeline,
   lastSuccessAt: null,
   tables: [],
 });
 
-export const newTableTally = (name: string): TableTally => ({
+export const newTableCounters = (name: string): TableCounters => ({
   name,
   rowsRead: 0,
   rowsInserted: 0,
@@ -65,7 +65,7 @@ export interface CountedRun {
 }
 
 /** The tally with one more run in it. */
-export function tallied(tally: Tally, { summary, configured, asked }: CountedRun): Tally {
+export function withRun(tally: Counters, { summary, configured, asked }: CountedRun): Counters {
   const outcomes = new Map(summary.tables.map((outcome) => [labelOf(outcome), outcome]));
   const isFailed = summary.error !== undefined && summary.error.code !== 'INTERRUPTED';
   const unreached = new Set(isFailed ? asked.filter((name) => !outcomes.has(name)) : []);
@@ -74,7 +74,7 @@ export function tallied(tally: Tally, { summary, configured, asked }: CountedRun
     ...tally,
     lastSuccessAt: summary.status === 'ok' ? summary.finishedAt.toISOString() : tally.lastSuccessAt,
     tables: configured.map((name) => {
-      const table = before.get(name) ?? newTableTally(name);
+      const table = before.get(name) ?? newTableCounters(name);
       return unreached.has(name)
         ? { ...table, failures: table.failures + 1 }
         : talliedTable(table, outcomes.get(name));
@@ -83,7 +83,7 @@ export function tallied(tally: Tally, { summary, configured, asked }: CountedRun
 }
 
 /** A table that another run holds has not failed: that run will tell. */
-function talliedTable(tally: TableTally, outcome: TableOutcome | undefined): TableTally {
+function talliedTable(tally: TableCounters, outcome: TableOutcome | undefined): TableCounters {
   if (!outcome || outcome.status === 'skipped' || outcome.error?.code === 'RUN_LOCKED') return tally;
   const isDone = outcome.status === 'ok';
   const endedAt = new Date(outcome.startedAt.getTime() + outcome.durationSeconds * 1000);

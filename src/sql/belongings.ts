@@ -51,7 +51,7 @@ export interface BuiltIndex {
   readonly columns: readonly string[];
 }
 
-export interface Belongings {
+export interface DependentObjects {
   readonly table: BuiltRelation;
   /** Whatever reads from the table, nearest first. */
   readonly views: readonly BuiltRelation[];

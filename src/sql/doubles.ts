@@ -8,7 +8,7 @@ import { EQUALS, GREATER } from './search-path.ts';
  * may be NULL cannot be joined by a hash, and goes that way. `isTrulyDouble`: the source itself may have several rows of
  * a key, and then ties are broken as they are in a window.
  */
-export function dropDoubles(merge: Merge, isTrulyDouble: boolean): string {
+export function dropDuplicates(merge: Merge, isTrulyDouble: boolean): string {
   const { staging, mergeKey, replicationKey, nullableKey } = merge;
   if (nullableKey.length > 0) return keepNewest(merge);
   const matches = mergeKey.map((name) => `s.${ident(name)} ${EQUALS} d.${ident(name)}`);

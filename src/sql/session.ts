@@ -147,7 +147,7 @@ const WAL_TIMELINE = /* sql */ `CASE WHEN NOT pg_is_in_recovery()
     THEN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int END`;
 
 /** Which instance of a server answers. */
-export const serverLife = ({ canReadControl, showsWal }: Readable): string => /* sql */ `
+export const serverInstance = ({ canReadControl, showsWal }: Readable): string => /* sql */ `
   SELECT concat_ws('/', extract(epoch FROM pg_postmaster_start_time()),
                    (SELECT extract(epoch FROM stats_reset) FROM pg_stat_bgwriter)) AS "startedAt",
          ${canReadControl ? '(SELECT system_identifier::text FROM pg_control_system())' : 'NULL'} AS "systemIdentifier",

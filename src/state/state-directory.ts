@@ -4,7 +4,7 @@ import { readdir, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileNameOf } from '../schema/names.ts';
 import { HISTORY_FILES } from './history-file.ts';
-import { TALLY_FILE } from './tally-file.ts';
+import { COUNTERS_FILE } from './tally-file.ts';
 
 export interface StateDirectory {
   /** Undefined for an ordinary disk, and for what this does not know. */
@@ -55,7 +55,7 @@ async function statOfNearest(directory: string): Promise<StatsFs | undefined> {
 
 /** What is kept for the pipeline as a whole; a full stop in a table's name is encoded, so none is a table's. */
 const isOfPipeline = (name: string): boolean =>
-  [...HISTORY_FILES, TALLY_FILE].some((ours) => name === ours || name === `${ours}.lock`);
+  [...HISTORY_FILES, COUNTERS_FILE].some((ours) => name === ours || name === `${ours}.lock`);
 
 /** Hidden files are those of other programs, and a temporary file may be that of a run that is going on. */
 const isBesides = (name: string): boolean =>

@@ -4,10 +4,10 @@ import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasCode, replaceFile } from '../replace-file.ts';
-import { newTally, tallySchema, type Tally } from '../schema/tally.ts';
+import { newCounters, countersSchema, type Counters } from '../schema/tally.ts';
 
 /** No table's state has this name: a full stop in a table's name is encoded. */
-export const TALLY_FILE = 'metrics.counters.json';
+export const COUNTERS_FILE = 'metrics.counters.json';
 
 /** A lock is held for milliseconds; one that is older was left behind by a run that was killed. */
 const LOCK_IS_STALE_AFTER_MS = 5000;
@@ -16,22 +16,22 @@ interface Request {
   /** Of the state. */
   readonly directory: string;
   readonly pipeline: string;
-  readonly change: (tally: Tally) => Tally;
+  readonly change: (tally: Counters) => Counters;
   /**
    * What is made of it, one run at a time. What could not be kept is not counted: it is given the tally from before,
    * so that no counter ever falls; undefined where even that cannot be read.
    */
-  readonly use: (tally: Tally | undefined) => Promise<void>;
+  readonly use: (tally: Counters | undefined) => Promise<void>;
 }
 
 /** Resolves to what is wrong with the file, or to undefined. Rejects only with what `use` rejects with. */
-export async function updateTally({
+export async function updateCounters({
   directory,
   pipeline,
   change,
   use,
 }: Request): Promise<string | undefined> {
-  const path = join(directory, TALLY_FILE);
+  const path = join(directory, COUNTERS_FILE);
   const unlock = await locked(directory, `${path}.lock`).catch((error: Error) => error);
   try {
     const { tally, trouble } = await readTally(path, pipeline);
@@ -49,7 +49,7 @@ export async function updateTally({
 }
 
 interface Found {
-  readonly tally: Tally | undefined;
+  readonly tally: Counters | undefined;
   readonly trouble?: string;
 }
 
@@ -58,13 +58,13 @@ async function readTally(path: string, pipeline: string): Promise<Found> {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return { tally: newTally(pipeline) };
+    if (hasCode(error, 'ENOENT')) return { tally: newCounters(pipeline) };
     return { tally: undefined, trouble: messageOf(error) };
   }
-  const found = tallySchema.safeParse(jsonOf(text));
+  const found = countersSchema.safeParse(jsonOf(text));
   if (!found.success)
-    return { tally: newTally(pipeline), trouble: `${path} was not readable; it begins anew` };
-  return { tally: found.data.pipeline === pipeline ? found.data : newTally(pipeline) };
+    return { tally: newCounters(pipeline), trouble: `${path} was not readable; it begins anew` };
+  return { tally: found.data.pipeline === pipeline ? found.data : newCounters(pipeline) };
 }
 
 function jsonOf(text: string): unknown {
@@ -75,7 +75,7 @@ function jsonOf(text: string): unknown {
   }
 }
 
-const writeTally = (path: string, tally: Tally): Promise<string | undefined> =>
+const writeTally = (path: string, tally: Counters): Promise<string | undefined> =>
   replaceFile(path, `${JSON.stringify(tally, null, 2)}\n`, 0o600).then(() => undefined, messageOf);
 
 /** Two runs over different tables may end at the same moment. */

@@ -2,7 +2,7 @@
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, type IncrepError } from '../errors.ts';
 import { gatherFacts, type TableFailure } from '../sync/facts/facts.ts';
-import { withHastySource } from './source-timeout.ts';
+import { withSourceTimeout } from './source-timeout.ts';
 import { ordinaryRequest } from '../sync/plan/plan.ts';
 import { planTable } from '../sync/plan/plan-table.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
@@ -23,7 +23,7 @@ export interface Drifts {
 
 export async function driftNow(context: RunContext, tables: readonly TableSettings[]): Promise<Drifts> {
   try {
-    const facts = await withHastySource(context, (source) => gatherFacts({ ...context, source }, tables));
+    const facts = await withSourceTimeout(context, (source) => gatherFacts({ ...context, source }, tables));
     return { found: new Map(facts.tables.flatMap(driftOf)), failures: facts.failures, trouble: undefined };
   } catch (error) {
     context.signal?.throwIfAborted();

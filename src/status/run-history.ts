@@ -40,7 +40,7 @@ export interface PastRequest {
   readonly isLocal: boolean;
 }
 
-export async function pastRuns(context: RunContext, request: PastRequest): Promise<PastRuns> {
+export async function runHistory(context: RunContext, request: PastRequest): Promise<PastRuns> {
   const local = await readLocalRuns(context);
   const here = chosenRuns(local.records, request);
   const answer = (there: readonly RunRecord[], unreachable?: IncrepError): PastRuns => ({

@@ -4,7 +4,7 @@ import { Database } from '../postgres/database.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
 /** @throws IncrepError CONNECTION_FAILED where that time was not enough, and whatever `use` throws */
-export async function withHastySource<T>(
+export async function withSourceTimeout<T>(
   context: RunContext,
   use: (source: Database) => Promise<T>,
 ): Promise<T> {
@@ -22,6 +22,6 @@ export async function withHastySource<T>(
 
 const slow = ({ source, timing }: RunContext): IncrepError =>
   new IncrepError('CONNECTION_FAILED', {
-    what: `source ${source.place.address} did not answer within ${timing.statusSourceTimeout} s`,
+    what: `source ${source.endpoint.address} did not answer within ${timing.statusSourceTimeout} s`,
     next: 'Use --no-source to leave it out.',
   });

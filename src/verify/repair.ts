@@ -1,7 +1,7 @@
 /** `verify --repair`: exactly the rows that differ, fetched or removed, in one destination transaction. */
 import { compareSides } from '../sync/compare/compare-sides.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
-import { ensureOwnColumns } from '../sync/write/metadata-columns.ts';
+import { ensureMetadataColumns } from '../sync/write/metadata-columns.ts';
 import { dropOlderVersions, mergeOf } from '../sync/write/merge-staging.ts';
 import { mergeInto } from '../sync/write/merge-into.ts';
 import { emptyStaging } from '../sync/write/staging.ts';
@@ -27,7 +27,7 @@ export async function repairTable(context: RunContext, reported: TableFacts): Pr
   const facts = await addOwnColumns(context, reported, patience);
   return context.destination.withWriting([], async (destination) => {
     await lockTable(destination, facts, patience);
-    await ensureOwnColumns(destination, facts);
+    await ensureMetadataColumns(destination, facts);
     await emptyStaging(destination, facts, relation.columns);
     const record = (await recordIn(destination, facts)) ?? known;
     const removed = await withLockedSource(context, facts, relation, async (source) => {

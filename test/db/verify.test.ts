@@ -392,10 +392,10 @@ test('they need no right to write, and check says that sync does', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   const { database } = pair.login('destination', 'increp');
-  await pair.destination.query(`CREATE ROLE looker_${database} LOGIN PASSWORD 'look';
+  await pair.destination.query(`CREATE ROLE looker_${database} LOGIN PASSWORD 'style';
     GRANT SELECT ON ALL TABLES IN SCHEMA public TO looker_${database}`);
   try {
-    await pair.setEnv({ DEST_USERNAME: `looker_${database}`, DEST_PASSWORD: 'look' });
+    await pair.setEnv({ DEST_USERNAME: `looker_${database}`, DEST_PASSWORD: 'style' });
     expect(await verify(pair)).toMatchObject(EQUAL);
     for (const command of ['plan', 'status']) {
       const result = await increp(command, pair);

@@ -2,7 +2,7 @@
 import { Writable, type Readable } from 'node:stream';
 import { IncrepError } from '../../errors.ts';
 import type { OutputStream } from '../../invocation.ts';
-import type { Look } from '../../report/style.ts';
+import type { Style } from '../../report/style.ts';
 import { printable, wrapLines } from '../../report/text.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
@@ -41,11 +41,11 @@ export interface Prompts {
 }
 
 export async function openPrompts(
-  { look, dialogue }: Pick<Terminal, 'look' | 'dialogue'>,
+  { style, dialogue }: Pick<Terminal, 'style' | 'dialogue'>,
   signal: AbortSignal,
 ): Promise<Prompts> {
   const clack = await import('@clack/prompts');
-  const output = outputFor(dialogue.output, look);
+  const output = outputFor(dialogue.output, style);
   const input = dialogue.input as Readable;
   const common = { input, output, signal };
   const beside = (text: string) => wrapLines(printable(text), (dialogue.output.columns || 80) - GUIDE_WIDTH);
@@ -60,7 +60,7 @@ export async function openPrompts(
     label: printable(label),
     ...(hint !== undefined && { hint: printable(hint) }),
   });
-  const mask = look.isUnicode ? '•' : '*';
+  const mask = style.isUnicode ? '•' : '*';
   return {
     text: async ({ message, initial, fallback, validate }) =>
       (
@@ -133,7 +133,7 @@ const ASCII: Readonly<Record<string, string>> = {
 };
 
 /** stderr, with what a terminal cannot show replaced: colours after --no-color, and drawings where it has no UTF-8. */
-function outputFor(stderr: OutputStream, { color, isUnicode }: Look): Writable {
+function outputFor(stderr: OutputStream, { color, isUnicode }: Style): Writable {
   const shown = (text: string) => {
     const colored = color ? text : text.replaceAll(COLORS, '');
     return isUnicode ? colored : colored.replaceAll(/[◆◇■▲│┌└●○◻◼•█↑↓…]/g, (drawn) => ASCII[drawn] ?? drawn);

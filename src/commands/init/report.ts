@@ -1,6 +1,6 @@
 /** What was done, in a few lines or as JSON, and the next command to type. */
 import type { Environment } from '../../environment.ts';
-import { glyphsOf, painter, type Look } from '../../report/style.ts';
+import { glyphsOf, painter, type Style } from '../../report/style.ts';
 import { padEnd, printable, printableLine, wrapLines } from '../../report/text.ts';
 import { isUniqueBy } from '../../schema/relations.ts';
 import { shellWord } from '../../shell-word.ts';
@@ -20,9 +20,9 @@ export interface Report {
 
 const DONE = { create: 'written', replace: 'replaced', extend: 'written', none: 'as it was' } as const;
 
-export function formatReport({ setup, files, warnings, next }: Report, look: Look): string {
-  const paint = painter(look);
-  const { ok } = glyphsOf(look);
+export function formatReport({ setup, files, warnings, next }: Report, style: Style): string {
+  const paint = painter(style);
+  const { ok } = glyphsOf(style);
   const width = Math.max(...files.map(({ name }) => name.length)) + 2;
   const action = Math.max(...files.map(({ change }) => DONE[change].length)) + 2;
   const lines = [
@@ -36,7 +36,7 @@ export function formatReport({ setup, files, warnings, next }: Report, look: Loo
     '',
     `Next: ${paint('bold', next)}`,
   ];
-  return `${wrapLines(lines.join('\n'), look.width)}\n`;
+  return `${wrapLines(lines.join('\n'), style.width)}\n`;
 }
 
 /** Those of which nobody has asked for that. */

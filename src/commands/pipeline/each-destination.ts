@@ -34,7 +34,7 @@ export async function eachDestination<T>(
   const exitCodes: number[] = [];
   for (const pipeline of pipelines) {
     const name = pipeline.name ?? '';
-    if (!isJson) terminal.out(destinationHeading(name, exitCodes.length === 0, terminal.look));
+    if (!isJson) terminal.out(destinationHeading(name, exitCodes.length === 0, terminal.style));
     try {
       const { told, exitCode } = await look(pipeline);
       found.push(told);
@@ -45,7 +45,7 @@ export async function eachDestination<T>(
       const error = withoutSecrets(asIncrepError(thrown), redact);
       exitCodes.push(error.exitCode);
       destinations.push({ name, error });
-      if (!isJson) terminal.say(formatError(error, terminal.sayLook));
+      if (!isJson) terminal.say(formatError(error, terminal.sayStyle));
     }
   }
   return {

@@ -4,7 +4,7 @@ import type { Settings } from '../../config/settings.ts';
 import { asIncrepError, IncrepError } from '../../errors.ts';
 import { distinctTables, type TableName } from '../../schema/names.ts';
 import { findTables, rememberedTables } from '../../sync/facts/find-tables.ts';
-import { withHastySource } from '../../status/source-timeout.ts';
+import { withSourceTimeout } from '../../status/source-timeout.ts';
 import type { Context } from './context.ts';
 
 interface Asking {
@@ -88,7 +88,7 @@ async function tablesFor(
   try {
     const found =
       source === 'soon'
-        ? await withHastySource(runContext, (hasty) => findTables(hasty, settings))
+        ? await withSourceTimeout(runContext, (hasty) => findTables(hasty, settings))
         : await findTables(runContext.source, settings);
     return { found: withGone ? distinctTables([...found, ...(await remembered(false))]) : found };
   } catch (error) {

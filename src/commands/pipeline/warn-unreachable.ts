@@ -17,18 +17,18 @@ interface Trouble {
 /** What there is to say of the patterns of tables-config.json. */
 export function sayRemarks(
   remarks: readonly string[],
-  { terminal: { say, sayLook }, redact }: Pick<Context, 'terminal' | 'redact'>,
+  { terminal: { say, sayStyle }, redact }: Pick<Context, 'terminal' | 'redact'>,
 ): void {
-  for (const remark of remarks) say(wrapLines(printable(redact(`warning: ${remark}\n`)), sayLook.width));
+  for (const remark of remarks) say(wrapLines(printable(redact(`warning: ${remark}\n`)), sayStyle.width));
 }
 
-export function sayTrouble(
+export function warnUnreachable(
   { isLocal, unreachable, sourceTrouble, historyTrouble, tables = [] }: Trouble,
-  { say, sayLook }: Pick<Terminal, 'say' | 'sayLook'>,
+  { say, sayStyle }: Pick<Terminal, 'say' | 'sayStyle'>,
   redact: Redact,
 ): void {
   const line = (what: string, error: IncrepError) =>
-    say(wrapLines(printable(redact(`${what}${error.message}\n  next: ${error.next}\n`)), sayLook.width));
+    say(wrapLines(printable(redact(`${what}${error.message}\n  next: ${error.next}\n`)), sayStyle.width));
   if (isLocal) say('note: from the files of the state directory alone (--local)\n');
   if (unreachable) line('warning: from the files of the state directory alone, because ', unreachable);
   if (sourceTrouble) line('note: drift was not looked for, because ', sourceTrouble);

@@ -24,7 +24,7 @@ export interface Asked {
 }
 
 export function programOf({ terminal, columns, act }: Surroundings): Command {
-  const width = () => helpWidth(terminal.look.width, columns);
+  const width = () => helpWidth(terminal.style.width, columns);
   const program = new Command('increp')
     .description(
       'Keeps a copy of your Postgres tables in another Postgres: incremental, exact, with SELECT only.',
@@ -33,14 +33,14 @@ export function programOf({ terminal, columns, act }: Surroundings): Command {
     .helpOption('-h, --help', 'print help')
     .helpCommand(false)
     .showSuggestionAfterError(false)
-    .configureHelp(helpOf(painter(terminal.look)))
+    .configureHelp(helpOf(painter(terminal.style)))
     .configureOutput({
       writeOut: terminal.out,
       writeErr: terminal.say,
       outputError: () => undefined,
       getOutHelpWidth: width,
       getErrHelpWidth: width,
-      getOutHasColors: () => terminal.look.color,
+      getOutHasColors: () => terminal.style.color,
       getErrHasColors: () => false,
     })
     .exitOverride();

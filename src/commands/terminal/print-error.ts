@@ -10,7 +10,7 @@ interface Telling {
 }
 
 export function tellError(error: IncrepError, terminal: Terminal, { isJson, isVerbose }: Telling): void {
-  terminal.say(formatError(error, terminal.sayLook));
+  terminal.say(formatError(error, terminal.sayStyle));
   if (error.code === 'INTERNAL' && isVerbose) terminal.say(`${stackOf(error)}\n`);
   if (isJson) terminal.out(errorLine(error));
 }

@@ -2,7 +2,7 @@
 import { fstatSync } from 'node:fs';
 import type { Environment } from '../../environment.ts';
 import type { InputStream, Invocation, OutputStream } from '../../invocation.ts';
-import type { Look } from '../../report/style.ts';
+import type { Style } from '../../report/style.ts';
 import type { Screen } from '../../observe/progress.ts';
 
 export interface Terminal {
@@ -16,9 +16,9 @@ export interface Terminal {
   /** For questions: answers come from stdin, and all that is drawn goes to stderr. */
   readonly dialogue: { readonly input: InputStream; readonly output: OutputStream };
   /** Of stdout. */
-  readonly look: Look;
+  readonly style: Style;
   /** Of stderr. */
-  readonly sayLook: Look;
+  readonly sayStyle: Style;
   /** Where a live line can be drawn: stdout, else stderr; undefined where nothing may be rewritten in place. */
   readonly screen: (Screen & { readonly isStdout: boolean; readonly isStderr: boolean }) | undefined;
 }
@@ -33,14 +33,14 @@ export function terminalOf(
 ): Terminal {
   // A reader that has closed its end wants no more; the work goes on.
   for (const stream of [stdout, stderr]) stream.on('error', ignoreClosed);
-  const lookOf = (stream: OutputStream): Look => ({
+  const styleOf = (stream: OutputStream): Style => ({
     color: hasColor(stream, environment, isColorRefused),
     get width() {
       return isTerminal(stream) ? stream.columns || USUAL_WIDTH : Infinity;
     },
     isUnicode: isUtf8(environment),
   });
-  const [look, sayLook] = [lookOf(stdout), lookOf(stderr)];
+  const [style, sayStyle] = [styleOf(stdout), styleOf(stderr)];
   const terminal = {
     out: (text: string) => void stdout.write(text),
     say: (text: string) => void stderr.write(text),
@@ -48,8 +48,8 @@ export function terminalOf(
     isStderrTerminal: isTerminal(stderr),
     isStdinTerminal: stdin.isTTY === true,
     dialogue: { input: stdin, output: stderr },
-    look,
-    sayLook,
+    style,
+    sayStyle,
   };
   if (!canMove(environment) || !(isTerminal(stdout) || isTerminal(stderr)))
     return { ...terminal, screen: undefined };
@@ -59,7 +59,7 @@ export function terminalOf(
     screen: {
       isStdout: stream === stdout,
       isStderr: stream === stderr || (isTerminal(stderr) && isSameDevice(stdout, stderr)),
-      look: stream === stdout ? look : sayLook,
+      style: stream === stdout ? style : sayStyle,
       write: (text) => void stream.write(text),
       onResize: (redraw) => {
         stream.on('resize', redraw);

@@ -4,7 +4,7 @@ import { localTime } from '../../report/local-time.ts';
 import type { Tick } from './schedule.ts';
 
 /** One run of a loop. */
-export interface Turn {
+export interface Iteration {
   /** Ends this turn: it stands behind the signal of the loop, so that nothing of a turn that is over hangs on that. */
   readonly signal: AbortSignal;
   /** What the log is told before the run. */

@@ -2,7 +2,7 @@
 import { asIncrepError, type IncrepError } from '../../errors.ts';
 import { sleep } from '../../retry.ts';
 import { firstTick, nextTick, type Beat, type Tick } from './schedule.ts';
-import { headOf, noticeOf, type Turn } from './iteration.ts';
+import { headOf, noticeOf, type Iteration } from './iteration.ts';
 
 export interface Loop {
   readonly everySeconds: number;
@@ -23,7 +23,7 @@ const NOT_TO_BEGIN_WITH: readonly number[] = [64, 78];
  * Resolves to the exit code: the signal's where it broke a run off, else 0; and that of the first run where it says that
  * this cannot become anything. @throws IncrepError likewise
  */
-export async function repeat(loop: Loop, run: (turn: Turn) => Promise<number>): Promise<number> {
+export async function repeat(loop: Loop, run: (turn: Iteration) => Promise<number>): Promise<number> {
   const { everySeconds, signal, clock = () => performance.now() } = loop;
   const beat: Beat = { startedAt: clock(), every: everySeconds * 1000 };
   const errors = errorTeller(loop);

@@ -4,7 +4,7 @@ import type { TableSettings } from '../../config/settings.ts';
 import type { Listener } from '../../events.ts';
 import { labelOf } from '../../format.ts';
 import { completeAt } from '../../schema/data-age.ts';
-import { updateTally } from '../../state/tally-file.ts';
+import { updateCounters } from '../../state/tally-file.ts';
 import { recordInFile } from '../../status/state-file-record.ts';
 import { exitCodeOf } from '../../sync/run/run.ts';
 import { version } from '../../version.ts';
@@ -34,7 +34,7 @@ export function runMetrics(
     configured: named.flatMap((destination) => tables.map(({ name }) => labelOf(ofTable(name, destination)))),
     tables: () => Promise.all(pipelines.flatMap((each) => enabled.map((table) => metricsOf(each, table)))),
     exitCodeOf,
-    keep: (change, use) => updateTally({ directory, pipeline, change, use }),
+    keep: (change, use) => updateCounters({ directory, pipeline, change, use }),
     onFailure,
   });
 }

@@ -5,7 +5,7 @@ import { countdown } from '../../observe/countdown.ts';
 import { errorLine, tellError } from '../terminal/print-error.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { repeat } from './repeat.ts';
-import { headOf, type Turn } from './iteration.ts';
+import { headOf, type Iteration } from './iteration.ts';
 
 interface Asked {
   readonly terminal: Terminal;
@@ -22,7 +22,7 @@ interface Asked {
 export async function syncAgainAndAgain(
   everySeconds: number,
   asked: Asked,
-  run: (turn: Turn) => Promise<number>,
+  run: (turn: Iteration) => Promise<number>,
 ): Promise<number> {
   ensureRepeatable(everySeconds, asked);
   const { terminal, signal, json: isJson, quiet, verbose: isVerbose } = asked;

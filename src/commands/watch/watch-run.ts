@@ -87,8 +87,8 @@ async function wireLog(
     redact,
     say: terminal.say,
     isTerminal: terminal.isStderrTerminal,
-    color: terminal.sayLook.color,
-    width: terminal.sayLook.width,
+    color: terminal.sayStyle.color,
+    width: terminal.sayStyle.width,
     ...(progress && { beforeLine: progress.clear }),
   });
   const warn = (message: string) => logger.warn(message);
@@ -101,7 +101,7 @@ async function wireLog(
 /** Undefined where nothing can be drawn. Tables that are done are told above the line where their place is. */
 function progressOn({ terminal: { screen }, redact, signal }: Context): Progress | undefined {
   if (!screen) return undefined;
-  const lines = summaryByTable(() => screen.look);
+  const lines = summaryByTable(() => screen.style);
   const progress = createProgress(screen, {
     redact,
     ...(screen.isStdout && {

@@ -1,7 +1,7 @@
 /** Which metrics there are, and what they say after a run: pure. Seconds, bytes, rows. */
 import type { RunSummary } from '../../events.ts';
 import { labelOf } from '../../format.ts';
-import { newTableTally, type TableTally, type Tally } from '../../schema/tally.ts';
+import { newTableCounters, type TableCounters, type Counters } from '../../schema/tally.ts';
 import { runSeconds } from '../../summary-json.ts';
 import type { Family, Sample } from './exposition.ts';
 
@@ -21,7 +21,7 @@ export interface Metrics {
   readonly summary: RunSummary;
   readonly exitCode: number;
   /** Undefined where it cannot be read: then nothing is said of what it holds. */
-  readonly tally: Tally | undefined;
+  readonly tally: Counters | undefined;
   /** In the order of the configuration. */
   readonly tables: readonly TableMetrics[];
 }
@@ -84,7 +84,7 @@ function runFamilies({ summary, exitCode, tally, version }: Metrics): Family[] {
 /** What is known of one table when the run has ended. */
 interface TableView extends TableMetrics {
   readonly labels: Readonly<Record<string, string>>;
-  readonly tally: TableTally | undefined;
+  readonly tally: TableCounters | undefined;
   readonly endedAt: Date;
 }
 
@@ -99,7 +99,7 @@ function tableFamilies({ summary, tally, tables }: Metrics): Family[] {
         ...(table.destination !== undefined && { destination: table.destination }),
         table: table.name,
       },
-      tally: found ?? (tally && newTableTally(label)),
+      tally: found ?? (tally && newTableCounters(label)),
       endedAt: summary.finishedAt,
     };
   });

@@ -11,7 +11,7 @@ import type { Difference } from './differences.ts';
 import { batched } from './key-batches.ts';
 import { keyColumns } from './sides.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { ownOf } from '../write/metadata-columns.ts';
+import { metadataColumnsOf } from '../write/metadata-columns.ts';
 import { keepsRest } from '../plan/reload-guard.ts';
 import type { RunContext } from '../context/run-context.ts';
 
@@ -37,7 +37,7 @@ export async function applyDifferences(
   const { facts, relation, destination } = repairing;
   const key = keyColumns(facts, relation, 'destination');
   const { settings } = facts;
-  const rows = { table: facts.destinationName, key, own: ownOf(facts) };
+  const rows = { table: facts.destinationName, key, own: metadataColumnsOf(facts) };
   const removal = (settings.deletes === 'soft' ? markDeleted : deleteKeys)(rows);
   // Of a version that the source no longer has, nobody could bring the row back.
   const clear = (keepsRest(settings) ? deleteDoubles : deleteKeys)(rows);
@@ -76,12 +76,12 @@ async function fetchRows(
   await copyBetween(
     {
       client: source,
-      place: context.source.place,
+      endpoint: context.source.endpoint,
       copyOut: onRows(facts.sourceRows, copyOut(select, format)),
     },
     {
       client: destination,
-      place: context.destination.place,
+      endpoint: context.destination.endpoint,
       copyIn: copyIn(facts.stagingName, columns, { format, isFresh: false }),
     },
     { format, onBytes: () => undefined, signal: context.signal },

@@ -9,7 +9,7 @@ import { ident } from '../../sql/identifiers.ts';
 import { markIn, oursIn } from '../../sql/own-columns.ts';
 import type { KeyColumn } from '../../sql/removal.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { ownOf } from '../write/metadata-columns.ts';
+import { metadataColumnsOf } from '../write/metadata-columns.ts';
 import { groupsFor } from './digests.ts';
 
 export interface Scope {
@@ -54,7 +54,7 @@ function versionIn({ columns }: Relation, name: string | undefined): Comparable[
 
 /** Where a column of ours is missing, or was added a moment ago, no row is marked yet, and none is another pipeline's. */
 function oursAmong(facts: TableFacts): string[] {
-  const own = ownOf(facts).filter((column) =>
+  const own = metadataColumnsOf(facts).filter((column) =>
     facts.destination?.columns.some(({ name }) => name === column.name),
   );
   const mark = markIn(own);

@@ -5,7 +5,7 @@ import {
   resetRecordSchema,
   stateRecordSchema,
   type ResetRecord,
-  type SourceLife,
+  type ServerInstance,
   type StateRecord,
 } from '../../schema/state-record.ts';
 import { tableCommand } from '../../shell-word.ts';
@@ -175,7 +175,7 @@ const ofPipeline = (pipeline: string, where: string, expected: Expected): Saved 
   next: `Set PIPELINE_NAME=${pipeline} if it is the same one, give this one another destination, or forget that state: ${tableCommand('reset', expected.label)}`,
 });
 
-const isOtherCluster = ({ systemIdentifier }: SourceLife, expected: Expected): boolean =>
+const isOtherCluster = ({ systemIdentifier }: ServerInstance, expected: Expected): boolean =>
   systemIdentifier !== null &&
   expected.systemIdentifier !== null &&
   systemIdentifier !== expected.systemIdentifier;

@@ -35,7 +35,7 @@ export async function countUnclaimed<T extends { readonly destinationName: Table
   tables: readonly T[],
 ): Promise<ReadonlyMap<T, Unclaimed>> {
   if (tables.length === 0) return new Map();
-  const sides = { source: source.place.address, destination: destination.place.address };
+  const sides = { source: source.endpoint.address, destination: destination.endpoint.address };
   const counts = await destination.withReading((client) =>
     countedRows(
       client,

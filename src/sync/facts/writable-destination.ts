@@ -9,18 +9,18 @@ import type { RunContext } from '../context/run-context.ts';
  * Undefined where it can be written.
  */
 export function writeRefusal(
-  { destination: { place } }: Pick<RunContext, 'destination'>,
+  { destination: { endpoint } }: Pick<RunContext, 'destination'>,
   { destination }: Pick<Servers, 'destination'>,
 ): IncrepError | undefined {
   if (destination.isStandby)
     return readOnly(
-      `${place.address} is a standby, which accepts no writes`,
+      `${endpoint.address} is a standby, which accepts no writes`,
       'Point DEST_HOST at the primary.',
     );
   if (destination.isReadOnly)
     return readOnly(
-      `default_transaction_read_only is on at ${place.address}, for role "${place.role}", its database or the server`,
-      `Find out who set it and why (a full disk, maintenance), and lift it: ALTER ROLE ${ident(place.role)} RESET default_transaction_read_only, or the same with ALTER DATABASE or ALTER SYSTEM.`,
+      `default_transaction_read_only is on at ${endpoint.address}, for role "${endpoint.role}", its database or the server`,
+      `Find out who set it and why (a full disk, maintenance), and lift it: ALTER ROLE ${ident(endpoint.role)} RESET default_transaction_read_only, or the same with ALTER DATABASE or ALTER SYSTEM.`,
     );
   return undefined;
 }

@@ -4,10 +4,10 @@ import type { Database } from '../../postgres/database.ts';
 import { sleep } from '../../retry.ts';
 import { chooseMark, integerMarkSchema, type ChosenMark } from '../../schema/integer-mark.ts';
 import type { KeyType } from '../../schema/keys.ts';
-import type { SourceLife } from '../../schema/state-record.ts';
+import type { ServerInstance } from '../../schema/state-record.ts';
 import { highWaterMark, IN_FLIGHT, KEEP_ACTIVITY, MOMENT, type MarkedRows } from '../../sql/fence.ts';
 import { keyOrigin } from '../../sql/key-origin.ts';
-import { serverLife } from '../../sql/session.ts';
+import { serverInstance } from '../../sql/session.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { KeyedPlan } from '../plan/plan.ts';
 import { ensureSameServer, instanceOf } from '../facts/server-instance.ts';
@@ -62,7 +62,7 @@ interface FenceTarget extends MarkedRows {
   /** As in the settings. */
   readonly name: string;
   /** The server instance that the plan is about. */
-  readonly life: SourceLife;
+  readonly life: ServerInstance;
 }
 
 export const markedRows = (
@@ -86,7 +86,7 @@ export async function raiseFence(context: Waiting, target: FenceTarget): Promise
   const fencedAt = new Date();
   const { table, keyType } = target;
   const [life, mark, , listed, origin] = await context.source.readAtOnce([
-    serverLife(identity),
+    serverInstance(identity),
     highWaterMark(target, identity.timeZone),
     KEEP_ACTIVITY,
     IN_FLIGHT,
@@ -108,11 +108,11 @@ export async function raiseFence(context: Waiting, target: FenceTarget): Promise
 /** For a table that is read as a whole: nothing of it can come late, so nobody is waited for. */
 export async function lookAtClock(
   context: Pick<RunContext, 'source'>,
-  planned: SourceLife,
+  planned: ServerInstance,
 ): Promise<RaisedFence> {
   const fencedAt = new Date();
   // The oldest number of the server may be that of a transaction in another database, which writes nothing here.
-  const asked = [serverLife(await context.source.identity()), MOMENT, IN_FLIGHT];
+  const asked = [serverInstance(await context.source.identity()), MOMENT, IN_FLIGHT];
   const [life, moment, listed] = await context.source.readAtOnce(asked);
   ensureSameServer(planned, life?.rows[0]);
   const { at, ...numbers } = momentRow.parse(moment?.rows[0]);

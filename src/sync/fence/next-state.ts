@@ -4,7 +4,7 @@ import { hasSystemColumns } from '../../schema/relations.ts';
 import { recordedSelection } from '../../schema/selection.ts';
 import { fingerprintOf } from '../../schema/shape.ts';
 import {
-  isSameLife,
+  isSameInstance,
   recordedWriting,
   STATE_FORMAT,
   type ReadAs,
@@ -41,7 +41,7 @@ export function knownBefore(facts: TableFacts, plan: KeyedPlan) {
     keyType: plan.keyType,
     cursor: record?.cursor ?? null,
     fences: record?.fences ?? [],
-    isSameServerLife: record === undefined || isSameLife(record.sourceLife, instanceOf(facts)),
+    isSameServerLife: record === undefined || isSameInstance(record.sourceLife, instanceOf(facts)),
   };
 }
 

@@ -3,7 +3,12 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { settledCursor } from '../../schema/fences.ts';
 import { hasSystemColumns, type Relation } from '../../schema/relations.ts';
-import { isKeyed, type KeyedRecord, type SourceLife, type StateRecord } from '../../schema/state-record.ts';
+import {
+  isKeyed,
+  type KeyedRecord,
+  type ServerInstance,
+  type StateRecord,
+} from '../../schema/state-record.ts';
 import { isWrittenSince, TRANSACTION_NUMBERS } from '../../sql/compare.ts';
 import { windowCondition, type Window } from '../../sql/window.ts';
 import type { TableFacts } from '../facts/facts.ts';
@@ -57,7 +62,7 @@ export const hasNumbers = (relation: Relation): boolean =>
   hasSystemColumns(relation) && relation.kind !== 'materialized view';
 
 /** A restart goes on counting transactions where it was; a promoted standby may count some of them again. */
-export const countsOn = (before: SourceLife, now: SourceLife): boolean =>
+export const countsOn = (before: ServerInstance, now: ServerInstance): boolean =>
   before.startedAt === now.startedAt ||
   (now.systemIdentifier !== null &&
     before.systemIdentifier === now.systemIdentifier &&

@@ -6,7 +6,7 @@ import { windowStart } from '../../schema/fences.ts';
 import { lowestCursor } from '../../schema/keys.ts';
 import { isUniqueBy, showsWriters, type Relation } from '../../schema/relations.ts';
 import { isAppend } from '../../schema/row-identity.ts';
-import { isSameLife, type ReadAs, type StateRecord } from '../../schema/state-record.ts';
+import { isSameInstance, type ReadAs, type StateRecord } from '../../schema/state-record.ts';
 import { farFrom, isWrittenSince } from '../../sql/compare.ts';
 import { IN_FLIGHT } from '../../sql/fence.ts';
 import type { Statement } from '../../sql/search-path.ts';
@@ -156,7 +156,7 @@ const showsWhatIsNew = (facts: TableFacts, source: Relation, since: StateRecord)
   showsWriters(source) &&
   facts.selected.isSteady &&
   source.oid === since.shape.oid &&
-  isSameLife(since.sourceLife, instanceOf(facts));
+  isSameInstance(since.sourceLife, instanceOf(facts));
 
 /**
  * Asks whether a transaction that the last sync did not see to its end has written a row of the window. Nothing

@@ -137,7 +137,7 @@ async function copyFill(
   const copied = await copyBetween(
     {
       client: source,
-      place: context.source.place,
+      endpoint: context.source.endpoint,
       copyOut: onRows(
         sourceRows,
         copyOut(selectFill(sourceRows, columns, isNew && isUnique ? filled : []), format),
@@ -145,7 +145,7 @@ async function copyFill(
     },
     {
       client: destination,
-      place: context.destination.place,
+      endpoint: context.destination.endpoint,
       copyIn: copyIn(
         table,
         columns.map(({ name }) => name),

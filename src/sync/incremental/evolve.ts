@@ -12,7 +12,14 @@ import type { TableFacts } from '../facts/facts.ts';
 import { usersOfCopy } from '../lock/lock-holders.ts';
 import { mergeOf } from '../write/merge-staging.ts';
 import { lockAlone } from '../lock/exclusive-lock.ts';
-import { locksOver, putUp, refill, takeDown, viewsOver, type Rebuilding } from '../reshape/rebuild-views.ts';
+import {
+  locksOver,
+  recreateViews,
+  refreshViews,
+  dropViews,
+  viewsOver,
+  type Rebuilding,
+} from '../reshape/rebuild-views.ts';
 import { ensureNoneLost } from '../reshape/reshape.ts';
 import { mustSurvive, refusalFrom } from '../reshape/unsurvivable.ts';
 import { NotInPlace } from './not-in-place.ts';
@@ -43,7 +50,7 @@ export async function alterCopy(evolving: Evolving, fill: Fill | undefined): Pro
 /** Once the rows are merged: what they have to satisfy, and what is computed from them. */
 export async function finishCopy(evolving: Evolving, { rebuilding }: Evolved): Promise<string[]> {
   const warnings = await tighten(evolving);
-  if (rebuilding) await orNotInPlace(() => refill(rebuilding));
+  if (rebuilding) await orNotInPlace(() => refreshViews(rebuilding));
   return warnings;
 }
 
@@ -55,9 +62,9 @@ async function alter(evolving: Evolving, statement: Statement): Promise<Rebuildi
   await lock(evolving, seen ? locksOver(facts, seen.views) : undefined);
   // Under the locks, because somebody may have changed a view while the rows were copied.
   const rebuilding = await look();
-  if (rebuilding) await takeDown(rebuilding);
+  if (rebuilding) await dropViews(rebuilding);
   await mustSurvive(destination, facts.destinationName, 'what is built on it', statement);
-  if (rebuilding) await putUp(rebuilding);
+  if (rebuilding) await recreateViews(rebuilding);
   return rebuilding;
 }
 

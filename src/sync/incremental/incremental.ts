@@ -11,7 +11,7 @@ import { readFill, verifyFilled, type Evolving, type Fill } from './backfill.ts'
 import { evolvedWords } from '../plan/describe-evolution.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { RaisedFence } from '../fence/fence.ts';
-import { ensureOwnColumns } from '../write/metadata-columns.ts';
+import { ensureMetadataColumns } from '../write/metadata-columns.ts';
 import { ensureKeyIndex } from '../write/merge-key-index.ts';
 import {
   dropOlderVersions,
@@ -48,7 +48,7 @@ interface Changes {
 
 export async function syncChanges(changes: Changes): Promise<Transfer> {
   const { context, facts, plan, fence, destination, isVerified } = changes;
-  await ensureOwnColumns(destination, facts);
+  await ensureMetadataColumns(destination, facts);
   const comparesToo = comparesMore(changes);
   const isCompared = plan.removesDeleted || isVerified || comparesToo || plan.evolution !== undefined;
   const { copied, warnings, fill, merged, removal } = await readWindow(

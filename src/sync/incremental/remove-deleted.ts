@@ -11,7 +11,7 @@ import { batched } from '../compare/key-batches.ts';
 import { compareSides } from '../compare/compare-sides.ts';
 import { keyColumns, sidesOf } from '../compare/sides.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { ownOf } from '../write/metadata-columns.ts';
+import { metadataColumnsOf } from '../write/metadata-columns.ts';
 import { foreignKeyRefusal, readForeignKey, violationOf, type Violation } from '../write/violations.ts';
 
 export interface Removal {
@@ -68,7 +68,7 @@ async function removeInBatches({
   const run = async (statement: string, keys: readonly string[]) =>
     (await onUsualPath(destination, () => destination.query(statement, [keys]))).rowCount ?? 0;
   const limit = comparison.destinationRows * settings.deleteLimit;
-  const rows = { table: destinationName, key, own: ownOf(facts) };
+  const rows = { table: destinationName, key, own: metadataColumnsOf(facts) };
   const removal = (isSoft ? markDeleted : deleteKeys)(rows);
   const referred: string[] = [];
   const remove = batched(async (keys) => {

@@ -8,7 +8,7 @@ import { sidesOf } from '../compare/sides.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { ensureWithinLimit, goneWarning } from './removed-rows.ts';
 import { ensureKeyIndex } from '../write/merge-key-index.ts';
-import { ensureOwnColumns } from '../write/metadata-columns.ts';
+import { ensureMetadataColumns } from '../write/metadata-columns.ts';
 import { mergeInto } from '../write/merge-into.ts';
 import { dropOlderVersions, mergeOf } from '../write/merge-staging.ts';
 import type { LoadPlan } from '../plan/plan.ts';
@@ -33,7 +33,7 @@ interface Adoption {
 /** In one snapshot, after the fence: what a load would read is compared instead. */
 export async function adoptTable(adoption: Adoption): Promise<Transfer> {
   const { context, facts, plan, destination } = adoption;
-  await ensureOwnColumns(destination, facts);
+  await ensureMetadataColumns(destination, facts);
   await ensureIndexed(destination, facts);
   await emptyStaging(destination, facts, plan.source.columns);
   await context.emit({ type: 'phase-started', table: facts.settings.name, phase: 'deletes' });

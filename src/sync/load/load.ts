@@ -22,8 +22,13 @@ import type { TableFacts } from '../facts/facts.ts';
 import { makeRoomFor } from '../write/index-names.ts';
 import { usersOfCopy } from '../lock/lock-holders.ts';
 import { ensureKeyIndex, seenNow } from '../write/merge-key-index.ts';
-import { extensionFor, isExtended, keepsRest, keptBecause } from '../plan/reload-guard.ts';
-import { completeOwnColumns, ensureOwnColumns, keepMarked, prepareMarks } from '../write/metadata-columns.ts';
+import { extensionFor, isExtended, keepsRest, reloadHindrance } from '../plan/reload-guard.ts';
+import {
+  completeMetadataColumns,
+  ensureMetadataColumns,
+  keepMarked,
+  prepareMarks,
+} from '../write/metadata-columns.ts';
 import { dropOlderVersions, mergeOf, NO_COUNTS } from '../write/merge-staging.ts';
 import { mergeInto, type MergedInto } from '../write/merge-into.ts';
 import { nullKeyWarning } from '../write/null-keys.ts';
@@ -151,7 +156,7 @@ async function settleRows(load: Load, rows: number): Promise<Settled> {
 export async function mergeWhole(load: Load): Promise<MergedInto> {
   const { context, facts, plan, destination, placing } = load;
   const table = facts.destinationName;
-  const isKept = keptBecause(facts.settings) !== undefined;
+  const isKept = reloadHindrance(facts.settings) !== undefined;
   const alteration = placing.way === 'alter' ? placing.alteration : undefined;
   if (alteration && (!isKept || isExtended(alteration))) {
     await enter(load, 'swap');
@@ -163,7 +168,7 @@ export async function mergeWhole(load: Load): Promise<MergedInto> {
     if (before !== undefined) await mustSurvive(destination, table, 'what is built on it', before);
   } else await holdCopy(destination, facts, context.timing, { holds: 'whole' });
   await enter(load, 'merge');
-  await ensureOwnColumns(destination, facts);
+  await ensureMetadataColumns(destination, facts);
   if (isKept) await ensureKeyIndex(destination, facts);
   const share = keepsRest(facts.settings) ? 'many' : 'whole';
   const counts = await mergeInto({
@@ -201,7 +206,7 @@ export async function putInPlace(load: Load): Promise<GoneRows> {
   const { context, facts, plan, destination, placing, hasMergeKey } = load;
   const gone = placing.way === 'exchange' ? await lookAtGone(load) : NONE_GONE;
   ensureWithinLimit(load, gone);
-  await completeOwnColumns(destination, facts);
+  await completeMetadataColumns(destination, facts);
   if (facts.settings.deletes === 'soft') await keepMarked(destination, facts, plan.source);
   await enter(load, 'index');
   if (placing.way === 'exchange') {

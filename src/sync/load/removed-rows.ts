@@ -12,7 +12,7 @@ import { countRows, countWithout } from '../../sql/gone-rows.ts';
 import { ident } from '../../sql/identifiers.ts';
 import { markIn, oursIn, type OwnColumn } from '../../sql/own-columns.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { ownOf } from '../write/metadata-columns.ts';
+import { metadataColumnsOf } from '../write/metadata-columns.ts';
 import type { LoadPlan } from '../plan/plan.ts';
 
 export interface GoneRows {
@@ -76,7 +76,7 @@ export async function goneByMerge(
   { inserted, deleted }: { readonly inserted: number; readonly deleted: number },
 ): Promise<GoneRows> {
   if (deleted === 0) return NONE_GONE;
-  const left = await rowsOf(client, countRows(facts.destinationName, liveRows(ownOf(facts))));
+  const left = await rowsOf(client, countRows(facts.destinationName, liveRows(metadataColumnsOf(facts))));
   return { gone: deleted, of: left - inserted + deleted };
 }
 
@@ -108,7 +108,7 @@ export async function goneByExchange(
 
 /** Own columns that the table has: one that the load brings along tells nothing of the rows that are there. */
 const presentOwn = (facts: TableFacts) =>
-  ownOf(facts).filter((own) => facts.destination?.columns.some(({ name }) => name === own.name));
+  metadataColumnsOf(facts).filter((own) => facts.destination?.columns.some(({ name }) => name === own.name));
 
 function liveRows(own: readonly OwnColumn[]): string[] {
   const mark = markIn(own);

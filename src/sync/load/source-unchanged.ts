@@ -8,7 +8,7 @@ import { ask } from '../../postgres/usual-path.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { RaisedFence } from '../fence/fence.ts';
 import type { RefreshPlan } from '../plan/plan.ts';
-import { hasNumbers, type UnchangedCheck, type WasRead } from '../plan/unchanged-check.ts';
+import { hasTransactionIds, type UnchangedCheck, type WasRead } from '../plan/unchanged-check.ts';
 import { withTableSnapshot } from '../read/read-window.ts';
 import type { RunContext } from '../context/run-context.ts';
 
@@ -57,7 +57,7 @@ export async function contentsOf(
   source: Relation,
   rows: number,
 ): Promise<WasRead> {
-  const needsDigest = facts.settings.skipUnchanged && !hasNumbers(facts, source);
+  const needsDigest = facts.settings.skipUnchanged && !hasTransactionIds(facts, source);
   return { rows: String(rows), digest: needsDigest ? await digestOf(destination, facts, source) : null };
 }
 

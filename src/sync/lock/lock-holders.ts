@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { reworded, type IncrepError } from '../../errors.ts';
 import type { Database } from '../../postgres/database.ts';
-import type { Place } from '../../postgres/place.ts';
+import type { Endpoint } from '../../postgres/place.ts';
 import { LOCK_HOLDERS } from '../../sql/locks.ts';
 import { stateTable } from '../../sql/state.ts';
 import type { TableFacts } from '../facts/facts.ts';
@@ -19,7 +19,7 @@ const holderRow = z.object({
   since: z.date().nullable(),
   locks: z.string(),
 });
-type Holder = Readonly<z.infer<typeof holderRow> & Pick<Place, 'side'>>;
+type Holder = Readonly<z.infer<typeof holderRow> & Pick<Endpoint, 'side'>>;
 
 /** What we do at the source is stopped by one mode only, so the others are not worth naming. */
 const HARMLESS_AT_SOURCE = [
@@ -61,7 +61,7 @@ async function holdersAt(
   tables: readonly string[],
   harmless: readonly string[],
 ): Promise<Holder[]> {
-  const { side } = database.place;
+  const { side } = database.endpoint;
   return database.withReading(async (client) => holdersOf(client, side, [schema, tables, harmless]));
 }
 

@@ -11,7 +11,7 @@ import { isKeyed, PLAINLY } from '../../schema/state-record.ts';
 import { chooseChunks } from './chunk-choice.ts';
 import { evolvingWords } from './describe-evolution.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { extensionFor, isExtended, keptBecause, isIndexed } from './reload-guard.ts';
+import { extensionFor, isExtended, reloadHindrance, isIndexed } from './reload-guard.ts';
 import { chooseLoader } from './loader-choice.ts';
 import { notAdoptable } from '../facts/unclaimed.ts';
 import type { Keyed, LoadPlan, Plan, Planned, Request, Way } from './plan.ts';
@@ -70,7 +70,7 @@ export function load(
 /** Of a table that was not made by us. Where nothing identifies a row, there is nothing to compare by, and all rows are read. */
 export function adopt(now: TableFacts, source: Relation): Plan {
   const { destination, settings, natives } = now;
-  const isKept = keptBecause(settings) !== undefined;
+  const isKept = reloadHindrance(settings) !== undefined;
   const unfit =
     destination && !isKept
       ? [
@@ -102,7 +102,7 @@ export function adopt(now: TableFacts, source: Relation): Plan {
 function wayFor(now: TableFacts, source: Relation): Way {
   const { destination, saved, settings, natives } = now;
   if (!destination) return 'create';
-  if (keptBecause(settings) !== undefined)
+  if (reloadHindrance(settings) !== undefined)
     return isIndexed(now) && !isExtended(extensionFor(now, source)) ? 'merge-whole' : 'extend';
   const isGone = ({ name }: { name: string }) => !source.columns.some((column) => column.name === name);
   const hasLeftOver = saved.kind === 'record' && saved.record.shape.columns.some(isGone);

@@ -10,9 +10,9 @@ import { tableCommand } from '../../shell-word.ts';
 import { adopt, incremental, load } from './build-plan.ts';
 import { driftOf, settingsDrift } from './drift.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { keptBecause, lossRefusal } from './reload-guard.ts';
+import { reloadHindrance, lossRefusal } from './reload-guard.ts';
 import { isKeyedPlan, type Plan, type Request } from './plan.ts';
-import { probeFor, type UnchangedCheck } from './unchanged-check.ts';
+import { unchangedCheckFor, type UnchangedCheck } from './unchanged-check.ts';
 import { refusalsOf } from './refusals.ts';
 import { typeDrift } from './type-refusals.ts';
 import { notOurs, rowsInWords, type Unclaimed } from '../facts/unclaimed.ts';
@@ -56,7 +56,7 @@ function refresh(now: TableFacts, source: Relation, destination: Relation, reque
   if (drift.length > 0) return onDrift(now, source, destination, { request, drift });
   if (wasEmptied(now)) return load(now, source, 'initial', EMPTIED);
   const plan = load(now, source, 'full-refresh', 'loaded again each time: mode is full-refresh');
-  const probe = isKeyedPlan(plan) || plan.typeChanges.length > 0 ? undefined : probeFor(now, source);
+  const probe = isKeyedPlan(plan) || plan.typeChanges.length > 0 ? undefined : unchangedCheckFor(now, source);
   return probe ? { ...plan, reason: `${plan.reason}, unless ${PROBED[probe.kind]}`, probe } : plan;
 }
 
@@ -92,7 +92,7 @@ function evolve(now: TableFacts, source: Relation, destination: Relation, { requ
       'reset',
       `${drift.join('; ')}${why.length > 0 ? `; not in place: ${why.join('; ')}` : ''}`,
     );
-  const hindrance = request.notInPlace ?? keptBecause(settings);
+  const hindrance = request.notInPlace ?? reloadHindrance(settings);
   if (hindrance !== undefined) return reset(hindrance);
   // Another key is another way to copy, other rows are another copy, and what is empty or loaded anyway is filled as fast as it is altered.
   if (

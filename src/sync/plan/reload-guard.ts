@@ -16,7 +16,7 @@ import type { TableFacts } from '../facts/facts.ts';
 type Settings = TableFacts['settings'];
 
 /** Why, in words; undefined for a plain copy. */
-export function keptBecause(settings: Settings): string | undefined {
+export function reloadHindrance(settings: Settings): string | undefined {
   if (isAppend(settings)) return 'it holds versions of rows that the source no longer has';
   if (isShared(settings)) return 'it may hold rows of other pipelines';
   return settings.onConflict === 'last_update_wins' ? 'it may hold rows of its own' : undefined;
@@ -65,7 +65,7 @@ export function blockingKeys({ destination, settings, saved }: TableFacts): {
   const isFormer = ({ columns }: UniqueKey) =>
     !isSameSet(columns, wanted) &&
     [before, settings.mergeKey, rowKey(settings)].some((key) => isSameSet(columns, key));
-  const keys = keptBecause(settings) === undefined ? [] : (destination?.uniqueKeys ?? []);
+  const keys = reloadHindrance(settings) === undefined ? [] : (destination?.uniqueKeys ?? []);
   const ours = keys.filter(isFormer);
   return {
     ours,
@@ -82,7 +82,7 @@ export function lossRefusal(now: TableFacts, source: Relation): IncrepError | un
     historyRefusal(now, destination, record) ??
     othersRefusal(now) ??
     ownTypeRefusal(now, destination) ??
-    (keptBecause(settings) === undefined
+    (reloadHindrance(settings) === undefined
       ? undefined
       : (identityRefusal(now, record) ?? shapeRefusal(now, destination, source) ?? indexRefusal(now)))
   );
@@ -145,7 +145,7 @@ function identityRefusal(now: TableFacts, record: StateRecord | undefined): Incr
   const isIdentity = what === 'unique_cols' ? isAppend(settings) || isShared(settings) : isAppend(settings);
   if (was === is || !isIdentity) return undefined;
   return new IncrepError('SCHEMA_CHANGE_REFUSED', {
-    what: `${what} changed from [${was}] to [${is}], and ${printName(now.destinationName)} cannot be loaded again by them: ${keptBecause(settings)}`,
+    what: `${what} changed from [${was}] to [${is}], and ${printName(now.destinationName)} cannot be loaded again by them: ${reloadHindrance(settings)}`,
     next: `Set ${what} back to [${was}]. ${again(now)}`,
   });
 }
@@ -157,7 +157,7 @@ function shapeRefusal(now: TableFacts, destination: Relation, source: Relation):
     const wanted = carriedType(column, natives);
     if (copy && copy.type !== wanted)
       return new IncrepError('SCHEMA_CHANGE_REFUSED', {
-        what: `column "${column.name}" of ${printName(destinationName)} is ${copy.type} and must be ${wanted} now, and the table cannot be loaded again: ${keptBecause(settings)}`,
+        what: `column "${column.name}" of ${printName(destinationName)} is ${copy.type} and must be ${wanted} now, and the table cannot be loaded again: ${reloadHindrance(settings)}`,
         next: `Change the column by hand, where its values allow it; at the destination: ALTER TABLE ${qualified(destinationName)} ALTER COLUMN ${ident(column.name)} TYPE ${wanted} USING ${ident(column.name)}::${wanted}. ${again(now)}`,
       });
   }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { TableSettings } from '../../config/settings.ts';
 import { isServerBound } from '../../schema/columns.ts';
 import { showsWriters, type Relation } from '../../schema/relations.ts';
-import { isSameLife, type Contents } from '../../schema/state-record.ts';
+import { isSameInstance, type Contents } from '../../schema/state-record.ts';
 import type { TableFacts } from '../facts/facts.ts';
 
 export type WasRead = Pick<Contents, 'rows' | 'digest'>;
@@ -41,7 +41,7 @@ export type UnchangedCheck =
  * another server, has no numbers of its own. What is computed when it is read, and names of objects, which can be renamed,
  * change with no row written.
  */
-export const hasNumbers = ({ selected }: TableFacts, source: Relation): boolean =>
+export const hasTransactionIds = ({ selected }: TableFacts, source: Relation): boolean =>
   selected.isSteady &&
   showsWriters(source) &&
   !source.hasForeignRows &&
@@ -50,15 +50,15 @@ export const hasNumbers = ({ selected }: TableFacts, source: Relation): boolean 
   );
 
 /** Pure. Undefined where only reading everything can tell. */
-export function probeFor(facts: TableFacts, source: Relation): UnchangedCheck | undefined {
+export function unchangedCheckFor(facts: TableFacts, source: Relation): UnchangedCheck | undefined {
   const { saved, settings } = facts;
   // Where the state of the destination is not what it was left as, its rows may not be either.
   if (!settings.skipUnchanged || saved.kind !== 'record' || saved.warnings.length > 0) return undefined;
   const { contents: known, settledXid, shape, sourceLife } = saved.record;
   if (!known || known.settings !== contentSettings(settings)) return undefined;
-  if (!hasNumbers(facts, source))
+  if (!hasTransactionIds(facts, source))
     return known.digest === null ? undefined : { kind: 'digest', digest: known.digest, known };
   const isKnown =
-    settledXid !== null && shape.oid === source.oid && isSameLife(sourceLife, facts.servers.source);
+    settledXid !== null && shape.oid === source.oid && isSameInstance(sourceLife, facts.servers.source);
   return isKnown ? { kind: 'numbers', since: settledXid, known } : undefined;
 }

@@ -12,7 +12,7 @@ import type { RunContext } from '../context/run-context.ts';
 
 const patienceOf = ({ settings, timing, destination }: RunContext): Patience => {
   const seconds = Math.min(timing.fanOut.stalled, settings.stallTimeoutSeconds);
-  return { seconds, tooSlow: () => tooSlow(seconds, destination.place.side) };
+  return { seconds, tooSlow: () => tooSlow(seconds, destination.endpoint.side) };
 };
 
 const tooSlow = (seconds: number, side: string): IncrepError =>
@@ -30,7 +30,11 @@ export async function receiveCopy(
   statement: Statement,
 ): Promise<{ data: Readable; sent: RowsSent }> {
   const send: Sent<RowsSent> = (client, receivers) =>
-    copyToAll({ client, place: context.source.place, copyOut: statement }, receivers, patienceOf(context));
+    copyToAll(
+      { client, endpoint: context.source.endpoint, copyOut: statement },
+      receivers,
+      patienceOf(context),
+    );
   const { data, told } = await shared.receive(nameOf(context), JSON.stringify(statement), send);
   return { data, sent: told };
 }

@@ -12,7 +12,7 @@ import { copyIn, copyOut, type CopyFormat } from '../../sql/copy.ts';
 import { fromItem, onRows } from '../../sql/row-source.ts';
 import { shapeStamp } from '../../sql/catalog.ts';
 import type { Statement } from '../../sql/search-path.ts';
-import { serverLife } from '../../sql/session.ts';
+import { serverInstance } from '../../sql/session.ts';
 import { hasRows, lockShape, selectWindow, type Window } from '../../sql/window.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { IncrementalPlan, LoadPlan } from '../plan/plan.ts';
@@ -74,7 +74,7 @@ export async function withTableSnapshot<T>(
 ): Promise<T> {
   const { context, facts, plan, isCompared = false } = reading;
   const lock = canLock(plan.source) ? [lockShape(facts.sourceName)] : [];
-  const first = [...lock, serverLife(facts.servers.source), shapeStamp(facts.sourceName), ...questions];
+  const first = [...lock, serverInstance(facts.servers.source), shapeStamp(facts.sourceName), ...questions];
   const what =
     basis === undefined || !context.group
       ? undefined
@@ -117,7 +117,7 @@ async function copyRows(
   );
   const into = {
     client: destination,
-    place: context.destination.place,
+    endpoint: context.destination.endpoint,
     copyIn: copyIn(facts.stagingName, columns, { format, isFresh }),
   };
   const copied = await copyFrom(context, view, statement, into, flowOf(context, facts, format));
@@ -133,7 +133,11 @@ async function copyFrom(
   flow: Parameters<typeof copyInto>[2],
 ): Promise<Copied & { readonly rowsSent: number }> {
   if ('own' in from)
-    return copyBetween({ client: from.own, place: context.source.place, copyOut: statement }, into, flow);
+    return copyBetween(
+      { client: from.own, endpoint: context.source.endpoint, copyOut: statement },
+      into,
+      flow,
+    );
   const { data, sent } = await receiveCopy(context, from.shared, statement);
   const copied = await copyInto(data, into, flow);
   return { ...copied, rowsSent: await sent.rows };
@@ -144,7 +148,7 @@ async function dumpRows(reading: Reading, { from }: View): Promise<Copied> {
   const flow = flowOf(context, facts, 'text');
   const into = (columns: readonly string[]) => ({
     client: destination,
-    place: context.destination.place,
+    endpoint: context.destination.endpoint,
     copyIn: copyIn(facts.stagingName, columns, { format: 'text', isFresh: true }),
   });
   if ('shared' in from) {

@@ -6,7 +6,7 @@ import { grantedByDefault } from '../../postgres/belongings.ts';
 import { codeOf } from '../../postgres/identity.ts';
 import { queryPinnedFirst } from '../../postgres/usual-path.ts';
 import { derivedName, printName } from '../../schema/names.ts';
-import type { BuiltItem, BuiltRelation, Belongings } from '../../sql/belongings.ts';
+import type { BuiltItem, BuiltRelation, DependentObjects } from '../../sql/belongings.ts';
 import { commentOnTable, renameTable } from '../../sql/destination.ts';
 import {
   createBuilt,
@@ -24,7 +24,7 @@ import { renameIndexes, type NewTable } from './new-table.ts';
 import { ASIDE, mustSurvive, refusalFrom } from './unsurvivable.ts';
 
 export interface Exchange extends NewTable {
-  readonly belongings: Belongings;
+  readonly belongings: DependentObjects;
 }
 
 /** What it takes to make things again that were on a relation. */

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { derivedName, type TableName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { copyKey } from '../../schema/row-identity.ts';
-import { indexOn, type Belongings, type BuiltIndex } from '../../sql/belongings.ts';
+import { indexOn, type DependentObjects, type BuiltIndex } from '../../sql/belongings.ts';
 import { createMergeKey, renameIndex } from '../../sql/destination.ts';
 import { qualified } from '../../sql/identifiers.ts';
 import {
@@ -17,7 +17,7 @@ import type { Statement } from '../../sql/search-path.ts';
 import { carriedType } from '../../schema/columns.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { indexNameFor } from '../write/index-names.ts';
-import { ownOf } from '../write/metadata-columns.ts';
+import { metadataColumnsOf } from '../write/metadata-columns.ts';
 import { mustSurvive, unsurvivable } from './unsurvivable.ts';
 
 export interface NewTable {
@@ -25,7 +25,7 @@ export interface NewTable {
   readonly facts: TableFacts;
   readonly source: Relation;
   /** Undefined where there was no table. */
-  readonly belongings: Belongings | undefined;
+  readonly belongings: DependentObjects | undefined;
   readonly extras: readonly ExtraColumn[];
   /** All columns that the new table has. */
   readonly columns: readonly string[];
@@ -39,7 +39,7 @@ export const describeNewTable = (
   client: pg.ClientBase,
   facts: TableFacts,
   source: Relation,
-  belongings: Belongings | undefined,
+  belongings: DependentObjects | undefined,
   foreign: Relation['columns'],
 ): Omit<NewTable, 'isRehearsal'> => ({
   client,
@@ -51,7 +51,7 @@ export const describeNewTable = (
   columns: [
     ...source.columns.map(({ name }) => name),
     ...foreign.map(({ name }) => name),
-    ...ownOf(facts).map(({ name }) => name),
+    ...metadataColumnsOf(facts).map(({ name }) => name),
   ],
 });
 

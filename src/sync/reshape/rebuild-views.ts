@@ -10,7 +10,7 @@ import {
   lockWholly,
   refresh,
 } from '../../sql/reshape.ts';
-import type { BuiltRelation, Belongings } from '../../sql/belongings.ts';
+import type { BuiltRelation, DependentObjects } from '../../sql/belongings.ts';
 import { describe, dress, itemsOf, make, must, type Dressing } from './exchange.ts';
 import { belongingsOf } from './reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
@@ -37,7 +37,7 @@ export async function viewsOver(
   return { client, facts, belongings, columns: names, isRehearsal: false, views };
 }
 
-function affectedBy({ views }: Belongings, direct: readonly string[]): BuiltRelation[] {
+function affectedBy({ views }: DependentObjects, direct: readonly string[]): BuiltRelation[] {
   const affected = new Set(direct);
   return views.filter(({ oid, dependsOn }) => {
     if (dependsOn.some((other) => affected.has(other))) affected.add(oid);
@@ -52,13 +52,13 @@ export const locksOver = (facts: TableFacts, views: readonly BuiltRelation[]): s
 ];
 
 /** Never CASCADE: whatever else stands on them refuses. @throws IncrepError DEPENDENT_OBJECTS */
-export async function takeDown(work: Rebuilding): Promise<void> {
+export async function dropViews(work: Rebuilding): Promise<void> {
   for (const view of work.views.toReversed())
     await must(work, `what is built on ${describe(view)}`, dropBuilt(view.name, view.kind));
 }
 
 /** @throws IncrepError DEPENDENT_OBJECTS */
-export async function putUp(work: Rebuilding): Promise<void> {
+export async function recreateViews(work: Rebuilding): Promise<void> {
   for (const view of work.views) {
     await must(work, describe(view), createBuilt(view));
     await dress(work, view);
@@ -67,7 +67,7 @@ export async function putUp(work: Rebuilding): Promise<void> {
 }
 
 /** Once the rows are there. @throws IncrepError DEPENDENT_OBJECTS */
-export async function refill(work: Rebuilding): Promise<void> {
+export async function refreshViews(work: Rebuilding): Promise<void> {
   for (const view of work.views)
     if (view.kind === 'materialized view' && view.isPopulated)
       await must(work, describe(view), refresh(view));

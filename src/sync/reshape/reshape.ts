@@ -1,14 +1,14 @@
 /** How a table gets another shape with everything that people have built on it: found out by trying, on no rows. */
 import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
-import { describeBelongings } from '../../postgres/belongings.ts';
+import { describeDependentObjects } from '../../postgres/belongings.ts';
 import { printName } from '../../schema/names.ts';
 import { uniqueIndexOn, type Relation } from '../../schema/relations.ts';
-import type { Belongings } from '../../sql/belongings.ts';
+import type { DependentObjects } from '../../sql/belongings.ts';
 import { alterBefore, COLUMN_NAMES, lockWholly, type Alteration } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { formerKey } from '../plan/reload-guard.ts';
-import { completeOwnColumns, prepareMarks } from '../write/metadata-columns.ts';
+import { completeMetadataColumns, prepareMarks } from '../write/metadata-columns.ts';
 import { makeStaging } from '../write/staging.ts';
 import { alterationFor, foreignColumns } from '../plan/alteration.ts';
 import { exchange, locksFor, type Exchange } from './exchange.ts';
@@ -47,11 +47,11 @@ export async function chooseReshape(
 export async function belongingsOf(
   client: pg.ClientBase,
   { destination, saved, settings }: TableFacts,
-): Promise<Belongings> {
+): Promise<DependentObjects> {
   if (!destination) throw new Error('there is no table to reshape');
   const key = saved.kind === 'record' ? formerKey(saved.record) : settings.mergeKey;
   const ownIndex = uniqueIndexOn(destination, key)?.index ?? '';
-  return inPassing(client, () => describeBelongings(client, destination.oid, ownIndex));
+  return inPassing(client, () => describeDependentObjects(client, destination.oid, ownIndex));
 }
 
 /** Rolled back, so that no lock stays: a mere look at a view's definition keeps it from being altered till we commit. */
@@ -86,7 +86,10 @@ export async function seenAgain(work: Exchange): Promise<Exchange> {
 }
 
 /** What the new table has been made with before it is exchanged, as text that can be compared. */
-const madeWith = ({ indexes, defaults, obstacles, items }: Belongings, columns: readonly string[]): string =>
+const madeWith = (
+  { indexes, defaults, obstacles, items }: DependentObjects,
+  columns: readonly string[],
+): string =>
   JSON.stringify([
     columns.toSorted(),
     indexes,
@@ -97,7 +100,7 @@ const madeWith = ({ indexes, defaults, obstacles, items }: Belongings, columns: 
 
 /** What makes readers wait least comes first. Pure. */
 function possibleWays(
-  { views, items, obstacles }: Belongings,
+  { views, items, obstacles }: DependentObjects,
   alteration: Alteration | undefined,
   work: Omit<Exchange, 'isRehearsal'>,
 ): Reshape[] {
@@ -140,7 +143,7 @@ async function rehearseExchange(work: Exchange, timing: LockTiming): Promise<voi
   if (obstacle !== undefined) throw unsurvivable(facts.destinationName, obstacle);
   await makeStaging(client, facts, source.columns, true);
   await prepareMarks(client, facts);
-  await completeOwnColumns(client, facts);
+  await completeMetadataColumns(client, facts);
   await completeStaging(work);
   if (await tryToLock(work, timing)) await exchange(work);
 }

@@ -24,7 +24,7 @@ import {
   type TableRequest,
   waitBeforeNext,
 } from './sync-table.ts';
-import { inTurn } from './table-order.ts';
+import { inTableOrder } from './table-order.ts';
 import { isSame } from '../write/violations.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { writeRefusal } from '../facts/writable-destination.ts';
@@ -104,7 +104,7 @@ async function turnsOf(
   tables: readonly TableSettings[],
   facts: Facts,
 ): Promise<readonly (TableFacts | TableFailure)[]> {
-  const known = await inTurn(context, facts);
+  const known = await inTableOrder(context, facts);
   const all = [...known, ...facts.failures];
   return facts.failures.length === 0 || context.timeLimit.isLimited ? all : inOrder(all, tables);
 }

@@ -9,13 +9,13 @@ import type { RunContext } from '../context/run-context.ts';
  * always too short the same ones would be left each time. What was tried counts, whether it came to something or not,
  * else one table that always fails, or a load of many hours in chunks, would take all the time there is.
  */
-export async function inTurn(context: RunContext, facts: Facts): Promise<readonly TableFacts[]> {
+export async function inTableOrder(context: RunContext, facts: Facts): Promise<readonly TableFacts[]> {
   if (!context.timeLimit.isLimited) return facts.tables;
-  return byTurn(facts.tables, await lastAttempts(context, facts));
+  return byTableOrder(facts.tables, await lastAttempts(context, facts));
 }
 
 /** `attempts`: milliseconds since 1970, by the name of the copy. The order of the configuration decides between equals. */
-export const byTurn = (
+export const byTableOrder = (
   tables: readonly TableFacts[],
   attempts: ReadonlyMap<string, number>,
 ): readonly TableFacts[] => {

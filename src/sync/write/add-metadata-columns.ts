@@ -6,7 +6,7 @@ import { lockWholly } from '../../sql/reshape.ts';
 import { altered } from './destination-lock.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { usersOfCopy } from '../lock/lock-holders.ts';
-import { filledForNow, missingOwn } from './metadata-columns.ts';
+import { filledForNow, missingMetadataColumns } from './metadata-columns.ts';
 import { lockAlone } from '../lock/exclusive-lock.ts';
 import { lockTable, type Patience } from '../lock/table-lock.ts';
 import type { RunContext } from '../context/run-context.ts';
@@ -25,7 +25,7 @@ export async function addOwnColumns(
   patience: Patience,
 ): Promise<TableFacts> {
   const { destinationName: table, settings } = facts;
-  const missing = missingOwn(facts);
+  const missing = missingMetadataColumns(facts);
   if (!facts.destination || missing.length === 0) return facts;
   return context.destination.withWriting([], async (client) => {
     await lockTable(client, facts, patience);

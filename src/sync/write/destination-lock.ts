@@ -14,7 +14,7 @@ import { lockTimeout } from '../../sql/reshape.ts';
 import { whichHaveRows } from '../../sql/window.ts';
 import type { Timing } from '../../timing.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { ownOf } from './metadata-columns.ts';
+import { metadataColumnsOf } from './metadata-columns.ts';
 import { ownRows } from '../facts/populated-tables.ts';
 
 /** SQLSTATE. */
@@ -74,7 +74,7 @@ const stampRow = z.object({ stamp: z.string() });
 /** Whether statements that were made for the one serve the other. Columns of ours may have been added just now. */
 function isStillFit(facts: TableFacts, planned: Relation, now: Relation | undefined): boolean {
   if (!now || now.oid !== planned.oid) return false;
-  const own = ownOf(facts).map(({ name }) => name);
+  const own = metadataColumnsOf(facts).map(({ name }) => name);
   const theirs = ({ columns }: Relation) =>
     columns.filter(({ name }) => !own.includes(name)).map((column) => JSON.stringify(column));
   const columns = theirs(now);

@@ -22,7 +22,7 @@ import type { OwnColumn } from '../../sql/own-columns.ts';
 import { addMissing, removeSurplus } from '../../sql/copies.ts';
 import { rowKey } from '../../schema/row-identity.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { ownOf } from './metadata-columns.ts';
+import { metadataColumnsOf } from './metadata-columns.ts';
 import { isSameList } from '../../schema/columns.ts';
 
 export interface MergeCounts {
@@ -37,7 +37,7 @@ export const NO_COUNTS: MergeCounts = { inserted: 0, updated: 0, deleted: 0, new
 
 export function mergeOf(facts: TableFacts, source: Relation): Merge {
   const { settings, destination, destinationName, stagingName, servers } = facts;
-  const own = ownOf(facts);
+  const own = metadataColumnsOf(facts);
   const key = rowKey(settings);
   const isNullable = (name: string) =>
     source.columns.find((column) => column.name === name)?.isNotNull === false;

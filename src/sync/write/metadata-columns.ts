@@ -7,7 +7,7 @@ import { addOwnColumn, copyMarked, fillOwnColumn } from '../../sql/destination.t
 import { ownColumns, type OwnColumn } from '../../sql/own-columns.ts';
 import type { TableFacts } from '../facts/facts.ts';
 
-export const ownOf = ({ settings, pipeline }: Pick<TableFacts, 'settings' | 'pipeline'>) =>
+export const metadataColumnsOf = ({ settings, pipeline }: Pick<TableFacts, 'settings' | 'pipeline'>) =>
   ownColumns(settings, pipeline);
 
 const hasColumn = (relation: Relation | undefined, wanted: string): boolean =>
@@ -16,18 +16,18 @@ const hasColumn = (relation: Relation | undefined, wanted: string): boolean =>
 const hasMark = (relation: Relation | undefined): boolean => hasColumn(relation, DELETED_AT);
 
 /** Those that the destination table lacks. */
-export const missingOwn = (facts: TableFacts): readonly OwnColumn[] =>
-  ownOf(facts).filter(({ name }) => !hasColumn(facts.destination, name));
+export const missingMetadataColumns = (facts: TableFacts): readonly OwnColumn[] =>
+  metadataColumnsOf(facts).filter(({ name }) => !hasColumn(facts.destination, name));
 
 /** What rows hold that were there before the column. What nobody kept apart until now is this pipeline's. */
 export const filledForNow = ({ isIdentity, inserted }: OwnColumn): string | undefined =>
   isIdentity ? inserted : undefined;
 
 /** In a table that was made before they were asked for, and that is locked against readers or has them already. */
-export async function ensureOwnColumns(client: pg.ClientBase, facts: TableFacts): Promise<void> {
+export async function ensureMetadataColumns(client: pg.ClientBase, facts: TableFacts): Promise<void> {
   const { destinationName } = facts;
-  const missing = missingOwn(facts);
-  for (const column of ownOf(facts)) {
+  const missing = missingMetadataColumns(facts);
+  for (const column of metadataColumnsOf(facts)) {
     const filled = filledForNow(column);
     if (missing.includes(column)) await client.query(addOwnColumn(destinationName, column, filled));
     else if (filled !== undefined && !wasKeptApart(facts))
@@ -40,13 +40,13 @@ const wasKeptApart = ({ saved }: TableFacts): boolean =>
 
 /** The mark's column in a staging table that will become the table. */
 export async function prepareMarks(client: pg.ClientBase, facts: TableFacts): Promise<void> {
-  for (const column of ownOf(facts))
+  for (const column of metadataColumnsOf(facts))
     if (column.isMark) await client.query(addOwnColumn(facts.stagingName, column));
 }
 
 /** The others, once all rows are there, so that none is written again for them. */
-export async function completeOwnColumns(client: pg.ClientBase, facts: TableFacts): Promise<void> {
-  for (const column of ownOf(facts).filter(({ isMark }) => !isMark))
+export async function completeMetadataColumns(client: pg.ClientBase, facts: TableFacts): Promise<void> {
+  for (const column of metadataColumnsOf(facts).filter(({ isMark }) => !isMark))
     await client.query(addOwnColumn(facts.stagingName, column, column.inserted));
 }
 

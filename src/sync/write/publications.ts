@@ -14,7 +14,7 @@ import { publicationsOfAll } from '../../sql/publications.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { indexNameFor, makeRoomFor } from './index-names.ts';
 import { seenNow } from './merge-key-index.ts';
-import { ensureOwnColumns } from './metadata-columns.ts';
+import { ensureMetadataColumns } from './metadata-columns.ts';
 
 const nameRow = z.object({ name: z.string() });
 
@@ -43,7 +43,7 @@ export async function madeWherePublished(
   if (publications.length === 0 || (await seenNow(client, facts)).destination !== undefined) return facts;
   await makeRoomFor(client, destinationName);
   await client.query(createTable(destinationName, source.columns, natives, true));
-  await ensureOwnColumns(client, facts);
+  await ensureMetadataColumns(client, facts);
   const key = copyKey(settings);
   const isNotNull = (name: string) =>
     source.columns.some((column) => column.name === name && column.isNotNull);

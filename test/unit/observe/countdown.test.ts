@@ -17,7 +17,7 @@ test('the line never fills the terminal, is drawn anew when that changes, and le
   let isListening = true;
   const line = countdown(
     {
-      look,
+      style: look,
       write: (text) => written.push(text),
       onResize: (listener) => {
         redraw = listener;

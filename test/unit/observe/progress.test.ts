@@ -38,7 +38,7 @@ function start({ columns = 80, rows = 24, tables = ['orders', 'items'], isUnicod
   const progress = createProgress(
     {
       write,
-      look,
+      style: look,
       onResize: (listener) => {
         redraw = listener;
         return () => (redraw = () => {});

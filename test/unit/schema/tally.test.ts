@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
-import { newTally, tallied as tally, tallySchema, type Tally } from '../../../src/schema/tally.ts';
+import { newCounters, withRun as tally, countersSchema, type Counters } from '../../../src/schema/tally.ts';
 import { failure, outcome, summary } from '../report/outcomes.ts';
 
-const tallied = (before: Tally, run: ReturnType<typeof summary>, configured: readonly string[]) =>
+const tallied = (before: Counters, run: ReturnType<typeof summary>, configured: readonly string[]) =>
   tally(before, { summary: run, configured, asked: configured });
 
 const done = outcome({ rowsRead: 5, rowsInserted: 2, rowsUpdated: 1, rowsUnchanged: 2, bytes: 100 });
 const failed = outcome({ status: 'failed', error: failure() });
 
 test('rows and bytes add up, and the end of the sync is its success', () => {
-  const once = tallied(newTally('shop'), summary({ tables: [done] }), ['orders']);
+  const once = tallied(newCounters('shop'), summary({ tables: [done] }), ['orders']);
   const twice = tallied(once, summary({ tables: [done] }), ['orders']);
   expect(twice.tables).toEqual([
     {
@@ -19,11 +19,11 @@ test('rows and bytes add up, and the end of the sync is its success', () => {
     },
   ]);
   expect(twice.lastSuccessAt).toBe('2026-03-01T10:00:04.200Z');
-  expect(tallySchema.parse(JSON.parse(JSON.stringify(twice)))).toEqual(twice);
+  expect(countersSchema.parse(JSON.parse(JSON.stringify(twice)))).toEqual(twice);
 });
 
 test('a failure counts, keeps the last success, and what it did move', () => {
-  const good = tallied(newTally('shop'), summary({ tables: [done] }), ['orders']);
+  const good = tallied(newCounters('shop'), summary({ tables: [done] }), ['orders']);
   const refused = { ...done, status: 'failed' as const, error: failure({ code: 'DELETE_LIMIT_EXCEEDED' }) };
   const bad = tallied(good, summary({ status: 'failed', tables: [refused] }), ['orders']);
   expect(bad.lastSuccessAt).toBe(good.lastSuccessAt);
@@ -33,7 +33,7 @@ test('a failure counts, keeps the last success, and what it did move', () => {
 });
 
 test('a table that another run holds, that was skipped, or that was not asked for is left as it was', () => {
-  const once = tallied(newTally('shop'), summary({ tables: [failed] }), ['orders']);
+  const once = tallied(newCounters('shop'), summary({ tables: [failed] }), ['orders']);
   const locked = { ...failed, error: failure({ code: 'RUN_LOCKED' }) };
   for (const tables of [[locked], [outcome({ status: 'skipped' })], []]) {
     expect(tallied(once, summary({ status: 'failed', tables }), ['orders']).tables).toEqual(once.tables);
@@ -41,14 +41,14 @@ test('a table that another run holds, that was skipped, or that was not asked fo
 });
 
 test('of a table that is gone from the configuration nothing is kept, and a new one begins at 0', () => {
-  const once = tallied(newTally('shop'), summary({ tables: [done] }), ['orders']);
+  const once = tallied(newCounters('shop'), summary({ tables: [done] }), ['orders']);
   const other = tallied(once, summary(), ['__proto__']);
   expect(other.tables).toMatchObject([{ name: '__proto__', rowsRead: 0, lastSuccessAt: null }]);
 });
 
 test('a run that ends before a table fails it, unless it was interrupted or not asked for it', () => {
   const ended = summary({ status: 'failed', error: failure({ code: 'CONNECTION_FAILED' }) });
-  const twice = tallied(tallied(newTally('shop'), ended, ['orders']), ended, ['orders']);
+  const twice = tallied(tallied(newCounters('shop'), ended, ['orders']), ended, ['orders']);
   expect(twice.tables).toMatchObject([{ failures: 2, durationSeconds: null }]);
   const stopped = summary({ status: 'failed', error: failure({ code: 'INTERRUPTED' }) });
   expect(tallied(twice, stopped, ['orders'])).toEqual(twice);

@@ -12,7 +12,7 @@ import {
   createTable,
   fillOwnColumn,
 } from '../../../src/sql/destination.ts';
-import { dropDoubles } from '../../../src/sql/doubles.ts';
+import { dropDuplicates } from '../../../src/sql/doubles.ts';
 import { countWindow, explainWindow, readNothing } from '../../../src/sql/estimate.ts';
 import { highWaterMark } from '../../../src/sql/fence.ts';
 import { hasDoubles, selectFill } from '../../../src/sql/fill.ts';
@@ -171,8 +171,8 @@ const STATEMENTS: Record<string, readonly (Statement | undefined)[]> = {
     ...replaceStatements(each, ['extra'], 'differing'),
     ...replaceStatements(each, ['extra'], 'fixed'),
     keepNewest(each),
-    dropDoubles(each, true),
-    dropDoubles(each, false),
+    dropDuplicates(each, true),
+    dropDuplicates(each, false),
     removeSurplus(each),
     addMissing(each),
   ]),

@@ -2,8 +2,8 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { newTableTally, type Tally } from '../../../src/schema/tally.ts';
-import { updateTally } from '../../../src/state/tally-file.ts';
+import { newTableCounters, type Counters } from '../../../src/schema/tally.ts';
+import { updateCounters } from '../../../src/state/tally-file.ts';
 
 const FILE = 'metrics.counters.json';
 
@@ -24,14 +24,14 @@ async function directoryOfLength(parent: string, length: number): Promise<string
   return path;
 }
 
-const counted = (tally: Tally): Tally => {
-  const [table = newTableTally('orders')] = tally.tables;
+const counted = (tally: Counters): Counters => {
+  const [table = newTableCounters('orders')] = tally.tables;
   return { ...tally, tables: [{ ...table, rowsRead: table.rowsRead + 1 }] };
 };
 
 async function count(directory: string, pipeline = 'shop') {
-  let seen: Tally | undefined;
-  const trouble = await updateTally({
+  let seen: Counters | undefined;
+  const trouble = await updateCounters({
     directory,
     pipeline,
     change: counted,
@@ -97,7 +97,7 @@ test('the counters of another pipeline, and what is no tally, begin anew', async
 test('what comes of using it is not swallowed, and the lock goes all the same', async () => {
   await using place = await folder();
   const use = () => Promise.reject(new Error('full'));
-  const update = updateTally({ directory: place.directory, pipeline: 'shop', change: counted, use });
+  const update = updateCounters({ directory: place.directory, pipeline: 'shop', change: counted, use });
   await expect(update).rejects.toThrow('full');
   expect((await count(place.directory)).rows).toBe(2);
 });
@@ -105,7 +105,7 @@ test('what comes of using it is not swallowed, and the lock goes all the same', 
 test('the lock of a run that took over stays when the one before it ends at last', async () => {
   await using place = await folder();
   const lock = join(place.directory, `${FILE}.lock`);
-  await updateTally({
+  await updateCounters({
     directory: place.directory,
     pipeline: 'shop',
     change: counted,

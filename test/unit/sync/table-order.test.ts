@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { TableFacts } from '../../../src/sync/facts/facts.ts';
 import { WaitBudget } from '../../../src/sync/context/wait-budget.ts';
 import { TimeLimit } from '../../../src/sync/context/time-limit.ts';
-import { byTurn } from '../../../src/sync/run/table-order.ts';
+import { byTableOrder } from '../../../src/sync/run/table-order.ts';
 import { facts, record } from './table-facts.ts';
 
 const table = (name: string, syncedAt?: string): TableFacts => ({
@@ -15,7 +15,7 @@ const table = (name: string, syncedAt?: string): TableFacts => ({
 });
 
 const order = (tables: readonly TableFacts[], attempts: Record<string, string> = {}) =>
-  byTurn(tables, new Map(Object.entries(attempts).map(([name, at]) => [name, Date.parse(at)]))).map(
+  byTableOrder(tables, new Map(Object.entries(attempts).map(([name, at]) => [name, Date.parse(at)]))).map(
     ({ destinationName }) => destinationName.table,
   );
 

@@ -8,7 +8,7 @@ import { printName } from '../../../schema/names.ts';
 import { isUniqueBy, type Relation } from '../../../schema/relations.ts';
 import { isShared } from '../../../schema/row-identity.ts';
 import { analyze } from '../../../sql/destination.ts';
-import { dropDoubles } from '../../../sql/doubles.ts';
+import { dropDuplicates } from '../../../sql/doubles.ts';
 import { forgetLoad } from '../../../sql/loads.ts';
 import type { TableFacts } from '../../facts/facts.ts';
 import { fenceTarget, raiseFence } from '../../fence/fence.ts';
@@ -115,7 +115,7 @@ const UNIQUE_VIOLATION = '23505';
 async function indexStaging(client: pg.ClientBase, facts: TableFacts, source: Relation): Promise<number> {
   const merge = mergeOf(facts, source);
   const drop = async (isTrulyDouble: boolean) =>
-    (await client.query(dropDoubles(merge, isTrulyDouble))).rowCount ?? 0;
+    (await client.query(dropDuplicates(merge, isTrulyDouble))).rowCount ?? 0;
   if (!isUniqueBy(source, merge.mergeKey)) {
     const older = await drop(true);
     await client.query(stagingKey(facts, source));

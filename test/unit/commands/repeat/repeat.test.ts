@@ -1,7 +1,7 @@
 /** The loop by a clock of its own: what each run takes is what the test says. */
 import { expect, test } from 'vitest';
 import { repeat, type Loop } from '../../../../src/commands/watch/repeat.ts';
-import type { Turn } from '../../../../src/commands/watch/iteration.ts';
+import type { Iteration } from '../../../../src/commands/watch/iteration.ts';
 import { IncrepError } from '../../../../src/errors.ts';
 
 const failure = (code: 'CONFIG_INVALID' | 'CONNECTION_FAILED', what = 'it is so') =>
@@ -32,7 +32,7 @@ async function loop(runs: readonly (readonly [number, (number | IncrepError)?])[
     },
     onError: ({ code }, times) => void told.push([code, times]),
   };
-  const run = async ({ signal, notice }: Turn): Promise<number> => {
+  const run = async ({ signal, notice }: Iteration): Promise<number> => {
     const [seconds, outcome = 0] = runs[begun.length] ?? [0];
     begun.push((now - 1_000_000) / 1000);
     notices.push(notice);
@@ -95,7 +95,7 @@ test.each([
   ['came when it had failed by itself', 3, 0],
 ])('a signal reaches the run: it %s', async (_what, ofRun, exitCode) => {
   const controller = new AbortController();
-  const run = ({ signal }: Turn): Promise<number> => {
+  const run = ({ signal }: Iteration): Promise<number> => {
     controller.abort(failure('CONNECTION_FAILED', 'stopped'));
     expect(signal.reason).toBe(controller.signal.reason);
     return Promise.resolve(ofRun);
