@@ -1,5 +1,5 @@
 /** What there is to say of the pipeline's own files: `.env` and `sync-state/`. */
-import { copyNameOf } from '../config/tables/places.ts';
+import { copyNameOf } from '../config/tables/table-mapping.ts';
 import type { Settings } from '../config/settings.ts';
 import { formatBytes, listed } from '../format.ts';
 import { describeStateDirectory, type FileSystem, type StateDirectory } from '../state/state-directory.ts';

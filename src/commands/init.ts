@@ -8,7 +8,7 @@ import { asIncrepError, IncrepError, reworded } from '../errors.ts';
 import { redactedJson, redactor } from '../redact.ts';
 import type { Visit } from '../init/test-connections.ts';
 import { withoutSecrets } from './pipeline/context.ts';
-import { formatReport, nextCommand, reportJson, warningsOf } from './init/report.ts';
+import { formatReport, nextCommand, reportJson, warningsOf } from './init/describe-result.ts';
 import { setupFromFlags } from './init/scripted.ts';
 import type { InitOptions, Setup } from './init/setup.ts';
 import { planFiles, writePlanned, type PlannedFile } from './init/write.ts';

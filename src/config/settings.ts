@@ -1,7 +1,7 @@
 /** What the rest of the house may trust: every value here has been checked, defaulted and named in our own words. */
 
 import type { TableName } from '../schema/names.ts';
-import type { MetadataColumn } from '../schema/own-columns.ts';
+import type { MetadataColumn } from '../schema/metadata-columns.ts';
 import type { NamePattern } from '../schema/patterns.ts';
 import type { Selection } from '../schema/selection.ts';
 import type { ChunkSize } from './chunk-size.ts';

@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { endpointFor } from '../postgres/place.ts';
+import { endpointFor } from '../postgres/endpoint.ts';
 import { serverError } from '../postgres/server-errors.ts';
 
 export interface Login {

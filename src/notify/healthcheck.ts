@@ -10,7 +10,7 @@ import {
   type Undelivered,
 } from './delivery.ts';
 import type { Timing } from '../timing.ts';
-import { afterwards, attemptsAtEnd } from './farewell.ts';
+import { afterwards, attemptsAtEnd } from './shutdown-timeout.ts';
 import { runMessage } from './notice.ts';
 
 const ATTEMPTS_AT_START = 2;

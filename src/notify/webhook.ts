@@ -12,7 +12,7 @@ import {
   type Undelivered,
 } from './delivery.ts';
 import type { Timing } from '../timing.ts';
-import { afterwards, attemptsAtEnd } from './farewell.ts';
+import { afterwards, attemptsAtEnd } from './shutdown-timeout.ts';
 import { bodyOf, type Notice, noticeOf, type RunName } from './notice.ts';
 import { newMessageId, signatureOf } from './signature.ts';
 

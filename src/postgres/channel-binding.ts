@@ -3,7 +3,7 @@ import type { EventEmitter } from 'node:events';
 import type pg from 'pg';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
-import type { Endpoint } from './place.ts';
+import type { Endpoint } from './endpoint.ts';
 
 interface Binding {
   readonly isWanted: boolean;

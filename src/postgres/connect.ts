@@ -6,7 +6,7 @@ import { IncrepError, reworded } from '../errors.ts';
 import { socketOf } from './driver.ts';
 import { watchHandshake } from './handshake.ts';
 import { newBinding } from './channel-binding.ts';
-import { markErrors, type Endpoint } from './place.ts';
+import { markErrors, type Endpoint } from './endpoint.ts';
 import { serverError } from './server-errors.ts';
 import { tlsAttempts } from './tls.ts';
 import { ensureTarget } from './target-session.ts';

@@ -7,7 +7,7 @@ import { IncrepError } from '../errors.ts';
 import type { CopyFormat } from '../sql/copy.ts';
 import { PINNED_PATH, textOf, TO_USUAL_PATH, type Statement } from '../sql/search-path.ts';
 import { broadcast, type Patience } from './broadcast.ts';
-import type { Endpoint } from './place.ts';
+import type { Endpoint } from './endpoint.ts';
 import { rowEstimate } from './row-estimate.ts';
 import { serverError } from './server-errors.ts';
 

@@ -21,9 +21,9 @@ import {
   readIdentity,
   type ServerIdentity,
 } from './identity.ts';
-import { endpointFor, type Endpoint } from './place.ts';
+import { endpointFor, type Endpoint } from './endpoint.ts';
 import { isAboutOneStatement, serverError } from './server-errors.ts';
-import { watchForStall, type Backend } from './silence.ts';
+import { watchForStall, type Backend } from './stall-detection.ts';
 
 /** SQLSTATE. */
 const IDLE_SESSION_TIMEOUT = '57P05';

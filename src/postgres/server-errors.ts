@@ -1,7 +1,7 @@
 /** What a server or a socket says, as an error that a person can act on. */
 import { IncrepError, type ErrorCode } from '../errors.ts';
 import { shellWord } from '../shell-word.ts';
-import { endpointOf, type Endpoint } from './place.ts';
+import { endpointOf, type Endpoint } from './endpoint.ts';
 import { isMissingInside } from './usual-path.ts';
 
 interface Verdict {

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { z } from 'zod';
 import type { ConnectionSettings, SessionParameters } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
-import type { Endpoint } from './place.ts';
+import type { Endpoint } from './endpoint.ts';
 
 const row = z.object({ isStandby: z.boolean(), isReadOnly: z.boolean() });
 type Server = z.infer<typeof row>;

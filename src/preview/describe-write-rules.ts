@@ -1,5 +1,5 @@
 /** How the rows of a copy are written, in words, where that is not plain: pure. */
-import { SOURCE, SYNCED_AT } from '../schema/own-columns.ts';
+import { SOURCE, SYNCED_AT } from '../schema/metadata-columns.ts';
 import { isAppend, isShared, rowKey } from '../schema/row-identity.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { blockingKeys } from '../sync/plan/reload-guard.ts';

@@ -53,8 +53,8 @@ const INDENT = '    ';
 export function formatStatus(tables: readonly Status[], style: Style, now: Date): string {
   const colored = painter(style);
   const paint = (cell: string, row: number, column: number) => {
-    const style = column === 0 ? STYLES[tables[row]?.condition ?? ''] : undefined;
-    return style ? colored(style, cell) : cell;
+    const tint = column === 0 ? STYLES[tables[row]?.condition ?? ''] : undefined;
+    return tint ? colored(tint, cell) : cell;
   };
   const rows = tables.map((table) => cellsOf(table, now));
   const [header = '', ...lines] = formatColumns(COLUMNS, rows, style, paint);

@@ -1,5 +1,5 @@
 /** What makes two rows of a copy the same row. */
-import { SOURCE, type MetadataColumn } from './own-columns.ts';
+import { SOURCE, type MetadataColumn } from './metadata-columns.ts';
 
 /** How rows are written. */
 export interface Writing {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { fenceSchema } from './fences.ts';
 import { KEY_TYPES, type KeyType } from './keys.ts';
 import { selectionSchema } from './selection.ts';
-import { METADATA_COLUMNS } from './own-columns.ts';
+import { METADATA_COLUMNS } from './metadata-columns.ts';
 import { shapeSchema } from './shape.ts';
 
 export const STATE_FORMAT = 1;

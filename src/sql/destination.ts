@@ -1,9 +1,9 @@
 /** Statements that make and mark our tables at the destination. */
 import { carriedType, type Column, type NativeCarriers } from '../schema/columns.ts';
 import type { TableName } from '../schema/names.ts';
-import { DELETED_AT, SYNCED_AT } from '../schema/own-columns.ts';
+import { DELETED_AT, SYNCED_AT } from '../schema/metadata-columns.ts';
 import { ident, identList, literal, qualified } from './identifiers.ts';
-import type { OwnColumn } from './own-columns.ts';
+import type { OwnColumn } from './metadata-columns.ts';
 import { asUsual, EQUALS, isSame } from './search-path.ts';
 
 const columnDefinition = (column: Column, natives: NativeCarriers): string =>

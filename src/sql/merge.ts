@@ -4,7 +4,7 @@
  */
 import type { TableName } from '../schema/names.ts';
 import { ident, identList, qualified } from './identifiers.ts';
-import { assigned, markIn, oursIn, type OwnColumn } from './own-columns.ts';
+import { assigned, markIn, oursIn, type OwnColumn } from './metadata-columns.ts';
 import { DIFFERS, EQUALS, GREATER, isSame } from './search-path.ts';
 
 export interface Merge {

@@ -3,7 +3,7 @@ import type { Column } from '../schema/columns.ts';
 import type { TableName } from '../schema/names.ts';
 import { copiedColumns } from './copy.ts';
 import { ident, literal, qualified } from './identifiers.ts';
-import { assigned, deletedMark, oursIn, type OwnColumn } from './own-columns.ts';
+import { assigned, deletedMark, oursIn, type OwnColumn } from './metadata-columns.ts';
 import { fromItem, type RowSource } from './row-source.ts';
 import { EQUALS, GREATER, isSame, TEXT_AT } from './search-path.ts';
 

@@ -1,7 +1,7 @@
 /** Statements that give a destination table another shape, and what is built on it another table to stand on. */
 import { carriedType, type Column, type NativeCarriers } from '../schema/columns.ts';
 import type { TableName } from '../schema/names.ts';
-import type { BuiltRelation } from './belongings.ts';
+import type { BuiltRelation } from './dependent-objects.ts';
 import { ident, identList, qualified } from './identifiers.ts';
 import { asUsual, DIFFERS, EQUALS, isSame, onTables, usually, type Statement } from './search-path.ts';
 

@@ -4,7 +4,7 @@ import { readdir, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileNameOf } from '../schema/names.ts';
 import { HISTORY_FILES } from './history-file.ts';
-import { COUNTERS_FILE } from './tally-file.ts';
+import { COUNTERS_FILE } from './counters-file.ts';
 
 export interface StateDirectory {
   /** Undefined for an ordinary disk, and for what this does not know. */

@@ -1,4 +1,4 @@
-import { copyNameOf } from '../config/tables/places.ts';
+import { copyNameOf } from '../config/tables/table-mapping.ts';
 import type { TableSettings } from '../config/settings.ts';
 import type { StateRecord } from '../schema/state-record.ts';
 import type { RunContext } from '../sync/context/run-context.ts';

@@ -1,5 +1,5 @@
 /** How fresh each copy is: from both histories, or from the files alone when the destination cannot be reached. */
-import { copyNameOf } from '../config/tables/places.ts';
+import { copyNameOf } from '../config/tables/table-mapping.ts';
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import { completeAt } from '../schema/data-age.ts';

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { ask } from '../postgres/usual-path.ts';
 import type { Relation } from '../schema/relations.ts';
 import { isKeyed, type StateRecord } from '../schema/state-record.ts';
-import { countWhere } from '../sql/contents.ts';
+import { countWhere } from '../sql/unchanged-check.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { writtenSince } from '../sync/fence/pending-rows.ts';
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { PoolClient } from 'pg';
 import { expect, test } from 'vitest';
 import { keepNewest, type Merge } from '../../src/sql/merge.ts';
-import { deletedMark, ownColumns, type OwnColumn } from '../../src/sql/own-columns.ts';
+import { deletedMark, ownColumns, type OwnColumn } from '../../src/sql/metadata-columns.ts';
 import { mergeStaging, type Share } from '../../src/sync/write/merge-staging.ts';
 import {
   imageOf,

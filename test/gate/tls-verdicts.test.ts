@@ -1,7 +1,7 @@
 /** Whatever sslmode, certificate and server there are: pg_dump and our own connection come to the same verdict. */
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect } from 'vitest';
-import { NO_PARAMETERS } from '../../src/config/url-parameters.ts';
+import { NO_PARAMETERS } from '../../src/config/connection/url-parameters.ts';
 import type { ConnectionSettings, SslMode } from '../../src/config/settings.ts';
 import { Database } from '../../src/postgres/database.ts';
 import { libpqEnvironment } from '../../src/postgres/dump.ts';

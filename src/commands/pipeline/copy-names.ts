@@ -1,5 +1,5 @@
 /** Between what people call a table and what the histories call its copy. */
-import { copyNameOf } from '../../config/tables/places.ts';
+import { copyNameOf } from '../../config/tables/table-mapping.ts';
 import type { Settings } from '../../config/settings.ts';
 
 export function copyNameIn(settings: Settings): (name: string) => string {

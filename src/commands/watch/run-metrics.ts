@@ -4,7 +4,7 @@ import type { TableSettings } from '../../config/settings.ts';
 import type { Listener } from '../../events.ts';
 import { labelOf } from '../../format.ts';
 import { completeAt } from '../../schema/data-age.ts';
-import { updateCounters } from '../../state/tally-file.ts';
+import { updateCounters } from '../../state/counters-file.ts';
 import { recordInFile } from '../../status/state-file-record.ts';
 import { exitCodeOf } from '../../sync/run/run.ts';
 import { version } from '../../version.ts';

@@ -1,6 +1,6 @@
 /** `postgresql://user:password@host:port/database?sslmode=...`, in the form that libpq understands. */
 import type { SessionParameters } from '../settings.ts';
-import { sessionFault, sessionParameters } from '../url-parameters.ts';
+import { sessionFault, sessionParameters } from './url-parameters.ts';
 import type { TlsField } from '../environment/variables.ts';
 
 export interface UrlParts {

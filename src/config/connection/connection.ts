@@ -7,7 +7,7 @@ import type { Reading } from '../environment/reading.ts';
 import { isSet, refuse, required, textOf } from '../environment/reading.ts';
 import type { ConnectionSettings } from '../settings.ts';
 import { readTls } from './tls.ts';
-import { NO_PARAMETERS } from '../url-parameters.ts';
+import { NO_PARAMETERS } from './url-parameters.ts';
 import type { AddressField, Prefix, VariableName } from '../environment/variables.ts';
 
 type Address = Pick<ConnectionSettings, 'host' | 'port' | 'user' | 'password' | 'database'>;

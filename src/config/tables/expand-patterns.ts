@@ -2,7 +2,7 @@
 import { printName, stagingName, tableKey, isSameTable, type TableName } from '../../schema/names.ts';
 import { isMatch, translated } from '../../schema/patterns.ts';
 import { isIdentifier } from './identifiers.ts';
-import { copyNameOf, destinationOf, labelOf } from './places.ts';
+import { copyNameOf, destinationOf, labelOf } from './table-mapping.ts';
 import { show } from '../problems.ts';
 import type { Settings, TablePattern, TableSettings } from '../settings.ts';
 import { conflictOf, type NamedTable } from './table-names.ts';

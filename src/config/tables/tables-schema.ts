@@ -7,7 +7,7 @@ import { DURATION_FORMS, DURATION_PATTERN, parseDuration } from '../../duration.
 import { excerptAt } from '../../excerpt.ts';
 import { faultIn, withoutEnd } from '../../sql/user-sql.ts';
 import { CHUNK_FORMS, CHUNK_PATTERN, parseChunkSize } from '../chunk-size.ts';
-import { METADATA_COLUMNS } from '../../schema/own-columns.ts';
+import { METADATA_COLUMNS } from '../../schema/metadata-columns.ts';
 import { IDENTIFIER, isIdentifier } from './identifiers.ts';
 
 const identifier = z

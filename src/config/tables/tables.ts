@@ -4,7 +4,7 @@ import { contradictionIn, isPattern } from './contradictions.ts';
 import { readText } from '../files.ts';
 import { readPattern } from '../../schema/patterns.ts';
 import { parseJson } from './json.ts';
-import { copyNameOf, destinationOf, labelOf, type Home } from './places.ts';
+import { copyNameOf, destinationOf, labelOf, type Home } from './table-mapping.ts';
 import type { Report, Warn } from '../problems.ts';
 import { placeOf, problemsOf, TABLES_FILE } from './schema-problems.ts';
 import type { TablePattern, TableSettings } from '../settings.ts';

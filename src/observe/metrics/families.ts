@@ -1,7 +1,7 @@
 /** Which metrics there are, and what they say after a run: pure. Seconds, bytes, rows. */
 import type { RunSummary } from '../../events.ts';
 import { labelOf } from '../../format.ts';
-import { newTableCounters, type TableCounters, type Counters } from '../../schema/tally.ts';
+import { newTableCounters, type TableCounters, type Counters } from '../../schema/counters.ts';
 import { runSeconds } from '../../summary-json.ts';
 import type { Family, Sample } from './exposition.ts';
 
@@ -21,7 +21,7 @@ export interface Metrics {
   readonly summary: RunSummary;
   readonly exitCode: number;
   /** Undefined where it cannot be read: then nothing is said of what it holds. */
-  readonly tally: Counters | undefined;
+  readonly counters: Counters | undefined;
   /** In the order of the configuration. */
   readonly tables: readonly TableMetrics[];
 }
@@ -38,7 +38,7 @@ export const familiesOf = (metrics: Metrics): Family[] => [
   ...tableFamilies(metrics),
 ];
 
-function runFamilies({ summary, exitCode, tally, version }: Metrics): Family[] {
+function runFamilies({ summary, exitCode, counters, version }: Metrics): Family[] {
   const labels = { pipeline: summary.pipeline };
   const gauge = (name: string, help: string, value: number | undefined): Family => ({
     name,
@@ -76,7 +76,7 @@ function runFamilies({ summary, exitCode, tally, version }: Metrics): Family[] {
     gauge(
       'increp_last_success_timestamp_seconds',
       'When a run last did everything it was asked for and had time for.',
-      secondsOf(isDone ? summary.finishedAt : tally?.lastSuccessAt),
+      secondsOf(isDone ? summary.finishedAt : counters?.lastSuccessAt),
     ),
   ];
 }
@@ -84,14 +84,14 @@ function runFamilies({ summary, exitCode, tally, version }: Metrics): Family[] {
 /** What is known of one table when the run has ended. */
 interface TableView extends TableMetrics {
   readonly labels: Readonly<Record<string, string>>;
-  readonly tally: TableCounters | undefined;
+  readonly counters: TableCounters | undefined;
   readonly endedAt: Date;
 }
 
-function tableFamilies({ summary, tally, tables }: Metrics): Family[] {
+function tableFamilies({ summary, counters, tables }: Metrics): Family[] {
   const views = tables.map((table): TableView => {
     const label = labelOf(table);
-    const found = tally?.tables.find(({ name }) => name === label);
+    const found = counters?.tables.find(({ name }) => name === label);
     return {
       ...table,
       labels: {
@@ -99,7 +99,7 @@ function tableFamilies({ summary, tally, tables }: Metrics): Family[] {
         ...(table.destination !== undefined && { destination: table.destination }),
         table: table.name,
       },
-      tally: found ?? (tally && newTableCounters(label)),
+      counters: found ?? (counters && newTableCounters(label)),
       endedAt: summary.finishedAt,
     };
   });
@@ -114,13 +114,13 @@ const plain =
   (value: (view: TableView) => number | undefined): TableFamily['samplesOf'] =>
   (view) => [{ labels: view.labels, value: value(view) }];
 
-const byOperation: TableFamily['samplesOf'] = ({ labels, tally }) =>
+const byOperation: TableFamily['samplesOf'] = ({ labels, counters }) =>
   (
     [
-      ['inserted', tally?.rowsInserted],
-      ['updated', tally?.rowsUpdated],
-      ['deleted', tally?.rowsDeleted],
-      ['unchanged', tally?.rowsUnchanged],
+      ['inserted', counters?.rowsInserted],
+      ['updated', counters?.rowsUpdated],
+      ['deleted', counters?.rowsDeleted],
+      ['unchanged', counters?.rowsUnchanged],
     ] as const
   ).map(([operation, value]) => ({ labels: { ...labels, operation }, value }));
 
@@ -132,7 +132,7 @@ const TABLE_FAMILIES: readonly TableFamily[] = [
     name: 'increp_table_last_success_timestamp_seconds',
     help: 'When the table was last synced.',
     type: 'gauge',
-    samplesOf: plain(({ tally, syncedAt }) => secondsOf(tally?.lastSuccessAt ?? syncedAt)),
+    samplesOf: plain(({ counters, syncedAt }) => secondsOf(counters?.lastSuccessAt ?? syncedAt)),
   },
   {
     name: 'increp_table_complete_timestamp_seconds',
@@ -156,13 +156,13 @@ const TABLE_FAMILIES: readonly TableFamily[] = [
     name: 'increp_table_consecutive_failures',
     help: 'Failed runs since the last success.',
     type: 'gauge',
-    samplesOf: plain(({ tally }) => tally?.failures),
+    samplesOf: plain(({ counters }) => counters?.failures),
   },
   {
     name: 'increp_table_duration_seconds',
     help: 'How long the last sync of the table took.',
     type: 'gauge',
-    samplesOf: plain(({ tally }) => inMicroseconds(tally?.durationSeconds ?? undefined)),
+    samplesOf: plain(({ counters }) => inMicroseconds(counters?.durationSeconds ?? undefined)),
   },
   {
     name: 'increp_table_rows_total',
@@ -174,12 +174,12 @@ const TABLE_FAMILIES: readonly TableFamily[] = [
     name: 'increp_table_rows_read_total',
     help: 'Rows that were read at the source.',
     type: 'counter',
-    samplesOf: plain(({ tally }) => tally?.rowsRead),
+    samplesOf: plain(({ counters }) => counters?.rowsRead),
   },
   {
     name: 'increp_table_bytes_total',
     help: 'Bytes of COPY data that left the source.',
     type: 'counter',
-    samplesOf: plain(({ tally }) => tally?.bytes),
+    samplesOf: plain(({ counters }) => counters?.bytes),
   },
 ];

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { Listener, RunSummary } from '../../events.ts';
 import { labelOf } from '../../format.ts';
 import { hasCode, replaceFile } from '../../replace-file.ts';
-import { withRun, type Counters } from '../../schema/tally.ts';
+import { withRun, type Counters } from '../../schema/counters.ts';
 import { exposition } from './exposition.ts';
 import { familiesOf, type TableMetrics } from './families.ts';
 
@@ -21,8 +21,8 @@ export interface MetricsOptions {
   readonly exitCodeOf: (summary: RunSummary) => number;
   /** Keeps what was counted; resolves to what is wrong with that. */
   readonly keep: (
-    change: (tally: Counters) => Counters,
-    use: (tally: Counters | undefined) => Promise<void>,
+    change: (counters: Counters) => Counters,
+    use: (counters: Counters | undefined) => Promise<void>,
   ) => Promise<string | undefined>;
   readonly onFailure: (message: string) => void;
 }
@@ -34,9 +34,9 @@ export function metricsListener(options: MetricsOptions): Listener {
     const tables = await options.tables();
     const asked = tables.filter(({ name }) => started.includes(name)).map(labelOf);
     const trouble = await keep(
-      (tally) => withRun(tally, { summary, configured, asked }),
-      async (tally) => {
-        const metrics = { version, summary, exitCode: exitCodeOf(summary), tally, tables };
+      (counters) => withRun(counters, { summary, configured, asked }),
+      async (counters) => {
+        const metrics = { version, summary, exitCode: exitCodeOf(summary), counters, tables };
         await replaceFile(path, exposition(familiesOf(metrics)), READABLE_BY_ALL);
       },
     );

@@ -6,7 +6,7 @@ import type { Relation } from '../../schema/relations.ts';
 import { rowKey } from '../../schema/row-identity.ts';
 import type { Comparable } from '../../sql/compare.ts';
 import { ident } from '../../sql/identifiers.ts';
-import { markIn, oursIn } from '../../sql/own-columns.ts';
+import { markIn, oursIn } from '../../sql/metadata-columns.ts';
 import type { KeyColumn } from '../../sql/removal.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { metadataColumnsOf } from '../write/metadata-columns.ts';

@@ -1,6 +1,6 @@
 /** Everything that planning needs, gathered for all tables in a few queries. Writes nothing anywhere. */
 import type { TableSettings } from '../../config/settings.ts';
-import { copyNameOf, destinationOf } from '../../config/tables/places.ts';
+import { copyNameOf, destinationOf } from '../../config/tables/table-mapping.ts';
 import { asIncrepError, IncrepError } from '../../errors.ts';
 import { describeSchemas, describeTables, relationNames, type SchemaAccess } from '../../postgres/catalog.ts';
 import type { ClientTools } from '../../postgres/client-tools.ts';

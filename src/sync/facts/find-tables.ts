@@ -1,6 +1,6 @@
 /** Which tables the patterns of the configuration stand for: asked of the source, or remembered from earlier syncs. */
 import { z } from 'zod';
-import { destinationOf } from '../../config/tables/places.ts';
+import { destinationOf } from '../../config/tables/table-mapping.ts';
 import type { Settings } from '../../config/settings.ts';
 import { IncrepError } from '../../errors.ts';
 import { describeSchemas, describeTables, findRelations } from '../../postgres/catalog.ts';

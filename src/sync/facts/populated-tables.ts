@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { TableSettings } from '../../config/settings.ts';
 import { queryUsually } from '../../postgres/usual-path.ts';
 import { tableKey, type TableName } from '../../schema/names.ts';
-import { OWN_TYPES, SOURCE } from '../../schema/own-columns.ts';
+import { OWN_TYPES, SOURCE } from '../../schema/metadata-columns.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { isShared } from '../../schema/row-identity.ts';
 import { ident, literal } from '../../sql/identifiers.ts';

@@ -1,4 +1,4 @@
-import { destinationOf } from '../../config/tables/places.ts';
+import { destinationOf } from '../../config/tables/table-mapping.ts';
 import type { Connections, Settings } from '../../config/settings.ts';
 import { IncrepError } from '../../errors.ts';
 import type { Servers } from './facts.ts';

@@ -1,6 +1,6 @@
 /** Which of the two copies of a table's state to believe: pure. */
 import { isSameTable, printName } from '../../schema/names.ts';
-import { SOURCE } from '../../schema/own-columns.ts';
+import { SOURCE } from '../../schema/metadata-columns.ts';
 import {
   resetRecordSchema,
   stateRecordSchema,

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { IncrepError } from '../../errors.ts';
 import { ask } from '../../postgres/usual-path.ts';
 import type { Relation } from '../../schema/relations.ts';
-import { countWhere } from '../../sql/contents.ts';
+import { countWhere } from '../../sql/unchanged-check.ts';
 import { limitStatements } from '../../sql/session.ts';
 import { compareSides } from '../compare/compare-sides.ts';
 import { sidesOf } from '../compare/sides.ts';

@@ -10,7 +10,7 @@ import type { Relation } from '../../schema/relations.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { countRows, countWithout } from '../../sql/gone-rows.ts';
 import { ident } from '../../sql/identifiers.ts';
-import { markIn, oursIn, type OwnColumn } from '../../sql/own-columns.ts';
+import { markIn, oursIn, type OwnColumn } from '../../sql/metadata-columns.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { metadataColumnsOf } from '../write/metadata-columns.ts';
 import type { LoadPlan } from '../plan/plan.ts';

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { z } from 'zod';
 import type { Relation } from '../../schema/relations.ts';
 import { farFrom } from '../../sql/compare.ts';
-import { countAndWritten, digestWhole } from '../../sql/contents.ts';
+import { countAndWritten, digestWhole } from '../../sql/unchanged-check.ts';
 import { ask } from '../../postgres/usual-path.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { RaisedFence } from '../fence/fence.ts';

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { reworded, type IncrepError } from '../../errors.ts';
 import type { Database } from '../../postgres/database.ts';
-import type { Endpoint } from '../../postgres/place.ts';
+import type { Endpoint } from '../../postgres/endpoint.ts';
 import { LOCK_HOLDERS } from '../../sql/locks.ts';
 import { stateTable } from '../../sql/state.ts';
 import type { TableFacts } from '../facts/facts.ts';

@@ -1,7 +1,7 @@
 /** A change of shape that ALTER TABLE can do to the table as it stands: pure. */
 import { carriedType } from '../../schema/columns.ts';
 import { takesMerge, type Relation } from '../../schema/relations.ts';
-import { DELETED_AT } from '../../schema/own-columns.ts';
+import { DELETED_AT } from '../../schema/metadata-columns.ts';
 import type { Alteration } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
 

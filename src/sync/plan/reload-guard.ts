@@ -5,7 +5,7 @@
 import { IncrepError } from '../../errors.ts';
 import { carriedType } from '../../schema/columns.ts';
 import { printName } from '../../schema/names.ts';
-import { OWN_TYPES, SOURCE } from '../../schema/own-columns.ts';
+import { OWN_TYPES, SOURCE } from '../../schema/metadata-columns.ts';
 import { uniqueIndexOn, type Relation, type UniqueKey } from '../../schema/relations.ts';
 import { copyKey, isAppend, isShared, rowKey } from '../../schema/row-identity.ts';
 import { PLAINLY, type StateRecord } from '../../schema/state-record.ts';

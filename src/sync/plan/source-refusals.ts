@@ -4,7 +4,7 @@ import { nearest } from '../../nearest.ts';
 import { carriedType, type Column, type NativeCarriers } from '../../schema/columns.ts';
 import { keyTypeOf } from '../../schema/keys.ts';
 import { printName } from '../../schema/names.ts';
-import { DELETED_AT } from '../../schema/own-columns.ts';
+import { DELETED_AT } from '../../schema/metadata-columns.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
 import { columnNotFound } from '../facts/column-not-found.ts';

@@ -2,11 +2,11 @@
  * The staging table takes the place of the table. What is built on the old one is made to stand on the new one, then the
  * old one is dropped; whatever still hung on it makes that fail, and all is as it was.
  */
-import { grantedByDefault } from '../../postgres/belongings.ts';
+import { grantedByDefault } from '../../postgres/dependent-objects.ts';
 import { codeOf } from '../../postgres/identity.ts';
 import { queryPinnedFirst } from '../../postgres/usual-path.ts';
 import { derivedName, printName } from '../../schema/names.ts';
-import type { BuiltItem, BuiltRelation, DependentObjects } from '../../sql/belongings.ts';
+import type { BuiltItem, BuiltRelation, DependentObjects } from '../../sql/dependent-objects.ts';
 import { commentOnTable, renameTable } from '../../sql/destination.ts';
 import {
   createBuilt,

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { derivedName, type TableName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { copyKey } from '../../schema/row-identity.ts';
-import { indexOn, type DependentObjects, type BuiltIndex } from '../../sql/belongings.ts';
+import { indexOn, type DependentObjects, type BuiltIndex } from '../../sql/dependent-objects.ts';
 import { createMergeKey, renameIndex } from '../../sql/destination.ts';
 import { qualified } from '../../sql/identifiers.ts';
 import {

@@ -10,7 +10,7 @@ import {
   lockWholly,
   refresh,
 } from '../../sql/reshape.ts';
-import type { BuiltRelation, DependentObjects } from '../../sql/belongings.ts';
+import type { BuiltRelation, DependentObjects } from '../../sql/dependent-objects.ts';
 import { describe, dress, itemsOf, make, must, type Dressing } from './exchange.ts';
 import { belongingsOf } from './reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';

@@ -1,10 +1,10 @@
 /** How a table gets another shape with everything that people have built on it: found out by trying, on no rows. */
 import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
-import { describeDependentObjects } from '../../postgres/belongings.ts';
+import { describeDependentObjects } from '../../postgres/dependent-objects.ts';
 import { printName } from '../../schema/names.ts';
 import { uniqueIndexOn, type Relation } from '../../schema/relations.ts';
-import type { DependentObjects } from '../../sql/belongings.ts';
+import type { DependentObjects } from '../../sql/dependent-objects.ts';
 import { alterBefore, COLUMN_NAMES, lockWholly, type Alteration } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { formerKey } from '../plan/reload-guard.ts';

@@ -18,7 +18,7 @@ import {
   replaceStatements,
   unsettable,
 } from '../../sql/merge.ts';
-import type { OwnColumn } from '../../sql/own-columns.ts';
+import type { OwnColumn } from '../../sql/metadata-columns.ts';
 import { addMissing, removeSurplus } from '../../sql/copies.ts';
 import { rowKey } from '../../schema/row-identity.ts';
 import type { TableFacts } from '../facts/facts.ts';

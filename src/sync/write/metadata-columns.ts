@@ -1,10 +1,10 @@
 /** Columns of ours: where the rows will live, and in the rows that `deletes: "soft"` has marked, which no load may lose. */
 import type pg from 'pg';
 import { carriedType, type Column } from '../../schema/columns.ts';
-import { DELETED_AT, SOURCE, SYNCED_AT } from '../../schema/own-columns.ts';
+import { DELETED_AT, SOURCE, SYNCED_AT } from '../../schema/metadata-columns.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { addOwnColumn, copyMarked, fillOwnColumn } from '../../sql/destination.ts';
-import { ownColumns, type OwnColumn } from '../../sql/own-columns.ts';
+import { ownColumns, type OwnColumn } from '../../sql/metadata-columns.ts';
 import type { TableFacts } from '../facts/facts.ts';
 
 export const metadataColumnsOf = ({ settings, pipeline }: Pick<TableFacts, 'settings' | 'pipeline'>) =>

@@ -1,6 +1,6 @@
 /** What `check` has looked at, as far as a test does not say otherwise. */
 import { NOTHING_FOUND } from '../../../src/check/table-findings.ts';
-import { NO_PARAMETERS } from '../../../src/config/url-parameters.ts';
+import { NO_PARAMETERS } from '../../../src/config/connection/url-parameters.ts';
 import type { ConnectionSettings } from '../../../src/config/settings.ts';
 import type { Inspection } from '../../../src/check/inspect.ts';
 import { ordinaryRequest } from '../../../src/sync/plan/plan.ts';

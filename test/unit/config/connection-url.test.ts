@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseConnectionUrl } from '../../../src/config/connection/connection-url.ts';
-import { NO_PARAMETERS } from '../../../src/config/url-parameters.ts';
+import { NO_PARAMETERS } from '../../../src/config/connection/url-parameters.ts';
 
 test('a full URL is taken apart', () => {
   const url = 'postgres://reader:pass@db.example.com:5433/shop?sslmode=verify-full&sslrootcert=ca.pem';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { NO_PARAMETERS } from '../../../src/config/url-parameters.ts';
+import { NO_PARAMETERS } from '../../../src/config/connection/url-parameters.ts';
 import { CERTIFICATE, EXPIRED_CERTIFICATE, KEY } from './pem.ts';
 import { CONNECTIONS, pipelineDirectory } from './pipeline-directory.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ownColumns } from '../../../src/sql/own-columns.ts';
+import { ownColumns } from '../../../src/sql/metadata-columns.ts';
 import { keepNewest, mergePasses, type Merge } from '../../../src/sql/merge.ts';
 
 const merge = (change: Partial<Merge> = {}): Merge => ({

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Column } from '../../../src/schema/columns.ts';
 
 import { isWrittenSince, declareRows, digestGroups, fetchRows } from '../../../src/sql/compare.ts';
-import { countAndWritten, countWhere, digestWhole } from '../../../src/sql/contents.ts';
+import { countAndWritten, countWhere, digestWhole } from '../../../src/sql/unchanged-check.ts';
 import { addMissing, removeSurplus } from '../../../src/sql/copies.ts';
 import {
   addOwnColumn,
@@ -12,7 +12,7 @@ import {
   createTable,
   fillOwnColumn,
 } from '../../../src/sql/destination.ts';
-import { dropDuplicates } from '../../../src/sql/doubles.ts';
+import { dropDuplicates } from '../../../src/sql/duplicates.ts';
 import { countWindow, explainWindow, readNothing } from '../../../src/sql/estimate.ts';
 import { highWaterMark } from '../../../src/sql/fence.ts';
 import { hasDoubles, selectFill } from '../../../src/sql/fill.ts';
@@ -20,7 +20,7 @@ import { countRows, countWithout } from '../../../src/sql/gone-rows.ts';
 import { inspectKeys } from '../../../src/sql/inspect.ts';
 import { createLoadTables } from '../../../src/sql/loads.ts';
 import { counted, keepNewest, mergePasses, replaceStatements, type Merge } from '../../../src/sql/merge.ts';
-import { ownColumns } from '../../../src/sql/own-columns.ts';
+import { ownColumns } from '../../../src/sql/metadata-columns.ts';
 import {
   deleteDoubles,
   deleteKeys,

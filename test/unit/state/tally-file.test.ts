@@ -2,13 +2,13 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { newTableCounters, type Counters } from '../../../src/schema/tally.ts';
-import { updateCounters } from '../../../src/state/tally-file.ts';
+import { newTableCounters, type Counters } from '../../../src/schema/counters.ts';
+import { updateCounters } from '../../../src/state/counters-file.ts';
 
 const FILE = 'metrics.counters.json';
 
 async function folder() {
-  const directory = await mkdtemp(join(tmpdir(), 'increp-tally-'));
+  const directory = await mkdtemp(join(tmpdir(), 'increp-counters-'));
   return { directory, [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }) };
 }
 
@@ -24,9 +24,9 @@ async function directoryOfLength(parent: string, length: number): Promise<string
   return path;
 }
 
-const counted = (tally: Counters): Counters => {
-  const [table = newTableCounters('orders')] = tally.tables;
-  return { ...tally, tables: [{ ...table, rowsRead: table.rowsRead + 1 }] };
+const counted = (counters: Counters): Counters => {
+  const [table = newTableCounters('orders')] = counters.tables;
+  return { ...counters, tables: [{ ...table, rowsRead: table.rowsRead + 1 }] };
 };
 
 async function count(directory: string, pipeline = 'shop') {
@@ -35,7 +35,7 @@ async function count(directory: string, pipeline = 'shop') {
     directory,
     pipeline,
     change: counted,
-    use: async (tally) => void (seen = tally),
+    use: async (counters) => void (seen = counters),
   });
   return { trouble, rows: seen?.tables[0]?.rowsRead ?? 0, isKnown: seen !== undefined };
 }
@@ -82,7 +82,7 @@ test('where it cannot even be read nothing is said of what it holds', async () =
   });
 });
 
-test('the counters of another pipeline, and what is no tally, begin anew', async () => {
+test('the counters of another pipeline, and what is no counters, begin anew', async () => {
   await using place = await folder();
   await count(place.directory);
   expect(await count(place.directory, 'other')).toMatchObject({ rows: 1, trouble: undefined });

@@ -8,7 +8,7 @@ import { printName } from '../../../schema/names.ts';
 import { isUniqueBy, type Relation } from '../../../schema/relations.ts';
 import { isShared } from '../../../schema/row-identity.ts';
 import { analyze } from '../../../sql/destination.ts';
-import { dropDuplicates } from '../../../sql/doubles.ts';
+import { dropDuplicates } from '../../../sql/duplicates.ts';
 import { forgetLoad } from '../../../sql/loads.ts';
 import type { TableFacts } from '../../facts/facts.ts';
 import { fenceTarget, raiseFence } from '../../fence/fence.ts';

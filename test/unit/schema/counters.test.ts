@@ -1,9 +1,14 @@
 import { expect, test } from 'vitest';
-import { newCounters, withRun as tally, countersSchema, type Counters } from '../../../src/schema/tally.ts';
+import {
+  newCounters,
+  withRun as counters,
+  countersSchema,
+  type Counters,
+} from '../../../src/schema/counters.ts';
 import { failure, outcome, summary } from '../report/outcomes.ts';
 
 const tallied = (before: Counters, run: ReturnType<typeof summary>, configured: readonly string[]) =>
-  tally(before, { summary: run, configured, asked: configured });
+  counters(before, { summary: run, configured, asked: configured });
 
 const done = outcome({ rowsRead: 5, rowsInserted: 2, rowsUpdated: 1, rowsUnchanged: 2, bytes: 100 });
 const failed = outcome({ status: 'failed', error: failure() });
@@ -52,5 +57,5 @@ test('a run that ends before a table fails it, unless it was interrupted or not 
   expect(twice.tables).toMatchObject([{ failures: 2, durationSeconds: null }]);
   const stopped = summary({ status: 'failed', error: failure({ code: 'INTERRUPTED' }) });
   expect(tallied(twice, stopped, ['orders'])).toEqual(twice);
-  expect(tally(twice, { summary: ended, configured: ['orders'], asked: [] })).toEqual(twice);
+  expect(counters(twice, { summary: ended, configured: ['orders'], asked: [] })).toEqual(twice);
 });

@@ -64,40 +64,40 @@ export interface CountedRun {
   readonly asked: readonly string[];
 }
 
-/** The tally with one more run in it. */
-export function withRun(tally: Counters, { summary, configured, asked }: CountedRun): Counters {
+/** The counters with one more run in them. */
+export function withRun(counters: Counters, { summary, configured, asked }: CountedRun): Counters {
   const outcomes = new Map(summary.tables.map((outcome) => [labelOf(outcome), outcome]));
   const isFailed = summary.error !== undefined && summary.error.code !== 'INTERRUPTED';
   const unreached = new Set(isFailed ? asked.filter((name) => !outcomes.has(name)) : []);
-  const before = new Map(tally.tables.map((table) => [table.name, table]));
+  const before = new Map(counters.tables.map((table) => [table.name, table]));
   return {
-    ...tally,
-    lastSuccessAt: summary.status === 'ok' ? summary.finishedAt.toISOString() : tally.lastSuccessAt,
+    ...counters,
+    lastSuccessAt: summary.status === 'ok' ? summary.finishedAt.toISOString() : counters.lastSuccessAt,
     tables: configured.map((name) => {
       const table = before.get(name) ?? newTableCounters(name);
       return unreached.has(name)
         ? { ...table, failures: table.failures + 1 }
-        : talliedTable(table, outcomes.get(name));
+        : tableWithRun(table, outcomes.get(name));
     }),
   };
 }
 
 /** A table that another run holds has not failed: that run will tell. */
-function talliedTable(tally: TableCounters, outcome: TableOutcome | undefined): TableCounters {
-  if (!outcome || outcome.status === 'skipped' || outcome.error?.code === 'RUN_LOCKED') return tally;
+function tableWithRun(counters: TableCounters, outcome: TableOutcome | undefined): TableCounters {
+  if (!outcome || outcome.status === 'skipped' || outcome.error?.code === 'RUN_LOCKED') return counters;
   const isDone = outcome.status === 'ok';
   const endedAt = new Date(outcome.startedAt.getTime() + outcome.durationSeconds * 1000);
   return {
-    name: tally.name,
-    rowsRead: tally.rowsRead + outcome.rowsRead,
-    rowsInserted: tally.rowsInserted + outcome.rowsInserted,
-    rowsUpdated: tally.rowsUpdated + outcome.rowsUpdated,
-    rowsUnchanged: tally.rowsUnchanged + outcome.rowsUnchanged,
-    rowsDeleted: tally.rowsDeleted + outcome.rowsDeleted,
-    bytes: tally.bytes + outcome.bytes,
-    failures: isDone ? 0 : tally.failures + 1,
-    lastSuccessAt: isDone ? endedAt.toISOString() : tally.lastSuccessAt,
+    name: counters.name,
+    rowsRead: counters.rowsRead + outcome.rowsRead,
+    rowsInserted: counters.rowsInserted + outcome.rowsInserted,
+    rowsUpdated: counters.rowsUpdated + outcome.rowsUpdated,
+    rowsUnchanged: counters.rowsUnchanged + outcome.rowsUnchanged,
+    rowsDeleted: counters.rowsDeleted + outcome.rowsDeleted,
+    bytes: counters.bytes + outcome.bytes,
+    failures: isDone ? 0 : counters.failures + 1,
+    lastSuccessAt: isDone ? endedAt.toISOString() : counters.lastSuccessAt,
     // One that its destination's run never came to took no time.
-    durationSeconds: outcome.durationSeconds || tally.durationSeconds,
+    durationSeconds: outcome.durationSeconds || counters.durationSeconds,
   };
 }

@@ -8,8 +8,8 @@ import {
   DESCRIBE_RELATIONS_ABOVE,
   type DependentObjects,
   type BuiltRelation,
-} from '../sql/belongings.ts';
-import { DESCRIBE_ITEMS } from '../sql/belonging-items.ts';
+} from '../sql/dependent-objects.ts';
+import { DESCRIBE_ITEMS } from '../sql/dependent-object-items.ts';
 import { GRANTED_BY_DEFAULT } from '../sql/reshape.ts';
 
 const names = z.array(z.string());

@@ -1,5 +1,5 @@
 /** Columns of ours at the destination, as SQL: what they hold, and which rows they make ours. */
-import { DELETED_AT, SOURCE, SYNCED_AT } from '../schema/own-columns.ts';
+import { DELETED_AT, SOURCE, SYNCED_AT } from '../schema/metadata-columns.ts';
 import { ident, literal } from './identifiers.ts';
 import { EQUALS } from './search-path.ts';
 

@@ -1,5 +1,5 @@
 /** Parameters of a connection URL beside its address and TLS, with the meaning that libpq gives them. */
-import type { SessionParameters } from './settings.ts';
+import type { SessionParameters } from '../settings.ts';
 
 export const NO_PARAMETERS: SessionParameters = {
   connectTimeoutSeconds: undefined,

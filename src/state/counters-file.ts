@@ -1,10 +1,10 @@
-/** `sync-state/metrics.counters.json`: the tally between runs. It moves to another machine with the cursors. */
+/** `sync-state/metrics.counters.json`: the counters between runs. It moves to another machine with the cursors. */
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasCode, replaceFile } from '../replace-file.ts';
-import { newCounters, countersSchema, type Counters } from '../schema/tally.ts';
+import { newCounters, countersSchema, type Counters } from '../schema/counters.ts';
 
 /** No table's state has this name: a full stop in a table's name is encoded. */
 export const COUNTERS_FILE = 'metrics.counters.json';
@@ -16,12 +16,12 @@ interface Request {
   /** Of the state. */
   readonly directory: string;
   readonly pipeline: string;
-  readonly change: (tally: Counters) => Counters;
+  readonly change: (counters: Counters) => Counters;
   /**
-   * What is made of it, one run at a time. What could not be kept is not counted: it is given the tally from before,
+   * What is made of it, one run at a time. What could not be kept is not counted: it is given the counters from before,
    * so that no counter ever falls; undefined where even that cannot be read.
    */
-  readonly use: (tally: Counters | undefined) => Promise<void>;
+  readonly use: (counters: Counters | undefined) => Promise<void>;
 }
 
 /** Resolves to what is wrong with the file, or to undefined. Rejects only with what `use` rejects with. */
@@ -34,14 +34,14 @@ export async function updateCounters({
   const path = join(directory, COUNTERS_FILE);
   const unlock = await locked(directory, `${path}.lock`).catch((error: Error) => error);
   try {
-    const { tally, trouble } = await readTally(path, pipeline);
-    if (!tally || unlock instanceof Error) {
-      await use(tally);
+    const { counters, trouble } = await readTally(path, pipeline);
+    if (!counters || unlock instanceof Error) {
+      await use(counters);
       return trouble ?? (unlock instanceof Error ? unlock.message : undefined);
     }
-    const changed = change(tally);
+    const changed = change(counters);
     const failure = await writeTally(path, changed);
-    await use(failure === undefined ? changed : tally);
+    await use(failure === undefined ? changed : counters);
     return failure ?? trouble;
   } finally {
     if (!(unlock instanceof Error)) await unlock();
@@ -49,7 +49,7 @@ export async function updateCounters({
 }
 
 interface Found {
-  readonly tally: Counters | undefined;
+  readonly counters: Counters | undefined;
   readonly trouble?: string;
 }
 
@@ -58,13 +58,13 @@ async function readTally(path: string, pipeline: string): Promise<Found> {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return { tally: newCounters(pipeline) };
-    return { tally: undefined, trouble: messageOf(error) };
+    if (hasCode(error, 'ENOENT')) return { counters: newCounters(pipeline) };
+    return { counters: undefined, trouble: messageOf(error) };
   }
   const found = countersSchema.safeParse(jsonOf(text));
   if (!found.success)
-    return { tally: newCounters(pipeline), trouble: `${path} was not readable; it begins anew` };
-  return { tally: found.data.pipeline === pipeline ? found.data : newCounters(pipeline) };
+    return { counters: newCounters(pipeline), trouble: `${path} was not readable; it begins anew` };
+  return { counters: found.data.pipeline === pipeline ? found.data : newCounters(pipeline) };
 }
 
 function jsonOf(text: string): unknown {
@@ -75,8 +75,8 @@ function jsonOf(text: string): unknown {
   }
 }
 
-const writeTally = (path: string, tally: Counters): Promise<string | undefined> =>
-  replaceFile(path, `${JSON.stringify(tally, null, 2)}\n`, 0o600).then(() => undefined, messageOf);
+const writeTally = (path: string, counters: Counters): Promise<string | undefined> =>
+  replaceFile(path, `${JSON.stringify(counters, null, 2)}\n`, 0o600).then(() => undefined, messageOf);
 
 /** Two runs over different tables may end at the same moment. */
 async function locked(directory: string, path: string): Promise<() => Promise<void>> {
