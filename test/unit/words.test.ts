@@ -1,0 +1,27 @@
+/** Plain English in the pages that have been rewritten, and that the check for it sees what it should. */
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { faultsIn, PAGES, sentencesOf } from '../../scripts/check-words.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+
+test.each(PAGES)('%s is in plain English', async (page) => {
+  expect(faultsIn(page, await readFile(join(ROOT, page), 'utf8'))).toEqual([]);
+});
+
+test('a sentence that is too long, one without a subject, and a verb that says less are found, with their lines', () => {
+  const long = `It ${'is '.repeat(40)}long.`;
+  const text = `# Title\n\nWho reads this stops.\n${long}\n\n- The run goes on.\n`;
+  expect(faultsIn('page.md', text)).toEqual([
+    { page: 'page.md', line: 3, what: 'begins without a noun' },
+    { page: 'page.md', line: 4, what: 'a sentence of 42 words; split it' },
+    { page: 'page.md', line: 6, what: '"goes on": write "continue"' },
+  ]);
+});
+
+test('questions, code, tables and lines with a reason are left alone', () => {
+  const text = `What would a sync do?\n\n\`\`\`sh\ngoes on\n\`\`\`\n\n| goes on |\n\nThe run goes on. <!-- words: quoted -->\n`;
+  expect(faultsIn('page.md', text).map(({ line }) => line)).toEqual([]);
+  expect(sentencesOf('One. Two `x.y` three.')).toHaveLength(2);
+});
