@@ -2,10 +2,10 @@ import { json, type Description } from './description.ts';
 
 export const config = (): Description => ({
   name: 'config',
-  summary: 'say which settings are in force',
+  summary: 'show the effective settings',
   description:
-    'Says which settings are in force and where each comes from. Secrets are never shown. Asks no server.',
-  tables: 'only the options of these tables',
+    'Shows the effective settings and where each one comes from. Secrets are masked. Connects to no server.',
+  tables: 'show the options of these tables only',
   options: { Output: [json()] },
   examples: ['config', 'config orders', 'config --json'],
 });

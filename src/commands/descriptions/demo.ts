@@ -2,8 +2,9 @@ import { flag, type Description } from './description.ts';
 
 export const demo = (): Description => ({
   name: 'demo',
-  summary: 'watch it work on two real servers',
-  description: 'Starts two Postgres servers, fills one, syncs, changes things, syncs again and compares.',
-  options: { 'What is done': [flag('--keep', 'leave the servers running and say how to look at them')] },
+  summary: 'run a demonstration on two real servers',
+  description:
+    'Starts two Postgres servers, fills one, syncs, changes rows, syncs again and compares both sides.',
+  options: { Options: [flag('--keep', 'leave the servers running and print how to connect to them')] },
   examples: ['demo', 'demo --keep'],
 });

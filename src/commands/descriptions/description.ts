@@ -33,12 +33,12 @@ export const span = (flags: string, description: string, least = 0): Option =>
   new Option(flags, description).argParser(durationFrom(least));
 
 export const exclude = (): Option =>
-  new Option('--exclude <tables>', 'all but these (may be repeated)')
+  new Option('--exclude <tables>', 'skip these tables (repeatable)')
     .default([] as readonly string[], 'none')
     .argParser(collect);
 
 export const destination = (): Option =>
-  new Option('--destination <name>', 'where there are several, only this one (may be repeated)')
+  new Option('--destination <name>', 'use only this destination (repeatable)')
     .default([] as readonly string[], 'all')
     .argParser(collect);
 
@@ -46,12 +46,12 @@ export const destination = (): Option =>
 export const claims = (): Option[] => [
   flag(
     '--adopt',
-    'keep a destination table that increp did not fill: compare it by key, repair it, and take it over',
+    'keep a destination table that increp did not fill: compare, repair and manage it',
   ).conflicts(['replace', 'fullRefresh', 'watch']),
-  flag('--replace', 'load a destination table again although increp did not fill it').conflicts('watch'),
+  flag('--replace', 'load a destination table again even if increp did not fill it').conflicts('watch'),
 ];
 
-export const json = (): Option => flag('--json', 'one JSON document on stdout');
+export const json = (): Option => flag('--json', 'print one JSON document');
 
 /** Where no table is named: all of them, unless there is a flag to say that. */
 const takesAllTables = ({ options }: Description): boolean =>

@@ -4,9 +4,9 @@ import { Option } from 'commander';
 export const globalOptions = (): readonly Option[] => [
   new Option(
     '-C, --directory <dir>',
-    'the pipeline: where .env, tables-config.json and sync-state are',
-  ).default(undefined, 'here'),
-  new Option('--no-color', 'no colours'),
+    'the directory of the pipeline: .env, tables-config.json and sync-state',
+  ).default(undefined, 'current directory'),
+  new Option('--no-color', 'do not use colors'),
 ];
 
 /** Flags that are for people at a terminal have none: what a pipeline is set to stands in its `.env`. */

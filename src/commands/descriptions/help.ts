@@ -3,9 +3,9 @@ import type { Description } from './description.ts';
 
 export const help = (): Description => ({
   name: 'help',
-  summary: 'print what a command takes and does',
-  description: 'Prints the help of a command; without one, the list of all commands.',
-  argument: new Argument('[command]', 'a command of increp'),
+  summary: 'show the help of a command',
+  description: 'Shows the help of a command, or the list of all commands.',
+  argument: new Argument('[command]', 'name of a command'),
   options: {},
   examples: ['help', 'help sync'],
 });

@@ -4,23 +4,23 @@ import { local } from './status.ts';
 
 export const history = (): Description => ({
   name: 'history',
-  summary: 'say what the last runs did',
-  description:
-    'Lists the last runs, the newest at the bottom; of one table also a chart. Writes nothing anywhere.',
-  tables: 'only these tables; one that is no longer configured too',
+  summary: 'show what the last runs did',
+  description: 'Lists the last runs, the newest one last. For one table it draws a chart. Writes nothing.',
+  tables: 'only these tables, also tables that are no longer configured',
   options: {
-    'Which runs': [
-      new Option('--limit <n>', 'the newest so many').default(20, '20').argParser(countArgument),
-      duration('--since <duration>', 'not older than that: 24h, 7d'),
-      flag('--failed', 'only those in which something failed'),
+    Filters: [
+      new Option('--limit <n>', 'show at most this many runs').default(20, '20').argParser(countArgument),
+      duration('--since <duration>', 'show runs since then: 24h, 7d'),
+      flag('--failed', 'show only runs in which a table failed'),
     ],
-    'Who is asked': [destination(), local()],
+    Sources: [destination(), local()],
     Output: [json()],
   },
   examples: ['history', 'history orders', 'history --failed --since 7d', 'history orders --limit 100 --json'],
 });
 
 function countArgument(text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 on.');
+  if (!/^[1-9]\d{0,5}$/.test(text))
+    throw new InvalidArgumentError('It must be a whole number of at least 1.');
   return Number(text);
 }

@@ -6,38 +6,41 @@ const repeated = (value: string, before: readonly string[]): readonly string[] =
 
 export const init = (): Description => ({
   name: 'init',
-  summary: 'make a pipeline: its settings and its tables',
+  summary: 'create a pipeline: settings and tables',
   description:
-    'Asks for both databases, tries them, shows the tables and writes .env, tables-config.json and .gitignore. ' +
-    'In scripts flags and variables answer. Passwords: SOURCE_PASSWORD, DEST_PASSWORD, or the URLs as variables.',
+    'Asks for both databases, tests the connections, lists the tables, and writes .env, tables-config.json and .gitignore. ' +
+    'In scripts, use flags and variables. Set passwords in SOURCE_PASSWORD and DEST_PASSWORD, or in URLs.',
   options: {
     Databases: [
-      new Option('--source-url <url>', 'the source'),
-      new Option('--dest-url <url>', 'the destination'),
-      new Option('--source-schema <name>', 'schema of the tables').default(undefined, 'public'),
-      new Option('--dest-schema <name>', 'schema of the copies').default(undefined, 'as at the source'),
-      new Option('--pipeline-name <name>', 'its name in logs, locks and messages').default(
+      new Option('--source-url <url>', 'connection URL of the source'),
+      new Option('--dest-url <url>', 'connection URL of the destination'),
+      new Option('--source-schema <name>', 'schema of the source tables').default(undefined, 'public'),
+      new Option('--dest-schema <name>', 'schema of the destination tables').default(
+        undefined,
+        'the source schema',
+      ),
+      new Option('--pipeline-name <name>', 'name of the pipeline in logs, locks and messages').default(
         undefined,
         'name of the directory',
       ),
     ],
     Tables: [
-      new Option('--tables <names>', 'these tables (may be repeated)')
+      new Option('--tables <names>', 'sync these tables (repeatable)')
         .default([] as readonly string[], 'asked')
         .argParser(collect),
-      flag('--all-tables', 'all; small ones without a clear key in mode full-refresh'),
-      new Option('--replication-key <key>', 'its column, or TABLE=COLUMN (may be repeated)')
-        .default([] as readonly string[], 'the best')
+      flag('--all-tables', 'sync all tables; small tables without a clear key in mode full-refresh'),
+      new Option('--replication-key <key>', 'replication key: COLUMN or TABLE=COLUMN (repeatable)')
+        .default([] as readonly string[], 'best candidate')
         .argParser(repeated),
-      new Option('--unique-cols <key>', "columns of a row's key, or TABLE=COLUMN,COLUMN (may be repeated)")
-        .default([] as readonly string[], 'the primary key')
+      new Option('--unique-cols <key>', 'unique key: COLUMN,COLUMN or TABLE=COLUMN,COLUMN (repeatable)')
+        .default([] as readonly string[], 'primary key')
         .argParser(repeated),
-      new Option('--full-refresh <table>', 'read it as a whole at each sync (may be repeated)')
+      new Option('--full-refresh <table>', 'read this table as a whole at each sync (repeatable)')
         .default([] as readonly string[], 'small tables without a clear key')
         .argParser(repeated),
     ],
-    'What is done': [
-      flag('-y, --yes', 'ask nothing'),
+    Options: [
+      flag('-y, --yes', 'do not ask questions'),
       flag('--force', 'overwrite .env and tables-config.json'),
     ],
     Output: [json()],

@@ -2,18 +2,18 @@ import { claims, destination, exclude, flag, json, type Description } from './de
 
 export const plan = (): Description => ({
   name: 'plan',
-  summary: 'say what sync would do',
-  description: 'Says what sync would do to each table, and why. Writes nothing anywhere.',
+  summary: 'show what sync would do',
+  description: 'Shows what sync would do to each table, and why. Writes nothing.',
   tables: 'only these tables; * stands for any characters',
   options: {
-    'What is planned': [
+    Options: [
       exclude(),
       destination(),
-      flag('--full-refresh', 'as if sync were called with it'),
-      flag('--deletes', 'as if sync were called with it'),
+      flag('--full-refresh', 'plan a sync with this flag'),
+      flag('--deletes', 'plan a sync with this flag'),
       ...claims(),
     ],
-    Output: [flag('--exit-code', 'exit 2 where there is something to do'), json()],
+    Output: [flag('--exit-code', 'exit 2 if a sync would change something'), json()],
   },
   examples: ['plan', 'plan orders --json', 'plan --exit-code'],
 });

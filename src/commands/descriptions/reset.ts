@@ -4,8 +4,8 @@ export const reset = (): Description => ({
   name: 'reset',
   summary: 'load tables again at the next sync',
   description:
-    'Forgets how far tables are, so that the next sync loads them again. The copies stay until then.',
+    'Deletes the cursors of tables, so that the next sync loads the tables again. The destination tables stay readable until then.',
   tables: 'these tables; * stands for any characters',
-  options: { 'What is done': [destination(), flag('--all', 'every table of tables-config.json')] },
+  options: { Options: [destination(), flag('--all', 'reset every table of tables-config.json')] },
   examples: ['reset orders', 'reset --all'],
 });

@@ -1,22 +1,20 @@
 import { Option } from 'commander';
 import { destination, flag, json, type Description } from './description.ts';
 
-export const local = (): Option =>
-  flag('--local', 'from the state directory alone, without asking a database');
+export const local = (): Option => flag('--local', 'read the state directory only; connect to no database');
 
 export const status = (): Description => ({
   name: 'status',
-  summary: 'say how fresh the copies are',
-  description:
-    'Says of each table how fresh its copy is, what went wrong last, and what to do. Writes nothing anywhere.',
+  summary: 'show how fresh each table is',
+  description: 'Shows how fresh each destination table is, the last error, and what to do. Writes nothing.',
   tables: 'only these tables; * stands for any characters',
   options: {
-    'Who is asked': [
+    Sources: [
       destination(),
-      new Option('--no-source', 'leave the source out: do not look for drift'),
+      new Option('--no-source', 'do not connect to the source; schema changes are not reported'),
       local(),
     ],
-    Output: [flag('--exit-code', 'exit 2 unless every table is ok, or running'), json()],
+    Output: [flag('--exit-code', 'exit 2 unless every table is ok or running'), json()],
   },
   examples: ['status', 'status --exit-code --no-source', 'status --local', 'status --json'],
 });

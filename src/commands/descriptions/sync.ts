@@ -3,43 +3,46 @@ import { DEFAULT_TIMING } from '../../timing.ts';
 
 export const sync = (): Description => ({
   name: 'sync',
-  summary: 'bring the copies up to date',
+  summary: 'copy changes to the destination',
   description:
-    'Brings the copies up to date, table by table: loads what is missing, else copies what changed.',
+    'Syncs the tables one by one. Loads a table if it is missing or its shape changed, and copies changes otherwise.',
   tables: 'only these tables; * stands for any characters',
   options: {
-    'What is done': [
+    Options: [
       exclude(),
       destination(),
-      flag('--full-refresh', 'load the tables again from the start'),
-      flag('--deletes', 'look for deleted rows now, in tables whose "deletes" is set'),
+      flag('--full-refresh', 'load the tables again'),
+      flag('--deletes', 'find deleted rows now, in tables that set "deletes"'),
       ...claims(),
-      flag('--force', 'remove deleted rows whatever their share of a table is'),
-      flag('--verify', 'compare what was copied before it is committed'),
-      flag('-n, --dry-run', 'only say what would be done (the same as "increp plan")'),
+      flag('--force', 'remove deleted rows even above delete_limit'),
+      flag('--verify', 'compare the copied rows before the commit'),
+      flag('-n, --dry-run', 'show what would be done (same as "increp plan")'),
     ],
-    'Waiting and stopping': [
+    'Waits and limits': [
       flag('--fail-fast', 'stop at the first table that fails'),
-      duration('--wait-lock <duration>', 'wait that long for another run of the same table').default(0, '0s'),
-      duration('--wait-transactions <duration>', 'wait at most that long for open transactions').default(
+      duration('--wait-lock <duration>', 'how long to wait for another run of the same table').default(
+        0,
+        '0s',
+      ),
+      duration('--wait-transactions <duration>', 'how long to wait for open transactions').default(
         undefined,
         `${DEFAULT_TIMING.transactionWait}s`,
       ),
       span(
         '--max-duration <duration>',
-        'begin no new table past it, and stop a load in chunks after the chunk at work; the next run goes on. A table at work in one go is finished',
+        'start no table after this time. A load in chunks stops after its current chunk, and other tables finish. The next run continues',
       ),
     ],
     Scheduling: [
       span(
         '--watch <interval>',
-        'run, and again at every interval, in one process, until SIGTERM or Ctrl-C. One run at a time: turns that come while one is at work are passed over. Each reads the configuration anew; one that fails does not end it',
+        'run at every interval in one process, until SIGTERM or Ctrl-C. Runs never overlap: a run that would start while another is active is skipped. Each run reads the configuration again. A failed run does not end the loop',
         1,
       ),
     ],
     Output: [
-      flag('--json', 'one JSON object a line on stdout, the summary last'),
-      flag('-q, --quiet', 'print only what went wrong').conflicts('verbose'),
+      flag('--json', 'print one JSON object per line, the summary last'),
+      flag('-q, --quiet', 'print only problems').conflicts('verbose'),
       flag('-v, --verbose', 'log every step'),
     ],
   },
