@@ -19,7 +19,7 @@ export interface Failure {
 }
 
 /** The reason of a table that goes on from its cursor, and of whose copy nothing else is to be said. */
-export const CURSOR_KNOWN = 'the copy and its cursor are known';
+export const CURSOR_KNOWN = 'the cursor is known';
 
 /** What happened to one table in one run. */
 export interface TableOutcome {

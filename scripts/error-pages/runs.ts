@@ -59,7 +59,7 @@ export const runs = {
     ],
     steps: ['`increp sync orders`, then `increp verify orders`.'],
     example: [
-      'error: table "orders" has no copy to compare: there is no copy yet (NOT_SYNCED)',
+      'error: table "orders" has no copy to compare: there is no destination table yet (NOT_SYNCED)',
       '  next: Run "increp sync orders" first.',
     ],
   },

@@ -89,8 +89,8 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     steps: ['Run `increp sync` again when they are through.'],
     example: [
-      'error: public.orders was altered while it was about to be read; tried 4 times (SCHEMA_CHANGED)',
-      'next:  Run increp again when nobody alters it any more.',
+      'error: public.orders changed while increp was reading it; tried 4 times (SCHEMA_CHANGED)',
+      'next:  Run increp again after the schema change is complete.',
     ],
   },
   TIMEOUT: {

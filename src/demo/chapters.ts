@@ -33,7 +33,7 @@ export async function fillShop({ story, sourceClient }: Scene): Promise<void> {
 
 export async function syncFirst(scene: Scene): Promise<void> {
   const { story, destinationClient } = scene;
-  story.heading('The first sync: there is no copy yet, so every table is loaded');
+  story.heading('The first sync: there is no destination table yet, so every table is loaded');
   story.tell(
     'A pipeline is a directory with .env (the two databases) and tables-config.json (the tables, and the column that orders their changes).',
   );

@@ -22,7 +22,9 @@ test('plan, sync, status, history and metrics tell of it without a cursor', asyn
   });
   await pair.setEnv({ METRICS_TEXTFILE: 'increp.prom' });
   const { stdout: before } = await increp('plan', pair);
-  expect(before).toMatch(/^\+ rates {2}initial {7}there is no copy yet; by copy, about 1,000 rows/);
+  expect(before).toMatch(
+    /^\+ rates {2}initial {7}there is no destination table yet; by copy, about 1,000 rows/,
+  );
   await sync(pair);
   const { stdout: planned, exitCode } = await increp('plan --exit-code', pair);
   expect(planned.replaceAll(/\s+/g, ' ')).toContain(

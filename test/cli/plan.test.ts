@@ -43,7 +43,7 @@ test('a symbol, an action and a reason for each table, and a last line that coun
   const { stdout, exitCode } = await increp('plan', pair);
   const lines = stdout.trimEnd().split('\n');
   for (const line of [
-    /^\+ orders {6}initial {7}there is no copy yet; by copy, about 10 rows, \d/,
+    /^\+ orders {6}initial {7}there is no destination table yet; by copy, about 10 rows, \d/,
     /^~ quiet {7}incremental {3}nothing newer than 20/,
     /^~ changed {5}incremental {3}about \d+ rows?, \d+ B, from 20.* on$/,
     /^! misshapen {3}reset {9}column "extra" .*; by copy/,

@@ -100,7 +100,7 @@ test('--json is one object a line: the start, plans, tables, and the summary las
     error: null,
     tables: [
       {
-        ...{ name: 'orders', status: 'ok', action: 'initial', reason: 'there is no copy yet' },
+        ...{ name: 'orders', status: 'ok', action: 'initial', reason: 'there is no destination table yet' },
         ...{ loader: expect.stringMatching(/^(pg_dump|copy)$/), rows_read: 10, rows_inserted: 10 },
         ...{ rows_updated: 0, rows_unchanged: 0, rows_deleted: 0, bytes: expect.any(Number) },
         ...{ duration_s: expect.any(Number), cursor: expect.stringMatching(/^20.*\+00$/) },

@@ -221,7 +221,7 @@ test('a table no larger than a chunk, an empty one, and a table of other setting
   });
   const result = await sync(pair);
   for (const name of ['big', 'empty']) {
-    expect(result.table(name)).toMatchObject({ reason: 'there is no copy yet', warnings: [] });
+    expect(result.table(name)).toMatchObject({ reason: 'there is no destination table yet', warnings: [] });
     await expectSameRows(pair, name);
   }
 });

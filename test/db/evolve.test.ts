@@ -172,7 +172,7 @@ test('what loses nothing is done in place, in one sync, and writes no row that n
   expect(next.summary.tables.map(({ action, rows_read }) => [action, rows_read])).toEqual(
     names.map(() => ['incremental', 0]),
   );
-  expect(next.table('t0').reason).toBe('the copy and its cursor are known');
+  expect(next.table('t0').reason).toBe('the cursor is known');
 });
 
 slowTest('the copy has the types and the nullability of its source', async () => {

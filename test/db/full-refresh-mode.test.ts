@@ -189,7 +189,10 @@ test('a copy that was dropped, emptied or is asked for comes again', async () =>
     reason: 'the destination table has been emptied',
   });
   await pair.destination.query('DROP TABLE rates');
-  expect((await sync(pair)).table()).toMatchObject({ action: 'initial', reason: 'there is no copy yet' });
+  expect((await sync(pair)).table()).toMatchObject({
+    action: 'initial',
+    reason: 'there is no destination table yet',
+  });
   expect((await sync(pair, '--full-refresh')).table().reason).toBe('a full refresh was asked for');
   await expectSameRows(pair, 'rates');
 });

@@ -133,7 +133,10 @@ slowTest('a table that is dropped after a reset, or a second reset, changes noth
   expect((await sync(pair)).table()).toMatchObject({ action: 'initial', rows_updated: 1 });
   await increp('reset orders', pair);
   await pair.destination.query('DROP TABLE orders');
-  expect((await sync(pair)).table()).toMatchObject({ action: 'initial', reason: 'there is no copy yet' });
+  expect((await sync(pair)).table()).toMatchObject({
+    action: 'initial',
+    reason: 'there is no destination table yet',
+  });
   await expectSameRows(pair, 'orders');
 });
 

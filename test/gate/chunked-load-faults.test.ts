@@ -47,7 +47,7 @@ test('killed at two thirds, the next run reads the rest only', async () => {
   expect(staging.rows).toEqual([{ kind: 'p' }]);
   const plan = await increp('plan', pair);
   expect(plan.stdout).toContain(
-    `there is no copy yet; goes on with a load that was broken off: ${done} of 13 chunks are there; by copy`,
+    `there is no destination table yet; goes on with a load that was broken off: ${done} of 13 chunks are there; by copy`,
   );
   const { tables } = (await increp('plan --json', pair)).json<{ tables: Record<string, number>[] }>();
   const [{ estimated_rows: rest = NaN, table_rows: whole = NaN } = {}] = tables;
@@ -338,7 +338,7 @@ describe('a load that was broken off is forgotten', () => {
     expect(await loads(pair)).toBe(1);
     await increp('reset big', pair);
     expect(await loads(pair)).toBe(0);
-    expect((await sync(pair)).table().reason).toMatch(/there is no copy yet; in 13 chunks/);
+    expect((await sync(pair)).table().reason).toMatch(/there is no destination table yet; in 13 chunks/);
     await expectSameRows(pair, 'big');
   });
 
@@ -346,7 +346,7 @@ describe('a load that was broken off is forgotten', () => {
     await using pair = await freshPair(big());
     await killAfter(pair, 3);
     await pair.writeTables([chunked('big', { chunk: undefined })]);
-    expect((await sync(pair)).table().reason).toBe('there is no copy yet');
+    expect((await sync(pair)).table().reason).toBe('there is no destination table yet');
     expect(await loads(pair)).toBe(0);
     await expectSameRows(pair, 'big');
   });

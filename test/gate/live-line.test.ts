@@ -47,7 +47,10 @@ for (const loader of oneIn(2, ['pg_dump', 'copy'])) {
     const share = (line: string) => Number(/about (\d+)%/.exec(line)?.[1]);
     const lines = terminal.screen.lines();
     expect(lines[0]).toMatch(/^✓ ok +orders +initial +\d/);
-    expect(lines.slice(1, -1)).toEqual(['    10 read, 10 inserted', '    because there is no copy yet']);
+    expect(lines.slice(1, -1)).toEqual([
+      '    10 read, 10 inserted',
+      '    because there is no destination table yet',
+    ]);
     const later = await terminal.waitForLine(new RegExp(`about ${share(first) + 10}%|[6-9]\\d%`));
     expect(share(later)).toBeGreaterThan(share(first));
     await proxy.resume();

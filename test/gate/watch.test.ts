@@ -108,7 +108,7 @@ slowTest('turns that a long run covers are passed over, and the log says how man
   await waitUntil('a few turns', () => performance.now() - started > 3000);
   await proxy.resume();
   await running.waitForStderr(
-    /passed over ([3-9]|\d\d) turns of 1s: the run before ended [\d.]+ s after it was due/,
+    /skipped ([3-9]|\d\d) runs \(every 1s\): the previous run ended [\d.]+ s after the next one was due/,
   );
   const runs = running.stdout.match(/^run at 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d$/gm) ?? [];
   // That of the load, and the one that says it.

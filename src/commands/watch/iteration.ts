@@ -5,18 +5,18 @@ import type { Tick } from './schedule.ts';
 
 /** One run of a loop. */
 export interface Iteration {
-  /** Ends this turn: it stands behind the signal of the loop, so that nothing of a turn that is over hangs on that. */
+  /** Ends this run. It follows the signal of the loop, so that nothing of a finished run listens to that signal. */
   readonly signal: AbortSignal;
   /** What the log is told before the run. */
   readonly notice: string | undefined;
-  /** Stands above all that the turn prints: in a file nothing else would say when it was. */
+  /** Printed above the output of the run: a file would not show otherwise when the run was. */
   readonly head: string;
 }
 
-/** Undefined where no turn was passed over. `lateMs`: how long after its time the run before had ended. */
+/** Undefined if no run was skipped. `lateMs`: how long after the next run was due the previous one ended. */
 export const noticeOf = ({ passedOver }: Tick, everySeconds: number, lateMs: number): string | undefined =>
   passedOver === 0
     ? undefined
-    : `passed over ${formatCount(passedOver)} ${passedOver === 1 ? 'turn' : 'turns'} of ${formatDuration(everySeconds)}: the run before ended ${formatSeconds(lateMs / 1000)} after it was due to begin`;
+    : `skipped ${formatCount(passedOver)} ${passedOver === 1 ? 'run' : 'runs'} (every ${formatDuration(everySeconds)}): the previous run ended ${formatSeconds(lateMs / 1000)} after the next one was due`;
 
 export const headOf = (now: Date): string => `run at ${localTime(now)}\n`;

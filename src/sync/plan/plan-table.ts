@@ -23,7 +23,7 @@ export function planTable(now: TableFacts, request: Request): Plan {
   const [refusal, ...others] = refusalsOf(now);
   if (refusal || !now.source)
     return refuse(refusal ?? new IncrepError('INTERNAL', { what: 'no source', next: '' }), others);
-  if (!now.destination) return load(now, now.source, 'initial', 'there is no copy yet');
+  if (!now.destination) return load(now, now.source, 'initial', 'there is no destination table yet');
   const loss = lossRefusal(now, now.source);
   if (loss) return refuse(loss);
   if (now.unclaimed) return claim(now, now.source, now.unclaimed, request);

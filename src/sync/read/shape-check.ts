@@ -29,8 +29,8 @@ export async function ensureShape(source: pg.ClientBase, facts: TableFacts, shap
   const isSame = now && !described.fault && fingerprintOf(shapeOf(now)) === fingerprintOf(shape);
   if (isSame && !(mayReadMore(facts) && (await isRewritten(source)))) return;
   throw new IncrepError('SCHEMA_CHANGED', {
-    what: `${isQuery ? `what the query of "${name.table}" reads` : printName(name)} was altered while it was about to be read`,
-    next: 'Run increp again when nobody alters it any more.',
+    what: `${isQuery ? `what the query of "${name.table}" reads` : printName(name)} changed while increp was reading it`,
+    next: 'Run increp again after the schema change is complete.',
   });
 }
 

@@ -56,7 +56,7 @@ function start({ columns = 80, rows = 24, tables = ['orders', 'items'], isUnicod
         type: 'table-planned',
         table,
         action: 'initial',
-        reason: 'there is no copy yet',
+        reason: 'there is no destination table yet',
         estimatedRows,
       }),
     phase: (phase: Phase, more: { table?: string; detail?: string; waitsFor?: string } = {}) =>

@@ -18,7 +18,7 @@ const mixed = summary({
     outcome({
       name: 'customers',
       action: 'initial',
-      reason: 'there is no copy yet',
+      reason: 'there is no destination table yet',
       loader: 'copy',
       rowsRead: 9,
       rowsInserted: 9,
@@ -36,7 +36,7 @@ test('an aligned table with what to do next', () => {
     [
       '✓ ok       orders     incremental  0.4 s  12.3 kB  1,200 read, 1,000 inserted, 4 updated, 196 unchanged',
       '✓ ok       customers  initial      0.4 s     80 B  9 read, 9 inserted',
-      '    because there is no copy yet',
+      '    because there is no destination table yet',
       '    warning: 2 rows have no key',
       '✗ FAILED   items      incremental  0.4 s',
       '    error: denied',
@@ -132,7 +132,7 @@ test('a mail names the pipeline, only what went wrong, and how old the copy is',
     [
       'pipeline shop: partly failed',
       '✓ ok      customers  initial      0.4 s  80 B  9 read, 9 inserted',
-      '    because there is no copy yet',
+      '    because there is no destination table yet',
       '    warning: 2 rows have no key',
       '✗ FAILED  items      incremental  0.4 s',
       '    error: denied',

@@ -59,8 +59,8 @@ test('a run that takes too long costs the turns that it covers, and the log is t
   expect(begun).toEqual([0, 30, 150, 180, 240]);
   expect(notices).toEqual([
     ...[undefined, undefined],
-    'passed over 3 turns of 30s: the run before ended 1 min 35 s after it was due to begin',
-    ...[undefined, 'passed over 1 turn of 30s: the run before ended 31.0 s after it was due to begin'],
+    'skipped 3 runs (every 30s): the previous run ended 1 min 35 s after the next one was due',
+    ...[undefined, 'skipped 1 run (every 30s): the previous run ended 31.0 s after the next one was due'],
   ]);
 });
 
