@@ -44,7 +44,7 @@ describe.each(['', ...all.map(({ name }) => name)])('the help of "%s"', (name) =
 
   test('names the global options with their variables', async () => {
     const text = (await helpIn(undefined, `${name} --help`)).replace(/\s+/g, ' ');
-    expect(text).toContain('[default: here] [env: INCREP_DIR]');
+    expect(text).toContain('[default: current directory] [env: INCREP_DIR]');
     expect(text).toContain('[env: NO_COLOR]');
   });
 });

@@ -133,7 +133,7 @@ test('every log line says which run and pipeline, and where it is about one, whi
   );
   const phases = lines.flatMap((line) => (line['phase'] === undefined ? [] : [line['phase']]));
   expect(phases).toEqual(
-    expect.arrayContaining(['lock', 'fence', 'copy', 'index', 'swap', 'commit', 'keep']),
+    expect.arrayContaining(['lock', 'fence', 'copy', 'index', 'swap', 'commit', 'save-state']),
   );
   const about = lines.filter((line) => line['table'] === 'orders');
   expect(about.filter((line) => line['phase'] === undefined)).toEqual([]);

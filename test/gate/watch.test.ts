@@ -206,7 +206,10 @@ slowTest(
     await waitForSummaries(running, 2);
     running.kill();
     await running.wait();
-    expect(summariesIn(running).slice(0, 2)).toMatchObject([{ left: ['orders'] }, { left: ['orders'] }]);
+    expect(summariesIn(running).slice(0, 2)).toMatchObject([
+      { deferred: ['orders'] },
+      { deferred: ['orders'] },
+    ]);
     await using quiet = startIncrep('sync --watch 1s -q', pair);
     await waitUntil('a copy', async () => (await increp('status --exit-code', pair)).exitCode === 0);
     await pair.source.query('ALTER TABLE orders RENAME updated_at TO changed_at');

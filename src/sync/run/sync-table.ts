@@ -172,7 +172,7 @@ export async function pause(context: RunContext, what: Pause, error: IncrepError
 export const deferred = (context: RunContext, facts: TableFacts): TableOutcome => ({
   ...outcomeOf(
     facts,
-    { action: 'skipped', reason: context.timeLimit.words(' before its turn') },
+    { action: 'skipped', reason: context.timeLimit.words(' before it started') },
     { at: new Date(), ticks: performance.now() },
   ),
   isDeferred: true,
