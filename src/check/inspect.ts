@@ -167,10 +167,7 @@ export async function inspect(context: RunContext, facts: Facts): Promise<Inspec
     encryption: { source: source.encryption, destination: destination.encryption },
     owners: await ownersOf(context.destination, facts),
     keyTriggers: await keyTriggersOf(context.destination, facts),
-    eventTriggers: await context.destination.withReading((client) =>
-      rowsOf(client, eventTriggerRow, EVENT_TRIGGERS),
-    ),
-    ...(await publishedIn(context.destination, facts)),
+    ...(await watchedIn(context.destination, facts)),
     dependents: await gatherDependents(context, facts.tables),
     gone: await foreseeAllGone(context, plans),
     pgDump: await findPgDump(context, facts),
@@ -331,10 +328,10 @@ async function ownersOf(destination: Database, { tables }: Facts): Promise<Map<s
 
 const identityRow = z.object({ oid: z.string(), publication: z.string() });
 
-async function publishedIn(
+async function watchedIn(
   destination: Database,
   { tables }: Facts,
-): Promise<Pick<Inspection, 'publications' | 'withoutIdentity'>> {
+): Promise<Pick<Inspection, 'publications' | 'withoutIdentity' | 'eventTriggers'>> {
   const { version } = await destination.identity();
   const oids = tables.flatMap((table) => (table.destination ? [table.destination.oid] : []));
   const schemas = new Set(tables.map(({ destinationName }) => destinationName.schema));
@@ -347,6 +344,7 @@ async function publishedIn(
     const lacking = await rowsOf(client, identityRow, WITHOUT_IDENTITY, [oids]);
     return {
       publications,
+      eventTriggers: await rowsOf(client, eventTriggerRow, EVENT_TRIGGERS),
       withoutIdentity: new Map(lacking.map(({ oid, publication }) => [oid, publication])),
     };
   });

@@ -1,8 +1,8 @@
 /** libpq's channel_binding: the password is proved to nobody but the server at the other end of this TLS connection. */
-import type { EventEmitter } from 'node:events';
 import type pg from 'pg';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
+import { connectionOf } from './driver.ts';
 import type { Endpoint } from './endpoint.ts';
 
 interface Binding {
@@ -25,9 +25,8 @@ export function newBinding(
   return {
     isWanted: isEncrypted && (isRequired || channelBinding === 'prefer'),
     watch: (client) => {
-      // The typings leave this out. It is called ahead of what answers the server.
-      const { connection } = client as unknown as { connection: EventEmitter };
-      connection.prependListener(
+      // Ahead of what answers the server.
+      connectionOf(client).prependListener(
         'authenticationSASL',
         ({ mechanisms }: { mechanisms: readonly string[] }) => {
           isOffered = mechanisms.includes(BOUND);

@@ -1,11 +1,15 @@
 /** What the driver knows and its typings leave out. */
+import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { Readable, Writable } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type pg from 'pg';
 
+/** It tells of each message of the server. */
+type Connection = EventEmitter & { readonly stream: Socket };
+
 interface Internals {
-  readonly connection: { readonly stream: Socket };
+  readonly connection: Connection;
   /** False from the sending of a statement to the end of its answer. */
   readonly readyForQuery: boolean;
   readonly processID: number | null;
@@ -14,7 +18,9 @@ interface Internals {
 
 const internals = (client: pg.ClientBase): Internals => client as unknown as Internals;
 
-export const socketOf = (client: pg.ClientBase): Socket => internals(client).connection.stream;
+export const connectionOf = (client: pg.ClientBase): Connection => internals(client).connection;
+
+export const socketOf = (client: pg.ClientBase): Socket => connectionOf(client).stream;
 
 export const backendOf = (client: pg.ClientBase): number => internals(client).processID ?? 0;
 

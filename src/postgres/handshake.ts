@@ -1,6 +1,6 @@
 /** How far TLS came in one connection of the driver. */
-import type { EventEmitter } from 'node:events';
 import type pg from 'pg';
+import { connectionOf } from './driver.ts';
 
 interface Handshake {
   /** From here on the server, not the handshake, decides. */
@@ -9,8 +9,7 @@ interface Handshake {
 
 /** To be called before the client connects. */
 export function watchHandshake(client: pg.Client): Handshake {
-  // The typings leave these out.
-  const { connection } = client as unknown as { connection: EventEmitter & { stream: EventEmitter } };
+  const connection = connectionOf(client);
   let isDone = false;
   connection.once('sslconnect', () => {
     connection.stream.once('secureConnect', () => (isDone = true));

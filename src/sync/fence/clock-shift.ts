@@ -42,12 +42,11 @@ export function clockShift(record: StateRecord, fence: RaisedFence, source: Sour
   const isFailover = isReplaced(record, fence, source);
   return {
     seconds: lag + (isFailover ? FAILOVER_LOOKBACK_SECONDS : 0),
-    warnings: [
-      ...(lag > 0
+    warnings:
+      lag > 0
         ? [
             `the source's clock was set back by about ${lag.toFixed(1)} s since the last sync (or this machine's forward): the window reaches down that much further`,
           ]
-        : []),
-    ],
+        : [],
   };
 }

@@ -24,6 +24,7 @@ import type { RunContext } from '../context/run-context.ts';
 interface Waiting {
   readonly table: TableFacts;
   readonly facts: TableFacts;
+  readonly plan: IncrementalPlan | LoadPlan;
 }
 
 type Told = (table: TableFacts, change: (before: TableOutcome) => TableOutcome) => void;
@@ -48,17 +49,13 @@ export async function syncAtOneMoment(
       if (!staysInPlace(plan)) continue;
       const { target, raise } = fenceFor(facts, plan);
       fences.set(target, await raise(context));
-      waiting.push({ table, facts });
+      waiting.push({ table, facts, plan });
     }
     await using jobs = openJobs(context, 1);
     const [holder] = jobs.works;
     await holder?.source.withSnapshot([], async (client) => {
       const snapshot = await exportSnapshot(client);
-      const here: RunContext = {
-        ...context,
-        moment: { snapshot, fences },
-      };
-      await syncWaiting(here, waiting, request, tell);
+      await syncWaiting({ ...context, moment: { snapshot, fences } }, waiting, request, tell);
     });
   } catch (thrown) {
     context.signal?.throwIfAborted();
@@ -76,8 +73,8 @@ async function syncWaiting(
   request: TableRequest,
   tell: Told,
 ): Promise<void> {
-  for (const { table, facts } of waiting.toReversed()) {
-    const rowsDeleted = await removeGone(context, facts, request);
+  for (const { table, ...planned } of waiting.toReversed()) {
+    const rowsDeleted = await removeGone(context, planned, request);
     tell(table, (before) => ({ ...before, rowsDeleted: before.rowsDeleted + rowsDeleted }));
   }
   for (const { table, facts } of waiting) {
@@ -88,17 +85,19 @@ async function syncWaiting(
 }
 
 /** Returns how many rows went. */
-async function removeGone(context: RunContext, facts: TableFacts, request: TableRequest): Promise<number> {
+async function removeGone(
+  context: RunContext,
+  { facts, plan }: Omit<Waiting, 'table'>,
+  { isForced }: TableRequest,
+): Promise<number> {
   if (facts.settings.deletes !== 'hard' || facts.settings.mergeKey.length === 0) return 0;
-  const plan = await planWithTools(context, facts, request);
-  if (!staysInPlace(plan)) return 0;
   const { timing, signal } = context;
   return context.destination.withWriting(lockingStatements(facts), async (destination, { answers }) => {
     await holdTable(destination, facts, answers, { timing, waitSeconds: 0, signal });
     await context.emit({ type: 'phase-started', table: facts.settings.name, phase: 'deletes' });
     return withTableSnapshot({ context, facts, plan, isCompared: true }, undefined, [], (view) =>
       view.look(async (source) => {
-        const removing = { facts, relation: plan.source, source, destination, isForced: request.isForced };
+        const removing = { facts, relation: plan.source, source, destination, isForced };
         return (await removeDeleted(removing)).deleted;
       }),
     );
