@@ -1,15 +1,15 @@
 /**
- * `node scripts/check-words.ts`: plain English in what people read. It finds sentences that are too long, sentences that begin
- * with "who" or "what", and a few verbs that say less than an ordinary one. A line that says `<!-- words: reason -->` is left out.
- * The list of pages grows as they are rewritten.
+ * `node scripts/check-words.ts [FILE...]`: plain English in what people read, pages in Markdown and the strings of the program.
+ * It finds sentences that are too long, sentences that begin with "who" or "what", and verbs that say less than an ordinary one.
+ * A line with `<!-- words: reason -->` on a page, or `// words: reason` in the program, is left out.
  */
-import { readFile } from 'node:fs/promises';
+import { glob, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 
 const ROOT = resolve(import.meta.dirname, '..');
 
-export const PAGES = ['README.md', 'ARCHITECTURE.md', 'docs/README.md'];
+const PAGES = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'docs/*.md', 'src/**/*.ts'];
 
 const LONGEST = 35;
 
@@ -22,6 +22,9 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/\bshall\b/i, 'will'],
   [/\bmade anew\b/i, 'made again'],
   [/\bof ours\b/i, 'of increp'],
+  [/\b[Tt]he cop(?:y|ies)\b/, 'the destination table'],
+  [/\bbelongings\b/i, 'dependent objects'],
+  [/\bone that\b/i, 'the noun'],
 ];
 
 export interface Fault {
@@ -56,8 +59,27 @@ export function sentencesOf(text: string): { readonly text: string; readonly lin
   return sentences;
 }
 
+/** Every string literal of a program, with its line; an interpolation stands as `code`. */
+export function stringsOf(program: string): { readonly text: string; readonly line: number }[] {
+  let code = program
+    .replaceAll(/^.*\/\/ words: .+$/gm, '')
+    .replaceAll(/\/\*[\s\S]*?\*\//g, (comment) => comment.replaceAll(/[^\n]/g, ''))
+    .replaceAll(/(?<=^|\s)\/\/ .*$/gm, '');
+  for (let before = ''; before !== code;) {
+    before = code;
+    code = code.replaceAll(/\$\{[^{}]*\}/g, 'code');
+  }
+  return code
+    .split('\n')
+    .flatMap((text, index) =>
+      [...text.matchAll(/'((?:[^'\\]|\\.)*)'|`((?:[^`\\]|\\.)*)`/g)].flatMap((found) =>
+        sentencesOf(found[1] ?? found[2] ?? '').map((sentence) => ({ text: sentence.text, line: index + 1 })),
+      ),
+    );
+}
+
 export function faultsIn(page: string, text: string): Fault[] {
-  return sentencesOf(text).flatMap(({ text: sentence, line }) => {
+  return (page.endsWith('.ts') ? stringsOf(text) : sentencesOf(text)).flatMap(({ text: sentence, line }) => {
     const plain = sentence.replaceAll(/`[^`]*`/g, 'code').replaceAll(/\]\([^)]*\)/g, ']');
     const words = plain.split(/\s+/).filter((word) => /\w/.test(word)).length;
     return [
@@ -70,9 +92,17 @@ export function faultsIn(page: string, text: string): Fault[] {
   });
 }
 
+/** Every page and every file of the program. */
+export async function everyPage(): Promise<string[]> {
+  const pages: string[] = [];
+  for await (const page of glob(PAGES, { cwd: ROOT })) pages.push(page);
+  return pages.sort();
+}
+
 async function main(): Promise<void> {
   const faults: Fault[] = [];
-  for (const page of PAGES) faults.push(...faultsIn(page, await readFile(join(ROOT, page), 'utf8')));
+  const pages = process.argv.length > 2 ? process.argv.slice(2) : await everyPage();
+  for (const page of pages) faults.push(...faultsIn(page, await readFile(join(ROOT, page), 'utf8')));
   for (const { page, line, what } of faults) process.stderr.write(`${page}:${line}: ${what}\n`);
   process.exitCode = faults.length === 0 ? 0 : 1;
 }

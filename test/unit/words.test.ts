@@ -2,12 +2,25 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { faultsIn, PAGES, sentencesOf } from '../../scripts/check-words.ts';
+import { everyPage, faultsIn, sentencesOf, stringsOf } from '../../scripts/check-words.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
-test.each(PAGES)('%s is in plain English', async (page) => {
-  expect(faultsIn(page, await readFile(join(ROOT, page), 'utf8'))).toEqual([]);
+test('every page and every message of the program is in plain English', async () => {
+  const faults = [];
+  for (const page of await everyPage())
+    faults.push(...faultsIn(page, await readFile(join(ROOT, page), 'utf8')));
+  expect(faults).toEqual([]);
+});
+
+test('the strings of a program are read, its comments and names are not', () => {
+  const program = "/** who */ const x = 'Who reads?';\n// goes on\nf(`The ${x} goes on.`, 'fence');\n";
+  expect(stringsOf(program)).toEqual([
+    { text: 'Who reads?', line: 1 },
+    { text: 'The code goes on.', line: 3 },
+    { text: 'fence', line: 3 },
+  ]);
+  expect(faultsIn('x.ts', program)).toEqual([{ page: 'x.ts', line: 3, what: '"goes on": write "continue"' }]);
 });
 
 test('a sentence that is too long, one without a subject, and a verb that says less are found, with their lines', () => {
