@@ -96,7 +96,7 @@ export function faultsIn(page: string, text: string): Fault[] {
 export async function everyPage(): Promise<string[]> {
   const pages: string[] = [];
   for await (const page of glob(PAGES, { cwd: ROOT })) pages.push(page);
-  return pages.sort();
+  return pages.toSorted();
 }
 
 async function main(): Promise<void> {

@@ -3,6 +3,7 @@
  * terminals, history or webhooks; those are listeners, wired in `commands/watch-run.ts`.
  */
 import type { ErrorCode } from './errors.ts';
+import type { Reason } from './reasons.ts';
 
 export type Action = 'initial' | 'incremental' | 'reset' | 'full-refresh' | 'append' | 'skipped';
 export type Loader = 'pg_dump' | 'copy';
@@ -18,9 +19,6 @@ export interface Failure {
   readonly exitCode: number;
 }
 
-/** The reason of a table that goes on from its cursor, and of whose copy nothing else is to be said. */
-export const CURSOR_KNOWN = 'the cursor is known';
-
 /** What happened to one table in one run. */
 export interface TableOutcome {
   /** As written in tables-config.json. */
@@ -29,8 +27,8 @@ export interface TableOutcome {
   readonly destination?: string;
   readonly status: 'ok' | 'failed' | 'skipped';
   readonly action: Action;
-  /** Why this action, in words. */
-  readonly reason: string;
+  /** Why this action. */
+  readonly reasons: readonly Reason[];
   /** What filled the staging table, when a whole table was loaded. */
   readonly loader: Loader | undefined;
   readonly rowsRead: number;
@@ -93,7 +91,7 @@ export type RunEvent =
       readonly type: 'table-planned';
       readonly table: string;
       readonly action: Action;
-      readonly reason: string;
+      readonly reasons: readonly Reason[];
       /** Estimated rows at the source, where the catalog knows. */
       readonly estimatedRows: number | undefined;
     })

@@ -3,6 +3,7 @@ import { IncrepError } from '../errors.ts';
 import type { Dependent } from '../postgres/dependents.ts';
 import { listed } from '../format.ts';
 import { altersTable } from '../schema/evolution.ts';
+import { copyCauseText, reasonText } from '../report/reasons.ts';
 import { printName } from '../schema/names.ts';
 import { isShared } from '../schema/row-identity.ts';
 import { ident } from '../sql/identifiers.ts';
@@ -35,11 +36,14 @@ export const copyFindings = (table: TableFacts, plan: Workable, found: Inspectio
 
 /** What is the matter with pg_dump itself is said once, for all tables. */
 function loaderFindings({ settings: { name } }: TableFacts, plan: Workable, found: Inspection): Finding[] {
-  if (plan.kind !== 'load' || plan.loader.why === undefined || plan.loader.isForSize) return [];
+  if (plan.kind !== 'load' || !plan.loader.cause || plan.loader.cause.code === 'small-table') return [];
   const { pgDump, facts } = found;
-  if (pgDump && plan.loader.why === unfitTools({ tools: pgDump.tools, server: facts.servers.source }))
+  if (
+    pgDump &&
+    plan.loader.cause.code === unfitTools({ tools: pgDump.tools, server: facts.servers.source })?.code
+  )
     return [];
-  return [note('LOADER', name, `a load goes by COPY instead of pg_dump: ${plan.loader.why}`)];
+  return [note('LOADER', name, copyCauseText(plan.loader.cause))];
 }
 
 function identityFindings(
@@ -79,7 +83,7 @@ function rightFindings(table: TableFacts, plan: Workable, { owners }: Inspection
     return [
       refused(
         settings.name,
-        `${plan.reason}, which takes its owner: ${printName(destinationName)} is ${owner.owner}'s and not of role "${access.role}"`,
+        `${reasonText(plan.reasons)}, which takes its owner: ${printName(destinationName)} is ${owner.owner}'s and not of role "${access.role}"`,
         give,
       ),
     ];
@@ -118,13 +122,20 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
           warning(
             'DRIFT',
             name,
-            plan.reason,
+            reasonText(plan.reasons),
             'The next sync loads the table again, where nothing is in the way.',
           ),
         ]
       : []),
     ...(plan.kind === 'incremental' && plan.evolution
-      ? [note('DRIFT', name, plan.reason, 'The next sync does so; "increp plan" shows the statements.')]
+      ? [
+          note(
+            'DRIFT',
+            name,
+            reasonText(plan.reasons),
+            'The next sync does so; "increp plan" shows the statements.',
+          ),
+        ]
       : []),
     ...(destination && saved.kind === 'none' && saved.isNamed !== true
       ? [

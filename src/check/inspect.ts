@@ -30,7 +30,7 @@ import { highWaterMark } from '../sql/fence.ts';
 import { describeSequences, keyOrigin } from '../sql/key-origin.ts';
 import { markedRows, originRow, OWN_WRITES, readMark, type KeyOrigin } from '../sync/fence/fence.ts';
 import { gatherDependents } from '../sync/facts/gather-dependents.ts';
-import { planAll } from '../sync/plan/plan-with-tools.ts';
+import { planAll } from '../sync/plan/complete-plan.ts';
 import { ordinaryRequest, type KeyedPlan, type Plan } from '../sync/plan/plan.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { writeRefusal } from '../sync/facts/writable-destination.ts';

@@ -4,6 +4,7 @@ import { formatSeconds } from '../format.ts';
 import type { Encryption } from '../postgres/driver.ts';
 import { ident, literal } from '../sql/identifiers.ts';
 import { OWN_TABLES } from '../sql/state.ts';
+import { copyCause } from '../report/reasons.ts';
 import { unfitTools } from '../sync/plan/loader-choice.ts';
 import { failureFinding, note, warning, type Finding } from './finding.ts';
 import type { Inspection } from './inspect.ts';
@@ -162,15 +163,15 @@ const transactionFindings = ({ longTransactions, preparedTransactions }: Inspect
 function pgDumpFindings({ pgDump, facts }: Pick<Inspection, 'pgDump' | 'facts'>): Finding[] {
   if (!pgDump) return [];
   const server = facts.servers.source;
-  const why = unfitTools({ tools: pgDump.tools, server });
+  const cause = unfitTools({ tools: pgDump.tools, server });
   const called = `pg_dump ${pgDump.tools.pgDump}${pgDump.path === undefined ? '' : ` (${pgDump.path})`}`;
-  return why === undefined
+  return cause === undefined
     ? [note('PG_DUMP', undefined, `${called} can read the source, PostgreSQL ${major(server.version)}`)]
     : [
         note(
           'PG_DUMP',
           undefined,
-          `${why}${pgDump.path === undefined ? '' : ` (${pgDump.path})`}, so tables are loaded by COPY, which gives the same bytes`,
+          `${copyCause(cause)}${pgDump.path === undefined ? '' : ` (${pgDump.path})`}, so tables are loaded by COPY, which gives the same bytes`,
           `Install PostgreSQL's client programs of version ${major(server.version)} or later and see to PATH, or set "initial_load" to "copy".`,
         ),
       ];

@@ -1,7 +1,7 @@
 /** Trouble, before it happens. */
 import { formatFindings } from '../report/findings.ts';
 import { redactedJson } from '../redact.ts';
-import { FORMAT_VERSION } from '../summary-json.ts';
+import { FORMAT_VERSION } from '../report/summary-json.ts';
 import { check } from '../check/check.ts';
 import type { Finding } from '../check/finding.ts';
 import { withContext } from './pipeline/context.ts';

@@ -7,7 +7,7 @@ import { readConfiguration, type Configuration } from '../config/load.ts';
 import { formatEffective, type Effective } from '../report/config.ts';
 import { formatError } from '../report/error.ts';
 import { redactedJson, redactor } from '../redact.ts';
-import { errorToJson, FORMAT_VERSION } from '../summary-json.ts';
+import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
 import { version } from '../version.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { ensureKnown } from './pipeline/select-tables.ts';

@@ -6,7 +6,7 @@ import { formatRuns, formatTableRuns } from '../report/history.ts';
 import type { Style } from '../report/style.ts';
 import { redactedJson } from '../redact.ts';
 import { rowsChanged, type RunRecord } from '../schema/run-record.ts';
-import { FORMAT_VERSION } from '../summary-json.ts';
+import { FORMAT_VERSION } from '../report/summary-json.ts';
 import { runHistory, type PastRun, type PastRuns } from '../status/run-history.ts';
 import { withContext, type Pipeline } from './pipeline/context.ts';
 import { copyNameIn, nameIn } from './pipeline/copy-names.ts';

@@ -8,7 +8,7 @@ import { describeDependent } from '../sync/plan/obstructions.ts';
 import { formatPlan } from '../report/plan.ts';
 import { printName } from '../schema/names.ts';
 import { redactedJson } from '../redact.ts';
-import { errorToJson, FORMAT_VERSION } from '../summary-json.ts';
+import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
 import { claimOf, ensureClaimNamed } from './claims.ts';
 import { withContext, type Pipeline } from './pipeline/context.ts';
 import { eachDestination, ofDestination, type Looked } from './pipeline/each-destination.ts';

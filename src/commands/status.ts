@@ -2,7 +2,7 @@
 import { formatStatus } from '../report/status.ts';
 import { redactedJson } from '../redact.ts';
 import type { RunRecord } from '../schema/run-record.ts';
-import { errorToJson, FORMAT_VERSION } from '../summary-json.ts';
+import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
 import { isFine, tableStatuses, type Statuses, type TableStatus } from '../status/table-status.ts';
 import { withContext } from './pipeline/context.ts';
 import { eachDestination, ofDestination } from './pipeline/each-destination.ts';

@@ -2,7 +2,7 @@
 import { asIncrepError, type IncrepError } from '../errors.ts';
 import { formatVerification } from '../report/verify.ts';
 import { redactedJson } from '../redact.ts';
-import { errorToJson, FORMAT_VERSION } from '../summary-json.ts';
+import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
 import { gatherFacts, inOrder, type TableFacts } from '../sync/facts/facts.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import { repairTable, type Repaired } from '../verify/repair.ts';

@@ -6,7 +6,7 @@ import { isReadableTable } from '../schema/relations.ts';
 import { stateTable } from '../sql/state.ts';
 import { readStateRows } from '../sync/facts/state-rows.ts';
 import { countedRows } from '../sync/facts/populated-tables.ts';
-import { rowsInWords } from '../sync/facts/unclaimed.ts';
+import { rowsText } from '../report/reasons.ts';
 
 export interface Stranger {
   readonly name: string;
@@ -33,7 +33,7 @@ export function findStrangers(destination: Database, tables: readonly string[]):
     const counts = await countedRows(client, unknown);
     return unknown.flatMap(({ table }, index) => {
       const counted = counts[index];
-      return counted && counted.rows !== 0 ? [{ name: table, rows: rowsInWords(counted) }] : [];
+      return counted && counted.rows !== 0 ? [{ name: table, rows: rowsText(counted) }] : [];
     });
   });
 }

@@ -3,7 +3,7 @@ import type { WebhookEventType, WebhookSettings } from '../config/settings.ts';
 import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
 import { firstLine, formatCount, formatDeferred, formatSeconds, formatTableCounts } from '../format.ts';
 import { inFields, mapStrings, type Redact } from '../redact.ts';
-import { runSeconds, summaryToJson, tableToJson } from '../summary-json.ts';
+import { runSeconds, summaryToJson, tableToJson } from '../report/summary-json.ts';
 
 /** How many names of tables that are left a message has. */
 const NAMES_SPELT_OUT = 10;

@@ -1,7 +1,8 @@
 /** The run as JSON, one object a line, for `sync --json`. The last line is the summary. */
 import type { Listener, RunEvent } from '../events.ts';
 import { inFields, mapStrings, type Redact } from '../redact.ts';
-import { FORMAT_VERSION, summaryToJson, tableToJson } from '../summary-json.ts';
+import { reasonText } from '../report/reasons.ts';
+import { FORMAT_VERSION, summaryToJson, tableToJson } from '../report/summary-json.ts';
 
 /** Undefined for the events that have no line: what is said on the way is for the log. */
 function eventToJson(event: RunEvent) {
@@ -22,7 +23,7 @@ function eventToJson(event: RunEvent) {
         name: event.table,
         ...(event.destination !== undefined && { destination: event.destination }),
         action: event.action,
-        reason: event.reason,
+        reason: reasonText(event.reasons),
         estimated_rows: event.estimatedRows ?? null,
       };
     case 'table-finished':

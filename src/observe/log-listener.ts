@@ -2,7 +2,8 @@
 import type { Logger } from 'pino';
 import type { Failure, Listener, Phase, RunEvent, RunSummary, TableOutcome } from '../events.ts';
 import { formatDeferred, formatSeconds, formatTableCounts } from '../format.ts';
-import { runSeconds, tableToJson } from '../summary-json.ts';
+import { reasonText } from '../report/reasons.ts';
+import { runSeconds, tableToJson } from '../report/summary-json.ts';
 
 const failureFields = ({ code, sqlstate, hint }: Failure) => ({
   code,
@@ -18,7 +19,10 @@ function logTable(logger: Logger, outcome: TableOutcome): void {
   if (error) logger.error({ ...fields, ...failureFields(error) }, `failed: ${error.message}`);
   else if (outcome.status === 'ok') logger.info(fields, 'done');
   else
-    logger.info(fields, `${outcome.isDeferred ? 'deferred to the next run' : 'skipped'}: ${outcome.reason}`);
+    logger.info(
+      fields,
+      `${outcome.isDeferred ? 'deferred to the next run' : 'skipped'}: ${reasonText(outcome.reasons)}`,
+    );
 }
 
 function logRunEnd(logger: Logger, summary: RunSummary): void {
@@ -48,9 +52,9 @@ function logEvent(logger: Logger, event: RunEvent): void {
         'run started',
       );
     case 'table-planned': {
-      const { table, action, reason, estimatedRows } = event;
+      const { table, action, reasons, estimatedRows } = event;
       const estimate = estimatedRows === undefined ? {} : { estimated_rows: estimatedRows };
-      return logger.info({ table, action, reason, ...estimate }, `planned: ${action}`);
+      return logger.info({ table, action, reason: reasonText(reasons), ...estimate }, `planned: ${action}`);
     }
     case 'phase-started': {
       const { table, phase, detail, waitsFor } = event;

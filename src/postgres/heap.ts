@@ -41,7 +41,7 @@ export async function measureTable(client: pg.ClientBase, oid: string): Promise<
 }
 
 /** The names of those whose rows have been written anew somewhere else: TRUNCATE, VACUUM FULL, CLUSTER, REFRESH. */
-export async function rewrittenSince(
+export async function rewrittenLeaves(
   client: pg.ClientBase,
   leaves: readonly { readonly oid: string; readonly filenode: string }[],
 ): Promise<string[]> {

@@ -3,7 +3,7 @@ import { IncrepError } from '../errors.ts';
 import type { Listener } from '../events.ts';
 import { firstLine } from '../format.ts';
 import type { Timing } from '../timing.ts';
-import { tableRecord } from '../schema/run-record.ts';
+import { tableRecord } from '../report/run-record.ts';
 import { COMMIT_HERE } from '../sql/session.ts';
 import { addRunColumns, pruneRuns, recordRuns, type RunRow } from '../sql/state.ts';
 import type { Database } from './database.ts';

@@ -1,5 +1,6 @@
 /** Plans with what they would mean: how much there is to read, and what is in the way. */
 import { IncrepError } from '../errors.ts';
+import { copyCauseText, reasonText } from '../report/reasons.ts';
 import type { Action, Loader } from '../events.ts';
 import type { Dependent } from '../postgres/dependents.ts';
 import { foreseeEvolution, type ForeseenEvolution } from '../sync/plan/evolution-preview.ts';
@@ -10,7 +11,7 @@ import { foreseeAllGone, type ForeseenGone } from '../sync/load/preview-removed-
 import { gatherDependents } from '../sync/facts/gather-dependents.ts';
 import { limitRefusal } from '../sync/load/removed-rows.ts';
 import type { LoadPlan, Plan, Request } from '../sync/plan/plan.ts';
-import { planAll } from '../sync/plan/plan-with-tools.ts';
+import { planAll } from '../sync/plan/complete-plan.ts';
 import { foreseeObstruction, type Obstruction } from '../sync/plan/obstructions.ts';
 import { selectionWords } from './describe-selection.ts';
 import { loaderWarning } from '../sync/run/sync-table.ts';
@@ -153,15 +154,15 @@ function describe(table: TableFacts, plan: Plan, { estimate, dependents, gone, i
   return {
     name: settings.name,
     action: plan.kind === 'refuse' ? 'refused' : plan.action,
-    reason: plan.reason,
+    reason: reasonText(plan.reasons),
     pattern: settings.pattern,
     selects: selectionWords(table),
     copy: table.destinationName,
     copyName: table.copyName,
-    typeChanges: 'typeChanges' in plan ? plan.typeChanges : [],
+    typeChanges: 'typeChanges' in plan ? plan.typeChanges.map((change) => reasonText([change])) : [],
     evolution,
     rules: plan.kind === 'load' || plan.kind === 'incremental' ? writingRules(table) : [],
-    loader: plan.kind === 'load' && !plan.adopts ? plan.loader.loader : undefined,
+    loader: plan.kind === 'load' && plan.adoption !== 'compare' ? plan.loader.loader : undefined,
     estimated: plan.kind === 'load' ? toLoad && restOf(toLoad, plan) : hasWork ? estimate?.window : undefined,
     whole,
     cursor,
@@ -203,13 +204,13 @@ function obstructionOf(
 
 /** What nobody has to do anything about. */
 const loaderNote = (plan: Plan): string[] =>
-  plan.kind === 'load' && plan.loader.why !== undefined && !plan.loader.isAgainstWish
-    ? [`loaded by COPY instead of pg_dump: ${plan.loader.why}`]
+  plan.kind === 'load' && plan.loader.cause && !plan.loader.isAgainstWish
+    ? [copyCauseText(plan.loader.cause)]
     : [];
 
 /** Of a load that was broken off, what is not there yet; what has changed meanwhile comes on top. */
-function restOf({ rows, bytes }: Volume, { chunks }: LoadPlan): Volume {
-  if (!chunks?.resumed) return { rows, bytes };
-  const share = 1 - chunks.resumed.done.length / chunks.starts.length;
+function restOf({ rows, bytes }: Volume, { chunking }: LoadPlan): Volume {
+  if (chunking.kind !== 'chunks' || !chunking.resumed) return { rows, bytes };
+  const share = 1 - chunking.resumed.done.length / chunking.starts.length;
   return { rows: rows === undefined ? undefined : rows * share, bytes: bytes * share };
 }

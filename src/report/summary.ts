@@ -1,7 +1,7 @@
 /** What a person reads of a run: as a whole at its end, or table by table while it goes on. */
 import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
 import { formatDeferred, formatSeconds, formatTableCounts, labelOf } from '../format.ts';
-import { runSeconds } from '../summary-json.ts';
+import { runSeconds } from './summary-json.ts';
 import { painter, type Style } from './style.ts';
 import {
   columnsFor,

@@ -1,7 +1,8 @@
 /** What a person reads of one table: a line in columns, and under it what there is to know. */
-import { CURSOR_KNOWN, type Failure, type TableOutcome } from '../events.ts';
+import type { Failure, TableOutcome } from '../events.ts';
 import { formatBytes, formatCount, formatSeconds, labelOf } from '../format.ts';
 import { glyphsOf, painter, type Style, type Paint } from './style.ts';
+import { reasonText } from './reasons.ts';
 import { codesText } from './error.ts';
 import { displayWidth, padEnd, padStart, printable, printableLine, truncate, wrap } from './text.ts';
 
@@ -144,12 +145,10 @@ export function failureDetails({ message, hint, code, sqlstate }: Failure, paint
 export const warningDetail = (text: string): Detail => ({ label: 'warning:', tint: 'yellow', text });
 
 /** Why, where it is not plain from the action: a table loaded as a whole, altered, or left out. Those that are left share theirs. */
-function hasReason({ action, status, reason, error, isDeferred }: TableOutcome): boolean {
+function hasReason({ action, status, reasons, isDeferred }: TableOutcome): boolean {
   return (
-    reason !== '' &&
     !(isDeferred && action === 'skipped') &&
-    reason !== error?.message &&
-    (status === 'skipped' || reason !== CURSOR_KNOWN)
+    reasons.some(({ code }) => code !== 'failed' && (status === 'skipped' || code !== 'cursor-known'))
   );
 }
 
@@ -175,7 +174,7 @@ export const failureKey = ({ code, message, hint }: Failure): string => JSON.str
 
 export function tableLines(outcome: TableOutcome, said: Said, columns: Columns, style: Style): string[] {
   const details = [
-    ...(hasReason(outcome) ? [{ label: 'because', text: outcome.reason }] : []),
+    ...(hasReason(outcome) ? [{ label: 'because', text: reasonText(outcome.reasons) }] : []),
     ...(outcome.error ? failureOnce(labelOf(outcome), outcome.error, said, painter(style)) : []),
     ...outcome.warnings.filter((text) => !said.warnings.has(text)).map(warningDetail),
   ];

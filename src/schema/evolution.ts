@@ -1,4 +1,5 @@
 /** `on_schema_change: "evolve"`: what it takes to give a copy the shape of its source where it stands. Pure. */
+import type { EvolutionObstacle } from '../reasons.ts';
 import { carriedType, type Column, type NativeCarriers } from './columns.ts';
 import { hasChangedValues } from './drift.ts';
 import { keyTypeOf } from './keys.ts';
@@ -42,23 +43,24 @@ export interface Evolving {
   readonly keepsMarked: boolean;
 }
 
-type Step = Partial<Evolution> | { readonly obstacle: string };
+type Step = Partial<Evolution> | { readonly obstacle: EvolutionObstacle };
 
-/** The steps, or why there are none: one sentence each. */
-export function evolutionOf(evolving: Evolving): Evolution | { readonly obstacles: readonly string[] } {
+export type EvolutionPlan =
+  | { readonly kind: 'in-place'; readonly evolution: Evolution }
+  | { readonly kind: 'not-in-place'; readonly obstacles: readonly EvolutionObstacle[] };
+
+/** The steps, or why there are none. */
+export function evolutionOf(evolving: Evolving): EvolutionPlan {
   const { recorded, current, copy } = evolving;
-  if (recorded.oid !== current.oid)
-    return {
-      obstacles: ['the source table was dropped and created again, so that any row may be another one'],
-    };
+  if (recorded.oid !== current.oid) return { kind: 'not-in-place', obstacles: [{ code: 'rows-unknown' }] };
   const steps = current.columns.map((column) => stepFor(column, evolving));
   const obstacles = steps.flatMap((step) => ('obstacle' in step ? [step.obstacle] : []));
-  if (obstacles.length > 0) return { obstacles };
+  if (obstacles.length > 0) return { kind: 'not-in-place', obstacles };
   const gone = recorded.columns
     .map(({ name }) => name)
     .filter((name) => !find(current.columns, name) && find(copy, name));
   const done = steps.filter((step): step is Partial<Evolution> => !('obstacle' in step));
-  return {
+  const evolution = {
     added: done.flatMap(({ added = [] }) => added),
     dropped: [...gone, ...done.flatMap(({ dropped = [] }) => dropped)],
     retyped: done.flatMap(({ retyped = [] }) => retyped),
@@ -67,6 +69,7 @@ export function evolutionOf(evolving: Evolving): Evolution | { readonly obstacle
     filled: done.flatMap(({ filled = [] }) => filled),
     compared: done.flatMap(({ compared = [] }) => compared),
   };
+  return { kind: 'in-place', evolution };
 }
 
 const find = (columns: readonly Column[], wanted: string): Column | undefined =>
@@ -85,7 +88,7 @@ function stepFor(column: Column, evolving: Evolving): Step {
   if (copy.type !== wanted && !isWidening(copy.type, wanted)) {
     if (hasNewValues && old) return { ...addition(column, evolving), dropped: [name] };
     return {
-      obstacle: `column "${name}" of the copy is ${copy.type}, which cannot become ${wanted} in place`,
+      obstacle: { code: 'not-convertible', column: name, type: copy.type, wanted },
     };
   }
   // What fills a column before it becomes NOT NULL moves no replication key either.
@@ -116,18 +119,18 @@ function keyObstacle(
   column: Column,
   old: Column | undefined,
   { mergeKey, replicationKey, copy }: Evolving,
-): string | undefined {
+): EvolutionObstacle | undefined {
   const { name } = column;
   const isIdentity = mergeKey.includes(name);
   if (!isIdentity && name !== replicationKey) return undefined;
-  const place = isIdentity ? 'unique_cols' : 'replication_key';
+  const setting = isIdentity ? 'unique_cols' : 'replication_key';
   const found = find(copy, name);
   if (!old || !found || old.position !== column.position)
-    return `column "${name}", which ${place} names, is another one than before`;
+    return { code: 'key-replaced', column: name, setting };
   if (name === replicationKey && keyTypeOf(old) !== keyTypeOf(column))
-    return `column "${name}", which ${place} names, orders changes in another way than before`;
+    return { code: 'key-reordered', column: name, setting };
   if (isIdentity && found.isNotNull && !column.isNotNull)
-    return `column "${name}", which ${place} names, may be NULL from now on`;
+    return { code: 'key-nullable', column: name, setting };
   return undefined;
 }
 

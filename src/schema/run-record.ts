@@ -1,6 +1,5 @@
 /** What one run did to one table, as the history keeps it: a row of `_increp_runs`, a line of `history.jsonl`. */
 import { z } from 'zod';
-import type { Failure, TableOutcome } from '../events.ts';
 
 const count = z.number().default(0);
 const text = z.string().nullable().default(null);
@@ -40,54 +39,6 @@ export const runRecordSchema = z.object({
   tables: z.array(z.string()).readonly().default([]),
 });
 export type RunRecord = Readonly<z.infer<typeof runRecordSchema>>;
-
-interface Run {
-  readonly id: string;
-  readonly pipeline: string;
-}
-
-type Redact = (text: string) => string;
-
-export const tableRecord = (
-  run: Run,
-  outcome: TableOutcome,
-  table: string,
-  redact: Redact,
-): Omit<RunRecord, 'tables'> => ({
-  run_id: run.id,
-  pipeline: run.pipeline,
-  table_name: table,
-  status: outcome.status === 'failed' ? 'failed' : 'ok',
-  action: outcome.action,
-  reason: redact(outcome.reason),
-  started_at: outcome.startedAt.toISOString(),
-  duration_s: outcome.durationSeconds,
-  rows_read: outcome.rowsRead,
-  rows_inserted: outcome.rowsInserted,
-  rows_updated: outcome.rowsUpdated,
-  rows_unchanged: outcome.rowsUnchanged,
-  rows_deleted: outcome.rowsDeleted,
-  rows_newer: outcome.rowsNewer,
-  bytes: outcome.bytes,
-  cursor_before: outcome.cursorBefore,
-  cursor_after: outcome.cursor,
-  warnings: outcome.warnings.map(redact),
-  ...errorOf(outcome.error, redact),
-});
-
-/** Of the failure of a run itself. */
-export const runError = (failure: Failure, redact: Redact) => ({
-  status: 'failed' as const,
-  action: 'skipped',
-  ...errorOf(failure, redact),
-});
-
-const errorOf = (error: Failure | undefined, redact: Redact) => ({
-  error_code: error?.code ?? null,
-  error_message: error ? redact(error.message) : null,
-  error_hint: error ? redact(error.hint) : null,
-  sqlstate: error?.sqlstate ?? null,
-});
 
 /** Rows of the copy that a run has changed. */
 export const rowsChanged = (record: RunRecord): number =>

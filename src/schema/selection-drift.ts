@@ -1,10 +1,11 @@
-/** What somebody has changed of a selection since the copy was made: pure, one sentence each. */
+/** How a selection differs from what it was when the destination table was loaded. Pure. */
+import type { Difference } from '../reasons.ts';
 import { EVERYTHING, expressionOf, isCopied, type Selection } from './selection.ts';
 import type { Shape } from './shape.ts';
 
 interface SelectionDrift {
-  readonly sentences: readonly string[];
-  /** Names of columns that these sentences account for: they are no news from the source. */
+  readonly differences: readonly Difference[];
+  /** Names of columns that these differences explain: the source did not change them. */
   readonly columns: ReadonlySet<string>;
   /** A query in the place of a table, or of another query: nothing is to be compared with what was there. */
   readonly isOther: boolean;
@@ -20,18 +21,23 @@ export function selectionDrift(
   const was = before ?? EVERYTHING;
   if (was.query !== now.query) {
     const columns = new Set([...made.columns, ...current.columns].map(({ name }) => name));
-    return { sentences: [queryChange(was.query, now.query)], columns, isOther: true };
+    const [from, to] = [kindOf(was), kindOf(now)];
+    return { differences: [{ code: 'query-changed', from, to }], columns, isOther: true };
   }
   const changes = [...columnChanges(was, now, made, current), ...transformChanges(was, now)];
   return {
-    sentences: [
-      ...(was.where === now.where ? [] : [change('where', was.where, now.where)]),
-      ...changes.map(({ sentence }) => sentence),
+    differences: [
+      ...(was.where === now.where
+        ? []
+        : [{ code: 'where-changed', from: was.where, to: now.where } as const]),
+      ...changes,
     ],
     columns: new Set(changes.map(({ column }) => column)),
     isOther: false,
   };
 }
+
+const kindOf = ({ query }: Selection): 'table' | 'query' => (query === null ? 'table' : 'query');
 
 /** Whether rows and values are those that were selected before, whichever columns are. */
 export function selectsAlike(before: Selection | null, now: Selection): boolean {
@@ -39,52 +45,32 @@ export function selectsAlike(before: Selection | null, now: Selection): boolean 
   return was.query === now.query && was.where === now.where && transformChanges(was, now).length === 0;
 }
 
-/** Long texts would hide everything else that is said. */
-const SHOWN = 60;
+type ColumnChange = Extract<
+  Difference,
+  { readonly code: 'column-selected' | 'column-deselected' | 'transform-changed' }
+>;
 
-function shown(text: string): string {
-  const line = text.replace(/\s+/g, ' ').trim();
-  return line.length > SHOWN ? `${line.slice(0, SHOWN)}...` : line;
-}
-
-const change = (what: string, was: string | null, now: string | null): string => {
-  if (was === null) return `${what} is new: ${shown(now ?? '')}`;
-  return now === null ? `${what} is gone: ${shown(was)}` : `${what} changed to: ${shown(now)}`;
-};
-
-function queryChange(was: string | null, now: string | null): string {
-  if (was === null) return 'a query is copied now, and was a table';
-  return now === null ? 'a table is copied now, and was a query' : 'query changed';
-}
-
-interface ColumnChange {
-  readonly column: string;
-  readonly sentence: string;
-}
-
-const optionIn = ({ columns }: Selection): string => (columns === null ? 'exclude_columns' : 'columns');
+const settingIn = ({ columns }: Selection) => (columns === null ? 'exclude_columns' : 'columns');
 
 function columnChanges(was: Selection, now: Selection, made: Shape, current: Shape): ColumnChange[] {
   const left = made.columns.filter(({ name }) => !isCopied(now, name) && isCopied(was, name));
   const taken = current.columns.filter(({ name }) => isCopied(now, name) && !isCopied(was, name));
+  const deciding = now.columns === null && now.excludeColumns.length === 0 ? was : now;
   return [
-    ...left.map(({ name }) => ({
-      column: name,
-      sentence: `column "${name}" is no longer copied (${optionIn(now)})`,
-    })),
-    ...taken.map(({ name }) => ({
-      column: name,
-      sentence: `column "${name}" is copied now (${optionIn(now.columns === null && now.excludeColumns.length === 0 ? was : now)})`,
-    })),
+    ...left.map(
+      ({ name }) => ({ code: 'column-deselected', column: name, setting: settingIn(now) }) as const,
+    ),
+    ...taken.map(
+      ({ name }) => ({ code: 'column-selected', column: name, setting: settingIn(deciding) }) as const,
+    ),
   ];
 }
 
 function transformChanges(was: Selection, now: Selection): ColumnChange[] {
   const names = new Set([...was.transform, ...now.transform].map(({ column }) => column));
-  return [...names].flatMap((column) => {
-    const [before, after] = [expressionOf(was, column) ?? null, expressionOf(now, column) ?? null];
-    if (before === after) return [];
-    return [{ column, sentence: change(`transform of "${column}"`, before, after) }];
+  return [...names].flatMap((column): ColumnChange[] => {
+    const [from, to] = [expressionOf(was, column) ?? null, expressionOf(now, column) ?? null];
+    return from === to ? [] : [{ code: 'transform-changed', column, from, to }];
   });
 }
 

@@ -2,8 +2,8 @@
 import type { Listener, RunSummary } from '../events.ts';
 import { firstLine } from '../format.ts';
 import type { Timing } from '../timing.ts';
-import { runError, tableRecord } from '../schema/run-record.ts';
-import { runSeconds } from '../summary-json.ts';
+import { runError, tableRecord } from '../report/run-record.ts';
+import { runSeconds } from '../report/summary-json.ts';
 import { appendHistory, type NewRecord } from './history-file.ts';
 
 interface LocalHistoryOptions {

@@ -2,6 +2,7 @@
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, type IncrepError } from '../errors.ts';
 import { gatherFacts, type TableFailure } from '../sync/facts/facts.ts';
+import { reasonText } from '../report/reasons.ts';
 import { withSourceTimeout } from './source-timeout.ts';
 import { ordinaryRequest } from '../sync/plan/plan.ts';
 import { planTable } from '../sync/plan/plan-table.ts';
@@ -35,9 +36,11 @@ function driftOf(facts: Parameters<typeof planTable>[0]): [string, Drift][] {
   const plan = planTable(facts, ordinaryRequest());
   const { name } = facts.settings;
   if (plan.kind === 'load' && plan.action === 'reset')
-    return [[name, { what: plan.reason, next: 'The next "increp sync" loads the table again.' }]];
+    return [
+      [name, { what: reasonText(plan.reasons), next: 'The next "increp sync" loads the table again.' }],
+    ];
   if (plan.kind === 'incremental' && plan.evolution)
-    return [[name, { what: plan.reason, next: 'The next "increp sync" does so.' }]];
+    return [[name, { what: reasonText(plan.reasons), next: 'The next "increp sync" does so.' }]];
   return plan.kind === 'refuse' && plan.error.code === 'SCHEMA_CHANGE_REFUSED'
     ? [[name, { what: plan.error.message, next: plan.error.next }]]
     : [];

@@ -5,7 +5,7 @@ import { ensureMetadataColumns } from '../sync/write/metadata-columns.ts';
 import { dropOlderVersions, mergeOf } from '../sync/write/merge-staging.ts';
 import { mergeInto } from '../sync/write/merge-into.ts';
 import { emptyStaging } from '../sync/write/staging.ts';
-import { addOwnColumns } from '../sync/write/add-metadata-columns.ts';
+import { addMetadataColumns } from '../sync/write/add-metadata-columns.ts';
 import { addMissingLabels } from '../sync/write/create-types.ts';
 import { lockTable } from '../sync/lock/table-lock.ts';
 import { comparableCopy, recordIn, settledSides, withLockedSource } from './verify.ts';
@@ -24,7 +24,7 @@ export async function repairTable(context: RunContext, reported: TableFacts): Pr
   const { relation, known } = comparableCopy(reported);
   await addMissingLabels(context, reported);
   const patience = { waitSeconds: 0, timing: context.timing, signal: context.signal };
-  const facts = await addOwnColumns(context, reported, patience);
+  const facts = await addMetadataColumns(context, reported, patience);
   return context.destination.withWriting([], async (destination) => {
     await lockTable(destination, facts, patience);
     await ensureMetadataColumns(destination, facts);

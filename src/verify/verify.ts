@@ -5,6 +5,7 @@ import { canLock, type Relation } from '../schema/relations.ts';
 import { describeRelations } from '../postgres/catalog.ts';
 import { shapeOf } from '../schema/shape.ts';
 import { resetRecordSchema, stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
+import { reasonText } from '../report/reasons.ts';
 import { tableCommand } from '../shell-word.ts';
 import { stateTable } from '../sql/state.ts';
 import { lockShape } from '../sql/window.ts';
@@ -117,7 +118,7 @@ export function comparableCopy(facts: TableFacts): {
   const why =
     plan.kind === 'incremental' && !plan.evolution
       ? 'so far only the older script has synced it'
-      : plan.reason;
+      : reasonText(plan.reasons);
   throw new IncrepError('NOT_SYNCED', {
     what: `table "${facts.settings.name}" has no copy to compare: ${why}`,
     next: `Run "${tableCommand('sync', facts.settings.name)}" first.`,

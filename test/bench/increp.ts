@@ -1,7 +1,7 @@
 /** increp as a contestant: the whole command of the built package, start-up included. */
 import { join } from 'node:path';
 import process from 'node:process';
-import type { SummaryJson, TableJson } from '../../src/summary-json.ts';
+import type { SummaryJson, TableJson } from '../../src/report/summary-json.ts';
 import type { Pair } from '../support/open-pair.ts';
 import { PROJECT } from '../support/project.ts';
 import { measureCommand, type Command, type Servers } from './measure.ts';

@@ -359,7 +359,7 @@ const FAILURES: readonly Failure[] = [
       await sync(pair);
       await pair.source.query('ALTER TABLE orders ADD gift boolean');
     },
-    says: ['public.orders and its copy differ: column "gift" (boolean) was added at the source'],
+    says: ['public.orders and its destination table differ: column "gift" (boolean) was added at the source'],
     next: 'increp reset orders',
   },
   {

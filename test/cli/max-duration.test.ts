@@ -164,7 +164,7 @@ slowTest(
     const { reason, error, action, status } = first.table('big');
     expect({ error, action, status }).toEqual({ error: null, action: 'initial', status: 'skipped' });
     const [, there, of] =
-      /^the time limit of 2s was over: (\d+) of (\d+) chunks are there; the next run goes on with the other chunks$/.exec(
+      /^the time limit of 2s was over: (\d+) of (\d+) chunks are done; the next run continues with the remaining chunks$/.exec(
         reason,
       ) ?? [];
     expect(Number(there), reason).toBe(done);
@@ -181,7 +181,7 @@ slowTest(
     await proxy.resume();
     const last = await sync(pair, '--max-duration 40s');
     expect(last.summary.deferred).toEqual([]);
-    expect(last.table('big').reason).toMatch(/goes on with a load that was broken off/);
+    expect(last.table('big').reason).toMatch(/continues an interrupted load/);
     for (const table of ['big', 'customers', 'orders']) await expectSameRows(pair, table);
     const { rows } = await pair.destination.query(`SELECT to_regclass('big_stg') AS staging`);
     expect(rows).toEqual([{ staging: null }]);
@@ -204,13 +204,13 @@ slowTest(
     expect([1, 2]).toContain(done);
     expect(stdout).toMatch(
       new RegExp(
-        `^- deferred {2}big {2}initial\\n {4}because the time limit of 1s was over: ${done} of \\d+ chunks are there; `,
+        `^- deferred {2}big {2}initial\\n {4}because the time limit of 1s was over: ${done} of \\d+ chunks are done; `,
       ),
     );
     expect(stdout).toMatch(/\n1 table deferred to the next run: big\n$/);
     await open.query('COMMIT');
     open.release();
-    expect((await sync(pair)).table().reason).toMatch(/goes on with a load that was broken off/);
+    expect((await sync(pair)).table().reason).toMatch(/continues an interrupted load/);
     await expectSameRows(pair, 'big');
   },
 );
@@ -222,7 +222,7 @@ slowTest('a full refresh in chunks that was stopped says how it goes on', async 
   await goThrough(pair, 'source', proxy);
   proxy.throttle(400_000);
   const { reason } = (await sync(pair, '--full-refresh --max-duration 2s')).table();
-  expect(reason).toContain('; "increp sync big --full-refresh" goes on with the other chunks');
+  expect(reason).toContain('; "increp sync big --full-refresh" continues with the remaining chunks');
   await proxy.resume();
   expect((await sync(pair, 'big --full-refresh')).table().reason).toMatch(/goes on with a load/);
   await expectSameRows(pair, 'big');

@@ -114,7 +114,7 @@ test('flags of sync are planned with', async () => {
   await using pair = await freshPair({ ...ordersPreset, tables: [{ ...ORDERS_CONFIG, deletes: 'hard' }] });
   await sync(pair);
   expect((await plan(pair, '--full-refresh')).tables).toMatchObject([
-    { action: 'full-refresh', reason: 'a full refresh was asked for' },
+    { action: 'full-refresh', reason: 'a full refresh was requested' },
   ]);
   expect((await plan(pair)).tables).toMatchObject([{ looks_for_deletes: false }]);
   expect((await plan(pair, '--deletes')).tables).toMatchObject([{ looks_for_deletes: true }]);

@@ -205,7 +205,7 @@ slowTest('what has no pages to be read by is loaded in one go, and the reason is
     `REVOKE SELECT ON granted FROM ${user}; GRANT SELECT (id, note, updated_at) ON granted TO ${user}`,
   );
   const plan = await increp('plan', pair);
-  expect(plan.stdout).toMatch(/note: loaded in one go instead of in chunks: a view has no pages/);
+  expect(plan.stdout).toMatch(/note: loaded as a whole instead of in chunks: a view has no pages/);
   const result = await sync(pair);
   const whyOf = (name: string) => result.table(name).warnings.filter((text) => /in one go/.test(text));
   expect(whyOf('seen')).toEqual([expect.stringMatching(/instead of in chunks: a view has no pages/)]);

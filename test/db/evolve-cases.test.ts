@@ -34,7 +34,7 @@ const isRequired = async (pair: Pair, name: string) =>
 
 const inPlace = (filled: number) => ({
   action: 'incremental',
-  reason: expect.stringContaining(`the copy was altered in place, ${filled} row`) as unknown,
+  reason: expect.stringContaining(`the destination table was altered in place, ${filled} row`) as unknown,
 });
 
 const MORE = `ALTER TABLE t ADD COLUMN more text NOT NULL DEFAULT 'm'`;
@@ -219,7 +219,7 @@ test('plan shows the statements and what would be filled, check and status tell 
   ];
   const text = (await increp('plan', pair)).stdout.replaceAll(/\n +/g, ' ');
   for (const part of [
-    'shape: column "word" was dropped at the source; column "n" changed type from integer to bigint at the source; column "more" (text) was added at the source: the copy is altered in place',
+    'shape: column "word" was dropped at the source; column "n" changed type from integer to bigint at the source; column "more" (text) was added at the source: the destination table is altered in place',
     ...statements.map((statement) => `alter: ${statement}`),
     'fill: "more" of about 20 rows',
     'compare: "n" of about 20 rows, copied where it differs',
@@ -232,9 +232,9 @@ test('plan shows the statements and what would be filled, check and status tell 
     fills: { columns: ['more'], compared_columns: ['n'], estimated_rows: 20 },
   });
   expect((await increp('plan --exit-code', pair)).exitCode).toBe(2);
-  expect((await increp('check', pair)).stdout).toContain('the copy is altered in place');
+  expect((await increp('check', pair)).stdout).toContain('the destination table is altered in place');
   expect((await increp('status', pair)).stdout.replaceAll(/\n +/g, ' ')).toContain(
-    'the copy is altered in place',
+    'the destination table is altered in place',
   );
   expect((await increp('verify --json', pair)).stdout).toContain('"NOT_SYNCED"');
   await sync(pair, '--verify');
@@ -249,7 +249,7 @@ test('who does not own the copy cannot alter it, and check says so', async () =>
   await pair.source.query(MORE);
   const check = await increp('check --json', pair);
   expect(check.stdout).toContain('"PRIVILEGE_MISSING"');
-  expect(check.stdout).toContain('the copy is altered in place, which takes its owner');
+  expect(check.stdout).toContain('the destination table is altered in place, which takes its owner');
   const refused = await trySync(pair);
   expect(refused.table()).toMatchObject({ status: 'failed', error: { code: 'DEPENDENT_OBJECTS' } });
   await pair.destination.query(`ALTER TABLE t OWNER TO ${user}`);
@@ -280,7 +280,7 @@ test('checks that people have deferred to the commit are no obstacle to NOT NULL
   await expectSameRows(pair, 't');
 });
 
-test('a copy that has been emptied is loaded again', async () => {
+test('a copy that was emptied is loaded again', async () => {
   await using pair = await freshPair({ tables: [config()], sourceSql: SQL });
   await sync(pair);
   await pair.destination.query('TRUNCATE t');

@@ -84,7 +84,7 @@ test(`what the source makes of random values the copy makes of them too (INCREP_
   );
   const { action, reason } = (await sync(pair)).table();
   expect(action, reason).toBe('incremental');
-  expect(reason).toContain('the copy was altered in place, 0 rows filled');
+  expect(reason).toContain('the destination table was altered in place, 0 rows filled');
   await expectSameRows(pair, 't');
 });
 

@@ -186,13 +186,13 @@ test('a copy that was dropped, emptied or is asked for comes again', async () =>
   await pair.destination.query('TRUNCATE rates');
   expect((await sync(pair)).table()).toMatchObject({
     action: 'initial',
-    reason: 'the destination table has been emptied',
+    reason: 'the destination table was emptied',
   });
   await pair.destination.query('DROP TABLE rates');
   expect((await sync(pair)).table()).toMatchObject({
     action: 'initial',
     reason: 'there is no destination table yet',
   });
-  expect((await sync(pair, '--full-refresh')).table().reason).toBe('a full refresh was asked for');
+  expect((await sync(pair, '--full-refresh')).table().reason).toBe('a full refresh was requested');
   await expectSameRows(pair, 'rates');
 });

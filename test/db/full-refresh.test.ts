@@ -42,7 +42,7 @@ test('a truncated table is loaded again', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await pair.destination.query('TRUNCATE orders');
-  const expected = { action: 'initial', reason: 'the destination table has been emptied', rows_inserted: 10 };
+  const expected = { action: 'initial', reason: 'the destination table was emptied', rows_inserted: 10 };
   expect((await sync(pair)).table()).toMatchObject(expected);
   await expectSameRows(pair, 'orders');
 });

@@ -202,7 +202,7 @@ slowTest(
     await north.writeTables([SHARED]);
     const became = (await sync(north)).table();
     expect(became).toMatchObject({ action: 'incremental', rows_inserted: 0, rows_updated: 0 });
-    expect(became.reason).toContain('column "_source" is added to the copy');
+    expect(became.reason).toContain('column "_source" is added to the destination table');
     expect(await countBySource(north)).toEqual(['north: 10']);
     await using south = await spokeOf(north, 'south');
     expect((await sync(south)).table()).toMatchObject({ rows_inserted: 10 });
@@ -324,7 +324,9 @@ slowTest(
     await insertOrders(pair, 1);
     const given = (await sync(pair)).table();
     expect(given).toMatchObject({ action: 'incremental', rows_inserted: 1 });
-    expect(given.reason).toContain('column "_synced_at" of the copy is filled no more, and stays');
+    expect(given.reason).toContain(
+      'column "_synced_at" of the destination table is kept, but no longer filled',
+    );
     // A load by exchange carries it along like any column of people.
     await pair.source.query('ALTER TABLE orders ALTER total TYPE numeric(14,3)');
     await sync(pair);

@@ -103,7 +103,7 @@ slowTest('a load in chunks is held to the limit at its end, and its chunks are k
   expect(await chunksDone(pair)).toBeGreaterThan(1);
   expect((await pair.destination.query('SELECT FROM big')).rowCount).toBe(all);
   const forced = (await sync(pair, '--force')).table();
-  expect(forced.reason).toContain('goes on with a load that was broken off');
+  expect(forced.reason).toContain('continues an interrupted load');
   expect(forced.rows_deleted).toBeGreaterThan(all / 2);
   await expectSameRows(pair, 'big');
 });

@@ -177,7 +177,9 @@ test('another query, or a table in its place, makes a new copy', async () => {
   await pair.writeTables([{ name: 'totals', replication_key: 'updated_at', unique_cols: ['id'] }]);
   expect((await trySync(pair)).table().error).toMatchObject({ code: 'TABLE_NOT_FOUND' });
   await pair.source.query('CREATE TABLE totals AS SELECT * FROM orders; GRANT SELECT ON totals TO PUBLIC');
-  expect((await sync(pair)).table().reason).toBe('a table is copied now, and was a query');
+  expect((await sync(pair)).table().reason).toBe(
+    'the entry selects a table now, and selected a query before',
+  );
 });
 
 test.each(

@@ -27,7 +27,7 @@ test.each(
   await pair.source.query(`${UPPER}${more}`);
   const { table } = await sync(pair);
   expect(table().action).toBe('incremental');
-  expect(table().reason).toContain('the source table was written anew');
+  expect(table().reason).toContain('the source table was rewritten');
   await expectSameRows(pair, 'orders', { where: 'id <> 99' });
   expect((await sync(pair)).table()).toMatchObject({
     rows_updated: 0,

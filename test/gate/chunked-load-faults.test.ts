@@ -22,8 +22,8 @@ import type { Trigger } from '../support/proxy.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { oneIn, slowTest } from '../support/tier.ts';
 
-const RESUMED = /goes on with a load that was broken off: (\d+) of 13 chunks are there/;
-const STARTED_OVER = /starts over, because a load that was broken off cannot go on: /;
+const RESUMED = /continues an interrupted load: (\d+) of 13 chunks are done/;
+const STARTED_OVER = /starts again, because an interrupted load cannot be continued: /;
 
 /** Rows that scans of the table have read at the source so far. */
 async function rowsScanned(pair: Pair): Promise<number> {
@@ -40,14 +40,14 @@ test('killed at two thirds, the next run reads the rest only', async () => {
   const done = await chunksDone(pair);
   expect(done).toBeGreaterThanOrEqual(8);
   expect(done).toBeLessThan(13);
-  // A crash of the destination would empty an unlogged table, and leave the word that the chunks are there.
+  // A crash of the destination would empty an unlogged table, and leave the word that the chunks are done.
   const staging = await pair.destination.query(
     `SELECT relpersistence AS kind FROM pg_class WHERE relname = 'big_stg'`,
   );
   expect(staging.rows).toEqual([{ kind: 'p' }]);
   const plan = await increp('plan', pair);
   expect(plan.stdout).toContain(
-    `there is no destination table yet; goes on with a load that was broken off: ${done} of 13 chunks are there; by copy`,
+    `there is no destination table yet; continues an interrupted load: ${done} of 13 chunks are done; by copy`,
   );
   const { tables } = (await increp('plan --json', pair)).json<{ tables: Record<string, number>[] }>();
   const [{ estimated_rows: rest = NaN, table_rows: whole = NaN } = {}] = tables;
@@ -141,7 +141,7 @@ test('a signal says what is kept, and ends all backends', async () => {
         error: {
           code: 'INTERRUPTED',
           message: expect.stringMatching(new RegExp(`; ${done} of \\d+ chunks are kept$`)) as string,
-          hint: expect.stringMatching(/The next run goes on with the other chunks\.$/) as string,
+          hint: expect.stringMatching(/The next run continues with the remaining chunks\.$/) as string,
         },
       },
     ],
@@ -325,7 +325,7 @@ slowTest('partitions that come and go do not stop it', async () => {
   await pair.source.query(`DROP TABLE big_1; ALTER TABLE big DETACH PARTITION big_2;
     CREATE TABLE big_4 (LIKE big INCLUDING ALL); ${fill('big_4', 2000, 50_000)};
     ALTER TABLE big ATTACH PARTITION big_4 FOR VALUES FROM (40000) TO (60000)`);
-  expect((await sync(pair)).table().reason).toMatch(/goes on with a load that was broken off/);
+  expect((await sync(pair)).table().reason).toMatch(/continues an interrupted load/);
   await expectSameRows(pair, 'big');
 });
 
@@ -357,7 +357,7 @@ describe('a load that was broken off is forgotten', () => {
     const stopped = await killAfter(pair, 3, 'sync --full-refresh', 'SIGTERM');
     // A sync that is not asked for a full refresh would forget the chunks.
     expect(stopped.stdout).toMatch(
-      /of 13 chunks are kept .*\n +next: +"increp sync big --full-refresh" goes on with the other chunks\.$/m,
+      /of 13 chunks are kept .*\n +next: +"increp sync big --full-refresh" continues with the remaining chunks\.$/m,
     );
     const plan = await increp('plan --full-refresh', pair);
     expect(plan.stdout).toMatch(RESUMED);

@@ -60,7 +60,7 @@ async function backendsOf(pair: Pair, side: 'source' | 'destination'): Promise<n
 /** Bytes per second at which a dozen chunks take seconds. */
 export const SLOWLY = 1_000_000;
 
-/** A run that is ended as soon as so many chunks are there. */
+/** A run that is ended as soon as so many chunks are done. */
 export async function killAfter(
   pair: Pair,
   chunks: number,

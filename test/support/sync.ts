@@ -1,6 +1,6 @@
 /** `increp sync --json`, with its summary read. */
 import { expect } from 'vitest';
-import type { SummaryJson, TableJson } from '../../src/summary-json.ts';
+import type { SummaryJson, TableJson } from '../../src/report/summary-json.ts';
 import { increp } from './increp.ts';
 import type { IncrepOptions, IncrepResult } from './increp.ts';
 import type { Pair } from './pair.ts';

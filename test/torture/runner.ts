@@ -1,7 +1,7 @@
 /** Runs the real command again and again, and kills it again and again. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import type { SummaryJson } from '../../src/summary-json.ts';
+import type { SummaryJson } from '../../src/report/summary-json.ts';
 import { startIncrep, type IncrepResult } from '../support/increp-process.ts';
 import type { Pair } from '../support/open-pair.ts';
 import type { Side } from '../support/pair-databases.ts';

@@ -4,7 +4,7 @@ import { glyphsOf, painter, type Style } from '../../report/style.ts';
 import { padEnd, printable, printableLine, wrapLines } from '../../report/text.ts';
 import { isUniqueBy } from '../../schema/relations.ts';
 import { shellWord } from '../../shell-word.ts';
-import { FORMAT_VERSION } from '../../summary-json.ts';
+import { FORMAT_VERSION } from '../../report/summary-json.ts';
 import { isKeyed, type LeftOut } from '../../init/choose-tables.ts';
 import type { Setup } from './setup.ts';
 import { strangersWarning } from './unclaimed-tables.ts';

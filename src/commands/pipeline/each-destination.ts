@@ -2,7 +2,7 @@
 import { asIncrepError, type IncrepError } from '../../errors.ts';
 import { formatError } from '../../report/error.ts';
 import { destinationHeading } from '../../report/destination.ts';
-import { errorToJson } from '../../summary-json.ts';
+import { errorToJson } from '../../report/summary-json.ts';
 import { withoutSecrets, type Context, type Pipeline } from './context.ts';
 
 export interface Looked<T> {

@@ -1,7 +1,7 @@
 /** How an error reaches whoever called: to a person on stderr, with --json to a machine on stdout. */
 import type { IncrepError } from '../../errors.ts';
 import { formatError } from '../../report/error.ts';
-import { errorToJson, FORMAT_VERSION } from '../../summary-json.ts';
+import { errorToJson, FORMAT_VERSION } from '../../report/summary-json.ts';
 import type { Terminal } from './terminal.ts';
 
 interface Telling {

@@ -2,7 +2,7 @@
 import type { RunSummary } from '../../events.ts';
 import { labelOf } from '../../format.ts';
 import { newTableCounters, type TableCounters, type Counters } from '../../schema/counters.ts';
-import { runSeconds } from '../../summary-json.ts';
+import { runSeconds } from '../../report/summary-json.ts';
 import type { Family, Sample } from './exposition.ts';
 
 export interface TableMetrics {

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { ask } from '../../postgres/usual-path.ts';
 import { showsWriters } from '../../schema/relations.ts';
-import type { Rewritten } from '../../schema/rewritten.ts';
+import type { Rewritten } from '../../reasons.ts';
 import { farFrom, isWrittenSince } from '../../sql/compare.ts';
 import { deleteAll } from '../../sql/destination.ts';
 import { bareItem, onRows } from '../../sql/row-source.ts';
@@ -73,7 +73,8 @@ async function holdsOldRows(
   rewritten: Rewritten,
 ): Promise<boolean> {
   const { since } = plan;
-  if (!rewritten.isInFile || !showsWriters(plan.source) || !('settledXid' in since)) return false;
+  if (rewritten.code !== 'file-rewritten' || !showsWriters(plan.source) || !('settledXid' in since))
+    return false;
   const { settledXid, sourceLife } = since;
   if (settledXid === null || !countsOn(sourceLife, instanceOf(facts))) return false;
   const { rows } = await ask(

@@ -3,11 +3,9 @@ import type { TableSettings } from '../../config/settings.ts';
 import { copyNameOf, destinationOf } from '../../config/tables/table-mapping.ts';
 import { asIncrepError, IncrepError } from '../../errors.ts';
 import { describeSchemas, describeTables, relationNames, type SchemaAccess } from '../../postgres/catalog.ts';
-import type { ClientTools } from '../../postgres/client-tools.ts';
 import type { Database } from '../../postgres/database.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
 import { isAboutOneStatement } from '../../postgres/server-errors.ts';
-import type { Heap } from '../../schema/heap.ts';
 import { sharedName, stagingName, tableKey, windowName, type TableName } from '../../schema/names.ts';
 import type { NativeTypes } from '../../schema/native-types.ts';
 import type { PendingLoad } from '../../schema/pending-load.ts';
@@ -62,8 +60,6 @@ export interface TableFacts {
   readonly hasOthersRows: boolean;
   /** A load in chunks that was broken off. */
   readonly pendingLoad: PendingLoad | undefined;
-  /** Of the source; undefined while nobody has looked, because only a load in chunks has to know. */
-  readonly heap: Heap | undefined;
   readonly stateFile: StateFile;
   readonly saved: Saved;
   readonly servers: Servers;
@@ -73,8 +69,6 @@ export interface TableFacts {
   readonly stateTable: 'none' | 'unreadable' | 'readable';
   /** Relations that the source does have in that schema, when the configured one is not among them. */
   readonly otherSourceNames: readonly string[];
-  /** Undefined while nobody has looked for them. */
-  readonly tools: ClientTools | undefined;
   readonly sourcePassword: string | undefined;
 }
 
@@ -191,7 +185,6 @@ async function gatherTogether(context: Gathering, tables: readonly TableSettings
       formerStateName: state.formerName,
       hasOthersRows: destination.withOthers.has(to),
       pendingLoad: destination.pendingLoads.get(tableKey(names.stateName)),
-      heap: undefined,
       stateFile,
       saved: reconcile(stateFile, state, {
         label: settings.name,
@@ -205,7 +198,6 @@ async function gatherTogether(context: Gathering, tables: readonly TableSettings
       destinationSchema: schema.access,
       stateTable: schema.stateTable,
       otherSourceNames: source.namesIn(sourceName.schema),
-      tools: undefined,
       sourcePassword: context.settings.source.password,
     };
   });

@@ -1,4 +1,5 @@
-/** Which of the two copies of a table's state to believe: pure. */
+/** Whether the state row or the state file of a table counts: pure. */
+import type { NoCursor } from '../../reasons.ts';
 import { isSameTable, printName } from '../../schema/names.ts';
 import { SOURCE } from '../../schema/metadata-columns.ts';
 import {
@@ -15,7 +16,7 @@ import type { StateFile } from '../../state/state-files.ts';
 export type Saved =
   | {
       readonly kind: 'none';
-      readonly why: string;
+      readonly why: NoCursor;
       readonly warnings: readonly string[];
       /** Whether a state names the table all the same: one that was reset, or that cannot be read. */
       readonly isNamed?: boolean;
@@ -77,7 +78,7 @@ function afterReset(
   if (rival !== undefined) return rivalry(rival, expected);
   return {
     kind: 'none',
-    why: `it was reset at ${reset.at.replace(/\.\d+Z$/, 'Z')}`,
+    why: { code: 'was-reset', at: reset.at },
     warnings: [],
     isNamed: reset.wasKnown || namesTable(file, expected),
     generation,
@@ -90,7 +91,7 @@ const namesTable = (file: StateFile, { destination }: Expected): boolean =>
 /** Before the schema of the copies was another one: what is called like a copy there is none that this tells of. */
 const ofElsewhere = ({ destination }: StateRecord): Saved => ({
   kind: 'none',
-  why: `the state file is that of ${printName(destination)}`,
+  why: { code: 'state-file-of-another-table', table: printName(destination) },
   warnings: [],
 });
 
@@ -107,12 +108,12 @@ function fromFileAlone(file: StateFile): Saved {
     case 'unreadable':
       return {
         kind: 'none',
-        why: `its state file cannot be used (${file.why})`,
+        why: { code: 'state-file-unusable', message: file.why },
         warnings: [unreadable(file)],
         isNamed: true,
       };
     case 'none':
-      return { kind: 'none', why: 'no cursor is known', warnings: [] };
+      return { kind: 'none', why: { code: 'cursor-unknown' }, warnings: [] };
   }
 }
 

@@ -1,6 +1,6 @@
 /** Destination tables with rows that no state of any kind names: increp did not write them, as far as anyone can tell. */
 import { IncrepError } from '../../errors.ts';
-import { formatCount } from '../../format.ts';
+import { rowsText } from '../../report/reasons.ts';
 import { printName, type TableName } from '../../schema/names.ts';
 import { isReadableTable, type Relation } from '../../schema/relations.ts';
 import { tableCommand } from '../../shell-word.ts';
@@ -50,11 +50,6 @@ export async function countUnclaimed<T extends { readonly destinationName: Table
   );
 }
 
-export function rowsInWords({ rows, isMore }: CountedRows): string {
-  if (rows === undefined) return 'rows';
-  return `${isMore ? 'more than ' : ''}${formatCount(rows)} ${rows === 1 ? 'row' : 'rows'}`;
-}
-
 interface Named {
   readonly destinationName: TableName;
   readonly settings: { readonly name: string };
@@ -62,7 +57,7 @@ interface Named {
 
 export const notOurs = ({ destinationName, settings: { name } }: Named, unclaimed: Unclaimed): IncrepError =>
   new IncrepError('DESTINATION_NOT_OURS', {
-    what: `${printName(destinationName)} at the destination has ${rowsInWords(unclaimed)} and increp has no state of it: a sync would replace its content`,
+    what: `${printName(destinationName)} at the destination has ${rowsText(unclaimed)} and increp has no state of it: a sync would replace its content`,
     next: `Are source and destination the right way round? The source is ${unclaimed.source}, the destination is ${unclaimed.destination}. ${claimSteps(name)} Or give the table another "dest_name".`,
   });
 
@@ -72,9 +67,9 @@ const claimSteps = (name: string): string =>
 /** It stays as it is, so it must be able to take the rows as it is. */
 export const notAdoptable = (
   { destinationName, settings: { name } }: Named,
-  reasons: readonly string[],
+  differences: string,
 ): IncrepError =>
   new IncrepError('DESTINATION_NOT_OURS', {
-    what: `${printName(destinationName)} cannot be adopted as it is: ${reasons.join('; ')}`,
+    what: `${printName(destinationName)} cannot be adopted as it is: ${differences}`,
     next: `Change the table at the destination, or load it again: ${tableCommand('sync', name, '--replace')}`,
   });

@@ -19,7 +19,7 @@ import { generationOf } from '../facts/saved-state.ts';
 import { describeInFlight, type RaisedFence } from './fence.ts';
 import { isKeyedPlan, type IncrementalPlan, type KeyedPlan, type LoadPlan } from '../plan/plan.ts';
 import { instanceOf } from '../facts/server-instance.ts';
-import type { RunContext } from '../context/run-context.ts';
+import type { TableJob } from '../plan/table-job.ts';
 
 /**
  * What an earlier sync knew of this very key. It serves a load too: that reads everything, but what is still open
@@ -45,21 +45,22 @@ export function knownBefore(facts: TableFacts, plan: KeyedPlan) {
   };
 }
 
-interface Settled {
-  /** True when the copy is known to hold no row that is gone from the source. */
+interface SyncEnd {
+  /** True when the destination table is known to hold no row that is gone from the source. */
   readonly areDeletesDone: boolean;
   /** What a full refresh has read. */
   readonly contents?: WasRead | undefined;
+  /** Of the new state; by default one more than that of the facts. */
+  readonly generation?: number;
 }
 
+export const nextGeneration = ({ saved }: TableFacts): number => generationOf(saved) + 1;
+
 export function nextRecord(
-  context: RunContext,
-  facts: TableFacts,
-  plan: IncrementalPlan | LoadPlan,
+  { context, facts, plan }: Pick<TableJob, 'context' | 'facts' | 'plan'>,
   fence: RaisedFence,
-  { areDeletesDone, contents }: Settled,
+  { areDeletesDone, contents, generation = nextGeneration(facts) }: SyncEnd,
 ): StateRecord {
-  const generation = generationOf(facts.saved) + 1;
   return {
     format: STATE_FORMAT,
     pipeline: context.settings.pipeline,

@@ -21,7 +21,9 @@ import { compareSides } from '../compare/compare-sides.ts';
 import { sidesOf } from '../compare/sides.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { RunContext } from '../context/run-context.ts';
-import { NotInPlace } from './not-in-place.ts';
+import type { EvolutionObstacle } from '../../reasons.ts';
+import { columnsText, obstacleText } from '../../report/differences.ts';
+import { Replan } from '../plan/replan.ts';
 
 export interface Evolving {
   readonly context: RunContext;
@@ -38,7 +40,7 @@ export interface Fill {
   readonly copied: Copied;
 }
 
-/** Undefined where the copy lacks none. @throws NotInPlace */
+/** Undefined where the copy lacks none. @throws Replan */
 export async function readFill(evolving: Evolving, source: pg.ClientBase): Promise<Fill | undefined> {
   const { evolution } = evolving;
   const isOtherwise = evolution.compared.length > 0 && (await isConvertedOtherwise(evolving, source));
@@ -56,7 +58,7 @@ async function isConvertedOtherwise(
 ): Promise<boolean> {
   const { compared, retyped } = evolution;
   const { mergeKey, replicationKey } = facts.settings;
-  await enter(context, facts, `compares ${listColumns(compared)}`);
+  await enter(context, facts, `compares ${columnsText(compared)}`);
   const sides = sidesOf(facts, {
     relation,
     what: 'rows',
@@ -72,12 +74,12 @@ async function isConvertedOtherwise(
   const isKeyCompared = mergeKey.some((name) => compared.includes(name));
   for await (const difference of differences) {
     const { kind } = difference;
-    if (kind === 'duplicated') throw new NotInPlace(notUnique(facts, difference.side));
+    if (kind === 'duplicated') throw notInPlace(notUnique(facts, difference.side));
     if (isKeyCompared && kind === 'missing')
-      throw new NotInPlace(`${listColumns(mergeKey)} no longer identifies the rows that the copy has`);
+      throw notInPlace({ code: 'key-values-changed', columns: mergeKey });
     if (kind !== 'changed') continue;
     if (replicationKey !== undefined && compared.includes(replicationKey))
-      throw new NotInPlace(`column "${replicationKey}", the replication_key, holds other values than before`);
+      throw notInPlace({ code: 'replication-key-values-changed', column: replicationKey });
     // Nothing more is to be learned; the rows that were about to be walked are let go.
     await Promise.all([source.query('CLOSE ALL'), destination.query('CLOSE ALL')]);
     return true;
@@ -105,7 +107,7 @@ export async function verifyFilled(
   for await (const { kind, key } of differences) {
     if (kind !== 'changed') continue;
     throw new IncrepError('VERIFY_FAILED', {
-      what: `${listColumns(columns)} of the row ${key} of ${printName(facts.sourceName)} did not arrive as at the source`,
+      what: `${columnsText(columns)} of the row ${key} of ${printName(facts.sourceName)} did not arrive as at the source`,
       next: `Nothing was committed. If a trigger or rule of ${printName(facts.destinationName)} at the destination alters rows, drop it there; else please report this with the types of the table's columns.`,
     });
   }
@@ -122,7 +124,7 @@ async function copyFill(
   filled: readonly string[],
 ): Promise<Copied> {
   const { settings, natives, servers, sourceRows } = facts;
-  await enter(context, facts, listColumns(filled));
+  await enter(context, facts, columnsText(filled));
   const wanted = new Set([...settings.mergeKey, ...filled]);
   const columns = relation.columns.filter(({ name }) => wanted.has(name));
   const table = fillTable(facts);
@@ -166,7 +168,7 @@ async function copyFill(
   );
   if (copied.rows !== copied.rowsSent)
     throw new IncrepError('ROW_COUNT_MISMATCH', {
-      what: `${printName(facts.sourceName)} has ${copied.rowsSent} values of ${listColumns(filled)} to copy and ${copied.rows} arrived`,
+      what: `${printName(facts.sourceName)} has ${copied.rowsSent} values of ${columnsText(filled)} to copy and ${copied.rows} arrived`,
       next: 'Nothing was changed. Set "on_schema_change" to "reset", and please report this.',
     });
   if (!isUnique) await throwIfDoubled(destination, facts);
@@ -200,14 +202,18 @@ async function throwIfDoubled(destination: pg.ClientBase, facts: TableFacts): Pr
     destination,
     hasDoubles(fillTable(facts), facts.settings.mergeKey),
   );
-  if (rows[0]?.hasDoubles === true) throw new NotInPlace(notUnique(facts, 'source'));
+  if (rows[0]?.hasDoubles === true) throw notInPlace(notUnique(facts, 'source'));
 }
 
-const notUnique = ({ settings: { mergeKey } }: TableFacts, side: 'source' | 'destination'): string =>
-  `several rows of the ${side} have the same ${mergeKey.join(', ')}`;
+const notUnique = (
+  { settings: { mergeKey } }: TableFacts,
+  side: 'source' | 'destination',
+): EvolutionObstacle => ({ code: 'key-not-unique', columns: mergeKey, side });
+
+const notInPlace = (obstacle: EvolutionObstacle): Replan =>
+  new Replan(new IncrepError('SCHEMA_CHANGED', { what: obstacleText(obstacle), next: 'Run increp again.' }), {
+    notInPlace: obstacle,
+  });
 
 const enter = (context: RunContext, { settings }: TableFacts, detail: string) =>
   context.emit({ type: 'phase-started', table: settings.name, phase: 'copy', detail });
-
-const listColumns = (names: readonly string[]): string =>
-  `${names.length === 1 ? 'column' : 'columns'} ${names.map((name) => `"${name}"`).join(', ')}`;

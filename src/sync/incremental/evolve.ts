@@ -22,7 +22,7 @@ import {
 } from '../reshape/rebuild-views.ts';
 import { ensureNoneLost } from '../reshape/reshape.ts';
 import { mustSurvive, refusalFrom } from '../reshape/unsurvivable.ts';
-import { NotInPlace } from './not-in-place.ts';
+import { Replan } from '../plan/replan.ts';
 import { fillTable, type Evolving, type Fill } from './backfill.ts';
 
 export interface Evolved {
@@ -33,7 +33,7 @@ export interface Evolved {
   readonly rebuilding: Rebuilding | undefined;
 }
 
-/** In front of the merge. From the first ALTER on, readers wait until we commit. @throws NotInPlace */
+/** In front of the merge. From the first ALTER on, readers wait until we commit. @throws Replan */
 export async function alterCopy(evolving: Evolving, fill: Fill | undefined): Promise<Evolved> {
   const { facts, relation, evolution, destination } = evolving;
   const before = alterBefore(facts.destinationName, evolution, facts.natives);
@@ -162,5 +162,5 @@ async function orNotInPlace<T>(work: () => Promise<T>): Promise<T> {
 /** What the server refuses here a reset may know a way around, or says in its own words before it reads a row. */
 const notInPlace = (error: unknown): unknown =>
   error instanceof IncrepError && error.code === 'DEPENDENT_OBJECTS'
-    ? new NotInPlace(error.message, error)
+    ? new Replan(error, { notInPlace: { code: 'statement-refused', message: error.message } }, error)
     : error;

@@ -8,7 +8,6 @@ import { holdCopy } from '../write/destination-lock.ts';
 import { isAmong, windowCondition, type Window } from '../../sql/window.ts';
 import { alterCopy, finishCopy } from './evolve.ts';
 import { readFill, verifyFilled, type Evolving, type Fill } from './backfill.ts';
-import { evolvedWords } from '../plan/describe-evolution.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { RaisedFence } from '../fence/fence.ts';
 import { ensureMetadataColumns } from '../write/metadata-columns.ts';
@@ -22,7 +21,9 @@ import {
 } from '../write/merge-staging.ts';
 import { mergeInto } from '../write/merge-into.ts';
 import { nullKeyWarning } from '../write/null-keys.ts';
+import type { Reason } from '../../reasons.ts';
 import type { IncrementalPlan } from '../plan/plan.ts';
+import type { TableJob } from '../plan/table-job.ts';
 import { readWindow } from '../read/read-window.ts';
 import { removeDeleted, type Removal, type Removing } from './remove-deleted.ts';
 import { emptyStaging } from '../write/staging.ts';
@@ -31,19 +32,10 @@ import { verifyCopied, type Comparison } from '../compare/verify-copied.ts';
 import { rowKey } from '../../schema/row-identity.ts';
 import { windowChoice } from '../fence/window-choice.ts';
 import { takenOver } from '../write/violations.ts';
-import type { RunContext } from '../context/run-context.ts';
 import { type Transfer, countsOf, olderWarning } from '../write/transfer.ts';
 
-interface Changes {
-  readonly context: RunContext;
-  readonly facts: TableFacts;
-  readonly plan: IncrementalPlan;
+interface Changes extends TableJob<IncrementalPlan> {
   readonly fence: RaisedFence;
-  readonly destination: pg.ClientBase;
-  /** --force: no limit on deletes. */
-  readonly isForced: boolean;
-  /** --verify */
-  readonly isVerified: boolean;
 }
 
 export async function syncChanges(changes: Changes): Promise<Transfer> {
@@ -63,7 +55,7 @@ export async function syncChanges(changes: Changes): Promise<Transfer> {
   const { counts, older, evolved, fetched } = merged ?? (await mergeWindow(changes, copied, fill));
   return {
     loader: undefined,
-    ...(evolved && { reason: evolvedWords(plan.reason, evolved.filledRows) }),
+    ...(evolved && { reasons: plan.reasons.map((reason) => withFilledRows(reason, evolved.filledRows)) }),
     rowsRead: copied.rows + fetched,
     bytes: copied.bytes + (fill?.copied.bytes ?? 0),
     warnings: [
@@ -80,6 +72,12 @@ export async function syncChanges(changes: Changes): Promise<Transfer> {
     refusal: removal?.refusal,
   };
 }
+
+/** The reason of a plan to change a table in place, once that is done. */
+const withFilledRows = (reason: Reason, filledRows: number): Reason =>
+  reason.code === 'drift' && reason.answer.kind !== 'reset'
+    ? { ...reason, answer: { ...reason.answer, filledRows } }
+    : reason;
 
 /** What has been done before the snapshot was let go. */
 interface Progress {

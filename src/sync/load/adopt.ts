@@ -12,23 +12,14 @@ import { ensureMetadataColumns } from '../write/metadata-columns.ts';
 import { mergeInto } from '../write/merge-into.ts';
 import { dropOlderVersions, mergeOf } from '../write/merge-staging.ts';
 import type { LoadPlan } from '../plan/plan.ts';
+import type { TableJob } from '../plan/table-job.ts';
 import { withTableSnapshot } from '../read/read-window.ts';
 import { emptyStaging } from '../write/staging.ts';
 import { verifyCopied } from '../compare/verify-copied.ts';
-import type { RunContext } from '../context/run-context.ts';
 import { applyDifferences } from '../compare/apply-differences.ts';
 import { type Transfer, countsOf, olderWarning } from '../write/transfer.ts';
 
-interface Adoption {
-  readonly context: RunContext;
-  readonly facts: TableFacts;
-  readonly plan: LoadPlan;
-  readonly destination: pg.ClientBase;
-  /** --verify */
-  readonly isVerified: boolean;
-  /** --force */
-  readonly isForced: boolean;
-}
+type Adoption = TableJob<LoadPlan>;
 
 /** In one snapshot, after the fence: what a load would read is compared instead. */
 export async function adoptTable(adoption: Adoption): Promise<Transfer> {

@@ -35,10 +35,10 @@ export async function foreseeAllGone(
 async function foreseeGone(
   work: Looking,
   table: TableFacts,
-  { source, adopts }: LoadPlan,
+  { source, adoption }: LoadPlan,
 ): Promise<ForeseenGone | undefined> {
   const { settings, destination, destinationHasRows, unclaimed } = table;
-  const isReplaced = unclaimed !== undefined && adopts !== true;
+  const isReplaced = unclaimed !== undefined && adoption !== 'compare';
   if (!destination || !destinationHasRows || settings.mode === 'full-refresh') return undefined;
   if (isReplaced || keepsRest(settings)) return undefined;
   try {

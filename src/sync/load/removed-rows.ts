@@ -25,21 +25,22 @@ export const NONE_GONE: GoneRows = { gone: 0, of: 0 };
 
 interface Limited {
   readonly facts: TableFacts;
-  readonly plan: Pick<LoadPlan, 'action' | 'adopts'>;
+  readonly plan: Pick<LoadPlan, 'action' | 'adoption'>;
   /** --force */
   readonly isForced: boolean;
 }
 
 /** Mode full-refresh makes the copy what the source is; who says --replace, or --force, has said so of the rows. */
 const isLimited = ({ facts: { settings, unclaimed }, plan, isForced }: Limited): boolean =>
-  settings.mode !== 'full-refresh' && !isForced && (unclaimed === undefined || plan.adopts === true);
+  settings.mode !== 'full-refresh' && !isForced && (unclaimed === undefined || plan.adoption === 'compare');
 
 /** Undefined where the load may remove them. */
 export function limitRefusal(limited: Limited, { gone, of }: GoneRows): IncrepError | undefined {
   const { facts, plan } = limited;
   const { settings, destinationName } = facts;
   if (!isLimited(limited) || gone <= of * settings.deleteLimit) return undefined;
-  const flags = plan.adopts ? ['--adopt'] : plan.action === 'full-refresh' ? ['--full-refresh'] : [];
+  const flags =
+    plan.adoption === 'compare' ? ['--adopt'] : plan.action === 'full-refresh' ? ['--full-refresh'] : [];
   const again = tableCommand('sync', settings.name, ...flags, '--force');
   return new IncrepError('DELETE_LIMIT_EXCEEDED', {
     what: `loading ${printName(destinationName)} would remove ${inWords({ gone, of })} that the source no longer has, which is over delete_limit (${settings.deleteLimit}); nothing was changed`,

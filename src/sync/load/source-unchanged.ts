@@ -10,41 +10,39 @@ import type { RaisedFence } from '../fence/fence.ts';
 import type { RefreshPlan } from '../plan/plan.ts';
 import { hasTransactionIds, type UnchangedCheck, type WasRead } from '../plan/unchanged-check.ts';
 import { withTableSnapshot } from '../read/read-window.ts';
-import type { RunContext } from '../context/run-context.ts';
+import type { TableJob } from '../plan/table-job.ts';
 
 const numbersRow = z.object({ rows: z.string(), isWritten: z.boolean(), isHeap: z.boolean().nullable() });
 const digestRow = z.object({ rows: z.string(), digest: z.string() });
 
-/** `moment` was looked at before: its numbers are those of the snapshot that is opened here, or lower. */
+/** `fence` was raised before: its transaction IDs are those of the snapshot that is opened here, or lower. */
 export async function isUnchanged(
-  context: RunContext,
-  facts: TableFacts,
-  plan: RefreshPlan,
-  probe: UnchangedCheck,
-  moment: RaisedFence,
+  { context, facts, plan }: Pick<TableJob<RefreshPlan>, 'context' | 'facts' | 'plan'>,
+  check: UnchangedCheck,
+  fence: RaisedFence,
 ): Promise<boolean> {
   const { sourceRows } = facts;
   const { oid, columns } = plan.source;
   const question =
-    probe.kind === 'numbers'
-      ? countAndWritten(sourceRows, oid, probe.since, farFrom(moment.nextXid))
+    check.kind === 'transaction-ids'
+      ? countAndWritten(sourceRows, oid, check.since, farFrom(fence.nextXid))
       : digestWhole(
           sourceRows,
           columns.map(({ name }) => name),
         );
   // Each copy has read its source at a time of its own.
   return withTableSnapshot({ context, facts, plan }, undefined, [question], (_, [answer]) =>
-    Promise.resolve(isSame(probe, answer?.rows[0])),
+    Promise.resolve(isSame(check, answer?.rows[0])),
   );
 }
 
-function isSame(probe: UnchangedCheck, answer: unknown): boolean {
-  if (probe.kind === 'digest') {
+function isSame(check: UnchangedCheck, answer: unknown): boolean {
+  if (check.kind === 'digest') {
     const { rows, digest } = digestRow.parse(answer);
-    return rows === probe.known.rows && digest === probe.digest;
+    return rows === check.known.rows && digest === check.digest;
   }
   const { rows, isWritten, isHeap } = numbersRow.parse(answer);
-  return isHeap === true && !isWritten && rows === probe.known.rows;
+  return isHeap === true && !isWritten && rows === check.known.rows;
 }
 
 /**

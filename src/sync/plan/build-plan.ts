@@ -1,31 +1,32 @@
 /** A load, or a sync of what has changed, in all that it takes: pure. */
-import { CURSOR_KNOWN } from '../../events.ts';
+import type { Difference, Reason } from '../../reasons.ts';
+import { differencesText } from '../../report/differences.ts';
 import { destinationDrift } from '../../schema/drift.ts';
-import type { Evolution } from '../../schema/evolution.ts';
+import { altersTable, type Evolution } from '../../schema/evolution.ts';
 import { keyTypeOf } from '../../schema/keys.ts';
 import { takesMerge, type Relation } from '../../schema/relations.ts';
 import { rewrittenSince } from '../../schema/rewritten.ts';
 import { isAppend } from '../../schema/row-identity.ts';
 import { shapeOf } from '../../schema/shape.ts';
 import { isKeyed, PLAINLY } from '../../schema/state-record.ts';
-import { chooseChunks } from './chunk-choice.ts';
-import { evolvingWords } from './describe-evolution.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { extensionFor, isExtended, reloadHindrance, isIndexed } from './reload-guard.ts';
-import { chooseLoader } from './loader-choice.ts';
 import { notAdoptable } from '../facts/unclaimed.ts';
-import type { Keyed, LoadPlan, Plan, Planned, Request, Way } from './plan.ts';
-import { describeChanges } from './type-changes.ts';
+import {
+  refuse,
+  type DraftPlan,
+  type Keyed,
+  type LoadDraft,
+  type Planned,
+  type Request,
+  type Way,
+} from './plan.ts';
+import { typeChangesOf } from './type-changes.ts';
 
-const plannedFrom = (source: Relation, { natives }: TableFacts, reason: string): Planned => {
-  const typeChanges = describeChanges(natives);
-  return {
-    reason: [reason, ...typeChanges].join('; '),
-    typeChanges,
-    source,
-    shape: shapeOf(source),
-  };
-};
+function plannedFrom(source: Relation, { natives }: TableFacts, reasons: readonly Reason[]): Planned {
+  const typeChanges = typeChangesOf(natives);
+  return { reasons: [...reasons, ...typeChanges], typeChanges, source, shape: shapeOf(source) };
+}
 
 function keyOf(source: Relation, { settings: { replicationKey } }: TableFacts): Keyed {
   const key = source.columns.find(({ name }) => name === replicationKey);
@@ -37,65 +38,35 @@ function keyOf(source: Relation, { settings: { replicationKey } }: TableFacts): 
 export function load(
   now: TableFacts,
   source: Relation,
-  action: LoadPlan['action'],
-  reason: string,
-): LoadPlan {
-  const loader = chooseLoader({
-    wanted: now.settings.initialLoad,
-    source,
-    selection: now.settings.selection,
-    server: now.servers.source,
-    tools: now.tools,
-    password: now.sourcePassword,
-  });
-  const base = { kind: 'load', action, way: wayFor(now, source), loader } as const;
-  if (now.settings.mode === 'full-refresh')
-    return {
-      ...base,
-      chunks: undefined,
-      oneGoWhy: undefined,
-      probe: undefined,
-      ...plannedFrom(source, now, reason),
-    };
-  const { chunks, why: oneGoWhy, words } = chooseChunks(now, source);
-  return {
-    ...base,
-    chunks,
-    oneGoWhy,
-    ...plannedFrom(source, now, [reason, ...words].join('; ')),
-    ...keyOf(source, now),
-  };
+  action: LoadDraft['action'],
+  reason: Reason,
+): LoadDraft {
+  const base = {
+    kind: 'load',
+    action,
+    way: wayFor(now, source),
+    ...plannedFrom(source, now, [reason]),
+  } as const;
+  return now.settings.mode === 'full-refresh'
+    ? { ...base, unchangedCheck: undefined }
+    : { ...base, ...keyOf(source, now) };
 }
 
-/** Of a table that was not made by us. Where nothing identifies a row, there is nothing to compare by, and all rows are read. */
-export function adopt(now: TableFacts, source: Relation): Plan {
+/** A table that increp did not make stays as it is. */
+export function adopt(now: TableFacts, source: Relation): DraftPlan {
   const { destination, settings, natives } = now;
   const isKept = reloadHindrance(settings) !== undefined;
-  const unfit =
+  const unfit: Difference[] =
     destination && !isKept
       ? [
-          ...(destination.isUnlogged ? ['it is unlogged'] : []),
+          ...(destination.isUnlogged ? [{ code: 'table-unlogged' } as const] : []),
           ...destinationDrift(source.columns, destination.columns, natives),
         ]
       : [];
-  if (unfit.length > 0) {
-    const error = notAdoptable(now, unfit);
-    return { kind: 'refuse', action: 'skipped', reason: error.message, error, others: [] };
-  }
-  const plan = load(
-    now,
-    source,
-    'initial',
-    'the destination table is adopted: compared with the source by key',
-  );
-  const whole = { ...plan, chunks: undefined, oneGoWhy: undefined };
-  if (settings.mergeKey.length === 0) return whole;
-  return {
-    ...whole,
-    way: isKept ? plan.way : 'merge-whole',
-    loader: { loader: 'copy', why: undefined, isAgainstWish: false, isForSize: false },
-    adopts: true,
-  };
+  if (unfit.length > 0) return refuse(notAdoptable(now, differencesText(unfit)));
+  const plan = load(now, source, 'initial', { code: 'adopted' });
+  if (settings.mergeKey.length === 0) return { ...plan, adoption: 'reload' };
+  return { ...plan, way: isKept ? plan.way : 'merge-whole', adoption: 'compare' };
 }
 
 /** The table itself is kept whenever it can take the rows as it is. */
@@ -118,8 +89,8 @@ export function incremental(
   now: TableFacts,
   source: Relation,
   request: Request,
-  evolving?: { readonly evolution: Evolution; readonly drift: readonly string[] },
-): Plan {
+  evolving?: { readonly evolution: Evolution; readonly drift: readonly Difference[] },
+): DraftPlan {
   const since =
     now.saved.kind === 'record' && isKeyed(now.saved.record)
       ? now.saved.record
@@ -128,18 +99,13 @@ export function incremental(
         : undefined;
   if (!since) throw new Error('planned an incremental sync without a cursor');
   const rewritten = now.saved.kind === 'record' ? rewrittenSince(now.saved.record, source) : undefined;
-  const comparing = rewritten ? [`${rewritten.reason}, so its rows are compared`] : [];
-  const reason = evolving
-    ? [evolvingWords(evolving.evolution, evolving.drift), ...comparing].join('; ')
-    : [CURSOR_KNOWN, ...columnChanges(now), ...comparing].join('; ');
-  const planned = { ...plannedFrom(source, now, reason), ...keyOf(source, now) };
+  const comparing = rewritten ? [rewritten] : [];
+  const reasons: Reason[] = evolving
+    ? [evolutionReason(evolving.evolution, evolving.drift), ...comparing]
+    : [{ code: 'cursor-known' }, ...columnChanges(now), ...comparing];
+  const planned = { ...plannedFrom(source, now, reasons), ...keyOf(source, now) };
   if ('legacyCursor' in since && planned.keyType !== 'timestamp' && planned.keyType !== 'timestamptz') {
-    return load(
-      now,
-      source,
-      'initial',
-      `the older state file holds a time, and the replication key is ${planned.keyType}`,
-    );
+    return load(now, source, 'initial', { code: 'legacy-cursor-unfit', keyType: planned.keyType });
   }
   return {
     kind: 'incremental',
@@ -154,17 +120,23 @@ export function incremental(
   };
 }
 
-/** What happens to columns of ours beforehand. */
-function columnChanges({ destination, settings, saved }: TableFacts): string[] {
+const evolutionReason = (evolution: Evolution, differences: readonly Difference[]): Reason => ({
+  code: 'drift',
+  differences,
+  answer: { kind: altersTable(evolution) ? 'alter' : 'keep-shape' },
+});
+
+/** What happens to metadata columns beforehand. */
+function columnChanges({ destination, settings, saved }: TableFacts): Reason[] {
   const isThere = (wanted: string) => destination?.columns.some(({ name }) => name === wanted) === true;
   const before = saved.kind === 'record' ? (saved.record.writtenAs ?? PLAINLY).metadataColumns : [];
   return [
     ...settings.metadataColumns
       .filter((name) => !isThere(name))
-      .map((name) => `column "${name}" is added to the copy`),
+      .map((column): Reason => ({ code: 'metadata-column-added', column })),
     ...before
       .filter((name) => !settings.metadataColumns.includes(name) && isThere(name))
-      .map((name) => `column "${name}" of the copy is filled no more, and stays`),
+      .map((column): Reason => ({ code: 'metadata-column-unfilled', column })),
   ];
 }
 

@@ -1,9 +1,10 @@
-/** Whether a table is loaded in chunks, which ones, and whether a load that was broken off goes on: pure. */
+/** Whether a table is loaded in chunks, which ones, and whether an interrupted load continues: pure. */
+import type { Reason, ResumeObstacle, WholeLoadCause } from '../../reasons.ts';
 import { recordedSelection } from '../../schema/selection.ts';
 import { fingerprintOf, shapeOf } from '../../schema/shape.ts';
 import { PLAINLY } from '../../schema/state-record.ts';
 import { destinationDrift } from '../../schema/drift.ts';
-import { chunkStarts, type Leaf } from '../../schema/heap.ts';
+import { chunkStarts, type Heap, type Leaf } from '../../schema/heap.ts';
 import type { LoadHeader, PendingLoad } from '../../schema/pending-load.ts';
 import type { Relation } from '../../schema/relations.ts';
 import type { TableFacts } from '../facts/facts.ts';
@@ -14,7 +15,7 @@ export interface Chunks {
   readonly starts: readonly number[];
   /** Of the source, as they are when this is planned. */
   readonly leaves: readonly Leaf[];
-  /** What was broken off and goes on. */
+  /** The interrupted load that continues. */
   readonly resumed: BegunLoad | undefined;
 }
 
@@ -25,92 +26,99 @@ export interface BegunLoad {
   readonly done: readonly number[];
 }
 
-export interface ChunkChoice {
-  /** Undefined: in one go. */
-  readonly chunks: Chunks | undefined;
-  /** Why in one go although chunks were asked for. */
-  readonly why: string | undefined;
-  /** Part of the plan's reason. */
-  readonly words: readonly string[];
+/** How a load is divided. */
+export type Chunking =
+  | (Chunks & { readonly kind: 'chunks' })
+  /** `cause`: why although chunks were asked for. */
+  | { readonly kind: 'whole'; readonly cause: WholeLoadCause | undefined };
+
+export const AS_A_WHOLE: Chunking = { kind: 'whole', cause: undefined };
+
+interface ChunkChoice {
+  readonly chunking: Chunking;
+  readonly reasons: readonly Reason[];
 }
 
-const IN_ONE_GO: ChunkChoice = { chunks: undefined, why: undefined, words: [] };
-
-export function chooseChunks(facts: TableFacts, source: Relation): ChunkChoice {
-  const { settings, heap, pendingLoad } = facts;
-  if (!settings.chunk) return IN_ONE_GO;
-  const why = unfitRelation(source) ?? (heap?.hasOtherStorage === true ? OTHER_STORAGE : undefined);
-  if (why !== undefined) return { ...IN_ONE_GO, why };
-  // Nobody has looked yet: whoever acts on the plan does.
-  if (!heap) return IN_ONE_GO;
-  const obstacle = pendingLoad && whyNotResumed(facts, source, pendingLoad);
+/** Of a table for which chunks are asked, and that is fit for them as far as the catalog tells. */
+export function chooseChunks(
+  facts: TableFacts,
+  source: Relation,
+  { heap, size }: { readonly heap: Heap; readonly size: ChunkSize },
+): ChunkChoice {
+  if (heap.hasOtherStorage)
+    return { chunking: { kind: 'whole', cause: { code: 'storage-without-pages' } }, reasons: [] };
+  const { pendingLoad } = facts;
+  const { leaves } = heap;
+  const obstacle = pendingLoad && resumeObstacle(facts, source, { heap, pendingLoad });
   if (pendingLoad?.header && obstacle === undefined) {
     const { id, header, done } = pendingLoad;
     const { starts } = header;
     return {
-      chunks: { starts, leaves: heap.leaves, resumed: { id, header, done } },
-      why: undefined,
-      words: [`goes on with a load that was broken off: ${done.length} of ${starts.length} chunks are there`],
+      chunking: { kind: 'chunks', starts, leaves, resumed: { id, header, done } },
+      reasons: [{ code: 'load-continued', done: done.length, of: starts.length }],
     };
   }
-  const starts = chunkStarts(heap, settings.chunk);
-  const again =
-    obstacle === undefined
-      ? []
-      : [`starts over, because a load that was broken off cannot go on: ${obstacle}`];
-  if (starts.length === 1) return { ...IN_ONE_GO, words: again };
+  const starts = chunkStarts(heap, size);
+  const again: Reason[] = obstacle === undefined ? [] : [{ code: 'load-restarted', obstacle }];
+  if (starts.length === 1) return { chunking: AS_A_WHOLE, reasons: again };
   return {
-    chunks: { starts, leaves: heap.leaves, resumed: undefined },
-    why: undefined,
-    words: [...again, `in ${starts.length} chunks`],
+    chunking: { kind: 'chunks', starts, leaves, resumed: undefined },
+    reasons: [...again, { code: 'in-chunks', chunks: starts.length }],
   };
 }
 
-const OTHER_STORAGE = 'it is not stored in pages of rows, which chunks are made of';
+type ChunkSize = NonNullable<TableFacts['settings']['chunk']>;
 
-function unfitRelation({ kind, hasForeignRows, canSelectTable }: Relation): string | undefined {
-  if (hasForeignRows)
-    return 'some or all of its rows are those of another server, which has pages of its own';
-  if (kind === 'view' || kind === 'query') return `a ${kind} has no pages, which chunks are made of`;
-  if (!canSelectTable) return 'the places of rows need SELECT on the whole table, not on its columns';
-  return undefined;
+/** Why a relation cannot be read in chunks, as far as the catalog tells. */
+export function unfitForChunks({
+  kind,
+  hasForeignRows,
+  canSelectTable,
+}: Relation): WholeLoadCause | undefined {
+  if (hasForeignRows) return { code: 'foreign-rows' };
+  if (kind === 'view' || kind === 'query') return { code: 'kind-without-pages', kind };
+  return canSelectTable ? undefined : { code: 'column-privileges-only' };
 }
 
-/** What makes it another load, in words; undefined where nothing does. */
-function whyNotResumed(
-  { settings, servers, natives, staging, heap, pipeline }: TableFacts,
+/** Why an interrupted load is not the one that would be started now; undefined where it is. */
+function resumeObstacle(
+  { settings, servers, natives, staging, pipeline }: TableFacts,
   source: Relation,
-  { header, stagingFilenode }: PendingLoad,
-): string | undefined {
-  if (!header) return 'another version of increp has begun it';
+  { heap, pendingLoad }: { readonly heap: Heap; readonly pendingLoad: PendingLoad },
+): ResumeObstacle | undefined {
+  const { header, stagingFilenode } = pendingLoad;
+  if (!header) return { code: 'begun-by-another-version' };
   const { record } = header;
   const system = servers.source.systemIdentifier;
   const was = record.sourceLife.systemIdentifier;
-  if (record.pipeline !== pipeline) return `pipeline "${record.pipeline}" has begun it`;
+  if (record.pipeline !== pipeline) return { code: 'begun-by-another-pipeline', pipeline: record.pipeline };
   if (
     (was !== null && system !== null && was !== system) ||
     header.source.databaseOid !== servers.source.databaseOid ||
     record.source.schema !== source.name.schema ||
     record.source.table !== source.name.table
   )
-    return 'the source is another one now';
-  if (record.replicationKey !== settings.replicationKey) return 'replication_key was changed';
-  if (record.mergeKey.join('\n') !== settings.mergeKey.join('\n')) return 'unique_cols were changed';
-  if (JSON.stringify(record.selection) !== JSON.stringify(recordedSelection(settings.selection)))
-    return 'what is selected of the source was changed';
-  if ((record.writtenAs ?? PLAINLY).mode !== settings.mode) return 'mode was changed';
-  if (record.fingerprint !== fingerprintOf(shapeOf(source))) return 'the source table was altered meanwhile';
+    return { code: 'another-source' };
+  const setting = changedSetting(record, settings);
+  if (setting) return { code: 'setting-changed', setting };
+  if (record.fingerprint !== fingerprintOf(shapeOf(source))) return { code: 'source-altered' };
   if (staging?.oid !== header.staging.oid || stagingFilenode !== header.staging.filenode)
-    return 'its staging table was dropped, emptied or rewritten meanwhile';
+    return { code: 'staging-changed' };
   const isStagingFit =
     isSameList(staging.columns, source.columns) &&
     destinationDrift(source.columns, staging.columns, natives).length === 0;
-  if (!isStagingFit) return 'its staging table has other columns';
-  const fileOf = new Map(heap?.leaves.map(({ oid, filenode }) => [oid, filenode]));
+  if (!isStagingFit) return { code: 'staging-misfit' };
+  const fileOf = new Map(heap.leaves.map(({ oid, filenode }) => [oid, filenode]));
   const isMoved = header.source.leaves.some(
     ({ oid, filenode }) => (fileOf.get(oid) ?? filenode) !== filenode,
   );
-  return isMoved
-    ? 'the source table was rewritten meanwhile (VACUUM FULL, CLUSTER, TRUNCATE, REFRESH), and its pages are others now'
-    : undefined;
+  return isMoved ? { code: 'source-rewritten' } : undefined;
+}
+
+function changedSetting(record: LoadHeader['record'], settings: TableFacts['settings']) {
+  if (record.replicationKey !== settings.replicationKey) return 'replication_key';
+  if (record.mergeKey.join('\n') !== settings.mergeKey.join('\n')) return 'unique_cols';
+  if (JSON.stringify(record.selection) !== JSON.stringify(recordedSelection(settings.selection)))
+    return 'selection';
+  return (record.writtenAs ?? PLAINLY).mode === settings.mode ? undefined : 'mode';
 }

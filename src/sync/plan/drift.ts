@@ -1,4 +1,5 @@
-/** What makes a copy something else than a copy: at the source, at the destination, in the settings. Pure. */
+/** Where a destination table differs: at the source, at the destination, in the settings. Pure. */
+import type { Difference } from '../../reasons.ts';
 import { destinationDrift, sourceDrift } from '../../schema/drift.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { selectionDrift, without } from '../../schema/selection-drift.ts';
@@ -6,12 +7,12 @@ import { shapeOf } from '../../schema/shape.ts';
 import { PLAINLY, type StateRecord } from '../../schema/state-record.ts';
 import type { TableFacts } from '../facts/facts.ts';
 
-/** Every difference that makes the copy something else than a copy, one sentence each. */
+/** Every difference between the destination table and what source and settings ask for. */
 export function driftOf(
   { settings, saved, natives }: TableFacts,
   source: Relation,
   destination: Relation,
-): string[] {
+): Difference[] {
   const fromDestination = destinationDrift(source.columns, destination.columns, natives);
   if (saved.kind !== 'record') return fromDestination;
   const { record } = saved;
@@ -22,25 +23,24 @@ export function driftOf(
   return [
     // A table that is loaded each time follows its settings by itself.
     ...(settings.mode === 'full-refresh' ? [] : settingsDrift(record, settings)),
-    ...selected.sentences,
+    ...selected.differences,
     ...fromSource,
-    ...(fromSource.length + selected.sentences.length === 0 ? fromDestination : []),
+    ...(fromSource.length + selected.differences.length === 0 ? fromDestination : []),
   ];
 }
 
 export function settingsDrift(
   record: StateRecord,
   { mode, replicationKey, mergeKey }: TableFacts['settings'],
-): string[] {
+): Difference[] {
   const { mode: formerMode } = record.writtenAs ?? PLAINLY;
-  const [was, is] = [record.mergeKey.join(', '), mergeKey.join(', ')];
+  const changed = (setting: Setting, from: readonly string[], to: readonly string[]): Difference[] =>
+    from.join(', ') === to.join(', ') ? [] : [{ code: 'setting-changed', setting, from, to }];
   return [
-    ...(record.replicationKey === replicationKey
-      ? []
-      : [`replication_key changed from "${record.replicationKey}" to "${replicationKey}"`]),
-    ...(formerMode === mode
-      ? []
-      : [`mode changed from "${formerMode}" to "${mode}": the rows that are there are kept as versions`]),
-    ...(was === is ? [] : [`unique_cols changed from [${was}] to [${is}]`]),
+    ...changed('replication_key', [record.replicationKey ?? ''], [replicationKey ?? '']),
+    ...changed('mode', [formerMode], [mode]),
+    ...changed('unique_cols', record.mergeKey, mergeKey),
   ];
 }
+
+type Setting = Extract<Difference, { readonly code: 'setting-changed' }>['setting'];

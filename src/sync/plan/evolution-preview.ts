@@ -1,10 +1,13 @@
 /** What a change in place would do, and what is in its way as far as the catalog tells. Pure. */
+import type { NativeCarriers } from '../../schema/columns.ts';
+import type { TableName } from '../../schema/names.ts';
+import { alterAfter, alterBefore } from '../../sql/reshape.ts';
+import { textOf } from '../../sql/search-path.ts';
 import type { Dependent } from '../../postgres/dependents.ts';
 import type { Evolution } from '../../schema/evolution.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { IncrementalPlan } from './plan.ts';
 import { describeDependent, foreseeObstruction, isOthers, type Obstruction } from './obstructions.ts';
-import { alterationsOf } from './describe-evolution.ts';
 
 export interface ForeseenEvolution {
   /** Statements at the destination, in order. */
@@ -39,6 +42,12 @@ export function foreseeEvolution(
     obstruction: isLosing || stubborn.length > 0 ? foreseeObstruction(facts, source, dependents) : undefined,
   };
 }
+
+/** The statements, in the order in which they run at the destination. */
+const alterationsOf = (table: TableName, evolution: Evolution, natives: NativeCarriers): readonly string[] =>
+  [alterBefore(table, evolution, natives), alterAfter(table, evolution)].flatMap((statement) =>
+    statement === undefined ? [] : [textOf(statement)],
+  );
 
 /** The server rebuilds indexes and keys itself, and views are made again, by whoever may. */
 function staysIn(dependent: Dependent, { retyped }: Evolution): boolean {

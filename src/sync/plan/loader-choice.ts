@@ -1,5 +1,6 @@
 /** pg_dump or COPY for a whole table, and why: pure. */
 import type { Loader } from '../../events.ts';
+import type { CopyCause } from '../../reasons.ts';
 import { fitsPassfile } from '../../postgres/passfile.ts';
 import type { ClientTools } from '../../postgres/client-tools.ts';
 import { holdsXml, type Column } from '../../schema/columns.ts';
@@ -9,13 +10,13 @@ import { optionsOf, type Selection } from '../../schema/selection.ts';
 
 export interface LoaderChoice {
   readonly loader: Loader;
-  /** Set where pg_dump gives way. */
-  readonly why: string | undefined;
-  /** Whether the configuration asks for pg_dump by name, so that giving way is against a wish. */
+  /** Why not pg_dump; undefined where it is pg_dump, or where COPY was the configured loader. */
+  readonly cause: CopyCause | undefined;
+  /** Whether the configuration asks for pg_dump by name. */
   readonly isAgainstWish: boolean;
-  /** Whether it gives way for no other reason than the size of the table. */
-  readonly isForSize: boolean;
 }
+
+export const BY_COPY: LoaderChoice = { loader: 'copy', cause: undefined, isAgainstWish: false };
 
 /** Bytes up to which one more process, and its look at the whole catalog, take longer than the rows. */
 const SMALL = 10_000_000;
@@ -35,17 +36,17 @@ interface Situation {
 }
 
 export function chooseLoader(situation: Situation): LoaderChoice {
-  if (situation.wanted === 'copy')
-    return { loader: 'copy', why: undefined, isAgainstWish: false, isForSize: false };
-  const unfit =
-    unfitServer(situation) ?? unfitTools(situation) ?? unfitRelation(situation) ?? unfitPassword(situation);
-  const isForSize = unfit === undefined && isSmall(situation);
-  const why = isForSize ? 'for a small table that is faster' : unfit;
+  if (situation.wanted === 'copy') return BY_COPY;
+  const cause =
+    unfitServer(situation) ??
+    unfitTools(situation) ??
+    unfitRelation(situation) ??
+    unfitPassword(situation) ??
+    (isSmall(situation) ? ({ code: 'small-table' } as const) : undefined);
   return {
-    loader: why === undefined ? 'pg_dump' : 'copy',
-    why,
-    isAgainstWish: why !== undefined && situation.wanted === 'pg_dump',
-    isForSize,
+    loader: cause === undefined ? 'pg_dump' : 'copy',
+    cause,
+    isAgainstWish: cause !== undefined && situation.wanted === 'pg_dump',
   };
 }
 
@@ -55,44 +56,39 @@ const isSmall = ({ wanted, source: { bytes } }: Situation): boolean => wanted ==
  * pg_dump makes its settings before its transaction begins. In transaction pooling they land in sessions of other
  * people, an empty search_path among them, and its own transaction may run without them.
  */
-const unfitServer = ({ server }: Situation): string | undefined =>
-  server.isPooled
-    ? 'a connection pooler stands before the source, and pg_dump needs a session of its own'
-    : undefined;
+const unfitServer = ({ server }: Situation): CopyCause | undefined =>
+  server.isPooled ? { code: 'source-pooled' } : undefined;
 
 /** Why pg_dump as it is installed cannot read that server. */
 export function unfitTools({
   tools,
   server: { version },
-}: Pick<Situation, 'tools' | 'server'>): string | undefined {
+}: Pick<Situation, 'tools' | 'server'>): CopyCause | undefined {
   if (!tools) return undefined;
+  const { pgDump, pgRestore } = tools;
   const server = Math.floor(version / 10_000);
-  if (tools.pgDump === 'missing') return 'pg_dump is not installed';
-  if (tools.pgRestore === 'missing') return 'pg_restore is not installed';
-  if (tools.pgDump < server) return `pg_dump ${tools.pgDump} cannot read a server of version ${server}`;
+  if (pgDump === 'missing') return { code: 'program-missing', program: 'pg_dump' };
+  if (pgRestore === 'missing') return { code: 'program-missing', program: 'pg_restore' };
+  if (pgDump < server) return { code: 'pg-dump-too-old', version: pgDump, server };
   // Formats of archives are read by programs of the same version or a later one.
-  return tools.pgRestore < tools.pgDump
-    ? `pg_restore ${tools.pgRestore} cannot read what pg_dump ${tools.pgDump} writes`
-    : undefined;
+  return pgRestore < pgDump ? { code: 'pg-restore-too-old', version: pgRestore, pgDump } : undefined;
 }
 
-function unfitRelation({ source, selection, server }: Situation): string | undefined {
+function unfitRelation({ source, selection, server }: Situation): CopyCause | undefined {
   const { kind, hasChildren, canSelectTable, columns } = source;
   const [option] = optionsOf(selection);
-  if (option === 'query') return 'pg_dump writes tables, not the rows of a query';
-  if (option !== undefined) return `pg_dump writes whole tables, and "${option}" selects`;
-  if (kind !== 'table') return `pg_dump writes no rows for a ${kind}`;
-  if (hasChildren) return 'pg_dump would leave out the rows of child tables';
-  if (!canSelectTable) return 'pg_dump needs SELECT on the whole table, not on its columns';
+  if (option !== undefined) return { code: 'selection', setting: option };
+  if (kind !== 'table') return { code: 'kind-without-rows', kind };
+  if (hasChildren) return { code: 'child-tables' };
+  if (!canSelectTable) return { code: 'column-privileges-only' };
   const generated = columns.find((column) => column.generated !== '');
-  if (generated) return `pg_dump leaves out the generated column "${generated.name}"`;
+  if (generated) return { code: 'generated-column', column: generated.name };
   const char = columns.find(({ base: { type } }) => /^"char"(\[\])?$/.test(type));
-  if (char && server.version < 150000)
-    return `PostgreSQL 14 prints the bytes of "char" ("${char.name}") as they are`;
+  if (char && server.version < 150000) return { code: 'char-column', column: char.name };
   const xml = columns.find(holdsXml);
-  if (xml) return `pg_dump prints xml ("${xml.name}") without its declaration and a line break in front`;
+  if (xml) return { code: 'xml-column', column: xml.name };
   const money = columns.find(holdsMoney);
-  return money && `pg_dump prints money ("${money.name}") in the locale of the server`;
+  return money && { code: 'money-column', column: money.name };
 }
 
 /** As it is, in an array, or as a field of a type of the user. */
@@ -100,5 +96,5 @@ const holdsMoney = ({ base, typeDetail }: Column): boolean =>
   [base.type, base.element?.type].some((type) => type === 'money' || type === 'money[]') ||
   (typeDetail ?? []).some((part) => /^>?\..* money(\[\])?( of .*)?$/s.test(part));
 
-const unfitPassword = ({ password }: Situation): string | undefined =>
-  fitsPassfile(password) ? undefined : 'a password file cannot hold a password with a line break';
+const unfitPassword = ({ password }: Situation): CopyCause | undefined =>
+  fitsPassfile(password) ? undefined : { code: 'password-with-line-break' };

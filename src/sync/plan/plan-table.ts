@@ -1,5 +1,7 @@
-/** What to do with a table, and why: the whole policy, pure. */
+/** What to do with a table, and why: the whole policy, pure. `completePlan` decides how the rows of a load are read. */
 import { IncrepError } from '../../errors.ts';
+import type { Difference, EvolutionObstacle } from '../../reasons.ts';
+import { differencesText } from '../../report/differences.ts';
 import { evolutionOf } from '../../schema/evolution.ts';
 import { printName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
@@ -11,90 +13,92 @@ import { adopt, incremental, load } from './build-plan.ts';
 import { driftOf, settingsDrift } from './drift.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { reloadHindrance, lossRefusal } from './reload-guard.ts';
-import { isKeyedPlan, type Plan, type Request } from './plan.ts';
-import { unchangedCheckFor, type UnchangedCheck } from './unchanged-check.ts';
+import { isKeyedPlan, refuse, type DraftPlan, type Request } from './plan.ts';
+import { unchangedCheckFor } from './unchanged-check.ts';
 import { refusalsOf } from './refusals.ts';
-import { typeDrift } from './type-refusals.ts';
-import { notOurs, rowsInWords, type Unclaimed } from '../facts/unclaimed.ts';
+import { typeDrift } from './type-changes.ts';
+import { notOurs, type Unclaimed } from '../facts/unclaimed.ts';
 
-export function planTable(now: TableFacts, request: Request): Plan {
-  if (!now.settings.isEnabled)
-    return { kind: 'skip', action: 'skipped', reason: 'it is disabled in tables-config.json' };
+export function planTable(now: TableFacts, request: Request): DraftPlan {
+  if (!now.settings.isEnabled) return { kind: 'skip', action: 'skipped', reasons: [{ code: 'disabled' }] };
   const [refusal, ...others] = refusalsOf(now);
   if (refusal || !now.source)
     return refuse(refusal ?? new IncrepError('INTERNAL', { what: 'no source', next: '' }), others);
-  if (!now.destination) return load(now, now.source, 'initial', 'there is no destination table yet');
+  if (!now.destination) return load(now, now.source, 'initial', { code: 'no-destination-table' });
   const loss = lossRefusal(now, now.source);
   if (loss) return refuse(loss);
   if (now.unclaimed) return claim(now, now.source, now.unclaimed, request);
-  if (request.isFullRefresh) return load(now, now.source, 'full-refresh', 'a full refresh was asked for');
+  if (request.isFullRefresh) return load(now, now.source, 'full-refresh', { code: 'full-refresh-requested' });
   if (now.saved.kind === 'none') return load(now, now.source, 'initial', now.saved.why);
   if (now.settings.mode === 'full-refresh') return refresh(now, now.source, now.destination, request);
   if (now.saved.kind === 'record' && !isKeyed(now.saved.record))
-    return load(now, now.source, 'initial', 'no cursor is known, because its mode was full-refresh');
+    return load(now, now.source, 'initial', { code: 'was-full-refresh-mode' });
   const drift = [
     ...driftOf(now, now.source, now.destination),
-    // To us no drift: the label is added, and no row has to be read again.
-    ...(now.settings.onSchemaChange === 'fail' && now.saved.kind === 'record' ? typeDrift(now) : []),
+    // Otherwise no drift: the label is added, and no row has to be read again.
+    ...(now.settings.onSchemaChange === 'fail' && now.saved.kind === 'record' ? typeDrift(now.natives) : []),
   ];
   if (drift.length > 0) return onDrift(now, now.source, now.destination, { request, drift });
-  if (wasEmptied(now)) return load(now, now.source, 'initial', EMPTIED);
+  if (wasEmptied(now)) return load(now, now.source, 'initial', { code: 'destination-emptied' });
   return incremental(now, now.source, request);
 }
 
 /** Nothing is known of the table, and it is not empty: only a person can say what is to become of it. */
-function claim(now: TableFacts, source: Relation, unclaimed: Unclaimed, request: Request): Plan {
+function claim(now: TableFacts, source: Relation, unclaimed: Unclaimed, request: Request): DraftPlan {
   if (request.claim === 'adopt') return adopt(now, source);
   return request.claim === 'replace'
-    ? load(now, source, 'initial', `the ${rowsInWords(unclaimed)} of the destination table are replaced`)
+    ? load(now, source, 'initial', { code: 'rows-replaced', rows: unclaimed.rows, isMore: unclaimed.isMore })
     : refuse(notOurs(now, unclaimed));
 }
 
 /** Every time, because nothing tells which rows have changed. */
-function refresh(now: TableFacts, source: Relation, destination: Relation, request: Request): Plan {
+function refresh(now: TableFacts, source: Relation, destination: Relation, request: Request): DraftPlan {
   const drift = driftOf(now, source, destination);
   if (drift.length > 0) return onDrift(now, source, destination, { request, drift });
-  if (wasEmptied(now)) return load(now, source, 'initial', EMPTIED);
-  const plan = load(now, source, 'full-refresh', 'loaded again each time: mode is full-refresh');
-  const probe = isKeyedPlan(plan) || plan.typeChanges.length > 0 ? undefined : unchangedCheckFor(now, source);
-  return probe ? { ...plan, reason: `${plan.reason}, unless ${PROBED[probe.kind]}`, probe } : plan;
+  if (wasEmptied(now)) return load(now, source, 'initial', { code: 'destination-emptied' });
+  const plan = load(now, source, 'full-refresh', { code: 'full-refresh-mode' });
+  const unchangedCheck =
+    isKeyedPlan(plan) || plan.typeChanges.length > 0 ? undefined : unchangedCheckFor(now, source);
+  return unchangedCheck
+    ? { ...plan, reasons: [{ code: 'full-refresh-mode', unless: unchangedCheck.kind }], unchangedCheck }
+    : plan;
 }
-
-const PROBED = {
-  numbers: 'one pass over the source shows that nobody has written there (skip_unchanged)',
-  digest: 'hashing each row at the source shows that none has changed (skip_unchanged)',
-} as const satisfies Record<UnchangedCheck['kind'], string>;
 
 interface Drifted {
   readonly request: Request;
-  readonly drift: readonly string[];
+  readonly drift: readonly Difference[];
 }
 
-function onDrift(now: TableFacts, source: Relation, destination: Relation, drifted: Drifted): Plan {
-  const reason = drifted.drift.join('; ');
-  if (now.settings.onSchemaChange === 'reset') return load(now, source, 'reset', reason);
+function onDrift(now: TableFacts, source: Relation, destination: Relation, drifted: Drifted): DraftPlan {
+  const { drift } = drifted;
+  if (now.settings.onSchemaChange === 'reset')
+    return load(now, source, 'reset', {
+      code: 'drift',
+      differences: drift,
+      answer: { kind: 'reset', obstacles: [] },
+    });
   if (now.settings.onSchemaChange === 'evolve') return evolve(now, source, destination, drifted);
   return refuse(
     new IncrepError('SCHEMA_CHANGE_REFUSED', {
-      what: `${printName(now.sourceName)} and its copy differ: ${reason}`,
+      what: `${printName(now.sourceName)} and its destination table differ: ${differencesText(drift)}`,
       next: `To load the table again in its new shape, run "${tableCommand('reset', now.settings.name)}" and "${tableCommand('sync', now.settings.name)}": on_schema_change is "fail".`,
     }),
   );
 }
 
 /** In place where nothing is lost by it; any other change is a reset, with the reason why. */
-function evolve(now: TableFacts, source: Relation, destination: Relation, { request, drift }: Drifted): Plan {
+function evolve(
+  now: TableFacts,
+  source: Relation,
+  destination: Relation,
+  { request, drift }: Drifted,
+): DraftPlan {
   const { saved, settings, natives } = now;
-  const reset = (...why: readonly string[]) =>
-    load(
-      now,
-      source,
-      'reset',
-      `${drift.join('; ')}${why.length > 0 ? `; not in place: ${why.join('; ')}` : ''}`,
-    );
+  const reset = (...obstacles: readonly EvolutionObstacle[]) =>
+    load(now, source, 'reset', { code: 'drift', differences: drift, answer: { kind: 'reset', obstacles } });
   const hindrance = request.notInPlace ?? reloadHindrance(settings);
   if (hindrance !== undefined) return reset(hindrance);
-  // Another key is another way to copy, other rows are another copy, and what is empty or loaded anyway is filled as fast as it is altered.
+  // Another key or other rows need a new load, and a table that is empty or loaded anyway gains nothing by ALTER TABLE.
   if (
     settings.mode === 'full-refresh' ||
     saved.kind !== 'record' ||
@@ -104,7 +108,7 @@ function evolve(now: TableFacts, source: Relation, destination: Relation, { requ
     wasEmptied(now)
   )
     return reset();
-  const evolution = evolutionOf({
+  const evolved = evolutionOf({
     recorded: saved.record.shape,
     current: shapeOf(source),
     copy: destination.columns,
@@ -113,8 +117,9 @@ function evolve(now: TableFacts, source: Relation, destination: Relation, { requ
     replicationKey: saved.record.replicationKey,
     keepsMarked: settings.deletes === 'soft',
   });
-  if ('obstacles' in evolution) return reset(...evolution.obstacles);
-  return incremental(now, source, request, { evolution, drift });
+  return evolved.kind === 'in-place'
+    ? incremental(now, source, request, { evolution: evolved.evolution, drift })
+    : reset(...evolved.obstacles);
 }
 
 /** TRUNCATE by hand asks for the table again, as DROP does. A table that never had a row is simply empty. */
@@ -123,13 +128,3 @@ const wasEmptied = ({ saved, destinationHasRows }: TableFacts): boolean =>
 
 const hadRows = ({ cursor, contents }: StateRecord): boolean =>
   contents ? contents.rows !== '0' : cursor !== null;
-
-const EMPTIED = 'the destination table has been emptied';
-
-const refuse = (error: IncrepError, others: readonly IncrepError[] = []): Plan => ({
-  kind: 'refuse',
-  action: 'skipped',
-  reason: error.message,
-  error,
-  others,
-});

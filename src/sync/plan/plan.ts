@@ -1,13 +1,13 @@
 /** What will be done to a table, and why. */
 import type { Action } from '../../events.ts';
 import type { IncrepError } from '../../errors.ts';
+import type { EvolutionObstacle, Reason, Rewritten } from '../../reasons.ts';
 import type { Evolution } from '../../schema/evolution.ts';
 import type { KeyType } from '../../schema/keys.ts';
 import type { Relation } from '../../schema/relations.ts';
-import type { Rewritten } from '../../schema/rewritten.ts';
 import type { Shape } from '../../schema/shape.ts';
 import type { KeyedRecord } from '../../schema/state-record.ts';
-import type { Chunks } from './chunk-choice.ts';
+import type { Chunking } from './chunk-choice.ts';
 import type { LoaderChoice } from './loader-choice.ts';
 import type { UnchangedCheck } from './unchanged-check.ts';
 
@@ -23,9 +23,9 @@ export type Way =
   | 'extend';
 
 export interface Planned {
-  readonly reason: string;
-  /** What happens to types of the destination beforehand; part of the reason. */
-  readonly typeChanges: readonly string[];
+  readonly reasons: readonly Reason[];
+  /** Those of the reasons that tell of types made or extended at the destination beforehand. */
+  readonly typeChanges: readonly Reason[];
   readonly source: Relation;
   readonly shape: Shape;
 }
@@ -40,32 +40,38 @@ interface LoadBase extends Planned {
   readonly kind: 'load';
   readonly action: Extract<Action, 'initial' | 'reset' | 'full-refresh'>;
   readonly way: Way;
+  /**
+   * Set where the table was not made by increp and is kept: its rows are compared with the source by key, or all of them
+   * are read because nothing identifies a row.
+   */
+  readonly adoption?: 'compare' | 'reload';
+}
+
+/** Decided from the catalogs alone. How the rows are read is decided once programs and pages are known (`Loading`). */
+export type KeyedLoadDraft = LoadBase & Keyed;
+
+/** Mode full-refresh: the snapshot alone says what the destination table is, and nothing can come late. */
+export interface RefreshDraft extends LoadBase {
+  /** How to find out whether there is anything to do; undefined where the table is loaded in any case. */
+  readonly unchangedCheck: UnchangedCheck | undefined;
+}
+
+export type LoadDraft = KeyedLoadDraft | RefreshDraft;
+
+export interface Loading {
   readonly loader: LoaderChoice;
-  /** The table is compared with the source instead, and only what differs is read. */
-  readonly adopts?: true;
+  readonly chunking: Chunking;
 }
 
 /** The beginning of incremental syncs. */
-export interface KeyedLoadPlan extends LoadBase, Keyed {
-  /** Undefined: in one go. */
-  readonly chunks: Chunks | undefined;
-  /** Why in one go although chunks were asked for. */
-  readonly oneGoWhy: string | undefined;
-}
-
-/** Mode full-refresh: the snapshot alone says what the copy is, and nothing of it can come late. */
-export interface RefreshPlan extends LoadBase {
-  readonly chunks: undefined;
-  readonly oneGoWhy: undefined;
-  /** How to find out whether there is anything to do; undefined where it is loaded whatever comes of it. */
-  readonly probe: UnchangedCheck | undefined;
-}
-
+export type KeyedLoadPlan = KeyedLoadDraft & Loading;
+export type RefreshPlan = RefreshDraft & Loading;
 export type LoadPlan = KeyedLoadPlan | RefreshPlan;
 /** One with a cursor, before or after. */
 export type KeyedPlan = IncrementalPlan | KeyedLoadPlan;
 
-export const isKeyedPlan = (plan: LoadPlan | IncrementalPlan): plan is KeyedPlan => 'keyType' in plan;
+export const isKeyedPlan = <P extends LoadDraft | IncrementalPlan>(plan: P): plan is Extract<P, Keyed> =>
+  'keyType' in plan;
 
 /** Continue from what an earlier sync, or the older script, has left. */
 export interface IncrementalPlan extends Planned, Keyed {
@@ -78,24 +84,38 @@ export interface IncrementalPlan extends Planned, Keyed {
   readonly removesDeleted: boolean;
   /** Before the merge, because a value of theirs is used again. */
   readonly removesFirst: boolean;
-  /** Why all rows are compared, whatever their replication keys say. */
+  /** Why all rows are compared, whatever their replication keys are. */
   readonly rewritten?: Rewritten | undefined;
   /** What gives the copy the shape of its source first; undefined where it has that. */
   readonly evolution?: Evolution | undefined;
 }
 
-export type Plan =
-  | LoadPlan
-  | IncrementalPlan
-  | { readonly kind: 'skip'; readonly action: 'skipped'; readonly reason: string }
-  | {
-      readonly kind: 'refuse';
-      readonly action: 'skipped';
-      readonly reason: string;
-      readonly error: IncrepError;
-      /** What else is not right, for whoever wants to hear all of it. */
-      readonly others: readonly IncrepError[];
-    };
+interface Skip {
+  readonly kind: 'skip';
+  readonly action: 'skipped';
+  readonly reasons: readonly Reason[];
+}
+
+interface Refusal {
+  readonly kind: 'refuse';
+  readonly action: 'skipped';
+  readonly reasons: readonly Reason[];
+  readonly error: IncrepError;
+  /** Everything else that has to be put right before the table can be synced. */
+  readonly others: readonly IncrepError[];
+}
+
+/** What `planTable` decides. */
+export type DraftPlan = LoadDraft | IncrementalPlan | Skip | Refusal;
+export type Plan = LoadPlan | IncrementalPlan | Skip | Refusal;
+
+export const refuse = (error: IncrepError, others: readonly IncrepError[] = []): Refusal => ({
+  kind: 'refuse',
+  action: 'skipped',
+  reasons: [{ code: 'failed', message: error.message }],
+  error,
+  others,
+});
 
 /** What an ordinary sync would be asked for. */
 export const ordinaryRequest = (): Request => ({
@@ -113,6 +133,6 @@ export interface Request {
   readonly claim?: 'adopt' | 'replace' | undefined;
   /** Rows that are gone from the source make room before others come in. */
   readonly removesFirst?: boolean;
-  /** Why the copy cannot be altered in place after all. */
-  readonly notInPlace?: string;
+  /** Why the destination table cannot be altered in place after all. */
+  readonly notInPlace?: EvolutionObstacle;
 }

@@ -3,6 +3,8 @@
  * their own. Such a table is never exchanged for a new one, and only extended in place. Pure.
  */
 import { IncrepError } from '../../errors.ts';
+import type { ReloadHindrance } from '../../reasons.ts';
+import { hindranceText } from '../../report/differences.ts';
 import { carriedType } from '../../schema/columns.ts';
 import { printName } from '../../schema/names.ts';
 import { OWN_TYPES, SOURCE } from '../../schema/metadata-columns.ts';
@@ -15,11 +17,11 @@ import type { TableFacts } from '../facts/facts.ts';
 
 type Settings = TableFacts['settings'];
 
-/** Why, in words; undefined for a plain copy. */
-export function reloadHindrance(settings: Settings): string | undefined {
-  if (isAppend(settings)) return 'it holds versions of rows that the source no longer has';
-  if (isShared(settings)) return 'it may hold rows of other pipelines';
-  return settings.onConflict === 'last_update_wins' ? 'it may hold rows of its own' : undefined;
+/** Undefined where the destination table holds nothing but rows of the source. */
+export function reloadHindrance(settings: Settings): ReloadHindrance | undefined {
+  if (isAppend(settings)) return { code: 'holds-versions' };
+  if (isShared(settings)) return { code: 'holds-rows-of-pipelines' };
+  return settings.onConflict === 'last_update_wins' ? { code: 'holds-own-rows' } : undefined;
 }
 
 /** Whether rows of ours that the source does not have may be there for good. */
@@ -78,13 +80,15 @@ export function lossRefusal(now: TableFacts, source: Relation): IncrepError | un
   const { destination, saved, settings } = now;
   if (!destination) return undefined;
   const record = saved.kind === 'record' ? saved.record : undefined;
+  const hindrance = reloadHindrance(settings);
   return (
     historyRefusal(now, destination, record) ??
     othersRefusal(now) ??
     ownTypeRefusal(now, destination) ??
-    (reloadHindrance(settings) === undefined
-      ? undefined
-      : (identityRefusal(now, record) ?? shapeRefusal(now, destination, source) ?? indexRefusal(now)))
+    (hindrance &&
+      (identityRefusal(now, record, hindrance) ??
+        shapeRefusal(now, source, { destination, hindrance }) ??
+        indexRefusal(now)))
   );
 }
 
@@ -135,7 +139,11 @@ function ownTypeRefusal({ settings, destinationName }: TableFacts, destination: 
 }
 
 /** Old rows have been told apart by other columns. */
-function identityRefusal(now: TableFacts, record: StateRecord | undefined): IncrepError | undefined {
+function identityRefusal(
+  now: TableFacts,
+  record: StateRecord | undefined,
+  hindrance: ReloadHindrance,
+): IncrepError | undefined {
   const { settings } = now;
   if (!record) return undefined;
   const isChanged = (was: readonly string[], is: readonly string[]) => was.join('\n') !== is.join('\n');
@@ -145,19 +153,23 @@ function identityRefusal(now: TableFacts, record: StateRecord | undefined): Incr
   const isIdentity = what === 'unique_cols' ? isAppend(settings) || isShared(settings) : isAppend(settings);
   if (was === is || !isIdentity) return undefined;
   return new IncrepError('SCHEMA_CHANGE_REFUSED', {
-    what: `${what} changed from [${was}] to [${is}], and ${printName(now.destinationName)} cannot be loaded again by them: ${reloadHindrance(settings)}`,
+    what: `${what} changed from [${was}] to [${is}], and ${printName(now.destinationName)} cannot be loaded again by them: ${hindranceText(hindrance)}`,
     next: `Set ${what} back to [${was}]. ${again(now)}`,
   });
 }
 
-function shapeRefusal(now: TableFacts, destination: Relation, source: Relation): IncrepError | undefined {
-  const { settings, destinationName, natives } = now;
+function shapeRefusal(
+  now: TableFacts,
+  source: Relation,
+  { destination, hindrance }: { readonly destination: Relation; readonly hindrance: ReloadHindrance },
+): IncrepError | undefined {
+  const { destinationName, natives } = now;
   for (const column of source.columns) {
     const copy = destination.columns.find(({ name }) => name === column.name);
     const wanted = carriedType(column, natives);
     if (copy && copy.type !== wanted)
       return new IncrepError('SCHEMA_CHANGE_REFUSED', {
-        what: `column "${column.name}" of ${printName(destinationName)} is ${copy.type} and must be ${wanted} now, and the table cannot be loaded again: ${reloadHindrance(settings)}`,
+        what: `column "${column.name}" of ${printName(destinationName)} is ${copy.type} and must be ${wanted} now, and the table cannot be loaded again: ${hindranceText(hindrance)}`,
         next: `Change the column by hand, where its values allow it; at the destination: ALTER TABLE ${qualified(destinationName)} ALTER COLUMN ${ident(column.name)} TYPE ${wanted} USING ${ident(column.name)}::${wanted}. ${again(now)}`,
       });
   }

@@ -1,4 +1,5 @@
-/** What `types: "native"` makes at the destination, as statements and in words: pure. */
+/** What `types: "native"` makes at the destination: pure. */
+import type { Difference, Reason } from '../../reasons.ts';
 import { isHarmlessCheck } from '../../schema/domain-checks.ts';
 import type { NativeType, NativeTypes } from '../../schema/native-types.ts';
 import { homeOf, printType } from '../../schema/native-types.ts';
@@ -76,13 +77,22 @@ function functionAnew(definition: string): string {
 export const additionsTo = ({ home, verdict }: NativeType): string[] =>
   verdict.kind === 'lacks-labels' ? verdict.labels.map((label) => addLabel(home, label)) : [];
 
-/** One sentence each, for `plan` and for the reason of a run. */
-export const describeChanges = ({ types }: NativeTypes): string[] =>
-  types.flatMap((type) => {
-    if (type.verdict.kind === 'missing') return [`creates the ${type.source.kind} ${printHome(type)}`];
-    if (type.verdict.kind !== 'lacks-labels') return [];
-    const labels = type.verdict.labels.map(({ label }) => `'${label}'`).join(', ');
-    return [
-      `gives the enum ${printHome(type)} the label${type.verdict.labels.length > 1 ? 's' : ''} ${labels}`,
-    ];
+export const typeChangesOf = ({ types }: NativeTypes): Reason[] =>
+  types.flatMap((type): Reason[] => {
+    if (type.verdict.kind === 'missing')
+      return [{ code: 'type-created', kind: type.source.kind, type: printHome(type) }];
+    return type.verdict.kind === 'lacks-labels'
+      ? [{ code: 'enum-labels-added', type: printHome(type), labels: labelsOf(type.verdict) }]
+      : [];
   });
+
+/** What "on_schema_change": "fail" refuses to change. */
+export const typeDrift = ({ types }: NativeTypes): Difference[] =>
+  types.flatMap((type) =>
+    type.verdict.kind === 'lacks-labels'
+      ? [{ code: 'enum-labels-missing', type: printHome(type), labels: labelsOf(type.verdict) }]
+      : [],
+  );
+
+const labelsOf = ({ labels }: { readonly labels: readonly { readonly label: string }[] }): string[] =>
+  labels.map(({ label }) => label);

@@ -170,13 +170,3 @@ function isMadeOf(type: string, base: TypeDefinition, types: readonly NativeType
   const part = domain?.parts[0]?.type;
   return part !== undefined && isMadeOf(part.suffix.startsWith('[') ? '' : part.printed, base, types);
 }
-
-/** What "on_schema_change": "fail" wants to hear of before it is changed. */
-export const typeDrift = ({ natives }: TableFacts): string[] =>
-  natives.types.flatMap((type) =>
-    type.verdict.kind === 'lacks-labels'
-      ? [
-          `the enum ${printHome(type)} lacks ${type.verdict.labels.map(({ label }) => `'${label}'`).join(', ')} at the destination`,
-        ]
-      : [],
-  );

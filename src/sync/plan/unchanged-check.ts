@@ -30,8 +30,8 @@ export function contentSettings(settings: TableSettings): string {
 
 /** How the source is asked whether it still holds what was read. */
 export type UnchangedCheck =
-  /** Nobody has written since that transaction number, and there are as many rows: then they are the same ones. */
-  | { readonly kind: 'numbers'; readonly since: string; readonly known: Contents }
+  /** No transaction wrote rows since that transaction ID, and the number of rows is the same. */
+  | { readonly kind: 'transaction-ids'; readonly since: string; readonly known: Contents }
   /** Every row is hashed. */
   | { readonly kind: 'digest'; readonly digest: string; readonly known: Contents };
 
@@ -60,5 +60,5 @@ export function unchangedCheckFor(facts: TableFacts, source: Relation): Unchange
     return known.digest === null ? undefined : { kind: 'digest', digest: known.digest, known };
   const isKnown =
     settledXid !== null && shape.oid === source.oid && isSameInstance(sourceLife, facts.servers.source);
-  return isKnown ? { kind: 'numbers', since: settledXid, known } : undefined;
+  return isKnown ? { kind: 'transaction-ids', since: settledXid, known } : undefined;
 }

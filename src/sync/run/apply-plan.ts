@@ -1,15 +1,19 @@
 /** One table's destination transaction, from the lock to the commit, and the state file after it. */
 import type pg from 'pg';
-import { addOwnColumns } from '../write/add-metadata-columns.ts';
+import { addMetadataColumns } from '../write/add-metadata-columns.ts';
 import { adoptTable } from '../load/adopt.ts';
 import { asIncrepError, IncrepError } from '../../errors.ts';
 import type { StateRecord } from '../../schema/state-record.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { readGeneration, writeState } from '../../sql/state.ts';
 import { forgetLoad } from '../../sql/loads.ts';
-import type { Loaded } from '../load/chunks/chunked-load.ts';
+import type { ChunkedResult, Loaded, Progress, Stopped } from '../load/chunks/chunked-load.ts';
 import { loadInChunks } from '../load/chunks/load-in-chunks.ts';
-import { oneGoWarning, withKept, type Progress, type Stopped } from '../load/chunks/progress.ts';
+import { withKeptChunks } from '../load/chunks/kept-chunks.ts';
+import type { TableJob } from '../plan/table-job.ts';
+import { Replan, type PlanChange } from '../plan/replan.ts';
+import type { WholeLoadCause } from '../../reasons.ts';
+import { wholeLoadText } from '../../report/reasons.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { isUnchanged } from '../load/source-unchanged.ts';
 import type { UnchangedCheck } from '../plan/unchanged-check.ts';
@@ -26,35 +30,39 @@ import { fenceWarnings, nextRecord } from '../fence/next-state.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { type Transfer, NOTHING_MOVED } from '../write/transfer.ts';
 
-export interface ApplyRequest {
+export interface ApplyRequest extends Pick<TableJob, 'isForced' | 'isVerified'> {
   /** How long to wait for another run of the same table. */
   readonly waitLockSeconds: number;
-  /** Removes any share of a table. */
-  readonly isForced: boolean;
-  /** Compares what was copied with its source before it is committed. */
-  readonly isVerified: boolean;
 }
 
 export interface Applied {
+  readonly kind: 'applied';
   readonly transfer: Transfer;
   readonly record: StateRecord;
   /** Where nothing was read, because the source is what it was at that time (RFC 3339). */
   readonly unchangedSince: string | undefined;
 }
 
+export type ApplyResult =
+  | Applied
+  /** The time limit ended a load at a chunk. */
+  | { readonly kind: 'stopped'; readonly progress: Progress; readonly nextCommand: string | undefined }
+  /** Nothing was changed; `error` is why the plan could not be carried out. */
+  | { readonly kind: 'replan'; readonly change: PlanChange; readonly error: IncrepError };
+
+/** @throws IncrepError; nothing but finished chunks was changed then */
 export async function applyPlan(
   context: RunContext,
   planned: TableFacts,
   plan: IncrementalPlan | LoadPlan,
   request: ApplyRequest,
-): Promise<Applied | Stopped> {
-  let done: Applied | undefined;
-  let isStopped = false;
+): Promise<ApplyResult> {
+  let result: Applied | Stopped | undefined;
   const progress: Progress = { done: 0, of: 0 };
-  await addMissingLabels(context, planned);
   const table = planned.settings.name;
+  await addMissingLabels(context, planned);
   await context.emit({ type: 'phase-started', table, phase: 'lock' });
-  const patience = {
+  const lockWait = {
     timing: context.timing,
     waitSeconds: request.waitLockSeconds,
     atMostSeconds: context.timeLimit.remainingSeconds,
@@ -64,72 +72,60 @@ export async function applyPlan(
       return context.emit({ type: 'phase-started', table, phase: 'lock', waitsFor });
     },
   };
-  const facts = staysInPlace(plan) ? await addOwnColumns(context, planned, patience) : planned;
+  const facts = staysInPlace(plan) ? await addMetadataColumns(context, planned, lockWait) : planned;
+  const nextCommand = continuingCommand(facts, plan);
+  const { isForced, isVerified } = request;
   try {
     await context.destination.withWriting(lockingStatements(facts), async (destination, transaction) => {
-      await holdTable(destination, facts, transaction.answers, patience);
+      await holdTable(destination, facts, transaction.answers, lockWait);
       await leaveFormerName(destination, facts);
-      done = await underLock(context, facts, plan, destination, { ...request, progress });
-      if (done) transaction.lastly(writeState(facts.stateName, done.record));
-      else isStopped = true;
+      result = await underLock({ context, facts, plan, destination, isForced, isVerified }, progress);
+      if (result.kind === 'applied') transaction.lastly(writeState(facts.stateName, result.record));
     });
   } catch (error) {
-    // The commit may have succeeded although its reply was lost: the row it wrote says so.
-    if (!done || !(await hasCommitted(context, facts, done.record, error)))
-      throw withKept(error, progress, againFor(facts, plan));
+    if (error instanceof Replan) return { kind: 'replan', change: error.change, error };
+    // The commit may have succeeded although its reply was lost. Then the state row is the one it wrote.
+    if (result?.kind !== 'applied' || !(await hasCommitted(context, facts, result.record, error)))
+      throw withKeptChunks(error, progress, nextCommand);
   }
-  if (isStopped) return { stopped: progress, goesOn: againFor(facts, plan) };
-  if (!done) throw new Error('a transaction ended without a result');
-  await keep(context, facts, done.record);
-  return done;
+  if (!result) throw new Error('a transaction ended without a result');
+  if (result.kind === 'stopped') return { ...result, progress, nextCommand };
+  await saveState(context, facts, result.record);
+  return result;
 }
 
 /** Whether the destination table is filled as it is, rather than made, exchanged or altered. */
 const staysInPlace = (plan: IncrementalPlan | LoadPlan): boolean =>
   plan.kind === 'incremental' || plan.way === 'merge-whole' || plan.way === 'extend';
 
-/** Undefined where the time limit has stopped it. */
-async function underLock(
-  context: RunContext,
-  facts: TableFacts,
-  plan: IncrementalPlan | LoadPlan,
-  destination: pg.ClientBase,
-  request: ApplyRequest & { readonly progress: Progress },
-): Promise<Applied | undefined> {
+async function underLock(job: TableJob, progress: Progress): Promise<Applied | Stopped> {
+  const { context, facts, plan } = job;
   const table = facts.settings.name;
   await context.emit({ type: 'phase-started', table, phase: 'fence' });
-  const loaded =
-    (await inChunks(context, facts, plan, destination, request)) ??
-    (await atOnce(context, facts, plan, destination, request));
-  if (loaded === 'stopped') return undefined;
-  const { moved, record, fence, unchangedSince } = loaded;
+  const chunked = await inChunks(job, progress);
+  if (chunked.kind === 'stopped') return chunked;
+  const loaded = chunked.kind === 'loaded' ? chunked : await asAWhole(job, chunked.cause);
+  const { transfer, record, fence, unchangedSince } = loaded;
   await context.emit({ type: 'phase-started', table, phase: 'commit' });
   const warnings = isKeyedPlan(plan) ? fenceWarnings(facts, fence) : [];
-  return { transfer: { ...moved, warnings: [...moved.warnings, ...warnings] }, record, unchangedSince };
+  return {
+    kind: 'applied',
+    transfer: { ...transfer, warnings: [...transfer.warnings, ...warnings] },
+    record,
+    unchangedSince,
+  };
 }
 
-/** Undefined where the table goes at once. */
-async function inChunks(
-  context: RunContext,
-  facts: TableFacts,
-  plan: IncrementalPlan | LoadPlan,
-  destination: pg.ClientBase,
-  { isVerified, isForced, progress }: ApplyRequest & { readonly progress: Progress },
-): Promise<Loaded | 'stopped' | undefined> {
-  if (plan.kind !== 'load' || !isKeyedPlan(plan) || !plan.chunks || (await whyAtOnce(facts, destination)))
-    return undefined;
-  // Each destination has chunks of its own, of which some may be there already.
+async function inChunks(job: TableJob, progress: Progress): Promise<ChunkedResult> {
+  const { context, facts, plan, destination } = job;
+  if (plan.kind !== 'load' || !isKeyedPlan(plan) || plan.chunking.kind !== 'chunks')
+    return { kind: 'as-a-whole', cause: undefined };
+  const publication = await publicationOfStaging(facts, destination);
+  if (publication !== undefined)
+    return { kind: 'as-a-whole', cause: { code: 'staging-would-be-published', publication } };
+  // Each destination has chunks of its own, and may have some of them already.
   context.group?.leave();
-  return loadInChunks({
-    context,
-    facts,
-    plan,
-    chunks: plan.chunks,
-    destination,
-    isVerified,
-    isForced,
-    progress,
-  });
+  return loadInChunks({ ...job, plan, chunks: plan.chunking, progress });
 }
 
 /** Of those that read the table together one raises it, and all have the same mark. */
@@ -147,70 +143,45 @@ async function sharedFence(
   return { fence, here: later };
 }
 
-async function atOnce(
-  given: RunContext,
-  facts: TableFacts,
-  plan: IncrementalPlan | LoadPlan,
-  destination: pg.ClientBase,
-  { isForced, isVerified }: ApplyRequest,
-): Promise<Loaded> {
+/** @param cause why it is not loaded in chunks, although that was planned */
+async function asAWhole(given: TableJob, cause: WholeLoadCause | undefined): Promise<Loaded> {
+  const { facts, plan, destination, isVerified } = given;
   const { schema, table } = facts.stateName;
-  // Its staging table is about to be used for something else.
+  // The staging table of an interrupted load is about to be used for something else.
   if (facts.pendingLoad) await destination.query(forgetLoad(schema), [table]);
   if (plan.kind === 'load' || plan.evolution) await createMissingTypes(destination, facts);
-  const { fence, here: context } = await sharedFence(given, facts, plan);
-  if (plan.kind === 'load' && !isKeyedPlan(plan) && plan.probe && !isVerified) {
-    if (await isUnchanged(context, facts, plan, plan.probe, fence))
-      return unchanged(context, facts, plan, plan.probe, fence);
+  const { fence, here: context } = await sharedFence(given.context, facts, plan);
+  const job = { ...given, context };
+  if (plan.kind === 'load' && !isKeyedPlan(plan) && plan.unchangedCheck && !isVerified) {
+    const refresh = { ...job, plan };
+    if (await isUnchanged(refresh, plan.unchangedCheck, fence))
+      return unchanged(refresh, plan.unchangedCheck, fence);
   }
   const moved =
     plan.kind === 'incremental'
-      ? await syncChanges({ context, facts, plan, fence, destination, isForced, isVerified })
-      : plan.adopts
-        ? await adoptTable({ context, facts, plan, destination, isVerified, isForced })
-        : await loadTable({ context, facts, plan, destination, isVerified, isForced });
-  const why = await whyAtOnce(facts, destination);
-  return {
-    moved: { ...moved, warnings: [...moved.warnings, ...markWarning(facts, plan, why)] },
-    record: nextRecord(context, facts, plan, fence, moved),
-    fence,
-  };
+      ? await syncChanges({ ...job, plan, fence })
+      : plan.adoption === 'compare'
+        ? await adoptTable({ ...job, plan })
+        : await loadTable({ ...job, plan });
+  const warnings = cause ? [...moved.warnings, wholeLoadText(cause)] : moved.warnings;
+  return { transfer: { ...moved, warnings }, record: nextRecord(job, fence, moved), fence };
 }
 
-/** The copy is as good as if it had been loaded now. */
-const unchanged = (
-  context: RunContext,
-  facts: TableFacts,
-  plan: RefreshPlan,
-  { known }: UnchangedCheck,
-  fence: RaisedFence,
-): Loaded => ({
-  moved: { ...NOTHING_MOVED, contents: known },
-  record: { ...nextRecord(context, facts, plan, fence, NOTHING_MOVED), contents: known },
+/** The destination table is as good as if it had been loaded now. */
+const unchanged = (job: TableJob<RefreshPlan>, { known }: UnchangedCheck, fence: RaisedFence): Loaded => ({
+  transfer: { ...NOTHING_MOVED, contents: known },
+  record: { ...nextRecord(job, fence, NOTHING_MOVED), contents: known },
   fence,
   unchangedSince: known.readAt,
 });
 
-/** Chunks were planned, and the fence had no mark to tell early rows from late ones. */
-const markWarning = (
-  { settings }: TableFacts,
-  plan: IncrementalPlan | LoadPlan,
-  why: string | undefined,
-): string[] =>
-  plan.kind === 'load' && plan.chunks
-    ? [oneGoWarning(why ?? `no row has a plausible ${settings.replicationKey}, which the chunks begin with`)]
-    : [];
-
-/** The staging table of a load in chunks outlives a crash of the server, so that it is logged, and would be published. */
-async function whyAtOnce(
-  { destinationName: { schema }, settings, servers }: TableFacts,
+/** The staging table of a load in chunks outlives a crash of the server, so it is logged and would be published. */
+async function publicationOfStaging(
+  { destinationName: { schema }, servers }: TableFacts,
   destination: pg.ClientBase,
 ): Promise<string | undefined> {
-  if (!settings.chunk) return undefined;
   const [name] = await publicationsOver(destination, schema, servers.destination.version);
-  return name === undefined
-    ? undefined
-    : `the publication "${name}" of the destination would send the staging table to its subscribers`;
+  return name;
 }
 
 /** Under the lock, which the lost backend holds until its commit is through or rolled back. */
@@ -231,8 +202,8 @@ async function hasCommitted(
   });
 }
 
-/** After the commit. What fails here costs nothing but a warning next time: the row in the destination counts. */
-async function keep(context: RunContext, facts: TableFacts, record: StateRecord): Promise<void> {
+/** After the commit. A failure is only a warning, because the state row in the destination counts. */
+async function saveState(context: RunContext, facts: TableFacts, record: StateRecord): Promise<void> {
   const { stateFile, settings, copyName } = facts;
   await context.emit({ type: 'phase-started', table: settings.name, phase: 'save-state' });
   try {
@@ -248,6 +219,9 @@ async function keep(context: RunContext, facts: TableFacts, record: StateRecord)
   }
 }
 
-/** A plain sync of a table that has a copy is none of a whole table, and forgets what a full refresh has begun. */
-const againFor = ({ settings: { name } }: TableFacts, { action }: IncrementalPlan | LoadPlan): string =>
-  action === 'full-refresh' ? `"${tableCommand('sync', name, '--full-refresh')}"` : 'The next run';
+/** The command that continues an interrupted load; undefined where every run does. A plain sync does not continue a full refresh. */
+const continuingCommand = (
+  { settings: { name } }: TableFacts,
+  { action }: IncrementalPlan | LoadPlan,
+): string | undefined =>
+  action === 'full-refresh' ? tableCommand('sync', name, '--full-refresh') : undefined;

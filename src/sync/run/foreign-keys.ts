@@ -34,11 +34,11 @@ export const waitsForOthers = (outcome: TableOutcome | undefined): boolean =>
 
 /** Two syncs of one table within a run, as one. */
 export function combined(first: TableOutcome, again: TableOutcome): TableOutcome {
-  const { action, reason, loader } = first.rowsRead > 0 ? first : again;
+  const { action, reasons, loader } = first.rowsRead > 0 ? first : again;
   return {
     ...again,
     action,
-    reason,
+    reasons,
     loader,
     rowsRead: first.rowsRead + again.rowsRead,
     rowsInserted: first.rowsInserted + again.rowsInserted,

@@ -8,12 +8,12 @@
  */
 import { asIncrepError } from '../../errors.ts';
 import type { TableOutcome } from '../../events.ts';
-import { openJobs } from '../load/chunks/workers.ts';
+import { openWorkers } from '../load/chunks/workers.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { RaisedFence } from '../fence/fence.ts';
 import { fenceFor } from '../fence/planned-fence.ts';
 import type { IncrementalPlan, LoadPlan, Plan } from '../plan/plan.ts';
-import { planWithTools } from '../plan/plan-with-tools.ts';
+import { planCompletely } from '../plan/complete-plan.ts';
 import { withTableSnapshot } from '../read/read-window.ts';
 import { removeDeleted } from '../incremental/remove-deleted.ts';
 import { exportSnapshot } from '../fan-out/shared-snapshot.ts';
@@ -45,14 +45,14 @@ export async function syncAtOneMoment(
     for (const table of tables) {
       const facts = await refreshed(context, table);
       if ('error' in facts) continue;
-      const plan = await planWithTools(context, facts, request);
+      const plan = await planCompletely(context, facts, request);
       if (!staysInPlace(plan)) continue;
       const { target, raise } = fenceFor(facts, plan);
       fences.set(target, await raise(context));
       waiting.push({ table, facts, plan });
     }
-    await using jobs = openJobs(context, 1);
-    const [holder] = jobs.works;
+    await using workers = openWorkers(context, 1);
+    const [holder] = workers.contexts;
     await holder?.source.withSnapshot([], async (client) => {
       const snapshot = await exportSnapshot(client);
       await syncWaiting({ ...context, moment: { snapshot, fences } }, waiting, request, tell);
@@ -65,7 +65,7 @@ export async function syncAtOneMoment(
 
 const staysInPlace = (plan: Plan): plan is IncrementalPlan | LoadPlan =>
   (plan.kind === 'incremental' && plan.evolution === undefined) ||
-  (plan.kind === 'load' && plan.way === 'merge-whole' && !plan.chunks);
+  (plan.kind === 'load' && plan.way === 'merge-whole' && plan.chunking.kind === 'whole');
 
 async function syncWaiting(
   context: RunContext,

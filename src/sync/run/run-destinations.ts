@@ -106,7 +106,7 @@ const unreachedTable = ({ name, destination, error, summary }: Unreached): Table
   destination,
   status: 'failed',
   action: 'skipped',
-  reason: error.message,
+  reasons: [{ code: 'failed', message: error.message }],
   ...NO_ROWS,
   durationSeconds: 0,
   cursor: null,

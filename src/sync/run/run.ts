@@ -4,11 +4,11 @@ import { asIncrepError, type IncrepError } from '../../errors.ts';
 import type { RunSummary, TableOutcome } from '../../events.ts';
 import { ensureWritable } from '../../state/state-files.ts';
 import { gatherFacts, inOrder, type Facts, type TableFacts, type TableFailure } from '../facts/facts.ts';
-import { openJobs } from '../load/chunks/workers.ts';
+import { openWorkers } from '../load/chunks/workers.ts';
 import { combined, connectedTo, parentsFirst, waitsForOthers } from './foreign-keys.ts';
 import { syncAtOneMoment } from './one-snapshot.ts';
 import { withFanOut } from './with-fan-out.ts';
-import type { Plan } from '../plan/plan.ts';
+import type { DraftPlan } from '../plan/plan.ts';
 import { planTable } from '../plan/plan-table.ts';
 import { prepareDestination } from './prepare-destination.ts';
 import { ensureDifferentDatabases } from '../facts/same-database.ts';
@@ -164,8 +164,8 @@ const bringFor =
   async (destination) => {
     const table = pass.tables.find(({ destinationName }) => isSame(destinationName, destination));
     if (!table || !table.settings.isEnabled || chain.includes(table)) return false;
-    await using jobs = openJobs(alone(pass.context), 1);
-    const [aside] = jobs.works;
+    await using workers = openWorkers(alone(pass.context), 1);
+    const [aside] = workers.contexts;
     if (!aside) throw new Error('a table is brought by one job');
     const context: RunContext = {
       ...aside,
@@ -185,7 +185,7 @@ const bringFor =
     return outcome.status !== 'skipped';
   };
 
-const takesShape = (plan: Plan): boolean =>
+const takesShape = (plan: DraftPlan): boolean =>
   plan.kind === 'load' ? plan.way === 'swap' : plan.kind === 'incremental' && plan.evolution !== undefined;
 
 function alone(context: RunContext): RunContext {

@@ -1,22 +1,21 @@
-/** One table in one run: plan, do, try again where that can help, and tell what happened. */
+/** One table in one run: plan, apply, retry where that can help, and report what happened. */
 import { asIncrepError, reworded, type IncrepError } from '../../errors.ts';
 import type { TableSettings } from '../../config/settings.ts';
 import type { Failure, TableOutcome } from '../../events.ts';
 import { backoffSeconds, sleep } from '../../retry.ts';
-import { applyPlan, type Applied, type ApplyRequest } from './apply-plan.ts';
+import { applyPlan, type Applied, type ApplyRequest, type ApplyResult } from './apply-plan.ts';
 import { altered, isSameCopy } from '../write/destination-lock.ts';
-import { oneGoWarning, stoppedReason } from '../load/chunks/progress.ts';
-import { NotInPlace } from '../incremental/not-in-place.ts';
 import { gatherFacts, type TableFacts, type TableFailure } from '../facts/facts.ts';
 import { withHolders } from '../lock/lock-holders.ts';
-import { planWithTools } from '../plan/plan-with-tools.ts';
-import type { IncrementalPlan, LoadPlan, Plan, Request } from '../plan/plan.ts';
+import { copyCauseText, wholeLoadText } from '../../report/reasons.ts';
+import { completePlan } from '../plan/complete-plan.ts';
+import type { PlanChange } from '../plan/replan.ts';
+import type { DraftPlan, IncrementalPlan, LoadPlan, Plan, Request } from '../plan/plan.ts';
 import { planTable } from '../plan/plan-table.ts';
-import { RemovalFirst } from '../write/violations.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { NO_ROWS } from '../write/transfer.ts';
 
-/** Three tries more than the first: enough for a failover of seconds, and over before the next cron minute. */
+/** Three more than the first: enough for a failover of seconds, and over before the next cron minute. */
 const MAX_ATTEMPTS = 4;
 
 export type TableRequest = Request & ApplyRequest;
@@ -27,75 +26,109 @@ interface Start {
   readonly ticks: number;
 }
 
+const startNow = (): Start => ({ at: new Date(), ticks: performance.now() });
+
 export async function syncTable(
   context: RunContext,
   firstFacts: TableFacts,
   firstRequest: TableRequest,
 ): Promise<TableOutcome> {
-  let request = firstRequest;
-  const start: Start = { at: new Date(), ticks: performance.now() };
-  let facts = firstFacts;
-  let isAgain = false;
-  for (let attempt = 1; ; attempt += 1) {
-    let plan: Plan | undefined;
-    try {
-      plan = planTable(facts, request);
-      plan = await planWithTools(context, facts, request);
-      await announce(context, facts, plan);
-      if (plan.kind === 'skip') return outcomeOf(facts, plan, start);
-      if (plan.kind === 'refuse') throw plan.error;
-      const applied = await applyPlan(
-        context,
-        facts,
-        plan,
-        isAgain
-          ? { ...request, waitLockSeconds: Math.max(request.waitLockSeconds, context.timing.ownLockWait) }
-          : request,
-      );
-      if ('stopped' in applied)
-        return {
-          ...outcomeOf(facts, plan, start),
-          reason: stoppedReason(context.timeLimit, applied),
-          isDeferred: true,
-        };
-      return await succeeded(context, facts, plan, applied, start);
-    } catch (thrown) {
-      const changed = otherWay(request, thrown);
-      if (changed) {
-        context.group?.leave();
-        request = changed;
-        const anew = await refreshed(context, facts);
-        if ('error' in anew) return failed(facts, plan, anew.error, start);
-        facts = anew;
-        isAgain = true;
-        attempt -= 1;
-        continue;
-      }
-      const error = await withHolders(context, facts, await orAltered(context, facts, asIncrepError(thrown)));
-      const delaySeconds = error.isTransient ? waitBeforeNext(context, attempt) : undefined;
-      if (delaySeconds === undefined) return failed(facts, plan, givenUp(context, error, attempt), start);
-      context.group?.leave();
-      // Who answers there is asked anew.
-      if (error.code === 'SERVER_CHANGED') context.source.discard();
-      await pause(context, { table: facts.settings.name, attempt, delaySeconds }, error);
-      isAgain = true;
-      const kept = chunksKept(facts);
-      const anew = await refreshed(context, facts);
-      if ('error' in anew) return failed(facts, plan, anew.error, start);
-      facts = anew;
-      // What has come further is not given up: a load of many hours meets more faults than a few.
-      if (chunksKept(facts) > kept) attempt = 0;
+  const start = startNow();
+  let [facts, request] = [firstFacts, firstRequest];
+  let attempt = 1;
+  for (let isFirst = true; ; isFirst = false) {
+    const result = await attemptSync(context, { facts, request, attempt, isFirst, start });
+    if (result.kind === 'finished') return result.outcome;
+    context.group?.leave();
+    if (result.kind === 'retry') {
+      // The next connection asks again which server answers.
+      if (result.error.code === 'SERVER_CHANGED') context.source.discard();
+      await pause(context, { table: facts.settings.name, ...result, attempt }, result.error);
     }
+    const kept = chunksKept(facts);
+    const now = await refreshed(context, facts);
+    if ('error' in now) return failed(facts, result.plan, now.error, start);
+    facts = now;
+    if (result.kind === 'replan') request = { ...request, ...result.change };
+    // A load of many hours meets many faults; as long as it gains chunks, it is not given up.
+    else attempt = chunksKept(facts) > kept ? 1 : attempt + 1;
   }
 }
 
-/** What to ask for instead, if the plan turned out to be the wrong way; each way is given up once. */
-function otherWay(request: TableRequest, thrown: unknown): TableRequest | undefined {
-  if (thrown instanceof NotInPlace && request.notInPlace === undefined)
-    return { ...request, notInPlace: thrown.why };
-  if (thrown instanceof RemovalFirst && request.removesFirst !== true)
-    return { ...request, areDeletesForced: true, removesFirst: true };
-  return undefined;
+interface Attempt {
+  readonly facts: TableFacts;
+  readonly request: TableRequest;
+  /** From 1. */
+  readonly attempt: number;
+  readonly isFirst: boolean;
+  readonly start: Start;
+}
+
+type AttemptResult =
+  | { readonly kind: 'finished'; readonly outcome: TableOutcome }
+  | { readonly kind: 'replan'; readonly plan: Plan; readonly change: Partial<TableRequest> }
+  | {
+      readonly kind: 'retry';
+      readonly plan: DraftPlan | undefined;
+      readonly error: IncrepError;
+      readonly delaySeconds: number;
+    };
+
+async function attemptSync(
+  context: RunContext,
+  { facts, request, attempt, isFirst, start }: Attempt,
+): Promise<AttemptResult> {
+  let plan: DraftPlan | undefined;
+  const finished = (outcome: TableOutcome): AttemptResult => ({ kind: 'finished', outcome });
+  try {
+    plan = planTable(facts, request);
+    const complete = await completePlan(context, facts, plan);
+    plan = complete;
+    await announce(context, facts, complete);
+    if (complete.kind === 'skip') return finished(outcomeOf(facts, complete, start));
+    if (complete.kind === 'refuse') throw complete.error;
+    // A retry waits for the lock that the session of its own first attempt may still hold.
+    const waitLockSeconds = isFirst
+      ? request.waitLockSeconds
+      : Math.max(request.waitLockSeconds, context.timing.ownLockWait);
+    const result = await applyPlan(context, facts, complete, { ...request, waitLockSeconds });
+    switch (result.kind) {
+      case 'applied':
+        return finished(await succeeded(context, facts, complete, result, start));
+      case 'stopped':
+        return finished(stoppedInChunks(context, facts, complete, result, start));
+      case 'replan': {
+        const change = changeOf(request, result.change);
+        if (!change) throw result.error;
+        return { kind: 'replan', plan: complete, change };
+      }
+    }
+  } catch (thrown) {
+    const error = await withHolders(context, facts, await orAltered(context, facts, asIncrepError(thrown)));
+    const delaySeconds = error.isTransient ? waitBeforeNext(context, attempt) : undefined;
+    return delaySeconds === undefined
+      ? finished(failed(facts, plan, givenUp(context, error, attempt), start))
+      : { kind: 'retry', plan, error, delaySeconds };
+  }
+}
+
+/** Undefined where that was requested before: each way is given up once. */
+function changeOf(request: TableRequest, change: PlanChange): Partial<TableRequest> | undefined {
+  if (change.notInPlace && request.notInPlace === undefined) return change;
+  return change.removesFirst === true && request.removesFirst !== true
+    ? { ...change, areDeletesForced: true }
+    : undefined;
+}
+
+function stoppedInChunks(
+  { timeLimit: { seconds } }: RunContext,
+  facts: TableFacts,
+  plan: Plan,
+  { progress, nextCommand }: Extract<ApplyResult, { readonly kind: 'stopped' }>,
+  start: Start,
+): TableOutcome {
+  const reason = { code: 'time-limit-in-chunks', seconds, ...progress, nextCommand } as const;
+  return { ...outcomeOf(facts, { ...plan, reasons: [reason] }, start), isDeferred: true };
 }
 
 /** What came of a plan for a table that somebody has changed meanwhile says nothing about the table. */
@@ -116,7 +149,7 @@ async function announce(
     type: 'table-planned',
     table,
     action: plan.action,
-    reason: plan.reason,
+    reasons: plan.reasons,
     estimatedRows: source?.estimatedRows,
   });
   for (const message of [...('warnings' in saved ? saved.warnings : []), ...loaderWarning(plan)]) {
@@ -126,13 +159,15 @@ async function announce(
 
 const chunksKept = ({ pendingLoad }: TableFacts): number => pendingLoad?.done.length ?? 0;
 
-/** Someone who asked for pg_dump, or for chunks, has to learn that it was not done. */
+/** Of a load that is not read the way the configuration asks for. */
 export const loaderWarning = (plan: Plan): string[] =>
   plan.kind !== 'load'
     ? []
     : [
-        ...(plan.loader.isAgainstWish ? [`loaded by COPY instead of pg_dump: ${plan.loader.why ?? ''}`] : []),
-        ...(plan.oneGoWhy === undefined ? [] : [oneGoWarning(plan.oneGoWhy)]),
+        ...(plan.loader.isAgainstWish && plan.loader.cause ? [copyCauseText(plan.loader.cause)] : []),
+        ...(plan.chunking.kind === 'whole' && plan.chunking.cause
+          ? [wholeLoadText(plan.chunking.cause)]
+          : []),
       ];
 
 /** Seconds; undefined where it may not be tried again, because it was often enough, or there is no time left to wait. */
@@ -172,8 +207,8 @@ export async function pause(context: RunContext, what: Pause, error: IncrepError
 export const deferred = (context: RunContext, facts: TableFacts): TableOutcome => ({
   ...outcomeOf(
     facts,
-    { action: 'skipped', reason: context.timeLimit.words(' before it started') },
-    { at: new Date(), ticks: performance.now() },
+    { action: 'skipped', reasons: [{ code: 'time-limit', seconds: context.timeLimit.seconds }] },
+    startNow(),
   ),
   isDeferred: true,
 });
@@ -184,14 +219,14 @@ export async function syncAnew(
   facts: TableFacts,
   request: TableRequest,
 ): Promise<TableOutcome> {
-  const start: Start = { at: new Date(), ticks: performance.now() };
+  const start = startNow();
   const anew = await refreshed(context, facts);
   return 'error' in anew ? failed(facts, undefined, anew.error, start) : syncTable(context, anew, request);
 }
 
 const DISABLED = {
   status: 'skipped',
-  reason: 'it is disabled in tables-config.json',
+  reasons: [{ code: 'disabled' }],
   error: undefined,
 } as const;
 
@@ -201,7 +236,7 @@ export async function syncUnknown(
   { settings, error }: TableFailure,
   request: TableRequest,
 ): Promise<TableOutcome> {
-  const start: Start = { at: new Date(), ticks: performance.now() };
+  const start = startNow();
   if (!settings.isEnabled) return { ...failedUnknown({ settings, error }, start), ...DISABLED };
   const now = error.isTransient ? await lookAgain(context, settings) : { settings, error };
   return 'error' in now ? failedUnknown(now, start) : syncTable(context, now, request);
@@ -229,14 +264,14 @@ const cursorBefore = ({ saved }: TableFacts): string | null =>
 
 function outcomeOf(
   facts: TableFacts,
-  { action, reason }: Pick<Plan, 'action' | 'reason'>,
+  { action, reasons }: Pick<Plan, 'action' | 'reasons'>,
   start: Start,
 ): TableOutcome {
   return {
     name: facts.settings.name,
     status: 'skipped',
     action,
-    reason,
+    reasons,
     ...NO_ROWS,
     durationSeconds: (performance.now() - start.ticks) / 1000,
     cursor: cursorBefore(facts),
@@ -257,8 +292,8 @@ async function succeeded(
   for (const message of transfer.warnings)
     await context.emit({ type: 'warning', table: facts.settings.name, message });
   const before = 'warnings' in facts.saved ? facts.saved.warnings : [];
-  const { areDeletesDone: _, contents: __, refusal, reason = plan.reason, ...counts } = transfer;
-  const told = unchangedSince === undefined ? { ...plan, reason } : unchanged(unchangedSince);
+  const { areDeletesDone: _, contents: __, refusal, reasons = plan.reasons, ...counts } = transfer;
+  const told = unchangedSince === undefined ? { ...plan, reasons } : unchanged(unchangedSince);
   return {
     ...outcomeOf(facts, told, start),
     ...counts,
@@ -269,20 +304,23 @@ async function succeeded(
   };
 }
 
-/** It was looked at, and is up to date: a success like any other. */
-const unchanged = (since: string): Pick<Plan, 'action' | 'reason'> => ({
+/** The table is up to date: a success like any other. */
+const unchanged = (since: string): Pick<Plan, 'action' | 'reasons'> => ({
   action: 'skipped',
-  reason: `nothing has changed at the source since ${since.replace(/\.\d+Z$/, 'Z')}`,
+  reasons: [{ code: 'unchanged-since', since }],
 });
 
-/** Without a plan nothing came of it but the error. */
 const failed = (
   facts: TableFacts,
-  plan: Plan | undefined,
+  plan: DraftPlan | undefined,
   error: IncrepError,
   start: Start,
 ): TableOutcome => ({
-  ...outcomeOf(facts, plan ?? { action: 'skipped', reason: error.message }, start),
+  ...outcomeOf(
+    facts,
+    plan ?? { action: 'skipped', reasons: [{ code: 'failed', message: error.message }] },
+    start,
+  ),
   status: 'failed',
   error: failureOf(error),
 });
@@ -291,7 +329,7 @@ const failedUnknown = ({ settings, error }: TableFailure, start: Start): TableOu
   name: settings.name,
   status: 'failed',
   action: 'skipped',
-  reason: error.message,
+  reasons: [{ code: 'failed', message: error.message }],
   ...NO_ROWS,
   durationSeconds: (performance.now() - start.ticks) / 1000,
   cursor: null,

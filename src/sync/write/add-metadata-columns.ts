@@ -19,7 +19,7 @@ const UNDEFINED_TABLE = '42P01';
  * hours. If the sync fails after it, the columns stay, empty, and the next one goes on with them.
  * Returns the facts with the table as it is now. @throws IncrepError RUN_LOCKED, LOCK_TIMEOUT, SCHEMA_CHANGED
  */
-export async function addOwnColumns(
+export async function addMetadataColumns(
   context: Pick<RunContext, 'destination' | 'timing' | 'signal' | 'emit'>,
   facts: TableFacts,
   patience: Patience,

@@ -24,13 +24,13 @@ import {
   isSame,
   readForeignKey,
   readUniqueIndex,
-  RemovalFirst,
   takenOver,
   uniqueRefusal,
   violationOf,
   type UniqueIndex,
   type Violation,
 } from './violations.ts';
+import { Replan } from '../plan/replan.ts';
 import type { RunContext } from '../context/run-context.ts';
 
 export interface Merging {
@@ -146,7 +146,9 @@ async function pastUnique(stuck: Stuck, violation: Violation): Promise<Attempt> 
   const refusal = uniqueRefusal(facts, violation, found, index);
   // A row that is marked makes room only where an index leaves such rows out, which shows when that has been tried.
   const isRemovable = facts.settings.deletes !== 'ignore' && !stuck.isRemovalOver;
-  throw isRemovable && found?.where !== 'source' ? new RemovalFirst(refusal, violation.cause) : refusal;
+  throw isRemovable && found?.where !== 'source'
+    ? new Replan(refusal, { removesFirst: true }, violation.cause)
+    : refusal;
 }
 
 const mayRow = z.object({ mayReplace: z.boolean() });

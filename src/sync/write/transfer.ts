@@ -1,5 +1,6 @@
 /** What a table's transaction gives back. */
 import type { IncrepError } from '../../errors.ts';
+import type { Reason } from '../../reasons.ts';
 import type { Loader } from '../../events.ts';
 import type { WasRead } from '../plan/unchanged-check.ts';
 import { isAppend } from '../../schema/row-identity.ts';
@@ -8,8 +9,8 @@ import type { MergeCounts } from './merge-staging.ts';
 
 /** Rows and bytes that moved in one table's transaction. */
 export interface Transfer {
-  /** In place of the plan's, where only the work has shown what it came to. */
-  readonly reason?: string;
+  /** In place of the plan's, where only the sync has shown what it came to. */
+  readonly reasons?: readonly Reason[];
   readonly loader: Loader | undefined;
   readonly rowsRead: number;
   readonly rowsInserted: number;

@@ -50,13 +50,6 @@ export function violationOf(error: unknown): Violation | undefined {
   };
 }
 
-/** Rows that are gone from the source are in the way, and this sync may remove them: the table is synced once more. */
-export class RemovalFirst extends IncrepError {
-  constructor({ code, message, next, sqlstate }: IncrepError, cause: unknown) {
-    super(code, { what: message, next, sqlstate, cause });
-  }
-}
-
 const indexRow = z.object({
   isConstraint: z.boolean(),
   expressions: z.array(z.string()),

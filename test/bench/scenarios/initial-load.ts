@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatCount } from '../../../src/format.ts';
-import type { SummaryJson } from '../../../src/summary-json.ts';
+import type { SummaryJson } from '../../../src/report/summary-json.ts';
 import { binaryLoad, dumpAndRestore, pgcopydb } from '../by-hand.ts';
 import type { Copy } from '../copies.ts';
 import { memoryLimit, sync, tableOf } from '../increp.ts';

@@ -8,10 +8,8 @@ import { judgeDirectory } from '../../../src/check/directory-findings.ts';
 import { FINDING_CODES } from '../../../src/check/finding.ts';
 import { buildFindings } from '../../../src/check/build-findings.ts';
 import type { Inspection } from '../../../src/check/inspect.ts';
-import { ordinaryRequest } from '../../../src/sync/plan/plan.ts';
-import { planTable } from '../../../src/sync/plan/plan-table.ts';
 import type { TableFacts } from '../../../src/sync/facts/facts.ts';
-import { connection, inspection, LOCAL } from './inspection.ts';
+import { connection, inspection, LOCAL, planWith } from './inspection.ts';
 import { column } from '../schema/columns.ts';
 import { facts, ORDERS_COLUMNS, relation } from '../sync/table-facts.ts';
 
@@ -96,7 +94,7 @@ test('a prepared transaction that nobody ends, with the two ways to end it', () 
   );
 });
 
-test('pg_dump that is too old or missing is said once, and not for each table', () => {
+test('pg_dump that is too old or missing is said once, and not for each table', async () => {
   const path = '/usr/bin/pg_dump';
   const fit = inspection({ pgDump: { tools: { pgDump: 17, pgRestore: 17 }, path } });
   expect(found(fit, 'PG_DUMP')?.message).toBe(
@@ -111,13 +109,13 @@ test('pg_dump that is too old or missing is said once, and not for each table', 
     'pg_restore 15 cannot read what pg_dump 17 writes (/usr/bin/pg_dump), so tables are loaded by COPY, which gives the same bytes',
   );
   const tools = { pgDump: 'missing', pgRestore: 'missing' } as const;
-  const table = facts({ destination: undefined, tools });
+  const table = facts({ destination: undefined });
   const missing = inspection({ pgDump: { tools, path: undefined } });
   const findings = buildFindings(
     {
       ...missing,
       facts: { ...missing.facts, tables: [table] },
-      plans: new Map([[table, planTable(table, ordinaryRequest())]]),
+      plans: new Map([[table, await planWith(tools, table)]]),
     },
     LOCAL,
   );

@@ -3,7 +3,12 @@ import { NOTHING_FOUND } from '../../../src/check/table-findings.ts';
 import { NO_PARAMETERS } from '../../../src/config/connection/url-parameters.ts';
 import type { ConnectionSettings } from '../../../src/config/settings.ts';
 import type { Inspection } from '../../../src/check/inspect.ts';
-import { ordinaryRequest } from '../../../src/sync/plan/plan.ts';
+import type { ClientTools } from '../../../src/postgres/client-tools.ts';
+import type { TableFacts } from '../../../src/sync/facts/facts.ts';
+import { planCompletely } from '../../../src/sync/plan/complete-plan.ts';
+import { ordinaryRequest, type Plan } from '../../../src/sync/plan/plan.ts';
+import { AS_A_WHOLE } from '../../../src/sync/plan/chunk-choice.ts';
+import { BY_COPY } from '../../../src/sync/plan/loader-choice.ts';
 import { planTable } from '../../../src/sync/plan/plan-table.ts';
 import { facts } from '../sync/table-facts.ts';
 
@@ -24,6 +29,25 @@ export const connection = (change: Partial<ConnectionSettings> = {}): Connection
 });
 export const LOCAL = { source: connection(), destination: connection({ side: 'destination' }) };
 
+/** A load goes by COPY here, as a whole. */
+function planFor(table: TableFacts): Plan {
+  const draft = planTable(table, ordinaryRequest());
+  return draft.kind === 'load' ? { ...draft, loader: BY_COPY, chunking: AS_A_WHOLE } : draft;
+}
+
+/** Of a table of which nothing but the programs has to be known. */
+export const planWith = (tools: ClientTools, table: TableFacts): Promise<Plan> =>
+  planCompletely(
+    {
+      tools: () => Promise.resolve(tools),
+      get source(): never {
+        throw new Error('a test without a server asked the source');
+      },
+    },
+    table,
+    ordinaryRequest(),
+  );
+
 export function inspection(
   change: Partial<Inspection> = {},
   { isStandby = false, table = facts() } = {},
@@ -38,7 +62,7 @@ export function inspection(
     },
     failures: [],
     unreadable: new Map(),
-    plans: new Map([[table, planTable(table, ordinaryRequest())]]),
+    plans: new Map([[table, planFor(table)]]),
     keys: new Map([[table, NOTHING_FOUND]]),
     costs: new Map(),
     writeRefusal: undefined,

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { CURSOR_KNOWN, type RunEvent } from '../../../src/events.ts';
+import { type RunEvent } from '../../../src/events.ts';
 import { jsonListener } from '../../../src/observe/json-lines.ts';
 import { redactor } from '../../../src/redact.ts';
-import { summaryToJson, tableToJson } from '../../../src/summary-json.ts';
+import { summaryToJson, tableToJson } from '../../../src/report/summary-json.ts';
 import { failure, outcome, STARTED, summary } from '../report/outcomes.ts';
 
 test('a table that went well', () => {
@@ -11,7 +11,7 @@ test('a table that went well', () => {
     name: 'orders',
     status: 'ok',
     action: 'initial',
-    reason: CURSOR_KNOWN,
+    reason: 'the cursor is known',
     loader: 'copy',
     rows_read: 7,
     rows_inserted: 7,
@@ -54,7 +54,13 @@ test('a summary has times in UTC and seconds', () => {
 
 const events: RunEvent[] = [
   { type: 'run-started', runId: 'run-1', pipeline: 'shop', startedAt: STARTED, tables: ['orders'] },
-  { type: 'table-planned', table: 'orders', action: 'initial', reason: 'new', estimatedRows: undefined },
+  {
+    type: 'table-planned',
+    table: 'orders',
+    action: 'initial',
+    reasons: [{ code: 'adopted' }],
+    estimatedRows: undefined,
+  },
   { type: 'phase-started', table: 'orders', phase: 'copy' },
   { type: 'rows-copied', table: 'orders', bytes: 5 },
   { type: 'warning', table: undefined, message: 'careful' },
@@ -73,7 +79,7 @@ test('sync --json writes one object a line and ends with the summary', async () 
     type: 'table_planned',
     name: 'orders',
     action: 'initial',
-    reason: 'new',
+    reason: 'the destination table is adopted: compared with the source by key',
     estimated_rows: null,
   });
 });

@@ -98,7 +98,13 @@ test('the events of a run', async () => {
     startedAt: STARTED,
     tables: [table],
   });
-  await listen({ type: 'table-planned', table, action: 'initial', reason: 'new', estimatedRows: 5 });
+  await listen({
+    type: 'table-planned',
+    table,
+    action: 'initial',
+    reasons: [{ code: 'adopted' }],
+    estimatedRows: 5,
+  });
   await listen({ type: 'phase-started', table, phase: 'copy', detail: 'with pg_dump' });
   await listen({ type: 'rows-copied', table, bytes: 5 });
   await listen({ type: 'warning', table: undefined, message: 'careful' });

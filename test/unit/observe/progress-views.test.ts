@@ -6,7 +6,7 @@ import { outcome } from '../report/outcomes.ts';
 
 const event = (destination: string, table: string): RunEvent => ({
   type: 'table-planned',
-  ...{ destination, table, action: 'incremental', reason: '', estimatedRows: undefined },
+  ...{ destination, table, action: 'incremental', reasons: [], estimatedRows: undefined },
 });
 const finished = (destination: string, name: string): RunEvent => ({
   type: 'table-finished',

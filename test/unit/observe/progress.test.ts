@@ -56,7 +56,7 @@ function start({ columns = 80, rows = 24, tables = ['orders', 'items'], isUnicod
         type: 'table-planned',
         table,
         action: 'initial',
-        reason: 'there is no destination table yet',
+        reasons: [{ code: 'no-destination-table' }],
         estimatedRows,
       }),
     phase: (phase: Phase, more: { table?: string; detail?: string; waitsFor?: string } = {}) =>
@@ -118,7 +118,7 @@ test('rows that are counted anew by the first bytes do not go away', () => {
 
 test('of changes nobody knows how many there are, so no share is made up', () => {
   const { emit, phase, copied, pass, live } = start();
-  emit({ type: 'table-planned', table: 'orders', action: 'incremental', reason: '', estimatedRows: 5000 });
+  emit({ type: 'table-planned', table: 'orders', action: 'incremental', reasons: [], estimatedRows: 5000 });
   phase('copy');
   pass(1);
   copied(2_000_000, 4000);

@@ -1,5 +1,5 @@
 /** Outcomes to begin with; a test names only what it is about. */
-import { CURSOR_KNOWN, type Failure, type RunSummary, type TableOutcome } from '../../../src/events.ts';
+import type { Failure, RunSummary, TableOutcome } from '../../../src/events.ts';
 
 export const STARTED = new Date('2026-03-01T10:00:00.000Z');
 
@@ -8,7 +8,7 @@ export function outcome(changes: Partial<TableOutcome> = {}): TableOutcome {
     name: 'orders',
     status: 'ok',
     action: 'incremental',
-    reason: CURSOR_KNOWN,
+    reasons: [{ code: 'cursor-known' }],
     loader: undefined,
     rowsRead: 0,
     rowsInserted: 0,

@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
+import type { TableOutcome } from '../../../src/events.ts';
 import {
   formatEnding,
   formatSummary,
@@ -18,7 +19,7 @@ const mixed = summary({
     outcome({
       name: 'customers',
       action: 'initial',
-      reason: 'there is no destination table yet',
+      reasons: [{ code: 'no-destination-table' }],
       loader: 'copy',
       rowsRead: 9,
       rowsInserted: 9,
@@ -26,7 +27,7 @@ const mixed = summary({
       warnings: ['2 rows have no key'],
     }),
     outcome({ name: 'items', status: 'failed', error: failure({ message: 'denied\nDETAIL: no' }) }),
-    outcome({ name: 'old', status: 'skipped', action: 'skipped', reason: 'disabled' }),
+    outcome({ name: 'old', status: 'skipped', action: 'skipped', reasons: [{ code: 'disabled' }] }),
   ],
   warnings: ['the source is a standby'],
 });
@@ -43,7 +44,7 @@ test('an aligned table with what to do next', () => {
       '           DETAIL: no (PRIVILEGE_MISSING, SQLSTATE 42501)',
       '    next:  GRANT SELECT ON items TO reader;',
       '- skipped  old',
-      '    because disabled',
+      '    because it is disabled in tables-config.json',
       'warning: the source is a standby',
       '2 tables ok, 1 failed, 1 skipped in 4.2 s',
       '',
@@ -53,11 +54,18 @@ test('an aligned table with what to do next', () => {
 
 test('what has happened to a copy besides its rows is said, and that it went on from its cursor is not', () => {
   const reason =
-    'column "extra" (text) was added at the source: the copy was altered in place, 3 rows filled';
+    'column "extra" (text) was added at the source: the destination table was altered in place, 3 rows filled';
+  const reasons: TableOutcome['reasons'] = [
+    {
+      code: 'drift',
+      differences: [{ code: 'column-added', column: 'extra', type: 'text' }],
+      answer: { kind: 'alter', filledRows: 3 },
+    },
+  ];
   const linesOf = (changes: Parameters<typeof outcome>[0]) =>
     formatSummary(summary({ tables: [outcome({ rowsRead: 1, ...changes })] }), plain).split('\n');
-  expect(linesOf({ reason })[1]).toBe(`    because ${reason}`);
-  expect(linesOf({ reason, action: 'append' })[1]).toBe(`    because ${reason}`);
+  expect(linesOf({ reasons })[1]).toBe(`    because ${reason}`);
+  expect(linesOf({ reasons, action: 'append' })[1]).toBe(`    because ${reason}`);
   expect(linesOf({})[1]).toMatch(/^1 table ok/);
 });
 

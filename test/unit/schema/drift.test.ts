@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
 import type { Column } from '../../../src/schema/columns.ts';
-import { destinationDrift as driftWith, sourceDrift } from '../../../src/schema/drift.ts';
+import { destinationDrift as driftWith, sourceDrift as driftFrom } from '../../../src/schema/drift.ts';
+import { differenceText } from '../../../src/report/differences.ts';
 import { NO_NATIVE_TYPES } from '../../../src/schema/native-types.ts';
 import { column } from './columns.ts';
 
 const destinationDrift = (source: readonly Column[], destination: readonly Column[]) =>
-  driftWith(source, destination, NO_NATIVE_TYPES);
+  driftWith(source, destination, NO_NATIVE_TYPES).map(differenceText);
+const sourceDrift = (...shapes: Parameters<typeof driftFrom>) => driftFrom(...shapes).map(differenceText);
 
 const shape = (columns: readonly Column[], oid = '1') => ({ oid, columns: [...columns] });
 const id = column({ name: 'id', type: 'bigint', position: 1 });
@@ -95,7 +97,7 @@ test('a type that is kept is compared with itself, so that a change of "types" i
   const natives = { carried: new Map([['app.mood', 'shop.mood']]) };
   const kept = column({ name: 'mood', type: 'shop.mood', isBuiltIn: false });
   expect(driftWith([mood], [kept], natives)).toEqual([]);
-  expect(driftWith([mood], [column({ name: 'mood', type: 'text' })], natives)).toEqual([
+  expect(driftWith([mood], [column({ name: 'mood', type: 'text' })], natives).map(differenceText)).toEqual([
     'column "mood" is text at the destination and must be shop.mood',
   ]);
   expect(destinationDrift([mood], [kept])).toEqual([

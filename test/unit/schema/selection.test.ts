@@ -1,3 +1,4 @@
+import { differenceText } from '../../../src/report/differences.ts';
 import { describe, expect, test } from 'vitest';
 import { selectFrom } from '../../../src/schema/relations.ts';
 import {
@@ -60,8 +61,8 @@ describe('a selection that was changed', () => {
   const whole = relation();
   const drift = (was: Selection | null, now: Selection) => {
     const shape = (of: Selection) => shapeOf(selectFrom(whole, of, []));
-    const { sentences, columns } = selectionDrift(was, now, shape(was ?? EVERYTHING), shape(now));
-    return { sentences, columns: [...columns] };
+    const { differences, columns } = selectionDrift(was, now, shape(was ?? EVERYTHING), shape(now));
+    return { sentences: differences.map(differenceText), columns: [...columns] };
   };
 
   test('not at all', () => {
@@ -87,13 +88,13 @@ describe('a selection that was changed', () => {
   test.each([
     [{}, { where: 'a' }, 'where is new: a'],
     [{ where: 'a' }, { where: 'b\n  AND c' }, 'where changed to: b AND c'],
-    [{ where: 'a' }, {}, 'where is gone: a'],
+    [{ where: 'a' }, {}, 'where was removed: a'],
     [
       {},
       { transform: [{ column: 'note', expression: 'md5(note)' }] },
       'transform of "note" is new: md5(note)',
     ],
-    [{}, { query: 'SELECT 1' }, 'a query is copied now, and was a table'],
+    [{}, { query: 'SELECT 1' }, 'the entry selects a query now, and selected a table before'],
     [{ query: 'SELECT 2' }, { query: 'SELECT 1' }, 'query changed'],
   ])('%j to %j', (was, now, sentence) => {
     expect(drift(selection(was), selection(now)).sentences).toEqual([sentence]);

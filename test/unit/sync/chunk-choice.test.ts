@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import type { Heap } from '../../../src/schema/heap.ts';
 import { newHeader, type PendingLoad } from '../../../src/schema/pending-load.ts';
 import { fingerprintOf, shapeOf } from '../../../src/schema/shape.ts';
-import { chooseChunks } from '../../../src/sync/plan/chunk-choice.ts';
+import { reasonText } from '../../../src/report/reasons.ts';
+import { chooseChunks, unfitForChunks } from '../../../src/sync/plan/chunk-choice.ts';
 import type { TableFacts } from '../../../src/sync/facts/facts.ts';
 import { facts, record, relation } from './table-facts.ts';
 
@@ -12,9 +13,8 @@ const heap: Heap = {
   hasOtherStorage: false,
 };
 
-const settings = { ...facts().settings, initialLoad: 'copy', chunk: { rows: 250 } } as const;
-const chunkedFacts = (change: Partial<TableFacts> = {}): TableFacts =>
-  facts({ settings, heap, staging: relation({ oid: '3' }), ...change });
+const size = { rows: 250 };
+const settings = { ...facts().settings, initialLoad: 'copy', chunk: size } as const;
 
 const pending = (change: Partial<PendingLoad> = {}): PendingLoad => ({
   id: 'one',
@@ -30,73 +30,78 @@ const pending = (change: Partial<PendingLoad> = {}): PendingLoad => ({
   ...change,
 });
 
-const choose = (change: Partial<TableFacts> = {}) => {
-  const now = chunkedFacts(change);
-  return chooseChunks(now, now.source ?? relation());
+const choose = (
+  change: Partial<TableFacts> = {},
+  asked: Partial<Parameters<typeof chooseChunks>[2]> = {},
+) => {
+  const now = facts({ settings, staging: relation({ oid: '3' }), ...change });
+  const { chunking, reasons } = chooseChunks(now, now.source ?? relation(), { heap, size, ...asked });
+  return { chunking, reason: reasonText(reasons) };
 };
 
-test('a large table is loaded in chunks, a small one in one go', () => {
-  expect(choose()).toMatchObject({ chunks: { starts: [0, 25, 50, 75], resumed: undefined } });
-  expect(choose().words).toEqual(['in 4 chunks']);
-  expect(choose({ settings: { ...settings, chunk: { rows: 1000 } } })).toEqual({
-    chunks: undefined,
-    why: undefined,
-    words: [],
+test('a large table is loaded in chunks, a small one as a whole', () => {
+  expect(choose()).toEqual({
+    chunking: { kind: 'chunks', starts: [0, 25, 50, 75], leaves: heap.leaves, resumed: undefined },
+    reason: 'in 4 chunks',
   });
-  expect(
-    choose({ settings: { ...settings, chunk: undefined }, pendingLoad: pending() }).chunks,
-  ).toBeUndefined();
+  expect(choose({}, { size: { rows: 1000 } })).toEqual({
+    chunking: { kind: 'whole', cause: undefined },
+    reason: '',
+  });
 });
 
 test.each([
-  [{ kind: 'view' }, 'a view has no pages'],
-  [{ kind: 'foreign table', hasForeignRows: true }, 'those of another server'],
-  [{ kind: 'partitioned table', hasForeignRows: true }, 'those of another server'],
-  [{ canSelectTable: false }, 'SELECT on the whole table'],
-] as const)('what has no pages that could be read is loaded in one go: %j', (change, why) => {
-  const choice = choose({ source: relation(change) });
-  expect(choice.chunks).toBeUndefined();
-  expect(choice.why).toContain(why);
+  [{ kind: 'view' }, 'kind-without-pages'],
+  [{ kind: 'foreign table', hasForeignRows: true }, 'foreign-rows'],
+  [{ kind: 'partitioned table', hasForeignRows: true }, 'foreign-rows'],
+  [{ canSelectTable: false }, 'column-privileges-only'],
+  [{}, undefined],
+] as const)('a relation without pages that could be read is loaded as a whole: %j', (change, code) => {
+  expect(unfitForChunks(relation(change))?.code).toBe(code);
 });
 
-test('what is stored otherwise than in a heap is loaded in one go', () => {
-  expect(choose({ heap: { ...heap, hasOtherStorage: true } }).why).toContain('pages of rows');
+test('a table that is not stored in a heap is loaded as a whole', () => {
+  expect(choose({}, { heap: { ...heap, hasOtherStorage: true } }).chunking).toEqual({
+    kind: 'whole',
+    cause: { code: 'storage-without-pages' },
+  });
 });
 
-test('a load that was broken off goes on with its own chunks, whatever size is asked for now', () => {
-  const choice = choose({ pendingLoad: pending(), settings: { ...settings, chunk: { rows: 10_000 } } });
-  expect(choice.chunks).toMatchObject({ starts: [0, 25, 50], resumed: { id: 'one', done: [0, 2] } });
-  expect(choice.words).toEqual(['goes on with a load that was broken off: 2 of 3 chunks are there']);
+test('an interrupted load continues with its own chunks, whatever size is asked for now', () => {
+  const choice = choose({ pendingLoad: pending() }, { size: { rows: 10_000 } });
+  expect(choice.chunking).toMatchObject({ starts: [0, 25, 50], resumed: { id: 'one', done: [0, 2] } });
+  expect(choice.reason).toBe('continues an interrupted load: 2 of 3 chunks are done');
 });
 
 const other = facts().servers.source;
-test.each<[string, Partial<TableFacts>]>([
+test.each<[string, Partial<TableFacts>, Heap?]>([
   ['another version', { pendingLoad: pending({ header: undefined }) }],
-  ['pipeline "shop" has begun it', { pipeline: 'other' }],
+  ['pipeline "shop" started it', { pipeline: 'other' }],
   [
-    'the source is another one',
+    'the source is not the same one',
     { servers: { ...facts().servers, source: { ...other, systemIdentifier: '9' } } },
   ],
-  ['the source is another one', { servers: { ...facts().servers, source: { ...other, databaseOid: '6' } } }],
-  ['replication_key was changed', { settings: { ...settings, replicationKey: 'created_at' } }],
-  ['unique_cols were changed', { settings: { ...settings, mergeKey: ['id', 'total'] } }],
+  [
+    'the source is not the same one',
+    { servers: { ...facts().servers, source: { ...other, databaseOid: '6' } } },
+  ],
+  ['replication_key changed', { settings: { ...settings, replicationKey: 'created_at' } }],
+  ['unique_cols changed', { settings: { ...settings, mergeKey: ['id', 'total'] } }],
   ['altered meanwhile', { source: relation({ oid: '77' }) }],
   ['staging table was dropped', { staging: undefined }],
   ['staging table was dropped', { staging: relation({ oid: '4' }) }],
   ['emptied', { pendingLoad: pending({ stagingFilenode: '301' }) }],
   ['other columns', { staging: relation({ oid: '3', columns: relation().columns.slice(1) }) }],
-  [
-    'rewritten meanwhile',
-    { heap: { ...heap, leaves: heap.leaves.map((leaf) => ({ ...leaf, filenode: '101' })) } },
-  ],
-])('it starts over where it would be another load: %s', (why, change) => {
-  const choice = choose({ pendingLoad: pending(), ...change });
-  expect(choice.chunks?.resumed).toBeUndefined();
-  expect(choice.words[0]).toMatch(/^starts over, because a load that was broken off cannot go on: /);
-  expect(choice.words[0]).toContain(why);
+  ['rewritten meanwhile', {}, { ...heap, leaves: heap.leaves.map((leaf) => ({ ...leaf, filenode: '101' })) }],
+])('an interrupted load starts again where it would be another load: %s', (why, change, pages = heap) => {
+  const { chunking, reason } = choose({ pendingLoad: pending(), ...change }, { heap: pages });
+  expect(chunking).toMatchObject({ kind: 'chunks', resumed: undefined });
+  expect(reason).toMatch(/^starts again, because an interrupted load cannot be continued: /);
+  expect(reason).toContain(why);
 });
 
 test('partitions that came or went do not matter', () => {
   const leaves = [{ oid: '8', filenode: '800', blocks: 90, bytes: 1, rowsPerBlock: 1 }];
-  expect(choose({ pendingLoad: pending(), heap: { ...heap, leaves } }).chunks?.resumed).toBeDefined();
+  const { chunking } = choose({ pendingLoad: pending() }, { heap: { ...heap, leaves } });
+  expect(chunking).toMatchObject({ resumed: { id: 'one' } });
 });

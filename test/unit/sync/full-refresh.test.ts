@@ -6,6 +6,7 @@ import { buildFindings } from '../../../src/check/build-findings.ts';
 import { contentSettings } from '../../../src/sync/plan/unchanged-check.ts';
 import type { TableFacts } from '../../../src/sync/facts/facts.ts';
 import { ordinaryRequest } from '../../../src/sync/plan/plan.ts';
+import { reasonText } from '../../../src/report/reasons.ts';
 import { planTable } from '../../../src/sync/plan/plan-table.ts';
 import { column } from '../schema/columns.ts';
 import { inspection, LOCAL } from '../check/inspection.ts';
@@ -39,7 +40,11 @@ const bare = (change: Partial<Relation> = {}) => relation({ oid: '2', uniqueKeys
 const refreshed = (change: Partial<TableFacts> = {}): TableFacts =>
   facts({ settings: WHOLE, destination: bare(), saved: read(), ...change });
 
-const plan = (change: Partial<TableFacts> = {}) => planTable(refreshed(change), ordinaryRequest());
+const planFor = (now: TableFacts) => {
+  const planned = planTable(now, ordinaryRequest());
+  return { ...planned, reason: reasonText(planned.reasons) };
+};
+const plan = (change: Partial<TableFacts> = {}) => planFor(refreshed(change));
 
 test('a table is loaded again each time, merged in place where its shape fits', () => {
   expect(plan({ settings: { ...WHOLE, skipUnchanged: false } })).toMatchObject({
@@ -47,7 +52,7 @@ test('a table is loaded again each time, merged in place where its shape fits', 
     action: 'full-refresh',
     way: 'merge-whole',
     reason: 'loaded again each time: mode is full-refresh',
-    probe: undefined,
+    unchangedCheck: undefined,
   });
   expect(plan()).not.toHaveProperty('keyType');
 });
@@ -60,7 +65,7 @@ test('the index of a former key goes with its table', () => {
 
 test('a new shape resets, or is refused', () => {
   const source = relation({ columns: [...ORDERS_COLUMNS, column({ name: 'extra', position: 4 })] });
-  expect(plan({ source })).toMatchObject({ action: 'reset', way: 'swap', probe: undefined });
+  expect(plan({ source })).toMatchObject({ action: 'reset', way: 'swap', unchangedCheck: undefined });
   expect(plan({ source, settings: { ...WHOLE, onSchemaChange: 'fail' } })).toMatchObject({
     kind: 'refuse',
     error: { code: 'SCHEMA_CHANGE_REFUSED' },
@@ -68,7 +73,7 @@ test('a new shape resets, or is refused', () => {
 });
 
 test('a copy that was emptied is loaded, one of an empty table is not', () => {
-  expect(plan({ destinationHasRows: false })).toMatchObject({ action: 'initial', probe: undefined });
+  expect(plan({ destinationHasRows: false })).toMatchObject({ action: 'initial', unchangedCheck: undefined });
   const saved = read({ contents: { ...contents, rows: '0' } });
   expect(plan({ destinationHasRows: false, saved })).toMatchObject({ action: 'full-refresh' });
 });
@@ -76,15 +81,15 @@ test('a copy that was emptied is loaded, one of an empty table is not', () => {
 describe('skip_unchanged', () => {
   test('asks for the numbers of transactions, or hashes, and says so', () => {
     expect(plan()).toMatchObject({
-      probe: { kind: 'numbers', since: '700', known: contents },
+      unchangedCheck: { kind: 'transaction-ids', since: '700', known: contents },
       reason: expect.stringContaining(
-        'unless one pass over the source shows that nobody has written',
+        'unless one pass over the source shows that nothing was written',
       ) as unknown,
     });
     const hashed = read({ contents: { ...contents, digest: '1:2' } });
     expect(plan({ source: relation({ kind: 'view' }), saved: hashed })).toMatchObject({
-      probe: { kind: 'digest', digest: '1:2' },
-      reason: expect.stringContaining('unless hashing each row') as unknown,
+      unchangedCheck: { kind: 'digest', digest: '1:2' },
+      reason: expect.stringContaining('unless a hash of each row') as unknown,
     });
   });
 
@@ -99,7 +104,7 @@ describe('skip_unchanged', () => {
     ['only columns are granted', { source: relation({ canSelectTable: false }) }],
     ['some rows are of another server', { source: relation({ hasForeignRows: true }) }],
   ] satisfies [string, Partial<TableFacts>][])('asks nothing where %s', (_, change) => {
-    expect(plan(change)).toMatchObject({ action: 'full-refresh', probe: undefined });
+    expect(plan(change)).toMatchObject({ action: 'full-refresh', unchangedCheck: undefined });
   });
 
   test('is not fooled by a setting that decides what the copy holds, and not troubled by others', () => {
@@ -112,7 +117,7 @@ describe('skip_unchanged', () => {
 });
 
 test('a cursor is not made up where the mode was another', () => {
-  expect(planTable(facts({ saved: read() }), ordinaryRequest())).toMatchObject({
+  expect(planFor(facts({ saved: read() }))).toMatchObject({
     action: 'initial',
     reason: 'no cursor is known, because its mode was full-refresh',
     keyType: 'timestamptz',

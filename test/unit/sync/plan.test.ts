@@ -1,15 +1,22 @@
 import { expect, test } from 'vitest';
 import type { TableFacts } from '../../../src/sync/facts/facts.ts';
+import { reasonText } from '../../../src/report/reasons.ts';
+import { ordinaryRequest, type Request } from '../../../src/sync/plan/plan.ts';
+import { chooseLoader } from '../../../src/sync/plan/loader-choice.ts';
 import { planTable } from '../../../src/sync/plan/plan-table.ts';
 import { column } from '../schema/columns.ts';
 import { facts, ORDERS_COLUMNS, record, relation } from './table-facts.ts';
 
+const planFor = (now: TableFacts, request: Partial<Request> = {}) => {
+  const planned = planTable(now, { ...ordinaryRequest(), ...request });
+  return { ...planned, reason: reasonText(planned.reasons) };
+};
 const plan = (change: Partial<TableFacts> = {}, isFullRefresh = false) =>
-  planTable(facts(change), { isFullRefresh, areDeletesForced: false, now: new Date() });
+  planFor(facts(change), { isFullRefresh });
 const settings = (change: Partial<TableFacts['settings']>) => ({
   settings: { ...facts().settings, ...change },
 });
-const none = { kind: 'none', why: 'no cursor is known', warnings: [] } as const;
+const none = { kind: 'none', why: { code: 'cursor-unknown' }, warnings: [] } as const;
 
 test('a copy whose cursor is known goes on from there', () => {
   expect(plan()).toMatchObject({ kind: 'incremental', since: record(), hasMergeIndex: true });
@@ -20,10 +27,10 @@ test('a copy whose cursor is known goes on from there', () => {
 test('what is missing is loaded: the table, its cursor, or its rows', () => {
   const loads = { kind: 'load', action: 'initial' };
   expect(plan({ destination: undefined })).toMatchObject({ ...loads, way: 'create' });
-  expect(plan({ saved: none })).toMatchObject({ ...loads, way: 'merge-whole', reason: none.why });
+  expect(plan({ saved: none })).toMatchObject({ ...loads, way: 'merge-whole', reason: 'no cursor is known' });
   expect(plan({ destinationHasRows: false })).toMatchObject({
     ...loads,
-    reason: 'the destination table has been emptied',
+    reason: 'the destination table was emptied',
   });
 });
 
@@ -59,7 +66,7 @@ test('"evolve" alters the copy where nothing is lost by it, and resets it where 
   expect(planned).toMatchObject({
     kind: 'incremental',
     evolution: { added: [extra], filled: ['extra'], dropped: [], retyped: [] },
-    reason: 'column "extra" (text) was added at the source: the copy is altered in place',
+    reason: 'column "extra" (text) was added at the source: the destination table is altered in place',
   });
   expect(plan(evolving)).not.toHaveProperty('evolution');
   const reset = (change: Partial<TableFacts>) => plan({ source, ...evolving, ...change });
@@ -78,16 +85,16 @@ test('"evolve" alters the copy where nothing is lost by it, and resets it where 
     'not in place: the source table was dropped and created again',
   );
   expect(reset(settings({ onSchemaChange: 'evolve', mode: 'incremental-append' })).reason).toBe(
-    'mode changed from "incremental-deduped" to "incremental-append": the rows that are there are kept as versions; column "extra" (text) was added at the source; not in place: it holds versions of rows that the source no longer has',
+    'mode changed from "incremental-deduped" to "incremental-append"; existing rows are kept as versions; column "extra" (text) was added at the source; not in place: it holds versions of rows that the source no longer has',
   );
   expect(reset(settings({ onSchemaChange: 'evolve', metadataColumns: ['_source'] })).reason).toBe(
     'column "extra" (text) was added at the source; not in place: it may hold rows of other pipelines',
   );
   expect(reset(settings({ onSchemaChange: 'evolve', onConflict: 'last_update_wins' })).reason).toBe(
-    'column "extra" (text) was added at the source; not in place: it may hold rows of its own',
+    'column "extra" (text) was added at the source; not in place: it may hold rows that exist only at the destination',
   );
-  const refused = { isFullRefresh: false, areDeletesForced: false, now: new Date(), notInPlace: 'a rule' };
-  expect(planTable(facts({ source, ...evolving }), refused)).toMatchObject({
+  const notInPlace = { code: 'statement-refused', message: 'a rule' } as const;
+  expect(planFor(facts({ source, ...evolving }), { notInPlace })).toMatchObject({
     action: 'reset',
     reason: 'column "extra" (text) was added at the source; not in place: a rule',
   });
@@ -146,8 +153,11 @@ test('a scale that the destination does not know is refused by its column', () =
 test('money goes by COPY, also in an array or as a field of a type', () => {
   const loaderOf = (change: Parameters<typeof column>[0]) => {
     const columns = [...ORDERS_COLUMNS, column({ name: 'price', position: 4, ...change })];
-    const planned = plan({ source: relation({ columns }), destination: undefined });
-    return planned.kind === 'load' ? planned.loader.loader : planned.kind;
+    const { selection } = facts().settings;
+    const server = { version: 150004, isPooled: false };
+    const source = relation({ columns });
+    return chooseLoader({ wanted: 'pg_dump', source, selection, server, tools: undefined, password: 'x' })
+      .loader;
   };
   expect(loaderOf({ type: 'numeric' })).toBe('pg_dump');
   expect(loaderOf({ type: 'money' })).toBe('copy');
@@ -207,7 +217,7 @@ test('columns of ours come and go without a load, and say so', () => {
   expect(plan(withSource)).toMatchObject({
     kind: 'incremental',
     hasMergeIndex: false,
-    reason: expect.stringContaining('column "_source" is added to the copy'),
+    reason: expect.stringContaining('column "_source" is added to the destination table'),
   });
   expect(
     plan({

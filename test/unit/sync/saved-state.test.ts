@@ -43,8 +43,11 @@ test('the file serves where the destination has no row', () => {
 });
 
 test('without anything to trust nothing is known, and why is told', () => {
-  expect(saved(NO_FILE)).toEqual({ kind: 'none', why: 'no cursor is known', warnings: [] });
-  expect(saved(TORN)).toMatchObject({ kind: 'none', why: 'its state file cannot be used (it is not JSON)' });
+  expect(saved(NO_FILE)).toEqual({ kind: 'none', why: { code: 'cursor-unknown' }, warnings: [] });
+  expect(saved(TORN)).toMatchObject({
+    kind: 'none',
+    why: { code: 'state-file-unusable', message: 'it is not JSON' },
+  });
 });
 
 test('a file of the older script is used only while there is no row', () => {
@@ -82,7 +85,7 @@ test('the file of a copy in another schema is not that of this copy', () => {
   const elsewhere = file({ destination: { schema: 'lake', table: 'orders' } });
   expect(saved(elsewhere)).toEqual({
     kind: 'none',
-    why: 'the state file is that of lake.orders',
+    why: { code: 'state-file-of-another-table', table: 'lake.orders' },
     warnings: [],
   });
   expect(saved(elsewhere, record())).toMatchObject({ kind: 'record' });

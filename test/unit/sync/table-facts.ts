@@ -132,7 +132,6 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
   formerStateName: undefined,
   hasOthersRows: false,
   pendingLoad: undefined,
-  heap: undefined,
   stateFile: { kind: 'none' },
   saved: { kind: 'record', record: record(), warnings: [] },
   servers: { source: server, destination: { ...server, database: 'copy', systemIdentifier: '8' } },
@@ -140,7 +139,6 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
   destinationSchema: access,
   stateTable: 'readable',
   otherSourceNames: [],
-  tools: { pgDump: 15, pgRestore: 15 },
   sourcePassword: 'secret',
   ...change,
 });

@@ -11,7 +11,7 @@ const table = (name: string, syncedAt?: string): TableFacts => ({
   copyName: name,
   saved: syncedAt
     ? { kind: 'record', record: record({ syncedAt }), warnings: [] }
-    : { kind: 'none', why: '', warnings: [] },
+    : { kind: 'none', why: { code: 'cursor-unknown' }, warnings: [] },
 });
 
 const order = (tables: readonly TableFacts[], attempts: Record<string, string> = {}) =>

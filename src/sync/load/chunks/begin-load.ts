@@ -34,7 +34,7 @@ export async function beginLoad(
   await client.query(forgetLoad(schema), [table]);
   await makeStaging(client, facts, plan.source.columns, true);
   const header = newHeader({
-    record: nextRecord(context, facts, plan, fence, { areDeletesDone: true }),
+    record: nextRecord({ context, facts, plan }, fence, { areDeletesDone: true }),
     starts: chunks.starts,
     source: { databaseOid: facts.servers.source.databaseOid, leaves: chunks.leaves },
     staging: await storageIn(client, facts.stagingName),

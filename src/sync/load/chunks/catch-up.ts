@@ -85,7 +85,7 @@ const asTable = (facts: TableFacts): TableFacts => ({
 function windowPlan({ plan }: KeyedLoad, { saved }: TableFacts): IncrementalPlan {
   if (saved.kind !== 'record' || !isKeyed(saved.record))
     throw new Error('a load in chunks has no record of its beginning');
-  const { reason, typeChanges, source, shape, replicationKey, keyType } = plan;
+  const { reasons, typeChanges, source, shape, replicationKey, keyType } = plan;
   return {
     kind: 'incremental',
     action: 'incremental',
@@ -93,7 +93,7 @@ function windowPlan({ plan }: KeyedLoad, { saved }: TableFacts): IncrementalPlan
     hasMergeIndex: true,
     removesDeleted: false,
     removesFirst: false,
-    ...{ reason, typeChanges, source, shape, replicationKey, keyType },
+    ...{ reasons, typeChanges, source, shape, replicationKey, keyType },
   };
 }
 

@@ -1,33 +1,42 @@
-/** A load in chunks: what it is asked for, and what it gives back. */
-import type pg from 'pg';
+/** A load in chunks: what it needs, and what it gives back. */
+import type { WholeLoadCause } from '../../../reasons.ts';
 import type { StateRecord } from '../../../schema/state-record.ts';
-import type { TableFacts } from '../../facts/facts.ts';
 import type { RaisedFence } from '../../fence/fence.ts';
-import type { KeyedLoadPlan } from '../../plan/plan.ts';
-import type { RunContext } from '../../context/run-context.ts';
 import type { Chunks } from '../../plan/chunk-choice.ts';
-import type { Progress } from './progress.ts';
+import type { KeyedLoadPlan } from '../../plan/plan.ts';
+import type { TableJob } from '../../plan/table-job.ts';
 import type { Transfer } from '../../write/transfer.ts';
 
-export interface ChunkedLoad {
-  readonly context: RunContext;
-  readonly facts: TableFacts;
-  readonly plan: KeyedLoadPlan;
+/** How far a load has come. It counts here, because an error or a time limit can ask nobody else. */
+export interface Progress {
+  /** Chunks that are committed. */
+  done: number;
+  /** Of how many; 0 where a table is not loaded in chunks. */
+  of: number;
+}
+
+/** The transaction of the job is idle until all chunks are done, and so blocks nobody. */
+export interface ChunkedLoad extends TableJob<KeyedLoadPlan> {
   readonly chunks: Chunks;
-  /** Of the transaction that holds the table's lock. It is idle until all chunks are there, and so in nobody's way. */
-  readonly destination: pg.ClientBase;
-  /** --verify */
-  readonly isVerified: boolean;
-  /** --force */
-  readonly isForced: boolean;
   readonly progress: Progress;
 }
 
 export interface Loaded {
-  readonly moved: Transfer;
+  readonly transfer: Transfer;
   readonly record: StateRecord;
-  /** The one raised at the end. */
+  /** The last one that was raised. */
   readonly fence: RaisedFence;
-  /** See Applied. */
+  /** RFC 3339; set where nothing was read, because the source had not changed since then. */
   readonly unchangedSince?: string;
 }
+
+/** The time limit ended the load at a chunk. */
+export interface Stopped {
+  readonly kind: 'stopped';
+}
+
+export type ChunkedResult =
+  | (Loaded & { readonly kind: 'loaded' })
+  | Stopped
+  /** `cause`: why not in chunks, although that was planned. */
+  | { readonly kind: 'as-a-whole'; readonly cause: WholeLoadCause | undefined };

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../../../errors.ts';
 import type { Copied } from '../../../postgres/copy-pipe.ts';
-import { rewrittenSince } from '../../../postgres/heap.ts';
+import { rewrittenLeaves } from '../../../postgres/heap.ts';
 import { codeOf } from '../../../postgres/identity.ts';
 import { rangeOf } from '../../../schema/heap.ts';
 import { isKeyed } from '../../../schema/state-record.ts';
@@ -17,14 +17,14 @@ import type { LoadPlan } from '../../plan/plan.ts';
 import { readWindow } from '../../read/read-window.ts';
 import type { RunContext } from '../../context/run-context.ts';
 import type { BegunLoad } from '../../plan/chunk-choice.ts';
-import type { Jobs } from './workers.ts';
-import type { Progress } from './progress.ts';
+import type { Workers } from './workers.ts';
+import type { Progress } from './chunked-load.ts';
 
 interface Copying {
   readonly facts: TableFacts;
   readonly plan: LoadPlan;
   readonly load: BegunLoad;
-  readonly jobs: Jobs;
+  readonly workers: Workers;
   readonly progress: Progress;
   /** Fails where the transaction that holds the lock of the table is gone. */
   readonly ensureLocked: () => Promise<unknown>;
@@ -35,8 +35,8 @@ interface Copying {
  * @throws what the first job failed with; the others were stopped by then, and their chunks rolled back
  */
 export async function copyChunks(copying: Copying): Promise<boolean> {
-  const { facts, load, jobs, progress } = copying;
-  const [first] = jobs.works;
+  const { facts, load, workers, progress } = copying;
+  const [first] = workers.contexts;
   if (!first) throw new Error('a load in chunks has no job');
   const { starts } = load.header;
   progress.of = starts.length;
@@ -47,7 +47,7 @@ export async function copyChunks(copying: Copying): Promise<boolean> {
   const meter = meterOver(before);
   const left = starts.map((_, chunk) => chunk).filter((chunk) => !load.done.includes(chunk));
   await Promise.allSettled(
-    jobs.works.map(async (context) => {
+    workers.contexts.map(async (context) => {
       try {
         const metered = { ...context, emit: meter(context) };
         for (let chunk = left.shift(); chunk !== undefined; chunk = left.shift()) {
@@ -55,7 +55,7 @@ export async function copyChunks(copying: Copying): Promise<boolean> {
           if (context.timeLimit.isOver) return;
         }
       } catch (error) {
-        jobs.stop(error);
+        workers.stop(error);
       }
     }),
   );
@@ -73,7 +73,7 @@ export const sumsOf = async (
   id: string,
 ): Promise<z.infer<typeof sumsRow>> => sumsRow.parse((await client.query(sumChunks(schema), [id])).rows[0]);
 
-/** What each job counts from the start of its chunk is counted on over all chunks and jobs. */
+/** What each job counts from the start of its chunk is counted on over all chunks and workers. */
 function meterOver(before: {
   readonly rows: number;
   readonly bytes: number;
@@ -151,7 +151,7 @@ const readChunk = (
     () => Promise.resolve(),
     async (source, copied) => {
       // Now, not before: from the first row read on, a lock has kept the files what they were.
-      const [moved] = await rewrittenSince(source, header.source.leaves);
+      const [moved] = await rewrittenLeaves(source, header.source.leaves);
       if (moved === undefined) return copied;
       throw new IncrepError('SCHEMA_CHANGED', {
         what: `"${moved}" was rewritten at the source (VACUUM FULL, CLUSTER, TRUNCATE, REFRESH) while ${printName(facts.sourceName)} was loaded in chunks, so its pages are others now`,

@@ -1,4 +1,4 @@
-/** All chunks are there: what changed meanwhile, what moved and what is gone, and then the table is put in place. */
+/** All chunks are done: what changed meanwhile, what moved and what is gone, and then the table is put in place. */
 import type pg from 'pg';
 import { IncrepError } from '../../../errors.ts';
 import { describeRelations } from '../../../postgres/catalog.ts';
@@ -18,7 +18,7 @@ import type { MergedInto } from '../../write/merge-into.ts';
 import { mergeOf, NO_COUNTS } from '../../write/merge-staging.ts';
 import { dropUnique } from '../../write/merge-key-index.ts';
 import { stagingIndex, stagingKey } from '../../reshape/new-table.ts';
-import { nextRecord, replacedWarning, shiftSince } from '../../fence/next-state.ts';
+import { nextGeneration, nextRecord, replacedWarning, shiftSince } from '../../fence/next-state.ts';
 import { storageIn } from './begin-load.ts';
 import { catchUp, type CaughtUp } from './catch-up.ts';
 import type { BegunLoad } from '../../plan/chunk-choice.ts';
@@ -57,15 +57,15 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
   if (isReindexed) await dropUnique(destination, facts.stagingName, stagingIndex(facts.stagingName));
   const counts = caught.settled ?? (await settle({ ...placed, hasMergeKey: !isReindexed }));
   await destination.query(forgetLoad(schema), [table]);
-  const record = nextRecord(context, since, plan, fence, deletesOf(counts.merged));
   return {
     fence,
-    // The next one of the table, whose state has not changed since the chunks began.
-    record: {
-      ...record,
-      generation: nextRecord(context, facts, plan, fence, deletesOf(counts.merged)).generation,
-    },
-    moved: transferOf({
+    record: nextRecord({ context, facts: since, plan }, fence, {
+      // The comparison of keys at the end leaves no row that is gone, unless others still refer to it.
+      areDeletesDone: counts.merged?.refusal === undefined,
+      // The state of the table has not changed since the chunks began.
+      generation: nextGeneration(facts),
+    }),
+    transfer: transferOf({
       copied,
       caught,
       counts: counts.merged ?? {
@@ -84,9 +84,6 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
     }),
   };
 }
-
-/** The comparison of keys at the end leaves no row that is gone, unless others still refer to it. */
-const deletesOf = (merged: MergedInto | undefined) => ({ areDeletesDone: merged?.refusal === undefined });
 
 const enter = ({ context, facts }: ChunkedLoad, phase: Phase) =>
   context.emit({ type: 'phase-started', table: facts.settings.name, phase });

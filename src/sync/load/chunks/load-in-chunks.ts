@@ -1,5 +1,5 @@
 /**
- * A table too large for one go. One fence is raised before the first chunk, and rows at or below its mark are copied chunk
+ * A large table. One fence is raised before the first chunk, and rows at or below its mark are copied chunk
  * by chunk, each with a snapshot of its own; what has changed meanwhile comes as it does in every sync, from that fence on.
  */
 import type pg from 'pg';
@@ -7,35 +7,42 @@ import { choosePlacing } from '../load.ts';
 import { fenceTarget, raiseFence } from '../../fence/fence.ts';
 import { beginLoad } from './begin-load.ts';
 import type { BegunLoad } from '../../plan/chunk-choice.ts';
-import type { ChunkedLoad, Loaded } from './chunked-load.ts';
+import type { ChunkedLoad, ChunkedResult } from './chunked-load.ts';
 import { copyChunks } from './copy-chunks.ts';
 import { finishLoad } from './finish-load.ts';
-import { openJobs, type Jobs } from './workers.ts';
+import { openWorkers, type Workers } from './workers.ts';
 
-/** Stopped by the time limit, or undefined where no row has a key that could be the mark: then there is nothing that tells early rows from late. */
-export async function loadInChunks(request: ChunkedLoad): Promise<Loaded | 'stopped' | undefined> {
-  const load = await copyAll(request);
-  return load === undefined || load === 'stopped' ? load : finishLoad(request, load);
+export async function loadInChunks(request: ChunkedLoad): Promise<ChunkedResult> {
+  const copied = await copyAll(request);
+  return copied.kind === 'copied' ? { kind: 'loaded', ...(await finishLoad(request, copied.load)) } : copied;
 }
+
+type CopiedAll =
+  { readonly kind: 'copied'; readonly load: BegunLoad } | Exclude<ChunkedResult, { readonly kind: 'loaded' }>;
 
 /** The connections are closed before the rest begins. */
-async function copyAll(request: ChunkedLoad): Promise<BegunLoad | 'stopped' | undefined> {
+async function copyAll(request: ChunkedLoad): Promise<CopiedAll> {
   const { context, facts, plan, chunks, progress } = request;
-  await using jobs = openJobs(context, facts.settings.loadJobs);
-  const load = await begin(request, jobs);
-  if (!load) return undefined;
+  await using workers = openWorkers(context, facts.settings.loadJobs);
+  const load = await begin(request, workers);
+  if (!load)
+    return {
+      kind: 'as-a-whole',
+      cause: { code: 'no-plausible-key', replicationKey: plan.replicationKey },
+    };
   const ensureLocked = lockWatch(request.destination);
-  const goesOn = await copyChunks({ facts, plan, load, jobs, progress, ensureLocked });
-  if (!goesOn) return 'stopped';
-  return { ...load, done: chunks.starts.map((_, chunk) => chunk) };
+  const hasTime = await copyChunks({ facts, plan, load, workers, progress, ensureLocked });
+  return hasTime
+    ? { kind: 'copied', load: { ...load, done: chunks.starts.map((_, chunk) => chunk) } }
+    : { kind: 'stopped' };
 }
 
+/** Undefined where no row has a key that could be the mark: then nothing distinguishes early rows from late ones. */
 async function begin(
   { context, facts, plan, chunks }: ChunkedLoad,
-  jobs: Jobs,
+  { contexts: [first] }: Workers,
 ): Promise<BegunLoad | undefined> {
-  const [first] = jobs.works;
-  if (!first) throw new Error('a load in chunks has no job');
+  if (!first) throw new Error('a load in chunks has no worker');
   // In passing: what would not survive is said now, and not after hours. People may still change things until the end.
   const rehearse = (client: pg.ClientBase) => choosePlacing(client, facts, plan, context.timing);
   const { resumed } = chunks;
@@ -51,7 +58,7 @@ async function begin(
   });
 }
 
-/** One question at a time, however many jobs ask; it also keeps the connection from looking dead to a firewall. */
+/** One question at a time, however many workers ask; it also keeps the connection from looking dead to a firewall. */
 function lockWatch(client: pg.ClientBase): () => Promise<unknown> {
   let asked: Promise<unknown> = Promise.resolve();
   return () => (asked = asked.then(() => client.query('SELECT 1')));

@@ -1,6 +1,8 @@
 /** Outcomes as machines read them: snake_case, seconds, bytes, times in RFC 3339 UTC. It only ever grows. */
-import type { IncrepError } from './errors.ts';
-import type { DestinationOutcome, Failure, RunSummary, TableOutcome } from './events.ts';
+import type { IncrepError } from '../errors.ts';
+import type { DestinationOutcome, Failure, RunSummary, TableOutcome } from '../events.ts';
+
+import { reasonText } from './reasons.ts';
 
 export const FORMAT_VERSION = 1;
 
@@ -33,7 +35,7 @@ export function tableToJson(outcome: TableOutcome) {
     ...(outcome.destination !== undefined && { destination: outcome.destination }),
     status: outcome.status,
     action: outcome.action,
-    reason: outcome.reason,
+    reason: reasonText(outcome.reasons),
     loader: outcome.loader ?? null,
     rows_read: outcome.rowsRead,
     rows_inserted: outcome.rowsInserted,

@@ -1,0 +1,185 @@
+/**
+ * Why a table is synced the way it is: codes with data. Code decides by these; `report/reasons.ts` and
+ * `report/differences.ts` make the sentences.
+ */
+
+/** One difference between a destination table and what source and settings ask for. */
+export type Difference =
+  /** What the source was when it was last read, and what it is now. */
+  | { readonly code: 'source-recreated' }
+  | { readonly code: 'column-dropped'; readonly column: string }
+  | { readonly code: 'column-added'; readonly column: string; readonly type: string }
+  | { readonly code: 'column-recreated'; readonly column: string }
+  | {
+      readonly code: 'column-changed';
+      readonly column: string;
+      readonly trait: 'type' | 'nullability' | 'collation' | 'generation' | 'identity';
+      readonly from: string;
+      readonly to: string;
+    }
+  /** Parts of a type, as `typeDetail` of a column has them, that are gone or no longer the same. */
+  | {
+      readonly code: 'type-parts-dropped';
+      readonly column: string;
+      readonly type: string;
+      readonly parts: readonly string[];
+    }
+  | { readonly code: 'type-fields-changed'; readonly column: string; readonly type: string }
+  /** What the destination table is, and what it has to be. */
+  | { readonly code: 'column-missing'; readonly column: string }
+  | {
+      readonly code: 'column-type-mismatch';
+      readonly column: string;
+      readonly type: string;
+      readonly wanted: string;
+    }
+  | { readonly code: 'column-not-null'; readonly column: string }
+  | { readonly code: 'table-unlogged' }
+  | { readonly code: 'enum-labels-missing'; readonly type: string; readonly labels: readonly string[] }
+  /** What the settings were, and what they are now. */
+  | {
+      readonly code: 'query-changed';
+      readonly from: 'table' | 'query';
+      readonly to: 'table' | 'query';
+    }
+  | { readonly code: 'where-changed'; readonly from: string | null; readonly to: string | null }
+  | {
+      readonly code: 'transform-changed';
+      readonly column: string;
+      readonly from: string | null;
+      readonly to: string | null;
+    }
+  | {
+      readonly code: 'column-deselected' | 'column-selected';
+      readonly column: string;
+      readonly setting: 'columns' | 'exclude_columns';
+    }
+  | {
+      readonly code: 'setting-changed';
+      readonly setting: 'mode' | 'replication_key' | 'unique_cols';
+      readonly from: readonly string[];
+      readonly to: readonly string[];
+    };
+
+/** Why a destination table cannot be loaded again: it holds rows that the source does not. */
+export type ReloadHindrance =
+  | { readonly code: 'holds-versions' }
+  | { readonly code: 'holds-rows-of-pipelines' }
+  | { readonly code: 'holds-own-rows' };
+
+/** Why a change of shape cannot be made in place. */
+export type EvolutionObstacle =
+  | ReloadHindrance
+  | { readonly code: 'rows-unknown' }
+  | {
+      readonly code: 'not-convertible';
+      readonly column: string;
+      readonly type: string;
+      readonly wanted: string;
+    }
+  | {
+      readonly code: 'key-replaced' | 'key-reordered' | 'key-nullable';
+      readonly column: string;
+      readonly setting: 'unique_cols' | 'replication_key';
+    }
+  | {
+      readonly code: 'key-not-unique';
+      readonly columns: readonly string[];
+      readonly side: 'source' | 'destination';
+    }
+  | { readonly code: 'key-values-changed'; readonly columns: readonly string[] }
+  | { readonly code: 'replication-key-values-changed'; readonly column: string }
+  | { readonly code: 'statement-refused'; readonly message: string };
+
+/** Why an interrupted load in chunks cannot be continued. */
+export type ResumeObstacle =
+  | { readonly code: 'begun-by-another-version' }
+  | { readonly code: 'begun-by-another-pipeline'; readonly pipeline: string }
+  | { readonly code: 'another-source' }
+  | {
+      readonly code: 'setting-changed';
+      readonly setting: 'mode' | 'replication_key' | 'unique_cols' | 'selection';
+    }
+  | { readonly code: 'source-altered' | 'source-rewritten' | 'staging-changed' | 'staging-misfit' };
+
+/** Why a table is loaded as a whole although chunks were asked for. */
+export type WholeLoadCause =
+  | { readonly code: 'storage-without-pages' }
+  | { readonly code: 'foreign-rows' }
+  | { readonly code: 'kind-without-pages'; readonly kind: string }
+  | { readonly code: 'column-privileges-only' }
+  | { readonly code: 'staging-would-be-published'; readonly publication: string }
+  | { readonly code: 'no-plausible-key'; readonly replicationKey: string };
+
+/** Why a table is loaded by COPY and not by pg_dump. */
+export type CopyCause =
+  | { readonly code: 'small-table' }
+  | { readonly code: 'source-pooled' }
+  | { readonly code: 'program-missing'; readonly program: 'pg_dump' | 'pg_restore' }
+  | { readonly code: 'pg-dump-too-old'; readonly version: number; readonly server: number }
+  | { readonly code: 'pg-restore-too-old'; readonly version: number; readonly pgDump: number }
+  | { readonly code: 'selection'; readonly setting: string }
+  | { readonly code: 'kind-without-rows'; readonly kind: string }
+  | { readonly code: 'child-tables' }
+  | { readonly code: 'column-privileges-only' }
+  | {
+      readonly code: 'generated-column' | 'char-column' | 'xml-column' | 'money-column';
+      readonly column: string;
+    }
+  | { readonly code: 'password-with-line-break' };
+
+/** Why rows may hold other values than their replication keys say, with the shape as it was. */
+export type Rewritten =
+  | { readonly code: 'expression-changed'; readonly column: string }
+  /** All rows were written again, so that transaction IDs do not tell which values are new. */
+  | { readonly code: 'file-rewritten' };
+
+/** Why there is no cursor to continue from. */
+export type NoCursor =
+  | { readonly code: 'cursor-unknown' }
+  /** RFC 3339. */
+  | { readonly code: 'was-reset'; readonly at: string }
+  | { readonly code: 'state-file-of-another-table'; readonly table: string }
+  | { readonly code: 'state-file-unusable'; readonly message: string };
+
+/** What becomes of a destination table that differs in shape. */
+export type DriftAnswer =
+  | { readonly kind: 'reset'; readonly obstacles: readonly EvolutionObstacle[] }
+  /** `filledRows` once it is done. */
+  | { readonly kind: 'alter' | 'keep-shape'; readonly filledRows?: number };
+
+/** Why a plan is what it is, or why a table was skipped. A plan may have several. */
+export type Reason =
+  | NoCursor
+  | Rewritten
+  | { readonly code: 'disabled' }
+  | { readonly code: 'no-destination-table' }
+  | { readonly code: 'full-refresh-requested' }
+  /** Mode full-refresh; `unless` names how increp finds out that nothing has changed. */
+  | { readonly code: 'full-refresh-mode'; readonly unless?: 'transaction-ids' | 'digest' }
+  | { readonly code: 'was-full-refresh-mode' }
+  | { readonly code: 'destination-emptied' }
+  | { readonly code: 'rows-replaced'; readonly rows: number | undefined; readonly isMore: boolean }
+  | { readonly code: 'adopted' }
+  | { readonly code: 'legacy-cursor-unfit'; readonly keyType: string }
+  | { readonly code: 'drift'; readonly differences: readonly Difference[]; readonly answer: DriftAnswer }
+  | { readonly code: 'cursor-known' }
+  | { readonly code: 'metadata-column-added' | 'metadata-column-unfilled'; readonly column: string }
+  | { readonly code: 'type-created'; readonly kind: string; readonly type: string }
+  | { readonly code: 'enum-labels-added'; readonly type: string; readonly labels: readonly string[] }
+  | { readonly code: 'in-chunks'; readonly chunks: number }
+  | { readonly code: 'load-continued'; readonly done: number; readonly of: number }
+  | { readonly code: 'load-restarted'; readonly obstacle: ResumeObstacle }
+  /** RFC 3339. */
+  | { readonly code: 'unchanged-since'; readonly since: string }
+  /** Seconds; the table was not started. */
+  | { readonly code: 'time-limit'; readonly seconds: number }
+  /** Seconds; the load in chunks continues with `nextCommand`, or with the next run. */
+  | {
+      readonly code: 'time-limit-in-chunks';
+      readonly seconds: number;
+      readonly done: number;
+      readonly of: number;
+      readonly nextCommand: string | undefined;
+    }
+  | { readonly code: 'failed'; readonly message: string };

@@ -1,0 +1,52 @@
+/** One run of a table, or the failure of a run, as the history keeps it. */
+import type { Failure, TableOutcome } from '../events.ts';
+import type { RunRecord } from '../schema/run-record.ts';
+import { reasonText } from './reasons.ts';
+
+interface Run {
+  readonly id: string;
+  readonly pipeline: string;
+}
+
+type Redact = (text: string) => string;
+
+export const tableRecord = (
+  run: Run,
+  outcome: TableOutcome,
+  table: string,
+  redact: Redact,
+): Omit<RunRecord, 'tables'> => ({
+  run_id: run.id,
+  pipeline: run.pipeline,
+  table_name: table,
+  status: outcome.status === 'failed' ? 'failed' : 'ok',
+  action: outcome.action,
+  reason: redact(reasonText(outcome.reasons)),
+  started_at: outcome.startedAt.toISOString(),
+  duration_s: outcome.durationSeconds,
+  rows_read: outcome.rowsRead,
+  rows_inserted: outcome.rowsInserted,
+  rows_updated: outcome.rowsUpdated,
+  rows_unchanged: outcome.rowsUnchanged,
+  rows_deleted: outcome.rowsDeleted,
+  rows_newer: outcome.rowsNewer,
+  bytes: outcome.bytes,
+  cursor_before: outcome.cursorBefore,
+  cursor_after: outcome.cursor,
+  warnings: outcome.warnings.map(redact),
+  ...errorOf(outcome.error, redact),
+});
+
+/** Of the failure of a run itself. */
+export const runError = (failure: Failure, redact: Redact) => ({
+  status: 'failed' as const,
+  action: 'skipped',
+  ...errorOf(failure, redact),
+});
+
+const errorOf = (error: Failure | undefined, redact: Redact) => ({
+  error_code: error?.code ?? null,
+  error_message: error ? redact(error.message) : null,
+  error_hint: error ? redact(error.hint) : null,
+  sqlstate: error?.sqlstate ?? null,
+});

@@ -1,0 +1,101 @@
+/** How the rows of a load are read, once the installed programs and the pages of the source are known. */
+import { asIncrepError } from '../../errors.ts';
+import { describeHeap, measureTable } from '../../postgres/heap.ts';
+import { isAboutOneStatement } from '../../postgres/server-errors.ts';
+import type { Relation } from '../../schema/relations.ts';
+import type { Facts, TableFacts, TableFailure } from '../facts/facts.ts';
+import type { RunContext } from '../context/run-context.ts';
+import { AS_A_WHOLE, chooseChunks, unfitForChunks } from './chunk-choice.ts';
+import { BY_COPY, chooseLoader, lacksSize, type LoaderChoice } from './loader-choice.ts';
+import {
+  isKeyedPlan,
+  type DraftPlan,
+  type LoadDraft,
+  type Loading,
+  type Plan,
+  type Request,
+} from './plan.ts';
+import { planTable } from './plan-table.ts';
+
+type Looking = Pick<RunContext, 'tools' | 'source'>;
+
+export const planCompletely = (context: Looking, facts: TableFacts, request: Request): Promise<Plan> =>
+  completePlan(context, facts, planTable(facts, request));
+
+/**
+ * Programs are asked for their versions only where a load needs them, because that takes longer than a quiet sync. The
+ * pages of a table are described only where it is loaded in chunks, because that waits for a session that holds the table
+ * exclusively.
+ */
+export async function completePlan(context: Looking, facts: TableFacts, draft: DraftPlan): Promise<Plan> {
+  if (draft.kind !== 'load') return draft;
+  if (draft.adoption === 'compare') return { ...draft, loader: BY_COPY, chunking: AS_A_WHOLE };
+  const { source, loader } = await findLoader(context, facts, draft.source);
+  const { chunking, reasons } = await findChunks(context, facts, draft);
+  return { ...draft, source, loader, chunking, reasons: [...draft.reasons, ...reasons] };
+}
+
+async function findLoader(
+  context: Looking,
+  { settings, servers, sourcePassword }: TableFacts,
+  relation: Relation,
+): Promise<{ readonly source: Relation; readonly loader: LoaderChoice }> {
+  const situation = {
+    wanted: settings.initialLoad,
+    source: relation,
+    selection: settings.selection,
+    server: servers.source,
+    tools: undefined,
+    password: sourcePassword,
+  };
+  const quick = chooseLoader(situation);
+  const isSizeMissing = quick.cause?.code === 'small-table' && lacksSize(relation);
+  const bytes = isSizeMissing
+    ? await context.source.withReading((client) => measureTable(client, relation.oid))
+    : 0;
+  const source = bytes > 0 ? { ...relation, bytes } : relation;
+  const loader = bytes > 0 ? chooseLoader({ ...situation, source }) : quick;
+  return loader.loader === 'pg_dump'
+    ? { source, loader: chooseLoader({ ...situation, source, tools: await context.tools() }) }
+    : { source, loader };
+}
+
+async function findChunks(
+  context: Looking,
+  facts: TableFacts,
+  draft: LoadDraft,
+): Promise<Pick<Loading, 'chunking'> & Pick<Plan, 'reasons'>> {
+  const { chunk: size } = facts.settings;
+  if (!size || !isKeyedPlan(draft) || draft.adoption) return { chunking: AS_A_WHOLE, reasons: [] };
+  const cause = unfitForChunks(draft.source);
+  if (cause) return { chunking: { kind: 'whole', cause }, reasons: [] };
+  const heap = await context.source.withReading((client) => describeHeap(client, draft.source.oid));
+  return chooseChunks(facts, draft.source, { heap, size });
+}
+
+interface Planned {
+  readonly table: TableFacts;
+  readonly plan: Plan;
+}
+
+interface AllPlanned {
+  readonly planned: readonly Planned[];
+  /** Tables that have no plan. */
+  readonly failures: readonly TableFailure[];
+}
+
+/** Of every table, with those of `facts` that are without facts. */
+export async function planAll(context: Looking, facts: Facts, request: Request): Promise<AllPlanned> {
+  const planned: Planned[] = [];
+  const failures = [...facts.failures];
+  for (const table of facts.tables) {
+    try {
+      planned.push({ table, plan: await planCompletely(context, table, request) });
+    } catch (thrown) {
+      const error = asIncrepError(thrown);
+      if (!isAboutOneStatement(error)) throw error;
+      failures.push({ settings: table.settings, error });
+    }
+  }
+  return { planned, failures };
+}
