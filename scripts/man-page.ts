@@ -62,7 +62,7 @@ const ENVIRONMENT =
 const SEE_ALSO = String.raw`.BR pg_dump (1),
 .BR psql (1)
 .PP
-In the package: docs/configuration.md, docs/operations.md, docs/guarantees.md, docs/exit\-codes.md.`;
+In the package: docs/README.md, docs/configuration.md, docs/guarantees.md, docs/exit\-codes.md.`;
 
 function commandPart(description: Description): string {
   const argument = argumentOf(description);

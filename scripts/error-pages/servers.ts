@@ -30,7 +30,7 @@ export const servers = {
     steps: [
       'To see the certificate: `openssl s_client -starttls postgres -connect HOST:PORT -showcerts </dev/null`',
       'On the server: `SHOW ssl;`',
-      'docs/operations.md#tls says what each `sslmode` means with and without a root.',
+      'docs/setup.md#tls says what each `sslmode` means with and without a root.',
     ],
     example: [
       'error: source db.example.com:5432/shop: the server does not support TLS, and sslmode is "require" (TLS_FAILED)',
@@ -123,7 +123,7 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     steps: [
       'Run the statement from the message as the owner of the table or a superuser.',
       'For tables that are made later: `ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO increp_reader;`',
-      'docs/operations.md lists what each side needs; `increp check` tries all of it.',
+      'docs/setup.md lists what each side needs; `increp check` tries all of it.',
     ],
     example: [
       'error: role "reader" may not read public.orders at the source (PRIVILEGE_MISSING)',

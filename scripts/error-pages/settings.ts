@@ -123,7 +123,7 @@ export const settings = {
       'A `json`, `xml` or geometric column in `unique_cols`.',
     ],
     steps: [
-      `Use a timestamp, a date or an increasing integer. Where there is none, add one at the source; docs/operations.md has the trigger:
+      `Use a timestamp, a date or an increasing integer. Where there is none, add one at the source; docs/setup.md has the trigger:
 
 \`\`\`sql
 ALTER TABLE orders ADD updated_at timestamptz NOT NULL DEFAULT now();

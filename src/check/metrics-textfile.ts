@@ -26,7 +26,7 @@ export async function metricsTextfileFindings({
     ? []
     : found(
         `this user may not make files in ${folder}`,
-        'Give the user that runs increp the right to: see "Metrics for Prometheus" in docs/operations.md.',
+        'Give the user that runs increp the right to: see "Metrics for Prometheus" in docs/monitoring.md.',
       );
 }
 

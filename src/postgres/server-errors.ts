@@ -74,7 +74,7 @@ const VERDICTS: Record<string, Verdict> = {
   '42501': {
     code: 'PRIVILEGE_MISSING',
     next: (endpoint) =>
-      `Grant it to role "${endpoint.role}" on the ${endpoint.side}; docs/operations.md lists what each side needs.`,
+      `Grant it to role "${endpoint.role}" on the ${endpoint.side}; docs/setup.md lists what each side needs.`,
   },
   '53300': {
     code: 'TOO_MANY_CONNECTIONS',

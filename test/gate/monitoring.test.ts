@@ -104,7 +104,7 @@ test('every alert says what happened and what to do', async () => {
 test('the documentation has a row for every metric, and for no other', async () => {
   const { pair, names } = await writtenByARun();
   await using _ = pair;
-  const text = await readFile(join(PROJECT, 'docs/operations.md'), 'utf8');
+  const text = await readFile(join(PROJECT, 'docs/monitoring.md'), 'utf8');
   const documented = [...text.matchAll(/^\| `(increp_\w+)` /gm)].map(([, name]) => name);
   expect(new Set(documented)).toEqual(names);
 });

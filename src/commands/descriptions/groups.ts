@@ -13,7 +13,7 @@ export const FIRST_STEPS: readonly string[] = ['init', 'check', 'plan', 'sync', 
 /** Exit codes that one meets, and where everything else is written. */
 export const MORE = `Exit codes: 0 done, 1 failed, 2 differences, 3 some tables failed, 64 usage, 69 unreachable, 75 locked, 77 refused, 78 configuration.
 
-More: "increp help COMMAND", "man increp", and in the package docs/configuration.md, docs/operations.md, docs/guarantees.md and docs/exit-codes.md.`;
+More: "increp help COMMAND", "man increp", and in the package docs/README.md, docs/configuration.md, docs/guarantees.md and docs/exit-codes.md.`;
 
 export const groupOf = (name: string): string | undefined =>
   Object.entries(COMMAND_GROUPS).find(([, names]) => names.includes(name))?.[0];
