@@ -50,7 +50,7 @@ function changeLine(result: BenchResult): string | undefined {
 
 function quietLine(result: BenchResult): string | undefined {
   const [increp] = scenarioOf(result, 'quiet')?.contestants ?? [];
-  return increp && `Nothing changed: ${increp.name.replace('increp, ', '')} looked at in ${timeOf(increp)}.`;
+  return increp && `Nothing changed: ${increp.name.replace('increp, ', '')} checked in ${timeOf(increp)}.`;
 }
 
 const timeOf = ({ median }: ContestantResult) => formatWall(median.wall_s);

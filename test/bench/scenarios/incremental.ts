@@ -51,8 +51,8 @@ export const incremental: ScenarioKind = {
       amount: increp.amount,
       findLimits: (of) => memoryLimit(of(increp.name)),
       notes: [
-        'logical replication is timed from the commit until the subscriber shows the change; what it decodes while the ' +
-          'transaction is still open is not in its time, nor in its CPU.',
+        'logical replication is timed from the commit until the subscriber shows the change. Its decoding while the ' +
+          'transaction is open is in neither its time nor its CPU.',
       ],
       end: () => dropSubscription(subscriber),
     };

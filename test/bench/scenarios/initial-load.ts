@@ -31,7 +31,7 @@ export const initialCopy: ScenarioKind = {
       'logical replication': 0.6,
     };
     return loadScenario(increp, references, targets, {
-      notes: ['logical replication loads into a table that has its key already, as it must.'],
+      notes: ['logical replication loads into a table that already has its key.'],
       end: () => dropSubscription(subscriber),
     });
   },

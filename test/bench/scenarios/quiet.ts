@@ -54,8 +54,8 @@ export const quiet: ScenarioKind = {
         ];
       },
       notes: [
-        `round trips are counted at a proxy; those that a run waits for are what each table takes longer when a ` +
-          `round trip takes ${DISTANCE_MS} ms, divided by that.`,
+        'A proxy counts the round trips. The round trips that a run waits for are computed from its extra time at ' +
+          `${DISTANCE_MS} ms per round trip.`,
       ],
       end: cleanUp,
     };

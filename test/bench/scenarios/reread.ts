@@ -52,7 +52,7 @@ export const reread: ScenarioKind = {
       comparisons: [],
       amount: () => amount,
       findLimits: () => [
-        limit('tuples written in the copy, at most', 'rows', Math.max(...tuples), 0),
+        limit('tuples written at the destination, at most', 'rows', Math.max(...tuples), 0),
         limit('write-ahead log at the destination, at most', 'bytes', Math.max(...log), LOG_TARGET),
       ],
     };
