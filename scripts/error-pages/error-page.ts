@@ -1,10 +1,10 @@
-/** What docs/errors.md says of one code, beside what stands in the catalogue. Markdown, but for the example. */
+/** The text that docs/errors.md adds to the sentence of an error code in the catalogue. All of it is Markdown, except the example. */
 export interface ErrorPage {
-  /** What it means for the copies, after the one sentence of the catalogue. */
+  /** What happened to the tables, after the one sentence of the catalogue. */
   readonly about: string;
   readonly causes: readonly string[];
-  /** What to do, with what to type. */
+  /** What to do, with the commands. */
   readonly steps: readonly string[];
-  /** Line by line as it is printed; test/cli/failures.test.ts brings it about and compares. */
+  /** The lines that increp prints. test/cli/failures.test.ts causes each error and compares. */
   readonly example: readonly string[];
 }

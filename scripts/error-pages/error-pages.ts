@@ -1,4 +1,4 @@
-/** docs/errors.md: every code has its page, or this does not compile. */
+/** The pages of docs/errors.md. A code without a page does not compile. */
 import { ERROR_CLASSES, type ErrorCode } from '../../src/errors.ts';
 import type { ErrorPage } from './error-page.ts';
 import { runs } from './runs.ts';
@@ -18,23 +18,24 @@ const list = (items: readonly string[], mark: string): string =>
 
 function page([code, { about, causes, steps, example }]: [string, ErrorPage]): string {
   const { exitCode, isTransient, meaning } = ERROR_CLASSES[code as ErrorCode];
-  const again = isTransient ? 'tried again' : 'not tried again';
+  const retry = isTransient ? '`sync` reports it after four attempts.' : 'increp does not retry.';
   return [
     `## ${code}`,
-    `Exit code ${exitCode}, ${again}. ${meaning} ${about}`,
+    `${meaning} ${about}`,
     '```text\n' + example.join('\n') + '\n```',
-    '**Likely causes**',
+    `Exit code ${exitCode}. ${retry}`,
+    '**Causes**',
     list(causes, '-'),
-    '**What to do**',
+    '**Fix**',
     list(steps, '-'),
   ].join('\n\n');
 }
 
-/** In the order of the catalogue, which is that of a run: settings first, bugs last. */
+/** The order is that of the catalogue: settings come first, bugs come last. */
 export function errorPages(): string {
   const codes = Object.keys(ERROR_CLASSES) as ErrorCode[];
   return codes.map((code) => page([code, ERROR_PAGES[code]])).join('\n\n');
 }
 
-/** As GitHub makes anchors of headings. */
+/** GitHub makes the same anchors from headings. */
 export const linkTo = (code: string): string => `[\`${code}\`](errors.md#${code.toLowerCase()})`;

@@ -1,18 +1,19 @@
-/** A run: its state, its tools, its end. */
+/** Errors of a run: its state, its tools and its end. */
 import type { ErrorPage } from './error-page.ts';
 
 export const runs = {
   STATE_MISMATCH: {
-    about: 'A cursor of another source would skip rows, so it is not used. Nothing was changed.',
+    about: 'A cursor of another source would skip rows, so increp does not use it. Nothing was changed.',
     causes: [
-      'The pipeline has another name: the directory was renamed or copied, and `PIPELINE_NAME` is not set.',
+      'The pipeline has a new name: its directory was renamed or copied, and `PIPELINE_NAME` is not set.',
       'Two pipelines write the same table.',
       'The source was moved to another server or database.',
     ],
     steps: [
-      'The same pipeline: set `PIPELINE_NAME` to the former name.',
-      'Another source: `increp reset orders && increp sync orders` loads the table from there.',
-      'Two pipelines: give one of them another `DEST_SCHEMA` or `dest_name`. If both are to fill one table, both need `_source` in `metadata_columns` ([modes.md](modes.md)).',
+      'If it is the same pipeline, set `PIPELINE_NAME` to its former name.',
+      'If the source is another one, load the table from it: `increp reset orders && increp sync orders`',
+      'If two pipelines write the table, give one of them another `DEST_SCHEMA` or `dest_name`.',
+      'If two pipelines are meant to fill one table, both need `_source` in `metadata_columns` ([modes](modes.md)).',
     ],
     example: [
       'error: the state of public.orders in the destination belongs to pipeline "shop", and this is "shop-2" (STATE_MISMATCH)',
@@ -20,15 +21,16 @@ export const runs = {
     ],
   },
   STATE_NOT_WRITABLE: {
-    about: 'Nothing was synced: a run that cannot keep its cursors would surprise later.',
+    about: 'increp stops before the first table, because it could not save the cursors.',
     causes: [
-      'Another user ran increp before (root, for example).',
-      'A read-only file system, or `ProtectSystem=strict` without `StateDirectory`.',
-      'Something else with that name.',
+      'Another user ran increp before, for example root.',
+      'The file system is read-only, or systemd has `ProtectSystem=strict` without `StateDirectory`.',
+      'A file has the name of the directory.',
     ],
     steps: [
-      '`ls -ld sync-state && id`',
-      '`sudo chown -R increp: sync-state`, or set `STATE_DIR` to a directory of that user.',
+      'Compare the owner of the directory with your user: `ls -ld sync-state && id`',
+      'Give the directory to the user that runs increp: `sudo chown -R increp: sync-state`',
+      'Or set `STATE_DIR` to a directory of that user.',
     ],
     example: [
       "error: the state directory /srv/pipelines/shop/sync-state cannot be written: EEXIST: file already exists, mkdir '/srv/pipelines/shop/sync-state' (STATE_NOT_WRITABLE)",
@@ -36,15 +38,16 @@ export const runs = {
     ],
   },
   DUMP_FAILED: {
-    about: 'The words are those of `pg_dump` or `pg_restore`. The former copy serves.',
+    about:
+      'The message quotes what `pg_dump` or `pg_restore` printed. The destination table stays as it was.',
     causes: [
-      'A `pg_dump` or `pg_restore` that is broken, or another program of that name in `PATH`.',
-      'A privilege that `pg_dump` needs and `COPY` does not.',
-      'A machine without memory or room.',
+      '`pg_dump` or `pg_restore` is broken, or another program in `PATH` has that name.',
+      '`pg_dump` needs a privilege that `COPY` does not need.',
+      'This machine has no memory or disk space left.',
     ],
     steps: [
-      '`type -a pg_dump pg_restore; pg_dump --version; pg_restore --version`',
-      '`"initial_load": "copy"` for this table does without `pg_dump`.',
+      'Check which programs increp finds: `type -a pg_dump pg_restore; pg_dump --version; pg_restore --version`',
+      'To load this table without `pg_dump`, set `"initial_load": "copy"`.',
     ],
     example: [
       'error: dumping public.orders from the source db.example.com:5432/shop: pg_dump ended with 1: pg_dump: error: out of memory (DUMP_FAILED)',
@@ -52,28 +55,29 @@ export const runs = {
     ],
   },
   NOT_SYNCED: {
-    about: '`verify` compares what a sync has made.',
+    about: '`verify` compares only tables that a sync has completed.',
     causes: [
       'The table was never synced.',
-      'It was dropped or reset, or a load in chunks is not at its end.',
+      'The table was dropped or reset.',
+      'A load in chunks is not complete yet.',
     ],
-    steps: ['`increp sync orders`, then `increp verify orders`.'],
+    steps: ['Sync the table first: `increp sync orders && increp verify orders`'],
     example: [
       'error: table "orders" has no copy to compare: there is no destination table yet (NOT_SYNCED)',
       '  next: Run "increp sync orders" first.',
     ],
   },
   VERIFY_FAILED: {
-    about: '`sync --verify` found it before the commit, so nothing of this run stays.',
+    about: '`sync --verify` compared the rows before the commit. The changes of this table were rolled back.',
     causes: [
-      'A trigger or rule on the copy that alters or drops rows.',
-      'Somebody wrote to the copy in the same moment.',
-      'A bug.',
+      'A trigger or rule on the destination table changes or drops rows.',
+      'Another session wrote to the destination table during the sync.',
+      'increp has a bug.',
     ],
     steps: [
-      `At the destination: \`SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'public.orders'::regclass AND NOT tgisinternal;\``,
-      'Drop what alters rows there, or make it a view on the copy.',
-      'If there is none, please report it with the types of the columns.',
+      "List the triggers at the destination: `SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'public.orders'::regclass AND NOT tgisinternal;`",
+      'Drop the trigger that changes rows. A view on the destination table can do the same work.',
+      'If the table has no such trigger or rule, please report the error with the types of the columns.',
     ],
     example: [
       'error: the row ["11"] of public.orders did not arrive as it is at the source (changed) (VERIFY_FAILED)',
@@ -83,20 +87,27 @@ export const runs = {
   ROW_COUNT_MISMATCH: {
     about: 'Nothing was changed.',
     causes: [
-      'A `pg_dump` or `pg_restore` that ends well without having done its work, such as a wrapper script in `PATH`.',
+      '`pg_dump` or `pg_restore` reported success without its work, as a wrapper script in `PATH` can do.',
     ],
-    steps: ['`type -a pg_dump pg_restore`', '`"initial_load": "copy"` for this table; and please report it.'],
+    steps: [
+      'Check which programs increp finds: `type -a pg_dump pg_restore`',
+      'Set `"initial_load": "copy"` for this table, and please report the error.',
+    ],
     example: [
       'error: public.orders has some rows to copy and 0 arrived (ROW_COUNT_MISMATCH)',
       'next:  Nothing was changed. Try initial_load: "copy", and please report this.',
     ],
   },
   INTERRUPTED: {
-    about: 'What was unfinished was rolled back, locks are released, children have ended.',
-    causes: ['Ctrl-C (130), SIGTERM by systemd, Kubernetes or a timeout (143), a closed terminal (129).'],
+    about: 'Unfinished work was rolled back, and all locks were released.',
+    causes: [
+      'You pressed Ctrl-C (exit code 130).',
+      'systemd, Kubernetes or `timeout` sent SIGTERM (exit code 143).',
+      'The terminal was closed (exit code 129).',
+    ],
     steps: [
-      'Nothing: the next run continues.',
-      'If it comes from a time limit (`TimeoutStartSec`, `activeDeadlineSeconds`, `timeout`), raise that, or load large tables in chunks.',
+      'No fix is needed: the next run continues.',
+      'If a time limit stops each run (`TimeoutStartSec`, `activeDeadlineSeconds`, `timeout`), raise it or load large tables in chunks.',
     ],
     example: [
       'error: stopped by SIGTERM (INTERRUPTED)',
@@ -104,11 +115,11 @@ export const runs = {
     ],
   },
   INTERNAL: {
-    about: 'An error that increp has no words for. What was unfinished was rolled back.',
-    causes: ['A bug of increp, or of Node in this environment.'],
+    about: 'Unfinished work was rolled back.',
+    causes: ['increp met an error that it does not know. It is a bug in increp, or in Node on this machine.'],
     steps: [
-      'Run the same command with `-v` and report what it prints, with `increp --version`. Secrets are hidden in it.',
-      '`increp sync` again does no harm.',
+      'Run the same command with `-v`. Please report its output and that of `increp --version`; secrets are hidden.',
+      'You can run `increp sync` again: it does no harm.',
     ],
     example: [
       'error: source db.example.com:5432/shop: a is not a function (INTERNAL)',

@@ -1,19 +1,20 @@
-/** The two servers, and the way to them. */
+/** Errors of the two servers and of the connections to them. */
 import type { ErrorPage } from './error-page.ts';
 
 export const servers = {
   CONNECTION_FAILED: {
-    about: 'No connection came about. Four attempts within seconds were made. The copies are as they were.',
+    about: 'The destination tables stay as they were.',
     causes: [
       'The server is down or starting.',
-      'A wrong host or port (`ECONNREFUSED`: nobody listens there; `ENOTFOUND`: nobody knows the name; a timeout: a firewall).',
+      'The host or the port is wrong. `ECONNREFUSED`: no server listens on that port. `ENOTFOUND`: the host name is unknown.',
+      'A firewall drops the packets. The message then names a timeout.',
       'The database does not exist.',
       'The server listens on `localhost` only (`listen_addresses`).',
     ],
     steps: [
-      'From this machine: `pg_isready -h HOST -p PORT`',
-      'On that server: `systemctl status postgresql`, and its log.',
-      '`increp config` shows which host and port are in force, and from where.',
+      'From this machine, test the connection: `pg_isready -h HOST -p PORT`',
+      'On the server, check its state and its log: `systemctl status postgresql`',
+      'See which host and port increp uses, and where they are set: `increp config`',
     ],
     example: [
       'error: source db.example.com:5432/shop: connect ECONNREFUSED 192.0.2.10:5432; tried 4 times (CONNECTION_FAILED)',
@@ -21,16 +22,17 @@ export const servers = {
     ],
   },
   TLS_FAILED: {
-    about: 'The connection was not made, and nothing was sent in plain text instead.',
+    about: 'increp made no connection. It never continues without encryption when `sslmode` requires it.',
     causes: [
-      'The server has no TLS, and `sslmode` is `require` or more.',
-      'Its certificate has expired, is for another name, or leads to another root than `..._SSLROOTCERT`.',
-      'It demands a client certificate, or refuses the one it got.',
+      'The server has no TLS, and `sslmode` is `require` or stricter.',
+      'The certificate of the server has expired, or is for another host name.',
+      'The certificate was not issued under the root in `..._SSLROOTCERT`.',
+      'The server requires a client certificate, or refused yours.',
     ],
     steps: [
-      'To see the certificate: `openssl s_client -starttls postgres -connect HOST:PORT -showcerts </dev/null`',
-      'On the server: `SHOW ssl;`',
-      'docs/setup.md#tls says what each `sslmode` means with and without a root.',
+      'See the certificate: `openssl s_client -starttls postgres -connect HOST:PORT -showcerts </dev/null`',
+      'On the server, check whether TLS is on: `SHOW ssl;`',
+      'See what each `sslmode` means: [TLS](operations.md#tls)',
     ],
     example: [
       'error: source db.example.com:5432/shop: the server does not support TLS, and sslmode is "require" (TLS_FAILED)',
@@ -38,18 +40,17 @@ export const servers = {
     ],
   },
   CONNECTION_LOST: {
-    about:
-      'What was unfinished was rolled back by the server. Four attempts were made, each from where the last commit was.',
+    about: 'The server rolled back unfinished work. Each attempt continued from the last commit.',
     causes: [
       'The server was restarted, or failed over.',
-      'An administrator or a limit ended the session.',
-      'A firewall or NAT that forgets quiet connections.',
-      'A network that is gone: nothing was heard for `STALL_TIMEOUT`.',
+      'An administrator or a limit of the server ended the session.',
+      'A firewall or NAT dropped an idle connection.',
+      'The network is down: the server sent nothing for `STALL_TIMEOUT`.',
     ],
     steps: [
       'Run `increp sync` again: it continues.',
-      `If it comes again at the same point, look at the server's log at that time: \`FATAL\` and \`terminating connection\` say why.`,
-      'For quiet connections: `tcp_keepalives_idle = 60` on the server.',
+      "If it happens at the same point again, check the server's log for `FATAL` and `terminating connection`.",
+      'To keep idle connections open, set `tcp_keepalives_idle = 60` on the server.',
     ],
     example: [
       'error: source db.example.com:5432/shop: read ECONNRESET; tried 4 times (CONNECTION_LOST)',
@@ -57,8 +58,7 @@ export const servers = {
     ],
   },
   SERVER_CHANGED: {
-    about:
-      'The fence, the snapshot and the rows of a table have to come from one server instance. Nothing was committed. Four attempts were made.',
+    about: 'increp reads a table from one server instance only. Nothing of this table was committed.',
     causes: [
       'The source was restarted or failed over during the run.',
       'A proxy or a DNS name leads to several servers, such as the standbys of a cluster.',
@@ -66,7 +66,7 @@ export const servers = {
     steps: [
       'Run `increp sync` again.',
       'If it happens at every run, set `SOURCE_HOST` to the address of one server.',
-      `At the source, \`SELECT pg_postmaster_start_time(), pg_is_in_recovery()\` over several connections shows whether one server answers.`,
+      'To test an address, run this over several connections: `SELECT pg_postmaster_start_time(), pg_is_in_recovery();`',
     ],
     example: [
       'error: source: another server instance answers than a moment ago (a restart, a failover, or an address that leads to several servers); tried 4 times (SERVER_CHANGED)',
@@ -75,19 +75,20 @@ export const servers = {
   },
   TOO_MANY_CONNECTIONS: {
     about:
-      'Tried four times. A sync takes one connection to each side, `pg_dump` and the history one more, `load_jobs` one for each.',
+      'A sync takes one connection to each side. `pg_dump` and the history take one more each, and each of the `load_jobs` takes one.',
     causes: [
-      '`max_connections` of the server, or `CONNECTION LIMIT` of the role or database.',
-      'Runs that overlap, or `load_jobs` above what is left.',
+      '`max_connections` of the server is reached.',
+      'The `CONNECTION LIMIT` of the role or the database is reached.',
+      'Runs overlap, or `load_jobs` is too high.',
     ],
     steps: [
-      `On that server:
+      `On the server, see which sessions exist, and raise the limit:
 
 \`\`\`sql
 SELECT usename, application_name, state, count(*) FROM pg_stat_activity GROUP BY 1, 2, 3 ORDER BY 4 DESC;
 ALTER ROLE increp_reader CONNECTION LIMIT 10;
 \`\`\``,
-      'With `"initial_load": "copy"` a load needs one connection less.',
+      'Or set `"initial_load": "copy"`: a load then needs one connection less.',
     ],
     example: [
       'error: source db.example.com:5432/shop: too many connections for role "reader"; tried 4 times (TOO_MANY_CONNECTIONS, SQLSTATE 53300)',
@@ -95,18 +96,18 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     ],
   },
   AUTHENTICATION_FAILED: {
-    about: 'The server answered and refused the login.',
+    about: 'increp reached the server, so host and port are correct.',
     causes: [
-      'A wrong password, or one that was cut: in `.env` a value with a `#` needs quotes.',
-      'A password that was changed on the server.',
-      'A role that does not exist.',
-      'No line in `pg_hba.conf` for this role, database and address.',
+      'The password is wrong, or was changed on the server.',
+      'The password was cut off: in `.env`, a value with a `#` needs quotes.',
+      'The role does not exist.',
+      '`pg_hba.conf` has no line for this role, database and address.',
     ],
     steps: [
-      '`increp config` shows the role and where the password comes from, never the password.',
+      'See which role increp uses, and where the password is set: `increp config`',
       'Try the same login: `psql -h HOST -p PORT -U USER -d DB`',
-      `Set it anew, as a superuser there: \`ALTER ROLE increp_reader PASSWORD '...';\``,
-      '`pg_hba.conf`: `SELECT * FROM pg_hba_file_rules;` and `SELECT pg_reload_conf();` after a change.',
+      "Set a new password, as a superuser of that server: `ALTER ROLE increp_reader PASSWORD '...';`",
+      'Check the rules of the server: `SELECT * FROM pg_hba_file_rules;` After a change, run `SELECT pg_reload_conf();`',
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: password authentication failed for user "writer" (AUTHENTICATION_FAILED, SQLSTATE 28P01)',
@@ -116,14 +117,16 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
   PRIVILEGE_MISSING: {
     about: 'The message has the statement that grants it.',
     causes: [
-      'A table made after `GRANT ... ON ALL TABLES`.',
-      'A column without a grant: a copy without it would look complete, so it is refused.',
-      'A table at the destination that belongs to somebody else.',
+      'The table was created after `GRANT ... ON ALL TABLES`.',
+      'The role may not read one of the columns. increp refuses the table, because an incomplete table would look complete.',
+      'The destination table belongs to another role.',
     ],
     steps: [
-      'Run the statement from the message as the owner of the table or a superuser.',
-      'For tables that are made later: `ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO increp_reader;`',
-      'docs/setup.md lists what each side needs; `increp check` tries all of it.',
+      'Run the statement from the message, as the owner of the table or a superuser.',
+      'If you do not need a column, leave it out with `exclude_columns`.',
+      'For tables of the future: `ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO increp_reader;`',
+      'Check all privileges at once: `increp check`',
+      'See what each role needs: [source](operations.md#the-role-at-the-source), [destination](operations.md#the-role-at-the-destination)',
     ],
     example: [
       'error: role "reader" may not read public.orders at the source (PRIVILEGE_MISSING)',
@@ -131,11 +134,11 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     ],
   },
   ROW_SECURITY: {
-    about: 'A copy without the hidden rows would look complete, so nothing is copied.',
-    causes: ['Row-level security on the table, or on a table below a view.'],
+    about: 'increp refuses the table, because a destination table without these rows would look complete.',
+    causes: ['The table has row-level security, or a view reads a table that has it.'],
     steps: [
-      'As a superuser at the source: `ALTER ROLE increp_reader BYPASSRLS;`',
-      `Or for a view: give it to the view's owner, or make the view without \`security_invoker\`.`,
+      'At the source, as a superuser: `ALTER ROLE increp_reader BYPASSRLS;`',
+      'For a view, grant `BYPASSRLS` to the owner of the view, or create the view without `security_invoker`.',
     ],
     example: [
       'error: row-level security would hide rows of public.orders from role "reader" (ROW_SECURITY)',
@@ -143,15 +146,16 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     ],
   },
   READ_ONLY: {
-    about: 'Found before anything was read from the source.',
+    about: 'increp stops before it reads the source.',
     causes: [
-      '`DEST_HOST` is a standby, or has become one by a failover.',
-      'A hoster that makes a full database read-only.',
-      '`default_transaction_read_only` of the role, the database or the server.',
+      '`DEST_HOST` is a standby, or became a standby in a failover.',
+      'The hosting provider made the database read-only because its disk is full.',
+      '`default_transaction_read_only` is on for the role, the database or the server.',
     ],
     steps: [
-      'At the destination: `SELECT pg_is_in_recovery(); SHOW default_transaction_read_only;`',
-      'Point `DEST_HOST` at the primary, or `ALTER ROLE increp_writer RESET default_transaction_read_only;`',
+      'At the destination, find out which: `SELECT pg_is_in_recovery(); SHOW default_transaction_read_only;`',
+      'If it is a standby, set `DEST_HOST` to the primary.',
+      'If the setting is on: `ALTER ROLE increp_writer RESET default_transaction_read_only;`',
     ],
     example: [
       'error: destination: default_transaction_read_only is on at warehouse.example.com:5432/analytics, for role "writer", its database or the server (READ_ONLY)',
@@ -159,15 +163,20 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     ],
   },
   DISK_FULL: {
-    about: 'That transaction was rolled back. The former copy serves.',
+    about: 'The transaction was rolled back. The destination table stays as it was.',
     causes: [
       'The data directory or a tablespace of the server is full.',
-      'WAL that is kept for a replication slot or a failing archive.',
-      'A load needs room for the new copy beside the old one.',
+      'The server keeps WAL for a replication slot or for an archive that fails.',
+      'A load needs space for the new table beside the old one.',
     ],
     steps: [
-      'Free room on that server. What takes it: `SELECT slot_name, pg_size_pretty(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)) FROM pg_replication_slots;` and `du -xsh /var/lib/postgresql`',
-      'Then run `increp sync` again. A load in chunks (`chunk`) keeps what it has.',
+      `On the server, find what takes the space:
+
+\`\`\`sh
+psql -c 'SELECT slot_name, pg_size_pretty(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)) FROM pg_replication_slots'
+du -xsh /var/lib/postgresql
+\`\`\``,
+      'Free some space, and run `increp sync` again. A load in chunks (`chunk`) keeps the chunks that are done.',
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: could not extend file "base/16401/16438": No space left on device (DISK_FULL, SQLSTATE 53100)',
@@ -175,16 +184,17 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     ],
   },
   QUERY_FAILED: {
-    about: "The words and the SQLSTATE are the server's own.",
+    about: 'The message and the SQLSTATE come from the server.',
     causes: [
-      'A view, generated column or trigger whose function fails on some row.',
-      'A CHECK, foreign key or trigger on the copy that refuses what comes.',
-      'A function behind a trigger, event trigger, index, check or view that names something without its schema. It works if the `search_path` of the role of increp has that schema, or if the function brings one: `ALTER FUNCTION ... SET search_path = public`.',
-      'A limit such as `temp_file_limit`, or no more memory.',
+      'A view, a generated column or a trigger calls a function that fails for some row.',
+      'A `CHECK` constraint or a trigger on the destination table refuses a row.',
+      'A function uses names without a schema, and the `search_path` of the role does not have them.',
+      'The server reached a limit, such as `temp_file_limit`, or has no memory left.',
     ],
     steps: [
-      'The log of that server has the statement. The first two characters of the SQLSTATE are its class: https://www.postgresql.org/docs/current/errcodes-appendix.html',
-      'For a constraint or trigger on the copy: `\\d TABLE` at the destination; drop it, sync, and make it so that it accepts the rows of the source.',
+      "Find the statement in the server's log. The SQLSTATE is explained in the [list of codes](https://www.postgresql.org/docs/current/errcodes-appendix.html).",
+      'For a constraint or trigger, see the table at the destination: `\\d TABLE`. Drop the object, sync, and create it so that it accepts the rows.',
+      'For a function, set its path: `ALTER FUNCTION ... SET search_path = public`',
     ],
     example: [
       'error: source db.example.com:5432/shop: division by zero (QUERY_FAILED, SQLSTATE 22012)',

@@ -1,16 +1,17 @@
-/** What the command line or the settings ask for. */
+/** Errors of the command line and the settings. */
 import type { ErrorPage } from './error-page.ts';
 
 export const settings = {
   USAGE: {
     about: 'Nothing was done.',
     causes: [
-      'A command, a flag or a table that is misspelt; the message names the nearest one.',
-      '`increp reset` without a table, or every table excluded.',
+      'A command, a flag or a table is misspelt. The message names the nearest name.',
+      '`increp reset` names no table, or `--exclude` excludes every table.',
     ],
     steps: [
-      '`increp --help` lists the commands, `increp COMMAND --help` the flags of one, with examples.',
-      'Tables are named as in `tables-config.json`, capitals included; quote what the shell would take apart.',
+      'See the commands: `increp --help`',
+      'See the flags of a command, with examples: `increp sync --help`',
+      'Write a table as in `tables-config.json`, capitals included. Quote names with spaces or stars.',
     ],
     example: [
       'error: no table "ordres" in tables-config.json; did you mean "orders"? (USAGE)',
@@ -18,17 +19,18 @@ export const settings = {
     ],
   },
   CONFIG_INVALID: {
-    about:
-      'Everything that is wrong is told at once, each with its file or variable and its place. Nothing was done, and no server was asked.',
+    about: 'increp reports all problems at once, each with its file or variable. Nothing was changed.',
     causes: [
-      'A variable that is missing, or set in a file that this user or this service does not read.',
-      'A misspelt key or variable.',
-      'A `.env` in another directory: see `-C` and `INCREP_DIR`.',
-      'A table option that needs another one.',
+      'A variable is not set, or it is set in a file that this user or service does not read.',
+      'A key or a variable is misspelt.',
+      '`.env` is in another directory (`-C`, `INCREP_DIR`).',
+      'A table option needs another option, or contradicts it.',
+      'A table at the source does not fit an option. Such a problem stops this table only.',
     ],
     steps: [
-      'Correct what is listed. `increp config` shows which settings are in force and where each comes from.',
-      'Under systemd or cron the environment is another one than in your shell: run it there with `env -i`, or as the service does.',
+      'Fix what the message lists. The settings are described in [configuration](configuration.md).',
+      'See the settings that increp uses, and where they are set: `increp config`',
+      'systemd and cron have another environment than your shell. To test without your environment, start increp with `env -i`.',
     ],
     example: [
       'error: 3 problems in the configuration (CONFIG_INVALID):',
@@ -39,28 +41,34 @@ export const settings = {
     ],
   },
   NOT_SUPPORTED: {
-    about: 'It was looked at, and refused before anything was changed.',
+    about: 'Nothing was changed.',
     causes: [
-      'A server older than PostgreSQL 14.',
-      'A pooler in statement mode (`pool_mode = statement`) in front of a database.',
-      '`increp demo` where it can start no server: on Windows, or without a directory for it.',
+      'The server is older than PostgreSQL 14.',
+      'A pooler in front of the database has `pool_mode = statement`.',
+      'The destination table would have more than 1,600 columns.',
+      '`increp demo` cannot start a server on this machine.',
     ],
-    steps: ['Upgrade that server.', 'Set `pool_mode = transaction` or `session` in the pooler.'],
+    steps: [
+      'Upgrade the server to PostgreSQL 14 or later.',
+      'In the pooler, set `pool_mode = transaction` or `session`.',
+      'Leave columns out of the table with `exclude_columns`.',
+    ],
     example: [
       'error: the source is PostgreSQL 13.22; increp needs 14 or later (NOT_SUPPORTED)',
       'next:  Upgrade that server; PostgreSQL 13 and older get no corrections any more.',
     ],
   },
   SAME_DATABASE: {
-    about: 'Found by what the servers say of themselves, not by host names. Nothing was changed.',
+    about: 'increp compares what the servers report, not their host names. Nothing was changed.',
     causes: [
-      'The lines of the source copied for the destination.',
-      'Two names or addresses of one server.',
-      'A `dest_schema` that is read from, or two of several destinations that are the same.',
+      'The settings of the source were copied for the destination.',
+      'Two host names or addresses lead to the same server.',
+      'A `dest_schema` is a schema that increp reads from.',
+      'Two of several destinations are the same database and schema.',
     ],
     steps: [
-      'Give the destination another `DEST_DB` or `DEST_SCHEMA`, or its real `DEST_HOST`.',
-      'To see what a server is: `SELECT current_database(), inet_server_addr(), pg_postmaster_start_time();`',
+      'Give the destination another `DEST_DB` or `DEST_SCHEMA`, or correct `DEST_HOST`.',
+      'To identify a server, run there: `SELECT current_database(), inet_server_addr(), pg_postmaster_start_time();`',
     ],
     example: [
       'error: source and destination are the same: schema "public" of database "shop" on one server (SAME_DATABASE)',
@@ -68,15 +76,15 @@ export const settings = {
     ],
   },
   TABLE_NOT_FOUND: {
-    about: 'Only this table fails; the others are synced.',
+    about: 'Only this table fails. increp syncs the other tables.',
     causes: [
-      'A misspelling, or capitals: unquoted names are stored in lower case.',
-      'The table is in another schema than `SOURCE_SCHEMA`, and its entry has no `schema`.',
-      'It was renamed or dropped at the source.',
+      'The name is misspelt, or its capitals are wrong. Postgres stores unquoted names in lower case.',
+      'The table is not in `SOURCE_SCHEMA`, and its entry has no `schema`.',
+      'The table was renamed or dropped at the source.',
     ],
     steps: [
-      `To list what there is: \`psql -h HOST -U USER -d DB -c '\\dt SCHEMA.*'\``,
-      'If it is gone for good, remove its entry or set `"enabled": false`. The copy stays.',
+      "List the tables of a schema: `psql -h HOST -U USER -d DB -c '\\dt SCHEMA.*'`",
+      'If the table was dropped, remove its entry or set `"enabled": false`. The destination table stays.',
     ],
     example: [
       'error: the source has no table public.order; did you mean "orders"? (TABLE_NOT_FOUND)',
@@ -85,10 +93,14 @@ export const settings = {
   },
   COLUMN_NOT_FOUND: {
     about:
-      '`replication_key`, `unique_cols`, `columns` or `exclude_columns` names a column that is not there. The message lists those that are.',
-    causes: ['A misspelling, or capitals.', 'The column was renamed or dropped at the source.'],
+      '`replication_key`, `unique_cols`, `columns` or `exclude_columns` names it. The message lists the columns of the table.',
+    causes: [
+      'The name is misspelt, or its capitals are wrong.',
+      'The column was renamed or dropped at the source.',
+    ],
     steps: [
-      'Correct what the message names. With another key, or other columns, the table is loaded again, altered in place or refused, as `on_schema_change` says.',
+      'Correct the option that the message names.',
+      'If you choose another column, `on_schema_change` decides: increp loads the table again, alters it in place, or stops.',
     ],
     example: [
       'error: public.orders has no column "update_at" (replication_key); did you mean "updated_at"? (COLUMN_NOT_FOUND)',
@@ -97,17 +109,17 @@ export const settings = {
   },
   SQL_INVALID: {
     about:
-      'The source was asked what `where`, `transform` or `query` of this table gives, and does not understand it. Nothing was read or changed; other tables are synced. [selection.md](selection.md) has examples.',
+      'Nothing was read or changed. increp syncs the other tables. See [selection](selection.md) for examples.',
     causes: [
-      'A misspelt column or function, or a type that does not fit: `where` must be true or false.',
-      'A function, type or table outside of `pg_catalog` without its schema in front: `app.mask(email)`, not `mask(email)`. Nothing else is searched, whatever is set on the role.',
-      'An expression of `transform` that does not make one value of one row: an aggregate, a window function, a function that returns rows.',
-      'A `query` with two columns of one name, or with one that has none.',
-      'A column that it needs was renamed or dropped at the source.',
+      'A column or a function is misspelt, or was renamed or dropped at the source.',
+      'A type does not fit: `where` must be true or false.',
+      'A name outside `pg_catalog` has no schema: write `app.mask(email)`, not `mask(email)`. The `search_path` of the role has no effect.',
+      'A `transform` does not give one value for each row. Aggregates, window functions and functions that return rows are not allowed.',
+      'A `query` has a column without a name, or two columns with the same name.',
     ],
     steps: [
-      'The message shows the place. Try it at the source: `SET search_path = pg_catalog; SELECT (lower(email)) FROM public.customers LIMIT 1;`',
-      '`increp check` looks at all tables at once and reads no row.',
+      'The message shows the place. Try the expression at the source: `SET search_path = pg_catalog; SELECT (lower(email)) FROM public.customers LIMIT 1;`',
+      'Check all tables at once, without reading a row: `increp check`',
     ],
     example: [
       'error: "where" of "orders": column "statu" does not exist',
@@ -117,19 +129,21 @@ export const settings = {
     ],
   },
   KEY_TYPE_UNSUPPORTED: {
-    about: 'A replication key must order changes, a merge key must identify a row.',
+    about: 'The same error reports a column of `unique_cols` whose type cannot identify a row.',
     causes: [
-      'A text, boolean or UUID column as `replication_key`.',
-      'A `json`, `xml` or geometric column in `unique_cols`.',
+      '`replication_key` is a column of type text, boolean or UUID.',
+      '`unique_cols` has a column of a `json`, `xml` or geometric type.',
+      '`unique_cols` has a type of an extension, such as `citext`, with `"types": "native"`.',
     ],
     steps: [
-      `Use a timestamp, a date or an increasing integer. Where there is none, add one at the source; docs/setup.md has the trigger:
+      `Choose a timestamp, a date or an integer that grows. If the table has none, add one at the source, with [a trigger](operations.md#the-role-at-the-source):
 
 \`\`\`sql
 ALTER TABLE orders ADD updated_at timestamptz NOT NULL DEFAULT now();
 CREATE INDEX CONCURRENTLY ON orders (updated_at);
 \`\`\``,
-      'Or read the table as a whole each time: `"mode": "full-refresh"` ([full-refresh.md](full-refresh.md)). [keys.md](keys.md) says which key sees what.',
+      'Or read the whole table at each sync: `"mode": "full-refresh"` ([full refresh](full-refresh.md)).',
+      'See which changes each key can show: [keys](keys.md)',
     ],
     example: [
       'error: the replication key "note" of public.orders is text, which cannot order changes (KEY_TYPE_UNSUPPORTED)',
@@ -138,15 +152,15 @@ CREATE INDEX CONCURRENTLY ON orders (updated_at);
   },
   TYPE_UNSUPPORTED: {
     about:
-      'With `"types": "native"` the destination needs the types of the source; some it must be given by hand, and some cannot be compared.',
+      'With `"types": "native"`, the destination needs the types of the source. increp creates enums and simple domains; you create the others.',
     causes: [
-      'An extension that is not installed at the destination.',
-      'A composite, range or base type that increp does not make.',
-      'A `numeric` with a negative scale, and a destination older than PostgreSQL 15.',
+      'An extension is not installed at the destination.',
+      'The column has a composite, range or base type that the destination lacks.',
+      'The column is a `numeric` with a negative scale, and the destination is older than PostgreSQL 15.',
     ],
     steps: [
-      'Run the statement that the message shows, at the destination.',
-      'Or set `"types": "text"` for the table: such values arrive as their text.',
+      'Run the statement from the message at the destination.',
+      'Or set `"types": "text"` for the table. The values then arrive as text.',
     ],
     example: [
       'error: column "box" of public.orders needs the composite type public.size, which the destination does not have and increp does not make (TYPE_UNSUPPORTED)',
@@ -154,14 +168,15 @@ CREATE INDEX CONCURRENTLY ON orders (updated_at);
     ],
   },
   TYPE_MISMATCH: {
-    about: 'Only with `"types": "native"`.',
+    about: 'This happens only with `"types": "native"`.',
     causes: [
-      'An enum with other labels or another order of them at the destination.',
-      'A domain over another type or with other checks.',
+      'An enum has other labels at the destination, or the same labels in another order.',
+      'A domain has another base type or other checks.',
     ],
     steps: [
-      `Make them alike on one side: \`ALTER TYPE mood ADD VALUE 'late' AFTER 'ok';\` or \`ALTER DOMAIN ...\`. Other tables may use the type.`,
-      'An order of labels cannot be altered: drop the type where nothing uses it, and increp makes it anew.',
+      "Make both types equal: `ALTER TYPE mood ADD VALUE 'late' AFTER 'ok';` or `ALTER DOMAIN ...`. Other tables may use the type.",
+      'The order of labels cannot be changed. If no table at the destination uses the type, drop it there: increp creates it again.',
+      'Or set `"types": "text"` for the table.',
     ],
     example: [
       "error: column \"mood\" of public.orders needs the type public.mood of the destination, which is not what it is at the source: there it is an enum of 'ok', 'sad', at the source an enum of 'sad', 'ok' (TYPE_MISMATCH)",

@@ -1,21 +1,21 @@
-/** One table, and what stands in its way. */
+/** Errors of one table. */
 import type { ErrorPage } from './error-page.ts';
 
 export const tables = {
   RUN_LOCKED: {
     about:
-      'Two runs never write the same table. The lock ends with the transaction that holds it, so nothing needs to be removed by hand.',
+      'Two runs never write the same table. The lock ends with the transaction of the other run, so there is no lock file to remove.',
     causes: [
-      'The run before takes longer than the time between two runs. That is harmless.',
-      'A run on another machine for the same destination.',
-      'A run that hangs.',
-      'A commit of the last run waits for a synchronous standby of the destination that is away. The message says so.',
+      'The previous run takes longer than the time between two runs. That is harmless.',
+      'A run on another machine writes to the same destination.',
+      'A run hangs.',
+      'The commit of the last run waits for a synchronous standby of the destination. The message says so.',
     ],
     steps: [
-      'Wait, or `increp sync --wait-lock 5m`.',
-      'The message names the process, its machine and its backend. To end it: `SELECT pg_terminate_backend(PID);` at the destination.',
-      'If a commit waits for a standby: bring it back, or take it out of `synchronous_standby_names` at the destination.',
-      'In systemd: `SuccessExitStatus=75`.',
+      'Wait, or let the run wait: `increp sync --wait-lock 5m`',
+      'To end a run that hangs, use the backend in the message, at the destination: `SELECT pg_terminate_backend(PID);`',
+      'If a commit waits for a standby, start the standby, or remove it from `synchronous_standby_names` at the destination and run `SELECT pg_reload_conf();`',
+      'To make systemd accept this exit code, set `SuccessExitStatus=75`.',
     ],
     example: [
       'error: public.orders is being synced by another run: increp shop 4242@worker-1 (backend 4242 of the destination) (RUN_LOCKED)',
@@ -24,21 +24,21 @@ export const tables = {
   },
   LOCK_TIMEOUT: {
     about:
-      'increp queues for a lock for five seconds, four times, so that those who wait behind it are not held up.',
+      'increp waits five seconds for a lock, because other sessions queue behind it. To change the shape of a table, it tries for a minute.',
     causes: [
-      'A migration, `VACUUM FULL`, `REINDEX` or `LOCK TABLE`.',
-      'A transaction left open: `idle in transaction`.',
-      'Long queries on the copy while it takes another shape.',
+      'A migration, `VACUUM FULL`, `REINDEX` or `LOCK TABLE` holds the lock.',
+      'A session left its transaction open (`idle in transaction`).',
+      'Long queries read the destination table while increp changes its shape.',
     ],
     steps: [
-      `The message names who holds it where that is known. Else, on that side:
+      `If the message does not name the session, find it on that side:
 
 \`\`\`sql
 SELECT a.pid, a.application_name, a.state, a.xact_start, l.mode, a.query
 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE l.relation = 'public.orders'::regclass;
 \`\`\``,
-      'Wait for it or `SELECT pg_terminate_backend(PID);`, then run `increp sync` again.',
+      'Wait for the session, or end it: `SELECT pg_terminate_backend(PID);` Then run `increp sync` again.',
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: canceling statement due to lock timeout; held by pid 4242 (psql) of postgres with AccessExclusiveLock on orders at the destination; tried 4 times (LOCK_TIMEOUT, SQLSTATE 55P03)',
@@ -46,14 +46,14 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
   },
   CONFLICT: {
-    about: 'Tried four times, from the start of the table each time.',
+    about: 'Each attempt started the table again.',
     causes: [
-      'Another program that writes the copy at the same time.',
-      'A standby as the source that must replay what our snapshot still sees ("conflict with recovery").',
+      'Another program writes to the destination table at the same time.',
+      'The source is a standby, and must replay changes to rows that increp still reads ("conflict with recovery").',
     ],
     steps: [
-      'The log of the server names both sides of a deadlock.',
-      'For a standby: `hot_standby_feedback = on` there, or a larger `max_standby_streaming_delay`.',
+      "For a deadlock, the server's log names both sessions.",
+      'For a standby, set `hot_standby_feedback = on` there, or a larger `max_standby_streaming_delay`.',
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: deadlock detected; tried 4 times (CONFLICT, SQLSTATE 40P01)',
@@ -62,17 +62,17 @@ WHERE l.relation = 'public.orders'::regclass;
   },
   CONSTRAINT_VIOLATED: {
     about:
-      'A unique, exclusion or foreign key constraint that people put on a destination table refuses what the source holds. increp has tried every order in which the constraint could hold. The message names the constraint and the rows.',
+      'increp tried every order in which the unique, exclusion or foreign key constraint could hold. The message names the constraint and the rows.',
     causes: [
       'The source does not keep the values unique.',
-      'A row that is gone from the source stays at the destination (`"deletes": "ignore"` or `"soft"`), and its value is used again.',
+      'A row is gone from the source but stays at the destination (`"deletes": "ignore"` or `"soft"`), and a new row uses its value.',
       'A foreign key refers to a table that this run does not sync, or to a row that the source does not have.',
-      'A row has to be removed while rows of another table still refer to it, because `deletes` of that table is not `"hard"`.',
+      'A row must be removed, but another table still refers to it, because `deletes` of that table is not `"hard"`.',
     ],
     steps: [
-      'Run the command or statement that the message names.',
-      'Set `"deletes": "hard"` for the tables between which foreign keys point, and sync them in the same run.',
-      'With `"deletes": "soft"`, make the constraint a unique index with `WHERE "_deleted_at" IS NULL`.',
+      'Run the command or the statement from the message.',
+      'For foreign keys, set `"deletes": "hard"` for both tables, and sync them in the same run.',
+      'With `"deletes": "soft"`, replace the constraint by a unique index with `WHERE "_deleted_at" IS NULL`.',
     ],
     example: [
       'error: unique index "users_email" of public.users at the destination refuses a row: Key (email)=(b) already exists.; the row (id) = (3) of the source meets the row (id) = (2) of the destination (CONSTRAINT_VIOLATED, SQLSTATE 23505)',
@@ -80,14 +80,14 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
   },
   SCHEMA_CHANGED: {
-    about: 'Nothing was copied by a plan that was no longer true. It was planned anew four times.',
+    about: 'Each attempt made a new plan. Nothing was copied by an old plan.',
     causes: [
-      'Migrations that run just now.',
-      'Partitions that are attached and detached all the time.',
-      'The destination table is emptied, dropped or altered by hand during its sync.',
-      'Two runs on the same table, one after the other.',
+      'A migration is active.',
+      'Partitions are attached and detached all the time.',
+      'Someone empties, drops or alters the destination table during its sync.',
+      'Another run synced or reset the table at the same time.',
     ],
-    steps: ['Run `increp sync` again when they are through.'],
+    steps: ['Run `increp sync` again after the change is complete.'],
     example: [
       'error: public.orders changed while increp was reading it; tried 4 times (SCHEMA_CHANGED)',
       'next:  Run increp again after the schema change is complete.',
@@ -95,16 +95,16 @@ WHERE l.relation = 'public.orders'::regclass;
   },
   TIMEOUT: {
     about:
-      'increp lifts `statement_timeout` for its own sessions, so somebody or something else cancelled it. Nothing was committed.',
+      'Nothing was committed. increp turns `statement_timeout` off for its own sessions, so the limit is another one.',
     causes: [
-      '`pg_cancel_backend()` by a person or a watchdog.',
-      '`query_timeout` or `idle_transaction_timeout` of a pooler.',
-      "A hoster's limit on long queries.",
+      'A person or a program called `pg_cancel_backend()`.',
+      'The pooler has a `query_timeout` or an `idle_transaction_timeout`.',
+      'The hosting provider limits long queries.',
     ],
     steps: [
-      'The log of that server says who: "canceling statement due to ...".',
-      "Take increp's roles out of the watchdog, or raise the pooler's limit above your longest copy.",
-      'A large table is read in shorter statements with `"initial_load": "copy"` and `"chunk": "1GB"`.',
+      `Find the reason in the server's log: "canceling statement due to ...".`,
+      'Exclude the roles of increp from the program, or raise the limit of the pooler above your longest load.',
+      'To read a large table in shorter statements, set `"initial_load": "copy"` and `"chunk": "1GB"`.',
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: canceling statement due to user request (TIMEOUT, SQLSTATE 57014)',
@@ -113,14 +113,14 @@ WHERE l.relation = 'public.orders'::regclass;
   },
   NO_REPLICA_IDENTITY: {
     about:
-      'A publication at the destination sends updates and deletes of this table to subscribers. The server refuses both in a table without a primary key, unless it has another replica identity.',
+      'A publication at the destination sends updates and deletes to subscribers. The server refuses both if the table has no primary key and no other replica identity.',
     causes: [
-      'The publication is younger than the destination table, which has no primary key. A table that increp makes under a publication of all tables or of its schema gets `REPLICA IDENTITY FULL` where it has no primary key.',
-      'Somebody set `REPLICA IDENTITY NOTHING`, or dropped the index of the replica identity.',
+      'The destination table has no primary key, and the publication was created after the table.',
+      'Someone set `REPLICA IDENTITY NOTHING`, or dropped the index of the replica identity.',
     ],
     steps: [
       'At the destination: `ALTER TABLE orders REPLICA IDENTITY FULL;`',
-      "Or take the table out of the publication, or publish inserts only: `ALTER PUBLICATION name SET (publish = 'insert');`",
+      "Or remove the table from the publication, or publish inserts only: `ALTER PUBLICATION name SET (publish = 'insert');`",
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: cannot delete from table "orders" because it does not have a replica identity and publishes deletes (NO_REPLICA_IDENTITY, SQLSTATE 55000)',
@@ -128,14 +128,17 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
   },
   STAGING_NAME_CONFLICT: {
-    about: 'increp never touches a table that it did not make. Its own bear a comment that says so.',
+    about: 'increp changes only staging tables that it made. It marks them with a comment.',
     causes: [
-      'A table of yours with the name `<table>_stg` (or `<table>_increp_window` with `chunk`, `<table>_increp_fill` with `"on_schema_change": "evolve"`).',
-      'One that the older script left behind.',
+      'You have a table named `<table>_stg`.',
+      'With `chunk`, you have a table named `<table>_increp_window`.',
+      'With `"on_schema_change": "evolve"`, you have a table named `<table>_increp_fill`.',
+      'The older script left such a table.',
     ],
     steps: [
-      'Look at it, at the destination: `\\d+ orders_stg`',
-      'If nobody needs it: `DROP TABLE orders_stg;` Else rename it, or give the table another `dest_name`.',
+      'Look at the table at the destination: `\\d+ orders_stg`',
+      'If you do not need it, drop it: `DROP TABLE orders_stg;`',
+      'If you need it, rename it, or give the table another `dest_name`.',
     ],
     example: [
       'error: public.orders_stg exists at the destination and was not made by increp, which needs that name (STAGING_NAME_CONFLICT)',
@@ -143,13 +146,17 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
   },
   DEPENDENT_OBJECTS: {
-    about: 'The old copy goes on serving; nothing was changed.',
+    about: 'The destination table stays as it was.',
     causes: [
-      'A view where the copy should be.',
-      'Something built on the copy that does not fit its new shape: a view that reads a dropped column, a foreign key, a publication, an object of another owner.',
+      'The destination has a view with the name of the table.',
+      'A view uses a column that the source dropped.',
+      'A foreign key or a publication prevents the change.',
+      'An object belongs to another role, so increp may not move it.',
     ],
     steps: [
-      'The message names the object. Save its definition (`pg_get_viewdef`, `\\d+`, `pg_dump --schema-only -t`), drop or change it, run `increp sync`, and create it anew.',
+      'The message names the object. Save its definition: `pg_get_viewdef`, `\\d+`, or `pg_dump --schema-only -t`',
+      'Drop or change the object, run `increp sync`, and create the object again.',
+      'If the object belongs to another role, run the statement from the message instead.',
     ],
     example: [
       'error: public.orders at the destination is a view, not a table that increp can fill (DEPENDENT_OBJECTS)',
@@ -158,15 +165,15 @@ WHERE l.relation = 'public.orders'::regclass;
   },
   SCHEMA_CHANGE_REFUSED: {
     about:
-      'With `"on_schema_change": "fail"` a person decides. So does one where the copy holds what its source cannot give again: every version of a row, rows of other pipelines, or rows of its own ([modes.md](modes.md)). The copy stays as it was.',
+      'Some destination tables hold rows that the source cannot give again: every version of a row, rows of other pipelines, or their own rows. For these tables, increp stops whatever `on_schema_change` says. The table stays as it was.',
     causes: [
-      'A column was added, dropped, renamed or has another type at the source.',
-      '`replication_key`, `unique_cols`, `mode`, `_source` in `metadata_columns`, or what is selected of the source was changed.',
+      'A column was added, dropped or renamed at the source, or its type changed.',
+      '`replication_key`, `unique_cols`, `mode`, `metadata_columns` or the selected rows and columns changed in the settings.',
     ],
     steps: [
-      'Where the message says that the table cannot be loaded again: the statement that it gives, or the setting back as it was.',
-      'Else, to load the table again in its new shape: `increp reset orders && increp sync orders`',
-      'To have that done by itself from now on: `"on_schema_change": "reset"`, or `"evolve"` to alter the copy in place where that loses nothing.',
+      'If the message says that the table cannot be loaded again, run its statement, or restore the former setting ([modes](modes.md)).',
+      'Otherwise, load the table again in its new shape: `increp reset orders && increp sync orders`',
+      'To let increp do this in future, set `"on_schema_change": "reset"`. With `"evolve"`, it alters the table in place if nothing is lost.',
     ],
     example: [
       'error: public.orders and its copy differ: column "gift" (boolean) was added at the source (SCHEMA_CHANGE_REFUSED)',
@@ -174,14 +181,15 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
   },
   MERGE_KEY_NOT_UNIQUE: {
-    about: 'Rows cannot be matched if several have the same key.',
+    about: 'increp cannot match rows if several rows have the same key.',
     causes: [
       '`unique_cols` do not identify a row at the source.',
-      'A copy with doubled rows, as the older script could leave.',
+      'The destination table has duplicate rows. The older script could leave them.',
     ],
     steps: [
-      'Look for them, on both sides: `SELECT id, count(*) FROM orders GROUP BY 1 HAVING count(*) > 1;`',
-      'If the source has them, add columns to `unique_cols`. If only the copy has them: `increp sync orders --full-refresh`',
+      'Find the rows, on both sides: `SELECT id, count(*) FROM orders GROUP BY 1 HAVING count(*) > 1;`',
+      'If the source has duplicates, add columns to `unique_cols`.',
+      'If only the destination has them, load the table again: `increp sync orders --full-refresh`',
     ],
     example: [
       'error: public.orders at the destination has several rows with the same id (MERGE_KEY_NOT_UNIQUE)',
@@ -189,14 +197,14 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
   },
   ENCODING_MISMATCH: {
-    about: 'A text is never altered to something that fits. Nothing was changed.',
+    about: 'increp never replaces characters. Nothing was changed.',
     causes: [
-      'A destination database in LATIN1, SQL_ASCII or the like.',
-      'Bytes at the source that are no text of its encoding.',
+      'The destination database has the encoding LATIN1, SQL_ASCII or another one.',
+      'The source has bytes that are not valid text in its encoding.',
     ],
     steps: [
       'The message names the table, the line and the column.',
-      `Make the destination anew: \`CREATE DATABASE analytics ENCODING 'UTF8' TEMPLATE template0;\``,
+      "Create the destination database again: `CREATE DATABASE analytics ENCODING 'UTF8' TEMPLATE template0;`",
       'Or correct the text at the source.',
     ],
     example: [
@@ -205,19 +213,19 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
   },
   DESTINATION_NOT_OURS: {
-    about: 'increp did not fill this table, as far as it can tell. Nothing was changed.',
+    about: 'increp has no state of this table. Nothing was changed.',
     causes: [
-      'Source and destination are exchanged.',
-      'The table belongs to another program or to people.',
-      'It is a copy that another tool has made.',
-      'It is a copy that increp has made, and both its state row and its state file are gone.',
+      'Source and destination are swapped.',
+      'The table belongs to another program or to a person.',
+      'Another tool copied the table.',
+      'increp copied the table, but its state row and its state file were deleted.',
     ],
     steps: [
-      'Read both addresses in the message: rows flow from the source to the destination.',
-      'To see what would become of the table: `increp plan orders --adopt` or `increp plan orders --replace`',
-      'To keep the table and make its rows those of the source: `increp sync orders --adopt`',
-      'To load it again: `increp sync orders --replace`',
-      'If the table is not meant: another `dest_name` or `dest_schema`.',
+      'Check both addresses in the message: rows go from the source to the destination.',
+      'See what would happen to the table: `increp plan orders --adopt` or `increp plan orders --replace`',
+      'To keep the table and repair its rows: `increp sync orders --adopt`',
+      'To load the table again: `increp sync orders --replace`',
+      'To leave the table alone, give the entry another `dest_name` or `dest_schema`.',
     ],
     example: [
       'error: public.orders at the destination has 1 row and increp has no state of it: a sync would replace its content (DESTINATION_NOT_OURS)',
@@ -226,17 +234,17 @@ WHERE l.relation = 'public.orders'::regclass;
   },
   DELETE_LIMIT_EXCEEDED: {
     about:
-      'No row was removed. At an incremental sync, everything else of the table was synced. A table that was to be loaded again stays as it is.',
+      'No row was removed. An incremental sync still copied the changes. A load left the table as it was.',
     causes: [
-      'Many rows were really deleted at the source.',
-      'The source is not what it was: an empty restore, a view with another condition, the wrong database.',
-      'The source is purged and the copy is the archive, and now the table is about to be loaded again.',
+      'Many rows were deleted at the source.',
+      'The source is wrong: an empty restore, a view with another condition, or another database.',
+      'You purge the source and keep the history at the destination, and the table is about to be loaded again.',
     ],
     steps: [
-      'Look at what would go: `increp verify orders`',
-      'If the source is right: `increp sync orders --deletes --force`, or for a load the command of the message.',
-      'To keep rows that were purged when the shape changes: `"on_schema_change": "evolve"`.',
-      'To allow more in general: `delete_limit`.',
+      'See which rows would go: `increp verify orders`',
+      'If the rows may go: `increp sync orders --deletes --force`. For a load, use the command in the message.',
+      'To keep purged rows when columns change, set `"on_schema_change": "evolve"`.',
+      'To allow more at each sync, raise `delete_limit`.',
     ],
     example: [
       'error: more than 5 rows of public.orders are gone from the source, which is over delete_limit (0.5); none was removed (DELETE_LIMIT_EXCEEDED)',
