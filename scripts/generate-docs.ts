@@ -58,17 +58,22 @@ function optionsTable(): string {
   return markdownTable(['key', 'meaning', 'values', 'default'], rows);
 }
 
-type Ending = readonly [exitCode: number, errorCode: string, meaning: string, triedAgain: string];
+type Ending = readonly [exitCode: number, errorCode: string, meaning: string, retried: string];
 
 /** The codes that stand for more than one error, or for none. */
 const ENDINGS: readonly Ending[] = [
-  [0, '', 'Done, or nothing to do.', ''],
+  [0, '', 'The command is done, or there was nothing to do.', ''],
   [1, '', 'Every table failed, for different reasons.', ''],
-  [2, '', 'Differences were found: `verify`; `plan --exit-code` and `status --exit-code`.', ''],
-  [3, '', 'Some tables are done, some failed.', ''],
-  [129, linkTo('INTERRUPTED'), 'Interrupted by SIGHUP (a closed terminal): rolled back, locks released.', ''],
-  [130, linkTo('INTERRUPTED'), 'Interrupted by SIGINT (Ctrl-C): rolled back, locks released.', ''],
-  [143, linkTo('INTERRUPTED'), 'Interrupted by SIGTERM: rolled back, locks released.', ''],
+  [
+    2,
+    '',
+    '`verify` found differences, or `plan --exit-code` or `status --exit-code` has something to report.',
+    '',
+  ],
+  [3, '', 'Some tables are done, and some failed.', ''],
+  [129, linkTo('INTERRUPTED'), 'The run was stopped by SIGHUP, because the terminal was closed.', ''],
+  [130, linkTo('INTERRUPTED'), 'The run was stopped by SIGINT (Ctrl-C).', ''],
+  [143, linkTo('INTERRUPTED'), 'The run was stopped by SIGTERM.', ''],
 ];
 
 function endings(): readonly Ending[] {
@@ -85,7 +90,7 @@ const codeIn = (cell: string): string => /[A-Z][A-Z_]+/.exec(cell)?.[0] ?? '';
 
 const exitCodesTable = (): string =>
   markdownTable(
-    ['exit code', 'error code', 'meaning', 'tried again'],
+    ['exit code', 'error code', 'meaning', 'retried'],
     endings().map((row) => row.map(String)),
   );
 

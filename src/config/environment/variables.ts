@@ -1,4 +1,4 @@
-/** Every environment variable there is: the loader, the spell-checker and the documentation read this table. */
+/** Every environment variable. The loader, the check for misspelt names and the documentation read this table. */
 
 export type Prefix = 'SOURCE' | 'DEST';
 export type TlsField = 'SSLMODE' | 'SSLROOTCERT' | 'SSLCERT' | 'SSLKEY';
@@ -20,7 +20,7 @@ export interface Variable {
   readonly name: VariableName;
   readonly meaning: string;
   readonly default?: string;
-  /** The default in words, where it depends on something else. */
+  /** The default in words, if it depends on another setting. */
   readonly defaultInWords?: string;
   readonly example?: string;
   readonly isRequired?: true;
@@ -42,32 +42,46 @@ const connection = ({ prefix, word, examples, schema }: Side): readonly Variable
     isRequired: true,
   },
   { name: `${prefix}_PORT`, meaning: `Port of the ${word}.`, default: '5432' },
-  { name: `${prefix}_USERNAME`, meaning: 'Role to log in as.', example: examples.user, isRequired: true },
-  { name: `${prefix}_PASSWORD`, meaning: 'Its password; none for trust or peer.', isSecret: true },
+  {
+    name: `${prefix}_USERNAME`,
+    meaning: 'Role that increp logs in as.',
+    example: examples.user,
+    isRequired: true,
+  },
+  {
+    name: `${prefix}_PASSWORD`,
+    meaning: 'Password of that role. Not needed with `trust` or `peer`.',
+    isSecret: true,
+  },
   { name: `${prefix}_DB`, meaning: 'Name of the database.', example: examples.database, isRequired: true },
-  { name: `${prefix}_SCHEMA`, meaning: 'Schema that the tables are in.', ...schema },
+  { name: `${prefix}_SCHEMA`, meaning: 'Schema of the tables.', ...schema },
   {
     name: `${prefix}_URL`,
-    meaning: 'All of the above but the schema in one; not together with them.',
+    meaning: 'Host, port, role, password and database in one URL. Set either this or the single variables.',
     example: `postgresql://${examples.user}:secret@${examples.host}:5432/${examples.database}?sslmode=require`,
     isSecret: true,
   },
   {
     name: `${prefix}_SSLMODE`,
-    meaning: '`disable`, `allow`, `prefer`, `require`, `verify-ca` or `verify-full`, as in libpq.',
+    meaning:
+      '`disable`, `allow`, `prefer`, `require`, `verify-ca` or `verify-full`, with the meaning of libpq.',
     default: 'prefer',
   },
   {
     name: `${prefix}_SSLROOTCERT`,
-    meaning: 'PEM file of the authorities to trust; needed by `verify-ca` and `verify-full`.',
+    meaning: 'PEM file with the root certificates to trust. Required by `verify-ca` and `verify-full`.',
     example: `certs/${word}-ca.pem`,
   },
   {
     name: `${prefix}_SSLCERT`,
-    meaning: 'PEM file of a client certificate; needs the key.',
+    meaning: `PEM file with a client certificate. Needs ${prefix}_SSLKEY.`,
     example: 'certs/client.pem',
   },
-  { name: `${prefix}_SSLKEY`, meaning: 'PEM file of its private key.', example: 'certs/client.key' },
+  {
+    name: `${prefix}_SSLKEY`,
+    meaning: 'PEM file with the private key of the client certificate.',
+    example: 'certs/client.key',
+  },
 ];
 
 export const VARIABLES: readonly Variable[] = [
@@ -86,7 +100,7 @@ export const VARIABLES: readonly Variable[] = [
   {
     name: 'DEST_URLS',
     meaning:
-      'Several destinations instead of one: URLs separated by white space, each as `NAME=URL` or the URL alone.',
+      'Several destinations instead of one: URLs separated by white space, each as `NAME=URL` or `URL`.',
     example: 'warehouse=postgresql://writer:secret@wh.example.com/analytics',
     isSecret: true,
   },
@@ -98,29 +112,29 @@ export const VARIABLES: readonly Variable[] = [
   },
   {
     name: 'STATE_DIR',
-    meaning: 'Where cursors, the history of runs and counters are kept.',
+    meaning: 'Directory for cursors, the history of runs and counters.',
     default: 'sync-state',
   },
   {
     name: 'STALL_TIMEOUT',
     meaning:
-      'How long a server may be silent when an answer is due; unless its backend is at work, the connection counts as lost.',
+      'Longest silence of a server that must answer. After it, the connection counts as lost, unless the backend is still working.',
     default: '2m',
   },
   {
     name: 'WEBHOOK_URL',
-    meaning: 'Where to POST the results of runs.',
+    meaning: 'URL that receives the result of each run as a POST request.',
     example: 'https://hooks.example.com/increp',
     isSecret: true,
   },
   {
     name: 'WEBHOOK_SECRET',
-    meaning: 'Signs each request (Standard Webhooks): `whsec_` and base64, or any text.',
+    meaning: 'Key that signs each request (Standard Webhooks): `whsec_` and base64, or any text.',
     isSecret: true,
   },
   {
     name: 'WEBHOOK_EVENTS',
-    meaning: 'What to send, separated by commas; `table.synced` and `table.failed` may be added.',
+    meaning: 'Events to send, separated by commas. You can add `table.synced` and `table.failed`.',
     default: 'run.succeeded,run.partial,run.failed',
   },
   {
@@ -130,22 +144,23 @@ export const VARIABLES: readonly Variable[] = [
   },
   {
     name: 'LOG_LEVEL',
-    meaning: '`trace`, `debug`, `info`, `warn`, `error` or `silent`.',
+    meaning: 'Lowest level to log: `trace`, `debug`, `info`, `warn`, `error` or `silent`.',
     default: 'info',
   },
   {
     name: 'LOG_FORMAT',
-    meaning: '`pretty`, `json`, or `auto`: pretty on a terminal, JSON lines elsewhere.',
+    meaning: '`pretty`, `json` or `auto`. `auto` is `pretty` on a terminal and `json` elsewhere.',
     default: 'auto',
   },
   {
     name: 'METRICS_TEXTFILE',
-    meaning: 'File for metrics, as node_exporter collects them for Prometheus; ends in `.prom`.',
+    meaning: 'File for Prometheus metrics, which node_exporter reads. Its name ends in `.prom`.',
     example: '/var/lib/prometheus/node-exporter/increp_shop.prom',
   },
   {
     name: 'HEALTHCHECK_URL',
-    meaning: 'What to call when a run begins and ends, as healthchecks.io has it.',
+    meaning:
+      'URL of healthchecks.io or a compatible service. increp calls it at the start and end of each run.',
     example: 'https://hc-ping.com/00000000-0000-4000-8000-000000000000',
     isSecret: true,
   },

@@ -80,7 +80,7 @@ const LOAD_JOBS = `a whole number from 1 to ${MAX_LOAD_JOBS}`;
 
 const SHARE = 'a number from 0 to 1';
 
-const METADATA = `an array of different names out of ${METADATA_COLUMNS.map((name) => `"${name}"`).join(' and ')}`;
+const METADATA = `an array of different names from ${METADATA_COLUMNS.map((name) => `"${name}"`).join(' and ')}`;
 const metadataColumns = z
   .array(z.enum(METADATA_COLUMNS, { error: METADATA }), { error: METADATA })
   .refine((names) => new Set(names).size === names.length, { error: METADATA })
@@ -89,103 +89,109 @@ const metadataColumns = z
 export const tableSchema = z.strictObject(
   {
     name: identifier.describe(
-      'Table of the source, as Postgres stores its name, or any name for a `query`; `*` stands for any characters, `\\\\*` for a star.',
+      'Name of the source table, as Postgres stores it. `*` matches any characters, and `\\\\*` is a star. With `query`, any name.',
     ),
     dest_name: identifier
       .optional()
       .describe(
-        'Its name in the destination; `name` where not given. One `*` takes what that of `name` stands for.',
+        'Name of the destination table. Default: `name`. One `*` stands for the characters that the `*` of `name` matched.',
       ),
     replication_key: identifier
       .optional()
-      .describe('Column that grows with every change: timestamp, timestamptz, date or an integer.'),
+      .describe('Column that grows with every change: timestamp, timestamptz, date or integer.'),
     unique_cols: columns
       .optional()
-      .describe(
-        'Columns that together identify a row. Like `replication_key`, not needed in mode `full-refresh`.',
-      ),
+      .describe('Columns that identify a row. Like `replication_key`, not needed in mode `full-refresh`.'),
     mode: z
       .enum(['incremental-deduped', 'incremental-append', 'full-refresh'])
       .default('incremental-deduped')
       .describe(
-        'How the copy is kept: each row in its latest version, every version of it, or all read anew each time.',
+        'How rows are written: the latest version of each row, every version of each row, or the whole table at each sync.',
       ),
     initial_load: z
       .enum(['auto', 'pg_dump', 'copy'])
       .default('auto')
       .describe(
-        'What fills a whole table: `pg_dump`, or `copy`. `auto` is `copy` for tables up to 10 MB, else `pg_dump` where it is installed.',
+        'How a whole table is loaded. `auto` is `copy` up to 10 MB, and `pg_dump` above that if it is installed.',
       ),
     chunk: chunkSize
       .optional()
-      .describe('With `initial_load` `copy`: load in chunks of a size (`1GB`) or of rows (`5000000 rows`).'),
+      .describe(
+        'Load in chunks of a size (`1GB`) or a number of rows (`5000000 rows`). Needs `initial_load` `copy`.',
+      ),
     load_jobs: z
       .int({ error: LOAD_JOBS })
       .min(1, { error: LOAD_JOBS })
       .max(MAX_LOAD_JOBS, { error: LOAD_JOBS })
       .default(1)
-      .describe('How many chunks are loaded at the same time, over as many connections.'),
+      .describe('Number of chunks that are loaded at the same time. Each uses its own connections.'),
     on_schema_change: z
       .enum(['reset', 'evolve', 'fail'])
       .default('reset')
-      .describe('When the source table changes shape: load it again, alter the copy in place, or stop.'),
+      .describe(
+        'If the source table changes shape: load it again, alter the destination table in place, or stop.',
+      ),
     lookback: duration
       .prefault('10s')
-      .describe('How far below the cursor each run reads again, for application clocks that lag behind.'),
+      .describe('How far below the cursor each sync starts to read, for applications whose clocks are late.'),
     null_keys: z
       .enum(['warn', 'include'])
       .default('warn')
-      .describe('Rows without a replication key: warn about them, or read them all at every run.'),
+      .describe('Rows without a replication key: warn about them, or read all of them at each sync.'),
     deletes: z
       .enum(['ignore', 'hard', 'soft'])
       .default('ignore')
       .describe('Rows that are gone from the source: keep them, remove them, or mark them in `_deleted_at`.'),
     deletes_every: duration
       .prefault('24h')
-      .describe('How often both sides are compared for deleted rows; `0s` at every run.'),
+      .describe('How often increp compares both sides to find deleted rows. `0s` is at each sync.'),
     delete_limit: z
       .number({ error: SHARE })
       .min(0, { error: SHARE })
       .max(1, { error: SHARE })
       .default(0.5)
-      .describe('The largest share of a table that one run may remove without `--force`.'),
-    schema: identifier
-      .optional()
-      .describe('Schema of the table at the source; SOURCE_SCHEMA where not given.'),
+      .describe('Largest share of a table that one run may remove without `--force`.'),
+    schema: identifier.optional().describe('Schema of the source table. Default: `SOURCE_SCHEMA`.'),
     dest_schema: identifier
       .optional()
-      .describe('Schema of its copy; DEST_SCHEMA where not given, and the schema of the table without that.'),
-    columns: manyColumns.optional().describe('The columns to copy; all of them where not given.'),
-    exclude_columns: manyColumns.optional().describe('The columns to leave out.'),
+      .describe(
+        'Schema of the destination table. Default: `DEST_SCHEMA` if it is set, or the schema of the source table.',
+      ),
+    columns: manyColumns.optional().describe('Columns to copy. Default: all.'),
+    exclude_columns: manyColumns.optional().describe('Columns to leave out.'),
     transform: z
       .record(identifier, sqlText, { error: TRANSFORM })
       .optional()
-      .describe(
-        'SQL expressions over the source row by column: evaluated by the source, and copied instead.',
-      ),
+      .describe('SQL expressions by column name. The source evaluates them, and increp copies their values.'),
     where: sqlText
       .optional()
-      .describe('SQL condition on the rows to copy; with `deletes`, rows that leave it are deletes.'),
+      .describe(
+        'SQL condition for the rows to copy. With `deletes`, rows that no longer meet it count as deleted.',
+      ),
     query: queryText
       .optional()
-      .describe('A SELECT at the source to copy instead of a table; `name` is then its label.'),
+      .describe('`SELECT` at the source to copy instead of a table. `name` is then its label.'),
     metadata_columns: metadataColumns
       .default([])
-      .describe('Columns that increp itself fills in the copy: `_synced_at`, `_source`. None by default.'),
+      .describe('Columns that increp adds to the destination table: `_synced_at`, `_source`.'),
     on_conflict: z
       .enum(['source_wins', 'last_update_wins'])
       .default('source_wins')
-      .describe('Which row stays where the destination has one with a newer replication key.'),
+      .describe('Which row wins if the row of the destination has a newer replication key.'),
     skip_unchanged: z
       .boolean({ error: 'true or false' })
       .default(false)
-      .describe('In mode `full-refresh`: leave a table alone while its source has not changed.'),
+      .describe(
+        'In mode `full-refresh`: skip the table if it has not changed at the source since the last sync.',
+      ),
     types: z
       .enum(['text', 'native'])
       .default('text')
-      .describe('User-defined types: as their text, or as the same types at the destination.'),
-    max_staleness: duration.optional().describe('Age at which `status` calls the copy stale.'),
-    enabled: z.boolean({ error: 'true or false' }).default(true).describe('`false` leaves the table alone.'),
+      .describe('How user-defined types arrive: as text, or as the same types at the destination.'),
+    max_staleness: duration
+      .optional()
+      .describe('Age of the data at which `status` reports the table as stale.'),
+    enabled: z.boolean({ error: 'true or false' }).default(true).describe('`false` skips the table.'),
   },
   { error: 'an object with a name and, unless mode is full-refresh, a replication_key and unique_cols' },
 );
@@ -209,19 +215,19 @@ export const destinationSchema = z.strictObject(
     name: z
       .string({ error: 'a name' })
       .optional()
-      .describe('In messages, and of its directory below `sync-state/`; host and database unless given.'),
+      .describe('Name in messages, and of the directory below `sync-state/`. Default: host and database.'),
     url_env: z
       .string({ error: VARIABLE })
       .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: VARIABLE })
       .optional()
-      .describe('The variable that holds its URL, as `WAREHOUSE_URL`; `WAREHOUSE_URL_FILE` works too.'),
-    url: z.string({ error: 'a URL without a password' }).optional().describe('Its URL, without a password.'),
-    schema: identifier.optional().describe('Its schema; DEST_SCHEMA where not given.'),
+      .describe('Variable that holds the URL, such as `WAREHOUSE_URL`. `WAREHOUSE_URL_FILE` works too.'),
+    url: z.string({ error: 'a URL without a password' }).optional().describe('URL without a password.'),
+    schema: identifier.optional().describe('Schema of the destination tables. Default: `DEST_SCHEMA`.'),
   },
   { error: 'an object with a url_env' },
 );
 
-const TABLES = 'an array of tables, or an object with "tables" and perhaps "defaults" and "destinations"';
+const TABLES = 'an array of tables, or an object with "tables" and optional "defaults" and "destinations"';
 
 /** The object around the tables; what is in it is checked table by table. */
 export const envelopeSchema = z.strictObject(
@@ -244,11 +250,11 @@ const documentSchema = z
   .union([
     z.array(tableSchema.meta(NEEDS_KEYS)),
     envelopeSchema.extend({
-      defaults: defaultsSchema.optional().describe('Options for every table that does not say otherwise.'),
+      defaults: defaultsSchema.optional().describe('Options for every table that does not set them itself.'),
       destinations: z
         .array(destinationSchema)
         .optional()
-        .describe('Several destinations, in place of the DEST_ variables.'),
+        .describe('Several destinations, instead of the `DEST_` variables of one.'),
       // What is needed may stand in the defaults, which JSON Schema cannot follow.
       tables: z.array(tableSchema),
     }),

@@ -421,7 +421,7 @@ describe('how rows are written', () => {
 
   test.each([
     [{ metadata_columns: ['_sync'] }, '"_synced_at" or "_source"'],
-    [{ metadata_columns: '_source' }, 'an array of different names out of "_synced_at" and "_source"'],
+    [{ metadata_columns: '_source' }, 'an array of different names from "_synced_at" and "_source"'],
     [{ metadata_columns: ['_source', '_source'] }, 'an array of different names'],
     [{ on_conflict: 'newest' }, '"source_wins" or "last_update_wins"'],
   ])('%j', async (change, allowed) => {
@@ -463,7 +463,7 @@ describe('every table has a place of its own', () => {
 });
 
 describe('a document is refused', () => {
-  const allowed = 'an array of tables, or an object with "tables" and perhaps "defaults" and "destinations"';
+  const allowed = 'an array of tables, or an object with "tables" and optional "defaults" and "destinations"';
 
   test.each([
     [[], 'tables-config.json: there are no tables'],
