@@ -62,7 +62,7 @@ WHERE l.relation = 'public.orders'::regclass;
   },
   CONSTRAINT_VIOLATED: {
     about:
-      'increp tried every order in which the unique, exclusion or foreign key constraint could hold. The message names the constraint and the rows.',
+      'increp tried every order of changes in which the constraint could hold. The message names the constraint and the rows.',
     causes: [
       'The source does not keep the values unique.',
       'A row is gone from the source but stays at the destination (`"deletes": "ignore"` or `"soft"`), and a new row uses its value.',
