@@ -32,7 +32,7 @@ export const servers = {
     steps: [
       'See the certificate: `openssl s_client -starttls postgres -connect HOST:PORT -showcerts </dev/null`',
       'On the server, check whether TLS is on: `SHOW ssl;`',
-      'See what each `sslmode` means: [TLS](operations.md#tls)',
+      'See what each `sslmode` means: [TLS](setup.md#tls)',
     ],
     example: [
       'error: source db.example.com:5432/shop: the server does not support TLS, and sslmode is "require" (TLS_FAILED)',
@@ -126,7 +126,7 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
       'If you do not need a column, leave it out with `exclude_columns`.',
       'For tables of the future: `ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO increp_reader;`',
       'Check all privileges at once: `increp check`',
-      'See what each role needs: [source](operations.md#the-role-at-the-source), [destination](operations.md#the-role-at-the-destination)',
+      'See what each role needs: [source](setup.md#source-role), [destination](setup.md#destination-role)',
     ],
     example: [
       'error: role "reader" may not read public.orders at the source (PRIVILEGE_MISSING)',

@@ -136,7 +136,7 @@ export const settings = {
       '`unique_cols` has a type of an extension, such as `citext`, with `"types": "native"`.',
     ],
     steps: [
-      `Choose a timestamp, a date or an integer that grows. If the table has none, add one at the source, with [a trigger](operations.md#the-role-at-the-source):
+      `Choose a timestamp, a date or an integer that grows. If the table has none, add one at the source, with [a trigger](setup.md#index-and-trigger-for-the-replication-key):
 
 \`\`\`sql
 ALTER TABLE orders ADD updated_at timestamptz NOT NULL DEFAULT now();

@@ -176,7 +176,7 @@ WHERE l.relation = 'public.orders'::regclass;
       'To let increp do this in future, set `"on_schema_change": "reset"`. With `"evolve"`, it alters the table in place if nothing is lost.',
     ],
     example: [
-      'error: public.orders and its copy differ: column "gift" (boolean) was added at the source (SCHEMA_CHANGE_REFUSED)',
+      'error: public.orders and its destination table differ: column "gift" (boolean) was added at the source (SCHEMA_CHANGE_REFUSED)',
       'next:  To load the table again in its new shape, run "increp reset orders" and "increp sync orders": on_schema_change is "fail".',
     ],
   },
