@@ -159,7 +159,7 @@ test('what loses nothing is done in place, in one sync, and writes no row that n
     const table = result.table(`t${place}`);
     expect(table, label).toMatchObject({ action: 'incremental', rows_read: 2, rows_updated: 1 });
     expect(table.reason, label).toMatch(
-      new RegExp(`: the copy (was altered in place|kept its shape), ${filled} row`),
+      new RegExp(`: the destination table (was altered in place|kept its shape), ${filled} row`),
     );
     await expectSameRows(pair, `t${place}`);
     if (filled === 0 && !isRewritten)

@@ -12,7 +12,8 @@ const text = await readFile(join(PROJECT, 'docs', 'places.md'), 'utf8');
 const [schemas, patterns] = [...text.matchAll(/^```json\n(.*?)^```/gms)].map(
   ([, json = '']) => JSON.parse(json) as Readonly<Record<string, unknown>>,
 );
-const commands = [...text.matchAll(/^increp (.*)$/gm)].map(([, words = '']) =>
+const blocks = [...text.matchAll(/^```sh\n(.*?)^```/gms)].map(([, block = '']) => block).join('');
+const commands = [...blocks.matchAll(/^increp (.*)$/gm)].map(([, words = '']) =>
   [...words.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? ''),
 );
 

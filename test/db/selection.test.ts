@@ -477,7 +477,7 @@ describe('a selection that is changed later', () => {
       { transform: { email: 'length(email)' } },
       'transform of "email" changed to: length(email)',
     ],
-    [{ transform: { x: '1' } }, {}, 'transform of "x" is gone: 1'],
+    [{ transform: { x: '1' } }, {}, 'transform of "x" was removed: 1'],
   ])('from %j to %j', async (was, now, reason) => {
     await using pair = await freshPair(selecting({}));
     const table = await reset(pair, was, now);
@@ -494,7 +494,7 @@ describe('a selection that is changed later', () => {
     await pair.writeTables(selecting({ on_schema_change: 'fail' }).tables ?? []);
     expect((await trySync(pair)).table().error).toMatchObject({
       code: 'SCHEMA_CHANGE_REFUSED',
-      message: expect.stringContaining('where is gone: id > 10') as string,
+      message: expect.stringContaining('where was removed: id > 10') as string,
     });
   });
 });
