@@ -1,14 +1,14 @@
 /** --adopt and --replace: leave to write into tables that increp did not fill, and never into all of them by one word. */
 import { IncrepError } from '../errors.ts';
 import { readPattern, starsOf } from '../schema/patterns.ts';
-import type { Request } from '../sync/plan/plan.ts';
+import type { PlanRequest } from '../sync/plan/plan.ts';
 
 interface Claims {
   readonly adopt: boolean;
   readonly replace: boolean;
 }
 
-export const claimOf = ({ adopt, replace }: Claims): Request['claim'] =>
+export const claimOf = ({ adopt, replace }: Claims): PlanRequest['claim'] =>
   adopt ? 'adopt' : replace ? 'replace' : undefined;
 
 /** @throws IncrepError USAGE */

@@ -10,7 +10,7 @@ import { inOrder, tableNames, type Facts, type TableFacts, type TableFailure } f
 import { foreseeAllGone, type ForeseenGone } from '../sync/load/preview-removed-rows.ts';
 import { gatherDependents } from '../sync/facts/gather-dependents.ts';
 import { limitRefusal } from '../sync/load/removed-rows.ts';
-import type { LoadPlan, Plan, Request } from '../sync/plan/plan.ts';
+import type { LoadPlan, Plan, PlanRequest } from '../sync/plan/plan.ts';
 import { planAll } from '../sync/plan/complete-plan.ts';
 import { foreseeObstruction, type Obstruction } from '../sync/plan/obstructions.ts';
 import { selectionWords } from './describe-selection.ts';
@@ -62,7 +62,7 @@ export interface Preview {
 export async function previewTables(
   context: Pick<RunContext, 'settings' | 'source' | 'destination' | 'tools' | 'timing'>,
   facts: Facts,
-  request: Request & { readonly isForced: boolean },
+  request: PlanRequest & { readonly isForced: boolean },
 ): Promise<Preview[]> {
   const { planned, failures } = await planAll(context, facts, request);
   const estimates = await estimateReading(context.source, planned);

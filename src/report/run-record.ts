@@ -3,7 +3,7 @@ import type { Failure, TableOutcome } from '../events.ts';
 import type { RunRecord } from '../schema/run-record.ts';
 import { reasonText } from './reasons.ts';
 
-interface Run {
+interface RecordedRun {
   readonly id: string;
   readonly pipeline: string;
 }
@@ -11,7 +11,7 @@ interface Run {
 type Redact = (text: string) => string;
 
 export const tableRecord = (
-  run: Run,
+  run: RecordedRun,
   outcome: TableOutcome,
   table: string,
   redact: Redact,

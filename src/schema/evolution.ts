@@ -31,7 +31,7 @@ export interface Evolution {
   readonly compared: readonly string[];
 }
 
-export interface Evolving {
+export interface EvolutionInput {
   /** When the copy was made, and now. */
   readonly recorded: Shape;
   readonly current: Shape;
@@ -50,7 +50,7 @@ export type EvolutionPlan =
   | { readonly kind: 'not-in-place'; readonly obstacles: readonly EvolutionObstacle[] };
 
 /** The steps, or why there are none. */
-export function evolutionOf(evolving: Evolving): EvolutionPlan {
+export function evolutionOf(evolving: EvolutionInput): EvolutionPlan {
   const { recorded, current, copy } = evolving;
   if (recorded.oid !== current.oid) return { kind: 'not-in-place', obstacles: [{ code: 'rows-unknown' }] };
   const steps = current.columns.map((column) => stepFor(column, evolving));
@@ -75,7 +75,7 @@ export function evolutionOf(evolving: Evolving): EvolutionPlan {
 const find = (columns: readonly Column[], wanted: string): Column | undefined =>
   columns.find(({ name }) => name === wanted);
 
-function stepFor(column: Column, evolving: Evolving): Step {
+function stepFor(column: Column, evolving: EvolutionInput): Step {
   const { name } = column;
   const old = find(evolving.recorded.columns, name);
   const obstacle = keyObstacle(column, old, evolving);
@@ -104,21 +104,21 @@ function stepFor(column: Column, evolving: Evolving): Step {
   };
 }
 
-const addition = (column: Column, evolving: Evolving): Partial<Evolution> => ({
+const addition = (column: Column, evolving: EvolutionInput): Partial<Evolution> => ({
   added: [column],
   filled: [column.name],
   ...(column.isNotNull && demand(column, evolving)),
 });
 
 /** Rows that are marked as deleted have no value for a column that came later. */
-const demand = ({ name }: Column, { keepsMarked }: Evolving): Partial<Evolution> =>
+const demand = ({ name }: Column, { keepsMarked }: EvolutionInput): Partial<Evolution> =>
   keepsMarked ? {} : { tightened: [name] };
 
 /** What identifies a row, or says when it changed, has to be the same column with the same values. */
 function keyObstacle(
   column: Column,
   old: Column | undefined,
-  { mergeKey, replicationKey, copy }: Evolving,
+  { mergeKey, replicationKey, copy }: EvolutionInput,
 ): EvolutionObstacle | undefined {
   const { name } = column;
   const isIdentity = mergeKey.includes(name);

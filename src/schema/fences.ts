@@ -23,7 +23,7 @@ export type Fence = Readonly<z.infer<typeof fenceSchema>>;
 /** A fence costs a line in the state; more marks than this are not worth telling apart. */
 const MAX_FENCES = 16;
 
-interface Known {
+interface FencesBefore {
   readonly keyType: KeyType;
   /** The cursor that the previous sync left. */
   readonly cursor: string | null;
@@ -33,7 +33,7 @@ interface Known {
 }
 
 /** Where the window of this snapshot starts (before lookback). `alive` was listed inside the snapshot. */
-export function windowStart(known: Known, alive: readonly string[]): string | null {
+export function windowStart(known: FencesBefore, alive: readonly string[]): string | null {
   const ended = known.fences.filter(
     (fence) => !known.isSameServerLife || fence.transactions.some((name) => !alive.includes(name)),
   );
@@ -45,7 +45,7 @@ export function windowStart(known: Known, alive: readonly string[]): string | nu
  * gives the beginning of one as a key would show it, where that is visible.
  */
 export function nextFences(
-  known: Known,
+  known: FencesBefore,
   remaining: readonly string[],
   startOf: (transaction: string) => string | null = () => null,
 ): Fence[] {
@@ -60,7 +60,7 @@ export function nextFences(
   );
 }
 
-function markOf(known: Known, transaction: string): string | null {
+function markOf(known: FencesBefore, transaction: string): string | null {
   const fence = known.fences.find(({ transactions }) => transactions.includes(transaction));
   // Prepared before a restart of the server, it has another name now (-1/<xid>) and may be any of those known.
   const isRenamed = !known.isSameServerLife || (transaction.startsWith('-1/') && !fence);
@@ -84,11 +84,11 @@ function bounded(keyType: KeyType, fences: readonly Fence[]): Fence[] {
   ];
 }
 
-interface Settled extends Pick<Known, 'cursor' | 'fences'> {
+interface SettledFences extends Pick<FencesBefore, 'cursor' | 'fences'> {
   /** Null for a table without a replication key, which has no cursor. */
   readonly keyType: KeyType | null;
 }
 
 /** Below this everything is in the destination, whatever is still in flight. */
-export const settledCursor = ({ keyType, cursor, fences }: Settled): string | null =>
+export const settledCursor = ({ keyType, cursor, fences }: SettledFences): string | null =>
   keyType && lowestCursor(keyType, [cursor, ...fences.map((fence) => fence.from)]);

@@ -12,7 +12,7 @@ export const COUNTERS_FILE = 'metrics.counters.json';
 /** A lock is held for milliseconds; one that is older was left behind by a run that was killed. */
 const LOCK_IS_STALE_AFTER_MS = 5000;
 
-interface Request {
+interface CountersUpdate {
   /** Of the state. */
   readonly directory: string;
   readonly pipeline: string;
@@ -30,7 +30,7 @@ export async function updateCounters({
   pipeline,
   change,
   use,
-}: Request): Promise<string | undefined> {
+}: CountersUpdate): Promise<string | undefined> {
   const path = join(directory, COUNTERS_FILE);
   const unlock = await locked(directory, `${path}.lock`).catch((error: Error) => error);
   try {
@@ -48,12 +48,12 @@ export async function updateCounters({
   }
 }
 
-interface Found {
+interface FoundCounters {
   readonly counters: Counters | undefined;
   readonly trouble?: string;
 }
 
-async function readTally(path: string, pipeline: string): Promise<Found> {
+async function readTally(path: string, pipeline: string): Promise<FoundCounters> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');

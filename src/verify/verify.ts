@@ -11,7 +11,7 @@ import { stateTable } from '../sql/state.ts';
 import { lockShape } from '../sql/window.ts';
 import { compareSides } from '../sync/compare/compare-sides.ts';
 import { sidesOf } from '../sync/compare/sides.ts';
-import type { Difference } from '../sync/compare/differences.ts';
+import type { RowDifference } from '../sync/compare/differences.ts';
 import { withoutGone } from './changed-since-read.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { keepsRest } from '../sync/plan/reload-guard.ts';
@@ -38,7 +38,7 @@ export interface Verified {
   /** ...and there only. */
   readonly kept: number;
   /** The first keys of each kind, as JSON: the merge key's values as text, or a row without one as far as it is shown. */
-  readonly keys: Readonly<Record<Difference['kind'] | 'kept', readonly string[]>>;
+  readonly keys: Readonly<Record<RowDifference['kind'] | 'kept', readonly string[]>>;
   /** What the counts do not tell. */
   readonly notes: readonly string[];
   readonly durationSeconds: number;
@@ -139,7 +139,7 @@ export async function recordIn(
     : stateRecordSchema.parse(record);
 }
 
-async function countDifferences(differences: AsyncIterable<Difference>, areExtraKept: boolean) {
+async function countDifferences(differences: AsyncIterable<RowDifference>, areExtraKept: boolean) {
   const counts = { missing: 0, extra: 0, changed: 0, duplicated: 0, newer: 0, kept: 0 };
   const keys: Record<keyof typeof counts, string[]> = {
     ...{ missing: [], extra: [], changed: [], duplicated: [] },

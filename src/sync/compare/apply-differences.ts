@@ -7,17 +7,17 @@ import type { Relation } from '../../schema/relations.ts';
 import { copyIn, copyOut } from '../../sql/copy.ts';
 import { deleteDoubles, deleteKeys, markDeleted, selectKeys } from '../../sql/removal.ts';
 import { onRows } from '../../sql/row-source.ts';
-import type { Difference } from './differences.ts';
+import type { RowDifference } from './differences.ts';
 import { batched } from './key-batches.ts';
 import { keyColumns } from './sides.ts';
-import type { TableFacts } from '../facts/facts.ts';
+import type { CopyFacts } from '../facts/facts.ts';
 import { metadataColumnsOf } from '../write/metadata-columns.ts';
 import { keepsRest } from '../plan/reload-guard.ts';
 import type { RunContext } from '../context/run-context.ts';
 
 interface Repairing {
   readonly context: RunContext;
-  readonly facts: TableFacts;
+  readonly facts: CopyFacts;
   readonly relation: Relation;
   readonly source: pg.ClientBase;
   readonly destination: pg.ClientBase;
@@ -31,7 +31,7 @@ interface Applying {
 /** Returns how many rows were removed; those to be written wait in the staging table. */
 export async function applyDifferences(
   repairing: Repairing,
-  differences: AsyncIterable<Difference>,
+  differences: AsyncIterable<RowDifference>,
   { extra }: Applying = { extra: 'remove' },
 ): Promise<number> {
   const { facts, relation, destination } = repairing;

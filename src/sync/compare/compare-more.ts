@@ -17,6 +17,7 @@ import type { IncrementalPlan } from '../plan/plan.ts';
 import { instanceOf } from '../facts/server-instance.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { applyDifferences } from './apply-differences.ts';
+import { enterPhase } from '../context/phases.ts';
 
 interface Comparing {
   readonly context: RunContext;
@@ -39,9 +40,8 @@ export async function compareMore(comparing: Comparing): Promise<MergeCounts> {
   const hasOldRows = rewritten && (await holdsOldRows(comparing, rewritten));
   if (recent === undefined && hasOldRows) return NO_COUNTS;
   const isWhole = recent === undefined || (rewritten && !hasOldRows);
-  const table = facts.settings.name;
   const detail = isWhole ? 'every row compared' : 'the latest rows compared';
-  await context.emit({ type: 'phase-started', table, phase: 'copy', detail });
+  await enterPhase(context, facts, 'copy', { detail });
   const relation = plan.source;
   await destination.query(deleteAll(facts.stagingName));
   const sides = sidesOf(facts, {

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { ask } from '../../postgres/usual-path.ts';
 import { closeRows, declareRows, digestGroups, fetchRows, type Comparable } from '../../sql/compare.ts';
-import { findDifferences, type Difference } from './differences.ts';
+import { findDifferences, type RowDifference } from './differences.ts';
 import { differingGroups, totalRows, type GroupDigest } from './digests.ts';
 import type { HashedRow } from './keys.ts';
 
@@ -14,7 +14,7 @@ export interface ComparedSide {
 export interface Comparison {
   readonly sourceRows: number;
   readonly destinationRows: number;
-  readonly differences: AsyncIterable<Difference>;
+  readonly differences: AsyncIterable<RowDifference>;
 }
 
 /** Few enough to be garbage before they grow old: V8 lets old garbage lie until there is a lot of it. */

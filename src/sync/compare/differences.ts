@@ -1,7 +1,7 @@
 /** Walks two ordered streams of rows side by side. Holds a batch of each at a time. */
 import { Keys, type HashedRow, type RowsOfKey } from './keys.ts';
 
-export type Difference =
+export type RowDifference =
   /** At the source only. */
   | { readonly kind: 'missing'; readonly key: string; readonly rows?: number }
   /** At the destination only. `rows`: of equal ones that have no key; 1 unless told. */
@@ -16,7 +16,7 @@ export type Difference =
 export async function* findDifferences(
   source: AsyncIterable<readonly HashedRow[]>,
   destination: AsyncIterable<readonly HashedRow[]>,
-): AsyncGenerator<Difference> {
+): AsyncGenerator<RowDifference> {
   const [left, right] = [new Keys(source), new Keys(destination)];
   let [a, b] = [await left.next(), await right.next()];
   while (a || b) {
@@ -34,14 +34,14 @@ function compare(a: RowsOfKey | undefined, b: RowsOfKey | undefined): number {
   return left < right ? -1 : Number(left > right);
 }
 
-const NONE: readonly Difference[] = [];
+const NONE: readonly RowDifference[] = [];
 
-function judge(source: RowsOfKey | undefined, destination: RowsOfKey | undefined): readonly Difference[] {
+function judge(source: RowsOfKey | undefined, destination: RowsOfKey | undefined): readonly RowDifference[] {
   if ((source ?? destination)?.[0].copies !== undefined) return countCopies(source?.[0], destination?.[0]);
   const kind = kindOf(source, destination);
   if (!kind && !isTwice(source) && !isTwice(destination)) return NONE;
   const key = (source ?? destination)?.[0].key ?? '';
-  const found: Difference[] = [];
+  const found: RowDifference[] = [];
   if (isTwice(source)) found.push({ kind: 'duplicated', key, side: 'source' });
   if (isTwice(destination)) found.push({ kind: 'duplicated', key, side: 'destination' });
   if (kind) found.push({ kind, key });
@@ -51,7 +51,7 @@ function judge(source: RowsOfKey | undefined, destination: RowsOfKey | undefined
 function countCopies(
   source: HashedRow | undefined,
   destination: HashedRow | undefined,
-): readonly Difference[] {
+): readonly RowDifference[] {
   const { key = '' } = source ?? destination ?? {};
   const { copies: there = 0, pendingCopies: pending = 0 } = source ?? {};
   const here = destination?.copies ?? 0;

@@ -8,7 +8,7 @@ import type { Comparable } from '../../sql/compare.ts';
 import { ident } from '../../sql/identifiers.ts';
 import { markIn, oursIn } from '../../sql/metadata-columns.ts';
 import type { KeyColumn } from '../../sql/removal.ts';
-import type { TableFacts } from '../facts/facts.ts';
+import type { CopyFacts } from '../facts/facts.ts';
 import { metadataColumnsOf } from '../write/metadata-columns.ts';
 import { groupsFor } from './digests.ts';
 
@@ -24,7 +24,7 @@ export interface Scope {
   readonly destination: TableName;
 }
 
-export function sidesOf(facts: TableFacts, scope: Scope): Record<'source' | 'destination', Comparable> {
+export function sidesOf(facts: CopyFacts, scope: Scope): Record<'source' | 'destination', Comparable> {
   const { settings, destinationName, destination, sourceRows } = facts;
   const { relation, where } = scope;
   const rows = Math.max(relation.estimatedRows ?? 0, destination?.estimatedRows ?? 0);
@@ -53,7 +53,7 @@ function versionIn({ columns }: Relation, name: string | undefined): Comparable[
 }
 
 /** Where a column of ours is missing, or was added a moment ago, no row is marked yet, and none is another pipeline's. */
-function oursAmong(facts: TableFacts): string[] {
+function oursAmong(facts: CopyFacts): string[] {
   const own = metadataColumnsOf(facts).filter((column) =>
     facts.destination?.columns.some(({ name }) => name === column.name),
   );
@@ -67,7 +67,7 @@ const isOfExtension = ({ base, typeDetail }: Column): boolean =>
 
 /** The merge key with the types that it has on each side. */
 export function keyColumns(
-  { settings, natives }: TableFacts,
+  { settings, natives }: CopyFacts,
   relation: Relation,
   side: 'source' | 'destination',
 ): KeyColumn[] {

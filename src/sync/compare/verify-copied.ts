@@ -7,7 +7,7 @@ import { compareSides } from './compare-sides.ts';
 import { sidesOf } from './sides.ts';
 import type { TableFacts } from '../facts/facts.ts';
 
-export interface Comparison {
+export interface CopiedComparison {
   readonly facts: TableFacts;
   readonly relation: Relation;
   readonly source: pg.ClientBase;
@@ -29,7 +29,7 @@ export async function verifyCopied({
   table,
   where,
   whereCopied = where,
-}: Comparison): Promise<void> {
+}: CopiedComparison): Promise<void> {
   const scope = { relation, what: 'rows', isPending: 'false', destination: table } as const;
   const { differences } = await compareSides(
     { client: source, rows: sidesOf(facts, { ...scope, where }).source },

@@ -22,7 +22,7 @@ export interface DestinationSchema {
   readonly hasLoadTables: boolean;
 }
 
-export interface Copy extends StateNames {
+export interface DestinationNames extends StateNames {
   readonly settings: TableSettings;
   readonly stagingName: TableName;
   /** Undefined where nobody needs it. */
@@ -45,7 +45,7 @@ export interface DestinationFacts {
 /** As many questions for many schemas as for one. */
 export async function describeDestination(
   destination: Database,
-  copies: readonly Copy[],
+  copies: readonly DestinationNames[],
   pipeline: string,
 ): Promise<DestinationFacts> {
   const server = await destination.identity();
@@ -62,7 +62,7 @@ export async function describeDestination(
       ...ours,
     ]);
     const schemas = new Map(names.map((name) => [name, schemaOf(name, accessOf(name), relations)]));
-    const relationOf = ({ destinationName }: Copy) => relations.get(tableKey(destinationName));
+    const relationOf = ({ destinationName }: DestinationNames) => relations.get(tableKey(destinationName));
     const usable = copies.filter(({ destinationName: { schema } }) => accessOf(schema).canUse);
     const stateOf = await readStateRows(
       client,

@@ -15,7 +15,7 @@ import type { RowSource } from '../../sql/row-source.ts';
 import type { StateFile } from '../../state/state-files.ts';
 import { describeDestination, type DestinationSchema } from './describe-destination.ts';
 import { gatherNativeTypes, homesOf } from './user-types.ts';
-import { reconcile, type Saved } from './saved-state.ts';
+import { reconcile, type SavedState } from './saved-state.ts';
 import { describeSources, type Selected, type SelectedSource } from './source-selection.ts';
 import { countUnclaimed, isUnclaimed, type Unclaimed } from './unclaimed.ts';
 import type { RunContext } from '../context/run-context.ts';
@@ -25,49 +25,54 @@ export interface Servers {
   readonly destination: ServerIdentity;
 }
 
-export interface TableFacts {
+/** What it takes to read rows of the source, and to merge them into a table and compare them there. */
+export interface CopyFacts {
   readonly pipeline: string;
   readonly settings: TableSettings;
   readonly sourceName: TableName;
+  /** What is copied, as a FROM item. */
+  readonly sourceRows: RowSource;
+  readonly selected: Selected;
+  /** The table that the rows go to. */
   readonly destinationName: TableName;
-  /** What the state files and the histories call the copy. */
-  readonly copyName: string;
-  /** What its state, its loads and its lock go by. */
-  readonly stateName: TableName;
+  readonly destination: Relation | undefined;
   readonly stagingName: TableName;
-  /** Of the table into which what a load in chunks has missed is read. */
+  readonly staging: Relation | undefined;
+  /** Empty unless `types` is "native". */
+  readonly natives: NativeTypes;
+  readonly saved: SavedState;
+  readonly servers: Servers;
+}
+
+export interface TableFacts extends CopyFacts {
+  /** What the state files and the histories call the destination table. */
+  readonly copyName: string;
+  /** The name of its state, its loads and its lock. */
+  readonly stateName: TableName;
+  /** The table into which a load in chunks reads what it missed. */
   readonly windowName: TableName;
   /** What is copied: the table, or what the entry selects of it. */
   readonly source: Relation | undefined;
-  /** The same as a FROM item. */
-  readonly sourceRows: RowSource;
   /** All columns of the table, whatever is selected; undefined for a query. */
   readonly sourceColumns: readonly string[] | undefined;
-  readonly selected: Selected;
-  readonly destination: Relation | undefined;
-  readonly staging: Relation | undefined;
-  /** Somebody else's: ours is gone when its transaction ends. */
+  /** A table under `windowName` that increp did not make: its own is gone when its transaction ends. */
   readonly window: Relation | undefined;
-  /** Empty unless `types` is "native". */
-  readonly natives: NativeTypes;
   /** Rows of this pipeline. */
   readonly destinationHasRows: boolean;
-  /** What it has although no state of any kind names it; undefined where one does, or it is empty. */
+  /** The rows of a table of which increp has no state; undefined where it has one, or the table is empty. */
   readonly unclaimed: Unclaimed | undefined;
-  /** The name under which its state was found, where that is another than `stateName`. */
+  /** The name under which its state was found, where that is not `stateName`. */
   readonly formerStateName: string | undefined;
-  /** Whether it has rows of other pipelines; looked at only where this one is to keep them apart no longer. */
+  /** Whether it has rows of other pipelines; asked only where this pipeline stops keeping them apart. */
   readonly hasOthersRows: boolean;
-  /** A load in chunks that was broken off. */
+  /** An interrupted load in chunks. */
   readonly pendingLoad: PendingLoad | undefined;
   readonly stateFile: StateFile;
-  readonly saved: Saved;
-  readonly servers: Servers;
   readonly sourceSchema: SchemaAccess;
   readonly destinationSchema: SchemaAccess;
-  /** Whether the state table in the schema of the copy is there, and may be read. */
+  /** Whether the state table in the schema of the destination table exists, and may be read. */
   readonly stateTable: 'none' | 'unreadable' | 'readable';
-  /** Relations that the source does have in that schema, when the configured one is not among them. */
+  /** Relations of the source's schema, if the configured one is not among them. */
   readonly otherSourceNames: readonly string[];
   readonly sourcePassword: string | undefined;
 }

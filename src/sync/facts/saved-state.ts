@@ -13,7 +13,7 @@ import { tableCommand } from '../../shell-word.ts';
 import type { StateRows } from './state-rows.ts';
 import type { StateFile } from '../../state/state-files.ts';
 
-export type Saved =
+export type SavedState =
   | {
       readonly kind: 'none';
       readonly why: NoCursor;
@@ -33,7 +33,7 @@ export type Saved =
   /** It is somebody else's: nothing may be done before a person has looked at it. */
   | { readonly kind: 'foreign'; readonly what: string; readonly next: string };
 
-export interface Expected {
+export interface ExpectedState {
   /** What people call the table. */
   readonly label: string;
   readonly pipeline: string;
@@ -45,8 +45,8 @@ export interface Expected {
 export function reconcile(
   file: StateFile,
   { record: row, rival }: Pick<StateRows, 'record' | 'rival'>,
-  expected: Expected,
-): Saved {
+  expected: ExpectedState,
+): SavedState {
   const reset = resetRecordSchema.safeParse(row).data;
   if (reset) return afterReset(reset, file, rival, expected);
   const inDestination = row === undefined ? undefined : stateRecordSchema.safeParse(row);
@@ -72,8 +72,8 @@ function afterReset(
   { pipeline, reset, generation }: ResetRecord,
   file: StateFile,
   rival: string | undefined,
-  expected: Expected,
-): Saved {
+  expected: ExpectedState,
+): SavedState {
   if (pipeline !== expected.pipeline) return ofPipeline(pipeline, 'in the destination', expected);
   if (rival !== undefined) return rivalry(rival, expected);
   return {
@@ -85,17 +85,17 @@ function afterReset(
   };
 }
 
-const namesTable = (file: StateFile, { destination }: Expected): boolean =>
+const namesTable = (file: StateFile, { destination }: ExpectedState): boolean =>
   file.kind === 'record' ? isSameTable(file.record.destination, destination) : file.kind !== 'none';
 
 /** Before the schema of the copies was another one: what is called like a copy there is none that this tells of. */
-const ofElsewhere = ({ destination }: StateRecord): Saved => ({
+const ofElsewhere = ({ destination }: StateRecord): SavedState => ({
   kind: 'none',
   why: { code: 'state-file-of-another-table', table: printName(destination) },
   warnings: [],
 });
 
-function fromFileAlone(file: StateFile): Saved {
+function fromFileAlone(file: StateFile): SavedState {
   switch (file.kind) {
     case 'record':
       return {
@@ -137,22 +137,22 @@ function disagreement(row: StateRecord, file: StateFile): string[] {
 const unreadable = ({ path, why }: { path: string; why: string }): string =>
   `the state file ${path} is set aside: ${why}`;
 
-const unreadableRow = ({ label, destination }: Expected): Saved => ({
+const unreadableRow = ({ label, destination }: ExpectedState): SavedState => ({
   kind: 'foreign',
   what: `the state row of ${printName(destination)} in _increp_state was not written by this version of increp`,
   next: `Use the version that wrote it, or load the table again: ${tableCommand('reset', label)}`,
 });
 
-const rivalry = (rival: string, { destination, pipeline }: Expected): Saved => ({
+const rivalry = (rival: string, { destination, pipeline }: ExpectedState): SavedState => ({
   kind: 'foreign',
   what: `pipeline "${rival}" fills ${printName(destination)} too, and not both keep their rows apart by the column "${SOURCE}"`,
   next: `Give both "metadata_columns": ["${SOURCE}"], or pipeline "${pipeline}" another "dest_name". If "${rival}" is no more, delete its row from _increp_state.`,
 });
 
-function foreignness(record: StateRecord, where: string, expected: Expected): Saved | undefined {
+function foreignness(record: StateRecord, where: string, expected: ExpectedState): SavedState | undefined {
   const reset = tableCommand('reset', expected.label);
   const resync = `${reset} && ${tableCommand('sync', expected.label)}`;
-  const owner = (source: Expected['source']) => `${source.database}, ${printName(source)}`;
+  const owner = (source: ExpectedState['source']) => `${source.database}, ${printName(source)}`;
   if (record.pipeline !== expected.pipeline) return ofPipeline(record.pipeline, where, expected);
   if (owner(record.source) !== owner(expected.source)) {
     return {
@@ -170,17 +170,17 @@ function foreignness(record: StateRecord, where: string, expected: Expected): Sa
     : undefined;
 }
 
-const ofPipeline = (pipeline: string, where: string, expected: Expected): Saved => ({
+const ofPipeline = (pipeline: string, where: string, expected: ExpectedState): SavedState => ({
   kind: 'foreign',
   what: `the state of ${printName(expected.destination)} ${where} belongs to pipeline "${pipeline}", and this is "${expected.pipeline}"`,
   next: `Set PIPELINE_NAME=${pipeline} if it is the same one, give this one another destination, or forget that state: ${tableCommand('reset', expected.label)}`,
 });
 
-const isOtherCluster = ({ systemIdentifier }: ServerInstance, expected: Expected): boolean =>
+const isOtherCluster = ({ systemIdentifier }: ServerInstance, expected: ExpectedState): boolean =>
   systemIdentifier !== null &&
   expected.systemIdentifier !== null &&
   systemIdentifier !== expected.systemIdentifier;
 
 /** Of what was read; 0 where there is no record of it. Each commit, and each reset, counts one more. */
-export const generationOf = (saved: Saved): number =>
+export const generationOf = (saved: SavedState): number =>
   saved.kind === 'record' ? saved.record.generation : saved.kind === 'none' ? (saved.generation ?? 0) : 0;

@@ -1,9 +1,9 @@
 /** Whether one and the same server instance answers from the beginning of a table's sync to its end. */
 import { IncrepError } from '../../errors.ts';
 import { isSameInstance, serverInstanceSchema, type ServerInstance } from '../../schema/state-record.ts';
-import type { TableFacts } from './facts.ts';
+import type { CopyFacts } from './facts.ts';
 
-export const instanceOf = ({ servers: { source } }: Pick<TableFacts, 'servers'>): ServerInstance => ({
+export const instanceOf = ({ servers: { source } }: Pick<CopyFacts, 'servers'>): ServerInstance => ({
   systemIdentifier: source.systemIdentifier,
   timeline: source.timeline,
   startedAt: source.startedAt,

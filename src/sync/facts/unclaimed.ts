@@ -4,7 +4,7 @@ import { rowsText } from '../../report/reasons.ts';
 import { printName, type TableName } from '../../schema/names.ts';
 import { isReadableTable, type Relation } from '../../schema/relations.ts';
 import { tableCommand } from '../../shell-word.ts';
-import type { Saved } from './saved-state.ts';
+import type { SavedState } from './saved-state.ts';
 import { countedRows, type CountedRows } from './populated-tables.ts';
 import type { RunContext } from '../context/run-context.ts';
 
@@ -14,15 +14,15 @@ export interface Unclaimed extends CountedRows {
   readonly destination: string;
 }
 
-interface Known {
+interface ClaimEvidence {
   readonly destination: Relation | undefined;
-  readonly saved: Saved;
+  readonly saved: SavedState;
   readonly pendingLoad: unknown;
   /** Whether another pipeline has a state of the table, where several may fill one. */
   readonly isTaken: boolean;
 }
 
-export const isUnclaimed = ({ destination, saved, pendingLoad, isTaken }: Known): boolean =>
+export const isUnclaimed = ({ destination, saved, pendingLoad, isTaken }: ClaimEvidence): boolean =>
   isReadableTable(destination) &&
   saved.kind === 'none' &&
   saved.isNamed !== true &&

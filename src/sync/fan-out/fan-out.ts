@@ -5,11 +5,11 @@
 import type { Statement } from '../../sql/search-path.ts';
 import type { Database } from '../../postgres/database.ts';
 import type { Timing } from '../../timing.ts';
-import { Rendezvous, type Patience } from './rendezvous.ts';
+import { Rendezvous, type MeetingWait } from './rendezvous.ts';
 import type { FanOut, ReaderGroup } from './reader-group.ts';
 import { SharedSnapshot } from './shared-snapshot.ts';
 
-interface Options {
+interface FanOutOptions {
   /** Names of destinations. */
   readonly names: readonly string[];
   /** A connection to the source more, for a snapshot that several look at. */
@@ -19,7 +19,7 @@ interface Options {
 }
 
 export class Sharing implements AsyncDisposable {
-  readonly #options: Options;
+  readonly #options: FanOutOptions;
   readonly #tables = new Map<string, Rendezvous<string, undefined>>();
   readonly #rounds = new Map<Rendezvous<string, undefined>, Round>();
   readonly #active: Set<string>;
@@ -28,7 +28,7 @@ export class Sharing implements AsyncDisposable {
   readonly #idle: Database[] = [];
   readonly #held: Promise<void>[] = [];
 
-  constructor(options: Options) {
+  constructor(options: FanOutOptions) {
     this.#options = options;
     this.#active = new Set(options.names);
   }
@@ -113,7 +113,7 @@ class Round {
   readonly #meeting: Rendezvous<string, string>;
   readonly #gone = new Set<string>();
 
-  constructor(members: readonly string[], patience: Patience, open: Open) {
+  constructor(members: readonly string[], patience: MeetingWait, open: Open) {
     this.#open = open;
     this.#meeting = new Rendezvous<string, string>(members, patience);
   }

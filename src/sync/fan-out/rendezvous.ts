@@ -1,6 +1,6 @@
 /** Where those meet who are to do something together. It is over when all have come, or when the first has waited enough. */
 
-export interface Patience {
+export interface MeetingWait {
   /** Milliseconds. */
   readonly patience: number;
   readonly signal: AbortSignal | undefined;
@@ -9,12 +9,12 @@ export interface Patience {
 export class Rendezvous<Member, Brought> {
   readonly #expected: Set<Member>;
   readonly #present = new Map<Member, Brought>();
-  readonly #patience: Patience;
+  readonly #patience: MeetingWait;
   readonly #over = Promise.withResolvers<ReadonlyMap<Member, Brought>>();
   #isOver = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(expected: Iterable<Member>, patience: Patience) {
+  constructor(expected: Iterable<Member>, patience: MeetingWait) {
     this.#expected = new Set(expected);
     this.#patience = patience;
   }

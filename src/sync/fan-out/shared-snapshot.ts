@@ -9,7 +9,7 @@ import type { Statement } from '../../sql/search-path.ts';
 import { EXPORT_SNAPSHOT } from '../../sql/session.ts';
 import { Rendezvous } from './rendezvous.ts';
 
-interface Options {
+interface SharedSnapshotOptions {
   readonly source: Database;
   /** Names of destinations. */
   readonly members: Iterable<string>;
@@ -29,7 +29,7 @@ export type Sent<T> = (
   receivers: readonly PassThrough[],
 ) => { readonly told: Promise<T>; readonly sending: Promise<unknown> };
 
-interface Copy {
+interface SharedCopy {
   readonly what: string;
   readonly meeting: Rendezvous<string, PassThrough>;
   told?: Promise<unknown>;
@@ -43,11 +43,11 @@ export async function exportSnapshot(client: pg.ClientBase): Promise<string> {
 }
 
 export class SharedSnapshot {
-  readonly #options: Options;
+  readonly #options: SharedSnapshotOptions;
   readonly #members: Set<string>;
   readonly #opened = Promise.withResolvers<Opened>();
   readonly #left = Promise.withResolvers<void>();
-  readonly #copies: Copy[] = [];
+  readonly #copies: SharedCopy[] = [];
   readonly #branches = new Map<string, PassThrough[]>();
   #turn: Promise<unknown> = Promise.resolve();
   #exported: Promise<string> | undefined;
@@ -55,7 +55,7 @@ export class SharedSnapshot {
   #fault: unknown;
   #isBusy = false;
 
-  constructor(options: Options) {
+  constructor(options: SharedSnapshotOptions) {
     this.#options = options;
     this.#members = new Set(options.members);
     // Each of them hears of it where it waits.
@@ -120,7 +120,7 @@ export class SharedSnapshot {
     return { data, told: (await copy.told) as T };
   }
 
-  #copyFor(member: string, what: string): Copy {
+  #copyFor(member: string, what: string): SharedCopy {
     const known = this.#copies.find((copy) => copy.what === what && !copy.meeting.isOver);
     // Who waits for one of them comes to no other.
     for (const copy of this.#copies) if (copy !== known) copy.meeting.leave(member);

@@ -13,7 +13,7 @@ import type { KeyedPlan } from '../plan/plan.ts';
 import { ensureSameServer, instanceOf } from '../facts/server-instance.ts';
 import type { RunContext } from '../context/run-context.ts';
 
-type Waiting = Pick<RunContext, 'source' | 'settle' | 'timing' | 'signal' | 'emit'>;
+type FenceWait = Pick<RunContext, 'source' | 'settle' | 'timing' | 'signal' | 'emit'>;
 
 const transactionRow = z.object({
   transaction: z.string(),
@@ -81,7 +81,7 @@ export const fenceTarget = (facts: TableFacts, plan: KeyedPlan): FenceTarget => 
   ...markedRows(facts, plan),
 });
 
-export async function raiseFence(context: Waiting, target: FenceTarget): Promise<RaisedFence> {
+export async function raiseFence(context: FenceWait, target: FenceTarget): Promise<RaisedFence> {
   const identity = await context.source.identity();
   const fencedAt = new Date();
   const { table, keyType } = target;
@@ -129,7 +129,7 @@ export async function lookAtClock(
 }
 
 async function waitFor(
-  { source, settle, timing, signal, emit }: Waiting,
+  { source, settle, timing, signal, emit }: FenceWait,
   table: string,
   listed: readonly InFlight[],
 ): Promise<readonly InFlight[]> {

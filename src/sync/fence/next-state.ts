@@ -14,7 +14,7 @@ import {
 } from '../../schema/state-record.ts';
 import { contentSettings, type WasRead } from '../plan/unchanged-check.ts';
 import { clockShift, isReplaced, type ClockShift } from './clock-shift.ts';
-import type { TableFacts } from '../facts/facts.ts';
+import type { CopyFacts } from '../facts/facts.ts';
 import { generationOf } from '../facts/saved-state.ts';
 import { describeInFlight, type RaisedFence } from './fence.ts';
 import { isKeyedPlan, type IncrementalPlan, type KeyedPlan, type LoadPlan } from '../plan/plan.ts';
@@ -25,17 +25,14 @@ import type { TableJob } from '../plan/table-job.ts';
  * What an earlier sync knew of this very key. It serves a load too: that reads everything, but what is still open
  * then cannot write below the old cursor later either.
  */
-function recordBefore(
-  { saved }: TableFacts,
-  { replicationKey, keyType }: KeyedPlan,
-): KeyedRecord | undefined {
+function recordBefore({ saved }: CopyFacts, { replicationKey, keyType }: KeyedPlan): KeyedRecord | undefined {
   if (saved.kind !== 'record' || !isKeyed(saved.record)) return undefined;
   const { record } = saved;
   return record.replicationKey === replicationKey && record.keyType === keyType ? record : undefined;
 }
 
 /** What fences need to know of the sync before. */
-export function knownBefore(facts: TableFacts, plan: KeyedPlan) {
+export function knownBefore(facts: CopyFacts, plan: KeyedPlan) {
   const record = recordBefore(facts, plan);
   return {
     keyType: plan.keyType,
@@ -54,7 +51,7 @@ interface SyncEnd {
   readonly generation?: number;
 }
 
-export const nextGeneration = ({ saved }: TableFacts): number => generationOf(saved) + 1;
+export const nextGeneration = ({ saved }: CopyFacts): number => generationOf(saved) + 1;
 
 export function nextRecord(
   { context, facts, plan }: Pick<TableJob, 'context' | 'facts' | 'plan'>,
@@ -88,7 +85,7 @@ export function nextRecord(
   };
 }
 
-const cursorAfter = (facts: TableFacts, plan: IncrementalPlan | LoadPlan, fence: RaisedFence) =>
+const cursorAfter = (facts: CopyFacts, plan: IncrementalPlan | LoadPlan, fence: RaisedFence) =>
   isKeyedPlan(plan)
     ? {
         replicationKey: plan.replicationKey,
@@ -99,17 +96,17 @@ const cursorAfter = (facts: TableFacts, plan: IncrementalPlan | LoadPlan, fence:
       }
     : { replicationKey: null, keyType: null, cursor: null, isBounded: true, fences: [] };
 
-export const readAs = ({ settings: { lookbackSeconds, nullKeys } }: TableFacts): ReadAs => ({
+export const readAs = ({ settings: { lookbackSeconds, nullKeys } }: CopyFacts): ReadAs => ({
   lookbackSeconds,
   nullKeys,
 });
 
 /** Of transactions that had a number when the mark was read, all but those that remain had ended by the snapshot. */
-const settledXid = ({ servers }: TableFacts, { remaining, oldestXid, nextXid }: RaisedFence): string =>
+const settledXid = ({ servers }: CopyFacts, { remaining, oldestXid, nextXid }: RaisedFence): string =>
   remaining.length === 0 && !servers.source.isStandby ? nextXid : oldestXid;
 
 /** After a clock was set back nothing is known of where open transactions write: they are read for from the start. */
-function fencesAfter(facts: TableFacts, plan: KeyedPlan, { remaining, ...fence }: RaisedFence): Fence[] {
+function fencesAfter(facts: CopyFacts, plan: KeyedPlan, { remaining, ...fence }: RaisedFence): Fence[] {
   const transactions = remaining.map(({ transaction }) => transaction);
   if (transactions.length > 0 && shiftSince(facts, plan, { ...fence, remaining }).seconds > 0)
     return [{ from: null, transactions }];
@@ -122,7 +119,7 @@ function fencesAfter(facts: TableFacts, plan: KeyedPlan, { remaining, ...fence }
 }
 
 /** How far the source's clock, or the source itself, has moved away since the last sync. */
-export function shiftSince(facts: TableFacts, plan: KeyedPlan, fence: RaisedFence): ClockShift {
+export function shiftSince(facts: CopyFacts, plan: KeyedPlan, fence: RaisedFence): ClockShift {
   const record = recordBefore(facts, plan);
   if (!record || plan.keyType === 'integer') return { seconds: 0, warnings: [] };
   return clockShift(record, fence, facts.servers.source);
@@ -139,7 +136,7 @@ export type Due = 'all' | 'recent';
  * time there has its former one again, in front of the window; the destination has it within the window still. What was
  * deleted last is there again, which matters where deletes are carried over, and only a comparison of all rows finds it.
  */
-export function comparisonDue(facts: TableFacts, plan: KeyedPlan, fence: RaisedFence): Due | undefined {
+export function comparisonDue(facts: CopyFacts, plan: KeyedPlan, fence: RaisedFence): Due | undefined {
   const record = recordBefore(facts, plan);
   const { settings, servers } = facts;
   if (!record || settings.mergeKey.length === 0) return undefined;
@@ -156,7 +153,7 @@ export function comparisonDue(facts: TableFacts, plan: KeyedPlan, fence: RaisedF
 /** Bytes up to which a table is compared after any restart, because a restored copy of the data may have been started. */
 const RESTART_COMPARED_BYTES = 10_000_000;
 
-export function replacedWarning(facts: TableFacts, plan: KeyedPlan, fence: RaisedFence): string[] {
+export function replacedWarning(facts: CopyFacts, plan: KeyedPlan, fence: RaisedFence): string[] {
   const record = recordBefore(facts, plan);
   if (!record || !isReplaced(record, fence, facts.servers.source)) return [];
   const due = comparisonDue(facts, plan, fence);
@@ -175,10 +172,10 @@ export function replacedWarning(facts: TableFacts, plan: KeyedPlan, fence: Raise
   ];
 }
 
-const deletesCheckedBefore = ({ saved }: TableFacts): string | null =>
+const deletesCheckedBefore = ({ saved }: CopyFacts): string | null =>
   saved.kind === 'record' ? saved.record.deletesCheckedAt : null;
 
-export function fenceWarnings(facts: TableFacts, { remaining }: RaisedFence): string[] {
+export function fenceWarnings(facts: CopyFacts, { remaining }: RaisedFence): string[] {
   const standby = facts.servers.source.isStandby
     ? [
         'the source is a standby, which hides the transactions of its primary: only lookback protects from late commits',

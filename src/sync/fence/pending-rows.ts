@@ -11,7 +11,7 @@ import {
 } from '../../schema/state-record.ts';
 import { isWrittenSince, TRANSACTION_NUMBERS } from '../../sql/compare.ts';
 import { windowCondition, type Window } from '../../sql/window.ts';
-import type { TableFacts } from '../facts/facts.ts';
+import type { CopyFacts } from '../facts/facts.ts';
 import { instanceOf } from '../facts/server-instance.ts';
 
 /**
@@ -22,7 +22,7 @@ import { instanceOf } from '../facts/server-instance.ts';
  */
 export async function pendingAtSource(
   source: pg.ClientBase,
-  facts: TableFacts,
+  facts: CopyFacts,
   relation: Relation,
   record: StateRecord,
 ): Promise<string> {
@@ -35,7 +35,7 @@ export async function pendingAtSource(
 /** SQL predicate: by a transaction that the last sync did not see to its end. Undefined where numbers do not tell. */
 export async function writtenSince(
   source: pg.ClientBase,
-  facts: TableFacts,
+  facts: CopyFacts,
   relation: Relation,
   { settledXid, sourceLife }: StateRecord,
 ): Promise<string | undefined> {
@@ -47,7 +47,7 @@ export async function writtenSince(
 }
 
 const windowOf = (
-  { settings: { lookbackSeconds, nullKeys } }: TableFacts,
+  { settings: { lookbackSeconds, nullKeys } }: CopyFacts,
   { replicationKey, keyType, ...record }: KeyedRecord,
 ): Window => ({
   replicationKey,

@@ -11,7 +11,7 @@ import { farFrom, isWrittenSince } from '../../sql/compare.ts';
 import { IN_FLIGHT } from '../../sql/fence.ts';
 import type { Statement } from '../../sql/search-path.ts';
 import { HAS_ROWS_AT, hasRowsIn, type Window } from '../../sql/window.ts';
-import type { TableFacts } from '../facts/facts.ts';
+import type { CopyFacts } from '../facts/facts.ts';
 import type { RaisedFence } from './fence.ts';
 import { legacyStart } from './legacy-cursor.ts';
 import { countsOn, hasNumbers } from './pending-rows.ts';
@@ -38,7 +38,7 @@ const aliveRows = z.array(z.object({ transaction: z.string() }));
 const foundRow = z.object({ hasRows: z.boolean() });
 
 export function windowChoice(
-  facts: TableFacts,
+  facts: CopyFacts,
   plan: IncrementalPlan,
   fence: RaisedFence,
   { mustRead }: { readonly mustRead: boolean },
@@ -80,7 +80,7 @@ function saysNo(answers: readonly pg.QueryResult[]): boolean {
 }
 
 function windowFrom(
-  facts: TableFacts,
+  facts: CopyFacts,
   plan: IncrementalPlan,
   fence: RaisedFence,
   alive: readonly string[],
@@ -103,7 +103,7 @@ function windowFrom(
 }
 
 /** A row without a replication key is read at every sync, and must not take the place of the newest row of its key. */
-function sharingOf({ settings }: TableFacts, source: Relation): Pick<Window, 'sharing'> {
+function sharingOf({ settings }: CopyFacts, source: Relation): Pick<Window, 'sharing'> {
   const { mergeKey, nullKeys } = settings;
   if (nullKeys !== 'include' || isAppend(settings) || isUniqueBy(source, mergeKey)) return {};
   const parts = source.columns
@@ -117,7 +117,7 @@ export const SCANNED_BYTES = 100_000_000;
 
 /** Whether rows come with keys below the mark, and looking for them wherever they lie costs little. */
 const comesAnywhere = (
-  { selected }: TableFacts,
+  { selected }: CopyFacts,
   source: Relation,
   { isUncertain, origin }: RaisedFence,
 ): boolean =>
@@ -131,7 +131,7 @@ const comesAnywhere = (
  * numbers below the new end, too. Where the numbers of transactions do not tell what that is, everything is read.
  */
 function anywhere(
-  facts: TableFacts,
+  facts: CopyFacts,
   { since, source, keyType }: IncrementalPlan,
   { nextXid, high }: RaisedFence,
   from: string | null,
@@ -152,7 +152,7 @@ function anywhere(
 }
 
 /** Where the numbers of transactions tell which rows the last sync has seen. */
-const showsWhatIsNew = (facts: TableFacts, source: Relation, since: StateRecord): boolean =>
+const showsWhatIsNew = (facts: CopyFacts, source: Relation, since: StateRecord): boolean =>
   showsWriters(source) &&
   facts.selected.isSteady &&
   source.oid === since.shape.oid &&
@@ -166,7 +166,7 @@ const showsWhatIsNew = (facts: TableFacts, source: Relation, since: StateRecord)
  * rows of another table.
  */
 function quietProbe(
-  facts: TableFacts,
+  facts: CopyFacts,
   { since, source }: IncrementalPlan,
   { nextXid }: RaisedFence,
   window: Window,

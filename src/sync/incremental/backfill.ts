@@ -24,6 +24,7 @@ import type { RunContext } from '../context/run-context.ts';
 import type { EvolutionObstacle } from '../../reasons.ts';
 import { columnsText, obstacleText } from '../../report/differences.ts';
 import { Replan } from '../plan/replan.ts';
+import { enterPhase } from '../context/phases.ts';
 
 export interface Evolving {
   readonly context: RunContext;
@@ -58,7 +59,7 @@ async function isConvertedOtherwise(
 ): Promise<boolean> {
   const { compared, retyped } = evolution;
   const { mergeKey, replicationKey } = facts.settings;
-  await enter(context, facts, `compares ${columnsText(compared)}`);
+  await enterPhase(context, facts, 'copy', { detail: `compares ${columnsText(compared)}` });
   const sides = sidesOf(facts, {
     relation,
     what: 'rows',
@@ -124,7 +125,7 @@ async function copyFill(
   filled: readonly string[],
 ): Promise<Copied> {
   const { settings, natives, servers, sourceRows } = facts;
-  await enter(context, facts, columnsText(filled));
+  await enterPhase(context, facts, 'copy', { detail: columnsText(filled) });
   const wanted = new Set([...settings.mergeKey, ...filled]);
   const columns = relation.columns.filter(({ name }) => wanted.has(name));
   const table = fillTable(facts);
@@ -214,6 +215,3 @@ const notInPlace = (obstacle: EvolutionObstacle): Replan =>
   new Replan(new IncrepError('SCHEMA_CHANGED', { what: obstacleText(obstacle), next: 'Run increp again.' }), {
     notInPlace: obstacle,
   });
-
-const enter = (context: RunContext, { settings }: TableFacts, detail: string) =>
-  context.emit({ type: 'phase-started', table: settings.name, phase: 'copy', detail });

@@ -9,7 +9,7 @@ import { mergePasses } from '../../sql/merge.ts';
 import type { Statement } from '../../sql/search-path.ts';
 import { alterAfter, alterBefore, CHECK_DEFERRED, lockWholly } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { usersOfCopy } from '../lock/lock-holders.ts';
+import { waitingForUsers } from '../lock/lock-holders.ts';
 import { mergeOf } from '../write/merge-staging.ts';
 import { lockAlone } from '../lock/exclusive-lock.ts';
 import {
@@ -24,6 +24,7 @@ import { ensureNoneLost } from '../reshape/reshape.ts';
 import { mustSurvive, refusalFrom } from '../reshape/unsurvivable.ts';
 import { Replan } from '../plan/replan.ts';
 import { fillTable, type Evolving, type Fill } from './backfill.ts';
+import { enterPhase } from '../context/phases.ts';
 
 export interface Evolved {
   /** With the destination table as it is now. */
@@ -70,15 +71,9 @@ async function alter(evolving: Evolving, statement: Statement): Promise<Rebuildi
 
 /** In short attempts, so that no reader queues behind us while we wait for another one. */
 async function lock({ context, facts, destination }: Evolving, locks?: readonly string[]): Promise<void> {
-  const { settings, destinationName: table } = facts;
-  await context.emit({ type: 'phase-started', table: settings.name, phase: 'swap' });
-  const onWait = async () =>
-    context.emit({
-      type: 'phase-started',
-      table: settings.name,
-      phase: 'swap',
-      waitsFor: await usersOfCopy(destination, facts),
-    });
+  const { destinationName: table } = facts;
+  await enterPhase(context, facts, 'swap');
+  const onWait = waitingForUsers(context, facts, destination, 'swap');
   try {
     await lockAlone(
       destination,
@@ -101,12 +96,7 @@ async function fillRows(
   { context, facts, relation, destination }: Evolving,
   { columns }: Fill,
 ): Promise<number> {
-  await context.emit({
-    type: 'phase-started',
-    table: facts.settings.name,
-    phase: 'merge',
-    detail: 'old rows',
-  });
+  await enterPhase(context, facts, 'merge', { detail: 'old rows' });
   const { mergeKey } = facts.settings;
   const table = fillTable(facts);
   const merge = mergeOf(facts, relation);

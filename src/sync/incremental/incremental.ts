@@ -28,11 +28,12 @@ import { readWindow } from '../read/read-window.ts';
 import { removeDeleted, type Removal, type Removing } from './remove-deleted.ts';
 import { emptyStaging } from '../write/staging.ts';
 import { comparisonDue, replacedWarning, shiftSince } from '../fence/next-state.ts';
-import { verifyCopied, type Comparison } from '../compare/verify-copied.ts';
+import { verifyCopied, type CopiedComparison } from '../compare/verify-copied.ts';
 import { rowKey } from '../../schema/row-identity.ts';
 import { windowChoice } from '../fence/window-choice.ts';
 import { takenOver } from '../write/violations.ts';
 import { type Transfer, countsOf, olderWarning } from '../write/transfer.ts';
+import { enterPhase } from '../context/phases.ts';
 
 interface Changes extends TableJob<IncrementalPlan> {
   readonly fence: RaisedFence;
@@ -47,7 +48,7 @@ export async function syncChanges(changes: Changes): Promise<Transfer> {
     { context, facts, plan, destination, isCompared },
     windowChoice(facts, plan, fence, { mustRead: isVerified || comparesToo }),
     async () => {
-      await context.emit({ type: 'phase-started', table: facts.settings.name, phase: 'copy' });
+      await enterPhase(context, facts, 'copy');
       await emptyStaging(destination, facts, plan.source.columns);
     },
     (source, rows, window) => whileInView(changes, source, rows, window),
@@ -80,7 +81,7 @@ const withFilledRows = (reason: Reason, filledRows: number): Reason =>
     : reason;
 
 /** What has been done before the snapshot was let go. */
-interface Progress {
+interface CopiedChanges {
   readonly copied: Copied;
   readonly warnings: readonly string[];
   /** Values for columns that the copy lacks. */
@@ -95,7 +96,7 @@ async function whileInView(
   source: pg.ClientBase,
   copied: Copied,
   read: Window,
-): Promise<Progress> {
+): Promise<CopiedChanges> {
   const { facts, plan, destination, isVerified } = changes;
   const evolving = evolvingOf(changes);
   const fill = evolving && (await readFill(evolving, source));
@@ -167,7 +168,7 @@ async function remove(
   { context, facts, isForced }: Changes,
   copy: Omit<Removing, 'isForced'>,
 ): Promise<Removal> {
-  await context.emit({ type: 'phase-started', table: facts.settings.name, phase: 'deletes' });
+  await enterPhase(context, facts, 'deletes');
   return removeDeleted({ ...copy, isForced });
 }
 
@@ -183,7 +184,7 @@ const byKey = (window: Window): string => windowCondition({ ...withoutShared(win
 function scopeOf(
   { settings, stagingName }: TableFacts,
   window: Window,
-): Pick<Comparison, 'where' | 'whereCopied'> {
+): Pick<CopiedComparison, 'where' | 'whereCopied'> {
   const where = windowCondition(withoutShared(window));
   if (!window.orWritten) return { where };
   return settings.mergeKey.length === 0
@@ -220,7 +221,7 @@ async function mergeRows({ context, facts, plan, destination }: Changes, { rows 
   if (rows > 0) await holdCopy(destination, facts, context.timing, { holds: 'part' });
   if (!plan.hasMergeIndex) await ensureKeyIndex(destination, facts);
   if (rows === 0) return { counts: NO_COUNTS, older: 0, facts, fetched: 0 };
-  await context.emit({ type: 'phase-started', table: facts.settings.name, phase: 'merge' });
+  await enterPhase(context, facts, 'merge');
   const { source } = plan;
   const older = await dropOlderVersions(destination, mergeOf(facts, source), source);
   const share = shareOf(facts, rows);

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { IncrepError, reworded } from '../../errors.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { compareSides } from '../compare/compare-sides.ts';
-import type { Difference } from '../compare/differences.ts';
+import type { RowDifference } from '../compare/differences.ts';
 import { sidesOf } from '../compare/sides.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { ensureWithinLimit, goneWarning } from './removed-rows.ts';
@@ -18,6 +18,7 @@ import { emptyStaging } from '../write/staging.ts';
 import { verifyCopied } from '../compare/verify-copied.ts';
 import { applyDifferences } from '../compare/apply-differences.ts';
 import { type Transfer, countsOf, olderWarning } from '../write/transfer.ts';
+import { enterPhase } from '../context/phases.ts';
 
 type Adoption = TableJob<LoadPlan>;
 
@@ -27,7 +28,7 @@ export async function adoptTable(adoption: Adoption): Promise<Transfer> {
   await ensureMetadataColumns(destination, facts);
   await ensureIndexed(destination, facts);
   await emptyStaging(destination, facts, plan.source.columns);
-  await context.emit({ type: 'phase-started', table: facts.settings.name, phase: 'deletes' });
+  await enterPhase(context, facts, 'deletes');
   return withTableSnapshot({ context, facts, plan, isCompared: true }, undefined, [], (view) =>
     view.look((source) => repairFrom(adoption, source)),
   );
@@ -67,7 +68,7 @@ async function repairFrom(adoption: Adoption, source: pg.ClientBase): Promise<Tr
     counting(differences, () => (newer += 1)),
   );
   ensureWithinLimit(adoption, { gone: deleted, of: destinationRows });
-  await context.emit({ type: 'phase-started', table: facts.settings.name, phase: 'merge' });
+  await enterPhase(context, facts, 'merge');
   const older = await dropOlderVersions(destination, mergeOf(facts, relation), relation);
   const { refusal, ...merged } = await mergeInto({
     context,
@@ -92,9 +93,9 @@ async function repairFrom(adoption: Adoption, source: pg.ClientBase): Promise<Tr
 
 /** Rows of the destination that are left alone because they are newer. */
 async function* counting(
-  differences: AsyncIterable<Difference>,
+  differences: AsyncIterable<RowDifference>,
   onNewer: () => void,
-): AsyncGenerator<Difference> {
+): AsyncGenerator<RowDifference> {
   for await (const difference of differences) {
     if (difference.kind === 'newer') onNewer();
     yield difference;

@@ -17,11 +17,11 @@ import type { RunContext } from '../context/run-context.ts';
 /** `isEstimate`: by what the planners believe, because counting would have taken too long. */
 export type ForeseenGone = GoneRows & { readonly isEstimate: boolean };
 
-type Looking = Pick<RunContext, 'source' | 'destination' | 'timing'>;
+type Counting = Pick<RunContext, 'source' | 'destination' | 'timing'>;
 
 /** By table; those without a load, or of which nothing can go, are left out. */
 export async function foreseeAllGone(
-  work: Looking,
+  work: Counting,
   plans: Iterable<readonly [TableFacts, Plan]>,
 ): Promise<ReadonlyMap<TableFacts, ForeseenGone>> {
   const found = new Map<TableFacts, ForeseenGone>();
@@ -33,7 +33,7 @@ export async function foreseeAllGone(
 }
 
 async function foreseeGone(
-  work: Looking,
+  work: Counting,
   table: TableFacts,
   { source, adoption }: LoadPlan,
 ): Promise<ForeseenGone | undefined> {
@@ -59,7 +59,7 @@ function estimated(source: Relation, destination: Relation): ForeseenGone | unde
 const countRow = z.object({ rows: z.number() });
 
 function countGone(
-  { source, destination, timing }: Looking,
+  { source, destination, timing }: Counting,
   table: TableFacts,
   relation: Relation,
 ): Promise<GoneRows> {

@@ -12,7 +12,7 @@ export type LockTiming = Pick<Timing, 'lockTimeout' | 'exclusiveLock'>;
 /** SQLSTATE. */
 const LOCK_NOT_AVAILABLE = '55P03';
 
-interface Wanted {
+interface WantedLocks {
   readonly table: TableName;
   /** Statements that take one lock each, in the order in which a reader takes them. */
   readonly locks: readonly string[];
@@ -50,7 +50,7 @@ async function giveBack(client: pg.ClientBase): Promise<false> {
 /** @throws IncrepError LOCK_TIMEOUT, when others have not let go for a minute */
 export async function lockAlone(
   client: pg.ClientBase,
-  { table, locks, timing, onWait }: Wanted,
+  { table, locks, timing, onWait }: WantedLocks,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { total, retryDelay } = timing.exclusiveLock;

@@ -8,6 +8,8 @@ import { LOCK_HOLDERS } from '../../sql/locks.ts';
 import { stateTable } from '../../sql/state.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { RunContext } from '../context/run-context.ts';
+import { enterPhase } from '../context/phases.ts';
+import type { Phase } from '../../events.ts';
 
 /** How many are named. */
 const NAMED = 3;
@@ -77,10 +79,21 @@ async function holdersOf(
     .map((holder) => ({ ...holder, side }));
 }
 
-/** Asked by the very session that waits to put the copy in place, so that it does not name itself. */
-export async function usersOfCopy(
+/** For a wait for a lock on a destination table: reports the sessions that use it. `client` is the session that waits. */
+export const waitingForUsers =
+  (
+    context: Pick<RunContext, 'emit'>,
+    facts: Pick<TableFacts, 'settings' | 'destinationName'>,
+    client: pg.ClientBase,
+    phase: Phase,
+  ) =>
+  async (): Promise<void> =>
+    enterPhase(context, facts, phase, { waitsFor: await usersOf(client, facts) });
+
+/** Asked by the session that waits, so that it does not name itself. */
+async function usersOf(
   client: pg.ClientBase,
-  { destinationName: { schema, table } }: TableFacts,
+  { destinationName: { schema, table } }: Pick<TableFacts, 'destinationName'>,
 ): Promise<string> {
   const [first, ...others] = await holdersOf(client, 'destination', [schema, [table], []]);
   // Someone on a view of it, for one.

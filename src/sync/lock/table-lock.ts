@@ -9,7 +9,7 @@ import type { Timing } from '../../timing.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { generationOf } from '../facts/saved-state.ts';
 
-export interface Patience {
+export interface LockWait {
   readonly timing: Pick<Timing, 'tableLockPoll' | 'tableLockGrace'>;
   /** How long to wait for a holder that is alive. */
   readonly waitSeconds: number;
@@ -31,7 +31,7 @@ export async function holdTable(
   client: pg.ClientBase,
   facts: TableFacts,
   [lock, state]: readonly pg.QueryResult[],
-  patience: Patience,
+  patience: LockWait,
 ): Promise<void> {
   if (lock && state && isTaken(lock)) return ensureUnmoved(facts, state);
   await lockTable(client, facts, patience);
@@ -44,7 +44,7 @@ const isTaken = ({ rows }: pg.QueryResult): boolean => z.object({ taken: z.boole
 export async function lockTable(
   client: pg.ClientBase,
   { stateName }: Pick<TableFacts, 'stateName'>,
-  patience: Patience,
+  patience: LockWait,
 ): Promise<void> {
   const { waitSeconds, atMostSeconds = Infinity, timing } = patience;
   const wait = Math.min(Math.max(waitSeconds, timing.tableLockGrace), atMostSeconds);

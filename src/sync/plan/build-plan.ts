@@ -18,7 +18,7 @@ import {
   type Keyed,
   type LoadDraft,
   type Planned,
-  type Request,
+  type PlanRequest,
   type Way,
 } from './plan.ts';
 import { typeChangesOf } from './type-changes.ts';
@@ -88,7 +88,7 @@ function wayFor(now: TableFacts, source: Relation): Way {
 export function incremental(
   now: TableFacts,
   source: Relation,
-  request: Request,
+  request: PlanRequest,
   evolving?: { readonly evolution: Evolution; readonly drift: readonly Difference[] },
 ): DraftPlan {
   const since =
@@ -140,7 +140,7 @@ function columnChanges({ destination, settings, saved }: TableFacts): Reason[] {
   ];
 }
 
-function areDeletesDue({ settings, saved }: TableFacts, { areDeletesForced, now }: Request): boolean {
+function areDeletesDue({ settings, saved }: TableFacts, { areDeletesForced, now }: PlanRequest): boolean {
   if (settings.deletes === 'ignore') return false;
   const last = saved.kind === 'record' ? saved.record.deletesCheckedAt : null;
   if (areDeletesForced || last === null) return true;

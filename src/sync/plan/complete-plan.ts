@@ -13,21 +13,24 @@ import {
   type LoadDraft,
   type Loading,
   type Plan,
-  type Request,
+  type PlanRequest,
 } from './plan.ts';
 import { planTable } from './plan-table.ts';
 
-type Looking = Pick<RunContext, 'tools' | 'source'>;
+type PlanSources = Pick<RunContext, 'tools' | 'source'>;
 
-export const planCompletely = (context: Looking, facts: TableFacts, request: Request): Promise<Plan> =>
-  completePlan(context, facts, planTable(facts, request));
+export const planCompletely = (
+  context: PlanSources,
+  facts: TableFacts,
+  request: PlanRequest,
+): Promise<Plan> => completePlan(context, facts, planTable(facts, request));
 
 /**
  * Programs are asked for their versions only where a load needs them, because that takes longer than a quiet sync. The
  * pages of a table are described only where it is loaded in chunks, because that waits for a session that holds the table
  * exclusively.
  */
-export async function completePlan(context: Looking, facts: TableFacts, draft: DraftPlan): Promise<Plan> {
+export async function completePlan(context: PlanSources, facts: TableFacts, draft: DraftPlan): Promise<Plan> {
   if (draft.kind !== 'load') return draft;
   if (draft.adoption === 'compare') return { ...draft, loader: BY_COPY, chunking: AS_A_WHOLE };
   const { source, loader } = await findLoader(context, facts, draft.source);
@@ -36,7 +39,7 @@ export async function completePlan(context: Looking, facts: TableFacts, draft: D
 }
 
 async function findLoader(
-  context: Looking,
+  context: PlanSources,
   { settings, servers, sourcePassword }: TableFacts,
   relation: Relation,
 ): Promise<{ readonly source: Relation; readonly loader: LoaderChoice }> {
@@ -61,7 +64,7 @@ async function findLoader(
 }
 
 async function findChunks(
-  context: Looking,
+  context: PlanSources,
   facts: TableFacts,
   draft: LoadDraft,
 ): Promise<Pick<Loading, 'chunking'> & Pick<Plan, 'reasons'>> {
@@ -73,20 +76,20 @@ async function findChunks(
   return chooseChunks(facts, draft.source, { heap, size });
 }
 
-interface Planned {
+interface TableWithPlan {
   readonly table: TableFacts;
   readonly plan: Plan;
 }
 
 interface AllPlanned {
-  readonly planned: readonly Planned[];
+  readonly planned: readonly TableWithPlan[];
   /** Tables that have no plan. */
   readonly failures: readonly TableFailure[];
 }
 
 /** Of every table, with those of `facts` that are without facts. */
-export async function planAll(context: Looking, facts: Facts, request: Request): Promise<AllPlanned> {
-  const planned: Planned[] = [];
+export async function planAll(context: PlanSources, facts: Facts, request: PlanRequest): Promise<AllPlanned> {
+  const planned: TableWithPlan[] = [];
   const failures = [...facts.failures];
   for (const table of facts.tables) {
     try {

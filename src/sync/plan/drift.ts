@@ -34,7 +34,7 @@ export function settingsDrift(
   { mode, replicationKey, mergeKey }: TableFacts['settings'],
 ): Difference[] {
   const { mode: formerMode } = record.writtenAs ?? PLAINLY;
-  const changed = (setting: Setting, from: readonly string[], to: readonly string[]): Difference[] =>
+  const changed = (setting: DriftSetting, from: readonly string[], to: readonly string[]): Difference[] =>
     from.join(', ') === to.join(', ') ? [] : [{ code: 'setting-changed', setting, from, to }];
   return [
     ...changed('replication_key', [record.replicationKey ?? ''], [replicationKey ?? '']),
@@ -43,4 +43,4 @@ export function settingsDrift(
   ];
 }
 
-type Setting = Extract<Difference, { readonly code: 'setting-changed' }>['setting'];
+type DriftSetting = Extract<Difference, { readonly code: 'setting-changed' }>['setting'];

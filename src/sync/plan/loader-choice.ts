@@ -25,7 +25,7 @@ const SMALL = 10_000_000;
 export const lacksSize = ({ kind, estimatedRows, bytes }: Relation): boolean =>
   kind === 'table' && estimatedRows === undefined && bytes === 0;
 
-interface Situation {
+interface LoaderSituation {
   readonly wanted: Loader | 'auto';
   readonly source: Relation;
   readonly selection: Selection;
@@ -35,7 +35,7 @@ interface Situation {
   readonly password: string | undefined;
 }
 
-export function chooseLoader(situation: Situation): LoaderChoice {
+export function chooseLoader(situation: LoaderSituation): LoaderChoice {
   if (situation.wanted === 'copy') return BY_COPY;
   const cause =
     unfitServer(situation) ??
@@ -50,20 +50,21 @@ export function chooseLoader(situation: Situation): LoaderChoice {
   };
 }
 
-const isSmall = ({ wanted, source: { bytes } }: Situation): boolean => wanted === 'auto' && bytes <= SMALL;
+const isSmall = ({ wanted, source: { bytes } }: LoaderSituation): boolean =>
+  wanted === 'auto' && bytes <= SMALL;
 
 /**
  * pg_dump makes its settings before its transaction begins. In transaction pooling they land in sessions of other
  * people, an empty search_path among them, and its own transaction may run without them.
  */
-const unfitServer = ({ server }: Situation): CopyCause | undefined =>
+const unfitServer = ({ server }: LoaderSituation): CopyCause | undefined =>
   server.isPooled ? { code: 'source-pooled' } : undefined;
 
 /** Why pg_dump as it is installed cannot read that server. */
 export function unfitTools({
   tools,
   server: { version },
-}: Pick<Situation, 'tools' | 'server'>): CopyCause | undefined {
+}: Pick<LoaderSituation, 'tools' | 'server'>): CopyCause | undefined {
   if (!tools) return undefined;
   const { pgDump, pgRestore } = tools;
   const server = Math.floor(version / 10_000);
@@ -74,7 +75,7 @@ export function unfitTools({
   return pgRestore < pgDump ? { code: 'pg-restore-too-old', version: pgRestore, pgDump } : undefined;
 }
 
-function unfitRelation({ source, selection, server }: Situation): CopyCause | undefined {
+function unfitRelation({ source, selection, server }: LoaderSituation): CopyCause | undefined {
   const { kind, hasChildren, canSelectTable, columns } = source;
   const [option] = optionsOf(selection);
   if (option !== undefined) return { code: 'selection', setting: option };
@@ -96,5 +97,5 @@ const holdsMoney = ({ base, typeDetail }: Column): boolean =>
   [base.type, base.element?.type].some((type) => type === 'money' || type === 'money[]') ||
   (typeDetail ?? []).some((part) => /^>?\..* money(\[\])?( of .*)?$/s.test(part));
 
-const unfitPassword = ({ password }: Situation): CopyCause | undefined =>
+const unfitPassword = ({ password }: LoaderSituation): CopyCause | undefined =>
   fitsPassfile(password) ? undefined : { code: 'password-with-line-break' };

@@ -13,13 +13,13 @@ import { adopt, incremental, load } from './build-plan.ts';
 import { driftOf, settingsDrift } from './drift.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { reloadHindrance, lossRefusal } from './reload-guard.ts';
-import { isKeyedPlan, refuse, type DraftPlan, type Request } from './plan.ts';
+import { isKeyedPlan, refuse, type DraftPlan, type PlanRequest } from './plan.ts';
 import { unchangedCheckFor } from './unchanged-check.ts';
 import { refusalsOf } from './refusals.ts';
 import { typeDrift } from './type-changes.ts';
 import { notOurs, type Unclaimed } from '../facts/unclaimed.ts';
 
-export function planTable(now: TableFacts, request: Request): DraftPlan {
+export function planTable(now: TableFacts, request: PlanRequest): DraftPlan {
   if (!now.settings.isEnabled) return { kind: 'skip', action: 'skipped', reasons: [{ code: 'disabled' }] };
   const [refusal, ...others] = refusalsOf(now);
   if (refusal || !now.source)
@@ -44,7 +44,7 @@ export function planTable(now: TableFacts, request: Request): DraftPlan {
 }
 
 /** Nothing is known of the table, and it is not empty: only a person can say what is to become of it. */
-function claim(now: TableFacts, source: Relation, unclaimed: Unclaimed, request: Request): DraftPlan {
+function claim(now: TableFacts, source: Relation, unclaimed: Unclaimed, request: PlanRequest): DraftPlan {
   if (request.claim === 'adopt') return adopt(now, source);
   return request.claim === 'replace'
     ? load(now, source, 'initial', { code: 'rows-replaced', rows: unclaimed.rows, isMore: unclaimed.isMore })
@@ -52,7 +52,7 @@ function claim(now: TableFacts, source: Relation, unclaimed: Unclaimed, request:
 }
 
 /** Every time, because nothing tells which rows have changed. */
-function refresh(now: TableFacts, source: Relation, destination: Relation, request: Request): DraftPlan {
+function refresh(now: TableFacts, source: Relation, destination: Relation, request: PlanRequest): DraftPlan {
   const drift = driftOf(now, source, destination);
   if (drift.length > 0) return onDrift(now, source, destination, { request, drift });
   if (wasEmptied(now)) return load(now, source, 'initial', { code: 'destination-emptied' });
@@ -65,7 +65,7 @@ function refresh(now: TableFacts, source: Relation, destination: Relation, reque
 }
 
 interface Drifted {
-  readonly request: Request;
+  readonly request: PlanRequest;
   readonly drift: readonly Difference[];
 }
 

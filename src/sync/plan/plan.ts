@@ -118,13 +118,13 @@ export const refuse = (error: IncrepError, others: readonly IncrepError[] = []):
 });
 
 /** What an ordinary sync would be asked for. */
-export const ordinaryRequest = (): Request => ({
+export const ordinaryRequest = (): PlanRequest => ({
   isFullRefresh: false,
   areDeletesForced: false,
   now: new Date(),
 });
 
-export interface Request {
+export interface PlanRequest {
   readonly isFullRefresh: boolean;
   /** Look for deleted rows now, whenever that was done last. */
   readonly areDeletesForced: boolean;

@@ -1,8 +1,8 @@
 import { IncrepError } from '../../errors.ts';
-import type { Request } from './plan.ts';
+import type { PlanRequest } from './plan.ts';
 
 /** What to request instead of a plan that cannot be carried out. */
-export type PlanChange = Pick<Request, 'notInPlace' | 'removesFirst'>;
+export type PlanChange = Pick<PlanRequest, 'notInPlace' | 'removesFirst'>;
 
 /**
  * Rolls back the transaction of a plan that cannot be carried out. The table is planned once more with `change`; if that

@@ -4,7 +4,7 @@ import { broadcast, type Patience } from '../../postgres/broadcast.ts';
 import { copyToAll, type RowsSent } from '../../postgres/copy-pipe.ts';
 import { IncrepError } from '../../errors.ts';
 import type { Statement } from '../../sql/search-path.ts';
-import type { TableFacts } from '../facts/facts.ts';
+import type { CopyFacts } from '../facts/facts.ts';
 import type { IncrementalPlan, LoadPlan } from '../plan/plan.ts';
 import type { Sent, SharedSnapshot } from '../fan-out/shared-snapshot.ts';
 import { withTableDump } from './table-dump.ts';
@@ -50,7 +50,7 @@ interface Dump {
 export async function receiveDump(
   reading: {
     readonly context: RunContext;
-    readonly facts: TableFacts;
+    readonly facts: CopyFacts;
     readonly plan: IncrementalPlan | LoadPlan;
   },
   shared: SharedSnapshot,

@@ -14,19 +14,19 @@ import { shapeStamp } from '../../sql/catalog.ts';
 import type { Statement } from '../../sql/search-path.ts';
 import { serverInstance } from '../../sql/session.ts';
 import { hasRows, lockShape, selectWindow, type Window } from '../../sql/window.ts';
-import type { TableFacts } from '../facts/facts.ts';
+import type { CopyFacts } from '../facts/facts.ts';
 import type { IncrementalPlan, LoadPlan } from '../plan/plan.ts';
 import { ensureShape, mayReadMore } from './shape-check.ts';
 import { receiveCopy, receiveDump } from './fan-out-rows.ts';
 import { ensureSameServer, instanceOf } from '../facts/server-instance.ts';
 import { withTableDump } from './table-dump.ts';
-import { withView, type View } from './table-snapshot.ts';
+import { withView, type SourceView } from './table-snapshot.ts';
 import type { WindowChoice } from '../fence/window-choice.ts';
 import type { RunContext } from '../context/run-context.ts';
 
-interface Reading {
+interface WindowReading {
   readonly context: RunContext;
-  readonly facts: TableFacts;
+  readonly facts: CopyFacts;
   readonly plan: IncrementalPlan | LoadPlan;
   readonly destination: pg.ClientBase;
   /** Whether both sides are compared in the snapshot, which takes long and needs a session of its own. */
@@ -38,7 +38,7 @@ interface Reading {
  * is let go.
  */
 export async function readWindow<T>(
-  reading: Reading,
+  reading: WindowReading,
   { basis, questions, choose }: WindowChoice,
   prepare: () => Promise<void>,
   afterwards: (source: pg.ClientBase, copied: Copied, window: Window) => Promise<T>,
@@ -53,7 +53,7 @@ export async function readWindow<T>(
 
 /** The whole table by the planned loader. */
 export async function readWhole<T>(
-  reading: Reading,
+  reading: WindowReading,
   loader: Loader,
   afterwards: (source: pg.ClientBase, copied: Copied) => Promise<T>,
 ): Promise<T> {
@@ -67,10 +67,10 @@ export async function readWhole<T>(
 
 /** Locked against ALTER first, then looked at: from here on the shape is the planned one, or planning starts anew. */
 export async function withTableSnapshot<T>(
-  reading: Omit<Reading, 'destination'>,
+  reading: Omit<WindowReading, 'destination'>,
   basis: string | undefined,
   questions: readonly Statement[],
-  read: (view: View, answers: readonly pg.QueryResult[]) => Promise<T>,
+  read: (view: SourceView, answers: readonly pg.QueryResult[]) => Promise<T>,
 ): Promise<T> {
   const { context, facts, plan, isCompared = false } = reading;
   const lock = canLock(plan.source) ? [lockShape(facts.sourceName)] : [];
@@ -89,7 +89,7 @@ export async function withTableSnapshot<T>(
 }
 
 /** What the rows of a table look like on their way. */
-const rowsAs = ({ facts: { servers, natives }, plan }: Pick<Reading, 'facts' | 'plan'>) => ({
+const rowsAs = ({ facts: { servers, natives }, plan }: Pick<WindowReading, 'facts' | 'plan'>) => ({
   columns: plan.source.columns.map(({ name }) => name),
   format: copyFormatFor(plan.source.columns, natives, {
     source: servers.source.version,
@@ -104,8 +104,8 @@ const isStamped = ({ columns, stamp }: Relation, row: unknown): boolean =>
   columns.every(({ base }) => base.isBuiltIn) && stampRow.safeParse(row).data?.stamp === stamp;
 
 async function copyRows(
-  reading: Reading,
-  view: View,
+  reading: WindowReading,
+  view: SourceView,
   window: Window | undefined,
   isFresh: boolean,
 ): Promise<Copied> {
@@ -127,7 +127,7 @@ async function copyRows(
 
 async function copyFrom(
   context: RunContext,
-  { from }: View,
+  { from }: SourceView,
   statement: Statement,
   into: Parameters<typeof copyInto>[1],
   flow: Parameters<typeof copyInto>[2],
@@ -143,7 +143,7 @@ async function copyFrom(
   return { ...copied, rowsSent: await sent.rows };
 }
 
-async function dumpRows(reading: Reading, { from }: View): Promise<Copied> {
+async function dumpRows(reading: WindowReading, { from }: SourceView): Promise<Copied> {
   const { context, facts, destination } = reading;
   const flow = flowOf(context, facts, 'text');
   const into = (columns: readonly string[]) => ({
@@ -167,7 +167,7 @@ async function dumpRows(reading: Reading, { from }: View): Promise<Copied> {
   });
 }
 
-const flowOf = ({ emit, signal }: RunContext, { settings }: TableFacts, format: CopyFormat) => ({
+const flowOf = ({ emit, signal }: RunContext, { settings }: CopyFacts, format: CopyFormat) => ({
   format,
   onBytes: (bytes: number, rows: number | undefined) =>
     void emit({ type: 'rows-copied', table: settings.name, bytes, ...(rows !== undefined && { rows }) }),
@@ -175,12 +175,12 @@ const flowOf = ({ emit, signal }: RunContext, { settings }: TableFacts, format: 
 });
 
 /** A tool that finds nothing to copy and says "done" must not leave an empty table behind. */
-async function throwIfFilled({ facts }: Reading, source: pg.ClientBase): Promise<void> {
+async function throwIfFilled({ facts }: WindowReading, source: pg.ClientBase): Promise<void> {
   const { rows } = await ask<{ hasRows: boolean }>(source, hasRows(facts.sourceRows));
   if (rows[0]?.hasRows === true) throw shortCopy(facts, 'some', 0);
 }
 
-const shortCopy = ({ sourceName }: TableFacts, sent: number | string, arrived: number): IncrepError =>
+const shortCopy = ({ sourceName }: CopyFacts, sent: number | string, arrived: number): IncrepError =>
   new IncrepError('ROW_COUNT_MISMATCH', {
     what: `${printName(sourceName)} has ${sent} rows to copy and ${arrived} arrived`,
     next: 'Nothing was changed. Try initial_load: "copy", and please report this.',

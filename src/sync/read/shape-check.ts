@@ -7,18 +7,18 @@ import { printName } from '../../schema/names.ts';
 import { hasSql } from '../../schema/selection.ts';
 import { fingerprintOf, shapeOf, type Shape } from '../../schema/shape.ts';
 import { REWRITTEN_SINCE_SNAPSHOT } from '../../sql/heap.ts';
-import type { TableFacts } from '../facts/facts.ts';
+import type { CopyFacts } from '../facts/facts.ts';
 import { describeSources } from '../facts/source-selection.ts';
 
 /** Whether other tables may be read than the one that is locked before the snapshot. */
-export const mayReadMore = ({ settings: { selection }, selected }: TableFacts): boolean =>
+export const mayReadMore = ({ settings: { selection }, selected }: CopyFacts): boolean =>
   hasSql(selection) && !selected.isSteady;
 
 /**
  * To describe SQL locks what it reads until the transaction ends, and then it is certain that the snapshot shows the rows of
  * it. @throws IncrepError SCHEMA_CHANGED
  */
-export async function ensureShape(source: pg.ClientBase, facts: TableFacts, shape: Shape): Promise<void> {
+export async function ensureShape(source: pg.ClientBase, facts: CopyFacts, shape: Shape): Promise<void> {
   const { sourceName: name, settings } = facts;
   const isQuery = settings.selection.query !== null;
   const table = isQuery

@@ -8,7 +8,7 @@ import { withDump } from '../../postgres/dump.ts';
 import type { CopyBlock } from '../../postgres/dump-reader.ts';
 import { markProgram } from '../../sql/reader-mark.ts';
 import { startupOptions } from '../../sql/session.ts';
-import type { TableFacts } from '../facts/facts.ts';
+import type { CopyFacts } from '../facts/facts.ts';
 import type { LoadPlan, IncrementalPlan } from '../plan/plan.ts';
 import { exportSnapshot } from '../fan-out/shared-snapshot.ts';
 import type { RunContext } from '../context/run-context.ts';
@@ -19,16 +19,16 @@ interface Dumping {
   readonly signal: AbortSignal;
 }
 
-interface Request {
+interface DumpRequest {
   readonly context: RunContext;
-  readonly facts: TableFacts;
+  readonly facts: CopyFacts;
   readonly plan: IncrementalPlan | LoadPlan;
   /** In the snapshot that pg_dump is to see. */
   readonly source: pg.ClientBase;
 }
 
 export async function withTableDump<T>(
-  { context, facts, plan, source }: Request,
+  { context, facts, plan, source }: DumpRequest,
   use: (block: CopyBlock, dumping: Dumping) => Promise<T>,
 ): Promise<T> {
   const silence = new AbortController();

@@ -5,7 +5,7 @@ import { importSnapshot } from '../../sql/session.ts';
 import type { SharedSnapshot } from '../fan-out/shared-snapshot.ts';
 import type { RunContext } from '../context/run-context.ts';
 
-export interface View {
+export interface SourceView {
   /** Something that is over soon. */
   readonly ask: <T>(question: (source: pg.ClientBase) => Promise<T>) => Promise<T>;
   /** What is done in view of it when the rows have come. */
@@ -13,7 +13,7 @@ export interface View {
   readonly from: { readonly own: pg.ClientBase } | { readonly shared: SharedSnapshot };
 }
 
-interface Wanted {
+interface WantedSnapshot {
   /** Tells all that decides what is read; undefined where nobody shares it. */
   readonly what: string | undefined;
   /** Asked when it is opened, in the same message. */
@@ -24,8 +24,8 @@ interface Wanted {
 
 export async function withView<T>(
   context: RunContext,
-  { what, first, isCompared }: Wanted,
-  read: (view: View, answers: readonly pg.QueryResult[]) => Promise<T>,
+  { what, first, isCompared }: WantedSnapshot,
+  read: (view: SourceView, answers: readonly pg.QueryResult[]) => Promise<T>,
 ): Promise<T> {
   const { moment } = context;
   if (moment) {
@@ -36,15 +36,15 @@ export async function withView<T>(
   }
   const shared = what === undefined ? undefined : await context.group?.snapshot(what, first);
   if (shared) {
-    const ask: View['ask'] = (question) => shared.ask(question);
-    const look: View['look'] = isCompared ? (use) => inOwnSession(context, shared, use) : ask;
+    const ask: SourceView['ask'] = (question) => shared.ask(question);
+    const look: SourceView['look'] = isCompared ? (use) => inOwnSession(context, shared, use) : ask;
     return read({ ask, look, from: { shared } }, await shared.answers());
   }
   return context.source.withSnapshot(first, (source, { answers }) => read(viewOf(source), answers));
 }
 
-function viewOf(source: pg.ClientBase): View {
-  const ask: View['ask'] = (question) => question(source);
+function viewOf(source: pg.ClientBase): SourceView {
+  const ask: SourceView['ask'] = (question) => question(source);
   return { ask, look: ask, from: { own: source } };
 }
 

@@ -29,6 +29,7 @@ import { holdTable, lockingStatements, lockTable } from '../lock/table-lock.ts';
 import { fenceWarnings, nextRecord } from '../fence/next-state.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { type Transfer, NOTHING_MOVED } from '../write/transfer.ts';
+import { enterPhase } from '../context/phases.ts';
 
 export interface ApplyRequest extends Pick<TableJob, 'isForced' | 'isVerified'> {
   /** How long to wait for another run of the same table. */
@@ -59,9 +60,8 @@ export async function applyPlan(
 ): Promise<ApplyResult> {
   let result: Applied | Stopped | undefined;
   const progress: Progress = { done: 0, of: 0 };
-  const table = planned.settings.name;
   await addMissingLabels(context, planned);
-  await context.emit({ type: 'phase-started', table, phase: 'lock' });
+  await enterPhase(context, planned, 'lock');
   const lockWait = {
     timing: context.timing,
     waitSeconds: request.waitLockSeconds,
@@ -69,7 +69,7 @@ export async function applyPlan(
     signal: context.signal,
     onWait: (waitsFor: string) => {
       context.group?.leave();
-      return context.emit({ type: 'phase-started', table, phase: 'lock', waitsFor });
+      return enterPhase(context, planned, 'lock', { waitsFor });
     },
   };
   const facts = staysInPlace(plan) ? await addMetadataColumns(context, planned, lockWait) : planned;
@@ -100,13 +100,12 @@ const staysInPlace = (plan: IncrementalPlan | LoadPlan): boolean =>
 
 async function underLock(job: TableJob, progress: Progress): Promise<Applied | Stopped> {
   const { context, facts, plan } = job;
-  const table = facts.settings.name;
-  await context.emit({ type: 'phase-started', table, phase: 'fence' });
+  await enterPhase(context, facts, 'fence');
   const chunked = await inChunks(job, progress);
   if (chunked.kind === 'stopped') return chunked;
   const loaded = chunked.kind === 'loaded' ? chunked : await asAWhole(job, chunked.cause);
   const { transfer, record, fence, unchangedSince } = loaded;
-  await context.emit({ type: 'phase-started', table, phase: 'commit' });
+  await enterPhase(context, facts, 'commit');
   const warnings = isKeyedPlan(plan) ? fenceWarnings(facts, fence) : [];
   return {
     kind: 'applied',
@@ -205,7 +204,7 @@ async function hasCommitted(
 /** After the commit. A failure is only a warning, because the state row in the destination counts. */
 async function saveState(context: RunContext, facts: TableFacts, record: StateRecord): Promise<void> {
   const { stateFile, settings, copyName } = facts;
-  await context.emit({ type: 'phase-started', table: settings.name, phase: 'save-state' });
+  await enterPhase(context, facts, 'save-state');
   try {
     if (stateFile.kind === 'unreadable') await context.stateFiles.setAside(stateFile.path);
     await context.stateFiles.write(copyName, record);

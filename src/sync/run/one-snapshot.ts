@@ -20,14 +20,15 @@ import { exportSnapshot } from '../fan-out/shared-snapshot.ts';
 import { refreshed, syncTable, type TableRequest } from './sync-table.ts';
 import { holdTable, lockingStatements } from '../lock/table-lock.ts';
 import type { RunContext } from '../context/run-context.ts';
+import { enterPhase } from '../context/phases.ts';
 
-interface Waiting {
+interface WaitingTable {
   readonly table: TableFacts;
   readonly facts: TableFacts;
   readonly plan: IncrementalPlan | LoadPlan;
 }
 
-type Told = (table: TableFacts, change: (before: TableOutcome) => TableOutcome) => void;
+type OutcomeChange = (table: TableFacts, change: (before: TableOutcome) => TableOutcome) => void;
 
 /**
  * `tables`: those that others refer to come first. `tell` is called with what came of each. What fails before a table is
@@ -37,11 +38,11 @@ export async function syncAtOneMoment(
   context: RunContext,
   tables: readonly TableFacts[],
   request: TableRequest,
-  tell: Told,
+  tell: OutcomeChange,
 ): Promise<void> {
   try {
     const fences = new Map<string, RaisedFence>();
-    const waiting: Waiting[] = [];
+    const waiting: WaitingTable[] = [];
     for (const table of tables) {
       const facts = await refreshed(context, table);
       if ('error' in facts) continue;
@@ -69,9 +70,9 @@ const staysInPlace = (plan: Plan): plan is IncrementalPlan | LoadPlan =>
 
 async function syncWaiting(
   context: RunContext,
-  waiting: readonly Waiting[],
+  waiting: readonly WaitingTable[],
   request: TableRequest,
-  tell: Told,
+  tell: OutcomeChange,
 ): Promise<void> {
   for (const { table, ...planned } of waiting.toReversed()) {
     const rowsDeleted = await removeGone(context, planned, request);
@@ -87,14 +88,14 @@ async function syncWaiting(
 /** Returns how many rows went. */
 async function removeGone(
   context: RunContext,
-  { facts, plan }: Omit<Waiting, 'table'>,
+  { facts, plan }: Omit<WaitingTable, 'table'>,
   { isForced }: TableRequest,
 ): Promise<number> {
   if (facts.settings.deletes !== 'hard' || facts.settings.mergeKey.length === 0) return 0;
   const { timing, signal } = context;
   return context.destination.withWriting(lockingStatements(facts), async (destination, { answers }) => {
     await holdTable(destination, facts, answers, { timing, waitSeconds: 0, signal });
-    await context.emit({ type: 'phase-started', table: facts.settings.name, phase: 'deletes' });
+    await enterPhase(context, facts, 'deletes');
     return withTableSnapshot({ context, facts, plan, isCompared: true }, undefined, [], (view) =>
       view.look(async (source) => {
         const removing = { facts, relation: plan.source, source, destination, isForced };

@@ -8,7 +8,7 @@ import { asUsual } from '../../sql/search-path.ts';
 import { createRunsTable, createStateTable, stateTable, waitForLock } from '../../sql/state.ts';
 import type { DestinationSchema } from '../facts/describe-destination.ts';
 import type { Facts, TableFacts } from '../facts/facts.ts';
-import type { Request } from '../plan/plan.ts';
+import type { PlanRequest } from '../plan/plan.ts';
 import { refusalOf } from '../plan/refusals.ts';
 import type { RunContext } from '../context/run-context.ts';
 
@@ -25,7 +25,7 @@ interface Lack {
 export async function prepareDestination(
   context: RunContext,
   facts: Facts,
-  { claim }: Pick<Request, 'claim'>,
+  { claim }: Pick<PlanRequest, 'claim'>,
 ): Promise<ReadonlyMap<string, IncrepError>> {
   const refusals = new Map<string, IncrepError>();
   // When every table is refused, each says why, and nothing is made.

@@ -71,7 +71,7 @@ async function syncTables(context: RunContext, request: RunRequest, outcomes: Ta
   const facts = await persistently(context, () => prepare(context, request));
   const shown = await turnsOf(context, request.tables, facts);
   const tables = shown.filter(isKnown);
-  const pass: Pass = { context, request, tables, held: new Map(), gatheredAt };
+  const pass: RunPass = { context, request, tables, held: new Map(), gatheredAt };
   const finish = async (outcome: TableOutcome) => {
     outcomes.push(outcome);
     await context.emit({ type: 'table-finished', outcome });
@@ -113,7 +113,7 @@ const isKnown = (table: TableFacts | TableFailure): table is TableFacts => !isUn
 
 const isUnknown = (table: TableFacts | TableFailure): table is TableFailure => 'error' in table;
 
-interface Pass {
+interface RunPass {
   readonly context: RunContext;
   readonly request: RunRequest;
   readonly tables: readonly TableFacts[];
@@ -122,7 +122,7 @@ interface Pass {
   readonly gatheredAt: number;
 }
 
-async function syncOnce(pass: Pass, table: TableFacts, context: RunContext): Promise<TableOutcome> {
+async function syncOnce(pass: RunPass, table: TableFacts, context: RunContext): Promise<TableOutcome> {
   const before = pass.held.get(table);
   // While a large table loads, the other tables may change.
   const isStale =
@@ -136,7 +136,7 @@ async function syncOnce(pass: Pass, table: TableFacts, context: RunContext): Pro
 }
 
 /** Tables that had to wait for what others bring, or take away, as long as one of them comes further. */
-async function syncAgain(pass: Pass): Promise<void> {
+async function syncAgain(pass: RunPass): Promise<void> {
   const { context, request, held } = pass;
   const waiting = () => [...held.keys()].filter((table) => waitsForOthers(held.get(table)));
   for (let isMoving = true; isMoving;) {
@@ -160,7 +160,7 @@ async function syncAgain(pass: Pass): Promise<void> {
 
 /** Over connections of its own, while the table that needs it holds its transaction open. */
 const bringFor =
-  (pass: Pass, chain: readonly TableFacts[]): NonNullable<RunContext['bringTable']> =>
+  (pass: RunPass, chain: readonly TableFacts[]): NonNullable<RunContext['bringTable']> =>
   async (destination) => {
     const table = pass.tables.find(({ destinationName }) => isSame(destinationName, destination));
     if (!table || !table.settings.isEnabled || chain.includes(table)) return false;

@@ -10,7 +10,7 @@ import { withHolders } from '../lock/lock-holders.ts';
 import { copyCauseText, wholeLoadText } from '../../report/reasons.ts';
 import { completePlan } from '../plan/complete-plan.ts';
 import type { PlanChange } from '../plan/replan.ts';
-import type { DraftPlan, IncrementalPlan, LoadPlan, Plan, Request } from '../plan/plan.ts';
+import type { DraftPlan, IncrementalPlan, LoadPlan, Plan, PlanRequest } from '../plan/plan.ts';
 import { planTable } from '../plan/plan-table.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { NO_ROWS } from '../write/transfer.ts';
@@ -18,7 +18,7 @@ import { NO_ROWS } from '../write/transfer.ts';
 /** Three more than the first: enough for a failover of seconds, and over before the next cron minute. */
 const MAX_ATTEMPTS = 4;
 
-export type TableRequest = Request & ApplyRequest;
+export type TableRequest = PlanRequest & ApplyRequest;
 
 /** The wall clock says when, and may be set meanwhile; the monotonic one (milliseconds) says how long. */
 interface Start {
@@ -55,7 +55,7 @@ export async function syncTable(
   }
 }
 
-interface Attempt {
+interface TableAttempt {
   readonly facts: TableFacts;
   readonly request: TableRequest;
   /** From 1. */
@@ -76,7 +76,7 @@ type AttemptResult =
 
 async function attemptSync(
   context: RunContext,
-  { facts, request, attempt, isFirst, start }: Attempt,
+  { facts, request, attempt, isFirst, start }: TableAttempt,
 ): Promise<AttemptResult> {
   let plan: DraftPlan | undefined;
   const finished = (outcome: TableOutcome): AttemptResult => ({ kind: 'finished', outcome });

@@ -5,10 +5,10 @@ import { addOwnColumn } from '../../sql/destination.ts';
 import { lockWholly } from '../../sql/reshape.ts';
 import { altered } from './destination-lock.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { usersOfCopy } from '../lock/lock-holders.ts';
+import { waitingForUsers } from '../lock/lock-holders.ts';
 import { filledForNow, missingMetadataColumns } from './metadata-columns.ts';
 import { lockAlone } from '../lock/exclusive-lock.ts';
-import { lockTable, type Patience } from '../lock/table-lock.ts';
+import { lockTable, type LockWait } from '../lock/table-lock.ts';
 import type { RunContext } from '../context/run-context.ts';
 
 /** SQLSTATE. */
@@ -22,20 +22,14 @@ const UNDEFINED_TABLE = '42P01';
 export async function addMetadataColumns(
   context: Pick<RunContext, 'destination' | 'timing' | 'signal' | 'emit'>,
   facts: TableFacts,
-  patience: Patience,
+  patience: LockWait,
 ): Promise<TableFacts> {
-  const { destinationName: table, settings } = facts;
+  const { destinationName: table } = facts;
   const missing = missingMetadataColumns(facts);
   if (!facts.destination || missing.length === 0) return facts;
   return context.destination.withWriting([], async (client) => {
     await lockTable(client, facts, patience);
-    const onWait = async () =>
-      context.emit({
-        type: 'phase-started',
-        table: settings.name,
-        phase: 'lock',
-        waitsFor: await usersOfCopy(client, facts),
-      });
+    const onWait = waitingForUsers(context, facts, client, 'lock');
     try {
       const wanted = { table, locks: [lockWholly(table)], timing: context.timing, onWait };
       await lockAlone(client, wanted, context.signal);

@@ -21,7 +21,7 @@ import { ownRows } from '../facts/populated-tables.ts';
 const LOCK_NOT_AVAILABLE = '55P03';
 
 /** `part`: the rows that are about to come in belong to a table that has the others already. */
-export interface Expected {
+export interface ExpectedTable {
   readonly holds: 'part' | 'whole';
 }
 
@@ -30,7 +30,7 @@ export async function holdCopy(
   client: pg.ClientBase,
   facts: TableFacts,
   timing: Pick<Timing, 'lockTimeout' | 'exclusiveLock'>,
-  { holds }: Expected,
+  { holds }: ExpectedTable,
 ): Promise<void> {
   const { destinationName, destination, settings, pipeline } = facts;
   if (!destination) return;

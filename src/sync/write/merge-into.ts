@@ -15,7 +15,7 @@ import { CHECK_CONSTRAINTS, DEFER_CONSTRAINTS, MAY_REPLACE } from '../../sql/con
 import type { Merge } from '../../sql/merge.ts';
 import { lockWholly } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import { usersOfCopy } from '../lock/lock-holders.ts';
+import { waitingForUsers } from '../lock/lock-holders.ts';
 import { mergeOf, mergeStaging, type MergeCounts, type MergeOrder, type Share } from './merge-staging.ts';
 import { lockAlone } from '../lock/exclusive-lock.ts';
 import {
@@ -32,6 +32,7 @@ import {
 } from './violations.ts';
 import { Replan } from '../plan/replan.ts';
 import type { RunContext } from '../context/run-context.ts';
+import { enterPhase } from '../context/phases.ts';
 
 export interface Merging {
   readonly context: Pick<RunContext, 'timing' | 'signal' | 'emit' | 'group' | 'bringTable'>;
@@ -48,7 +49,7 @@ export interface MergedInto extends MergeCounts {
   readonly refusal: IncrepError | undefined;
 }
 
-interface Attempt {
+interface MergeAttempt {
   readonly order: MergeOrder;
   /** Taken down for the merge. */
   readonly indexes: readonly UniqueIndex[];
@@ -62,7 +63,7 @@ interface Attempt {
 export async function mergeInto(merging: Merging): Promise<MergedInto> {
   const { facts, source, destination, share } = merging;
   const merge = mergeOf(facts, source);
-  let attempt: Attempt = {
+  let attempt: MergeAttempt = {
     order: { removes: share === 'whole' ? 'first' : 'never', insertsFirst: false, replaces: undefined },
     indexes: [],
     brought: [],
@@ -90,17 +91,10 @@ export async function mergeInto(merging: Merging): Promise<MergedInto> {
 async function tryToMerge(
   { context, facts, destination, share }: Merging,
   merge: Merge,
-  { order, indexes }: Attempt,
+  { order, indexes }: MergeAttempt,
 ): Promise<MergeCounts> {
   if (indexes.length === 0) return mergeStaging(destination, merge, share, order);
-  const table = facts.settings.name;
-  const onWait = async () =>
-    context.emit({
-      type: 'phase-started',
-      table,
-      phase: 'merge',
-      waitsFor: await usersOfCopy(destination, facts),
-    });
+  const onWait = waitingForUsers(context, facts, destination, 'merge');
   const wanted = {
     table: facts.destinationName,
     locks: [lockWholly(facts.destinationName)],
@@ -119,11 +113,11 @@ async function tryToMerge(
 
 interface Stuck extends Merging {
   readonly merge: Merge;
-  readonly attempt: Attempt;
+  readonly attempt: MergeAttempt;
 }
 
 /** Values that move between rows: changed rows make room first, or the index does. @throws IncrepError */
-async function pastUnique(stuck: Stuck, violation: Violation): Promise<Attempt> {
+async function pastUnique(stuck: Stuck, violation: Violation): Promise<MergeAttempt> {
   const { facts, destination, merge, attempt } = stuck;
   const ours = facts.destination && uniqueIndexOn(facts.destination, copyKey(facts.settings));
   if (!isSame(violation.table, facts.destinationName) || violation.constraint === ours?.index)
@@ -170,7 +164,7 @@ async function keptIfReplaced(
 }
 
 /** Rows that refer to each other, or to rows of another table. @throws IncrepError */
-async function pastForeignKey(stuck: Stuck, violation: Violation): Promise<Attempt> {
+async function pastForeignKey(stuck: Stuck, violation: Violation): Promise<MergeAttempt> {
   const { context, facts, destination, attempt } = stuck;
   const key = await readForeignKey(destination, violation);
   const refusal = foreignKeyRefusal(facts, violation, key);
@@ -189,12 +183,8 @@ async function pastForeignKey(stuck: Stuck, violation: Violation): Promise<Attem
     return { ...attempt, order: { ...order, removes: 'never' }, refusal };
   if (key.isSelf || isParent || attempt.brought.includes(violation.constraint)) throw refusal;
   context.group?.leave();
-  await context.emit({
-    type: 'phase-started',
-    table: facts.settings.name,
-    phase: 'merge',
-    waitsFor: `the sync of ${printName(key.parent)}, which its rows refer to`,
-  });
+  const waitsFor = `the sync of ${printName(key.parent)}, which its rows refer to`;
+  await enterPhase(context, facts, 'merge', { waitsFor });
   if ((await context.bringTable?.(key.parent)) !== true) throw refusal;
   return { ...attempt, brought: [...attempt.brought, violation.constraint] };
 }

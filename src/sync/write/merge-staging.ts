@@ -21,7 +21,7 @@ import {
 import type { OwnColumn } from '../../sql/metadata-columns.ts';
 import { addMissing, removeSurplus } from '../../sql/copies.ts';
 import { rowKey } from '../../schema/row-identity.ts';
-import type { TableFacts } from '../facts/facts.ts';
+import type { CopyFacts } from '../facts/facts.ts';
 import { metadataColumnsOf } from './metadata-columns.ts';
 import { isSameList } from '../../schema/columns.ts';
 
@@ -35,7 +35,7 @@ export interface MergeCounts {
 
 export const NO_COUNTS: MergeCounts = { inserted: 0, updated: 0, deleted: 0, newer: 0 };
 
-export function mergeOf(facts: TableFacts, source: Relation): Merge {
+export function mergeOf(facts: CopyFacts, source: Relation): Merge {
   const { settings, destination, destinationName, stagingName, servers } = facts;
   const own = metadataColumnsOf(facts);
   const key = rowKey(settings);
@@ -157,7 +157,7 @@ const besideWriters =
     }
   };
 
-type Run = (statement: string) => Promise<pg.QueryResult>;
+type RunStatement = (statement: string) => Promise<pg.QueryResult>;
 
 /** Under settings of its own, in one message. */
 async function runByIndex(client: pg.ClientBase, statement: string): Promise<pg.QueryResult> {
@@ -168,7 +168,7 @@ async function runByIndex(client: pg.ClientBase, statement: string): Promise<pg.
   return answer;
 }
 
-async function mergeAtOnce(run: Run, { merge }: MergePass): Promise<Partial<MergeCounts>> {
+async function mergeAtOnce(run: RunStatement, { merge }: MergePass): Promise<Partial<MergeCounts>> {
   const [row] = explained.parse((await run(counted(merge))).rows);
   const [{ Plan: plan }] = row['QUERY PLAN'];
   return { inserted: plan['Tuples Inserted'], updated: plan['Tuples Updated'] };
@@ -186,7 +186,7 @@ const mergeInTwo =
     return { updated, inserted: insertsFirst ? before : rowsOf(await run(insert)) };
   };
 
-async function countNewer(run: Run, statement: string): Promise<Partial<MergeCounts>> {
+async function countNewer(run: RunStatement, statement: string): Promise<Partial<MergeCounts>> {
   const { rows } = z.object({ rows: z.number() }).parse((await run(statement)).rows[0]);
   return { newer: rows };
 }

@@ -15,12 +15,12 @@ import {
   truncate,
 } from '../../sql/destination.ts';
 import { hasRows } from '../../sql/window.ts';
-import type { TableFacts } from '../facts/facts.ts';
+import type { CopyFacts } from '../facts/facts.ts';
 
 /** The staging table of an incremental sync: made once, kept, emptied before each use. */
 export async function emptyStaging(
   client: pg.ClientBase,
-  facts: TableFacts,
+  facts: CopyFacts,
   columns: readonly Column[],
 ): Promise<void> {
   const { staging, stagingName, natives } = facts;
@@ -52,7 +52,7 @@ const LOCK_NOT_AVAILABLE = '55P03';
 /** `isLogged`: it will become the table. */
 export async function makeStaging(
   client: pg.ClientBase,
-  { staging, stagingName, settings, natives }: TableFacts,
+  { staging, stagingName, settings, natives }: CopyFacts,
   columns: readonly Column[],
   isLogged: boolean,
 ): Promise<void> {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { batched } from '../../../src/sync/compare/key-batches.ts';
-import { findDifferences, type Difference } from '../../../src/sync/compare/differences.ts';
+import { findDifferences, type RowDifference } from '../../../src/sync/compare/differences.ts';
 import { differingGroups, groupsFor, totalRows } from '../../../src/sync/compare/digests.ts';
 import type { HashedRow } from '../../../src/sync/compare/keys.ts';
 
@@ -35,14 +35,14 @@ async function differencesOf(
   source: readonly Row[],
   destination: readonly Row[],
   batch = 500,
-): Promise<Difference[]> {
-  const found: Difference[] = [];
+): Promise<RowDifference[]> {
+  const found: RowDifference[] = [];
   const sides = [stream(source, batch), stream(destination, batch)] as const;
   for await (const difference of findDifferences(...sides)) found.push(difference);
   return found;
 }
 
-const sorted = (differences: readonly Difference[]) =>
+const sorted = (differences: readonly RowDifference[]) =>
   differences.map((difference) => JSON.stringify(difference, Object.keys(difference).toSorted())).toSorted();
 
 describe('differences', () => {
@@ -113,9 +113,9 @@ describe('differences', () => {
   });
 });
 
-function naive(source: readonly Row[], destination: readonly Row[]): Difference[] {
+function naive(source: readonly Row[], destination: readonly Row[]): RowDifference[] {
   const keys = new Set([...source, ...destination].map(({ key }) => key));
-  return [...keys].flatMap((number): Difference[] => {
+  return [...keys].flatMap((number): RowDifference[] => {
     const key = JSON.stringify([String(number)]);
     const [left, right] = [source, destination].map((rows) => rows.filter((row) => row.key === number));
     const isPending = left?.some(({ pending }) => pending === true) === true;

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import type { TableFacts } from '../../../src/sync/facts/facts.ts';
 import { reasonText } from '../../../src/report/reasons.ts';
-import { ordinaryRequest, type Request } from '../../../src/sync/plan/plan.ts';
+import { ordinaryRequest, type PlanRequest } from '../../../src/sync/plan/plan.ts';
 import { chooseLoader } from '../../../src/sync/plan/loader-choice.ts';
 import { planTable } from '../../../src/sync/plan/plan-table.ts';
 import { column } from '../schema/columns.ts';
 import { facts, ORDERS_COLUMNS, record, relation } from './table-facts.ts';
 
-const planFor = (now: TableFacts, request: Partial<Request> = {}) => {
+const planFor = (now: TableFacts, request: Partial<PlanRequest> = {}) => {
   const planned = planTable(now, { ...ordinaryRequest(), ...request });
   return { ...planned, reason: reasonText(planned.reasons) };
 };

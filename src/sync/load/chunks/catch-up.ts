@@ -12,9 +12,8 @@ import { lowestCursor } from '../../../schema/keys.ts';
 import { isKeyed } from '../../../schema/state-record.ts';
 import { compareSides } from '../../compare/compare-sides.ts';
 import { sidesOf } from '../../compare/sides.ts';
-import type { TableFacts } from '../../facts/facts.ts';
+import type { CopyFacts, TableFacts } from '../../facts/facts.ts';
 import type { RaisedFence } from '../../fence/fence.ts';
-import { becomesTable, verifyLoaded, type Load } from '../load.ts';
 import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from '../../write/merge-staging.ts';
 import { countsOn } from '../../fence/pending-rows.ts';
 import type { IncrementalPlan, KeyedLoadPlan } from '../../plan/plan.ts';
@@ -23,9 +22,12 @@ import { makeStaging } from '../../write/staging.ts';
 import { instanceOf } from '../../facts/server-instance.ts';
 import { comparisonDue } from '../../fence/next-state.ts';
 import { windowChoice } from '../../fence/window-choice.ts';
-import { asPlainCopy } from './staging-settings.ts';
-import { settle, type Settled } from './put-in-place.ts';
+import { plainSettings } from './plain-settings.ts';
+import { placeLoad, type PlacedLoad } from './place-load.ts';
 import { applyDifferences } from '../../compare/apply-differences.ts';
+import { type Load, becomesTable } from '../placing.ts';
+import { verifyLoaded } from '../put-in-place.ts';
+import { enterPhase } from '../../context/phases.ts';
 
 export interface CaughtUp {
   /** What came in addition to the chunks. */
@@ -34,7 +36,7 @@ export interface CaughtUp {
   readonly rows: number;
   readonly warnings: readonly string[];
   /** Where --verify had to see the end of the load in the same snapshot. */
-  readonly settled: Settled | undefined;
+  readonly placed: PlacedLoad | undefined;
 }
 
 type KeyedLoad = Load & { readonly plan: KeyedLoadPlan };
@@ -48,10 +50,10 @@ interface CatchingUp {
 
 export async function catchUp({ load, since, fence }: CatchingUp): Promise<CaughtUp> {
   const { context, plan, destination } = load;
-  const facts = asTable(since);
+  const facts = intoStaging(since);
   const window = windowPlan(load, since);
   await makeStaging(destination, facts, plan.source.columns, false);
-  await enter(load, 'copy', 'what changed meanwhile');
+  await enterPhase(context, facts, 'copy', { detail: 'what changed meanwhile' });
   const { questions, choose } = windowChoice(facts, window, fence, { mustRead: true });
   const caught = await readWindow(
     { context, facts, plan: window, destination },
@@ -70,17 +72,18 @@ export async function catchUp({ load, since, fence }: CatchingUp): Promise<Caugh
   return caught;
 }
 
-const enter = ({ context, facts }: Load, phase: 'copy' | 'merge' | 'deletes', detail?: string) =>
-  context.emit({ type: 'phase-started', table: facts.settings.name, phase, ...(detail && { detail }) });
-
-/** The staging table in the part of the table. */
-const asTable = (facts: TableFacts): TableFacts => ({
-  ...asPlainCopy(facts),
-  destinationName: facts.stagingName,
-  destination: facts.staging,
-  stagingName: facts.windowName,
-  staging: undefined,
-});
+/** Rows go into the staging table of the load, by way of one more staging table. */
+const intoStaging = (facts: TableFacts): CopyFacts => {
+  const { pipeline, sourceName, sourceRows, selected, natives, saved, servers } = facts;
+  return {
+    ...{ pipeline, sourceName, sourceRows, selected, natives, saved, servers },
+    settings: plainSettings(facts.settings),
+    destinationName: facts.stagingName,
+    destination: facts.staging,
+    stagingName: facts.windowName,
+    staging: undefined,
+  };
+};
 
 function windowPlan({ plan }: KeyedLoad, { saved }: TableFacts): IncrementalPlan {
   if (saved.kind !== 'record' || !isKeyed(saved.record))
@@ -101,7 +104,7 @@ function windowPlan({ plan }: KeyedLoad, { saved }: TableFacts): IncrementalPlan
  * A transaction that was open when the load began, and of which nobody knows since when, may have written anywhere, so
  * that everything would be read again. But whatever it has written bears a number that was not settled then.
  */
-function narrowed(window: Window, facts: TableFacts, fence: RaisedFence): Window {
+function narrowed(window: Window, facts: CopyFacts, fence: RaisedFence): Window {
   if (window.from !== null || fence.high === null || facts.saved.kind !== 'record') return window;
   const { settledXid, cursor, sourceLife } = facts.saved.record;
   if (settledXid === null || !countsOn(sourceLife, instanceOf(facts))) return window;
@@ -114,7 +117,7 @@ function narrowed(window: Window, facts: TableFacts, fence: RaisedFence): Window
 
 interface InView {
   readonly load: KeyedLoad;
-  readonly facts: TableFacts;
+  readonly facts: CopyFacts;
   /** Whether rows are compared with all their columns. */
   readonly isWhole: boolean;
 }
@@ -125,10 +128,10 @@ async function whileInView(
   copied: Copied,
 ): Promise<CaughtUp> {
   const { context, plan, destination, isVerified } = load;
-  await enter(load, 'merge');
+  await enterPhase(context, facts, 'merge');
   await mergeIn(load, facts);
   await destination.query(truncate(facts.stagingName));
-  await enter(load, 'deletes');
+  await enterPhase(context, facts, 'deletes');
   const sides = sidesOf(facts, {
     relation: plan.source,
     what: isVerified || isWhole ? 'rows' : 'keys',
@@ -144,17 +147,17 @@ async function whileInView(
   const removed = await applyDifferences(mending, differences);
   const { inserted, updated } = await mergeIn(load, facts);
   // A merge may meet triggers, so that it comes first; a new table is put in place as it is.
-  const settled = isVerified && !becomesTable(load.placing) ? await settle(load) : undefined;
+  const placed = isVerified && !becomesTable(load.placing) ? await placeLoad(load) : undefined;
   if (isVerified) await verifyLoaded(load, source);
   return {
     read: { rows: copied.rows + inserted + updated, bytes: copied.bytes },
     rows: destinationRows - removed + inserted,
     warnings: unseenWarning(plan, updated),
-    settled,
+    placed,
   };
 }
 
-async function mergeIn({ plan, destination }: Load, facts: TableFacts): Promise<MergeCounts> {
+async function mergeIn({ plan, destination }: Load, facts: CopyFacts): Promise<MergeCounts> {
   const merge = mergeOf(facts, plan.source);
   await dropOlderVersions(destination, merge, plan.source);
   return mergeStaging(destination, merge, 'few');

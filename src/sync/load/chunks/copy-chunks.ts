@@ -19,8 +19,9 @@ import type { RunContext } from '../../context/run-context.ts';
 import type { BegunLoad } from '../../plan/chunk-choice.ts';
 import type { Workers } from './workers.ts';
 import type { Progress } from './chunked-load.ts';
+import { enterPhase } from '../../context/phases.ts';
 
-interface Copying {
+interface ChunkCopying {
   readonly facts: TableFacts;
   readonly plan: LoadPlan;
   readonly load: BegunLoad;
@@ -34,7 +35,7 @@ interface Copying {
  * Returns whether there is time for what comes after the last chunk; without it some may be missing.
  * @throws what the first job failed with; the others were stopped by then, and their chunks rolled back
  */
-export async function copyChunks(copying: Copying): Promise<boolean> {
+export async function copyChunks(copying: ChunkCopying): Promise<boolean> {
   const { facts, load, workers, progress } = copying;
   const [first] = workers.contexts;
   if (!first) throw new Error('a load in chunks has no job');
@@ -93,17 +94,11 @@ function meterOver(before: {
   };
 }
 
-async function copyChunk(copying: Copying, context: RunContext, chunk: number): Promise<void> {
+async function copyChunk(copying: ChunkCopying, context: RunContext, chunk: number): Promise<void> {
   const { facts, load, progress } = copying;
   await copying.ensureLocked();
   const detail = `chunk ${chunk + 1} of ${load.header.starts.length}`;
-  await context.emit({
-    type: 'phase-started',
-    table: facts.settings.name,
-    phase: 'copy',
-    detail,
-    chunks: { ...progress },
-  });
+  await enterPhase(context, facts, 'copy', { detail, chunks: { ...progress } });
   const { schema } = facts.destinationName;
   await context.destination.withWriting([], async (destination) => {
     if (!(await isClaimed(destination, context.timing, { facts, id: load.id, chunk }))) return;
@@ -140,7 +135,7 @@ async function isClaimed(
 }
 
 const readChunk = (
-  { facts, plan, load: { header } }: Copying,
+  { facts, plan, load: { header } }: ChunkCopying,
   context: RunContext,
   destination: pg.ClientBase,
   chunk: number,

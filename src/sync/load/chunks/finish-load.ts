@@ -3,7 +3,6 @@ import type pg from 'pg';
 import { IncrepError } from '../../../errors.ts';
 import { describeRelations } from '../../../postgres/catalog.ts';
 import { codeOf } from '../../../postgres/identity.ts';
-import type { Phase } from '../../../events.ts';
 import { printName } from '../../../schema/names.ts';
 import { isUniqueBy, type Relation } from '../../../schema/relations.ts';
 import { isShared } from '../../../schema/row-identity.ts';
@@ -12,7 +11,6 @@ import { dropDuplicates } from '../../../sql/duplicates.ts';
 import { forgetLoad } from '../../../sql/loads.ts';
 import type { TableFacts } from '../../facts/facts.ts';
 import { fenceTarget, raiseFence } from '../../fence/fence.ts';
-import { becomesTable, choosePlacing } from '../load.ts';
 import { goneWarning } from '../removed-rows.ts';
 import type { MergedInto } from '../../write/merge-into.ts';
 import { mergeOf, NO_COUNTS } from '../../write/merge-staging.ts';
@@ -24,9 +22,11 @@ import { catchUp, type CaughtUp } from './catch-up.ts';
 import type { BegunLoad } from '../../plan/chunk-choice.ts';
 import { sumsOf } from './copy-chunks.ts';
 import type { ChunkedLoad, Loaded } from './chunked-load.ts';
-import { asPlainCopy } from './staging-settings.ts';
-import { settle } from './put-in-place.ts';
+import { plainSettings } from './plain-settings.ts';
+import { placeLoad } from './place-load.ts';
 import { type Transfer, countsOf, olderWarning } from '../../write/transfer.ts';
+import { choosePlacing, becomesTable } from '../placing.ts';
+import { enterPhase } from '../../context/phases.ts';
 
 export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise<Loaded> {
   const { context, plan, destination, isVerified, isForced } = request;
@@ -35,10 +35,14 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
   const copied = await sumsOf(destination, schema, load.id);
   if (copied.chunks !== load.header.starts.length) throw new Error('chunks are missing at the end of a load');
   const placing = await choosePlacing(destination, facts, plan, context.timing);
-  await enter(request, 'index');
-  const older = await indexStaging(destination, asPlainCopy(facts), plan.source);
+  await enterPhase(context, facts, 'index');
+  const older = await indexStaging(
+    destination,
+    { ...facts, settings: plainSettings(facts.settings) },
+    plan.source,
+  );
   await destination.query(analyze(facts.stagingName));
-  await enter(request, 'fence');
+  await enterPhase(context, facts, 'fence');
   const fence = await raiseFence(context, fenceTarget(facts, plan));
   // As in any sync after the one that the header's record tells of.
   const since: TableFacts = { ...facts, saved: { kind: 'record', record: load.header.record, warnings: [] } };
@@ -55,7 +59,7 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
   const caught = await catchUp({ load: placed, since, fence });
   const isReindexed = isShared(facts.settings) && becomesTable(placing);
   if (isReindexed) await dropUnique(destination, facts.stagingName, stagingIndex(facts.stagingName));
-  const counts = caught.settled ?? (await settle({ ...placed, hasMergeKey: !isReindexed }));
+  const counts = caught.placed ?? (await placeLoad({ ...placed, hasMergeKey: !isReindexed }));
   await destination.query(forgetLoad(schema), [table]);
   return {
     fence,
@@ -84,9 +88,6 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
     }),
   };
 }
-
-const enter = ({ context, facts }: ChunkedLoad, phase: Phase) =>
-  context.emit({ type: 'phase-started', table: facts.settings.name, phase });
 
 /** @throws IncrepError SCHEMA_CHANGED, where a hand was at it while the chunks came in */
 async function stagingOf(

@@ -3,7 +3,6 @@
  * by chunk, each with a snapshot of its own; what has changed meanwhile comes as it does in every sync, from that fence on.
  */
 import type pg from 'pg';
-import { choosePlacing } from '../load.ts';
 import { fenceTarget, raiseFence } from '../../fence/fence.ts';
 import { beginLoad } from './begin-load.ts';
 import type { BegunLoad } from '../../plan/chunk-choice.ts';
@@ -11,6 +10,7 @@ import type { ChunkedLoad, ChunkedResult } from './chunked-load.ts';
 import { copyChunks } from './copy-chunks.ts';
 import { finishLoad } from './finish-load.ts';
 import { openWorkers, type Workers } from './workers.ts';
+import { choosePlacing } from '../placing.ts';
 
 export async function loadInChunks(request: ChunkedLoad): Promise<ChunkedResult> {
   const copied = await copyAll(request);

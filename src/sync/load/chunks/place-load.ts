@@ -1,11 +1,12 @@
-/** The staging table holds what it should, and becomes the table or goes into it. */
+/** The end of a load in chunks: the staging table is complete, and becomes the table or is merged into it. */
 import { analyze, dropTable } from '../../../sql/destination.ts';
-import { becomesTable, mergeWhole, putInPlace, type Load } from '../load.ts';
 import { prepareMarks } from '../../write/metadata-columns.ts';
 import type { MergedInto } from '../../write/merge-into.ts';
 import { nullKeyWarning } from '../../write/null-keys.ts';
+import { type Load, becomesTable } from '../placing.ts';
+import { mergeWhole, putInPlace } from '../put-in-place.ts';
 
-export interface Settled {
+export interface PlacedLoad {
   readonly warnings: readonly string[];
   /** Undefined where the staging table has become the table. */
   readonly merged: MergedInto | undefined;
@@ -13,8 +14,7 @@ export interface Settled {
   readonly gone: number;
 }
 
-/** As a load in one go ends. */
-export async function settle(load: Load): Promise<Settled> {
+export async function placeLoad(load: Load): Promise<PlacedLoad> {
   const { facts, plan, destination, placing } = load;
   const warnings = await nullKeyWarning(destination, facts.stagingName, facts.settings, plan.source);
   if (becomesTable(placing)) {

@@ -1,0 +1,137 @@
+/** The end of a load: the staging table is complete, and takes the place of the table or is merged into it. */
+import type pg from 'pg';
+import { IncrepError } from '../../errors.ts';
+import type { Phase } from '../../events.ts';
+import { printName } from '../../schema/names.ts';
+import { isShared } from '../../schema/row-identity.ts';
+import { analyze, commentOnTable, renameTable } from '../../sql/destination.ts';
+import { alterAfter, alterBefore, lockWholly } from '../../sql/reshape.ts';
+import { holdCopy } from '../write/destination-lock.ts';
+import { lockShape } from '../../sql/window.ts';
+import { ensureWithinLimit, goneByExchange, goneByMerge, NONE_GONE, type GoneRows } from './removed-rows.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import { makeRoomFor } from '../write/index-names.ts';
+import { waitingForUsers } from '../lock/lock-holders.ts';
+import { ensureKeyIndex, seenNow } from '../write/merge-key-index.ts';
+import { extensionFor, isExtended, keepsRest, reloadHindrance } from '../plan/reload-guard.ts';
+import { completeMetadataColumns, ensureMetadataColumns, keepMarked } from '../write/metadata-columns.ts';
+import { mergeInto, type MergedInto } from '../write/merge-into.ts';
+import { exchange, locksFor } from '../reshape/exchange.ts';
+import { lockAlone } from '../lock/exclusive-lock.ts';
+import { completeStaging, describeNewTable, renameIndexes } from '../reshape/new-table.ts';
+import { seenAgain } from '../reshape/reshape.ts';
+import { mustSurvive } from '../reshape/unsurvivable.ts';
+import { verifyCopied } from '../compare/verify-copied.ts';
+import { type Load, becomesTable } from './placing.ts';
+import { enterPhase } from '../context/phases.ts';
+
+const enter = ({ context, facts }: Load, phase: Phase) => enterPhase(context, facts, phase);
+
+const namesUsers = ({ context, facts, destination }: Load) =>
+  waitingForUsers(context, facts, destination, 'swap');
+
+/** The table stays, altered where its shape has changed. */
+export async function mergeWhole(load: Load): Promise<MergedInto> {
+  const { context, facts, plan, destination, placing } = load;
+  const table = facts.destinationName;
+  const isKept = reloadHindrance(facts.settings) !== undefined;
+  const alteration = placing.way === 'alter' ? placing.alteration : undefined;
+  if (alteration && (!isKept || isExtended(alteration))) {
+    await enter(load, 'swap');
+    const wanted = { table, locks: [lockWholly(table)], timing: context.timing, onWait: namesUsers(load) };
+    await lockAlone(destination, wanted, context.signal);
+    // Another pipeline may have added the same column since.
+    const now = isKept ? extensionFor(await seenNow(destination, facts), plan.source) : alteration;
+    const before = alterBefore(table, now, facts.natives);
+    if (before !== undefined) await mustSurvive(destination, table, 'what is built on it', before);
+  } else await holdCopy(destination, facts, context.timing, { holds: 'whole' });
+  await enter(load, 'merge');
+  await ensureMetadataColumns(destination, facts);
+  if (isKept) await ensureKeyIndex(destination, facts);
+  const share = keepsRest(facts.settings) ? 'many' : 'whole';
+  const counts = await mergeInto({
+    context,
+    facts,
+    source: plan.source,
+    destination,
+    share,
+    isRemovalOver: true,
+  });
+  ensureWithinLimit(load, await goneByMerge(destination, facts, counts));
+  const after = alteration && alterAfter(table, alteration);
+  if (after !== undefined) await mustSurvive(destination, table, 'NOT NULL', after);
+  return counts;
+}
+
+/** A merge may meet triggers, so the table itself is compared; a new table is put in place as it is. */
+export const verifyLoaded = (
+  { facts, plan, destination, placing }: Load,
+  source: pg.ClientBase,
+): Promise<void> =>
+  verifyCopied({
+    facts,
+    relation: plan.source,
+    source,
+    destination,
+    table: becomesTable(placing) ? facts.stagingName : facts.destinationName,
+    where: 'true',
+  });
+
+/** Returns what the table had before, and the source no longer has. */
+export async function putInPlace(load: Load): Promise<GoneRows> {
+  const { context, facts, plan, destination, placing, hasMergeKey } = load;
+  const gone = placing.way === 'exchange' ? await lookAtGone(load) : NONE_GONE;
+  ensureWithinLimit(load, gone);
+  await completeMetadataColumns(destination, facts);
+  if (facts.settings.deletes === 'soft') await keepMarked(destination, facts, plan.source);
+  await enter(load, 'index');
+  if (placing.way === 'exchange') {
+    const exchanged = { ...placing.exchange, hasMergeKey, isRehearsal: false };
+    await completeStaging(exchanged);
+    await enter(load, 'swap');
+    const wanted = {
+      table: facts.destinationName,
+      locks: locksFor(exchanged),
+      timing: context.timing,
+      onWait: namesUsers(load),
+    };
+    await lockAlone(destination, wanted, context.signal);
+    await exchange(await seenAgain(exchanged));
+  } else {
+    const created = {
+      ...describeNewTable(destination, facts, plan.source, undefined, []),
+      hasMergeKey,
+      isRehearsal: false,
+    };
+    await completeStaging(created);
+    await enter(load, 'swap');
+    await ensureAbsent(destination, facts);
+    await makeRoomFor(destination, facts.destinationName);
+    await destination.query(renameTable(facts.stagingName, facts.destinationName.table));
+    await destination.query(commentOnTable(facts.destinationName, null));
+    await renameIndexes(created);
+  }
+  await destination.query(analyze(facts.destinationName));
+  return gone;
+}
+
+/** Rolled back, so that no lock stays that somebody could wait for while we wait for him. */
+async function lookAtGone(load: Load): Promise<GoneRows> {
+  const { context, facts, plan, destination } = load;
+  const { destinationName: table } = facts;
+  await destination.query('SAVEPOINT increp_gone');
+  const wanted = { table, locks: [lockShape(table)], timing: context.timing, onWait: namesUsers(load) };
+  await lockAlone(destination, wanted, context.signal);
+  const gone = await goneByExchange(destination, facts, plan.source);
+  await destination.query('ROLLBACK TO SAVEPOINT increp_gone; RELEASE SAVEPOINT increp_gone');
+  return gone;
+}
+
+/** Pipelines that share a table may all find that there is none; the first one makes it. @throws IncrepError SCHEMA_CHANGED */
+async function ensureAbsent(destination: pg.ClientBase, facts: TableFacts): Promise<void> {
+  if (!isShared(facts.settings) || (await seenNow(destination, facts)).destination === undefined) return;
+  throw new IncrepError('SCHEMA_CHANGED', {
+    what: `${printName(facts.destinationName)} was made by another pipeline in the meantime`,
+    next: 'Run increp again: it loads its rows into that table.',
+  });
+}
