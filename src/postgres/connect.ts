@@ -11,6 +11,7 @@ import { serverError } from './server-errors.ts';
 import { tlsAttempts } from './tls.ts';
 import { ensureTarget } from './target-session.ts';
 import { isWithoutTls, tlsError } from './tls-errors.ts';
+import { SQLSTATE } from './sqlstate.ts';
 
 /** Says goodbye, which over a dead network would take for ever. */
 export async function end(client: pg.Client, timeoutSeconds: number): Promise<void> {
@@ -100,14 +101,11 @@ export async function connect(
   throw mostTelling(failures);
 }
 
-/** What pg_hba.conf has no line for, with TLS or without; the other attempt may have come further. */
-const NO_ENTRY = '28000';
-
 /** Of two attempts, with TLS and without: what a server says tells more than a connection that was not made. */
 function mostTelling(failures: readonly IncrepError[]): Error {
   const answers = failures.filter(({ sqlstate }) => sqlstate !== undefined);
   const chosen =
-    answers.find(({ sqlstate }) => sqlstate !== NO_ENTRY) ??
+    answers.find(({ sqlstate }) => sqlstate !== SQLSTATE.invalidAuthorization) ??
     answers[0] ??
     failures.find((failure) => !isWithoutTls(failure)) ??
     failures[0] ??

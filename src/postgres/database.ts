@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { formatDuration } from '../duration.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
-import { BACKEND_PID, END_BACKEND, LOOK_AT_BACKEND, LOOK_AT_PROGRAM } from '../sql/backend.ts';
+import { BACKEND_PID, END_BACKEND, LOOK_AT_BACKEND, LOOK_AT_PROGRAM } from '../sql/sessions.ts';
 import type { Timing } from '../timing.ts';
 import { isBeforeSnapshot, MARK_READER } from '../sql/reader-mark.ts';
 import { statementsOf, TO_USUAL_PATH, type Statement } from '../sql/search-path.ts';
@@ -24,9 +24,7 @@ import {
 import { endpointFor, type Endpoint } from './endpoint.ts';
 import { isAboutOneStatement, serverError } from './server-errors.ts';
 import { watchForStall, type Backend } from './stall-detection.ts';
-
-/** SQLSTATE. */
-const IDLE_SESSION_TIMEOUT = '57P05';
+import { SQLSTATE } from './sqlstate.ts';
 
 const backendSchema = z.object({ waitsForClient: z.boolean(), changedAt: z.string().nullable() });
 const pidSchema = z.object({ pid: z.number() });
@@ -103,7 +101,7 @@ export class Database implements AsyncDisposable {
       this.discard();
       this.#signal?.throwIfAborted();
       // It crossed our first statement, which was not looked at: only a session without a transaction is ended so.
-      if (isReused && codeOf(error) === IDLE_SESSION_TIMEOUT) return await this.withClient(work);
+      if (isReused && codeOf(error) === SQLSTATE.idleSessionTimeout) return await this.withClient(work);
       throw serverError(error, this.endpoint);
     }
   }

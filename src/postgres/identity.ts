@@ -5,9 +5,7 @@ import { IncrepError } from '../errors.ts';
 import { serverInstanceSchema, type ServerInstance } from '../schema/state-record.ts';
 import { BEGIN_PLAINLY, SERVER_IDENTITY, serverInstance } from '../sql/session.ts';
 import { backendOf } from './driver.ts';
-
-/** SQLSTATE query_canceled. */
-const CANCELLED = '57014';
+import { SQLSTATE } from './sqlstate.ts';
 
 export const codeOf = (error: unknown): unknown => (error as { code?: unknown } | undefined)?.code;
 
@@ -86,7 +84,7 @@ export async function queryFirst(client: pg.Client, sql: string): Promise<pg.Que
   try {
     return await client.query(sql);
   } catch (error) {
-    if (codeOf(error) !== CANCELLED) throw error;
+    if (codeOf(error) !== SQLSTATE.queryCanceled) throw error;
     await client.query('ROLLBACK');
     return client.query(sql);
   }

@@ -1,37 +1,30 @@
-/** `_increp_runs`: one row a run and table, for `status` and for anyone with SQL; written a few seconds' worth at a time. */
+/** `_increp_runs`: one row for each run and table, for `status` and for anyone with SQL. */
 import { IncrepError } from '../errors.ts';
-import type { Listener } from '../events.ts';
 import { firstLine } from '../format.ts';
-import type { Timing } from '../timing.ts';
-import { tableRecord } from '../report/run-record.ts';
+import type { HistoryStore, TableRecord } from '../report/run-record.ts';
 import { COMMIT_HERE } from '../sql/session.ts';
-import { addRunColumns, pruneRuns, recordRuns, type RunRow } from '../sql/state.ts';
+import { addRunColumns, pruneRuns, recordRuns } from '../sql/state.ts';
 import type { Database } from './database.ts';
+import { SQLSTATE } from './sqlstate.ts';
 
 const KEEP_DAYS = 90;
 
-interface HistoryOptions {
+interface DestinationHistory {
   /** A connection of its own, which outlives the one that a signal has ended. */
   readonly database: Database;
-  readonly destinationNameOf: (table: string) => string;
-  readonly redact: (text: string) => string;
   readonly onFailure: (message: string) => void;
-  readonly timing: Pick<Timing, 'historyInterval'>;
 }
 
-/** History is a record of the work, not a part of it: what fails here never changes the result of the run. */
-export function historyListener({
-  database,
-  destinationNameOf,
-  redact,
-  onFailure,
-  timing,
-}: HistoryOptions): Listener {
-  let run: { id: string; pipeline: string } | undefined;
-  let waiting: RunRow[] = [];
-  let writtenAt = performance.now();
-  let isThere = false;
+/** History is a record of the sync, not a part of it: a failure here never changes the result of the run. */
+export function destinationHistory({ database, onFailure }: DestinationHistory): HistoryStore {
   const { schema } = database.settings;
+  let hasRecords = false;
+  const record = (first: readonly string[], rows: string, andThen: readonly string[]) =>
+    database.withWriting([COMMIT_HERE], async (client, transaction) => {
+      for (const statement of first) await client.query(statement);
+      await client.query(recordRuns(schema), [rows]);
+      andThen.forEach(transaction.lastly);
+    });
   const attempt = async (work: () => Promise<unknown>) => {
     try {
       // Its connection is idle for as long as a table takes, and may be found dead.
@@ -40,11 +33,10 @@ export function historyListener({
       if (!isNotMadeYet(error)) onFailure(`the history of runs was not written: ${firstLine(String(error))}`);
     }
   };
-  const write = async (andThen: readonly string[] = []) => {
-    const rows = JSON.stringify(waiting);
-    waiting = [];
-    writtenAt = performance.now();
-    await attempt(async () => {
+  const write = (records: readonly TableRecord[], andThen: readonly string[] = []) => {
+    const rows = JSON.stringify(records);
+    hasRecords ||= records.length > 0;
+    return attempt(async () => {
       try {
         await record([], rows, andThen);
       } catch (error) {
@@ -53,22 +45,11 @@ export function historyListener({
       }
     });
   };
-  const record = (first: readonly string[], rows: string, andThen: readonly string[]) =>
-    database.withWriting([COMMIT_HERE], async (client, transaction) => {
-      for (const statement of first) await client.query(statement);
-      await client.query(recordRuns(schema), [rows]);
-      andThen.forEach(transaction.lastly);
-    });
-  return async (event) => {
-    if (event.type === 'run-started') run = { id: event.runId, pipeline: event.pipeline };
-    if (event.type === 'table-finished' && run && event.outcome.status !== 'skipped') {
-      isThere = true;
-      waiting.push(tableRecord(run, event.outcome, destinationNameOf(event.outcome.name), redact));
-      const isDue =
-        event.outcome.status === 'failed' || performance.now() - writtenAt > timing.historyInterval * 1000;
-      if (isDue) await write();
-    }
-    if (event.type === 'run-finished' && isThere) await write([pruneRuns(schema, KEEP_DAYS)]);
+  return {
+    write,
+    finish: async (records) => {
+      if (hasRecords || records.length > 0) await write(records, [pruneRuns(schema, KEEP_DAYS)]);
+    },
   };
 }
 
@@ -84,8 +65,10 @@ async function isDone(work: () => Promise<unknown>): Promise<boolean> {
 }
 
 /** An earlier version has made the table. */
-const lacksColumns = (error: unknown): boolean => error instanceof IncrepError && error.sqlstate === '42703';
+const lacksColumns = (error: unknown): boolean =>
+  error instanceof IncrepError && error.sqlstate === SQLSTATE.undefinedColumn;
 
 /** Where every table was refused from the start, nothing was made at the destination, this table included. */
 const isNotMadeYet = (error: unknown): boolean =>
-  error instanceof IncrepError && (error.sqlstate === '42P01' || error.sqlstate === '3F000');
+  error instanceof IncrepError &&
+  (error.sqlstate === SQLSTATE.undefinedTable || error.sqlstate === SQLSTATE.invalidSchemaName);

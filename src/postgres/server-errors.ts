@@ -3,6 +3,7 @@ import { IncrepError, type ErrorCode } from '../errors.ts';
 import { shellWord } from '../shell-word.ts';
 import { endpointOf, type Endpoint } from './endpoint.ts';
 import { isMissingInside } from './usual-path.ts';
+import { SQLSTATE } from './sqlstate.ts';
 
 interface Verdict {
   readonly code: ErrorCode;
@@ -211,12 +212,18 @@ const isSqlstate = (code: unknown): code is string =>
 function verdictOf({ code, message, routine }: ServerSaid): Verdict | undefined {
   if (!isSqlstate(code)) return undefined;
   // Its words may be translated; the function in the server's source that says them is not.
-  if (code === '42501' && routine === 'check_enable_rls') return hiddenRows;
-  if (code === 'XX000' && /invalid memory alloc request size/.test(message)) return VERDICTS['54000'];
-  if (code === '54000' && /^(index_form_tuple|_bt_check_third_page)/.test(routine ?? '')) return keyTooLong;
-  if (code === '55000' && routine === 'CheckCmdReplicaIdentity') return noIdentity;
-  if (code === '40001' && RECOVERY_CONFLICT.test(message)) return recoveryConflict;
-  const pooler = code === '08P01' && POOLER_VERDICTS.find(({ says }) => says.test(message));
+  if (code === SQLSTATE.insufficientPrivilege && routine === 'check_enable_rls') return hiddenRows;
+  if (code === SQLSTATE.internalError && /invalid memory alloc request size/.test(message))
+    return VERDICTS[SQLSTATE.programLimitExceeded];
+  if (
+    code === SQLSTATE.programLimitExceeded &&
+    /^(index_form_tuple|_bt_check_third_page)/.test(routine ?? '')
+  )
+    return keyTooLong;
+  if (code === SQLSTATE.objectNotInState && routine === 'CheckCmdReplicaIdentity') return noIdentity;
+  if (code === SQLSTATE.serializationFailure && RECOVERY_CONFLICT.test(message)) return recoveryConflict;
+  const pooler =
+    code === SQLSTATE.protocolViolation && POOLER_VERDICTS.find(({ says }) => says.test(message));
   if (pooler) return pooler;
   return VERDICTS[code] ?? VERDICTS[code.slice(0, 3)] ?? VERDICTS[code.slice(0, 2)];
 }

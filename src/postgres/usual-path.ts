@@ -31,8 +31,16 @@ export async function askTogether<Row extends pg.QueryResultRow = pg.QueryResult
   client: pg.ClientBase,
   statements: readonly Statement[],
 ): Promise<pg.QueryResult<Row>[]> {
-  const results: unknown = await client.query(statements.flatMap(statementsOf).join('; '));
-  return answersTo(statements, [results].flat() as pg.QueryResult<Row>[]);
+  return answersTo(statements, await queryEach<Row>(client, statements.flatMap(statementsOf)));
+}
+
+/** Several statements without parameters in one message: one result for each, in their order. */
+export async function queryEach<Row extends pg.QueryResultRow = pg.QueryResultRow>(
+  client: pg.ClientBase,
+  statements: readonly string[],
+): Promise<pg.QueryResult<Row>[]> {
+  const results: unknown = await client.query(statements.join('; '));
+  return [results].flat() as pg.QueryResult<Row>[];
 }
 
 /** One statement without parameters, under the path that it is for. */

@@ -14,9 +14,9 @@ import type { LoadPlan, Plan, PlanRequest } from '../sync/plan/plan.ts';
 import { planAll } from '../sync/plan/complete-plan.ts';
 import { foreseeObstruction, type Obstruction } from '../sync/plan/obstructions.ts';
 import { selectionWords } from './describe-selection.ts';
-import { loaderWarning } from '../sync/run/sync-table.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { writingRules } from './describe-write-rules.ts';
+import { loaderWarning } from '../sync/run/table-outcome.ts';
 
 export interface Preview {
   readonly name: string;

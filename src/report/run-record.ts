@@ -1,5 +1,5 @@
 /** One run of a table, or the failure of a run, as the history keeps it. */
-import type { Failure, TableOutcome } from '../events.ts';
+import type { Failure, RunSummary, TableOutcome } from '../events.ts';
 import type { RunRecord } from '../schema/run-record.ts';
 import { reasonText } from './reasons.ts';
 
@@ -10,12 +10,25 @@ interface RecordedRun {
 
 type Redact = (text: string) => string;
 
+/** What a run did to one table. */
+export type TableRecord = Omit<RunRecord, 'tables'>;
+
+/** Where the history of runs is kept. If a store fails, that is a warning, and changes nothing about the run. */
+export interface HistoryStore {
+  readonly write: (records: readonly TableRecord[]) => Promise<void>;
+  /** At the end of the run: the last records, and what came of the run and its `tables`. */
+  readonly finish: (
+    records: readonly TableRecord[],
+    run: { readonly summary: RunSummary; readonly tables: readonly string[] },
+  ) => Promise<void>;
+}
+
 export const tableRecord = (
   run: RecordedRun,
   outcome: TableOutcome,
   table: string,
   redact: Redact,
-): Omit<RunRecord, 'tables'> => ({
+): TableRecord => ({
   run_id: run.id,
   pipeline: run.pipeline,
   table_name: table,

@@ -53,9 +53,6 @@ const RUN_COLUMNS = [
 
 type RunColumn = (typeof RUN_COLUMNS)[number][0];
 
-/** One row of it, as JSON gives it. */
-export type RunRow = Readonly<Record<RunColumn, string | number | null | readonly string[]>>;
-
 const MAY_BE_NULL: readonly RunColumn[] = [
   'cursor_before',
   'cursor_after',

@@ -45,7 +45,7 @@ export async function repairTable(context: RunContext, reported: TableFacts): Pr
     const { inserted, updated } = await mergeInto({
       context,
       facts,
-      source: relation,
+      relation,
       destination,
       share: 'few',
       isRemovalOver: true,

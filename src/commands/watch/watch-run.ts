@@ -9,8 +9,9 @@ import { logListener, retryListener } from '../../observe/log-listener.ts';
 import { createProgress, type Progress } from '../../observe/progress.ts';
 import { summaryByTable } from '../../report/summary.ts';
 import { Database } from '../../postgres/database.ts';
-import { historyListener } from '../../postgres/run-history.ts';
-import { localHistoryListener } from '../../state/local-history.ts';
+import { historyListener } from '../../observe/history-listener.ts';
+import { destinationHistory } from '../../postgres/run-history.ts';
+import { localHistory } from '../../state/local-history.ts';
 import { exitCodeOf } from '../../sync/run/run.ts';
 import type { Context } from '../pipeline/context.ts';
 import { copyNameIn } from '../pipeline/copy-names.ts';
@@ -48,10 +49,12 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
   context.pipelines.forEach((pipeline, index) => {
     const { stateDirectory: directory } = pipeline.settings;
     const destinationNameOf = copyNameIn(pipeline.settings);
-    pipeline.listen(localHistoryListener({ directory, destinationNameOf, redact, onFailure: warn, timing }));
     const database = histories[index];
-    if (database)
-      pipeline.listen(historyListener({ database, destinationNameOf, redact, onFailure: warn, timing }));
+    const stores = [
+      localHistory({ directory, destinationNameOf, redact, onFailure: warn }),
+      ...(database ? [destinationHistory({ database, onFailure: warn })] : []),
+    ];
+    pipeline.listen(historyListener({ stores, destinationNameOf, redact, timing }));
   });
   if (webhook) listen(webhookListener({ webhook, redact, onFailure: warn, signal, timing }));
   // Behind the webhook, whose time runs from the signal on: that of the healthcheck begins with its turn.

@@ -1,26 +1,19 @@
 /** What a comparison has found, carried over: rows that are gone are removed, rows that differ are fetched. */
-import type pg from 'pg';
 import { copyBetween } from '../../postgres/copy-pipe.ts';
 import { onUsualPath } from '../../postgres/usual-path.ts';
 import { copyFormatFor } from '../../schema/copy-format.ts';
-import type { Relation } from '../../schema/relations.ts';
 import { copyIn, copyOut } from '../../sql/copy.ts';
 import { deleteDoubles, deleteKeys, markDeleted, selectKeys } from '../../sql/removal.ts';
 import { onRows } from '../../sql/row-source.ts';
 import type { RowDifference } from './differences.ts';
 import { batched } from './key-batches.ts';
-import { keyColumns } from './sides.ts';
-import type { CopyFacts } from '../facts/facts.ts';
+import { keyColumns, type BothSides } from './sides.ts';
 import { metadataColumnsOf } from '../write/metadata-columns.ts';
 import { keepsRest } from '../plan/reload-guard.ts';
 import type { RunContext } from '../context/run-context.ts';
 
-interface Repairing {
+interface Repairing extends BothSides {
   readonly context: RunContext;
-  readonly facts: CopyFacts;
-  readonly relation: Relation;
-  readonly source: pg.ClientBase;
-  readonly destination: pg.ClientBase;
 }
 
 interface Applying {

@@ -59,7 +59,7 @@ export async function compareMore(comparing: Comparing): Promise<MergeCounts> {
     extra: isWhole ? 'leave' : 'fetch',
   });
   await dropOlderVersions(destination, mergeOf(facts, relation), relation);
-  return mergeInto({ context, facts, source: relation, destination, share: 'few', isRemovalOver: true });
+  return mergeInto({ context, facts, relation, destination, share: 'few', isRemovalOver: true });
 }
 
 const foundRow = z.object({ hasOldRows: z.boolean() });

@@ -1,4 +1,5 @@
 /** What of a table's two sides is compared. */
+import type pg from 'pg';
 import { carriedType, type Column } from '../../schema/columns.ts';
 import { keyTypeOf } from '../../schema/keys.ts';
 import type { TableName } from '../../schema/names.ts';
@@ -11,6 +12,15 @@ import type { KeyColumn } from '../../sql/removal.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 import { metadataColumnsOf } from '../write/metadata-columns.ts';
 import { groupsFor } from './digests.ts';
+
+/** A table at both ends, in the transactions that read and change it. */
+export interface BothSides {
+  readonly facts: CopyFacts;
+  /** At the source. */
+  readonly relation: Relation;
+  readonly source: pg.ClientBase;
+  readonly destination: pg.ClientBase;
+}
 
 export interface Scope {
   readonly relation: Relation;

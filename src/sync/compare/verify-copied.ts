@@ -1,17 +1,10 @@
 /** `sync --verify`: the rows just copied, compared with the snapshot they came from, before they are committed. */
-import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
 import { printName, type TableName } from '../../schema/names.ts';
-import type { Relation } from '../../schema/relations.ts';
 import { compareSides } from './compare-sides.ts';
-import { sidesOf } from './sides.ts';
-import type { TableFacts } from '../facts/facts.ts';
+import { sidesOf, type BothSides } from './sides.ts';
 
-export interface CopiedComparison {
-  readonly facts: TableFacts;
-  readonly relation: Relation;
-  readonly source: pg.ClientBase;
-  readonly destination: pg.ClientBase;
+export interface CopiedComparison extends BothSides {
   /** Where the rows are now. */
   readonly table: TableName;
   /** SQL predicate of what was copied. */

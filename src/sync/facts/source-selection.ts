@@ -36,6 +36,7 @@ import {
 import { PINNED_PATH, TO_USUAL_PATH } from '../../sql/search-path.ts';
 import { calledIn, hasChangingWord } from '../../sql/user-sql.ts';
 import { columnNotFound } from './column-not-found.ts';
+import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
 /** What the server says of a selection. */
 export interface Selected {
@@ -266,14 +267,14 @@ function refusedSql(table: string, refusal: SqlRefusal, { quotes }: Description)
     quote && position !== undefined
       ? `\n${indented(excerptAt(quote.text, unitsIn(quote.text, position - quote.from), SHOWN).excerpt)}`
       : '';
-  const code = sqlstate === '42501' ? 'PRIVILEGE_MISSING' : 'SQL_INVALID';
+  const code = sqlstate === SQLSTATE.insufficientPrivilege ? 'PRIVILEGE_MISSING' : 'SQL_INVALID';
   return new IncrepError(code, {
     what: `${option === undefined ? 'SQL' : `"${option}"`} of "${table}": ${inOurWords(message)}${place}`,
     next: [
       ...(hint === undefined ? [] : [`The server says: ${hint}`]),
       position === undefined && isOfNames(sqlstate)
         ? NAME_INSIDE
-        : sqlstate === '42501'
+        : sqlstate === SQLSTATE.insufficientPrivilege
           ? 'Grant it at the source to the role that increp uses, or do without it.'
           : `Correct it in tables-config.json; it is evaluated by the source.${/^(42883|42704|42P01)$/.test(sqlstate) ? ' Only what is in pg_catalog is found without the name of its schema in front.' : ''}`,
     ].join(' '),

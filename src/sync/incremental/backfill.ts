@@ -25,6 +25,7 @@ import type { EvolutionObstacle } from '../../reasons.ts';
 import { columnsText, obstacleText } from '../../report/differences.ts';
 import { Replan } from '../plan/replan.ts';
 import { enterPhase } from '../context/phases.ts';
+import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
 export interface Evolving {
   readonly context: RunContext;
@@ -182,13 +183,11 @@ export const fillTable = ({ destinationName: { schema, table } }: TableFacts) =>
   table: fillName(table),
 });
 
-const DUPLICATE_TABLE = '42P07';
-
 async function makeFillTable(destination: pg.ClientBase, create: string, facts: TableFacts): Promise<void> {
   try {
     await destination.query(create);
   } catch (error) {
-    if (codeOf(error) !== DUPLICATE_TABLE) throw error;
+    if (codeOf(error) !== SQLSTATE.duplicateTable) throw error;
     throw new IncrepError('STAGING_NAME_CONFLICT', {
       what: `${printName(fillTable(facts))} exists at the destination and was not made by increp, which needs that name to alter "${facts.settings.name}" in place`,
       next: 'Rename or drop it.',

@@ -25,6 +25,7 @@ import { mustSurvive, refusalFrom } from '../reshape/unsurvivable.ts';
 import { Replan } from '../plan/replan.ts';
 import { fillTable, type Evolving, type Fill } from './backfill.ts';
 import { enterPhase } from '../context/phases.ts';
+import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
 export interface Evolved {
   /** With the destination table as it is now. */
@@ -114,8 +115,6 @@ async function fillRows(
   return rows;
 }
 
-const NOT_NULL_VIOLATION = '23502';
-
 /** Rows that are gone from the source may stay in the copy, and have no value for a column that came later. */
 async function tighten(evolving: Evolving): Promise<string[]> {
   const { facts, evolution, destination } = evolving;
@@ -129,7 +128,8 @@ async function tighten(evolving: Evolving): Promise<string[]> {
     try {
       await mustSurvive(destination, facts.destinationName, 'NOT NULL', after);
     } catch (error) {
-      if (!(error instanceof IncrepError) || error.sqlstate !== NOT_NULL_VIOLATION) throw notInPlace(error);
+      if (!(error instanceof IncrepError) || error.sqlstate !== SQLSTATE.notNullViolation)
+        throw notInPlace(error);
       await destination.query('ROLLBACK TO SAVEPOINT increp_tighten');
       lax.push(name);
     }

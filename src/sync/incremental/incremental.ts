@@ -222,13 +222,13 @@ async function mergeRows({ context, facts, plan, destination }: Changes, { rows 
   if (!plan.hasMergeIndex) await ensureKeyIndex(destination, facts);
   if (rows === 0) return { counts: NO_COUNTS, older: 0, facts, fetched: 0 };
   await enterPhase(context, facts, 'merge');
-  const { source } = plan;
-  const older = await dropOlderVersions(destination, mergeOf(facts, source), source);
+  const { source: relation } = plan;
+  const older = await dropOlderVersions(destination, mergeOf(facts, relation), relation);
   const share = shareOf(facts, rows);
   const counts = await mergeInto({
     context,
     facts,
-    source,
+    relation,
     destination,
     share,
     isRemovalOver: plan.removesFirst,

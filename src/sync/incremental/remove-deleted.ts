@@ -3,14 +3,13 @@ import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
 import { onUsualPath } from '../../postgres/usual-path.ts';
 import { printName } from '../../schema/names.ts';
-import type { Relation } from '../../schema/relations.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { CHECK_CONSTRAINTS } from '../../sql/constraints.ts';
 import { deleteKeys, markDeleted, unmarkDeleted } from '../../sql/removal.ts';
 import { batched } from '../compare/key-batches.ts';
 import { compareSides } from '../compare/compare-sides.ts';
-import { keyColumns, sidesOf } from '../compare/sides.ts';
-import type { TableFacts } from '../facts/facts.ts';
+import { keyColumns, sidesOf, type BothSides } from '../compare/sides.ts';
+import type { CopyFacts } from '../facts/facts.ts';
 import { metadataColumnsOf } from '../write/metadata-columns.ts';
 import { foreignKeyRefusal, readForeignKey, violationOf, type Violation } from '../write/violations.ts';
 
@@ -22,12 +21,8 @@ export interface Removal {
   readonly refusal: IncrepError | undefined;
 }
 
-export interface Removing {
-  readonly facts: TableFacts;
-  readonly relation: Relation;
-  readonly source: pg.ClientBase;
-  readonly destination: pg.ClientBase;
-  /** Whether the limit holds no more: --force. */
+export interface Removing extends BothSides {
+  /** --force: no limit. */
   readonly isForced: boolean;
 }
 
@@ -113,7 +108,7 @@ async function tryToRemove(
   return undefined;
 }
 
-const refusal = ({ settings, destinationName }: TableFacts, limit: number): IncrepError =>
+const refusal = ({ settings, destinationName }: CopyFacts, limit: number): IncrepError =>
   new IncrepError('DELETE_LIMIT_EXCEEDED', {
     what: `more than ${Math.floor(limit)} rows of ${printName(destinationName)} are gone from the source, which is over delete_limit (${settings.deleteLimit}); none was removed`,
     next: `If the source is right, run "${tableCommand('sync', settings.name, '--deletes', '--force')}". Everything else was synced.`,

@@ -73,7 +73,7 @@ async function repairFrom(adoption: Adoption, source: pg.ClientBase): Promise<Tr
   const { refusal, ...merged } = await mergeInto({
     context,
     facts,
-    source: relation,
+    relation,
     destination,
     share: 'few',
     isRemovalOver: true,

@@ -52,7 +52,7 @@ export async function mergeWhole(load: Load): Promise<MergedInto> {
   const counts = await mergeInto({
     context,
     facts,
-    source: plan.source,
+    relation: plan.source,
     destination,
     share,
     isRemovalOver: true,

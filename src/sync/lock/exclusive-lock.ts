@@ -6,11 +6,9 @@ import { backoffSeconds, sleep } from '../../retry.ts';
 import { printName, type TableName } from '../../schema/names.ts';
 import { lockTimeout } from '../../sql/reshape.ts';
 import type { Timing } from '../../timing.ts';
+import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
 export type LockTiming = Pick<Timing, 'lockTimeout' | 'exclusiveLock'>;
-
-/** SQLSTATE. */
-const LOCK_NOT_AVAILABLE = '55P03';
 
 interface WantedLocks {
   readonly table: TableName;
@@ -35,7 +33,7 @@ export async function tryLockAlone(
       await client.query(lock);
     }
   } catch (error) {
-    if (codeOf(error) !== LOCK_NOT_AVAILABLE) throw error;
+    if (codeOf(error) !== SQLSTATE.lockNotAvailable) throw error;
     return giveBack(client);
   }
   await client.query(`RELEASE SAVEPOINT increp_lock; ${lockTimeout(usual)}`);

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { reworded, type IncrepError } from '../../errors.ts';
 import type { Database } from '../../postgres/database.ts';
 import type { Endpoint } from '../../postgres/endpoint.ts';
-import { LOCK_HOLDERS } from '../../sql/locks.ts';
+import { LOCK_HOLDERS } from '../../sql/sessions.ts';
 import { stateTable } from '../../sql/state.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { RunContext } from '../context/run-context.ts';

@@ -22,6 +22,7 @@ import {
 import type { Statement } from '../../sql/search-path.ts';
 import { renameIndexes, type NewTable } from './new-table.ts';
 import { ASIDE, mustSurvive, refusalFrom } from './unsurvivable.ts';
+import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
 export interface Exchange extends NewTable {
   readonly belongings: DependentObjects;
@@ -94,7 +95,7 @@ async function isReplaced(work: Exchange, view: BuiltRelation): Promise<boolean>
 }
 
 /** 42P16 invalid_table_definition: "cannot change data type of view column ..." (PostgreSQL 14 to 18). */
-const hasOtherColumns = (error: unknown): boolean => codeOf(error) === '42P16';
+const hasOtherColumns = (error: unknown): boolean => codeOf(error) === SQLSTATE.invalidTableDefinition;
 
 async function makeAnew(work: Exchange, view: BuiltRelation): Promise<void> {
   await must(work, describe(view), renameBuilt(view, aside(view)));

@@ -4,6 +4,7 @@ import { IncrepError } from '../../errors.ts';
 import { queryPinnedFirst } from '../../postgres/usual-path.ts';
 import { printName, type TableName } from '../../schema/names.ts';
 import type { Statement } from '../../sql/search-path.ts';
+import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
 /** SQLSTATE classes by which a server says that this object and this table do not go together. */
 const REFUSED = /^(0A|22|23|2B|42|44|55|P0)/;
@@ -18,7 +19,7 @@ const isRefusal = (error: unknown): error is ServerError =>
   'code' in error &&
   typeof error.code === 'string' &&
   REFUSED.test(error.code) &&
-  error.code !== '55P03';
+  error.code !== SQLSTATE.lockNotAvailable;
 
 /** @throws IncrepError DEPENDENT_OBJECTS that names `what` */
 export async function mustSurvive(
@@ -55,4 +56,5 @@ export const unsurvivable = (table: TableName, what: string, cause?: Error): Inc
     cause,
   });
 
-const isOwnership = (cause: unknown): boolean => isRefusal(cause) && cause.code === '42501';
+const isOwnership = (cause: unknown): boolean =>
+  isRefusal(cause) && cause.code === SQLSTATE.insufficientPrivilege;

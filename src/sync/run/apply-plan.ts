@@ -5,11 +5,16 @@ import { adoptTable } from '../load/adopt.ts';
 import { asIncrepError, IncrepError } from '../../errors.ts';
 import type { StateRecord } from '../../schema/state-record.ts';
 import { tableCommand } from '../../shell-word.ts';
-import { readGeneration, writeState } from '../../sql/state.ts';
+import { readGeneration, writeState, forgetState } from '../../sql/state.ts';
 import { forgetLoad } from '../../sql/loads.ts';
-import type { ChunkedResult, Loaded, Progress, Stopped } from '../load/chunks/chunked-load.ts';
+import {
+  type ChunkedResult,
+  type Loaded,
+  type Progress,
+  type Stopped,
+  withKeptChunks,
+} from '../load/chunks/chunked-load.ts';
 import { loadInChunks } from '../load/chunks/load-in-chunks.ts';
-import { withKeptChunks } from '../load/chunks/kept-chunks.ts';
 import type { TableJob } from '../plan/table-job.ts';
 import { Replan, type PlanChange } from '../plan/replan.ts';
 import type { WholeLoadCause } from '../../reasons.ts';
@@ -23,13 +28,15 @@ import { syncChanges } from '../incremental/incremental.ts';
 import { loadTable } from '../load/load.ts';
 import { addMissingLabels, createMissingTypes } from '../write/create-types.ts';
 import { isKeyedPlan, type IncrementalPlan, type LoadPlan, type RefreshPlan } from '../plan/plan.ts';
-import { leaveFormerName } from './renamed-state.ts';
 import { publicationsOver } from '../write/publications.ts';
 import { holdTable, lockingStatements, lockTable } from '../lock/table-lock.ts';
 import { fenceWarnings, nextRecord } from '../fence/next-state.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { type Transfer, NOTHING_MOVED } from '../write/transfer.ts';
 import { enterPhase } from '../context/phases.ts';
+import { describeRelations } from '../../postgres/catalog.ts';
+import { stagingName } from '../../schema/names.ts';
+import { dropTable, stagingMark } from '../../sql/destination.ts';
 
 export interface ApplyRequest extends Pick<TableJob, 'isForced' | 'isVerified'> {
   /** How long to wait for another run of the same table. */
@@ -224,3 +231,14 @@ const continuingCommand = (
   { action }: IncrementalPlan | LoadPlan,
 ): string | undefined =>
   action === 'full-refresh' ? tableCommand('sync', name, '--full-refresh') : undefined;
+
+/** In the transaction that writes the state under its new name. */
+async function leaveFormerName(client: pg.ClientBase, facts: TableFacts): Promise<void> {
+  const { formerStateName: name, stateName, settings } = facts;
+  if (name === undefined) return;
+  const { schema } = stateName;
+  await client.query(forgetState(schema), [name]);
+  const table = stagingName(name);
+  const staging = (await describeRelations(client, schema, [table])).get(table);
+  if (staging?.comment === stagingMark(settings.destinationName)) await client.query(dropTable(staging.name));
+}

@@ -1,6 +1,7 @@
 /** Tables of one run between which foreign keys of the destination point. */
 import type { TableOutcome } from '../../events.ts';
 import type { TableFacts } from '../facts/facts.ts';
+import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
 /** Tables that others refer to come before those. Else they stay in their order. Pure. */
 export function parentsFirst(tables: readonly TableFacts[]): readonly TableFacts[] {
@@ -28,9 +29,9 @@ export const connectedTo = (
     some.some((other) => table === other || refersTo(table, other) || refersTo(other, table)),
   );
 
-/** SQLSTATE foreign_key_violation: it may be possible once the other tables have been synced. */
+/** It may be possible once the other tables have been synced. */
 export const waitsForOthers = (outcome: TableOutcome | undefined): boolean =>
-  outcome?.error?.sqlstate === '23503';
+  outcome?.error?.sqlstate === SQLSTATE.foreignKeyViolation;
 
 /** Two syncs of one table within a run, as one. */
 export function combined(first: TableOutcome, again: TableOutcome): TableOutcome {

@@ -7,28 +7,18 @@ import { gatherFacts, inOrder, type Facts, type TableFacts, type TableFailure } 
 import { openWorkers } from '../load/chunks/workers.ts';
 import { combined, connectedTo, parentsFirst, waitsForOthers } from './foreign-keys.ts';
 import { syncAtOneMoment } from './one-snapshot.ts';
-import { withFanOut } from './with-fan-out.ts';
 import type { DraftPlan } from '../plan/plan.ts';
 import { planTable } from '../plan/plan-table.ts';
 import { prepareDestination } from './prepare-destination.ts';
 import { ensureDifferentDatabases } from '../facts/same-database.ts';
-import {
-  failureOf,
-  givenUp,
-  deferred,
-  pause,
-  refreshed,
-  syncAnew,
-  syncTable,
-  syncUnknown,
-  type TableRequest,
-  waitBeforeNext,
-} from './sync-table.ts';
+import { refreshed, syncAnew, syncTable, syncUnknown, type TableRequest } from './sync-table.ts';
 import { inTableOrder } from './table-order.ts';
 import { isSame } from '../write/violations.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { writeRefusal } from '../facts/writable-destination.ts';
 import { NO_ROWS } from '../write/transfer.ts';
+import { deferred, failureOf } from './table-outcome.ts';
+import { waitBeforeNext, givenUp, pause } from './retries.ts';
 
 export interface RunRequest extends TableRequest {
   readonly tables: readonly TableSettings[];
@@ -275,4 +265,19 @@ export function exitCodeOf({ error, status, tables, destinations }: RunSummary):
   if (codes.size === 1 && only === 75 && !isElsewhere) return 75;
   if (status === 'partial') return 3;
   return codes.size === 1 ? only : 1;
+}
+
+/** One table, read together with other destinations where they are as far; without any, just that. */
+async function withFanOut<T>(
+  context: RunContext,
+  table: string,
+  sync: (context: RunContext) => Promise<T>,
+): Promise<T> {
+  const group = await context.fanOut?.meetAt(table);
+  if (!group) return sync(context);
+  try {
+    return await sync({ ...context, group });
+  } finally {
+    group.leave();
+  }
 }

@@ -1,32 +1,29 @@
 /** One table in one run: plan, apply, retry where that can help, and report what happened. */
-import { asIncrepError, reworded, type IncrepError } from '../../errors.ts';
+import { asIncrepError, type IncrepError } from '../../errors.ts';
 import type { TableSettings } from '../../config/settings.ts';
-import type { Failure, TableOutcome } from '../../events.ts';
-import { backoffSeconds, sleep } from '../../retry.ts';
-import { applyPlan, type Applied, type ApplyRequest, type ApplyResult } from './apply-plan.ts';
+import type { TableOutcome } from '../../events.ts';
+import { applyPlan, type ApplyRequest } from './apply-plan.ts';
 import { altered, isSameCopy } from '../write/destination-lock.ts';
 import { gatherFacts, type TableFacts, type TableFailure } from '../facts/facts.ts';
 import { withHolders } from '../lock/lock-holders.ts';
-import { copyCauseText, wholeLoadText } from '../../report/reasons.ts';
 import { completePlan } from '../plan/complete-plan.ts';
 import type { PlanChange } from '../plan/replan.ts';
-import type { DraftPlan, IncrementalPlan, LoadPlan, Plan, PlanRequest } from '../plan/plan.ts';
+import type { DraftPlan, Plan, PlanRequest } from '../plan/plan.ts';
 import { planTable } from '../plan/plan-table.ts';
 import type { RunContext } from '../context/run-context.ts';
-import { NO_ROWS } from '../write/transfer.ts';
-
-/** Three more than the first: enough for a failover of seconds, and over before the next cron minute. */
-const MAX_ATTEMPTS = 4;
+import {
+  type Start,
+  startNow,
+  stoppedInChunks,
+  loaderWarning,
+  outcomeOf,
+  succeeded,
+  failed,
+  failedUnknown,
+} from './table-outcome.ts';
+import { waitBeforeNext, givenUp, pause } from './retries.ts';
 
 export type TableRequest = PlanRequest & ApplyRequest;
-
-/** The wall clock says when, and may be set meanwhile; the monotonic one (milliseconds) says how long. */
-interface Start {
-  readonly at: Date;
-  readonly ticks: number;
-}
-
-const startNow = (): Start => ({ at: new Date(), ticks: performance.now() });
 
 export async function syncTable(
   context: RunContext,
@@ -120,17 +117,6 @@ function changeOf(request: TableRequest, change: PlanChange): Partial<TableReque
     : undefined;
 }
 
-function stoppedInChunks(
-  { timeLimit: { seconds } }: RunContext,
-  facts: TableFacts,
-  plan: Plan,
-  { progress, nextCommand }: Extract<ApplyResult, { readonly kind: 'stopped' }>,
-  start: Start,
-): TableOutcome {
-  const reason = { code: 'time-limit-in-chunks', seconds, ...progress, nextCommand } as const;
-  return { ...outcomeOf(facts, { ...plan, reasons: [reason] }, start), isDeferred: true };
-}
-
 /** What came of a plan for a table that somebody has changed meanwhile says nothing about the table. */
 async function orAltered(context: RunContext, facts: TableFacts, error: IncrepError): Promise<IncrepError> {
   if (error.isTransient || context.signal?.aborted === true) return error;
@@ -158,60 +144,6 @@ async function announce(
 }
 
 const chunksKept = ({ pendingLoad }: TableFacts): number => pendingLoad?.done.length ?? 0;
-
-/** Of a load that is not read the way the configuration asks for. */
-export const loaderWarning = (plan: Plan): string[] =>
-  plan.kind !== 'load'
-    ? []
-    : [
-        ...(plan.loader.isAgainstWish && plan.loader.cause ? [copyCauseText(plan.loader.cause)] : []),
-        ...(plan.chunking.kind === 'whole' && plan.chunking.cause
-          ? [wholeLoadText(plan.chunking.cause)]
-          : []),
-      ];
-
-/** Seconds; undefined where it may not be tried again, because it was often enough, or there is no time left to wait. */
-export function waitBeforeNext(context: RunContext, attempt: number): number | undefined {
-  if (context.signal?.aborted === true || attempt === MAX_ATTEMPTS) return undefined;
-  const seconds = backoffSeconds(attempt, context.timing.retryDelay);
-  return seconds < context.timeLimit.remainingSeconds ? seconds : undefined;
-}
-
-/** What was tried again and again says so: else nobody would know that once more is no remedy. */
-export function givenUp(
-  { timeLimit, signal }: RunContext,
-  error: IncrepError,
-  attempts: number,
-): IncrepError {
-  if (!error.isTransient || signal?.aborted === true) return error;
-  const why =
-    attempts === MAX_ATTEMPTS
-      ? `tried ${MAX_ATTEMPTS} times`
-      : timeLimit.words(' before it could be tried again');
-  return reworded(error, { what: `${error.message}; ${why}`, next: error.next });
-}
-
-interface Pause {
-  /** Undefined before there is one to speak of. */
-  readonly table: string | undefined;
-  readonly attempt: number;
-  readonly delaySeconds: number;
-}
-
-export async function pause(context: RunContext, what: Pause, error: IncrepError): Promise<void> {
-  await context.emit({ type: 'retrying', ...what, error: failureOf(error) });
-  await sleep(what.delaySeconds, context.signal);
-}
-
-/** Of a table that nothing has been done to, because there was no time left. */
-export const deferred = (context: RunContext, facts: TableFacts): TableOutcome => ({
-  ...outcomeOf(
-    facts,
-    { action: 'skipped', reasons: [{ code: 'time-limit', seconds: context.timeLimit.seconds }] },
-    startNow(),
-  ),
-  isDeferred: true,
-});
 
 /** By facts of now. */
 export async function syncAnew(
@@ -258,91 +190,3 @@ async function lookAgain(context: RunContext, settings: TableSettings): Promise<
     return { settings, error: asIncrepError(error) };
   }
 }
-
-const cursorBefore = ({ saved }: TableFacts): string | null =>
-  saved.kind === 'record' ? saved.record.cursor : saved.kind === 'legacy' ? saved.cursor : null;
-
-function outcomeOf(
-  facts: TableFacts,
-  { action, reasons }: Pick<Plan, 'action' | 'reasons'>,
-  start: Start,
-): TableOutcome {
-  return {
-    name: facts.settings.name,
-    status: 'skipped',
-    action,
-    reasons,
-    ...NO_ROWS,
-    durationSeconds: (performance.now() - start.ticks) / 1000,
-    cursor: cursorBefore(facts),
-    cursorBefore: cursorBefore(facts),
-    startedAt: start.at,
-    warnings: [],
-    error: undefined,
-  };
-}
-
-async function succeeded(
-  context: RunContext,
-  facts: TableFacts,
-  plan: IncrementalPlan | LoadPlan,
-  { transfer, record, unchangedSince }: Applied,
-  start: Start,
-): Promise<TableOutcome> {
-  for (const message of transfer.warnings)
-    await context.emit({ type: 'warning', table: facts.settings.name, message });
-  const before = 'warnings' in facts.saved ? facts.saved.warnings : [];
-  const { areDeletesDone: _, contents: __, refusal, reasons = plan.reasons, ...counts } = transfer;
-  const told = unchangedSince === undefined ? { ...plan, reasons } : unchanged(unchangedSince);
-  return {
-    ...outcomeOf(facts, told, start),
-    ...counts,
-    status: refusal ? 'failed' : 'ok',
-    error: refusal && failureOf(refusal),
-    cursor: record.cursor,
-    warnings: [...before, ...(unchangedSince === undefined ? loaderWarning(plan) : []), ...transfer.warnings],
-  };
-}
-
-/** The table is up to date: a success like any other. */
-const unchanged = (since: string): Pick<Plan, 'action' | 'reasons'> => ({
-  action: 'skipped',
-  reasons: [{ code: 'unchanged-since', since }],
-});
-
-const failed = (
-  facts: TableFacts,
-  plan: DraftPlan | undefined,
-  error: IncrepError,
-  start: Start,
-): TableOutcome => ({
-  ...outcomeOf(
-    facts,
-    plan ?? { action: 'skipped', reasons: [{ code: 'failed', message: error.message }] },
-    start,
-  ),
-  status: 'failed',
-  error: failureOf(error),
-});
-
-const failedUnknown = ({ settings, error }: TableFailure, start: Start): TableOutcome => ({
-  name: settings.name,
-  status: 'failed',
-  action: 'skipped',
-  reasons: [{ code: 'failed', message: error.message }],
-  ...NO_ROWS,
-  durationSeconds: (performance.now() - start.ticks) / 1000,
-  cursor: null,
-  cursorBefore: null,
-  startedAt: start.at,
-  warnings: [],
-  error: failureOf(error),
-});
-
-export const failureOf = (error: IncrepError): Failure => ({
-  code: error.code,
-  message: error.message,
-  hint: error.next,
-  sqlstate: error.sqlstate,
-  exitCode: error.exitCode,
-});

@@ -10,9 +10,7 @@ import { filledForNow, missingMetadataColumns } from './metadata-columns.ts';
 import { lockAlone } from '../lock/exclusive-lock.ts';
 import { lockTable, type LockWait } from '../lock/table-lock.ts';
 import type { RunContext } from '../context/run-context.ts';
-
-/** SQLSTATE. */
-const UNDEFINED_TABLE = '42P01';
+import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
 /**
  * In a transaction of its own: ALTER TABLE keeps readers out until its transaction ends, and a window or a comparison may take
@@ -34,7 +32,7 @@ export async function addMetadataColumns(
       const wanted = { table, locks: [lockWholly(table)], timing: context.timing, onWait };
       await lockAlone(client, wanted, context.signal);
     } catch (error) {
-      throw codeOf(error) === UNDEFINED_TABLE ? altered(facts, error) : error;
+      throw codeOf(error) === SQLSTATE.undefinedTable ? altered(facts, error) : error;
     }
     for (const column of missing) await client.query(addOwnColumn(table, column, filledForNow(column)));
     const now = await describeRelations(client, table.schema, [table.table]);

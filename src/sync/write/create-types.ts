@@ -8,6 +8,7 @@ import type { TableFacts } from '../facts/facts.ts';
 import { describeFound, homesOf } from '../facts/user-types.ts';
 import { additionsTo, creationOf, printHome } from '../plan/type-changes.ts';
 import type { RunContext } from '../context/run-context.ts';
+import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
 /** Another table of this run, or another run, may have made the types meanwhile. */
 async function lookAgain(client: pg.ClientBase, facts: TableFacts): Promise<NativeType[]> {
@@ -57,7 +58,9 @@ async function create(client: pg.ClientBase, facts: TableFacts, type: NativeType
 }
 
 const isDuplicate = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && ['23505', '42710'].includes(String(error.code));
+  error instanceof Error &&
+  'code' in error &&
+  [SQLSTATE.uniqueViolation, SQLSTATE.duplicateObject].some((code) => code === error.code);
 
 const movedMeanwhile = ({ destinationName }: TableFacts, type: NativeType): IncrepError =>
   new IncrepError('SCHEMA_CHANGED', {

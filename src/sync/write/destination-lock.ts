@@ -16,9 +16,8 @@ import type { Timing } from '../../timing.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { metadataColumnsOf } from './metadata-columns.ts';
 import { ownRows } from '../facts/populated-tables.ts';
-
-/** SQLSTATE. */
-const LOCK_NOT_AVAILABLE = '55P03';
+import { SQLSTATE } from '../../postgres/sqlstate.ts';
+import { queryEach } from '../../postgres/usual-path.ts';
 
 /** `part`: the rows that are about to come in belong to a table that has the others already. */
 export interface ExpectedTable {
@@ -36,12 +35,11 @@ export async function holdCopy(
   if (!destination) return;
   if (holds === 'part' && !isShared(settings)) await letWritersEnd(client, facts, timing);
   const rows = ownRows(destinationName, settings, destination, pipeline);
-  const answers = (await client.query(
-    [lockForMerge(destinationName), shapeStamp(destinationName), ...usually(whichHaveRows([rows]))].join(
-      '; ',
-    ),
-  )) as unknown as readonly pg.QueryResult[];
-  const [, stamp, ...others] = answers;
+  const [, stamp, ...others] = await queryEach(client, [
+    lockForMerge(destinationName),
+    shapeStamp(destinationName),
+    ...usually(whichHaveRows([rows])),
+  ]);
   const filled = others[USUALLY_AT];
   if (holds === 'part' && facts.destinationHasRows && filled?.rows.length === 0)
     throw moved(facts, 'was emptied while it was synced');
@@ -61,7 +59,7 @@ async function letWritersEnd(
   try {
     await client.query(`${lockTimeout(exclusiveLock.all)}; ${awaitWriters(destinationName)}`);
   } catch (error) {
-    if (codeOf(error) !== LOCK_NOT_AVAILABLE) throw error;
+    if (codeOf(error) !== SQLSTATE.lockNotAvailable) throw error;
   }
   // Ends the lock, and with it the other setting.
   await client.query(

@@ -37,7 +37,7 @@ import { enterPhase } from '../context/phases.ts';
 export interface Merging {
   readonly context: Pick<RunContext, 'timing' | 'signal' | 'emit' | 'group' | 'bringTable'>;
   readonly facts: TableFacts;
-  readonly source: Relation;
+  readonly relation: Relation;
   readonly destination: pg.ClientBase;
   readonly share: Share;
   /** Rows that are gone from the source have been removed already, or are not to be. */
@@ -61,8 +61,8 @@ interface MergeAttempt {
 }
 
 export async function mergeInto(merging: Merging): Promise<MergedInto> {
-  const { facts, source, destination, share } = merging;
-  const merge = mergeOf(facts, source);
+  const { facts, relation, destination, share } = merging;
+  const merge = mergeOf(facts, relation);
   let attempt: MergeAttempt = {
     order: { removes: share === 'whole' ? 'first' : 'never', insertsFirst: false, replaces: undefined },
     indexes: [],

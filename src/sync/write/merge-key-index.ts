@@ -11,9 +11,7 @@ import { createMergeKey, dropConstraint, dropIndex, IS_CONSTRAINT } from '../../
 import { waitForLock } from '../../sql/state.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { blockingKeys, isIndexed } from '../plan/reload-guard.ts';
-
-/** SQLSTATE. */
-const UNIQUE_VIOLATION = '23505';
+import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
 /** @throws IncrepError MERGE_KEY_NOT_UNIQUE */
 export async function ensureKeyIndex(client: pg.ClientBase, planned: TableFacts): Promise<void> {
@@ -31,7 +29,7 @@ export async function ensureKeyIndex(client: pg.ClientBase, planned: TableFacts)
   try {
     await client.query(createMergeKey(destinationName, index, copyKey(settings), false));
   } catch (error) {
-    if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
+    if (codeOf(error) !== SQLSTATE.uniqueViolation) throw error;
     throw new IncrepError('MERGE_KEY_NOT_UNIQUE', {
       what: `${printName(destinationName)} at the destination has several rows with the same ${copyKey(settings).join(', ')}`,
       next: `The table goes on serving. Run "${tableCommand('sync', settings.name, '--full-refresh')}" to make it a true copy.`,

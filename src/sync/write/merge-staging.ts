@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../../errors.ts';
 import { codeOf } from '../../postgres/identity.ts';
-import { onUsualPath } from '../../postgres/usual-path.ts';
+import { onUsualPath, queryEach } from '../../postgres/usual-path.ts';
 import { printName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { isUniqueBy } from '../../schema/relations.ts';
@@ -24,6 +24,7 @@ import { rowKey } from '../../schema/row-identity.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 import { metadataColumnsOf } from './metadata-columns.ts';
 import { isSameList } from '../../schema/columns.ts';
+import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
 export interface MergeCounts {
   readonly inserted: number;
@@ -137,9 +138,6 @@ async function mergeCopies(client: pg.ClientBase, merge: Merge): Promise<MergeCo
   return { ...NO_COUNTS, deleted, inserted: rowsOf(await client.query(addMissing(merge))) };
 }
 
-/** SQLSTATE. */
-const UNIQUE_VIOLATION = '23505';
-
 /** Who writes to the destination as well may have added the very row, after the statement had looked for it. */
 const besideWriters =
   ({ destination }: Merge, write: typeof mergeAtOnce): typeof mergeAtOnce =>
@@ -147,11 +145,11 @@ const besideWriters =
     try {
       return await write(run, pass);
     } catch (error) {
-      if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
+      if (codeOf(error) !== SQLSTATE.uniqueViolation) throw error;
       throw new IncrepError('CONFLICT', {
         what: `a row was added to ${printName(destination)} that another one there excludes: ${error instanceof Error ? error.message : ''}`,
         next: 'If it happens again, see what that unique index is for: increp can only add the row beside it.',
-        sqlstate: UNIQUE_VIOLATION,
+        sqlstate: SQLSTATE.uniqueViolation,
         cause: error,
       });
     }
@@ -161,8 +159,7 @@ type RunStatement = (statement: string) => Promise<pg.QueryResult>;
 
 /** Under settings of its own, in one message. */
 async function runByIndex(client: pg.ClientBase, statement: string): Promise<pg.QueryResult> {
-  const message = [...BY_INDEX, statement, ...AS_IT_WAS].join('; ');
-  const results = (await client.query(message)) as unknown as readonly pg.QueryResult[];
+  const results = await queryEach(client, [...BY_INDEX, statement, ...AS_IT_WAS]);
   const [answer] = results.slice(BY_INDEX.length);
   if (!answer) throw new Error('a merge was not answered');
   return answer;

@@ -16,6 +16,7 @@ import {
 } from '../../sql/destination.ts';
 import { hasRows } from '../../sql/window.ts';
 import type { CopyFacts } from '../facts/facts.ts';
+import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
 /** The staging table of an incremental sync: made once, kept, emptied before each use. */
 export async function emptyStaging(
@@ -39,15 +40,13 @@ async function empty(client: pg.ClientBase, table: TableName): Promise<void> {
   try {
     await client.query(lockAloneNow(table));
   } catch (error) {
-    if (codeOf(error) !== LOCK_NOT_AVAILABLE) throw error;
+    if (codeOf(error) !== SQLSTATE.lockNotAvailable) throw error;
     await client.query('ROLLBACK TO SAVEPOINT increp_empty');
     await client.query(deleteAll(table));
     return;
   }
   await client.query(truncate(table));
 }
-
-const LOCK_NOT_AVAILABLE = '55P03';
 
 /** `isLogged`: it will become the table. */
 export async function makeStaging(

@@ -8,10 +8,14 @@ import { tableCommand } from '../../shell-word.ts';
 import { deleteRow, FOREIGN_KEY, rowsInTheWay, UNIQUE_INDEX } from '../../sql/constraints.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
 import type { Merge } from '../../sql/merge.ts';
-import type { TableFacts } from '../facts/facts.ts';
+import type { CopyFacts } from '../facts/facts.ts';
+import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
-/** SQLSTATE: unique_violation, exclusion_violation, foreign_key_violation. */
-const KINDS = { '23505': 'unique', '23P01': 'unique', '23503': 'foreign key' } as const;
+const KINDS = {
+  [SQLSTATE.uniqueViolation]: 'unique',
+  [SQLSTATE.exclusionViolation]: 'unique',
+  [SQLSTATE.foreignKeyViolation]: 'foreign key',
+} as const;
 
 export interface Violation {
   readonly kind: 'unique' | 'foreign key';
@@ -25,7 +29,7 @@ export interface Violation {
 }
 
 const serverError = z.object({
-  code: z.enum(['23505', '23P01', '23503']),
+  code: z.enum([SQLSTATE.uniqueViolation, SQLSTATE.exclusionViolation, SQLSTATE.foreignKeyViolation]),
   schema: z.string(),
   table: z.string(),
   constraint: z.string(),
@@ -102,7 +106,7 @@ export async function findRowsInTheWay(
 }
 
 export function uniqueRefusal(
-  facts: TableFacts,
+  facts: CopyFacts,
   violation: Violation,
   found: Meeting | undefined,
   index: UniqueIndex | undefined,
@@ -127,7 +131,7 @@ export function uniqueRefusal(
 }
 
 function uniqueAdvice(
-  { settings, destinationName: table }: TableFacts,
+  { settings, destinationName: table }: CopyFacts,
   found: Meeting | undefined,
   index: UniqueIndex | undefined,
   key: readonly string[],
@@ -177,7 +181,7 @@ export async function readForeignKey(
 
 /** A row of ours refers to one that is not there, or others still refer to one that has to go or to change. */
 export function foreignKeyRefusal(
-  { destinationName, settings }: TableFacts,
+  { destinationName, settings }: CopyFacts,
   violation: Violation,
   key: ForeignKey | undefined,
 ): IncrepError {
@@ -197,7 +201,7 @@ export function foreignKeyRefusal(
 }
 
 /** Of a row that is gone, that others still refer to, and whose unique value another row has at the source. */
-export const takenOver = ({ settings: { name } }: TableFacts, refusal: IncrepError): IncrepError =>
+export const takenOver = ({ settings: { name } }: CopyFacts, refusal: IncrepError): IncrepError =>
   reworded(refusal, {
     what: refusal.message,
     next: `Another row of "${name}" takes over a unique value of that row, which has to go first. ${refusal.next}`,

@@ -22,12 +22,13 @@ import { makeStaging } from '../../write/staging.ts';
 import { instanceOf } from '../../facts/server-instance.ts';
 import { comparisonDue } from '../../fence/next-state.ts';
 import { windowChoice } from '../../fence/window-choice.ts';
-import { plainSettings } from './plain-settings.ts';
 import { placeLoad, type PlacedLoad } from './place-load.ts';
 import { applyDifferences } from '../../compare/apply-differences.ts';
 import { type Load, becomesTable } from '../placing.ts';
 import { verifyLoaded } from '../put-in-place.ts';
 import { enterPhase } from '../../context/phases.ts';
+import type { TableSettings } from '../../../config/settings.ts';
+import { rowKey } from '../../../schema/row-identity.ts';
 
 export interface CaughtUp {
   /** What came in addition to the chunks. */
@@ -170,3 +171,13 @@ const unseenWarning = ({ replicationKey }: KeyedLoadPlan, rows: number): string[
     : [
         `${rows === 1 ? '1 row was' : `${rows} rows were`} changed during the load without a new ${replicationKey}, and fetched again`,
       ];
+
+/** The staging table of a load in chunks equals the source. Marked rows and metadata columns come in at its end. */
+export const plainSettings = (settings: TableSettings): TableSettings => ({
+  ...settings,
+  mode: 'incremental-deduped',
+  mergeKey: rowKey(settings),
+  deletes: 'hard',
+  metadataColumns: [],
+  onConflict: 'source_wins',
+});

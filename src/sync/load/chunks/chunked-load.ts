@@ -6,6 +6,8 @@ import type { Chunks } from '../../plan/chunk-choice.ts';
 import type { KeyedLoadPlan } from '../../plan/plan.ts';
 import type { TableJob } from '../../plan/table-job.ts';
 import type { Transfer } from '../../write/transfer.ts';
+import { IncrepError, reworded } from '../../../errors.ts';
+import { continuationText } from '../../../report/reasons.ts';
 
 /** How far a load has come. It counts here, because an error or a time limit can ask nobody else. */
 export interface Progress {
@@ -40,3 +42,15 @@ export type ChunkedResult =
   | Stopped
   /** `cause`: why not in chunks, although that was planned. */
   | { readonly kind: 'as-a-whole'; readonly cause: WholeLoadCause | undefined };
+
+/** An error of a load in chunks also says which chunks are kept, and what continues the load. */
+export function withKeptChunks(error: unknown, progress: Progress, nextCommand: string | undefined): unknown {
+  if (!(error instanceof IncrepError) || progress.done === 0) return error;
+  const continues = continuationText(progress, nextCommand);
+  // The advice for a signal is about loads that have no chunks.
+  const advice = error.code === 'INTERRUPTED' ? '' : `${error.next} `;
+  return reworded(error, {
+    what: `${error.message}; ${progress.done} of ${progress.of} chunks are kept`,
+    next: `${advice}${continues.charAt(0).toUpperCase()}${continues.slice(1)}.`,
+  });
+}

@@ -20,6 +20,7 @@ import type { BegunLoad } from '../../plan/chunk-choice.ts';
 import type { Workers } from './workers.ts';
 import type { Progress } from './chunked-load.ts';
 import { enterPhase } from '../../context/phases.ts';
+import { SQLSTATE } from '../../../postgres/sqlstate.ts';
 
 interface ChunkCopying {
   readonly facts: TableFacts;
@@ -108,9 +109,6 @@ async function copyChunk(copying: ChunkCopying, context: RunContext, chunk: numb
   progress.done += 1;
 }
 
-/** SQLSTATE foreign_key_violation. */
-const NO_SUCH_LOAD = '23503';
-
 /** False where the chunk is there after all. */
 async function isClaimed(
   client: pg.ClientBase,
@@ -123,7 +121,8 @@ async function isClaimed(
     const { rowCount } = await client.query(claimChunk(destinationName.schema), [id, chunk]);
     if (rowCount === 0) return false;
   } catch (error) {
-    if (codeOf(error) !== NO_SUCH_LOAD) throw error;
+    // The load that the chunk belongs to has no row any more.
+    if (codeOf(error) !== SQLSTATE.foreignKeyViolation) throw error;
     throw new IncrepError('SCHEMA_CHANGED', {
       what: `the load of ${printName(destinationName)} was given up by another run`,
       next: 'Run increp again: it loads the table from the start.',

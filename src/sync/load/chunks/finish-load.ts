@@ -18,15 +18,15 @@ import { dropUnique } from '../../write/merge-key-index.ts';
 import { stagingIndex, stagingKey } from '../../reshape/new-table.ts';
 import { nextGeneration, nextRecord, replacedWarning, shiftSince } from '../../fence/next-state.ts';
 import { storageIn } from './begin-load.ts';
-import { catchUp, type CaughtUp } from './catch-up.ts';
+import { catchUp, type CaughtUp, plainSettings } from './catch-up.ts';
 import type { BegunLoad } from '../../plan/chunk-choice.ts';
 import { sumsOf } from './copy-chunks.ts';
 import type { ChunkedLoad, Loaded } from './chunked-load.ts';
-import { plainSettings } from './plain-settings.ts';
 import { placeLoad } from './place-load.ts';
 import { type Transfer, countsOf, olderWarning } from '../../write/transfer.ts';
 import { choosePlacing, becomesTable } from '../placing.ts';
 import { enterPhase } from '../../context/phases.ts';
+import { SQLSTATE } from '../../../postgres/sqlstate.ts';
 
 export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise<Loaded> {
   const { context, plan, destination, isVerified, isForced } = request;
@@ -106,9 +106,6 @@ async function stagingOf(
   });
 }
 
-/** SQLSTATE unique_violation. */
-const UNIQUE_VIOLATION = '23505';
-
 /** Returns how many rows were left out because a newer one of the source has their key. */
 async function indexStaging(client: pg.ClientBase, facts: TableFacts, source: Relation): Promise<number> {
   const merge = mergeOf(facts, source);
@@ -124,7 +121,7 @@ async function indexStaging(client: pg.ClientBase, facts: TableFacts, source: Re
   try {
     await client.query(stagingKey(facts, source));
   } catch (error) {
-    if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
+    if (codeOf(error) !== SQLSTATE.uniqueViolation) throw error;
     await client.query('ROLLBACK TO SAVEPOINT increp_key');
     await drop(false);
     await client.query(stagingKey(facts, source));

@@ -1,0 +1,40 @@
+/** Collects what runs do to tables, and hands it to the stores of the history a few seconds' worth at a time. */
+import type { Listener } from '../events.ts';
+import { tableRecord, type HistoryStore, type TableRecord } from '../report/run-record.ts';
+import type { Timing } from '../timing.ts';
+
+interface HistoryOptions {
+  readonly stores: readonly HistoryStore[];
+  readonly destinationNameOf: (table: string) => string;
+  readonly redact: (text: string) => string;
+  readonly timing: Pick<Timing, 'historyInterval'>;
+}
+
+export function historyListener({ stores, destinationNameOf, redact, timing }: HistoryOptions): Listener {
+  let run: { id: string; pipeline: string; tables: readonly string[] } | undefined;
+  let waiting: TableRecord[] = [];
+  let writtenAt = performance.now();
+  const take = (): readonly TableRecord[] => {
+    const records = waiting;
+    waiting = [];
+    writtenAt = performance.now();
+    return records;
+  };
+  return async (event) => {
+    if (event.type === 'run-started') run = { ...event, id: event.runId };
+    if (!run) return;
+    if (event.type === 'table-finished' && event.outcome.status !== 'skipped') {
+      const { outcome } = event;
+      waiting.push(tableRecord(run, outcome, destinationNameOf(outcome.name), redact));
+      const isDue = performance.now() - writtenAt > timing.historyInterval * 1000;
+      if (outcome.status !== 'failed' && !isDue) return;
+      const records = take();
+      for (const store of stores) await store.write(records);
+    }
+    if (event.type === 'run-finished') {
+      const records = take();
+      const end = { summary: event.summary, tables: run.tables };
+      for (const store of stores) await store.finish(records, end);
+    }
+  };
+}

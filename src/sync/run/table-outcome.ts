@@ -1,0 +1,137 @@
+import type { IncrepError } from '../../errors.ts';
+import type { Failure, TableOutcome } from '../../events.ts';
+import type { Applied, ApplyResult } from './apply-plan.ts';
+import type { TableFacts, TableFailure } from '../facts/facts.ts';
+import { copyCauseText, wholeLoadText } from '../../report/reasons.ts';
+import type { DraftPlan, IncrementalPlan, LoadPlan, Plan } from '../plan/plan.ts';
+import type { RunContext } from '../context/run-context.ts';
+import { NO_ROWS } from '../write/transfer.ts';
+/** What came of a table in a run. */
+
+/** The wall clock says when, and may be set meanwhile; the monotonic one (milliseconds) says how long. */
+export interface Start {
+  readonly at: Date;
+  readonly ticks: number;
+}
+
+export const startNow = (): Start => ({ at: new Date(), ticks: performance.now() });
+
+export function stoppedInChunks(
+  { timeLimit: { seconds } }: RunContext,
+  facts: TableFacts,
+  plan: Plan,
+  { progress, nextCommand }: Extract<ApplyResult, { readonly kind: 'stopped' }>,
+  start: Start,
+): TableOutcome {
+  const reason = { code: 'time-limit-in-chunks', seconds, ...progress, nextCommand } as const;
+  return { ...outcomeOf(facts, { ...plan, reasons: [reason] }, start), isDeferred: true };
+}
+
+/** Of a load that is not read the way the configuration asks for. */
+export const loaderWarning = (plan: Plan): string[] =>
+  plan.kind !== 'load'
+    ? []
+    : [
+        ...(plan.loader.isAgainstWish && plan.loader.cause ? [copyCauseText(plan.loader.cause)] : []),
+        ...(plan.chunking.kind === 'whole' && plan.chunking.cause
+          ? [wholeLoadText(plan.chunking.cause)]
+          : []),
+      ];
+
+/** Of a table that nothing has been done to, because there was no time left. */
+export const deferred = (context: RunContext, facts: TableFacts): TableOutcome => ({
+  ...outcomeOf(
+    facts,
+    { action: 'skipped', reasons: [{ code: 'time-limit', seconds: context.timeLimit.seconds }] },
+    startNow(),
+  ),
+  isDeferred: true,
+});
+
+const cursorBefore = ({ saved }: TableFacts): string | null =>
+  saved.kind === 'record' ? saved.record.cursor : saved.kind === 'legacy' ? saved.cursor : null;
+
+export function outcomeOf(
+  facts: TableFacts,
+  { action, reasons }: Pick<Plan, 'action' | 'reasons'>,
+  start: Start,
+): TableOutcome {
+  return {
+    name: facts.settings.name,
+    status: 'skipped',
+    action,
+    reasons,
+    ...NO_ROWS,
+    durationSeconds: (performance.now() - start.ticks) / 1000,
+    cursor: cursorBefore(facts),
+    cursorBefore: cursorBefore(facts),
+    startedAt: start.at,
+    warnings: [],
+    error: undefined,
+  };
+}
+
+export async function succeeded(
+  context: RunContext,
+  facts: TableFacts,
+  plan: IncrementalPlan | LoadPlan,
+  { transfer, record, unchangedSince }: Applied,
+  start: Start,
+): Promise<TableOutcome> {
+  for (const message of transfer.warnings)
+    await context.emit({ type: 'warning', table: facts.settings.name, message });
+  const before = 'warnings' in facts.saved ? facts.saved.warnings : [];
+  const { areDeletesDone: _, contents: __, refusal, reasons = plan.reasons, ...counts } = transfer;
+  const told = unchangedSince === undefined ? { ...plan, reasons } : unchanged(unchangedSince);
+  return {
+    ...outcomeOf(facts, told, start),
+    ...counts,
+    status: refusal ? 'failed' : 'ok',
+    error: refusal && failureOf(refusal),
+    cursor: record.cursor,
+    warnings: [...before, ...(unchangedSince === undefined ? loaderWarning(plan) : []), ...transfer.warnings],
+  };
+}
+
+/** The table is up to date: a success like any other. */
+const unchanged = (since: string): Pick<Plan, 'action' | 'reasons'> => ({
+  action: 'skipped',
+  reasons: [{ code: 'unchanged-since', since }],
+});
+
+export const failed = (
+  facts: TableFacts,
+  plan: DraftPlan | undefined,
+  error: IncrepError,
+  start: Start,
+): TableOutcome => ({
+  ...outcomeOf(
+    facts,
+    plan ?? { action: 'skipped', reasons: [{ code: 'failed', message: error.message }] },
+    start,
+  ),
+  status: 'failed',
+  error: failureOf(error),
+});
+
+export const failedUnknown = ({ settings, error }: TableFailure, start: Start): TableOutcome => ({
+  name: settings.name,
+  status: 'failed',
+  action: 'skipped',
+  reasons: [{ code: 'failed', message: error.message }],
+  ...NO_ROWS,
+  durationSeconds: (performance.now() - start.ticks) / 1000,
+  cursor: null,
+  cursorBefore: null,
+  startedAt: start.at,
+  warnings: [],
+  error: failureOf(error),
+});
+
+export const failureOf = (error: IncrepError): Failure => ({
+  code: error.code,
+  message: error.message,
+  hint: error.next,
+  sqlstate: error.sqlstate,
+  exitCode: error.exitCode,
+});
