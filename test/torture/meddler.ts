@@ -17,7 +17,8 @@ export interface Meddled {
 const EMPTIED = ['tickets', 'accounts, payments', 'payments'] as const;
 
 const LOCKED = 75;
-const LOCK_NOT_AVAILABLE = '55P03';
+/** A lock that was not free in time, or a deadlock with a sync: a person tries again later. */
+const REFUSED: readonly unknown[] = ['55P03', '40P01'];
 
 interface Request {
   readonly place: Place;
@@ -56,7 +57,7 @@ async function truncate(destination: Pool, tables: string): Promise<boolean> {
     await destination.query(`SET lock_timeout = '2s'; TRUNCATE ${tables}; RESET lock_timeout`);
     return true;
   } catch (error) {
-    if ((error as { code?: unknown }).code !== LOCK_NOT_AVAILABLE) throw error;
+    if (!REFUSED.includes((error as { code?: unknown }).code)) throw error;
     return false;
   }
 }
