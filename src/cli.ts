@@ -1,4 +1,4 @@
-/** The program: registers commands and turns what they return or throw into the exit code. */
+/** The entry of the program: it registers the commands and turns their results and errors into the exit code. */
 import { CommanderError } from 'commander';
 import { programOf } from './commands/program/program.ts';
 import { tellError } from './commands/terminal/print-error.ts';
@@ -42,10 +42,10 @@ async function dispatch(
   return exitCode;
 }
 
-/** It has been printed, because it was asked for or because nothing was. */
+/** The help was printed, because the user asked for it or named no command. */
 const isHelp = ({ code, exitCode }: CommanderError): boolean => exitCode === 0 || code === 'commander.help';
 
-/** Says what went wrong, and returns the exit code. */
+/** Prints the error and returns its exit code. */
 function report(thrown: unknown, terminal: Terminal, args: readonly string[]): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : ERROR_CLASSES.USAGE.exitCode;
   const error = asIncrepError(thrown);

@@ -1,6 +1,6 @@
-/** The variables of the environment, as the program was given them. Only `src/process.ts` reads the process's own. */
+/** The environment variables of the program. Only `src/process.ts` reads those of the process. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where programs are looked for; children get this and nothing else of our environment. */
+/** PATH for child processes. They get no other variable of the environment. */
 export const searchPathOf = (environment: Environment): string =>
   environment['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';

@@ -1,9 +1,12 @@
-/** What went wrong, kept apart from what follows from it: the exit code and whether trying again can help. */
+/** The errors of increp. Each code has an exit code and says whether a retry can help. */
 
 interface ErrorClass {
-  /** The process exit code when this is what a command ends with (sysexits.h where it has a word for it). */
+  /**
+   * The exit code of the process if a command ends with this error. The numbers follow sysexits.h where it has a
+   * fitting name.
+   */
   readonly exitCode: number;
-  /** True when the same work may succeed if it is simply tried again a little later. */
+  /** True if a retry may succeed a little later. */
   readonly isTransient: boolean;
   /** One sentence for the documentation. */
   readonly meaning: string;
@@ -84,20 +87,20 @@ export const ERROR_CLASSES = {
 export type ErrorCode = keyof typeof ERROR_CLASSES;
 
 interface ErrorText {
-  /** What happened and where, in one sentence without a trailing hint. */
+  /** What happened, with the name of the object, in one sentence without a hint. */
   readonly what: string;
   /** What the operator should do next. */
   readonly next: string;
-  /** SQLSTATE, where a server said no. */
+  /** SQLSTATE, if a server refused a statement. */
   readonly sqlstate?: string | undefined;
   readonly cause?: unknown;
-  /** Overrides the exit code of the class; only signals need it (130 or 143). */
+  /** Overrides the exit code of the class. Only signals use it (130 or 143). */
   readonly exitCode?: number | undefined;
-  /** False for what has been tried long enough already. */
+  /** False if increp has already retried long enough. */
   readonly isTransient?: false;
 }
 
-/** An error that a person can act on. Everything else that is thrown is a bug. */
+/** An error that the operator can act on. Any other thrown value is a bug. */
 export class IncrepError extends Error {
   override readonly name = 'IncrepError';
   readonly code: ErrorCode;
@@ -116,14 +119,14 @@ export class IncrepError extends Error {
   }
 }
 
-/** The same error in other words. */
+/** The same error with another text. */
 export const reworded = (
   { code, sqlstate, cause, exitCode, isTransient }: IncrepError,
   words: Pick<ErrorText, 'what' | 'next'> & { readonly cause?: unknown },
 ): IncrepError =>
   new IncrepError(code, { sqlstate, cause, exitCode, ...(!isTransient && { isTransient }), ...words });
 
-/** Any thrown value as an IncrepError; what is not one already is a bug of ours and says so. */
+/** Converts any thrown value to an IncrepError. A value that is not an IncrepError is reported as a bug. */
 export function asIncrepError(thrown: unknown): IncrepError {
   if (thrown instanceof IncrepError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);

@@ -1,6 +1,6 @@
 /**
- * The seam between the work and everything that watches it. `sync/` emits these and knows nothing of logs,
- * terminals, history or webhooks; those are listeners, wired in `commands/watch-run.ts`.
+ * The events between the work and its listeners. `sync/` emits them and does not know the log, the terminal, the
+ * history or the webhook. These listeners are connected in `commands/watch/watch-run.ts`.
  */
 import type { ErrorCode } from './errors.ts';
 import type { Reason } from './reasons.ts';
@@ -19,35 +19,38 @@ export interface Failure {
   readonly exitCode: number;
 }
 
-/** What happened to one table in one run. */
+/** The result of one table in one run. */
 export interface TableOutcome {
-  /** As written in tables-config.json. */
+  /** The name in tables-config.json. */
   readonly name: string;
-  /** Undefined where the pipeline has one. */
+  /** Undefined if the pipeline has one destination. */
   readonly destination?: string;
   readonly status: 'ok' | 'failed' | 'skipped';
   readonly action: Action;
-  /** Why this action. */
+  /** The reasons for this action. */
   readonly reasons: readonly Reason[];
-  /** What filled the staging table, when a whole table was loaded. */
+  /** The loader of the staging table, if a whole table was loaded. */
   readonly loader: Loader | undefined;
   readonly rowsRead: number;
   readonly rowsInserted: number;
   readonly rowsUpdated: number;
   readonly rowsUnchanged: number;
   readonly rowsDeleted: number;
-  /** Rows of the destination that were left alone because they are newer. */
+  /** Rows of the destination that were kept because they are newer. */
   readonly rowsNewer: number;
   /** Bytes of COPY data that left the source. */
   readonly bytes: number;
   readonly durationSeconds: number;
-  /** The cursor after the run, as Postgres printed it; null while no row has a plausible key. */
+  /** The cursor after the run, as Postgres prints it; null while no row has a plausible key. */
   readonly cursor: string | null;
   readonly cursorBefore: string | null;
   readonly startedAt: Date;
   readonly warnings: readonly string[];
   readonly error: Failure | undefined;
-  /** The time limit was over before it was done: neither a failure nor a success, and the next run goes on with it. */
+  /**
+   * The time limit ended before the table was done. This is neither a failure nor a success; the next run continues
+   * with the table.
+   */
   readonly isDeferred?: true;
 }
 
@@ -58,21 +61,23 @@ export interface RunSummary {
   readonly startedAt: Date;
   readonly finishedAt: Date;
   readonly tables: readonly TableOutcome[];
-  /** Set when the run ended before or outside the tables (no connection, a signal). */
+  /** Set if the run ended before or outside the tables (no connection, a signal). */
   readonly error: Failure | undefined;
   readonly warnings: readonly string[];
-  /** Where the pipeline has several: what came of each. Then `tables` has each table once for each of them. */
+  /**
+   * The result of each destination, if the pipeline has several. Then `tables` has each table once per destination.
+   */
   readonly destinations?: readonly DestinationOutcome[];
 }
 
 export interface DestinationOutcome {
   readonly name: string;
   readonly status: RunSummary['status'];
-  /** Why its run ended before or outside its tables. */
+  /** Why the run of this destination ended before or outside its tables. */
   readonly error: Failure | undefined;
 }
 
-/** Where the pipeline has several destinations. */
+/** The name of the destination, if the pipeline has several. */
 interface OfDestination {
   readonly destination?: string;
 }
@@ -84,7 +89,7 @@ export type RunEvent =
       readonly pipeline: string;
       readonly startedAt: Date;
       readonly tables: readonly string[];
-      /** Where there are several: each gets all of the tables. */
+      /** The names, if there are several destinations. Each destination gets all tables. */
       readonly destinations?: readonly string[];
     }
   | (OfDestination & {
@@ -92,7 +97,7 @@ export type RunEvent =
       readonly table: string;
       readonly action: Action;
       readonly reasons: readonly Reason[];
-      /** Estimated rows at the source, where the catalog knows. */
+      /** Estimated rows at the source, if the catalog has an estimate. */
       readonly estimatedRows: number | undefined;
     })
   | (OfDestination & {
@@ -100,14 +105,14 @@ export type RunEvent =
       readonly table: string;
       readonly phase: Phase;
       readonly detail?: string;
-      /** Who has to let go before it goes on. */
+      /** The session or run that this phase waits for. */
       readonly waitsFor?: string;
-      /** Of a table that is copied in chunks, how many are there. */
+      /** The number of loaded chunks, for a table that is loaded in chunks. */
       readonly chunks?: { readonly done: number; readonly of: number };
     })
   /**
-   * `bytes` counts up over one copy of one table; `earlier` of them are those of a run that was broken off. `rows` is about
-   * how many rows that is, where it shows.
+   * `bytes` is the running total of one copy of one table. `earlier` of these bytes were copied by an interrupted
+   * run. `rows` is an estimate, if there is one.
    */
   | (OfDestination & {
       readonly type: 'rows-copied';

@@ -1,14 +1,14 @@
-/** A place in a text that a person wrote, shown so that it is found at once. */
+/** Shows a place in a text that the user wrote, with a mark under it. */
 
 export interface Excerpt {
-  /** Both from 1, in characters. */
+  /** Both count from 1, in characters. */
   readonly line: number;
   readonly column: number;
   /** The line, with a mark under the place. */
   readonly excerpt: string;
 }
 
-/** `widest`: how many characters of the line are shown, half of them in front of the place. */
+/** `widest` is the number of characters that are shown, half of them before the place. */
 export function excerptAt(text: string, offset: number, widest: number): Excerpt {
   const linesBefore = text.slice(0, offset).split('\n');
   const before = linesBefore.at(-1) ?? '';
@@ -17,7 +17,7 @@ export function excerptAt(text: string, offset: number, widest: number): Excerpt
   const gutter = `${line} | `;
   const start = before.slice(-widest / 2);
   const excerpt = `${gutter}${start}${after.slice(0, widest / 2)}`;
-  // Tabs are kept, so that the mark stands under its place whatever their width.
+  // Tabs are kept, so that the mark is under its place at any tab width.
   const mark = `${' '.repeat(gutter.length)}${start.replace(/[^\t]/g, ' ')}^`;
   return { line, column: before.length + 1, excerpt: `${excerpt}\n${mark}` };
 }

@@ -10,12 +10,12 @@ export function formatCount(count: number): string {
   return withThousands.format(count);
 }
 
-/** For what is only about right: `945`, `1.2k`, `12k`, `3.4M`. */
+/** For estimates: `945`, `1.2k`, `12k`, `3.4M`. */
 export function formatRoughCount(count: number): string {
   let scaled = count;
   let unit = '';
   for (const next of ['k', 'M', 'G', 'T']) {
-    // 999.5 would be printed as 1000.
+    // 999.5 would print as 1000.
     if (scaled < 999.5) break;
     scaled /= 1000;
     unit = next;
@@ -28,7 +28,7 @@ export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${Math.round(bytes)} B`;
   let scaled = bytes / 1000;
   let unit = 0;
-  // 999.95 would be printed as 1000.0, so it belongs to the next unit already.
+  // 999.95 would print as 1000.0, so it already belongs to the next unit.
   while (scaled >= 999.95 && unit < BYTE_UNITS.length - 1) {
     scaled /= 1000;
     unit += 1;
@@ -46,7 +46,7 @@ export function formatSeconds(seconds: number): string {
   return `${formatCount(Math.floor(minutes / 60))} h ${minutes % 60} min`;
 }
 
-/** In steps that do not pretend to know: `5 s`, `40 s`, `12 min`, `2 h 10 min`. */
+/** Rounded, because it is an estimate: `5 s`, `40 s`, `12 min`, `2 h 10 min`. */
 export function formatTimeLeft(seconds: number): string {
   if (seconds < 58) return `${Math.max(5, Math.ceil(seconds / 5) * 5)} s`;
   const minutes = Math.ceil(seconds / 60);
@@ -57,7 +57,7 @@ export function formatTimeLeft(seconds: number): string {
 
 type Counted = Pick<TableOutcome, 'status' | 'isDeferred'>;
 
-/** `3 tables ok, 1 failed, 2 skipped, 4 left`; what there is none of is left out. */
+/** `3 tables ok, 1 failed, 2 skipped, 4 deferred`; a count of zero is left out. */
 export function formatTableCounts(tables: readonly Counted[]): string {
   const wordOf = ({ status, isDeferred }: Counted) => (isDeferred ? 'deferred' : status);
   const parts = (['ok', 'failed', 'skipped', 'deferred'] as const)
@@ -74,13 +74,13 @@ export function formatTableCounts(tables: readonly Counted[]): string {
 export const labelOf = ({ name, destination }: Pick<TableOutcome, 'name' | 'destination'>): string =>
   destination === undefined ? name : `${destination}: ${name}`;
 
-/** `a, b, c and 197 more`: names for a person, who reads no more than `most`. */
+/** `a, b, c and 197 more`: at most `most` names. */
 export function listed(names: readonly string[], most: number): string {
   const more = names.length > most ? ` and ${formatCount(names.length - most)} more` : '';
   return `${names.slice(0, most).join(', ')}${more}`;
 }
 
-/** `2 tables deferred to the next run: a, b`; undefined where none is. */
+/** `2 tables deferred to the next run: a, b`; undefined if none is deferred. */
 export function formatDeferred(
   tables: readonly Pick<TableOutcome, 'name' | 'destination' | 'isDeferred'>[],
   most = Infinity,
@@ -91,7 +91,7 @@ export function formatDeferred(
   return `${formatCount(names.length)} ${noun} deferred to the next run: ${listed(names, most)}`;
 }
 
-/** The first line of a message, without the stop at its end, so that a sentence can be built around it. */
+/** The first line of a message without its full stop, so that it can be part of a sentence. */
 export function firstLine(text: string): string {
   return (text.trim().split(/\r?\n/, 1)[0] ?? '').trimEnd().replace(/\.$/, '');
 }

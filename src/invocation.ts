@@ -1,8 +1,8 @@
-/** What the program is started with. `src/process.ts` hands over the process's own, a test whatever it wants. */
+/** The inputs of the program. `src/process.ts` passes those of the process; a test passes its own. */
 import type { Environment } from './environment.ts';
 import type { Timing } from './timing.ts';
 
-/** A stream that text is written to: the process's own, or one in memory. */
+/** A stream for text output: of the process, or in memory. */
 export interface OutputStream extends NodeJS.WritableStream {
   /** Only a terminal has these. */
   readonly isTTY?: boolean;
@@ -22,7 +22,7 @@ export interface Invocation {
   readonly environment: Environment;
   /** Absolute; relative paths on the command line start here. */
   readonly workingDirectory: string;
-  /** Aborted with an `IncrepError` INTERRUPTED when the work is to stop. */
+  /** Aborts with an `IncrepError` INTERRUPTED when the work must stop. */
   readonly signal: AbortSignal;
   readonly timing: Timing;
 }

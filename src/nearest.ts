@@ -1,9 +1,9 @@
 import { distance } from 'fastest-levenshtein';
 
-/** Case and the kind of dash are what people get wrong most, so they cost nothing. */
+/** Case and the kind of dash are the most common mistakes, so they cost nothing. */
 const normalised = (word: string) => word.toLowerCase().replaceAll('-', '_');
 
-/** Two letters in the wrong order are one slip, though they are two edits. */
+/** Two swapped letters are one mistake, although they are two edits. */
 function slips(word: string, candidate: string): number {
   const swapped = Array.from(
     { length: Math.max(0, word.length - 1) },
@@ -12,10 +12,10 @@ function slips(word: string, candidate: string): number {
   return Math.min(distance(word, candidate), ...swapped.map((other) => 1 + distance(other, candidate)));
 }
 
-/** One wrong character in three is a slip; more is another word. */
+/** One wrong character in three is a typing mistake. More is another word. */
 const isClose = (word: string, edits: number) => edits <= Math.max(1, Math.floor(word.length / 3));
 
-/** The shortest form that still counts as an abbreviation: one letter begins too many words. */
+/** The shortest abbreviation that counts. Too many words begin with the same letter. */
 const SHORTEST_ABBREVIATION = 3;
 
 function isAbbreviation(one: string, other: string): boolean {
@@ -23,7 +23,7 @@ function isAbbreviation(one: string, other: string): boolean {
   return short.length >= SHORTEST_ABBREVIATION && long.startsWith(short);
 }
 
-/** The candidate that was probably meant: the closest spelling, else a longer or shorter form of the word. */
+/** The candidate that was probably meant: the closest spelling, otherwise a longer or shorter form of the word. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   const wanted = normalised(word);
   const ranked = [...candidates]
@@ -31,7 +31,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
     .toSorted((a, b) => a.edits - b.edits);
   const [best] = ranked;
   if (best && best.edits <= 1) return best.candidate;
-  // SOURCE_USER is three edits from SOURCE_URL and four from SOURCE_USERNAME, which was meant.
+  // SOURCE_USER is three edits from SOURCE_URL and four from SOURCE_USERNAME, but SOURCE_USERNAME was meant.
   const abbreviated = ranked.find(({ candidate }) => isAbbreviation(wanted, normalised(candidate)));
   if (abbreviated) return abbreviated.candidate;
   return best && isClose(wanted, best.edits) ? best.candidate : undefined;

@@ -1,4 +1,4 @@
-/** The process around the program: its streams, its environment, its signals and its exit code. Nothing else reads them. */
+/** The boundary to the process: its streams, environment, signals and exit code. No other file uses them. */
 import process from 'node:process';
 import { main } from './cli.ts';
 import { IncrepError } from './errors.ts';
@@ -19,17 +19,20 @@ export async function runProcess(args: readonly string[]): Promise<void> {
 /** 128 + the signal's number, as a shell reports it. */
 export const SIGNAL_EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
-/** Aborts on the first signal: the work rolls back and says so. A second one ends the process as usual. */
+/**
+ * Aborts on the first signal, so that the work can roll back and report it. A second signal ends the process as
+ * usual.
+ */
 export function abortOnSignal(): AbortSignal {
   const controller = new AbortController();
   for (const [name, exitCode] of Object.entries(SIGNAL_EXIT_CODES)) {
     const stop = () => {
-      // Not process.once(): execa listens too, and where it finds no other listener it ends the process.
+      // With process.once() there would be no listener left, and execa would end the process.
       setImmediate(() => process.off(name, stop));
       controller.abort(
         new IncrepError('INTERRUPTED', {
           what: `stopped by ${name}`,
-          next: 'What was unfinished was rolled back; the next "increp sync" continues where the last one ended.',
+          next: 'Unfinished work was rolled back. The next "increp sync" continues from there.',
           exitCode,
         }),
       );

@@ -1,18 +1,20 @@
-/** Takes secrets out of text that is about to leave the process. */
+/** Removes secrets from text before it leaves the process. */
 
 export type Redact = (text: string) => string;
 
 const MASK = '***';
 
-/** Below this length a secret is part of ordinary words: hiding it everywhere would leave no readable line. */
+/** A shorter secret can be part of ordinary words. To hide it everywhere would make the text unreadable. */
 const SHORTEST_EVERYWHERE = 4;
-/** Below this length letters and digits are a word of their own or no secret: "data" is not hidden in "database". */
+/**
+ * A shorter secret of letters and digits is hidden only as a whole word. So "data" is not hidden inside "database".
+ */
 const SHORTEST_INSIDE_WORDS = 8;
 
 /** RegExp.escape came with Node 24. */
 const escapeRegExp = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 
-/** The ways in which a secret shows up in other people's messages. */
+/** The forms in which a secret can appear in the messages of other programs. */
 function formsOf(secret: string): string[] {
   const quoted = JSON.stringify(secret).slice(1, -1);
   const plain = [
@@ -29,7 +31,7 @@ function formsOf(secret: string): string[] {
         .replace(/=+$/, ''),
     ),
   ];
-  // Half a surrogate pair has no URL form: encodeURI would throw.
+  // encodeURI throws on half a surrogate pair.
   return secret.isWellFormed() ? [...plain, ...urlFormsOf(secret)] : plain;
 }
 
@@ -44,7 +46,7 @@ function urlFormsOf(secret: string): string[] {
   return [...forms, ...forms.map((text) => text.replaceAll(/%../g, (escape) => escape.toLowerCase()))];
 }
 
-/** After an escape, as in `%3Ddata` or `\\ndata`, a word begins as well. */
+/** A word also begins after an escape, as in `%3Ddata` or `\\ndata`. */
 const wholeWord = (pattern: string): string =>
   String.raw`(?:(?<!\w)|(?<=%[\da-fA-F]{2})|(?<=\\[bfnrt]))${pattern}(?!\w)`;
 
@@ -53,7 +55,7 @@ function longPattern(form: string): string {
   return form.length < SHORTEST_INSIDE_WORDS && /^\w+$/.test(form) ? wholeWord(pattern) : pattern;
 }
 
-/** A very short secret is hidden only where credentials stand: `user:SECRET@host` and `password=SECRET`. */
+/** A very short secret is hidden only in the place of a credential: `user:SECRET@host` and `password=SECRET`. */
 function shortPattern(secret: string): string {
   const text = escapeRegExp(secret);
   return `(?<=:)${text}(?=@)|(?<=(?:[Pp]assword|PASSWORD|passwd|[Ss]ecret|SECRET|[Tt]oken|TOKEN)['"]?\\s?[=:]\\s?['"]?)${text}(?!\\w)`;
@@ -63,7 +65,7 @@ export function redactor(secrets: readonly string[]): Redact {
   const long = secrets.filter((secret) => secret.length >= SHORTEST_EVERYWHERE);
   const short = secrets.filter((secret) => secret.length > 0 && secret.length < SHORTEST_EVERYWHERE);
   const forms = new Set(long.flatMap(formsOf));
-  // Longest first: of two secrets, one inside the other, none may leave its ends behind.
+  // The longest form comes first. If one secret contains another, none of its ends must stay visible.
   const patterns = [...forms].toSorted((a, b) => b.length - a.length).map(longPattern);
   patterns.push(...short.map(shortPattern));
   if (patterns.length === 0) return (text) => text;
@@ -73,7 +75,7 @@ export function redactor(secrets: readonly string[]): Redact {
 
 type Change = (text: string, key: string) => string;
 
-/** The same value with every string in it changed; keys stay as they are. For plain JSON values only. */
+/** Returns the same value with every string changed. Keys do not change. For plain JSON values only. */
 export function mapStrings(value: unknown, change: Change, key = ''): unknown {
   if (typeof value === 'string') return change(value, key);
   if (Array.isArray(value)) return value.map((item) => mapStrings(item, change, key));
@@ -83,26 +85,26 @@ export function mapStrings(value: unknown, change: Change, key = ''): unknown {
   );
 }
 
-/** What these hold is ours, or a name that is told as a name: a password "failed" must not hide a status. */
+/** These fields hold values of increp, or names. A password "failed" must not hide a status. */
 const NOT_SECRET = new Set(
   'type status state code sqlstate action loader phase level time run_id pipeline name table tables'.split(
     ' ',
   ),
 );
 
-/** Hides secrets in the free texts of a JSON document. */
+/** Hides secrets in the text fields of a JSON document. */
 export const inFields =
   (redact: Redact): Change =>
   (text, key) =>
     NOT_SECRET.has(key) ? text : redact(text);
 
-/** A document as a command prints it. Redacted string by string: a secret may look like JSON. */
+/** Formats a document for output. Each string is redacted separately, because a secret may look like JSON. */
 export function redactedJson(document: unknown, redact: Redact): string {
   const plain: unknown = JSON.parse(JSON.stringify(document));
   return `${JSON.stringify(mapStrings(plain, inFields(redact)), null, 2)}\n`;
 }
 
-/** Its stack begins with its message. */
+/** The stack of an error begins with its message, so both are redacted. */
 export function redactedCause(cause: unknown, redact: Redact): unknown {
   if (!(cause instanceof Error)) return typeof cause === 'string' ? redact(cause) : undefined;
   const error = new Error(redact(cause.message));

@@ -1,11 +1,14 @@
-/** A file is replaced as a whole: whoever reads it sees the old text or the new one, also after a power cut. */
+/** Replaces a file as a whole. A reader sees the old text or the new text, even after a power failure. */
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** Temporary file beside it, fsync, rename, fsync of the folder. `mode` counts, whatever the umask is. */
+/**
+ * Writes a temporary file beside it, then fsync, rename, and fsync of the directory. `mode` applies whatever the
+ * umask is.
+ */
 export async function replaceFile(path: string, text: string, mode: number): Promise<void> {
-  // Not by the process ID: in two containers both may be 1.
+  // The process ID would not be unique: in two containers it may be 1.
   const temporary = `${path}.tmp-${randomBytes(6).toString('hex')}`;
   try {
     const file = await open(temporary, 'w', mode);
@@ -19,7 +22,7 @@ export async function replaceFile(path: string, text: string, mode: number): Pro
     await rename(temporary, path);
     await syncDirectory(dirname(path));
   } catch (error) {
-    // A full disk is not helped by half a file.
+    // A partial file would only use space on a full disk.
     await rm(temporary, { force: true }).catch(() => undefined);
     throw error;
   }
@@ -28,7 +31,7 @@ export async function replaceFile(path: string, text: string, mode: number): Pro
 async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, 'r');
   try {
-    // Some file systems cannot; then the rename is as durable as it gets there.
+    // Some file systems cannot sync a directory. Then the rename is as durable as the file system makes it.
     await handle.sync().catch((error: unknown) => {
       if (!hasCode(error, 'EINVAL', 'EPERM')) throw error;
     });
@@ -37,6 +40,6 @@ async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Whether it is an error of the file system with one of these codes. */
+/** Whether it is a file system error with one of these codes. */
 export const hasCode = (error: unknown, ...codes: readonly string[]): boolean =>
   error instanceof Error && 'code' in error && codes.includes(String(error.code));

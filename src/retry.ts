@@ -1,13 +1,13 @@
-/** How long to wait before trying again, and a wait that a signal can end. */
+/** The wait before a retry, and a sleep that a signal can end. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Backoff } from './timing.ts';
 
-/** The longest time that Node's timers take; anything above it would fire at once. */
+/** The longest time that a timer of Node accepts. A longer one would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Seconds to wait after attempt number `attempt` (the first is 1). The whole span is drawn at random, so that
- * clients that failed together do not come back together; the floor keeps a retry from following at once.
+ * Seconds to wait after attempt number `attempt` (the first is 1). The whole span is random, so that clients that
+ * failed together do not come back together. The minimum keeps a retry from following at once.
  */
 export function backoffSeconds(
   attempt: number,
@@ -19,14 +19,14 @@ export function backoffSeconds(
   return floor + random() * (ceiling - floor);
 }
 
-/** Resolves after that time; when the signal aborts, rejects with the signal's own reason. */
+/** Resolves after that time. If the signal aborts, it rejects with the reason of the signal. */
 export async function sleep(seconds: number, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
   const milliseconds = Math.min(Math.max(0, seconds * 1000), LONGEST_TIMER_MS);
   try {
     await delay(milliseconds, undefined, signal ? { signal } : {});
   } catch (error) {
-    // The timer rejects with a bare AbortError; whoever aborted has said why.
+    // The timer rejects with a bare AbortError. The reason of the signal says more.
     signal?.throwIfAborted();
     throw error;
   }

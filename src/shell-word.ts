@@ -1,9 +1,9 @@
-/** Words of commands that someone may type or paste into a shell as they stand. */
+/** Words of commands that a user can type or paste into a shell. */
 
-/** A terminal shows such a character otherwise than it is, so that it could not be copied. */
+/** A terminal does not show these characters as they are, so they could not be copied. */
 const UNTYPEABLE = /\p{Cc}/u;
 
-/** Bash, zsh and ksh read $'...'; every shell reads the others. */
+/** Bash, zsh and ksh read $'...'. Every shell reads the other forms. */
 export const shellWord = (text: string): string =>
   /^[\w./:@-][\w./:@,=-]*$/.test(text)
     ? text
@@ -19,12 +19,12 @@ const NAMED: Readonly<Record<string, string>> = {
   "'": String.raw`\'`,
 };
 
-/** In three octal digits: of hexadecimal ones, some shells take as many as follow. */
+/** Three octal digits, because some shells read as many hexadecimal digits as follow. */
 const escaped = (character: string): string =>
   NAMED[character] ??
   [...Buffer.from(character)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
 
-/** A command of increp for one table, which is no option even where its name begins with a dash. */
+/** A command of increp for one table. A name that begins with a dash is not read as an option. */
 export const tableCommand = (
   command: 'sync' | 'verify' | 'reset',
   table: string,

@@ -1,6 +1,6 @@
-/** Every wait that increp may do, in one place. The program uses `DEFAULT_TIMING`; tests use milliseconds. */
+/** Every wait and time limit of increp. The program uses `DEFAULT_TIMING`; tests use milliseconds. */
 
-/** A random wait that doubles with each attempt, as `backoffSeconds` draws it. */
+/** A random wait that doubles with each attempt, as `backoffSeconds` computes it. */
 export interface Backoff {
   /** Seconds: the longest wait after the first attempt. */
   readonly base: number;
@@ -10,37 +10,39 @@ export interface Backoff {
 
 /** All values are seconds. */
 export interface Timing {
-  /** How long a new connection may take, from the first packet to the end of the login. */
+  /** Time for a new connection, from the first packet to the end of the login. */
   readonly connectTimeout: number;
-  /** How long a connection may take to say goodbye before its socket is closed. */
+  /** Time for a connection to close before its socket is destroyed. */
   readonly closeTimeout: number;
-  /** `lock_timeout` of every statement: how long it queues for a table lock, and so holds up the sessions behind it. */
+  /**
+   * `lock_timeout` of every statement: how long it waits for a table lock. Other sessions queue behind it meanwhile.
+   */
   readonly lockTimeout: number;
-  /** How long a server may take to answer the question what a silent session does. */
+  /** Time for a server to answer a question about a silent session. */
   readonly stallProbeTimeout: number;
-  /** Between two attempts at a table, after an error that may be gone the next time. */
+  /** Between two attempts at a table, after an error that may be temporary. */
   readonly retryDelay: Backoff;
-  /** How long a run waits for open transactions at the source, unless --wait-transactions says otherwise. */
+  /** How long a run waits for open transactions at the source, unless --wait-transactions sets it. */
   readonly transactionWait: number;
-  /** Between two looks at the open transactions: the first pause and the longest. */
+  /** Between two checks of the open transactions: the first pause and the longest. */
   readonly transactionPoll: Backoff;
-  /** How long one wait for another run's lock on a table lasts before it asks again. */
+  /** How long one wait for the table lock of another run lasts before increp asks again. */
   readonly tableLockPoll: number;
-  /** The session of a killed run holds its lock until the server notices: this long it is always waited for. */
+  /** The session of a killed run holds its lock until the server notices. increp always waits this long for it. */
   readonly tableLockGrace: number;
-  /** How long a retry waits for the lock that its own first attempt may still hold. */
+  /** How long a retry waits for a lock that its own first attempt may still hold. */
   readonly ownLockWait: number;
   /**
-   * How long a load waits for a chunk that the session of a killed run is still committing: on a dead network the server
-   * notices only by its TCP keepalives (sql/session.ts).
+   * How long a load waits for a chunk that the session of a killed run is still committing. On a dead network, the
+   * server notices only by TCP keepalives (sql/session.ts).
    */
   readonly chunkLockGrace: number;
-  /** Facts about a table that are older are read again before its sync. */
+  /** Older facts about a table are read again before its sync. */
   readonly factsMaxAge: number;
   /**
-   * Exclusive locks. Readers queue behind a session that waits for one, and a reader that waits for us while we wait for
-   * it is a deadlock, for which the server ends one of both after a second (deadlock_timeout). So all locks are taken
-   * within less than that, or given back.
+   * Exclusive locks. Readers queue behind a session that waits for an exclusive lock. If such a reader holds a lock
+   * that increp waits for, this is a deadlock, and the server ends one of both after a second (deadlock_timeout). So
+   * increp takes all locks within less than that time, or releases them.
    */
   readonly exclusiveLock: {
     /** For one lock. */
@@ -52,20 +54,20 @@ export interface Timing {
     /** For all attempts. */
     readonly total: number;
   };
-  /** Several destinations that read one source together. */
+  /** Several destinations that share one read of the source. */
   readonly fanOut: {
-    /** How long the first destination at a table waits for the others: to read the table twice is the price of not waiting. */
+    /** How long the first destination at a table waits for the others. Without the wait, the table is read twice. */
     readonly patience: number;
-    /** The same at the first table: before it, a run has only connected and read catalogs. */
+    /** The same at the first table. Before it, a run has only connected and read catalogs. */
     readonly startPatience: number;
-    /** A destination that takes no rows for so long reads alone. A checkpoint may keep a server from writing for seconds. */
+    /** A destination that takes no rows for this long reads alone. A checkpoint can block writes for seconds. */
     readonly stalled: number;
   };
-  /** How long a statement may take by which `plan` and `check` count the rows that a load would remove. */
+  /** Time for the statement by which `plan` and `check` count the rows that a load would remove. */
   readonly planComparison: number;
   /** How long `status` waits for the source. */
   readonly statusSourceTimeout: number;
-  /** After a signal, how long messages about the run may still take: a supervisor kills after ten. */
+  /** How long messages about the run may still take after a signal. Supervisors often kill after ten seconds. */
   readonly shutdown: number;
   /** A webhook or a healthcheck. */
   readonly delivery: {
@@ -82,7 +84,7 @@ export interface Timing {
     /** The same for the healthcheck at the start of a run. */
     readonly healthcheckStart: number;
   };
-  /** How often the history of a run is written; a failure is written at once. */
+  /** How often the history of a run is written. A failure is written at once. */
   readonly historyInterval: number;
   /** How long pg_dump and pg_restore may take to stop before they are killed. */
   readonly childKillDelay: number;

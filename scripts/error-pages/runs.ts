@@ -51,7 +51,7 @@ export const runs = {
     ],
     example: [
       'error: dumping public.orders from the source db.example.com:5432/shop: pg_dump ended with 1: pg_dump: error: out of memory (DUMP_FAILED)',
-      'next:  Mend what it says, or set initial_load: "copy" for this table, which does not need pg_dump.',
+      'next:  Fix the reported problem. Or set "initial_load" to "copy" for this table, which does not need pg_dump.',
     ],
   },
   NOT_SYNCED: {
@@ -63,7 +63,7 @@ export const runs = {
     ],
     steps: ['Sync the table first: `increp sync orders && increp verify orders`'],
     example: [
-      'error: table "orders" has no copy to compare: there is no destination table yet (NOT_SYNCED)',
+      'error: table "orders" cannot be compared: there is no destination table yet (NOT_SYNCED)',
       '  next: Run "increp sync orders" first.',
     ],
   },
@@ -111,7 +111,7 @@ export const runs = {
     ],
     example: [
       'error: stopped by SIGTERM (INTERRUPTED)',
-      'next:  What was unfinished was rolled back; the next "increp sync" continues where the last one ended.',
+      'next:  Unfinished work was rolled back. The next "increp sync" continues from there.',
     ],
   },
   INTERNAL: {

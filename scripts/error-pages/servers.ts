@@ -6,8 +6,7 @@ export const servers = {
     about: 'The destination tables stay as they were.',
     causes: [
       'The server is down or starting.',
-      'The host or the port is wrong. `ECONNREFUSED`: no server listens on that port. `ENOTFOUND`: the host name is unknown.',
-      'A firewall drops the packets. The message then names a timeout.',
+      'A wrong host or port (connection refused), a wrong name (the name cannot be resolved), or a firewall (no answer).',
       'The database does not exist.',
       'The server listens on `localhost` only (`listen_addresses`).',
     ],
@@ -17,8 +16,8 @@ export const servers = {
       'See which host and port increp uses, and where they are set: `increp config`',
     ],
     example: [
-      'error: source db.example.com:5432/shop: connect ECONNREFUSED 192.0.2.10:5432; tried 4 times (CONNECTION_FAILED)',
-      'next:  Check SOURCE_HOST and SOURCE_PORT (or its URL), that the server is up, and that it can be reached from here. To try it: pg_isready -h db.example.com -p 5432',
+      'error: source db.example.com:5432/shop: connection refused: nothing listens on 192.0.2.10:5432; tried 4 times (CONNECTION_FAILED)',
+      'next:  Check SOURCE_HOST and SOURCE_PORT (or its URL), that the server is running, and that this machine can reach it. To test it: pg_isready -h db.example.com -p 5432',
     ],
   },
   TLS_FAILED: {
@@ -35,8 +34,8 @@ export const servers = {
       'See what each `sslmode` means: [TLS](setup.md#tls)',
     ],
     example: [
-      'error: source db.example.com:5432/shop: the server does not support TLS, and sslmode is "require" (TLS_FAILED)',
-      'next:  Switch TLS on there (ssl = on), or set SOURCE_SSLMODE to "prefer" or "disable".',
+      'error: source db.example.com:5432/shop: the server does not support TLS, but sslmode is "require" (TLS_FAILED)',
+      'next:  Enable TLS on the server (ssl = on), or set SOURCE_SSLMODE to "prefer" or "disable".',
     ],
   },
   CONNECTION_LOST: {
@@ -53,8 +52,8 @@ export const servers = {
       'To keep idle connections open, set `tcp_keepalives_idle = 60` on the server.',
     ],
     example: [
-      'error: source db.example.com:5432/shop: read ECONNRESET; tried 4 times (CONNECTION_LOST)',
-      "next:  Look at the log of the source's server and at the network in between, then run increp again: it continues where the last run ended.",
+      'error: source db.example.com:5432/shop: the connection was closed by the other side; tried 4 times (CONNECTION_LOST)',
+      'next:  Check the log of the source server and the network. Then run increp again; it continues where the last run ended.',
     ],
   },
   SERVER_CHANGED: {
@@ -92,7 +91,7 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     ],
     example: [
       'error: source db.example.com:5432/shop: too many connections for role "reader"; tried 4 times (TOO_MANY_CONNECTIONS, SQLSTATE 53300)',
-      'next:  See who takes them (SELECT usename, application_name, count(*) FROM pg_stat_activity GROUP BY 1, 2), and raise max_connections or the CONNECTION LIMIT of the role or database. increp needs two or three on each side.',
+      'next:  To see the connections: SELECT usename, application_name, count(*) FROM pg_stat_activity GROUP BY 1, 2. Raise max_connections, or the CONNECTION LIMIT of the role or database. increp needs two or three on each side.',
     ],
   },
   AUTHENTICATION_FAILED: {
@@ -111,7 +110,7 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: password authentication failed for user "writer" (AUTHENTICATION_FAILED, SQLSTATE 28P01)',
-      'next:  Check DEST_USERNAME and DEST_PASSWORD (or its URL), and pg_hba.conf on that server. To try them: psql -h warehouse.example.com -p 5432 -U writer -d analytics',
+      'next:  Check DEST_USERNAME and DEST_PASSWORD (or its URL), and pg_hba.conf on that server. To test the login: psql -h warehouse.example.com -p 5432 -U writer -d analytics',
     ],
   },
   PRIVILEGE_MISSING: {
@@ -180,7 +179,7 @@ du -xsh /var/lib/postgresql
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: could not extend file "base/16401/16438": No space left on device (DISK_FULL, SQLSTATE 53100)',
-      'next:  Free some room on that server, then run increp again: nothing was lost.',
+      'next:  Free some space on that server, then run increp again. No data was lost.',
     ],
   },
   QUERY_FAILED: {
@@ -198,7 +197,7 @@ du -xsh /var/lib/postgresql
     ],
     example: [
       'error: source db.example.com:5432/shop: division by zero (QUERY_FAILED, SQLSTATE 22012)',
-      'next:  The server of the source refuses that statement, which its log shows. Mend what it names there; "increp check" may know more.',
+      'next:  The source server refuses the statement; its log shows it. Fix the reported problem. "increp check" may show more.',
     ],
   },
 } as const satisfies Record<string, ErrorPage>;

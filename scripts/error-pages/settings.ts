@@ -15,7 +15,7 @@ export const settings = {
     ],
     example: [
       'error: no table "ordres" in tables-config.json; did you mean "orders"? (USAGE)',
-      '  next: Name one of: orders.',
+      '  next: The tables are: orders.',
     ],
   },
   CONFIG_INVALID: {
@@ -37,7 +37,7 @@ export const settings = {
       '  - SOURCE_PORT (.env): "many" is not a port; allowed: 1 to 65535',
       '  - DEST_HOST: not set; write DEST_HOST=warehouse.example.com in .env',
       '  - tables-config.json, [0].replikation_key (table orders): unknown key; did you mean replication_key?',
-      '  next: Correct them and try again; docs/configuration.md describes every setting.',
+      '  next: Fix them and try again. docs/configuration.md describes every setting.',
     ],
   },
   NOT_SUPPORTED: {
@@ -55,7 +55,7 @@ export const settings = {
     ],
     example: [
       'error: the source is PostgreSQL 13.22; increp needs 14 or later (NOT_SUPPORTED)',
-      'next:  Upgrade that server; PostgreSQL 13 and older get no corrections any more.',
+      'next:  Upgrade that server. PostgreSQL 13 and older are no longer supported.',
     ],
   },
   SAME_DATABASE: {

@@ -57,7 +57,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: deadlock detected; tried 4 times (CONFLICT, SQLSTATE 40P01)',
-      "next:  Another session works on the same rows: that server's log names it. Run increp again when it is done.",
+      'next:  Another session changes the same rows. The log of that server names it. Run increp again when that session is done.',
     ],
   },
   CONSTRAINT_VIOLATED: {
@@ -108,7 +108,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: canceling statement due to user request (TIMEOUT, SQLSTATE 57014)',
-      "next:  Nothing was committed. Someone cancelled it, or a limit did, as a pooler's query_timeout: increp lifts statement_timeout for itself. See that server's log, then run increp again.",
+      'next:  Nothing was committed. A user cancelled the statement, or a time limit such as query_timeout of a pooler. increp disables statement_timeout itself. Check the log of that server, then run increp again.',
     ],
   },
   NO_REPLICA_IDENTITY: {
@@ -209,7 +209,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: character with byte sequence 0xe2 0x82 0xac in encoding "UTF8" has no equivalent in encoding "LATIN1" [COPY orders_stg, line 10, column note] (ENCODING_MISMATCH, SQLSTATE 22P05)',
-      'next:  Nothing was changed. Make the destination database with ENCODING UTF8, or correct that text at the source.',
+      'next:  Nothing was changed. Create the destination database with ENCODING UTF8, or correct that text at the source.',
     ],
   },
   DESTINATION_NOT_OURS: {

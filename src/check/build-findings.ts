@@ -1,4 +1,4 @@
-/** Judges what was inspected: pure. */
+/** Converts the facts of `inspect` to findings: pure. */
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { constraintFindings } from './constraint-findings.ts';
 import { copyFindings } from './copy-findings.ts';
@@ -19,9 +19,9 @@ export function buildFindings(found: Inspection, connections: Connections): Find
 function tableFindings(table: TableFacts, found: Inspection): Finding[] {
   const plan = found.plans.get(table);
   const { name } = table.settings;
-  // Without a plan it is among the failures.
+  // A table without a plan is among the failures.
   if (!plan) return [];
-  if (plan.kind === 'skip') return [note('DISABLED', name, 'it is disabled')];
+  if (plan.kind === 'skip') return [note('DISABLED', name, 'the table is disabled')];
   if (plan.kind === 'refuse') return [plan.error, ...plan.others].map((error) => failureFinding(error, name));
   const unreadable = found.unreadable.get(table);
   return [

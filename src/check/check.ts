@@ -1,4 +1,4 @@
-/** From the settings outwards: what cannot be reached ends the look, everything else is found at once. */
+/** `increp check`. An unreachable server ends the check early; all other problems are found in one run. */
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, type IncrepError } from '../errors.ts';
 import { ensureCouldWrite } from '../state/state-files.ts';
@@ -14,13 +14,13 @@ import { metricsTextfileFindings } from './metrics-textfile.ts';
 
 interface CheckRequest {
   readonly tables: readonly TableSettings[];
-  /** Patterns that no table of the source matches. */
+  /** Patterns that match no table of the source. */
   readonly unmatched: readonly string[];
-  /** Why there is no table at all. */
+  /** The error, if there is no table at all. */
   readonly nothing: IncrepError | undefined;
-  /** Send a test message, and say what came of it. */
+  /** Whether to send a test message to the webhook. */
   readonly testsWebhook: boolean;
-  /** Whether what several destinations have in common is looked at: once is enough. */
+  /** False after the first of several destinations. What they have in common is checked once. */
   readonly isFirst: boolean;
 }
 
@@ -43,7 +43,7 @@ export async function check(context: RunContext, request: CheckRequest): Promise
   return own.some(({ code }) => code === facts.code) ? own : [...own, facts];
 }
 
-/** Where the source could not be asked, that is what there is to say. */
+/** If the source cannot be queried, its error is the only finding about patterns. */
 const patternFindings = ({ unmatched, nothing }: CheckRequest): Finding[] => [
   ...(nothing?.code === 'TABLE_NOT_FOUND' ? [failureFinding(nothing)] : []),
   ...unmatched.map((pattern) =>
@@ -51,12 +51,12 @@ const patternFindings = ({ unmatched, nothing }: CheckRequest): Finding[] => [
       'PATTERN_UNMATCHED',
       undefined,
       `no table of the source matches "${pattern}"`,
-      'Correct "name" or "schema" in tables-config.json, or wait for such a table: the next sync finds it.',
+      'Correct "name" or "schema" in tables-config.json. If a matching table appears later, the next sync finds it.',
     ),
   ),
 ];
 
-/** Both sides are tried, so that two mistakes are two findings. */
+/** Both sides are tried, so that one run reports both errors. */
 async function unreachable({ source, destination, signal }: RunContext): Promise<Finding[]> {
   const findings = [
     ...(await attempt(() => source.identity())),

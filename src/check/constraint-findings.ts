@@ -1,14 +1,14 @@
-/** Constraints of a destination table that rows of the source need not satisfy: pure. */
+/** Finds constraints of a destination table that rows of the source may violate: pure. */
 import { listed } from '../format.ts';
 import { printName } from '../schema/names.ts';
 import { copyKey } from '../schema/row-identity.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { warning, type Finding } from './finding.ts';
 
-/** As many as a person reads. */
+/** The number of indexes that a message names. */
 const LISTED = 5;
 
-/** `tables`: all of the pipeline. */
+/** `tables` contains all tables of the pipeline. */
 export const constraintFindings = (table: TableFacts, tables: readonly TableFacts[]): Finding[] => [
   ...uniqueFindings(table),
   ...foreignKeyFindings(table, tables),
@@ -27,8 +27,8 @@ function uniqueFindings({ settings, source, destination }: TableFacts): Finding[
     warning(
       'DESTINATION_CONSTRAINT',
       settings.name,
-      `the source does not keep unique what the destination does: ${listed(indexes, LISTED)}`,
-      'Two rows of the source with one value stop the sync of the table. Make the index unique at the source too, or not unique at the destination.',
+      `unique indexes of the destination table have no counterpart at the source: ${listed(indexes, LISTED)}`,
+      'Two source rows with the same value would stop the sync of the table. Create the unique index at the source too, or drop it at the destination.',
     ),
   ];
 }
@@ -45,7 +45,7 @@ function foreignKeyFindings(
       'DESTINATION_CONSTRAINT',
       settings.name,
       `a foreign key of ${printName(destinationName)} at the destination refers to a table that this pipeline does not sync`,
-      'A row that refers to a missing row stops the sync of the table. Sync both tables, or drop the foreign key at the destination.',
+      'A row that refers to a missing row would stop the sync of the table. Sync both tables, or drop the foreign key at the destination.',
     ),
   ];
 }

@@ -1,4 +1,4 @@
-/** What there is to say of a copy and of what is known of it: pure. */
+/** Findings about a destination table and its saved state: pure. */
 import { IncrepError } from '../errors.ts';
 import type { Dependent } from '../postgres/dependents.ts';
 import { listed } from '../format.ts';
@@ -34,7 +34,7 @@ export const copyFindings = (table: TableFacts, plan: Workable, found: Inspectio
   ...dependentFindings(table, plan, found.dependents.get(table) ?? []),
 ];
 
-/** What is the matter with pg_dump itself is said once, for all tables. */
+/** A problem with pg_dump itself is reported once, for all tables. */
 function loaderFindings({ settings: { name } }: TableFacts, plan: Workable, found: Inspection): Finding[] {
   if (plan.kind !== 'load' || !plan.loader.cause || plan.loader.cause.code === 'small-table') return [];
   const { pgDump, facts } = found;
@@ -53,7 +53,7 @@ function identityFindings(
   const publication = destination && found.withoutIdentity.get(destination.oid);
   if (publication === undefined) return [];
   const error = new IncrepError('NO_REPLICA_IDENTITY', {
-    what: `${printName(destinationName)} is in the publication "${publication}" of the destination and has neither a primary key nor another replica identity: the server refuses to change or remove its rows`,
+    what: `${printName(destinationName)} is in the publication "${publication}" of the destination but has no replica identity, so the server refuses to update or delete its rows`,
     next: `At the destination, run: ${identifyByRow(destinationName)}`,
   });
   return [failureFinding(error, settings.name)];
@@ -75,7 +75,7 @@ function rightFindings(table: TableFacts, plan: Workable, { owners }: Inspection
     return [
       refused(
         settings.name,
-        `role "${access.role}" may not write to ${printName(destinationName)}, which is ${owner.owner}'s`,
+        `role "${access.role}" may not write to ${printName(destinationName)}, whose owner is "${owner.owner}"`,
         give,
       ),
     ];
@@ -83,7 +83,7 @@ function rightFindings(table: TableFacts, plan: Workable, { owners }: Inspection
     return [
       refused(
         settings.name,
-        `${reasonText(plan.reasons)}, which takes its owner: ${printName(destinationName)} is ${owner.owner}'s and not of role "${access.role}"`,
+        `${reasonText(plan.reasons)}, but role "${access.role}" is not the owner of ${printName(destinationName)} ("${owner.owner}")`,
         give,
       ),
     ];
@@ -93,7 +93,7 @@ function rightFindings(table: TableFacts, plan: Workable, { owners }: Inspection
           warning(
             'NOT_OWNER',
             settings.name,
-            `${printName(destinationName)} is ${owner.owner}'s: role "${access.role}" can merge rows into it, but can give it neither an index nor another shape`,
+            `the owner of ${printName(destinationName)} is "${owner.owner}", so role "${access.role}" can merge rows but cannot create an index or alter the table`,
             give,
           ),
         ]
@@ -103,7 +103,7 @@ function rightFindings(table: TableFacts, plan: Workable, { owners }: Inspection
       : [
           refused(
             settings.name,
-            `role "${access.role}" may not create ${printName(stage)}, which a sync needs`,
+            `role "${access.role}" may not create the staging table ${printName(stage)}`,
             `At the destination, run: GRANT USAGE, CREATE ON SCHEMA ${ident(stage.schema)} TO ${ident(access.role)}`,
           ),
         ]),
@@ -118,14 +118,7 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
   const { name } = settings;
   return [
     ...(plan.action === 'reset'
-      ? [
-          warning(
-            'DRIFT',
-            name,
-            reasonText(plan.reasons),
-            'The next sync loads the table again, where nothing is in the way.',
-          ),
-        ]
+      ? [warning('DRIFT', name, reasonText(plan.reasons), 'The next sync loads the table again.')]
       : []),
     ...(plan.kind === 'incremental' && plan.evolution
       ? [
@@ -133,7 +126,7 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
             'DRIFT',
             name,
             reasonText(plan.reasons),
-            'The next sync does so; "increp plan" shows the statements.',
+            'The next sync does this. "increp plan" shows the statements.',
           ),
         ]
       : []),
@@ -142,8 +135,8 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
           warning(
             'TABLE_NOT_MANAGED',
             name,
-            `"${settings.destinationName}" exists at the destination, but nothing is known of it`,
-            `The next sync ${fillingWords(table)}. If it is not a copy, give this table another "dest_name".`,
+            `"${settings.destinationName}" exists at the destination, but increp has no state for it`,
+            `The next sync ${fillingWords(table)}. If it holds other data, set another "dest_name".`,
           ),
         ]
       : []),
@@ -152,13 +145,13 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
           note(
             'LEGACY_STATE',
             name,
-            `continues from the older state file (${saved.cursor})`,
+            `the table continues from the older state file (${saved.cursor})`,
             'Run "increp verify" after the first sync.',
           ),
         ]
       : []),
     ...('warnings' in saved
-      ? saved.warnings.map((message) => warning('STATE', name, message, 'The next sync puts it right.'))
+      ? saved.warnings.map((message) => warning('STATE', name, message, 'The next sync fixes this.'))
       : []),
     ...(staging.table === `${table.stateName.table}_stg`
       ? []
@@ -166,30 +159,30 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
           note(
             'NAME_TRUNCATED',
             name,
-            `its staging table is called "${staging.table}", because names end at 63 bytes`,
+            `the name of its staging table is cut to "${staging.table}", because a name has at most 63 bytes`,
           ),
         ]),
   ];
 }
 
-/** What a load does to rows that are there. */
+/** The effect of a load on existing rows. */
 function fillingWords({ settings }: TableFacts): string {
-  if (keepsRest(settings)) return 'merges the rows of the source into it, and removes none';
+  if (keepsRest(settings)) return 'merges the source rows into it and removes no rows';
   return isShared(settings)
-    ? 'loads the rows of this pipeline into it, and leaves those of others alone'
+    ? 'loads the rows of this pipeline into it and keeps the rows of other pipelines'
     : 'fills it';
 }
 
 const wouldBeRefused = (name: string, { what, next }: Obstruction): Finding =>
   failureFinding(
     new IncrepError('DEPENDENT_OBJECTS', {
-      what: `the next sync must give it another shape and would be refused: ${what}`,
+      what: `the next sync must alter the table and would fail: ${what}`,
       next,
     }),
     name,
   );
 
-/** Rows that only the copy has, where it is about to be loaded again. */
+/** Rows that exist only in the destination table, if the next sync loads it again. */
 function goneFindings(table: TableFacts, plan: Workable, found: Inspection): Finding[] {
   const gone = found.gone.get(table);
   if (plan.kind !== 'load' || !gone || gone.gone === 0) return [];
@@ -200,20 +193,20 @@ function goneFindings(table: TableFacts, plan: Workable, found: Inspection): Fin
     warning(
       'LOAD_REMOVES',
       name,
-      `the next sync loads it again, and removes ${gone.isEstimate ? 'about ' : ''}${inWords(gone)} that the source no longer has`,
-      'If these rows must stay, do not sync the table before you have copied them.',
+      `the next sync loads the table again and removes ${gone.isEstimate ? 'about ' : ''}${inWords(gone)} that the source no longer has`,
+      'If you need these rows, copy them before the next sync.',
     ),
   ];
 }
 
-/** As many as a person reads. */
+/** The number of objects that a message names. */
 const LISTED = 10;
 
-/** Now where a change of shape is due; else for the day when one will be. */
+/** Describes the current effect if the next sync alters the table, otherwise the effect of a later schema change. */
 function dependentFindings(table: TableFacts, plan: Workable, dependents: readonly Dependent[]): Finding[] {
   const { name } = table.settings;
   if (dependents.length === 0) return [];
-  const builtOn = `built on it: ${listed(
+  const builtOn = `dependent objects: ${listed(
     dependents.map((each) => describeDependent(each)),
     LISTED,
   )}`;
@@ -221,7 +214,7 @@ function dependentFindings(table: TableFacts, plan: Workable, dependents: readon
     const obstruction = foreseeObstruction(table, plan.source, dependents);
     return obstruction
       ? [wouldBeRefused(name, obstruction)]
-      : [note('DEPENDENT_OBJECTS', name, `${builtOn}; the next sync takes it along to the new shape`)];
+      : [note('DEPENDENT_OBJECTS', name, `${builtOn}; the next sync keeps them`)];
   }
   const owned = dependents.filter((each) => isOthers(each));
   if (plan.kind === 'incremental' && plan.evolution) {
@@ -232,7 +225,7 @@ function dependentFindings(table: TableFacts, plan: Workable, dependents: readon
           'DEPENDENT_OBJECTS',
           name,
           message,
-          'Drop it and make it anew after the sync, or let the load happen.',
+          'Drop the object and create it again after the sync, or accept the load.',
         ),
       ),
       ...(obstruction ? [wouldBeRefused(name, obstruction)] : []),
@@ -245,7 +238,7 @@ function dependentFindings(table: TableFacts, plan: Workable, dependents: readon
         note(
           'DEPENDENT_OBJECTS',
           name,
-          `${builtOn}; if the source changes the type of a column, increp may not move what others own`,
+          `${builtOn}; if a column type changes at the source, increp cannot move objects of other owners`,
           step,
         ),
       ];

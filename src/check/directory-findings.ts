@@ -1,11 +1,11 @@
-/** What there is to say of the pipeline's own files: `.env` and `sync-state/`. */
+/** Findings about the files of the pipeline: `.env` and `sync-state/`. */
 import { copyNameOf } from '../config/tables/table-mapping.ts';
 import type { Settings } from '../config/settings.ts';
 import { formatBytes, listed } from '../format.ts';
 import { describeStateDirectory, type FileSystem, type StateDirectory } from '../state/state-directory.ts';
 import { note, warning, type Finding } from './finding.ts';
 
-/** `.env` and the settings; some of these messages end with a command. */
+/** Warnings about `.env` and the settings. Some of these messages end with a command. */
 export const settingsFindings = ({ warnings }: Pick<Settings, 'warnings'>): Finding[] =>
   warnings.map((warned) => {
     const [message = warned, command] = warned.split('; run: ');
@@ -13,7 +13,7 @@ export const settingsFindings = ({ warnings }: Pick<Settings, 'warnings'>): Find
     return { level: 'warning', code: 'SETTINGS', table: undefined, message, action };
   });
 
-/** Of connection URLs that were made for another client. */
+/** Findings about parameters of connection URLs that are for other clients. */
 export const parameterFindings = ({
   source,
   destination,
@@ -25,7 +25,7 @@ export const parameterFindings = ({
           note(
             'URL_PARAMETER',
             undefined,
-            `${side}: ${ignored.map((name) => `"${name}"`).join(', ')} of the connection URL ${ignored.length === 1 ? 'means' : 'mean'} nothing to increp`,
+            `${side}: increp ignores ${ignored.map((name) => `"${name}"`).join(', ')} in the connection URL`,
           ),
         ],
   );
@@ -36,7 +36,7 @@ export async function directoryFindings(settings: Settings): Promise<Finding[]> 
   return judgeDirectory(stateDirectory, await describeStateDirectory(stateDirectory, names));
 }
 
-/** A state file has a few kilobytes, and there are two of it while it is written. */
+/** A state file has a few kilobytes, and while it is written there are two. */
 const LITTLE_BYTES = 10_000_000;
 
 /** Pure. */
@@ -50,8 +50,8 @@ export const judgeDirectory = (
         warning(
           'STATE_SPACE',
           undefined,
-          `there is little room left for ${path}: ${formatBytes(freeBytes)}`,
-          'Make room there, or set STATE_DIR. The destination holds the same state, so no sync is lost.',
+          `only ${formatBytes(freeBytes)} of disk space are left for ${path}`,
+          'Free some space, or set STATE_DIR. The destination has the same state, so no data is at risk.',
         ),
       ]
     : []),
@@ -61,7 +61,7 @@ export const judgeDirectory = (
           'STATE_UNKNOWN_FILES',
           undefined,
           `files in ${path} belong to no table of tables-config.json: ${listed(strangers, NAMED)}`,
-          'Delete what you do not need: what was set aside as unreadable, and the state of tables that are gone.',
+          'Delete the files that you do not need: unreadable files that increp renamed, and states of removed tables.',
         ),
       ]
     : []),
@@ -71,16 +71,16 @@ const NAMED = 5;
 
 const TRAITS: Record<FileSystem['trait'], readonly [what: string, action: string]> = {
   forgets: [
-    'which forgets at a restart',
-    'The next sync then goes on from the state at the destination. To keep both, set STATE_DIR to a disk.',
+    'which loses its files at a restart',
+    'The next sync then continues from the state at the destination. To keep both, set STATE_DIR to a disk.',
   ],
   container: [
-    'the layer of a container, which goes with it',
-    'The next sync then goes on from the state at the destination. To keep both, mount a volume there.',
+    'the file system of a container, which is removed with the container',
+    'The next sync then continues from the state at the destination. To keep both, mount a volume there.',
   ],
   network: [
-    'over the network',
-    'A sync goes on without it, with a warning, when it does not answer; a local disk is surer.',
+    'a network file system',
+    'If it does not answer, a sync continues without it and warns. A local disk is more reliable.',
   ],
 };
 

@@ -1,7 +1,7 @@
 /** One result of `check`. */
 import type { ErrorCode, IncrepError } from '../errors.ts';
 
-/** Beside the codes of errors. docs/check.md says what each means; a test compares. */
+/** The codes of findings that are not errors. docs/check.md explains each; a test compares. */
 export const FINDING_CODES = [
   'APPLIED_ROWS',
   'CLOCK_SKEW',
@@ -59,21 +59,21 @@ export const FINDING_CODES = [
   'WHERE_LEAVES_ROWS',
 ] as const;
 
-/** An error of a sync may be foreseen with less than the level of an error. */
+/** A predicted error may have a lower level than the error itself. */
 export type FindingCode = (typeof FINDING_CODES)[number] | ErrorCode;
 
 export interface Finding {
   readonly level: 'error' | 'warning' | 'note';
   /** Stable, for scripts. */
   readonly code: FindingCode;
-  /** The table it is about; undefined for the pipeline as a whole. */
+  /** The table; undefined for the pipeline as a whole. */
   readonly table: string | undefined;
   readonly message: string;
-  /** What to do; undefined where nothing has to be done. */
+  /** The fix; undefined if none is needed. */
   readonly action: string | undefined;
-  /** What `check` exits with when this is the worst; set for errors. */
+  /** The exit code of `check` if this is the worst finding. Set for errors. */
   readonly exitCode?: number | undefined;
-  /** False for an error that does not keep a sync from working. */
+  /** False for an error that does not stop a sync. */
   readonly stopsSync?: boolean | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Fetches what only `check` wants to know. Writes nothing anywhere. */
+/** Reads the facts that only `check` needs. It writes nothing. */
 import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../errors.ts';
@@ -38,53 +38,53 @@ import { writeRefusal } from '../sync/facts/writable-destination.ts';
 export interface Inspection extends Inspected {
   readonly facts: Facts;
   readonly plans: ReadonlyMap<TableFacts, Plan>;
-  /** Tables of which there is nothing more to say. */
+  /** Tables that were dropped during the check. */
   readonly failures: readonly TableFailure[];
-  /** Why nothing can be written at the destination. */
+  /** Why the destination cannot be written to. */
   readonly writeRefusal: IncrepError | undefined;
   readonly sourceRole: SourceRole;
-  /** Source tables that our role could write. */
+  /** Source tables that the role of increp could write to. */
   readonly writable: readonly WritableTable[];
   readonly longTransactions: readonly LongTransaction[];
   readonly preparedTransactions: readonly PreparedTransaction[];
-  /** Destination clock minus source clock, in seconds. */
+  /** The clock of the destination minus the clock of the source, in seconds. */
   readonly clockSkewSeconds: number;
   readonly encryption: {
     readonly source: Encryption | undefined;
     readonly destination: Encryption | undefined;
   };
-  /** By the oid of a copy. */
+  /** By the oid of the destination table. */
   readonly owners: ReadonlyMap<string, CopyOwner>;
-  /** Triggers that may set the replication key of a copy, where that decides which row stays. */
-  /** By schema of the destination: publications that take every table that is made there. */
+  /** Triggers that may set the replication key of a destination table, if the key decides which row wins. */
+  /** By destination schema: publications that include every new table. */
   readonly publications: ReadonlyMap<string, readonly string[]>;
-  /** By oid of a copy that has no replica identity and needs one: a publication of it. */
+  /** By the oid of a destination table that needs a replica identity and has none: one of its publications. */
   readonly withoutIdentity: ReadonlyMap<string, string>;
   readonly keyTriggers: ReadonlyMap<TableFacts, readonly string[]>;
-  /** Of the destination. */
+  /** Event triggers of the destination. */
   readonly eventTriggers: readonly EventTrigger[];
   readonly dependents: ReadonlyMap<TableFacts, readonly Dependent[]>;
-  /** Rows of a copy that a load would remove. */
+  /** Rows of a destination table that a load would remove. */
   readonly gone: ReadonlyMap<TableFacts, ForeseenGone>;
-  /** Undefined where no table asks for pg_dump. */
+  /** Undefined if no table uses pg_dump. */
   readonly pgDump: { readonly tools: ClientTools; readonly path: string | undefined } | undefined;
 }
 
 const countsRow = z.object({ nullKeys: z.number(), futureKeys: z.number() });
 const sequencesRow = z.object({
-  /** A sequence behind an integer key that hands out numbers in advance. */
+  /** The sequence of an integer key that hands out numbers in advance to sessions. */
   cachedSequence: z.string().nullable(),
-  /** One that leaves the numbers in between to an application. */
+  /** A sequence that leaves the numbers in between to an application. */
   pool: z.object({ name: z.string(), increment: z.string() }).nullable(),
-  /** One whose last value we may not see. */
+  /** A sequence whose last value the role of increp may not read. */
   unreadableSequence: z.string().nullable(),
-  /** One hands out its numbers. */
+  /** Whether a sequence sets the key. */
   hasSequence: z.boolean(),
 });
 const topRow = z.object({ top: z.string().nullable() });
 
 export interface KeyInspection extends z.infer<typeof countsRow>, z.infer<typeof sequencesRow> {
-  /** The largest value of an integer key, where it is not the mark. */
+  /** The largest value of an integer key, if it is above the high-water mark. */
   readonly farAhead: { readonly top: string; readonly high: string | null } | undefined;
   readonly isUncertain: boolean;
   readonly origin: KeyOrigin;
@@ -102,12 +102,12 @@ const roleRow = z.object({
   isSuper: z.boolean(),
   canReplicate: z.boolean(),
   powerfulRoles: z.array(z.string()),
-  /** Those of the tables that there are. */
+  /** The existing tables among these. */
   schemas: z.array(
     z.object({
       schema: z.string(),
       isOwned: z.boolean(),
-      /** By whose grant it may create in the schema; empty text is everybody's. */
+      /** The roles whose grants allow it to create in the schema. An empty text means PUBLIC. */
       createGrantees: z.array(z.string()),
     }),
   ),
@@ -118,7 +118,7 @@ const writableRow = z.object({
   schema: z.string(),
   table: z.string(),
   isOwned: z.boolean(),
-  /** A grantee that is null is everybody. */
+  /** A null grantee means PUBLIC. */
   grants: z.array(z.object({ grantee: z.string().nullable(), privileges: z.array(z.string()) })),
 });
 export type WritableTable = Readonly<z.infer<typeof writableRow>>;
@@ -140,16 +140,16 @@ export type CopyOwner = Readonly<z.infer<typeof ownerRow>>;
 const eventTriggerRow = z.object({
   name: z.string(),
   function: z.string(),
-  /** Whether the function sets a search_path of its own. */
+  /** Whether the function sets its own search_path. */
   hasPath: z.boolean(),
 });
 type EventTrigger = Readonly<z.infer<typeof eventTriggerRow>>;
 
 const triggerRow = z.object({ oid: z.string(), name: z.string() });
 
-/** Rows are counted up to here: enough to say "many". */
+/** Rows are counted up to this number, which is enough to say "many". */
 export const MANY = 1000;
-/** Between its two phases a transaction lies for an instant. */
+/** A prepared transaction normally exists for an instant. */
 const FORGOTTEN_SECONDS = 60;
 
 export async function inspect(context: RunContext, facts: Facts): Promise<Inspection> {
@@ -176,9 +176,9 @@ export async function inspect(context: RunContext, facts: Facts): Promise<Inspec
 
 interface Inspected {
   readonly keys: ReadonlyMap<TableFacts, KeyInspection>;
-  /** Of queries. */
+  /** For queries. */
   readonly costs: ReadonlyMap<TableFacts, QueryCost>;
-  /** Why the source does not let us read a table, although its catalog says nothing of it. */
+  /** Why the source refuses to read a table although its catalog allows it. */
   readonly unreadable: ReadonlyMap<TableFacts, IncrepError>;
 }
 
@@ -279,7 +279,7 @@ function inspectionOf(
   };
 }
 
-/** Of a sync that comes now. */
+/** The window of a sync that would run now. */
 const nextWindow = (
   { saved, settings }: TableFacts,
   { replicationKey, keyType }: KeyedPlan,

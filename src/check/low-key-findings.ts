@@ -1,4 +1,4 @@
-/** What makes new rows come with keys below the largest one: pure. */
+/** Finds reasons why new rows may have keys below the largest one: pure. */
 import { formatBytes } from '../format.ts';
 import { hasSystemColumns, type Relation } from '../schema/relations.ts';
 import { SCANNED_BYTES } from '../sync/fence/window-choice.ts';
@@ -24,20 +24,20 @@ function aheadFindings({ name, key }: KeyedTable, found: KeyInspection): Finding
       warning(
         'SEQUENCE_BEHIND',
         name,
-        `many rows have a ${key} above the last value of its sequence, so the largest ${key} does not show where new rows come`,
-        'Set the sequence to the largest value at the source (SELECT setval), or correct those rows.',
+        `many rows have a ${key} above the last value of its sequence, so new rows have lower keys than the largest ${key}`,
+        'At the source, set the sequence to the largest value (SELECT setval), or correct those rows.',
       ),
     ];
   if (!farAhead) return [];
   const grant =
     unreadableSequence === null
       ? ''
-      : ` If the role of increp may read the sequence (GRANT SELECT ON SEQUENCE ${unreadableSequence}), no such row is mistaken.`;
+      : ` Or allow increp to read the sequence: GRANT SELECT ON SEQUENCE ${unreadableSequence}.`;
   return [
     warning(
       'KEYS_FAR_AHEAD',
       name,
-      `the largest ${key} (${farAhead.top}) is far above the others${farAhead.high === null ? '' : ` (up to ${farAhead.high})`}: such rows are never the cursor, and every sync reads them again`,
+      `the largest ${key} (${farAhead.top}) is far above all others${farAhead.high === null ? '' : ` (up to ${farAhead.high})`}, so every sync reads such rows again`,
       `Correct those rows.${grant}`,
     ),
   ];
@@ -52,7 +52,7 @@ function sequenceFindings(table: KeyedTable, { cachedSequence, pool }: KeyInspec
           warning(
             'SEQUENCE_CACHE',
             name,
-            `${cachedSequence} hands numbers to sessions in advance, so a later transaction can write a lower ${key}; ${whatHappens(table)}`,
+            `the sequence ${cachedSequence} caches numbers per session, so a later transaction can write a lower ${key}; ${whatHappens(table)}`,
             `At the source: ALTER SEQUENCE ${cachedSequence} CACHE 1`,
           ),
         ]),
@@ -62,8 +62,8 @@ function sequenceFindings(table: KeyedTable, { cachedSequence, pool }: KeyInspec
           warning(
             'SEQUENCE_POOL',
             name,
-            `${pool.name} counts by ${pool.increment}: an application that uses the numbers in between, such as Hibernate, can write a lower ${key} later; ${whatHappens(table)}`,
-            `Choose a replication_key that every change sets (updated_at), or run "increp verify --repair" now and then.`,
+            `the sequence ${pool.name} increments by ${pool.increment}, and an application such as Hibernate can use the numbers in between for a lower ${key}; ${whatHappens(table)}`,
+            `Use a replication_key that every change sets (updated_at), or run "increp verify --repair" regularly.`,
           ),
         ]),
   ];
@@ -75,13 +75,13 @@ function appliedFindings(
 ): Finding[] {
   const { name, key } = table;
   if (!isSubscribed && !isCopied) return [];
-  const who = isSubscribed ? 'a subscription of logical replication' : 'a pipeline of increp';
+  const writer = isSubscribed ? 'a subscription of logical replication' : 'a pipeline of increp';
   return [
     warning(
       'APPLIED_ROWS',
       name,
-      `${who} writes ${isSubscribed ? 'this table' : 'into this schema'} at the source, and its rows keep the ${key} that they had elsewhere, which may be below the cursor; ${whatHappens(table)}`,
-      `Set "lookback" longer than that replication can lag, or set ${key} at this server by a trigger${isSubscribed ? ' (ALTER TABLE ... ENABLE ALWAYS TRIGGER)' : ''}.`,
+      `${writer} writes ${isSubscribed ? 'this table' : 'into this schema'} at the source, so its rows can have a ${key} from elsewhere that is below the cursor; ${whatHappens(table)}`,
+      `Set "lookback" longer than the lag of that replication, or set ${key} by a trigger at this server${isSubscribed ? ' (ALTER TABLE ... ENABLE ALWAYS TRIGGER)' : ''}.`,
     ),
   ];
 }
@@ -90,5 +90,5 @@ const whatHappens = ({ source }: KeyedTable): string =>
   !hasSystemColumns(source) || source.kind === 'materialized view'
     ? 'such rows are missed'
     : source.bytes <= SCANNED_BYTES
-      ? `such rows are found as long as the table is not larger than ${formatBytes(SCANNED_BYTES)}`
+      ? `such rows are found while the table is not larger than ${formatBytes(SCANNED_BYTES)}`
       : `such rows are missed, because the table is larger than ${formatBytes(SCANNED_BYTES)}`;

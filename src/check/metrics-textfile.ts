@@ -3,20 +3,29 @@ import { dirname } from 'node:path';
 import type { Settings } from '../config/settings.ts';
 import type { Finding } from './finding.ts';
 
-/** Whether METRICS_TEXTFILE could be written: nothing is. */
+/** Checks whether METRICS_TEXTFILE can be written. It writes nothing. */
 export async function metricsTextfileFindings({
   metricsTextfile: path,
 }: Pick<Settings, 'metricsTextfile'>): Promise<Finding[]> {
   if (path === undefined) return [];
   const folder = dirname(path);
   const found = (what: string, action: string): Finding[] => [
-    { level: 'warning', code: 'METRICS_TEXTFILE', table: undefined, message: `no metrics: ${what}`, action },
+    {
+      level: 'warning',
+      code: 'METRICS_TEXTFILE',
+      table: undefined,
+      message: `the metrics file cannot be written: ${what}`,
+      action,
+    },
   ];
   if (!(await isDirectory(folder))) {
-    return found(`${folder} is not a directory`, `Make it, or correct METRICS_TEXTFILE: mkdir -p ${folder}`);
+    return found(
+      `${folder} is not a directory`,
+      `Create it with "mkdir -p ${folder}", or correct METRICS_TEXTFILE.`,
+    );
   }
   if (await isDirectory(path)) {
-    return found(`${path} is a directory`, 'Name a file in METRICS_TEXTFILE.');
+    return found(`${path} is a directory`, 'Set METRICS_TEXTFILE to the path of a file.');
   }
   const isWritable = await access(folder, constants.W_OK | constants.X_OK).then(
     () => true,
@@ -25,8 +34,8 @@ export async function metricsTextfileFindings({
   return isWritable
     ? []
     : found(
-        `this user may not make files in ${folder}`,
-        'Give the user that runs increp the right to: see "Metrics for Prometheus" in docs/monitoring.md.',
+        `this user may not create files in ${folder}`,
+        'Allow the user that runs increp to create files there: see "Metrics for Prometheus" in docs/monitoring.md.',
       );
 }
 

@@ -1,4 +1,4 @@
-/** What there is to say of `where`, `transform` and `query`: pure. */
+/** Findings about `where`, `transform` and `query`: pure. */
 import { formatCount, listed } from '../format.ts';
 import { calledIn, clockWordsIn } from '../sql/user-sql.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
@@ -20,12 +20,12 @@ const whereFindings = ({ settings: { name, selection, deletes } }: TableFacts): 
         warning(
           'WHERE_LEAVES_ROWS',
           name,
-          'rows that no longer meet "where" stay in the copy as they were last, because "deletes" is "ignore"',
-          'Set "deletes" to "hard" or "soft", or leave it where rows never change in that respect.',
+          'rows that no longer match "where" stay unchanged in the destination table, because "deletes" is "ignore"',
+          'Set "deletes" to "hard" or "soft". If rows never stop matching "where", no action is needed.',
         ),
       ];
 
-/** They tell the time of the transaction, so that the server calls them stable. */
+/** These return the time of the transaction, so the server considers them stable. */
 const CLOCKS = ['now', 'transaction_timestamp', 'statement_timestamp'];
 
 function changingFindings({ settings, selected }: TableFacts): Finding[] {
@@ -43,8 +43,8 @@ function changingFindings({ settings, selected }: TableFacts): Finding[] {
     warning(
       'VOLATILE_SQL',
       settings.name,
-      `${listed([...new Set(changing)], LISTED)} may give something else at each call for the same row, so "verify" finds differences that are none`,
-      'Use what depends on the row alone. A function of your own that does is declared IMMUTABLE or STABLE: ALTER FUNCTION ... STABLE',
+      `${listed([...new Set(changing)], LISTED)} may return another value at each call, so "verify" reports false differences`,
+      'Use expressions that depend only on the row. Declare such a function of your own as stable: ALTER FUNCTION ... STABLE',
     ),
   ];
 }
@@ -56,11 +56,11 @@ const costFindings = ({ settings }: TableFacts, cost: ReturnType<Inspection['cos
         note(
           'QUERY_COST',
           settings.name,
-          `each sync runs the query for what is new, at a cost of about ${formatCount(Math.round(cost.cost))} by the planner's measure${cost.readWhole.length === 0 ? '' : `, and reads all of ${listed(cost.readWhole, LISTED)}`}`,
+          `the planner estimates a cost of ${formatCount(Math.round(cost.cost))} for the query of each sync${cost.readWhole.length === 0 ? '' : `, which reads all rows of ${listed(cost.readWhole, LISTED)}`}`,
           ...(cost.readWhole.length === 0
             ? []
             : [
-                'Where that is large: an index that begins with the column behind the replication key, or a query whose replication key is a plain column of such a table.',
+                'If the table is large, create an index on the column of the replication key, or use a plain column of that table as the replication key.',
               ]),
         ),
       ];

@@ -1,4 +1,4 @@
-/** What there is to say of the two servers and the ways to them: pure. */
+/** Findings about the two servers and the connections to them: pure. */
 import type { ConnectionSettings } from '../config/settings.ts';
 import { formatSeconds } from '../format.ts';
 import type { Encryption } from '../postgres/driver.ts';
@@ -10,9 +10,9 @@ import { failureFinding, note, warning, type Finding } from './finding.ts';
 import type { Inspection } from './inspect.ts';
 import { sourceRoleFindings } from './source-role.ts';
 
-/** A second is ordinary; more makes `lookback` and ages misleading. */
+/** A second is normal. A larger difference makes `lookback` and ages misleading. */
 const TOLERATED_SKEW_SECONDS = 2;
-/** Major version of PostgreSQL up to which everything is tested. */
+/** The newest major version of PostgreSQL that is tested. */
 const NEWEST_TESTED = 18;
 
 const numbered = (version: number) => `${Math.floor(version / 10_000)}.${version % 10_000}`;
@@ -23,27 +23,27 @@ export interface Connections {
   readonly destination: ConnectionSettings;
 }
 
-/** What a subscriber does not have ends its replication, and each of increp's own tables is written by every run. */
+/** If a subscriber lacks a published table, its replication stops. Every run writes to the tables of increp. */
 const publicationFindings = ({ publications }: Inspection): Finding[] =>
   [...publications].map(([schema, [name = '']]) =>
     warning(
       'PUBLISHED',
       undefined,
-      `the publication "${name}" of the destination takes every table of schema "${schema}": a subscriber that lacks one of them stops`,
-      `Have these tables at the subscriber, also new ones and new columns, and ${OWN_TABLES.join(', ')}; or publish tables by name.`,
+      `the publication "${name}" of the destination includes every table of schema "${schema}", so a subscriber that lacks one of them stops`,
+      `Create these tables at the subscriber, including later tables and columns, and ${OWN_TABLES.join(', ')}. Or publish tables by name.`,
     ),
   );
 
-/** Whether one fails shows only when it is set off. */
+/** Whether the function fails shows only when the trigger fires. */
 const eventTriggerFindings = ({ eventTriggers }: Inspection): Finding[] =>
   eventTriggers.map(({ name, function: called, hasPath }) =>
     note(
       'EVENT_TRIGGER',
       undefined,
-      `the event trigger ${ident(name)} of the destination calls ${called} when increp makes or alters a table; if the function fails, so does the sync`,
+      `the event trigger ${ident(name)} of the destination calls ${called} when increp creates or alters a table; if the function fails, the sync fails`,
       hasPath
         ? undefined
-        : `If the function uses names without a schema, set a path for it. At the destination: ALTER FUNCTION ${called} SET search_path = public`,
+        : `If the function uses names without a schema, set its search_path. At the destination, run: ALTER FUNCTION ${called} SET search_path = public`,
     ),
   );
 
@@ -65,8 +65,8 @@ export function serverFindings(found: Inspection, connections: Connections): Fin
           warning(
             'STANDBY',
             undefined,
-            'the source is a standby, which hides the transactions of its primary: only lookback protects from late commits',
-            'Replicate from the primary, or set "lookback" longer than the longest transaction there.',
+            'the source is a standby, which cannot show the open transactions of its primary, so only lookback finds late commits',
+            'Use the primary as the source, or set "lookback" longer than the longest transaction there.',
           ),
         ]
       : []),
@@ -79,7 +79,7 @@ export function serverFindings(found: Inspection, connections: Connections): Fin
             'CLOCK_SKEW',
             undefined,
             `the clocks of the two servers are ${found.clockSkewSeconds.toFixed(1)} s apart`,
-            'Let both follow NTP.',
+            'Synchronize both clocks with NTP.',
           ),
         ]
       : []),
@@ -92,7 +92,7 @@ export function serverFindings(found: Inspection, connections: Connections): Fin
 const tlsWords = (encryption: Encryption | undefined): string =>
   encryption ? `${encryption.protocol} (${encryption.cipher})` : 'no TLS';
 
-/** Sockets and the loopback: nobody else can listen there. */
+/** Sockets and loopback addresses, where no other machine can read the data. */
 const isLocal = (host: string): boolean => host.startsWith('/') || /^(localhost|127\..*|::1)$/i.test(host);
 
 function tlsFindings(connection: ConnectionSettings, encryption: Encryption | undefined): Finding[] {
@@ -105,7 +105,7 @@ function tlsFindings(connection: ConnectionSettings, encryption: Encryption | un
       warning(
         'NOT_ENCRYPTED',
         undefined,
-        `the connection to the ${side} at ${host} is not encrypted: whoever is on the way can read and change the rows`,
+        `the connection to the ${side} at ${host} is not encrypted, so the network can read and change the rows`,
         `${verifyFully}; the server needs "ssl = on" and a certificate.`,
       ),
     ];
@@ -115,7 +115,7 @@ function tlsFindings(connection: ConnectionSettings, encryption: Encryption | un
       warning(
         'NOT_VERIFIED',
         undefined,
-        `the connection to the ${side} at ${host} is encrypted, but any certificate will do: whoever is on the way can pose as the server`,
+        `the connection to the ${side} at ${host} is encrypted, but increp accepts any certificate, so the server is not verified`,
         `${verifyFully}.`,
       ),
     ];
@@ -123,8 +123,8 @@ function tlsFindings(connection: ConnectionSettings, encryption: Encryption | un
     note(
       'NOT_VERIFIED',
       undefined,
-      `the certificate of the ${side} is verified, but not that it is for ${host}`,
-      `Set ${prefix}_SSLMODE=verify-full, unless that authority gives certificates to your servers only.`,
+      `the certificate of the ${side} is verified, but not its host name ${host}`,
+      `Set ${prefix}_SSLMODE=verify-full, unless that authority issues certificates only for your servers.`,
     ),
   ];
 }
@@ -136,8 +136,8 @@ const untestedFindings = (side: string, version: number): Finding[] =>
         note(
           'VERSION_UNTESTED',
           undefined,
-          `the ${side} is PostgreSQL ${major(version)}; this increp is tested with 14 to ${NEWEST_TESTED}`,
-          'Look for a newer increp, and run "increp verify" now and then.',
+          `the ${side} is PostgreSQL ${major(version)}; this version of increp is tested with 14 to ${NEWEST_TESTED}`,
+          'Check for a newer version of increp, and run "increp verify" regularly.',
         ),
       ];
 
@@ -146,16 +146,16 @@ const transactionFindings = ({ longTransactions, preparedTransactions }: Inspect
     warning(
       'LONG_TRANSACTION',
       undefined,
-      `pid ${pid} of ${user} has had a transaction open at the source for ${formatSeconds(seconds)}`,
-      `Its rows arrive once it has ended; until then each run tells you about it. If nobody needs it, at the source: SELECT pg_terminate_backend(${pid})`,
+      `the session with pid ${pid} (role ${user}) has a transaction open at the source for ${formatSeconds(seconds)}`,
+      `Its rows are copied after it ends; until then each run warns. If it is not needed, run at the source: SELECT pg_terminate_backend(${pid})`,
     ),
   ),
   ...preparedTransactions.map(({ gid, owner, seconds }) =>
     warning(
       'PREPARED_TRANSACTION',
       undefined,
-      `a transaction that ${owner} prepared at the source ${formatSeconds(seconds)} ago has not been ended: its rows are missing, and VACUUM waits for it`,
-      `As ${owner}, in that database: COMMIT PREPARED ${literal(gid)}, or ROLLBACK PREPARED ${literal(gid)}`,
+      `a transaction that ${owner} prepared at the source ${formatSeconds(seconds)} ago is still open, so its rows are missing and VACUUM waits for it`,
+      `As ${owner}, run in that database: COMMIT PREPARED ${literal(gid)}, or ROLLBACK PREPARED ${literal(gid)}`,
     ),
   ),
 ];
@@ -171,8 +171,8 @@ function pgDumpFindings({ pgDump, facts }: Pick<Inspection, 'pgDump' | 'facts'>)
         note(
           'PG_DUMP',
           undefined,
-          `${copyCause(cause)}${pgDump.path === undefined ? '' : ` (${pgDump.path})`}, so tables are loaded by COPY, which gives the same bytes`,
-          `Install PostgreSQL's client programs of version ${major(server.version)} or later and see to PATH, or set "initial_load" to "copy".`,
+          `${copyCause(cause)}${pgDump.path === undefined ? '' : ` (${pgDump.path})`}, so increp loads tables by COPY, with the same result`,
+          `Install the PostgreSQL client programs of version ${major(server.version)} or later in the PATH, or set "initial_load" to "copy".`,
         ),
       ];
 }

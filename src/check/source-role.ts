@@ -1,4 +1,4 @@
-/** What the role at the source could do beside reading: pure. */
+/** Finds privileges of the source role that increp does not need: pure. */
 import { listed } from '../format.ts';
 import type { TableName } from '../schema/names.ts';
 import { ident } from '../sql/identifiers.ts';
@@ -16,7 +16,7 @@ export function sourceRoleFindings({ sourceRole, writable, facts }: Situation): 
       warning(
         'SOURCE_ROLE_EXCESS_PRIVILEGES',
         undefined,
-        `the source role "${sourceRole.role}" is a superuser, and increp needs to read only`,
+        `the source role "${sourceRole.role}" is a superuser, but increp only reads`,
         another,
       ),
     ];
@@ -31,7 +31,7 @@ function powerFindings({ role, canReplicate, powerfulRoles }: SourceRole): Findi
   if (!canReplicate && powerfulRoles.length === 0) return [];
   const powers = [
     ...(canReplicate ? ['has REPLICATION'] : []),
-    ...powerfulRoles.map((name) => `is in ${name}`),
+    ...powerfulRoles.map((name) => `is a member of ${name}`),
   ];
   const statements = [
     ...(canReplicate ? [`ALTER ROLE ${ident(role)} NOREPLICATION`] : []),
@@ -47,7 +47,7 @@ function powerFindings({ role, canReplicate, powerfulRoles }: SourceRole): Findi
   ];
 }
 
-/** Names are for a person; the statement has all of them. */
+/** The message names some tables. The statement names all of them. */
 const NAMED = 5;
 
 function writeFindings(
@@ -55,7 +55,7 @@ function writeFindings(
   writable: readonly WritableTable[],
   another: string,
 ): Finding[] {
-  // What comes from such a role ends with it.
+  // A privilege of such a role ends with the membership.
   const own = writable.filter(({ isOwned, grants }) => isOwned || grants.length > 0);
   const tables = powerfulRoles.includes('pg_write_all_data') ? own : writable;
   if (tables.length === 0) return [];
@@ -71,7 +71,7 @@ function writeFindings(
   ];
 }
 
-/** As few statements as there are different grants. */
+/** As few statements as possible, one for each set of grants. */
 function revokesOf(tables: readonly WritableTable[]): string[] {
   const byGrant = new Map<
     string,

@@ -1,4 +1,4 @@
-/** What there is to say of a table at the source: pure. */
+/** Findings about a source table: pure. */
 import { formatBytes } from '../format.ts';
 import { keyCandidates, mergeKeyCandidates } from '../schema/key-candidates.ts';
 import { isUniqueBy, type Relation } from '../schema/relations.ts';
@@ -22,14 +22,14 @@ export const sourceTableFindings = (table: TableFacts, plan: Workable, found: In
   ...(isKeyedPlan(plan) ? writingFindings(table, plan, found) : []),
 ];
 
-/** What a value that is stored elsewhere leaves in its row, of which a page of 8 kB has to hold one. */
+/** Bytes that an out-of-line value leaves in its row. A page of 8 kB must hold the row. */
 const BYTES_OF_POINTER = 18;
 const BYTES_OF_PAGE = 8160;
 
-/** In a smaller table no row can be that long, compressed values apart. */
+/** In a smaller table, no row can be that long, except for compressed values. */
 const MANY_BYTES = 100_000_000;
 
-/** An enum takes 4 bytes where it is one, and as text as much as its label, or a pointer. */
+/** An enum value takes 4 bytes. As text, it takes the length of its label, or a pointer. */
 function widthFindings({ settings, natives }: TableFacts, { source }: Workable): Finding[] {
   const asText = source.columns.filter(({ type, base }) => !base.isBuiltIn && !natives.carried.has(type));
   const [first] = asText;
@@ -39,8 +39,8 @@ function widthFindings({ settings, natives }: TableFacts, { source }: Workable):
       warning(
         'ROW_SIZE',
         settings.name,
-        `rows travel as text because of the type of "${first.name}", and "${bytes.name}" (bytea) takes twice its bytes as text: a row of more than 1 GB as text cannot be copied`,
-        'If there are values of more than 500 MB, set "types" to "native" for this table, or leave a column out with "exclude_columns".',
+        `rows are copied as text because of the type of "${first.name}"; as text, "${bytes.name}" (bytea) is twice as long, and a row above 1 GB cannot be copied`,
+        'If there are values of more than 500 MB, set "types" to "native" for this table, or exclude a column with "exclude_columns".',
       ),
     ];
   if (asText.length * BYTES_OF_POINTER <= BYTES_OF_PAGE) return [];
@@ -48,13 +48,16 @@ function widthFindings({ settings, natives }: TableFacts, { source }: Workable):
     warning(
       'ROW_SIZE',
       settings.name,
-      `${asText.length} columns (${asText[0]?.name ?? ''}, ...) arrive as text, and take more room than at the source: a row with long values may be too big for a page`,
-      'Set "types" to "native" for this table, or leave columns out with "exclude_columns".',
+      `${asText.length} columns (${asText[0]?.name ?? ''}, ...) are copied as text and need more space than at the source, so a row with long values may not fit into a page`,
+      'Set "types" to "native" for this table, or exclude columns with "exclude_columns".',
     ),
   ];
 }
 
-/** Transactions in flight are those of the source server now: not of another one, nor of when a view was refreshed. */
+/**
+ * The open transactions are those of the source server now: not of another server, nor of the time when a view was
+ * refreshed.
+ */
 const lateFindings = ({ settings }: TableFacts, { source: { kind, hasForeignRows } }: Workable): Finding[] =>
   kind !== 'materialized view' && !hasForeignRows
     ? []
@@ -63,9 +66,9 @@ const lateFindings = ({ settings }: TableFacts, { source: { kind, hasForeignRows
           'LATE_VISIBILITY',
           settings.name,
           kind === 'materialized view'
-            ? 'what was not committed yet when a materialized view was refreshed shows later: only lookback protects such rows'
-            : 'rows of another server: its open transactions cannot be seen from here, so only lookback protects from late commits',
-          'Set "lookback" longer than the longest transaction there, or run "increp verify" now and then.',
+            ? 'rows that were not committed when the materialized view was refreshed appear later, and only lookback finds them'
+            : 'the rows are on another server whose open transactions are not visible, so only lookback finds late commits',
+          'Set "lookback" longer than the longest transaction there, or run "increp verify" regularly.',
         ),
       ];
 
@@ -86,7 +89,7 @@ function keyFindings(
             'KEY_NOT_INDEXED',
             name,
             `no index begins with "${key}", so each sync reads the whole table`,
-            `At the source: ${createIndexOn(source, key)}`,
+            `At the source, run: ${createIndexOn(source, key)}`,
           ),
         ]),
     ...(counts.nullKeys > 0 && nullKeys === 'warn'
@@ -94,7 +97,7 @@ function keyFindings(
           warning(
             'NULL_KEYS',
             name,
-            `${rowsHave(counts.nullKeys)} no ${key} (NULL): changes to such rows go unseen`,
+            `${rowsHave(counts.nullKeys)} no ${key} (NULL), so changes of these rows are not found`,
             'Fill the column and make it NOT NULL, or set null_keys to "include".',
           ),
         ]
@@ -104,8 +107,8 @@ function keyFindings(
           warning(
             'FUTURE_KEYS',
             name,
-            `${rowsHave(counts.futureKeys)} ${key} ahead of the server's clock, and every sync reads such rows again`,
-            'Correct those rows, or the clock that wrote them.',
+            `${rowsHave(counts.futureKeys)} ${key} ahead of the server clock, so every sync reads these rows again`,
+            'Correct these rows, or the clock of the application that wrote them.',
           ),
         ]
       : []),
@@ -115,8 +118,8 @@ function keyFindings(
           note(
             'KEY_INSERT_ONLY',
             name,
-            `"${key}" is given to a row once, it seems, so that new rows arrive and changes to old ones do not`,
-            'Nothing, if rows never change. Else choose a column that every change sets, or "mode": "full-refresh".',
+            `"${key}" seems to be set only when a row is inserted, so increp copies new rows but not updates`,
+            'If rows never change, no action is needed. Otherwise use a column that every change sets, or "mode": "full-refresh".',
           ),
         ]
       : []),
@@ -125,7 +128,7 @@ function keyFindings(
           note(
             'KEY_DAY_GRANULARITY',
             name,
-            `"${key}" tells days apart and no more, so each sync reads the last day again, and the days that lookback reaches`,
+            `"${key}" is a date, so each sync reads the last day and the days of lookback again`,
           ),
         ]
       : []),
@@ -134,8 +137,8 @@ function keyFindings(
           note(
             'LOCAL_TIME',
             name,
-            `"${key}" has no time zone; where it holds local time, clocks go back an hour once a year`,
-            'If it is not in UTC, set "lookback" to "2h" or more.',
+            `"${key}" has no time zone; if it holds local time, it goes back one hour each year`,
+            'If it is not UTC, set "lookback" to "2h" or more.',
           ),
         ]
       : []),
@@ -151,7 +154,7 @@ export const NOTHING_FOUND: KeyInspection = {
   ...NO_SEQUENCES,
 };
 
-/** A number that identifies the row cannot be set anew by a change, and one from a sequence is not. */
+/** An update does not change a number that identifies the row, nor a number from a sequence. */
 const seesInserts = (
   source: Relation,
   key: string,
@@ -162,13 +165,13 @@ const seesInserts = (
   mergeKey.includes(key) ||
   keyCandidates(source, NO_HINTS).some(({ column, sees }) => column === key && sees === 'inserts');
 
-/** Names and types alone. */
+/** Compares names and types only. */
 const NO_HINTS = { primaryKey: undefined, defaults: new Map<string, string>(), updateTriggers: [] };
 
-/** Bytes from which on reading a table as a whole each time is worth a word. */
+/** Above this size, a finding suggests a replication key. */
 const MUCH = 100_000_000;
 
-/** A table that is read as a whole each time, and need not be. */
+/** A table that is read completely each time, although it has a possible replication key. */
 function refreshFindings({ source }: Workable): Finding[] {
   if (source.bytes < MUCH) return [];
   const key = keyCandidates(source, NO_HINTS).find(({ sees }) => sees === 'changes');
@@ -178,7 +181,7 @@ function refreshFindings({ source }: Workable): Finding[] {
     note(
       'KEY_AVAILABLE',
       source.name.table,
-      `${formatBytes(source.bytes)} are read each time, although "${key.column}" looks like a replication key`,
+      `each sync reads ${formatBytes(source.bytes)}, although "${key.column}" looks like a replication key`,
       `If every change sets "${key.column}", remove "mode" and set "replication_key": "${key.column}", "unique_cols": ${JSON.stringify(mergeKey.columns)}.`,
     ),
   ];
@@ -197,7 +200,7 @@ function mergeKeyFindings({ settings }: TableFacts, { source }: Workable): Findi
         warning(
           'MERGE_KEY_NOT_ENFORCED',
           settings.name,
-          `nothing at the source keeps (${columns}) unique and NOT NULL; of rows that share it only ${isAppend(settings) ? 'one' : 'the newest'} is kept`,
+          `no constraint at the source keeps (${columns}) unique and NOT NULL; of rows with the same key, only ${isAppend(settings) ? 'one' : 'the newest'} is kept`,
           mergeKeyStep(source, settings.mergeKey),
         ),
       ];
@@ -205,5 +208,5 @@ function mergeKeyFindings({ settings }: TableFacts, { source }: Workable): Findi
 
 const mergeKeyStep = (source: Relation, mergeKey: readonly string[]): string =>
   source.kind === 'table' || source.kind === 'partitioned table'
-    ? `Make them NOT NULL and unique, or choose other unique_cols. At the source: ${createUniqueIndexOn(source, mergeKey)}`
-    : 'Choose columns as unique_cols that identify a row.';
+    ? `Make the columns NOT NULL and unique, or choose other unique_cols. At the source, run: ${createUniqueIndexOn(source, mergeKey)}`
+    : 'Set unique_cols to columns that identify a row.';

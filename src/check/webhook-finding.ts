@@ -1,4 +1,4 @@
-/** Whether the webhook takes a message. */
+/** Tests whether the webhook accepts a message. */
 import type { Settings } from '../config/settings.ts';
 import { ERROR_CLASSES } from '../errors.ts';
 import { formatSeconds } from '../format.ts';
@@ -7,14 +7,14 @@ import { redactor } from '../redact.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { note, type Finding } from './finding.ts';
 
-/** Sends one. */
+/** Sends a test message. */
 export async function webhookFinding(
   settings: Pick<Settings, 'webhook' | 'pipeline' | 'secrets'>,
   { timing, signal }: Pick<RunContext, 'timing' | 'signal'>,
 ): Promise<Finding> {
   const { webhook, pipeline, secrets } = settings;
   if (!webhook)
-    return failed('there is no webhook to test: WEBHOOK_URL is not set', 'Set WEBHOOK_URL in .env.');
+    return failed('the webhook cannot be tested, because WEBHOOK_URL is not set', 'Set WEBHOOK_URL in .env.');
   const result = await sendTestMessage(webhook, { pipeline, redact: redactor(secrets), timing, signal });
   if (result.why !== undefined)
     return failed(
@@ -23,7 +23,7 @@ export async function webhookFinding(
     );
   const unsigned =
     webhook.secret === undefined && webhook.format === 'json'
-      ? '; it was not signed, for want of WEBHOOK_SECRET'
+      ? '; it was not signed, because WEBHOOK_SECRET is not set'
       : '';
   return note(
     'WEBHOOK',
@@ -44,13 +44,13 @@ const failed = (message: string, action: string): Finding => ({
 
 function nextStep({ status, origin }: TestResult): string {
   if (status === undefined)
-    return `See whether this machine reaches ${origin}: its name, port, proxy and firewall.`;
+    return `Check whether this machine can reach ${origin}: its name, port, proxy and firewall.`;
   if (status === 401 || status === 403)
-    return 'Check the token in WEBHOOK_URL, and that WEBHOOK_SECRET is the one that the endpoint has.';
+    return 'Check the token in WEBHOOK_URL, and that the endpoint has the same WEBHOOK_SECRET.';
   if (status === 404 || status === 405 || status === 410)
-    return 'Check the path of WEBHOOK_URL: the endpoint has moved or takes no POST there.';
-  if (status >= 300 && status < 400) return 'Set WEBHOOK_URL to the address that it redirects to.';
+    return 'Check the path of WEBHOOK_URL. The endpoint does not accept a POST there.';
+  if (status >= 300 && status < 400) return 'Set WEBHOOK_URL to the target of the redirect.';
   if (status >= 500 || status === 429 || status === 408)
-    return 'That is trouble of the endpoint: look at its log, and test again.';
-  return 'The endpoint does not like the message: look at its log, and at WEBHOOK_FORMAT.';
+    return 'The endpoint has a problem. Check its log, then test again.';
+  return 'The endpoint rejects the message. Check its log and WEBHOOK_FORMAT.';
 }

@@ -1,4 +1,4 @@
-/** What there is to say of how rows are written: pure. */
+/** Findings about how rows are written: pure. */
 import type { KeyType } from '../schema/keys.ts';
 import { isAppend, rowKey } from '../schema/row-identity.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
@@ -22,8 +22,8 @@ function versionFindings({ settings }: TableFacts, { keyType }: Keyed): Finding[
       warning(
         'VERSIONS',
         name,
-        `versions are told apart by ${key}, an integer: what is updated without a new one is the same version, and overwritten`,
-        'Choose a time that each update sets as the replication key, unless rows are only ever inserted.',
+        `versions differ by ${key}, an integer; an update that does not change it overwrites the version`,
+        'Use a timestamp that each update sets as the replication key, unless rows are only inserted.',
       ),
     ];
   if (keyType === 'date')
@@ -31,15 +31,15 @@ function versionFindings({ settings }: TableFacts, { keyType }: Keyed): Finding[
       warning(
         'VERSIONS',
         name,
-        `versions are told apart by ${key}, a date: of each day the last one is kept`,
-        'Choose a column with the time of day as the replication key, unless one version a day is what you want.',
+        `versions differ by ${key}, a date, so only the last version of each day is kept`,
+        'Use a column with the time of day as the replication key, unless one version per day is enough.',
       ),
     ];
   return [
     note(
       'VERSIONS',
       name,
-      `versions are told apart by ${key}, which each update has to set; between two runs only the last of several updates is seen, and two changes with the same (${rowKey(settings).join(', ')}) are one version`,
+      `versions differ by ${key}, which each update must set; of several updates between two runs only the last is kept, and changes with the same (${rowKey(settings).join(', ')}) are one version`,
     ),
   ];
 }
@@ -57,8 +57,8 @@ function conflictFindings(
           warning(
             'CONFLICT_KEY',
             name,
-            `on_conflict "last_update_wins" compares ${key}, an integer: each side counts for itself, so the higher one need not be the newer`,
-            'Choose a timestamptz that each update sets as the replication key.',
+            `on_conflict "last_update_wins" compares ${key}, an integer; each side counts separately, so the higher value is not always the newer row`,
+            'Use a timestamptz that each update sets as the replication key.',
           ),
         ]
       : []),
@@ -66,8 +66,8 @@ function conflictFindings(
       warning(
         'CONFLICT_TRIGGER',
         name,
-        `the trigger ${trigger} at the destination may set ${key} in rows that increp writes, so that they look newer than the source's, and two opposite pipelines never settle`,
-        `Let it set ${key} only where the statement itself does not: IF NEW.${key} IS NOT DISTINCT FROM OLD.${key} THEN ... END IF`,
+        `the trigger ${trigger} at the destination may set ${key} in rows that increp writes; then they look newer than the source, and two opposite pipelines copy them for ever`,
+        `Set ${key} in the trigger only if the statement does not set it: IF NEW.${key} IS NOT DISTINCT FROM OLD.${key} THEN ... END IF`,
       ),
     ),
   ];

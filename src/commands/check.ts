@@ -1,4 +1,4 @@
-/** Trouble, before it happens. */
+/** `increp check`: finds problems before a sync does. */
 import { formatFindings } from '../report/findings.ts';
 import { redactedJson } from '../redact.ts';
 import { FORMAT_VERSION } from '../report/summary-json.ts';
@@ -23,9 +23,9 @@ export async function checkCommand(tables: readonly string[], options: CheckOpti
     const { settings, terminal, redact, pipelines } = context;
     const chosen = nothing ? [] : selectTables(settings.tables, { names: tables, excluded: [] });
     const enabled = chosen.filter(({ isEnabled }) => isEnabled).length;
-    const looked = await eachDestination(context, {
+    const result = await eachDestination(context, {
       isJson: options.json,
-      look: async (pipeline) => {
+      run: async (pipeline) => {
         const findings = await check(pipeline.runContext, {
           tables: chosen,
           unmatched,
@@ -38,8 +38,8 @@ export async function checkCommand(tables: readonly string[], options: CheckOpti
         return { told: { findings, of: ofDestination(pipeline) }, exitCode };
       },
     });
-    if (options.json) terminal.out(redactedJson(toJson(looked), redact));
-    return looked.exitCode;
+    if (options.json) terminal.out(redactedJson(toJson(result), redact));
+    return result.exitCode;
   });
 }
 

@@ -1,4 +1,4 @@
-/** --adopt and --replace: leave to write into tables that increp did not fill, and never into all of them by one word. */
+/** --adopt and --replace: permission to write into tables that increp did not fill. Each table must be named. */
 import { IncrepError } from '../errors.ts';
 import { readPattern, starsOf } from '../schema/patterns.ts';
 import type { PlanRequest } from '../sync/plan/plan.ts';
@@ -20,7 +20,7 @@ export function ensureClaimNamed(tables: readonly string[], claims: Claims): voi
     what:
       pattern === undefined
         ? `--${claim} needs the names of the tables`
-        : `--${claim} needs the names of the tables, and "${pattern}" is a pattern`,
-    next: `Name each of them: increp sync TABLE --${claim}`,
+        : `--${claim} needs the names of the tables, but "${pattern}" is a pattern`,
+    next: `Name each table: increp sync TABLE --${claim}`,
   });
 }

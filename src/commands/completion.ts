@@ -1,4 +1,4 @@
-/** The script that makes a shell complete increp. */
+/** Prints the completion script of a shell. */
 import { SCRIPTS } from './completion/scripts.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 

@@ -1,4 +1,4 @@
-/** Which settings are in force, and where each comes from. Asks no server. */
+/** `increp config`: shows the effective settings and the origin of each. It connects to no server. */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { resolveDirectory } from '../config/directory.ts';
@@ -16,7 +16,7 @@ export interface ConfigOptions extends GlobalOptions {
   readonly json: boolean;
 }
 
-/** What could be read is shown also where something is wrong, which is told after it. */
+/** If the configuration has problems, the readable part is shown first and the problems after it. */
 export async function configCommand(tables: readonly string[], options: ConfigOptions): Promise<number> {
   const { terminal } = options;
   const directory = resolveDirectory(options);
@@ -46,7 +46,9 @@ function describe(configuration: Configuration, directory: string, names: readon
     files: [
       {
         name: '.env',
-        what: configuration.hasEnvFile ? join(directory, '.env') : 'none, or it cannot be read',
+        what: configuration.hasEnvFile
+          ? join(directory, '.env')
+          : `${join(directory, '.env')} (missing or unreadable)`,
       },
       {
         name: 'tables',

@@ -1,4 +1,4 @@
-/** Watch it work, on two real servers that are gone afterwards. */
+/** `increp demo`: shows increp at work, on two real servers that are removed afterwards. */
 import { playDemo } from '../demo/demo.ts';
 import { createStory } from '../demo/story.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
@@ -28,7 +28,7 @@ function interrupted({ reason }: AbortSignal): IncrepError {
   const { message, exitCode } = asIncrepError(reason);
   return new IncrepError('INTERRUPTED', {
     what: message,
-    next: 'The servers and all their files are gone. Nothing is left of the demo.',
+    next: 'The demo has removed its servers and all their files.',
     exitCode,
   });
 }

@@ -1,4 +1,4 @@
-/** The help of one command, or of all. */
+/** `increp help`: prints the help of one command, or of all. */
 import type { Command } from 'commander';
 import { IncrepError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
@@ -21,7 +21,7 @@ export function unknownCommand(name: string, program: Command): IncrepError {
     program.commands.map((command) => command.name()),
   );
   return new IncrepError('USAGE', {
-    what: `there is no command "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`,
+    what: `increp has no command "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`,
     next: 'See "increp --help" for all commands.',
   });
 }

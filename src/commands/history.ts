@@ -1,4 +1,4 @@
-/** What did the last runs do? */
+/** `increp history`: shows what the last runs did. */
 import type { Settings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
 import { runsThatFit } from '../report/chart.ts';
@@ -31,21 +31,21 @@ export async function historyCommand(words: readonly string[], options: HistoryO
     const { context } = await expandTables(configured, { source: 'not', isLocal: options.local });
     const { settings, terminal, redact } = context;
     const names = words.flatMap((word) => namesMeant(settings, word));
-    const looked = await eachDestination(context, {
+    const result = await eachDestination(context, {
       isJson: options.json,
-      look: async (pipeline) => {
+      run: async (pipeline) => {
         const { shown, text } = await historyOf(pipeline, names, { ...options, style: terminal.style });
         if (!options.json) terminal.out(redact(text));
         warnUnreachable({ ...shown, isLocal: options.local }, terminal, redact);
         return { told: { shown, name: pipeline.name }, exitCode: 0 };
       },
     });
-    if (options.json) terminal.out(redactedJson(toJson(settings, looked), redact));
-    return looked.exitCode;
+    if (options.json) terminal.out(redactedJson(toJson(settings, result), redact));
+    return result.exitCode;
   });
 }
 
-/** A table that is no longer configured has a history still. */
+/** A table that is no longer configured still has a history. */
 function namesMeant({ tables }: Settings, word: string): string[] {
   const meant = matching(tables, word);
   return meant.length === 0 ? [word] : meant.map(({ name }) => name);
@@ -69,7 +69,7 @@ async function historyOf(
   ensureKnown(names, found.runs, settings);
   const runs = found.runs.slice(-options.limit);
   const format = () => {
-    if (runs.length === 0 && isNarrowed(options)) return 'no such runs are known\n';
+    if (runs.length === 0 && isNarrowed(options)) return 'no matching runs are recorded\n';
     return isCharted
       ? formatTableRuns(runs, found.runs, style, nameIn(settings))
       : formatRuns(runs, style, nameIn(settings));
@@ -104,7 +104,7 @@ function ensureKnown(names: readonly string[], runs: readonly PastRun[], setting
 
 interface Told {
   readonly shown: PastRuns;
-  /** Of the destination, where there are several. */
+  /** The name of the destination, if there are several. */
   readonly name: string | undefined;
 }
 
@@ -167,7 +167,7 @@ function tableJson(record: RunRecord, nameOf: (table: string) => string): object
 }
 
 const errorJson = (record: RunRecord, nameOf: (table: string) => string) => ({
-  /** Null: the run as a whole. */
+  /** Null for a failure of the run as a whole. */
   table: record.table_name === null ? null : nameOf(record.table_name),
   code: record.error_code,
   message: record.error_message,

@@ -1,4 +1,4 @@
-/** From nothing to a pipeline that can be checked and run. */
+/** `increp init`: creates a pipeline that can be checked and run. */
 import { basename } from 'node:path';
 import { readAnswers, type Answers } from '../config/answers.ts';
 import { newDirectory } from '../config/directory.ts';
@@ -51,7 +51,7 @@ async function dialogue(answers: Answers, how: Visit, { terminal, force }: InitO
   return [setup, files];
 }
 
-/** Whoever cannot see a question must never be asked one. */
+/** increp asks questions only if the user can see them. */
 function isDialogue({ yes, json, environment: { CI, TERM }, terminal }: InitOptions): boolean {
   const { isStdinTerminal, isStdoutTerminal, isStderrTerminal } = terminal;
   const isOnTerminal = isStdinTerminal && isStdoutTerminal && isStderrTerminal;
@@ -71,7 +71,7 @@ function ensurePermitted(files: readonly PlannedFile[], { force }: InitOptions):
   if (force || names.length === 0) return files;
   throw new IncrepError('USAGE', {
     what: `${names.join(' and ')} would be overwritten`,
-    next: 'Nothing was written. Add --force to overwrite, or name another directory with -C.',
+    next: 'Nothing was written. Add --force to overwrite the files, or name another directory with -C.',
   });
 }
 
@@ -96,6 +96,6 @@ function print(
 function interrupted({ reason }: AbortSignal): IncrepError {
   return reworded(asIncrepError(reason), {
     what: asIncrepError(reason).message,
-    next: 'Nothing was written. Run "increp init" again when you like.',
+    next: 'Nothing was written. To start again, run "increp init".',
   });
 }

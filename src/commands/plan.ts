@@ -1,4 +1,4 @@
-/** What `sync` would do, and why. Writes nothing anywhere. */
+/** `increp plan`: shows what `sync` would do, and why. It writes nothing. */
 import type { TableSettings } from '../config/settings.ts';
 import { gatherFacts } from '../sync/facts/facts.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
@@ -24,10 +24,10 @@ export interface PlanOptions extends GlobalOptions {
   readonly deletes: boolean;
   readonly adopt: boolean;
   readonly replace: boolean;
-  /** Of "sync --dry-run". */
+  /** True for "sync --dry-run". */
   readonly force?: boolean;
   readonly json: boolean;
-  /** Exit 2 where there is something to do. */
+  /** Exits with 2 if there is something to do. */
   readonly exitCode: boolean;
 }
 
@@ -38,18 +38,18 @@ export async function planCommand(tables: readonly string[], options: PlanOption
     if (nothing) throw nothing;
     const { settings, terminal, redact } = context;
     const chosen = selectTables(settings.tables, { names: tables, excluded: options.exclude });
-    const looked = await eachDestination(context, {
+    const result = await eachDestination(context, {
       isJson: options.json,
-      look: async (pipeline) => {
+      run: async (pipeline) => {
         const foreseen = await planFor(pipeline, chosen, options);
         if (!options.json) terminal.out(redact(formatPlan(foreseen.map(inWords), terminal.style)));
         const told = foreseen.map((table) => ({ table, of: ofDestination(pipeline) }));
         return { told, exitCode: exitCodeFor(foreseen, options) };
       },
     });
-    if (options.json) terminal.out(redactedJson(toJson(looked, unmatched), redact));
+    if (options.json) terminal.out(redactedJson(toJson(result, unmatched), redact));
     sayRemarks(remarks, context);
-    return looked.exitCode;
+    return result.exitCode;
   });
 }
 
@@ -71,13 +71,13 @@ async function planFor(
   return settings.destinations.length > 1 ? foreseen.map((table) => withChunkNote(table, tables)) : foreseen;
 }
 
-/** What is not shared is told before it is read. */
+/** A note about tables that each destination reads separately. */
 function withChunkNote(table: Preview, tables: readonly TableSettings[]): Preview {
   const isInChunks =
     table.loader !== undefined &&
     tables.some(({ name, chunk }) => chunk !== undefined && name === table.name);
   if (!isInChunks) return table;
-  const note = 'a load in chunks is not shared: each destination reads the table for itself';
+  const note = 'a load in chunks is not shared, so each destination reads the table separately';
   return { ...table, warnings: [...table.warnings, note] };
 }
 

@@ -1,4 +1,4 @@
-/** Forgets a table's state, so that the next sync loads it again. The copy itself stays and goes on serving. */
+/** Deletes the state of tables, so that the next sync loads them again. The destination tables stay readable. */
 import { IncrepError } from '../errors.ts';
 import { printable, wrapLines } from '../report/text.ts';
 import { ensureWritable } from '../state/state-files.ts';
@@ -18,14 +18,14 @@ export interface ResetOptions extends GlobalOptions {
 export async function resetCommand(tables: readonly string[], options: ResetOptions): Promise<number> {
   if (tables.length === 0 && !options.all) {
     throw new IncrepError('USAGE', {
-      what: 'no table is named',
+      what: 'reset needs the names of tables',
       next: 'Name the tables to load again, or use --all.',
     });
   }
   if (tables.length > 0 && options.all) {
     throw new IncrepError('USAGE', {
-      what: 'a table and --all contradict each other',
-      next: 'Give one of them.',
+      what: '--all cannot be combined with table names',
+      next: 'Use one of them.',
     });
   }
   return withContext(options, async (configured) => {
@@ -35,8 +35,8 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
     const chosen = selectTables(settings.tables, { names: tables, excluded: [] });
     const { exitCode } = await eachDestination(context, {
       isJson: false,
-      look: async ({ runContext }) => {
-        // A file that stays would serve in place of the row that is gone.
+      run: async ({ runContext }) => {
+        // A remaining state file would replace the deleted row.
         await ensureWritable(runContext.settings.stateDirectory);
         for (const table of chosen) {
           const told = `${printable(table.name)}: ${TOLD[await forgetTable(runContext, table)]}`;
@@ -51,8 +51,8 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
 }
 
 const TOLD: Record<Forgotten, string> = {
-  state: 'forgotten. The table stays as it is until the next "increp sync" loads it again.',
+  state: 'reset. The destination table stays readable until the next "increp sync" loads it again.',
   nothing:
-    'there was no state to forget. If the table has rows, the next "increp sync" stops and asks what to do with them.',
-  absent: 'there was no state to forget, and there is no table. The next "increp sync" loads it.',
+    'there was no saved state. If the destination table has rows, the next "increp sync" refuses it and names the flags to use.',
+  absent: 'there was no saved state and no destination table. The next "increp sync" loads the table.',
 };

@@ -1,4 +1,4 @@
-/** How fresh are the copies? */
+/** `increp status`: shows how fresh the destination tables are. */
 import { formatStatus } from '../report/status.ts';
 import { redactedJson } from '../redact.ts';
 import type { RunRecord } from '../schema/run-record.ts';
@@ -22,17 +22,17 @@ export interface StatusOptions extends GlobalOptions {
 
 export async function statusCommand(tables: readonly string[], options: StatusOptions): Promise<number> {
   return withContext(options, async (configured) => {
-    const { context, trouble, remarks, nothing } = await expandTables(configured, {
+    const { context, problem, remarks, nothing } = await expandTables(configured, {
       source: options.source ? 'soon' : 'not',
       isLocal: options.local,
     });
     if (nothing) throw nothing;
     const { settings, terminal, redact } = context;
     const chosen = selectTables(settings.tables, { names: tables, excluded: [] });
-    const request = { isLocal: options.local, asksSource: options.source, sourceTrouble: trouble };
-    const looked = await eachDestination(context, {
+    const request = { isLocal: options.local, asksSource: options.source, sourceError: problem };
+    const result = await eachDestination(context, {
       isJson: options.json,
-      look: async (pipeline) => {
+      run: async (pipeline) => {
         const statuses = await tableStatuses(pipeline.runContext, chosen, request);
         if (!options.json) terminal.out(redact(formatStatus(statuses.tables, terminal.style, new Date())));
         if (!options.json) warnUnreachable({ ...statuses, isLocal: options.local }, terminal, redact);
@@ -44,18 +44,18 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
       },
     });
     if (options.json) {
-      terminal.out(redactedJson(toJson(settings.pipeline, looked.found), redact));
-      for (const { statuses } of looked.found)
+      terminal.out(redactedJson(toJson(settings.pipeline, result.found), redact));
+      for (const { statuses } of result.found)
         warnUnreachable({ ...statuses, isLocal: options.local }, terminal, redact);
     }
     sayRemarks(remarks, context);
-    return looked.exitCode;
+    return result.exitCode;
   });
 }
 
 interface Told {
   readonly statuses: Statuses;
-  /** Of the destination, where there are several. */
+  /** The name of the destination, if there are several. */
   readonly name: string | undefined;
 }
 
@@ -63,14 +63,14 @@ function toJson(pipeline: string, told: readonly Told[]): object {
   const head = { type: 'status', format_version: FORMAT_VERSION, pipeline };
   const [only] = told;
   if (only && only.name === undefined) return { ...head, ...statusesJson(only) };
-  // Of several, each says what kept it from being asked.
+  // With several destinations, each has its own error.
   const each = told.map((one) => ({ name: one.name, ...statusesJson(one) }));
-  const troubleOf = (key: 'destination_error' | 'source_error') =>
+  const firstError = (key: 'destination_error' | 'source_error') =>
     each.map((one) => one[key]).find((error) => error !== null) ?? null;
   return {
     ...head,
-    destination_error: troubleOf('destination_error'),
-    source_error: troubleOf('source_error'),
+    destination_error: firstError('destination_error'),
+    source_error: firstError('source_error'),
     destinations: each.map(({ name, destination_error, source_error }) => ({
       ...{ name, destination_error, source_error },
     })),
@@ -78,9 +78,9 @@ function toJson(pipeline: string, told: readonly Told[]): object {
   };
 }
 
-const statusesJson = ({ statuses: { tables, unreachable, sourceTrouble }, name }: Told) => ({
+const statusesJson = ({ statuses: { tables, unreachable, sourceError }, name }: Told) => ({
   destination_error: unreachable ? errorToJson(unreachable) : null,
-  source_error: sourceTrouble ? errorToJson(sourceTrouble) : null,
+  source_error: sourceError ? errorToJson(sourceError) : null,
   tables: tables.map((table) => ({ name: table.name, ...ofDestination({ name }), ...tableJson(table) })),
 });
 
@@ -96,7 +96,7 @@ function tableJson(table: TableStatus) {
     rows_last_day: table.rowsLastDay,
     last_error: lastFailure ? failureJson(lastFailure) : null,
     drift: drift ? { message: drift.what, hint: drift.next } : null,
-    unknown: table.trouble ? errorToJson(table.trouble) : null,
+    unknown: table.problem ? errorToJson(table.problem) : null,
     pending_load: pendingLoad ? { chunks_done: pendingLoad.done, chunks: pendingLoad.of } : null,
     last_run: lastRun ? runJson(lastRun) : null,
   };

@@ -1,9 +1,9 @@
-/** Brings the copies up to date, and tells what came of it. */
+/** `increp sync`: updates the destination tables and reports the result. */
 import type { TableSettings } from '../config/settings.ts';
 import type { RunSummary } from '../events.ts';
 import { labelOf } from '../format.ts';
 import type { Verbosity } from '../observe/log.ts';
-import { formatEnding, formatSummary, formatTrouble, hasTrouble } from '../report/summary.ts';
+import { formatEnding, formatSummary, formatProblems, hasProblems } from '../report/summary.ts';
 import { recordInFile } from '../status/state-file-record.ts';
 import { exitCodeOf, run, type RunRequest } from '../sync/run/run.ts';
 import { TimeLimit } from '../sync/context/time-limit.ts';
@@ -34,21 +34,23 @@ export interface SyncOptions extends GlobalOptions {
   readonly waitLock: number;
   readonly waitTransactions: number | undefined;
   readonly maxDuration: number | undefined;
-  /** Seconds from the start of one run to that of the next. */
+  /** Seconds from the start of one run to the start of the next. */
   readonly watch: number | undefined;
 }
 
 export async function syncCommand(tables: readonly string[], options: SyncOptions): Promise<number> {
   ensureClaimNamed(tables, options);
   if (options.watch !== undefined) {
-    const { syncAgainAndAgain } = await import('./watch/sync-watch.ts');
-    return syncAgainAndAgain(options.watch, options, (turn) => syncOnce(tables, { ...options, ...turn }));
+    const { syncRepeatedly } = await import('./watch/sync-watch.ts');
+    return syncRepeatedly(options.watch, options, (iteration) =>
+      syncOnce(tables, { ...options, ...iteration }),
+    );
   }
   if (options.dryRun) return planCommand(tables, { ...options, exitCode: false });
   return syncOnce(tables, options);
 }
 
-/** By itself, or as one turn of --watch. */
+/** One sync: alone, or as one run of --watch. */
 async function syncOnce(
   tables: readonly string[],
   options: SyncOptions & Partial<Iteration>,
@@ -84,15 +86,15 @@ async function syncOnce(
   );
 }
 
-/** What there is to say of the patterns belongs to the run: to its summary, its log and its messages. */
+/** Warnings about patterns belong to the run: to its summary, its log and its messages. */
 const withWarnings = ({ context, remarks }: Expanded): Context =>
   remarks.length === 0
     ? context
     : mapSettings(context, (settings) => ({ ...settings, warnings: [...settings.warnings, ...remarks] }));
 
-/** A name that nobody has heard of may be that of a table that only the source knows. */
+/** An unknown name may be a table that only the source knows. */
 function chosenTables(
-  { context: { settings }, trouble, nothing }: Expanded,
+  { context: { settings }, problem, nothing }: Expanded,
   names: readonly string[],
   { exclude }: SyncOptions,
 ): TableSettings[] {
@@ -100,11 +102,11 @@ function chosenTables(
   try {
     return selectTables(settings.tables, { names, excluded: exclude });
   } catch (error) {
-    throw trouble ?? error;
+    throw problem ?? error;
   }
 }
 
-/** Where there is one destination it has no name, and nobody to share anything with. */
+/** A single destination has no name, and shares its reads with no other. */
 async function runAll(
   { runContext, pipelines, emit, openSource }: Context,
   request: RunRequest,
@@ -120,7 +122,7 @@ async function runAll(
 const verbosityOf = ({ verbose, quiet }: SyncOptions): Verbosity =>
   verbose ? 'verbose' : quiet ? 'quiet' : 'normal';
 
-/** What stands on stdout at the end; with --json it stands there already. */
+/** Prints the result on stdout. With --json it is already there. */
 async function tell(
   { terminal, redact, pipelines }: Context,
   options: SyncOptions,
@@ -132,11 +134,13 @@ async function tell(
   const print = (text: string) => terminal.out(redact(text));
   if (hasToldTables) return print(formatEnding(summary, terminal.style));
   if (verbosityOf(options) !== 'quiet') return print(formatSummary(summary, terminal.style));
-  if (!hasTrouble(summary)) return;
-  print(`${head}${formatTrouble(summary, await lastSuccesses(pipelines, summary), terminal.style)}`);
+  if (!hasProblems(summary)) return;
+  print(`${head}${formatProblems(summary, await lastSuccesses(pipelines, summary), terminal.style)}`);
 }
 
-/** From the state files: at the destination nobody may be at home. By the label of the table. */
+/**
+ * The last successes, from the state files, because the destination may be unreachable. By the label of the table.
+ */
 async function lastSuccesses(
   pipelines: Context['pipelines'],
   { tables }: RunSummary,

@@ -1,4 +1,4 @@
-/** Are the copies right? */
+/** `increp verify`: compares the destination tables with the source. */
 import { asIncrepError, type IncrepError } from '../errors.ts';
 import { formatVerification } from '../report/verify.ts';
 import { redactedJson } from '../redact.ts';
@@ -23,7 +23,7 @@ export interface VerifyOptions extends GlobalOptions {
   readonly repair: boolean;
 }
 
-/** Of each table either what was found or why it could not be compared. */
+/** For each table the differences, or the error that prevented the comparison. */
 export type Verdict =
   | { readonly verified: Verified; readonly repaired: Repaired | undefined }
   | { readonly name: string; readonly error: IncrepError };
@@ -36,9 +36,9 @@ export async function verifyCommand(tables: readonly string[], options: VerifyOp
     const chosen = selectTables(settings.tables, { names: tables, excluded: [] }).filter(
       ({ isEnabled }) => isEnabled,
     );
-    const looked = await eachDestination(context, {
+    const result = await eachDestination(context, {
       isJson: options.json,
-      look: async ({ name, settings: own, runContext }) => {
+      run: async ({ name, settings: own, runContext }) => {
         const facts = await gatherFacts(runContext, chosen);
         ensureDifferentDatabases(own, facts.servers);
         const verdicts: Verdict[] = [];
@@ -58,9 +58,9 @@ export async function verifyCommand(tables: readonly string[], options: VerifyOp
         return { told, exitCode: exitCodeFor(verdicts) };
       },
     });
-    if (options.json) terminal.out(redactedJson(toJson(looked), redact));
+    if (options.json) terminal.out(redactedJson(toJson(result), redact));
     sayRemarks(remarks, context);
-    return looked.exitCode;
+    return result.exitCode;
   });
 }
 
@@ -70,7 +70,7 @@ async function verdictOn(runContext: RunContext, facts: TableFacts, isRepairing:
     if (!isRepairing || isEqual(verified)) return { verified, repaired: undefined };
     const isKeyless = facts.settings.mergeKey.length === 0;
     const repaired = await (isKeyless ? repairWhole : repairTable)(runContext, facts);
-    // What is told last is what was found last.
+    // The differences after a repair replace those before it.
     return { verified: await verifyTable(runContext, facts), repaired };
   } catch (error) {
     runContext.signal?.throwIfAborted();

@@ -1,4 +1,7 @@
-/** What is known of a connection before anyone is asked: from flags, the environment and a `.env` that is there. */
+/**
+ * The known settings of a connection before `init` asks a question: from flags, the environment and an existing
+ * `.env`.
+ */
 import { resolve } from 'node:path';
 import { readConnection } from './connection/connection.ts';
 import { readEnvFile } from './environment/env-file.ts';
@@ -14,7 +17,7 @@ import { VARIABLES, type Prefix, type VariableName } from './environment/variabl
 export interface Answers {
   readonly directory: string;
   readonly environment: Environment;
-  /** Undefined where there is no `.env`. */
+  /** Undefined if there is no `.env`. */
   readonly envFile: Environment | undefined;
   readonly values: Values;
 }
@@ -25,7 +28,7 @@ interface Request {
   readonly overrides: Overrides;
 }
 
-/** @throws IncrepError CONFIG_INVALID where a file that a variable names cannot be read, or the `.env` */
+/** @throws IncrepError CONFIG_INVALID if the `.env`, or a file that a variable names, cannot be read */
 export async function readAnswers({ directory, environment, overrides }: Request): Promise<Answers> {
   const problems: Problem[] = [];
   const report = (problem: Problem) => void problems.push(problem);
@@ -42,7 +45,7 @@ export async function readAnswers({ directory, environment, overrides }: Request
   return { directory, environment, envFile, values };
 }
 
-/** A URL that is told now takes the place of the single variables that a `.env` has had so far, and the reverse. */
+/** A new URL replaces the single variables of an existing `.env`, and the reverse. */
 function withoutOtherForm(envFile: Environment, told: Environment, prefix: Prefix): Environment {
   const isTold = (names: readonly string[]) => names.some((name) => told[name] || told[`${name}_FILE`]);
   const [url, parts] = [[`${prefix}_URL`], addressParts(prefix)];
@@ -57,11 +60,11 @@ const addressParts = (prefix: Prefix): string[] =>
 const namesOf = (prefix: Prefix): VariableName[] =>
   VARIABLES.map(({ name }) => name).filter((name) => name.startsWith(`${prefix}_`));
 
-/** The variables of a side that have to do with reaching it; its schema is asked for apart. */
+/** The variables that describe the connection of a side. `init` asks for the schema separately. */
 const addressNames = (prefix: Prefix): VariableName[] =>
   namesOf(prefix).filter((name) => name !== `${prefix}_SCHEMA`);
 
-/** Where it is; the rest may be missing, and then whoever reads it says so. */
+/** Whether the address is known. The code that reads the rest reports what is missing. */
 export const isAnswered = ({ values }: Answers, prefix: Prefix): boolean =>
   values.has(`${prefix}_URL`) || values.has(`${prefix}_HOST`);
 
@@ -70,7 +73,7 @@ export const answerOf = ({ values }: Answers, name: VariableName): string | unde
 
 const TYPED = 'what was typed';
 
-/** With what a person has typed in the place of what was known of how to reach a side, but for what is `kept`. */
+/** Replaces the known settings of a connection by the typed ones, except for those in `kept`. */
 export function withAddress(
   answers: Answers,
   prefix: Prefix,
@@ -85,7 +88,7 @@ export function withAddress(
   return { ...answers, values: new Map([...others, ...typedValues(typed)]) };
 }
 
-/** With single answers more. */
+/** Adds single answers. */
 export const withAnswers = (answers: Answers, typed: Overrides): Answers => ({
   ...answers,
   values: new Map([...answers.values, ...typedValues(typed)]),
@@ -96,7 +99,7 @@ const typedValues = (typed: Overrides) =>
     text === '' ? [] : [[name as VariableName, { text, origin: TYPED }] as const],
   );
 
-/** @throws IncrepError CONFIG_INVALID that says what is missing or wrong, without secrets */
+/** @throws IncrepError CONFIG_INVALID that names what is missing or wrong, without secrets */
 export async function connectionOf(answers: Answers, prefix: Prefix): Promise<ConnectionSettings> {
   const problems: Problem[] = [];
   const reading: Reading = {
@@ -111,8 +114,8 @@ export async function connectionOf(answers: Answers, prefix: Prefix): Promise<Co
 }
 
 /**
- * What `.env` has to say of a side. A variable whose value a file holds (`X_FILE`) is written as that name, so that the
- * secret stays where it is; what systemd hands over at each start is not written at all.
+ * The variables of a side for `.env`. A variable whose value is in a file (`X_FILE`) is written as that name, so that
+ * the secret stays there. A credential of systemd is not written at all.
  */
 export function assignmentsOf(answers: Answers, prefix: Prefix): Assignment[] {
   const { directory, environment, envFile, values } = answers;
@@ -130,7 +133,7 @@ export function assignmentsOf(answers: Answers, prefix: Prefix): Assignment[] {
   });
 }
 
-/** Where nothing can quote a value a URL still can: it encodes whatever is special. */
+/** If no quotes can hold a value, a URL can, because it encodes special characters. */
 export function writableAssignments(
   assignments: readonly Assignment[],
   connection: ConnectionSettings,
@@ -149,7 +152,7 @@ function urlOf({ host, port, user, password, database }: ConnectionSettings): st
   return `postgresql://${name}:${secret}@${authority}:${port}/${path}${socket}`;
 }
 
-/** Also what a URL would allow, but a `.env` might not. */
+/** Encodes more than a URL requires, because `.env` has special characters of its own. */
 const encoded = (text: string): string =>
   encodeURIComponent(text).replaceAll(
     /[!'()*]/g,

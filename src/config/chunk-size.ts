@@ -1,6 +1,6 @@
-/** How much of a table is loaded at once, as people write it. */
+/** The size of the chunks in which a table is loaded, as users write it. */
 
-/** Either is met as nearly as whole pages allow. */
+/** Both are met as closely as whole pages allow. */
 export type ChunkSize = { readonly bytes: number } | { readonly rows: number };
 
 const BYTES_PER_UNIT: Readonly<Record<string, number>> = {
@@ -10,14 +10,14 @@ const BYTES_PER_UNIT: Readonly<Record<string, number>> = {
   TB: 2 ** 40,
 };
 
-/** Units as Postgres has them in its settings; nine digits stay exact in every one of them. */
+/** The units of Postgres. Nine digits are exact in each of them. */
 export const CHUNK_PATTERN = /^([1-9]\d{0,8}) ?(kB|MB|GB|TB)$|^([1-9]\d{0,14}) rows$/;
 
-/** What to tell someone whose size was not understood. */
+/** The allowed forms, for messages about an invalid size. */
 export const CHUNK_FORMS =
   'a size such as "512MB" or "1GB" (units kB, MB, GB, TB), or a number of rows such as "5000000 rows"';
 
-/** Undefined where the value is neither. */
+/** Undefined if the value is neither a size nor a number of rows. */
 export function parseChunkSize(value: string | number): ChunkSize | undefined {
   if (typeof value === 'number')
     return Number.isSafeInteger(value) && value > 0 ? { rows: value } : undefined;

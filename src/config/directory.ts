@@ -1,4 +1,4 @@
-/** Where a pipeline lives: the directory with its `.env`, its `tables-config.json` and its state. */
+/** Finds the directory of the pipeline, which contains `.env`, `tables-config.json` and the state. */
 import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { IncrepError } from '../errors.ts';
@@ -17,22 +17,23 @@ export interface DirectoryRequest {
 export function resolveDirectory(request: DirectoryRequest): string {
   const { directory, origin } = namedDirectory(request);
   if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return directory;
-  throw notADirectory(directory, origin, 'Name the directory that holds .env and tables-config.json.');
+  throw notADirectory(directory, origin, 'Name the directory that contains .env and tables-config.json.');
 }
 
-/** The same for a pipeline that is about to be made: the directory need not be there yet. */
+/** The same for a new pipeline. The directory need not exist yet. */
 export function newDirectory(request: DirectoryRequest): string {
   const { directory, origin } = namedDirectory(request);
   const there = statSync(directory, { throwIfNoEntry: false });
   if (!there || there.isDirectory()) return directory;
-  throw notADirectory(directory, origin, 'Name a directory, which may be one that is still to be made.');
+  throw notADirectory(directory, origin, 'Name a directory. It need not exist yet.');
 }
 
 type Origin = '-C' | 'INCREP_DIR';
 
 function namedDirectory({ directory: flag, environment, workingDirectory }: DirectoryRequest) {
-  // `-C "$DIR"` with DIR unset must not run whatever pipeline happens to be here.
-  if (flag === '') throw new IncrepError('USAGE', { what: '-C is empty', next: 'Give it a directory.' });
+  // An empty DIR in `-C "$DIR"` must not select the current directory.
+  if (flag === '')
+    throw new IncrepError('USAGE', { what: '-C is empty', next: 'Name a directory after -C.' });
   const fromEnvironment = environment['INCREP_DIR'] || undefined;
   const origin: Origin = flag === undefined ? 'INCREP_DIR' : '-C';
   return { directory: resolve(workingDirectory, flag ?? fromEnvironment ?? '.'), origin };
@@ -46,7 +47,7 @@ function notADirectory(directory: string, origin: Origin, next: string): IncrepE
   });
 }
 
-/** The directory beside it that was probably meant; none where there is nothing to be seen. */
+/** A directory beside it with a similar name; undefined if there is none. */
 function neighbourOf(directory: string): string | undefined {
   const parent = dirname(directory);
   try {

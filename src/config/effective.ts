@@ -1,4 +1,6 @@
-/** What is in force and where it comes from, for people to look at; also of a configuration that is not right. */
+/**
+ * The effective settings and the origin of each, for `increp config`. This also works for an invalid configuration.
+ */
 import { basename } from 'node:path';
 import { z } from 'zod';
 import { redactor, type Redact } from '../redact.ts';
@@ -12,15 +14,15 @@ import { VARIABLES } from './environment/variables.ts';
 
 export interface EffectiveSetting {
   readonly name: string;
-  /** As it is written; `***` for every secret, whatever it is. Null where there is none. */
+  /** The value as it is written, or `***` for a secret. Null if there is none. */
   readonly value: string | null;
-  /** `.env`, a path, `default`, the variable that stands in for it. Null where there is none. */
+  /** `.env`, a path, `default`, or the variable that replaces it. Null if there is none. */
   readonly from: string | null;
 }
 
 export interface EffectiveOption {
   readonly name: string;
-  /** As in tables-config.json. */
+  /** The name in tables-config.json. */
   readonly value: unknown;
   readonly from: 'the table' | 'defaults' | 'built in' | VariableName | 'the schema of the table';
 }
@@ -47,14 +49,14 @@ export function effectiveSettings(configuration: Configuration, directory: strin
 
 type Found = Omit<EffectiveSetting, 'name'>;
 
-/** Not even its length. A URL in the place of something else may hold a password too. */
+/** Masks the whole secret, including its length. A URL in the wrong variable may also contain a password. */
 const masked = ({ isSecret }: Variable, value: string, redact: Redact): string =>
   isSecret || value.includes('://') ? MASK : redact(value);
 
 function written({ values, origins }: Configuration, { name }: Variable): Found | undefined {
   const value = values.get(name);
   if (value) return { value: value.text, from: value.origin };
-  // A password of the password file is no variable that anybody wrote.
+  // A password from the password file is not the value of a variable.
   return origins[name] === undefined ? undefined : { value: MASK, from: origins[name] };
 }
 
@@ -77,7 +79,7 @@ function ofUrl({ values }: Configuration, { name }: Variable): Found | undefined
   return value ? { value, from: `${prefix}_URL` } : undefined;
 }
 
-/** Defaults that depend on something else. */
+/** Defaults that depend on another setting. */
 function ofElsewhere(configuration: Configuration, name: VariableName, directory: string): Found | undefined {
   if (name === 'PIPELINE_NAME' && basename(directory) !== '')
     return { value: basename(directory), from: 'the name of the directory' };
@@ -90,13 +92,13 @@ const ofDefault = (variable: Variable): Found =>
 
 export interface EffectiveDestination {
   readonly name: string;
-  /** Without a password: `writer@wh:5432/analytics`. */
+  /** Without the password: `writer@wh:5432/analytics`. */
   readonly address: string;
   readonly schema: string;
   readonly from: string;
 }
 
-/** Empty where the pipeline has one, which the settings tell of. */
+/** Empty if the pipeline has one destination, which the variables describe. */
 export const effectiveDestinations = ({ connections }: Configuration): EffectiveDestination[] =>
   (connections?.destinations ?? []).map(({ name, connection, origin }) => {
     const { user, host, port, database, schema } = connection;
@@ -108,7 +110,7 @@ interface OptionSchema {
   readonly not?: object;
 }
 
-/** Options of a later version take no value. */
+/** Options of later versions take no value. */
 function knownOptions(): (readonly [string, unknown])[] {
   const { properties = {} } = z.toJSONSchema(tableSchema, { io: 'input' });
   return Object.entries(properties as Record<string, OptionSchema>)
@@ -116,7 +118,7 @@ function knownOptions(): (readonly [string, unknown])[] {
     .map(([key, option]) => [key, option.default ?? null] as const);
 }
 
-/** What the tables are called and what they say, right or not. */
+/** The names and options of the tables, whether they are valid or not. */
 export function effectiveTables({ entries, homes }: Configuration): EffectiveTable[] {
   const known = knownOptions();
   return entries.flatMap((entry) => {
@@ -137,7 +139,7 @@ type Unsaid = Omit<EffectiveOption, 'name'>;
 
 const of = (value: unknown): Unsaid => ({ value, from: 'built in' });
 
-/** Defaults that depend on something else. */
+/** Defaults that depend on another setting. */
 function elsewhere(
   key: string,
   { source, destination }: Homes,

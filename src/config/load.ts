@@ -1,4 +1,4 @@
-/** Files, environment and flags become `Settings`; everything that is wrong with them is reported at once. */
+/** Reads files, environment and flags into `Settings`, and reports all problems at once. */
 import { basename, join, resolve } from 'node:path';
 import { DURATION_FORMS, parseDuration } from '../duration.ts';
 import type { IncrepError } from '../errors.ts';
@@ -20,16 +20,16 @@ import { readUrl } from './web-address.ts';
 import { readWebhook } from './webhook.ts';
 
 interface Request {
-  /** From `resolveDirectory`. */
+  /** The result of `resolveDirectory`. */
   readonly directory: string;
   readonly environment: Environment;
-  /** What flags say; stronger than every other place. */
+  /** Values of flags. They win over every other origin. */
   readonly overrides?: Overrides;
 }
 
-/** What was found, also where it is not right. */
+/** The result, including a configuration with problems. */
 export interface Configuration {
-  /** Undefined where there are problems. */
+  /** Undefined if there are problems. */
   readonly settings: Settings | undefined;
   readonly error: IncrepError | undefined;
   readonly values: Values;
@@ -59,12 +59,12 @@ export async function readConfiguration({
   const report = (problem: Problem) => void problems.push(problem);
   const warn = (message: string) => void warnings.push(message);
 
-  // The tables file names variables; what is wrong with it is told last all the same.
+  // The tables file names variables, so it is read first. Its problems are reported last.
   const later: Problem[] = [];
   const file = await readTablesFile(directory, (problem) => void later.push(problem));
   const variables = namedVariables(file.destinations);
   const envFile = await readEnvFile(directory, report, warn, variables);
-  // Then nothing can be said of what is missing in it.
+  // Without its content, nothing is known about missing variables.
   const isUnreadable = envFile === undefined && problems.length > 0;
   const layers = { directory, environment, envFile: envFile ?? {}, report };
   const values = await readValues({ ...layers, overrides });
@@ -124,7 +124,7 @@ export async function readConfiguration({
   return { ...found, settings, error: undefined };
 }
 
-/** Also where the connections are not right: what the tables are called does not depend on them. */
+/** Also read if the connections have problems, because the table names do not depend on them. */
 function homesOf(reading: Reading): Homes {
   const source = textOf(reading, 'SOURCE_SCHEMA') ?? '';
   const destination = isSet(reading, 'DEST_SCHEMA') ? textOf(reading, 'DEST_SCHEMA') : undefined;
@@ -137,7 +137,7 @@ function homesOf(reading: Reading): Homes {
 const originsOf = (values: Values): Record<string, string> =>
   Object.fromEntries([...values].map(([name, { origin }]) => [name, origin]));
 
-/** A directory that was never set up deserves one sentence, not a list of missing variables. */
+/** For a directory that was never set up, one sentence replaces the list of missing variables. */
 function isUnconfigured(envFile: Environment | undefined, values: Values): boolean {
   return envFile === undefined && ![...values.keys()].some((name) => /^(SOURCE|DEST)_/.test(name));
 }
@@ -146,7 +146,7 @@ function reportUnconfigured({ directory, report }: Reading): undefined {
   const what = `${join(directory, '.env')} does not exist, and no SOURCE_ or DEST_ variable is set`;
   report({
     where: '.env',
-    what: `${what}; run "increp init", which writes both, or write .env by hand (docs/configuration.md)`,
+    what: `${what}; run "increp init", or write .env by hand (docs/configuration.md)`,
     isAbsence: true,
   });
 }
@@ -161,20 +161,20 @@ async function readConnections(
   return source && destination ? { source, destination, destinations: several ?? [] } : undefined;
 }
 
-/** The root directory has no name to lend. */
+/** The root directory has no name. */
 function readPipeline(reading: Reading): string | undefined {
   return (
     (textOf(reading, 'PIPELINE_NAME') ?? basename(reading.directory)) || required(reading, 'PIPELINE_NAME')
   );
 }
 
-/** Less than a second would ask the server all the time. */
+/** A shorter time would query the server too often. */
 function readStallTimeout(reading: Reading): number | undefined {
   const text = textOf(reading, 'STALL_TIMEOUT') ?? '';
   const seconds = parseDuration(text);
   if (seconds !== undefined && seconds >= 1 && seconds <= 86_400) return seconds;
   return refuse(reading, 'STALL_TIMEOUT', {
-    what: `${show(text)} is not a time from 1s to 24h`,
+    what: `${show(text)} is not a duration from 1s to 24h`,
     allowed: DURATION_FORMS,
   });
 }
@@ -183,7 +183,7 @@ function readMetricsTextfile(reading: Reading): string | undefined {
   const text = textOf(reading, 'METRICS_TEXTFILE');
   if (text === undefined) return undefined;
   if (!text.endsWith('.prom')) {
-    reading.warn(`METRICS_TEXTFILE does not end in .prom: node_exporter will not read ${show(text)}`);
+    reading.warn(`METRICS_TEXTFILE does not end in .prom, so node_exporter will not read ${show(text)}`);
   }
   return resolve(reading.directory, text);
 }

@@ -1,4 +1,7 @@
-/** The names of the tables, and of the destinations, for completion: at once, without a schema, and nothing rather than an error. */
+/**
+ * The names of tables and destinations for completion. It reads them fast, without a schema, and returns nothing on
+ * an error.
+ */
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -6,7 +9,7 @@ import { derivedName } from './connection/derived-name.ts';
 import type { Environment } from '../environment.ts';
 import { splitUrls } from './environment/split-urls.ts';
 
-/** @param flag what -C says */
+/** @param flag the value of -C */
 export const namesAtAGlance = (flag: string | undefined, environment: Environment): readonly string[] =>
   orNothing(() => {
     const document = tablesFile(flag, environment);
@@ -15,7 +18,7 @@ export const namesAtAGlance = (flag: string | undefined, environment: Environmen
     return Array.isArray(tables) ? tables.flatMap((table) => nameOf(table, shared) ?? []) : [];
   });
 
-/** Of several destinations, as far as it shows without opening what variables name. */
+/** The names of several destinations, as far as they are known without reading the variables. */
 export const destinationsAtAGlance = (
   flag: string | undefined,
   environment: Environment,
@@ -34,7 +37,7 @@ export const destinationsAtAGlance = (
   }),
 ];
 
-/** As it is written by most; dotenv knows more, and takes longer than a press of TAB may. */
+/** Reads the usual forms only. dotenv reads more, but takes longer than the TAB key may. */
 function urlsIn(envFile: string): string {
   const [, , quoted, bare] =
     /^\s*(?:export\s+)?DEST_URLS\s*=\s*(?:(['"`])([^]*?)\1|([^#\n]*))/m.exec(envFile) ?? [];
@@ -43,9 +46,9 @@ function urlsIn(envFile: string): string {
 
 const derivedOf = (url: unknown) => (typeof url === 'string' ? derivedName(url) : undefined);
 
-function orNothing(look: () => readonly string[]): readonly string[] {
+function orNothing(read: () => readonly string[]): readonly string[] {
   try {
-    return look();
+    return read();
   } catch {
     return [];
   }
@@ -57,13 +60,13 @@ const fileOf = (name: string, flag: string | undefined, environment: Environment
 const tablesFile = (flag: string | undefined, environment: Environment): unknown =>
   JSON.parse(fileOf('tables-config.json', flag, environment).replace(/^\uFEFF/, ''));
 
-/** The shell has not expanded what is still being typed. */
+/** The shell has not expanded `~` in a word that is still being typed. */
 const atHome = (flag: string | undefined) => flag?.replace(/^~(?=\/|$)/, homedir());
 
 const fieldOf = (value: unknown, key: string): unknown =>
   typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[key] : undefined;
 
-/** Behind its schema where it says one, which is right also of SOURCE_SCHEMA. */
+/** With its schema if the entry names one. A name with SOURCE_SCHEMA is valid too. */
 function nameOf(table: unknown, defaults: unknown): string | undefined {
   const name = fieldOf(table, 'name');
   const schema = fieldOf(table, 'schema') ?? fieldOf(defaults, 'schema');

@@ -1,18 +1,18 @@
 import { IncrepError } from '../errors.ts';
 
-/** One thing to correct. Nothing in here may be a secret: it is printed. */
+/** One problem of the configuration. No field may be a secret, because it is printed. */
 export interface Problem {
-  /** The file and the path in it, or the variable and where its value came from. */
+  /** The file and the path in it, or the variable and the origin of its value. */
   readonly where: string;
   readonly table?: string | undefined;
   readonly what: string;
   readonly allowed?: string | undefined;
   readonly suggestion?: string | undefined;
-  /** A file that every pipeline has, and that is not there. */
+  /** True for a missing file that every pipeline has. */
   readonly isAbsence?: boolean;
 }
 
-/** Of options that are right each by itself. */
+/** A conflict between options that are valid on their own. */
 export interface Contradiction {
   readonly key: string;
   readonly what: string;
@@ -29,19 +29,19 @@ function describe({ where, table, what, allowed, suggestion }: Problem): string 
   return `  - ${place}: ${parts.join('; ')}`;
 }
 
-/** In a directory that is no pipeline: what would be wrong with one does not matter. */
+/** For a directory that is not a pipeline. Other problems are then irrelevant. */
 export const noPipeline = (directory: string): IncrepError =>
   new IncrepError('CONFIG_INVALID', {
-    what: `there is no pipeline in ${directory}: neither .env nor tables-config.json is there`,
-    next: 'Run "increp init" to make one, or name the directory of another with -C or INCREP_DIR.',
+    what: `there is no pipeline in ${directory}: it has neither .env nor tables-config.json`,
+    next: 'Run "increp init" to create one, or name the directory of a pipeline with -C or INCREP_DIR.',
   });
 
-/** All problems as one error, so that nobody has to find them one run at a time. */
+/** Reports all problems in one error, so that one run finds them all. */
 export function configError(problems: readonly Problem[]): IncrepError {
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
   return new IncrepError('CONFIG_INVALID', {
     what: [`${count} in the configuration:`, ...problems.map(describe)].join('\n'),
-    next: 'Correct them and try again; docs/configuration.md describes every setting.',
+    next: 'Fix them and try again. docs/configuration.md describes every setting.',
   });
 }
 
@@ -50,7 +50,7 @@ const LONGEST_SHOWN = 60;
 const cut = (text: string) =>
   text.length <= LONGEST_SHOWN ? text : `${text.slice(0, LONGEST_SHOWN - 3)}...`;
 
-/** A value as it stands in the file, cut where it would drown the message. */
+/** A value as it is in the file, cut if it is long. */
 export const show = (value: unknown): string => cut(JSON.stringify(value) ?? String(value));
 
 /** `"a", "b" or "c"` */

@@ -1,4 +1,4 @@
-/** What the rest of the house may trust: every value here has been checked, defaulted and named in our own words. */
+/** The settings that the rest of the program trusts. Every value is checked, and defaults are filled in. */
 
 import type { TableName } from '../schema/names.ts';
 import type { MetadataColumn } from '../schema/metadata-columns.ts';
@@ -17,17 +17,17 @@ export interface TlsSettings {
 }
 
 export interface SessionParameters {
-  /** 0: none. Undefined: increp's own. */
+  /** 0 means no limit. Undefined means the default of increp. */
   readonly connectTimeoutSeconds: number | undefined;
-  /** Shown behind increp's own. */
+  /** Appended to the name that increp sets. */
   readonly applicationName: string | undefined;
   readonly channelBinding: 'disable' | 'prefer' | 'require' | undefined;
   readonly sslNegotiation: 'postgres' | 'direct';
-  /** What the server has to be. */
+  /** The required kind of server. */
   readonly targetSession: 'any' | 'read-write' | 'read-only' | 'primary' | 'standby' | 'prefer-standby';
-  /** 0: no probes. Undefined: increp's own. */
+  /** 0 means no probes. Undefined means the default of increp. */
   readonly keepAliveIdleSeconds: number | undefined;
-  /** Parameters that mean nothing here. */
+  /** Parameters that increp ignores. */
   readonly ignored: readonly string[];
 }
 
@@ -38,75 +38,75 @@ export interface ConnectionSettings {
   readonly user: string;
   readonly password: string | undefined;
   readonly database: string;
-  /** Of tables that do not say otherwise. */
+  /** The schema of tables that do not name one. */
   readonly schema: string;
-  /** False: nobody has said it, and it is the default. */
+  /** False if the schema is the default. */
   readonly isSchemaGiven: boolean;
   readonly tls: TlsSettings;
   readonly parameters: SessionParameters;
 }
 
 export type InitialLoad = 'auto' | 'pg_dump' | 'copy';
-/** What happens to rows that are gone from the source. */
+/** How deleted rows are handled. */
 export type Deletes = 'ignore' | 'hard' | 'soft';
 export type OnSchemaChange = 'reset' | 'evolve' | 'fail';
 
 /** One table's entry of tables-config.json, defaults filled in. */
 export interface TableSettings {
-  /** What people call it: the table's name, behind its schema where that is not SOURCE_SCHEMA. */
+  /** The name in messages: the name of the table, with its schema if that is not SOURCE_SCHEMA. */
   readonly name: string;
   readonly source: TableName;
   readonly destinationName: string;
-  /** Undefined: the table does not say, and `destinationOf` knows. */
+  /** Undefined if the entry does not name one. Then `destinationOf` computes it. */
   readonly destinationSchema: string | undefined;
-  /** Undefined only in mode full-refresh, which needs none. */
+  /** Undefined only in mode full-refresh, which needs no replication key. */
   readonly replicationKey: string | undefined;
   /** Empty only in mode full-refresh. */
   readonly mergeKey: readonly string[];
-  /** What of the source is copied. */
+  /** The rows and columns that are copied from the source. */
   readonly selection: Selection;
   readonly mode: 'incremental-deduped' | 'incremental-append' | 'full-refresh';
   readonly initialLoad: InitialLoad;
-  /** Undefined: a whole table in one go. */
+  /** Undefined means that a table is loaded in one piece. */
   readonly chunk: ChunkSize | undefined;
-  /** How many chunks at the same time. */
+  /** The number of chunks that are loaded at the same time. */
   readonly loadJobs: number;
   readonly onSchemaChange: OnSchemaChange;
   /** How far below the cursor a window starts, in seconds. */
   readonly lookbackSeconds: number;
   readonly nullKeys: 'warn' | 'include';
   readonly deletes: Deletes;
-  /** How often both sides are compared for deleted rows. */
+  /** How often the keys of both sides are compared for deleted rows. */
   readonly deletesEverySeconds: number;
   /** The largest share of a table, 0 to 1, that one run may remove. */
   readonly deleteLimit: number;
-  /** Columns of ours beside those of the source. */
+  /** Metadata columns of the destination table. */
   readonly metadataColumns: readonly MetadataColumn[];
   readonly onConflict: 'source_wins' | 'last_update_wins';
-  /** Whether a full refresh is left out while the source holds what the last one has read. */
+  /** Whether a full refresh is skipped while the source has not changed since the last one. */
   readonly skipUnchanged: boolean;
-  /** What carries user-defined types. */
+  /** How user-defined types are copied. */
   readonly types: 'text' | 'native';
-  /** Seconds after which `status` calls the copy stale. */
+  /** Seconds after which `status` calls the destination table stale. */
   readonly maxStalenessSeconds: number | undefined;
   readonly isEnabled: boolean;
-  /** The one that has found it, as it is written; undefined for a table with an entry of its own. */
+  /** The pattern that matched this table, as it is written. Undefined for a table with an entry of its own. */
   readonly pattern: string | undefined;
-  /** Why what a pattern has found cannot have a copy beside the others. */
+  /** Why a table that a pattern matched cannot be synced beside the other tables. */
   readonly conflict: string | undefined;
 }
 
-/** An entry whose name has a star: which tables it stands for, the source knows. */
+/** An entry whose name contains a star. The source knows the matching tables. */
 export interface TablePattern {
-  /** As people write it, behind its schema where that is not SOURCE_SCHEMA. */
+  /** The name in messages, with its schema if that is not SOURCE_SCHEMA. */
   readonly name: string;
   readonly schema: string;
   readonly names: NamePattern;
-  /** Undefined: the copies are called like the tables. */
+  /** Undefined if destination tables have the names of their source tables. */
   readonly copyNames: NamePattern | undefined;
-  /** How many tables with an entry of their own stand before it. */
+  /** The number of tables with an entry of their own before this pattern. */
   readonly place: number;
-  /** Of each of its tables. */
+  /** The options of each matching table. */
   readonly options: Omit<TableSettings, 'name' | 'source' | 'destinationName' | 'pattern'>;
 }
 
@@ -128,10 +128,10 @@ export interface LogSettings {
 
 /** One of several destinations. */
 export interface NamedDestination {
-  /** Also of its directory below that of the state. */
+  /** Also the name of its directory inside the state directory. */
   readonly name: string;
   readonly connection: ConnectionSettings;
-  /** For people: where its URL is written. */
+  /** The place where its URL is written, for messages. */
   readonly origin: string;
 }
 
@@ -140,29 +140,29 @@ export interface Settings {
   readonly directory: string;
   readonly pipeline: string;
   readonly source: ConnectionSettings;
-  /** Of several, the first one, or the one that this is about. */
+  /** With several destinations, the first one or the current one. */
   readonly destination: ConnectionSettings;
-  /** Of the one that this is about; undefined where the pipeline has one, or where this is about all of them. */
+  /** The name of the current destination. Undefined with one destination, or if the settings are for all of them. */
   readonly destinationName: string | undefined;
-  /** Where the pipeline has several; empty otherwise. */
+  /** All destinations if there are several; otherwise empty. */
   readonly destinations: readonly NamedDestination[];
-  /** Without those of the patterns, until `expandPatterns` has found them. */
+  /** Without the tables of patterns, until `expandPatterns` has added them. */
   readonly tables: readonly TableSettings[];
   readonly patterns: readonly TablePattern[];
   /** Absolute. */
   readonly stateDirectory: string;
-  /** How long a server may be silent when it is its turn, before it is asked over another connection. */
+  /** How long a server may be silent during a statement before increp asks about it over another connection. */
   readonly stallTimeoutSeconds: number;
   readonly webhook: WebhookSettings | undefined;
   /** Absolute path of the file for node_exporter. */
   readonly metricsTextfile: string | undefined;
   readonly healthcheckUrl: string | undefined;
   readonly log: LogSettings;
-  /** Every secret that must never be printed, for redaction. */
+  /** All secrets, for redaction. */
   readonly secrets: readonly string[];
-  /** Oddities that are not errors, for the log and for `check`. */
+  /** Warnings for the log and for `check`. */
   readonly warnings: readonly string[];
-  /** Where each variable that is set got its value: `.env`, `the environment`, a path. The rest are defaults. */
+  /** The origin of each variable that is set: `.env`, `the environment`, a path. The rest are defaults. */
   readonly origins: Readonly<Record<string, string>>;
 }
 

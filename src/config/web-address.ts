@@ -1,7 +1,7 @@
 import type { Reading } from './environment/reading.ts';
 import { refuse, textOf } from './environment/reading.ts';
 
-/** Not shown when it is wrong: whoever knows such a URL can usually post to it. */
+/** A wrong value is not shown, because such a URL often grants access by itself. */
 export function readUrl(reading: Reading, name: 'WEBHOOK_URL' | 'HEALTHCHECK_URL'): string | undefined {
   const text = textOf(reading, name);
   if (text === undefined) return undefined;

@@ -6,7 +6,7 @@ import { readUrl } from './web-address.ts';
 
 const EVENTS = ['run.succeeded', 'run.partial', 'run.failed', 'table.synced', 'table.failed'] as const;
 
-/** Undefined where there is no webhook, or where a problem was reported. */
+/** Undefined if there is no webhook, or if a problem was reported. */
 export function readWebhook(reading: Reading): WebhookSettings | undefined {
   const url = readUrl(reading, 'WEBHOOK_URL');
   const secret = readSecret(reading);
@@ -16,14 +16,14 @@ export function readWebhook(reading: Reading): WebhookSettings | undefined {
   return url === undefined || format === undefined ? undefined : { url, secret, events, format };
 }
 
-/** Standard Webhooks writes a key as whsec_ and base64; any other text is used as it stands. */
+/** Standard Webhooks writes a key as whsec_ and base64. Any other text is used as it is. */
 function readSecret(reading: Reading): string | undefined {
   const secret = textOf(reading, 'WEBHOOK_SECRET');
   if (
     secret?.startsWith('whsec_') &&
     !/^whsec_(?=.)(?:[\w+/]{4})*(?:[\w+/]{2}==|[\w+/]{3}=)?$/.test(secret)
   ) {
-    return refuse(reading, 'WEBHOOK_SECRET', { what: 'what follows whsec_ is not base64' });
+    return refuse(reading, 'WEBHOOK_SECRET', { what: 'the text after whsec_ is not base64' });
   }
   return secret;
 }
@@ -34,7 +34,7 @@ function readEvents(reading: Reading): WebhookEventType[] {
     .filter((name) => name !== '')
     .map((name) => choose(EVENTS, name, (problem) => refuse(reading, 'WEBHOOK_EVENTS', problem)));
   if (events.length === 0) {
-    refuse(reading, 'WEBHOOK_EVENTS', { what: 'names no event', allowed: alternatives(EVENTS) });
+    refuse(reading, 'WEBHOOK_EVENTS', { what: 'contains no event', allowed: alternatives(EVENTS) });
   }
   return [...new Set(events.filter((event) => event !== undefined))];
 }

@@ -1,4 +1,4 @@
-/** What happens in the demo, and why, up to the comparison. */
+/** The chapters of the demo, up to the comparison. */
 import type pg from 'pg';
 import { formatCount, formatSeconds } from '../format.ts';
 import { lastRun, sumOf } from './last-run.ts';
@@ -17,7 +17,7 @@ import { READER, type Scene } from './stage.ts';
 const rowsText = (count: number) => `${formatCount(count)} ${count === 1 ? 'row' : 'rows'}`;
 
 export async function fillShop({ story, sourceClient }: Scene): Promise<void> {
-  story.heading('The source gets a shop');
+  story.heading('The source gets the data of a shop');
   const startedAt = performance.now();
   await sourceClient.query(SHOP_SQL);
   await sourceClient.query(shopReaderSql(READER));
@@ -27,15 +27,15 @@ export async function fillShop({ story, sourceClient }: Scene): Promise<void> {
   story.table(counts.map(([name, count]) => [name, `${formatCount(count).padStart(width)} rows`]));
   const total = counts.reduce((sum, [, count]) => sum + count, 0);
   story.tell(
-    `${rowsText(total)} in ${seconds}: enums, arrays, jsonb, ranges, numeric, bytea, microseconds, a mixed-case name. increp's role "${READER}" may only SELECT.`,
+    `${rowsText(total)} in ${seconds}: enums, arrays, jsonb, ranges, numeric, bytea, microseconds, a mixed-case name. The role "${READER}" of increp may only SELECT.`,
   );
 }
 
 export async function syncFirst(scene: Scene): Promise<void> {
   const { story, destinationClient } = scene;
-  story.heading('The first sync: there is no destination table yet, so every table is loaded');
+  story.heading('The first sync: no destination table exists yet, so every table is loaded');
   story.tell(
-    'A pipeline is a directory with .env (the two databases) and tables-config.json (the tables, and the column that orders their changes).',
+    'A pipeline is a directory with .env (the two databases) and tables-config.json (the tables and their keys).',
   );
   const { seconds } = await runIncrep(scene, story, ['sync']);
   const { loaded } = await lastRun(destinationClient);
@@ -43,12 +43,12 @@ export async function syncFirst(scene: Scene): Promise<void> {
 }
 
 export async function changeShop({ story, sourceClient }: Scene, lateClient: pg.Client): Promise<void> {
-  story.heading('Meanwhile, in the shop');
-  // First, because the order of the open transaction holds a lock on its customer's table.
+  story.heading('Meanwhile, the shop changes');
+  // The schema change comes first, because the order of the open transaction locks the table of its customer.
   await sourceClient.query(SCHEMA_CHANGE.sql);
   story.tell(`- ${SCHEMA_CHANGE.title}`);
   await lateClient.query(LATE_TRANSACTION.open);
-  story.tell('- a transaction writes an order, and does not commit it yet');
+  story.tell('- a transaction inserts an order and does not commit yet');
   for (const { title, sql } of [NEW_ORDERS, UPDATES]) {
     await sourceClient.query(sql);
     story.tell(`- ${title}`);
@@ -58,7 +58,7 @@ export async function changeShop({ story, sourceClient }: Scene, lateClient: pg.
 export async function syncAgain(scene: Scene): Promise<void> {
   const { story, destinationClient } = scene;
   story.heading('The second sync: only what changed');
-  story.tell('It waits for the open transaction for a second here (5 s by default).');
+  story.tell('Here it waits one second for the open transaction (default: 5 s).');
   const { seconds } = await runIncrep(scene, story, ['sync', '--wait-transactions', '1s']);
   const { incremental, loaded } = await lastRun(destinationClient);
   const [inserted, updated] = [sumOf(incremental, 'rowsInserted'), sumOf(incremental, 'rowsUpdated')];
@@ -67,7 +67,7 @@ export async function syncAgain(scene: Scene): Promise<void> {
   );
   for (const { name, rowsRead } of loaded) {
     story.tell(
-      `${name} was loaded again, ${rowsText(rowsRead)}: its new column changed every row, but no row's updated_at. Readers saw the old table until the new one was whole.`,
+      `${name} was loaded again (${rowsText(rowsRead)}), because its new column changed every row but no updated_at. Readers saw the old table until the new one was complete.`,
     );
   }
 }
@@ -78,17 +78,17 @@ export async function commitLate(scene: Scene, lateClient: pg.Client): Promise<v
   const cursor = (await lastRun(destinationClient)).of('orders')?.cursor;
   await lateClient.query(LATE_TRANSACTION.commit);
   story.table([
-    ['its order says', (await lateOrders(sourceClient))[0] ?? 'nothing', '(when the transaction began)'],
-    ['the copy is at', cursor ?? 'nothing', '(the cursor of orders)'],
+    ['the order has', (await lateOrders(sourceClient))[0] ?? 'nothing', '(when the transaction began)'],
+    ['the cursor is', cursor ?? 'nothing', '(of the table orders)'],
   ]);
   story.tell(
-    'The order lies below the cursor: asking for what is newer would miss it for ever. increp has noted that a transaction was open, and looks again from there. Nothing else helps it: tables-config.json sets "lookback" to "0s".',
+    'The order is below the cursor, so a query for newer rows would never find it. The second sync recorded that a transaction was open, so the next sync reads again from there. The setting "lookback" plays no role: it is "0s".',
   );
   const { seconds } = await runIncrep(scene, story, ['sync']);
   const run = await lastRun(destinationClient);
   const isThere = (await lateOrders(destinationClient)).length === 1;
   story.tell(
-    `${rowsText(sumOf(run.incremental, 'rowsInserted'))} inserted in ${formatSeconds(seconds)}: the late order is ${isThere ? 'there' : 'MISSING'}. ${rowsText(sumOf(run.incremental, 'rowsUnchanged'))} that the transaction could have touched were read again, found equal and left alone.`,
+    `${rowsText(sumOf(run.incremental, 'rowsInserted'))} inserted in ${formatSeconds(seconds)}: the late order is ${isThere ? 'there' : 'MISSING'}. ${rowsText(sumOf(run.incremental, 'rowsUnchanged'))} that the transaction could have changed were read again and are unchanged.`,
   );
 }
 

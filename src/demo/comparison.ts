@@ -1,18 +1,18 @@
-/** The last chapter: is the copy right? Asked twice, in two ways that share no code. */
+/** The last chapter compares both sides in two ways that share no code. */
 import { formatBytes, formatCount } from '../format.ts';
 import { compareBytes, isSame, type Compared } from './oracle.ts';
 import { runIncrep } from './program.ts';
 import { SHOP_SCHEMA, SHOP_TABLES } from './shop.ts';
 import type { Scene } from './stage.ts';
 
-/** What `increp verify` exits with where rows differ. */
+/** The exit code of `increp verify` if rows differ. */
 const DIFFERENT = 2;
 
 export async function compareDatabases(scene: Scene): Promise<boolean> {
   const { story, sourceClient, destinationClient } = scene;
   story.heading('Are both databases equal?');
   const { exitCode } = await runIncrep(scene, story, ['verify'], [0, DIFFERENT]);
-  story.tell('And without increp: what COPY prints of each table, in order, on both sides.');
+  story.tell('And without increp: the sorted COPY output of each table, on both sides.');
   const compared: Compared[] = [];
   for (const { name, unique_cols: mergeKey } of SHOP_TABLES) {
     compared.push(
@@ -37,8 +37,8 @@ const comparedRow = (compared: Compared): string[] => {
   return [`! ${name}`, 'DIFFERENT', `source: ${here}; destination: ${there}`];
 };
 
-/** For the test: the comparison must find what only a careful look can. */
+/** For the test: it proves that the comparison finds a single changed value. */
 export async function sabotage({ story, destinationClient }: Scene): Promise<void> {
-  story.tell('INCREP_DEMO_SABOTAGE is set: one row of orders is now changed in the copy.');
+  story.tell('INCREP_DEMO_SABOTAGE is set: one row of the destination table orders is now changed.');
   await destinationClient.query(`UPDATE shop.orders SET note = 'sabotage' WHERE id = 30000`);
 }

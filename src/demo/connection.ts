@@ -12,8 +12,8 @@ export interface Login {
 }
 
 /**
- * The session settings that decide how Postgres prints a value, so that both sides print alike. The name of the
- * schema is always written. A lock that is not given at once is a mistake of the demo, and must not look like a hang.
+ * The session settings that decide how Postgres prints a value, so that both sides print alike. Names include their
+ * schema. A lock that is not granted at once is a bug of the demo, and must not look like a hang.
  */
 const SETTINGS = {
   search_path: '',
@@ -31,7 +31,7 @@ const OPTIONS = Object.entries(SETTINGS)
   .map(([name, value]) => `-c ${name}=${value}`)
   .join(' ');
 
-/** A connection of the demo itself, not of increp. A signal closes it, whatever is going on. */
+/** A connection of the demo, not of increp. A signal closes it at once. */
 export async function withClient<T>(
   login: Login,
   signal: AbortSignal,
@@ -39,7 +39,7 @@ export async function withClient<T>(
 ): Promise<T> {
   signal.throwIfAborted();
   const { side: _, ...settings } = login;
-  // Everything is given, because the driver would else look at PGOPTIONS and its kin.
+  // All settings are given, because the driver would read PGOPTIONS and similar variables for missing ones.
   const client = new Client({
     ...settings,
     ssl: false,
@@ -61,6 +61,6 @@ export async function withClient<T>(
   }
 }
 
-/** The typings leave the socket out. */
+/** The type definitions leave the socket out. */
 const socketOf = (client: Client): { destroy(): void } =>
   (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream;

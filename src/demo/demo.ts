@@ -1,4 +1,4 @@
-/** The story from the first to the last line. Each chapter is a function; all of them share one stage. */
+/** Runs the demo from the first to the last line. Each chapter is a function, and all chapters share one stage. */
 import type { Environment } from '../environment.ts';
 import { formatSeconds } from '../format.ts';
 import { changeShop, commitLate, fillShop, syncAgain, syncFirst } from './chapters.ts';
@@ -12,9 +12,9 @@ export interface DemoRequest {
   readonly story: Story;
   readonly environment: Environment;
   readonly signal: AbortSignal;
-  /** Leave the servers and the directory. */
+  /** Keeps the servers and the directory. */
   readonly isKept: boolean;
-  /** Damage the copy before the comparison, to see that it is found. */
+  /** Changes a row of the destination before the comparison, to prove that the comparison finds it. */
   readonly isSabotaged: boolean;
 }
 
@@ -39,7 +39,7 @@ export async function playDemo(request: DemoRequest): Promise<boolean> {
       tellHowToLook(story, stage);
       await stage.keep();
     } else {
-      story.tell('Everything is removed now. To look around in it: npx increp demo --keep');
+      story.tell('The demo removes everything now. To keep it: npx increp demo --keep');
     }
     return areEqual;
   });
@@ -48,7 +48,7 @@ export async function playDemo(request: DemoRequest): Promise<boolean> {
 async function playChapters(scene: Scene, { isSabotaged }: DemoRequest): Promise<boolean> {
   await fillShop(scene);
   await syncFirst(scene);
-  // The transaction that commits late has a connection of its own, and lives through two chapters.
+  // The transaction that commits late has its own connection, which stays open for two chapters.
   await withClient(scene.source, scene.signal, async (lateClient) => {
     await changeShop(scene, lateClient);
     await syncAgain(scene);
@@ -66,19 +66,19 @@ function introduce(story: Story, { servers, source, destination }: Stage, second
       `database ${database}`,
     ]),
   );
-  story.tell(`Both are there after ${seconds}.`);
+  story.tell(`Both are running after ${seconds}.`);
 }
 
 function conclude(story: Story, areEqual: boolean, seconds: string): void {
-  story.heading('What was seen');
+  story.heading('Summary');
   if (areEqual) {
     story.verdict(true, `Both databases are equal, byte for byte. The demo took ${seconds}.`);
-    story.tell('- The first sync loaded everything, with nothing but SELECT at the source.');
-    story.tell('- The second one moved what had changed, and loaded what had a new shape.');
-    story.tell('- The third one found a row that was committed behind the cursor.');
+    story.tell('- The first sync loaded all tables, with only SELECT at the source.');
+    story.tell('- The second sync copied the changes, and loaded the table with the new column again.');
+    story.tell('- The third sync found a row that was committed below the cursor.');
   } else {
     story.verdict(false, `The databases DIFFER. The demo took ${seconds}.`);
-    story.tell('Chapter 7 names the tables. This must not happen: please report it.');
+    story.tell('Chapter 7 names the tables. This is a bug. Please report it.');
   }
   story.tell('Next, with your own databases:');
   for (const command of ['init', 'check', 'plan', 'sync']) story.typed(`npx increp ${command}`);

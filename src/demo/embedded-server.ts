@@ -1,4 +1,4 @@
-/** A real Postgres server for the demo and the tests, that leaves nothing behind. */
+/** A real Postgres server for the demo and the tests. It leaves nothing behind. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -28,11 +28,11 @@ const APPEND_NO_LINK = constants.O_WRONLY | constants.O_APPEND | constants.O_CRE
 export type ServerSettings = Readonly<Record<string, string | number | boolean>>;
 
 export interface ServerOptions {
-  /** Part of the directory's name, so that a person can tell the servers apart. */
+  /** Part of the name of the directory, so that a person can tell the servers apart. */
   readonly name: string;
-  /** Lines of postgresql.conf, above our own. */
+  /** Lines of postgresql.conf, before the settings below. */
   readonly settings?: ServerSettings;
-  /** Holds bin/, lib/ and share/ of another Postgres version than the installed one. */
+  /** The directory with bin/, lib/ and share/ of another Postgres version. */
   readonly nativeDirectory?: string;
 }
 
@@ -42,21 +42,21 @@ export interface EmbeddedServer extends AsyncDisposable {
   /** A superuser. */
   readonly user: string;
   readonly password: string;
-  /** As in `15.18`. */
+  /** For example `15.18`. */
   readonly version: string;
   readonly pid: number;
-  /** Everything of this server; gone after `stop`. */
+  /** The directory of this server. `stop` removes it. */
   readonly directory: string;
   readonly dataDirectory: string;
   readonly logFile: string;
   url(database: string): string;
-  /** Ends the server and removes its directory. May be called again. */
+  /** Stops the server and removes its directory. It may be called again. */
   stop(): Promise<void>;
-  /** Leaves the server running, also after we have ended; `stop` does nothing from then on. */
+  /** Keeps the server running after this process ends. `stop` does nothing from then on. */
   detach(): Promise<void>;
 }
 
-/** Speed before safety: a server that loses its data in a power cut is gone by then anyway. */
+/** Speed is more important than durability, because the server is removed after a crash anyway. */
 const DEFAULT_SETTINGS: ServerSettings = {
   listen_addresses: HOST,
   unix_socket_directories: '',
@@ -68,7 +68,7 @@ const DEFAULT_SETTINGS: ServerSettings = {
   max_prepared_transactions: 20,
   wal_level: 'replica',
   max_wal_size: '2GB',
-  // Files of the data directory instead of /dev/shm, which is small in containers and outlives a killed server.
+  // Files in the data directory instead of /dev/shm, which is small in containers and is not cleaned up after a kill.
   dynamic_shared_memory_type: 'mmap',
   timezone: 'UTC',
   log_timezone: 'UTC',
@@ -80,13 +80,14 @@ export async function startServer(options: ServerOptions): Promise<EmbeddedServe
   if (process.platform === 'win32') {
     throw new IncrepError('NOT_SUPPORTED', {
       what: 'increp cannot start a Postgres server of its own on Windows',
-      next: 'Use WSL, or servers of your own.',
+      next: 'Use WSL, or your own servers.',
     });
   }
   const installed = options.nativeDirectory ?? findNativeDirectory();
   const user = await findServerUser();
   const directory = await newDirectoryName(options.name, user);
-  // It makes the directory. From here on that is removed, and a server in it ended, whatever becomes of us.
+  // The guard creates the directory. From here on it stops the server and removes the directory, however this process
+  // ends.
   const guard = await startGuard(directory, user);
   try {
     const binaries = await runnableBinaries(installed, join(directory, 'native'), user);
@@ -116,7 +117,7 @@ function embeddedServer(home: Home, running: Running & { readonly password: stri
   let ending: Promise<void> | undefined;
   const end = async () => {
     await home.guard.release();
-    // Only if somebody has killed the guard is there anything left to do. QUIT gives shared memory back.
+    // There is something left to do only if the guard was killed. QUIT releases the shared memory.
     child.ref();
     child.kill('SIGQUIT');
     await Promise.race([hasEnded(child), sleep(2000, undefined, { ref: false })]);
@@ -148,17 +149,17 @@ async function newDirectoryName(name: string, user: ServerUser | undefined): Pro
   return join(parent, `increp-${name.replace(/[^\w-]/g, '_')}-${randomBytes(6).toString('hex')}`);
 }
 
-/** Whether other users can walk into the directory, by the modes of it and of all above it. */
+/** Whether other users can enter the directory, according to the modes of it and of its parents. */
 async function isOpenToAll(directory: string): Promise<boolean> {
   const path = resolve(directory);
   const found = await stat(path).catch(() => undefined);
-  // One that is not there cannot be used either, which whoever makes something in it will say.
+  // A missing directory cannot be used either. The code that uses it reports that.
   if (!found) return true;
   if ((found.mode & 0o001) === 0) return false;
   return path === dirname(path) || isOpenToAll(dirname(path));
 }
 
-/** Makes the data directory; returns the superuser's password. */
+/** Creates the data directory. Returns the password of the superuser. */
 async function initialise(home: Home, settings: ServerSettings): Promise<string> {
   const password = randomBytes(18).toString('base64url');
   const passwordFile = join(home.directory, 'password');
@@ -185,7 +186,7 @@ async function initialise(home: Home, settings: ServerSettings): Promise<string>
   return password;
 }
 
-/** As its owner: root must not write through what another user may have put in the place of the file. */
+/** Written as its owner. Another user may have replaced the file by a link, and root must not follow it. */
 async function appendAsUser(home: Home, file: string, text: string): Promise<void> {
   const { user } = home;
   await execa('/bin/sh', ['-c', 'cat >>"$0"', file], {
@@ -207,14 +208,14 @@ interface Running {
   readonly pid: number;
 }
 
-/** Another process may take the port between our choice and the server's start; then another port is tried. */
+/** Another process may take the port before the server starts. Then increp tries another port. */
 async function launch(home: Home): Promise<Running> {
   for (let attempt = 1; ; attempt += 1) {
     const port = await freePort();
     const logStart = await sizeOf(logOf(home));
     const child = await spawnLogged(home, 'postgres', ['-D', dataOf(home), '-p', String(port)]);
     home.guard.watch('server', child.pid);
-    // The guard must not take a later process of that number for a server that has crashed.
+    // Otherwise the guard could mistake a later process with the same number for the server.
     void hasEnded(child).then(() => home.guard.watch('server', undefined));
     if (await isReady(home, child)) return { child, port, pid: child.pid ?? 0 };
     const log = await logFrom(home, logStart);
@@ -223,7 +224,7 @@ async function launch(home: Home): Promise<Running> {
   }
 }
 
-/** In its own session: Ctrl-C in the terminal must not stop the server under our hands. Its output is a file's. */
+/** A session of its own, because Ctrl-C in the terminal must not stop the server. Its output goes to a file. */
 async function spawnLogged(home: Home, program: string, args: readonly string[]): Promise<ChildProcess> {
   const log = await open(logOf(home), APPEND_NO_LINK, 0o600);
   try {
@@ -234,7 +235,7 @@ async function spawnLogged(home: Home, program: string, args: readonly string[])
       env: SERVER_ENVIRONMENT,
       stdio: ['ignore', log.fd, log.fd],
     });
-    // A program that cannot be started has no pid, and 'exit' never comes.
+    // A program that cannot be started has no pid and no 'exit' event.
     child.once('error', () => undefined);
     child.unref();
     return child;
@@ -243,7 +244,7 @@ async function spawnLogged(home: Home, program: string, args: readonly string[])
   }
 }
 
-/** The eighth line of postmaster.pid says how far the server is, as pg_ctl knows too. */
+/** The eighth line of postmaster.pid shows the state of the server. pg_ctl reads it too. */
 async function isReady(home: Home, child: ChildProcess): Promise<boolean> {
   const deadline = Date.now() + START_SECONDS * 1000;
   while (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
@@ -264,7 +265,7 @@ async function hasEnded(child: ChildProcess): Promise<void> {
   if (hasStarted && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
 }
 
-/** Free when it was asked; another process may take it before it is used. */
+/** The port was free when it was checked. Another process may take it before it is used. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, HOST);
@@ -282,7 +283,7 @@ const sizeOf = async (file: string) => (await stat(file).catch(() => undefined))
 function startFailed(what: string, log: string): IncrepError {
   const tail = log.trim().split('\n').slice(-15).join('\n');
   return new IncrepError('CONNECTION_FAILED', {
-    what: `${what}: ${tail || 'its log is empty'}`,
-    next: 'Look at what the server says; often a full disk, little shared memory or a missing library.',
+    what: `${what}: ${tail || 'the log of the server is empty'}`,
+    next: 'Check the message of the server. Common causes are a full disk, too little shared memory and a missing library.',
   });
 }

@@ -1,15 +1,18 @@
 /**
- * A small shell process that outlives us by a moment. It makes a directory and holds a pipe from us; when the pipe
- * closes, because we are done or because we were killed in whatever way, it ends what runs there and removes it.
+ * A small shell process that outlives this process by a moment. It creates a directory and holds a pipe from this
+ * process. When the pipe closes, because the work is done or the process was killed, it stops the server and removes
+ * the directory.
  */
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { IncrepError } from '../errors.ts';
+import { fileFault } from '../system-fault.ts';
 import { SERVER_ENVIRONMENT } from './postgres-binaries.ts';
 import type { ServerUser } from './server-user.ts';
 
-// initdb is waited for: it is done within a second, and would leave shared memory if its files went from under it.
-// INT is a fast shutdown of the server. QUIT is an immediate one that still gives shared memory back, KILL does not.
+// The guard waits for initdb, which ends within a second. Without its files, initdb would leave shared memory behind.
+// INT is a fast shutdown of the server. QUIT is an immediate shutdown that still releases shared memory; KILL does
+// not.
 const SCRIPT = /* sh */ `
   mkdir -m 700 -- "$1" 2>&1 || exit 1
   echo ready
@@ -37,17 +40,17 @@ const SCRIPT = /* sh */ `
 `;
 
 export interface Guard {
-  /** Tells which process to wait for (initdb) or to end (server); undefined when it has ended by itself. */
+  /** Names the process to wait for (initdb) or to stop (server); undefined after it has ended. */
   watch(kind: 'initdb' | 'server', pid: number | undefined): void;
-  /** Ends the server, removes the directory, and waits for both. */
+  /** Stops the server, removes the directory, and waits for both. */
   release(): Promise<void>;
-  /** Leaves everything as it is, for good. */
+  /** Leaves everything as it is. */
   dismiss(): Promise<void>;
 }
 
 /** The directory must not exist yet; `user` will own it. */
 export async function startGuard(directory: string, user: ServerUser | undefined): Promise<Guard> {
-  // Its own session, so that Ctrl-C in the terminal reaches us and not it.
+  // A session of its own, so that Ctrl-C in the terminal does not reach it.
   const child = spawn('/bin/sh', ['-c', SCRIPT, 'increp-server-guard', directory], {
     ...user,
     detached: true,
@@ -59,11 +62,11 @@ export async function startGuard(directory: string, user: ServerUser | undefined
   const ended = new Promise<void>((resolve) => {
     child.once('exit', () => resolve());
     child.once('error', (error) => {
-      problem = error.message;
+      problem = fileFault(error);
       resolve();
     });
   });
-  // A guard that somebody has killed cannot be written to; its owner does without it.
+  // A guard that was killed cannot be written to. Its owner continues without it.
   child.stdin.on('error', () => undefined);
   const answer = await text(child.stdout).catch(String);
   if (answer.trim() !== 'ready') throw cannotGuard(directory, answer.trim() || problem);
@@ -82,6 +85,6 @@ export async function startGuard(directory: string, user: ServerUser | undefined
 
 const cannotGuard = (directory: string, problem: string) =>
   new IncrepError('NOT_SUPPORTED', {
-    what: `no directory for a server can be made at ${directory}: ${problem}`,
-    next: 'Set TMPDIR to a directory that exists and has room.',
+    what: `increp cannot create the directory ${directory} for a server: ${problem}`,
+    next: 'Set TMPDIR to an existing directory with free space.',
   });

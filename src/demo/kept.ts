@@ -1,4 +1,4 @@
-/** What stays with --keep, and how to look at it and be rid of it. */
+/** Prints how to use and remove what --keep leaves running. */
 import { shellWord } from '../shell-word.ts';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,12 +9,12 @@ const removerOf = ({ directory }: Stage) => join(directory, 'remove.sh');
 
 const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** The servers are told to end by the number in their own pid file, and their files go after them. */
+/** Stops each server by the process number in its pid file. Then it removes the files. */
 export async function writeRemover(stage: Stage): Promise<void> {
   const { servers, directory } = stage;
   const pidFiles = servers.map(({ dataDirectory }) => quoted(join(dataDirectory, 'postmaster.pid')));
   const directories = [...servers.map((server) => server.directory), directory];
-  const script = `# Ends the two servers of "increp demo --keep" and removes all their files.
+  const script = `# Stops the two servers of "increp demo --keep" and removes all their files.
 for file in ${pidFiles.join(' ')}; do
   [ -f "$file" ] || continue
   pid=$(head -n 1 "$file")
@@ -29,12 +29,12 @@ rm -rf ${directories.map(quoted).join(' ')}
 
 export function tellHowToLook(story: Story, stage: Stage): void {
   const { servers, source, destination, directory } = stage;
-  story.heading('Kept for you: both servers, and the pipeline');
-  story.tell('Look at both sides (the tables are in the schema shop), or change the source:');
+  story.heading('Kept: both servers and the pipeline');
+  story.tell('To query both sides, or change the source (the tables are in the schema shop):');
   story.typed(`psql ${shellWord(servers[0].url(source.database))}`);
   story.typed(`psql ${shellWord(servers[1].url(destination.database))}`);
-  story.tell('Ask how fresh the copy is, and bring it up to date:');
+  story.tell('To see how fresh the destination tables are, and to sync again:');
   for (const command of ['status', 'sync']) story.typed(`npx increp ${command} -C ${shellWord(directory)}`);
-  story.tell('Stop the servers and remove everything:');
+  story.tell('To stop the servers and remove everything:');
   story.typed(`sh ${shellWord(removerOf(stage))}`);
 }

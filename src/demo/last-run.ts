@@ -1,4 +1,4 @@
-/** What the newest run has recorded of itself, as anyone with SQL can read it at the destination. */
+/** Reads what the last run recorded in `_increp_runs` at the destination. */
 import type pg from 'pg';
 import { runsTable } from '../sql/state.ts';
 import { qualified } from '../sql/identifiers.ts';
@@ -22,7 +22,7 @@ const LAST_RUN = /* sql */ `
   FROM ${RUNS} WHERE run_id = (SELECT run_id FROM ${RUNS} ORDER BY started_at DESC LIMIT 1)`;
 
 export interface LastRun {
-  /** Those that were not loaded as a whole. */
+  /** Tables that were not loaded completely. */
   readonly incremental: readonly TableRun[];
   readonly loaded: readonly TableRun[];
   of(name: string): TableRun | undefined;

@@ -1,4 +1,4 @@
-/** A second opinion: the bytes that COPY prints, in order, on both sides, without the SQL of sync and verify. */
+/** An independent comparison: the sorted COPY output of both sides, without the SQL of sync and verify. */
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { startCopyOut } from '../postgres/copy-pipe.ts';
@@ -25,7 +25,7 @@ interface Table {
   readonly mergeKey: readonly string[];
 }
 
-/** The columns are those of the source; a copy that lacks one is an error of its server. */
+/** The columns are those of the source. If the destination table lacks one, its server reports an error. */
 export async function compareBytes(
   source: pg.Client,
   destination: pg.Client,
@@ -48,7 +48,7 @@ async function columnsOf(client: pg.Client, { schema, name }: Table): Promise<st
   return rows.map((row) => row.name);
 }
 
-/** One line a row: line breaks inside a value are printed as \n. */
+/** One line per row, because line breaks inside a value are printed as \n. */
 async function print(client: pg.Client, query: string): Promise<Printed> {
   const hash = createHash('sha256');
   const { data, sent } = startCopyOut(client, query);

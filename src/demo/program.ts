@@ -1,4 +1,4 @@
-/** The real program, as a child process, the way a person would call it. */
+/** Runs increp as a child process, as a user would. */
 import { fileURLToPath } from 'node:url';
 import process from 'node:process';
 import { execa } from 'execa';
@@ -14,7 +14,7 @@ export interface Ran {
   readonly seconds: number;
 }
 
-/** Shows the command and what it prints. @throws IncrepError where it ends otherwise than expected */
+/** Prints the command and its output. @throws IncrepError if the exit code is not the expected one */
 export async function runIncrep(
   { directory, environment, signal }: Stage,
   story: Story,
@@ -28,7 +28,7 @@ export async function runIncrep(
     extendEnv: false,
     stdin: 'ignore',
     cancelSignal: signal,
-    // The library's way would end us at the first signal, before the servers are stopped.
+    // The default of the library would end this process at the first signal, before the servers are stopped.
     cleanup: false,
     reject: false,
   });
@@ -39,7 +39,7 @@ export async function runIncrep(
   return { exitCode, seconds: (performance.now() - startedAt) / 1000 };
 }
 
-/** Nothing of the caller's that could be taken for a setting: the real environment wins over .env. */
+/** No variable of the caller may act as a setting, because the environment wins over .env. */
 function childEnvironment(environment: Environment): Record<string, string> {
   const { HOME, TMPDIR, LC_ALL, LC_CTYPE, LANG } = environment;
   const kept = Object.entries({ HOME, TMPDIR, LC_ALL, LC_CTYPE, LANG });
@@ -61,8 +61,8 @@ function unexpectedEnd(args: readonly string[], { exitCode, shortMessage, stderr
   const how = exitCode === undefined ? (shortMessage ?? 'no exit code') : `exit code ${exitCode}`;
   const tail = stderr.trim().split('\n').slice(-STDERR_LINES).join('\n');
   return new IncrepError('INTERNAL', {
-    what: `"increp ${args.join(' ')}" ended with ${how}${tail && `; it said:\n${tail}`}`,
-    next: 'Run "increp demo --keep" to look at the servers. If nothing explains it, please report it.',
+    what: `"increp ${args.join(' ')}" ended with ${how}${tail && `; its output:\n${tail}`}`,
+    next: 'Run "increp demo --keep" to inspect the servers. If you find no cause, please report it.',
     exitCode: 1,
   });
 }

@@ -1,4 +1,4 @@
-/** Postgres refuses to run as root, so root lends it the identity of somebody who already exists. */
+/** Postgres refuses to run as root. If increp runs as root, it starts the server as an existing other user. */
 import { readFile } from 'node:fs/promises';
 import process from 'node:process';
 import { IncrepError } from '../errors.ts';
@@ -8,10 +8,10 @@ export interface ServerUser {
   readonly gid: number;
 }
 
-/** In order of preference; `_postgres` and `daemon` are for systems without the others. */
+/** In order of preference. `_postgres` and `daemon` exist on systems without the others. */
 const CANDIDATES = ['postgres', '_postgres', 'nobody', 'daemon'];
 
-/** Who is to own and run the server: undefined means ourselves. */
+/** The user that owns and runs the server; undefined means the current user. */
 export async function findServerUser(): Promise<ServerUser | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   const users = parsePasswd(await readFile('/etc/passwd', 'utf8').catch(() => ''));
@@ -20,8 +20,8 @@ export async function findServerUser(): Promise<ServerUser | undefined> {
     if (user) return user;
   }
   throw new IncrepError('NOT_SUPPORTED', {
-    what: `Postgres does not run as root, and this system has none of the users ${CANDIDATES.join(', ')}`,
-    next: 'Run the command as an ordinary user.',
+    what: `Postgres does not run as root, and no other user was found: ${CANDIDATES.join(', ')}`,
+    next: 'Run the command as a user other than root.',
   });
 }
 
@@ -30,7 +30,7 @@ function parsePasswd(text: string): Map<string, ServerUser> {
   for (const line of text.split('\n')) {
     const [name = '', , uid, gid] = line.split(':');
     const user = { uid: Number(uid), gid: Number(gid) };
-    // macOS writes nobody as -2, which chown does not take.
+    // macOS lists nobody with the uid -2, which chown refuses.
     if (user.uid > 0 && user.gid >= 0) users.set(name, user);
   }
   return users;

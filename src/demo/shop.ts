@@ -1,8 +1,8 @@
-/** The demo's source: a small shop of about 200,000 rows, and what happens in it later. SQL texts only. */
+/** The data of the demo: a small shop with about 200,000 rows, and its later changes. Only SQL texts. */
 
 export const SHOP_SCHEMA = 'shop';
 
-/** Rows of each table after `SHOP_SQL`. */
+/** The number of rows after `SHOP_SQL`. */
 export const SHOP_ROWS = {
   customers: 20_000,
   orders: 60_000,
@@ -16,7 +16,7 @@ export const SHOP_TABLES = [
   { name: 'customers', replication_key: 'updated_at', unique_cols: ['id'] },
   { name: 'orders', replication_key: 'updated_at', unique_cols: ['id'] },
   { name: 'order_items', replication_key: 'updated_at', unique_cols: ['order_id', 'position'] },
-  // Only ever appended to, so the number that grows is enough.
+  // Rows are only inserted, so a growing number is enough.
   { name: 'events', replication_key: 'id', unique_cols: ['id'] },
   { name: 'LoyaltyCards', replication_key: 'updatedAt', unique_cols: ['cardNumber'] },
 ] as const;
@@ -74,8 +74,8 @@ const TABLES_SQL = /* sql */ `
     "updatedAt" timestamptz NOT NULL DEFAULT now()
   )`;
 
-// Everything follows from the row's number, so that every demo has the same shop. Moments lie in the past,
-// microseconds included: a copy that rounds them would be caught by the comparison at the end.
+// Every value is computed from the row number, so that every demo has the same data. Times are in the past,
+// microseconds included: if increp rounded them, the comparison at the end would find it.
 const DATA_SQL = /* sql */ `
   INSERT INTO shop.customers (name, email, tags, profile, born_on, credit, created_at, updated_at)
   SELECT
@@ -130,7 +130,7 @@ const INDEXES_SQL = /* sql */ `
   ALTER TABLE shop.orders ADD FOREIGN KEY (customer_id) REFERENCES shop.customers;
   ALTER TABLE shop.order_items ADD FOREIGN KEY (order_id) REFERENCES shop.orders`;
 
-/** The usual trigger of an application: every change sets the moment of the change. */
+/** The usual trigger of an application: each change sets the time of the change. */
 const TRIGGERS_SQL = /* sql */ `
   CREATE FUNCTION shop.touch() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN new.updated_at := now(); RETURN new; END $$;
@@ -141,16 +141,16 @@ const TRIGGERS_SQL = /* sql */ `
   CREATE TRIGGER touch BEFORE UPDATE ON shop.order_items FOR EACH ROW EXECUTE FUNCTION shop.touch();
   CREATE TRIGGER touch BEFORE UPDATE ON shop."LoyaltyCards" FOR EACH ROW EXECUTE FUNCTION shop.touch_card()`;
 
-/** Builds the shop. Several statements: send it as one simple query. */
+/** Creates the shop. It contains several statements, so send it as one simple query. */
 export const SHOP_SQL = [TABLES_SQL, DATA_SQL, INDEXES_SQL, TRIGGERS_SQL, 'ANALYZE'].join(';\n');
 
-/** All that a role needs to be replicated from; the role has to exist. */
+/** The privileges of the role that increp reads with. The role must exist. */
 export const shopReaderSql = (role: string) => /* sql */ `
   GRANT USAGE ON SCHEMA shop TO "${role}";
   GRANT SELECT ON ALL TABLES IN SCHEMA shop TO "${role}"`;
 
 export interface ShopChange {
-  /** For the person who watches. */
+  /** Shown to the user. */
   readonly title: string;
   readonly sql: string;
 }
@@ -176,13 +176,16 @@ export const UPDATES: ShopChange = {
     UPDATE shop."LoyaltyCards" SET "level" = 'Gold', "points" = "points" * 1.1 WHERE "customerId" <= 20`,
 };
 
-/** No row's `updated_at` moves, so only a look at the table's shape finds it. */
+/** No `updated_at` changes, so only a comparison of the columns finds it. */
 export const SCHEMA_CHANGE: ShopChange = {
   title: 'customers gets a column: newsletter boolean NOT NULL DEFAULT true',
   sql: 'ALTER TABLE shop.customers ADD COLUMN newsletter boolean NOT NULL DEFAULT true',
 };
 
-/** Opened before others and committed after them: its row has an older `updated_at` than rows that are seen first. */
+/**
+ * Begins before other transactions and commits after them. Its row has an older `updated_at` than rows that are
+ * copied first.
+ */
 export const LATE_TRANSACTION = {
   title: 'an order in a transaction that was opened before the others and commits last',
   note: 'the late order',

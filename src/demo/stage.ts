@@ -1,4 +1,4 @@
-/** Two servers and a pipeline directory between them, and the promise that nothing of it stays. */
+/** Two servers and a pipeline directory. Everything is removed at the end. */
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,11 +19,11 @@ export interface Stage {
   readonly directory: string;
   readonly environment: Environment;
   readonly signal: AbortSignal;
-  /** Leaves everything where it is, for good. */
+  /** Leaves everything as it is. */
   keep(): Promise<void>;
 }
 
-/** What the chapters work with: the stage, and the demo's own connections to both servers. */
+/** The stage, and the connections of the demo to both servers. */
 export interface Scene extends Stage {
   readonly story: Story;
   readonly sourceClient: pg.Client;
@@ -37,7 +37,7 @@ export async function withStage<T>(
   return withServers(async (servers) => {
     signal.throwIfAborted();
     const directory = join(tmpdir(), `increp-demo-${randomBytes(4).toString('hex')}`);
-    // There is no server in it; the guard removes it, also when we are killed.
+    // No server runs in this directory. The guard removes it even if this process is killed.
     const guard = await startGuard(directory, undefined);
     try {
       const [source, destination] = servers;
@@ -84,11 +84,11 @@ const loginOf = ({ host, port, user, password }: EmbeddedServer, side: Login['si
   database: DATABASES[side],
 });
 
-/** Roles as they should be in earnest: one that may only read, and one that owns the copy. */
+/** Roles as in production: one that may only read, and one that owns the destination tables. */
 export const READER = 'reader';
 const WRITER = 'writer';
 
-/** Makes the databases, the roles and the pipeline directory, and tells increp of them. */
+/** Creates the databases, the roles and the pipeline directory. */
 export async function preparePipeline({ source, destination, directory, signal }: Stage): Promise<void> {
   const passwords = [randomBytes(12).toString('base64url'), randomBytes(12).toString('base64url')] as const;
   await Promise.all([
@@ -113,7 +113,7 @@ export async function preparePipeline({ source, destination, directory, signal }
   await writeFile(join(directory, 'tables-config.json'), `${JSON.stringify(TABLES_CONFIG, null, 2)}\n`);
 }
 
-// Without lookback, so that it is the fence and nothing else that finds what was committed late.
+// Without lookback, only the fence can find the row that was committed late.
 const TABLES_CONFIG = { defaults: { lookback: '0s' }, tables: SHOP_TABLES };
 
 const variables = (prefix: string, { host, port, user, password, database }: Login): string[] => [

@@ -1,11 +1,11 @@
-/** What the demo prints: headings, and indented lines that fit into their width wherever they can be broken. */
+/** Prints the demo: headings, and indented lines that are wrapped to their width. */
 import { painter, type Style } from '../report/style.ts';
 import { displayWidth, padEnd, printable } from '../report/text.ts';
 
-/** Cells: lines of prose are no easier to read for being longer. */
+/** Cells. Longer lines of text are not easier to read. */
 const WIDEST = 80;
 const INDENT = '   ';
-/** Before what increp itself has printed. */
+/** The prefix of the output of increp. */
 const QUOTE = ' | ';
 
 export interface Story {
@@ -13,12 +13,12 @@ export interface Story {
   /** Numbered. */
   heading(text: string): void;
   tell(text: string): void;
-  /** Aligned columns, one row a line. */
+  /** Aligned columns, one row per line. */
   table(rows: readonly (readonly string[])[]): void;
   command(text: string): void;
-  /** What a command has printed. */
+  /** The output of a command. */
   quote(text: string): void;
-  /** To be typed, so never broken. */
+  /** A command to type, so it is never wrapped. */
   typed(text: string): void;
   verdict(isGood: boolean, text: string): void;
 }
@@ -52,7 +52,7 @@ export function createStory({ out, style }: Paper): Story {
   };
 }
 
-/** Breaks at spaces. What is alone too long stays whole: a path or a name that is cut cannot be copied. */
+/** Wraps at spaces. A longer word stays whole, because a path or a name that is cut cannot be copied. */
 function wrap(text: string, prefix: string, width: number): string[] {
   const [, indent = '', rest = ''] = /^( *)(.*)$/.exec(text.trimEnd()) ?? [];
   const room = width - displayWidth(prefix + indent);
@@ -66,7 +66,7 @@ function wrap(text: string, prefix: string, width: number): string[] {
   ];
 }
 
-/** Between two columns of a table if that leaves more than half of the line, else between two words. */
+/** Between two columns of a table if more than half of the line remains, otherwise between two words. */
 function breakIn(text: string, room: number): number {
   const fits = (at: number) => displayWidth(text.slice(0, at)) <= room;
   const between = (gaps: RegExp) => [...text.matchAll(gaps)].map(({ index }) => index);

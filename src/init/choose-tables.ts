@@ -1,4 +1,4 @@
-/** Which tables a command line means, and by which keys, without anyone to ask: pure. */
+/** Selects tables and their keys from flags, without a dialogue: pure. */
 import { IncrepError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { formatBytes } from '../format.ts';
@@ -11,12 +11,12 @@ export interface KeyedTable {
   readonly mergeKey: readonly string[];
 }
 
-/** In mode full-refresh, which is right for every table, at the price of reading it as a whole each time. */
+/** Mode full-refresh works for every table, but reads it completely at each sync. */
 export interface WholeTable {
   readonly name: string;
-  /** Empty where nothing keeps rows apart. */
+  /** Empty if no key identifies rows. */
   readonly mergeKey: readonly string[];
-  /** Undefined where that was asked for. */
+  /** Undefined if the user asked for it. */
   readonly because: Obstacle | undefined;
 }
 
@@ -33,22 +33,22 @@ interface Choice {
   readonly leftOut: readonly LeftOut[];
 }
 
-/** What was said of keys: for a table by its name, or for every table that has these columns. */
+/** The keys in flags: for one table, or for every table that has these columns. */
 export interface KeyWish {
   readonly table: string | undefined;
   readonly columns: readonly string[];
 }
 
 export interface TableWishes {
-  /** Undefined: all that can be replicated. */
+  /** Undefined means all tables that can be replicated. */
   readonly tables: readonly string[] | undefined;
   readonly replicationKeys: readonly KeyWish[];
   readonly mergeKeys: readonly KeyWish[];
-  /** Tables to be read as a whole each time. */
+  /** Tables in mode full-refresh. */
   readonly whole: readonly string[];
 }
 
-/** `COLUMN`, `TABLE=COLUMN`, and for merge keys several columns between commas. */
+/** `COLUMN` or `TABLE=COLUMN`. A unique key may have several columns, separated by commas. */
 export function parseKeyWish(text: string): KeyWish {
   const split = text.indexOf('=');
   const columns = text
@@ -60,8 +60,8 @@ export function parseKeyWish(text: string): KeyWish {
 }
 
 /**
- * A table that was named must be replicable; of all tables those are left out that are not, with the reason.
- * @throws IncrepError USAGE that names the flags to give
+ * A named table must be replicable. With all tables, those that are not are left out, each with the reason.
+ * @throws IncrepError USAGE that names the flags to use
  */
 export function chooseTables(options: readonly TableOption[], wishes: TableWishes): Choice {
   const names = options.map(({ name }) => name);
@@ -87,7 +87,7 @@ const columnNames = ({ relation }: TableOption): string[] => relation.columns.ma
 const isPossible = ({ columns }: KeyWish, possible: readonly string[]): boolean =>
   columns.every((column) => possible.includes(column));
 
-/** @throws IncrepError USAGE for a wish that would change nothing, which is a mistake in a name */
+/** @throws IncrepError USAGE for a flag without effect, which is a mistake in a name */
 function ensureHeeded(
   wishes: readonly KeyWish[],
   flag: string,
@@ -105,12 +105,12 @@ function ensureHeeded(
   throw new IncrepError('USAGE', {
     what:
       table === undefined
-        ? `${flag} ${columns.join(',')} fits none of these tables: ${wanted.map(({ name }) => name).join(', ')}`
-        : `${flag} ${table}=${columns.join(',')} is for a table that is not asked for`,
+        ? `${flag} ${columns.join(',')} matches none of these tables: ${wanted.map(({ name }) => name).join(', ')}`
+        : `${flag} ${table}=${columns.join(',')} names a table that is not selected`,
     next:
       table === undefined
-        ? `Name columns that they have, or leave out ${flag}.`
-        : `Add ${shellWord(table)} to --tables, or leave out ${flag}.`,
+        ? `Name columns of these tables, or remove ${flag}.`
+        : `Add ${shellWord(table)} to --tables, or remove ${flag}.`,
   });
 }
 
@@ -127,7 +127,7 @@ function judge(option: TableOption, wishes: TableWishes): ChosenTable | LeftOut 
     (column) => !columns.includes(column),
   );
   if (missing !== undefined)
-    return { name, why: `it has no column "${missing}"`, next: `Its columns: ${columns.join(', ')}.` };
+    return { name, why: `the table has no column "${missing}"`, next: `Its columns: ${columns.join(', ')}.` };
   if (wishes.whole.includes(name))
     return wholeTable(option, mergeWish?.columns ?? option.mergeKey?.columns, undefined);
   const replicationKey = keyWish?.columns[0] ?? option.key?.column;
@@ -136,13 +136,13 @@ function judge(option: TableOption, wishes: TableWishes): ChosenTable | LeftOut 
   if (!possibleKeys(option).includes(replicationKey))
     return {
       name,
-      why: `"${replicationKey}" is of a type that cannot order changes`,
-      next: `Name one of: ${possibleKeys(option).join(', ')}.`,
+      why: `"${replicationKey}" has a type that cannot order changes`,
+      next: `Possible keys are: ${possibleKeys(option).join(', ')}.`,
     };
   if (mergeKey === undefined)
     return withoutKey(option, mergeKey, {
-      why: 'it has no primary key and no unique index',
-      next: `To read only what has changed, name the columns that identify a row: --unique-cols ${shellWord(`${name}=COLUMN,COLUMN`)}`,
+      why: 'the table has no primary key and no unique index',
+      next: `To copy only changes, name the columns that identify a row: --unique-cols ${shellWord(`${name}=COLUMN,COLUMN`)}`,
     });
   return { name, replicationKey, mergeKey };
 }
@@ -153,10 +153,10 @@ const wholeTable = (
   because: Obstacle | undefined,
 ): WholeTable => ({ name, mergeKey: mergeKey ?? [], because });
 
-/** Bytes up to which a table is read as a whole each time without anybody having asked for it. */
+/** Smaller tables are read completely at each sync, even if the user did not ask for it. */
 const SMALL = 100_000_000;
 
-/** Never by a key that might miss changes, unless a person names it. */
+/** A key that might miss changes is used only if the user names it. */
 function withoutKey(
   option: TableOption,
   mergeKey: readonly string[] | undefined,
@@ -166,8 +166,8 @@ function withoutKey(
   if (bytes <= SMALL) return wholeTable(option, mergeKey, { why, next });
   return {
     name,
-    why: `${why}; it has ${formatBytes(bytes)}`,
-    next: `To read it as a whole each time: --full-refresh ${shellWord(name)}\n${next}`,
+    why: `${why}; its size is ${formatBytes(bytes)}`,
+    next: `To read the whole table at each sync: --full-refresh ${shellWord(name)}\n${next}`,
   };
 }
 
@@ -178,16 +178,16 @@ function reasonOf({ name, keys }: TableOption): Obstacle {
   if (!first)
     return {
       why: 'no column looks like a replication key',
-      next: 'To read only what has changed, give it a column such as updated_at timestamptz that every change sets to now().',
+      next: 'To copy only changes, add a column such as updated_at timestamptz that every change sets to now().',
     };
   return first.sees === 'inserts'
     ? {
-        why: `its only keys see inserts, not changes: ${best.join(', ')}`,
-        next: `Only if its rows never change: ${flag} reads new rows alone.`,
+        why: `its only possible keys show inserts, not updates: ${best.join(', ')}`,
+        next: `If its rows never change, ${flag} reads new rows only.`,
       }
     : {
         why: `no key is clearly the best: ${best.join(', ')}`,
-        next: `To read only what has changed, name the column that every change sets: ${flag}`,
+        next: `To copy only changes, name the column that every change sets: ${flag}`,
       };
 }
 
@@ -195,7 +195,7 @@ function unknownTable(name: string, names: readonly string[]): IncrepError {
   const near = nearest(name, names);
   return new IncrepError('USAGE', {
     what: `the source has no table "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`,
-    next: `Name tables of the source schema: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', ...' : ''}.`,
+    next: `The tables of the source schema are: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', ...' : ''}.`,
   });
 }
 
@@ -208,7 +208,7 @@ const notReplicable = (tables: readonly LeftOut[]): IncrepError =>
     next: [...new Set(tables.map(({ next }) => next))].join('\n        '),
   });
 
-/** By the keys that need no asking; for tables that are ready. */
+/** Uses the keys that are clear. For tables whose keys are all clear. */
 export const asItIs = ({ name, key, mergeKey }: TableOption): KeyedTable => ({
   name,
   replicationKey: key?.column ?? '',

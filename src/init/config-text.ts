@@ -1,4 +1,4 @@
-/** The text of `tables-config.json`, as a person would write it: pure. */
+/** Writes `tables-config.json` as a person would format it: pure. */
 import { patternOf } from '../schema/patterns.ts';
 import { isKeyed, type ChosenTable } from './choose-tables.ts';
 
@@ -9,7 +9,9 @@ interface Entry {
   readonly unique_cols?: readonly string[];
 }
 
-/** What most tables share stands once, in the defaults: not where a table without keys would get them, too. */
+/**
+ * Options that most tables share are in the defaults. They are not shared if a table without keys would inherit them.
+ */
 export function tablesConfigText(tables: readonly ChosenTable[]): string {
   const keyed = tables.every(isKeyed) ? tables.filter(isKeyed) : [];
   const defaults: Entry = {
@@ -27,7 +29,7 @@ export function tablesConfigText(tables: readonly ChosenTable[]): string {
   return `{\n  "$schema": "./${SCHEMA_FILE}",\n${head}  "tables": [\n${lines.join(',\n')}\n  ]\n}\n`;
 }
 
-/** The value of more than half of the tables; of one table alone nothing is shared. */
+/** The value of more than half of the tables. With a single table, there are no defaults. */
 function shared(name: keyof Entry, values: readonly unknown[]): Entry {
   const counts = new Map<string, number>();
   for (const value of values) {
@@ -56,7 +58,7 @@ function entryOf(table: ChosenTable, defaults: Entry): object {
   };
 }
 
-/** On one line, with spaces where prettier puts them. */
+/** On one line, with the spaces of prettier. */
 function inline(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(inline).join(', ')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
@@ -69,7 +71,7 @@ const IGNORED = [
   { line: 'sync-state/', isThere: /^\/?sync-state(\/\*{0,2})?$/ },
 ];
 
-/** What git must not see added to what is there; undefined where nothing is missing. */
+/** Adds the lines that .gitignore lacks; undefined if none is missing. */
 export function gitignoreText(existing = ''): string | undefined {
   const lines = existing.split(/\r?\n/).map((line) => line.trim());
   const missing = IGNORED.filter(({ isThere }) => !lines.some((line) => isThere.test(line)));
@@ -78,7 +80,7 @@ export function gitignoreText(existing = ''): string | undefined {
   return `${before}${missing.map(({ line }) => `${line}\n`).join('')}`;
 }
 
-/** What a clone begins with: examples, which nobody wants to keep. */
+/** The example file of a clone, which may be overwritten. */
 const SAMPLE = {
   $schema: `./${SCHEMA_FILE}`,
   defaults: { replication_key: 'updated_at', unique_cols: ['id'] },
@@ -94,7 +96,7 @@ const SAMPLE = {
   ],
 };
 
-/** True for the tables-config.json of a clone in which nobody has changed anything. */
+/** True for the unchanged tables-config.json of a clone. */
 export function isSample(text: string): boolean {
   try {
     return JSON.stringify(JSON.parse(text)) === JSON.stringify(SAMPLE);

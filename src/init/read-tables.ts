@@ -1,4 +1,4 @@
-/** The source as a person who sets up a pipeline wants to see it. Reads the catalog and nothing else. */
+/** Reads the source tables for `init`, from the catalog only. */
 import { z } from 'zod';
 import { describeRelations, describeSchema, relationNames } from '../postgres/catalog.ts';
 import type { Database } from '../postgres/database.ts';
@@ -23,7 +23,7 @@ export interface SourceTables {
   /** By name. */
   readonly tables: readonly TableOption[];
   readonly role: string;
-  /** Tables that our role could write to, which it never needs to. */
+  /** Tables that the role of increp could write to. It never needs to. */
   readonly writable: readonly string[];
 }
 
@@ -47,7 +47,7 @@ const hintRow = z
 
 const writableRows = z.array(z.object({ table: z.string() }));
 
-/** Undefined where there is no such schema, or our role may not use it. */
+/** Undefined if the schema does not exist, or the role of increp may not use it. */
 export async function readTables(source: Database): Promise<SourceTables | undefined> {
   const { schema } = source.settings;
   return source.withReading(async (client) => {

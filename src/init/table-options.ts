@@ -1,4 +1,4 @@
-/** What can be said of a source table before anything is configured: pure. */
+/** Describes a source table and its possible keys before it is configured: pure. */
 import {
   clearlyBestKey,
   keyCandidates,
@@ -11,7 +11,7 @@ import { keyTypeOf } from '../schema/keys.ts';
 import type { Relation } from '../schema/relations.ts';
 import { ident, qualified } from '../sql/identifiers.ts';
 
-/** Why it cannot be replicated, and what would help. */
+/** Why the table cannot be replicated, and the fix. */
 export interface Obstacle {
   readonly why: string;
   readonly next: string;
@@ -22,10 +22,10 @@ export interface TableOption {
   readonly relation: Relation;
   readonly bytes: number;
   readonly keys: readonly KeyCandidate[];
-  /** The key that needs no asking. */
+  /** The replication key, if it is clear. */
   readonly key: KeyCandidate | undefined;
   readonly mergeKeys: readonly MergeKeyCandidate[];
-  /** The merge key that needs no asking. */
+  /** The unique key, if it is clear. */
   readonly mergeKey: MergeKeyCandidate | undefined;
   readonly obstacle: Obstacle | undefined;
 }
@@ -51,7 +51,7 @@ export function tableOption({ relation, hints, bytes }: DescribedTable, role: st
   };
 }
 
-/** Columns that a person may choose as the key, though nothing speaks for them. */
+/** Columns that the user may choose as the key, although increp does not propose them. */
 export const possibleKeys = ({ relation }: TableOption): string[] =>
   relation.columns.filter(keyTypeOf).map(({ name }) => name);
 
@@ -62,7 +62,7 @@ function obstacleOf(relation: Relation, role: string): Obstacle | undefined {
   const { name, columns, unreadableColumns } = relation;
   const grant = `At the source, run: GRANT SELECT ON ${qualified(name)} TO ${ident(role)}`;
   if (!relation.canSelect || (columns.length > 0 && unreadableColumns.length === columns.length))
-    return { why: `role "${role}" may not read it`, next: grant };
+    return { why: `role "${role}" may not read the table`, next: grant };
   if (unreadableColumns.length > 0)
     return { why: `role "${role}" may not read ${unreadableColumns.join(', ')}`, next: grant };
   if (relation.filtersRows)
@@ -72,5 +72,5 @@ function obstacleOf(relation: Relation, role: string): Obstacle | undefined {
     };
   return columns.length > 0
     ? undefined
-    : { why: 'it has no columns', next: 'Nothing: there is nothing to copy.' };
+    : { why: 'the table has no columns', next: 'No action is needed: there is nothing to copy.' };
 }

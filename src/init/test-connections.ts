@@ -1,4 +1,4 @@
-/** Each side, tried at once: whether it answers, and whether a pipeline could work with it. */
+/** Tests the connection of each side, and whether a pipeline can work with it. */
 import type { ConnectionSettings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
 import { describeSchema } from '../postgres/catalog.ts';
@@ -10,9 +10,9 @@ import { schemaFault } from '../sync/plan/destination-refusals.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import { writeRefusal } from '../sync/facts/writable-destination.ts';
 import { readSchemas, readTables, type SchemaSummary, type SourceTables } from './read-tables.ts';
-import { findStrangers, type Stranger } from './unclaimed-tables.ts';
+import { findUnclaimedTables, type UnclaimedTable } from './unclaimed-tables.ts';
 
-/** As everywhere where nobody says otherwise. */
+/** The same as the default of STALL_TIMEOUT. */
 const STALL_TIMEOUT_SECONDS = 120;
 
 export interface Visit {
@@ -23,7 +23,7 @@ export interface Visit {
 
 export interface Side {
   readonly identity: ServerIdentity;
-  /** For a person: `PostgreSQL 15.4 at db.example.com:5432/shop as "reader", TLS`. */
+  /** For example `PostgreSQL 15.4 at db.example.com:5432/shop as "reader", TLS`. */
   readonly description: string;
 }
 
@@ -41,7 +41,7 @@ async function visit<T>(
   return await work(database);
 }
 
-async function look(database: Database): Promise<Side> {
+async function describeSide(database: Database): Promise<Side> {
   const identity = await database.identity();
   const { endpoint } = database;
   const encryption = await database.withReading(async (client) => encryptionOf(client));
@@ -56,14 +56,14 @@ export interface SourceSide extends Side {
   readonly schemas: readonly SchemaSummary[];
 }
 
-/** @throws IncrepError that says why it cannot be reached */
+/** @throws IncrepError that says why the source cannot be reached */
 export const visitSource = (settings: ConnectionSettings, how: Visit): Promise<SourceSide> =>
   visit(settings, how, async (database) => ({
-    ...(await look(database)),
+    ...(await describeSide(database)),
     schemas: await readSchemas(database),
   }));
 
-/** @throws IncrepError where there is no such schema, or nothing in it */
+/** @throws IncrepError if the schema does not exist or has no tables */
 export const visitSourceSchema = (settings: ConnectionSettings, how: Visit): Promise<SourceTables> =>
   visit(settings, how, async (database) => {
     const found = await readTables(database);
@@ -76,21 +76,21 @@ export const visitSourceSchema = (settings: ConnectionSettings, how: Visit): Pro
         : `the source has no schema "${settings.schema}", or role "${settings.user}" may not use it`,
       next:
         others === ''
-          ? 'No other schema that this role may use has tables either: is it the right database?'
-          : `Set SOURCE_SCHEMA (--source-schema) to one that has tables: ${others}.`,
+          ? 'No other schema that this role may use has tables. Check the name of the database.'
+          : `Set SOURCE_SCHEMA (--source-schema) to a schema with tables: ${others}.`,
     });
   });
 
-/** @throws IncrepError that says why it cannot be reached, or takes no writes */
+/** @throws IncrepError that says why the destination cannot be reached, or refuses writes */
 export const visitDestination = (settings: ConnectionSettings, how: Visit): Promise<Side> =>
   visit(settings, how, async (database) => {
-    const side = await look(database);
+    const side = await describeSide(database);
     const refusal = writeRefusal({ destination: database }, { destination: side.identity });
     if (refusal) throw refusal;
     return side;
   });
 
-/** @throws IncrepError where no tables can be made in that schema, or it is the source's own */
+/** @throws IncrepError if increp cannot create tables in that schema, or if it is the schema of the source */
 export const visitDestinationSchema = (
   { source, destination }: { readonly source: ConnectionSettings; readonly destination: ConnectionSettings },
   servers: { readonly source: ServerIdentity; readonly destination: ServerIdentity },
@@ -103,9 +103,9 @@ export const visitDestinationSchema = (
     if (fault) throw fault;
   });
 
-/** Of the tables that are to be filled. */
+/** Checks the destination tables of the selected tables. */
 export const visitDestinationTables = (
   destination: ConnectionSettings,
   tables: readonly string[],
   how: Visit,
-): Promise<Stranger[]> => visit(destination, how, (database) => findStrangers(database, tables));
+): Promise<UnclaimedTable[]> => visit(destination, how, (database) => findUnclaimedTables(database, tables));

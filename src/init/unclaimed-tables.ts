@@ -1,4 +1,4 @@
-/** Tables of the destination that stand where a pipeline wants to write, with rows that increp did not write. */
+/** Finds destination tables with rows that increp did not write. */
 import { describeTables } from '../postgres/catalog.ts';
 import type { Database } from '../postgres/database.ts';
 import { tableKey, type TableName } from '../schema/names.ts';
@@ -8,16 +8,19 @@ import { readStateRows } from '../sync/facts/state-rows.ts';
 import { countedRows } from '../sync/facts/populated-tables.ts';
 import { rowsText } from '../report/reasons.ts';
 
-export interface Stranger {
+export interface UnclaimedTable {
   readonly name: string;
-  /** In words. */
+  /** As text. */
   readonly rows: string;
 }
 
-/** No pipeline has this name: whichever has a state of a table counts. */
+/** A pipeline name that does not exist, so that a state of any pipeline counts. */
 const NOBODY = '';
 
-export function findStrangers(destination: Database, tables: readonly string[]): Promise<Stranger[]> {
+export function findUnclaimedTables(
+  destination: Database,
+  tables: readonly string[],
+): Promise<UnclaimedTable[]> {
   const { schema } = destination.settings;
   const names = tables.map((table): TableName => ({ schema, table }));
   return destination.withReading(async (client) => {

@@ -1,6 +1,7 @@
-/** One message brought to one URL: a few attempts, each bounded in time and in bytes. */
+/** Delivers one message to one URL, in a few attempts that are bounded in time and in bytes. */
 import type { Agent } from 'undici';
 import { backoffSeconds, sleep } from '../retry.ts';
+import { networkFault } from '../system-fault.ts';
 import type { Backoff, Timing } from '../timing.ts';
 
 export interface DeliveryLimits {
@@ -9,7 +10,7 @@ export interface DeliveryLimits {
   readonly attemptSeconds: number;
   /** All attempts and the waits between them. */
   readonly totalSeconds: number;
-  /** The most of a Retry-After that is honoured. */
+  /** The longest Retry-After that increp honours. */
   readonly retryAfterSeconds: number;
   readonly retryDelay: Backoff;
 }
@@ -25,17 +26,17 @@ export const deliveryLimits = ({ delivery }: Pick<Timing, 'delivery'>, total: nu
   retryDelay: delivery.retryDelay,
 });
 
-/** What is read of an answer's body before the connection is dropped. */
+/** Bytes of the response body that increp reads before it drops the connection. */
 const READ_BYTES = 1024;
 
 export interface Letter {
   readonly url: URL;
-  /** Where the URL was set. */
+  /** The variable that holds the URL. */
   readonly variable: 'WEBHOOK_URL' | 'HEALTHCHECK_URL';
   readonly body: string;
-  /** Asked for each attempt: a signature is for its own time. */
+  /** Called for each attempt, because a signature contains the time of its attempt. */
   readonly headers: () => Readonly<Record<string, string>>;
-  /** What a 2xx says against the message all the same. */
+  /** A reason to count a 2xx response as a refusal, taken from its body. */
   readonly objection?: (answer: string) => string | undefined;
 }
 
@@ -49,18 +50,18 @@ export interface DeliveryOptions {
 export interface Undelivered {
   readonly why: string;
   readonly attempts: number;
-  /** The endpoint has asked never to be called again (410). */
+  /** The endpoint answered 410, so increp must not call it again. */
   readonly isGone: boolean;
 }
 
-/** `status`: of HTTP, where there was an answer. */
+/** `status` is the HTTP status, if a response arrived. */
 export type Answer = { readonly status?: number | undefined } & (
   | { readonly kind: 'accepted' }
   | { readonly kind: 'refused'; readonly why: string; readonly isGone: boolean }
   | { readonly kind: 'later'; readonly why: string; readonly waitSeconds?: number | undefined }
 );
 
-/** Retry-After is a number of seconds or a date; anything else is as good as none. */
+/** Retry-After is a number of seconds or a date. Any other value is ignored. */
 function retryAfterSeconds(header: string | undefined, now: Date = new Date()): number | undefined {
   const text = header?.trim() ?? '';
   if (/^\d+$/.test(text)) return Number(text);
@@ -73,7 +74,7 @@ function judge(status: number, retryAfter: string | undefined, variable: Letter[
   if (status === 410) {
     return {
       kind: 'refused',
-      why: `it answered 410, the endpoint is gone: remove ${variable}`,
+      why: `it answered 410 (the endpoint is gone); remove ${variable}`,
       isGone: true,
     };
   }
@@ -86,10 +87,10 @@ function judge(status: number, retryAfter: string | undefined, variable: Letter[
   return { kind: 'refused', why: isRedirect ? `${why}, and redirects are not followed` : why, isGone: false };
 }
 
-/** The code only: a message may repeat the URL, and a webhook's path is as good as a password. */
-function connectionTrouble(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return `the connection failed${typeof code === 'string' ? ` (${code})` : ''}`;
+/** Uses the code of the error only. Its message may contain the URL, which is as secret as a password. */
+function connectionFault(error: unknown): string {
+  const fault = networkFault(error);
+  return `the connection failed${fault === undefined ? '' : `: ${fault}`}`;
 }
 
 function authorization(url: URL): Record<string, string> {
@@ -97,7 +98,7 @@ function authorization(url: URL): Record<string, string> {
   return userInfo === ':' ? {} : { authorization: `Basic ${Buffer.from(userInfo).toString('base64')}` };
 }
 
-/** The beginning of an answer's body; a body that hangs or never ends says no more than that. */
+/** Reads the beginning of a response body. A body that hangs or never ends is cut. */
 async function beginningOf(body: AsyncIterable<Buffer>): Promise<string> {
   let text = '';
   try {
@@ -106,7 +107,7 @@ async function beginningOf(body: AsyncIterable<Buffer>): Promise<string> {
       if (text.length > READ_BYTES) break;
     }
   } catch {
-    // The status is the answer.
+    // The status alone is the answer.
   }
   return text.slice(0, READ_BYTES);
 }
@@ -128,11 +129,11 @@ async function post(letter: Letter, dispatcher: Agent, signal: AbortSignal): Pro
     const why = answer.kind === 'accepted' ? letter.objection?.(said) : undefined;
     return { ...(why === undefined ? answer : { kind: 'refused', why, isGone: false }), status: statusCode };
   } catch (error) {
-    return { kind: 'later', why: connectionTrouble(error) };
+    return { kind: 'later', why: connectionFault(error) };
   }
 }
 
-/** One attempt within its own time and the time that is left of the whole. */
+/** Makes one attempt within its own time limit and the time that is left for all attempts. */
 async function attemptOnce(
   letter: Letter,
   dispatcher: Agent,
@@ -163,7 +164,7 @@ async function attemptAll(
     );
     const isTooLate = performance.now() / 1000 + wait >= deadline;
     if (attempts >= limits.attempts || isTooLate) return { why: answer.why, attempts, isGone: false };
-    // An abort ends the wait; the next attempt then ends before it begins, and says why.
+    // An abort ends the wait. The next attempt then ends before it starts, and reports why.
     await pause(wait, signal).catch(() => undefined);
   }
 }
@@ -171,19 +172,19 @@ async function attemptAll(
 export const formatAttempts = (attempts: number): string =>
   attempts === 1 ? '1 attempt' : `${attempts} attempts`;
 
-/** Resolves to undefined once the endpoint has accepted the message, else to why it has not. */
+/** Resolves to undefined when the endpoint has accepted the message, otherwise to the reason why it has not. */
 export async function deliver(letter: Letter, options: DeliveryOptions): Promise<Undelivered | undefined> {
   const { Agent } = await import('undici');
   const agent = new Agent({ connect: { timeout: options.limits.attemptSeconds * 1000 } });
   try {
     return await attemptAll(letter, agent, options);
   } finally {
-    // Not close(): a socket that hangs would be waited for.
+    // close() would wait for a socket that hangs.
     await agent.destroy();
   }
 }
 
-/** One attempt, and what came of it. */
+/** Makes one attempt and returns its result. */
 export async function deliverOnce(letter: Letter, seconds: number, signal?: AbortSignal): Promise<Answer> {
   const { Agent } = await import('undici');
   const agent = new Agent({ connect: { timeout: seconds * 1000 } });

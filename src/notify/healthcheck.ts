@@ -1,4 +1,7 @@
-/** Tells a monitor in the form of healthchecks.io that a run begins and how it ended. Never changes the run's result. */
+/**
+ * Reports the start and the end of a run to a monitor in the format of healthchecks.io. It never changes the result
+ * of the run.
+ */
 import type { Listener, RunSummary } from '../events.ts';
 import type { Redact } from '../redact.ts';
 import {
@@ -15,7 +18,7 @@ import { runMessage } from './notice.ts';
 
 const ATTEMPTS_AT_START = 2;
 
-/** What healthchecks.io keeps of a body. */
+/** healthchecks.io keeps this many bytes of a body. */
 const BODY_BYTES = 10_000;
 
 const LOCKED_EXIT_CODE = 75;
@@ -25,20 +28,21 @@ export interface HealthcheckOptions extends Partial<DeliveryOptions> {
   readonly redact: Redact;
   readonly timing: Pick<Timing, 'delivery' | 'shutdown'>;
   readonly exitCodeOf: (summary: RunSummary) => number;
-  /** Told at most once a run; names the URL's origin only, because its path is a token. */
+  /** Called at most once a run. It names only the origin of the URL, because the path is a token. */
   readonly onFailure: (message: string) => void;
 }
 
 /**
- * `/start`, nothing for a good end, `/CODE` for a bad one. A run that only met another's lock is neither: `/log`
- * leaves the check as it is, and if the other run never ends, the check runs out of time.
+ * The path is `/start` at the start, nothing after a success and `/CODE` after a failure. A run that ended because
+ * another run held the lock is neither: `/log` does not change the state of the check. If the other run never ends,
+ * the check expires.
  */
 function endSignal(exitCode: number): string {
   if (exitCode === 0) return '';
   return exitCode === LOCKED_EXIT_CODE ? '/log' : `/${exitCode}`;
 }
 
-/** The signal goes behind the path; the run's id lets the monitor tell two runs at once apart. */
+/** Appends the signal to the path. With the run ID, the monitor can tell two simultaneous runs apart. */
 export function signalUrl(base: string, signal: string, runId: string): URL {
   const url = new URL(base);
   url.pathname = url.pathname.replace(/\/+$/, '') + signal;
@@ -49,16 +53,16 @@ export function signalUrl(base: string, signal: string, runId: string): URL {
 function cut(text: string): string {
   const bytes = Buffer.from(text);
   if (bytes.length <= BODY_BYTES) return text;
-  // A character that is cut through becomes a replacement character, of three bytes.
+  // A character that is cut in the middle becomes a replacement character of three bytes.
   return `${bytes
     .subarray(0, BODY_BYTES - 6)
     .toString('utf8')
     .replace(/\uFFFD+$/, '')}…`;
 }
 
-/** It answers 200 whether there is such a check or not. */
+/** The monitor answers 200 even if the check does not exist. */
 const objection = (answer: string): string | undefined =>
-  answer.includes('(not found)') ? 'it knows no such check; correct HEALTHCHECK_URL' : undefined;
+  answer.includes('(not found)') ? 'the check does not exist; correct HEALTHCHECK_URL' : undefined;
 
 const headers = () => ({ 'content-type': 'text/plain; charset=utf-8' });
 
@@ -94,21 +98,21 @@ export function healthcheckListener(options: HealthcheckOptions): Listener {
 
   return async (event) => {
     if (event.type === 'run-started') {
-      const body = `Pipeline ${event.pipeline} begins: ${event.tables.join(', ')}`;
-      // Not waited for: the work has no reason to.
+      const body = `Pipeline ${event.pipeline} starts: ${event.tables.join(', ')}`;
+      // The run does not wait for this message.
       starting = send({ url: signalUrl(url, '/start', event.runId), body }, { limits: startLimits, signal });
       starting.catch(() => undefined);
     }
     if (event.type !== 'run-finished') return;
     try {
-      // In this order, or the end would be taken for one of nothing.
+      // The start must be reported before the end, or the monitor measures no duration.
       const notBegun = await starting;
       const notEnded = await sendEnd(event.summary);
       if (notEnded) report('end', notEnded);
       else if (notBegun) report('start', notBegun);
     } catch (error) {
       onFailure(
-        `the healthcheck at ${origin} could not be told: ${error instanceof Error ? error.name : 'unknown'}`,
+        `the healthcheck at ${origin} could not be called: ${error instanceof Error ? error.name : 'unknown'}`,
       );
     }
   };

@@ -1,20 +1,20 @@
-/** What a webhook is told: pure conversions from events to sentences and payloads. */
+/** Builds the messages of a webhook: pure conversions from events to sentences and payloads. */
 import type { WebhookEventType, WebhookSettings } from '../config/settings.ts';
 import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
 import { firstLine, formatCount, formatDeferred, formatSeconds, formatTableCounts } from '../format.ts';
 import { inFields, mapStrings, type Redact } from '../redact.ts';
 import { runSeconds, summaryToJson, tableToJson } from '../report/summary-json.ts';
 
-/** How many names of tables that are left a message has. */
+/** The number of deferred tables that a message names. */
 const NAMES_SPELT_OUT = 10;
-/** How many failures a message spells out, and how long each may be: chat programs cut long texts. */
+/** The number of failures that a message describes, and the length of each. Chat programs cut long texts. */
 const FAILURES_SPELT_OUT = 5;
 const FAILURE_LENGTH = 300;
 
 export interface Notice {
   readonly type: WebhookEventType | 'test.ping';
   readonly message: string;
-  /** When it happened, not when it is sent. */
+  /** When the event happened, not when the message is sent. */
   readonly timestamp: Date;
   readonly data: unknown;
 }
@@ -37,7 +37,7 @@ function failureSentence({ message, hint }: Failure): string {
 
 const rowCounts = (rows: Pick<TableOutcome, 'rowsInserted' | 'rowsUpdated' | 'rowsDeleted' | 'rowsNewer'>) =>
   `${formatCount(rows.rowsInserted)} ${rows.rowsInserted === 1 ? 'row' : 'rows'} inserted, ${formatCount(rows.rowsUpdated)} updated, ` +
-  `${formatCount(rows.rowsDeleted)} deleted${rows.rowsNewer > 0 ? `, ${formatCount(rows.rowsNewer)} left alone as newer at the destination` : ''}`;
+  `${formatCount(rows.rowsDeleted)} deleted${rows.rowsNewer > 0 ? `, ${formatCount(rows.rowsNewer)} kept because they are newer at the destination` : ''}`;
 
 function totalRows(tables: readonly TableOutcome[]) {
   const sum = (pick: (table: TableOutcome) => number) =>
@@ -94,7 +94,7 @@ function tableNotice(outcome: TableOutcome, run: RunName): Notice | undefined {
   };
 }
 
-/** What there is to tell about an event; undefined for most of them. */
+/** The notices for an event. Most events have none. */
 export function noticeOf(event: RunEvent, run: RunName): Notice | undefined {
   if (event.type === 'table-finished') return tableNotice(event.outcome, run);
   if (event.type !== 'run-finished') return undefined;
@@ -107,11 +107,14 @@ export function noticeOf(event: RunEvent, run: RunName): Notice | undefined {
   };
 }
 
-/** Slack reads these three as markup; a table called `<!channel>` must not call everyone. */
+/** Slack reads these three characters as markup. A table called `<!channel>` must not notify everyone. */
 const escapeForSlack = (text: string) =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
-/** The body that is sent and signed. Redacted string by string: inside JSON a secret may look different. */
+/**
+ * The body that is signed and sent. Each string is redacted separately, because a secret can look different inside
+ * JSON.
+ */
 export function bodyOf(notice: Notice, format: WebhookSettings['format'], redact: Redact): string {
   const message = redact(notice.message);
   if (format === 'slack') return JSON.stringify({ text: escapeForSlack(message) });

@@ -1,7 +1,9 @@
-/** What is said of a run after a signal: whoever sent it will not wait for more than ten seconds. */
+/**
+ * Limits the messages about a run after a signal. A supervisor often kills the process ten seconds after its signal.
+ */
 import type { RunSummary } from '../events.ts';
 
-/** Aborts so many seconds later than `signal` does. */
+/** Aborts this many seconds after `signal` aborts. */
 export function afterwards(signal: AbortSignal, seconds: number): AbortSignal {
   const later = new AbortController();
   const start = () => void setTimeout(() => later.abort(), seconds * 1000).unref();
@@ -10,6 +12,6 @@ export function afterwards(signal: AbortSignal, seconds: number): AbortSignal {
   return later.signal;
 }
 
-/** After a signal there is little time before we are killed: one attempt, no waiting. */
+/** After a signal, there is little time before the process is killed. So there is one attempt and no wait. */
 export const attemptsAtEnd = ({ error }: RunSummary, attempts: number): number =>
   error?.code === 'INTERRUPTED' ? 1 : attempts;

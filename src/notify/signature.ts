@@ -3,7 +3,7 @@ import { createHmac, randomUUID } from 'node:crypto';
 
 const SECRET_PREFIX = 'whsec_';
 
-/** Free of full stops, because they separate the parts of what is signed. */
+/** Contains no full stops, because full stops separate the parts of the signed text. */
 export function newMessageId(): string {
   return `msg_${randomUUID().replaceAll('-', '')}`;
 }
@@ -15,7 +15,7 @@ function keyOf(secret: string): Buffer {
 
 interface Signed {
   readonly id: string;
-  /** Unix seconds of this attempt; a retry is signed anew. */
+  /** Unix seconds of this attempt. Each retry is signed again. */
   readonly timestamp: number;
   readonly body: string;
 }

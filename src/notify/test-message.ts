@@ -1,4 +1,4 @@
-/** A message that says nothing but that messages arrive. */
+/** Sends a message that shows whether messages arrive. */
 import type { WebhookSettings } from '../config/settings.ts';
 import type { Redact } from '../redact.ts';
 import type { Timing } from '../timing.ts';
@@ -9,10 +9,10 @@ import { letterOf, originOf } from './webhook.ts';
 export interface TestResult {
   /** Scheme, host and port. */
   readonly origin: string;
-  /** Of HTTP; undefined where no answer came. */
+  /** The HTTP status; undefined if no response arrived. */
   readonly status: number | undefined;
   readonly seconds: number;
-  /** Undefined where it was accepted. */
+  /** Undefined if the endpoint accepted the message. */
   readonly why: string | undefined;
 }
 
@@ -23,7 +23,7 @@ interface TestOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Signed and formatted like any other, sent once, whatever WEBHOOK_EVENTS says. */
+/** The message is signed and formatted like any other. It is sent once, whatever WEBHOOK_EVENTS says. */
 export async function sendTestMessage(
   webhook: WebhookSettings,
   { pipeline, redact, timing, signal }: TestOptions,
@@ -31,7 +31,7 @@ export async function sendTestMessage(
   const body = bodyOf(
     {
       type: 'test.ping',
-      message: `Pipeline ${pipeline}: this is a test of "increp check --webhook". Nothing has happened.`,
+      message: `Pipeline ${pipeline}: this is a test of "increp check --webhook". No run took place.`,
       timestamp: new Date(),
       data: { pipeline },
     },

@@ -1,4 +1,4 @@
-/** Tells a webhook how runs and tables ended. Whatever goes wrong here never changes the run's result. */
+/** Reports the results of runs and tables to a webhook. A failure here never changes the result of the run. */
 import type { WebhookSettings } from '../config/settings.ts';
 import type { Listener, RunEvent } from '../events.ts';
 import { formatCount } from '../format.ts';
@@ -20,11 +20,13 @@ export interface WebhookOptions extends Partial<DeliveryOptions> {
   readonly webhook: WebhookSettings;
   readonly redact: Redact;
   readonly timing: Pick<Timing, 'delivery' | 'shutdown'>;
-  /** Told once per failure; names the URL's origin only, because its path and query hold tokens. */
+  /**
+   * Called once for each failure. It names only the origin of the URL, because the path and the query contain tokens.
+   */
   readonly onFailure: (message: string) => void;
 }
 
-/** What is remembered over one run. */
+/** The state that is kept during one run. */
 interface Memory {
   readonly run: RunName;
   readonly undelivered: Undelivered | undefined;
@@ -40,7 +42,7 @@ const isTableNotice = (notice: Notice) => notice.type.startsWith('table.');
 const attemptsFor = (event: RunEvent, attempts: number): number =>
   event.type === 'run-finished' ? attemptsAtEnd(event.summary, attempts) : attempts;
 
-/** The path and the query of a webhook are as good as a password. */
+/** The path and the query of a webhook are as secret as a password. */
 export const originOf = (url: string) => (URL.canParse(url) ? new URL(url).origin : 'WEBHOOK_URL');
 
 /** The headers of Standard Webhooks: one id for all attempts at one message. */
@@ -70,7 +72,8 @@ export function webhookListener(options: WebhookOptions): Listener {
   let memory = forgotten;
 
   async function send(event: RunEvent, notice: Notice): Promise<void> {
-    // A dead endpoint must not hold up every table of the run; the notice of the run gets its full chance.
+    // An endpoint that does not answer must not delay every table of the run. The message about the run gets all
+    // attempts.
     if (memory.undelivered?.isGone || (memory.undelivered && isTableNotice(notice))) {
       memory = { ...memory, skipped: memory.skipped + 1 };
       return;
@@ -78,7 +81,7 @@ export function webhookListener(options: WebhookOptions): Listener {
     const undelivered = await deliver(letterOf(webhook, bodyOf(notice, webhook.format, redact)), {
       ...(options.sleep ? { sleep: options.sleep } : {}),
       limits: { ...limits, attempts: attemptsFor(event, limits.attempts) },
-      // The notice of an interrupted run is sent after the signal has fired.
+      // The message about an interrupted run is sent after the signal has fired.
       signal: isTableNotice(notice) ? options.signal : runSignal,
     });
     if (!undelivered) return;
@@ -100,7 +103,7 @@ export function webhookListener(options: WebhookOptions): Listener {
       if (event.type === 'run-finished') reportSkipped();
     } catch (error) {
       onFailure(
-        `the webhook at ${origin} could not be told: ${error instanceof Error ? error.name : 'unknown'}`,
+        `the webhook at ${origin} could not be called: ${error instanceof Error ? error.name : 'unknown'}`,
       );
     }
   };

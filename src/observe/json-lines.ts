@@ -1,10 +1,10 @@
-/** The run as JSON, one object a line, for `sync --json`. The last line is the summary. */
+/** Prints the run as JSON for `sync --json`: one object per line, the summary last. */
 import type { Listener, RunEvent } from '../events.ts';
 import { inFields, mapStrings, type Redact } from '../redact.ts';
 import { reasonText } from '../report/reasons.ts';
 import { FORMAT_VERSION, summaryToJson, tableToJson } from '../report/summary-json.ts';
 
-/** Undefined for the events that have no line: what is said on the way is for the log. */
+/** Undefined for events without a line. Warnings and retries go to the log. */
 function eventToJson(event: RunEvent) {
   switch (event.type) {
     case 'run-started':
@@ -35,7 +35,7 @@ function eventToJson(event: RunEvent) {
   }
 }
 
-/** `write` gets whole lines, newline included. */
+/** `write` receives whole lines, including the newline. */
 export function jsonListener(write: (line: string) => void, redact: Redact = (text) => text): Listener {
   return (event) => {
     const json = eventToJson(event);

@@ -1,4 +1,4 @@
-/** What of a run goes into the log, and how loudly. */
+/** Writes the events of a run to the log, each at its level. */
 import type { Logger } from 'pino';
 import type { Failure, Listener, Phase, RunEvent, RunSummary, TableOutcome } from '../events.ts';
 import { formatDeferred, formatSeconds, formatTableCounts } from '../format.ts';
@@ -12,7 +12,7 @@ const failureFields = ({ code, sqlstate, hint }: Failure) => ({
 });
 
 function logTable(logger: Logger, outcome: TableOutcome): void {
-  // Its warnings have been logged when they came up.
+  // The warnings of the table are already in the log.
   const { name: table, status, warnings: _, error: __, loader, ...counts } = tableToJson(outcome);
   const fields = { table, status, ...(loader ? { loader } : {}), ...counts };
   const { error } = outcome;
@@ -74,7 +74,7 @@ function logEvent(logger: Logger, event: RunEvent): void {
   }
 }
 
-/** Every line about a table says in which phase it was, which for a failure is where it happened. */
+/** Every log line about a table names the phase in which it was written. For a failure, this is where it happened. */
 export function logListener(logger: Logger): Listener {
   /** By destination. */
   const phases = new Map<string | undefined, Phase | 'plan'>();
@@ -85,13 +85,13 @@ export function logListener(logger: Logger): Listener {
     else if (event.type === 'table-planned') phases.set(of, 'plan');
     else if (!('table' in event || event.type === 'table-finished')) phases.delete(of);
     const phase = phases.get(of);
-    // Of a table that is done it stands among its numbers.
+    // The line about a finished table has a field for the phase.
     const bindings = { ...(destination !== undefined && { destination }), ...(phase && { phase }) };
     logEvent(Object.keys(bindings).length === 0 ? logger : logger.child(bindings), event);
   };
 }
 
-/** Beside a progress line only what it cannot show is logged; the rest stands in the summary at the end. */
+/** Beside a progress line, the log contains only retries. The summary has the rest. */
 export function retryListener(logger: Logger): Listener {
   return (event) => {
     if (event.type !== 'retrying') return;

@@ -1,4 +1,4 @@
-/** The log: lines on stderr, JSON for machines, pretty for people, and never a secret in either. */
+/** The log: lines on stderr, as JSON for machines or as text for people, never with a secret. */
 import type { Logger } from 'pino';
 import type { LogSettings } from '../config/settings.ts';
 import { inFields, mapStrings, type Redact } from '../redact.ts';
@@ -7,7 +7,7 @@ import { printable, wrapLines } from '../report/text.ts';
 export type Level = LogSettings['level'];
 export type Verbosity = 'quiet' | 'normal' | 'verbose';
 
-/** From the most to the least talkative. */
+/** From the most to the least verbose. */
 const LEVELS: readonly Level[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
 
 const quieter = (a: Level, b: Level) => (LEVELS.indexOf(a) > LEVELS.indexOf(b) ? a : b);
@@ -15,11 +15,13 @@ const quieter = (a: Level, b: Level) => (LEVELS.indexOf(a) > LEVELS.indexOf(b) ?
 interface Talk {
   readonly level: Level;
   readonly verbosity: Verbosity;
-  /** The progress line says what would be logged at `info`. */
+  /** The progress line replaces the log lines of level `info`. */
   readonly hasProgress: boolean;
 }
 
-/** The flags win over LOG_LEVEL, but -v does not take away a `trace`, nor -q an `error`. */
+/**
+ * The flags win over LOG_LEVEL. But -v does not raise `trace` to `debug`, and -q does not lower `error` to `warn`.
+ */
 export function effectiveLevel({ level, verbosity, hasProgress }: Talk): Level {
   if (verbosity === 'verbose') return level === 'trace' ? 'trace' : 'debug';
   if (verbosity === 'quiet' || hasProgress) return quieter(level, 'warn');
@@ -35,7 +37,7 @@ export interface LoggerOptions {
   /** Whether stderr is a terminal. */
   readonly isTerminal: boolean;
   readonly color: boolean;
-  /** Cells of that terminal; a line is not broken when left out. */
+  /** Width of that terminal in cells. Undefined means that no line is wrapped. */
   readonly width?: number;
   /** Called before each line, so that a progress line can make room. */
   readonly beforeLine?: () => void;
@@ -47,14 +49,14 @@ function changed(line: string, change: (text: string, key: string) => string): s
   return `${JSON.stringify(mapStrings(JSON.parse(line), change))}\n`;
 }
 
-/** pino-pretty as a plain function: neither a worker nor a stream, so a line is out before the call returns. */
+/** pino-pretty as a plain function. Without a worker or a stream, each line is written before the call returns. */
 async function prettyPrinter(color: boolean): Promise<(line: string) => string> {
   const { prettyFactory } = await import('pino-pretty');
   return prettyFactory({
     colorize: color,
     singleLine: true,
     translateTime: false,
-    // What the message says already, or what follows when all attempts have failed.
+    // The message already contains these fields, or the final error repeats them.
     ignore: 'run_id,pipeline,table,attempt,delay_s,code,sqlstate',
     messageFormat: ({ table, code, sqlstate, ...record }, messageKey) => {
       const message = String(record[messageKey]);

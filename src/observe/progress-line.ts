@@ -1,4 +1,4 @@
-/** The live line, from what is known: pure. What does not fit is left out whole, the least telling first. */
+/** Builds the text of the live line: pure. A part that does not fit is left out, the least important part first. */
 import type { Phase } from '../events.ts';
 import { formatBytes, formatCount, formatRoughCount, formatSeconds, formatTimeLeft } from '../format.ts';
 import type { Redact } from '../redact.ts';
@@ -8,30 +8,30 @@ import { displayWidth, printableLine, truncate } from '../report/text.ts';
 
 const PHASE_WORDS = {
   lock: 'taking the lock',
-  fence: 'looking for open transactions',
+  fence: 'checking for open transactions',
   snapshot: 'opening a snapshot',
   copy: 'copying',
   index: 'building indexes',
   merge: 'merging',
-  deletes: 'looking for deleted rows',
-  swap: 'putting it in place',
+  deletes: 'comparing keys for deleted rows',
+  swap: 'putting the new table in place',
   commit: 'committing',
   'save-state': 'saving the cursor',
-  start: 'looking at both databases',
-  retry: 'waiting to try again',
+  start: 'reading both databases',
+  retry: 'waiting to retry',
   end: 'reporting the run',
 } as const satisfies Record<Phase | 'start' | 'retry' | 'end', string>;
 
-/** Over less, a rate is noise, and a number of seconds only flickers. */
+/** Over a shorter time, a rate is noise, and a number of seconds flickers. */
 const WORTH_TELLING_MS = 1000;
 const STALLED_AFTER_MS = 5000;
-/** Cells of a name for which other things are left out; what is longer gives way itself. */
+/** Cells that a table name always gets. A longer name is cut to make room for the other parts. */
 const LONG_NAME = 24;
 const SHORTEST_NAME = 8;
-/** Of what a wait is for. */
+/** Cells for the description of a lock holder. */
 const NARROWEST_REASON = 20;
 
-/** Cut by the width of the look. */
+/** The line is cut to the width of the terminal. */
 export function progressLine(view: View, now: number, style: Style, redact: Redact): string {
   const { ellipsis } = glyphsOf(style);
   const place = placeOf(view);
@@ -52,7 +52,7 @@ function placeOf({ total, finished, table }: View): string {
 
 interface Part {
   readonly text: string;
-  /** The highest goes first. */
+  /** The part with the highest number is left out first. */
   readonly isLeftOut: number;
 }
 
@@ -63,7 +63,7 @@ interface Drawing {
   readonly redact: Redact;
 }
 
-/** Of a long name only the beginning counts while parts are chosen. */
+/** While parts are chosen, only the beginning of a long name counts. */
 function fitting(drawing: Drawing, taken: number): string {
   const { view, now, style } = drawing;
   const name =
@@ -82,7 +82,7 @@ function fitting(drawing: Drawing, taken: number): string {
 const elapsed = ({ since }: View, now: number): string | undefined =>
   now - since < WORTH_TELLING_MS ? undefined : formatElapsed((now - since) / 1000);
 
-/** Whole seconds: the line is not drawn more often. */
+/** Whole seconds, because the line is not drawn more often. */
 const formatElapsed = (seconds: number): string =>
   seconds < 60 ? `${Math.floor(seconds)} s` : formatSeconds(Math.floor(seconds));
 
@@ -113,7 +113,7 @@ function copyingParts(view: View, copying: Copying | undefined, now: number): Pa
   ];
 }
 
-/** In chunks it is known; else it is as good as the estimate, and told only while that can be true. */
+/** With chunks, the number is exact. Otherwise it is an estimate, and it is shown only while it is plausible. */
 function shareText(view: View, { chunks, rows }: Copying): string {
   if (chunks) return ` (${formatCount(chunks.done)} of ${formatCount(chunks.of)} chunks done)`;
   const share = shareOf(view, rows);
@@ -134,7 +134,7 @@ function speedParts(view: View, copying: Copying, now: number): Part[] {
   const last = copying.marks.at(-1);
   const silence = now - (last?.at ?? now);
   if (silence >= STALLED_AFTER_MS)
-    return [{ text: `nothing new for ${formatElapsed(silence / 1000)}`, isLeftOut: 1 }];
+    return [{ text: `no data for ${formatElapsed(silence / 1000)}`, isLeftOut: 1 }];
   const [first] = copying.marks;
   if (copying.bytes === 0 || !first || now - first.at < WORTH_TELLING_MS) return [];
   const rate = ((copying.bytes - first.bytes) / (now - first.at)) * 1000;
@@ -145,12 +145,12 @@ function speedParts(view: View, copying: Copying, now: number): Part[] {
   ];
 }
 
-/** Over the whole of this copy: what is left to do takes as long as what was done, share by share. */
+/** The time that is left, from the average rate of this copy. */
 function secondsLeft(view: View, { chunks, rows, earlier, since }: Copying, now: number): number | undefined {
   const share = chunks ? chunks.done / chunks.of : shareOf(view, rows);
   if (share === undefined || share >= 1) return undefined;
   const done = chunks ? share - earlier.chunks / chunks.of : share;
   const seconds = (now - since) / 1000;
-  // A guess from next to nothing would only be corrected.
+  // An estimate from the first few bytes would be wrong.
   return seconds < 2 || done < 0.01 ? undefined : (seconds / done) * (1 - share);
 }

@@ -1,41 +1,41 @@
-/** What the live line tells, after each event: pure. Times are milliseconds of a clock that never goes back. */
+/** Computes the content of the live line after each event: pure. Times are milliseconds of a monotonic clock. */
 import type { Action, Phase, RunEvent } from '../events.ts';
 
-/** How much had come at a moment. */
+/** The number of bytes that had arrived at a given time. */
 interface Mark {
   readonly at: number;
   readonly bytes: number;
 }
 
 export interface Copying {
-  /** When the first bytes can have begun to flow. */
+  /** The earliest time at which bytes can have arrived. */
   readonly since: number;
   readonly bytes: number;
-  /** About. */
+  /** An estimate. */
   readonly rows: number | undefined;
-  /** What was there when this run began. */
+  /** Bytes that an earlier run had already copied. */
   readonly earlier: { readonly bytes: number; readonly chunks: number };
   readonly chunks: { readonly done: number; readonly of: number } | undefined;
-  /** The last one is the latest news; the others tell how fast it has been of late. */
+  /** The last sample is the newest. The earlier samples show the recent rate. */
   readonly marks: readonly Mark[];
 }
 
 export interface View {
-  /** Tables. */
+  /** Number of tables. */
   readonly total: number;
   readonly finished: number;
-  /** Undefined: before the first, between two, or after the last. */
+  /** Undefined before the first table, between two tables and after the last table. */
   readonly table: string | undefined;
-  /** As the source's planner believes; undefined where only a part of the table is read. */
+  /** The estimate of the source's planner. Undefined if only a part of the table is read. */
   readonly estimatedRows: number | undefined;
   readonly phase: Phase | 'start' | 'retry' | 'end';
   readonly waitsFor: string | undefined;
   readonly since: number;
-  /** Outlives the copy itself, so that the phases after it still say how much there was. */
+  /** Kept after the copy ends, so that later phases still show the amount. */
   readonly copying: Copying | undefined;
 }
 
-/** Undefined before the run and when it has been told to the end. */
+/** Undefined before the run, and after the run is reported. */
 export type Seen = View | undefined;
 
 const LOADS: ReadonlySet<Action> = new Set(['initial', 'reset', 'full-refresh']);
@@ -98,7 +98,7 @@ function moreCopied(
   now: number,
 ): Copying {
   const isFirst = copying.bytes === 0;
-  // What is only about right may be corrected, but nobody wants to see rows go away.
+  // The estimate can become smaller, but the displayed number of rows must not.
   const most = rows === undefined ? copying.rows : Math.max(rows, copying.rows ?? 0);
   return {
     ...copying,
@@ -109,7 +109,7 @@ function moreCopied(
   };
 }
 
-/** One more, and without those that are too old to tell anything, but for one that reaches back. */
+/** Adds a sample and drops samples that are too old. One old sample stays, to measure the rate from. */
 function marksWith(marks: readonly Mark[], latest: Mark): readonly Mark[] {
   const kept = marks.length > 1 && isTooClose(marks) ? marks.slice(0, -1) : marks;
   const reach = latest.at - MARKS_REACH_MS;

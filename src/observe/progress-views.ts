@@ -1,9 +1,9 @@
-/** What the live line tells of several destinations, each of which has tables of its own to tell of: pure. */
+/** Combines the live lines of several destinations into one: pure. */
 import type { RunEvent } from '../events.ts';
 import { labelOf } from '../format.ts';
 import { viewAfter, type Seen, type View } from './progress-view.ts';
 
-/** By the name of the destination; undefined is that of the only one. */
+/** By the name of the destination; undefined for a single destination. */
 export type Views = ReadonlyMap<string | undefined, Seen>;
 
 export function viewsAfter(views: Views, event: RunEvent, now: number): Views {
@@ -17,7 +17,10 @@ export function viewsAfter(views: Views, event: RunEvent, now: number): Views {
   return new Map(views).set(of, viewAfter(views.get(of), event, now));
 }
 
-/** Of the one that is furthest behind: the run is as long as that takes. The tables of all are counted. */
+/**
+ * Shows the destination that is furthest behind, because it determines the duration of the run. Tables are counted
+ * over all destinations.
+ */
 export function shownView(views: Views): Seen {
   const known = [...views].flatMap(([name, view]) => (view ? [{ name, view }] : []));
   const [first] = known.toSorted((a, b) => left(b.view) - left(a.view));

@@ -1,6 +1,6 @@
 /**
- * One live line on a terminal: which table, what is being done, how far it is, how fast. What stays is printed above it.
- * Whoever else prints there calls `clear()` first; the line comes back by itself while there is something to tell.
+ * One live line on a terminal: the table, the phase, the progress and the rate. Permanent lines are printed above it.
+ * Before other code prints to that terminal, it calls `clear()`. The line comes back at the next event.
  */
 import type { Listener, RunEvent } from '../events.ts';
 import type { Redact } from '../redact.ts';
@@ -9,11 +9,11 @@ import { progressLine } from './progress-line.ts';
 import type { Seen } from './progress-view.ts';
 import { shownView, viewsAfter, type Views } from './progress-views.ts';
 
-/** Milliseconds between two drawings while news come in, and while there is nothing but the time to tell. */
+/** Milliseconds between two drawings: while data arrives, and while only the elapsed time changes. */
 const NEWS_EVERY = 200;
 const TIME_EVERY = 1000;
 
-/** From the cursor to the end of the screen: also what a narrower terminal has made of a longer line. */
+/** From the cursor to the end of the screen. This also covers a long line that a narrower terminal has wrapped. */
 const CLEAR_BELOW = '\u001b[J';
 const WITHOUT_WRAPPING = '\u001b[?7l';
 const WRAPPING = '\u001b[?7h';
@@ -21,23 +21,26 @@ const WRAPPING = '\u001b[?7h';
 /** A terminal that can move its cursor. */
 export interface Screen {
   write(text: string): unknown;
-  /** As wide as it is now. */
+  /** The current width. */
   readonly style: Style;
-  /** Returns what ends it. */
+  /** Returns a function that removes the listener. */
   readonly onResize: (redraw: () => void) => () => void;
 }
 
 export interface Progress {
   readonly listener: Listener;
-  /** Erases the line, so that something else can be printed there. */
+  /** Erases the line, so that other output can be printed there. */
   readonly clear: () => void;
-  /** Erases the line for good and leaves these lines, each ended by a newline; those of `above` still come. */
+  /**
+   * Erases the line for good and prints these lines, each ended by a newline. Pending lines of `above` are still
+   * printed.
+   */
   readonly stop: (last?: string) => void;
 }
 
 interface Options {
   readonly redact?: Redact;
-  /** Lines that stay, each ended by a newline; undefined where an event leaves none. */
+  /** Permanent lines for an event, each ended by a newline; undefined if an event has none. */
   readonly above?: (event: RunEvent) => string | undefined;
   /** Milliseconds. */
   readonly clock?: () => number;
@@ -52,20 +55,21 @@ export function createProgress(screen: Screen, options: Options = {}): Progress 
   let views: Views = new Map();
   let view: Seen;
   let isStopped = false;
-  /** What is on the screen; empty where nothing is. */
+  /** The text that is on the screen; empty if there is none. */
   let drawn = '';
   let drawnAt = -Infinity;
   let next: { readonly timer: NodeJS.Timeout; readonly at: number } | undefined;
 
   /**
-   * All in one write, so that nothing flickers. The cursor is left where the line begins: from there it can be erased
-   * whatever becomes of the line when the terminal gets narrower, and nothing has to be undone when we are killed.
+   * Writes everything in one call, so that the line does not flicker. The cursor stays at the start of the line. The
+   * line can be erased from there even if the terminal becomes narrower, and no cleanup is needed if the process is
+   * killed.
    */
   function put(kept: string, line: string): void {
     const live = line === '' ? '' : `${WITHOUT_WRAPPING}${line}${CLEAR_BELOW}${WRAPPING}\r`;
-    // A new line covers the old one, unless something comes between.
+    // A new line covers the old line, unless permanent lines are printed first.
     const cleared = drawn !== '' && (kept !== '' || live === '') ? CLEAR_BELOW : '';
-    // The terminal itself may have written: ^C, for one.
+    // The terminal itself may have printed something, such as ^C.
     const start = drawn === '' && kept === '' && live === '' ? '' : '\r';
     drawn = line;
     drawnAt = clock();
@@ -83,17 +87,20 @@ export function createProgress(screen: Screen, options: Options = {}): Progress 
   function lineNow(): string {
     if (!view) return '';
     const { style } = screen;
-    // One cell is left free: in some terminals the cursor waits behind a full line, in others on the next one.
+    // One cell stays free, because some terminals wrap after a full line.
     return progressLine(view, clock(), { ...style, width: style.width - 1 }, redact);
   }
 
-  /** Lines that stay. The live line stays as well where it has been seen; it does not flash up between quick tables. */
+  /**
+   * Prints permanent lines. The live line comes back only if it was visible, so that it does not flash between quick
+   * tables.
+   */
   function print(kept: string): void {
     put(kept, drawn === '' ? '' : lineNow());
     drawAgain(NEWS_EVERY);
   }
 
-  /** The earliest of what was asked for. */
+  /** The earliest of the requested times. */
   function drawAgain(wait: number): void {
     const at = drawnAt + wait;
     if (!view || (next && next.at <= at)) return;
@@ -116,7 +123,7 @@ export function createProgress(screen: Screen, options: Options = {}): Progress 
         views = viewsAfter(views, event, clock());
         view = shownView(views);
       }
-      // A run that is over in a moment needs no line.
+      // A short run needs no live line.
       if (event.type === 'run-started') drawnAt = clock();
       const kept = above(event);
       if (kept !== undefined) print(kept);
@@ -124,7 +131,7 @@ export function createProgress(screen: Screen, options: Options = {}): Progress 
     },
     clear: () => {
       if (drawn !== '') put('', '');
-      // The line must not come back before the caller has printed.
+      // The live line must not come back before the caller has printed.
       drawAgain(NEWS_EVERY);
     },
     stop: (last = '') => {

@@ -1,25 +1,28 @@
-/** One stream of bytes into several, at the pace of the slowest: nothing is held but what streams hold. */
+/**
+ * Copies one stream of bytes into several streams, at the pace of the slowest. It holds no more than the buffers of
+ * the streams.
+ */
 import { PassThrough, type Readable } from 'node:stream';
 
 export interface Patience {
-  /** How long, in seconds, one that takes nothing may hold up the others. */
+  /** How long, in seconds, a slow receiver may delay the other receivers. */
   readonly seconds: number;
   readonly tooSlow: () => Error;
-  /** Told of each piece, in bytes. */
+  /** Called with the size of each chunk, in bytes. */
   readonly onBytes?: (bytes: number) => void;
 }
 
-/** One receiver's end. It may be destroyed at any time, and the others go on. */
+/** The end of one receiver. It may be destroyed at any time; the other receivers continue. */
 export function newBranch(): PassThrough {
   const branch = new PassThrough();
-  // Whoever reads it hears of it there; nobody may have begun to.
+  // The reader of this branch handles its errors. Before there is a reader, an error must not be unhandled.
   branch.on('error', () => undefined);
   return branch;
 }
 
 /**
- * Resolves when all has been handed to those that are left. What `data` fails with all of them fail with.
- * @throws that error, or one when nobody is left: then `data` was given up in the middle.
+ * Resolves when all remaining receivers have all data. If `data` fails, all receivers fail with the same error.
+ * @throws that error, or an error if no receiver is left; then `data` ends early
  */
 export async function broadcast(
   data: Readable,
@@ -29,7 +32,7 @@ export async function broadcast(
   try {
     for await (const chunk of data as AsyncIterable<Buffer>) {
       const open = branches.filter(({ destroyed }) => !destroyed);
-      if (open.length === 0) throw new Error('nobody receives any more');
+      if (open.length === 0) throw new Error('no receiver is left');
       patience.onBytes?.(chunk.length);
       await Promise.all(open.map((branch) => handOver(branch, chunk, open, patience)));
     }
@@ -40,7 +43,7 @@ export async function broadcast(
   }
 }
 
-/** Resolves when there is room for more, or when nobody will make any. */
+/** Resolves when the branch has room for more, or is destroyed. */
 function handOver(
   branch: PassThrough,
   chunk: Buffer,
@@ -49,7 +52,7 @@ function handOver(
 ): Promise<void> {
   if (branch.write(chunk)) return Promise.resolve();
   return new Promise((resolve) => {
-    // One that is alone holds up nobody.
+    // A single receiver delays no other receiver.
     const isWaitedFor = () => open.some((other) => other !== branch && !other.destroyed);
     const timer = setInterval(() => isWaitedFor() && branch.destroy(tooSlow()), seconds * 1000);
     const done = () => {

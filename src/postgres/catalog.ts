@@ -1,4 +1,4 @@
-/** Catalog rows, checked and in our own words. */
+/** Reads rows of the catalogs and validates them. */
 import type pg from 'pg';
 import { z } from 'zod';
 import { columnSchema, type Column } from '../schema/columns.ts';
@@ -31,7 +31,7 @@ const madeOf = columnSchema.pick({ base: true, typeDetail: true });
 const madeRow = typeUse.extend({ made: madeOf });
 type MadeOf = Readonly<z.infer<typeof madeOf>>;
 
-/** A column whose type is not plain has no `base` yet. */
+/** `base` is missing for a column whose type is not a plain one. */
 const columnRow = columnSchema.extend({ base: columnSchema.shape.base.nullable(), typeUse });
 
 const relationRow = z
@@ -67,10 +67,10 @@ const relationRow = z
     bytes: bytes ?? 0,
   }));
 
-/** Of a table that was dropped while the catalog was read, the functions that tell privileges give NULL. */
+/** If a table is dropped while the catalog is read, the privilege functions return NULL for it. */
 const goneRow = z.union([z.object({ canSelectTable: z.null() }), z.object({ canSelect: z.null() })]);
 
-/** Those of these relations that there are, by `tableKey`. Run it under an empty search_path. */
+/** The existing relations among these, by `tableKey`. Run it with an empty search_path. */
 export async function describeTables(
   client: pg.ClientBase,
   tables: readonly TableName[],
@@ -89,7 +89,7 @@ export async function describeTables(
   const relations = new Map<string, Relation>();
   for (const row of found) {
     const columns = row.columns.map((column) => withType(column, made));
-    // The column has been dropped with its type, between the two statements.
+    // The column was dropped with its type between the two statements.
     if (!columns.every((column) => column !== undefined)) return describeTables(client, tables);
     relations.set(tableKey(row.name), { ...row, columns });
   }
@@ -98,7 +98,7 @@ export async function describeTables(
 
 const keyOf = ({ type, modifier }: TypeUse): string => `${type} ${modifier}`;
 
-/** What these types are made of, by `keyOf`. */
+/** The base types of these types, by `keyOf`. */
 async function describeTypes(
   client: pg.ClientBase,
   uses: readonly TypeUse[],
@@ -125,7 +125,7 @@ function withType(
   return found && { ...rest, ...found };
 }
 
-/** The relations of one schema that have one of these names, by name. */
+/** The relations of one schema with one of these names, by name. */
 export async function describeRelations(
   client: pg.ClientBase,
   schema: string,
@@ -140,7 +140,7 @@ export async function describeRelations(
 
 const nameRow = z.object({ schema: z.string(), table: z.string() });
 
-/** In the order of their names. */
+/** Sorted by name. */
 export async function relationNames(client: pg.ClientBase, schemas: readonly string[]): Promise<TableName[]> {
   const { rows } = await client.query(RELATION_NAMES, [schemas]);
   return z.array(nameRow).parse(rows);
@@ -152,7 +152,7 @@ interface Wanted {
   readonly like: string;
 }
 
-/** Tables that have such a name and are not increp's own. In no order. */
+/** Tables whose name matches, without the tables of increp. Not sorted. */
 export async function findRelations(client: pg.ClientBase, wanted: readonly Wanted[]): Promise<TableName[]> {
   const { rows } = await client.query(FIND_TABLES, [
     wanted.map(({ schema }) => schema),
@@ -173,7 +173,7 @@ const schemaRow = z.object({
 
 export type SchemaAccess = Readonly<z.infer<typeof schemaRow>>;
 
-/** Of each of these schemas, whether it is there or not. */
+/** For each of these schemas, whether it exists or not. */
 export async function describeSchemas(
   client: pg.ClientBase,
   schemas: readonly string[],
@@ -187,7 +187,7 @@ export async function describeSchemas(
   );
   return (schema) => {
     const access = found.get(schema);
-    if (!access) throw new Error(`nobody has looked at schema ${schema}`);
+    if (!access) throw new Error(`schema ${schema} was not described`);
     return access;
   };
 }

@@ -1,4 +1,7 @@
-/** Whether a certificate is for a host. The rules are libpq's, which differ from Node's: docs "34.19.1". */
+/**
+ * Checks whether a certificate is valid for a host. The rules are those of libpq, which differ from Node: docs
+ * "34.19.1".
+ */
 import { isIP } from 'node:net';
 import type { PeerCertificate } from 'node:tls';
 
@@ -7,7 +10,7 @@ interface AlternativeName {
   readonly name: string;
 }
 
-/** The error that the driver ends with when the certificate is not for the host. */
+/** The error of the driver if the certificate is not valid for the host. */
 export function identityError(certificate: PeerCertificate, host: string): Error | undefined {
   if (isFor(certificate, host)) return undefined;
   const names = namesOf(certificate);
@@ -17,7 +20,7 @@ export function identityError(certificate: PeerCertificate, host: string): Error
   });
 }
 
-/** The common name counts where no alternative name is of the host's kind: an address or a name. */
+/** The common name counts only if no alternative name has the kind of the host: an address or a name. */
 function isFor(certificate: PeerCertificate, host: string): boolean {
   const alternatives = alternativeNames(certificate);
   if (alternatives.some((alternative) => isAlternativeFor(alternative, host))) return true;
@@ -31,7 +34,7 @@ function isAlternativeFor({ type, name }: AlternativeName, host: string): boolea
   return type === 'DNS' && matches(name, host);
 }
 
-/** `*.example.com` stands for one label: it is for a.example.com, and neither for example.com nor for a.b.example.com. */
+/** `*.example.com` matches exactly one label: a.example.com, but neither example.com nor a.b.example.com. */
 function matches(pattern: string, host: string): boolean {
   const [wanted, given] = [pattern.toLowerCase(), host.toLowerCase()];
   if (wanted === given) return true;
@@ -41,24 +44,24 @@ function matches(pattern: string, host: string): boolean {
   return label !== '' && !label.includes('.');
 }
 
-/** IPv6 addresses have many spellings. */
+/** An IPv6 address can be written in several forms. */
 const canonical = (address: string): string =>
   isIP(address) === 6 ? new URL(`http://[${address}]`).hostname : address;
 
-/** `DNS:a.example, IP Address:192.0.2.1`; a name with special characters stands in double quotes, as JSON. */
+/** `DNS:a.example, IP Address:192.0.2.1`. A name with special characters is in double quotes, like in JSON. */
 function alternativeNames({ subjectaltname = '' }: PeerCertificate): AlternativeName[] {
   const entries = subjectaltname.matchAll(/([^:,"]+):("(?:[^"\\]|\\.)*"|[^",]*)(?:, |$)/gy);
   return [...entries].map(([, type = '', name = '']) => ({ type, name }));
 }
 
-/** Of several the first one counts. */
+/** If there are several, the first one counts. */
 function commonName({ subject }: PeerCertificate): string | undefined {
-  // The typings know one only.
+  // The type definitions allow one name only.
   const names = subject?.CN as string | readonly string[] | undefined;
   return typeof names === 'string' ? names : names?.[0];
 }
 
-/** For a person: what the certificate is for. */
+/** The names in the certificate, for messages. */
 function namesOf(certificate: PeerCertificate): string[] {
   const alternatives = alternativeNames(certificate).map(({ name }) => name);
   const common = commonName(certificate);

@@ -1,4 +1,4 @@
-/** libpq's channel_binding: the password is proved to nobody but the server at the other end of this TLS connection. */
+/** channel_binding of libpq: the login proves the password only to the server at the end of this TLS connection. */
 import type pg from 'pg';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
@@ -7,9 +7,12 @@ import type { Endpoint } from './endpoint.ts';
 
 interface Binding {
   readonly isWanted: boolean;
-  /** To be called before the client connects. */
+  /** Call it before the client connects. */
   readonly watch: (client: pg.Client) => void;
-  /** Before a password is sent in any form. @throws IncrepError AUTHENTICATION_FAILED where it is required and not offered */
+  /**
+   * Call it before a password is sent in any form. @throws IncrepError AUTHENTICATION_FAILED if channel binding is
+   * required and not offered
+   */
   readonly ensureOffered: () => void;
 }
 
@@ -25,7 +28,7 @@ export function newBinding(
   return {
     isWanted: isEncrypted && (isRequired || channelBinding === 'prefer'),
     watch: (client) => {
-      // Ahead of what answers the server.
+      // This listener must run before the driver answers the server.
       connectionOf(client).prependListener(
         'authenticationSASL',
         ({ mechanisms }: { mechanisms: readonly string[] }) => {
@@ -36,8 +39,8 @@ export function newBinding(
     ensureOffered: () => {
       if (!isRequired || (isEncrypted && isOffered)) return;
       throw new IncrepError('AUTHENTICATION_FAILED', {
-        what: `${side} ${address}: channel_binding=require, and the server does not offer a login with channel binding`,
-        next: 'Nothing was sent that tells the password. Let pg_hba.conf of that server ask for scram-sha-256 over TLS (hostssl), or leave channel_binding out.',
+        what: `${side} ${address}: channel_binding=require, but the server does not offer channel binding`,
+        next: 'The password was not sent. Set scram-sha-256 and hostssl in pg_hba.conf of that server, or remove channel_binding.',
       });
     },
   };

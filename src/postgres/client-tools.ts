@@ -1,4 +1,4 @@
-/** pg_dump and pg_restore as they are on this machine. */
+/** The versions of pg_dump and pg_restore on this machine. */
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 
@@ -10,7 +10,7 @@ export interface ClientTools {
   readonly pgRestore: ToolVersion;
 }
 
-/** @param searchPath as PATH has it */
+/** @param searchPath in the format of PATH */
 export async function findClientTools(searchPath: string): Promise<ClientTools> {
   const [pgDump, pgRestore] = await Promise.all([
     majorVersion('pg_dump', searchPath),
@@ -31,7 +31,7 @@ async function majorVersion(program: string, searchPath: string): Promise<ToolVe
   return failed || version === undefined ? 'missing' : Number(version);
 }
 
-/** Where a program is found; undefined where it is not. */
+/** The path of a program; undefined if it is not found. */
 export async function pathOf(program: string, searchPath: string): Promise<string | undefined> {
   for (const directory of searchPath.split(delimiter)) {
     const path = join(directory, program);

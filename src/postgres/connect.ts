@@ -1,4 +1,4 @@
-/** One connection made, with what that takes, and ended. */
+/** Opens and closes one connection. */
 import { hostname } from 'node:os';
 import pg from 'pg';
 import type { ConnectionSettings } from '../config/settings.ts';
@@ -13,14 +13,14 @@ import { ensureTarget } from './target-session.ts';
 import { isWithoutTls, tlsError } from './tls-errors.ts';
 import { SQLSTATE } from './sqlstate.ts';
 
-/** Says goodbye, which over a dead network would take for ever. */
+/** Closes the connection. On a dead network this would never end, so the socket is destroyed after a time. */
 export async function end(client: pg.Client, timeoutSeconds: number): Promise<void> {
   const tooLate = setTimeout(() => socketOf(client).destroy(), timeoutSeconds * 1000);
   await client.end().catch(() => undefined);
   clearTimeout(tooLate);
 }
 
-/** Shown in pg_stat_activity, by which another run can name the holder of a lock. The server cuts at 63 bytes. */
+/** Shown in pg_stat_activity, so that another run can name the holder of a lock. The server cuts it at 63 bytes. */
 export function programName(pipeline: string, { program = '', suffix = '' } = {}): string {
   const printable = (text: string) => text.replaceAll(/[^\x20-\x7e]/g, '?');
   const words = [
@@ -36,14 +36,17 @@ export function programName(pipeline: string, { program = '', suffix = '' } = {}
     .slice(0, 63);
 }
 
-/** Of SCRAM, as many as the server wants, like libpq: the driver would refuse a login above 100,000. Its types lack the option. */
+/**
+ * Allows as many SCRAM iterations as the server wants, like libpq. The driver refuses more than 100,000 by default.
+ * Its types lack the option.
+ */
 const ANY_ITERATIONS = { scramMaxIterations: 0 };
 
 interface ConnectOptions extends pg.ClientConfig {
   readonly timeoutSeconds: number;
 }
 
-/** @throws IncrepError that says why no connection came about */
+/** @throws IncrepError that says why there is no connection */
 export async function connect(
   settings: ConnectionSettings,
   endpoint: Endpoint,
@@ -60,7 +63,7 @@ export async function connect(
       host: settings.host,
       port: settings.port,
       user: settings.user,
-      // A function, because the driver takes an empty value for a reason to look at the environment.
+      // A function, because the driver replaces an empty value by an environment variable.
       password: () => {
         binding.ensureOffered();
         return settings.password ?? '';
@@ -74,7 +77,7 @@ export async function connect(
       keepAliveInitialDelayMillis: keepAliveIdleSeconds * 1000,
       ...config,
     });
-    // Without a listener a lost idle connection would end the process; the next query reports it.
+    // Without a listener, the loss of an idle connection would end the process. The next query reports it.
     client.on('error', () => undefined);
     const handshake = watchHandshake(client);
     binding.watch(client);
@@ -82,7 +85,7 @@ export async function connect(
     signal?.addEventListener('abort', stop, { once: true });
     try {
       await client.connect();
-      // A server that asked for no password has bound nothing either.
+      // A server that asked for no password has not proved channel binding either.
       binding.ensureOffered();
       markErrors(client, endpoint);
       await ensureTarget(client, settings, endpoint);
@@ -92,7 +95,8 @@ export async function connect(
       signal?.throwIfAborted();
       const aboutTls = ssl === false ? undefined : await tlsError(error, settings);
       failures.push(aboutTls ?? serverError(error, endpoint, true));
-      // As libpq: without TLS only where the handshake failed or the server said no, not where it broke off.
+      // As in libpq: increp tries without TLS only if the handshake failed or the server refused, not if the
+      // connection broke.
       if (handshake.isDone && !(error instanceof pg.DatabaseError)) break;
     } finally {
       signal?.removeEventListener('abort', stop);
@@ -101,7 +105,7 @@ export async function connect(
   throw mostTelling(failures);
 }
 
-/** Of two attempts, with TLS and without: what a server says tells more than a connection that was not made. */
+/** Of two attempts, with TLS and without, the answer of a server says more than a failed connection. */
 function mostTelling(failures: readonly IncrepError[]): Error {
   const answers = failures.filter(({ sqlstate }) => sqlstate !== undefined);
   const chosen =

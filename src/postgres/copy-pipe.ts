@@ -1,4 +1,4 @@
-/** COPY out of one server into the other. Bytes flow; they are never decoded and never held. */
+/** Copies data from one server to another by COPY. The bytes are never decoded and never held. */
 import { Transform, type PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
@@ -12,14 +12,14 @@ import { rowEstimate } from './row-estimate.ts';
 import { serverError } from './server-errors.ts';
 
 export interface Copied {
-  /** As the receiving server counted them. */
+  /** As counted by the receiving server. */
   readonly rows: number;
   readonly bytes: number;
 }
 
 interface Flow {
   readonly format: CopyFormat;
-  /** Called with the bytes so far, and about how many rows they are where that shows. */
+  /** Called with the bytes so far and an estimate of the rows, if there is one. */
   readonly onBytes: (bytes: number, rows: number | undefined) => void;
   readonly signal: AbortSignal | undefined;
 }
@@ -38,23 +38,29 @@ interface Tap {
 
 export interface Outflow {
   readonly data: Readable;
-  /** How many rows that were, once the server has said so and can be asked again: both may come later than the last row. */
+  /**
+   * The number of rows, once the server has reported it and accepts the next statement. Both can come after the last
+   * row.
+   */
   readonly sent: Promise<number>;
 }
 
-/** `text`: COPY ... TO STDOUT, and whatever is to be run after it. */
+/** `text` is COPY ... TO STDOUT, followed by any other statements. */
 export function startCopyOut(client: pg.ClientBase, text: string): Outflow {
   const data = client.query(copyTo(text));
   const { promise: sent, resolve, reject } = Promise.withResolvers<number>();
   data.once('error', reject);
-  // The driver calls it.
+  // The driver calls this method.
   Object.assign(data, { handleReadyForQuery: () => resolve(data.rowCount) });
-  // Whoever reads the data hears of it there.
+  // The reader of the data handles the error.
   sent.catch(() => undefined);
   return { data, sent };
 }
 
-/** A table may have an index or a column over functions of people. The path of before comes back with the last row. */
+/**
+ * A table may have an index or a column with functions of users. With the last row, the previous search_path is set
+ * again.
+ */
 async function begin({ client, endpoint, copyOut }: Tap): Promise<Outflow> {
   const isUsual = typeof copyOut !== 'string';
   try {
@@ -79,7 +85,7 @@ export async function copyBetween(
   return { ...copied, rowsSent: await sent };
 }
 
-/** COPY out of one server to all who receive. `told` resolves when the rows begin to flow. @throws IncrepError */
+/** Copies from one server to all receivers. `told` resolves when the first rows arrive. @throws IncrepError */
 export function copyToAll(
   tap: Tap,
   receivers: readonly PassThrough[],
@@ -90,12 +96,12 @@ export function copyToAll(
   return { told: begun.then(({ sent }) => ({ rows: sent })), sending };
 }
 
-/** In an object, because a promise that another one resolves to is waited for. */
+/** An object, because a promise that resolves to a promise would wait for it. */
 export interface RowsSent {
   readonly rows: Promise<number>;
 }
 
-/** A stream of COPY data into a server. @throws IncrepError, or what `data` itself failed with */
+/** Sends a stream of COPY data to a server. @throws IncrepError, or the error of `data` itself */
 export async function copyInto(
   data: Readable,
   { client, endpoint, copyIn }: Sink,
@@ -108,7 +114,7 @@ export async function copyInto(
   try {
     await pipeline(data, meter.stream, into, { ...(flow.signal && { signal: flow.signal }) });
   } catch (error) {
-    // Whoever aborted has said why; what the streams make of it depends on which of them hears of it first.
+    // The abort reason comes first, because the error of a stream depends on which stream notices the abort first.
     flow.signal?.throwIfAborted();
     if (error instanceof Error && error.cause instanceof IncrepError) throw error.cause;
     throw error === refusal ? serverError(error, endpoint) : error;

@@ -1,4 +1,7 @@
-/** One side: its settings, who it is, and at most one connection, opened when needed and lent to one borrower. */
+/**
+ * One side: its settings, its identity and at most one connection, which is opened when needed and used by one caller
+ * at a time.
+ */
 import type pg from 'pg';
 import { z } from 'zod';
 import type { ConnectionSettings } from '../config/settings.ts';
@@ -35,21 +38,23 @@ interface DatabaseOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A transaction of ours, which takes no more messages than it must: over a slow network they are the cost. */
+/**
+ * A transaction of increp. It sends as few messages as possible, because each round trip counts on a slow network.
+ */
 export interface Transaction {
-  /** To the statements that went with BEGIN, one each. */
+  /** The answers to the statements that were sent with BEGIN, one each. */
   readonly answers: readonly pg.QueryResult[];
-  /** Sends a statement without parameters with COMMIT. */
+  /** Sends a statement without parameters together with COMMIT. */
   readonly lastly: (statement: string) => void;
 }
 
-/** What goes with BEGIN. */
+/** Statements that are sent with BEGIN. */
 interface Around {
-  /** Whatever has to come before the snapshot stands in front. */
+  /** Statements that must run before the snapshot is taken. */
   readonly first: readonly Statement[];
-  /** Shows others that the session only reads. */
+  /** Shows other sessions that this session only reads. */
   readonly mark: readonly string[];
-  /** In front of the COMMIT. */
+  /** Statements that run directly before COMMIT. */
   readonly last?: readonly string[];
 }
 
@@ -64,9 +69,9 @@ export class Database implements AsyncDisposable {
   readonly #stallTimeoutSeconds: number;
   readonly #timing: Timing;
   readonly #signal: AbortSignal | undefined;
-  /** The backend of the transaction that is open. */
+  /** The backend of the open transaction. */
   #pid: number | undefined;
-  /** The backend of a connection that broke; it may not know yet, and holds its locks until it does. */
+  /** The backend of a broken connection. It may not have noticed yet, and holds its locks until then. */
   #orphan: number | undefined;
   #client: pg.Client | undefined;
   #opening: Promise<pg.Client> | undefined;
@@ -82,13 +87,13 @@ export class Database implements AsyncDisposable {
     this.#stallTimeoutSeconds = stallTimeoutSeconds;
     this.#timing = timing;
     this.#signal = signal;
-    // A statement in progress ends with its connection; the server rolls back.
+    // A running statement ends with its connection, and the server rolls back.
     signal?.addEventListener('abort', () => this.discard(), { once: true });
   }
 
   /**
-   * Lends the connection. If the borrower fails it is closed, never rolled back: after a failed COPY it may not
-   * answer any more. @throws IncrepError
+   * Lends the connection to a caller. If the caller fails, the connection is closed and not rolled back, because it
+   * may not answer after a failed COPY. @throws IncrepError
    */
   async withClient<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
     this.#signal?.throwIfAborted();
@@ -100,7 +105,8 @@ export class Database implements AsyncDisposable {
     } catch (error) {
       this.discard();
       this.#signal?.throwIfAborted();
-      // It crossed our first statement, which was not looked at: only a session without a transaction is ended so.
+      // The server ended the session before it read our first statement. It ends only sessions without a transaction
+      // in this way.
       if (isReused && codeOf(error) === SQLSTATE.idleSessionTimeout) return await this.withClient(work);
       throw serverError(error, this.endpoint);
     }
@@ -112,7 +118,7 @@ export class Database implements AsyncDisposable {
     try {
       const client = await this.#opening;
       this.#client = client;
-      // Ended while idle, by idle_session_timeout or a restart: the next borrower gets another one.
+      // The connection was closed while idle, by idle_session_timeout or a restart. The next caller gets a new one.
       client.once('end', () => {
         if (this.#client === client) this.discard();
       });
@@ -133,7 +139,7 @@ export class Database implements AsyncDisposable {
   async #endOrphan(client: pg.Client): Promise<void> {
     const orphan = this.#orphan;
     this.#orphan = undefined;
-    // If this fails the next statement will say why.
+    // If this fails, the next statement reports why.
     if (orphan !== undefined)
       await client.query(END_BACKEND, [orphan, this.#applicationName]).catch(() => undefined);
   }
@@ -148,7 +154,7 @@ export class Database implements AsyncDisposable {
     });
   }
 
-  /** The same for a session of another program that works for us, under a name of its own. */
+  /** The same for a session of another program that works for increp, with an application name of its own. */
   watchProgram(
     applicationName: string,
     flow: { moved: () => number; isServersTurn: () => boolean; giveUp: (error: IncrepError) => void },
@@ -174,8 +180,8 @@ export class Database implements AsyncDisposable {
 
   #silent(found: string): IncrepError {
     return new IncrepError('CONNECTION_LOST', {
-      what: `${this.endpoint.side} ${this.endpoint.address}: nothing was heard for ${formatDuration(this.#stallTimeoutSeconds)}, and ${found}`,
-      next: 'Look at that server, the network and what is in between, such as a firewall that forgets connections; then run increp again.',
+      what: `${this.endpoint.side} ${this.endpoint.address}: no data for ${formatDuration(this.#stallTimeoutSeconds)}, and ${found}`,
+      next: 'Check that server, the network and firewalls that drop idle connections. Then run increp again.',
     });
   }
 
@@ -187,7 +193,7 @@ export class Database implements AsyncDisposable {
     return identity;
   }
 
-  /** Statements without parameters in one message, each seeing what is committed when it starts. */
+  /** Sends statements without parameters in one message. Each sees the data that is committed when it starts. */
   async readAtOnce(statements: readonly Statement[]): Promise<pg.QueryResult[]> {
     const identity = await this.identity();
     const begin = [beginReading(identity, this.#timing.lockTimeout), ...markOf(identity)];
@@ -198,7 +204,7 @@ export class Database implements AsyncDisposable {
     });
   }
 
-  /** The same. If one of them is refused, each is sent by itself, and has its answer or its error. */
+  /** The same. If one statement is refused, each is sent separately and has its own answer or error. */
   async readEach(statements: readonly Statement[]): Promise<(pg.QueryResult | IncrepError)[]> {
     try {
       return await this.readAtOnce(statements);
@@ -212,14 +218,14 @@ export class Database implements AsyncDisposable {
     return answers;
   }
 
-  /** Statements that each see what is committed when they start. */
+  /** Each statement sees the data that is committed when it starts. */
   async withReading<T>(read: Work<T>): Promise<T> {
     const identity = await this.identity();
     const begin = beginReading(identity, this.#timing.lockTimeout);
     return this.#withTransaction(begin, { first: [], mark: markOf(identity) }, read);
   }
 
-  /** One view of the whole database, taken by the first of these statements that needs one; LOCK TABLE does not. */
+  /** One view of the whole database. The first statement that needs a snapshot takes it; LOCK TABLE does not. */
   async withSnapshot<T>(first: readonly Statement[], read: Work<T>): Promise<T> {
     const identity = await this.identity();
     const begin = beginSnapshot(identity, this.#timing.lockTimeout);
@@ -229,10 +235,10 @@ export class Database implements AsyncDisposable {
   async withWriting<T>(first: readonly Statement[], write: Work<T>): Promise<T> {
     const begin = beginWriting(await this.identity(), this.#timing.lockTimeout);
     try {
-      // Triggers that were deferred until then are people's, too.
+      // Deferred triggers run at COMMIT, and they may be triggers of users.
       return await this.#withTransaction(begin, { first, mark: [], last: [TO_USUAL_PATH] }, write);
     } catch (error) {
-      throw await namingEventTrigger(error, async (look) => (await this.readAtOnce([look]))[0]);
+      throw await namingEventTrigger(error, async (query) => (await this.readAtOnce([query]))[0]);
     }
   }
 
@@ -257,19 +263,19 @@ export class Database implements AsyncDisposable {
     });
   }
 
-  /** Closes at once, whatever is going on. */
+  /** Closes the connection at once, even during a statement. */
   discard(): void {
     const client = this.#client;
     this.#client = undefined;
     if (client) this.#orphan = this.#pid ?? backendOf(client);
     this.#pid = undefined;
-    // The next connection may find another server: a restart, a failover.
+    // After a restart or a failover, the next connection may reach another server.
     this.#identity = undefined;
     if (client) socketOf(client).destroy();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Whoever waited for this connection may have been given up because the other side failed.
+    // The caller that waits for this connection may have been aborted because the other side failed.
     const client = this.#client ?? (await this.#opening?.catch(() => undefined));
     this.#client = undefined;
     if (client) await end(client, this.#timing.closeTimeout);

@@ -1,4 +1,4 @@
-/** What people have put on a destination table and built on top of it, as its catalog tells. */
+/** Reads the dependent objects of a destination table from its catalog. */
 import type pg from 'pg';
 import { z } from 'zod';
 import {
@@ -48,7 +48,7 @@ const itemRow = z.object({
 
 const indexRow = z.object({ name: z.string(), head: z.string(), definition: z.string(), columns: names });
 
-/** `ownIndex` is the one that we made for the merge key. Run it under an empty search_path. */
+/** `ownIndex` is the index that increp created for the unique key. Run it with an empty search_path. */
 export async function describeDependentObjects(
   client: pg.ClientBase,
   oid: string,
@@ -74,7 +74,7 @@ export async function describeDependentObjects(
   };
 }
 
-/** Null for PUBLIC. */
+/** Null means PUBLIC. */
 export async function grantedByDefault(
   client: pg.ClientBase,
   { schema, table }: BuiltRelation['name'],

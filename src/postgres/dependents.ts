@@ -1,29 +1,29 @@
-/** What hangs on destination tables. */
+/** The dependent objects of destination tables. */
 import { z } from 'zod';
 import { DESCRIBE_DEPENDENTS } from '../sql/dependents.ts';
 import type { Database } from './database.ts';
 
 const dependentRow = z.object({
-  /** Oid of the table that it hangs on. */
+  /** Oid of the table that it depends on. */
   table: z.string(),
   kind: z.enum(['view', 'materialized view', 'foreign key', 'trigger', 'policy', 'function', 'other']),
-  /** As one would type it; a phrase where the kind is "other". */
+  /** The name in SQL; a phrase if the kind is "other". */
   name: z.string(),
   /** The other table that it belongs to. */
   of: z.string().nullable(),
-  /** Whose rights it takes to move it; null where it takes none. */
+  /** The owner whose rights a change of the object needs; null if it needs none. */
   owner: z.string().nullable(),
   isOurs: z.boolean(),
   isOwnerSuper: z.boolean(),
-  /** Columns of the table that it uses by itself. */
+  /** The columns of the table that it uses directly. */
   columns: z.array(z.string()),
-  /** False: it stays with the table that it was made on. */
+  /** False if it cannot be moved to another table. */
   canMove: z.boolean(),
 });
 
 export type Dependent = Readonly<z.infer<typeof dependentRow>>;
 
-/** By the oid of the table; all tables in one query, which waits for nobody. */
+/** By the oid of the table. One query for all tables, without waiting for a lock. */
 export async function describeDependents(
   destination: Database,
   oids: readonly string[],

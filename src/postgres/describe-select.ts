@@ -1,10 +1,10 @@
-/** The columns that a SELECT gives, as the server says: nothing is read. */
+/** Asks the server for the columns of a SELECT. No rows are read. */
 import pg from 'pg';
 import { z } from 'zod';
 import { columnSchema, type Column } from '../schema/columns.ts';
 import { DESCRIBE_COLUMNS } from '../sql/catalog.ts';
 
-/** A type as the server's protocol names it; a domain shows as what it is made of. */
+/** A type as the protocol names it. A domain appears as its base type. */
 export interface TypeUse {
   /** oid */
   readonly type: number;
@@ -15,7 +15,7 @@ export interface Field extends TypeUse {
   readonly name: string;
 }
 
-/** Why a statement means nothing to the server. */
+/** Why the server cannot evaluate the statement. */
 export interface SqlRefusal {
   readonly sqlstate: string;
   readonly message: string;
@@ -29,8 +29,8 @@ interface ExtendedQuery extends pg.QueryConfig {
 }
 
 /**
- * By the extended protocol, which takes one statement and no more. @throws what pg throws, where it is not the
- * statement's fault
+ * Uses the extended protocol, which accepts exactly one statement. @throws the error of pg if the statement is not
+ * its cause
  */
 export async function describeSelect(
   client: pg.ClientBase,
@@ -52,8 +52,8 @@ export async function describeSelect(
 }
 
 /**
- * Classes of SQLSTATE: features, cardinality, values, a read-only transaction, names and syntax, limits of statements, errors
- * of functions.
+ * Classes of SQLSTATE: features, cardinality, values, a read-only transaction, names and syntax, limits of
+ * statements, errors of functions.
  */
 const OF_STATEMENT = /^(0A|21|22|25006|2F|38|39|3F|42|54|P0)/;
 
@@ -80,12 +80,14 @@ const describedRow = z.object({
 
 interface DescribedFields {
   readonly columns: readonly Column[];
-  /** Places, from 1, of those whose type no column of a table can have: `record`, `void`. */
+  /** Positions, from 1, of columns whose type no table can have: `record`, `void`. */
   readonly withoutType: readonly number[];
   readonly functions: readonly ChangingFunction[];
 }
 
-/** What the catalog knows of those types, and which of those functions may give something else for the same values. */
+/**
+ * The types of these columns from the catalog, and the functions that may return another result for the same values.
+ */
 export async function describeFields(
   client: pg.ClientBase,
   fields: readonly Field[],

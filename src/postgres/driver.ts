@@ -1,16 +1,16 @@
-/** What the driver knows and its typings leave out. */
+/** Parts of the driver that its type definitions leave out. */
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { Readable, Writable } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type pg from 'pg';
 
-/** It tells of each message of the server. */
+/** It emits an event for each message of the server. */
 type Connection = EventEmitter & { readonly stream: Socket };
 
 interface Internals {
   readonly connection: Connection;
-  /** False from the sending of a statement to the end of its answer. */
+  /** False while a statement is running. */
   readonly readyForQuery: boolean;
   readonly processID: number | null;
   ['_getActiveQuery'](): unknown;
@@ -25,25 +25,25 @@ export const socketOf = (client: pg.ClientBase): Socket => connectionOf(client).
 export const backendOf = (client: pg.ClientBase): number => internals(client).processID ?? 0;
 
 export interface Encryption {
-  /** As in "TLSv1.3". */
+  /** For example "TLSv1.3". */
   readonly protocol: string;
   readonly cipher: string;
 }
 
-/** Of our own connection, to a pooler too; undefined where it is not encrypted. */
+/** The encryption of this connection, also if a pooler is in between; undefined if there is none. */
 export function encryptionOf(client: pg.ClientBase): Encryption | undefined {
   const socket = socketOf(client);
   if (!(socket instanceof TLSSocket)) return undefined;
   return { protocol: socket.getProtocol() ?? 'TLS', cipher: socket.getCipher().standardName };
 }
 
-/** Grows with every byte that has left us or reached us. */
+/** Grows with every byte that is sent or received. */
 export function bytesMoved(client: pg.ClientBase): number {
   const socket = socketOf(client);
   return socket.bytesRead + socket.bytesWritten - socket.writableLength;
 }
 
-/** Whether the next move is the server's: an answer, rows that we would take, room for rows that we have. */
+/** Whether increp waits for the server: for an answer, for rows, or for room for rows. */
 export function isServersTurn(client: pg.ClientBase): boolean {
   if (internals(client).readyForQuery) return false;
   const query = internals(client)['_getActiveQuery']();
@@ -52,5 +52,5 @@ export function isServersTurn(client: pg.ClientBase): boolean {
   return true;
 }
 
-/** A stream that is full waits for its reader, and not for where its data comes from. */
+/** A stream with a full buffer waits for its reader, not for its source. */
 export const wantsMore = (stream: Readable): boolean => stream.readableLength < stream.readableHighWaterMark;

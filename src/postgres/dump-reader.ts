@@ -1,15 +1,15 @@
 /**
- * The one COPY block in pg_restore's output. A dump is data to us, never a program: nothing of it is executed,
- * and its header has to name the table that was asked for.
+ * Reads the one COPY block in the output of pg_restore. A dump is data, never a program: none of it is executed, and
+ * its header must name the requested table.
  */
 import { Readable } from 'node:stream';
 import { IncrepError } from '../errors.ts';
 import { printName, type TableName } from '../schema/names.ts';
 
 export interface CopyBlock {
-  /** In the order of the rows' fields. */
+  /** In the order of the fields of a row. */
   readonly columns: readonly string[];
-  /** COPY text, without the end mark. */
+  /** COPY text without the end marker. */
   readonly rows: Readable;
 }
 
@@ -19,16 +19,16 @@ const HEADER = new RegExp(
   'm',
 );
 const END = Buffer.from('\n\\.\n');
-/** SET statements and comments come before the header; more than this is no dump of one table. */
+/** SET statements and comments precede the header. A longer preamble is not a dump of one table. */
 const MAX_HEADER_BYTES = 4_000_000;
 
-/** @throws IncrepError DUMP_FAILED when there is no complete block of that table */
+/** @throws IncrepError DUMP_FAILED if there is no complete block of that table */
 export async function readCopyBlock(output: Readable, table: TableName): Promise<CopyBlock> {
   const chunks: AsyncIterator<Buffer> = output[Symbol.asyncIterator]();
   let seen = Buffer.alloc(0);
   for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
     seen = Buffer.concat([seen, next.value]);
-    // latin1 keeps one character a byte, so that a match's length is its length in bytes.
+    // In latin1, each character is one byte, so the length of a match is its length in bytes.
     const match = HEADER.exec(seen.toString('latin1'));
     if (match)
       return {
@@ -37,13 +37,13 @@ export async function readCopyBlock(output: Readable, table: TableName): Promise
       };
     if (seen.length > MAX_HEADER_BYTES) break;
   }
-  throw broken(table, 'has no COPY block');
+  throw broken(table, 'contains no COPY block');
 }
 
 function columnsOf(match: RegExpExecArray, table: TableName): string[] {
   const [, schema = '', name = '', columns = ''] = match;
   if (unquote(schema) !== table.schema || unquote(name) !== table.table)
-    throw broken(table, 'holds another table');
+    throw broken(table, 'contains another table');
   return (columns.match(new RegExp(NAME, 'g')) ?? []).map(unquote);
 }
 
@@ -52,9 +52,9 @@ function unquote(name: string): string {
   return text.startsWith('"') ? text.slice(1, -1).replaceAll('""', '"') : text;
 }
 
-/** Everything up to the line that holds only the end mark, which may lie across two chunks. */
+/** Everything up to the line that contains only the end marker. The marker may be split across two chunks. */
 async function* rowsOf(first: Buffer, rest: AsyncIterator<Buffer>, table: TableName): AsyncGenerator<Buffer> {
-  // A line break in front lets an empty block end like any other; it is taken off again below.
+  // With a line break before it, an empty block ends like any other. The line break is removed below.
   let held = Buffer.concat([Buffer.from('\n'), first]);
   let isStart = true;
   for (;;) {
@@ -71,7 +71,7 @@ async function* rowsOf(first: Buffer, rest: AsyncIterator<Buffer>, table: TableN
   }
 }
 
-/** What follows the block is read, so that pg_restore can end, and thrown away. */
+/** Reads and discards the rest, so that pg_restore can end. */
 async function drain(rest: AsyncIterator<Buffer>): Promise<void> {
   let next = await rest.next();
   while (next.done !== true) next = await rest.next();
@@ -80,5 +80,5 @@ async function drain(rest: AsyncIterator<Buffer>): Promise<void> {
 const broken = (table: TableName, why: string): IncrepError =>
   new IncrepError('DUMP_FAILED', {
     what: `the dump of ${printName(table)} ${why}`,
-    next: 'Try initial_load: "copy" for this table, which does not need pg_dump.',
+    next: 'Set "initial_load" to "copy" for this table. It does not need pg_dump.',
   });

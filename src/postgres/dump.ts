@@ -1,4 +1,4 @@
-/** One table's rows through pg_dump and pg_restore, on a snapshot of ours. */
+/** Reads the rows of one table through pg_dump and pg_restore, in a snapshot of increp. */
 import type { ConnectionSettings } from '../config/settings.ts';
 import { IncrepError, type ErrorCode } from '../errors.ts';
 import { printName, type TableName } from '../schema/names.ts';
@@ -11,25 +11,27 @@ import { libpqTls } from './tls.ts';
 export interface DumpRequest {
   readonly connection: ConnectionSettings;
   readonly table: TableName;
-  /** pg_export_snapshot() of a transaction that stays open meanwhile. */
+  /** The snapshot of pg_export_snapshot(), in a transaction that stays open. */
   readonly snapshot: string;
-  /** Left out: reading them needs a privilege that SELECT on the table does not give. */
+  /** These are excluded, because reading them needs more privileges than SELECT on the table. */
   readonly sequences: readonly TableName[];
   readonly lockTimeoutSeconds: number;
-  /** Where pg_dump and pg_restore are, as PATH has it. */
+  /** The search path for pg_dump and pg_restore, in the format of PATH. */
   readonly searchPath: string;
   /** How long they may take to stop before they are killed. */
   readonly killDelaySeconds: number;
-  /** For PGOPTIONS: what is set on the role must trouble this session no more than ours. */
+  /** For PGOPTIONS. Settings of the role must not affect this session more than the sessions of increp. */
   readonly options: string;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
   readonly signal: AbortSignal | undefined;
 }
 
-/** Gives `use` the rows as COPY text. Both children have ended when this returns. @throws IncrepError DUMP_FAILED */
+/**
+ * Passes the rows as COPY text to `use`. Both children have ended when this returns. @throws IncrepError DUMP_FAILED
+ */
 export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) => Promise<T>): Promise<T> {
-  // A tenth of a second that only a dump is worth.
+  // Loading execa takes a tenth of a second, so it is loaded only for a dump.
   const { execa } = await import('execa');
   return withPassfile(request.connection.password, async ({ directory, path, forget }) => {
     const environment = {
@@ -43,23 +45,24 @@ export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) 
       ['--data-only', '--file=-'],
       childOptions({ PATH: request.searchPath }, request),
     );
-    // The end of the pipe itself: what goes from one to the other does not pass through us.
+    // The pipe connects the children directly. The data of the dump does not pass through increp.
     const dump = execa('pg_dump', dumpArguments(request), {
       ...childOptions(environment, request),
       stdout: restore.stdin,
     });
-    // Else pg_restore would wait for what we have to say.
+    // With an open stdin, pg_restore would wait for input.
     restore.stdin.destroy();
     try {
       const block = await readCopyBlock(restore.stdout, request.table);
-      // pg_dump has its one connection.
+      // pg_dump has one connection.
       await forget();
       const result = await use(block);
       throwIfFailed(request, [await dump, await restore]);
       return result;
     } catch (error) {
       if (!(error instanceof IncrepError) || error.code !== 'DUMP_FAILED') throw error;
-      // A child that broke off says why when it has ended. Nobody reads on, so one that goes on ends as well.
+      // A failed child reports the reason when it ends. The rows are not read any further, so the other child ends
+      // too.
       restore.stdout.destroy();
       throwIfFailed(
         request,
@@ -67,7 +70,7 @@ export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) 
       );
       throw error;
     } finally {
-      // What nobody reads any more would never end, and neither would the wait below.
+      // A child without a reader would never end, and the wait below would not either.
       restore.stdout.destroy();
       [dump, restore].forEach((child) => child.kill());
       await Promise.all([dump, restore]);
@@ -75,12 +78,12 @@ export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) 
   });
 }
 
-/** @throws IncrepError with what the children wrote to stderr, the one that failed first in front */
+/** @throws IncrepError with the stderr of the children, the one that failed first at the beginning */
 function throwIfFailed({ table, connection, signal }: DumpRequest, children: readonly Ended[]): void {
   signal?.throwIfAborted();
-  // Not what execa calls failed: that the one end of the pipe was let go is no failure.
+  // `failed` of execa does not work here, because it also counts a pipe that was closed early.
   const failed = children.filter(({ exitCode }) => exitCode !== 0);
-  // Who could not write any more, or got nothing to read, is the victim of the other.
+  // A child that could not write, or had nothing to read, failed because of the other child.
   const causes = failed.filter((child) => !isVictim(child) && !isStarved(child));
   const culprits = causes.length > 0 ? causes : failed;
   const [first] = culprits;
@@ -88,12 +91,12 @@ function throwIfFailed({ table, connection, signal }: DumpRequest, children: rea
   const said = culprits.map((child) => `${nameOf(child)} ${howItEnded(child)}`).join('; ');
   throw new IncrepError(codeOf(culprits.map(({ stderr }) => stderr).join('\n')), {
     what: `dumping ${printName(table)} from the ${connection.side} ${connection.host}:${connection.port}/${connection.database}: ${said}`,
-    next: 'Mend what it says, or set initial_load: "copy" for this table, which does not need pg_dump.',
+    next: 'Fix the reported problem. Or set "initial_load" to "copy" for this table, which does not need pg_dump.',
     cause: first.cause,
   });
 }
 
-/** libpq's words. They are not translated, because the children are given no locale. */
+/** Messages of libpq. They are not translated, because the children run without a locale. */
 const CONNECTION_LOSS =
   /server closed the connection|could not (receive data from|send data to) server|terminating connection|no connection to the server|Connection (refused|reset|timed out)/i;
 
@@ -141,7 +144,7 @@ const childOptions = (
     ...(signal && { cancelSignal: signal }),
   }) as const;
 
-/** `home` is empty but for the passfile. */
+/** `home` is empty except for the passfile. */
 export function libpqEnvironment(
   connection: ConnectionSettings,
   home: string,
@@ -165,7 +168,7 @@ export function libpqEnvironment(
   };
 }
 
-/** `--table` takes a pattern; what stands in double quotes there is taken as it is. */
+/** `--table` takes a pattern. A name in double quotes is taken literally. */
 const dumpArguments = ({ table, snapshot, sequences, lockTimeoutSeconds }: DumpRequest): string[] => [
   '--format=custom',
   '--compress=0',

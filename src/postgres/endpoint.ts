@@ -1,4 +1,7 @@
-/** Where an error came from: one transaction is open within the other, so that the inner one sees the errors of both. */
+/**
+ * The origin of an error. One transaction is open inside the other, so the inner one also sees the errors of the
+ * outer one.
+ */
 import type pg from 'pg';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { shellWord } from '../shell-word.ts';
@@ -10,7 +13,7 @@ export interface Endpoint {
   /** host:port/database, without credentials. */
   readonly address: string;
   readonly role: string;
-  /** Options of psql and its relatives, as a shell takes them: the server alone, and with role and database. */
+  /** Options of psql and similar programs, quoted for a shell: for the server alone, and with role and database. */
   readonly door: string;
   readonly login: string;
 }
@@ -28,11 +31,14 @@ export function endpointFor({ side, host, port, user, database }: Login): Endpoi
 
 const places = new WeakMap<Error, Endpoint>();
 
-/** Undefined where it is no answer to a statement. */
+/** Undefined if the error is not the answer to a statement. */
 export const endpointOf = (thrown: unknown): Endpoint | undefined =>
   thrown instanceof Error ? places.get(thrown) : undefined;
 
-/** What its statements fail with is known by its place from then on. Streams of COPY are looked after by whoever reads them. */
+/**
+ * Marks every error of the client's statements with its endpoint. COPY streams are handled by the code that reads
+ * them.
+ */
 export function markErrors(client: pg.Client, endpoint: Endpoint): void {
   const query = client.query.bind(client) as (...request: readonly unknown[]) => unknown;
   const mark = (error: unknown) => void (error instanceof Error && places.set(error, endpoint));

@@ -1,4 +1,7 @@
-/** An event trigger that made a statement of ours fail: the server names only its function, and that only in passing. */
+/**
+ * Explains errors of event triggers. The server mentions only the function of the trigger, in the context of the
+ * error.
+ */
 import pg from 'pg';
 import { z } from 'zod';
 import { IncrepError, reworded } from '../errors.ts';
@@ -10,12 +13,12 @@ const foundRow = z.object({ name: z.string(), function: z.string() });
 
 type Ask = (statement: string) => Promise<pg.QueryResult | undefined>;
 
-/** The error as it is, where no event trigger is behind it. `ask` looks at the server over another transaction. */
+/** Returns the error unchanged if no event trigger caused it. `ask` queries the server in another transaction. */
 export async function namingEventTrigger(thrown: unknown, ask: Ask): Promise<unknown> {
   if (!(thrown instanceof IncrepError) || !(thrown.cause instanceof pg.DatabaseError)) return thrown;
   const functions = functionsIn(thrown.cause.where ?? '');
   if (functions.length === 0) return thrown;
-  // Whatever is wrong with the server now, the first error is the one that matters.
+  // If this query fails too, the first error is more important.
   const answer = await ask(eventTriggersCalling(functions)).catch(() => undefined);
   const { data: found } = foundRow.safeParse(answer?.rows[0]);
   if (!found) return thrown;
@@ -24,12 +27,12 @@ export async function namingEventTrigger(thrown: unknown, ask: Ask): Promise<unk
     : '';
   return reworded(thrown, {
     what: `the event trigger ${ident(found.name)} failed: ${thrown.message}`,
-    next: `Correct the function ${found.function}, or drop the event trigger: DROP EVENT TRIGGER ${ident(found.name)}.${path}`,
+    next: `Fix the function ${found.function}, or drop the event trigger: DROP EVENT TRIGGER ${ident(found.name)}.${path}`,
     cause: thrown.cause,
   });
 }
 
-/** Names, without their schemas, of the functions that a context of an error shows. */
+/** The names, without schemas, of the functions in the context of an error. */
 const functionsIn = (where: string): string[] => [
   ...new Set([...where.matchAll(/function (?:"?\w+"?\.)?"?(\w+)"?\(/g)].flatMap(([, name]) => name ?? [])),
 ];

@@ -1,13 +1,13 @@
-/** How far TLS came in one connection of the driver. */
+/** The progress of TLS in one connection of the driver. */
 import type pg from 'pg';
 import { connectionOf } from './driver.ts';
 
 interface Handshake {
-  /** From here on the server, not the handshake, decides. */
+  /** From here on, the server decides and not the handshake. */
   readonly isDone: boolean;
 }
 
-/** To be called before the client connects. */
+/** Call it before the client connects. */
 export function watchHandshake(client: pg.Client): Handshake {
   const connection = connectionOf(client);
   let isDone = false;

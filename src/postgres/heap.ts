@@ -1,4 +1,4 @@
-/** The pages of a table at the source, and whether they are still where they were. */
+/** The pages of a table at the source, and whether its rows are still in the same files. */
 import type pg from 'pg';
 import { z } from 'zod';
 import type { Heap } from '../schema/heap.ts';
@@ -20,7 +20,7 @@ const heapRow = z.object({
 
 export async function describeHeap(client: pg.ClientBase, oid: string): Promise<Heap> {
   const { leaves, ...heap } = heapRow.parse((await client.query(DESCRIBE_HEAP, [oid])).rows[0]);
-  // Dropped between the catalog and the look at its file.
+  // The table was dropped after the catalog was read.
   const isThere = leaves.filter(({ filenode }) => filenode !== null);
   return {
     ...heap,
@@ -34,13 +34,13 @@ export async function describeHeap(client: pg.ClientBase, oid: string): Promise<
   };
 }
 
-/** Bytes of its rows, with what is stored out of line. */
+/** Bytes of its rows, including TOAST. */
 export async function measureTable(client: pg.ClientBase, oid: string): Promise<number> {
   const { rows } = await client.query(TABLE_SIZE, [oid]);
   return z.object({ bytes: z.number() }).parse(rows[0]).bytes;
 }
 
-/** The names of those whose rows have been written anew somewhere else: TRUNCATE, VACUUM FULL, CLUSTER, REFRESH. */
+/** The names of tables whose rows were rewritten into another file: by TRUNCATE, VACUUM FULL, CLUSTER or REFRESH. */
 export async function rewrittenLeaves(
   client: pg.ClientBase,
   leaves: readonly { readonly oid: string; readonly filenode: string }[],

@@ -1,4 +1,4 @@
-/** Which server answers, and what that means for a session; and the first words of one. */
+/** The identity of a server, the session settings that follow from it, and the first message of a session. */
 import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../errors.ts';
@@ -17,17 +17,17 @@ const identitySchema = z.object({
   isStandby: z.boolean(),
   timeZone: z.string(),
   encoding: z.string(),
-  /** What a transaction is that does not say otherwise: set by people, or by a hoster whose disk is full. */
+  /** The default of a transaction. An administrator sets it, or a hosting provider whose disk is full. */
   isReadOnly: z.boolean(),
   backendPid: z.number(),
-  /** Whether a session may show that it only reads (sql/reader-mark.ts). */
+  /** Whether a session may mark itself as reading only (sql/reader-mark.ts). */
   canMark: z.boolean(),
   canReadControl: z.boolean(),
 });
 interface Connected {
-  /** A pooler or proxy answers in the server's place, so a session may be another one in the next transaction. */
+  /** If a pooler or proxy answers, the next transaction may use another session. */
   readonly isPooled: boolean;
-  /** Whether the server has a WAL that it shows. */
+  /** Whether the server shows the position of its WAL. */
   readonly showsWal: boolean;
 }
 
@@ -44,7 +44,7 @@ export async function readIdentity(client: pg.Client): Promise<ServerIdentity> {
   return { ...identity, isPooled, ...(await readLife(client, identity)) };
 }
 
-/** Within the transaction, and ends it. */
+/** Runs inside the transaction, and ends it. */
 async function readLife(
   client: pg.Client,
   { canReadControl }: Pick<ServerIdentity, 'canReadControl'>,
@@ -56,7 +56,7 @@ async function readLife(
     );
     return { ...lifeOf(ended), showsWal: true };
   } catch (error) {
-    // Some hosted servers have the functions, and refuse them when they are called.
+    // Some hosted servers have these functions but refuse to run them.
     if (codeOf(error) === undefined) throw error;
     await client.query('ROLLBACK');
     const statements = [BEGIN_PLAINLY, serverInstance({ canReadControl, showsWal: false }), 'COMMIT'];
@@ -64,7 +64,7 @@ async function readLife(
   }
 }
 
-/** server_version_num of the oldest server that knows all that is asked of one. */
+/** server_version_num of the oldest supported server. */
 const OLDEST = 140000;
 
 /** @throws IncrepError NOT_SUPPORTED */
@@ -72,13 +72,13 @@ export function ensureSupported({ version }: Pick<ServerIdentity, 'version'>, si
   if (version >= OLDEST) return;
   throw new IncrepError('NOT_SUPPORTED', {
     what: `the ${side} is PostgreSQL ${Math.floor(version / 10_000)}.${version % 10_000}; increp needs ${OLDEST / 10_000} or later`,
-    next: 'Upgrade that server; PostgreSQL 13 and older get no corrections any more.',
+    next: 'Upgrade that server. PostgreSQL 13 and older are no longer supported.',
   });
 }
 
 /**
- * The message that begins a transaction and has read nothing yet. A role's statement_timeout of a millisecond can cut
- * it off on a busy server before it has lifted that limit.
+ * The message that begins a transaction before anything is read. If the role has a statement_timeout of a
+ * millisecond, a busy server can cancel it before the limit is lifted.
  */
 export async function queryFirst(client: pg.Client, sql: string): Promise<pg.QueryResult> {
   try {
@@ -90,6 +90,6 @@ export async function queryFirst(client: pg.Client, sql: string): Promise<pg.Que
   }
 }
 
-/** Of several statements in one message; `after` of them follow the one that is meant. */
+/** The result of one of several statements in one message. `after` is the number of statements behind it. */
 export const lastRow = (results: unknown, after: number): unknown =>
   (results as pg.QueryResult[]).at(-1 - after)?.rows[0];

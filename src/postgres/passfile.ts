@@ -1,16 +1,16 @@
-/** A password for a child, where neither its arguments nor its environment show it. */
+/** Passes a password to a child process. Neither its arguments nor its environment show the password. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** libpq's format has no way to write a line break. */
+/** The format of libpq cannot contain a line break. */
 export const fitsPassfile = (password: string | undefined): boolean => !/[\r\n\0]/.test(password ?? '');
 
 interface Passfile {
-  /** Empty but for the file, mode 0700: good as a child's HOME, so that no file of the user's decides anything. */
+  /** Contains only the file, mode 0700. It serves as HOME of a child, so that no file of the user has an effect. */
   readonly directory: string;
   readonly path: string;
-  /** Removes the file as soon as nobody needs it: a process that is killed later leaves no password behind. */
+  /** Removes the file as soon as it is not needed. A process that is killed later leaves no password behind. */
   readonly forget: () => Promise<void>;
 }
 

@@ -1,13 +1,13 @@
-/** The certificate that a server shows, for an error that says what is wrong with it. Nothing else is said to the server. */
+/** Reads the certificate of a server, for an error that explains what is wrong with it. Nothing else is sent. */
 import { once } from 'node:events';
 import { connect as connectSocket, isIP } from 'node:net';
 import { connect as connectTls, type PeerCertificate } from 'node:tls';
 
-/** Length 8, and the number that asks for TLS: docs "55.2.10. SSL Session Encryption". */
+/** Length 8, and the number that requests TLS: docs "55.2.10. SSL Session Encryption". */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 const TIMEOUT_MS = 5000;
 
-/** Undefined where the server shows none. */
+/** Undefined if the server shows none. */
 export async function peerCertificate(host: string, port: number): Promise<PeerCertificate | undefined> {
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   const socket = connectSocket({ host, port });
@@ -16,7 +16,7 @@ export async function peerCertificate(host: string, port: number): Promise<PeerC
     socket.write(SSL_REQUEST);
     const [answer] = (await once(socket, 'data', { signal })) as [Buffer];
     if (answer.toString() !== 'S') return undefined;
-    // Not trusted, and not used: it is looked at.
+    // The certificate is only read. The connection is not used.
     const encrypted = connectTls({
       socket,
       rejectUnauthorized: false,

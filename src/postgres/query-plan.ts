@@ -1,4 +1,4 @@
-/** What the planner says of a statement: EXPLAIN (FORMAT JSON). */
+/** Reads the planner's output for a statement: EXPLAIN (FORMAT JSON). */
 import { z } from 'zod';
 
 interface Node {
@@ -20,9 +20,9 @@ const node: z.ZodType<Node> = z.object({
 const planRow = z.object({ 'QUERY PLAN': z.tuple([z.object({ Plan: node })]) });
 
 export interface QueryCost {
-  /** In the planner's own measure. */
+  /** In the units of the planner. */
   readonly cost: number;
-  /** Names of tables that are read from their beginning to their end. */
+  /** Names of tables that are read completely. */
   readonly readWhole: readonly string[];
 }
 

@@ -1,15 +1,18 @@
-/** About how many rows a stream of COPY data has brought: counted in its beginning, and from there on by its bytes. */
+/**
+ * Estimates the number of rows in a stream of COPY data. It counts the rows at the beginning, and extrapolates by
+ * bytes.
+ */
 import type { CopyFormat } from '../sql/copy.ts';
 
-/** Bytes that are looked at: to look at all of them would cost as much as to send them. */
+/** Bytes that are scanned. To scan all of them would cost as much as to send them. */
 const LOOKED_AT = 1 << 18;
-/** Before the first row: a signature of 11 bytes, flags, and the length of an extension that no server sends. */
+/** Before the first row: a signature of 11 bytes, flags, and the length of an extension, which no server sends. */
 const BINARY_HEADER = 19;
 const LINE_FEED = 10;
 
 export interface RowEstimate {
   readonly see: (chunk: Buffer) => void;
-  /** Undefined while no row is whole. */
+  /** Undefined until the first complete row. */
   readonly rows: (bytes: number) => number | undefined;
 }
 
@@ -27,7 +30,7 @@ export function rowEstimate(format: CopyFormat): RowEstimate {
   };
 }
 
-/** A line feed within a value is printed as \n, so each one ends a row. */
+/** A line feed inside a value is printed as \n, so each line feed ends a row. */
 function rowsOfText(head: Buffer): { rows: number; bytes: number } {
   let rows = 0;
   let bytes = 0;
@@ -38,7 +41,7 @@ function rowsOfText(head: Buffer): { rows: number; bytes: number } {
   return { rows, bytes };
 }
 
-/** A row is the number of its fields, and of each field its length (-1: null) and its bytes. */
+/** A row is the number of its fields, then the length (-1 for NULL) and the bytes of each field. */
 function rowsOfBinary(head: Buffer): { rows: number; bytes: number } {
   let rows = 0;
   let bytes = BINARY_HEADER;
@@ -50,7 +53,7 @@ function rowsOfBinary(head: Buffer): { rows: number; bytes: number } {
   }
 }
 
-/** Undefined where the row is not whole, or the end mark (-1 fields) is there. */
+/** Undefined if the row is not complete, or at the end marker (-1 fields). */
 function endOfRow(head: Buffer, start: number): number | undefined {
   let at = start + 2;
   if (at > head.length) return undefined;

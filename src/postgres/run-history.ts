@@ -1,5 +1,5 @@
-/** `_increp_runs`: one row for each run and table, for `status` and for anyone with SQL. */
-import { IncrepError } from '../errors.ts';
+/** Writes `_increp_runs`: one row per run and table, for `status` and for queries. */
+import { asIncrepError, IncrepError } from '../errors.ts';
 import { firstLine } from '../format.ts';
 import type { HistoryStore, TableRecord } from '../report/run-record.ts';
 import { COMMIT_HERE } from '../sql/session.ts';
@@ -10,12 +10,12 @@ import { SQLSTATE } from './sqlstate.ts';
 const KEEP_DAYS = 90;
 
 interface DestinationHistory {
-  /** A connection of its own, which outlives the one that a signal has ended. */
+  /** A connection of its own, which stays open after a signal. */
   readonly database: Database;
   readonly onFailure: (message: string) => void;
 }
 
-/** History is a record of the sync, not a part of it: a failure here never changes the result of the run. */
+/** The history describes the sync and is not part of it. A failure here never changes the result of the run. */
 export function destinationHistory({ database, onFailure }: DestinationHistory): HistoryStore {
   const { schema } = database.settings;
   let hasRecords = false;
@@ -27,10 +27,11 @@ export function destinationHistory({ database, onFailure }: DestinationHistory):
     });
   const attempt = async (work: () => Promise<unknown>) => {
     try {
-      // Its connection is idle for as long as a table takes, and may be found dead.
+      // The connection is idle while a table is synced, and may have been closed.
       if (!(await isDone(work))) await work();
     } catch (error) {
-      if (!isNotMadeYet(error)) onFailure(`the history of runs was not written: ${firstLine(String(error))}`);
+      if (!isNotMadeYet(error))
+        onFailure(`the history of runs was not written: ${firstLine(asIncrepError(error).message)}`);
     }
   };
   const write = (records: readonly TableRecord[], andThen: readonly string[] = []) => {
@@ -53,7 +54,7 @@ export function destinationHistory({ database, onFailure }: DestinationHistory):
   };
 }
 
-/** False when the connection broke. */
+/** False if the connection broke. */
 async function isDone(work: () => Promise<unknown>): Promise<boolean> {
   try {
     await work();
@@ -64,11 +65,11 @@ async function isDone(work: () => Promise<unknown>): Promise<boolean> {
   }
 }
 
-/** An earlier version has made the table. */
+/** An earlier version created the table. */
 const lacksColumns = (error: unknown): boolean =>
   error instanceof IncrepError && error.sqlstate === SQLSTATE.undefinedColumn;
 
-/** Where every table was refused from the start, nothing was made at the destination, this table included. */
+/** If every table was refused from the start, increp created nothing at the destination, including this table. */
 const isNotMadeYet = (error: unknown): boolean =>
   error instanceof IncrepError &&
   (error.sqlstate === SQLSTATE.undefinedTable || error.sqlstate === SQLSTATE.invalidSchemaName);

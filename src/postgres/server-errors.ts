@@ -1,6 +1,7 @@
-/** What a server or a socket says, as an error that a person can act on. */
+/** Converts errors of a server or a socket to errors that the operator can act on. */
 import { IncrepError, type ErrorCode } from '../errors.ts';
 import { shellWord } from '../shell-word.ts';
+import { connectFault } from '../system-fault.ts';
 import { endpointOf, type Endpoint } from './endpoint.ts';
 import { isMissingInside } from './usual-path.ts';
 import { SQLSTATE } from './sqlstate.ts';
@@ -11,20 +12,20 @@ interface Verdict {
 }
 
 const networkAndLog = ({ side }: Endpoint): string =>
-  `Look at the log of the ${side}'s server and at the network in between, then run increp again: it continues where the last run ended.`;
+  `Check the log of the ${side} server and the network. Then run increp again; it continues where the last run ended.`;
 const variable = ({ side }: Endpoint): string => (side === 'source' ? 'SOURCE' : 'DEST');
 
-/** The functions of the server that make an entry of an index, and of a B-tree. */
+/** The functions of the server that build an index entry, and an entry of a B-tree. */
 const keyTooLong: Verdict = {
   code: 'QUERY_FAILED',
   next: () =>
-    'A value of unique_cols is too long for an index, which takes about 2,700 bytes. Name shorter columns in unique_cols. Or let a query compute a hash of that column and name the hash (docs/selection.md), or read the table in mode "full-refresh" without unique_cols.',
+    'A value of unique_cols is too long for an index, which takes about 2,700 bytes. Name shorter columns in unique_cols. Or compute a hash of that column in a query and name the hash (docs/selection.md). Or use mode "full-refresh" without unique_cols.',
 };
 
 const unknownDatabase: Verdict = {
   code: 'CONNECTION_FAILED',
   next: (endpoint) =>
-    `Correct ${variable(endpoint)}_DB, or create that database. To list those that are there: psql -l ${endpoint.door} -U ${shellWord(endpoint.role)}`,
+    `Correct ${variable(endpoint)}_DB, or create that database. To list the databases: psql -l ${endpoint.door} -U ${shellWord(endpoint.role)}`,
 };
 const noIdentity: Verdict = {
   code: 'NO_REPLICA_IDENTITY',
@@ -34,29 +35,29 @@ const badLogin: Verdict = {
   code: 'AUTHENTICATION_FAILED',
   next: (endpoint, message) =>
     /no encryption/.test(message)
-      ? `Set ${variable(endpoint)}_SSLMODE to "require" or more, or look at pg_hba.conf on that server.`
+      ? `Set ${variable(endpoint)}_SSLMODE to "require" or stricter, or check pg_hba.conf on that server.`
       : /client certificate/.test(message)
-        ? `Set ${variable(endpoint)}_SSLCERT and ${variable(endpoint)}_SSLKEY, and look at pg_hba.conf on that server.`
-        : `Check ${variable(endpoint)}_USERNAME and ${variable(endpoint)}_PASSWORD (or its URL), and pg_hba.conf on that server. To try them: psql ${endpoint.login}`,
+        ? `Set ${variable(endpoint)}_SSLCERT and ${variable(endpoint)}_SSLKEY, and check pg_hba.conf on that server.`
+        : `Check ${variable(endpoint)}_USERNAME and ${variable(endpoint)}_PASSWORD (or its URL), and pg_hba.conf on that server. To test the login: psql ${endpoint.login}`,
 };
 
-/** Never altered to something that fits: a copy with question marks in it would look complete. */
+/** The text is never replaced by text that fits. A destination table with question marks would look complete. */
 const unwritableText: Verdict = {
   code: 'ENCODING_MISMATCH',
   next: ({ side }) =>
     side === 'destination'
-      ? 'Nothing was changed. Make the destination database with ENCODING UTF8, or correct that text at the source.'
-      : 'Nothing was changed. Correct that text at the source: it has no meaning in Unicode.',
+      ? 'Nothing was changed. Create the destination database with ENCODING UTF8, or correct that text at the source.'
+      : 'Nothing was changed. Correct that text at the source; it is not valid in Unicode.',
 };
 
-/** Of a table below a view, which the catalog does not show; of the table itself the plan says it earlier. */
+/** For a table below a view, which the catalog does not show. For the table itself, the plan reports it earlier. */
 const hiddenRows: Verdict = {
   code: 'ROW_SECURITY',
   next: ({ role }) =>
-    `A copy without those rows would look complete. Give BYPASSRLS to the role that reads that table: "${role}", or the owner of a view over it.`,
+    `A destination table without those rows would look complete. Give BYPASSRLS to the role that reads that table: "${role}", or the owner of a view over it.`,
 };
 
-/** What a standby says to whoever is in the way of what it replays; also to pg_dump. */
+/** The message of a standby that cancels a conflicting query during replay; pg_dump gets it too. */
 export const RECOVERY_CONFLICT = /conflict with recovery/;
 const recoveryConflict: Verdict = {
   code: 'CONFLICT',
@@ -64,9 +65,9 @@ const recoveryConflict: Verdict = {
     'Raise max_standby_streaming_delay on that standby or set hot_standby_feedback = on, then run increp again.',
 };
 
-/** For a name that is not found in a function of people: SQLSTATEs as in usual-path.ts. */
+/** For a name that is not found inside a function of users. The SQLSTATEs are those of usual-path.ts. */
 export const NAME_INSIDE =
-  'A function of that database uses a name without a schema, and the search_path of the role does not have it. Give the function a path of its own: ALTER FUNCTION ... SET search_path = public. Triggers, event triggers, indexes, checks and views may call it.';
+  'A function of that database uses a name without a schema that is not on the search_path of the role. Triggers, event triggers, indexes, checks and views may call it. Set its path: ALTER FUNCTION ... SET search_path = public.';
 
 /** By SQLSTATE, longest prefix first (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
 const VERDICTS: Record<string, Verdict> = {
@@ -80,18 +81,18 @@ const VERDICTS: Record<string, Verdict> = {
   '53300': {
     code: 'TOO_MANY_CONNECTIONS',
     next: () =>
-      'See who takes them (SELECT usename, application_name, count(*) FROM pg_stat_activity GROUP BY 1, 2), and raise max_connections or the CONNECTION LIMIT of the role or database. increp needs two or three on each side.',
+      'To see the connections: SELECT usename, application_name, count(*) FROM pg_stat_activity GROUP BY 1, 2. Raise max_connections, or the CONNECTION LIMIT of the role or database. increp needs two or three on each side.',
   },
   '54000': {
     code: 'QUERY_FAILED',
     next: () =>
-      'A row is too long for the server. Columns of types of your own are longer as text: set "types" to "native" for this table. Or leave long columns out with "exclude_columns".',
+      'A row is too long for the server. User-defined types are longer as text: set "types" to "native" for this table. Or exclude long columns with "exclude_columns".',
   },
   '53100': {
     code: 'DISK_FULL',
-    next: () => 'Free some room on that server, then run increp again: nothing was lost.',
+    next: () => 'Free some space on that server, then run increp again. No data was lost.',
   },
-  '53': { code: 'QUERY_FAILED', next: () => 'That server lacks a resource; see its log.' },
+  '53': { code: 'QUERY_FAILED', next: () => 'That server lacks a resource. Check its log.' },
   '55P03': {
     code: 'LOCK_TIMEOUT',
     next: ({ side }) =>
@@ -100,43 +101,45 @@ const VERDICTS: Record<string, Verdict> = {
   '40': {
     code: 'CONFLICT',
     next: () =>
-      "Another session works on the same rows: that server's log names it. Run increp again when it is done.",
+      'Another session changes the same rows. The log of that server names it. Run increp again when that session is done.',
   },
   '57014': {
     code: 'TIMEOUT',
     next: () =>
-      "Nothing was committed. Someone cancelled it, or a limit did, as a pooler's query_timeout: increp lifts statement_timeout for itself. See that server's log, then run increp again.",
+      'Nothing was committed. A user cancelled the statement, or a time limit such as query_timeout of a pooler. increp disables statement_timeout itself. Check the log of that server, then run increp again.',
   },
   '57P': { code: 'CONNECTION_LOST', next: networkAndLog },
   '08': { code: 'CONNECTION_LOST', next: networkAndLog },
-  // The session is gone, by a limit of the role that its transaction had not lifted yet.
+  // The session ended because of a time limit of the role, before the transaction could lift the limit.
   '25P03': { code: 'CONNECTION_LOST', next: networkAndLog },
   '25P04': { code: 'CONNECTION_LOST', next: networkAndLog },
   '25006': {
     code: 'READ_ONLY',
     next: () =>
-      'Point DEST_HOST at the primary, or lift default_transaction_read_only there, then run increp again.',
+      'Set DEST_HOST to the primary, or turn off default_transaction_read_only there. Then run increp again.',
   },
   '22021': unwritableText,
   '22P05': unwritableText,
   '2BP01': {
     code: 'DEPENDENT_OBJECTS',
-    next: () => 'Drop or move those objects, run "increp sync" again, and create them anew.',
+    next: () => 'Drop or move those objects, run "increp sync" again, and create them again.',
   },
 };
 
-/** A pooler has one SQLSTATE (08P01, protocol_violation) for all that it refuses, so its words are read. */
+/**
+ * A pooler uses one SQLSTATE (08P01, protocol_violation) for everything that it refuses, so the message is matched.
+ */
 const POOLER_VERDICTS: readonly (Verdict & { readonly says: RegExp })[] = [
   {
     says: /not allowed in statement pooling mode/,
     code: 'NOT_SUPPORTED',
-    next: () => 'Set pool_mode = transaction (or session) in that pooler: a sync is made of transactions.',
+    next: () => 'Set pool_mode = transaction (or session) in that pooler. increp needs transactions.',
   },
   { says: /authentication failed|no such user/, ...badLogin },
   { says: /no such database/, ...unknownDatabase },
 ];
 
-/** Not a server's word but the operating system's or the driver's. */
+/** An error of the operating system or of the driver, not of a server. */
 const isConnectionError = (error: Error & { code?: unknown }): boolean =>
   /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_AGAIN|ENOENT|EACCES|ERR_STREAM_PREMATURE_CLOSE|ERR_STREAM_DESTROYED|ABORT_ERR)/.test(
     String(error.code),
@@ -145,7 +148,10 @@ const isConnectionError = (error: Error & { code?: unknown }): boolean =>
     error.message,
   );
 
-/** `supposed`: where it came from, unless the error itself knows better. `isConnecting`: nothing was asked of the server yet. */
+/**
+ * `supposed` is the endpoint if the error itself does not know it. `isConnecting` means that no statement was sent
+ * yet.
+ */
 export function serverError(thrown: unknown, supposed: Endpoint, isConnecting = false): IncrepError {
   if (thrown instanceof IncrepError) return thrown;
   const endpoint = endpointOf(thrown) ?? supposed;
@@ -165,17 +171,17 @@ export function serverError(thrown: unknown, supposed: Endpoint, isConnecting = 
       what: said,
       next: isMissingInside(error)
         ? NAME_INSIDE
-        : `The server of the ${endpoint.side} refuses that statement, which its log shows. Mend what it names there; "increp check" may know more.`,
+        : `The ${endpoint.side} server refuses the statement; its log shows it. Fix the reported problem. "increp check" may show more.`,
       sqlstate: error.code,
       cause: error,
     });
   }
-  // The driver's words for what goes wrong in its part of SCRAM, of which a password that is missing is the usual.
+  // A failure of SCRAM in the driver. The usual cause is a missing password.
   if (isConnecting && error.message.startsWith('SASL: ')) return loginError(error, endpoint, said);
   if (isConnectionError(error)) {
     const code = isConnecting ? 'CONNECTION_FAILED' : 'CONNECTION_LOST';
     const next = isConnecting
-      ? `Check ${variable(endpoint)}_HOST and ${variable(endpoint)}_PORT (or its URL), that the server is up, and that it can be reached from here. To try it: pg_isready ${endpoint.door}`
+      ? `Check ${variable(endpoint)}_HOST and ${variable(endpoint)}_PORT (or its URL), that the server is running, and that this machine can reach it. To test it: pg_isready ${endpoint.door}`
       : networkAndLog(endpoint);
     return new IncrepError(code, { what: said, next, cause: error });
   }
@@ -191,10 +197,10 @@ function loginError(error: Error, endpoint: Endpoint, said: string): IncrepError
   const name = variable(endpoint);
   return new IncrepError('AUTHENTICATION_FAILED', {
     what: hasNone
-      ? `${endpoint.side} ${endpoint.address}: the server asks for the password of "${endpoint.role}", and none is set`
+      ? `${endpoint.side} ${endpoint.address}: the server asks for the password of "${endpoint.role}", but none is set`
       : said,
     next: hasNone
-      ? `Set ${name}_PASSWORD in .env (or ${name}_PASSWORD_FILE), or add a line for it to ~/.pgpass (mode 0600).`
+      ? `Set ${name}_PASSWORD in .env (or ${name}_PASSWORD_FILE), or add it to ~/.pgpass (mode 0600).`
       : badLogin.next(endpoint, error.message),
     cause: error,
   });
@@ -211,7 +217,7 @@ const isSqlstate = (code: unknown): code is string =>
 
 function verdictOf({ code, message, routine }: ServerSaid): Verdict | undefined {
   if (!isSqlstate(code)) return undefined;
-  // Its words may be translated; the function in the server's source that says them is not.
+  // The message may be translated. The name of the function in the server is not.
   if (code === SQLSTATE.insufficientPrivilege && routine === 'check_enable_rls') return hiddenRows;
   if (code === SQLSTATE.internalError && /invalid memory alloc request size/.test(message))
     return VERDICTS[SQLSTATE.programLimitExceeded];
@@ -228,18 +234,33 @@ function verdictOf({ code, message, routine }: ServerSaid): Verdict | undefined 
   return VERDICTS[code] ?? VERDICTS[code.slice(0, 3)] ?? VERDICTS[code.slice(0, 2)];
 }
 
-/** An AggregateError of a failed connect has an empty message of its own. */
+/**
+ * The message of the server, or a plain description of a failed connection. An AggregateError of several addresses
+ * has no message.
+ */
 function describe(error: Error & { detail?: string; where?: string }): string {
   const parts =
-    error instanceof AggregateError
-      ? error.errors.map((part) => (part instanceof Error ? part.message : String(part)))
-      : [error.message];
+    error instanceof AggregateError ? [...new Set(error.errors.map(plainMessage))] : [plainMessage(error)];
   const detail = error.detail === undefined ? '' : ` (${error.detail})`;
   const where = error.where === undefined ? '' : ` [${error.where.split('\n')[0] ?? ''}]`;
   return parts.join('; ') + detail + where;
 }
 
-/** Codes that say something of the whole server or session, whichever statement met them. */
+/** Messages of the driver about a connection that ended, and their plain form. */
+const DRIVER_FAULTS: readonly (readonly [RegExp, string])[] = [
+  [/^timeout expired$|due to connection timeout/, 'no answer in time'],
+  [/terminated unexpectedly|disconnected before secure TLS/, 'the connection was closed by the other side'],
+  [/^Connection terminated|is not queryable|connection is closed/, 'the connection was closed'],
+  [/error establishing an SSL connection/, 'the server ended the TLS negotiation'],
+];
+
+function plainMessage(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const driver = DRIVER_FAULTS.find(([says]) => says.test(error.message));
+  return driver ? driver[1] : (connectFault(error) ?? error.message);
+}
+
+/** Codes that concern the whole server or session, whatever the statement was. */
 const OF_SESSION: readonly ErrorCode[] = [
   'AUTHENTICATION_FAILED',
   'CONNECTION_FAILED',
@@ -249,8 +270,8 @@ const OF_SESSION: readonly ErrorCode[] = [
 ];
 
 /**
- * Whether a server refused one statement and would answer the next one. A bug counts: it is about what one answer holds.
- * So does a connection that the server itself could not make, to the server of a foreign table.
+ * Whether a server refused one statement and would answer the next one. A bug counts, because it concerns one answer.
+ * So does a connection that the server itself could not open, to the server of a foreign table.
  */
 export const isAboutOneStatement = ({ code, sqlstate }: IncrepError): boolean =>
   code === 'INTERNAL' ||

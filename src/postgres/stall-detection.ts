@@ -1,35 +1,35 @@
 /**
- * A statement may work for hours without a byte, and a connection may be dead for a quarter of an hour before TCP
- * says so, or for ever where something in between still answers for the other end. So a server that is silent when
- * it is its turn is asked over another connection what its backend does.
+ * A statement can run for hours without sending a byte. A dead connection can look the same: TCP notices after
+ * fifteen minutes, or never if a device in between still answers. So if a server is silent during a statement, increp
+ * asks about its backend over another connection.
  */
 import { IncrepError } from '../errors.ts';
 
-/** A session, as its server sees it. */
+/** A session as its server shows it. */
 export interface Backend {
   readonly waitsForClient: boolean;
-  /** When it last began or ended something. */
+  /** When its state last changed. */
   readonly changedAt: string | null;
 }
 
 interface Watched {
   readonly seconds: number;
-  /** Changes whenever something moves in either direction. */
+  /** Changes whenever data is sent or received. */
   readonly moved: () => number;
   readonly isServersTurn: () => boolean;
-  /** Undefined when the server has no such session. */
+  /** Undefined if the server has no such session. */
   readonly lookAt: () => Promise<Backend | undefined>;
-  /** Called once, with what was found. */
+  /** Called once, with the finding. */
   readonly giveUp: (found: string) => void;
 }
 
-/** Looks twice as often as that, and believes what it finds twice in a row with nothing moved in between. */
+/** Checks twice per period. It gives up after the same finding twice in a row without data in between. */
 export function watchForStall(watched: Watched): Disposable {
   let moved = watched.moved();
   let suspicion: string | undefined;
   let isBusy = false;
   let hasEnded = false;
-  const look = async () => {
+  const check = async () => {
     const now = watched.moved();
     const isQuiet = watched.isServersTurn() && now === moved;
     moved = now;
@@ -42,7 +42,7 @@ export function watchForStall(watched: Watched): Disposable {
   const timer = setInterval(() => {
     if (isBusy) return;
     isBusy = true;
-    void look().finally(() => (isBusy = false));
+    void check().finally(() => (isBusy = false));
   }, watched.seconds * 500);
   const end = () => {
     hasEnded = true;
@@ -51,19 +51,19 @@ export function watchForStall(watched: Watched): Disposable {
   return { [Symbol.dispose]: end };
 }
 
-/** Between what is said and the moment that makes two findings the same. */
+/** Separates the text from the time that makes two findings equal. */
 const MOMENT = '\n';
 
-/** Undefined: it is at work, or the server answers but will not say. */
+/** Undefined if the backend is working, or if the server answers but does not show it. */
 async function suspicionOf({ lookAt }: Watched): Promise<string | undefined> {
   try {
     const backend = await lookAt();
-    if (!backend) return `that server has no such session any more${MOMENT}`;
+    if (!backend) return `the server no longer has this session${MOMENT}`;
     if (!backend.waitsForClient) return undefined;
-    return `that server waits for us while we wait for it${MOMENT}${backend.changedAt}`;
+    return `the server waits for increp while increp waits for it${MOMENT}${backend.changedAt}`;
   } catch (error) {
     const isAnswer =
       error instanceof IncrepError && error.sqlstate !== undefined && error.code !== 'CONNECTION_LOST';
-    return isAnswer ? undefined : `a new connection gets no answer either${MOMENT}`;
+    return isAnswer ? undefined : `a new connection gets no answer${MOMENT}`;
   }
 }

@@ -1,4 +1,4 @@
-/** libpq's target_session_attrs, of one host. */
+/** target_session_attrs of libpq, for one host. */
 import type pg from 'pg';
 import { z } from 'zod';
 import type { ConnectionSettings, SessionParameters } from '../config/settings.ts';
@@ -34,7 +34,7 @@ export async function ensureTarget(
       ? 'read-only'
       : 'a primary that accepts writes';
   throw new IncrepError('CONNECTION_FAILED', {
-    what: `${side} ${address}: target_session_attrs=${targetSession}, and this server is ${found}`,
-    next: 'Name a server that fits, or leave target_session_attrs out.',
+    what: `${side} ${address}: target_session_attrs=${targetSession}, but this server is ${found}`,
+    next: 'Name a matching server, or remove target_session_attrs.',
   });
 }

@@ -1,7 +1,8 @@
-/** What OpenSSL and the driver say of a failed handshake, in words that name the certificate and the way out. */
+/** Converts failed TLS handshakes to messages that name the certificate and the fix. */
 import type { PeerCertificate } from 'node:tls';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
+import { networkFault } from '../system-fault.ts';
 import { peerCertificate } from './peer-certificate.ts';
 
 type Coded = Error & { readonly code?: unknown };
@@ -9,10 +10,10 @@ type Coded = Error & { readonly code?: unknown };
 const NO_TLS = 'The server does not support SSL connections';
 /** Codes of X509_verify_cert, as Node spells them. */
 const CHAIN = /^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|INVALID_CA|PATH_LENGTH|HOSTNAME_MISMATCH)/;
-/** The server's alerts, and what OpenSSL has to say of our own files. */
+/** Alerts of the server, and errors of OpenSSL about local files. */
 const HANDSHAKE = /^(ERR_TLS|ERR_SSL|ERR_OSSL|EPROTO)/;
 
-/** Undefined where TLS is not what failed. */
+/** Undefined if TLS is not the cause. */
 export async function tlsError(
   thrown: unknown,
   settings: ConnectionSettings,
@@ -28,7 +29,7 @@ export async function tlsError(
   });
 }
 
-/** Nothing went wrong but that the server has no TLS at all. */
+/** The only problem is that the server has no TLS. */
 export const isWithoutTls = ({ cause }: IncrepError): boolean =>
   cause instanceof Error && cause.message === NO_TLS;
 
@@ -42,8 +43,8 @@ async function wordsFor(error: Coded, settings: ConnectionSettings): Promise<Wor
   const code = typeof error.code === 'string' ? error.code : '';
   if (error.message === NO_TLS) {
     return {
-      what: `the server does not support TLS, and sslmode is "${settings.tls.mode}"`,
-      next: `Switch TLS on there (ssl = on), or set ${variable}_SSLMODE to "prefer" or "disable".`,
+      what: `the server does not support TLS, but sslmode is "${settings.tls.mode}"`,
+      next: `Enable TLS on the server (ssl = on), or set ${variable}_SSLMODE to "prefer" or "disable".`,
     };
   }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
@@ -57,12 +58,16 @@ async function wordsFor(error: Coded, settings: ConnectionSettings): Promise<Wor
   }
   if (HANDSHAKE.test(code)) {
     return {
-      what: `the TLS handshake failed: ${error.message} (${code})`,
-      next: `Check ${variable}_SSLCERT and ${variable}_SSLKEY: the server may demand or refuse a client certificate.`,
+      what: `the TLS handshake failed: ${reasonOf(error)}`,
+      next: `Check ${variable}_SSLCERT and ${variable}_SSLKEY. The server may require or reject a client certificate.`,
     };
   }
   return undefined;
 }
+
+/** OpenSSL puts its own words into `reason`; the message also has addresses and file names of its source. */
+const reasonOf = (error: Coded & { readonly reason?: unknown }): string =>
+  typeof error.reason === 'string' ? error.reason : (networkFault(error) ?? error.message);
 
 function chainWords(
   code: string,
@@ -78,24 +83,24 @@ function chainWords(
     return {
       what: isItself
         ? `the server's certificate${whose} expired on ${new Date(until).toISOString()}`
-        : `a certificate that the server's${whose} depends on has expired`,
-      next: isItself ? 'Renew it on that server.' : `Renew it, and look at ${roots}.`,
+        : `a certificate in the chain of the server's certificate${whose} has expired`,
+      next: isItself ? 'Renew it on that server.' : `Renew it, and check ${roots}.`,
     };
   }
   if (code === 'CERT_NOT_YET_VALID') {
     const from = shown ? ` before ${new Date(shown.valid_from).toISOString()}` : ' yet';
     return {
       what: `the server's certificate${whose} is not valid${from}`,
-      next: 'Look at the clock of this machine, and at the certificate.',
+      next: 'Check the clock of this machine, and the certificate.',
     };
   }
   return {
-    what: `the server's certificate${whose} leads to no authority that is trusted (${code})`,
-    next: `Put the root certificate that it was issued under into ${roots}; the server must send those between.`,
+    what: `the server's certificate${whose} is not issued by a trusted authority`,
+    next: `Put the root certificate of its authority into ${roots}. The server must send the intermediate certificates.`,
   };
 }
 
-/** Parts that are given several times are arrays. */
+/** A part that occurs several times is an array. */
 const nameOf = (name: Readonly<Record<string, unknown>> | undefined): string =>
   Object.entries(name ?? {})
     .map(([key, value]) => `${key}=${String(value)}`)

@@ -1,4 +1,4 @@
-/** One description of TLS, in the two forms that need it. The meanings are libpq's: docs "34.19. SSL Support". */
+/** Converts the TLS settings for pg and for pg_dump. The meanings are those of libpq: docs "34.19. SSL Support". */
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { identityError } from './certificate-names.ts';
 
 type Attempt = false | (ConnectionOptions & { host?: string });
 
-/** What to try, in order: libpq's `allow` and `prefer` fall back from one to the other. */
+/** The attempts in order. As in libpq, `allow` and `prefer` have a second attempt. */
 export function tlsAttempts({ tls, host }: ConnectionSettings): Attempt[] {
   if (isSocket(host) || tls.mode === 'disable') return [false];
   const encrypted = tlsOptions(tls, host);
@@ -22,7 +22,7 @@ export function tlsAttempts({ tls, host }: ConnectionSettings): Attempt[] {
   }
 }
 
-/** libpq, too, never asks for TLS there, whatever sslmode says. */
+/** libpq never uses TLS on a socket, whatever sslmode says. */
 const isSocket = (host: string): boolean => host.startsWith('/');
 
 function tlsOptions(tls: TlsSettings, host: string): ConnectionOptions & { host?: string } {
@@ -32,18 +32,18 @@ function tlsOptions(tls: TlsSettings, host: string): ConnectionOptions & { host?
     ...(ca && { ca }),
     ...(cert && { cert }),
     ...(key && { key }),
-    // libpq verifies the chain as soon as it has a root to verify it against, in every mode.
+    // In every mode, libpq verifies the chain if it has a root certificate.
     rejectUnauthorized: ca !== undefined || tls.mode.startsWith('verify'),
     checkServerIdentity: (_, certificate) =>
       tls.mode === 'verify-full' ? identityError(certificate, host) : undefined,
-    // The driver names the server only where the host is not an address; without this "localhost" is verified.
+    // The driver sends the server name only if the host is not an address. Without this, Node verifies "localhost".
     ...(isIP(host) === 0 ? {} : { host }),
   };
 }
 
 /**
- * For pg_dump. Every field is given, so that no file of the user's home directory decides (libpq before 15 finds that
- * without HOME): a certificate, a key or a revocation list that is not there is one that is not used.
+ * For pg_dump. Every field is set, so that no file in the home directory of the user has an effect (libpq before 15
+ * finds that directory without HOME). A path that does not exist means that no such file is used.
  */
 export function libpqTls({ mode, rootCert, cert, key }: TlsSettings, emptyDirectory: string) {
   const none = join(emptyDirectory, 'none');
@@ -53,7 +53,7 @@ export function libpqTls({ mode, rootCert, cert, key }: TlsSettings, emptyDirect
     PGSSLCERT: cert ?? none,
     PGSSLKEY: key ?? none,
     PGSSLCRL: none,
-    // With a Kerberos ticket at hand libpq would try another encryption first, which pg does not know.
+    // With a Kerberos ticket, libpq would first try GSSAPI encryption, which pg does not support.
     PGGSSENCMODE: 'disable',
   };
 }

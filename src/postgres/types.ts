@@ -1,4 +1,4 @@
-/** Rows of the catalogs about user-defined types, checked. Run these under an empty search_path. */
+/** Reads user-defined types from the catalogs and validates them. Run these queries with an empty search_path. */
 import type pg from 'pg';
 import type { TypeUse } from './describe-select.ts';
 import {
@@ -10,7 +10,7 @@ import {
 } from '../schema/type-definitions.ts';
 import { DESCRIBE_DESTINATION_TYPES, DESCRIBE_SOURCE_TYPES } from '../sql/types.ts';
 
-/** What the columns of these relations are declared as, and those `fields`. */
+/** The types of the columns of these relations, and of `fields`. */
 export async function describeSourceTypes(
   client: pg.ClientBase,
   oids: readonly string[],

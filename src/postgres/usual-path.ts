@@ -1,4 +1,4 @@
-/** Statements that touch tables of people, within a transaction of ours (sql/search-path.ts). */
+/** Runs statements that touch tables of users inside a transaction of increp (sql/search-path.ts). */
 import pg from 'pg';
 import {
   answerAt,
@@ -12,7 +12,7 @@ import {
   type Statement,
 } from '../sql/search-path.ts';
 
-/** The answer to each statement, of all results of what was sent for them. */
+/** Selects the answer to each statement from the results of everything that was sent for it. */
 export function answersTo<Row extends pg.QueryResultRow>(
   statements: readonly Statement[],
   results: readonly pg.QueryResult<Row>[],
@@ -26,7 +26,7 @@ export function answersTo<Row extends pg.QueryResultRow>(
   });
 }
 
-/** Statements without parameters in one message, each under the path that it is for. */
+/** Sends statements without parameters in one message, each with its search path. */
 export async function askTogether<Row extends pg.QueryResultRow = pg.QueryResultRow>(
   client: pg.ClientBase,
   statements: readonly Statement[],
@@ -43,7 +43,7 @@ export async function queryEach<Row extends pg.QueryResultRow = pg.QueryResultRo
   return [results].flat() as pg.QueryResult<Row>[];
 }
 
-/** One statement without parameters, under the path that it is for. */
+/** Sends one statement without parameters with its search path. */
 export async function ask<Row extends pg.QueryResultRow = pg.QueryResultRow>(
   client: pg.ClientBase,
   statement: Statement,
@@ -53,13 +53,13 @@ export async function ask<Row extends pg.QueryResultRow = pg.QueryResultRow>(
   return answer;
 }
 
-/** One statement without parameters. */
+/** Sends one statement without parameters with the usual search path. */
 export const queryUsually = <Row extends pg.QueryResultRow = pg.QueryResultRow>(
   client: pg.ClientBase,
   statement: string,
 ): Promise<pg.QueryResult<Row>> => ask<Row>(client, onTables(statement));
 
-/** What fails ends the transaction, or goes back to a savepoint and to the path of that moment. */
+/** If the work fails, the transaction ends, or it rolls back to a savepoint and its search path. */
 export async function onUsualPath<T>(client: pg.ClientBase, work: () => Promise<T>): Promise<T> {
   await client.query(TO_USUAL_PATH);
   const result = await work();
@@ -67,19 +67,20 @@ export async function onUsualPath<T>(client: pg.ClientBase, work: () => Promise<
   return result;
 }
 
-/** SQLSTATEs of functions, tables, other objects and schemas that are not there. */
+/** SQLSTATEs for functions, tables, other objects and schemas that do not exist. */
 export const isOfNames = (sqlstate: string): boolean => /^(42883|42P01|42704|3F000)$/.test(sqlstate);
 
-/** A name that is not found, and not one of the statement itself: that would have a place in it. */
+/** A missing name inside a function. For a name in the statement itself, the error would have a position. */
 export const isMissingInside = (error: unknown): error is pg.DatabaseError =>
   error instanceof pg.DatabaseError && error.position === undefined && isOfNames(error.code ?? '');
 
 const ATTEMPT = 'increp_attempt';
 
 /**
- * A definition that the server has printed means what it meant under the pinned path. Only where a function within it, or an
- * event trigger, finds nothing there, it is read under the path of the role, and only if nothing on that path could be taken
- * for something that the definition names. Statements of ours come this way where a refusal has to name things in full.
+ * A definition that the server has printed has its meaning under the pinned path. If a function inside it, or an
+ * event trigger, does not find a name there, the definition is run again under the path of the role. This happens
+ * only if no object on that path could be mistaken for a name in the definition. Statements of increp use this too if
+ * a refusal must show full names.
  */
 export async function queryPinnedFirst(client: pg.ClientBase, statement: Statement): Promise<void> {
   const isOurs = typeof statement !== 'string';
@@ -92,7 +93,7 @@ export async function queryPinnedFirst(client: pg.ClientBase, statement: Stateme
   }
 }
 
-/** The same for a definition that another server has printed: the extended protocol accepts only one statement. */
+/** The same for a definition that another server has printed. The extended protocol accepts only one statement. */
 export async function queryOnePinnedFirst(client: pg.ClientBase, text: string): Promise<void> {
   const statement = { text, queryMode: 'extended' };
   await client.query(`SAVEPOINT ${ATTEMPT}`);
@@ -105,14 +106,17 @@ export async function queryOnePinnedFirst(client: pg.ClientBase, text: string): 
   await client.query(`RELEASE SAVEPOINT ${ATTEMPT}`);
 }
 
-/** @throws the error, where the usual path is no help */
+/** @throws the error, if the usual path does not help */
 async function backAsUsual(client: pg.ClientBase, text: string | undefined, error: unknown): Promise<void> {
   if (!isMissingInside(error)) throw error;
   await client.query(`ROLLBACK TO SAVEPOINT ${ATTEMPT}`);
   if (text !== undefined && !(await meansTheSame(client, text))) throw error;
 }
 
-/** Whether SQL that is not ours names nothing that the path of the role has outside of pg_catalog. */
+/**
+ * Whether no name in this SQL of another origin could mean an object on the path of the role instead of one in
+ * pg_catalog.
+ */
 export async function meansTheSame(client: pg.ClientBase, text: string): Promise<boolean> {
   const { rows } = await queryUsually<{ isShadowed: boolean }>(client, shadowsOf(text));
   return rows[0]?.isShadowed === false;

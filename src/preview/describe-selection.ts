@@ -1,9 +1,9 @@
-/** What an entry selects of its source, in one line: pure. */
+/** Describes the selection of an entry in one line: pure. */
 import { listed } from '../format.ts';
 import { hasMadeColumns, optionsOf } from '../schema/selection.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 
-/** More would hide the rest of a plan. */
+/** A longer text would hide the rest of the plan. */
 const SHOWN_SQL = 160;
 const SHOWN_COLUMNS = 8;
 
@@ -12,7 +12,7 @@ function shortened(sql: string): string {
   return line.length > SHOWN_SQL ? `${line.slice(0, SHOWN_SQL)}...` : line;
 }
 
-/** Undefined where everything is copied as it is, or nobody knows what that would be. */
+/** Undefined if everything is copied unchanged, or if the columns are unknown. */
 export function selectionWords({ settings, source, sourceColumns }: TableFacts): string | undefined {
   const { selection } = settings;
   const options = optionsOf(selection);

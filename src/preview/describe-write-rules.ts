@@ -1,4 +1,4 @@
-/** How the rows of a copy are written, in words, where that is not plain: pure. */
+/** Describes how rows are written, if this is not the default: pure. */
 import { SOURCE, SYNCED_AT } from '../schema/metadata-columns.ts';
 import { isAppend, isShared, rowKey } from '../schema/row-identity.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
@@ -8,17 +8,17 @@ export function writingRules(table: TableFacts): string[] {
   const { settings, pipeline, destination } = table;
   return [
     ...(isAppend(settings)
-      ? [`every version is kept, one for each (${rowKey(settings).join(', ')}); none is removed`]
+      ? [`every version of a row is kept, one for each (${rowKey(settings).join(', ')}); no row is removed`]
       : []),
-    ...(isShared(settings) ? [`only those whose "${SOURCE}" is '${pipeline}' are read or changed`] : []),
+    ...(isShared(settings) ? [`only rows whose "${SOURCE}" is '${pipeline}' are read or changed`] : []),
     ...(settings.onConflict === 'last_update_wins'
-      ? [`one of the destination with a newer ${settings.replicationKey} is left alone; none is removed`]
+      ? [`a destination row with a newer ${settings.replicationKey} is kept; no row is removed`]
       : []),
     ...(settings.metadataColumns.includes(SYNCED_AT)
-      ? [`"${SYNCED_AT}" tells when each was written last`]
+      ? [`"${SYNCED_AT}" contains the time when each row was last written`]
       : []),
     ...(destination ? blockingKeys(table).ours : []).map(
-      ({ index }) => `index ${index} makes way for one on all that identifies them`,
+      ({ index }) => `index ${index} is replaced by an index on all columns that identify a row`,
     ),
   ];
 }

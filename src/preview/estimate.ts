@@ -1,4 +1,4 @@
-/** How much there is to read: where the source stands, and what each window holds. */
+/** Estimates how much a sync would read: the largest key at the source, and the rows of each window. */
 import type pg from 'pg';
 import { z } from 'zod';
 import type { KeyType } from '../schema/keys.ts';
@@ -15,22 +15,25 @@ import type { IncrementalPlan, KeyedLoadPlan, Plan } from '../sync/plan/plan.ts'
 import { knownBefore } from '../sync/fence/next-state.ts';
 
 export interface Estimate {
-  /** The largest plausible key now; null where there is none. */
+  /** The largest plausible key now; null if there is none. */
   readonly high: string | null;
-  /** Rows and bytes of the window of an incremental sync, and of a load that is not of a whole table; else undefined. */
+  /**
+   * Rows and bytes of the window of an incremental sync, or of a load that is not of a whole table; otherwise
+   * undefined.
+   */
   readonly window: Volume | undefined;
 }
 
 export interface Volume {
   /** Undefined before the first ANALYZE. */
   readonly rows: number | undefined;
-  /** As wide as the planner believes that rows are. */
+  /** Rows times the row width that the planner estimates. */
   readonly bytes: number;
-  /** There are more: so many were counted. */
+  /** The table has more rows than were counted. */
   readonly isMore?: boolean;
 }
 
-/** The planner knows little of rows that came after the last ANALYZE, so that many are counted. */
+/** The planner knows little about rows after the last ANALYZE, so up to this many are counted. */
 const COUNTED = 10_000;
 
 interface Planned {
@@ -52,7 +55,7 @@ const planRow = z.object({
 
 const countRow = z.object({ rows: z.number() });
 
-/** All in one message, and only of tables that can be read. An error is why the source does not answer for that table. */
+/** Sends one message for all readable tables. An error says why the source does not answer for a table. */
 export async function estimateReading(
   source: Database,
   planned: readonly Planned[],
@@ -89,7 +92,7 @@ export async function estimateReading(
 
 type Answer = pg.QueryResult | IncrepError | undefined;
 
-/** What was not asked is undefined. */
+/** An estimate that was not requested is undefined. */
 function estimateOf(
   keyType: KeyType,
   answers: Readonly<Record<'mark' | 'explained' | 'counted', Answer>>,
@@ -105,7 +108,7 @@ function estimateOf(
   };
 }
 
-/** As wide as it can be: as if every transaction that an earlier sync left open had ended. */
+/** The largest possible window: as if every transaction that an earlier sync left open had ended. */
 const widest = (facts: TableFacts, plan: IncrementalPlan): Window => ({
   replicationKey: plan.replicationKey,
   keyType: plan.keyType,
@@ -125,7 +128,7 @@ const everything = ({ replicationKey, keyType }: KeyedLoadPlan): Window => ({
   nullKeys: 'include',
 });
 
-/** Without an index, or with NULL keys besides, to count may mean to read the whole table. */
+/** Without an index, or with NULL keys in the window, a count may read the whole table. */
 const isCountable = ({ plan, window }: Reading): boolean =>
   window.from !== null &&
   window.nullKeys === 'warn' &&

@@ -1,4 +1,4 @@
-/** Plans with what they would mean: how much there is to read, and what is in the way. */
+/** Plans with their effects: how much there is to read, and what would prevent the sync. */
 import { IncrepError } from '../errors.ts';
 import { copyCauseText, reasonText } from '../report/reasons.ts';
 import type { Action, Loader } from '../events.ts';
@@ -22,43 +22,43 @@ export interface Preview {
   readonly name: string;
   readonly action: Action | 'refused';
   readonly reason: string;
-  /** Of tables-config.json, by which the table was found. */
+  /** The pattern of tables-config.json that matched the table. */
   readonly pattern: string | undefined;
-  /** What of the source is copied, in words; undefined where everything is. */
+  /** The selected part of the source, as text; undefined if everything is copied. */
   readonly selects: string | undefined;
   readonly copy: TableName;
-  /** What files and histories call it. */
+  /** The name of the destination table in files and histories. */
   readonly copyName: string;
-  /** What would happen to types of the destination; part of the reason. */
+  /** Changes of types at the destination. They are part of the reason. */
   readonly typeChanges: readonly string[];
-  /** How the copy would be altered in place; undefined where it would not. */
+  /** How the destination table would be altered in place; undefined if it would not. */
   readonly evolution: ForeseenEvolution | undefined;
-  /** How rows are written, where that is not plain, in words. */
+  /** How rows are written, if this is not the default, as text. */
   readonly rules: readonly string[];
   readonly loader: Loader | undefined;
-  /** What would be read; undefined where nobody knows, or nothing is read. */
+  /** What would be read; undefined if it is unknown or nothing is read. */
   readonly estimated: Volume | undefined;
-  /** Of the whole table, likewise. */
+  /** The same for the whole table. */
   readonly whole: Volume | undefined;
   readonly cursor: string | null;
-  /** Where the source stands now; null without a plausible key, or where nothing can be read. */
+  /** The largest key at the source now; null if there is no plausible key or nothing can be read. */
   readonly high: string | null;
   readonly hasWork: boolean;
-  /** Whether this sync would look for rows that are gone from the source. */
+  /** Whether this sync would compare the keys for deleted rows. */
   readonly removesDeleted: boolean;
-  /** When that was done last, RFC 3339; undefined where `deletes` is "ignore". */
+  /** When that was last done, in RFC 3339; undefined if `deletes` is "ignore". */
   readonly deletes: { readonly checkedAt: string | null; readonly everySeconds: number } | undefined;
-  /** What is built on a copy that would get another shape. */
+  /** Dependent objects of a destination table whose shape would change. */
   readonly dependents: readonly Dependent[];
-  /** Why that would be refused, as far as the catalog tells. */
+  /** Why that would be refused, as far as the catalog shows. */
   readonly obstruction: Obstruction | undefined;
-  /** Rows of the destination that a load would remove; undefined without one, or where none can go. */
+  /** Rows of the destination that a load would remove; undefined without a load, or if it can remove none. */
   readonly gone: ForeseenGone | undefined;
   readonly warnings: readonly string[];
   readonly error: IncrepError | undefined;
 }
 
-/** A table that a server refuses to speak of is told with the error, and hides no other one. */
+/** If a server refuses to answer for one table, that table has the error. The other tables are not affected. */
 export async function previewTables(
   context: Pick<RunContext, 'settings' | 'source' | 'destination' | 'tools' | 'timing'>,
   facts: Facts,
@@ -147,7 +147,7 @@ function describe(table: TableFacts, plan: Plan, { estimate, dependents, gone, i
         plan.typeChanges.length > 0 ||
         plan.evolution !== undefined));
   const evolution = plan.kind === 'incremental' ? foreseeEvolution(table, plan, dependents) : undefined;
-  // Of a query no catalog knows how large it is.
+  // The catalog has no size for a query.
   const whole =
     source && source.kind !== 'query' ? { rows: source.estimatedRows, bytes: source.bytes } : undefined;
   const toLoad = estimate?.window ?? whole;
@@ -202,13 +202,13 @@ function obstructionOf(
   return refusal && { what: refusal.message, next: refusal.next };
 }
 
-/** What nobody has to do anything about. */
+/** A note that needs no action. */
 const loaderNote = (plan: Plan): string[] =>
   plan.kind === 'load' && plan.loader.cause && !plan.loader.isAgainstWish
     ? [copyCauseText(plan.loader.cause)]
     : [];
 
-/** Of a load that was broken off, what is not there yet; what has changed meanwhile comes on top. */
+/** The missing part of an interrupted load. Later changes are not included. */
 function restOf({ rows, bytes }: Volume, { chunking }: LoadPlan): Volume {
   if (chunking.kind !== 'chunks' || !chunking.resumed) return { rows, bytes };
   const share = 1 - chunking.resumed.done.length / chunking.starts.length;

@@ -1,6 +1,6 @@
 import { formatCount } from '../format.ts';
 
-/** How old something is, in one unit: `90 s`, `61 min`, `30 h`, `12 days`. */
+/** An age in one unit: `90 s`, `61 min`, `30 h`, `12 days`. */
 export function formatAge(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 120) return `${whole} s`;

@@ -1,9 +1,9 @@
-/** A bar for each run, in the characters of a terminal. */
+/** Draws a bar for each run with characters. */
 import type { Style } from './style.ts';
 import { displayWidth, padEnd, padStart } from './text.ts';
 
 export interface Series {
-  /** Stands beside the bars. */
+  /** Printed beside the bars. */
   readonly title: string;
   readonly values: readonly number[];
   /** The label of the largest value. */
@@ -11,17 +11,17 @@ export interface Series {
 }
 
 interface Chart {
-  /** One above the other, over the same runs. */
+  /** The charts, one above the other, for the same runs. */
   readonly series: readonly Series[];
-  /** Marked by a letter on the axis. */
+  /** Runs that are marked by a letter on the axis. */
   readonly isFailed: readonly boolean[];
-  /** Of the first and the last run. */
+  /** The times of the first and the last run. */
   readonly from: string;
   readonly to: string;
 }
 
 const HEIGHT = 4;
-/** Where the output is no terminal. */
+/** The width if the output is not a terminal. */
 const USUAL_WIDTH = 80;
 const NARROWEST = 20;
 
@@ -31,7 +31,7 @@ const ASCII = { full: '#', side: '|', corner: '+', floor: '-' } as const;
 
 type Marks = { readonly [Name in keyof typeof UNICODE]: string };
 
-/** How many runs have room at least: each takes a cell. */
+/** The minimum number of runs that fit: each takes a cell. */
 export const runsThatFit = ({ width }: Pick<Style, 'width'>): number =>
   (Number.isFinite(width) ? width : USUAL_WIDTH) - NARROWEST;
 
@@ -40,7 +40,7 @@ export function formatChart(chart: Chart, style: Pick<Style, 'width' | 'isUnicod
   if (count === 0) return [];
   const labels = chart.series.flatMap(({ title, values, format }) => [title, format(Math.max(...values))]);
   const margin = Math.max(...labels.map(displayWidth));
-  // A space, the side of the chart, and a cell at the end: some terminals break a line that is full.
+  // A space, the side of the chart, and a free cell at the end, because some terminals wrap a full line.
   const room = Math.min(style.width, USUAL_WIDTH) - margin - 3;
   const slot = count * 3 <= room ? 3 : count * 2 <= room ? 2 : 1;
   const marks: Marks = style.isUnicode ? UNICODE : ASCII;
@@ -57,7 +57,7 @@ export function formatChart(chart: Chart, style: Pick<Style, 'width' | 'isUnicod
 
 interface Drawing {
   readonly margin: number;
-  /** Cells of a run. */
+  /** The number of cells of a run. */
   readonly slot: number;
   readonly marks: Marks;
   readonly style: Pick<Style, 'isUnicode'>;
@@ -81,14 +81,14 @@ function barLines(series: Series, isFailed: readonly boolean[], drawing: Drawing
   return [...rows, `${label('0')} ${marks.corner}${axis.join('')}`];
 }
 
-/** In cells; what is not nothing shows. */
+/** In cells. A value above zero always shows. */
 function heightOf(value: number, most: number, isUnicode: boolean): number {
   if (value <= 0 || most <= 0) return 0;
   const steps = isUnicode ? 8 : 1;
   return Math.max(1, Math.round((value / most) * HEIGHT * steps)) / steps;
 }
 
-/** `height`: of the bar above the floor of this cell, in cells. */
+/** `height` is the height of the bar above the bottom of this cell, in cells. */
 function markAt(height: number, { full }: Marks): string {
   if (height >= 1) return full;
   return EIGHTHS[Math.max(0, Math.round(height * 8))] || ' ';

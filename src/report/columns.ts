@@ -1,17 +1,17 @@
-/** Columns of text, and which of them gives way where the line is too narrow. */
+/** Formats columns of text, and shortens columns if the line is too narrow. */
 import { glyphsOf, type Style } from './style.ts';
 import { displayWidth, padEnd, padStart, truncate } from './text.ts';
 
 export interface Column {
   readonly title: string;
   readonly isRight?: boolean;
-  /** Cells that it may be cut to. Those that may be cut are cut from the last to the first. */
+  /** The number of cells that the column keeps. Columns are cut from the last to the first. */
   readonly narrowest?: number;
 }
 
 const GAP = '  ';
 
-/** The heading, then the lines. `paint` colours a cell that is padded already. */
+/** The heading, then the lines. `paint` colors a padded cell. */
 export function formatColumns(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],

@@ -1,4 +1,4 @@
-/** The settings in force, as a person reads them: what is set first, what nobody has set in few words. */
+/** Formats the effective settings: first the settings that are set, then the others in short form. */
 import { painter, type Style } from './style.ts';
 import { displayWidth, padEnd, printable, wrapped } from './text.ts';
 
@@ -19,7 +19,7 @@ export interface Effective {
   readonly directory: string;
   readonly files: readonly { readonly name: string; readonly what: string }[];
   readonly settings: readonly Setting[];
-  /** Where there are several. */
+  /** If there are several destinations. */
   readonly destinations: readonly {
     readonly name: string;
     readonly address: string;
@@ -34,10 +34,10 @@ type Row = readonly string[];
 
 const NOT_SET = '  not set: ';
 
-/** Also where the output is no terminal: it is a long list. */
+/** Wrapped even if the output is not a terminal, because the list is long. */
 const WIDEST = 80;
 
-/** Columns as wide as what is in them, the last one as it comes. */
+/** Each column is as wide as its content. The last column is not padded. */
 function columns(rows: readonly Row[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => displayWidth(row[column] ?? ''))),

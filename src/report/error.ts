@@ -1,4 +1,4 @@
-/** What ended a command, as a person reads it. */
+/** Formats the error that ended a command. */
 import { painter, type Style } from './style.ts';
 import { printable, wrapLines } from './text.ts';
 
@@ -9,11 +9,11 @@ export interface Failed {
   readonly sqlstate: string | undefined;
 }
 
-/** The one way to print them: by them, docs/errors.md and the server's manual tell more. */
+/** The codes of an error. docs/errors.md and the manual of the server explain them. */
 export const codesText = (code: string, sqlstate: string | null | undefined): string =>
   sqlstate ? `${code}, SQLSTATE ${sqlstate}` : code;
 
-/** The code, by which docs/errors.md tells more, stands behind the first line: of a list, too, that is the whole. */
+/** The code is at the end of the first line, also if the message continues with a list. */
 export function formatError(error: Failed, style: Style): string {
   const [first = '', ...list] = printable(error.message).split('\n');
   const [, title = first, colon = ''] = /^(.*?)(:?)$/.exec(first) ?? [];

@@ -15,15 +15,18 @@ const LOOKS = { error: ['x', 'red'], warning: ['!', 'yellow'], note: ['-', 'gray
 const LEVELS = ['error', 'warning', 'note'] as const;
 type Level = Finding['level'];
 
-/** Where the text begins, and goes on: behind the longest of "  ! warning  ". */
+/** The column of the text: after the longest of "  ! warning  ". */
 const TEXT_AT = 13;
 
-/** What is true of so many tables is said once. */
+/** A finding that is the same for this many tables is printed once. */
 const ALIKE = 3;
-/** Names of such tables that are printed. */
+/** The number of table names that are printed. */
 const NAMED = 10;
 
-/** What is about one table stands together; the worst comes first, among tables and within each. `tables`: how many there are. */
+/**
+ * Groups the findings by table. Tables and findings with the highest level come first. `tables` is the number of
+ * tables.
+ */
 export function formatFindings(findings: readonly Finding[], style: Style, tables?: number): string {
   const paint = painter(style);
   const groups = [...Map.groupBy(toldOnce(findings), ({ table }) => table)].map(([table, found]) => ({
@@ -83,14 +86,14 @@ function countLine(findings: readonly Finding[], tables: number | undefined): st
     errors.length > 0
       ? errors.some(({ stopsSync }) => stopsSync !== false)
         ? `sync would fail${extentOf(errors, tables)}`
-        : 'sync will work; mend the errors'
+        : 'sync will work; fix the errors'
       : warnings.length > 0
-        ? 'sync will work; mind the warnings'
-        : 'all is well';
+        ? 'sync will work; check the warnings'
+        : 'no problems found';
   return `${plural(errors.length, 'error')}, ${plural(warnings.length, 'warning')}: ${verdict}.`;
 }
 
-/** Where not every table would: an error that is about no table is about all of them. */
+/** For a part of the tables. An error without a table concerns all tables. */
 function extentOf(errors: readonly Finding[], tables: number | undefined): string {
   const stopping = errors.filter(({ stopsSync }) => stopsSync !== false);
   const failing = new Set(stopping.map(({ table }) => table));

@@ -1,4 +1,4 @@
-/** The runs that there were, oldest first: what a person looks for stands at the bottom. */
+/** Formats the last runs. The newest run is at the bottom, where a terminal shows it. */
 import { formatBytes, formatCount, formatSeconds } from '../format.ts';
 import { rowsChanged, type RunRecord } from '../schema/run-record.ts';
 import { formatChart } from './chart.ts';
@@ -38,7 +38,7 @@ const TABLE_COLUMNS: readonly Column[] = [
 
 const RESULT = 2;
 
-/** `nameOf`: what people call the table with a copy of this name. */
+/** `nameOf` maps a destination table to its name in messages. */
 type NameOf = (copyName: string) => string;
 
 export function formatRuns(runs: readonly Run[], style: Style, nameOf: NameOf): string {
@@ -54,7 +54,7 @@ const runCells = ({ startedAt, durationSeconds, status, tables }: Run): string[]
   formatBytes(sumOf(tables, ({ bytes }) => bytes)),
 ];
 
-/** `charted`: runs of the picture, which has room for more than are listed. */
+/** `charted` contains the runs of the chart, which has room for more runs than the list. */
 export function formatTableRuns(
   runs: readonly Run[],
   charted: readonly Run[],
@@ -82,7 +82,7 @@ function withErrors(
   cellsOf: (run: Run) => string[],
   nameOf: NameOf,
 ): string {
-  if (runs.length === 0) return 'no runs are known\n';
+  if (runs.length === 0) return 'no runs are recorded\n';
   const colored = painter(style);
   const paint = (cell: string, row: number, column: number) => {
     const run = column === RESULT ? runs[row] : undefined;
@@ -96,7 +96,7 @@ function withErrors(
   return `${[header, ...body, countLine(runs)].join('\n')}\n`;
 }
 
-/** One line, with the code first: `status` has the whole of it, and what to do. */
+/** The error in one line, with the code first. `status` prints the whole error and the fix. */
 function errorLine(
   { table_name, error_code, error_message }: RunRecord,
   style: Style,
@@ -141,7 +141,7 @@ function pictureOf(runs: readonly Run[], style: Style): string[] {
         {
           title: 'time',
           values: runs.map(({ durationSeconds }) => durationSeconds),
-          // Of tables without news, milliseconds are what there is to see.
+          // For tables without changes, milliseconds are useful.
           format: (most) => (most < 0.1 ? `${Math.round(most * 1000)} ms` : formatSeconds(most)),
         },
       ],

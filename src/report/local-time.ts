@@ -1,4 +1,4 @@
-/** As the clock of this machine shows it, for whoever compares it with a crontab or a log: `2026-01-31 12:00:00`. */
+/** The time of this machine, to compare with a crontab or a log: `2026-01-31 12:00:00`. */
 export const localTime = (date: Date): string => `${localDay(date)} ${localClock(date)}`;
 
 const two = (number: number): string => String(number).padStart(2, '0');

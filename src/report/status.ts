@@ -1,4 +1,4 @@
-/** How fresh each copy is, as a person reads it: the state first, and below it what to do. */
+/** Formats the status of each destination table: its state, and below it the fix. */
 import { formatCount } from '../format.ts';
 import { formatAge } from './age.ts';
 import { formatColumns, type Column } from './columns.ts';
@@ -18,7 +18,7 @@ interface Status {
   readonly name: string;
   readonly condition: string;
   readonly failures: number;
-  /** Whether there is a state to begin the next sync with, where it was looked for. */
+  /** Whether there is a saved state for the next sync, as far as it was read. */
   readonly hasState: boolean;
   readonly cursor: string | null;
   readonly completeUpTo: string | null;
@@ -44,7 +44,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'LAST SUCCESS' },
   { title: 'LAG', isRight: true },
   { title: 'ROWS/24H', isRight: true },
-  // Without its microseconds it still says where the copy is.
+  // Without microseconds, the position is still clear.
   { title: 'CURSOR', narrowest: 6 },
 ];
 
@@ -85,22 +85,25 @@ const inWidth =
   (detail: string): string[] =>
     wrap(`${INDENT}${detail}`, width, `${INDENT}  `);
 
-/** `explained`: what has been said above, and of which table. A destination that is down is one trouble, not fifty. */
+/**
+ * `explained` contains the errors that were already printed, with their table. So an unreachable destination is
+ * printed once.
+ */
 function detailsOf(table: Status, explained: Map<string, string>, now: Date): string[] {
   return [
     ...failureDetails(table, explained, now),
     ...driftDetails(table),
     ...(table.condition === 'stale'
-      ? ['next: No run of it has failed since: look at what starts them (cron, a timer).']
+      ? ['next: No run has failed since then. Check the scheduler that starts the runs (cron, a timer).']
       : []),
     ...(!table.hasState && ['ok', 'stale'].includes(table.condition)
-      ? ['no cursor is known here: the next sync may load the table again']
+      ? ['no cursor was found, so the next sync may load the table again']
       : []),
     ...(table.pendingLoad
       ? [`load in chunks: ${table.pendingLoad.done} of ${table.pendingLoad.of} chunks`]
       : []),
     ...(table.cursor !== null && table.completeUpTo !== table.cursor
-      ? [`open transactions may still bring rows from ${table.completeUpTo ?? 'the start'}`]
+      ? [`open transactions may still commit rows from ${table.completeUpTo ?? 'the start'}`]
       : []),
   ];
 }
@@ -114,7 +117,7 @@ function failureDetails(
   const { error_code: code, error_message: message, error_hint: hint, sqlstate, started_at } = lastFailure;
   const key = JSON.stringify([code, message, hint]);
   const before = explained.get(key);
-  if (before !== undefined) return [`error: the same as of ${printableLine(before)}`];
+  if (before !== undefined) return [`error: the same as for ${printableLine(before)}`];
   explained.set(key, name);
   const [first = '', ...more] = printable(message ?? '').split('\n');
   const codes = codesText(code ?? '', sqlstate);
@@ -125,7 +128,7 @@ function failureDetails(
   ];
 }
 
-/** Where a run was refused because of it, its error says so. */
+/** If a run was refused because of the drift, its error already describes it. */
 const driftDetails = ({ drift, lastFailure, condition }: Status): string[] =>
   !drift || lastFailure?.error_code === 'SCHEMA_CHANGE_REFUSED' || condition === 'disabled'
     ? []

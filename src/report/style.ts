@@ -1,18 +1,21 @@
-/** How what is printed may look where it is printed. Whoever formats takes it; nobody looks at the terminal himself. */
+/**
+ * The capabilities of the output: width, colors, characters. Formatting functions take them as an argument and do not
+ * read the terminal.
+ */
 import { styleText } from 'node:util';
 
 export interface Style {
   readonly color: boolean;
-  /** Cells of a line; Infinity where the output is no terminal, then nothing is cut. */
+  /** Cells of a line. Infinity if the output is not a terminal; then no line is cut. */
   readonly width: number;
-  /** False: ASCII only, but for names and values, which are printed as they are. */
+  /** False means ASCII only, except for names and values. */
   readonly isUnicode: boolean;
 }
 
 export type TextStyle = Parameters<typeof styleText>[0];
 export type Paint = (style: TextStyle, text: string) => string;
 
-/** Whether there is colour was decided by whoever made the look, not by what stdout happens to be. */
+/** The caller decides about colors, independent of stdout. */
 export const painter = ({ color }: Pick<Style, 'color'>): Paint =>
   color ? (style, text) => styleText(style, text, { validateStream: false }) : (_, text) => text;
 

@@ -1,4 +1,4 @@
-/** Outcomes as machines read them: snake_case, seconds, bytes, times in RFC 3339 UTC. It only ever grows. */
+/** Results as JSON: snake_case, seconds, bytes, times in RFC 3339 UTC. Fields are only ever added. */
 import type { IncrepError } from '../errors.ts';
 import type { DestinationOutcome, Failure, RunSummary, TableOutcome } from '../events.ts';
 
@@ -17,7 +17,7 @@ function failureToJson(failure: Failure) {
   };
 }
 
-/** Why a command, or its part about one table, came to nothing. */
+/** Why a command, or its part for one table, failed. */
 export const errorToJson = ({ code, message, next: hint, sqlstate }: ErrorInWords) => ({
   code,
   message,
@@ -59,7 +59,7 @@ const destinationToJson = ({ name, status, error }: DestinationOutcome) => ({
 
 export type TableJson = ReturnType<typeof tableToJson>;
 
-/** Seconds from the start to the end of a run, never negative when the clock was set back meanwhile. */
+/** Seconds from the start to the end of a run. Never negative, even if the clock was set back. */
 export function runSeconds(summary: Pick<RunSummary, 'startedAt' | 'finishedAt'>): number {
   return Math.max(0, summary.finishedAt.getTime() - summary.startedAt.getTime()) / 1000;
 }
@@ -76,7 +76,7 @@ export function summaryToJson(summary: RunSummary) {
     duration_s: inMilliseconds(runSeconds(summary)),
     ...(summary.destinations && { destinations: summary.destinations.map(destinationToJson) }),
     tables: summary.tables.map(tableToJson),
-    /** Tables of the above that the time limit has deferred to the next run. */
+    /** The tables above that the time limit deferred to the next run. */
     deferred: [...new Set(summary.tables.filter(({ isDeferred }) => isDeferred).map(({ name }) => name))],
     warnings: summary.warnings,
     error: summary.error ? failureToJson(summary.error) : null,

@@ -1,4 +1,4 @@
-/** What a person reads of a run: as a whole at its end, or table by table while it goes on. */
+/** Formats a run: as a whole at its end, or table by table while it runs. */
 import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
 import { formatDeferred, formatSeconds, formatTableCounts, labelOf } from '../format.ts';
 import { runSeconds } from './summary-json.ts';
@@ -31,8 +31,8 @@ export function formatSummary(summary: RunSummary, style: Style): string {
 
 const VERDICTS = { ok: 'done, with warnings', partial: 'partly failed', failed: 'FAILED' } as const;
 
-/** For a mail: only what went wrong, of which pipeline, and how old the copies are that go on serving. */
-export function formatTrouble(
+/** For --quiet: only the failures, the pipeline, and the age of the destination tables that stay in use. */
+export function formatProblems(
   summary: RunSummary,
   lastSuccesses: ReadonlyMap<string, Date>,
   style: Style,
@@ -60,13 +60,16 @@ const lastDetail = (last: Date | undefined, now: Date): Detail => ({
   label: 'last success:',
   text: last
     ? `${last.toISOString()}, ${formatSeconds((now.getTime() - last.getTime()) / 1000)} before`
-    : 'none that is known here',
+    : 'none recorded',
 });
 
-export const hasTrouble = ({ status, warnings, tables }: RunSummary): boolean =>
+export const hasProblems = ({ status, warnings, tables }: RunSummary): boolean =>
   status !== 'ok' || warnings.length > 0 || tables.some((table) => table.warnings.length > 0);
 
-/** The same lines, each as soon as it can be told: a warning of several tables under the first, and in full at the end. */
+/**
+ * The same lines while the run continues. A warning of several tables is printed below the first table, and in full
+ * at the end.
+ */
 export function summaryByTable(lookNow: () => Style): (event: RunEvent) => string | undefined {
   const said = { warnings: new Set<string>(), failures: new Map<string, string>() };
   let names: readonly string[] = [];
@@ -86,11 +89,11 @@ export function summaryByTable(lookNow: () => Style): (event: RunEvent) => strin
 const labelsOf = ({ tables, destinations }: Extract<RunEvent, { type: 'run-started' }>): readonly string[] =>
   destinations?.flatMap((destination) => tables.map((name) => labelOf({ name, destination }))) ?? tables;
 
-/** What `summaryByTable` leaves to say. */
+/** The lines that `summaryByTable` has not printed. */
 export const formatEnding = (summary: RunSummary, style: Style): string =>
   asText(closingLines(summary, style));
 
-/** A table that a signal has ended says so, and what of it is kept. */
+/** A table that a signal interrupted has its own message. */
 const isToldByTable = (error: Failure, { tables }: RunSummary): boolean =>
   tables.some(
     (table) =>
@@ -114,7 +117,7 @@ function closingLines(summary: RunSummary, style: Style): string[] {
   ];
 }
 
-/** What is true of several tables is said once, at the end. */
+/** A warning that is the same for several tables is printed once, at the end. */
 function sharedWarnings({ tables }: RunSummary): Map<string, readonly string[]> {
   const namesOf = new Map<string, string[]>();
   for (const table of tables) {
@@ -129,7 +132,7 @@ const sharedDetail = ([text, names]: [string, readonly string[]]): Detail =>
 
 function closingLine(summary: RunSummary): string {
   const seconds = formatSeconds(runSeconds(summary));
-  if (summary.tables.length === 0 && summary.error) return `failed in ${seconds}, before any table`;
+  if (summary.tables.length === 0 && summary.error) return `failed after ${seconds}, before the first table`;
   const { length: places } = summary.destinations ?? [];
   const where = places === 0 ? '' : ` at ${places} ${places === 1 ? 'destination' : 'destinations'}`;
   return `${formatTableCounts(summary.tables)}${where} in ${seconds}`;

@@ -1,4 +1,4 @@
-/** What a person reads of one table: a line in columns, and under it what there is to know. */
+/** Formats the result of one table: a line in columns, and details below it. */
 import type { Failure, TableOutcome } from '../events.ts';
 import { formatBytes, formatCount, formatSeconds, labelOf } from '../format.ts';
 import { glyphsOf, painter, type Style, type Paint } from './style.ts';
@@ -15,7 +15,7 @@ const TINTS = { ok: 'green', failed: 'red', skipped: 'dim' } as const satisfies 
 
 const STATUSES = ['ok', 'failed', 'skipped'] as const;
 
-/** Symbol and word, so that nothing is said by colour alone. */
+/** A symbol and a word, so that the color is never the only information. */
 function wordOf({ status, isDeferred }: Pick<TableOutcome, 'status' | 'isDeferred'>, style: Style): string {
   const { ok, failed } = glyphsOf(style);
   if (isDeferred) return '- deferred';
@@ -25,7 +25,7 @@ function wordOf({ status, isDeferred }: Pick<TableOutcome, 'status' | 'isDeferre
 const GAP = '  ';
 export const INDENT = '    ';
 const NARROWEST_NAME = 12;
-/** What most tables have to say has room beside the name; longer numbers may have a line of their own. */
+/** The usual text fits beside the name. Longer counts may get a line of their own. */
 const QUIET = 'no new rows';
 
 function rowsText(outcome: TableOutcome): string {
@@ -48,7 +48,7 @@ const secondsOf = ({ status, durationSeconds }: TableOutcome): string =>
   status === 'skipped' ? '' : formatSeconds(durationSeconds);
 const bytesOf = ({ bytes }: TableOutcome): string => (bytes > 0 ? formatBytes(bytes) : '');
 
-/** Cells of each column; what is wider pushes the others aside. */
+/** The number of cells of each column. A wider value moves the following columns. */
 export interface Columns {
   readonly status: number;
   readonly name: number;
@@ -59,7 +59,7 @@ export interface Columns {
 
 const widest = (texts: readonly string[]) => Math.max(0, ...texts.map(displayWidth));
 
-/** Names give way first where the terminal is too narrow. */
+/** If the terminal is too narrow, names are cut first. */
 function fitted(columns: Columns, style: Style): Columns {
   const { status, action, seconds, bytes } = columns;
   const quiet = GAP.length + QUIET.length;
@@ -70,7 +70,7 @@ function fitted(columns: Columns, style: Style): Columns {
   return { ...columns, name: Math.min(columns.name, Math.max(NARROWEST_NAME, style.width - others - quiet)) };
 }
 
-/** As wide as these tables need them. */
+/** As wide as these tables need. */
 export const columnsOf = (tables: readonly TableOutcome[], style: Style): Columns =>
   fitted(
     {
@@ -83,7 +83,7 @@ export const columnsOf = (tables: readonly TableOutcome[], style: Style): Column
     style,
   );
 
-/** For lines that are printed one by one, when only the names are known: what the others usually need. */
+/** For lines that are printed one by one, when only the names are known. */
 export const columnsFor = (names: readonly string[], style: Style): Columns =>
   fitted(
     {
@@ -99,7 +99,7 @@ export const columnsFor = (names: readonly string[], style: Style): Columns =>
 function headLines(outcome: TableOutcome, columns: Columns, style: Style): string[] {
   const { status } = outcome;
   const name = printableLine(labelOf(outcome));
-  // The name of a failed table is what will be typed next, so it is always whole.
+  // The name of a failed table is never cut, because the user needs it in the next command.
   const shownName = status === 'failed' ? name : truncate(name, columns.name, glyphsOf(style).ellipsis);
   const cells = [
     padEnd(shownName, columns.name),
@@ -119,11 +119,11 @@ export interface Detail {
   readonly label: string;
   readonly tint?: Tint;
   readonly text: string;
-  /** Set after the last line of the text. */
+  /** Appended to the last line of the text. */
   readonly suffix?: string;
 }
 
-/** A label and its text; further lines of the text stand under the first. */
+/** A label and its text. Further lines of the text are aligned below the first. */
 export function detailLines(
   { label, tint, text, suffix = '' }: Detail,
   indent: string,
@@ -144,7 +144,10 @@ export function failureDetails({ message, hint, code, sqlstate }: Failure, paint
 
 export const warningDetail = (text: string): Detail => ({ label: 'warning:', tint: 'yellow', text });
 
-/** Why, where it is not plain from the action: a table loaded as a whole, altered, or left out. Those that are left share theirs. */
+/**
+ * The reason, if the action does not explain itself: a whole load, a change of the table, or a skipped table.
+ * Deferred tables share one reason.
+ */
 function hasReason({ action, status, reasons, isDeferred }: TableOutcome): boolean {
   return (
     !(isDeferred && action === 'skipped') &&
@@ -152,22 +155,22 @@ function hasReason({ action, status, reasons, isDeferred }: TableOutcome): boole
   );
 }
 
-/** What need not be said again. */
+/** Texts that are not repeated. */
 export interface Said {
-  /** Those that are printed elsewhere. */
+  /** Warnings that are printed elsewhere. */
   readonly warnings: ReadonlySet<string>;
-  /** The first table that failed of it; grows. */
+  /** The first table that failed with each error. */
   readonly failures: Map<string, string>;
 }
 
-/** Where one thing is wrong for all tables, it would fill screens. */
+/** If one problem affects all tables, repeating it would fill several screens. */
 function failureOnce(name: string, failure: Failure, { failures }: Said, paint: Paint): Detail[] {
   const key = failureKey(failure);
   const before = failures.get(key);
   if (before === undefined) failures.set(key, name);
   return before === undefined
     ? failureDetails(failure, paint)
-    : [{ label: 'error:', tint: 'red', text: `the same as of ${printableLine(before)}` }];
+    : [{ label: 'error:', tint: 'red', text: `the same as for ${printableLine(before)}` }];
 }
 
 export const failureKey = ({ code, message, hint }: Failure): string => JSON.stringify([code, message, hint]);

@@ -1,9 +1,11 @@
-/** Text on a terminal: how wide it is, and what in it must not reach the terminal as it is. */
+/** Text on a terminal: its width, and the removal of characters that must not reach the terminal. */
 import { stripVTControlCharacters } from 'node:util';
 
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
-/** Characters that terminals draw over two cells; close enough to Unicode's East Asian Width for table names. */
+/**
+ * Characters that terminals draw over two cells. This is close enough to East Asian Width of Unicode for table names.
+ */
 const WIDE =
   /^(?:\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}|\p{Emoji_Presentation}|[\u3000-\u303f\uff01-\uff60\uffe0-\uffe6])/u;
 const WIDTHLESS = /^(?:\p{Mark}|\p{Cf})+$/u;
@@ -15,7 +17,7 @@ function cellsOf(grapheme: string): number {
 
 const PLAIN = /^[ -~]*$/;
 
-/** How many cells of a terminal the text takes; our own colours take none. */
+/** The number of cells that the text needs. The colors of increp need none. */
 export function displayWidth(text: string): number {
   if (PLAIN.test(text)) return text.length;
   if (text.includes('\u001b')) return displayWidth(stripVTControlCharacters(text));
@@ -24,7 +26,7 @@ export function displayWidth(text: string): number {
   return width;
 }
 
-/** The text in at most that many cells, with an ellipsis where something was cut off. */
+/** The text in at most that many cells, with an ellipsis if something was cut off. */
 export function truncate(text: string, width: number, ellipsis: string): string {
   if (displayWidth(text) <= width) return text;
   let kept = '';
@@ -38,15 +40,15 @@ export function truncate(text: string, width: number, ellipsis: string): string 
 }
 
 /**
- * Stays together: a name in quotes, which somebody may type or paste next, a number with its unit, a point in time, and, where
- * a line has room for it, what stands in brackets.
+ * Not split across lines: a name in quotes, which the user may copy, a number with its unit, a time, and a short text
+ * in parentheses.
  */
 const WORD =
   /\s*(?:"[^"\n]{1,80}"|\[[^\]\n]{1,80}\]|\d{4}-\d\d-\d\d (?=\d)|(?<!\S)[\d.,]+ (?=[a-zA-Z])|\S)+/g;
 
 /**
- * Lines of at most that many cells, broken between words; those that go on begin with `hanging`. What is alone too long stays
- * whole: a path or a name that is cut cannot be copied.
+ * Wraps text into lines of at most that many cells. Continuation lines begin with `hanging`. A longer word stays
+ * whole, because a path or a name that is cut cannot be copied.
  */
 export const wrap = (text: string, width: number, hanging = ''): string[] =>
   text
@@ -54,17 +56,17 @@ export const wrap = (text: string, width: number, hanging = ''): string[] =>
     .flatMap((line, index) => wrapLine(index === 0 ? line : `${hanging}${line}`, width, hanging))
     .map((line) => line.trimEnd());
 
-/** The same for each of several lines, those that go on hanging a little below their own beginning. */
+/** The same for several lines. Continuation lines are indented below the beginning of their own line. */
 export const wrapLines = (text: string, width: number): string =>
   text
     .split('\n')
     .flatMap((line) => wrap(line, width, `${/^ */.exec(line)?.[0] ?? ''}  `))
     .join('\n');
 
-/** Room that a hanging indent leaves at least. */
+/** The minimum number of cells beside a hanging indent. */
 const LEAST_ROOM = 30;
 
-/** `head` and `text`; lines that go on are indented by that many cells, by fewer where there is no room for it. */
+/** `head` and `text`. Continuation lines are indented by that many cells, or less if there is no room. */
 export const wrapped = (head: string, text: string, indent: number, width: number): string[] =>
   wrap(`${head}${text}`, width, ' '.repeat(width - indent < LEAST_ROOM ? Math.min(4, indent) : indent));
 
@@ -101,10 +103,10 @@ export function padStart(text: string, width: number): string {
   return ' '.repeat(Math.max(0, width - displayWidth(text))) + text;
 }
 
-/** Control characters, and those that reverse the direction of writing; tab and newline are left alone. */
+/** Control characters, and characters that reverse the writing direction. Tab and newline are allowed. */
 const UNPRINTABLE = /[^\P{Cc}\t\n]|[\p{Bidi_Control}\p{Zl}\p{Zp}]/gu;
 
-/** Names and server messages are foreign text: an escape sequence in them must not drive the terminal. */
+/** Names and server messages come from outside. An escape sequence in them must not control the terminal. */
 export function printable(text: string): string {
   return text.replaceAll('\r\n', '\n').replace(UNPRINTABLE, '\ufffd');
 }

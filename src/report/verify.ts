@@ -30,12 +30,14 @@ type Verdict =
 
 const MEANING = {
   missing: 'missing at the destination',
-  extra: 'only at the destination (deleted at the source, or added by hand)',
-  changed: 'with another content',
-  duplicated: 'with a merge key that comes more than once',
+  extra: 'only at the destination (deleted at the source, or inserted there)',
+  changed: 'with different content',
+  duplicated: 'with a unique key that occurs more than once',
 } as const;
 
-/** A line a table where all is well; one more for each kind of difference, with the first keys. */
+/**
+ * One line per table. A table with differences has one more line for each kind of difference, with the first keys.
+ */
 export function formatVerification(verdict: Verdict, style: Style): string {
   if ('error' in verdict) {
     return `x ${printable(verdict.name)}  could not be compared\n${formatError(verdict.error, { ...style, width: style.width - 4 }).replaceAll(/^(?=.)/gm, '    ')}`;
@@ -49,24 +51,24 @@ export function formatVerification(verdict: Verdict, style: Style): string {
   const notes = counts.notes
     .map((note) => `${wrap(`    note: ${note}`, style.width, ' '.repeat(10)).join('\n')}\n`)
     .join('');
-  const mended = `${notes}${repairLine(verdict.repaired)}`;
+  const repair = `${notes}${repairLine(verdict.repaired)}`;
   const apart = keptLine(counts);
   if (differences.length === 0)
-    return `= ${printable(counts.name)}  equal: ${rows} (${seconds})\n${apart}${mended}`;
+    return `= ${printable(counts.name)}  equal: ${rows} (${seconds})\n${apart}${repair}`;
   const lines = differences.map((kind) => {
     const more = counts[kind] > counts.keys[kind].length ? `, ${glyphsOf(style).ellipsis}` : '';
     return `    ${formatCount(counts[kind])} ${MEANING[kind]}: ${counts.keys[kind].map(printable).join(', ')}${more}`;
   });
-  return `! ${printable(counts.name)}  DIFFERENT: ${rows} (${seconds})\n${lines.join('\n')}\n${apart}${mended}`;
+  return `! ${printable(counts.name)}  DIFFERENT: ${rows} (${seconds})\n${lines.join('\n')}\n${apart}${repair}`;
 }
 
-/** What is no difference where the copy may have it, and yet worth knowing. */
+/** Rows that may differ by the settings of the table, and are not counted as differences. */
 function keptLine({ newer, kept }: Counts): string {
   const parts = [
     ...(newer > 0 ? [`${formatCount(newer)} newer at the destination`] : []),
-    ...(kept > 0 ? [`${formatCount(kept)} only there`] : []),
+    ...(kept > 0 ? [`${formatCount(kept)} only at the destination`] : []),
   ];
-  return parts.length === 0 ? '' : `    no difference, they are to stay: ${parts.join(', ')}\n`;
+  return parts.length === 0 ? '' : `    not counted as differences: ${parts.join(', ')}\n`;
 }
 
 const repairLine = (repaired: Repaired | undefined): string =>

@@ -1,4 +1,7 @@
-/** `increp reset`: what is left of a state is the fact that it was forgotten, at the destination, where every machine looks. */
+/**
+ * `increp reset`: replaces the state of a table by a record of the reset. The record is at the destination, so every
+ * machine sees it.
+ */
 import type pg from 'pg';
 import { z } from 'zod';
 import type { TableSettings } from '../config/settings.ts';
@@ -15,16 +18,16 @@ import { tableNames } from '../sync/facts/facts.ts';
 import { lockTable } from '../sync/lock/table-lock.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
-/** `nothing`: no state named it. `absent`: nor is there a table. */
+/** `nothing`: there was no state. `absent`: there is no destination table either. */
 export type Forgotten = 'state' | 'nothing' | 'absent';
 
-/** @throws IncrepError RUN_LOCKED, while a run is at work on the table: its state would come after the reset */
+/** @throws IncrepError RUN_LOCKED during a run on the table, because that run would save its state after the reset */
 export async function forgetTable(context: RunContext, table: TableSettings): Promise<Forgotten> {
   const { destinationName, stateName, copyName } = tableNames(context, table);
   const { schema } = destinationName;
   const file = await context.stateFiles.read(copyName);
   const here = await context.destination.identity();
-  // Whichever of them it was synced under last.
+  // All names under which it may have been synced.
   const names = [destinationName.table, sharedName(destinationName.table, context.settings.pipeline)];
   const forgotten = await context.destination.withWriting([], async (client): Promise<Forgotten> => {
     for (const name of names.toSorted())
@@ -37,7 +40,7 @@ export async function forgetTable(context: RunContext, table: TableSettings): Pr
     const wasKnown = states.some(isRealState) || hasPending || namesCopy(file, here);
     if (!there.has(destinationName.table) && states.length === 0 && file.kind === 'none')
       return hasPending ? 'state' : 'absent';
-    // Another machine may hold a state file that would serve in place of a row that is gone.
+    // Another machine may have a state file. Without the record, that file would replace a deleted row.
     if (hasState !== true) await client.query(asUsual(createStateTable(schema)));
     const source = { database: context.settings.source.database, ...table.source };
     const reset: Omit<ResetRecord, 'generation'> = {
@@ -64,7 +67,7 @@ export async function forgetTable(context: RunContext, table: TableSettings): Pr
   return forgotten;
 }
 
-/** Once the two sides are exchanged, the file is of a table here that was a source, and never a copy. */
+/** If source and destination are exchanged, the file describes a table that was a source and not a destination. */
 const namesCopy = (file: StateFile, { systemIdentifier, database }: ServerIdentity): boolean =>
   file.kind === 'record'
     ? file.record.sourceLife.systemIdentifier !== systemIdentifier || file.record.source.database !== database
@@ -73,7 +76,7 @@ const namesCopy = (file: StateFile, { systemIdentifier, database }: ServerIdenti
 const stateRow = z.object({ name: z.string(), pipeline: z.string(), record: z.unknown() });
 type StateRow = z.infer<typeof stateRow>;
 
-/** Its own, whosever it is, and those of the pipeline under the other name. */
+/** The state under its own name, and the states of this pipeline under the other name. */
 async function statesOf(
   client: pg.ClientBase,
   { settings: { pipeline } }: RunContext,
@@ -89,7 +92,7 @@ async function statesOf(
 
 const resetMark = z.object({ reset: z.object({ wasKnown: z.boolean() }) });
 
-/** A table that was reset before it was known is known no better by a second reset. */
+/** A second reset of an unknown table does not make it known. */
 const isRealState = ({ record }: StateRow): boolean =>
   resetMark.safeParse(record).data?.reset.wasKnown ?? true;
 

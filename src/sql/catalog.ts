@@ -1,27 +1,27 @@
-/** One catalog query describes many tables: with a slow network, round trips are the cost. */
+/** One catalog query describes many tables, because each round trip counts on a slow network. */
 import type { TableName } from '../schema/names.ts';
 import { literal } from './identifiers.ts';
 
 /**
- * Changes with every change to the rows of the catalogs that describe the relation `c` itself, by the numbers of the
- * transactions that wrote them; what VACUUM and ANALYZE note in place leaves it as it is.
+ * Changes with every change to the catalog rows that describe the relation `c`. It uses the transaction IDs that
+ * wrote these rows. In-place updates by VACUUM and ANALYZE do not change it.
  */
 const STAMP = /* sql */ `concat_ws(' ', c.oid, c.xmin, (
     SELECT string_agg(concat_ws(':', a.attnum, a.xmin), ' ' ORDER BY a.attnum)
     FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0))`;
 
-/** The stamp as it is now, without what takes time. */
+/** The current stamp, computed fast. */
 export const shapeStamp = ({ schema, table }: TableName): string => /* sql */ `
   SELECT ${STAMP} AS stamp FROM pg_class c
   WHERE c.relname = ${literal(table)} AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = ${literal(schema)})`;
 
-/** Of a column of the relation `c`, in the words of pg_attribute `a`. */
+/** For a column of the relation `c`; `a` is its row of pg_attribute. */
 const IS_NOT_NULL = /* sql */ `a.attnotnull AND NOT EXISTS (
                -- Since PostgreSQL 18 it may have been promised for new rows only.
                SELECT FROM pg_constraint nn WHERE nn.conrelid = c.oid AND nn.contype = 'n' AND NOT nn.convalidated
                  AND nn.conkey = ARRAY[a.attnum])`;
 
-/** Shaped like `columnSchema`: of anything that has the columns of pg_attribute that say what a column is made of. */
+/** Shaped like `columnSchema`, from any row with the type columns of pg_attribute. */
 const columnObject = (
   isNotNull: string,
   expression: string,
@@ -35,7 +35,7 @@ const columnObject = (
                 JOIN pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = a.attcollation) END,
              'generated', a.attgenerated, 'expression', ${expression}, 'identity', a.attidentity)`;
 
-/** What a type is made of: behind TYPES_OF_COLUMNS. */
+/** The base type of a type. Append TYPES_OF_COLUMNS. */
 const MADE_OF = /* sql */ `
              'base', json_build_object(
                'type', format_type(base.oid, base.typmod),
@@ -45,13 +45,15 @@ const MADE_OF = /* sql */ `
                  'isBuiltIn', element.isbuiltin, 'isArray', element.isarray, 'delimiter', element.typdelim) END),
              'typeDetail', detail.parts`;
 
-/** Built-in types and arrays of them are made of nothing else. `e` is the type of the elements of the array `t`, if it is one. */
+/**
+ * Built-in types and arrays of them have no other base. `e` is the element type of the array `t`, if it is an array.
+ */
 const IS_PLAIN = /* sql */ `t.typnamespace = 'pg_catalog'::regnamespace AND t.typtype NOT IN ('c', 'd')
                AND (e.oid IS NULL OR e.typnamespace = t.typnamespace AND e.typtype NOT IN ('c', 'd'))`;
 
 /**
- * The same of a type that is plain; of any other one, what DESCRIBE_TYPES takes. Most tables have plain types only, and the
- * server takes a third of the time for those.
+ * The same for a plain type; for any other type, the input of DESCRIBE_TYPES. Most tables have only plain types, and
+ * this takes a third of the time for them.
  */
 const MADE_OF_PLAIN = /* sql */ `
              'base', CASE WHEN ${IS_PLAIN} THEN json_build_object(
@@ -60,11 +62,11 @@ const MADE_OF_PLAIN = /* sql */ `
                  'type', format_type(e.oid, a.atttypmod), 'isBuiltIn', true, 'isArray', false, 'delimiter', e.typdelim) END) END,
              'typeDetail', NULL, 'typeUse', json_build_object('type', t.oid::text, 'modifier', a.atttypmod)`;
 
-/** Of a generated column of the relation `c`. */
+/** For a generated column of the relation `c`. */
 const EXPRESSION = /* sql */ `CASE WHEN a.attgenerated <> '' THEN
                (SELECT pg_get_expr(g.adbin, g.adrelid) FROM pg_attrdef g WHERE g.adrelid = c.oid AND g.adnum = a.attnum) END`;
 
-/** The tables that hold the rows of the relation `c`, each with the file that they are in. */
+/** The tables that store the rows of the relation `c`, each with its file. */
 const FILES = /* sql */ `(
     SELECT coalesce(json_agg(l.oid::text || ':' || pg_relation_filenode(l.oid) ORDER BY l.oid), '[]')
     FROM pg_class l WHERE l.relkind = 'r' AND c.relkind IN ('r', 'p') AND l.oid IN (
@@ -72,7 +74,7 @@ const FILES = /* sql */ `(
         SELECT c.oid AS oid UNION SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid)
       SELECT oid FROM tree) AND pg_relation_filenode(l.oid) IS NOT NULL)`;
 
-/** What columnObject() takes, behind `FROM ... a`. */
+/** The inputs of columnObject(), after `FROM ... a`. */
 const TYPES_OF_COLUMNS = /* sql */ `JOIN pg_type t ON t.oid = a.atttypid
     CROSS JOIN LATERAL (
       WITH RECURSIVE chain AS (
@@ -114,7 +116,7 @@ const TYPES_OF_COLUMNS = /* sql */ `JOIN pg_type t ON t.oid = a.atttypid
         FROM made_of JOIN pg_type m ON m.oid = made_of.oid AND m.typtype = 'c'
         JOIN pg_attribute f ON f.attrelid = m.typrelid AND f.attnum > 0 AND NOT f.attisdropped) parts) detail ON true`;
 
-/** $1 schema, $2 table names. One row a relation, shaped like `relationRow` in postgres/catalog.ts. */
+/** $1 schemas, $2 table names. One row per relation, shaped like `relationRow` in postgres/catalog.ts. */
 export const DESCRIBE_RELATIONS = /* sql */ `
   SELECT n.nspname AS schema, c.relname AS table, c.oid::text AS oid, ${STAMP} AS stamp, c.relkind AS kind,
          c.relpersistence = 'u' AS "isUnlogged",
@@ -173,16 +175,16 @@ export const DESCRIBE_RELATIONS = /* sql */ `
   WHERE c.relname = ANY ($2::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
     AND (n.nspname::text, c.relname::text) IN (SELECT * FROM unnest($1::text[], $2::text[]))`;
 
-/** $1 oids of types, $2 type modifiers: what each use of a type is made of, for columns whose `base` is null. */
+/** $1 oids of types, $2 type modifiers. Returns the base of each type, for columns whose `base` is null. */
 export const DESCRIBE_TYPES = /* sql */ `
   SELECT a.atttypid::text AS type, a.atttypmod AS modifier, json_build_object(${MADE_OF}) AS made
   FROM (SELECT DISTINCT * FROM unnest($1::oid[], $2::int[]) AS given(atttypid, atttypmod)) a
   ${TYPES_OF_COLUMNS}`;
 
 /**
- * $1 names, $2 oids of types, $3 type modifiers, as the server gives them with the rows of any statement; $4 names of
- * functions. One row: the columns, each shaped like `columnSchema`, the places (from 1) of those that no table can have, and
- * those of the functions that may change their mind.
+ * $1 names, $2 oids of types, $3 type modifiers, as the server returns them with the result of a statement; $4 names
+ * of functions. One row: the columns, each shaped like `columnSchema`, the positions (from 1) of columns that no
+ * table can have, and the volatile functions.
  */
 export const DESCRIBE_COLUMNS = /* sql */ `
   SELECT (SELECT coalesce(json_agg(${columnObject('false', 'NULL', MADE_OF)} ORDER BY a.place), '[]')
@@ -197,15 +199,15 @@ export const DESCRIBE_COLUMNS = /* sql */ `
             SELECT proname, bool_or(provolatile = 'v') AS isvolatile FROM pg_proc
             WHERE proname = ANY ($4::text[]) AND provolatile <> 'i' GROUP BY 1) f) AS functions`;
 
-/** $1 schemas. Names to suggest when a configured table is not there. */
+/** $1 schemas. Names to suggest if a configured table does not exist. */
 export const RELATION_NAMES = /* sql */ `
   SELECT n.nspname AS schema, c.relname AS "table" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = ANY ($1::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition ORDER BY 2`;
 
 /**
- * $1 schemas and $2 LIKE patterns, in pairs; $3 names and $4 the beginning of a comment, which tables of ours have. Of a
- * partitioned table itself, not its partitions. Not what has no columns, nor what an extension brings: the extension at the
- * destination fills its own tables.
+ * $1 schemas and $2 LIKE patterns, in pairs; $3 names and $4 the beginning of a comment, which mark tables of increp.
+ * Includes a partitioned table but not its partitions. Excludes tables without columns, and tables of extensions,
+ * because the extension at the destination fills its own tables.
  */
 export const FIND_TABLES = /* sql */ `
   SELECT n.nspname AS schema, c.relname AS "table" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -216,7 +218,7 @@ export const FIND_TABLES = /* sql */ `
     AND EXISTS (SELECT FROM unnest($1::text[], $2::text[]) wanted(schema, name)
                 WHERE n.nspname = wanted.schema AND c.relname LIKE wanted.name)`;
 
-/** $1 schemas: is it there, and may our role use it and create in it? One row each. */
+/** $1 schemas. For each, whether it exists, and whether the role may use it and create in it. */
 export const DESCRIBE_SCHEMAS = /* sql */ `
   SELECT wanted.name, n.oid IS NOT NULL AS exists,
          coalesce(has_schema_privilege(n.oid, 'USAGE'), false) AS "canUse",

@@ -1,7 +1,7 @@
 /**
- * Comparing a table's two sides while moving little: digests of groups of rows first, single rows only where those
- * differ. Rows are grouped by the hash of their key's text, which is the same on every server; ranges in key order
- * would depend on collations. Reads only the key's columns where only keys are compared.
+ * Compares both sides of a table with little traffic: first digests of groups of rows, then single rows of groups
+ * that differ. Rows are grouped by the hash of their key's text, which is the same on every server. Ranges in key
+ * order would depend on collations. If only keys are compared, only the columns of the key are read.
  */
 import { ident, literal } from './identifiers.ts';
 import { fromItem, onRows, type RowSource } from './row-source.ts';
@@ -19,25 +19,25 @@ import {
 
 export interface Comparable {
   readonly from: RowSource;
-  /** Empty: a row is its own key, and counts as often as it is there. */
+  /** If empty, a row is its own key, and equal rows are counted. */
   readonly mergeKey: readonly string[];
-  /** Null: only keys are compared. */
+  /** If null, only keys are compared. */
   readonly columns: readonly string[] | null;
-  /** What values are converted to before they are printed, by column. */
+  /** The types to which values are converted before they are printed, by column. */
   readonly casts?: ReadonlyMap<string, string>;
-  /** SQL predicate over the rows that take part. */
+  /** SQL condition that selects the compared rows. */
   readonly where: string;
   /** SQL expression: true for a row that the next sync would read anyway. */
   readonly isPending: string;
-  /** Column by which the newer of two rows with one key is told; null where that does not matter. */
+  /** The column that tells which of two rows with the same key is newer; null if this does not matter. */
   readonly version: { readonly name: string; readonly isTime: boolean } | null;
-  /** Into how many groups the rows are hashed. */
+  /** The number of groups. */
   readonly groups: number;
 }
 
 /**
- * True for a row that a transaction of that number (xid8) or a later one has written. xmin shows the lower half of a
- * number only; the upper one follows from `nextXid`, which no transaction of the snapshot has reached.
+ * True if a transaction with this ID (xid8) or a later one wrote the row. xmin shows only the lower half of an ID.
+ * The upper half follows from `nextXid`, which no transaction of the snapshot has reached.
  */
 export const isWrittenSince = (xid: string, nextXid: string): string => {
   const next = `${literal(nextXid)}::bigint`;
@@ -45,10 +45,13 @@ export const isWrittenSince = (xid: string, nextXid: string): string => {
   return `(${next} ${MINUS} ${age}) ${AT_LEAST} ${literal(xid)}::bigint`;
 };
 
-/** For a `nextXid` that was read before the snapshot: no number that shows in it is as high, nor further away. */
+/**
+ * For a `nextXid` that was read before the snapshot. No ID in the snapshot is higher than the result, or further
+ * away.
+ */
 export const farFrom = (xid: string): string => String(BigInt(xid) + 2n ** 31n);
 
-/** $1 oid of a table; whether our role may read its xmin, which grants on single columns do not include. */
+/** $1 oid of a table. Whether the role may read its xmin, which grants on single columns do not include. */
 export const TRANSACTION_NUMBERS = /* sql */ `
   SELECT coalesce(has_table_privilege($1::oid, 'SELECT'), false) AS "mayRead",
          pg_snapshot_xmax(pg_current_snapshot())::text AS "nextXid"`;
@@ -61,15 +64,15 @@ const value = (name: string, { casts }: Comparable): string => {
 const keyText = (side: Comparable): string =>
   `pg_catalog.json_build_array(${side.mergeKey.map((name) => `${value(name, side)}::text`).join(', ')})::text`;
 
-/** Text, because types may differ between the sides; under the same settings equal values print alike. */
+/** As text, because types may differ between the sides. With the same settings, equal values print alike. */
 const contentText = (side: Comparable): string =>
   side.columns === null
     ? keyText(side)
     : `ROW(${side.columns.map((name) => value(name, side)).join(', ')})::text`;
 
 /**
- * 128 bits, as hex digits, of the text in one encoding, whatever the encodings of the two databases are. md5() is as long, and
- * fails on a server whose OpenSSL runs in FIPS mode.
+ * 128 bits as hex digits, of the text in UTF-8, whatever the encodings of the databases are. md5() has the same
+ * length, but fails on a server whose OpenSSL runs in FIPS mode.
  */
 export const hashOf = (text: string): string =>
   `pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(pg_catalog.convert_to(${text}, 'UTF8')), 1, 16), 'hex')`;
@@ -81,7 +84,7 @@ const rowsOf = (side: Comparable): string => /* sql */ `
     SELECT ${isKeyless(side) ? contentText(side) : keyText(side)} AS key, ${contentText(side)} AS content, coalesce(${side.isPending}, false) AS pending${versionColumn(side)}
     FROM ${fromItem(side.from)} WHERE ${side.where} OFFSET 0) texts`;
 
-/** As a whole number: integers as they are, times in microseconds. What is infinite prints as a word. */
+/** As a whole number: integers unchanged, times in microseconds. Infinite times print as words. */
 function versionColumn({ version }: Comparable): string {
   if (version === null) return '';
   const key = ident(version.name);
@@ -91,11 +94,11 @@ function versionColumn({ version }: Comparable): string {
   return `, ${text} AS version`;
 }
 
-/** 32 bits of the hash are plenty for as many groups as anyone wants to hold in memory. */
+/** 32 bits of the hash are enough for any number of groups that fits into memory. */
 const groupOf = ({ groups }: Comparable): string =>
   `(('x' ${JOINED} pg_catalog.substr(hash, 1, 8))::bit(32)::bigint ${MODULO} ${groups}::bigint)::int`;
 
-/** 60 bits of each row's hash, added up: unlike XOR, a sum does not cancel rows that come twice. */
+/** The sum of 60 bits of each row's hash. Unlike XOR, a sum does not cancel equal rows. */
 export const digestGroups = (side: Comparable): Statement =>
   onRows(
     side.from,
@@ -105,7 +108,7 @@ export const digestGroups = (side: Comparable): Statement =>
   FROM (${rowsOf(side)}) hashed GROUP BY 1`,
   );
 
-/** The rows of those groups, in an order that both sides share. DECLARE takes no parameters. */
+/** The rows of these groups, in the same order on both sides. DECLARE takes no parameters. */
 export const declareRows = (cursor: string, side: Comparable, groups: readonly number[]): Statement => {
   const wanted = `FROM (${rowsOf(side)}) hashed WHERE ${groupOf(side)} ${EQUALS} ANY ('{${groups.join(',')}}'::int[])`;
   return onRows(
@@ -120,9 +123,9 @@ export const declareRows = (cursor: string, side: Comparable, groups: readonly n
   );
 };
 
-/** Characters of a row that a report shows where it has no key. */
+/** The number of characters of a row without a key in a report. */
 const SHOWN_CHARACTERS = 120;
-/** Of equal rows any one; as JSON, like a key. */
+/** Any of several equal rows; as JSON, like a key. */
 const SHOWN = `pg_catalog.to_json(CASE WHEN pg_catalog.length(pg_catalog.min(key)) ${GREATER} ${SHOWN_CHARACTERS} THEN pg_catalog.left(pg_catalog.min(key), ${SHOWN_CHARACTERS}) ${JOINED} '...' ELSE pg_catalog.min(key) END)::text`;
 
 export const fetchRows = (cursor: string, side: Comparable, rows: number): Statement =>

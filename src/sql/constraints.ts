@@ -1,9 +1,9 @@
-/** Constraints that people have put on a destination table, and what is in their way. */
+/** Constraints of users on a destination table, and the rows that violate them. */
 import type { TableName } from '../schema/names.ts';
 import { ident, literal, qualified } from './identifiers.ts';
 import { asUsual } from './search-path.ts';
 
-/** $1 schema, $2 table, $3 name of an index: it, and the statements that take it down and put it up again. */
+/** $1 schema, $2 table, $3 name of an index. Returns the index, and the statements that drop and create it again. */
 export const UNIQUE_INDEX = /* sql */ `
   SELECT k.contype IS NOT NULL AS "isConstraint", to_json(named.expressions) AS expressions,
          pg_get_expr(i.indpred, i.indrelid) AS predicate, to_json(named.operators) AS operators,
@@ -46,7 +46,7 @@ export const UNIQUE_INDEX = /* sql */ `
     FROM generate_series(1, i.indnkeyatts) place) named
   WHERE n.nspname = $1 AND c.relname = $2 AND ic.relname = $3`;
 
-/** $1 oid of a table: whether a row may be deleted and inserted again without anybody noticing. */
+/** $1 oid of a table. Whether a row can be deleted and inserted again without side effects. */
 export const MAY_REPLACE = /* sql */ `
   SELECT NOT EXISTS (SELECT FROM pg_constraint WHERE confrelid = $1::oid AND contype = 'f' AND confdeltype <> 'a')
      -- 8 delete, 4 insert
@@ -57,13 +57,15 @@ interface Meeting {
   readonly table: TableName;
   readonly staging: TableName;
   readonly key: readonly string[];
-  /** As the index has them, made of columns of one row. */
+  /** The expressions of the index, built from the columns of one row. */
   readonly expressions: readonly string[];
   readonly operators: readonly string[];
   readonly predicate: string | null;
 }
 
-/** The keys of a row that comes in and of one that is in its way: at the destination, or among those that come in. */
+/**
+ * The keys of an incoming row and of the row that conflicts with it: at the destination, or among the incoming rows.
+ */
 export const rowsInTheWay = (
   { table, staging, key, expressions, operators, predicate }: Meeting,
   where: 'destination' | 'source',
@@ -83,7 +85,7 @@ export const rowsInTheWay = (
     ${where === 'source' ? '' : `WHERE NOT ${comesIn}`} LIMIT 1`;
 };
 
-/** For a person: a row that should not be there any more. */
+/** For messages: the statement that deletes the conflicting row. */
 export const deleteRow = (
   table: TableName,
   key: readonly string[],
@@ -96,7 +98,7 @@ export const deleteRow = (
     })
     .join(' AND ')}`;
 
-/** $1 schema and $2 table on which an error says that a foreign key is, $3 its name. */
+/** $1 schema and $2 table of a foreign key in an error, $3 its name. */
 export const FOREIGN_KEY = /* sql */ `
   SELECT cn.nspname AS "schema", c.relname AS "table", pn.nspname AS "parentSchema", p.relname AS "parentTable",
          k.conrelid = k.confrelid AS "isSelf", pg_get_constraintdef(k.oid) AS definition
@@ -106,5 +108,5 @@ export const FOREIGN_KEY = /* sql */ `
   WHERE cn.nspname = $1 AND c.relname = $2 AND k.conname = $3 AND k.contype = 'f'`;
 
 export const DEFER_CONSTRAINTS = /* sql */ `SET CONSTRAINTS ALL DEFERRED`;
-/** Runs triggers that were deferred. */
+/** Runs deferred triggers. */
 export const CHECK_CONSTRAINTS = asUsual(/* sql */ `SET CONSTRAINTS ALL IMMEDIATE`);

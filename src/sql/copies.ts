@@ -1,6 +1,6 @@
 /**
- * Staging table into table where no columns identify a row: a row is its own key, and counts as often as it is there. Rows
- * that both have are left alone, so that they cost no write and keep what people have added to them.
+ * Merges the staging table into a table without a unique key: a row is its own key, and equal rows are counted. Rows
+ * that both tables have are not written, so they cost nothing and keep the values of added columns.
  */
 import type { TableName } from '../schema/names.ts';
 import { ident, identList, qualified } from './identifiers.ts';
@@ -9,13 +9,13 @@ import { EQUALS, GREATER } from './search-path.ts';
 export interface CopiesMerge {
   readonly destination: TableName;
   readonly staging: TableName;
-  /** By name, in whatever order: both rows are built of them. */
+  /** By name, in any order, because both rows are built from them. */
   readonly columns: readonly string[];
 }
 
 /**
- * Of the text that the row would be copied as: types without an order (json, xml, point) have one too, and 1.0 is not
- * 1.00. The function without a known collision, because equal hashes count as equal rows.
+ * A hash of the row as text: types without an order (json, xml, point) have a text too, and 1.0 is not 1.00. SHA-256
+ * has no known collision, which matters because equal hashes count as equal rows.
  */
 const hashOf = (alias: string, columns: readonly string[]): string =>
   `pg_catalog.sha256(pg_catalog.convert_to(ROW(${columns.map((name) => `${alias}.${ident(name)}`).join(', ')})::text, pg_catalog.getdatabaseencoding()))`;
@@ -35,12 +35,12 @@ const placesBeyond = (table: string, other: string, columns: readonly string[]):
 
 const onlyOf = (table: TableName): string => `ONLY ${qualified(table)}`;
 
-/** What the destination has more often than the staging table. */
+/** Rows that the destination has more often than the staging table. */
 export const removeSurplus = ({ destination, staging, columns }: CopiesMerge): string => /* sql */ `
   DELETE FROM ${onlyOf(destination)} t USING (${placesBeyond(onlyOf(destination), qualified(staging), columns)}) surplus
   WHERE t.ctid ${EQUALS} surplus.place`;
 
-/** And then the other way round. */
+/** Rows that the staging table has more often than the destination. */
 export const addMissing = ({ destination, staging, columns }: CopiesMerge): string => /* sql */ `
   INSERT INTO ${qualified(destination)} (${identList(columns)}) OVERRIDING SYSTEM VALUE
   SELECT ${columns.map((name) => `s.${ident(name)}`).join(', ')} FROM ${qualified(staging)} s

@@ -5,8 +5,8 @@ import { ident, identList, qualified } from './identifiers.ts';
 export type CopyFormat = 'binary' | 'text';
 
 /**
- * Columns as they are selected for COPY. What xml prints is not what it holds: without the declaration, and without a
- * line break in front, so that each copy would lose one more (xml_out). Cast to text it is given as it is.
+ * The columns as they are selected for COPY. xml prints without its declaration and without a leading line break, so
+ * each copy would lose one more line break (xml_out). Cast to text, it is complete.
  */
 export const copiedColumns = (columns: readonly Column[], alias = ''): string =>
   columns
@@ -22,13 +22,13 @@ function withOptions(format: CopyFormat, isFresh = false): string {
   return options.length === 0 ? '' : ` WITH (${options.join(', ')})`;
 }
 
-/** A query, not a table: only so are generated columns, views and partitioned tables copied too. */
+/** A query, not a table, because COPY of a table excludes generated columns, views and partitioned tables. */
 export const copyOut = (select: string, as: CopyFormat): string =>
   /* sql */ `COPY (${select}) TO STDOUT${withOptions(as)}`;
 
 /**
- * `isFresh`: the table was made in this very transaction. Its rows are then written as they will be for good, or the
- * first one to read them would write all pages again, and VACUUM once more.
+ * `isFresh` means that the table was created in this transaction. FREEZE then writes rows in their final form.
+ * Without it, the first reader and VACUUM would each write all pages again.
  */
 export const copyIn = (
   table: TableName,

@@ -1,4 +1,4 @@
-/** Everything that hangs on a table or a view, one statement each: grants, comments, triggers, constraints, ... */
+/** All dependent objects of a table or a view, one statement each: grants, comments, triggers, constraints, ... */
 
 /** A row: relation, stage, place within the stage, what, columns, sql, rehearsal, undo, other schema and table. */
 const item = (parts: {
@@ -12,7 +12,7 @@ const item = (parts: {
   readonly rehearsal?: string;
   readonly undo?: string;
   readonly other?: string;
-  /** What follows SELECT ...; `r` is the relation. */
+  /** The part after SELECT ...; `r` is the relation. */
   readonly from: string;
 }): string => /* sql */ `
   SELECT r.oid::text AS oid, '${parts.stage}' AS stage, ${parts.what} AS what,
@@ -20,7 +20,7 @@ const item = (parts: {
     ${parts.rehearsal ?? 'NULL::text'} AS rehearsal, ${parts.undo ?? 'NULL::text'} AS undo, ${parts.other ?? 'NULL::json'} AS other
   FROM r ${parts.from}`;
 
-/** COMMENT ON something of the relation, once that is there. */
+/** COMMENT ON an object of the relation, after the object exists. */
 const comment = (noun: string, catalog: string, name: string, join: string, stage: 'renamed' | 'dropped') =>
   item({
     stage,
@@ -35,7 +35,7 @@ const COLUMN_NAMES = (keys: string, relation: string) =>
 const RULES = `JOIN pg_rewrite x ON x.ev_class = r.oid AND x.rulename <> '_RETURN'`;
 const TRIGGERS = `JOIN pg_trigger x ON x.tgrelid = r.oid AND NOT x.tgisinternal AND x.tgparentid = 0`;
 const POLICIES = `JOIN pg_policy x ON x.polrelid = r.oid`;
-/** Not our own primary key, not those of version 18 that say NOT NULL, not the ones that belong to a trigger. */
+/** Excludes the primary key of increp, the NOT NULL constraints of version 18, and constraints of triggers. */
 const CONSTRAINTS = `JOIN pg_constraint x ON x.conrelid = r.oid AND x.contype IN ('c', 'u', 'p', 'x', 'f') AND x.conname <> $2`;
 const STATISTICS = `JOIN pg_statistic_ext x ON x.stxrelid = r.oid JOIN pg_namespace xn ON xn.oid = x.stxnamespace`;
 const COLUMNS = `JOIN pg_attribute x ON x.attrelid = r.oid AND x.attnum > 0 AND NOT x.attisdropped JOIN pg_type t ON t.oid = x.atttypid`;
@@ -157,7 +157,7 @@ const RENAMED = [
   }),
 ];
 
-/** A constraint of a table has a name of its own, so a check can be made before the names are exchanged. */
+/** The name of a constraint is unique per table, so a check can be created before the names are exchanged. */
 const STAGING = [
   item({
     stage: 'staging',
@@ -170,7 +170,7 @@ const STAGING = [
 
 const DEFERRABLE = `CASE WHEN x.condeferrable THEN ' DEFERRABLE' || CASE WHEN x.condeferred THEN ' INITIALLY DEFERRED' ELSE '' END ELSE '' END`;
 
-/** Names of indexes and statistics are the schema's, so they are free only when the old table is gone. */
+/** Names of indexes and statistics are unique per schema, so they are free only after the old table is dropped. */
 const DROPPED = [
   item({
     stage: 'dropped',
@@ -254,7 +254,7 @@ const DROPPED = [
   }),
 ];
 
-/** $1 oids of relations, $2 name of the index that we made for the merge key. In the order in which they are made. */
+/** $1 oids of relations, $2 name of the index of the unique key. In the order in which they are created. */
 export const DESCRIBE_ITEMS = /* sql */ `
   WITH r AS (
     SELECT c.*, n.nspname AS schema, format('%I.%I', n.nspname, c.relname) AS called,

@@ -1,13 +1,13 @@
 /**
- * What people have put on a destination table and built on top of it, read before the table is exchanged for a new
- * one. Each thing comes with the statement that makes it again. The server does the quoting (`%I`, `%L`,
- * pg_get_...def), under an empty search_path, so that every name is whole.
+ * The dependent objects of a destination table, read before the table is exchanged for a new one. Each object comes
+ * with the statement that creates it again. The server quotes the names (`%I`, `%L`, pg_get_...def) with an empty
+ * search_path, so that every name is complete.
  */
 import type { TableName } from '../schema/names.ts';
 import { ident, qualified } from './identifiers.ts';
 import { publicationsOf } from './publications.ts';
 
-/** The table itself, or a view that shows it. */
+/** The table itself, or a view that reads from it. */
 export interface BuiltRelation {
   readonly oid: string;
   readonly name: TableName;
@@ -16,28 +16,30 @@ export interface BuiltRelation {
   readonly isOurs: boolean;
   /** The query of a view. */
   readonly definition: string | null;
-  /** As in pg_class.reloptions. */
+  /** In the format of pg_class.reloptions. */
   readonly options: readonly string[];
-  /** False for a materialized view that nobody has refreshed yet. */
+  /** False for a materialized view that was never refreshed. */
   readonly isPopulated: boolean;
   readonly tablespace: string | null;
-  /** What a view reads from, among the table and the views on it. */
+  /** The relations that a view reads from, among the table and its views. */
   readonly dependsOn: readonly string[];
 }
 
 export interface BuiltItem {
-  /** Of which relation. */
+  /** The relation that it belongs to. */
   readonly oid: string;
-  /** When it can be made: on the staging table, under the new table's name, or when the old one is gone. */
+  /**
+   * When it can be created: on the staging table, under the name of the new table, or after the old table is dropped.
+   */
   readonly stage: 'staging' | 'renamed' | 'dropped';
-  /** For a person. */
+  /** For messages. */
   readonly what: string;
-  /** It goes with any of these columns. */
+  /** It is dropped with any of these columns. */
   readonly columns: readonly string[];
   readonly sql: string;
-  /** On empty tables: what does not look at rows. */
+  /** The statement for empty tables, without a check of rows. */
   readonly rehearsal: string | null;
-  /** What has to be done to the old one before. */
+  /** The statement that must run on the old object first. */
   readonly undo: string | null;
   /** Another table that is changed too. */
   readonly other: TableName | null;
@@ -45,7 +47,7 @@ export interface BuiltItem {
 
 export interface BuiltIndex {
   readonly name: string;
-  /** pg_get_indexdef() up to and including USING, as we can rebuild it. */
+  /** pg_get_indexdef() up to and including USING, as increp can build it. */
   readonly head: string;
   readonly definition: string;
   readonly columns: readonly string[];
@@ -53,18 +55,18 @@ export interface BuiltIndex {
 
 export interface DependentObjects {
   readonly table: BuiltRelation;
-  /** Whatever reads from the table, nearest first. */
+  /** The views on the table, nearest first. */
   readonly views: readonly BuiltRelation[];
   readonly items: readonly BuiltItem[];
-  /** Of the table, without the one that keeps the merge key. */
+  /** The indexes of the table, without the index of the unique key. */
   readonly indexes: readonly BuiltIndex[];
-  /** Default expressions by column, generated columns included. */
+  /** Default expressions by column, including generated columns. */
   readonly defaults: Readonly<Record<string, string>>;
-  /** What cannot be made again on another table, each in words. */
+  /** Objects that cannot be created on another table, as text. */
   readonly obstacles: readonly string[];
 }
 
-/** $1 oid of the table: it and, nearest first, the views that read from it, directly or through each other. */
+/** $1 oid of the table. Returns it and its views, nearest first, including views on views. */
 export const DESCRIBE_RELATIONS_ABOVE = /* sql */ `
   WITH RECURSIVE above AS (
     SELECT $1::oid AS oid, 0 AS depth
@@ -84,7 +86,7 @@ export const DESCRIBE_RELATIONS_ABOVE = /* sql */ `
                WHERE r.ev_class = c.oid AND d.refobjid <> c.oid AND d.refobjid IN (SELECT oid FROM built)) AS "dependsOn"
   FROM built JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace ORDER BY depth, c.oid`;
 
-/** $1 oid of the table, $2 name of the index that we made for the merge key. */
+/** $1 oid of the table, $2 name of the index of the unique key. */
 export const DESCRIBE_INDEXES = /* sql */ `
   SELECT ic.relname AS name, pg_get_indexdef(ic.oid) AS definition,
          format('CREATE %sINDEX %I ON %I.%I USING ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END,
@@ -118,7 +120,7 @@ export const DESCRIBE_OBSTACLES = /* sql */ `
   UNION ALL SELECT format('the security label of %s', provider) FROM pg_seclabel
     WHERE classoid = 'pg_class'::regclass AND objoid = $1::oid`;
 
-/** The index definition with another name on another table; undefined when it is not of the form we know. */
+/** The index definition with another name on another table; undefined if it has an unknown form. */
 export function indexOn(index: BuiltIndex, table: TableName, name: string): string | undefined {
   if (!index.definition.startsWith(index.head)) return undefined;
   const unique = index.head.startsWith('CREATE UNIQUE') ? 'UNIQUE ' : '';

@@ -1,23 +1,26 @@
-/** What hangs on destination tables, told from the catalog alone and without a lock: for whoever only wants to know. */
+/**
+ * The dependent objects of destination tables, from the catalog alone and without a lock. For commands that only
+ * report them.
+ */
 import { publicationsOf } from './publications.ts';
 
-/** Names of the columns of the table `root` that an object depends on by itself. */
+/** Names of the columns of the table `root` that an object uses directly. */
 const usedColumns = (catalog: string, oid: string) => /* sql */ `ARRAY(
   SELECT DISTINCT a.attname::text FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
   WHERE d.classid = '${catalog}'::regclass AND d.objid = ${oid} AND d.refclassid = 'pg_class'::regclass AND d.refobjid = root.oid)`;
 
-/** A relation whose owner's rights it takes to move what hangs on it; `x` is its row of pg_class. */
+/** A relation whose owner must permit a change of its object; `x` is its row of pg_class. */
 const OWNED = /* sql */ `pg_get_userbyid(x.relowner)::text AS owner, pg_has_role(x.relowner, 'USAGE') AS "isOurs",
   (SELECT rolsuper FROM pg_roles WHERE oid = x.relowner) AS "isOwnerSuper"`;
 const OWNERLESS = /* sql */ `NULL, true, false`;
 
-/** Stays with the table that it was made on: it goes with neither a rename nor a new table. */
+/** An object that stays with its table. It can be moved neither by a rename nor to a new table. */
 const staying = (what: string, from: string, columns = `'{}'::text[]`) => /* sql */ `
   SELECT root.oid::text, 'other', ${what}, NULL, ${OWNERLESS}, ${columns}, false FROM root ${from}`;
 
 /**
- * $1 oids of tables. One row an object: what it is, its name as one types it, its owner where that matters, the columns
- * that it uses, and whether it can be made to stand on another table at all.
+ * $1 oids of tables. One row per object: its kind, its name in SQL, its owner if that matters, the columns that it
+ * uses, and whether it can be created on another table.
  */
 export const DESCRIBE_DEPENDENTS = /* sql */ `
   WITH RECURSIVE root AS (

@@ -1,4 +1,4 @@
-/** Statements that make and mark our tables at the destination. */
+/** Statements that create and mark the tables of increp at the destination. */
 import { carriedType, type Column, type NativeCarriers } from '../schema/columns.ts';
 import type { TableName } from '../schema/names.ts';
 import { DELETED_AT, SYNCED_AT } from '../schema/metadata-columns.ts';
@@ -9,7 +9,7 @@ import { asUsual, EQUALS, isSame } from './search-path.ts';
 const columnDefinition = (column: Column, natives: NativeCarriers): string =>
   `${ident(column.name)} ${carriedType(column, natives)}${column.isNotNull ? ' NOT NULL' : ''}`;
 
-/** `isLogged`: a staging table that will become the table must survive a crash of the server. */
+/** `isLogged`: a staging table that will become the destination table must survive a crash of the server. */
 export const createTable = (
   name: TableName,
   columns: readonly Column[],
@@ -29,21 +29,24 @@ export const truncate = (name: TableName): string => /* sql */ `TRUNCATE ${quali
 
 export const deleteAll = (name: TableName): string => /* sql */ `DELETE FROM ${qualified(name)}`;
 
-/** Fails at once where anybody else uses the table. */
+/** Fails at once if another session uses the table. */
 export const lockAloneNow = (name: TableName): string =>
   /* sql */ `LOCK TABLE ${qualified(name)} IN ACCESS EXCLUSIVE MODE NOWAIT`;
 
-/** Others read and write on; TRUNCATE, ALTER and DROP wait until we commit. */
+/** Other sessions can read and write. TRUNCATE, ALTER and DROP wait until the commit. */
 export const lockForMerge = (name: TableName): string =>
   /* sql */ `LOCK TABLE ONLY ${qualified(name)} IN ROW EXCLUSIVE MODE`;
 
-/** Granted when no other transaction has written to the table and is still open. */
+/** Granted when no open transaction has written to the table. */
 export const awaitWriters = (name: TableName): string =>
   /* sql */ `LOCK TABLE ONLY ${qualified(name)} IN SHARE MODE`;
 
 export const analyze = (name: TableName): string => asUsual(/* sql */ `ANALYZE ${qualified(name)}`);
 
-/** A primary key where the source allows one, else a unique index: what makes a merge cost only what changed. */
+/**
+ * A primary key if the source allows it, otherwise a unique index. With it, a merge costs only as much as the
+ * changes.
+ */
 export function createMergeKey(
   table: TableName,
   index: string,
@@ -58,8 +61,8 @@ export function createMergeKey(
 }
 
 /**
- * `filled`: what the rows that are there hold. A constant as the default of a new column costs no row a write; it is the
- * default of later rows no more, because those that people add are not ours.
+ * `filled` is the value of existing rows. A constant default of a new column needs no write. The default is dropped
+ * afterwards, because later rows of users do not belong to increp.
  */
 export function addOwnColumn(table: TableName, { name, type }: OwnColumn, filled?: string): string {
   const column = ident(name);
@@ -71,15 +74,16 @@ export function addOwnColumn(table: TableName, { name, type }: OwnColumn, filled
   );
 }
 
-/** Rows from before a table had a column of ours. */
+/** Rows that were written before the table had this metadata column. */
 export const fillOwnColumn = (table: TableName, { name }: OwnColumn, filled: string): string =>
   asUsual(
     /* sql */ `UPDATE ONLY ${qualified(table)} SET ${ident(name)} = ${filled} WHERE ${ident(name)} IS NULL`,
   );
 
 /**
- * Rows of the old table that the new one lacks, marked as of now unless they were marked before. Only `=` can be
- * hashed, so IS NOT DISTINCT FROM is kept for what may be NULL. `hasSyncedAt`: both tables have that column.
+ * Rows of the old table that the new table lacks. They are marked as deleted now, unless they were marked before. IS
+ * NOT DISTINCT FROM cannot be hashed, so it is used only for columns that may be NULL. `hasSyncedAt`: both tables
+ * have that column.
  */
 export function copyMarked(
   from: TableName,
@@ -105,7 +109,7 @@ export function copyMarked(
     WHERE NOT EXISTS (SELECT FROM ${qualified(to)} s WHERE ${matches.join(' AND ')})`);
 }
 
-/** $1 schema, $2 index: a row where it belongs to a constraint. */
+/** $1 schema, $2 index. Returns a row if the index belongs to a constraint. */
 export const IS_CONSTRAINT = /* sql */ `
   SELECT FROM pg_constraint k JOIN pg_class c ON c.oid = k.conindid JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relname = $2 AND k.contype IN ('p', 'u')`;
@@ -113,12 +117,12 @@ export const IS_CONSTRAINT = /* sql */ `
 export const dropIndex = (schema: string, index: string): string =>
   asUsual(/* sql */ `DROP INDEX ${qualified({ schema, table: index })}`);
 
-/** A unique index that is a constraint has its name. */
+/** The constraint has the name of its unique index. */
 export const dropConstraint = (table: TableName, name: string): string =>
   asUsual(/* sql */ `ALTER TABLE ${qualified(table)} DROP CONSTRAINT ${ident(name)}`);
 
-/** How we know a staging table for ours, and never drop a table that is not. */
-/** What every one begins with. */
+/** This comment identifies a staging table of increp. A table without it is never dropped. */
+/** The beginning of every such comment. */
 export const STAGING_MARK = 'Made by increp: the staging table of ';
 
 export const stagingMark = (table: string): string =>
@@ -130,12 +134,12 @@ export const commentOnTable = (name: TableName, comment: string | null): string 
 export const renameTable = (from: TableName, to: string): string =>
   asUsual(/* sql */ `ALTER TABLE ${qualified(from)} RENAME TO ${ident(to)}`);
 
-/** $1 schema, $2 name, $3 a table: that one's oid where something in the schema has the name. */
+/** $1 schema, $2 name, $3 a table. Returns the oid of the relation with this name in the schema. */
 export const IS_NAME_TAKEN = /* sql */ `
   SELECT (SELECT t.oid::text FROM pg_class t WHERE t.relnamespace = n.oid AND t.relname = $3) AS oid
   FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid WHERE n.nspname = $1 AND c.relname = $2`;
 
-/** $1 schema, $2 name: the index that has it, and whose it is. */
+/** $1 schema, $2 name. Returns the index with this name, and its table. */
 export const INDEX_CALLED = /* sql */ `
   SELECT t.relname AS table, c.oid::text AS oid FROM pg_index i
   JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
@@ -144,6 +148,6 @@ export const INDEX_CALLED = /* sql */ `
 export const renameIndex = (schema: string, from: string, to: string): string =>
   asUsual(/* sql */ `ALTER INDEX ${qualified({ schema, table: from })} RENAME TO ${ident(to)}`);
 
-/** Whole rows tell a subscriber which row was changed or removed, where there is no primary key. For a person to run, too. */
+/** Without a primary key, whole rows identify the changed row for a subscriber. Users run this statement too. */
 export const identifyByRow = (table: TableName): string =>
   /* sql */ `ALTER TABLE ${qualified(table)} REPLICA IDENTITY FULL`;

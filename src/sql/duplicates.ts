@@ -3,10 +3,10 @@ import { keepNewest, type Merge } from './merge.ts';
 import { EQUALS, GREATER } from './search-path.ts';
 
 /**
- * Rows that were copied from two places, because they moved between two chunks: the newest stays. The keys that are there
- * twice are found by the key alone, and only their rows are sorted, where keepNewest() sorts the whole table; a key that
- * may be NULL cannot be joined by a hash, and goes that way. `isTrulyDouble`: the source itself may have several rows of
- * a key, and then ties are broken as they are in a window.
+ * Removes rows that were copied twice, because they moved between two chunks. The newest row stays. Duplicate keys
+ * are found by key alone, and only their rows are sorted; keepNewest() sorts the whole table. A key that may be NULL
+ * cannot be hashed, so it uses keepNewest(). `isTrulyDouble`: the source itself may have several rows with one key;
+ * then ties are broken as in a window.
  */
 export function dropDuplicates(merge: Merge, isTrulyDouble: boolean): string {
   const { staging, mergeKey, replicationKey, nullableKey } = merge;

@@ -8,9 +8,9 @@ import { bareItem, onRows, type RowSource } from './row-source.ts';
 import { AT_LEAST, AT_MOST, GREATER, MINUS, TIMES, type Statement } from './search-path.ts';
 
 /**
- * The latest key that is plausible: the server's own clock, or none for integers. A row from the future must not
- * become the mark, or honest rows that follow would lie below it. Keys without a time zone are taken to be in the
- * server's default zone.
+ * The largest plausible key: the clock of the server, or none for integers. A row from the future must not become the
+ * high-water mark, or correct rows after it would be below the mark. Keys without a time zone count in the server's
+ * default time zone.
  */
 export function latestPlausible(type: KeyType, timeZone: string): string | null {
   switch (type) {
@@ -25,7 +25,7 @@ export function latestPlausible(type: KeyType, timeZone: string): string | null 
   }
 }
 
-/** Years before the first are left out too, so that marks compare as text does. */
+/** Years before 1 are excluded, so that marks compare like text. */
 function plausible(key: string, type: KeyType, timeZone: string): string {
   const latest = latestPlausible(type, timeZone);
   return latest === null
@@ -33,7 +33,7 @@ function plausible(key: string, type: KeyType, timeZone: string): string {
     : `WHERE ${key} ${AT_LEAST} '0001-01-01 00:00:00+00' AND ${key} ${AT_MOST} ${latest}`;
 }
 
-/** The server's clock, and the numbers (xid8) that no, and the oldest, transaction has. */
+/** The clock of the server, the next transaction ID (xid8), and the oldest open transaction ID. */
 const CLOCK_AND_NUMBERS = /* sql */ `pg_catalog.now()::text AS "at",
     pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text AS "oldestXid",
     pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text AS "nextXid"`;
@@ -42,15 +42,15 @@ export const MOMENT = /* sql */ `SELECT ${CLOCK_AND_NUMBERS}`;
 
 export interface MarkedRows {
   readonly rows: RowSource;
-  /** Undefined where the rows are those of a query. */
+  /** Undefined if the rows come from a query. */
   readonly table: TableName | undefined;
   readonly replicationKey: string;
   readonly keyType: KeyType;
 }
 
 /**
- * The largest plausible key, as text; through an index on the key it costs one look-up. Of an integer key the top rows are
- * looked at, and schema/integer-mark.ts says which one is plausible.
+ * The largest plausible key, as text. With an index on the key, this is one look-up. For an integer key, the top rows
+ * are read, and schema/integer-mark.ts decides which key is plausible.
  */
 export function highWaterMark(marked: MarkedRows, timeZone: string): Statement {
   const { rows, replicationKey, keyType } = marked;
@@ -63,11 +63,14 @@ export function highWaterMark(marked: MarkedRows, timeZone: string): Statement {
   );
 }
 
-/** A gap between two keys is out of proportion if it is larger than this, and than so many times the spread of the rows below. */
+/**
+ * A gap between two keys is implausible if it is larger than this, and larger than this many times the spread of the
+ * rows below.
+ */
 const GAP = { least: 1000, times: 10 } as const;
-/** So many rows have to be below a gap, or all that there are. */
+/** This many rows must be below a gap, or all rows. */
 const ROWS_BELOW = 100;
-/** Epoch times: a second in the unit of the key, and the first one that cannot be mistaken for a small number (2001). */
+/** Epoch times: a second in the unit of the key, and the first value that cannot be a small number (2001). */
 const EPOCH_UNITS = ['1', '1000', '1000000', '1000000000'];
 const FIRST_EPOCH = '1000000000';
 
@@ -95,19 +98,19 @@ function integerMark({ rows, table, replicationKey }: MarkedRows): string {
 }
 
 /**
- * The first look at pg_stat_activity in a transaction is kept until it ends. It has to come before the look at pg_locks:
- * a session that prepares its transaction between the two would lend it the start of its next one.
+ * The first read of pg_stat_activity in a transaction is cached until its end. It must precede the read of pg_locks.
+ * Otherwise, a session that prepares its transaction in between would give it the start time of its next transaction.
  */
 export const KEEP_ACTIVITY = /* sql */ `SELECT FROM pg_stat_activity LIMIT 1`;
 
 /**
- * The transactions in flight. Any role can read these columns of pg_locks and pg_stat_activity, and transactions
- * that have not written yet are there too. A prepared transaction has given up its virtualxid lock and its pid
- * but keeps its name on the transactionid lock. Left out are other databases, backends without a user
- * (autovacuum), parallel workers (their leader is there), and sessions of increp that hold the mark of a reader and have
- * no transaction ID: a name tells nothing, because another pipeline may write here under the same one. What matches
- * nothing is kept. A transaction is called by its virtualxid lock where it
- * has one: in the instant of its beginning, virtualtransaction still reads N/0, a name that it does not keep.
+ * The transactions in flight. Any role can read these columns of pg_locks and pg_stat_activity. Transactions that
+ * have not written yet are included. A prepared transaction has no virtualxid lock and no pid, but keeps its name on
+ * the transactionid lock. Excluded are other databases, backends without a user (autovacuum), parallel workers (their
+ * leader is included), and read-only sessions of increp: they hold the reader mark and have no transaction ID. An
+ * application name would prove nothing, because another pipeline may write with the same name. A lock without a
+ * matching session is kept. A transaction is named by its virtualxid lock if it has one. At the moment it begins,
+ * virtualtransaction is still N/0, a name that it does not keep.
  */
 export const IN_FLIGHT = /* sql */ `
   WITH locks AS MATERIALIZED (SELECT * FROM pg_locks WHERE granted AND locktype IN ('virtualxid', 'transactionid', 'advisory'))

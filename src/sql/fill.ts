@@ -1,4 +1,4 @@
-/** Single columns of a whole table, on their way to the rows of the copy that lack them. */
+/** Single columns of a whole table, for rows of the destination table that lack them. */
 import type { Column } from '../schema/columns.ts';
 import type { TableName } from '../schema/names.ts';
 import { copiedColumns } from './copy.ts';
@@ -6,7 +6,7 @@ import { ident, identList, qualified } from './identifiers.ts';
 import { fromItem, type RowSource } from './row-source.ts';
 import { GREATER } from './search-path.ts';
 
-/** `unlessAllNull`: rows that have a value in none of these are left out. */
+/** `unlessAllNull`: rows in which all of these columns are NULL are excluded. */
 export const selectFill = (
   rows: RowSource,
   columns: readonly Column[],
@@ -18,6 +18,6 @@ export const selectFill = (
       : ` WHERE ${unlessAllNull.map((name) => `${ident(name)} IS NOT NULL`).join(' OR ')}`
   }`;
 
-/** Whether several rows have the same key, NULLs being one value. */
+/** Whether several rows have the same key. NULLs count as equal. */
 export const hasDoubles = (table: TableName, key: readonly string[]): string =>
   /* sql */ `SELECT EXISTS (SELECT FROM ${qualified(table)} GROUP BY ${identList(key)} HAVING pg_catalog.count(*) ${GREATER} 1::bigint) AS "hasDoubles"`;

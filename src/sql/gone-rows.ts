@@ -1,4 +1,4 @@
-/** Counts of rows that a load would take away. */
+/** Counts the rows that a load would remove. */
 import type { TableName } from '../schema/names.ts';
 import { ident, qualified } from './identifiers.ts';
 import { EQUALS, MINUS } from './search-path.ts';
@@ -6,7 +6,7 @@ import { EQUALS, MINUS } from './search-path.ts';
 const whereAll = (conditions: readonly string[]): string =>
   conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
 
-/** Of those that satisfy the conditions. */
+/** Counts the rows that match the conditions. */
 export const countRows = (table: TableName, conditions: readonly string[]): string =>
   /* sql */ `SELECT pg_catalog.count(*)::float8 AS rows FROM ONLY ${qualified(table)} t${whereAll(conditions)}`;
 
@@ -18,8 +18,8 @@ interface Without {
 }
 
 /**
- * Rows of the table whose key the staging table lacks. Only `=` can be hashed, so rows with a NULL in their key are counted by
- * themselves: as many as there are more of them in the table.
+ * Counts the rows of the table whose key is not in the staging table. Only `=` can be hashed, so rows with a NULL in
+ * their key are counted separately, as the surplus of the table.
  */
 export function countWithout({ table, staging, key, where }: Without): {
   readonly withKey: string;

@@ -1,6 +1,6 @@
-/** The pages of a table at the source. */
+/** The pages of a source table. */
 
-/** The table itself, its children or its partitions: whatever holds rows. */
+/** The table itself, its children or its partitions: every relation that stores rows. */
 const LEAVES = (table: string): string => /* sql */ `
   SELECT l.oid, l.relam, l.reltuples, l.relpages FROM pg_class l
   WHERE l.relkind IN ('r', 'm') AND l.oid IN (
@@ -8,7 +8,7 @@ const LEAVES = (table: string): string => /* sql */ `
       SELECT ${table} AS oid UNION SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid)
     SELECT oid FROM tree)`;
 
-/** $1 oid. From the files themselves: what the planner knows may be old. */
+/** $1 oid. Read from the files, because the estimate of the planner may be old. */
 export const DESCRIBE_HEAP = /* sql */ `
   SELECT current_setting('block_size')::int AS "blockSize",
          coalesce(bool_or(am.amname IS DISTINCT FROM 'heap'), false) AS "hasOtherStorage",
@@ -21,17 +21,17 @@ export const DESCRIBE_HEAP = /* sql */ `
   CROSS JOIN LATERAL (SELECT ceil(pg_relation_size(l.oid) / current_setting('block_size')::numeric)::float8 AS blocks) size`;
 
 /**
- * $1 oids, $2 files: tables that have another file by now. pg_relation_filenode() tells what is there at this moment, also
- * in an older snapshot. What is gone altogether is not among them.
+ * $1 oids, $2 files. Returns tables that have another file now. pg_relation_filenode() shows the current file even in
+ * an older snapshot. A dropped table is not included.
  */
 export const REWRITTEN = /* sql */ `
   SELECT c.relname AS name FROM unnest($1::oid[], $2::text[]) was(oid, filenode) JOIN pg_class c ON c.oid = was.oid
   WHERE pg_relation_filenode(c.oid) IS NOT NULL AND pg_relation_filenode(c.oid)::text <> was.filenode`;
 
 /**
- * Whether a relation that this transaction has locked was written anew, or made, after its snapshot was taken and before the
- * lock: such rows are not in the snapshot, and the old ones are gone. pg_class is as the snapshot shows it. Files of some
- * catalogs are noted elsewhere (0).
+ * Whether a locked relation was rewritten or created after the snapshot and before the lock. Its new rows are not in
+ * the snapshot, and its old rows are lost. pg_class is read as of the snapshot. For some catalogs the file is
+ * recorded elsewhere (0).
  */
 export const REWRITTEN_SINCE_SNAPSHOT = /* sql */ `
   SELECT EXISTS (
@@ -41,5 +41,5 @@ export const REWRITTEN_SINCE_SNAPSHOT = /* sql */ `
       AND (c.oid IS NULL OR c.relfilenode <> 0 AND pg_relation_filenode(c.oid) IS DISTINCT FROM c.relfilenode)
   ) AS "isRewritten"`;
 
-/** $1 oid. Asks the file system, and waits for whoever holds the table alone; 0 of a table that is gone. */
+/** $1 oid. Reads the file system, and waits for an exclusive lock. Returns 0 for a dropped table. */
 export const TABLE_SIZE = /* sql */ `SELECT coalesce(pg_table_size($1::oid), 0)::float8 AS bytes`;

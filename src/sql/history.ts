@@ -1,14 +1,14 @@
-/** Questions to `_increp_runs`. Pipelines that share a destination schema share the table. */
+/** Queries of `_increp_runs`. Pipelines with the same destination schema share the table. */
 import { qualified } from './identifiers.ts';
 import { knownTables, runsTable } from './state.ts';
 
-/** Another run was at work on it: no failure of the table. */
+/** If another run held the lock, this is not a failure of the table. */
 const IS_FAILURE = /* sql */ `status = 'failed' AND error_code IS DISTINCT FROM 'RUN_LOCKED'`;
 
 /**
- * $1 a JSON array of `{ table, successAt }`: destination tables, and when they last succeeded as far as is known elsewhere.
- * $2 pipeline. $3 the time from which changed rows are counted. Of each table the newest run, the newest success, the newest
- * failure, the failures since the success, and the rows.
+ * $1 a JSON array of `{ table, successAt }`: destination tables, and their last success in other records. $2
+ * pipeline. $3 the time from which changed rows are counted. Returns for each table the newest run, the newest
+ * success, the newest failure, the number of failures since the success, and the rows.
  */
 export const latestRuns = (schema: string): string => /* sql */ `
   SELECT t."table", to_json(latest) AS latest, to_json(failure) AS "lastFailure", success.at AS "lastSuccessAt",
@@ -30,13 +30,16 @@ export const latestRuns = (schema: string): string => /* sql */ `
                        WHERE r.table_name = t."table" AND r.pipeline = $2 AND r.status = 'ok'
                        ORDER BY r.started_at DESC LIMIT 1)) AS at) success ON true`;
 
-/** $1 a JSON array of `{ run_id, table_name }`: those that are not in it. */
+/** $1 a JSON array of `{ run_id, table_name }`. Returns the runs that are not in it. */
 export const missingRuns = (schema: string): string => /* sql */ `
   SELECT c.run_id, c.table_name FROM jsonb_to_recordset($1) c(run_id text, table_name text)
   WHERE NOT EXISTS (SELECT FROM ${qualified(runsTable(schema))} r
                     WHERE r.run_id = c.run_id AND r.table_name = c.table_name)`;
 
-/** $1 destination tables, or null for all; $2 pipeline; $3 since when, or null; $4 only failures; $5 how many. Newest first. */
+/**
+ * $1 destination tables, or null for all; $2 pipeline; $3 start time, or null; $4 only failures; $5 limit. Newest
+ * first.
+ */
 export const newestRuns = (schema: string): string => /* sql */ `
   ${knownTables(schema)}
   SELECT runs.run_id AS id
@@ -53,7 +56,9 @@ export const readRuns = (schema: string): string => /* sql */ `
   SELECT to_json(r) AS record FROM ${qualified(runsTable(schema))} r
   WHERE r.run_id = ANY ($1::text[]) AND ($2::text[] IS NULL OR r.table_name = ANY ($2::text[]))`;
 
-/** $1 what it calls the tables, $2 pipeline: when a run was at each of them last, whatever came of it, and null where none was. */
+/**
+ * $1 names of tables, $2 pipeline. Returns the last run of each table, whatever its result; null if there is none.
+ */
 export const readAttempts = (schema: string): string => /* sql */ `
   SELECT t.name AS "table", (
     SELECT r.started_at FROM ${qualified(runsTable(schema))} r

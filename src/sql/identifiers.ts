@@ -1,4 +1,4 @@
-/** The only places where a name or a value becomes SQL text. Both quote with the driver's own functions. */
+/** The only place where a name or a value becomes SQL text. Both are quoted by functions of the driver. */
 import pg from 'pg';
 import type { TableName } from '../schema/names.ts';
 
@@ -8,5 +8,5 @@ export const qualified = (name: TableName): string => `${ident(name.schema)}.${i
 
 export const identList = (names: readonly string[]): string => names.map(ident).join(', ');
 
-/** COPY takes no parameters and several statements in one message take none either: there, and only there. */
+/** Only for COPY, and for several statements in one message: both take no parameters. */
 export const literal = (value: string | null): string => (value === null ? 'NULL' : pg.escapeLiteral(value));

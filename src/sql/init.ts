@@ -1,6 +1,6 @@
-/** Questions that only `init` asks. */
+/** Queries of `init`. */
 
-/** The schemas that have something to copy, and how much. */
+/** The schemas with tables to copy, and the number of tables. */
 export const SCHEMAS = /* sql */ `
   SELECT n.nspname AS name, count(c.oid)::int AS tables
   FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid
@@ -9,8 +9,8 @@ export const SCHEMAS = /* sql */ `
   GROUP BY n.nspname ORDER BY n.nspname = 'public' DESC, count(c.oid) DESC, n.nspname`;
 
 /**
- * $1 oids. tgtype: 1 row, 2 before, 16 update. A table that was never analyzed has no pages in the catalog, so its
- * files are asked; of the others that would only be a wait for whoever has locked one.
+ * $1 oids. tgtype: 1 row, 2 before, 16 update. A table that was never analyzed has no page count in the catalog, so
+ * its files are read. For other tables this would only wait for locks.
  */
 export const TABLE_HINTS = /* sql */ `
   SELECT c.oid::text AS oid,

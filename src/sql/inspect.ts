@@ -1,4 +1,4 @@
-/** Questions that only `check` asks. */
+/** Queries of `check`. */
 import type { TableName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
 import { latestPlausible, type MarkedRows } from './fence.ts';
@@ -6,7 +6,7 @@ import { ident, identList, qualified } from './identifiers.ts';
 import { bareItem, onRows } from './row-source.ts';
 import { GREATER, type Statement } from './search-path.ts';
 
-/** How many keys are NULL or ahead of the server's clock, each counted up to `limit`. */
+/** Counts keys that are NULL or ahead of the server clock, each up to `limit`. */
 export function inspectKeys(
   { rows, replicationKey, keyType }: MarkedRows,
   { timeZone, limit }: { readonly timeZone: string; readonly limit: number },
@@ -22,23 +22,25 @@ export function inspectKeys(
   );
 }
 
-/** For a person to run: without stopping writers, where Postgres can do that. */
+/** A statement for users. It does not block writers, if Postgres supports that. */
 export const createIndexOn = ({ name, kind }: Relation, column: string): string =>
   /* sql */ `CREATE INDEX ${kind === 'partitioned table' ? '' : 'CONCURRENTLY '}ON ${qualified(name)} (${ident(column)})`;
 
-/** For a person to run. NOT NULL has to be seen to besides. */
+/** A statement for users. NOT NULL must be set separately. */
 export const createUniqueIndexOn = ({ name, kind }: Relation, columns: readonly string[]): string =>
   /* sql */ `CREATE UNIQUE INDEX ${kind === 'partitioned table' ? '' : 'CONCURRENTLY '}ON ${qualified(name)} (${identList(columns)})`;
 
 const WRITES = `('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')`;
 
-/** Of an ACL, whatever reaches our role: granted to itself, to a role whose member it is, or to everybody (null). */
+/**
+ * The items of an ACL that apply to the role: granted to it, to a role that it is a member of, or to PUBLIC (null).
+ */
 const reaching = (acl: string, privileges: string) => /* sql */ `
   SELECT CASE WHEN e.grantee <> 0 THEN pg_get_userbyid(e.grantee)::text END AS grantee, e.privilege_type::text AS privilege
   FROM aclexplode(${acl}) e
   WHERE e.privilege_type IN ${privileges} AND (e.grantee = 0 OR pg_has_role(e.grantee, 'USAGE'))`;
 
-/** $1 schemas. What our role could do at the source besides reading. */
+/** $1 schemas. The privileges of the role at the source other than reading. */
 export const SOURCE_ROLE = /* sql */ `
   SELECT current_user::text AS role, u.rolsuper AS "isSuper", u.rolreplication AS "canReplicate",
          ARRAY(SELECT rolname::text FROM pg_roles WHERE pg_has_role(oid, 'USAGE') AND rolname IN
@@ -49,7 +51,7 @@ export const SOURCE_ROLE = /* sql */ `
           FROM pg_namespace n WHERE n.nspname = ANY ($1::text[])) AS schemas
   FROM pg_roles u WHERE u.rolname = current_user`;
 
-/** $1 oids. Tables that our role could write to, and by whose grant. */
+/** $1 oids. Tables that the role could write to, with the grants. */
 export const WRITABLE_TABLES = /* sql */ `
   SELECT n.nspname AS schema, c.relname AS table, pg_has_role(c.relowner, 'USAGE') AS "isOwned",
          coalesce((SELECT json_agg(json_build_object('grantee', grantee, 'privileges', privileges) ORDER BY grantee)
@@ -63,19 +65,22 @@ export const WRITABLE_TABLES = /* sql */ `
   WHERE has_any_column_privilege(c.oid, 'INSERT') OR has_any_column_privilege(c.oid, 'UPDATE')
      OR has_table_privilege(c.oid, 'DELETE') OR has_table_privilege(c.oid, 'TRUNCATE') ORDER BY 1, 2`;
 
-/** Transactions older than a minute, where we may see their age (pg_read_all_stats). */
+/** Transactions older than a minute, if the role may see their age (pg_read_all_stats). */
 export const LONG_TRANSACTIONS = /* sql */ `
   SELECT pid, usename::text AS "user", extract(epoch FROM now() - xact_start)::float8 AS seconds
   FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
     AND xact_start < now() - interval '1 minute' ORDER BY xact_start LIMIT 5`;
 
-/** $1 seconds: transactions that were prepared that long ago or longer; whoever prepared one has to end it by its name. */
+/**
+ * $1 seconds. Transactions that were prepared at least that long ago. The role that prepared one must end it by its
+ * name.
+ */
 export const PREPARED_TRANSACTIONS = /* sql */ `
   SELECT gid, owner::text AS owner, extract(epoch FROM now() - prepared)::float8 AS seconds
   FROM pg_prepared_xacts WHERE database = current_database() AND prepared <= now() - make_interval(secs => $1)
   ORDER BY prepared LIMIT 5`;
 
-/** $1 oids of copies: whose they are, and whether our role could write to them. */
+/** $1 oids of destination tables. Their owners, and whether the role may write to them. */
 export const COPY_OWNERS = /* sql */ `
   SELECT c.oid::text AS oid, pg_get_userbyid(c.relowner)::text AS owner, pg_has_role(c.relowner, 'USAGE') AS "isOurs",
          coalesce(has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE')
@@ -84,10 +89,10 @@ export const COPY_OWNERS = /* sql */ `
 
 export const CLOCK = /* sql */ `SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS at`;
 
-/** A grant that names one role or everybody (null). */
+/** The grantee of a statement: a role, or PUBLIC for null. */
 const grantee = (role: string | null): string => (role === null || role === '' ? 'PUBLIC' : ident(role));
 
-/** For a person to run. */
+/** A statement for users. */
 export const revokeWrites = (
   tables: readonly TableName[],
   privileges: readonly string[],
@@ -98,14 +103,14 @@ export const revokeWrites = (
 export const revokeCreate = (schema: string, from: string): string =>
   /* sql */ `REVOKE CREATE ON SCHEMA ${ident(schema)} FROM ${grantee(from)}`;
 
-/** For a person to run: a role that can read and nothing else. */
+/** A statement for users: it creates a role that can only read. */
 export const createReader = (schemas: readonly string[]): string =>
   /* sql */ `CREATE ROLE increp_reader LOGIN PASSWORD '...'; GRANT USAGE ON SCHEMA ${identList(schemas)} TO increp_reader; GRANT SELECT ON ALL TABLES IN SCHEMA ${identList(schemas)} TO increp_reader`;
 
 export const giveCopyTo = (table: TableName, role: string): string =>
   /* sql */ `ALTER TABLE ${qualified(table)} OWNER TO ${ident(role)}`;
 
-/** $1 oids of tables, $2 a column of each: triggers before a row is written whose function, or an argument, names it. */
+/** $1 oids of tables, $2 a column of each. Row-level BEFORE triggers whose function or argument names the column. */
 export const KEY_TRIGGERS = /* sql */ `
   SELECT t.tgrelid::text AS oid, t.tgname AS name
   FROM unnest($1::oid[], $2::text[]) asked(oid, key)

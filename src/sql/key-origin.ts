@@ -1,10 +1,13 @@
-/** Who gives a replication key its values, as the catalogs tell: sequences, and programs that copy rows from elsewhere. */
+/** Finds from the catalogs how a replication key gets its values: from sequences, or from programs that copy rows. */
 import type { KeyType } from '../schema/keys.ts';
 import type { TableName } from '../schema/names.ts';
 import { ident, literal, qualified } from './identifiers.ts';
 import { EQUALS, GREATER } from './search-path.ts';
 
-/** The sequences behind the column, by ownership or by its default. Every name in full: the high-water mark asks for them, too. */
+/**
+ * The sequences of the column, by ownership or by its default. All names are qualified, because the fence uses this
+ * too.
+ */
 const sequencesOf = (table: TableName, column: string): string => /* sql */ `(
   SELECT s.seqrelid AS oid, s.seqcache AS cache, s.seqincrement AS increment, s.seqcycle AS cycles,
          pg_catalog.has_sequence_privilege(s.seqrelid, 'SELECT, USAGE') AS "isReadable"
@@ -22,8 +25,8 @@ const sequencesOf = (table: TableName, column: string): string => /* sql */ `(
 const CLASS = `'pg_catalog.pg_class'::regclass::oid`;
 
 /**
- * The number that was given last. Null where a sequence may not be read, counts downwards or starts again by itself, and
- * where none has been given yet.
+ * The last number that was handed out. Null if a sequence cannot be read, counts down or cycles, or before its first
+ * number.
  */
 export const sequenceEnd = (table: TableName, column: string): string => /* sql */ `(
   SELECT CASE WHEN pg_catalog.bool_and("isReadable" AND increment ${GREATER} 0::bigint AND NOT cycles)
@@ -31,8 +34,8 @@ export const sequenceEnd = (table: TableName, column: string): string => /* sql 
   FROM ${sequencesOf(table, column)})`;
 
 /**
- * Sequences that hand out several numbers at once, to a session (CACHE) or to an application (INCREMENT BY 50). One that
- * nothing in the catalogs ties to the column is known by the names that JPA and Hibernate give.
+ * Sequences that hand out several numbers at once, to a session (CACHE) or to an application (INCREMENT BY 50). A
+ * sequence without a link to the column in the catalogs is found by the default names of JPA and Hibernate.
  */
 const poolsOf = (table: TableName, column: string): string => /* sql */ `(
   SELECT name, cache, increment FROM own WHERE cache > 1 OR increment > 1
@@ -42,11 +45,11 @@ const poolsOf = (table: TableName, column: string): string => /* sql */ `(
     AND lower(q.relname) IN (lower(${literal(`${table.table}_seq`)}), lower(${literal(`${table.table}_${column}_seq`)}), 'hibernate_sequence')
     AND NOT EXISTS (SELECT FROM own)) pools`;
 
-/** In front of a statement that asks for `poolsOf`: planning this once is most of what the answer costs. */
+/** Placed before a statement that uses `poolsOf`, because planning it only once saves most of the time. */
 const withOwn = (table: TableName, column: string): string =>
   /* sql */ `WITH own AS MATERIALIZED (SELECT *, oid::regclass::text AS name FROM ${sequencesOf(table, column)})`;
 
-/** What makes rows come with keys below ones that are there already, although every key is set by a server. */
+/** Reasons why new rows may have lower keys than existing rows, although a server sets every key. */
 export const keyOrigin = ({ table, replicationKey, keyType }: KeyColumn): string => /* sql */ `
   ${keyType === 'integer' ? withOwn(table, replicationKey) : ''} SELECT ${keyType === 'integer' ? `EXISTS (SELECT FROM ${poolsOf(table, replicationKey)})` : 'false'} AS "hasPool",
          EXISTS (
@@ -62,7 +65,7 @@ interface KeyColumn {
   readonly keyType: KeyType;
 }
 
-/** For `check`: what is behind an integer key. */
+/** For `check`: how an integer key gets its values. */
 export const describeSequences = (table: TableName, column: string): string => /* sql */ `
   ${withOwn(table, column)} SELECT (SELECT min(name) FROM ${poolsOf(table, column)} WHERE cache > 1) AS "cachedSequence",
          (SELECT json_build_object('name', name, 'increment', increment::text) FROM ${poolsOf(table, column)}

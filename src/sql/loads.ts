@@ -1,4 +1,4 @@
-/** Our two tables for loads in chunks: which load is under way, and which of its chunks are committed. */
+/** The two tables of increp for loads in chunks: the active load, and its committed chunks. */
 import { bySchema, type TableName } from '../schema/names.ts';
 import { literal, qualified } from './identifiers.ts';
 
@@ -6,9 +6,9 @@ export const loadsTable = (schema: string): TableName => ({ schema, table: '_inc
 export const chunksTable = (schema: string): TableName => ({ schema, table: '_increp_chunks' });
 
 /**
- * A row a chunk, so that jobs never wait for each other. By the foreign key a chunk of a load that was given up cannot be
- * committed any more, and who gives a load up waits for the chunk that is being committed. Each is of no use without
- * the other: what a hand has left of them goes.
+ * One row per chunk, so that jobs never wait for each other. Because of the foreign key, a chunk of an abandoned load
+ * cannot be committed. A run that abandons a load waits for a chunk that is being committed. Each table is useless
+ * without the other, so if one was dropped, the other is dropped too.
  */
 export const createLoadTables = (schema: string): string => /* sql */ `
   DROP TABLE IF EXISTS ${qualified(chunksTable(schema))}, ${qualified(loadsTable(schema))};
@@ -33,7 +33,7 @@ export const haveLoadTables = (schema: string): string => /* sql */ `
   SELECT to_regclass(${literal(qualified(loadsTable(schema)))}) IS NOT NULL
      AND to_regclass(${literal(qualified(chunksTable(schema)))}) IS NOT NULL AS "areThere"`;
 
-/** Where each of these destination tables would have its loads, there have to be our two tables. */
+/** Each of these destination schemas must have both tables. */
 export const readLoads = (tables: readonly TableName[]): string =>
   [...bySchema(tables)].map(([schema, names]) => readLoadsIn(schema, names)).join(' UNION ALL ');
 
@@ -56,8 +56,8 @@ export const forgetLoad = (schema: string): string => /* sql */ `
   DELETE FROM ${qualified(loadsTable(schema))} WHERE table_name = $1`;
 
 /**
- * $1 load id, $2 chunk. Before a row of it is copied: where the backend of a killed run is still committing this very
- * chunk, this waits for it, and then has nothing to insert.
+ * $1 load id, $2 chunk. Run before the rows of the chunk are copied. If the backend of a killed run is still
+ * committing the same chunk, this statement waits for it and then inserts nothing.
  */
 export const claimChunk = (schema: string): string => /* sql */ `
   INSERT INTO ${qualified(chunksTable(schema))} (load_id, chunk) VALUES ($1, $2) ON CONFLICT DO NOTHING`;
@@ -72,7 +72,7 @@ export const sumChunks = (schema: string): string => /* sql */ `
   SELECT count(*)::int AS chunks, coalesce(sum(rows), 0)::float8 AS rows, coalesce(sum(bytes), 0)::float8 AS bytes
   FROM ${qualified(chunksTable(schema))} WHERE load_id = $1`;
 
-/** The oid and the file of a table of ours. */
+/** The oid and the file of a table of increp. */
 export const storageOf = (table: TableName): string => /* sql */ `
   SELECT oid::text, pg_relation_filenode(oid)::text AS filenode
   FROM pg_class WHERE oid = to_regclass(${literal(qualified(table))})`;

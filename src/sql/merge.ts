@@ -1,6 +1,6 @@
 /**
- * Staging table into table. Every statement is keyed by the merge key and leaves alone what is equal already,
- * so that reading a row again costs no write.
+ * Merges the staging table into the destination table. Every statement uses the unique key and skips equal rows, so
+ * reading a row again costs no write.
  */
 import type { TableName } from '../schema/names.ts';
 import { ident, identList, qualified } from './identifiers.ts';
@@ -10,45 +10,45 @@ import { DIFFERS, EQUALS, GREATER, isSame } from './search-path.ts';
 export interface Merge {
   readonly destination: TableName;
   readonly staging: TableName;
-  /** In the staging table's order. */
+  /** In the order of the staging table. */
   readonly columns: readonly string[];
-  /** Columns that identify a row on both sides; of a history the replication key is one of them. */
+  /** The columns that identify a row on both sides. For a history, the replication key is one of them. */
   readonly mergeKey: readonly string[];
-  /** Which of two rows of a key is the newer; undefined where nothing tells. */
+  /** The column that tells which of two rows with the same key is newer; undefined if there is none. */
   readonly replicationKey: string | undefined;
-  /** The part of the merge key that may be NULL at the source. */
+  /** The columns of the unique key that may be NULL at the source. */
   readonly nullableKey: readonly string[];
-  /** True when the destination has exactly `columns`, in that order. */
+  /** True if the destination has exactly `columns`, in that order. */
   readonly hasSameColumns: boolean;
-  /** What the destination has beside `columns`: written with them, part of a row's identity, or a mark of deletion. */
+  /** Metadata columns of the destination. They are written with each row, identify it, or mark it as deleted. */
   readonly own: readonly OwnColumn[];
-  /** Whether a row of the destination with a newer replication key is left alone. */
+  /** Whether a destination row with a newer replication key is kept. */
   readonly yieldsToNewer: boolean;
   /** GENERATED ALWAYS AS IDENTITY at the destination: an INSERT may set them, an UPDATE may not. */
   readonly fixed: readonly string[];
-  /** Columns of the destination that people have added, which a replaced row keeps. */
+  /** Columns that users added at the destination. A replaced row keeps their values. */
   readonly kept: readonly string[];
-  /** Whether the destination knows MERGE (PostgreSQL 15), and lets it at this table: one with rules it does not. */
+  /** Whether the destination supports MERGE (PostgreSQL 15) on this table. A table with rules does not. */
   readonly canMerge: boolean;
 }
 
 /** The statements of one pass over the rows of a merge. */
 export interface MergePass {
-  /** For a staging table that holds the whole of the source. */
+  /** For a staging table that contains the whole source. */
   readonly remove: string;
-  /** Changes and adds in one go. */
+  /** Updates and inserts in one statement. */
   readonly merge: string;
   readonly update: string;
   readonly insert: string;
-  /** Counts the rows that are left alone because the destination's is newer; undefined where none is. */
+  /** Counts the rows that are kept because the destination row is newer; undefined if no row is. */
   readonly countNewer: string | undefined;
-  /** Whether the index of the merge key serves it. */
+  /** Whether the index of the unique key can be used. */
   readonly isIndexed: boolean;
 }
 
 /**
- * NULLs in a merge key are one value to us, but only `=` can use an index, so rows with a NULL there get a pass of
- * their own.
+ * NULLs in a unique key count as equal, but only `=` can use an index. So rows with a NULL in their key have a
+ * separate pass.
  */
 export function mergePasses(merge: Merge): MergePass[] {
   return passesOf(merge).map((pass) => ({
@@ -61,13 +61,13 @@ export function mergePasses(merge: Merge): MergePass[] {
   }));
 }
 
-/** What a row of the destination is replaced for: a difference wherever it is, or one in a column that no UPDATE may set. */
+/** Why a destination row is replaced: because a column differs, or because a column differs that no UPDATE may set. */
 export type ReplacedFor = 'differing' | 'fixed';
 
 /**
- * Changed rows are deleted and inserted in one statement, one for each pass, so that values which a constraint keeps
- * unique can move from row to row. All rows are gone before the first one comes back: the count is taken first.
- * `kept`: columns that people have added, whose values come back with their row.
+ * Changed rows are deleted and inserted in one statement per pass, so that unique values can move from row to row.
+ * All rows are deleted before the first one is inserted, because the count is computed first. `kept`: columns that
+ * users added, whose values are inserted again with their row.
  */
 export const replaceStatements = (
   merge: Merge,
@@ -96,20 +96,20 @@ function replaceStatement(
     SELECT ${values} FROM gone t, ${qualified(merge.staging)} s WHERE ${match} AND (SELECT pg_catalog.count(*) FROM gone) ${GREATER} 0::bigint`;
 }
 
-/** Those of them that may differ: what a row is found by is equal. */
+/** The columns that may differ. The columns of the key are equal. */
 export const unsettable = ({ fixed, mergeKey }: Merge): readonly string[] =>
   fixed.filter((name) => !mergeKey.includes(name));
 
-/** Where a column is GENERATED ALWAYS AS IDENTITY; elsewhere it says nothing. */
+/** Needed for GENERATED ALWAYS AS IDENTITY, and without effect otherwise. */
 const OVERRIDING = 'OVERRIDING SYSTEM VALUE';
 
-/** Answers with the counts of what the statement has done, which before version 17 nothing else tells apart. */
+/** Returns the counts of inserted and updated rows, which only version 17 can return otherwise. */
 export const counted = (statement: string): string =>
   /* sql */ `EXPLAIN (ANALYZE, COSTS OFF, BUFFERS OFF, TIMING OFF, SUMMARY OFF, FORMAT JSON) ${statement}`;
 
 /**
- * Looks each row up by the index. Left alone, the planner reads the whole table as soon as a window is a few per
- * cent of it, which costs what is there and not what changed, and spills both to disk.
+ * Finds each row by the index. The planner would read the whole table for a window of a few per cent. That cost
+ * depends on the size of the table instead of the changes, and both sides would spill to disk.
  */
 export const BY_INDEX = ['SET LOCAL enable_hashjoin = off', 'SET LOCAL enable_mergejoin = off'];
 export const AS_IT_WAS = ['SET LOCAL enable_hashjoin TO DEFAULT', 'SET LOCAL enable_mergejoin TO DEFAULT'];
@@ -118,7 +118,7 @@ interface Pass {
   readonly isIndexed: boolean;
   /** Joins t and s. */
   readonly match: string;
-  /** Which rows of one side take part. */
+  /** Selects the rows of one side. */
   readonly filter: (alias: string) => string;
 }
 
@@ -183,7 +183,7 @@ const assignments = ({ columns, own, fixed }: Merge): string => {
     ...columns.filter((name) => !fixed.includes(name)).map((name) => `${ident(name)} = s.${ident(name)}`),
     ...assigned(own, 'changed'),
   ];
-  // A table may have no other columns than those. No row that is found differs then, and none is updated.
+  // A table may have no other columns. Then no row is found different, and none is updated.
   return set.length > 0 ? set.join(', ') : fixed.map((name) => `${ident(name)} = DEFAULT`).join(', ');
 };
 
@@ -204,7 +204,7 @@ function differs(merge: Merge): string {
   return merge.yieldsToNewer ? `${isOther} AND NOT ${isNewer(merge)}` : isOther;
 }
 
-/** The destination's row. One without a replication key is older than all that have one. */
+/** A destination row without a replication key is older than every row with one. */
 const isNewer = ({ replicationKey }: Merge): string => {
   if (replicationKey === undefined) throw new Error('without a replication key no row is newer');
   const key = ident(replicationKey);
@@ -225,8 +225,8 @@ const insertStatement = (
     WHERE ${filter('s')} AND NOT EXISTS (SELECT FROM ONLY ${qualified(merge.destination)} t WHERE ${match})`;
 
 /**
- * Equal means equal bytes. IS DISTINCT FROM fails for json, xml and point and calls 1.0 equal to 1.00; the record
- * image operator is right for every type. Where the two sides differ in columns, both rows are built by name.
+ * Equal means equal bytes. IS DISTINCT FROM fails for json, xml and point, and treats 1.0 and 1.00 as equal. The
+ * record image operator is correct for every type. If the columns of both sides differ, both rows are built by name.
  */
 function imagesDiffer({ columns, hasSameColumns }: Merge): string {
   if (hasSameColumns) return `t.* ${DIFFERS} s.*`;
@@ -236,14 +236,14 @@ function imagesDiffer({ columns, hasSameColumns }: Merge): string {
   return `${row('t')} ${DIFFERS} ${row('s')}`;
 }
 
-/** A bare alias would mean a column of the same name. */
+/** A bare alias would be read as a column of the same name. */
 function freeAlias(columns: readonly string[]): string {
   let alias = 'image';
   while (columns.includes(alias)) alias += '_';
   return alias;
 }
 
-/** Keeps the newest row of each merge key; ties are broken by the row's own text, so the result never varies. */
+/** Keeps the newest row of each key. Ties are broken by the text of the row, so the result is always the same. */
 export const keepNewest = ({
   staging,
   mergeKey,

@@ -1,4 +1,4 @@
-/** Columns of ours at the destination, as SQL: what they hold, and which rows they make ours. */
+/** SQL for metadata columns at the destination: their values, and the rows that belong to this pipeline. */
 import { DELETED_AT, SOURCE, SYNCED_AT } from '../schema/metadata-columns.ts';
 import { ident, literal } from './identifiers.ts';
 import { EQUALS } from './search-path.ts';
@@ -6,15 +6,15 @@ import { EQUALS } from './search-path.ts';
 export interface OwnColumn {
   readonly name: string;
   readonly type: string;
-  /** What a new row holds, as an expression; undefined for NULL. */
+  /** The value of a new row, as an expression; undefined for NULL. */
   readonly inserted?: string;
-  /** What a row holds that was changed; undefined: it keeps what it has. */
+  /** The value of a changed row; undefined if the row keeps its value. */
   readonly changed?: string;
-  /** What a row holds that is gone from the source, where such rows are marked and not removed. */
+  /** The value of a deleted row, if deleted rows are marked and not removed. */
   readonly marked?: string;
-  /** Such rows are marked here. A row that is there again is changed, whatever else it holds. */
+  /** The column that marks deleted rows. A row that exists again is changed, even if its other columns are equal. */
   readonly isMark?: true;
-  /** Rows with another value are somebody else's. */
+  /** True if rows with another value belong to another pipeline. */
   readonly isIdentity?: true;
 }
 
@@ -57,12 +57,12 @@ export const ownColumns = (
 
 export const markIn = (own: readonly OwnColumn[]): OwnColumn | undefined => own.find(({ isMark }) => isMark);
 
-/** Conditions by which a row is one of ours; none where all are. */
+/** The conditions for rows of this pipeline; empty if all rows belong to it. */
 export const oursIn = (own: readonly OwnColumn[], alias = ''): string[] =>
   own.flatMap(({ name, inserted, isIdentity }) =>
     isIdentity && inserted !== undefined ? [`${alias}${ident(name)} ${EQUALS} ${inserted}`] : [],
   );
 
-/** `SET` items of a statement. */
+/** The `SET` items of a statement. */
 export const assigned = (own: readonly OwnColumn[], when: 'changed' | 'marked'): string[] =>
   own.flatMap(({ name, [when]: value }) => (value === undefined ? [] : [`${ident(name)} = ${value}`]));

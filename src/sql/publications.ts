@@ -1,6 +1,8 @@
-/** What publications of the destination do with tables there: those that name a table, and those that take whatever comes. */
+/** The publications of the destination: those that name a table, and those that include every table. */
 
-/** $1 schema: publications that take every table that is made in it. Those of schemas came with version 15. */
+/**
+ * $1 schema. Publications that include every new table of the schema. Publications of schemas exist since version 15.
+ */
 export const publicationsOfAll = (version: number): string => /* sql */ `
   SELECT p.pubname AS name FROM pg_publication p WHERE p.puballtables${
     version < 150000
@@ -9,12 +11,15 @@ export const publicationsOfAll = (version: number): string => /* sql */ `
     JOIN pg_namespace n ON n.oid = s.pnnspid WHERE n.nspname = $1::name`
   } ORDER BY name`;
 
-/** Of a relation, in whatever way it came into them. */
+/** The publications of a relation, of any kind. */
 export const publicationsOf = (oid: string): string => /* sql */ `
   SELECT p.* FROM pg_publication p
   WHERE EXISTS (SELECT FROM pg_get_publication_tables(p.pubname::text) t WHERE t.relid = ${oid})`;
 
-/** $1 oids of tables: those in which the server refuses UPDATE or DELETE, because nothing tells a subscriber which row it is. */
+/**
+ * $1 oids of tables. Those in which the server refuses UPDATE or DELETE, because they are published without a replica
+ * identity.
+ */
 export const WITHOUT_IDENTITY = /* sql */ `
   SELECT c.oid::text AS oid, min(p.pubname) AS publication FROM pg_class c
   CROSS JOIN LATERAL (${publicationsOf('c.oid')}) p

@@ -1,6 +1,7 @@
 /**
- * How a session of increp that only reads shows that to the fences of other runs: by a shared advisory lock, which keeps
- * nobody waiting and ends with its transaction. A name cannot show it: writers of another pipeline may have the same.
+ * A read-only session of increp marks itself for the fences of other runs. The mark is a shared advisory lock, which
+ * blocks nobody and ends with its transaction. A name would prove nothing, because writers of another pipeline may
+ * use the same name.
  */
 import { literal } from './identifiers.ts';
 import type { Statement } from './search-path.ts';
@@ -8,14 +9,17 @@ import type { Statement } from './search-path.ts';
 /** "incr" in ASCII: the first half of the key of the lock. */
 const MARK = 0x69_6e_63_72;
 
-/** Never waits. Without a lock, which somebody else would have to hold exclusively, others wait for us a little. */
+/**
+ * Never waits. If another session holds the lock exclusively, the mark is missing, and other runs wait a little for
+ * this session.
+ */
 export const MARK_READER = /* sql */ `SELECT pg_try_advisory_xact_lock_shared(${MARK}, 0)`;
 
-/** For a program that reads in a session of its own (pg_dump), held by the session that lends it its snapshot. */
+/** For a program that reads in its own session (pg_dump). The session that exports the snapshot holds the mark. */
 export const markProgram = (applicationName: string): string =>
   /* sql */ `SELECT pg_try_advisory_xact_lock_shared(${MARK}, hashtext(${literal(applicationName)}))`;
 
-/** Whether a row of pg_locks is the mark of that session: its own, or the one that is held for a program. */
+/** Whether a row of pg_locks is the mark of that session: its own, or the mark that is held for a program. */
 export const isReaderMark = (
   lock: string,
   pid: string,
@@ -27,6 +31,6 @@ export const isReaderMark = (
 
 export const MAY_MARK = /* sql */ `has_function_privilege('pg_catalog.pg_try_advisory_xact_lock_shared(integer,integer)', 'EXECUTE')`;
 
-/** Statements that have to come before the first one that takes a snapshot. */
+/** Statements that must run before the snapshot is taken. */
 export const isBeforeSnapshot = (statement: Statement): statement is string =>
   typeof statement === 'string' && /^(LOCK TABLE|SET TRANSACTION SNAPSHOT) /.test(statement);

@@ -1,4 +1,4 @@
-/** Rows by their keys, as sql/compare.ts prints those: a JSON array of texts. */
+/** Finds rows by keys in the format of sql/compare.ts: a JSON array of texts. */
 import type { Column } from '../schema/columns.ts';
 import type { TableName } from '../schema/names.ts';
 import { copiedColumns } from './copy.ts';
@@ -9,9 +9,9 @@ import { EQUALS, GREATER, isSame, TEXT_AT } from './search-path.ts';
 
 export interface KeyColumn {
   readonly name: string;
-  /** What the key's text is read as. */
+  /** The type to which the text of the key is converted. */
   readonly type: string;
-  /** True where the column has no `=` that is found under an empty search_path, and is compared by its text. */
+  /** True if the column has no `=` with an empty search_path. Then its text is compared. */
   readonly isComparedAsText: boolean;
   readonly isNullable: boolean;
 }
@@ -23,7 +23,7 @@ export interface KeyedRows {
   readonly own: readonly OwnColumn[];
 }
 
-/** Only `=` can use an index; NULLs in a merge key are one value to us. */
+/** Only `=` can use an index. NULLs in a unique key count as equal. */
 const matches = (key: readonly KeyColumn[]): string =>
   key
     .map(({ name, isNullable, isComparedAsText }, place) => {
@@ -35,14 +35,14 @@ const matches = (key: readonly KeyColumn[]): string =>
 const keysFrom = (key: readonly KeyColumn[], keys = '$1::text[]'): string =>
   `(SELECT ${key.map(({ type }, place) => `(j::json ${TEXT_AT} ${place})::${type} AS key${place}`).join(', ')} FROM pg_catalog.unnest(${keys}) j) k`;
 
-/** Which rows of ours have one of the keys. */
+/** The rows of this pipeline with one of the keys. */
 const areOurs = ({ key, own }: KeyedRows): string => [...oursIn(own, 't.'), matches(key)].join(' AND ');
 
 /** $1 keys. */
 export const deleteKeys = (rows: KeyedRows): string =>
   /* sql */ `DELETE FROM ONLY ${qualified(rows.table)} t USING ${keysFrom(rows.key)} WHERE ${areOurs(rows)}`;
 
-/** $1 keys of which there are several rows: one of each stays, because nobody else may have it any more. */
+/** $1 keys with several rows. One row of each stays, because the others are surplus. */
 export const deleteDoubles = (rows: KeyedRows): string => /* sql */ `
   DELETE FROM ONLY ${qualified(rows.table)} d USING (
       SELECT t.ctid AS place, pg_catalog.row_number() OVER (PARTITION BY ${rows.key.map((_, place) => `k.key${place}`).join(', ')} ORDER BY t.ctid) AS rank
@@ -55,13 +55,13 @@ export const markDeleted = (
 ): string => /* sql */ `UPDATE ONLY ${qualified(rows.table)} t SET ${assigned(rows.own, 'marked').join(', ')} FROM ${keysFrom(rows.key)}
     WHERE ${areOurs(rows)} AND t.${ident(deletedMark.name)} IS NULL`;
 
-/** $1 keys of rows that are at the source again. */
+/** $1 keys of rows that exist at the source again. */
 export const unmarkDeleted = (
   rows: KeyedRows,
 ): string => /* sql */ `UPDATE ONLY ${qualified(rows.table)} t SET ${assigned(rows.own, 'changed').join(', ')} FROM ${keysFrom(rows.key)}
     WHERE ${areOurs(rows)} AND t.${ident(deletedMark.name)} IS NOT NULL`;
 
-/** Rows of the source by their keys. For COPY, which takes no parameters. */
+/** Source rows by their keys. For COPY, which takes no parameters. */
 export const selectKeys = (
   rows: RowSource,
   columns: readonly Column[],

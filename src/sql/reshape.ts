@@ -1,11 +1,11 @@
-/** Statements that give a destination table another shape, and what is built on it another table to stand on. */
+/** Statements that alter a destination table, and that move its dependent objects to another table. */
 import { carriedType, type Column, type NativeCarriers } from '../schema/columns.ts';
 import type { TableName } from '../schema/names.ts';
 import type { BuiltRelation } from './dependent-objects.ts';
 import { ident, identList, qualified } from './identifiers.ts';
 import { asUsual, DIFFERS, EQUALS, isSame, onTables, usually, type Statement } from './search-path.ts';
 
-/** Changes nothing and waits for whoever reads: LOCK TABLE on a view would lock all that it reads from as well. */
+/** Changes nothing, and waits for readers. LOCK TABLE on a view would also lock all its tables. */
 export const lockView = ({ name, owner }: BuiltRelation): string =>
   asUsual(/* sql */ `ALTER TABLE ${qualified(name)} OWNER TO ${ident(owner)}`);
 
@@ -34,11 +34,11 @@ const queryOf = ({ definition }: BuiltRelation): string => (definition ?? '').re
 const optionsOf = ({ options }: BuiltRelation): string =>
   options.length === 0 ? '' : ` WITH (${options.join(', ')})`;
 
-/** Its name, owner, grants and whatever is built on it stay; fails where its columns would be of other types. */
+/** Keeps its name, owner, grants and dependent objects. Fails if its columns would have other types. */
 export const replaceView = (view: BuiltRelation): string =>
   /* sql */ `CREATE OR REPLACE VIEW ${qualified(view.name)}${optionsOf(view)} AS ${queryOf(view)}`;
 
-/** A materialized view without its data, which is to be computed with the rights of its owner, not with ours. */
+/** A materialized view is created without data. REFRESH computes the data with the rights of its owner. */
 export const createBuilt = (view: BuiltRelation): string =>
   view.kind === 'view'
     ? /* sql */ `CREATE VIEW ${qualified(view.name)}${optionsOf(view)} AS ${queryOf(view)}`
@@ -49,7 +49,7 @@ export const createBuilt = (view: BuiltRelation): string =>
 export const refresh = (view: BuiltRelation): Statement =>
   onTables(/* sql */ `REFRESH MATERIALIZED VIEW ${qualified(view.name)}`);
 
-/** $1 schema, $2 name. What default privileges have granted on a new relation, which the old one need not have had. */
+/** $1 schema, $2 name. Grants from default privileges on a new relation, which the old one may not have had. */
 export const GRANTED_BY_DEFAULT = /* sql */ `
   SELECT DISTINCT CASE WHEN x.grantee <> 0 THEN pg_get_userbyid(x.grantee) END AS grantee
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL aclexplode(c.relacl) x
@@ -60,17 +60,17 @@ export const revokeAll = (table: TableName, grantee: string | null): string =>
 
 export interface Alteration {
   readonly added: readonly Column[];
-  /** Names of columns that are gone from the source. */
+  /** Names of columns that no longer exist at the source. */
   readonly dropped: readonly string[];
-  /** Columns whose values the server converts itself, with the destination's type. */
+  /** Columns whose values the server converts, with the type at the destination. */
   readonly retyped?: readonly { readonly name: string; readonly to: string }[];
-  /** Names of columns that may be NULL from now on... */
+  /** Names of columns that may be NULL from now on. */
   readonly loosened: readonly string[];
-  /** ...and of those that may not be any more. */
+  /** Names of columns that become NOT NULL. */
   readonly tightened: readonly string[];
 }
 
-/** Before the rows are merged: whatever makes room for them. None of it looks at a row, unless a type changes. */
+/** Before the rows are merged: changes that make room for them. No row is read, except if a type changes. */
 export function alterBefore(
   table: TableName,
   { added, dropped, loosened, retyped = [] }: Alteration,
@@ -87,7 +87,7 @@ export function alterBefore(
     : onTables(/* sql */ `ALTER TABLE ${qualified(table)} ${changes.join(', ')}`);
 }
 
-/** After the rows are merged: what they have to satisfy. */
+/** After the rows are merged: constraints that they must satisfy. */
 export function alterAfter(table: TableName, { tightened }: Alteration): Statement | undefined {
   const changes = tightened.map((name) => `ALTER COLUMN ${ident(name)} SET NOT NULL`);
   return changes.length === 0
@@ -95,7 +95,7 @@ export function alterAfter(table: TableName, { tightened }: Alteration): Stateme
     : onTables(/* sql */ `ALTER TABLE ${qualified(table)} ${changes.join(', ')}`);
 }
 
-/** A table whose rows still wait for a deferred check is not altered by the server: here they have it now. */
+/** The server does not alter a table with pending deferred checks, so the checks run now. */
 export const CHECK_DEFERRED = usually('SET CONSTRAINTS ALL IMMEDIATE', 'SET CONSTRAINTS ALL DEFERRED').join(
   '; ',
 );
@@ -104,7 +104,7 @@ export const CHECK_DEFERRED = usually('SET CONSTRAINTS ALL IMMEDIATE', 'SET CONS
 export const COLUMN_NAMES = /* sql */ `
   SELECT attname AS name FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped`;
 
-/** $1 oid of a table, $2 names of columns: the views that read one of them by themselves. */
+/** $1 oid of a table, $2 names of columns. Views that read one of them directly. */
 export const VIEWS_ON_COLUMNS = /* sql */ `
   SELECT DISTINCT r.ev_class::text AS oid FROM pg_attribute a
   JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
@@ -112,13 +112,13 @@ export const VIEWS_ON_COLUMNS = /* sql */ `
   JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> a.attrelid
   WHERE a.attrelid = $1::oid AND a.attname = ANY ($2::text[]) AND NOT a.attisdropped`;
 
-/** A column that people have added, as it stands in the old table. */
+/** A column that users added, as it is in the old table. */
 export interface ExtraColumn {
   readonly column: Column;
   readonly expression: string | undefined;
 }
 
-/** Without NOT NULL, which the old table's values have to come in for first. */
+/** Without NOT NULL, because the values of the old table are copied first. */
 export const addExtraColumns = (table: TableName, extras: readonly ExtraColumn[]): string =>
   /* sql */ `ALTER TABLE ${qualified(table)} ${extras
     .map(({ column, expression }) =>
@@ -139,11 +139,11 @@ export const addExtraColumns = (table: TableName, extras: readonly ExtraColumn[]
 export interface KeyPair {
   readonly name: string;
   readonly isNotNull: boolean;
-  /** False where the old table has another type in that column. */
+  /** False if the old table has another type in that column. */
   readonly hasSameType: boolean;
 }
 
-/** Takes what people have written into their columns over to the rows of the same key. */
+/** Copies the values of added columns to the rows with the same key. */
 export function carryExtraColumns(
   from: TableName,
   to: TableName,

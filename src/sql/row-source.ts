@@ -1,52 +1,52 @@
-/** Rows of the source as a FROM item: a table as it is, or what of it is selected. */
+/** Source rows as a FROM item: a table, or the selected part of it. */
 import type { TableName } from '../schema/names.ts';
 import type { SelectedColumn } from '../schema/selection.ts';
 import { ident, qualified } from './identifiers.ts';
 import { onTables, type Statement } from './search-path.ts';
 
-/** A SELECT that stands in the place of a table. */
+/** A SELECT in place of a table. */
 export interface SelectedRows {
   readonly select: string;
-  /** The same rows without the columns that expressions make. */
+  /** The same rows without computed columns. */
   readonly bare: string;
-  /** What it is called, as a FROM item must be. */
+  /** Its alias, which a FROM item needs. */
   readonly label: string;
-  /** The server needs the usual path to plan it, and what the operator wrote means the same there. */
+  /** The server must plan it with the usual search_path, where it means what the operator wrote. */
   readonly isUsual?: boolean;
 }
 
-/** A table as it is. */
+/** A table. */
 export interface TableItself extends TableName {
-  /** It has values that print otherwise under another path. */
+  /** Some of its values print differently with another search_path. */
   readonly isPinned?: boolean;
 }
 
 export type RowSource = TableItself | SelectedRows;
 
-/** The planner pulls a plain SELECT up, so that conditions on its columns find the indexes of the table. */
+/** The planner flattens a plain SELECT, so conditions on its columns use the indexes of the table. */
 export function fromItem(rows: RowSource, alias?: string): string {
   if ('select' in rows) return `(${rows.select}\n) ${alias ?? `AS ${ident(rows.label)}`}`;
   return alias === undefined ? qualified(rows) : `${qualified(rows)} ${alias}`;
 }
 
 /**
- * For questions about the replication key and about system columns. The server would evaluate a volatile function for each
- * row that it looks at, whether anybody wants the value or not.
+ * For queries of the replication key and of system columns. The server evaluates a volatile function for every row
+ * that it reads, even if its value is not used.
  */
 export const bareItem = (rows: RowSource): string =>
   fromItem('select' in rows ? { ...rows, select: rows.bare } : rows);
 
 /**
- * A statement over rows. What the operator of a pipeline wrote cannot be qualified, so it is read under the pinned path wherever
- * that is possible. So are values of regclass and its like, which print by the path.
+ * A statement over rows. SQL of the operator cannot be qualified, so it runs with the pinned search_path if possible.
+ * The same is true for values of regclass and similar types, which print by the search_path.
  */
 export const onRows = (rows: RowSource, text: string): Statement =>
   ('select' in rows ? rows.isUsual === true : rows.isPinned !== true) ? onTables(text) : text;
 
-/** A part of a statement: ours, or somebody else's words, which an error has to be shown in. */
+/** A part of a statement: SQL of increp, or SQL of the operator that an error message quotes. */
 export type Part = string | { readonly option: string; readonly text: string };
 
-/** The line break ends a comment that the text may end with. */
+/** The line break ends a comment at the end of the text. */
 const inBrackets = (option: string, text: string): Part[] => ['(', { option, text }, '\n)'];
 
 const columnParts = ({ name, expression }: SelectedColumn): Part[] =>
@@ -61,11 +61,11 @@ export interface TableSelection {
   readonly table: TableName;
   readonly columns: readonly SelectedColumn[];
   readonly where: string | null;
-  /** Whether rows have a place (ctid) and the number of the transaction that wrote them (xmin), which we may read. */
+  /** Whether the rows have a ctid and an xmin that the role may read. */
   readonly hasSystemColumns: boolean;
 }
 
-/** `besides` stands behind the table. */
+/** `besides` is appended after the table. */
 function tableParts(
   { table, columns, where, hasSystemColumns }: TableSelection,
   besides: readonly Part[] = [],
@@ -99,10 +99,10 @@ export const queriedRows = (query: string, label: string): SelectedRows => ({
   label,
 });
 
-/** A statement that gives the columns and no row, and where in it stand the words of others. */
+/** A statement that returns the columns but no rows, with the positions of the operator's SQL in it. */
 export interface Description {
   readonly sql: string;
-  /** `from` and `to` in characters as the server counts them, from 1. */
+  /** `from` and `to` count in characters from 1, like the server. */
   readonly quotes: readonly {
     readonly option: string;
     readonly text: string;
@@ -112,8 +112,8 @@ export interface Description {
 }
 
 /**
- * Besides, each expression stands in the condition of a join, where the server refuses all that would make anything else of
- * a row than one value: aggregates, window functions, functions that return rows.
+ * Each expression is also part of a join condition, where the server accepts only one value per row. It refuses
+ * aggregates, window functions and functions that return rows.
  */
 export function describeTable(selection: TableSelection): Description {
   const expressions = selection.columns.flatMap(({ name, expression }) =>

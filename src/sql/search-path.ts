@@ -1,20 +1,25 @@
 /**
- * Where names without a schema are found. Our own SQL runs under a pinned path, to which no user can add objects. But a
- * statement that touches a table of people also runs what they have put on it: functions behind triggers, indexes, checks,
- * generated columns, views. These have to find what they find in any other session of the role, so such statements run under
- * the path of the role. In them, every operator and every function of ours has its schema in front. IN, BETWEEN, LIKE, NULLIF,
- * CASE x WHEN, JOIN USING and IS DISTINCT FROM look for an operator by its name, so they are not used; compared with NULL, the
- * last of them takes none. GROUP BY, ORDER BY, DISTINCT, greatest() and coalesce() do not look at the path. Types and relations
- * of pg_catalog come first there.
+ * Names without a schema. The SQL of increp runs with a pinned search_path, to which no user can add objects. But a
+ * statement on a user's table also runs user code: functions of triggers, indexes, checks, generated columns and
+ * views. That code needs the search_path of the role, as in any other session. So such statements run with that path,
+ * and every operator and function of increp in them is schema-qualified. IN, BETWEEN, LIKE, NULLIF, CASE x WHEN, JOIN
+ * USING and IS DISTINCT FROM find their operator by name, so they are not used (except IS DISTINCT FROM with NULL,
+ * which uses no operator). GROUP BY, ORDER BY, DISTINCT, greatest() and coalesce() do not use the search_path. Types
+ * and relations of pg_catalog come first in it.
  */
 import { literal } from './identifiers.ts';
 
-/** A temporary schema is searched first unless it is named, and a pooled session may hold other people's. */
+/**
+ * A temporary schema is searched first unless it is named, and a pooled session may contain objects of other clients.
+ */
 export const PINNED_PATH = /* sql */ `SET LOCAL search_path = pg_catalog, pg_temp`;
 
 const CURRENT = `pg_catalog.current_setting('search_path')`;
 
-/** As set on the role, the database or the server, whatever a pooled session was left with; pg_catalog first in any case. */
+/**
+ * The path of the role, the database or the server, whatever a pooled session was left with. pg_catalog always comes
+ * first.
+ */
 const USUAL_PATH = [
   /* sql */ `SET LOCAL search_path TO DEFAULT`,
   /* sql */ `SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ',
@@ -22,7 +27,7 @@ const USUAL_PATH = [
     CASE WHEN ${CURRENT} OPERATOR(pg_catalog.~) '[^[:space:]]' THEN ${CURRENT} END, 'pg_temp'), true)`,
 ];
 
-/** Statements that touch tables of people. The answer to the first of them is the one at USUALLY_AT. */
+/** Statements on tables of users. The answer to the first statement is at USUALLY_AT. */
 export const usually = (...statements: readonly string[]): string[] => [
   ...USUAL_PATH,
   ...statements,
@@ -31,22 +36,22 @@ export const usually = (...statements: readonly string[]): string[] => [
 
 export const USUALLY_AT = USUAL_PATH.length;
 
-/** In one message. */
+/** As one message. */
 export const asUsual = (statement: string): string => usually(statement).join('; ');
 
-/** For the end of a transaction, where triggers that were deferred run. */
+/** For the end of a transaction, where deferred triggers run. */
 export const TO_USUAL_PATH = USUAL_PATH.join('; ');
 
-/** A statement for the pinned path, or one that touches tables of people. */
+/** A statement for the pinned search_path, or a statement on tables of users. */
 export type Statement = string | { readonly usual: string };
 
 export const onTables = (text: string): Statement => ({ usual: text });
 
-/** Without the path. */
+/** The statement without its search_path. */
 export const textOf = (statement: Statement): string =>
   typeof statement === 'string' ? statement : statement.usual;
 
-/** What is sent for it, and which of the answers is the one to it. */
+/** The statements that are sent for it, and the index of its answer. */
 export const statementsOf = (statement: Statement): readonly string[] =>
   typeof statement === 'string' ? [statement] : usually(statement.usual);
 
@@ -54,7 +59,7 @@ export const answerAt = (statement: Statement): number => (typeof statement === 
 
 const operator = (name: string): string => `OPERATOR(pg_catalog.${name})`;
 
-/** Written so, all operators bind alike, and from left to right: brackets say what belongs together. */
+/** In this form, all operators have the same precedence and bind from left to right, so parentheses are needed. */
 export const EQUALS = operator('=');
 export const DIFFERS_FROM = operator('<>');
 export const LESS = operator('<');
@@ -67,19 +72,20 @@ export const MODULO = operator('%');
 export const BITS = operator('&');
 export const JOINED = operator('||');
 export const TEXT_AT = operator('->>');
-/** Record images: other bytes. */
+/** Record images: compares bytes. */
 export const DIFFERS = operator('*<>');
 
-/** NULLs being one value. Not IS NULL, which is also true of a composite value whose fields are. */
+/** NULLs are equal. IS NULL is not used, because it is also true for a composite value whose fields are all NULL. */
 export const isSame = (a: string, b: string): string =>
   `(${a} ${EQUALS} ${b} OR ${a} IS NOT DISTINCT FROM NULL AND ${b} IS NOT DISTINCT FROM NULL)`;
 
-/** Operators that words of SQL stand for: IN, BETWEEN, CASE, NULLIF, IS DISTINCT FROM, USING, LIKE, ILIKE, SIMILAR TO. */
+/** The operators behind words of SQL: IN, BETWEEN, CASE, NULLIF, IS DISTINCT FROM, USING, LIKE, ILIKE, SIMILAR TO. */
 const BEHIND_WORDS = `'{=,<>,<,<=,>,>=,~~,!~~,~~*,!~~*,~,!~}'::name[]`;
 
 /**
- * Whether SQL that is understood under the pinned path could mean something else under the usual one: a function there has the name
- * of one of pg_catalog, and the name stands in the SQL; or an operator does, whose name stands in it or behind one of its words.
+ * Whether SQL that is valid with the pinned search_path could mean something else with the usual one. This is the
+ * case if a function on that path has the name of one in pg_catalog and the SQL contains the name, or if the same is
+ * true for an operator.
  */
 export const shadowsOf = (text: string): string => {
   const words = `pg_catalog.lower(${literal(text)})`;

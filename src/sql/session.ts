@@ -1,9 +1,12 @@
-/** Transactions that behave the same whatever is set on the role, the database or a pooler in between. */
+/** Begins transactions that behave the same with any settings of the role, the database or a pooler. */
 import { literal } from './identifiers.ts';
 import { MAY_MARK } from './reader-mark.ts';
 import { PINNED_PATH } from './search-path.ts';
 
-/** How values print and parse. Both sides get the same, so text that leaves one is read back alike by the other. */
+/**
+ * How values print and parse. Both sides have the same settings, so text from one side is read back unchanged by the
+ * other.
+ */
 const OUTPUT_SETTINGS = {
   client_encoding: 'UTF8',
   standard_conforming_strings: 'on',
@@ -14,26 +17,26 @@ const OUTPUT_SETTINGS = {
   bytea_output: 'hex',
   lc_monetary: 'C',
   xmloption: 'content',
-  // Switched off, an array's NULL is read as the word.
+  // If it is off, NULL in an array is read as a word.
   array_nulls: 'on',
-  // Switched on, format_type() quotes names of types that are compared with ours.
+  // If it is on, format_type() quotes type names, which increp compares.
   quote_all_identifiers: 'off',
 } as const;
 
 const GUARD_SETTINGS = {
-  // At debug5 the server would say more than the table holds.
+  // At debug5, the server would send more messages than rows.
   client_min_messages: 'warning',
-  // A table whose rows are filtered for us is an error, never a short copy.
+  // If row-level security filters rows, this raises an error. Otherwise rows would be missing.
   row_security: 'off',
-  // A dead peer ends a long copy (and the check below), where FIRST leaves no other limit.
+  // Ends a long COPY if the peer is dead (with the check below), because FIRST removes all other limits.
   tcp_keepalives_idle: '30',
   tcp_keepalives_interval: '10',
   tcp_keepalives_count: '3',
-  // It would also count against us the time for which the other side makes us wait.
+  // This limit would also count the time during which the other side is slow.
   tcp_user_timeout: '0',
 } as const;
 
-/** What a server offers beyond version 14. */
+/** Features of servers later than version 14. */
 export interface ServerTraits {
   /** server_version_num, e.g. 150018. */
   readonly version: number;
@@ -43,19 +46,18 @@ export interface ServerTraits {
 function guards({ version, isLinux }: ServerTraits): Record<string, string> {
   return {
     ...GUARD_SETTINGS,
-    // A backend in a long statement notices that we are gone. Only some platforms can (PostgreSQL 14).
+    // A backend in a long statement notices that its client is gone. Only some platforms support this (PostgreSQL
+    // 14).
     ...(isLinux ? { client_connection_check_interval: '1s' } : {}),
     ...(version >= 170000 ? { transaction_timeout: '0' } : {}),
   };
 }
 
-/**
- * In front of everything else: a role's own limits, which must not cut a long copy short, may endanger every statement.
- */
+/** Comes before everything else. Time limits of the role would end a long copy, and can cancel any statement. */
 const FIRST = /* sql */ `SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
   ${PINNED_PATH}`;
 
-/** SET LOCAL, never SET: in transaction pooling the next transaction may be on another backend. */
+/** SET LOCAL, never SET: with transaction pooling, the next transaction may use another backend. */
 const setLocal = (settings: Record<string, string>): string =>
   Object.entries(settings)
     .map(([name, value]) => /* sql */ `SET LOCAL ${name} = ${literal(value)}`)
@@ -70,35 +72,36 @@ const settings = (traits: ServerTraits, lockTimeoutSeconds: number): string =>
 
 const NO_LIMITS = { statement_timeout: '0', idle_in_transaction_session_timeout: '0' };
 
-/** The same for a program that opens a session of its own: libpq's PGOPTIONS. */
+/** The same for a program that opens its own session: PGOPTIONS of libpq. */
 export const startupOptions = (traits: ServerTraits): string =>
   Object.entries({ ...NO_LIMITS, search_path: '', ...guards(traits), ...OUTPUT_SETTINGS })
     .map(([name, value]) => `-c ${name}=${value}`)
     .join(' ');
 
-/** Each statement sees what is committed when it starts. */
+/** Each statement sees the data that is committed when it starts. */
 export const beginReading = (traits: ServerTraits, lockTimeoutSeconds: number): string =>
   /* sql */ `BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; ${settings(traits, lockTimeoutSeconds)}`;
 
-/** Every statement sees what was committed when the first one started. */
+/** Every statement sees the data that was committed when the first one started. */
 export const beginSnapshot = (traits: ServerTraits, lockTimeoutSeconds: number): string =>
   /* sql */ `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${settings(traits, lockTimeoutSeconds)}`;
 
-/** Right behind the BEGIN of a snapshot: it sees what the one sees that was exported by this name. */
+/** Directly after the BEGIN of a snapshot. The transaction sees the snapshot that was exported with this name. */
 export const importSnapshot = (name: string): string => /* sql */ `SET TRANSACTION SNAPSHOT ${literal(name)}`;
 
 export const EXPORT_SNAPSHOT = /* sql */ `SELECT pg_export_snapshot() AS snapshot`;
 
 /**
- * Not READ WRITE: default_transaction_read_only is how people, and some providers when a disk fills up, ask everybody
- * to stop writing. A brake is not ours to lift.
+ * Not READ WRITE. Administrators and some providers set default_transaction_read_only to stop all writes, for example
+ * if a disk is full. increp must not override that.
  */
 export const beginWriting = (traits: ServerTraits, lockTimeoutSeconds: number): string =>
   /* sql */ `BEGIN ISOLATION LEVEL READ COMMITTED; ${settings(traits, lockTimeoutSeconds)}`;
 
 /**
- * Of those who write to the database: its own setting, then the one for all roles. A setting of our role is nobody's clock,
- * and hides that of the server. Then the zone of the server's log tells: initdb gives both the same. Behind RESET_TIME_ZONE.
+ * The default time zone for sessions that write: the setting of the database, then of all roles. A setting of the
+ * role of increp says nothing about other sessions, and hides that of the server. Then log_timezone is used, because
+ * initdb sets both to the same value. Run it after RESET_TIME_ZONE.
  */
 const LOCAL_TIME_ZONE = /* sql */ `(
            SELECT coalesce((array_agg(zone ORDER BY database DESC) FILTER (WHERE role = 0))[1],
@@ -107,20 +110,20 @@ const LOCAL_TIME_ZONE = /* sql */ `(
                  FROM pg_db_role_setting r, unnest(r.setconfig) setting WHERE lower(setting) LIKE 'timezone=%'
                    AND r.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))) zones)`;
 
-/** The time zone that the session began with. Another client of a pooler may have set a different one. */
+/** The time zone at the start of the session. Another client of a pooler may have changed it. */
 const RESET_TIME_ZONE = /* sql */ `SET LOCAL TimeZone TO DEFAULT`;
 
-/** A synchronous standby that does not answer is not worth waiting for where the record of a run is all that could be lost. */
+/** A synchronous standby that does not answer must not delay the record of a run, which is all that could be lost. */
 export const COMMIT_HERE = /* sql */ `
   SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') NOT IN ('off', 'local')`;
 
-/** For what may be left undone. */
+/** For an optional statement. */
 export const limitStatements = (seconds: number): string =>
   /* sql */ `SET LOCAL statement_timeout = '${Math.max(1, Math.round(seconds * 1000))}ms'`;
 
 /**
- * Who the server is. A changed incarnation means that transaction names from before mean nothing. What one may set
- * depends on the version, so this begins a transaction with the least; whoever asks has to end it.
+ * The identity of the server. After a change of the instance, saved transaction IDs have no meaning. The allowed
+ * settings depend on the version, so this begins a transaction with the minimum. The caller must end it.
  */
 export const SERVER_IDENTITY = /* sql */ `BEGIN READ ONLY; ${FIRST}; ${RESET_TIME_ZONE};
   SELECT current_setting('server_version_num')::int AS version,
@@ -138,20 +141,22 @@ export const SERVER_IDENTITY = /* sql */ `BEGIN READ ONLY; ${FIRST}; ${RESET_TIM
 
 interface Readable {
   readonly canReadControl: boolean;
-  /** False where the server has no WAL that it shows. */
+  /** False if the server does not show its WAL. */
   readonly showsWal: boolean;
 }
 
-/** Of a primary the WAL tells; the control file names a new timeline only with the first checkpoint after a promotion. */
+/**
+ * On a primary, the WAL shows the timeline. The control file shows a new timeline only after the first checkpoint.
+ */
 const WAL_TIMELINE = /* sql */ `CASE WHEN NOT pg_is_in_recovery()
     THEN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int END`;
 
-/** Which instance of a server answers. */
+/** The server instance that answers. */
 export const serverInstance = ({ canReadControl, showsWal }: Readable): string => /* sql */ `
   SELECT concat_ws('/', extract(epoch FROM pg_postmaster_start_time()),
                    (SELECT extract(epoch FROM stats_reset) FROM pg_stat_bgwriter)) AS "startedAt",
          ${canReadControl ? '(SELECT system_identifier::text FROM pg_control_system())' : 'NULL'} AS "systemIdentifier",
          coalesce(${showsWal ? WAL_TIMELINE : 'NULL'}, ${canReadControl ? '(SELECT timeline_id FROM pg_control_checkpoint())' : 'NULL'}) AS timeline`;
 
-/** For a question of its own, where the one above was refused. */
+/** For a separate query, after the combined query was refused. */
 export const BEGIN_PLAINLY = /* sql */ `BEGIN READ ONLY; ${FIRST}`;

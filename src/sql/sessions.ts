@@ -1,8 +1,8 @@
 /** What a server shows of its sessions. A role may see and end its own sessions without any privilege. */
 
 /**
- * $1 schema, $2 names of relations, $3 modes that are in nobody's way: sessions that hold a lock on one of them, the
- * oldest transaction first. Of other roles' sessions Postgres shows the pid and the program to everybody.
+ * $1 schema, $2 names of relations, $3 modes that block nobody. Sessions that hold another lock on one of them, the
+ * oldest transaction first. Postgres shows the pid and the program of sessions of other roles to every role.
  */
 export const LOCK_HOLDERS = /* sql */ `
   SELECT l.pid, min(a.application_name) AS application, min(a.usename) AS "user", min(a.xact_start) AS since,
@@ -14,19 +14,19 @@ export const LOCK_HOLDERS = /* sql */ `
     AND n.nspname = $1 AND c.relname = ANY ($2::text[]) AND l.mode <> ALL ($3::text[])
   GROUP BY l.pid ORDER BY since NULLS LAST, l.pid`;
 
-/** After BEGIN, because between us and the server a pooler may choose another backend for each transaction. */
+/** Asked after BEGIN, because a pooler may use another backend for each transaction. */
 export const BACKEND_PID = /* sql */ `SELECT pg_backend_pid() AS pid`;
 
 const columns = `coalesce(wait_event_type = 'Client', false) AS "waitsForClient", state_change::text AS "changedAt"`;
 
-/** $1 pid, $2 application name. A backend that waits for its client has nothing to do. */
+/** $1 pid, $2 application name. A backend that waits for its client has no work. */
 export const LOOK_AT_BACKEND = /* sql */ `
   SELECT ${columns} FROM pg_stat_activity WHERE pid = $1 AND application_name = $2`;
 
-/** $1 application name, of a session whose pid only its program knows. */
+/** $1 application name, for a session whose pid only its program knows. */
 export const LOOK_AT_PROGRAM = /* sql */ `
   SELECT ${columns} FROM pg_stat_activity WHERE application_name = $1`;
 
-/** $1 pid, $2 application name: the pid may be another session's by now. */
+/** $1 pid, $2 application name, because another session may have the pid by now. */
 export const END_BACKEND = /* sql */ `
   SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND application_name = $2`;

@@ -1,4 +1,7 @@
-/** Our tables in the destination schema: the state, committed with the data, and the history of runs. */
+/**
+ * The tables of increp in the destination schema: the state, which is committed with the data, and the history of
+ * runs.
+ */
 import { bySchema, type TableName } from '../schema/names.ts';
 import type { StateRecord } from '../schema/state-record.ts';
 import { literal, qualified } from './identifiers.ts';
@@ -70,13 +73,13 @@ export const createRunsTable = (schema: string): string => /* sql */ `
   CREATE INDEX IF NOT EXISTS _increp_runs_by_table ON ${qualified(runsTable(schema))} (table_name, started_at DESC);
   COMMENT ON TABLE ${qualified(runsTable(schema))} IS 'increp: what each run did to each table'`;
 
-/** What tables of earlier versions lack. */
+/** Columns that tables of earlier versions lack. */
 export const addRunColumns = (schema: string): string =>
   /* sql */ `ALTER TABLE ${qualified(runsTable(schema))} ADD COLUMN IF NOT EXISTS rows_newer bigint`;
 
 /**
- * $1 pipeline. Of each of these destination tables, where there has to be a state table in its schema; also of pipelines that
- * share a table (`sharedName`), by their names alone.
+ * $1 pipeline. The states of these destination tables, if the schema has a state table. Includes the names of
+ * pipelines that share a table (`sharedName`).
  */
 export const readStates = (tables: readonly TableName[]): string =>
   [...bySchema(tables)]
@@ -90,7 +93,7 @@ const readStatesIn = (schema: string, names: string): string => /* sql */ `
   WHERE table_name = ANY (${names})
      OR left(table_name, -length(pipeline) - 1) = ANY (${names}) AND right(table_name, length(pipeline) + 1) = '@' || pipeline`;
 
-/** $1 pipeline: the source tables of which it has a state in these schemas. One that was reset is none. */
+/** $1 pipeline. The source tables that have a state in these schemas. A table that was reset has none. */
 export const sourcesOfPipeline = (schemas: readonly string[]): string =>
   schemas
     .map(
@@ -100,12 +103,12 @@ export const sourcesOfPipeline = (schemas: readonly string[]): string =>
     )
     .join(' UNION ALL ');
 
-/** By the name of a state. Without parameters, because it goes with BEGIN. */
+/** By the name of a state. Without parameters, because it is sent with BEGIN. */
 export const readGeneration = ({ schema, table }: TableName): string => /* sql */ `
   SELECT generation::text, record ->> 'runId' AS "runId", record -> 'reset' IS NOT NULL AS "isReset" FROM ${qualified(stateTable(schema))}
   WHERE table_name = ${literal(table)}`;
 
-/** Under the name of the state. Without parameters, because it goes with COMMIT. */
+/** By the name of a state. Without parameters, because it is sent with COMMIT. */
 export const writeState = (name: TableName, record: StateRecord): string => /* sql */ `
   INSERT INTO ${qualified(stateTable(name.schema))} AS state
     (table_name, pipeline, source_table, replication_key, cursor, generation, record)
@@ -113,7 +116,7 @@ export const writeState = (name: TableName, record: StateRecord): string => /* s
     name.table,
     record.pipeline,
     `${record.source.schema}.${record.source.table}`,
-    // The column has been NOT NULL since before there were tables without one.
+    // The column is NOT NULL, but a table may have no replication key.
     record.replicationKey ?? '',
     record.cursor,
     String(record.generation),
@@ -130,8 +133,9 @@ export const forgetState = (schema: string): string => /* sql */ `
   DELETE FROM ${qualified(stateTable(schema))} WHERE table_name = $1`;
 
 /**
- * $1 name of a state, $2 all names that it may have had, $3 pipeline, $4 source table, $5 generation of the state file, 0 without
- * one, $6 a `ResetRecord` without its generation, which is above all that were there.
+ * $1 name of a state, $2 all names that it may have had, $3 pipeline, $4 source table, $5 generation of the state
+ * file, 0 if there is none, $6 a `ResetRecord` without its generation. The new generation is higher than all earlier
+ * ones.
  */
 export const writeReset = (schema: string): string => /* sql */ `
   INSERT INTO ${qualified(stateTable(schema))} AS state
@@ -159,8 +163,8 @@ export const recordRuns = (schema: string): string => /* sql */ `
   ON CONFLICT (run_id, table_name) DO NOTHING`;
 
 /**
- * A CTE of the tables that have runs, and a null. From one name to the next by the index: the rows may be millions, and the
- * tables hundreds.
+ * A CTE of the tables with runs, and a null. It jumps from name to name through the index, because there may be
+ * millions of rows but only hundreds of tables.
  */
 export const knownTables = (schema: string): string => /* sql */ `
   WITH RECURSIVE known (name) AS (
@@ -170,17 +174,20 @@ export const knownTables = (schema: string): string => /* sql */ `
             ORDER BY r.table_name LIMIT 1)
     FROM known WHERE known.name IS NOT NULL)`;
 
-/** Of each table by the index: a run every few seconds has nearly always nothing to remove. */
+/** Uses the index for each table, because most runs have nothing to remove. */
 export const pruneRuns = (schema: string, daysToKeep: number): string => /* sql */ `
   ${knownTables(schema)}
   DELETE FROM ${qualified(runsTable(schema))} r USING known
   WHERE r.table_name = known.name AND r.started_at < now() - make_interval(days => ${daysToKeep})`;
 
-/** The lock of one destination table, or of one pipeline's rows in it, by the name of its state; held until the transaction ends; `taken` is false when another holds it. */
+/**
+ * The lock of one destination table, or of the rows of one pipeline in it, by the name of its state. It is held until
+ * the transaction ends. `taken` is false if another session holds it.
+ */
 export const tryLock = (table: TableName): string => /* sql */ `
   SELECT pg_try_advisory_xact_lock(${lockKey(table)}) AS taken`;
 
-/** Who holds it. Advisory locks on one bigint show its halves as classid and objid, with objsubid 1. */
+/** The holder of the lock. pg_locks shows an advisory lock on one bigint as classid and objid, with objsubid 1. */
 export const lockHolder = (table: TableName): string => /* sql */ `
   SELECT l.pid, a.application_name AS application, host(a.client_addr) AS host, a.xact_start AS since,
          coalesce(a.wait_event = 'SyncRep', false) AS "waitsForStandby"
@@ -189,7 +196,7 @@ export const lockHolder = (table: TableName): string => /* sql */ `
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND l.classid = ((${lockKey(table)} >> 32) & 4294967295)::oid AND l.objid = (${lockKey(table)} & 4294967295)::oid`;
 
-/** Which of these destination tables somebody holds the lock of. */
+/** The destination tables whose lock is held. */
 export const lockedAmong = (tables: readonly TableName[]): string => /* sql */ `
   SELECT k.schema, k.name AS "table"
   FROM (VALUES ${tables.map((table) => `(${literal(table.schema)}, ${literal(table.table)}, ${lockKey(table)})`).join(', ')}) k(schema, name, key)
@@ -200,6 +207,6 @@ export const lockedAmong = (tables: readonly TableName[]): string => /* sql */ `
 const lockKey = (table: TableName): string =>
   `hashtextextended(${literal(`increp ${JSON.stringify([table.schema, table.table])}`)}, 0)`;
 
-/** Waits (up to the transaction's lock_timeout) until nobody holds the lock. */
+/** Waits until the lock is free, up to the lock_timeout of the transaction. */
 export const waitForLock = (table: TableName): string =>
   /* sql */ `SELECT pg_advisory_xact_lock(${lockKey(table)})`;

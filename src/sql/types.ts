@@ -1,4 +1,4 @@
-/** User-defined types: describing them on either side, and making them at the destination. */
+/** User-defined types: reads them on both sides, and creates them at the destination. */
 import type { TableName } from '../schema/names.ts';
 import type { NewLabel } from '../schema/native-types.ts';
 import { ident, literal, qualified } from './identifiers.ts';
@@ -11,11 +11,14 @@ const reference = (oid: string, modifier: string): string => /* sql */ `
    JOIN pg_type re ON re.oid = coalesce((SELECT i.oid FROM pg_type i WHERE i.oid = r.typelem AND i.typarray = r.oid), r.oid)
    JOIN pg_namespace rn ON rn.oid = re.typnamespace WHERE r.oid = ${oid})`;
 
-/** What a name is in full. */
+/** The qualified name of an object. */
 const named = (table: string, column: string, schema: string, oid: string): string =>
   `(SELECT format('%I.%I', sn.nspname, s.${column}) FROM ${table} s JOIN pg_namespace sn ON sn.oid = s.${schema} WHERE s.oid = ${oid})`;
 
-/** In words that mean the same order on any server: which columns tell it depends on the version. All kinds of C are one. */
+/**
+ * A text that is the same for the same order on any server. The catalog columns depend on the version. All forms of C
+ * are equal.
+ */
 const ordered = (row: string, prefix: string): string => /* sql */ `(
   SELECT CASE WHEN locale ~* '^(C|POSIX|C[.]utf-?8)$' AND provider <> 'i' THEN 'C'
               ELSE concat_ws(' ', CASE provider WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END,
@@ -24,11 +27,11 @@ const ordered = (row: string, prefix: string): string => /* sql */ `(
                coalesce(${row} ->> '${prefix}locale', ${row} ->> '${prefix}iculocale', ${row} ->> '${prefix}collate') AS locale,
                ${row} ->> '${prefix}icurules' AS rules) o)`;
 
-/** The one of the database where a collation is the default one. */
+/** The order of the database, for the default collation. */
 const ORDER_OF_DATABASE = /* sql */ `(
   SELECT ${ordered('o.row', 'dat')} FROM (SELECT to_jsonb(d) AS row FROM pg_database d WHERE d.datname = current_database()) o)`;
 
-/** What else a range does to its bounds, shaped like `rangeSchema`; null for any other type. */
+/** Other properties of a range type, shaped like `rangeSchema`; null for other types. */
 const RANGE = /* sql */ `(
   SELECT json_build_object(
     'opclass', ${named('pg_opclass', 'opcname', 'opcnamespace', 'g.rngsubopc')},
@@ -72,8 +75,8 @@ const DEFINITION = /* sql */ `
      UNION SELECT unnest(ARRAY[g.rngcanonical, g.rngsubdiff]) FROM pg_range g WHERE g.rngtypid = t.oid)) AS functions`;
 
 /**
- * $1 oids of relations, $2 and $3 oids and modifiers of types besides. What their columns are declared as, and the
- * user-defined types behind it.
+ * $1 oids of relations, $2 and $3 oids and modifiers of further types. Returns the types of their columns, and the
+ * user-defined types among them.
  */
 export const DESCRIBE_SOURCE_TYPES = /* sql */ `
   WITH RECURSIVE used AS (
@@ -99,8 +102,10 @@ export const DESCRIBE_SOURCE_TYPES = /* sql */ `
               AND NOT EXISTS (SELECT FROM pg_type e WHERE e.oid = t.typelem AND e.typarray = t.oid)) definition)
            AS definitions`;
 
-/** $1 schemas and $2 names of types, in pairs; $3 extensions, whose types of these names may be in any schema; $4
- * signatures of functions. */
+/**
+ * $1 schemas and $2 names of types, in pairs; $3 extensions, whose types may be in any schema; $4 signatures of
+ * functions.
+ */
 export const DESCRIBE_DESTINATION_TYPES = /* sql */ `
   SELECT (SELECT coalesce(json_agg(found), '[]') FROM (
             SELECT ${DEFINITION}, pg_has_role(t.typowner, 'USAGE') AS "isOwned",
@@ -124,7 +129,7 @@ type Name = Parameters<typeof typeName>[0];
 export const createEnum = (name: Name, labels: readonly string[]): string =>
   /* sql */ `CREATE TYPE ${typeName(name)} AS ENUM (${labels.map(literal).join(', ')})`;
 
-/** `base` as the destination prints it, `checks` as pg_get_constraintdef() does. */
+/** `base` in the format of the destination, `checks` in the format of pg_get_constraintdef(). */
 export const createDomain = (
   name: Name,
   base: string,
@@ -145,7 +150,7 @@ export const createComposite = (
 
 export interface RangeOptions {
   readonly subtype: string;
-  /** Names in full, as SQL; undefined where it is what comes by itself. */
+  /** Qualified names as SQL; undefined if it is the default. */
   readonly opclass: string | undefined;
   readonly collation: string | undefined;
   readonly subtypeDiff: string | undefined;

@@ -1,12 +1,14 @@
-/** Whether a table still holds what was read from it: one pass at the server, and nothing travels. */
+/**
+ * Checks whether a table still contains what was read from it: one scan at the server, and no rows are transferred.
+ */
 import { hashOf, isWrittenSince } from './compare.ts';
 import { ident, literal } from './identifiers.ts';
 import { fromItem, onRows, type RowSource } from './row-source.ts';
 import { EQUALS, JOINED, type Statement } from './search-path.ts';
 
 /**
- * How many rows there are, and whether a transaction of that number (xid8) or a later one has written any of them. Rows
- * show who wrote them last only where they are stored in a heap.
+ * The number of rows, and whether a transaction with this ID (xid8) or a later one wrote any of them. Only rows in a
+ * heap show who wrote them last.
  */
 export const countAndWritten = (rows: RowSource, oid: string, since: string, nextXid: string): Statement =>
   onRows(
@@ -18,7 +20,7 @@ export const countAndWritten = (rows: RowSource, oid: string, since: string, nex
   FROM ${fromItem(rows)}`,
   );
 
-/** 60 bits of a hash, added up: unlike XOR, a sum does not cancel rows that come twice. */
+/** The sum of 60 bits of each hash. Unlike XOR, a sum does not cancel equal rows. */
 const sumOf = (from: number): string =>
   `coalesce(pg_catalog.sum(('x' ${JOINED} pg_catalog.substr(hash, ${from}, 15))::bit(60)::bigint), 0)::text`;
 
@@ -28,7 +30,7 @@ export const countWhere = (rows: RowSource, condition: string): Statement =>
     /* sql */ `SELECT pg_catalog.count(*)::float8 AS rows FROM ${fromItem(rows)} WHERE ${condition}`,
   );
 
-/** How many rows there are, and a digest of them all that is the same on any server and in any order. */
+/** The number of rows, and a digest of all rows. The digest does not depend on the server or the order. */
 export const digestWhole = (rows: RowSource, columns: readonly string[]): Statement =>
   onRows(
     rows,

@@ -1,6 +1,6 @@
 /**
- * SQL that the operator of a pipeline wrote, which is put into statements of ours. Whether it means anything is the
- * server's to say; here is seen to it that it stays where it is put, and which functions it calls.
+ * SQL of the operator that becomes part of statements of increp. The server checks its meaning. This file checks that
+ * it cannot end its place in the statement, and finds the functions that it calls.
  */
 
 export interface SqlFault {
@@ -15,12 +15,12 @@ interface Token {
   readonly kind: Kind;
   readonly at: number;
   readonly text: string;
-  /** What is missing at its end. */
+  /** The missing end of the token. */
   readonly unclosed?: string;
 }
 
 const BLANK = /(?:\s|--[^\n\r]*)+/y;
-/** A string goes on behind a line break, in the same mode: what follows an E'' has escapes, too. */
+/** A string continues after a line break in the same mode: the part after an E'' has escapes, too. */
 const CONTINUED = String.raw`'(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:\s|--[^\n\r]*[\n\r])*'`;
 const ESCAPED = new RegExp(String.raw`[eE]'(?:[^'\\]|''|\\[\s\S]|${CONTINUED})*('?)`, 'y');
 const STRING = new RegExp(`'(?:[^']|''|${CONTINUED})*('?)`, 'y');
@@ -34,7 +34,7 @@ const matchAt = (pattern: RegExp, text: string, at: number): RegExpExecArray | n
   return pattern.exec(text);
 };
 
-/** As the server's own scanner reads it, under standard_conforming_strings. */
+/** Like the scanner of the server, with standard_conforming_strings. */
 function* tokensOf(text: string): Generator<Token> {
   for (let at = 0; at < text.length;) {
     const token = tokenAt(text, at);
@@ -66,7 +66,7 @@ const quotedAt = (kind: Kind, [text, end]: RegExpExecArray, at: number, quote: s
   ...(end === '' && { unclosed: quote }),
 });
 
-/** Comments of this kind nest. */
+/** Block comments can be nested. */
 function commentAt(text: string, at: number): Token {
   let depth = 0;
   for (const { 0: mark, index } of text.slice(at).matchAll(/\/\*|\*\//g)) {
@@ -83,7 +83,7 @@ function dollarAt(text: string, at: number, tag: string): Token {
     : { kind: 'string', at, text: text.slice(at, end + tag.length) };
 }
 
-/** Why the text would not stay within the brackets that are put around it; undefined where it would. */
+/** Why the text would not stay inside the parentheses around it; undefined if it would. */
 export function faultIn(text: string): SqlFault | undefined {
   const open: number[] = [];
   let isEmpty = true;
@@ -92,20 +92,20 @@ export function faultIn(text: string): SqlFault | undefined {
       return { what: `this is never closed by ${token.unclosed}`, at: token.at };
     if (token.kind !== 'blank') isEmpty = false;
     if (token.kind !== 'other') continue;
-    if (token.text === '\0') return { what: 'no SQL has a byte of zero', at: token.at };
+    if (token.text === '\0') return { what: 'SQL cannot contain a zero byte', at: token.at };
     if (token.text === ';')
-      return { what: 'one expression or one SELECT, without a semicolon', at: token.at };
-    if (/^\$\d/.test(token.text)) return { what: 'nobody gives a parameter here', at: token.at };
+      return { what: 'only one expression or SELECT is allowed, without a semicolon', at: token.at };
+    if (/^\$\d/.test(token.text)) return { what: 'parameters are not supported', at: token.at };
     if (token.text === '(') open.push(token.at);
     if (token.text === ')' && open.pop() === undefined)
       return { what: 'no bracket is open here', at: token.at };
   }
-  if (isEmpty) return { what: 'there is nothing', at: 0 };
+  if (isEmpty) return { what: 'the text is empty', at: 0 };
   const at = open.pop();
   return at === undefined ? undefined : { what: 'this bracket is never closed', at };
 }
 
-/** What ends a statement in a file says nothing more here. */
+/** A trailing semicolon, as in a file, has no meaning here. */
 export function withoutEnd(text: string): string {
   const tokens = [...tokensOf(text)];
   let end = tokens.length;
@@ -123,7 +123,7 @@ export function withoutEnd(text: string): string {
 const unquoted = ({ kind, text }: Token): string =>
   kind === 'quoted name' ? text.slice(1, -1).replaceAll('""', '"') : text.toLowerCase();
 
-/** Names of the functions that are called, some keywords in front of a bracket among them. */
+/** Names of the called functions. Some keywords before a parenthesis are included. */
 export function calledIn(text: string): string[] {
   const tokens = [...tokensOf(text)].filter(({ kind }) => kind !== 'blank');
   const called = tokens.flatMap((token, index) =>
@@ -134,20 +134,20 @@ export function calledIn(text: string): string[] {
   return [...new Set(called)];
 }
 
-/** What is read anew each time although no function is called: other rows, the clock, the session. */
+/** Words whose result can change without a function call: other rows, the clock, the session. */
 const CHANGING_WORD =
   /^(select|table|values|with|current_\w+|localtime|localtimestamp|session_user|system_user|user|uescape)$/i;
 const CLOCK_WORD = /^(current_date|current_time|current_timestamp|localtime|localtimestamp)$/i;
 const CLOCK_STRING = /^(now|today|tomorrow|yesterday)$/i;
-/** What else a time, an array or a range of times may hold. */
+/** Other values of a time, an array or a range of times. */
 const PART_OF_TIME = /^([\d:.+-][\w:.+/-]*|am|pm|z|utc|gmt|allballs|[a-z]+\/[a-z_/]+|)$/i;
 const ALL_CONTINUED = new RegExp(CONTINUED, 'g');
 
-/** Text of that kind is read anew each time it becomes a time: 'today', '[yesterday,)', 'now', also in parts. */
+/** Text that gives another result each time it becomes a time: 'today', '[yesterday,)', 'now', also as a part. */
 function tellsTime({ kind, text }: Token): boolean {
   if (kind !== 'string') return false;
   const content = text.replace(/^(?:[eE]?'|\$[^$]*\$)/, '').replace(/(?:'|\$[^$]*\$)$/, '');
-  // What the escapes stand for is for the server to say.
+  // The server interprets the escapes.
   if (/^[eE]/.test(text) ? content.includes('\\') : /\\[\da-f]{4}|\\\+[\da-f]{6}/i.test(content)) return true;
   const parts = content.replaceAll(ALL_CONTINUED, '').split(/[\s,"()[\]{}]+/);
   return (
@@ -156,13 +156,13 @@ function tellsTime({ kind, text }: Token): boolean {
   );
 }
 
-/** Whether a word of it, not a function, makes it give something else for the same row. */
+/** Whether a word, not a function, can give another result for the same row. */
 export const hasChangingWord = (text: string): boolean =>
   [...tokensOf(text)].some(
     (token) => (token.kind === 'word' && CHANGING_WORD.test(token.text)) || tellsTime(token),
   );
 
-/** Words of SQL that tell the time. */
+/** SQL words for the current time. */
 export const clockWordsIn = (text: string): string[] => [
   ...new Set(
     [...tokensOf(text)].flatMap((token) =>

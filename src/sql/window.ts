@@ -1,4 +1,4 @@
-/** What is read from the source. */
+/** The rows that are read from the source. */
 import type { BlockRange } from '../schema/heap.ts';
 import type { Column } from '../schema/columns.ts';
 import type { KeyType } from '../schema/keys.ts';
@@ -19,18 +19,18 @@ const SQL_TYPE = {
 export interface Window {
   readonly replicationKey: string;
   readonly keyType: KeyType;
-  /** Null: the whole table. */
+  /** Null means the whole table. */
   readonly from: string | null;
   readonly lookbackSeconds: number;
   readonly nullKeys: 'warn' | 'include';
-  /** Besides: rows that share their unique key, these columns, with one without a replication key. */
+  /** Also reads rows that share their unique key, these columns, with a row without a replication key. */
   readonly sharing?: readonly KeyPart[];
-  /** Besides: whatever transactions of that number (xid8) or a later one have written. */
+  /** Also reads rows that a transaction with this ID (xid8) or a later one wrote. */
   readonly orWritten?: { readonly since: string; readonly nextXid: string } | undefined;
   /** One chunk of a whole table. */
   readonly chunk?: {
     readonly blocks: BlockRange;
-    /** Rows with later keys are left to the window at the end, so that a row that moves about comes once. */
+    /** Rows with later keys are read by the window at the end, so that a moving row is read once. */
     readonly upTo: string;
   };
 }
@@ -39,26 +39,26 @@ export interface Window {
 export interface KeyPart {
   readonly name: string;
   readonly isNullable: boolean;
-  /** False: its text is what identifies a row. */
+  /** False if the text of the value identifies the row. */
   readonly isBuiltIn: boolean;
 }
 
-/** Rows of the destination whose key is one of those in the staging table; as text, in which NULLs are alike. */
+/** Destination rows whose key is in the staging table. As text, so that NULLs are equal. */
 export const isAmong = (staging: TableName, key: readonly string[]): string =>
   /* sql */ `ROW(${identList(key)})::text ${EQUALS} ANY (SELECT ROW(${identList(key)})::text FROM ${qualified(staging)})`;
 
-/** The lower edge of a window as an expression: the server does the arithmetic, on its own types. */
+/** The lower bound of a window as an expression. The server computes it in the type of the key. */
 function lowerEdge({ keyType, from, lookbackSeconds }: Window): string {
   const value = `${literal(from)}::${SQL_TYPE[keyType]}`;
   if (keyType === 'integer') return value;
   return `(${value} ${MINUS} interval ${literal(`${lookbackSeconds} seconds`)})::${SQL_TYPE[keyType]}`;
 }
 
-/** Rows that have changed since a sync up to that cursor. */
+/** Rows that changed after a sync up to that cursor. */
 export const isAfter = (replicationKey: string, keyType: KeyType, cursor: string): string =>
   `${ident(replicationKey)} ${GREATER} ${literal(cursor)}::${SQL_TYPE[keyType]}`;
 
-/** What a window holds, as a condition that both sides understand. Undefined: the whole table. */
+/** The condition of a window for both sides. Undefined means the whole table. */
 export function windowCondition(window: Window | undefined): string {
   if (!window) return 'true';
   if (window.chunk) return chunkCondition(window, window.chunk);
@@ -70,7 +70,7 @@ export function windowCondition(window: Window | undefined): string {
   return `${key} ${AT_LEAST} ${lowerEdge(window)}${orNull}${orLate}`;
 }
 
-/** Of a parent it holds in each of its leaves, which are read by ranges of TIDs (PostgreSQL 14). */
+/** For a parent table, the condition applies to each leaf, which is read by ranges of TIDs (PostgreSQL 14). */
 function chunkCondition(
   { replicationKey, keyType }: Window,
   { blocks: { start, end }, upTo }: NonNullable<Window['chunk']>,
@@ -90,7 +90,7 @@ export const selectWindow = (
     : /* sql */ `SELECT ${copiedColumns(columns, 't.')} FROM ${fromItem(rows, 't')}
         WHERE ${windowCondition(window)} OR ${sharesWithNull(rows, window.replicationKey, window.sharing)}`;
 
-/** Which of them is the newest shows only beside the others. */
+/** Only a comparison with the other rows shows which of them is the newest. */
 function sharesWithNull(rows: RowSource, replicationKey: string, key: readonly KeyPart[]): string {
   const list = (alias: string) =>
     key.map(({ name, isBuiltIn }) => `${alias}.${ident(name)}${isBuiltIn ? '' : '::text'}`);
@@ -105,8 +105,8 @@ function sharesWithNull(rows: RowSource, replicationKey: string, key: readonly K
 }
 
 /**
- * Whether a window holds a row of which `condition` is true; the answer is that of the statement at HAS_ROWS_AT. Where the
- * planner takes the condition for a common one, it would look for such a row from the start of the table.
+ * Whether a window contains a row that matches `condition`; the answer is that of the statement at HAS_ROWS_AT. If
+ * the planner expects many matching rows, it would search from the start of the table.
  */
 export const hasRowsIn = (rows: RowSource, window: Window, condition: string): Statement[] => [
   /* sql */ `SET LOCAL enable_seqscan = off`,
@@ -126,13 +126,13 @@ export const lockShape = (table: TableName): string =>
 export const hasRows = (rows: RowSource): Statement =>
   onRows(rows, /* sql */ `SELECT EXISTS (SELECT FROM ${bareItem(rows)}) AS "hasRows"`);
 
-/** Rows that count: those of a table that satisfy the conditions; all where there are none. */
+/** The rows of a table that match the conditions; all rows without conditions. */
 export interface TableRows {
   readonly table: TableName;
   readonly where: readonly string[];
 }
 
-/** One message for all tables; each answer costs the server a look at one page. */
+/** One message for all tables. Each answer costs the server one page. */
 export const whichHaveRows = (tables: readonly TableRows[]): string =>
   tables
     .map(({ table, where }) => {
@@ -144,7 +144,7 @@ export const whichHaveRows = (tables: readonly TableRows[]): string =>
 export const countUpTo = (table: TableName, limit: number): string =>
   /* sql */ `SELECT pg_catalog.count(*)::int AS rows FROM (SELECT FROM ${qualified(table)} LIMIT ${limit}) n`;
 
-/** $1 schemas: tables that nobody else can read now, or will be able to as soon as a lock is granted. */
+/** $1 schemas. Tables with an exclusive lock that is held or requested, so other sessions cannot read them. */
 export const HELD_TABLES = /* sql */ `
   SELECT DISTINCT n.nspname AS schema, c.relname AS "table"
   FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -152,7 +152,7 @@ export const HELD_TABLES = /* sql */ `
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND n.nspname = ANY ($1::text[])`;
 
-/** At most `limit` rows are counted: enough to say "some" or "many" without reading a large table. */
+/** Counts at most `limit` rows: enough to say "some" or "many" without reading a large table. */
 export const countNullKeys = (rows: RowSource, replicationKey: string, limit: number): Statement =>
   onRows(
     rows,

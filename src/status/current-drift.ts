@@ -1,4 +1,4 @@
-/** Which copies no longer have the shape of their source: what a sync would say, asked in a short time. */
+/** Finds destination tables whose source has another shape. It makes the plans of a sync, within a short time. */
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, type IncrepError } from '../errors.ts';
 import { gatherFacts, type TableFailure } from '../sync/facts/facts.ts';
@@ -14,21 +14,21 @@ export interface Drift {
 }
 
 export interface Drifts {
-  /** By name; undefined where nobody could look. */
+  /** By name; undefined if the source was not queried. */
   readonly found: ReadonlyMap<string, Drift> | undefined;
-  /** Tables that nobody could look at, although others could be. */
+  /** Tables that could not be checked, although others could. */
   readonly failures: readonly TableFailure[];
-  /** Why. */
-  readonly trouble: IncrepError | undefined;
+  /** The reason. */
+  readonly problem: IncrepError | undefined;
 }
 
 export async function driftNow(context: RunContext, tables: readonly TableSettings[]): Promise<Drifts> {
   try {
     const facts = await withSourceTimeout(context, (source) => gatherFacts({ ...context, source }, tables));
-    return { found: new Map(facts.tables.flatMap(driftOf)), failures: facts.failures, trouble: undefined };
+    return { found: new Map(facts.tables.flatMap(driftOf)), failures: facts.failures, problem: undefined };
   } catch (error) {
     context.signal?.throwIfAborted();
-    return { found: undefined, failures: [], trouble: asIncrepError(error) };
+    return { found: undefined, failures: [], problem: asIncrepError(error) };
   }
 }
 
@@ -40,7 +40,7 @@ function driftOf(facts: Parameters<typeof planTable>[0]): [string, Drift][] {
       [name, { what: reasonText(plan.reasons), next: 'The next "increp sync" loads the table again.' }],
     ];
   if (plan.kind === 'incremental' && plan.evolution)
-    return [[name, { what: reasonText(plan.reasons), next: 'The next "increp sync" does so.' }]];
+    return [[name, { what: reasonText(plan.reasons), next: 'The next "increp sync" does this.' }]];
   return plan.kind === 'refuse' && plan.error.code === 'SCHEMA_CHANGE_REFUSED'
     ? [[name, { what: plan.error.message, next: plan.error.next }]]
     : [];

@@ -1,4 +1,4 @@
-/** What the destination knows of its copies: one look, a few queries for all tables. */
+/** Reads what the destination knows about its tables, in a few queries for all tables. */
 import type pg from 'pg';
 import { z } from 'zod';
 import type { TableSettings } from '../config/settings.ts';
@@ -22,15 +22,15 @@ import type { RunContext } from '../sync/context/run-context.ts';
 export interface Observed {
   readonly runs: Digest;
   readonly record: StateRecord | undefined;
-  /** Then no state file serves any more. */
+  /** True after a reset. Then no state file is used. */
   readonly isReset: boolean;
   readonly isRunning: boolean;
   readonly pendingLoad: PendingLoad | undefined;
   /** Why its state could not be read. */
-  readonly trouble?: IncrepError | undefined;
+  readonly problem?: IncrepError | undefined;
 }
 
-/** `local`: this machine's history, by the names of copies. */
+/** `local` is the history of this machine, by the names of destination tables. */
 export async function askDestination(
   context: RunContext,
   tables: readonly TableSettings[],
@@ -79,7 +79,7 @@ export async function askDestination(
   });
 }
 
-/** A state of another pipeline is none of ours. */
+/** The state of another pipeline does not count. */
 function recordOf({ record }: StateRows, pipeline: string): StateRecord | undefined {
   const known = stateRecordSchema.safeParse(record).data;
   return known?.pipeline === pipeline ? known : undefined;
@@ -125,7 +125,10 @@ async function readRuns(
   );
 }
 
-/** What the destination was not told. Asked for only where it matters: failures since the last success, and rows. */
+/**
+ * Runs that only this machine has recorded. They are read only if they matter: failures since the last success, and
+ * rows.
+ */
 async function localOnly(
   client: pg.ClientBase,
   schema: string,

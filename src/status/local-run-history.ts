@@ -1,24 +1,25 @@
-/** The history of runs as this machine has kept it. */
+/** The history of runs on this machine. */
 import { IncrepError } from '../errors.ts';
 import type { RunRecord } from '../schema/run-record.ts';
+import { fileFault } from '../system-fault.ts';
 import { readHistory } from '../state/history-file.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
 export interface LocalRuns {
   readonly records: readonly RunRecord[];
-  /** Why there are none. */
-  readonly trouble: IncrepError | undefined;
+  /** Why they cannot be read. */
+  readonly problem: IncrepError | undefined;
 }
 
 export async function readLocalRuns({ settings }: Pick<RunContext, 'settings'>): Promise<LocalRuns> {
   try {
-    return { records: await readHistory(settings.stateDirectory, settings.pipeline), trouble: undefined };
+    return { records: await readHistory(settings.stateDirectory, settings.pipeline), problem: undefined };
   } catch (error) {
     return {
       records: [],
-      trouble: new IncrepError('STATE_NOT_WRITABLE', {
-        what: `the history in ${settings.stateDirectory} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-        next: 'Call it as the user that runs "increp sync".',
+      problem: new IncrepError('STATE_NOT_WRITABLE', {
+        what: `the history in ${settings.stateDirectory} cannot be read: ${fileFault(error)}`,
+        next: 'Run it as the user that runs "increp sync".',
         cause: error,
       }),
     };

@@ -1,4 +1,4 @@
-/** The runs that there were, from both histories, or from the files alone when the destination cannot be reached. */
+/** The last runs, from both histories, or from the files alone if the destination cannot be reached. */
 import { z } from 'zod';
 import { IncrepError } from '../errors.ts';
 import { describeRelations } from '../postgres/catalog.ts';
@@ -14,29 +14,29 @@ export interface PastRun {
   readonly startedAt: Date;
   readonly durationSeconds: number;
   readonly status: 'ok' | 'partial' | 'failed';
-  /** In the order in which they began; without a failure of the run as a whole. */
+  /** In the order of their start, without a failure of the run as a whole. */
   readonly tables: readonly RunRecord[];
-  /** Of the run as a whole, else of the first table that failed. */
+  /** The error of the run as a whole, otherwise of the first table that failed. */
   readonly failure: RunRecord | undefined;
 }
 
 export interface PastRuns {
   /** Oldest first. */
   readonly runs: readonly PastRun[];
-  /** Why the destination could not be asked; the files had to serve. */
+  /** Why the destination could not be queried. Then the files were used. */
   readonly unreachable: IncrepError | undefined;
-  /** Why this machine's history could not be read. */
-  readonly historyTrouble: IncrepError | undefined;
+  /** Why the history of this machine could not be read. */
+  readonly historyError: IncrepError | undefined;
 }
 
 export interface PastRequest {
-  /** Names of copies; undefined for all. */
+  /** Names of destination tables; undefined for all. */
   readonly tables: readonly string[] | undefined;
   readonly since: Date | undefined;
   readonly isFailedOnly: boolean;
-  /** So many of the newest. */
+  /** The number of newest runs. */
   readonly limit: number;
-  /** From the files alone. */
+  /** From the files only. */
   readonly isLocal: boolean;
 }
 
@@ -46,7 +46,7 @@ export async function runHistory(context: RunContext, request: PastRequest): Pro
   const answer = (there: readonly RunRecord[], unreachable?: IncrepError): PastRuns => ({
     runs: chosenRuns([...there, ...here.flatMap(recordsOf)], request),
     unreachable,
-    historyTrouble: local.trouble,
+    historyError: local.problem,
   });
   if (request.isLocal) return answer([]);
   try {
@@ -57,7 +57,7 @@ export async function runHistory(context: RunContext, request: PastRequest): Pro
   }
 }
 
-/** Its newest runs, and what it knows of those that were found here. */
+/** The newest runs at the destination, and its records of the runs in the files. */
 async function askDestination(
   { settings, destination }: RunContext,
   { tables, since, isFailedOnly, limit }: PastRequest,
@@ -90,7 +90,7 @@ const recordsOf = ({ tables, failure }: PastRun): RunRecord[] => [
   ...(failure?.table_name === null ? [failure] : []),
 ];
 
-/** The newest that were asked for, oldest first. Of a table that two records tell of, the first one counts. */
+/** The newest matching runs, oldest first. If two records describe the same table, the first one counts. */
 export function chosenRuns(
   records: readonly RunRecord[],
   { tables, since, isFailedOnly, limit }: Omit<PastRequest, 'isLocal'>,

@@ -1,13 +1,13 @@
-/** What of many runs is of interest now: pure. */
+/** Computes statistics of many runs: pure. */
 import { rowsChanged, type RunRecord } from '../schema/run-record.ts';
 
-/** Of one table. */
+/** For one table. */
 export interface Digest {
   readonly latest: RunRecord | undefined;
   readonly lastSuccessAt: Date | undefined;
-  /** Runs that failed since. */
+  /** Failed runs since the last success. */
   readonly failures: number;
-  /** The newest of them. */
+  /** The newest failure. */
   readonly lastFailure: RunRecord | undefined;
   readonly rowsLastDay: number;
 }
@@ -17,15 +17,15 @@ export const DAY_MS = 86_400_000;
 export const startOf = ({ started_at }: RunRecord): number => Date.parse(started_at);
 
 /**
- * Not where another run was at work on the table, and not where somebody stopped a run before it came to the table: both
- * happen while all is well.
+ * A run does not count as failed if another run held the lock, or if a signal ended it before the table. Both are
+ * normal.
  */
 export const isFailure = ({ status, error_code, table_name }: RunRecord): boolean =>
   status === 'failed' &&
   error_code !== 'RUN_LOCKED' &&
   !(table_name === null && error_code === 'INTERRUPTED');
 
-/** By destination table; a run that failed as a whole belongs to each table that it did not come to. */
+/** By destination table. A run that failed as a whole counts for each table that it did not reach. */
 export function byTable(records: readonly RunRecord[]): Map<string, RunRecord[]> {
   const found = new Map<string, RunRecord[]>();
   for (const record of records) {
@@ -38,7 +38,7 @@ export function byTable(records: readonly RunRecord[]): Map<string, RunRecord[]>
   return found;
 }
 
-/** `successAt`: a success that these records may not have. */
+/** `successAt` is a success that may not be in these records. */
 export function digestOf(records: readonly RunRecord[], now: Date, successAt?: Date): Digest {
   const lastSuccessAt = latestDate(
     successAt,
@@ -57,7 +57,7 @@ export function digestOf(records: readonly RunRecord[], now: Date, successAt?: D
   };
 }
 
-/** Of what two histories say without overlap. Both must know of the newest success of either. */
+/** Combines two histories without overlap. Both must know the newest success of either. */
 export const bothOf = (a: Digest, b: Digest): Digest => ({
   latest: newestOf([a.latest, b.latest]),
   lastSuccessAt: latestDate(a.lastSuccessAt, b.lastSuccessAt),

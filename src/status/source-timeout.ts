@@ -1,9 +1,9 @@
-/** A source that is asked in a short time: whoever asks for the state of the copies does not wait long for it. */
+/** Queries the source within a short time, because `status` must answer quickly. */
 import { IncrepError } from '../errors.ts';
 import { Database } from '../postgres/database.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
-/** @throws IncrepError CONNECTION_FAILED where that time was not enough, and whatever `use` throws */
+/** @throws IncrepError CONNECTION_FAILED after that time, or the error of `use` */
 export async function withSourceTimeout<T>(
   context: RunContext,
   use: (source: Database) => Promise<T>,
@@ -23,5 +23,5 @@ export async function withSourceTimeout<T>(
 const slow = ({ source, timing }: RunContext): IncrepError =>
   new IncrepError('CONNECTION_FAILED', {
     what: `source ${source.endpoint.address} did not answer within ${timing.statusSourceTimeout} s`,
-    next: 'Use --no-source to leave it out.',
+    next: 'To skip the source, use --no-source.',
   });

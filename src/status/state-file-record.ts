@@ -3,7 +3,7 @@ import type { TableSettings } from '../config/settings.ts';
 import type { StateRecord } from '../schema/state-record.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
-/** What the state file says of a copy; undefined where there is none of this pipeline that can be used. */
+/** The state file of a table; undefined if there is no usable file of this pipeline. */
 export async function recordInFile(
   { stateFiles, settings }: Pick<RunContext, 'stateFiles' | 'settings'>,
   table: TableSettings,

@@ -1,4 +1,7 @@
-/** How fresh each copy is: from both histories, or from the files alone when the destination cannot be reached. */
+/**
+ * The status of each destination table: from both histories, or from the files alone if the destination cannot be
+ * reached.
+ */
 import { copyNameOf } from '../config/tables/table-mapping.ts';
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
@@ -17,52 +20,52 @@ export type Condition = 'ok' | 'stale' | 'drift' | 'failing' | 'running' | 'neve
 export interface TableStatus {
   readonly name: string;
   readonly condition: Condition;
-  /** Runs since the last success. */
+  /** Failed runs since the last success. */
   readonly failures: number;
   readonly hasState: boolean;
   readonly cursor: string | null;
-  /** Below this everything is in the destination; older than the cursor while transactions are still open. */
+  /** The destination is complete below this value. It is lower than the cursor while transactions are open. */
   readonly completeUpTo: string | null;
   readonly lastSuccessAt: Date | undefined;
-  /** How old the data is; undefined where that cannot be told. */
+  /** The age of the data; undefined if it is unknown. */
   readonly lagSeconds: number | undefined;
-  /** Inserted, updated and deleted by the runs of the last 24 hours. */
+  /** Rows inserted, updated and deleted by the runs of the last 24 hours. */
   readonly rowsLastDay: number;
   readonly lastRun: RunRecord | undefined;
   /** The newest failure since the last success. */
   readonly lastFailure: RunRecord | undefined;
   readonly drift: Drift | undefined;
-  /** Chunks of a load that was broken off, or is under way. */
+  /** The chunks of a load that was interrupted, or is running. */
   readonly pendingLoad: { readonly done: number; readonly of: number } | undefined;
-  /** Why not all could be found out about it. */
-  readonly trouble: IncrepError | undefined;
+  /** Why a part of its status is unknown. */
+  readonly problem: IncrepError | undefined;
 }
 
 export interface Statuses {
   readonly tables: readonly TableStatus[];
-  /** Why the destination could not be asked; the files had to serve. */
+  /** Why the destination could not be queried. Then the files were used. */
   readonly unreachable: IncrepError | undefined;
-  /** Why nobody looked for drift although it was asked for. */
-  readonly sourceTrouble: IncrepError | undefined;
-  /** Why this machine's history could not be read. */
-  readonly historyTrouble: IncrepError | undefined;
+  /** Why drift was not checked although it was requested. */
+  readonly sourceError: IncrepError | undefined;
+  /** Why the history of this machine could not be read. */
+  readonly historyError: IncrepError | undefined;
 }
 
 export interface StatusRequest {
-  /** From the files alone. */
+  /** From the files only. */
   readonly isLocal: boolean;
-  /** Whether the source is asked for its shapes. */
+  /** Whether the shapes of the source tables are read. */
   readonly asksSource: boolean;
-  /** Why it cannot be, where that is known already. */
-  readonly sourceTrouble?: IncrepError | undefined;
+  /** Why the source cannot be queried, if this is already known. */
+  readonly sourceError?: IncrepError | undefined;
 }
 
-const NO_DRIFTS: Drifts = { found: undefined, failures: [], trouble: undefined };
+const NO_DRIFTS: Drifts = { found: undefined, failures: [], problem: undefined };
 
 export async function tableStatuses(
   context: RunContext,
   tables: readonly TableSettings[],
-  { isLocal, asksSource, sourceTrouble }: StatusRequest,
+  { isLocal, asksSource, sourceError }: StatusRequest,
 ): Promise<Statuses> {
   const now = new Date();
   const local = await readLocalRuns(context);
@@ -72,18 +75,18 @@ export async function tableStatuses(
       tables.map(async (table) => statusOf(table, await askFiles(context, table, runs, now), NO_DRIFTS, now)),
     ),
     unreachable,
-    sourceTrouble: undefined,
-    historyTrouble: local.trouble,
+    sourceError: undefined,
+    historyError: local.problem,
   });
   if (isLocal) return fromFiles();
   try {
     const observed = await askDestination(context, tables, runs, now);
-    const drifts = sourceTrouble
-      ? { found: undefined, failures: [], trouble: sourceTrouble }
+    const drifts = sourceError
+      ? { found: undefined, failures: [], problem: sourceError }
       : asksSource
         ? await driftNow(context, tables)
         : NO_DRIFTS;
-    // The file serves where the destination has no state, as it does for a sync.
+    // If the destination has no state, the file counts, as in a sync.
     const withRecord = async (table: TableSettings): Promise<Observed> => {
       const there = observed(table);
       if (there.isReset || there.record) return there;
@@ -94,8 +97,8 @@ export async function tableStatuses(
         tables.map(async (table) => statusOf(table, await withRecord(table), drifts, now)),
       ),
       unreachable: undefined,
-      sourceTrouble: drifts.trouble,
-      historyTrouble: local.trouble,
+      sourceError: drifts.problem,
+      historyError: local.problem,
     };
   } catch (error) {
     if (!(error instanceof IncrepError) || context.signal?.aborted === true) throw error;
@@ -103,15 +106,15 @@ export async function tableStatuses(
   }
 }
 
-/** A file that cannot be read is no reason to say nothing of its table. */
+/** An unreadable file must not hide the rest of the status. */
 async function askFile(
   context: RunContext,
   table: TableSettings,
-): Promise<Pick<Observed, 'record' | 'trouble'>> {
+): Promise<Pick<Observed, 'record' | 'problem'>> {
   try {
-    return { record: await recordInFile(context, table), trouble: undefined };
+    return { record: await recordInFile(context, table), problem: undefined };
   } catch (error) {
-    return { record: undefined, trouble: asIncrepError(error) };
+    return { record: undefined, problem: asIncrepError(error) };
   }
 }
 
@@ -131,7 +134,7 @@ async function askFiles(
 }
 
 function statusOf(table: TableSettings, observed: Observed, drifts: Drifts, now: Date): TableStatus {
-  const { runs, record, pendingLoad, trouble } = observed;
+  const { runs, record, pendingLoad, problem } = observed;
   const lastSuccessAt = runs.lastSuccessAt ?? (record && new Date(record.syncedAt));
   const completeTo = record && completeAt(record);
   const drift = drifts.found?.get(table.name);
@@ -148,7 +151,7 @@ function statusOf(table: TableSettings, observed: Observed, drifts: Drifts, now:
     lastRun: runs.latest,
     lastFailure: runs.lastFailure,
     drift,
-    trouble: trouble ?? drifts.failures.find(({ settings }) => settings.name === table.name)?.error,
+    problem: problem ?? drifts.failures.find(({ settings }) => settings.name === table.name)?.error,
     pendingLoad: pendingLoad?.header && {
       done: pendingLoad.done.length,
       of: pendingLoad.header.starts.length,
@@ -166,7 +169,7 @@ function conditionOf(
   if (!table.isEnabled) return 'disabled';
   if (isRunning) return 'running';
   const isRefused = runs.lastFailure?.error_code === 'SCHEMA_CHANGE_REFUSED';
-  // Where nobody could look, the last run has.
+  // If the source was not queried, the result of the last run counts.
   const hasDrift = found ? found.has(table.name) : isRefused;
   if (hasDrift && (runs.failures === 0 || isRefused)) return 'drift';
   if (runs.failures > 0) return 'failing';
@@ -175,6 +178,6 @@ function conditionOf(
   return table.maxStalenessSeconds !== undefined && ageSeconds > table.maxStalenessSeconds ? 'stale' : 'ok';
 }
 
-/** A run that is under way after others have failed has mended nothing yet. */
+/** A running run after failed runs has not fixed anything yet. */
 export const isFine = ({ condition, failures }: TableStatus): boolean =>
   condition === 'ok' || condition === 'disabled' || (condition === 'running' && failures === 0);

@@ -1,6 +1,7 @@
 /**
- * Of a table that is loaded again each time: rows that only the copy has may be those that were changed or deleted at the
- * source since. There is no cursor that would tell, but of the rows that were read then some are still there, untouched.
+ * For tables that are loaded completely at each sync: rows that only the destination has may have been changed or
+ * deleted at the source since the last sync. There is no cursor that tells, but unchanged rows at the source show how
+ * many are missing.
  */
 import type pg from 'pg';
 import { z } from 'zod';
@@ -20,7 +21,7 @@ interface Counted {
 
 const countRow = z.object({ rows: z.number() });
 
-/** What cannot be explained remains a difference. In the snapshot that was compared. */
+/** A difference that cannot be explained stays a difference. Runs in the snapshot of the comparison. */
 export async function withoutGone<T extends Counted>(
   source: pg.ClientBase,
   facts: TableFacts,
@@ -47,7 +48,7 @@ export async function withoutGone<T extends Counted>(
 }
 
 const cannotTell = (readAt: string): string =>
-  `what was written at the source since it was last read (${readAt}) may be among the differences: this source does not show when its rows were written`;
+  `the differences may include rows written since the last read (${readAt}), because this source does not show when rows were written`;
 
 const changedSince = (rows: number, readAt: string): string =>
-  `${rows === 1 ? '1 more row is' : `${rows} more rows are`} in the copy only, and no difference: as many were changed or deleted at the source since it was last read (${readAt})`;
+  `${rows === 1 ? '1 more row is' : `${rows} more rows are`} only in the destination table and not counted as differences: as many were changed or deleted at the source since the last read (${readAt})`;

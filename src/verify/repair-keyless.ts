@@ -1,4 +1,4 @@
-/** `verify --repair` of a table in which nothing identifies a row: read again as a whole, and only what differs is written. */
+/** `verify --repair` for a table without a unique key: reads it completely, and writes only the rows that differ. */
 import { applyPlan } from '../sync/run/apply-plan.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { ordinaryRequest } from '../sync/plan/plan.ts';

@@ -1,4 +1,4 @@
-/** `verify --repair`: exactly the rows that differ, fetched or removed, in one destination transaction. */
+/** `verify --repair`: fetches or removes exactly the rows that differ, in one destination transaction. */
 import { compareSides } from '../sync/compare/compare-sides.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { ensureMetadataColumns } from '../sync/write/metadata-columns.ts';
@@ -19,7 +19,7 @@ export interface Repaired {
   readonly removed: number;
 }
 
-/** Compares anew: what a sync has put right since the report needs no repair. */
+/** Compares again, because a sync may have fixed differences since the report. */
 export async function repairTable(context: RunContext, reported: TableFacts): Promise<Repaired> {
   const { relation, known } = comparableCopy(reported);
   await addMissingLabels(context, reported);

@@ -1,4 +1,4 @@
-/** Compares the content of a table's two sides up to the cursor. Writes nothing. */
+/** Compares the rows of both sides up to the cursor. It writes nothing. */
 import type pg from 'pg';
 import { IncrepError } from '../errors.ts';
 import { canLock, type Relation } from '../schema/relations.ts';
@@ -22,7 +22,7 @@ import { ensureShape, mayReadMore } from '../sync/read/shape-check.ts';
 import { readStateRows } from '../sync/facts/state-rows.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
-/** How many keys of each kind a report names. */
+/** The number of keys of each kind in a report. */
 const NAMED_KEYS = 5;
 
 export interface Verified {
@@ -33,13 +33,16 @@ export interface Verified {
   readonly extra: number;
   readonly changed: number;
   readonly duplicated: number;
-  /** No difference, where such rows may stay: newer at the destination... */
+  /** Rows that are newer at the destination, if the settings allow them. They are not differences. */
   readonly newer: number;
-  /** ...and there only. */
+  /** Rows that are only at the destination, if the settings allow them. */
   readonly kept: number;
-  /** The first keys of each kind, as JSON: the merge key's values as text, or a row without one as far as it is shown. */
+  /**
+   * The first keys of each kind, as JSON: the values of the unique key as text, or the beginning of a row without a
+   * key.
+   */
   readonly keys: Readonly<Record<RowDifference['kind'] | 'kept', readonly string[]>>;
-  /** What the counts do not tell. */
+  /** Remarks about the counts. */
   readonly notes: readonly string[];
   readonly durationSeconds: number;
 }
@@ -47,7 +50,7 @@ export interface Verified {
 export const isEqual = ({ missing, extra, changed, duplicated }: Verified): boolean =>
   missing + extra + changed + duplicated === 0;
 
-/** @throws IncrepError where there is no copy that could be compared */
+/** @throws IncrepError if there is no destination table to compare */
 export async function verifyTable(context: RunContext, facts: TableFacts): Promise<Verified> {
   const startedAt = performance.now();
   const compared = await compareTable(context, facts);
@@ -55,8 +58,8 @@ export async function verifyTable(context: RunContext, facts: TableFacts): Promi
 }
 
 /**
- * The destination's view is opened first. What is in it came from the source before the source's own view, so
- * writers on either side never look like a difference.
+ * The view of the destination is opened first. All its rows came from the source before the source's view, so
+ * concurrent writes never look like a difference.
  */
 async function compareTable(
   context: RunContext,
@@ -88,7 +91,7 @@ export const withLockedSource = <T>(
     return read(source);
   });
 
-/** Whole rows, as far as that record has brought them. */
+/** All rows, as far as the state of the last sync covers them. */
 export const settledSides = async (
   source: pg.ClientBase,
   facts: TableFacts,
@@ -103,7 +106,7 @@ export const settledSides = async (
     destination: facts.destinationName,
   });
 
-/** The source's table and what is known of its copy, once it is certain that there is one of the same shape. */
+/** The source table and the saved state of its destination table, after a check that both have the same shape. */
 export function comparableCopy(facts: TableFacts): {
   readonly relation: Relation;
   readonly known: StateRecord;
@@ -112,20 +115,20 @@ export function comparableCopy(facts: TableFacts): {
   if (plan.kind === 'refuse') throw plan.error;
   if (plan.kind === 'incremental' && !plan.evolution && 'cursor' in plan.since)
     return { relation: plan.source, known: plan.since };
-  // Of its mode, because nobody has asked for it here.
+  // Full-refresh is the mode of the table here, because no flag asked for it.
   if (plan.kind === 'load' && plan.action === 'full-refresh' && facts.saved.kind === 'record')
     return { relation: plan.source, known: facts.saved.record };
   const why =
     plan.kind === 'incremental' && !plan.evolution
-      ? 'so far only the older script has synced it'
+      ? 'only the older script has synced it'
       : reasonText(plan.reasons);
   throw new IncrepError('NOT_SYNCED', {
-    what: `table "${facts.settings.name}" has no copy to compare: ${why}`,
+    what: `table "${facts.settings.name}" cannot be compared: ${why}`,
     next: `Run "${tableCommand('sync', facts.settings.name)}" first.`,
   });
 }
 
-/** Undefined where the destination knows nothing, and the file serves. */
+/** Undefined if the destination has no state. Then the file is used. */
 export async function recordIn(
   destination: pg.ClientBase,
   facts: TableFacts,

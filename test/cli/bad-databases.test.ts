@@ -79,7 +79,11 @@ describe('servers', () => {
   test.each(oneIn(2, ['SOURCE', 'DEST']))('%s does not answer', async (prefix) => {
     const closed = await closedPort();
     await pair.setEnv({ [`${prefix}_HOST`]: '127.0.0.1', [`${prefix}_PORT`]: String(closed) });
-    const what = [prefix === 'SOURCE' ? 'source' : 'destination', `127.0.0.1:${closed}`, 'ECONNREFUSED'];
+    const what = [
+      prefix === 'SOURCE' ? 'source' : 'destination',
+      `127.0.0.1:${closed}`,
+      'connection refused',
+    ];
     await expectRefusal(pair, {
       exitCode: 69,
       code: 'CONNECTION_FAILED',

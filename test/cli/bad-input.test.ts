@@ -114,17 +114,22 @@ describe('the command line', () => {
     [
       'a flag of another command',
       'status --dry-run',
-      '"increp status" has no option --dry-run; it is one of "increp sync"',
+      '"increp status" has no option --dry-run; it is an option of "increp sync"',
       'See "increp status --help"',
     ],
-    ['a short flag of another command', 'reset -q', 'no option -q; it is one of "increp sync"', '--help'],
+    [
+      'a short flag of another command',
+      'reset -q',
+      'no option -q; it is an option of "increp sync"',
+      '--help',
+    ],
     ['a flag in front of the command', '--repair verify', '"increp" has no option --repair', '--help'],
     ['a global flag that is not there', 'sync --colour', 'has no option --colour', '--help'],
     ['a flag without its value', 'sync --wait-lock', 'argument missing', 'See "increp sync --help"'],
     [
       'a command that is not there',
       'snyc',
-      'there is no command "snyc"; did you mean "sync"?',
+      'increp has no command "snyc"; did you mean "sync"?',
       'increp --help',
     ],
     ['help of a command that is not there', 'help frobnicate', 'no command "frobnicate"', 'increp --help'],
@@ -132,20 +137,20 @@ describe('the command line', () => {
     ['a word too many', 'demo orders', 'too many arguments', 'See "increp demo --help"'],
     ['a directory that is not there', '-C /no/such/place sync', '-C names /no/such/place', '.env'],
     ['a duration that is none', 'sync --wait-lock soon', 'soon', '--help'],
-    ['no table to reset', 'reset', 'no table is named', '--all'],
+    ['no table to reset', 'reset', 'reset needs the names of tables', '--all'],
     [
       'a table and all of them',
       'reset orders --all',
-      'a table and --all contradict each other',
+      '--all cannot be combined with table names',
       'one of them',
     ],
     [
       'flags that contradict each other',
       'sync -q -v',
       '-q, --quiet and -v, --verbose contradict each other',
-      'Give one of them',
+      'Use one of them',
     ],
-    ['all tables excluded', 'sync --exclude orders', 'no table is left', '--exclude'],
+    ['all tables excluded', 'sync --exclude orders', 'leaves no table', '--exclude'],
   ])('with %s', async (_what, args, what, next) => {
     const before = await leftovers(pair);
     const result = await increp(args, pair);

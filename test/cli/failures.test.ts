@@ -54,7 +54,7 @@ const FAILURES: readonly Failure[] = [
     title: 'a table that is not configured',
     args: 'sync ordres',
     says: ['no table "ordres" in tables-config.json; did you mean "orders"?'],
-    next: 'Name one of: orders',
+    next: 'The tables are: orders',
   },
   {
     code: 'CONFIG_INVALID',
@@ -77,7 +77,7 @@ const FAILURES: readonly Failure[] = [
     args: 'demo',
     provoke: async ({ pair }) => ({ env: { TMPDIR: join(pair.directory, 'nowhere') } }),
     isOther: true,
-    says: [/no directory for a server can be made at/],
+    says: [/increp cannot create the directory/],
     next: 'TMPDIR',
   },
   {
@@ -150,7 +150,7 @@ const FAILURES: readonly Failure[] = [
     code: 'CONNECTION_FAILED',
     title: 'nobody listens there',
     provoke: ({ pair }) => pair.setEnv({ SOURCE_PORT: '1' }),
-    says: ['source db.example.com:5432/shop', 'ECONNREFUSED'],
+    says: ['source db.example.com:5432/shop', 'connection refused'],
     next: 'SOURCE_HOST and SOURCE_PORT',
   },
   {
@@ -197,7 +197,7 @@ const FAILURES: readonly Failure[] = [
     code: 'AUTHENTICATION_FAILED',
     title: 'no password at all',
     provoke: ({ pair }) => pair.setEnv({ SOURCE_PASSWORD: undefined }),
-    says: ['source db.example.com:5432/shop', 'asks for the password of "reader", and none is set'],
+    says: ['source db.example.com:5432/shop', 'asks for the password of "reader", but none is set'],
     next: /SOURCE_PASSWORD .*\.pgpass/,
     isOther: true,
   },
@@ -255,7 +255,7 @@ const FAILURES: readonly Failure[] = [
       onWrite(provoked, `RAISE EXCEPTION 'deadlock detected' USING ERRCODE = 'deadlock_detected';`),
     sqlstate: '40P01',
     says: ['destination warehouse.example.com:5432/analytics', 'deadlock detected'],
-    next: "that server's log",
+    next: 'log of that server',
   },
   {
     code: 'SCHEMA_CHANGED',
@@ -275,7 +275,7 @@ const FAILURES: readonly Failure[] = [
         await sleep(5);
       }
     },
-    says: ['public.orders was altered'],
+    says: ['public.orders changed'],
     next: 'Run increp again',
   },
   {
@@ -411,7 +411,7 @@ const FAILURES: readonly Failure[] = [
     code: 'NOT_SYNCED',
     title: 'nothing to compare yet',
     args: 'verify',
-    says: ['table "orders" has no copy to compare'],
+    says: ['table "orders" cannot be compared'],
     next: 'increp sync orders',
   },
   {
@@ -443,7 +443,7 @@ const FAILURES: readonly Failure[] = [
       ),
     sqlstate: '53100',
     says: ['destination warehouse.example.com:5432/analytics', 'No space left on device'],
-    next: 'Free some room',
+    next: 'Free some space',
   },
   {
     code: 'READ_ONLY',

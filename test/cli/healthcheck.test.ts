@@ -25,7 +25,7 @@ function signalsOf({ url, requests }: WebhookServer) {
   });
 }
 
-test('a run that succeeds, fails in part, and ends before any table is told by its exit code', async () => {
+test('a run that succeeds, fails in part, and ends before the first table is told by its exit code', async () => {
   await using pair = await freshPair({
     tables: ['orders', 'others'].map((name) => ({ ...ORDERS_CONFIG, name })),
     sourceSql: `${ordersPreset.sourceSql}; CREATE TABLE others (LIKE orders INCLUDING ALL)`,
@@ -45,7 +45,7 @@ test('a run that succeeds, fails in part, and ends before any table is told by i
     ]),
   );
   const bodies = monitor.requests.map(({ rawBody }) => rawBody.toString('utf8'));
-  expect(bodies[0]).toMatch(/^Pipeline \S+ begins: orders, others$/);
+  expect(bodies[0]).toMatch(/^Pipeline \S+ starts: orders, others$/);
   expect(bodies[1]).toMatch(/^Pipeline \S+ succeeded\. Summary: 2 tables ok, 10 rows inserted/);
   expect(bodies[3]).toMatch(/partly failed.*others: .*no table public\.others/);
   expect(runs.map(({ stderr }) => stderr).join('')).not.toMatch(/healthcheck/);

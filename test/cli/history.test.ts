@@ -107,9 +107,9 @@ test('without the destination, and with --local, from the files alone', async ()
   await pair.setEnv({ DEST_PORT: '1' });
   const down = await history(pair);
   expect(down.destination_error).toMatchObject({ code: 'CONNECTION_FAILED' });
-  expect(down.stderr).toMatch(/^warning: from the files of the state directory alone, because destination/);
+  expect(down.stderr).toMatch(/^warning: only the state directory was read, because destination/);
   const local = await history(pair, '--local');
-  expect(local.stderr).toBe('note: from the files of the state directory alone (--local)\n');
+  expect(local.stderr).toBe('note: only the state directory was read (--local)\n');
   for (const { runs } of [down, local]) {
     const told = ({ run_id, status, started_at, duration_s, rows_changed }: RunJson) =>
       [run_id, status, started_at, duration_s, rows_changed] as unknown[];
@@ -167,15 +167,18 @@ slowTest(
 test('before the first run there is nothing, and no error', async () => {
   await using pair = await freshPair('orders');
   expect((await history(pair)).runs).toEqual([]);
-  expect(await increp('history orders', pair)).toMatchObject({ exitCode: 0, stdout: 'no runs are known\n' });
+  expect(await increp('history orders', pair)).toMatchObject({
+    exitCode: 0,
+    stdout: 'no runs are recorded\n',
+  });
 });
 
 test('runs that were asked for and are not there are not said to be unknown altogether', async () => {
   await using pair = await freshPair('orders');
   await increp('sync', pair);
-  expect(await increp('history --failed', pair)).toMatchObject({ stdout: 'no such runs are known\n' });
+  expect(await increp('history --failed', pair)).toMatchObject({ stdout: 'no matching runs are recorded\n' });
   expect(await increp('history orders --since 0s', pair)).toMatchObject({
-    stdout: 'no such runs are known\n',
+    stdout: 'no matching runs are recorded\n',
   });
 });
 

@@ -103,15 +103,15 @@ describe('what the source has', () => {
     expect(leftOut.map(({ name, message }) => [name, message])).toEqual([
       ['filtered', `row-level security would hide rows from role "${reader}"`],
       ['half_secret', `role "${reader}" may not read salary`],
-      ['secret', `role "${reader}" may not read it`],
+      ['secret', `role "${reader}" may not read the table`],
     ]);
     expect(whole.map(({ name, message }) => [name, message])).toEqual([
       ['idle', 'no key is clearly the best: stamp'],
-      ['keyless', 'it has no primary key and no unique index'],
+      ['keyless', 'the table has no primary key and no unique index'],
       ['link_only', 'no column looks like a replication key'],
-      ['log', 'its only keys see inserts, not changes: id'],
+      ['log', 'its only possible keys show inserts, not updates: id'],
       ['serial_log', 'no key is clearly the best: at'],
-      ['shown', 'it has no primary key and no unique index'],
+      ['shown', 'the table has no primary key and no unique index'],
       ['two', 'no key is clearly the best: modified_at, updated_at'],
       ['words', 'no column looks like a replication key'],
     ]);
@@ -133,8 +133,8 @@ describe('what the source has', () => {
       ['two', 'updated_at'],
     ]);
     expect(warnings).toEqual([
-      'the key of log sees inserts only: changed rows will not arrive',
-      'nothing at the source keeps the key of shown (id) unique and NOT NULL; of rows that share it only the newest is kept',
+      'the key of log shows only inserts, so changed rows are not copied',
+      'no constraint at the source keeps the key of shown (id) unique and NOT NULL; of rows with the same key, only the newest is kept',
     ]);
     expect(JSON.parse(await read(pair, 'tables-config.json'))).toMatchObject({
       defaults: { replication_key: 'updated_at', unique_cols: ['id'] },
@@ -142,19 +142,23 @@ describe('what the source has', () => {
   });
 
   test.each([
-    ['--tables ordrs', 'the source has no table "ordrs"', 'Name tables'],
-    ['--tables nmed', 'did you mean "named"?', 'Name tables'],
+    ['--tables ordrs', 'the source has no table "ordrs"', 'The tables of the source schema are'],
+    ['--tables nmed', 'did you mean "named"?', 'The tables of the source schema are'],
     ['--tables log,secret,filtered', '2 tables cannot be replicated as asked', 'GRANT SELECT'],
-    ['--tables log --full-refresh ordrs', 'the source has no table "ordrs"', 'Name tables'],
-    ['--tables log --replication-key id --unique-cols nope', '--unique-cols nope fits none of', 'leave out'],
-    ['--tables named --replication-key nope', '--replication-key nope fits none of', 'leave out'],
     [
-      '--tables named --replication-key log=id',
-      'is for a table that is not asked for',
-      'Add log to --tables',
+      '--tables log --full-refresh ordrs',
+      'the source has no table "ordrs"',
+      'The tables of the source schema are',
     ],
-    ['--tables log --replication-key log=nte', 'it has no column "nte"', 'Its columns: id, note'],
-    ['--tables log --replication-key log=note', '"note" is of a type that cannot order changes', 'id'],
+    [
+      '--tables log --replication-key id --unique-cols nope',
+      '--unique-cols nope matches none of',
+      'or remove --',
+    ],
+    ['--tables named --replication-key nope', '--replication-key nope matches none of', 'or remove --'],
+    ['--tables named --replication-key log=id', 'names a table that is not selected', 'Add log to --tables'],
+    ['--tables log --replication-key log=nte', 'has no column "nte"', 'Its columns: id, note'],
+    ['--tables log --replication-key log=note', '"note" has a type that cannot order changes', 'id'],
     ['--tables log --all-tables', '--tables and --all-tables contradict each other', 'one of them'],
     ['', 'the tables: --tables NAME,NAME or --all-tables', 'increp init'],
   ])('what cannot be done is said with what would help: %s', async (args, what, next) => {
@@ -360,7 +364,7 @@ test('a table of the destination with rows that increp did not write is a warnin
   const { warnings } = (await init(pair, '--all-tables --json')).json<InitJson>();
   expect(warnings).toEqual([
     expect.stringMatching(
-      /^at the destination already, with rows that increp did not write: orders \(3 rows\)\. .*right way round\?.*--adopt.*--replace/,
+      /^these destination tables already have rows that increp did not write: orders \(3 rows\)\. .*not swapped\..*--adopt.*--replace/,
     ),
   ]);
   await pair.destination.query('TRUNCATE orders');

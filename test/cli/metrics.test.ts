@@ -192,8 +192,8 @@ test('an interrupted run is written as such', async () => {
 });
 
 for (const [what, path, advice] of [
-  ['whose folder is missing', 'nowhere/increp.prom', /nowhere is not a directory; make it/],
-  ['whose folder is a file', '.env/increp.prom', /\.env is not a directory; make it/],
+  ['whose folder is missing', 'nowhere/increp.prom', /nowhere is not a directory; create it/],
+  ['whose folder is a file', '.env/increp.prom', /\.env is not a directory; create it/],
   ['that is a folder', 'metrics', /it is a directory; name a file/],
 ] as const) {
   test(`a metrics file ${what} is a warning, and changes nothing else`, async () => {

@@ -59,7 +59,7 @@ test('init of a database without a clear key gives a pipeline that works', async
   });
   const made = await increp('init -C new --yes --all-tables', pair, { env: urls(pair) });
   expect(made.exitCode, made.stderr).toBe(0);
-  expect(made.stdout).toContain('Read as a whole at each sync');
+  expect(made.stdout).toContain('Read completely at each sync');
   expect(JSON.parse(await readFile(join(pair.directory, 'new', 'tables-config.json'), 'utf8'))).toMatchObject(
     {
       tables: [

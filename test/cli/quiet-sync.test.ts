@@ -75,7 +75,7 @@ slowTest('a server that is away: one mail, without a word about the tries before
   expect(exitCode).toBe(69);
   expect(stderr).toBe('');
   expect(stdout).toMatch(
-    /^pipeline \S+: FAILED\nlast success: 20\d\d-[\d:.TZ-]+, [\d.]+ s before\nerror: [^]*\(CONNECTION_FAILED[^]*\nnext: {2}[^]*failed in [\d.]+ s, before any table\n$/,
+    /^pipeline \S+: FAILED\nlast success: 20\d\d-[\d:.TZ-]+, [\d.]+ s before\nerror: [^]*\(CONNECTION_FAILED[^]*\nnext: {2}[^]*failed after [\d.]+ s, before the first table\n$/,
   );
 });
 

@@ -91,7 +91,7 @@ test('--destination chooses some of them', async () => {
   }>();
   expect(status.tables.map(({ state }) => state)).toEqual(['never synced']);
   const reset = await increp('reset orders --destination one', pair);
-  expect(reset.stdout).toMatch(/^destination one\norders: forgotten/);
+  expect(reset.stdout).toMatch(/^destination one\norders: reset/);
   const plan = (await increp('plan --json', pair)).json<{ tables: { action: string }[] }>();
   expect(plan.tables.map(({ action }) => action)).toEqual(['initial', 'initial', 'incremental']);
 });
@@ -100,8 +100,8 @@ test('a name that there is not is refused, with the one that was probably meant'
   await using pair = await freshSeveral('orders');
   const { exitCode, stderr } = await increp('sync --destination onne', pair);
   expect(exitCode).toBe(64);
-  expect(stderr).toContain('no destination "onne" in this pipeline; did you mean "one"?');
-  expect(stderr).toContain('next: Name one of: one, two.');
+  expect(stderr).toContain('this pipeline has no destination "onne"; did you mean "one"?');
+  expect(stderr).toContain('next: The destinations are: one, two.');
 });
 
 test('a destination that is away is told in its place, and the others beside it', async () => {

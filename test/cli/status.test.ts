@@ -72,7 +72,7 @@ test('stale, by max_staleness of each table', async () => {
   expect(exitCode).toBe(2);
   expect(json.tables).toMatchObject([{ state: 'stale' }, { state: 'ok' }]);
   expect((await increp('status', pair)).stdout).toMatch(
-    /^stale {2}orders {2}61 min ago .*\n {4}next: No run of it has failed since: look at what starts them/m,
+    /^stale {2}orders {2}61 min ago .*\n {4}next: No run has failed since then. Check the scheduler that starts the runs/m,
   );
   expect((await increp('status others --exit-code', pair)).exitCode).toBe(0);
 });
@@ -140,7 +140,7 @@ test('running, while a sync holds the lock, and complete only up to open transac
   expect(table?.['state']).toBe('ok');
   expect(table?.['complete_up_to']).not.toBe(table?.['cursor']);
   expect((await increp('status', pair)).stdout).toContain(
-    '\n    open transactions may still bring rows from 20',
+    '\n    open transactions may still commit rows from 20',
   );
   await open.query('COMMIT');
   open.release();
@@ -158,7 +158,7 @@ test('the source need not be there', async () => {
   const { exitCode, table, json, stderr } = await status(pair, '--exit-code');
   expect({ exitCode, state: table?.['state'] }).toEqual({ exitCode: 0, state: 'ok' });
   expect(json).toMatchObject({ source_error: { code: 'CONNECTION_FAILED' } });
-  expect(stderr).toMatch(/^note: drift was not looked for, because source .*\n {2}next: /);
+  expect(stderr).toMatch(/^note: schema changes were not checked, because source .*\n {2}next: /);
   const without = await status(pair, '--exit-code --no-source');
   expect(without).toMatchObject({ exitCode: 0, stderr: '', json: { source_error: null } });
 });

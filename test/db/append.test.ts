@@ -274,7 +274,7 @@ test('plan and check say what a history needs', async () => {
   await using pair = await freshPair(history());
   const plan = await increp('plan', pair);
   expect(plan.stdout.replaceAll(/\s+/g, ' ')).toContain(
-    'rows: every version is kept, one for each (id, updated_at); none is removed',
+    'rows: every version of a row is kept, one for each (id, updated_at); no row is removed',
   );
   await sync(pair);
   expect((await increp('plan', pair)).stdout).toMatch(/~ orders {2}append/);
@@ -282,7 +282,7 @@ test('plan and check say what a history needs', async () => {
     findings: { code: string; message: string }[];
   }>();
   const said = check.findings.filter(({ code }) => code === 'VERSIONS').map(({ message }) => message);
-  expect(said).toEqual([expect.stringContaining('versions are told apart by updated_at')]);
+  expect(said).toEqual([expect.stringContaining('versions differ by updated_at')]);
 });
 
 test('a commit whose reply is lost adds its versions once', async () => {

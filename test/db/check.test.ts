@@ -70,7 +70,7 @@ test('where all is well it says so, before and after the first sync', async () =
   expect(stdout).toMatch(
     /^ {2}- note {5}source: PostgreSQL \d+\.\d+, no TLS; destination: PostgreSQL \d+\.\d+, no TLS \[SERVER_INFO\]$/m,
   );
-  expect(stdout).toMatch(/^0 errors, 0 warnings: all is well\.$/m);
+  expect(stdout).toMatch(/^0 errors, 0 warnings: no problems found\.$/m);
 });
 
 test('each missing privilege is told with the statement that grants it', async () => {
@@ -169,9 +169,9 @@ test('a source role that may write, an unindexed key, and keys that are NULL, fr
   });
   expect(found.find('SOURCE_ROLE_CAN_WRITE')?.message).toBe('the source role may write to items');
   expect(found.find('NULL_KEYS')?.message).toMatch(/^more than 1000 rows have no at/);
-  expect(found.find('FUTURE_KEYS')?.message).toMatch(/^1 row has at ahead of the server's clock/);
+  expect(found.find('FUTURE_KEYS')?.message).toMatch(/^1 row has at ahead of the server clock/);
   expect((await increp('check', pair)).stdout).toMatch(
-    /^0 errors, 4 warnings: sync will work; mind the warnings\.$/m,
+    /^0 errors, 4 warnings: sync will work; check the warnings\.$/m,
   );
 
   await obey(found.find('SOURCE_ROLE_CAN_WRITE')?.action, pair.source);
@@ -318,7 +318,7 @@ test('a sequence that hands out numbers in advance is told, because later transa
   });
   const before = await check(pair);
   expect(before.find('SEQUENCE_CACHE')?.message).toContain(
-    'public.numbers hands numbers to sessions in advance',
+    'the sequence public.numbers caches numbers per session',
   );
   await obey(before.find('SEQUENCE_CACHE')?.action, pair.source);
   expect((await check(pair)).warnings).toEqual([]);
@@ -397,7 +397,9 @@ test("a copy that is somebody else's, and a staging table that may not be made",
   await pair.destination.query(`DROP TABLE IF EXISTS orders_stg; ALTER SCHEMA public OWNER TO postgres;
     REVOKE CREATE ON SCHEMA public FROM PUBLIC, ${user}; GRANT USAGE ON SCHEMA public TO ${user}`);
   const staging = await check(pair);
-  expect(staging.find('PRIVILEGE_MISSING')?.message).toMatch(/may not create public\.orders_stg/);
+  expect(staging.find('PRIVILEGE_MISSING')?.message).toMatch(
+    /may not create the staging table public\.orders_stg/,
+  );
   expect((await trySync(pair)).exitCode).toBe(77);
   await obey(staging.find('PRIVILEGE_MISSING')?.action, pair.destination);
   expect((await check(pair)).exitCode).toBe(0);
@@ -429,7 +431,7 @@ slowTest(
     await obey(due.find('DEPENDENT_OBJECTS')?.action, pair.destination);
     const mended = await check(pair);
     expect(mended).toMatchObject({ exitCode: 0, warnings: ['DRIFT'] });
-    expect(mended.find('DEPENDENT_OBJECTS')?.message).toContain('the next sync takes it along');
+    expect(mended.find('DEPENDENT_OBJECTS')?.message).toContain('the next sync keeps them');
     await sync(pair);
     await pair.destination.query(`DROP OWNED BY analyst_${user} CASCADE; DROP ROLE analyst_${user}`);
   },
@@ -458,7 +460,7 @@ slowTest(
       for (const name of ['orders.json.unreadable-2026', 'gone.json', '.gitignore', 'orders.json.tmp-7'])
         await writeFile(join(directory, name), '');
       const { find } = await check(pair, '', { env: { STATE_DIR: directory } });
-      expect(find('STATE_FILESYSTEM')?.message).toMatch(/is on tmpfs, which forgets at a restart$/);
+      expect(find('STATE_FILESYSTEM')?.message).toMatch(/is on tmpfs, which loses its files at a restart$/);
       expect(find('STATE_UNKNOWN_FILES')?.message).toMatch(/: gone\.json, orders\.json\.unreadable-2026$/);
     } finally {
       await rm(directory, { recursive: true });
@@ -490,8 +492,8 @@ test('--webhook sends one signed message, whatever the events; without it nothin
 
   for (const [why, action] of [
     [/it answered 401/, /WEBHOOK_SECRET/],
-    [/302, and redirects are not followed/, /redirects to/],
-    [/the connection failed/, /whether this machine reaches http/],
+    [/302, and redirects are not followed/, /target of the redirect/],
+    [/the connection failed/, /whether this machine can reach http/],
   ] as const) {
     const refused = await check(pair, '--webhook', { env });
     expect(refused).toMatchObject({ exitCode: 78, errors: ['WEBHOOK_FAILED'] });
@@ -553,7 +555,7 @@ test('constraints and event triggers of the destination that could stop a sync',
   expect(warnings).toEqual(['DESTINATION_CONSTRAINT']);
   expect(find('DESTINATION_CONSTRAINT')).toMatchObject({
     table: 'orders',
-    message: 'the source does not keep unique what the destination does: notes (note)',
+    message: 'unique indexes of the destination table have no counterpart at the source: notes (note)',
   });
   expect(notes).toContain('EVENT_TRIGGER');
   expect(find('EVENT_TRIGGER')?.message).toContain('the event trigger "logs"');

@@ -99,7 +99,7 @@ test('verify calls neither newer rows nor those of the destination a difference,
     missing: 0,
   });
   expect((await increp('verify', pair)).stdout).toContain(
-    'no difference, they are to stay: 1 newer at the destination, 1 only there',
+    'not counted as differences: 1 newer at the destination, 1 only at the destination',
   );
   expect(await verify(pair, '--repair')).toMatchObject({ exitCode: 0, status: 'equal', newer: 1, kept: 1 });
   expect((await notes(pair.destination))[0]).toBe('destination');
@@ -168,7 +168,7 @@ slowTest('two opposite pipelines with writers on both sides settle', { timeout: 
 slowTest('plan and check say what the rule needs', async () => {
   await using pair = await freshPair(newest());
   expect((await increp('plan', pair)).stdout.replaceAll(/\s+/g, ' ')).toContain(
-    'rows: one of the destination with a newer updated_at is left alone; none is removed',
+    'rows: a destination row with a newer updated_at is kept; no row is removed',
   );
   await sync(pair);
   await pair.destination.query(`

@@ -46,7 +46,7 @@ test('a reset does not make it ours', async () => {
   await using pair = await withTable();
   for (let time = 0; time < 2; time += 1) {
     const reset = await increp('reset orders', pair);
-    expect(reset.stdout).toContain('orders: there was no state to forget');
+    expect(reset.stdout).toContain('orders: there was no saved state');
     expect((await trySync(pair)).table().error?.code).toBe('DESTINATION_NOT_OURS');
   }
   expect(await rowsThere(pair)).toEqual(['100000']);
@@ -71,7 +71,7 @@ test('nor does a reset after source and destination were exchanged, although the
     ...variables('DEST', pair.login('source')),
   });
   expect((await trySync(pair)).table().error?.code).toBe('STATE_MISMATCH');
-  expect((await increp('reset orders', pair)).stdout).toContain('there was no state to forget');
+  expect((await increp('reset orders', pair)).stdout).toContain('there was no saved state');
   expect((await trySync(pair)).table().error?.code).toBe('DESTINATION_NOT_OURS');
   expect((await pair.source.query('SELECT FROM orders')).rowCount).toBe(10);
 });

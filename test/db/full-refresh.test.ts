@@ -148,7 +148,7 @@ test('"increp status" says that a table that was reset will be loaded again', as
   expect(before).not.toContain('no cursor is known');
   await increp('reset orders', pair);
   for (const command of ['status', 'status --local'])
-    expect((await increp(command, pair)).stdout).toContain('no cursor is known here: the next sync may load');
+    expect((await increp(command, pair)).stdout).toContain('no cursor was found, so the next sync may load');
 });
 
 test('"increp reset" forgets nothing where it cannot forget all', async () => {

@@ -245,7 +245,7 @@ slowTest(
 test('plan says what is left alone; a column of the source or the copy that has the name is refused', async () => {
   await using north = await hubPair();
   expect((await increp('plan', north)).stdout.replaceAll(/\s+/g, ' ')).toContain(
-    `rows: only those whose "_source" is 'north' are read or changed`,
+    `rows: only rows whose "_source" is 'north' are read or changed`,
   );
   await north.source.query('ALTER TABLE orders ADD _source int');
   expect((await trySync(north)).table().error).toMatchObject({

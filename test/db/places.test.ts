@@ -153,10 +153,10 @@ test('what is called alike is told apart or refused', async () => {
     return stderr.replaceAll(/\s+/g, ' ');
   };
   expect(await refusal({ name: 'a.b' }, { schema: 'a', name: 'b', dest_name: 'c' })).toContain(
-    'the name "a.b" is already taken by tables-config.json, [0]',
+    'the name "a.b" is already used by tables-config.json, [0]',
   );
   expect(await refusal({ name: 'orders' }, { schema: 'crm', dest_schema: 'public' })).toContain(
-    'the destination table "orders" is already taken by tables-config.json, [0]',
+    'the destination table "orders" is already used by tables-config.json, [0]',
   );
   expect(
     await refusal(
@@ -166,7 +166,7 @@ test('what is called alike is told apart or refused', async () => {
   ).toContain('"x_stg" is the staging table of tables-config.json, [0]');
   expect(
     await refusal({ name: 'x', dest_name: 'a.b' }, { name: 'y', dest_schema: 'a', dest_name: 'b' }),
-  ).toContain('its copy would be called "a.b" in the state and in the history');
+  ).toContain('its name in the state and in the history would be "a.b"');
 });
 
 test('the staging table of a name in one schema is an ordinary name in another', async () => {
@@ -284,7 +284,7 @@ slowTest('status, history, metrics and reset tell two tables of one name apart',
   for (const table of ['orders', 'billing.orders'])
     expect(valueOf(series, 'increp_table_lag_seconds', { table })).toBeLessThan(120);
 
-  expect((await increp('reset billing.orders', pair)).stdout).toContain('billing.orders: forgotten');
+  expect((await increp('reset billing.orders', pair)).stdout).toContain('billing.orders: reset');
   const states = await pair.destination.query(
     `SELECT table_name, record -> 'reset' IS NOT NULL AS is_reset FROM _increp_state
      UNION ALL SELECT 'billing', record -> 'reset' IS NOT NULL FROM billing._increp_state`,

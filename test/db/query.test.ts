@@ -144,9 +144,7 @@ test('of rows that share a key the newest is kept, which check says beforehand, 
   await using pair = await freshPair(querying(query));
   const { stdout } = await increp('check', pair);
   expect(stdout).toContain('[MERGE_KEY_NOT_ENFORCED]');
-  expect(stdout).toMatch(
-    /each sync runs the query for what is new, at a cost of about \d+ .*\[QUERY_COST\]/s,
-  );
+  expect(stdout).toMatch(/the planner estimates a cost of \d+ for the query of each sync.*\[QUERY_COST\]/s);
   const plan = (await increp('plan', pair)).stdout;
   expect(plan).toContain(`    selects: the query ${query}`);
   await pair.source.query('UPDATE lines SET updated_at = now() WHERE nr = 2');

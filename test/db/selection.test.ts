@@ -631,7 +631,7 @@ test('plan tells what is selected and how much that is, check what may change by
     (await increp('plan --json', pair)).json<{ tables: { selects: string }[] }>().tables[0]?.selects,
   ).toContain('3 of 6');
   const { stdout } = await increp('check', pair);
-  expect(stdout).toMatch(/random, now may give something else .*\[VOLATILE_SQL\]/s);
+  expect(stdout).toMatch(/random, now may return another value .*\[VOLATILE_SQL\]/s);
   await pair.writeTables(selecting({ transform: { email: 'md5(email)' } }).tables ?? []);
   expect((await increp('check', pair)).stdout).not.toContain('VOLATILE_SQL');
 });

@@ -90,7 +90,7 @@ testWithTls(
       // An address of this machine that does not look like one.
       const env = { SOURCE_HOST: '0.0.0.0', SOURCE_SSLMODE: 'verify-ca' };
       expect((await increp('check', pair, { env })).stdout).toContain(
-        'the certificate of the source is verified, but not that it is for 0.0.0.0 [NOT_VERIFIED]',
+        'the certificate of the source is verified, but not its host name 0.0.0.0 [NOT_VERIFIED]',
       );
     } finally {
       await source.end();
@@ -147,7 +147,7 @@ const REFUSALS: readonly Refusal[] = [
       }),
     env: verified('verify-full'),
     code: 'TLS_FAILED',
-    what: ['(CN=foreign, issued by CN=Other CA) leads to no authority that is trusted'],
+    what: ['(CN=foreign, issued by CN=Other CA) is not issued by a trusted authority'],
     next: /SOURCE_SSLROOTCERT \(.*ca\.pem\)/,
   },
   {
@@ -155,7 +155,7 @@ const REFUSALS: readonly Refusal[] = [
     shows: () => Promise.resolve(undefined),
     env: () => ({ SOURCE_SSLMODE: 'require' }),
     code: 'TLS_FAILED',
-    what: ['the server does not support TLS, and sslmode is "require"'],
+    what: ['the server does not support TLS, but sslmode is "require"'],
     next: 'SOURCE_SSLMODE',
   },
   {
@@ -266,7 +266,7 @@ testWithTls('channel_binding=require: both loaders go through it, and nothing wi
   await sync(pair);
   await tls.show(undefined);
   const unbound = await increp('sync --json', pair);
-  expect(unbound.stdout).toContain('does not offer a login with channel binding');
+  expect(unbound.stdout).toContain('does not offer channel binding');
   expect(unbound.exitCode).toBe(77);
   await through('sslmode=disable&channel_binding=require');
   const { stdout, exitCode } = await increp('check --json', pair);
@@ -274,7 +274,7 @@ testWithTls('channel_binding=require: both loaders go through it, and nothing wi
   expect(stdout).toContain('channel_binding=require has no effect with sslmode=disable');
   await through('sslmode=disable&target_session_attrs=standby');
   const unfit = await increp('sync --json', pair);
-  expect(unfit.stdout).toContain('target_session_attrs=standby, and this server is a primary');
+  expect(unfit.stdout).toContain('target_session_attrs=standby, but this server is a primary');
   expect(unfit.exitCode).toBe(69);
   await admin.end();
 });

@@ -130,7 +130,7 @@ test('a person reads the same: what differs, the first keys, and what was done',
   expect(found.stdout).toMatch(/^! orders {2}DIFFERENT: 30 rows at the source, 22 at the destination/);
   expect(found.stdout).toMatch(/^ {4}9 missing at the destination: (\["\d"\], ){5}…$/m);
   expect(found.stdout).toMatch(/^ {4}1 only at the destination .*: \["-5"\]$/m);
-  expect(found.stdout).toMatch(/^ {4}1 with another content: \["20"\]$/m);
+  expect(found.stdout).toMatch(/^ {4}1 with different content: \["20"\]$/m);
   const repaired = await increp('verify --repair', pair);
   expect(repaired.exitCode, repaired.stdout).toBe(0);
   expect(repaired.stdout).toMatch(/^= orders {2}equal: 30 rows/);

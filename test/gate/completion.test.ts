@@ -160,5 +160,5 @@ describe('what is offered', () => {
 test('a script that is asked for by a wrong name is answered with the right one', async () => {
   const { exitCode, stderr } = await increp('completion bahs', { directory: inject('workspace') });
   expect(exitCode).toBe(64);
-  expect(stderr).toContain('"bahs" is none of bash, zsh, fish; did you mean "bash"?');
+  expect(stderr).toContain('"bahs" is not one of bash, zsh, fish; did you mean "bash"?');
 });

@@ -18,7 +18,7 @@ type Dialogue = ReturnType<typeof startDialogue>;
 
 async function answerAddress(dialogue: Dialogue, pair: Pair, which: Side, password: string): Promise<void> {
   const { host, port, user, database } = pair.login(which, 'increp');
-  await dialogue.answer(`where the ${which} is?`, ENTER);
+  await dialogue.answer(`enter the ${which}?`, ENTER);
   await dialogue.answer(`Host of the ${which}`, `${host}${ENTER}`);
   await dialogue.answer('Port', `${port}${ENTER}`);
   await dialogue.answer('Database', `${database}${ENTER}`);
@@ -45,22 +45,22 @@ test('from nothing to a pipeline that syncs, with a wrong password corrected on 
   await dialogue.answer('Password of', `${passwordOf(pair, 'source')}${ENTER}`);
   await dialogue.answer('Schema of the tables', ENTER);
   await answerAddress(dialogue, pair, 'destination', passwordOf(pair, 'destination'));
-  await dialogue.answer('Schema of the copies', ENTER);
+  await dialogue.answer('Schema of the destination tables', ENTER);
   await dialogue.answer('Which tables', `${DOWN}${ENTER}`);
-  expect(dialogue.seen()).toMatch(/^│ {2}words .*\(no key in sight\)$/m);
+  expect(dialogue.seen()).toMatch(/^│ {2}words .*\(no key found\)$/m);
   expect(dialogue.seen()).toMatch(/^│ {2}orders +~10 rows +8\.2 kB {2}updated_at$/m);
   // log, notes, orders
   await dialogue.answer('Tables to copy', TAB);
   await dialogue.answer('◼ log', `${DOWN}${DOWN}`);
   await dialogue.answer('by updated_at', `${TAB}${ENTER}`);
-  await dialogue.answer('Are these keys right?', ENTER);
+  await dialogue.answer('Are these keys correct?', ENTER);
   await dialogue.answer('log: which column grows', DOWN);
-  expect(dialogue.seen()).toContain('None: read the whole table');
+  expect(dialogue.seen()).toContain('No key: read the whole table');
   await dialogue.answer('● id', ENTER);
-  await dialogue.answer('log: what identifies a row?', ENTER);
+  await dialogue.answer('log: which columns identify a row?', ENTER);
   expect(await dialogue.wait()).toBe(0);
   const seen = dialogue.seen();
-  expect(seen).toContain('the key of log sees inserts only');
+  expect(seen).toContain('the key of log shows only inserts');
   expect(seen.split('\n').at(-1)).toBe('Next: increp -C new check');
   for (const which of ['source', 'destination'] as const)
     expect(dialogue.bytes).not.toContain(passwordOf(pair, which).slice(0, 10));
@@ -82,7 +82,7 @@ test.each([
 ])('Ctrl-C %s leaves nothing', async (_when, questions) => {
   await using pair = await freshPair({ sourceSql: SHOP });
   await using dialogue = startDialogue('init -C new', pair.directory, questions > 0 ? settled(pair) : {});
-  await dialogue.answer(questions > 0 ? 'Which tables' : 'where the source is?', CTRL_C);
+  await dialogue.answer(questions > 0 ? 'Which tables' : 'enter the source?', CTRL_C);
   expect(await dialogue.wait()).toBe(130);
   expect(dialogue.seen()).toContain('stopped by Ctrl-C');
   expect(dialogue.seen()).toContain('Nothing was written.');
@@ -95,10 +95,10 @@ test('what is known is not asked, and each file that is there is asked for', asy
   await writeFile(config, '{ "tables": [{ "name": "mine", "replication_key": "a", "unique_cols": ["a"] }] }');
   await using dialogue = startDialogue('init', pair.directory);
   await dialogue.answer('Which tables', ENTER);
-  await dialogue.answer('Are these keys right?', ENTER);
-  await dialogue.answer('tables-config.json is there already. Replace it?', ENTER);
+  await dialogue.answer('Are these keys correct?', ENTER);
+  await dialogue.answer('tables-config.json already exists. Replace it?', ENTER);
   expect(await dialogue.wait()).toBe(0);
-  expect(dialogue.seen()).toMatch(/\.env +as it was/);
+  expect(dialogue.seen()).toMatch(/\.env +unchanged/);
   expect(await readFile(config, 'utf8')).toContain('"mine"');
 });
 
@@ -109,7 +109,7 @@ test('without UTF-8 and colours it is ASCII, and where the cursor is can be told
   await dialogue.answer('> orders, the one with a clear key', DOWN);
   await dialogue.answer('> Let me choose', ENTER);
   await dialogue.answer('[ ] log', DOWN);
-  await dialogue.answer(/notes .*\(its key is asked\)/, CTRL_C);
+  await dialogue.answer(/notes .*\(increp asks for its key\)/, CTRL_C);
   expect(await dialogue.wait()).toBe(130);
   // oxlint-disable-next-line no-control-regex -- what a terminal without UTF-8 can show, and no colours
   expect(dialogue.bytes).toMatch(/^[\u0000-\u007f]*$/);
@@ -131,8 +131,8 @@ test('where the destination has rows that increp did not write, the direction is
   });
   await using dialogue = startDialogue('init -C new', pair.directory, settled(pair));
   await dialogue.answer('Which tables', ENTER);
-  await dialogue.answer('Are these keys right?', ENTER);
-  await dialogue.answer('Are source and destination the right way round?', ENTER);
+  await dialogue.answer('Are these keys correct?', ENTER);
+  await dialogue.answer('Are source and destination correct?', ENTER);
   expect(await dialogue.wait()).toBe(64);
   expect(dialogue.seen()).toContain('orders (3 rows)');
   expect(dialogue.seen()).toContain('Nothing was written.');

@@ -199,10 +199,10 @@ test('what does not go together is refused before anything is read', async () =>
     return stderr;
   };
   expect(await refused({ mode: 'full-refresh', on_conflict: 'last_update_wins' })).toContain(
-    'no row of the destination can win',
+    'on_conflict has no effect',
   );
   expect(await refused({ mode: 'full-refresh', metadata_columns: ['_synced_at'] })).toContain(
     'set unique_cols',
   );
-  expect(await refused({ ...ORDERS_CONFIG, name: 'o*', query: 'SELECT 1' })).toContain('many tables');
+  expect(await refused({ ...ORDERS_CONFIG, name: 'o*', query: 'SELECT 1' })).toContain('cannot contain a *');
 });

@@ -145,7 +145,7 @@ test('Ctrl-C in a run says what happens', async () => {
   terminal.type('\u0003');
   expect(await terminal.wait()).toBe(130);
   const told = terminal.screen.lines().join('\n');
-  expect(told).toMatch(/^stopping: what is unfinished is rolled back/m);
+  expect(told).toMatch(/^stopping: unfinished work is rolled back/m);
   expect(told).not.toContain('next run');
 });
 
@@ -157,7 +157,7 @@ test('an edit of the configuration takes effect; one that is wrong is told, and 
   const path = join(pair.directory, 'tables-config.json');
   const good = await readFile(path, 'utf8');
   await writeFile(path, good.replace('"replication_key"', '"replication_kye"'));
-  await running.waitForStderr(/the same as in the turn before \(CONFIG_INVALID\), 2 times now/);
+  await running.waitForStderr(/the same as in the previous run \(CONFIG_INVALID\), 2 times in a row/);
   expect(running.stderr.match(/^error: .*\(CONFIG_INVALID\)/gm)?.length).toBeGreaterThanOrEqual(1);
   expect(running.stderr).toContain('replication_kye');
   await pair.writeTables([ORDERS_CONFIG, { ...ORDERS_CONFIG, name: 'more' }]);
@@ -174,7 +174,7 @@ test('an error that stays is told in full once', async () => {
   await using running = startIncrep('sync --watch 1s', pair);
   await waitUntil('a run', () => running.stdout.includes('1 table ok'));
   await writeFile(join(pair.directory, 'tables-config.json'), '{');
-  await running.waitForStderr(/the same as in the turn before \(CONFIG_INVALID\), 3 times now/);
+  await running.waitForStderr(/the same as in the previous run \(CONFIG_INVALID\), 3 times in a row/);
   running.kill();
   expect((await running.wait()).exitCode).toBe(0);
   expect(running.stderr.match(/next: /g)).toHaveLength(1);
@@ -225,10 +225,13 @@ test('what cannot become anything ends it before it has begun', async () => {
   for (const [args, why] of [
     ['--watch 500ms', 'It must be at least 1s'],
     ['--watch often', 'It must be a duration'],
-    ['--watch 30s --full-refresh', '--watch does not go with --full-refresh: every table would be loaded'],
+    [
+      '--watch 30s --full-refresh',
+      '--watch cannot be combined with --full-refresh: it would load every table',
+    ],
     ['--watch 30s --deletes', 'deletes_every'],
-    ['--watch 30s --force', 'with nobody to look'],
-    ['--watch 30s --dry-run', 'a plan is made once'],
+    ['--watch 30s --force', 'any share of a table'],
+    ['--watch 30s --dry-run', 'a plan is made only once'],
     ['ordres --watch 30s', 'did you mean "orders"?'],
   ] as const) {
     const { exitCode, stderr } = await increp(`sync ${args}`, pair);

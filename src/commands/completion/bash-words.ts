@@ -1,11 +1,16 @@
-/** A line as bash has it when TAB is pressed: its words, and how a candidate must be written to continue the last one. */
+/**
+ * Parses a line as bash has it when TAB is pressed: its words, and how a candidate must be written to continue the
+ * last word.
+ */
 
 interface BashLine {
-  /** Without their quotes; the last is the one at the cursor, perhaps empty. */
+  /** Without their quotes. The last word is the word at the cursor, which may be empty. */
   readonly words: readonly string[];
-  /** The last word as far as bash leaves it alone: it replaces only what follows a quote, a colon or an equals sign. */
+  /**
+   * The part of the last word that bash keeps. It replaces only the part after a quote, a colon or an equals sign.
+   */
   readonly kept: string;
-  /** The quote that the last word is in. */
+  /** The open quote of the last word. */
   readonly quote: Quote;
 }
 
@@ -36,17 +41,17 @@ export function readBashLine(line: string): BashLine {
   return { words: [...words, word ?? ''], kept, quote };
 }
 
-/** The candidate as it can stand there, or undefined where it does not continue what has been typed. */
+/** The candidate as it must be written there; undefined if it does not continue the typed text. */
 export function continueBashLine({ words, kept, quote }: BashLine, candidate: string): string | undefined {
   if (!candidate.startsWith(words.at(-1) ?? '')) return undefined;
   const quoted = QUOTED[quote](candidate.slice(kept.length));
-  // Bash closes the quote itself, unless it takes the last letter for a quote that does.
+  // Bash closes the quote itself, except if it mistakes the last letter for a closing quote.
   return quote !== '' && quoted.endsWith(quote) ? quoted + quote : quoted;
 }
 
 const QUOTED: Readonly<Record<Quote, (text: string) => string>> = {
   '': (text) => text.replace(/[^\w./:=@%+,\-\u0080-\uffff]/g, String.raw`\$&`),
-  // Within double quotes nothing keeps bash from reading ! as a reference to its history.
+  // Within double quotes, bash reads ! as a reference to its history, so it is written outside of them.
   '"': (text) => text.replace(/[$`"\\]/g, String.raw`\$&`).replaceAll('!', `"'!'"`),
   "'": (text) => text.replaceAll("'", String.raw`'\''`),
 };

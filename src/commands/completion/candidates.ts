@@ -1,29 +1,29 @@
-/** What could stand where the cursor is: pure. */
+/** The candidates for the word at the cursor: pure. */
 import type { Argument, Option } from 'commander';
 import { argumentOf, type Description } from '../descriptions/description.ts';
 import { globalOptions } from '../descriptions/global.ts';
 
 export interface Candidate {
   readonly value: string;
-  /** What it is, for shells that show that. */
+  /** A description, for shells that show one. */
   readonly says: string;
 }
 
-/** The shell knows best how to complete directories. */
+/** The shell itself completes directories. */
 export type Candidates = readonly Candidate[] | 'directories';
 
 interface Known {
   readonly descriptions: readonly Description[];
   /** The names of the tables of the pipeline that -C names. */
   readonly tablesOf: (directory: string | undefined) => readonly string[];
-  /** The same of its destinations, where it has several. */
+  /** The names of its destinations, if it has several. */
   readonly destinationsOf: (directory: string | undefined) => readonly string[];
 }
 
-/** What has been typed so far, without the word at the cursor. */
+/** The typed words before the word at the cursor. */
 interface Typed {
   readonly directory?: string;
-  /** Undefined: none, or none that there is. */
+  /** Undefined if there is no command yet, or an unknown one. */
   readonly command?: Description | undefined;
   readonly operands: readonly string[];
   readonly excluded: readonly string[];
@@ -34,8 +34,8 @@ interface Typed {
 }
 
 /**
- * All that fits there, whatever letters of it have been typed: shells differ in what they let match.
- * @param words after the name of the program; the last is the one at the cursor
+ * All candidates, whatever letters are typed, because shells differ in how they match.
+ * @param words the words after the program name; the last one is at the cursor
  */
 export function candidatesFor(words: readonly string[], known: Known): Candidates {
   const current = words.at(-1) ?? '';
@@ -64,7 +64,7 @@ function readWord(typed: Typed, word: string, known: Known): Typed {
   return value === undefined ? { ...typed, pending: option } : withValue(typed, option, value);
 }
 
-/** `--wait-lock=5m`, `-Cshop` or without a value. */
+/** `--wait-lock=5m`, `-Cshop`, or an option without a value. */
 function splitFlag(word: string): readonly [flag: string, value?: string] {
   if (!word.startsWith('--')) return word.length > 2 ? [word.slice(0, 2), word.slice(2)] : [word];
   const at = word.indexOf('=');
@@ -101,7 +101,7 @@ function valuesOf(option: Option, current: string, typed: Typed, known: Known): 
   if (option.long === '--directory') return 'directories';
   if (option.long === '--destination') return known.destinationsOf(typed.directory).map(plain);
   if (option.long !== '--exclude') return (option.argChoices ?? []).map(plain);
-  // A list: what is typed is kept up to its last comma, and a name with a comma cannot be in it.
+  // A list: the text up to the last comma is kept. A name that contains a comma cannot be in it.
   const before = current.slice(0, current.lastIndexOf(',') + 1);
   const taken = [...typed.operands, ...typed.excluded, ...before.split(',')];
   return known

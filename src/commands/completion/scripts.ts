@@ -1,4 +1,4 @@
-/** What a shell has to know: whom to ask, and how to show the answer. All else is in answer.ts, always of this version. */
+/** The scripts for the shells. They only pass the line to increp, so the rest is always of the installed version. */
 
 const BASH = String.raw`# Completion of increp for bash.
 _increp() {

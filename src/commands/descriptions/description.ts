@@ -1,21 +1,21 @@
-/** What a command's help says, apart from what it does: help and completion read this without loading any work. */
+/** The texts of the help of a command. Help and completion read them without loading the command itself. */
 import { Argument, Command, Option } from 'commander';
 import { collect, durationArgument, durationFrom } from '../terminal/options.ts';
 import { ENVIRONMENT_OF } from './global.ts';
 
-/** Headings of a command's help, in this order. */
+/** Headings in the help of a command, in this order. */
 export interface OptionGroups {
   readonly [heading: string]: readonly Option[];
 }
 
 export interface Description {
   readonly name: string;
-  /** A line in the list of commands. */
+  /** Its line in the list of commands. */
   readonly summary: string;
   readonly description: string;
   /** Undefined for a command that takes no tables. */
   readonly tables?: string;
-  /** Of a command that takes one word and no tables. */
+  /** For a command that takes one word and no tables. */
   readonly argument?: Argument;
   readonly options: OptionGroups;
   /** Without the name of the program. */
@@ -28,7 +28,7 @@ export const flag = (flags: string, description: string): Option =>
 export const duration = (flags: string, description: string): Option =>
   new Option(flags, description).argParser(durationArgument);
 
-/** Of at least that many seconds, and never of none. */
+/** Requires at least that many seconds, and never zero. */
 export const span = (flags: string, description: string, least = 0): Option =>
   new Option(flags, description).argParser(durationFrom(least));
 
@@ -42,7 +42,7 @@ export const destination = (): Option =>
     .default([] as readonly string[], 'all')
     .argParser(collect);
 
-/** Only a person can say what is to become of a table that increp did not fill. */
+/** Only the user can decide what happens to a table that increp did not fill. */
 export const claims = (): Option[] => [
   flag(
     '--adopt',
@@ -53,7 +53,7 @@ export const claims = (): Option[] => [
 
 export const json = (): Option => flag('--json', 'print one JSON document');
 
-/** Where no table is named: all of them, unless there is a flag to say that. */
+/** Without a table name, a command works on all tables, unless it has a flag for that. */
 const takesAllTables = ({ options }: Description): boolean =>
   !Object.values(options)
     .flat()
@@ -65,7 +65,7 @@ export const argumentOf = (description: Description): Argument | undefined => {
   return takesAllTables(description) ? tables.default([], 'all of tables-config.json') : tables;
 };
 
-/** What stands behind each description in the same way: `[default: 5s] [env: INCREP_DIR]`. */
+/** Appended to each description in the same form: `[default: 5s] [env: INCREP_DIR]`. */
 export function notesOf(item: Option | Argument): string {
   const words = item.defaultValueDescription;
   const environment = item instanceof Option ? ENVIRONMENT_OF[item.long ?? ''] : undefined;

@@ -1,4 +1,4 @@
-/** What may stand before or after any command. */
+/** Options that are valid before or after any command. */
 import { Option } from 'commander';
 
 export const globalOptions = (): readonly Option[] => [
@@ -9,7 +9,7 @@ export const globalOptions = (): readonly Option[] => [
   new Option('--no-color', 'do not use colors'),
 ];
 
-/** Flags that are for people at a terminal have none: what a pipeline is set to stands in its `.env`. */
+/** The variables of flags. Flags for a person at a terminal have none: permanent settings belong into `.env`. */
 export const ENVIRONMENT_OF: Readonly<Record<string, string>> = {
   '--directory': 'INCREP_DIR',
   '--no-color': 'NO_COLOR',

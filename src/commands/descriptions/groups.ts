@@ -1,4 +1,4 @@
-/** The commands by what one wants, in the order of the help, and what to try first. */
+/** The commands by purpose, in the order of the help, and the first commands to try. */
 
 export const COMMAND_GROUPS: Readonly<Record<string, readonly string[]>> = {
   'Set up': ['init', 'check', 'config'],
@@ -10,7 +10,7 @@ export const COMMAND_GROUPS: Readonly<Record<string, readonly string[]>> = {
 
 export const FIRST_STEPS: readonly string[] = ['init', 'check', 'plan', 'sync', 'status'];
 
-/** Exit codes that one meets, and where everything else is written. */
+/** The most common exit codes, and where the rest is documented. */
 export const MORE = `Exit codes: 0 done, 1 failed, 2 differences, 3 some tables failed, 64 usage, 69 unreachable, 75 locked, 77 refused, 78 configuration.
 
 More: "increp help COMMAND", "man increp", and in the package docs/README.md, docs/configuration.md, docs/guarantees.md and docs/exit-codes.md.`;

@@ -1,4 +1,4 @@
-/** Asks how a side is reached, tries it at once, and lets a person correct what was wrong. */
+/** Asks for the connection of one side, tests it at once, and lets the user correct it. */
 import { connectionOf, isAnswered, withAddress, withAnswers, type Answers } from '../../config/answers.ts';
 import { parseConnectionUrl } from '../../config/connection/connection-url.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
@@ -20,7 +20,7 @@ interface Reached<T> {
 
 const WORDS = { SOURCE: 'source', DEST: 'destination' } as const;
 
-/** Asks nothing where everything is known and works. @throws IncrepError INTERRUPTED */
+/** Asks nothing if all settings are known and work. @throws IncrepError INTERRUPTED */
 export async function askConnection<T>(
   prompts: Prompts,
   given: Answers,
@@ -44,14 +44,14 @@ export async function askConnection<T>(
   }
 }
 
-/** Anything but an end from outside or a bug of ours may be a slip of the keyboard. */
+/** Any error may be a typing mistake, except for an interruption or a bug. */
 function ensureMendable(error: unknown): asserts error is IncrepError {
   if (!(error instanceof IncrepError) || error.code === 'INTERRUPTED' || error.code === 'INTERNAL')
     throw error;
 }
 
 interface Failed {
-  /** Undefined where not even that came about. */
+  /** Undefined if the settings do not even describe a connection. */
   readonly connection: ConnectionSettings | undefined;
   readonly code: string;
 }
@@ -67,8 +67,8 @@ async function correct(
         message: `What do you want to correct? (${WORDS[prefix]})`,
         choices: [
           { value: 'password', label: 'The password' },
-          { value: 'all', label: 'All of it' },
-          { value: 'nothing', label: 'Nothing: try again as it is' },
+          { value: 'all', label: 'All settings' },
+          { value: 'nothing', label: 'Nothing: try again unchanged' },
         ],
         initial: code === 'AUTHENTICATION_FAILED' ? 'password' : 'all',
       })
@@ -79,7 +79,7 @@ async function correct(
   return withAddress(answers, prefix, { ...typedOf(prefix, connection), [`${prefix}_PASSWORD`]: password });
 }
 
-/** A connection in the words of the variables; certificates by their absolute paths. */
+/** A connection as variables, with absolute paths of certificates. */
 function typedOf(
   prefix: Prefix,
   { host, port, user, password, database, tls }: ConnectionSettings,
@@ -109,10 +109,10 @@ async function askAddress(
   before: ConnectionSettings | undefined,
 ): Promise<Answers> {
   const how = await prompts.choose({
-    message: `How do you want to say where the ${WORDS[prefix]} is?`,
+    message: `How do you want to enter the ${WORDS[prefix]}?`,
     choices: [
       { value: 'parts', label: 'Host, user and password, one by one' },
-      { value: 'url', label: 'By a connection URL, to paste', hint: 'postgresql://...; it is not shown' },
+      { value: 'url', label: 'A connection URL', hint: 'postgresql://...; it is not shown' },
     ],
     initial: 'parts',
   });
@@ -122,7 +122,7 @@ async function askAddress(
   return withAddress(answers, prefix, await askParts(prompts, prefix, { before, isKnown }), kept);
 }
 
-/** Not shown, because most have a password in them; what it says is told once it is tried. */
+/** The input is hidden, because most URLs contain a password. The result of the test shows the rest. */
 async function askUrl(prompts: Prompts, prefix: Prefix): Promise<Overrides> {
   for (;;) {
     const url = (await prompts.secret(`URL of the ${WORDS[prefix]}`)).trim();
@@ -140,10 +140,10 @@ const isPort = (text: string): string | undefined =>
     : 'A port is a number from 1 to 65535.';
 
 const SSL_MODES = [
-  { value: 'prefer', label: 'prefer', hint: 'encrypted where the server can' },
-  { value: 'require', label: 'require', hint: 'encrypted, whoever answers' },
-  { value: 'verify-full', label: 'verify-full', hint: 'encrypted, and the certificate names this host' },
-  { value: 'verify-ca', label: 'verify-ca', hint: 'encrypted, with a certificate of that authority' },
+  { value: 'prefer', label: 'prefer', hint: 'encrypted if the server supports it' },
+  { value: 'require', label: 'require', hint: 'encrypted, but the server is not verified' },
+  { value: 'verify-full', label: 'verify-full', hint: 'encrypted, with a certificate for this host' },
+  { value: 'verify-ca', label: 'verify-ca', hint: 'encrypted, with a certificate of a trusted authority' },
   { value: 'disable', label: 'disable', hint: 'not encrypted' },
 ] as const;
 
@@ -151,9 +151,9 @@ const FIELDS = ['PORT', 'USERNAME', 'PASSWORD', 'DB', 'SSLMODE', 'SSLROOTCERT', 
 type Field = (typeof FIELDS)[number];
 
 interface Known {
-  /** What was tried and failed, to be corrected. */
+  /** The settings that failed, as initial values. */
   readonly before: ConnectionSettings | undefined;
-  /** Said by a variable, and so not asked: the password, most of all. */
+  /** Settings that a variable sets are not asked, above all the password. */
   readonly isKnown: (field: Field) => boolean;
 }
 
@@ -167,7 +167,7 @@ async function askParts(prompts: Prompts, prefix: Prefix, { before, isKnown }: K
     initial: before?.host,
     validate: needed,
   });
-  // Pasted here it has been seen already; to ask for it again would hide nothing.
+  // A pasted URL is already visible, so asking for it again would hide nothing.
   if (host.includes('://')) return { [`${prefix}_URL`]: host };
   typed[`${prefix}_HOST`] = host;
   const port = before && String(before.port);
@@ -177,7 +177,7 @@ async function askParts(prompts: Prompts, prefix: Prefix, { before, isKnown }: K
   await ask('DB', () => prompts.text({ message: 'Database', initial: before?.database, validate: needed }));
   await ask('USERNAME', () =>
     prompts.text({
-      message: `User (a role that ${prefix === 'SOURCE' ? 'can read is enough' : 'may create tables'})`,
+      message: `User (a role that ${prefix === 'SOURCE' ? 'can read' : 'can create tables'})`,
       initial: before?.user,
       validate: needed,
     }),
@@ -193,7 +193,8 @@ async function askParts(prompts: Prompts, prefix: Prefix, { before, isKnown }: K
   if (typed[`${prefix}_SSLMODE`]?.startsWith('verify'))
     await ask('SSLROOTCERT', () =>
       prompts.text({
-        message: "PEM file of the authorities to trust (absolute, or from the pipeline's directory)",
+        message:
+          'PEM file with the trusted authorities (absolute, or relative to the directory of the pipeline)',
         initial: before?.tls.rootCert,
         validate: needed,
       }),

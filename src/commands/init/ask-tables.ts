@@ -1,4 +1,4 @@
-/** Shows what the source has, and asks which of it to copy and by which keys. */
+/** Shows the source tables, and asks which tables to copy and by which keys. */
 import { formatBytes, formatCount } from '../../format.ts';
 import { asItIs, type ChosenTable, type LeftOut } from '../../init/choose-tables.ts';
 import { isReady, possibleKeys, type TableOption } from '../../init/table-options.ts';
@@ -25,7 +25,7 @@ export async function askTables(
   return chosen;
 }
 
-/** Enough to see what is in the way; the rest is counted. */
+/** The number of problems that are listed. The rest is counted. */
 const MOST_SHOWN = 8;
 const more = (count: number) => (count > MOST_SHOWN ? [`... and ${count - MOST_SHOWN} more`] : []);
 
@@ -38,7 +38,7 @@ const obstacles = (leftOut: readonly LeftOut[]): string =>
 
 /** Longer names are cut in lists. */
 const NAME_WIDTH = 24;
-/** What is left of 80 columns beside a table. */
+/** The cells that are left of 80 columns beside a table. */
 const HINT_WIDTH = 18;
 const MOST_LISTED = 30;
 
@@ -53,7 +53,7 @@ function tableList(tables: readonly TableOption[]): string {
 }
 
 const keyOf = ({ key, keys }: TableOption): string =>
-  key?.column ?? (keys.length > 0 ? '(key to be chosen)' : '(no key in sight)');
+  key?.column ?? (keys.length > 0 ? '(choose a key)' : '(no key found)');
 
 function labelOf({ name, relation: { kind, estimatedRows }, bytes }: TableOption): string {
   const rows = estimatedRows === undefined ? '' : `~${formatCount(estimatedRows)} rows`;
@@ -62,9 +62,9 @@ function labelOf({ name, relation: { kind, estimatedRows }, bytes }: TableOption
   return `${padEnd(truncate(name, NAME_WIDTH, '...'), NAME_WIDTH)}${padStart(rows, 18)}${padStart(size, 10)}`;
 }
 
-/** Said of a table beside its name. */
+/** The hint beside a table name. */
 const hintOf = ({ key }: TableOption): string =>
-  key ? truncate(`by ${key.column}`, HINT_WIDTH, '...') : 'its key is asked';
+  key ? truncate(`by ${key.column}`, HINT_WIDTH, '...') : 'increp asks for its key';
 
 async function askWhich(
   prompts: Prompts,
@@ -106,15 +106,15 @@ async function askWhichToChange(prompts: Prompts, clear: readonly TableOption[])
     );
   prompts.say(
     [
-      'Replication key, why, and what identifies a row:',
+      'Replication key, its reason, and unique key:',
       ...lines,
       ...(clear.length > MOST_LISTED ? ['...'] : []),
     ].join('\n'),
   );
-  const areRight = await prompts.confirm('Are these keys right?', true);
+  const areRight = await prompts.confirm('Are these keys correct?', true);
   if (areRight) return [];
   return prompts.chooseMany({
-    message: 'Tables whose keys you want to choose',
+    message: 'Tables whose keys you want to change',
     choices: clear.map(({ name, key }) => ({ value: name, label: name, hint: `by ${key?.column ?? ''}` })),
   });
 }
@@ -126,10 +126,10 @@ async function askKeys(prompts: Prompts, table: TableOption): Promise<ChosenTabl
     : { name: table.name, replicationKey, mergeKey: await askMergeKey(prompts, table) };
 }
 
-/** No column has a name with this character. */
+/** No column name contains this character. */
 const WHOLE = '\0';
 
-/** Where no key is clear, what never misses a change is proposed. */
+/** If no key is clear, the first choice is the one that never misses a change. */
 async function askReplicationKey(prompts: Prompts, table: TableOption): Promise<string> {
   const ranked = table.keys.map(({ column, reasons }): Choice<string> => ({
     value: column,
@@ -145,8 +145,8 @@ async function askReplicationKey(prompts: Prompts, table: TableOption): Promise<
     }));
   const whole: Choice<string> = {
     value: WHOLE,
-    label: 'None: read the whole table',
-    hint: 'mode full-refresh, misses nothing',
+    label: 'No key: read the whole table',
+    hint: 'mode full-refresh, misses no change',
   };
   const columns = [...ranked, ...others];
   if (columns.length === 0) return WHOLE;
@@ -157,7 +157,7 @@ async function askReplicationKey(prompts: Prompts, table: TableOption): Promise<
   });
 }
 
-/** For the choice of single columns; no index has a name with this character. */
+/** The choice of single columns. No index name contains this character. */
 const BY_HAND = '\0';
 
 async function askMergeKey(prompts: Prompts, table: TableOption): Promise<readonly string[]> {
@@ -166,7 +166,7 @@ async function askMergeKey(prompts: Prompts, table: TableOption): Promise<readon
     mergeKeys.length === 0
       ? BY_HAND
       : await prompts.choose({
-          message: `${name}: what identifies a row?`,
+          message: `${name}: which columns identify a row?`,
           choices: [
             ...mergeKeys.map(({ columns, reason }, index): Choice<string> => ({
               value: String(index),
@@ -179,7 +179,7 @@ async function askMergeKey(prompts: Prompts, table: TableOption): Promise<readon
         });
   if (chosen !== BY_HAND) return mergeKeys[Number(chosen)]?.columns ?? [];
   return prompts.chooseMany({
-    message: `${name}: which columns together identify a row?`,
+    message: `${name}: select all columns that identify a row together`,
     choices: relation.columns.map((column) => ({
       value: column.name,
       label: column.name,

@@ -1,4 +1,4 @@
-/** What was done, in a few lines or as JSON, and the next command to type. */
+/** Prints the result, as text or as JSON, and the next command. */
 import type { Environment } from '../../environment.ts';
 import { glyphsOf, painter, type Style } from '../../report/style.ts';
 import { padEnd, printable, printableLine, wrapLines } from '../../report/text.ts';
@@ -7,18 +7,18 @@ import { shellWord } from '../../shell-word.ts';
 import { FORMAT_VERSION } from '../../report/summary-json.ts';
 import { isKeyed, type LeftOut } from '../../init/choose-tables.ts';
 import type { Setup } from './setup.ts';
-import { strangersWarning } from './unclaimed-tables.ts';
+import { unclaimedWarning } from './unclaimed-tables.ts';
 import type { PlannedFile } from './write.ts';
 
 export interface Report {
   readonly setup: Setup;
   readonly files: readonly PlannedFile[];
   readonly warnings: readonly string[];
-  /** The command to type. */
+  /** The next command. */
   readonly next: string;
 }
 
-const DONE = { create: 'written', replace: 'replaced', extend: 'written', none: 'as it was' } as const;
+const DONE = { create: 'written', replace: 'replaced', extend: 'written', none: 'unchanged' } as const;
 
 export function formatReport({ setup, files, warnings, next }: Report, style: Style): string {
   const paint = painter(style);
@@ -30,7 +30,7 @@ export function formatReport({ setup, files, warnings, next }: Report, style: St
     ...files.map(({ name, change, remark }) =>
       `  ${paint('green', ok)}${padEnd(name, width)}${padEnd(DONE[change], action)}${change === 'none' ? '' : remark}`.trimEnd(),
     ),
-    ...reasonLines('Read as a whole at each sync (mode full-refresh):', wholeOf(setup)),
+    ...reasonLines('Read completely at each sync (mode full-refresh):', wholeOf(setup)),
     ...reasonLines('Left out:', setup.leftOut),
     ...warnings.map((warning) => `${paint('yellow', 'warning:')} ${printable(warning)}`),
     '',
@@ -39,7 +39,7 @@ export function formatReport({ setup, files, warnings, next }: Report, style: St
   return `${wrapLines(lines.join('\n'), style.width)}\n`;
 }
 
-/** Those of which nobody has asked for that. */
+/** The tables for which the user did not ask for it. */
 const wholeOf = ({ chosen }: Setup): LeftOut[] =>
   chosen.flatMap((table) =>
     !isKeyed(table) && table.because ? [{ name: table.name, ...table.because }] : [],
@@ -75,8 +75,8 @@ export const reportJson = ({ setup, files, warnings, next }: Report): object => 
   next,
 });
 
-/** What deserves a word before anything runs. */
-export function warningsOf({ answers, writable, source, chosen, tables, strangers }: Setup): string[] {
+/** Warnings before the first sync. */
+export function warningsOf({ answers, writable, source, chosen, tables, unclaimed }: Setup): string[] {
   const written = chosen.filter(({ name }) => writable.includes(name)).map(({ name }) => name);
   const insertsOnly = chosen
     .filter(isKeyed)
@@ -88,16 +88,16 @@ export function warningsOf({ answers, writable, source, chosen, tables, stranger
       ),
     )
     .map(({ name }) => name);
-  const there = strangersWarning(strangers);
+  const there = unclaimedWarning(unclaimed);
   return [
     ...(there === undefined ? [] : [there]),
     ...(written.length > 0
       ? [
-          `role "${source.user}" may write to ${listed(written)} at the source: a role with SELECT and nothing else is safer`,
+          `role "${source.user}" may write to ${listed(written)} at the source; a role with only SELECT is safer`,
         ]
       : []),
     ...(insertsOnly.length > 0
-      ? [`the key of ${listed(insertsOnly)} sees inserts only: changed rows will not arrive`]
+      ? [`the key of ${listed(insertsOnly)} shows only inserts, so changed rows are not copied`]
       : []),
     ...unenforced(chosen, tables),
     ...overruled(answers),
@@ -114,7 +114,7 @@ function unenforced(chosen: Setup['chosen'], tables: Setup['tables']): string[] 
   return keys.length === 0
     ? []
     : [
-        `nothing at the source keeps the key of ${listed(keys)} unique and NOT NULL; of rows that share it only the newest is kept`,
+        `no constraint at the source keeps the key of ${listed(keys)} unique and NOT NULL; of rows with the same key, only the newest is kept`,
       ];
 }
 
@@ -124,23 +124,23 @@ const listed = (names: readonly string[]): string =>
     ? names.join(', ')
     : `${names.slice(0, MOST_NAMED).join(', ')} and ${names.length - MOST_NAMED} more`;
 
-/** A variable of this shell that says something else than the `.env`, in which it has just been corrected. */
+/** Variables of this shell whose values differ from the new `.env`. */
 function overruled({ environment, values }: Setup['answers']): string[] {
   const names = [...values]
     .filter(([name, { text }]) => Boolean(environment[name]) && environment[name] !== text)
     .map(([name]) => name);
   return names.length === 0
     ? []
-    : [`${names.join(', ')} in the environment of this shell says otherwise than .env, and wins: unset it`];
+    : [`${names.join(', ')} in the environment of this shell differs from .env and overrides it; unset it`];
 }
 
 interface Where {
-  /** -C as it was given. */
+  /** The value of -C. */
   readonly flag: string | undefined;
   readonly environment: Environment;
 }
 
-/** As it has to be typed here: by npx where init was called by npx. */
+/** The command to type next: with npx if init was started with npx. */
 export function nextCommand({ flag, environment }: Where): string {
   const program = environment['npm_command'] === 'exec' ? 'npx increp' : 'increp';
   return `${program} ${flag === undefined ? '' : `-C ${shellWord(flag)} `}check`;

@@ -1,7 +1,7 @@
-/** `init` as a dialogue: what is known is not asked, and what is asked is tried at once. */
+/** `init` as a dialogue. It asks only for unknown settings, and tests each answer at once. */
 import type { Answers } from '../../config/answers.ts';
 import { IncrepError } from '../../errors.ts';
-import type { Stranger } from '../../init/unclaimed-tables.ts';
+import type { UnclaimedTable } from '../../init/unclaimed-tables.ts';
 import {
   visitDestination,
   visitDestinationSchema,
@@ -13,13 +13,13 @@ import { askConnection, askSchema } from './ask-connection.ts';
 import { askTables } from './ask-tables.ts';
 import type { Prompts } from './prompts.ts';
 import type { Setup } from './setup.ts';
-import { strangersAmong, strangersInWords } from './unclaimed-tables.ts';
+import { unclaimedAmong, listUnclaimed } from './unclaimed-tables.ts';
 import type { PlannedFile } from './write.ts';
 
-/** @throws IncrepError INTERRUPTED; nothing has been written then */
+/** @throws IncrepError INTERRUPTED; no file is written then */
 export async function setupByAsking(prompts: Prompts, given: Answers, how: Visit): Promise<Setup> {
   prompts.say(
-    `A new pipeline in ${given.directory}\nNothing is written before the end; Ctrl-C leaves all as it is.`,
+    `A new pipeline in ${given.directory}\nincrep writes files only at the end. Ctrl-C stops without changes.`,
   );
   const source = await askConnection(prompts, given, 'SOURCE', (settings) => visitSource(settings, how));
   prompts.done(source.side.description);
@@ -49,7 +49,7 @@ export async function setupByAsking(prompts: Prompts, given: Answers, how: Visit
     prompts,
     destination.answers,
     'DEST',
-    () => prompts.text({ message: 'Schema of the copies', fallback: from.connection.schema }),
+    () => prompts.text({ message: 'Schema of the destination tables', fallback: from.connection.schema }),
     (_answers, settings) =>
       visitDestinationSchema(
         { source: from.connection, destination: settings },
@@ -60,12 +60,12 @@ export async function setupByAsking(prompts: Prompts, given: Answers, how: Visit
   const { tables, writable } = from.side;
   const chosen = await askTables(prompts, tables);
   const looking = { answers: into.answers, destination: into.connection, chosen };
-  const strangers = await strangersAmong(looking, how);
-  if (strangers.length > 0) await askDirection(prompts, strangers, [source, destination]);
+  const unclaimed = await unclaimedAmong(looking, how);
+  if (unclaimed.length > 0) await askDirection(prompts, unclaimed, [source, destination]);
   return {
     chosen,
-    strangers,
-    // Said before anything was chosen.
+    unclaimed,
+    // This warning comes before the choice of tables.
     leftOut: [],
     answers: into.answers,
     source: from.connection,
@@ -75,29 +75,28 @@ export async function setupByAsking(prompts: Prompts, given: Answers, how: Visit
   };
 }
 
-/** The one mistake that a sync could not undo is to have the two sides exchanged. @throws IncrepError USAGE */
+/** If the two sides are exchanged, a sync cannot undo the mistake. @throws IncrepError USAGE */
 async function askDirection(
   prompts: Prompts,
-  strangers: readonly Stranger[],
+  unclaimed: readonly UnclaimedTable[],
   [from, to]: readonly { readonly side: { readonly description: string } }[],
 ): Promise<void> {
   prompts.warn(
-    `Tables are ${strangersInWords(strangers)}.\nRows flow from ${from?.side.description ?? 'the source'}\nto ${to?.side.description ?? 'the destination'}.`,
+    `The destination has rows that increp did not write: ${listUnclaimed(unclaimed)}.\nRows flow from ${from?.side.description ?? 'the source'}\nto ${to?.side.description ?? 'the destination'}.`,
   );
-  if (await prompts.confirm('Are source and destination the right way round?', false)) return;
+  if (await prompts.confirm('Are source and destination correct?', false)) return;
   throw new IncrepError('USAGE', {
-    what: 'source and destination may be exchanged',
-    next: 'Nothing was written. Run "increp init" again with the right ones.',
+    what: 'source and destination may be swapped',
+    next: 'Nothing was written. Run "increp init" again with the correct connections.',
   });
 }
 
-/** Asks for each file that would be overwritten; one that may not be stays as it is. */
+/** Asks before it overwrites a file. A refused file stays unchanged. */
 export async function permitted(prompts: Prompts, files: readonly PlannedFile[]): Promise<PlannedFile[]> {
   const kept: PlannedFile[] = [];
   for (const file of files) {
     const mayReplace =
-      file.change !== 'replace' ||
-      (await prompts.confirm(`${file.name} is there already. Replace it?`, false));
+      file.change !== 'replace' || (await prompts.confirm(`${file.name} already exists. Replace it?`, false));
     kept.push(mayReplace ? file : { ...file, change: 'none' });
   }
   return kept;

@@ -1,4 +1,7 @@
-/** Questions on a terminal, by @clack/prompts, which nothing else loads: in our words, colours and characters. */
+/**
+ * Questions on a terminal with @clack/prompts, in the texts, colors and characters of increp. No other file loads
+ * that library.
+ */
 import { Writable, type Readable } from 'node:stream';
 import { IncrepError } from '../../errors.ts';
 import type { OutputStream } from '../../invocation.ts';
@@ -9,14 +12,14 @@ import type { Terminal } from '../terminal/terminal.ts';
 export interface Choice<T> {
   readonly value: T;
   readonly label: string;
-  /** Beside the one that the cursor is on, so that it can be told without colours. */
+  /** The mark of the selected choice, so that it is visible without colors. */
   readonly hint?: string | undefined;
 }
 
 interface TextQuestion {
   readonly message: string;
   readonly initial?: string | undefined;
-  /** For an empty answer. */
+  /** The value of an empty answer. */
   readonly fallback?: string | undefined;
   readonly validate?: (text: string) => string | undefined;
 }
@@ -27,10 +30,10 @@ interface ChoiceQuestion<T> {
   readonly initial?: T | undefined;
 }
 
-/** Each @throws IncrepError INTERRUPTED when it was answered by Ctrl-C */
+/** Each @throws IncrepError INTERRUPTED when the user presses Ctrl-C */
 export interface Prompts {
   readonly text: (question: TextQuestion) => Promise<string>;
-  /** Empty where nothing was typed. */
+  /** Empty if nothing was typed. */
   readonly secret: (message: string) => Promise<string>;
   readonly choose: <T extends string>(question: ChoiceQuestion<T>) => Promise<T>;
   readonly chooseMany: <T extends string>(question: Omit<ChoiceQuestion<T>, 'initial'>) => Promise<T[]>;
@@ -74,7 +77,7 @@ export async function openPrompts(
           }),
         )
       ).trim(),
-    // clack says undefined where Enter was all.
+    // clack returns undefined for an empty answer.
     secret: async (message) =>
       (await answered<string | undefined>(clack.password({ ...common, message, mask }))) ?? '',
     choose: ({ message, choices, initial }) =>
@@ -103,16 +106,19 @@ export async function openPrompts(
   };
 }
 
-/** clack sets its guide in front of each line, and breaks none of these. */
+/** clack puts a line of its frame before each line, and wraps no lines. */
 const GUIDE_WIDTH = 3;
 
 const cancelled = (): IncrepError =>
   new IncrepError('INTERRUPTED', {
     what: 'stopped by Ctrl-C',
-    next: 'Nothing was written. Run "increp init" again when you like.',
+    next: 'Nothing was written. To start again, run "increp init".',
   });
 
-/** What clack draws with, one cell each but for the boxes; it knows nothing of locales. */
+/**
+ * ASCII replacements for the characters of clack, which ignores the locale. Each has the width of one cell except for
+ * the boxes.
+ */
 const ASCII: Readonly<Record<string, string>> = {
   '◆': '*',
   '◇': 'o',
@@ -132,7 +138,9 @@ const ASCII: Readonly<Record<string, string>> = {
   '…': '...',
 };
 
-/** stderr, with what a terminal cannot show replaced: colours after --no-color, and drawings where it has no UTF-8. */
+/**
+ * stderr without the characters that the terminal cannot show: colors after --no-color, and drawings without UTF-8.
+ */
 function outputFor(stderr: OutputStream, { color, isUnicode }: Style): Writable {
   const shown = (text: string) => {
     const colored = color ? text : text.replaceAll(COLORS, '');
@@ -144,7 +152,7 @@ function outputFor(stderr: OutputStream, { color, isUnicode }: Style): Writable 
       stderr.write(shown(String(chunk)), () => done());
     },
   });
-  // clack asks these for the room that it has.
+  // clack reads the size of the terminal from these.
   Object.defineProperties(output, {
     columns: { get: () => stderr.columns },
     rows: { get: () => stderr.rows },
@@ -154,5 +162,5 @@ function outputFor(stderr: OutputStream, { color, isUnicode }: Style): Writable 
   return output;
 }
 
-/** SGR sequences: how something looks, not where it is. */
+/** SGR sequences: they change colors, not positions. */
 const COLORS = new RegExp(`${String.fromCharCode(27)}\\[[\\d;]*m`, 'g');

@@ -1,4 +1,4 @@
-/** `init` without a dialogue: flags and variables are the answers, and what is missing is said with its flag. */
+/** `init` without a dialogue: flags and variables are the answers. A missing answer is reported with its flag. */
 import { connectionOf, isAnswered, type Answers } from '../../config/answers.ts';
 import { IncrepError } from '../../errors.ts';
 import { chooseTables, parseKeyWish } from '../../init/choose-tables.ts';
@@ -10,9 +10,9 @@ import {
   type Visit,
 } from '../../init/test-connections.ts';
 import type { InitOptions, Setup } from './setup.ts';
-import { strangersAmong } from './unclaimed-tables.ts';
+import { unclaimedAmong } from './unclaimed-tables.ts';
 
-/** @throws IncrepError for the first thing that is wrong; nothing has been written then */
+/** @throws IncrepError for the first problem; no file is written then */
 export async function setupFromFlags(answers: Answers, options: InitOptions, how: Visit): Promise<Setup> {
   ensureComplete(answers, options);
   const source = await connectionOf(answers, 'SOURCE');
@@ -29,15 +29,15 @@ export async function setupFromFlags(answers: Answers, options: InitOptions, how
     mergeKeys: options.uniqueCols.map(parseKeyWish),
     whole: options.fullRefresh,
   });
-  const strangers = await strangersAmong({ answers, destination, chosen }, how);
-  return { answers, source, destination, tables, chosen, leftOut, writable, strangers };
+  const unclaimed = await unclaimedAmong({ answers, destination, chosen }, how);
+  return { answers, source, destination, tables, chosen, leftOut, writable, unclaimed };
 }
 
 function ensureComplete(answers: Answers, options: InitOptions): void {
   if (options.allTables && options.tables.length > 0)
     throw new IncrepError('USAGE', {
       what: '--tables and --all-tables contradict each other',
-      next: 'Give one of them.',
+      next: 'Use one of them.',
     });
   const missing = [
     ...(isAnswered(answers, 'SOURCE')
@@ -54,10 +54,10 @@ function ensureComplete(answers: Answers, options: InitOptions): void {
   throw new IncrepError('USAGE', {
     what: [
       options.yes || options.json
-        ? 'not all is said:'
-        : 'there is no terminal to ask on, and not all is said:',
+        ? 'settings are missing:'
+        : 'settings are missing, and there is no terminal to ask for them:',
       ...missing.map((each) => `  - ${each}`),
     ].join('\n'),
-    next: 'Say it by variables of the environment or by flags, or run "increp init" on a terminal.',
+    next: 'Set them by environment variables or flags, or run "increp init" on a terminal.',
   });
 }

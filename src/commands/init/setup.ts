@@ -1,8 +1,8 @@
-/** What a dialogue or a command line has settled: all that is to be written. */
+/** The result of a dialogue or a command line: all that is needed to write the files. */
 import type { Answers } from '../../config/answers.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
 import type { ChosenTable, LeftOut } from '../../init/choose-tables.ts';
-import type { Stranger } from '../../init/unclaimed-tables.ts';
+import type { UnclaimedTable } from '../../init/unclaimed-tables.ts';
 import type { TableOption } from '../../init/table-options.ts';
 import type { GlobalOptions } from '../terminal/options.ts';
 
@@ -26,12 +26,15 @@ export interface Setup {
   readonly answers: Answers;
   readonly source: ConnectionSettings;
   readonly destination: ConnectionSettings;
-  /** All that the source has. */
+  /** All tables of the source. */
   readonly tables: readonly TableOption[];
   readonly chosen: readonly ChosenTable[];
   readonly leftOut: readonly LeftOut[];
-  /** Destination tables with rows that no state names, and no state file of an earlier pipeline in this directory. */
-  readonly strangers: readonly Stranger[];
-  /** Tables of the source that our role could write to. */
+  /**
+   * Destination tables with rows but without a known state. A state file of an earlier pipeline in this directory
+   * counts.
+   */
+  readonly unclaimed: readonly UnclaimedTable[];
+  /** Source tables that the role of increp could write to. */
   readonly writable: readonly string[];
 }

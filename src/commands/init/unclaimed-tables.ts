@@ -1,4 +1,4 @@
-/** What stands at the destination already, and what a sync would not touch without a word. */
+/** Finds destination tables that already exist and that a sync would refuse to change. */
 import { resolve } from 'node:path';
 import { answerOf, type Answers } from '../../config/answers.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
@@ -7,7 +7,7 @@ import { shellWord } from '../../shell-word.ts';
 import { stateFiles } from '../../state/state-files.ts';
 import type { ChosenTable } from '../../init/choose-tables.ts';
 import { visitDestinationTables, type Visit } from '../../init/test-connections.ts';
-import type { Stranger } from '../../init/unclaimed-tables.ts';
+import type { UnclaimedTable } from '../../init/unclaimed-tables.ts';
 
 interface Looking {
   readonly answers: Answers;
@@ -15,29 +15,29 @@ interface Looking {
   readonly chosen: readonly ChosenTable[];
 }
 
-export async function strangersAmong(
+export async function unclaimedAmong(
   { answers, destination, chosen }: Looking,
   how: Visit,
-): Promise<Stranger[]> {
+): Promise<UnclaimedTable[]> {
   const files = stateFiles(resolve(answers.directory, answerOf(answers, 'STATE_DIR') ?? 'sync-state'));
   const kinds = await Promise.all(chosen.map(async ({ name }) => (await files.read(name)).kind));
   const unknown = chosen.filter((_table, index) => kinds[index] === 'none').map(({ name }) => name);
   return unknown.length === 0 ? [] : visitDestinationTables(destination, unknown, how);
 }
 
-/** As many as a person reads. */
+/** The number of tables that a message names. */
 const LISTED = 8;
 
-export const strangersInWords = (strangers: readonly Stranger[]): string =>
-  `at the destination already, with rows that increp did not write: ${listed(
-    strangers.map(({ name, rows }) => `${name} (${rows})`),
+export const listUnclaimed = (unclaimed: readonly UnclaimedTable[]): string =>
+  listed(
+    unclaimed.map(({ name, rows }) => `${name} (${rows})`),
     LISTED,
-  )}`;
+  );
 
-/** Undefined where there is none. */
-export function strangersWarning(strangers: readonly Stranger[]): string | undefined {
-  const [first] = strangers;
+/** Undefined if there are none. */
+export function unclaimedWarning(unclaimed: readonly UnclaimedTable[]): string | undefined {
+  const [first] = unclaimed;
   if (!first) return undefined;
   const table = shellWord(first.name);
-  return `${strangersInWords(strangers)}. A sync stops there. Are source and destination the right way round? If they are: "increp sync ${table} --adopt" keeps the table and repairs it, "increp sync ${table} --replace" loads it again`;
+  return `these destination tables already have rows that increp did not write: ${listUnclaimed(unclaimed)}. A sync refuses such a table. Check that source and destination are not swapped. To keep and repair the table: "increp sync ${table} --adopt". To load it again: "increp sync ${table} --replace"`;
 }

@@ -1,4 +1,4 @@
-/** From what was settled to the files of the pipeline, and no half of them. */
+/** Writes the files of the pipeline, all or none. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'dotenv';
@@ -9,25 +9,26 @@ import { readText } from '../../config/files.ts';
 import { loadSettings } from '../../config/load.ts';
 import { VARIABLES } from '../../config/environment/variables.ts';
 import { IncrepError } from '../../errors.ts';
+import { fileFault } from '../../system-fault.ts';
 import { writeFiles, type NewFile } from '../../state/new-files.ts';
 import { gitignoreText, isSample, SCHEMA_FILE, tablesConfigText } from '../../init/config-text.ts';
 import type { Setup } from './setup.ts';
 
 export interface PlannedFile extends Omit<NewFile, 'mayReplace'> {
-  /** `replace` needs somebody's leave. */
+  /** `replace` needs permission. */
   readonly change: 'create' | 'replace' | 'extend' | 'none';
-  /** For a person. */
+  /** A description for the report. */
   readonly remark: string;
 }
 
 type Draft = Omit<PlannedFile, 'change' | 'text'> & {
-  /** The whole file, from what it is so far; undefined where it can stay as it is. */
+  /** The whole file, computed from its former text; undefined if it can stay unchanged. */
   readonly text: (former: string | undefined) => string | undefined;
-  /** True where no word of the former content is lost, or nobody misses it. */
+  /** True if the change loses no text that anyone needs. */
   readonly isHarmless?: (former: string) => boolean;
 };
 
-/** What the directory will hold, and what of it is there. */
+/** The files of the directory, and how each would change. */
 export async function planFiles(setup: Setup): Promise<PlannedFile[]> {
   const { directory } = setup.answers;
   const count = setup.chosen.length;
@@ -48,7 +49,7 @@ export async function planFiles(setup: Setup): Promise<PlannedFile[]> {
     {
       name: SCHEMA_FILE,
       mode: 0o644,
-      remark: 'lets editors check and complete it',
+      remark: 'lets editors validate and complete tables-config.json',
       text: await packagedSchema(),
     },
     {
@@ -72,17 +73,17 @@ async function planFile(directory: string, { text, isHarmless, ...rest }: Draft)
   return { ...rest, text: wanted, change: isHarmless?.(former.text) ? 'extend' : 'replace' };
 }
 
-/** Beside the package's code, wherever that is installed: a pipeline's own copy works in every editor. */
+/** The schema is in the package. The directory gets a copy, so that every editor finds it. */
 async function packagedSchema(): Promise<() => string> {
   const text = await readFile(new URL(`../../../${SCHEMA_FILE}`, import.meta.url), 'utf8');
   return () => text;
 }
 
-const HEAD = `# Written by "increp init". It holds passwords: keep it to yourself (chmod 600).
-# Every variable, and the other places where one may stand: docs/configuration.md
+const HEAD = `# Written by "increp init". It contains passwords, so only you may read it (chmod 600).
+# Every variable, and the other ways to set one: docs/configuration.md
 `;
 
-/** What a former file says of anything else stays; one that says all this already stays as it is. */
+/** Keeps the other lines of an existing file. A file that already has all settings stays unchanged. */
 function envText(setup: Setup, former: string | undefined): string | undefined {
   const assignments = wantedAssignments(setup);
   if (former !== undefined && saysAll(former, assignments)) return undefined;
@@ -116,26 +117,26 @@ function saysAll(former: string, assignments: readonly Assignment[]): boolean {
   );
 }
 
-/** All of them or none, and only if increp itself can work with them. @throws IncrepError */
+/** Writes all files or none, and only if increp can load them. @throws IncrepError */
 export async function writePlanned(setup: Setup, files: readonly PlannedFile[]): Promise<void> {
   const { directory, environment } = setup.answers;
   const wanted = files
     .filter(({ change }) => change !== 'none')
     .map(({ change, ...file }): NewFile => ({ ...file, mayReplace: change !== 'create' }));
-  // What the environment says now, nobody may be saying later: the files must do without it.
+  // The files must work without the current environment, because a later shell may not have it.
   const credentials = { CREDENTIALS_DIRECTORY: environment['CREDENTIALS_DIRECTORY'] };
   const verify = async () => void (await loadSettings({ directory, environment: credentials }));
   try {
     await writeFiles(directory, wanted, verify);
   } catch (error) {
     if (error instanceof IncrepError) throw error;
-    throw unwritable(directory, error instanceof Error ? error.message : String(error), error);
+    throw unwritable(directory, fileFault(error), error);
   }
 }
 
 const unwritable = (directory: string, what: string, cause: unknown): IncrepError =>
   new IncrepError('CONFIG_INVALID', {
     what: `the files of the pipeline cannot be written in ${directory}: ${what}`,
-    next: 'Nothing was changed. Name another directory with -C, or make this one writable.',
+    next: 'Nothing was changed. Name another directory with -C, or make this directory writable.',
     cause,
   });

@@ -2,7 +2,10 @@ import type { NamedDestination, Settings } from '../../config/settings.ts';
 import { IncrepError } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
 
-/** Those that --destination means, in the order of the configuration; none where the pipeline has only one. @throws IncrepError USAGE */
+/**
+ * The destinations that --destination names, in the order of the configuration; none if the pipeline has only one.
+ * @throws IncrepError USAGE
+ */
 export function chooseDestinations(
   { destinations }: Pick<Settings, 'destinations'>,
   asked: readonly string[],
@@ -15,12 +18,12 @@ export function chooseDestinations(
 function unknown(name: string, names: readonly string[]): IncrepError {
   if (names.length === 0)
     return new IncrepError('USAGE', {
-      what: 'this pipeline has one destination, which has no name',
-      next: 'Leave out --destination. docs/several-destinations.md says how to name several.',
+      what: 'this pipeline has one destination, and it has no name',
+      next: 'Remove --destination. To configure several destinations, see docs/several-destinations.md.',
     });
   const near = nearest(name, names);
   return new IncrepError('USAGE', {
-    what: `no destination "${name}" in this pipeline${near === undefined ? '' : `; did you mean "${near}"?`}`,
-    next: `Name one of: ${names.join(', ')}.`,
+    what: `this pipeline has no destination "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`,
+    next: `The destinations are: ${names.join(', ')}.`,
   });
 }

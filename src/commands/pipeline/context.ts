@@ -1,4 +1,4 @@
-/** Wires everything together: settings, connections, and the listeners that watch a run. */
+/** Connects the parts of a run: settings, connections and listeners. */
 import { randomUUID } from 'node:crypto';
 import { resolveDirectory } from '../../config/directory.ts';
 import { searchPathOf, type Environment } from '../../environment.ts';
@@ -28,21 +28,23 @@ export interface Context {
   readonly runContext: RunContext;
   /** Adds a listener to the events of the run. */
   readonly listen: (listener: Listener) => void;
-  /** Tells all of them. */
+  /** Emits an event to all listeners. */
   readonly emit: Emit;
-  /** One a destination. */
+  /** One per destination. */
   readonly pipelines: readonly Pipeline[];
-  /** A connection to the source more. Whoever opens it ends it. */
+  /** Opens another connection to the source. The caller closes it. */
   readonly openSource: () => Database;
 }
 
-/** To one destination. */
+/** The part of the context for one destination. */
 export interface Pipeline {
-  /** Undefined where there is no other, and it needs no name. */
+  /** Undefined if there is only one destination. */
   readonly name: string | undefined;
   readonly settings: Settings;
   readonly runContext: RunContext;
-  /** To the events of this destination's run alone; where it is the only one, those are the events of the run. */
+  /**
+   * Adds a listener to the events of this destination only. With one destination, these are the events of the run.
+   */
   readonly listen: (listener: Listener) => void;
 }
 
@@ -53,11 +55,11 @@ interface ContextOptions {
   readonly timing: Timing;
   readonly terminal: Terminal;
   readonly signal: AbortSignal;
-  /** --destination: empty for all. */
+  /** The values of --destination; empty means all. */
   readonly destination?: readonly string[];
   /** Seconds that the run may wait for open transactions at the source. */
   readonly waitTransactionsSeconds?: number | undefined;
-  /** Has begun already; without one there is no limit. */
+  /** The time limit, which has already started. Undefined means no limit. */
   readonly timeLimit?: TimeLimit | undefined;
 }
 
@@ -138,7 +140,7 @@ const emitTo =
     for (const listener of listeners) await listener(event);
   };
 
-/** A server's message may quote what it was sent. */
+/** A message of a server may quote the text that it received. */
 export const withoutSecrets = (error: IncrepError, redact: Redact): IncrepError =>
   reworded(error, {
     what: redact(error.message),

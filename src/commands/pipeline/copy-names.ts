@@ -1,4 +1,4 @@
-/** Between what people call a table and what the histories call its copy. */
+/** Maps table names in messages to the names of destination tables in the histories. */
 import { copyNameOf } from '../../config/tables/table-mapping.ts';
 import type { Settings } from '../../config/settings.ts';
 

@@ -1,4 +1,4 @@
-/** A command over the destinations of a pipeline, one after the other: one that is away keeps no other from being told. */
+/** Runs a command for each destination in turn. A destination that cannot be reached does not stop the others. */
 import { asIncrepError, type IncrepError } from '../../errors.ts';
 import { formatError } from '../../report/error.ts';
 import { destinationHeading } from '../../report/destination.ts';
@@ -6,27 +6,27 @@ import { errorToJson } from '../../report/summary-json.ts';
 import { withoutSecrets, type Context, type Pipeline } from './context.ts';
 
 export interface Looked<T> {
-  /** Of those that could be looked at, with the name of the destination where it has one. */
+  /** The results of the destinations that could be reached, with their names if there are several. */
   readonly found: readonly T[];
   readonly exitCode: number;
-  /** What a JSON document says besides, where there are several. */
+  /** Extra fields of a JSON document, if there are several destinations. */
   readonly json: { readonly destinations?: readonly object[] };
 }
 
-interface Look<T> {
+interface Work<T> {
   readonly isJson: boolean;
-  /** Prints, unless JSON is asked for. */
-  readonly look: (pipeline: Pipeline) => Promise<{ readonly told: T; readonly exitCode: number }>;
+  /** Prints the result, unless --json is set. */
+  readonly run: (pipeline: Pipeline) => Promise<{ readonly told: T; readonly exitCode: number }>;
 }
 
-/** @throws what a pipeline with one destination meets */
+/** @throws the error, if the pipeline has one destination */
 export async function eachDestination<T>(
   { pipelines, terminal, redact, signal }: Context,
-  { isJson, look }: Look<T>,
+  { isJson, run }: Work<T>,
 ): Promise<Looked<T>> {
   const [only, ...others] = pipelines;
   if (only && others.length === 0 && only.name === undefined) {
-    const { told, exitCode } = await look(only);
+    const { told, exitCode } = await run(only);
     return { found: [told], exitCode, json: {} };
   }
   const found: T[] = [];
@@ -36,7 +36,7 @@ export async function eachDestination<T>(
     const name = pipeline.name ?? '';
     if (!isJson) terminal.out(destinationHeading(name, exitCodes.length === 0, terminal.style));
     try {
-      const { told, exitCode } = await look(pipeline);
+      const { told, exitCode } = await run(pipeline);
       found.push(told);
       exitCodes.push(exitCode);
       destinations.push({ name, error: undefined });
@@ -60,7 +60,10 @@ export async function eachDestination<T>(
   };
 }
 
-/** As of tables: one class of failure is told, a mixture is 1, some is 3. 2 says that there is something to see. */
+/**
+ * The rules are those of tables: one class of failure keeps its exit code, a mixture is 1, a partial failure is 3. 2
+ * means differences.
+ */
 function combinedExitCode(codes: readonly number[]): number {
   const failures = codes.filter((code) => code !== 0 && code !== 2);
   const [first] = failures;
@@ -69,6 +72,6 @@ function combinedExitCode(codes: readonly number[]): number {
   return new Set(failures).size === 1 ? first : 1;
 }
 
-/** What a JSON document says of whatever belongs to one of several destinations. */
+/** The field of a JSON document that names the destination, if there are several. */
 export const ofDestination = ({ name }: Pick<Pipeline, 'name'>) =>
   name === undefined ? {} : { destination: name };

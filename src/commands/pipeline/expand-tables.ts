@@ -1,4 +1,7 @@
-/** The one place where patterns become tables: behind the wiring, and before tables are chosen by their names. */
+/**
+ * Replaces patterns by tables. This happens in one place: after the settings are loaded, and before tables are
+ * selected by name.
+ */
 import { expandPatterns } from '../../config/tables/expand-patterns.ts';
 import type { Settings } from '../../config/settings.ts';
 import { asIncrepError, IncrepError } from '../../errors.ts';
@@ -9,51 +12,51 @@ import type { Context } from './context.ts';
 
 interface Asking {
   /**
-   * `must`: who cannot go on without the source. `may`: where it does not answer, the tables are those of earlier syncs;
-   * `soon`: the same, and within seconds. `not`: those of earlier syncs.
+   * `must`: the command needs the source. `may`: if the source does not answer, the tables of earlier syncs are used.
+   * `soon`: the same, within seconds. `not`: the tables of earlier syncs.
    */
   readonly source: 'must' | 'may' | 'soon' | 'not';
-  /** Also those that are gone from the source and have a state still. */
+  /** Includes tables that no longer exist at the source but still have a state. */
   readonly withGone?: boolean;
-  /** Nor the destination: from the state files alone. */
+  /** Uses the state files only, without the destination. */
   readonly isLocal?: boolean;
 }
 
 export interface Expanded {
   /** With every table in its settings. */
   readonly context: Context;
-  /** Why the source could not be asked, where the tables are those of earlier syncs. */
-  readonly trouble: IncrepError | undefined;
-  /** Patterns that no table matches. */
+  /** Why the source could not be queried. Then the tables are those of earlier syncs. */
+  readonly problem: IncrepError | undefined;
+  /** Patterns that match no table. */
   readonly unmatched: readonly string[];
-  /** What there is to say of the patterns, in words. */
+  /** Warnings about the patterns, as text. */
   readonly remarks: readonly string[];
-  /** There is no table at all, and why. */
+  /** The error, if no table is left. */
   readonly nothing: IncrepError | undefined;
 }
 
-/** Where the configuration has no pattern, nobody is asked. */
+/** Without patterns, no server is queried. */
 export async function expandTables(context: Context, asking: Asking): Promise<Expanded> {
   if (context.settings.patterns.length === 0)
-    return { context, trouble: undefined, unmatched: [], remarks: [], nothing: undefined };
-  const { found, trouble } = await tablesFor(context, asking);
+    return { context, problem: undefined, unmatched: [], remarks: [], nothing: undefined };
+  const { found, problem } = await tablesFor(context, asking);
   const { settings: configured } = context;
   const { tables, unmatched, leftOut } = expandPatterns(configured, found);
   const expanded = (settings: Settings) => ({ ...settings, tables: expandPatterns(settings, found).tables });
-  const isKnown = asking.source !== 'not' && asking.isLocal !== true && !trouble;
+  const isKnown = asking.source !== 'not' && asking.isLocal !== true && !problem;
   return {
     context: mapSettings(context, expanded),
-    trouble,
+    problem,
     unmatched: isKnown ? unmatched : [],
     remarks: [
       ...(isKnown ? unmatched.map(unmatchedRemark) : []),
-      ...(trouble ? [rememberedRemark(trouble)] : []),
+      ...(problem ? [rememberedRemark(problem)] : []),
       ...leftOut,
     ],
     nothing:
       tables.length > 0
         ? undefined
-        : (trouble ??
+        : (problem ??
           noTable(
             configured.patterns.map(({ name }) => name),
             isKnown,
@@ -61,7 +64,7 @@ export async function expandTables(context: Context, asking: Asking): Promise<Ex
   };
 }
 
-/** Of all destinations. */
+/** Changes the settings of all destinations. */
 export function mapSettings(context: Context, change: (settings: Settings) => Settings): Context {
   const pipelines = context.pipelines.map(({ settings: before, runContext, ...pipeline }) => {
     const settings = change(before);
@@ -79,7 +82,7 @@ export function mapSettings(context: Context, change: (settings: Settings) => Se
 async function tablesFor(
   { runContext, settings, pipelines }: Context,
   { source, withGone = false, isLocal = false }: Asking,
-): Promise<{ readonly found: readonly TableName[]; readonly trouble?: IncrepError }> {
+): Promise<{ readonly found: readonly TableName[]; readonly problem?: IncrepError }> {
   const remembered = async (isLocalOnly: boolean) =>
     distinctTables(
       (await Promise.all(pipelines.map((each) => rememberedTables(each.runContext, isLocalOnly)))).flat(),
@@ -94,7 +97,7 @@ async function tablesFor(
   } catch (error) {
     runContext.signal?.throwIfAborted();
     if (source === 'must') throw error;
-    return { found: await remembered(false), trouble: asIncrepError(error) };
+    return { found: await remembered(false), problem: asIncrepError(error) };
   }
 }
 
@@ -102,16 +105,16 @@ const unmatchedRemark = (pattern: string): string =>
   `no table of the source matches "${pattern}" of tables-config.json`;
 
 const rememberedRemark = ({ message }: IncrepError): string =>
-  `the tables of patterns are those of earlier syncs, because the source could not be asked: ${message}`;
+  `increp uses the tables of earlier syncs for patterns, because the source cannot be reached: ${message}`;
 
 const noTable = (patterns: readonly string[], isKnown: boolean): IncrepError => {
   const which = patterns.map((pattern) => `"${pattern}"`).join(', ');
   return new IncrepError(isKnown ? 'TABLE_NOT_FOUND' : 'NOT_SYNCED', {
     what: isKnown
-      ? `there is nothing to do: no table of the source matches ${which} of tables-config.json`
-      : `no table that matches ${which} of tables-config.json has been synced yet`,
+      ? `no table of the source matches ${which} of tables-config.json`
+      : `no table that matches ${which} of tables-config.json was synced before`,
     next: isKnown
-      ? 'Correct "name" in tables-config.json: it is written as Postgres stores it, and * stands for any characters.'
+      ? 'Correct "name" in tables-config.json. Write it as Postgres stores it; * stands for any characters.'
       : 'Run "increp sync" first.',
   });
 };

@@ -5,12 +5,14 @@ import { printName } from '../../schema/names.ts';
 import { isMatch, readPattern, starsOf } from '../../schema/patterns.ts';
 
 interface Selection {
-  /** Empty: all. Names, or patterns of them. */
+  /** Empty means all tables. Otherwise names, or patterns of names. */
   readonly names: readonly string[];
   readonly excluded: readonly string[];
 }
 
-/** The configured tables that a command line means, in the order of the configuration. @throws IncrepError USAGE */
+/**
+ * The configured tables that the command line selects, in the order of the configuration. @throws IncrepError USAGE
+ */
 export function selectTables(
   tables: readonly TableSettings[],
   { names, excluded }: Selection,
@@ -24,14 +26,17 @@ export function selectTables(
   );
   if (chosen.length > 0) return chosen;
   throw new IncrepError('USAGE', {
-    what: 'no table is left to work on',
-    next: 'Leave out --exclude, or name other tables.',
+    what: '--exclude leaves no table',
+    next: 'Remove --exclude, or name other tables.',
   });
 }
 
 const isPattern = (word: string): boolean => starsOf(readPattern(word)) > 0;
 
-/** By name, behind its schema or not, or by a pattern; a name with a star in it is that name before it is a pattern. */
+/**
+ * Matches a name with or without its schema, or a pattern. A full match of a name with a star comes before the
+ * pattern.
+ */
 export function matching(tables: readonly TableSettings[], word: string): TableSettings[] {
   for (const isIt of [
     ({ name }: TableSettings) => name === word,
@@ -63,6 +68,6 @@ function unknown(tables: readonly Pick<TableSettings, 'name'>[], name: string): 
     what: isPattern(name)
       ? `no table of tables-config.json matches "${name}"`
       : `no table "${name}" in tables-config.json${near === undefined ? '' : `; did you mean "${near}"?`}`,
-    next: `Name one of: ${names.join(', ')}.`,
+    next: `The tables are: ${names.join(', ')}.`,
   });
 }

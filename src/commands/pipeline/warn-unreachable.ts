@@ -1,20 +1,20 @@
-/** What `status` and `history` could not look at, on stderr: the answer itself stands on stdout. */
+/** Reports on stderr what `status` and `history` could not read. The result itself is on stdout. */
 import type { IncrepError } from '../../errors.ts';
 import type { Redact } from '../../redact.ts';
 import { printable, wrapLines } from '../../report/text.ts';
 import type { Context } from './context.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-interface Trouble {
+interface Unread {
   readonly isLocal: boolean;
   readonly unreachable: IncrepError | undefined;
-  readonly sourceTrouble?: IncrepError | undefined;
-  readonly historyTrouble: IncrepError | undefined;
-  /** Those of which not all could be found out. */
-  readonly tables?: readonly { readonly name: string; readonly trouble: IncrepError | undefined }[];
+  readonly sourceError?: IncrepError | undefined;
+  readonly historyError: IncrepError | undefined;
+  /** Tables about which some facts are missing. */
+  readonly tables?: readonly { readonly name: string; readonly problem: IncrepError | undefined }[];
 }
 
-/** What there is to say of the patterns of tables-config.json. */
+/** Prints the warnings about the patterns of tables-config.json. */
 export function sayRemarks(
   remarks: readonly string[],
   { terminal: { say, sayStyle }, redact }: Pick<Context, 'terminal' | 'redact'>,
@@ -23,16 +23,16 @@ export function sayRemarks(
 }
 
 export function warnUnreachable(
-  { isLocal, unreachable, sourceTrouble, historyTrouble, tables = [] }: Trouble,
+  { isLocal, unreachable, sourceError, historyError, tables = [] }: Unread,
   { say, sayStyle }: Pick<Terminal, 'say' | 'sayStyle'>,
   redact: Redact,
 ): void {
   const line = (what: string, error: IncrepError) =>
     say(wrapLines(printable(redact(`${what}${error.message}\n  next: ${error.next}\n`)), sayStyle.width));
-  if (isLocal) say('note: from the files of the state directory alone (--local)\n');
-  if (unreachable) line('warning: from the files of the state directory alone, because ', unreachable);
-  if (sourceTrouble) line('note: drift was not looked for, because ', sourceTrouble);
-  if (historyTrouble) line('warning: ', historyTrouble);
-  for (const { name, trouble } of tables)
-    if (trouble) line(`warning: not all is known of ${name}: `, trouble);
+  if (isLocal) say('note: only the state directory was read (--local)\n');
+  if (unreachable) line('warning: only the state directory was read, because ', unreachable);
+  if (sourceError) line('note: schema changes were not checked, because ', sourceError);
+  if (historyError) line('warning: ', historyError);
+  for (const { name, problem } of tables)
+    if (problem) line(`warning: the status of ${name} is incomplete: `, problem);
 }

@@ -1,6 +1,7 @@
 /**
- * What the completion scripts ask each time TAB is pressed: `increp __complete bash LINE`, or `zsh` or `fish` and the
- * words. One candidate a line, with a tab and what it is. Loads no database and no schema, and is silent on errors.
+ * Answers the completion scripts each time TAB is pressed: `increp __complete bash LINE`, or `zsh` or `fish` and the
+ * words. It prints one candidate per line, with a tab and a description. It connects to no database, and is silent on
+ * errors.
  */
 import type { Environment } from '../../environment.ts';
 import { destinationsAtAGlance, namesAtAGlance } from '../../config/names-at-a-glance.ts';
@@ -17,7 +18,7 @@ export function answer(
   const words = line ? line.words.slice(1) : asked;
   const candidates = candidatesFor(words, {
     descriptions: commands().map(({ description }) => description),
-    // A name that needs more than one line cannot be offered on one.
+    // A name with a line break cannot be a candidate.
     tablesOf: (directory) => namesAtAGlance(directory, environment).filter((name) => !/\p{Cc}/u.test(name)),
     destinationsOf: (directory) => destinationsAtAGlance(directory, environment),
   });

@@ -1,4 +1,4 @@
-/** The commands as commander knows them, and how their help looks. */
+/** The commands for commander, and the layout of their help. */
 import { Command, Help, type HelpConfiguration, type Option } from 'commander';
 import { painter } from '../../report/style.ts';
 import { version } from '../../version.ts';
@@ -11,9 +11,9 @@ import { wrap } from '../../report/text.ts';
 
 interface Surroundings {
   readonly terminal: Terminal;
-  /** What COLUMNS says, where somebody has exported it. */
+  /** The value of COLUMNS, if it is exported. */
   readonly columns: string | undefined;
-  /** Calls what was asked for. */
+  /** Runs the requested command. */
   readonly act: (asked: Asked) => Promise<void>;
 }
 
@@ -73,7 +73,7 @@ function firstSteps({ commands: all }: Command): string {
   return `First steps:\n${steps.map((step) => `  $ increp ${step.name().padEnd(9)} # ${step.summary()}`).join('\n')}`;
 }
 
-/** Options of all commands stand together, and last; the version is the program's own. */
+/** The options of all commands are in one group at the end. The version belongs to the program. */
 const helpOf = (paint: ReturnType<typeof painter>): HelpConfiguration => ({
   showGlobalOptions: true,
   boxWrap: (text, width) => wrap(text, width).join('\n'),

@@ -1,4 +1,4 @@
-/** Every command, and the module that is loaded when it is called, and not before. */
+/** Every command, and the module that is loaded when the command runs. */
 import { check } from '../descriptions/check.ts';
 import { config } from '../descriptions/config.ts';
 import { completion } from '../descriptions/completion.ts';
@@ -13,7 +13,7 @@ import { status } from '../descriptions/status.ts';
 import { sync } from '../descriptions/sync.ts';
 import { verify } from '../descriptions/verify.ts';
 
-/** What a command's module exports. */
+/** The exports of a command's module. */
 export type CommandFunction = (
   tables: readonly string[],
   options: Record<string, unknown>,
@@ -21,7 +21,7 @@ export type CommandFunction = (
 
 interface Registered {
   readonly description: Description;
-  /** The module's own option types are narrower: they are what the flags of the description produce. */
+  /** The option types of the modules are narrower: they match the flags of the description. */
   readonly load: () => Promise<unknown>;
 }
 

@@ -1,10 +1,10 @@
-/** What commander cannot understand, in our words: what was probably meant, and where it is written. */
+/** Converts the errors of commander to messages that name the probable meaning and the help page. */
 import type { Command, CommanderError } from 'commander';
 import { IncrepError } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
 import { unknownCommand } from '../help.ts';
 
-/** `asked` is the program itself where the command line does not get as far as a command. */
+/** `asked` is the program itself if the command line names no valid command. */
 export function usageErrorOf({ code, message }: CommanderError, asked: Command): IncrepError {
   const [, word = ''] = /'([^]*?)'/.exec(message) ?? [];
   if (code === 'commander.unknownCommand') return unknownCommand(word, asked);
@@ -20,7 +20,7 @@ function contradiction(message: string): IncrepError {
   const flags = [...message.matchAll(/option '([^']*)'/g)].map(([, flag]) => flag);
   return new IncrepError('USAGE', {
     what: `${flags.join(' and ')} contradict each other`,
-    next: 'Give one of them.',
+    next: 'Use one of them.',
   });
 }
 
@@ -31,16 +31,16 @@ function notOneOf(message: string): string | undefined {
   const { flags, value = '', choices } = NOT_A_CHOICE.exec(message)?.groups ?? {};
   if (choices === undefined) return undefined;
   const near = nearest(value, choices.split(', '));
-  return `${flags === undefined ? '' : `${flags}: `}"${value}" is none of ${choices}${near === undefined ? '' : `; did you mean "${near}"?`}`;
+  return `${flags === undefined ? '' : `${flags}: `}"${value}" is not one of ${choices}${near === undefined ? '' : `; did you mean "${near}"?`}`;
 }
 
 function unknownOption(option: string, asked: Command): string {
   const what = `"${pathOf(asked)}" has no option ${option}`;
   const owners = (asked.parent ?? asked).commands.filter((command) => flagsOf(command).includes(option));
   if (owners.length > 0)
-    return `${what}; it is one of ${owners.map((owner) => `"${pathOf(owner)}"`).join(', ')}`;
+    return `${what}; it is an option of ${owners.map((owner) => `"${pathOf(owner)}"`).join(', ')}`;
   const flags = [asked, asked.parent].flatMap((command) => (command ? flagsOf(command) : []));
-  // One letter is near to every other.
+  // Every letter is similar to every other letter.
   const long = [...flags, '--help'].filter((flag) => flag.startsWith('--'));
   const near = option.startsWith('--') ? nearest(option, long) : undefined;
   return near === undefined ? what : `${what}; did you mean ${near}?`;

@@ -4,26 +4,26 @@ import type { Environment } from '../../environment.ts';
 import type { Timing } from '../../timing.ts';
 import type { Terminal } from './terminal.ts';
 
-/** What every command that works on a pipeline has. */
+/** The options of every command that works on a pipeline. */
 export interface GlobalOptions {
   /** -C */
   readonly directory: string | undefined;
   readonly terminal: Terminal;
   readonly environment: Environment;
-  /** Absolute; relative paths on the command line start here. */
+  /** Absolute. Relative paths on the command line start there. */
   readonly workingDirectory: string;
   readonly timing: Timing;
   readonly signal: AbortSignal;
 }
 
-/** Seconds. @throws InvalidArgumentError, which commander turns into a usage error */
+/** Seconds. @throws InvalidArgumentError, which commander converts to a usage error */
 export function durationArgument(text: string): number {
   const seconds = parseDuration(text);
   if (seconds === undefined) throw new InvalidArgumentError(`It must be ${DURATION_FORMS}.`);
   return seconds;
 }
 
-/** @throws InvalidArgumentError where it is shorter than so many seconds; 0: it has to be longer */
+/** @throws InvalidArgumentError if it is shorter than this; 0 means that it must be longer than zero */
 export const durationFrom =
   (least: number) =>
   (text: string): number => {

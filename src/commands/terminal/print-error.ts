@@ -1,4 +1,4 @@
-/** How an error reaches whoever called: to a person on stderr, with --json to a machine on stdout. */
+/** Prints an error: as text on stderr, or with --json as JSON on stdout. */
 import type { IncrepError } from '../../errors.ts';
 import { formatError } from '../../report/error.ts';
 import { errorToJson, FORMAT_VERSION } from '../../report/summary-json.ts';

@@ -1,4 +1,4 @@
-/** Where a command prints: results to stdout, everything else to stderr. */
+/** The output of a command: results go to stdout, everything else to stderr. */
 import { fstatSync } from 'node:fs';
 import type { Environment } from '../../environment.ts';
 import type { InputStream, Invocation, OutputStream } from '../../invocation.ts';
@@ -8,30 +8,30 @@ import type { Screen } from '../../observe/progress.ts';
 export interface Terminal {
   /** Results. */
   readonly out: (text: string) => void;
-  /** Conversation. */
+  /** Messages. */
   readonly say: (text: string) => void;
   readonly isStdoutTerminal: boolean;
   readonly isStderrTerminal: boolean;
   readonly isStdinTerminal: boolean;
-  /** For questions: answers come from stdin, and all that is drawn goes to stderr. */
+  /** For questions: answers come from stdin, and the questions go to stderr. */
   readonly dialogue: { readonly input: InputStream; readonly output: OutputStream };
-  /** Of stdout. */
+  /** The style of stdout. */
   readonly style: Style;
-  /** Of stderr. */
+  /** The style of stderr. */
   readonly sayStyle: Style;
-  /** Where a live line can be drawn: stdout, else stderr; undefined where nothing may be rewritten in place. */
+  /** The stream for the live line: stdout, otherwise stderr. Undefined if no stream can be redrawn. */
   readonly screen: (Screen & { readonly isStdout: boolean; readonly isStderr: boolean }) | undefined;
 }
 
-/** Cells, where a terminal does not say. */
+/** The width in cells, if the terminal does not report one. */
 const USUAL_WIDTH = 80;
 
-/** @param isColorRefused --no-color was given */
+/** @param isColorRefused true if --no-color was given */
 export function terminalOf(
   { stdin, stdout, stderr, environment }: Pick<Invocation, 'stdin' | 'stdout' | 'stderr' | 'environment'>,
   isColorRefused: boolean,
 ): Terminal {
-  // A reader that has closed its end wants no more; the work goes on.
+  // A reader that has closed its end of the pipe needs no more output. The work continues.
   for (const stream of [stdout, stderr]) stream.on('error', ignoreClosed);
   const styleOf = (stream: OutputStream): Style => ({
     color: hasColor(stream, environment, isColorRefused),
@@ -69,12 +69,13 @@ export function terminalOf(
   };
 }
 
-/** Node leaves the property out where it is none. */
+/** Node leaves the property out if the stream is not a terminal. */
 const isTerminal = (stream: OutputStream): boolean => stream.isTTY === true;
 
 /**
- * FORCE_COLOR asks for colour where it would not be expected (force-color.org; "0" and "false" do not), NO_COLOR and
- * --no-color refuse it (no-color.org), and refusing wins: whoever cannot have escape sequences has no other way to say so.
+ * FORCE_COLOR turns colors on where increp would not use them (force-color.org; "0" and "false" do not count).
+ * NO_COLOR and --no-color turn them off (no-color.org). They win, because some terminals cannot show escape sequences
+ * at all.
  */
 function hasColor(stream: OutputStream, environment: Environment, isRefused: boolean): boolean {
   if (isRefused || environment['NO_COLOR']) return false;
@@ -84,11 +85,11 @@ function hasColor(stream: OutputStream, environment: Environment, isRefused: boo
 const isSet = (value: string | undefined): boolean =>
   value !== undefined && value !== '' && value !== '0' && value !== 'false';
 
-/** As for curses and git. Windows has no TERM, and terminals that can do all of this. */
+/** As in curses and git. Windows has no TERM, and its terminals support all of this. */
 const isDumb = ({ TERM }: Environment): boolean =>
   TERM === 'dumb' || ((TERM ?? '') === '' && process.platform !== 'win32');
 
-/** A log of a CI job looks like a terminal to programs, and keeps every line that was drawn. */
+/** A CI job may offer a terminal, but its log keeps every line that was drawn. */
 const canMove = (environment: Environment): boolean => !isDumb(environment) && !isSet(environment['CI']);
 
 function isSameDevice(one: OutputStream, other: OutputStream): boolean {
@@ -96,7 +97,7 @@ function isSameDevice(one: OutputStream, other: OutputStream): boolean {
   return fstatSync(one.fd).rdev === fstatSync(other.fd).rdev;
 }
 
-/** As the C library chooses the characters of a locale. Where nothing is set, as in cron, that is ASCII. */
+/** Chooses the characters from the locale as the C library does. Without a locale, as in cron, this is ASCII. */
 const isUtf8 = (environment: Environment): boolean =>
   /utf-?8/i.test(environment['LC_ALL'] || environment['LC_CTYPE'] || environment['LANG'] || '');
 

@@ -5,18 +5,21 @@ import type { Tick } from './schedule.ts';
 
 /** One run of a loop. */
 export interface Iteration {
-  /** Ends this run. It follows the signal of the loop, so that nothing of a finished run listens to that signal. */
+  /** Ends this run. It follows the signal of the loop, so that no listener of a finished run stays on that signal. */
   readonly signal: AbortSignal;
-  /** What the log is told before the run. */
+  /** A log line before the run. */
   readonly notice: string | undefined;
-  /** Printed above the output of the run: a file would not show otherwise when the run was. */
+  /** Printed above the output of the run, so that a log file shows when the run started. */
   readonly head: string;
 }
 
-/** Undefined if no run was skipped. `lateMs`: how long after the next run was due the previous one ended. */
-export const noticeOf = ({ passedOver }: Tick, everySeconds: number, lateMs: number): string | undefined =>
-  passedOver === 0
+/**
+ * Undefined if no run was skipped. `lateMs` is the time from the due start of the next run to the end of the previous
+ * one.
+ */
+export const noticeOf = ({ skipped }: Tick, everySeconds: number, lateMs: number): string | undefined =>
+  skipped === 0
     ? undefined
-    : `skipped ${formatCount(passedOver)} ${passedOver === 1 ? 'run' : 'runs'} (every ${formatDuration(everySeconds)}): the previous run ended ${formatSeconds(lateMs / 1000)} after the next one was due`;
+    : `skipped ${formatCount(skipped)} ${skipped === 1 ? 'run' : 'runs'} (every ${formatDuration(everySeconds)}): the previous run ended ${formatSeconds(lateMs / 1000)} after the next one was due`;
 
 export const headOf = (now: Date): string => `run at ${localTime(now)}\n`;

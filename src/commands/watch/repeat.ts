@@ -1,4 +1,4 @@
-/** `sync --watch`: one run after the other in one process, until a signal. */
+/** The loop of `sync --watch`: one run after the other in one process, until a signal. */
 import { asIncrepError, type IncrepError } from '../../errors.ts';
 import { sleep } from '../../retry.ts';
 import { firstTick, nextTick, type Beat, type Tick } from './schedule.ts';
@@ -7,30 +7,34 @@ import { headOf, noticeOf, type Iteration } from './iteration.ts';
 export interface Loop {
   readonly everySeconds: number;
   readonly signal: AbortSignal;
-  /** What ended a turn before it could tell of itself, and in how many turns in a row it was the very same. */
+  /**
+   * Called for an error that ended a run before its summary. `times` is the number of consecutive runs with the same
+   * error.
+   */
   readonly onError: (error: IncrepError, times: number) => void;
-  /** Draws while nothing is at work, until it is disposed of. */
+  /** Draws while no run is active, until it is disposed of. */
   readonly rest: (seconds: number) => Disposable;
-  /** Milliseconds that never go back. */
+  /** Milliseconds of a monotonic clock. */
   readonly clock?: () => number;
   readonly wait?: (seconds: number, signal: AbortSignal) => Promise<void>;
 }
 
-/** Wrong usage and a wrong configuration at the very start are nothing that time mends. */
+/** A usage or configuration error in the first run ends the loop, because time does not fix it. */
 const NOT_TO_BEGIN_WITH: readonly number[] = [64, 78];
 
 /**
- * Resolves to the exit code: the signal's where it broke a run off, else 0; and that of the first run where it says that
- * this cannot become anything. @throws IncrepError likewise
+ * Resolves to the exit code: that of the signal if it interrupted a run, that of a first run with a permanent error,
+ * otherwise 0.
+ * @throws IncrepError for a first run with a permanent error
  */
-export async function repeat(loop: Loop, run: (turn: Iteration) => Promise<number>): Promise<number> {
+export async function repeat(loop: Loop, run: (iteration: Iteration) => Promise<number>): Promise<number> {
   const { everySeconds, signal, clock = () => performance.now() } = loop;
   const beat: Beat = { startedAt: clock(), every: everySeconds * 1000 };
   const errors = errorTeller(loop);
   let notice: string | undefined;
   for (let tick = firstTick(beat); ;) {
-    const exitCode = await withTurnSignal(signal, (turnSignal) =>
-      errors.watch(tick, () => run({ signal: turnSignal, notice, head: headOf(new Date()) })),
+    const exitCode = await withRunSignal(signal, (runSignal) =>
+      errors.watch(tick, () => run({ signal: runSignal, notice, head: headOf(new Date()) })),
     );
     if (signal.aborted) return endedBy(signal, exitCode);
     if (tick.number === 0 && NOT_TO_BEGIN_WITH.includes(exitCode)) return exitCode;
@@ -42,18 +46,21 @@ export async function repeat(loop: Loop, run: (turn: Iteration) => Promise<numbe
   }
 }
 
-/** What was rolled back because of the signal is told; a run that came to its own end is as good as none. */
+/** If the signal interrupted a run, its rollback is reported. A run that ended by itself counts as no run. */
 const endedBy = (signal: AbortSignal, exitCode: number): number =>
   exitCode === asIncrepError(signal.reason).exitCode ? exitCode : 0;
 
-/** Signals live as long as the process: what listens to one of them directly would never be let go. */
-async function withTurnSignal<T>(signal: AbortSignal, use: (turn: AbortSignal) => Promise<T>): Promise<T> {
-  const turn = new AbortController();
-  const stop = () => turn.abort(signal.reason);
+/**
+ * The process keeps its signal for ever, so each run listens to a signal of its own. Otherwise finished runs would
+ * stay in memory.
+ */
+async function withRunSignal<T>(signal: AbortSignal, use: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const run = new AbortController();
+  const stop = () => run.abort(signal.reason);
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
   try {
-    return await use(turn.signal);
+    return await use(run.signal);
   } finally {
     signal.removeEventListener('abort', stop);
   }
@@ -62,7 +69,7 @@ async function withTurnSignal<T>(signal: AbortSignal, use: (turn: AbortSignal) =
 function errorTeller({ onError }: Loop) {
   let last: { readonly text: string; times: number } | undefined;
   return {
-    /** The run's exit code, or the one of what it failed with. */
+    /** The exit code of the run, or of its error. */
     watch: async ({ number }: Tick, run: () => Promise<number>): Promise<number> => {
       try {
         const exitCode = await run();
@@ -80,7 +87,7 @@ function errorTeller({ onError }: Loop) {
   };
 }
 
-/** Whether the time came before a signal did. */
+/** True if the time came before a signal did. */
 async function isAwaited(
   { signal, rest, wait = sleep }: Loop,
   at: number,
@@ -88,7 +95,7 @@ async function isAwaited(
 ): Promise<boolean> {
   using _ = rest((at - clock()) / 1000);
   try {
-    // Timers may be a little early, and none is longer than 24 days.
+    // A timer may fire a little early, and a timer of Node is limited to 24 days.
     for (let left = at - clock(); left > 0; left = at - clock()) await wait(left / 1000, signal);
     return !signal.aborted;
   } catch (error) {

@@ -10,7 +10,7 @@ import { exitCodeOf } from '../../sync/run/run.ts';
 import { version } from '../../version.ts';
 import type { Context, Pipeline } from '../pipeline/context.ts';
 
-/** The listener behind METRICS_TEXTFILE. */
+/** The listener that writes METRICS_TEXTFILE. */
 export function runMetrics(
   { settings, pipelines }: Context,
   path: string,

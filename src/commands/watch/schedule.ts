@@ -1,7 +1,7 @@
-/** When the turns of a loop are: at `startedAt + n * every`, whatever became of those before. Pure. */
+/** The start times of the runs of a loop: at `startedAt + n * every`, whatever happened in earlier runs. Pure. */
 
 export interface Beat {
-  /** Milliseconds of a clock that never goes back. */
+  /** Milliseconds of a monotonic clock. */
   readonly startedAt: number;
   /** Milliseconds. */
   readonly every: number;
@@ -11,14 +11,14 @@ export interface Tick {
   /** Counted from 0. */
   readonly number: number;
   readonly at: number;
-  /** Ticks between the one before and this one, on which nothing was begun. */
-  readonly passedOver: number;
+  /** Due starts between the previous run and this one that were skipped. */
+  readonly skipped: number;
 }
 
-export const firstTick = ({ startedAt }: Beat): Tick => ({ number: 0, at: startedAt, passedOver: 0 });
+export const firstTick = ({ startedAt }: Beat): Tick => ({ number: 0, at: startedAt, skipped: 0 });
 
-/** The first one that is not over yet. Those that are over are not made up for: one run brings what they would have. */
+/** The first start time that is not over. Skipped runs are not repeated, because one run copies all their changes. */
 export function nextTick({ startedAt, every }: Beat, last: Tick, now: number): Tick {
   const number = Math.max(last.number + 1, Math.ceil((now - startedAt) / every));
-  return { number, at: startedAt + number * every, passedOver: number - last.number - 1 };
+  return { number, at: startedAt + number * every, skipped: number - last.number - 1 };
 }

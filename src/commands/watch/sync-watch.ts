@@ -1,4 +1,4 @@
-/** The loop of `sync --watch` as a command line asks for it, and what may not be asked for again and again. */
+/** The loop of `sync --watch`, and the flags that it refuses. */
 import { formatDuration } from '../../duration.ts';
 import { IncrepError } from '../../errors.ts';
 import { countdown } from '../../observe/countdown.ts';
@@ -19,10 +19,10 @@ interface Asked {
   readonly verbose: boolean;
 }
 
-export async function syncAgainAndAgain(
+export async function syncRepeatedly(
   everySeconds: number,
   asked: Asked,
-  run: (turn: Iteration) => Promise<number>,
+  run: (iteration: Iteration) => Promise<number>,
 ): Promise<number> {
   ensureRepeatable(everySeconds, asked);
   const { terminal, signal, json: isJson, quiet, verbose: isVerbose } = asked;
@@ -35,7 +35,7 @@ export async function syncAgainAndAgain(
       onError: (error, times) => {
         terminal.say(headOf(new Date()));
         if (times === 1) return tellError(error, terminal, { isJson, isVerbose });
-        terminal.say(`error: the same as in the turn before (${error.code}), ${times} times now\n`);
+        terminal.say(`error: the same as in the previous run (${error.code}), ${times} times in a row\n`);
         if (isJson) terminal.out(errorLine(error));
       },
     },
@@ -47,26 +47,27 @@ export async function syncAgainAndAgain(
 function ensureRepeatable(everySeconds: number, asked: Asked): void {
   const every = formatDuration(everySeconds);
   const refusals: readonly (readonly [boolean, string, string, string])[] = [
-    [asked.dryRun, '--dry-run', 'a plan is made once', 'Leave out one of them.'],
+    [asked.dryRun, '--dry-run', 'a plan is made only once', 'Remove one of the two flags.'],
     [
       asked.fullRefresh,
       '--full-refresh',
-      `every table would be loaded from the start every ${every}`,
-      'Run "increp sync --full-refresh" once; a loop that is at work meanwhile leaves the table to it.',
+      `it would load every table again every ${every}`,
+      'Run "increp sync --full-refresh" once. A loop that runs at the same time skips the locked table.',
     ],
     [
       asked.deletes,
       '--deletes',
-      `the keys of whole tables would be compared every ${every}`,
-      'Say in tables-config.json how often that is to be done: "deletes_every".',
+      `it would compare the keys of whole tables every ${every}`,
+      'Set "deletes_every" in tables-config.json instead.',
     ],
     [
       asked.force,
       '--force',
-      'any share of a table would be removed at any time, with nobody to look',
-      'Run "increp sync --deletes --force" once, when you have looked; or set "delete_limit" in tables-config.json.',
+      'it would remove any share of a table at any time',
+      'Check the deleted rows, then run "increp sync --deletes --force" once. Or set "delete_limit" in tables-config.json.',
     ],
   ];
   for (const [isAsked, flag, why, next] of refusals)
-    if (isAsked) throw new IncrepError('USAGE', { what: `--watch does not go with ${flag}: ${why}`, next });
+    if (isAsked)
+      throw new IncrepError('USAGE', { what: `--watch cannot be combined with ${flag}: ${why}`, next });
 }

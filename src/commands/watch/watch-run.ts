@@ -1,4 +1,4 @@
-/** Everything that watches a run: the log, the live line, both histories, metrics, the webhook, the heartbeat. */
+/** The listeners of a run: the log, the live line, both histories, metrics, the webhook, the healthcheck. */
 import type { Logger } from 'pino';
 import type { RunEvent } from '../../events.ts';
 import { healthcheckListener } from '../../notify/healthcheck.ts';
@@ -23,14 +23,14 @@ interface WatchOptions {
 }
 
 export interface Watch extends AsyncDisposable {
-  /** Each table's lines are on stdout already. */
+  /** The lines of the tables are already on stdout. */
   readonly hasToldTables: boolean;
   readonly stop: () => void;
-  /** Into the log. */
+  /** Writes a warning to the log. */
   readonly warn: (message: string) => void;
 }
 
-/** Adding one touches this function and its own file. */
+/** A new listener needs a change of this function and a file of its own. */
 export async function watchRun(context: Context, options: WatchOptions): Promise<Watch> {
   const { settings, terminal, redact, signal, listen } = context;
   const { timing } = context.runContext;
@@ -39,10 +39,10 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
   const warn = await wireLog(context, options, progress);
   if (progress) listen(progress.listener);
   if (isJson) listen(jsonListener(terminal.out, redact));
-  // Before those that wait for a server: after a signal there is little time.
+  // The metrics come before listeners that wait for a server, because after a signal there is little time.
   if (settings.metricsTextfile) listen(runMetrics(context, settings.metricsTextfile, warn));
   const { webhook, healthcheckUrl: url } = settings;
-  // Connections of their own, which outlive those that a signal ends.
+  // These connections stay open when a signal ends the others.
   const histories = context.pipelines.map(
     ({ settings: of }) => new Database(of.destination, { ...of, timing }),
   );
@@ -57,7 +57,8 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
     pipeline.listen(historyListener({ stores, destinationNameOf, redact, timing }));
   });
   if (webhook) listen(webhookListener({ webhook, redact, onFailure: warn, signal, timing }));
-  // Behind the webhook, whose time runs from the signal on: that of the healthcheck begins with its turn.
+  // The healthcheck comes after the webhook. The time of the webhook starts at the signal, that of the healthcheck at
+  // its turn.
   if (url !== undefined)
     listen(healthcheckListener({ url, redact, exitCodeOf, onFailure: warn, signal, timing }));
   const stop = () => progress?.stop();
@@ -72,13 +73,13 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
   };
 }
 
-/** Resolves to the way to warn. */
+/** Resolves to a function that logs a warning. */
 async function wireLog(
   { settings: { log, pipeline, warnings }, terminal, redact, runId, listen }: Context,
   { isJson, verbosity }: WatchOptions,
   progress: Progress | undefined,
 ): Promise<(message: string) => void> {
-  // What the summary will say need not stand beside it in the same place.
+  // Lines that the summary repeats on the same terminal are not logged.
   const isBesideSummary =
     (progress !== undefined && terminal.screen?.isStderr === true) ||
     (verbosity === 'quiet' && !isJson && log.format === 'auto');
@@ -101,7 +102,10 @@ async function wireLog(
   return warn;
 }
 
-/** Undefined where nothing can be drawn. Tables that are done are told above the line where their place is. */
+/**
+ * Undefined if the line cannot be drawn. If results go to the same stream, finished tables are printed above the
+ * line.
+ */
 function progressOn({ terminal: { screen }, redact, signal }: Context): Progress | undefined {
   if (!screen) return undefined;
   const lines = summaryByTable(() => screen.style);
@@ -114,7 +118,7 @@ function progressOn({ terminal: { screen }, redact, signal }: Context): Progress
       },
     }),
   });
-  const stopping = 'stopping: what is unfinished is rolled back; once more (Ctrl-C) stops at once\n';
+  const stopping = 'stopping: unfinished work is rolled back; press Ctrl-C again to stop at once\n';
   signal.addEventListener('abort', () => progress.stop(stopping), { once: true });
   return progress;
 }

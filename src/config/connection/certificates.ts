@@ -1,4 +1,4 @@
-/** What can be wrong with the files of a TLS connection: found before anything connects, so that pg and pg_dump agree. */
+/** Checks the files of a TLS connection before increp connects, so that pg and pg_dump agree. */
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import process from 'node:process';
@@ -18,12 +18,12 @@ export function parseCertificate(text: string): Checked<X509Certificate> {
   }
 }
 
-/** pg_dump would ask a terminal for the passphrase, and there is none. */
+/** pg_dump would ask a terminal for the passphrase, and there is no terminal. */
 export function parseKey(text: string, path: string): Checked<KeyObject> {
   if (/-----BEGIN ENCRYPTED |^Proc-Type:.*ENCRYPTED/m.test(text)) {
     const command = `openssl pkey -in ${shellWord(path)} -out PLAIN.key && chmod 600 PLAIN.key`;
     return {
-      fault: `is encrypted, and nobody is there to type the passphrase; write one without: ${command}`,
+      fault: `is encrypted, and increp cannot ask for the passphrase; write a key without one: ${command}`,
     };
   }
   try {
@@ -33,7 +33,7 @@ export function parseKey(text: string, path: string): Checked<KeyObject> {
   }
 }
 
-/** libpq's rule: nobody but the owner, but that a key of root's may be read by its group. */
+/** The rule of libpq: only the owner may read a key. The group may read a key that belongs to root. */
 export async function modeFault(path: string): Promise<string | undefined> {
   const { mode, uid } = await stat(path);
   const allowed = uid === 0 ? 0o740 : 0o700;
@@ -42,11 +42,11 @@ export async function modeFault(path: string): Promise<string | undefined> {
   return `can be read by other users (mode ${shown}), and pg_dump refuses such a key; run: chmod 600 ${shellWord(path)}`;
 }
 
-/** Undefined where it holds for a while. */
+/** Undefined if the certificate is still valid. */
 export function expiryOf({ validTo }: X509Certificate, now = new Date()): string | undefined {
   const until = new Date(validTo);
   return until <= now ? `expired on ${until.toISOString()}` : undefined;
 }
 
-/** libpq 16 and later take a word for the system's authorities; older ones look for a file of that name. */
-export const SYSTEM_ROOTS = `the word ${show('system')} is not supported, because pg_dump before 16 does not know it; name a file, as /etc/ssl/certs/ca-certificates.crt`;
+/** libpq 16 and later read this word as the system's authorities. Older versions look for a file of that name. */
+export const SYSTEM_ROOTS = `the word ${show('system')} is not supported, because pg_dump before 16 does not know it; name a file, such as /etc/ssl/certs/ca-certificates.crt`;

@@ -1,11 +1,11 @@
-/** `postgresql://user:password@host:port/database?sslmode=...`, in the form that libpq understands. */
+/** Parses `postgresql://user:password@host:port/database?sslmode=...`, the form that libpq reads. */
 import type { SessionParameters } from '../settings.ts';
 import { sessionFault, sessionParameters } from './url-parameters.ts';
 import type { TlsField } from '../environment/variables.ts';
 
 export interface UrlParts {
   readonly host: string;
-  /** Empty where the URL has none. */
+  /** Empty if the URL has no host. */
   readonly port: string;
   readonly user: string;
   readonly password: string | undefined;
@@ -26,7 +26,7 @@ export const TLS_PARAMETER_FIELDS: readonly TlsField[] = Object.values(TLS_PARAM
 const FORM = 'postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=require';
 const NOT_A_URL = `not a connection URL of the form ${FORM}; special characters in it must be percent-encoded`;
 
-/** The parts, or what is wrong. No message repeats a piece of the URL that could belong to a password. */
+/** Returns the parts or the faults. No message repeats a piece of the URL that could belong to a password. */
 export function parseConnectionUrl(text: string): UrlParts | { readonly faults: readonly string[] } {
   try {
     if (hasSeveralHosts(text)) return { faults: [SEVERAL_HOSTS] };
@@ -38,11 +38,11 @@ export function parseConnectionUrl(text: string): UrlParts | { readonly faults: 
   }
 }
 
-/** A run that finds another server than the last one would go on with a cursor that is not its own. */
+/** A cursor is valid for one server only. With several hosts, the next run could reach another server. */
 export const SEVERAL_HOSTS =
-  'names several hosts, and increp goes to one; for a failover, give a name or address that moves with the primary';
+  'names several hosts, but increp connects to one; for a failover, use a name or address that moves with the primary';
 
-/** In the authority behind the credentials, where a comma may be part of a password, or as the parameter. */
+/** Looks for a comma in the host, or in the parameter `host`. A comma before the @ may be part of a password. */
 function hasSeveralHosts(text: string): boolean {
   const [, authority = ''] = /^[a-z]+:\/\/([^/?#]*)/i.exec(text) ?? [];
   return (
@@ -52,10 +52,12 @@ function hasSeveralHosts(text: string): boolean {
 
 const NOWHERE = 'nowhere.invalid';
 
-/** libpq reads `postgresql://user@/db?host=/run/postgresql`; the URL standard wants a host after a user name. */
+/**
+ * libpq reads `postgresql://user@/db?host=/run/postgresql`, but the URL standard requires a host after a user name.
+ */
 const withHost = (text: string) => text.replace(/^([a-z]+:\/\/[^/?#]*@)(?=[:/])/i, `$1${NOWHERE}`);
 
-/** The parameter is how a URL usually names a socket; libpq, too, lets it win over the authority. */
+/** The parameter is the usual way to name a socket. It wins over the host of the URL, as in libpq. */
 function hostOf({ searchParams, hostname }: URL): string {
   const authority = hostname === NOWHERE ? '' : decodeURIComponent(hostname).replace(/^\[(.*)\]$/, '$1');
   return searchParams.get('host') || authority;
@@ -63,31 +65,34 @@ function hostOf({ searchParams, hostname }: URL): string {
 
 function faultsOf(url: URL): string[] {
   const isPostgres = url.protocol === 'postgres:' || url.protocol === 'postgresql:';
-  // A # in a password that is not encoded begins the fragment.
+  // An unencoded # in a password begins the fragment of the URL.
   if (!isPostgres || url.hash !== '') return [NOT_A_URL];
   const missing = [
     url.username === '' && 'no user name',
     hostOf(url) === '' && 'no host',
     url.pathname.length <= 1 && 'no database',
   ].filter((fault) => fault !== false);
-  // Without a user name what follows may be the rest of a password, so the parameters are not named.
+  // Without a user name, the rest may be part of a password. So no message names the parameters.
   if (missing.length > 0) return [`${missing.join(', ')} in the URL; its form is ${FORM}`];
   return [...url.searchParams.keys()].flatMap((name) => parameterFault(url, name));
 }
 
 function parameterFault(url: URL, name: string): string[] {
   const { searchParams } = url;
-  if (searchParams.getAll(name).length > 1) return [`the parameter "${name}" is given twice`];
+  if (searchParams.getAll(name).length > 1) return [`the URL has the parameter "${name}" twice`];
   if (name in TLS_PARAMETERS || name === 'host') return [];
   const value = searchParams.get(name) ?? '';
   if (name === 'ssl')
-    return value === 'true' ? [] : ['"ssl" can only be true; "sslmode" says more, as in sslmode=require'];
-  if (name === 'port') return url.port === '' ? [] : ['the port is given twice'];
-  if (name === 'schema') return ['a URL has no parameter "schema"; write it in the variable for the schema'];
-  return sessionFault(name, value) ?? [`the parameter "${name}" is not known: correct it, or leave it out`];
+    return value === 'true'
+      ? []
+      : ['"ssl" can only be true; for other modes use "sslmode", such as sslmode=require'];
+  if (name === 'port') return url.port === '' ? [] : ['the URL has two ports'];
+  if (name === 'schema')
+    return ['a connection URL has no parameter "schema"; set SOURCE_SCHEMA or DEST_SCHEMA'];
+  return sessionFault(name, value) ?? [`the parameter "${name}" is unknown; correct it or remove it`];
 }
 
-/** Throws a URIError where the percent-encoding is broken. */
+/** Throws a URIError if the percent-encoding is invalid. */
 function partsOf(url: URL): UrlParts {
   const tls = Object.entries(TLS_PARAMETERS).flatMap(([parameter, field]) => {
     const value = url.searchParams.get(parameter);

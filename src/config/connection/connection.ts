@@ -1,4 +1,7 @@
-/** One side's connection. Every field is explicit: what pg and libpq would guess could be the wrong server. */
+/**
+ * The connection of one side. Every field is explicit, because a value that pg or libpq guesses could name the wrong
+ * server.
+ */
 import type { UrlParts } from './connection-url.ts';
 import { parseConnectionUrl, SEVERAL_HOSTS } from './connection-url.ts';
 import { IDENTIFIER, isIdentifier } from '../tables/identifiers.ts';
@@ -14,7 +17,7 @@ type Address = Pick<ConnectionSettings, 'host' | 'port' | 'user' | 'password' | 
 
 const ADDRESS_FIELDS: readonly AddressField[] = ['HOST', 'PORT', 'USERNAME', 'PASSWORD', 'DB'];
 
-/** Undefined where a problem was reported. */
+/** Undefined if a problem was reported. */
 export async function readConnection(
   reading: Reading,
   prefix: Prefix,
@@ -30,7 +33,7 @@ export async function readConnection(
   const parameters = url?.parameters ?? NO_PARAMETERS;
   if (parameters.channelBinding === 'require' && tls.mode === 'disable')
     reading.warn(
-      `${prefix}_URL: channel_binding=require has no effect with sslmode=disable; set sslmode=require, or leave channel_binding out`,
+      `${prefix}_URL: channel_binding=require has no effect with sslmode=disable; set sslmode=require, or remove channel_binding`,
     );
   return { side, ...address, schema, isSchemaGiven, tls, parameters };
 }
@@ -42,7 +45,7 @@ function readUrl(reading: Reading, prefix: Prefix): UrlParts | undefined {
   );
   if (extra.length > 0) {
     refuse(reading, name, {
-      what: `set together with ${extra.join(', ')}; keep the URL or the single variables`,
+      what: `set together with ${extra.join(', ')}; use either the URL or the single variables`,
     });
   }
   const parsed = parseConnectionUrl(textOf(reading, name) ?? '');
@@ -68,16 +71,18 @@ function addressOfVariables(reading: Reading, prefix: Prefix): Address | undefin
   return { host, port, user, password: textOf(reading, `${prefix}_PASSWORD`), database };
 }
 
-/** A URL in the wrong variable may hold a password, so it is not shown. */
+/** A URL in the wrong variable may contain a password, so no message shows it. */
 const looksLikeUrl = (text: string) => text.includes('://') || text.includes('@');
 
 function checkHost(reading: Reading, name: VariableName, host: string | undefined): string | undefined {
   if (host === undefined || host.startsWith('/')) return host;
   if (looksLikeUrl(host)) {
-    return refuse(reading, name, { what: 'looks like a URL; only the host belongs here' });
+    return refuse(reading, name, { what: 'looks like a URL; set it to the host alone' });
   }
   if (/^[^:]*:\d*$/.test(host)) {
-    return refuse(reading, name, { what: `${show(host)} has a port; write it in the variable for the port` });
+    return refuse(reading, name, {
+      what: `${show(host)} contains a port; move it to the variable for the port`,
+    });
   }
   if (/^[\w.:-]+(,[\w.:-]+)+$/.test(host)) return refuse(reading, name, { what: SEVERAL_HOSTS });
   if (!/[\s/,]/.test(host)) return host;
@@ -94,15 +99,15 @@ function checkPort(reading: Reading, name: VariableName, text: string | undefine
 
 function checkDatabase(reading: Reading, name: VariableName, text: string | undefined): string | undefined {
   if (text === undefined || !text.includes('://')) return text;
-  return refuse(reading, name, { what: 'looks like a URL; only the name of the database belongs here' });
+  return refuse(reading, name, { what: 'looks like a URL; set it to the name of the database alone' });
 }
 
-/** The destination's schema is called like the source's unless it is named. */
+/** The schema of the destination defaults to the name of the source schema. */
 function readSchema(reading: Reading, prefix: Prefix): string | undefined {
   const name = isSet(reading, `${prefix}_SCHEMA`) ? (`${prefix}_SCHEMA` as const) : 'SOURCE_SCHEMA';
   const schema = textOf(reading, name);
   if (schema === undefined || isIdentifier(schema)) return schema;
-  // A wrong SOURCE_SCHEMA is reported once, by its own side.
+  // A wrong SOURCE_SCHEMA is reported once, for the source.
   return name.startsWith(prefix)
     ? refuse(reading, name, { what: `${show(schema)} is not a schema`, allowed: IDENTIFIER })
     : undefined;

@@ -1,6 +1,6 @@
 import { parseConnectionUrl } from './connection-url.ts';
 
-/** `warehouse-analytics`: the first word of the host, and the database. Undefined where the URL is not right. */
+/** `warehouse-analytics`: the first word of the host, and the database. Undefined if the URL is not valid. */
 export function derivedName(url: string): string | undefined {
   const parsed = parseConnectionUrl(url);
   if ('faults' in parsed) return undefined;

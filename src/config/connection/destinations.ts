@@ -1,4 +1,7 @@
-/** Several destinations of one pipeline: `DEST_URLS`, or `destinations` in tables-config.json. Names are directories. */
+/**
+ * Several destinations of one pipeline, from `DEST_URLS` or from `destinations` in tables-config.json. Each name is
+ * also a directory.
+ */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { parseConnectionUrl, TLS_PARAMETER_FIELDS } from './connection-url.ts';
@@ -14,23 +17,23 @@ import { destinationSchema } from '../tables/tables-schema.ts';
 import type { Value } from '../environment/values.ts';
 import type { VariableName } from '../environment/variables.ts';
 
-/** What a destination's name may be: it is a directory, an option's value and a label. */
+/** The allowed name of a destination. It is a directory, the value of an option and a label. */
 const DESTINATION_NAME = /^[a-z0-9][a-z0-9_-]{0,39}$/;
 const NAME_FORM = '1 to 40 of a-z, 0-9, - and _, the first a letter or digit';
 
-/** One of them as it is written, before its URL is looked at. */
+/** One destination as it is written, before its URL is parsed. */
 interface WrittenDestination {
   readonly name: string | undefined;
-  /** Undefined where a problem was reported. */
+  /** Undefined if a problem was reported. */
   readonly url: string | undefined;
   readonly schema: string | undefined;
-  /** What to name when something is wrong with its URL. */
+  /** The place that a message about a wrong URL names. */
   readonly where: string;
-  /** For people: where the URL came from. */
+  /** The origin of the URL, for messages. */
   readonly origin: string;
 }
 
-/** What one destination has, and several cannot share. */
+/** The settings that differ between destinations. */
 const ADDRESS: readonly VariableName[] = [
   'DEST_URL',
   'DEST_HOST',
@@ -47,7 +50,7 @@ function fromUrls(reading: Reading): WrittenDestination[] {
     if (url === undefined)
       reading.report({
         where,
-        what: 'not a connection URL; write them as NAME=postgresql://USER:PASSWORD@HOST:PORT/DATABASE, separated by white space',
+        what: 'not a connection URL; write each destination as NAME=postgresql://USER:PASSWORD@HOST:PORT/DATABASE, separated by white space',
       });
     return { name, url, schema: undefined, where, origin: 'DEST_URLS' };
   });
@@ -77,14 +80,14 @@ function fromFile(reading: Reading, { entries, named }: Listed): WrittenDestinat
         data.url === undefined ? 'url_env' : 'url',
         data.url === undefined
           ? 'missing; name the variable that holds the URL, such as "WAREHOUSE_URL"'
-          : 'set together with url_env; keep one of them',
+          : 'set together with url_env; remove one of them',
       );
     if (data.url !== undefined) {
       const parsed = parseConnectionUrl(data.url);
       if (!('faults' in parsed) && parsed.password !== undefined)
         return refused(
           'url',
-          'holds a password, which does not belong into this file; leave it to .pgpass, or name a variable in url_env',
+          'contains a password, and this file is not secret; use .pgpass, or name a variable in url_env',
         );
       const where = placeOf([...path, 'url']);
       return [{ name: data.name, url: data.url, schema: data.schema, where, origin: where }];
@@ -97,14 +100,14 @@ function fromFile(reading: Reading, { entries, named }: Listed): WrittenDestinat
   });
 }
 
-/** The variables that `destinations` names, before anything is known of the rest; nothing where it is not right. */
+/** The variables that `destinations` names. This is read first, and problems in the list are reported later. */
 export const namedVariables = (entries: readonly unknown[] | undefined): string[] =>
   (entries ?? []).flatMap((entry) => {
     const name = z.object({ url_env: z.string() }).safeParse(entry).data?.url_env;
     return name === undefined ? [] : [name];
   });
 
-/** Undefined: the pipeline has one destination, as DEST_* describe it. Empty where a problem was reported. */
+/** Undefined if the pipeline has one destination, in the DEST_ variables. Empty if a problem was reported. */
 export async function readDestinations(
   reading: Reading,
   listed: { readonly entries: readonly unknown[] | undefined; readonly named: ReadonlyMap<string, Value> },
@@ -133,14 +136,14 @@ function refuseOthers(reading: Reading, hasUrls: boolean, isListed: boolean): vo
   const what = isListed ? 'destinations of tables-config.json' : 'DEST_URLS';
   for (const name of [...ADDRESS, ...(isListed && hasUrls ? (['DEST_URLS'] as const) : [])])
     if (isSet(reading, name))
-      refuse(reading, name, { what: `set together with ${what}; keep one way to name where the copies go` });
+      refuse(reading, name, { what: `set together with ${what}; use one way to name the destinations` });
 }
 
 async function readOne(reading: Reading, written: WrittenDestination): Promise<NamedDestination | undefined> {
   const { url, where, origin } = written;
   const name = written.name ?? (url === undefined ? undefined : derivedName(url));
   if (name !== undefined && !DESTINATION_NAME.test(name)) {
-    reading.report({ where, what: `${show(name)} is not a name for a destination`, allowed: NAME_FORM });
+    reading.report({ where, what: `${show(name)} is not a valid destination name`, allowed: NAME_FORM });
     return undefined;
   }
   if (url === undefined) return undefined;
@@ -148,14 +151,14 @@ async function readOne(reading: Reading, written: WrittenDestination): Promise<N
   return connection && name !== undefined ? { name, connection, origin } : undefined;
 }
 
-/** As if it were the only one: what is wrong is told with the place where its own URL is written. */
+/** Reads it like a single destination. Messages name the place where its own URL is written. */
 function readingOf(reading: Reading, { where, schema }: WrittenDestination, url: string): Reading {
   const values = new Map<VariableName, Value>(reading.values);
   for (const name of ADDRESS) values.delete(name);
   values.set('DEST_URL', { text: url, origin: where });
   if (schema !== undefined) values.set('DEST_SCHEMA', { text: schema, origin: where });
   const parsed = parseConnectionUrl(url);
-  // The parameters of a URL count before what is said for all of them.
+  // The parameters of a URL win over the variables that all destinations share.
   if (!('faults' in parsed))
     for (const field of TLS_PARAMETER_FIELDS)
       if (parsed.tls[field] !== undefined) values.delete(`DEST_${field}`);
@@ -175,16 +178,16 @@ function refuseAlike(reading: Reading, found: readonly NamedDestination[]): void
     const before = found.slice(0, index);
     const twin = before.find((other) => addressOf(other.connection) === addressOf(connection));
     if (twin) {
-      const what = `the destinations "${twin.name}" and "${name}" are the same database and schema`;
+      const what = `the destinations "${twin.name}" and "${name}" are the same schema of the same database`;
       reading.report({ where: origin, what });
     } else if (before.some((other) => other.name === name)) {
-      const what = `two destinations are called ${show(name)}; give each a name of its own, as in NAME=postgresql://...`;
+      const what = `two destinations have the name ${show(name)}; give each its own name, as in NAME=postgresql://...`;
       reading.report({ where: origin, what });
     }
   });
 }
 
-/** Of one of several destinations: a pipeline of its own, with the same source. */
+/** The settings for one of several destinations: like a pipeline of its own, with the same source. */
 export const settingsFor = (settings: Settings, { name, connection }: NamedDestination): Settings => ({
   ...settings,
   destination: connection,

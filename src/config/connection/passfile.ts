@@ -1,4 +1,7 @@
-/** libpq's password file, by libpq's rules: docs "34.16. The Password File", and passwordFromFile() in fe-connect.c. */
+/**
+ * Reads the password file of libpq by its rules: docs "34.16. The Password File", and passwordFromFile() in
+ * fe-connect.c.
+ */
 import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -15,13 +18,13 @@ export interface Passfile {
 
 type Login = Pick<ConnectionSettings, 'host' | 'port' | 'database' | 'user'>;
 
-/** Undefined where there is none, or none that libpq would use: then a warning says why. */
+/** Undefined if there is no file, or if libpq would not use it. Then a warning says why. */
 export async function openPassfile(environment: Environment, warn: Warn): Promise<Passfile | undefined> {
   const named = environment['PGPASSFILE'] || undefined;
   const path = named ?? join(environment['HOME'] || homedir(), '.pgpass');
   const found = await stat(path).catch(() => undefined);
   if (!found) {
-    if (named !== undefined) warn(`PGPASSFILE names ${path}, which is not there`);
+    if (named !== undefined) warn(`PGPASSFILE names ${path}, which does not exist`);
     return undefined;
   }
   const fault = found.isFile() ? modeFault(path, found.mode) : 'is not a plain file';
@@ -37,7 +40,7 @@ function modeFault(path: string, mode: number): string | undefined {
   return `can be read by other users (mode ${shown}); run: chmod 600 ${shellWord(path)}`;
 }
 
-/** The first line that fits counts, also where its password is the wrong one. */
+/** The first matching line counts, even if its password is wrong. */
 export function passwordIn({ text }: Passfile, login: Login): string | undefined {
   const wanted = [hostOf(login), String(login.port), login.database, login.user];
   for (const line of text.split('\n')) {
@@ -48,7 +51,7 @@ export function passwordIn({ text }: Passfile, login: Login): string | undefined
   return undefined;
 }
 
-/** Where the servers of upstream and of Debian put their sockets; libpq looks for "localhost" instead of its own one. */
+/** Default socket directories of PostgreSQL and of Debian. For these, libpq looks for "localhost" in the file. */
 const DEFAULT_SOCKETS = ['/tmp', '/var/run/postgresql'];
 const hostOf = ({ host }: Login): string => (DEFAULT_SOCKETS.includes(host) ? 'localhost' : host);
 
@@ -57,14 +60,14 @@ interface Field {
   readonly value: string;
 }
 
-/** The field behind the wanted ones, up to the next colon that is not escaped. */
+/** The field after the matching ones, up to the next unescaped colon. */
 function passwordAfter(wanted: readonly string[], line: string): string | undefined {
   const fields = fieldsOf(line);
   const fits = wanted.every((value, index) => fields[index]?.raw === '*' || fields[index]?.value === value);
   return fits ? fields[wanted.length]?.value : undefined;
 }
 
-/** Colons divide; a backslash takes the character behind it as it is. */
+/** Colons separate fields. A backslash escapes the next character. */
 function fieldsOf(line: string): Field[] {
   const parts = line.match(/(?:^|:)(?:\\[^]|[^:\\]|\\$)*/g) ?? [];
   return parts.map((part, index) => {

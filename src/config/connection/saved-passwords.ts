@@ -1,4 +1,4 @@
-/** Passwords that nobody has set here, and that libpq would find in the password file. */
+/** Passwords from the password file of libpq, for connections without a password in the settings. */
 import { openPassfile, passwordIn } from './passfile.ts';
 import type { Warn } from '../problems.ts';
 import type { Environment } from '../../environment.ts';
@@ -10,7 +10,7 @@ interface Saved {
   readonly origins: Readonly<Record<string, string>>;
 }
 
-/** The file is looked at only where a side has no password: what is set here always counts. */
+/** The file is read only if a side has no password. A password in the settings always wins. */
 export async function withSavedPasswords(
   connections: Connections | undefined,
   environment: Environment,

@@ -1,4 +1,4 @@
-/** How a side is encrypted, described with libpq's words; what pg and libpq make of it is decided elsewhere. */
+/** The TLS settings of one side, in the terms of libpq. Other files convert them for pg and pg_dump. */
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import { resolve } from 'node:path';
 import { expiryOf, modeFault, parseCertificate, parseKey, SYSTEM_ROOTS } from './certificates.ts';
@@ -14,11 +14,11 @@ const TLS_FIELDS: readonly TlsField[] = ['SSLMODE', 'SSLROOTCERT', 'SSLCERT', 'S
 
 interface Found {
   readonly text: string | undefined;
-  /** The variable to name when something is wrong with it. */
+  /** The variable that a message about a wrong value names. */
   readonly name: VariableName;
 }
 
-/** Undefined where a problem was reported. */
+/** Undefined if a problem was reported. */
 export async function readTls(
   reading: Reading,
   prefix: Prefix,
@@ -42,7 +42,7 @@ function refuseTwice(reading: Reading, prefix: Prefix, inUrl: Readonly<Partial<R
     const name: VariableName = `${prefix}_${field}`;
     if (inUrl[field] === undefined || !isSet(reading, name)) continue;
     refuse(reading, name, {
-      what: `set together with ${field.toLowerCase()} in ${prefix}_URL; keep one of them`,
+      what: `set together with ${field.toLowerCase()} in ${prefix}_URL; remove one of them`,
     });
   }
 }
@@ -53,7 +53,7 @@ function readMode(reading: Reading, { text, name }: Found): SslMode | undefined 
   );
 }
 
-/** The path even where its file is at fault, which is reported once. */
+/** Returns the path even if the file is invalid. The fault is reported once. */
 async function readRoot(reading: Reading, found: Found): Promise<string | undefined> {
   if (found.text === undefined) return undefined;
   if (found.text === 'system') refuse(reading, found.name, { what: SYSTEM_ROOTS });
@@ -67,7 +67,7 @@ async function readPair(reading: Reading, certFound: Found, keyFound: Found) {
   const key = await readFound(reading, keyFound);
   if ((certFound.text === undefined) !== (keyFound.text === undefined)) {
     refuse(reading, (certFound.text === undefined ? keyFound : certFound).name, {
-      what: 'a client certificate and its key go together; one of them is not set',
+      what: 'a client certificate needs its key, and the reverse; one of them is not set',
     });
   }
   const certificate = cert && checkCertificate(reading, cert);
@@ -84,7 +84,7 @@ interface PemFile {
   readonly text: string;
 }
 
-/** Undefined where it is not set, or where a problem was reported. */
+/** Undefined if it is not set, or if a problem was reported. */
 async function readFound(reading: Reading, { text: written, name }: Found): Promise<PemFile | undefined> {
   if (written === undefined) return undefined;
   const path = resolve(reading.directory, written);
@@ -108,11 +108,13 @@ async function checkKey(reading: Reading, { name, path, text }: PemFile): Promis
   return 'value' in parsed ? parsed.value : undefined;
 }
 
-/** libpq looks for ~/.postgresql/root.crt and Node for the system's store: only a named file means one thing. */
+/**
+ * libpq looks for ~/.postgresql/root.crt, and Node uses the system's store. Only a named file is the same for both.
+ */
 function checkRoot(reading: Reading, { name }: Found, mode: SslMode, rootCert: string | undefined): void {
   if (rootCert !== undefined || (mode !== 'verify-ca' && mode !== 'verify-full')) return;
   const variable = `${name.split('_')[0]}_SSLROOTCERT`;
   refuse(reading, name, {
-    what: `sslmode "${mode}" needs the authorities to trust; write ${variable}=ca.pem`,
+    what: `sslmode "${mode}" needs a file with the trusted authorities; write ${variable}=ca.pem`,
   });
 }

@@ -1,4 +1,4 @@
-/** Parameters of a connection URL beside its address and TLS, with the meaning that libpq gives them. */
+/** Parameters of a connection URL other than the address and TLS, with the meaning that libpq gives them. */
 import type { SessionParameters } from '../settings.ts';
 
 export const NO_PARAMETERS: SessionParameters = {
@@ -18,7 +18,7 @@ const WORDS = {
   keepalives: ['0', '1'],
 } as const;
 
-/** Of poolers, frameworks and providers; they mean nothing to a client of Postgres. */
+/** Parameters of poolers, frameworks and providers. They have no meaning for a client of Postgres. */
 const OF_OTHERS: readonly string[] = [
   'pgbouncer',
   'connection_limit',
@@ -27,31 +27,31 @@ const OF_OTHERS: readonly string[] = [
   'supa',
 ];
 
-/** Of libpq's connection to the network. The limits of increp itself hold: STALL_TIMEOUT, and keepalive probes. */
+/** Network parameters of libpq. increp has its own limits: STALL_TIMEOUT, and keepalive probes. */
 const OF_NETWORK: readonly string[] = ['keepalives_interval', 'keepalives_count', 'tcp_user_timeout'];
 
-/** Undefined for a parameter that is none of these. */
+/** Undefined if the parameter is unknown. */
 export function sessionFault(name: string, value: string): string[] | undefined {
   if (OF_OTHERS.includes(name) || OF_NETWORK.includes(name) || name === 'application_name') return [];
   const words: readonly string[] | undefined = Object.entries(WORDS).find(([key]) => key === name)?.[1];
-  if (words) return words.includes(value) ? [] : [`"${name}" is one of ${words.join(', ')}`];
+  if (words) return words.includes(value) ? [] : [`"${name}" must be one of ${words.join(', ')}`];
   if (name === 'connect_timeout' || name === 'keepalives_idle')
-    return /^\d{1,6}$/.test(value) ? [] : [`"${name}" is a whole number of seconds`];
+    return /^\d{1,6}$/.test(value) ? [] : [`"${name}" must be a whole number of seconds`];
   if (name === 'gssencmode')
     return value === 'disable' || value === 'prefer'
       ? []
-      : ['increp cannot encrypt with GSSAPI: leave "gssencmode" out, and set "sslmode"'];
+      : ['increp cannot encrypt with GSSAPI; remove "gssencmode" and set "sslmode"'];
   if (name === 'options')
     return isOfNeon(value)
       ? []
-      : ['"options" may hold nothing but the endpoint of Neon: increp sets itself what its sessions need'];
+      : ['"options" may only name an endpoint of Neon; increp sets all other options of its sessions'];
   return undefined;
 }
 
-/** The name of a compute, for clients that do not send it in the TLS handshake. increp and pg_dump do. */
+/** The name of a Neon endpoint, for clients that do not send it in the TLS handshake. increp and pg_dump send it. */
 const isOfNeon = (options: string): boolean => /^(endpoint|project)=[\w-]+$/.test(options);
 
-/** Of a URL without faults. */
+/** For a URL without faults. */
 export function sessionParameters(params: URLSearchParams): SessionParameters {
   const word = <const T extends string>(name: string, words: readonly T[]): T | undefined =>
     words.find((candidate) => candidate === params.get(name));

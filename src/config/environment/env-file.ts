@@ -1,4 +1,4 @@
-/** `.env`: what it says, and the ways in which people are misunderstood by it. */
+/** Reads `.env` and warns about lines that dotenv reads differently than the author may expect. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'dotenv';
@@ -8,13 +8,16 @@ import type { Report, Warn } from '../problems.ts';
 import type { Environment } from '../../environment.ts';
 import { VARIABLES, variable } from './variables.ts';
 
-/** dotenv's own pattern for one assignment, with names; only that a comment stands on the line of its value. */
+/**
+ * The pattern of dotenv for one assignment, with named groups. Unlike dotenv, a comment must be on the line of its
+ * value.
+ */
 const ASSIGNMENT =
   /^\s*(?:export\s+)?(?<name>[\w.-]+)(?:\s*=\s*?|:\s+?)(?<value>\s*'(?:\\'|[^'])*'|\s*"(?:\\"|[^"])*"|\s*`(?:\\`|[^`])*`|[^#\r\n]+)?[^\S\r\n]*(?<comment>#.*)?$/gm;
 
 const OUR_PREFIXES = /^(SOURCE|DEST|WEBHOOK|PIPELINE|LOG|STATE|METRICS|HEALTHCHECK|INCREP)_/;
 
-/** The variables of `.env`, or undefined where there is none. */
+/** The variables of `.env`; undefined if there is no such file. */
 export async function readEnvFile(
   directory: string,
   report: Report,
@@ -37,13 +40,13 @@ export async function readEnvFile(
   return values;
 }
 
-/** Tells what is read otherwise than it looks. */
+/** Warns about values that are read differently than they look. */
 export function checkText(text: string, warn: Warn): void {
   checkAssignments(text, warn);
   checkLeftovers(text, warn);
 }
 
-/** The same file without some of its variables, however many lines they take. */
+/** The text of the file without some of its variables, including values of several lines. */
 export const withoutVariables = (text: string, names: readonly string[]): string =>
   text.replace(
     new RegExp(`${ASSIGNMENT.source}(?:\\r?\\n)?`, 'gm'),
@@ -59,27 +62,26 @@ async function checkMode(path: string, warn: Warn): Promise<void> {
   warn(`.env can be read by other users (mode 0${mode.toString(8)}); run: chmod 600 .env`);
 }
 
-/** Never shows a value: it may be a password. */
+/** Never shows a value, because it may be a password. */
 function checkAssignments(text: string, warn: Warn): void {
   const seen = new Set<string>();
   for (const { groups } of text.matchAll(ASSIGNMENT)) {
     const { name = '', value = '', comment } = groups ?? {};
     if (!isOurs(name)) continue;
-    if (seen.has(name)) warn(`.env sets ${name} twice; the last one counts`);
+    if (seen.has(name)) warn(`.env sets ${name} twice; the last value is used`);
     seen.add(name);
     const oddity = isQuoted(value) ? undefined : oddityOf(value, comment);
     if (oddity !== undefined) warn(`.env: the value of ${name} ${oddity}`);
-    if (/\$\{\w+\}/.test(value))
-      warn(`.env: the value of ${name} has \${...} in it as in a shell, which is taken as it stands`);
+    if (/\$\{\w+\}/.test(value)) warn(`.env: the value of ${name} contains \${...}, which is not expanded`);
   }
 }
 
 const isQuoted = (value: string) => /^\s*(['"`])[^]*\1$/.test(value);
 
 function oddityOf(value: string, comment: string | undefined): string | undefined {
-  if (comment !== undefined) return 'ends before the #; put it in quotes if the # belongs to it';
+  if (comment !== undefined) return 'ends before the #; quote the value if the # is part of it';
   return /^\s*['"`]/.test(value)
-    ? 'begins with a quote that never ends, so the quote is part of it'
+    ? 'begins with a quote that is never closed, so the quote is part of the value'
     : undefined;
 }
 
@@ -91,18 +93,18 @@ function checkLeftovers(text: string, warn: Warn): void {
   });
 }
 
-/** Keeps the line numbers of what follows. */
+/** Keeps the line numbers of the following lines. */
 const blank = (text: string) => text.replace(/[^\n]/g, '');
 
 const isKnown = (name: string) => variable(name.replace(/_FILE$/, '')) !== undefined;
 const isOurs = (name: string) => isKnown(name) || OUR_PREFIXES.test(name);
 
-/** `.env` may serve other programs too, so only names that begin like ours are judged. */
+/** Other programs may also use `.env`. So only names with the prefixes of increp are checked. */
 function checkName(name: string, report: Report): void {
   if (isKnown(name) || !OUR_PREFIXES.test(name)) return;
   const where = `${name} (.env)`;
   if (name === 'INCREP_DIR') {
-    return report({ where, what: 'says where .env is, so it cannot be set in there' });
+    return report({ where, what: 'cannot be set in .env, because it names the directory of .env' });
   }
   const names = VARIABLES.map((known) => known.name);
   const suggestion = nearest(name, names);
@@ -111,7 +113,7 @@ function checkName(name: string, report: Report): void {
   report({ where, what: 'unknown variable', suggestion, allowed: suggestion ? undefined : family });
 }
 
-/** Other programs may have such variables too, so only what is nearly one of ours is worth a word. */
+/** Other programs may use such variables too. So only a name that is nearly a variable of increp causes a warning. */
 export function checkEnvironment(environment: Environment, warn: Warn): void {
   const names = VARIABLES.map((known) => known.name);
   for (const name of Object.keys(environment)) {

@@ -1,13 +1,13 @@
-/** The text of a `.env` that is read back exactly as it was meant: pure. */
+/** Writes the text of a `.env` so that it reads back exactly: pure. */
 import { parse } from 'dotenv';
 import { checkText } from './env-file.ts';
 
 export type Assignment = readonly [name: string, value: string];
 
-/** Plain words need no quotes; an empty value counts as not set and is never written. */
+/** Plain words need no quotes. An empty value counts as not set and is never written. */
 const PLAIN = /^[\w./:@%+=,-]+$/;
 
-/** dotenv unescapes nothing within single quotes and backticks; without quotes it cuts at a # and trims. */
+/** dotenv unescapes nothing within single quotes and backticks. Without quotes, it cuts at a # and trims. */
 const FORMS: readonly ((value: string) => string)[] = [
   (value) => (PLAIN.test(value) ? value : `'${value}'`),
   (value) => `"${value}"`,
@@ -17,9 +17,9 @@ const FORMS: readonly ((value: string) => string)[] = [
 ];
 
 /**
- * The assignments, one below the other. What decides is not a rule of ours but the parser itself: of the ways to write
- * a value the first is taken with which everything up to there, and the marker that follows, is read back as it was.
- * Undefined where a value has no such form: one with each of the three quotes and a #, say.
+ * The assignments, one per line. The parser itself decides how a value is quoted: the first form is used with which
+ * all values so far, and the marker after them, read back exactly. Undefined if a value has no such form, for example
+ * if it contains each of the three quotes and a #.
  */
 export function assignmentLines(assignments: readonly Assignment[]): string | undefined {
   let text = '';
@@ -35,7 +35,7 @@ export function assignmentLines(assignments: readonly Assignment[]): string | un
   return text;
 }
 
-/** Whatever quotes may follow later must not be taken for the end of a value. */
+/** A quote in a later line must not be read as the end of a value. */
 const PROBES = ["P='x'\n", 'P="x"\n', 'P=`x`\n'];
 
 function isReadBack(text: string, expected: Readonly<Record<string, string>>): boolean {

@@ -1,4 +1,4 @@
-/** How the parts of the configuration look at the variables and say what is wrong with them. */
+/** How the parts of the configuration read the variables and report problems. */
 import { nearest } from '../../nearest.ts';
 import type { Problem, Report, Warn } from '../problems.ts';
 import { alternatives, show } from '../problems.ts';
@@ -7,14 +7,14 @@ import type { VariableName } from './variables.ts';
 import { variable } from './variables.ts';
 
 export interface Reading {
-  /** The pipeline's directory; relative paths start there. */
+  /** The directory of the pipeline. Relative paths start there. */
   readonly directory: string;
   readonly values: Values;
   readonly report: Report;
   readonly warn: Warn;
 }
 
-/** The variable's text, or its default. */
+/** The text of the variable, or its default. */
 export function textOf({ values }: Reading, name: VariableName): string | undefined {
   return values.get(name)?.text ?? variable(name)?.default;
 }
@@ -28,7 +28,7 @@ export function refuse(reading: Reading, name: VariableName, problem: Omit<Probl
   reading.report({ where: origin === undefined ? name : `${name} (${origin})`, ...problem });
 }
 
-/** The variable's text; where there is none, a problem that shows what to write. */
+/** The text of the variable. If it is not set, a problem says what to write. */
 export function required(reading: Reading, name: VariableName): string | undefined {
   const text = textOf(reading, name);
   if (text !== undefined) return text;

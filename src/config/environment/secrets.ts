@@ -1,4 +1,4 @@
-/** What must never be printed: the secrets as they were written, and the parts of them that can show up alone. */
+/** Collects the secrets that must never be printed: as they were written, and the parts that can appear alone. */
 import { redactor } from '../../redact.ts';
 import type { Problem } from '../problems.ts';
 import type { Connections } from '../settings.ts';
@@ -6,10 +6,10 @@ import { splitUrls } from './split-urls.ts';
 import type { Value, Values } from './values.ts';
 import { VARIABLES } from './variables.ts';
 
-/** Shorter ones are words of the messages themselves. */
+/** Shorter texts are ordinary words of messages. */
 const SHORTEST_IN_PROBLEMS = 8;
 
-/** What is wrong may quote a secret that stands in the wrong place as well. */
+/** A message may quote a secret that is in the wrong place. */
 export function withoutSecrets(problems: readonly Problem[], secrets: readonly string[]): Problem[] {
   const redact = redactor(secrets.filter((secret) => secret.length >= SHORTEST_IN_PROBLEMS));
   return problems.map((problem) => ({
@@ -20,7 +20,7 @@ export function withoutSecrets(problems: readonly Problem[], secrets: readonly s
   }));
 }
 
-/** Whole URLs and their parts too: a message may quote one as it was written. */
+/** Includes whole URLs and their parts, because a message may quote a URL as it was written. */
 export function secretsOf(
   connections: (Omit<Connections, 'destinations'> & Partial<Connections>) | undefined,
   values: Values,
@@ -45,10 +45,13 @@ export function secretsOf(
   return [...new Set(secrets.filter((secret) => secret !== undefined && secret !== ''))] as string[];
 }
 
-/** As it was written, which need not be how it is encoded by others; also in a URL that cannot be parsed. */
+/**
+ * The parts as they were written, which may differ from how other programs encode them. Also works for an invalid
+ * URL.
+ */
 const passwordIn = (url = ''): string[] => /^\w+:\/\/[^:@]*:(.*)@/.exec(url)?.slice(1) ?? [];
 
-/** A path of this length is a token, as in hooks of chat programs; a shorter one is a word. */
+/** A part of a path with this length is a token, as in webhooks of chat programs. A shorter part is a word. */
 const SHORTEST_TOKEN = 12;
 
 function secretsInUrl(text: string | undefined): string[] {

@@ -1,8 +1,11 @@
-/** DEST_URLS, taken apart: pure. */
+/** Splits DEST_URLS: pure. */
 
 const SCHEMED = /^(?:([^=:/?#@\s]*)=)?(postgres(?:ql)?:\/\/.*)$/i;
 
-/** `name=postgresql://...`, separated by white space. Nothing of what is not a URL is shown: it may be a password. */
+/**
+ * `name=postgresql://...`, separated by white space. A part that is not a URL is never shown, because it may be a
+ * password.
+ */
 export function splitUrls(text: string): readonly { name: string | undefined; url: string | undefined }[] {
   return text
     .split(/\s+/)

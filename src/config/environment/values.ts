@@ -1,4 +1,4 @@
-/** The values of the variables, each with the place it came from. */
+/** The values of the variables, each with its origin. */
 import { join, resolve } from 'node:path';
 import { readText } from '../files.ts';
 import type { Report } from '../problems.ts';
@@ -10,7 +10,7 @@ export type Overrides = Readonly<Partial<Record<VariableName, string>>>;
 
 export interface Value {
   readonly text: string;
-  /** For messages: `.env`, `the environment`, a path. */
+  /** The origin for messages: `.env`, `the environment`, a path. */
   readonly origin: string;
 }
 
@@ -20,7 +20,7 @@ interface Layers {
   readonly directory: string;
   readonly overrides: Overrides;
   readonly environment: Environment;
-  /** What `.env` says; empty where there is none. */
+  /** The variables of `.env`; empty if there is none. */
   readonly envFile: Environment;
   readonly report: Report;
 }
@@ -31,9 +31,9 @@ interface Layer {
 }
 
 /**
- * Strongest first: flags, the real environment, a file that it names (`X_FILE`), `$CREDENTIALS_DIRECTORY/X`,
- * `.env`, a file that `.env` names. Whatever the surroundings of a process say (a shell, Docker, systemd) is
- * meant for this run, so all of it wins over the file that lies in the directory.
+ * In order of precedence: flags, the environment, a file that the environment names (`X_FILE`),
+ * `$CREDENTIALS_DIRECTORY/X`, `.env`, a file that `.env` names. The environment of a process (from a shell, Docker or
+ * systemd) is meant for this run. So it wins over the file in the directory.
  */
 export async function readValues(layers: Layers): Promise<Values> {
   const values = new Map<VariableName, Value>();
@@ -64,7 +64,7 @@ const readNamed = async (name: string, layers: Omit<Layers, 'overrides'>): Promi
   (await inCredentials(name, layers)) ??
   (await inLayer({ values: layers.envFile, origin: '.env' }, name, layers));
 
-/** An empty variable counts as not set: that is how shells and compose files say "none". */
+/** An empty variable counts as not set, because shells and compose files write "none" like this. */
 function inline({ values, origin }: Layer, name: string): Value | undefined {
   const text = values[name];
   return text === undefined || text === '' ? undefined : { text, origin };
@@ -78,7 +78,10 @@ async function inLayer(
   const value = inline(layer, name);
   const pointer = inline(layer, `${name}_FILE`);
   if (value && pointer) {
-    report({ where: `${name} (${layer.origin})`, what: `set together with ${name}_FILE; keep one of them` });
+    report({
+      where: `${name} (${layer.origin})`,
+      what: `set together with ${name}_FILE; remove one of them`,
+    });
   }
   if (value || !pointer) return value;
   const path = resolve(directory, pointer.text);
@@ -89,7 +92,7 @@ async function inLayer(
   return found;
 }
 
-/** systemd's LoadCredential= puts one file per credential there. */
+/** LoadCredential= of systemd creates one file per credential in this directory. */
 async function inCredentials(name: string, { environment, report }: Pick<Layers, 'environment' | 'report'>) {
   const folder = environment['CREDENTIALS_DIRECTORY'];
   if (!folder) return undefined;

@@ -1,4 +1,4 @@
-/** Patterns become the tables that they match: pure. */
+/** Replaces patterns by the tables that they match: pure. */
 import { printName, stagingName, tableKey, isSameTable, type TableName } from '../../schema/names.ts';
 import { isMatch, translated } from '../../schema/patterns.ts';
 import { isIdentifier } from './identifiers.ts';
@@ -8,17 +8,20 @@ import type { Settings, TablePattern, TableSettings } from '../settings.ts';
 import { conflictOf, type NamedTable } from './table-names.ts';
 
 export interface Expansion {
-  /** In the order of the configuration, and those of one pattern by name. */
+  /** In the order of the configuration. The tables of one pattern are sorted by name. */
   readonly tables: readonly TableSettings[];
-  /** Patterns that no table matches, as they are written. */
+  /** Patterns that match no table, as they are written. */
   readonly unmatched: readonly string[];
-  /** Why a table is none of these, in words. */
+  /** Why a matching table is left out, as text. */
   readonly leftOut: readonly string[];
 }
 
 type Configured = Pick<Settings, 'source' | 'destination' | 'tables' | 'patterns'>;
 
-/** `found`: tables of the source. An entry of its own wins over a pattern, and of two patterns the first. */
+/**
+ * `found` contains tables of the source. An entry with a full name wins over a pattern, and the first pattern wins
+ * over later ones.
+ */
 export function expandPatterns(settings: Configured, found: readonly TableName[]): Expansion {
   const taken = new Set(settings.tables.map(({ source }) => tableKey(source)));
   const labels = new Set(settings.tables.map(({ name }) => name));
@@ -30,7 +33,7 @@ export function expandPatterns(settings: Configured, found: readonly TableName[]
     const distinct = tables.filter(({ name }) => !labels.has(name));
     for (const { name, source } of tables.filter((table) => !distinct.includes(table)))
       leftOut.push(
-        `${printName(source)}, which "${pattern.name}" matches, is left out: ${show(name)} is the name of another table here`,
+        `${printName(source)} matches "${pattern.name}" but is left out: another table here has the name ${show(name)}`,
       );
     for (const { name, source } of distinct) {
       taken.add(tableKey(source));
@@ -68,7 +71,10 @@ function tableOf(pattern: TablePattern, source: TableName, settings: Configured)
   };
 }
 
-/** A new table at the source must not be the end of a run: where two want one place, what a pattern found stays away. */
+/**
+ * A new table at the source must not stop a run. If two tables need one name, the table that a pattern matched is
+ * left out.
+ */
 function withConflicts(settings: Configured, tables: readonly TableSettings[]): TableSettings[] {
   const own = settings.tables.map((table) => named(settings, table));
   const found: NamedTable[] = [];
@@ -95,10 +101,13 @@ const named = (settings: Configured, table: TableSettings): NamedTable => ({
 const tooLong = ({ destinationName }: TableSettings): string | undefined =>
   isIdentifier(destinationName)
     ? undefined
-    : `its copy would be called ${show(destinationName)}, which is no name of 1 to 63 bytes`;
+    : `the name of its destination table would be ${show(destinationName)}, which is not 1 to 63 bytes long`;
 
 function stagingTaken({ destination }: NamedTable, own: readonly NamedTable[]): string | undefined {
   const staging = destination && { ...destination, table: stagingName(destination.table) };
   const other = own.find((each) => staging && each.destination && isSameTable(each.destination, staging));
-  return other && `its staging table would be the copy of ${other.where}; give one of them another dest_name`;
+  return (
+    other &&
+    `its staging table would have the name of the destination table of ${other.where}; give one of them another dest_name`
+  );
 }

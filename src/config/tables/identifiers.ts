@@ -1,4 +1,4 @@
-/** NAMEDATALEN - 1: Postgres silently cuts what is longer, which could make it the name of something else. */
+/** NAMEDATALEN - 1. Postgres silently cuts a longer name, and the result could be the name of another object. */
 const MAX_NAME_BYTES = 63;
 
 export const IDENTIFIER = `a name of 1 to ${MAX_NAME_BYTES} bytes`;

@@ -1,4 +1,4 @@
-/** JSON, with the place where it stops being JSON: JSON.parse names that in some of its messages only. */
+/** Checks JSON and finds the place of an error. JSON.parse names the place only in some of its messages. */
 import { excerptAt, type Excerpt } from '../../excerpt.ts';
 
 interface JsonFault extends Excerpt {
@@ -22,7 +22,9 @@ const BLANK = /[ \t\r\n]*/y;
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"/y;
 const WORD = /(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\w.+-])/y;
 
-/** The first place that is not JSON; a key that is given twice counts, because JSON.parse would drop one. */
+/**
+ * The first place that is not valid JSON. A duplicate key counts, because JSON.parse would drop one of its values.
+ */
 function findFault(text: string): Fault | undefined {
   let offset = 0;
   let fault: Fault | undefined;
@@ -54,9 +56,9 @@ function findFault(text: string): Fault | undefined {
     const start = offset;
     const key = take(STRING);
     if (key === undefined) return fail('expected a key in double quotes');
-    // "\u0061" is another way to write "a".
+    // "\u0061" is another form of "a".
     const name = JSON.parse(key) as string;
-    if (keys.has(name)) return fail(`the key ${key} is given twice`, start);
+    if (keys.has(name)) return fail(`the key ${key} occurs twice`, start);
     keys.add(name);
     return take(':') ? value() : fail('expected :');
   };
@@ -67,12 +69,12 @@ function findFault(text: string): Fault | undefined {
   };
   if (value()) {
     match(BLANK);
-    if (offset < text.length) fail('expected nothing more');
+    if (offset < text.length) fail('expected the end of the file');
   }
   return fault;
 }
 
-/** The mistakes that are made because other languages allow them. */
+/** Common mistakes that are valid in other languages. */
 function explain(text: string, { offset, what }: Fault): Fault {
   const rest = text.slice(offset);
   const before = text.slice(0, offset).trimEnd();
@@ -80,8 +82,8 @@ function explain(text: string, { offset, what }: Fault): Fault {
   if (before.endsWith(',') && /^[}\]]/.test(rest)) {
     return { offset: before.length - 1, what: 'JSON allows no comma after the last item' };
   }
-  if (rest.startsWith("'")) return { offset, what: 'JSON strings stand in double quotes' };
-  return rest === '' ? { offset, what: `the text ends too early: ${what}` } : { offset, what };
+  if (rest.startsWith("'")) return { offset, what: 'JSON strings need double quotes' };
+  return rest === '' ? { offset, what: `the file ends too early: ${what}` } : { offset, what };
 }
 
 const WIDEST_EXCERPT = 100;

@@ -1,4 +1,4 @@
-/** What zod found in the tables file, in the words of the person who wrote it. */
+/** Converts the findings of zod in the tables file into problems that its author understands. */
 import type { z } from 'zod';
 import { nearest } from '../../nearest.ts';
 import type { Problem } from '../problems.ts';
@@ -11,7 +11,7 @@ type Path = readonly PropertyKey[];
 
 interface Checked {
   readonly value: unknown;
-  /** Where in the file the value stands; the paths of the issues begin there. */
+  /** The place of the value in the file. The paths of the issues begin there. */
   readonly path: Path;
   readonly knownKeys: readonly string[];
 }

@@ -1,4 +1,4 @@
-/** `columns`, `exclude_columns`, `where`, `transform` and `query` of an entry, and what of them cannot be together. */
+/** `columns`, `exclude_columns`, `where`, `transform` and `query` of an entry, and their conflicts. */
 import type { Contradiction } from '../problems.ts';
 import { SYSTEM_COLUMNS, type Selection } from '../../schema/selection.ts';
 import { readPattern, starsOf } from '../../schema/patterns.ts';
@@ -18,33 +18,33 @@ export function selectionContradiction(entry: TableEntry): Contradiction | undef
   if (columns && excluded)
     return {
       key: 'exclude_columns',
-      what: 'what is not in columns is left out already; give columns or exclude_columns, not both',
+      what: 'columns already leaves out all other columns; use columns or exclude_columns, not both',
     };
   const transformed = Object.keys(transform);
   const both = transformed.find((name) => excluded?.includes(name));
   if (both !== undefined) return { key: `transform.${both}`, what: 'exclude_columns leaves this column out' };
   const unlisted = columns && transformed.find((name) => !columns.includes(name));
   if (unlisted !== undefined)
-    return { key: `transform.${unlisted}`, what: 'columns leaves this column out; name it there as well' };
+    return { key: `transform.${unlisted}`, what: 'columns leaves this column out; add it to columns' };
   const system = transformed.find((name) => SYSTEM_COLUMNS.includes(name));
   if (system !== undefined)
-    return { key: `transform.${system}`, what: 'Postgres gives no table a column of that name' };
+    return { key: `transform.${system}`, what: 'no table can have a column of that name' };
   return ofKeys(entry);
 }
 
-/** The query itself says all of that. */
+/** The query itself selects rows and columns. */
 function besideQuery(entry: TableEntry): Contradiction | undefined {
   const selecting = (['columns', 'exclude_columns', 'where', 'transform'] as const).find(
     (key) => entry[key] !== undefined,
   );
   if (starsOf(readPattern(entry.name)) > 0)
-    return { key: 'name', what: 'a query is one copy, and a * in its name stands for many tables' };
+    return { key: 'name', what: 'a query fills one destination table, so its name cannot contain a *' };
   return selecting === undefined
     ? undefined
-    : { key: selecting, what: 'a query says itself what is copied; write it into the query' };
+    : { key: selecting, what: 'a query selects its own rows and columns; remove it and change the query' };
 }
 
-/** The cursor is the source's own value, and whoever merges needs its columns. */
+/** The cursor is compared with values of the source, and a merge needs the columns of the unique key. */
 function ofKeys(entry: TableEntry): Contradiction | undefined {
   const {
     columns,
@@ -56,7 +56,7 @@ function ofKeys(entry: TableEntry): Contradiction | undefined {
   if (replication_key !== undefined && Object.hasOwn(transform, replication_key))
     return {
       key: `transform.${replication_key}`,
-      what: 'the replication_key is compared with what the source holds, and cannot be transformed; copy the transformed value under another name',
+      what: 'the replication_key cannot be transformed, because it is compared with the source; add the transformed value as another column',
     };
   const isLeftOut = (name: string) => excluded.includes(name) || columns?.includes(name) === false;
   const option = columns ? 'columns' : 'exclude_columns';

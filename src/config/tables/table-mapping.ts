@@ -1,4 +1,4 @@
-/** Where tables live on the two sides, and what they are called: pure. */
+/** Maps source tables to destination tables: schemas and names. Pure. */
 import { printName, type TableName } from '../../schema/names.ts';
 import type { ConnectionSettings, TableSettings } from '../settings.ts';
 
@@ -10,7 +10,7 @@ interface Placed {
   readonly destinationName: string;
 }
 
-/** As DEST_SCHEMA is SOURCE_SCHEMA where it is not given, so a table of another schema keeps its own. */
+/** DEST_SCHEMA defaults to SOURCE_SCHEMA. In the same way, a table of another schema keeps its schema. */
 export const destinationOf = (
   destination: Home,
   { source, destinationSchema, destinationName }: Placed,
@@ -19,11 +19,11 @@ export const destinationOf = (
   table: destinationName,
 });
 
-/** A table as people call it: its schema goes without saying where that is the pipeline's. */
+/** The name of a table in messages. The schema of the pipeline is left out. */
 export const labelOf = (table: TableName, home: Pick<Home, 'schema'>): string =>
   table.schema === home.schema ? table.table : printName(table);
 
-/** What the state files and both histories call the copy of a table. */
+/** The name of the destination table in the state files and in both histories. */
 export const copyNameOf = (
   { destination }: { readonly destination: Home },
   table: Pick<TableSettings, 'source' | 'destinationSchema' | 'destinationName'>,

@@ -1,20 +1,20 @@
-/** Names that cannot stand side by side: every table needs a place of its own in the destination. */
+/** Checks that the names of tables do not collide. Every table needs its own destination table. */
 import { isSameTable, stagingName, type TableName } from '../../schema/names.ts';
 import { show } from '../problems.ts';
 
-/** What one table calls itself, as far as it says so; checked even where its entry is wrong otherwise. */
+/** The names of one entry, as far as they are known. They are checked even if the entry has other problems. */
 export interface NamedTable {
-  /** Where it stands, in words. */
+  /** The place of the entry, as text. */
   readonly where: string;
   readonly name: string | undefined;
   readonly destination: TableName | undefined;
-  /** Then it is a name for others, and what those want to be called shows later. */
+  /** True for a pattern. The names of its tables are checked later. */
   readonly isPattern?: boolean;
-  /** What the state files and the histories call the copy. */
+  /** The name of the destination table in the state files and in the histories. */
   readonly copyName: string | undefined;
 }
 
-/** What increp itself keeps in the schemas of copies. */
+/** The tables of increp in the destination schemas. */
 const OWN_TABLES: readonly (string | undefined)[] = [
   '_increp_state',
   '_increp_runs',
@@ -22,7 +22,10 @@ const OWN_TABLES: readonly (string | undefined)[] = [
   '_increp_chunks',
 ];
 
-/** Why a table cannot be beside the others; undefined where it can. Of two that want one name the later one hears of it. */
+/**
+ * Why a table collides with another table; undefined if it does not. Of two tables with one name, the later one is
+ * reported.
+ */
 export function conflictOf(
   { name, destination, copyName, isPattern }: NamedTable,
   earlier: readonly NamedTable[],
@@ -30,7 +33,7 @@ export function conflictOf(
 ): string | undefined {
   if (name === undefined || !destination) return undefined;
   const same = earlier.find((other) => other.name === name && other.isPattern === isPattern);
-  if (same) return `the name ${show(name)} is already taken by ${same.where}`;
+  if (same) return `the name ${show(name)} is already used by ${same.where}`;
   if (isPattern === true) return undefined;
   return copyConflictOf({ destination, copyName }, earlier.filter(isTable), all.filter(isTable));
 }
@@ -44,20 +47,20 @@ function copyConflictOf(
 ): string | undefined {
   const target = earlier.find((other) => other.destination && isSameTable(other.destination, destination));
   if (target) {
-    return `the destination table ${show(copyName)} is already taken by ${target.where}; give one of them another dest_name`;
+    return `the destination table ${show(copyName)} is already used by ${target.where}; give one of them another dest_name`;
   }
   const namesake = earlier.find((other) => other.copyName === copyName);
   if (namesake) {
-    return `its copy would be called ${show(copyName)} in the state and in the history, like that of ${namesake.where}; give one of them another dest_name`;
+    return `its name in the state and in the history would be ${show(copyName)}, like that of ${namesake.where}; give one of them another dest_name`;
   }
   if (OWN_TABLES.includes(destination.table)) {
-    return `${show(destination.table)} is a table of increp itself; give this one another dest_name`;
+    return `${show(destination.table)} is the name of a table of increp; set another dest_name`;
   }
   const staged = all.find(
     (other) => other.destination && isSameTable(stagingOf(other.destination), destination),
   );
   return staged
-    ? `${show(destination.table)} is the staging table of ${staged.where}; give this one another dest_name`
+    ? `${show(destination.table)} is the staging table of ${staged.where}; set another dest_name`
     : undefined;
 }
 

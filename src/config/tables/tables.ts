@@ -1,4 +1,4 @@
-/** `tables-config.json` becomes the tables of the settings, or a list of everything that is wrong with it. */
+/** Reads `tables-config.json` into the tables of the settings, or reports all problems in it. */
 import { join } from 'node:path';
 import { contradictionIn, isPattern } from './contradictions.ts';
 import { readText } from '../files.ts';
@@ -19,7 +19,7 @@ const ENVELOPE_KEYS = Object.keys(envelopeSchema.shape);
 
 type Options = Readonly<Record<string, unknown>>;
 
-/** An entry as it stands in the file, not yet trusted. */
+/** An entry as it is in the file, unchecked. */
 export interface RawEntry {
   readonly value: unknown;
   readonly path: readonly PropertyKey[];
@@ -32,11 +32,11 @@ interface Tables {
   readonly entries: readonly RawEntry[];
 }
 
-/** The file, before anything is made of it. */
+/** The parsed file, before its entries are read. */
 export interface TablesFile {
-  /** Undefined where there is none, or a problem was reported. */
+  /** Undefined if there is no file, or if a problem was reported. */
   readonly document: { readonly value: unknown } | undefined;
-  /** As they stand in the file; undefined where it names none. */
+  /** The list in the file, unchecked; undefined if there is none. */
   readonly destinations: readonly unknown[] | undefined;
 }
 
@@ -46,7 +46,7 @@ export async function readTablesFile(directory: string, report: Report): Promise
   return { document, destinations: Array.isArray(destinations) ? destinations : undefined };
 }
 
-/** The schemas of the two sides. */
+/** The schemas of both sides. */
 export interface Homes {
   readonly source: Home;
   readonly destination: Home;
@@ -63,7 +63,7 @@ export function readTables({ document }: TablesFile, homes: Homes, report: Repor
       : [{ ...entry, place: read.slice(0, index).filter((each) => 'source' in each).length }],
   );
   if (read.length > 0 && read.every((entry) => !isEnabled(entry))) {
-    warn(`${TABLES_FILE}: every table has "enabled": false, so there is nothing to do`);
+    warn(`${TABLES_FILE}: every table has "enabled": false, so a sync does nothing`);
   }
   return { tables, patterns, entries };
 }
@@ -76,7 +76,7 @@ async function readDocument(directory: string, report: Report): Promise<{ value:
   const { text, fault, ...failure } = await readText(path);
   if (text === undefined) {
     const isAbsence = 'isMissing' in failure && failure.isMissing;
-    const what = `${path} ${fault}${isAbsence ? '; "increp init" writes one' : ''}`;
+    const what = `${path} ${fault}${isAbsence ? '; run "increp init" to create it' : ''}`;
     report({ where: TABLES_FILE, what, isAbsence });
     return undefined;
   }
@@ -104,7 +104,7 @@ function entriesOf(document: unknown, report: Report): RawEntry[] {
   return tables.map(entryAt);
 }
 
-/** What the tables may inherit; unknown keys are reported here, once, and not once more in every table. */
+/** The defaults of the tables. Unknown keys are reported here once, and not again for every table. */
 function readDefaults(defaults: Options, report: Report): Options {
   const { error } = defaultsSchema.safeParse(defaults);
   const checked = { value: defaults, path: ['defaults'], knownKeys: DEFAULTS_KEYS };
@@ -112,7 +112,7 @@ function readDefaults(defaults: Options, report: Report): Options {
   return Object.fromEntries(Object.entries(defaults).filter(([key]) => DEFAULTS_KEYS.includes(key)));
 }
 
-/** Undefined where a problem was reported. */
+/** Undefined if a problem was reported. */
 function readTable(
   { value, path, defaults }: RawEntry,
   homes: Homes,
@@ -132,7 +132,7 @@ function readTable(
     });
     return undefined;
   }
-  // What is wrong in the defaults has been reported there, once.
+  // Problems in the defaults were already reported there.
   const issues = error.issues.filter(
     ({ path: [key] }) => !own || key === undefined || key in own || !(key in defaults),
   );
@@ -144,7 +144,10 @@ function readTable(
   return undefined;
 }
 
-/** What every mode but one needs; a default serves too. True where something is missing. */
+/**
+ * Reports missing keys, which every mode except full-refresh needs. A default counts. Returns true if a key is
+ * missing.
+ */
 function reportMissing(table: unknown, path: readonly PropertyKey[], report: Report): boolean {
   if (!isObject(table) || table['mode'] === 'full-refresh') return false;
   const missing = NEEDED_KEYS.filter(({ key }) => table[key] === undefined);
@@ -152,7 +155,7 @@ function reportMissing(table: unknown, path: readonly PropertyKey[], report: Rep
     report({
       where: placeOf([...path, key]),
       table: nameOf(table),
-      what: 'missing; needed unless mode is full-refresh',
+      what: 'missing; required unless mode is full-refresh',
       allowed,
     });
   return missing.length > 0;
@@ -178,7 +181,7 @@ export function namesOf({ value, path, defaults }: RawEntry, homes: Homes): Name
   const where = placeOf(path);
   const written = nameOf(value);
   if (written === undefined) return { where, name: undefined, destination: undefined, copyName: undefined };
-  // Which tables a pattern stands for, nobody knows yet.
+  // The tables that a pattern matches are not known yet.
   const table = isPattern(written) ? written : readName(written);
   const source = {
     schema: nameOf(value, 'schema') ?? nameOf(defaults, 'schema') ?? homes.source.schema,
@@ -198,7 +201,7 @@ export function namesOf({ value, path, defaults }: RawEntry, homes: Homes): Name
   };
 }
 
-/** From the file's words to ours. */
+/** Converts the options of the file to settings. */
 function settingsOf(entry: TableEntry, homes: Homes): TableSettings {
   const source = { schema: entry.schema ?? homes.source.schema, table: readName(entry.name) };
   return {
@@ -210,10 +213,10 @@ function settingsOf(entry: TableEntry, homes: Homes): TableSettings {
   };
 }
 
-/** Of a name without stars that mean others. */
+/** Removes the escapes of a name without a pattern. */
 const readName = (text: string): string => readPattern(text).parts.join('*');
 
-/** Its place is counted where all entries are known. */
+/** `place` is set once all entries are known. */
 function patternSettings(entry: TableEntry, homes: Homes): TablePattern {
   const schema = entry.schema ?? homes.source.schema;
   return {
@@ -234,7 +237,7 @@ function optionsOf(entry: TableEntry): TablePattern['options'] {
     selection: selectionOf(entry),
     mode: entry.mode,
     initialLoad: entry.initial_load,
-    // Of the defaults, where the mode is full-refresh.
+    // A default may set this in mode full-refresh.
     chunk: entry.mode === 'full-refresh' ? undefined : entry.chunk,
     loadJobs: entry.mode === 'full-refresh' ? 1 : entry.load_jobs,
     onSchemaChange: entry.on_schema_change,

@@ -1,4 +1,4 @@
-/** Options of how rows are written that are right each by itself. */
+/** Conflicts between options about how rows are written. */
 import { copyKey } from '../../schema/row-identity.ts';
 import type { Contradiction } from '../problems.ts';
 import { MAX_KEY_COLUMNS, type TableEntry } from './tables-schema.ts';
@@ -10,17 +10,17 @@ export function writingContradiction(entry: TableEntry): Contradiction | undefin
   if (isAppend && deletes !== 'ignore')
     return {
       key: 'deletes',
-      what: `mode "incremental-append" keeps every version of a row, also of rows that are gone from the source; set deletes to "ignore", or mode to "incremental-deduped"`,
+      what: `mode "incremental-append" keeps every version of a row, including deleted rows; set deletes to "ignore", or mode to "incremental-deduped"`,
     };
   if (isAppend && on_conflict === 'last_update_wins')
     return {
       key: 'on_conflict',
-      what: 'mode "incremental-append" keeps the newer and the older version of a row both, so none has to win; leave on_conflict out',
+      what: 'mode "incremental-append" keeps all versions of a row, so on_conflict has no effect; remove it',
     };
   if (on_conflict === 'last_update_wins' && deletes !== 'ignore')
     return {
       key: 'deletes',
-      what: 'with on_conflict "last_update_wins" the destination has rows of its own, which a comparison with the source would remove; set deletes to "ignore"',
+      what: 'with on_conflict "last_update_wins" the destination may have rows of its own, which deletes would remove; set deletes to "ignore"',
     };
   const key = copyKey({
     mode,
@@ -31,12 +31,12 @@ export function writingContradiction(entry: TableEntry): Contradiction | undefin
   return key.length > MAX_KEY_COLUMNS
     ? {
         key: 'unique_cols',
-        what: `together with ${key.filter((name) => !unique_cols.includes(name)).join(' and ')}, which the unique index needs besides, these are ${key.length} columns, and ${MAX_KEY_COLUMNS} is the most`,
+        what: `the unique index also needs ${key.filter((name) => !unique_cols.includes(name)).join(' and ')}; these are ${key.length} columns, and ${MAX_KEY_COLUMNS} is the maximum`,
       }
     : undefined;
 }
 
-/** Which removes what is gone from the source, and may have nothing that tells a row from another. */
+/** A full refresh removes deleted rows, and may have no unique key. */
 function inFullRefresh({
   on_conflict,
   metadata_columns,
@@ -45,12 +45,12 @@ function inFullRefresh({
   if (on_conflict === 'last_update_wins')
     return {
       key: 'on_conflict',
-      what: 'mode "full-refresh" makes the copy what the source is, so no row of the destination can win; leave on_conflict out',
+      what: 'mode "full-refresh" makes the destination table equal to the source, so on_conflict has no effect; remove it',
     };
   return metadata_columns.length > 0 && !unique_cols
     ? {
         key: 'metadata_columns',
-        what: 'to say when a row was written, or by whom, something has to tell which row it is; set unique_cols, or leave metadata_columns out',
+        what: 'metadata columns need unique_cols to find the row; set unique_cols, or remove metadata_columns',
       }
     : undefined;
 }

@@ -2,7 +2,7 @@
 
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
-  /** Undefined where it is not known: a series that is absent says so, NaN would be compared. */
+  /** Undefined if the value is unknown. Then the series is absent, because alert rules would compare a NaN. */
   readonly value: number | undefined;
 }
 
@@ -30,5 +30,5 @@ function labelsText(labels: Sample['labels']): string {
 
 const escapeHelp = (text: string) => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
 
-/** The file must be UTF-8 as a whole, or its reader refuses all of it. */
+/** The whole file must be valid UTF-8, or node_exporter rejects it. */
 const escapeLabel = (text: string) => escapeHelp(text.toWellFormed()).replaceAll('"', '\\"');

@@ -1,4 +1,4 @@
-/** Which metrics there are, and what they say after a run: pure. Seconds, bytes, rows. */
+/** Defines the metrics and their values after a run. Pure; units are seconds, bytes and rows. */
 import type { RunSummary } from '../../events.ts';
 import { labelOf } from '../../format.ts';
 import { newTableCounters, type TableCounters, type Counters } from '../../schema/counters.ts';
@@ -7,12 +7,12 @@ import type { Family, Sample } from './exposition.ts';
 
 export interface TableMetrics {
   readonly name: string;
-  /** Undefined where the pipeline has one. */
+  /** Undefined if the pipeline has one destination. */
   readonly destination?: string;
   readonly maxStalenessSeconds: number | undefined;
-  /** The moment up to which the copy is known to hold everything. */
+  /** The time up to which the destination table is known to be complete. */
   readonly completeAt: Date | undefined;
-  /** When its state was saved last; serves where nothing was counted yet. */
+  /** When the state was last saved. Used if no run has been counted yet. */
   readonly syncedAt: Date | undefined;
 }
 
@@ -20,7 +20,7 @@ export interface Metrics {
   readonly version: string;
   readonly summary: RunSummary;
   readonly exitCode: number;
-  /** Undefined where it cannot be read: then nothing is said of what it holds. */
+  /** Undefined if the destination cannot be read. Then the metrics about its data are absent. */
   readonly counters: Counters | undefined;
   /** In the order of the configuration. */
   readonly tables: readonly TableMetrics[];
@@ -29,7 +29,7 @@ export interface Metrics {
 const secondsOf = (moment: Date | string | null | undefined): number | undefined =>
   moment === null || moment === undefined ? undefined : new Date(moment).getTime() / 1000;
 
-/** Seconds without the digits that subtraction leaves behind. */
+/** Rounds to milliseconds, because a subtraction leaves more digits. */
 const inMicroseconds = (seconds: number | undefined): number | undefined =>
   seconds === undefined ? undefined : Math.round(seconds * 1e6) / 1e6;
 
@@ -49,39 +49,39 @@ function runFamilies({ summary, exitCode, counters, version }: Metrics): Family[
   const isDone = summary.status === 'ok';
   return [
     {
-      ...gauge('increp_build_info', 'The version of increp that wrote this.', 1),
+      ...gauge('increp_build_info', 'The version of increp that wrote this file.', 1),
       samples: [{ labels: { ...labels, version }, value: 1 }],
     },
     gauge(
       'increp_last_run_timestamp_seconds',
-      'When the last run ended, whatever came of it.',
+      'When the last run ended, whether it succeeded or failed.',
       secondsOf(summary.finishedAt),
     ),
-    gauge('increp_last_run_duration_seconds', 'How long the last run took.', runSeconds(summary)),
+    gauge('increp_last_run_duration_seconds', 'Duration of the last run.', runSeconds(summary)),
     gauge(
       'increp_last_run_success',
-      '1 if nothing in the last run failed, 0 if something did.',
+      '1 if the last run succeeded, 0 if it or one of its tables failed.',
       isDone ? 1 : 0,
     ),
     gauge(
       'increp_last_run_exit_code',
-      'What the last run exited with; 75 when another run held a table.',
+      'Exit code of the last run; 75 if another run held the lock of a table.',
       exitCode,
     ),
     gauge(
       'increp_last_run_tables_deferred',
-      'Tables that the last run deferred to the next one, because its time limit (--max-duration) was over.',
+      'Tables that the last run deferred because of its time limit (--max-duration).',
       summary.tables.filter(({ isDeferred }) => isDeferred).length,
     ),
     gauge(
       'increp_last_success_timestamp_seconds',
-      'When a run last did everything it was asked for and had time for.',
+      'When a run last ended without a failure. Deferred tables are not failures.',
       secondsOf(isDone ? summary.finishedAt : counters?.lastSuccessAt),
     ),
   ];
 }
 
-/** What is known of one table when the run has ended. */
+/** The values of one table at the end of a run. */
 interface TableView extends TableMetrics {
   readonly labels: Readonly<Record<string, string>>;
   readonly counters: TableCounters | undefined;
@@ -130,25 +130,25 @@ const lagOf = ({ completeAt, endedAt }: TableView): number | undefined =>
 const TABLE_FAMILIES: readonly TableFamily[] = [
   {
     name: 'increp_table_last_success_timestamp_seconds',
-    help: 'When the table was last synced.',
+    help: 'When the table was last synced successfully.',
     type: 'gauge',
     samplesOf: plain(({ counters, syncedAt }) => secondsOf(counters?.lastSuccessAt ?? syncedAt)),
   },
   {
     name: 'increp_table_complete_timestamp_seconds',
-    help: 'The moment up to which the copy is known to hold everything.',
+    help: 'The time up to which the destination table is known to be complete.',
     type: 'gauge',
     samplesOf: plain(({ completeAt }) => secondsOf(completeAt)),
   },
   {
     name: 'increp_table_lag_seconds',
-    help: 'Age of the data of the copy when the last run ended.',
+    help: 'Age of the data in the destination table at the end of the last run.',
     type: 'gauge',
     samplesOf: plain(lagOf),
   },
   {
     name: 'increp_table_max_staleness_seconds',
-    help: 'How old the copy may be: max_staleness in tables-config.json.',
+    help: 'Allowed age of the destination table: max_staleness in tables-config.json.',
     type: 'gauge',
     samplesOf: plain(({ maxStalenessSeconds }) => maxStalenessSeconds),
   },
@@ -160,19 +160,19 @@ const TABLE_FAMILIES: readonly TableFamily[] = [
   },
   {
     name: 'increp_table_duration_seconds',
-    help: 'How long the last sync of the table took.',
+    help: 'Duration of the last sync of the table.',
     type: 'gauge',
     samplesOf: plain(({ counters }) => inMicroseconds(counters?.durationSeconds ?? undefined)),
   },
   {
     name: 'increp_table_rows_total',
-    help: 'Rows of the copy that were inserted, updated or deleted, or found unchanged.',
+    help: 'Rows of the destination table that were inserted, updated, deleted or found unchanged.',
     type: 'counter',
     samplesOf: byOperation,
   },
   {
     name: 'increp_table_rows_read_total',
-    help: 'Rows that were read at the source.',
+    help: 'Rows that were read from the source.',
     type: 'counter',
     samplesOf: plain(({ counters }) => counters?.rowsRead),
   },

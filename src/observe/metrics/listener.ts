@@ -1,8 +1,9 @@
-/** Writes METRICS_TEXTFILE at the end of a run. Whatever goes wrong here never changes the run's result. */
+/** Writes METRICS_TEXTFILE at the end of a run. A failure here never changes the result of the run. */
 import { dirname } from 'node:path';
 import type { Listener, RunSummary } from '../../events.ts';
 import { labelOf } from '../../format.ts';
 import { hasCode, replaceFile } from '../../replace-file.ts';
+import { fileFault } from '../../system-fault.ts';
 import { withRun, type Counters } from '../../schema/counters.ts';
 import { exposition } from './exposition.ts';
 import { familiesOf, type TableMetrics } from './families.ts';
@@ -14,12 +15,12 @@ export interface MetricsOptions {
   /** Absolute. */
   readonly path: string;
   readonly version: string;
-  /** Labels of every table in the configuration, those that are disabled too: what is counted of them is kept. */
+  /** Labels of every configured table, including disabled tables, so that their counters are kept. */
   readonly configured: readonly string[];
-  /** What is known when the run has ended, of the tables that are enabled. */
+  /** The state of the enabled tables at the end of the run. */
   readonly tables: () => Promise<readonly TableMetrics[]>;
   readonly exitCodeOf: (summary: RunSummary) => number;
-  /** Keeps what was counted; resolves to what is wrong with that. */
+  /** Saves the counters. Resolves to the reason if they cannot be saved. */
   readonly keep: (
     change: (counters: Counters) => Counters,
     use: (counters: Counters | undefined) => Promise<void>,
@@ -33,14 +34,14 @@ export function metricsListener(options: MetricsOptions): Listener {
   const write = async (summary: RunSummary) => {
     const tables = await options.tables();
     const asked = tables.filter(({ name }) => started.includes(name)).map(labelOf);
-    const trouble = await keep(
+    const fault = await keep(
       (counters) => withRun(counters, { summary, configured, asked }),
       async (counters) => {
         const metrics = { version, summary, exitCode: exitCodeOf(summary), counters, tables };
         await replaceFile(path, exposition(familiesOf(metrics)), READABLE_BY_ALL);
       },
     );
-    if (trouble !== undefined) onFailure(`the counters of METRICS_TEXTFILE were not kept: ${trouble}`);
+    if (fault !== undefined) onFailure(`the counters of METRICS_TEXTFILE were not saved: ${fault}`);
   };
   return async (event) => {
     if (event.type === 'run-started') started = event.tables;
@@ -51,15 +52,15 @@ export function metricsListener(options: MetricsOptions): Listener {
   };
 }
 
-/** What to do about it, where that is known. */
+/** Describes the cause and the fix if they are known. */
 function reasonOf(error: unknown, path: string): string {
   const folder = dirname(path);
   if (hasCode(error, 'ENOENT', 'ENOTDIR'))
-    return `${folder} is not a directory; make it, or correct METRICS_TEXTFILE`;
+    return `${folder} is not a directory; create it, or correct METRICS_TEXTFILE`;
   if (hasCode(error, 'EISDIR')) return 'it is a directory; name a file in METRICS_TEXTFILE';
   if (hasCode(error, 'EACCES', 'EPERM', 'EROFS')) {
-    return `increp may not write to ${folder}; give its user the right to make files there`;
+    return `increp may not write to ${folder}; allow its user to create files there`;
   }
-  if (hasCode(error, 'ENOSPC', 'EDQUOT')) return `${folder} is full; make room there`;
-  return error instanceof Error ? error.message : String(error);
+  if (hasCode(error, 'ENOSPC', 'EDQUOT')) return `${folder} is full; free some space there`;
+  return fileFault(error);
 }

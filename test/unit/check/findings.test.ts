@@ -28,7 +28,7 @@ test('clocks that are apart, in either direction', () => {
   for (const clockSkewSeconds of [2.5, -2.5]) {
     expect(found(inspection({ clockSkewSeconds }), 'CLOCK_SKEW')).toMatchObject({
       level: 'warning',
-      action: 'Let both follow NTP.',
+      action: 'Synchronize both clocks with NTP.',
     });
   }
 });
@@ -50,8 +50,8 @@ test('transactions that have been open for long, each', () => {
     .filter(({ code }) => code === 'LONG_TRANSACTION')
     .map(({ message }) => message);
   expect(messages).toEqual([
-    'pid 7 of app has had a transaction open at the source for 1 h 0 min',
-    'pid 8 of app has had a transaction open at the source for 1 min 1 s',
+    'the session with pid 7 (role app) has a transaction open at the source for 1 h 0 min',
+    'the session with pid 8 (role app) has a transaction open at the source for 1 min 1 s',
   ]);
 });
 
@@ -83,14 +83,14 @@ test('versions that are too old or not known yet', () => {
   const servers = { source: { ...source, version: 190001 }, destination };
   expect(found({ ...given, facts: { ...given.facts, servers } }, 'VERSION_UNTESTED')).toMatchObject({
     level: 'note',
-    message: 'the source is PostgreSQL 19; this increp is tested with 14 to 18',
+    message: 'the source is PostgreSQL 19; this version of increp is tested with 14 to 18',
   });
 });
 
 test('a prepared transaction that nobody ends, with the two ways to end it', () => {
   const preparedTransactions = [{ gid: "it's", owner: 'app', seconds: 90 }];
   expect(found(inspection({ preparedTransactions }), 'PREPARED_TRANSACTION')?.action).toBe(
-    "As app, in that database: COMMIT PREPARED 'it''s', or ROLLBACK PREPARED 'it''s'",
+    "As app, run in that database: COMMIT PREPARED 'it''s', or ROLLBACK PREPARED 'it''s'",
   );
 });
 
@@ -102,11 +102,11 @@ test('pg_dump that is too old or missing is said once, and not for each table', 
   );
   const old = inspection({ pgDump: { tools: { pgDump: 13, pgRestore: 13 }, path } });
   expect(found(old, 'PG_DUMP')?.message).toBe(
-    'pg_dump 13 cannot read a server of version 15 (/usr/bin/pg_dump), so tables are loaded by COPY, which gives the same bytes',
+    'pg_dump 13 cannot read a server of version 15 (/usr/bin/pg_dump), so increp loads tables by COPY, with the same result',
   );
   const unlike = inspection({ pgDump: { tools: { pgDump: 17, pgRestore: 15 }, path } });
   expect(found(unlike, 'PG_DUMP')?.message).toBe(
-    'pg_restore 15 cannot read what pg_dump 17 writes (/usr/bin/pg_dump), so tables are loaded by COPY, which gives the same bytes',
+    'pg_restore 15 cannot read what pg_dump 17 writes (/usr/bin/pg_dump), so increp loads tables by COPY, with the same result',
   );
   const tools = { pgDump: 'missing', pgRestore: 'missing' } as const;
   const table = facts({ destination: undefined });
@@ -128,7 +128,9 @@ test('a large table whose bytea travels as text because of another column', () =
   const table = (bytes: number, columns = [...ORDERS_COLUMNS, scan, mood]) =>
     facts({ source: relation({ columns, bytes }), destination: undefined });
   const told = (of: TableFacts) => found(inspection({}, { table: of }), 'ROW_SIZE')?.message;
-  expect(told(table(600_000_000))).toMatch(/because of the type of "mood", and "scan" \(bytea\) takes twice/);
+  expect(told(table(600_000_000))).toMatch(
+    /because of the type of "mood"; as text, "scan" \(bytea\) is twice as long/,
+  );
   expect(told(table(60_000_000))).toBeUndefined();
   expect(told(table(600_000_000, [...ORDERS_COLUMNS, scan]))).toBeUndefined();
 });
@@ -137,7 +139,7 @@ test('a place for the state that forgets, is of a container or of the network', 
   const judge = (trait: 'forgets' | 'container' | 'network') =>
     judgeDirectory('/s', { fileSystem: { name: 'fs', trait }, freeBytes: 1e9, strangers: [] });
   expect(judge('forgets')).toMatchObject([
-    { code: 'STATE_FILESYSTEM', level: 'note', message: '/s is on fs, which forgets at a restart' },
+    { code: 'STATE_FILESYSTEM', level: 'note', message: '/s is on fs, which loses its files at a restart' },
   ]);
   expect(judge('container')[0]?.action).toContain('mount a volume');
   expect(judge('network')).toHaveLength(1);

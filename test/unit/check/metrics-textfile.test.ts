@@ -24,7 +24,7 @@ test('a folder that is missing is named, with the command that makes it', async 
     {
       level: 'warning',
       code: 'METRICS_TEXTFILE',
-      message: `no metrics: ${missing} is not a directory`,
+      message: `the metrics file cannot be written: ${missing} is not a directory`,
       action: expect.stringContaining(`mkdir -p ${missing}`),
     },
   ]);
@@ -44,6 +44,8 @@ test('a folder of somebody else is named', async () => {
   // For root every folder can be written.
   const isRoot = process.getuid?.() === 0;
   expect(found.map(({ message }) => message)).toEqual(
-    isRoot ? [] : [`no metrics: this user may not make files in ${place.directory}`],
+    isRoot
+      ? []
+      : [`the metrics file cannot be written: this user may not create files in ${place.directory}`],
   );
 });

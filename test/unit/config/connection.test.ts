@@ -47,7 +47,7 @@ describe('a connection', () => {
     await using pipeline = await pipelineDirectory();
     const { message } = await pipeline.refusal({ ...CONNECTIONS, SOURCE_URL: 'postgres://a@b/c' });
     expect(message).toContain(
-      'SOURCE_URL (the environment): set together with SOURCE_HOST, SOURCE_USERNAME, SOURCE_DB; keep the URL or the single variables',
+      'SOURCE_URL (the environment): set together with SOURCE_HOST, SOURCE_USERNAME, SOURCE_DB; use either the URL or the single variables',
     );
   });
 
@@ -75,7 +75,7 @@ describe('a connection', () => {
     ['SOURCE_PORT', '0', '"0" is not a port; allowed: 1 to 65535'],
     ['SOURCE_PORT', '65536', '"65536" is not a port'],
     ['SOURCE_PORT', ' 5432', '" 5432" is not a port'],
-    ['SOURCE_HOST', 'db:5433', '"db:5433" has a port; write it in the variable for the port'],
+    ['SOURCE_HOST', 'db:5433', '"db:5433" contains a port; move it to the variable for the port'],
     ['SOURCE_HOST', 'one,two', 'names several hosts'],
     ['SOURCE_HOST', 'db ', '"db " is not a host'],
     ['SOURCE_HOST', 'run/postgresql', '"run/postgresql" is not a host'],
@@ -137,7 +137,7 @@ describe('TLS', () => {
     await using pipeline = await pipelineDirectory();
     const { message } = await pipeline.refusal({ ...CONNECTIONS, DEST_SSLMODE: mode });
     expect(message).toContain(
-      `sslmode "${mode}" needs the authorities to trust; write DEST_SSLROOTCERT=ca.pem`,
+      `sslmode "${mode}" needs a file with the trusted authorities; write DEST_SSLROOTCERT=ca.pem`,
     );
   });
 
@@ -158,7 +158,7 @@ describe('TLS', () => {
     ] as const) {
       const { message } = await pipeline.refusal({ ...CONNECTIONS, [name]: file });
       expect(message).toMatch(/^1 problem /);
-      expect(message).toContain(`${name} (the environment): a client certificate and its key go together`);
+      expect(message).toContain(`${name} (the environment): a client certificate needs its key`);
     }
   });
 
@@ -167,7 +167,12 @@ describe('TLS', () => {
     ['SSLROOTCERT', 'a key', KEY, 'is a private key, not a certificate'],
     ['SSLROOTCERT', 'half a certificate', CERTIFICATE.slice(0, 300), 'holds no certificate in PEM form'],
     ['SSLKEY', 'a certificate', CERTIFICATE, 'holds no private key in PEM form'],
-    ['SSLKEY', 'a locked key', '-----BEGIN ENCRYPTED PRIVATE KEY-----', 'is encrypted, and nobody is there'],
+    [
+      'SSLKEY',
+      'a locked key',
+      '-----BEGIN ENCRYPTED PRIVATE KEY-----',
+      'is encrypted, and increp cannot ask',
+    ],
     ['SSLKEY', 'an old locked key', '-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED', 'is encrypted'],
   ])('with a %s file that holds %s is refused, and not shown', async (field, _, text, fault) => {
     await using pipeline = await pipelineDirectory({ cert: CERTIFICATE, key: KEY, file: text });

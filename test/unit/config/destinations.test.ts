@@ -92,13 +92,13 @@ test('all that is wrong is told at once, and no password with it', async () => {
       'Big=postgres://u@h/d two=postgres://u:hidden-secret@h:0/e three=nothing-hidden postgres://u@h/f postgres://u@h/f postgres://u@h.org/f',
   });
   for (const said of [
-    'DEST_HOST (the environment): set together with DEST_URLS; keep one way to name where the copies go',
+    'DEST_HOST (the environment): set together with DEST_URLS; use one way to name the destinations',
     'DEST_PASSWORD (the environment): set together with DEST_URLS',
-    'DEST_URLS (the environment), destination Big: "Big" is not a name for a destination',
+    'DEST_URLS (the environment), destination Big: "Big" is not a valid destination name',
     'DEST_URLS (the environment), destination two: "0" is not a port',
     'DEST_URLS (the environment), destination 3: not a connection URL',
-    'DEST_URLS: two destinations are called "h-f"; give each a name of its own',
-    'DEST_URLS: the destinations "h-f" and "h-f" are the same database and schema',
+    'DEST_URLS: two destinations have the name "h-f"; give each its own name',
+    'DEST_URLS: the destinations "h-f" and "h-f" are the same schema of the same database',
   ])
     expect(message).toContain(said);
   expect(message).not.toMatch(/hidden|common-secret/);
@@ -119,8 +119,8 @@ test('what is wrong in the file is told by its place', async () => {
     'tables-config.json, destinations[0].nam: unknown key; did you mean name?',
     'tables-config.json, destinations[1].url_env: the variable A_URL is not set',
     'tables-config.json, destinations[2].url_env: missing; name the variable that holds the URL',
-    'tables-config.json, destinations[3].url: holds a password, which does not belong into this file',
-    'tables-config.json, destinations[4].url: set together with url_env; keep one of them',
+    'tables-config.json, destinations[3].url: contains a password, and this file is not secret',
+    'tables-config.json, destinations[4].url: set together with url_env; remove one of them',
     'tables-config.json, destinations[5].schema: ',
   ])
     expect(message).toContain(said);

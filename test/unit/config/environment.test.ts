@@ -80,7 +80,7 @@ describe('X_FILE', () => {
       SOURCE_PASSWORD_FILE: 'secret',
     });
     expect(error.message).toContain(
-      'SOURCE_PASSWORD (the environment): set together with SOURCE_PASSWORD_FILE; keep one of them',
+      'SOURCE_PASSWORD (the environment): set together with SOURCE_PASSWORD_FILE; remove one of them',
     );
   });
 
@@ -137,7 +137,7 @@ describe('.env', () => {
     const error = await pipeline.refusal({});
     expect(error.code).toBe('CONFIG_INVALID');
     expect(error.message).toBe(
-      `there is no pipeline in ${pipeline.directory}: neither .env nor tables-config.json is there`,
+      `there is no pipeline in ${pipeline.directory}: it has neither .env nor tables-config.json`,
     );
     expect(error.next).toContain('"increp init"');
   });
@@ -160,7 +160,7 @@ describe('.env', () => {
     ['DEST_PASSWORD_FIEL', 'did you mean DEST_PASSWORD?'],
     ['WEBHOOK_EVENT', 'did you mean WEBHOOK_EVENTS?'],
     ['LOG_COLOURS', 'allowed: LOG_LEVEL, LOG_FORMAT'],
-    ['INCREP_DIR', 'says where .env is, so it cannot be set in there'],
+    ['INCREP_DIR', 'cannot be set in .env, because it names the directory of .env'],
   ])('with the unknown variable %s is refused: %s', async (name, advice) => {
     await using pipeline = await pipelineDirectory({ '.env': `${name}=1\n` });
     const { message } = await pipeline.refusal();
@@ -189,7 +189,7 @@ describe('.env', () => {
   test('with a metrics file that node_exporter would not read is warned about', async () => {
     await using pipeline = await pipelineDirectory({ '.env': 'METRICS_TEXTFILE=/var/lib/shop.txt\n' });
     expect((await pipeline.load()).warnings).toEqual([
-      'METRICS_TEXTFILE does not end in .prom: node_exporter will not read "/var/lib/shop.txt"',
+      'METRICS_TEXTFILE does not end in .prom, so node_exporter will not read "/var/lib/shop.txt"',
     ]);
   });
 
@@ -202,11 +202,11 @@ describe('.env', () => {
 
   test.each([
     ['SOURCE_PASSWORD=a #b', '.env: the value of SOURCE_PASSWORD ends before the #'],
-    ['SOURCE_PASSWORD="${SECRET}"', '.env: the value of SOURCE_PASSWORD has ${...} in it'],
+    ['SOURCE_PASSWORD="${SECRET}"', '.env: the value of SOURCE_PASSWORD contains ${...}'],
     ['SOURCE_PASSWORD=a#b', '.env: the value of SOURCE_PASSWORD ends before the #'],
     ['SOURCE_PASSWORD=#b', '.env: the value of SOURCE_PASSWORD ends before the #'],
-    ["SOURCE_PASSWORD='ab", '.env: the value of SOURCE_PASSWORD begins with a quote that never ends'],
-    ['SOURCE_DB=one\nSOURCE_DB=two', '.env sets SOURCE_DB twice; the last one counts'],
+    ["SOURCE_PASSWORD='ab", '.env: the value of SOURCE_PASSWORD begins with a quote that is never closed'],
+    ['SOURCE_DB=one\nSOURCE_DB=two', '.env sets SOURCE_DB twice; the last value is used'],
     ['# fine\n\nSOURCE_DB shop', '.env, line 3: not of the form NAME=value, so it is ignored'],
   ])('%j is warned about', async (text, warning) => {
     await using pipeline = await pipelineDirectory({ '.env': text });

@@ -62,11 +62,13 @@ test('what a pattern found gives way where its copy has no place of its own', as
   expect(conflicts).toEqual({
     a: undefined,
     e_stg: undefined,
-    raw_: expect.stringContaining('would be called ""'),
-    raw__increp_state: expect.stringContaining('a table of increp itself'),
-    raw_a: expect.stringContaining('"a" is already taken by the table "a"'),
+    raw_: expect.stringContaining('would be ""'),
+    raw__increp_state: expect.stringContaining('the name of a table of increp'),
+    raw_a: expect.stringContaining('"a" is already used by the table "a"'),
     raw_b: undefined,
-    e: expect.stringContaining('its staging table would be the copy of the table "e_stg"'),
+    e: expect.stringContaining(
+      'its staging table would have the name of the destination table of the table "e_stg"',
+    ),
     ee: undefined,
     ee_stg: expect.stringContaining('the staging table of public.ee, which "e*" matches'),
   });
@@ -79,6 +81,6 @@ test('a table that would be called like another one is left out', async () => {
   );
   expect(names(result)).toEqual(['a.b', 'a.bc']);
   expect(result.leftOut).toEqual([
-    'a.b, which "a.b*" matches, is left out: "a.b" is the name of another table here',
+    'a.b matches "a.b*" but is left out: another table here has the name "a.b"',
   ]);
 });

@@ -23,23 +23,23 @@ test('what is JSON is read', () => {
 
 describe('what is not JSON is shown with its line and column', () => {
   test.each([
-    ['', '1:1 the text ends too early: expected a value'],
-    ['[1, 2', '1:6 the text ends too early: expected , or ]'],
-    ['{"a": 1', '1:8 the text ends too early: expected , or }'],
+    ['', '1:1 the file ends too early: expected a value'],
+    ['[1, 2', '1:6 the file ends too early: expected , or ]'],
+    ['{"a": 1', '1:8 the file ends too early: expected , or }'],
     ['[1 2]', '1:4 expected , or ]'],
     ['{"a" 1}', '1:6 expected :'],
     ['{a: 1}', '1:2 expected a key in double quotes'],
-    ["['a']", '1:2 JSON strings stand in double quotes'],
+    ["['a']", '1:2 JSON strings need double quotes'],
     ['[tru]', '1:2 expected a value'],
     ['[01]', '1:2 expected a value'],
     ['["a\nb"]', '1:2 expected a value'],
-    ['[1]\n[2]', '2:1 expected nothing more'],
+    ['[1]\n[2]', '2:1 expected the end of the file'],
     ['{\n  "a": 1, // one\n}', '2:11 JSON has no comments'],
     ['/* x */ []', '1:1 JSON has no comments'],
     ['[\n  1,\n]', '2:4 JSON allows no comma after the last item'],
     ['{"a": 1, }', '1:8 JSON allows no comma after the last item'],
-    ['{"a": 1,\n "b": 2,\n "a": 3}', '3:2 the key "a" is given twice'],
-    ['{"a": 1, "\\u0061": 3}', '1:10 the key "\\u0061" is given twice'],
+    ['{"a": 1,\n "b": 2,\n "a": 3}', '3:2 the key "a" occurs twice'],
+    ['{"a": 1, "\\u0061": 3}', '1:10 the key "\\u0061" occurs twice'],
   ])('%j: %s', (text, fault) => {
     expect(faultOf(text)).toBe(fault);
   });
@@ -65,7 +65,7 @@ test('the same texts are JSON as for JSON.parse', () => {
   fc.assert(
     fc.property(fc.oneof(fc.json(), jumbles), (text) => {
       const fault = faultOf(text);
-      fc.pre(!fault?.includes('given twice'));
+      fc.pre(!fault?.includes('occurs twice'));
       expect(fault === undefined).toBe(isJson(text));
     }),
   );

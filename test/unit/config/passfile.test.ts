@@ -124,7 +124,7 @@ describe('the password file', () => {
       (await pipeline.load({ ...CONNECTIONS, HOME, ...more })).warnings;
     expect(await warningsOf({})).toEqual([]);
     expect(await warningsOf({ PGPASSFILE: '/nowhere/pgpass' })).toEqual([
-      'PGPASSFILE names /nowhere/pgpass, which is not there',
+      'PGPASSFILE names /nowhere/pgpass, which does not exist',
     ]);
     await mkdir(join(HOME, '.pgpass'));
     expect(await warningsOf({})).toEqual([expect.stringContaining('not a plain file')]);

@@ -43,8 +43,8 @@ test.each([
   [{ columns: [] }, '.columns', `[] is not allowed; allowed: ${NEITHER}`],
   [{ columns: 'id' }, '.columns', `"id" is not allowed; allowed: ${NEITHER}`],
   [{ exclude_columns: ['a', 'a'] }, '.exclude_columns', `allowed: ${NEITHER}`],
-  [{ where: '' }, '.where', 'allowed: an SQL expression; line 1, column 1: there is nothing'],
-  [{ where: ' -- all' }, '.where', 'there is nothing'],
+  [{ where: '' }, '.where', 'allowed: an SQL expression; line 1, column 1: the text is empty'],
+  [{ where: ' -- all' }, '.where', 'the text is empty'],
   [{ where: true }, '.where', 'true is not allowed; allowed: an SQL expression'],
   [{ where: 'true) OR (true' }, '.where', 'line 1, column 5: no bracket is open here'],
   [{ where: 'a = 1\n AND (b = 2' }, '.where', 'line 2, column 6: this bracket is never closed'],
@@ -52,14 +52,14 @@ test.each([
   [
     { where: 'true; DROP TABLE orders' },
     '.where',
-    'line 1, column 5: one expression or one SELECT, without a semicolon',
+    'line 1, column 5: only one expression or SELECT is allowed, without a semicolon',
   ],
   [{ transform: 'lower(a)' }, '.transform', 'allowed: an object of SQL expressions by column'],
   [{ transform: { note: 1 } }, '.transform.note', '1 is not allowed; allowed: an SQL expression'],
   [{ transform: { note: 'a /* b' } }, '.transform.note', 'this is never closed by */'],
   [{ transform: { '': '1' } }, '.transform', ''],
   [{ query: 'SELECT 1; SELECT 2' }, '.query', 'allowed: one SELECT; line 1, column 9'],
-  [{ query: ';' }, '.query', 'there is nothing'],
+  [{ query: ';' }, '.query', 'the text is empty'],
 ])('%j is refused', async (change, path, what) => {
   const problem = await problemOf(change);
   expect(problem).toContain(`${FILE}, [0]${path}`);
@@ -72,14 +72,14 @@ describe('what contradicts itself', () => {
     [{ exclude_columns: ['note'], transform: { note: '1' } }, 'transform.note', 'exclude_columns leaves'],
     [{ columns: ['id', 'updated_at'], transform: { x: '1' } }, 'transform.x', 'columns leaves'],
     [{ transform: { updated_at: 'now()' } }, 'transform.updated_at', 'cannot be transformed'],
-    [{ transform: { ctid: '1' } }, 'transform.ctid', 'gives no table'],
+    [{ transform: { ctid: '1' } }, 'transform.ctid', 'no table can have'],
     [{ columns: ['id'] }, 'columns', 'the replication_key "updated_at" must be copied'],
     [{ exclude_columns: ['updated_at'] }, 'exclude_columns', '"updated_at" must be copied'],
     [{ columns: ['updated_at'] }, 'columns', '"id" of unique_cols must be copied'],
     [{ exclude_columns: ['id'] }, 'exclude_columns', '"id" of unique_cols must be copied'],
-    [{ query: 'SELECT 1', where: 'true' }, 'where', 'write it into the query'],
-    [{ query: 'SELECT 1', columns: ['a'] }, 'columns', 'write it into the query'],
-    [{ query: 'SELECT 1', transform: { a: '1' } }, 'transform', 'write it into the query'],
+    [{ query: 'SELECT 1', where: 'true' }, 'where', 'change the query'],
+    [{ query: 'SELECT 1', columns: ['a'] }, 'columns', 'change the query'],
+    [{ query: 'SELECT 1', transform: { a: '1' } }, 'transform', 'change the query'],
   ])('%j', async (change, key, what) => {
     const problem = await problemOf(change);
     expect(problem).toContain(`${FILE}, [0].${key} (table orders): `);

@@ -133,8 +133,7 @@ describe('a table', () => {
   );
 
   test('that is to be loaded in chunks is loaded by COPY', async () => {
-    const what =
-      'pg_dump, which initial_load is set to or left at, cannot load a table in chunks; set initial_load to "copy"';
+    const what = 'pg_dump cannot load a table in chunks; set initial_load to "copy"';
     for (const more of [{}, { initial_load: 'pg_dump' }])
       expect(await problems([{ ...TABLE, ...more, chunk: '1GB' }])).toEqual([
         `tables-config.json, [0].chunk (table orders): ${what}`,
@@ -146,7 +145,7 @@ describe('a table', () => {
 
   test('has several load_jobs for its chunks only, and a sane number of them', async () => {
     expect(await problems([{ ...TABLE, initial_load: 'copy', load_jobs: 2 }])).toEqual([
-      'tables-config.json, [0].load_jobs (table orders): only chunks can be loaded at the same time; set chunk, such as "1GB"',
+      'tables-config.json, [0].load_jobs (table orders): load_jobs needs chunks; set chunk, such as "1GB"',
     ]);
     for (const load_jobs of [0, 17, 1.5, '4'])
       expect(await problems([{ ...TABLE, initial_load: 'copy', chunk: '1GB', load_jobs }])).toEqual([
@@ -170,11 +169,11 @@ test('tables of one name are told apart by their schemas, and so are their copie
   expect(tables.map(({ name }) => name)).toEqual(['orders', 'crm.orders', 'crm.orders_stg']);
   const taken = (what: string) => [`tables-config.json, [1] (table orders): ${what}`];
   expect(await problems([TABLE, { ...TABLE, schema: 'public' }])).toEqual(
-    taken('the name "orders" is already taken by tables-config.json, [0]'),
+    taken('the name "orders" is already used by tables-config.json, [0]'),
   );
   expect(await problems([TABLE, { ...TABLE, schema: 'crm', dest_schema: 'public' }])).toEqual(
     taken(
-      'the destination table "orders" is already taken by tables-config.json, [0]; give one of them another dest_name',
+      'the destination table "orders" is already used by tables-config.json, [0]; give one of them another dest_name',
     ),
   );
 });
@@ -200,9 +199,9 @@ describe('a pattern', () => {
   test('has copies with names of their own', async () => {
     const where = 'tables-config.json, [0].dest_name (table e_*): ';
     expect(await problems([{ ...TABLE, name: 'e_*', dest_name: 'all' }])).toEqual([
-      `${where}"all" would be the copy of every table that "e_*" matches; put a * where what its star stands for belongs, such as "raw_*"`,
+      `${where}"all" would be the destination table of every table that "e_*" matches; use a * in it, such as "raw_*"`,
     ]);
-    const one = 'takes what the star of "name" stands for, so each of them has one star';
+    const one = 'can have one * only, and only if "name" has one *';
     expect(await problems([{ ...TABLE, name: 'e_*', dest_name: '*_*' }])).toEqual([`${where}${one}`]);
     expect(await problems([{ ...TABLE, name: '*e*', dest_name: 'x*' }])).toEqual([
       `tables-config.json, [0].dest_name (table *e*): ${one}`,
@@ -216,7 +215,7 @@ describe('a pattern', () => {
         { ...TABLE, name: 'e_*', dest_name: 'x_*' },
       ]),
     ).toEqual([
-      'tables-config.json, [1] (table e_*): the name "e_*" is already taken by tables-config.json, [0]',
+      'tables-config.json, [1] (table e_*): the name "e_*" is already used by tables-config.json, [0]',
     ]);
   });
 
@@ -247,12 +246,12 @@ describe('mode full-refresh', () => {
   });
 
   test.each([
-    [{ chunk: '1GB', initial_load: 'copy' }, 'chunk', /chunks begin with a mark of the replication key/],
-    [{ load_jobs: 2 }, 'load_jobs', /in one go/],
-    [{ lookback: '10s' }, 'lookback', /read as a whole each time/],
-    [{ null_keys: 'include' }, 'null_keys', /read as a whole each time/],
-    [{ deletes_every: '0s' }, 'deletes_every', /finds rows that are gone each time/],
-    [{ delete_limit: 0.1 }, 'delete_limit', /however much of it is gone/],
+    [{ chunk: '1GB', initial_load: 'copy' }, 'chunk', /chunks need a replication key/],
+    [{ load_jobs: 2 }, 'load_jobs', /not loaded in chunks/],
+    [{ lookback: '10s' }, 'lookback', /read completely at each sync/],
+    [{ null_keys: 'include' }, 'null_keys', /read completely at each sync/],
+    [{ deletes_every: '0s' }, 'deletes_every', /removes deleted rows at each sync/],
+    [{ delete_limit: 0.1 }, 'delete_limit', /no limit for deleted rows/],
     [{ deletes: 'soft' }, 'deletes', /set unique_cols, or set deletes to "ignore"/],
   ])('has no use for %j', async (change, key, why) => {
     expect(await problems([{ ...WHOLE, ...change }])).toEqual([
@@ -281,7 +280,7 @@ describe('mode full-refresh', () => {
       at('skip_unchanged', '"yes" is not allowed; allowed: true or false'),
     );
     expect(await problems([{ ...TABLE, skip_unchanged: true }])).toEqual([
-      'tables-config.json, [0].skip_unchanged (table orders): only a table in mode full-refresh is read as a whole each time; others read what has changed anyway',
+      'tables-config.json, [0].skip_unchanged (table orders): only a table in mode full-refresh is read completely at each sync; other tables read only changes anyway',
     ]);
   });
 });
@@ -336,7 +335,7 @@ describe('a wrong value is shown with its place, what is allowed and what was pr
     [
       { replication_key: undefined },
       '.replication_key',
-      `missing; needed unless mode is full-refresh; allowed: ${name}`,
+      `missing; required unless mode is full-refresh; allowed: ${name}`,
     ],
     [{ dest_name: 'é'.repeat(32) }, '.dest_name', `"${'é'.repeat(32)}" is not allowed; allowed: ${name}`],
     [{ unique_cols: [] }, '.unique_cols', `[] is not allowed; allowed: ${columns}`],
@@ -375,7 +374,7 @@ describe('a wrong value is shown with its place, what is allowed and what was pr
       `tables-config.json, [0].name: missing; allowed: ${name}`,
       `tables-config.json, [0].unique_cols: [] is not allowed; allowed: ${columns}`,
       'tables-config.json, [0].enabled: 1 is not allowed; allowed: true or false',
-      `tables-config.json, [0].replication_key: missing; needed unless mode is full-refresh; allowed: ${name}`,
+      `tables-config.json, [0].replication_key: missing; required unless mode is full-refresh; allowed: ${name}`,
       expect.stringContaining('[1]: 7 is not allowed; allowed: an object with a name'),
       expect.stringContaining('[2]: null is not allowed; allowed: an object with a name'),
     ]);
@@ -397,12 +396,12 @@ describe('how rows are written', () => {
     [
       { mode: 'incremental-append', on_conflict: 'last_update_wins' },
       'on_conflict',
-      'mode "incremental-append" keeps the newer and the older version of a row both',
+      'mode "incremental-append" keeps all versions of a row',
     ],
     [
       { on_conflict: 'last_update_wins', deletes: 'soft' },
       'deletes',
-      'with on_conflict "last_update_wins" the destination has rows of its own',
+      'with on_conflict "last_update_wins" the destination may have rows of its own',
     ],
     [
       {
@@ -411,7 +410,7 @@ describe('how rows are written', () => {
         metadata_columns: ['_source'],
       },
       'unique_cols',
-      'together with _source and updated_at, which the unique index needs besides, these are 33 columns, and 32 is the most',
+      'the unique index also needs _source and updated_at; these are 33 columns, and 32 is the maximum',
     ],
   ])('what contradicts itself is refused: %j', async (change, path, what) => {
     expect(await problems([{ ...TABLE, ...change }])).toEqual([
@@ -434,15 +433,19 @@ describe('every table has a place of its own', () => {
     [
       'one name twice',
       [TABLE, TABLE],
-      '[1] (table orders): the name "orders" is already taken by tables-config.json, [0]',
+      '[1] (table orders): the name "orders" is already used by tables-config.json, [0]',
     ],
     [
       'one destination twice',
       [TABLE, { ...TABLE, name: 'old', dest_name: 'orders' }],
-      '[1] (table old): the destination table "orders" is already taken by tables-config.json, [0]',
+      '[1] (table old): the destination table "orders" is already used by tables-config.json, [0]',
     ],
-    ['the state', [{ ...TABLE, dest_name: '_increp_state' }], '"_increp_state" is a table of increp itself'],
-    ['the history', [{ ...TABLE, name: '_increp_runs' }], '"_increp_runs" is a table of increp itself'],
+    [
+      'the state',
+      [{ ...TABLE, dest_name: '_increp_state' }],
+      '"_increp_state" is the name of a table of increp',
+    ],
+    ['the history', [{ ...TABLE, name: '_increp_runs' }], '"_increp_runs" is the name of a table of increp'],
     [
       'a staging table',
       [{ ...TABLE, name: 'orders_stg' }, TABLE],

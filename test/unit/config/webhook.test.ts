@@ -45,10 +45,10 @@ describe('a webhook is refused', () => {
   test.each([
     ['WEBHOOK_URL', 'hooks.example.com', 'not a URL that begins with https:// or http://'],
     ['WEBHOOK_URL', 'ftp://hooks.example.com', 'not a URL that begins with https:// or http://'],
-    ['WEBHOOK_SECRET', 'whsec_', 'what follows whsec_ is not base64'],
-    ['WEBHOOK_SECRET', 'whsec_not!base64', 'what follows whsec_ is not base64'],
+    ['WEBHOOK_SECRET', 'whsec_', 'the text after whsec_ is not base64'],
+    ['WEBHOOK_SECRET', 'whsec_not!base64', 'the text after whsec_ is not base64'],
     ['WEBHOOK_EVENTS', 'run.suceeded', 'did you mean run.succeeded?'],
-    ['WEBHOOK_EVENTS', ' , ', 'names no event'],
+    ['WEBHOOK_EVENTS', ' , ', 'contains no event'],
     ['WEBHOOK_FORMAT', 'teams', '"teams" is unknown; allowed: "json" or "slack"'],
   ])('with %s=%s', async (name, value, what) => {
     await using pipeline = await pipelineDirectory();

@@ -178,7 +178,7 @@ test('a retry has the same id, and a signature for its own time', async () => {
 test.each([
   [301, 'it answered 301, and redirects are not followed'],
   [400, 'it answered 400'],
-  [410, 'it answered 410, the endpoint is gone: remove WEBHOOK_URL'],
+  [410, 'it answered 410 (the endpoint is gone); remove WEBHOOK_URL'],
 ])('%d is not tried again', async (status, why) => {
   await using hook = await endpoint(answer(status, { location: '/elsewhere' }));
   const { listener, failures } = listen(hook.url);
@@ -250,11 +250,11 @@ test('a body without an end, and one that hangs, take nothing back of a 200', as
   expect(sent).toBeLessThan(20_000_000);
 });
 
-test('a refused connection is tried again and told by its code', async () => {
+test('a refused connection is tried again and reported without its URL', async () => {
   const { listener, failures, waits } = listen(await refusedUrl());
   await listener(runFinished());
   expect(waits).toHaveLength(2);
-  expect(failures[0]).toMatch(/after 3 attempts: the connection failed \(ECONNREFUSED\)$/);
+  expect(failures[0]).toMatch(/after 3 attempts: the connection failed: connection refused$/);
   expect(failures[0]).not.toContain('T0KEN');
 });
 

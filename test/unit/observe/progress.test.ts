@@ -171,16 +171,16 @@ test('a copy that stands still says since when', () => {
   pass(1);
   copied(2_000_000, 300);
   pass(42);
-  expect(live()).toBe('[1/2] orders: copying about 30%, 300 rows, 2.0 MB, nothing new for 42 s');
+  expect(live()).toBe('[1/2] orders: copying about 30%, 300 rows, 2.0 MB, no data for 42 s');
 });
 
 test('before, between and after the tables there is something to see as well', () => {
   const { emit, pass, live, screen } = start();
   pass(3.2);
-  expect(live()).toBe('[0/2] looking at both databases, 3 s');
+  expect(live()).toBe('[0/2] reading both databases, 3 s');
   emit({ type: 'retrying', table: undefined, attempt: 1, delaySeconds: 2, error: failure() });
   pass(2.2);
-  expect(live()).toBe('[0/2] waiting to try again, 2 s');
+  expect(live()).toBe('[0/2] waiting to retry, 2 s');
   emit({ type: 'table-finished', outcome: outcome() });
   emit({ type: 'table-finished', outcome: outcome({ name: 'items' }) });
   emit({ type: 'run-finished', summary: summary() });
@@ -351,12 +351,12 @@ test('Ctrl-C leaves a clean line and a cursor, and what comes then still has its
   pass(3);
   // The terminal's own doing.
   write('^C');
-  progress.stop('stopping: what is unfinished is rolled back\n');
+  progress.stop('stopping: unfinished work is rolled back\n');
   emit({ type: 'table-finished', outcome: outcome({ status: 'failed', error: failure() }) });
   pass(10);
   const lines = screen.lines();
   expect(lines.slice(0, 2)).toEqual([
-    'stopping: what is unfinished is rolled back',
+    'stopping: unfinished work is rolled back',
     '✗ FAILED   orders  incremental   0.4 s',
   ]);
   expect(screen.cursor()).toEqual({ x: 0, y: 4, isVisible: true });

@@ -84,7 +84,7 @@ test('what is true of many tables is said once, with their names', () => {
     `200 tables: t0, t1, t2, t3, t4, t5, t6, t7, t8, t9 and 190 more
   - note     it is disabled [DISABLED]
 
-0 errors, 0 warnings: all is well.
+0 errors, 0 warnings: no problems found.
 `,
   );
   expect(formatFindings(alike.slice(0, 2), narrow)).toMatch(/^t0\n {2}- note {5}it is disabled .*\n\nt1\n/);
@@ -95,7 +95,7 @@ test('an error that does not stop a sync is counted, and not taken for one that 
     [{ ...finding('error', 'WEBHOOK_FAILED', undefined, 'no'), stopsSync: false }],
     narrow,
   );
-  expect(text).toContain('1 error, 0 warnings: sync will work; mend the errors.');
+  expect(text).toContain('1 error, 0 warnings: sync will work; fix the errors.');
 });
 
 test('a number stays with its unit, a point in time stays whole', () => {

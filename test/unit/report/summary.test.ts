@@ -4,8 +4,8 @@ import type { TableOutcome } from '../../../src/events.ts';
 import {
   formatEnding,
   formatSummary,
-  formatTrouble,
-  hasTrouble,
+  formatProblems,
+  hasProblems,
   summaryByTable,
 } from '../../../src/report/summary.ts';
 import { displayWidth, truncate } from '../../../src/report/text.ts';
@@ -103,7 +103,7 @@ test('a run that failed before its tables says why', () => {
   expect(formatSummary(failed, plain).split('\n').slice(0, 3)).toEqual([
     'error: permission denied for table items (PRIVILEGE_MISSING)',
     'next:  GRANT SELECT ON items TO reader;',
-    'failed in 4.2 s, before any table',
+    'failed after 4.2 s, before the first table',
   ]);
 });
 
@@ -135,8 +135,8 @@ test('what does not fit is broken where words end, and hangs', () => {
 
 test('a mail names the pipeline, only what went wrong, and how old the copy is', () => {
   const last = new Map([['items', new Date('2026-03-01T08:30:00.000Z')]]);
-  expect(hasTrouble(mixed)).toBe(true);
-  expect(formatTrouble(mixed, last, plain)).toBe(
+  expect(hasProblems(mixed)).toBe(true);
+  expect(formatProblems(mixed, last, plain)).toBe(
     [
       'pipeline shop: partly failed',
       '✓ ok      customers  initial      0.4 s  80 B  9 read, 9 inserted',
@@ -160,12 +160,12 @@ test('a mail about a run that never got to its tables says when one did', () => 
     ['b', new Date('2026-02-01T09:59:00.000Z')],
   ]);
   const failed = summary({ status: 'failed', error: failure({ sqlstate: undefined }) });
-  expect(formatTrouble(failed, last, plain).split('\n').slice(0, 2)).toEqual([
+  expect(formatProblems(failed, last, plain).split('\n').slice(0, 2)).toEqual([
     'pipeline shop: FAILED',
     'last success: 2026-03-01T09:59:00.000Z, 1 min 4 s before',
   ]);
-  expect(formatTrouble(failed, new Map(), plain)).toContain('last success: none that is known here');
-  expect(hasTrouble(summary({ tables: [outcome()] }))).toBe(false);
+  expect(formatProblems(failed, new Map(), plain)).toContain('last success: none recorded');
+  expect(hasProblems(summary({ tables: [outcome()] }))).toBe(false);
 });
 
 test('names of every script are aligned', () => {
@@ -197,11 +197,11 @@ test('what several tables fail of is told in full once', () => {
   const other = outcome({ name: 'c', status: 'failed', error: failure({ message: 'denied' }) });
   const text = formatSummary(summary({ status: 'failed', tables: [...tables, other] }), plain);
   expect(text.match(/noschema/g)).toHaveLength(1);
-  expect(text).toMatch(/FAILED +b .*\n    error: the same as of a\n.*FAILED +c .*\n    error: denied/);
+  expect(text).toMatch(/FAILED +b .*\n    error: the same as for a\n.*FAILED +c .*\n    error: denied/);
   const tell = summaryByTable(() => plain);
   const told = tables.map((each) => tell({ type: 'table-finished', outcome: each })).join('');
   expect(told.match(/noschema/g)).toHaveLength(1);
-  expect(told).toContain('error: the same as of a\n');
+  expect(told).toContain('error: the same as for a\n');
 });
 
 test('what ended the run is not told again below the table that it ended', () => {

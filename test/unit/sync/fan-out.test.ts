@@ -86,7 +86,7 @@ test('when nobody is left, the rest is not read', async () => {
   const source = Readable.from(bytes(50));
   const sending = broadcast(source, branches, unused).catch((error: Error) => error.message);
   for (const branch of branches) branch.destroy();
-  expect(await sending).toBe('nobody receives any more');
+  expect(await sending).toBe('no receiver is left');
   expect(source.destroyed).toBe(true);
 });
 
