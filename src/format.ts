@@ -1,5 +1,5 @@
 /** Numbers as people read them. */
-import type { TableOutcome } from './events.ts';
+import type { Failure, TableOutcome } from './events.ts';
 
 const BYTE_UNITS = ['kB', 'MB', 'GB', 'TB', 'PB'] as const;
 
@@ -55,13 +55,23 @@ export function formatTimeLeft(seconds: number): string {
   return `${formatCount(Math.floor(tens / 6))} h${tens % 6 === 0 ? '' : ` ${(tens % 6) * 10} min`}`;
 }
 
-type Counted = Pick<TableOutcome, 'status' | 'isDeferred'>;
+export type OutcomeWord = TableOutcome['status'] | 'busy' | 'interrupted' | 'deferred';
+
+/** What people read of an outcome: a table that another run holds, or that a signal ended, has not failed. */
+export function outcomeWord({ status, isDeferred, error }: Counted): OutcomeWord {
+  if (isDeferred) return 'deferred';
+  if (error?.code === 'RUN_LOCKED') return 'busy';
+  return error?.code === 'INTERRUPTED' ? 'interrupted' : status;
+}
+
+type Counted = Pick<TableOutcome, 'status' | 'isDeferred'> & {
+  readonly error?: Pick<Failure, 'code'> | undefined;
+};
 
 /** `3 tables ok, 1 failed, 2 skipped, 4 deferred`; a count of zero is left out. */
 export function formatTableCounts(tables: readonly Counted[]): string {
-  const wordOf = ({ status, isDeferred }: Counted) => (isDeferred ? 'deferred' : status);
-  const parts = (['ok', 'failed', 'skipped', 'deferred'] as const)
-    .map((status) => ({ status, count: tables.filter((table) => wordOf(table) === status).length }))
+  const parts = (['ok', 'failed', 'busy', 'interrupted', 'skipped', 'deferred'] as const)
+    .map((status) => ({ status, count: tables.filter((table) => outcomeWord(table) === status).length }))
     .filter(({ count }) => count > 0);
   const noun = parts[0]?.count === 1 ? 'table' : 'tables';
   if (parts.length === 0) return 'no tables';

@@ -26,7 +26,7 @@ const escaped = (character: string): string =>
 
 /** A command of increp for one table. A name that begins with a dash is not read as an option. */
 export const tableCommand = (
-  command: 'sync' | 'verify' | 'reset',
+  command: 'history' | 'reset' | 'sync' | 'verify',
   table: string,
   ...flags: string[]
 ): string =>

@@ -3,7 +3,9 @@ import type { TableSettings } from '../config/settings.ts';
 import type { RunSummary } from '../events.ts';
 import { labelOf } from '../format.ts';
 import type { Verbosity } from '../observe/log.ts';
-import { formatEnding, formatSummary, formatProblems, hasProblems } from '../report/summary.ts';
+import { formatEnding, formatProblems, hasProblems, warningsIn, withWarnings } from '../report/summary.ts';
+import { reportDue } from '../schema/standing-warnings.ts';
+import { readReportedWarnings, writeReportedWarnings } from '../state/standing-warnings-file.ts';
 import { recordInFile } from '../status/state-file-record.ts';
 import { exitCodeOf, run, type RunRequest } from '../sync/run/run.ts';
 import { TimeLimit } from '../sync/context/time-limit.ts';
@@ -14,7 +16,7 @@ import { claimOf, ensureClaimNamed } from './claims.ts';
 import { planCommand } from './plan.ts';
 import type { Iteration } from './watch/iteration.ts';
 import { selectTables } from './pipeline/select-tables.ts';
-import { watchRun, type Watch } from './watch/watch-run.ts';
+import { watchRun } from './watch/watch-run.ts';
 
 export interface SyncOptions extends GlobalOptions {
   readonly exclude: readonly string[];
@@ -60,7 +62,7 @@ async function syncOnce(
     { ...options, waitTransactionsSeconds: options.waitTransactions, timeLimit },
     async (configured) => {
       const expanded = await expandTables(configured, { source: 'may' });
-      const context = withWarnings(expanded);
+      const context = withRemarks(expanded);
       const chosen = chosenTables(expanded, tables, options);
       const verbosity = verbosityOf(options);
       const { head = '', notice } = options;
@@ -80,14 +82,14 @@ async function syncOnce(
         waitLockSeconds: options.waitLock,
       });
       watch.stop();
-      await tell(context, options, watch, summary, head);
+      await tell(context, options, summary, head);
       return exitCodeOf(summary);
     },
   );
 }
 
 /** Warnings about patterns belong to the run: to its summary, its log and its messages. */
-const withWarnings = ({ context, remarks }: Expanded): Context =>
+const withRemarks = ({ context, remarks }: Expanded): Context =>
   remarks.length === 0
     ? context
     : mapSettings(context, (settings) => ({ ...settings, warnings: [...settings.warnings, ...remarks] }));
@@ -124,18 +126,28 @@ const verbosityOf = ({ verbose, quiet }: SyncOptions): Verbosity =>
 
 /** Prints the result on stdout. With --json it is already there. */
 async function tell(
-  { terminal, redact, pipelines }: Context,
+  { settings, terminal, redact, pipelines }: Context,
   options: SyncOptions,
-  { hasToldTables }: Watch,
   summary: RunSummary,
   head: string,
 ): Promise<void> {
   if (options.json) return;
   const print = (text: string) => terminal.out(redact(text));
-  if (hasToldTables) return print(formatEnding(summary, terminal.style));
-  if (verbosityOf(options) !== 'quiet') return print(formatSummary(summary, terminal.style));
-  if (!hasProblems(summary)) return;
-  print(`${head}${formatProblems(summary, await lastSuccesses(pipelines, summary), terminal.style)}`);
+  if (verbosityOf(options) !== 'quiet') return print(formatEnding(summary, terminal.style));
+  const due = await withDueWarnings(summary, settings.stateDirectory);
+  if (!hasProblems(due)) return;
+  print(`${head}${formatProblems(due, await lastSuccesses(pipelines, summary), terminal.style)}`);
+}
+
+/** A warning that stays would be mailed after every run, so it is reported rarely. */
+async function withDueWarnings(summary: RunSummary, directory: string): Promise<RunSummary> {
+  const known = await readReportedWarnings(directory);
+  const current = warningsIn(summary);
+  if (current.length === 0 && known.length === 0) return summary;
+  const tables = new Set(summary.tables.map(labelOf));
+  const report = reportDue({ known, current, tables, now: summary.finishedAt });
+  await writeReportedWarnings(directory, report.known);
+  return withWarnings(summary, report.due);
 }
 
 /**

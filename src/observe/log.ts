@@ -52,21 +52,22 @@ function changed(line: string, change: (text: string, key: string) => string): s
 /** pino-pretty as a plain function. Without a worker or a stream, each line is written before the call returns. */
 async function prettyPrinter(color: boolean): Promise<(line: string) => string> {
   const { prettyFactory } = await import('pino-pretty');
-  return prettyFactory({
+  const print = prettyFactory({
     colorize: color,
     singleLine: true,
     translateTime: false,
-    // The message already contains these fields, or the final error repeats them.
-    ignore: 'run_id,pipeline,table,attempt,delay_s,code,sqlstate',
-    messageFormat: ({ table, code, sqlstate, ...record }, messageKey) => {
-      const message = String(record[messageKey]);
-      const codes = [
-        ...(typeof code === 'string' ? [code] : []),
-        ...(typeof sqlstate === 'string' ? [`SQLSTATE ${sqlstate}`] : []),
-      ];
-      return `${typeof table === 'string' ? `${table}: ` : ''}${message}${codes.length > 0 ? ` (${codes.join(', ')})` : ''}`;
+    // A person reads sentences. The other fields are for JSON.
+    hideObject: true,
+    messageFormat: ({ destination, table, code, sqlstate, reason, ...record }, messageKey) => {
+      const isText = (value: unknown): value is string => typeof value === 'string';
+      const place = [destination, table].filter(isText).map((name) => `${name}: `);
+      const codes = [code, isText(sqlstate) ? `SQLSTATE ${sqlstate}` : undefined].filter(isText);
+      const why = isText(reason) && !isText(code) ? `; ${reason}` : '';
+      const end = codes.length > 0 ? ` (${codes.join(', ')})` : '';
+      return `${place.join('')}${String(record[messageKey])}${why}${end}`;
     },
   });
+  return (line) => `${print(line).trimEnd()}\n`;
 }
 
 const hasPrettyLines = ({ log, isTerminal }: LoggerOptions) =>

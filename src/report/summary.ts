@@ -1,6 +1,8 @@
 /** Formats a run: as a whole at its end, or table by table while it runs. */
 import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
-import { formatDeferred, formatSeconds, formatTableCounts, labelOf } from '../format.ts';
+import { formatDeferred, formatSeconds, formatTableCounts, labelOf, outcomeWord } from '../format.ts';
+import { tableCommand } from '../shell-word.ts';
+import type { CurrentWarning } from '../schema/standing-warnings.ts';
 import { runSeconds } from './summary-json.ts';
 import { painter, type Style } from './style.ts';
 import {
@@ -19,16 +21,6 @@ import { printableLine, wrap } from './text.ts';
 
 const asText = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
 
-/** Several lines, each ended by a newline. */
-export function formatSummary(summary: RunSummary, style: Style): string {
-  const columns = columnsOf(summary.tables, style);
-  const shared = { warnings: new Set(sharedWarnings(summary).keys()), failures: new Map<string, string>() };
-  return asText([
-    ...summary.tables.flatMap((outcome) => tableLines(outcome, shared, columns, style)),
-    ...closingLines(summary, style),
-  ]);
-}
-
 const VERDICTS = { ok: 'done, with warnings', partial: 'partly failed', failed: 'FAILED' } as const;
 
 /** For --quiet: only the failures, the pipeline, and the age of the destination tables that stay in use. */
@@ -37,9 +29,11 @@ export function formatProblems(
   lastSuccesses: ReadonlyMap<string, Date>,
   style: Style,
 ): string {
-  const told = summary.tables.filter(({ status, warnings }) => status === 'failed' || warnings.length > 0);
-  const columns = columnsOf(told, style);
   const shared = { warnings: new Set(sharedWarnings(summary).keys()), failures: new Map<string, string>() };
+  const told = summary.tables.filter(
+    ({ status, warnings }) => status === 'failed' || warnings.some((text) => !shared.warnings.has(text)),
+  );
+  const columns = columnsOf(told, style);
   const linesOf = (outcome: TableOutcome) => [
     ...tableLines(outcome, shared, columns, style),
     ...(outcome.status === 'failed'
@@ -62,6 +56,26 @@ const lastDetail = (last: Date | undefined, now: Date): Detail => ({
     ? `${last.toISOString()}, ${formatSeconds((now.getTime() - last.getTime()) / 1000)} before`
     : 'none recorded',
 });
+
+/** The warnings of a run and of its tables. */
+export const warningsIn = ({ tables, warnings }: RunSummary): readonly CurrentWarning[] => [
+  ...warnings.map((text) => ({ table: null, text })),
+  ...tables.flatMap((table) => table.warnings.map((text) => ({ table: labelOf(table), text }))),
+];
+
+/** The same run with these warnings alone. */
+export function withWarnings(summary: RunSummary, due: readonly CurrentWarning[]): RunSummary {
+  const isDue = (table: string | null, text: string) =>
+    due.some((warning) => warning.table === table && warning.text === text);
+  return {
+    ...summary,
+    warnings: summary.warnings.filter((text) => isDue(null, text)),
+    tables: summary.tables.map((table) => ({
+      ...table,
+      warnings: table.warnings.filter((text) => isDue(labelOf(table), text)),
+    })),
+  };
+}
 
 export const hasProblems = ({ status, warnings, tables }: RunSummary): boolean =>
   status !== 'ok' || warnings.length > 0 || tables.some((table) => table.warnings.length > 0);
@@ -89,9 +103,21 @@ export function summaryByTable(lookNow: () => Style): (event: RunEvent) => strin
 const labelsOf = ({ tables, destinations }: Extract<RunEvent, { type: 'run-started' }>): readonly string[] =>
   destinations?.flatMap((destination) => tables.map((name) => labelOf({ name, destination }))) ?? tables;
 
-/** The lines that `summaryByTable` has not printed. */
+/** The lines that `summaryByTable` has not printed. After many tables, the failed ones are named again. */
 export const formatEnding = (summary: RunSummary, style: Style): string =>
-  asText(closingLines(summary, style));
+  asText([...closingLines(summary, style), ...failedAgain(summary, style)]);
+
+/** More tables than this push the first line of a small terminal out of sight. */
+const MANY_TABLES = 10;
+
+function failedAgain({ tables }: RunSummary, style: Style): string[] {
+  const failed = tables.length > MANY_TABLES ? tables.filter((table) => outcomeWord(table) === 'failed') : [];
+  return failed.flatMap((table) => {
+    const code = table.error ? ` (${table.error.code})` : '';
+    const command = tableCommand('history', table.name);
+    return wrap(`${INDENT}FAILED ${printableLine(labelOf(table))}${code}: ${command}`, style.width, INDENT);
+  });
+}
 
 /** A table that a signal interrupted has its own message. */
 const isToldByTable = (error: Failure, { tables }: RunSummary): boolean =>

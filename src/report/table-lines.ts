@@ -1,26 +1,39 @@
 /** Formats the result of one table: a line in columns, and details below it. */
 import type { Failure, TableOutcome } from '../events.ts';
-import { formatBytes, formatCount, formatSeconds, labelOf } from '../format.ts';
+import {
+  formatBytes,
+  formatCount,
+  formatSeconds,
+  labelOf,
+  outcomeWord,
+  type OutcomeWord,
+} from '../format.ts';
 import { glyphsOf, painter, type Style, type Paint } from './style.ts';
+import type { Reason } from '../reasons.ts';
 import { reasonText } from './reasons.ts';
 import { codesText } from './error.ts';
 import { displayWidth, padEnd, padStart, printable, printableLine, truncate, wrap } from './text.ts';
 
 type Tint = 'green' | 'red' | 'yellow' | 'dim';
 
-const TINTS = { ok: 'green', failed: 'red', skipped: 'dim' } as const satisfies Record<
-  TableOutcome['status'],
-  Tint
->;
-
-const STATUSES = ['ok', 'failed', 'skipped'] as const;
+const TINTS = {
+  ok: 'green',
+  failed: 'red',
+  busy: 'yellow',
+  interrupted: 'yellow',
+  skipped: 'dim',
+  deferred: 'dim',
+} as const satisfies Record<OutcomeWord, Tint>;
 
 /** A symbol and a word, so that the color is never the only information. */
-function wordOf({ status, isDeferred }: Pick<TableOutcome, 'status' | 'isDeferred'>, style: Style): string {
+function wordWithSymbol(word: OutcomeWord, style: Style): string {
   const { ok, failed } = glyphsOf(style);
-  if (isDeferred) return '- deferred';
-  return { ok: `${ok}ok`, failed: `${failed}FAILED`, skipped: '- skipped' }[status];
+  if (word === 'failed') return `${failed}FAILED`;
+  return word === 'ok' ? `${ok}ok` : `- ${word}`;
 }
+
+const statusText = (outcome: TableOutcome, style: Style): string =>
+  wordWithSymbol(outcomeWord(outcome), style);
 
 const GAP = '  ';
 export const INDENT = '    ';
@@ -74,7 +87,7 @@ function fitted(columns: Columns, style: Style): Columns {
 export const columnsOf = (tables: readonly TableOutcome[], style: Style): Columns =>
   fitted(
     {
-      status: widest(tables.map((table) => wordOf(table, style))),
+      status: widest(tables.map((table) => statusText(table, style))),
       name: widest(tables.map((table) => printableLine(labelOf(table)))),
       action: widest(tables.map(actionOf)),
       seconds: widest(tables.map(secondsOf)),
@@ -87,7 +100,7 @@ export const columnsOf = (tables: readonly TableOutcome[], style: Style): Column
 export const columnsFor = (names: readonly string[], style: Style): Columns =>
   fitted(
     {
-      status: widest(STATUSES.map((status) => wordOf({ status }, style))),
+      status: widest(['ok', 'failed', 'skipped'].map((word) => wordWithSymbol(word as OutcomeWord, style))),
       name: widest(names.map(printableLine)),
       action: 'incremental'.length,
       seconds: '59.9 s'.length,
@@ -107,7 +120,7 @@ function headLines(outcome: TableOutcome, columns: Columns, style: Style): strin
     padStart(secondsOf(outcome), columns.seconds),
     padStart(bytesOf(outcome), columns.bytes),
   ].filter((cell) => cell !== '');
-  const head = `${painter(style)(TINTS[status], padEnd(wordOf(outcome, style), columns.status))}${GAP}${cells.join(GAP)}`;
+  const head = `${painter(style)(TINTS[outcomeWord(outcome)], padEnd(statusText(outcome, style), columns.status))}${GAP}${cells.join(GAP)}`;
   const rows = rowsText(outcome);
   const whole = `${head}${GAP}${rows}`.trimEnd();
   if (displayWidth(whole) <= style.width) return [whole];
@@ -151,9 +164,12 @@ export const warningDetail = (text: string): Detail => ({ label: 'warning:', tin
 function hasReason({ action, status, reasons, isDeferred }: TableOutcome): boolean {
   return (
     !(isDeferred && action === 'skipped') &&
-    reasons.some(({ code }) => code !== 'failed' && (status === 'skipped' || code !== 'cursor-known'))
+    reasons.some(({ code }) => code !== 'failed' && (status === 'skipped' || !OBVIOUS.includes(code)))
   );
 }
+
+/** The action says as much. */
+const OBVIOUS: readonly Reason['code'][] = ['cursor-known', 'no-destination-table', 'full-refresh-requested'];
 
 /** Texts that are not repeated. */
 export interface Said {

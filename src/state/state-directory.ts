@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { fileNameOf } from '../schema/names.ts';
 import { HISTORY_FILES } from './history-file.ts';
 import { COUNTERS_FILE } from './counters-file.ts';
+import { REPORTED_WARNINGS_FILE } from './standing-warnings-file.ts';
 
 export interface StateDirectory {
   /** Undefined for an ordinary disk, and for what this does not know. */
@@ -55,7 +56,9 @@ async function statOfNearest(directory: string): Promise<StatsFs | undefined> {
 
 /** What is kept for the pipeline as a whole; a full stop in a table's name is encoded, so none is a table's. */
 const isOfPipeline = (name: string): boolean =>
-  [...HISTORY_FILES, COUNTERS_FILE].some((ours) => name === ours || name === `${ours}.lock`);
+  [...HISTORY_FILES, COUNTERS_FILE, REPORTED_WARNINGS_FILE].some(
+    (ours) => name === ours || name === `${ours}.lock`,
+  );
 
 /** Hidden files are those of other programs, and a temporary file may be that of a run that is going on. */
 const isBesides = (name: string): boolean =>

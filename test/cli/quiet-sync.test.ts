@@ -1,4 +1,5 @@
 /** `sync --quiet` as cron runs it: with next to no environment, and whatever it prints is a mail. */
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { execa } from 'execa';
@@ -90,7 +91,15 @@ slowTest('a connection that breaks and works again is no news', async () => {
   expect(proxy.fired).toBe(1);
 });
 
-slowTest('a warning is worth a mail, which names only the table that it is about', async () => {
+/** As if the runs so far had been hours earlier. */
+async function ageWarnings(pair: Pair, hours: number): Promise<void> {
+  const path = join(pair.directory, 'sync-state', 'reported.warnings.json');
+  const text = await readFile(path, 'utf8');
+  const earlier = (time: string) => new Date(Date.parse(time) - hours * 3_600_000).toISOString();
+  await writeFile(path, text.replaceAll(/(?<=")20\d\d-[^"]+Z(?=")/g, earlier));
+}
+
+test('a warning is worth a mail, which names only its table; one that stays is mailed again after an hour', async () => {
   await using pair = await freshPair(two);
   await cron(pair);
   await pair.source.query(
@@ -102,7 +111,32 @@ slowTest('a warning is worth a mail, which names only the table that it is about
   expect(stdout).toMatch(/^pipeline \S+: done, with warnings\nok {2}orders [^]*\n {4}warning: .*NULL/);
   expect(stdout).not.toContain('events');
   expect(stderr).toBe('');
+  expect(await cron(pair)).toEqual({ stdout: '', stderr: '', exitCode: 0 });
+  await ageWarnings(pair, 2);
+  expect((await cron(pair)).stdout).toContain('NULL');
+  expect(await cron(pair)).toEqual({ stdout: '', stderr: '', exitCode: 0 });
 });
+
+slowTest(
+  'one transaction that stays open is one warning of one mail, whatever the number of tables',
+  async () => {
+    await using pair = await freshPair(two);
+    await cron(pair);
+    const open = await pair.source.connect();
+    try {
+      await open.query('BEGIN; UPDATE orders SET id = id; UPDATE events SET id = id');
+      const { stdout } = await cron(pair, '--wait-transactions 0s');
+      expect(stdout).toMatch(
+        /^pipeline \S+: done, with warnings\nwarning: 1 transaction open [^]*\(2 tables: orders, events\)/,
+      );
+      expect(stdout).not.toMatch(/^ok/m);
+      expect((await cron(pair, '--wait-transactions 0s')).stdout).toBe('');
+      await open.query('ROLLBACK');
+    } finally {
+      open.release();
+    }
+  },
+);
 
 slowTest('what only the log knows is one line on stderr, and LOG_FORMAT=json brings the log', async () => {
   await using pair = await freshPair(two);

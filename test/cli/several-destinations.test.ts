@@ -144,11 +144,11 @@ test('a person reads which destination a line is about, and one count at the end
   expect(stdout).toMatch(/ok +one: orders +incremental/);
   expect(stdout).toMatch(/FAILED +two: orders/);
   expect(stdout).toMatch(/1 table ok, 1 failed at 2 destinations in/);
-  const log = stderr
-    .split('\n')
-    .flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as object] : []));
+  expect(stderr).toMatch(/^\[20[^\]]*\] WARN: two: .*trying again in/m);
+  const { stderr: json } = await increp('sync -v', pair, { env: { LOG_FORMAT: 'json' } });
+  const log = json.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as object]));
   expect(log).toContainEqual(
-    expect.objectContaining({ destination: 'two', msg: expect.stringContaining('trying again') }),
+    expect.objectContaining({ destination: 'two', msg: expect.stringContaining('trying again') as string }),
   );
   expect(log).toContainEqual(expect.objectContaining({ destination: 'one', table: 'orders', msg: 'done' }));
   const quiet = await increp('sync --quiet', pair);

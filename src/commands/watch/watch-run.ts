@@ -1,6 +1,6 @@
 /** The listeners of a run: the log, the live line, both histories, metrics, the webhook, the healthcheck. */
 import type { Logger } from 'pino';
-import type { RunEvent } from '../../events.ts';
+import type { Listener, RunEvent } from '../../events.ts';
 import { healthcheckListener } from '../../notify/healthcheck.ts';
 import { webhookListener } from '../../notify/webhook.ts';
 import { jsonListener } from '../../observe/json-lines.ts';
@@ -23,8 +23,6 @@ interface WatchOptions {
 }
 
 export interface Watch extends AsyncDisposable {
-  /** The lines of the tables are already on stdout. */
-  readonly hasToldTables: boolean;
   readonly stop: () => void;
   /** Writes a warning to the log. */
   readonly warn: (message: string) => void;
@@ -39,6 +37,8 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
   const warn = await wireLog(context, options, progress);
   if (progress) listen(progress.listener);
   if (isJson) listen(jsonListener(terminal.out, redact));
+  const isAboveLine = progress !== undefined && terminal.screen?.isStdout === true;
+  if (!isJson && verbosity !== 'quiet' && !isAboveLine) listen(tableLinesListener(context));
   // The metrics come before listeners that wait for a server, because after a signal there is little time.
   if (settings.metricsTextfile) listen(runMetrics(context, settings.metricsTextfile, warn));
   const { webhook, healthcheckUrl: url } = settings;
@@ -63,7 +63,6 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
     listen(healthcheckListener({ url, redact, exitCodeOf, onFailure: warn, signal, timing }));
   const stop = () => progress?.stop();
   return {
-    hasToldTables: progress !== undefined && terminal.screen?.isStdout === true,
     stop,
     warn,
     [Symbol.asyncDispose]: async () => {
@@ -73,18 +72,27 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
   };
 }
 
+/** Prints the lines of each table when it is finished. */
+function tableLinesListener({ terminal, redact }: Context): Listener {
+  const lines = summaryByTable(() => terminal.style);
+  return (event) => {
+    const text = lines(event);
+    if (text !== undefined) terminal.out(redact(text));
+  };
+}
+
 /** Resolves to a function that logs a warning. */
 async function wireLog(
   { settings: { log, pipeline, warnings }, terminal, redact, runId, listen }: Context,
   { isJson, verbosity }: WatchOptions,
   progress: Progress | undefined,
 ): Promise<(message: string) => void> {
-  // Lines that the summary repeats on the same terminal are not logged.
-  const isBesideSummary =
-    (progress !== undefined && terminal.screen?.isStderr === true) ||
-    (verbosity === 'quiet' && !isJson && log.format === 'auto');
+  // A person reads one text: the log does not repeat the summary, unless it was asked for.
+  const isLogWanted =
+    isJson || verbosity === 'verbose' || log.format === 'json' || ['trace', 'debug'].includes(log.level);
+  const isBesideSummary = !isLogWanted || (progress !== undefined && terminal.screen?.isStderr === true);
   const logger: Logger = await createLogger({
-    log: isBesideSummary && log.format === 'auto' ? { ...log, format: 'pretty' } : log,
+    log: log.format === 'auto' && !isJson ? { ...log, format: 'pretty' } : log,
     level: effectiveLevel({ level: log.level, verbosity, hasProgress: isBesideSummary }),
     runId,
     pipeline,

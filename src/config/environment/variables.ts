@@ -149,7 +149,7 @@ export const VARIABLES: readonly Variable[] = [
   },
   {
     name: 'LOG_FORMAT',
-    meaning: '`pretty`, `json` or `auto`. `auto` is `pretty` on a terminal and `json` elsewhere.',
+    meaning: '`pretty` or `json` lines on stderr. `auto` is `json` beside `--json`, and `pretty` otherwise.',
     default: 'auto',
   },
   {

@@ -71,7 +71,7 @@ test('pretty on a terminal: one line, written at once, after the progress line h
   logger.warn({ table: 'orders', rows: 3 }, 'odd \u001b[2J');
   expect(order).toHaveLength(2);
   expect(order[0]).toBe('clear');
-  expect(order[1]).toMatch(/^\[\S+Z\] WARN: orders: odd \ufffd\[2J \{"rows":3\}\n$/);
+  expect(order[1]).toMatch(/^\[\S+Z\] WARN: orders: odd \ufffd\[2J\n$/);
 });
 
 test.each([
@@ -138,7 +138,7 @@ test('on a terminal a long line is broken between words, and ends with its code'
   );
   const text = lines.join('');
   expect(text.replaceAll(/\s+/g, ' ')).toMatch(
-    /WARN: destination .* trying again in 0\.3 s \(CONNECTION_FAILED, SQLSTATE 08006\) $/,
+    /WARN: destination .* trying again in 0\.3 s \(CONNECTION_FAILED, SQLSTATE 08006\) ?$/,
   );
   for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(60);
 });

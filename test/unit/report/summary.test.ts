@@ -1,15 +1,22 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
-import type { TableOutcome } from '../../../src/events.ts';
-import {
-  formatEnding,
-  formatSummary,
-  formatProblems,
-  hasProblems,
-  summaryByTable,
-} from '../../../src/report/summary.ts';
+import type { RunSummary, TableOutcome } from '../../../src/events.ts';
+import type { Style } from '../../../src/report/style.ts';
+import { formatEnding, formatProblems, hasProblems, summaryByTable } from '../../../src/report/summary.ts';
 import { displayWidth, truncate } from '../../../src/report/text.ts';
 import { failure, outcome, summary } from './outcomes.ts';
+
+/** All that a run prints. */
+function printed(ended: RunSummary, style: Style): string {
+  const lines = summaryByTable(() => style);
+  const names = [...new Set(ended.tables.map(({ name }) => name))];
+  const places = ended.destinations?.map(({ name }) => name);
+  const started = { type: 'run-started', tables: names, ...(places && { destinations: places }) } as const;
+  const { runId, pipeline, startedAt } = ended;
+  lines({ ...started, runId, pipeline, startedAt });
+  const told = ended.tables.map((table) => lines({ type: 'table-finished', outcome: table }));
+  return `${told.join('')}${formatEnding(ended, style)}`;
+}
 
 const plain = { color: false, width: Infinity, isUnicode: true };
 const mixed = summary({
@@ -33,13 +40,12 @@ const mixed = summary({
 });
 
 test('an aligned table with what to do next', () => {
-  expect(formatSummary(mixed, plain)).toBe(
+  expect(printed(mixed, plain)).toBe(
     [
-      '✓ ok       orders     incremental  0.4 s  12.3 kB  1,200 read, 1,000 inserted, 4 updated, 196 unchanged',
-      '✓ ok       customers  initial      0.4 s     80 B  9 read, 9 inserted',
-      '    because there is no destination table yet',
+      '✓ ok       orders     incremental   0.4 s   12.3 kB  1,200 read, 1,000 inserted, 4 updated, 196 unchanged',
+      '✓ ok       customers  initial       0.4 s      80 B  9 read, 9 inserted',
       '    warning: 2 rows have no key',
-      '✗ FAILED   items      incremental  0.4 s',
+      '✗ FAILED   items      incremental   0.4 s',
       '    error: denied',
       '           DETAIL: no (PRIVILEGE_MISSING, SQLSTATE 42501)',
       '    next:  GRANT SELECT ON items TO reader;',
@@ -63,7 +69,7 @@ test('what has happened to a copy besides its rows is said, and that it went on 
     },
   ];
   const linesOf = (changes: Parameters<typeof outcome>[0]) =>
-    formatSummary(summary({ tables: [outcome({ rowsRead: 1, ...changes })] }), plain).split('\n');
+    printed(summary({ tables: [outcome({ rowsRead: 1, ...changes })] }), plain).split('\n');
   expect(linesOf({ reasons })[1]).toBe(`    because ${reason}`);
   expect(linesOf({ reasons, action: 'append' })[1]).toBe(`    because ${reason}`);
   expect(linesOf({})[1]).toMatch(/^1 table ok/);
@@ -89,18 +95,18 @@ test('what the time limit left is named with its destination, of which there may
 });
 
 test('colour follows the flag alone and carries no meaning of its own', () => {
-  const colored = formatSummary(mixed, { ...plain, color: true });
+  const colored = printed(mixed, { ...plain, color: true });
   expect(colored).toContain('\u001b[31m✗ FAILED');
-  expect(stripVTControlCharacters(colored)).toBe(formatSummary(mixed, plain));
+  expect(stripVTControlCharacters(colored)).toBe(printed(mixed, plain));
 });
 
 test('no tables at all', () => {
-  expect(formatSummary(summary(), plain)).toBe('no tables in 4.2 s\n');
+  expect(printed(summary(), plain)).toBe('no tables in 4.2 s\n');
 });
 
 test('a run that failed before its tables says why', () => {
   const failed = summary({ status: 'failed', error: failure({ sqlstate: undefined }) });
-  expect(formatSummary(failed, plain).split('\n').slice(0, 3)).toEqual([
+  expect(printed(failed, plain).split('\n').slice(0, 3)).toEqual([
     'error: permission denied for table items (PRIVILEGE_MISSING)',
     'next:  GRANT SELECT ON items TO reader;',
     'failed after 4.2 s, before the first table',
@@ -114,7 +120,7 @@ test('long names give way on a narrow terminal, but not that of a failed table',
     outcome({ name: long, status: 'failed', error: failure() }),
     outcome({ name: '短い名前の表です長い長い名前' }),
   ];
-  const lines = formatSummary(summary({ tables }), { color: false, width: 62, isUnicode: true })
+  const lines = printed(summary({ tables }), { color: false, width: 62, isUnicode: true })
     .split('\n')
     .filter((line) => line.includes('incremental'));
   expect(lines[0]).toContain('…');
@@ -124,11 +130,11 @@ test('long names give way on a narrow terminal, but not that of a failed table',
 });
 
 test('what does not fit is broken where words end, and hangs', () => {
-  const text = formatSummary(mixed, { ...plain, width: 60 });
+  const text = printed(mixed, { ...plain, width: 60 });
   expect(text.split('\n').slice(0, 3)).toEqual([
-    '✓ ok       orders     incremental  0.4 s  12.3 kB',
+    '✓ ok       orders     incremental   0.4 s   12.3 kB',
     '    1,200 read, 1,000 inserted, 4 updated, 196 unchanged',
-    '✓ ok       customers  initial      0.4 s     80 B',
+    '✓ ok       customers  initial       0.4 s      80 B',
   ]);
   for (const line of text.split('\n')) expect(displayWidth(line)).toBeLessThanOrEqual(60);
 });
@@ -140,7 +146,6 @@ test('a mail names the pipeline, only what went wrong, and how old the copy is',
     [
       'pipeline shop: partly failed',
       '✓ ok      customers  initial      0.4 s  80 B  9 read, 9 inserted',
-      '    because there is no destination table yet',
       '    warning: 2 rows have no key',
       '✗ FAILED  items      incremental  0.4 s',
       '    error: denied',
@@ -170,7 +175,7 @@ test('a mail about a run that never got to its tables says when one did', () => 
 
 test('names of every script are aligned', () => {
   const tables = ['orders', '注文', 'cafe\u0301', 'été', '한국어'].map((name) => outcome({ name }));
-  const lines = formatSummary(summary({ tables }), plain).split('\n').slice(0, 5);
+  const lines = printed(summary({ tables }), plain).split('\n').slice(0, 5);
   const starts = lines.map((line) => displayWidth(line.slice(0, line.indexOf('incremental'))));
   expect(new Set(starts).size).toBe(1);
 });
@@ -179,7 +184,7 @@ test('an escape sequence in a name or a message does not reach the terminal', ()
   const tables = [
     outcome({ name: 'a\u001b[2Jb\nc', status: 'failed', error: failure({ message: '\u001b]0;x\u0007' }) }),
   ];
-  const text = formatSummary(summary({ tables }), plain);
+  const text = printed(summary({ tables }), plain);
   expect(text).not.toContain('\u001b');
   expect(text.split('\n')[0]).toContain('a�[2Jb c');
 });
@@ -195,7 +200,7 @@ test('what several tables fail of is told in full once', () => {
   const error = failure({ message: 'the source has no schema "noschema"' });
   const tables = ['a', 'b'].map((name) => outcome({ name, status: 'failed', error }));
   const other = outcome({ name: 'c', status: 'failed', error: failure({ message: 'denied' }) });
-  const text = formatSummary(summary({ status: 'failed', tables: [...tables, other] }), plain);
+  const text = printed(summary({ status: 'failed', tables: [...tables, other] }), plain);
   expect(text.match(/noschema/g)).toHaveLength(1);
   expect(text).toMatch(/FAILED +b .*\n    error: the same as for a\n.*FAILED +c .*\n    error: denied/);
   const tell = summaryByTable(() => plain);
@@ -207,13 +212,39 @@ test('what several tables fail of is told in full once', () => {
 test('what ended the run is not told again below the table that it ended', () => {
   const error = failure({ code: 'INTERRUPTED', message: 'stopped by SIGINT', hint: 'Run it again.' });
   const ended = summary({ status: 'failed', error, tables: [outcome({ status: 'failed', error })] });
-  expect(formatSummary(ended, plain).match(/stopped by SIGINT/g)).toHaveLength(1);
-  expect(formatEnding(ended, plain)).toBe('1 table failed in 4.2 s\n');
+  expect(printed(ended, plain).match(/stopped by SIGINT/g)).toHaveLength(1);
+  expect(formatEnding(ended, plain)).toBe('1 table interrupted in 4.2 s\n');
 });
 
 test('nor where the table has more to say of it', () => {
   const error = failure({ code: 'INTERRUPTED', message: 'stopped by SIGINT', hint: 'Run it again.' });
   const ofTable = { ...error, message: 'stopped by SIGINT; 7 of 9 chunks are kept' };
   const ended = summary({ status: 'failed', error, tables: [outcome({ status: 'failed', error: ofTable })] });
-  expect(formatEnding(ended, plain)).toBe('1 table failed in 4.2 s\n');
+  expect(formatEnding(ended, plain)).toBe('1 table interrupted in 4.2 s\n');
+});
+
+test('a table that another run holds is busy, and one that a signal ended is interrupted', () => {
+  const tables = [
+    outcome({ status: 'failed', error: failure({ code: 'RUN_LOCKED', message: 'it is being synced' }) }),
+    outcome({ name: 'items', status: 'failed', error: failure({ code: 'INTERRUPTED', message: 'stopped' }) }),
+  ];
+  const text = printed(summary({ status: 'failed', tables }), plain);
+  expect(text).toContain('- busy     orders');
+  expect(text).toContain('- interrupted  items');
+  expect(text).toContain('\n1 table busy, 1 interrupted in 4.2 s\n');
+  expect(text).not.toContain('FAILED');
+});
+
+test('after many tables the failed ones are named again, with the command that shows why', () => {
+  const tables = Array.from({ length: 11 }, (_, place) => outcome({ name: `t${place}` }));
+  const failed = outcome({ name: 'my table', status: 'failed', error: failure() });
+  const lines = printed(summary({ status: 'partial', tables: [failed, ...tables] }), plain)
+    .trimEnd()
+    .split('\n');
+  expect(lines.slice(-2)).toEqual([
+    '11 tables ok, 1 failed in 4.2 s',
+    "    FAILED my table (PRIVILEGE_MISSING): increp history 'my table'",
+  ]);
+  const few = printed(summary({ status: 'partial', tables: [failed] }), plain);
+  expect(few).toMatch(/1 table failed in 4\.2 s\n$/);
 });

@@ -1,0 +1,68 @@
+/**
+ * Which warnings a run with `--quiet` reports: a warning is reported when it is new, again when it has lasted an hour, and
+ * then once a day. Pure.
+ */
+import { z } from 'zod';
+
+const standingSchema = z.object({
+  /** Null for a warning of the run itself. */
+  table: z.string().nullable(),
+  /** Without its numbers. */
+  text: z.string(),
+  /** RFC 3339, both. */
+  since: z.string(),
+  reportedAt: z.string(),
+});
+export type StandingWarning = z.infer<typeof standingSchema>;
+
+export const standingWarningsSchema = z.object({ format: z.literal(1), warnings: z.array(standingSchema) });
+
+export interface CurrentWarning {
+  /** Null for a warning of the run itself. */
+  readonly table: string | null;
+  readonly text: string;
+}
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** The same condition has the same text then, although process IDs, counts and times in it differ from run to run. */
+const withoutNumbers = (text: string): string => text.replaceAll(/\d+/g, '#');
+
+interface Reporting {
+  /** What the runs before have reported. */
+  readonly known: readonly StandingWarning[];
+  readonly current: readonly CurrentWarning[];
+  /** The tables of this run; what is known of another table stays. */
+  readonly tables: ReadonlySet<string>;
+  readonly now: Date;
+}
+
+/** `due` are those of `current` to be reported. */
+export function reportDue({ known, current, tables, now }: Reporting): {
+  readonly due: readonly CurrentWarning[];
+  readonly known: StandingWarning[];
+} {
+  const time = now.toISOString();
+  const due: CurrentWarning[] = [];
+  const next = known.filter(({ table }) => table !== null && !tables.has(table));
+  for (const warning of current) {
+    const { table } = warning;
+    const text = withoutNumbers(warning.text);
+    const isSame = (other: StandingWarning) => other.table === table && other.text === text;
+    const before = known.find(isSame);
+    const isDue = before === undefined || isReportDue(before, now.getTime());
+    if (isDue) due.push(warning);
+    const reportedAt = isDue ? time : before.reportedAt;
+    if (!next.some(isSame)) next.push({ table, text, since: before?.since ?? time, reportedAt });
+  }
+  return { due, known: next };
+}
+
+function isReportDue({ since, reportedAt }: StandingWarning, now: number): boolean {
+  const [begun, reported] = [Date.parse(since), Date.parse(reportedAt)];
+  // A clock that was set back must not silence a warning for long.
+  if (!(reported <= now)) return true;
+  const hasLasted = reported >= begun + HOUR_MS;
+  return now >= (hasLasted ? reported + DAY_MS : begun + HOUR_MS);
+}
