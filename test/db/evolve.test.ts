@@ -110,12 +110,12 @@ const RESETS: readonly (readonly [what: string, sql: string, why: string])[] = [
   [
     'the key is made anew',
     'ALTER TABLE t DROP COLUMN id, ADD COLUMN id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY',
-    'column "id", which unique_cols names, is another one than before',
+    'column "id" of unique_cols is not the same column as before',
   ],
   [
     'the replication key is another kind',
     'ALTER TABLE t ALTER changed TYPE timestamp',
-    'orders changes in another way',
+    'column "changed" of replication_key has another order than before',
   ],
   [
     'the key of changes holds other values',
