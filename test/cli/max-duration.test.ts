@@ -224,7 +224,7 @@ slowTest('a full refresh in chunks that was stopped says how it goes on', async 
   const { reason } = (await sync(pair, '--full-refresh --max-duration 2s')).table();
   expect(reason).toContain('; "increp sync big --full-refresh" continues with the remaining chunks');
   await proxy.resume();
-  expect((await sync(pair, 'big --full-refresh')).table().reason).toMatch(/goes on with a load/);
+  expect((await sync(pair, 'big --full-refresh')).table().reason).toMatch(/continues an interrupted load/);
   await expectSameRows(pair, 'big');
 });
 
@@ -250,7 +250,7 @@ slowTest(
     const refused = await trySync(pair, '--max-duration 200ms', { timing: 'default' });
     expect(refused.exitCode).toBe(69);
     expect(refused.summary.error?.message).toMatch(
-      /; the time limit of 200ms was over before it could be tried again$/,
+      /; the time limit of 200ms was over before increp could retry$/,
     );
     // Each would have waited for 40 s.
     expect(performance.now() - started).toBeLessThan(30_000);
@@ -262,7 +262,7 @@ test('a box in which not one table can be begun is a warning, also for a mail', 
   const { stdout, exitCode } = await increp('sync --max-duration 1ms -q', pair);
   expect(exitCode).toBe(0);
   expect(stdout).toContain(
-    'warning: the time limit of 1ms was over before any table was begun; give --max-duration more',
+    'warning: the time limit of 1ms was over before any table started; set a longer --max-duration',
   );
   expect(stdout).toMatch(/\n1 table deferred to the next run: orders\n$/);
 });

@@ -1,4 +1,4 @@
-/** One table's destination transaction, from the lock to the commit, and the state file after it. */
+/** Carries out the plan of one table: the destination transaction, from the lock to the commit, and then the state file. */
 import type pg from 'pg';
 import { addMetadataColumns } from '../write/add-metadata-columns.ts';
 import { adoptTable } from '../load/adopt.ts';
@@ -47,18 +47,18 @@ export interface Applied {
   readonly kind: 'applied';
   readonly transfer: Transfer;
   readonly record: StateRecord;
-  /** Where nothing was read, because the source is what it was at that time (RFC 3339). */
+  /** Set if nothing was read, because the source has not changed since that time (RFC 3339). */
   readonly unchangedSince: string | undefined;
 }
 
 export type ApplyResult =
   | Applied
-  /** The time limit ended a load at a chunk. */
+  /** The time limit ended a load in chunks after a chunk. */
   | { readonly kind: 'stopped'; readonly progress: Progress; readonly nextCommand: string | undefined }
-  /** Nothing was changed; `error` is why the plan could not be carried out. */
+  /** Nothing was changed. `error` says why increp could not carry out the plan. */
   | { readonly kind: 'replan'; readonly change: PlanChange; readonly error: IncrepError };
 
-/** @throws IncrepError; nothing but finished chunks was changed then */
+/** @throws IncrepError; then only the finished chunks of a load are kept */
 export async function applyPlan(
   context: RunContext,
   planned: TableFacts,
@@ -85,13 +85,13 @@ export async function applyPlan(
   try {
     await context.destination.withWriting(lockingStatements(facts), async (destination, transaction) => {
       await holdTable(destination, facts, transaction.answers, lockWait);
-      await leaveFormerName(destination, facts);
+      await removeFormerName(destination, facts);
       result = await underLock({ context, facts, plan, destination, isForced, isVerified }, progress);
       if (result.kind === 'applied') transaction.lastly(writeState(facts.stateName, result.record));
     });
   } catch (error) {
     if (error instanceof Replan) return { kind: 'replan', change: error.change, error };
-    // The commit may have succeeded although its reply was lost. Then the state row is the one it wrote.
+    // The commit may have succeeded although its reply was lost. The state row then has this generation and run ID.
     if (result?.kind !== 'applied' || !(await hasCommitted(context, facts, result.record, error)))
       throw withKeptChunks(error, progress, nextCommand);
   }
@@ -101,7 +101,7 @@ export async function applyPlan(
   return result;
 }
 
-/** Whether the destination table is filled as it is, rather than made, exchanged or altered. */
+/** Whether the plan keeps the destination table, rather than creating, exchanging or altering it. */
 const staysInPlace = (plan: IncrementalPlan | LoadPlan): boolean =>
   plan.kind === 'incremental' || plan.way === 'merge-whole' || plan.way === 'extend';
 
@@ -129,12 +129,12 @@ async function inChunks(job: TableJob, progress: Progress): Promise<ChunkedResul
   const publication = await publicationOfStaging(facts, destination);
   if (publication !== undefined)
     return { kind: 'as-a-whole', cause: { code: 'staging-would-be-published', publication } };
-  // Each destination has chunks of its own, and may have some of them already.
+  // Each destination has its own chunks, and some of them may be done already.
   context.group?.leave();
   return loadInChunks({ ...job, plan, chunks: plan.chunking, progress });
 }
 
-/** Of those that read the table together one raises it, and all have the same mark. */
+/** If several destinations read the table together, one of them raises the fence and all use the same mark. */
 async function sharedFence(
   context: RunContext,
   facts: TableFacts,
@@ -149,11 +149,11 @@ async function sharedFence(
   return { fence, here: later };
 }
 
-/** @param cause why it is not loaded in chunks, although that was planned */
+/** @param cause why the table is not loaded in chunks although the plan said so */
 async function asAWhole(given: TableJob, cause: WholeLoadCause | undefined): Promise<Loaded> {
   const { facts, plan, destination, isVerified } = given;
   const { schema, table } = facts.stateName;
-  // The staging table of an interrupted load is about to be used for something else.
+  // This sync uses the staging table of the interrupted load, so that load cannot be resumed.
   if (facts.pendingLoad) await destination.query(forgetLoad(schema), [table]);
   if (plan.kind === 'load' || plan.evolution) await createMissingTypes(destination, facts);
   const { fence, here: context } = await sharedFence(given.context, facts, plan);
@@ -173,7 +173,7 @@ async function asAWhole(given: TableJob, cause: WholeLoadCause | undefined): Pro
   return { transfer: { ...moved, warnings }, record: nextRecord(job, fence, moved), fence };
 }
 
-/** The destination table is as good as if it had been loaded now. */
+/** The destination table already has the rows that a load would read now. */
 const unchanged = (job: TableJob<RefreshPlan>, { known }: UnchangedCheck, fence: RaisedFence): Loaded => ({
   transfer: { ...NOTHING_MOVED, contents: known },
   record: { ...nextRecord(job, fence, NOTHING_MOVED), contents: known },
@@ -181,7 +181,7 @@ const unchanged = (job: TableJob<RefreshPlan>, { known }: UnchangedCheck, fence:
   unchangedSince: known.readAt,
 });
 
-/** The staging table of a load in chunks outlives a crash of the server, so it is logged and would be published. */
+/** The staging table of a load in chunks is logged, because it must survive a crash of the server. A publication would include it. */
 async function publicationOfStaging(
   { destinationName: { schema }, servers }: TableFacts,
   destination: pg.ClientBase,
@@ -190,7 +190,7 @@ async function publicationOfStaging(
   return name;
 }
 
-/** Under the lock, which the lost backend holds until its commit is through or rolled back. */
+/** Takes the lock of the table first: the lost session holds it until its commit or rollback is complete. */
 async function hasCommitted(
   context: RunContext,
   facts: TableFacts,
@@ -208,7 +208,7 @@ async function hasCommitted(
   });
 }
 
-/** After the commit. A failure is only a warning, because the state row in the destination counts. */
+/** Runs after the commit. A failure is only a warning, because the state row in the destination takes precedence. */
 async function saveState(context: RunContext, facts: TableFacts, record: StateRecord): Promise<void> {
   const { stateFile, settings, copyName } = facts;
   await enterPhase(context, facts, 'save-state');
@@ -220,20 +220,20 @@ async function saveState(context: RunContext, facts: TableFacts, record: StateRe
     await context.emit({
       type: 'warning',
       table: settings.name,
-      message: `${error.message}; the destination holds the state`,
+      message: `${error.message}; the state in the destination is used instead`,
     });
   }
 }
 
-/** The command that continues an interrupted load; undefined where every run does. A plain sync does not continue a full refresh. */
+/** The command that continues an interrupted load; undefined if every run does. A plain `sync` does not continue a full refresh. */
 const continuingCommand = (
   { settings: { name } }: TableFacts,
   { action }: IncrementalPlan | LoadPlan,
 ): string | undefined =>
   action === 'full-refresh' ? tableCommand('sync', name, '--full-refresh') : undefined;
 
-/** In the transaction that writes the state under its new name. */
-async function leaveFormerName(client: pg.ClientBase, facts: TableFacts): Promise<void> {
+/** Removes the state under its former name, in the transaction that writes it under the new name. */
+async function removeFormerName(client: pg.ClientBase, facts: TableFacts): Promise<void> {
   const { formerStateName: name, stateName, settings } = facts;
   if (name === undefined) return;
   const { schema } = stateName;

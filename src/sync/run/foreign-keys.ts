@@ -1,9 +1,9 @@
-/** Tables of one run between which foreign keys of the destination point. */
+/** The tables of one run that foreign keys of the destination connect. */
 import type { TableOutcome } from '../../events.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
-/** Tables that others refer to come before those. Else they stay in their order. Pure. */
+/** Referenced tables come before the tables that refer to them. Otherwise the order stays. Pure. */
 export function parentsFirst(tables: readonly TableFacts[]): readonly TableFacts[] {
   const ordered = new Set<TableFacts>();
   const visiting = new Set<TableFacts>();
@@ -20,7 +20,7 @@ export function parentsFirst(tables: readonly TableFacts[]): readonly TableFacts
 const refersTo = ({ destination: child }: TableFacts, { destination: parent }: TableFacts): boolean =>
   child !== undefined && parent !== undefined && child.references.includes(parent.oid);
 
-/** Tables that a foreign key connects with one of `some`, and those themselves. */
+/** The tables of `some`, and the tables that a foreign key connects with one of them. */
 export const connectedTo = (
   some: readonly TableFacts[],
   tables: readonly TableFacts[],
@@ -29,11 +29,11 @@ export const connectedTo = (
     some.some((other) => table === other || refersTo(table, other) || refersTo(other, table)),
   );
 
-/** It may be possible once the other tables have been synced. */
+/** A foreign key refused the rows. The sync may succeed after the sync of the other tables. */
 export const waitsForOthers = (outcome: TableOutcome | undefined): boolean =>
   outcome?.error?.sqlstate === SQLSTATE.foreignKeyViolation;
 
-/** Two syncs of one table within a run, as one. */
+/** Adds up two syncs of one table within a run. */
 export function combined(first: TableOutcome, again: TableOutcome): TableOutcome {
   const { action, reasons, loader } = first.rowsRead > 0 ? first : again;
   return {

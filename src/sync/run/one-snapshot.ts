@@ -1,10 +1,11 @@
 /**
- * Tables that wait for each other because of foreign keys of the destination, synced as one moment of the source shows them.
+ * Syncs tables that wait for each other because of foreign keys of the destination. All of them are read in one snapshot.
  *
- * A row that takes over a unique value needs the row that had it removed. That one is kept by rows that refer to it, and
- * their table waits for the new row. And while the source is written, a row may refer to one that is newer, or gone, when the
- * other table is read. Seen at one moment, all rows have what they refer to. So the rows that are gone go first, out of the
- * children before the parents, in transactions of their own that move no cursor; then the parents are synced, then the children.
+ * A row that takes over a unique value can be written only after the row that had the value is removed. Rows that refer to
+ * the old row prevent that, and their table waits for the new row. Besides, the source may change between the syncs of two
+ * tables, so that a row refers to a row that is newer than the first sync, or already deleted. In one snapshot every
+ * reference is valid. So increp first removes the deleted rows, from the referring tables before the referenced tables,
+ * in separate transactions that move no cursor. Then it syncs the referenced tables, and then the referring tables.
  */
 import { asIncrepError } from '../../errors.ts';
 import type { TableOutcome } from '../../events.ts';
@@ -31,14 +32,14 @@ interface WaitingTable {
 type OutcomeChange = (table: TableFacts, change: (before: TableOutcome) => TableOutcome) => void;
 
 /**
- * `tables`: those that others refer to come first. `tell` is called with what came of each. What fails before a table is
- * synced is not told: the table has failed before.
+ * `tables`: referenced tables come first. `update` is called with the result of each table. An error before the sync of a
+ * table is not reported, because the table already has the error of its first attempt.
  */
 export async function syncAtOneMoment(
   context: RunContext,
   tables: readonly TableFacts[],
   request: TableRequest,
-  tell: OutcomeChange,
+  update: OutcomeChange,
 ): Promise<void> {
   try {
     const fences = new Map<string, RaisedFence>();
@@ -56,7 +57,7 @@ export async function syncAtOneMoment(
     const [holder] = workers.contexts;
     await holder?.source.withSnapshot([], async (client) => {
       const snapshot = await exportSnapshot(client);
-      await syncWaiting({ ...context, moment: { snapshot, fences } }, waiting, request, tell);
+      await syncWaiting({ ...context, moment: { snapshot, fences } }, waiting, request, update);
     });
   } catch (thrown) {
     context.signal?.throwIfAborted();
@@ -72,20 +73,20 @@ async function syncWaiting(
   context: RunContext,
   waiting: readonly WaitingTable[],
   request: TableRequest,
-  tell: OutcomeChange,
+  update: OutcomeChange,
 ): Promise<void> {
   for (const { table, ...planned } of waiting.toReversed()) {
     const rowsDeleted = await removeGone(context, planned, request);
-    tell(table, (before) => ({ ...before, rowsDeleted: before.rowsDeleted + rowsDeleted }));
+    update(table, (before) => ({ ...before, rowsDeleted: before.rowsDeleted + rowsDeleted }));
   }
   for (const { table, facts } of waiting) {
     const outcome = await syncTable(context, facts, request);
-    tell(table, () => outcome);
+    update(table, () => outcome);
     context.signal?.throwIfAborted();
   }
 }
 
-/** Returns how many rows went. */
+/** Returns how many rows were removed. */
 async function removeGone(
   context: RunContext,
   { facts, plan }: Omit<WaitingTable, 'table'>,

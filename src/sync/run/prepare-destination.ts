@@ -1,4 +1,4 @@
-/** The schemas and our own tables in them, made once. */
+/** Creates what is missing at the destination: the schemas, and in them the state, history and load tables of increp. */
 import type pg from 'pg';
 import { asIncrepError, type IncrepError } from '../../errors.ts';
 import { isAboutOneStatement } from '../../postgres/server-errors.ts';
@@ -12,7 +12,7 @@ import type { PlanRequest } from '../plan/plan.ts';
 import { refusalOf } from '../plan/refusals.ts';
 import type { RunContext } from '../context/run-context.ts';
 
-/** What one schema lacks of what the tables need. */
+/** What is missing in one schema. */
 interface Lack {
   readonly schema: string;
   readonly lacksSchema: boolean;
@@ -21,33 +21,34 @@ interface Lack {
   readonly lacksLoads: boolean;
 }
 
-/** By schema, why no table of it can be synced. @throws IncrepError for what may be gone at the next attempt */
+/** Returns, by schema, why none of its tables can be synced. @throws IncrepError if another attempt may succeed */
 export async function prepareDestination(
   context: RunContext,
   facts: Facts,
   { claim }: Pick<PlanRequest, 'claim'>,
 ): Promise<ReadonlyMap<string, IncrepError>> {
   const refusals = new Map<string, IncrepError>();
-  // When every table is refused, each says why, and nothing is made.
+  // If every table is refused, nothing is created. Each table reports its own reason.
   const isRefused = (table: TableFacts) =>
     refusalOf(table) !== undefined || (table.unclaimed !== undefined && claim === undefined);
   const workable = facts.tables.filter((table) => table.settings.isEnabled && !isRefused(table));
   if (workable.length === 0) return refusals;
   const home = context.settings.destination.schema;
   const lacks = [...facts.schemas].flatMap(([schema, found]): Lack[] => {
-    const copies = workable.filter(({ destinationName }) => destinationName.schema === schema);
+    const tables = workable.filter(({ destinationName }) => destinationName.schema === schema);
     const lack = {
       schema,
       lacksSchema: !found.access.exists,
-      lacksState: copies.length > 0 && found.stateTable === 'none',
-      lacksRuns: schema === home && !found.hasRunsTable && canMake(found),
-      lacksLoads: !found.hasLoadTables && copies.some(({ settings: { chunk } }) => chunk) && canMake(found),
+      lacksState: tables.length > 0 && found.stateTable === 'none',
+      lacksRuns: schema === home && !found.hasRunsTable && canCreateTables(found),
+      lacksLoads:
+        !found.hasLoadTables && tables.some(({ settings: { chunk } }) => chunk) && canCreateTables(found),
     };
     return lack.lacksState || lack.lacksRuns || lack.lacksLoads ? [lack] : [];
   });
   for (const lack of lacks) {
     try {
-      await context.destination.withWriting([], (client) => make(client, lack));
+      await context.destination.withWriting([], (client) => create(client, lack));
     } catch (thrown) {
       const error = asIncrepError(thrown);
       if (error.isTransient || !isAboutOneStatement(error)) throw error;
@@ -58,21 +59,22 @@ export async function prepareDestination(
   return refusals;
 }
 
-/** Neither the history nor one table in chunks is a reason for all of them to fail. */
-const canMake = ({ access }: DestinationSchema): boolean =>
+/** Without the privilege, increp skips the history and the load tables: they are no reason to fail every table. */
+const canCreateTables = ({ access }: DestinationSchema): boolean =>
   access.exists ? access.canUse && access.canCreate : access.canCreateSchema;
 
-async function make(client: pg.ClientBase, lack: Lack): Promise<void> {
+async function create(client: pg.ClientBase, lack: Lack): Promise<void> {
   const { schema } = lack;
-  // Event triggers of people see what is made here. Two first runs at once: the second waits, and then finds everything there.
+  // If two first runs start together, the second one waits for this lock and then finds the tables.
   await client.query(waitForLock(stateTable(schema)));
   if (lack.lacksSchema) await client.query(createSchema(schema));
+  // Event triggers of users fire for these statements, so they run under the usual search_path.
   if (lack.lacksState) await client.query(asUsual(createStateTable(schema)));
   if (lack.lacksRuns) await client.query(asUsual(createRunsTable(schema)));
   if (lack.lacksLoads) await ensureLoadTables(client, schema);
 }
 
-/** Looked at once more: another run may have made them while this one waited, and be in the middle of a load. */
+/** Checks again: another run may have created the tables while this run waited, and may be using them for a load. */
 async function ensureLoadTables(client: pg.ClientBase, schema: string): Promise<void> {
   const { rows } = await client.query<{ areThere: boolean }>(haveLoadTables(schema));
   if (rows[0]?.areThere !== true) await client.query(asUsual(createLoadTables(schema)));

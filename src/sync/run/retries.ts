@@ -2,19 +2,19 @@ import { reworded, type IncrepError } from '../../errors.ts';
 import { backoffSeconds, sleep } from '../../retry.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { failureOf } from './table-outcome.ts';
-/** Whether a failed attempt is made again, and after which pause. */
+/** Decides whether a failed attempt is repeated, and after which pause. */
 
-/** Three more than the first: enough for a failover of seconds, and over before the next cron minute. */
+/** Three retries cover a failover of some seconds, and end before cron starts the next run. */
 const MAX_ATTEMPTS = 4;
 
-/** Seconds; undefined where it may not be tried again, because it was often enough, or there is no time left to wait. */
+/** Seconds; undefined if the attempts or the time limit are used up. */
 export function waitBeforeNext(context: RunContext, attempt: number): number | undefined {
   if (context.signal?.aborted === true || attempt === MAX_ATTEMPTS) return undefined;
   const seconds = backoffSeconds(attempt, context.timing.retryDelay);
   return seconds < context.timeLimit.remainingSeconds ? seconds : undefined;
 }
 
-/** What was tried again and again says so: else nobody would know that once more is no remedy. */
+/** The error says how often increp tried, so that users do not expect another attempt to help. */
 export function givenUp(
   { timeLimit, signal }: RunContext,
   error: IncrepError,
@@ -22,14 +22,12 @@ export function givenUp(
 ): IncrepError {
   if (!error.isTransient || signal?.aborted === true) return error;
   const why =
-    attempts === MAX_ATTEMPTS
-      ? `tried ${MAX_ATTEMPTS} times`
-      : timeLimit.words(' before it could be tried again');
+    attempts === MAX_ATTEMPTS ? `tried ${MAX_ATTEMPTS} times` : timeLimit.words(' before increp could retry');
   return reworded(error, { what: `${error.message}; ${why}`, next: error.next });
 }
 
 interface Pause {
-  /** Undefined before there is one to speak of. */
+  /** Undefined if the error came before the first table. */
   readonly table: string | undefined;
   readonly attempt: number;
   readonly delaySeconds: number;

@@ -1,4 +1,4 @@
-/** One run over several destinations: a run of each, at the same time, told as one. */
+/** One run over several destinations: each has its own run, at the same time, and the results are reported as one run. */
 import { asIncrepError } from '../../errors.ts';
 import type { Emit, Failure, RunEvent, RunSummary, TableOutcome } from '../../events.ts';
 import { run, type RunRequest } from './run.ts';
@@ -7,7 +7,7 @@ import type { Database } from '../../postgres/database.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { NO_ROWS } from '../write/transfer.ts';
 
-/** One of them, with listeners of its own behind its `emit`. */
+/** One destination. The `emit` of its context serves the listeners of this destination alone. */
 export interface DestinationWork {
   readonly name: string;
   readonly context: RunContext;
@@ -15,9 +15,9 @@ export interface DestinationWork {
 
 interface Several {
   readonly destinations: readonly DestinationWork[];
-  /** To those that watch all of them. */
+  /** Serves the listeners of all destinations together. */
   readonly emit: Emit;
-  /** A connection to the source more, for what several look at. */
+  /** Opens another connection to the source, for snapshots that several destinations share. */
   readonly openSource: () => Database;
 }
 
@@ -43,14 +43,14 @@ export async function runSeveral(
   let hasFailed = false;
   const runOne = async ({ name, context }: DestinationWork): Promise<RunSummary> => {
     const fanOut = sharing.companionsOf(name);
-    const tell = teller(name, context.emit, async (event) => {
+    const emitBoth = emitterOf(name, context.emit, async (event) => {
       if (event.type === 'retrying') fanOut.fallBack();
       if (event.type === 'table-finished') hasFailed ||= event.outcome.status === 'failed';
       await emit(event);
     });
     try {
       const summary = await run(
-        { ...context, fanOut, emit: tell },
+        { ...context, fanOut, emit: emitBoth },
         { ...request, mayGoOn: () => !(request.isFailFast && hasFailed) },
       );
       return await withUnreached(summary, name, tables, emit);
@@ -64,8 +64,11 @@ export async function runSeveral(
   return summary;
 }
 
-/** Its own listeners hear of a run of their own, the others of tables with the name of the destination. */
-function teller(destination: string, own: Emit, emit: Emit): Emit {
+/**
+ * Sends events to both kinds of listeners. Those of the destination see an ordinary run. Those of all destinations see one
+ * run, and events that carry the name of the destination.
+ */
+function emitterOf(destination: string, own: Emit, emit: Emit): Emit {
   return async (event: RunEvent) => {
     await own(event);
     if (event.type === 'run-started' || event.type === 'run-finished') return;
@@ -77,7 +80,7 @@ function teller(destination: string, own: Emit, emit: Emit): Emit {
   };
 }
 
-/** Tables that a run never came to, because its destination was away, have failed as well. */
+/** If a run ended before some of its tables, for example because its destination is down, these tables count as failed. */
 async function withUnreached(
   summary: RunSummary,
   destination: string,

@@ -1,4 +1,4 @@
-/** One pass over the tables. Reads like the description of the job. */
+/** One run: a pass over the tables of a pipeline. */
 import type { TableSettings } from '../../config/settings.ts';
 import { asIncrepError, type IncrepError } from '../../errors.ts';
 import type { RunSummary, TableOutcome } from '../../events.ts';
@@ -23,9 +23,9 @@ import { waitBeforeNext, givenUp, pause } from './retries.ts';
 export interface RunRequest extends TableRequest {
   readonly tables: readonly TableSettings[];
   readonly isFailFast: boolean;
-  /** Why there are no tables at all. */
+  /** Set if there are no tables: why. */
   readonly nothing?: IncrepError | undefined;
-  /** Asked before each table. */
+  /** Called before each table. If it returns false, the run ends. */
   readonly mayGoOn?: () => boolean;
 }
 
@@ -59,7 +59,7 @@ async function syncTables(context: RunContext, request: RunRequest, outcomes: Ta
   if (request.nothing) throw request.nothing;
   const gatheredAt = performance.now();
   const facts = await persistently(context, () => prepare(context, request));
-  const shown = await turnsOf(context, request.tables, facts);
+  const shown = await inRunOrder(context, request.tables, facts);
   const tables = shown.filter(isKnown);
   const pass: RunPass = { context, request, tables, held: new Map(), gatheredAt };
   const finish = async (outcome: TableOutcome) => {
@@ -67,9 +67,9 @@ async function syncTables(context: RunContext, request: RunRequest, outcomes: Ta
     await context.emit({ type: 'table-finished', outcome });
   };
   try {
-    // Several destinations meet at the tables in one order.
-    const turns = context.fanOut ? shown : [...parentsFirst(tables), ...shown.filter(isUnknown)];
-    for (const table of turns) {
+    // Several destinations must visit the tables in the same order, because they read each table together.
+    const ordered = context.fanOut ? shown : [...parentsFirst(tables), ...shown.filter(isUnknown)];
+    for (const table of ordered) {
       if (request.mayGoOn?.() === false) return;
       const outcome = isUnknown(table)
         ? await withFanOut(context, table.settings.name, (together) => syncUnknown(together, table, request))
@@ -88,8 +88,8 @@ async function syncTables(context: RunContext, request: RunRequest, outcomes: Ta
   }
 }
 
-/** Tables of which nothing is known stand where they are configured, or after the others where a time limit sets the order. */
-async function turnsOf(
+/** Tables without facts keep their place in the configuration, or come last if a time limit decides the order. */
+async function inRunOrder(
   context: RunContext,
   tables: readonly TableSettings[],
   facts: Facts,
@@ -107,67 +107,67 @@ interface RunPass {
   readonly context: RunContext;
   readonly request: RunRequest;
   readonly tables: readonly TableFacts[];
-  /** Tables that may be synced once more in this run, with what came of them so far. */
+  /** Tables that this run may sync again, with their results so far. */
   readonly held: Map<TableFacts, TableOutcome>;
   readonly gatheredAt: number;
 }
 
 async function syncOnce(pass: RunPass, table: TableFacts, context: RunContext): Promise<TableOutcome> {
   const before = pass.held.get(table);
-  // While a large table loads, the other tables may change.
+  // The facts may be out of date: other tables may change during the load of a large table.
   const isStale =
     before !== undefined || performance.now() - pass.gatheredAt > context.timing.factsMaxAge * 1000;
   const outcome = await withFanOut(context, table.settings.name, async (together) => {
     if (hasNoTime(together, table)) return deferred(together, table);
-    const bringing = { ...together, bringTable: bringFor(pass, [table]) };
+    const bringing = { ...together, bringTable: bringerFor(pass, [table]) };
     return isStale ? syncAnew(bringing, table, pass.request) : syncTable(bringing, table, pass.request);
   });
   return before ? combined(before, outcome) : outcome;
 }
 
-/** Tables that had to wait for what others bring, or take away, as long as one of them comes further. */
+/** Syncs again the tables that a foreign key held up, as long as that helps at least one of them. */
 async function syncAgain(pass: RunPass): Promise<void> {
   const { context, request, held } = pass;
   const waiting = () => [...held.keys()].filter((table) => waitsForOthers(held.get(table)));
-  for (let isMoving = true; isMoving;) {
-    isMoving = false;
+  for (let hasProgress = true; hasProgress;) {
+    hasProgress = false;
     for (const table of waiting()) {
       if (request.mayGoOn?.() === false || hasNoTime(context, table)) return;
-      const outcome = await syncOnce(pass, table, alone(context));
+      const outcome = await syncOnce(pass, table, withoutOthers(context));
       held.set(table, outcome);
-      isMoving ||= !waitsForOthers(outcome);
+      hasProgress ||= !waitsForOthers(outcome);
       context.signal?.throwIfAborted();
     }
   }
   const stuck = waiting();
   const connected = connectedTo(stuck, [...held.keys()]);
   if (connected.length < 2 || connected.some((table) => hasNoTime(context, table))) return;
-  await syncAtOneMoment(alone(context), parentsFirst(connected), request, (table, change) => {
+  await syncAtOneMoment(withoutOthers(context), parentsFirst(connected), request, (table, change) => {
     const before = held.get(table);
     if (before) held.set(table, combined(before, change({ ...before, ...NO_ROWS })));
   });
 }
 
-/** Over connections of its own, while the table that needs it holds its transaction open. */
-const bringFor =
+/** Syncs a referenced table over separate connections, while the referring table keeps its transaction open. */
+const bringerFor =
   (pass: RunPass, chain: readonly TableFacts[]): NonNullable<RunContext['bringTable']> =>
   async (destination) => {
     const table = pass.tables.find(({ destinationName }) => isSame(destinationName, destination));
     if (!table || !table.settings.isEnabled || chain.includes(table)) return false;
-    await using workers = openWorkers(alone(pass.context), 1);
+    await using workers = openWorkers(withoutOthers(pass.context), 1);
     const [aside] = workers.contexts;
-    if (!aside) throw new Error('a table is brought by one job');
+    if (!aside) throw new Error('there are no connections for a referenced table');
     const context: RunContext = {
       ...aside,
       emit: async (event) => {
         if (event.type === 'warning' || event.type === 'retrying') await pass.context.emit(event);
       },
-      bringTable: bringFor(pass, [...chain, table]),
+      bringTable: bringerFor(pass, [...chain, table]),
     };
     const now = await refreshed(context, table);
     if (isUnknown(now)) return false;
     const request = { ...pass.request, isFullRefresh: false };
-    // Another shape needs the tables that refer to it, too, for itself alone.
+    // A change of shape also needs exclusive locks on the referring tables, and the waiting transaction has locked one.
     if (takesShape(planTable(now, request))) return false;
     const outcome = await syncTable(context, now, request);
     const before = pass.held.get(table);
@@ -178,12 +178,12 @@ const bringFor =
 const takesShape = (plan: DraftPlan): boolean =>
   plan.kind === 'load' ? plan.way === 'swap' : plan.kind === 'incremental' && plan.evolution !== undefined;
 
-function alone(context: RunContext): RunContext {
+function withoutOthers(context: RunContext): RunContext {
   const { fanOut: _, group: __, ...rest } = context;
   return rest;
 }
 
-/** A table that would be passed over anyway is not left for another run. */
+/** A disabled table is skipped in any case, so it is not deferred. */
 const hasNoTime = ({ timeLimit }: RunContext, { settings }: TableFacts): boolean =>
   timeLimit.isOver && settings.isEnabled;
 
@@ -196,7 +196,7 @@ async function prepare(context: RunContext, request: RunRequest): Promise<Facts>
   return withoutUnprepared(facts, await prepareDestination(context, facts, request));
 }
 
-/** A schema of the destination in which nothing can be made keeps only its own tables from being synced. */
+/** If increp cannot create its tables in one schema of the destination, only the tables of that schema fail. */
 function withoutUnprepared(facts: Facts, refusals: ReadonlyMap<string, IncrepError>): Facts {
   const refusalOf = ({ destinationName: { schema } }: TableFacts) => refusals.get(schema);
   return {
@@ -212,7 +212,7 @@ function withoutUnprepared(facts: Facts, refusals: ReadonlyMap<string, IncrepErr
   };
 }
 
-/** A failover is as likely now as in the middle of a table, where a table tries again by itself. */
+/** Retries the start of a run: a failover is as likely here as during a table, which has its own retries. */
 async function persistently<T>(context: RunContext, attempt: () => Promise<T>): Promise<T> {
   for (let count = 1; ; count += 1) {
     try {
@@ -247,27 +247,27 @@ function summarize(
   };
 }
 
-/** A box in which not one table is begun would leave them all for ever, and no run would fail of it. */
+/** A time limit that is too short for any table would defer all of them for ever, and no run would fail. */
 const timeWarning = ({ timeLimit }: RunContext, tables: readonly TableOutcome[]): string[] =>
   tables.some(({ isDeferred }) => isDeferred) &&
   tables.every(({ status, action }) => status === 'skipped' && action === 'skipped')
-    ? [`${timeLimit.words(' before any table was begun')}; give --max-duration more`]
+    ? [`${timeLimit.words(' before any table started')}; set a longer --max-duration`]
     : [];
 
-/** The exit code that a summary asks for; DESIGN: one class of failure is told, a mixture is 1, some is 3. */
+/** The exit code of a summary: 3 if some tables failed, the code of the failures if all have the same one, else 1. */
 export function exitCodeOf({ error, status, tables, destinations }: RunSummary): number {
   if (error) return error.exitCode;
   const codes = new Set(tables.flatMap((table) => (table.error ? [table.error.exitCode] : [])));
   const [only] = codes;
   if (only === undefined) return 0;
-  // A destination that nobody holds has had its run.
+  // If one destination was synced, the run as a whole was not blocked by another run.
   const isElsewhere = (destinations ?? []).some(({ status: of }) => of === 'ok');
   if (codes.size === 1 && only === 75 && !isElsewhere) return 75;
   if (status === 'partial') return 3;
   return codes.size === 1 ? only : 1;
 }
 
-/** One table, read together with other destinations where they are as far; without any, just that. */
+/** Syncs one table, together with the other destinations that have reached it. */
 async function withFanOut<T>(
   context: RunContext,
   table: string,

@@ -1,4 +1,4 @@
-/** One table in one run: plan, apply, retry where that can help, and report what happened. */
+/** One table in one run: plan, apply, retry if that can help, and report the result. */
 import { asIncrepError, type IncrepError } from '../../errors.ts';
 import type { TableSettings } from '../../config/settings.ts';
 import type { TableOutcome } from '../../events.ts';
@@ -38,7 +38,7 @@ export async function syncTable(
     if (result.kind === 'finished') return result.outcome;
     context.group?.leave();
     if (result.kind === 'retry') {
-      // The next connection asks again which server answers.
+      // The next connection identifies the server again.
       if (result.error.code === 'SERVER_CHANGED') context.source.discard();
       await pause(context, { table: facts.settings.name, ...result, attempt }, result.error);
     }
@@ -47,7 +47,7 @@ export async function syncTable(
     if ('error' in now) return failed(facts, result.plan, now.error, start);
     facts = now;
     if (result.kind === 'replan') request = { ...request, ...result.change };
-    // A load of many hours meets many faults; as long as it gains chunks, it is not given up.
+    // A load of many hours meets many errors. As long as it completes chunks, the attempts are counted from 1 again.
     else attempt = chunksKept(facts) > kept ? 1 : attempt + 1;
   }
 }
@@ -84,7 +84,7 @@ async function attemptSync(
     await announce(context, facts, complete);
     if (complete.kind === 'skip') return finished(outcomeOf(facts, complete, start));
     if (complete.kind === 'refuse') throw complete.error;
-    // A retry waits for the lock that the session of its own first attempt may still hold.
+    // The session of the first attempt may still hold the lock, so a retry waits for it.
     const waitLockSeconds = isFirst
       ? request.waitLockSeconds
       : Math.max(request.waitLockSeconds, context.timing.ownLockWait);
@@ -109,7 +109,7 @@ async function attemptSync(
   }
 }
 
-/** Undefined where that was requested before: each way is given up once. */
+/** Undefined if the request has this change already: increp tries each alternative once. */
 function changeOf(request: TableRequest, change: PlanChange): Partial<TableRequest> | undefined {
   if (change.notInPlace && request.notInPlace === undefined) return change;
   return change.removesFirst === true && request.removesFirst !== true
@@ -117,7 +117,7 @@ function changeOf(request: TableRequest, change: PlanChange): Partial<TableReque
     : undefined;
 }
 
-/** What came of a plan for a table that somebody has changed meanwhile says nothing about the table. */
+/** If the destination table changed after planning, the error of the outdated plan is misleading. Reports the change instead. */
 async function orAltered(context: RunContext, facts: TableFacts, error: IncrepError): Promise<IncrepError> {
   if (error.isTransient || context.signal?.aborted === true) return error;
   const now = await refreshed(context, facts);
@@ -145,15 +145,17 @@ async function announce(
 
 const chunksKept = ({ pendingLoad }: TableFacts): number => pendingLoad?.done.length ?? 0;
 
-/** By facts of now. */
+/** Gathers the facts again before the sync. */
 export async function syncAnew(
   context: RunContext,
   facts: TableFacts,
   request: TableRequest,
 ): Promise<TableOutcome> {
   const start = startNow();
-  const anew = await refreshed(context, facts);
-  return 'error' in anew ? failed(facts, undefined, anew.error, start) : syncTable(context, anew, request);
+  const current = await refreshed(context, facts);
+  return 'error' in current
+    ? failed(facts, undefined, current.error, start)
+    : syncTable(context, current, request);
 }
 
 const DISABLED = {
@@ -162,7 +164,7 @@ const DISABLED = {
   error: undefined,
 } as const;
 
-/** Of a table whose facts could not be had when the run began. */
+/** Syncs a table whose facts could not be gathered at the start of the run. */
 export async function syncUnknown(
   context: RunContext,
   { settings, error }: TableFailure,
@@ -170,21 +172,21 @@ export async function syncUnknown(
 ): Promise<TableOutcome> {
   const start = startNow();
   if (!settings.isEnabled) return { ...failedUnknown({ settings, error }, start), ...DISABLED };
-  const now = error.isTransient ? await lookAgain(context, settings) : { settings, error };
+  const now = error.isTransient ? await gatherAgain(context, settings) : { settings, error };
   return 'error' in now ? failedUnknown(now, start) : syncTable(context, now, request);
 }
 
-/** Facts as they are now; while a server is away, the old ones serve to try again. */
+/** The current facts. If a server cannot be reached, returns the old facts, so that a retry is possible. */
 export async function refreshed(context: RunContext, facts: TableFacts): Promise<TableFacts | TableFailure> {
-  const now = await lookAgain(context, facts.settings);
+  const now = await gatherAgain(context, facts.settings);
   return 'error' in now && now.error.isTransient ? facts : now;
 }
 
-async function lookAgain(context: RunContext, settings: TableSettings): Promise<TableFacts | TableFailure> {
+async function gatherAgain(context: RunContext, settings: TableSettings): Promise<TableFacts | TableFailure> {
   try {
     const { tables, failures } = await gatherFacts(context, [settings]);
     const [found] = [...tables, ...failures];
-    if (!found) throw new Error('nobody has looked at a table');
+    if (!found) throw new Error('no facts were gathered for a table');
     return found;
   } catch (error) {
     return { settings, error: asIncrepError(error) };

@@ -1,20 +1,20 @@
-/** Whose turn it is when there may not be time for all tables. */
+/** The order of the tables when a run may not have time for all of them. */
 import { z } from 'zod';
 import { readAttempts } from '../../sql/history.ts';
 import type { Facts, TableFacts } from '../facts/facts.ts';
 import type { RunContext } from '../context/run-context.ts';
 
 /**
- * Without a time limit as they are configured. Else those first that no run has been at for longest: with a box that is
- * always too short the same ones would be left each time. What was tried counts, whether it came to something or not,
- * else one table that always fails, or a load of many hours in chunks, would take all the time there is.
+ * Without a time limit, the order of the configuration. With a time limit, the table with the oldest attempt comes first.
+ * Otherwise a time limit that is always too short would defer the same tables each time. Failed attempts count as well:
+ * otherwise a table that always fails, or a load of many hours in chunks, would use up the time of every run.
  */
 export async function inTableOrder(context: RunContext, facts: Facts): Promise<readonly TableFacts[]> {
   if (!context.timeLimit.isLimited) return facts.tables;
   return byTableOrder(facts.tables, await lastAttempts(context, facts));
 }
 
-/** `attempts`: milliseconds since 1970, by the name of the copy. The order of the configuration decides between equals. */
+/** `attempts`: milliseconds since 1970, by `copyName`. Tables with equal times stay in the order of the configuration. */
 export const byTableOrder = (
   tables: readonly TableFacts[],
   attempts: ReadonlyMap<string, number>,
@@ -24,13 +24,13 @@ export const byTableOrder = (
   return tables.toSorted((one, other) => difference(lastOf(one), lastOf(other)));
 };
 
-/** Infinity less itself would be no number. */
+/** Equal infinities need this comparison, because Infinity - Infinity is NaN. */
 const difference = (one: number, other: number): number => (one === other ? 0 : one - other);
 
 const savedAt = ({ saved }: TableFacts): number =>
   saved.kind === 'record' ? Date.parse(saved.record.syncedAt) : -Infinity;
 
-/** A load that a time limit has stopped is in no history. */
+/** The history has no entry for a load that a time limit stopped. */
 const stoppedAt = ({ pendingLoad }: TableFacts): number => pendingLoad?.lastAt.getTime() ?? -Infinity;
 
 const attemptRow = z.object({ table: z.string(), at: z.date().nullable() });
@@ -40,7 +40,7 @@ async function lastAttempts(
   facts: Facts,
 ): Promise<Map<string, number>> {
   const { schema } = settings.destination;
-  // Nothing can be known before the first run, which has made the table only now.
+  // The table is missing before the first run, and the first run has no history.
   if (facts.schemas.get(schema)?.hasRunsTable !== true) return new Map();
   const names = facts.tables.map(({ copyName }) => copyName);
   const { rows } = await destination.withReading((client) =>

@@ -6,9 +6,9 @@ import { copyCauseText, wholeLoadText } from '../../report/reasons.ts';
 import type { DraftPlan, IncrementalPlan, LoadPlan, Plan } from '../plan/plan.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { NO_ROWS } from '../write/transfer.ts';
-/** What came of a table in a run. */
+/** The result of a table in a run. */
 
-/** The wall clock says when, and may be set meanwhile; the monotonic one (milliseconds) says how long. */
+/** `at` is for display. `ticks` (milliseconds) measures durations, because the system clock may be changed during a run. */
 export interface Start {
   readonly at: Date;
   readonly ticks: number;
@@ -27,7 +27,7 @@ export function stoppedInChunks(
   return { ...outcomeOf(facts, { ...plan, reasons: [reason] }, start), isDeferred: true };
 }
 
-/** Of a load that is not read the way the configuration asks for. */
+/** Warns if a load does not use the loader or the chunks that the configuration asks for. */
 export const loaderWarning = (plan: Plan): string[] =>
   plan.kind !== 'load'
     ? []
@@ -38,7 +38,7 @@ export const loaderWarning = (plan: Plan): string[] =>
           : []),
       ];
 
-/** Of a table that nothing has been done to, because there was no time left. */
+/** A table that the run did not start because of the time limit. */
 export const deferred = (context: RunContext, facts: TableFacts): TableOutcome => ({
   ...outcomeOf(
     facts,
@@ -82,9 +82,9 @@ export async function succeeded(
     await context.emit({ type: 'warning', table: facts.settings.name, message });
   const before = 'warnings' in facts.saved ? facts.saved.warnings : [];
   const { areDeletesDone: _, contents: __, refusal, reasons = plan.reasons, ...counts } = transfer;
-  const told = unchangedSince === undefined ? { ...plan, reasons } : unchanged(unchangedSince);
+  const reported = unchangedSince === undefined ? { ...plan, reasons } : unchanged(unchangedSince);
   return {
-    ...outcomeOf(facts, told, start),
+    ...outcomeOf(facts, reported, start),
     ...counts,
     status: refusal ? 'failed' : 'ok',
     error: refusal && failureOf(refusal),
@@ -93,7 +93,7 @@ export async function succeeded(
   };
 }
 
-/** The table is up to date: a success like any other. */
+/** The table is up to date, which counts as a success. */
 const unchanged = (since: string): Pick<Plan, 'action' | 'reasons'> => ({
   action: 'skipped',
   reasons: [{ code: 'unchanged-since', since }],
