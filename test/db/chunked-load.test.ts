@@ -207,7 +207,7 @@ slowTest('what has no pages to be read by is loaded in one go, and the reason is
   const plan = await increp('plan', pair);
   expect(plan.stdout).toMatch(/note: loaded as a whole instead of in chunks: a view has no pages/);
   const result = await sync(pair);
-  const whyOf = (name: string) => result.table(name).warnings.filter((text) => /in one go/.test(text));
+  const whyOf = (name: string) => result.table(name).warnings.filter((text) => /as a whole/.test(text));
   expect(whyOf('seen')).toEqual([expect.stringMatching(/instead of in chunks: a view has no pages/)]);
   expect(whyOf('granted')).toEqual([expect.stringMatching(/need SELECT on the whole table/)]);
   expect(whyOf('keyless')).toEqual([expect.stringMatching(/no row has a plausible updated_at/)]);

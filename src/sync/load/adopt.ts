@@ -1,4 +1,4 @@
-/** A table that people or another tool have filled: compared with the source by key, repaired, and kept from then on. */
+/** `--adopt`: a table that was filled by other means is compared with the source by key and repaired. From then on increp maintains it. */
 import type pg from 'pg';
 import { IncrepError, reworded } from '../../errors.ts';
 import { tableCommand } from '../../shell-word.ts';
@@ -22,7 +22,7 @@ import { enterPhase } from '../context/phases.ts';
 
 type Adoption = TableJob<LoadPlan>;
 
-/** In one snapshot, after the fence: what a load would read is compared instead. */
+/** Runs after the fence, in one snapshot: compares the rows that a load would read. */
 export async function adoptTable(adoption: Adoption): Promise<Transfer> {
   const { context, facts, plan, destination } = adoption;
   await ensureMetadataColumns(destination, facts);
@@ -41,7 +41,7 @@ async function ensureIndexed(destination: pg.ClientBase, facts: TableFacts): Pro
     if (!(error instanceof IncrepError) || error.code !== 'MERGE_KEY_NOT_UNIQUE') throw error;
     throw reworded(error, {
       what: error.message,
-      next: `Remove the rows that are there twice, or load the table again: ${tableCommand('sync', facts.settings.name, '--replace')}`,
+      next: `Remove the duplicate rows at the destination. Or run "${tableCommand('sync', facts.settings.name, '--replace')}" to load the table again.`,
       cause: error,
     });
   }
@@ -91,7 +91,7 @@ async function repairFrom(adoption: Adoption, source: pg.ClientBase): Promise<Tr
   };
 }
 
-/** Rows of the destination that are left alone because they are newer. */
+/** Counts the rows of the destination that are newer and therefore stay. */
 async function* counting(
   differences: AsyncIterable<RowDifference>,
   onNewer: () => void,

@@ -1,4 +1,4 @@
-/** A whole table: into a new staging table, and put in place, all in one destination transaction. */
+/** Loads a whole table into a new staging table and puts it in place, in one destination transaction. */
 import { analyze, dropTable } from '../../sql/destination.ts';
 import { contentsOf } from './source-unchanged.ts';
 import { goneWarning } from './removed-rows.ts';
@@ -42,7 +42,7 @@ export async function loadTable(request: TableJob<LoadPlan>): Promise<Transfer> 
   );
   const { older, warnings, counts, contents } = early.settled ?? (await settleRows(load, copied.rows));
   const exchanged = counts ? undefined : await putInPlace(load);
-  // It would be as large as the table, from one run to the next.
+  // The staging table would take as much space as the table until the next run.
   if (counts && !isKeyedPlan(plan)) await destination.query(dropTable(facts.stagingName));
   const distinctRows = copied.rows - older;
   const placed = counts ?? { ...NO_COUNTS, inserted: distinctRows, deleted: exchanged?.gone ?? 0 };
@@ -59,15 +59,15 @@ export async function loadTable(request: TableJob<LoadPlan>): Promise<Transfer> 
 }
 
 interface SettledRows {
-  /** Rows left out because a newer one has their key. */
+  /** Rows that were left out because a newer row has the same key. */
   readonly older: number;
   readonly warnings: readonly string[];
-  /** Undefined where the staging table is about to take the place of the table. */
+  /** Undefined if the staging table will become the destination table. */
   readonly counts: MergedInto | undefined;
   readonly contents: WasRead | undefined;
 }
 
-/** What needs the source no more, unless --verify is to compare it. */
+/** The steps that do not need the source. They run within its snapshot only if --verify compares their result. */
 async function settleRows(load: Load, rows: number): Promise<SettledRows> {
   const { facts, plan, destination } = load;
   const contents = isKeyedPlan(plan) ? undefined : await contentsOf(destination, facts, plan.source, rows);

@@ -1,4 +1,4 @@
-/** How a staging table becomes the destination table, or goes into it. */
+/** How a staging table becomes the destination table or is merged into it. */
 import type pg from 'pg';
 import type { TableFacts } from '../facts/facts.ts';
 import { extensionFor } from '../plan/reload-guard.ts';
@@ -9,14 +9,14 @@ import type { TableJob } from '../plan/table-job.ts';
 
 export type Placing = Reshape | { readonly way: 'create' | 'merge-whole' };
 
-/** A load whose end is known. */
+/** A load with the way in which it will be put in place. */
 export interface Load extends TableJob<LoadPlan> {
   readonly placing: Placing;
   /** Whether the staging table has the index of the unique key already. */
   readonly hasMergeKey: boolean;
 }
 
-/** @throws IncrepError DEPENDENT_OBJECTS, before a row is read */
+/** Decided before any row is read. @throws IncrepError DEPENDENT_OBJECTS */
 export const choosePlacing = async (
   destination: pg.ClientBase,
   facts: TableFacts,

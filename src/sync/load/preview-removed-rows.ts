@@ -1,4 +1,4 @@
-/** What a load would take away, told beforehand: for `plan` and `check`. Writes nothing. */
+/** Counts, for `plan` and `check`, the rows that a load would remove. Writes nothing. */
 import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../../errors.ts';
@@ -14,12 +14,12 @@ import { keepsRest } from '../plan/reload-guard.ts';
 import type { LoadPlan, Plan } from '../plan/plan.ts';
 import type { RunContext } from '../context/run-context.ts';
 
-/** `isEstimate`: by what the planners believe, because counting would have taken too long. */
+/** `isEstimate`: taken from the estimates of the query planners, because counting would take too long. */
 export type ForeseenGone = GoneRows & { readonly isEstimate: boolean };
 
 type Counting = Pick<RunContext, 'source' | 'destination' | 'timing'>;
 
-/** By table; those without a load, or of which nothing can go, are left out. */
+/** By table. Tables without a load, and tables that cannot lose rows, are left out. */
 export async function foreseeAllGone(
   work: Counting,
   plans: Iterable<readonly [TableFacts, Plan]>,
@@ -44,7 +44,7 @@ async function foreseeGone(
   try {
     return { ...(await countGone(work, table, source)), isEstimate: false };
   } catch (error) {
-    // Why a table cannot be counted, or not in time, is for others to say.
+    // An estimate is enough here. The sync itself reports why a table cannot be read.
     if (!(error instanceof IncrepError) || error.code === 'INTERRUPTED') throw error;
     return estimated(source, destination);
   }

@@ -1,4 +1,4 @@
-/** The end of a load: the staging table is complete, and takes the place of the table or is merged into it. */
+/** The end of a load: the complete staging table takes the place of the destination table or is merged into it. */
 import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
 import type { Phase } from '../../events.ts';
@@ -30,7 +30,7 @@ const enter = ({ context, facts }: Load, phase: Phase) => enterPhase(context, fa
 const namesUsers = ({ context, facts, destination }: Load) =>
   waitingForUsers(context, facts, destination, 'swap');
 
-/** The table stays, altered where its shape has changed. */
+/** Keeps the destination table, alters it if its shape changed, and merges the whole staging table into it. */
 export async function mergeWhole(load: Load): Promise<MergedInto> {
   const { context, facts, plan, destination, placing } = load;
   const table = facts.destinationName;
@@ -40,10 +40,10 @@ export async function mergeWhole(load: Load): Promise<MergedInto> {
     await enter(load, 'swap');
     const wanted = { table, locks: [lockWholly(table)], timing: context.timing, onWait: namesUsers(load) };
     await lockAlone(destination, wanted, context.signal);
-    // Another pipeline may have added the same column since.
+    // Another pipeline may have added the same column meanwhile.
     const now = isKept ? extensionFor(await seenNow(destination, facts), plan.source) : alteration;
     const before = alterBefore(table, now, facts.natives);
-    if (before !== undefined) await mustSurvive(destination, table, 'what is built on it', before);
+    if (before !== undefined) await mustSurvive(destination, table, 'its dependent objects', before);
   } else await holdCopy(destination, facts, context.timing, { holds: 'whole' });
   await enter(load, 'merge');
   await ensureMetadataColumns(destination, facts);
@@ -63,7 +63,7 @@ export async function mergeWhole(load: Load): Promise<MergedInto> {
   return counts;
 }
 
-/** A merge may meet triggers, so the table itself is compared; a new table is put in place as it is. */
+/** After a merge the destination table is compared, because triggers may have changed rows. A new table is put in place unchanged. */
 export const verifyLoaded = (
   { facts, plan, destination, placing }: Load,
   source: pg.ClientBase,
@@ -77,10 +77,10 @@ export const verifyLoaded = (
     where: 'true',
   });
 
-/** Returns what the table had before, and the source no longer has. */
+/** Returns the rows that the destination table had and the source no longer has. */
 export async function putInPlace(load: Load): Promise<GoneRows> {
   const { context, facts, plan, destination, placing, hasMergeKey } = load;
-  const gone = placing.way === 'exchange' ? await lookAtGone(load) : NONE_GONE;
+  const gone = placing.way === 'exchange' ? await countGone(load) : NONE_GONE;
   ensureWithinLimit(load, gone);
   await completeMetadataColumns(destination, facts);
   if (facts.settings.deletes === 'soft') await keepMarked(destination, facts, plan.source);
@@ -115,8 +115,8 @@ export async function putInPlace(load: Load): Promise<GoneRows> {
   return gone;
 }
 
-/** Rolled back, so that no lock stays that somebody could wait for while we wait for him. */
-async function lookAtGone(load: Load): Promise<GoneRows> {
+/** Counts under a lock, and rolls back to release it. Otherwise increp and a session that waits for the lock could deadlock. */
+async function countGone(load: Load): Promise<GoneRows> {
   const { context, facts, plan, destination } = load;
   const { destinationName: table } = facts;
   await destination.query('SAVEPOINT increp_gone');
@@ -127,11 +127,11 @@ async function lookAtGone(load: Load): Promise<GoneRows> {
   return gone;
 }
 
-/** Pipelines that share a table may all find that there is none; the first one makes it. @throws IncrepError SCHEMA_CHANGED */
+/** Of several pipelines that share a missing table, only the first one may create it. @throws IncrepError SCHEMA_CHANGED */
 async function ensureAbsent(destination: pg.ClientBase, facts: TableFacts): Promise<void> {
   if (!isShared(facts.settings) || (await seenNow(destination, facts)).destination === undefined) return;
   throw new IncrepError('SCHEMA_CHANGED', {
-    what: `${printName(facts.destinationName)} was made by another pipeline in the meantime`,
-    next: 'Run increp again: it loads its rows into that table.',
+    what: `another pipeline created ${printName(facts.destinationName)} during this load`,
+    next: 'Run increp again. It loads its rows into that table.',
   });
 }

@@ -1,4 +1,4 @@
-/** Rows that a load takes from the destination because the source no longer has them: counted, and held to `delete_limit`. */
+/** Counts the rows that a load removes because the source no longer has them, and enforces `delete_limit`. */
 import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../../errors.ts';
@@ -17,7 +17,7 @@ import type { LoadPlan } from '../plan/plan.ts';
 
 export interface GoneRows {
   readonly gone: number;
-  /** Rows of the destination that could be gone. */
+  /** Rows of the destination table that this pipeline maintains. */
   readonly of: number;
 }
 
@@ -30,11 +30,11 @@ interface Limited {
   readonly isForced: boolean;
 }
 
-/** Mode full-refresh makes the copy what the source is; who says --replace, or --force, has said so of the rows. */
+/** `delete_limit` does not apply to mode full-refresh, which replaces all rows, nor to --replace and --force, which allow it. */
 const isLimited = ({ facts: { settings, unclaimed }, plan, isForced }: Limited): boolean =>
   settings.mode !== 'full-refresh' && !isForced && (unclaimed === undefined || plan.adoption === 'compare');
 
-/** Undefined where the load may remove them. */
+/** Undefined if the load may remove the rows. */
 export function limitRefusal(limited: Limited, { gone, of }: GoneRows): IncrepError | undefined {
   const { facts, plan } = limited;
   const { settings, destinationName } = facts;
@@ -44,7 +44,7 @@ export function limitRefusal(limited: Limited, { gone, of }: GoneRows): IncrepEr
   const again = tableCommand('sync', settings.name, ...flags, '--force');
   return new IncrepError('DELETE_LIMIT_EXCEEDED', {
     what: `loading ${printName(destinationName)} would remove ${inWords({ gone, of })} that the source no longer has, which is over delete_limit (${settings.deleteLimit}); nothing was changed`,
-    next: `If these rows may go, run "${again}".${plan.action === 'reset' && settings.onSchemaChange === 'reset' ? ' To keep them, set "on_schema_change": "evolve", which alters the table in place where that is possible.' : ''}`,
+    next: `If increp may remove these rows, run "${again}".${plan.action === 'reset' && settings.onSchemaChange === 'reset' ? ' To keep them, set "on_schema_change": "evolve", which alters the table in place if possible.' : ''}`,
   });
 }
 
@@ -57,12 +57,12 @@ export function ensureWithinLimit(limited: Limited, gone: GoneRows): void {
   if (refusal) throw refusal;
 }
 
-/** Whoever has set nothing about deleted rows may believe that they stay. */
+/** Users who did not set `deletes` may expect that deleted rows stay. */
 export const goneWarning = ({ settings }: TableFacts, gone: number): string[] =>
   gone === 0 || settings.deletes !== 'ignore' || settings.mode === 'full-refresh'
     ? []
     : [
-        `${gone === 1 ? '1 row' : `${formatCount(gone)} rows`} that the source no longer has ${gone === 1 ? 'was' : 'were'} removed: "deletes": "ignore" keeps such rows only until a table is loaded again`,
+        `${gone === 1 ? '1 row' : `${formatCount(gone)} rows`} that the source no longer has ${gone === 1 ? 'was' : 'were'} removed: "deletes": "ignore" keeps such rows only until the table is loaded again`,
       ];
 
 const countRow = z.object({ rows: z.number() });
@@ -70,7 +70,7 @@ const countRow = z.object({ rows: z.number() });
 const rowsOf = async (client: pg.ClientBase, sql: string): Promise<number> =>
   countRow.parse((await queryUsually(client, sql)).rows[0]).rows;
 
-/** After a merge that has removed so many. */
+/** Counts after the merge, which removed `deleted` rows. */
 export async function goneByMerge(
   client: pg.ClientBase,
   facts: TableFacts,
@@ -84,7 +84,7 @@ export async function goneByMerge(
 export const countLive = (client: pg.ClientBase, facts: TableFacts): Promise<number> =>
   rowsOf(client, countRows(facts.destinationName, liveRows(presentOwn(facts))));
 
-/** Before the staging table takes the place of the table. */
+/** Counts before the staging table takes the place of the destination table. */
 export async function goneByExchange(
   client: pg.ClientBase,
   facts: TableFacts,
@@ -107,7 +107,7 @@ export async function goneByExchange(
   return { gone: gone + (withNull === undefined ? 0 : await rowsOf(client, withNull)), of };
 }
 
-/** Own columns that the table has: one that the load brings along tells nothing of the rows that are there. */
+/** The metadata columns that the table already has. A column that the load adds says nothing about the existing rows. */
 const presentOwn = (facts: TableFacts) =>
   metadataColumnsOf(facts).filter((own) => facts.destination?.columns.some(({ name }) => name === own.name));
 
@@ -122,7 +122,7 @@ const isText = (type: string): boolean => /^(text|character varying(\(\d+\))?)$/
 const isComparable = (one: string, other: string): boolean =>
   one === other || (INTEGERS.includes(one) && INTEGERS.includes(other)) || (isText(one) && isText(other));
 
-/** Whether the key that the new rows have tells which of the old ones they are. */
+/** Whether the key of the new rows can be compared with the key of the existing rows. */
 export const hasComparableKey = ({ destination, settings, natives }: TableFacts, source: Relation): boolean =>
   settings.mergeKey.length > 0 &&
   settings.mergeKey.every((name) => {

@@ -1,4 +1,4 @@
-/** Asks the source whether it still holds what a full refresh has read, and the copy what that was. */
+/** `skip_unchanged`: checks whether the source still holds the rows that the last full refresh read. */
 import type pg from 'pg';
 import { z } from 'zod';
 import type { Relation } from '../../schema/relations.ts';
@@ -15,7 +15,7 @@ import type { TableJob } from '../plan/table-job.ts';
 const numbersRow = z.object({ rows: z.string(), isWritten: z.boolean(), isHeap: z.boolean().nullable() });
 const digestRow = z.object({ rows: z.string(), digest: z.string() });
 
-/** `fence` was raised before: its transaction IDs are those of the snapshot that is opened here, or lower. */
+/** `fence` was raised before, so its transaction IDs are not above those of the snapshot that is opened here. */
 export async function isUnchanged(
   { context, facts, plan }: Pick<TableJob<RefreshPlan>, 'context' | 'facts' | 'plan'>,
   check: UnchangedCheck,
@@ -30,7 +30,7 @@ export async function isUnchanged(
           sourceRows,
           columns.map(({ name }) => name),
         );
-  // Each copy has read its source at a time of its own.
+  // No snapshot is shared, because each destination read the source at a different time.
   return withTableSnapshot({ context, facts, plan }, undefined, [question], (_, [answer]) =>
     Promise.resolve(isSame(check, answer?.rows[0])),
   );
@@ -46,8 +46,8 @@ function isSame(check: UnchangedCheck, answer: unknown): boolean {
 }
 
 /**
- * Of what has just arrived in the staging table, whole. It is hashed there and not at the source, so that what was copied
- * counts, and not what a second look would show.
+ * Describes the rows that have just been loaded into the staging table. The digest is computed there and not at the source,
+ * so that it describes the copied rows. The source may have changed since.
  */
 export async function contentsOf(
   destination: pg.ClientBase,

@@ -1,4 +1,4 @@
-/** What is committed before the first chunk: the empty staging table, and what a later run needs to go on. */
+/** Commits, before the first chunk, the empty staging table and the header that a later run needs to resume the load. */
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { z } from 'zod';
@@ -20,7 +20,7 @@ interface Beginning {
   readonly facts: TableFacts;
   readonly plan: LoadPlan;
   readonly chunks: Chunks;
-  /** Raised before the first chunk: what is committed later is found from here on. */
+  /** Raised before the first chunk. Changes that are committed later are found from this fence on. */
   readonly fence: RaisedFence;
 }
 

@@ -1,7 +1,8 @@
 /**
- * The staging table is brought up to date as the table itself would be: the window since the fence of the load, merged,
- * and then the keys of both sides in the same snapshot. What is gone is removed, without a limit, because nobody has
- * seen it yet; what moved from a chunk that was not read yet into one that was is fetched.
+ * Brings the staging table up to date after the last chunk, as a sync brings a destination table up to date. It merges the
+ * window since the fence of the load, and then compares the keys of both sides in the same snapshot. Rows that were deleted
+ * meanwhile are removed. `delete_limit` does not apply, because no reader has seen these rows. Rows that moved from a later
+ * chunk into a chunk that was already read are fetched.
  */
 import type pg from 'pg';
 import type { Copied } from '../../../postgres/copy-pipe.ts';
@@ -31,12 +32,12 @@ import type { TableSettings } from '../../../config/settings.ts';
 import { rowKey } from '../../../schema/row-identity.ts';
 
 export interface CaughtUp {
-  /** What came in addition to the chunks. */
+  /** Rows and bytes that were read after the chunks. */
   readonly read: Copied;
-  /** In the staging table at the end. */
+  /** Rows in the staging table at the end. */
   readonly rows: number;
   readonly warnings: readonly string[];
-  /** Where --verify had to see the end of the load in the same snapshot. */
+  /** Set if --verify required that the load is put in place within the same snapshot. */
   readonly placed: PlacedLoad | undefined;
 }
 
@@ -44,7 +45,7 @@ type KeyedLoad = Load & { readonly plan: KeyedLoadPlan };
 
 interface CatchingUp {
   readonly load: KeyedLoad;
-  /** As they would be after a sync at the moment when the fence of the load was raised. */
+  /** The facts as they would be after a sync that raised the fence of the load. */
   readonly since: TableFacts;
   readonly fence: RaisedFence;
 }
@@ -54,7 +55,7 @@ export async function catchUp({ load, since, fence }: CatchingUp): Promise<Caugh
   const facts = intoStaging(since);
   const window = windowPlan(load, since);
   await makeStaging(destination, facts, plan.source.columns, false);
-  await enterPhase(context, facts, 'copy', { detail: 'what changed meanwhile' });
+  await enterPhase(context, facts, 'copy', { detail: 'changes during the load' });
   const { questions, choose } = windowChoice(facts, window, fence, { mustRead: true });
   const caught = await readWindow(
     { context, facts, plan: window, destination },
@@ -67,13 +68,17 @@ export async function catchUp({ load, since, fence }: CatchingUp): Promise<Caugh
     },
     () => Promise.resolve(),
     (source, copied) =>
-      whileInView({ load, facts, isWhole: comparisonDue(since, plan, fence) !== undefined }, source, copied),
+      withinSnapshot(
+        { load, facts, isWhole: comparisonDue(since, plan, fence) !== undefined },
+        source,
+        copied,
+      ),
   );
   await destination.query(dropTable(facts.stagingName));
   return caught;
 }
 
-/** Rows go into the staging table of the load, by way of one more staging table. */
+/** Rows go into the staging table of the load through a second staging table. */
 const intoStaging = (facts: TableFacts): CopyFacts => {
   const { pipeline, sourceName, sourceRows, selected, natives, saved, servers } = facts;
   return {
@@ -102,8 +107,9 @@ function windowPlan({ plan }: KeyedLoad, { saved }: TableFacts): IncrementalPlan
 }
 
 /**
- * A transaction that was open when the load began, and of which nobody knows since when, may have written anywhere, so
- * that everything would be read again. But whatever it has written bears a number that was not settled then.
+ * If the start of a transaction that was open when the load began is unknown, the window has no lower end and would read
+ * the whole table again. But the rows of that transaction have an `xmin` that was not settled then. So the window can
+ * start at the cursor of the load and add the rows that such transactions wrote.
  */
 function narrowed(window: Window, facts: CopyFacts, fence: RaisedFence): Window {
   if (window.from !== null || fence.high === null || facts.saved.kind !== 'record') return window;
@@ -116,15 +122,15 @@ function narrowed(window: Window, facts: CopyFacts, fence: RaisedFence): Window 
   };
 }
 
-interface InView {
+interface SnapshotWork {
   readonly load: KeyedLoad;
   readonly facts: CopyFacts;
   /** Whether rows are compared with all their columns. */
   readonly isWhole: boolean;
 }
 
-async function whileInView(
-  { load, facts, isWhole }: InView,
+async function withinSnapshot(
+  { load, facts, isWhole }: SnapshotWork,
   source: pg.ClientBase,
   copied: Copied,
 ): Promise<CaughtUp> {
@@ -144,10 +150,10 @@ async function whileInView(
     { client: source, rows: sides.source },
     { client: destination, rows: sides.destination },
   );
-  const mending = { context, facts, relation: plan.source, source, destination };
-  const removed = await applyDifferences(mending, differences);
+  const repairing = { context, facts, relation: plan.source, source, destination };
+  const removed = await applyDifferences(repairing, differences);
   const { inserted, updated } = await mergeIn(load, facts);
-  // A merge may meet triggers, so that it comes first; a new table is put in place as it is.
+  // Triggers may change rows during a merge, so the merge runs before --verify. A new table is put in place unchanged.
   const placed = isVerified && !becomesTable(load.placing) ? await placeLoad(load) : undefined;
   if (isVerified) await verifyLoaded(load, source);
   return {
@@ -164,15 +170,15 @@ async function mergeIn({ plan, destination }: Load, facts: CopyFacts): Promise<M
   return mergeStaging(destination, merge, 'few');
 }
 
-/** Only --verify sees them here; otherwise they stay stale, like all changes that the replication key does not tell of. */
+/** Only --verify compares these rows. Without it they stay outdated, like all changes that do not change the replication key. */
 const unseenWarning = ({ replicationKey }: KeyedLoadPlan, rows: number): string[] =>
   rows === 0
     ? []
     : [
-        `${rows === 1 ? '1 row was' : `${rows} rows were`} changed during the load without a new ${replicationKey}, and fetched again`,
+        `${rows === 1 ? '1 row' : `${rows} rows`} changed during the load without a new ${replicationKey}; increp read ${rows === 1 ? 'it' : 'them'} again`,
       ];
 
-/** The staging table of a load in chunks equals the source. Marked rows and metadata columns come in at its end. */
+/** The staging table of a load in chunks equals the source. Marked rows and metadata columns are added at the end. */
 export const plainSettings = (settings: TableSettings): TableSettings => ({
   ...settings,
   mode: 'incremental-deduped',

@@ -1,4 +1,4 @@
-/** A load in chunks: what it needs, and what it gives back. */
+/** The request and the result of a load in chunks. */
 import type { WholeLoadCause } from '../../../reasons.ts';
 import type { StateRecord } from '../../../schema/state-record.ts';
 import type { RaisedFence } from '../../fence/fence.ts';
@@ -9,15 +9,15 @@ import type { Transfer } from '../../write/transfer.ts';
 import { IncrepError, reworded } from '../../../errors.ts';
 import { continuationText } from '../../../report/reasons.ts';
 
-/** How far a load has come. It counts here, because an error or a time limit can ask nobody else. */
+/** How many chunks are done. The load updates this object, so that the caller can read it after an error. */
 export interface Progress {
   /** Chunks that are committed. */
   done: number;
-  /** Of how many; 0 where a table is not loaded in chunks. */
+  /** All chunks; 0 if the table is not loaded in chunks. */
   of: number;
 }
 
-/** The transaction of the job is idle until all chunks are done, and so blocks nobody. */
+/** The transaction of the job is idle until all chunks are done, so it holds no lock that readers wait for. */
 export interface ChunkedLoad extends TableJob<KeyedLoadPlan> {
   readonly chunks: Chunks;
   readonly progress: Progress;
@@ -26,13 +26,13 @@ export interface ChunkedLoad extends TableJob<KeyedLoadPlan> {
 export interface Loaded {
   readonly transfer: Transfer;
   readonly record: StateRecord;
-  /** The last one that was raised. */
+  /** The fence that was raised last. */
   readonly fence: RaisedFence;
-  /** RFC 3339; set where nothing was read, because the source had not changed since then. */
+  /** RFC 3339. Set if nothing was read, because the source has not changed since that time. */
   readonly unchangedSince?: string;
 }
 
-/** The time limit ended the load at a chunk. */
+/** The time limit ended the load after a chunk. */
 export interface Stopped {
   readonly kind: 'stopped';
 }
@@ -40,14 +40,14 @@ export interface Stopped {
 export type ChunkedResult =
   | (Loaded & { readonly kind: 'loaded' })
   | Stopped
-  /** `cause`: why not in chunks, although that was planned. */
+  /** `cause`: why the table is not loaded in chunks although the plan said so. */
   | { readonly kind: 'as-a-whole'; readonly cause: WholeLoadCause | undefined };
 
-/** An error of a load in chunks also says which chunks are kept, and what continues the load. */
+/** An error of a load in chunks also says how many chunks are kept and which command continues the load. */
 export function withKeptChunks(error: unknown, progress: Progress, nextCommand: string | undefined): unknown {
   if (!(error instanceof IncrepError) || progress.done === 0) return error;
   const continues = continuationText(progress, nextCommand);
-  // The advice for a signal is about loads that have no chunks.
+  // The advice after a signal describes loads without chunks, so it is omitted.
   const advice = error.code === 'INTERRUPTED' ? '' : `${error.next} `;
   return reworded(error, {
     what: `${error.message}; ${progress.done} of ${progress.of} chunks are kept`,

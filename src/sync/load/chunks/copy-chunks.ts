@@ -1,4 +1,4 @@
-/** The chunks that are not there yet, each committed by itself together with the word that it is there. */
+/** Copies the missing chunks. Each chunk is committed in one transaction together with the record that it is done. */
 import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../../../errors.ts';
@@ -28,18 +28,18 @@ interface ChunkCopying {
   readonly load: BegunLoad;
   readonly workers: Workers;
   readonly progress: Progress;
-  /** Fails where the transaction that holds the lock of the table is gone. */
+  /** Rejects if the session that holds the lock of the table is lost. */
   readonly ensureLocked: () => Promise<unknown>;
 }
 
 /**
- * Returns whether there is time for what comes after the last chunk; without it some may be missing.
- * @throws what the first job failed with; the others were stopped by then, and their chunks rolled back
+ * Returns false if the time limit is over; then chunks may be missing.
+ * @throws the error of the first worker that failed; the other workers are stopped and their chunks rolled back
  */
 export async function copyChunks(copying: ChunkCopying): Promise<boolean> {
   const { facts, load, workers, progress } = copying;
   const [first] = workers.contexts;
-  if (!first) throw new Error('a load in chunks has no job');
+  if (!first) throw new Error('a load in chunks has no worker');
   const { starts } = load.header;
   progress.of = starts.length;
   progress.done = load.done.length;
@@ -62,20 +62,20 @@ export async function copyChunks(copying: ChunkCopying): Promise<boolean> {
     }),
   );
   first.signal?.throwIfAborted();
-  // Each run that is at it has to come further, however short its time is.
+  // A run that only finishes the load continues past the time limit. Otherwise a short limit would never finish it.
   return !first.timeLimit.isOver || load.done.length === starts.length;
 }
 
 const sumsRow = z.object({ chunks: z.number(), rows: z.number(), bytes: z.number() });
 
-/** Of the chunks that are there, those of earlier runs among them. */
+/** The sums of all finished chunks, including those of earlier runs. */
 export const sumsOf = async (
   client: pg.ClientBase,
   schema: string,
   id: string,
 ): Promise<z.infer<typeof sumsRow>> => sumsRow.parse((await client.query(sumChunks(schema), [id])).rows[0]);
 
-/** What each job counts from the start of its chunk is counted on over all chunks and workers. */
+/** Each worker counts from the start of its chunk. The meter turns these counts into totals over all chunks and workers. */
 function meterOver(before: {
   readonly rows: number;
   readonly bytes: number;
@@ -109,7 +109,7 @@ async function copyChunk(copying: ChunkCopying, context: RunContext, chunk: numb
   progress.done += 1;
 }
 
-/** False where the chunk is there after all. */
+/** False if another session has committed the chunk meanwhile. */
 async function isClaimed(
   client: pg.ClientBase,
   { chunkLockGrace, lockTimeout: usual }: Timing,
@@ -121,11 +121,11 @@ async function isClaimed(
     const { rowCount } = await client.query(claimChunk(destinationName.schema), [id, chunk]);
     if (rowCount === 0) return false;
   } catch (error) {
-    // The load that the chunk belongs to has no row any more.
+    // The chunk refers to the row of its load, which another run has deleted.
     if (codeOf(error) !== SQLSTATE.foreignKeyViolation) throw error;
     throw new IncrepError('SCHEMA_CHANGED', {
-      what: `the load of ${printName(destinationName)} was given up by another run`,
-      next: 'Run increp again: it loads the table from the start.',
+      what: `another run abandoned the load of ${printName(destinationName)} in chunks`,
+      next: 'Run increp again. It loads the table from the beginning.',
       cause: error,
     });
   }
@@ -144,12 +144,12 @@ const readChunk = (
     { questions: [], choose: () => Promise.resolve({ window: windowOf(header, chunk), isQuiet: false }) },
     () => Promise.resolve(),
     async (source, copied) => {
-      // Now, not before: from the first row read on, a lock has kept the files what they were.
+      // Checked after the copy: since the first row was read, a lock has prevented a rewrite of the table.
       const [moved] = await rewrittenLeaves(source, header.source.leaves);
       if (moved === undefined) return copied;
       throw new IncrepError('SCHEMA_CHANGED', {
-        what: `"${moved}" was rewritten at the source (VACUUM FULL, CLUSTER, TRUNCATE, REFRESH) while ${printName(facts.sourceName)} was loaded in chunks, so its pages are others now`,
-        next: 'Run increp again: that load starts over.',
+        what: `"${moved}" was rewritten at the source (VACUUM FULL, CLUSTER, TRUNCATE or REFRESH) during the load of ${printName(facts.sourceName)} in chunks, so its pages are no longer the same`,
+        next: 'Run increp again. It loads the table from the beginning.',
       });
     },
   );

@@ -1,4 +1,4 @@
-/** All chunks are done: what changed meanwhile, what moved and what is gone, and then the table is put in place. */
+/** Finishes a load in chunks: indexes the staging table, applies the changes since the fence, and puts the table in place. */
 import type pg from 'pg';
 import { IncrepError } from '../../../errors.ts';
 import { describeRelations } from '../../../postgres/catalog.ts';
@@ -44,7 +44,7 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
   await destination.query(analyze(facts.stagingName));
   await enterPhase(context, facts, 'fence');
   const fence = await raiseFence(context, fenceTarget(facts, plan));
-  // As in any sync after the one that the header's record tells of.
+  // The record in the header serves as the saved state, as if the beginning of the load had been a sync.
   const since: TableFacts = { ...facts, saved: { kind: 'record', record: load.header.record, warnings: [] } };
   const placed = {
     context,
@@ -64,9 +64,9 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
   return {
     fence,
     record: nextRecord({ context, facts: since, plan }, fence, {
-      // The comparison of keys at the end leaves no row that is gone, unless others still refer to it.
+      // The comparison of keys removed every deleted row, except rows that other rows still refer to.
       areDeletesDone: counts.merged?.refusal === undefined,
-      // The state of the table has not changed since the chunks began.
+      // The saved state of the table has not changed since the load began, so its generation counts.
       generation: nextGeneration(facts),
     }),
     transfer: transferOf({
@@ -89,7 +89,7 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
   };
 }
 
-/** @throws IncrepError SCHEMA_CHANGED, where a hand was at it while the chunks came in */
+/** @throws IncrepError SCHEMA_CHANGED if another session changed the staging table during the load */
 async function stagingOf(
   client: pg.ClientBase,
   { stagingName }: TableFacts,
@@ -101,22 +101,22 @@ async function stagingOf(
   const storage = isOurs ? await storageIn(client, stagingName) : undefined;
   if (staging && storage?.filenode === header.staging.filenode) return staging;
   throw new IncrepError('SCHEMA_CHANGED', {
-    what: `${printName(stagingName)} was dropped, emptied or rewritten while it was loaded in chunks`,
-    next: 'Run increp again: that load starts over.',
+    what: `${printName(stagingName)} was dropped, emptied or rewritten during the load in chunks`,
+    next: 'Run increp again. It loads the table from the beginning.',
   });
 }
 
-/** Returns how many rows were left out because a newer one of the source has their key. */
+/** Returns how many rows were left out because the source has a newer row with the same key. */
 async function indexStaging(client: pg.ClientBase, facts: TableFacts, source: Relation): Promise<number> {
   const merge = mergeOf(facts, source);
-  const drop = async (isTrulyDouble: boolean) =>
-    (await client.query(dropDuplicates(merge, isTrulyDouble))).rowCount ?? 0;
+  const drop = async (mayBeInSource: boolean) =>
+    (await client.query(dropDuplicates(merge, mayBeInSource))).rowCount ?? 0;
   if (!isUniqueBy(source, merge.mergeKey)) {
     const older = await drop(true);
     await client.query(stagingKey(facts, source));
     return older;
   }
-  // A row that moved from one chunk to another is rare, and looking for it costs more than the index does.
+  // A row that moved between chunks is rare, and a search for such rows costs more than the index. So the index is tried first.
   await client.query('SAVEPOINT increp_key');
   try {
     await client.query(stagingKey(facts, source));

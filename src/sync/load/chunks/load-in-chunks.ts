@@ -1,6 +1,6 @@
 /**
- * A large table. One fence is raised before the first chunk, and rows at or below its mark are copied chunk
- * by chunk, each with a snapshot of its own; what has changed meanwhile comes as it does in every sync, from that fence on.
+ * Loads a large table in chunks. One fence is raised before the first chunk. The rows at or below its mark are copied chunk
+ * by chunk, each chunk in its own snapshot. Later changes are read as in every sync, from that fence on.
  */
 import type pg from 'pg';
 import { fenceTarget, raiseFence } from '../../fence/fence.ts';
@@ -20,7 +20,7 @@ export async function loadInChunks(request: ChunkedLoad): Promise<ChunkedResult>
 type CopiedAll =
   { readonly kind: 'copied'; readonly load: BegunLoad } | Exclude<ChunkedResult, { readonly kind: 'loaded' }>;
 
-/** The connections are closed before the rest begins. */
+/** The connections of the workers are closed before the load is finished. */
 async function copyAll(request: ChunkedLoad): Promise<CopiedAll> {
   const { context, facts, plan, chunks, progress } = request;
   await using workers = openWorkers(context, facts.settings.loadJobs);
@@ -37,13 +37,13 @@ async function copyAll(request: ChunkedLoad): Promise<CopiedAll> {
     : { kind: 'stopped' };
 }
 
-/** Undefined where no row has a key that could be the mark: then nothing distinguishes early rows from late ones. */
+/** Undefined if no row has a plausible key for the mark. Then increp cannot separate the rows of the chunks from later rows. */
 async function begin(
   { context, facts, plan, chunks }: ChunkedLoad,
   { contexts: [first] }: Workers,
 ): Promise<BegunLoad | undefined> {
   if (!first) throw new Error('a load in chunks has no worker');
-  // In passing: what would not survive is said now, and not after hours. People may still change things until the end.
+  // A dependent object that would not survive is reported now, and not after hours. The end of the load checks again.
   const rehearse = (client: pg.ClientBase) => choosePlacing(client, facts, plan, context.timing);
   const { resumed } = chunks;
   if (resumed) {
@@ -58,7 +58,7 @@ async function begin(
   });
 }
 
-/** One question at a time, however many workers ask; it also keeps the connection from looking dead to a firewall. */
+/** Workers share one query at a time. The queries also keep a firewall from closing the connection as idle. */
 function lockWatch(client: pg.ClientBase): () => Promise<unknown> {
   let asked: Promise<unknown> = Promise.resolve();
   return () => (asked = asked.then(() => client.query('SELECT 1')));

@@ -1,4 +1,4 @@
-/** The end of a load in chunks: the staging table is complete, and becomes the table or is merged into it. */
+/** The end of a load in chunks: the complete staging table becomes the destination table or is merged into it. */
 import { analyze, dropTable } from '../../../sql/destination.ts';
 import { prepareMarks } from '../../write/metadata-columns.ts';
 import type { MergedInto } from '../../write/merge-into.ts';
@@ -8,7 +8,7 @@ import { mergeWhole, putInPlace } from '../put-in-place.ts';
 
 export interface PlacedLoad {
   readonly warnings: readonly string[];
-  /** Undefined where the staging table has become the table. */
+  /** Undefined if the staging table became the destination table. */
   readonly merged: MergedInto | undefined;
   /** Rows of the table that the source no longer has. */
   readonly gone: number;
@@ -24,7 +24,7 @@ export async function placeLoad(load: Load): Promise<PlacedLoad> {
   }
   await destination.query(analyze(facts.stagingName));
   const merged = await mergeWhole(load);
-  // As large as the table, and not emptied by the next sync but dropped, because it is logged.
+  // The staging table is as large as the table, and the next sync cannot reuse it, because it is logged.
   await destination.query(dropTable(facts.stagingName));
   return { warnings, merged, gone: merged.deleted };
 }

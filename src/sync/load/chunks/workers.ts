@@ -1,10 +1,10 @@
-/** Run contexts with connections of their own, so that what each does is a transaction of its own on both sides. */
+/** Run contexts with separate connections, so that each works in its own transactions on both sides. */
 import { Database } from '../../../postgres/database.ts';
 import type { RunContext } from '../../context/run-context.ts';
 
 export interface Workers extends AsyncDisposable {
   readonly contexts: readonly RunContext[];
-  /** Ends what all of them are doing; their transactions roll back. */
+  /** Aborts the work of all workers; their transactions roll back. */
   readonly stop: (reason: unknown) => void;
 }
 
