@@ -80,8 +80,8 @@ export const runs = {
       'If the table has no such trigger or rule, please report the error with the types of the columns.',
     ],
     example: [
-      'error: the row ["11"] of public.orders did not arrive as it is at the source (changed) (VERIFY_FAILED)',
-      "next:  Nothing was committed. If a trigger or rule of public.orders at the destination alters rows, drop it there; else please report this with the types of the table's columns.",
+      'error: the row ["11"] of public.orders differs from the source after it was copied (changed) (VERIFY_FAILED)',
+      "next:  Nothing was committed. If a trigger or rule of public.orders at the destination changes rows, drop it. Otherwise, please report this with the types of the table's columns.",
     ],
   },
   ROW_COUNT_MISMATCH: {
@@ -94,8 +94,8 @@ export const runs = {
       'Set `"initial_load": "copy"` for this table, and please report the error.',
     ],
     example: [
-      'error: public.orders has some rows to copy and 0 arrived (ROW_COUNT_MISMATCH)',
-      'next:  Nothing was changed. Try initial_load: "copy", and please report this.',
+      'error: public.orders has some rows to copy, but 0 arrived (ROW_COUNT_MISMATCH)',
+      'next:  Nothing was changed. Set "initial_load": "copy", and please report this.',
     ],
   },
   INTERRUPTED: {

@@ -248,7 +248,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: more than 5 rows of public.orders are gone from the source, which is over delete_limit (0.5); none was removed (DELETE_LIMIT_EXCEEDED)',
-      'next:  If the source is right, run "increp sync orders --deletes --force". Everything else was synced.',
+      'next:  All other changes were synced. If the source is right, run "increp sync orders --deletes --force".',
     ],
   },
 } as const satisfies Record<string, ErrorPage>;

@@ -275,7 +275,7 @@ const FAILURES: readonly Failure[] = [
         await sleep(5);
       }
     },
-    says: ['public.orders changed'],
+    says: ['public.orders changed while increp was reading it'],
     next: 'Run increp again',
   },
   {
@@ -419,7 +419,7 @@ const FAILURES: readonly Failure[] = [
     title: 'a trigger of the destination alters rows',
     args: 'sync -q --verify',
     provoke: (provoked) => onWrite(provoked, `new.note := 'other';`),
-    says: ['public.orders', 'changed'],
+    says: ['public.orders', 'differs from the source after it was copied'],
     next: 'Nothing was committed',
   },
   {
@@ -527,7 +527,7 @@ const WITH_PG_DUMP: readonly Failure[] = [
         ),
       }),
     }),
-    says: ['public.orders has some rows to copy and 0 arrived'],
+    says: ['public.orders has some rows to copy, but 0 arrived'],
     next: '"copy"',
   },
 ];

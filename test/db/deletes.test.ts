@@ -261,7 +261,9 @@ test('rows that came without a sign are not fetched by comparing keys, but they 
   const noKey = expect.stringMatching(/^1 row has no updated_at/);
   expect((await sync(pair)).table().warnings).toEqual([
     noKey,
-    expect.stringMatching(/^2 rows of the source are missing in the copy: .*"increp verify orders --repair"/),
+    expect.stringMatching(
+      /^2 rows of the source are missing in the destination table, .*"increp verify orders --repair"/,
+    ),
   ]);
   expect((await increp('verify orders --repair', pair)).exitCode).toBe(0);
   await expectSameRows(pair, 'orders');

@@ -64,7 +64,7 @@ test('rows that are gone from the source have no value, so that NOT NULL is left
   await pair.source.query(`DELETE FROM t WHERE id = 3; ${MORE}; ALTER TABLE t ALTER word SET NOT NULL`);
   const { table } = await sync(pair);
   expect(table()).toMatchObject(inPlace(19));
-  expect(table().warnings).toEqual([expect.stringContaining('column "more" of public.t may still be NULL')]);
+  expect(table().warnings).toEqual([expect.stringContaining('column "more" of public.t stays nullable')]);
   expect([await isRequired(pair, 'more'), await isRequired(pair, 'word')]).toEqual([false, true]);
   expect((await sync(pair)).table().reason).toBe('the cursor is known');
 });

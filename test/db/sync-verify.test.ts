@@ -55,7 +55,7 @@ for (const [what, statements, kind] of [
         status: 'failed',
         error: {
           code: 'VERIFY_FAILED',
-          message: expect.stringMatching(/did not arrive as it is at the source/),
+          message: expect.stringMatching(/differs from the source after it was copied/),
         },
       });
       if (args === '--verify') expect(failed.table().error?.message).toContain(`(${kind})`);

@@ -118,7 +118,7 @@ test('sync --verify compares what has arrived, copies counted', async () => {
   await pair.source.query(`INSERT INTO rates VALUES ('new', 1, NULL)`);
   const { error } = (await trySync(pair, '--verify')).table();
   expect(error).toMatchObject({ code: 'VERIFY_FAILED' });
-  expect(error?.message).toContain('the row "(new,1,)" of public.rates did not arrive');
+  expect(error?.message).toContain('the row "(new,1,)" of public.rates differs from the source');
 });
 
 test('a long row is shown in part', async () => {

@@ -1,4 +1,4 @@
-/** What a comparison has found, carried over: rows that are gone are removed, rows that differ are fetched. */
+/** Applies the result of a comparison: removes rows that are gone from the source and fetches rows that differ. */
 import { copyBetween } from '../../postgres/copy-pipe.ts';
 import { onUsualPath } from '../../postgres/usual-path.ts';
 import { copyFormatFor } from '../../schema/copy-format.ts';
@@ -17,11 +17,11 @@ interface Repairing extends BothSides {
 }
 
 interface Applying {
-  /** What comes of rows that only the destination has: `fetch` where the source may have them outside of what was compared. */
+  /** What happens to rows that only the destination has. `fetch`: the source may have them outside the compared range. */
   readonly extra: 'remove' | 'leave' | 'fetch';
 }
 
-/** Returns how many rows were removed; those to be written wait in the staging table. */
+/** Returns how many rows were removed. The rows to be written are in the staging table afterwards. */
 export async function applyDifferences(
   repairing: Repairing,
   differences: AsyncIterable<RowDifference>,
@@ -32,26 +32,26 @@ export async function applyDifferences(
   const { settings } = facts;
   const rows = { table: facts.destinationName, key, own: metadataColumnsOf(facts) };
   const removal = (settings.deletes === 'soft' ? markDeleted : deleteKeys)(rows);
-  // Of a version that the source no longer has, nobody could bring the row back.
+  // If the table keeps versions of rows, the source may no longer have the older ones, so only duplicate rows are deleted.
   const clear = (keepsRest(settings) ? deleteDoubles : deleteKeys)(rows);
   const run = (statement: string) => (keys: readonly string[]) =>
     onUsualPath(destination, () => destination.query(statement, [keys]));
-  const doubles = batched(run(clear));
+  const duplicates = batched(run(clear));
   const extras = batched(run(removal));
   const wanted = batched((keys) => fetchRows(repairing, keys));
-  let doubled: string | undefined;
+  let duplicateKey: string | undefined;
   for await (const { kind, key: values, ...difference } of differences) {
     if (kind === 'extra' && extra === 'remove' && !keepsRest(settings)) await extras.add(values);
     if (kind === 'extra' && extra === 'fetch') await wanted.add(values);
-    if ((kind === 'missing' || kind === 'changed') && values !== doubled) await wanted.add(values);
-    // Two rows of one key at the destination cannot be mended in place: out they go, and the right one comes in.
+    if ((kind === 'missing' || kind === 'changed') && values !== duplicateKey) await wanted.add(values);
+    // Several rows with one key cannot be repaired in place. They are deleted, and the row of the source is fetched.
     if (kind === 'duplicated' && 'side' in difference && difference.side === 'destination') {
-      doubled = values;
-      await doubles.add(values);
+      duplicateKey = values;
+      await duplicates.add(values);
       await wanted.add(values);
     }
   }
-  for (const batch of [doubles, extras, wanted]) await batch.flush();
+  for (const batch of [duplicates, extras, wanted]) await batch.flush();
   return extras.count();
 }
 

@@ -1,4 +1,4 @@
-/** Where a window cannot show what has changed: rows are compared, and what differs is fetched. */
+/** If a window cannot show all changes, compares the rows of both sides and fetches the rows that differ. */
 import type pg from 'pg';
 import { z } from 'zod';
 import { ask } from '../../postgres/usual-path.ts';
@@ -24,17 +24,17 @@ interface Comparing {
   /** With the destination table as it is now. */
   readonly facts: TableFacts;
   readonly plan: IncrementalPlan;
-  /** What an ALTER did that may have left all values as they were; undefined where they have changed for certain. */
+  /** A rewrite of the table that may have kept all values; undefined if values changed for certain. */
   readonly rewritten: Rewritten | undefined;
   /** Condition on the replication key, on both sides; undefined for all rows. */
   readonly recent: string | undefined;
   readonly source: pg.ClientBase;
   readonly destination: pg.ClientBase;
-  /** Of the source, before the snapshot (xid8). */
+  /** The next transaction ID of the source before the snapshot (xid8). */
   readonly nextXid: string;
 }
 
-/** In the snapshot whose window was just merged. Rows that are gone are none of its business. */
+/** Runs in the snapshot of the window that was just merged. It does not remove rows that are gone from the source. */
 export async function compareMore(comparing: Comparing): Promise<MergeCounts> {
   const { context, facts, plan, rewritten, recent, source, destination } = comparing;
   const hasOldRows = rewritten && (await holdsOldRows(comparing, rewritten));
@@ -65,8 +65,8 @@ export async function compareMore(comparing: Comparing): Promise<MergeCounts> {
 const foundRow = z.object({ hasOldRows: z.boolean() });
 
 /**
- * VACUUM FULL and CLUSTER write the same rows into another file, each with the number of its transaction. ALTER gives all of
- * them its own, so that one row from before the last sync tells that the values are the same.
+ * VACUUM FULL and CLUSTER write the rows into a new file and keep the `xmin` of each row. ALTER TABLE writes all rows with
+ * its own transaction ID. So one row from before the last sync proves that the values are the same.
  */
 async function holdsOldRows(
   { facts, plan, source, nextXid }: Comparing,

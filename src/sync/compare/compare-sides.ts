@@ -1,4 +1,4 @@
-/** Digests, and then the rows of the groups that differ, from two open transactions. */
+/** Compares two sides in two open transactions: first digests of groups of rows, then the rows of the groups that differ. */
 import type pg from 'pg';
 import { ask } from '../../postgres/usual-path.ts';
 import { closeRows, declareRows, digestGroups, fetchRows, type Comparable } from '../../sql/compare.ts';
@@ -17,7 +17,7 @@ export interface Comparison {
   readonly differences: AsyncIterable<RowDifference>;
 }
 
-/** Few enough to be garbage before they grow old: V8 lets old garbage lie until there is a lot of it. */
+/** Small enough that V8 frees each batch in its young generation. V8 collects its old generation much later. */
 const FETCH_ROWS = 500;
 
 export async function compareSides(source: ComparedSide, destination: ComparedSide): Promise<Comparison> {
@@ -42,8 +42,8 @@ async function* rowsOf(
   const cursor = 'increp_rows';
   await ask(client, declareRows(cursor, rows, groups));
   for (;;) {
-    // Taken out of the result: the driver's results are strung together, so that one that has grown old keeps all
-    // that follow, and with them every row, until the garbage of 50 MB is worth a collection to V8.
+    // The rows are taken out of the result, because the results of the driver refer to each other. A result in the old
+    // generation would keep all later results and their rows, up to the 50 MB at which V8 collects them.
     const batch = (await ask<HashedRow>(client, fetchRows(cursor, rows, FETCH_ROWS))).rows.splice(0);
     yield batch;
     if (batch.length < FETCH_ROWS) break;

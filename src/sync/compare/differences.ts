@@ -1,18 +1,18 @@
-/** Walks two ordered streams of rows side by side. Holds a batch of each at a time. */
+/** Finds differences between two ordered streams of rows, with one batch of each in memory. */
 import { Keys, type HashedRow, type RowsOfKey } from './keys.ts';
 
 export type RowDifference =
   /** At the source only. */
   | { readonly kind: 'missing'; readonly key: string; readonly rows?: number }
-  /** At the destination only. `rows`: of equal ones that have no key; 1 unless told. */
+  /** At the destination only. `rows`: how many equal rows without a key; 1 if not set. */
   | { readonly kind: 'extra'; readonly key: string; readonly rows?: number }
   | { readonly kind: 'changed'; readonly key: string }
-  /** The destination's row is the newer one, where that may be so. */
+  /** The row of the destination is newer, which `on_conflict: "last_update_wins"` allows. */
   | { readonly kind: 'newer'; readonly key: string }
   /** More than one row of this key. */
   | { readonly kind: 'duplicated'; readonly key: string; readonly side: 'source' | 'destination' };
 
-/** Both streams come in the order of their hashes. Rows that the next sync would read anyway are no difference. */
+/** Both streams are ordered by hash. Rows that the next sync will read do not count as differences. */
 export async function* findDifferences(
   source: AsyncIterable<readonly HashedRow[]>,
   destination: AsyncIterable<readonly HashedRow[]>,
@@ -27,7 +27,7 @@ export async function* findDifferences(
   }
 }
 
-/** A side that has ended comes after everything. */
+/** A side that has ended sorts after all rows. */
 function compare(a: RowsOfKey | undefined, b: RowsOfKey | undefined): number {
   if (!a || !b) return a ? -1 : 1;
   const [left, right] = [a[0].hash, b[0].hash];
@@ -76,13 +76,13 @@ function kindOf(
 const isNewer = (rows: RowsOfKey, others: RowsOfKey): boolean =>
   rows.some(({ version }) => others.every((other) => compareVersions(version, other.version) > 0));
 
-/** A row without a replication key is older than all that have one. */
+/** A row without a replication key is older than every row that has one. */
 function compareVersions(left: string | null | undefined, right: string | null | undefined): number {
   const [a, b] = [rankOf(left), rankOf(right)];
   return a < b ? -1 : Number(a > b);
 }
 
-/** Beyond all that Postgres can hold in a bigint or a timestamp. */
+/** Greater than any bigint or timestamp of Postgres. */
 const INFINITE = 10n ** 30n;
 
 function rankOf(version: string | null | undefined): bigint {

@@ -1,4 +1,4 @@
-/** Which groups of rows differ: pure. */
+/** Decides which groups of rows differ. Pure. */
 
 export interface GroupDigest {
   readonly group: number;
@@ -6,9 +6,9 @@ export interface GroupDigest {
   readonly digest: string;
 }
 
-/** Rows that a group should hold on average: what is moved when one row in it differs. */
+/** The average size of a group. If one row differs, all rows of its group are read. */
 const ROWS_PER_GROUP = 500;
-/** A digest a group is held in memory for each side. */
+/** Limits the memory: each side holds one digest per group. */
 const MAX_GROUPS = 20_000;
 
 export const groupsFor = (rows: number): number =>

@@ -1,4 +1,4 @@
-/** Keys that one statement works on. */
+/** How many keys one statement handles. */
 const BATCH = 1000;
 
 export interface Batches {
@@ -8,7 +8,7 @@ export interface Batches {
   count(): number;
 }
 
-/** Collects keys and hands on a thousand of them at a time. */
+/** Collects keys and calls `work` with each full batch. */
 export function batched(work: (keys: readonly string[]) => Promise<unknown>): Batches {
   let keys: string[] = [];
   let count = 0;

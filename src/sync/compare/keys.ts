@@ -1,30 +1,30 @@
-/** The rows of one side, key by key. Waits only where a batch ends: a promise for every row is a lot of garbage. */
+/** Reads the rows of one side key by key. It waits only at the end of a batch, because a promise per row would be slow. */
 
 export interface HashedRow {
-  /** The merge key's values as text, as a JSON array; without one, what may be shown of the row, as a JSON string. */
+  /** The values of the unique key as a JSON array of texts; without a key, an excerpt of the row as a JSON string. */
   readonly key: string;
   readonly hash: string;
   readonly content: string;
   readonly pending: boolean;
-  /** How many such rows there are; undefined where rows have a key. */
+  /** How many such rows exist; undefined if rows have a key. */
   readonly copies?: number;
-  /** As many of them are only newer than the copy. */
+  /** How many of these rows are new since the last sync. */
   readonly pendingCopies?: number;
-  /** As sql/compare.ts prints it; null without a replication key, undefined where it was not asked for. */
+  /** In the form of sql/compare.ts; null without a replication key, undefined if the comparison does not need it. */
   readonly version?: string | null;
 }
 
-/** All rows of one key on one side; more than one only where the key is not unique. */
+/** All rows of one key on one side; several only if the key is not unique. */
 export type RowsOfKey = readonly [HashedRow, ...HashedRow[]];
 
 export class Keys {
   readonly #batches: AsyncIterator<readonly HashedRow[]>;
-  /** What has come and was not taken yet, from `#at` on. */
+  /** The current batch. The rows from `#at` on are not taken yet. */
   #rows: readonly HashedRow[] = [];
   #at = 0;
   #isComplete = false;
 
-  /** In the order of the rows' hashes. */
+  /** The rows must be ordered by hash. */
   constructor(batches: AsyncIterable<readonly HashedRow[]>) {
     this.#batches = batches[Symbol.asyncIterator]();
   }
@@ -38,7 +38,7 @@ export class Keys {
     }
   }
 
-  /** The same without waiting: undefined also where the next batch may hold more rows of that key. */
+  /** The same without waiting. Also undefined if the next batch may hold more rows of the key. */
   take(): RowsOfKey | undefined {
     const start = this.#at;
     const first = this.#rows[start];

@@ -1,4 +1,4 @@
-/** What of a table's two sides is compared. */
+/** Describes what is compared on the two sides of a table. */
 import type pg from 'pg';
 import { carriedType, type Column } from '../../schema/columns.ts';
 import { keyTypeOf } from '../../schema/keys.ts';
@@ -13,7 +13,7 @@ import type { CopyFacts } from '../facts/facts.ts';
 import { metadataColumnsOf } from '../write/metadata-columns.ts';
 import { groupsFor } from './digests.ts';
 
-/** A table at both ends, in the transactions that read and change it. */
+/** A table at the source and at the destination, with the sessions that read and change it. */
 export interface BothSides {
   readonly facts: CopyFacts;
   /** At the source. */
@@ -28,9 +28,9 @@ export interface Scope {
   readonly what: 'rows' | 'keys';
   /** SQL predicate over either side. */
   readonly where: string;
-  /** SQL predicate over the source: rows that are only newer than the copy. */
+  /** SQL predicate over the source: rows that are new since the last sync. */
   readonly isPending: string;
-  /** The table itself, or its staging table while that is being loaded. */
+  /** The destination table, or its staging table during a load. */
   readonly destination: TableName;
 }
 
@@ -44,13 +44,13 @@ export function sidesOf(facts: CopyFacts, scope: Scope): Record<'source' | 'dest
     groups: groupsFor(rows),
     version: settings.onConflict === 'last_update_wins' ? versionIn(relation, settings.replicationKey) : null,
   };
-  const ours = scope.destination.table === destinationName.table ? oursAmong(facts) : [];
+  const ownRows = scope.destination.table === destinationName.table ? ownRowsIn(facts) : [];
   return {
     source: { ...common, from: sourceRows, where, isPending: scope.isPending },
     destination: {
       ...common,
       from: scope.destination,
-      where: ours.length === 0 ? where : [`(${where})`, ...ours].join(' AND '),
+      where: ownRows.length === 0 ? where : [`(${where})`, ...ownRows].join(' AND '),
       isPending: 'false',
     },
   };
@@ -62,8 +62,8 @@ function versionIn({ columns }: Relation, name: string | undefined): Comparable[
   return { name, isTime: column !== undefined && keyTypeOf(column) !== 'integer' };
 }
 
-/** Where a column of ours is missing, or was added a moment ago, no row is marked yet, and none is another pipeline's. */
-function oursAmong(facts: CopyFacts): string[] {
+/** If a metadata column is missing, no row is marked as deleted yet and no row belongs to another pipeline. */
+function ownRowsIn(facts: CopyFacts): string[] {
   const own = metadataColumnsOf(facts).filter((column) =>
     facts.destination?.columns.some(({ name }) => name === column.name),
   );
@@ -71,11 +71,11 @@ function oursAmong(facts: CopyFacts): string[] {
   return [...(mark ? [`${ident(mark.name)} IS NULL`] : []), ...oursIn(own)];
 }
 
-/** Enums, ranges, rows and arrays are compared by Postgres itself; other types bring a `=` of their own along. */
+/** Postgres itself compares enums, ranges, composite types and arrays. A type of an extension has its own `=`. */
 const isOfExtension = ({ base, typeDetail }: Column): boolean =>
   !base.isBuiltIn && !base.isArray && typeDetail === null;
 
-/** The merge key with the types that it has on each side. */
+/** The columns of the unique key with their types on one side. */
 export function keyColumns(
   { settings, natives }: CopyFacts,
   relation: Relation,

@@ -1,19 +1,19 @@
-/** `sync --verify`: the rows just copied, compared with the snapshot they came from, before they are committed. */
+/** `sync --verify`: compares the copied rows with the snapshot that they were read from, before the commit. */
 import { IncrepError } from '../../errors.ts';
 import { printName, type TableName } from '../../schema/names.ts';
 import { compareSides } from './compare-sides.ts';
 import { sidesOf, type BothSides } from './sides.ts';
 
 export interface CopiedComparison extends BothSides {
-  /** Where the rows are now. */
+  /** The table that has the copied rows. */
   readonly table: TableName;
-  /** SQL predicate of what was copied. */
+  /** SQL predicate that selects the copied rows. */
   readonly where: string;
-  /** The same at the destination, where it is not the same predicate. */
+  /** The predicate at the destination, if it differs. */
   readonly whereCopied?: string;
 }
 
-/** Rows that are only at the destination are what `deletes` is for. @throws IncrepError VERIFY_FAILED */
+/** Ignores rows that only the destination has, because `deletes` decides about them. @throws IncrepError VERIFY_FAILED */
 export async function verifyCopied({
   facts,
   relation,
@@ -31,8 +31,8 @@ export async function verifyCopied({
   for await (const { kind, key } of differences) {
     if (kind !== 'missing' && kind !== 'changed') continue;
     throw new IncrepError('VERIFY_FAILED', {
-      what: `the row ${key} of ${printName(facts.sourceName)} did not arrive as it is at the source (${kind})`,
-      next: `Nothing was committed. If a trigger or rule of ${printName(facts.destinationName)} at the destination alters rows, drop it there; else please report this with the types of the table's columns.`,
+      what: `the row ${key} of ${printName(facts.sourceName)} differs from the source after it was copied (${kind})`,
+      next: `Nothing was committed. If a trigger or rule of ${printName(facts.destinationName)} at the destination changes rows, drop it. Otherwise, please report this with the types of the table's columns.`,
     });
   }
 }

@@ -1,6 +1,7 @@
 /**
- * What the source has to say of a change of shape, while its snapshot is in view and nothing at the destination is
- * locked yet: whether it has converted values as the destination would, and the values that the copy lacks.
+ * Prepares a change of shape in place. It reads the snapshot of the source while nothing at the destination is locked yet.
+ * It compares the values of converted columns, because a USING clause at the source may convert them differently than the
+ * destination would. It copies the values that the destination table lacks.
  */
 import type pg from 'pg';
 import { copyBetween, type Copied } from '../../postgres/copy-pipe.ts';
@@ -36,13 +37,13 @@ export interface Evolving {
   readonly destination: pg.ClientBase;
 }
 
-/** Values that wait at the destination, by merge key. */
+/** Values that wait in a table at the destination, by unique key. */
 export interface Fill {
   readonly columns: readonly string[];
   readonly copied: Copied;
 }
 
-/** Undefined where the copy lacks none. @throws Replan */
+/** Undefined if the destination table lacks no values. @throws Replan */
 export async function readFill(evolving: Evolving, source: pg.ClientBase): Promise<Fill | undefined> {
   const { evolution } = evolving;
   const isOtherwise = evolution.compared.length > 0 && (await isConvertedOtherwise(evolving, source));
@@ -51,8 +52,8 @@ export async function readFill(evolving: Evolving, source: pg.ClientBase): Promi
 }
 
 /**
- * Rows with a later key than the copy has seen come whole, so only the others count. Not those of the whole window: where
- * that holds all rows, a key that was made another one by USING would look like new rows.
+ * Rows with a key above the cursor are read whole by the window, so they are not compared. The rest of the window is compared.
+ * If the window holds all rows and USING changed the unique key, its rows would otherwise look like new rows.
  */
 async function isConvertedOtherwise(
   { context, facts, relation, evolution, destination }: Evolving,
@@ -60,7 +61,7 @@ async function isConvertedOtherwise(
 ): Promise<boolean> {
   const { compared, retyped } = evolution;
   const { mergeKey, replicationKey } = facts.settings;
-  await enterPhase(context, facts, 'copy', { detail: `compares ${columnsText(compared)}` });
+  await enterPhase(context, facts, 'copy', { detail: `comparing ${columnsText(compared)}` });
   const sides = sidesOf(facts, {
     relation,
     what: 'rows',
@@ -82,14 +83,14 @@ async function isConvertedOtherwise(
     if (kind !== 'changed') continue;
     if (replicationKey !== undefined && compared.includes(replicationKey))
       throw notInPlace({ code: 'replication-key-values-changed', column: replicationKey });
-    // Nothing more is to be learned; the rows that were about to be walked are let go.
+    // One difference is enough. Closing the cursors ends the comparison on both sides.
     await Promise.all([source.query('CLOSE ALL'), destination.query('CLOSE ALL')]);
     return true;
   }
   return false;
 }
 
-/** For --verify: the values that were copied by themselves. @throws IncrepError VERIFY_FAILED */
+/** For --verify: compares the values that were copied apart from the window. @throws IncrepError VERIFY_FAILED */
 export async function verifyFilled(
   { facts, relation, destination }: Evolving,
   source: pg.ClientBase,
@@ -109,8 +110,8 @@ export async function verifyFilled(
   for await (const { kind, key } of differences) {
     if (kind !== 'changed') continue;
     throw new IncrepError('VERIFY_FAILED', {
-      what: `${columnsText(columns)} of the row ${key} of ${printName(facts.sourceName)} did not arrive as at the source`,
-      next: `Nothing was committed. If a trigger or rule of ${printName(facts.destinationName)} at the destination alters rows, drop it there; else please report this with the types of the table's columns.`,
+      what: `the row ${key} of ${printName(facts.sourceName)} differs from the source after it was copied (${columnsText(columns)})`,
+      next: `Nothing was committed. If a trigger or rule of ${printName(facts.destinationName)} at the destination changes rows, drop it. Otherwise, please report this with the types of the table's columns.`,
     });
   }
 }
@@ -136,7 +137,7 @@ async function copyFill(
     destination: servers.destination.version,
   });
   const isUnique = isUniqueBy(relation, settings.mergeKey);
-  // Where the copy has the column already, a NULL is a value like any other.
+  // A new column is NULL already, so its NULL values need not be copied. In an existing column, NULL may replace a value.
   const isNew = filled.every((name) => evolution.added.some((column) => column.name === name));
   const copied = await copyBetween(
     {
@@ -170,10 +171,10 @@ async function copyFill(
   );
   if (copied.rows !== copied.rowsSent)
     throw new IncrepError('ROW_COUNT_MISMATCH', {
-      what: `${printName(facts.sourceName)} has ${copied.rowsSent} values of ${columnsText(filled)} to copy and ${copied.rows} arrived`,
-      next: 'Nothing was changed. Set "on_schema_change" to "reset", and please report this.',
+      what: `${printName(facts.sourceName)} has ${copied.rowsSent} values of ${columnsText(filled)} to copy, but ${copied.rows} arrived`,
+      next: 'Nothing was changed. Set "on_schema_change": "reset" to load the table again, and please report this.',
     });
-  if (!isUnique) await throwIfDoubled(destination, facts);
+  if (!isUnique) await throwIfDuplicated(destination, facts);
   await destination.query(analyze(table));
   return copied;
 }
@@ -189,15 +190,15 @@ async function makeFillTable(destination: pg.ClientBase, create: string, facts: 
   } catch (error) {
     if (codeOf(error) !== SQLSTATE.duplicateTable) throw error;
     throw new IncrepError('STAGING_NAME_CONFLICT', {
-      what: `${printName(fillTable(facts))} exists at the destination and was not made by increp, which needs that name to alter "${facts.settings.name}" in place`,
-      next: 'Rename or drop it.',
+      what: `${printName(fillTable(facts))} at the destination was not created by increp, which needs this name to alter "${facts.settings.name}" in place`,
+      next: 'Rename or drop that table, then run increp again.',
       cause: error,
     });
   }
 }
 
-/** Which of several rows the copy has, nothing would tell. */
-async function throwIfDoubled(destination: pg.ClientBase, facts: TableFacts): Promise<void> {
+/** With several rows for a key, increp could not know which of them the destination table has. */
+async function throwIfDuplicated(destination: pg.ClientBase, facts: TableFacts): Promise<void> {
   const { rows } = await queryUsually<{ hasDoubles: boolean }>(
     destination,
     hasDoubles(fillTable(facts), facts.settings.mergeKey),

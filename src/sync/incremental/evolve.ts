@@ -1,4 +1,4 @@
-/** A copy takes the shape of its source where it stands, in the transaction that merges its rows. */
+/** `on_schema_change: "evolve"`: alters the destination table in place, in the transaction that merges the rows. */
 import { describeRelations } from '../../postgres/catalog.ts';
 import { queryUsually } from '../../postgres/usual-path.ts';
 import { IncrepError } from '../../errors.ts';
@@ -30,17 +30,17 @@ import { SQLSTATE } from '../../postgres/sqlstate.ts';
 export interface Evolved {
   /** With the destination table as it is now. */
   readonly facts: TableFacts;
-  /** Rows of the copy that got values; those of the window, which come whole, among them. */
+  /** Rows of the destination table that got values, including rows that the window brings as a whole. */
   readonly filledRows: number;
   readonly rebuilding: Rebuilding | undefined;
 }
 
-/** In front of the merge. From the first ALTER on, readers wait until we commit. @throws Replan */
+/** Runs before the merge. From the first ALTER on, readers of the table wait for the commit. @throws Replan */
 export async function alterCopy(evolving: Evolving, fill: Fill | undefined): Promise<Evolved> {
   const { facts, relation, evolution, destination } = evolving;
   const before = alterBefore(facts.destinationName, evolution, facts.natives);
   const rebuilding = before === undefined ? undefined : await orNotInPlace(() => alter(evolving, before));
-  const altered = before === undefined ? facts : await lookAgain(evolving);
+  const altered = before === undefined ? facts : await describeAgain(evolving);
   if (before !== undefined) await orNotInPlace(() => ensureNoneLost(destination, facts, relation));
   return {
     facts: altered,
@@ -49,7 +49,7 @@ export async function alterCopy(evolving: Evolving, fill: Fill | undefined): Pro
   };
 }
 
-/** Once the rows are merged: what they have to satisfy, and what is computed from them. */
+/** Runs after the merge: sets NOT NULL, which the merged rows must satisfy, and refreshes materialized views. */
 export async function finishCopy(evolving: Evolving, { rebuilding }: Evolved): Promise<string[]> {
   const warnings = await tighten(evolving);
   if (rebuilding) await orNotInPlace(() => refreshViews(rebuilding));
@@ -59,18 +59,18 @@ export async function finishCopy(evolving: Evolving, { rebuilding }: Evolved): P
 async function alter(evolving: Evolving, statement: Statement): Promise<Rebuilding | undefined> {
   const { facts, evolution, destination } = evolving;
   const retyped = evolution.retyped.map(({ name }) => name);
-  const look = () => (retyped.length === 0 ? undefined : viewsOver(destination, facts, retyped));
-  const seen = await look();
+  const describeViews = () => (retyped.length === 0 ? undefined : viewsOver(destination, facts, retyped));
+  const seen = await describeViews();
   await lock(evolving, seen ? locksOver(facts, seen.views) : undefined);
-  // Under the locks, because somebody may have changed a view while the rows were copied.
-  const rebuilding = await look();
+  // Described again under the locks, because a view may have changed while the rows were copied.
+  const rebuilding = await describeViews();
   if (rebuilding) await dropViews(rebuilding);
-  await mustSurvive(destination, facts.destinationName, 'what is built on it', statement);
+  await mustSurvive(destination, facts.destinationName, 'its dependent objects', statement);
   if (rebuilding) await recreateViews(rebuilding);
   return rebuilding;
 }
 
-/** In short attempts, so that no reader queues behind us while we wait for another one. */
+/** Locks in short attempts, so that no reader queues behind increp while increp waits for another reader. */
 async function lock({ context, facts, destination }: Evolving, locks?: readonly string[]): Promise<void> {
   const { destinationName: table } = facts;
   await enterPhase(context, facts, 'swap');
@@ -82,22 +82,22 @@ async function lock({ context, facts, destination }: Evolving, locks?: readonly 
       context.signal,
     );
   } catch (error) {
-    // Who may not alter a view hears so here.
-    throw refusalFrom(error, table, 'what is built on it');
+    // Locking a view fails here if the role may not alter it.
+    throw refusalFrom(error, table, 'its dependent objects');
   }
 }
 
-async function lookAgain({ facts, destination }: Evolving): Promise<TableFacts> {
+async function describeAgain({ facts, destination }: Evolving): Promise<TableFacts> {
   const { schema, table } = facts.destinationName;
   return { ...facts, destination: (await describeRelations(destination, schema, [table])).get(table) };
 }
 
-/** Only rows that differ are written. Left to the planner, which reads both tables once where they are large. */
+/** Writes only rows that differ. The planner chooses the plan: it reads both tables once if they are large. */
 async function fillRows(
   { context, facts, relation, destination }: Evolving,
   { columns }: Fill,
 ): Promise<number> {
-  await enterPhase(context, facts, 'merge', { detail: 'old rows' });
+  await enterPhase(context, facts, 'merge', { detail: 'backfill' });
   const { mergeKey } = facts.settings;
   const table = fillTable(facts);
   const merge = mergeOf(facts, relation);
@@ -106,7 +106,7 @@ async function fillRows(
     staging: table,
     columns: [...mergeKey, ...columns.filter((name) => !mergeKey.includes(name))],
     hasSameColumns: false,
-    // A row that is marked stays so: it is the merge that brings rows back.
+    // A row that is marked as deleted stays marked. The merge removes the mark if the source has the row again.
     own: merge.own.filter(({ isMark }) => !isMark),
   });
   let rows = 0;
@@ -115,13 +115,13 @@ async function fillRows(
   return rows;
 }
 
-/** Rows that are gone from the source may stay in the copy, and have no value for a column that came later. */
+/** Rows that are gone from the source may stay in the destination table. They have no value for a column that was added later. */
 async function tighten(evolving: Evolving): Promise<string[]> {
   const { facts, evolution, destination } = evolving;
   if (evolution.tightened.length === 0) return [];
   await orNotInPlace(() => lock(evolving));
   await destination.query(CHECK_DEFERRED);
-  const lax: string[] = [];
+  const nullable: string[] = [];
   for (const name of evolution.tightened) {
     const after = alterAfter(facts.destinationName, { ...evolution, tightened: [name] }) ?? '';
     await destination.query('SAVEPOINT increp_tighten');
@@ -131,13 +131,13 @@ async function tighten(evolving: Evolving): Promise<string[]> {
       if (!(error instanceof IncrepError) || error.sqlstate !== SQLSTATE.notNullViolation)
         throw notInPlace(error);
       await destination.query('ROLLBACK TO SAVEPOINT increp_tighten');
-      lax.push(name);
+      nullable.push(name);
     }
     await destination.query('RELEASE SAVEPOINT increp_tighten');
   }
-  return lax.map(
+  return nullable.map(
     (name) =>
-      `column ${ident(name)} of ${printName(facts.destinationName)} may still be NULL: rows that are gone from the source have no value there`,
+      `column ${ident(name)} of ${printName(facts.destinationName)} stays nullable, because rows that are gone from the source have no value in it`,
   );
 }
 
@@ -149,7 +149,7 @@ async function orNotInPlace<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** What the server refuses here a reset may know a way around, or says in its own words before it reads a row. */
+/** If the server refuses the change in place, the table is planned as a reset. A reset may succeed, or fails before it reads a row. */
 const notInPlace = (error: unknown): unknown =>
   error instanceof IncrepError && error.code === 'DEPENDENT_OBJECTS'
     ? new Replan(error, { notInPlace: { code: 'statement-refused', message: error.message } }, error)

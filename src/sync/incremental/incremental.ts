@@ -1,4 +1,4 @@
-/** What changed since the cursor: into the staging table, and merged. */
+/** Reads the changes since the cursor into the staging table and merges them. */
 import type pg from 'pg';
 import type { Copied } from '../../postgres/copy-pipe.ts';
 import { reworded, type IncrepError } from '../../errors.ts';
@@ -51,7 +51,7 @@ export async function syncChanges(changes: Changes): Promise<Transfer> {
       await enterPhase(context, facts, 'copy');
       await emptyStaging(destination, facts, plan.source.columns);
     },
-    (source, rows, window) => whileInView(changes, source, rows, window),
+    (source, rows, window) => withinSnapshot(changes, source, rows, window),
   );
   const { counts, older, evolved, fetched } = merged ?? (await mergeWindow(changes, copied, fill));
   return {
@@ -74,24 +74,24 @@ export async function syncChanges(changes: Changes): Promise<Transfer> {
   };
 }
 
-/** The reason of a plan to change a table in place, once that is done. */
+/** The reason of a change in place, completed with the number of rows that got values. */
 const withFilledRows = (reason: Reason, filledRows: number): Reason =>
   reason.code === 'drift' && reason.answer.kind !== 'reset'
     ? { ...reason, answer: { ...reason.answer, filledRows } }
     : reason;
 
-/** What has been done before the snapshot was let go. */
+/** The work that was done before the snapshot of the source ended. */
 interface CopiedChanges {
   readonly copied: Copied;
   readonly warnings: readonly string[];
-  /** Values for columns that the copy lacks. */
+  /** Values for columns that the destination table lacks. */
   readonly fill?: Fill | undefined;
   readonly merged?: Merged;
   readonly removal?: Removal;
 }
 
-/** What needs the snapshot that was just read: comparing with it, so that the merge has to come before. */
-async function whileInView(
+/** The steps that compare both sides in the snapshot of the window. The merge must come before the comparison. */
+async function withinSnapshot(
   changes: Changes,
   source: pg.ClientBase,
   copied: Copied,
@@ -102,22 +102,22 @@ async function whileInView(
   const fill = evolving && (await readFill(evolving, source));
   const warnings = await nullKeyWarning(source, facts.sourceRows, facts.settings, plan.source);
   if (!plan.removesDeleted && !isVerified && !comparesMore(changes)) return { copied, warnings, fill };
-  const copy = { facts, relation: plan.source, source, destination };
-  const early = plan.removesFirst ? await remove(changes, copy) : undefined;
+  const sides = { facts, relation: plan.source, source, destination };
+  const early = plan.removesFirst ? await remove(changes, sides) : undefined;
   if (early?.refusal) throw nothingSynced(facts, early.refusal);
   const ofWindow = await mergeWindow(changes, copied, fill);
   if (isVerified) {
-    await verifyCopied({ ...copy, table: facts.destinationName, ...scopeOf(facts, read) });
+    await verifyCopied({ ...sides, table: facts.destinationName, ...scopeOf(facts, read) });
     if (evolving && fill) await verifyFilled(evolving, source, fill);
   }
   const merged = await comparedToo(changes, source, ofWindow, read);
   if (!plan.removesDeleted) return { copied, warnings, fill, merged };
-  // Rows that the window was about to bring were missing when those that are gone were removed first.
-  const removal = early ? { ...early, missing: 0 } : await remove(changes, copy);
+  // An early removal runs before the merge, so the rows of the window count as missing there.
+  const removal = early ? { ...early, missing: 0 } : await remove(changes, sides);
   return { copied, warnings, fill, merged, removal };
 }
 
-/** Of a table whose rows that are gone have to make room first, because others take over their values. */
+/** Deleted rows of this table must be removed before the merge, because other rows take over their values. */
 const nothingSynced = (facts: TableFacts, refusal: IncrepError): IncrepError => {
   if (refusal.code !== 'DELETE_LIMIT_EXCEEDED') return takenOver(facts, refusal);
   const { name } = facts.settings;
@@ -128,7 +128,10 @@ const nothingSynced = (facts: TableFacts, refusal: IncrepError): IncrepError => 
   });
 };
 
-/** Where the window does not show all that has changed: the source lost what it had committed, or an ALTER gave rows other values. */
+/**
+ * Whether the window does not show all changes. The source may have lost committed rows, for example in a failover, or an
+ * ALTER may have changed values without a new replication key.
+ */
 const comparesMore = ({ facts, plan, fence }: Changes): boolean =>
   comparisonDue(facts, plan, fence) !== undefined || plan.rewritten !== undefined;
 
@@ -166,20 +169,20 @@ async function comparedToo(
 
 async function remove(
   { context, facts, isForced }: Changes,
-  copy: Omit<Removing, 'isForced'>,
+  sides: Omit<Removing, 'isForced'>,
 ): Promise<Removal> {
   await enterPhase(context, facts, 'deletes');
-  return removeDeleted({ ...copy, isForced });
+  return removeDeleted({ ...sides, isForced });
 }
 
-/** Of rows that share their unique key with one without a replication key, the destination has only the newest. */
+/** If several rows share a unique key and one of them has no replication key, the destination has only the newest row. */
 const withoutShared = (window: Window): Window => (window.sharing ? { ...window, nullKeys: 'warn' } : window);
 
 const byKey = (window: Window): string => windowCondition({ ...withoutShared(window), orWritten: undefined });
 
 /**
- * What a window holds, on both sides. The destination has transactions of its own: there the rows that were written anywhere
- * are those that have just come.
+ * The rows of a window, on both sides. A window can select rows by `xmin`, which means nothing at the destination. There,
+ * the rows that have just been copied take their place.
  */
 function scopeOf(
   { settings, stagingName }: TableFacts,
@@ -197,17 +200,17 @@ const evolvingOf = ({ context, facts, plan, destination }: Changes): Evolving | 
 
 interface Merged {
   readonly counts: MergeCounts;
-  /** Of a copy whose shape was changed: rows outside of the window that got values. */
+  /** Set if the shape of the table was changed: rows outside the window that got values. */
   readonly evolved?: { readonly filledRows: number; readonly warnings: readonly string[] };
-  /** Rows left out because a newer one has their key. */
+  /** Rows that were left out because a newer row has the same key. */
   readonly older: number;
   /** With the destination table as it is after the merge. */
   readonly facts: TableFacts;
-  /** Rows beside those of the window. */
+  /** Rows that a comparison fetched in addition to the window. */
   readonly fetched: number;
 }
 
-/** Into a copy that has taken the shape of its source first, where that has changed. */
+/** If the shape changed, alters the destination table before the merge. */
 async function mergeWindow(changes: Changes, copied: Copied, fill: Fill | undefined): Promise<Merged> {
   const evolving = evolvingOf(changes);
   if (!evolving) return mergeRows(changes, copied);
@@ -236,23 +239,23 @@ async function mergeRows({ context, facts, plan, destination }: Changes, { rows 
   return { counts, older, facts, fetched: 0 };
 }
 
-/** From here on it is cheaper to read the table once than to look up every row of the window. */
+/** From this share on, reading the whole table once costs less than an index lookup for every row of the window. */
 const MANY = 1 / 2;
 
 const shareOf = ({ destination }: TableFacts, rows: number): Share =>
   rows < MANY * (destination?.estimatedRows ?? Infinity) ? 'few' : 'many';
 
-/** Found by the comparison of keys, in the very snapshot that was just merged. */
+/** These rows were found by the comparison of keys in the snapshot of the window. */
 const missingWarning = ({ settings: { name, replicationKey } }: TableFacts, rows: number): string[] =>
   rows === 0
     ? []
     : [
-        `${rows === 1 ? '1 row of the source is' : `${rows} rows of the source are`} missing in the copy: no sync saw a new ${replicationKey} there; "${tableCommand('verify', name, '--repair')}" fetches what is missing`,
+        `${rows === 1 ? '1 row of the source is' : `${rows} rows of the source are`} missing in the destination table, because no sync saw a new ${replicationKey}; run "${tableCommand('verify', name, '--repair')}" to fetch ${rows === 1 ? 'it' : 'them'}`,
       ];
 
 const legacyWarning = ({ since }: IncrementalPlan): string[] =>
   'legacyCursor' in since
     ? [
-        'took over the state file of the older script; run "increp verify" once to see what that script missed',
+        'increp continues from the state file of the older script; run "increp verify" once to find rows that the script missed',
       ]
     : [];

@@ -1,4 +1,4 @@
-/** Finds the rows that are gone from the source, in the same snapshot that was just merged, and removes them. */
+/** Finds the rows that are gone from the source, in the snapshot of the window that was just merged, and removes them. */
 import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
 import { onUsualPath } from '../../postgres/usual-path.ts';
@@ -15,9 +15,9 @@ import { foreignKeyRefusal, readForeignKey, violationOf, type Violation } from '
 
 export interface Removal {
   readonly deleted: number;
-  /** Rows of the source that no window has brought; not counted when nothing was removed. */
+  /** Rows of the source that no window has read. Not counted if the removal was refused. */
   readonly missing: number;
-  /** Why nothing was removed after all. */
+  /** Why some or all of the rows were not removed. */
   readonly refusal: IncrepError | undefined;
 }
 
@@ -38,7 +38,7 @@ export async function removeDeleted(removing: Removing): Promise<Removal> {
   return { deleted, missing, refusal: stuck };
 }
 
-/** Stops as soon as the limit is passed: what is over it is not worth finding. */
+/** Stops as soon as the limit is exceeded: the removal is rolled back then, so more rows need not be found. */
 async function removeInBatches({
   facts,
   relation,
@@ -80,7 +80,7 @@ async function removeInBatches({
   }
   await remove.flush();
   await restore.flush();
-  // Rows that refer to each other go at once. Those that other tables refer to stay.
+  // One statement removes rows that refer to each other. Rows that other tables refer to stay.
   const violation =
     referred.length === 0 ? undefined : await tryToRemove(destination, () => run(removal, referred));
   return {
@@ -111,5 +111,5 @@ async function tryToRemove(
 const refusal = ({ settings, destinationName }: CopyFacts, limit: number): IncrepError =>
   new IncrepError('DELETE_LIMIT_EXCEEDED', {
     what: `more than ${Math.floor(limit)} rows of ${printName(destinationName)} are gone from the source, which is over delete_limit (${settings.deleteLimit}); none was removed`,
-    next: `If the source is right, run "${tableCommand('sync', settings.name, '--deletes', '--force')}". Everything else was synced.`,
+    next: `All other changes were synced. If the source is right, run "${tableCommand('sync', settings.name, '--deletes', '--force')}".`,
   });

@@ -1,4 +1,4 @@
-/** A table's rows on their way to several destinations at once: COPY, or pg_dump, is run once for all of them. */
+/** Sends the rows of a table to several destinations at once. COPY or pg_dump runs once for all of them. */
 import type { Readable } from 'node:stream';
 import { broadcast, type Patience } from '../../postgres/broadcast.ts';
 import { copyToAll, type RowsSent } from '../../postgres/copy-pipe.ts';
@@ -17,11 +17,11 @@ const patienceOf = ({ settings, timing, destination }: RunContext): Patience => 
 
 const tooSlow = (seconds: number, side: string): IncrepError =>
   new IncrepError('CONNECTION_LOST', {
-    what: `${side}: it took no rows for ${seconds} s, and the other destinations were not to wait for it`,
-    next: 'It reads the table for itself. If that happens often, look at what holds up that server.',
+    what: `${side}: the server accepted no rows for ${seconds} s, so the other destinations continued without it`,
+    next: 'This destination reads the table alone. If this happens often, find out what slows down that server.',
   });
 
-/** Each in its own name, because each is told by itself. */
+/** The name under which a destination receives the rows. */
 const nameOf = ({ settings }: RunContext): string => settings.destinationName ?? '';
 
 export async function receiveCopy(
@@ -41,9 +41,9 @@ export async function receiveCopy(
 
 interface Dump {
   readonly data: Readable;
-  /** In the order of the rows' fields. */
+  /** The columns, in the order of the fields of each row. */
   readonly columns: readonly string[];
-  /** Whether all has come: pg_dump may fail when its rows look complete. */
+  /** Rejects if pg_dump fails, which may happen after its rows seem complete. */
   readonly verdict: Promise<void>;
 }
 

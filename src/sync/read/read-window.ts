@@ -1,4 +1,4 @@
-/** Rows of the source, as one snapshot shows them, into the staging table. */
+/** Copies rows of the source, in one snapshot, into the staging table. */
 import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../../errors.ts';
@@ -29,13 +29,13 @@ interface WindowReading {
   readonly facts: CopyFacts;
   readonly plan: IncrementalPlan | LoadPlan;
   readonly destination: pg.ClientBase;
-  /** Whether both sides are compared in the snapshot, which takes long and needs a session of its own. */
+  /** Whether both sides are compared in the snapshot. That takes long, so it needs a separate session. */
   readonly isCompared?: boolean;
 }
 
 /**
- * `prepare` is called where there is something to copy. `afterwards` still sees the same snapshot; work that does not need it belongs after the return, so that the source
- * is let go.
+ * Reads a window. `prepare` is called if there are rows to copy. `afterwards` runs in the same snapshot. Work that does not
+ * need the snapshot belongs after the return, so that the transaction at the source ends early.
  */
 export async function readWindow<T>(
   reading: WindowReading,
@@ -51,7 +51,7 @@ export async function readWindow<T>(
   });
 }
 
-/** The whole table by the planned loader. */
+/** Reads the whole table with the planned loader. */
 export async function readWhole<T>(
   reading: WindowReading,
   loader: Loader,
@@ -65,7 +65,10 @@ export async function readWhole<T>(
   });
 }
 
-/** Locked against ALTER first, then looked at: from here on the shape is the planned one, or planning starts anew. */
+/**
+ * Opens a snapshot in which the table has its planned shape. It locks the table against ALTER first and then compares the
+ * shape. If the shape changed, the error makes increp plan the table again.
+ */
 export async function withTableSnapshot<T>(
   reading: Omit<WindowReading, 'destination'>,
   basis: string | undefined,
@@ -80,15 +83,15 @@ export async function withTableSnapshot<T>(
       ? undefined
       : JSON.stringify([basis, first, fromItem(facts.sourceRows), rowsAs(reading)]);
   return withView(context, { what, first, isCompared }, async (view, answers) => {
-    const [life, stamp, ...others] = answers.slice(lock.length);
-    ensureSameServer(instanceOf(facts), life?.rows[0]);
+    const [instance, stamp, ...others] = answers.slice(lock.length);
+    ensureSameServer(instanceOf(facts), instance?.rows[0]);
     if (mayReadMore(facts) || !isStamped(plan.source, stamp?.rows[0]))
       await view.ask((source) => ensureShape(source, facts, plan.shape));
     return read(view, others);
   });
 }
 
-/** What the rows of a table look like on their way. */
+/** The columns and the format in which the rows are copied. */
 const rowsAs = ({ facts: { servers, natives }, plan }: Pick<WindowReading, 'facts' | 'plan'>) => ({
   columns: plan.source.columns.map(({ name }) => name),
   format: copyFormatFor(plan.source.columns, natives, {
@@ -99,7 +102,7 @@ const rowsAs = ({ facts: { servers, natives }, plan }: Pick<WindowReading, 'fact
 
 const stampRow = z.object({ stamp: z.string() });
 
-/** Where the stamp does not tell, the catalogs are read in full, which takes the server some milliseconds. */
+/** The stamp covers built-in types only. For other types the catalogs are read in full, which takes some milliseconds. */
 const isStamped = ({ columns, stamp }: Relation, row: unknown): boolean =>
   columns.every(({ base }) => base.isBuiltIn) && stampRow.safeParse(row).data?.stamp === stamp;
 
@@ -153,7 +156,7 @@ async function dumpRows(reading: WindowReading, { from }: SourceView): Promise<C
   });
   if ('shared' in from) {
     const { data, columns, verdict } = await receiveDump(reading, from.shared);
-    // If the destination refuses a row, nobody reads on, which ends pg_dump as well; the refusal is why.
+    // If the destination refuses a row, copyInto rejects with that error first. pg_dump then fails only because its reader is gone.
     const copied = await copyInto(data, into(columns), flow);
     await verdict;
     return copied;
@@ -174,7 +177,7 @@ const flowOf = ({ emit, signal }: RunContext, { settings }: CopyFacts, format: C
   signal,
 });
 
-/** A tool that finds nothing to copy and says "done" must not leave an empty table behind. */
+/** A loader that copies no rows and reports success must not result in an empty table. */
 async function throwIfFilled({ facts }: WindowReading, source: pg.ClientBase): Promise<void> {
   const { rows } = await ask<{ hasRows: boolean }>(source, hasRows(facts.sourceRows));
   if (rows[0]?.hasRows === true) throw shortCopy(facts, 'some', 0);
@@ -182,6 +185,6 @@ async function throwIfFilled({ facts }: WindowReading, source: pg.ClientBase): P
 
 const shortCopy = ({ sourceName }: CopyFacts, sent: number | string, arrived: number): IncrepError =>
   new IncrepError('ROW_COUNT_MISMATCH', {
-    what: `${printName(sourceName)} has ${sent} rows to copy and ${arrived} arrived`,
-    next: 'Nothing was changed. Try initial_load: "copy", and please report this.',
+    what: `${printName(sourceName)} has ${sent} rows to copy, but ${arrived} arrived`,
+    next: 'Nothing was changed. Set "initial_load": "copy", and please report this.',
   });

@@ -1,4 +1,4 @@
-/** Whether a source still has the shape that was planned with, as a snapshot of it shows. */
+/** Checks in a snapshot whether the source still has the planned shape. */
 import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../../errors.ts';
@@ -10,13 +10,13 @@ import { REWRITTEN_SINCE_SNAPSHOT } from '../../sql/heap.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 import { describeSources } from '../facts/source-selection.ts';
 
-/** Whether other tables may be read than the one that is locked before the snapshot. */
+/** Whether the SQL of the entry may read tables beside the table that is locked before the snapshot. */
 export const mayReadMore = ({ settings: { selection }, selected }: CopyFacts): boolean =>
   hasSql(selection) && !selected.isSteady;
 
 /**
- * To describe SQL locks what it reads until the transaction ends, and then it is certain that the snapshot shows the rows of
- * it. @throws IncrepError SCHEMA_CHANGED
+ * Describing SQL locks all tables that it reads until the end of the transaction. After that, a check for rewritten tables
+ * proves that the snapshot shows their rows. @throws IncrepError SCHEMA_CHANGED
  */
 export async function ensureShape(source: pg.ClientBase, facts: CopyFacts, shape: Shape): Promise<void> {
   const { sourceName: name, settings } = facts;
@@ -29,7 +29,7 @@ export async function ensureShape(source: pg.ClientBase, facts: CopyFacts, shape
   const isSame = now && !described.fault && fingerprintOf(shapeOf(now)) === fingerprintOf(shape);
   if (isSame && !(mayReadMore(facts) && (await isRewritten(source)))) return;
   throw new IncrepError('SCHEMA_CHANGED', {
-    what: `${isQuery ? `what the query of "${name.table}" reads` : printName(name)} changed while increp was reading it`,
+    what: `${isQuery ? `a table that the query of "${name.table}" reads` : printName(name)} changed while increp was reading it`,
     next: 'Run increp again after the schema change is complete.',
   });
 }

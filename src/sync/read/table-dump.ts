@@ -1,4 +1,4 @@
-/** pg_dump of one table, on a snapshot of ours. */
+/** Runs pg_dump for one table, in a snapshot that increp exports. */
 import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type pg from 'pg';
@@ -14,7 +14,7 @@ import { exportSnapshot } from '../fan-out/shared-snapshot.ts';
 import type { RunContext } from '../context/run-context.ts';
 
 interface Dumping {
-  /** To be told how many bytes have come so far. */
+  /** Must be called with the number of bytes received so far. */
   readonly moved: (bytes: number) => void;
   readonly signal: AbortSignal;
 }
@@ -23,7 +23,7 @@ interface DumpRequest {
   readonly context: RunContext;
   readonly facts: CopyFacts;
   readonly plan: IncrementalPlan | LoadPlan;
-  /** In the snapshot that pg_dump is to see. */
+  /** The session whose snapshot pg_dump uses. */
   readonly source: pg.ClientBase;
 }
 
@@ -34,8 +34,8 @@ export async function withTableDump<T>(
   const silence = new AbortController();
   let bytes = 0;
   let data: Readable | undefined;
-  // The connection of pg_dump is its own, so nobody else would notice that it has gone dead. It is known by its name, and in two
-  // containers process and host may be called alike.
+  // pg_dump opens its own connection, so increp must watch whether that connection still works. It finds the session by
+  // its application name. The name is random, because the process ID and the host name may be the same in two containers.
   const applicationName = programName(context.settings.pipeline, {
     program: `pg_dump ${randomBytes(3).toString('hex')}`,
   });

@@ -1,4 +1,4 @@
-/** A snapshot of the source as the work on one table sees it: its own, or one that it shares with other destinations. */
+/** The snapshot in which one table is read: a separate snapshot, or a snapshot that several destinations share. */
 import type pg from 'pg';
 import type { Statement } from '../../sql/search-path.ts';
 import { importSnapshot } from '../../sql/session.ts';
@@ -6,19 +6,19 @@ import type { SharedSnapshot } from '../fan-out/shared-snapshot.ts';
 import type { RunContext } from '../context/run-context.ts';
 
 export interface SourceView {
-  /** Something that is over soon. */
+  /** Runs a short question. */
   readonly ask: <T>(question: (source: pg.ClientBase) => Promise<T>) => Promise<T>;
-  /** What is done in view of it when the rows have come. */
+  /** Runs the work that needs the snapshot after the rows were copied. */
   readonly look: <T>(work: (source: pg.ClientBase) => Promise<T>) => Promise<T>;
   readonly from: { readonly own: pg.ClientBase } | { readonly shared: SharedSnapshot };
 }
 
 interface WantedSnapshot {
-  /** Tells all that decides what is read; undefined where nobody shares it. */
+  /** Describes everything that decides what is read; undefined if the snapshot is not shared. */
   readonly what: string | undefined;
-  /** Asked when it is opened, in the same message. */
+  /** Statements that are sent in the same message that opens the snapshot. */
   readonly first: readonly Statement[];
-  /** Whether `look` compares both sides: that takes long, and names cursors. */
+  /** Whether `look` compares both sides. That takes long and uses cursors with fixed names, so it needs a separate session. */
   readonly isCompared: boolean;
 }
 
@@ -48,7 +48,7 @@ function viewOf(source: pg.ClientBase): SourceView {
   return { ask, look: ask, from: { own: source } };
 }
 
-/** The same snapshot, in a session that nobody else waits for. */
+/** Imports the snapshot into a separate session, so that the other destinations do not wait. */
 const inOwnSession = async <T>(
   context: RunContext,
   shared: SharedSnapshot,
