@@ -75,8 +75,8 @@ WHERE l.relation = 'public.orders'::regclass;
       'With `"deletes": "soft"`, replace the constraint by a unique index with `WHERE "_deleted_at" IS NULL`.',
     ],
     example: [
-      'error: unique index "users_email" of public.users at the destination refuses a row: Key (email)=(b) already exists.; the row (id) = (3) of the source meets the row (id) = (2) of the destination (CONSTRAINT_VIOLATED, SQLSTATE 23505)',
-      'next:  If that row is gone from the source, or has another value there, "increp verify users --repair" puts it right; or at the destination: DELETE FROM "public"."users" WHERE "id" = \'2\'. With "deletes": "hard" each sync does so.',
+      'error: unique index "users_email" of public.users at the destination refuses a row: Key (email)=(b) already exists.; the row (id) = (3) of the source conflicts with the row (id) = (2) of the destination (CONSTRAINT_VIOLATED, SQLSTATE 23505)',
+      'next:  If that row is deleted or changed at the source, run "increp verify users --repair", or at the destination: DELETE FROM "public"."users" WHERE "id" = \'2\'. With "deletes": "hard", each sync removes such rows.',
     ],
   },
   SCHEMA_CHANGED: {
@@ -193,7 +193,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: public.orders at the destination has several rows with the same id (MERGE_KEY_NOT_UNIQUE)',
-      'next:  The table goes on serving. Run "increp sync orders --full-refresh" to make it a true copy.',
+      'next:  The table stays in use. Run "increp sync orders --full-refresh" to load it again.',
     ],
   },
   ENCODING_MISMATCH: {

@@ -122,7 +122,7 @@ test('what people have written into a column of theirs is not lost where nothing
   await pair.source.query('ALTER TABLE rates ALTER rate TYPE double precision');
   const { error } = (await trySync(pair)).table();
   expect(error).toMatchObject({ code: 'DEPENDENT_OBJECTS' });
-  expect(error?.message).toContain('without unique_cols nothing tells where it belongs');
+  expect(error?.message).toContain('without unique_cols, increp cannot find the rows that they belong to');
 });
 
 test('with unique_cols only what differs is written, and rows that are gone go whatever deletes says', async () => {
@@ -149,7 +149,7 @@ test('rows that share their unique_cols: the newest by the replication key stays
     tables: [{ name: 'prices', mode: 'full-refresh', unique_cols: ['item'], replication_key: 'at' }],
   });
   const { warnings } = (await sync(pair)).table();
-  expect(warnings).toEqual([expect.stringContaining('1 rows shared their key with a newer one')]);
+  expect(warnings).toEqual([expect.stringContaining('1 row with the same key as a newer row was left out')]);
   const { rows } = await pair.destination.query('SELECT item, price FROM prices ORDER BY 1');
   expect(rows).toEqual([
     { item: 1, price: 10 },

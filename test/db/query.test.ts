@@ -150,7 +150,7 @@ test('of rows that share a key the newest is kept, which check says beforehand, 
   await pair.source.query('UPDATE lines SET updated_at = now() WHERE nr = 2');
   expect((await sync(pair)).table()).toMatchObject({
     rows_inserted: 60,
-    warnings: [expect.stringContaining('120 rows shared their key with a newer one')],
+    warnings: [expect.stringContaining('120 rows with the same key as a newer row were left out')],
   });
   await expectCopyOf(pair, `${query} WHERE nr = 2`);
 });

@@ -401,7 +401,7 @@ slowTest('what people build, change and write while a load runs counts', async (
     pair,
     'CREATE INDEX meanwhile ON orders (note); ALTER TABLE orders ADD COLUMN more int',
   );
-  expect(second.stderr).toContain('was changed while its new shape was loaded');
+  expect(second.stderr).toContain('columns or dependent objects of public.orders changed during its load');
   expect(
     await query(pair, `SELECT more, to_regclass('meanwhile')::text AS index FROM orders WHERE id = 1`),
   ).toEqual([{ more: null, index: 'meanwhile' }]);

@@ -144,7 +144,7 @@ test('without deletes the error names the constraint, both rows and what to run,
     code: 'CONSTRAINT_VIOLATED',
     sqlstate: '23505',
     message: expect.stringMatching(
-      /unique index "users_email" of public\.users .*\(id\) = \(30\) of the source meets the row \(id\) = \(2\)/,
+      /unique index "users_email" of public\.users .*\(id\) = \(30\) of the source conflicts with the row \(id\) = \(2\)/,
     ),
     hint: expect.stringContaining(`DELETE FROM "public"."users" WHERE "id" = '2'`),
   });

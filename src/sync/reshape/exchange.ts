@@ -1,6 +1,6 @@
 /**
- * The staging table takes the place of the table. What is built on the old one is made to stand on the new one, then the
- * old one is dropped; whatever still hung on it makes that fail, and all is as it was.
+ * The staging table takes the place of the destination table. The dependent objects of the old table are created again on
+ * the new table. Then the old table is dropped. If an object still depends on it, DROP fails and everything is rolled back.
  */
 import { grantedByDefault } from '../../postgres/dependent-objects.ts';
 import { codeOf } from '../../postgres/identity.ts';
@@ -28,12 +28,12 @@ export interface Exchange extends NewTable {
   readonly belongings: DependentObjects;
 }
 
-/** What it takes to make things again that were on a relation. */
-export type Dressing = Pick<Exchange, 'client' | 'facts' | 'belongings' | 'columns' | 'isRehearsal'>;
+/** The input for creating the dependent objects of a relation again. */
+export type Dressing = Pick<Exchange, 'client' | 'facts' | 'belongings' | 'columns' | 'isRehearsal'>; // words: a property name
 
 const aside = ({ name }: BuiltRelation): string => derivedName(name.table, ASIDE);
 
-/** Views in front of what they read from, as a reader takes his locks. */
+/** Views come before the relations that they read, in the order in which a reader locks them. */
 export const locksFor = ({ belongings: { table, views, items } }: Exchange): string[] => [
   ...views.toReversed().map(lockView),
   ...items.flatMap(({ other }) => (other ? [lockWholly(other)] : [])),
@@ -47,21 +47,21 @@ export async function exchange(work: Exchange): Promise<void> {
   await client.query(renameTable(facts.stagingName, table.name.table));
   await client.query(commentOnTable(table.name, null));
   await dress(work, table);
-  const anew = [table];
+  const recreated = [table];
   for (const view of views) {
-    const isMoved = anew.some(({ oid }) => view.dependsOn.includes(oid));
-    if (isMoved && !(await isReplaced(work, view))) {
-      await makeAnew(work, view);
-      anew.push(view);
+    const isAffected = recreated.some(({ oid }) => view.dependsOn.includes(oid));
+    if (isAffected && !(await isReplaced(work, view))) {
+      await recreate(work, view);
+      recreated.push(view);
     }
   }
   for (const { what, undo } of itemsOf(work, table, 'dropped'))
     if (undo !== null) await must(work, what, undo);
-  for (const old of anew.toReversed()) await dropOld(work, old);
+  for (const old of recreated.toReversed()) await dropOld(work, old);
   await renameIndexes(work);
-  for (const relation of anew)
+  for (const relation of recreated)
     for (const each of itemsOf(work, relation, 'dropped')) await make(work, relation, each);
-  for (const view of anew)
+  for (const view of recreated)
     if (view.kind === 'materialized view' && view.isPopulated && !work.isRehearsal)
       await must(work, describe(view), refresh(view));
 }
@@ -74,11 +74,11 @@ export const describe = ({ kind, name }: BuiltRelation): string => `${kind} ${pr
 const dropOld = (work: Exchange, old: BuiltRelation): Promise<void> =>
   must(
     work,
-    old.kind === 'table' ? 'what is built on it' : `what is built on ${describe(old)}`,
+    old.kind === 'table' ? 'its dependent objects' : `dependent objects of ${describe(old)}`,
     dropBuilt({ schema: old.name.schema, table: aside(old) }, old.kind),
   );
 
-/** A view whose columns stay what they are keeps itself, and all that is built on it, and only reads another table. */
+/** CREATE OR REPLACE VIEW keeps a view and its dependent objects if the columns of the view do not change. */
 async function isReplaced(work: Exchange, view: BuiltRelation): Promise<boolean> {
   if (view.kind !== 'view') return false;
   const { client } = work;
@@ -97,13 +97,13 @@ async function isReplaced(work: Exchange, view: BuiltRelation): Promise<boolean>
 /** 42P16 invalid_table_definition: "cannot change data type of view column ..." (PostgreSQL 14 to 18). */
 const hasOtherColumns = (error: unknown): boolean => codeOf(error) === SQLSTATE.invalidTableDefinition;
 
-async function makeAnew(work: Exchange, view: BuiltRelation): Promise<void> {
+async function recreate(work: Exchange, view: BuiltRelation): Promise<void> {
   await must(work, describe(view), renameBuilt(view, aside(view)));
   await must(work, describe(view), createBuilt(view));
   await dress(work, view);
 }
 
-/** What the old one had: no more than that either, whatever default privileges say. */
+/** Gives a new relation the properties of the old one. Grants from default privileges that the old one lacked are revoked. */
 export async function dress(work: Dressing, relation: BuiltRelation): Promise<void> {
   const { client } = work;
   for (const grantee of await grantedByDefault(client, relation.name))
@@ -112,7 +112,7 @@ export async function dress(work: Dressing, relation: BuiltRelation): Promise<vo
   if (!relation.isOurs) await must(work, describe(relation), giveTo(relation));
 }
 
-/** What belongs to a column that is gone from the table goes with it. */
+/** Items of a column that the new table does not have are left out. */
 export function itemsOf(
   { belongings, columns }: Dressing,
   relation: BuiltRelation,

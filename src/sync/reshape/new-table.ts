@@ -1,4 +1,4 @@
-/** The staging table becomes a whole table: columns that people have added, the merge key, indexes, checks. */
+/** Completes the staging table before it becomes the destination table: columns that users added, the unique key, indexes, checks. */
 import type pg from 'pg';
 import { derivedName, type TableName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
@@ -24,14 +24,14 @@ export interface NewTable {
   readonly client: pg.ClientBase;
   readonly facts: TableFacts;
   readonly source: Relation;
-  /** Undefined where there was no table. */
+  /** Undefined if there was no table. */
   readonly belongings: DependentObjects | undefined;
   readonly extras: readonly ExtraColumn[];
-  /** All columns that the new table has. */
+  /** All columns of the new table. */
   readonly columns: readonly string[];
-  /** Whether the staging table has the index of the merge key already. */
+  /** Whether the staging table already has the index of the unique key. */
   readonly hasMergeKey: boolean;
-  /** On an empty staging table, to be rolled back: nothing looks at rows. */
+  /** The staging table is empty, and the work will be rolled back. */
   readonly isRehearsal: boolean;
 }
 
@@ -55,7 +55,7 @@ export const describeNewTable = (
   ],
 });
 
-/** Everything that takes time and stands in nobody's way. */
+/** Does the slow work, which needs no lock that readers wait for. */
 export async function completeStaging(work: NewTable): Promise<void> {
   await addExtras(work);
   const { client, facts, source, hasMergeKey } = work;
@@ -71,7 +71,7 @@ export async function completeStaging(work: NewTable): Promise<void> {
 
 const hasKey = ({ settings }: TableFacts): boolean => settings.mergeKey.length > 0;
 
-/** The index of the merge key, under the name that it has until the table has its own. */
+/** The index of the unique key, under a temporary name. */
 export function stagingKey({ stagingName, settings }: TableFacts, source: Relation): string {
   const key = copyKey(settings);
   const isNotNull = key.every(
@@ -92,13 +92,13 @@ function indexStatement(index: BuiltIndex, table: TableName, name: string): stri
 
 export const stagingIndex = ({ table }: TableName, suffix = '_pkey'): string => derivedName(table, suffix);
 
-/** With the names they have until the old ones are gone. An index on a column that is gone goes with it. */
+/** The indexes of the old table with their temporary names. Indexes on columns that the new table lacks are left out. */
 const keptIndexes = ({ belongings, columns, facts }: NewTable): [BuiltIndex, string][] =>
   (belongings?.indexes ?? [])
     .filter((index) => index.columns.every((name) => columns.includes(name)))
     .map((index, place) => [index, stagingIndex(facts.stagingName, `_idx${place}`)]);
 
-/** Under the name of the table, once nothing else has the names. */
+/** Gives the indexes their final names, after the old indexes are dropped. */
 export async function renameIndexes(work: NewTable): Promise<void> {
   const { client, facts } = work;
   const { schema } = facts.destinationName;
@@ -109,9 +109,7 @@ export async function renameIndexes(work: NewTable): Promise<void> {
   for (const [index, name] of keptIndexes(work)) await client.query(renameIndex(schema, name, index.name));
 }
 
-const WRITTEN = 'what people have written into';
-
-/** Columns that people have added, with what they have written into them. */
+/** Adds the columns that users added to the old table, with their values. */
 async function addExtras(work: NewTable): Promise<void> {
   const { client, facts, extras, source, isRehearsal } = work;
   const { destination, destinationName, stagingName, settings } = facts;
@@ -122,7 +120,7 @@ async function addExtras(work: NewTable): Promise<void> {
   if (written.length > 0 && !hasKey(facts))
     throw unsurvivable(
       destinationName,
-      `${WRITTEN} column ${names}: without unique_cols nothing tells where it belongs`,
+      `the values in column ${names}: without unique_cols, increp cannot find the rows that they belong to`,
     );
   const key = settings.mergeKey.map((name) => {
     const [now, old] = [source, destination].map(({ columns }) =>
@@ -135,7 +133,7 @@ async function addExtras(work: NewTable): Promise<void> {
     };
   });
   if (!isRehearsal && written.length > 0) {
-    // Who reads may go on; who writes into these columns waits until the new table is there to write to.
+    // Readers continue. Sessions that write to these columns wait for the new table, so that no value is lost.
     await client.query(lockAgainstWrites(destinationName));
     await must(work, `column ${names}`, carryExtraColumns(destinationName, stagingName, written, key));
   }

@@ -1,6 +1,6 @@
 /**
- * Views over columns whose type changes: the server alters no such column while a view reads it. They are dropped and made
- * again with all that is on them, in the transaction that alters the table.
+ * Views that read columns whose type changes. Postgres refuses to alter such a column while a view reads it. So the views are
+ * dropped and created again with their dependent objects, in the transaction that alters the table.
  */
 import {
   VIEWS_ON_COLUMNS,
@@ -17,7 +17,7 @@ import type { TableFacts } from '../facts/facts.ts';
 import type pg from 'pg';
 
 export interface Rebuilding extends Dressing {
-  /** Nearest to the table first. */
+  /** Ordered by dependency: the views that read the table come first. */
   readonly views: readonly BuiltRelation[];
 }
 
@@ -45,16 +45,16 @@ function affectedBy({ views }: DependentObjects, direct: readonly string[]): Bui
   });
 }
 
-/** As a reader takes his locks: views in front of what they read from. */
+/** Views come before the relations that they read, in the order in which a reader locks them. */
 export const locksOver = (facts: TableFacts, views: readonly BuiltRelation[]): string[] => [
   ...views.toReversed().map(lockView),
   lockWholly(facts.destinationName),
 ];
 
-/** Never CASCADE: whatever else stands on them refuses. @throws IncrepError DEPENDENT_OBJECTS */
+/** Without CASCADE, so that unknown dependent objects make the DROP fail. @throws IncrepError DEPENDENT_OBJECTS */
 export async function dropViews(work: Rebuilding): Promise<void> {
   for (const view of work.views.toReversed())
-    await must(work, `what is built on ${describe(view)}`, dropBuilt(view.name, view.kind));
+    await must(work, `dependent objects of ${describe(view)}`, dropBuilt(view.name, view.kind));
 }
 
 /** @throws IncrepError DEPENDENT_OBJECTS */
@@ -66,7 +66,7 @@ export async function recreateViews(work: Rebuilding): Promise<void> {
   }
 }
 
-/** Once the rows are there. @throws IncrepError DEPENDENT_OBJECTS */
+/** Runs after the merge of the rows. @throws IncrepError DEPENDENT_OBJECTS */
 export async function refreshViews(work: Rebuilding): Promise<void> {
   for (const view of work.views)
     if (view.kind === 'materialized view' && view.isPopulated)

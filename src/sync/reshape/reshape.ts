@@ -1,4 +1,4 @@
-/** How a table gets another shape with everything that people have built on it: found out by trying, on no rows. */
+/** Decides how a table gets a new shape and keeps its dependent objects. The decision comes from a rehearsal on empty tables. */
 import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
 import { describeDependentObjects } from '../../postgres/dependent-objects.ts';
@@ -17,12 +17,12 @@ import { completeStaging, describeNewTable } from './new-table.ts';
 import { mustSurvive, refusalFrom, unsurvivable } from './unsurvivable.ts';
 
 export type Reshape =
-  /** The staging table takes the place of the table: readers wait for an instant. */
+  /** The staging table takes the place of the table. Readers wait only for a moment. */
   | { readonly way: 'exchange'; readonly exchange: Omit<Exchange, 'isRehearsal'> }
-  /** The table is altered, and the staging table merged into it: it keeps everything, and readers wait for the merge. */
+  /** The table is altered and the staging table is merged into it. All dependent objects stay; readers wait for the merge. */
   | { readonly way: 'alter'; readonly alteration: Alteration };
 
-/** Before anything is read from the source. @throws IncrepError DEPENDENT_OBJECTS */
+/** Runs before any row is read from the source. @throws IncrepError DEPENDENT_OBJECTS */
 export async function chooseReshape(
   client: pg.ClientBase,
   facts: TableFacts,
@@ -38,7 +38,7 @@ export async function chooseReshape(
   for (const way of ways) {
     const problem = await rehearse({ client, facts, source, timing }, way);
     if (!problem) return way;
-    // Where both are refused, what ALTER TABLE stumbles over is what has to go.
+    // If both ways fail, the error of ALTER TABLE names the objects that must be dropped.
     if (!refusal || way.way === 'alter') refusal = problem;
   }
   throw refusal ?? new Error('there is no way to reshape a table');
@@ -51,20 +51,20 @@ export async function belongingsOf(
   if (!destination) throw new Error('there is no table to reshape');
   const key = saved.kind === 'record' ? formerKey(saved.record) : settings.mergeKey;
   const ownIndex = uniqueIndexOn(destination, key)?.index ?? '';
-  return inPassing(client, () => describeDependentObjects(client, destination.oid, ownIndex));
+  return withoutLocks(client, () => describeDependentObjects(client, destination.oid, ownIndex));
 }
 
-/** Rolled back, so that no lock stays: a mere look at a view's definition keeps it from being altered till we commit. */
-async function inPassing<T>(client: pg.ClientBase, look: () => Promise<T>): Promise<T> {
+/** Rolls back to release the locks: reading the definition of a view locks it against ALTER until the end of the transaction. */
+async function withoutLocks<T>(client: pg.ClientBase, read: () => Promise<T>): Promise<T> {
   await client.query('SAVEPOINT increp_look');
-  const seen = await look();
+  const seen = await read();
   await client.query('ROLLBACK TO SAVEPOINT increp_look; RELEASE SAVEPOINT increp_look');
   return seen;
 }
 
 /**
- * Under the locks, because a load may take hours: what people have built or changed meanwhile counts.
- * @throws IncrepError SCHEMA_CHANGED, where the new table has been made without it
+ * Describes the dependent objects again under the locks, because they may have changed during a load of hours.
+ * @throws IncrepError SCHEMA_CHANGED if the new table was prepared without the change
  */
 export async function seenAgain(work: Exchange): Promise<Exchange> {
   const { client, facts, belongings } = work;
@@ -79,13 +79,13 @@ export async function seenAgain(work: Exchange): Promise<Exchange> {
     )
   )
     throw new IncrepError('SCHEMA_CHANGED', {
-      what: `what people have built on ${printName(facts.destinationName)} was changed while its new shape was loaded`,
-      next: 'Run increp again when nobody changes it any more.',
+      what: `columns or dependent objects of ${printName(facts.destinationName)} changed during its load`,
+      next: 'Run increp again after the change is complete.',
     });
   return { ...work, belongings: now };
 }
 
-/** What the new table has been made with before it is exchanged, as text that can be compared. */
+/** Everything that is prepared on the new table before the exchange, as a text for comparisons. */
 const madeWith = (
   { indexes, defaults, obstacles, items }: DependentObjects,
   columns: readonly string[],
@@ -98,7 +98,7 @@ const madeWith = (
     items.filter(({ stage }) => stage === 'staging'),
   ]);
 
-/** What makes readers wait least comes first. Pure. */
+/** The way with the shortest wait for readers comes first. Pure. */
 function possibleWays(
   { views, items, obstacles }: DependentObjects,
   alteration: Alteration | undefined,
@@ -107,7 +107,7 @@ function possibleWays(
   const exchanged = { way: 'exchange', exchange: work } as const;
   if (!alteration) return [exchanged];
   const altered = { way: 'alter', alteration } as const;
-  // A materialized view would have to be computed anew, and a foreign key checked, while readers wait.
+  // In an exchange, readers would wait until materialized views are refreshed and foreign keys are checked.
   const isCostly =
     views.some(({ kind }) => kind === 'materialized view') || items.some(({ other }) => other !== null);
   return isCostly || obstacles.length > 0 ? [altered, exchanged] : [exchanged, altered];
@@ -120,7 +120,7 @@ interface Rehearsal {
   readonly timing: LockTiming;
 }
 
-/** All that will be done, done on an empty table, and rolled back. Undefined when nothing was against it. */
+/** Does all the work on an empty table and rolls it back. Returns undefined if the way is possible. */
 async function rehearse(rehearsal: Rehearsal, way: Reshape): Promise<IncrepError | undefined> {
   const { client, timing } = rehearsal;
   await client.query('SAVEPOINT increp_rehearsal');
@@ -148,12 +148,12 @@ async function rehearseExchange(work: Exchange, timing: LockTiming): Promise<voi
   if (await tryToLock(work, timing)) await exchange(work);
 }
 
-/** Who may not alter a view hears so here; whoever is busy now need not be so when the load is through. */
+/** A missing privilege on a view is an error now. A busy table is not: it may be free after the load. */
 async function tryToLock(work: Exchange, timing: LockTiming): Promise<boolean> {
   try {
     return await tryLockAlone(work.client, locksFor(work), timing);
   } catch (error) {
-    throw refusalFrom(error, work.facts.destinationName, 'what is built on it');
+    throw refusalFrom(error, work.facts.destinationName, 'its dependent objects');
   }
 }
 
@@ -164,11 +164,11 @@ async function rehearseAlter(
   const { destinationName } = facts;
   const before = alterBefore(destinationName, alteration, facts.natives);
   if (before === undefined || !(await tryLockAlone(client, [lockWholly(destinationName)], timing))) return;
-  await mustSurvive(client, destinationName, 'what is built on it', before);
+  await mustSurvive(client, destinationName, 'its dependent objects', before);
   await ensureNoneLost(client, facts, source);
 }
 
-/** PostgreSQL 14 drops columns that are generated from one that is dropped without a word. @throws IncrepError DEPENDENT_OBJECTS */
+/** PostgreSQL 14 silently drops columns that are generated from a dropped column. @throws IncrepError DEPENDENT_OBJECTS */
 export async function ensureNoneLost(
   client: pg.ClientBase,
   facts: TableFacts,
@@ -178,5 +178,5 @@ export async function ensureNoneLost(
   const { rows } = await client.query<{ name: string }>(COLUMN_NAMES, [destination?.oid]);
   const lost = foreignColumns(facts, source).find((column) => !rows.some(({ name }) => name === column.name));
   if (lost)
-    throw unsurvivable(destinationName, `column "${lost.name}", which is made of a column that is gone`);
+    throw unsurvivable(destinationName, `column "${lost.name}", which is generated from a dropped column`);
 }

@@ -1,4 +1,4 @@
-/** A statement that makes something again on the new table, and what it means when the server refuses it. */
+/** Runs statements that create dependent objects again, and turns a refusal of the server into DEPENDENT_OBJECTS. */
 import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
 import { queryPinnedFirst } from '../../postgres/usual-path.ts';
@@ -6,7 +6,7 @@ import { printName, type TableName } from '../../schema/names.ts';
 import type { Statement } from '../../sql/search-path.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
-/** SQLSTATE classes by which a server says that this object and this table do not go together. */
+/** The SQLSTATE classes with which a server refuses an object for the new table. */
 const REFUSED = /^(0A|22|23|2B|42|44|55|P0)/;
 
 interface ServerError extends Error {
@@ -35,23 +35,23 @@ export async function mustSurvive(
   }
 }
 
-/** What the server says against `what`, in our words; any other error as it is. */
+/** Turns a refusal of the server into DEPENDENT_OBJECTS that names `what`; returns any other error unchanged. */
 export const refusalFrom = (error: unknown, table: TableName, what: string): unknown =>
   isRefusal(error) ? unsurvivable(table, `${what}: ${wordsOf(error)}`, error) : error;
 
-/** What an old relation is called while the new one has its name. */
+/** The suffix of an old relation while the new relation has its name. */
 export const ASIDE = '_increp_old';
 
-/** People know it by its own name. */
+/** Without the suffix, because users know the relation by its own name. */
 const wordsOf = ({ message, detail }: ServerError): string =>
   (detail === undefined ? message : `${message} (${detail.replaceAll('\n', '; ')})`).replaceAll(ASIDE, '');
 
 export const unsurvivable = (table: TableName, what: string, cause?: Error): IncrepError =>
   new IncrepError('DEPENDENT_OBJECTS', {
-    what: `${printName(table)} must take another shape, and this would not survive it: ${what}`,
+    what: `${printName(table)} needs a new shape, and this would not survive the change: ${what}`,
     next: isOwnership(cause)
-      ? 'The old table goes on serving. Make the role of increp a member of the owner\'s (GRANT owner TO role), or drop it (keep its definition), run "increp sync" again, and create it anew.'
-      : 'The old table goes on serving. Drop or change it (keep its definition), run "increp sync" again, and create it anew.',
+      ? 'The old table stays in use. Make the role of increp a member of the owner\'s role (GRANT owner TO role). Or save the definition of the object, drop it, run "increp sync", and create it again.'
+      : 'The old table stays in use. Save the definition of the object and drop the object. Then run "increp sync" and create the object again.',
     ...(isRefusal(cause) && { sqlstate: cause.code }),
     cause,
   });

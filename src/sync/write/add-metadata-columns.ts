@@ -1,4 +1,4 @@
-/** Columns of ours that a destination table lacks, because they were asked for after it had been made. */
+/** Adds metadata columns that the destination table lacks, because they were configured after it was created. */
 import { describeRelations } from '../../postgres/catalog.ts';
 import { codeOf } from '../../postgres/identity.ts';
 import { addOwnColumn } from '../../sql/destination.ts';
@@ -13,9 +13,9 @@ import type { RunContext } from '../context/run-context.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
 /**
- * In a transaction of its own: ALTER TABLE keeps readers out until its transaction ends, and a window or a comparison may take
- * hours. If the sync fails after it, the columns stay, empty, and the next one goes on with them.
- * Returns the facts with the table as it is now. @throws IncrepError RUN_LOCKED, LOCK_TIMEOUT, SCHEMA_CHANGED
+ * Uses a separate transaction: ALTER TABLE blocks readers until the end of its transaction, and a window or a comparison may
+ * take hours. If the sync fails later, the columns stay empty and the next sync uses them.
+ * Returns the facts with the current table. @throws IncrepError RUN_LOCKED, LOCK_TIMEOUT, SCHEMA_CHANGED
  */
 export async function addMetadataColumns(
   context: Pick<RunContext, 'destination' | 'timing' | 'signal' | 'emit'>,

@@ -1,4 +1,4 @@
-/** What `types: "native"` does to the types of the destination. */
+/** `types: "native"`: creates and extends types at the destination. */
 import type pg from 'pg';
 import { queryOnePinnedFirst, queryUsually } from '../../postgres/usual-path.ts';
 import { IncrepError } from '../../errors.ts';
@@ -10,8 +10,8 @@ import { additionsTo, creationOf, printHome } from '../plan/type-changes.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
-/** Another table of this run, or another run, may have made the types meanwhile. */
-async function lookAgain(client: pg.ClientBase, facts: TableFacts): Promise<NativeType[]> {
+/** Judges the types again, because another table of this run or another run may have created them meanwhile. */
+async function judgeAgain(client: pg.ClientBase, facts: TableFacts): Promise<NativeType[]> {
   const { types } = facts.natives;
   const homes = homesOf(facts);
   return judgeTypes(
@@ -26,34 +26,34 @@ async function lookAgain(client: pg.ClientBase, facts: TableFacts): Promise<Nati
 }
 
 /**
- * Gives enums of the destination the labels that they lack, in a transaction of its own: a label cannot be used in
- * the transaction that adds it (PostgreSQL 12). Should what follows fail, nothing uses it yet.
+ * Adds missing labels to enums of the destination. It uses a separate transaction, because a label cannot be used in the
+ * transaction that adds it (since PostgreSQL 12). If the sync fails later, the labels are unused, which does no harm.
  */
 export async function addMissingLabels(context: RunContext, facts: TableFacts): Promise<void> {
   const isConcerned = facts.natives.types.some(({ verdict }) => verdict.kind === 'lacks-labels');
   if (!isConcerned) return;
   await context.destination.withWriting([], async (client) => {
-    const types = await lookAgain(client, facts);
+    const types = await judgeAgain(client, facts);
     for (const statement of types.flatMap(additionsTo)) await queryUsually(client, statement);
   });
 }
 
-/** Makes the types that a load needs, in its transaction. */
+/** Creates the types that a load needs, in its transaction. */
 export async function createMissingTypes(client: pg.ClientBase, facts: TableFacts): Promise<void> {
   if (!facts.natives.types.some(({ verdict }) => verdict.kind === 'missing')) return;
-  for (const type of await lookAgain(client, facts)) {
+  for (const type of await judgeAgain(client, facts)) {
     if (type.verdict.kind === 'alike') continue;
-    if (type.verdict.kind !== 'missing') throw movedMeanwhile(facts, type);
+    if (type.verdict.kind !== 'missing') throw createdMeanwhile(facts, type);
     await create(client, facts, type);
   }
 }
 
 async function create(client: pg.ClientBase, facts: TableFacts, type: NativeType): Promise<void> {
   try {
-    // Part of it is what the source has printed.
+    // The statement contains SQL that the source printed, so it must be exactly one statement.
     await queryOnePinnedFirst(client, creationOf(type, facts.natives));
   } catch (error) {
-    throw isDuplicate(error) ? movedMeanwhile(facts, type) : error;
+    throw isDuplicate(error) ? createdMeanwhile(facts, type) : error;
   }
 }
 
@@ -62,8 +62,8 @@ const isDuplicate = (error: unknown): boolean =>
   'code' in error &&
   [SQLSTATE.uniqueViolation, SQLSTATE.duplicateObject].some((code) => code === error.code);
 
-const movedMeanwhile = ({ destinationName }: TableFacts, type: NativeType): IncrepError =>
+const createdMeanwhile = ({ destinationName }: TableFacts, type: NativeType): IncrepError =>
   new IncrepError('SCHEMA_CHANGED', {
-    what: `the type ${printHome(type)} appeared at the destination while ${printName(destinationName)} was about to be loaded`,
+    what: `another session created the type ${printHome(type)} at the destination before the load of ${printName(destinationName)}`,
     next: 'Run increp again.',
   });

@@ -1,4 +1,4 @@
-/** The destination table when rows are about to be merged: locked against TRUNCATE, ALTER and DROP, and looked at again. */
+/** Before a merge, locks the destination table against TRUNCATE, ALTER and DROP, and checks it again. */
 import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../../errors.ts';
@@ -19,12 +19,12 @@ import { ownRows } from '../facts/populated-tables.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 import { queryEach } from '../../postgres/usual-path.ts';
 
-/** `part`: the rows that are about to come in belong to a table that has the others already. */
+/** `part`: the merge brings only some of the rows, and the table must still have the other rows. */
 export interface ExpectedTable {
   readonly holds: 'part' | 'whole';
 }
 
-/** @throws IncrepError SCHEMA_CHANGED, which plans the table anew */
+/** @throws IncrepError SCHEMA_CHANGED, after which increp plans the table again */
 export async function holdCopy(
   client: pg.ClientBase,
   facts: TableFacts,
@@ -33,7 +33,7 @@ export async function holdCopy(
 ): Promise<void> {
   const { destinationName, destination, settings, pipeline } = facts;
   if (!destination) return;
-  if (holds === 'part' && !isShared(settings)) await letWritersEnd(client, facts, timing);
+  if (holds === 'part' && !isShared(settings)) await waitForWriters(client, facts, timing);
   const rows = ownRows(destinationName, settings, destination, pipeline);
   const [, stamp, ...others] = await queryEach(client, [
     lockForMerge(destinationName),
@@ -42,15 +42,15 @@ export async function holdCopy(
   ]);
   const filled = others[USUALLY_AT];
   if (holds === 'part' && facts.destinationHasRows && filled?.rows.length === 0)
-    throw moved(facts, 'was emptied while it was synced');
+    throw changed(facts, 'was emptied during its sync');
   if (stampRow.safeParse(stamp?.rows[0]).data?.stamp === destination.stamp) return;
   const { schema, table } = destinationName;
   const now = (await describeRelations(client, schema, [table])).get(table);
   if (!isStillFit(facts, destination, now)) throw altered(facts);
 }
 
-/** A DELETE of all rows that is not committed yet shows only after its commit. Who writes for long is not waited for. */
-async function letWritersEnd(
+/** Waits for writers, because a DELETE of all rows is visible only after its commit. Gives up on writers that take long. */
+async function waitForWriters(
   client: pg.ClientBase,
   { destinationName }: TableFacts,
   { lockTimeout: usual, exclusiveLock }: Pick<Timing, 'lockTimeout' | 'exclusiveLock'>,
@@ -61,7 +61,7 @@ async function letWritersEnd(
   } catch (error) {
     if (codeOf(error) !== SQLSTATE.lockNotAvailable) throw error;
   }
-  // Ends the lock, and with it the other setting.
+  // Releases the lock. The old lock_timeout is set again.
   await client.query(
     `ROLLBACK TO SAVEPOINT increp_writers; RELEASE SAVEPOINT increp_writers; ${lockTimeout(usual)}`,
   );
@@ -69,33 +69,33 @@ async function letWritersEnd(
 
 const stampRow = z.object({ stamp: z.string() });
 
-/** Whether statements that were made for the one serve the other. Columns of ours may have been added just now. */
+/** Whether statements for the planned table fit the current table. Metadata columns may have been added just before. */
 function isStillFit(facts: TableFacts, planned: Relation, now: Relation | undefined): boolean {
   if (!now || now.oid !== planned.oid) return false;
   const own = metadataColumnsOf(facts).map(({ name }) => name);
-  const theirs = ({ columns }: Relation) =>
+  const otherColumns = ({ columns }: Relation) =>
     columns.filter(({ name }) => !own.includes(name)).map((column) => JSON.stringify(column));
-  const columns = theirs(now);
-  // Another pipeline may add columns to a table that both fill.
+  const columns = otherColumns(now);
+  // If pipelines share the table, another pipeline may add columns to it.
   return (
-    (isShared(facts.settings) || columns.length === theirs(planned).length) &&
-    theirs(planned).every((column) => columns.includes(column)) &&
+    (isShared(facts.settings) || columns.length === otherColumns(planned).length) &&
+    otherColumns(planned).every((column) => columns.includes(column)) &&
     planned.hasRules === now.hasRules
   );
 }
 
-/** For errors: whether somebody has changed the table between two looks at it, so that the first plan means nothing. */
+/** For errors: whether the table is the same in both descriptions. If not, the plan was outdated. */
 export const isSameCopy = (before: Relation | undefined, after: Relation | undefined): boolean =>
   before?.oid === after?.oid &&
   JSON.stringify(before?.columns) === JSON.stringify(after?.columns) &&
   JSON.stringify(before?.uniqueKeys) === JSON.stringify(after?.uniqueKeys);
 
 export const altered = (facts: TableFacts, cause?: unknown): IncrepError =>
-  moved(facts, 'was altered, dropped or made anew at the destination while it was synced', cause);
+  changed(facts, 'was altered, dropped or created again at the destination during its sync', cause);
 
-const moved = ({ destinationName }: TableFacts, what: string, cause?: unknown): IncrepError =>
+const changed = ({ destinationName }: TableFacts, what: string, cause?: unknown): IncrepError =>
   new IncrepError('SCHEMA_CHANGED', {
     what: `${printName(destinationName)} ${what}`,
-    next: 'Run increp again: nothing was committed, and the next run plans the table anew.',
+    next: 'Nothing was committed. Run increp again; it plans the table from its current shape.',
     cause,
   });

@@ -1,13 +1,13 @@
 /**
- * Tables and indexes share one space of names: the index that we make for a merge key may have the name that a table
- * of the source brings along, or find its own taken by one.
+ * Tables and indexes of a schema share one namespace. So the index that increp creates for a unique key may have the name
+ * that a new table needs, and a table may have the name that the index needs.
  */
 import type pg from 'pg';
 import { z } from 'zod';
 import { derivedName, stagingName, type TableName } from '../../schema/names.ts';
 import { INDEX_CALLED, IS_NAME_TAKEN, renameIndex } from '../../sql/destination.ts';
 
-/** What Postgres would call it; where that is taken, a name that only this table can have. */
+/** The name that Postgres would choose; if it is taken, a name with the OID of the table. */
 export async function indexNameFor(client: pg.ClientBase, { schema, table }: TableName): Promise<string> {
   const { rows } = await client.query<{ oid: string | null }>(IS_NAME_TAKEN, [
     schema,
@@ -20,12 +20,12 @@ export async function indexNameFor(client: pg.ClientBase, { schema, table }: Tab
 
 const indexRow = z.object({ table: z.string(), oid: z.string() });
 
-/** An index of ours that has the name of a table to come gives way; nobody else's does. */
+/** Renames an index of increp that has the name of a new table. Other indexes keep their names. */
 export async function makeRoomFor(client: pg.ClientBase, { schema, table }: TableName): Promise<void> {
   const { rows } = await client.query(INDEX_CALLED, [schema, table]);
   for (const { table: owner, oid } of z.array(indexRow).parse(rows)) {
-    const ours = [owner, stagingName(owner)].map((name) => derivedName(name, '_pkey'));
-    if (ours.includes(table))
+    const ownNames = [owner, stagingName(owner)].map((name) => derivedName(name, '_pkey'));
+    if (ownNames.includes(table))
       await client.query(renameIndex(schema, table, derivedName(owner, `_increp_${oid}`)));
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Staging table into the destination table, past the constraints that people have put on it. The usual order of statements
- * comes first; where a constraint refuses that, all is rolled back to the savepoint and done in another order, in which
- * the constraint holds if it holds at the end.
+ * Merges the staging table into the destination table, which may have constraints that users added. It tries the usual order
+ * of statements first. If a constraint refuses that, it rolls back to the savepoint and tries another order. The last order
+ * succeeds whenever the final rows satisfy the constraint.
  */
 import type pg from 'pg';
 import { z } from 'zod';
@@ -40,7 +40,7 @@ export interface Merging {
   readonly relation: Relation;
   readonly destination: pg.ClientBase;
   readonly share: Share;
-  /** Rows that are gone from the source have been removed already, or are not to be. */
+  /** Rows that are gone from the source are already removed, or must stay. */
   readonly isRemovalOver: boolean;
 }
 
@@ -51,12 +51,12 @@ export interface MergedInto extends MergeCounts {
 
 interface MergeAttempt {
   readonly order: MergeOrder;
-  /** Taken down for the merge. */
+  /** Unique indexes that are dropped during the merge. */
   readonly indexes: readonly UniqueIndex[];
-  /** Foreign keys whose tables have been synced for it. */
+  /** Foreign keys whose referenced tables were synced for this merge. */
   readonly brought: readonly string[];
   readonly refusal: IncrepError | undefined;
-  /** Why those rows do not go before others come in. */
+  /** Why these rows cannot be removed before the other rows are written. */
   readonly postponed: IncrepError | undefined;
 }
 
@@ -104,7 +104,7 @@ async function tryToMerge(
   await lockAlone(destination, wanted, context.signal);
   for (const { drop } of indexes) await queryPinnedFirst(destination, drop);
   const counts = await mergeStaging(destination, merge, share, order);
-  // Nothing may be left to be checked by a table that is altered.
+  // Postgres cannot alter a table that has pending deferred checks.
   await destination.query(CHECK_CONSTRAINTS);
   for (const { create } of indexes)
     for (const statement of create) await queryPinnedFirst(destination, statement);
@@ -116,11 +116,11 @@ interface Stuck extends Merging {
   readonly attempt: MergeAttempt;
 }
 
-/** Values that move between rows: changed rows make room first, or the index does. @throws IncrepError */
+/** Unique values move between rows. Either changed rows are replaced, or the index is dropped during the merge. @throws IncrepError */
 async function pastUnique(stuck: Stuck, violation: Violation): Promise<MergeAttempt> {
   const { facts, destination, merge, attempt } = stuck;
-  const ours = facts.destination && uniqueIndexOn(facts.destination, copyKey(facts.settings));
-  if (!isSame(violation.table, facts.destinationName) || violation.constraint === ours?.index)
+  const ownIndex = facts.destination && uniqueIndexOn(facts.destination, copyKey(facts.settings));
+  if (!isSame(violation.table, facts.destinationName) || violation.constraint === ownIndex?.index)
     throw violation.cause;
   const isReplaced = attempt.order.replaces !== undefined;
   if (!isReplaced && attempt.indexes.length === 0 && merge.mergeKey.length > 0) {
@@ -129,8 +129,8 @@ async function pastUnique(stuck: Stuck, violation: Violation): Promise<MergeAtte
   }
   const index = await readUniqueIndex(destination, violation);
   const found = await findRowsInTheWay(destination, merge, index);
-  const isTakenDown = attempt.indexes.some(({ drop }) => drop === index?.drop);
-  if (index && !found && !isTakenDown && merge.mergeKey.length > 0)
+  const isDropped = attempt.indexes.some(({ drop }) => drop === index?.drop);
+  if (index && !found && !isDropped && merge.mergeKey.length > 0)
     return {
       ...attempt,
       order: { ...attempt.order, replaces: undefined },
@@ -138,7 +138,7 @@ async function pastUnique(stuck: Stuck, violation: Violation): Promise<MergeAtte
     };
   if (attempt.postponed && found?.where !== 'source') throw takenOver(facts, attempt.postponed);
   const refusal = uniqueRefusal(facts, violation, found, index);
-  // A row that is marked makes room only where an index leaves such rows out, which shows when that has been tried.
+  // A row that is marked as deleted frees its value only if the index excludes marked rows. Only an attempt shows that.
   const isRemovable = facts.settings.deletes !== 'ignore' && !stuck.isRemovalOver;
   throw isRemovable && found?.where !== 'source'
     ? new Replan(refusal, { removesFirst: true }, violation.cause)
@@ -147,7 +147,7 @@ async function pastUnique(stuck: Stuck, violation: Violation): Promise<MergeAtte
 
 const mayRow = z.object({ mayReplace: z.boolean() });
 
-/** Undefined where a row that is deleted and inserted again would set something off. */
+/** Undefined if deleting and inserting a row again would have side effects, such as triggers or cascades. */
 async function keptIfReplaced(
   client: pg.ClientBase,
   { destinationName: { schema, table } }: TableFacts,
@@ -163,7 +163,7 @@ async function keptIfReplaced(
     .filter((name) => !columns.includes(name) && !own.some((column) => column.name === name));
 }
 
-/** Rows that refer to each other, or to rows of another table. @throws IncrepError */
+/** Rows refer to each other or to rows of another table. @throws IncrepError */
 async function pastForeignKey(stuck: Stuck, violation: Violation): Promise<MergeAttempt> {
   const { context, facts, destination, attempt } = stuck;
   const key = await readForeignKey(destination, violation);
@@ -178,12 +178,12 @@ async function pastForeignKey(stuck: Stuck, violation: Violation): Promise<Merge
     };
   if (isParent && order.removes === 'first')
     return { ...attempt, order: { ...order, removes: 'last' }, postponed: refusal };
-  // What others still refer to stays until they have been synced.
+  // Rows that other tables still refer to stay until these tables are synced.
   if (isParent && order.removes === 'last')
     return { ...attempt, order: { ...order, removes: 'never' }, refusal };
   if (key.isSelf || isParent || attempt.brought.includes(violation.constraint)) throw refusal;
   context.group?.leave();
-  const waitsFor = `the sync of ${printName(key.parent)}, which its rows refer to`;
+  const waitsFor = `the sync of the referenced table ${printName(key.parent)}`;
   await enterPhase(context, facts, 'merge', { waitsFor });
   if ((await context.bringTable?.(key.parent)) !== true) throw refusal;
   return { ...attempt, brought: [...attempt.brought, violation.constraint] };

@@ -1,4 +1,4 @@
-/** The unique index by which the rows of a copy are found: made where it is missing, in place of a narrower one. */
+/** The unique index on the unique key of the destination table. If it is missing, it is created and replaces a narrower index. */
 import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
 import { describeRelations } from '../../postgres/catalog.ts';
@@ -32,13 +32,13 @@ export async function ensureKeyIndex(client: pg.ClientBase, planned: TableFacts)
     if (codeOf(error) !== SQLSTATE.uniqueViolation) throw error;
     throw new IncrepError('MERGE_KEY_NOT_UNIQUE', {
       what: `${printName(destinationName)} at the destination has several rows with the same ${copyKey(settings).join(', ')}`,
-      next: `The table goes on serving. Run "${tableCommand('sync', settings.name, '--full-refresh')}" to make it a true copy.`,
+      next: `The table stays in use. Run "${tableCommand('sync', settings.name, '--full-refresh')}" to load it again.`,
       cause: error,
     });
   }
 }
 
-/** Pipelines that share a table change it one after the other, and each looks at what the one before has done. */
+/** Pipelines that share a table take turns to change it. Each one describes the table again after it has the lock. */
 export async function seenNow(client: pg.ClientBase, facts: TableFacts): Promise<TableFacts> {
   const { destinationName, settings } = facts;
   if (!isShared(settings)) return facts;

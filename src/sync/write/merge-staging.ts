@@ -1,4 +1,4 @@
-/** Staging table into table, counted. */
+/** The statements that merge the staging table into the destination table, and their counts. */
 import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../../errors.ts';
@@ -30,7 +30,7 @@ export interface MergeCounts {
   readonly inserted: number;
   readonly updated: number;
   readonly deleted: number;
-  /** Left alone because the destination's is newer. */
+  /** Rows that stay because the row of the destination is newer. */
   readonly newer: number;
 }
 
@@ -63,7 +63,7 @@ export function mergeOf(facts: CopyFacts, source: Relation): Merge {
   };
 }
 
-/** Columns that people have added and that a row brings back when it is inserted again. */
+/** Columns that users added. Their values are kept if a row is deleted and inserted again. */
 const keptColumns = (
   destination: Relation | undefined,
   source: Relation,
@@ -74,16 +74,16 @@ const keptColumns = (
     .map(({ name }) => name)
     .filter((name) => ![...source.columns, ...own].some((column) => column.name === name));
 
-/** What part of the table's rows the staging table holds; what the whole lacks is gone at the source. */
+/** How much of the table the staging table holds. `whole`: rows that it lacks are gone from the source. */
 export type Share = 'few' | 'many' | 'whole';
 
-/** What is done, and in which order. */
+/** Which steps a merge has, and in which order. */
 export interface MergeOrder {
-  /** When rows go that the staging table lacks. */
+  /** When rows that the staging table lacks are removed. */
   readonly removes: 'first' | 'last' | 'never';
-  /** Rows that are new come before those that were changed. */
+  /** New rows are written before changed rows. */
   readonly insertsFirst: boolean;
-  /** Columns that people have added, where changed rows are replaced and not updated. */
+  /** Set if changed rows are deleted and inserted again: the columns that users added. */
   readonly replaces: readonly string[] | undefined;
 }
 
@@ -93,7 +93,7 @@ const orderFor = (share: Share): MergeOrder => ({
   replaces: undefined,
 });
 
-/** Rows that are written meet triggers, checks and indexes of people. */
+/** Triggers, checks and indexes of users run for the written rows, so the statements use the usual search_path. */
 export const mergeStaging = (
   client: pg.ClientBase,
   merge: Merge,
@@ -132,13 +132,13 @@ function replacements(merge: Merge, { replaces }: MergeOrder): readonly string[]
   return unsettable(merge).length === 0 ? [] : replaceStatements(merge, merge.kept, 'fixed');
 }
 
-/** A row that was changed is one row less and another one more. */
+/** Without a key, a changed row counts as one removed and one added row. */
 async function mergeCopies(client: pg.ClientBase, merge: Merge): Promise<MergeCounts> {
   const deleted = rowsOf(await client.query(removeSurplus(merge)));
   return { ...NO_COUNTS, deleted, inserted: rowsOf(await client.query(addMissing(merge))) };
 }
 
-/** Who writes to the destination as well may have added the very row, after the statement had looked for it. */
+/** Another session may have inserted the same row after the statement searched for it. A retry then updates that row. */
 const besideWriters =
   ({ destination }: Merge, write: typeof mergeAtOnce): typeof mergeAtOnce =>
   async (run, pass) => {
@@ -147,8 +147,8 @@ const besideWriters =
     } catch (error) {
       if (codeOf(error) !== SQLSTATE.uniqueViolation) throw error;
       throw new IncrepError('CONFLICT', {
-        what: `a row was added to ${printName(destination)} that another one there excludes: ${error instanceof Error ? error.message : ''}`,
-        next: 'If it happens again, see what that unique index is for: increp can only add the row beside it.',
+        what: `a row of the source conflicts with another row of ${printName(destination)}: ${error instanceof Error ? error.message : ''}`,
+        next: 'Run increp again. If the error stays, drop the unique index or change the row that has the value at the destination.',
         sqlstate: SQLSTATE.uniqueViolation,
         cause: error,
       });
@@ -157,7 +157,7 @@ const besideWriters =
 
 type RunStatement = (statement: string) => Promise<pg.QueryResult>;
 
-/** Under settings of its own, in one message. */
+/** Sets the planner options, runs the statement and resets the options, in one message. */
 async function runByIndex(client: pg.ClientBase, statement: string): Promise<pg.QueryResult> {
   const results = await queryEach(client, [...BY_INDEX, statement, ...AS_IT_WAS]);
   const [answer] = results.slice(BY_INDEX.length);
@@ -174,7 +174,7 @@ async function mergeAtOnce(run: RunStatement, { merge }: MergePass): Promise<Par
 const done = z.object({ 'Tuples Inserted': z.number(), 'Tuples Updated': z.number() });
 const explained = z.tuple([z.object({ 'QUERY PLAN': z.tuple([z.object({ Plan: done })]) })]);
 
-/** Rows that are there first, then those that are new, or the other way round. */
+/** Updates existing rows and then inserts new rows, or the other way round. */
 const mergeInTwo =
   ({ insertsFirst }: MergeOrder): typeof mergeAtOnce =>
   async (run, { update, insert }) => {
@@ -197,7 +197,7 @@ const plus = (counts: MergeCounts, more: Partial<MergeCounts>): MergeCounts => (
   newer: counts.newer + (more.newer ?? 0),
 });
 
-/** Returns how many older rows of a merge key were left out; none where the source keeps the key unique itself. */
+/** Returns how many older rows with the same unique key were left out. If the source enforces the key, there are none. */
 export async function dropOlderVersions(
   client: pg.ClientBase,
   merge: Merge,

@@ -1,4 +1,4 @@
-/** Columns of ours: where the rows will live, and in the rows that `deletes: "soft"` has marked, which no load may lose. */
+/** The metadata columns of destination tables, and the rows that `deletes: "soft"` marked, which a load must keep. */
 import type pg from 'pg';
 import { carriedType, type Column } from '../../schema/columns.ts';
 import { DELETED_AT, SOURCE, SYNCED_AT } from '../../schema/metadata-columns.ts';
@@ -15,15 +15,15 @@ const hasColumn = (relation: Relation | undefined, wanted: string): boolean =>
 
 const hasMark = (relation: Relation | undefined): boolean => hasColumn(relation, DELETED_AT);
 
-/** Those that the destination table lacks. */
+/** The metadata columns that the destination table lacks. */
 export const missingMetadataColumns = (facts: CopyFacts): readonly OwnColumn[] =>
   metadataColumnsOf(facts).filter(({ name }) => !hasColumn(facts.destination, name));
 
-/** What rows hold that were there before the column. What nobody kept apart until now is this pipeline's. */
+/** The value for existing rows. All existing rows belong to this pipeline, because no other pipeline marked its rows before. */
 export const filledForNow = ({ isIdentity, inserted }: OwnColumn): string | undefined =>
   isIdentity ? inserted : undefined;
 
-/** In a table that was made before they were asked for, and that is locked against readers or has them already. */
+/** For a table that was created before the columns were configured. It must be locked against readers or have the columns already. */
 export async function ensureMetadataColumns(client: pg.ClientBase, facts: CopyFacts): Promise<void> {
   const { destinationName } = facts;
   const missing = missingMetadataColumns(facts);
@@ -38,21 +38,21 @@ export async function ensureMetadataColumns(client: pg.ClientBase, facts: CopyFa
 const wasKeptApart = ({ saved }: CopyFacts): boolean =>
   saved.kind === 'record' && saved.record.writtenAs?.metadataColumns.includes(SOURCE) === true;
 
-/** The mark's column in a staging table that will become the table. */
+/** Adds the column `_deleted_at` to a staging table that will become the destination table. */
 export async function prepareMarks(client: pg.ClientBase, facts: CopyFacts): Promise<void> {
   for (const column of metadataColumnsOf(facts))
     if (column.isMark) await client.query(addOwnColumn(facts.stagingName, column));
 }
 
-/** The others, once all rows are there, so that none is written again for them. */
+/** Adds the other columns after all rows are loaded. Their defaults do not rewrite the rows. */
 export async function completeMetadataColumns(client: pg.ClientBase, facts: CopyFacts): Promise<void> {
   for (const column of metadataColumnsOf(facts).filter(({ isMark }) => !isMark))
     await client.query(addOwnColumn(facts.stagingName, column, column.inserted));
 }
 
 /**
- * Takes rows that are gone from the source over into the new table, as far as its shape has room for them: the
- * columns that both have. Where the new shape demands more than the old rows have, they stay behind.
+ * Copies the rows that are marked as deleted into the new table, with the columns that both shapes have. If the new shape
+ * has a NOT NULL column that the marked rows lack, they are not copied.
  */
 export async function keepMarked(client: pg.ClientBase, facts: CopyFacts, source: Relation): Promise<void> {
   const { destination, destinationName, stagingName, settings, natives } = facts;

@@ -1,4 +1,4 @@
-/** Rows without a replication key: no window ever reaches them. */
+/** Warns of rows without a replication key, which no window reads. */
 import type pg from 'pg';
 import { z } from 'zod';
 import type { TableSettings } from '../../config/settings.ts';
@@ -7,12 +7,12 @@ import type { Relation } from '../../schema/relations.ts';
 import type { RowSource } from '../../sql/row-source.ts';
 import { countNullKeys } from '../../sql/window.ts';
 
-/** They are counted up to here: enough to say "many". */
+/** The count stops here, because an exact count of many rows is not useful. */
 const MANY = 1000;
 
 const countRow = z.object({ rows: z.number() });
 
-/** `rows` are those of the source, or of the staging table while it holds them all. */
+/** `rows`: the source, or the staging table if it holds all rows. */
 export async function nullKeyWarning(
   client: pg.ClientBase,
   rows: RowSource,
@@ -26,5 +26,7 @@ export async function nullKeyWarning(
   if (count === 0) return [];
   const many =
     count > MANY ? `more than ${MANY} rows have` : count === 1 ? '1 row has' : `${count} rows have`;
-  return [`${many} no ${key.name} (NULL): changes to such rows go unseen unless null_keys is "include"`];
+  return [
+    `${many} no ${key.name} (NULL): increp does not see changes to such rows unless null_keys is "include"`,
+  ];
 }

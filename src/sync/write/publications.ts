@@ -1,7 +1,7 @@
 /**
- * A destination that is published. A publication of all tables, or of a schema, takes each table that is made from the first
- * row on, and a subscriber stops for good at a table that it does not have. So there a new table is made under its own name,
- * and rows come to it from a staging table that is not logged, which no publication takes.
+ * A destination that is published. A publication of all tables or of a schema includes every new table at once, and a
+ * subscriber stops at changes of a table that it does not have. So increp creates a new table under its final name. The rows
+ * come from a staging table that is unlogged, because publications leave out unlogged tables.
  */
 import type pg from 'pg';
 import { z } from 'zod';
@@ -18,7 +18,7 @@ import { ensureMetadataColumns } from './metadata-columns.ts';
 
 const nameRow = z.object({ name: z.string() });
 
-/** Publications that take every table that is made in that schema. */
+/** The publications that include every new table of the schema. */
 export async function publicationsOver(
   client: pg.ClientBase,
   schema: string,
@@ -31,7 +31,7 @@ export async function publicationsOver(
     .map(({ name }) => name);
 }
 
-/** The table, empty; the facts are as they were where no such publication would take it. */
+/** Creates the empty table and returns the facts with it. Without such a publication, returns the facts unchanged. */
 export async function madeWherePublished(
   client: pg.ClientBase,
   facts: TableFacts,
@@ -52,7 +52,7 @@ export async function madeWherePublished(
     const index = await indexNameFor(client, destinationName);
     await client.query(createMergeKey(destinationName, index, key, isPrimary));
   }
-  // Without it the server refuses to change or remove a row.
+  // A published table without a replica identity refuses UPDATE and DELETE.
   if (key.length === 0 || !isPrimary) await queryUsually(client, identifyByRow(destinationName));
   const made = (await describeRelations(client, schema, [table])).get(table);
   return made ? { ...facts, destination: made } : facts;

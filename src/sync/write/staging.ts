@@ -1,4 +1,4 @@
-/** `<table>_stg`: made by us, marked as ours, never anybody else's. */
+/** `<table>_stg`, the staging table. increp marks it with a comment and never uses a table without this mark. */
 import type pg from 'pg';
 import { codeOf } from '../../postgres/identity.ts';
 import { ask } from '../../postgres/usual-path.ts';
@@ -18,7 +18,7 @@ import { hasRows } from '../../sql/window.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
-/** The staging table of an incremental sync: made once, kept, emptied before each use. */
+/** Prepares the staging table of an incremental sync. It is created once, kept, and emptied before each use. */
 export async function emptyStaging(
   client: pg.ClientBase,
   facts: CopyFacts,
@@ -31,11 +31,11 @@ export async function emptyStaging(
     destinationDrift(columns, staging.columns, natives).length === 0;
   if (!fits) return makeStaging(client, facts, columns, false);
   const { rows } = await ask<{ hasRows: boolean }>(client, hasRows(stagingName));
-  if (rows[0]?.hasRows === true) await empty(client, stagingName);
+  if (rows[0]?.hasRows === true) await removeRows(client, stagingName);
 }
 
-/** TRUNCATE is cheaper, and has to be alone with the table: a backup that reads it for hours must not stop us. */
-async function empty(client: pg.ClientBase, table: TableName): Promise<void> {
+/** TRUNCATE is cheaper but needs an exclusive lock. If the table is in use, for example by a backup, DELETE takes its place. */
+async function removeRows(client: pg.ClientBase, table: TableName): Promise<void> {
   await client.query('SAVEPOINT increp_empty');
   try {
     await client.query(lockAloneNow(table));
@@ -48,7 +48,7 @@ async function empty(client: pg.ClientBase, table: TableName): Promise<void> {
   await client.query(truncate(table));
 }
 
-/** `isLogged`: it will become the table. */
+/** `isLogged`: set if the staging table will become the destination table or must survive a crash of the server. */
 export async function makeStaging(
   client: pg.ClientBase,
   { staging, stagingName, settings, natives }: CopyFacts,

@@ -1,4 +1,4 @@
-/** What a table's transaction gives back. */
+/** The result of the transaction of one table. */
 import type { IncrepError } from '../../errors.ts';
 import type { Reason } from '../../reasons.ts';
 import type { Loader } from '../../events.ts';
@@ -7,9 +7,9 @@ import { isAppend } from '../../schema/row-identity.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { MergeCounts } from './merge-staging.ts';
 
-/** Rows and bytes that moved in one table's transaction. */
+/** The rows and bytes that one table's transaction read and wrote. */
 export interface Transfer {
-  /** In place of the plan's, where only the sync has shown what it came to. */
+  /** Replaces the reasons of the plan if the sync can complete them. */
   readonly reasons?: readonly Reason[];
   readonly loader: Loader | undefined;
   readonly rowsRead: number;
@@ -17,19 +17,19 @@ export interface Transfer {
   readonly rowsUpdated: number;
   readonly rowsUnchanged: number;
   readonly rowsDeleted: number;
-  /** Rows of the destination that were left alone because they are newer. */
+  /** Rows of the destination that stayed because they are newer. */
   readonly rowsNewer: number;
   readonly bytes: number;
   readonly warnings: readonly string[];
-  /** True when the copy is known to hold no row that is gone from the source. */
+  /** Whether the destination table certainly holds no row that is gone from the source. */
   readonly areDeletesDone: boolean;
-  /** Why deletes were not carried over although everything else was. */
+  /** Why deleted rows were not removed although all other changes were written. */
   readonly refusal: IncrepError | undefined;
-  /** What a full refresh has read, for the next one to compare with. */
+  /** What a full refresh read. The next full refresh compares the source with it. */
   readonly contents?: WasRead | undefined;
 }
 
-/** Of a table that nothing came of. */
+/** The counts of a table without changes. */
 export const NO_ROWS = {
   loader: undefined,
   rowsRead: 0,
@@ -61,6 +61,6 @@ export const olderWarning = (rows: number, settings: TableFacts['settings']): st
     ? []
     : [
         isAppend(settings)
-          ? `unique_cols and ${settings.replicationKey} do not identify rows at the source: ${rows === 1 ? '1 row shared both with another and was' : `${rows} rows shared both with another and were`} left out`
-          : `unique_cols do not identify rows at the source: ${rows} rows shared their key with a newer one and were left out`,
+          ? `unique_cols and ${settings.replicationKey} do not identify rows at the source: ${rows === 1 ? '1 row with the same values as another row was' : `${rows} rows with the same values as another row were`} left out`
+          : `unique_cols do not identify rows at the source: ${rows === 1 ? '1 row with the same key as a newer row was' : `${rows} rows with the same key as a newer row were`} left out`,
       ];

@@ -1,4 +1,4 @@
-/** What a constraint of the destination table says against the rows of the source, in words that help. */
+/** Errors for constraints of the destination table that refuse rows of the source. */
 import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError, reworded } from '../../errors.ts';
@@ -21,7 +21,7 @@ export interface Violation {
   readonly kind: 'unique' | 'foreign key';
   readonly sqlstate: string;
   readonly constraint: string;
-  /** On which the constraint is. */
+  /** The table of the constraint. */
   readonly table: TableName;
   readonly message: string;
   readonly detail: string;
@@ -81,7 +81,7 @@ interface Meeting {
   readonly pair: Pair;
 }
 
-/** Which two rows cannot both be there; undefined where no two are found. */
+/** Finds two rows that the index does not allow together; undefined if there are none. */
 export async function findRowsInTheWay(
   client: pg.ClientBase,
   { destination: table, staging, mergeKey: key }: Merge,
@@ -99,7 +99,7 @@ export async function findRowsInTheWay(
       if (pair) return { where, pair };
     }
   } catch {
-    // An expression over columns that only the destination has: the server's own words have to do.
+    // The index may use columns that only the destination has. Then the message of the server must suffice.
     await client.query('ROLLBACK TO SAVEPOINT increp_look');
   }
   return undefined;
@@ -121,7 +121,7 @@ export function uniqueRefusal(
       ? ''
       : found.where === 'source'
         ? `; at the source both the row ${rowWords(found.pair.comesIn)} and the row ${rowWords(found.pair.isThere)} have that value`
-        : `; the row ${rowWords(found.pair.comesIn)} of the source meets the row ${rowWords(found.pair.isThere)} of the destination`;
+        : `; the row ${rowWords(found.pair.comesIn)} of the source conflicts with the row ${rowWords(found.pair.isThere)} of the destination`;
   return new IncrepError('CONSTRAINT_VIOLATED', {
     what: `${noun} ${ident(violation.constraint)} of ${printName(table)} at the destination refuses a row: ${violation.detail || violation.message}${meeting}`,
     next: uniqueAdvice(facts, found, index, key),
@@ -136,16 +136,16 @@ function uniqueAdvice(
   index: UniqueIndex | undefined,
   key: readonly string[],
 ): string {
-  const drop = index ? `At the destination: ${index.drop}` : 'Drop it at the destination';
+  const drop = index ? `Run at the destination: ${index.drop}` : 'Drop the constraint at the destination.';
   if (isAppend(settings))
-    return `The table keeps every version of a row, so that two of them may have one value. ${drop}`;
+    return `The table keeps every version of a row, so two versions may have the same value. ${drop}`;
   if (found?.where === 'source')
-    return `The source does not keep these values unique, so the destination cannot either. ${drop}`;
+    return `The source does not keep these values unique, so the destination cannot do so either. ${drop}`;
   if (found === undefined)
-    return `Nothing was changed. See which rows have that value on both sides. If the source does not keep it unique: ${drop}`;
+    return `Nothing was changed. Compare the rows that have this value on both sides. If the source does not keep the value unique, drop the constraint. ${drop}`;
   if (settings.deletes === 'soft')
-    return `Rows that are marked as deleted keep their values. Make the constraint a unique index with WHERE "_deleted_at" IS NULL in place of it. ${drop}`;
-  return `If that row is gone from the source, or has another value there, "${tableCommand('verify', settings.name, '--repair')}" puts it right; or at the destination: ${deleteRow(table, key, found.pair.isThere)}. ${settings.deletes === 'ignore' ? 'With "deletes": "hard" each sync does so.' : ''}`.trim();
+    return `Rows that are marked as deleted keep their values. Replace the constraint with a unique index that has WHERE "_deleted_at" IS NULL. ${drop}`;
+  return `If that row is deleted or changed at the source, run "${tableCommand('verify', settings.name, '--repair')}", or at the destination: ${deleteRow(table, key, found.pair.isThere)}. ${settings.deletes === 'ignore' ? 'With "deletes": "hard", each sync removes such rows.' : ''}`.trim();
 }
 
 const keyRow = z.object({
@@ -179,7 +179,7 @@ export async function readForeignKey(
   );
 }
 
-/** A row of ours refers to one that is not there, or others still refer to one that has to go or to change. */
+/** A row refers to a row that is missing, or other rows still refer to a row that must be removed or changed. */
 export function foreignKeyRefusal(
   { destinationName, settings }: CopyFacts,
   violation: Violation,
@@ -190,8 +190,8 @@ export function foreignKeyRefusal(
   const [child, parent] = [printName(violation.table), key ? printName(key.parent) : other];
   const drop = `ALTER TABLE ${qualified(violation.table)} DROP CONSTRAINT ${ident(violation.constraint)}`;
   const next = isChild
-    ? `Sync ${parent} in the same run as "${settings.name}": increp then brings the rows that this one refers to first. If ${parent} is no copy of the same source, or the source has no such row either, "increp verify" shows what is missing there; or drop the foreign key at the destination: ${drop}`
-    : `Rows of ${child} still refer to it. Sync ${child} in the same run, with "deletes": "hard" where it has rows that are gone from the source; or drop the foreign key at the destination: ${drop}`;
+    ? `Sync ${parent} in the same run as "${settings.name}", so that increp syncs the referenced rows first. "increp verify" shows which rows ${parent} lacks. If the source does not have them, drop the foreign key at the destination: ${drop}`
+    : `Rows of ${child} still refer to the row. Sync ${child} in the same run. If it keeps rows that are gone from the source, set "deletes": "hard" for it. Or drop the foreign key at the destination: ${drop}`;
   return new IncrepError('CONSTRAINT_VIOLATED', {
     what: `foreign key ${ident(violation.constraint)} of ${child} on ${parent} at the destination refuses ${isChild ? 'a row' : `a change of ${printName(destinationName)}`}: ${violation.detail || violation.message}`,
     next,
@@ -200,11 +200,11 @@ export function foreignKeyRefusal(
   });
 }
 
-/** Of a row that is gone, that others still refer to, and whose unique value another row has at the source. */
+/** For a row that is gone from the source. Other rows still refer to it, and another row has its unique value at the source. */
 export const takenOver = ({ settings: { name } }: CopyFacts, refusal: IncrepError): IncrepError =>
   reworded(refusal, {
     what: refusal.message,
-    next: `Another row of "${name}" takes over a unique value of that row, which has to go first. ${refusal.next}`,
+    next: `Another row of "${name}" takes over a unique value of that row, so that row must be removed first. ${refusal.next}`,
     cause: refusal,
   });
 
