@@ -34,7 +34,7 @@ export const runs = {
     ],
     example: [
       "error: the state directory /srv/pipelines/shop/sync-state cannot be written: EEXIST: file already exists, mkdir '/srv/pipelines/shop/sync-state' (STATE_NOT_WRITABLE)",
-      'next:  Give the user that runs increp the right to write there, or set STATE_DIR.',
+      'next:  Give the user that runs increp permission to write there, or set STATE_DIR.',
     ],
   },
   DUMP_FAILED: {

@@ -1,4 +1,4 @@
-/** `sync-state/metrics.counters.json`: the counters between runs. It moves to another machine with the cursors. */
+/** `sync-state/metrics.counters.json`: keeps the counters between runs. It moves to another machine together with the state files. */
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,25 +6,25 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { hasCode, replaceFile } from '../replace-file.ts';
 import { newCounters, countersSchema, type Counters } from '../schema/counters.ts';
 
-/** No table's state has this name: a full stop in a table's name is encoded. */
+/** No state file has this name, because a full stop in the name of a table is encoded. */
 export const COUNTERS_FILE = 'metrics.counters.json';
 
-/** A lock is held for milliseconds; one that is older was left behind by a run that was killed. */
+/** A lock is held for milliseconds. An older lock was left by a run that was killed. */
 const LOCK_IS_STALE_AFTER_MS = 5000;
 
 interface CountersUpdate {
-  /** Of the state. */
+  /** The state directory. */
   readonly directory: string;
   readonly pipeline: string;
   readonly change: (counters: Counters) => Counters;
   /**
-   * What is made of it, one run at a time. What could not be kept is not counted: it is given the counters from before,
-   * so that no counter ever falls; undefined where even that cannot be read.
+   * Called with the saved counters, by one run at a time. If the change cannot be saved, it gets the counters from before the
+   * change, so that no counter ever decreases. It gets undefined if the file cannot be read.
    */
   readonly use: (counters: Counters | undefined) => Promise<void>;
 }
 
-/** Resolves to what is wrong with the file, or to undefined. Rejects only with what `use` rejects with. */
+/** Resolves to the problem with the file, or to undefined. Rejects only if `use` rejects. */
 export async function updateCounters({
   directory,
   pipeline,
@@ -34,13 +34,13 @@ export async function updateCounters({
   const path = join(directory, COUNTERS_FILE);
   const unlock = await locked(directory, `${path}.lock`).catch((error: Error) => error);
   try {
-    const { counters, trouble } = await readTally(path, pipeline);
+    const { counters, trouble } = await readCounters(path, pipeline);
     if (!counters || unlock instanceof Error) {
       await use(counters);
       return trouble ?? (unlock instanceof Error ? unlock.message : undefined);
     }
     const changed = change(counters);
-    const failure = await writeTally(path, changed);
+    const failure = await writeCounters(path, changed);
     await use(failure === undefined ? changed : counters);
     return failure ?? trouble;
   } finally {
@@ -53,7 +53,7 @@ interface FoundCounters {
   readonly trouble?: string;
 }
 
-async function readTally(path: string, pipeline: string): Promise<FoundCounters> {
+async function readCounters(path: string, pipeline: string): Promise<FoundCounters> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -63,7 +63,10 @@ async function readTally(path: string, pipeline: string): Promise<FoundCounters>
   }
   const found = countersSchema.safeParse(jsonOf(text));
   if (!found.success)
-    return { counters: newCounters(pipeline), trouble: `${path} was not readable; it begins anew` };
+    return {
+      counters: newCounters(pipeline),
+      trouble: `${path} holds no valid counters; increp starts new ones`,
+    };
   return { counters: found.data.pipeline === pipeline ? found.data : newCounters(pipeline) };
 }
 
@@ -75,13 +78,13 @@ function jsonOf(text: string): unknown {
   }
 }
 
-const writeTally = (path: string, counters: Counters): Promise<string | undefined> =>
+const writeCounters = (path: string, counters: Counters): Promise<string | undefined> =>
   replaceFile(path, `${JSON.stringify(counters, null, 2)}\n`, 0o600).then(() => undefined, messageOf);
 
-/** Two runs over different tables may end at the same moment. */
+/** Locks the file, because two runs over different tables may end at the same moment. */
 async function locked(directory: string, path: string): Promise<() => Promise<void>> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  // Not the process ID: in two containers both may be 1.
+  // The process ID would not do, because it may be 1 in two containers.
   const owner = randomBytes(8).toString('hex');
   while (!(await isTaken(path, owner))) {
     await dropStale(path);
@@ -100,16 +103,16 @@ async function isTaken(path: string, owner: string): Promise<boolean> {
   }
 }
 
-/** A run that was suspended for long finds the lock of another one, which is not its to remove. */
+/** If the run was suspended for a long time, another run may own the lock by now. Its lock must stay. */
 async function removeOwn(path: string, owner: string): Promise<void> {
   if ((await readFile(path, 'utf8')) === owner) await rm(path, { force: true });
 }
 
-/** Of two that do so at the same moment one may drop the other's new lock. That costs the numbers of one run. */
+/** If two runs remove a stale lock at the same moment, one may remove the new lock of the other. That loses the counts of one run. */
 async function dropStale(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined);
   const isStale = (now: number) => found && Math.abs(now - found.mtimeMs) > LOCK_IS_STALE_AFTER_MS;
-  // On the network it is the file server's clock that tells how old the lock is.
+  // On a network file system, the clock of the file server sets the time of the lock.
   if (isStale(Date.now()) && isStale(await timeOfFiles(path))) await rm(path, { force: true });
 }
 

@@ -1,28 +1,28 @@
-/** `sync-state/history.jsonl`: the history of runs beside the destination's, which has none of when it was away. */
+/** `sync-state/history.jsonl`: the local history of runs. The history in the destination lacks the runs that could not reach it. */
 import { randomBytes } from 'node:crypto';
 import { appendFile, open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode } from '../replace-file.ts';
 import { runRecordSchema, type RunRecord } from '../schema/run-record.ts';
 
-/** No state of a table has these names: it ends in `.json` or `.txt`, and a full stop in its name is encoded. */
+/** No state file has these names: state files end in `.json` or `.txt`, and a full stop in the name of a table is encoded. */
 const NEWEST = 'history.jsonl';
 const OLDER = 'history.1.jsonl';
 export const HISTORY_FILES = [NEWEST, OLDER] as const;
 
-/** Bytes. Two such files hold weeks of ten tables every five minutes, and a day of two hundred. */
+/** Bytes. Two such files hold some weeks of runs for ten tables every five minutes, and a day of runs for two hundred tables. */
 const ROTATE_AT = 8_000_000;
 
-/** A line before it is written: what is usual is left out. */
+/** A record before it is written. Fields with their default values may be missing. */
 export type NewRecord = Pick<RunRecord, 'run_id' | 'pipeline' | 'started_at'> & Partial<RunRecord>;
 
 /**
- * Adds a line for each. They go out in one write, so that the lines of two runs do not mix; of a write that was broken
- * off by a crash only the end is lost.
+ * Appends one line for each record. All lines go out in one write, so that the lines of two runs do not mix. If a crash
+ * interrupts the write, only the last lines are lost.
  */
 export async function appendHistory(directory: string, records: readonly NewRecord[]): Promise<void> {
   const path = join(directory, NEWEST);
-  const lines = records.map((record) => `${JSON.stringify(leanOf(record))}\n`).join('');
+  const lines = records.map((record) => `${JSON.stringify(shortened(record))}\n`).join('');
   await rotate(directory, Buffer.byteLength(lines));
   const file = await open(path, 'a+', 0o600);
   try {
@@ -33,11 +33,11 @@ export async function appendHistory(directory: string, records: readonly NewReco
   }
 }
 
-/** The renaming replaces the file before the last. Who has it open meanwhile writes on into the renamed one. */
+/** The rename replaces the older file. A run that has the file open continues to write into the renamed file. */
 async function rotate(directory: string, more: number): Promise<void> {
   const path = join(directory, NEWEST);
   if (!(await isFull(path, more))) return;
-  // Another run may have done so since: what is small is new, and must not replace what was full.
+  // Another run may have rotated meanwhile. Then the file is new and small, and must not replace the full older file.
   const aside = `${path}.${randomBytes(6).toString('hex')}`;
   try {
     await rename(path, aside);
@@ -58,7 +58,7 @@ async function isFull(path: string, more: number): Promise<boolean> {
   return size + more > ROTATE_AT && size > 0;
 }
 
-/** Whether the last line lacks its end. */
+/** Whether the last line is incomplete. */
 async function isTorn(file: FileHandle): Promise<boolean> {
   const { size } = await file.stat();
   if (size === 0) return false;
@@ -66,25 +66,34 @@ async function isTorn(file: FileHandle): Promise<boolean> {
   return buffer.toString() !== '\n';
 }
 
-const USUAL = new Map<string, unknown>(
+const DEFAULTS = new Map<string, unknown>(
   Object.entries(runRecordSchema.parse({ run_id: '', pipeline: '', started_at: '' })),
 );
 
-/** What is not worth its room when nothing has happened. */
-const DULL = new Set(['reason', 'rows_read', 'rows_unchanged', 'bytes', 'cursor_before', 'cursor_after']);
+/** Fields that are left out if a table had no changes, to save space. */
+const OMITTED_WHEN_QUIET = new Set([
+  'reason',
+  'rows_read',
+  'rows_unchanged',
+  'bytes',
+  'cursor_before',
+  'cursor_after',
+]);
 
-/** Hundreds of tables without news every few minutes: it is their lines that fill the file. */
-function leanOf(record: NewRecord): object {
+/** Shortens a record: most lines in the file are about tables without changes. */
+function shortened(record: NewRecord): object {
   const isQuiet =
     record.status === 'ok' &&
     (record.action === 'incremental' || record.action === 'append') &&
     !(record.rows_inserted || record.rows_updated || record.rows_deleted);
   const isLeftOut = (key: string, value: unknown) =>
-    value === USUAL.get(key) || (Array.isArray(value) && value.length === 0) || (isQuiet && DULL.has(key));
+    value === DEFAULTS.get(key) ||
+    (Array.isArray(value) && value.length === 0) ||
+    (isQuiet && OMITTED_WHEN_QUIET.has(key));
   return Object.fromEntries(Object.entries(record).filter(([key, value]) => !isLeftOut(key, value)));
 }
 
-/** Oldest first, of one pipeline. What is torn or not ours is passed over. @throws what the file system says */
+/** The records of one pipeline, oldest first. Incomplete lines and other text are skipped. @throws the error of the file system */
 export async function readHistory(directory: string, pipeline: string): Promise<RunRecord[]> {
   const [older, newest] = await Promise.all([
     linesOf(join(directory, OLDER)),

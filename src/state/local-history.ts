@@ -1,4 +1,4 @@
-/** Keeps the history of runs here as well, where it can be read when the destination is away. */
+/** Keeps a local history of runs, which can be read while the destination cannot be reached. */
 import type { RunSummary } from '../events.ts';
 import { firstLine } from '../format.ts';
 import { runError, type HistoryStore } from '../report/run-record.ts';
@@ -6,14 +6,14 @@ import { runSeconds } from '../report/summary-json.ts';
 import { appendHistory, type NewRecord } from './history-file.ts';
 
 interface LocalHistory {
-  /** Of the state. */
+  /** The state directory. */
   readonly directory: string;
   readonly destinationNameOf: (table: string) => string;
   readonly redact: (text: string) => string;
   readonly onFailure: (message: string) => void;
 }
 
-/** A record of the sync, not a part of it: a failure here is reported once and changes nothing. */
+/** The history is not part of the sync: a failure is reported once, and the run continues. */
 export function localHistory({
   directory,
   destinationNameOf,
@@ -34,7 +34,7 @@ export function localHistory({
     write,
     finish: async (records, { summary, tables }) => {
       const { error } = summary;
-      // Then nothing can be written here either, and the run reports that.
+      // The history is in the same directory, and the run already reports that it is not writable.
       if (error?.code === 'STATE_NOT_WRITABLE') return;
       await write(error ? [...records, failedRun(summary, error, unreached(tables, summary))] : records);
     },

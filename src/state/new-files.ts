@@ -1,4 +1,4 @@
-/** Files of a pipeline's directory, written all or none. */
+/** Writes several files of a pipeline's directory, all or none. */
 import { randomBytes } from 'node:crypto';
 import { constants, copyFile, link, mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -7,18 +7,18 @@ import { hasCode } from '../replace-file.ts';
 export interface NewFile {
   readonly name: string;
   readonly text: string;
-  /** For others than the owner: 0o600 or 0o644, less what the umask takes. */
+  /** 0o600 or 0o644; the umask applies. */
   readonly mode: number;
-  /** False: a file of that name that has come in the meantime is an error, never overwritten. */
+  /** If false, an existing file of that name is an error and stays. */
   readonly mayReplace: boolean;
 }
 
-/** Undoes what was done, the last first. */
+/** Undoes one step. The steps are undone in reverse order. */
 type Undo = () => Promise<unknown>;
 
 /**
- * Everything is written under other names first and then put in place. Where something goes wrong, or `verify` does
- * not like what it finds, all is as it was before, and the error is that of the file system or of `verify`.
+ * Writes all files under temporary names first and then puts them in place. If a step or `verify` fails, restores the
+ * former files and rejects with that error.
  */
 export async function writeFiles(
   directory: string,
@@ -51,7 +51,7 @@ async function makeDirectory(directory: string, undo: Undo[]): Promise<void> {
   const first = await mkdir(directory, { recursive: true });
   if (first === undefined) return;
   undo.push(async () => {
-    // Only what is empty goes: somebody may have put something there.
+    // rmdir removes only empty directories, so files of other programs stay.
     for (let path = directory; path.length >= first.length; path = dirname(path)) await rmdir(path);
   });
 }
@@ -78,13 +78,13 @@ async function setAside(path: string, aside: string, undo: Undo[]): Promise<bool
   return true;
 }
 
-/** A rename would overwrite what came a moment ago; a link does not. */
+/** Uses a link, because a rename would overwrite a file that was created a moment ago. */
 async function putInPlace(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
   } catch (error) {
     if (hasCode(error, 'EEXIST')) throw error;
-    // Some file systems know no links.
+    // Some file systems do not support hard links.
     await copyFile(from, to, constants.COPYFILE_EXCL);
   }
 }

@@ -1,4 +1,4 @@
-/** What kind of a place `sync-state/` is. */
+/** Describes the directory `sync-state/`: its file system, its free space and its unknown files. */
 import type { StatsFs } from 'node:fs';
 import { readdir, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -8,9 +8,9 @@ import { COUNTERS_FILE } from './counters-file.ts';
 import { REPORTED_WARNINGS_FILE } from './standing-warnings-file.ts';
 
 export interface StateDirectory {
-  /** Undefined for an ordinary disk, and for what this does not know. */
+  /** Undefined for an ordinary disk, and for unknown file systems. */
   readonly fileSystem: FileSystem | undefined;
-  /** Undefined where the system does not say. */
+  /** Undefined if the system does not report it. */
   readonly freeBytes: number | undefined;
   /** Files that belong to no table of the pipeline. */
   readonly strangers: readonly string[];
@@ -21,7 +21,7 @@ export interface FileSystem {
   readonly trait: 'forgets' | 'container' | 'network';
 }
 
-/** statfs.f_type on Linux, as in its magic.h. */
+/** The values of statfs.f_type on Linux, from linux/magic.h. */
 const KINDS: Readonly<Record<number, FileSystem>> = {
   0x01021994: { name: 'tmpfs', trait: 'forgets' },
   0x858458f6: { name: 'ramfs', trait: 'forgets' },
@@ -32,7 +32,7 @@ const KINDS: Readonly<Record<number, FileSystem>> = {
   0x01021997: { name: '9p', trait: 'network' },
 };
 
-/** Writes nothing. `tables` are the names of copies. */
+/** Writes nothing. `tables`: the `copyName` of each table. */
 export async function describeStateDirectory(
   directory: string,
   tables: readonly string[],
@@ -45,7 +45,7 @@ export async function describeStateDirectory(
   };
 }
 
-/** Of the directory, or of where it would be made. */
+/** The file system of the directory, or of its nearest existing parent. */
 async function statOfNearest(directory: string): Promise<StatsFs | undefined> {
   try {
     return await statfs(directory);
@@ -54,18 +54,18 @@ async function statOfNearest(directory: string): Promise<StatsFs | undefined> {
   }
 }
 
-/** What is kept for the pipeline as a whole; a full stop in a table's name is encoded, so none is a table's. */
+/** Files of the whole pipeline. No table has such a file, because a full stop in the name of a table is encoded. */
 const isOfPipeline = (name: string): boolean =>
   [...HISTORY_FILES, COUNTERS_FILE, REPORTED_WARNINGS_FILE].some(
     (ours) => name === ours || name === `${ours}.lock`,
   );
 
-/** Hidden files are those of other programs, and a temporary file may be that of a run that is going on. */
-const isBesides = (name: string): boolean =>
+/** Hidden files belong to other programs, and a temporary file may belong to a run that is active. */
+const isIgnored = (name: string): boolean =>
   name.startsWith('.') || /\.tmp-[\da-f]+$/.test(name) || isOfPipeline(name);
 
 async function strangersIn(directory: string, tables: readonly string[]): Promise<string[]> {
-  const ours = new Set(tables.flatMap((table) => [`${fileNameOf(table)}.json`, `${table}.txt`]));
+  const known = new Set(tables.flatMap((table) => [`${fileNameOf(table)}.json`, `${table}.txt`]));
   const names = await readdir(directory).catch(() => []);
-  return names.filter((name) => !ours.has(name) && !isBesides(name)).toSorted();
+  return names.filter((name) => !known.has(name) && !isIgnored(name)).toSorted();
 }

@@ -1,4 +1,4 @@
-/** `sync-state/`: one file a table. This folder is the only place that touches it. */
+/** `sync-state/`: one state file per table. Only this folder of the program reads and writes it. */
 import { randomUUID } from 'node:crypto';
 import { access, constants, open, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -13,16 +13,16 @@ export type StateFile =
   | { readonly kind: 'record'; readonly record: StateRecord }
   /** The older format: one ISO timestamp in UTC with milliseconds. */
   | { readonly kind: 'legacy'; readonly cursor: string; readonly path: string }
-  /** Torn, empty, of a newer version, or not ours. */
+  /** Incomplete, empty, of a newer version, or not a state file of increp. */
   | { readonly kind: 'unreadable'; readonly path: string; readonly why: string };
 
 export interface StateFiles {
   read(table: string): Promise<StateFile>;
-  /** Of all tables; what cannot be used is left out. */
+  /** The records of all tables. Unreadable files are left out. */
   records(): Promise<StateRecord[]>;
   /** All or nothing: a crash leaves the old file or the new one. @throws IncrepError STATE_NOT_WRITABLE */
   write(table: string, record: StateRecord): Promise<void>;
-  /** Moves what cannot be used out of the way, where a person can look at it. Returns the new name. */
+  /** Renames a file that cannot be used, so that a user can inspect it. Returns the new name. */
   setAside(path: string): Promise<string>;
   remove(table: string): Promise<void>;
 }
@@ -68,14 +68,14 @@ function parse(path: string, text: string): StateFile {
 function whyUnreadable(text: string, error: unknown): string {
   if (error instanceof SyntaxError) return 'it is not JSON';
   const { success, data } = z.object({ format: z.unknown() }).safeParse(JSON.parse(text));
-  if (!success || data.format === undefined) return 'it is not a state of increp';
+  if (!success || data.format === undefined) return 'it is not a state file of increp';
   return data.format === STATE_FORMAT
     ? 'fields are missing or malformed'
-    : `its format is ${JSON.stringify(data.format)}; this version knows ${STATE_FORMAT}`;
+    : `its format is ${JSON.stringify(data.format)}; this version reads ${STATE_FORMAT}`;
 }
 
 async function readLegacy(directory: string, table: string): Promise<StateFile> {
-  // The older script used the table's name as it is; a name that leaves the folder was never one of its files.
+  // The older script used the name of the table unchanged. A name with a slash could leave the folder, so it is not read.
   if (table.includes('/') || table.includes('\\')) return { kind: 'none' };
   const path = join(directory, `${table}.txt`);
   const text = await readIfThere(path);
@@ -95,7 +95,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw new IncrepError('STATE_NOT_WRITABLE', {
       what: `the state file ${path} cannot be read: ${messageOf(error)}`,
-      next: 'Give the user that runs increp the right to read and write the state directory.',
+      next: 'Give the user that runs increp permission to read and write the state directory.',
       cause: error,
     });
   }
@@ -110,7 +110,7 @@ async function writeSafely(directory: string, path: string, text: string): Promi
   }
 }
 
-/** Before a run: a directory that cannot be written is better known before the work than after it. */
+/** Runs before the tables, so that an unwritable directory is reported before the work and not after it. */
 export async function ensureWritable(directory: string): Promise<void> {
   const probe = join(directory, `.probe-${randomUUID()}`);
   try {
@@ -123,7 +123,7 @@ export async function ensureWritable(directory: string): Promise<void> {
   }
 }
 
-/** The same question without a trace: where the directory is missing, whether it could be made. */
+/** Checks the same without writing. If the directory is missing, checks whether increp could create it. */
 export async function ensureCouldWrite(directory: string, nearest = directory): Promise<void> {
   try {
     if (!(await stat(nearest)).isDirectory()) throw new Error(`${nearest} is not a directory`);
@@ -137,7 +137,7 @@ export async function ensureCouldWrite(directory: string, nearest = directory): 
 function rejectUnwritable(directory: string, error: unknown): never {
   throw new IncrepError('STATE_NOT_WRITABLE', {
     what: `the state directory ${directory} cannot be written: ${messageOf(error)}`,
-    next: 'Give the user that runs increp the right to write there, or set STATE_DIR.',
+    next: 'Give the user that runs increp permission to write there, or set STATE_DIR.',
     cause: error,
   });
 }

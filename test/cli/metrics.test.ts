@@ -211,11 +211,11 @@ test('counters that cannot be read begin anew, which Prometheus takes for a rest
   await sync(pair);
   await writeFile(join(pair.directory, 'sync-state', 'metrics.counters.json'), '{"torn');
   const { stderr } = await sync(pair);
-  expect(stderr).toMatch(/metrics\.counters\.json was not readable; it begins anew/);
+  expect(stderr).toMatch(/metrics\.counters\.json holds no valid counters; increp starts new ones/);
   const value = await reader(pair);
   expect(value('table_rows_total', 'orders', 'inserted')).toBe(0);
   expect(value('table_last_success_timestamp_seconds', 'orders')).toBeGreaterThan(0);
-  expect((await sync(pair)).stderr).not.toContain('begins anew');
+  expect((await sync(pair)).stderr).not.toContain('increp starts new ones');
 });
 
 testWithPromtool('promtool has nothing to say, whatever the tables are called', async () => {

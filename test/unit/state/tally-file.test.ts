@@ -89,7 +89,7 @@ test('the counters of another pipeline, and what is no counters, begin anew', as
   await writeFile(join(place.directory, FILE), '{"format":2}');
   expect(await count(place.directory)).toMatchObject({
     rows: 1,
-    trouble: expect.stringMatching(/was not readable; it begins anew/),
+    trouble: expect.stringMatching(/holds no valid counters; increp starts new ones/),
   });
   expect(JSON.parse(await readFile(join(place.directory, FILE), 'utf8'))).toMatchObject({ format: 1 });
 });
