@@ -94,7 +94,7 @@ interface ErrorText {
   /** SQLSTATE, if a server refused a statement. */
   readonly sqlstate?: string | undefined;
   readonly cause?: unknown;
-  /** Overrides the exit code of the class. Only signals use it (130 or 143). */
+  /** Overrides the exit code of the class. Only signals use it (129, 130 or 143). */
   readonly exitCode?: number | undefined;
   /** False if increp has already retried long enough. */
   readonly isTransient?: false;
