@@ -140,8 +140,8 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
       'For a view, grant `BYPASSRLS` to the owner of the view, or create the view without `security_invoker`.',
     ],
     example: [
-      'error: row-level security would hide rows of public.orders from role "reader" (ROW_SECURITY)',
-      'next:  A copy without those rows would look complete. At the source: ALTER ROLE "reader" BYPASSRLS, or disable row security for the table.',
+      'error: row-level security would hide rows of public.orders from role "reader", and the destination table would lack them (ROW_SECURITY)',
+      'next:  At the source, run: ALTER ROLE "reader" BYPASSRLS. Or disable row-level security for the table.',
     ],
   },
   READ_ONLY: {

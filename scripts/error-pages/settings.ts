@@ -88,7 +88,7 @@ export const settings = {
     ],
     example: [
       'error: the source has no table public.order; did you mean "orders"? (TABLE_NOT_FOUND)',
-      'next:  Correct "name" in tables-config.json: it is written as Postgres stores it, capitals included.',
+      'next:  Correct "name" in tables-config.json: use the name as Postgres stores it, including capital letters.',
     ],
   },
   COLUMN_NOT_FOUND: {
@@ -163,7 +163,7 @@ CREATE INDEX CONCURRENTLY ON orders (updated_at);
       'Or set `"types": "text"` for the table. The values then arrive as text.',
     ],
     example: [
-      'error: column "box" of public.orders needs the composite type public.size, which the destination does not have and increp does not make (TYPE_UNSUPPORTED)',
+      'error: column "box" of public.orders needs the composite type public.size, which the destination does not have and increp does not create (TYPE_UNSUPPORTED)',
       'next:  At the destination, run: CREATE TYPE "public"."size" AS ("width" integer, "height" integer); or set "types" to "text" for this table.',
     ],
   },
@@ -179,8 +179,8 @@ CREATE INDEX CONCURRENTLY ON orders (updated_at);
       'Or set `"types": "text"` for the table.',
     ],
     example: [
-      "error: column \"mood\" of public.orders needs the type public.mood of the destination, which is not what it is at the source: there it is an enum of 'ok', 'sad', at the source an enum of 'sad', 'ok' (TYPE_MISMATCH)",
-      'next:  Make them alike by ALTER TYPE on either side (other tables may use it), or set "types" to "text" for this table.',
+      "error: column \"mood\" of public.orders needs the type public.mood, which differs between the two sides: it is an enum of 'ok', 'sad' at the destination, and an enum of 'sad', 'ok' at the source (TYPE_MISMATCH)",
+      'next:  Make the two types equal by ALTER TYPE on either side (other tables may use the type), or set "types" to "text" for this table.',
     ],
   },
 } as const satisfies Record<string, ErrorPage>;

@@ -141,8 +141,8 @@ WHERE l.relation = 'public.orders'::regclass;
       'If you need it, rename it, or give the table another `dest_name`.',
     ],
     example: [
-      'error: public.orders_stg exists at the destination and was not made by increp, which needs that name (STAGING_NAME_CONFLICT)',
-      'next:  Rename or drop it, or give "orders" another "dest_name".',
+      'error: public.orders_stg exists at the destination, and increp did not create it: increp needs that name for its staging table (STAGING_NAME_CONFLICT)',
+      'next:  Rename or drop it, or set another "dest_name" for "orders".',
     ],
   },
   DEPENDENT_OBJECTS: {
@@ -159,8 +159,8 @@ WHERE l.relation = 'public.orders'::regclass;
       'If the object belongs to another role, run the statement from the message instead.',
     ],
     example: [
-      'error: public.orders at the destination is a view, not a table that increp can fill (DEPENDENT_OBJECTS)',
-      'next:  Rename it, or give this table another "dest_name".',
+      'error: public.orders at the destination is a view, and increp writes only to ordinary tables (DEPENDENT_OBJECTS)',
+      'next:  Rename it, or set another "dest_name" for this table.',
     ],
   },
   SCHEMA_CHANGE_REFUSED: {

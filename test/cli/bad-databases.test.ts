@@ -64,7 +64,7 @@ describe('tables and columns', () => {
 
   test('a staging table that is not ours', async () => {
     await pair.destination.query('CREATE TABLE orders_stg (precious int)');
-    const what = ['public.orders_stg exists at the destination and was not made by increp'];
+    const what = ['public.orders_stg exists at the destination, and increp did not create it'];
     await expectRefusal(pair, { exitCode: 1, code: 'STAGING_NAME_CONFLICT', what, next: 'dest_name' });
   });
 
@@ -157,7 +157,7 @@ describe('privileges', () => {
     await pair.source.query(`REVOKE USAGE ON SCHEMA public FROM ${reader()}, PUBLIC`);
     await expectRefusal(
       pair,
-      missing(`role "${reader()}" lacks a privilege`, 'GRANT USAGE ON SCHEMA "public"'),
+      missing(`role "${reader()}" may not use schema "public"`, 'GRANT USAGE ON SCHEMA "public"'),
     );
   });
 

@@ -304,7 +304,7 @@ const FAILURES: readonly Failure[] = [
     provoke: async ({ pair }) => {
       await pair.destination.query('CREATE TABLE orders_stg (precious int)');
     },
-    says: ['public.orders_stg exists at the destination and was not made by increp'],
+    says: ['public.orders_stg exists at the destination, and increp did not create it'],
     next: 'dest_name',
   },
   {

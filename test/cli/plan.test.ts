@@ -185,7 +185,9 @@ slowTest(
     const { tables } = await plan(pair);
     expect(tables[0]).toMatchObject({
       obstruction: {
-        message: expect.stringMatching(/view public\.v_sales.* uses column "price", which is gone/),
+        message: expect.stringMatching(
+          /view public\.v_sales.* uses column "price", which increp has to remove/,
+        ),
         hint: expect.stringMatching(/^Drop or change view public\.v_sales/),
       },
     });

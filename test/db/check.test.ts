@@ -82,7 +82,7 @@ test('each missing privilege is told with the statement that grants it', async (
   await pair.destination.query(
     `REVOKE ALL ON SCHEMA public FROM PUBLIC; ALTER SCHEMA public OWNER TO postgres`,
   );
-  const inSource = [/role "reader_\w+" lacks a privilege at the source/, 'source'] as const;
+  const inSource = [/role "reader_\w+" may not use schema "\w+" at the source/, 'source'] as const;
   const inDestination = [
     /may not create tables in schema "public" of the destination/,
     'destination',

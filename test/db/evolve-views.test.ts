@@ -165,7 +165,7 @@ test("somebody else's view on a widened column is refused with the way out, and 
   );
   try {
     await pair.source.query(WIDER);
-    expect((await increp('check', pair)).stdout).toContain('is in the way of a change of type');
+    expect((await increp('check', pair)).stdout).toContain('prevents a change of type in place');
     const before = await query(pair, STATE);
     const refused = (await trySync(pair)).table();
     expect(refused.error?.hint).toContain('GRANT owner TO role');

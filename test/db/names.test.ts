@@ -331,7 +331,7 @@ test.each(['copy of users', 'x'.repeat(60)])(
     expect(result.exitCode).toBe(3);
     expect(result.table(name).error?.code).toBe('STAGING_NAME_CONFLICT');
     expect(result.table(name).error?.message).toContain(
-      `${staging} exists at the destination and was not made by increp`,
+      `${staging} exists at the destination, and increp did not create it`,
     );
     expect(result.table('fine').status).toBe('ok');
     expect((await pair.destination.query(`SELECT * FROM ${id(staging)}`)).rows).toEqual([{ precious: 42 }]);

@@ -147,7 +147,7 @@ test('two enums of one name in two schemas stay two', async () => {
   await expectRefusal(pair, {
     exitCode: 77,
     code: 'PRIVILEGE_MISSING',
-    what: ['column "b" of public.t needs the enum other.mood', 'may not make it in that schema'],
+    what: ['column "b" of public.t needs the enum other.mood', 'may not create it in that schema'],
     next: `CREATE SCHEMA IF NOT EXISTS "other"; CREATE TYPE "other"."mood" AS ENUM ('theirs')`,
   });
   await pair.destination.query(
@@ -363,7 +363,7 @@ const REFUSED: readonly (readonly [
     {
       exitCode: 78,
       code: 'KEY_TYPE_UNSUPPORTED',
-      what: '"id" of public.t is public.word, whose own "=" may call different values equal',
+      what: '"id" of public.t is public.word, whose "=" may treat different values as equal',
       next: 'set "types" to "text"',
     },
   ],
@@ -397,7 +397,7 @@ test('types of another role are used where that is granted, and never altered', 
   await pair.source.query(`ALTER TYPE mood ADD VALUE 'new' BEFORE 'ok'`);
   await expectRefusal(pair, {
     ...said,
-    what: ['needs labels that the enum public.mood lacks', 'does not own it'],
+    what: ['needs labels that the enum public.mood lacks', 'does not own that enum'],
     next: `ALTER TYPE "public"."mood" ADD VALUE IF NOT EXISTS 'new' AFTER 'sad'`,
   });
 });

@@ -1,4 +1,4 @@
-/** A load, or a sync of what has changed, in all that it takes: pure. */
+/** Builds the plan of a load and of an incremental sync. Pure. */
 import type { Difference, Reason } from '../../reasons.ts';
 import { differencesText } from '../../report/differences.ts';
 import { destinationDrift } from '../../schema/drift.ts';
@@ -31,7 +31,7 @@ function plannedFrom(source: Relation, { natives }: TableFacts, reasons: readonl
 function keyOf(source: Relation, { settings: { replicationKey } }: TableFacts): Keyed {
   const key = source.columns.find(({ name }) => name === replicationKey);
   const keyType = key && keyTypeOf(key);
-  if (!keyType) throw new Error('refusals let a table without a replication key pass');
+  if (!keyType) throw new Error('sourceRefusals accepted a table without a replication key');
   return { replicationKey: key.name, keyType };
 }
 
@@ -52,7 +52,7 @@ export function load(
     : { ...base, ...keyOf(source, now) };
 }
 
-/** A table that increp did not make stays as it is. */
+/** Adoption keeps the shape of a table that increp did not create. So the table must fit. */
 export function adopt(now: TableFacts, source: Relation): DraftPlan {
   const { destination, settings, natives } = now;
   const isKept = reloadHindrance(settings) !== undefined;
@@ -69,7 +69,7 @@ export function adopt(now: TableFacts, source: Relation): DraftPlan {
   return { ...plan, way: isKept ? plan.way : 'merge-whole', adoption: 'compare' };
 }
 
-/** The table itself is kept whenever it can take the rows as it is. */
+/** increp keeps the table whenever its shape can take the rows. */
 function wayFor(now: TableFacts, source: Relation): Way {
   const { destination, saved, settings, natives } = now;
   if (!destination) return 'create';
@@ -126,7 +126,7 @@ const evolutionReason = (evolution: Evolution, differences: readonly Difference[
   answer: { kind: altersTable(evolution) ? 'alter' : 'keep-shape' },
 });
 
-/** What happens to metadata columns beforehand. */
+/** Metadata columns that the sync adds first, or that it no longer fills. */
 function columnChanges({ destination, settings, saved }: TableFacts): Reason[] {
   const isThere = (wanted: string) => destination?.columns.some(({ name }) => name === wanted) === true;
   const before = saved.kind === 'record' ? (saved.record.writtenAs ?? PLAINLY).metadataColumns : [];
@@ -145,6 +145,6 @@ function areDeletesDue({ settings, saved }: TableFacts, { areDeletesForced, now 
   const last = saved.kind === 'record' ? saved.record.deletesCheckedAt : null;
   if (areDeletesForced || last === null) return true;
   const ageSeconds = (now.getTime() - Date.parse(last)) / 1000;
-  // A clock that was set back must not put it off for ever.
+  // A negative age means that the clock was set back. It must not defer the comparison for ever.
   return ageSeconds >= settings.deletesEverySeconds || ageSeconds < 0;
 }

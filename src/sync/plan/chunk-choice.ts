@@ -1,4 +1,4 @@
-/** Whether a table is loaded in chunks, which ones, and whether an interrupted load continues: pure. */
+/** Decides whether a table is loaded in chunks, where they start, and whether an interrupted load continues. Pure. */
 import type { Reason, ResumeObstacle, WholeLoadCause } from '../../reasons.ts';
 import { recordedSelection } from '../../schema/selection.ts';
 import { fingerprintOf, shapeOf } from '../../schema/shape.ts';
@@ -11,25 +11,25 @@ import type { TableFacts } from '../facts/facts.ts';
 import { isSameList } from '../../schema/columns.ts';
 
 export interface Chunks {
-  /** The first block of each. */
+  /** The first block of each chunk. */
   readonly starts: readonly number[];
-  /** Of the source, as they are when this is planned. */
+  /** The leaf tables of the source at the time of the plan. */
   readonly leaves: readonly Leaf[];
-  /** The interrupted load that continues. */
+  /** The interrupted load that this load continues. */
   readonly resumed: BegunLoad | undefined;
 }
 
 export interface BegunLoad {
   readonly id: string;
   readonly header: LoadHeader;
-  /** Numbers of the chunks that are there. */
+  /** Numbers of the chunks that are loaded. */
   readonly done: readonly number[];
 }
 
 /** How a load is divided. */
 export type Chunking =
   | (Chunks & { readonly kind: 'chunks' })
-  /** `cause`: why although chunks were asked for. */
+  /** `cause`: why, if the settings ask for chunks. */
   | { readonly kind: 'whole'; readonly cause: WholeLoadCause | undefined };
 
 export const AS_A_WHOLE: Chunking = { kind: 'whole', cause: undefined };
@@ -39,7 +39,7 @@ interface ChunkChoice {
   readonly reasons: readonly Reason[];
 }
 
-/** Of a table for which chunks are asked, and that is fit for them as far as the catalog tells. */
+/** For a table whose settings ask for chunks and that `unfitForChunks` accepts. */
 export function chooseChunks(
   facts: TableFacts,
   source: Relation,
@@ -69,7 +69,7 @@ export function chooseChunks(
 
 type ChunkSize = NonNullable<TableFacts['settings']['chunk']>;
 
-/** Why a relation cannot be read in chunks, as far as the catalog tells. */
+/** The reason in the catalog why a relation cannot be read in chunks. */
 export function unfitForChunks({
   kind,
   hasForeignRows,
@@ -80,7 +80,7 @@ export function unfitForChunks({
   return canSelectTable ? undefined : { code: 'column-privileges-only' };
 }
 
-/** Why an interrupted load is not the one that would be started now; undefined where it is. */
+/** Why an interrupted load cannot continue. Undefined if a new load would be the same. */
 function resumeObstacle(
   { settings, servers, natives, staging, pipeline }: TableFacts,
   source: Relation,

@@ -1,4 +1,4 @@
-/** How the rows of a load are read, once the installed programs and the pages of the source are known. */
+/** Decides how the rows of a load are read, from the installed programs and the pages of the source table. */
 import { asIncrepError } from '../../errors.ts';
 import { describeHeap, measureTable } from '../../postgres/heap.ts';
 import { isAboutOneStatement } from '../../postgres/server-errors.ts';
@@ -26,9 +26,8 @@ export const planCompletely = (
 ): Promise<Plan> => completePlan(context, facts, planTable(facts, request));
 
 /**
- * Programs are asked for their versions only where a load needs them, because that takes longer than a quiet sync. The
- * pages of a table are described only where it is loaded in chunks, because that waits for a session that holds the table
- * exclusively.
+ * Reads the versions of pg_dump and pg_restore only if a load needs them: that takes longer than a sync of no changes.
+ * Reads the pages of a table only for a load in chunks: that waits for a session with an exclusive lock on the table.
  */
 export async function completePlan(context: PlanSources, facts: TableFacts, draft: DraftPlan): Promise<Plan> {
   if (draft.kind !== 'load') return draft;
@@ -83,11 +82,11 @@ interface TableWithPlan {
 
 interface AllPlanned {
   readonly planned: readonly TableWithPlan[];
-  /** Tables that have no plan. */
+  /** Tables without a plan. */
   readonly failures: readonly TableFailure[];
 }
 
-/** Of every table, with those of `facts` that are without facts. */
+/** Plans every table. The failures include those of `facts`. */
 export async function planAll(context: PlanSources, facts: Facts, request: PlanRequest): Promise<AllPlanned> {
   const planned: TableWithPlan[] = [];
   const failures = [...facts.failures];

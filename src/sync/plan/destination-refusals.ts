@@ -1,4 +1,4 @@
-/** What must be right at the destination before a table is written there: pure. */
+/** Reasons at the destination that prevent a sync of a table. Pure. */
 import { IncrepError } from '../../errors.ts';
 import type { SchemaAccess } from '../../postgres/catalog.ts';
 import { MAX_NAME_BYTES, printName } from '../../schema/names.ts';
@@ -16,13 +16,13 @@ export function destinationRefusals(now: TableFacts): IncrepError[] {
   return [...found.filter((error) => error !== undefined), ...typeRefusals(now)];
 }
 
-/** A name of 63 bytes in LATIN1 is longer in UTF8, and Postgres would cut it without a word. */
+/** A name of 63 bytes in LATIN1 can be longer in UTF8, and Postgres would truncate it silently. */
 function longName({ source, settings, servers }: TableFacts): IncrepError | undefined {
   const column = source?.columns.find(({ name }) => Buffer.byteLength(name) > MAX_NAME_BYTES);
   if (!source || !column || servers.destination.encoding !== 'UTF8') return undefined;
   return new IncrepError('ENCODING_MISMATCH', {
-    what: `the column "${column.name}" of ${printName(source.name)} has a name of ${Buffer.byteLength(column.name)} bytes in UTF8, the encoding of the destination, where ${MAX_NAME_BYTES} is the most`,
-    next: `Give it a shorter name, or copy a view that does, and set "name" of "${settings.name}" to that view.`,
+    what: `the name of column "${column.name}" of ${printName(source.name)} has ${Buffer.byteLength(column.name)} bytes in UTF8, the encoding of the destination, and the limit is ${MAX_NAME_BYTES}`,
+    next: `Give the column a shorter name. Or create a view that does, and set "name" of "${settings.name}" to that view.`,
   });
 }
 
@@ -37,11 +37,11 @@ const schemaRefusal = ({
 
 const unreadableState = (schema: string, { role }: SchemaAccess): IncrepError =>
   new IncrepError('PRIVILEGE_MISSING', {
-    what: `role "${role}" may not read ${printName(stateTable(schema))} at the destination, where the state of its copies is kept`,
+    what: `role "${role}" may not read ${printName(stateTable(schema))} at the destination, where increp keeps its state`,
     next: `At the destination, run: GRANT SELECT, INSERT, UPDATE, DELETE ON ${qualified(stateTable(schema))} TO ${ident(role)}`,
   });
 
-/** Why no table can be made there; a copy that is there already, and its state, need no more than themselves. */
+/** Why increp cannot use a schema. It needs no right to create tables there if its tables exist already. */
 export function schemaFault(
   schema: string,
   access: SchemaAccess,
@@ -70,15 +70,15 @@ function relationRefusals(now: TableFacts): IncrepError[] {
     ...(staging && staging.comment !== stagingMark(settings.destinationName)
       ? [
           new IncrepError('STAGING_NAME_CONFLICT', {
-            what: `${printName(stagingName)} exists at the destination and was not made by increp, which needs that name`,
-            next: `Rename or drop it, or give "${settings.name}" another "dest_name".`,
+            what: `${printName(stagingName)} exists at the destination, and increp did not create it: increp needs that name for its staging table`,
+            next: `Rename or drop it, or set another "dest_name" for "${settings.name}".`,
           }),
         ]
       : []),
     ...(window
       ? [
           new IncrepError('STAGING_NAME_CONFLICT', {
-            what: `${printName(window.name)} exists at the destination and was not made by increp, which needs that name to load "${settings.name}" in chunks`,
+            what: `${printName(window.name)} exists at the destination, and increp did not create it: increp needs that name to load "${settings.name}" in chunks`,
             next: 'Rename or drop it, or remove "chunk".',
           }),
         ]
@@ -88,23 +88,23 @@ function relationRefusals(now: TableFacts): IncrepError[] {
 
 const ownName = ({ settings }: TableFacts): IncrepError =>
   new IncrepError('CONFIG_INVALID', {
-    what: `"${settings.destinationName}" is the name of a table that increp keeps for itself`,
-    next: 'Give the table another "dest_name".',
+    what: `the table name "${settings.destinationName}" is reserved for the state of increp`,
+    next: 'Set another "dest_name" for the table.',
   });
 
 function unfitCopy({ destinationSchema: { role } }: TableFacts, destination: Relation): IncrepError[] {
   if (destination.kind !== 'table')
     return [
       new IncrepError('DEPENDENT_OBJECTS', {
-        what: `${printName(destination.name)} at the destination is a ${destination.kind}, not a table that increp can fill`,
-        next: 'Rename it, or give this table another "dest_name".',
+        what: `${printName(destination.name)} at the destination is a ${destination.kind}, and increp writes only to ordinary tables`,
+        next: 'Rename it, or set another "dest_name" for this table.',
       }),
     ];
   if (isReadableTable(destination)) return [];
   return [
     new IncrepError('PRIVILEGE_MISSING', {
       what: `role "${role}" may not read all of ${printName(destination.name)} at the destination`,
-      next: `Make "${role}" its owner there, or rename it: increp fills the table with that name.`,
+      next: `If increp did not create the table, rename it. If it did, run at the destination: ALTER TABLE ${qualified(destination.name)} OWNER TO ${ident(role)}`,
     }),
   ];
 }

@@ -1,4 +1,4 @@
-/** Where a destination table differs: at the source, at the destination, in the settings. Pure. */
+/** Differences of a destination table from its source and from the settings. Pure. */
 import type { Difference } from '../../reasons.ts';
 import { destinationDrift, sourceDrift } from '../../schema/drift.ts';
 import type { Relation } from '../../schema/relations.ts';
@@ -21,7 +21,7 @@ export function driftOf(
     ? []
     : sourceDrift(without(record.shape, selected.columns), without(shapeOf(source), selected.columns));
   return [
-    // A table that is loaded each time follows its settings by itself.
+    // Mode full-refresh loads the table at each sync, and so applies changed settings anyway.
     ...(settings.mode === 'full-refresh' ? [] : settingsDrift(record, settings)),
     ...selected.differences,
     ...fromSource,

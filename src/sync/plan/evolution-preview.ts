@@ -1,4 +1,4 @@
-/** What a change in place would do, and what is in its way as far as the catalog tells. Pure. */
+/** What a change in place would do, and what prevents it according to the catalog. Pure. */
 import type { NativeCarriers } from '../../schema/columns.ts';
 import type { TableName } from '../../schema/names.ts';
 import { alterAfter, alterBefore } from '../../sql/reshape.ts';
@@ -12,11 +12,11 @@ import { describeDependent, foreseeObstruction, isOthers, type Obstruction } fro
 export interface ForeseenEvolution {
   /** Statements at the destination, in order. */
   readonly alterations: readonly string[];
-  /** Columns that are copied for the rows that the copy has... */
+  /** Columns that are copied for all rows of the destination table. */
   readonly filled: readonly string[];
-  /** ...and those that are compared first, and copied only where they differ. */
+  /** Columns that are compared first, and copied only for the rows that differ. */
   readonly compared: readonly string[];
-  /** About; undefined before the first ANALYZE. */
+  /** An estimate. Undefined before the first ANALYZE. */
   readonly rows: number | undefined;
   readonly warnings: readonly string[];
   readonly obstruction: Obstruction | undefined;
@@ -28,18 +28,19 @@ export function foreseeEvolution(
   dependents: readonly Dependent[],
 ): ForeseenEvolution | undefined {
   if (!evolution) return undefined;
-  const stubborn = dependents.filter((each) => staysIn(each, evolution));
+  const obstructing = dependents.filter((each) => preventsRetyping(each, evolution));
   const isLosing = dependents.some(({ columns }) => usesAny(columns, evolution.dropped));
   return {
     alterations: alterationsOf(facts.destinationName, evolution, facts.natives),
     filled: evolution.filled,
     compared: evolution.compared,
     rows: source.estimatedRows,
-    warnings: stubborn.map(
+    warnings: obstructing.map(
       (each) =>
-        `${describeDependent(each)} is in the way of a change of type, so that the table is loaded again`,
+        `${describeDependent(each)} prevents a change of type in place, so increp loads the table again`,
     ),
-    obstruction: isLosing || stubborn.length > 0 ? foreseeObstruction(facts, source, dependents) : undefined,
+    obstruction:
+      isLosing || obstructing.length > 0 ? foreseeObstruction(facts, source, dependents) : undefined,
   };
 }
 
@@ -49,8 +50,8 @@ const alterationsOf = (table: TableName, evolution: Evolution, natives: NativeCa
     statement === undefined ? [] : [textOf(statement)],
   );
 
-/** The server rebuilds indexes and keys itself, and views are made again, by whoever may. */
-function staysIn(dependent: Dependent, { retyped }: Evolution): boolean {
+/** The server rebuilds indexes and keys itself. increp creates views again if its role may. */
+function preventsRetyping(dependent: Dependent, { retyped }: Evolution): boolean {
   const changed = retyped.map(({ name }) => name);
   if (dependent.kind === 'foreign key' || !usesAny(dependent.columns, changed)) return false;
   return isView(dependent) ? isOthers(dependent) : true;

@@ -1,4 +1,4 @@
-/** pg_dump or COPY for a whole table, and why: pure. */
+/** Chooses pg_dump or COPY for the load of a whole table, and says why. Pure. */
 import type { Loader } from '../../events.ts';
 import type { CopyCause } from '../../reasons.ts';
 import { fitsPassfile } from '../../postgres/passfile.ts';
@@ -10,7 +10,7 @@ import { optionsOf, type Selection } from '../../schema/selection.ts';
 
 export interface LoaderChoice {
   readonly loader: Loader;
-  /** Why not pg_dump; undefined where it is pg_dump, or where COPY was the configured loader. */
+  /** Why pg_dump is not used. Undefined if it is used, or if COPY is the configured loader. */
   readonly cause: CopyCause | undefined;
   /** Whether the configuration asks for pg_dump by name. */
   readonly isAgainstWish: boolean;
@@ -18,10 +18,10 @@ export interface LoaderChoice {
 
 export const BY_COPY: LoaderChoice = { loader: 'copy', cause: undefined, isAgainstWish: false };
 
-/** Bytes up to which one more process, and its look at the whole catalog, take longer than the rows. */
+/** Bytes. Below this size, starting pg_dump and its queries on the whole catalog take longer than the rows. */
 const SMALL = 10_000_000;
 
-/** Of a table that was never analyzed the catalog does not know the size. */
+/** The catalog does not know the size of a table that was never analyzed. */
 export const lacksSize = ({ kind, estimatedRows, bytes }: Relation): boolean =>
   kind === 'table' && estimatedRows === undefined && bytes === 0;
 
@@ -30,7 +30,7 @@ interface LoaderSituation {
   readonly source: Relation;
   readonly selection: Selection;
   readonly server: Pick<ServerIdentity, 'version' | 'isPooled'>;
-  /** Undefined: not looked for yet, and taken to be there. */
+  /** Undefined if not known yet. They count as installed then. */
   readonly tools: ClientTools | undefined;
   readonly password: string | undefined;
 }
@@ -54,13 +54,13 @@ const isSmall = ({ wanted, source: { bytes } }: LoaderSituation): boolean =>
   wanted === 'auto' && bytes <= SMALL;
 
 /**
- * pg_dump makes its settings before its transaction begins. In transaction pooling they land in sessions of other
- * people, an empty search_path among them, and its own transaction may run without them.
+ * pg_dump makes its settings before its transaction begins. With transaction pooling they reach sessions of other
+ * clients, an empty search_path among them, and the transaction of pg_dump may run without them.
  */
 const unfitServer = ({ server }: LoaderSituation): CopyCause | undefined =>
   server.isPooled ? { code: 'source-pooled' } : undefined;
 
-/** Why pg_dump as it is installed cannot read that server. */
+/** Why the installed pg_dump or pg_restore cannot be used with that server. */
 export function unfitTools({
   tools,
   server: { version },
@@ -71,7 +71,7 @@ export function unfitTools({
   if (pgDump === 'missing') return { code: 'program-missing', program: 'pg_dump' };
   if (pgRestore === 'missing') return { code: 'program-missing', program: 'pg_restore' };
   if (pgDump < server) return { code: 'pg-dump-too-old', version: pgDump, server };
-  // Formats of archives are read by programs of the same version or a later one.
+  // pg_restore reads only archives that pg_dump of the same version or an earlier one has written.
   return pgRestore < pgDump ? { code: 'pg-restore-too-old', version: pgRestore, pgDump } : undefined;
 }
 
@@ -92,7 +92,7 @@ function unfitRelation({ source, selection, server }: LoaderSituation): CopyCaus
   return money && { code: 'money-column', column: money.name };
 }
 
-/** As it is, in an array, or as a field of a type of the user. */
+/** `money` itself, an array of it, or a field of a user-defined type. */
 const holdsMoney = ({ base, typeDetail }: Column): boolean =>
   [base.type, base.element?.type].some((type) => type === 'money' || type === 'money[]') ||
   (typeDetail ?? []).some((part) => /^>?\..* money(\[\])?( of .*)?$/s.test(part));

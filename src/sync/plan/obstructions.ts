@@ -1,4 +1,7 @@
-/** What a change of shape would meet, judged by the catalog alone: the rehearsal, which is sure, writes. Pure. */
+/**
+ * Dependent objects that would prevent a change of shape, according to the catalog. Pure. Only the rehearsal of
+ * `reshape/` is certain, but it writes, so a plan cannot use it.
+ */
 import type { Dependent } from '../../postgres/dependents.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { ident } from '../../sql/identifiers.ts';
@@ -6,12 +9,12 @@ import type { TableFacts } from '../facts/facts.ts';
 import { alterationFor, deferred } from './alteration.ts';
 
 export interface Obstruction {
-  /** What is in the way, each with the reason, in words. */
+  /** A sentence: each object, with the reason why it prevents the change. */
   readonly what: string;
   readonly next: string;
 }
 
-/** Undefined where the catalog knows of nothing that is in the way of giving the copy the shape of `source`. */
+/** Undefined if, according to the catalog, nothing prevents giving the destination table the shape of `source`. */
 export function foreseeObstruction(
   facts: TableFacts,
   source: Relation,
@@ -20,7 +23,7 @@ export function foreseeObstruction(
   const gone = deferred(facts, source).map(({ name }) => name);
   const lostBy = ({ columns }: Dependent) => columns.find((name) => gone.includes(name));
   const users = dependents.filter((each) => lostBy(each) !== undefined);
-  // Where the table can be altered in place, all else stays as it is, whoever owns it.
+  // If the table can be altered in place, other dependent objects stay untouched, whatever their owner.
   const isAltered = alterationFor(facts, source) !== undefined;
   const stuck = isAltered ? [] : dependents.filter((each) => !users.includes(each) && !each.canMove);
   const owned = isAltered ? [] : dependents.filter((each) => !users.includes(each) && isOthers(each));
@@ -28,7 +31,9 @@ export function foreseeObstruction(
   return {
     what: [
       ...owned.map((each) => `increp may not move ${describeDependent(each)}`),
-      ...users.map((each) => `${describeDependent(each)} uses column "${lostBy(each)}", which is gone`),
+      ...users.map(
+        (each) => `${describeDependent(each)} uses column "${lostBy(each)}", which increp has to remove`,
+      ),
       ...stuck.map((each) => `${describeDependent(each)} cannot be moved to another table`),
     ].join('; '),
     next: [...ownershipStep(facts, owned), ...byHandStep([...users, ...stuck])].join(' '),
@@ -42,7 +47,7 @@ export function describeDependent({ kind, name, of, owner, isOurs }: Dependent):
   return owner === null || isOurs ? called : `${called} (owner ${owner})`;
 }
 
-/** Nobody should be made a member of a superuser for a view. */
+/** The role of increp should not become a member of a superuser. An object of a superuser changes its owner instead. */
 export function ownershipStep(
   { destinationSchema: { role } }: Pick<TableFacts, 'destinationSchema'>,
   owned: readonly Dependent[],
@@ -59,5 +64,5 @@ const byHandStep = (dependents: readonly Dependent[]): string[] =>
   dependents.length === 0
     ? []
     : [
-        `Drop or change ${dependents.map((each) => describeDependent(each)).join(', ')} (keep the definition), and create it anew after the sync.`,
+        `Drop or change ${dependents.map((each) => describeDependent(each)).join(', ')}. Keep the definition, and create it again after the sync.`,
       ];

@@ -1,4 +1,4 @@
-/** What to do with a table, and why: the whole policy, pure. `completePlan` decides how the rows of a load are read. */
+/** Decides what to do with a table, and why. Pure. `completePlan` decides how a load reads its rows. */
 import { IncrepError } from '../../errors.ts';
 import type { Difference, EvolutionObstacle } from '../../reasons.ts';
 import { differencesText } from '../../report/differences.ts';
@@ -35,7 +35,7 @@ export function planTable(now: TableFacts, request: PlanRequest): DraftPlan {
     return load(now, now.source, 'initial', { code: 'was-full-refresh-mode' });
   const drift = [
     ...driftOf(now, now.source, now.destination),
-    // Otherwise no drift: the label is added, and no row has to be read again.
+    // Under the other policies this is no drift: increp adds the label, and no row has to be read again.
     ...(now.settings.onSchemaChange === 'fail' && now.saved.kind === 'record' ? typeDrift(now.natives) : []),
   ];
   if (drift.length > 0) return onDrift(now, now.source, now.destination, { request, drift });
@@ -43,7 +43,7 @@ export function planTable(now: TableFacts, request: PlanRequest): DraftPlan {
   return incremental(now, now.source, request);
 }
 
-/** Nothing is known of the table, and it is not empty: only a person can say what is to become of it. */
+/** The table has rows and increp has no state of it. The user decides, by --adopt or --replace. */
 function claim(now: TableFacts, source: Relation, unclaimed: Unclaimed, request: PlanRequest): DraftPlan {
   if (request.claim === 'adopt') return adopt(now, source);
   return request.claim === 'replace'
@@ -51,7 +51,7 @@ function claim(now: TableFacts, source: Relation, unclaimed: Unclaimed, request:
     : refuse(notOurs(now, unclaimed));
 }
 
-/** Every time, because nothing tells which rows have changed. */
+/** A table without a replication key is loaded at every sync, because nothing shows which rows have changed. */
 function refresh(now: TableFacts, source: Relation, destination: Relation, request: PlanRequest): DraftPlan {
   const drift = driftOf(now, source, destination);
   if (drift.length > 0) return onDrift(now, source, destination, { request, drift });
@@ -81,12 +81,12 @@ function onDrift(now: TableFacts, source: Relation, destination: Relation, drift
   return refuse(
     new IncrepError('SCHEMA_CHANGE_REFUSED', {
       what: `${printName(now.sourceName)} and its destination table differ: ${differencesText(drift)}`,
-      next: `To load the table again in its new shape, run "${tableCommand('reset', now.settings.name)}" and "${tableCommand('sync', now.settings.name)}": on_schema_change is "fail".`,
+      next: `on_schema_change is "fail", so increp leaves the table as it is. To load the table again in its new shape, run "${tableCommand('reset', now.settings.name)}" and then "${tableCommand('sync', now.settings.name)}".`,
     }),
   );
 }
 
-/** In place where nothing is lost by it; any other change is a reset, with the reason why. */
+/** Changes the table in place if no data is lost. Any other change is a reset, and the plan says why. */
 function evolve(
   now: TableFacts,
   source: Relation,
@@ -98,7 +98,7 @@ function evolve(
     load(now, source, 'reset', { code: 'drift', differences: drift, answer: { kind: 'reset', obstacles } });
   const hindrance = request.notInPlace ?? reloadHindrance(settings);
   if (hindrance !== undefined) return reset(hindrance);
-  // Another key or other rows need a new load, and a table that is empty or loaded anyway gains nothing by ALTER TABLE.
+  // Another key or another selection needs a new load. ALTER TABLE gains nothing if the table is empty or loaded anyway.
   if (
     settings.mode === 'full-refresh' ||
     saved.kind !== 'record' ||
@@ -122,7 +122,7 @@ function evolve(
     : reset(...evolved.obstacles);
 }
 
-/** TRUNCATE by hand asks for the table again, as DROP does. A table that never had a row is simply empty. */
+/** A TRUNCATE by hand causes a new load, as DROP does. A table that never had a row does not count as emptied. */
 const wasEmptied = ({ saved, destinationHasRows }: TableFacts): boolean =>
   saved.kind === 'record' && hadRows(saved.record) && !destinationHasRows;
 

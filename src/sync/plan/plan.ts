@@ -1,4 +1,4 @@
-/** What will be done to a table, and why. */
+/** The plan of a table: what a sync does, and why. */
 import type { Action } from '../../events.ts';
 import type { IncrepError } from '../../errors.ts';
 import type { EvolutionObstacle, Reason, Rewritten } from '../../reasons.ts';
@@ -11,26 +11,26 @@ import type { Chunking } from './chunk-choice.ts';
 import type { LoaderChoice } from './loader-choice.ts';
 import type { UnchangedCheck } from './unchanged-check.ts';
 
-/** How a loaded staging table becomes the table. */
+/** How the loaded rows reach the destination table. */
 export type Way =
-  /** There is no table yet: the staging table takes its name. */
+  /** There is no destination table yet: the staging table takes its name. */
   | 'create'
-  /** The table stays, with everything that people have built on it; differing rows are changed in place. */
+  /** The table stays, with its dependent objects. The rows that differ are changed in place. */
   | 'merge-whole'
-  /** The columns change: the staging table takes the place of the table. */
+  /** The columns change: the staging table replaces the table. */
   | 'swap'
-  /** The table holds what cannot be loaded again: it gets columns and an index in place, and rows are only added. */
+  /** The table holds rows that cannot be loaded again. It gets columns and an index in place, and keeps all its rows. */
   | 'extend';
 
 export interface Planned {
   readonly reasons: readonly Reason[];
-  /** Those of the reasons that tell of types made or extended at the destination beforehand. */
+  /** The reasons that name types which the sync first creates or extends at the destination. */
   readonly typeChanges: readonly Reason[];
   readonly source: Relation;
   readonly shape: Shape;
 }
 
-/** What orders the changes of a table, and so leaves a cursor. */
+/** The replication key. A plan with a key leaves a cursor. */
 export interface Keyed {
   readonly replicationKey: string;
   readonly keyType: KeyType;
@@ -41,18 +41,18 @@ interface LoadBase extends Planned {
   readonly action: Extract<Action, 'initial' | 'reset' | 'full-refresh'>;
   readonly way: Way;
   /**
-   * Set where the table was not made by increp and is kept: its rows are compared with the source by key, or all of them
-   * are read because nothing identifies a row.
+   * Set if increp keeps a table that it did not create. `compare`: its rows are compared with the source by unique key.
+   * `reload`: all rows are read, because there is no unique key.
    */
   readonly adoption?: 'compare' | 'reload';
 }
 
-/** Decided from the catalogs alone. How the rows are read is decided once programs and pages are known (`Loading`). */
+/** Decided from the catalogs alone. `completePlan` adds how the rows are read (`Loading`). */
 export type KeyedLoadDraft = LoadBase & Keyed;
 
-/** Mode full-refresh: the snapshot alone says what the destination table is, and nothing can come late. */
+/** Mode full-refresh: one snapshot determines all rows, so there are no late commits. */
 export interface RefreshDraft extends LoadBase {
-  /** How to find out whether there is anything to do; undefined where the table is loaded in any case. */
+  /** How to check whether the source has changed. Undefined if the table is loaded in any case. */
   readonly unchangedCheck: UnchangedCheck | undefined;
 }
 
@@ -63,30 +63,30 @@ export interface Loading {
   readonly chunking: Chunking;
 }
 
-/** The beginning of incremental syncs. */
+/** The first load of a table with incremental syncs. */
 export type KeyedLoadPlan = KeyedLoadDraft & Loading;
 export type RefreshPlan = RefreshDraft & Loading;
 export type LoadPlan = KeyedLoadPlan | RefreshPlan;
-/** One with a cursor, before or after. */
+/** A plan that starts from a cursor or leaves a cursor. */
 export type KeyedPlan = IncrementalPlan | KeyedLoadPlan;
 
 export const isKeyedPlan = <P extends LoadDraft | IncrementalPlan>(plan: P): plan is Extract<P, Keyed> =>
   'keyType' in plan;
 
-/** Continue from what an earlier sync, or the older script, has left. */
+/** Continues from the cursor of an earlier sync or of the older script. */
 export interface IncrementalPlan extends Planned, Keyed {
   readonly kind: 'incremental';
   readonly action: 'incremental' | 'append';
   readonly since: KeyedRecord | { readonly legacyCursor: string };
-  /** False after a hand has dropped the index that makes a merge cheap. */
+  /** False if a user has dropped the index that makes a merge cheap. */
   readonly hasMergeIndex: boolean;
-  /** Whether this run looks for rows that are gone from the source. */
+  /** Whether this sync searches for rows that were deleted at the source. */
   readonly removesDeleted: boolean;
-  /** Before the merge, because a value of theirs is used again. */
+  /** Whether it removes deleted rows before the merge, because new rows use a unique value of theirs again. */
   readonly removesFirst: boolean;
-  /** Why all rows are compared, whatever their replication keys are. */
+  /** Why all rows are compared, whatever their replication keys. */
   readonly rewritten?: Rewritten | undefined;
-  /** What gives the copy the shape of its source first; undefined where it has that. */
+  /** The changes that first give the destination table the shape of its source. Undefined if it has that shape. */
   readonly evolution?: Evolution | undefined;
 }
 
@@ -101,11 +101,10 @@ interface Refusal {
   readonly action: 'skipped';
   readonly reasons: readonly Reason[];
   readonly error: IncrepError;
-  /** Everything else that has to be put right before the table can be synced. */
+  /** The other errors to fix before the table can be synced. */
   readonly others: readonly IncrepError[];
 }
 
-/** What `planTable` decides. */
 export type DraftPlan = LoadDraft | IncrementalPlan | Skip | Refusal;
 export type Plan = LoadPlan | IncrementalPlan | Skip | Refusal;
 
@@ -117,7 +116,7 @@ export const refuse = (error: IncrepError, others: readonly IncrepError[] = []):
   others,
 });
 
-/** What an ordinary sync would be asked for. */
+/** The request of a sync without flags. */
 export const ordinaryRequest = (): PlanRequest => ({
   isFullRefresh: false,
   areDeletesForced: false,
@@ -126,13 +125,13 @@ export const ordinaryRequest = (): PlanRequest => ({
 
 export interface PlanRequest {
   readonly isFullRefresh: boolean;
-  /** Look for deleted rows now, whenever that was done last. */
+  /** Search for deleted rows now, even if the last search was recent. */
   readonly areDeletesForced: boolean;
   readonly now: Date;
-  /** What to do with a destination table that has rows and that no state names; undefined: stop. */
+  /** What to do with a destination table that has rows and no state. Undefined: refuse. */
   readonly claim?: 'adopt' | 'replace' | undefined;
-  /** Rows that are gone from the source make room before others come in. */
+  /** Remove deleted rows before the merge. */
   readonly removesFirst?: boolean;
-  /** Why the destination table cannot be altered in place after all. */
+  /** Why an attempt to alter the destination table in place has failed. */
   readonly notInPlace?: EvolutionObstacle;
 }

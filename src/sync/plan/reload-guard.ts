@@ -1,6 +1,6 @@
 /**
- * Copies that hold more than one source can give again: versions that are gone there, rows of other pipelines, rows of
- * their own. Such a table is never exchanged for a new one, and only extended in place. Pure.
+ * Destination tables with rows that this source cannot give again: older versions, rows of other pipelines, rows that
+ * exist only at the destination. increp never replaces such a table, and only extends it in place. Pure.
  */
 import { IncrepError } from '../../errors.ts';
 import type { ReloadHindrance } from '../../reasons.ts';
@@ -17,24 +17,25 @@ import type { TableFacts } from '../facts/facts.ts';
 
 type Settings = TableFacts['settings'];
 
-/** Undefined where the destination table holds nothing but rows of the source. */
+/** Undefined if the destination table holds only rows of the source. */
 export function reloadHindrance(settings: Settings): ReloadHindrance | undefined {
   if (isAppend(settings)) return { code: 'holds-versions' };
   if (isShared(settings)) return { code: 'holds-rows-of-pipelines' };
   return settings.onConflict === 'last_update_wins' ? { code: 'holds-own-rows' } : undefined;
 }
 
-/** Whether rows of ours that the source does not have may be there for good. */
+/** Whether the destination table may keep rows of this pipeline that the source does not have. */
 export const keepsRest = (settings: Settings): boolean =>
   isAppend(settings) || settings.onConflict === 'last_update_wins';
 
-/** What makes room for the rows of the source as it is now, without a look at any row. */
+/** The ALTER TABLE that lets the table take the rows of the source. It only adds columns and drops NOT NULL. */
 export function extensionFor({ destination, saved, settings }: TableFacts, source: Relation): Alteration {
   const columns = destination?.columns ?? [];
   const isThere = ({ name }: { name: string }) => columns.some((column) => column.name === name);
-  const once = saved.kind === 'record' ? saved.record.shape.columns.map(({ name }) => name) : [];
-  // What another pipeline brings along, or what the source had once: new rows have no value for it.
-  const isOptional = (name: string) => !(name in OWN_TYPES) && (once.includes(name) || isShared(settings));
+  const recorded = saved.kind === 'record' ? saved.record.shape.columns.map(({ name }) => name) : [];
+  // New rows have no value for a column of another pipeline, or for a column that the source no longer has.
+  const isOptional = (name: string) =>
+    !(name in OWN_TYPES) && (recorded.includes(name) || isShared(settings));
   const mayBeNull = ({ name }: { name: string }) => {
     const column = source.columns.find((candidate) => candidate.name === name);
     return column ? !column.isNotNull : isOptional(name);
@@ -49,14 +50,17 @@ export function extensionFor({ destination, saved, settings }: TableFacts, sourc
 
 export const isExtended = ({ added, loosened }: Alteration): boolean => added.length + loosened.length > 0;
 
-/** The identity that the copy's rows had at the last sync. */
+/** The columns that identified a row of the destination table at the last sync. */
 export const formerKey = ({ mergeKey, replicationKey, writtenAs }: StateRecord): readonly string[] =>
   copyKey({ ...(writtenAs ?? PLAINLY), mergeKey, replicationKey });
 
 const isSameSet = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((name) => b.includes(name));
 
-/** Unique indexes that would keep rows of the copy out, which differ in nothing but what their identity has besides. */
+/**
+ * Unique indexes that would reject rows of the destination table, because they lack a column of the rows' identity.
+ * `ours`: increp made them for a former identity.
+ */
 export function blockingKeys({ destination, settings, saved }: TableFacts): {
   readonly ours: readonly UniqueKey[];
   readonly others: readonly UniqueKey[];
@@ -75,7 +79,7 @@ export function blockingKeys({ destination, settings, saved }: TableFacts): {
   };
 }
 
-/** What cannot be done to a copy without losing what it holds. @returns the first reason */
+/** The first reason why the plan would lose rows of the destination table. */
 export function lossRefusal(now: TableFacts, source: Relation): IncrepError | undefined {
   const { destination, saved, settings } = now;
   if (!destination) return undefined;
@@ -93,9 +97,9 @@ export function lossRefusal(now: TableFacts, source: Relation): IncrepError | un
 }
 
 const again = ({ destinationName, settings }: TableFacts): string =>
-  `To begin anew, drop ${printName(destinationName)} at the destination, or give "${settings.name}" another "dest_name".`;
+  `To start again, drop ${printName(destinationName)} at the destination, or set another "dest_name" for "${settings.name}".`;
 
-/** A copy of the latest rows would remove all older versions. */
+/** A mode that keeps only the latest version of a row would remove all older versions. */
 function historyRefusal(
   now: TableFacts,
   destination: Relation,
@@ -116,12 +120,12 @@ function historyRefusal(
   });
 }
 
-/** Without the column that tells them apart, rows of other pipelines would be taken for rows that are gone. */
+/** Without the column that names the pipeline, rows of other pipelines would count as deleted rows. */
 function othersRefusal(now: TableFacts): IncrepError | undefined {
   if (!now.hasOthersRows) return undefined;
   return new IncrepError('SCHEMA_CHANGE_REFUSED', {
-    what: `${printName(now.destinationName)} holds rows of other pipelines, which only the column "${SOURCE}" tells apart`,
-    next: `Put "${SOURCE}" back into "metadata_columns" of "${now.settings.name}". ${again(now)}`,
+    what: `${printName(now.destinationName)} holds rows of other pipelines, and increp needs the column "${SOURCE}" to distinguish them`,
+    next: `Add "${SOURCE}" to "metadata_columns" of "${now.settings.name}" again. ${again(now)}`,
   });
 }
 
@@ -132,13 +136,13 @@ function ownTypeRefusal({ settings, destinationName }: TableFacts, destination: 
   return (
     taken &&
     new IncrepError('CONFIG_INVALID', {
-      what: `${printName(destinationName)} at the destination has a column "${taken.name}" of type ${taken.type}, where increp would keep ${OWN_TYPES[taken.name]}`,
+      what: `${printName(destinationName)} at the destination has a column "${taken.name}" of type ${taken.type}, and the metadata column needs type ${OWN_TYPES[taken.name]}`,
       next: `Rename that column, or remove "${taken.name}" from "metadata_columns" of "${settings.name}".`,
     })
   );
 }
 
-/** Old rows have been told apart by other columns. */
+/** The existing rows were stored under another identity. */
 function identityRefusal(
   now: TableFacts,
   record: StateRecord | undefined,
@@ -153,7 +157,7 @@ function identityRefusal(
   const isIdentity = what === 'unique_cols' ? isAppend(settings) || isShared(settings) : isAppend(settings);
   if (was === is || !isIdentity) return undefined;
   return new IncrepError('SCHEMA_CHANGE_REFUSED', {
-    what: `${what} changed from [${was}] to [${is}], and ${printName(now.destinationName)} cannot be loaded again by them: ${hindranceText(hindrance)}`,
+    what: `${what} changed from [${was}] to [${is}], and increp cannot load ${printName(now.destinationName)} again: ${hindranceText(hindrance)}`,
     next: `Set ${what} back to [${was}]. ${again(now)}`,
   });
 }
@@ -165,12 +169,12 @@ function shapeRefusal(
 ): IncrepError | undefined {
   const { destinationName, natives } = now;
   for (const column of source.columns) {
-    const copy = destination.columns.find(({ name }) => name === column.name);
+    const current = destination.columns.find(({ name }) => name === column.name);
     const wanted = carriedType(column, natives);
-    if (copy && copy.type !== wanted)
+    if (current && current.type !== wanted)
       return new IncrepError('SCHEMA_CHANGE_REFUSED', {
-        what: `column "${column.name}" of ${printName(destinationName)} is ${copy.type} and must be ${wanted} now, and the table cannot be loaded again: ${hindranceText(hindrance)}`,
-        next: `Change the column by hand, where its values allow it; at the destination: ALTER TABLE ${qualified(destinationName)} ALTER COLUMN ${ident(column.name)} TYPE ${wanted} USING ${ident(column.name)}::${wanted}. ${again(now)}`,
+        what: `column "${column.name}" of ${printName(destinationName)} is ${current.type} and must be ${wanted}, and increp cannot load the table again: ${hindranceText(hindrance)}`,
+        next: `If its values allow it, change the column. At the destination, run: ALTER TABLE ${qualified(destinationName)} ALTER COLUMN ${ident(column.name)} TYPE ${wanted} USING ${ident(column.name)}::${wanted}. ${again(now)}`,
       });
   }
   return undefined;
@@ -180,16 +184,16 @@ function indexRefusal(now: TableFacts): IncrepError | undefined {
   const [index] = blockingKeys(now).others;
   if (!index) return undefined;
   const { destinationName, settings } = now;
-  const what = isAppend(settings)
+  const rejected = isAppend(settings)
     ? 'a second version of a row'
     : 'a row of another pipeline with the same value';
   return new IncrepError('DEPENDENT_OBJECTS', {
-    what: `the unique index ${index.index} on (${index.columns.join(', ')}) of ${printName(destinationName)} would not let ${what} in`,
-    next: `Drop it, or make it one that is not unique; at the destination, for one: DROP INDEX ${qualified({ ...destinationName, table: index.index })}`,
+    what: `the unique index ${index.index} on (${index.columns.join(', ')}) of ${printName(destinationName)} would reject ${rejected}`,
+    next: `Drop the index, or replace it by an index that is not unique. At the destination, run: DROP INDEX ${qualified({ ...destinationName, table: index.index })}`,
   });
 }
 
-/** And nothing narrower keeps rows out. */
+/** Whether the table has the unique index that a merge needs, and no unique index of a former identity. */
 export const isIndexed = (facts: TableFacts): boolean =>
   facts.destination !== undefined &&
   uniqueIndexOn(facts.destination, copyKey(facts.settings)) !== undefined &&

@@ -1,12 +1,12 @@
 import { IncrepError } from '../../errors.ts';
 import type { PlanRequest } from './plan.ts';
 
-/** What to request instead of a plan that cannot be carried out. */
+/** The change to the request after a plan has failed. */
 export type PlanChange = Pick<PlanRequest, 'notInPlace' | 'removesFirst'>;
 
 /**
- * Rolls back the transaction of a plan that cannot be carried out. The table is planned once more with `change`; if that
- * was tried before, this is the error of the table.
+ * Rolls back the transaction of a plan that cannot be carried out. increp plans the table once more with `change`. If
+ * that was tried before, this is the error of the table.
  */
 export class Replan extends IncrepError {
   readonly change: PlanChange;

@@ -1,4 +1,4 @@
-/** What must be right at the source, and in what is said of it, before a table is read: pure. */
+/** Reasons at the source, and in the settings about it, that prevent a sync of a table. Pure. */
 import { IncrepError } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
 import { carriedType, type Column, type NativeCarriers } from '../../schema/columns.ts';
@@ -28,21 +28,21 @@ export function sourceRefusals(now: TableFacts): IncrepError[] {
   ];
 }
 
-/** Which columns there are is not known where the selection has a fault. */
+/** If the selection has a fault, its columns are not known. */
 const selectionRefusals = (now: TableFacts, source: Relation): IncrepError[] =>
   now.selected.fault ? [now.selected.fault] : columnRefusals(now, source);
 
-/** Then nobody knows what was to be read. */
+/** If the selection names an unknown column, the columns to read are not known, so privileges on them say nothing. */
 const isMisnamed = ({ selected }: TableFacts): boolean => selected.fault?.code === 'COLUMN_NOT_FOUND';
 
-/** Two tables that a pattern has found, or one and a table with an entry of its own. */
+/** A table that a pattern found has the same destination table as another entry or another found table. */
 const conflicting = ({ sourceName, settings }: TableFacts, why: string): IncrepError =>
   new IncrepError('CONFIG_INVALID', {
-    what: `${printName(sourceName)} comes from the pattern "${settings.pattern}" and has no place of its own: ${why}`,
-    next: `Give it an entry of its own in tables-config.json, with "dest_name" or with "enabled": false.`,
+    what: `${printName(sourceName)} comes from the pattern "${settings.pattern}" and has no destination table of its own: ${why}`,
+    next: `Add an entry for the table to tables-config.json, with "dest_name" or with "enabled": false.`,
   });
 
-/** A label that is the bare name of the table is one of SOURCE_SCHEMA. */
+/** A table of SOURCE_SCHEMA has its name without a schema as its label. */
 const isOfPipelinesSchema = ({ settings: { name }, sourceName }: TableFacts): boolean =>
   name === sourceName.table;
 
@@ -51,14 +51,14 @@ const schemaNotFound = (now: TableFacts): IncrepError =>
     what: `the source has no schema "${now.sourceName.schema}" (${isOfPipelinesSchema(now) ? 'SOURCE_SCHEMA' : '"schema" of the table'})`,
     next: isOfPipelinesSchema(now)
       ? 'Set SOURCE_SCHEMA to the schema that holds the tables, spelled as Postgres stores it.'
-      : 'Correct "schema" in tables-config.json: it is written as Postgres stores it, capitals included.',
+      : 'Correct "schema" in tables-config.json: use the name as Postgres stores it, including capital letters.',
   });
 
 function tableNotFound({ sourceName, otherSourceNames }: TableFacts): IncrepError {
   const near = nearest(sourceName.table, otherSourceNames);
   return new IncrepError('TABLE_NOT_FOUND', {
     what: `the source has no table ${printName(sourceName)}${near === undefined ? '' : `; did you mean "${near}"?`}`,
-    next: 'Correct "name" in tables-config.json: it is written as Postgres stores it, capitals included.',
+    next: 'Correct "name" in tables-config.json: use the name as Postgres stores it, including capital letters.',
   });
 }
 
@@ -68,9 +68,9 @@ const withoutColumns = ({ sourceName, settings }: TableFacts): IncrepError =>
     next: `Set "enabled": false for "${settings.name}" in tables-config.json, or remove it there.`,
   });
 
-const missingPrivilege = ({ sourceSchema }: TableFacts, grant: string): IncrepError =>
+const missingPrivilege = ({ sourceName, sourceSchema }: TableFacts, grant: string): IncrepError =>
   new IncrepError('PRIVILEGE_MISSING', {
-    what: `role "${sourceSchema.role}" lacks a privilege at the source`,
+    what: `role "${sourceSchema.role}" may not use schema "${sourceName.schema}" at the source`,
     next: `At the source, run: ${grant} TO ${ident(sourceSchema.role)}`,
   });
 
@@ -81,23 +81,23 @@ function unreadable(now: TableFacts, { unreadableColumns, columns }: Relation): 
     what: isWhole
       ? `role "${now.sourceSchema.role}" may not read ${printName(now.sourceName)} at the source`
       : `role "${now.sourceSchema.role}" may not read ${columnList} of ${printName(now.sourceName)} at the source`,
-    next: `${isWhole ? '' : `If the copy can do without, leave ${unreadableColumns.length === 1 ? 'it' : 'them'} out with "exclude_columns". `}At the source, run: GRANT SELECT ON ${qualified(now.sourceName)} TO ${ident(now.sourceSchema.role)}`,
+    next: `${isWhole ? '' : `If you do not need ${unreadableColumns.length === 1 ? 'the column, add it' : 'these columns, add them'} to "exclude_columns". Or grant the privilege. `}At the source, run: GRANT SELECT ON ${qualified(now.sourceName)} TO ${ident(now.sourceSchema.role)}`,
   });
 }
 
 const filtered = ({ sourceName, sourceSchema }: TableFacts): IncrepError =>
   new IncrepError('ROW_SECURITY', {
-    what: `row-level security would hide rows of ${printName(sourceName)} from role "${sourceSchema.role}"`,
-    next: `A copy without those rows would look complete. At the source: ALTER ROLE ${ident(sourceSchema.role)} BYPASSRLS, or disable row security for the table.`,
+    what: `row-level security would hide rows of ${printName(sourceName)} from role "${sourceSchema.role}", and the destination table would lack them`,
+    next: `At the source, run: ALTER ROLE ${ident(sourceSchema.role)} BYPASSRLS. Or disable row-level security for the table.`,
   });
 
-/** Of a table of Postgres. */
+/** The limit of Postgres for a table. */
 const MAX_COLUMNS = 1600;
 
 const tooManyColumns = ({ name, columns }: Relation, own: number): IncrepError =>
   new IncrepError('NOT_SUPPORTED', {
-    what: `${printName(name)} has ${columns.length} columns, and "deletes": "soft" or "metadata_columns" ${own === 1 ? 'adds one' : `add ${own}`}: a table can have ${MAX_COLUMNS}`,
-    next: 'Leave columns out with "exclude_columns", or set neither option for this table.',
+    what: `${printName(name)} has ${columns.length} columns, and "deletes": "soft" or "metadata_columns" ${own === 1 ? 'adds one' : `add ${own}`}, but a table can have at most ${MAX_COLUMNS}`,
+    next: 'Exclude columns with "exclude_columns", or set neither option for this table.',
   });
 
 function columnRefusals({ settings, natives }: TableFacts, source: Relation): IncrepError[] {
@@ -129,7 +129,7 @@ const unorderedKey = (source: Relation, { name, type }: Column): IncrepError =>
     next: 'Choose a column of type timestamp, timestamptz or date, or an integer that only grows.',
   });
 
-/** Types without a b-tree order: no index can keep them unique, so they cannot identify a row. */
+/** Types without a b-tree order. No unique index can hold them, so they cannot identify a row. */
 const UNORDERED = /^(json|xml|point|line|lseg|box|path|polygon|circle|txid_snapshot|pg_snapshot)(\[\])?$/;
 
 function unorderedMergeKey(
@@ -144,19 +144,19 @@ function unorderedMergeKey(
     column &&
     new IncrepError('KEY_TYPE_UNSUPPORTED', {
       what: `"${column.name}" of ${printName(source.name)} is ${column.type}, which cannot identify a row`,
-      next: 'Choose columns of a type that Postgres can keep unique in "unique_cols".',
+      next: 'In "unique_cols", choose columns whose type can have a unique index.',
     })
   );
 }
 
 const takenMark = ({ name }: Relation): IncrepError =>
   new IncrepError('CONFIG_INVALID', {
-    what: `${printName(name)} has a column "${DELETED_AT}" of its own, where "deletes": "soft" marks rows`,
+    what: `${printName(name)} has a column "${DELETED_AT}" of its own, and "deletes": "soft" needs that name at the destination`,
     next: `Set "deletes" of "${name.table}" to "hard" or "ignore".`,
   });
 
 const takenColumn = ({ name }: Relation, column: string): IncrepError =>
   new IncrepError('CONFIG_INVALID', {
-    what: `${printName(name)} has a column "${column}" of its own, which increp would fill at the destination`,
+    what: `${printName(name)} has a column "${column}" of its own, and "metadata_columns" needs that name at the destination`,
     next: `Remove "${column}" from "metadata_columns" of "${name.table}", or rename the column at the source.`,
   });

@@ -1,4 +1,4 @@
-/** The sync of one table, as the stages that carry it out share it. */
+/** The sync of one table, as its stages share it. */
 import type pg from 'pg';
 import type { RunContext } from '../context/run-context.ts';
 import type { TableFacts } from '../facts/facts.ts';
@@ -8,9 +8,9 @@ export interface TableJob<P extends IncrementalPlan | LoadPlan = IncrementalPlan
   readonly context: RunContext;
   readonly facts: TableFacts;
   readonly plan: P;
-  /** The session whose transaction holds the lock of the table, and commits all that the sync does to it. */
+  /** Its transaction holds the lock of the table, and commits all changes of the sync. */
   readonly destination: pg.ClientBase;
-  /** --verify: copied rows are compared with their source before the commit. */
+  /** --verify: compare the copied rows with the source before the commit. */
   readonly isVerified: boolean;
   /** --force: no limit on the share of rows that the sync removes. */
   readonly isForced: boolean;

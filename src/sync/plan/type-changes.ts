@@ -1,4 +1,4 @@
-/** What `types: "native"` makes at the destination: pure. */
+/** Types that `types: "native"` creates or extends at the destination. Pure. */
 import type { Difference, Reason } from '../../reasons.ts';
 import { isHarmlessCheck } from '../../schema/domain-checks.ts';
 import type { NativeType, NativeTypes } from '../../schema/native-types.ts';
@@ -15,12 +15,12 @@ import {
 
 export const printHome = ({ home }: Pick<NativeType, 'home'>): string => `${home.schema}.${home.name}`;
 
-/** Enums, and domains whose constraints only compare. All else is for a person to make. */
+/** increp creates enums, and domains whose constraints only compare. The user creates all other types. */
 export const canBeMade = ({ source }: NativeType): boolean =>
   source.extension === null &&
   (source.kind === 'enum' || (source.kind === 'domain' && source.checks.every(isHarmlessCheck)));
 
-/** The statement that makes it, also where that is left to a person. */
+/** The statement that creates the type. It is also shown to the user if increp does not create the type. */
 export function creationOf({ source, home }: NativeType, natives: NativeTypes): string {
   if (source.extension !== null) return createExtension(source.extension);
   const parts = source.parts.map(({ name, type }) => ({ name, type: printType(type, natives.types) }));
@@ -28,7 +28,7 @@ export function creationOf({ source, home }: NativeType, natives: NativeTypes): 
   if (source.kind === 'enum') return createEnum(home, source.labels);
   if (source.kind === 'domain') return createDomain(home, part, source.isNotNull, source.checks);
   if (source.kind === 'composite type') return createComposite(home, parts);
-  if (!source.range) throw new Error(`${printHome({ home })} is no range and was about to be made as one`);
+  if (!source.range) throw new Error(`${printHome({ home })} is not a range type`);
   const { opclass, isDefaultOpclass, collation, subtypeDiff, multirange } = source.range;
   return createRange(home, {
     subtype: part,
@@ -39,36 +39,36 @@ export function creationOf({ source, home }: NativeType, natives: NativeTypes): 
   });
 }
 
-/** What text alone cannot make: functions in C and what needs them, and operator classes of people. */
-const isBeyondText = ({ source: { range, functions } }: NativeType): boolean =>
+/** No statement can create functions in C or what needs them, nor operator classes and collations of the user. */
+const needsMoreThanStatements = ({ source: { range, functions } }: NativeType): boolean =>
   functions.some(({ definition }) => definition === null) ||
   (range !== null &&
-    (range.canonical !== null || !/^pg_catalog[.]/.test(range.opclass) || isOfPeople(range.collation)));
+    (range.canonical !== null || !/^pg_catalog[.]/.test(range.opclass) || isUserDefined(range.collation)));
 
-const isOfPeople = (name: string | null): boolean => name !== null && !/^pg_catalog[.]/.test(name);
+const isUserDefined = (name: string | null): boolean => name !== null && !/^pg_catalog[.]/.test(name);
 
 /**
- * All that the destination lacks of the types of a table, for a person to run, in the order in which one is made of the
- * other; undefined where statements cannot make it.
+ * The statements that create all types that a table needs and the destination lacks, for the user to run. A type comes
+ * after the types that it needs. Undefined if statements alone cannot create them.
  */
 export function statementsForMissing(natives: NativeTypes): string | undefined {
   const lacking = natives.types.filter(({ verdict }) => verdict.kind === 'missing');
-  if (lacking.some(isBeyondText)) return undefined;
+  if (lacking.some(needsMoreThanStatements)) return undefined;
   const statements = lacking.flatMap((type) => [
     ...(type.source.extension === null && !natives.schemas.some(({ schema }) => schema === type.home.schema)
       ? [`CREATE SCHEMA IF NOT EXISTS ${ident(type.home.schema)}`]
       : []),
     ...type.source.functions.flatMap(({ signature, definition }) =>
-      definition === null || natives.functions.includes(signature) ? [] : [functionAnew(definition)],
+      definition === null || natives.functions.includes(signature) ? [] : [createFunction(definition)],
     ),
-    // A range brings its multirange along.
+    // CREATE TYPE of a range creates its multirange too.
     ...(type.source.kind === 'multirange type' ? [] : [creationOf(type, natives)]),
   ]);
   return [...new Set(statements)].join('; ');
 }
 
-/** As the server prints it, but never in the place of one that is there, and on one line up to its body. */
-function functionAnew(definition: string): string {
+/** The definition that the server prints, without OR REPLACE, and on one line up to its body. */
+function createFunction(definition: string): string {
   const [head = '', ...body] = definition.trim().split(/(?=^AS |^BEGIN ATOMIC|^RETURN )/m);
   return [head.replace('CREATE OR REPLACE ', 'CREATE ').replace(/\s*\n\s*/g, ' '), ...body].join('');
 }
@@ -86,7 +86,7 @@ export const typeChangesOf = ({ types }: NativeTypes): Reason[] =>
       : [];
   });
 
-/** What "on_schema_change": "fail" refuses to change. */
+/** Type changes that "on_schema_change": "fail" refuses. */
 export const typeDrift = ({ types }: NativeTypes): Difference[] =>
   types.flatMap((type) =>
     type.verdict.kind === 'lacks-labels'

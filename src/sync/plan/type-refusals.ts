@@ -1,4 +1,4 @@
-/** Which types cannot be carried as it is asked for, by table and column, and what to do about it: pure. */
+/** Types of a table that increp cannot create or write at the destination, and how to fix that. Pure. */
 import { IncrepError } from '../../errors.ts';
 import { carriedType } from '../../schema/columns.ts';
 import { printName } from '../../schema/names.ts';
@@ -9,7 +9,7 @@ import { grantUsage } from '../../sql/types.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { additionsTo, canBeMade, printHome, statementsForMissing } from './type-changes.ts';
 
-/** What one step puts right is told once: types that are missing are made all together. */
+/** Errors with the same next step are reported once, because one step creates all missing types. */
 export function typeRefusals(now: TableFacts): IncrepError[] {
   const { types } = now.natives;
   const all = [refusalOfVersion(now), ...types.map((type) => refusalOfType(now, type)), keyRefusal(now)];
@@ -17,7 +17,7 @@ export function typeRefusals(now: TableFacts): IncrepError[] {
   return found.filter(({ next }, index) => found.findIndex((other) => other.next === next) === index);
 }
 
-/** Scales below zero, and above the precision, came with version 15. */
+/** PostgreSQL 15 introduced numeric scales below zero and above the precision. */
 function refusalOfVersion({ source, sourceName, natives, servers }: TableFacts): IncrepError | undefined {
   if (servers.destination.version >= 150000) return undefined;
   const column = source?.columns.find((candidate) => {
@@ -27,8 +27,8 @@ function refusalOfVersion({ source, sourceName, natives, servers }: TableFacts):
   return (
     column &&
     new IncrepError('TYPE_UNSUPPORTED', {
-      what: `column "${column.name}" of ${printName(sourceName)} is ${column.type}, which the destination's version of Postgres does not have`,
-      next: 'Bring the destination to PostgreSQL 15 or newer, or give the column another scale at the source.',
+      what: `column "${column.name}" of ${printName(sourceName)} is ${column.type}, which the destination's version of Postgres does not support`,
+      next: 'Upgrade the destination to PostgreSQL 15 or later, or change the scale of the column at the source.',
     })
   );
 }
@@ -50,11 +50,11 @@ const printSource = ({ source }: NativeType): string => `${source.schema}.${sour
 function incomparable(now: TableFacts, type: NativeType): IncrepError {
   const why =
     type.source.kind === 'base type'
-      ? 'a base type outside of any extension, which cannot be compared with one of the destination'
-      : 'the row type of a table or view, which belongs to that alone';
+      ? 'a base type of no extension, which increp cannot compare with a type of the destination'
+      : 'the row type of a table or view, which exists only together with it';
   return new IncrepError('TYPE_UNSUPPORTED', {
-    what: `${inColumn(now, type)} is made of ${printSource(type)}, ${why}`,
-    next: `Its values travel as text: ${TEXT}.`,
+    what: `${inColumn(now, type)} uses ${printSource(type)}, ${why}`,
+    next: `To copy its values as text, ${TEXT}.`,
   });
 }
 
@@ -62,10 +62,10 @@ function differs(now: TableFacts, type: NativeType): IncrepError {
   const { source, found } = type;
   const [here, there] = [describe(source), found ? describe(found) : ''];
   return new IncrepError('TYPE_MISMATCH', {
-    what: `${inColumn(now, type)} needs the type ${printHome(type)} of the destination, which is not what it is at the source: there it is ${there}, at the source ${here}`,
+    what: `${inColumn(now, type)} needs the type ${printHome(type)}, which differs between the two sides: it is ${there} at the destination, and ${here} at the source`,
     next: source.range
-      ? `Nothing alters a range type: drop it at the destination, where nothing uses it, and make it as it is at the source, with a collation by name where the defaults of the two databases differ; or ${TEXT}.`
-      : `Make them alike by ALTER ${source.kind === 'domain' ? 'DOMAIN' : 'TYPE'} on either side (other tables may use it), or ${TEXT}.`,
+      ? `Postgres cannot alter a range type. If nothing uses it at the destination, drop it there and create it as at the source. If the default collations of the two databases differ, name its collation. Or ${TEXT}.`
+      : `Make the two types equal by ALTER ${source.kind === 'domain' ? 'DOMAIN' : 'TYPE'} on either side (other tables may use the type), or ${TEXT}.`,
   });
 }
 
@@ -100,22 +100,22 @@ function missing(now: TableFacts, type: NativeType): IncrepError | undefined {
   const statements = statementsForMissing(now.natives);
   const next =
     statements === undefined
-      ? `It takes functions in C, or an operator class or collation of your own, which have to be made at the destination first; or ${TEXT}.`
+      ? `It needs functions in C, or an operator class or collation of your own. Create these at the destination first, or ${TEXT}.`
       : `At the destination, run: ${statements}; or ${TEXT}.`;
   if (!canBeMade(type)) {
     return new IncrepError('TYPE_UNSUPPORTED', {
-      what: `${inColumn(now, type)} needs the ${type.source.kind} ${printHome(type)}, which the destination does not have and increp does not make`,
+      what: `${inColumn(now, type)} needs the ${type.source.kind} ${printHome(type)}, which the destination does not have and increp does not create`,
       next,
     });
   }
   if (mayCreateIn(now, type.home.schema)) return undefined;
   return new IncrepError('PRIVILEGE_MISSING', {
-    what: `${inColumn(now, type)} needs the ${type.source.kind} ${printHome(type)}, which the destination does not have, and role "${now.destinationSchema.role}" may not make it in that schema`,
+    what: `${inColumn(now, type)} needs the ${type.source.kind} ${printHome(type)}, which the destination does not have, and role "${now.destinationSchema.role}" may not create it in that schema`,
     next,
   });
 }
 
-/** The destination's own schema is made by us where it is missing; any other one is not ours to make. */
+/** increp creates the schema of the destination table if it is missing, and no other schema. */
 function mayCreateIn(
   { natives, destinationName, destinationSchema: access }: TableFacts,
   schema: string,
@@ -135,14 +135,14 @@ function notOurs(now: TableFacts, type: NativeType): IncrepError | undefined {
   }
   if (verdict.kind !== 'lacks-labels' || found?.isOwned !== false) return undefined;
   return new IncrepError('PRIVILEGE_MISSING', {
-    what: `${inColumn(now, type)} needs labels that the enum ${printHome(type)} lacks at the destination, and role "${role}" does not own it`,
+    what: `${inColumn(now, type)} needs labels that the enum ${printHome(type)} lacks at the destination, and role "${role}" does not own that enum`,
     next: `At the destination, run: ${additionsTo(type).join('; ')}; or ${TEXT}.`,
   });
 }
 
 /**
- * Rows are told apart by `=` of Postgres itself. A type of an extension brings its own, which may call values equal
- * that are not the same (citext), and is not even found under an empty search_path.
+ * increp compares unique keys with the `=` operators of pg_catalog. A type of an extension has an `=` of its own. This
+ * may treat different values as equal (citext), and is not found under an empty search_path.
  */
 function keyRefusal({ natives, settings, source, sourceName }: TableFacts): IncrepError | undefined {
   const column = source?.columns.find(
@@ -156,13 +156,13 @@ function keyRefusal({ natives, settings, source, sourceName }: TableFacts): Incr
   return (
     column &&
     new IncrepError('KEY_TYPE_UNSUPPORTED', {
-      what: `"${column.name}" of ${printName(sourceName)} is ${column.type}, whose own "=" may call different values equal, so it cannot identify a row as it is`,
-      next: `As text it can: ${TEXT}, or choose other columns in "unique_cols".`,
+      what: `"${column.name}" of ${printName(sourceName)} is ${column.type}, whose "=" may treat different values as equal, so it cannot identify a row`,
+      next: `To use its text instead, ${TEXT}. Or choose other columns in "unique_cols".`,
     })
   );
 }
 
-/** Through domains only: an array or a row of them is compared as a whole. */
+/** Follows domains only, because an array or a composite value is compared as a whole. */
 function isMadeOf(type: string, base: TypeDefinition, types: readonly NativeType[]): boolean {
   const isOfBase = type === base.printed || type.startsWith(`${base.printed}(`);
   if (isOfBase && !type.endsWith('[]')) return true;

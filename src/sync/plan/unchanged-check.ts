@@ -1,4 +1,4 @@
-/** `skip_unchanged`: how to tell whether the source still holds what a full refresh has read. Pure. */
+/** `skip_unchanged`: how to check whether the source still holds the rows that a full refresh has read. Pure. */
 import { createHash } from 'node:crypto';
 import type { TableSettings } from '../../config/settings.ts';
 import { isServerBound } from '../../schema/columns.ts';
@@ -8,7 +8,10 @@ import type { TableFacts } from '../facts/facts.ts';
 
 export type WasRead = Pick<Contents, 'rows' | 'digest'>;
 
-/** What has no say in what the copy holds. Whatever is not named here has: a setting that is changed loads again. */
+/**
+ * A hash of the settings that determine the rows of the destination table. A change of them causes a load. The settings
+ * named here have no effect on the rows; a new setting counts unless it is added here.
+ */
 export function contentSettings(settings: TableSettings): string {
   const {
     initialLoad: _1,
@@ -28,7 +31,6 @@ export function contentSettings(settings: TableSettings): string {
   return createHash('sha256').update(JSON.stringify(sorted)).digest('hex').slice(0, 16);
 }
 
-/** How the source is asked whether it still holds what was read. */
 export type UnchangedCheck =
   /** No transaction wrote rows since that transaction ID, and the number of rows is the same. */
   | { readonly kind: 'transaction-ids'; readonly since: string; readonly known: Contents }
@@ -36,10 +38,11 @@ export type UnchangedCheck =
   | { readonly kind: 'digest'; readonly digest: string; readonly known: Contents };
 
 /**
- * Where the numbers of transactions tell. Of the rows that a parent has now, some may have been written long ago to a
- * table that was no part of it then, what a selection makes of a row may depend on more than the row, and a view, like
- * another server, has no numbers of its own. What is computed when it is read, and names of objects, which can be renamed,
- * change with no row written.
+ * Whether transaction IDs show that no row has changed. They do not in these cases:
+ * - a table with children: a child may have been attached later, with rows from old transactions;
+ * - a selection whose result depends on more than the row;
+ * - a view or a foreign table, which has no transaction IDs of its own;
+ * - virtual generated columns, and values that print as object names: they change without a write to the row.
  */
 export const hasTransactionIds = ({ selected }: TableFacts, source: Relation): boolean =>
   selected.isSteady &&
@@ -49,10 +52,10 @@ export const hasTransactionIds = ({ selected }: TableFacts, source: Relation): b
     ({ generated, base }) => generated !== 'v' && !isServerBound((base.element ?? base).type),
   );
 
-/** Pure. Undefined where only reading everything can tell. */
+/** Undefined if only a load can show whether the rows have changed. */
 export function unchangedCheckFor(facts: TableFacts, source: Relation): UnchangedCheck | undefined {
   const { saved, settings } = facts;
-  // Where the state of the destination is not what it was left as, its rows may not be either.
+  // A warning says that the state at the destination is not the last one, so its rows may not be the last ones either.
   if (!settings.skipUnchanged || saved.kind !== 'record' || saved.warnings.length > 0) return undefined;
   const { contents: known, settledXid, shape, sourceLife } = saved.record;
   if (!known || known.settings !== contentSettings(settings)) return undefined;
