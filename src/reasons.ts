@@ -1,11 +1,11 @@
 /**
- * Why a table is synced the way it is: codes with data. Code decides by these; `report/reasons.ts` and
+ * Reasons for the plan of a table, as codes with data. Code decides by the codes. `report/reasons.ts` and
  * `report/differences.ts` make the sentences.
  */
 
-/** One difference between a destination table and what source and settings ask for. */
+/** One difference of a destination table from its source or from the settings. */
 export type Difference =
-  /** What the source was when it was last read, and what it is now. */
+  /** The source, when it was last read and now. */
   | { readonly code: 'source-recreated' }
   | { readonly code: 'column-dropped'; readonly column: string }
   | { readonly code: 'column-added'; readonly column: string; readonly type: string }
@@ -17,7 +17,7 @@ export type Difference =
       readonly from: string;
       readonly to: string;
     }
-  /** Parts of a type, as `typeDetail` of a column has them, that are gone or no longer the same. */
+  /** Parts of a type (`Column.typeDetail`) that were removed or changed. */
   | {
       readonly code: 'type-parts-dropped';
       readonly column: string;
@@ -25,7 +25,7 @@ export type Difference =
       readonly parts: readonly string[];
     }
   | { readonly code: 'type-fields-changed'; readonly column: string; readonly type: string }
-  /** What the destination table is, and what it has to be. */
+  /** The destination table, as it is and as it has to be. */
   | { readonly code: 'column-missing'; readonly column: string }
   | {
       readonly code: 'column-type-mismatch';
@@ -36,7 +36,7 @@ export type Difference =
   | { readonly code: 'column-not-null'; readonly column: string }
   | { readonly code: 'table-unlogged' }
   | { readonly code: 'enum-labels-missing'; readonly type: string; readonly labels: readonly string[] }
-  /** What the settings were, and what they are now. */
+  /** The settings, at the last sync and now. */
   | {
       readonly code: 'query-changed';
       readonly from: 'table' | 'query';
@@ -61,7 +61,7 @@ export type Difference =
       readonly to: readonly string[];
     };
 
-/** Why a destination table cannot be loaded again: it holds rows that the source does not. */
+/** Why a destination table cannot be loaded again: it holds rows that the source does not have. */
 export type ReloadHindrance =
   | { readonly code: 'holds-versions' }
   | { readonly code: 'holds-rows-of-pipelines' }
@@ -102,7 +102,7 @@ export type ResumeObstacle =
     }
   | { readonly code: 'source-altered' | 'source-rewritten' | 'staging-changed' | 'staging-misfit' };
 
-/** Why a table is loaded as a whole although chunks were asked for. */
+/** Why a table is loaded as a whole although the settings ask for chunks. */
 export type WholeLoadCause =
   | { readonly code: 'storage-without-pages' }
   | { readonly code: 'foreign-rows' }
@@ -128,10 +128,10 @@ export type CopyCause =
     }
   | { readonly code: 'password-with-line-break' };
 
-/** Why rows may hold other values than their replication keys say, with the shape as it was. */
+/** Why values may have changed without a change of the replication key or of the shape. */
 export type Rewritten =
   | { readonly code: 'expression-changed'; readonly column: string }
-  /** All rows were written again, so that transaction IDs do not tell which values are new. */
+  /** All rows were written again, so transaction IDs do not show which values are new. */
   | { readonly code: 'file-rewritten' };
 
 /** Why there is no cursor to continue from. */
@@ -142,20 +142,20 @@ export type NoCursor =
   | { readonly code: 'state-file-of-another-table'; readonly table: string }
   | { readonly code: 'state-file-unusable'; readonly message: string };
 
-/** What becomes of a destination table that differs in shape. */
+/** What the plan does about a difference of shape. */
 export type DriftAnswer =
   | { readonly kind: 'reset'; readonly obstacles: readonly EvolutionObstacle[] }
-  /** `filledRows` once it is done. */
+  /** `filledRows` is set after the change. */
   | { readonly kind: 'alter' | 'keep-shape'; readonly filledRows?: number };
 
-/** Why a plan is what it is, or why a table was skipped. A plan may have several. */
+/** A reason for a plan or for a skipped table. A plan may have several. */
 export type Reason =
   | NoCursor
   | Rewritten
   | { readonly code: 'disabled' }
   | { readonly code: 'no-destination-table' }
   | { readonly code: 'full-refresh-requested' }
-  /** Mode full-refresh; `unless` names how increp finds out that nothing has changed. */
+  /** Mode full-refresh. `unless`: how increp checks whether anything has changed. */
   | { readonly code: 'full-refresh-mode'; readonly unless?: 'transaction-ids' | 'digest' }
   | { readonly code: 'was-full-refresh-mode' }
   | { readonly code: 'destination-emptied' }
@@ -172,9 +172,9 @@ export type Reason =
   | { readonly code: 'load-restarted'; readonly obstacle: ResumeObstacle }
   /** RFC 3339. */
   | { readonly code: 'unchanged-since'; readonly since: string }
-  /** Seconds; the table was not started. */
+  /** Seconds. The table was not started. */
   | { readonly code: 'time-limit'; readonly seconds: number }
-  /** Seconds; the load in chunks continues with `nextCommand`, or with the next run. */
+  /** Seconds. The load in chunks continues with `nextCommand`, or with the next run. */
   | {
       readonly code: 'time-limit-in-chunks';
       readonly seconds: number;

@@ -19,7 +19,7 @@ export const tables = {
     ],
     example: [
       'error: public.orders is being synced by another run: increp shop 4242@worker-1 (backend 4242 of the destination) (RUN_LOCKED)',
-      'next:  Wait for it, or run with --wait-lock 5m. If it hangs, end it, and its lock is gone; at the destination: SELECT pg_terminate_backend(4242).',
+      'next:  Wait for that run, or use --wait-lock 5m. If that run hangs, end it; at the destination, run: SELECT pg_terminate_backend(4242).',
     ],
   },
   LOCK_TIMEOUT: {
@@ -42,7 +42,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: canceling statement due to lock timeout; held by pid 4242 (psql) of postgres with AccessExclusiveLock on orders at the destination; tried 4 times (LOCK_TIMEOUT, SQLSTATE 55P03)',
-      'next:  Nothing was changed. Wait for it or end it (at the destination: SELECT pg_terminate_backend(4242)), then run increp again.',
+      'next:  Nothing was changed. Wait for that session or end it (at the destination: SELECT pg_terminate_backend(4242)), then run increp again.',
     ],
   },
   CONFLICT: {
@@ -177,7 +177,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: public.orders and its destination table differ: column "gift" (boolean) was added at the source (SCHEMA_CHANGE_REFUSED)',
-      'next:  To load the table again in its new shape, run "increp reset orders" and "increp sync orders": on_schema_change is "fail".',
+      'next:  on_schema_change is "fail", so increp leaves the table as it is. To load the table again in its new shape, run "increp reset orders" and then "increp sync orders".',
     ],
   },
   MERGE_KEY_NOT_UNIQUE: {

@@ -1,4 +1,4 @@
-/** Sentences about the shape of a table: how it differs, and what is in the way of a change in place. */
+/** Sentences about the shape of a table: differences, and obstacles to a change in place. */
 import type { Difference, EvolutionObstacle, ReloadHindrance } from '../reasons.ts';
 import { textFor, type Texts } from './coded-text.ts';
 
@@ -7,7 +7,7 @@ const quoted = (names: readonly string[]): string => names.map((name) => `"${nam
 export const columnsText = (names: readonly string[]): string =>
   `${names.length === 1 ? 'column' : 'columns'} ${quoted(names)}`;
 
-/** `=label` or `.field type`; where it lies deeper within the type, `>` stands in front and ` of type` behind. */
+/** `=label` or `.field type`. A part of a nested type has `>` in front and ` of type` at the end. */
 function partText(part: string): string {
   const isInside = part.startsWith('>');
   const text = part.slice(isInside ? 2 : 1);
@@ -16,7 +16,7 @@ function partText(part: string): string {
   return /^>?\./.test(part) ? `the field ${what}${owner}` : `the label '${what}'${owner}`;
 }
 
-/** Long texts would hide everything else that is said. */
+/** Long SQL would hide the rest of the message. */
 const LONGEST_SQL = 60;
 
 function shortSql(text: string): string {
@@ -47,11 +47,11 @@ const DIFFERENCES: Texts<Difference> = {
     `column "${column}" is ${type} at the destination and must be ${wanted}`,
   'column-not-null': ({ column }) =>
     `column "${column}" is NOT NULL at the destination but not at the source`,
-  'table-unlogged': () => 'it is unlogged',
+  'table-unlogged': () => 'the destination table is unlogged',
   'enum-labels-missing': ({ type, labels }) =>
     `the enum ${type} lacks ${listed(labels.map((label) => `'${label}'`))} at the destination`,
   'query-changed': ({ from, to }) =>
-    from === to ? 'query changed' : `the entry selects a ${to} now, and selected a ${from} before`,
+    from === to ? 'query changed' : `the entry now selects a ${to}, and selected a ${from} before`,
   'where-changed': ({ from, to }) => sqlChange('where', from, to),
   'transform-changed': ({ column, from, to }) => sqlChange(`transform of "${column}"`, from, to),
   'column-deselected': ({ column, setting }) => `column "${column}" is no longer copied (${setting})`,

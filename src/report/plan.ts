@@ -6,19 +6,19 @@ import { displayWidth, padEnd, printable, wrapped } from './text.ts';
 interface Estimated {
   readonly rows?: number | undefined;
   readonly bytes?: number | undefined;
-  /** There are more than that. */
+  /** Whether the real numbers are larger. */
   readonly isMore?: boolean | undefined;
 }
 
-/** What of a foreseen table is printed. */
+/** The printed part of a planned table. */
 interface PlannedTable {
   readonly name: string;
   readonly action: string;
   readonly reason: string;
-  /** Undefined where the table has an entry of its own. */
+  /** Undefined if the table has its own entry. */
   readonly pattern: string | undefined;
   readonly selects: string | undefined;
-  /** Its copy, where that is called otherwise. */
+  /** The destination table, if its name differs. */
   readonly copy: string | undefined;
   readonly typeChanges: readonly string[];
   readonly evolution:
@@ -29,7 +29,7 @@ interface PlannedTable {
         readonly rows: number | undefined;
       }
     | undefined;
-  /** How rows are written, where that is not plain. */
+  /** How rows are written, if an option changes that. */
   readonly rules: readonly string[];
   readonly loader: string | undefined;
   readonly estimated: Estimated | undefined;
@@ -38,9 +38,9 @@ interface PlannedTable {
   readonly hasWork: boolean;
   readonly removesDeleted: boolean;
   readonly deletes: { readonly checkedAt: string | null; readonly everySeconds: number } | undefined;
-  /** Rows that a load would take away, in words. */
+  /** A sentence about rows that a load would remove. */
   readonly removes: string | undefined;
-  /** In words. */
+  /** Dependent objects, as text. */
   readonly builtOn: readonly string[];
   readonly obstruction: { readonly what: string; readonly next: string } | undefined;
   readonly warnings: readonly string[];
@@ -57,16 +57,16 @@ const SYMBOLS: Record<string, readonly [symbol: string, style: TextStyle]> = {
   refused: ['x', 'red'],
 };
 
-/** Those that go on from a cursor. */
+/** Whether the table continues from a cursor. */
 const isOngoing = ({ action }: Pick<PlannedTable, 'action'>): boolean =>
   action === 'incremental' || action === 'append';
 
 const ACTION_WIDTH = 12;
-/** Cells that the effect needs beside a name; a longer name gets a line of its own. */
+/** Width that the effect needs beside a name. A longer name gets its own line. */
 const EFFECT_ROOM = 36;
 const DETAIL_INDENT = 4;
 
-/** A line or more a table, and a last line that counts. */
+/** At least one line for each table, and a last line with totals. */
 export function formatPlan(tables: readonly PlannedTable[], style: Style): string {
   const nameWidth = Math.max(0, ...tables.map(({ name }) => displayWidth(printable(name))));
   const lines = tables.flatMap((table) => tableLines(table, nameWidth, style));
@@ -82,15 +82,15 @@ function tableLines(table: PlannedTable, nameWidth: number, style: Style): strin
     ...patternLines(table).flatMap((text) => detail('found by', text)),
     ...evolutionLines(table).flatMap(([head, text]) => detail(head, text)),
     ...(table.selects === undefined ? [] : detail('selects', table.selects)),
-    ...copyLines(table).flatMap((text) => detail('copy', text)),
+    ...destinationLines(table).flatMap((text) => detail('destination', text)),
     ...typeLines(table).flatMap((text) => detail('types', text)),
     ...table.rules.flatMap((text) => detail('rows', text)),
     ...deletesLines(table).flatMap((text) => detail('deletes', text)),
     ...(table.removes === undefined ? [] : detail('removes', table.removes)),
-    ...(table.builtOn.length === 0 ? [] : detail('built on it', listed(table.builtOn, LISTED))),
+    ...(table.builtOn.length === 0 ? [] : detail('dependent objects', listed(table.builtOn, LISTED))),
     ...(table.obstruction ? detail('would be refused', table.obstruction.what) : []),
     ...table.warnings.flatMap((warning) => detail('note', warning)),
-    ...[table.obstruction, table.error].flatMap((trouble) => (trouble ? detail('next', trouble.next) : [])),
+    ...[table.obstruction, table.error].flatMap((problem) => (problem ? detail('next', problem.next) : [])),
   ];
 }
 
@@ -105,7 +105,7 @@ function headLines(table: PlannedTable, nameWidth: number, { width }: Style, col
       `${paint(symbol)} ${name}  ${paint(table.action)}`,
       ...wrapped('    ', text, DETAIL_INDENT, width),
     ];
-  // Painted afterwards: escape sequences would count as cells.
+  // Colors are added after wrapping, because escape sequences would count as width.
   const action = padEnd(table.action, ACTION_WIDTH);
   const plain = `${symbol} ${padEnd(name, nameWidth)}  ${action}  `;
   const [first = '', ...rest] = wrapped(plain, text, indent, width);
@@ -113,22 +113,22 @@ function headLines(table: PlannedTable, nameWidth: number, { width }: Style, col
   return [`${head}${first.slice(plain.length)}`, ...rest];
 }
 
-/** Of a table that is new here, for whoever does not know it from tables-config.json. */
+/** For a new table that tables-config.json does not name. */
 const patternLines = ({ action, pattern }: PlannedTable): string[] =>
   pattern !== undefined && ['initial', 'refused'].includes(action) ? [`the pattern "${pattern}"`] : [];
 
-/** Of one that is about to be made. */
-const copyLines = ({ action, copy }: PlannedTable): string[] =>
+/** For a destination table that increp is about to create. */
+const destinationLines = ({ action, copy }: PlannedTable): string[] =>
   action === 'initial' && copy !== undefined ? [copy] : [];
 
-/** The reason of a load is printed, and has them. */
+/** The printed reason of a load already names them. */
 const typeLines = (table: PlannedTable): readonly string[] => (isOngoing(table) ? table.typeChanges : []);
 
 function evolutionLines({ evolution, reason }: PlannedTable): [head: string, text: string][] {
   if (!evolution) return [];
   const { alterations, filled, compared, rows } = evolution;
   const volume = volumeWords({ rows });
-  const forRows = volume === '' ? 'the rows that the copy has' : volume;
+  const forRows = volume === '' ? 'the rows of the destination table' : volume;
   return [
     ['shape', reason],
     ...alterations.map((statement): [string, string] => ['alter', statement]),
@@ -141,7 +141,7 @@ function evolutionLines({ evolution, reason }: PlannedTable): [head: string, tex
 
 const namesOf = (columns: readonly string[]): string => columns.map((name) => `"${name}"`).join(', ');
 
-/** A load leaves no row that is gone from the source. */
+/** Only for an incremental sync: a load removes deleted rows anyway. */
 function deletesLines(table: PlannedTable): string[] {
   const { removesDeleted, deletes } = table;
   if (!deletes || !isOngoing(table)) return [];
@@ -174,7 +174,7 @@ function volumeWords(estimated: PlannedTable['estimated']): string {
 
 function window({ cursor, high, hasWork, removesDeleted, estimated }: PlannedTable): string {
   const isQuiet = !hasWork || (removesDeleted && high === cursor);
-  if (isQuiet) return `nothing newer than ${cursor ?? 'an empty table'}`;
+  if (isQuiet) return cursor === null ? 'no rows at the source' : `nothing newer than ${cursor}`;
   const volume = volumeWords(estimated);
   return `${volume === '' ? 'rows' : `${volume},`} from ${cursor ?? 'the start'} on`;
 }

@@ -1,4 +1,4 @@
-/** Sentences for the reasons of a plan and of what came of it. */
+/** Sentences for the reasons of a plan and of its result. */
 import { formatDuration } from '../duration.ts';
 import { formatCount } from '../format.ts';
 import type {
@@ -22,44 +22,45 @@ const COPY_CAUSES: Texts<CopyCause> = {
   selection: ({ setting }) =>
     setting === 'query'
       ? 'pg_dump writes tables, not the rows of a query'
-      : `pg_dump writes whole tables, and "${setting}" selects`,
+      : `pg_dump writes whole tables, and "${setting}" selects part of one`,
   'kind-without-rows': ({ kind }) => `pg_dump writes no rows for a ${kind}`,
-  'child-tables': () => 'pg_dump would leave out the rows of child tables',
+  'child-tables': () => 'pg_dump would omit the rows of child tables',
   'column-privileges-only': () => 'pg_dump needs SELECT on the whole table, not on its columns',
-  'generated-column': ({ column }) => `pg_dump leaves out the generated column "${column}"`,
-  'char-column': ({ column }) => `PostgreSQL 14 prints the bytes of "char" ("${column}") as they are`,
+  'generated-column': ({ column }) => `pg_dump omits the generated column "${column}"`,
+  'char-column': ({ column }) => `PostgreSQL 14 does not escape bytes of type "char" ("${column}")`,
   'xml-column': ({ column }) =>
-    `pg_dump prints xml ("${column}") without its declaration and a line break in front`,
+    `pg_dump prints xml ("${column}") without its declaration and a leading line break`,
   'money-column': ({ column }) => `pg_dump prints money ("${column}") in the locale of the server`,
   'password-with-line-break': () => 'a password file cannot hold a password with a line break',
 };
 
-/** Why, by itself. */
+/** The cause without the sentence around it. */
 export const copyCause = (cause: CopyCause): string => textFor(COPY_CAUSES, cause);
 
-/** What is said of a load by COPY where pg_dump was the first choice. */
+/** For a load by COPY if pg_dump was the first choice. */
 export const copyCauseText = (cause: CopyCause): string =>
   `loaded by COPY instead of pg_dump: ${copyCause(cause)}`;
 
 const WHOLE_LOAD_CAUSES: Texts<WholeLoadCause> = {
-  'storage-without-pages': () => 'it is not stored in pages of rows, which chunks consist of',
+  'storage-without-pages': () => 'it is not stored in pages, and a chunk is a range of pages',
   'foreign-rows': () => 'some or all of its rows are on another server, so its pages are unknown',
-  'kind-without-pages': ({ kind }) => `a ${kind} has no pages, which chunks consist of`,
-  'column-privileges-only': () => 'the places of rows need SELECT on the whole table, not on its columns',
+  'kind-without-pages': ({ kind }) => `a ${kind} has no pages, and a chunk is a range of pages`,
+  'column-privileges-only': () =>
+    'reading the positions of rows needs SELECT on the whole table, not only on its columns',
   'staging-would-be-published': ({ publication }) =>
     `the publication "${publication}" of the destination would send the staging table to its subscribers`,
   'no-plausible-key': ({ replicationKey }) =>
-    `no row has a plausible ${replicationKey}, which chunks start with`,
+    `no row has a plausible ${replicationKey}, and chunks need a high-water mark`,
 };
 
-/** What is said of a load as a whole where chunks were asked for. */
+/** For a load as a whole if the settings ask for chunks. */
 export const wholeLoadText = (cause: WholeLoadCause): string =>
   `loaded as a whole instead of in chunks: ${textFor(WHOLE_LOAD_CAUSES, cause)}`;
 
 const RESUME_OBSTACLES: Texts<ResumeObstacle> = {
   'begun-by-another-version': () => 'another version of increp started it',
   'begun-by-another-pipeline': ({ pipeline }) => `pipeline "${pipeline}" started it`,
-  'another-source': () => 'the source is not the same one',
+  'another-source': () => 'the source is another database or table',
   'setting-changed': ({ setting }) =>
     setting === 'selection' ? 'the selected rows or columns changed' : `${setting} changed`,
   'source-altered': () => 'the source table was altered meanwhile',
@@ -104,7 +105,7 @@ export function rowsText({
   return `${isMore ? 'more than ' : ''}${formatCount(rows)} ${rows === 1 ? 'row' : 'rows'}`;
 }
 
-/** How a load in chunks continues. @param nextCommand undefined where every run continues it */
+/** How a load in chunks continues. @param nextCommand undefined if every run continues it */
 export const continuationText = (
   { done, of }: { readonly done: number; readonly of: number },
   nextCommand: string | undefined,
@@ -117,14 +118,14 @@ const REASONS: Texts<Reason> = {
   'no-destination-table': () => 'there is no destination table yet',
   'full-refresh-requested': () => 'a full refresh was requested',
   'full-refresh-mode': ({ unless }) =>
-    `loaded again each time: mode is full-refresh${unless === undefined ? '' : `, unless ${UNLESS[unless]}`}`,
-  'was-full-refresh-mode': () => 'no cursor is known, because its mode was full-refresh',
+    `mode is full-refresh, so each sync loads the table again${unless === undefined ? '' : `, unless ${UNLESS[unless]}`}`,
+  'was-full-refresh-mode': () => 'no cursor is known, because the mode was full-refresh',
   'destination-emptied': () => 'the destination table was emptied',
   'rows-replaced': (rows) => `the ${rowsText(rows)} of the destination table are replaced`,
   adopted: () => 'the destination table is adopted: compared with the source by key',
   'cursor-unknown': () => 'no cursor is known',
   'was-reset': ({ at }) => `it was reset at ${inSeconds(at)}`,
-  'state-file-of-another-table': ({ table }) => `the state file is that of ${table}`,
+  'state-file-of-another-table': ({ table }) => `the state file belongs to ${table}`,
   'state-file-unusable': ({ message }) => `its state file cannot be used (${message})`,
   'legacy-cursor-unfit': ({ keyType }) =>
     `the older state file holds a time, and the replication key is ${keyType}`,
@@ -148,11 +149,11 @@ const REASONS: Texts<Reason> = {
 };
 
 const UNLESS = {
-  'transaction-ids': 'one pass over the source shows that nothing was written there (skip_unchanged)',
-  digest: 'a hash of each row at the source shows that none has changed (skip_unchanged)',
+  'transaction-ids': 'a scan of the source table shows that nothing was written (skip_unchanged)',
+  digest: 'a hash of each source row shows that no row has changed (skip_unchanged)',
 } as const;
 
-const timeLimitText = (seconds: number): string => `the time limit of ${formatDuration(seconds)} was over`;
+const timeLimitText = (seconds: number): string => `the time limit of ${formatDuration(seconds)} was reached`;
 
 export const reasonText = (reasons: readonly Reason[]): string =>
   reasons.map((reason) => textFor(REASONS, reason)).join('; ');

@@ -172,7 +172,7 @@ describe('privileges', () => {
   test('a table at the destination that we may not read', async () => {
     await pair.destination.query('CREATE TABLE orders (id int)');
     const what = `role "${pair.login('destination', 'increp').user}" may not read all of public.orders at the destination`;
-    await expectRefusal(pair, missing(what, 'owner'));
+    await expectRefusal(pair, missing(what, 'OWNER TO'));
   });
 
   test('a state directory that cannot be written', async () => {

@@ -143,7 +143,10 @@ const FAILURES: readonly Failure[] = [
       sourceSql: `${ordersPreset.sourceSql ?? ''}; CREATE TYPE mood AS ENUM ('sad', 'ok'); ALTER TABLE orders ADD mood mood`,
       destinationSql: `CREATE TYPE mood AS ENUM ('ok', 'sad')`,
     },
-    says: ['column "mood" of public.orders', "an enum of 'ok', 'sad', at the source an enum of 'sad', 'ok'"],
+    says: [
+      'column "mood" of public.orders',
+      "an enum of 'ok', 'sad' at the destination, and an enum of 'sad', 'ok' at the source",
+    ],
     next: 'ALTER TYPE',
   },
   {

@@ -102,7 +102,7 @@ slowTest(
         { name: 'events', status: 'ok' },
         {
           name: 'customers',
-          reason: `the time limit of ${BOX_SECONDS}s was over before it started`,
+          reason: `the time limit of ${BOX_SECONDS}s was reached before it started`,
           ...left,
         },
         { name: 'orders', ...left },
@@ -113,7 +113,7 @@ slowTest(
       '2 tables deferred to the next run: customers, orders.',
     );
     expect(result.stderr).toContain(
-      `deferred to the next run: the time limit of ${BOX_SECONDS}s was over before it started`,
+      `deferred to the next run: the time limit of ${BOX_SECONDS}s was reached before it started`,
     );
     const series = parseExposition(await readFile(join(pair.directory, 'metrics', 'increp.prom'), 'utf8'));
     const value = (name: string, table?: string) =>
@@ -164,7 +164,7 @@ slowTest(
     const { reason, error, action, status } = first.table('big');
     expect({ error, action, status }).toEqual({ error: null, action: 'initial', status: 'skipped' });
     const [, there, of] =
-      /^the time limit of 2s was over: (\d+) of (\d+) chunks are done; the next run continues with the remaining chunks$/.exec(
+      /^the time limit of 2s was reached: (\d+) of (\d+) chunks are done; the next run continues with the remaining chunks$/.exec(
         reason,
       ) ?? [];
     expect(Number(there), reason).toBe(done);
@@ -204,7 +204,7 @@ slowTest(
     expect([1, 2]).toContain(done);
     expect(stdout).toMatch(
       new RegExp(
-        `^- deferred {2}big {2}initial\\n {4}because the time limit of 1s was over: ${done} of \\d+ chunks are done; `,
+        `^- deferred {2}big {2}initial\\n {4}because the time limit of 1s was reached: ${done} of \\d+ chunks are done; `,
       ),
     );
     expect(stdout).toMatch(/\n1 table deferred to the next run: big\n$/);
@@ -250,7 +250,7 @@ slowTest(
     const refused = await trySync(pair, '--max-duration 200ms', { timing: 'default' });
     expect(refused.exitCode).toBe(69);
     expect(refused.summary.error?.message).toMatch(
-      /; the time limit of 200ms was over before increp could retry$/,
+      /; the time limit of 200ms was reached before increp could retry$/,
     );
     // Each would have waited for 40 s.
     expect(performance.now() - started).toBeLessThan(30_000);
@@ -262,7 +262,7 @@ test('a box in which not one table can be begun is a warning, also for a mail', 
   const { stdout, exitCode } = await increp('sync --max-duration 1ms -q', pair);
   expect(exitCode).toBe(0);
   expect(stdout).toContain(
-    'warning: the time limit of 1ms was over before any table started; set a longer --max-duration',
+    'warning: the time limit of 1ms was reached before any table started; set a longer --max-duration',
   );
   expect(stdout).toMatch(/\n1 table deferred to the next run: orders\n$/);
 });

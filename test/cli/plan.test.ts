@@ -167,7 +167,7 @@ test('a reset that a view of somebody else would stop is told, and the grant tha
     obstruction: { message: expect.stringContaining('increp may not move view public.v_sales') },
   });
   const { stdout } = await increp('plan', pair);
-  expect(stdout).toContain(`    built on it: view public.v_sales (owner analyst_${user})\n`);
+  expect(stdout).toContain(`    dependent objects: view public.v_sales (owner analyst_${user})\n`);
   expect(stdout).toContain('    would be refused: increp may not move view public.v_sales');
   expect(stdout).toMatch(/1 to load again, .*, 1 WOULD BE REFUSED/);
   expect((await trySync(pair)).table().error?.code).toBe('DEPENDENT_OBJECTS');

@@ -151,7 +151,7 @@ test('row-level security that would filter', async () => {
   const { exitCode, find, errors } = await check(pair);
   expect({ exitCode, errors }).toEqual({ exitCode: 77, errors: ['ROW_SECURITY'] });
   const [, statement] =
-    /At the source: (ALTER ROLE .+ BYPASSRLS)/.exec(find('ROW_SECURITY')?.action ?? '') ?? [];
+    /At the source, run: (ALTER ROLE .+ BYPASSRLS)/.exec(find('ROW_SECURITY')?.action ?? '') ?? [];
   await pair.source.query(statement ?? 'no statement');
   expect((await check(pair)).exitCode).toBe(0);
 });

@@ -31,7 +31,7 @@ test.each(['copy', 'pg_dump'])(
     await expectSameRows(pair, 'rates');
     expect((await sync(pair)).table()).toMatchObject({
       action: 'full-refresh',
-      reason: 'loaded again each time: mode is full-refresh',
+      reason: 'mode is full-refresh, so each sync loads the table again',
       ...{ rows_read: 6, rows_inserted: 0, rows_updated: 0, rows_unchanged: 6, rows_deleted: 0 },
     });
     await pair.source
@@ -173,7 +173,7 @@ slowTest(
     await pair.writeTables([ORDERS_CONFIG]);
     expect((await sync(pair)).table()).toMatchObject({
       action: 'initial',
-      reason: 'no cursor is known, because its mode was full-refresh',
+      reason: 'no cursor is known, because the mode was full-refresh',
     });
     await expectSameRows(pair, 'orders');
     expect((await sync(pair)).table()).toMatchObject({ action: 'incremental' });

@@ -311,7 +311,7 @@ const REFUSED: readonly (readonly [
     {
       exitCode: 1,
       code: 'TYPE_MISMATCH',
-      what: `there it is an enum of 'ok', 'sad', 'it''s "so"', at the source an enum of 'sad', 'ok', 'it''s "so"'`,
+      what: `it is an enum of 'ok', 'sad', 'it''s "so"' at the destination, and an enum of 'sad', 'ok', 'it''s "so"' at the source`,
       next: 'ALTER TYPE on either side',
     },
   ],
@@ -353,7 +353,12 @@ const REFUSED: readonly (readonly [
     'a type that is something else there',
     MOOD + tableSql('t', 'mood', `'ok'`),
     'CREATE DOMAIN mood AS text',
-    { exitCode: 1, code: 'TYPE_MISMATCH', what: 'there it is a domain over text', next: 'ALTER TYPE' },
+    {
+      exitCode: 1,
+      code: 'TYPE_MISMATCH',
+      what: 'it is a domain over text at the destination',
+      next: 'ALTER TYPE',
+    },
   ],
   [
     'a merge key whose = calls different values equal',

@@ -176,7 +176,7 @@ test('another query, or a table in its place, makes a new copy', async () => {
   expect((await trySync(pair)).table().error).toMatchObject({ code: 'TABLE_NOT_FOUND' });
   await pair.source.query('CREATE TABLE totals AS SELECT * FROM orders; GRANT SELECT ON totals TO PUBLIC');
   expect((await sync(pair)).table().reason).toBe(
-    'the entry selects a table now, and selected a query before',
+    'the entry now selects a table, and selected a query before',
   );
 });
 

@@ -4,7 +4,7 @@ import { IncrepError } from '../../errors.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
 import { printName, tableKey, type TableName } from '../../schema/names.ts';
 
-/** Whatever the names by which they were reached. */
+/** Compares the servers themselves, because two host names can lead to one server. */
 export function isSameDatabase(a: ServerIdentity, b: ServerIdentity): boolean {
   const isSameServer =
     a.systemIdentifier === null || b.systemIdentifier === null
@@ -13,7 +13,7 @@ export function isSameDatabase(a: ServerIdentity, b: ServerIdentity): boolean {
   return isSameServer && a.databaseOid === b.databaseOid;
 }
 
-/** The destinations that have been met so far; two that are one would undo each other's work. */
+/** The destinations of the pipeline so far. Two that write the same tables would undo each other's work. */
 export class KnownDestinations {
   readonly #known: { readonly settings: Settings; readonly server: ServerIdentity }[] = [];
 
@@ -25,21 +25,21 @@ export class KnownDestinations {
       if (both === undefined) continue;
       throw new IncrepError('SAME_DATABASE', {
         what: `the destinations "${other.settings.destinationName}" and "${settings.destinationName}" are the same: ${both} of database "${server.database}" on one server`,
-        next: 'Leave out one of them, or give it another database or schema. Nothing was changed there.',
+        next: 'Remove one of them, or set another database or schema for it. Nothing was changed there.',
       });
     }
     this.#known.push({ settings, server });
   }
 }
 
-/** Their schema, or a copy that both would write because its entry has a `dest_schema` of its own. */
+/** The schema of both, or a destination table that both would write because its entry sets `dest_schema`. */
 function placeInBoth(one: Settings, other: Settings): string | undefined {
   const { schema } = other.destination;
   if (one.destination.schema === schema) return `schema "${schema}"`;
-  const taken = new Set(copiesOf(one).map(tableKey));
-  const both = copiesOf(other).find((copy) => taken.has(tableKey(copy)));
+  const taken = new Set(destinationTablesOf(one).map(tableKey));
+  const both = destinationTablesOf(other).find((table) => taken.has(tableKey(table)));
   return both && printName(both);
 }
 
-const copiesOf = ({ tables, destination }: Settings): TableName[] =>
+const destinationTablesOf = ({ tables, destination }: Settings): TableName[] =>
   tables.filter(({ isEnabled }) => isEnabled).map((table) => destinationOf(destination, table));

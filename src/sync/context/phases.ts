@@ -3,7 +3,7 @@ import type { RunContext } from './run-context.ts';
 
 type PhaseStarted = Extract<RunEvent, { readonly type: 'phase-started' }>;
 
-/** Reports what a sync of a table does now. */
+/** Reports the phase of a table's sync. */
 export const enterPhase = (
   { emit }: Pick<RunContext, 'emit'>,
   { settings }: { readonly settings: { readonly name: string } },

@@ -1,4 +1,4 @@
-/** What a run works with. Wired in commands/context.ts. */
+/** The resources and settings of a run. `commands/context.ts` creates them. */
 import type { Settings } from '../../config/settings.ts';
 import type { Emit } from '../../events.ts';
 import type { ClientTools } from '../../postgres/client-tools.ts';
@@ -16,9 +16,9 @@ export interface RunContext {
   readonly source: Database;
   readonly destination: Database;
   readonly stateFiles: StateFiles;
-  /** Looks once, and only when asked. */
+  /** Finds pg_dump and pg_restore at the first call. */
   readonly tools: () => Promise<ClientTools>;
-  /** Where programs are looked for, as PATH has it. */
+  /** The directories for programs, in the form of PATH. */
   readonly searchPath: string;
   readonly timing: Timing;
   readonly settle: WaitBudget;
@@ -26,21 +26,21 @@ export interface RunContext {
   readonly runId: string;
   readonly emit: Emit;
   readonly signal: AbortSignal | undefined;
-  /** Of the pipeline; each is added when it is met. */
+  /** Destinations of the pipeline. Each run adds its own. */
   readonly destinations: KnownDestinations;
-  /** The runs for other destinations; undefined where there is one. */
+  /** The runs for other destinations. Undefined if there is only one. */
   readonly fanOut?: FanOut;
-  /** Syncs another table of this run now, from a later snapshot than ours: rows of ours refer to it. False: it cannot. */
+  /** Syncs another table now, because a foreign key refers to its newer rows. False if that is not possible. */
   readonly bringTable?: (destination: TableName) => Promise<boolean>;
-  /** Those that read the same table with us. */
+  /** The destinations that read the same table together. */
   readonly group?: ReaderGroup;
-  /** What the source is read as, where tables have waited for each other. */
+  /** The shared snapshot of tables that wait for each other. */
   readonly moment?: Moment;
 }
 
-/** A snapshot that another session holds, and the fences that were raised before it. */
+/** A snapshot that another session holds, and the fences from before it. */
 export interface Moment {
   readonly snapshot: string;
-  /** By target. Without that of a plan, the snapshot does not serve it either. */
+  /** By target. A plan can use the snapshot only if its fence is among them. */
   readonly fences: ReadonlyMap<string, object>;
 }

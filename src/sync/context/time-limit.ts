@@ -1,16 +1,16 @@
-/** How long a run may take. Past it nothing new is begun; what is at work goes on to where it can be taken up again. */
+/** `--max-duration`. After the limit, a run starts no table. The active table stops where the next run can resume it. */
 import { formatDuration } from '../../duration.ts';
 
 /** Milliseconds of a clock that never goes back. */
 export type Clock = () => number;
 
 export class TimeLimit {
-  /** Seconds; Infinity where there is no limit. */
+  /** Seconds. Infinity if there is no limit. */
   readonly seconds: number;
   readonly #clock: Clock;
   readonly #startedAt: number;
 
-  /** Its time runs from here on. */
+  /** The time starts now. */
   constructor(seconds = Infinity, clock: Clock = () => performance.now()) {
     this.seconds = seconds;
     this.#clock = clock;
@@ -30,8 +30,8 @@ export class TimeLimit {
     return this.remainingSeconds === 0;
   }
 
-  /** "the time limit of 50s was over", and what that came before. */
+  /** "the time limit of 50s was reached", then `before`. */
   words(before = ''): string {
-    return `the time limit of ${formatDuration(this.seconds)} was over${before}`;
+    return `the time limit of ${formatDuration(this.seconds)} was reached${before}`;
   }
 }

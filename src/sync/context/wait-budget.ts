@@ -1,10 +1,9 @@
 import type { TimeLimit } from './time-limit.ts';
 
-/** Seconds that a whole run may spend waiting for transactions to end. */
+/** The seconds that a run may wait for open transactions, for all its tables together. */
 export class WaitBudget {
   #remainingSeconds: number;
   readonly #outlasting = new Set<string>();
-
   readonly #timeLimit: TimeLimit | undefined;
 
   constructor(seconds: number, timeLimit?: TimeLimit) {
@@ -20,7 +19,7 @@ export class WaitBudget {
     this.#remainingSeconds -= seconds;
   }
 
-  /** What was still there when the waiting ended, of which another table need not be told twice. */
+  /** Records transactions that were open when a wait ended, so that the next table does not wait for them again. */
   remember(transactions: readonly string[]): void {
     for (const transaction of transactions) this.#outlasting.add(transaction);
   }

@@ -94,7 +94,7 @@ describe('a selection that was changed', () => {
       { transform: [{ column: 'note', expression: 'md5(note)' }] },
       'transform of "note" is new: md5(note)',
     ],
-    [{}, { query: 'SELECT 1' }, 'the entry selects a query now, and selected a table before'],
+    [{}, { query: 'SELECT 1' }, 'the entry now selects a query, and selected a table before'],
     [{ query: 'SELECT 2' }, { query: 'SELECT 1' }, 'query changed'],
   ])('%j to %j', (was, now, sentence) => {
     expect(drift(selection(was), selection(now)).sentences).toEqual([sentence]);

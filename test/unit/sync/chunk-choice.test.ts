@@ -78,11 +78,11 @@ test.each<[string, Partial<TableFacts>, Heap?]>([
   ['another version', { pendingLoad: pending({ header: undefined }) }],
   ['pipeline "shop" started it', { pipeline: 'other' }],
   [
-    'the source is not the same one',
+    'the source is another database or table',
     { servers: { ...facts().servers, source: { ...other, systemIdentifier: '9' } } },
   ],
   [
-    'the source is not the same one',
+    'the source is another database or table',
     { servers: { ...facts().servers, source: { ...other, databaseOid: '6' } } },
   ],
   ['replication_key changed', { settings: { ...settings, replicationKey: 'created_at' } }],

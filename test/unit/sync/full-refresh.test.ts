@@ -51,7 +51,7 @@ test('a table is loaded again each time, merged in place where its shape fits', 
     kind: 'load',
     action: 'full-refresh',
     way: 'merge-whole',
-    reason: 'loaded again each time: mode is full-refresh',
+    reason: 'mode is full-refresh, so each sync loads the table again',
     unchangedCheck: undefined,
   });
   expect(plan()).not.toHaveProperty('keyType');
@@ -83,13 +83,13 @@ describe('skip_unchanged', () => {
     expect(plan()).toMatchObject({
       unchangedCheck: { kind: 'transaction-ids', since: '700', known: contents },
       reason: expect.stringContaining(
-        'unless one pass over the source shows that nothing was written',
+        'unless a scan of the source table shows that nothing was written',
       ) as unknown,
     });
     const hashed = read({ contents: { ...contents, digest: '1:2' } });
     expect(plan({ source: relation({ kind: 'view' }), saved: hashed })).toMatchObject({
       unchangedCheck: { kind: 'digest', digest: '1:2' },
-      reason: expect.stringContaining('unless a hash of each row') as unknown,
+      reason: expect.stringContaining('unless a hash of each source row') as unknown,
     });
   });
 
@@ -119,7 +119,7 @@ describe('skip_unchanged', () => {
 test('a cursor is not made up where the mode was another', () => {
   expect(planFor(facts({ saved: read() }))).toMatchObject({
     action: 'initial',
-    reason: 'no cursor is known, because its mode was full-refresh',
+    reason: 'no cursor is known, because the mode was full-refresh',
     keyType: 'timestamptz',
   });
 });
