@@ -1,4 +1,4 @@
-/** Tables and views for ourselves alone, without making readers wait for long while we wait for others. */
+/** Exclusive locks on tables and views. Readers that queue behind a waiting lock request wait only briefly. */
 import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
 import { codeOf } from '../../postgres/identity.ts';
@@ -12,14 +12,14 @@ export type LockTiming = Pick<Timing, 'lockTimeout' | 'exclusiveLock'>;
 
 interface WantedLocks {
   readonly table: TableName;
-  /** Statements that take one lock each, in the order in which a reader takes them. */
+  /** Statements that take one lock each, in the order in which a reader takes the locks. */
   readonly locks: readonly string[];
   readonly timing: LockTiming;
-  /** Told once, where it has to wait at all. */
+  /** Called once, if there is a wait. */
   readonly onWait?: () => Promise<void>;
 }
 
-/** True when all were granted at once; otherwise none is held. */
+/** True if all locks were granted at once. Otherwise it holds none of them. */
 export async function tryLockAlone(
   client: pg.ClientBase,
   locks: readonly string[],
@@ -45,7 +45,7 @@ async function giveBack(client: pg.ClientBase): Promise<false> {
   return false;
 }
 
-/** @throws IncrepError LOCK_TIMEOUT, when others have not let go for a minute */
+/** @throws IncrepError LOCK_TIMEOUT if other sessions hold the locks for longer than the time limit */
 export async function lockAlone(
   client: pg.ClientBase,
   { table, locks, timing, onWait }: WantedLocks,
@@ -63,7 +63,7 @@ export async function lockAlone(
 
 const stillBusy = (table: TableName, seconds: number): IncrepError =>
   new IncrepError('LOCK_TIMEOUT', {
-    what: `${printName(table)} has to be altered, and other sessions have held it, or a view on it, for ${seconds} s`,
-    next: 'Nothing was changed. Run increp again when the long queries on it are over (pg_stat_activity shows them).',
+    what: `increp has to alter ${printName(table)}, but other sessions have held locks on it, or on a view of it, for ${seconds} s`,
+    next: 'Nothing was changed. Wait for the long queries on the table (pg_stat_activity shows them), then run increp again.',
     isTransient: false,
   });

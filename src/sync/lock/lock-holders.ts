@@ -1,4 +1,4 @@
-/** "Someone holds the table" is no help; who it is, and since when, is. */
+/** Names the sessions that hold a lock, and since when, so that the user can wait for them or end them. */
 import type pg from 'pg';
 import { z } from 'zod';
 import { reworded, type IncrepError } from '../../errors.ts';
@@ -11,7 +11,6 @@ import type { RunContext } from '../context/run-context.ts';
 import { enterPhase } from '../context/phases.ts';
 import type { Phase } from '../../events.ts';
 
-/** How many are named. */
 const NAMED = 3;
 
 const holderRow = z.object({
@@ -23,7 +22,7 @@ const holderRow = z.object({
 });
 type Holder = Readonly<z.infer<typeof holderRow> & Pick<Endpoint, 'side'>>;
 
-/** What we do at the source is stopped by one mode only, so the others are not worth naming. */
+/** increp takes only ACCESS SHARE at the source, which these modes do not block. */
 const HARMLESS_AT_SOURCE = [
   'AccessShareLock',
   'RowShareLock',
@@ -34,7 +33,7 @@ const HARMLESS_AT_SOURCE = [
   'ExclusiveLock',
 ];
 
-/** A LOCK_TIMEOUT that names those who hold the table now; any other error as it is. */
+/** Adds the sessions that hold the table now to a LOCK_TIMEOUT. Returns any other error unchanged. */
 export async function withHolders(
   context: RunContext,
   facts: TableFacts,
@@ -42,17 +41,17 @@ export async function withHolders(
 ): Promise<IncrepError> {
   if (error.code !== 'LOCK_TIMEOUT') return error;
   const { sourceName, destinationName, stagingName } = facts;
-  const ours = [destinationName.table, stagingName.table, stateTable(destinationName.schema).table];
+  const written = [destinationName.table, stagingName.table, stateTable(destinationName.schema).table];
   try {
     const found = [
       ...(facts.source?.kind === 'query'
         ? []
         : await holdersAt(context.source, sourceName.schema, [sourceName.table], HARMLESS_AT_SOURCE)),
-      ...(await holdersAt(context.destination, destinationName.schema, ours, [])),
+      ...(await holdersAt(context.destination, destinationName.schema, written, [])),
     ];
     return found.length === 0 ? error : named(error, found);
   } catch {
-    // Nobody is helped by hearing that the culprits could not be looked up.
+    // The original error matters more than a failed search for the sessions.
     return error;
   }
 }
@@ -79,7 +78,7 @@ async function holdersOf(
     .map((holder) => ({ ...holder, side }));
 }
 
-/** For a wait for a lock on a destination table: reports the sessions that use it. `client` is the session that waits. */
+/** Reports the sessions that use a destination table while `client` waits for a lock on it. */
 export const waitingForUsers =
   (
     context: Pick<RunContext, 'emit'>,
@@ -90,14 +89,14 @@ export const waitingForUsers =
   async (): Promise<void> =>
     enterPhase(context, facts, phase, { waitsFor: await usersOf(client, facts) });
 
-/** Asked by the session that waits, so that it does not name itself. */
+/** The waiting session asks, so that it does not name itself. */
 async function usersOf(
   client: pg.ClientBase,
   { destinationName: { schema, table } }: Pick<TableFacts, 'destinationName'>,
 ): Promise<string> {
   const [first, ...others] = await holdersOf(client, 'destination', [schema, [table], []]);
-  // Someone on a view of it, for one.
-  if (!first) return 'those who use the table';
+  // For example, the lock may be on a view of the table.
+  if (!first) return 'sessions that use the table';
   return `${describe(first)}${others.length > 0 ? ` and ${others.length} more` : ''}`;
 }
 
@@ -114,7 +113,7 @@ const describe = ({ pid, application, user, since, locks, side }: Holder): strin
 const named = (error: IncrepError, holders: readonly Holder[]): IncrepError =>
   reworded(error, {
     what: `${error.message}; held by ${holders.slice(0, NAMED).map(describe).join('; ')}${holders.length > NAMED ? ` and ${holders.length - NAMED} more` : ''}`,
-    next: `Nothing was changed. Wait for it${wayToEnd(holders)}, then run increp again.`,
+    next: `Nothing was changed. Wait for that session${wayToEnd(holders)}, then run increp again.`,
   });
 
 function wayToEnd(holders: readonly Holder[]): string {

@@ -1,4 +1,4 @@
-/** One run per table at a time, by a lock that ends with its transaction, so that a dead holder leaves nothing. */
+/** One run per table at a time. The advisory lock ends with its transaction, so a dead run leaves no lock behind. */
 import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../../errors.ts';
@@ -11,22 +11,22 @@ import { generationOf } from '../facts/saved-state.ts';
 
 export interface LockWait {
   readonly timing: Pick<Timing, 'tableLockPoll' | 'tableLockGrace'>;
-  /** How long to wait for a holder that is alive. */
+  /** How long to wait for another run. */
   readonly waitSeconds: number;
-  /** The longest wait of all: whoever has no time left is sent away by any holder. */
+  /** The limit of all waits. It also limits the grace for a holder that is about to end. */
   readonly atMostSeconds?: number;
   readonly signal: AbortSignal | undefined;
-  /** Told once, where it has to wait at all, who the other run is. */
+  /** Called once, if there is a wait, with a description of the other run. */
   readonly onWait?: (holder: string) => Promise<void>;
 }
 
-/** What goes with BEGIN to take the lock and to see whether the facts, gathered before it, still hold. */
+/** Statements for the message with BEGIN. They take the lock and read whether the facts still hold. */
 export const lockingStatements = ({ stateName }: Pick<TableFacts, 'stateName'>): string[] => [
   tryLock(stateName),
   readGeneration(stateName),
 ];
 
-/** Goes on from what the locking statements answered. @throws IncrepError RUN_LOCKED, SCHEMA_CHANGED */
+/** Continues with the answers to the locking statements. @throws IncrepError RUN_LOCKED, SCHEMA_CHANGED */
 export async function holdTable(
   client: pg.ClientBase,
   facts: TableFacts,
@@ -49,10 +49,10 @@ export async function lockTable(
   const { waitSeconds, atMostSeconds = Infinity, timing } = patience;
   const wait = Math.min(Math.max(waitSeconds, timing.tableLockGrace), atMostSeconds);
   const deadline = performance.now() + wait * 1000;
-  for (let isTold = false; ; isTold = true) {
+  for (let isReported = false; ; isReported = true) {
     if (isTaken(await client.query(tryLock(stateName)))) return;
     if (performance.now() >= deadline) throw lockedBy(stateName, await holderOf(client, stateName));
-    if (!isTold) await patience.onWait?.(await otherRun(client, stateName));
+    if (!isReported) await patience.onWait?.(await otherRun(client, stateName));
     await sleep(Math.min(timing.tableLockPoll, (deadline - performance.now()) / 1000), patience.signal);
   }
 }
@@ -62,7 +62,7 @@ const holderRow = z.object({
   application: z.string().nullable(),
   host: z.string().nullable(),
   since: z.date().nullable(),
-  /** It has done its work, and only its commit is not confirmed. */
+  /** Its commit waits for the confirmation of a synchronous standby. */
   waitsForStandby: z.boolean(),
 });
 
@@ -72,7 +72,7 @@ interface NamedHolder {
   readonly waitsForStandby: boolean;
 }
 
-/** Undefined where it has just ended. */
+/** Undefined if the other run has just ended. */
 async function holderOf(
   client: pg.ClientBase,
   table: TableFacts['stateName'],
@@ -84,17 +84,17 @@ async function holderOf(
 const lockedBy = (table: TableFacts['stateName'], holder: NamedHolder | undefined): IncrepError =>
   holder?.waitsForStandby === true ? lockedByCommit(table, holder) : lockedByRun(table, holder);
 
-/** Whoever ends it gains nothing: the rows are committed as soon as the server says so. */
+/** Ending that backend would not help: its commit is already durable and only waits for a standby. */
 const lockedByCommit = (table: TableFacts['stateName'], { text }: NamedHolder): IncrepError =>
   new IncrepError('RUN_LOCKED', {
     what: `the last sync of ${printName(table)} cannot end: its commit waits for a synchronous standby of the destination: ${text}`,
-    next: 'Bring that standby back, or take it out of synchronous_standby_names at the destination and run there: SELECT pg_reload_conf()',
+    next: 'Start that standby, or remove it from synchronous_standby_names at the destination. Then run there: SELECT pg_reload_conf()',
   });
 
 const lockedByRun = (table: TableFacts['stateName'], holder: NamedHolder | undefined): IncrepError =>
   new IncrepError('RUN_LOCKED', {
     what: `${printName(table)} is being synced by another run${holder ? `: ${holder.text}` : ''}`,
-    next: `Wait for it, or run with --wait-lock 5m. If it hangs, end it, and its lock is gone${holder?.pid ? `; at the destination: SELECT pg_terminate_backend(${holder.pid})` : ''}.`,
+    next: `Wait for that run, or use --wait-lock 5m. If that run hangs, end it${holder?.pid ? `; at the destination, run: SELECT pg_terminate_backend(${holder.pid})` : ''}.`,
   });
 
 async function otherRun(client: pg.ClientBase, table: TableFacts['stateName']): Promise<string> {
@@ -110,10 +110,10 @@ const describe = ({ pid, application, host, since }: z.infer<typeof holderRow>):
     `(backend ${pid ?? 'unknown'} of the destination)`,
   ].join(' ');
 
-/** Another run may have committed between the facts and the lock. @throws IncrepError */
+/** Another run may have committed after the facts were gathered and before the lock. @throws IncrepError */
 function ensureUnmoved({ destinationName, saved }: TableFacts, { rows }: pg.QueryResult): void {
   const state = z.object({ generation: z.string(), isReset: z.boolean() }).optional().parse(rows[0]);
-  // A row that is missing while the file serves is as it was planned. A reset leaves one.
+  // Without a row the plan used the state file, and that still holds: a reset would have left a row.
   if (state === undefined) return;
   if (state.generation === String(generationOf(saved)) && state.isReset === (saved.kind === 'none')) return;
   throw new IncrepError('SCHEMA_CHANGED', {
