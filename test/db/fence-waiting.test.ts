@@ -40,7 +40,7 @@ slowTest('a session that sits idle in a transaction is named and does not block'
   for (const table of ['orders', 'again']) {
     expect(result.table(table).warnings.join('\n')).toMatch(
       new RegExp(
-        `1 transaction open at the source may still bring rows.*pid ${rows[0]?.pid} of \\w+, forgotten`,
+        `1 transaction open at the source may still commit rows.*pid ${rows[0]?.pid} of \\w+, forgotten`,
       ),
     );
   }

@@ -1,10 +1,10 @@
-/** When the source's clock, or the source itself, is no longer what it was: pure. */
+/** Detects that the source was replaced or that its clock was set back. Pure. */
 import type { StateRecord } from '../../schema/state-record.ts';
 import type { RaisedFence } from './fence.ts';
 
-/** A promoted standby may have lost what its primary had committed last, and its clock is another one. */
+/** A promoted standby may lack the last commits of its primary, and it has another clock. */
 const FAILOVER_LOOKBACK_SECONDS = 3600;
-/** What two clocks that are kept in step may differ by. */
+/** Two synchronized clocks may differ by this much. */
 const TOLERATED_SECONDS = 1;
 
 interface Source {
@@ -13,8 +13,8 @@ interface Source {
 }
 
 /**
- * Whether the source has lost what it had committed: it is on another timeline, or gives numbers to transactions that it
- * had given before. (A standby follows its primary at a distance.)
+ * Whether the source may have lost commits: it is on another timeline, or it assigns transaction IDs a second time. A
+ * standby is excluded from the second check, because it lags behind its primary.
  */
 export const isReplaced = (
   { sourceLife, settledXid }: StateRecord,
@@ -25,27 +25,27 @@ export const isReplaced = (
   (!isStandby && settledXid !== null && BigInt(nextXid) < BigInt(settledXid));
 
 export interface ClockShift {
-  /** How much further down the window has to reach. */
+  /** How much lower the window has to start. */
   readonly seconds: number;
   readonly warnings: readonly string[];
 }
 
 /**
- * Between two fences the source's clock must have advanced as much as ours. What it lags behind, it was set back
- * by, and rows written since then may have keys that far below the cursor. (Or ours was set forward: then this
- * costs some reading, no more.)
+ * Between two fences the source's clock must advance as much as the clock of this machine. A lag means that it was set
+ * back: rows written since then may have keys that far below the cursor. If the clock of this machine was set forward
+ * instead, the wider window only costs some reading.
  */
 export function clockShift(record: StateRecord, fence: RaisedFence, source: Source): ClockShift {
-  const ours = (fence.fencedAt.getTime() - Date.parse(record.fencedAt)) / 1000;
-  const theirs = (Date.parse(fence.sourceTime) - Date.parse(record.sourceTime)) / 1000;
-  const lag = ours - theirs > TOLERATED_SECONDS ? ours - theirs : 0;
+  const here = (fence.fencedAt.getTime() - Date.parse(record.fencedAt)) / 1000;
+  const atSource = (Date.parse(fence.sourceTime) - Date.parse(record.sourceTime)) / 1000;
+  const lag = here - atSource > TOLERATED_SECONDS ? here - atSource : 0;
   const isFailover = isReplaced(record, fence, source);
   return {
     seconds: lag + (isFailover ? FAILOVER_LOOKBACK_SECONDS : 0),
     warnings:
       lag > 0
         ? [
-            `the source's clock was set back by about ${lag.toFixed(1)} s since the last sync (or this machine's forward): the window reaches down that much further`,
+            `the source's clock was set back by about ${lag.toFixed(1)} s since the last sync (or this machine's clock was set forward), so the window starts that much lower`,
           ]
         : [],
   };

@@ -1,4 +1,4 @@
-/** Raises the fence of schema/fences.ts at the source: the mark, then the list, then the wait. */
+/** Takes the fence of schema/fences.ts at the source: first the mark, then the list of transactions, then the wait. */
 import { z } from 'zod';
 import type { Database } from '../../postgres/database.ts';
 import { sleep } from '../../retry.ts';
@@ -20,7 +20,7 @@ const transactionRow = z.object({
   pid: z.number().nullable(),
   user: z.string().nullable(),
   application: z.string().nullable(),
-  /** Null, like its age, without pg_read_all_stats. */
+  /** Null without pg_read_all_stats, like the age. */
   startedAt: z.string().nullable(),
   ageSeconds: z.number().nullable(),
 });
@@ -29,39 +29,39 @@ export type InFlight = Readonly<z.infer<typeof transactionRow>>;
 const momentRow = z.object({ at: z.string(), oldestXid: z.string(), nextXid: z.string() });
 const highRow = z.object({ high: z.string().nullable() });
 
-/** What `highWaterMark` found. */
+/** Parses the row of `highWaterMark`. */
 export const readMark = (keyType: KeyType, row: unknown): ChosenMark =>
   keyType === 'integer'
     ? chooseMark(integerMarkSchema.parse(row))
     : { ...highRow.parse(row), isUncertain: false };
 
 export const originRow = z.object({ hasPool: z.boolean(), isSubscribed: z.boolean(), isCopied: z.boolean() });
-/** Why rows may come with keys below ones that are there already. */
+/** Why new rows may have keys below those of existing rows. */
 export type KeyOrigin = Readonly<z.infer<typeof originRow>>;
 export const OWN_WRITES: KeyOrigin = { hasPool: false, isSubscribed: false, isCopied: false };
 
 export interface RaisedFence {
-  /** The high-water mark; null where no row has a plausible key. */
+  /** The high-water mark. Null if no row has a plausible key. */
   readonly high: string | null;
   /** Whether the mark of an integer key may be too high. */
   readonly isUncertain: boolean;
   readonly origin: KeyOrigin;
-  /** The oldest transaction with a number (xid8) at that moment. */
+  /** The oldest running transaction ID (xid8) at that moment. */
   readonly oldestXid: string;
-  /** The number that no transaction had yet. */
+  /** The next transaction ID that the server would assign. */
   readonly nextXid: string;
   /** The source's clock at that moment. */
   readonly sourceTime: string;
-  /** This machine's, at the same moment. */
+  /** The clock of this machine at the same moment. */
   readonly fencedAt: Date;
-  /** Those of the list that had not ended when the budget was spent. */
+  /** The transactions that were still open at the end of the wait. */
   readonly remaining: readonly InFlight[];
 }
 
 interface FenceTarget extends MarkedRows {
-  /** As in the settings. */
+  /** The name of the table in the settings. */
   readonly name: string;
-  /** The server instance that the plan is about. */
+  /** The server instance that was planned with. */
   readonly life: ServerInstance;
 }
 
@@ -85,14 +85,14 @@ export async function raiseFence(context: FenceWait, target: FenceTarget): Promi
   const identity = await context.source.identity();
   const fencedAt = new Date();
   const { table, keyType } = target;
-  const [life, mark, , listed, origin] = await context.source.readAtOnce([
+  const [instance, mark, , listed, origin] = await context.source.readAtOnce([
     serverInstance(identity),
     highWaterMark(target, identity.timeZone),
     KEEP_ACTIVITY,
     IN_FLIGHT,
     ...(table ? [keyOrigin({ ...target, table })] : []),
   ]);
-  ensureSameServer(target.life, life?.rows[0]);
+  ensureSameServer(target.life, instance?.rows[0]);
   const { at, ...numbers } = momentRow.parse(mark?.rows[0]);
   const inFlight = z.array(transactionRow).parse(listed?.rows);
   return {
@@ -105,16 +105,16 @@ export async function raiseFence(context: FenceWait, target: FenceTarget): Promi
   };
 }
 
-/** For a table that is read as a whole: nothing of it can come late, so nobody is waited for. */
+/** For a table that is read as a whole. It has no late commits, so there is no wait. */
 export async function lookAtClock(
   context: Pick<RunContext, 'source'>,
   planned: ServerInstance,
 ): Promise<RaisedFence> {
   const fencedAt = new Date();
-  // The oldest number of the server may be that of a transaction in another database, which writes nothing here.
+  // The list shows whether transactions of this database are open. The oldest ID may belong to another database.
   const asked = [serverInstance(await context.source.identity()), MOMENT, IN_FLIGHT];
-  const [life, moment, listed] = await context.source.readAtOnce(asked);
-  ensureSameServer(planned, life?.rows[0]);
+  const [instance, moment, listed] = await context.source.readAtOnce(asked);
+  ensureSameServer(planned, instance?.rows[0]);
   const { at, ...numbers } = momentRow.parse(moment?.rows[0]);
   const remaining = z.array(transactionRow).parse(listed?.rows);
   return {
@@ -134,24 +134,24 @@ async function waitFor(
   listed: readonly InFlight[],
 ): Promise<readonly InFlight[]> {
   let remaining = listed;
-  let isTold = false;
+  let isReported = false;
   let pause = timing.transactionPoll.base;
-  // When all is spent, one more look still tells what merely passed by from what stays.
-  let mayLook = remaining.some(({ transaction }) => !settle.hasOutlasted(transaction));
-  while (remaining.length > 0 && (!settle.isSpent || mayLook)) {
+  // After the budget is spent, one check still separates short transactions from those that stay open.
+  let mayCheck = remaining.some(({ transaction }) => !settle.hasOutlasted(transaction));
+  while (remaining.length > 0 && (!settle.isSpent || mayCheck)) {
     const before = performance.now();
     await sleep(pause, signal);
     const alive = new Set((await listInFlight(source)).map(({ transaction }) => transaction));
     remaining = remaining.filter(({ transaction }) => alive.has(transaction));
     settle.spend((performance.now() - before) / 1000);
     const [first] = remaining;
-    // Most are over before the first look: those that are not are worth a word.
-    if (first && !isTold && !settle.isSpent) {
-      isTold = true;
+    // Most transactions end before the first check. Only the others are reported.
+    if (first && !isReported && !settle.isSpent) {
+      isReported = true;
       await emit({ type: 'phase-started', table, phase: 'fence', waitsFor: describeOpen(first, remaining) });
     }
     pause = Math.min(pause * 2, timing.transactionPoll.max);
-    mayLook = false;
+    mayCheck = false;
   }
   settle.remember(remaining.map(({ transaction }) => transaction));
   return remaining;
@@ -165,11 +165,11 @@ async function listInFlight(source: Database): Promise<InFlight[]> {
 const describeOpen = (first: InFlight, { length }: readonly InFlight[]): string =>
   `${length === 1 ? 'an open transaction' : `${length} open transactions`}: ${describeInFlight(first)}`;
 
-/** For the log and the summary: who holds things up, as far as it can be seen. */
+/** For the log and the summary: a transaction, with the details that the role of increp may see. */
 export function describeInFlight({ pid, user, application, ageSeconds, transaction }: InFlight): string {
-  const who =
+  const session =
     pid === null ? `a prepared transaction (${transaction})` : `pid ${pid} of ${user ?? 'an unknown role'}`;
-  const what = application === null || application === '' ? '' : `, ${application}`;
+  const program = application === null || application === '' ? '' : `, ${application}`;
   const age = ageSeconds === null ? '' : `, open for ${Math.round(ageSeconds)} s`;
-  return `${who}${what}${age}`;
+  return `${session}${program}${age}`;
 }

@@ -1,4 +1,4 @@
-/** The state that a sync of a table leaves, and what it tells of the source since the one before. */
+/** The state after a sync, and changes of the source since the sync before. */
 import { nextFences, type Fence } from '../../schema/fences.ts';
 import { hasSystemColumns } from '../../schema/relations.ts';
 import { recordedSelection } from '../../schema/selection.ts';
@@ -22,8 +22,8 @@ import { instanceOf } from '../facts/server-instance.ts';
 import type { TableJob } from '../plan/table-job.ts';
 
 /**
- * What an earlier sync knew of this very key. It serves a load too: that reads everything, but what is still open
- * then cannot write below the old cursor later either.
+ * The record of the last sync with the same replication key. A load uses it too: a transaction that is open during the
+ * load cannot write below the old cursor later.
  */
 function recordBefore({ saved }: CopyFacts, { replicationKey, keyType }: KeyedPlan): KeyedRecord | undefined {
   if (saved.kind !== 'record' || !isKeyed(saved.record)) return undefined;
@@ -31,7 +31,7 @@ function recordBefore({ saved }: CopyFacts, { replicationKey, keyType }: KeyedPl
   return record.replicationKey === replicationKey && record.keyType === keyType ? record : undefined;
 }
 
-/** What fences need to know of the sync before. */
+/** The cursor and the fences of the sync before. */
 export function knownBefore(facts: CopyFacts, plan: KeyedPlan) {
   const record = recordBefore(facts, plan);
   return {
@@ -43,11 +43,11 @@ export function knownBefore(facts: CopyFacts, plan: KeyedPlan) {
 }
 
 interface SyncEnd {
-  /** True when the destination table is known to hold no row that is gone from the source. */
+  /** Whether the destination table is known to hold no row that was deleted at the source. */
   readonly areDeletesDone: boolean;
-  /** What a full refresh has read. */
+  /** The rows that a full refresh has read. */
   readonly contents?: WasRead | undefined;
-  /** Of the new state; by default one more than that of the facts. */
+  /** The generation of the new state. By default that of the facts plus one. */
   readonly generation?: number;
 }
 
@@ -101,16 +101,16 @@ export const readAs = ({ settings: { lookbackSeconds, nullKeys } }: CopyFacts): 
   nullKeys,
 });
 
-/** Of transactions that had a number when the mark was read, all but those that remain had ended by the snapshot. */
+/** All transactions below this ID had ended before the snapshot. With open transactions it is the oldest running ID. */
 const settledXid = ({ servers }: CopyFacts, { remaining, oldestXid, nextXid }: RaisedFence): string =>
   remaining.length === 0 && !servers.source.isStandby ? nextXid : oldestXid;
 
-/** After a clock was set back nothing is known of where open transactions write: they are read for from the start. */
+/** After a clock was set back, open transactions may write any key. Their fence covers the whole table. */
 function fencesAfter(facts: CopyFacts, plan: KeyedPlan, { remaining, ...fence }: RaisedFence): Fence[] {
   const transactions = remaining.map(({ transaction }) => transaction);
   if (transactions.length > 0 && shiftSince(facts, plan, { ...fence, remaining }).seconds > 0)
     return [{ from: null, transactions }];
-  // A time of transaction start compares with keys of that very type only.
+  // The start time of a transaction is comparable only with keys of type timestamptz.
   const startOf = (name: string) =>
     plan.keyType === 'timestamptz'
       ? (remaining.find(({ transaction }) => transaction === name)?.startedAt ?? null)
@@ -118,7 +118,7 @@ function fencesAfter(facts: CopyFacts, plan: KeyedPlan, { remaining, ...fence }:
   return nextFences(knownBefore(facts, plan), transactions, startOf);
 }
 
-/** How far the source's clock, or the source itself, has moved away since the last sync. */
+/** The clock shift of the source since the last sync. An integer key needs none. */
 export function shiftSince(facts: CopyFacts, plan: KeyedPlan, fence: RaisedFence): ClockShift {
   const record = recordBefore(facts, plan);
   if (!record || plan.keyType === 'integer') return { seconds: 0, warnings: [] };
@@ -126,15 +126,17 @@ export function shiftSince(facts: CopyFacts, plan: KeyedPlan, fence: RaisedFence
 }
 
 /**
- * Which rows have to be compared, because a window does not show that they are what they were before: `all`, or `recent`,
- * those that either side has in the window. Undefined where the window shows all.
+ * Which rows have to be compared, because a window does not show that they have older values again: all rows, or the
+ * recent rows, which either side has in the window. Undefined if the window shows every change.
  */
 export type Due = 'all' | 'recent';
 
 /**
- * A source that was replaced has lost what it had committed last. Integers may have been given again. A row that had a new
- * time there has its former one again, in front of the window; the destination has it within the window still. What was
- * deleted last is there again, which matters where deletes are carried over, and only a comparison of all rows finds it.
+ * A source that was replaced has lost its last commits.
+ * - With an integer key it may have assigned the same integers again.
+ * - With a time key a row may have its former time again, below the window. The destination has that row in the window.
+ * - Rows that were deleted last exist again. That matters if increp removes deleted rows, and only a comparison of all
+ *   rows finds them.
  */
 export function comparisonDue(facts: CopyFacts, plan: KeyedPlan, fence: RaisedFence): Due | undefined {
   const record = recordBefore(facts, plan);
@@ -150,7 +152,7 @@ export function comparisonDue(facts: CopyFacts, plan: KeyedPlan, fence: RaisedFe
   return hasLost || (wasRestarted && isSmall) ? 'all' : undefined;
 }
 
-/** Bytes up to which a table is compared after any restart, because a restored copy of the data may have been started. */
+/** Bytes. Smaller tables are compared after any restart, because the server may have been restored from a backup. */
 const RESTART_COMPARED_BYTES = 10_000_000;
 
 export function replacedWarning(facts: CopyFacts, plan: KeyedPlan, fence: RaisedFence): string[] {
@@ -162,10 +164,10 @@ export function replacedWarning(facts: CopyFacts, plan: KeyedPlan, fence: Raised
       ? 'every row was compared'
       : due === 'recent'
         ? 'the rows of the last hour were compared'
-        : 'the window reaches an hour further down';
+        : 'the window started an hour lower';
   const left =
     facts.settings.deletes === 'ignore'
-      ? '; rows that only the former source had stay, and "increp verify" names them'
+      ? '; the destination table may keep rows that only the former source had, and "increp verify" names them'
       : '';
   return [
     `the source was replaced since the last sync (a failover to another timeline, or a restore): ${done}${left}`,
@@ -178,14 +180,14 @@ const deletesCheckedBefore = ({ saved }: CopyFacts): string | null =>
 export function fenceWarnings(facts: CopyFacts, { remaining }: RaisedFence): string[] {
   const standby = facts.servers.source.isStandby
     ? [
-        'the source is a standby, which hides the transactions of its primary: only lookback protects from late commits',
+        'the source is a standby, which hides the transactions of its primary: only lookback protects against late commits',
       ]
     : [];
   if (remaining.length === 0) return standby;
-  const who = remaining.slice(0, 3).map(describeInFlight).join('; ');
+  const shown = remaining.slice(0, 3).map(describeInFlight).join('; ');
   const more = remaining.length > 3 ? ` and ${remaining.length - 3} more` : '';
   return [
     ...standby,
-    `${remaining.length === 1 ? '1 transaction' : `${remaining.length} transactions`} open at the source may still bring rows, which a later run will fetch: ${who}${more}`,
+    `${remaining.length === 1 ? '1 transaction' : `${remaining.length} transactions`} open at the source may still commit rows, which a later run reads: ${shown}${more}`,
   ];
 }

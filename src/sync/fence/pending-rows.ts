@@ -1,4 +1,4 @@
-/** Which rows of the source are only newer than the copy: no difference, because the next sync brings them. */
+/** Source rows that are newer than the last sync. `verify` does not report them, because the next sync reads them. */
 import type pg from 'pg';
 import { z } from 'zod';
 import { settledCursor } from '../../schema/fences.ts';
@@ -15,10 +15,10 @@ import type { CopyFacts } from '../facts/facts.ts';
 import { instanceOf } from '../facts/server-instance.ts';
 
 /**
- * SQL predicate: in the window of the next sync, and written since the mark of the last one was read. By the window
- * alone, damage to the newest rows would pass for what is still to come. Only where the numbers of transactions
- * cannot be read (a view, a grant on columns, another server) does the window decide. A table that is loaded again each
- * time has no window: there the numbers alone tell.
+ * SQL predicate: the row is in the window of the next sync, and was written since the mark of the last sync was read.
+ * With the window alone, damage to the newest rows would count as rows to come. The window alone decides only if
+ * transaction IDs cannot be read (a view, a grant on columns, another server). A table of mode full-refresh has no
+ * window, so transaction IDs alone decide.
  */
 export async function pendingAtSource(
   source: pg.ClientBase,
@@ -32,7 +32,7 @@ export async function pendingAtSource(
   return isWritten === undefined ? inWindow : `(${inWindow}) AND ${isWritten}`;
 }
 
-/** SQL predicate: by a transaction that the last sync did not see to its end. Undefined where numbers do not tell. */
+/** SQL predicate: a transaction that the last sync did not see finished wrote the row. Undefined if that is unknown. */
 export async function writtenSince(
   source: pg.ClientBase,
   facts: CopyFacts,
@@ -57,11 +57,11 @@ const windowOf = (
   nullKeys,
 });
 
-/** Whether our role may read which transaction wrote each of its rows. */
+/** Whether the role of increp may read the transaction ID (xmin) of each row. */
 export const hasNumbers = (relation: Relation): boolean =>
   hasSystemColumns(relation) && relation.kind !== 'materialized view';
 
-/** A restart goes on counting transactions where it was; a promoted standby may count some of them again. */
+/** A restarted server continues its transaction IDs. A promoted standby may assign some of them again. */
 export const countsOn = (before: ServerInstance, now: ServerInstance): boolean =>
   before.startedAt === now.startedAt ||
   (now.systemIdentifier !== null &&

@@ -1,4 +1,4 @@
-/** The fence of a plan, whatever its mode. */
+/** The fence of a plan in any mode. */
 import type { TableFacts } from '../facts/facts.ts';
 import { fenceTarget, lookAtClock, raiseFence, type RaisedFence } from './fence.ts';
 import { isKeyedPlan, type IncrementalPlan, type LoadPlan } from '../plan/plan.ts';
@@ -6,7 +6,7 @@ import { instanceOf } from '../facts/server-instance.ts';
 import type { RunContext } from '../context/run-context.ts';
 
 interface PlannedFence {
-  /** All that decides what it is: plans with the same target may share one. */
+  /** Everything that determines the fence. Plans with the same target may share one. */
   readonly target: string;
   readonly raise: (context: RunContext) => Promise<RaisedFence>;
 }
@@ -16,6 +16,6 @@ export function fenceFor(facts: TableFacts, plan: IncrementalPlan | LoadPlan): P
     const target = fenceTarget(facts, plan);
     return { target: JSON.stringify(target), raise: (context) => raiseFence(context, target) };
   }
-  const life = instanceOf(facts);
-  return { target: JSON.stringify(['clock', life]), raise: (context) => lookAtClock(context, life) };
+  const instance = instanceOf(facts);
+  return { target: JSON.stringify(['clock', instance]), raise: (context) => lookAtClock(context, instance) };
 }

@@ -1,4 +1,4 @@
-/** Which rows an incremental sync reads, and whether it need read any. */
+/** Chooses the rows that an incremental sync reads, and checks whether there are any. */
 import type pg from 'pg';
 import { z } from 'zod';
 import { askTogether } from '../../postgres/usual-path.ts';
@@ -21,15 +21,15 @@ import { knownBefore, readAs, shiftSince } from './next-state.ts';
 
 export interface ChosenWindow {
   readonly window: Window;
-  /** Nobody has written any row of it since the last sync, which has read them all. */
+  /** No row of the window was written since the last sync, which has read them all. */
   readonly isQuiet: boolean;
 }
 
-/** Decided inside the snapshot, because transactions that an earlier sync left open may have ended by then. */
+/** The window is chosen in the snapshot, because transactions of earlier fences may have ended by then. */
 export interface WindowChoice {
-  /** All that decides which rows are read: where it is the same, so are they. Undefined for what nobody shares. */
+  /** Everything that determines the rows: an equal basis means equal rows. Undefined if they are not shared. */
   readonly basis?: string;
-  /** Asked when the snapshot is opened, in the same message. */
+  /** Sent in the same message that opens the snapshot. */
   readonly questions: readonly Statement[];
   readonly choose: (source: pg.ClientBase, answers: readonly pg.QueryResult[]) => Promise<ChosenWindow>;
 }
@@ -48,7 +48,7 @@ export function windowChoice(
   const basis = JSON.stringify([
     windowFrom(facts, plan, fence, []),
     knownBefore(facts, plan),
-    'legacyCursor' in plan.since ? plan.since : whatProbeKnows(plan.since),
+    'legacyCursor' in plan.since ? plan.since : probeInput(plan.since),
     mustRead,
   ]);
   if (hasFences) {
@@ -70,7 +70,7 @@ export function windowChoice(
   };
 }
 
-const whatProbeKnows = ({ settledXid, sourceLife, readAs: way, shape: { oid } }: StateRecord) => ({
+const probeInput = ({ settledXid, sourceLife, readAs: way, shape: { oid } }: StateRecord) => ({
   ...{ settledXid, sourceLife, way, oid },
 });
 
@@ -89,7 +89,7 @@ function windowFrom(
     'legacyCursor' in plan.since
       ? legacyStart(plan.since.legacyCursor, plan.keyType)
       : windowStart(knownBefore(facts, plan), alive);
-  // Keys may have gone down: rows deleted at the top, a clock set back, a sequence restarted.
+  // The largest key may be lower than before: top rows were deleted, a clock was set back, or a sequence was restarted.
   const from = lowestCursor(plan.keyType, [start, fence.high]);
   const isLower = plan.keyType === 'integer' && from !== start;
   return {
@@ -102,7 +102,10 @@ function windowFrom(
   };
 }
 
-/** A row without a replication key is read at every sync, and must not take the place of the newest row of its key. */
+/**
+ * Each sync reads the rows without a replication key. Such a row must not replace the newest row with the same unique
+ * key.
+ */
 function sharingOf({ settings }: CopyFacts, source: Relation): Pick<Window, 'sharing'> {
   const { mergeKey, nullKeys } = settings;
   if (nullKeys !== 'include' || isAppend(settings) || isUniqueBy(source, mergeKey)) return {};
@@ -112,10 +115,10 @@ function sharingOf({ settings }: CopyFacts, source: Relation): Pick<Window, 'sha
   return parts.length === 0 ? {} : { sharing: parts };
 }
 
-/** Bytes up to which a table is read as a whole to find what was written since the last sync. */
+/** Bytes. Up to this size a table is scanned as a whole to find the rows written since the last sync. */
 export const SCANNED_BYTES = 100_000_000;
 
-/** Whether rows come with keys below the mark, and looking for them wherever they lie costs little. */
+/** Whether new rows may have keys below the mark, and a scan of the whole table for them is cheap. */
 const comesAnywhere = (
   { selected }: CopyFacts,
   source: Relation,
@@ -127,8 +130,8 @@ const comesAnywhere = (
   selected.isSteady;
 
 /**
- * Besides the window, all that was written since the last sync, wherever it lies. A sequence that starts again gives
- * numbers below the new end, too. Where the numbers of transactions do not tell what that is, everything is read.
+ * Adds to the window all rows that were written since the last sync, whatever their keys. A restarted sequence, for
+ * example, gives numbers below the new mark. If transaction IDs do not show these rows, the whole table is read.
  */
 function anywhere(
   facts: CopyFacts,
@@ -137,7 +140,7 @@ function anywhere(
   from: string | null,
 ): Pick<Window, 'from' | 'orWritten'> {
   if (from === null || !('settledXid' in since) || since.settledXid === null) return { from: null };
-  // An earlier version let any value become the cursor, and has not seen what came below it.
+  // An earlier version of increp took any value as the cursor, and may have missed rows below it.
   const isOdd =
     keyType === 'integer' && !since.isBounded && lowestCursor(keyType, [since.cursor, high]) !== since.cursor;
   const isKnown =
@@ -151,7 +154,7 @@ function anywhere(
     : { from: null };
 }
 
-/** Where the numbers of transactions tell which rows the last sync has seen. */
+/** Whether transaction IDs show which rows the last sync has read. */
 const showsWhatIsNew = (facts: CopyFacts, source: Relation, since: StateRecord): boolean =>
   showsWriters(source) &&
   facts.selected.isSteady &&
@@ -159,11 +162,12 @@ const showsWhatIsNew = (facts: CopyFacts, source: Relation, since: StateRecord):
   isSameInstance(since.sourceLife, instanceOf(facts));
 
 /**
- * Asks whether a transaction that the last sync did not see to its end has written a row of the window. Nothing
- * is asked where its numbers do not tell: another life of the server may have given them to other transactions, a partition
- * may have been attached with rows that an older one wrote, and a window that is chosen otherwise than the last one
- * may hold rows that nobody has read yet. Nor where a row can be selected that nobody has written: by the clock, or by
- * rows of another table.
+ * Asks whether a transaction that the last sync did not see finished has written a row of the window. There is no
+ * question if transaction IDs do not show that:
+ * - another server instance may have assigned the same IDs to other transactions;
+ * - a partition may have been attached with rows of older transactions;
+ * - a window with another lookback or another treatment of NULL may hold rows that no sync has read yet;
+ * - a selection by the clock or by another table may select a row that no transaction has written.
  */
 function quietProbe(
   facts: CopyFacts,
