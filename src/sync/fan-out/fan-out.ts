@@ -1,6 +1,6 @@
 /**
- * What the runs of one pipeline's destinations have to do with each other: they go from table to table at the same time,
- * where none has to wait long, and those that are together read the source once.
+ * Coordinates the runs for the destinations of one pipeline. They sync the same table at the same time if no run has to
+ * wait long for it, and these runs read the source once.
  */
 import type { Statement } from '../../sql/search-path.ts';
 import type { Database } from '../../postgres/database.ts';
@@ -12,7 +12,7 @@ import { SharedSnapshot } from './shared-snapshot.ts';
 interface FanOutOptions {
   /** Names of destinations. */
   readonly names: readonly string[];
-  /** A connection to the source more, for a snapshot that several look at. */
+  /** Opens another connection to the source, for a shared snapshot. */
   readonly openSource: () => Database;
   readonly signal: AbortSignal | undefined;
   readonly timing: Pick<Timing, 'fanOut'>;
@@ -23,7 +23,7 @@ export class Sharing implements AsyncDisposable {
   readonly #tables = new Map<string, Rendezvous<string, undefined>>();
   readonly #rounds = new Map<Rendezvous<string, undefined>, Round>();
   readonly #active: Set<string>;
-  /** Those that are behind, or busy with themselves. */
+  /** Destinations that are behind, or that do other work. Nothing waits for them. */
   readonly #behind = new Set<string>();
   readonly #idle: Database[] = [];
   readonly #held: Promise<void>[] = [];
@@ -50,11 +50,11 @@ export class Sharing implements AsyncDisposable {
     this.#behind.delete(name);
     const present = await meeting.come(name, undefined);
     if (!present) return undefined;
-    for (const late of meeting.missing) this.#behind.add(late);
+    for (const missing of meeting.missing) this.#behind.add(missing);
     if (present.size < 2) return undefined;
     const round = this.#rounds.get(meeting) ?? this.#newRound([...present.keys()]);
     this.#rounds.set(meeting, round);
-    return round.partyOf(name);
+    return round.groupOf(name);
   }
 
   #meetingAt(name: string, table: string): Rendezvous<string, undefined> {
@@ -105,7 +105,7 @@ export class Sharing implements AsyncDisposable {
 
 type Open = (members: readonly string[], first: readonly Statement[]) => SharedSnapshot;
 
-/** One table, and those that have come to it together. */
+/** One table, and the destinations that read it together. */
 class Round {
   readonly #open: Open;
   readonly #fences = new Map<string, Promise<unknown>>();
@@ -118,12 +118,12 @@ class Round {
     this.#meeting = new Rendezvous<string, string>(members, patience);
   }
 
-  partyOf(name: string): ReaderGroup {
+  groupOf(name: string): ReaderGroup {
     let hasLeft = false;
     return {
       fence: async <T>(what: string, raise: () => Promise<T>): Promise<T> => {
         if (hasLeft) return raise();
-        // An older fence is as good: what counts is that the snapshot comes after it.
+        // An older fence is as good, because the snapshot comes after it.
         const known = this.#fences.get(what) ?? raise();
         this.#fences.set(what, known);
         return known as Promise<T>;

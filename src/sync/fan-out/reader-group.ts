@@ -1,22 +1,22 @@
-/** What a destination's run has to do with those of the others. */
+/** The interface between the run for one destination and the runs for the others. */
 import type { Statement } from '../../sql/search-path.ts';
 import type { SharedSnapshot } from './shared-snapshot.ts';
 
-/** What a destination's run knows of the others. */
+/** The runs for the other destinations. */
 export interface FanOut {
-  /** Those that read this table with us; undefined where nobody does. */
+  /** The group that reads this table together. Undefined if this run reads it alone. */
   readonly meetAt: (table: string) => Promise<ReaderGroup | undefined>;
-  /** It has something of its own to do: nobody waits for it until it is level again. */
+  /** Call this before other work: the other runs stop waiting for this run until its next `meetAt`. */
   readonly fallBack: () => void;
-  /** Its run is over. */
+  /** Call this at the end of the run. */
   readonly quit: () => void;
 }
 
-/** One destination among those that read one table together. After `leave` it is alone. */
+/** The membership of one destination in a group that reads one table together. After `leave` it reads alone. */
 export interface ReaderGroup {
-  /** The same for all that are about to read the same. */
+  /** Members with the same `what` share one fence. */
   readonly fence: <T>(what: string, raise: () => Promise<T>) => Promise<T>;
-  /** Undefined: nobody else reads the same, or we have come too late. `what` tells all that decides what is read. */
+  /** `what` determines the rows. Undefined if no other member reads the same rows, or if this member is too late. */
   readonly snapshot: (what: string, first: readonly Statement[]) => Promise<SharedSnapshot | undefined>;
   readonly leave: () => void;
 }

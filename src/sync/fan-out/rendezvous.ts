@@ -1,4 +1,4 @@
-/** Where those meet who are to do something together. It is over when all have come, or when the first has waited enough. */
+/** A meeting of members that act together. It ends when all have arrived, or when the first has waited long enough. */
 
 export interface MeetingWait {
   /** Milliseconds. */
@@ -23,17 +23,17 @@ export class Rendezvous<Member, Brought> {
     return this.#isOver;
   }
 
-  /** Those that have come. */
+  /** The members that have arrived. */
   get members(): readonly Member[] {
     return [...this.#present.keys()];
   }
 
-  /** Those that were expected and have not come. */
+  /** The expected members that have not arrived. */
   get missing(): readonly Member[] {
     return [...this.#expected].filter((member) => !this.#present.has(member));
   }
 
-  /** All that have come, when it is over; undefined for one that comes too late. */
+  /** All members, after the end of the meeting. Undefined for a member that arrives after the end. */
   async come(member: Member, brought: Brought): Promise<ReadonlyMap<Member, Brought> | undefined> {
     const { patience, signal } = this.#patience;
     if (this.#isOver) return undefined;
@@ -48,7 +48,7 @@ export class Rendezvous<Member, Brought> {
     return present;
   }
 
-  /** That one is waited for no more. */
+  /** The meeting no longer waits for this member. */
   leave(member: Member): void {
     this.#expected.delete(member);
     if (this.#present.size > 0 && this.missing.length === 0) this.#end();

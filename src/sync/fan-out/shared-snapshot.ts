@@ -1,4 +1,4 @@
-/** One snapshot of the source for several destinations: its questions asked once, its rows sent once. */
+/** One snapshot of the source for several destinations. Its queries run once, and its rows are sent once. */
 import type { PassThrough, Readable } from 'node:stream';
 import type pg from 'pg';
 import { z } from 'zod';
@@ -23,7 +23,7 @@ interface Opened {
   readonly answers: readonly pg.QueryResult[];
 }
 
-/** What each of the receivers gets besides its stream, when all of it has arrived. */
+/** Starts to send. `told`: the result for each receiver, besides its stream. `sending` ends with the last row. */
 export type Sent<T> = (
   client: pg.ClientBase,
   receivers: readonly PassThrough[],
@@ -51,37 +51,37 @@ export class SharedSnapshot {
   readonly #branches = new Map<string, PassThrough[]>();
   #turn: Promise<unknown> = Promise.resolve();
   #exported: Promise<string> | undefined;
-  /** Why its connection cannot go on. */
+  /** The error that broke its connection. */
   #fault: unknown;
   #isBusy = false;
 
   constructor(options: SharedSnapshotOptions) {
     this.#options = options;
     this.#members = new Set(options.members);
-    // Each of them hears of it where it waits.
+    // Prevents an unhandled rejection. Each member gets the error where it waits.
     this.#opened.promise.catch(() => undefined);
   }
 
-  /** Resolves when all have left it. Does not fail: whoever needs it is told. */
+  /** Resolves when all members have left. It does not reject: the members get the error. */
   async hold(first: readonly Statement[]): Promise<void> {
     try {
       await this.#options.source.withSnapshot(first, async (client, { answers }) => {
         this.#opened.resolve({ client, answers });
         await this.#left.promise;
-        // What was given up in the middle still has rows to send, and answers no COMMIT.
-        if (this.#isBusy || this.#fault !== undefined) throw new Error('given up in the middle');
+        // After a failed COPY the source still has rows to send, and answers no COMMIT. The error closes the connection.
+        if (this.#isBusy || this.#fault !== undefined) throw new Error('the members left during a query');
       });
     } catch (error) {
       this.#opened.reject(error);
     }
   }
 
-  /** To the statements that it was opened with. */
+  /** The answers to the statements that were sent when the snapshot was opened. */
   async answers(): Promise<readonly pg.QueryResult[]> {
     return (await this.#opened.promise).answers;
   }
 
-  /** One at a time, and briefly. */
+  /** Runs one question at a time. */
   ask<T>(question: (client: pg.ClientBase) => Promise<T>): Promise<T> {
     const asked = this.#turn.then(async () => {
       const { client } = await this.#opened.promise;
@@ -90,7 +90,7 @@ export class SharedSnapshot {
       try {
         return await question(client);
       } catch (error) {
-        // What we ourselves object to has not broken anything.
+        // An IncrepError comes from increp's own checks. The connection still works.
         if (!(error instanceof IncrepError)) this.#fault = error;
         throw error;
       } finally {
@@ -101,28 +101,25 @@ export class SharedSnapshot {
     return asked;
   }
 
-  /** By this name another session sees the same, for as long as this one is held. */
+  /** The name with which another session can import the snapshot, while this session holds it. */
   exported(): Promise<string> {
     return (this.#exported ??= this.ask(exportSnapshot));
   }
 
-  /**
-   * Rows that are sent once for all that ask for the same at about the same time; to whoever comes later they are sent
-   * again.
-   */
+  /** Sends the rows once to all members that ask at about the same time. A later member gets them again. */
   async receive<T>(member: string, what: string, send: Sent<T>): Promise<{ data: Readable; told: T }> {
     const copy = this.#copyFor(member, what);
     const data = newBranch();
     this.#branches.set(member, [...(this.#branches.get(member) ?? []), data]);
     const present = await copy.meeting.come(member, data);
-    if (!present) throw new Error('a meeting that is over was chosen');
+    if (!present) throw new Error('the copy has already started');
     copy.told ??= this.#begin(send, [...present.values()]);
     return { data, told: (await copy.told) as T };
   }
 
   #copyFor(member: string, what: string): SharedCopy {
     const known = this.#copies.find((copy) => copy.what === what && !copy.meeting.isOver);
-    // Who waits for one of them comes to no other.
+    // A member that waits for one of them does not come to another.
     for (const copy of this.#copies) if (copy !== known) copy.meeting.leave(member);
     if (known) return known;
     const waiting = this.#copies.flatMap(({ meeting }) => meeting.members);
@@ -157,6 +154,6 @@ export class SharedSnapshot {
 const brokenBy = (error: unknown): IncrepError =>
   new IncrepError('CONNECTION_LOST', {
     what: `source: the snapshot that several destinations shared is lost: ${error instanceof Error ? error.message : String(error)}`,
-    next: 'Run increp again, if that was not enough.',
+    next: 'Run increp again if the retries failed.',
     cause: error,
   });
