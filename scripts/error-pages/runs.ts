@@ -16,8 +16,8 @@ export const runs = {
       'If two pipelines are meant to fill one table, both need `_source` in `metadata_columns` ([modes](modes.md)).',
     ],
     example: [
-      'error: the state of public.orders in the destination belongs to pipeline "shop", and this is "shop-2" (STATE_MISMATCH)',
-      'next:  Set PIPELINE_NAME=shop if it is the same one, give this one another destination, or forget that state: increp reset orders',
+      'error: the state of public.orders at the destination belongs to pipeline "shop", and this is "shop-2" (STATE_MISMATCH)',
+      'next:  If this is the same pipeline, set PIPELINE_NAME=shop. If not, set another destination, or discard that state: increp reset orders',
     ],
   },
   STATE_NOT_WRITABLE: {

@@ -68,7 +68,7 @@ export const servers = {
       'To test an address, run this over several connections: `SELECT pg_postmaster_start_time(), pg_is_in_recovery();`',
     ],
     example: [
-      'error: source: another server instance answers than a moment ago (a restart, a failover, or an address that leads to several servers); tried 4 times (SERVER_CHANGED)',
+      'error: source: another server instance answers than at the start of the sync (a restart, a failover, or an address of several servers); tried 4 times (SERVER_CHANGED)',
       'next:  Run increp again. If this happens at every run, set SOURCE_HOST to the address of one server.',
     ],
   },
@@ -158,7 +158,7 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     ],
     example: [
       'error: destination: default_transaction_read_only is on at warehouse.example.com:5432/analytics, for role "writer", its database or the server (READ_ONLY)',
-      'next:  Find out who set it and why (a full disk, maintenance), and lift it: ALTER ROLE "writer" RESET default_transaction_read_only, or the same with ALTER DATABASE or ALTER SYSTEM.',
+      'next:  Check why it was set (a full disk, maintenance). To reset it, run: ALTER ROLE "writer" RESET default_transaction_read_only, or the same with ALTER DATABASE or ALTER SYSTEM.',
     ],
   },
   DISK_FULL: {

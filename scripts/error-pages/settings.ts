@@ -125,7 +125,7 @@ export const settings = {
       'error: "where" of "orders": column "statu" does not exist',
       "           1 | statu = 'paid'",
       '               ^ (SQL_INVALID, SQLSTATE 42703)',
-      'next:  Correct it in tables-config.json; it is evaluated by the source.',
+      'next:  Correct it in tables-config.json. The source evaluates it.',
     ],
   },
   KEY_TYPE_UNSUPPORTED: {

@@ -228,7 +228,7 @@ WHERE l.relation = 'public.orders'::regclass;
       'To leave the table alone, give the entry another `dest_name` or `dest_schema`.',
     ],
     example: [
-      'error: public.orders at the destination has 1 row and increp has no state of it: a sync would replace its content (DESTINATION_NOT_OURS)',
+      'error: public.orders at the destination has 1 row, and increp has no state of it: a sync would replace its rows (DESTINATION_NOT_OURS)',
       'next:  Are source and destination the right way round? The source is db.example.com:5432/shop, the destination is warehouse.example.com:5432/analytics. To keep the table and make its rows those of the source, run "increp sync orders --adopt". To load it again, run "increp sync orders --replace". Or give the table another "dest_name".',
     ],
   },

@@ -298,7 +298,7 @@ const FAILURES: readonly Failure[] = [
         'CREATE TABLE orders (id int); INSERT INTO orders VALUES (1); GRANT SELECT ON orders TO PUBLIC',
       );
     },
-    says: ['public.orders at the destination has 1 row and increp has no state of it'],
+    says: ['public.orders at the destination has 1 row, and increp has no state of it'],
     next: 'right way round',
   },
   {
@@ -386,7 +386,7 @@ const FAILURES: readonly Failure[] = [
       await sync(pair);
       await pair.setEnv({ PIPELINE_NAME: 'shop-2' });
     },
-    says: ['the state of public.orders in the destination belongs to pipeline "shop"', 'shop-2'],
+    says: ['the state of public.orders at the destination belongs to pipeline "shop"', 'shop-2'],
     next: 'PIPELINE_NAME',
   },
   {

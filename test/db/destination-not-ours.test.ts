@@ -26,7 +26,7 @@ test('sync, plan and check stop at it, with both addresses and the two ways on, 
   const said = {
     exitCode: 1,
     code: 'DESTINATION_NOT_OURS',
-    what: ['public.orders at the destination has 1 row and increp has no state of it'],
+    what: ['public.orders at the destination has 1 row, and increp has no state of it'],
     next: /^[^]*right way round\? The source is [^ ]+:\d+\/\w+, the destination is [^ ]+:\d+\/\w+\.[^]*sync orders --adopt"[^]*sync orders --replace"/,
   };
   for (const args of ['sync', 'sync --full-refresh', 'sync orders --full-refresh', 'sync --deletes --force'])

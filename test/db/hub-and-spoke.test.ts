@@ -232,7 +232,7 @@ slowTest(
     await sync(north);
     expect((await trySync(south)).table().error).toMatchObject({
       code: 'STATE_MISMATCH',
-      message: expect.stringContaining('pipeline "north" fills public.orders too'),
+      message: expect.stringContaining('pipeline "north" also writes to public.orders'),
     });
     await using west = await hubPair({ tables: [ORDERS_CONFIG] });
     await using east = await spokeOf(west, 'east');

@@ -118,9 +118,9 @@ slowTest('every form of a SELECT, whatever the label is called like', async () =
 
 test.each(
   oneIn(2, [
-    ['SELECT 1 AS id, now() AS updated_at, 2 AS id', /several of its columns are called "id"/],
-    ['SELECT 1, now() AS updated_at', /its column number 1 has no name/],
-    ['SELECT id, updated_at, xmin FROM public.orders', /"xmin" is a name that no table can give/],
+    ['SELECT 1 AS id, now() AS updated_at, 2 AS id', /several columns have the name "id"/],
+    ['SELECT 1, now() AS updated_at', /column 1 has no name/],
+    ['SELECT id, updated_at, xmin FROM public.orders', /"xmin" is the name of a system column/],
     ['SELECT id, updated_at, o FROM public.orders o', /./],
     ['SELECT id FROM public.orders', /the query of "totals" has no column "updated_at" \(replication_key\)/],
     ['SELECT id, updated_at FROM orders', /relation "orders" does not exist/],

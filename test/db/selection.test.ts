@@ -106,7 +106,7 @@ const REFUSED: readonly (readonly [change: object, code: string, what: RegExp, h
     { transform: { email: 'mask(email)' } },
     'SQL_INVALID',
     /"transform.email" .*mask.* does not exist/,
-    /Only what is in pg_catalog/,
+    /Names outside pg_catalog need their schema in front/,
   ],
   [{ transform: { email: 'max(email)' } }, 'SQL_INVALID', /not allowed in transform/],
   [{ transform: { email: 'row_number() OVER ()' } }, 'SQL_INVALID', /not allowed in transform/],

@@ -2,7 +2,7 @@ import { IncrepError } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
 import { describeSource, type Relation } from '../../schema/relations.ts';
 
-/** `names`: those that there are. */
+/** `names`: the columns of the source. */
 export function columnNotFound(
   source: Relation,
   option: string,

@@ -1,4 +1,4 @@
-/** What is in the destination's schemas: the copies, and what increp keeps beside them. */
+/** Describes the schemas of the destination: the destination tables, and increp's own tables beside them. */
 import type { TableSettings } from '../../config/settings.ts';
 import { describeSchemas, describeTables, type SchemaAccess } from '../../postgres/catalog.ts';
 import type { Database } from '../../postgres/database.ts';
@@ -16,7 +16,7 @@ import { filledTables, hasSource, othersRows, ownRows } from './populated-tables
 /** One schema of the destination. */
 export interface DestinationSchema {
   readonly access: SchemaAccess;
-  /** Unreadable: somebody else's. */
+  /** `unreadable`: the table belongs to another role, and the role of increp may not read it. */
   readonly stateTable: 'none' | 'unreadable' | 'readable';
   readonly hasRunsTable: boolean;
   readonly hasLoadTables: boolean;
@@ -25,7 +25,7 @@ export interface DestinationSchema {
 export interface DestinationNames extends StateNames {
   readonly settings: TableSettings;
   readonly stagingName: TableName;
-  /** Undefined where nobody needs it. */
+  /** Undefined unless the table is loaded in chunks. */
   readonly windowName: TableName | undefined;
 }
 
@@ -36,42 +36,42 @@ export interface DestinationFacts {
   readonly relations: ReadonlyMap<string, Relation>;
   readonly pendingLoads: ReadonlyMap<string, PendingLoad>;
   readonly stateOf: (names: StateNames) => StateRows;
-  /** With rows of this pipeline. */
+  /** Tables with rows of this pipeline. */
   readonly filled: ReadonlySet<string>;
-  /** With rows of others, where they were kept apart and are to be no longer. */
+  /** Tables with rows of other pipelines, if the settings no longer have the column that names the pipeline. */
   readonly withOthers: ReadonlySet<string>;
 }
 
-/** As many questions for many schemas as for one. */
+/** The number of queries does not grow with the number of schemas. */
 export async function describeDestination(
   destination: Database,
-  copies: readonly DestinationNames[],
+  tables: readonly DestinationNames[],
   pipeline: string,
 ): Promise<DestinationFacts> {
   const server = await destination.identity();
-  const wanted = copies.map(({ destinationName }) => destinationName);
+  const wanted = tables.map(({ destinationName }) => destinationName);
   const names = [...new Set([destination.settings.schema, ...wanted.map(({ schema }) => schema)])];
   return destination.withReading(async (client) => {
     const accessOf = await describeSchemas(client, names);
-    const ours = names.flatMap((schema) =>
+    const ownTables = names.flatMap((schema) =>
       [stateTable, runsTable, loadsTable, chunksTable].map((named) => named(schema)),
     );
     const relations = await describeTables(client, [
       ...wanted,
-      ...copies.flatMap(({ stagingName, windowName }) => [stagingName, ...(windowName ? [windowName] : [])]),
-      ...ours,
+      ...tables.flatMap(({ stagingName, windowName }) => [stagingName, ...(windowName ? [windowName] : [])]),
+      ...ownTables,
     ]);
     const schemas = new Map(names.map((name) => [name, schemaOf(name, accessOf(name), relations)]));
     const relationOf = ({ destinationName }: DestinationNames) => relations.get(tableKey(destinationName));
-    const usable = copies.filter(({ destinationName: { schema } }) => accessOf(schema).canUse);
+    const usable = tables.filter(({ destinationName: { schema } }) => accessOf(schema).canUse);
     const stateOf = await readStateRows(
       client,
       pipeline,
       usable.filter(({ destinationName: { schema } }) => schemas.get(schema)?.stateTable === 'readable'),
     );
-    const there = usable.filter((copy) => isReadableTable(relationOf(copy)));
-    const parted = there.filter(
-      (copy) => !isShared(copy.settings) && hasSource(relationOf(copy)) && wasShared(stateOf(copy)),
+    const readable = usable.filter((table) => isReadableTable(relationOf(table)));
+    const formerlyShared = readable.filter(
+      (table) => !isShared(table.settings) && hasSource(relationOf(table)) && wasShared(stateOf(table)),
     );
     return {
       server,
@@ -86,11 +86,11 @@ export async function describeDestination(
       stateOf,
       filled: await filledTables(
         client,
-        there.map((copy) => ownRows(copy.destinationName, copy.settings, relationOf(copy), pipeline)),
+        readable.map((table) => ownRows(table.destinationName, table.settings, relationOf(table), pipeline)),
       ),
       withOthers: await filledTables(
         client,
-        parted.map(({ destinationName }) => othersRows(destinationName, pipeline)),
+        formerlyShared.map(({ destinationName }) => othersRows(destinationName, pipeline)),
       ),
     };
   });

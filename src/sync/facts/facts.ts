@@ -1,4 +1,4 @@
-/** Everything that planning needs, gathered for all tables in a few queries. Writes nothing anywhere. */
+/** Gathers everything that planning needs, for all tables in a few queries. It only reads. */
 import type { TableSettings } from '../../config/settings.ts';
 import { copyNameOf, destinationOf } from '../../config/tables/table-mapping.ts';
 import { asIncrepError, IncrepError } from '../../errors.ts';
@@ -25,15 +25,15 @@ export interface Servers {
   readonly destination: ServerIdentity;
 }
 
-/** What it takes to read rows of the source, and to merge them into a table and compare them there. */
+/** The facts for reading rows of the source, and for merging and comparing them at the destination. */
 export interface CopyFacts {
   readonly pipeline: string;
   readonly settings: TableSettings;
   readonly sourceName: TableName;
-  /** What is copied, as a FROM item. */
+  /** The copied rows, as a FROM item. */
   readonly sourceRows: RowSource;
   readonly selected: Selected;
-  /** The table that the rows go to. */
+  /** The table that receives the rows. */
   readonly destinationName: TableName;
   readonly destination: Relation | undefined;
   readonly stagingName: TableName;
@@ -45,25 +45,25 @@ export interface CopyFacts {
 }
 
 export interface TableFacts extends CopyFacts {
-  /** What the state files and the histories call the destination table. */
+  /** The name of the destination table in state files and histories. */
   readonly copyName: string;
-  /** The name of its state, its loads and its lock. */
+  /** The name under which increp keeps its state, its loads and its lock. */
   readonly stateName: TableName;
-  /** The table into which a load in chunks reads what it missed. */
+  /** The table for the changes that a load in chunks reads after the last chunk. */
   readonly windowName: TableName;
-  /** What is copied: the table, or what the entry selects of it. */
+  /** The table, or the part of it that the entry selects. */
   readonly source: Relation | undefined;
-  /** All columns of the table, whatever is selected; undefined for a query. */
+  /** All columns of the table, including columns that are not selected. Undefined for a query. */
   readonly sourceColumns: readonly string[] | undefined;
-  /** A table under `windowName` that increp did not make: its own is gone when its transaction ends. */
+  /** A table `windowName` that increp did not create: its own table exists only within a transaction. */
   readonly window: Relation | undefined;
-  /** Rows of this pipeline. */
+  /** Whether the destination table has rows of this pipeline. */
   readonly destinationHasRows: boolean;
-  /** The rows of a table of which increp has no state; undefined where it has one, or the table is empty. */
+  /** The rows of a table without a state of increp. Undefined if there is a state, or if the table is empty. */
   readonly unclaimed: Unclaimed | undefined;
-  /** The name under which its state was found, where that is not `stateName`. */
+  /** The name under which its state was found, if that is not `stateName`. */
   readonly formerStateName: string | undefined;
-  /** Whether it has rows of other pipelines; asked only where this pipeline stops keeping them apart. */
+  /** Whether it has rows of other pipelines. Checked only if the column that names the pipeline was removed. */
   readonly hasOthersRows: boolean;
   /** An interrupted load in chunks. */
   readonly pendingLoad: PendingLoad | undefined;
@@ -77,7 +77,7 @@ export interface TableFacts extends CopyFacts {
   readonly sourcePassword: string | undefined;
 }
 
-/** A table about which a server, or the state directory, does not answer. */
+/** A table whose facts could not be read from a server or from the state directory. */
 export interface TableFailure {
   readonly settings: TableSettings;
   readonly error: IncrepError;
@@ -85,14 +85,13 @@ export interface TableFailure {
 
 export interface Facts {
   readonly servers: Servers;
-  /** Of the destination: the pipeline's own, and those of the copies. */
+  /** Schemas of the destination: DEST_SCHEMA, and those of the destination tables. */
   readonly schemas: ReadonlyMap<string, DestinationSchema>;
   readonly tables: readonly TableFacts[];
-  /** Tables of which the facts cannot be had. */
   readonly failures: readonly TableFailure[];
 }
 
-/** As they are configured. */
+/** In the order of tables-config.json. */
 export function inOrder<T extends { readonly settings: TableSettings }>(
   unordered: readonly T[],
   tables: readonly TableSettings[],
@@ -105,8 +104,8 @@ export function inOrder<T extends { readonly settings: TableSettings }>(
 type Gathering = Pick<RunContext, 'settings' | 'source' | 'destination' | 'stateFiles'>;
 
 /**
- * In a few queries for all tables. If one of these is refused, each table gets queries of its own, so that a table that
- * makes a query fail hides no other table.
+ * Uses a few queries for all tables. If one of them fails, each table gets its own queries, so that a table that makes
+ * a query fail does not affect the other tables.
  */
 export async function gatherFacts(context: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
   try {
@@ -116,7 +115,7 @@ export async function gatherFacts(context: Gathering, tables: readonly TableSett
     if (tables.length === 0 || !isAboutOneStatement(error)) throw error;
     const [first] = tables;
     return tables.length === 1 && first
-      ? nothingOf(context, { settings: first, error })
+      ? onlyFailure(context, { settings: first, error })
       : gatherApart(context, tables);
   }
 }
@@ -132,7 +131,7 @@ async function gatherApart(context: Gathering, tables: readonly TableSettings[])
   };
 }
 
-const nothingOf = async (context: Gathering, failure: TableFailure): Promise<Facts> => ({
+const onlyFailure = async (context: Gathering, failure: TableFailure): Promise<Facts> => ({
   servers: await serversOf(context),
   schemas: new Map(),
   tables: [],
@@ -146,14 +145,14 @@ const serversOf = async ({ source, destination }: Gathering): Promise<Servers> =
 
 async function gatherTogether(context: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
   const named = tables.map((settings) => ({ settings, names: tableNames(context, settings) }));
-  const copies = named.map(({ settings, names }) => ({
+  const destinationTables = named.map(({ settings, names }) => ({
     ...names,
     settings,
     windowName: settings.chunk ? names.windowName : undefined,
   }));
   const [source, destination] = await Promise.all([
     describeSource(context.source, named),
-    describeDestination(context.destination, copies, context.settings.pipeline),
+    describeDestination(context.destination, destinationTables, context.settings.pipeline),
   ]);
   const servers = { source: source.server, destination: destination.server };
   const nativesOf = await gatherNativeTypes(
@@ -170,7 +169,7 @@ async function gatherTogether(context: Gathering, tables: readonly TableSettings
     const { sourceName, destinationName } = names;
     const [from, to] = [tableKey(sourceName), tableKey(destinationName)];
     const schema = destination.schemas.get(destinationName.schema);
-    if (!schema) throw new Error(`nobody has looked at schema ${destinationName.schema}`);
+    if (!schema) throw new Error(`schema ${destinationName.schema} was not described`);
     const state = destination.stateOf(names);
     const { relation, rows, ...selected } = selectedOf(source.selected, settings);
     return {
@@ -240,8 +239,8 @@ export function tableNames({ settings }: Pick<RunContext, 'settings'>, table: Ta
 }
 
 /**
- * The older script knew one schema on each side: what it has left is none of another one's. An error is why the file
- * cannot be read.
+ * The state file of a table, or the error why it cannot be read. The older script had one schema on each side, so its
+ * files do not count for tables in other schemas.
  */
 async function ownStateFile(
   { settings, stateFiles }: Gathering,
@@ -251,10 +250,10 @@ async function ownStateFile(
   const file = await stateFiles.read(copyName).catch(asIncrepError);
   if (file instanceof IncrepError) return file;
   const isOlder = file.kind === 'legacy' || (file.kind === 'unreadable' && file.path.endsWith('.txt'));
-  const isScripts =
+  const isInScriptSchemas =
     table.source.schema === settings.source.schema &&
     destinationOf(settings.destination, table).schema === settings.destination.schema;
-  return !isOlder || isScripts ? file : { kind: 'none' };
+  return !isOlder || isInScriptSchemas ? file : { kind: 'none' };
 }
 
 function selectedOf(
@@ -266,7 +265,7 @@ function selectedOf(
   return found;
 }
 
-/** What the catalog says of the tables, and of their schemas. */
+/** Reads the catalog entries of the source tables and of their schemas. */
 async function describeSource(
   source: Database,
   tables: readonly {
@@ -278,7 +277,7 @@ async function describeSource(
   const schemas = [...new Set(tables.map(({ names }) => names.sourceName.schema))];
   return source.withReading(async (client) => {
     const accessOf = await describeSchemas(client, schemas);
-    // A query may be called like a table that it has nothing to do with.
+    // A query may have the name of an unrelated table.
     const wanted = tables
       .filter(({ settings }) => settings.selection.query === null)
       .map(({ names }) => names.sourceName);

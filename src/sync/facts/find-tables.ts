@@ -1,4 +1,4 @@
-/** Which tables the patterns of the configuration stand for: asked of the source, or remembered from earlier syncs. */
+/** Finds the tables that match the patterns of the configuration, at the source or in the state of earlier syncs. */
 import { z } from 'zod';
 import { destinationOf } from '../../config/tables/table-mapping.ts';
 import type { Settings } from '../../config/settings.ts';
@@ -11,7 +11,7 @@ import { isReadableTable } from '../../schema/relations.ts';
 import { sourcesOfPipeline, stateTable } from '../../sql/state.ts';
 import type { RunContext } from '../context/run-context.ts';
 
-/** Ordinary and partitioned tables. In one query. */
+/** Finds ordinary and partitioned tables, in one query. */
 export const findTables = (
   source: Database,
   { patterns }: Pick<Settings, 'patterns'>,
@@ -24,8 +24,8 @@ export const findTables = (
   );
 
 /**
- * Those that have a state: from the files, and from the destination unless `isLocal` or while it is away.
- * Never asks the source.
+ * The tables that have a state: in the files, and at the destination unless `isLocal` or it does not answer. There is no
+ * query to the source.
  */
 export async function rememberedTables(context: RunContext, isLocal: boolean): Promise<TableName[]> {
   const { pipeline } = context.settings;
@@ -38,16 +38,16 @@ export async function rememberedTables(context: RunContext, isLocal: boolean): P
 const sourceRow = z.object({ schema: z.string(), table: z.string() });
 
 async function inDestination({ settings, destination, signal }: RunContext): Promise<TableName[]> {
-  const copies = settings.patterns.map(({ schema, options: { destinationSchema } }) =>
+  const destinations = settings.patterns.map(({ schema, options: { destinationSchema } }) =>
     destinationOf(settings.destination, { source: { schema }, destinationSchema, destinationName: '' }),
   );
-  const schemas = [...new Set(copies.map(({ schema }) => schema))];
+  const schemas = [...new Set(destinations.map(({ schema }) => schema))];
   try {
     return await destination.withReading(async (client) => {
       const accessOf = await describeSchemas(client, schemas);
-      const there = await describeTables(client, schemas.map(stateTable));
+      const stateTables = await describeTables(client, schemas.map(stateTable));
       const readable = schemas.filter(
-        (schema) => accessOf(schema).canUse && isReadableTable(there.get(tableKey(stateTable(schema)))),
+        (schema) => accessOf(schema).canUse && isReadableTable(stateTables.get(tableKey(stateTable(schema)))),
       );
       if (readable.length === 0) return [];
       const { rows } = await client.query(sourcesOfPipeline(readable), [settings.pipeline]);
@@ -55,7 +55,7 @@ async function inDestination({ settings, destination, signal }: RunContext): Pro
     });
   } catch (error) {
     signal?.throwIfAborted();
-    // Whoever needs the destination for more than this will say why it could not be asked.
+    // Code that needs the destination for more than names reports the error.
     if (error instanceof IncrepError) return [];
     throw error;
   }

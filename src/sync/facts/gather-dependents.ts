@@ -1,19 +1,19 @@
-/** What hangs on the copies, in one query for all of them. */
+/** Reads the dependent objects of all destination tables in one query. */
 import { describeDependents, type Dependent } from '../../postgres/dependents.ts';
 import type { TableFacts } from './facts.ts';
 import type { RunContext } from '../context/run-context.ts';
 
-/** By table; nothing for a copy that is not there. */
+/** By table. A table without a destination table has no entry. */
 export async function gatherDependents(
   { destination }: Pick<RunContext, 'destination'>,
   tables: readonly TableFacts[],
 ): Promise<ReadonlyMap<TableFacts, readonly Dependent[]>> {
-  const copies = tables.flatMap((table) =>
+  const existing = tables.flatMap((table) =>
     table.destination?.kind === 'table' ? [{ table, oid: table.destination.oid }] : [],
   );
   const found = await describeDependents(
     destination,
-    copies.map(({ oid }) => oid),
+    existing.map(({ oid }) => oid),
   );
-  return new Map(copies.map(({ table, oid }) => [table, found.get(oid) ?? []]));
+  return new Map(existing.map(({ table, oid }) => [table, found.get(oid) ?? []]));
 }

@@ -1,4 +1,4 @@
-/** Loads in chunks that were broken off, as the destination tells of them. */
+/** Reads interrupted loads in chunks from the destination. */
 import type pg from 'pg';
 import { z } from 'zod';
 import { tableKey, type TableName } from '../../schema/names.ts';

@@ -1,4 +1,4 @@
-/** Which tables of the destination have rows of ours, and which still have those of others. */
+/** Finds destination tables with rows of this pipeline, and with rows of other pipelines. */
 import type pg from 'pg';
 import { z } from 'zod';
 import type { TableSettings } from '../../config/settings.ts';
@@ -11,7 +11,7 @@ import { ident, literal } from '../../sql/identifiers.ts';
 import { DIFFERS_FROM, EQUALS } from '../../sql/search-path.ts';
 import { countUpTo, HELD_TABLES, whichHaveRows, type TableRows } from '../../sql/window.ts';
 
-/** All of its rows, unless they are told apart by their pipeline. */
+/** All rows of the table, or only those of this pipeline if a column names the pipeline. */
 export const ownRows = (
   table: TableName,
   settings: TableSettings,
@@ -27,11 +27,11 @@ export const othersRows = (table: TableName, pipeline: string): TableRows => ({
   where: [`${ident(SOURCE)} ${DIFFERS_FROM} ${literal(pipeline)}`],
 });
 
-/** Ours, not one of people that is only called so. */
+/** Checks the type as well, because a user's column may have the same name. */
 export const hasSource = (relation: Relation | undefined): boolean =>
   relation?.columns.some(({ name, type }) => name === SOURCE && type === OWN_TYPES[SOURCE]) === true;
 
-/** By `tableKey`. A table that someone holds for himself alone counts as filled: whoever works on it will find out. */
+/** By `tableKey`. A table under an exclusive lock counts as filled: its sync waits for the lock and reports it. */
 export async function filledTables(
   client: pg.ClientBase,
   tables: readonly TableRows[],
@@ -51,13 +51,13 @@ export const keysIn = ({ rows }: pg.QueryResult): string[] =>
     .map(tableKey);
 
 export interface CountedRows {
-  /** Undefined where somebody holds the table for himself alone. */
+  /** Undefined if another session holds an exclusive lock on the table. */
   readonly rows: number | undefined;
-  /** There are more than that. */
+  /** Whether the table has more rows than that. */
   readonly isMore: boolean;
 }
 
-/** Enough to see what kind of table it is; more are not worth waiting for. */
+/** Enough to judge the size of the table. An exact count would take longer. */
 const MOST_COUNTED = 1_000_000;
 
 /** In the order of the tables. */

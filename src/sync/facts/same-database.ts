@@ -5,7 +5,7 @@ import type { Servers } from './facts.ts';
 import { isSameDatabase } from '../context/known-destinations.ts';
 
 /**
- * Whether the schema of a copy is one that is read from. Two host names can mean one server, so the servers themselves are compared.
+ * Ensures that no schema is both read and written. Two host names can lead to one server, so the servers are compared.
  * @throws IncrepError SAME_DATABASE
  */
 export function ensureDifferentDatabases(
@@ -27,6 +27,6 @@ export function ensureDifferentDatabases(
     next:
       both === destination.schema
         ? 'Give DEST_HOST, DEST_DB or DEST_SCHEMA another value. Nothing was changed.'
-        : `Give the tables whose copies are in "${both}" another "dest_schema". Nothing was changed.`,
+        : `Set another "dest_schema" for the tables that increp writes to "${both}". Nothing was changed.`,
   });
 }

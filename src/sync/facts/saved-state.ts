@@ -1,4 +1,4 @@
-/** Whether the state row or the state file of a table counts: pure. */
+/** Decides whether the state row or the state file of a table counts. Pure. */
 import type { NoCursor } from '../../reasons.ts';
 import { isSameTable, printName } from '../../schema/names.ts';
 import { SOURCE } from '../../schema/metadata-columns.ts';
@@ -18,9 +18,9 @@ export type SavedState =
       readonly kind: 'none';
       readonly why: NoCursor;
       readonly warnings: readonly string[];
-      /** Whether a state names the table all the same: one that was reset, or that cannot be read. */
+      /** Whether a state still names the table: it was reset, or it cannot be read. */
       readonly isNamed?: boolean;
-      /** Of the row that says that it was reset. */
+      /** The generation of the reset record. */
       readonly generation?: number;
     }
   | { readonly kind: 'record'; readonly record: StateRecord; readonly warnings: readonly string[] }
@@ -30,11 +30,11 @@ export type SavedState =
       readonly path: string;
       readonly warnings: readonly string[];
     }
-  /** It is somebody else's: nothing may be done before a person has looked at it. */
+  /** The state belongs to another pipeline, source or version. The user has to decide. */
   | { readonly kind: 'foreign'; readonly what: string; readonly next: string };
 
 export interface ExpectedState {
-  /** What people call the table. */
+  /** The name of the table in messages and commands. */
   readonly label: string;
   readonly pipeline: string;
   readonly source: { readonly database: string; readonly schema: string; readonly table: string };
@@ -53,7 +53,7 @@ export function reconcile(
   if (inDestination && !inDestination.success) return unreadableRow(expected);
   const inFile = file.kind === 'record' ? file.record : undefined;
   for (const [record, where] of [
-    [inDestination?.data, 'in the destination'],
+    [inDestination?.data, 'at the destination'],
     [inFile, 'in the state directory'],
   ] as const) {
     const foreign = record && foreignness(record, where, expected);
@@ -63,18 +63,18 @@ export function reconcile(
   if (inDestination)
     return { kind: 'record', record: inDestination.data, warnings: disagreement(inDestination.data, file) };
   return inFile && !isSameTable(inFile.destination, expected.destination)
-    ? ofElsewhere(inFile)
+    ? ofAnotherTable(inFile)
     : fromFileAlone(file);
 }
 
-/** A file that is left on some machine is older than the reset, whatever stands in it. */
+/** A state file on another machine is always older than the reset, so it does not count. */
 function afterReset(
   { pipeline, reset, generation }: ResetRecord,
   file: StateFile,
   rival: string | undefined,
   expected: ExpectedState,
 ): SavedState {
-  if (pipeline !== expected.pipeline) return ofPipeline(pipeline, 'in the destination', expected);
+  if (pipeline !== expected.pipeline) return ofPipeline(pipeline, 'at the destination', expected);
   if (rival !== undefined) return rivalry(rival, expected);
   return {
     kind: 'none',
@@ -88,8 +88,8 @@ function afterReset(
 const namesTable = (file: StateFile, { destination }: ExpectedState): boolean =>
   file.kind === 'record' ? isSameTable(file.record.destination, destination) : file.kind !== 'none';
 
-/** Before the schema of the copies was another one: what is called like a copy there is none that this tells of. */
-const ofElsewhere = ({ destination }: StateRecord): SavedState => ({
+/** The file is about a destination table in another schema: DEST_SCHEMA or `dest_schema` was changed. */
+const ofAnotherTable = ({ destination }: StateRecord): SavedState => ({
   kind: 'none',
   why: { code: 'state-file-of-another-table', table: printName(destination) },
   warnings: [],
@@ -101,7 +101,9 @@ function fromFileAlone(file: StateFile): SavedState {
       return {
         kind: 'record',
         record: file.record,
-        warnings: ['the destination has no state row; the state file is used (was the destination rebuilt?)'],
+        warnings: [
+          'the destination has no state row, so increp uses the state file (was the destination rebuilt?)',
+        ],
       };
     case 'legacy':
       return { ...file, warnings: [] };
@@ -117,25 +119,27 @@ function fromFileAlone(file: StateFile): SavedState {
   }
 }
 
-/** The row was committed together with the data, so it is right whenever the two differ. */
+/** The row was committed together with the data, so it counts if the two differ. */
 function disagreement(row: StateRecord, file: StateFile): string[] {
   if (file.kind === 'unreadable') return [unreadable(file)];
   if (file.kind !== 'record') return [];
   if (file.record.generation > row.generation) {
     return [
-      'the state file is newer than the destination, which was restored from a backup, it seems; the destination counts',
+      'the state file is newer than the state at the destination, which was probably restored from a backup; increp uses the state at the destination',
     ];
   }
   if (file.record.generation < row.generation) {
     return [
-      'the state file is older than the destination (a crash after the commit, or an old copy); the destination counts',
+      'the state file is older than the state at the destination (a crash after the commit, or an old file); increp uses the state at the destination',
     ];
   }
-  return file.record.cursor === row.cursor ? [] : ['the state file was edited; the destination counts'];
+  return file.record.cursor === row.cursor
+    ? []
+    : ['the state file was edited; increp uses the state at the destination'];
 }
 
 const unreadable = ({ path, why }: { path: string; why: string }): string =>
-  `the state file ${path} is set aside: ${why}`;
+  `increp ignores the state file ${path}: ${why}`;
 
 const unreadableRow = ({ label, destination }: ExpectedState): SavedState => ({
   kind: 'foreign',
@@ -145,8 +149,8 @@ const unreadableRow = ({ label, destination }: ExpectedState): SavedState => ({
 
 const rivalry = (rival: string, { destination, pipeline }: ExpectedState): SavedState => ({
   kind: 'foreign',
-  what: `pipeline "${rival}" fills ${printName(destination)} too, and not both keep their rows apart by the column "${SOURCE}"`,
-  next: `Give both "metadata_columns": ["${SOURCE}"], or pipeline "${pipeline}" another "dest_name". If "${rival}" is no more, delete its row from _increp_state.`,
+  what: `pipeline "${rival}" also writes to ${printName(destination)}, and the column "${SOURCE}" is not set in both pipelines`,
+  next: `Set "metadata_columns": ["${SOURCE}"] in both, or another "dest_name" in pipeline "${pipeline}". If "${rival}" no longer exists, delete its row from _increp_state.`,
 });
 
 function foreignness(record: StateRecord, where: string, expected: ExpectedState): SavedState | undefined {
@@ -157,15 +161,15 @@ function foreignness(record: StateRecord, where: string, expected: ExpectedState
   if (owner(record.source) !== owner(expected.source)) {
     return {
       kind: 'foreign',
-      what: `the state of ${printName(expected.destination)} ${where} is of source ${owner(record.source)}, and the source is now ${owner(expected.source)}`,
-      next: `Restore the former SOURCE settings, or load it from the new source: ${resync}`,
+      what: `the state of ${printName(expected.destination)} ${where} belongs to source ${owner(record.source)}, and the source is now ${owner(expected.source)}`,
+      next: `Restore the former SOURCE settings, or load the table from the new source: ${resync}`,
     };
   }
   return isOtherCluster(record.sourceLife, expected)
     ? {
         kind: 'foreign',
-        what: `the state of ${printName(expected.destination)} ${where} is of another source server (system identifier ${record.sourceLife.systemIdentifier}, now ${expected.systemIdentifier})`,
-        next: `If the source moved to a new server, load it again from there: ${resync}`,
+        what: `the state of ${printName(expected.destination)} ${where} belongs to another source server (system identifier ${record.sourceLife.systemIdentifier}, now ${expected.systemIdentifier})`,
+        next: `If the source moved to a new server, load the table from there: ${resync}`,
       }
     : undefined;
 }
@@ -173,7 +177,7 @@ function foreignness(record: StateRecord, where: string, expected: ExpectedState
 const ofPipeline = (pipeline: string, where: string, expected: ExpectedState): SavedState => ({
   kind: 'foreign',
   what: `the state of ${printName(expected.destination)} ${where} belongs to pipeline "${pipeline}", and this is "${expected.pipeline}"`,
-  next: `Set PIPELINE_NAME=${pipeline} if it is the same one, give this one another destination, or forget that state: ${tableCommand('reset', expected.label)}`,
+  next: `If this is the same pipeline, set PIPELINE_NAME=${pipeline}. If not, set another destination, or discard that state: ${tableCommand('reset', expected.label)}`,
 });
 
 const isOtherCluster = ({ systemIdentifier }: ServerInstance, expected: ExpectedState): boolean =>
@@ -181,6 +185,6 @@ const isOtherCluster = ({ systemIdentifier }: ServerInstance, expected: Expected
   expected.systemIdentifier !== null &&
   systemIdentifier !== expected.systemIdentifier;
 
-/** Of what was read; 0 where there is no record of it. Each commit, and each reset, counts one more. */
+/** The generation of the state. 0 if there is no record. Each commit and each reset adds one. */
 export const generationOf = (saved: SavedState): number =>
   saved.kind === 'record' ? saved.record.generation : saved.kind === 'none' ? (saved.generation ?? 0) : 0;

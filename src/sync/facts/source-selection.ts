@@ -1,4 +1,4 @@
-/** What is read of each source: the table as it is, or what its entry selects of it, as the server describes that. */
+/** Describes the rows to read: the whole table, or the selection of its entry as the server describes it. */
 import type pg from 'pg';
 import type { TableSettings } from '../../config/settings.ts';
 import { IncrepError } from '../../errors.ts';
@@ -38,33 +38,32 @@ import { calledIn, hasChangingWord } from '../../sql/user-sql.ts';
 import { columnNotFound } from './column-not-found.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
-/** What the server says of a selection. */
+/** The server's description of a selection. */
 export interface Selected {
-  /** Why the selection means nothing. */
+  /** Why the selection is invalid. */
   readonly fault: IncrepError | undefined;
-  /** Functions of the operator's SQL that may give something else for the same row. */
+  /** Functions in the SQL of the settings that may give another result for the same row. */
   readonly changing: readonly ChangingFunction[];
-  /** Whether the same row is selected, and transformed, alike as long as nobody writes it. */
+  /** Whether the selection and its transforms give the same result until the row is written. */
   readonly isSteady: boolean;
-  /** Of columns that no catalog knows. */
+  /** Types of the columns that are in no catalog. */
   readonly types: readonly TypeUse[];
 }
 
 export interface SelectedSource extends Selected {
-  /** What is copied. Undefined where the table is not there. */
+  /** Undefined if the table does not exist. */
   readonly relation: Relation | undefined;
   readonly rows: RowSource;
 }
 
-/** One that may have a selection. */
+/** A table that may have a selection. */
 export interface Selectable {
   readonly settings: Pick<TableSettings, 'name' | 'selection'>;
   readonly name: TableName;
-  /** As the catalog describes the table. */
   readonly table: Relation | undefined;
 }
 
-const asItIs = ({ name, table }: Selectable): SelectedSource => ({
+const wholeTable = ({ name, table }: Selectable): SelectedSource => ({
   relation: table,
   rows: table?.columns.some(printsByPath) === true ? { ...name, isPinned: true } : name,
   fault: undefined,
@@ -73,11 +72,11 @@ const asItIs = ({ name, table }: Selectable): SelectedSource => ({
   types: [],
 });
 
-/** Whatever costs nothing to be known; the server is asked about the rest. */
+/** The part that needs no query. The server describes the rest. */
 function selectSource(selectable: Selectable): SelectedSource {
   const { settings, name, table } = selectable;
   const { selection } = settings;
-  const plain = asItIs(selectable);
+  const plain = wholeTable(selectable);
   if (selection.query !== null)
     return { ...plain, relation: queryRelation(name, []), rows: queriedRows(selection.query, name.table) };
   if (optionsOf(selection).length === 0 || !table) return plain;
@@ -100,17 +99,17 @@ const tableSelection = (selection: Selection, table: Relation): TableSelection =
   hasSystemColumns: hasSystemColumns(table),
 });
 
-/** A savepoint: a failed statement would end the transaction. */
+/** A savepoint, because a failed statement would abort the transaction. */
 const BEFORE = 'increp_describe';
 
 /**
- * A round trip for each that has SQL of its operator's, and one for all of them. `goesOn`: each that means nothing is a fault of
- * its own. @throws IncrepError otherwise, for the first one
+ * One round trip for each table with SQL in its settings, and one for all of them. With `keepsFaults`, an invalid selection
+ * is a fault of its table. @throws IncrepError without `keepsFaults`, for the first invalid selection
  */
 export async function describeSources(
   client: pg.ClientBase,
   selectables: readonly Selectable[],
-  goesOn: boolean,
+  keepsFaults: boolean,
 ): Promise<SelectedSource[]> {
   const sources = selectables.map((each) => ({ each, source: selectSource(each) }));
   const asked = sources.filter(({ each, source }) => isDescribed(each, source));
@@ -119,14 +118,14 @@ export async function describeSources(
   const described = new Map<Selectable, Described | IncrepError>();
   for (const { each } of asked) {
     const found = await describe(client, each);
-    if (found instanceof IncrepError && !goesOn) throw found;
+    if (found instanceof IncrepError && !keepsFaults) throw found;
     if (found instanceof IncrepError) await client.query(`ROLLBACK TO SAVEPOINT ${BEFORE}`);
     described.set(each, found);
   }
   return withTypes(client, sources, described);
 }
 
-/** What may not be read is said in words of ours. */
+/** A missing privilege is not described here: its refusal in the plan has a better message than the server's. */
 const isDescribed = ({ settings: { selection } }: Selectable, { relation, fault }: SelectedSource): boolean =>
   hasSql(selection) &&
   !fault &&
@@ -135,9 +134,10 @@ const isDescribed = ({ settings: { selection } }: Selectable, { relation, fault 
   relation.unreadableColumns.length === 0;
 
 /**
- * Names that the operator wrote mean what they mean under the pinned path. To plan the statement, the server may also have
- * to look into functions of people, behind an index or a view, and these need the path of the role. What it refuses there has
- * no place in the statement. The names keep their meaning where that path has nothing else that is called so.
+ * Describes a statement under the pinned search_path, under which the names in the settings are resolved. To plan the
+ * statement, the server may have to inline functions behind an index or a view, and these may need the search_path of
+ * the role. Their errors have no position in the statement. In that case the statement is described under the role's
+ * path, if every name in it means the same there.
  */
 async function describeAsUsual(
   client: pg.ClientBase,
@@ -150,7 +150,7 @@ async function describeAsUsual(
   if (!(await meansTheSame(client, statement))) return pinned;
   await client.query(TO_USUAL_PATH);
   const again = await describeSelect(client, statement);
-  // What is refused has ended the transaction, up to the savepoint.
+  // After an error the transaction is aborted up to the savepoint, and takes no further statement.
   if (!('message' in again)) await client.query(PINNED_PATH);
   return { found: again, isUsual: true };
 }
@@ -160,7 +160,7 @@ interface Described {
   readonly isUsual: boolean;
 }
 
-/** Of the columns of the table itself the catalog knows more. */
+/** For a table, only the columns of a transform: the catalog describes its own columns better. */
 async function describe(
   client: pg.ClientBase,
   { settings, table }: Selectable,
@@ -170,7 +170,7 @@ async function describe(
     selection.query !== null
       ? describeQuery(selection.query)
       : table && describeTable(tableSelection(selection, table));
-  if (!description) throw new Error('a table that is not there was described');
+  if (!description) throw new Error('cannot describe a table that does not exist');
   const { found, isUsual } = await describeAsUsual(client, description.sql);
   if ('message' in found) return refusedSql(settings.name, found, description);
   if (selection.query !== null) return unfitFields(settings.name, found) ?? { fields: found, isUsual };
@@ -229,32 +229,32 @@ const textsOf = ({ where, transform, query }: Selection): string[] => [
 const untypedColumn = ({ name, selection }: Selectable['settings'], column: Column): IncrepError =>
   new IncrepError('SQL_INVALID', {
     what: `"${selection.query === null ? `transform.${column.name}` : 'query'}" of "${name}": the column "${column.name}" is of type ${column.type}, which no table can hold`,
-    next: 'Let the expression give one value of a type of its own, or its text: (...)::text.',
+    next: 'Cast the expression to a type that a column can have, for example its text: (...)::text.',
   });
 
 /** Columns of a query need names that a table can have. */
 function unfitFields(table: string, fields: readonly Field[]): IncrepError | undefined {
   const names = fields.map(({ name }) => name);
-  const double = names.find((name, index) => names.indexOf(name) !== index);
+  const duplicate = names.find((name, index) => names.indexOf(name) !== index);
   const unnamed = names.findIndex((name) => name === '?column?');
   const taken = names.find((name) => SYSTEM_COLUMNS.includes(name));
-  const what =
+  const fault =
     unnamed >= 0
-      ? `its column number ${unnamed + 1} has no name`
-      : double !== undefined
-        ? `several of its columns are called "${double}"`
+      ? `column ${unnamed + 1} has no name`
+      : duplicate !== undefined
+        ? `several columns have the name "${duplicate}"`
         : taken === undefined
           ? undefined
-          : `"${taken}" is a name that no table can give to a column`;
-  return what === undefined
+          : `"${taken}" is the name of a system column, which no other column can have`;
+  return fault === undefined
     ? undefined
     : new IncrepError('SQL_INVALID', {
-        what: `"query" of "${table}": ${what}`,
-        next: `Give each column a name of its own with AS, in "query" of "${table}" in tables-config.json.`,
+        what: `"query" of "${table}": ${fault}`,
+        next: `Give each column a different name with AS, in "query" of "${table}" in tables-config.json.`,
       });
 }
 
-/** Characters of a line that are shown, so that it fits on the line of a terminal. */
+/** Characters of the excerpt, so that it fits on a line of a terminal. */
 const SHOWN = 50;
 
 function refusedSql(table: string, refusal: SqlRefusal, { quotes }: Description): IncrepError {
@@ -269,24 +269,24 @@ function refusedSql(table: string, refusal: SqlRefusal, { quotes }: Description)
       : '';
   const code = sqlstate === SQLSTATE.insufficientPrivilege ? 'PRIVILEGE_MISSING' : 'SQL_INVALID';
   return new IncrepError(code, {
-    what: `${option === undefined ? 'SQL' : `"${option}"`} of "${table}": ${inOurWords(message)}${place}`,
+    what: `${option === undefined ? 'SQL' : `"${option}"`} of "${table}": ${inTermsOfSettings(message)}${place}`,
     next: [
       ...(hint === undefined ? [] : [`The server says: ${hint}`]),
       position === undefined && isOfNames(sqlstate)
         ? NAME_INSIDE
         : sqlstate === SQLSTATE.insufficientPrivilege
-          ? 'Grant it at the source to the role that increp uses, or do without it.'
-          : `Correct it in tables-config.json; it is evaluated by the source.${/^(42883|42704|42P01)$/.test(sqlstate) ? ' Only what is in pg_catalog is found without the name of its schema in front.' : ''}`,
+          ? 'At the source, grant the privilege to the role of increp, or change the SQL.'
+          : `Correct it in tables-config.json. The source evaluates it.${/^(42883|42704|42P01)$/.test(sqlstate) ? ' Names outside pg_catalog need their schema in front.' : ''}`,
     ].join(' '),
     sqlstate,
   });
 }
 
-/** That expressions are looked at in the condition of a join is no concern of whoever wrote them. */
-const inOurWords = (message: string): string => message.replace('JOIN conditions', 'transform');
+/** increp describes an expression in the condition of a join. The user wrote it as a transform. */
+const inTermsOfSettings = (message: string): string => message.replace('JOIN conditions', 'transform');
 
 const indented = (text: string): string => text.replaceAll(/^/gm, '    ');
 
-/** The server counts characters, JavaScript their halves. */
+/** The server counts characters, and JavaScript counts UTF-16 code units. */
 const unitsIn = (text: string, characters: number): number =>
   Array.from(text).slice(0, characters).join('').length;

@@ -1,4 +1,4 @@
-/** Rows of `_increp_state`, which a table has one of, or one for each pipeline that shares it. */
+/** Rows of `_increp_state`. A table has one row, or one row for each pipeline that shares it. */
 import type pg from 'pg';
 import { z } from 'zod';
 import { tableKey, type TableName } from '../../schema/names.ts';
@@ -20,11 +20,11 @@ const stateRow = z.object({
 type StateRow = z.infer<typeof stateRow>;
 
 export interface StateRows {
-  /** As it came; undefined where there is none. */
+  /** Not parsed yet. Undefined if there is none. */
   readonly record: unknown;
-  /** The name that it was found under, where it is no longer its name. */
+  /** The name under which it was found, if that is a former name. */
   readonly formerName: string | undefined;
-  /** A pipeline with which this one cannot share the table as the two are set. */
+  /** Another pipeline that cannot share the table with this one, because of their settings. */
   readonly rival: string | undefined;
   /** Whether another pipeline has a state of the table. */
   readonly isTaken: boolean;
@@ -47,7 +47,7 @@ export async function readStateRows(
   return (names) => rowsFor(names, pipeline, byTable.get(tableKey(names.destinationName)) ?? []);
 }
 
-/** Whether its rows were told apart from those of other pipelines when it was synced last. */
+/** Whether the rows had a column with the name of the pipeline at the last sync. */
 export const wasShared = ({ record }: StateRows): boolean => {
   const written = z.object({ writtenAs: writtenAsSchema.nullable() }).safeParse(record).data?.writtenAs;
   return written !== undefined && written !== null && isShared(written);
@@ -55,7 +55,7 @@ export const wasShared = ({ record }: StateRows): boolean => {
 
 const NO_ROWS: StateRows = { record: undefined, formerName: undefined, rival: undefined, isTaken: false };
 
-/** The table of a name that a pipeline's is part of; another name as it is. */
+/** The table name without the pipeline, if the name contains one. */
 const ownerless = ({ name, pipeline }: StateRow): string =>
   name.endsWith(`@${pipeline}`) ? name.slice(0, -pipeline.length - 1) : name;
 

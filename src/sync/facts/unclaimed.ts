@@ -1,4 +1,4 @@
-/** Destination tables with rows that no state of any kind names: increp did not write them, as far as anyone can tell. */
+/** Destination tables that have rows and no state of increp. Their rows may come from something else. */
 import { IncrepError } from '../../errors.ts';
 import { rowsText } from '../../report/reasons.ts';
 import { printName, type TableName } from '../../schema/names.ts';
@@ -9,7 +9,7 @@ import { countedRows, type CountedRows } from './populated-tables.ts';
 import type { RunContext } from '../context/run-context.ts';
 
 export interface Unclaimed extends CountedRows {
-  /** host:port/database of both sides: they may have been exchanged by mistake. */
+  /** host:port/database of both sides, because the user may have exchanged them. */
   readonly source: string;
   readonly destination: string;
 }
@@ -18,7 +18,7 @@ interface ClaimEvidence {
   readonly destination: Relation | undefined;
   readonly saved: SavedState;
   readonly pendingLoad: unknown;
-  /** Whether another pipeline has a state of the table, where several may fill one. */
+  /** Whether another pipeline has a state of the table. Several pipelines can share one. */
   readonly isTaken: boolean;
 }
 
@@ -29,7 +29,7 @@ export const isUnclaimed = ({ destination, saved, pendingLoad, isTaken }: ClaimE
   pendingLoad === undefined &&
   !isTaken;
 
-/** By table; those that are empty are left out. */
+/** By table, without empty tables. */
 export async function countUnclaimed<T extends { readonly destinationName: TableName }>(
   { source, destination }: Pick<RunContext, 'source' | 'destination'>,
   tables: readonly T[],
@@ -57,14 +57,14 @@ interface Named {
 
 export const notOurs = ({ destinationName, settings: { name } }: Named, unclaimed: Unclaimed): IncrepError =>
   new IncrepError('DESTINATION_NOT_OURS', {
-    what: `${printName(destinationName)} at the destination has ${rowsText(unclaimed)} and increp has no state of it: a sync would replace its content`,
+    what: `${printName(destinationName)} at the destination has ${rowsText(unclaimed)}, and increp has no state of it: a sync would replace its rows`,
     next: `Are source and destination the right way round? The source is ${unclaimed.source}, the destination is ${unclaimed.destination}. ${claimSteps(name)} Or give the table another "dest_name".`,
   });
 
 const claimSteps = (name: string): string =>
   `To keep the table and make its rows those of the source, run "${tableCommand('sync', name, '--adopt')}". To load it again, run "${tableCommand('sync', name, '--replace')}".`;
 
-/** It stays as it is, so it must be able to take the rows as it is. */
+/** Adoption does not change the shape of the table, so the table must fit. */
 export const notAdoptable = (
   { destinationName, settings: { name } }: Named,
   differences: string,

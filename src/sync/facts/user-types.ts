@@ -1,4 +1,4 @@
-/** What `types: "native"` has to know, gathered in a query a side. */
+/** Reads the type definitions for `types: "native"`, with one query at each side. */
 import type pg from 'pg';
 import { describeDestinationTypes, describeSourceTypes } from '../../postgres/types.ts';
 import type { Column } from '../../schema/columns.ts';
@@ -26,7 +26,7 @@ interface Concerned extends Pick<SelectedSource, 'relation' | 'types'> {
   readonly homes: Homes;
 }
 
-/** By relation. Nothing is asked where no column of these has a user-defined type. */
+/** By relation. There is no query if no column has a user-defined type. */
 export async function gatherNativeTypes(
   { source, destination }: Pick<RunContext, 'source' | 'destination'>,
   tables: readonly Concerned[],
@@ -56,7 +56,7 @@ const distinct = (homes: readonly Homes[]): Homes[] =>
       index,
   );
 
-/** What of these types there is wherever one of the tables would have them. */
+/** The types that exist at the destination, in the schemas where the tables need them. */
 export const describeFound = (
   client: pg.ClientBase,
   definitions: readonly TypeDefinition[],

@@ -1,12 +1,12 @@
-/** A destination that takes no writes: found before anything is read from the source, by `sync` and by `check`. */
+/** Detects a read-only destination before `sync` or `check` reads anything from the source. */
 import { IncrepError } from '../../errors.ts';
 import { ident } from '../../sql/identifiers.ts';
 import type { Servers } from './facts.ts';
 import type { RunContext } from '../context/run-context.ts';
 
 /**
- * A transaction of ours could say READ WRITE, but whoever made reading the default meant it.
- * Undefined where it can be written.
+ * increp could start its transactions with READ WRITE, but the read-only default was set on purpose.
+ * Undefined if the destination is writable.
  */
 export function writeRefusal(
   { destination: { endpoint } }: Pick<RunContext, 'destination'>,
@@ -20,7 +20,7 @@ export function writeRefusal(
   if (destination.isReadOnly)
     return readOnly(
       `default_transaction_read_only is on at ${endpoint.address}, for role "${endpoint.role}", its database or the server`,
-      `Find out who set it and why (a full disk, maintenance), and lift it: ALTER ROLE ${ident(endpoint.role)} RESET default_transaction_read_only, or the same with ALTER DATABASE or ALTER SYSTEM.`,
+      `Check why it was set (a full disk, maintenance). To reset it, run: ALTER ROLE ${ident(endpoint.role)} RESET default_transaction_read_only, or the same with ALTER DATABASE or ALTER SYSTEM.`,
     );
   return undefined;
 }

@@ -24,10 +24,10 @@ test('two equal records are used without a word', () => {
 test('the row counts whenever the two differ, and a warning says which way', () => {
   const row = record({ generation: 5, cursor: '2026-01-05 00:00:00+00' });
   for (const [other, words] of [
-    [file({ generation: 4 }), /older than the destination/],
-    [file({ generation: 6 }), /newer than the destination/],
+    [file({ generation: 4 }), /older than the state at the destination/],
+    [file({ generation: 6 }), /newer than the state at the destination/],
     [file({ ...row, cursor: '2026-01-06 00:00:00+00' }), /was edited/],
-    [TORN, /set aside: it is not JSON/],
+    [TORN, /^increp ignores the state file .*: it is not JSON/],
   ] as const) {
     expect(saved(other, row)).toEqual({
       kind: 'record',
