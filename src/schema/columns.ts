@@ -1,30 +1,30 @@
-/** What a column is at the source, and what carries its values at the destination. */
+/** A column of the source, and the type of its values at the destination. */
 import { z } from 'zod';
 
-/** One column, as the catalog of either side describes it. The source's become part of the saved state. */
+/** One column, as the catalog of either side describes it. Source columns become part of the saved state. */
 export const columnSchema = z.object({
   name: z.string(),
-  /** attnum: tells a column that was dropped and added again from one that stayed. */
+  /** attnum. It shows whether a column was dropped and added again. */
   position: z.number().int(),
-  /** format_type() under an empty search_path: user-defined types come with their schema. */
+  /** format_type() under an empty search_path, so user-defined types have their schema in front. */
   type: z.string(),
-  /** The type that has all the values: domains resolved down to what they are made of. */
+  /** The underlying type: a domain is resolved to its base type. */
   base: z.object({
     type: z.string(),
     isBuiltIn: z.boolean(),
     isArray: z.boolean(),
-    /** The same of an array's elements, domains resolved. */
+    /** The underlying type of an array's elements. */
     element: z
       .object({ type: z.string(), isBuiltIn: z.boolean(), isArray: z.boolean(), delimiter: z.string() })
       .nullable(),
   }),
-  /** What else decides how values print: an enum's labels, a composite's fields, also of types within the type. */
+  /** Other parts that determine how values print: labels of enums and fields of composite types, also nested ones. */
   typeDetail: z.array(z.string()).nullable(),
   isNotNull: z.boolean(),
   /** Null for the type's default collation. */
   collation: z.string().nullable(),
   generated: z.enum(['', 's', 'v']),
-  /** What a generated column is computed by; absent where it was not recorded. */
+  /** The expression of a generated column. Absent in old records. */
   expression: z.string().nullish(),
   identity: z.enum(['', 'a', 'd']),
 });
@@ -32,8 +32,8 @@ export const columnSchema = z.object({
 export type Column = Readonly<z.infer<typeof columnSchema>>;
 
 /**
- * Built-in types whose text names objects of one server (or that have no input at all). At the destination
- * those objects need not exist, so the text is what is kept.
+ * Built-in types whose text names objects of one server, or that have no input function. The objects may not exist at
+ * the destination, so the destination table keeps the text.
  */
 const SERVER_BOUND =
   /^(reg[a-z]+|aclitem|pg_node_tree|pg_ndistinct|pg_dependencies|pg_mcv_list|pg_brin_[a-z_]+|gtsvector)$/;
@@ -41,7 +41,7 @@ const SERVER_BOUND =
 /** `type` as format_type() prints it. */
 export const isServerBound = (type: string): boolean => SERVER_BOUND.test(type.replace(/\[\]$/, ''));
 
-/** Whether its text names objects with their schema only where the search_path does not find them (regclass, also within a type). */
+/** Whether its text depends on the search_path, as for regclass. That also holds for a part of its type. */
 export const printsByPath = ({ type, base, typeDetail }: Column): boolean =>
   [type, base.type, base.element?.type ?? '', ...(typeDetail ?? [])].some((text) =>
     /\breg[a-z]+\b/.test(text),
@@ -50,19 +50,19 @@ export const printsByPath = ({ type, base, typeDetail }: Column): boolean =>
 const hasPortableText = (part: { type: string; isBuiltIn: boolean }): boolean =>
   part.isBuiltIn && !isServerBound(part.type);
 
-/** As xml or as an array of it, also through domains. */
+/** Whether the column holds xml or an array of xml, possibly through a domain. */
 export const holdsXml = ({ base }: Column): boolean => base.type === 'xml' || base.element?.type === 'xml';
 
-/** What `types: "native"` keeps. */
+/** The types that `types: "native"` keeps. */
 export interface NativeCarriers {
-  /** By a column's type as the source prints it: the destination's. What is not in here goes as it does with "text". */
+  /** The destination's type, by the column's type as the source prints it. Other types are handled as with "text". */
   readonly carried: ReadonlyMap<string, string>;
 }
 
 /**
- * The destination's type. Where nothing is kept: built-in types as they are, domains as their base type, arrays of
- * user-defined types as text[], every other user-defined type as text. The text is what COPY prints, so nothing is
- * altered.
+ * The type of the column at the destination. Without a native type, built-in types stay, and domains become their base
+ * type. Arrays of user-defined types become text[], and other user-defined types become text. The text is the output of
+ * COPY, so no value changes.
  */
 export function carriedType({ type, base }: Column, { carried }: NativeCarriers): string {
   const native = carried.get(type);
@@ -70,12 +70,12 @@ export function carriedType({ type, base }: Column, { carried }: NativeCarriers)
   if (!base.isArray) return hasPortableText(base) ? base.type : 'text';
   const { element } = base;
   if (!element) return 'text';
-  // An array of a domain over an array has no plain equivalent; its elements' text fits text[].
+  // An array of a domain over an array has no built-in equivalent. The text of its elements fits text[].
   if (element.isArray) return 'text[]';
   if (hasPortableText(element)) return `${element.type}[]`;
   return element.delimiter === ',' ? 'text[]' : 'text';
 }
 
-/** The record image operator compares rows column by column, so the order counts. */
+/** The record image operator compares rows column by column, so the order of columns matters. */
 export const isSameList = (left: readonly Column[], right: readonly Column[]): boolean =>
   left.length === right.length && left.every(({ name }, index) => right[index]?.name === name);

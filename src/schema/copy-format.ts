@@ -1,9 +1,9 @@
 import { carriedType, type Column, type NativeCarriers } from './columns.ts';
 
 /**
- * Types whose binary form means the same on every server. Left out are those that send object identifiers, depend
- * on a locale (money), lose something on the way (xml and its declaration), or cannot be read back (an empty
- * tsquery: "operand not found", PostgreSQL 15).
+ * Types whose binary form means the same on every server. Excluded are types that send object identifiers, that depend
+ * on a locale (money), that lose something (xml and its declaration), or that cannot be read back (an empty tsquery:
+ * "operand not found", PostgreSQL 15).
  */
 const PORTABLE_BINARY = new Set([
   ...[
@@ -56,7 +56,7 @@ const withoutModifiers = (type: string): string =>
     .replace(/\(\d+(,-?\d+)?\)/, '')
     .replace(/^interval .*/, 'interval');
 
-/** Version 17 gave interval an infinity, whose binary form older servers read as a finite value. */
+/** PostgreSQL 17 added infinity to interval. Older servers read its binary form as a finite value. */
 const isNewForm = (type: string, { source, destination }: Versions): boolean =>
   type === 'interval' && source >= 170000 && destination < 170000;
 
@@ -69,7 +69,7 @@ function isPortable(column: Column, natives: NativeCarriers, versions: Versions)
   );
 }
 
-/** Binary saves both servers the printing and parsing; it is right only where both agree on every type. */
+/** Binary saves printing and parsing on both servers. It is correct only if both read every type alike. */
 export const copyFormatFor = (
   columns: readonly Column[],
   natives: NativeCarriers,

@@ -1,4 +1,4 @@
-/** What is counted over the runs of a pipeline, for metrics: counters that only rise, and when all was well last. */
+/** Metrics over the runs of a pipeline: counters that only rise, and the time of the last success. */
 import { z } from 'zod';
 import type { RunSummary, TableOutcome } from '../events.ts';
 import { labelOf } from '../format.ts';
@@ -6,11 +6,11 @@ import { labelOf } from '../format.ts';
 const TALLY_FORMAT = 1;
 
 const count = z.number().int().nonnegative();
-/** RFC 3339, by this machine's clock; null before the first time. */
+/** RFC 3339, by this machine's clock. Null before the first time. */
 const moment = z.iso.datetime().nullable();
 
 const tableTallySchema = z.object({
-  /** With that of the destination in front, where there are several. */
+  /** The label: with several destinations, the name of the destination is in front. */
   name: z.string(),
   rowsRead: count,
   rowsInserted: count,
@@ -21,11 +21,11 @@ const tableTallySchema = z.object({
   /** Failed runs since the last success. */
   failures: count,
   lastSuccessAt: moment,
-  /** Of its last sync; null before the first one. */
+  /** The duration of its last sync. Null before the first sync. */
   durationSeconds: z.number().nonnegative().nullable(),
 });
 
-/** A list and not an object: a table may be called `__proto__`. */
+/** A list and not an object, because a table may have the name `__proto__`. */
 export const countersSchema = z.object({
   format: z.literal(TALLY_FORMAT),
   pipeline: z.string(),
@@ -58,13 +58,13 @@ export const newTableCounters = (name: string): TableCounters => ({
 
 export interface CountedRun {
   readonly summary: RunSummary;
-  /** The labels of every table there is; of others nothing is kept. */
+  /** The labels of all configured tables. Counters of other tables are discarded. */
   readonly configured: readonly string[];
-  /** Those that the run was to sync. */
+  /** The labels of the tables that the run was asked to sync. */
   readonly asked: readonly string[];
 }
 
-/** The counters with one more run in them. */
+/** Adds a run to the counters. */
 export function withRun(counters: Counters, { summary, configured, asked }: CountedRun): Counters {
   const outcomes = new Map(summary.tables.map((outcome) => [labelOf(outcome), outcome]));
   const isFailed = summary.error !== undefined && summary.error.code !== 'INTERRUPTED';
@@ -82,7 +82,7 @@ export function withRun(counters: Counters, { summary, configured, asked }: Coun
   };
 }
 
-/** A table that another run holds has not failed: that run will tell. */
+/** A table that another run has locked has not failed. The other run counts it. */
 function tableWithRun(counters: TableCounters, outcome: TableOutcome | undefined): TableCounters {
   if (!outcome || outcome.status === 'skipped' || outcome.error?.code === 'RUN_LOCKED') return counters;
   const isDone = outcome.status === 'ok';
@@ -97,7 +97,7 @@ function tableWithRun(counters: TableCounters, outcome: TableOutcome | undefined
     bytes: counters.bytes + outcome.bytes,
     failures: isDone ? 0 : counters.failures + 1,
     lastSuccessAt: isDone ? endedAt.toISOString() : counters.lastSuccessAt,
-    // One that its destination's run never came to took no time.
+    // A duration of 0 means that the run did not start the table.
     durationSeconds: outcome.durationSeconds || counters.durationSeconds,
   };
 }

@@ -1,13 +1,13 @@
-/** How old the data of a copy is: the one definition behind `status`, metrics and alerts. */
+/** The age of the data in a destination table. `status`, metrics and alerts share this definition. */
 import { settledCursor } from './fences.ts';
 import type { StateRecord } from './state-record.ts';
 
 type AgeEvidence = Pick<StateRecord, 'fencedAt' | 'cursor' | 'fences' | 'keyType'>;
 
 /**
- * The latest moment (of this machine's clock) for which the copy is known to hold everything. While transactions are
- * open that may still bring older rows, it lies as far before the last sync as their mark lies below the cursor.
- * Undefined where that cannot be told: integers are no clock, and of some transactions no mark is known.
+ * The latest time (by this machine's clock) up to which the destination table is complete. If open transactions may
+ * still commit older rows, it is as long before the last sync as their fence is below the cursor. Undefined if that is
+ * unknown: integers have no clock, and a fence may have no lower bound.
  */
 export function completeAt(record: AgeEvidence): Date | undefined {
   const fencedAt = Date.parse(record.fencedAt);
@@ -20,7 +20,7 @@ export function completeAt(record: AgeEvidence): Date | undefined {
   return new Date(fencedAt - Math.max(0, cursor - settled));
 }
 
-/** Two keys of one column are in the same zone, whichever that is, so their distance is right. */
+/** Two keys of one column are in the same time zone, so the zone does not change their distance. */
 function millisecondsOf({ keyType }: AgeEvidence, key: string | null): number | undefined {
   if (key === null || keyType === null || keyType === 'integer') return undefined;
   const text = keyType === 'date' ? key : `${key.replace(' ', 'T').replace(/[+-]\d\d(:\d\d)?$/, '')}Z`;

@@ -1,9 +1,9 @@
 /**
- * Which CHECK constraints of a domain may be taken over to the destination without a person having read them.
+ * Decides which CHECK constraints of a domain increp creates at the destination without a review by the user.
  *
- * A constraint is a program: whoever may make a domain at the source could have it run there, with our privileges,
- * when rows arrive (query_to_xml() alone runs any statement). So only those are taken over that compare: VALUE,
- * constants, operators, casts to plain types, and a few functions that look at nothing but their arguments.
+ * A constraint is a program. A role that can create a domain at the source could run code at the destination with the
+ * privileges of increp when rows arrive (query_to_xml() alone runs any statement). So increp accepts only constraints
+ * that compare: VALUE, constants, operators, casts to plain types, and a few functions that read only their arguments.
  */
 
 const WORDS = new Set(
@@ -16,7 +16,7 @@ const WORDS = new Set(
   ),
 );
 
-/** Under an empty search_path an operator without a schema is one of Postgres itself. */
+/** Under an empty search_path, an operator without a schema belongs to pg_catalog. */
 const TOKENS =
   /'(?:[^']|'')*'|[a-z_][a-z0-9_]*|\d+(?:\.\d+)?(?:e[+-]?\d+)?|[-+*/<>=~!@#%^&|?]+|[()[\],]|::|\s+/giy;
 

@@ -1,4 +1,4 @@
-/** `on_schema_change: "evolve"`: what it takes to give a copy the shape of its source where it stands. Pure. */
+/** `on_schema_change: "evolve"`: the steps that give a destination table the shape of its source in place. Pure. */
 import type { EvolutionObstacle } from '../reasons.ts';
 import { carriedType, type Column, type NativeCarriers } from './columns.ts';
 import { hasChangedValues } from './drift.ts';
@@ -15,31 +15,31 @@ export interface Retyped {
 
 export interface Evolution {
   readonly added: readonly Column[];
-  /** Names of columns that are gone from the source. One that came back with another type is in both. */
+  /** Names of columns that the source dropped. A column that was added again with another type is also in `added`. */
   readonly dropped: readonly string[];
   readonly retyped: readonly Retyped[];
-  /** Names of columns that may be NULL from now on... */
+  /** Names of columns that may be NULL now. */
   readonly loosened: readonly string[];
-  /** ...and of those that may not be any more. */
+  /** Names of columns that may no longer be NULL. */
   readonly tightened: readonly string[];
-  /** Columns whose values the copy does not have: they are copied for all rows that it has. */
+  /** Columns whose values the destination table lacks. They are copied for all its rows. */
   readonly filled: readonly string[];
   /**
-   * Columns that the source has converted in a way that its shape does not tell (USING): the copy's values, converted
-   * likewise, are compared with the source's, and copied where they differ.
+   * Columns that the source may have converted by an unknown expression (USING). The server converts the values of the
+   * destination table. They are compared with the source, and copied if they differ.
    */
   readonly compared: readonly string[];
 }
 
 export interface EvolutionInput {
-  /** When the copy was made, and now. */
+  /** The shape of the source at the last sync, and now. */
   readonly recorded: Shape;
   readonly current: Shape;
   readonly copy: readonly Column[];
   readonly natives: NativeCarriers;
   readonly mergeKey: readonly string[];
   readonly replicationKey: string;
-  /** Whether rows that are gone from the source stay, marked. */
+  /** Whether deleted rows stay in the destination table, marked as deleted. */
   readonly keepsMarked: boolean;
 }
 
@@ -49,16 +49,16 @@ export type EvolutionPlan =
   | { readonly kind: 'in-place'; readonly evolution: Evolution }
   | { readonly kind: 'not-in-place'; readonly obstacles: readonly EvolutionObstacle[] };
 
-/** The steps, or why there are none. */
+/** The steps, or the obstacles to a change in place. */
 export function evolutionOf(evolving: EvolutionInput): EvolutionPlan {
-  const { recorded, current, copy } = evolving;
+  const { recorded, current, copy: destination } = evolving;
   if (recorded.oid !== current.oid) return { kind: 'not-in-place', obstacles: [{ code: 'rows-unknown' }] };
   const steps = current.columns.map((column) => stepFor(column, evolving));
   const obstacles = steps.flatMap((step) => ('obstacle' in step ? [step.obstacle] : []));
   if (obstacles.length > 0) return { kind: 'not-in-place', obstacles };
   const gone = recorded.columns
     .map(({ name }) => name)
-    .filter((name) => !find(current.columns, name) && find(copy, name));
+    .filter((name) => !find(current.columns, name) && find(destination, name));
   const done = steps.filter((step): step is Partial<Evolution> => !('obstacle' in step));
   const evolution = {
     added: done.flatMap(({ added = [] }) => added),
@@ -80,27 +80,27 @@ function stepFor(column: Column, evolving: EvolutionInput): Step {
   const old = find(evolving.recorded.columns, name);
   const obstacle = keyObstacle(column, old, evolving);
   if (obstacle !== undefined) return { obstacle };
-  const copy = find(evolving.copy, name);
-  if (!copy) return addition(column, evolving);
+  const found = find(evolving.copy, name);
+  if (!found) return addition(column, evolving);
   const wanted = carriedType(column, evolving.natives);
-  // Dropped and added again, or not ours until now.
+  // The column was dropped and added again, or it was not copied before.
   const hasNewValues = old?.position !== column.position;
-  if (copy.type !== wanted && !isWidening(copy.type, wanted)) {
+  if (found.type !== wanted && !isWidening(found.type, wanted)) {
     if (hasNewValues && old) return { ...addition(column, evolving), dropped: [name] };
     return {
-      obstacle: { code: 'not-convertible', column: name, type: copy.type, wanted },
+      obstacle: { code: 'not-convertible', column: name, type: found.type, wanted },
     };
   }
-  // What fills a column before it becomes NOT NULL moves no replication key either.
+  // An UPDATE that fills a column before SET NOT NULL may leave the replication key as it was.
   const isStricter = column.isNotNull && old?.isNotNull === false;
   const isCompared =
-    copy.type !== wanted || isStricter || (old !== undefined && hasChangedValues(old, column));
+    found.type !== wanted || isStricter || (old !== undefined && hasChangedValues(old, column));
   return {
-    ...(copy.type !== wanted && { retyped: [{ name, from: copy.type, to: wanted }] }),
+    ...(found.type !== wanted && { retyped: [{ name, from: found.type, to: wanted }] }),
     ...(hasNewValues ? { filled: [name] } : isCompared ? { compared: [name] } : {}),
-    ...(copy.isNotNull && !column.isNotNull && { loosened: [name] }),
-    // A copy that is laxer than its source for another reason stays so.
-    ...(column.isNotNull && !copy.isNotNull && old?.isNotNull !== true && demand(column, evolving)),
+    ...(found.isNotNull && !column.isNotNull && { loosened: [name] }),
+    // If the column was NOT NULL at the source before, the missing NOT NULL at the destination is deliberate.
+    ...(column.isNotNull && !found.isNotNull && old?.isNotNull !== true && demand(column, evolving)),
   };
 }
 
@@ -110,21 +110,21 @@ const addition = (column: Column, evolving: EvolutionInput): Partial<Evolution> 
   ...(column.isNotNull && demand(column, evolving)),
 });
 
-/** Rows that are marked as deleted have no value for a column that came later. */
+/** Rows that are marked as deleted have no value for a column that was added later. */
 const demand = ({ name }: Column, { keepsMarked }: EvolutionInput): Partial<Evolution> =>
   keepsMarked ? {} : { tightened: [name] };
 
-/** What identifies a row, or says when it changed, has to be the same column with the same values. */
+/** The unique key and the replication key have to be the same columns with the same values. */
 function keyObstacle(
   column: Column,
   old: Column | undefined,
-  { mergeKey, replicationKey, copy }: EvolutionInput,
+  { mergeKey, replicationKey, copy: destination }: EvolutionInput,
 ): EvolutionObstacle | undefined {
   const { name } = column;
   const isIdentity = mergeKey.includes(name);
   if (!isIdentity && name !== replicationKey) return undefined;
   const setting = isIdentity ? 'unique_cols' : 'replication_key';
-  const found = find(copy, name);
+  const found = find(destination, name);
   if (!old || !found || old.position !== column.position)
     return { code: 'key-replaced', column: name, setting };
   if (name === replicationKey && keyTypeOf(old) !== keyTypeOf(column))
@@ -134,6 +134,6 @@ function keyObstacle(
   return undefined;
 }
 
-/** Whether anything of it needs ALTER TABLE. */
+/** Whether the change needs ALTER TABLE. */
 export const altersTable = ({ added, dropped, retyped, loosened, tightened }: Evolution): boolean =>
   added.length + dropped.length + retyped.length + loosened.length + tightened.length > 0;

@@ -1,18 +1,18 @@
 /**
- * Why a cursor cannot skip a row, as pure functions.
+ * The rules by which a cursor never skips a row. Pure.
  *
- * `now()` is fixed when a transaction begins, so a row can be committed after our snapshot with a key below the
- * largest one we saw. Each sync therefore (1) reads the high-water mark, (2) then lists the transactions in
- * flight, (3) waits for them within a budget, (4) only then opens its snapshot. A transaction that commits later
- * than that snapshot either began after the list, so its keys are not below the mark, or is in the list and is
- * remembered in a fence: "may still bring rows at or above `from`". The cursor moves on; when the transaction has
- * ended, one window reaches down to `from` once.
+ * `now()` is fixed when a transaction begins. A row can therefore be committed after the snapshot with a key below the
+ * largest key in it. Each sync (1) reads the high-water mark, (2) then lists the transactions in flight, (3) waits for
+ * them within a budget, (4) only then opens its snapshot. A transaction that commits after the snapshot either began
+ * after the list, so that its keys are not below the mark, or is in the list. A fence records a listed transaction: it
+ * may still commit rows at or above `from`. The cursor always advances. When the transaction has ended, one window
+ * starts at `from`.
  */
 import { z } from 'zod';
 import { highestCursor, lowestCursor, type KeyType } from './keys.ts';
 
 export const fenceSchema = z.object({
-  /** Null: the transaction began before anything was known of the table. */
+  /** Null: the transaction may have written any row, because it began before the first sync of the table. */
   from: z.string().nullable(),
   /** pg_locks.virtualtransaction of each. */
   transactions: z.array(z.string()),
@@ -20,7 +20,7 @@ export const fenceSchema = z.object({
 
 export type Fence = Readonly<z.infer<typeof fenceSchema>>;
 
-/** A fence costs a line in the state; more marks than this are not worth telling apart. */
+/** A fence costs a line in the state. With more fences, the highest ones are merged. */
 const MAX_FENCES = 16;
 
 interface FencesBefore {
@@ -28,11 +28,11 @@ interface FencesBefore {
   /** The cursor that the previous sync left. */
   readonly cursor: string | null;
   readonly fences: readonly Fence[];
-  /** False after a restart, a failover or a restore: the names of transactions mean nothing any more. */
+  /** False after a restart, a failover or a restore: transaction IDs of another server instance are not comparable. */
   readonly isSameServerLife: boolean;
 }
 
-/** Where the window of this snapshot starts (before lookback). `alive` was listed inside the snapshot. */
+/** The start of the window, without lookback. `alive`: the open transactions, listed in the snapshot. */
 export function windowStart(known: FencesBefore, alive: readonly string[]): string | null {
   const ended = known.fences.filter(
     (fence) => !known.isSameServerLife || fence.transactions.some((name) => !alive.includes(name)),
@@ -41,8 +41,8 @@ export function windowStart(known: FencesBefore, alive: readonly string[]): stri
 }
 
 /**
- * The fences to keep: `remaining` are the transactions that had not ended when the snapshot was opened. `startOf`
- * gives the beginning of one as a key would show it, where that is visible.
+ * The fences to save. `remaining`: the transactions that were open when the snapshot was opened. `startOf`: the start
+ * time of a transaction, printed like a key, if it is visible.
  */
 export function nextFences(
   known: FencesBefore,
@@ -62,14 +62,14 @@ export function nextFences(
 
 function markOf(known: FencesBefore, transaction: string): string | null {
   const fence = known.fences.find(({ transactions }) => transactions.includes(transaction));
-  // Prepared before a restart of the server, it has another name now (-1/<xid>) and may be any of those known.
+  // A transaction that was prepared has another virtual ID (-1/<xid>) after a restart. It may be any of the known ones.
   const isRenamed = !known.isSameServerLife || (transaction.startsWith('-1/') && !fence);
   if (isRenamed) return settledCursor(known);
-  // Not known last time, so it began after that list was made: its keys are not below that mark.
+  // A transaction that the last list does not have began after it, so its keys are not below the mark of that time.
   return fence ? fence.from : known.cursor;
 }
 
-/** Merges the highest marks: a mark may always be lowered, which costs reading and loses nothing. */
+/** Merges the highest marks. A lower mark is always safe: it only costs reading. */
 function bounded(keyType: KeyType, fences: readonly Fence[]): Fence[] {
   if (fences.length <= MAX_FENCES) return [...fences];
   const sorted = fences.toSorted((a, b) => {
@@ -89,6 +89,6 @@ interface SettledFences extends Pick<FencesBefore, 'cursor' | 'fences'> {
   readonly keyType: KeyType | null;
 }
 
-/** Below this everything is in the destination, whatever is still in flight. */
+/** Below this key the destination table is complete, even with transactions in flight. */
 export const settledCursor = ({ keyType, cursor, fences }: SettledFences): string | null =>
   keyType && lowestCursor(keyType, [cursor, ...fences.map((fence) => fence.from)]);

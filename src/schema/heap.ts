@@ -1,14 +1,14 @@
-/** The pages of a table, and how a load of it is cut into chunks: pure. */
+/** The pages of a table, and the chunks of its load. Pure. */
 
-/** A table that has rows of its own: itself, a child, a partition. */
+/** A table that stores rows: the table itself, a child table or a partition. */
 export interface Leaf {
   readonly oid: string;
-  /** Of the file that holds its pages: another one means that the numbers of its blocks mean something else. */
+  /** The file with its pages. In another file the block numbers mean other rows. */
   readonly filenode: string;
   readonly blocks: number;
-  /** With what is stored out of line. */
+  /** Including TOAST. */
   readonly bytes: number;
-  /** As of the last VACUUM or ANALYZE; null where there was none. */
+  /** From the last VACUUM or ANALYZE. Null if there was none. */
   readonly rowsPerBlock: number | null;
 }
 
@@ -16,25 +16,25 @@ export interface Heap {
   readonly leaves: readonly Leaf[];
   /** Bytes. */
   readonly blockSize: number;
-  /** True where some of it is kept otherwise than in pages of rows. */
+  /** Whether a part of it is not stored in a heap. */
   readonly hasOtherStorage: boolean;
 }
 
-/** Pages of all leaves at the same places, `end` left out; null: to the end, however far that is by then. */
+/** The same range of blocks in all leaves, without `end`. Null: to the end of the leaf at the time of reading. */
 export interface BlockRange {
   readonly start: number;
   readonly end: number | null;
 }
 
-/** Where nothing is known of the rows they are taken to be this long, in bytes: a chunk is then a few times off. */
+/** Bytes. The assumed length of a row without statistics. A chunk may then be several times too large or too small. */
 const USUAL_ROW_BYTES = 160;
 
-/** A row in the progress and a look at the source for each; beyond this the chunks grow instead. */
+/** Each chunk costs a row in the progress table and a query at the source. Above this number, chunks become larger. */
 const MAX_CHUNKS = 10_000;
 
 /**
- * The first block of each chunk. Not evenly wide: a range of blocks is read from all leaves, and one partition may be
- * a thousand times as long as another, so that the same width would mean much at first and next to nothing later.
+ * The first block of each chunk. The widths differ: a range of blocks is read from all leaves, and one partition may be
+ * a thousand times as long as another. Chunks of the same width would have much data first and little data later.
  */
 export function chunkStarts(
   { leaves, blockSize }: Heap,

@@ -1,33 +1,34 @@
 /**
- * The high-water mark of an integer key, which no clock bounds. A mark that is too low costs reading: the rows above it are
- * read by each sync. One that is too high loses all rows that follow below it. So one odd value must not become the mark.
+ * The high-water mark of an integer key, which no clock bounds. A mark that is too low only costs reading: each sync
+ * reads the rows above it. A mark that is too high loses all later rows below it. So a single odd value must not become
+ * the mark.
  */
 import { z } from 'zod';
 import { lowestCursor } from './keys.ts';
 
-/** So many rows above the mark are read again by each sync without anybody's minding. */
+/** It is cheap to read this many rows above the mark again at each sync. */
 export const TOP_ROWS = 1000;
 
 /** Keys are decimal text. */
 export const integerMarkSchema = z.object({
   /** The largest key. */
   top: z.string().nullable(),
-  /** The largest key of the top rows below the lowest gap that is out of proportion; null where there is no such gap. */
+  /** The largest of the top keys below the lowest disproportionate gap. Null if there is no such gap. */
   belowGap: z.string().nullable(),
-  /** The same at or below the source's clock, where the keys look like an epoch time. */
+  /** The largest of the top keys at or below the source's clock, if the keys look like epoch times. */
   belowClock: z.string().nullable(),
-  /** The number that the sequence of the column gave last; null where none can be read, or it has given none. */
+  /** The last value of the column's sequence. Null if no sequence can be read or it was never used. */
   sequenceEnd: z.string().nullable(),
-  /** The largest key of the top rows that is not above it. */
+  /** The largest of the top keys at or below `sequenceEnd`. */
   belowSequence: z.string().nullable(),
-  /** Whether a row at all is not above it. */
+  /** Whether any row has a key at or below `sequenceEnd`. */
   hasRowsBelow: z.boolean(),
 });
 type IntegerMark = Readonly<z.infer<typeof integerMarkSchema>>;
 
 export interface ChosenMark {
   readonly high: string | null;
-  /** Many rows are above what the sequence has given, and some are not: which of them tell where the next ones come? */
+  /** All top rows are above the sequence and other rows are below it, so the next keys may be in either range. */
   readonly isUncertain: boolean;
 }
 

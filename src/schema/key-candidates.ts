@@ -1,11 +1,10 @@
-/** Which columns could be a table's replication key or its merge key, the best first, and why: pure. */
+/** Ranks the columns that could be the replication key or the unique key of a table, with reasons. Pure. */
 import type { Column } from './columns.ts';
 import { keyTypeOf, type KeyType } from './keys.ts';
 import { isUniqueBy, type Relation } from './relations.ts';
 
-/** What the catalog knows of a table beyond its shape. */
+/** Facts of the catalog about a table besides its shape. */
 export interface TableHints {
-  /** Undefined where there is none. */
   readonly primaryKey: readonly string[] | undefined;
   /** Defaults as the server prints them, by column. */
   readonly defaults: ReadonlyMap<string, string>;
@@ -15,12 +14,12 @@ export interface TableHints {
 
 interface UpdateTrigger {
   readonly name: string;
-  /** Of its function: a program's text, or the name of a C function. */
+  /** The source code of its function, or the name of a C function. */
   readonly source: string;
   readonly args: readonly string[];
 }
 
-/** What a sync by that key gets to see; `unknown` is up to whoever writes the rows. */
+/** The writes that a sync by that key finds. `unknown`: it depends on the application. */
 export type Sees = 'changes' | 'unknown' | 'inserts';
 
 export interface KeyCandidate {
@@ -28,13 +27,13 @@ export interface KeyCandidate {
   readonly type: KeyType;
   readonly sees: Sees;
   readonly score: number;
-  /** In words, the most telling first. */
+  /** Texts, the most important first. */
   readonly reasons: readonly string[];
 }
 
 const word = (...words: readonly string[]) => new RegExp(`(?:^|_)(?:${words.join('|')})(?:_|$)`);
 
-/** Names are compared in snake_case, whatever their writers prefer. */
+/** Names are converted to snake_case before the comparison. */
 const CHANGE_NAME = word(
   'updated?',
   'modif(?:y|ied)',
@@ -56,7 +55,7 @@ const INSERT_NAME = word(
   'logged',
   'received',
 );
-/** Times of the thing itself, not of its row. */
+/** Times of the entity, not of its row. */
 const FACT_NAME = word(
   'deleted',
   'removed',
@@ -93,7 +92,7 @@ const SCORES = {
 const TYPE_SCORES: Readonly<Record<KeyType, number>> = { timestamptz: 3, timestamp: 2, integer: 1, date: 0 };
 const SEES_SCORES: Readonly<Record<Sees, number>> = { changes: 100, unknown: 0, inserts: -100 };
 
-/** Every column that could be the key. What can see changes stands before what sees inserts only. */
+/** Every column that could be the key. Columns that show all changes come before columns that show only inserts. */
 export function keyCandidates(relation: Relation, hints: TableHints): KeyCandidate[] {
   return relation.columns
     .map((column) => candidate(column, relation, hints))
@@ -101,10 +100,10 @@ export function keyCandidates(relation: Relation, hints: TableHints): KeyCandida
     .toSorted((a, b) => b.score - a.score || (a.column < b.column ? -1 : 1));
 }
 
-/** How much better a key must be, so that nobody has to be asked: an index is enough. */
+/** The lead over the second candidate that makes a question unnecessary. An index is enough. */
 const CLEAR_MARGIN = 10;
 
-/** The key that goes without asking: one that sees changes, and better than any other. */
+/** The key that `init` takes without a question: it shows changes, and no other candidate is nearly as good. */
 export function clearlyBestKey(candidates: readonly KeyCandidate[]): KeyCandidate | undefined {
   const [best, second] = candidates;
   if (best?.sees !== 'changes') return undefined;
@@ -171,7 +170,7 @@ function ofTime(column: Column, hints: TableHints): Evidence {
   };
 }
 
-/** Undefined for numbers that nothing makes grow: amounts, references. */
+/** Undefined for numbers that do not grow by themselves, such as amounts and references. */
 function ofInteger(column: Column, hints: TableHints): Evidence | undefined {
   const trigger = triggerThatSets(column.name, hints);
   if (trigger !== undefined)
@@ -194,7 +193,7 @@ function ofInteger(column: Column, hints: TableHints): Evidence | undefined {
     : undefined;
 }
 
-/** A trigger whose program assigns to the column, or that was given its name, as moddatetime(updated_at) is. */
+/** A trigger whose function assigns to the column, or has its name as an argument, like moddatetime(updated_at). */
 function triggerThatSets(column: string, { updateTriggers }: TableHints): string | undefined {
   const name = column.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
   const assignment = new RegExp(`\\bnew\\s*\\.\\s*(?:"${name}"|${name}\\b)\\s*:?=`, 'i');
@@ -203,13 +202,13 @@ function triggerThatSets(column: string, { updateTriggers }: TableHints): string
 
 export interface MergeKeyCandidate {
   readonly columns: readonly string[];
-  /** In words. */
+  /** A text. */
   readonly reason: string;
-  /** The server itself keeps it unique and NOT NULL. */
+  /** Whether the server enforces uniqueness and NOT NULL. */
   readonly isEnforced: boolean;
 }
 
-/** What could identify a row: the primary key, then the unique indexes, those without NULLs and with few columns first. */
+/** The possible unique keys: the primary key, then unique indexes. Short keys without NULL come first. */
 export function mergeKeyCandidates(relation: Relation, { primaryKey }: TableHints): MergeKeyCandidate[] {
   const isPrimary = (columns: readonly string[]) =>
     primaryKey !== undefined && columns.join('\0') === primaryKey.join('\0');
@@ -229,4 +228,4 @@ export function mergeKeyCandidates(relation: Relation, { primaryKey }: TableHint
 }
 
 const unenforced = ({ kind, hasChildren }: Relation): string =>
-  kind === 'table' && hasChildren ? ', which does not hold over its children' : ', but it may hold NULL';
+  kind === 'table' && hasChildren ? ', which does not cover its child tables' : ', but it may hold NULL';

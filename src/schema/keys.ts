@@ -1,10 +1,10 @@
-/** Replication keys: which types can order changes, and how their printed values compare. */
+/** Replication keys: the types that can order changes, and the order of their printed values. */
 import type { Column } from './columns.ts';
 
 export const KEY_TYPES = ['timestamptz', 'timestamp', 'date', 'integer'] as const;
 export type KeyType = (typeof KEY_TYPES)[number];
 
-/** The kind of key that a column makes, or undefined when it cannot order changes. */
+/** The key type of a column. Undefined if its type cannot order changes. */
 export function keyTypeOf(column: Column): KeyType | undefined {
   const type = column.base.type.replace(/\(\d+\)/, '');
   if (type === 'timestamp with time zone') return 'timestamptz';
@@ -14,8 +14,8 @@ export function keyTypeOf(column: Column): KeyType | undefined {
 }
 
 /**
- * Orders two cursors. Cursors are printed by Postgres as ISO in UTC and their years have four digits (the
- * high-water mark leaves all others out), so their text sorts as they do; integers do not.
+ * Orders two cursors. Postgres prints time cursors as ISO in UTC, with years of four digits (the high-water mark
+ * excludes all others). So their texts sort like the times. Integers need a numeric comparison.
  */
 export function compareCursors(type: KeyType, left: string, right: string): number {
   if (type === 'integer')
@@ -23,7 +23,7 @@ export function compareCursors(type: KeyType, left: string, right: string): numb
   return left < right ? -1 : Number(left > right);
 }
 
-/** The lowest of them, where null means "below everything". */
+/** The lowest cursor. Null means "below everything". */
 export function lowestCursor(type: KeyType, cursors: readonly (string | null)[]): string | null {
   return cursors.reduce((lowest, cursor) => {
     if (lowest === null || cursor === null) return null;
@@ -31,7 +31,7 @@ export function lowestCursor(type: KeyType, cursors: readonly (string | null)[])
   }, cursors[0] ?? null);
 }
 
-/** The higher of two, where null means "below everything". */
+/** The higher of two cursors. Null means "below everything". */
 export function highestCursor(type: KeyType, left: string | null, right: string | null): string | null {
   if (left === null || right === null) return left ?? right;
   return compareCursors(type, left, right) < 0 ? right : left;

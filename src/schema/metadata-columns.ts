@@ -1,8 +1,8 @@
-/** Columns that increp itself fills at the destination, beside those that it copies. */
+/** Columns that increp fills at the destination, besides the copied columns. */
 
-/** Where `deletes: "soft"` marks rows that are gone from the source. */
+/** `deletes: "soft"` marks deleted rows in this column. */
 export const DELETED_AT = '_deleted_at';
-/** The time of the transaction in which increp has written the row last. */
+/** The time of the transaction in which increp last wrote the row. */
 export const SYNCED_AT = '_synced_at';
 /** The pipeline that a row belongs to. */
 export const SOURCE = '_source';

@@ -5,12 +5,12 @@ export interface TableName {
   readonly table: string;
 }
 
-/** NAMEDATALEN - 1: Postgres silently cuts longer identifiers, which could make one table's name another's. */
+/** NAMEDATALEN - 1. Postgres silently truncates longer identifiers, so two names could become the same. */
 export const MAX_NAME_BYTES = 63;
 
 /**
- * `base` + `suffix` as an identifier of at most 63 bytes. Where the base has to be cut, a hash of the whole
- * keeps two names with one long prefix apart.
+ * `base` + `suffix` as an identifier of at most 63 bytes. If the base is too long, it is truncated, and a hash of the
+ * whole base keeps names with the same prefix different.
  */
 export function derivedName(base: string, suffix: string): string {
   const room = MAX_NAME_BYTES - Buffer.byteLength(suffix);
@@ -19,18 +19,18 @@ export function derivedName(base: string, suffix: string): string {
   return `${cutToBytes(base, room - hash.length - 1)}_${hash}${suffix}`;
 }
 
-/** What belongs to one of several pipelines into a table: its state, its lock, its staging table. */
+/** The name for the state, the lock and the staging table of one pipeline, if several pipelines share a table. */
 export const sharedName = (table: string, pipeline: string): string => `${table}@${pipeline}`;
 
 export const stagingName = (table: string): string => derivedName(table, '_stg');
 
-/** Nobody's word for a table, because it is looked for after hours of loading only. */
+/** An unlikely name for a table of a user. A conflict would show only at the end of a long load. */
 export const windowName = (table: string): string => derivedName(table, '_increp_window');
 
-/** Of the table in which single columns wait for their rows. */
+/** The table that stores the values of a backfill before the UPDATE. */
 export const fillName = (table: string): string => derivedName(table, '_increp_fill');
 
-/** Cuts between characters, never inside one. */
+/** Truncates between characters, never within a character. */
 function cutToBytes(text: string, bytes: number): string {
   let cut = '';
   let size = 0;
@@ -43,8 +43,8 @@ function cutToBytes(text: string, bytes: number): string {
 }
 
 /**
- * A table's name as a file name: every byte a file system might care about is percent-encoded, capitals too,
- * because `Orders` and `orders` are one file on some of them.
+ * The name of a table as a file name. Every byte that is special in a file system is percent-encoded. So are capital
+ * letters, because `Orders` and `orders` are the same file in some file systems.
  */
 export function fileNameOf(table: string): string {
   return DEVICE.test(table)
@@ -52,7 +52,7 @@ export function fileNameOf(table: string): string {
     : table.replace(/[^a-z0-9_-]/gu, encoded);
 }
 
-/** On Windows these name devices, in every folder and whatever follows after a dot. */
+/** Windows reserves these names for devices, in every folder and with every file extension. */
 const DEVICE = /^(con|prn|aux|nul|com[0-9]|lpt[0-9])$/;
 
 const encoded = (text: string): string =>
@@ -61,15 +61,14 @@ const encoded = (text: string): string =>
 export const isSameTable = (a: TableName, b: TableName): boolean =>
   a.schema === b.schema && a.table === b.table;
 
-/** For maps: two tables never share it, whatever they are called. */
+/** A key for maps. Two tables never share it. */
 export const tableKey = ({ schema, table }: TableName): string => JSON.stringify([schema, table]);
 
-/** Each once, where it stands first. */
+/** Removes duplicates and keeps the order. */
 export const distinctTables = (tables: readonly TableName[]): TableName[] => [
   ...new Map(tables.map(({ schema, table }) => [tableKey({ schema, table }), { schema, table }])).values(),
 ];
 
-/** The tables of each schema. */
 export function bySchema(tables: readonly TableName[]): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>();
   for (const { schema, table } of tables) {

@@ -1,9 +1,8 @@
 /**
- * `types: "native"`: which type of the destination carries a user-defined type of the source. Pure.
+ * `types: "native"`: finds the destination type for a user-defined type of the source. Pure.
  *
- * A type has its home where its table has its own: what lives in the source's schema is looked for in the
- * destination's, everything else in the schema of the same name, and a type of an extension wherever that extension
- * is installed.
+ * A type in the schema of the source table has its home in the schema of the destination table. Any other type has its
+ * home in the schema with the same name. A type of an extension is found wherever that extension is installed.
  */
 import { isServerBound, type Column, type NativeCarriers } from './columns.ts';
 import type {
@@ -20,7 +19,7 @@ interface TypeName {
   readonly name: string;
 }
 
-/** Where a new label stands in an enum: behind one that is there, else before one, else alone. */
+/** The position of a new label in an enum: after an existing label, else before one, else alone. */
 export interface NewLabel {
   readonly label: string;
   readonly after: string | undefined;
@@ -31,7 +30,7 @@ export interface NativeType {
   /** The first column that needs it. */
   readonly column: string;
   readonly source: TypeDefinition;
-  /** Where it is, or belongs, at the destination. */
+  /** The name at the destination, whether the type exists there or not. */
   readonly home: TypeName;
   readonly found: FoundType | undefined;
   readonly verdict:
@@ -40,10 +39,10 @@ export interface NativeType {
 }
 
 export interface NativeTypes extends NativeCarriers {
-  /** Every user-defined type behind the columns, each after those that it is made of. */
+  /** All user-defined types of the columns. A type comes after the types that it consists of. */
   readonly types: readonly NativeType[];
   readonly schemas: DestinationTypes['schemas'];
-  /** Signatures of the functions behind the types that the destination has. */
+  /** Signatures of the functions of these types that exist at the destination. */
   readonly functions: readonly string[];
   readonly homes: Homes;
 }
@@ -91,7 +90,7 @@ export function resolveNativeTypes(
   return { carried, types, schemas: destination.schemas, functions: destination.functions, homes };
 }
 
-/** In an order in which each type comes after those that it is made of. */
+/** The order has to be such that a type comes after the types that it consists of. */
 export function judgeTypes(
   needed: readonly Pick<NativeType, 'source' | 'column'>[],
   destination: DestinationTypes,
@@ -106,7 +105,7 @@ export function judgeTypes(
   return types;
 }
 
-/** A use of a type as the destination prints it, or would print it. */
+/** The type with its modifiers and brackets, as the destination prints it or would print it. */
 export function printType(reference: TypeReference, types: readonly NativeType[]): string {
   const type = types.find(
     ({ source: { schema, name } }) => schema === reference.schema && name === reference.name,
@@ -115,7 +114,7 @@ export function printType(reference: TypeReference, types: readonly NativeType[]
   return `${type.found?.printed ?? `${quoted(type.home.schema)}.${quoted(type.home.name)}`}${reference.suffix}`;
 }
 
-/** The user-defined types behind a use of one, parts first; undefined for a built-in type. */
+/** The user-defined types that a type consists of, parts first. Undefined for a built-in type. */
 function familyOf(
   reference: TypeReference,
   definitions: readonly TypeDefinition[],
@@ -124,7 +123,7 @@ function familyOf(
   const visit = ({ schema, name }: TypeReference): boolean => {
     const definition = definitions.find((each) => each.schema === schema && each.name === name);
     if (!definition) return false;
-    // What an extension makes of its types is its own affair.
+    // The parts of an extension's type come with the extension.
     if (definition.extension === null) for (const { type } of definition.parts) visit(type);
     if (!family.includes(definition)) family.push(definition);
     return true;
@@ -132,7 +131,7 @@ function familyOf(
   return visit(reference) ? family : undefined;
 }
 
-/** Text that names objects of one server cannot be read back on another one. */
+/** Text that names objects of one server cannot be read on another server. */
 const namesServerObjects = (family: readonly TypeDefinition[]): boolean =>
   family.some(({ parts }) =>
     parts.some(({ type }) => type.schema === 'pg_catalog' && isServerBound(type.printed)),
@@ -154,7 +153,7 @@ function verdictOn(
   types: readonly NativeType[],
   homes: Homes,
 ): NativeType['verdict'] {
-  // The row type of a table ties that table down; a base type of nobody's shows nothing to compare it by.
+  // A row type would prevent changes of its table. A base type outside an extension has nothing that can be compared.
   if (source.isRowType || found?.isRowType === true) return { kind: 'incomparable' };
   if (source.kind === 'base type' && source.extension === null) return { kind: 'incomparable' };
   if (!found) return { kind: 'missing' };
@@ -169,7 +168,7 @@ function verdictOn(
   return { kind: isAlike ? 'alike' : 'differs' };
 }
 
-/** The order of bounds decides what a value is: a multirange is sorted by it, and what overlaps becomes one. */
+/** The order of bounds determines values: a multirange is sorted by it, and overlapping ranges are merged. */
 function isSameRange(source: RangeDetail | null, found: RangeDetail | null, homes: Homes): boolean {
   if (!source || !found) return source === found;
   const { multirange: many } = source;
@@ -186,7 +185,7 @@ function isSameRange(source: RangeDetail | null, found: RangeDetail | null, home
 
 const RANGE_NAMES = ['opclass', 'canonical', 'subtypeDiff'] as const;
 
-/** Labels that are new at the source can be added; any other difference would change what rows hold. */
+/** New labels of the source can be added. Any other difference would change the values of rows. */
 function verdictOnLabels(source: readonly string[], found: readonly string[]): NativeType['verdict'] {
   const shared = source.filter((label) => found.includes(label));
   if (shared.length !== found.length || shared.some((label, place) => label !== found[place]))
@@ -205,7 +204,7 @@ const isSameParts = (source: TypeDefinition, found: FoundType, types: readonly N
     return other?.name === name && other.type.printed === printType(type, types);
   });
 
-/** As printed, or as they would be if the source's schema were called like the destination's. */
+/** Compares checks as printed, and with the source's schema replaced by the destination's. */
 function isSameChecks(source: readonly string[], found: readonly string[], homes: Homes): boolean {
   const moved = source.map((check) =>
     check.replaceAll(`${printed(homes.source)}.`, `${printed(homes.destination)}.`),

@@ -1,7 +1,7 @@
-/** Names in which `*` stands for any characters, also none, and `\*` for a star itself. */
+/** Name patterns. `*` stands for any characters, or none. `\*` stands for a star. */
 
 export interface NamePattern {
-  /** What stands before, between and behind the stars; of a name without any, the name. */
+  /** The texts before, between and after the stars. A name without a star is one part. */
   readonly parts: readonly string[];
 }
 
@@ -19,7 +19,7 @@ export function readPattern(text: string): NamePattern {
 
 export const starsOf = ({ parts }: NamePattern): number => parts.length - 1;
 
-/** As it has to be written to mean this name and no other. */
+/** The pattern that matches only this name. */
 export const patternOf = (name: string): string => name.replaceAll('*', String.raw`\*`);
 
 export function isMatch(pattern: NamePattern, name: string): boolean {
@@ -28,7 +28,7 @@ export function isMatch(pattern: NamePattern, name: string): boolean {
   if (last === undefined) return name === first;
   if (!name.startsWith(first)) return false;
   let from = first.length;
-  // The leftmost place of each part leaves the most room for the others.
+  // The leftmost position of each part leaves the most room for the other parts.
   for (const part of rest) {
     const at = name.indexOf(part, from);
     if (at === -1) return false;
@@ -37,12 +37,12 @@ export function isMatch(pattern: NamePattern, name: string): boolean {
   return name.length - last.length >= from && name.endsWith(last);
 }
 
-/** `to`, of one star, with what the one star of `from` stands for in a name that matches. */
+/** Both patterns have one star. Replaces the star of `to` by the text that the star of `from` matches in `name`. */
 export function translated(from: NamePattern, to: NamePattern, name: string): string {
   const [first = '', last = ''] = from.parts;
   return to.parts.join(name.slice(first.length, name.length - last.length));
 }
 
-/** For LIKE, with the backslash to escape. */
+/** A LIKE pattern with the backslash as escape character. */
 export const likeOf = ({ parts }: NamePattern): string =>
   parts.map((part) => part.replaceAll(/[\\%_]/g, String.raw`\$&`)).join('%');

@@ -1,4 +1,4 @@
-/** What is known of a load in chunks that has begun: it is committed before the first chunk, and gone with the load. */
+/** The record of a load in chunks. It is committed before the first chunk, and removed when the load is complete. */
 import { z } from 'zod';
 import { stateRecordSchema } from './state-record.ts';
 
@@ -6,16 +6,16 @@ const LOAD_FORMAT = 1;
 
 export const loadHeaderSchema = z.object({
   format: z.literal(LOAD_FORMAT),
-  /** As if the load had been done when its fence was raised: what came later is read from here. */
+  /** The state as of the fence of the load. The changes since then are read from here. */
   record: stateRecordSchema,
-  /** Of the source's pages: the first block of each chunk. */
+  /** The first block of each chunk. */
   starts: z.array(z.number().int().nonnegative()).min(1).readonly(),
   source: z.object({
     databaseOid: z.string(),
-    /** pg_class.oid and file of each leaf; blocks mean something in that very file only. */
+    /** pg_class.oid and file of each leaf. Block numbers are valid only for that file. */
     leaves: z.array(z.object({ oid: z.string(), filenode: z.string() })).readonly(),
   }),
-  /** pg_class.oid and file; another file means that somebody has emptied or rewritten the staging table. */
+  /** pg_class.oid and file. Another file means that the staging table was emptied or rewritten. */
   staging: z.object({ oid: z.string(), filenode: z.string() }),
 });
 
@@ -26,15 +26,15 @@ export const newHeader = (header: Omit<LoadHeader, 'format'>): LoadHeader => ({
   ...header,
 });
 
-/** As the destination tells of it. */
+/** An interrupted load, as read from the destination. */
 export interface PendingLoad {
   readonly id: string;
-  /** Undefined where another version of increp has written it. */
+  /** Undefined if another version of increp has written it. */
   readonly header: LoadHeader | undefined;
-  /** File of the staging table now; null where that is gone. */
+  /** The current file of the staging table. Null if the table was dropped. */
   readonly stagingFilenode: string | null;
   /** Numbers of the chunks that are committed. */
   readonly done: readonly number[];
-  /** When the last of them was done, or the load begun. */
+  /** The time of the last chunk, or of the start of the load. */
   readonly lastAt: Date;
 }

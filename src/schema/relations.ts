@@ -1,9 +1,9 @@
-/** Tables as the catalogs describe them. */
+/** Tables and other relations, as the catalogs describe them. */
 import type { Column } from './columns.ts';
 import { printName, type TableName } from './names.ts';
 import { expressionOf, selectColumns, type Selection } from './selection.ts';
 
-/** pg_class.relkind, in words; a query is in no catalog. */
+/** pg_class.relkind as a text. A query is in no catalog. */
 export type RelationKind =
   'table' | 'partitioned table' | 'view' | 'materialized view' | 'foreign table' | 'query';
 
@@ -15,15 +15,15 @@ export interface UniqueKey {
 export interface Relation {
   readonly name: TableName;
   readonly oid: string;
-  /** While it stays the same, so do the relation and its columns; types that are not built in may change. */
+  /** While the stamp is the same, so are the relation and its columns. User-defined types may still change. */
   readonly stamp: string;
   readonly kind: RelationKind;
   readonly isUnlogged: boolean;
-  /** Rewrite rules; a view is one. True for a while after the last one of a table has gone. */
+  /** pg_class.relhasrules. True for a view, and for some time after the last rule of a table was dropped. */
   readonly hasRules: boolean;
-  /** True for a parent of inheritance or partitioning: its rows live (also) in other tables. */
+  /** True for a parent of inheritance or partitioning. Other tables hold some or all of its rows. */
   readonly hasChildren: boolean;
-  /** True where some or all of its rows are those of another server. */
+  /** Whether some or all of its rows are on another server. */
   readonly hasForeignRows: boolean;
   readonly comment: string | null;
   readonly columns: readonly Column[];
@@ -31,21 +31,21 @@ export interface Relation {
   readonly uniqueKeys: readonly UniqueKey[];
   /** First columns of usable b-tree indexes. */
   readonly indexedColumns: readonly string[];
-  /** What the planner believes; undefined before the first ANALYZE. */
+  /** The planner's estimate. Undefined before the first ANALYZE. */
   readonly estimatedRows: number | undefined;
   readonly bytes: number;
   readonly canSelect: boolean;
-  /** False where only single columns were granted, which is enough to read them. */
+  /** False if SELECT was granted only on single columns, which is enough to read these. */
   readonly canSelectTable: boolean;
-  /** Columns that our role may not read. */
+  /** Columns that the role of increp may not read. */
   readonly unreadableColumns: readonly string[];
-  /** Row-level security that would filter what our role sees. */
+  /** Whether row-level security hides rows from the role of increp. */
   readonly filtersRows: boolean;
-  /** Of a table, `oid:file` of each table that holds rows of it: another file means that all its rows were written anew. */
+  /** `oid:file` of each table that stores rows of it. Another file means that all rows of that table were rewritten. */
   readonly files: readonly string[];
   /** Oids of other tables that its foreign keys point to. */
   readonly references: readonly string[];
-  /** Sequences owned by its columns, which a dump would want to read as well. */
+  /** Sequences that its columns own. A dump reads them too. */
   readonly ownedSequences: readonly TableName[];
 }
 
@@ -54,20 +54,18 @@ const isSubset = (part: readonly string[], whole: readonly string[]): boolean =>
 
 /** True when the server guarantees that no two rows agree in all of `columns`. */
 export function isUniqueBy(relation: Relation, columns: readonly string[]): boolean {
-  // An index of an inheritance parent knows nothing of its children's rows.
+  // An index of an inheritance parent does not cover the rows of its children.
   if (relation.kind === 'table' && relation.hasChildren) return false;
-  const isAlwaysThere = (name: string) =>
+  const isNotNull = (name: string) =>
     relation.columns.find((column) => column.name === name)?.isNotNull === true;
-  return relation.uniqueKeys.some(
-    (key) => isSubset(key.columns, columns) && key.columns.every(isAlwaysThere),
-  );
+  return relation.uniqueKeys.some((key) => isSubset(key.columns, columns) && key.columns.every(isNotNull));
 }
 
-/** The index that a merge on exactly `columns` can use and that keeps them unique. */
+/** The unique index on exactly `columns`, in any order. A merge can use it. */
 export const uniqueIndexOn = (relation: Relation, columns: readonly string[]): UniqueKey | undefined =>
   relation.uniqueKeys.find((key) => key.columns.length === columns.length && isSubset(key.columns, columns));
 
-/** Whether rows can be merged into it: by the index of the key, or, without one, past none that a former key has left. */
+/** Whether a merge works. A unique key needs its index. Without a unique key, no index of a former key may remain. */
 export const takesMerge = (
   relation: Relation,
   mergeKey: readonly string[],
@@ -77,23 +75,22 @@ export const takesMerge = (
     ? uniqueIndexOn(relation, mergeKey) !== undefined
     : uniqueIndexOn(relation, formerKey) === undefined;
 
-/** What LOCK TABLE accepts by name, and from us. */
+/** Whether LOCK TABLE accepts the relation, and the role of increp may lock it. */
 export const canLock = ({ kind, canSelectTable }: Relation): boolean =>
   canSelectTable && ['table', 'partitioned table', 'view'].includes(kind);
 
-/** A table that shows our role all of its rows; any other one cannot even be asked whether it has some. */
+/** A table of which the role of increp may read all rows. Only then can increp check whether it has rows. */
 export const isReadableTable = (relation: Relation | undefined): boolean =>
   relation?.kind === 'table' && relation.canSelect && !relation.filtersRows;
 
-/** Rows that have a place (ctid) and the number of the transaction that wrote them (xmin), which our role may read. */
+/** Whether rows have a position (ctid) and a transaction ID (xmin) that the role of increp may read. */
 export const hasSystemColumns = ({ kind, hasForeignRows, canSelectTable }: Relation): boolean =>
   canSelectTable && !hasForeignRows && ['table', 'partitioned table', 'materialized view'].includes(kind);
 
-/** For messages. */
 export const describeSource = ({ kind, name }: Relation): string =>
   kind === 'query' ? `the query of "${name.table}"` : printName(name);
 
-/** What of a table is copied. `described`: the columns that an expression makes, as the server describes them. */
+/** The selected part of a table. `described`: the columns of expressions, as the server describes them. */
 export function selectFrom(table: Relation, selection: Selection, described: readonly Column[]): Relation {
   const isPlain = (name: string) =>
     expressionOf(selection, name) === undefined && columns.some((column) => column.name === name);
@@ -112,7 +109,7 @@ export function selectFrom(table: Relation, selection: Selection, described: rea
   };
 }
 
-/** No catalog knows it: nothing keeps its rows unique, and the numbers of their transactions do not show. */
+/** The result of a query is in no catalog. It has no unique index, and its rows have no transaction IDs. */
 export const queryRelation = (name: TableName, columns: readonly Column[]): Relation => ({
   name,
   oid: '0',
@@ -137,6 +134,6 @@ export const queryRelation = (name: TableName, columns: readonly Column[]): Rela
   ownedSequences: [],
 });
 
-/** Its rows are all its own, and our role may read who wrote each of them last. */
+/** Whether the transaction ID (xmin) of each row can be read, and no row belongs to a child table. */
 export const showsWriters = ({ kind, hasChildren, canSelectTable }: Relation): boolean =>
   kind === 'table' && !hasChildren && canSelectTable;

@@ -1,9 +1,9 @@
-/** Changes of a table that give its rows other values and leave its shape as it was. Pure. */
+/** Changes of a table that may change the values of rows, but not its shape. Pure. */
 import type { Rewritten } from '../reasons.ts';
 import type { Relation } from './relations.ts';
 import type { StateRecord } from './state-record.ts';
 
-/** ALTER TABLE, VACUUM FULL and CLUSTER write all rows anew; a virtual column gets another expression without that. */
+/** ALTER TABLE, VACUUM FULL and CLUSTER rewrite all rows. A virtual column can get another expression without that. */
 export function rewrittenSince({ files, shape }: StateRecord, source: Relation): Rewritten | undefined {
   if (shape.oid !== source.oid) return undefined;
   const changed = source.columns.find(({ name, expression }) => {
@@ -12,7 +12,7 @@ export function rewrittenSince({ files, shape }: StateRecord, source: Relation):
   });
   if (changed) return { code: 'expression-changed', column: changed.name };
   const before = new Map((files ?? []).map((file) => splitFile(file)));
-  // A partition that comes or goes was not written anew.
+  // A partition that was attached or detached was not rewritten.
   const isOther = source.files.some((file) => {
     const [oid, node] = splitFile(file);
     return (before.get(oid) ?? node) !== node;

@@ -1,11 +1,11 @@
-/** What makes two rows of a copy the same row. */
+/** The columns that identify a row of the destination table. */
 import { SOURCE, type MetadataColumn } from './metadata-columns.ts';
 
-/** How rows are written. */
+/** The settings that determine the identity of a row. */
 export interface Writing {
   readonly mode: string;
   readonly mergeKey: readonly string[];
-  /** None in mode full-refresh. */
+  /** Mode full-refresh has none. */
   readonly replicationKey: string | null | undefined;
   readonly metadataColumns: readonly MetadataColumn[];
 }
@@ -13,11 +13,11 @@ export interface Writing {
 /** Whether every version of a row is kept. */
 export const isAppend = ({ mode }: Pick<Writing, 'mode'>): boolean => mode === 'incremental-append';
 
-/** Whether several pipelines may share the table, each with rows of its own. */
+/** Whether several pipelines may share the table. Each has its own rows. */
 export const isShared = ({ metadataColumns }: Pick<Writing, 'metadataColumns'>): boolean =>
   metadataColumns.includes(SOURCE);
 
-/** Columns of the source that identify a row of the copy: the merge key, of a history with the replication key. */
+/** Source columns that identify a row at the destination: the unique key. A history also needs the replication key. */
 export const rowKey = (writing: Pick<Writing, 'mode' | 'mergeKey' | 'replicationKey'>): readonly string[] => {
   const { mergeKey, replicationKey } = writing;
   return isAppend(writing) && typeof replicationKey === 'string' && !mergeKey.includes(replicationKey)
@@ -25,6 +25,6 @@ export const rowKey = (writing: Pick<Writing, 'mode' | 'mergeKey' | 'replication
     : mergeKey;
 };
 
-/** The same at the destination, where it is what the unique index is on. */
+/** The columns of the unique index at the destination. */
 export const copyKey = (writing: Writing): readonly string[] =>
   isShared(writing) ? [SOURCE, ...rowKey(writing)] : rowKey(writing);

@@ -1,14 +1,17 @@
-/** What one run did to one table, as the history keeps it: a row of `_increp_runs`, a line of `history.jsonl`. */
+/** The record of one run of one table in the history: a row of `_increp_runs`, or a line of `history.jsonl`. */
 import { z } from 'zod';
 
 const count = z.number().default(0);
 const text = z.string().nullable().default(null);
 
-/** What is usual may be left out. */
+/** Fields with the default value may be absent. */
 export const runRecordSchema = z.object({
   run_id: z.string(),
   pipeline: z.string(),
-  /** Of the copy: its table, behind its schema where that is not DEST_SCHEMA. Null: the run itself failed, before or outside of a table; in the files only. */
+  /**
+   * The destination table, with its schema in front if that is not DEST_SCHEMA. Null if the run failed outside of a
+   * table, which only the files record.
+   */
   table_name: text,
   status: z.enum(['ok', 'failed']).default('ok'),
   action: z.string().default('incremental'),
@@ -21,7 +24,7 @@ export const runRecordSchema = z.object({
   rows_updated: count,
   rows_unchanged: count,
   rows_deleted: count,
-  /** Null in rows from before it was counted. */
+  /** Null in rows of older versions. */
   rows_newer: z
     .number()
     .nullable()
@@ -35,11 +38,11 @@ export const runRecordSchema = z.object({
   error_message: text,
   error_hint: text,
   sqlstate: text,
-  /** The tables that a failed run did not come to. In the files only. */
+  /** The tables that a failed run did not start. In the files only. */
   tables: z.array(z.string()).readonly().default([]),
 });
 export type RunRecord = Readonly<z.infer<typeof runRecordSchema>>;
 
-/** Rows of the copy that a run has changed. */
+/** Rows of the destination table that a run has changed. */
 export const rowsChanged = (record: RunRecord): number =>
   record.rows_inserted + record.rows_updated + record.rows_deleted;

@@ -1,17 +1,17 @@
-/** How a selection differs from what it was when the destination table was loaded. Pure. */
+/** Differences between the current selection and the selection of the last load. Pure. */
 import type { Difference } from '../reasons.ts';
 import { EVERYTHING, expressionOf, isCopied, type Selection } from './selection.ts';
 import type { Shape } from './shape.ts';
 
 interface SelectionDrift {
   readonly differences: readonly Difference[];
-  /** Names of columns that these differences explain: the source did not change them. */
+  /** Columns that these differences explain, so they are no change of the source. */
   readonly columns: ReadonlySet<string>;
-  /** A query in the place of a table, or of another query: nothing is to be compared with what was there. */
+  /** A query replaced a table or another query. The former shape says nothing then. */
   readonly isOther: boolean;
 }
 
-/** `made` is the shape that the copy was made in, `current` what would be copied now. */
+/** `made`: the shape of the last load. `current`: the shape of a load now. */
 export function selectionDrift(
   before: Selection | null,
   now: Selection,
@@ -39,7 +39,7 @@ export function selectionDrift(
 
 const kindOf = ({ query }: Selection): 'table' | 'query' => (query === null ? 'table' : 'query');
 
-/** Whether rows and values are those that were selected before, whichever columns are. */
+/** Whether both selections give the same rows and values. The list of columns may differ. */
 export function selectsAlike(before: Selection | null, now: Selection): boolean {
   const was = before ?? EVERYTHING;
   return was.query === now.query && was.where === now.where && transformChanges(was, now).length === 0;
@@ -74,7 +74,6 @@ function transformChanges(was: Selection, now: Selection): ColumnChange[] {
   });
 }
 
-/** A shape without those columns. */
 export const without = (shape: Shape, columns: ReadonlySet<string>): Shape => ({
   ...shape,
   columns: shape.columns.filter(({ name }) => !columns.has(name)),

@@ -1,19 +1,19 @@
-/** What of a source is copied: pure. The texts of SQL are kept as they were written. */
+/** The rows and columns of a source that are copied. SQL texts are kept as the user wrote them. Pure. */
 import { z } from 'zod';
 
 export const selectionSchema = z.object({
-  /** Null: all of them. */
+  /** Null: all columns. */
   columns: z.array(z.string()).nullable(),
   excludeColumns: z.array(z.string()),
   where: z.string().nullable(),
-  /** A list, because a column may be called like anything. */
+  /** A list and not an object, because a column may have any name. */
   transform: z.array(z.object({ column: z.string(), expression: z.string() })),
   query: z.string().nullable(),
 });
 
 export type Selection = z.infer<typeof selectionSchema>;
 
-/** Names that no table can give to a column of its own. */
+/** Names that Postgres reserves for system columns. */
 export const SYSTEM_COLUMNS: readonly string[] = ['tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid'];
 
 export const EVERYTHING: Selection = {
@@ -24,7 +24,7 @@ export const EVERYTHING: Selection = {
   query: null,
 };
 
-/** The options by which it is not the whole table, as the configuration calls them. */
+/** The options that restrict the table, by their names in the configuration. */
 export const optionsOf = ({ columns, excludeColumns, where, transform, query }: Selection): string[] => [
   ...(columns === null ? [] : ['columns']),
   ...(excludeColumns.length === 0 ? [] : ['exclude_columns']),
@@ -33,15 +33,15 @@ export const optionsOf = ({ columns, excludeColumns, where, transform, query }: 
   ...(query === null ? [] : ['query']),
 ];
 
-/** What is remembered of it; null for a whole table, as in records that are older than selections. */
+/** The selection for the state record. Null for a whole table, as in records of older versions. */
 export const recordedSelection = (selection: Selection): Selection | null =>
   optionsOf(selection).length === 0 ? null : selection;
 
-/** Whether SQL of the operator's takes part, which only the server understands. */
+/** Whether the selection contains SQL of the user, which only the server can describe. */
 export const hasSql = ({ where, transform, query }: Selection): boolean =>
   where !== null || transform.length > 0 || query !== null;
 
-/** Whether columns are copied that no catalog describes. */
+/** Whether it has columns that are in no catalog. */
 export const hasMadeColumns = ({ transform, query }: Selection): boolean =>
   transform.length > 0 || query !== null;
 
@@ -53,11 +53,11 @@ export const isCopied = ({ columns, excludeColumns }: Selection, column: string)
 
 export interface SelectedColumn {
   readonly name: string;
-  /** Undefined: as it is. */
+  /** Undefined: the column itself. */
   readonly expression: string | undefined;
 }
 
-/** In the order of the source; columns that only a transform makes come last. */
+/** In the order of the source. Columns that exist only by a transform come last. */
 export function selectColumns(
   selection: Selection,
   source: readonly { readonly name: string }[],
@@ -76,7 +76,7 @@ export interface UnknownColumn {
   readonly name: string;
 }
 
-/** A slip in `exclude_columns` would copy what was to stay where it is, so it counts as well. */
+/** A misspelled name in `exclude_columns` is an error too: otherwise increp would copy the column. */
 export function unknownColumnOf(
   selection: Selection,
   source: readonly { readonly name: string }[],

@@ -1,11 +1,11 @@
-/** The shape of a source table as it was when its copy was made: what drift is measured against. */
+/** The shape of a source table. The recorded shape of the last sync is the base for finding drift. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { columnSchema } from './columns.ts';
 import type { Relation } from './relations.ts';
 
 export const shapeSchema = z.object({
-  /** pg_class.oid: another one means that the table was dropped and created again. */
+  /** pg_class.oid. Another oid means that the table was dropped and created again. */
   oid: z.string(),
   columns: z.array(columnSchema),
 });

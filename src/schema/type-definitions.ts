@@ -1,14 +1,14 @@
-/** User-defined types as the catalogs of either side describe them: what `types: "native"` is decided from. */
+/** User-defined types as the catalogs of both sides describe them, for `types: "native"`. */
 import { z } from 'zod';
 
-/** A use of a type: by a column, a field, a domain. */
+/** The type of a column, a field or a domain. */
 const typeReferenceSchema = z.object({
   /** format_type() under an empty search_path. */
   printed: z.string(),
-  /** Of the type itself; of an array's elements. */
+  /** The schema of the type. For an array, that of its element type. */
   schema: z.string(),
   name: z.string(),
-  /** What stands behind the name in `printed`: modifiers and brackets. */
+  /** The modifiers and brackets after the name in `printed`. */
   suffix: z.string(),
 });
 
@@ -23,13 +23,13 @@ const KINDS = {
   r: 'range type',
 } as const;
 
-/** Names in full, as SQL. */
+/** Names are qualified and quoted. */
 const rangeSchema = z.object({
   opclass: z.string(),
   isDefaultOpclass: z.boolean(),
-  /** Null where it is the default one of its database, or the subtype has none. */
+  /** Null for the default collation of the database, or if the subtype has no collation. */
   collation: z.string().nullable(),
-  /** What that collation means, in words that can be compared between servers. */
+  /** The meaning of that collation, as a text that can be compared between servers. */
   order: z.string().nullable(),
   canonical: z.string().nullable(),
   subtypeDiff: z.string().nullable(),
@@ -42,13 +42,13 @@ export const typeDefinitionSchema = z.object({
   schema: z.string(),
   name: z.string(),
   printed: z.string(),
-  /** pg_type.typtype, in words. */
+  /** pg_type.typtype as a text. */
   kind: z.enum(['b', 'c', 'd', 'e', 'm', 'r']).transform((kind) => KINDS[kind]),
   /** True for a composite type that comes with a table or view. */
   isRowType: z.boolean(),
-  /** The extension that it is part of. */
+  /** The extension that the type belongs to. */
   extension: z.string().nullable(),
-  /** Of an enum, in order. */
+  /** The labels of an enum, in order. */
   labels: z.array(z.string()),
   /** CHECK constraints of a domain, as pg_get_constraintdef() prints them. */
   checks: z.array(z.string()),
@@ -56,15 +56,15 @@ export const typeDefinitionSchema = z.object({
   isNotNull: z.boolean(),
   /** A domain's base type, a composite's fields, a range's subtype, a multirange's range. */
   parts: z.array(z.object({ name: z.string(), type: typeReferenceSchema })),
-  /** What else decides how a range orders and prints its bounds. */
+  /** The other properties that determine how a range orders and prints its bounds. */
   range: rangeSchema.nullable(),
-  /** Functions of people that it calls: in its constraints, for its bounds. No definition: one in C, which text cannot make. */
+  /** User-defined functions of its constraints and bounds. A function in C has no definition that SQL could run. */
   functions: z.array(z.object({ signature: z.string(), definition: z.string().nullable() })),
 });
 
 export type TypeDefinition = Readonly<z.infer<typeof typeDefinitionSchema>>;
 
-/** What the columns of some tables are declared as, and all user-defined types that these are made of. */
+/** The declared types of some tables' columns, and all user-defined types that they consist of. */
 export const sourceTypesSchema = z.object({
   references: z.array(typeReferenceSchema),
   definitions: z.array(typeDefinitionSchema),
@@ -73,19 +73,19 @@ export const sourceTypesSchema = z.object({
 export type SourceTypes = Readonly<z.infer<typeof sourceTypesSchema>>;
 
 const foundTypeSchema = typeDefinitionSchema.extend({
-  /** Whether our role may ALTER it. */
+  /** Whether the role of increp may ALTER it. */
   isOwned: z.boolean(),
-  /** Whether our role may give it to a column. */
+  /** Whether the role of increp may use it for a column. */
   canUse: z.boolean(),
 });
 
 export type FoundType = Readonly<z.infer<typeof foundTypeSchema>>;
 
-/** What the destination has of the types that were looked for, and where our role may create. */
+/** The wanted types that the destination has, and the schemas where the role of increp may create types. */
 export const destinationTypesSchema = z.object({
   types: z.array(foundTypeSchema),
   schemas: z.array(z.object({ schema: z.string(), canCreate: z.boolean() })),
-  /** Signatures, of those that were looked for. */
+  /** Signatures of the wanted functions that exist. */
   functions: z.array(z.string()),
 });
 

@@ -1,6 +1,6 @@
-/** Which changes of a type ALTER TABLE can do without losing anything of a value: pure. */
+/** Decides which changes of a type ALTER TABLE can do without changing any value. Pure. */
 
-/** A built-in type as format_type() prints it, taken apart. */
+/** The parts of a built-in type as format_type() prints it. */
 interface TypeParts {
   readonly name: string;
   readonly isArray: boolean;
@@ -20,14 +20,14 @@ function partsOf(type: string): TypeParts | undefined {
   };
 }
 
-/** Decimal digits that hold any value. */
+/** The decimal digits of the largest value. */
 const INTEGER_DIGITS = new Map([
   ['smallint', 5],
   ['integer', 10],
   ['bigint', 19],
 ]);
 
-/** By their one modifier, without which there is no limit. */
+/** Types whose one modifier is a limit. Without a modifier there is no limit. */
 const LIMITED = new Set([
   'character varying',
   'bit varying',
@@ -39,8 +39,8 @@ const LIMITED = new Set([
 ]);
 
 /**
- * True where every value of `from` is one of `to`, so that a cast fails for none and rounds none. That the source has
- * converted its rows by that cast, and not by a USING of its own, is another matter: the values have to be compared.
+ * True if every value of `from` is also a value of `to`, so that a cast neither fails nor rounds. The source may still
+ * have converted its rows by a USING expression, so the values have to be compared.
  */
 export function isWidening(from: string, to: string): boolean {
   const [old, now] = [partsOf(from), partsOf(to)];
@@ -68,7 +68,7 @@ function isWiderName(old: TypeParts, now: TypeParts): boolean {
   return old.name === 'date' && now.name === 'timestamp without time zone';
 }
 
-/** Digits in front of the point and behind it. */
+/** Compares the digits before and after the decimal point. */
 function fitsNumeric(old: readonly number[], now: readonly number[]): boolean {
   const [precision, scale = 0] = now;
   if (precision === undefined) return true;

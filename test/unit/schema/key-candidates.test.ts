@@ -137,7 +137,7 @@ describe('merge keys', () => {
       relation({ columns, hasChildren: true, uniqueKeys: [unique('id')] }),
       NO_HINTS,
     );
-    expect(found[0]?.reason).toBe('primary key, which does not hold over its children');
+    expect(found[0]?.reason).toBe('primary key, which does not cover its child tables');
   });
 
   test('two indexes on the same columns are one', () => {
