@@ -112,7 +112,7 @@ export class SharedSnapshot {
     const data = newBranch();
     this.#branches.set(member, [...(this.#branches.get(member) ?? []), data]);
     const present = await copy.meeting.come(member, data);
-    if (!present) throw new Error('the copy has already started');
+    if (!present) throw new Error('the COPY has already started');
     copy.told ??= this.#begin(send, [...present.values()]);
     return { data, told: (await copy.told) as T };
   }
