@@ -34,7 +34,7 @@ test('sync, plan and check stop at it, with both addresses and the two ways on, 
   const plan = await increp('plan', pair);
   expect(plan.exitCode).toBe(1);
   expect(plan.stdout.replaceAll(/\s+/g, ' ')).toMatch(
-    /refused .*has 1 row and increp has no state .* would replace its content .*--adopt/,
+    /refused .*has 1 row, and increp has no state .* would replace its rows .*--adopt/,
   );
   const check = await increp('check --json', pair);
   expect(check.exitCode).toBe(1);

@@ -88,7 +88,7 @@ slowTest('two tables of one name side by side, by dest_name', async () => {
   // The pair's DEST_SCHEMA is set, so that is where every copy goes.
   await using pair = await twoSchemas({ dest_name: 'bills' });
   const { stdout } = await increp('plan', pair);
-  expect(stdout.match(/copy: .*/g)).toEqual(['copy: public.bills']);
+  expect(stdout.match(/destination: .*/g)).toEqual(['destination: public.bills']);
   await expectBothFollow(pair, { destinationSchema: 'public', destinationTable: 'bills' });
   expect(await tablesIn(pair, 'public')).toEqual(['_increp_runs', '_increp_state', 'bills', 'orders']);
   expect(await stateFiles(pair)).toEqual(['bills.json', 'orders.json']);
@@ -403,7 +403,7 @@ test('source and destination may not be one schema of one database, whichever ta
   expect(summary.error).toMatchObject({
     code: 'SAME_DATABASE',
     message: expect.stringContaining('source and destination are the same: schema "public"'),
-    hint: expect.stringContaining('Give the tables whose copies are in "public" another "dest_schema"'),
+    hint: expect.stringContaining('Set another "dest_schema" for the tables that increp writes to "public"'),
   });
   await pair.writeTables([ORDERS_CONFIG, { ...ORDERS_CONFIG, schema: 'billing', dest_schema: 'bills' }]);
   await sync(pair);

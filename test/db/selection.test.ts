@@ -345,7 +345,7 @@ slowTest('a load in chunks that was broken off does not go on with another selec
   await using pair = await freshPair({ tables: [chunked('big', { where: 'id > 0' })], sourceSql: BIG });
   await killAfter(pair, 3);
   await pair.writeTables([chunked('big', { where: 'id > 10' })]);
-  expect((await sync(pair)).table().reason).toContain('what is selected of the source was changed');
+  expect((await sync(pair)).table().reason).toContain('the selected rows or columns changed');
   await expectCopyOf(pair, 'SELECT * FROM public.big WHERE id > 10', 'SELECT * FROM public.big');
 });
 
@@ -404,7 +404,7 @@ slowTest(
     expect((await trySync(pair)).table().error).toMatchObject({
       code: 'PRIVILEGE_MISSING',
       message: expect.stringContaining('"password_hash", "phone"') as string,
-      hint: expect.stringContaining('leave them out with "exclude_columns"') as string,
+      hint: expect.stringContaining('add them to "exclude_columns"') as string,
     });
     await pair.writeTables([
       { ...table, columns: ['id', 'email', 'updated_at'], where: "status = 'active'" },

@@ -1,4 +1,6 @@
-/** `--max-duration`. After the limit, a run starts no table. The active table stops where the next run can resume it. */
+/**
+ * `--max-duration`. After the limit, a run starts no table. The active table stops where the next run can resume it.
+ */
 import { formatDuration } from '../../duration.ts';
 
 /** Milliseconds of a clock that never goes back. */

@@ -24,8 +24,8 @@ export const findTables = (
   );
 
 /**
- * The tables that have a state: in the files, and at the destination unless `isLocal` or it does not answer. There is no
- * query to the source.
+ * The tables that have a state: in the files, and at the destination unless `isLocal` or it does not answer. There is
+ * no query to the source.
  */
 export async function rememberedTables(context: RunContext, isLocal: boolean): Promise<TableName[]> {
   const { pipeline } = context.settings;

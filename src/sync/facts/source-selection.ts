@@ -103,8 +103,8 @@ const tableSelection = (selection: Selection, table: Relation): TableSelection =
 const BEFORE = 'increp_describe';
 
 /**
- * One round trip for each table with SQL in its settings, and one for all of them. With `keepsFaults`, an invalid selection
- * is a fault of its table. @throws IncrepError without `keepsFaults`, for the first invalid selection
+ * One round trip for each table with SQL in its settings, and one for all of them. With `keepsFaults`, an invalid
+ * selection is a fault of its table. @throws IncrepError without `keepsFaults`, for the first invalid selection
  */
 export async function describeSources(
   client: pg.ClientBase,

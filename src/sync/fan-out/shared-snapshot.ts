@@ -68,7 +68,7 @@ export class SharedSnapshot {
       await this.#options.source.withSnapshot(first, async (client, { answers }) => {
         this.#opened.resolve({ client, answers });
         await this.#left.promise;
-        // After a failed COPY the source still has rows to send, and answers no COMMIT. The error closes the connection.
+        // After a failed COPY the source has rows left to send, and answers no COMMIT. The error closes the connection.
         if (this.#isBusy || this.#fault !== undefined) throw new Error('the members left during a query');
       });
     } catch (error) {

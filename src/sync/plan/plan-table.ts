@@ -98,7 +98,7 @@ function evolve(
     load(now, source, 'reset', { code: 'drift', differences: drift, answer: { kind: 'reset', obstacles } });
   const hindrance = request.notInPlace ?? reloadHindrance(settings);
   if (hindrance !== undefined) return reset(hindrance);
-  // Another key or another selection needs a new load. ALTER TABLE gains nothing if the table is empty or loaded anyway.
+  // Another key or another selection needs a new load. ALTER TABLE gains nothing for an empty or reloaded table.
   if (
     settings.mode === 'full-refresh' ||
     saved.kind !== 'record' ||

@@ -19,7 +19,9 @@ export type Way =
   | 'merge-whole'
   /** The columns change: the staging table replaces the table. */
   | 'swap'
-  /** The table holds rows that cannot be loaded again. It gets columns and an index in place, and keeps all its rows. */
+  /**
+   * The table holds rows that cannot be loaded again. It gets columns and an index in place, and keeps all its rows.
+   */
   | 'extend';
 
 export interface Planned {
