@@ -1,7 +1,7 @@
 /** Converts the facts of `inspect` to findings: pure. */
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { constraintFindings } from './constraint-findings.ts';
-import { copyFindings } from './copy-findings.ts';
+import { destinationFindings } from './destination-findings.ts';
 import { failureFinding, note, type Finding } from './finding.ts';
 import type { Inspection } from './inspect.ts';
 import { selectionFindings } from './selection-findings.ts';
@@ -28,7 +28,7 @@ function tableFindings(table: TableFacts, found: Inspection): Finding[] {
     ...(unreadable ? [failureFinding(unreadable, name)] : []),
     ...sourceTableFindings(table, plan, found),
     ...selectionFindings(table, found),
-    ...copyFindings(table, plan, found),
+    ...destinationFindings(table, plan, found),
     ...constraintFindings(table, found.facts.tables),
   ];
 }

@@ -1,5 +1,5 @@
 /** Findings about the files of the pipeline: `.env` and `sync-state/`. */
-import { copyNameOf } from '../config/tables/table-mapping.ts';
+import { recordNameOf } from '../config/tables/table-mapping.ts';
 import type { Settings } from '../config/settings.ts';
 import { formatBytes, listed } from '../format.ts';
 import { describeStateDirectory, type FileSystem, type StateDirectory } from '../state/state-directory.ts';
@@ -32,7 +32,7 @@ export const parameterFindings = ({
 
 export async function directoryFindings(settings: Settings): Promise<Finding[]> {
   const { stateDirectory, tables } = settings;
-  const names = tables.map((table) => copyNameOf(settings, table));
+  const names = tables.map((table) => recordNameOf(settings, table));
   return judgeDirectory(stateDirectory, await describeStateDirectory(stateDirectory, names));
 }
 

@@ -54,7 +54,7 @@ export interface Inspection extends Inspected {
     readonly destination: Encryption | undefined;
   };
   /** By the oid of the destination table. */
-  readonly owners: ReadonlyMap<string, CopyOwner>;
+  readonly owners: ReadonlyMap<string, TableOwner>;
   /** Triggers that may set the replication key of a destination table, if the key decides which row wins. */
   /** By destination schema: publications that include every new table. */
   readonly publications: ReadonlyMap<string, readonly string[]>;
@@ -135,7 +135,7 @@ const ownerRow = z.object({
   isOurs: z.boolean(),
   canWrite: z.boolean(),
 });
-export type CopyOwner = Readonly<z.infer<typeof ownerRow>>;
+export type TableOwner = Readonly<z.infer<typeof ownerRow>>;
 
 const eventTriggerRow = z.object({
   name: z.string(),
@@ -320,7 +320,7 @@ async function clockOf(database: Database) {
   });
 }
 
-async function ownersOf(destination: Database, { tables }: Facts): Promise<Map<string, CopyOwner>> {
+async function ownersOf(destination: Database, { tables }: Facts): Promise<Map<string, TableOwner>> {
   const oids = tables.flatMap((table) => (table.destination ? [table.destination.oid] : []));
   const owners = await destination.withReading((client) => rowsOf(client, ownerRow, COPY_OWNERS, [oids]));
   return new Map(owners.map((owner) => [owner.oid, owner]));

@@ -9,7 +9,7 @@ import { rowsChanged, type RunRecord } from '../schema/run-record.ts';
 import { FORMAT_VERSION } from '../report/summary-json.ts';
 import { runHistory, type PastRun, type PastRuns } from '../status/run-history.ts';
 import { withContext, type Pipeline } from './pipeline/context.ts';
-import { copyNameIn, nameIn } from './pipeline/copy-names.ts';
+import { recordNameIn, nameIn } from './pipeline/record-names.ts';
 import { eachDestination, ofDestination, type Looked } from './pipeline/each-destination.ts';
 import { expandTables } from './pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
@@ -60,7 +60,7 @@ async function historyOf(
   const [only, ...others] = names;
   const isCharted = only !== undefined && others.length === 0 && !options.json;
   const found = await runHistory(runContext, {
-    tables: names.length === 0 ? undefined : names.map(copyNameIn(settings)),
+    tables: names.length === 0 ? undefined : names.map(recordNameIn(settings)),
     since: options.since === undefined ? undefined : new Date(Date.now() - options.since * 1000),
     isFailedOnly: options.failed,
     limit: isCharted ? Math.max(options.limit, runsThatFit(style)) : options.limit,
@@ -81,12 +81,12 @@ const isNarrowed = ({ since, failed }: HistoryOptions): boolean => since !== und
 
 /** @throws IncrepError USAGE */
 function ensureKnown(names: readonly string[], runs: readonly PastRun[], settings: Settings): void {
-  const copyNameOf = copyNameIn(settings);
+  const recordNameOf = recordNameIn(settings);
   const isInHistory = (name: string) =>
     runs.some(({ tables, failure }) =>
       [...tables, ...(failure ? [failure] : [])].some(
         ({ table_name, tables: others }) =>
-          table_name === copyNameOf(name) || others.includes(copyNameOf(name)),
+          table_name === recordNameOf(name) || others.includes(recordNameOf(name)),
       ),
     );
   const unknown = names.filter((name) => !isInHistory(name));

@@ -89,7 +89,7 @@ function exitCodeFor(foreseen: readonly Preview[], { exitCode }: PlanOptions): n
 
 const inWords = (table: Preview) => ({
   ...table,
-  copy: table.copyName === table.name ? undefined : printName(table.copy),
+  copy: table.recordName === table.name ? undefined : printName(table.copy),
   removes:
     table.gone && table.gone.gone > 0
       ? `${table.gone.isEstimate ? 'about ' : ''}${goneInWords(table.gone)} of the destination, which the source no longer has`

@@ -108,7 +108,7 @@ export async function readConfiguration({
     directory,
     pipeline,
     ...connections,
-    destinationName: undefined,
+    destinationLabel: undefined,
     tables,
     patterns,
     stateDirectory: resolve(directory, textOf(reading, 'STATE_DIR') ?? ''),

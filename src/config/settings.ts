@@ -56,7 +56,7 @@ export interface TableSettings {
   /** The name in messages: the name of the table, with its schema if that is not SOURCE_SCHEMA. */
   readonly name: string;
   readonly source: TableName;
-  readonly destinationName: string;
+  readonly destinationTable: string;
   /** Undefined if the entry does not name one. Then `destinationOf` computes it. */
   readonly destinationSchema: string | undefined;
   /** Undefined only in mode full-refresh, which needs no replication key. */
@@ -107,7 +107,7 @@ export interface TablePattern {
   /** The number of tables with an entry of their own before this pattern. */
   readonly place: number;
   /** The options of each matching table. */
-  readonly options: Omit<TableSettings, 'name' | 'source' | 'destinationName' | 'pattern'>;
+  readonly options: Omit<TableSettings, 'name' | 'source' | 'destinationTable' | 'pattern'>;
 }
 
 export interface WebhookSettings {
@@ -143,7 +143,7 @@ export interface Settings {
   /** With several destinations, the first one or the current one. */
   readonly destination: ConnectionSettings;
   /** The name of the current destination. Undefined with one destination, or if the settings are for all of them. */
-  readonly destinationName: string | undefined;
+  readonly destinationLabel: string | undefined;
   /** All destinations if there are several; otherwise empty. */
   readonly destinations: readonly NamedDestination[];
   /** Without the tables of patterns, until `expandPatterns` has added them. */

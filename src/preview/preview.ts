@@ -28,7 +28,7 @@ export interface Preview {
   readonly selects: string | undefined;
   readonly copy: TableName;
   /** The name of the destination table in files and histories. */
-  readonly copyName: string;
+  readonly recordName: string;
   /** Changes of types at the destination. They are part of the reason. */
   readonly typeChanges: readonly string[];
   /** How the destination table would be altered in place; undefined if it would not. */
@@ -94,7 +94,7 @@ export async function previewTables(
 }
 
 function unforeseen(context: Pick<RunContext, 'settings'>, { settings, error }: TableFailure): Preview {
-  const { destinationName, copyName } = tableNames(context, settings);
+  const { destinationName, recordName } = tableNames(context, settings);
   return {
     name: settings.name,
     action: 'refused',
@@ -102,7 +102,7 @@ function unforeseen(context: Pick<RunContext, 'settings'>, { settings, error }: 
     pattern: settings.pattern,
     selects: undefined,
     copy: destinationName,
-    copyName,
+    recordName,
     typeChanges: [],
     evolution: undefined,
     rules: [],
@@ -158,7 +158,7 @@ function describe(table: TableFacts, plan: Plan, { estimate, dependents, gone, i
     pattern: settings.pattern,
     selects: selectionWords(table),
     copy: table.destinationName,
-    copyName: table.copyName,
+    recordName: table.recordName,
     typeChanges: 'typeChanges' in plan ? plan.typeChanges.map((change) => reasonText([change])) : [],
     evolution,
     rules: plan.kind === 'load' || plan.kind === 'incremental' ? writingRules(table) : [],

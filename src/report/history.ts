@@ -39,7 +39,7 @@ const TABLE_COLUMNS: readonly Column[] = [
 const RESULT = 2;
 
 /** `nameOf` maps a destination table to its name in messages. */
-type NameOf = (copyName: string) => string;
+type NameOf = (recordName: string) => string;
 
 export function formatRuns(runs: readonly Run[], style: Style, nameOf: NameOf): string {
   return withErrors(runs, style, RUN_COLUMNS, runCells, nameOf);

@@ -23,9 +23,9 @@ export type Forgotten = 'state' | 'nothing' | 'absent';
 
 /** @throws IncrepError RUN_LOCKED during a run on the table, because that run would save its state after the reset */
 export async function forgetTable(context: RunContext, table: TableSettings): Promise<Forgotten> {
-  const { destinationName, stateName, copyName } = tableNames(context, table);
+  const { destinationName, stateName, recordName } = tableNames(context, table);
   const { schema } = destinationName;
-  const file = await context.stateFiles.read(copyName);
+  const file = await context.stateFiles.read(recordName);
   const here = await context.destination.identity();
   // All names under which it may have been synced.
   const names = [destinationName.table, sharedName(destinationName.table, context.settings.pipeline)];
@@ -37,7 +37,7 @@ export async function forgetTable(context: RunContext, table: TableSettings): Pr
     const [hasState, ...hasLoads] = ours.map((name) => there.has(name));
     const hasPending = hasLoads.every(Boolean) && (await forgetPending(client, stateName));
     const states = hasState === true ? await statesOf(client, context, stateName, names) : [];
-    const wasKnown = states.some(isRealState) || hasPending || namesCopy(file, here);
+    const wasKnown = states.some(isRealState) || hasPending || namesDestination(file, here);
     if (!there.has(destinationName.table) && states.length === 0 && file.kind === 'none')
       return hasPending ? 'state' : 'absent';
     // Another machine may have a state file. Without the record, that file would replace a deleted row.
@@ -63,12 +63,12 @@ export async function forgetTable(context: RunContext, table: TableSettings): Pr
         await client.query(forgetOwnState(schema), [name, context.settings.pipeline]);
     return wasKnown ? 'state' : 'nothing';
   });
-  await context.stateFiles.remove(copyName);
+  await context.stateFiles.remove(recordName);
   return forgotten;
 }
 
 /** If source and destination are exchanged, the file describes a table that was a source and not a destination. */
-const namesCopy = (file: StateFile, { systemIdentifier, database }: ServerIdentity): boolean =>
+const namesDestination = (file: StateFile, { systemIdentifier, database }: ServerIdentity): boolean =>
   file.kind === 'record'
     ? file.record.sourceLife.systemIdentifier !== systemIdentifier || file.record.source.database !== database
     : file.kind !== 'none';

@@ -19,5 +19,5 @@ export const selectFill = (
   }`;
 
 /** Whether several rows have the same key. NULLs count as equal. */
-export const hasDoubles = (table: TableName, key: readonly string[]): string =>
-  /* sql */ `SELECT EXISTS (SELECT FROM ${qualified(table)} GROUP BY ${identList(key)} HAVING pg_catalog.count(*) ${GREATER} 1::bigint) AS "hasDoubles"`;
+export const hasDuplicates = (table: TableName, key: readonly string[]): string =>
+  /* sql */ `SELECT EXISTS (SELECT FROM ${qualified(table)} GROUP BY ${identList(key)} HAVING pg_catalog.count(*) ${GREATER} 1::bigint) AS "hasDuplicates"`;

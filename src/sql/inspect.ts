@@ -107,7 +107,7 @@ export const revokeCreate = (schema: string, from: string): string =>
 export const createReader = (schemas: readonly string[]): string =>
   /* sql */ `CREATE ROLE increp_reader LOGIN PASSWORD '...'; GRANT USAGE ON SCHEMA ${identList(schemas)} TO increp_reader; GRANT SELECT ON ALL TABLES IN SCHEMA ${identList(schemas)} TO increp_reader`;
 
-export const giveCopyTo = (table: TableName, role: string): string =>
+export const giveTableTo = (table: TableName, role: string): string =>
   /* sql */ `ALTER TABLE ${qualified(table)} OWNER TO ${ident(role)}`;
 
 /** $1 oids of tables, $2 a column of each. Row-level BEFORE triggers whose function or argument names the column. */

@@ -43,7 +43,7 @@ export const deleteKeys = (rows: KeyedRows): string =>
   /* sql */ `DELETE FROM ONLY ${qualified(rows.table)} t USING ${keysFrom(rows.key)} WHERE ${areOurs(rows)}`;
 
 /** $1 keys with several rows. One row of each stays, because the others are surplus. */
-export const deleteDoubles = (rows: KeyedRows): string => /* sql */ `
+export const deleteDuplicates = (rows: KeyedRows): string => /* sql */ `
   DELETE FROM ONLY ${qualified(rows.table)} d USING (
       SELECT t.ctid AS place, pg_catalog.row_number() OVER (PARTITION BY ${rows.key.map((_, place) => `k.key${place}`).join(', ')} ORDER BY t.ctid) AS rank
       FROM ONLY ${qualified(rows.table)} t, ${keysFrom(rows.key)} WHERE ${areOurs(rows)}) ranked

@@ -34,15 +34,15 @@ export async function updateCounters({
   const path = join(directory, COUNTERS_FILE);
   const unlock = await locked(directory, `${path}.lock`).catch((error: Error) => error);
   try {
-    const { counters, trouble } = await readCounters(path, pipeline);
+    const { counters, problem } = await readCounters(path, pipeline);
     if (!counters || unlock instanceof Error) {
       await use(counters);
-      return trouble ?? (unlock instanceof Error ? unlock.message : undefined);
+      return problem ?? (unlock instanceof Error ? unlock.message : undefined);
     }
     const changed = change(counters);
     const failure = await writeCounters(path, changed);
     await use(failure === undefined ? changed : counters);
-    return failure ?? trouble;
+    return failure ?? problem;
   } finally {
     if (!(unlock instanceof Error)) await unlock();
   }
@@ -50,7 +50,7 @@ export async function updateCounters({
 
 interface FoundCounters {
   readonly counters: Counters | undefined;
-  readonly trouble?: string;
+  readonly problem?: string;
 }
 
 async function readCounters(path: string, pipeline: string): Promise<FoundCounters> {
@@ -59,13 +59,13 @@ async function readCounters(path: string, pipeline: string): Promise<FoundCounte
     text = await readFile(path, 'utf8');
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return { counters: newCounters(pipeline) };
-    return { counters: undefined, trouble: messageOf(error) };
+    return { counters: undefined, problem: messageOf(error) };
   }
   const found = countersSchema.safeParse(jsonOf(text));
   if (!found.success)
     return {
       counters: newCounters(pipeline),
-      trouble: `${path} holds no valid counters; increp starts new ones`,
+      problem: `${path} holds no valid counters; increp starts new ones`,
     };
   return { counters: found.data.pipeline === pipeline ? found.data : newCounters(pipeline) };
 }

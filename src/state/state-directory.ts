@@ -32,7 +32,7 @@ const KINDS: Readonly<Record<number, FileSystem>> = {
   0x01021997: { name: '9p', trait: 'network' },
 };
 
-/** Writes nothing. `tables`: the `copyName` of each table. */
+/** Writes nothing. `tables`: the `recordName` of each table. */
 export async function describeStateDirectory(
   directory: string,
   tables: readonly string[],

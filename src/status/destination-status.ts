@@ -40,7 +40,7 @@ export async function askDestination(
   const home = context.settings.destination.schema;
   const { pipeline } = context.settings;
   const copies = tables.map((table) => tableNames(context, table));
-  const names = copies.map(({ copyName }) => copyName);
+  const names = copies.map(({ recordName }) => recordName);
   return context.destination.withReading(async (client) => {
     const schemas = [...new Set(copies.map(({ destinationName: { schema } }) => schema))];
     const accessOf = await describeSchemas(client, schemas);
@@ -69,7 +69,7 @@ export async function askDestination(
       const own = tableNames(context, table);
       const key = tableKey(own.stateName);
       return {
-        runs: runs?.get(own.copyName) ?? digestOf(local.get(own.copyName) ?? [], now),
+        runs: runs?.get(own.recordName) ?? digestOf(local.get(own.recordName) ?? [], now),
         record: recordOf(stateOf(own), pipeline),
         isReset: resetRecordSchema.safeParse(stateOf(own).record).success,
         isRunning: running.includes(key),

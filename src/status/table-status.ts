@@ -2,7 +2,7 @@
  * The status of each destination table: from both histories, or from the files alone if the destination cannot be
  * reached.
  */
-import { copyNameOf } from '../config/tables/table-mapping.ts';
+import { recordNameOf } from '../config/tables/table-mapping.ts';
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, IncrepError } from '../errors.ts';
 import { completeAt } from '../schema/data-age.ts';
@@ -125,7 +125,7 @@ async function askFiles(
   now: Date,
 ): Promise<Observed> {
   return {
-    runs: digestOf(local.get(copyNameOf(context.settings, table)) ?? [], now),
+    runs: digestOf(local.get(recordNameOf(context.settings, table)) ?? [], now),
     ...(await askFile(context, table)),
     isReset: false,
     isRunning: false,

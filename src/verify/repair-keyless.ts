@@ -4,11 +4,11 @@ import type { TableFacts } from '../sync/facts/facts.ts';
 import { ordinaryRequest } from '../sync/plan/plan.ts';
 import { planCompletely } from '../sync/plan/complete-plan.ts';
 import type { Repaired } from './repair.ts';
-import { comparableCopy } from './verify.ts';
+import { comparableTable } from './verify.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
 export async function repairWhole(context: RunContext, facts: TableFacts): Promise<Repaired> {
-  comparableCopy(facts);
+  comparableTable(facts);
   const plan = await planCompletely(context, facts, { ...ordinaryRequest(), isFullRefresh: true });
   if (plan.kind !== 'load') throw new Error('a full refresh that was asked for is no load');
   const request = { waitLockSeconds: 0, isForced: false, isVerified: false };

@@ -8,7 +8,7 @@ import { emptyStaging } from '../sync/write/staging.ts';
 import { addMetadataColumns } from '../sync/write/add-metadata-columns.ts';
 import { addMissingLabels } from '../sync/write/create-types.ts';
 import { lockTable } from '../sync/lock/table-lock.ts';
-import { comparableCopy, recordIn, settledSides, withLockedSource } from './verify.ts';
+import { comparableTable, recordIn, settledSides, withLockedSource } from './verify.ts';
 import { foreignKeyRefusal, violationOf } from '../sync/write/violations.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { applyDifferences } from '../sync/compare/apply-differences.ts';
@@ -21,7 +21,7 @@ export interface Repaired {
 
 /** Compares again, because a sync may have fixed differences since the report. */
 export async function repairTable(context: RunContext, reported: TableFacts): Promise<Repaired> {
-  const { relation, known } = comparableCopy(reported);
+  const { relation, known } = comparableTable(reported);
   await addMissingLabels(context, reported);
   const patience = { waitSeconds: 0, timing: context.timing, signal: context.signal };
   const facts = await addMetadataColumns(context, reported, patience);

@@ -65,7 +65,7 @@ async function compareTable(
   context: RunContext,
   facts: TableFacts,
 ): Promise<Omit<Verified, 'name' | 'durationSeconds'>> {
-  const { relation, known } = comparableCopy(facts);
+  const { relation, known } = comparableTable(facts);
   return context.destination.withSnapshot([], async (destination) => {
     const record = (await recordIn(destination, facts)) ?? known;
     return withLockedSource(context, facts, relation, async (source) => {
@@ -107,7 +107,7 @@ export const settledSides = async (
   });
 
 /** The source table and the saved state of its destination table, after a check that both have the same shape. */
-export function comparableCopy(facts: TableFacts): {
+export function comparableTable(facts: TableFacts): {
   readonly relation: Relation;
   readonly known: StateRecord;
 } {

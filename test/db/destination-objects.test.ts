@@ -11,7 +11,7 @@ const query = async (pair: Pair, sql: string) =>
   (await pair.destination.query<Record<string, unknown>>(sql)).rows;
 
 /** Everything on the table that pg_dump would print. */
-const belongings = async (pair: Pair) => ({
+const dependents = async (pair: Pair) => ({
   table: await query(
     pair,
     `SELECT pg_get_userbyid(relowner) AS owner, obj_description(oid, 'pg_class') AS comment,
@@ -52,7 +52,7 @@ test('a full refresh keeps what people have built on the table, and rewrites not
     CREATE TRIGGER theirs AFTER UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION f();
     CREATE TABLE lines (order_id bigint REFERENCES orders);
     INSERT INTO lines SELECT id FROM orders`);
-  const before = await belongings(pair);
+  const before = await dependents(pair);
   const places = await query(pair, 'SELECT id, ctid, xmin::text FROM orders WHERE id > 1 ORDER BY id');
   await pair.source.query(`UPDATE orders SET note = 'new' WHERE id = 1`);
   const { table } = await sync(pair, '--full-refresh');
@@ -62,7 +62,7 @@ test('a full refresh keeps what people have built on the table, and rewrites not
     rows_updated: 1,
     rows_unchanged: 9,
   });
-  expect(await belongings(pair)).toEqual(before);
+  expect(await dependents(pair)).toEqual(before);
   expect(await query(pair, 'SELECT id, ctid, xmin::text FROM orders WHERE id > 1 ORDER BY id')).toEqual(
     places,
   );
@@ -88,12 +88,12 @@ slowTest('a column more at the source: owner, grants, comments and indexes are c
   await using pair = await freshPair('orders');
   await sync(pair);
   await pair.destination.query(DECORATION);
-  const before = await belongings(pair);
+  const before = await dependents(pair);
   for (const more of ['ADD COLUMN more int DEFAULT 7', 'ALTER COLUMN more TYPE text']) {
     await pair.source.query(`ALTER TABLE orders ${more}`);
     expect((await sync(pair)).table()).toMatchObject({ action: 'reset', rows_inserted: 10 });
     await expectSameRows(pair, 'orders');
-    expect(await belongings(pair)).toEqual(before);
+    expect(await dependents(pair)).toEqual(before);
   }
   expect((await sync(pair)).table().action).toBe('incremental');
 });
@@ -104,11 +104,11 @@ test('a table that another role owns stays its, when ours is a member', async ()
   await sync(pair);
   await pair.destination.query(`CREATE ROLE boss_${user}; GRANT boss_${user} TO ${user};
     GRANT CREATE, USAGE ON SCHEMA public TO boss_${user}; ALTER TABLE orders OWNER TO boss_${user}`);
-  const before = await belongings(pair);
+  const before = await dependents(pair);
   try {
     await pair.source.query('ALTER TABLE orders ADD COLUMN more int');
     await sync(pair);
-    expect(await belongings(pair)).toEqual(before);
+    expect(await dependents(pair)).toEqual(before);
     await expectSameRows(pair, 'orders');
     await insertOrders(pair, 1);
     await sync(pair);
@@ -126,7 +126,7 @@ test('an index on a column that is gone goes with it, the others stay', async ()
     GRANT UPDATE (note) ON orders TO pg_monitor; COMMENT ON COLUMN orders.note IS 'gone soon'`);
   await pair.source.query('ALTER TABLE orders DROP COLUMN note');
   await sync(pair);
-  expect((await belongings(pair)).indexes.map(({ indexname }) => indexname)).toEqual([
+  expect((await dependents(pair)).indexes.map(({ indexname }) => indexname)).toEqual([
     'of_total',
     'orders_pkey',
   ]);

@@ -93,7 +93,7 @@ export async function withContext<T>(
     destinations: new KnownDestinations(),
   };
   const pipelineOf = (own: Settings, heard: Listener[]): Pipeline => ({
-    name: own.destinationName,
+    name: own.destinationLabel,
     settings: own,
     runContext: {
       ...common,

@@ -14,7 +14,7 @@ import { destinationHistory } from '../../postgres/run-history.ts';
 import { localHistory } from '../../state/local-history.ts';
 import { exitCodeOf } from '../../sync/run/run.ts';
 import type { Context } from '../pipeline/context.ts';
-import { copyNameIn } from '../pipeline/copy-names.ts';
+import { recordNameIn } from '../pipeline/record-names.ts';
 import { runMetrics } from './run-metrics.ts';
 
 interface WatchOptions {
@@ -48,7 +48,7 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
   );
   context.pipelines.forEach((pipeline, index) => {
     const { stateDirectory: directory } = pipeline.settings;
-    const destinationNameOf = copyNameIn(pipeline.settings);
+    const destinationNameOf = recordNameIn(pipeline.settings);
     const database = histories[index];
     const stores = [
       localHistory({ directory, destinationNameOf, redact, onFailure: warn }),

@@ -191,6 +191,6 @@ function refuseAlike(reading: Reading, found: readonly NamedDestination[]): void
 export const settingsFor = (settings: Settings, { name, connection }: NamedDestination): Settings => ({
   ...settings,
   destination: connection,
-  destinationName: name,
+  destinationLabel: name,
   stateDirectory: join(settings.stateDirectory, name),
 });

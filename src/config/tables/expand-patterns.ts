@@ -2,7 +2,7 @@
 import { printName, stagingName, tableKey, isSameTable, type TableName } from '../../schema/names.ts';
 import { isMatch, translated } from '../../schema/patterns.ts';
 import { isIdentifier } from './identifiers.ts';
-import { copyNameOf, destinationOf, labelOf } from './table-mapping.ts';
+import { recordNameOf, destinationOf, labelOf } from './table-mapping.ts';
 import { show } from '../problems.ts';
 import type { Settings, TablePattern, TableSettings } from '../settings.ts';
 import { conflictOf, type NamedTable } from './table-names.ts';
@@ -66,7 +66,7 @@ function tableOf(pattern: TablePattern, source: TableName, settings: Configured)
     ...pattern.options,
     name: labelOf(source, settings.source),
     source,
-    destinationName: copyNames ? translated(names, copyNames, source.table) : source.table,
+    destinationTable: copyNames ? translated(names, copyNames, source.table) : source.table,
     pattern: pattern.name,
   };
 }
@@ -95,10 +95,10 @@ const named = (settings: Configured, table: TableSettings): NamedTable => ({
       : `${printName(table.source)}, which "${table.pattern}" matches`,
   name: table.name,
   destination: destinationOf(settings.destination, table),
-  copyName: copyNameOf(settings, table),
+  recordName: recordNameOf(settings, table),
 });
 
-const tooLong = ({ destinationName }: TableSettings): string | undefined =>
+const tooLong = ({ destinationTable: destinationName }: TableSettings): string | undefined =>
   isIdentifier(destinationName)
     ? undefined
     : `the name of its destination table would be ${show(destinationName)}, which is not 1 to 63 bytes long`;

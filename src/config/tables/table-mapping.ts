@@ -7,16 +7,16 @@ export type Home = Pick<ConnectionSettings, 'schema' | 'isSchemaGiven'>;
 interface Placed {
   readonly source: Pick<TableName, 'schema'>;
   readonly destinationSchema: string | undefined;
-  readonly destinationName: string;
+  readonly destinationTable: string;
 }
 
 /** DEST_SCHEMA defaults to SOURCE_SCHEMA. In the same way, a table of another schema keeps its schema. */
 export const destinationOf = (
   destination: Home,
-  { source, destinationSchema, destinationName }: Placed,
+  { source, destinationSchema, destinationTable }: Placed,
 ): TableName => ({
   schema: destinationSchema ?? (destination.isSchemaGiven ? destination.schema : source.schema),
-  table: destinationName,
+  table: destinationTable,
 });
 
 /** The name of a table in messages. The schema of the pipeline is left out. */
@@ -24,7 +24,7 @@ export const labelOf = (table: TableName, home: Pick<Home, 'schema'>): string =>
   table.schema === home.schema ? table.table : printName(table);
 
 /** The name of the destination table in the state files and in both histories. */
-export const copyNameOf = (
+export const recordNameOf = (
   { destination }: { readonly destination: Home },
-  table: Pick<TableSettings, 'source' | 'destinationSchema' | 'destinationName'>,
+  table: Pick<TableSettings, 'source' | 'destinationSchema' | 'destinationTable'>,
 ): string => labelOf(destinationOf(destination, table), destination);

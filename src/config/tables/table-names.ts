@@ -11,7 +11,7 @@ export interface NamedTable {
   /** True for a pattern. The names of its tables are checked later. */
   readonly isPattern?: boolean;
   /** The name of the destination table in the state files and in the histories. */
-  readonly copyName: string | undefined;
+  readonly recordName: string | undefined;
 }
 
 /** The tables of increp in the destination schemas. */
@@ -27,7 +27,7 @@ const OWN_TABLES: readonly (string | undefined)[] = [
  * reported.
  */
 export function conflictOf(
-  { name, destination, copyName, isPattern }: NamedTable,
+  { name, destination, recordName, isPattern }: NamedTable,
   earlier: readonly NamedTable[],
   all: readonly NamedTable[],
 ): string | undefined {
@@ -35,23 +35,23 @@ export function conflictOf(
   const same = earlier.find((other) => other.name === name && other.isPattern === isPattern);
   if (same) return `the name ${show(name)} is already used by ${same.where}`;
   if (isPattern === true) return undefined;
-  return copyConflictOf({ destination, copyName }, earlier.filter(isTable), all.filter(isTable));
+  return copyConflictOf({ destination, recordName }, earlier.filter(isTable), all.filter(isTable));
 }
 
 const isTable = (table: NamedTable): boolean => table.isPattern !== true;
 
 function copyConflictOf(
-  { destination, copyName }: Pick<NamedTable, 'copyName'> & { readonly destination: TableName },
+  { destination, recordName }: Pick<NamedTable, 'recordName'> & { readonly destination: TableName },
   earlier: readonly NamedTable[],
   all: readonly NamedTable[],
 ): string | undefined {
   const target = earlier.find((other) => other.destination && isSameTable(other.destination, destination));
   if (target) {
-    return `the destination table ${show(copyName)} is already used by ${target.where}; give one of them another dest_name`;
+    return `the destination table ${show(recordName)} is already used by ${target.where}; give one of them another dest_name`;
   }
-  const namesake = earlier.find((other) => other.copyName === copyName);
+  const namesake = earlier.find((other) => other.recordName === recordName);
   if (namesake) {
-    return `its name in the state and in the history would be ${show(copyName)}, like that of ${namesake.where}; give one of them another dest_name`;
+    return `its name in the state and in the history would be ${show(recordName)}, like that of ${namesake.where}; give one of them another dest_name`;
   }
   if (OWN_TABLES.includes(destination.table)) {
     return `${show(destination.table)} is the name of a table of increp; set another dest_name`;

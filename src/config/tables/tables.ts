@@ -4,7 +4,7 @@ import { contradictionIn, isPattern } from './contradictions.ts';
 import { readText } from '../files.ts';
 import { readPattern } from '../../schema/patterns.ts';
 import { parseJson } from './json.ts';
-import { copyNameOf, destinationOf, labelOf, type Home } from './table-mapping.ts';
+import { recordNameOf, destinationOf, labelOf, type Home } from './table-mapping.ts';
 import type { Report, Warn } from '../problems.ts';
 import { placeOf, problemsOf, TABLES_FILE } from './schema-problems.ts';
 import type { TablePattern, TableSettings } from '../settings.ts';
@@ -180,7 +180,7 @@ function checkNames(entries: readonly RawEntry[], homes: Homes, report: Report):
 export function namesOf({ value, path, defaults }: RawEntry, homes: Homes): NamedTable {
   const where = placeOf(path);
   const written = nameOf(value);
-  if (written === undefined) return { where, name: undefined, destination: undefined, copyName: undefined };
+  if (written === undefined) return { where, name: undefined, destination: undefined, recordName: undefined };
   // The tables that a pattern matches are not known yet.
   const table = isPattern(written) ? written : readName(written);
   const source = {
@@ -190,14 +190,14 @@ export function namesOf({ value, path, defaults }: RawEntry, homes: Homes): Name
   const placed = {
     source,
     destinationSchema: nameOf(value, 'dest_schema') ?? nameOf(defaults, 'dest_schema'),
-    destinationName: nameOf(value, 'dest_name') ?? table,
+    destinationTable: nameOf(value, 'dest_name') ?? table,
   };
   return {
     where,
     name: labelOf(source, homes.source),
     ...(isPattern(written) && { isPattern: true }),
     destination: destinationOf(homes.destination, placed),
-    copyName: copyNameOf(homes, placed),
+    recordName: recordNameOf(homes, placed),
   };
 }
 
@@ -208,7 +208,7 @@ function settingsOf(entry: TableEntry, homes: Homes): TableSettings {
     ...optionsOf(entry),
     name: labelOf(source, homes.source),
     source,
-    destinationName: entry.dest_name ?? source.table,
+    destinationTable: entry.dest_name ?? source.table,
     pattern: undefined,
   };
 }

@@ -3,7 +3,7 @@ import { copyBetween } from '../../postgres/copy-pipe.ts';
 import { onUsualPath } from '../../postgres/usual-path.ts';
 import { copyFormatFor } from '../../schema/copy-format.ts';
 import { copyIn, copyOut } from '../../sql/copy.ts';
-import { deleteDoubles, deleteKeys, markDeleted, selectKeys } from '../../sql/removal.ts';
+import { deleteDuplicates, deleteKeys, markDeleted, selectKeys } from '../../sql/removal.ts';
 import { onRows } from '../../sql/row-source.ts';
 import type { RowDifference } from './differences.ts';
 import { batched } from './key-batches.ts';
@@ -33,7 +33,7 @@ export async function applyDifferences(
   const rows = { table: facts.destinationName, key, own: metadataColumnsOf(facts) };
   const removal = (settings.deletes === 'soft' ? markDeleted : deleteKeys)(rows);
   // If the table keeps versions of rows, the source may no longer have the older ones, so only duplicate rows are deleted.
-  const clear = (keepsRest(settings) ? deleteDoubles : deleteKeys)(rows);
+  const clear = (keepsRest(settings) ? deleteDuplicates : deleteKeys)(rows);
   const run = (statement: string) => (keys: readonly string[]) =>
     onUsualPath(destination, () => destination.query(statement, [keys]));
   const duplicates = batched(run(clear));

@@ -20,11 +20,11 @@ export class KnownDestinations {
   /** @throws IncrepError SAME_DATABASE */
   add(settings: Settings, server: ServerIdentity): void {
     for (const other of this.#known) {
-      if (other.settings.destinationName === settings.destinationName) continue;
+      if (other.settings.destinationLabel === settings.destinationLabel) continue;
       const both = isSameDatabase(other.server, server) ? placeInBoth(other.settings, settings) : undefined;
       if (both === undefined) continue;
       throw new IncrepError('SAME_DATABASE', {
-        what: `the destinations "${other.settings.destinationName}" and "${settings.destinationName}" are the same: ${both} of database "${server.database}" on one server`,
+        what: `the destinations "${other.settings.destinationLabel}" and "${settings.destinationLabel}" are the same: ${both} of database "${server.database}" on one server`,
         next: 'Remove one of them, or set another database or schema for it. Nothing was changed there.',
       });
     }

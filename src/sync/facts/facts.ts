@@ -1,6 +1,6 @@
 /** Gathers everything that planning needs, for all tables in a few queries. It only reads. */
 import type { TableSettings } from '../../config/settings.ts';
-import { copyNameOf, destinationOf } from '../../config/tables/table-mapping.ts';
+import { recordNameOf, destinationOf } from '../../config/tables/table-mapping.ts';
 import { asIncrepError, IncrepError } from '../../errors.ts';
 import { describeSchemas, describeTables, relationNames, type SchemaAccess } from '../../postgres/catalog.ts';
 import type { Database } from '../../postgres/database.ts';
@@ -46,7 +46,7 @@ export interface CopyFacts {
 
 export interface TableFacts extends CopyFacts {
   /** The name of the destination table in state files and histories. */
-  readonly copyName: string;
+  readonly recordName: string;
   /** The name under which increp keeps its state, its loads and its lock. */
   readonly stateName: TableName;
   /** The table for the changes that a load in chunks reads after the last chunk. */
@@ -164,7 +164,7 @@ async function gatherTogether(context: Gathering, tables: readonly TableSettings
     ),
   );
   const facts = named.map(async ({ settings, names }): Promise<TableFacts | TableFailure> => {
-    const stateFile = await ownStateFile(context, settings, names.copyName);
+    const stateFile = await ownStateFile(context, settings, names.recordName);
     if (stateFile instanceof IncrepError) return { settings, error: stateFile };
     const { sourceName, destinationName } = names;
     const [from, to] = [tableKey(sourceName), tableKey(destinationName)];
@@ -221,7 +221,7 @@ async function gatherTogether(context: Gathering, tables: readonly TableSettings
 
 export type TableNames = Pick<
   TableFacts,
-  'sourceName' | 'destinationName' | 'copyName' | 'stateName' | 'stagingName' | 'windowName'
+  'sourceName' | 'destinationName' | 'recordName' | 'stateName' | 'stagingName' | 'windowName'
 >;
 
 export function tableNames({ settings }: Pick<RunContext, 'settings'>, table: TableSettings): TableNames {
@@ -231,7 +231,7 @@ export function tableNames({ settings }: Pick<RunContext, 'settings'>, table: Ta
   return {
     sourceName: table.source,
     destinationName,
-    copyName: copyNameOf(settings, table),
+    recordName: recordNameOf(settings, table),
     stateName: { schema, table: own },
     stagingName: { schema, table: stagingName(own) },
     windowName: { schema, table: windowName(own) },
@@ -245,9 +245,9 @@ export function tableNames({ settings }: Pick<RunContext, 'settings'>, table: Ta
 async function ownStateFile(
   { settings, stateFiles }: Gathering,
   table: TableSettings,
-  copyName: string,
+  recordName: string,
 ): Promise<StateFile | IncrepError> {
-  const file = await stateFiles.read(copyName).catch(asIncrepError);
+  const file = await stateFiles.read(recordName).catch(asIncrepError);
   if (file instanceof IncrepError) return file;
   const isOlder = file.kind === 'legacy' || (file.kind === 'unreadable' && file.path.endsWith('.txt'));
   const isInScriptSchemas =

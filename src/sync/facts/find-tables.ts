@@ -39,7 +39,7 @@ const sourceRow = z.object({ schema: z.string(), table: z.string() });
 
 async function inDestination({ settings, destination, signal }: RunContext): Promise<TableName[]> {
   const destinations = settings.patterns.map(({ schema, options: { destinationSchema } }) =>
-    destinationOf(settings.destination, { source: { schema }, destinationSchema, destinationName: '' }),
+    destinationOf(settings.destination, { source: { schema }, destinationSchema, destinationTable: '' }),
   );
   const schemas = [...new Set(destinations.map(({ schema }) => schema))];
   try {

@@ -15,7 +15,7 @@ import { isUniqueBy, type Relation } from '../../schema/relations.ts';
 import { isKeyed } from '../../schema/state-record.ts';
 import { copyIn, copyOut } from '../../sql/copy.ts';
 import { analyze, createTable } from '../../sql/destination.ts';
-import { hasDoubles, selectFill } from '../../sql/fill.ts';
+import { hasDuplicates, selectFill } from '../../sql/fill.ts';
 import { onRows } from '../../sql/row-source.ts';
 import { isAfter } from '../../sql/window.ts';
 import { compareSides } from '../compare/compare-sides.ts';
@@ -199,11 +199,11 @@ async function makeFillTable(destination: pg.ClientBase, create: string, facts: 
 
 /** With several rows for a key, increp could not know which of them the destination table has. */
 async function throwIfDuplicated(destination: pg.ClientBase, facts: TableFacts): Promise<void> {
-  const { rows } = await queryUsually<{ hasDoubles: boolean }>(
+  const { rows } = await queryUsually<{ hasDuplicates: boolean }>(
     destination,
-    hasDoubles(fillTable(facts), facts.settings.mergeKey),
+    hasDuplicates(fillTable(facts), facts.settings.mergeKey),
   );
-  if (rows[0]?.hasDoubles === true) throw notInPlace(notUnique(facts, 'source'));
+  if (rows[0]?.hasDuplicates === true) throw notInPlace(notUnique(facts, 'source'));
 }
 
 const notUnique = (

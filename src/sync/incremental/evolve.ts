@@ -36,7 +36,7 @@ export interface Evolved {
 }
 
 /** Runs before the merge. From the first ALTER on, readers of the table wait for the commit. @throws Replan */
-export async function alterCopy(evolving: Evolving, fill: Fill | undefined): Promise<Evolved> {
+export async function alterDestination(evolving: Evolving, fill: Fill | undefined): Promise<Evolved> {
   const { facts, relation, evolution, destination } = evolving;
   const before = alterBefore(facts.destinationName, evolution, facts.natives);
   const rebuilding = before === undefined ? undefined : await orNotInPlace(() => alter(evolving, before));
@@ -50,7 +50,7 @@ export async function alterCopy(evolving: Evolving, fill: Fill | undefined): Pro
 }
 
 /** Runs after the merge: sets NOT NULL, which the merged rows must satisfy, and refreshes materialized views. */
-export async function finishCopy(evolving: Evolving, { rebuilding }: Evolved): Promise<string[]> {
+export async function finishEvolution(evolving: Evolving, { rebuilding }: Evolved): Promise<string[]> {
   const warnings = await tighten(evolving);
   if (rebuilding) await orNotInPlace(() => refreshViews(rebuilding));
   return warnings;

@@ -4,9 +4,9 @@ import type { Copied } from '../../postgres/copy-pipe.ts';
 import { reworded, type IncrepError } from '../../errors.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { compareMore } from '../compare/compare-more.ts';
-import { holdCopy } from '../write/destination-lock.ts';
+import { holdDestination } from '../write/destination-lock.ts';
 import { isAmong, windowCondition, type Window } from '../../sql/window.ts';
-import { alterCopy, finishCopy } from './evolve.ts';
+import { alterDestination, finishEvolution } from './evolve.ts';
 import { readFill, verifyFilled, type Evolving, type Fill } from './backfill.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { RaisedFence } from '../fence/fence.ts';
@@ -214,14 +214,14 @@ interface Merged {
 async function mergeWindow(changes: Changes, copied: Copied, fill: Fill | undefined): Promise<Merged> {
   const evolving = evolvingOf(changes);
   if (!evolving) return mergeRows(changes, copied);
-  const altered = await alterCopy(evolving, fill);
+  const altered = await alterDestination(evolving, fill);
   const merged = await mergeRows({ ...changes, facts: altered.facts }, copied);
-  const warnings = await finishCopy(evolving, altered);
+  const warnings = await finishEvolution(evolving, altered);
   return { ...merged, evolved: { filledRows: altered.filledRows, warnings } };
 }
 
 async function mergeRows({ context, facts, plan, destination }: Changes, { rows }: Copied): Promise<Merged> {
-  if (rows > 0) await holdCopy(destination, facts, context.timing, { holds: 'part' });
+  if (rows > 0) await holdDestination(destination, facts, context.timing, { holds: 'part' });
   if (!plan.hasMergeIndex) await ensureKeyIndex(destination, facts);
   if (rows === 0) return { counts: NO_COUNTS, older: 0, facts, fetched: 0 };
   await enterPhase(context, facts, 'merge');

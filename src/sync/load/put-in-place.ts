@@ -6,7 +6,7 @@ import { printName } from '../../schema/names.ts';
 import { isShared } from '../../schema/row-identity.ts';
 import { analyze, commentOnTable, renameTable } from '../../sql/destination.ts';
 import { alterAfter, alterBefore, lockWholly } from '../../sql/reshape.ts';
-import { holdCopy } from '../write/destination-lock.ts';
+import { holdDestination } from '../write/destination-lock.ts';
 import { lockShape } from '../../sql/window.ts';
 import { ensureWithinLimit, goneByExchange, goneByMerge, NONE_GONE, type GoneRows } from './removed-rows.ts';
 import type { TableFacts } from '../facts/facts.ts';
@@ -44,7 +44,7 @@ export async function mergeWhole(load: Load): Promise<MergedInto> {
     const now = isKept ? extensionFor(await seenNow(destination, facts), plan.source) : alteration;
     const before = alterBefore(table, now, facts.natives);
     if (before !== undefined) await mustSurvive(destination, table, 'its dependent objects', before);
-  } else await holdCopy(destination, facts, context.timing, { holds: 'whole' });
+  } else await holdDestination(destination, facts, context.timing, { holds: 'whole' });
   await enter(load, 'merge');
   await ensureMetadataColumns(destination, facts);
   if (isKept) await ensureKeyIndex(destination, facts);

@@ -64,10 +64,10 @@ export function schemaFault(
 
 function relationRefusals(now: TableFacts): IncrepError[] {
   const { destination, staging, settings, stagingName, window } = now;
-  if (OWN_TABLES.includes(settings.destinationName)) return [ownName(now)];
+  if (OWN_TABLES.includes(settings.destinationTable)) return [ownName(now)];
   return [
-    ...(destination ? unfitCopy(now, destination) : []),
-    ...(staging && staging.comment !== stagingMark(settings.destinationName)
+    ...(destination ? unfitDestination(now, destination) : []),
+    ...(staging && staging.comment !== stagingMark(settings.destinationTable)
       ? [
           new IncrepError('STAGING_NAME_CONFLICT', {
             what: `${printName(stagingName)} exists at the destination, and increp did not create it: increp needs that name for its staging table`,
@@ -88,11 +88,11 @@ function relationRefusals(now: TableFacts): IncrepError[] {
 
 const ownName = ({ settings }: TableFacts): IncrepError =>
   new IncrepError('CONFIG_INVALID', {
-    what: `the table name "${settings.destinationName}" is reserved for the state of increp`,
+    what: `the table name "${settings.destinationTable}" is reserved for the state of increp`,
     next: 'Set another "dest_name" for the table.',
   });
 
-function unfitCopy({ destinationSchema: { role } }: TableFacts, destination: Relation): IncrepError[] {
+function unfitDestination({ destinationSchema: { role } }: TableFacts, destination: Relation): IncrepError[] {
   if (destination.kind !== 'table')
     return [
       new IncrepError('DEPENDENT_OBJECTS', {

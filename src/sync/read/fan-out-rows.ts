@@ -22,7 +22,7 @@ const tooSlow = (seconds: number, side: string): IncrepError =>
   });
 
 /** The name under which a destination receives the rows. */
-const nameOf = ({ settings }: RunContext): string => settings.destinationName ?? '';
+const nameOf = ({ settings }: RunContext): string => settings.destinationLabel ?? '';
 
 export async function receiveCopy(
   context: RunContext,

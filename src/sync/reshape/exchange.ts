@@ -25,24 +25,24 @@ import { ASIDE, mustSurvive, refusalFrom } from './unsurvivable.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
 export interface Exchange extends NewTable {
-  readonly belongings: DependentObjects;
+  readonly dependents: DependentObjects;
 }
 
 /** The input for creating the dependent objects of a relation again. */
-export type Dressing = Pick<Exchange, 'client' | 'facts' | 'belongings' | 'columns' | 'isRehearsal'>; // words: a property name
+export type Recreation = Pick<Exchange, 'client' | 'facts' | 'dependents' | 'columns' | 'isRehearsal'>;
 
 const aside = ({ name }: BuiltRelation): string => derivedName(name.table, ASIDE);
 
 /** Views come before the relations that they read, in the order in which a reader locks them. */
-export const locksFor = ({ belongings: { table, views, items } }: Exchange): string[] => [
+export const locksFor = ({ dependents: { table, views, items } }: Exchange): string[] => [
   ...views.toReversed().map(lockView),
   ...items.flatMap(({ other }) => (other ? [lockWholly(other)] : [])),
   lockWholly(table.name),
 ];
 
 export async function exchange(work: Exchange): Promise<void> {
-  const { client, facts, belongings } = work;
-  const { table, views } = belongings;
+  const { client, facts, dependents } = work;
+  const { table, views } = dependents;
   await must(work, 'the old table', renameBuilt(table, aside(table)));
   await client.query(renameTable(facts.stagingName, table.name.table));
   await client.query(commentOnTable(table.name, null));
@@ -66,8 +66,11 @@ export async function exchange(work: Exchange): Promise<void> {
       await must(work, describe(view), refresh(view));
 }
 
-export const must = (work: Pick<Dressing, 'client' | 'facts'>, what: string, sql: Statement): Promise<void> =>
-  mustSurvive(work.client, work.facts.destinationName, what, sql);
+export const must = (
+  work: Pick<Recreation, 'client' | 'facts'>,
+  what: string,
+  sql: Statement,
+): Promise<void> => mustSurvive(work.client, work.facts.destinationName, what, sql);
 
 export const describe = ({ kind, name }: BuiltRelation): string => `${kind} ${printName(name)}`;
 
@@ -104,7 +107,7 @@ async function recreate(work: Exchange, view: BuiltRelation): Promise<void> {
 }
 
 /** Gives a new relation the properties of the old one. Grants from default privileges that the old one lacked are revoked. */
-export async function dress(work: Dressing, relation: BuiltRelation): Promise<void> {
+export async function dress(work: Recreation, relation: BuiltRelation): Promise<void> {
   const { client } = work;
   for (const grantee of await grantedByDefault(client, relation.name))
     await client.query(revokeAll(relation.name, grantee));
@@ -114,12 +117,12 @@ export async function dress(work: Dressing, relation: BuiltRelation): Promise<vo
 
 /** Items of a column that the new table does not have are left out. */
 export function itemsOf(
-  { belongings, columns }: Dressing,
+  { dependents, columns }: Recreation,
   relation: BuiltRelation,
   stage: BuiltItem['stage'],
 ): BuiltItem[] {
-  const isOfTable = relation.oid === belongings.table.oid;
-  return belongings.items.filter(
+  const isOfTable = relation.oid === dependents.table.oid;
+  return dependents.items.filter(
     (each) =>
       each.oid === relation.oid &&
       each.stage === stage &&
@@ -128,7 +131,7 @@ export function itemsOf(
 }
 
 export const make = (
-  work: Dressing,
+  work: Recreation,
   relation: BuiltRelation,
   { what, sql, rehearsal }: BuiltItem,
 ): Promise<void> =>

@@ -25,7 +25,7 @@ export interface NewTable {
   readonly facts: TableFacts;
   readonly source: Relation;
   /** Undefined if there was no table. */
-  readonly belongings: DependentObjects | undefined;
+  readonly dependents: DependentObjects | undefined;
   readonly extras: readonly ExtraColumn[];
   /** All columns of the new table. */
   readonly columns: readonly string[];
@@ -39,15 +39,15 @@ export const describeNewTable = (
   client: pg.ClientBase,
   facts: TableFacts,
   source: Relation,
-  belongings: DependentObjects | undefined,
+  dependents: DependentObjects | undefined,
   foreign: Relation['columns'],
 ): Omit<NewTable, 'isRehearsal'> => ({
   client,
   facts,
   source,
-  belongings,
+  dependents,
   hasMergeKey: false,
-  extras: foreign.map((column) => ({ column, expression: belongings?.defaults[column.name] })),
+  extras: foreign.map((column) => ({ column, expression: dependents?.defaults[column.name] })),
   columns: [
     ...source.columns.map(({ name }) => name),
     ...foreign.map(({ name }) => name),
@@ -63,7 +63,7 @@ export async function completeStaging(work: NewTable): Promise<void> {
   if (!hasMergeKey && hasKey(facts)) await client.query(stagingKey(facts, source));
   for (const [index, name] of keptIndexes(work))
     await must(work, `index ${index.name}`, indexStatement(index, stagingName, name));
-  for (const { what, sql, stage, columns } of work.belongings?.items ?? []) {
+  for (const { what, sql, stage, columns } of work.dependents?.items ?? []) {
     if (stage === 'staging' && columns.every((name) => work.columns.includes(name)))
       await must(work, what, `ALTER TABLE ${qualified(stagingName)} ${sql}`);
   }
@@ -93,8 +93,8 @@ function indexStatement(index: BuiltIndex, table: TableName, name: string): stri
 export const stagingIndex = ({ table }: TableName, suffix = '_pkey'): string => derivedName(table, suffix);
 
 /** The indexes of the old table with their temporary names. Indexes on columns that the new table lacks are left out. */
-const keptIndexes = ({ belongings, columns, facts }: NewTable): [BuiltIndex, string][] =>
-  (belongings?.indexes ?? [])
+const keptIndexes = ({ dependents, columns, facts }: NewTable): [BuiltIndex, string][] =>
+  (dependents?.indexes ?? [])
     .filter((index) => index.columns.every((name) => columns.includes(name)))
     .map((index, place) => [index, stagingIndex(facts.stagingName, `_idx${place}`)]);
 

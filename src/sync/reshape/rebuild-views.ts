@@ -11,12 +11,12 @@ import {
   refresh,
 } from '../../sql/reshape.ts';
 import type { BuiltRelation, DependentObjects } from '../../sql/dependent-objects.ts';
-import { describe, dress, itemsOf, make, must, type Dressing } from './exchange.ts';
-import { belongingsOf } from './reshape.ts';
+import { describe, dress, itemsOf, make, must, type Recreation } from './exchange.ts';
+import { dependentsOf } from './reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type pg from 'pg';
 
-export interface Rebuilding extends Dressing {
+export interface Rebuilding extends Recreation {
   /** Ordered by dependency: the views that read the table come first. */
   readonly views: readonly BuiltRelation[];
 }
@@ -27,14 +27,14 @@ export async function viewsOver(
   facts: TableFacts,
   columns: readonly string[],
 ): Promise<Rebuilding> {
-  const belongings = await belongingsOf(client, facts);
-  const { rows } = await client.query<{ oid: string }>(VIEWS_ON_COLUMNS, [belongings.table.oid, columns]);
+  const dependents = await dependentsOf(client, facts);
+  const { rows } = await client.query<{ oid: string }>(VIEWS_ON_COLUMNS, [dependents.table.oid, columns]);
   const views = affectedBy(
-    belongings,
+    dependents,
     rows.map(({ oid }) => oid),
   );
   const names = (facts.destination?.columns ?? []).map(({ name }) => name);
-  return { client, facts, belongings, columns: names, isRehearsal: false, views };
+  return { client, facts, dependents, columns: names, isRehearsal: false, views };
 }
 
 function affectedBy({ views }: DependentObjects, direct: readonly string[]): BuiltRelation[] {

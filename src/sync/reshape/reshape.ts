@@ -29,10 +29,10 @@ export async function chooseReshape(
   source: Relation,
   timing: LockTiming,
 ): Promise<Reshape> {
-  const belongings = await belongingsOf(client, facts);
-  const ways = possibleWays(belongings, alterationFor(facts, source), {
-    ...describeNewTable(client, facts, source, belongings, foreignColumns(facts, source)),
-    belongings,
+  const dependents = await dependentsOf(client, facts);
+  const ways = possibleWays(dependents, alterationFor(facts, source), {
+    ...describeNewTable(client, facts, source, dependents, foreignColumns(facts, source)),
+    dependents,
   });
   let refusal: IncrepError | undefined;
   for (const way of ways) {
@@ -44,7 +44,7 @@ export async function chooseReshape(
   throw refusal ?? new Error('there is no way to reshape a table');
 }
 
-export async function belongingsOf(
+export async function dependentsOf(
   client: pg.ClientBase,
   { destination, saved, settings }: TableFacts,
 ): Promise<DependentObjects> {
@@ -67,12 +67,12 @@ async function withoutLocks<T>(client: pg.ClientBase, read: () => Promise<T>): P
  * @throws IncrepError SCHEMA_CHANGED if the new table was prepared without the change
  */
 export async function seenAgain(work: Exchange): Promise<Exchange> {
-  const { client, facts, belongings } = work;
-  const now = await belongingsOf(client, facts);
-  const { rows } = await client.query<{ name: string }>(COLUMN_NAMES, [belongings.table.oid]);
+  const { client, facts, dependents } = work;
+  const now = await dependentsOf(client, facts);
+  const { rows } = await client.query<{ name: string }>(COLUMN_NAMES, [dependents.table.oid]);
   const columns = (facts.destination?.columns ?? []).map(({ name }) => name);
   if (
-    madeWith(belongings, columns) !==
+    madeWith(dependents, columns) !==
     madeWith(
       now,
       rows.map(({ name }) => name),
@@ -82,7 +82,7 @@ export async function seenAgain(work: Exchange): Promise<Exchange> {
       what: `columns or dependent objects of ${printName(facts.destinationName)} changed during its load`,
       next: 'Run increp again after the change is complete.',
     });
-  return { ...work, belongings: now };
+  return { ...work, dependents: now };
 }
 
 /** Everything that is prepared on the new table before the exchange, as a text for comparisons. */
@@ -138,8 +138,8 @@ async function rehearse(rehearsal: Rehearsal, way: Reshape): Promise<IncrepError
 }
 
 async function rehearseExchange(work: Exchange, timing: LockTiming): Promise<void> {
-  const { client, facts, source, belongings } = work;
-  const [obstacle] = belongings.obstacles;
+  const { client, facts, source, dependents } = work;
+  const [obstacle] = dependents.obstacles;
   if (obstacle !== undefined) throw unsurvivable(facts.destinationName, obstacle);
   await makeStaging(client, facts, source.columns, true);
   await prepareMarks(client, facts);

@@ -210,11 +210,11 @@ async function hasCommitted(
 
 /** Runs after the commit. A failure is only a warning, because the state row in the destination takes precedence. */
 async function saveState(context: RunContext, facts: TableFacts, record: StateRecord): Promise<void> {
-  const { stateFile, settings, copyName } = facts;
+  const { stateFile, settings, recordName } = facts;
   await enterPhase(context, facts, 'save-state');
   try {
     if (stateFile.kind === 'unreadable') await context.stateFiles.setAside(stateFile.path);
-    await context.stateFiles.write(copyName, record);
+    await context.stateFiles.write(recordName, record);
   } catch (error) {
     if (!(error instanceof IncrepError)) throw error;
     await context.emit({
@@ -240,5 +240,6 @@ async function removeFormerName(client: pg.ClientBase, facts: TableFacts): Promi
   await client.query(forgetState(schema), [name]);
   const table = stagingName(name);
   const staging = (await describeRelations(client, schema, [table])).get(table);
-  if (staging?.comment === stagingMark(settings.destinationName)) await client.query(dropTable(staging.name));
+  if (staging?.comment === stagingMark(settings.destinationTable))
+    await client.query(dropTable(staging.name));
 }

@@ -3,7 +3,7 @@ import { asIncrepError, type IncrepError } from '../../errors.ts';
 import type { TableSettings } from '../../config/settings.ts';
 import type { TableOutcome } from '../../events.ts';
 import { applyPlan, type ApplyRequest } from './apply-plan.ts';
-import { altered, isSameCopy } from '../write/destination-lock.ts';
+import { altered, isSameDestination } from '../write/destination-lock.ts';
 import { gatherFacts, type TableFacts, type TableFailure } from '../facts/facts.ts';
 import { withHolders } from '../lock/lock-holders.ts';
 import { completePlan } from '../plan/complete-plan.ts';
@@ -122,7 +122,7 @@ async function orAltered(context: RunContext, facts: TableFacts, error: IncrepEr
   if (error.isTransient || context.signal?.aborted === true) return error;
   const now = await refreshed(context, facts);
   if ('error' in now) return error;
-  return isSameCopy(facts.destination, now.destination) ? error : altered(facts, error);
+  return isSameDestination(facts.destination, now.destination) ? error : altered(facts, error);
 }
 
 async function announce(

@@ -14,13 +14,13 @@ export async function inTableOrder(context: RunContext, facts: Facts): Promise<r
   return byTableOrder(facts.tables, await lastAttempts(context, facts));
 }
 
-/** `attempts`: milliseconds since 1970, by `copyName`. Tables with equal times stay in the order of the configuration. */
+/** `attempts`: milliseconds since 1970, by `recordName`. Tables with equal times stay in the order of the configuration. */
 export const byTableOrder = (
   tables: readonly TableFacts[],
   attempts: ReadonlyMap<string, number>,
 ): readonly TableFacts[] => {
   const lastOf = (table: TableFacts): number =>
-    Math.max(attempts.get(table.copyName) ?? -Infinity, savedAt(table), stoppedAt(table));
+    Math.max(attempts.get(table.recordName) ?? -Infinity, savedAt(table), stoppedAt(table));
   return tables.toSorted((one, other) => difference(lastOf(one), lastOf(other)));
 };
 
@@ -42,7 +42,7 @@ async function lastAttempts(
   const { schema } = settings.destination;
   // The table is missing before the first run, and the first run has no history.
   if (facts.schemas.get(schema)?.hasRunsTable !== true) return new Map();
-  const names = facts.tables.map(({ copyName }) => copyName);
+  const names = facts.tables.map(({ recordName }) => recordName);
   const { rows } = await destination.withReading((client) =>
     client.query(readAttempts(schema), [names, settings.pipeline]),
   );

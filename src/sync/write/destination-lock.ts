@@ -25,7 +25,7 @@ export interface ExpectedTable {
 }
 
 /** @throws IncrepError SCHEMA_CHANGED, after which increp plans the table again */
-export async function holdCopy(
+export async function holdDestination(
   client: pg.ClientBase,
   facts: TableFacts,
   timing: Pick<Timing, 'lockTimeout' | 'exclusiveLock'>,
@@ -85,7 +85,7 @@ function isStillFit(facts: TableFacts, planned: Relation, now: Relation | undefi
 }
 
 /** For errors: whether the table is the same in both descriptions. If not, the plan was outdated. */
-export const isSameCopy = (before: Relation | undefined, after: Relation | undefined): boolean =>
+export const isSameDestination = (before: Relation | undefined, after: Relation | undefined): boolean =>
   before?.oid === after?.oid &&
   JSON.stringify(before?.columns) === JSON.stringify(after?.columns) &&
   JSON.stringify(before?.uniqueKeys) === JSON.stringify(after?.uniqueKeys);

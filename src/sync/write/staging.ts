@@ -57,5 +57,5 @@ export async function makeStaging(
 ): Promise<void> {
   if (staging) await client.query(dropTable(stagingName));
   await client.query(createTable(stagingName, columns, natives, isLogged));
-  await client.query(commentOnTable(stagingName, stagingMark(settings.destinationName)));
+  await client.query(commentOnTable(stagingName, stagingMark(settings.destinationTable)));
 }

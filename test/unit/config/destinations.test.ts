@@ -19,7 +19,7 @@ test('one destination has no name, and its state lies where it always did', asyn
   await using pipeline = await pipelineDirectory();
   const settings = await pipeline.load();
   expect(settings.destinations).toEqual([]);
-  expect(settings.destinationName).toBeUndefined();
+  expect(settings.destinationLabel).toBeUndefined();
 });
 
 test('DEST_URLS names several, each with a directory of its own', async () => {

@@ -186,7 +186,7 @@ describe('a pattern', () => {
       { ...TABLE, name: String.raw`b\*` },
       { ...TABLE, schema: 'crm', name: '*' },
     ]);
-    expect(tables.map(({ name, destinationName }) => [name, destinationName])).toEqual([
+    expect(tables.map(({ name, destinationTable: destinationName }) => [name, destinationName])).toEqual([
       ['a', 'a'],
       ['b*', 'b*'],
     ]);

@@ -15,14 +15,14 @@ import {
 import { dropDuplicates } from '../../../src/sql/duplicates.ts';
 import { countWindow, explainWindow, readNothing } from '../../../src/sql/estimate.ts';
 import { highWaterMark } from '../../../src/sql/fence.ts';
-import { hasDoubles, selectFill } from '../../../src/sql/fill.ts';
+import { hasDuplicates, selectFill } from '../../../src/sql/fill.ts';
 import { countRows, countWithout } from '../../../src/sql/gone-rows.ts';
 import { inspectKeys } from '../../../src/sql/inspect.ts';
 import { createLoadTables } from '../../../src/sql/loads.ts';
 import { counted, keepNewest, mergePasses, replaceStatements, type Merge } from '../../../src/sql/merge.ts';
 import { ownColumns } from '../../../src/sql/metadata-columns.ts';
 import {
-  deleteDoubles,
+  deleteDuplicates,
   deleteKeys,
   markDeleted,
   selectKeys,
@@ -151,10 +151,10 @@ const STATEMENTS: Record<string, readonly (Statement | undefined)[]> = {
     declareRows('rows', side, [1, 2]),
     fetchRows('rows', side, 10),
   ]),
-  fill: [selectFill(table, columns, ['part']), hasDoubles(table, ['id'])],
+  fill: [selectFill(table, columns, ['part']), hasDuplicates(table, ['id'])],
   keys: [
     deleteKeys(keyed),
-    deleteDoubles(keyed),
+    deleteDuplicates(keyed),
     markDeleted(keyed),
     unmarkDeleted(keyed),
     selectKeys(table, columns, key, ['[1]']),

@@ -89,7 +89,7 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
   settings: {
     name: 'orders',
     source: { schema: 'public', table: 'orders' },
-    destinationName: 'orders',
+    destinationTable: 'orders',
     destinationSchema: undefined,
     replicationKey: 'updated_at',
     mergeKey: ['id'],
@@ -115,7 +115,7 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
   },
   sourceName: { schema: 'public', table: 'orders' },
   destinationName: { schema: 'public', table: 'orders' },
-  copyName: 'orders',
+  recordName: 'orders',
   stateName: { schema: 'public', table: 'orders' },
   stagingName: { schema: 'public', table: 'orders_stg' },
   windowName: { schema: 'public', table: 'orders_increp_window' },

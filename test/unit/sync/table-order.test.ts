@@ -8,7 +8,7 @@ import { facts, record } from './table-facts.ts';
 const table = (name: string, syncedAt?: string): TableFacts => ({
   ...facts(),
   destinationName: { schema: 'public', table: name },
-  copyName: name,
+  recordName: name,
   saved: syncedAt
     ? { kind: 'record', record: record({ syncedAt }), warnings: [] }
     : { kind: 'none', why: { code: 'cursor-unknown' }, warnings: [] },

@@ -8,7 +8,7 @@ import { printName } from '../schema/names.ts';
 import { isShared } from '../schema/row-identity.ts';
 import { ident } from '../sql/identifiers.ts';
 import { identifyByRow } from '../sql/destination.ts';
-import { giveCopyTo } from '../sql/inspect.ts';
+import { giveTableTo } from '../sql/inspect.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { inWords, limitRefusal } from '../sync/load/removed-rows.ts';
 import { keepsRest } from '../sync/plan/reload-guard.ts';
@@ -25,7 +25,7 @@ import { failureFinding, note, warning, type Finding } from './finding.ts';
 import type { Inspection } from './inspect.ts';
 import type { Workable } from './table-findings.ts';
 
-export const copyFindings = (table: TableFacts, plan: Workable, found: Inspection): Finding[] => [
+export const destinationFindings = (table: TableFacts, plan: Workable, found: Inspection): Finding[] => [
   ...loaderFindings(table, plan, found),
   ...rightFindings(table, plan, found),
   ...identityFindings(table, found),
@@ -70,7 +70,7 @@ function rightFindings(table: TableFacts, plan: Workable, { owners }: Inspection
   } = table;
   if (!destination) return [];
   const owner = owners.get(destination.oid);
-  const give = `At the destination, run: ${giveCopyTo(destinationName, access.role)}`;
+  const give = `At the destination, run: ${giveTableTo(destinationName, access.role)}`;
   if (owner && !owner.isOurs && !owner.canWrite)
     return [
       refused(
@@ -135,7 +135,7 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
           warning(
             'TABLE_NOT_MANAGED',
             name,
-            `"${settings.destinationName}" exists at the destination, but increp has no state for it`,
+            `"${settings.destinationTable}" exists at the destination, but increp has no state for it`,
             `The next sync ${fillingWords(table)}. If it holds other data, set another "dest_name".`,
           ),
         ]
