@@ -98,10 +98,10 @@ const named = (settings: Configured, table: TableSettings): NamedTable => ({
   recordName: recordNameOf(settings, table),
 });
 
-const tooLong = ({ destinationTable: destinationName }: TableSettings): string | undefined =>
-  isIdentifier(destinationName)
+const tooLong = ({ destinationTable }: TableSettings): string | undefined =>
+  isIdentifier(destinationTable)
     ? undefined
-    : `the name of its destination table would be ${show(destinationName)}, which is not 1 to 63 bytes long`;
+    : `the name of its destination table would be ${show(destinationTable)}, which is not 1 to 63 bytes long`;
 
 function stagingTaken({ destination }: NamedTable, own: readonly NamedTable[]): string | undefined {
   const staging = destination && { ...destination, table: stagingName(destination.table) };

@@ -47,7 +47,7 @@ test('a pattern is one of its schema', async () => {
   expect(names(result)).toEqual(['crm.e_1', 'e_2', 'e_1']);
   expect(result.tables[0]).toMatchObject({
     source: { schema: 'crm', table: 'e_1' },
-    destinationName: 'crm_1',
+    destinationTable: 'crm_1',
     pattern: 'crm.e_*',
   });
   expect(result.unmatched).toEqual(['x*']);

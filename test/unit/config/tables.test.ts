@@ -29,7 +29,7 @@ describe('a table', () => {
       {
         name: 'orders',
         source: { schema: 'public', table: 'orders' },
-        destinationName: 'orders',
+        destinationTable: 'orders',
         destinationSchema: undefined,
         replicationKey: 'updated_at',
         mergeKey: ['id'],
@@ -85,7 +85,7 @@ describe('a table', () => {
       {
         name: 'crm.orders',
         source: { schema: 'crm', table: 'orders' },
-        destinationName: 'sales',
+        destinationTable: 'sales',
         destinationSchema: 'lake',
         replicationKey: 'updated_at',
         mergeKey: ['order', 'line'],
