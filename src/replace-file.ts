@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { giveToOwner } from './ownership.ts';
 
 /**
  * Writes a temporary file beside it, then fsync, rename, and fsync of the directory. `mode` applies whatever the
@@ -19,6 +20,7 @@ export async function replaceFile(path: string, text: string, mode: number): Pro
     } finally {
       await file.close();
     }
+    await giveToOwner(temporary);
     await rename(temporary, path);
     await syncDirectory(dirname(path));
   } catch (error) {

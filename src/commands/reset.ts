@@ -12,6 +12,7 @@ import { sayRemarks } from './pipeline/warn-unreachable.ts';
 
 export interface ResetOptions extends GlobalOptions {
   readonly all: boolean;
+  readonly force: boolean;
   readonly destination: readonly string[];
 }
 
@@ -39,7 +40,7 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
         // A remaining state file would replace the deleted row.
         await ensureWritable(runContext.settings.stateDirectory);
         for (const table of chosen) {
-          const told = `${printable(table.name)}: ${TOLD[await forgetTable(runContext, table)]}`;
+          const told = `${printable(table.name)}: ${TOLD[await forgetTable(runContext, table, { isForced: options.force })]}`;
           terminal.out(`${wrapLines(told, terminal.style.width)}\n`);
         }
         return { told: undefined, exitCode: 0 };

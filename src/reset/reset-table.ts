@@ -5,9 +5,11 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import type { TableSettings } from '../config/settings.ts';
+import { IncrepError } from '../errors.ts';
 import { describeRelations } from '../postgres/catalog.ts';
 import type { ServerIdentity } from '../postgres/identity.ts';
 import { sharedName, type TableName } from '../schema/names.ts';
+import { tableCommand } from '../shell-word.ts';
 import { STATE_FORMAT, writtenAsSchema, type ResetRecord } from '../schema/state-record.ts';
 import { chunksTable, forgetLoad, loadsTable } from '../sql/loads.ts';
 import { createStateTable, forgetOwnState, readRecords, stateTable, writeReset } from '../sql/state.ts';
@@ -21,8 +23,20 @@ import type { RunContext } from '../sync/context/run-context.ts';
 /** `nothing`: there was no state. `absent`: there is no destination table either. */
 export type Forgotten = 'state' | 'nothing' | 'absent';
 
-/** @throws IncrepError RUN_LOCKED during a run on the table, because that run would save its state after the reset */
-export async function forgetTable(context: RunContext, table: TableSettings): Promise<Forgotten> {
+interface Reset {
+  /** --force: also discards the state of another pipeline. */
+  readonly isForced: boolean;
+}
+
+/**
+ * @throws IncrepError RUN_LOCKED during a run on the table, because that run would save its state after the reset;
+ * STATE_MISMATCH if the state belongs to another pipeline
+ */
+export async function forgetTable(
+  context: RunContext,
+  table: TableSettings,
+  { isForced }: Reset,
+): Promise<Forgotten> {
   const { destinationName, stateName, recordName } = tableNames(context, table);
   const { schema } = destinationName;
   const file = await context.stateFiles.read(recordName);
@@ -37,6 +51,7 @@ export async function forgetTable(context: RunContext, table: TableSettings): Pr
     const [hasState, ...hasLoads] = ours.map((name) => there.has(name));
     const hasPending = hasLoads.every(Boolean) && (await forgetPending(client, stateName));
     const states = hasState === true ? await statesOf(client, context, stateName, names) : [];
+    if (!isForced) ensureOwn(context, table, { states, file });
     const wasKnown = states.some(isRealState) || hasPending || namesDestination(file, here);
     if (!there.has(destinationName.table) && states.length === 0 && file.kind === 'none')
       return hasPending ? 'state' : 'absent';
@@ -88,6 +103,24 @@ async function statesOf(
     .array(stateRow)
     .parse(rows)
     .filter((row) => row.name === stateName.table || row.pipeline === pipeline);
+}
+
+const ownerSchema = z.object({ pipeline: z.string() });
+
+/** A pipeline name that was set by mistake must not discard the cursor of another pipeline. */
+function ensureOwn(
+  { settings: { pipeline } }: RunContext,
+  { name }: TableSettings,
+  { states, file }: { readonly states: readonly StateRow[]; readonly file: StateFile },
+): void {
+  const records = [...states.map(({ record }) => record), ...(file.kind === 'record' ? [file.record] : [])];
+  const owners = records.flatMap((record) => ownerSchema.safeParse(record).data?.pipeline ?? []);
+  const other = owners.find((owner) => owner !== pipeline);
+  if (other === undefined) return;
+  throw new IncrepError('STATE_MISMATCH', {
+    what: `the state of "${name}" belongs to pipeline "${other}", and this is "${pipeline}"`,
+    next: `If this is the same pipeline, set PIPELINE_NAME=${other}. To discard the state of "${other}", run "${tableCommand('reset', name, '--force')}".`,
+  });
 }
 
 const resetMark = z.object({ reset: z.object({ wasKnown: z.boolean() }) });

@@ -1,9 +1,11 @@
 /** `sync-state/metrics.counters.json`: keeps the counters between runs. It moves to another machine together with the state files. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { makeDirectory } from '../ownership.ts';
 import { hasCode, replaceFile } from '../replace-file.ts';
+import { fileFault } from '../system-fault.ts';
 import { newCounters, countersSchema, type Counters } from '../schema/counters.ts';
 
 /** No state file has this name, because a full stop in the name of a table is encoded. */
@@ -59,7 +61,7 @@ async function readCounters(path: string, pipeline: string): Promise<FoundCounte
     text = await readFile(path, 'utf8');
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return { counters: newCounters(pipeline) };
-    return { counters: undefined, problem: messageOf(error) };
+    return { counters: undefined, problem: fileFault(error) };
   }
   const found = countersSchema.safeParse(jsonOf(text));
   if (!found.success)
@@ -79,11 +81,11 @@ function jsonOf(text: string): unknown {
 }
 
 const writeCounters = (path: string, counters: Counters): Promise<string | undefined> =>
-  replaceFile(path, `${JSON.stringify(counters, null, 2)}\n`, 0o600).then(() => undefined, messageOf);
+  replaceFile(path, `${JSON.stringify(counters, null, 2)}\n`, 0o600).then(() => undefined, fileFault);
 
 /** Locks the file, because two runs over different tables may end at the same moment. */
 async function locked(directory: string, path: string): Promise<() => Promise<void>> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectory(directory);
   // The process ID would not do, because it may be 1 in two containers.
   const owner = randomBytes(8).toString('hex');
   while (!(await isTaken(path, owner))) {
@@ -125,5 +127,3 @@ async function timeOfFiles(path: string): Promise<number> {
     await rm(probe, { force: true });
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { appendFile, open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { giveToOwner } from '../ownership.ts';
 import { hasCode } from '../replace-file.ts';
 import { runRecordSchema, type RunRecord } from '../schema/run-record.ts';
 
@@ -25,6 +26,7 @@ export async function appendHistory(directory: string, records: readonly NewReco
   const lines = records.map((record) => `${JSON.stringify(shortened(record))}\n`).join('');
   await rotate(directory, Buffer.byteLength(lines));
   const file = await open(path, 'a+', 0o600);
+  await giveToOwner(path).catch(() => undefined);
   try {
     const text = (await isTorn(file)) ? `\n${lines}` : lines;
     await file.appendFile(text);

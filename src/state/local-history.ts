@@ -1,6 +1,7 @@
 /** Keeps a local history of runs, which can be read while the destination cannot be reached. */
 import type { RunSummary } from '../events.ts';
 import { firstLine } from '../format.ts';
+import { fileFault } from '../system-fault.ts';
 import { runError, type HistoryStore } from '../report/run-record.ts';
 import { runSeconds } from '../report/summary-json.ts';
 import { appendHistory, type NewRecord } from './history-file.ts';
@@ -27,7 +28,7 @@ export function localHistory({
       await appendHistory(directory, records);
     } catch (error) {
       hasFailed = true;
-      onFailure(`the history in ${directory} was not written: ${firstLine(String(error))}`);
+      onFailure(`the history in ${directory} was not written: ${firstLine(fileFault(error))}`);
     }
   };
   return {

@@ -1,10 +1,15 @@
 /** `sync-state/`: one state file per table. Only this folder of the program reads and writes it. */
 import { randomUUID } from 'node:crypto';
-import { access, constants, open, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { access, constants, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import process from 'node:process';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { IncrepError } from '../errors.ts';
+import { makeDirectory } from '../ownership.ts';
 import { hasCode, replaceFile } from '../replace-file.ts';
+import { shellWord } from '../shell-word.ts';
+import { fileFault } from '../system-fault.ts';
 import { fileNameOf } from '../schema/names.ts';
 import { STATE_FORMAT, stateRecordSchema, type StateRecord } from '../schema/state-record.ts';
 
@@ -17,6 +22,7 @@ export type StateFile =
   | { readonly kind: 'unreadable'; readonly path: string; readonly why: string };
 
 export interface StateFiles {
+  pathOf(table: string): string;
   read(table: string): Promise<StateFile>;
   /** The records of all tables. Unreadable files are left out. */
   records(): Promise<StateRecord[]>;
@@ -30,6 +36,7 @@ export interface StateFiles {
 export function stateFiles(directory: string): StateFiles {
   const pathOf = (table: string) => join(directory, `${fileNameOf(table)}.json`);
   return {
+    pathOf,
     read: async (table) => {
       const text = await readIfThere(pathOf(table));
       return text === undefined ? readLegacy(directory, table) : parse(pathOf(table), text);
@@ -94,8 +101,8 @@ async function readIfThere(path: string): Promise<string | undefined> {
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw new IncrepError('STATE_NOT_WRITABLE', {
-      what: `the state file ${path} cannot be read: ${messageOf(error)}`,
-      next: 'Give the user that runs increp permission to read and write the state directory.',
+      what: `the state file ${path} cannot be read: ${fileFault(error)}`,
+      next: giveBack(dirname(path)),
       cause: error,
     });
   }
@@ -103,7 +110,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
 
 async function writeSafely(directory: string, path: string, text: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory);
     await replaceFile(path, text, 0o600);
   } catch (error) {
     rejectUnwritable(directory, error);
@@ -114,7 +121,7 @@ async function writeSafely(directory: string, path: string, text: string): Promi
 export async function ensureWritable(directory: string): Promise<void> {
   const probe = join(directory, `.probe-${randomUUID()}`);
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory);
     if (!(await stat(directory)).isDirectory()) throw new Error('it is not a directory');
     await (await open(probe, 'w', 0o600)).close();
     await rm(probe);
@@ -136,10 +143,23 @@ export async function ensureCouldWrite(directory: string, nearest = directory): 
 
 function rejectUnwritable(directory: string, error: unknown): never {
   throw new IncrepError('STATE_NOT_WRITABLE', {
-    what: `the state directory ${directory} cannot be written: ${messageOf(error)}`,
-    next: 'Give the user that runs increp permission to write there, or set STATE_DIR.',
+    what: `the state directory ${directory} cannot be written: ${faultOf(error)}`,
+    next: `${giveBack(directory)} Or set STATE_DIR.`,
     cause: error,
   });
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** A message of increp itself, or of the system. */
+const faultOf = (error: unknown): string => (error instanceof IncrepError ? error.message : fileFault(error));
+
+const giveBack = (directory: string): string =>
+  `Give the directory to the user that runs increp; as root, run: chown -R ${shellWord(userName())} ${shellWord(directory)}.`;
+
+/** In a container, the user may have no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? 'USER');
+  }
+}

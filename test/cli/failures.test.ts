@@ -480,7 +480,7 @@ const FAILURES: readonly Failure[] = [
       await hold(provoked, 'source', 'SELECT FROM orders');
     },
     meanwhile: async (running) => {
-      await running.waitForStderr('"phase":"fence"');
+      await running.waitForPhase('fence');
       running.kill('SIGTERM');
     },
     exitCode: 143,

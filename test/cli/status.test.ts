@@ -132,7 +132,7 @@ test('running, while a sync holds the lock, and complete only up to open transac
   await open.query('BEGIN; SELECT FROM orders');
   {
     await using running = startIncrep('sync -v --wait-transactions 40s', pair);
-    await running.waitForStderr('"phase":"fence"');
+    await running.waitForPhase('fence');
     expect(await status(pair, '--exit-code')).toMatchObject({ exitCode: 0, table: { state: 'running' } });
   }
   await sync(pair, '--wait-transactions 50ms --wait-lock 20s');

@@ -92,7 +92,7 @@ slowTest.each(oneIn(3, ['ALTER TABLE orders DROP COLUMN note', 'TRUNCATE orders'
     const open = await refreshed.source.connect();
     await open.query('BEGIN; LOCK TABLE orders');
     await using run = startIncrep('sync -v', refreshed);
-    await run.waitForStderr('"phase":"copy"');
+    await run.waitForPhase('copy');
     await refreshed.destination.query(statement);
     await open.query('COMMIT');
     open.release();

@@ -344,7 +344,7 @@ slowTest('rows that appear at the source during the comparison are never touched
   await using proxy = await throughProxy(pair);
   proxy.delay(60);
   await using running = startIncrep('sync --json -v', pair);
-  await running.waitForStderr('"phase":"deletes"');
+  await running.waitForPhase('deletes');
   await insertOrders(pair, 50);
   await pair.source.query('UPDATE orders SET id = -id, updated_at = now() WHERE id <= 50');
   const { exitCode, ...result } = await running.wait();

@@ -15,7 +15,7 @@ test('a short transaction is waited for, and its rows come with the same run', a
   await late.query(`BEGIN; INSERT INTO orders (id) VALUES (100)`);
   await insertOrders(pair, 1);
   await using running = startIncrep('sync --json -v', pair);
-  await running.waitForStderr('"phase":"fence"');
+  await running.waitForPhase('fence');
   await sleep(500);
   await late.query('COMMIT');
   late.release();

@@ -58,7 +58,7 @@ slowTest('--wait-lock waits for the other, and then works on what that one has l
   const { running, letGo } = await heldRun(pair);
   await using first = running;
   await using second = startIncrep('sync --json -v --wait-lock 20s', pair);
-  await second.waitForStderr('"phase":"lock"');
+  await second.waitForPhase('lock');
   await letGo();
   expect((await first.wait()).exitCode).toBe(0);
   const result = await second.wait();

@@ -1,6 +1,7 @@
 /** A reset is a fact at the destination: every machine sees it, and no run undoes it. */
-import { cp, readFile, writeFile } from 'node:fs/promises';
+import { chown, cp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import process from 'node:process';
 import { expect, test } from 'vitest';
 import { tryLock } from '../../src/sql/state.ts';
 import { heldRun } from '../support/held-run.ts';
@@ -37,6 +38,33 @@ test('a reset on one machine is followed by the other one, whose state file is s
   await insertOrders(pair, 1);
   expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_inserted: 1, warnings: [] });
   expect((await sync(pair, '', other(pair))).table().action).toBe('incremental');
+});
+
+test('the state of another pipeline is discarded with --force only', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const another = { env: { PIPELINE_NAME: 'other', STATE_DIR: join(pair.directory, 'other-state') } };
+  const refused = await increp('reset orders', pair, another);
+  expect(refused.exitCode).toBe(1);
+  expect(refused.stderr).toMatch(/the state of "orders" belongs to pipeline "\S+", and this is "other"/);
+  expect(refused.stderr).toMatch(/set PIPELINE_NAME=\S+\. .*"increp reset orders --force"/s);
+  expect((await sync(pair)).table().action).toBe('incremental');
+  expect((await increp('reset orders --force', pair, another)).exitCode).toBe(0);
+  expect((await sync(pair, '', another)).table()).toMatchObject({ action: 'initial' });
+});
+
+test('files of a run as root belong to the owner of the directory', async () => {
+  await using pair = await freshPair('orders');
+  const nobody = 65_534;
+  if (process.getuid?.() === 0) await chown(pair.directory, nobody, nobody);
+  const { uid } = await stat(pair.directory);
+  await sync(pair);
+  await sync(pair);
+  const directory = join(pair.directory, 'sync-state');
+  const names = await readdir(directory);
+  expect(names).toEqual(expect.arrayContaining(['history.jsonl', 'orders.json']));
+  for (const path of [directory, ...names.map((name) => join(directory, name))])
+    expect((await stat(path)).uid, path).toBe(uid);
 });
 
 slowTest(

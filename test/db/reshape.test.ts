@@ -314,7 +314,7 @@ slowTest('a long reader keeps the exchange waiting, and nobody else', async () =
   const reader = await pair.destination.connect();
   await reader.query('BEGIN; SELECT count(*) FROM of_amounts');
   await using run = startIncrep('sync', pair, { env: { LOG_LEVEL: 'debug' } });
-  await run.waitForStderr('"phase":"swap"');
+  await run.waitForPhase('swap');
   let looks = 0;
   expect(await watch(pair, () => (looks += 1) > 200)).toEqual(ALL);
   expect(
@@ -362,7 +362,7 @@ async function syncSlowly(pair: Pair, meanwhile: string) {
   await pair.setEnv({ SOURCE_PORT: String(proxy.port) });
   proxy.throttle(2_000_000);
   await using run = startIncrep('sync', pair, { env: { LOG_LEVEL: 'debug' } });
-  await run.waitForStderr('"phase":"copy"');
+  await run.waitForPhase('copy');
   await asWriter(pair, meanwhile);
   await proxy.resume();
   const result = await run.wait();

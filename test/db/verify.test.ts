@@ -336,7 +336,7 @@ slowTest('--repair gives way to a run, and says so', async () => {
   const open = await pair.source.connect();
   await open.query('BEGIN; SELECT FROM orders');
   await using running = startIncrep('sync -v --wait-transactions 40s', pair);
-  await running.waitForStderr('"phase":"fence"');
+  await running.waitForPhase('fence');
   const { exitCode, table } = await verify(pair, '--repair');
   expect({ exitCode, code: table?.error?.code }).toEqual({ exitCode: 75, code: 'RUN_LOCKED' });
   await open.query('COMMIT');

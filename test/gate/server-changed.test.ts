@@ -30,7 +30,7 @@ for (const mode of [{}, { chunk: '8kB', initial_load: 'copy' }])
     await open.query('BEGIN; SELECT FROM orders');
     await insertOrders(pair, 500);
     await using running = startIncrep('sync --json -v --wait-transactions 30s', pair);
-    await running.waitForStderr('"phase":"fence"');
+    await running.waitForPhase('fence');
     await sleep(500);
     // What tells one instance from another, without the disturbance of a real restart.
     await pair.source.query(`SELECT pg_stat_reset_shared('bgwriter')`);

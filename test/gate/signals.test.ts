@@ -61,9 +61,9 @@ test('SIGTERM while waiting for open transactions and for a lock ends at once', 
   const open = await pair.source.connect();
   await open.query('BEGIN; SELECT FROM orders');
   await using fenced = startIncrep('sync -v --wait-transactions 40s', pair);
-  await fenced.waitForStderr('"phase":"fence"');
+  await fenced.waitForPhase('fence');
   await using locked = startIncrep('sync -v --wait-lock 40s', pair);
-  await locked.waitForStderr('"phase":"lock"');
+  await locked.waitForPhase('lock');
   const started = performance.now();
   for (const running of [locked, fenced]) {
     running.kill('SIGTERM');

@@ -8,7 +8,7 @@ export async function heldRun(pair: Pair): Promise<{ running: RunningIncrep; let
   const open: pg.PoolClient = await pair.source.connect();
   await open.query('BEGIN; SELECT FROM orders');
   const running = startIncrep('sync -v --wait-transactions 40s', pair);
-  await running.waitForStderr('"phase":"fence"');
+  await running.waitForPhase('fence');
   const letGo = async () => {
     await open.query('COMMIT');
     open.release();

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Phase } from '../../src/events.ts';
 import { execa } from 'execa';
 import { expectNoSecret, rememberSettings } from './canaries.ts';
 import type { Pair } from './open-pair.ts';
@@ -49,6 +50,8 @@ export interface RunningIncrep extends AsyncDisposable {
   wait(): Promise<IncrepResult>;
   /** Fails when the command ends without it, or after `timeout` milliseconds (30,000). */
   waitForStderr(text: string | RegExp, timeout?: number): Promise<void>;
+  /** With -v: fails when the command ends without that phase. */
+  waitForPhase(phase: Phase): Promise<void>;
 }
 
 export type Place = Pick<Pair, 'directory'>;
@@ -126,6 +129,9 @@ export function startIncrep(
     wait: () => {
       isAwaited = true;
       return end;
+    },
+    waitForPhase(phase) {
+      return this.waitForStderr(new RegExp(`"phase":"${phase}"|DEBUG: .*: ${phase}(?::|$)`, 'm'));
     },
     waitForStderr: async (text, timeout = 30_000) => {
       const deadline = Date.now() + timeout;

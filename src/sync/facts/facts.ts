@@ -12,6 +12,7 @@ import type { PendingLoad } from '../../schema/pending-load.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { isShared } from '../../schema/row-identity.ts';
 import type { RowSource } from '../../sql/row-source.ts';
+import { fileFault } from '../../system-fault.ts';
 import type { StateFile } from '../../state/state-files.ts';
 import { describeDestination, type DestinationSchema } from './describe-destination.ts';
 import { gatherNativeTypes, homesOf } from './user-types.ts';
@@ -164,13 +165,16 @@ async function gatherTogether(context: Gathering, tables: readonly TableSettings
     ),
   );
   const facts = named.map(async ({ settings, names }): Promise<TableFacts | TableFailure> => {
-    const stateFile = await ownStateFile(context, settings, names.recordName);
-    if (stateFile instanceof IncrepError) return { settings, error: stateFile };
+    const state = destination.stateOf(names);
+    const read = await ownStateFile(context, settings, names.recordName);
+    if (read instanceof IncrepError && state.record === undefined) return { settings, error: read };
+    // The state row counts, so a file that this user may not read is replaced after the commit.
+    const stateFile =
+      read instanceof IncrepError ? deniedFile(context.stateFiles.pathOf(names.recordName), read) : read;
     const { sourceName, destinationName } = names;
     const [from, to] = [tableKey(sourceName), tableKey(destinationName)];
     const schema = destination.schemas.get(destinationName.schema);
     if (!schema) throw new Error(`schema ${destinationName.schema} was not described`);
-    const state = destination.stateOf(names);
     const { relation, rows, ...selected } = selectedOf(source.selected, settings);
     return {
       pipeline: context.settings.pipeline,
@@ -255,6 +259,12 @@ async function ownStateFile(
     destinationOf(settings.destination, table).schema === settings.destination.schema;
   return !isOlder || isInScriptSchemas ? file : { kind: 'none' };
 }
+
+const deniedFile = (path: string, { cause }: IncrepError): StateFile => ({
+  kind: 'unreadable',
+  path,
+  why: fileFault(cause),
+});
 
 function selectedOf(
   selected: ReadonlyMap<TableSettings | undefined, SelectedSource>,

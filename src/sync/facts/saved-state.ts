@@ -177,7 +177,7 @@ function foreignness(record: StateRecord, where: string, expected: ExpectedState
 const ofPipeline = (pipeline: string, where: string, expected: ExpectedState): SavedState => ({
   kind: 'foreign',
   what: `the state of ${printName(expected.destination)} ${where} belongs to pipeline "${pipeline}", and this is "${expected.pipeline}"`,
-  next: `If this is the same pipeline, set PIPELINE_NAME=${pipeline}. If not, set another destination, or discard that state: ${tableCommand('reset', expected.label)}`,
+  next: `If this is the same pipeline, set PIPELINE_NAME=${pipeline}. If not, set another DEST_SCHEMA, "dest_schema" or "dest_name". To take over the destination table and discard the state of "${pipeline}", run "${tableCommand('reset', expected.label, '--force')}".`,
 });
 
 const isOtherCluster = ({ systemIdentifier }: ServerInstance, expected: ExpectedState): boolean =>
