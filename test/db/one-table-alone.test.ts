@@ -1,5 +1,5 @@
 /** A table that a server, or the state directory, refuses to speak of: it is named, and every other table is told and synced. */
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { describe, expect, test } from 'vitest';
@@ -161,7 +161,7 @@ test('a table that somebody holds for himself alone keeps nothing of the others 
 describe('a state file that cannot be read', () => {
   const NAMES = ['a', 'b', 'c'];
   const options: PairOfThree = { tables: NAMES.map((name) => ({ ...KEYED, name })) };
-  const make = async () => {
+  const make = async ({ hasRow = false } = {}) => {
     const pair = await freshPair({
       ...options,
       sourceSql: NAMES.map(
@@ -171,6 +171,7 @@ describe('a state file that cannot be read', () => {
     });
     expect((await trySync(pair)).exitCode).toBe(0);
     for (const name of NAMES) await pair.source.query(`INSERT INTO ${name} VALUES (2)`);
+    if (!hasRow) await pair.destination.query(`DELETE FROM _increp_state WHERE table_name = 'b'`);
     return {
       pair,
       path: await blockedFile(pair, 'b'),
@@ -209,6 +210,21 @@ describe('a state file that cannot be read', () => {
     expect(exitCode).toBe(3);
     expect(table('b').error).toMatchObject({ code: 'STATE_NOT_WRITABLE' });
     expect(table('c')).toMatchObject({ status: 'ok', rows_inserted: 1 });
+  });
+
+  test('is replaced where the destination has the state row, with a warning that names it', async () => {
+    await using made = await make({ hasRow: true });
+    const { pair, path } = made;
+    expect(await errorsOf(pair)).toEqual([]);
+    const { exitCode, table } = await trySync(pair);
+    expect(exitCode).toBe(0);
+    expect(table('b')).toMatchObject({
+      action: 'incremental',
+      rows_inserted: 1,
+      warnings: [`increp ignores the state file ${path}: it is a directory, not a file`],
+    });
+    expect((await stat(path)).isFile()).toBe(true);
+    expect((await trySync(pair)).table('b').warnings).toEqual([]);
   });
 
   test('of a pattern leaves the other tables that are remembered', async () => {

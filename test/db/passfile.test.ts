@@ -94,7 +94,7 @@ test('a file that others can read is ignored, and why is told', async () => {
   const PGPASSFILE = await passfile(stack, lineFor(pair.login('source', 'increp')));
   await chmod(PGPASSFILE, 0o644);
   await withoutPasswords(pair);
-  const { exitCode, stderr } = await increp('sync', pair, { env: { PGPASSFILE } });
+  const { exitCode, stdout } = await increp('sync', pair, { env: { PGPASSFILE } });
   expect(exitCode).toBe(77);
-  expect(stderr).toContain('is not used: it can be read by other users (mode 0644)');
+  expect(stdout).toContain('is not used: it can be read by other users (mode 0644)');
 });

@@ -232,8 +232,8 @@ test('an event trigger that fails is named, and fails no table that needs no suc
     await pair.source.query(`ALTER TABLE orders ADD COLUMN more int DEFAULT 7`);
     const refused = await increp('sync', pair);
     expect(refused.exitCode).toBe(1);
-    expect(refused.stderr).toMatch(/the event trigger .*guarded.* failed/);
-    expect(refused.stderr).toContain('ALTER FUNCTION public.guard() SET search_path = public');
+    expect(refused.stdout).toMatch(/the event trigger .*guarded.* failed/);
+    expect(refused.stdout).toContain('ALTER FUNCTION public.guard() SET search_path = public');
   } finally {
     await pair.destination.query(`DROP EVENT TRIGGER guarded`);
   }

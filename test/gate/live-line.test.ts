@@ -47,10 +47,7 @@ for (const loader of oneIn(2, ['pg_dump', 'copy'])) {
     const share = (line: string) => Number(/about (\d+)%/.exec(line)?.[1]);
     const lines = terminal.screen.lines();
     expect(lines[0]).toMatch(/^✓ ok +orders +initial +\d/);
-    expect(lines.slice(1, -1)).toEqual([
-      '    10 read, 10 inserted',
-      '    because there is no destination table yet',
-    ]);
+    expect(lines.slice(1, -1)).toEqual(['    10 read, 10 inserted']);
     const later = await terminal.waitForLine(new RegExp(`about ${share(first) + 10}%|[6-9]\\d%`));
     expect(share(later)).toBeGreaterThan(share(first));
     await proxy.resume();
@@ -118,7 +115,7 @@ test('Ctrl-C says what happens, and leaves a clean terminal', async () => {
   const told = terminal.screen.lines();
   expect(told).toContain('stopping: unfinished work is rolled back; press Ctrl-C again to stop at once');
   expect(told.filter((line) => line.includes('[2/3]'))).toEqual([]);
-  expect(told.join('\n')).toMatch(/^✗ FAILED +events[^]*error: stopped by SIGINT/m);
+  expect(told.join('\n')).toMatch(/^- interrupted +events[^]*error: stopped by SIGINT/m);
   expect(terminal.screen.cursor()).toMatchObject({ x: 0, isVisible: true });
 });
 
@@ -163,7 +160,7 @@ test('stdout in a file, stderr on the terminal: the line is there, the summary i
   expect(await terminal.wait()).toBe(0);
   expect(terminal.screen.lines()).toEqual([]);
   const text = await readFile(join(pair.directory, 'out'), 'utf8');
-  expect(text).toMatch(/^✓ ok {2}orders[^]*^✓ ok {2}events[^]*^3 tables ok in/m);
+  expect(text).toMatch(/^✓ ok +orders[^]*^✓ ok +events[^]*^3 tables ok in/m);
   for (const byte of ['\u001b', '\r']) expect(text).not.toContain(byte);
 });
 
