@@ -51,6 +51,8 @@ export type InitialLoad = 'auto' | 'pg_dump' | 'copy';
 export type Deletes = 'ignore' | 'hard' | 'soft';
 export type OnSchemaChange = 'reset' | 'evolve' | 'fail';
 
+export type InheritedKey = 'replication_key' | 'unique_cols';
+
 /** One table's entry of tables-config.json, defaults filled in. */
 export interface TableSettings {
   /** The name in messages: the name of the table, with its schema if that is not SOURCE_SCHEMA. */
@@ -63,6 +65,8 @@ export interface TableSettings {
   readonly replicationKey: string | undefined;
   /** Empty only in mode full-refresh. */
   readonly mergeKey: readonly string[];
+  /** In mode full-refresh: the keys that come from `defaults`. They count only if the table has such columns. */
+  readonly inheritedKeys: readonly InheritedKey[];
   /** The rows and columns that are copied from the source. */
   readonly selection: Selection;
   readonly mode: 'incremental-deduped' | 'incremental-append' | 'full-refresh';

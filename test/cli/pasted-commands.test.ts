@@ -105,8 +105,7 @@ test.each(oneIn(4, HOSTILE))('the command that follows from an error: %j', async
   await sync(pair);
   await pair.source.query(`ALTER TABLE ${quoted(name)} ADD note text`);
   const { hint = '' } = (await trySync(pair)).table().error ?? {};
-  const [, reset = '', again = ''] =
-    /run "increp (.*)" and then "increp (.*)"\.$/s.exec(hint) ?? [];
+  const [, reset = '', again = ''] = /run "increp (.*)" and then "increp (.*)"\.$/s.exec(hint) ?? [];
   expect(reset, hint).not.toBe('');
   for (const command of [reset, again])
     expect((await increp(await wordsOf(command, pair.directory), pair)).exitCode, command).toBe(0);

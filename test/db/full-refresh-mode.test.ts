@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
-import { ORDERS_CONFIG } from '../support/shop.ts';
+import { ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { slowTest } from '../support/tier.ts';
 
@@ -14,6 +14,25 @@ const RATES_SQL = `CREATE TABLE rates (currency text, rate numeric, note json, p
 
 const ratesPair = (more: object = {}): Promise<Pair> =>
   freshPair({ tables: [{ ...RATES, ...more }], sourceSql: RATES_SQL });
+
+test('keys of "defaults" count only where the table has such columns', async () => {
+  await using pair = await freshPair({
+    tables: [ORDERS_CONFIG],
+    sourceSql: `${ordersPreset.sourceSql};${RATES_SQL}`,
+  });
+  const { replication_key, unique_cols } = ORDERS_CONFIG;
+  const defaults = { replication_key, unique_cols };
+  await pair.writeTables({ defaults, tables: [{ name: 'orders', mode: 'full-refresh' }, RATES] });
+  const { table } = await sync(pair);
+  expect(table('rates')).toMatchObject({ action: 'initial', rows_inserted: 6 });
+  const indexes = await pair.destination.query(
+    `SELECT indexdef FROM pg_indexes WHERE tablename IN ('orders', 'rates') AND schemaname = 'public'`,
+  );
+  // The key of the defaults identifies rows of orders, and none of rates.
+  expect(indexes.rows).toHaveLength(1);
+  await pair.writeTables({ tables: [{ ...RATES, unique_cols: ['id'] }] });
+  expect((await trySync(pair)).table().error?.message).toContain('"id"');
+});
 
 const oidOf = async (pair: Pair, name: string): Promise<unknown> =>
   (await pair.destination.query<{ oid: unknown }>('SELECT to_regclass($1)::oid AS oid', [name])).rows[0]?.oid;

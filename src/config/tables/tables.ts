@@ -7,7 +7,7 @@ import { parseJson } from './json.ts';
 import { recordNameOf, destinationOf, labelOf, type Home } from './table-mapping.ts';
 import type { Report, Warn } from '../problems.ts';
 import { placeOf, problemsOf, TABLES_FILE } from './schema-problems.ts';
-import type { TablePattern, TableSettings } from '../settings.ts';
+import type { InheritedKey, TablePattern, TableSettings } from '../settings.ts';
 import { conflictOf, type NamedTable } from './table-names.ts';
 import { selectionOf } from './selection.ts';
 import type { TableEntry } from './tables-schema.ts';
@@ -124,7 +124,12 @@ function readTable(
   if (data) {
     if (reportMissing(merged, path, report)) return undefined;
     const contradiction = contradictionIn(data, own ?? {});
-    if (!contradiction) return isPattern(data.name) ? patternSettings(data, homes) : settingsOf(data, homes);
+    if (!contradiction) {
+      const inherited = inheritedIn(data, own ?? {});
+      return isPattern(data.name)
+        ? patternSettings(data, homes, inherited)
+        : settingsOf(data, homes, inherited);
+    }
     report({
       where: placeOf([...path, contradiction.key]),
       table: nameOf(value),
@@ -202,10 +207,10 @@ export function namesOf({ value, path, defaults }: RawEntry, homes: Homes): Name
 }
 
 /** Converts the options of the file to settings. */
-function settingsOf(entry: TableEntry, homes: Homes): TableSettings {
+function settingsOf(entry: TableEntry, homes: Homes, inherited: readonly InheritedKey[]): TableSettings {
   const source = { schema: entry.schema ?? homes.source.schema, table: readName(entry.name) };
   return {
-    ...optionsOf(entry),
+    ...optionsOf(entry, inherited),
     name: labelOf(source, homes.source),
     source,
     destinationTable: entry.dest_name ?? source.table,
@@ -217,7 +222,7 @@ function settingsOf(entry: TableEntry, homes: Homes): TableSettings {
 const readName = (text: string): string => readPattern(text).parts.join('*');
 
 /** `place` is set once all entries are known. */
-function patternSettings(entry: TableEntry, homes: Homes): TablePattern {
+function patternSettings(entry: TableEntry, homes: Homes, inherited: readonly InheritedKey[]): TablePattern {
   const schema = entry.schema ?? homes.source.schema;
   return {
     name: labelOf({ schema, table: entry.name }, homes.source),
@@ -225,15 +230,21 @@ function patternSettings(entry: TableEntry, homes: Homes): TablePattern {
     names: readPattern(entry.name),
     copyNames: entry.dest_name === undefined ? undefined : readPattern(entry.dest_name),
     place: 0,
-    options: optionsOf(entry),
+    options: optionsOf(entry, inherited),
   };
 }
 
-function optionsOf(entry: TableEntry): TablePattern['options'] {
+function inheritedIn({ mode }: TableEntry, own: Options): readonly InheritedKey[] {
+  if (mode !== 'full-refresh') return [];
+  return (['replication_key', 'unique_cols'] as const).filter((key) => own[key] === undefined);
+}
+
+function optionsOf(entry: TableEntry, inheritedKeys: readonly InheritedKey[]): TablePattern['options'] {
   return {
     destinationSchema: entry.dest_schema,
     replicationKey: entry.replication_key,
     mergeKey: entry.unique_cols ?? [],
+    inheritedKeys,
     selection: selectionOf(entry),
     mode: entry.mode,
     initialLoad: entry.initial_load,

@@ -164,7 +164,9 @@ async function gatherTogether(context: Gathering, tables: readonly TableSettings
         : [],
     ),
   );
-  const facts = named.map(async ({ settings, names }): Promise<TableFacts | TableFailure> => {
+  const facts = named.map(async ({ settings: configured, names }): Promise<TableFacts | TableFailure> => {
+    const { relation, rows, ...selected } = selectedOf(source.selected, configured);
+    const settings = withKeysOf(configured, relation);
     const state = destination.stateOf(names);
     const read = await ownStateFile(context, settings, names.recordName);
     if (read instanceof IncrepError && state.record === undefined) return { settings, error: read };
@@ -175,7 +177,6 @@ async function gatherTogether(context: Gathering, tables: readonly TableSettings
     const [from, to] = [tableKey(sourceName), tableKey(destinationName)];
     const schema = destination.schemas.get(destinationName.schema);
     if (!schema) throw new Error(`schema ${destinationName.schema} was not described`);
-    const { relation, rows, ...selected } = selectedOf(source.selected, settings);
     return {
       pipeline: context.settings.pipeline,
       settings,
@@ -258,6 +259,20 @@ async function ownStateFile(
     table.source.schema === settings.source.schema &&
     destinationOf(settings.destination, table).schema === settings.destination.schema;
   return !isOlder || isInScriptSchemas ? file : { kind: 'none' };
+}
+
+/** A table in mode full-refresh needs no key, so `defaults` cannot name a column for it that it does not have. */
+function withKeysOf(settings: TableSettings, relation: Relation | undefined): TableSettings {
+  const { inheritedKeys, replicationKey, mergeKey } = settings;
+  if (!relation || inheritedKeys.length === 0) return settings;
+  const isAbsent = (name: string) => !relation.columns.some((column) => column.name === name);
+  return {
+    ...settings,
+    ...(inheritedKeys.includes('replication_key') &&
+      replicationKey !== undefined &&
+      isAbsent(replicationKey) && { replicationKey: undefined }),
+    ...(inheritedKeys.includes('unique_cols') && mergeKey.some(isAbsent) && { mergeKey: [] }),
+  };
 }
 
 const deniedFile = (path: string, { cause }: IncrepError): StateFile => ({

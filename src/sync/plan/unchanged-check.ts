@@ -25,6 +25,7 @@ export function contentSettings(settings: TableSettings): string {
     maxStalenessSeconds: _9,
     skipUnchanged: _10,
     isEnabled: _11,
+    inheritedKeys: _12,
     ...deciding
   } = settings;
   const sorted = Object.entries(deciding).toSorted(([a], [b]) => (a < b ? -1 : 1));

@@ -93,6 +93,7 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
     destinationSchema: undefined,
     replicationKey: 'updated_at',
     mergeKey: ['id'],
+    inheritedKeys: [],
     selection: EVERYTHING,
     mode: 'incremental-deduped',
     initialLoad: 'pg_dump',
