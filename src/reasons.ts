@@ -154,6 +154,8 @@ export type Reason =
   | Rewritten
   | { readonly code: 'disabled' }
   | { readonly code: 'no-destination-table' }
+  /** It was there at the last sync. */
+  | { readonly code: 'destination-dropped' }
   | { readonly code: 'full-refresh-requested' }
   /** Mode full-refresh. `unless`: how increp checks whether anything has changed. */
   | { readonly code: 'full-refresh-mode'; readonly unless?: 'transaction-ids' | 'digest' }

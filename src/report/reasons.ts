@@ -116,6 +116,7 @@ const REASONS: Texts<Reason> = {
   ...REWRITTEN,
   disabled: () => 'it is disabled in tables-config.json',
   'no-destination-table': () => 'there is no destination table yet',
+  'destination-dropped': () => 'the destination table was dropped',
   'full-refresh-requested': () => 'a full refresh was requested',
   'full-refresh-mode': ({ unless }) =>
     `mode is full-refresh, so each sync loads the table again${unless === undefined ? '' : `, unless ${UNLESS[unless]}`}`,

@@ -50,7 +50,7 @@ test('a symbol, an action and a reason for each table, and a last line that coun
     /^- off {9}skipped {7}it is disabled/,
     /^x unreadable {2}refused {7}role ".*" may not read public\.unreadable at the source$/,
     /^ {4}next: At the source, run: GRANT SELECT ON "public"\."unreadable" TO/,
-    /^x gone {8}refused {7}the source has no table public\.gone/,
+    /^x gone {8}refused {7}the source no longer has public\.gone/,
   ]) {
     expect(lines).toContainEqual(expect.stringMatching(line));
   }

@@ -279,3 +279,21 @@ test('a replication key or merge key that is changed in the config is a reset', 
   await expectSameRows(pair, 't');
   expect((await sync(pair)).table().action).toBe('incremental');
 });
+
+test('a table that is gone after a sync is no typing error: at the source, and at the destination', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.destination.query('DROP TABLE orders');
+  expect((await sync(pair)).table()).toMatchObject({
+    action: 'initial',
+    reason: 'the destination table was dropped',
+    rows_inserted: 10,
+  });
+  await pair.source.query('CREATE TABLE ordersx (id int); DROP TABLE orders');
+  const { error } = (await trySync(pair)).table();
+  expect(error).toMatchObject({ code: 'TABLE_NOT_FOUND' });
+  expect(error?.message).toMatch(
+    /^the source no longer has public\.orders, which increp last synced at 20\S+Z; its destination table public\.orders is kept$/,
+  );
+  expect(error?.hint).toContain('remove "orders" from tables-config.json. If it was renamed');
+});

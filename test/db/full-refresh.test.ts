@@ -16,7 +16,7 @@ test('a dropped table is loaded again', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await pair.destination.query('DROP TABLE orders');
-  const expected = { action: 'initial', reason: 'there is no destination table yet', rows_inserted: 10 };
+  const expected = { action: 'initial', reason: 'the destination table was dropped', rows_inserted: 10 };
   expect((await sync(pair)).table()).toMatchObject(expected);
   await expectSameRows(pair, 'orders');
   await insertOrders(pair, 1);

@@ -24,7 +24,7 @@ export function planTable(now: TableFacts, request: PlanRequest): DraftPlan {
   const [refusal, ...others] = refusalsOf(now);
   if (refusal || !now.source)
     return refuse(refusal ?? new IncrepError('INTERNAL', { what: 'no source', next: '' }), others);
-  if (!now.destination) return load(now, now.source, 'initial', { code: 'no-destination-table' });
+  if (!now.destination) return load(now, now.source, 'initial', { code: withoutDestination(now) });
   const loss = lossRefusal(now, now.source);
   if (loss) return refuse(loss);
   if (now.unclaimed) return claim(now, now.source, now.unclaimed, request);
@@ -42,6 +42,9 @@ export function planTable(now: TableFacts, request: PlanRequest): DraftPlan {
   if (wasEmptied(now)) return load(now, now.source, 'initial', { code: 'destination-emptied' });
   return incremental(now, now.source, request);
 }
+
+const withoutDestination = ({ saved }: TableFacts) =>
+  saved.kind === 'record' ? 'destination-dropped' : 'no-destination-table';
 
 /** The table has rows and increp has no state of it. The user decides, by --adopt or --replace. */
 function claim(now: TableFacts, source: Relation, unclaimed: Unclaimed, request: PlanRequest): DraftPlan {

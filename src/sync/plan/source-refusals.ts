@@ -54,13 +54,25 @@ const schemaNotFound = (now: TableFacts): IncrepError =>
       : 'Correct "schema" in tables-config.json: use the name as Postgres stores it, including capital letters.',
   });
 
-function tableNotFound({ sourceName, otherSourceNames }: TableFacts): IncrepError {
+function tableNotFound(now: TableFacts): IncrepError {
+  const { sourceName, otherSourceNames, saved } = now;
+  if (saved.kind === 'record') return tableGone(now, saved.record.syncedAt);
   const near = nearest(sourceName.table, otherSourceNames);
   return new IncrepError('TABLE_NOT_FOUND', {
     what: `the source has no table ${printName(sourceName)}${near === undefined ? '' : `; did you mean "${near}"?`}`,
     next: 'Correct "name" in tables-config.json: use the name as Postgres stores it, including capital letters.',
   });
 }
+
+/** increp synced the table before, so its name is not a typing error. */
+const tableGone = (
+  { sourceName, destinationName, settings: { name } }: TableFacts,
+  last: string,
+): IncrepError =>
+  new IncrepError('TABLE_NOT_FOUND', {
+    what: `the source no longer has ${printName(sourceName)}, which increp last synced at ${last.replace(/\.\d+Z$/, 'Z')}; its destination table ${printName(destinationName)} is kept`,
+    next: `If the table was dropped, remove "${name}" from tables-config.json. If it was renamed, write its new name there, with "dest_name": "${destinationName.table}" (docs/schema-changes.md).`,
+  });
 
 const withoutColumns = ({ sourceName, settings }: TableFacts): IncrepError =>
   new IncrepError('CONFIG_INVALID', {
