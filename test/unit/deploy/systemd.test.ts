@@ -51,12 +51,12 @@ for (const name of SERVICES) {
 
 test('both services are closed in the same way', async () => {
   const [once, loop] = (await Promise.all(SERVICES.map(unitText))).map((text) =>
-    text.slice(text.indexOf('UMask='), text.indexOf('# Not MemoryDenyWriteExecute')),
+    text.slice(text.indexOf('UMask='), text.indexOf('# MemoryDenyWriteExecute is not set')),
   );
   expect(loop).toBe(once);
 });
 
-test('a loop that was stopped has not failed, and one that is wrong from the start is not begun again', async () => {
+test('a loop that systemctl stopped has not failed, and a loop with a wrong configuration is not restarted', async () => {
   const unit = await unitText('increp-watch@.service');
   const numbersOf = (name: string) => valuesOf(unit, name)[0]?.split(' ').map(Number);
   expect(numbersOf('SuccessExitStatus')).toEqual([SIGNAL_EXIT_CODES.SIGTERM]);
