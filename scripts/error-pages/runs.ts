@@ -11,30 +11,31 @@ export const runs = {
     ],
     steps: [
       'If it is the same pipeline, set `PIPELINE_NAME` to its former name.',
-      'If the source is another one, load the table from it: `increp reset orders && increp sync orders`',
-      'If two pipelines write the table, give one of them another `DEST_SCHEMA` or `dest_name`.',
+      'If the source moved to another server or database, load the table from there: `increp reset orders && increp sync orders`',
+      'If two pipelines write the table, set another `DEST_SCHEMA`, `dest_schema` or `dest_name` in one of them.',
+      'To take over the table of another pipeline, discard its state: `increp reset orders --force && increp sync orders`. Without `--force`, `reset` ends with this error.',
       'If two pipelines are meant to fill one table, both need `_source` in `metadata_columns` ([modes](modes.md)).',
     ],
     example: [
       'error: the state of public.orders at the destination belongs to pipeline "shop", and this is "shop-2" (STATE_MISMATCH)',
-      'next:  If this is the same pipeline, set PIPELINE_NAME=shop. If not, set another destination, or discard that state: increp reset orders',
+      'next:  If this is the same pipeline, set PIPELINE_NAME=shop. If not, set another DEST_SCHEMA, "dest_schema" or "dest_name". To take over the destination table and discard the state of "shop", run "increp reset orders --force".',
     ],
   },
   STATE_NOT_WRITABLE: {
     about: 'increp stops before the first table, because it could not save the cursors.',
     causes: [
-      'Another user ran increp before, for example root.',
+      'The directory belongs to another user.',
       'The file system is read-only, or systemd has `ProtectSystem=strict` without `StateDirectory`.',
-      'A file has the name of the directory.',
+      'A file has the name of the directory. The message then says `it already exists`.',
     ],
     steps: [
       'Compare the owner of the directory with your user: `ls -ld sync-state && id`',
-      'Give the directory to the user that runs increp: `sudo chown -R increp: sync-state`',
+      'Give the directory to the user that runs increp: `sudo chown -R increp sync-state`',
       'Or set `STATE_DIR` to a directory of that user.',
     ],
     example: [
-      "error: the state directory /srv/pipelines/shop/sync-state cannot be written: EEXIST: file already exists, mkdir '/srv/pipelines/shop/sync-state' (STATE_NOT_WRITABLE)",
-      'next:  Give the user that runs increp permission to write there, or set STATE_DIR.',
+      'error: the state directory /srv/pipelines/shop/sync-state cannot be written: it already exists (STATE_NOT_WRITABLE)',
+      'next:  Give the directory to the user that runs increp; as root, run: chown -R increp /srv/pipelines/shop/sync-state. Or set STATE_DIR.',
     ],
   },
   DUMP_FAILED: {

@@ -21,7 +21,7 @@ export const servers = {
     ],
   },
   TLS_FAILED: {
-    about: 'increp made no connection. It never continues without encryption when `sslmode` requires it.',
+    about: 'No connection was made.',
     causes: [
       'The server has no TLS, and `sslmode` is `require` or stricter.',
       'The certificate of the server has expired, or is for another host name.',
@@ -74,7 +74,7 @@ export const servers = {
   },
   TOO_MANY_CONNECTIONS: {
     about:
-      'A sync takes one connection to each side. `pg_dump` and the history take one more each, and each of the `load_jobs` takes one.',
+      '[Connections and limits](setup.md#connections-and-limits) shows how many connections a run uses on each side.',
     causes: [
       '`max_connections` of the server is reached.',
       'The `CONNECTION LIMIT` of the role or the database is reached.',
@@ -152,7 +152,7 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
       '`default_transaction_read_only` is on for the role, the database or the server.',
     ],
     steps: [
-      'At the destination, find out which: `SELECT pg_is_in_recovery(); SHOW default_transaction_read_only;`',
+      'At the destination, check both: `SELECT pg_is_in_recovery(); SHOW default_transaction_read_only;`',
       'If it is a standby, set `DEST_HOST` to the primary.',
       'If the setting is on: `ALTER ROLE increp_writer RESET default_transaction_read_only;`',
     ],

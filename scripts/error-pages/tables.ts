@@ -4,7 +4,7 @@ import type { ErrorPage } from './error-page.ts';
 export const tables = {
   RUN_LOCKED: {
     about:
-      'Two runs never write the same table. The lock ends with the transaction of the other run, so there is no lock file to remove.',
+      'The table is reported as `busy` (`RUN_LOCKED`); if nothing else failed, the run exits 75. The lock ends with the transaction of the other run, so there is no lock file to remove.',
     causes: [
       'The previous run takes longer than the time between two runs. That is harmless.',
       'A run on another machine writes to the same destination.',
@@ -12,7 +12,7 @@ export const tables = {
       'The commit of the last run waits for a synchronous standby of the destination. The message says so.',
     ],
     steps: [
-      'Wait, or let the run wait: `increp sync --wait-lock 5m`',
+      'Wait, or let the run wait: `increp sync --wait-lock 5m` (default `0s`; increp always waits at least 2 s)',
       'To end a run that hangs, use the backend in the message, at the destination: `SELECT pg_terminate_backend(PID);`',
       'If a commit waits for a standby, start the standby, or remove it from `synchronous_standby_names` at the destination and run `SELECT pg_reload_conf();`',
       'To make systemd accept this exit code, set `SuccessExitStatus=75`.',
@@ -95,7 +95,7 @@ WHERE l.relation = 'public.orders'::regclass;
   },
   TIMEOUT: {
     about:
-      'Nothing was committed. increp turns `statement_timeout` off for its own sessions, so the limit is another one.',
+      'Nothing was committed. increp turns `statement_timeout` off for its own sessions, so the limit comes from a pooler, the provider or `pg_cancel_backend()`.',
     causes: [
       'A person or a program called `pg_cancel_backend()`.',
       'The pooler has a `query_timeout` or an `idle_transaction_timeout`.',
@@ -103,7 +103,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     steps: [
       `Find the reason in the server's log: "canceling statement due to ...".`,
-      'Exclude the roles of increp from the program, or raise the limit of the pooler above your longest load.',
+      "Exempt increp's roles from that program, or raise the limit of the pooler above your longest load.",
       'To read a large table in shorter statements, set `"initial_load": "copy"` and `"chunk": "1GB"`.',
     ],
     example: [
@@ -148,8 +148,8 @@ WHERE l.relation = 'public.orders'::regclass;
   DEPENDENT_OBJECTS: {
     about: 'The destination table stays as it was.',
     causes: [
-      'The destination has a view with the name of the table.',
       'A view uses a column that the source dropped.',
+      'The destination has a view with the name of the table.',
       'A foreign key or a publication prevents the change.',
       'An object belongs to another role, so increp may not move it.',
     ],
@@ -159,13 +159,13 @@ WHERE l.relation = 'public.orders'::regclass;
       'If the object belongs to another role, run the statement from the message instead.',
     ],
     example: [
-      'error: public.orders at the destination is a view, and increp writes only to ordinary tables (DEPENDENT_OBJECTS)',
-      'next:  Rename it, or set another "dest_name" for this table.',
+      'error: public.orders needs a new shape, and this would not survive the change: its dependent objects: cannot drop column note of table public.orders because other objects depend on it (view public.order_notes depends on column note of table public.orders) (DEPENDENT_OBJECTS, SQLSTATE 2BP01)',
+      'next:  The old table stays in use. Save the definition of the object and drop the object. Then run "increp sync" and create the object again.',
     ],
   },
   SCHEMA_CHANGE_REFUSED: {
     about:
-      'Some destination tables hold rows that the source cannot give again: every version of a row, rows of other pipelines, or their own rows. For these tables, increp stops whatever `on_schema_change` says. The table stays as it was.',
+      'Some destination tables hold rows that the source cannot provide again: every version of a row, rows of other pipelines, or their own rows. For these tables, increp stops whatever `on_schema_change` says. The table stays as it was.',
     causes: [
       'A column was added, dropped or renamed at the source, or its type changed.',
       '`replication_key`, `unique_cols`, `mode`, `metadata_columns` or the selected rows and columns changed in the settings.',
@@ -225,7 +225,7 @@ WHERE l.relation = 'public.orders'::regclass;
       'See what would happen to the table: `increp plan orders --adopt` or `increp plan orders --replace`',
       'To keep the table and repair its rows: `increp sync orders --adopt`',
       'To load the table again: `increp sync orders --replace`',
-      'To leave the table alone, give the entry another `dest_name` or `dest_schema`.',
+      'To keep the table unchanged, give the entry another `dest_name` or `dest_schema`.',
     ],
     example: [
       'error: public.orders at the destination has 1 row, and increp has no state of it: a sync would replace its rows (DESTINATION_NOT_OURS)',

@@ -347,12 +347,27 @@ const FAILURES: readonly Failure[] = [
   },
   {
     code: 'DEPENDENT_OBJECTS',
+    title: 'a view that reads a dropped column',
+    provoke: async ({ pair }) => {
+      await sync(pair);
+      await pair.destination.query(
+        `CREATE VIEW order_notes AS SELECT id, note FROM orders; ALTER VIEW order_notes OWNER TO ${writer(pair)}`,
+      );
+      await pair.source.query('ALTER TABLE orders DROP COLUMN note');
+    },
+    sqlstate: '2BP01',
+    says: ['public.orders needs a new shape', 'view public.order_notes depends on column note'],
+    next: 'Save the definition of the object',
+  },
+  {
+    code: 'DEPENDENT_OBJECTS',
     title: 'a view in the place of the table',
     provoke: async ({ pair }) => {
       await pair.destination.query('CREATE VIEW orders AS SELECT 1 AS id');
     },
     says: ['public.orders at the destination is a view'],
     next: 'dest_name',
+    isOther: true,
   },
   {
     code: 'SCHEMA_CHANGE_REFUSED',

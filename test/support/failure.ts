@@ -106,6 +106,7 @@ function neutral(text: string, pair: Pair): string {
     .replaceAll(/-h 127\.0\.0\.1 -p \d+/g, '-h db.example.com -p 5432')
     .replaceAll(/127\.0\.0\.1:\d+/g, '192.0.2.10:5432')
     .replaceAll('127.0.0.1', '192.0.2.10')
+    .replaceAll(/(?<=chown -R )\S+/g, 'increp')
     .replaceAll(/\b\d+@[\w.-]+/g, '4242@worker-1')
     .replaceAll(
       /\b(pid|backend|pg_terminate_backend)([ (])\d+/g,
