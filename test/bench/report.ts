@@ -45,7 +45,7 @@ function changeLine(result: BenchResult): string | undefined {
   const increp = found?.contestants.find(({ name }) => name === 'increp');
   if (!found || !increp) return undefined;
   const [comparison] = found.comparisons;
-  return `${found.title}, brought over in ${timeOf(increp)}${against(comparison)}.`;
+  return `${found.title}, applied in ${timeOf(increp)}${against(comparison)}.`;
 }
 
 function quietLine(result: BenchResult): string | undefined {
@@ -56,4 +56,6 @@ function quietLine(result: BenchResult): string | undefined {
 const timeOf = ({ median }: ContestantResult) => formatWall(median.wall_s);
 
 const against = (comparison: { reference: string; ratio_of_medians: number } | undefined) =>
-  comparison ? `, ${formatRatio(comparison.ratio_of_medians)} times what ${comparison.reference} takes` : '';
+  comparison
+    ? `, ${formatRatio(comparison.ratio_of_medians)} times the duration of ${comparison.reference}`
+    : '';
