@@ -190,7 +190,7 @@ export const tableSchema = z.strictObject(
       .describe('How user-defined types arrive: as text, or as the same types at the destination.'),
     max_staleness: duration
       .optional()
-      .describe('Age of the data at which `status` reports the table as stale.'),
+      .describe('Time since the last successful sync after which `status` reports the table as stale.'),
     enabled: z.boolean({ error: 'true or false' }).default(true).describe('`false` skips the table.'),
   },
   { error: 'an object with a name and, unless mode is full-refresh, a replication_key and unique_cols' },
