@@ -1,6 +1,6 @@
 /**
  * Reasons for the plan of a table, as codes with data. Code decides by the codes. `report/reasons.ts` and
- * `report/differences.ts` make the sentences.
+ * `report/shape-texts.ts` make the sentences.
  */
 
 /** One difference of a destination table from its source or from the settings. */

@@ -10,7 +10,7 @@ import { failureFinding, warning, type Finding } from './finding.ts';
 import { buildFindings } from './build-findings.ts';
 import { inspect } from './inspect.ts';
 import { webhookFinding } from './webhook-finding.ts';
-import { metricsTextfileFindings } from './metrics-textfile.ts';
+import { metricsTextfileFindings } from './metrics-textfile-finding.ts';
 
 interface CheckRequest {
   readonly tables: readonly TableSettings[];

@@ -1,6 +1,6 @@
 /** Findings about a destination table and its saved state: pure. */
 import { IncrepError } from '../errors.ts';
-import type { Dependent } from '../postgres/dependents.ts';
+import type { Dependent } from '../postgres/dependent-object-list.ts';
 import { listed } from '../format.ts';
 import { altersTable } from '../schema/evolution.ts';
 import { copyCauseText, reasonText } from '../report/reasons.ts';

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { IncrepError } from '../errors.ts';
 import { pathOf, type ClientTools } from '../postgres/client-tools.ts';
 import type { Database } from '../postgres/database.ts';
-import type { Dependent } from '../postgres/dependents.ts';
+import type { Dependent } from '../postgres/dependent-object-list.ts';
 import { readQueryCost, type QueryCost } from '../postgres/query-plan.ts';
 import { encryptionOf, type Encryption } from '../postgres/driver.ts';
 import { explainWindow, readNothing } from '../sql/estimate.ts';

@@ -8,7 +8,7 @@ import { copyCause } from '../report/reasons.ts';
 import { unfitTools } from '../sync/plan/loader-choice.ts';
 import { failureFinding, note, warning, type Finding } from './finding.ts';
 import type { Inspection } from './inspect.ts';
-import { sourceRoleFindings } from './source-role.ts';
+import { sourceRoleFindings } from './source-role-findings.ts';
 
 /** A second is normal. A larger difference makes `lookback` and ages misleading. */
 const TOLERATED_SKEW_SECONDS = 2;

@@ -10,7 +10,7 @@ import { note, warning, type Finding } from './finding.ts';
 import { OWN_WRITES } from '../sync/fence/fence.ts';
 import { MANY, NO_SEQUENCES, type Inspection, type KeyInspection } from './inspect.ts';
 import { lowKeyFindings } from './low-key-findings.ts';
-import { writingFindings } from './writing-findings.ts';
+import { writingFindings } from './mode-findings.ts';
 
 export type Workable = Exclude<Plan, { kind: 'skip' } | { kind: 'refuse' }>;
 

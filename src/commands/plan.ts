@@ -9,7 +9,7 @@ import { formatPlan } from '../report/plan.ts';
 import { printName } from '../schema/names.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
-import { claimOf, ensureClaimNamed } from './claims.ts';
+import { claimOf, ensureClaimNamed } from './adopt-replace.ts';
 import { withContext, type Pipeline } from './pipeline/context.ts';
 import { eachDestination, ofDestination, type Looked } from './pipeline/each-destination.ts';
 import { expandTables } from './pipeline/expand-tables.ts';

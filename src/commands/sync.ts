@@ -12,7 +12,7 @@ import { TimeLimit } from '../sync/context/time-limit.ts';
 import { withContext, type Context } from './pipeline/context.ts';
 import { expandTables, mapSettings, type Expanded } from './pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
-import { claimOf, ensureClaimNamed } from './claims.ts';
+import { claimOf, ensureClaimNamed } from './adopt-replace.ts';
 import { planCommand } from './plan.ts';
 import type { Iteration } from './watch/iteration.ts';
 import { selectTables } from './pipeline/select-tables.ts';

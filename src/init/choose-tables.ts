@@ -3,7 +3,7 @@ import { IncrepError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { formatBytes } from '../format.ts';
 import { shellWord } from '../shell-word.ts';
-import { possibleKeys, type Obstacle, type TableOption } from './table-options.ts';
+import { possibleKeys, type Obstacle, type TableOption } from './propose-options.ts';
 
 export interface KeyedTable {
   readonly name: string;

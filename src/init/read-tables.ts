@@ -7,7 +7,7 @@ import { SCHEMAS, TABLE_HINTS } from '../sql/init.ts';
 import { stagingMark } from '../sql/destination.ts';
 import { WRITABLE_TABLES } from '../sql/inspect.ts';
 import { OWN_TABLES } from '../sql/state.ts';
-import { tableOption, type TableOption } from './table-options.ts';
+import { tableOption, type TableOption } from './propose-options.ts';
 
 export interface SchemaSummary {
   readonly name: string;

@@ -11,10 +11,10 @@ import {
   type DeliveryOptions,
   type Letter,
   type Undelivered,
-} from './delivery.ts';
+} from './http-delivery.ts';
 import type { Timing } from '../timing.ts';
 import { afterwards, attemptsAtEnd } from './shutdown-timeout.ts';
-import { runMessage } from './notice.ts';
+import { runMessage } from './webhook-message.ts';
 
 const ATTEMPTS_AT_START = 2;
 

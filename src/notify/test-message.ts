@@ -2,8 +2,8 @@
 import type { WebhookSettings } from '../config/settings.ts';
 import type { Redact } from '../redact.ts';
 import type { Timing } from '../timing.ts';
-import { deliverOnce } from './delivery.ts';
-import { bodyOf } from './notice.ts';
+import { deliverOnce } from './http-delivery.ts';
+import { bodyOf } from './webhook-message.ts';
 import { letterOf, originOf } from './webhook.ts';
 
 export interface TestResult {

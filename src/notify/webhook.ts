@@ -10,10 +10,10 @@ import {
   type DeliveryOptions,
   type Letter,
   type Undelivered,
-} from './delivery.ts';
+} from './http-delivery.ts';
 import type { Timing } from '../timing.ts';
 import { afterwards, attemptsAtEnd } from './shutdown-timeout.ts';
-import { bodyOf, type Notice, noticeOf, type RunName } from './notice.ts';
+import { bodyOf, type Notice, noticeOf, type RunName } from './webhook-message.ts';
 import { newMessageId, signatureOf } from './signature.ts';
 
 export interface WebhookOptions extends Partial<DeliveryOptions> {

@@ -15,7 +15,7 @@ import { beginReading, beginSnapshot, beginWriting } from '../sql/session.ts';
 import { connect, end, programName } from './connect.ts';
 import { backendOf, bytesMoved, isServersTurn, socketOf } from './driver.ts';
 import { namingEventTrigger } from './event-triggers.ts';
-import { answersTo } from './usual-path.ts';
+import { answersTo } from './user-search-path.ts';
 import {
   codeOf,
   ensureSupported,

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { IncrepError, reworded } from '../errors.ts';
 import { eventTriggersCalling } from '../sql/event-triggers.ts';
 import { ident } from '../sql/identifiers.ts';
-import { isMissingInside } from './usual-path.ts';
+import { isMissingInside } from './user-search-path.ts';
 
 const foundRow = z.object({ name: z.string(), function: z.string() });
 

@@ -3,7 +3,7 @@ import { IncrepError, type ErrorCode } from '../errors.ts';
 import { shellWord } from '../shell-word.ts';
 import { connectFault } from '../system-fault.ts';
 import { endpointOf, type Endpoint } from './endpoint.ts';
-import { isMissingInside } from './usual-path.ts';
+import { isMissingInside } from './user-search-path.ts';
 import { SQLSTATE } from './sqlstate.ts';
 
 interface Verdict {
@@ -65,7 +65,7 @@ const recoveryConflict: Verdict = {
     'Raise max_standby_streaming_delay on that standby or set hot_standby_feedback = on, then run increp again.',
 };
 
-/** For a name that is not found inside a function of users. The SQLSTATEs are those of usual-path.ts. */
+/** For a name that is not found inside a function of users. The SQLSTATEs are those of user-search-path.ts. */
 export const NAME_INSIDE =
   'A function of that database uses a name without a schema that is not on the search_path of the role. Triggers, event triggers, indexes, checks and views may call it. Set its path: ALTER FUNCTION ... SET search_path = public.';
 

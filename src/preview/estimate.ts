@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { KeyType } from '../schema/keys.ts';
 import { IncrepError } from '../errors.ts';
 import type { Database } from '../postgres/database.ts';
-import { windowStart } from '../schema/fences.ts';
+import { windowStart } from '../schema/fence-rules.ts';
 import { countWindow, explainWindow } from '../sql/estimate.ts';
 import { highWaterMark } from '../sql/fence.ts';
 import type { Window } from '../sql/window.ts';

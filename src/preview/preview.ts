@@ -2,7 +2,7 @@
 import { IncrepError } from '../errors.ts';
 import { copyCauseText, reasonText } from '../report/reasons.ts';
 import type { Action, Loader } from '../events.ts';
-import type { Dependent } from '../postgres/dependents.ts';
+import type { Dependent } from '../postgres/dependent-object-list.ts';
 import { foreseeEvolution, type ForeseenEvolution } from '../sync/plan/evolution-preview.ts';
 import type { TableName } from '../schema/names.ts';
 import { estimateReading, type Estimate, type Volume } from './estimate.ts';

@@ -10,7 +10,7 @@ import type {
   WholeLoadCause,
 } from '../reasons.ts';
 import { textFor, type Texts } from './coded-text.ts';
-import { differencesText, obstacleText } from './differences.ts';
+import { differencesText, obstacleText } from './shape-texts.ts';
 
 const COPY_CAUSES: Texts<CopyCause> = {
   'small-table': () => 'COPY is faster for a small table',

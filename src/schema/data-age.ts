@@ -1,5 +1,5 @@
 /** The age of the data in a destination table. `status`, metrics and alerts share this definition. */
-import { settledCursor } from './fences.ts';
+import { settledCursor } from './fence-rules.ts';
 import type { StateRecord } from './state-record.ts';
 
 type AgeEvidence = Pick<StateRecord, 'fencedAt' | 'cursor' | 'fences' | 'keyType'>;

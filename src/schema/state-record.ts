@@ -1,6 +1,6 @@
 /** The state of one table between runs: a row at the destination, and a file with the same content on this machine. */
 import { z } from 'zod';
-import { fenceSchema } from './fences.ts';
+import { fenceSchema } from './fence-rules.ts';
 import { KEY_TYPES, type KeyType } from './keys.ts';
 import { selectionSchema } from './selection.ts';
 import { METADATA_COLUMNS } from './metadata-columns.ts';

@@ -1,7 +1,7 @@
 /** Statements that alter a destination table, and that move its dependent objects to another table. */
 import { carriedType, type Column, type NativeCarriers } from '../schema/columns.ts';
 import type { TableName } from '../schema/names.ts';
-import type { BuiltRelation } from './dependent-objects.ts';
+import type { BuiltRelation } from './dependent-object-definitions.ts';
 import { ident, identList, qualified } from './identifiers.ts';
 import { asUsual, DIFFERS, EQUALS, isSame, onTables, usually, type Statement } from './search-path.ts';
 

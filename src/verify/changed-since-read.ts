@@ -5,7 +5,7 @@
  */
 import type pg from 'pg';
 import { z } from 'zod';
-import { ask } from '../postgres/usual-path.ts';
+import { ask } from '../postgres/user-search-path.ts';
 import type { Relation } from '../schema/relations.ts';
 import { isKeyed, type StateRecord } from '../schema/state-record.ts';
 import { countWhere } from '../sql/unchanged-check.ts';

@@ -1,7 +1,7 @@
 /** Shows the source tables, and asks which tables to copy and by which keys. */
 import { formatBytes, formatCount } from '../../format.ts';
 import { asItIs, type ChosenTable, type LeftOut } from '../../init/choose-tables.ts';
-import { isReady, possibleKeys, type TableOption } from '../../init/table-options.ts';
+import { isReady, possibleKeys, type TableOption } from '../../init/propose-options.ts';
 import { padEnd, padStart, truncate } from '../../report/text.ts';
 import type { Choice, Prompts } from './prompts.ts';
 

@@ -4,7 +4,7 @@
  * errors.
  */
 import type { Environment } from '../../environment.ts';
-import { destinationsAtAGlance, namesAtAGlance } from '../../config/names-at-a-glance.ts';
+import { destinationsAtAGlance, namesAtAGlance } from '../../config/completion-names.ts';
 import { commands } from './registry.ts';
 import { continueBashLine, readBashLine } from '../completion/bash-words.ts';
 import { candidatesFor } from '../completion/candidates.ts';

@@ -1,6 +1,6 @@
 /** The loop of `sync --watch`: one run after the other in one process, until a signal. */
 import { asIncrepError, type IncrepError } from '../../errors.ts';
-import { sleep } from '../../retry.ts';
+import { sleep } from '../../backoff.ts';
 import { firstTick, nextTick, type Beat, type Tick } from './schedule.ts';
 import { headOf, noticeOf, type Iteration } from './iteration.ts';
 

@@ -1,6 +1,6 @@
 /** Applies the result of a comparison: removes rows that are gone from the source and fetches rows that differ. */
 import { copyBetween } from '../../postgres/copy-pipe.ts';
-import { onUsualPath } from '../../postgres/usual-path.ts';
+import { onUsualPath } from '../../postgres/user-search-path.ts';
 import { copyFormatFor } from '../../schema/copy-format.ts';
 import { copyIn, copyOut } from '../../sql/copy.ts';
 import { deleteDuplicates, deleteKeys, markDeleted, selectKeys } from '../../sql/removal.ts';

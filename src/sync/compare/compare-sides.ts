@@ -1,6 +1,6 @@
 /** Compares two sides in two open transactions: first digests of groups of rows, then the rows of the groups that differ. */
 import type pg from 'pg';
-import { ask } from '../../postgres/usual-path.ts';
+import { ask } from '../../postgres/user-search-path.ts';
 import { closeRows, declareRows, digestGroups, fetchRows, type Comparable } from '../../sql/compare.ts';
 import { findDifferences, type RowDifference } from './differences.ts';
 import { differingGroups, totalRows, type GroupDigest } from './digests.ts';

@@ -1,5 +1,5 @@
 /** Reads the dependent objects of all destination tables in one query. */
-import { describeDependents, type Dependent } from '../../postgres/dependents.ts';
+import { describeDependents, type Dependent } from '../../postgres/dependent-object-list.ts';
 import type { TableFacts } from './facts.ts';
 import type { RunContext } from '../context/run-context.ts';
 

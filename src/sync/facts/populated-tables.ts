@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import type { TableSettings } from '../../config/settings.ts';
-import { queryUsually } from '../../postgres/usual-path.ts';
+import { queryUsually } from '../../postgres/user-search-path.ts';
 import { tableKey, type TableName } from '../../schema/names.ts';
 import { OWN_TYPES, SOURCE } from '../../schema/metadata-columns.ts';
 import type { Relation } from '../../schema/relations.ts';

@@ -11,7 +11,7 @@ import {
   type SqlRefusal,
   type TypeUse,
 } from '../../postgres/describe-select.ts';
-import { isOfNames, meansTheSame } from '../../postgres/usual-path.ts';
+import { isOfNames, meansTheSame } from '../../postgres/user-search-path.ts';
 import { NAME_INSIDE } from '../../postgres/server-errors.ts';
 import { printsByPath, type Column } from '../../schema/columns.ts';
 import type { TableName } from '../../schema/names.ts';

@@ -1,7 +1,7 @@
-/** Takes the fence of schema/fences.ts at the source: first the mark, then the list of transactions, then the wait. */
+/** Takes the fence of schema/fence-rules.ts at the source: first the mark, then the list of transactions, then the wait. */
 import { z } from 'zod';
 import type { Database } from '../../postgres/database.ts';
-import { sleep } from '../../retry.ts';
+import { sleep } from '../../backoff.ts';
 import { chooseMark, integerMarkSchema, type ChosenMark } from '../../schema/integer-mark.ts';
 import type { KeyType } from '../../schema/keys.ts';
 import type { ServerInstance } from '../../schema/state-record.ts';

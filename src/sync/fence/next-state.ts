@@ -1,5 +1,5 @@
 /** The state after a sync, and changes of the source since the sync before. */
-import { nextFences, type Fence } from '../../schema/fences.ts';
+import { nextFences, type Fence } from '../../schema/fence-rules.ts';
 import { hasSystemColumns } from '../../schema/relations.ts';
 import { recordedSelection } from '../../schema/selection.ts';
 import { fingerprintOf } from '../../schema/shape.ts';

@@ -1,8 +1,8 @@
 /** Chooses the rows that an incremental sync reads, and checks whether there are any. */
 import type pg from 'pg';
 import { z } from 'zod';
-import { askTogether } from '../../postgres/usual-path.ts';
-import { windowStart } from '../../schema/fences.ts';
+import { askTogether } from '../../postgres/user-search-path.ts';
+import { windowStart } from '../../schema/fence-rules.ts';
 import { lowestCursor } from '../../schema/keys.ts';
 import { isUniqueBy, showsWriters, type Relation } from '../../schema/relations.ts';
 import { isAppend } from '../../schema/row-identity.ts';

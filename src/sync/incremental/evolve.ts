@@ -1,6 +1,6 @@
 /** `on_schema_change: "evolve"`: alters the destination table in place, in the transaction that merges the rows. */
 import { describeRelations } from '../../postgres/catalog.ts';
-import { queryUsually } from '../../postgres/usual-path.ts';
+import { queryUsually } from '../../postgres/user-search-path.ts';
 import { IncrepError } from '../../errors.ts';
 import { printName } from '../../schema/names.ts';
 import { dropTable } from '../../sql/destination.ts';
@@ -21,7 +21,7 @@ import {
   type Rebuilding,
 } from '../reshape/rebuild-views.ts';
 import { ensureNoneLost } from '../reshape/reshape.ts';
-import { mustSurvive, refusalFrom } from '../reshape/unsurvivable.ts';
+import { mustSurvive, refusalFrom } from '../reshape/must-survive.ts';
 import { Replan } from '../plan/replan.ts';
 import { fillTable, type Evolving, type Fill } from './backfill.ts';
 import { enterPhase } from '../context/phases.ts';

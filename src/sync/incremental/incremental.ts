@@ -32,7 +32,7 @@ import { verifyCopied, type CopiedComparison } from '../compare/verify-copied.ts
 import { rowKey } from '../../schema/row-identity.ts';
 import { windowChoice } from '../fence/window-choice.ts';
 import { takenOver } from '../write/violations.ts';
-import { type Transfer, countsOf, olderWarning } from '../write/transfer.ts';
+import { type Transfer, countsOf, olderWarning } from '../write/table-transfer.ts';
 import { enterPhase } from '../context/phases.ts';
 
 interface Changes extends TableJob<IncrementalPlan> {

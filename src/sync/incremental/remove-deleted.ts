@@ -1,7 +1,7 @@
 /** Finds the rows that are gone from the source, in the snapshot of the window that was just merged, and removes them. */
 import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
-import { onUsualPath } from '../../postgres/usual-path.ts';
+import { onUsualPath } from '../../postgres/user-search-path.ts';
 import { printName } from '../../schema/names.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { CHECK_CONSTRAINTS } from '../../sql/constraints.ts';

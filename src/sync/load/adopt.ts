@@ -17,7 +17,7 @@ import { withTableSnapshot } from '../read/read-window.ts';
 import { emptyStaging } from '../write/staging.ts';
 import { verifyCopied } from '../compare/verify-copied.ts';
 import { applyDifferences } from '../compare/apply-differences.ts';
-import { type Transfer, countsOf, olderWarning } from '../write/transfer.ts';
+import { type Transfer, countsOf, olderWarning } from '../write/table-transfer.ts';
 import { enterPhase } from '../context/phases.ts';
 
 type Adoption = TableJob<LoadPlan>;

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../../errors.ts';
-import { ask } from '../../postgres/usual-path.ts';
+import { ask } from '../../postgres/user-search-path.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { countWhere } from '../../sql/unchanged-check.ts';
 import { limitStatements } from '../../sql/session.ts';

@@ -20,9 +20,9 @@ import { exchange, locksFor } from '../reshape/exchange.ts';
 import { lockAlone } from '../lock/exclusive-lock.ts';
 import { completeStaging, describeNewTable, renameIndexes } from '../reshape/new-table.ts';
 import { seenAgain } from '../reshape/reshape.ts';
-import { mustSurvive } from '../reshape/unsurvivable.ts';
+import { mustSurvive } from '../reshape/must-survive.ts';
 import { verifyCopied } from '../compare/verify-copied.ts';
-import { type Load, becomesTable } from './placing.ts';
+import { type Load, becomesTable } from './choose-placing.ts';
 import { enterPhase } from '../context/phases.ts';
 
 const enter = ({ context, facts }: Load, phase: Phase) => enterPhase(context, facts, phase);

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../../errors.ts';
 import { formatCount } from '../../format.ts';
-import { queryUsually } from '../../postgres/usual-path.ts';
+import { queryUsually } from '../../postgres/user-search-path.ts';
 import { carriedType } from '../../schema/columns.ts';
 import { printName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';

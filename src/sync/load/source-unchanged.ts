@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Relation } from '../../schema/relations.ts';
 import { farFrom } from '../../sql/compare.ts';
 import { countAndWritten, digestWhole } from '../../sql/unchanged-check.ts';
-import { ask } from '../../postgres/usual-path.ts';
+import { ask } from '../../postgres/user-search-path.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { RaisedFence } from '../fence/fence.ts';
 import type { RefreshPlan } from '../plan/plan.ts';

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
 import { codeOf } from '../../postgres/identity.ts';
-import { backoffSeconds, sleep } from '../../retry.ts';
+import { backoffSeconds, sleep } from '../../backoff.ts';
 import { printName, type TableName } from '../../schema/names.ts';
 import { lockTimeout } from '../../sql/reshape.ts';
 import type { Timing } from '../../timing.ts';

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../../errors.ts';
-import { sleep } from '../../retry.ts';
+import { sleep } from '../../backoff.ts';
 import { printName } from '../../schema/names.ts';
 import { lockHolder, readGeneration, tryLock } from '../../sql/state.ts';
 import type { Timing } from '../../timing.ts';

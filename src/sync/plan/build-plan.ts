@@ -1,11 +1,11 @@
 /** Builds the plan of a load and of an incremental sync. Pure. */
 import type { Difference, Reason } from '../../reasons.ts';
-import { differencesText } from '../../report/differences.ts';
+import { differencesText } from '../../report/shape-texts.ts';
 import { destinationDrift } from '../../schema/drift.ts';
 import { altersTable, type Evolution } from '../../schema/evolution.ts';
 import { keyTypeOf } from '../../schema/keys.ts';
 import { takesMerge, type Relation } from '../../schema/relations.ts';
-import { rewrittenSince } from '../../schema/rewritten.ts';
+import { rewrittenSince } from '../../schema/table-rewrites.ts';
 import { isAppend } from '../../schema/row-identity.ts';
 import { shapeOf } from '../../schema/shape.ts';
 import { isKeyed, PLAINLY } from '../../schema/state-record.ts';

@@ -3,7 +3,7 @@ import type { NativeCarriers } from '../../schema/columns.ts';
 import type { TableName } from '../../schema/names.ts';
 import { alterAfter, alterBefore } from '../../sql/reshape.ts';
 import { textOf } from '../../sql/search-path.ts';
-import type { Dependent } from '../../postgres/dependents.ts';
+import type { Dependent } from '../../postgres/dependent-object-list.ts';
 import type { Evolution } from '../../schema/evolution.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { IncrementalPlan } from './plan.ts';

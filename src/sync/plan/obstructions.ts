@@ -2,7 +2,7 @@
  * Dependent objects that would prevent a change of shape, according to the catalog. Pure. Only the rehearsal of
  * `reshape/` is certain, but it writes, so a plan cannot use it.
  */
-import type { Dependent } from '../../postgres/dependents.ts';
+import type { Dependent } from '../../postgres/dependent-object-list.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { ident } from '../../sql/identifiers.ts';
 import type { TableFacts } from '../facts/facts.ts';

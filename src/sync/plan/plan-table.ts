@@ -1,7 +1,7 @@
 /** Decides what to do with a table, and why. Pure. `completePlan` decides how a load reads its rows. */
 import { IncrepError } from '../../errors.ts';
 import type { Difference, EvolutionObstacle } from '../../reasons.ts';
-import { differencesText } from '../../report/differences.ts';
+import { differencesText } from '../../report/shape-texts.ts';
 import { evolutionOf } from '../../schema/evolution.ts';
 import { printName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
@@ -10,7 +10,7 @@ import { shapeOf } from '../../schema/shape.ts';
 import { isKeyed, type StateRecord } from '../../schema/state-record.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { adopt, incremental, load } from './build-plan.ts';
-import { driftOf, settingsDrift } from './drift.ts';
+import { driftOf, settingsDrift } from './table-drift.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { reloadHindrance, lossRefusal } from './reload-guard.ts';
 import { isKeyedPlan, refuse, type DraftPlan, type PlanRequest } from './plan.ts';

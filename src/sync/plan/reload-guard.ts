@@ -4,7 +4,7 @@
  */
 import { IncrepError } from '../../errors.ts';
 import type { ReloadHindrance } from '../../reasons.ts';
-import { hindranceText } from '../../report/differences.ts';
+import { hindranceText } from '../../report/shape-texts.ts';
 import { carriedType } from '../../schema/columns.ts';
 import { printName } from '../../schema/names.ts';
 import { OWN_TYPES, SOURCE } from '../../schema/metadata-columns.ts';

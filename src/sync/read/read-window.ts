@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { IncrepError } from '../../errors.ts';
 import type { Loader } from '../../events.ts';
 import { copyBetween, copyInto, type Copied } from '../../postgres/copy-pipe.ts';
-import { ask } from '../../postgres/usual-path.ts';
+import { ask } from '../../postgres/user-search-path.ts';
 import { copyFormatFor } from '../../schema/copy-format.ts';
 import { printName } from '../../schema/names.ts';
 import { canLock, type Relation } from '../../schema/relations.ts';

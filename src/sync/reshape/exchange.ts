@@ -2,11 +2,11 @@
  * The staging table takes the place of the destination table. The dependent objects of the old table are created again on
  * the new table. Then the old table is dropped. If an object still depends on it, DROP fails and everything is rolled back.
  */
-import { grantedByDefault } from '../../postgres/dependent-objects.ts';
+import { grantedByDefault } from '../../postgres/dependent-object-definitions.ts';
 import { codeOf } from '../../postgres/identity.ts';
-import { queryPinnedFirst } from '../../postgres/usual-path.ts';
+import { queryPinnedFirst } from '../../postgres/user-search-path.ts';
 import { derivedName, printName } from '../../schema/names.ts';
-import type { BuiltItem, BuiltRelation, DependentObjects } from '../../sql/dependent-objects.ts';
+import type { BuiltItem, BuiltRelation, DependentObjects } from '../../sql/dependent-object-definitions.ts';
 import { commentOnTable, renameTable } from '../../sql/destination.ts';
 import {
   createBuilt,
@@ -21,7 +21,7 @@ import {
 } from '../../sql/reshape.ts';
 import type { Statement } from '../../sql/search-path.ts';
 import { renameIndexes, type NewTable } from './new-table.ts';
-import { ASIDE, mustSurvive, refusalFrom } from './unsurvivable.ts';
+import { ASIDE, mustSurvive, refusalFrom } from './must-survive.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
 export interface Exchange extends NewTable {

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { derivedName, type TableName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { copyKey } from '../../schema/row-identity.ts';
-import { indexOn, type DependentObjects, type BuiltIndex } from '../../sql/dependent-objects.ts';
+import { indexOn, type DependentObjects, type BuiltIndex } from '../../sql/dependent-object-definitions.ts';
 import { createMergeKey, renameIndex } from '../../sql/destination.ts';
 import { qualified } from '../../sql/identifiers.ts';
 import {
@@ -18,7 +18,7 @@ import { carriedType } from '../../schema/columns.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { indexNameFor } from '../write/index-names.ts';
 import { metadataColumnsOf } from '../write/metadata-columns.ts';
-import { mustSurvive, unsurvivable } from './unsurvivable.ts';
+import { mustSurvive, unsurvivable } from './must-survive.ts';
 
 export interface NewTable {
   readonly client: pg.ClientBase;

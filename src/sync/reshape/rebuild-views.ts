@@ -10,7 +10,7 @@ import {
   lockWholly,
   refresh,
 } from '../../sql/reshape.ts';
-import type { BuiltRelation, DependentObjects } from '../../sql/dependent-objects.ts';
+import type { BuiltRelation, DependentObjects } from '../../sql/dependent-object-definitions.ts';
 import { describe, dress, itemsOf, make, must, type Recreation } from './exchange.ts';
 import { dependentsOf } from './reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';

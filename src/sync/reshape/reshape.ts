@@ -1,10 +1,10 @@
 /** Decides how a table gets a new shape and keeps its dependent objects. The decision comes from a rehearsal on empty tables. */
 import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
-import { describeDependentObjects } from '../../postgres/dependent-objects.ts';
+import { describeDependentObjects } from '../../postgres/dependent-object-definitions.ts';
 import { printName } from '../../schema/names.ts';
 import { uniqueIndexOn, type Relation } from '../../schema/relations.ts';
-import type { DependentObjects } from '../../sql/dependent-objects.ts';
+import type { DependentObjects } from '../../sql/dependent-object-definitions.ts';
 import { alterBefore, COLUMN_NAMES, lockWholly, type Alteration } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { formerKey } from '../plan/reload-guard.ts';
@@ -14,7 +14,7 @@ import { alterationFor, foreignColumns } from '../plan/alteration.ts';
 import { exchange, locksFor, type Exchange } from './exchange.ts';
 import { tryLockAlone, type LockTiming } from '../lock/exclusive-lock.ts';
 import { completeStaging, describeNewTable } from './new-table.ts';
-import { mustSurvive, refusalFrom, unsurvivable } from './unsurvivable.ts';
+import { mustSurvive, refusalFrom, unsurvivable } from './must-survive.ts';
 
 export type Reshape =
   /** The staging table takes the place of the table. Readers wait only for a moment. */

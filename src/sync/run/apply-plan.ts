@@ -32,7 +32,7 @@ import { publicationsOver } from '../write/publications.ts';
 import { holdTable, lockingStatements, lockTable } from '../lock/table-lock.ts';
 import { fenceWarnings, nextRecord } from '../fence/next-state.ts';
 import type { RunContext } from '../context/run-context.ts';
-import { type Transfer, NOTHING_MOVED } from '../write/transfer.ts';
+import { type Transfer, NOTHING_MOVED } from '../write/table-transfer.ts';
 import { enterPhase } from '../context/phases.ts';
 import { describeRelations } from '../../postgres/catalog.ts';
 import { stagingName } from '../../schema/names.ts';

@@ -1,5 +1,5 @@
 import { reworded, type IncrepError } from '../../errors.ts';
-import { backoffSeconds, sleep } from '../../retry.ts';
+import { backoffSeconds, sleep } from '../../backoff.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { failureOf } from './table-outcome.ts';
 /** Decides whether a failed attempt is repeated, and after which pause. */

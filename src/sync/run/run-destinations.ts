@@ -5,7 +5,7 @@ import { run, type RunRequest } from './run.ts';
 import { Sharing } from '../fan-out/fan-out.ts';
 import type { Database } from '../../postgres/database.ts';
 import type { RunContext } from '../context/run-context.ts';
-import { NO_ROWS } from '../write/transfer.ts';
+import { NO_ROWS } from '../write/table-transfer.ts';
 
 /** One destination. The `emit` of its context serves the listeners of this destination alone. */
 export interface DestinationWork {

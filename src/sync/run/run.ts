@@ -16,7 +16,7 @@ import { inTableOrder } from './table-order.ts';
 import { isSame } from '../write/violations.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { writeRefusal } from '../facts/writable-destination.ts';
-import { NO_ROWS } from '../write/transfer.ts';
+import { NO_ROWS } from '../write/table-transfer.ts';
 import { deferred, failureOf } from './table-outcome.ts';
 import { waitBeforeNext, givenUp, pause } from './retries.ts';
 

@@ -5,7 +5,7 @@ import type { TableFacts, TableFailure } from '../facts/facts.ts';
 import { copyCauseText, wholeLoadText } from '../../report/reasons.ts';
 import type { DraftPlan, IncrementalPlan, LoadPlan, Plan } from '../plan/plan.ts';
 import type { RunContext } from '../context/run-context.ts';
-import { NO_ROWS } from '../write/transfer.ts';
+import { NO_ROWS } from '../write/table-transfer.ts';
 /** The result of a table in a run. */
 
 /** `at` is for display. `ticks` (milliseconds) measures durations, because the system clock may be changed during a run. */

@@ -1,6 +1,6 @@
 /** `types: "native"`: creates and extends types at the destination. */
 import type pg from 'pg';
-import { queryOnePinnedFirst, queryUsually } from '../../postgres/usual-path.ts';
+import { queryOnePinnedFirst, queryUsually } from '../../postgres/user-search-path.ts';
 import { IncrepError } from '../../errors.ts';
 import { printName } from '../../schema/names.ts';
 import { judgeTypes, type NativeType } from '../../schema/native-types.ts';

@@ -17,7 +17,7 @@ import type { TableFacts } from '../facts/facts.ts';
 import { metadataColumnsOf } from './metadata-columns.ts';
 import { ownRows } from '../facts/populated-tables.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
-import { queryEach } from '../../postgres/usual-path.ts';
+import { queryEach } from '../../postgres/user-search-path.ts';
 
 /** `part`: the merge brings only some of the rows, and the table must still have the other rows. */
 export interface ExpectedTable {

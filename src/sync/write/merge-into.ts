@@ -7,7 +7,7 @@ import type pg from 'pg';
 import { z } from 'zod';
 import type { IncrepError } from '../../errors.ts';
 import { describeRelations } from '../../postgres/catalog.ts';
-import { queryPinnedFirst } from '../../postgres/usual-path.ts';
+import { queryPinnedFirst } from '../../postgres/user-search-path.ts';
 import { printName } from '../../schema/names.ts';
 import { uniqueIndexOn, type Relation } from '../../schema/relations.ts';
 import { copyKey } from '../../schema/row-identity.ts';

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { z } from 'zod';
 import { IncrepError } from '../../errors.ts';
 import { codeOf } from '../../postgres/identity.ts';
-import { onUsualPath, queryEach } from '../../postgres/usual-path.ts';
+import { onUsualPath, queryEach } from '../../postgres/user-search-path.ts';
 import { printName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { isUniqueBy } from '../../schema/relations.ts';
@@ -19,7 +19,7 @@ import {
   unsettable,
 } from '../../sql/merge.ts';
 import type { OwnColumn } from '../../sql/metadata-columns.ts';
-import { addMissing, removeSurplus } from '../../sql/copies.ts';
+import { addMissing, removeSurplus } from '../../sql/merge-keyless.ts';
 import { rowKey } from '../../schema/row-identity.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 import { metadataColumnsOf } from './metadata-columns.ts';

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import type { TableSettings } from '../../config/settings.ts';
-import { ask } from '../../postgres/usual-path.ts';
+import { ask } from '../../postgres/user-search-path.ts';
 import type { Relation } from '../../schema/relations.ts';
 import type { RowSource } from '../../sql/row-source.ts';
 import { countNullKeys } from '../../sql/window.ts';

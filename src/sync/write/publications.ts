@@ -6,7 +6,7 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import { describeRelations } from '../../postgres/catalog.ts';
-import { queryUsually } from '../../postgres/usual-path.ts';
+import { queryUsually } from '../../postgres/user-search-path.ts';
 import { copyKey } from '../../schema/row-identity.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { createMergeKey, createTable, identifyByRow } from '../../sql/destination.ts';

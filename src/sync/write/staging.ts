@@ -1,7 +1,7 @@
 /** `<table>_stg`, the staging table. increp marks it with a comment and never uses a table without this mark. */
 import type pg from 'pg';
 import { codeOf } from '../../postgres/identity.ts';
-import { ask } from '../../postgres/usual-path.ts';
+import { ask } from '../../postgres/user-search-path.ts';
 import { type Column, isSameList } from '../../schema/columns.ts';
 import { destinationDrift } from '../../schema/drift.ts';
 import type { TableName } from '../../schema/names.ts';

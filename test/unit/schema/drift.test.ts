@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Column } from '../../../src/schema/columns.ts';
 import { destinationDrift as driftWith, sourceDrift as driftFrom } from '../../../src/schema/drift.ts';
-import { differenceText } from '../../../src/report/differences.ts';
+import { differenceText } from '../../../src/report/shape-texts.ts';
 import { NO_NATIVE_TYPES } from '../../../src/schema/native-types.ts';
 import { column } from './columns.ts';
 

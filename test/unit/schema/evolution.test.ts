@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Column } from '../../../src/schema/columns.ts';
 import { altersTable, evolutionOf } from '../../../src/schema/evolution.ts';
 import { NO_NATIVE_TYPES } from '../../../src/schema/native-types.ts';
-import { obstacleText } from '../../../src/report/differences.ts';
+import { obstacleText } from '../../../src/report/shape-texts.ts';
 import { column } from './columns.ts';
 
 const id = column({ name: 'id', type: 'integer', position: 1, isNotNull: true });

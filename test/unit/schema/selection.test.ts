@@ -1,4 +1,4 @@
-import { differenceText } from '../../../src/report/differences.ts';
+import { differenceText } from '../../../src/report/shape-texts.ts';
 import { describe, expect, test } from 'vitest';
 import { selectFrom } from '../../../src/schema/relations.ts';
 import {

@@ -5,7 +5,7 @@ import type { RaisedFence } from '../../fence/fence.ts';
 import type { Chunks } from '../../plan/chunk-choice.ts';
 import type { KeyedLoadPlan } from '../../plan/plan.ts';
 import type { TableJob } from '../../plan/table-job.ts';
-import type { Transfer } from '../../write/transfer.ts';
+import type { Transfer } from '../../write/table-transfer.ts';
 import { IncrepError, reworded } from '../../../errors.ts';
 import { continuationText } from '../../../report/reasons.ts';
 

@@ -22,9 +22,9 @@ import { catchUp, type CaughtUp, plainSettings } from './catch-up.ts';
 import type { BegunLoad } from '../../plan/chunk-choice.ts';
 import { sumsOf } from './copy-chunks.ts';
 import type { ChunkedLoad, Loaded } from './chunked-load.ts';
-import { placeLoad } from './place-load.ts';
-import { type Transfer, countsOf, olderWarning } from '../../write/transfer.ts';
-import { choosePlacing, becomesTable } from '../placing.ts';
+import { placeLoad } from './place-or-merge.ts';
+import { type Transfer, countsOf, olderWarning } from '../../write/table-transfer.ts';
+import { choosePlacing, becomesTable } from '../choose-placing.ts';
 import { enterPhase } from '../../context/phases.ts';
 import { SQLSTATE } from '../../../postgres/sqlstate.ts';
 

@@ -10,7 +10,7 @@ import type { ChunkedLoad, ChunkedResult } from './chunked-load.ts';
 import { copyChunks } from './copy-chunks.ts';
 import { finishLoad } from './finish-load.ts';
 import { openWorkers, type Workers } from './workers.ts';
-import { choosePlacing } from '../placing.ts';
+import { choosePlacing } from '../choose-placing.ts';
 
 export async function loadInChunks(request: ChunkedLoad): Promise<ChunkedResult> {
   const copied = await copyAll(request);

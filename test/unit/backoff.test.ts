@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { backoffSeconds, sleep } from '../../src/retry.ts';
+import { backoffSeconds, sleep } from '../../src/backoff.ts';
 import { DEFAULT_TIMING } from '../../src/timing.ts';
 
 const { retryDelay } = DEFAULT_TIMING;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nextFences, settledCursor, windowStart, type Fence } from '../../../src/schema/fences.ts';
+import { nextFences, settledCursor, windowStart, type Fence } from '../../../src/schema/fence-rules.ts';
 
 const known = (cursor: string | null, fences: readonly Fence[] = [], isSameServerLife = true) => ({
   keyType: 'integer' as const,

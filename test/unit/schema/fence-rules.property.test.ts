@@ -1,7 +1,7 @@
 /** Random transactions and random sync runs, as a model of a source without any server. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { nextFences, windowStart, type Fence } from '../../../src/schema/fences.ts';
+import { nextFences, windowStart, type Fence } from '../../../src/schema/fence-rules.ts';
 import { lowestCursor } from '../../../src/schema/keys.ts';
 
 interface Transaction {

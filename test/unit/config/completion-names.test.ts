@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { namesAtAGlance } from '../../../src/config/names-at-a-glance.ts';
+import { namesAtAGlance } from '../../../src/config/completion-names.ts';
 import { pipelineDirectory } from './pipeline-directory.ts';
 
 async function namesIn(document: unknown) {

@@ -1,6 +1,6 @@
 /** The dependent objects of destination tables. */
 import { z } from 'zod';
-import { DESCRIBE_DEPENDENTS } from '../sql/dependents.ts';
+import { DESCRIBE_DEPENDENTS } from '../sql/dependent-object-list.ts';
 import type { Database } from './database.ts';
 
 const dependentRow = z.object({

@@ -4,7 +4,7 @@ import type { Column } from '../../../src/schema/columns.ts';
 
 import { isWrittenSince, declareRows, digestGroups, fetchRows } from '../../../src/sql/compare.ts';
 import { countAndWritten, countWhere, digestWhole } from '../../../src/sql/unchanged-check.ts';
-import { addMissing, removeSurplus } from '../../../src/sql/copies.ts';
+import { addMissing, removeSurplus } from '../../../src/sql/merge-keyless.ts';
 import {
   addOwnColumn,
   copyMarked,
@@ -15,7 +15,7 @@ import {
 import { dropDuplicates } from '../../../src/sql/duplicates.ts';
 import { countWindow, explainWindow, readNothing } from '../../../src/sql/estimate.ts';
 import { highWaterMark } from '../../../src/sql/fence.ts';
-import { hasDuplicates, selectFill } from '../../../src/sql/fill.ts';
+import { hasDuplicates, selectFill } from '../../../src/sql/backfill.ts';
 import { countRows, countWithout } from '../../../src/sql/gone-rows.ts';
 import { inspectKeys } from '../../../src/sql/inspect.ts';
 import { createLoadTables } from '../../../src/sql/loads.ts';

@@ -8,7 +8,7 @@ import {
   DESCRIBE_RELATIONS_ABOVE,
   type DependentObjects,
   type BuiltRelation,
-} from '../sql/dependent-objects.ts';
+} from '../sql/dependent-object-definitions.ts';
 import { DESCRIBE_ITEMS } from '../sql/dependent-object-items.ts';
 import { GRANTED_BY_DEFAULT } from '../sql/reshape.ts';
 

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { metricsTextfileFindings } from '../../../src/check/metrics-textfile.ts';
+import { metricsTextfileFindings } from '../../../src/check/metrics-textfile-finding.ts';
 
 async function folder() {
   const directory = await mkdtemp(join(tmpdir(), 'increp-textfile-'));

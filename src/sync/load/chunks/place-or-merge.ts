@@ -3,7 +3,7 @@ import { analyze, dropTable } from '../../../sql/destination.ts';
 import { prepareMarks } from '../../write/metadata-columns.ts';
 import type { MergedInto } from '../../write/merge-into.ts';
 import { nullKeyWarning } from '../../write/null-keys.ts';
-import { type Load, becomesTable } from '../placing.ts';
+import { type Load, becomesTable } from '../choose-placing.ts';
 import { mergeWhole, putInPlace } from '../put-in-place.ts';
 
 export interface PlacedLoad {

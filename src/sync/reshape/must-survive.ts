@@ -1,7 +1,7 @@
 /** Runs statements that create dependent objects again, and turns a refusal of the server into DEPENDENT_OBJECTS. */
 import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
-import { queryPinnedFirst } from '../../postgres/usual-path.ts';
+import { queryPinnedFirst } from '../../postgres/user-search-path.ts';
 import { printName, type TableName } from '../../schema/names.ts';
 import type { Statement } from '../../sql/search-path.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';

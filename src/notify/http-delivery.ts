@@ -1,6 +1,6 @@
 /** Delivers one message to one URL, in a few attempts that are bounded in time and in bytes. */
 import type { Agent } from 'undici';
-import { backoffSeconds, sleep } from '../retry.ts';
+import { backoffSeconds, sleep } from '../backoff.ts';
 import { networkFault } from '../system-fault.ts';
 import type { Backoff, Timing } from '../timing.ts';
 
