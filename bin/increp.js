@@ -23,9 +23,9 @@ if (found[0] < needed[0] || (found[0] === needed[0] && found[1] < needed[1])) {
   answer(process.argv.slice(3), process.env, (text) => process.stdout.write(text));
 } else {
   const v8 = await import('node:v8');
-  // Rows stream through and die young. Left alone, V8 lets the space for the young grow to 100 MB meanwhile.
+  // Rows are short-lived objects. By default, V8 lets the young generation grow to 100 MB for them.
   v8.setFlagsFromString('--semi-space-growth-factor=1');
-  // What lives is small and does not grow, so three times as much garbage beside it, as V8 has it, gains no time.
+  // The live heap is small and does not grow. By default, V8 lets it grow to four times its size, which saves no time.
   v8.setFlagsFromString('--heap-growing-percent=150');
   const program = await import('../dist/process.js');
   await program.runProcess(process.argv.slice(2));

@@ -1,7 +1,7 @@
 /** The entry of the program: it registers the commands and turns their results and errors into the exit code. */
 import { CommanderError } from 'commander';
 import { programOf } from './commands/program/program.ts';
-import { tellError } from './commands/terminal/print-error.ts';
+import { printError } from './commands/terminal/print-error.ts';
 import { terminalOf, type Terminal } from './commands/terminal/terminal.ts';
 import { usageErrorOf } from './commands/program/usage-error.ts';
 import { asIncrepError, ERROR_CLASSES } from './errors.ts';
@@ -49,7 +49,7 @@ const isHelp = ({ code, exitCode }: CommanderError): boolean => exitCode === 0 |
 function report(thrown: unknown, terminal: Terminal, args: readonly string[]): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : ERROR_CLASSES.USAGE.exitCode;
   const error = asIncrepError(thrown);
-  tellError(error, terminal, {
+  printError(error, terminal, {
     isJson: args.includes('--json'),
     isVerbose: args.some((arg) => /^(-v|--verbose)$/.test(arg)),
   });

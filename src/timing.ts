@@ -57,14 +57,14 @@ export interface Timing {
   /** Several destinations that share one read of the source. */
   readonly fanOut: {
     /** How long the first destination at a table waits for the others. Without the wait, the table is read twice. */
-    readonly patience: number;
+    readonly readerWait: number;
     /** The same at the first table. Before it, a run has only connected and read catalogs. */
-    readonly startPatience: number;
+    readonly firstReaderWait: number;
     /** A destination that takes no rows for this long reads alone. A checkpoint can block writes for seconds. */
     readonly stalled: number;
   };
   /** Time for the statement by which `plan` and `check` count the rows that a load would remove. */
-  readonly planComparison: number;
+  readonly planCountTimeout: number;
   /** How long `status` waits for the source. */
   readonly statusSourceTimeout: number;
   /** How long messages about the run may still take after a signal. Supervisors often kill after ten seconds. */
@@ -106,8 +106,8 @@ export const DEFAULT_TIMING: Timing = {
   chunkLockGrace: 75,
   factsMaxAge: 30,
   exclusiveLock: { one: 0.2, all: 0.6, retryDelay: { base: 0.2, max: 4 }, total: 60 },
-  fanOut: { patience: 10, startPatience: 3, stalled: 30 },
-  planComparison: 10,
+  fanOut: { readerWait: 10, firstReaderWait: 3, stalled: 30 },
+  planCountTimeout: 10,
   statusSourceTimeout: 5,
   shutdown: 3,
   delivery: {

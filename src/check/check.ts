@@ -17,7 +17,7 @@ interface CheckRequest {
   /** Patterns that match no table of the source. */
   readonly unmatched: readonly string[];
   /** The error, if there is no table at all. */
-  readonly nothing: IncrepError | undefined;
+  readonly noTables: IncrepError | undefined;
   /** Whether to send a test message to the webhook. */
   readonly testsWebhook: boolean;
   /** False after the first of several destinations. What they have in common is checked once. */
@@ -27,7 +27,7 @@ interface CheckRequest {
 export async function check(context: RunContext, request: CheckRequest): Promise<Finding[]> {
   const { tables, testsWebhook, isFirst } = request;
   const reachable = await unreachable(context);
-  const own = [
+  const findings = [
     ...(isFirst ? settingsFindings(context.settings) : []),
     ...parameterFindings(context.settings),
     ...(isFirst ? patternFindings(request) : []),
@@ -36,16 +36,17 @@ export async function check(context: RunContext, request: CheckRequest): Promise
     ...(isFirst && testsWebhook ? [await webhookFinding(context.settings, context)] : []),
     ...(isFirst ? await metricsTextfileFindings(context.settings) : []),
   ];
-  if (reachable.length > 0) return [...reachable, ...own];
-  own.push(...(await attempt(() => ensureDifferent(context))));
+  if (reachable.length > 0) return [...reachable, ...findings];
+  findings.push(...(await attempt(() => ensureDifferent(context))));
   const facts = await factsOrFailure(context, tables);
-  if (!('code' in facts)) return [...own, ...buildFindings(await inspect(context, facts), context.settings)];
-  return own.some(({ code }) => code === facts.code) ? own : [...own, facts];
+  if (!('code' in facts))
+    return [...findings, ...buildFindings(await inspect(context, facts), context.settings)];
+  return findings.some(({ code }) => code === facts.code) ? findings : [...findings, facts];
 }
 
 /** If the source cannot be queried, its error is the only finding about patterns. */
-const patternFindings = ({ unmatched, nothing }: CheckRequest): Finding[] => [
-  ...(nothing?.code === 'TABLE_NOT_FOUND' ? [failureFinding(nothing)] : []),
+const patternFindings = ({ unmatched, noTables }: CheckRequest): Finding[] => [
+  ...(noTables?.code === 'TABLE_NOT_FOUND' ? [failureFinding(noTables)] : []),
   ...unmatched.map((pattern) =>
     warning(
       'PATTERN_UNMATCHED',

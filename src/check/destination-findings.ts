@@ -13,10 +13,10 @@ import type { TableFacts } from '../sync/facts/facts.ts';
 import { inWords, limitRefusal } from '../sync/load/removed-rows.ts';
 import { keepsRest } from '../sync/plan/reload-guard.ts';
 import { unfitTools } from '../sync/plan/loader-choice.ts';
-import { foreseeEvolution } from '../sync/plan/evolution-preview.ts';
+import { previewEvolution } from '../sync/plan/evolution-preview.ts';
 import {
   describeDependent,
-  foreseeObstruction,
+  findObstruction,
   isOthers,
   ownershipStep,
   type Obstruction,
@@ -211,14 +211,14 @@ function dependentFindings(table: TableFacts, plan: Workable, dependents: readon
     LISTED,
   )}`;
   if (plan.kind === 'load' && plan.way === 'swap') {
-    const obstruction = foreseeObstruction(table, plan.source, dependents);
+    const obstruction = findObstruction(table, plan.source, dependents);
     return obstruction
       ? [wouldBeRefused(name, obstruction)]
       : [note('DEPENDENT_OBJECTS', name, `${builtOn}; the next sync keeps them`)];
   }
   const owned = dependents.filter((each) => isOthers(each));
   if (plan.kind === 'incremental' && plan.evolution) {
-    const { obstruction, warnings = [] } = foreseeEvolution(table, plan, dependents) ?? {};
+    const { obstruction, warnings = [] } = previewEvolution(table, plan, dependents) ?? {};
     return [
       ...warnings.map((message) =>
         warning(

@@ -14,7 +14,7 @@ import { WITHOUT_IDENTITY } from '../sql/publications.ts';
 import { publicationsOver } from '../sync/write/publications.ts';
 import {
   CLOCK,
-  COPY_OWNERS,
+  DESTINATION_TABLE_OWNERS,
   inspectKeys,
   KEY_TRIGGERS,
   LONG_TRANSACTIONS,
@@ -24,7 +24,7 @@ import {
 } from '../sql/inspect.ts';
 import { hasRows, type Window } from '../sql/window.ts';
 import type { Facts, TableFacts, TableFailure } from '../sync/facts/facts.ts';
-import { foreseeAllGone, type ForeseenGone } from '../sync/load/preview-removed-rows.ts';
+import { previewRemovedRows, type RemovedRowsPreview } from '../sync/load/preview-removed-rows.ts';
 import type { KeyType } from '../schema/keys.ts';
 import { highWaterMark } from '../sql/fence.ts';
 import { describeSequences, keyOrigin } from '../sql/key-origin.ts';
@@ -55,17 +55,17 @@ export interface Inspection extends Inspected {
   };
   /** By the oid of the destination table. */
   readonly owners: ReadonlyMap<string, TableOwner>;
-  /** Triggers that may set the replication key of a destination table, if the key decides which row wins. */
   /** By destination schema: publications that include every new table. */
   readonly publications: ReadonlyMap<string, readonly string[]>;
   /** By the oid of a destination table that needs a replica identity and has none: one of its publications. */
   readonly withoutIdentity: ReadonlyMap<string, string>;
+  /** Triggers that may set the replication key of a destination table, if the key decides which row wins. */
   readonly keyTriggers: ReadonlyMap<TableFacts, readonly string[]>;
   /** Event triggers of the destination. */
   readonly eventTriggers: readonly EventTrigger[];
   readonly dependents: ReadonlyMap<TableFacts, readonly Dependent[]>;
   /** Rows of a destination table that a load would remove. */
-  readonly gone: ReadonlyMap<TableFacts, ForeseenGone>;
+  readonly gone: ReadonlyMap<TableFacts, RemovedRowsPreview>;
   /** Undefined if no table uses pg_dump. */
   readonly pgDump: { readonly tools: ClientTools; readonly path: string | undefined } | undefined;
 }
@@ -167,9 +167,9 @@ export async function inspect(context: RunContext, facts: Facts): Promise<Inspec
     encryption: { source: source.encryption, destination: destination.encryption },
     owners: await ownersOf(context.destination, facts),
     keyTriggers: await keyTriggersOf(context.destination, facts),
-    ...(await watchedIn(context.destination, facts)),
+    ...(await publicationsAndTriggers(context.destination, facts)),
     dependents: await gatherDependents(context, facts.tables),
-    gone: await foreseeAllGone(context, plans),
+    gone: await previewRemovedRows(context, plans),
     pgDump: await findPgDump(context, facts),
   };
 }
@@ -322,13 +322,15 @@ async function clockOf(database: Database) {
 
 async function ownersOf(destination: Database, { tables }: Facts): Promise<Map<string, TableOwner>> {
   const oids = tables.flatMap((table) => (table.destination ? [table.destination.oid] : []));
-  const owners = await destination.withReading((client) => rowsOf(client, ownerRow, COPY_OWNERS, [oids]));
+  const owners = await destination.withReading((client) =>
+    rowsOf(client, ownerRow, DESTINATION_TABLE_OWNERS, [oids]),
+  );
   return new Map(owners.map((owner) => [owner.oid, owner]));
 }
 
 const identityRow = z.object({ oid: z.string(), publication: z.string() });
 
-async function watchedIn(
+async function publicationsAndTriggers(
   destination: Database,
   { tables }: Facts,
 ): Promise<Pick<Inspection, 'publications' | 'withoutIdentity' | 'eventTriggers'>> {

@@ -9,7 +9,7 @@ interface Keyed {
   readonly keyType: KeyType;
 }
 
-export const writingFindings = (table: TableFacts, plan: Keyed, found: Inspection): Finding[] => [
+export const modeFindings = (table: TableFacts, plan: Keyed, found: Inspection): Finding[] => [
   ...versionFindings(table, plan),
   ...conflictFindings(table, plan, found.keyTriggers.get(table) ?? []),
 ];

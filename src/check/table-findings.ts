@@ -10,7 +10,7 @@ import { note, warning, type Finding } from './finding.ts';
 import { OWN_WRITES } from '../sync/fence/fence.ts';
 import { MANY, NO_SEQUENCES, type Inspection, type KeyInspection } from './inspect.ts';
 import { lowKeyFindings } from './low-key-findings.ts';
-import { writingFindings } from './mode-findings.ts';
+import { modeFindings } from './mode-findings.ts';
 
 export type Workable = Exclude<Plan, { kind: 'skip' } | { kind: 'refuse' }>;
 
@@ -19,7 +19,7 @@ export const sourceTableFindings = (table: TableFacts, plan: Workable, found: In
   ...(isKeyedPlan(plan) ? [] : refreshFindings(plan)),
   ...mergeKeyFindings(table, plan),
   ...widthFindings(table, plan),
-  ...(isKeyedPlan(plan) ? writingFindings(table, plan, found) : []),
+  ...(isKeyedPlan(plan) ? modeFindings(table, plan, found) : []),
 ];
 
 /** Bytes that an out-of-line value leaves in its row. A page of 8 kB must hold the row. */

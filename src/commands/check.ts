@@ -6,7 +6,7 @@ import { check } from '../check/check.ts';
 import type { Finding } from '../check/finding.ts';
 import { withContext } from './pipeline/context.ts';
 import { expandTables } from './pipeline/expand-tables.ts';
-import { eachDestination, ofDestination, type Looked } from './pipeline/each-destination.ts';
+import { eachDestination, ofDestination, type DestinationResults } from './pipeline/each-destination.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { selectTables } from './pipeline/select-tables.ts';
 
@@ -19,9 +19,9 @@ export interface CheckOptions extends GlobalOptions {
 
 export async function checkCommand(tables: readonly string[], options: CheckOptions): Promise<number> {
   return withContext(options, async (configured) => {
-    const { context, unmatched, nothing } = await expandTables(configured, { source: 'may' });
+    const { context, unmatched, noTables } = await expandTables(configured, { source: 'may' });
     const { settings, terminal, redact, pipelines } = context;
-    const chosen = nothing ? [] : selectTables(settings.tables, { names: tables, excluded: [] });
+    const chosen = noTables ? [] : selectTables(settings.tables, { names: tables, excluded: [] });
     const enabled = chosen.filter(({ isEnabled }) => isEnabled).length;
     const result = await eachDestination(context, {
       isJson: options.json,
@@ -29,13 +29,13 @@ export async function checkCommand(tables: readonly string[], options: CheckOpti
         const findings = await check(pipeline.runContext, {
           tables: chosen,
           unmatched,
-          nothing,
+          noTables,
           testsWebhook: options.webhook,
           isFirst: pipeline === pipelines[0],
         });
         if (!options.json) terminal.out(redact(formatFindings(findings, terminal.style, enabled)));
         const exitCode = findings.find(({ level }) => level === 'error')?.exitCode ?? 0;
-        return { told: { findings, of: ofDestination(pipeline) }, exitCode };
+        return { result: { findings, of: ofDestination(pipeline) }, exitCode };
       },
     });
     if (options.json) terminal.out(redactedJson(toJson(result), redact));
@@ -43,16 +43,16 @@ export async function checkCommand(tables: readonly string[], options: CheckOpti
   });
 }
 
-interface Found {
+interface DestinationFindings {
   readonly findings: readonly Finding[];
   readonly of: object;
 }
 
-const toJson = ({ found, json }: Looked<Found>): object => ({
+const toJson = ({ results, json }: DestinationResults<DestinationFindings>): object => ({
   type: 'check',
   format_version: FORMAT_VERSION,
   ...json,
-  findings: found.flatMap(({ findings, of }) =>
+  findings: results.flatMap(({ findings, of }) =>
     findings.map(({ level, code, table = null, message, action = null }) => ({
       ...of,
       level,

@@ -10,7 +10,7 @@ import { FORMAT_VERSION } from '../report/summary-json.ts';
 import { runHistory, type PastRun, type PastRuns } from '../status/run-history.ts';
 import { withContext, type Pipeline } from './pipeline/context.ts';
 import { recordNameIn, nameIn } from './pipeline/record-names.ts';
-import { eachDestination, ofDestination, type Looked } from './pipeline/each-destination.ts';
+import { eachDestination, ofDestination, type DestinationResults } from './pipeline/each-destination.ts';
 import { expandTables } from './pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { matching, selectTables } from './pipeline/select-tables.ts';
@@ -37,7 +37,7 @@ export async function historyCommand(words: readonly string[], options: HistoryO
         const { shown, text } = await historyOf(pipeline, names, { ...options, style: terminal.style });
         if (!options.json) terminal.out(redact(text));
         warnUnreachable({ ...shown, isLocal: options.local }, terminal, redact);
-        return { told: { shown, name: pipeline.name }, exitCode: 0 };
+        return { result: { shown, name: pipeline.name }, exitCode: 0 };
       },
     });
     if (options.json) terminal.out(redactedJson(toJson(settings, result), redact));
@@ -102,25 +102,25 @@ function ensureKnown(names: readonly string[], runs: readonly PastRun[], setting
   }
 }
 
-interface Told {
+interface DestinationHistory {
   readonly shown: PastRuns;
   /** The name of the destination, if there are several. */
   readonly name: string | undefined;
 }
 
-function toJson(settings: Settings, { found, json }: Looked<Told>): object {
-  const errorOf = ({ shown: { unreachable } }: Told) =>
+function toJson(settings: Settings, { results, json }: DestinationResults<DestinationHistory>): object {
+  const errorOf = ({ shown: { unreachable } }: DestinationHistory) =>
     unreachable ? { code: unreachable.code, message: unreachable.message, hint: unreachable.next } : null;
   const isSeveral = json.destinations !== undefined;
   return {
     type: 'history',
     format_version: FORMAT_VERSION,
     pipeline: settings.pipeline,
-    destination_error: found.map(errorOf).find((error) => error !== null) ?? null,
+    destination_error: results.map(errorOf).find((error) => error !== null) ?? null,
     ...(isSeveral && {
-      destinations: found.map((told) => ({ name: told.name, destination_error: errorOf(told) })),
+      destinations: results.map((result) => ({ name: result.name, destination_error: errorOf(result) })),
     }),
-    runs: found.flatMap(({ shown, name }) =>
+    runs: results.flatMap(({ shown, name }) =>
       shown.runs.map((run) => ({ ...ofDestination({ name }), ...runJson(run, nameIn(settings)) })),
     ),
   };

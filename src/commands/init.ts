@@ -1,7 +1,7 @@
 /** `increp init`: creates a pipeline that can be checked and run. */
 import { basename } from 'node:path';
 import { readAnswers, type Answers } from '../config/answers.ts';
-import { newDirectory } from '../config/directory.ts';
+import { resolveNewDirectory } from '../config/directory.ts';
 import { secretsOf } from '../config/environment/secrets.ts';
 import type { Overrides } from '../config/environment/values.ts';
 import { asIncrepError, IncrepError, reworded } from '../errors.ts';
@@ -15,7 +15,7 @@ import { planFiles, writePlanned, type PlannedFile } from './init/write.ts';
 
 export async function initCommand(_tables: readonly string[], options: InitOptions): Promise<number> {
   const { environment } = options;
-  const directory = newDirectory(options);
+  const directory = resolveNewDirectory(options);
   const answers = await readAnswers({ directory, environment, overrides: overridesOf(options) });
   const how = { pipeline: basename(directory), signal: options.signal, timing: options.timing };
   const redact = redactor(secretsOf(undefined, answers.values));

@@ -11,7 +11,7 @@ import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
 import { claimOf, ensureClaimNamed } from './adopt-replace.ts';
 import { withContext, type Pipeline } from './pipeline/context.ts';
-import { eachDestination, ofDestination, type Looked } from './pipeline/each-destination.ts';
+import { eachDestination, ofDestination, type DestinationResults } from './pipeline/each-destination.ts';
 import { expandTables } from './pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { selectTables } from './pipeline/select-tables.ts';
@@ -34,17 +34,19 @@ export interface PlanOptions extends GlobalOptions {
 export async function planCommand(tables: readonly string[], options: PlanOptions): Promise<number> {
   ensureClaimNamed(tables, options);
   return withContext(options, async (configured) => {
-    const { context, unmatched, remarks, nothing } = await expandTables(configured, { source: 'must' });
-    if (nothing) throw nothing;
+    const { context, unmatched, remarks, noTables } = await expandTables(configured, { source: 'must' });
+    if (noTables) throw noTables;
     const { settings, terminal, redact } = context;
     const chosen = selectTables(settings.tables, { names: tables, excluded: options.exclude });
     const result = await eachDestination(context, {
       isJson: options.json,
       run: async (pipeline) => {
-        const foreseen = await planFor(pipeline, chosen, options);
-        if (!options.json) terminal.out(redact(formatPlan(foreseen.map(inWords), terminal.style)));
-        const told = foreseen.map((table) => ({ table, of: ofDestination(pipeline) }));
-        return { told, exitCode: exitCodeFor(foreseen, options) };
+        const previews = await planFor(pipeline, chosen, options);
+        if (!options.json) terminal.out(redact(formatPlan(previews.map(inWords), terminal.style)));
+        return {
+          result: previews.map((table) => ({ table, of: ofDestination(pipeline) })),
+          exitCode: exitCodeFor(previews, options),
+        };
       },
     });
     if (options.json) terminal.out(redactedJson(toJson(result, unmatched), redact));
@@ -61,14 +63,14 @@ async function planFor(
   const facts = await gatherFacts(runContext, tables);
   ensureDifferentDatabases(settings, facts.servers);
   runContext.destinations.add(settings, facts.servers.destination);
-  const foreseen = await previewTables(runContext, facts, {
+  const previews = await previewTables(runContext, facts, {
     isFullRefresh: options.fullRefresh,
     areDeletesForced: options.deletes,
     claim: claimOf(options),
     isForced: options.force === true,
     now: new Date(),
   });
-  return settings.destinations.length > 1 ? foreseen.map((table) => withChunkNote(table, tables)) : foreseen;
+  return settings.destinations.length > 1 ? previews.map((table) => withChunkNote(table, tables)) : previews;
 }
 
 /** A note about tables that each destination reads separately. */
@@ -81,10 +83,10 @@ function withChunkNote(table: Preview, tables: readonly TableSettings[]): Previe
   return { ...table, warnings: [...table.warnings, note] };
 }
 
-function exitCodeFor(foreseen: readonly Preview[], { exitCode }: PlanOptions): number {
-  const refused = foreseen.flatMap(({ error }) => (error ? [error.exitCode] : []));
+function exitCodeFor(previews: readonly Preview[], { exitCode }: PlanOptions): number {
+  const refused = previews.flatMap(({ error }) => (error ? [error.exitCode] : []));
   if (refused[0] !== undefined) return new Set(refused).size === 1 ? refused[0] : 1;
-  return exitCode && foreseen.some(({ hasWork }) => hasWork) ? 2 : 0;
+  return exitCode && previews.some(({ hasWork }) => hasWork) ? 2 : 0;
 }
 
 const inWords = (table: Preview) => ({
@@ -97,16 +99,19 @@ const inWords = (table: Preview) => ({
   builtOn: table.dependents.map((each) => describeDependent(each)),
 });
 
-interface Told {
+interface DestinationPreview {
   readonly table: Preview;
   readonly of: object;
 }
 
-const toJson = ({ found, json }: Looked<readonly Told[]>, unmatched: readonly string[]): object => ({
+const toJson = (
+  { results, json }: DestinationResults<readonly DestinationPreview[]>,
+  unmatched: readonly string[],
+): object => ({
   type: 'plan',
   format_version: FORMAT_VERSION,
   ...json,
-  tables: found.flat().map(({ table, of }) => ({ name: table.name, ...of, ...tableJson(table) })),
+  tables: results.flat().map(({ table, of }) => ({ name: table.name, ...of, ...tableJson(table) })),
   unmatched_patterns: unmatched,
 });
 

@@ -30,8 +30,8 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
     });
   }
   return withContext(options, async (configured) => {
-    const { context, remarks, nothing } = await expandTables(configured, { source: 'may', withGone: true });
-    if (nothing) throw nothing;
+    const { context, remarks, noTables } = await expandTables(configured, { source: 'may', withGone: true });
+    if (noTables) throw noTables;
     const { settings, terminal } = context;
     const chosen = selectTables(settings.tables, { names: tables, excluded: [] });
     const { exitCode } = await eachDestination(context, {
@@ -40,10 +40,10 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
         // A remaining state file would replace the deleted row.
         await ensureWritable(runContext.settings.stateDirectory);
         for (const table of chosen) {
-          const told = `${printable(table.name)}: ${TOLD[await forgetTable(runContext, table, { isForced: options.force })]}`;
-          terminal.out(`${wrapLines(told, terminal.style.width)}\n`);
+          const text = `${printable(table.name)}: ${RESULT_TEXTS[await forgetTable(runContext, table, { isForced: options.force })]}`;
+          terminal.out(`${wrapLines(text, terminal.style.width)}\n`);
         }
-        return { told: undefined, exitCode: 0 };
+        return { result: undefined, exitCode: 0 };
       },
     });
     sayRemarks(remarks, context);
@@ -51,7 +51,7 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
   });
 }
 
-const TOLD: Record<Forgotten, string> = {
+const RESULT_TEXTS: Record<Forgotten, string> = {
   state: 'reset. The destination table stays readable until the next "increp sync" loads it again.',
   nothing:
     'there was no saved state. If the destination table has rows, the next "increp sync" refuses it and names the flags to use.',

@@ -22,11 +22,11 @@ export interface StatusOptions extends GlobalOptions {
 
 export async function statusCommand(tables: readonly string[], options: StatusOptions): Promise<number> {
   return withContext(options, async (configured) => {
-    const { context, problem, remarks, nothing } = await expandTables(configured, {
+    const { context, problem, remarks, noTables } = await expandTables(configured, {
       source: options.source ? 'soon' : 'not',
       isLocal: options.local,
     });
-    if (nothing) throw nothing;
+    if (noTables) throw noTables;
     const { settings, terminal, redact } = context;
     const chosen = selectTables(settings.tables, { names: tables, excluded: [] });
     const request = { isLocal: options.local, asksSource: options.source, sourceError: problem };
@@ -38,14 +38,14 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
         if (!options.json) warnUnreachable({ ...statuses, isLocal: options.local }, terminal, redact);
         const isAllFine = !statuses.unreachable && statuses.tables.every(isFine);
         return {
-          told: { statuses, name: pipeline.name },
+          result: { statuses, name: pipeline.name },
           exitCode: options.exitCode && !isAllFine ? 2 : 0,
         };
       },
     });
     if (options.json) {
-      terminal.out(redactedJson(toJson(settings.pipeline, result.found), redact));
-      for (const { statuses } of result.found)
+      terminal.out(redactedJson(toJson(settings.pipeline, result.results), redact));
+      for (const { statuses } of result.results)
         warnUnreachable({ ...statuses, isLocal: options.local }, terminal, redact);
     }
     sayRemarks(remarks, context);
@@ -53,18 +53,18 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
   });
 }
 
-interface Told {
+interface DestinationStatuses {
   readonly statuses: Statuses;
   /** The name of the destination, if there are several. */
   readonly name: string | undefined;
 }
 
-function toJson(pipeline: string, told: readonly Told[]): object {
+function toJson(pipeline: string, results: readonly DestinationStatuses[]): object {
   const head = { type: 'status', format_version: FORMAT_VERSION, pipeline };
-  const [only] = told;
+  const [only] = results;
   if (only && only.name === undefined) return { ...head, ...statusesJson(only) };
   // With several destinations, each has its own error.
-  const each = told.map((one) => ({ name: one.name, ...statusesJson(one) }));
+  const each = results.map((one) => ({ name: one.name, ...statusesJson(one) }));
   const firstError = (key: 'destination_error' | 'source_error') =>
     each.map((one) => one[key]).find((error) => error !== null) ?? null;
   return {
@@ -78,7 +78,7 @@ function toJson(pipeline: string, told: readonly Told[]): object {
   };
 }
 
-const statusesJson = ({ statuses: { tables, unreachable, sourceError }, name }: Told) => ({
+const statusesJson = ({ statuses: { tables, unreachable, sourceError }, name }: DestinationStatuses) => ({
   destination_error: unreachable ? errorToJson(unreachable) : null,
   source_error: sourceError ? errorToJson(sourceError) : null,
   tables: tables.map((table) => ({ name: table.name, ...ofDestination({ name }), ...tableJson(table) })),

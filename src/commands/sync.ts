@@ -71,7 +71,7 @@ async function syncOnce(
       if (notice !== undefined) watch.warn(notice);
       const summary = await runAll(context, {
         tables: chosen,
-        nothing: expanded.nothing,
+        noTables: expanded.noTables,
         isFullRefresh: options.fullRefresh,
         areDeletesForced: options.deletes,
         claim: claimOf(options),
@@ -82,7 +82,7 @@ async function syncOnce(
         waitLockSeconds: options.waitLock,
       });
       watch.stop();
-      await tell(context, options, summary, head);
+      await printResult(context, options, summary, head);
       return exitCodeOf(summary);
     },
   );
@@ -96,11 +96,11 @@ const withRemarks = ({ context, remarks }: Expanded): Context =>
 
 /** An unknown name may be a table that only the source knows. */
 function chosenTables(
-  { context: { settings }, problem, nothing }: Expanded,
+  { context: { settings }, problem, noTables }: Expanded,
   names: readonly string[],
   { exclude }: SyncOptions,
 ): TableSettings[] {
-  if (nothing) return [];
+  if (noTables) return [];
   try {
     return selectTables(settings.tables, { names, excluded: exclude });
   } catch (error) {
@@ -125,7 +125,7 @@ const verbosityOf = ({ verbose, quiet }: SyncOptions): Verbosity =>
   verbose ? 'verbose' : quiet ? 'quiet' : 'normal';
 
 /** Prints the result on stdout. With --json it is already there. */
-async function tell(
+async function printResult(
   { settings, terminal, redact, pipelines }: Context,
   options: SyncOptions,
   summary: RunSummary,

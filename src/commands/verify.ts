@@ -10,7 +10,7 @@ import { repairWhole } from '../verify/repair-keyless.ts';
 import { isEqual, verifyTable, type Verified } from '../verify/verify.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { withContext } from './pipeline/context.ts';
-import { eachDestination, ofDestination, type Looked } from './pipeline/each-destination.ts';
+import { eachDestination, ofDestination, type DestinationResults } from './pipeline/each-destination.ts';
 import { expandTables } from './pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { selectTables } from './pipeline/select-tables.ts';
@@ -30,8 +30,8 @@ export type Verdict =
 
 export async function verifyCommand(tables: readonly string[], options: VerifyOptions): Promise<number> {
   return withContext(options, async (configured) => {
-    const { context, remarks, nothing } = await expandTables(configured, { source: 'must' });
-    if (nothing) throw nothing;
+    const { context, remarks, noTables } = await expandTables(configured, { source: 'must' });
+    if (noTables) throw noTables;
     const { settings, terminal, redact } = context;
     const chosen = selectTables(settings.tables, { names: tables, excluded: [] }).filter(
       ({ isEnabled }) => isEnabled,
@@ -42,20 +42,22 @@ export async function verifyCommand(tables: readonly string[], options: VerifyOp
         const facts = await gatherFacts(runContext, chosen);
         ensureDifferentDatabases(own, facts.servers);
         const verdicts: Verdict[] = [];
-        const tell = (verdict: Verdict): void => {
+        const addVerdict = (verdict: Verdict): void => {
           verdicts.push(verdict);
           if (!options.json) terminal.out(redact(formatVerification(verdict, terminal.style)));
         };
         for (const table of inOrder([...facts.tables, ...facts.failures], chosen)) {
           const { name: label } = table.settings;
-          tell(
+          addVerdict(
             'error' in table
               ? { name: label, error: table.error }
               : await verdictOn(runContext, table, options.repair),
           );
         }
-        const told = verdicts.map((verdict) => ({ verdict, of: ofDestination({ name }) }));
-        return { told, exitCode: exitCodeFor(verdicts) };
+        return {
+          result: verdicts.map((verdict) => ({ verdict, of: ofDestination({ name }) })),
+          exitCode: exitCodeFor(verdicts),
+        };
       },
     });
     if (options.json) terminal.out(redactedJson(toJson(result), redact));
@@ -84,16 +86,16 @@ function exitCodeFor(verdicts: readonly Verdict[]): number {
   return verdicts.every((verdict) => 'verified' in verdict && isEqual(verdict.verified)) ? 0 : 2;
 }
 
-interface Told {
+interface DestinationVerification {
   readonly verdict: Verdict;
   readonly of: object;
 }
 
-const toJson = ({ found, json }: Looked<readonly Told[]>): object => ({
+const toJson = ({ results, json }: DestinationResults<readonly DestinationVerification[]>): object => ({
   type: 'verify',
   format_version: FORMAT_VERSION,
   ...json,
-  tables: found.flat().map(({ verdict, of }) => {
+  tables: results.flat().map(({ verdict, of }) => {
     const { name, ...result } = tableJson(verdict);
     return { name, ...of, ...result };
   }),

@@ -33,12 +33,12 @@ export async function readAnswers({ directory, environment, overrides }: Request
   const problems: Problem[] = [];
   const report = (problem: Problem) => void problems.push(problem);
   const envFile = await readEnvFile(directory, report, () => undefined);
-  const told = { ...environment, ...overrides };
+  const given = { ...environment, ...overrides };
   const values = await readValues({
     directory,
     overrides,
     environment,
-    envFile: withoutOtherForm(withoutOtherForm(envFile ?? {}, told, 'SOURCE'), told, 'DEST'),
+    envFile: withoutOtherForm(withoutOtherForm(envFile ?? {}, given, 'SOURCE'), given, 'DEST'),
     report,
   });
   if (problems.length > 0) throw configError(withoutSecrets(problems, secretsOf(undefined, values)));
@@ -46,10 +46,10 @@ export async function readAnswers({ directory, environment, overrides }: Request
 }
 
 /** A new URL replaces the single variables of an existing `.env`, and the reverse. */
-function withoutOtherForm(envFile: Environment, told: Environment, prefix: Prefix): Environment {
-  const isTold = (names: readonly string[]) => names.some((name) => told[name] || told[`${name}_FILE`]);
+function withoutOtherForm(envFile: Environment, given: Environment, prefix: Prefix): Environment {
+  const isGiven = (names: readonly string[]) => names.some((name) => given[name] || given[`${name}_FILE`]);
   const [url, parts] = [[`${prefix}_URL`], addressParts(prefix)];
-  const replaced = isTold(url) ? parts : isTold([`${prefix}_HOST`]) ? url : [];
+  const replaced = isGiven(url) ? parts : isGiven([`${prefix}_HOST`]) ? url : [];
   const names = replaced.flatMap((name) => [name, `${name}_FILE`]);
   return Object.fromEntries(Object.entries(envFile).filter(([name]) => !names.includes(name)));
 }

@@ -10,7 +10,10 @@ import type { Environment } from '../environment.ts';
 import { splitUrls } from './environment/split-urls.ts';
 
 /** @param flag the value of -C */
-export const namesAtAGlance = (flag: string | undefined, environment: Environment): readonly string[] =>
+export const tableNamesForCompletion = (
+  flag: string | undefined,
+  environment: Environment,
+): readonly string[] =>
   orNothing(() => {
     const document = tablesFile(flag, environment);
     const tables: unknown = Array.isArray(document) ? document : fieldOf(document, 'tables');
@@ -19,7 +22,7 @@ export const namesAtAGlance = (flag: string | undefined, environment: Environmen
   });
 
 /** The names of several destinations, as far as they are known without reading the variables. */
-export const destinationsAtAGlance = (
+export const destinationNamesForCompletion = (
   flag: string | undefined,
   environment: Environment,
 ): readonly string[] => [

@@ -21,7 +21,7 @@ export function resolveDirectory(request: DirectoryRequest): string {
 }
 
 /** The same for a new pipeline. The directory need not exist yet. */
-export function newDirectory(request: DirectoryRequest): string {
+export function resolveNewDirectory(request: DirectoryRequest): string {
   const { directory, origin } = namedDirectory(request);
   const there = statSync(directory, { throwIfNoEntry: false });
   if (!there || there.isDirectory()) return directory;

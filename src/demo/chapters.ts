@@ -26,7 +26,7 @@ export async function fillShop({ story, sourceClient }: Scene): Promise<void> {
   const width = Math.max(...counts.map(([, count]) => formatCount(count).length));
   story.table(counts.map(([name, count]) => [name, `${formatCount(count).padStart(width)} rows`]));
   const total = counts.reduce((sum, [, count]) => sum + count, 0);
-  story.tell(
+  story.print(
     `${rowsText(total)} in ${seconds}: enums, arrays, jsonb, ranges, numeric, bytea, microseconds, a mixed-case name. The role "${READER}" of increp may only SELECT.`,
   );
 }
@@ -34,39 +34,39 @@ export async function fillShop({ story, sourceClient }: Scene): Promise<void> {
 export async function syncFirst(scene: Scene): Promise<void> {
   const { story, destinationClient } = scene;
   story.heading('The first sync: no destination table exists yet, so every table is loaded');
-  story.tell(
+  story.print(
     'A pipeline is a directory with .env (the two databases) and tables-config.json (the tables and their keys).',
   );
   const { seconds } = await runIncrep(scene, story, ['sync']);
   const { loaded } = await lastRun(destinationClient);
-  story.tell(`${rowsText(sumOf(loaded, 'rowsInserted'))} were copied in ${formatSeconds(seconds)}.`);
+  story.print(`${rowsText(sumOf(loaded, 'rowsInserted'))} were copied in ${formatSeconds(seconds)}.`);
 }
 
 export async function changeShop({ story, sourceClient }: Scene, lateClient: pg.Client): Promise<void> {
   story.heading('Meanwhile, the shop changes');
   // The schema change comes first, because the order of the open transaction locks the table of its customer.
   await sourceClient.query(SCHEMA_CHANGE.sql);
-  story.tell(`- ${SCHEMA_CHANGE.title}`);
+  story.print(`- ${SCHEMA_CHANGE.title}`);
   await lateClient.query(LATE_TRANSACTION.open);
-  story.tell('- a transaction inserts an order and does not commit yet');
+  story.print('- a transaction inserts an order and does not commit yet');
   for (const { title, sql } of [NEW_ORDERS, UPDATES]) {
     await sourceClient.query(sql);
-    story.tell(`- ${title}`);
+    story.print(`- ${title}`);
   }
 }
 
 export async function syncAgain(scene: Scene): Promise<void> {
   const { story, destinationClient } = scene;
   story.heading('The second sync: only what changed');
-  story.tell('Here it waits one second for the open transaction (default: 5 s).');
+  story.print('Here it waits one second for the open transaction (default: 5 s).');
   const { seconds } = await runIncrep(scene, story, ['sync', '--wait-transactions', '1s']);
   const { incremental, loaded } = await lastRun(destinationClient);
   const [inserted, updated] = [sumOf(incremental, 'rowsInserted'), sumOf(incremental, 'rowsUpdated')];
-  story.tell(
+  story.print(
     `${formatCount(inserted)} new and ${formatCount(updated)} changed rows in ${formatSeconds(seconds)}.`,
   );
   for (const { name, rowsRead } of loaded) {
-    story.tell(
+    story.print(
       `${name} was loaded again (${rowsText(rowsRead)}), because its new column changed every row but no updated_at. Readers saw the old table until the new one was complete.`,
     );
   }
@@ -81,13 +81,13 @@ export async function commitLate(scene: Scene, lateClient: pg.Client): Promise<v
     ['the order has', (await lateOrders(sourceClient))[0] ?? 'nothing', '(when the transaction began)'],
     ['the cursor is', cursor ?? 'nothing', '(of the table orders)'],
   ]);
-  story.tell(
+  story.print(
     'The order is below the cursor, so a query for newer rows would never find it. The second sync recorded that a transaction was open, so the next sync reads again from there. The setting "lookback" plays no role: it is "0s".',
   );
   const { seconds } = await runIncrep(scene, story, ['sync']);
   const run = await lastRun(destinationClient);
   const isThere = (await lateOrders(destinationClient)).length === 1;
-  story.tell(
+  story.print(
     `${rowsText(sumOf(run.incremental, 'rowsInserted'))} inserted in ${formatSeconds(seconds)}: the late order is ${isThere ? 'there' : 'MISSING'}. ${rowsText(sumOf(run.incremental, 'rowsUnchanged'))} that the transaction could have changed were read again and are unchanged.`,
   );
 }

@@ -12,7 +12,7 @@ export async function compareDatabases(scene: Scene): Promise<boolean> {
   const { story, sourceClient, destinationClient } = scene;
   story.heading('Are both databases equal?');
   const { exitCode } = await runIncrep(scene, story, ['verify'], [0, DIFFERENT]);
-  story.tell('And without increp: the sorted COPY output of each table, on both sides.');
+  story.print('And without increp: the sorted COPY output of each table, on both sides.');
   const compared: Compared[] = [];
   for (const { name, unique_cols: mergeKey } of SHOP_TABLES) {
     compared.push(
@@ -39,6 +39,6 @@ const comparedRow = (compared: Compared): string[] => {
 
 /** For the test: it proves that the comparison finds a single changed value. */
 export async function sabotage({ story, destinationClient }: Scene): Promise<void> {
-  story.tell('INCREP_DEMO_SABOTAGE is set: one row of the destination table orders is now changed.');
+  story.print('INCREP_DEMO_SABOTAGE is set: one row of the destination table orders is now changed.');
   await destinationClient.query(`UPDATE shop.orders SET note = 'sabotage' WHERE id = 30000`);
 }

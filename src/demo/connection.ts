@@ -61,6 +61,6 @@ export async function withClient<T>(
   }
 }
 
-/** The type definitions leave the socket out. */
+/** @types/pg does not declare the socket. */
 const socketOf = (client: Client): { destroy(): void } =>
   (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream;

@@ -4,7 +4,7 @@ import { formatSeconds } from '../format.ts';
 import { changeShop, commitLate, fillShop, syncAgain, syncFirst } from './chapters.ts';
 import { compareDatabases, sabotage } from './comparison.ts';
 import { withClient } from './connection.ts';
-import { tellHowToLook, writeRemover } from './kept.ts';
+import { printAccess, writeRemover } from './kept.ts';
 import { preparePipeline, withStage, type Scene, type Stage } from './stage.ts';
 import type { Story } from './story.ts';
 
@@ -36,10 +36,10 @@ export async function playDemo(request: DemoRequest): Promise<boolean> {
     conclude(story, areEqual, elapsed());
     if (request.isKept) {
       await writeRemover(stage);
-      tellHowToLook(story, stage);
+      printAccess(story, stage);
       await stage.keep();
     } else {
-      story.tell('The demo removes everything now. To keep it: npx increp demo --keep');
+      story.print('The demo removes everything now. To keep it: npx increp demo --keep');
     }
     return areEqual;
   });
@@ -66,20 +66,20 @@ function introduce(story: Story, { servers, source, destination }: Stage, second
       `database ${database}`,
     ]),
   );
-  story.tell(`Both are running after ${seconds}.`);
+  story.print(`Both are running after ${seconds}.`);
 }
 
 function conclude(story: Story, areEqual: boolean, seconds: string): void {
   story.heading('Summary');
   if (areEqual) {
     story.verdict(true, `Both databases are equal, byte for byte. The demo took ${seconds}.`);
-    story.tell('- The first sync loaded all tables, with only SELECT at the source.');
-    story.tell('- The second sync copied the changes, and loaded the table with the new column again.');
-    story.tell('- The third sync found a row that was committed below the cursor.');
+    story.print('- The first sync loaded all tables, with only SELECT at the source.');
+    story.print('- The second sync copied the changes, and loaded the table with the new column again.');
+    story.print('- The third sync found a row that was committed below the cursor.');
   } else {
     story.verdict(false, `The databases DIFFER. The demo took ${seconds}.`);
-    story.tell('Chapter 7 names the tables. This is a bug. Please report it.');
+    story.print('Chapter 7 names the tables. This is a bug. Please report it.');
   }
-  story.tell('Next, with your own databases:');
+  story.print('Next, with your own databases:');
   for (const command of ['init', 'check', 'plan', 'sync']) story.typed(`npx increp ${command}`);
 }

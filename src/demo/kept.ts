@@ -27,14 +27,14 @@ rm -rf ${directories.map(quoted).join(' ')}
   await writeFile(removerOf(stage), script);
 }
 
-export function tellHowToLook(story: Story, stage: Stage): void {
+export function printAccess(story: Story, stage: Stage): void {
   const { servers, source, destination, directory } = stage;
   story.heading('Kept: both servers and the pipeline');
-  story.tell('To query both sides, or change the source (the tables are in the schema shop):');
+  story.print('To query both sides, or change the source (the tables are in the schema shop):');
   story.typed(`psql ${shellWord(servers[0].url(source.database))}`);
   story.typed(`psql ${shellWord(servers[1].url(destination.database))}`);
-  story.tell('To see how fresh the destination tables are, and to sync again:');
+  story.print('To see how fresh the destination tables are, and to sync again:');
   for (const command of ['status', 'sync']) story.typed(`npx increp ${command} -C ${shellWord(directory)}`);
-  story.tell('To stop the servers and remove everything:');
+  story.print('To stop the servers and remove everything:');
   story.typed(`sh ${shellWord(removerOf(stage))}`);
 }

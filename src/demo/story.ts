@@ -12,7 +12,7 @@ export interface Story {
   title(text: string): void;
   /** Numbered. */
   heading(text: string): void;
-  tell(text: string): void;
+  print(text: string): void;
   /** Aligned columns, one row per line. */
   table(rows: readonly (readonly string[])[]): void;
   command(text: string): void;
@@ -36,7 +36,7 @@ export function createStory({ out, style }: Paper): Story {
   return {
     title: (text) => write([paint('bold', text)]),
     heading: (text) => write(['', paint('bold', `${(number += 1)}. ${text}`)]),
-    tell: (text) => write(broken(text, INDENT)),
+    print: (text) => write(broken(text, INDENT)),
     table: (rows) => write(aligned(rows).flatMap((line) => broken(line, INDENT))),
     command: (text) => write([paint('cyan', ` $ ${text}`)]),
     quote: (text) =>

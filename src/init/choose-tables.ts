@@ -3,7 +3,7 @@ import { IncrepError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { formatBytes } from '../format.ts';
 import { shellWord } from '../shell-word.ts';
-import { possibleKeys, type Obstacle, type TableOption } from './propose-options.ts';
+import { possibleKeys, type Obstacle, type TableProposal } from './propose-options.ts';
 
 export interface KeyedTable {
   readonly name: string;
@@ -63,7 +63,7 @@ export function parseKeyWish(text: string): KeyWish {
  * A named table must be replicable. With all tables, those that are not are left out, each with the reason.
  * @throws IncrepError USAGE that names the flags to use
  */
-export function chooseTables(options: readonly TableOption[], wishes: TableWishes): Choice {
+export function chooseTables(options: readonly TableProposal[], wishes: TableWishes): Choice {
   const names = options.map(({ name }) => name);
   const named = [
     ...(wishes.tables ?? []),
@@ -82,7 +82,7 @@ export function chooseTables(options: readonly TableOption[], wishes: TableWishe
   return { chosen, leftOut };
 }
 
-const columnNames = ({ relation }: TableOption): string[] => relation.columns.map(({ name }) => name);
+const columnNames = ({ relation }: TableProposal): string[] => relation.columns.map(({ name }) => name);
 
 const isPossible = ({ columns }: KeyWish, possible: readonly string[]): boolean =>
   columns.every((column) => possible.includes(column));
@@ -91,8 +91,8 @@ const isPossible = ({ columns }: KeyWish, possible: readonly string[]): boolean 
 function ensureHeeded(
   wishes: readonly KeyWish[],
   flag: string,
-  wanted: readonly TableOption[],
-  possibleIn: (option: TableOption) => readonly string[],
+  wanted: readonly TableProposal[],
+  possibleIn: (option: TableProposal) => readonly string[],
 ): void {
   const idle = wishes.find(
     (wish) =>
@@ -114,7 +114,7 @@ function ensureHeeded(
   });
 }
 
-function judge(option: TableOption, wishes: TableWishes): ChosenTable | LeftOut {
+function judge(option: TableProposal, wishes: TableWishes): ChosenTable | LeftOut {
   const { name, obstacle } = option;
   if (obstacle) return { name, ...obstacle };
   const columns = columnNames(option);
@@ -148,7 +148,7 @@ function judge(option: TableOption, wishes: TableWishes): ChosenTable | LeftOut 
 }
 
 const wholeTable = (
-  { name }: TableOption,
+  { name }: TableProposal,
   mergeKey: readonly string[] | undefined,
   because: Obstacle | undefined,
 ): WholeTable => ({ name, mergeKey: mergeKey ?? [], because });
@@ -158,7 +158,7 @@ const SMALL = 100_000_000;
 
 /** A key that might miss changes is used only if the user names it. */
 function withoutKey(
-  option: TableOption,
+  option: TableProposal,
   mergeKey: readonly string[] | undefined,
   { why, next }: Obstacle,
 ): WholeTable | LeftOut {
@@ -171,7 +171,7 @@ function withoutKey(
   };
 }
 
-function reasonOf({ name, keys }: TableOption): Obstacle {
+function reasonOf({ name, keys }: TableProposal): Obstacle {
   const [first] = keys;
   const flag = `--replication-key ${shellWord(`${name}=${first?.column ?? 'COLUMN'}`)}`;
   const best = keys.filter(({ sees }) => sees === first?.sees).map(({ column }) => column);
@@ -209,7 +209,7 @@ const notReplicable = (tables: readonly LeftOut[]): IncrepError =>
   });
 
 /** Uses the keys that are clear. For tables whose keys are all clear. */
-export const asItIs = ({ name, key, mergeKey }: TableOption): KeyedTable => ({
+export const asItIs = ({ name, key, mergeKey }: TableProposal): KeyedTable => ({
   name,
   replicationKey: key?.column ?? '',
   mergeKey: mergeKey?.columns ?? [],

@@ -17,7 +17,7 @@ export interface Obstacle {
   readonly next: string;
 }
 
-export interface TableOption {
+export interface TableProposal {
   readonly name: string;
   readonly relation: Relation;
   readonly bytes: number;
@@ -36,7 +36,7 @@ export interface DescribedTable {
   readonly bytes: number;
 }
 
-export function tableOption({ relation, hints, bytes }: DescribedTable, role: string): TableOption {
+export function proposeOptions({ relation, hints, bytes }: DescribedTable, role: string): TableProposal {
   const keys = keyCandidates(relation, hints);
   const mergeKeys = mergeKeyCandidates(relation, hints);
   return {
@@ -52,10 +52,10 @@ export function tableOption({ relation, hints, bytes }: DescribedTable, role: st
 }
 
 /** Columns that the user may choose as the key, although increp does not propose them. */
-export const possibleKeys = ({ relation }: TableOption): string[] =>
+export const possibleKeys = ({ relation }: TableProposal): string[] =>
   relation.columns.filter(keyTypeOf).map(({ name }) => name);
 
-export const isReady = ({ obstacle, key, mergeKey }: TableOption): boolean =>
+export const isReady = ({ obstacle, key, mergeKey }: TableProposal): boolean =>
   obstacle === undefined && key !== undefined && mergeKey !== undefined;
 
 function obstacleOf(relation: Relation, role: string): Obstacle | undefined {

@@ -7,7 +7,7 @@ import { SCHEMAS, TABLE_HINTS } from '../sql/init.ts';
 import { stagingMark } from '../sql/destination.ts';
 import { WRITABLE_TABLES } from '../sql/inspect.ts';
 import { OWN_TABLES } from '../sql/state.ts';
-import { tableOption, type TableOption } from './propose-options.ts';
+import { proposeOptions, type TableProposal } from './propose-options.ts';
 
 export interface SchemaSummary {
   readonly name: string;
@@ -21,7 +21,7 @@ export const readSchemas = (source: Database): Promise<SchemaSummary[]> =>
 
 export interface SourceTables {
   /** By name. */
-  readonly tables: readonly TableOption[];
+  readonly tables: readonly TableProposal[];
   readonly role: string;
   /** Tables that the role of increp could write to. It never needs to. */
   readonly writable: readonly string[];
@@ -76,7 +76,7 @@ export async function readTables(source: Database): Promise<SourceTables | undef
             ? [{ relation, hints: found.hints, bytes: relation.bytes + found.unanalyzedBytes }]
             : [];
         })
-        .map((described) => tableOption(described, role))
+        .map((described) => proposeOptions(described, role))
         .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     };
   });

@@ -15,7 +15,7 @@ export interface UnclaimedTable {
 }
 
 /** A pipeline name that does not exist, so that a state of any pipeline counts. */
-const NOBODY = '';
+const NO_PIPELINE = '';
 
 export function findUnclaimedTables(
   destination: Database,
@@ -29,7 +29,7 @@ export function findUnclaimedTables(
     const hasStates = isReadableTable(relations.get(tableKey(stateTable(schema))));
     const stateOf = await readStateRows(
       client,
-      NOBODY,
+      NO_PIPELINE,
       hasStates ? there.map((name) => ({ destinationName: name, stateName: name })) : [],
     );
     const unknown = there.filter((name) => !stateOf({ destinationName: name, stateName: name }).isTaken);

@@ -11,7 +11,7 @@ const NAMES_SPELT_OUT = 10;
 const FAILURES_SPELT_OUT = 5;
 const FAILURE_LENGTH = 300;
 
-export interface Notice {
+export interface WebhookMessage {
   readonly type: WebhookEventType | 'test.ping';
   readonly message: string;
   /** When the event happened, not when the message is sent. */
@@ -84,7 +84,7 @@ function tableMessage(outcome: TableOutcome, pipeline: string): string {
   return `${table} synced (${outcome.action}): ${rowCounts(outcome)} in ${seconds}.`;
 }
 
-function tableNotice(outcome: TableOutcome, run: RunName): Notice | undefined {
+function tableWebhookMessage(outcome: TableOutcome, run: RunName): WebhookMessage | undefined {
   if (outcome.status === 'skipped') return undefined;
   return {
     type: outcome.status === 'ok' ? 'table.synced' : 'table.failed',
@@ -94,9 +94,9 @@ function tableNotice(outcome: TableOutcome, run: RunName): Notice | undefined {
   };
 }
 
-/** The notices for an event. Most events have none. */
-export function noticeOf(event: RunEvent, run: RunName): Notice | undefined {
-  if (event.type === 'table-finished') return tableNotice(event.outcome, run);
+/** Most events have no message. */
+export function webhookMessageOf(event: RunEvent, run: RunName): WebhookMessage | undefined {
+  if (event.type === 'table-finished') return tableWebhookMessage(event.outcome, run);
   if (event.type !== 'run-finished') return undefined;
   const { summary } = event;
   return {
@@ -115,14 +115,14 @@ const escapeForSlack = (text: string) =>
  * The body that is signed and sent. Each string is redacted separately, because a secret can look different inside
  * JSON.
  */
-export function bodyOf(notice: Notice, format: WebhookSettings['format'], redact: Redact): string {
-  const message = redact(notice.message);
+export function bodyOf(built: WebhookMessage, format: WebhookSettings['format'], redact: Redact): string {
+  const message = redact(built.message);
   if (format === 'slack') return JSON.stringify({ text: escapeForSlack(message) });
   return JSON.stringify({
     message,
     text: message,
-    type: notice.type,
-    timestamp: notice.timestamp.toISOString(),
-    data: mapStrings(notice.data, inFields(redact)),
+    type: built.type,
+    timestamp: built.timestamp.toISOString(),
+    data: mapStrings(built.data, inFields(redact)),
   });
 }

@@ -13,7 +13,7 @@ import {
 } from './http-delivery.ts';
 import type { Timing } from '../timing.ts';
 import { afterwards, attemptsAtEnd } from './shutdown-timeout.ts';
-import { bodyOf, type Notice, noticeOf, type RunName } from './webhook-message.ts';
+import { bodyOf, type WebhookMessage, webhookMessageOf, type RunName } from './webhook-message.ts';
 import { newMessageId, signatureOf } from './signature.ts';
 
 export interface WebhookOptions extends Partial<DeliveryOptions> {
@@ -35,9 +35,10 @@ interface Memory {
 
 const forgotten: Memory = { run: { runId: '', pipeline: '' }, undelivered: undefined, skipped: 0 };
 
-const isAskedFor = ({ type }: Notice, { events }: WebhookSettings) => events.some((event) => event === type);
+const isAskedFor = ({ type }: WebhookMessage, { events }: WebhookSettings) =>
+  events.some((event) => event === type);
 
-const isTableNotice = (notice: Notice) => notice.type.startsWith('table.');
+const isTableMessage = (message: WebhookMessage) => message.type.startsWith('table.');
 
 const attemptsFor = (event: RunEvent, attempts: number): number =>
   event.type === 'run-finished' ? attemptsAtEnd(event.summary, attempts) : attempts;
@@ -60,7 +61,7 @@ export function letterOf({ url, secret }: WebhookSettings, body: string): Letter
   return { url: new URL(url), variable: 'WEBHOOK_URL', body, headers };
 }
 
-function failureText(origin: string, { type }: Notice, { why, attempts }: Undelivered): string {
+function failureText(origin: string, { type }: WebhookMessage, { why, attempts }: Undelivered): string {
   return `the webhook at ${origin} did not accept "${type}" after ${formatAttempts(attempts)}: ${why}`;
 }
 
@@ -71,22 +72,22 @@ export function webhookListener(options: WebhookOptions): Listener {
   const runSignal = options.signal && afterwards(options.signal, timing.shutdown);
   let memory = forgotten;
 
-  async function send(event: RunEvent, notice: Notice): Promise<void> {
+  async function send(event: RunEvent, message: WebhookMessage): Promise<void> {
     // An endpoint that does not answer must not delay every table of the run. The message about the run gets all
     // attempts.
-    if (memory.undelivered?.isGone || (memory.undelivered && isTableNotice(notice))) {
+    if (memory.undelivered?.isGone || (memory.undelivered && isTableMessage(message))) {
       memory = { ...memory, skipped: memory.skipped + 1 };
       return;
     }
-    const undelivered = await deliver(letterOf(webhook, bodyOf(notice, webhook.format, redact)), {
+    const undelivered = await deliver(letterOf(webhook, bodyOf(message, webhook.format, redact)), {
       ...(options.sleep ? { sleep: options.sleep } : {}),
       limits: { ...limits, attempts: attemptsFor(event, limits.attempts) },
       // The message about an interrupted run is sent after the signal has fired.
-      signal: isTableNotice(notice) ? options.signal : runSignal,
+      signal: isTableMessage(message) ? options.signal : runSignal,
     });
     if (!undelivered) return;
     memory = { ...memory, undelivered };
-    onFailure(failureText(origin, notice, undelivered));
+    onFailure(failureText(origin, message, undelivered));
   }
 
   function reportSkipped(): void {
@@ -98,8 +99,8 @@ export function webhookListener(options: WebhookOptions): Listener {
   return async (event) => {
     if (event.type === 'run-started') memory = { ...forgotten, run: event };
     try {
-      const notice = noticeOf(event, memory.run);
-      if (notice && isAskedFor(notice, webhook)) await send(event, notice);
+      const message = webhookMessageOf(event, memory.run);
+      if (message && isAskedFor(message, webhook)) await send(event, message);
       if (event.type === 'run-finished') reportSkipped();
     } catch (error) {
       onFailure(

@@ -4,7 +4,7 @@
  */
 import { PassThrough, type Readable } from 'node:stream';
 
-export interface Patience {
+export interface ReceiverLimit {
   /** How long, in seconds, a slow receiver may delay the other receivers. */
   readonly seconds: number;
   readonly tooSlow: () => Error;
@@ -27,14 +27,14 @@ export function newBranch(): PassThrough {
 export async function broadcast(
   data: Readable,
   branches: readonly PassThrough[],
-  patience: Patience,
+  limit: ReceiverLimit,
 ): Promise<void> {
   try {
     for await (const chunk of data as AsyncIterable<Buffer>) {
       const open = branches.filter(({ destroyed }) => !destroyed);
       if (open.length === 0) throw new Error('no receiver is left');
-      patience.onBytes?.(chunk.length);
-      await Promise.all(open.map((branch) => handOver(branch, chunk, open, patience)));
+      limit.onBytes?.(chunk.length);
+      await Promise.all(open.map((branch) => handOver(branch, chunk, open, limit)));
     }
     for (const branch of branches) branch.end();
   } catch (error) {
@@ -48,7 +48,7 @@ function handOver(
   branch: PassThrough,
   chunk: Buffer,
   open: readonly PassThrough[],
-  { seconds, tooSlow }: Patience,
+  { seconds, tooSlow }: ReceiverLimit,
 ): Promise<void> {
   if (branch.write(chunk)) return Promise.resolve();
   return new Promise((resolve) => {

@@ -6,7 +6,7 @@ import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { IncrepError } from '../errors.ts';
 import type { CopyFormat } from '../sql/copy.ts';
 import { PINNED_PATH, textOf, TO_USUAL_PATH, type Statement } from '../sql/search-path.ts';
-import { broadcast, type Patience } from './broadcast.ts';
+import { broadcast, type ReceiverLimit } from './broadcast.ts';
 import type { Endpoint } from './endpoint.ts';
 import { rowEstimate } from './row-estimate.ts';
 import { serverError } from './server-errors.ts';
@@ -85,15 +85,15 @@ export async function copyBetween(
   return { ...copied, rowsSent: await sent };
 }
 
-/** Copies from one server to all receivers. `told` resolves when the first rows arrive. @throws IncrepError */
+/** Copies from one server to all receivers. `result` resolves when the first rows arrive. @throws IncrepError */
 export function copyToAll(
   tap: Tap,
   receivers: readonly PassThrough[],
-  patience: Patience,
-): { readonly told: Promise<RowsSent>; readonly sending: Promise<unknown> } {
+  limit: ReceiverLimit,
+): { readonly result: Promise<RowsSent>; readonly sending: Promise<unknown> } {
   const begun = begin(tap);
-  const sending = begun.then(({ data, sent }) => broadcast(data, receivers, patience).then(() => sent));
-  return { told: begun.then(({ sent }) => ({ rows: sent })), sending };
+  const sending = begun.then(({ data, sent }) => broadcast(data, receivers, limit).then(() => sent));
+  return { result: begun.then(({ sent }) => ({ rows: sent })), sending };
 }
 
 /** An object, because a promise that resolves to a promise would wait for it. */

@@ -6,7 +6,7 @@ import {
   DESCRIBE_INDEXES,
   DESCRIBE_OBSTACLES,
   DESCRIBE_RELATIONS_ABOVE,
-  type DependentObjects,
+  type DependentDefinitions,
   type BuiltRelation,
 } from '../sql/dependent-object-definitions.ts';
 import { DESCRIBE_ITEMS } from '../sql/dependent-object-items.ts';
@@ -49,11 +49,11 @@ const itemRow = z.object({
 const indexRow = z.object({ name: z.string(), head: z.string(), definition: z.string(), columns: names });
 
 /** `ownIndex` is the index that increp created for the unique key. Run it with an empty search_path. */
-export async function describeDependentObjects(
+export async function readDependentDefinitions(
   client: pg.ClientBase,
   oid: string,
   ownIndex: string,
-): Promise<DependentObjects> {
+): Promise<DependentDefinitions> {
   const read = async (sql: string, values: unknown[]) => (await client.query(sql, values)).rows as unknown[];
   const [table, ...views] = z.array(relationRow).parse(await read(DESCRIBE_RELATIONS_ABOVE, [oid]));
   if (!table) throw new Error(`there is no table ${oid}`);

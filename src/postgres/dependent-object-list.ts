@@ -1,6 +1,6 @@
 /** The dependent objects of destination tables. */
 import { z } from 'zod';
-import { DESCRIBE_DEPENDENTS } from '../sql/dependent-object-list.ts';
+import { LIST_DEPENDENTS } from '../sql/dependent-object-list.ts';
 import type { Database } from './database.ts';
 
 const dependentRow = z.object({
@@ -24,11 +24,11 @@ const dependentRow = z.object({
 export type Dependent = Readonly<z.infer<typeof dependentRow>>;
 
 /** By the oid of the table. One query for all tables, without waiting for a lock. */
-export async function describeDependents(
+export async function listDependents(
   destination: Database,
   oids: readonly string[],
 ): Promise<Map<string, Dependent[]>> {
   if (oids.length === 0) return new Map();
-  const { rows } = await destination.withReading((client) => client.query(DESCRIBE_DEPENDENTS, [oids]));
+  const { rows } = await destination.withReading((client) => client.query(LIST_DEPENDENTS, [oids]));
   return Map.groupBy(z.array(dependentRow).parse(rows), ({ table }) => table);
 }

@@ -41,26 +41,26 @@ export async function readIdentity(client: pg.Client): Promise<ServerIdentity> {
     lastRow(await queryFirst(client, SERVER_IDENTITY), 0),
   );
   const isPooled = backendPid !== backendOf(client);
-  return { ...identity, isPooled, ...(await readLife(client, identity)) };
+  return { ...identity, isPooled, ...(await readInstance(client, identity)) };
 }
 
 /** Runs inside the transaction, and ends it. */
-async function readLife(
+async function readInstance(
   client: pg.Client,
   { canReadControl }: Pick<ServerIdentity, 'canReadControl'>,
 ): Promise<ServerInstance & Pick<ServerIdentity, 'showsWal'>> {
-  const lifeOf = (ended: unknown) => serverInstanceSchema.parse(lastRow(ended, 1));
+  const instanceIn = (ended: unknown) => serverInstanceSchema.parse(lastRow(ended, 1));
   try {
     const ended: unknown = await client.query(
       `${serverInstance({ canReadControl, showsWal: true })}; COMMIT`,
     );
-    return { ...lifeOf(ended), showsWal: true };
+    return { ...instanceIn(ended), showsWal: true };
   } catch (error) {
     // Some hosted servers have these functions but refuse to run them.
     if (codeOf(error) === undefined) throw error;
     await client.query('ROLLBACK');
     const statements = [BEGIN_PLAINLY, serverInstance({ canReadControl, showsWal: false }), 'COMMIT'];
-    return { ...lifeOf(await client.query(statements.join('; '))), showsWal: false };
+    return { ...instanceIn(await client.query(statements.join('; '))), showsWal: false };
   }
 }
 

@@ -17,7 +17,7 @@ const FITS: Record<SessionParameters['targetSession'], (server: Server) => boole
   standby: ({ isStandby }) => isStandby,
 };
 
-const LOOK = /* sql */ `SELECT pg_is_in_recovery() AS "isStandby", current_setting('default_transaction_read_only')::bool AS "isReadOnly"`;
+const SESSION_STATE = /* sql */ `SELECT pg_is_in_recovery() AS "isStandby", current_setting('default_transaction_read_only')::bool AS "isReadOnly"`;
 
 /** @throws IncrepError CONNECTION_FAILED */
 export async function ensureTarget(
@@ -26,7 +26,7 @@ export async function ensureTarget(
   { side, address }: Endpoint,
 ): Promise<void> {
   if (targetSession === 'any' || targetSession === 'prefer-standby') return;
-  const server = row.parse((await client.query(LOOK)).rows[0]);
+  const server = row.parse((await client.query(SESSION_STATE)).rows[0]);
   if (FITS[targetSession](server)) return;
   const found = server.isStandby
     ? 'a standby'

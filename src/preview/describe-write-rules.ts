@@ -17,7 +17,7 @@ export function writingRules(table: TableFacts): string[] {
     ...(settings.metadataColumns.includes(SYNCED_AT)
       ? [`"${SYNCED_AT}" contains the time when each row was last written`]
       : []),
-    ...(destination ? blockingKeys(table).ours : []).map(
+    ...(destination ? blockingKeys(table).ownIndexes : []).map(
       ({ index }) => `index ${index} is replaced by an index on all columns that identify a row`,
     ),
   ];

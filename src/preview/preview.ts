@@ -3,16 +3,16 @@ import { IncrepError } from '../errors.ts';
 import { copyCauseText, reasonText } from '../report/reasons.ts';
 import type { Action, Loader } from '../events.ts';
 import type { Dependent } from '../postgres/dependent-object-list.ts';
-import { foreseeEvolution, type ForeseenEvolution } from '../sync/plan/evolution-preview.ts';
+import { previewEvolution, type EvolutionPreview } from '../sync/plan/evolution-preview.ts';
 import type { TableName } from '../schema/names.ts';
 import { estimateReading, type Estimate, type Volume } from './estimate.ts';
 import { inOrder, tableNames, type Facts, type TableFacts, type TableFailure } from '../sync/facts/facts.ts';
-import { foreseeAllGone, type ForeseenGone } from '../sync/load/preview-removed-rows.ts';
+import { previewRemovedRows, type RemovedRowsPreview } from '../sync/load/preview-removed-rows.ts';
 import { gatherDependents } from '../sync/facts/gather-dependents.ts';
 import { limitRefusal } from '../sync/load/removed-rows.ts';
 import type { LoadPlan, Plan, PlanRequest } from '../sync/plan/plan.ts';
 import { planAll } from '../sync/plan/complete-plan.ts';
-import { foreseeObstruction, type Obstruction } from '../sync/plan/obstructions.ts';
+import { findObstruction, type Obstruction } from '../sync/plan/obstructions.ts';
 import { selectionWords } from './describe-selection.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { writingRules } from './describe-write-rules.ts';
@@ -32,7 +32,7 @@ export interface Preview {
   /** Changes of types at the destination. They are part of the reason. */
   readonly typeChanges: readonly string[];
   /** How the destination table would be altered in place; undefined if it would not. */
-  readonly evolution: ForeseenEvolution | undefined;
+  readonly evolution: EvolutionPreview | undefined;
   /** How rows are written, if this is not the default, as text. */
   readonly rules: readonly string[];
   readonly loader: Loader | undefined;
@@ -53,7 +53,7 @@ export interface Preview {
   /** Why that would be refused, as far as the catalog shows. */
   readonly obstruction: Obstruction | undefined;
   /** Rows of the destination that a load would remove; undefined without a load, or if it can remove none. */
-  readonly gone: ForeseenGone | undefined;
+  readonly gone: RemovedRowsPreview | undefined;
   readonly warnings: readonly string[];
   readonly error: IncrepError | undefined;
 }
@@ -68,32 +68,32 @@ export async function previewTables(
   const estimates = await estimateReading(context.source, planned);
   const reshaped = planned.flatMap(({ table, plan }) => (isReshaped(plan) ? [table] : []));
   const dependents = await gatherDependents(context, reshaped);
-  const gone = await foreseeAllGone(
+  const gone = await previewRemovedRows(
     context,
     planned.map(({ table, plan }) => [table, plan] as const),
   );
   const answered = planned.map(({ table, plan }) => {
     const { settings } = table;
     const estimate = estimates.get(table);
-    const told =
+    const preview =
       estimate instanceof IncrepError
-        ? unforeseen(context, { settings, error: estimate })
+        ? failedPreview(context, { settings, error: estimate })
         : describe(table, plan, {
             estimate,
             dependents: dependents.get(table) ?? [],
             gone: gone.get(table),
             isForced: request.isForced,
           });
-    return { settings, told };
+    return { settings, preview };
   });
-  const unanswered = failures.map((failure) => ({
+  const failed = failures.map((failure) => ({
     settings: failure.settings,
-    told: unforeseen(context, failure),
+    preview: failedPreview(context, failure),
   }));
-  return inOrder([...answered, ...unanswered], context.settings.tables).map(({ told }) => told);
+  return inOrder([...answered, ...failed], context.settings.tables).map(({ preview }) => preview);
 }
 
-function unforeseen(context: Pick<RunContext, 'settings'>, { settings, error }: TableFailure): Preview {
+function failedPreview(context: Pick<RunContext, 'settings'>, { settings, error }: TableFailure): Preview {
   const { destinationName, recordName } = tableNames(context, settings);
   return {
     name: settings.name,
@@ -128,7 +128,7 @@ const isReshaped = (plan: Plan): boolean =>
 interface Known {
   readonly estimate: Estimate | undefined;
   readonly dependents: readonly Dependent[];
-  readonly gone: ForeseenGone | undefined;
+  readonly gone: RemovedRowsPreview | undefined;
   readonly isForced: boolean;
 }
 
@@ -146,7 +146,7 @@ function describe(table: TableFacts, plan: Plan, { estimate, dependents, gone, i
         plan.removesDeleted ||
         plan.typeChanges.length > 0 ||
         plan.evolution !== undefined));
-  const evolution = plan.kind === 'incremental' ? foreseeEvolution(table, plan, dependents) : undefined;
+  const evolution = plan.kind === 'incremental' ? previewEvolution(table, plan, dependents) : undefined;
   // The catalog has no size for a query.
   const whole =
     source && source.kind !== 'query' ? { rows: source.estimatedRows, bytes: source.bytes } : undefined;
@@ -196,7 +196,7 @@ function obstructionOf(
   { dependents, gone, isForced }: Omit<Known, 'estimate'>,
 ): Obstruction | undefined {
   if (plan.kind !== 'load') return undefined;
-  const built = isReshaped(plan) ? foreseeObstruction(table, plan.source, dependents) : undefined;
+  const built = isReshaped(plan) ? findObstruction(table, plan.source, dependents) : undefined;
   if (built) return built;
   const refusal = gone && limitRefusal({ facts: table, plan, isForced }, gone);
   return refusal && { what: refusal.message, next: refusal.next };

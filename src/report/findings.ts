@@ -11,7 +11,7 @@ interface Finding {
   readonly stopsSync?: boolean | undefined;
 }
 
-const LOOKS = { error: ['x', 'red'], warning: ['!', 'yellow'], note: ['-', 'gray'] } as const;
+const STYLES = { error: ['x', 'red'], warning: ['!', 'yellow'], note: ['-', 'gray'] } as const;
 const LEVELS = ['error', 'warning', 'note'] as const;
 type Level = Finding['level'];
 
@@ -29,7 +29,7 @@ const NAMED = 10;
  */
 export function formatFindings(findings: readonly Finding[], style: Style, tables?: number): string {
   const paint = painter(style);
-  const groups = [...Map.groupBy(toldOnce(findings), ({ table }) => table)].map(([table, found]) => ({
+  const groups = [...Map.groupBy(withoutRepeats(findings), ({ table }) => table)].map(([table, found]) => ({
     table,
     found: found.toSorted((a, b) => rank(a.level) - rank(b.level)),
   }));
@@ -42,7 +42,7 @@ export function formatFindings(findings: readonly Finding[], style: Style, table
   return `${[...lines, ...wrapped('', countLine(findings, tables), 0, style.width)].join('\n')}\n`;
 }
 
-function toldOnce(findings: readonly Finding[]): readonly Finding[] {
+function withoutRepeats(findings: readonly Finding[]): readonly Finding[] {
   const wordsOf = ({ level, code, message, action }: Finding) =>
     JSON.stringify([level, code, message, action]);
   const alike = Map.groupBy(findings, wordsOf);
@@ -61,7 +61,7 @@ const rank = (level: Level): number => LEVELS.indexOf(level);
 const rankOf = ([first]: readonly Finding[]): number => (first ? rank(first.level) : LEVELS.length);
 
 function findingLines({ level, code, message, action }: Finding, { width }: Style, paint: Paint): string[] {
-  const [symbol, style] = LOOKS[level];
+  const [symbol, style] = STYLES[level];
   const head = `  ${symbol} ${level}`;
   const [first = '', ...rest] = wrapped(
     head.padEnd(TEXT_AT),

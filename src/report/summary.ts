@@ -30,10 +30,10 @@ export function formatProblems(
   style: Style,
 ): string {
   const shared = { warnings: new Set(sharedWarnings(summary).keys()), failures: new Map<string, string>() };
-  const told = summary.tables.filter(
+  const printed = summary.tables.filter(
     ({ status, warnings }) => status === 'failed' || warnings.some((text) => !shared.warnings.has(text)),
   );
-  const columns = columnsOf(told, style);
+  const columns = columnsOf(printed, style);
   const linesOf = (outcome: TableOutcome) => [
     ...tableLines(outcome, shared, columns, style),
     ...(outcome.status === 'failed'
@@ -44,7 +44,7 @@ export function formatProblems(
   const isBeforeTables = summary.error !== undefined && summary.tables.length === 0;
   return asText([
     `pipeline ${printableLine(summary.pipeline)}: ${VERDICTS[summary.status]}`,
-    ...told.flatMap(linesOf),
+    ...printed.flatMap(linesOf),
     ...(isBeforeTables ? detailLines(lastDetail(last, summary.finishedAt), '', style) : []),
     ...closingLines(summary, style),
   ]);

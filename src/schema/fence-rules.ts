@@ -29,13 +29,14 @@ interface FencesBefore {
   readonly cursor: string | null;
   readonly fences: readonly Fence[];
   /** False after a restart, a failover or a restore: transaction IDs of another server instance are not comparable. */
-  readonly isSameServerLife: boolean;
+  readonly isSameServerInstance: boolean;
 }
 
-/** The start of the window, without lookback. `alive`: the open transactions, listed in the snapshot. */
-export function windowStart(known: FencesBefore, alive: readonly string[]): string | null {
+/** The start of the window, without lookback. `openTransactions`: listed in the snapshot. */
+export function windowStart(known: FencesBefore, openTransactions: readonly string[]): string | null {
   const ended = known.fences.filter(
-    (fence) => !known.isSameServerLife || fence.transactions.some((name) => !alive.includes(name)),
+    (fence) =>
+      !known.isSameServerInstance || fence.transactions.some((name) => !openTransactions.includes(name)),
   );
   return lowestCursor(known.keyType, [known.cursor, ...ended.map((fence) => fence.from)]);
 }
@@ -63,7 +64,7 @@ export function nextFences(
 function markOf(known: FencesBefore, transaction: string): string | null {
   const fence = known.fences.find(({ transactions }) => transactions.includes(transaction));
   // A transaction that was prepared has another virtual ID (-1/<xid>) after a restart. It may be any of the known ones.
-  const isRenamed = !known.isSameServerLife || (transaction.startsWith('-1/') && !fence);
+  const isRenamed = !known.isSameServerInstance || (transaction.startsWith('-1/') && !fence);
   if (isRenamed) return settledCursor(known);
   // A transaction that the last list does not have began after it, so its keys are not below the mark of that time.
   return fence ? fence.from : known.cursor;

@@ -11,7 +11,7 @@ export const METADATA_COLUMNS = [SYNCED_AT, SOURCE] as const;
 export type MetadataColumn = (typeof METADATA_COLUMNS)[number];
 
 /** As format_type() prints them. */
-export const OWN_TYPES: Readonly<Record<string, string>> = {
+export const METADATA_COLUMN_TYPES: Readonly<Record<string, string>> = {
   [DELETED_AT]: 'timestamp with time zone',
   [SYNCED_AT]: 'timestamp with time zone',
   [SOURCE]: 'text',

@@ -7,7 +7,7 @@ import { fromItem, type RowSource } from './row-source.ts';
 import { GREATER } from './search-path.ts';
 
 /** `unlessAllNull`: rows in which all of these columns are NULL are excluded. */
-export const selectFill = (
+export const selectBackfill = (
   rows: RowSource,
   columns: readonly Column[],
   unlessAllNull: readonly string[],

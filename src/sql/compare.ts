@@ -52,7 +52,7 @@ export const isWrittenSince = (xid: string, nextXid: string): string => {
 export const farFrom = (xid: string): string => String(BigInt(xid) + 2n ** 31n);
 
 /** $1 oid of a table. Whether the role may read its xmin, which grants on single columns do not include. */
-export const TRANSACTION_NUMBERS = /* sql */ `
+export const TRANSACTION_IDS = /* sql */ `
   SELECT coalesce(has_table_privilege($1::oid, 'SELECT'), false) AS "mayRead",
          pg_snapshot_xmax(pg_current_snapshot())::text AS "nextXid"`;
 

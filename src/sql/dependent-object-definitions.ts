@@ -53,7 +53,7 @@ export interface BuiltIndex {
   readonly columns: readonly string[];
 }
 
-export interface DependentObjects {
+export interface DependentDefinitions {
   readonly table: BuiltRelation;
   /** The views on the table, nearest first. */
   readonly views: readonly BuiltRelation[];

@@ -22,7 +22,7 @@ const staying = (what: string, from: string, columns = `'{}'::text[]`) => /* sql
  * $1 oids of tables. One row per object: its kind, its name in SQL, its owner if that matters, the columns that it
  * uses, and whether it can be created on another table.
  */
-export const DESCRIBE_DEPENDENTS = /* sql */ `
+export const LIST_DEPENDENTS = /* sql */ `
   WITH RECURSIVE root AS (
     SELECT c.oid, c.reltype, t.typarray FROM unnest($1::oid[]) o(oid) JOIN pg_class c ON c.oid = o.oid
     LEFT JOIN pg_type t ON t.oid = c.reltype),

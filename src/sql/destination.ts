@@ -3,8 +3,8 @@ import { carriedType, type Column, type NativeCarriers } from '../schema/columns
 import type { TableName } from '../schema/names.ts';
 import { DELETED_AT, SYNCED_AT } from '../schema/metadata-columns.ts';
 import { ident, identList, literal, qualified } from './identifiers.ts';
-import type { OwnColumn } from './metadata-columns.ts';
-import { asUsual, EQUALS, isSame } from './search-path.ts';
+import type { MetadataColumnDefinition } from './metadata-columns.ts';
+import { asUsual, EQUALS, equalOrBothNull } from './search-path.ts';
 
 const columnDefinition = (column: Column, natives: NativeCarriers): string =>
   `${ident(column.name)} ${carriedType(column, natives)}${column.isNotNull ? ' NOT NULL' : ''}`;
@@ -64,7 +64,11 @@ export function createMergeKey(
  * `filled` is the value of existing rows. A constant default of a new column needs no write. The default is dropped
  * afterwards, because later rows of users do not belong to increp.
  */
-export function addOwnColumn(table: TableName, { name, type }: OwnColumn, filled?: string): string {
+export function addMetadataColumn(
+  table: TableName,
+  { name, type }: MetadataColumnDefinition,
+  filled?: string,
+): string {
   const column = ident(name);
   const add = `ALTER TABLE ${qualified(table)} ADD COLUMN IF NOT EXISTS ${column} ${type}`;
   return asUsual(
@@ -75,7 +79,11 @@ export function addOwnColumn(table: TableName, { name, type }: OwnColumn, filled
 }
 
 /** Rows that were written before the table had this metadata column. */
-export const fillOwnColumn = (table: TableName, { name }: OwnColumn, filled: string): string =>
+export const fillMetadataColumn = (
+  table: TableName,
+  { name }: MetadataColumnDefinition,
+  filled: string,
+): string =>
   asUsual(
     /* sql */ `UPDATE ONLY ${qualified(table)} SET ${ident(name)} = ${filled} WHERE ${ident(name)} IS NULL`,
   );
@@ -93,7 +101,7 @@ export function copyMarked(
 ): string {
   const matches = key.map(({ name, isNotNull }) => {
     const [t, s] = [`t.${ident(name)}`, `s.${ident(name)}`];
-    return isNotNull ? `${t} ${EQUALS} ${s}` : isSame(t, s);
+    return isNotNull ? `${t} ${EQUALS} ${s}` : equalOrBothNull(t, s);
   });
   const deletedAt = `t.${ident(DELETED_AT)}`;
   const values = [

@@ -34,11 +34,11 @@ function plausible(key: string, type: KeyType, timeZone: string): string {
 }
 
 /** The clock of the server, the next transaction ID (xid8), and the oldest open transaction ID. */
-const CLOCK_AND_NUMBERS = /* sql */ `pg_catalog.now()::text AS "at",
+const CLOCK_AND_TRANSACTION_IDS = /* sql */ `pg_catalog.now()::text AS "at",
     pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text AS "oldestXid",
     pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text AS "nextXid"`;
 
-export const MOMENT = /* sql */ `SELECT ${CLOCK_AND_NUMBERS}`;
+export const READ_CLOCK = /* sql */ `SELECT ${CLOCK_AND_TRANSACTION_IDS}`;
 
 export interface MarkedRows {
   readonly rows: RowSource;
@@ -58,7 +58,7 @@ export function highWaterMark(marked: MarkedRows, timeZone: string): Statement {
   const key = ident(replicationKey);
   return onRows(
     rows,
-    /* sql */ `SELECT pg_catalog.max(${key})::text AS high, ${CLOCK_AND_NUMBERS} FROM ${bareItem(rows)}
+    /* sql */ `SELECT pg_catalog.max(${key})::text AS high, ${CLOCK_AND_TRANSACTION_IDS} FROM ${bareItem(rows)}
     ${plausible(key, keyType, timeZone)}`,
   );
 }
@@ -94,7 +94,7 @@ function integerMark({ rows, table, replicationKey }: MarkedRows): string {
     CASE WHEN "lastValue" IS NULL THEN coalesce(${EPOCH_UNITS.map(belowClock).toReversed().join(', ')})::text END AS "belowClock",
     "lastValue"::text AS "sequenceEnd", "belowSequence"::text AS "belowSequence",
     CASE WHEN "lastValue" IS NULL THEN false WHEN "belowSequence" IS NOT NULL THEN true
-      ELSE EXISTS (SELECT FROM ${from} WHERE ${key} ${AT_MOST} "lastValue") END AS "hasRowsBelow", ${CLOCK_AND_NUMBERS} FROM bounds`;
+      ELSE EXISTS (SELECT FROM ${from} WHERE ${key} ${AT_MOST} "lastValue") END AS "hasRowsBelow", ${CLOCK_AND_TRANSACTION_IDS} FROM bounds`;
 }
 
 /**

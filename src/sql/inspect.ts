@@ -81,7 +81,7 @@ export const PREPARED_TRANSACTIONS = /* sql */ `
   ORDER BY prepared LIMIT 5`;
 
 /** $1 oids of destination tables. Their owners, and whether the role may write to them. */
-export const COPY_OWNERS = /* sql */ `
+export const DESTINATION_TABLE_OWNERS = /* sql */ `
   SELECT c.oid::text AS oid, pg_get_userbyid(c.relowner)::text AS owner, pg_has_role(c.relowner, 'USAGE') AS "isOurs",
          coalesce(has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE')
            AND has_table_privilege(c.oid, 'DELETE'), false) AS "canWrite"

@@ -6,7 +6,7 @@ import type { TableName } from '../schema/names.ts';
 import { ident, identList, qualified } from './identifiers.ts';
 import { EQUALS, GREATER } from './search-path.ts';
 
-export interface CopiesMerge {
+export interface KeylessMerge {
   readonly destination: TableName;
   readonly staging: TableName;
   /** By name, in any order, because both rows are built from them. */
@@ -36,12 +36,12 @@ const placesBeyond = (table: string, other: string, columns: readonly string[]):
 const onlyOf = (table: TableName): string => `ONLY ${qualified(table)}`;
 
 /** Rows that the destination has more often than the staging table. */
-export const removeSurplus = ({ destination, staging, columns }: CopiesMerge): string => /* sql */ `
+export const removeSurplus = ({ destination, staging, columns }: KeylessMerge): string => /* sql */ `
   DELETE FROM ${onlyOf(destination)} t USING (${placesBeyond(onlyOf(destination), qualified(staging), columns)}) surplus
   WHERE t.ctid ${EQUALS} surplus.place`;
 
 /** Rows that the staging table has more often than the destination. */
-export const addMissing = ({ destination, staging, columns }: CopiesMerge): string => /* sql */ `
+export const addMissing = ({ destination, staging, columns }: KeylessMerge): string => /* sql */ `
   INSERT INTO ${qualified(destination)} (${identList(columns)}) OVERRIDING SYSTEM VALUE
   SELECT ${columns.map((name) => `s.${ident(name)}`).join(', ')} FROM ${qualified(staging)} s
   JOIN (${placesBeyond(qualified(staging), onlyOf(destination), columns)}) missing ON s.ctid ${EQUALS} missing.place`;

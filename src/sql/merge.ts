@@ -4,8 +4,8 @@
  */
 import type { TableName } from '../schema/names.ts';
 import { ident, identList, qualified } from './identifiers.ts';
-import { assigned, markIn, oursIn, type OwnColumn } from './metadata-columns.ts';
-import { DIFFERS, EQUALS, GREATER, isSame } from './search-path.ts';
+import { assigned, markIn, pipelineConditions, type MetadataColumnDefinition } from './metadata-columns.ts';
+import { DIFFERS, EQUALS, GREATER, equalOrBothNull } from './search-path.ts';
 
 export interface Merge {
   readonly destination: TableName;
@@ -21,7 +21,7 @@ export interface Merge {
   /** True if the destination has exactly `columns`, in that order. */
   readonly hasSameColumns: boolean;
   /** Metadata columns of the destination. They are written with each row, identify it, or mark it as deleted. */
-  readonly own: readonly OwnColumn[];
+  readonly metadataColumns: readonly MetadataColumnDefinition[];
   /** Whether a destination row with a newer replication key is kept. */
   readonly yieldsToNewer: boolean;
   /** GENERATED ALWAYS AS IDENTITY at the destination: an INSERT may set them, an UPDATE may not. */
@@ -84,7 +84,7 @@ function replaceStatement(
     what === 'differing'
       ? differs(merge)
       : `(${unsettable(merge)
-          .map((name) => `${isSame(`t.${ident(name)}`, `s.${ident(name)}`)} IS NOT TRUE`)
+          .map((name) => `${equalOrBothNull(`t.${ident(name)}`, `s.${ident(name)}`)} IS NOT TRUE`)
           .join(' OR ')}) AND ${differs(merge)}`;
   const names = [insertedNames(merge), ...kept.map(ident)].join(', ');
   const values = [insertedValues(merge), ...kept.map((name) => `t.${ident(name)}`)].join(', ');
@@ -125,10 +125,10 @@ interface Pass {
 const passesOf = (merge: Merge): Pass[] =>
   merge.nullableKey.length === 0 ? [plainPass(merge)] : [notNullPass(merge), nullPass(merge)];
 
-const plainPass = ({ mergeKey, own }: Merge): Pass => ({
+const plainPass = ({ mergeKey, metadataColumns }: Merge): Pass => ({
   isIndexed: true,
   match: [
-    ...oursIn(own, 't.'),
+    ...pipelineConditions(metadataColumns, 't.'),
     ...mergeKey.map((name) => `t.${ident(name)} ${EQUALS} s.${ident(name)}`),
   ].join(' AND '),
   filter: () => 'true',
@@ -139,28 +139,28 @@ const notNullPass = (merge: Merge): Pass => ({
   filter: (alias) => merge.nullableKey.map((name) => `${alias}.${ident(name)} IS NOT NULL`).join(' AND '),
 });
 
-const nullPass = ({ mergeKey, nullableKey, own }: Merge): Pass => ({
+const nullPass = ({ mergeKey, nullableKey, metadataColumns }: Merge): Pass => ({
   isIndexed: false,
   match: [
-    ...oursIn(own, 't.'),
+    ...pipelineConditions(metadataColumns, 't.'),
     ...mergeKey.map((name) => {
       const [t, s] = [`t.${ident(name)}`, `s.${ident(name)}`];
-      return nullableKey.includes(name) ? isSame(t, s) : `${t} ${EQUALS} ${s}`;
+      return nullableKey.includes(name) ? equalOrBothNull(t, s) : `${t} ${EQUALS} ${s}`;
     }),
   ].join(' AND '),
   filter: (alias) => `(${nullableKey.map((name) => `${alias}.${ident(name)} IS NULL`).join(' OR ')})`,
 });
 
 const removeStatement = (merge: Merge, { match, filter }: Pass): string => {
-  const { destination, staging, own } = merge;
+  const { destination, staging, metadataColumns } = merge;
   const isGone = [
     filter('t'),
-    ...oursIn(own, 't.'),
+    ...pipelineConditions(metadataColumns, 't.'),
     `NOT EXISTS (SELECT FROM ${qualified(staging)} s WHERE ${match})`,
   ].join(' AND ');
-  const mark = markIn(own);
+  const mark = markIn(metadataColumns);
   return mark
-    ? /* sql */ `UPDATE ONLY ${qualified(destination)} t SET ${assigned(own, 'marked').join(', ')} WHERE ${isGone} AND t.${ident(mark.name)} IS NULL`
+    ? /* sql */ `UPDATE ONLY ${qualified(destination)} t SET ${assigned(metadataColumns, 'marked').join(', ')} WHERE ${isGone} AND t.${ident(mark.name)} IS NULL`
     : /* sql */ `DELETE FROM ONLY ${qualified(destination)} t WHERE ${isGone}`;
 };
 
@@ -178,26 +178,29 @@ const updateStatement = (
 ): string => /* sql */ `UPDATE ONLY ${qualified(merge.destination)} t SET ${assignments(merge)}
     FROM ${qualified(merge.staging)} s WHERE ${filter('t')} AND ${match} AND ${differs(merge)}`;
 
-const assignments = ({ columns, own, fixed }: Merge): string => {
+const assignments = ({ columns, metadataColumns, fixed }: Merge): string => {
   const set = [
     ...columns.filter((name) => !fixed.includes(name)).map((name) => `${ident(name)} = s.${ident(name)}`),
-    ...assigned(own, 'changed'),
+    ...assigned(metadataColumns, 'changed'),
   ];
   // A table may have no other columns. Then no row is found different, and none is updated.
   return set.length > 0 ? set.join(', ') : fixed.map((name) => `${ident(name)} = DEFAULT`).join(', ');
 };
 
-const insertedNames = ({ columns, own }: Merge): string =>
-  identList([...columns, ...own.filter(({ inserted }) => inserted !== undefined).map(({ name }) => name)]);
+const insertedNames = ({ columns, metadataColumns }: Merge): string =>
+  identList([
+    ...columns,
+    ...metadataColumns.filter(({ inserted }) => inserted !== undefined).map(({ name }) => name),
+  ]);
 
-const insertedValues = ({ columns, own }: Merge): string =>
+const insertedValues = ({ columns, metadataColumns }: Merge): string =>
   [
     ...columns.map((name) => `s.${ident(name)}`),
-    ...own.flatMap(({ inserted }) => (inserted === undefined ? [] : [inserted])),
+    ...metadataColumns.flatMap(({ inserted }) => (inserted === undefined ? [] : [inserted])),
   ].join(', ');
 
 function differs(merge: Merge): string {
-  const mark = markIn(merge.own);
+  const mark = markIn(merge.metadataColumns);
   const isOther = mark
     ? `(${imagesDiffer(merge)} OR t.${ident(mark.name)} IS NOT NULL)`
     : imagesDiffer(merge);

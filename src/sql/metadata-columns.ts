@@ -3,7 +3,7 @@ import { DELETED_AT, SOURCE, SYNCED_AT } from '../schema/metadata-columns.ts';
 import { ident, literal } from './identifiers.ts';
 import { EQUALS } from './search-path.ts';
 
-export interface OwnColumn {
+export interface MetadataColumnDefinition {
   readonly name: string;
   readonly type: string;
   /** The value of a new row, as an expression; undefined for NULL. */
@@ -18,7 +18,7 @@ export interface OwnColumn {
   readonly isIdentity?: true;
 }
 
-export const deletedMark: OwnColumn = {
+export const deletedMark: MetadataColumnDefinition = {
   name: DELETED_AT,
   type: 'timestamptz',
   changed: 'NULL',
@@ -26,7 +26,7 @@ export const deletedMark: OwnColumn = {
   isMark: true,
 };
 
-const syncedAt: OwnColumn = {
+const syncedAt: MetadataColumnDefinition = {
   name: SYNCED_AT,
   type: 'timestamptz',
   inserted: 'pg_catalog.now()',
@@ -34,35 +34,39 @@ const syncedAt: OwnColumn = {
   marked: 'pg_catalog.now()',
 };
 
-const sourceName = (pipeline: string): OwnColumn => ({
+const sourceName = (pipeline: string): MetadataColumnDefinition => ({
   name: SOURCE,
   type: 'text',
   inserted: literal(pipeline),
   isIdentity: true,
 });
 
-export interface OwnColumnsOf {
+export interface MetadataColumnSettings {
   readonly deletes: string;
   readonly metadataColumns: readonly string[];
 }
 
-export const ownColumns = (
-  { deletes, metadataColumns }: OwnColumnsOf,
+export const metadataColumnDefinitions = (
+  { deletes, metadataColumns }: MetadataColumnSettings,
   pipeline: string,
-): readonly OwnColumn[] => [
+): readonly MetadataColumnDefinition[] => [
   ...(deletes === 'soft' ? [deletedMark] : []),
   ...(metadataColumns.includes(SYNCED_AT) ? [syncedAt] : []),
   ...(metadataColumns.includes(SOURCE) ? [sourceName(pipeline)] : []),
 ];
 
-export const markIn = (own: readonly OwnColumn[]): OwnColumn | undefined => own.find(({ isMark }) => isMark);
+export const markIn = (columns: readonly MetadataColumnDefinition[]): MetadataColumnDefinition | undefined =>
+  columns.find(({ isMark }) => isMark);
 
 /** The conditions for rows of this pipeline; empty if all rows belong to it. */
-export const oursIn = (own: readonly OwnColumn[], alias = ''): string[] =>
-  own.flatMap(({ name, inserted, isIdentity }) =>
+export const pipelineConditions = (columns: readonly MetadataColumnDefinition[], alias = ''): string[] =>
+  columns.flatMap(({ name, inserted, isIdentity }) =>
     isIdentity && inserted !== undefined ? [`${alias}${ident(name)} ${EQUALS} ${inserted}`] : [],
   );
 
 /** The `SET` items of a statement. */
-export const assigned = (own: readonly OwnColumn[], when: 'changed' | 'marked'): string[] =>
-  own.flatMap(({ name, [when]: value }) => (value === undefined ? [] : [`${ident(name)} = ${value}`]));
+export const assigned = (
+  columns: readonly MetadataColumnDefinition[],
+  when: 'changed' | 'marked',
+): string[] =>
+  columns.flatMap(({ name, [when]: value }) => (value === undefined ? [] : [`${ident(name)} = ${value}`]));

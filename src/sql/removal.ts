@@ -3,9 +3,14 @@ import type { Column } from '../schema/columns.ts';
 import type { TableName } from '../schema/names.ts';
 import { copiedColumns } from './copy.ts';
 import { ident, literal, qualified } from './identifiers.ts';
-import { assigned, deletedMark, oursIn, type OwnColumn } from './metadata-columns.ts';
+import {
+  assigned,
+  deletedMark,
+  pipelineConditions,
+  type MetadataColumnDefinition,
+} from './metadata-columns.ts';
 import { fromItem, type RowSource } from './row-source.ts';
-import { EQUALS, GREATER, isSame, TEXT_AT } from './search-path.ts';
+import { EQUALS, GREATER, equalOrBothNull, TEXT_AT } from './search-path.ts';
 
 export interface KeyColumn {
   readonly name: string;
@@ -20,7 +25,7 @@ export interface KeyColumn {
 export interface KeyedRows {
   readonly table: TableName;
   readonly key: readonly KeyColumn[];
-  readonly own: readonly OwnColumn[];
+  readonly metadataColumns: readonly MetadataColumnDefinition[];
 }
 
 /** Only `=` can use an index. NULLs in a unique key count as equal. */
@@ -28,7 +33,7 @@ const matches = (key: readonly KeyColumn[]): string =>
   key
     .map(({ name, isNullable, isComparedAsText }, place) => {
       const [t, k] = [`t.${ident(name)}${isComparedAsText ? '::text' : ''}`, `k.key${place}`];
-      return isNullable ? isSame(t, k) : `${t} ${EQUALS} ${k}`;
+      return isNullable ? equalOrBothNull(t, k) : `${t} ${EQUALS} ${k}`;
     })
     .join(' AND ');
 
@@ -36,7 +41,8 @@ const keysFrom = (key: readonly KeyColumn[], keys = '$1::text[]'): string =>
   `(SELECT ${key.map(({ type }, place) => `(j::json ${TEXT_AT} ${place})::${type} AS key${place}`).join(', ')} FROM pg_catalog.unnest(${keys}) j) k`;
 
 /** The rows of this pipeline with one of the keys. */
-const areOurs = ({ key, own }: KeyedRows): string => [...oursIn(own, 't.'), matches(key)].join(' AND ');
+const areOurs = ({ key, metadataColumns }: KeyedRows): string =>
+  [...pipelineConditions(metadataColumns, 't.'), matches(key)].join(' AND ');
 
 /** $1 keys. */
 export const deleteKeys = (rows: KeyedRows): string =>
@@ -52,13 +58,13 @@ export const deleteDuplicates = (rows: KeyedRows): string => /* sql */ `
 /** $1 keys. */
 export const markDeleted = (
   rows: KeyedRows,
-): string => /* sql */ `UPDATE ONLY ${qualified(rows.table)} t SET ${assigned(rows.own, 'marked').join(', ')} FROM ${keysFrom(rows.key)}
+): string => /* sql */ `UPDATE ONLY ${qualified(rows.table)} t SET ${assigned(rows.metadataColumns, 'marked').join(', ')} FROM ${keysFrom(rows.key)}
     WHERE ${areOurs(rows)} AND t.${ident(deletedMark.name)} IS NULL`;
 
 /** $1 keys of rows that exist at the source again. */
 export const unmarkDeleted = (
   rows: KeyedRows,
-): string => /* sql */ `UPDATE ONLY ${qualified(rows.table)} t SET ${assigned(rows.own, 'changed').join(', ')} FROM ${keysFrom(rows.key)}
+): string => /* sql */ `UPDATE ONLY ${qualified(rows.table)} t SET ${assigned(rows.metadataColumns, 'changed').join(', ')} FROM ${keysFrom(rows.key)}
     WHERE ${areOurs(rows)} AND t.${ident(deletedMark.name)} IS NOT NULL`;
 
 /** Source rows by their keys. For COPY, which takes no parameters. */

@@ -3,7 +3,15 @@ import { carriedType, type Column, type NativeCarriers } from '../schema/columns
 import type { TableName } from '../schema/names.ts';
 import type { BuiltRelation } from './dependent-object-definitions.ts';
 import { ident, identList, qualified } from './identifiers.ts';
-import { asUsual, DIFFERS, EQUALS, isSame, onTables, usually, type Statement } from './search-path.ts';
+import {
+  asUsual,
+  DIFFERS,
+  EQUALS,
+  equalOrBothNull,
+  onTables,
+  usually,
+  type Statement,
+} from './search-path.ts';
 
 /** Changes nothing, and waits for readers. LOCK TABLE on a view would also lock all its tables. */
 export const lockView = ({ name, owner }: BuiltRelation): string =>
@@ -153,7 +161,7 @@ export function carryExtraColumns(
   const matches = key.map(({ name, isNotNull, hasSameType }) => {
     const cast = hasSameType ? '' : '::text';
     const [o, n] = [`o.${ident(name)}${cast}`, `n.${ident(name)}${cast}`];
-    return isNotNull ? `${o} ${EQUALS} ${n}` : isSame(o, n);
+    return isNotNull ? `${o} ${EQUALS} ${n}` : equalOrBothNull(o, n);
   });
   const image = (side: string) =>
     `(SELECT e FROM (SELECT ${columns.map((name) => `${side}.${ident(name)}`).join(', ')}) e)`;

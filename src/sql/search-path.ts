@@ -76,7 +76,7 @@ export const TEXT_AT = operator('->>');
 export const DIFFERS = operator('*<>');
 
 /** NULLs are equal. IS NULL is not used, because it is also true for a composite value whose fields are all NULL. */
-export const isSame = (a: string, b: string): string =>
+export const equalOrBothNull = (a: string, b: string): string =>
   `(${a} ${EQUALS} ${b} OR ${a} IS NOT DISTINCT FROM NULL AND ${b} IS NOT DISTINCT FROM NULL)`;
 
 /** The operators behind words of SQL: IN, BETWEEN, CASE, NULLIF, IS DISTINCT FROM, USING, LIKE, ILIKE, SIMILAR TO. */

@@ -144,7 +144,7 @@ const PART_OF_TIME = /^([\d:.+-][\w:.+/-]*|am|pm|z|utc|gmt|allballs|[a-z]+\/[a-z
 const ALL_CONTINUED = new RegExp(CONTINUED, 'g');
 
 /** Text that gives another result each time it becomes a time: 'today', '[yesterday,)', 'now', also as a part. */
-function tellsTime({ kind, text }: Token): boolean {
+function isTimeDependent({ kind, text }: Token): boolean {
   if (kind !== 'string') return false;
   const content = text.replace(/^(?:[eE]?'|\$[^$]*\$)/, '').replace(/(?:'|\$[^$]*\$)$/, '');
   // The server interprets the escapes.
@@ -159,14 +159,14 @@ function tellsTime({ kind, text }: Token): boolean {
 /** Whether a word, not a function, can give another result for the same row. */
 export const hasChangingWord = (text: string): boolean =>
   [...tokensOf(text)].some(
-    (token) => (token.kind === 'word' && CHANGING_WORD.test(token.text)) || tellsTime(token),
+    (token) => (token.kind === 'word' && CHANGING_WORD.test(token.text)) || isTimeDependent(token),
   );
 
 /** SQL words for the current time. */
 export const clockWordsIn = (text: string): string[] => [
   ...new Set(
     [...tokensOf(text)].flatMap((token) =>
-      (token.kind === 'word' && CLOCK_WORD.test(token.text)) || tellsTime(token)
+      (token.kind === 'word' && CLOCK_WORD.test(token.text)) || isTimeDependent(token)
         ? [token.text.toLowerCase()]
         : [],
     ),

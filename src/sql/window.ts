@@ -7,7 +7,16 @@ import { isWrittenSince } from './compare.ts';
 import { copiedColumns } from './copy.ts';
 import { ident, identList, literal, qualified } from './identifiers.ts';
 import { bareItem, fromItem, onRows, type RowSource } from './row-source.ts';
-import { AT_LEAST, AT_MOST, EQUALS, GREATER, isSame, LESS, MINUS, type Statement } from './search-path.ts';
+import {
+  AT_LEAST,
+  AT_MOST,
+  EQUALS,
+  GREATER,
+  equalOrBothNull,
+  LESS,
+  MINUS,
+  type Statement,
+} from './search-path.ts';
 
 const SQL_TYPE = {
   timestamptz: 'timestamptz',
@@ -100,7 +109,7 @@ function sharesWithNull(rows: RowSource, replicationKey: string, key: readonly K
   if (nullable.length === 0) return plain;
   // Only = can be hashed.
   const isNull = nullable.map(({ name }) => `t.${ident(name)} IS NULL`).join(' OR ');
-  const same = list('t').map((column, place) => isSame(column, list('n')[place] ?? ''));
+  const same = list('t').map((column, place) => equalOrBothNull(column, list('n')[place] ?? ''));
   return /* sql */ `${plain} OR (${isNull}) AND EXISTS (SELECT ${without} AND ${same.join(' AND ')})`;
 }
 

@@ -22,7 +22,7 @@ export interface Drifts {
   readonly problem: IncrepError | undefined;
 }
 
-export async function driftNow(context: RunContext, tables: readonly TableSettings[]): Promise<Drifts> {
+export async function findDrift(context: RunContext, tables: readonly TableSettings[]): Promise<Drifts> {
   try {
     const facts = await withSourceTimeout(context, (source) => gatherFacts({ ...context, source }, tables));
     return { found: new Map(facts.tables.flatMap(driftOf)), failures: facts.failures, problem: undefined };

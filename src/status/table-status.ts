@@ -9,7 +9,7 @@ import { completeAt } from '../schema/data-age.ts';
 import { settledCursor } from '../schema/fence-rules.ts';
 import type { RunRecord } from '../schema/run-record.ts';
 import { askDestination, type Observed } from './destination-status.ts';
-import { driftNow, type Drift, type Drifts } from './find-drift.ts';
+import { findDrift, type Drift, type Drifts } from './find-drift.ts';
 import { readLocalRuns } from './local-run-history.ts';
 import { recordInFile } from './state-file-record.ts';
 import { byTable, digestOf } from './run-stats.ts';
@@ -84,7 +84,7 @@ export async function tableStatuses(
     const drifts = sourceError
       ? { found: undefined, failures: [], problem: sourceError }
       : asksSource
-        ? await driftNow(context, tables)
+        ? await findDrift(context, tables)
         : NO_DRIFTS;
     // If the destination has no state, the file counts, as in a sync.
     const withRecord = async (table: TableSettings): Promise<Observed> => {

@@ -23,10 +23,10 @@ export interface Repaired {
 export async function repairTable(context: RunContext, reported: TableFacts): Promise<Repaired> {
   const { relation, known } = comparableTable(reported);
   await addMissingLabels(context, reported);
-  const patience = { waitSeconds: 0, timing: context.timing, signal: context.signal };
-  const facts = await addMetadataColumns(context, reported, patience);
+  const lockWait = { waitSeconds: 0, timing: context.timing, signal: context.signal };
+  const facts = await addMetadataColumns(context, reported, lockWait);
   return context.destination.withWriting([], async (destination) => {
-    await lockTable(destination, facts, patience);
+    await lockTable(destination, facts, lockWait);
     await ensureMetadataColumns(destination, facts);
     await emptyStaging(destination, facts, relation.columns);
     const record = (await recordIn(destination, facts)) ?? known;

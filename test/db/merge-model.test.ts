@@ -3,7 +3,11 @@ import fc from 'fast-check';
 import type { PoolClient } from 'pg';
 import { expect, test } from 'vitest';
 import { keepNewest, type Merge } from '../../src/sql/merge.ts';
-import { deletedMark, ownColumns, type OwnColumn } from '../../src/sql/metadata-columns.ts';
+import {
+  deletedMark,
+  metadataColumnDefinitions,
+  type MetadataColumnDefinition,
+} from '../../src/sql/metadata-columns.ts';
 import { mergeStaging, type Share } from '../../src/sync/write/merge-staging.ts';
 import {
   imageOf,
@@ -55,7 +59,7 @@ interface Variant {
   readonly tableColumns: readonly (keyof ModelRow)[];
   readonly more: string;
   readonly rules?: Partial<ModelRules>;
-  readonly own?: readonly OwnColumn[];
+  readonly metadataColumns?: readonly MetadataColumnDefinition[];
 }
 
 const rulesOf = ({ rules = {} }: Variant): ModelRules => ({
@@ -75,7 +79,7 @@ const VARIANTS: readonly Variant[] = [
     tableColumns: MODEL_COLUMNS,
     more: ', _deleted_at timestamptz',
     rules: { isSoftDelete: true },
-    own: [deletedMark],
+    metadataColumns: [deletedMark],
   },
   {
     title: 'every version kept',
@@ -87,14 +91,17 @@ const VARIANTS: readonly Variant[] = [
     title: 'rows of another pipeline beside ours',
     tableColumns: MODEL_COLUMNS,
     more: ', _source text, _synced_at timestamptz',
-    own: ownColumns({ deletes: 'ignore', metadataColumns: ['_source', '_synced_at'] }, 'ours'),
+    metadataColumns: metadataColumnDefinitions(
+      { deletes: 'ignore', metadataColumns: ['_source', '_synced_at'] },
+      'ours',
+    ),
   },
   {
     title: 'rows of another pipeline beside ours, and a mark',
     tableColumns: MODEL_COLUMNS,
     more: ', _source text, _deleted_at timestamptz',
     rules: { isSoftDelete: true },
-    own: ownColumns({ deletes: 'soft', metadataColumns: ['_source'] }, 'ours'),
+    metadataColumns: metadataColumnDefinitions({ deletes: 'soft', metadataColumns: ['_source'] }, 'ours'),
   },
   {
     title: 'newer rows left alone',
@@ -144,7 +151,8 @@ test.for(oneIn(4, CASES))(
   },
 );
 
-const isShared = ({ own = [] }: Variant): boolean => own.some(({ isIdentity }) => isIdentity);
+const isShared = ({ metadataColumns = [] }: Variant): boolean =>
+  metadataColumns.some(({ isIdentity }) => isIdentity);
 
 const keyOf = (variant: Variant): string[] => [
   ...(isShared(variant) ? ['_source'] : []),
@@ -165,7 +173,7 @@ const mergeFor = (variant: (typeof CASES)[number]): Merge => ({
   replicationKey: 'version',
   nullableKey: rulesOf(variant).isHistory ? ['part', 'version'] : ['part'],
   hasSameColumns: variant.tableColumns === MODEL_COLUMNS && variant.more === '',
-  own: variant.own ?? [],
+  metadataColumns: variant.metadataColumns ?? [],
   yieldsToNewer: rulesOf(variant).yieldsToNewer,
   fixed: [],
   kept: [],

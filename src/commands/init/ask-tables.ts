@@ -1,13 +1,13 @@
 /** Shows the source tables, and asks which tables to copy and by which keys. */
 import { formatBytes, formatCount } from '../../format.ts';
 import { asItIs, type ChosenTable, type LeftOut } from '../../init/choose-tables.ts';
-import { isReady, possibleKeys, type TableOption } from '../../init/propose-options.ts';
+import { isReady, possibleKeys, type TableProposal } from '../../init/propose-options.ts';
 import { padEnd, padStart, truncate } from '../../report/text.ts';
 import type { Choice, Prompts } from './prompts.ts';
 
 export async function askTables(
   prompts: Prompts,
-  tables: readonly TableOption[],
+  tables: readonly TableProposal[],
 ): Promise<readonly ChosenTable[]> {
   const leftOut = tables.flatMap(({ name, obstacle }) => (obstacle ? [{ name, ...obstacle }] : []));
   const possible = tables.filter(({ obstacle }) => !obstacle);
@@ -42,7 +42,7 @@ const NAME_WIDTH = 24;
 const HINT_WIDTH = 18;
 const MOST_LISTED = 30;
 
-function tableList(tables: readonly TableOption[]): string {
+function tableList(tables: readonly TableProposal[]): string {
   const lines = tables.slice(0, MOST_LISTED).map((table) => `${labelOf(table)}  ${keyOf(table)}`);
   const rest = tables.length > MOST_LISTED ? [`... and ${tables.length - MOST_LISTED} more`] : [];
   return [
@@ -52,10 +52,10 @@ function tableList(tables: readonly TableOption[]): string {
   ].join('\n');
 }
 
-const keyOf = ({ key, keys }: TableOption): string =>
+const keyOf = ({ key, keys }: TableProposal): string =>
   key?.column ?? (keys.length > 0 ? '(choose a key)' : '(no key found)');
 
-function labelOf({ name, relation: { kind, estimatedRows }, bytes }: TableOption): string {
+function labelOf({ name, relation: { kind, estimatedRows }, bytes }: TableProposal): string {
   const rows = estimatedRows === undefined ? '' : `~${formatCount(estimatedRows)} rows`;
   const isStored = kind !== 'view' && kind !== 'foreign table';
   const size = isStored ? formatBytes(bytes) : kind;
@@ -63,14 +63,14 @@ function labelOf({ name, relation: { kind, estimatedRows }, bytes }: TableOption
 }
 
 /** The hint beside a table name. */
-const hintOf = ({ key }: TableOption): string =>
+const hintOf = ({ key }: TableProposal): string =>
   key ? truncate(`by ${key.column}`, HINT_WIDTH, '...') : 'increp asks for its key';
 
 async function askWhich(
   prompts: Prompts,
-  possible: readonly TableOption[],
-  ready: readonly TableOption[],
-): Promise<readonly TableOption[]> {
+  possible: readonly TableProposal[],
+  ready: readonly TableProposal[],
+): Promise<readonly TableProposal[]> {
   const [only, ...others] = ready;
   const all =
     others.length > 0 ? `All ${ready.length} with a clear key` : `${only?.name}, the one with a clear key`;
@@ -97,7 +97,7 @@ async function askWhich(
   return possible.filter(({ name }) => names.includes(name));
 }
 
-async function askWhichToChange(prompts: Prompts, clear: readonly TableOption[]): Promise<string[]> {
+async function askWhichToChange(prompts: Prompts, clear: readonly TableProposal[]): Promise<string[]> {
   const lines = clear
     .slice(0, MOST_LISTED)
     .map(
@@ -119,7 +119,7 @@ async function askWhichToChange(prompts: Prompts, clear: readonly TableOption[])
   });
 }
 
-async function askKeys(prompts: Prompts, table: TableOption): Promise<ChosenTable> {
+async function askKeys(prompts: Prompts, table: TableProposal): Promise<ChosenTable> {
   const replicationKey = await askReplicationKey(prompts, table);
   return replicationKey === WHOLE
     ? { name: table.name, mergeKey: table.mergeKey?.columns ?? [], because: undefined }
@@ -130,7 +130,7 @@ async function askKeys(prompts: Prompts, table: TableOption): Promise<ChosenTabl
 const WHOLE = '\0';
 
 /** If no key is clear, the first choice is the one that never misses a change. */
-async function askReplicationKey(prompts: Prompts, table: TableOption): Promise<string> {
+async function askReplicationKey(prompts: Prompts, table: TableProposal): Promise<string> {
   const ranked = table.keys.map(({ column, reasons }): Choice<string> => ({
     value: column,
     label: column,
@@ -160,7 +160,7 @@ async function askReplicationKey(prompts: Prompts, table: TableOption): Promise<
 /** The choice of single columns. No index name contains this character. */
 const BY_HAND = '\0';
 
-async function askMergeKey(prompts: Prompts, table: TableOption): Promise<readonly string[]> {
+async function askMergeKey(prompts: Prompts, table: TableProposal): Promise<readonly string[]> {
   const { name, mergeKeys, relation } = table;
   const chosen =
     mergeKeys.length === 0

@@ -3,7 +3,7 @@ import type { Answers } from '../../config/answers.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
 import type { ChosenTable, LeftOut } from '../../init/choose-tables.ts';
 import type { UnclaimedTable } from '../../init/unclaimed-tables.ts';
-import type { TableOption } from '../../init/propose-options.ts';
+import type { TableProposal } from '../../init/propose-options.ts';
 import type { GlobalOptions } from '../terminal/options.ts';
 
 export interface InitOptions extends GlobalOptions {
@@ -27,7 +27,7 @@ export interface Setup {
   readonly source: ConnectionSettings;
   readonly destination: ConnectionSettings;
   /** All tables of the source. */
-  readonly tables: readonly TableOption[];
+  readonly tables: readonly TableProposal[];
   readonly chosen: readonly ChosenTable[];
   readonly leftOut: readonly LeftOut[];
   /**

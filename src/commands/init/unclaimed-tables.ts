@@ -9,14 +9,14 @@ import type { ChosenTable } from '../../init/choose-tables.ts';
 import { visitDestinationTables, type Visit } from '../../init/test-connections.ts';
 import type { UnclaimedTable } from '../../init/unclaimed-tables.ts';
 
-interface Looking {
+interface UnclaimedRequest {
   readonly answers: Answers;
   readonly destination: ConnectionSettings;
   readonly chosen: readonly ChosenTable[];
 }
 
 export async function unclaimedAmong(
-  { answers, destination, chosen }: Looking,
+  { answers, destination, chosen }: UnclaimedRequest,
   how: Visit,
 ): Promise<UnclaimedTable[]> {
   const files = stateFiles(resolve(answers.directory, answerOf(answers, 'STATE_DIR') ?? 'sync-state'));

@@ -86,7 +86,7 @@ export async function withContext<T>(
     tools: onceOnly(() => findClientTools(searchPath)),
     searchPath,
     timing,
-    settle: new WaitBudget(options.waitTransactionsSeconds ?? timing.transactionWait, timeLimit),
+    waitBudget: new WaitBudget(options.waitTransactionsSeconds ?? timing.transactionWait, timeLimit),
     timeLimit,
     runId,
     signal,

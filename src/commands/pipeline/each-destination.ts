@@ -5,9 +5,9 @@ import { destinationHeading } from '../../report/destination.ts';
 import { errorToJson } from '../../report/summary-json.ts';
 import { withoutSecrets, type Context, type Pipeline } from './context.ts';
 
-export interface Looked<T> {
+export interface DestinationResults<T> {
   /** The results of the destinations that could be reached, with their names if there are several. */
-  readonly found: readonly T[];
+  readonly results: readonly T[];
   readonly exitCode: number;
   /** Extra fields of a JSON document, if there are several destinations. */
   readonly json: { readonly destinations?: readonly object[] };
@@ -16,28 +16,28 @@ export interface Looked<T> {
 interface Work<T> {
   readonly isJson: boolean;
   /** Prints the result, unless --json is set. */
-  readonly run: (pipeline: Pipeline) => Promise<{ readonly told: T; readonly exitCode: number }>;
+  readonly run: (pipeline: Pipeline) => Promise<{ readonly result: T; readonly exitCode: number }>;
 }
 
 /** @throws the error, if the pipeline has one destination */
 export async function eachDestination<T>(
   { pipelines, terminal, redact, signal }: Context,
   { isJson, run }: Work<T>,
-): Promise<Looked<T>> {
+): Promise<DestinationResults<T>> {
   const [only, ...others] = pipelines;
   if (only && others.length === 0 && only.name === undefined) {
-    const { told, exitCode } = await run(only);
-    return { found: [told], exitCode, json: {} };
+    const { result, exitCode } = await run(only);
+    return { results: [result], exitCode, json: {} };
   }
-  const found: T[] = [];
+  const results: T[] = [];
   const destinations: { name: string; error: IncrepError | undefined }[] = [];
   const exitCodes: number[] = [];
   for (const pipeline of pipelines) {
     const name = pipeline.name ?? '';
     if (!isJson) terminal.out(destinationHeading(name, exitCodes.length === 0, terminal.style));
     try {
-      const { told, exitCode } = await run(pipeline);
-      found.push(told);
+      const { result, exitCode } = await run(pipeline);
+      results.push(result);
       exitCodes.push(exitCode);
       destinations.push({ name, error: undefined });
     } catch (thrown) {
@@ -49,7 +49,7 @@ export async function eachDestination<T>(
     }
   }
   return {
-    found,
+    results,
     exitCode: combinedExitCode(exitCodes),
     json: {
       destinations: destinations.map(({ name, error }) => ({

@@ -32,13 +32,13 @@ export interface Expanded {
   /** Warnings about the patterns, as text. */
   readonly remarks: readonly string[];
   /** The error, if no table is left. */
-  readonly nothing: IncrepError | undefined;
+  readonly noTables: IncrepError | undefined;
 }
 
 /** Without patterns, no server is queried. */
 export async function expandTables(context: Context, asking: Asking): Promise<Expanded> {
   if (context.settings.patterns.length === 0)
-    return { context, problem: undefined, unmatched: [], remarks: [], nothing: undefined };
+    return { context, problem: undefined, unmatched: [], remarks: [], noTables: undefined };
   const { found, problem } = await tablesFor(context, asking);
   const { settings: configured } = context;
   const { tables, unmatched, leftOut } = expandPatterns(configured, found);
@@ -53,7 +53,7 @@ export async function expandTables(context: Context, asking: Asking): Promise<Ex
       ...(problem ? [rememberedRemark(problem)] : []),
       ...leftOut,
     ],
-    nothing:
+    noTables:
       tables.length > 0
         ? undefined
         : (problem ??

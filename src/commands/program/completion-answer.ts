@@ -4,7 +4,7 @@
  * errors.
  */
 import type { Environment } from '../../environment.ts';
-import { destinationsAtAGlance, namesAtAGlance } from '../../config/completion-names.ts';
+import { destinationNamesForCompletion, tableNamesForCompletion } from '../../config/completion-names.ts';
 import { commands } from './registry.ts';
 import { continueBashLine, readBashLine } from '../completion/bash-words.ts';
 import { candidatesFor } from '../completion/candidates.ts';
@@ -19,8 +19,9 @@ export function answer(
   const candidates = candidatesFor(words, {
     descriptions: commands().map(({ description }) => description),
     // A name with a line break cannot be a candidate.
-    tablesOf: (directory) => namesAtAGlance(directory, environment).filter((name) => !/\p{Cc}/u.test(name)),
-    destinationsOf: (directory) => destinationsAtAGlance(directory, environment),
+    tablesOf: (directory) =>
+      tableNamesForCompletion(directory, environment).filter((name) => !/\p{Cc}/u.test(name)),
+    destinationsOf: (directory) => destinationNamesForCompletion(directory, environment),
   });
   if (candidates === 'directories') return write('\tdirectories\n');
   const lines = candidates.flatMap(({ value, says }) => {

@@ -4,12 +4,12 @@ import { formatError } from '../../report/error.ts';
 import { errorToJson, FORMAT_VERSION } from '../../report/summary-json.ts';
 import type { Terminal } from './terminal.ts';
 
-interface Telling {
+interface ErrorOutput {
   readonly isJson: boolean;
   readonly isVerbose: boolean;
 }
 
-export function tellError(error: IncrepError, terminal: Terminal, { isJson, isVerbose }: Telling): void {
+export function printError(error: IncrepError, terminal: Terminal, { isJson, isVerbose }: ErrorOutput): void {
   terminal.say(formatError(error, terminal.sayStyle));
   if (error.code === 'INTERNAL' && isVerbose) terminal.say(`${stackOf(error)}\n`);
   if (isJson) terminal.out(errorLine(error));

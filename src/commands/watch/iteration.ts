@@ -1,7 +1,7 @@
 import { formatDuration } from '../../duration.ts';
 import { formatCount, formatSeconds } from '../../format.ts';
 import { localTime } from '../../report/local-time.ts';
-import type { Tick } from './schedule.ts';
+import type { RunStart } from './schedule.ts';
 
 /** One run of a loop. */
 export interface Iteration {
@@ -17,7 +17,7 @@ export interface Iteration {
  * Undefined if no run was skipped. `lateMs` is the time from the due start of the next run to the end of the previous
  * one.
  */
-export const noticeOf = ({ skipped }: Tick, everySeconds: number, lateMs: number): string | undefined =>
+export const noticeOf = ({ skipped }: RunStart, everySeconds: number, lateMs: number): string | undefined =>
   skipped === 0
     ? undefined
     : `skipped ${formatCount(skipped)} ${skipped === 1 ? 'run' : 'runs'} (every ${formatDuration(everySeconds)}): the previous run ended ${formatSeconds(lateMs / 1000)} after the next one was due`;

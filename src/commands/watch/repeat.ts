@@ -1,7 +1,7 @@
 /** The loop of `sync --watch`: one run after the other in one process, until a signal. */
 import { asIncrepError, type IncrepError } from '../../errors.ts';
 import { sleep } from '../../backoff.ts';
-import { firstTick, nextTick, type Beat, type Tick } from './schedule.ts';
+import { firstStart, nextStart, type Schedule, type RunStart } from './schedule.ts';
 import { headOf, noticeOf, type Iteration } from './iteration.ts';
 
 export interface Loop {
@@ -29,20 +29,20 @@ const NOT_TO_BEGIN_WITH: readonly number[] = [64, 78];
  */
 export async function repeat(loop: Loop, run: (iteration: Iteration) => Promise<number>): Promise<number> {
   const { everySeconds, signal, clock = () => performance.now() } = loop;
-  const beat: Beat = { startedAt: clock(), every: everySeconds * 1000 };
-  const errors = errorTeller(loop);
+  const schedule: Schedule = { startedAt: clock(), every: everySeconds * 1000 };
+  const errors = errorReporter(loop);
   let notice: string | undefined;
-  for (let tick = firstTick(beat); ;) {
+  for (let start = firstStart(schedule); ;) {
     const exitCode = await withRunSignal(signal, (runSignal) =>
-      errors.watch(tick, () => run({ signal: runSignal, notice, head: headOf(new Date()) })),
+      errors.watch(start, () => run({ signal: runSignal, notice, head: headOf(new Date()) })),
     );
     if (signal.aborted) return endedBy(signal, exitCode);
-    if (tick.number === 0 && NOT_TO_BEGIN_WITH.includes(exitCode)) return exitCode;
+    if (start.number === 0 && NOT_TO_BEGIN_WITH.includes(exitCode)) return exitCode;
     const now = clock();
-    const next = nextTick(beat, tick, now);
-    notice = noticeOf(next, everySeconds, now - tick.at);
+    const next = nextStart(schedule, start, now);
+    notice = noticeOf(next, everySeconds, now - start.at);
     if (!(await isAwaited(loop, next.at, clock))) return 0;
-    tick = next;
+    start = next;
   }
 }
 
@@ -66,11 +66,11 @@ async function withRunSignal<T>(signal: AbortSignal, use: (signal: AbortSignal) 
   }
 }
 
-function errorTeller({ onError }: Loop) {
+function errorReporter({ onError }: Loop) {
   let last: { readonly text: string; times: number } | undefined;
   return {
     /** The exit code of the run, or of its error. */
-    watch: async ({ number }: Tick, run: () => Promise<number>): Promise<number> => {
+    watch: async ({ number }: RunStart, run: () => Promise<number>): Promise<number> => {
       try {
         const exitCode = await run();
         last = undefined;

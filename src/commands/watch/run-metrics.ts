@@ -17,7 +17,7 @@ export function runMetrics(
   onFailure: (message: string) => void,
 ): Listener {
   const { pipeline, stateDirectory: directory, tables, destinations } = settings;
-  const named = destinations.length === 0 ? [undefined] : destinations.map(({ name }) => name);
+  const destinationNames = destinations.length === 0 ? [undefined] : destinations.map(({ name }) => name);
   const metricsOf = async ({ name, runContext }: Pipeline, table: TableSettings): Promise<TableMetrics> => {
     const record = await recordInFile(runContext, table).catch(() => undefined);
     return {
@@ -31,7 +31,9 @@ export function runMetrics(
   return metricsListener({
     path,
     version: version(),
-    configured: named.flatMap((destination) => tables.map(({ name }) => labelOf(ofTable(name, destination)))),
+    configured: destinationNames.flatMap((destination) =>
+      tables.map(({ name }) => labelOf(ofTable(name, destination))),
+    ),
     tables: () => Promise.all(pipelines.flatMap((each) => enabled.map((table) => metricsOf(each, table)))),
     exitCodeOf,
     keep: (change, use) => updateCounters({ directory, pipeline, change, use }),

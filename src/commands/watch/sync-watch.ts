@@ -2,7 +2,7 @@
 import { formatDuration } from '../../duration.ts';
 import { IncrepError } from '../../errors.ts';
 import { countdown } from '../../observe/countdown.ts';
-import { errorLine, tellError } from '../terminal/print-error.ts';
+import { errorLine, printError } from '../terminal/print-error.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { repeat } from './repeat.ts';
 import { headOf, type Iteration } from './iteration.ts';
@@ -34,7 +34,7 @@ export async function syncRepeatedly(
       rest: (seconds) => (screen ? countdown(screen, seconds) : { [Symbol.dispose]: () => undefined }),
       onError: (error, times) => {
         terminal.say(headOf(new Date()));
-        if (times === 1) return tellError(error, terminal, { isJson, isVerbose });
+        if (times === 1) return printError(error, terminal, { isJson, isVerbose });
         terminal.say(`error: the same as in the previous run (${error.code}), ${times} times in a row\n`);
         if (isJson) terminal.out(errorLine(error));
       },

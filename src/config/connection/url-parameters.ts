@@ -19,7 +19,7 @@ const WORDS = {
 } as const;
 
 /** Parameters of poolers, frameworks and providers. They have no meaning for a client of Postgres. */
-const OF_OTHERS: readonly string[] = [
+const IGNORED_PARAMETERS: readonly string[] = [
   'pgbouncer',
   'connection_limit',
   'pool_timeout',
@@ -28,11 +28,12 @@ const OF_OTHERS: readonly string[] = [
 ];
 
 /** Network parameters of libpq. increp has its own limits: STALL_TIMEOUT, and keepalive probes. */
-const OF_NETWORK: readonly string[] = ['keepalives_interval', 'keepalives_count', 'tcp_user_timeout'];
+const NETWORK_PARAMETERS: readonly string[] = ['keepalives_interval', 'keepalives_count', 'tcp_user_timeout'];
 
 /** Undefined if the parameter is unknown. */
 export function sessionFault(name: string, value: string): string[] | undefined {
-  if (OF_OTHERS.includes(name) || OF_NETWORK.includes(name) || name === 'application_name') return [];
+  if (IGNORED_PARAMETERS.includes(name) || NETWORK_PARAMETERS.includes(name) || name === 'application_name')
+    return [];
   const words: readonly string[] | undefined = Object.entries(WORDS).find(([key]) => key === name)?.[1];
   if (words) return words.includes(value) ? [] : [`"${name}" must be one of ${words.join(', ')}`];
   if (name === 'connect_timeout' || name === 'keepalives_idle')
@@ -64,7 +65,7 @@ export function sessionParameters(params: URLSearchParams): SessionParameters {
     targetSession: word('target_session_attrs', WORDS.target_session_attrs) ?? 'any',
     keepAliveIdleSeconds: params.get('keepalives') === '0' ? 0 : seconds('keepalives_idle'),
     ignored: [...params.keys()].filter(
-      (name) => OF_OTHERS.includes(name) || OF_NETWORK.includes(name) || name === 'options',
+      (name) => IGNORED_PARAMETERS.includes(name) || NETWORK_PARAMETERS.includes(name) || name === 'options',
     ),
   };
 }

@@ -30,7 +30,7 @@ export async function applyDifferences(
   const { facts, relation, destination } = repairing;
   const key = keyColumns(facts, relation, 'destination');
   const { settings } = facts;
-  const rows = { table: facts.destinationName, key, own: metadataColumnsOf(facts) };
+  const rows = { table: facts.destinationName, key, metadataColumns: metadataColumnsOf(facts) };
   const removal = (settings.deletes === 'soft' ? markDeleted : deleteKeys)(rows);
   // If the table keeps versions of rows, the source may no longer have the older ones, so only duplicate rows are deleted.
   const clear = (keepsRest(settings) ? deleteDuplicates : deleteKeys)(rows);

@@ -12,7 +12,7 @@ import { sidesOf } from './sides.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { mergeInto } from '../write/merge-into.ts';
 import { dropOlderVersions, mergeOf, NO_COUNTS, type MergeCounts } from '../write/merge-staging.ts';
-import { countsOn } from '../fence/pending-rows.ts';
+import { areComparable } from '../fence/pending-rows.ts';
 import type { IncrementalPlan } from '../plan/plan.ts';
 import { instanceOf } from '../facts/server-instance.ts';
 import type { RunContext } from '../context/run-context.ts';
@@ -76,7 +76,7 @@ async function holdsOldRows(
   if (rewritten.code !== 'file-rewritten' || !showsWriters(plan.source) || !('settledXid' in since))
     return false;
   const { settledXid, sourceLife } = since;
-  if (settledXid === null || !countsOn(sourceLife, instanceOf(facts))) return false;
+  if (settledXid === null || !areComparable(sourceLife, instanceOf(facts))) return false;
   const { rows } = await ask(
     source,
     onRows(

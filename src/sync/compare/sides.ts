@@ -7,7 +7,7 @@ import type { Relation } from '../../schema/relations.ts';
 import { rowKey } from '../../schema/row-identity.ts';
 import type { Comparable } from '../../sql/compare.ts';
 import { ident } from '../../sql/identifiers.ts';
-import { markIn, oursIn } from '../../sql/metadata-columns.ts';
+import { markIn, pipelineConditions } from '../../sql/metadata-columns.ts';
 import type { KeyColumn } from '../../sql/removal.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 import { metadataColumnsOf } from '../write/metadata-columns.ts';
@@ -44,7 +44,7 @@ export function sidesOf(facts: CopyFacts, scope: Scope): Record<'source' | 'dest
     groups: groupsFor(rows),
     version: settings.onConflict === 'last_update_wins' ? versionIn(relation, settings.replicationKey) : null,
   };
-  const ownRows = scope.destination.table === destinationName.table ? ownRowsIn(facts) : [];
+  const ownRows = scope.destination.table === destinationName.table ? pipelineRowsIn(facts) : [];
   return {
     source: { ...common, from: sourceRows, where, isPending: scope.isPending },
     destination: {
@@ -63,12 +63,12 @@ function versionIn({ columns }: Relation, name: string | undefined): Comparable[
 }
 
 /** If a metadata column is missing, no row is marked as deleted yet and no row belongs to another pipeline. */
-function ownRowsIn(facts: CopyFacts): string[] {
-  const own = metadataColumnsOf(facts).filter((column) =>
+function pipelineRowsIn(facts: CopyFacts): string[] {
+  const metadataColumns = metadataColumnsOf(facts).filter((column) =>
     facts.destination?.columns.some(({ name }) => name === column.name),
   );
-  const mark = markIn(own);
-  return [...(mark ? [`${ident(mark.name)} IS NULL`] : []), ...oursIn(own)];
+  const mark = markIn(metadataColumns);
+  return [...(mark ? [`${ident(mark.name)} IS NULL`] : []), ...pipelineConditions(metadataColumns)];
 }
 
 /** Postgres itself compares enums, ranges, composite types and arrays. A type of an extension has its own `=`. */

@@ -21,7 +21,7 @@ export interface RunContext {
   /** The directories for programs, in the form of PATH. */
   readonly searchPath: string;
   readonly timing: Timing;
-  readonly settle: WaitBudget;
+  readonly waitBudget: WaitBudget;
   readonly timeLimit: TimeLimit;
   readonly runId: string;
   readonly emit: Emit;
@@ -31,15 +31,15 @@ export interface RunContext {
   /** The runs for other destinations. Undefined if there is only one. */
   readonly fanOut?: FanOut;
   /** Syncs another table now, because a foreign key refers to its newer rows. False if that is not possible. */
-  readonly bringTable?: (destination: TableName) => Promise<boolean>;
+  readonly syncReferenced?: (destination: TableName) => Promise<boolean>;
   /** The destinations that read the same table together. */
   readonly group?: ReaderGroup;
   /** The shared snapshot of tables that wait for each other. */
-  readonly moment?: Moment;
+  readonly fencedSnapshot?: FencedSnapshot;
 }
 
 /** A snapshot that another session holds, and the fences from before it. */
-export interface Moment {
+export interface FencedSnapshot {
   readonly snapshot: string;
   /** By target. A plan can use the snapshot only if its fence is among them. */
   readonly fences: ReadonlyMap<string, object>;

@@ -1,5 +1,5 @@
 /** Reads the dependent objects of all destination tables in one query. */
-import { describeDependents, type Dependent } from '../../postgres/dependent-object-list.ts';
+import { listDependents, type Dependent } from '../../postgres/dependent-object-list.ts';
 import type { TableFacts } from './facts.ts';
 import type { RunContext } from '../context/run-context.ts';
 
@@ -11,7 +11,7 @@ export async function gatherDependents(
   const existing = tables.flatMap((table) =>
     table.destination?.kind === 'table' ? [{ table, oid: table.destination.oid }] : [],
   );
-  const found = await describeDependents(
+  const found = await listDependents(
     destination,
     existing.map(({ oid }) => oid),
   );

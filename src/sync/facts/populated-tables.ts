@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { TableSettings } from '../../config/settings.ts';
 import { queryUsually } from '../../postgres/user-search-path.ts';
 import { tableKey, type TableName } from '../../schema/names.ts';
-import { OWN_TYPES, SOURCE } from '../../schema/metadata-columns.ts';
+import { METADATA_COLUMN_TYPES, SOURCE } from '../../schema/metadata-columns.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { isShared } from '../../schema/row-identity.ts';
 import { ident, literal } from '../../sql/identifiers.ts';
@@ -29,7 +29,8 @@ export const othersRows = (table: TableName, pipeline: string): TableRows => ({
 
 /** Checks the type as well, because a user's column may have the same name. */
 export const hasSource = (relation: Relation | undefined): boolean =>
-  relation?.columns.some(({ name, type }) => name === SOURCE && type === OWN_TYPES[SOURCE]) === true;
+  relation?.columns.some(({ name, type }) => name === SOURCE && type === METADATA_COLUMN_TYPES[SOURCE]) ===
+  true;
 
 /** By `tableKey`. A table under an exclusive lock counts as filled: its sync waits for the lock and reports it. */
 export async function filledTables(

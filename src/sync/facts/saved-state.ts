@@ -155,21 +155,21 @@ const rivalry = (rival: string, { destination, pipeline }: ExpectedState): Saved
 
 function foreignness(record: StateRecord, where: string, expected: ExpectedState): SavedState | undefined {
   const reset = tableCommand('reset', expected.label);
-  const resync = `${reset} && ${tableCommand('sync', expected.label)}`;
+  const reloadCommand = `${reset} && ${tableCommand('sync', expected.label)}`;
   const owner = (source: ExpectedState['source']) => `${source.database}, ${printName(source)}`;
   if (record.pipeline !== expected.pipeline) return ofPipeline(record.pipeline, where, expected);
   if (owner(record.source) !== owner(expected.source)) {
     return {
       kind: 'foreign',
       what: `the state of ${printName(expected.destination)} ${where} belongs to source ${owner(record.source)}, and the source is now ${owner(expected.source)}`,
-      next: `Restore the former SOURCE settings, or load the table from the new source: ${resync}`,
+      next: `Restore the former SOURCE settings, or load the table from the new source: ${reloadCommand}`,
     };
   }
   return isOtherCluster(record.sourceLife, expected)
     ? {
         kind: 'foreign',
         what: `the state of ${printName(expected.destination)} ${where} belongs to another source server (system identifier ${record.sourceLife.systemIdentifier}, now ${expected.systemIdentifier})`,
-        next: `If the source moved to a new server, load the table from there: ${resync}`,
+        next: `If the source moved to a new server, load the table from there: ${reloadCommand}`,
       }
     : undefined;
 }

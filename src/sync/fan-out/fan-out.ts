@@ -62,9 +62,9 @@ export class Sharing implements AsyncDisposable {
     if (known) return known;
     const expected = [...this.#active].filter((other) => other === name || !this.#behind.has(other));
     const { timing, signal } = this.#options;
-    const { patience, startPatience } = timing.fanOut;
-    const seconds = this.#tables.size === 0 ? startPatience : patience;
-    const meeting = new Rendezvous<string, undefined>(expected, { patience: seconds * 1000, signal });
+    const { readerWait, firstReaderWait } = timing.fanOut;
+    const seconds = this.#tables.size === 0 ? firstReaderWait : readerWait;
+    const meeting = new Rendezvous<string, undefined>(expected, { waitMs: seconds * 1000, signal });
     this.#tables.set(table, meeting);
     return meeting;
   }
@@ -75,20 +75,20 @@ export class Sharing implements AsyncDisposable {
   }
 
   /** Milliseconds. */
-  get #patience(): number {
-    return this.#options.timing.fanOut.patience * 1000;
+  get #readerWaitMs(): number {
+    return this.#options.timing.fanOut.readerWait * 1000;
   }
 
   #newRound(members: readonly string[]): Round {
     const { signal } = this.#options;
-    const patience = { patience: this.#patience, signal };
-    return new Round(members, patience, (names, first) => this.#open(names, first));
+    const wait = { waitMs: this.#readerWaitMs, signal };
+    return new Round(members, wait, (names, first) => this.#open(names, first));
   }
 
   #open(members: readonly string[], first: readonly Statement[]): SharedSnapshot {
     const source = this.#idle.pop() ?? this.#options.openSource();
     const { signal } = this.#options;
-    const snapshot = new SharedSnapshot({ source, members, patience: this.#patience, signal });
+    const snapshot = new SharedSnapshot({ source, members, waitMs: this.#readerWaitMs, signal });
     const hold = async () => {
       await snapshot.hold(first);
       this.#idle.push(source);
@@ -113,22 +113,23 @@ class Round {
   readonly #meeting: Rendezvous<string, string>;
   readonly #gone = new Set<string>();
 
-  constructor(members: readonly string[], patience: MeetingWait, open: Open) {
+  constructor(members: readonly string[], wait: MeetingWait, open: Open) {
     this.#open = open;
-    this.#meeting = new Rendezvous<string, string>(members, patience);
+    this.#meeting = new Rendezvous<string, string>(members, wait);
   }
 
   groupOf(name: string): ReaderGroup {
     let hasLeft = false;
     return {
-      fence: async <T>(what: string, raise: () => Promise<T>): Promise<T> => {
+      fence: async <T>(fenceKey: string, raise: () => Promise<T>): Promise<T> => {
         if (hasLeft) return raise();
         // An older fence is as good, because the snapshot comes after it.
-        const known = this.#fences.get(what) ?? raise();
-        this.#fences.set(what, known);
+        const known = this.#fences.get(fenceKey) ?? raise();
+        this.#fences.set(fenceKey, known);
         return known as Promise<T>;
       },
-      snapshot: async (what, first) => (hasLeft ? undefined : this.#snapshotFor(name, what, first)),
+      snapshot: async (selectionKey, first) =>
+        hasLeft ? undefined : this.#snapshotFor(name, selectionKey, first),
       leave: () => {
         hasLeft = true;
         this.#gone.add(name);
@@ -140,16 +141,16 @@ class Round {
 
   async #snapshotFor(
     name: string,
-    what: string,
+    selectionKey: string,
     first: readonly Statement[],
   ): Promise<SharedSnapshot | undefined> {
-    const present = await this.#meeting.come(name, what);
+    const present = await this.#meeting.come(name, selectionKey);
     const alike = [...(present ?? [])]
-      .filter(([member, other]) => other === what && !this.#gone.has(member))
+      .filter(([member, other]) => other === selectionKey && !this.#gone.has(member))
       .map(([member]) => member);
     if (alike.length < 2) return undefined;
-    const snapshot = this.#snapshots.get(what) ?? this.#open(alike, first);
-    this.#snapshots.set(what, snapshot);
+    const snapshot = this.#snapshots.get(selectionKey) ?? this.#open(alike, first);
+    this.#snapshots.set(selectionKey, snapshot);
     return snapshot;
   }
 }

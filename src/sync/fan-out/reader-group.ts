@@ -14,9 +14,12 @@ export interface FanOut {
 
 /** The membership of one destination in a group that reads one table together. After `leave` it reads alone. */
 export interface ReaderGroup {
-  /** Members with the same `what` share one fence. */
-  readonly fence: <T>(what: string, raise: () => Promise<T>) => Promise<T>;
-  /** `what` determines the rows. Undefined if no other member reads the same rows, or if this member is too late. */
-  readonly snapshot: (what: string, first: readonly Statement[]) => Promise<SharedSnapshot | undefined>;
+  /** Members with the same `fenceKey` share one fence. */
+  readonly fence: <T>(fenceKey: string, raise: () => Promise<T>) => Promise<T>;
+  /** `selectionKey` determines the rows. Undefined if no other member reads the same rows, or if this member is too late. */
+  readonly snapshot: (
+    selectionKey: string,
+    first: readonly Statement[],
+  ) => Promise<SharedSnapshot | undefined>;
   readonly leave: () => void;
 }

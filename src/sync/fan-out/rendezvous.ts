@@ -2,21 +2,21 @@
 
 export interface MeetingWait {
   /** Milliseconds. */
-  readonly patience: number;
+  readonly waitMs: number;
   readonly signal: AbortSignal | undefined;
 }
 
-export class Rendezvous<Member, Brought> {
+export class Rendezvous<Member, Contribution> {
   readonly #expected: Set<Member>;
-  readonly #present = new Map<Member, Brought>();
-  readonly #patience: MeetingWait;
-  readonly #over = Promise.withResolvers<ReadonlyMap<Member, Brought>>();
+  readonly #present = new Map<Member, Contribution>();
+  readonly #wait: MeetingWait;
+  readonly #over = Promise.withResolvers<ReadonlyMap<Member, Contribution>>();
   #isOver = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(expected: Iterable<Member>, patience: MeetingWait) {
+  constructor(expected: Iterable<Member>, wait: MeetingWait) {
     this.#expected = new Set(expected);
-    this.#patience = patience;
+    this.#wait = wait;
   }
 
   get isOver(): boolean {
@@ -34,11 +34,14 @@ export class Rendezvous<Member, Brought> {
   }
 
   /** All members, after the end of the meeting. Undefined for a member that arrives after the end. */
-  async come(member: Member, brought: Brought): Promise<ReadonlyMap<Member, Brought> | undefined> {
-    const { patience, signal } = this.#patience;
+  async come(
+    member: Member,
+    contribution: Contribution,
+  ): Promise<ReadonlyMap<Member, Contribution> | undefined> {
+    const { waitMs, signal } = this.#wait;
     if (this.#isOver) return undefined;
-    this.#present.set(member, brought);
-    this.#timer ??= setTimeout(() => this.#end(), patience);
+    this.#present.set(member, contribution);
+    this.#timer ??= setTimeout(() => this.#end(), waitMs);
     const end = () => this.#end();
     signal?.addEventListener('abort', end, { once: true });
     if (signal?.aborted || this.missing.length === 0) end();

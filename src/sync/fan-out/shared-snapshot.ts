@@ -14,7 +14,7 @@ interface SharedSnapshotOptions {
   /** Names of destinations. */
   readonly members: Iterable<string>;
   /** Milliseconds. */
-  readonly patience: number;
+  readonly waitMs: number;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -23,16 +23,16 @@ interface Opened {
   readonly answers: readonly pg.QueryResult[];
 }
 
-/** Starts to send. `told`: the result for each receiver, besides its stream. `sending` ends with the last row. */
+/** Starts to send. `result`: the result for each receiver, besides its stream. `sending` ends with the last row. */
 export type Sent<T> = (
   client: pg.ClientBase,
   receivers: readonly PassThrough[],
-) => { readonly told: Promise<T>; readonly sending: Promise<unknown> };
+) => { readonly result: Promise<T>; readonly sending: Promise<unknown> };
 
 interface SharedCopy {
-  readonly what: string;
+  readonly rowsKey: string;
   readonly meeting: Rendezvous<string, PassThrough>;
-  told?: Promise<unknown>;
+  result?: Promise<unknown>;
 }
 
 const exportRow = z.object({ snapshot: z.string() });
@@ -49,7 +49,7 @@ export class SharedSnapshot {
   readonly #left = Promise.withResolvers<void>();
   readonly #copies: SharedCopy[] = [];
   readonly #branches = new Map<string, PassThrough[]>();
-  #turn: Promise<unknown> = Promise.resolve();
+  #queue: Promise<unknown> = Promise.resolve();
   #exported: Promise<string> | undefined;
   /** The error that broke its connection. */
   #fault: unknown;
@@ -82,8 +82,8 @@ export class SharedSnapshot {
   }
 
   /** Runs one question at a time. */
-  ask<T>(question: (client: pg.ClientBase) => Promise<T>): Promise<T> {
-    const asked = this.#turn.then(async () => {
+  query<T>(question: (client: pg.ClientBase) => Promise<T>): Promise<T> {
+    const asked = this.#queue.then(async () => {
       const { client } = await this.#opened.promise;
       if (this.#fault !== undefined) throw brokenBy(this.#fault);
       this.#isBusy = true;
@@ -97,34 +97,37 @@ export class SharedSnapshot {
         this.#isBusy = false;
       }
     });
-    this.#turn = asked.catch(() => undefined);
+    this.#queue = asked.catch(() => undefined);
     return asked;
   }
 
   /** The name with which another session can import the snapshot, while this session holds it. */
   exported(): Promise<string> {
-    return (this.#exported ??= this.ask(exportSnapshot));
+    return (this.#exported ??= this.query(exportSnapshot));
   }
 
   /** Sends the rows once to all members that ask at about the same time. A later member gets them again. */
-  async receive<T>(member: string, what: string, send: Sent<T>): Promise<{ data: Readable; told: T }> {
-    const copy = this.#copyFor(member, what);
+  async receive<T>(member: string, rowsKey: string, send: Sent<T>): Promise<{ data: Readable; result: T }> {
+    const copy = this.#copyFor(member, rowsKey);
     const data = newBranch();
     this.#branches.set(member, [...(this.#branches.get(member) ?? []), data]);
     const present = await copy.meeting.come(member, data);
     if (!present) throw new Error('the COPY has already started');
-    copy.told ??= this.#begin(send, [...present.values()]);
-    return { data, told: (await copy.told) as T };
+    copy.result ??= this.#begin(send, [...present.values()]);
+    return { data, result: (await copy.result) as T };
   }
 
-  #copyFor(member: string, what: string): SharedCopy {
-    const known = this.#copies.find((copy) => copy.what === what && !copy.meeting.isOver);
+  #copyFor(member: string, rowsKey: string): SharedCopy {
+    const known = this.#copies.find((copy) => copy.rowsKey === rowsKey && !copy.meeting.isOver);
     // A member that waits for one of them does not come to another.
     for (const copy of this.#copies) if (copy !== known) copy.meeting.leave(member);
     if (known) return known;
     const waiting = this.#copies.flatMap(({ meeting }) => meeting.members);
     const expected = [...this.#members].filter((other) => !waiting.includes(other));
-    const copy = { what, meeting: new Rendezvous<string, PassThrough>([...expected, member], this.#options) };
+    const copy = {
+      rowsKey,
+      meeting: new Rendezvous<string, PassThrough>([...expected, member], this.#options),
+    };
     this.#copies.push(copy);
     return copy;
   }
@@ -132,9 +135,9 @@ export class SharedSnapshot {
   /** Resolves when the rows begin to flow. */
   #begin<T>(send: Sent<T>, receivers: readonly PassThrough[]): Promise<T> {
     const begun = Promise.withResolvers<T>();
-    this.ask((client) => {
-      const { told, sending } = send(client, receivers);
-      told.then(begun.resolve, begun.reject);
+    this.query((client) => {
+      const { result, sending } = send(client, receivers);
+      result.then(begun.resolve, begun.reject);
       return sending;
     }).catch((error: unknown) => {
       begun.reject(error);

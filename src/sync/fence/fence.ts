@@ -5,7 +5,7 @@ import { sleep } from '../../backoff.ts';
 import { chooseMark, integerMarkSchema, type ChosenMark } from '../../schema/integer-mark.ts';
 import type { KeyType } from '../../schema/keys.ts';
 import type { ServerInstance } from '../../schema/state-record.ts';
-import { highWaterMark, IN_FLIGHT, KEEP_ACTIVITY, MOMENT, type MarkedRows } from '../../sql/fence.ts';
+import { highWaterMark, IN_FLIGHT, KEEP_ACTIVITY, READ_CLOCK, type MarkedRows } from '../../sql/fence.ts';
 import { keyOrigin } from '../../sql/key-origin.ts';
 import { serverInstance } from '../../sql/session.ts';
 import type { TableFacts } from '../facts/facts.ts';
@@ -13,7 +13,7 @@ import type { KeyedPlan } from '../plan/plan.ts';
 import { ensureSameServer, instanceOf } from '../facts/server-instance.ts';
 import type { RunContext } from '../context/run-context.ts';
 
-type FenceWait = Pick<RunContext, 'source' | 'settle' | 'timing' | 'signal' | 'emit'>;
+type FenceWait = Pick<RunContext, 'source' | 'waitBudget' | 'timing' | 'signal' | 'emit'>;
 
 const transactionRow = z.object({
   transaction: z.string(),
@@ -26,7 +26,7 @@ const transactionRow = z.object({
 });
 export type InFlight = Readonly<z.infer<typeof transactionRow>>;
 
-const momentRow = z.object({ at: z.string(), oldestXid: z.string(), nextXid: z.string() });
+const clockRow = z.object({ at: z.string(), oldestXid: z.string(), nextXid: z.string() });
 const highRow = z.object({ high: z.string().nullable() });
 
 /** Parses the row of `highWaterMark`. */
@@ -62,7 +62,7 @@ interface FenceTarget extends MarkedRows {
   /** The name of the table in the settings. */
   readonly name: string;
   /** The server instance that was planned with. */
-  readonly life: ServerInstance;
+  readonly instance: ServerInstance;
 }
 
 export const markedRows = (
@@ -77,7 +77,7 @@ export const markedRows = (
 
 export const fenceTarget = (facts: TableFacts, plan: KeyedPlan): FenceTarget => ({
   name: facts.settings.name,
-  life: instanceOf(facts),
+  instance: instanceOf(facts),
   ...markedRows(facts, plan),
 });
 
@@ -92,13 +92,13 @@ export async function raiseFence(context: FenceWait, target: FenceTarget): Promi
     IN_FLIGHT,
     ...(table ? [keyOrigin({ ...target, table })] : []),
   ]);
-  ensureSameServer(target.life, instance?.rows[0]);
-  const { at, ...numbers } = momentRow.parse(mark?.rows[0]);
+  ensureSameServer(target.instance, instance?.rows[0]);
+  const { at, ...transactionIds } = clockRow.parse(mark?.rows[0]);
   const inFlight = z.array(transactionRow).parse(listed?.rows);
   return {
     ...readMark(keyType, mark?.rows[0]),
     origin: origin ? originRow.parse(origin.rows[0]) : OWN_WRITES,
-    ...numbers,
+    ...transactionIds,
     sourceTime: at,
     fencedAt,
     remaining: await waitFor(context, target.name, inFlight),
@@ -106,22 +106,22 @@ export async function raiseFence(context: FenceWait, target: FenceTarget): Promi
 }
 
 /** For a table that is read as a whole. It has no late commits, so there is no wait. */
-export async function lookAtClock(
+export async function readClock(
   context: Pick<RunContext, 'source'>,
   planned: ServerInstance,
 ): Promise<RaisedFence> {
   const fencedAt = new Date();
   // The list shows whether transactions of this database are open. The oldest ID may belong to another database.
-  const asked = [serverInstance(await context.source.identity()), MOMENT, IN_FLIGHT];
-  const [instance, moment, listed] = await context.source.readAtOnce(asked);
+  const asked = [serverInstance(await context.source.identity()), READ_CLOCK, IN_FLIGHT];
+  const [instance, clock, listed] = await context.source.readAtOnce(asked);
   ensureSameServer(planned, instance?.rows[0]);
-  const { at, ...numbers } = momentRow.parse(moment?.rows[0]);
+  const { at, ...transactionIds } = clockRow.parse(clock?.rows[0]);
   const remaining = z.array(transactionRow).parse(listed?.rows);
   return {
     high: null,
     isUncertain: false,
     origin: OWN_WRITES,
-    ...numbers,
+    ...transactionIds,
     sourceTime: at,
     fencedAt,
     remaining,
@@ -129,7 +129,7 @@ export async function lookAtClock(
 }
 
 async function waitFor(
-  { source, settle, timing, signal, emit }: FenceWait,
+  { source, waitBudget, timing, signal, emit }: FenceWait,
   table: string,
   listed: readonly InFlight[],
 ): Promise<readonly InFlight[]> {
@@ -137,23 +137,23 @@ async function waitFor(
   let isReported = false;
   let pause = timing.transactionPoll.base;
   // After the budget is spent, one check still separates short transactions from those that stay open.
-  let mayCheck = remaining.some(({ transaction }) => !settle.hasOutlasted(transaction));
-  while (remaining.length > 0 && (!settle.isSpent || mayCheck)) {
+  let mayCheck = remaining.some(({ transaction }) => !waitBudget.hasOutlasted(transaction));
+  while (remaining.length > 0 && (!waitBudget.isSpent || mayCheck)) {
     const before = performance.now();
     await sleep(pause, signal);
-    const alive = new Set((await listInFlight(source)).map(({ transaction }) => transaction));
-    remaining = remaining.filter(({ transaction }) => alive.has(transaction));
-    settle.spend((performance.now() - before) / 1000);
+    const stillOpen = new Set((await listInFlight(source)).map(({ transaction }) => transaction));
+    remaining = remaining.filter(({ transaction }) => stillOpen.has(transaction));
+    waitBudget.spend((performance.now() - before) / 1000);
     const [first] = remaining;
     // Most transactions end before the first check. Only the others are reported.
-    if (first && !isReported && !settle.isSpent) {
+    if (first && !isReported && !waitBudget.isSpent) {
       isReported = true;
       await emit({ type: 'phase-started', table, phase: 'fence', waitsFor: describeOpen(first, remaining) });
     }
     pause = Math.min(pause * 2, timing.transactionPoll.max);
     mayCheck = false;
   }
-  settle.remember(remaining.map(({ transaction }) => transaction));
+  waitBudget.remember(remaining.map(({ transaction }) => transaction));
   return remaining;
 }
 

@@ -38,7 +38,7 @@ export function knownBefore(facts: CopyFacts, plan: KeyedPlan) {
     keyType: plan.keyType,
     cursor: record?.cursor ?? null,
     fences: record?.fences ?? [],
-    isSameServerLife: record === undefined || isSameInstance(record.sourceLife, instanceOf(facts)),
+    isSameServerInstance: record === undefined || isSameInstance(record.sourceLife, instanceOf(facts)),
   };
 }
 

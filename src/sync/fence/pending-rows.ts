@@ -9,7 +9,7 @@ import {
   type ServerInstance,
   type StateRecord,
 } from '../../schema/state-record.ts';
-import { isWrittenSince, TRANSACTION_NUMBERS } from '../../sql/compare.ts';
+import { isWrittenSince, TRANSACTION_IDS } from '../../sql/compare.ts';
 import { windowCondition, type Window } from '../../sql/window.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 import { instanceOf } from '../facts/server-instance.ts';
@@ -39,9 +39,9 @@ export async function writtenSince(
   relation: Relation,
   { settledXid, sourceLife }: StateRecord,
 ): Promise<string | undefined> {
-  if (settledXid === null || !hasNumbers(relation) || !countsOn(sourceLife, instanceOf(facts)))
+  if (settledXid === null || !hasTransactionIds(relation) || !areComparable(sourceLife, instanceOf(facts)))
     return undefined;
-  const { rows } = await source.query(TRANSACTION_NUMBERS, [relation.oid]);
+  const { rows } = await source.query(TRANSACTION_IDS, [relation.oid]);
   const { mayRead, nextXid } = z.object({ mayRead: z.boolean(), nextXid: z.string() }).parse(rows[0]);
   return mayRead ? isWrittenSince(settledXid, nextXid) : undefined;
 }
@@ -58,11 +58,11 @@ const windowOf = (
 });
 
 /** Whether the role of increp may read the transaction ID (xmin) of each row. */
-export const hasNumbers = (relation: Relation): boolean =>
+export const hasTransactionIds = (relation: Relation): boolean =>
   hasSystemColumns(relation) && relation.kind !== 'materialized view';
 
 /** A restarted server continues its transaction IDs. A promoted standby may assign some of them again. */
-export const countsOn = (before: ServerInstance, now: ServerInstance): boolean =>
+export const areComparable = (before: ServerInstance, now: ServerInstance): boolean =>
   before.startedAt === now.startedAt ||
   (now.systemIdentifier !== null &&
     before.systemIdentifier === now.systemIdentifier &&

@@ -1,6 +1,6 @@
 /** The fence of a plan in any mode. */
 import type { TableFacts } from '../facts/facts.ts';
-import { fenceTarget, lookAtClock, raiseFence, type RaisedFence } from './fence.ts';
+import { fenceTarget, readClock, raiseFence, type RaisedFence } from './fence.ts';
 import { isKeyedPlan, type IncrementalPlan, type LoadPlan } from '../plan/plan.ts';
 import { instanceOf } from '../facts/server-instance.ts';
 import type { RunContext } from '../context/run-context.ts';
@@ -17,5 +17,5 @@ export function fenceFor(facts: TableFacts, plan: IncrementalPlan | LoadPlan): P
     return { target: JSON.stringify(target), raise: (context) => raiseFence(context, target) };
   }
   const instance = instanceOf(facts);
-  return { target: JSON.stringify(['clock', instance]), raise: (context) => lookAtClock(context, instance) };
+  return { target: JSON.stringify(['clock', instance]), raise: (context) => readClock(context, instance) };
 }

@@ -14,7 +14,7 @@ import { HAS_ROWS_AT, hasRowsIn, type Window } from '../../sql/window.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 import type { RaisedFence } from './fence.ts';
 import { legacyStart } from './legacy-cursor.ts';
-import { countsOn, hasNumbers } from './pending-rows.ts';
+import { areComparable, hasTransactionIds } from './pending-rows.ts';
 import type { IncrementalPlan } from '../plan/plan.ts';
 import { instanceOf } from '../facts/server-instance.ts';
 import { knownBefore, readAs, shiftSince } from './next-state.ts';
@@ -34,7 +34,7 @@ export interface WindowChoice {
   readonly choose: (source: pg.ClientBase, answers: readonly pg.QueryResult[]) => Promise<ChosenWindow>;
 }
 
-const aliveRows = z.array(z.object({ transaction: z.string() }));
+const openRows = z.array(z.object({ transaction: z.string() }));
 const foundRow = z.object({ hasRows: z.boolean() });
 
 export function windowChoice(
@@ -53,8 +53,8 @@ export function windowChoice(
   ]);
   if (hasFences) {
     const choose: WindowChoice['choose'] = async (source, [inFlight]) => {
-      const alive = aliveRows.parse(inFlight?.rows).map(({ transaction }) => transaction);
-      const window = windowFrom(facts, plan, fence, alive);
+      const openTransactions = openRows.parse(inFlight?.rows).map(({ transaction }) => transaction);
+      const window = windowFrom(facts, plan, fence, openTransactions);
       const probe = probeFor(window);
       if (probe.length === 0) return { window, isQuiet: false };
       return { window, isQuiet: saysNo(await askTogether(source, probe)) };
@@ -83,12 +83,12 @@ function windowFrom(
   facts: CopyFacts,
   plan: IncrementalPlan,
   fence: RaisedFence,
-  alive: readonly string[],
+  openTransactions: readonly string[],
 ): Window {
   const start =
     'legacyCursor' in plan.since
       ? legacyStart(plan.since.legacyCursor, plan.keyType)
-      : windowStart(knownBefore(facts, plan), alive);
+      : windowStart(knownBefore(facts, plan), openTransactions);
   // The largest key may be lower than before: top rows were deleted, a clock was set back, or a sequence was restarted.
   const from = lowestCursor(plan.keyType, [start, fence.high]);
   const isLower = plan.keyType === 'integer' && from !== start;
@@ -126,7 +126,7 @@ const comesAnywhere = (
 ): boolean =>
   (isUncertain || origin.hasPool || origin.isSubscribed || origin.isCopied) &&
   source.bytes <= SCANNED_BYTES &&
-  hasNumbers(source) &&
+  hasTransactionIds(source) &&
   selected.isSteady;
 
 /**
@@ -145,10 +145,10 @@ function anywhere(
     keyType === 'integer' && !since.isBounded && lowestCursor(keyType, [since.cursor, high]) !== since.cursor;
   const isKnown =
     !isOdd &&
-    hasNumbers(source) &&
+    hasTransactionIds(source) &&
     facts.selected.isSteady &&
     source.oid === since.shape.oid &&
-    countsOn(since.sourceLife, instanceOf(facts));
+    areComparable(since.sourceLife, instanceOf(facts));
   return isKnown
     ? { from, orWritten: { since: since.settledXid, nextXid: farFrom(nextXid) } }
     : { from: null };

@@ -15,7 +15,7 @@ import { isUniqueBy, type Relation } from '../../schema/relations.ts';
 import { isKeyed } from '../../schema/state-record.ts';
 import { copyIn, copyOut } from '../../sql/copy.ts';
 import { analyze, createTable } from '../../sql/destination.ts';
-import { hasDuplicates, selectFill } from '../../sql/backfill.ts';
+import { hasDuplicates, selectBackfill } from '../../sql/backfill.ts';
 import { onRows } from '../../sql/row-source.ts';
 import { isAfter } from '../../sql/window.ts';
 import { compareSides } from '../compare/compare-sides.ts';
@@ -145,7 +145,7 @@ async function copyFill(
       endpoint: context.source.endpoint,
       copyOut: onRows(
         sourceRows,
-        copyOut(selectFill(sourceRows, columns, isNew && isUnique ? filled : []), format),
+        copyOut(selectBackfill(sourceRows, columns, isNew && isUnique ? filled : []), format),
       ),
     },
     {

@@ -107,7 +107,7 @@ async function fillRows(
     columns: [...mergeKey, ...columns.filter((name) => !mergeKey.includes(name))],
     hasSameColumns: false,
     // A row that is marked as deleted stays marked. The merge removes the mark if the source has the row again.
-    own: merge.own.filter(({ isMark }) => !isMark),
+    metadataColumns: merge.metadataColumns.filter(({ isMark }) => !isMark),
   });
   let rows = 0;
   for (const { update } of passes) rows += (await queryUsually(destination, update)).rowCount ?? 0;

@@ -32,14 +32,14 @@ import { verifyCopied, type CopiedComparison } from '../compare/verify-copied.ts
 import { rowKey } from '../../schema/row-identity.ts';
 import { windowChoice } from '../fence/window-choice.ts';
 import { takenOver } from '../write/violations.ts';
-import { type Transfer, countsOf, olderWarning } from '../write/table-transfer.ts';
+import { type TableTransfer, countsOf, olderWarning } from '../write/table-transfer.ts';
 import { enterPhase } from '../context/phases.ts';
 
 interface Changes extends TableJob<IncrementalPlan> {
   readonly fence: RaisedFence;
 }
 
-export async function syncChanges(changes: Changes): Promise<Transfer> {
+export async function syncChanges(changes: Changes): Promise<TableTransfer> {
   const { context, facts, plan, fence, destination, isVerified } = changes;
   await ensureMetadataColumns(destination, facts);
   const comparesToo = comparesMore(changes);

@@ -63,7 +63,7 @@ async function removeInBatches({
   const run = async (statement: string, keys: readonly string[]) =>
     (await onUsualPath(destination, () => destination.query(statement, [keys]))).rowCount ?? 0;
   const limit = comparison.destinationRows * settings.deleteLimit;
-  const rows = { table: destinationName, key, own: metadataColumnsOf(facts) };
+  const rows = { table: destinationName, key, metadataColumns: metadataColumnsOf(facts) };
   const removal = (isSoft ? markDeleted : deleteKeys)(rows);
   const referred: string[] = [];
   const remove = batched(async (keys) => {

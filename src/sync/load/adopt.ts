@@ -17,20 +17,20 @@ import { withTableSnapshot } from '../read/read-window.ts';
 import { emptyStaging } from '../write/staging.ts';
 import { verifyCopied } from '../compare/verify-copied.ts';
 import { applyDifferences } from '../compare/apply-differences.ts';
-import { type Transfer, countsOf, olderWarning } from '../write/table-transfer.ts';
+import { type TableTransfer, countsOf, olderWarning } from '../write/table-transfer.ts';
 import { enterPhase } from '../context/phases.ts';
 
 type Adoption = TableJob<LoadPlan>;
 
 /** Runs after the fence, in one snapshot: compares the rows that a load would read. */
-export async function adoptTable(adoption: Adoption): Promise<Transfer> {
+export async function adoptTable(adoption: Adoption): Promise<TableTransfer> {
   const { context, facts, plan, destination } = adoption;
   await ensureMetadataColumns(destination, facts);
   await ensureIndexed(destination, facts);
   await emptyStaging(destination, facts, plan.source.columns);
   await enterPhase(context, facts, 'deletes');
   return withTableSnapshot({ context, facts, plan, isCompared: true }, undefined, [], (view) =>
-    view.look((source) => repairFrom(adoption, source)),
+    view.afterCopy((source) => repairFrom(adoption, source)),
   );
 }
 
@@ -47,7 +47,7 @@ async function ensureIndexed(destination: pg.ClientBase, facts: TableFacts): Pro
   }
 }
 
-async function repairFrom(adoption: Adoption, source: pg.ClientBase): Promise<Transfer> {
+async function repairFrom(adoption: Adoption, source: pg.ClientBase): Promise<TableTransfer> {
   const { context, facts, plan, destination, isVerified } = adoption;
   const relation = plan.source;
   const sides = sidesOf(facts, {

@@ -11,13 +11,13 @@ import { isKeyedPlan, type LoadPlan } from '../plan/plan.ts';
 import { madeWherePublished } from '../write/publications.ts';
 import { readWhole } from '../read/read-window.ts';
 import { makeStaging } from '../write/staging.ts';
-import { type Transfer, countsOf, olderWarning } from '../write/table-transfer.ts';
+import { type TableTransfer, countsOf, olderWarning } from '../write/table-transfer.ts';
 import { type Placing, type Load, choosePlacing, becomesTable } from './choose-placing.ts';
 import { mergeWhole, verifyLoaded, putInPlace } from './put-in-place.ts';
 import { enterPhase } from '../context/phases.ts';
 import type { TableJob } from '../plan/table-job.ts';
 
-export async function loadTable(request: TableJob<LoadPlan>): Promise<Transfer> {
+export async function loadTable(request: TableJob<LoadPlan>): Promise<TableTransfer> {
   const { context, plan, destination, isVerified } = request;
   const isNew = plan.way === 'create';
   const facts = isNew ? await madeWherePublished(destination, request.facts, plan.source) : request.facts;

@@ -15,28 +15,28 @@ import type { LoadPlan, Plan } from '../plan/plan.ts';
 import type { RunContext } from '../context/run-context.ts';
 
 /** `isEstimate`: taken from the estimates of the query planners, because counting would take too long. */
-export type ForeseenGone = GoneRows & { readonly isEstimate: boolean };
+export type RemovedRowsPreview = GoneRows & { readonly isEstimate: boolean };
 
 type Counting = Pick<RunContext, 'source' | 'destination' | 'timing'>;
 
 /** By table. Tables without a load, and tables that cannot lose rows, are left out. */
-export async function foreseeAllGone(
+export async function previewRemovedRows(
   work: Counting,
   plans: Iterable<readonly [TableFacts, Plan]>,
-): Promise<ReadonlyMap<TableFacts, ForeseenGone>> {
-  const found = new Map<TableFacts, ForeseenGone>();
+): Promise<ReadonlyMap<TableFacts, RemovedRowsPreview>> {
+  const found = new Map<TableFacts, RemovedRowsPreview>();
   for (const [table, plan] of plans) {
-    const gone = plan.kind === 'load' ? await foreseeGone(work, table, plan) : undefined;
+    const gone = plan.kind === 'load' ? await previewTable(work, table, plan) : undefined;
     if (gone) found.set(table, gone);
   }
   return found;
 }
 
-async function foreseeGone(
+async function previewTable(
   work: Counting,
   table: TableFacts,
   { source, adoption }: LoadPlan,
-): Promise<ForeseenGone | undefined> {
+): Promise<RemovedRowsPreview | undefined> {
   const { settings, destination, destinationHasRows, unclaimed } = table;
   const isReplaced = unclaimed !== undefined && adoption !== 'compare';
   if (!destination || !destinationHasRows || settings.mode === 'full-refresh') return undefined;
@@ -50,7 +50,7 @@ async function foreseeGone(
   }
 }
 
-function estimated(source: Relation, destination: Relation): ForeseenGone | undefined {
+function estimated(source: Relation, destination: Relation): RemovedRowsPreview | undefined {
   const [there, here] = [source.estimatedRows, destination.estimatedRows];
   if (there === undefined || here === undefined) return undefined;
   return { gone: Math.max(0, here - there), of: here, isEstimate: true };
@@ -63,7 +63,7 @@ function countGone(
   table: TableFacts,
   relation: Relation,
 ): Promise<GoneRows> {
-  const limit = [limitStatements(timing.planComparison)];
+  const limit = [limitStatements(timing.planCountTimeout)];
   return destination.withSnapshot(limit, (there) =>
     source.withSnapshot(limit, async (here) => {
       if (hasComparableKey(table, relation)) return compareKeys(table, relation, here, there);

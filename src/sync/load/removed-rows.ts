@@ -10,7 +10,7 @@ import type { Relation } from '../../schema/relations.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { countRows, countWithout } from '../../sql/gone-rows.ts';
 import { ident } from '../../sql/identifiers.ts';
-import { markIn, oursIn, type OwnColumn } from '../../sql/metadata-columns.ts';
+import { markIn, pipelineConditions, type MetadataColumnDefinition } from '../../sql/metadata-columns.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { metadataColumnsOf } from '../write/metadata-columns.ts';
 import type { LoadPlan } from '../plan/plan.ts';
@@ -109,11 +109,13 @@ export async function goneByExchange(
 
 /** The metadata columns that the table already has. A column that the load adds says nothing about the existing rows. */
 const presentOwn = (facts: TableFacts) =>
-  metadataColumnsOf(facts).filter((own) => facts.destination?.columns.some(({ name }) => name === own.name));
+  metadataColumnsOf(facts).filter((column) =>
+    facts.destination?.columns.some(({ name }) => name === column.name),
+  );
 
-function liveRows(own: readonly OwnColumn[]): string[] {
-  const mark = markIn(own);
-  return [...oursIn(own), ...(mark ? [`${ident(mark.name)} IS NULL`] : [])];
+function liveRows(metadataColumns: readonly MetadataColumnDefinition[]): string[] {
+  const mark = markIn(metadataColumns);
+  return [...pipelineConditions(metadataColumns), ...(mark ? [`${ident(mark.name)} IS NULL`] : [])];
 }
 
 const INTEGERS = ['smallint', 'integer', 'bigint'];

@@ -8,11 +8,15 @@ import { ask } from '../../postgres/user-search-path.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { RaisedFence } from '../fence/fence.ts';
 import type { RefreshPlan } from '../plan/plan.ts';
-import { hasTransactionIds, type UnchangedCheck, type WasRead } from '../plan/unchanged-check.ts';
+import { transactionIdsShowChanges, type UnchangedCheck, type WasRead } from '../plan/unchanged-check.ts';
 import { withTableSnapshot } from '../read/read-window.ts';
 import type { TableJob } from '../plan/table-job.ts';
 
-const numbersRow = z.object({ rows: z.string(), isWritten: z.boolean(), isHeap: z.boolean().nullable() });
+const transactionIdsRow = z.object({
+  rows: z.string(),
+  isWritten: z.boolean(),
+  isHeap: z.boolean().nullable(),
+});
 const digestRow = z.object({ rows: z.string(), digest: z.string() });
 
 /** `fence` was raised before, so its transaction IDs are not above those of the snapshot that is opened here. */
@@ -41,7 +45,7 @@ function isSame(check: UnchangedCheck, answer: unknown): boolean {
     const { rows, digest } = digestRow.parse(answer);
     return rows === check.known.rows && digest === check.digest;
   }
-  const { rows, isWritten, isHeap } = numbersRow.parse(answer);
+  const { rows, isWritten, isHeap } = transactionIdsRow.parse(answer);
   return isHeap === true && !isWritten && rows === check.known.rows;
 }
 
@@ -55,7 +59,7 @@ export async function contentsOf(
   source: Relation,
   rows: number,
 ): Promise<WasRead> {
-  const needsDigest = facts.settings.skipUnchanged && !hasTransactionIds(facts, source);
+  const needsDigest = facts.settings.skipUnchanged && !transactionIdsShowChanges(facts, source);
   return { rows: String(rows), digest: needsDigest ? await digestOf(destination, facts, source) : null };
 }
 

@@ -31,10 +31,10 @@ export async function holdTable(
   client: pg.ClientBase,
   facts: TableFacts,
   [lock, state]: readonly pg.QueryResult[],
-  patience: LockWait,
+  lockWait: LockWait,
 ): Promise<void> {
   if (lock && state && isTaken(lock)) return ensureUnmoved(facts, state);
-  await lockTable(client, facts, patience);
+  await lockTable(client, facts, lockWait);
   ensureUnmoved(facts, await client.query(readGeneration(facts.stateName)));
 }
 
@@ -44,16 +44,16 @@ const isTaken = ({ rows }: pg.QueryResult): boolean => z.object({ taken: z.boole
 export async function lockTable(
   client: pg.ClientBase,
   { stateName }: Pick<TableFacts, 'stateName'>,
-  patience: LockWait,
+  lockWait: LockWait,
 ): Promise<void> {
-  const { waitSeconds, atMostSeconds = Infinity, timing } = patience;
+  const { waitSeconds, atMostSeconds = Infinity, timing } = lockWait;
   const wait = Math.min(Math.max(waitSeconds, timing.tableLockGrace), atMostSeconds);
   const deadline = performance.now() + wait * 1000;
   for (let isReported = false; ; isReported = true) {
     if (isTaken(await client.query(tryLock(stateName)))) return;
     if (performance.now() >= deadline) throw lockedBy(stateName, await holderOf(client, stateName));
-    if (!isReported) await patience.onWait?.(await otherRun(client, stateName));
-    await sleep(Math.min(timing.tableLockPoll, (deadline - performance.now()) / 1000), patience.signal);
+    if (!isReported) await lockWait.onWait?.(await otherRun(client, stateName));
+    await sleep(Math.min(timing.tableLockPoll, (deadline - performance.now()) / 1000), lockWait.signal);
   }
 }
 

@@ -7,9 +7,9 @@ import type { Dependent } from '../../postgres/dependent-object-list.ts';
 import type { Evolution } from '../../schema/evolution.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { IncrementalPlan } from './plan.ts';
-import { describeDependent, foreseeObstruction, isOthers, type Obstruction } from './obstructions.ts';
+import { describeDependent, findObstruction, isOthers, type Obstruction } from './obstructions.ts';
 
-export interface ForeseenEvolution {
+export interface EvolutionPreview {
   /** Statements at the destination, in order. */
   readonly alterations: readonly string[];
   /** Columns that are copied for all rows of the destination table. */
@@ -22,11 +22,11 @@ export interface ForeseenEvolution {
   readonly obstruction: Obstruction | undefined;
 }
 
-export function foreseeEvolution(
+export function previewEvolution(
   facts: TableFacts,
   { source, evolution }: IncrementalPlan,
   dependents: readonly Dependent[],
-): ForeseenEvolution | undefined {
+): EvolutionPreview | undefined {
   if (!evolution) return undefined;
   const obstructing = dependents.filter((each) => preventsRetyping(each, evolution));
   const isLosing = dependents.some(({ columns }) => usesAny(columns, evolution.dropped));
@@ -39,8 +39,7 @@ export function foreseeEvolution(
       (each) =>
         `${describeDependent(each)} prevents a change of type in place, so increp loads the table again`,
     ),
-    obstruction:
-      isLosing || obstructing.length > 0 ? foreseeObstruction(facts, source, dependents) : undefined,
+    obstruction: isLosing || obstructing.length > 0 ? findObstruction(facts, source, dependents) : undefined,
   };
 }
 

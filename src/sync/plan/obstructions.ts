@@ -15,7 +15,7 @@ export interface Obstruction {
 }
 
 /** Undefined if, according to the catalog, nothing prevents giving the destination table the shape of `source`. */
-export function foreseeObstruction(
+export function findObstruction(
   facts: TableFacts,
   source: Relation,
   dependents: readonly Dependent[],

@@ -7,7 +7,7 @@ import type { ReloadHindrance } from '../../reasons.ts';
 import { hindranceText } from '../../report/shape-texts.ts';
 import { carriedType } from '../../schema/columns.ts';
 import { printName } from '../../schema/names.ts';
-import { OWN_TYPES, SOURCE } from '../../schema/metadata-columns.ts';
+import { METADATA_COLUMN_TYPES, SOURCE } from '../../schema/metadata-columns.ts';
 import { uniqueIndexOn, type Relation, type UniqueKey } from '../../schema/relations.ts';
 import { copyKey, isAppend, isShared, rowKey } from '../../schema/row-identity.ts';
 import { PLAINLY, type StateRecord } from '../../schema/state-record.ts';
@@ -35,7 +35,7 @@ export function extensionFor({ destination, saved, settings }: TableFacts, sourc
   const recorded = saved.kind === 'record' ? saved.record.shape.columns.map(({ name }) => name) : [];
   // New rows have no value for a column of another pipeline, or for a column that the source no longer has.
   const isOptional = (name: string) =>
-    !(name in OWN_TYPES) && (recorded.includes(name) || isShared(settings));
+    !(name in METADATA_COLUMN_TYPES) && (recorded.includes(name) || isShared(settings));
   const mayBeNull = ({ name }: { name: string }) => {
     const column = source.columns.find((candidate) => candidate.name === name);
     return column ? !column.isNotNull : isOptional(name);
@@ -59,11 +59,11 @@ const isSameSet = (a: readonly string[], b: readonly string[]): boolean =>
 
 /**
  * Unique indexes that would reject rows of the destination table, because they lack a column of the rows' identity.
- * `ours`: increp made them for a former identity.
+ * `ownIndexes`: increp made them for a former identity.
  */
 export function blockingKeys({ destination, settings, saved }: TableFacts): {
-  readonly ours: readonly UniqueKey[];
-  readonly others: readonly UniqueKey[];
+  readonly ownIndexes: readonly UniqueKey[];
+  readonly otherIndexes: readonly UniqueKey[];
 } {
   const wanted = copyKey(settings);
   const besides = wanted.filter((name) => !settings.mergeKey.includes(name));
@@ -72,10 +72,12 @@ export function blockingKeys({ destination, settings, saved }: TableFacts): {
     !isSameSet(columns, wanted) &&
     [before, settings.mergeKey, rowKey(settings)].some((key) => isSameSet(columns, key));
   const keys = reloadHindrance(settings) === undefined ? [] : (destination?.uniqueKeys ?? []);
-  const ours = keys.filter(isFormer);
+  const ownIndexes = keys.filter(isFormer);
   return {
-    ours,
-    others: keys.filter((key) => !ours.includes(key) && !besides.every((name) => key.columns.includes(name))),
+    ownIndexes,
+    otherIndexes: keys.filter(
+      (key) => !ownIndexes.includes(key) && !besides.every((name) => key.columns.includes(name)),
+    ),
   };
 }
 
@@ -88,7 +90,7 @@ export function lossRefusal(now: TableFacts, source: Relation): IncrepError | un
   return (
     historyRefusal(now, destination, record) ??
     othersRefusal(now) ??
-    ownTypeRefusal(now, destination) ??
+    metadataColumnRefusal(now, destination) ??
     (hindrance &&
       (identityRefusal(now, record, hindrance) ??
         shapeRefusal(now, source, { destination, hindrance }) ??
@@ -129,14 +131,15 @@ function othersRefusal(now: TableFacts): IncrepError | undefined {
   });
 }
 
-function ownTypeRefusal({ settings, destinationName }: TableFacts, destination: Relation) {
+function metadataColumnRefusal({ settings, destinationName }: TableFacts, destination: Relation) {
   const taken = destination.columns.find(
-    ({ name, type }) => settings.metadataColumns.some((own) => own === name) && OWN_TYPES[name] !== type,
+    ({ name, type }) =>
+      settings.metadataColumns.some((own) => own === name) && METADATA_COLUMN_TYPES[name] !== type,
   );
   return (
     taken &&
     new IncrepError('CONFIG_INVALID', {
-      what: `${printName(destinationName)} at the destination has a column "${taken.name}" of type ${taken.type}, and the metadata column needs type ${OWN_TYPES[taken.name]}`,
+      what: `${printName(destinationName)} at the destination has a column "${taken.name}" of type ${taken.type}, and the metadata column needs type ${METADATA_COLUMN_TYPES[taken.name]}`,
       next: `Rename that column, or remove "${taken.name}" from "metadata_columns" of "${settings.name}".`,
     })
   );
@@ -181,7 +184,7 @@ function shapeRefusal(
 }
 
 function indexRefusal(now: TableFacts): IncrepError | undefined {
-  const [index] = blockingKeys(now).others;
+  const [index] = blockingKeys(now).otherIndexes;
   if (!index) return undefined;
   const { destinationName, settings } = now;
   const rejected = isAppend(settings)
@@ -197,4 +200,4 @@ function indexRefusal(now: TableFacts): IncrepError | undefined {
 export const isIndexed = (facts: TableFacts): boolean =>
   facts.destination !== undefined &&
   uniqueIndexOn(facts.destination, copyKey(facts.settings)) !== undefined &&
-  blockingKeys(facts).ours.length === 0;
+  blockingKeys(facts).ownIndexes.length === 0;

@@ -45,7 +45,7 @@ export type UnchangedCheck =
  * - a view or a foreign table, which has no transaction IDs of its own;
  * - virtual generated columns, and values that print as object names: they change without a write to the row.
  */
-export const hasTransactionIds = ({ selected }: TableFacts, source: Relation): boolean =>
+export const transactionIdsShowChanges = ({ selected }: TableFacts, source: Relation): boolean =>
   selected.isSteady &&
   showsWriters(source) &&
   !source.hasForeignRows &&
@@ -60,7 +60,7 @@ export function unchangedCheckFor(facts: TableFacts, source: Relation): Unchange
   if (!settings.skipUnchanged || saved.kind !== 'record' || saved.warnings.length > 0) return undefined;
   const { contents: known, settledXid, shape, sourceLife } = saved.record;
   if (!known || known.settings !== contentSettings(settings)) return undefined;
-  if (!hasTransactionIds(facts, source))
+  if (!transactionIdsShowChanges(facts, source))
     return known.digest === null ? undefined : { kind: 'digest', digest: known.digest, known };
   const isKnown =
     settledXid !== null && shape.oid === source.oid && isSameInstance(sourceLife, facts.servers.source);

@@ -1,6 +1,6 @@
 /** Sends the rows of a table to several destinations at once. COPY or pg_dump runs once for all of them. */
 import type { Readable } from 'node:stream';
-import { broadcast, type Patience } from '../../postgres/broadcast.ts';
+import { broadcast, type ReceiverLimit } from '../../postgres/broadcast.ts';
 import { copyToAll, type RowsSent } from '../../postgres/copy-pipe.ts';
 import { IncrepError } from '../../errors.ts';
 import type { Statement } from '../../sql/search-path.ts';
@@ -10,7 +10,7 @@ import type { Sent, SharedSnapshot } from '../fan-out/shared-snapshot.ts';
 import { withTableDump } from './table-dump.ts';
 import type { RunContext } from '../context/run-context.ts';
 
-const patienceOf = ({ settings, timing, destination }: RunContext): Patience => {
+const receiverLimit = ({ settings, timing, destination }: RunContext): ReceiverLimit => {
   const seconds = Math.min(timing.fanOut.stalled, settings.stallTimeoutSeconds);
   return { seconds, tooSlow: () => tooSlow(seconds, destination.endpoint.side) };
 };
@@ -33,10 +33,10 @@ export async function receiveCopy(
     copyToAll(
       { client, endpoint: context.source.endpoint, copyOut: statement },
       receivers,
-      patienceOf(context),
+      receiverLimit(context),
     );
-  const { data, told } = await shared.receive(nameOf(context), JSON.stringify(statement), send);
-  return { data, sent: told };
+  const { data, result } = await shared.receive(nameOf(context), JSON.stringify(statement), send);
+  return { data, sent: result };
 }
 
 interface Dump {
@@ -63,15 +63,15 @@ export async function receiveDump(
         let bytes = 0;
         columns.resolve(block.columns);
         return broadcast(block.rows, receivers, {
-          ...patienceOf(context),
+          ...receiverLimit(context),
           onBytes: (count) => moved((bytes += count)),
         });
       });
     };
     const verdict = dump();
     verdict.catch(columns.reject);
-    return { told: columns.promise.then((named) => ({ columns: named, verdict })), sending: verdict };
+    return { result: columns.promise.then((named) => ({ columns: named, verdict })), sending: verdict };
   };
-  const { data, told } = await shared.receive(nameOf(context), 'pg_dump', send);
-  return { data, ...told };
+  const { data, result } = await shared.receive(nameOf(context), 'pg_dump', send);
+  return { data, ...result };
 }

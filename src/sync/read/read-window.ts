@@ -44,10 +44,10 @@ export async function readWindow<T>(
   afterwards: (source: pg.ClientBase, copied: Copied, window: Window) => Promise<T>,
 ): Promise<T> {
   return withTableSnapshot(reading, basis, questions, async (view, answers) => {
-    const { window, isQuiet } = await view.ask((source) => choose(source, answers));
+    const { window, isQuiet } = await view.query((source) => choose(source, answers));
     if (!isQuiet) await prepare();
     const copied = isQuiet ? { rows: 0, bytes: 0 } : await copyRows(reading, view, window, false);
-    return view.look((source) => afterwards(source, copied, window));
+    return view.afterCopy((source) => afterwards(source, copied, window));
   });
 }
 
@@ -60,8 +60,8 @@ export async function readWhole<T>(
   return withTableSnapshot(reading, loader, [], async (view) => {
     const copied =
       loader === 'pg_dump' ? await dumpRows(reading, view) : await copyRows(reading, view, undefined, true);
-    if (copied.rows === 0) await view.ask((source) => throwIfFilled(reading, source));
-    return view.look((source) => afterwards(source, copied));
+    if (copied.rows === 0) await view.query((source) => throwIfFilled(reading, source));
+    return view.afterCopy((source) => afterwards(source, copied));
   });
 }
 
@@ -78,15 +78,15 @@ export async function withTableSnapshot<T>(
   const { context, facts, plan, isCompared = false } = reading;
   const lock = canLock(plan.source) ? [lockShape(facts.sourceName)] : [];
   const first = [...lock, serverInstance(facts.servers.source), shapeStamp(facts.sourceName), ...questions];
-  const what =
+  const selectionKey =
     basis === undefined || !context.group
       ? undefined
       : JSON.stringify([basis, first, fromItem(facts.sourceRows), rowsAs(reading)]);
-  return withView(context, { what, first, isCompared }, async (view, answers) => {
+  return withView(context, { selectionKey, first, isCompared }, async (view, answers) => {
     const [instance, stamp, ...others] = answers.slice(lock.length);
     ensureSameServer(instanceOf(facts), instance?.rows[0]);
     if (mayReadMore(facts) || !isStamped(plan.source, stamp?.rows[0]))
-      await view.ask((source) => ensureShape(source, facts, plan.shape));
+      await view.query((source) => ensureShape(source, facts, plan.shape));
     return read(view, others);
   });
 }

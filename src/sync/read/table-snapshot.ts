@@ -6,46 +6,48 @@ import type { SharedSnapshot } from '../fan-out/shared-snapshot.ts';
 import type { RunContext } from '../context/run-context.ts';
 
 export interface SourceView {
-  /** Runs a short question. */
-  readonly ask: <T>(question: (source: pg.ClientBase) => Promise<T>) => Promise<T>;
+  /** Runs a short query. */
+  readonly query: <T>(question: (source: pg.ClientBase) => Promise<T>) => Promise<T>;
   /** Runs the work that needs the snapshot after the rows were copied. */
-  readonly look: <T>(work: (source: pg.ClientBase) => Promise<T>) => Promise<T>;
+  readonly afterCopy: <T>(work: (source: pg.ClientBase) => Promise<T>) => Promise<T>;
   readonly from: { readonly own: pg.ClientBase } | { readonly shared: SharedSnapshot };
 }
 
 interface WantedSnapshot {
   /** Describes everything that decides what is read; undefined if the snapshot is not shared. */
-  readonly what: string | undefined;
+  readonly selectionKey: string | undefined;
   /** Statements that are sent in the same message that opens the snapshot. */
   readonly first: readonly Statement[];
-  /** Whether `look` compares both sides. That takes long and uses cursors with fixed names, so it needs a separate session. */
+  /** Whether `afterCopy` compares both sides. That takes long and uses cursors with fixed names, so it needs a separate session. */
   readonly isCompared: boolean;
 }
 
 export async function withView<T>(
   context: RunContext,
-  { what, first, isCompared }: WantedSnapshot,
+  { selectionKey, first, isCompared }: WantedSnapshot,
   read: (view: SourceView, answers: readonly pg.QueryResult[]) => Promise<T>,
 ): Promise<T> {
-  const { moment } = context;
-  if (moment) {
-    const opened = [importSnapshot(moment.snapshot), ...first];
+  const { fencedSnapshot } = context;
+  if (fencedSnapshot) {
+    const opened = [importSnapshot(fencedSnapshot.snapshot), ...first];
     return context.source.withSnapshot(opened, (source, { answers }) =>
       read(viewOf(source), answers.slice(1)),
     );
   }
-  const shared = what === undefined ? undefined : await context.group?.snapshot(what, first);
+  const shared = selectionKey === undefined ? undefined : await context.group?.snapshot(selectionKey, first);
   if (shared) {
-    const ask: SourceView['ask'] = (question) => shared.ask(question);
-    const look: SourceView['look'] = isCompared ? (use) => inOwnSession(context, shared, use) : ask;
-    return read({ ask, look, from: { shared } }, await shared.answers());
+    const query: SourceView['query'] = (question) => shared.query(question);
+    const afterCopy: SourceView['afterCopy'] = isCompared
+      ? (use) => inOwnSession(context, shared, use)
+      : query;
+    return read({ query, afterCopy, from: { shared } }, await shared.answers());
   }
   return context.source.withSnapshot(first, (source, { answers }) => read(viewOf(source), answers));
 }
 
 function viewOf(source: pg.ClientBase): SourceView {
-  const ask: SourceView['ask'] = (question) => question(source);
-  return { ask, look: ask, from: { own: source } };
+  const query: SourceView['query'] = (question) => question(source);
+  return { query, afterCopy: query, from: { own: source } };
 }
 
 /** Imports the snapshot into a separate session, so that the other destinations do not wait. */

@@ -6,7 +6,11 @@ import { grantedByDefault } from '../../postgres/dependent-object-definitions.ts
 import { codeOf } from '../../postgres/identity.ts';
 import { queryPinnedFirst } from '../../postgres/user-search-path.ts';
 import { derivedName, printName } from '../../schema/names.ts';
-import type { BuiltItem, BuiltRelation, DependentObjects } from '../../sql/dependent-object-definitions.ts';
+import type {
+  BuiltItem,
+  BuiltRelation,
+  DependentDefinitions,
+} from '../../sql/dependent-object-definitions.ts';
 import { commentOnTable, renameTable } from '../../sql/destination.ts';
 import {
   createBuilt,
@@ -25,7 +29,7 @@ import { ASIDE, mustSurvive, refusalFrom } from './must-survive.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
 export interface Exchange extends NewTable {
-  readonly dependents: DependentObjects;
+  readonly dependents: DependentDefinitions;
 }
 
 /** The input for creating the dependent objects of a relation again. */

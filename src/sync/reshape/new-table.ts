@@ -3,7 +3,11 @@ import type pg from 'pg';
 import { derivedName, type TableName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { copyKey } from '../../schema/row-identity.ts';
-import { indexOn, type DependentObjects, type BuiltIndex } from '../../sql/dependent-object-definitions.ts';
+import {
+  indexOn,
+  type DependentDefinitions,
+  type BuiltIndex,
+} from '../../sql/dependent-object-definitions.ts';
 import { createMergeKey, renameIndex } from '../../sql/destination.ts';
 import { qualified } from '../../sql/identifiers.ts';
 import {
@@ -25,7 +29,7 @@ export interface NewTable {
   readonly facts: TableFacts;
   readonly source: Relation;
   /** Undefined if there was no table. */
-  readonly dependents: DependentObjects | undefined;
+  readonly dependents: DependentDefinitions | undefined;
   readonly extras: readonly ExtraColumn[];
   /** All columns of the new table. */
   readonly columns: readonly string[];
@@ -39,7 +43,7 @@ export const describeNewTable = (
   client: pg.ClientBase,
   facts: TableFacts,
   source: Relation,
-  dependents: DependentObjects | undefined,
+  dependents: DependentDefinitions | undefined,
   foreign: Relation['columns'],
 ): Omit<NewTable, 'isRehearsal'> => ({
   client,

@@ -10,7 +10,7 @@ import {
   lockWholly,
   refresh,
 } from '../../sql/reshape.ts';
-import type { BuiltRelation, DependentObjects } from '../../sql/dependent-object-definitions.ts';
+import type { BuiltRelation, DependentDefinitions } from '../../sql/dependent-object-definitions.ts';
 import { describe, dress, itemsOf, make, must, type Recreation } from './exchange.ts';
 import { dependentsOf } from './reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
@@ -37,7 +37,7 @@ export async function viewsOver(
   return { client, facts, dependents, columns: names, isRehearsal: false, views };
 }
 
-function affectedBy({ views }: DependentObjects, direct: readonly string[]): BuiltRelation[] {
+function affectedBy({ views }: DependentDefinitions, direct: readonly string[]): BuiltRelation[] {
   const affected = new Set(direct);
   return views.filter(({ oid, dependsOn }) => {
     if (dependsOn.some((other) => affected.has(other))) affected.add(oid);

@@ -1,10 +1,10 @@
 /** Decides how a table gets a new shape and keeps its dependent objects. The decision comes from a rehearsal on empty tables. */
 import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
-import { describeDependentObjects } from '../../postgres/dependent-object-definitions.ts';
+import { readDependentDefinitions } from '../../postgres/dependent-object-definitions.ts';
 import { printName } from '../../schema/names.ts';
 import { uniqueIndexOn, type Relation } from '../../schema/relations.ts';
-import type { DependentObjects } from '../../sql/dependent-object-definitions.ts';
+import type { DependentDefinitions } from '../../sql/dependent-object-definitions.ts';
 import { alterBefore, COLUMN_NAMES, lockWholly, type Alteration } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { formerKey } from '../plan/reload-guard.ts';
@@ -47,11 +47,11 @@ export async function chooseReshape(
 export async function dependentsOf(
   client: pg.ClientBase,
   { destination, saved, settings }: TableFacts,
-): Promise<DependentObjects> {
+): Promise<DependentDefinitions> {
   if (!destination) throw new Error('there is no table to reshape');
   const key = saved.kind === 'record' ? formerKey(saved.record) : settings.mergeKey;
   const ownIndex = uniqueIndexOn(destination, key)?.index ?? '';
-  return withoutLocks(client, () => describeDependentObjects(client, destination.oid, ownIndex));
+  return withoutLocks(client, () => readDependentDefinitions(client, destination.oid, ownIndex));
 }
 
 /** Rolls back to release the locks: reading the definition of a view locks it against ALTER until the end of the transaction. */
@@ -87,7 +87,7 @@ export async function seenAgain(work: Exchange): Promise<Exchange> {
 
 /** Everything that is prepared on the new table before the exchange, as a text for comparisons. */
 const madeWith = (
-  { indexes, defaults, obstacles, items }: DependentObjects,
+  { indexes, defaults, obstacles, items }: DependentDefinitions,
   columns: readonly string[],
 ): string =>
   JSON.stringify([
@@ -100,7 +100,7 @@ const madeWith = (
 
 /** The way with the shortest wait for readers comes first. Pure. */
 function possibleWays(
-  { views, items, obstacles }: DependentObjects,
+  { views, items, obstacles }: DependentDefinitions,
   alteration: Alteration | undefined,
   work: Omit<Exchange, 'isRehearsal'>,
 ): Reshape[] {

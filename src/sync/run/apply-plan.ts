@@ -32,7 +32,7 @@ import { publicationsOver } from '../write/publications.ts';
 import { holdTable, lockingStatements, lockTable } from '../lock/table-lock.ts';
 import { fenceWarnings, nextRecord } from '../fence/next-state.ts';
 import type { RunContext } from '../context/run-context.ts';
-import { type Transfer, NOTHING_MOVED } from '../write/table-transfer.ts';
+import { type TableTransfer, NOTHING_MOVED } from '../write/table-transfer.ts';
 import { enterPhase } from '../context/phases.ts';
 import { describeRelations } from '../../postgres/catalog.ts';
 import { stagingName } from '../../schema/names.ts';
@@ -45,7 +45,7 @@ export interface ApplyRequest extends Pick<TableJob, 'isForced' | 'isVerified'> 
 
 export interface Applied {
   readonly kind: 'applied';
-  readonly transfer: Transfer;
+  readonly transfer: TableTransfer;
   readonly record: StateRecord;
   /** Set if nothing was read, because the source has not changed since that time (RFC 3339). */
   readonly unchangedSince: string | undefined;
@@ -141,8 +141,8 @@ async function sharedFence(
   plan: IncrementalPlan | LoadPlan,
 ): Promise<{ readonly fence: RaisedFence; readonly here: RunContext }> {
   const { target, raise } = fenceFor(facts, plan);
-  const { moment, ...later } = context;
-  const known = moment?.fences.get(target) as RaisedFence | undefined;
+  const { fencedSnapshot, ...later } = context;
+  const known = fencedSnapshot?.fences.get(target) as RaisedFence | undefined;
   if (known) return { fence: known, here: context };
   const { group } = later;
   const fence = await (group ? group.fence(target, () => raise(later)) : raise(later));

@@ -35,7 +35,7 @@ type OutcomeChange = (table: TableFacts, change: (before: TableOutcome) => Table
  * `tables`: referenced tables come first. `update` is called with the result of each table. An error before the sync of a
  * table is not reported, because the table already has the error of its first attempt.
  */
-export async function syncAtOneMoment(
+export async function syncInOneSnapshot(
   context: RunContext,
   tables: readonly TableFacts[],
   request: TableRequest,
@@ -57,7 +57,7 @@ export async function syncAtOneMoment(
     const [holder] = workers.contexts;
     await holder?.source.withSnapshot([], async (client) => {
       const snapshot = await exportSnapshot(client);
-      await syncWaiting({ ...context, moment: { snapshot, fences } }, waiting, request, update);
+      await syncWaiting({ ...context, fencedSnapshot: { snapshot, fences } }, waiting, request, update);
     });
   } catch (thrown) {
     context.signal?.throwIfAborted();
@@ -98,7 +98,7 @@ async function removeGone(
     await holdTable(destination, facts, answers, { timing, waitSeconds: 0, signal });
     await enterPhase(context, facts, 'deletes');
     return withTableSnapshot({ context, facts, plan, isCompared: true }, undefined, [], (view) =>
-      view.look(async (source) => {
+      view.afterCopy(async (source) => {
         const removing = { facts, relation: plan.source, source, destination, isForced };
         return (await removeDeleted(removing)).deleted;
       }),

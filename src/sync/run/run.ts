@@ -6,14 +6,14 @@ import { ensureWritable } from '../../state/state-files.ts';
 import { gatherFacts, inOrder, type Facts, type TableFacts, type TableFailure } from '../facts/facts.ts';
 import { openWorkers } from '../load/chunks/workers.ts';
 import { combined, connectedTo, parentsFirst, waitsForOthers } from './foreign-keys.ts';
-import { syncAtOneMoment } from './one-snapshot.ts';
+import { syncInOneSnapshot } from './one-snapshot.ts';
 import type { DraftPlan } from '../plan/plan.ts';
 import { planTable } from '../plan/plan-table.ts';
 import { prepareDestination } from './prepare-destination.ts';
 import { ensureDifferentDatabases } from '../facts/same-database.ts';
 import { refreshed, syncAnew, syncTable, syncUnknown, type TableRequest } from './sync-table.ts';
 import { inTableOrder } from './table-order.ts';
-import { isSame } from '../write/violations.ts';
+import { isSameTable } from '../write/violations.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { writeRefusal } from '../facts/writable-destination.ts';
 import { NO_ROWS } from '../write/table-transfer.ts';
@@ -24,7 +24,7 @@ export interface RunRequest extends TableRequest {
   readonly tables: readonly TableSettings[];
   readonly isFailFast: boolean;
   /** Set if there are no tables: why. */
-  readonly nothing?: IncrepError | undefined;
+  readonly noTables?: IncrepError | undefined;
   /** Called before each table. If it returns false, the run ends. */
   readonly mayGoOn?: () => boolean;
 }
@@ -56,7 +56,7 @@ export async function run(context: RunContext, request: RunRequest): Promise<Run
 
 async function syncTables(context: RunContext, request: RunRequest, outcomes: TableOutcome[]): Promise<void> {
   await ensureWritable(context.settings.stateDirectory);
-  if (request.nothing) throw request.nothing;
+  if (request.noTables) throw request.noTables;
   const gatheredAt = performance.now();
   const facts = await persistently(context, () => prepare(context, request));
   const shown = await inRunOrder(context, request.tables, facts);
@@ -119,8 +119,10 @@ async function syncOnce(pass: RunPass, table: TableFacts, context: RunContext): 
     before !== undefined || performance.now() - pass.gatheredAt > context.timing.factsMaxAge * 1000;
   const outcome = await withFanOut(context, table.settings.name, async (together) => {
     if (hasNoTime(together, table)) return deferred(together, table);
-    const bringing = { ...together, bringTable: bringerFor(pass, [table]) };
-    return isStale ? syncAnew(bringing, table, pass.request) : syncTable(bringing, table, pass.request);
+    const withReferenced = { ...together, syncReferenced: referencedSync(pass, [table]) };
+    return isStale
+      ? syncAnew(withReferenced, table, pass.request)
+      : syncTable(withReferenced, table, pass.request);
   });
   return before ? combined(before, outcome) : outcome;
 }
@@ -142,17 +144,17 @@ async function syncAgain(pass: RunPass): Promise<void> {
   const stuck = waiting();
   const connected = connectedTo(stuck, [...held.keys()]);
   if (connected.length < 2 || connected.some((table) => hasNoTime(context, table))) return;
-  await syncAtOneMoment(withoutOthers(context), parentsFirst(connected), request, (table, change) => {
+  await syncInOneSnapshot(withoutOthers(context), parentsFirst(connected), request, (table, change) => {
     const before = held.get(table);
     if (before) held.set(table, combined(before, change({ ...before, ...NO_ROWS })));
   });
 }
 
 /** Syncs a referenced table over separate connections, while the referring table keeps its transaction open. */
-const bringerFor =
-  (pass: RunPass, chain: readonly TableFacts[]): NonNullable<RunContext['bringTable']> =>
+const referencedSync =
+  (pass: RunPass, chain: readonly TableFacts[]): NonNullable<RunContext['syncReferenced']> =>
   async (destination) => {
-    const table = pass.tables.find(({ destinationName }) => isSame(destinationName, destination));
+    const table = pass.tables.find(({ destinationName }) => isSameTable(destinationName, destination));
     if (!table || !table.settings.isEnabled || chain.includes(table)) return false;
     await using workers = openWorkers(withoutOthers(pass.context), 1);
     const [aside] = workers.contexts;
@@ -162,7 +164,7 @@ const bringerFor =
       emit: async (event) => {
         if (event.type === 'warning' || event.type === 'retrying') await pass.context.emit(event);
       },
-      bringTable: bringerFor(pass, [...chain, table]),
+      syncReferenced: referencedSync(pass, [...chain, table]),
     };
     const now = await refreshed(context, table);
     if (isUnknown(now)) return false;

@@ -1,7 +1,7 @@
 /** Adds metadata columns that the destination table lacks, because they were configured after it was created. */
 import { describeRelations } from '../../postgres/catalog.ts';
 import { codeOf } from '../../postgres/identity.ts';
-import { addOwnColumn } from '../../sql/destination.ts';
+import { addMetadataColumn } from '../../sql/destination.ts';
 import { lockWholly } from '../../sql/reshape.ts';
 import { altered } from './destination-lock.ts';
 import type { TableFacts } from '../facts/facts.ts';
@@ -20,13 +20,13 @@ import { SQLSTATE } from '../../postgres/sqlstate.ts';
 export async function addMetadataColumns(
   context: Pick<RunContext, 'destination' | 'timing' | 'signal' | 'emit'>,
   facts: TableFacts,
-  patience: LockWait,
+  lockWait: LockWait,
 ): Promise<TableFacts> {
   const { destinationName: table } = facts;
   const missing = missingMetadataColumns(facts);
   if (!facts.destination || missing.length === 0) return facts;
   return context.destination.withWriting([], async (client) => {
-    await lockTable(client, facts, patience);
+    await lockTable(client, facts, lockWait);
     const onWait = waitingForUsers(context, facts, client, 'lock');
     try {
       const wanted = { table, locks: [lockWholly(table)], timing: context.timing, onWait };
@@ -34,7 +34,7 @@ export async function addMetadataColumns(
     } catch (error) {
       throw codeOf(error) === SQLSTATE.undefinedTable ? altered(facts, error) : error;
     }
-    for (const column of missing) await client.query(addOwnColumn(table, column, filledForNow(column)));
+    for (const column of missing) await client.query(addMetadataColumn(table, column, filledForNow(column)));
     const now = await describeRelations(client, table.schema, [table.table]);
     return { ...facts, destination: now.get(table.table) };
   });

@@ -21,7 +21,7 @@ import { lockAlone } from '../lock/exclusive-lock.ts';
 import {
   findRowsInTheWay,
   foreignKeyRefusal,
-  isSame,
+  isSameTable,
   readForeignKey,
   readUniqueIndex,
   takenOver,
@@ -35,7 +35,7 @@ import type { RunContext } from '../context/run-context.ts';
 import { enterPhase } from '../context/phases.ts';
 
 export interface Merging {
-  readonly context: Pick<RunContext, 'timing' | 'signal' | 'emit' | 'group' | 'bringTable'>;
+  readonly context: Pick<RunContext, 'timing' | 'signal' | 'emit' | 'group' | 'syncReferenced'>;
   readonly facts: TableFacts;
   readonly relation: Relation;
   readonly destination: pg.ClientBase;
@@ -54,7 +54,7 @@ interface MergeAttempt {
   /** Unique indexes that are dropped during the merge. */
   readonly indexes: readonly UniqueIndex[];
   /** Foreign keys whose referenced tables were synced for this merge. */
-  readonly brought: readonly string[];
+  readonly syncedConstraints: readonly string[];
   readonly refusal: IncrepError | undefined;
   /** Why these rows cannot be removed before the other rows are written. */
   readonly postponed: IncrepError | undefined;
@@ -66,7 +66,7 @@ export async function mergeInto(merging: Merging): Promise<MergedInto> {
   let attempt: MergeAttempt = {
     order: { removes: share === 'whole' ? 'first' : 'never', insertsFirst: false, replaces: undefined },
     indexes: [],
-    brought: [],
+    syncedConstraints: [],
     refusal: undefined,
     postponed: undefined,
   };
@@ -120,7 +120,7 @@ interface Stuck extends Merging {
 async function pastUnique(stuck: Stuck, violation: Violation): Promise<MergeAttempt> {
   const { facts, destination, merge, attempt } = stuck;
   const ownIndex = facts.destination && uniqueIndexOn(facts.destination, copyKey(facts.settings));
-  if (!isSame(violation.table, facts.destinationName) || violation.constraint === ownIndex?.index)
+  if (!isSameTable(violation.table, facts.destinationName) || violation.constraint === ownIndex?.index)
     throw violation.cause;
   const isReplaced = attempt.order.replaces !== undefined;
   if (!isReplaced && attempt.indexes.length === 0 && merge.mergeKey.length > 0) {
@@ -151,7 +151,7 @@ const mayRow = z.object({ mayReplace: z.boolean() });
 async function keptIfReplaced(
   client: pg.ClientBase,
   { destinationName: { schema, table } }: TableFacts,
-  { columns, own }: Merge,
+  { columns, metadataColumns }: Merge,
 ): Promise<readonly string[] | undefined> {
   const now = (await describeRelations(client, schema, [table])).get(table);
   if (!now) return undefined;
@@ -160,7 +160,7 @@ async function keptIfReplaced(
   return now.columns
     .filter(({ generated }) => generated === '')
     .map(({ name }) => name)
-    .filter((name) => !columns.includes(name) && !own.some((column) => column.name === name));
+    .filter((name) => !columns.includes(name) && !metadataColumns.some((column) => column.name === name));
 }
 
 /** Rows refer to each other or to rows of another table. @throws IncrepError */
@@ -170,7 +170,7 @@ async function pastForeignKey(stuck: Stuck, violation: Violation): Promise<Merge
   const refusal = foreignKeyRefusal(facts, violation, key);
   if (!key) throw refusal;
   const { order } = attempt;
-  const isParent = isSame(key.parent, facts.destinationName);
+  const isParent = isSameTable(key.parent, facts.destinationName);
   if (key.isSelf && !order.insertsFirst)
     return {
       ...attempt,
@@ -181,10 +181,10 @@ async function pastForeignKey(stuck: Stuck, violation: Violation): Promise<Merge
   // Rows that other tables still refer to stay until these tables are synced.
   if (isParent && order.removes === 'last')
     return { ...attempt, order: { ...order, removes: 'never' }, refusal };
-  if (key.isSelf || isParent || attempt.brought.includes(violation.constraint)) throw refusal;
+  if (key.isSelf || isParent || attempt.syncedConstraints.includes(violation.constraint)) throw refusal;
   context.group?.leave();
   const waitsFor = `the sync of the referenced table ${printName(key.parent)}`;
   await enterPhase(context, facts, 'merge', { waitsFor });
-  if ((await context.bringTable?.(key.parent)) !== true) throw refusal;
-  return { ...attempt, brought: [...attempt.brought, violation.constraint] };
+  if ((await context.syncReferenced?.(key.parent)) !== true) throw refusal;
+  return { ...attempt, syncedConstraints: [...attempt.syncedConstraints, violation.constraint] };
 }

@@ -21,7 +21,7 @@ export async function ensureKeyIndex(client: pg.ClientBase, planned: TableFacts)
   const { destinationName, settings } = facts;
   const index = derivedName(destinationName.table, '_increp_key');
   const isInTheWay = (name: string) =>
-    name === index || blockingKeys(facts).ours.some((key) => key.index === name);
+    name === index || blockingKeys(facts).ownIndexes.some((key) => key.index === name);
   for (const { index: name } of facts.destination?.uniqueKeys ?? [])
     if (isInTheWay(name)) await dropUnique(client, destinationName, name);
   const { destination } = facts;

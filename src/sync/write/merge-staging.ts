@@ -18,7 +18,7 @@ import {
   replaceStatements,
   unsettable,
 } from '../../sql/merge.ts';
-import type { OwnColumn } from '../../sql/metadata-columns.ts';
+import type { MetadataColumnDefinition } from '../../sql/metadata-columns.ts';
 import { addMissing, removeSurplus } from '../../sql/merge-keyless.ts';
 import { rowKey } from '../../schema/row-identity.ts';
 import type { CopyFacts } from '../facts/facts.ts';
@@ -38,7 +38,7 @@ export const NO_COUNTS: MergeCounts = { inserted: 0, updated: 0, deleted: 0, new
 
 export function mergeOf(facts: CopyFacts, source: Relation): Merge {
   const { settings, destination, destinationName, stagingName, servers } = facts;
-  const own = metadataColumnsOf(facts);
+  const metadataColumns = metadataColumnsOf(facts);
   const key = rowKey(settings);
   const isNullable = (name: string) =>
     source.columns.find((column) => column.name === name)?.isNotNull === false;
@@ -49,17 +49,19 @@ export function mergeOf(facts: CopyFacts, source: Relation): Merge {
     mergeKey: key,
     replicationKey: settings.replicationKey,
     nullableKey: key.filter(isNullable),
-    own,
+    metadataColumns,
     yieldsToNewer: settings.onConflict === 'last_update_wins',
     fixed: (destination?.columns ?? [])
       .filter(
         ({ name, identity }) => identity === 'a' && source.columns.some((column) => column.name === name),
       )
       .map(({ name }) => name),
-    kept: keptColumns(destination, source, own),
+    kept: keptColumns(destination, source, metadataColumns),
     canMerge: servers.destination.version >= 150000 && destination?.hasRules !== true,
     hasSameColumns:
-      own.length === 0 && destination !== undefined && isSameList(destination.columns, source.columns),
+      metadataColumns.length === 0 &&
+      destination !== undefined &&
+      isSameList(destination.columns, source.columns),
   };
 }
 
@@ -67,12 +69,12 @@ export function mergeOf(facts: CopyFacts, source: Relation): Merge {
 const keptColumns = (
   destination: Relation | undefined,
   source: Relation,
-  own: readonly OwnColumn[],
+  metadataColumns: readonly MetadataColumnDefinition[],
 ): readonly string[] =>
   (destination?.columns ?? [])
     .filter(({ generated }) => generated === '')
     .map(({ name }) => name)
-    .filter((name) => ![...source.columns, ...own].some((column) => column.name === name));
+    .filter((name) => ![...source.columns, ...metadataColumns].some((column) => column.name === name));
 
 /** How much of the table the staging table holds. `whole`: rows that it lacks are gone from the source. */
 export type Share = 'few' | 'many' | 'whole';

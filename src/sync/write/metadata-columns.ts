@@ -3,12 +3,12 @@ import type pg from 'pg';
 import { carriedType, type Column } from '../../schema/columns.ts';
 import { DELETED_AT, SOURCE, SYNCED_AT } from '../../schema/metadata-columns.ts';
 import type { Relation } from '../../schema/relations.ts';
-import { addOwnColumn, copyMarked, fillOwnColumn } from '../../sql/destination.ts';
-import { ownColumns, type OwnColumn } from '../../sql/metadata-columns.ts';
+import { addMetadataColumn, copyMarked, fillMetadataColumn } from '../../sql/destination.ts';
+import { metadataColumnDefinitions, type MetadataColumnDefinition } from '../../sql/metadata-columns.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 
 export const metadataColumnsOf = ({ settings, pipeline }: Pick<CopyFacts, 'settings' | 'pipeline'>) =>
-  ownColumns(settings, pipeline);
+  metadataColumnDefinitions(settings, pipeline);
 
 const hasColumn = (relation: Relation | undefined, wanted: string): boolean =>
   relation?.columns.some(({ name }) => name === wanted) === true;
@@ -16,11 +16,11 @@ const hasColumn = (relation: Relation | undefined, wanted: string): boolean =>
 const hasMark = (relation: Relation | undefined): boolean => hasColumn(relation, DELETED_AT);
 
 /** The metadata columns that the destination table lacks. */
-export const missingMetadataColumns = (facts: CopyFacts): readonly OwnColumn[] =>
+export const missingMetadataColumns = (facts: CopyFacts): readonly MetadataColumnDefinition[] =>
   metadataColumnsOf(facts).filter(({ name }) => !hasColumn(facts.destination, name));
 
 /** The value for existing rows. All existing rows belong to this pipeline, because no other pipeline marked its rows before. */
-export const filledForNow = ({ isIdentity, inserted }: OwnColumn): string | undefined =>
+export const filledForNow = ({ isIdentity, inserted }: MetadataColumnDefinition): string | undefined =>
   isIdentity ? inserted : undefined;
 
 /** For a table that was created before the columns were configured. It must be locked against readers or have the columns already. */
@@ -29,9 +29,9 @@ export async function ensureMetadataColumns(client: pg.ClientBase, facts: CopyFa
   const missing = missingMetadataColumns(facts);
   for (const column of metadataColumnsOf(facts)) {
     const filled = filledForNow(column);
-    if (missing.includes(column)) await client.query(addOwnColumn(destinationName, column, filled));
+    if (missing.includes(column)) await client.query(addMetadataColumn(destinationName, column, filled));
     else if (filled !== undefined && !wasKeptApart(facts))
-      await client.query(fillOwnColumn(destinationName, column, filled));
+      await client.query(fillMetadataColumn(destinationName, column, filled));
   }
 }
 
@@ -41,13 +41,13 @@ const wasKeptApart = ({ saved }: CopyFacts): boolean =>
 /** Adds the column `_deleted_at` to a staging table that will become the destination table. */
 export async function prepareMarks(client: pg.ClientBase, facts: CopyFacts): Promise<void> {
   for (const column of metadataColumnsOf(facts))
-    if (column.isMark) await client.query(addOwnColumn(facts.stagingName, column));
+    if (column.isMark) await client.query(addMetadataColumn(facts.stagingName, column));
 }
 
 /** Adds the other columns after all rows are loaded. Their defaults do not rewrite the rows. */
 export async function completeMetadataColumns(client: pg.ClientBase, facts: CopyFacts): Promise<void> {
   for (const column of metadataColumnsOf(facts).filter(({ isMark }) => !isMark))
-    await client.query(addOwnColumn(facts.stagingName, column, column.inserted));
+    await client.query(addMetadataColumn(facts.stagingName, column, column.inserted));
 }
 
 /**

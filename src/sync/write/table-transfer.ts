@@ -8,7 +8,7 @@ import type { TableFacts } from '../facts/facts.ts';
 import type { MergeCounts } from './merge-staging.ts';
 
 /** The rows and bytes that one table's transaction read and wrote. */
-export interface Transfer {
+export interface TableTransfer {
   /** Replaces the reasons of the plan if the sync can complete them. */
   readonly reasons?: readonly Reason[];
   readonly loader: Loader | undefined;
@@ -41,7 +41,7 @@ export const NO_ROWS = {
   bytes: 0,
 } as const;
 
-export const NOTHING_MOVED: Transfer = {
+export const NOTHING_MOVED: TableTransfer = {
   ...NO_ROWS,
   warnings: [],
   areDeletesDone: true,

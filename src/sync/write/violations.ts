@@ -185,7 +185,7 @@ export function foreignKeyRefusal(
   violation: Violation,
   key: ForeignKey | undefined,
 ): IncrepError {
-  const isChild = isSame(violation.table, destinationName);
+  const isChild = isSameTable(violation.table, destinationName);
   const other = isChild ? 'another table' : printName(destinationName);
   const [child, parent] = [printName(violation.table), key ? printName(key.parent) : other];
   const drop = `ALTER TABLE ${qualified(violation.table)} DROP CONSTRAINT ${ident(violation.constraint)}`;
@@ -208,5 +208,5 @@ export const takenOver = ({ settings: { name } }: CopyFacts, refusal: IncrepErro
     cause: refusal,
   });
 
-export const isSame = (one: TableName, other: TableName): boolean =>
+export const isSameTable = (one: TableName, other: TableName): boolean =>
   one.schema === other.schema && one.table === other.table;

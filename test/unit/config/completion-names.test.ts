@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { namesAtAGlance } from '../../../src/config/completion-names.ts';
+import { tableNamesForCompletion } from '../../../src/config/completion-names.ts';
 import { pipelineDirectory } from './pipeline-directory.ts';
 
 async function namesIn(document: unknown) {
   await using pipeline = await pipelineDirectory({ 'tables-config.json': JSON.stringify(document) });
-  return namesAtAGlance(pipeline.directory, {});
+  return tableNamesForCompletion(pipeline.directory, {});
 }
 
 test('tables and patterns as commands take them', async () => {

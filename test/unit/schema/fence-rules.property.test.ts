@@ -133,7 +133,7 @@ function missedRows(model: World, cursorOnly = false): string[] {
       keyType: 'integer' as const,
       cursor: state?.cursor ?? null,
       fences: state?.fences ?? [],
-      isSameServerLife: !model.restarts.some((moment) => moment >= at && moment < run.mark),
+      isSameServerInstance: !model.restarts.some((moment) => moment >= at && moment < run.mark),
     };
     const from = cursorOnly ? known.cursor : windowStart(known, namesInFlight(model, run.alive));
     const lowest = lowestCursor('integer', [from, high]);

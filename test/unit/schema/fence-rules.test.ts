@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { nextFences, settledCursor, windowStart, type Fence } from '../../../src/schema/fence-rules.ts';
 
-const known = (cursor: string | null, fences: readonly Fence[] = [], isSameServerLife = true) => ({
+const known = (cursor: string | null, fences: readonly Fence[] = [], isSameServerInstance = true) => ({
   keyType: 'integer' as const,
   cursor,
   fences,
-  isSameServerLife,
+  isSameServerInstance,
 });
 
 test('a window starts at the cursor while nothing is owed', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ownColumns } from '../../../src/sql/metadata-columns.ts';
+import { metadataColumnDefinitions } from '../../../src/sql/metadata-columns.ts';
 import { keepNewest, mergePasses, type Merge } from '../../../src/sql/merge.ts';
 
 const merge = (change: Partial<Merge> = {}): Merge => ({
@@ -10,7 +10,7 @@ const merge = (change: Partial<Merge> = {}): Merge => ({
   replicationKey: 'updated_at',
   nullableKey: [],
   hasSameColumns: true,
-  own: [],
+  metadataColumns: [],
   yieldsToNewer: false,
   fixed: [],
   kept: [],
@@ -61,10 +61,13 @@ test('names are quoted wherever they stand', () => {
   expect(text.replaceAll('"a""; DROP TABLE x; --"', '')).not.toContain('DROP');
 });
 
-const OWN = ownColumns({ deletes: 'soft', metadataColumns: ['_synced_at', '_source'] }, "it's");
+const OWN = metadataColumnDefinitions(
+  { deletes: 'soft', metadataColumns: ['_synced_at', '_source'] },
+  "it's",
+);
 
 test('columns of ours are part of the identity, written with the rest, or a mark', () => {
-  const [pass] = mergePasses(merge({ own: OWN, hasSameColumns: false }));
+  const [pass] = mergePasses(merge({ metadataColumns: OWN, hasSameColumns: false }));
   expect(pass?.merge).toContain(
     `ON true AND t."_source" OPERATOR(pg_catalog.=) 'it''s' AND t."id" OPERATOR(pg_catalog.=) s."id"`,
   );

@@ -6,21 +6,21 @@ import { isWrittenSince, declareRows, digestGroups, fetchRows } from '../../../s
 import { countAndWritten, countWhere, digestWhole } from '../../../src/sql/unchanged-check.ts';
 import { addMissing, removeSurplus } from '../../../src/sql/merge-keyless.ts';
 import {
-  addOwnColumn,
+  addMetadataColumn,
   copyMarked,
   createMergeKey,
   createTable,
-  fillOwnColumn,
+  fillMetadataColumn,
 } from '../../../src/sql/destination.ts';
 import { dropDuplicates } from '../../../src/sql/duplicates.ts';
 import { countWindow, explainWindow, readNothing } from '../../../src/sql/estimate.ts';
 import { highWaterMark } from '../../../src/sql/fence.ts';
-import { hasDuplicates, selectFill } from '../../../src/sql/backfill.ts';
+import { hasDuplicates, selectBackfill } from '../../../src/sql/backfill.ts';
 import { countRows, countWithout } from '../../../src/sql/gone-rows.ts';
 import { inspectKeys } from '../../../src/sql/inspect.ts';
 import { createLoadTables } from '../../../src/sql/loads.ts';
 import { counted, keepNewest, mergePasses, replaceStatements, type Merge } from '../../../src/sql/merge.ts';
-import { ownColumns } from '../../../src/sql/metadata-columns.ts';
+import { metadataColumnDefinitions } from '../../../src/sql/metadata-columns.ts';
 import {
   deleteDuplicates,
   deleteKeys,
@@ -60,7 +60,10 @@ const columns: readonly Column[] = [
   column({ name: 'part', type: 'text' }),
 ];
 const KEY_TYPES = ['timestamptz', 'timestamp', 'date', 'integer'] as const;
-const own = ownColumns({ deletes: 'soft', metadataColumns: ['_synced_at', '_source'] }, 'ours');
+const metadataColumns = metadataColumnDefinitions(
+  { deletes: 'soft', metadataColumns: ['_synced_at', '_source'] },
+  'ours',
+);
 
 const window = (more: Partial<Window> = {}): Window => ({
   replicationKey: 'at',
@@ -91,7 +94,7 @@ const merge = (more: Partial<Merge> = {}): Merge => ({
   replicationKey: 'at',
   nullableKey: [],
   hasSameColumns: false,
-  own,
+  metadataColumns: metadataColumns,
   yieldsToNewer: true,
   fixed: ['number'],
   kept: ['extra'],
@@ -99,7 +102,11 @@ const merge = (more: Partial<Merge> = {}): Merge => ({
   ...more,
 });
 
-const MERGES = [merge(), merge({ nullableKey: ['part'] }), merge({ own: [], hasSameColumns: true })];
+const MERGES = [
+  merge(),
+  merge({ nullableKey: ['part'] }),
+  merge({ metadataColumns: [], hasSameColumns: true }),
+];
 
 const comparable = {
   columns: ['id', 'note'],
@@ -116,7 +123,7 @@ const key = [
   { name: 'id', type: 'bigint', isComparedAsText: false, isNullable: false },
   { name: 'part', type: 'text', isComparedAsText: true, isNullable: true },
 ];
-const keyed = { table, key, own };
+const keyed = { table, key, metadataColumns: metadataColumns };
 
 const STATEMENTS: Record<string, readonly (Statement | undefined)[]> = {
   mark: KEY_TYPES.map((keyType) =>
@@ -151,7 +158,7 @@ const STATEMENTS: Record<string, readonly (Statement | undefined)[]> = {
     declareRows('rows', side, [1, 2]),
     fetchRows('rows', side, 10),
   ]),
-  fill: [selectFill(table, columns, ['part']), hasDuplicates(table, ['id'])],
+  fill: [selectBackfill(table, columns, ['part']), hasDuplicates(table, ['id'])],
   keys: [
     deleteKeys(keyed),
     deleteDuplicates(keyed),
@@ -193,7 +200,10 @@ const STATEMENTS: Record<string, readonly (Statement | undefined)[]> = {
   make: [
     createTable(table, columns, { carried: new Map() }, true),
     createMergeKey(table, 'orders_key', ['id'], true),
-    ...own.flatMap((each) => [addOwnColumn(table, each, each.inserted), fillOwnColumn(table, each, `'x'`)]),
+    ...metadataColumns.flatMap((each) => [
+      addMetadataColumn(table, each, each.inserted),
+      fillMetadataColumn(table, each, `'x'`),
+    ]),
     copyMarked(table, staging, ['id'], { key: columns, hasSyncedAt: true }),
     createStateTable('public'),
     createRunsTable('public'),

@@ -90,8 +90,8 @@ test('when nobody is left, the rest is not read', async () => {
   expect(source.destroyed).toBe(true);
 });
 
-const meetingOf = (names: readonly string[], patience = 60_000, signal?: AbortSignal) =>
-  new Rendezvous<string, number>(names, { patience, signal });
+const meetingOf = (names: readonly string[], waitMs = 60_000, signal?: AbortSignal) =>
+  new Rendezvous<string, number>(names, { waitMs, signal });
 
 test('a meeting is over when all have come', async () => {
   const meeting = meetingOf(['a', 'b']);

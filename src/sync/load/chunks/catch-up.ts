@@ -16,14 +16,14 @@ import { sidesOf } from '../../compare/sides.ts';
 import type { CopyFacts, TableFacts } from '../../facts/facts.ts';
 import type { RaisedFence } from '../../fence/fence.ts';
 import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from '../../write/merge-staging.ts';
-import { countsOn } from '../../fence/pending-rows.ts';
+import { areComparable } from '../../fence/pending-rows.ts';
 import type { IncrementalPlan, KeyedLoadPlan } from '../../plan/plan.ts';
 import { readWindow } from '../../read/read-window.ts';
 import { makeStaging } from '../../write/staging.ts';
 import { instanceOf } from '../../facts/server-instance.ts';
 import { comparisonDue } from '../../fence/next-state.ts';
 import { windowChoice } from '../../fence/window-choice.ts';
-import { placeLoad, type PlacedLoad } from './place-or-merge.ts';
+import { placeOrMerge, type PlacedLoad } from './place-or-merge.ts';
 import { applyDifferences } from '../../compare/apply-differences.ts';
 import { type Load, becomesTable } from '../choose-placing.ts';
 import { verifyLoaded } from '../put-in-place.ts';
@@ -114,7 +114,7 @@ function windowPlan({ plan }: KeyedLoad, { saved }: TableFacts): IncrementalPlan
 function narrowed(window: Window, facts: CopyFacts, fence: RaisedFence): Window {
   if (window.from !== null || fence.high === null || facts.saved.kind !== 'record') return window;
   const { settledXid, cursor, sourceLife } = facts.saved.record;
-  if (settledXid === null || !countsOn(sourceLife, instanceOf(facts))) return window;
+  if (settledXid === null || !areComparable(sourceLife, instanceOf(facts))) return window;
   return {
     ...window,
     from: lowestCursor(window.keyType, [cursor, fence.high]),
@@ -154,7 +154,7 @@ async function withinSnapshot(
   const removed = await applyDifferences(repairing, differences);
   const { inserted, updated } = await mergeIn(load, facts);
   // Triggers may change rows during a merge, so the merge runs before --verify. A new table is put in place unchanged.
-  const placed = isVerified && !becomesTable(load.placing) ? await placeLoad(load) : undefined;
+  const placed = isVerified && !becomesTable(load.placing) ? await placeOrMerge(load) : undefined;
   if (isVerified) await verifyLoaded(load, source);
   return {
     read: { rows: copied.rows + inserted + updated, bytes: copied.bytes },

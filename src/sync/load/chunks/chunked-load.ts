@@ -5,7 +5,7 @@ import type { RaisedFence } from '../../fence/fence.ts';
 import type { Chunks } from '../../plan/chunk-choice.ts';
 import type { KeyedLoadPlan } from '../../plan/plan.ts';
 import type { TableJob } from '../../plan/table-job.ts';
-import type { Transfer } from '../../write/table-transfer.ts';
+import type { TableTransfer } from '../../write/table-transfer.ts';
 import { IncrepError, reworded } from '../../../errors.ts';
 import { continuationText } from '../../../report/reasons.ts';
 
@@ -24,7 +24,7 @@ export interface ChunkedLoad extends TableJob<KeyedLoadPlan> {
 }
 
 export interface Loaded {
-  readonly transfer: Transfer;
+  readonly transfer: TableTransfer;
   readonly record: StateRecord;
   /** The fence that was raised last. */
   readonly fence: RaisedFence;

@@ -22,8 +22,8 @@ import { catchUp, type CaughtUp, plainSettings } from './catch-up.ts';
 import type { BegunLoad } from '../../plan/chunk-choice.ts';
 import { sumsOf } from './copy-chunks.ts';
 import type { ChunkedLoad, Loaded } from './chunked-load.ts';
-import { placeLoad } from './place-or-merge.ts';
-import { type Transfer, countsOf, olderWarning } from '../../write/table-transfer.ts';
+import { placeOrMerge } from './place-or-merge.ts';
+import { type TableTransfer, countsOf, olderWarning } from '../../write/table-transfer.ts';
 import { choosePlacing, becomesTable } from '../choose-placing.ts';
 import { enterPhase } from '../../context/phases.ts';
 import { SQLSTATE } from '../../../postgres/sqlstate.ts';
@@ -59,7 +59,7 @@ export async function finishLoad(request: ChunkedLoad, load: BegunLoad): Promise
   const caught = await catchUp({ load: placed, since, fence });
   const isReindexed = isShared(facts.settings) && becomesTable(placing);
   if (isReindexed) await dropUnique(destination, facts.stagingName, stagingIndex(facts.stagingName));
-  const counts = caught.placed ?? (await placeLoad({ ...placed, hasMergeKey: !isReindexed }));
+  const counts = caught.placed ?? (await placeOrMerge({ ...placed, hasMergeKey: !isReindexed }));
   await destination.query(forgetLoad(schema), [table]);
   return {
     fence,
@@ -139,7 +139,7 @@ function transferOf({
   readonly caught: CaughtUp;
   readonly counts: MergedInto;
   readonly warnings: readonly string[];
-}): Transfer {
+}): TableTransfer {
   return {
     loader: 'copy',
     rowsRead: copied.rows + caught.read.rows,

@@ -30,7 +30,7 @@ async function copyAll(request: ChunkedLoad): Promise<CopiedAll> {
       kind: 'as-a-whole',
       cause: { code: 'no-plausible-key', replicationKey: plan.replicationKey },
     };
-  const ensureLocked = lockWatch(request.destination);
+  const ensureLocked = lockChecker(request.destination);
   const hasTime = await copyChunks({ facts, plan, load, workers, progress, ensureLocked });
   return hasTime
     ? { kind: 'copied', load: { ...load, done: chunks.starts.map((_, chunk) => chunk) } }
@@ -58,8 +58,11 @@ async function begin(
   });
 }
 
-/** Workers share one query at a time. The queries also keep a firewall from closing the connection as idle. */
-function lockWatch(client: pg.ClientBase): () => Promise<unknown> {
-  let asked: Promise<unknown> = Promise.resolve();
-  return () => (asked = asked.then(() => client.query('SELECT 1')));
+/**
+ * Verifies that the session with the table lock is alive. Queries are queued, one at a time, and keep the connection from
+ * being dropped by a firewall.
+ */
+function lockChecker(client: pg.ClientBase): () => Promise<unknown> {
+  let queue: Promise<unknown> = Promise.resolve();
+  return () => (queue = queue.then(() => client.query('SELECT 1')));
 }

@@ -14,7 +14,7 @@ export interface PlacedLoad {
   readonly gone: number;
 }
 
-export async function placeLoad(load: Load): Promise<PlacedLoad> {
+export async function placeOrMerge(load: Load): Promise<PlacedLoad> {
   const { facts, plan, destination, placing } = load;
   const warnings = await nullKeyWarning(destination, facts.stagingName, facts.settings, plan.source);
   if (becomesTable(placing)) {
