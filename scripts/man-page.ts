@@ -1,6 +1,6 @@
 /** `man increp`, from what the commands, the variables and the errors say of themselves. */
 import type { Option } from 'commander';
-import { argumentOf, notesOf, type Description } from '../src/commands/descriptions/description.ts';
+import { argumentOf, notesOf, type CommandDescription } from '../src/commands/descriptions/description.ts';
 import { globalOptions } from '../src/commands/descriptions/global.ts';
 import { COMMAND_GROUPS, FIRST_STEPS } from '../src/commands/descriptions/groups.ts';
 import { commands } from '../src/commands/program/registry.ts';
@@ -64,7 +64,7 @@ const SEE_ALSO = String.raw`.BR pg_dump (1),
 .PP
 In the package: docs/README.md, docs/configuration.md, docs/guarantees.md, docs/exit\-codes.md.`;
 
-function commandPart(description: Description): string {
+function commandPart(description: CommandDescription): string {
   const argument = argumentOf(description);
   const words = ['increp', description.name, '[options]', argumentWord(description)];
   return subsection(
@@ -75,7 +75,7 @@ function commandPart(description: Description): string {
   );
 }
 
-function argumentWord(description: Description): string {
+function argumentWord(description: CommandDescription): string {
   const argument = argumentOf(description);
   if (!argument) return '';
   const name = `${argument.name()}${argument.variadic ? '...' : ''}`;

@@ -58,18 +58,18 @@ export function formatTimeLeft(seconds: number): string {
 export type OutcomeWord = TableOutcome['status'] | 'busy' | 'interrupted' | 'deferred';
 
 /** What people read of an outcome: a table that another run holds, or that a signal ended, has not failed. */
-export function outcomeWord({ status, isDeferred, error }: Counted): OutcomeWord {
+export function outcomeWord({ status, isDeferred, error }: CountedTable): OutcomeWord {
   if (isDeferred) return 'deferred';
   if (error?.code === 'RUN_LOCKED') return 'busy';
   return error?.code === 'INTERRUPTED' ? 'interrupted' : status;
 }
 
-type Counted = Pick<TableOutcome, 'status' | 'isDeferred'> & {
+type CountedTable = Pick<TableOutcome, 'status' | 'isDeferred'> & {
   readonly error?: Pick<Failure, 'code'> | undefined;
 };
 
 /** `3 tables ok, 1 failed, 2 skipped, 4 deferred`; a count of zero is left out. */
-export function formatTableCounts(tables: readonly Counted[]): string {
+export function formatTableCounts(tables: readonly CountedTable[]): string {
   const parts = (['ok', 'failed', 'busy', 'interrupted', 'skipped', 'deferred'] as const)
     .map((status) => ({ status, count: tables.filter((table) => outcomeWord(table) === status).length }))
     .filter(({ count }) => count > 0);

@@ -5,10 +5,10 @@ import { destinationFindings } from './destination-findings.ts';
 import { failureFinding, note, type Finding } from './finding.ts';
 import type { Inspection } from './inspect.ts';
 import { selectionFindings } from './selection-findings.ts';
-import { serverFindings, type Connections } from './server-findings.ts';
+import { serverFindings, type SideConnections } from './server-findings.ts';
 import { sourceTableFindings } from './table-findings.ts';
 
-export function buildFindings(found: Inspection, connections: Connections): Finding[] {
+export function buildFindings(found: Inspection, connections: SideConnections): Finding[] {
   return [
     ...serverFindings(found, connections),
     ...found.failures.map(({ settings, error }) => failureFinding(error, settings.name)),

@@ -297,13 +297,13 @@ async function inspectSource(source: Database, { tables }: Facts) {
   const schemas = [...new Set(tables.map(({ sourceName }) => sourceName.schema))];
   return source.withReading(async (client) => ({
     sourceRole: roleRow.parse((await client.query(SOURCE_ROLE, [schemas])).rows[0]),
-    writable: await rowsOf(client, writableRow, WRITABLE_TABLES, [oids]),
-    longTransactions: await rowsOf(client, longRow, LONG_TRANSACTIONS),
-    preparedTransactions: await rowsOf(client, preparedRow, PREPARED_TRANSACTIONS, [FORGOTTEN_SECONDS]),
+    writable: await queryRows(client, writableRow, WRITABLE_TABLES, [oids]),
+    longTransactions: await queryRows(client, longRow, LONG_TRANSACTIONS),
+    preparedTransactions: await queryRows(client, preparedRow, PREPARED_TRANSACTIONS, [FORGOTTEN_SECONDS]),
   }));
 }
 
-async function rowsOf<T>(
+async function queryRows<T>(
   client: pg.ClientBase,
   row: z.ZodType<T>,
   sql: string,
@@ -323,7 +323,7 @@ async function clockOf(database: Database) {
 async function ownersOf(destination: Database, { tables }: Facts): Promise<Map<string, TableOwner>> {
   const oids = tables.flatMap((table) => (table.destination ? [table.destination.oid] : []));
   const owners = await destination.withReading((client) =>
-    rowsOf(client, ownerRow, DESTINATION_TABLE_OWNERS, [oids]),
+    queryRows(client, ownerRow, DESTINATION_TABLE_OWNERS, [oids]),
   );
   return new Map(owners.map((owner) => [owner.oid, owner]));
 }
@@ -343,10 +343,10 @@ async function publicationsAndTriggers(
       const names = await publicationsOver(client, schema, version);
       if (names.length > 0) publications.set(schema, names);
     }
-    const lacking = await rowsOf(client, identityRow, WITHOUT_IDENTITY, [oids]);
+    const lacking = await queryRows(client, identityRow, WITHOUT_IDENTITY, [oids]);
     return {
       publications,
-      eventTriggers: await rowsOf(client, eventTriggerRow, EVENT_TRIGGERS),
+      eventTriggers: await queryRows(client, eventTriggerRow, EVENT_TRIGGERS),
       withoutIdentity: new Map(lacking.map(({ oid, publication }) => [oid, publication])),
     };
   });
@@ -364,7 +364,7 @@ async function keyTriggersOf(
   if (asked.length === 0) return new Map();
   const [oids, keys] = [asked.map(({ oid }) => oid), asked.map(({ key }) => key)];
   const found = await destination.withReading((client) =>
-    rowsOf(client, triggerRow, KEY_TRIGGERS, [oids, keys]),
+    queryRows(client, triggerRow, KEY_TRIGGERS, [oids, keys]),
   );
   return new Map(
     asked.map(({ table, oid }) => [table, found.filter((row) => row.oid === oid).map(({ name }) => name)]),

@@ -5,19 +5,19 @@ import { SCANNED_BYTES } from '../sync/fence/window-choice.ts';
 import { warning, type Finding } from './finding.ts';
 import type { KeyInspection } from './inspect.ts';
 
-interface KeyedTable {
+interface CheckedKey {
   readonly name: string;
   readonly key: string;
   readonly source: Relation;
 }
 
-export const lowKeyFindings = (table: KeyedTable, found: KeyInspection): Finding[] => [
+export const lowKeyFindings = (table: CheckedKey, found: KeyInspection): Finding[] => [
   ...aheadFindings(table, found),
   ...sequenceFindings(table, found),
   ...appliedFindings(table, found),
 ];
 
-function aheadFindings({ name, key }: KeyedTable, found: KeyInspection): Finding[] {
+function aheadFindings({ name, key }: CheckedKey, found: KeyInspection): Finding[] {
   const { farAhead, isUncertain, unreadableSequence } = found;
   if (isUncertain)
     return [
@@ -43,7 +43,7 @@ function aheadFindings({ name, key }: KeyedTable, found: KeyInspection): Finding
   ];
 }
 
-function sequenceFindings(table: KeyedTable, { cachedSequence, pool }: KeyInspection): Finding[] {
+function sequenceFindings(table: CheckedKey, { cachedSequence, pool }: KeyInspection): Finding[] {
   const { name, key } = table;
   return [
     ...(cachedSequence === null
@@ -70,7 +70,7 @@ function sequenceFindings(table: KeyedTable, { cachedSequence, pool }: KeyInspec
 }
 
 function appliedFindings(
-  table: KeyedTable,
+  table: CheckedKey,
   { origin: { isSubscribed, isCopied } }: KeyInspection,
 ): Finding[] {
   const { name, key } = table;
@@ -86,7 +86,7 @@ function appliedFindings(
   ];
 }
 
-const whatHappens = ({ source }: KeyedTable): string =>
+const whatHappens = ({ source }: CheckedKey): string =>
   !hasSystemColumns(source) || source.kind === 'materialized view'
     ? 'such rows are missed'
     : source.bytes <= SCANNED_BYTES

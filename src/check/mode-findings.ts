@@ -1,20 +1,20 @@
 /** Findings about how rows are written: pure. */
-import type { KeyType } from '../schema/keys.ts';
 import { isAppend, rowKey } from '../schema/row-identity.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
+import type { Keyed } from '../sync/plan/plan.ts';
 import { note, warning, type Finding } from './finding.ts';
 import type { Inspection } from './inspect.ts';
 
-interface Keyed {
-  readonly keyType: KeyType;
-}
-
-export const modeFindings = (table: TableFacts, plan: Keyed, found: Inspection): Finding[] => [
+export const modeFindings = (
+  table: TableFacts,
+  plan: Pick<Keyed, 'keyType'>,
+  found: Inspection,
+): Finding[] => [
   ...versionFindings(table, plan),
   ...conflictFindings(table, plan, found.keyTriggers.get(table) ?? []),
 ];
 
-function versionFindings({ settings }: TableFacts, { keyType }: Keyed): Finding[] {
+function versionFindings({ settings }: TableFacts, { keyType }: Pick<Keyed, 'keyType'>): Finding[] {
   if (!isAppend(settings)) return [];
   const { name, replicationKey: key } = settings;
   if (keyType === 'integer')
@@ -46,7 +46,7 @@ function versionFindings({ settings }: TableFacts, { keyType }: Keyed): Finding[
 
 function conflictFindings(
   { settings }: TableFacts,
-  { keyType }: Keyed,
+  { keyType }: Pick<Keyed, 'keyType'>,
   triggers: readonly string[],
 ): Finding[] {
   if (settings.onConflict !== 'last_update_wins') return [];

@@ -18,7 +18,7 @@ const NEWEST_TESTED = 18;
 const numbered = (version: number) => `${Math.floor(version / 10_000)}.${version % 10_000}`;
 const major = (version: number) => Math.floor(version / 10_000);
 
-export interface Connections {
+export interface SideConnections {
   readonly source: ConnectionSettings;
   readonly destination: ConnectionSettings;
 }
@@ -47,7 +47,7 @@ const eventTriggerFindings = ({ eventTriggers }: Inspection): Finding[] =>
     ),
   );
 
-export function serverFindings(found: Inspection, connections: Connections): Finding[] {
+export function serverFindings(found: Inspection, connections: SideConnections): Finding[] {
   const { source, destination } = found.facts.servers;
   const { encryption, facts } = found;
   return [

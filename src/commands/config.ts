@@ -23,7 +23,7 @@ export async function configCommand(tables: readonly string[], options: ConfigOp
   const configuration = await readConfiguration({ directory, environment: options.environment });
   const { error, secrets } = configuration;
   const redact = redactor(secrets);
-  const effective = describe(configuration, directory, tables);
+  const effective = effectiveConfiguration(configuration, directory, tables);
   terminal.out(
     options.json
       ? redactedJson(toJson(effective, configuration), redact)
@@ -34,7 +34,11 @@ export async function configCommand(tables: readonly string[], options: ConfigOp
   return error.exitCode;
 }
 
-function describe(configuration: Configuration, directory: string, names: readonly string[]): Effective {
+function effectiveConfiguration(
+  configuration: Configuration,
+  directory: string,
+  names: readonly string[],
+): Effective {
   const tables = effectiveTables(configuration);
   for (const name of names) ensureKnown(tables, name);
   const settings = effectiveSettings(configuration, directory);

@@ -102,14 +102,14 @@ function ensureKnown(names: readonly string[], runs: readonly PastRun[], setting
   }
 }
 
-interface DestinationHistory {
+interface DestinationRuns {
   readonly shown: PastRuns;
   /** The name of the destination, if there are several. */
   readonly name: string | undefined;
 }
 
-function toJson(settings: Settings, { results, json }: DestinationResults<DestinationHistory>): object {
-  const errorOf = ({ shown: { unreachable } }: DestinationHistory) =>
+function toJson(settings: Settings, { results, json }: DestinationResults<DestinationRuns>): object {
+  const errorOf = ({ shown: { unreachable } }: DestinationRuns) =>
     unreachable ? { code: unreachable.code, message: unreachable.message, hint: unreachable.next } : null;
   const isSeveral = json.destinations !== undefined;
   return {

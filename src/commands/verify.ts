@@ -24,7 +24,7 @@ export interface VerifyOptions extends GlobalOptions {
 }
 
 /** For each table the differences, or the error that prevented the comparison. */
-export type Verdict =
+export type TableVerification =
   | { readonly verified: Verified; readonly repaired: Repaired | undefined }
   | { readonly name: string; readonly error: IncrepError };
 
@@ -41,8 +41,8 @@ export async function verifyCommand(tables: readonly string[], options: VerifyOp
       run: async ({ name, settings: own, runContext }) => {
         const facts = await gatherFacts(runContext, chosen);
         ensureDifferentDatabases(own, facts.servers);
-        const verdicts: Verdict[] = [];
-        const addVerdict = (verdict: Verdict): void => {
+        const verdicts: TableVerification[] = [];
+        const addVerdict = (verdict: TableVerification): void => {
           verdicts.push(verdict);
           if (!options.json) terminal.out(redact(formatVerification(verdict, terminal.style)));
         };
@@ -66,7 +66,11 @@ export async function verifyCommand(tables: readonly string[], options: VerifyOp
   });
 }
 
-async function verdictOn(runContext: RunContext, facts: TableFacts, isRepairing: boolean): Promise<Verdict> {
+async function verdictOn(
+  runContext: RunContext,
+  facts: TableFacts,
+  isRepairing: boolean,
+): Promise<TableVerification> {
   try {
     const verified = await verifyTable(runContext, facts);
     if (!isRepairing || isEqual(verified)) return { verified, repaired: undefined };
@@ -80,14 +84,14 @@ async function verdictOn(runContext: RunContext, facts: TableFacts, isRepairing:
   }
 }
 
-function exitCodeFor(verdicts: readonly Verdict[]): number {
+function exitCodeFor(verdicts: readonly TableVerification[]): number {
   const failed = verdicts.find((verdict) => 'error' in verdict);
   if (failed && 'error' in failed) return failed.error.exitCode;
   return verdicts.every((verdict) => 'verified' in verdict && isEqual(verdict.verified)) ? 0 : 2;
 }
 
 interface DestinationVerification {
-  readonly verdict: Verdict;
+  readonly verdict: TableVerification;
   readonly of: object;
 }
 
@@ -101,7 +105,7 @@ const toJson = ({ results, json }: DestinationResults<readonly DestinationVerifi
   }),
 });
 
-function tableJson(verdict: Verdict) {
+function tableJson(verdict: TableVerification) {
   if ('error' in verdict) {
     return { name: verdict.name, status: 'failed', error: errorToJson(verdict.error) };
   }

@@ -8,7 +8,7 @@ import { readEnvFile } from './environment/env-file.ts';
 import { assignmentLines, type Assignment } from './environment/env-text.ts';
 import { configError, type Problem } from './problems.ts';
 import type { Environment } from '../environment.ts';
-import type { Reading } from './environment/reading.ts';
+import type { SettingsReading } from './environment/reading.ts';
 import { secretsOf, withoutSecrets } from './environment/secrets.ts';
 import type { ConnectionSettings } from './settings.ts';
 import { readValues, type Overrides, type Values } from './environment/values.ts';
@@ -22,14 +22,14 @@ export interface Answers {
   readonly values: Values;
 }
 
-interface Request {
+interface AnswersRequest {
   readonly directory: string;
   readonly environment: Environment;
   readonly overrides: Overrides;
 }
 
 /** @throws IncrepError CONFIG_INVALID if the `.env`, or a file that a variable names, cannot be read */
-export async function readAnswers({ directory, environment, overrides }: Request): Promise<Answers> {
+export async function readAnswers({ directory, environment, overrides }: AnswersRequest): Promise<Answers> {
   const problems: Problem[] = [];
   const report = (problem: Problem) => void problems.push(problem);
   const envFile = await readEnvFile(directory, report, () => undefined);
@@ -102,7 +102,7 @@ const typedValues = (typed: Overrides) =>
 /** @throws IncrepError CONFIG_INVALID that names what is missing or wrong, without secrets */
 export async function connectionOf(answers: Answers, prefix: Prefix): Promise<ConnectionSettings> {
   const problems: Problem[] = [];
-  const reading: Reading = {
+  const reading: SettingsReading = {
     directory: answers.directory,
     values: answers.values,
     report: (problem) => void problems.push(problem),

@@ -7,7 +7,7 @@ import { redactor, type Redact } from '../redact.ts';
 import type { TableName } from '../schema/names.ts';
 import { parseConnectionUrl } from './connection/connection-url.ts';
 import type { Configuration } from './load.ts';
-import { namesOf, type Homes } from './tables/tables.ts';
+import { namesOf, type DefaultSchemas } from './tables/tables.ts';
 import { tableSchema } from './tables/tables-schema.ts';
 import type { Prefix, Variable, VariableName } from './environment/variables.ts';
 import { VARIABLES } from './environment/variables.ts';
@@ -47,13 +47,13 @@ export function effectiveSettings(configuration: Configuration, directory: strin
   });
 }
 
-type Found = Omit<EffectiveSetting, 'name'>;
+type UnnamedSetting = Omit<EffectiveSetting, 'name'>;
 
 /** Masks the whole secret, including its length. A URL in the wrong variable may also contain a password. */
 const masked = ({ isSecret }: Variable, value: string, redact: Redact): string =>
   isSecret || value.includes('://') ? MASK : redact(value);
 
-function written({ values, origins }: Configuration, { name }: Variable): Found | undefined {
+function written({ values, origins }: Configuration, { name }: Variable): UnnamedSetting | undefined {
   const value = values.get(name);
   if (value) return { value: value.text, from: value.origin };
   // A password from the password file is not the value of a variable.
@@ -68,7 +68,7 @@ const PARTS: Readonly<Record<string, 'host' | 'port' | 'user' | 'password' | 'da
   DB: 'database',
 };
 
-function ofUrl({ values }: Configuration, { name }: Variable): Found | undefined {
+function ofUrl({ values }: Configuration, { name }: Variable): UnnamedSetting | undefined {
   const [prefix = '', field = ''] = name.split('_');
   const url = values.get(`${prefix as Prefix}_URL`);
   const parsed = url && /^(SOURCE|DEST)$/.test(prefix) ? parseConnectionUrl(url.text) : undefined;
@@ -80,14 +80,18 @@ function ofUrl({ values }: Configuration, { name }: Variable): Found | undefined
 }
 
 /** Defaults that depend on another setting. */
-function ofElsewhere(configuration: Configuration, name: VariableName, directory: string): Found | undefined {
+function ofElsewhere(
+  configuration: Configuration,
+  name: VariableName,
+  directory: string,
+): UnnamedSetting | undefined {
   if (name === 'PIPELINE_NAME' && basename(directory) !== '')
     return { value: basename(directory), from: 'the name of the directory' };
   const schema = configuration.values.get('SOURCE_SCHEMA');
   return name === 'DEST_SCHEMA' ? { value: schema?.text ?? 'public', from: 'SOURCE_SCHEMA' } : undefined;
 }
 
-const ofDefault = (variable: Variable): Found =>
+const ofDefault = (variable: Variable): UnnamedSetting =>
   variable.default === undefined ? { value: null, from: null } : { value: variable.default, from: 'default' };
 
 export interface EffectiveDestination {
@@ -142,7 +146,7 @@ const of = (value: unknown): Unsaid => ({ value, from: 'built in' });
 /** Defaults that depend on another setting. */
 function elsewhere(
   key: string,
-  { source, destination }: Homes,
+  { source, destination }: DefaultSchemas,
   name: string,
   copy: TableName | undefined,
 ): Unsaid | undefined {

@@ -8,18 +8,18 @@ import { checkEnvironment, readEnvFile } from './environment/env-file.ts';
 import type { Problem } from './problems.ts';
 import { configError, noPipeline, show } from './problems.ts';
 import type { Environment } from '../environment.ts';
-import type { Reading } from './environment/reading.ts';
+import type { SettingsReading } from './environment/reading.ts';
 import { choiceOf, isSet, refuse, required, textOf } from './environment/reading.ts';
 import { secretsOf, withoutSecrets } from './environment/secrets.ts';
 import type { Connections, LogSettings, Settings } from './settings.ts';
 import { withSavedPasswords } from './connection/saved-passwords.ts';
-import { readTables, readTablesFile, type Homes, type RawEntry } from './tables/tables.ts';
+import { readTables, readTablesFile, type DefaultSchemas, type RawEntry } from './tables/tables.ts';
 import type { Overrides, Values } from './environment/values.ts';
 import { readNamedValues, readValues } from './environment/values.ts';
 import { readUrl } from './web-address.ts';
 import { readWebhook } from './webhook.ts';
 
-interface Request {
+interface ConfigurationRequest {
   /** The result of `resolveDirectory`. */
   readonly directory: string;
   readonly environment: Environment;
@@ -35,7 +35,7 @@ export interface Configuration {
   readonly values: Values;
   readonly connections: Connections | undefined;
   readonly entries: readonly RawEntry[];
-  readonly homes: Homes;
+  readonly homes: DefaultSchemas;
   readonly hasEnvFile: boolean;
   readonly secrets: readonly string[];
   readonly warnings: readonly string[];
@@ -43,7 +43,7 @@ export interface Configuration {
 }
 
 /** @throws IncrepError with all problems */
-export async function loadSettings(request: Request): Promise<Settings> {
+export async function loadSettings(request: ConfigurationRequest): Promise<Settings> {
   const { settings, error } = await readConfiguration(request);
   if (!settings) throw error;
   return settings;
@@ -53,7 +53,7 @@ export async function readConfiguration({
   directory,
   environment,
   overrides = {},
-}: Request): Promise<Configuration> {
+}: ConfigurationRequest): Promise<Configuration> {
   const problems: Problem[] = [];
   const warnings: string[] = [];
   const report = (problem: Problem) => void problems.push(problem);
@@ -69,7 +69,7 @@ export async function readConfiguration({
   const layers = { directory, environment, envFile: envFile ?? {}, report };
   const values = await readValues({ ...layers, overrides });
   const named = await readNamedValues(variables, layers);
-  const reading: Reading = { directory, values, report, warn };
+  const reading: SettingsReading = { directory, values, report, warn };
   checkEnvironment(environment, warn);
   const given = isUnreadable
     ? undefined
@@ -125,7 +125,7 @@ export async function readConfiguration({
 }
 
 /** Also read if the connections have problems, because the table names do not depend on them. */
-function homesOf(reading: Reading): Homes {
+function homesOf(reading: SettingsReading): DefaultSchemas {
   const source = textOf(reading, 'SOURCE_SCHEMA') ?? '';
   const destination = isSet(reading, 'DEST_SCHEMA') ? textOf(reading, 'DEST_SCHEMA') : undefined;
   return {
@@ -142,7 +142,7 @@ function isUnconfigured(envFile: Environment | undefined, values: Values): boole
   return envFile === undefined && ![...values.keys()].some((name) => /^(SOURCE|DEST)_/.test(name));
 }
 
-function reportUnconfigured({ directory, report }: Reading): undefined {
+function reportUnconfigured({ directory, report }: SettingsReading): undefined {
   const what = `${join(directory, '.env')} does not exist, and no SOURCE_ or DEST_ variable is set`;
   report({
     where: '.env',
@@ -152,7 +152,7 @@ function reportUnconfigured({ directory, report }: Reading): undefined {
 }
 
 async function readConnections(
-  reading: Reading,
+  reading: SettingsReading,
   listed: Parameters<typeof readDestinations>[1],
 ): Promise<Connections | undefined> {
   const source = await readConnection(reading, 'SOURCE');
@@ -162,14 +162,14 @@ async function readConnections(
 }
 
 /** The root directory has no name. */
-function readPipeline(reading: Reading): string | undefined {
+function readPipeline(reading: SettingsReading): string | undefined {
   return (
     (textOf(reading, 'PIPELINE_NAME') ?? basename(reading.directory)) || required(reading, 'PIPELINE_NAME')
   );
 }
 
 /** A shorter time would query the server too often. */
-function readStallTimeout(reading: Reading): number | undefined {
+function readStallTimeout(reading: SettingsReading): number | undefined {
   const text = textOf(reading, 'STALL_TIMEOUT') ?? '';
   const seconds = parseDuration(text);
   if (seconds !== undefined && seconds >= 1 && seconds <= 86_400) return seconds;
@@ -179,7 +179,7 @@ function readStallTimeout(reading: Reading): number | undefined {
   });
 }
 
-function readMetricsTextfile(reading: Reading): string | undefined {
+function readMetricsTextfile(reading: SettingsReading): string | undefined {
   const text = textOf(reading, 'METRICS_TEXTFILE');
   if (text === undefined) return undefined;
   if (!text.endsWith('.prom')) {
@@ -188,7 +188,7 @@ function readMetricsTextfile(reading: Reading): string | undefined {
   return resolve(reading.directory, text);
 }
 
-function readLog(reading: Reading): LogSettings | undefined {
+function readLog(reading: SettingsReading): LogSettings | undefined {
   const level = choiceOf(reading, 'LOG_LEVEL', ['trace', 'debug', 'info', 'warn', 'error', 'silent']);
   const format = choiceOf(reading, 'LOG_FORMAT', ['auto', 'pretty', 'json']);
   return level && format && { level, format };

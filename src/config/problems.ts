@@ -18,10 +18,10 @@ export interface Contradiction {
   readonly what: string;
 }
 
-export type Report = (problem: Problem) => void;
+export type ReportProblem = (problem: Problem) => void;
 export type Warn = (message: string) => void;
 
-function describe({ where, table, what, allowed, suggestion }: Problem): string {
+function problemText({ where, table, what, allowed, suggestion }: Problem): string {
   const place = table === undefined ? where : `${where} (table ${cut(table)})`;
   const parts = [what];
   if (allowed !== undefined) parts.push(`allowed: ${allowed}`);
@@ -40,7 +40,7 @@ export const noPipeline = (directory: string): IncrepError =>
 export function configError(problems: readonly Problem[]): IncrepError {
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
   return new IncrepError('CONFIG_INVALID', {
-    what: [`${count} in the configuration:`, ...problems.map(describe)].join('\n'),
+    what: [`${count} in the configuration:`, ...problems.map(problemText)].join('\n'),
     next: 'Fix them and try again. docs/configuration.md describes every setting.',
   });
 }

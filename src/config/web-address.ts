@@ -1,8 +1,11 @@
-import type { Reading } from './environment/reading.ts';
+import type { SettingsReading } from './environment/reading.ts';
 import { refuse, textOf } from './environment/reading.ts';
 
 /** A wrong value is not shown, because such a URL often grants access by itself. */
-export function readUrl(reading: Reading, name: 'WEBHOOK_URL' | 'HEALTHCHECK_URL'): string | undefined {
+export function readUrl(
+  reading: SettingsReading,
+  name: 'WEBHOOK_URL' | 'HEALTHCHECK_URL',
+): string | undefined {
   const text = textOf(reading, name);
   if (text === undefined) return undefined;
   const protocol = URL.parse(text)?.protocol;

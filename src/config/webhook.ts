@@ -1,5 +1,5 @@
 import { alternatives } from './problems.ts';
-import type { Reading } from './environment/reading.ts';
+import type { SettingsReading } from './environment/reading.ts';
 import { choiceOf, choose, isSet, refuse, textOf } from './environment/reading.ts';
 import type { WebhookEventType, WebhookSettings } from './settings.ts';
 import { readUrl } from './web-address.ts';
@@ -7,7 +7,7 @@ import { readUrl } from './web-address.ts';
 const EVENTS = ['run.succeeded', 'run.partial', 'run.failed', 'table.synced', 'table.failed'] as const;
 
 /** Undefined if there is no webhook, or if a problem was reported. */
-export function readWebhook(reading: Reading): WebhookSettings | undefined {
+export function readWebhook(reading: SettingsReading): WebhookSettings | undefined {
   const url = readUrl(reading, 'WEBHOOK_URL');
   const secret = readSecret(reading);
   const events = readEvents(reading);
@@ -17,7 +17,7 @@ export function readWebhook(reading: Reading): WebhookSettings | undefined {
 }
 
 /** Standard Webhooks writes a key as whsec_ and base64. Any other text is used as it is. */
-function readSecret(reading: Reading): string | undefined {
+function readSecret(reading: SettingsReading): string | undefined {
   const secret = textOf(reading, 'WEBHOOK_SECRET');
   if (
     secret?.startsWith('whsec_') &&
@@ -28,7 +28,7 @@ function readSecret(reading: Reading): string | undefined {
   return secret;
 }
 
-function readEvents(reading: Reading): WebhookEventType[] {
+function readEvents(reading: SettingsReading): WebhookEventType[] {
   const names = (textOf(reading, 'WEBHOOK_EVENTS') ?? '').split(',').map((name) => name.trim());
   const events = names
     .filter((name) => name !== '')
@@ -39,7 +39,7 @@ function readEvents(reading: Reading): WebhookEventType[] {
   return [...new Set(events.filter((event) => event !== undefined))];
 }
 
-function warnWithoutUrl(reading: Reading): void {
+function warnWithoutUrl(reading: SettingsReading): void {
   if (isSet(reading, 'WEBHOOK_URL')) return;
   const idle = (['WEBHOOK_SECRET', 'WEBHOOK_EVENTS', 'WEBHOOK_FORMAT'] as const).filter((name) =>
     isSet(reading, name),

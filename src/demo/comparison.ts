@@ -1,6 +1,6 @@
 /** The last chapter compares both sides in two ways that share no code. */
 import { formatBytes, formatCount } from '../format.ts';
-import { compareBytes, isSame, type Compared } from './oracle.ts';
+import { compareBytes, isSameContent, type Compared } from './oracle.ts';
 import { runIncrep } from './program.ts';
 import { SHOP_SCHEMA, SHOP_TABLES } from './shop.ts';
 import type { Scene } from './stage.ts';
@@ -20,12 +20,12 @@ export async function compareDatabases(scene: Scene): Promise<boolean> {
     );
   }
   story.table(compared.map(comparedRow));
-  return exitCode === 0 && compared.every(isSame);
+  return exitCode === 0 && compared.every(isSameContent);
 }
 
 const comparedRow = (compared: Compared): string[] => {
   const { name, source, destination } = compared;
-  if (isSame(compared))
+  if (isSameContent(compared))
     return [
       `= ${name}`,
       'equal',

@@ -2,7 +2,7 @@ import { Client } from 'pg';
 import { endpointFor } from '../postgres/endpoint.ts';
 import { serverError } from '../postgres/server-errors.ts';
 
-export interface Login {
+export interface DemoLogin {
   readonly side: 'source' | 'destination';
   readonly host: string;
   readonly port: number;
@@ -33,7 +33,7 @@ const OPTIONS = Object.entries(SETTINGS)
 
 /** A connection of the demo, not of increp. A signal closes it at once. */
 export async function withClient<T>(
-  login: Login,
+  login: DemoLogin,
   signal: AbortSignal,
   use: (client: Client) => Promise<T>,
 ): Promise<T> {

@@ -91,7 +91,7 @@ export async function startServer(options: ServerOptions): Promise<EmbeddedServe
   const guard = await startGuard(directory, user);
   try {
     const binaries = await runnableBinaries(installed, join(directory, 'native'), user);
-    const home: Home = { directory, binaries, user, guard };
+    const home: ServerSetup = { directory, binaries, user, guard };
     const password = await initialise(home, { ...DEFAULT_SETTINGS, ...options.settings });
     const running = await launch(home);
     return embeddedServer(home, { ...running, password });
@@ -101,18 +101,18 @@ export async function startServer(options: ServerOptions): Promise<EmbeddedServe
   }
 }
 
-interface Home {
+interface ServerSetup {
   readonly directory: string;
   readonly binaries: Binaries;
   readonly user: ServerUser | undefined;
   readonly guard: Guard;
 }
 
-const dataOf = (home: Home) => join(home.directory, 'data');
-const logOf = (home: Home) => join(home.directory, 'server.log');
-const pidFileOf = (home: Home) => join(dataOf(home), 'postmaster.pid');
+const dataOf = (home: ServerSetup) => join(home.directory, 'data');
+const logOf = (home: ServerSetup) => join(home.directory, 'server.log');
+const pidFileOf = (home: ServerSetup) => join(dataOf(home), 'postmaster.pid');
 
-function embeddedServer(home: Home, running: Running & { readonly password: string }): EmbeddedServer {
+function embeddedServer(home: ServerSetup, running: Running & { readonly password: string }): EmbeddedServer {
   const { child, port, pid, password } = running;
   let ending: Promise<void> | undefined;
   const end = async () => {
@@ -160,7 +160,7 @@ async function isOpenToAll(directory: string): Promise<boolean> {
 }
 
 /** Creates the data directory. Returns the password of the superuser. */
-async function initialise(home: Home, settings: ServerSettings): Promise<string> {
+async function initialise(home: ServerSetup, settings: ServerSettings): Promise<string> {
   const password = randomBytes(18).toString('base64url');
   const passwordFile = join(home.directory, 'password');
   await writeFile(passwordFile, `${password}\n`, { mode: 0o600, flag: 'wx' });
@@ -187,7 +187,7 @@ async function initialise(home: Home, settings: ServerSettings): Promise<string>
 }
 
 /** Written as its owner. Another user may have replaced the file by a link, and root must not follow it. */
-async function appendAsUser(home: Home, file: string, text: string): Promise<void> {
+async function appendAsUser(home: ServerSetup, file: string, text: string): Promise<void> {
   const { user } = home;
   await execa('/bin/sh', ['-c', 'cat >>"$0"', file], {
     ...user,
@@ -209,7 +209,7 @@ interface Running {
 }
 
 /** Another process may take the port before the server starts. Then increp tries another port. */
-async function launch(home: Home): Promise<Running> {
+async function launch(home: ServerSetup): Promise<Running> {
   for (let attempt = 1; ; attempt += 1) {
     const port = await freePort();
     const logStart = await sizeOf(logOf(home));
@@ -225,7 +225,11 @@ async function launch(home: Home): Promise<Running> {
 }
 
 /** A session of its own, because Ctrl-C in the terminal must not stop the server. Its output goes to a file. */
-async function spawnLogged(home: Home, program: string, args: readonly string[]): Promise<ChildProcess> {
+async function spawnLogged(
+  home: ServerSetup,
+  program: string,
+  args: readonly string[],
+): Promise<ChildProcess> {
   const log = await open(logOf(home), APPEND_NO_LINK, 0o600);
   try {
     const child = spawn(join(home.binaries.directory, 'bin', program), args, {
@@ -245,7 +249,7 @@ async function spawnLogged(home: Home, program: string, args: readonly string[])
 }
 
 /** The eighth line of postmaster.pid shows the state of the server. pg_ctl reads it too. */
-async function isReady(home: Home, child: ChildProcess): Promise<boolean> {
+async function isReady(home: ServerSetup, child: ChildProcess): Promise<boolean> {
   const deadline = Date.now() + START_SECONDS * 1000;
   while (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
     const lines = (await readFile(pidFileOf(home), 'utf8').catch(() => '')).split('\n');
@@ -276,7 +280,8 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-const logFrom = async (home: Home, start: number) => (await readFile(logOf(home), 'utf8')).slice(start);
+const logFrom = async (home: ServerSetup, start: number) =>
+  (await readFile(logOf(home), 'utf8')).slice(start);
 
 const sizeOf = async (file: string) => (await stat(file).catch(() => undefined))?.size ?? 0;
 

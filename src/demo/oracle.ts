@@ -16,7 +16,7 @@ export interface Compared {
   readonly destination: Printed;
 }
 
-export const isSame = ({ source, destination }: Compared): boolean =>
+export const isSameContent = ({ source, destination }: Compared): boolean =>
   source.bytes === destination.bytes && source.sha256 === destination.sha256;
 
 interface Table {

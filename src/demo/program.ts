@@ -49,7 +49,7 @@ function childEnvironment(environment: Environment): Record<string, string> {
   };
 }
 
-interface Ended {
+interface EndedCommand {
   readonly exitCode?: number | undefined;
   readonly shortMessage?: string | undefined;
   readonly stderr: string;
@@ -57,7 +57,10 @@ interface Ended {
 
 const STDERR_LINES = 10;
 
-function unexpectedEnd(args: readonly string[], { exitCode, shortMessage, stderr }: Ended): IncrepError {
+function unexpectedEnd(
+  args: readonly string[],
+  { exitCode, shortMessage, stderr }: EndedCommand,
+): IncrepError {
   const how = exitCode === undefined ? (shortMessage ?? 'no exit code') : `exit code ${exitCode}`;
   const tail = stderr.trim().split('\n').slice(-STDERR_LINES).join('\n');
   return new IncrepError('INTERNAL', {

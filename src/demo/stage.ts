@@ -5,15 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type pg from 'pg';
 import type { Environment } from '../environment.ts';
-import { withClient, type Login } from './connection.ts';
+import { withClient, type DemoLogin } from './connection.ts';
 import { startServer, type EmbeddedServer } from './embedded-server.ts';
 import { startGuard } from './guard.ts';
 import { SHOP_SCHEMA, SHOP_TABLES } from './shop.ts';
 import type { Story } from './story.ts';
 
 export interface Stage {
-  readonly source: Login;
-  readonly destination: Login;
+  readonly source: DemoLogin;
+  readonly destination: DemoLogin;
   readonly servers: readonly [source: EmbeddedServer, destination: EmbeddedServer];
   /** The pipeline directory. */
   readonly directory: string;
@@ -75,7 +75,7 @@ async function withServers<T>(use: (servers: Stage['servers']) => Promise<T>): P
 
 const DATABASES = { source: 'shop', destination: 'warehouse' } as const;
 
-const loginOf = ({ host, port, user, password }: EmbeddedServer, side: Login['side']): Login => ({
+const loginOf = ({ host, port, user, password }: EmbeddedServer, side: DemoLogin['side']): DemoLogin => ({
   side,
   host,
   port,
@@ -116,7 +116,7 @@ export async function preparePipeline({ source, destination, directory, signal }
 // Without lookback, only the fence can find the row that was committed late.
 const TABLES_CONFIG = { defaults: { lookback: '0s' }, tables: SHOP_TABLES };
 
-const variables = (prefix: string, { host, port, user, password, database }: Login): string[] => [
+const variables = (prefix: string, { host, port, user, password, database }: DemoLogin): string[] => [
   `${prefix}_HOST=${host}`,
   `${prefix}_PORT=${port}`,
   `${prefix}_USERNAME=${user}`,

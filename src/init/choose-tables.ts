@@ -28,7 +28,7 @@ export interface LeftOut extends Obstacle {
   readonly name: string;
 }
 
-interface Choice {
+interface ChosenAndLeftOut {
   readonly chosen: readonly ChosenTable[];
   readonly leftOut: readonly LeftOut[];
 }
@@ -63,7 +63,7 @@ export function parseKeyWish(text: string): KeyWish {
  * A named table must be replicable. With all tables, those that are not are left out, each with the reason.
  * @throws IncrepError USAGE that names the flags to use
  */
-export function chooseTables(options: readonly TableProposal[], wishes: TableWishes): Choice {
+export function chooseTables(options: readonly TableProposal[], wishes: TableWishes): ChosenAndLeftOut {
   const names = options.map(({ name }) => name);
   const named = [
     ...(wishes.tables ?? []),

@@ -21,7 +21,7 @@ export interface Visit {
   readonly timing: Timing;
 }
 
-export interface Side {
+export interface TestedSide {
   readonly identity: ServerIdentity;
   /** For example `PostgreSQL 15.4 at db.example.com:5432/shop as "reader", TLS`. */
   readonly description: string;
@@ -41,7 +41,7 @@ async function visit<T>(
   return await work(database);
 }
 
-async function describeSide(database: Database): Promise<Side> {
+async function describeSide(database: Database): Promise<TestedSide> {
   const identity = await database.identity();
   const { endpoint } = database;
   const encryption = await database.withReading(async (client) => encryptionOf(client));
@@ -52,7 +52,7 @@ async function describeSide(database: Database): Promise<Side> {
   };
 }
 
-export interface SourceSide extends Side {
+export interface SourceSide extends TestedSide {
   readonly schemas: readonly SchemaSummary[];
 }
 
@@ -82,7 +82,7 @@ export const visitSourceSchema = (settings: ConnectionSettings, how: Visit): Pro
   });
 
 /** @throws IncrepError that says why the destination cannot be reached, or refuses writes */
-export const visitDestination = (settings: ConnectionSettings, how: Visit): Promise<Side> =>
+export const visitDestination = (settings: ConnectionSettings, how: Visit): Promise<TestedSide> =>
   visit(settings, how, async (database) => {
     const side = await describeSide(database);
     const refusal = writeRefusal({ destination: database }, { destination: side.identity });

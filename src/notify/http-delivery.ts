@@ -55,7 +55,7 @@ export interface Undelivered {
 }
 
 /** `status` is the HTTP status, if a response arrived. */
-export type Answer = { readonly status?: number | undefined } & (
+export type DeliveryAnswer = { readonly status?: number | undefined } & (
   | { readonly kind: 'accepted' }
   | { readonly kind: 'refused'; readonly why: string; readonly isGone: boolean }
   | { readonly kind: 'later'; readonly why: string; readonly waitSeconds?: number | undefined }
@@ -69,7 +69,7 @@ function retryAfterSeconds(header: string | undefined, now: Date = new Date()): 
   return Number.isNaN(date) ? undefined : Math.max(0, (date - now.getTime()) / 1000);
 }
 
-function judge(status: number, retryAfter: string | undefined, variable: Letter['variable']): Answer {
+function judge(status: number, retryAfter: string | undefined, variable: Letter['variable']): DeliveryAnswer {
   if (status >= 200 && status < 300) return { kind: 'accepted' };
   if (status === 410) {
     return {
@@ -112,7 +112,7 @@ async function beginningOf(body: AsyncIterable<Buffer>): Promise<string> {
   return text.slice(0, READ_BYTES);
 }
 
-async function post(letter: Letter, dispatcher: Agent, signal: AbortSignal): Promise<Answer> {
+async function post(letter: Letter, dispatcher: Agent, signal: AbortSignal): Promise<DeliveryAnswer> {
   const { request } = await import('undici');
   const { origin, pathname, search } = letter.url;
   try {
@@ -139,7 +139,7 @@ async function attemptOnce(
   dispatcher: Agent,
   seconds: number,
   signal?: AbortSignal,
-): Promise<Answer> {
+): Promise<DeliveryAnswer> {
   const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(seconds * 1000)));
   const answer = await post(letter, dispatcher, signal ? AbortSignal.any([timeout, signal]) : timeout);
   if (answer.kind !== 'later') return answer;
@@ -185,7 +185,11 @@ export async function deliver(letter: Letter, options: DeliveryOptions): Promise
 }
 
 /** Makes one attempt and returns its result. */
-export async function deliverOnce(letter: Letter, seconds: number, signal?: AbortSignal): Promise<Answer> {
+export async function deliverOnce(
+  letter: Letter,
+  seconds: number,
+  signal?: AbortSignal,
+): Promise<DeliveryAnswer> {
   const { Agent } = await import('undici');
   const agent = new Agent({ connect: { timeout: seconds * 1000 } });
   try {

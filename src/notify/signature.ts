@@ -8,7 +8,7 @@ export function newMessageId(): string {
   return `msg_${randomUUID().replaceAll('-', '')}`;
 }
 
-function keyOf(secret: string): Buffer {
+function signingKey(secret: string): Buffer {
   if (secret.startsWith(SECRET_PREFIX)) return Buffer.from(secret.slice(SECRET_PREFIX.length), 'base64');
   return Buffer.from(secret, 'utf8');
 }
@@ -21,6 +21,8 @@ interface Signed {
 }
 
 export function signatureOf(secret: string, { id, timestamp, body }: Signed): string {
-  const digest = createHmac('sha256', keyOf(secret)).update(`${id}.${timestamp}.${body}`).digest('base64');
+  const digest = createHmac('sha256', signingKey(secret))
+    .update(`${id}.${timestamp}.${body}`)
+    .digest('base64');
   return `v1,${digest}`;
 }

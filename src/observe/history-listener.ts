@@ -3,14 +3,19 @@ import type { Listener } from '../events.ts';
 import { tableRecord, type HistoryStore, type TableRecord } from '../report/run-record.ts';
 import type { Timing } from '../timing.ts';
 
-interface HistoryOptions {
+interface HistoryListenerOptions {
   readonly stores: readonly HistoryStore[];
   readonly destinationNameOf: (table: string) => string;
   readonly redact: (text: string) => string;
   readonly timing: Pick<Timing, 'historyInterval'>;
 }
 
-export function historyListener({ stores, destinationNameOf, redact, timing }: HistoryOptions): Listener {
+export function historyListener({
+  stores,
+  destinationNameOf,
+  redact,
+  timing,
+}: HistoryListenerOptions): Listener {
   let run: { id: string; pipeline: string; tables: readonly string[] } | undefined;
   let waiting: TableRecord[] = [];
   let writtenAt = performance.now();

@@ -4,16 +4,16 @@ import type { LogSettings } from '../config/settings.ts';
 import { inFields, mapStrings, type Redact } from '../redact.ts';
 import { printable, wrapLines } from '../report/text.ts';
 
-export type Level = LogSettings['level'];
+export type LogLevel = LogSettings['level'];
 export type Verbosity = 'quiet' | 'normal' | 'verbose';
 
 /** From the most to the least verbose. */
-const LEVELS: readonly Level[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
+const LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
 
-const quieter = (a: Level, b: Level) => (LEVELS.indexOf(a) > LEVELS.indexOf(b) ? a : b);
+const quieter = (a: LogLevel, b: LogLevel) => (LEVELS.indexOf(a) > LEVELS.indexOf(b) ? a : b);
 
 interface Talk {
-  readonly level: Level;
+  readonly level: LogLevel;
   readonly verbosity: Verbosity;
   /** The progress line replaces the log lines of level `info`. */
   readonly hasProgress: boolean;
@@ -22,7 +22,7 @@ interface Talk {
 /**
  * The flags win over LOG_LEVEL. But -v does not raise `trace` to `debug`, and -q does not lower `error` to `warn`.
  */
-export function effectiveLevel({ level, verbosity, hasProgress }: Talk): Level {
+export function effectiveLevel({ level, verbosity, hasProgress }: Talk): LogLevel {
   if (verbosity === 'verbose') return level === 'trace' ? 'trace' : 'debug';
   if (verbosity === 'quiet' || hasProgress) return quieter(level, 'warn');
   return level;
@@ -30,7 +30,7 @@ export function effectiveLevel({ level, verbosity, hasProgress }: Talk): Level {
 
 export interface LoggerOptions {
   readonly log: LogSettings;
-  readonly level: Level;
+  readonly level: LogLevel;
   readonly runId: string;
   readonly pipeline: string;
   readonly redact: Redact;

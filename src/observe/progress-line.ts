@@ -50,13 +50,13 @@ function placeOf({ total, finished, table }: View): string {
   return total > 0 ? `[${formatCount(current)}/${formatCount(total)}] ` : '';
 }
 
-interface Part {
+interface LinePart {
   readonly text: string;
   /** The part with the highest number is left out first. */
   readonly isLeftOut: number;
 }
 
-interface Drawing {
+interface ProgressDrawing {
   readonly view: View;
   readonly now: number;
   readonly style: Style;
@@ -64,7 +64,7 @@ interface Drawing {
 }
 
 /** While parts are chosen, only the beginning of a long name counts. */
-function fitting(drawing: Drawing, taken: number): string {
+function fitting(drawing: ProgressDrawing, taken: number): string {
   const { view, now, style } = drawing;
   const name =
     view.table === undefined ? 0 : Math.min(displayWidth(printableLine(view.table)), LONG_NAME) + 2;
@@ -86,13 +86,13 @@ const elapsed = ({ since }: View, now: number): string | undefined =>
 const formatElapsed = (seconds: number): string =>
   seconds < 60 ? `${Math.floor(seconds)} s` : formatSeconds(Math.floor(seconds));
 
-function waitingText({ view, now, style, redact }: Drawing, room: number): string {
+function waitingText({ view, now, style, redact }: ProgressDrawing, room: number): string {
   const seconds = elapsed(view, now);
   const text = `waiting ${seconds === undefined ? '' : `${seconds} `}for ${printableLine(redact(view.waitsFor ?? ''))}`;
   return truncate(text, room, glyphsOf(style).ellipsis);
 }
 
-function partsOf(view: View, now: number): Part[] {
+function partsOf(view: View, now: number): LinePart[] {
   const { phase, copying } = view;
   if (phase === 'copy') return copyingParts(view, copying, now);
   const seconds = elapsed(view, now);
@@ -103,7 +103,7 @@ function partsOf(view: View, now: number): Part[] {
   ];
 }
 
-function copyingParts(view: View, copying: Copying | undefined, now: number): Part[] {
+function copyingParts(view: View, copying: Copying | undefined, now: number): LinePart[] {
   if (!copying) return [{ text: PHASE_WORDS.copy, isLeftOut: 0 }];
   const share = shareText(view, copying);
   return [
@@ -125,12 +125,12 @@ function shareOf({ estimatedRows }: View, rows: number | undefined): number | un
   return rows / estimatedRows;
 }
 
-const amountParts = ({ rows, bytes }: Copying): Part[] => [
+const amountParts = ({ rows, bytes }: Copying): LinePart[] => [
   ...(rows === undefined ? [] : [{ text: `${formatRoughCount(rows)} rows`, isLeftOut: 3 }]),
   ...(bytes === 0 ? [] : [{ text: formatBytes(bytes), isLeftOut: 4 }]),
 ];
 
-function speedParts(view: View, copying: Copying, now: number): Part[] {
+function speedParts(view: View, copying: Copying, now: number): LinePart[] {
   const last = copying.marks.at(-1);
   const silence = now - (last?.at ?? now);
   if (silence >= STALLED_AFTER_MS)

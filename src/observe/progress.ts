@@ -27,7 +27,7 @@ export interface Screen {
   readonly onResize: (redraw: () => void) => () => void;
 }
 
-export interface Progress {
+export interface ProgressDisplay {
   readonly listener: Listener;
   /** Erases the line, so that other output can be printed there. */
   readonly clear: () => void;
@@ -38,7 +38,7 @@ export interface Progress {
   readonly stop: (last?: string) => void;
 }
 
-interface Options {
+interface ProgressOptions {
   readonly redact?: Redact;
   /** Permanent lines for an event, each ended by a newline; undefined if an event has none. */
   readonly above?: (event: RunEvent) => string | undefined;
@@ -46,7 +46,7 @@ interface Options {
   readonly clock?: () => number;
 }
 
-export function createProgress(screen: Screen, options: Options = {}): Progress {
+export function createProgress(screen: Screen, options: ProgressOptions = {}): ProgressDisplay {
   const {
     redact = (text: string) => text,
     above = () => undefined,

@@ -96,7 +96,7 @@ export async function describeTables(
   return relations;
 }
 
-const keyOf = ({ type, modifier }: TypeUse): string => `${type} ${modifier}`;
+const typeUseKey = ({ type, modifier }: TypeUse): string => `${type} ${modifier}`;
 
 /** The base types of these types, by `keyOf`. */
 async function describeTypes(
@@ -112,7 +112,7 @@ async function describeTypes(
     z
       .array(madeRow)
       .parse(rows)
-      .map(({ made, ...use }) => [keyOf(use), made]),
+      .map(({ made, ...use }) => [typeUseKey(use), made]),
   );
 }
 
@@ -121,7 +121,7 @@ function withType(
   made: ReadonlyMap<string, MadeOf>,
 ): Column | undefined {
   if (base) return { ...rest, base };
-  const found = made.get(keyOf(use));
+  const found = made.get(typeUseKey(use));
   return found && { ...rest, ...found };
 }
 
@@ -146,14 +146,17 @@ export async function relationNames(client: pg.ClientBase, schemas: readonly str
   return z.array(nameRow).parse(rows);
 }
 
-interface Wanted {
+interface LikePattern {
   readonly schema: string;
   /** A pattern for LIKE. */
   readonly like: string;
 }
 
 /** Tables whose name matches, without the tables of increp. Not sorted. */
-export async function findRelations(client: pg.ClientBase, wanted: readonly Wanted[]): Promise<TableName[]> {
+export async function findRelations(
+  client: pg.ClientBase,
+  wanted: readonly LikePattern[],
+): Promise<TableName[]> {
   const { rows } = await client.query(FIND_TABLES, [
     wanted.map(({ schema }) => schema),
     wanted.map(({ like }) => like),

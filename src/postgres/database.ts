@@ -60,7 +60,7 @@ interface Around {
 
 const markOf = ({ canMark }: ServerIdentity): string[] => (canMark ? [MARK_READER] : []);
 
-type Work<T> = (client: pg.Client, transaction: Transaction) => Promise<T>;
+type ClientWork<T> = (client: pg.Client, transaction: Transaction) => Promise<T>;
 
 export class Database implements AsyncDisposable {
   readonly settings: ConnectionSettings;
@@ -219,20 +219,20 @@ export class Database implements AsyncDisposable {
   }
 
   /** Each statement sees the data that is committed when it starts. */
-  async withReading<T>(read: Work<T>): Promise<T> {
+  async withReading<T>(read: ClientWork<T>): Promise<T> {
     const identity = await this.identity();
     const begin = beginReading(identity, this.#timing.lockTimeout);
     return this.#withTransaction(begin, { first: [], mark: markOf(identity) }, read);
   }
 
   /** One view of the whole database. The first statement that needs a snapshot takes it; LOCK TABLE does not. */
-  async withSnapshot<T>(first: readonly Statement[], read: Work<T>): Promise<T> {
+  async withSnapshot<T>(first: readonly Statement[], read: ClientWork<T>): Promise<T> {
     const identity = await this.identity();
     const begin = beginSnapshot(identity, this.#timing.lockTimeout);
     return this.#withTransaction(begin, { first, mark: markOf(identity) }, read);
   }
 
-  async withWriting<T>(first: readonly Statement[], write: Work<T>): Promise<T> {
+  async withWriting<T>(first: readonly Statement[], write: ClientWork<T>): Promise<T> {
     const begin = beginWriting(await this.identity(), this.#timing.lockTimeout);
     try {
       // Deferred triggers run at COMMIT, and they may be triggers of users.
@@ -242,7 +242,7 @@ export class Database implements AsyncDisposable {
     }
   }
 
-  async #withTransaction<T>(begin: string, around: Around, work: Work<T>): Promise<T> {
+  async #withTransaction<T>(begin: string, around: Around, work: ClientWork<T>): Promise<T> {
     const { first, mark, last: atEnd = [] } = around;
     const early = first.filter((statement) => isBeforeSnapshot(statement));
     const sent = first.slice(early.length).flatMap(statementsOf);

@@ -5,13 +5,13 @@ import { columnSchema, type Column } from '../schema/columns.ts';
 import { DESCRIBE_COLUMNS } from '../sql/catalog.ts';
 
 /** A type as the protocol names it. A domain appears as its base type. */
-export interface TypeUse {
+export interface ProtocolType {
   /** oid */
   readonly type: number;
   readonly modifier: number;
 }
 
-export interface Field extends TypeUse {
+export interface SelectField extends ProtocolType {
   readonly name: string;
 }
 
@@ -35,7 +35,7 @@ interface ExtendedQuery extends pg.QueryConfig {
 export async function describeSelect(
   client: pg.ClientBase,
   text: string,
-): Promise<readonly Field[] | SqlRefusal> {
+): Promise<readonly SelectField[] | SqlRefusal> {
   const query: ExtendedQuery = { text, queryMode: 'extended' };
   try {
     const { fields } = await client.query(query);
@@ -90,7 +90,7 @@ interface DescribedFields {
  */
 export async function describeFields(
   client: pg.ClientBase,
-  fields: readonly Field[],
+  fields: readonly SelectField[],
   functions: readonly string[],
 ): Promise<DescribedFields> {
   const { rows } = await client.query(DESCRIBE_COLUMNS, [

@@ -79,7 +79,7 @@ export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) 
 }
 
 /** @throws IncrepError with the stderr of the children, the one that failed first at the beginning */
-function throwIfFailed({ table, connection, signal }: DumpRequest, children: readonly Ended[]): void {
+function throwIfFailed({ table, connection, signal }: DumpRequest, children: readonly EndedChild[]): void {
   signal?.throwIfAborted();
   // `failed` of execa does not work here, because it also counts a pipe that was closed early.
   const failed = children.filter(({ exitCode }) => exitCode !== 0);
@@ -111,7 +111,7 @@ function codeOf(said: string): ErrorCode {
   return CONNECTION_LOSS.test(said) ? 'CONNECTION_LOST' : 'DUMP_FAILED';
 }
 
-interface Ended {
+interface EndedChild {
   readonly signal?: string | undefined;
   readonly exitCode?: number | undefined;
   readonly command: string;
@@ -119,14 +119,14 @@ interface Ended {
   readonly cause?: unknown;
 }
 
-const isVictim = ({ stderr, signal }: Ended): boolean =>
+const isVictim = ({ stderr, signal }: EndedChild): boolean =>
   signal === 'SIGPIPE' || /broken pipe|could not write/i.test(stderr);
 
-const isStarved = ({ stderr }: Ended): boolean => /input file is too short|: end of file/.test(stderr);
+const isStarved = ({ stderr }: EndedChild): boolean => /input file is too short|: end of file/.test(stderr);
 
-const nameOf = ({ command }: Ended): string => command.split(' ', 1)[0] ?? command;
+const nameOf = ({ command }: EndedChild): string => command.split(' ', 1)[0] ?? command;
 
-const howItEnded = ({ signal, exitCode, stderr }: Ended): string =>
+const howItEnded = ({ signal, exitCode, stderr }: EndedChild): string =>
   (signal === undefined ? `ended with ${exitCode ?? 'no exit code'}` : `was killed by ${signal}`) +
   (stderr.trim() === '' ? '' : `: ${stderr.trim().replaceAll(/\s*\n\s*/g, ' / ')}`);
 

@@ -6,7 +6,7 @@ import type pg from 'pg';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { shellWord } from '../shell-word.ts';
 
-type Login = Pick<ConnectionSettings, 'side' | 'host' | 'port' | 'user' | 'database'>;
+type EndpointLogin = Pick<ConnectionSettings, 'side' | 'host' | 'port' | 'user' | 'database'>;
 
 export interface Endpoint {
   readonly side: 'source' | 'destination';
@@ -18,7 +18,7 @@ export interface Endpoint {
   readonly login: string;
 }
 
-export function endpointFor({ side, host, port, user, database }: Login): Endpoint {
+export function endpointFor({ side, host, port, user, database }: EndpointLogin): Endpoint {
   const door = `-h ${shellWord(host)} -p ${port}`;
   return {
     side,

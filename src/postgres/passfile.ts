@@ -6,7 +6,7 @@ import { join } from 'node:path';
 /** The format of libpq cannot contain a line break. */
 export const fitsPassfile = (password: string | undefined): boolean => !/[\r\n\0]/.test(password ?? '');
 
-interface Passfile {
+interface TemporaryPassfile {
   /** Contains only the file, mode 0700. It serves as HOME of a child, so that no file of the user has an effect. */
   readonly directory: string;
   readonly path: string;
@@ -16,7 +16,7 @@ interface Passfile {
 
 export async function withPassfile<T>(
   password: string | undefined,
-  use: (passfile: Passfile) => Promise<T>,
+  use: (passfile: TemporaryPassfile) => Promise<T>,
 ): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'increp-'));
   try {

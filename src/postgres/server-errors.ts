@@ -6,7 +6,7 @@ import { endpointOf, type Endpoint } from './endpoint.ts';
 import { isMissingInside } from './user-search-path.ts';
 import { SQLSTATE } from './sqlstate.ts';
 
-interface Verdict {
+interface ErrorAdvice {
   readonly code: ErrorCode;
   readonly next: (endpoint: Endpoint, message: string) => string;
 }
@@ -16,22 +16,22 @@ const networkAndLog = ({ side }: Endpoint): string =>
 const variable = ({ side }: Endpoint): string => (side === 'source' ? 'SOURCE' : 'DEST');
 
 /** The functions of the server that build an index entry, and an entry of a B-tree. */
-const keyTooLong: Verdict = {
+const keyTooLong: ErrorAdvice = {
   code: 'QUERY_FAILED',
   next: () =>
     'A value of unique_cols is too long for an index, which takes about 2,700 bytes. Name shorter columns in unique_cols. Or compute a hash of that column in a query and name the hash (docs/selection.md). Or use mode "full-refresh" without unique_cols.',
 };
 
-const unknownDatabase: Verdict = {
+const unknownDatabase: ErrorAdvice = {
   code: 'CONNECTION_FAILED',
   next: (endpoint) =>
     `Correct ${variable(endpoint)}_DB, or create that database. To list the databases: psql -l ${endpoint.door} -U ${shellWord(endpoint.role)}`,
 };
-const noIdentity: Verdict = {
+const noIdentity: ErrorAdvice = {
   code: 'NO_REPLICA_IDENTITY',
   next: () => 'At the destination, run: ALTER TABLE ... REPLICA IDENTITY FULL, with the name of that table.',
 };
-const badLogin: Verdict = {
+const badLogin: ErrorAdvice = {
   code: 'AUTHENTICATION_FAILED',
   next: (endpoint, message) =>
     /no encryption/.test(message)
@@ -42,7 +42,7 @@ const badLogin: Verdict = {
 };
 
 /** The text is never replaced by text that fits. A destination table with question marks would look complete. */
-const unwritableText: Verdict = {
+const unwritableText: ErrorAdvice = {
   code: 'ENCODING_MISMATCH',
   next: ({ side }) =>
     side === 'destination'
@@ -51,7 +51,7 @@ const unwritableText: Verdict = {
 };
 
 /** For a table below a view, which the catalog does not show. For the table itself, the plan reports it earlier. */
-const hiddenRows: Verdict = {
+const hiddenRows: ErrorAdvice = {
   code: 'ROW_SECURITY',
   next: ({ role }) =>
     `A destination table without those rows would look complete. Give BYPASSRLS to the role that reads that table: "${role}", or the owner of a view over it.`,
@@ -59,7 +59,7 @@ const hiddenRows: Verdict = {
 
 /** The message of a standby that cancels a conflicting query during replay; pg_dump gets it too. */
 export const RECOVERY_CONFLICT = /conflict with recovery/;
-const recoveryConflict: Verdict = {
+const recoveryConflict: ErrorAdvice = {
   code: 'CONFLICT',
   next: () =>
     'Raise max_standby_streaming_delay on that standby or set hot_standby_feedback = on, then run increp again.',
@@ -70,7 +70,7 @@ export const NAME_INSIDE =
   'A function of that database uses a name without a schema that is not on the search_path of the role. Triggers, event triggers, indexes, checks and views may call it. Set its path: ALTER FUNCTION ... SET search_path = public.';
 
 /** By SQLSTATE, longest prefix first (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
-const VERDICTS: Record<string, Verdict> = {
+const VERDICTS: Record<string, ErrorAdvice> = {
   '28': badLogin,
   '3D000': unknownDatabase,
   '42501': {
@@ -129,7 +129,7 @@ const VERDICTS: Record<string, Verdict> = {
 /**
  * A pooler uses one SQLSTATE (08P01, protocol_violation) for everything that it refuses, so the message is matched.
  */
-const POOLER_VERDICTS: readonly (Verdict & { readonly says: RegExp })[] = [
+const POOLER_VERDICTS: readonly (ErrorAdvice & { readonly says: RegExp })[] = [
   {
     says: /not allowed in statement pooling mode/,
     code: 'NOT_SUPPORTED',
@@ -157,7 +157,7 @@ export function serverError(thrown: unknown, supposed: Endpoint, isConnecting = 
   const endpoint = endpointOf(thrown) ?? supposed;
   const error: Error & ServerSaid & { detail?: string; where?: string } =
     thrown instanceof Error ? thrown : new Error(String(thrown));
-  const said = `${endpoint.side} ${endpoint.address}: ${describe(error)}`;
+  const said = `${endpoint.side} ${endpoint.address}: ${serverMessage(error)}`;
   const verdict = verdictOf(error);
   if (verdict)
     return new IncrepError(verdict.code, {
@@ -215,7 +215,7 @@ interface ServerSaid {
 const isSqlstate = (code: unknown): code is string =>
   typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^E[A-Z]{4}$/.test(code);
 
-function verdictOf({ code, message, routine }: ServerSaid): Verdict | undefined {
+function verdictOf({ code, message, routine }: ServerSaid): ErrorAdvice | undefined {
   if (!isSqlstate(code)) return undefined;
   // The message may be translated. The name of the function in the server is not.
   if (code === SQLSTATE.insufficientPrivilege && routine === 'check_enable_rls') return hiddenRows;
@@ -238,7 +238,7 @@ function verdictOf({ code, message, routine }: ServerSaid): Verdict | undefined 
  * The message of the server, or a plain description of a failed connection. An AggregateError of several addresses
  * has no message.
  */
-function describe(error: Error & { detail?: string; where?: string }): string {
+function serverMessage(error: Error & { detail?: string; where?: string }): string {
   const parts =
     error instanceof AggregateError ? [...new Set(error.errors.map(plainMessage))] : [plainMessage(error)];
   const detail = error.detail === undefined ? '' : ` (${error.detail})`;

@@ -5,7 +5,7 @@ import { IncrepError } from '../errors.ts';
 import { networkFault } from '../system-fault.ts';
 import { peerCertificate } from './peer-certificate.ts';
 
-type Coded = Error & { readonly code?: unknown };
+type ErrorWithCode = Error & { readonly code?: unknown };
 
 const NO_TLS = 'The server does not support SSL connections';
 /** Codes of X509_verify_cert, as Node spells them. */
@@ -18,7 +18,7 @@ export async function tlsError(
   thrown: unknown,
   settings: ConnectionSettings,
 ): Promise<IncrepError | undefined> {
-  const error: Coded = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const error: ErrorWithCode = thrown instanceof Error ? thrown : new Error(String(thrown));
   const words = await wordsFor(error, settings);
   if (!words) return undefined;
   const { side, host, port, database } = settings;
@@ -38,7 +38,7 @@ interface Words {
   readonly next: string;
 }
 
-async function wordsFor(error: Coded, settings: ConnectionSettings): Promise<Words | undefined> {
+async function wordsFor(error: ErrorWithCode, settings: ConnectionSettings): Promise<Words | undefined> {
   const variable = settings.side === 'source' ? 'SOURCE' : 'DEST';
   const code = typeof error.code === 'string' ? error.code : '';
   if (error.message === NO_TLS) {
@@ -66,7 +66,7 @@ async function wordsFor(error: Coded, settings: ConnectionSettings): Promise<Wor
 }
 
 /** OpenSSL puts its own words into `reason`; the message also has addresses and file names of its source. */
-const reasonOf = (error: Coded & { readonly reason?: unknown }): string =>
+const reasonOf = (error: ErrorWithCode & { readonly reason?: unknown }): string =>
   typeof error.reason === 'string' ? error.reason : (networkFault(error) ?? error.message);
 
 function chainWords(

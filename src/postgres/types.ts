@@ -1,6 +1,6 @@
 /** Reads user-defined types from the catalogs and validates them. Run these queries with an empty search_path. */
 import type pg from 'pg';
-import type { TypeUse } from './describe-select.ts';
+import type { ProtocolType } from './describe-select.ts';
 import {
   destinationTypesSchema,
   sourceTypesSchema,
@@ -14,13 +14,13 @@ import { DESCRIBE_DESTINATION_TYPES, DESCRIBE_SOURCE_TYPES } from '../sql/types.
 export async function describeSourceTypes(
   client: pg.ClientBase,
   oids: readonly string[],
-  fields: readonly TypeUse[],
+  fields: readonly ProtocolType[],
 ): Promise<SourceTypes> {
   const uses = [fields.map(({ type }) => type), fields.map(({ modifier }) => modifier)];
   return sourceTypesSchema.parse((await client.query(DESCRIBE_SOURCE_TYPES, [oids, ...uses])).rows[0]);
 }
 
-interface Wanted {
+interface WantedType {
   readonly schema: string;
   readonly name: string;
   readonly extension: string | null;
@@ -29,7 +29,7 @@ interface Wanted {
 
 export async function describeDestinationTypes(
   client: pg.ClientBase,
-  wanted: readonly Wanted[],
+  wanted: readonly WantedType[],
 ): Promise<DestinationTypes> {
   const { rows } = await client.query(DESCRIBE_DESTINATION_TYPES, [
     wanted.map(({ schema }) => schema),

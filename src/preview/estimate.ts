@@ -36,12 +36,12 @@ export interface Volume {
 /** The planner knows little about rows after the last ANALYZE, so up to this many are counted. */
 const COUNTED = 10_000;
 
-interface Planned {
+interface EstimateInput {
   readonly table: TableFacts;
   readonly plan: Plan;
 }
 
-interface Reading {
+interface EstimatedRead {
   readonly table: TableFacts;
   readonly plan: IncrementalPlan | KeyedLoadPlan;
   readonly window: Window;
@@ -58,11 +58,11 @@ const countRow = z.object({ rows: z.number() });
 /** Sends one message for all readable tables. An error says why the source does not answer for a table. */
 export async function estimateReading(
   source: Database,
-  planned: readonly Planned[],
+  planned: readonly EstimateInput[],
 ): Promise<ReadonlyMap<TableFacts, Estimate | IncrepError>> {
   const { timeZone } = await source.identity();
   const readable = planned.flatMap(({ table, plan }) => ('keyType' in plan ? [{ table, plan }] : []));
-  const windows = readable.flatMap(({ table, plan }): Reading[] => {
+  const windows = readable.flatMap(({ table, plan }): EstimatedRead[] => {
     if (plan.kind === 'incremental') return [{ table, plan, window: widest(table, plan) }];
     const { where, query } = table.settings.selection;
     return where === null && query === null ? [] : [{ table, plan, window: everything(plan) }];
@@ -90,12 +90,12 @@ export async function estimateReading(
   );
 }
 
-type Answer = pg.QueryResult | IncrepError | undefined;
+type QueryAnswer = pg.QueryResult | IncrepError | undefined;
 
 /** An estimate that was not requested is undefined. */
 function estimateOf(
   keyType: KeyType,
-  answers: Readonly<Record<'mark' | 'explained' | 'counted', Answer>>,
+  answers: Readonly<Record<'mark' | 'explained' | 'counted', QueryAnswer>>,
 ): Estimate | IncrepError {
   const { mark, explained, counted } = answers;
   if (mark instanceof IncrepError) return mark;
@@ -129,7 +129,7 @@ const everything = ({ replicationKey, keyType }: KeyedLoadPlan): Window => ({
 });
 
 /** Without an index, or with NULL keys in the window, a count may read the whole table. */
-const isCountable = ({ plan, window }: Reading): boolean =>
+const isCountable = ({ plan, window }: EstimatedRead): boolean =>
   window.from !== null &&
   window.nullKeys === 'warn' &&
   plan.source.indexedColumns.includes(window.replicationKey);

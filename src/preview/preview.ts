@@ -78,7 +78,7 @@ export async function previewTables(
     const preview =
       estimate instanceof IncrepError
         ? failedPreview(context, { settings, error: estimate })
-        : describe(table, plan, {
+        : previewOf(table, plan, {
             estimate,
             dependents: dependents.get(table) ?? [],
             gone: gone.get(table),
@@ -125,14 +125,18 @@ function failedPreview(context: Pick<RunContext, 'settings'>, { settings, error 
 const isReshaped = (plan: Plan): boolean =>
   plan.kind === 'load' ? plan.way === 'swap' : plan.kind === 'incremental' && plan.evolution !== undefined;
 
-interface Known {
+interface PreviewFacts {
   readonly estimate: Estimate | undefined;
   readonly dependents: readonly Dependent[];
   readonly gone: RemovedRowsPreview | undefined;
   readonly isForced: boolean;
 }
 
-function describe(table: TableFacts, plan: Plan, { estimate, dependents, gone, isForced }: Known): Preview {
+function previewOf(
+  table: TableFacts,
+  plan: Plan,
+  { estimate, dependents, gone, isForced }: PreviewFacts,
+): Preview {
   const { settings, source, saved } = table;
   const cursor =
     saved.kind === 'record' ? saved.record.cursor : saved.kind === 'legacy' ? saved.cursor : null;
@@ -193,7 +197,7 @@ function describe(table: TableFacts, plan: Plan, { estimate, dependents, gone, i
 function obstructionOf(
   table: TableFacts,
   plan: Plan,
-  { dependents, gone, isForced }: Omit<Known, 'estimate'>,
+  { dependents, gone, isForced }: Omit<PreviewFacts, 'estimate'>,
 ): Obstruction | undefined {
   if (plan.kind !== 'load') return undefined;
   const built = isReshaped(plan) ? findObstruction(table, plan.source, dependents) : undefined;

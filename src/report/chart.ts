@@ -55,7 +55,7 @@ export function formatChart(chart: Chart, style: Pick<Style, 'width' | 'isUnicod
   ];
 }
 
-interface Drawing {
+interface ChartLayout {
   readonly margin: number;
   /** The number of cells of a run. */
   readonly slot: number;
@@ -63,7 +63,7 @@ interface Drawing {
   readonly style: Pick<Style, 'isUnicode'>;
 }
 
-function barLines(series: Series, isFailed: readonly boolean[], drawing: Drawing): string[] {
+function barLines(series: Series, isFailed: readonly boolean[], drawing: ChartLayout): string[] {
   const { margin, slot, marks, style } = drawing;
   const most = Math.max(...series.values);
   const bar = Math.max(1, slot - 1);

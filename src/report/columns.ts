@@ -2,7 +2,7 @@
 import { glyphsOf, type Style } from './style.ts';
 import { displayWidth, padEnd, padStart, truncate } from './text.ts';
 
-export interface Column {
+export interface PrintedColumn {
   readonly title: string;
   readonly isRight?: boolean;
   /** The number of cells that the column keeps. Columns are cut from the last to the first. */
@@ -13,7 +13,7 @@ const GAP = '  ';
 
 /** The heading, then the lines. `paint` colors a padded cell. */
 export function formatColumns(
-  columns: readonly Column[],
+  columns: readonly PrintedColumn[],
   rows: readonly (readonly string[])[],
   style: Style,
   paint: (cell: string, row: number, column: number) => string = (cell) => cell,
@@ -36,7 +36,7 @@ export function formatColumns(
   return [line(titles, -1), ...rows.map(line)];
 }
 
-function fitted(columns: readonly Column[], natural: readonly number[], width: number): number[] {
+function fitted(columns: readonly PrintedColumn[], natural: readonly number[], width: number): number[] {
   let excess = natural.reduce((sum, each) => sum + each, GAP.length * (natural.length - 1)) - width;
   const widths = [...natural];
   for (const [index, { narrowest }] of [...columns.entries()].toReversed()) {

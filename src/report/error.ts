@@ -2,7 +2,7 @@
 import { painter, type Style } from './style.ts';
 import { printable, wrapLines } from './text.ts';
 
-export interface Failed {
+export interface PrintedError {
   readonly code: string;
   readonly message: string;
   readonly next: string;
@@ -14,7 +14,7 @@ export const codesText = (code: string, sqlstate: string | null | undefined): st
   sqlstate ? `${code}, SQLSTATE ${sqlstate}` : code;
 
 /** The code is at the end of the first line, also if the message continues with a list. */
-export function formatError(error: Failed, style: Style): string {
+export function formatError(error: PrintedError, style: Style): string {
   const [first = '', ...list] = printable(error.message).split('\n');
   const [, title = first, colon = ''] = /^(.*?)(:?)$/.exec(first) ?? [];
   const lines = [

@@ -2,7 +2,7 @@ import { listed } from '../format.ts';
 import { painter, type Style, type Paint } from './style.ts';
 import { printable, wrapped } from './text.ts';
 
-interface Finding {
+interface PrintedFinding {
   readonly level: 'error' | 'warning' | 'note';
   readonly code: string;
   readonly table: string | undefined;
@@ -13,7 +13,7 @@ interface Finding {
 
 const STYLES = { error: ['x', 'red'], warning: ['!', 'yellow'], note: ['-', 'gray'] } as const;
 const LEVELS = ['error', 'warning', 'note'] as const;
-type Level = Finding['level'];
+type FindingLevel = PrintedFinding['level'];
 
 /** The column of the text: after the longest of "  ! warning  ". */
 const TEXT_AT = 13;
@@ -27,7 +27,7 @@ const NAMED = 10;
  * Groups the findings by table. Tables and findings with the highest level come first. `tables` is the number of
  * tables.
  */
-export function formatFindings(findings: readonly Finding[], style: Style, tables?: number): string {
+export function formatFindings(findings: readonly PrintedFinding[], style: Style, tables?: number): string {
   const paint = painter(style);
   const groups = [...Map.groupBy(withoutRepeats(findings), ({ table }) => table)].map(([table, found]) => ({
     table,
@@ -42,8 +42,8 @@ export function formatFindings(findings: readonly Finding[], style: Style, table
   return `${[...lines, ...wrapped('', countLine(findings, tables), 0, style.width)].join('\n')}\n`;
 }
 
-function withoutRepeats(findings: readonly Finding[]): readonly Finding[] {
-  const wordsOf = ({ level, code, message, action }: Finding) =>
+function withoutRepeats(findings: readonly PrintedFinding[]): readonly PrintedFinding[] {
+  const wordsOf = ({ level, code, message, action }: PrintedFinding) =>
     JSON.stringify([level, code, message, action]);
   const alike = Map.groupBy(findings, wordsOf);
   return [...alike.values()].flatMap((same) => {
@@ -52,15 +52,19 @@ function withoutRepeats(findings: readonly Finding[]): readonly Finding[] {
   });
 }
 
-function labelOf(findings: readonly Finding[]): string {
+function labelOf(findings: readonly PrintedFinding[]): string {
   const names = findings.flatMap(({ table }) => table ?? []);
   return `${names.length} tables: ${listed(names, NAMED)}`;
 }
 
-const rank = (level: Level): number => LEVELS.indexOf(level);
-const rankOf = ([first]: readonly Finding[]): number => (first ? rank(first.level) : LEVELS.length);
+const rank = (level: FindingLevel): number => LEVELS.indexOf(level);
+const rankOf = ([first]: readonly PrintedFinding[]): number => (first ? rank(first.level) : LEVELS.length);
 
-function findingLines({ level, code, message, action }: Finding, { width }: Style, paint: Paint): string[] {
+function findingLines(
+  { level, code, message, action }: PrintedFinding,
+  { width }: Style,
+  paint: Paint,
+): string[] {
   const [symbol, style] = STYLES[level];
   const head = `  ${symbol} ${level}`;
   const [first = '', ...rest] = wrapped(
@@ -78,8 +82,8 @@ function findingLines({ level, code, message, action }: Finding, { width }: Styl
   ];
 }
 
-function countLine(findings: readonly Finding[], tables: number | undefined): string {
-  const of = (level: Level) => findings.filter((finding) => finding.level === level);
+function countLine(findings: readonly PrintedFinding[], tables: number | undefined): string {
+  const of = (level: FindingLevel) => findings.filter((finding) => finding.level === level);
   const [errors, warnings] = [of('error'), of('warning')];
   const plural = (number: number, word: string) => `${number} ${word}${number === 1 ? '' : 's'}`;
   const verdict =
@@ -94,7 +98,7 @@ function countLine(findings: readonly Finding[], tables: number | undefined): st
 }
 
 /** For a part of the tables. An error without a table concerns all tables. */
-function extentOf(errors: readonly Finding[], tables: number | undefined): string {
+function extentOf(errors: readonly PrintedFinding[], tables: number | undefined): string {
   const stopping = errors.filter(({ stopsSync }) => stopsSync !== false);
   const failing = new Set(stopping.map(({ table }) => table));
   if (tables === undefined || failing.has(undefined) || failing.size >= tables) return '';

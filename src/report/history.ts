@@ -2,7 +2,7 @@
 import { formatBytes, formatCount, formatSeconds } from '../format.ts';
 import { rowsChanged, type RunRecord } from '../schema/run-record.ts';
 import { formatChart } from './chart.ts';
-import { formatColumns, type Column } from './columns.ts';
+import { formatColumns, type PrintedColumn } from './columns.ts';
 import { localTime } from './local-time.ts';
 import { glyphsOf, painter, type Style, type TextStyle } from './style.ts';
 import { printableLine, truncate } from './text.ts';
@@ -17,7 +17,7 @@ interface Run {
 
 const STYLES: Record<Run['status'], TextStyle> = { ok: 'green', partial: 'yellow', failed: 'red' };
 
-const RUN_COLUMNS: readonly Column[] = [
+const RUN_COLUMNS: readonly PrintedColumn[] = [
   { title: 'STARTED' },
   { title: 'TOOK', isRight: true },
   { title: 'RESULT' },
@@ -26,7 +26,7 @@ const RUN_COLUMNS: readonly Column[] = [
   { title: 'BYTES', isRight: true },
 ];
 
-const TABLE_COLUMNS: readonly Column[] = [
+const TABLE_COLUMNS: readonly PrintedColumn[] = [
   { title: 'STARTED' },
   { title: 'TOOK', isRight: true },
   { title: 'RESULT' },
@@ -78,7 +78,7 @@ const tableCells = ({ startedAt, durationSeconds, status, tables }: Run): string
 function withErrors(
   runs: readonly Run[],
   style: Style,
-  columns: readonly Column[],
+  columns: readonly PrintedColumn[],
   cellsOf: (run: Run) => string[],
   nameOf: NameOf,
 ): string {

@@ -1,5 +1,6 @@
 /** One run of a table, or the failure of a run, as the history keeps it. */
 import type { Failure, RunSummary, TableOutcome } from '../events.ts';
+import type { Redact } from '../redact.ts';
 import type { RunRecord } from '../schema/run-record.ts';
 import { reasonText } from './reasons.ts';
 
@@ -7,8 +8,6 @@ interface RecordedRun {
   readonly id: string;
   readonly pipeline: string;
 }
-
-type Redact = (text: string) => string;
 
 /** What a run did to one table. */
 export type TableRecord = Omit<RunRecord, 'tables'>;

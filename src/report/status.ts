@@ -1,12 +1,12 @@
 /** Formats the status of each destination table: its state, and below it the fix. */
 import { formatCount } from '../format.ts';
 import { formatAge } from './age.ts';
-import { formatColumns, type Column } from './columns.ts';
+import { formatColumns, type PrintedColumn } from './columns.ts';
 import { codesText } from './error.ts';
 import { painter, type Style, type TextStyle } from './style.ts';
 import { printable, printableLine, wrap } from './text.ts';
 
-interface Failure {
+interface PrintedFailure {
   readonly started_at: string;
   readonly error_code: string | null;
   readonly error_message: string | null;
@@ -25,7 +25,7 @@ interface Status {
   readonly lastSuccessAt: Date | undefined;
   readonly lagSeconds: number | undefined;
   readonly rowsLastDay: number;
-  readonly lastFailure: Failure | undefined;
+  readonly lastFailure: PrintedFailure | undefined;
   readonly drift: { readonly what: string; readonly next: string } | undefined;
   readonly pendingLoad: { readonly done: number; readonly of: number } | undefined;
 }
@@ -38,7 +38,7 @@ const STYLES: Record<string, TextStyle> = {
   running: 'cyan',
 };
 
-const COLUMNS: readonly Column[] = [
+const COLUMNS: readonly PrintedColumn[] = [
   { title: 'STATE' },
   { title: 'TABLE', narrowest: 12 },
   { title: 'LAST SUCCESS' },

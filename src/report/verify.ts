@@ -1,5 +1,5 @@
 import { formatCount, formatSeconds } from '../format.ts';
-import { formatError, type Failed } from './error.ts';
+import { formatError, type PrintedError } from './error.ts';
 import { glyphsOf, type Style } from './style.ts';
 import { printable, wrap } from './text.ts';
 
@@ -18,15 +18,15 @@ interface Counts {
   readonly durationSeconds: number;
 }
 
-interface Repaired {
+interface PrintedRepair {
   readonly inserted: number;
   readonly updated: number;
   readonly removed: number;
 }
 
-type Verdict =
-  | { readonly verified: Counts; readonly repaired: Repaired | undefined }
-  | { readonly name: string; readonly error: Failed };
+type PrintedVerification =
+  | { readonly verified: Counts; readonly repaired: PrintedRepair | undefined }
+  | { readonly name: string; readonly error: PrintedError };
 
 const MEANING = {
   missing: 'missing at the destination',
@@ -38,7 +38,7 @@ const MEANING = {
 /**
  * One line per table. A table with differences has one more line for each kind of difference, with the first keys.
  */
-export function formatVerification(verdict: Verdict, style: Style): string {
+export function formatVerification(verdict: PrintedVerification, style: Style): string {
   if ('error' in verdict) {
     return `x ${printable(verdict.name)}  could not be compared\n${formatError(verdict.error, { ...style, width: style.width - 4 }).replaceAll(/^(?=.)/gm, '    ')}`;
   }
@@ -71,7 +71,7 @@ function keptLine({ newer, kept }: Counts): string {
   return parts.length === 0 ? '' : `    not counted as differences: ${parts.join(', ')}\n`;
 }
 
-const repairLine = (repaired: Repaired | undefined): string =>
+const repairLine = (repaired: PrintedRepair | undefined): string =>
   repaired
     ? `    repaired: ${formatCount(repaired.inserted)} inserted, ${formatCount(repaired.updated)} updated, ${formatCount(repaired.removed)} removed\n`
     : '';

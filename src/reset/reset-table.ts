@@ -89,7 +89,7 @@ const namesDestination = (file: StateFile, { systemIdentifier, database }: Serve
     : file.kind !== 'none';
 
 const stateRow = z.object({ name: z.string(), pipeline: z.string(), record: z.unknown() });
-type StateRow = z.infer<typeof stateRow>;
+type NamedState = z.infer<typeof stateRow>;
 
 /** The state under its own name, and the states of this pipeline under the other name. */
 async function statesOf(
@@ -97,7 +97,7 @@ async function statesOf(
   { settings: { pipeline } }: RunContext,
   stateName: TableName,
   names: readonly string[],
-): Promise<StateRow[]> {
+): Promise<NamedState[]> {
   const { rows } = await client.query(readRecords(stateName.schema), [names]);
   return z
     .array(stateRow)
@@ -111,7 +111,7 @@ const ownerSchema = z.object({ pipeline: z.string() });
 function ensureOwn(
   { settings: { pipeline } }: RunContext,
   { name }: TableSettings,
-  { states, file }: { readonly states: readonly StateRow[]; readonly file: StateFile },
+  { states, file }: { readonly states: readonly NamedState[]; readonly file: StateFile },
 ): void {
   const records = [...states.map(({ record }) => record), ...(file.kind === 'record' ? [file.record] : [])];
   const owners = records.flatMap((record) => ownerSchema.safeParse(record).data?.pipeline ?? []);
@@ -126,10 +126,10 @@ function ensureOwn(
 const resetMark = z.object({ reset: z.object({ wasKnown: z.boolean() }) });
 
 /** A second reset of an unknown table does not make it known. */
-const isRealState = ({ record }: StateRow): boolean =>
+const isRealState = ({ record }: NamedState): boolean =>
   resetMark.safeParse(record).data?.reset.wasKnown ?? true;
 
-function writtenAsIn(states: readonly StateRow[], file: StateFile): ResetRecord['writtenAs'] {
+function writtenAsIn(states: readonly NamedState[], file: StateFile): ResetRecord['writtenAs'] {
   const known = z.object({ writtenAs: writtenAsSchema.nullish() });
   const inRows = states.flatMap(({ record }) => known.safeParse(record).data?.writtenAs ?? []);
   return inRows[0] ?? (file.kind === 'record' ? file.record.writtenAs : null);

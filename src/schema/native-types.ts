@@ -44,11 +44,11 @@ export interface NativeTypes extends NativeCarriers {
   readonly schemas: DestinationTypes['schemas'];
   /** Signatures of the functions of these types that exist at the destination. */
   readonly functions: readonly string[];
-  readonly homes: Homes;
+  readonly homes: TypeSchemas;
 }
 
 /** The schema of the tables on each side. */
-export interface Homes {
+export interface TypeSchemas {
   readonly source: string;
   readonly destination: string;
 }
@@ -61,7 +61,7 @@ export const NO_NATIVE_TYPES: NativeTypes = {
   homes: { source: '', destination: '' },
 };
 
-export const homeOf = ({ schema, name }: TypeName, homes: Homes): TypeName => ({
+export const homeOf = ({ schema, name }: TypeName, homes: TypeSchemas): TypeName => ({
   schema: schema === homes.source ? homes.destination : schema,
   name,
 });
@@ -70,7 +70,7 @@ export function resolveNativeTypes(
   columns: readonly Column[],
   source: SourceTypes,
   destination: DestinationTypes,
-  homes: Homes,
+  homes: TypeSchemas,
 ): NativeTypes {
   const needed = new Map<TypeDefinition, string>();
   const kept: TypeReference[] = [];
@@ -94,7 +94,7 @@ export function resolveNativeTypes(
 export function judgeTypes(
   needed: readonly Pick<NativeType, 'source' | 'column'>[],
   destination: DestinationTypes,
-  homes: Homes,
+  homes: TypeSchemas,
 ): NativeType[] {
   const types: NativeType[] = [];
   for (const { source, column } of needed) {
@@ -141,7 +141,7 @@ const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 const printed = (name: string): string => (/^[a-z_][a-z0-9_$]*$/.test(name) ? name : quoted(name));
 
-function isSameName(type: TypeDefinition, found: FoundType, homes: Homes): boolean {
+function isSameName(type: TypeDefinition, found: FoundType, homes: TypeSchemas): boolean {
   if (type.extension !== null) return found.extension === type.extension && found.name === type.name;
   const home = homeOf(type, homes);
   return found.schema === home.schema && found.name === home.name;
@@ -151,7 +151,7 @@ function verdictOn(
   source: TypeDefinition,
   found: FoundType | undefined,
   types: readonly NativeType[],
-  homes: Homes,
+  homes: TypeSchemas,
 ): NativeType['verdict'] {
   // A row type would prevent changes of its table. A base type outside an extension has nothing that can be compared.
   if (source.isRowType || found?.isRowType === true) return { kind: 'incomparable' };
@@ -169,7 +169,7 @@ function verdictOn(
 }
 
 /** The order of bounds determines values: a multirange is sorted by it, and overlapping ranges are merged. */
-function isSameRange(source: RangeDetail | null, found: RangeDetail | null, homes: Homes): boolean {
+function isSameRange(source: RangeDetail | null, found: RangeDetail | null, homes: TypeSchemas): boolean {
   if (!source || !found) return source === found;
   const { multirange: many } = source;
   const moved = homeOf(many, homes);
@@ -205,7 +205,7 @@ const isSameParts = (source: TypeDefinition, found: FoundType, types: readonly N
   });
 
 /** Compares checks as printed, and with the source's schema replaced by the destination's. */
-function isSameChecks(source: readonly string[], found: readonly string[], homes: Homes): boolean {
+function isSameChecks(source: readonly string[], found: readonly string[], homes: TypeSchemas): boolean {
   const moved = source.map((check) =>
     check.replaceAll(`${printed(homes.source)}.`, `${printed(homes.destination)}.`),
   );

@@ -79,7 +79,7 @@ export const hashOf = (text: string): string =>
 
 const isKeyless = ({ mergeKey }: Comparable): boolean => mergeKey.length === 0;
 
-const rowsOf = (side: Comparable): string => /* sql */ `
+const hashedRows = (side: Comparable): string => /* sql */ `
   SELECT key, ${hashOf('key')} AS hash, ${hashOf('content')} AS content, pending${side.version === null ? '' : ', version'} FROM (
     SELECT ${isKeyless(side) ? contentText(side) : keyText(side)} AS key, ${contentText(side)} AS content, coalesce(${side.isPending}, false) AS pending${versionColumn(side)}
     FROM ${fromItem(side.from)} WHERE ${side.where} OFFSET 0) texts`;
@@ -105,12 +105,12 @@ export const digestGroups = (side: Comparable): Statement =>
     /* sql */ `
   SELECT ${groupOf(side)} AS "group", pg_catalog.count(*)::float8 AS rows,
          pg_catalog.sum(('x' ${JOINED} pg_catalog.substr(content, 1, 15))::bit(60)::bigint)::text AS digest
-  FROM (${rowsOf(side)}) hashed GROUP BY 1`,
+  FROM (${hashedRows(side)}) hashed GROUP BY 1`,
   );
 
 /** The rows of these groups, in the same order on both sides. DECLARE takes no parameters. */
 export const declareRows = (cursor: string, side: Comparable, groups: readonly number[]): Statement => {
-  const wanted = `FROM (${rowsOf(side)}) hashed WHERE ${groupOf(side)} ${EQUALS} ANY ('{${groups.join(',')}}'::int[])`;
+  const wanted = `FROM (${hashedRows(side)}) hashed WHERE ${groupOf(side)} ${EQUALS} ANY ('{${groups.join(',')}}'::int[])`;
   return onRows(
     side.from,
     /* sql */ `DECLARE ${ident(cursor)} NO SCROLL CURSOR FOR ${

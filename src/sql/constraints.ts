@@ -53,7 +53,7 @@ export const MAY_REPLACE = /* sql */ `
      AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = $1::oid AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 12 <> 0)
      AND NOT EXISTS (SELECT FROM pg_rewrite WHERE ev_class = $1::oid) AS "mayReplace"`;
 
-interface Meeting {
+interface ConflictSearch {
   readonly table: TableName;
   readonly staging: TableName;
   readonly key: readonly string[];
@@ -67,7 +67,7 @@ interface Meeting {
  * The keys of an incoming row and of the row that conflicts with it: at the destination, or among the incoming rows.
  */
 export const rowsInTheWay = (
-  { table, staging, key, expressions, operators, predicate }: Meeting,
+  { table, staging, key, expressions, operators, predicate }: ConflictSearch,
   where: 'destination' | 'source',
 ): string => {
   const side = (name: TableName) =>

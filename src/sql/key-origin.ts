@@ -50,7 +50,7 @@ const withOwn = (table: TableName, column: string): string =>
   /* sql */ `WITH own AS MATERIALIZED (SELECT *, oid::regclass::text AS name FROM ${sequencesOf(table, column)})`;
 
 /** Reasons why new rows may have lower keys than existing rows, although a server sets every key. */
-export const keyOrigin = ({ table, replicationKey, keyType }: KeyColumn): string => /* sql */ `
+export const keyOrigin = ({ table, replicationKey, keyType }: ReplicationKeyColumn): string => /* sql */ `
   ${keyType === 'integer' ? withOwn(table, replicationKey) : ''} SELECT ${keyType === 'integer' ? `EXISTS (SELECT FROM ${poolsOf(table, replicationKey)})` : 'false'} AS "hasPool",
          EXISTS (
            WITH RECURSIVE tables AS (
@@ -59,7 +59,7 @@ export const keyOrigin = ({ table, replicationKey, keyType }: KeyColumn): string
            SELECT FROM tables JOIN pg_subscription_rel r ON r.srrelid = tables.oid) AS "isSubscribed",
          to_regclass(${literal(`${ident(table.schema)}._increp_state`)}) IS NOT NULL AS "isCopied"`;
 
-interface KeyColumn {
+interface ReplicationKeyColumn {
   readonly table: TableName;
   readonly replicationKey: string;
   readonly keyType: KeyType;

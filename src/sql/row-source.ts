@@ -44,17 +44,17 @@ export const onRows = (rows: RowSource, text: string): Statement =>
   ('select' in rows ? rows.isUsual === true : rows.isPinned !== true) ? onTables(text) : text;
 
 /** A part of a statement: SQL of increp, or SQL of the operator that an error message quotes. */
-export type Part = string | { readonly option: string; readonly text: string };
+export type SqlPart = string | { readonly option: string; readonly text: string };
 
 /** The line break ends a comment at the end of the text. */
-const inBrackets = (option: string, text: string): Part[] => ['(', { option, text }, '\n)'];
+const inBrackets = (option: string, text: string): SqlPart[] => ['(', { option, text }, '\n)'];
 
-const columnParts = ({ name, expression }: SelectedColumn): Part[] =>
+const columnParts = ({ name, expression }: SelectedColumn): SqlPart[] =>
   expression === undefined
     ? [ident(name)]
     : [...inBrackets(`transform.${name}`, expression), ` AS ${ident(name)}`];
 
-const joined = (lists: readonly Part[][], separator: string): Part[] =>
+const joined = (lists: readonly SqlPart[][], separator: string): SqlPart[] =>
   lists.flatMap((list, index) => (index === 0 ? list : [separator, ...list]));
 
 export interface TableSelection {
@@ -68,8 +68,8 @@ export interface TableSelection {
 /** `besides` is appended after the table. */
 function tableParts(
   { table, columns, where, hasSystemColumns }: TableSelection,
-  besides: readonly Part[] = [],
-): Part[] {
+  besides: readonly SqlPart[] = [],
+): SqlPart[] {
   return [
     'SELECT ',
     ...joined([...columns.map(columnParts), ...(hasSystemColumns ? [['ctid'], ['xmin']] : [])], ', '),
@@ -79,7 +79,7 @@ function tableParts(
   ];
 }
 
-const textOf = (parts: readonly Part[]): string =>
+const textOf = (parts: readonly SqlPart[]): string =>
   parts.map((part) => (typeof part === 'string' ? part : part.text)).join('');
 
 export const selectedRows = (selection: TableSelection): SelectedRows => ({
@@ -100,7 +100,7 @@ export const queriedRows = (query: string, label: string): SelectedRows => ({
 });
 
 /** A statement that returns the columns but no rows, with the positions of the operator's SQL in it. */
-export interface Description {
+export interface SqlWithQuotes {
   readonly sql: string;
   /** `from` and `to` count in characters from 1, like the server. */
   readonly quotes: readonly {
@@ -115,7 +115,7 @@ export interface Description {
  * Each expression is also part of a join condition, where the server accepts only one value per row. It refuses
  * aggregates, window functions and functions that return rows.
  */
-export function describeTable(selection: TableSelection): Description {
+export function describeTable(selection: TableSelection): SqlWithQuotes {
   const expressions = selection.columns.flatMap(({ name, expression }) =>
     expression === undefined ? [] : [[...inBrackets(`transform.${name}`, expression), ' IS NULL']],
   );
@@ -126,12 +126,12 @@ export function describeTable(selection: TableSelection): Description {
   return describing(tableParts({ ...selection, hasSystemColumns: false }, besides));
 }
 
-export const describeQuery = (query: string): Description =>
+export const describeQuery = (query: string): SqlWithQuotes =>
   describing(['\n', { option: 'query', text: query }]);
 
-function describing(rows: readonly Part[]): Description {
-  const parts: readonly Part[] = ['SELECT * FROM (', ...rows, '\n) AS described LIMIT 0'];
-  const quotes: Description['quotes'][number][] = [];
+function describing(rows: readonly SqlPart[]): SqlWithQuotes {
+  const parts: readonly SqlPart[] = ['SELECT * FROM (', ...rows, '\n) AS described LIMIT 0'];
+  const quotes: SqlWithQuotes['quotes'][number][] = [];
   let from = 1;
   for (const part of parts) {
     const text = typeof part === 'string' ? part : part.text;

@@ -151,12 +151,12 @@ async function localOnly(
   return new Map(
     [...matters].map(([name, records]) => [
       name,
-      records.filter((record) => record.table_name === null || missing.has(keyOf(record))),
+      records.filter((record) => record.table_name === null || missing.has(runKey(record))),
     ]),
   );
 }
 
-const keyOf = ({ run_id, table_name }: Pick<RunRecord, 'run_id' | 'table_name'>): string =>
+const runKey = ({ run_id, table_name }: Pick<RunRecord, 'run_id' | 'table_name'>): string =>
   JSON.stringify([run_id, table_name]);
 
 async function findMissing(
@@ -171,6 +171,6 @@ async function findMissing(
     z
       .array(z.object({ run_id: z.string(), table_name: z.string() }))
       .parse(rows)
-      .map(keyOf),
+      .map(runKey),
   );
 }

@@ -12,7 +12,7 @@ import { countWhere } from '../sql/unchanged-check.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { writtenSince } from '../sync/fence/pending-rows.ts';
 
-interface Counted {
+interface DifferenceCounts {
   readonly missing: number;
   readonly extra: number;
   readonly changed: number;
@@ -22,7 +22,7 @@ interface Counted {
 const countRow = z.object({ rows: z.number() });
 
 /** A difference that cannot be explained stays a difference. Runs in the snapshot of the comparison. */
-export async function withoutGone<T extends Counted>(
+export async function withoutGone<T extends DifferenceCounts>(
   source: pg.ClientBase,
   facts: TableFacts,
   relation: Relation,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { execa } from 'execa';
 import { describe, expect, inject, test } from 'vitest';
-import type { Description } from '../../src/commands/descriptions/description.ts';
+import type { CommandDescription } from '../../src/commands/descriptions/description.ts';
 import { commands } from '../../src/commands/program/registry.ts';
 import { displayWidth } from '../../src/report/text.ts';
 import { increp } from '../support/increp.ts';
@@ -95,7 +95,7 @@ describe.each(
     3,
     all.filter(({ name }) => !PLAYED_ELSEWHERE.includes(name)),
   ),
-)('the examples of $name', ({ examples }: Description) => {
+)('the examples of $name', ({ examples }: CommandDescription) => {
   test('do what they say', async () => {
     await using webhook = await webhookServer();
     await using pair = await freshPair(shop);

@@ -123,3 +123,17 @@ test('there is no default export, no barrel and no any', () => {
   expect(filesWith(/^export \*/m)).toEqual([]);
   expect(filesWith(/:\s*any\b|<any>|\bas any\b/)).toEqual([]);
 });
+
+test('a type name is declared once', () => {
+  const declared = files.flatMap(({ path, text }) =>
+    [...text.matchAll(/^(?:export )?(?:interface|type|(?:abstract )?class) (\w+)/gm)].map(
+      ([, name = '']) => ({
+        name,
+        path,
+      }),
+    ),
+  );
+  const repeated = [...Map.groupBy(declared, ({ name }) => name)].filter(([, places]) => places.length > 1);
+  expect(repeated.map(([name, places]) => [name, ...places.map(({ path }) => path)].join(' '))).toEqual([]);
+  expect(declared.length).toBeGreaterThan(100);
+});

@@ -1,6 +1,6 @@
 /** The candidates for the word at the cursor: pure. */
 import type { Argument, Option } from 'commander';
-import { argumentOf, type Description } from '../descriptions/description.ts';
+import { argumentOf, type CommandDescription } from '../descriptions/description.ts';
 import { globalOptions } from '../descriptions/global.ts';
 
 export interface Candidate {
@@ -12,8 +12,8 @@ export interface Candidate {
 /** The shell itself completes directories. */
 export type Candidates = readonly Candidate[] | 'directories';
 
-interface Known {
-  readonly descriptions: readonly Description[];
+interface CompletionSources {
+  readonly descriptions: readonly CommandDescription[];
   /** The names of the tables of the pipeline that -C names. */
   readonly tablesOf: (directory: string | undefined) => readonly string[];
   /** The names of its destinations, if it has several. */
@@ -24,7 +24,7 @@ interface Known {
 interface Typed {
   readonly directory?: string;
   /** Undefined if there is no command yet, or an unknown one. */
-  readonly command?: Description | undefined;
+  readonly command?: CommandDescription | undefined;
   readonly operands: readonly string[];
   readonly excluded: readonly string[];
   /** The option whose value comes next. */
@@ -37,7 +37,7 @@ interface Typed {
  * All candidates, whatever letters are typed, because shells differ in how they match.
  * @param words the words after the program name; the last one is at the cursor
  */
-export function candidatesFor(words: readonly string[], known: Known): Candidates {
+export function candidatesFor(words: readonly string[], known: CompletionSources): Candidates {
   const current = words.at(-1) ?? '';
   const typed = words.slice(0, -1).reduce<Typed>((before, word) => readWord(before, word, known), {
     operands: [],
@@ -54,7 +54,7 @@ export function candidatesFor(words: readonly string[], known: Known): Candidate
     : values.map((candidate) => ({ ...candidate, value: `${flag}=${candidate.value}` }));
 }
 
-function readWord(typed: Typed, word: string, known: Known): Typed {
+function readWord(typed: Typed, word: string, known: CompletionSources): Typed {
   if (typed.pending) return { ...withValue(typed, typed.pending, word), pending: undefined };
   if (typed.hasFlagsEnded || !word.startsWith('-') || word === '-') return withOperand(typed, word, known);
   if (word === '--') return { ...typed, hasFlagsEnded: true };
@@ -76,7 +76,7 @@ function withValue(typed: Typed, { long }: Option, value: string): Typed {
   return long === '--exclude' ? { ...typed, excluded: [...typed.excluded, ...value.split(',')] } : typed;
 }
 
-function withOperand(typed: Typed, word: string, { descriptions }: Known): Typed {
+function withOperand(typed: Typed, word: string, { descriptions }: CompletionSources): Typed {
   const command = typed.command ?? descriptions.find(({ name }) => name === word);
   return { ...typed, command, operands: [...typed.operands, word] };
 }
@@ -97,7 +97,7 @@ const flagsOf = (typed: Typed): readonly Candidate[] => [
   ...(typed.command ? [] : [{ value: '--version', says: 'print the version' }]),
 ];
 
-function valuesOf(option: Option, current: string, typed: Typed, known: Known): Candidates {
+function valuesOf(option: Option, current: string, typed: Typed, known: CompletionSources): Candidates {
   if (option.long === '--directory') return 'directories';
   if (option.long === '--destination') return known.destinationsOf(typed.directory).map(plain);
   if (option.long !== '--exclude') return (option.argChoices ?? []).map(plain);
@@ -110,7 +110,7 @@ function valuesOf(option: Option, current: string, typed: Typed, known: Known): 
     .map((name) => plain(`${before}${name}`));
 }
 
-function operandsAfter(typed: Typed, known: Known): readonly Candidate[] {
+function operandsAfter(typed: Typed, known: CompletionSources): readonly Candidate[] {
   const { command, operands } = typed;
   const commandNames = () => known.descriptions.map(({ name, summary }) => ({ value: name, says: summary }));
   if (!command) return operands.length === 0 ? commandNames() : [];

@@ -1,6 +1,6 @@
-import { destination, flag, json, type Description } from './description.ts';
+import { destination, flag, json, type CommandDescription } from './description.ts';
 
-export const check = (): Description => ({
+export const check = (): CommandDescription => ({
   name: 'check',
   summary: 'find problems before a sync does',
   description: 'Checks connections, privileges, tables and settings, and prints how to fix each problem.',

@@ -1,7 +1,7 @@
 import { Argument } from 'commander';
-import type { Description } from './description.ts';
+import type { CommandDescription } from './description.ts';
 
-export const completion = (): Description => ({
+export const completion = (): CommandDescription => ({
   name: 'completion',
   summary: 'print a completion script for a shell',
   description: `Prints a script for bash, zsh or fish. It completes commands, flags and table names. To load it in every new shell:

@@ -1,6 +1,6 @@
-import { json, type Description } from './description.ts';
+import { json, type CommandDescription } from './description.ts';
 
-export const config = (): Description => ({
+export const config = (): CommandDescription => ({
   name: 'config',
   summary: 'show the effective settings',
   description:

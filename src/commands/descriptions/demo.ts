@@ -1,6 +1,6 @@
-import { flag, type Description } from './description.ts';
+import { flag, type CommandDescription } from './description.ts';
 
-export const demo = (): Description => ({
+export const demo = (): CommandDescription => ({
   name: 'demo',
   summary: 'run a demonstration on two real servers',
   description:

@@ -8,7 +8,7 @@ export interface OptionGroups {
   readonly [heading: string]: readonly Option[];
 }
 
-export interface Description {
+export interface CommandDescription {
   readonly name: string;
   /** Its line in the list of commands. */
   readonly summary: string;
@@ -54,12 +54,12 @@ export const claims = (): Option[] => [
 export const json = (): Option => flag('--json', 'print one JSON document');
 
 /** Without a table name, a command works on all tables, unless it has a flag for that. */
-const takesAllTables = ({ options }: Description): boolean =>
+const takesAllTables = ({ options }: CommandDescription): boolean =>
   !Object.values(options)
     .flat()
     .some(({ long }) => long === '--all');
 
-export const argumentOf = (description: Description): Argument | undefined => {
+export const argumentOf = (description: CommandDescription): Argument | undefined => {
   if (description.tables === undefined) return description.argument;
   const tables = new Argument('[tables...]', description.tables);
   return takesAllTables(description) ? tables.default([], 'all of tables-config.json') : tables;
@@ -80,7 +80,7 @@ export function notesOf(item: Option | Argument): string {
     .join('');
 }
 
-export function commandOf(described: Description): Command {
+export function commandOf(described: CommandDescription): Command {
   const { name, summary, description, options, examples } = described;
   const command = new Command(name).summary(summary).description(description);
   const argument = argumentOf(described);

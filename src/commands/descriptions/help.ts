@@ -1,7 +1,7 @@
 import { Argument } from 'commander';
-import type { Description } from './description.ts';
+import type { CommandDescription } from './description.ts';
 
-export const help = (): Description => ({
+export const help = (): CommandDescription => ({
   name: 'help',
   summary: 'show the help of a command',
   description: 'Shows the help of a command, or the list of all commands.',

@@ -1,8 +1,8 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { destination, duration, flag, json, type Description } from './description.ts';
+import { destination, duration, flag, json, type CommandDescription } from './description.ts';
 import { local } from './status.ts';
 
-export const history = (): Description => ({
+export const history = (): CommandDescription => ({
   name: 'history',
   summary: 'show what the last runs did',
   description: 'Lists the last runs, the newest one last. For one table it draws a chart. Writes nothing.',

@@ -1,10 +1,10 @@
 import { Option } from 'commander';
 import { collect } from '../terminal/options.ts';
-import { flag, json, type Description } from './description.ts';
+import { flag, json, type CommandDescription } from './description.ts';
 
 const repeated = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
-export const init = (): Description => ({
+export const init = (): CommandDescription => ({
   name: 'init',
   summary: 'create a pipeline: settings and tables',
   description:

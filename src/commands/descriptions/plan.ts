@@ -1,6 +1,6 @@
-import { claims, destination, exclude, flag, json, type Description } from './description.ts';
+import { claims, destination, exclude, flag, json, type CommandDescription } from './description.ts';
 
-export const plan = (): Description => ({
+export const plan = (): CommandDescription => ({
   name: 'plan',
   summary: 'show what sync would do',
   description: 'Shows what sync would do to each table, and why. Writes nothing.',

@@ -1,6 +1,6 @@
-import { destination, flag, type Description } from './description.ts';
+import { destination, flag, type CommandDescription } from './description.ts';
 
-export const reset = (): Description => ({
+export const reset = (): CommandDescription => ({
   name: 'reset',
   summary: 'load tables again at the next sync',
   description:

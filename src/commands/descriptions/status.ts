@@ -1,9 +1,9 @@
 import { Option } from 'commander';
-import { destination, flag, json, type Description } from './description.ts';
+import { destination, flag, json, type CommandDescription } from './description.ts';
 
 export const local = (): Option => flag('--local', 'read the state directory only; connect to no database');
 
-export const status = (): Description => ({
+export const status = (): CommandDescription => ({
   name: 'status',
   summary: 'show how fresh each table is',
   description: 'Shows how fresh each destination table is, the last error, and what to do. Writes nothing.',

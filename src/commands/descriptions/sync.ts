@@ -1,7 +1,15 @@
-import { claims, destination, duration, exclude, flag, span, type Description } from './description.ts';
+import {
+  claims,
+  destination,
+  duration,
+  exclude,
+  flag,
+  span,
+  type CommandDescription,
+} from './description.ts';
 import { DEFAULT_TIMING } from '../../timing.ts';
 
-export const sync = (): Description => ({
+export const sync = (): CommandDescription => ({
   name: 'sync',
   summary: 'copy changes to the destination',
   description:

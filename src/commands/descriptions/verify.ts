@@ -1,6 +1,6 @@
-import { destination, flag, json, type Description } from './description.ts';
+import { destination, flag, json, type CommandDescription } from './description.ts';
 
-export const verify = (): Description => ({
+export const verify = (): CommandDescription => ({
   name: 'verify',
   summary: 'compare destination tables with the source',
   description: 'Compares every row of both sides up to the cursor. Exits 2 if rows differ.',

@@ -50,7 +50,7 @@ function ensureMendable(error: unknown): asserts error is IncrepError {
     throw error;
 }
 
-interface Failed {
+interface FailedConnection {
   /** Undefined if the settings do not even describe a connection. */
   readonly connection: ConnectionSettings | undefined;
   readonly code: string;
@@ -60,7 +60,7 @@ async function correct(
   prompts: Prompts,
   answers: Answers,
   prefix: Prefix,
-  { connection, code }: Failed,
+  { connection, code }: FailedConnection,
 ): Promise<Answers> {
   const what = connection
     ? await prompts.choose({
@@ -118,7 +118,7 @@ async function askAddress(
   });
   if (how === 'url') return withAddress(answers, prefix, await askUrl(prompts, prefix));
   const kept = before ? [] : FIELDS.map((field) => `${prefix}_${field}` as const);
-  const isKnown = (field: Field) => !before && answers.values.has(`${prefix}_${field}`);
+  const isKnown = (field: ConnectionField) => !before && answers.values.has(`${prefix}_${field}`);
   return withAddress(answers, prefix, await askParts(prompts, prefix, { before, isKnown }), kept);
 }
 
@@ -148,18 +148,22 @@ const SSL_MODES = [
 ] as const;
 
 const FIELDS = ['PORT', 'USERNAME', 'PASSWORD', 'DB', 'SSLMODE', 'SSLROOTCERT', 'SSLCERT', 'SSLKEY'] as const;
-type Field = (typeof FIELDS)[number];
+type ConnectionField = (typeof FIELDS)[number];
 
-interface Known {
+interface KnownSettings {
   /** The settings that failed, as initial values. */
   readonly before: ConnectionSettings | undefined;
   /** Settings that a variable sets are not asked, above all the password. */
-  readonly isKnown: (field: Field) => boolean;
+  readonly isKnown: (field: ConnectionField) => boolean;
 }
 
-async function askParts(prompts: Prompts, prefix: Prefix, { before, isKnown }: Known): Promise<Overrides> {
+async function askParts(
+  prompts: Prompts,
+  prefix: Prefix,
+  { before, isKnown }: KnownSettings,
+): Promise<Overrides> {
   const typed: Partial<Record<VariableName, string>> = {};
-  const ask = async (field: Field, question: () => Promise<string>) => {
+  const ask = async (field: ConnectionField, question: () => Promise<string>) => {
     if (!isKnown(field)) typed[`${prefix}_${field}`] = await question();
   };
   const host = await prompts.text({

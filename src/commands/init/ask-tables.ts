@@ -3,7 +3,7 @@ import { formatBytes, formatCount } from '../../format.ts';
 import { asItIs, type ChosenTable, type LeftOut } from '../../init/choose-tables.ts';
 import { isReady, possibleKeys, type TableProposal } from '../../init/propose-options.ts';
 import { padEnd, padStart, truncate } from '../../report/text.ts';
-import type { Choice, Prompts } from './prompts.ts';
+import type { PromptChoice, Prompts } from './prompts.ts';
 
 export async function askTables(
   prompts: Prompts,
@@ -43,7 +43,7 @@ const HINT_WIDTH = 18;
 const MOST_LISTED = 30;
 
 function tableList(tables: readonly TableProposal[]): string {
-  const lines = tables.slice(0, MOST_LISTED).map((table) => `${labelOf(table)}  ${keyOf(table)}`);
+  const lines = tables.slice(0, MOST_LISTED).map((table) => `${labelOf(table)}  ${suggestedKey(table)}`);
   const rest = tables.length > MOST_LISTED ? [`... and ${tables.length - MOST_LISTED} more`] : [];
   return [
     `${tables.length === 1 ? '1 table' : `${tables.length} tables`} to choose from:`,
@@ -52,7 +52,7 @@ function tableList(tables: readonly TableProposal[]): string {
   ].join('\n');
 }
 
-const keyOf = ({ key, keys }: TableProposal): string =>
+const suggestedKey = ({ key, keys }: TableProposal): string =>
   key?.column ?? (keys.length > 0 ? '(choose a key)' : '(no key found)');
 
 function labelOf({ name, relation: { kind, estimatedRows }, bytes }: TableProposal): string {
@@ -131,19 +131,19 @@ const WHOLE = '\0';
 
 /** If no key is clear, the first choice is the one that never misses a change. */
 async function askReplicationKey(prompts: Prompts, table: TableProposal): Promise<string> {
-  const ranked = table.keys.map(({ column, reasons }): Choice<string> => ({
+  const ranked = table.keys.map(({ column, reasons }): PromptChoice<string> => ({
     value: column,
     label: column,
     hint: reasons.join(', '),
   }));
   const others = possibleKeys(table)
     .filter((name) => !table.keys.some(({ column }) => column === name))
-    .map((name): Choice<string> => ({
+    .map((name): PromptChoice<string> => ({
       value: name,
       label: name,
       hint: 'only if it grows with every change',
     }));
-  const whole: Choice<string> = {
+  const whole: PromptChoice<string> = {
     value: WHOLE,
     label: 'No key: read the whole table',
     hint: 'mode full-refresh, misses no change',
@@ -168,7 +168,7 @@ async function askMergeKey(prompts: Prompts, table: TableProposal): Promise<read
       : await prompts.choose({
           message: `${name}: which columns identify a row?`,
           choices: [
-            ...mergeKeys.map(({ columns, reason }, index): Choice<string> => ({
+            ...mergeKeys.map(({ columns, reason }, index): PromptChoice<string> => ({
               value: String(index),
               label: columns.join(', '),
               hint: reason,

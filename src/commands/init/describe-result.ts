@@ -10,7 +10,7 @@ import type { Setup } from './setup.ts';
 import { unclaimedWarning } from './unclaimed-tables.ts';
 import type { PlannedFile } from './write.ts';
 
-export interface Report {
+export interface InitReport {
   readonly setup: Setup;
   readonly files: readonly PlannedFile[];
   readonly warnings: readonly string[];
@@ -20,7 +20,7 @@ export interface Report {
 
 const DONE = { create: 'written', replace: 'replaced', extend: 'written', none: 'unchanged' } as const;
 
-export function formatReport({ setup, files, warnings, next }: Report, style: Style): string {
+export function formatReport({ setup, files, warnings, next }: InitReport, style: Style): string {
   const paint = painter(style);
   const { ok } = glyphsOf(style);
   const width = Math.max(...files.map(({ name }) => name.length)) + 2;
@@ -58,7 +58,7 @@ const reasonLines = (head: string, tables: readonly LeftOut[]): string[] =>
 
 const reasonJson = ({ name, why, next }: LeftOut) => ({ name, message: why, hint: next });
 
-export const reportJson = ({ setup, files, warnings, next }: Report): object => ({
+export const reportJson = ({ setup, files, warnings, next }: InitReport): object => ({
   type: 'init',
   format_version: FORMAT_VERSION,
   directory: setup.answers.directory,

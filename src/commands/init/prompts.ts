@@ -9,7 +9,7 @@ import type { Style } from '../../report/style.ts';
 import { printable, wrapLines } from '../../report/text.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-export interface Choice<T> {
+export interface PromptChoice<T> {
   readonly value: T;
   readonly label: string;
   /** The mark of the selected choice, so that it is visible without colors. */
@@ -26,7 +26,7 @@ interface TextQuestion {
 
 interface ChoiceQuestion<T> {
   readonly message: string;
-  readonly choices: readonly Choice<T>[];
+  readonly choices: readonly PromptChoice<T>[];
   readonly initial?: T | undefined;
 }
 
@@ -58,7 +58,7 @@ export async function openPrompts(
     if (clack.isCancel(answer)) throw cancelled();
     return answer;
   };
-  const shown = <T extends string>({ value, label, hint }: Choice<T>) => ({
+  const shown = <T extends string>({ value, label, hint }: PromptChoice<T>) => ({
     value,
     label: printable(label),
     ...(hint !== undefined && { hint: printable(hint) }),

@@ -13,7 +13,7 @@ export interface DestinationResults<T> {
   readonly json: { readonly destinations?: readonly object[] };
 }
 
-interface Work<T> {
+interface CommandWork<T> {
   readonly isJson: boolean;
   /** Prints the result, unless --json is set. */
   readonly run: (pipeline: Pipeline) => Promise<{ readonly result: T; readonly exitCode: number }>;
@@ -22,7 +22,7 @@ interface Work<T> {
 /** @throws the error, if the pipeline has one destination */
 export async function eachDestination<T>(
   { pipelines, terminal, redact, signal }: Context,
-  { isJson, run }: Work<T>,
+  { isJson, run }: CommandWork<T>,
 ): Promise<DestinationResults<T>> {
   const [only, ...others] = pipelines;
   if (only && others.length === 0 && only.name === undefined) {

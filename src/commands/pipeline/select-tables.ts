@@ -4,7 +4,7 @@ import { nearest } from '../../nearest.ts';
 import { printName } from '../../schema/names.ts';
 import { isMatch, readPattern, starsOf } from '../../schema/patterns.ts';
 
-interface Selection {
+interface TableChoice {
   /** Empty means all tables. Otherwise names, or patterns of names. */
   readonly names: readonly string[];
   readonly excluded: readonly string[];
@@ -15,7 +15,7 @@ interface Selection {
  */
 export function selectTables(
   tables: readonly TableSettings[],
-  { names, excluded }: Selection,
+  { names, excluded }: TableChoice,
 ): TableSettings[] {
   const meant = names.flatMap((name) => tablesMeant(tables, name));
   const left = excluded.flatMap((name) =>

@@ -14,10 +14,10 @@ interface Surroundings {
   /** The value of COLUMNS, if it is exported. */
   readonly columns: string | undefined;
   /** Runs the requested command. */
-  readonly act: (asked: Asked) => Promise<void>;
+  readonly act: (asked: ParsedCommand) => Promise<void>;
 }
 
-export interface Asked {
+export interface ParsedCommand {
   readonly program: Command;
   readonly command: Command;
   readonly load: () => Promise<CommandFunction>;

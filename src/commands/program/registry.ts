@@ -3,7 +3,7 @@ import { check } from '../descriptions/check.ts';
 import { config } from '../descriptions/config.ts';
 import { completion } from '../descriptions/completion.ts';
 import { demo } from '../descriptions/demo.ts';
-import type { Description } from '../descriptions/description.ts';
+import type { CommandDescription } from '../descriptions/description.ts';
 import { help } from '../descriptions/help.ts';
 import { init } from '../descriptions/init.ts';
 import { history } from '../descriptions/history.ts';
@@ -20,7 +20,7 @@ export type CommandFunction = (
 ) => Promise<number>;
 
 interface Registered {
-  readonly description: Description;
+  readonly description: CommandDescription;
   /** The option types of the modules are narrower: they match the flags of the description. */
   readonly load: () => Promise<unknown>;
 }

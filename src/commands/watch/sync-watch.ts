@@ -7,7 +7,7 @@ import type { Terminal } from '../terminal/terminal.ts';
 import { repeat } from './repeat.ts';
 import { headOf, type Iteration } from './iteration.ts';
 
-interface Asked {
+interface SyncWatchOptions {
   readonly terminal: Terminal;
   readonly signal: AbortSignal;
   readonly fullRefresh: boolean;
@@ -21,7 +21,7 @@ interface Asked {
 
 export async function syncRepeatedly(
   everySeconds: number,
-  asked: Asked,
+  asked: SyncWatchOptions,
   run: (iteration: Iteration) => Promise<number>,
 ): Promise<number> {
   ensureRepeatable(everySeconds, asked);
@@ -44,7 +44,7 @@ export async function syncRepeatedly(
 }
 
 /** @throws IncrepError USAGE */
-function ensureRepeatable(everySeconds: number, asked: Asked): void {
+function ensureRepeatable(everySeconds: number, asked: SyncWatchOptions): void {
   const every = formatDuration(everySeconds);
   const refusals: readonly (readonly [boolean, string, string, string])[] = [
     [asked.dryRun, '--dry-run', 'a plan is made only once', 'Remove one of the two flags.'],

@@ -6,7 +6,7 @@ import { webhookListener } from '../../notify/webhook.ts';
 import { jsonListener } from '../../observe/json-lines.ts';
 import { createLogger, effectiveLevel, type Verbosity } from '../../observe/log.ts';
 import { logListener, retryListener } from '../../observe/log-listener.ts';
-import { createProgress, type Progress } from '../../observe/progress.ts';
+import { createProgress, type ProgressDisplay } from '../../observe/progress.ts';
 import { summaryByTable } from '../../report/summary.ts';
 import { Database } from '../../postgres/database.ts';
 import { historyListener } from '../../observe/history-listener.ts';
@@ -85,7 +85,7 @@ function tableLinesListener({ terminal, redact }: Context): Listener {
 async function wireLog(
   { settings: { log, pipeline, warnings }, terminal, redact, runId, listen }: Context,
   { isJson, verbosity }: WatchOptions,
-  progress: Progress | undefined,
+  progress: ProgressDisplay | undefined,
 ): Promise<(message: string) => void> {
   // A person reads one text: the log does not repeat the summary, unless it was asked for.
   const isLogWanted =
@@ -114,7 +114,7 @@ async function wireLog(
  * Undefined if the line cannot be drawn. If results go to the same stream, finished tables are printed above the
  * line.
  */
-function progressOn({ terminal: { screen }, redact, signal }: Context): Progress | undefined {
+function progressOn({ terminal: { screen }, redact, signal }: Context): ProgressDisplay | undefined {
   if (!screen) return undefined;
   const lines = summaryByTable(() => screen.style);
   const progress = createProgress(screen, {

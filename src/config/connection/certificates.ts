@@ -5,9 +5,9 @@ import process from 'node:process';
 import { shellWord } from '../../shell-word.ts';
 import { show } from '../problems.ts';
 
-type Checked<T> = { readonly value: T; readonly fault?: undefined } | { readonly fault: string };
+type CertificateCheck<T> = { readonly value: T; readonly fault?: undefined } | { readonly fault: string };
 
-export function parseCertificate(text: string): Checked<X509Certificate> {
+export function parseCertificate(text: string): CertificateCheck<X509Certificate> {
   if (/PRIVATE KEY-----/.test(text) && !/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/.test(text)) {
     return { fault: 'is a private key, not a certificate' };
   }
@@ -19,7 +19,7 @@ export function parseCertificate(text: string): Checked<X509Certificate> {
 }
 
 /** pg_dump would ask a terminal for the passphrase, and there is no terminal. */
-export function parseKey(text: string, path: string): Checked<KeyObject> {
+export function parseKey(text: string, path: string): CertificateCheck<KeyObject> {
   if (/-----BEGIN ENCRYPTED |^Proc-Type:.*ENCRYPTED/m.test(text)) {
     const command = `openssl pkey -in ${shellWord(path)} -out PLAIN.key && chmod 600 PLAIN.key`;
     return {

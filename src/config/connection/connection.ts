@@ -6,7 +6,7 @@ import type { UrlParts } from './connection-url.ts';
 import { parseConnectionUrl, SEVERAL_HOSTS } from './connection-url.ts';
 import { IDENTIFIER, isIdentifier } from '../tables/identifiers.ts';
 import { show } from '../problems.ts';
-import type { Reading } from '../environment/reading.ts';
+import type { SettingsReading } from '../environment/reading.ts';
 import { isSet, refuse, required, textOf } from '../environment/reading.ts';
 import type { ConnectionSettings } from '../settings.ts';
 import { readTls } from './tls.ts';
@@ -19,7 +19,7 @@ const ADDRESS_FIELDS: readonly AddressField[] = ['HOST', 'PORT', 'USERNAME', 'PA
 
 /** Undefined if a problem was reported. */
 export async function readConnection(
-  reading: Reading,
+  reading: SettingsReading,
   prefix: Prefix,
 ): Promise<ConnectionSettings | undefined> {
   const hasUrl = isSet(reading, `${prefix}_URL`);
@@ -38,7 +38,7 @@ export async function readConnection(
   return { side, ...address, schema, isSchemaGiven, tls, parameters };
 }
 
-function readUrl(reading: Reading, prefix: Prefix): UrlParts | undefined {
+function readUrl(reading: SettingsReading, prefix: Prefix): UrlParts | undefined {
   const name: VariableName = `${prefix}_URL`;
   const extra = ADDRESS_FIELDS.map((field): VariableName => `${prefix}_${field}`).filter((field) =>
     isSet(reading, field),
@@ -54,14 +54,14 @@ function readUrl(reading: Reading, prefix: Prefix): UrlParts | undefined {
   return undefined;
 }
 
-function addressOfUrl(reading: Reading, prefix: Prefix, url: UrlParts): Address | undefined {
+function addressOfUrl(reading: SettingsReading, prefix: Prefix, url: UrlParts): Address | undefined {
   const host = checkHost(reading, `${prefix}_URL`, url.host);
   const port = checkPort(reading, `${prefix}_URL`, url.port || (textOf(reading, `${prefix}_PORT`) ?? ''));
   if (host === undefined || port === undefined) return undefined;
   return { host, port, user: url.user, password: url.password, database: url.database };
 }
 
-function addressOfVariables(reading: Reading, prefix: Prefix): Address | undefined {
+function addressOfVariables(reading: SettingsReading, prefix: Prefix): Address | undefined {
   const host = checkHost(reading, `${prefix}_HOST`, required(reading, `${prefix}_HOST`));
   const port = checkPort(reading, `${prefix}_PORT`, required(reading, `${prefix}_PORT`));
   const user = required(reading, `${prefix}_USERNAME`);
@@ -74,7 +74,11 @@ function addressOfVariables(reading: Reading, prefix: Prefix): Address | undefin
 /** A URL in the wrong variable may contain a password, so no message shows it. */
 const looksLikeUrl = (text: string) => text.includes('://') || text.includes('@');
 
-function checkHost(reading: Reading, name: VariableName, host: string | undefined): string | undefined {
+function checkHost(
+  reading: SettingsReading,
+  name: VariableName,
+  host: string | undefined,
+): string | undefined {
   if (host === undefined || host.startsWith('/')) return host;
   if (looksLikeUrl(host)) {
     return refuse(reading, name, { what: 'looks like a URL; set it to the host alone' });
@@ -90,20 +94,28 @@ function checkHost(reading: Reading, name: VariableName, host: string | undefine
   return refuse(reading, name, { what: `${show(host)} is not a host`, allowed });
 }
 
-function checkPort(reading: Reading, name: VariableName, text: string | undefined): number | undefined {
+function checkPort(
+  reading: SettingsReading,
+  name: VariableName,
+  text: string | undefined,
+): number | undefined {
   if (text === undefined) return undefined;
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port >= 1 && port <= 65_535) return port;
   return refuse(reading, name, { what: `${show(text)} is not a port`, allowed: '1 to 65535' });
 }
 
-function checkDatabase(reading: Reading, name: VariableName, text: string | undefined): string | undefined {
+function checkDatabase(
+  reading: SettingsReading,
+  name: VariableName,
+  text: string | undefined,
+): string | undefined {
   if (text === undefined || !text.includes('://')) return text;
   return refuse(reading, name, { what: 'looks like a URL; set it to the name of the database alone' });
 }
 
 /** The schema of the destination defaults to the name of the source schema. */
-function readSchema(reading: Reading, prefix: Prefix): string | undefined {
+function readSchema(reading: SettingsReading, prefix: Prefix): string | undefined {
   const name = isSet(reading, `${prefix}_SCHEMA`) ? (`${prefix}_SCHEMA` as const) : 'SOURCE_SCHEMA';
   const schema = textOf(reading, name);
   if (schema === undefined || isIdentifier(schema)) return schema;

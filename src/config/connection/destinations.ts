@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { parseConnectionUrl, TLS_PARAMETER_FIELDS } from './connection-url.ts';
 import { readConnection } from './connection.ts';
 import { show } from '../problems.ts';
-import type { Reading } from '../environment/reading.ts';
+import type { SettingsReading } from '../environment/reading.ts';
 import { isSet, refuse, textOf } from '../environment/reading.ts';
 import { derivedName } from './derived-name.ts';
 import { placeOf, problemsOf } from '../tables/schema-problems.ts';
@@ -43,7 +43,7 @@ const ADDRESS: readonly VariableName[] = [
   'DEST_DB',
 ];
 
-function fromUrls(reading: Reading): WrittenDestination[] {
+function fromUrls(reading: SettingsReading): WrittenDestination[] {
   const origin = reading.values.get('DEST_URLS')?.origin ?? '';
   return splitUrls(textOf(reading, 'DEST_URLS') ?? '').map(({ name, url }, index): WrittenDestination => {
     const where = `DEST_URLS (${origin}), destination ${name ?? index + 1}`;
@@ -62,7 +62,7 @@ interface Listed {
   readonly named: ReadonlyMap<string, Value>;
 }
 
-function fromFile(reading: Reading, { entries, named }: Listed): WrittenDestination[] {
+function fromFile(reading: SettingsReading, { entries, named }: Listed): WrittenDestination[] {
   return entries.flatMap((entry, index): WrittenDestination[] => {
     const path = ['destinations', index];
     const { data, error } = destinationSchema.safeParse(entry);
@@ -109,7 +109,7 @@ export const namedVariables = (entries: readonly unknown[] | undefined): string[
 
 /** Undefined if the pipeline has one destination, in the DEST_ variables. Empty if a problem was reported. */
 export async function readDestinations(
-  reading: Reading,
+  reading: SettingsReading,
   listed: { readonly entries: readonly unknown[] | undefined; readonly named: ReadonlyMap<string, Value> },
 ): Promise<readonly NamedDestination[] | undefined> {
   const hasUrls = isSet(reading, 'DEST_URLS');
@@ -132,14 +132,17 @@ export async function readDestinations(
   return found;
 }
 
-function refuseOthers(reading: Reading, hasUrls: boolean, isListed: boolean): void {
+function refuseOthers(reading: SettingsReading, hasUrls: boolean, isListed: boolean): void {
   const what = isListed ? 'destinations of tables-config.json' : 'DEST_URLS';
   for (const name of [...ADDRESS, ...(isListed && hasUrls ? (['DEST_URLS'] as const) : [])])
     if (isSet(reading, name))
       refuse(reading, name, { what: `set together with ${what}; use one way to name the destinations` });
 }
 
-async function readOne(reading: Reading, written: WrittenDestination): Promise<NamedDestination | undefined> {
+async function readOne(
+  reading: SettingsReading,
+  written: WrittenDestination,
+): Promise<NamedDestination | undefined> {
   const { url, where, origin } = written;
   const name = written.name ?? (url === undefined ? undefined : derivedName(url));
   if (name !== undefined && !DESTINATION_NAME.test(name)) {
@@ -152,7 +155,11 @@ async function readOne(reading: Reading, written: WrittenDestination): Promise<N
 }
 
 /** Reads it like a single destination. Messages name the place where its own URL is written. */
-function readingOf(reading: Reading, { where, schema }: WrittenDestination, url: string): Reading {
+function readingOf(
+  reading: SettingsReading,
+  { where, schema }: WrittenDestination,
+  url: string,
+): SettingsReading {
   const values = new Map<VariableName, Value>(reading.values);
   for (const name of ADDRESS) values.delete(name);
   values.set('DEST_URL', { text: url, origin: where });
@@ -173,7 +180,7 @@ function readingOf(reading: Reading, { where, schema }: WrittenDestination, url:
 const addressOf = ({ host, port, database, schema }: ConnectionSettings): string =>
   JSON.stringify([host.toLowerCase(), port, database, schema]);
 
-function refuseAlike(reading: Reading, found: readonly NamedDestination[]): void {
+function refuseAlike(reading: SettingsReading, found: readonly NamedDestination[]): void {
   found.forEach(({ name, connection, origin }, index) => {
     const before = found.slice(0, index);
     const twin = before.find((other) => addressOf(other.connection) === addressOf(connection));

@@ -11,15 +11,15 @@ import type { Warn } from '../problems.ts';
 import type { Environment } from '../../environment.ts';
 import type { ConnectionSettings } from '../settings.ts';
 
-export interface Passfile {
+export interface PassfileText {
   readonly path: string;
   readonly text: string;
 }
 
-type Login = Pick<ConnectionSettings, 'host' | 'port' | 'database' | 'user'>;
+type PassfileLogin = Pick<ConnectionSettings, 'host' | 'port' | 'database' | 'user'>;
 
 /** Undefined if there is no file, or if libpq would not use it. Then a warning says why. */
-export async function openPassfile(environment: Environment, warn: Warn): Promise<Passfile | undefined> {
+export async function openPassfile(environment: Environment, warn: Warn): Promise<PassfileText | undefined> {
   const named = environment['PGPASSFILE'] || undefined;
   const path = named ?? join(environment['HOME'] || homedir(), '.pgpass');
   const found = await stat(path).catch(() => undefined);
@@ -41,7 +41,7 @@ function modeFault(path: string, mode: number): string | undefined {
 }
 
 /** The first matching line counts, even if its password is wrong. */
-export function passwordIn({ text }: Passfile, login: Login): string | undefined {
+export function passwordIn({ text }: PassfileText, login: PassfileLogin): string | undefined {
   const wanted = [hostOf(login), String(login.port), login.database, login.user];
   for (const line of text.split('\n')) {
     if (line.startsWith('#')) continue;
@@ -53,9 +53,9 @@ export function passwordIn({ text }: Passfile, login: Login): string | undefined
 
 /** Default socket directories of PostgreSQL and of Debian. For these, libpq looks for "localhost" in the file. */
 const DEFAULT_SOCKETS = ['/tmp', '/var/run/postgresql'];
-const hostOf = ({ host }: Login): string => (DEFAULT_SOCKETS.includes(host) ? 'localhost' : host);
+const hostOf = ({ host }: PassfileLogin): string => (DEFAULT_SOCKETS.includes(host) ? 'localhost' : host);
 
-interface Field {
+interface PassfileField {
   readonly raw: string;
   readonly value: string;
 }
@@ -68,7 +68,7 @@ function passwordAfter(wanted: readonly string[], line: string): string | undefi
 }
 
 /** Colons separate fields. A backslash escapes the next character. */
-function fieldsOf(line: string): Field[] {
+function fieldsOf(line: string): PassfileField[] {
   const parts = line.match(/(?:^|:)(?:\\[^]|[^:\\]|\\$)*/g) ?? [];
   return parts.map((part, index) => {
     const raw = index === 0 ? part : part.slice(1);

@@ -3,7 +3,7 @@ import type { KeyObject, X509Certificate } from 'node:crypto';
 import { resolve } from 'node:path';
 import { expiryOf, modeFault, parseCertificate, parseKey, SYSTEM_ROOTS } from './certificates.ts';
 import { readText } from '../files.ts';
-import type { Reading } from '../environment/reading.ts';
+import type { SettingsReading } from '../environment/reading.ts';
 import { choose, isSet, refuse, textOf } from '../environment/reading.ts';
 import type { SslMode, TlsSettings } from '../settings.ts';
 import type { Prefix, TlsField, VariableName } from '../environment/variables.ts';
@@ -12,7 +12,7 @@ const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify
 
 const TLS_FIELDS: readonly TlsField[] = ['SSLMODE', 'SSLROOTCERT', 'SSLCERT', 'SSLKEY'];
 
-interface Found {
+interface FoundVariable {
   readonly text: string | undefined;
   /** The variable that a message about a wrong value names. */
   readonly name: VariableName;
@@ -20,12 +20,12 @@ interface Found {
 
 /** Undefined if a problem was reported. */
 export async function readTls(
-  reading: Reading,
+  reading: SettingsReading,
   prefix: Prefix,
   inUrl: Readonly<Partial<Record<TlsField, string>>>,
 ): Promise<TlsSettings | undefined> {
   refuseTwice(reading, prefix, inUrl);
-  const find = (field: TlsField): Found =>
+  const find = (field: TlsField): FoundVariable =>
     inUrl[field] === undefined
       ? { text: textOf(reading, `${prefix}_${field}`), name: `${prefix}_${field}` }
       : { text: inUrl[field], name: `${prefix}_URL` };
@@ -37,7 +37,11 @@ export async function readTls(
   return { mode, rootCert, ...files };
 }
 
-function refuseTwice(reading: Reading, prefix: Prefix, inUrl: Readonly<Partial<Record<TlsField, string>>>) {
+function refuseTwice(
+  reading: SettingsReading,
+  prefix: Prefix,
+  inUrl: Readonly<Partial<Record<TlsField, string>>>,
+) {
   for (const field of TLS_FIELDS) {
     const name: VariableName = `${prefix}_${field}`;
     if (inUrl[field] === undefined || !isSet(reading, name)) continue;
@@ -47,14 +51,14 @@ function refuseTwice(reading: Reading, prefix: Prefix, inUrl: Readonly<Partial<R
   }
 }
 
-function readMode(reading: Reading, { text, name }: Found): SslMode | undefined {
+function readMode(reading: SettingsReading, { text, name }: FoundVariable): SslMode | undefined {
   return choose(SSL_MODES, text, (problem) =>
     refuse(reading, name, { ...problem, what: `sslmode ${problem.what}` }),
   );
 }
 
 /** Returns the path even if the file is invalid. The fault is reported once. */
-async function readRoot(reading: Reading, found: Found): Promise<string | undefined> {
+async function readRoot(reading: SettingsReading, found: FoundVariable): Promise<string | undefined> {
   if (found.text === undefined) return undefined;
   if (found.text === 'system') refuse(reading, found.name, { what: SYSTEM_ROOTS });
   const file = found.text === 'system' ? undefined : await readFound(reading, found);
@@ -62,7 +66,7 @@ async function readRoot(reading: Reading, found: Found): Promise<string | undefi
   return resolve(reading.directory, found.text);
 }
 
-async function readPair(reading: Reading, certFound: Found, keyFound: Found) {
+async function readPair(reading: SettingsReading, certFound: FoundVariable, keyFound: FoundVariable) {
   const cert = await readFound(reading, certFound);
   const key = await readFound(reading, keyFound);
   if ((certFound.text === undefined) !== (keyFound.text === undefined)) {
@@ -85,7 +89,10 @@ interface PemFile {
 }
 
 /** Undefined if it is not set, or if a problem was reported. */
-async function readFound(reading: Reading, { text: written, name }: Found): Promise<PemFile | undefined> {
+async function readFound(
+  reading: SettingsReading,
+  { text: written, name }: FoundVariable,
+): Promise<PemFile | undefined> {
   if (written === undefined) return undefined;
   const path = resolve(reading.directory, written);
   const { text, fault } = await readText(path);
@@ -93,7 +100,10 @@ async function readFound(reading: Reading, { text: written, name }: Found): Prom
   return refuse(reading, name, { what: `${path} ${fault}` });
 }
 
-function checkCertificate(reading: Reading, { name, path, text }: PemFile): X509Certificate | undefined {
+function checkCertificate(
+  reading: SettingsReading,
+  { name, path, text }: PemFile,
+): X509Certificate | undefined {
   const { fault, ...parsed } = parseCertificate(text);
   if (!('value' in parsed)) return refuse(reading, name, { what: `${path} ${fault}` });
   const expiry = expiryOf(parsed.value);
@@ -101,7 +111,10 @@ function checkCertificate(reading: Reading, { name, path, text }: PemFile): X509
   return parsed.value;
 }
 
-async function checkKey(reading: Reading, { name, path, text }: PemFile): Promise<KeyObject | undefined> {
+async function checkKey(
+  reading: SettingsReading,
+  { name, path, text }: PemFile,
+): Promise<KeyObject | undefined> {
   const { fault, ...parsed } = parseKey(text, path);
   const problem = fault ?? (await modeFault(path));
   if (problem !== undefined) return refuse(reading, name, { what: `${path} ${problem}` });
@@ -111,7 +124,12 @@ async function checkKey(reading: Reading, { name, path, text }: PemFile): Promis
 /**
  * libpq looks for ~/.postgresql/root.crt, and Node uses the system's store. Only a named file is the same for both.
  */
-function checkRoot(reading: Reading, { name }: Found, mode: SslMode, rootCert: string | undefined): void {
+function checkRoot(
+  reading: SettingsReading,
+  { name }: FoundVariable,
+  mode: SslMode,
+  rootCert: string | undefined,
+): void {
   if (rootCert !== undefined || (mode !== 'verify-ca' && mode !== 'verify-full')) return;
   const variable = `${name.split('_')[0]}_SSLROOTCERT`;
   refuse(reading, name, {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parse } from 'dotenv';
 import { nearest } from '../../nearest.ts';
 import { readText } from '../files.ts';
-import type { Report, Warn } from '../problems.ts';
+import type { ReportProblem, Warn } from '../problems.ts';
 import type { Environment } from '../../environment.ts';
 import { VARIABLES, variable } from './variables.ts';
 
@@ -20,7 +20,7 @@ const OUR_PREFIXES = /^(SOURCE|DEST|WEBHOOK|PIPELINE|LOG|STATE|METRICS|HEALTHCHE
 /** The variables of `.env`; undefined if there is no such file. */
 export async function readEnvFile(
   directory: string,
-  report: Report,
+  report: ReportProblem,
   warn: Warn,
   /** Variables that the user has named. */
   named: readonly string[] = [],
@@ -100,7 +100,7 @@ const isKnown = (name: string) => variable(name.replace(/_FILE$/, '')) !== undef
 const isOurs = (name: string) => isKnown(name) || OUR_PREFIXES.test(name);
 
 /** Other programs may also use `.env`. So only names with the prefixes of increp are checked. */
-function checkName(name: string, report: Report): void {
+function checkName(name: string, report: ReportProblem): void {
   if (isKnown(name) || !OUR_PREFIXES.test(name)) return;
   const where = `${name} (.env)`;
   if (name === 'INCREP_DIR') {

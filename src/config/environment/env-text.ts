@@ -42,10 +42,14 @@ function isReadBack(text: string, expected: Readonly<Record<string, string>>): b
   const warnings: string[] = [];
   checkText(text, (warning) => void warnings.push(warning));
   return (
-    warnings.length === 0 && PROBES.every((probe) => isSame(parse(text + probe), { ...expected, P: 'x' }))
+    warnings.length === 0 &&
+    PROBES.every((probe) => hasSameValues(parse(text + probe), { ...expected, P: 'x' }))
   );
 }
 
-const isSame = (one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): boolean =>
+const hasSameValues = (
+  one: Readonly<Record<string, string>>,
+  other: Readonly<Record<string, string>>,
+): boolean =>
   Object.keys(one).length === Object.keys(other).length &&
   Object.entries(other).every(([name, value]) => one[name] === value);

@@ -1,35 +1,39 @@
 /** How the parts of the configuration read the variables and report problems. */
 import { nearest } from '../../nearest.ts';
-import type { Problem, Report, Warn } from '../problems.ts';
+import type { Problem, ReportProblem, Warn } from '../problems.ts';
 import { alternatives, show } from '../problems.ts';
 import type { Values } from './values.ts';
 import type { VariableName } from './variables.ts';
 import { variable } from './variables.ts';
 
-export interface Reading {
+export interface SettingsReading {
   /** The directory of the pipeline. Relative paths start there. */
   readonly directory: string;
   readonly values: Values;
-  readonly report: Report;
+  readonly report: ReportProblem;
   readonly warn: Warn;
 }
 
 /** The text of the variable, or its default. */
-export function textOf({ values }: Reading, name: VariableName): string | undefined {
+export function textOf({ values }: SettingsReading, name: VariableName): string | undefined {
   return values.get(name)?.text ?? variable(name)?.default;
 }
 
-export function isSet({ values }: Reading, name: VariableName): boolean {
+export function isSet({ values }: SettingsReading, name: VariableName): boolean {
   return values.has(name);
 }
 
-export function refuse(reading: Reading, name: VariableName, problem: Omit<Problem, 'where'>): undefined {
+export function refuse(
+  reading: SettingsReading,
+  name: VariableName,
+  problem: Omit<Problem, 'where'>,
+): undefined {
   const origin = reading.values.get(name)?.origin;
   reading.report({ where: origin === undefined ? name : `${name} (${origin})`, ...problem });
 }
 
 /** The text of the variable. If it is not set, a problem says what to write. */
-export function required(reading: Reading, name: VariableName): string | undefined {
+export function required(reading: SettingsReading, name: VariableName): string | undefined {
   const text = textOf(reading, name);
   if (text !== undefined) return text;
   const example = variable(name)?.example ?? '...';
@@ -51,7 +55,7 @@ export function choose<const T extends string>(
 }
 
 export function choiceOf<const T extends string>(
-  reading: Reading,
+  reading: SettingsReading,
   name: VariableName,
   choices: readonly T[],
 ) {

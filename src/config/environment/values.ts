@@ -1,7 +1,7 @@
 /** The values of the variables, each with its origin. */
 import { join, resolve } from 'node:path';
 import { readText } from '../files.ts';
-import type { Report } from '../problems.ts';
+import type { ReportProblem } from '../problems.ts';
 import type { Environment } from '../../environment.ts';
 import type { VariableName } from './variables.ts';
 import { VARIABLES } from './variables.ts';
@@ -22,7 +22,7 @@ interface Layers {
   readonly environment: Environment;
   /** The variables of `.env`; empty if there is none. */
   readonly envFile: Environment;
-  readonly report: Report;
+  readonly report: ReportProblem;
 }
 
 interface Layer {

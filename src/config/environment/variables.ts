@@ -27,14 +27,14 @@ export interface Variable {
   readonly isSecret?: true;
 }
 
-interface Side {
+interface SideVariables {
   readonly prefix: Prefix;
   readonly word: string;
   readonly examples: Readonly<Record<'host' | 'user' | 'database', string>>;
   readonly schema: Pick<Variable, 'default' | 'defaultInWords'>;
 }
 
-const connection = ({ prefix, word, examples, schema }: Side): readonly Variable[] => [
+const connection = ({ prefix, word, examples, schema }: SideVariables): readonly Variable[] => [
   {
     name: `${prefix}_HOST`,
     meaning: `Host of the ${word}, or the directory of its Unix socket.`,

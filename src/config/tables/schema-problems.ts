@@ -9,7 +9,7 @@ export const TABLES_FILE = 'tables-config.json';
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
 
-interface Checked {
+interface CheckedValue {
   readonly value: unknown;
   /** The place of the value in the file. The paths of the issues begin there. */
   readonly path: Path;
@@ -22,13 +22,13 @@ export function placeOf(path: Path): string {
   return [TABLES_FILE, steps.join('').replace(/^\./, '')].filter((part) => part !== '').join(', ');
 }
 
-export function problemsOf(issues: readonly Issue[], checked: Checked): Problem[] {
+export function problemsOf(issues: readonly Issue[], checked: CheckedValue): Problem[] {
   return issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys' ? unknownKeys(issue, checked) : [wrongValue(issue, checked)],
   );
 }
 
-function unknownKeys(issue: z.core.$ZodIssueUnrecognizedKeys, { path, knownKeys }: Checked): Problem[] {
+function unknownKeys(issue: z.core.$ZodIssueUnrecognizedKeys, { path, knownKeys }: CheckedValue): Problem[] {
   return issue.keys.map((key) => {
     const suggestion = nearest(key, knownKeys);
     const allowed = suggestion === undefined ? knownKeys.join(', ') : undefined;
@@ -36,7 +36,7 @@ function unknownKeys(issue: z.core.$ZodIssueUnrecognizedKeys, { path, knownKeys 
   });
 }
 
-function wrongValue(issue: Issue, checked: Checked): Problem {
+function wrongValue(issue: Issue, checked: CheckedValue): Problem {
   const where = placeOf([...checked.path, ...issue.path]);
   const value = valueAt(checked.value, issue.path);
   const allowed = issue.code === 'invalid_value' ? alternatives(choicesOf(issue)) : issue.message;

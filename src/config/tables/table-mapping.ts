@@ -2,7 +2,7 @@
 import { printName, type TableName } from '../../schema/names.ts';
 import type { ConnectionSettings, TableSettings } from '../settings.ts';
 
-export type Home = Pick<ConnectionSettings, 'schema' | 'isSchemaGiven'>;
+export type DefaultSchema = Pick<ConnectionSettings, 'schema' | 'isSchemaGiven'>;
 
 interface Placed {
   readonly source: Pick<TableName, 'schema'>;
@@ -12,7 +12,7 @@ interface Placed {
 
 /** DEST_SCHEMA defaults to SOURCE_SCHEMA. In the same way, a table of another schema keeps its schema. */
 export const destinationOf = (
-  destination: Home,
+  destination: DefaultSchema,
   { source, destinationSchema, destinationTable }: Placed,
 ): TableName => ({
   schema: destinationSchema ?? (destination.isSchemaGiven ? destination.schema : source.schema),
@@ -20,11 +20,11 @@ export const destinationOf = (
 });
 
 /** The name of a table in messages. The schema of the pipeline is left out. */
-export const labelOf = (table: TableName, home: Pick<Home, 'schema'>): string =>
+export const labelOf = (table: TableName, home: Pick<DefaultSchema, 'schema'>): string =>
   table.schema === home.schema ? table.table : printName(table);
 
 /** The name of the destination table in the state files and in both histories. */
 export const recordNameOf = (
-  { destination }: { readonly destination: Home },
+  { destination }: { readonly destination: DefaultSchema },
   table: Pick<TableSettings, 'source' | 'destinationSchema' | 'destinationTable'>,
 ): string => labelOf(destinationOf(destination, table), destination);

@@ -4,8 +4,8 @@ import { contradictionIn, isPattern } from './contradictions.ts';
 import { readText } from '../files.ts';
 import { readPattern } from '../../schema/patterns.ts';
 import { parseJson } from './json.ts';
-import { recordNameOf, destinationOf, labelOf, type Home } from './table-mapping.ts';
-import type { Report, Warn } from '../problems.ts';
+import { recordNameOf, destinationOf, labelOf, type DefaultSchema } from './table-mapping.ts';
+import type { ReportProblem, Warn } from '../problems.ts';
 import { placeOf, problemsOf, TABLES_FILE } from './schema-problems.ts';
 import type { InheritedKey, TablePattern, TableSettings } from '../settings.ts';
 import { conflictOf, type NamedTable } from './table-names.ts';
@@ -17,13 +17,13 @@ const TABLE_KEYS = Object.keys(tableSchema.shape);
 const DEFAULTS_KEYS = Object.keys(defaultsSchema.shape);
 const ENVELOPE_KEYS = Object.keys(envelopeSchema.shape);
 
-type Options = Readonly<Record<string, unknown>>;
+type TableOptions = Readonly<Record<string, unknown>>;
 
 /** An entry as it is in the file, unchecked. */
 export interface RawEntry {
   readonly value: unknown;
   readonly path: readonly PropertyKey[];
-  readonly defaults: Options;
+  readonly defaults: TableOptions;
 }
 
 interface Tables {
@@ -40,19 +40,24 @@ export interface TablesFile {
   readonly destinations: readonly unknown[] | undefined;
 }
 
-export async function readTablesFile(directory: string, report: Report): Promise<TablesFile> {
+export async function readTablesFile(directory: string, report: ReportProblem): Promise<TablesFile> {
   const document = await readDocument(directory, report);
   const destinations: unknown = isObject(document?.value) ? document.value['destinations'] : undefined;
   return { document, destinations: Array.isArray(destinations) ? destinations : undefined };
 }
 
 /** The schemas of both sides. */
-export interface Homes {
-  readonly source: Home;
-  readonly destination: Home;
+export interface DefaultSchemas {
+  readonly source: DefaultSchema;
+  readonly destination: DefaultSchema;
 }
 
-export function readTables({ document }: TablesFile, homes: Homes, report: Report, warn: Warn): Tables {
+export function readTables(
+  { document }: TablesFile,
+  homes: DefaultSchemas,
+  report: ReportProblem,
+  warn: Warn,
+): Tables {
   const entries = document === undefined ? [] : entriesOf(document.value, report);
   const read = entries.map((entry) => readTable(entry, homes, report)).filter((table) => table !== undefined);
   checkNames(entries, homes, report);
@@ -71,7 +76,10 @@ export function readTables({ document }: TablesFile, homes: Homes, report: Repor
 const isEnabled = (entry: TableSettings | TablePattern): boolean =>
   'source' in entry ? entry.isEnabled : entry.options.isEnabled;
 
-async function readDocument(directory: string, report: Report): Promise<{ value: unknown } | undefined> {
+async function readDocument(
+  directory: string,
+  report: ReportProblem,
+): Promise<{ value: unknown } | undefined> {
   const path = join(directory, TABLES_FILE);
   const { text, fault, ...failure } = await readText(path);
   if (text === undefined) {
@@ -89,7 +97,7 @@ async function readDocument(directory: string, report: Report): Promise<{ value:
   return undefined;
 }
 
-function entriesOf(document: unknown, report: Report): RawEntry[] {
+function entriesOf(document: unknown, report: ReportProblem): RawEntry[] {
   const isBare = Array.isArray(document);
   const envelope: unknown = isBare ? { tables: document } : document;
   const { error } = envelopeSchema.safeParse(envelope);
@@ -105,7 +113,7 @@ function entriesOf(document: unknown, report: Report): RawEntry[] {
 }
 
 /** The defaults of the tables. Unknown keys are reported here once, and not again for every table. */
-function readDefaults(defaults: Options, report: Report): Options {
+function readDefaults(defaults: TableOptions, report: ReportProblem): TableOptions {
   const { error } = defaultsSchema.safeParse(defaults);
   const checked = { value: defaults, path: ['defaults'], knownKeys: DEFAULTS_KEYS };
   problemsOf(error?.issues ?? [], checked).forEach(report);
@@ -115,8 +123,8 @@ function readDefaults(defaults: Options, report: Report): Options {
 /** Undefined if a problem was reported. */
 function readTable(
   { value, path, defaults }: RawEntry,
-  homes: Homes,
-  report: Report,
+  homes: DefaultSchemas,
+  report: ReportProblem,
 ): TableSettings | TablePattern | undefined {
   const own = isObject(value) ? value : undefined;
   const merged = own ? { ...defaults, ...own } : value;
@@ -153,7 +161,7 @@ function readTable(
  * Reports missing keys, which every mode except full-refresh needs. A default counts. Returns true if a key is
  * missing.
  */
-function reportMissing(table: unknown, path: readonly PropertyKey[], report: Report): boolean {
+function reportMissing(table: unknown, path: readonly PropertyKey[], report: ReportProblem): boolean {
   if (!isObject(table) || table['mode'] === 'full-refresh') return false;
   const missing = NEEDED_KEYS.filter(({ key }) => table[key] === undefined);
   for (const { key, allowed } of missing)
@@ -166,7 +174,7 @@ function reportMissing(table: unknown, path: readonly PropertyKey[], report: Rep
   return missing.length > 0;
 }
 
-const isObject = (value: unknown): value is Options =>
+const isObject = (value: unknown): value is TableOptions =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function nameOf(value: unknown, key = 'name'): string | undefined {
@@ -174,7 +182,7 @@ function nameOf(value: unknown, key = 'name'): string | undefined {
   return typeof name === 'string' && name !== '' ? name : undefined;
 }
 
-function checkNames(entries: readonly RawEntry[], homes: Homes, report: Report): void {
+function checkNames(entries: readonly RawEntry[], homes: DefaultSchemas, report: ReportProblem): void {
   const named = entries.map((entry) => namesOf(entry, homes));
   entries.forEach(({ value, path }, index) => {
     const what = named[index] && conflictOf(named[index], named.slice(0, index), named);
@@ -182,7 +190,7 @@ function checkNames(entries: readonly RawEntry[], homes: Homes, report: Report):
   });
 }
 
-export function namesOf({ value, path, defaults }: RawEntry, homes: Homes): NamedTable {
+export function namesOf({ value, path, defaults }: RawEntry, homes: DefaultSchemas): NamedTable {
   const where = placeOf(path);
   const written = nameOf(value);
   if (written === undefined) return { where, name: undefined, destination: undefined, recordName: undefined };
@@ -207,7 +215,11 @@ export function namesOf({ value, path, defaults }: RawEntry, homes: Homes): Name
 }
 
 /** Converts the options of the file to settings. */
-function settingsOf(entry: TableEntry, homes: Homes, inherited: readonly InheritedKey[]): TableSettings {
+function settingsOf(
+  entry: TableEntry,
+  homes: DefaultSchemas,
+  inherited: readonly InheritedKey[],
+): TableSettings {
   const source = { schema: entry.schema ?? homes.source.schema, table: readName(entry.name) };
   return {
     ...optionsOf(entry, inherited),
@@ -222,7 +234,11 @@ function settingsOf(entry: TableEntry, homes: Homes, inherited: readonly Inherit
 const readName = (text: string): string => readPattern(text).parts.join('*');
 
 /** `place` is set once all entries are known. */
-function patternSettings(entry: TableEntry, homes: Homes, inherited: readonly InheritedKey[]): TablePattern {
+function patternSettings(
+  entry: TableEntry,
+  homes: DefaultSchemas,
+  inherited: readonly InheritedKey[],
+): TablePattern {
   const schema = entry.schema ?? homes.source.schema;
   return {
     name: labelOf({ schema, table: entry.name }, homes.source),

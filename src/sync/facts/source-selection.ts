@@ -7,9 +7,9 @@ import {
   describeFields,
   describeSelect,
   type ChangingFunction,
-  type Field,
+  type SelectField,
   type SqlRefusal,
-  type TypeUse,
+  type ProtocolType,
 } from '../../postgres/describe-select.ts';
 import { isOfNames, meansTheSame } from '../../postgres/user-search-path.ts';
 import { NAME_INSIDE } from '../../postgres/server-errors.ts';
@@ -29,7 +29,7 @@ import {
   describeTable,
   queriedRows,
   selectedRows,
-  type Description,
+  type SqlWithQuotes,
   type RowSource,
   type TableSelection,
 } from '../../sql/row-source.ts';
@@ -47,7 +47,7 @@ export interface Selected {
   /** Whether the selection and its transforms give the same result until the row is written. */
   readonly isSteady: boolean;
   /** Types of the columns that are in no catalog. */
-  readonly types: readonly TypeUse[];
+  readonly types: readonly ProtocolType[];
 }
 
 export interface SelectedSource extends Selected {
@@ -117,7 +117,7 @@ export async function describeSources(
   await client.query(`SAVEPOINT ${BEFORE}`);
   const described = new Map<Selectable, Described | IncrepError>();
   for (const { each } of asked) {
-    const found = await describe(client, each);
+    const found = await describeSelection(client, each);
     if (found instanceof IncrepError && !keepsFaults) throw found;
     if (found instanceof IncrepError) await client.query(`ROLLBACK TO SAVEPOINT ${BEFORE}`);
     described.set(each, found);
@@ -142,7 +142,7 @@ const isDescribed = ({ settings: { selection } }: Selectable, { relation, fault 
 async function describeAsUsual(
   client: pg.ClientBase,
   statement: string,
-): Promise<{ readonly found: readonly Field[] | SqlRefusal; readonly isUsual: boolean }> {
+): Promise<{ readonly found: readonly SelectField[] | SqlRefusal; readonly isUsual: boolean }> {
   const pinned = { found: await describeSelect(client, statement), isUsual: false };
   const { found } = pinned;
   if (!('message' in found) || found.position !== undefined || !isOfNames(found.sqlstate)) return pinned;
@@ -156,12 +156,12 @@ async function describeAsUsual(
 }
 
 interface Described {
-  readonly fields: readonly Field[];
+  readonly fields: readonly SelectField[];
   readonly isUsual: boolean;
 }
 
 /** For a table, only the columns of a transform: the catalog describes its own columns better. */
-async function describe(
+async function describeSelection(
   client: pg.ClientBase,
   { settings, table }: Selectable,
 ): Promise<Described | IncrepError> {
@@ -174,7 +174,7 @@ async function describe(
   const { found, isUsual } = await describeAsUsual(client, description.sql);
   if ('message' in found) return refusedSql(settings.name, found, description);
   if (selection.query !== null) return unfitFields(settings.name, found) ?? { fields: found, isUsual };
-  const isMade = ({ name }: Field) => selection.transform.some(({ column }) => column === name);
+  const isMade = ({ name }: SelectField) => selection.transform.some(({ column }) => column === name);
   return { fields: found.filter(isMade), isUsual };
 }
 
@@ -183,7 +183,7 @@ async function withTypes(
   sources: readonly { readonly each: Selectable; readonly source: SelectedSource }[],
   described: ReadonlyMap<Selectable, Described | IncrepError>,
 ): Promise<SelectedSource[]> {
-  const fieldsOf = (each: Selectable): readonly Field[] => {
+  const fieldsOf = (each: Selectable): readonly SelectField[] => {
     const found = described.get(each);
     return found === undefined || found instanceof IncrepError ? [] : found.fields;
   };
@@ -233,7 +233,7 @@ const untypedColumn = ({ name, selection }: Selectable['settings'], column: Colu
   });
 
 /** Columns of a query need names that a table can have. */
-function unfitFields(table: string, fields: readonly Field[]): IncrepError | undefined {
+function unfitFields(table: string, fields: readonly SelectField[]): IncrepError | undefined {
   const names = fields.map(({ name }) => name);
   const duplicate = names.find((name, index) => names.indexOf(name) !== index);
   const unnamed = names.findIndex((name) => name === '?column?');
@@ -257,7 +257,7 @@ function unfitFields(table: string, fields: readonly Field[]): IncrepError | und
 /** Characters of the excerpt, so that it fits on a line of a terminal. */
 const SHOWN = 50;
 
-function refusedSql(table: string, refusal: SqlRefusal, { quotes }: Description): IncrepError {
+function refusedSql(table: string, refusal: SqlRefusal, { quotes }: SqlWithQuotes): IncrepError {
   const { position, sqlstate, message, hint } = refusal;
   const quote =
     position === undefined ? undefined : quotes.find(({ from, to }) => position >= from && position <= to);

@@ -6,7 +6,7 @@ import {
   homeOf,
   NO_NATIVE_TYPES,
   resolveNativeTypes,
-  type Homes,
+  type TypeSchemas,
   type NativeTypes,
 } from '../../schema/native-types.ts';
 import type { TableName } from '../../schema/names.ts';
@@ -20,10 +20,10 @@ const isUserDefined = ({ type, base }: Column): boolean => !base.isBuiltIn || ty
 export const homesOf = (names: {
   readonly sourceName: TableName;
   readonly destinationName: TableName;
-}): Homes => ({ source: names.sourceName.schema, destination: names.destinationName.schema });
+}): TypeSchemas => ({ source: names.sourceName.schema, destination: names.destinationName.schema });
 
 interface Concerned extends Pick<SelectedSource, 'relation' | 'types'> {
-  readonly homes: Homes;
+  readonly homes: TypeSchemas;
 }
 
 /** By relation. There is no query if no column has a user-defined type. */
@@ -49,7 +49,7 @@ export async function gatherNativeTypes(
   return (relation) => (relation && resolved.get(relation)) ?? NO_NATIVE_TYPES;
 }
 
-const distinct = (homes: readonly Homes[]): Homes[] =>
+const distinct = (homes: readonly TypeSchemas[]): TypeSchemas[] =>
   homes.filter(
     (each, index) =>
       homes.findIndex((other) => other.source === each.source && other.destination === each.destination) ===
@@ -60,7 +60,7 @@ const distinct = (homes: readonly Homes[]): Homes[] =>
 export const describeFound = (
   client: pg.ClientBase,
   definitions: readonly TypeDefinition[],
-  homes: readonly Homes[],
+  homes: readonly TypeSchemas[],
 ) =>
   describeDestinationTypes(
     client,

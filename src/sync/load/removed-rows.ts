@@ -67,7 +67,7 @@ export const goneWarning = ({ settings }: TableFacts, gone: number): string[] =>
 
 const countRow = z.object({ rows: z.number() });
 
-const rowsOf = async (client: pg.ClientBase, sql: string): Promise<number> =>
+const queryCount = async (client: pg.ClientBase, sql: string): Promise<number> =>
   countRow.parse((await queryUsually(client, sql)).rows[0]).rows;
 
 /** Counts after the merge, which removed `deleted` rows. */
@@ -77,12 +77,12 @@ export async function goneByMerge(
   { inserted, deleted }: { readonly inserted: number; readonly deleted: number },
 ): Promise<GoneRows> {
   if (deleted === 0) return NONE_GONE;
-  const left = await rowsOf(client, countRows(facts.destinationName, liveRows(metadataColumnsOf(facts))));
+  const left = await queryCount(client, countRows(facts.destinationName, liveRows(metadataColumnsOf(facts))));
   return { gone: deleted, of: left - inserted + deleted };
 }
 
 export const countLive = (client: pg.ClientBase, facts: TableFacts): Promise<number> =>
-  rowsOf(client, countRows(facts.destinationName, liveRows(presentOwn(facts))));
+  queryCount(client, countRows(facts.destinationName, liveRows(presentOwn(facts))));
 
 /** Counts before the staging table takes the place of the destination table. */
 export async function goneByExchange(
@@ -95,7 +95,7 @@ export async function goneByExchange(
   const where = liveRows(presentOwn(facts));
   const of = await countLive(client, facts);
   if (!hasComparableKey(facts, source)) {
-    const arrived = await rowsOf(client, countRows(stagingName, []));
+    const arrived = await queryCount(client, countRows(stagingName, []));
     return { gone: Math.max(0, of - arrived), of };
   }
   const key = settings.mergeKey.map((name) => ({
@@ -103,8 +103,8 @@ export async function goneByExchange(
     isNullable: source.columns.some((column) => column.name === name && !column.isNotNull),
   }));
   const { withKey, withNull } = countWithout({ table, staging: stagingName, key, where });
-  const gone = await rowsOf(client, withKey);
-  return { gone: gone + (withNull === undefined ? 0 : await rowsOf(client, withNull)), of };
+  const gone = await queryCount(client, withKey);
+  return { gone: gone + (withNull === undefined ? 0 : await queryCount(client, withNull)), of };
 }
 
 /** The metadata columns that the table already has. A column that the load adds says nothing about the existing rows. */

@@ -36,11 +36,11 @@ export async function isUnchanged(
         );
   // No snapshot is shared, because each destination read the source at a different time.
   return withTableSnapshot({ context, facts, plan }, undefined, [question], (_, [answer]) =>
-    Promise.resolve(isSame(check, answer?.rows[0])),
+    Promise.resolve(hasSameRows(check, answer?.rows[0])),
   );
 }
 
-function isSame(check: UnchangedCheck, answer: unknown): boolean {
+function hasSameRows(check: UnchangedCheck, answer: unknown): boolean {
   if (check.kind === 'digest') {
     const { rows, digest } = digestRow.parse(answer);
     return rows === check.known.rows && digest === check.digest;

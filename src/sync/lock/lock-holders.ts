@@ -97,10 +97,10 @@ async function usersOf(
   const [first, ...others] = await holdersOf(client, 'destination', [schema, [table], []]);
   // For example, the lock may be on a view of the table.
   if (!first) return 'sessions that use the table';
-  return `${describe(first)}${others.length > 0 ? ` and ${others.length} more` : ''}`;
+  return `${describeHolder(first)}${others.length > 0 ? ` and ${others.length} more` : ''}`;
 }
 
-const describe = ({ pid, application, user, since, locks, side }: Holder): string =>
+const describeHolder = ({ pid, application, user, since, locks, side }: Holder): string =>
   [
     pid === null ? 'a prepared transaction' : `pid ${pid}`,
     ...(application === null || application === '' ? [] : [`(${application})`]),
@@ -112,7 +112,7 @@ const describe = ({ pid, application, user, since, locks, side }: Holder): strin
 
 const named = (error: IncrepError, holders: readonly Holder[]): IncrepError =>
   reworded(error, {
-    what: `${error.message}; held by ${holders.slice(0, NAMED).map(describe).join('; ')}${holders.length > NAMED ? ` and ${holders.length - NAMED} more` : ''}`,
+    what: `${error.message}; held by ${holders.slice(0, NAMED).map(describeHolder).join('; ')}${holders.length > NAMED ? ` and ${holders.length - NAMED} more` : ''}`,
     next: `Nothing was changed. Wait for that session${wayToEnd(holders)}, then run increp again.`,
   });
 

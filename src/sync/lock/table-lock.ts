@@ -78,7 +78,7 @@ async function holderOf(
   table: TableFacts['stateName'],
 ): Promise<NamedHolder | undefined> {
   const holder = holderRow.optional().parse((await client.query(lockHolder(table))).rows[0]);
-  return holder && { text: describe(holder), pid: holder.pid, waitsForStandby: holder.waitsForStandby };
+  return holder && { text: describeRun(holder), pid: holder.pid, waitsForStandby: holder.waitsForStandby };
 }
 
 const lockedBy = (table: TableFacts['stateName'], holder: NamedHolder | undefined): IncrepError =>
@@ -102,7 +102,7 @@ async function otherRun(client: pg.ClientBase, table: TableFacts['stateName']): 
   return `another run${holder ? `: ${holder.text}` : ''}`;
 }
 
-const describe = ({ pid, application, host, since }: z.infer<typeof holderRow>): string =>
+const describeRun = ({ pid, application, host, since }: z.infer<typeof holderRow>): string =>
   [
     application ?? 'an unknown program',
     ...(host === null ? [] : [`from ${host}`]),

@@ -17,18 +17,18 @@ import {
   type DraftPlan,
   type Keyed,
   type LoadDraft,
-  type Planned,
+  type PlanBase,
   type PlanRequest,
   type Way,
 } from './plan.ts';
 import { typeChangesOf } from './type-changes.ts';
 
-function plannedFrom(source: Relation, { natives }: TableFacts, reasons: readonly Reason[]): Planned {
+function plannedFrom(source: Relation, { natives }: TableFacts, reasons: readonly Reason[]): PlanBase {
   const typeChanges = typeChangesOf(natives);
   return { reasons: [...reasons, ...typeChanges], typeChanges, source, shape: shapeOf(source) };
 }
 
-function keyOf(source: Relation, { settings: { replicationKey } }: TableFacts): Keyed {
+function replicationKeyOf(source: Relation, { settings: { replicationKey } }: TableFacts): Keyed {
   const key = source.columns.find(({ name }) => name === replicationKey);
   const keyType = key && keyTypeOf(key);
   if (!keyType) throw new Error('sourceRefusals accepted a table without a replication key');
@@ -49,7 +49,7 @@ export function load(
   } as const;
   return now.settings.mode === 'full-refresh'
     ? { ...base, unchangedCheck: undefined }
-    : { ...base, ...keyOf(source, now) };
+    : { ...base, ...replicationKeyOf(source, now) };
 }
 
 /** Adoption keeps the shape of a table that increp did not create. So the table must fit. */
@@ -103,7 +103,7 @@ export function incremental(
   const reasons: Reason[] = evolving
     ? [evolutionReason(evolving.evolution, evolving.drift), ...comparing]
     : [{ code: 'cursor-known' }, ...columnChanges(now), ...comparing];
-  const planned = { ...plannedFrom(source, now, reasons), ...keyOf(source, now) };
+  const planned = { ...plannedFrom(source, now, reasons), ...replicationKeyOf(source, now) };
   if ('legacyCursor' in since && planned.keyType !== 'timestamp' && planned.keyType !== 'timestamptz') {
     return load(now, source, 'initial', { code: 'legacy-cursor-unfit', keyType: planned.keyType });
   }

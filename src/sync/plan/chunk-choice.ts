@@ -1,4 +1,5 @@
 /** Decides whether a table is loaded in chunks, where they start, and whether an interrupted load continues. Pure. */
+import type { ChunkSize } from '../../config/chunk-size.ts';
 import type { Reason, ResumeObstacle, WholeLoadCause } from '../../reasons.ts';
 import { recordedSelection } from '../../schema/selection.ts';
 import { fingerprintOf, shapeOf } from '../../schema/shape.ts';
@@ -66,8 +67,6 @@ export function chooseChunks(
     reasons: [...again, { code: 'in-chunks', chunks: starts.length }],
   };
 }
-
-type ChunkSize = NonNullable<TableFacts['settings']['chunk']>;
 
 /** The reason in the catalog why a relation cannot be read in chunks. */
 export function unfitForChunks({

@@ -24,7 +24,7 @@ export type Way =
    */
   | 'extend';
 
-export interface Planned {
+export interface PlanBase {
   readonly reasons: readonly Reason[];
   /** The reasons that name types which the sync first creates or extends at the destination. */
   readonly typeChanges: readonly Reason[];
@@ -38,7 +38,7 @@ export interface Keyed {
   readonly keyType: KeyType;
 }
 
-interface LoadBase extends Planned {
+interface LoadBase extends PlanBase {
   readonly kind: 'load';
   readonly action: Extract<Action, 'initial' | 'reset' | 'full-refresh'>;
   readonly way: Way;
@@ -76,7 +76,7 @@ export const isKeyedPlan = <P extends LoadDraft | IncrementalPlan>(plan: P): pla
   'keyType' in plan;
 
 /** Continues from the cursor of an earlier sync or of the older script. */
-export interface IncrementalPlan extends Planned, Keyed {
+export interface IncrementalPlan extends PlanBase, Keyed {
   readonly kind: 'incremental';
   readonly action: 'incremental' | 'append';
   readonly since: KeyedRecord | { readonly legacyCursor: string };

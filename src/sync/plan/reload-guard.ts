@@ -2,6 +2,7 @@
  * Destination tables with rows that this source cannot give again: older versions, rows of other pipelines, rows that
  * exist only at the destination. increp never replaces such a table, and only extends it in place. Pure.
  */
+import type { TableSettings } from '../../config/settings.ts';
 import { IncrepError } from '../../errors.ts';
 import type { ReloadHindrance } from '../../reasons.ts';
 import { hindranceText } from '../../report/shape-texts.ts';
@@ -15,17 +16,15 @@ import { ident, qualified } from '../../sql/identifiers.ts';
 import type { Alteration } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
 
-type Settings = TableFacts['settings'];
-
 /** Undefined if the destination table holds only rows of the source. */
-export function reloadHindrance(settings: Settings): ReloadHindrance | undefined {
+export function reloadHindrance(settings: TableSettings): ReloadHindrance | undefined {
   if (isAppend(settings)) return { code: 'holds-versions' };
   if (isShared(settings)) return { code: 'holds-rows-of-pipelines' };
   return settings.onConflict === 'last_update_wins' ? { code: 'holds-own-rows' } : undefined;
 }
 
 /** Whether the destination table may keep rows of this pipeline that the source does not have. */
-export const keepsRest = (settings: Settings): boolean =>
+export const keepsRest = (settings: TableSettings): boolean =>
   isAppend(settings) || settings.onConflict === 'last_update_wins';
 
 /** The ALTER TABLE that lets the table take the rows of the source. It only adds columns and drops NOT NULL. */

@@ -60,7 +60,7 @@ function incomparable(now: TableFacts, type: NativeType): IncrepError {
 
 function differs(now: TableFacts, type: NativeType): IncrepError {
   const { source, found } = type;
-  const [here, there] = [describe(source), found ? describe(found) : ''];
+  const [here, there] = [describeType(source), found ? describeType(found) : ''];
   return new IncrepError('TYPE_MISMATCH', {
     what: `${inColumn(now, type)} needs the type ${printHome(type)}, which differs between the two sides: it is ${there} at the destination, and ${here} at the source`,
     next: source.range
@@ -72,7 +72,7 @@ function differs(now: TableFacts, type: NativeType): IncrepError {
 const printPart = ({ name, type }: { name: string; type: TypeReference }): string =>
   name === '' ? type.printed : `${ident(name)} ${type.printed}`;
 
-function describe(type: TypeDefinition): string {
+function describeType(type: TypeDefinition): string {
   if (type.kind === 'enum') return `an enum of ${type.labels.map(literal).join(', ')}`;
   const parts = type.parts.map(printPart).join(', ');
   if (type.kind === 'domain')

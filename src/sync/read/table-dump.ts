@@ -19,7 +19,7 @@ interface Dumping {
   readonly signal: AbortSignal;
 }
 
-interface DumpRequest {
+interface TableDumpRequest {
   readonly context: RunContext;
   readonly facts: CopyFacts;
   readonly plan: IncrementalPlan | LoadPlan;
@@ -28,7 +28,7 @@ interface DumpRequest {
 }
 
 export async function withTableDump<T>(
-  { context, facts, plan, source }: DumpRequest,
+  { context, facts, plan, source }: TableDumpRequest,
   use: (block: CopyBlock, dumping: Dumping) => Promise<T>,
 ): Promise<T> {
   const silence = new AbortController();

@@ -67,7 +67,7 @@ export async function exchange(work: Exchange): Promise<void> {
     for (const each of itemsOf(work, relation, 'dropped')) await make(work, relation, each);
   for (const view of recreated)
     if (view.kind === 'materialized view' && view.isPopulated && !work.isRehearsal)
-      await must(work, describe(view), refresh(view));
+      await must(work, describeRelation(view), refresh(view));
 }
 
 export const must = (
@@ -76,12 +76,12 @@ export const must = (
   sql: Statement,
 ): Promise<void> => mustSurvive(work.client, work.facts.destinationName, what, sql);
 
-export const describe = ({ kind, name }: BuiltRelation): string => `${kind} ${printName(name)}`;
+export const describeRelation = ({ kind, name }: BuiltRelation): string => `${kind} ${printName(name)}`;
 
 const dropOld = (work: Exchange, old: BuiltRelation): Promise<void> =>
   must(
     work,
-    old.kind === 'table' ? 'its dependent objects' : `dependent objects of ${describe(old)}`,
+    old.kind === 'table' ? 'its dependent objects' : `dependent objects of ${describeRelation(old)}`,
     dropBuilt({ schema: old.name.schema, table: aside(old) }, old.kind),
   );
 
@@ -93,7 +93,7 @@ async function isReplaced(work: Exchange, view: BuiltRelation): Promise<boolean>
   try {
     await queryPinnedFirst(client, replaceView(view));
   } catch (error) {
-    if (!hasOtherColumns(error)) throw refusalFrom(error, work.facts.destinationName, describe(view));
+    if (!hasOtherColumns(error)) throw refusalFrom(error, work.facts.destinationName, describeRelation(view));
     await client.query('ROLLBACK TO SAVEPOINT increp_view');
     return false;
   }
@@ -105,8 +105,8 @@ async function isReplaced(work: Exchange, view: BuiltRelation): Promise<boolean>
 const hasOtherColumns = (error: unknown): boolean => codeOf(error) === SQLSTATE.invalidTableDefinition;
 
 async function recreate(work: Exchange, view: BuiltRelation): Promise<void> {
-  await must(work, describe(view), renameBuilt(view, aside(view)));
-  await must(work, describe(view), createBuilt(view));
+  await must(work, describeRelation(view), renameBuilt(view, aside(view)));
+  await must(work, describeRelation(view), createBuilt(view));
   await dress(work, view);
 }
 
@@ -116,7 +116,7 @@ export async function dress(work: Recreation, relation: BuiltRelation): Promise<
   for (const grantee of await grantedByDefault(client, relation.name))
     await client.query(revokeAll(relation.name, grantee));
   for (const each of itemsOf(work, relation, 'renamed')) await make(work, relation, each);
-  if (!relation.isOurs) await must(work, describe(relation), giveTo(relation));
+  if (!relation.isOurs) await must(work, describeRelation(relation), giveTo(relation));
 }
 
 /** Items of a column that the new table does not have are left out. */
@@ -141,6 +141,6 @@ export const make = (
 ): Promise<void> =>
   must(
     work,
-    relation.kind === 'table' ? what : `${what} of ${describe(relation)}`,
+    relation.kind === 'table' ? what : `${what} of ${describeRelation(relation)}`,
     work.isRehearsal ? (rehearsal ?? sql) : sql,
   );

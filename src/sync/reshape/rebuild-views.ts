@@ -11,7 +11,7 @@ import {
   refresh,
 } from '../../sql/reshape.ts';
 import type { BuiltRelation, DependentDefinitions } from '../../sql/dependent-object-definitions.ts';
-import { describe, dress, itemsOf, make, must, type Recreation } from './exchange.ts';
+import { describeRelation, dress, itemsOf, make, must, type Recreation } from './exchange.ts';
 import { dependentsOf } from './reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type pg from 'pg';
@@ -54,13 +54,13 @@ export const locksOver = (facts: TableFacts, views: readonly BuiltRelation[]): s
 /** Without CASCADE, so that unknown dependent objects make the DROP fail. @throws IncrepError DEPENDENT_OBJECTS */
 export async function dropViews(work: Rebuilding): Promise<void> {
   for (const view of work.views.toReversed())
-    await must(work, `dependent objects of ${describe(view)}`, dropBuilt(view.name, view.kind));
+    await must(work, `dependent objects of ${describeRelation(view)}`, dropBuilt(view.name, view.kind));
 }
 
 /** @throws IncrepError DEPENDENT_OBJECTS */
 export async function recreateViews(work: Rebuilding): Promise<void> {
   for (const view of work.views) {
-    await must(work, describe(view), createBuilt(view));
+    await must(work, describeRelation(view), createBuilt(view));
     await dress(work, view);
     for (const each of itemsOf(work, view, 'dropped')) await make(work, view, each);
   }
@@ -70,5 +70,5 @@ export async function recreateViews(work: Rebuilding): Promise<void> {
 export async function refreshViews(work: Rebuilding): Promise<void> {
   for (const view of work.views)
     if (view.kind === 'materialized view' && view.isPopulated)
-      await must(work, describe(view), refresh(view));
+      await must(work, describeRelation(view), refresh(view));
 }

@@ -10,7 +10,7 @@ import { forgetLoad } from '../../sql/loads.ts';
 import {
   type ChunkedResult,
   type Loaded,
-  type Progress,
+  type ChunkProgress,
   type Stopped,
   withKeptChunks,
 } from '../load/chunks/chunked-load.ts';
@@ -54,7 +54,7 @@ export interface Applied {
 export type ApplyResult =
   | Applied
   /** The time limit ended a load in chunks after a chunk. */
-  | { readonly kind: 'stopped'; readonly progress: Progress; readonly nextCommand: string | undefined }
+  | { readonly kind: 'stopped'; readonly progress: ChunkProgress; readonly nextCommand: string | undefined }
   /** Nothing was changed. `error` says why increp could not carry out the plan. */
   | { readonly kind: 'replan'; readonly change: PlanChange; readonly error: IncrepError };
 
@@ -66,7 +66,7 @@ export async function applyPlan(
   request: ApplyRequest,
 ): Promise<ApplyResult> {
   let result: Applied | Stopped | undefined;
-  const progress: Progress = { done: 0, of: 0 };
+  const progress: ChunkProgress = { done: 0, of: 0 };
   await addMissingLabels(context, planned);
   await enterPhase(context, planned, 'lock');
   const lockWait = {
@@ -105,7 +105,7 @@ export async function applyPlan(
 const staysInPlace = (plan: IncrementalPlan | LoadPlan): boolean =>
   plan.kind === 'incremental' || plan.way === 'merge-whole' || plan.way === 'extend';
 
-async function underLock(job: TableJob, progress: Progress): Promise<Applied | Stopped> {
+async function underLock(job: TableJob, progress: ChunkProgress): Promise<Applied | Stopped> {
   const { context, facts, plan } = job;
   await enterPhase(context, facts, 'fence');
   const chunked = await inChunks(job, progress);
@@ -122,7 +122,7 @@ async function underLock(job: TableJob, progress: Progress): Promise<Applied | S
   };
 }
 
-async function inChunks(job: TableJob, progress: Progress): Promise<ChunkedResult> {
+async function inChunks(job: TableJob, progress: ChunkProgress): Promise<ChunkedResult> {
   const { context, facts, plan, destination } = job;
   if (plan.kind !== 'load' || !isKeyedPlan(plan) || plan.chunking.kind !== 'chunks')
     return { kind: 'as-a-whole', cause: undefined };

@@ -113,11 +113,12 @@ async function mergeRows(
   const passes = mergePasses(merge);
   let counts = NO_COUNTS;
   const remove = async () => {
-    for (const pass of passes) counts = plus(counts, { deleted: rowsOf(await client.query(pass.remove)) });
+    for (const pass of passes)
+      counts = plus(counts, { deleted: affectedRows(await client.query(pass.remove)) });
   };
   if (order.removes === 'first') await remove();
   for (const statement of replacements(merge, order))
-    counts = plus(counts, { updated: rowsOf(await client.query(statement)) });
+    counts = plus(counts, { updated: affectedRows(await client.query(statement)) });
   for (const pass of passes) {
     const run = (statement: string) =>
       share === 'few' && pass.isIndexed ? runByIndex(client, statement) : client.query(statement);
@@ -136,8 +137,8 @@ function replacements(merge: Merge, { replaces }: MergeOrder): readonly string[]
 
 /** Without a key, a changed row counts as one removed and one added row. */
 async function mergeCopies(client: pg.ClientBase, merge: Merge): Promise<MergeCounts> {
-  const deleted = rowsOf(await client.query(removeSurplus(merge)));
-  return { ...NO_COUNTS, deleted, inserted: rowsOf(await client.query(addMissing(merge))) };
+  const deleted = affectedRows(await client.query(removeSurplus(merge)));
+  return { ...NO_COUNTS, deleted, inserted: affectedRows(await client.query(addMissing(merge))) };
 }
 
 /** Another session may have inserted the same row after the statement searched for it. A retry then updates that row. */
@@ -180,9 +181,9 @@ const explained = z.tuple([z.object({ 'QUERY PLAN': z.tuple([z.object({ Plan: do
 const mergeInTwo =
   ({ insertsFirst }: MergeOrder): typeof mergeAtOnce =>
   async (run, { update, insert }) => {
-    const before = insertsFirst ? rowsOf(await run(insert)) : 0;
-    const updated = rowsOf(await run(update));
-    return { updated, inserted: insertsFirst ? before : rowsOf(await run(insert)) };
+    const before = insertsFirst ? affectedRows(await run(insert)) : 0;
+    const updated = affectedRows(await run(update));
+    return { updated, inserted: insertsFirst ? before : affectedRows(await run(insert)) };
   };
 
 async function countNewer(run: RunStatement, statement: string): Promise<Partial<MergeCounts>> {
@@ -190,7 +191,7 @@ async function countNewer(run: RunStatement, statement: string): Promise<Partial
   return { newer: rows };
 }
 
-const rowsOf = ({ rowCount }: pg.QueryResult): number => rowCount ?? 0;
+const affectedRows = ({ rowCount }: pg.QueryResult): number => rowCount ?? 0;
 
 const plus = (counts: MergeCounts, more: Partial<MergeCounts>): MergeCounts => ({
   inserted: counts.inserted + (more.inserted ?? 0),
@@ -207,5 +208,5 @@ export async function dropOlderVersions(
 ): Promise<number> {
   return merge.mergeKey.length === 0 || isUniqueBy(source, merge.mergeKey)
     ? 0
-    : rowsOf(await client.query(keepNewest(merge)));
+    : affectedRows(await client.query(keepNewest(merge)));
 }

@@ -76,7 +76,7 @@ const pairRow = z.object({
 });
 type Pair = Readonly<z.infer<typeof pairRow>>;
 
-interface Meeting {
+interface RowConflict {
   readonly where: 'destination' | 'source';
   readonly pair: Pair;
 }
@@ -86,7 +86,7 @@ export async function findRowsInTheWay(
   client: pg.ClientBase,
   { destination: table, staging, mergeKey: key }: Merge,
   index: UniqueIndex | undefined,
-): Promise<Meeting | undefined> {
+): Promise<RowConflict | undefined> {
   if (!index || key.length === 0) return undefined;
   const { expressions, predicate } = index;
   const operators = index.operators.flatMap((operator) => operator ?? []);
@@ -108,7 +108,7 @@ export async function findRowsInTheWay(
 export function uniqueRefusal(
   facts: CopyFacts,
   violation: Violation,
-  found: Meeting | undefined,
+  found: RowConflict | undefined,
   index: UniqueIndex | undefined,
 ): IncrepError {
   const { destinationName: table, settings } = facts;
@@ -132,7 +132,7 @@ export function uniqueRefusal(
 
 function uniqueAdvice(
   { settings, destinationName: table }: CopyFacts,
-  found: Meeting | undefined,
+  found: RowConflict | undefined,
   index: UniqueIndex | undefined,
   key: readonly string[],
 ): string {

@@ -10,7 +10,7 @@ import { IncrepError, reworded } from '../../../errors.ts';
 import { continuationText } from '../../../report/reasons.ts';
 
 /** How many chunks are done. The load updates this object, so that the caller can read it after an error. */
-export interface Progress {
+export interface ChunkProgress {
   /** Chunks that are committed. */
   done: number;
   /** All chunks; 0 if the table is not loaded in chunks. */
@@ -20,7 +20,7 @@ export interface Progress {
 /** The transaction of the job is idle until all chunks are done, so it holds no lock that readers wait for. */
 export interface ChunkedLoad extends TableJob<KeyedLoadPlan> {
   readonly chunks: Chunks;
-  readonly progress: Progress;
+  readonly progress: ChunkProgress;
 }
 
 export interface Loaded {
@@ -44,7 +44,11 @@ export type ChunkedResult =
   | { readonly kind: 'as-a-whole'; readonly cause: WholeLoadCause | undefined };
 
 /** An error of a load in chunks also says how many chunks are kept and which command continues the load. */
-export function withKeptChunks(error: unknown, progress: Progress, nextCommand: string | undefined): unknown {
+export function withKeptChunks(
+  error: unknown,
+  progress: ChunkProgress,
+  nextCommand: string | undefined,
+): unknown {
   if (!(error instanceof IncrepError) || progress.done === 0) return error;
   const continues = continuationText(progress, nextCommand);
   // The advice after a signal describes loads without chunks, so it is omitted.

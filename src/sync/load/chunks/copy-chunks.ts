@@ -18,7 +18,7 @@ import { readWindow } from '../../read/read-window.ts';
 import type { RunContext } from '../../context/run-context.ts';
 import type { BegunLoad } from '../../plan/chunk-choice.ts';
 import type { Workers } from './workers.ts';
-import type { Progress } from './chunked-load.ts';
+import type { ChunkProgress } from './chunked-load.ts';
 import { enterPhase } from '../../context/phases.ts';
 import { SQLSTATE } from '../../../postgres/sqlstate.ts';
 
@@ -27,7 +27,7 @@ interface ChunkCopying {
   readonly plan: LoadPlan;
   readonly load: BegunLoad;
   readonly workers: Workers;
-  readonly progress: Progress;
+  readonly progress: ChunkProgress;
   /** Rejects if the session that holds the lock of the table is lost. */
   readonly ensureLocked: () => Promise<unknown>;
 }
