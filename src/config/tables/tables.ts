@@ -250,7 +250,7 @@ function patternSettings(
   };
 }
 
-function inheritedIn({ mode }: TableEntry, own: Options): readonly InheritedKey[] {
+function inheritedIn({ mode }: TableEntry, own: TableOptions): readonly InheritedKey[] {
   if (mode !== 'full-refresh') return [];
   return (['replication_key', 'unique_cols'] as const).filter((key) => own[key] === undefined);
 }
