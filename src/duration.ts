@@ -6,8 +6,9 @@ type Unit = keyof typeof SECONDS_PER_UNIT;
 /** With nine digits, every unit is exact in an interval of Postgres and in a double. */
 export const DURATION_PATTERN = /^(\d{1,9})(ms|s|m|h|d)$/;
 
+export const DURATION_EXAMPLES = '"250ms", "10s", "5m", "24h" or "7d"';
 /** The allowed forms, for messages about an invalid duration. */
-export const DURATION_FORMS = 'a duration such as "250ms", "10s", "5m", "24h" or "7d"';
+export const DURATION_FORMS = `a duration such as ${DURATION_EXAMPLES}`;
 
 /** The number of seconds; undefined if the text is not a duration. */
 export function parseDuration(text: string): number | undefined {

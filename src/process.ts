@@ -10,10 +10,19 @@ export async function runProcess(args: readonly string[]): Promise<void> {
     stdout: process.stdout,
     stderr: process.stderr,
     environment: process.env,
-    workingDirectory: process.cwd(),
+    workingDirectory: workingDirectory(),
     signal: abortOnSignal(),
     timing: DEFAULT_TIMING,
   });
+}
+
+/** Also for a current directory that was deleted. Then the shell still knows its name. */
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return process.env['PWD'] ?? '/(deleted)';
+  }
 }
 
 /** 128 + the signal's number, as a shell reports it. */

@@ -1,14 +1,13 @@
-/** Every wait and time limit of increp. The program uses `DEFAULT_TIMING`; tests use milliseconds. */
+/** Every wait and time limit of increp, in seconds. The program uses `DEFAULT_TIMING`; tests use shorter times. */
 
 /** A random wait that doubles with each attempt, as `backoffSeconds` computes it. */
 export interface Backoff {
-  /** Seconds: the longest wait after the first attempt. */
+  /** The longest wait after the first attempt. */
   readonly base: number;
-  /** Seconds: the longest wait of all. */
+  /** The longest wait of all. */
   readonly max: number;
 }
 
-/** All values are seconds. */
 export interface Timing {
   /** Time for a new connection, from the first packet to the end of the login. */
   readonly connectTimeout: number;
@@ -26,7 +25,7 @@ export interface Timing {
   readonly transactionWait: number;
   /** Between two checks of the open transactions: the first pause and the longest. */
   readonly transactionPoll: Backoff;
-  /** How long one wait for the table lock of another run lasts before increp asks again. */
+  /** How often increp polls the table lock of another run. */
   readonly tableLockPoll: number;
   /** The session of a killed run holds its lock until the server notices. increp always waits this long for it. */
   readonly tableLockGrace: number;
@@ -41,7 +40,7 @@ export interface Timing {
   readonly factsMaxAge: number;
   /**
    * Exclusive locks. Readers queue behind a session that waits for an exclusive lock. If such a reader holds a lock
-   * that increp waits for, this is a deadlock, and the server ends one of both after a second (deadlock_timeout). So
+   * that increp waits for, this is a deadlock, and the server cancels one of the two after a second (deadlock_timeout). So
    * increp takes all locks within less than that time, or releases them.
    */
   readonly exclusiveLock: {
@@ -75,7 +74,7 @@ export interface Timing {
     readonly attempt: number;
     /** Between two attempts. */
     readonly retryDelay: Backoff;
-    /** The longest Retry-After that is honoured. */
+    /** The longest Retry-After that increp respects. */
     readonly retryAfter: number;
     /** All attempts and the waits between them, for a webhook. */
     readonly webhookTotal: number;

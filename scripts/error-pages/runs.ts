@@ -18,7 +18,7 @@ export const runs = {
     ],
     example: [
       'error: the state of public.orders at the destination belongs to pipeline "shop", and this is "shop-2" (STATE_MISMATCH)',
-      'next:  If this is the same pipeline, set PIPELINE_NAME=shop. If not, set another DEST_SCHEMA, "dest_schema" or "dest_name". To take over the destination table and discard the state of "shop", run "increp reset orders --force".',
+      '  next: If this is the same pipeline, set PIPELINE_NAME=shop. If not, set another DEST_SCHEMA, "dest_schema" or "dest_name". To take over the destination table and discard the state of "shop", run "increp reset orders --force".',
     ],
   },
   STATE_NOT_WRITABLE: {
@@ -35,7 +35,7 @@ export const runs = {
     ],
     example: [
       'error: the state directory /srv/pipelines/shop/sync-state cannot be written: it already exists (STATE_NOT_WRITABLE)',
-      'next:  Give the directory to the user that runs increp; as root, run: chown -R increp /srv/pipelines/shop/sync-state. Or set STATE_DIR.',
+      '  next: Give the directory to the user that runs increp; as root, run: chown -R increp /srv/pipelines/shop/sync-state. Or set STATE_DIR.',
     ],
   },
   DUMP_FAILED: {
@@ -52,7 +52,7 @@ export const runs = {
     ],
     example: [
       'error: dumping public.orders from the source db.example.com:5432/shop: pg_dump ended with 1: pg_dump: error: out of memory (DUMP_FAILED)',
-      'next:  Fix the reported problem. Or set "initial_load" to "copy" for this table, which does not need pg_dump.',
+      '  next: Fix the reported problem. Or set "initial_load" to "copy" for this table, which does not need pg_dump.',
     ],
   },
   NOT_SYNCED: {
@@ -82,7 +82,7 @@ export const runs = {
     ],
     example: [
       'error: the row ["11"] of public.orders differs from the source after it was copied (changed) (VERIFY_FAILED)',
-      "next:  Nothing was committed. If a trigger or rule of public.orders at the destination changes rows, drop it. Otherwise, please report this with the types of the table's columns.",
+      "  next: Nothing was committed. If a trigger or rule of public.orders at the destination changes rows, drop it. Otherwise, please report this with the types of the table's columns.",
     ],
   },
   ROW_COUNT_MISMATCH: {
@@ -96,7 +96,7 @@ export const runs = {
     ],
     example: [
       'error: public.orders has some rows to copy, but 0 arrived (ROW_COUNT_MISMATCH)',
-      'next:  Nothing was changed. Set "initial_load": "copy", and please report this.',
+      '  next: Nothing was changed. Set "initial_load": "copy", and please report this.',
     ],
   },
   INTERRUPTED: {
@@ -112,7 +112,7 @@ export const runs = {
     ],
     example: [
       'error: stopped by SIGTERM (INTERRUPTED)',
-      'next:  Unfinished work was rolled back. The next "increp sync" continues from there.',
+      '  next: Unfinished work was rolled back. The next "increp sync" continues from there.',
     ],
   },
   INTERNAL: {

@@ -17,7 +17,7 @@ export const servers = {
     ],
     example: [
       'error: source db.example.com:5432/shop: connection refused: nothing listens on 192.0.2.10:5432; tried 4 times (CONNECTION_FAILED)',
-      'next:  Check SOURCE_HOST and SOURCE_PORT (or its URL), that the server is running, and that this machine can reach it. To test it: pg_isready -h db.example.com -p 5432',
+      '  next: Check SOURCE_URL, or SOURCE_HOST and SOURCE_PORT. Check that the server is running, and that this machine can reach it. To test it: pg_isready -h db.example.com -p 5432',
     ],
   },
   TLS_FAILED: {
@@ -35,7 +35,7 @@ export const servers = {
     ],
     example: [
       'error: source db.example.com:5432/shop: the server does not support TLS, but sslmode is "require" (TLS_FAILED)',
-      'next:  Enable TLS on the server (ssl = on), or set SOURCE_SSLMODE to "prefer" or "disable".',
+      '  next: Enable TLS on the server (ssl = on), or set SOURCE_SSLMODE to "prefer" or "disable".',
     ],
   },
   CONNECTION_LOST: {
@@ -53,7 +53,7 @@ export const servers = {
     ],
     example: [
       'error: source db.example.com:5432/shop: the connection was closed by the other side; tried 4 times (CONNECTION_LOST)',
-      'next:  Check the log of the source server and the network. Then run increp again; it continues where the last run ended.',
+      '  next: Check the log of the source server and the network. Then run increp again; it continues where the last run ended.',
     ],
   },
   SERVER_CHANGED: {
@@ -69,7 +69,7 @@ export const servers = {
     ],
     example: [
       'error: source: another server instance answers than at the start of the sync (a restart, a failover, or an address of several servers); tried 4 times (SERVER_CHANGED)',
-      'next:  Run increp again. If this happens at every run, set SOURCE_HOST to the address of one server.',
+      '  next: Run increp again. If this happens at every run, set SOURCE_HOST to the address of one server.',
     ],
   },
   TOO_MANY_CONNECTIONS: {
@@ -91,7 +91,7 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     ],
     example: [
       'error: source db.example.com:5432/shop: too many connections for role "reader"; tried 4 times (TOO_MANY_CONNECTIONS, SQLSTATE 53300)',
-      'next:  To see the connections: SELECT usename, application_name, count(*) FROM pg_stat_activity GROUP BY 1, 2. Raise max_connections, or the CONNECTION LIMIT of the role or database. increp needs two or three on each side.',
+      '  next: To see the connections: SELECT usename, application_name, count(*) FROM pg_stat_activity GROUP BY 1, 2. Raise max_connections, or the CONNECTION LIMIT of the role or database. increp needs two or three on each side.',
     ],
   },
   AUTHENTICATION_FAILED: {
@@ -110,7 +110,7 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: password authentication failed for user "writer" (AUTHENTICATION_FAILED, SQLSTATE 28P01)',
-      'next:  Check DEST_USERNAME and DEST_PASSWORD (or its URL), and pg_hba.conf on that server. To test the login: psql -h warehouse.example.com -p 5432 -U writer -d analytics',
+      '  next: Check DEST_URL, or DEST_USERNAME and DEST_PASSWORD. Also check pg_hba.conf on that server. To test the login: psql -h warehouse.example.com -p 5432 -U writer -d analytics',
     ],
   },
   PRIVILEGE_MISSING: {
@@ -129,7 +129,7 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     ],
     example: [
       'error: role "reader" may not read public.orders at the source (PRIVILEGE_MISSING)',
-      'next:  At the source, run: GRANT SELECT ON "public"."orders" TO "reader"',
+      '  next: At the source, run: GRANT SELECT ON "public"."orders" TO "reader"',
     ],
   },
   ROW_SECURITY: {
@@ -141,7 +141,7 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     ],
     example: [
       'error: row-level security would hide rows of public.orders from role "reader", and the destination table would lack them (ROW_SECURITY)',
-      'next:  At the source, run: ALTER ROLE "reader" BYPASSRLS. Or disable row-level security for the table.',
+      '  next: At the source, run: ALTER ROLE "reader" BYPASSRLS. Or disable row-level security for the table.',
     ],
   },
   READ_ONLY: {
@@ -158,7 +158,7 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     ],
     example: [
       'error: destination: default_transaction_read_only is on at warehouse.example.com:5432/analytics, for role "writer", its database or the server (READ_ONLY)',
-      'next:  Check why it was set (a full disk, maintenance). To reset it, run: ALTER ROLE "writer" RESET default_transaction_read_only, or the same with ALTER DATABASE or ALTER SYSTEM.',
+      '  next: Check why it was set (a full disk, maintenance). To reset it, run: ALTER ROLE "writer" RESET default_transaction_read_only, or the same with ALTER DATABASE or ALTER SYSTEM.',
     ],
   },
   DISK_FULL: {
@@ -179,7 +179,7 @@ du -xsh /var/lib/postgresql
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: could not extend file "base/16401/16438": No space left on device (DISK_FULL, SQLSTATE 53100)',
-      'next:  Free some space on that server, then run increp again. No data was lost.',
+      '  next: Free some space on that server, then run increp again. No data was lost.',
     ],
   },
   QUERY_FAILED: {
@@ -197,7 +197,7 @@ du -xsh /var/lib/postgresql
     ],
     example: [
       'error: source db.example.com:5432/shop: division by zero (QUERY_FAILED, SQLSTATE 22012)',
-      'next:  The source server refuses the statement; its log shows it. Fix the reported problem. "increp check" may show more.',
+      '  next: The source server refuses the statement; its log shows it. Fix the reported problem. "increp check" may show more.',
     ],
   },
 } as const satisfies Record<string, ErrorPage>;

@@ -37,7 +37,7 @@ export const settings = {
       '  - SOURCE_PORT (.env): "many" is not a port; allowed: 1 to 65535',
       '  - DEST_HOST: not set; write DEST_HOST=warehouse.example.com in .env',
       '  - tables-config.json, [0].replikation_key (table orders): unknown key; did you mean replication_key?',
-      '  next: Fix them and try again. docs/configuration.md describes every setting.',
+      '  next: Fix the configuration, then run the command again. docs/configuration.md describes every setting.',
     ],
   },
   NOT_SUPPORTED: {
@@ -55,7 +55,7 @@ export const settings = {
     ],
     example: [
       'error: the source is PostgreSQL 13.22; increp needs 14 or later (NOT_SUPPORTED)',
-      'next:  Upgrade that server. PostgreSQL 13 and older are no longer supported.',
+      '  next: Upgrade that server. PostgreSQL 13 and older are no longer supported.',
     ],
   },
   SAME_DATABASE: {
@@ -72,7 +72,7 @@ export const settings = {
     ],
     example: [
       'error: source and destination are the same: schema "public" of database "shop" on one server (SAME_DATABASE)',
-      'next:  Give DEST_HOST, DEST_DB or DEST_SCHEMA another value. Nothing was changed.',
+      '  next: Give DEST_HOST, DEST_DB or DEST_SCHEMA another value. Nothing was changed.',
     ],
   },
   TABLE_NOT_FOUND: {
@@ -88,7 +88,7 @@ export const settings = {
     ],
     example: [
       'error: the source has no table public.order; did you mean "orders"? (TABLE_NOT_FOUND)',
-      'next:  Correct "name" in tables-config.json: use the name as Postgres stores it, including capital letters.',
+      '  next: Correct "name" in tables-config.json: use the name as Postgres stores it, including capital letters.',
     ],
   },
   COLUMN_NOT_FOUND: {
@@ -104,7 +104,7 @@ export const settings = {
     ],
     example: [
       'error: public.orders has no column "update_at" (replication_key); did you mean "updated_at"? (COLUMN_NOT_FOUND)',
-      'next:  Correct "replication_key" of table "orders" in tables-config.json. Its columns: id, total, note, updated_at.',
+      '  next: Correct "replication_key" of table "orders" in tables-config.json. Its columns: id, total, note, updated_at.',
     ],
   },
   SQL_INVALID: {
@@ -125,7 +125,7 @@ export const settings = {
       'error: "where" of "orders": column "statu" does not exist',
       "           1 | statu = 'paid'",
       '               ^ (SQL_INVALID, SQLSTATE 42703)',
-      'next:  Correct it in tables-config.json. The source evaluates it.',
+      '  next: Correct it in tables-config.json. The source evaluates it.',
     ],
   },
   KEY_TYPE_UNSUPPORTED: {
@@ -147,7 +147,7 @@ CREATE INDEX CONCURRENTLY ON orders (updated_at);
     ],
     example: [
       'error: the replication key "note" of public.orders is text, which cannot order changes (KEY_TYPE_UNSUPPORTED)',
-      'next:  Choose a column of type timestamp, timestamptz or date, or an integer that only grows.',
+      '  next: Choose a column of type timestamp, timestamptz or date, or an integer that only grows.',
     ],
   },
   TYPE_UNSUPPORTED: {
@@ -164,7 +164,7 @@ CREATE INDEX CONCURRENTLY ON orders (updated_at);
     ],
     example: [
       'error: column "box" of public.orders needs the composite type public.size, which the destination does not have and increp does not create (TYPE_UNSUPPORTED)',
-      'next:  At the destination, run: CREATE TYPE "public"."size" AS ("width" integer, "height" integer); or set "types" to "text" for this table.',
+      '  next: At the destination, run: CREATE TYPE "public"."size" AS ("width" integer, "height" integer); or set "types" to "text" for this table.',
     ],
   },
   TYPE_MISMATCH: {
@@ -180,7 +180,7 @@ CREATE INDEX CONCURRENTLY ON orders (updated_at);
     ],
     example: [
       "error: column \"mood\" of public.orders needs the type public.mood, which differs between the two sides: it is an enum of 'ok', 'sad' at the destination, and an enum of 'sad', 'ok' at the source (TYPE_MISMATCH)",
-      'next:  Make the two types equal by ALTER TYPE on either side (other tables may use the type), or set "types" to "text" for this table.',
+      '  next: Make the two types equal by ALTER TYPE on either side (other tables may use the type), or set "types" to "text" for this table.',
     ],
   },
 } as const satisfies Record<string, ErrorPage>;

@@ -19,7 +19,7 @@ export const tables = {
     ],
     example: [
       'error: public.orders is being synced by another run: increp shop 4242@worker-1 (backend 4242 of the destination) (RUN_LOCKED)',
-      'next:  Wait for that run, or use --wait-lock 5m. If that run hangs, end it; at the destination, run: SELECT pg_terminate_backend(4242).',
+      '  next: Wait for that run, or use --wait-lock 5m. If that run hangs, end it; at the destination, run: SELECT pg_terminate_backend(4242).',
     ],
   },
   LOCK_TIMEOUT: {
@@ -42,7 +42,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: canceling statement due to lock timeout; held by pid 4242 (psql) of postgres with AccessExclusiveLock on orders at the destination; tried 4 times (LOCK_TIMEOUT, SQLSTATE 55P03)',
-      'next:  Nothing was changed. Wait for that session or end it (at the destination: SELECT pg_terminate_backend(4242)), then run increp again.',
+      '  next: Nothing was changed. Wait for that session or end it (at the destination: SELECT pg_terminate_backend(4242)), then run increp again.',
     ],
   },
   CONFLICT: {
@@ -57,7 +57,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: deadlock detected; tried 4 times (CONFLICT, SQLSTATE 40P01)',
-      'next:  Another session changes the same rows. The log of that server names it. Run increp again when that session is done.',
+      '  next: Another session changes the same rows. The log of that server names it. Run increp again when that session is done.',
     ],
   },
   CONSTRAINT_VIOLATED: {
@@ -76,7 +76,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: unique index "users_email" of public.users at the destination refuses a row: Key (email)=(b) already exists.; the row (id) = (3) of the source conflicts with the row (id) = (2) of the destination (CONSTRAINT_VIOLATED, SQLSTATE 23505)',
-      'next:  If that row is deleted or changed at the source, run "increp verify users --repair", or at the destination: DELETE FROM "public"."users" WHERE "id" = \'2\'. With "deletes": "hard", each sync removes such rows.',
+      '  next: If that row is deleted or changed at the source, run "increp verify users --repair", or at the destination: DELETE FROM "public"."users" WHERE "id" = \'2\'. With "deletes": "hard", each sync removes such rows.',
     ],
   },
   SCHEMA_CHANGED: {
@@ -90,7 +90,7 @@ WHERE l.relation = 'public.orders'::regclass;
     steps: ['Run `increp sync` again after the change is complete.'],
     example: [
       'error: public.orders changed while increp was reading it; tried 4 times (SCHEMA_CHANGED)',
-      'next:  Run increp again after the schema change is complete.',
+      '  next: Run increp again after the schema change is complete.',
     ],
   },
   TIMEOUT: {
@@ -108,7 +108,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: canceling statement due to user request (TIMEOUT, SQLSTATE 57014)',
-      'next:  Nothing was committed. A user cancelled the statement, or a time limit such as query_timeout of a pooler. increp disables statement_timeout itself. Check the log of that server, then run increp again.',
+      '  next: Nothing was committed. A user cancelled the statement, or a time limit such as query_timeout of a pooler. increp disables statement_timeout itself. Check the log of that server, then run increp again.',
     ],
   },
   NO_REPLICA_IDENTITY: {
@@ -124,7 +124,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: cannot delete from table "orders" because it does not have a replica identity and publishes deletes (NO_REPLICA_IDENTITY, SQLSTATE 55000)',
-      'next:  At the destination, run: ALTER TABLE ... REPLICA IDENTITY FULL, with the name of that table.',
+      '  next: At the destination, run: ALTER TABLE ... REPLICA IDENTITY FULL, with the name of that table.',
     ],
   },
   STAGING_NAME_CONFLICT: {
@@ -142,7 +142,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: public.orders_stg exists at the destination, and increp did not create it: increp needs that name for its staging table (STAGING_NAME_CONFLICT)',
-      'next:  Rename or drop it, or set another "dest_name" for "orders".',
+      '  next: Rename or drop it, or set another "dest_name" for "orders".',
     ],
   },
   DEPENDENT_OBJECTS: {
@@ -160,7 +160,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: public.orders needs a new shape, and this would not survive the change: its dependent objects: cannot drop column note of table public.orders because other objects depend on it (view public.order_notes depends on column note of table public.orders) (DEPENDENT_OBJECTS, SQLSTATE 2BP01)',
-      'next:  The old table stays in use. Save the definition of the object and drop the object. Then run "increp sync" and create the object again.',
+      '  next: The old table stays in use. Save the definition of the object and drop the object. Then run "increp sync" and create the object again.',
     ],
   },
   SCHEMA_CHANGE_REFUSED: {
@@ -177,7 +177,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: public.orders and its destination table differ: column "gift" (boolean) was added at the source (SCHEMA_CHANGE_REFUSED)',
-      'next:  on_schema_change is "fail", so increp leaves the table as it is. To load the table again in its new shape, run "increp reset orders" and then "increp sync orders".',
+      '  next: on_schema_change is "fail", so increp leaves the table as it is. To load the table again in its new shape, run "increp reset orders" and then "increp sync orders".',
     ],
   },
   MERGE_KEY_NOT_UNIQUE: {
@@ -193,7 +193,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: public.orders at the destination has several rows with the same id (MERGE_KEY_NOT_UNIQUE)',
-      'next:  The table stays in use. Run "increp sync orders --full-refresh" to load it again.',
+      '  next: The table stays in use. Run "increp sync orders --full-refresh" to load it again.',
     ],
   },
   ENCODING_MISMATCH: {
@@ -209,7 +209,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: destination warehouse.example.com:5432/analytics: character with byte sequence 0xe2 0x82 0xac in encoding "UTF8" has no equivalent in encoding "LATIN1" [COPY orders_stg, line 10, column note] (ENCODING_MISMATCH, SQLSTATE 22P05)',
-      'next:  Nothing was changed. Create the destination database with ENCODING UTF8, or correct that text at the source.',
+      '  next: Nothing was changed. Create the destination database with ENCODING UTF8, or correct that text at the source.',
     ],
   },
   DESTINATION_NOT_OURS: {
@@ -229,7 +229,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: public.orders at the destination has 1 row, and increp has no state of it: a sync would replace its rows (DESTINATION_NOT_OURS)',
-      'next:  Are source and destination the right way round? The source is db.example.com:5432/shop, the destination is warehouse.example.com:5432/analytics. To keep the table and make its rows those of the source, run "increp sync orders --adopt". To load it again, run "increp sync orders --replace". Or give the table another "dest_name".',
+      '  next: Are source and destination the right way round? The source is db.example.com:5432/shop, the destination is warehouse.example.com:5432/analytics. To keep the table and make its rows those of the source, run "increp sync orders --adopt". To load it again, run "increp sync orders --replace". Or give the table another "dest_name".',
     ],
   },
   DELETE_LIMIT_EXCEEDED: {
@@ -248,7 +248,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: more than 5 rows of public.orders are gone from the source, which is over delete_limit (0.5); none was removed (DELETE_LIMIT_EXCEEDED)',
-      'next:  All other changes were synced. If the source is right, run "increp sync orders --deletes --force".',
+      '  next: All other changes were synced. If the source is right, run "increp sync orders --deletes --force".',
     ],
   },
 } as const satisfies Record<string, ErrorPage>;

@@ -102,7 +102,7 @@ const roleRow = z.object({
   isSuper: z.boolean(),
   canReplicate: z.boolean(),
   powerfulRoles: z.array(z.string()),
-  /** The existing tables among these. */
+  /** The schemas that exist. */
   schemas: z.array(
     z.object({
       schema: z.string(),

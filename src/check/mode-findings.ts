@@ -22,7 +22,7 @@ function versionFindings({ settings }: TableFacts, { keyType }: Pick<Keyed, 'key
       warning(
         'VERSIONS',
         name,
-        `versions differ by ${key}, an integer; an update that does not change it overwrites the version`,
+        `${key} is an integer. An update that does not change ${key} overwrites the stored version.`,
         'Use a timestamp that each update sets as the replication key, unless rows are only inserted.',
       ),
     ];
@@ -31,7 +31,7 @@ function versionFindings({ settings }: TableFacts, { keyType }: Pick<Keyed, 'key
       warning(
         'VERSIONS',
         name,
-        `versions differ by ${key}, a date, so only the last version of each day is kept`,
+        `${key} is a date, so only the last version of each day is kept`,
         'Use a column with the time of day as the replication key, unless one version per day is enough.',
       ),
     ];
@@ -39,7 +39,7 @@ function versionFindings({ settings }: TableFacts, { keyType }: Pick<Keyed, 'key
     note(
       'VERSIONS',
       name,
-      `versions differ by ${key}, which each update must set; of several updates between two runs only the last is kept, and changes with the same (${rowKey(settings).join(', ')}) are one version`,
+      `Each update must set ${key}, which distinguishes the versions of a row. Of several updates between two runs, only the last is kept. Changes with the same (${rowKey(settings).join(', ')}) are one version.`,
     ),
   ];
 }
@@ -57,7 +57,7 @@ function conflictFindings(
           warning(
             'CONFLICT_KEY',
             name,
-            `on_conflict "last_update_wins" compares ${key}, an integer; each side counts separately, so the higher value is not always the newer row`,
+            `on_conflict "last_update_wins" compares ${key}, an integer. Each side assigns integers independently, so a higher value is not always newer.`,
             'Use a timestamptz that each update sets as the replication key.',
           ),
         ]
@@ -66,7 +66,7 @@ function conflictFindings(
       warning(
         'CONFLICT_TRIGGER',
         name,
-        `the trigger ${trigger} at the destination may set ${key} in rows that increp writes; then they look newer than the source, and two opposite pipelines copy them for ever`,
+        `the trigger ${trigger} at the destination may set ${key} in rows that increp writes. Then they look newer than the source, and two pipelines in opposite directions copy these rows endlessly.`,
         `Set ${key} in the trigger only if the statement does not set it: IF NEW.${key} IS NOT DISTINCT FROM OLD.${key} THEN ... END IF`,
       ),
     ),

@@ -16,12 +16,16 @@ export interface ConfigOptions extends GlobalOptions {
   readonly json: boolean;
 }
 
-/** If the configuration has problems, the readable part is shown first and the problems after it. */
+/**
+ * If the configuration has problems, the readable part is shown first and the problems after it. In a directory that
+ * is not a pipeline, this part would be defaults only.
+ */
 export async function configCommand(tables: readonly string[], options: ConfigOptions): Promise<number> {
   const { terminal } = options;
   const directory = resolveDirectory(options);
   const configuration = await readConfiguration({ directory, environment: options.environment });
-  const { error, secrets } = configuration;
+  const { error, secrets, isPipeline } = configuration;
+  if (error && !isPipeline && !options.json) throw error;
   const redact = redactor(secrets);
   const effective = effectiveConfiguration(configuration, directory, tables);
   terminal.out(

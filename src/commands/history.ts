@@ -1,6 +1,5 @@
 /** `increp history`: shows what the last runs did. */
 import type { Settings } from '../config/settings.ts';
-import { IncrepError } from '../errors.ts';
 import { runsThatFit } from '../report/chart.ts';
 import { formatRuns, formatTableRuns } from '../report/history.ts';
 import type { Style } from '../report/style.ts';
@@ -91,15 +90,11 @@ function ensureKnown(names: readonly string[], runs: readonly PastRun[], setting
     );
   const unknown = names.filter((name) => !isInHistory(name));
   if (unknown.length === 0) return;
-  try {
-    selectTables(settings.tables, { names: unknown, excluded: [] });
-  } catch (error) {
-    if (!(error instanceof IncrepError)) throw error;
-    throw new IncrepError('USAGE', {
-      what: error.message.replace('in tables-config.json', 'in tables-config.json or in these runs'),
-      next: error.next,
-    });
-  }
+  selectTables(settings.tables, {
+    names: unknown,
+    excluded: [],
+    place: 'tables-config.json or in these runs',
+  });
 }
 
 interface DestinationRuns {

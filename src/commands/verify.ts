@@ -36,6 +36,7 @@ export async function verifyCommand(tables: readonly string[], options: VerifyOp
     const chosen = selectTables(settings.tables, { names: tables, excluded: [] }).filter(
       ({ isEnabled }) => isEnabled,
     );
+    const names = chosen.map(({ name }) => name);
     const result = await eachDestination(context, {
       isJson: options.json,
       run: async ({ name, settings: own, runContext }) => {
@@ -44,7 +45,7 @@ export async function verifyCommand(tables: readonly string[], options: VerifyOp
         const verdicts: TableVerification[] = [];
         const addVerdict = (verdict: TableVerification): void => {
           verdicts.push(verdict);
-          if (!options.json) terminal.out(redact(formatVerification(verdict, terminal.style)));
+          if (!options.json) terminal.out(redact(formatVerification(verdict, names, terminal.style)));
         };
         for (const table of inOrder([...facts.tables, ...facts.failures], chosen)) {
           const { name: label } = table.settings;

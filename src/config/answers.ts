@@ -32,7 +32,8 @@ interface AnswersRequest {
 export async function readAnswers({ directory, environment, overrides }: AnswersRequest): Promise<Answers> {
   const problems: Problem[] = [];
   const report = (problem: Problem) => void problems.push(problem);
-  const envFile = await readEnvFile(directory, report, () => undefined);
+  const found = await readEnvFile(directory, report, () => undefined);
+  const envFile = found?.variables;
   const given = { ...environment, ...overrides };
   const values = await readValues({
     directory,
@@ -45,7 +46,7 @@ export async function readAnswers({ directory, environment, overrides }: Answers
   return { directory, environment, envFile, values };
 }
 
-/** A new URL replaces the single variables of an existing `.env`, and the reverse. */
+/** A new URL replaces the individual variables of an existing `.env`, and the reverse. */
 function withoutOtherForm(envFile: Environment, given: Environment, prefix: Prefix): Environment {
   const isGiven = (names: readonly string[]) => names.some((name) => given[name] || given[`${name}_FILE`]);
   const [url, parts] = [[`${prefix}_URL`], addressParts(prefix)];

@@ -28,26 +28,31 @@ export function resolveNewDirectory(request: DirectoryRequest): string {
   throw notADirectory(directory, origin, 'Name a directory. It need not exist yet.');
 }
 
-type Origin = '-C' | 'INCREP_DIR';
+type Origin = '-C' | 'INCREP_DIR' | 'current directory';
 
 function namedDirectory({ directory: flag, environment, workingDirectory }: DirectoryRequest) {
   // An empty DIR in `-C "$DIR"` must not select the current directory.
   if (flag === '')
     throw new IncrepError('USAGE', { what: '-C is empty', next: 'Name a directory after -C.' });
   const fromEnvironment = environment['INCREP_DIR'] || undefined;
-  const origin: Origin = flag === undefined ? 'INCREP_DIR' : '-C';
+  const origin: Origin =
+    flag !== undefined ? '-C' : fromEnvironment === undefined ? 'current directory' : 'INCREP_DIR';
   return { directory: resolve(workingDirectory, flag ?? fromEnvironment ?? '.'), origin };
 }
 
 function notADirectory(directory: string, origin: Origin, next: string): IncrepError {
   const near = neighbourOf(directory);
+  const named =
+    origin === 'current directory'
+      ? `the current directory ${directory} does not exist`
+      : `${origin} names ${directory}, which is not a directory`;
   return new IncrepError(origin === '-C' ? 'USAGE' : 'CONFIG_INVALID', {
-    what: `${origin} names ${directory}, which is not a directory${near === undefined ? '' : `; did you mean ${near}?`}`,
+    what: `${named}${near === undefined ? '' : `; did you mean ${near}?`}`,
     next,
   });
 }
 
-/** A directory beside it with a similar name; undefined if there is none. */
+/** A sibling directory with a similar name; undefined if there is none. */
 function neighbourOf(directory: string): string | undefined {
   const parent = dirname(directory);
   try {

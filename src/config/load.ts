@@ -32,6 +32,8 @@ export interface Configuration {
   /** Undefined if there are problems. */
   readonly settings: Settings | undefined;
   readonly error: IncrepError | undefined;
+  /** False if the directory has neither `.env` nor tables-config.json. */
+  readonly isPipeline: boolean;
   readonly values: Values;
   readonly connections: Connections | undefined;
   readonly entries: readonly RawEntry[];
@@ -63,7 +65,8 @@ export async function readConfiguration({
   const later: Problem[] = [];
   const file = await readTablesFile(directory, (problem) => void later.push(problem));
   const variables = namedVariables(file.destinations);
-  const envFile = await readEnvFile(directory, report, warn, variables);
+  const found = await readEnvFile(directory, report, warn, variables);
+  const envFile = found?.variables;
   // Without its content, nothing is known about missing variables.
   const isUnreadable = envFile === undefined && problems.length > 0;
   const layers = { directory, environment, envFile: envFile ?? {}, report };
@@ -89,7 +92,7 @@ export async function readConfiguration({
 
   const secrets = secretsOf(connections, values, [...named.values()]);
   const origins = { ...originsOf(values), ...savedOrigins };
-  const found = {
+  const readable = {
     values,
     connections,
     entries,
@@ -99,11 +102,15 @@ export async function readConfiguration({
     warnings,
     origins,
   };
+  const malformed = found?.malformed ?? [];
   if (problems.length > 0 || !connections || !log || pipeline === undefined || !stallTimeoutSeconds) {
-    const isNone = problems.length > 1 && problems.every(({ isAbsence }) => isAbsence);
-    const error = isNone ? noPipeline(directory) : configError(withoutSecrets(problems, secrets));
-    return { ...found, settings: undefined, error };
+    const isPipeline = problems.length < 2 || !problems.every(({ isAbsence }) => isAbsence);
+    // A malformed line may be why a variable counts as not set.
+    const all = [...malformed, ...problems];
+    const error = isPipeline ? configError(withoutSecrets(all, secrets)) : noPipeline(directory);
+    return { ...readable, isPipeline, settings: undefined, error };
   }
+  for (const { where, what } of malformed) warn(`${where}: ${what}; it is ignored`);
   const settings: Settings = {
     directory,
     pipeline,
@@ -121,7 +128,7 @@ export async function readConfiguration({
     warnings,
     origins,
   };
-  return { ...found, settings, error: undefined };
+  return { ...readable, isPipeline: true, settings, error: undefined };
 }
 
 /** Also read if the connections have problems, because the table names do not depend on them. */

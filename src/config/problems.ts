@@ -41,7 +41,7 @@ export function configError(problems: readonly Problem[]): IncrepError {
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
   return new IncrepError('CONFIG_INVALID', {
     what: [`${count} in the configuration:`, ...problems.map(problemText)].join('\n'),
-    next: 'Fix them and try again. docs/configuration.md describes every setting.',
+    next: 'Fix the configuration, then run the command again. docs/configuration.md describes every setting.',
   });
 }
 

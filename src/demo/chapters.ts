@@ -57,8 +57,8 @@ export async function changeShop({ story, sourceClient }: Scene, lateClient: pg.
 
 export async function syncAgain(scene: Scene): Promise<void> {
   const { story, destinationClient } = scene;
-  story.heading('The second sync: only what changed');
-  story.print('Here it waits one second for the open transaction (default: 5 s).');
+  story.heading('The second sync: changes, and one table with a new column');
+  story.print('`--wait-transactions 1s`: increp waits one second for the open transaction (default 5 s).');
   const { seconds } = await runIncrep(scene, story, ['sync', '--wait-transactions', '1s']);
   const { incremental, loaded } = await lastRun(destinationClient);
   const [inserted, updated] = [sumOf(incremental, 'rowsInserted'), sumOf(incremental, 'rowsUpdated')];
@@ -67,7 +67,7 @@ export async function syncAgain(scene: Scene): Promise<void> {
   );
   for (const { name, rowsRead } of loaded) {
     story.print(
-      `${name} was loaded again (${rowsText(rowsRead)}), because its new column changed every row but no updated_at. Readers saw the old table until the new one was complete.`,
+      `${name} was loaded again (${rowsText(rowsRead)}), because the new column changed every row, but updated_at stayed the same. Readers saw the old table until the new one was complete.`,
     );
   }
 }
@@ -82,7 +82,7 @@ export async function commitLate(scene: Scene, lateClient: pg.Client): Promise<v
     ['the cursor is', cursor ?? 'nothing', '(of the table orders)'],
   ]);
   story.print(
-    'The order is below the cursor, so a query for newer rows would never find it. The second sync recorded that a transaction was open, so the next sync reads again from there. The setting "lookback" plays no role: it is "0s".',
+    'The order is below the cursor, so a query for newer rows would never find it. The second sync recorded that a transaction was open, so the next sync reads that range again. lookback is 0s here, so it does not help.',
   );
   const { seconds } = await runIncrep(scene, story, ['sync']);
   const run = await lastRun(destinationClient);

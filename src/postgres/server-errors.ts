@@ -38,7 +38,7 @@ const badLogin: ErrorAdvice = {
       ? `Set ${variable(endpoint)}_SSLMODE to "require" or stricter, or check pg_hba.conf on that server.`
       : /client certificate/.test(message)
         ? `Set ${variable(endpoint)}_SSLCERT and ${variable(endpoint)}_SSLKEY, and check pg_hba.conf on that server.`
-        : `Check ${variable(endpoint)}_USERNAME and ${variable(endpoint)}_PASSWORD (or its URL), and pg_hba.conf on that server. To test the login: psql ${endpoint.login}`,
+        : `Check ${variable(endpoint)}_URL, or ${variable(endpoint)}_USERNAME and ${variable(endpoint)}_PASSWORD. Also check pg_hba.conf on that server. To test the login: psql ${endpoint.login}`,
 };
 
 /** The text is never replaced by text that fits. A destination table with question marks would look complete. */
@@ -181,7 +181,7 @@ export function serverError(thrown: unknown, supposed: Endpoint, isConnecting = 
   if (isConnectionError(error)) {
     const code = isConnecting ? 'CONNECTION_FAILED' : 'CONNECTION_LOST';
     const next = isConnecting
-      ? `Check ${variable(endpoint)}_HOST and ${variable(endpoint)}_PORT (or its URL), that the server is running, and that this machine can reach it. To test it: pg_isready ${endpoint.door}`
+      ? `Check ${variable(endpoint)}_URL, or ${variable(endpoint)}_HOST and ${variable(endpoint)}_PORT. Check that the server is running, and that this machine can reach it. To test it: pg_isready ${endpoint.door}`
       : networkAndLog(endpoint);
     return new IncrepError(code, { what: said, next, cause: error });
   }

@@ -17,6 +17,8 @@ type FindingLevel = PrintedFinding['level'];
 
 /** The column of the text: after the longest of "  ! warning  ". */
 const TEXT_AT = 13;
+/** Before an action: indented below the finding, as the advice below an error. */
+const NEXT = '    next: ';
 
 /** A finding that is the same for this many tables is printed once. */
 const ALIKE = 3;
@@ -76,9 +78,7 @@ function findingLines(
   return [
     `${paint(style, head)}${first.slice(head.length)}`,
     ...rest,
-    ...(action === undefined
-      ? []
-      : wrapped(`${' '.repeat(TEXT_AT)}next: `, printable(action), TEXT_AT, width)),
+    ...(action === undefined ? [] : wrapped(NEXT, printable(action), NEXT.length, width)),
   ];
 }
 

@@ -124,7 +124,7 @@ function failureDetails(
   const age = `${formatAge(secondsSince(new Date(started_at), now))} ago`;
   return [
     [`error: ${first} (${codes}, ${age})`, ...more].join('\n'),
-    ...(hint === null || hint === '' ? [] : [`next: ${printable(hint)}`]),
+    ...(hint === null || hint === '' ? [] : [`  next: ${printable(hint)}`]),
   ];
 }
 
@@ -132,7 +132,7 @@ function failureDetails(
 const driftDetails = ({ drift, lastFailure, condition }: Status): string[] =>
   !drift || lastFailure?.error_code === 'SCHEMA_CHANGE_REFUSED' || condition === 'disabled'
     ? []
-    : [`drift: ${printable(drift.what)}`, `next: ${printable(drift.next)}`];
+    : [`drift: ${printable(drift.what)}`, `  next: ${printable(drift.next)}`];
 
 function countLine(tables: readonly Status[]): string {
   const counts = new Map<string, number>();

@@ -46,7 +46,7 @@ export function formatProblems(
     `pipeline ${printableLine(summary.pipeline)}: ${VERDICTS[summary.status]}`,
     ...printed.flatMap(linesOf),
     ...(isBeforeTables ? detailLines(lastDetail(last, summary.finishedAt), '', style) : []),
-    ...closingLines(summary, style),
+    ...closingLines(summary, [...sharedWarnings(summary)].map(sharedDetail), style),
   ]);
 }
 
@@ -81,8 +81,8 @@ export const hasProblems = ({ status, warnings, tables }: RunSummary): boolean =
   status !== 'ok' || warnings.length > 0 || tables.some((table) => table.warnings.length > 0);
 
 /**
- * The same lines while the run continues. A warning of several tables is printed below the first table, and in full
- * at the end.
+ * The same lines while the run continues. A warning of several tables is printed below the first table. The end names
+ * the other tables.
  */
 export function summaryByTable(lookNow: () => Style): (event: RunEvent) => string | undefined {
   const said = { warnings: new Set<string>(), failures: new Map<string, string>() };
@@ -105,7 +105,7 @@ const labelsOf = ({ tables, destinations }: Extract<RunEvent, { type: 'run-start
 
 /** The lines that `summaryByTable` has not printed. After many tables, the failed ones are named again. */
 export const formatEnding = (summary: RunSummary, style: Style): string =>
-  asText([...closingLines(summary, style), ...failedAgain(summary, style)]);
+  asText([...closingLines(summary, repeatedDetails(summary), style), ...failedAgain(summary, style)]);
 
 /** More tables than this push the first line of a small terminal out of sight. */
 const MANY_TABLES = 10;
@@ -128,11 +128,11 @@ const isToldByTable = (error: Failure, { tables }: RunSummary): boolean =>
         (error.code === 'INTERRUPTED' && table.error.code === 'INTERRUPTED')),
   );
 
-function closingLines(summary: RunSummary, style: Style): string[] {
+function closingLines(summary: RunSummary, shared: readonly Detail[], style: Style): string[] {
   const { error } = summary;
   const details = [
     ...(error && !isToldByTable(error, summary) ? failureDetails(error, painter(style)) : []),
-    ...[...sharedWarnings(summary)].map(sharedDetail),
+    ...shared,
     ...summary.warnings.map(warningDetail),
   ];
   const left = formatDeferred(summary.tables);
@@ -143,7 +143,7 @@ function closingLines(summary: RunSummary, style: Style): string[] {
   ];
 }
 
-/** A warning that is the same for several tables is printed once, at the end. */
+/** The warnings that several tables have, with the names of the tables. */
 function sharedWarnings({ tables }: RunSummary): Map<string, readonly string[]> {
   const namesOf = new Map<string, string[]>();
   for (const table of tables) {
@@ -156,9 +156,18 @@ function sharedWarnings({ tables }: RunSummary): Map<string, readonly string[]> 
 const sharedDetail = ([text, names]: [string, readonly string[]]): Detail =>
   warningDetail(`${text} (${names.length} tables: ${names.join(', ')})`);
 
+/** For warnings that were printed below the first table. */
+function repeatedDetails(summary: RunSummary): Detail[] {
+  const lines = [...sharedWarnings(summary).values()].map(
+    ([first = '', ...others]) => `the same as for ${first}: ${others.join(', ')}`,
+  );
+  return [...new Set(lines)].map(warningDetail);
+}
+
 function closingLine(summary: RunSummary): string {
   const seconds = formatSeconds(runSeconds(summary));
-  if (summary.tables.length === 0 && summary.error) return `failed after ${seconds}, before the first table`;
+  if (summary.tables.length === 0 && summary.error)
+    return `Run failed after ${seconds}. No table was synced.`;
   const { length: places } = summary.destinations ?? [];
   const where = places === 0 ? '' : ` at ${places} ${places === 1 ? 'destination' : 'destinations'}`;
   return `${formatTableCounts(summary.tables)}${where} in ${seconds}`;

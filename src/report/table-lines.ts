@@ -147,11 +147,14 @@ export function detailLines(
   return wrap(`${indent}${shownLabel} ${printable(text).trim()}${suffix}`, style.width, hanging);
 }
 
+/** Indented below the message, as for any other error. */
+const NEXT = '  next:';
+
 export function failureDetails({ message, hint, code, sqlstate }: Failure, paint: Paint): Detail[] {
   const codes = printableLine(codesText(code, sqlstate));
   return [
     { label: 'error:', tint: 'red', text: message, suffix: ` ${paint('dim', `(${codes})`)}` },
-    ...(hint.trim() === '' ? [] : [{ label: 'next: ', text: hint }]),
+    ...(hint.trim() === '' ? [] : [{ label: NEXT, text: hint }]),
   ];
 }
 

@@ -1,7 +1,7 @@
 import { formatCount, formatSeconds } from '../format.ts';
 import { formatError, type PrintedError } from './error.ts';
 import { glyphsOf, type Style } from './style.ts';
-import { printable, wrap } from './text.ts';
+import { displayWidth, padEnd, printable, wrap } from './text.ts';
 
 interface Counts {
   readonly name: string;
@@ -28,6 +28,9 @@ type PrintedVerification =
   | { readonly verified: Counts; readonly repaired: PrintedRepair | undefined }
   | { readonly name: string; readonly error: PrintedError };
 
+/** Cells. A longer name moves the text after it. */
+const WIDEST_NAME = 30;
+
 const MEANING = {
   missing: 'missing at the destination',
   extra: 'only at the destination (deleted at the source, or inserted there)',
@@ -37,10 +40,17 @@ const MEANING = {
 
 /**
  * One line per table. A table with differences has one more line for each kind of difference, with the first keys.
+ * `names` are those of all tables, so that the lines are aligned.
  */
-export function formatVerification(verdict: PrintedVerification, style: Style): string {
+export function formatVerification(
+  verdict: PrintedVerification,
+  names: readonly string[],
+  style: Style,
+): string {
+  const width = Math.min(WIDEST_NAME, Math.max(0, ...names.map((name) => displayWidth(printable(name)))));
+  const label = (name: string) => padEnd(printable(name), width);
   if ('error' in verdict) {
-    return `x ${printable(verdict.name)}  could not be compared\n${formatError(verdict.error, { ...style, width: style.width - 4 }).replaceAll(/^(?=.)/gm, '    ')}`;
+    return `x ${label(verdict.name)}  could not be compared\n${formatError(verdict.error, { ...style, width: style.width - 4 }).replaceAll(/^(?=.)/gm, '    ')}`;
   }
   const counts = verdict.verified;
   const seconds = formatSeconds(counts.durationSeconds);
@@ -54,12 +64,12 @@ export function formatVerification(verdict: PrintedVerification, style: Style): 
   const repair = `${notes}${repairLine(verdict.repaired)}`;
   const apart = keptLine(counts);
   if (differences.length === 0)
-    return `= ${printable(counts.name)}  equal: ${rows} (${seconds})\n${apart}${repair}`;
+    return `= ${label(counts.name)}  equal: ${rows} (${seconds})\n${apart}${repair}`;
   const lines = differences.map((kind) => {
     const more = counts[kind] > counts.keys[kind].length ? `, ${glyphsOf(style).ellipsis}` : '';
     return `    ${formatCount(counts[kind])} ${MEANING[kind]}: ${counts.keys[kind].map(printable).join(', ')}${more}`;
   });
-  return `! ${printable(counts.name)}  DIFFERENT: ${rows} (${seconds})\n${lines.join('\n')}\n${apart}${repair}`;
+  return `! ${label(counts.name)}  DIFFERENT: ${rows} (${seconds})\n${lines.join('\n')}\n${apart}${repair}`;
 }
 
 /** Rows that may differ by the settings of the table, and are not counted as differences. */

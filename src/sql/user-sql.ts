@@ -89,7 +89,10 @@ export function faultIn(text: string): SqlFault | undefined {
   let isEmpty = true;
   for (const token of tokensOf(text)) {
     if (token.unclosed !== undefined)
-      return { what: `this is never closed by ${token.unclosed}`, at: token.at };
+      return {
+        what: `${token.kind === 'blank' ? 'comment' : token.kind} is not terminated; missing ${token.unclosed}`,
+        at: token.at,
+      };
     if (token.kind !== 'blank') isEmpty = false;
     if (token.kind !== 'other') continue;
     if (token.text === '\0') return { what: 'SQL cannot contain a zero byte', at: token.at };
@@ -97,12 +100,11 @@ export function faultIn(text: string): SqlFault | undefined {
       return { what: 'only one expression or SELECT is allowed, without a semicolon', at: token.at };
     if (/^\$\d/.test(token.text)) return { what: 'parameters are not supported', at: token.at };
     if (token.text === '(') open.push(token.at);
-    if (token.text === ')' && open.pop() === undefined)
-      return { what: 'no bracket is open here', at: token.at };
+    if (token.text === ')' && open.pop() === undefined) return { what: '")" without "("', at: token.at };
   }
   if (isEmpty) return { what: 'the text is empty', at: 0 };
   const at = open.pop();
-  return at === undefined ? undefined : { what: 'this bracket is never closed', at };
+  return at === undefined ? undefined : { what: '"(" is not closed', at };
 }
 
 /** A trailing semicolon, as in a file, has no meaning here. */

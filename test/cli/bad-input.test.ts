@@ -22,7 +22,7 @@ describe('settings', () => {
     exitCode: 78,
     code: 'CONFIG_INVALID',
     what,
-    next: /Correct|set|\.env/i,
+    next: 'Fix the configuration, then run the command again.',
   });
 
   test('that are missing', async () => {
@@ -136,7 +136,7 @@ describe('the command line', () => {
     ['help of a command that is misspelt', 'help plna', 'did you mean "plan"?', 'increp --help'],
     ['a word too many', 'demo orders', 'too many arguments', 'See "increp demo --help"'],
     ['a directory that is not there', '-C /no/such/place sync', '-C names /no/such/place', '.env'],
-    ['a duration that is none', 'sync --wait-lock soon', 'soon', '--help'],
+    ['a duration that is none', 'sync --wait-lock soon', '--wait-lock: "soon" is not a duration', '--help'],
     ['no table to reset', 'reset', 'reset needs the names of tables', '--all'],
     [
       'a table and all of them',

@@ -107,7 +107,9 @@ test('without the destination, and with --local, from the files alone', async ()
   await pair.setEnv({ DEST_PORT: '1' });
   const down = await history(pair);
   expect(down.destination_error).toMatchObject({ code: 'CONNECTION_FAILED' });
-  expect(down.stderr).toMatch(/^warning: only the state directory was read, because destination/);
+  expect(down.stderr).toMatch(
+    /^warning: the destination cannot be reached, so only the state directory was read\. The reason: destination /,
+  );
   const local = await history(pair, '--local');
   expect(local.stderr).toBe('note: only the state directory was read (--local)\n');
   for (const { runs } of [down, local]) {

@@ -1,4 +1,4 @@
-/** `sync --max-duration`: what is begun in it, what is left, and that nothing is left for ever. */
+/** `sync --max-duration`: what is begun in it, what is left, and that nothing is left forever. */
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -294,9 +294,9 @@ test('a plan has no time limit to keep, and a box must be longer than nothing', 
   expect(plan.exitCode, plan.stderr).toBe(0);
   expect(plan.stdout).toContain('orders');
   for (const [value, why] of [
-    ['0s', 'It must be longer than 0s'],
-    ['50', 'It must be a duration'],
-    ['-1s', 'It must be a duration'],
+    ['0s', '--max-duration: "0s" is too short; allowed: longer than 0s'],
+    ['50', '--max-duration: "50" is not a duration; allowed: values such as "250ms"'],
+    ['-1s', '--max-duration: "-1s" is not a duration'],
   ]) {
     const { exitCode, stderr } = await increp(`sync --max-duration=${value}`, pair);
     expect(exitCode).toBe(64);

@@ -43,7 +43,7 @@ slowTest('failures are counted across an outage of the destination, and known wh
     hint: expect.stringContaining('DEST_PORT'),
   });
   expect(down.stderr).toMatch(
-    /^warning: only the state directory was read, because destination .*\n {2}next: Check DEST_HOST/,
+    /^warning: the destination cannot be reached, so only the state directory was read\. The reason: destination .*\n {2}next: Check DEST_URL, or DEST_HOST/,
   );
   const failing = {
     state: 'failing',
@@ -170,7 +170,7 @@ slowTest('drift: what the source says, what the last run has said, and what wins
     drift: { hint: 'The next "increp sync" loads the table again.' },
   });
   expect((await increp('status others', pair)).stdout).toMatch(
-    /^drift {2}others .*\n {4}drift: column "extra" \(integer\) was added at the source.*\n {4}next: The next "increp sync" loads/m,
+    /^drift {2}others .*\n {4}drift: column "extra" \(integer\) was added at the source.*\n {6}next: The next "increp sync" loads/m,
   );
   // Nobody looked, and no run has seen it.
   expect((await status(pair, '--no-source')).json.tables).toMatchObject([{ state: 'ok' }, { state: 'ok' }]);

@@ -97,7 +97,7 @@ test('failing, with how often, the error and the hint, until it succeeds again',
   const { stdout, exitCode: plain } = await increp('status', pair);
   expect(plain).toBe(0);
   expect(stdout).toMatch(
-    /^failing\(2\) {2}orders .*\n {4}error: role ".*" may not read public\.orders at the source \(PRIVILEGE_MISSING, \d+ s ago\)\n {4}next: At the source, run: GRANT/m,
+    /^failing\(2\) {2}orders .*\n {4}error: role ".*" may not read public\.orders at the source \(PRIVILEGE_MISSING, \d+ s ago\)\n {6}next: At the source, run: GRANT/m,
   );
   await pair.source.query(`GRANT SELECT ON orders TO ${user}`);
   await sync(pair);
@@ -158,7 +158,7 @@ test('the source need not be there', async () => {
   const { exitCode, table, json, stderr } = await status(pair, '--exit-code');
   expect({ exitCode, state: table?.['state'] }).toEqual({ exitCode: 0, state: 'ok' });
   expect(json).toMatchObject({ source_error: { code: 'CONNECTION_FAILED' } });
-  expect(stderr).toMatch(/^note: schema changes were not checked, because source .*\n {2}next: /);
+  expect(stderr).toMatch(/^note: schema changes were not checked\. The reason: source .*\n {2}next: /);
   const without = await status(pair, '--exit-code --no-source');
   expect(without).toMatchObject({ exitCode: 0, stderr: '', json: { source_error: null } });
 });

@@ -282,7 +282,7 @@ test('plan and check say what a history needs', async () => {
     findings: { code: string; message: string }[];
   }>();
   const said = check.findings.filter(({ code }) => code === 'VERSIONS').map(({ message }) => message);
-  expect(said).toEqual([expect.stringContaining('versions differ by updated_at')]);
+  expect(said).toEqual([expect.stringContaining('Each update must set updated_at')]);
 });
 
 test('a commit whose reply is lost adds its versions once', async () => {

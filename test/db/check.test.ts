@@ -233,7 +233,7 @@ test('a name that is misspelt, a column that is, and a key of a type that orders
   expect(find('COLUMN_NOT_FOUND')?.message).toContain('did you mean "updated_at"');
   expect(await check(pair, 'other')).toMatchObject({ errors: ['KEY_TYPE_UNSUPPORTED'] });
   const { stdout } = await increp('check', pair);
-  expect(stdout).toMatch(/^order\n {2}x error {4}.* \[TABLE_NOT_FOUND\]\n {13}next: /m);
+  expect(stdout).toMatch(/^order\n {2}x error {4}.* \[TABLE_NOT_FOUND\]\n {4}next: /m);
   expect(stdout).toMatch(/^3 errors, 0 warnings: sync would fail\.$/m);
 });
 

@@ -39,9 +39,7 @@ slowTest('a session that sits idle in a transaction is named and does not block'
   expect(performance.now() - started).toBeLessThan(5000);
   for (const table of ['orders', 'again']) {
     expect(result.table(table).warnings.join('\n')).toMatch(
-      new RegExp(
-        `1 transaction open at the source may still commit rows.*pid ${rows[0]?.pid} of \\w+, forgotten`,
-      ),
+      new RegExp(`1 transaction is open at the source \\(pid ${rows[0]?.pid}, user \\w+, forgotten`),
     );
   }
   await idle.query('COMMIT');

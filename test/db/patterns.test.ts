@@ -131,7 +131,7 @@ slowTest('tables are named on the command line one by one, by their schema, or b
   expect(await planned('a*')).toEqual(['a*b', 'axb']);
   const none = await increp(['sync', 'evens_*'], pair);
   expect(none).toMatchObject({ exitCode: 64 });
-  expect(none.stderr.replaceAll(/\s+/g, ' ')).toContain('no table of tables-config.json matches "evens_*"');
+  expect(none.stderr.replaceAll(/\s+/g, ' ')).toContain('no table in tables-config.json matches "evens_*"');
   expect((await increp('sync event_1', pair)).stderr).toContain('did you mean "events_1"?');
 });
 

@@ -153,17 +153,17 @@ test('what is called alike is told apart or refused', async () => {
     return stderr.replaceAll(/\s+/g, ' ');
   };
   expect(await refusal({ name: 'a.b' }, { schema: 'a', name: 'b', dest_name: 'c' })).toContain(
-    'the name "a.b" is already used by tables-config.json, [0]',
+    'the name "a.b" is already used by [0]',
   );
   expect(await refusal({ name: 'orders' }, { schema: 'crm', dest_schema: 'public' })).toContain(
-    'the destination table "orders" is already used by tables-config.json, [0]',
+    'the destination table "orders" is already used by [0]',
   );
   expect(
     await refusal(
       { name: 'x', dest_schema: 'lake' },
       { schema: 'crm', dest_schema: 'lake', dest_name: 'x_stg' },
     ),
-  ).toContain('"x_stg" is the staging table of tables-config.json, [0]');
+  ).toContain('"x_stg" is the staging table of [0]');
   expect(
     await refusal({ name: 'x', dest_name: 'a.b' }, { name: 'y', dest_schema: 'a', dest_name: 'b' }),
   ).toContain('its name in the state and in the history would be "a.b"');

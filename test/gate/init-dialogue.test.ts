@@ -41,7 +41,7 @@ test('from nothing to a pipeline that syncs, with a wrong password corrected on 
   await answerAddress(dialogue, pair, 'source', 'n0t-The-Password');
   await dialogue.answer('What do you want to correct?', ENTER);
   expect(dialogue.seen()).toContain('password authentication failed');
-  expect(dialogue.seen()).toMatch(/next: Check SOURCE_USERNAME and SOURCE_PASSWORD/);
+  expect(dialogue.seen()).toMatch(/next: Check SOURCE_URL, or SOURCE_USERNAME and SOURCE_PASSWORD/);
   await dialogue.answer('Password of', `${passwordOf(pair, 'source')}${ENTER}`);
   await dialogue.answer('Schema of the tables', ENTER);
   await answerAddress(dialogue, pair, 'destination', passwordOf(pair, 'destination'));

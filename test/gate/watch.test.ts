@@ -223,8 +223,8 @@ slowTest(
 test('what cannot become anything ends it before it has begun', async () => {
   await using pair = await freshPair('orders');
   for (const [args, why] of [
-    ['--watch 500ms', 'It must be at least 1s'],
-    ['--watch often', 'It must be a duration'],
+    ['--watch 500ms', '--watch: "500ms" is too short; allowed: 1s or longer'],
+    ['--watch often', '--watch: "often" is not a duration; allowed: values such as "250ms"'],
     [
       '--watch 30s --full-refresh',
       '--watch cannot be combined with --full-refresh: it would load every table',

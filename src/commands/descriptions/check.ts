@@ -6,7 +6,7 @@ export const check = (): CommandDescription => ({
   description: 'Checks connections, privileges, tables and settings, and prints how to fix each problem.',
   tables: 'only these tables; * stands for any characters',
   options: {
-    Options: [destination(), flag('--webhook', 'send a test message to WEBHOOK_URL and print the answer')],
+    Options: [destination(), flag('--webhook', 'send a test message to WEBHOOK_URL and print the response')],
     Output: [json()],
   },
   examples: ['check', 'check orders', 'check --webhook', 'check --json'],

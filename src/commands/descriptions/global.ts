@@ -9,7 +9,7 @@ export const globalOptions = (): readonly Option[] => [
   new Option('--no-color', 'do not use colors'),
 ];
 
-/** The variables of flags. Flags for a person at a terminal have none: permanent settings belong into `.env`. */
+/** The variables of flags. Interactive flags have no variable. Permanent settings belong in `.env`. */
 export const ENVIRONMENT_OF: Readonly<Record<string, string>> = {
   '--directory': 'INCREP_DIR',
   '--no-color': 'NO_COLOR',

@@ -10,8 +10,8 @@ export const COMMAND_GROUPS: Readonly<Record<string, readonly string[]>> = {
 
 export const FIRST_STEPS: readonly string[] = ['init', 'check', 'plan', 'sync', 'status'];
 
-/** The most common exit codes, and where the rest is documented. */
-export const MORE = `Exit codes: 0 done, 1 failed, 2 differences, 3 some tables failed, 64 usage, 69 unreachable, 75 locked, 77 refused, 78 configuration.
+/** The exit codes, and where they are documented. */
+export const MORE = `Exit codes: 0 done, 1 failed, 2 differences, 3 some tables failed, 64 usage, 69 unreachable, 70 bug, 75 locked, 77 refused, 78 configuration. 129, 130 and 143: stopped by SIGHUP, SIGINT or SIGTERM.
 
 More: "increp help COMMAND", "man increp", and in the package docs/README.md, docs/configuration.md, docs/guarantees.md and docs/exit-codes.md.`;
 

@@ -20,7 +20,6 @@ export const history = (): CommandDescription => ({
 });
 
 function countArgument(text: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(text))
-    throw new InvalidArgumentError('It must be a whole number of at least 1.');
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('not a whole number from 1 to 999999');
   return Number(text);
 }

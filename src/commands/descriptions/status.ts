@@ -14,7 +14,13 @@ export const status = (): CommandDescription => ({
       new Option('--no-source', 'do not connect to the source; schema changes are not reported'),
       local(),
     ],
-    Output: [flag('--exit-code', 'exit 2 unless every table is ok or running'), json()],
+    Output: [
+      flag(
+        '--exit-code',
+        'exit 2 if a table is failing, stale, drifted or never synced, if a run is retrying a failed table, or if the destination cannot be reached',
+      ),
+      json(),
+    ],
   },
   examples: ['status', 'status --exit-code --no-source', 'status --local', 'status --json'],
 });

@@ -20,7 +20,7 @@ export const sync = (): CommandDescription => ({
       exclude(),
       destination(),
       flag('--full-refresh', 'load the tables again'),
-      flag('--deletes', 'find deleted rows now, in tables that set "deletes"'),
+      flag('--deletes', 'find deleted rows now, in tables with "deletes": "hard" or "soft"'),
       ...claims(),
       flag('--force', 'remove deleted rows even above delete_limit'),
       flag('--verify', 'compare the copied rows before the commit'),
@@ -28,10 +28,10 @@ export const sync = (): CommandDescription => ({
     ],
     'Waits and limits': [
       flag('--fail-fast', 'stop at the first table that fails'),
-      duration('--wait-lock <duration>', 'how long to wait for another run of the same table').default(
-        0,
-        '0s',
-      ),
+      duration(
+        '--wait-lock <duration>',
+        `how long to wait for another run of the same table, at least ${DEFAULT_TIMING.tableLockGrace}s`,
+      ).default(0, `${DEFAULT_TIMING.tableLockGrace}s`),
       duration('--wait-transactions <duration>', 'how long to wait for open transactions').default(
         undefined,
         `${DEFAULT_TIMING.transactionWait}s`,

@@ -38,7 +38,7 @@ export async function askConnection<T>(
       return { answers, connection, side: await visit(connection) };
     } catch (error) {
       ensureMendable(error);
-      prompts.warn(`${error.message}\nnext: ${error.next}`);
+      prompts.warn(`${error.message}\n  next: ${error.next}`);
       answers = await correct(prompts, answers, prefix, { connection, code: error.code });
     }
   }
@@ -222,7 +222,7 @@ export async function askSchema<T>(
       return { answers, connection, side: await visit(answers, connection) };
     } catch (error) {
       ensureMendable(error);
-      prompts.warn(`${error.message}\nnext: ${error.next}`);
+      prompts.warn(`${error.message}\n  next: ${error.next}`);
       answers = withAnswers(answers, { [name]: await ask() });
     }
   }

@@ -4,10 +4,14 @@ import { nearest } from '../../nearest.ts';
 import { printName } from '../../schema/names.ts';
 import { isMatch, readPattern, starsOf } from '../../schema/patterns.ts';
 
+const CONFIGURED = 'tables-config.json';
+
 interface TableChoice {
   /** Empty means all tables. Otherwise names, or patterns of names. */
   readonly names: readonly string[];
   readonly excluded: readonly string[];
+  /** Where the names were searched, for messages. */
+  readonly place?: string;
 }
 
 /**
@@ -15,11 +19,11 @@ interface TableChoice {
  */
 export function selectTables(
   tables: readonly TableSettings[],
-  { names, excluded }: TableChoice,
+  { names, excluded, place = CONFIGURED }: TableChoice,
 ): TableSettings[] {
-  const meant = names.flatMap((name) => tablesMeant(tables, name));
+  const meant = names.flatMap((name) => tablesMeant(tables, name, place));
   const left = excluded.flatMap((name) =>
-    isPattern(name) ? matching(tables, name) : tablesMeant(tables, name),
+    isPattern(name) ? matching(tables, name) : tablesMeant(tables, name, place),
   );
   const chosen = tables.filter(
     (table) => (names.length === 0 || meant.includes(table)) && !left.includes(table),
@@ -50,24 +54,24 @@ export function matching(tables: readonly TableSettings[], word: string): TableS
 }
 
 /** @throws IncrepError USAGE */
-function tablesMeant(tables: readonly TableSettings[], word: string): TableSettings[] {
+function tablesMeant(tables: readonly TableSettings[], word: string, place: string): TableSettings[] {
   const found = matching(tables, word);
-  if (found.length === 0) throw unknown(tables, word);
+  if (found.length === 0) throw unknown(tables, word, place);
   return found;
 }
 
 /** @throws IncrepError USAGE, with the name that was probably meant */
 export function ensureKnown(tables: readonly Pick<TableSettings, 'name'>[], name: string): void {
-  if (!tables.some((table) => table.name === name)) throw unknown(tables, name);
+  if (!tables.some((table) => table.name === name)) throw unknown(tables, name, CONFIGURED);
 }
 
-function unknown(tables: readonly Pick<TableSettings, 'name'>[], name: string): IncrepError {
+function unknown(tables: readonly Pick<TableSettings, 'name'>[], name: string, place: string): IncrepError {
   const names = tables.map((table) => table.name);
   const near = isPattern(name) ? undefined : nearest(name, names);
   return new IncrepError('USAGE', {
     what: isPattern(name)
-      ? `no table of tables-config.json matches "${name}"`
-      : `no table "${name}" in tables-config.json${near === undefined ? '' : `; did you mean "${near}"?`}`,
+      ? `no table in ${place} matches "${name}"`
+      : `no table "${name}" in ${place}${near === undefined ? '' : `; did you mean "${near}"?`}`,
     next: `The tables are: ${names.join(', ')}.`,
   });
 }

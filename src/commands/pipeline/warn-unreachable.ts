@@ -22,6 +22,8 @@ export function sayRemarks(
   for (const remark of remarks) say(wrapLines(printable(redact(`warning: ${remark}\n`)), sayStyle.width));
 }
 
+const UNREACHABLE = 'the destination cannot be reached, so only the state directory was read.';
+
 export function warnUnreachable(
   { isLocal, unreachable, sourceError, historyError, tables = [] }: Unread,
   { say, sayStyle }: Pick<Terminal, 'say' | 'sayStyle'>,
@@ -30,8 +32,8 @@ export function warnUnreachable(
   const line = (what: string, error: IncrepError) =>
     say(wrapLines(printable(redact(`${what}${error.message}\n  next: ${error.next}\n`)), sayStyle.width));
   if (isLocal) say('note: only the state directory was read (--local)\n');
-  if (unreachable) line('warning: only the state directory was read, because ', unreachable);
-  if (sourceError) line('note: schema changes were not checked, because ', sourceError);
+  if (unreachable) line(`warning: ${UNREACHABLE} The reason: `, unreachable);
+  if (sourceError) line('note: schema changes were not checked. The reason: ', sourceError);
   if (historyError) line('warning: ', historyError);
   for (const { name, problem } of tables)
     if (problem) line(`warning: the status of ${name} is incomplete: `, problem);

@@ -27,7 +27,7 @@ export function programOf({ terminal, columns, act }: Surroundings): Command {
   const width = () => helpWidth(terminal.style.width, columns);
   const program = new Command('increp')
     .description(
-      'Keeps a copy of your Postgres tables in another Postgres: incremental, exact, with SELECT only.',
+      'Keeps a copy of your Postgres tables in another Postgres: incremental, exact, with only SELECT on the source.',
     )
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')

@@ -12,7 +12,7 @@ export function usageErrorOf({ code, message }: CommanderError, asked: Command):
   const what =
     code === 'commander.unknownOption'
       ? unknownOption(word, asked)
-      : (notOneOf(message) ?? message.replace(/^error: /, ''));
+      : (notOneOf(message) ?? invalidValue(message) ?? message.replace(/^error: /, ''));
   return new IncrepError('USAGE', { what, next: `See "${pathOf(asked)} --help".` });
 }
 
@@ -31,8 +31,19 @@ function notOneOf(message: string): string | undefined {
   const { flags, value = '', choices } = NOT_A_CHOICE.exec(message)?.groups ?? {};
   if (choices === undefined) return undefined;
   const near = nearest(value, choices.split(', '));
-  return `${flags === undefined ? '' : `${flags}: `}"${value}" is not one of ${choices}${near === undefined ? '' : `; did you mean "${near}"?`}`;
+  return `${flags === undefined ? '' : `${flagOf(flags)}: `}"${value}" is not one of ${choices}${near === undefined ? '' : `; did you mean "${near}"?`}`;
 }
+
+/** The end is the message of an InvalidArgumentError, such as "not a duration". */
+const INVALID_VALUE = /option '(?<flags>[^']*)' argument '(?<value>[^]*)' is invalid\. (?<what>.*)$/;
+
+function invalidValue(message: string): string | undefined {
+  const { flags, value, what } = INVALID_VALUE.exec(message)?.groups ?? {};
+  return flags === undefined ? undefined : `${flagOf(flags)}: "${value}" is ${what}`;
+}
+
+/** `--watch` of `--watch <interval>` */
+const flagOf = (flags: string): string => flags.replace(/ [<[].*$/, '');
 
 function unknownOption(option: string, asked: Command): string {
   const what = `"${pathOf(asked)}" has no option ${option}`;

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { DURATION_FORMS, formatDuration, parseDuration } from '../../duration.ts';
+import { DURATION_EXAMPLES, formatDuration, parseDuration } from '../../duration.ts';
 import type { Environment } from '../../environment.ts';
 import type { Timing } from '../../timing.ts';
 import type { Terminal } from './terminal.ts';
@@ -16,10 +16,14 @@ export interface GlobalOptions {
   readonly signal: AbortSignal;
 }
 
-/** Seconds. @throws InvalidArgumentError, which commander converts to a usage error */
+/**
+ * Seconds. @throws InvalidArgumentError. Its message says what the value is, and `usageErrorOf` adds the option and the
+ * value.
+ */
 export function durationArgument(text: string): number {
   const seconds = parseDuration(text);
-  if (seconds === undefined) throw new InvalidArgumentError(`It must be ${DURATION_FORMS}.`);
+  if (seconds === undefined)
+    throw new InvalidArgumentError(`not a duration; allowed: values such as ${DURATION_EXAMPLES}`);
   return seconds;
 }
 
@@ -28,8 +32,9 @@ export const durationFrom =
   (least: number) =>
   (text: string): number => {
     const seconds = durationArgument(text);
-    if (seconds < least) throw new InvalidArgumentError(`It must be at least ${formatDuration(least)}.`);
-    if (seconds === 0) throw new InvalidArgumentError('It must be longer than 0s.');
+    if (seconds < least)
+      throw new InvalidArgumentError(`too short; allowed: ${formatDuration(least)} or longer`);
+    if (seconds === 0) throw new InvalidArgumentError('too short; allowed: longer than 0s');
     return seconds;
   };
 

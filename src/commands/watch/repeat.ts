@@ -51,7 +51,7 @@ const endedBy = (signal: AbortSignal, exitCode: number): number =>
   exitCode === asIncrepError(signal.reason).exitCode ? exitCode : 0;
 
 /**
- * The process keeps its signal for ever, so each run listens to a signal of its own. Otherwise finished runs would
+ * The process keeps its signal forever, so each run listens to a signal of its own. Otherwise finished runs would
  * stay in memory.
  */
 async function withRunSignal<T>(signal: AbortSignal, use: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -43,15 +43,11 @@ function readUrl(reading: SettingsReading, prefix: Prefix): UrlParts | undefined
   const extra = ADDRESS_FIELDS.map((field): VariableName => `${prefix}_${field}`).filter((field) =>
     isSet(reading, field),
   );
-  if (extra.length > 0) {
-    refuse(reading, name, {
-      what: `set together with ${extra.join(', ')}; use either the URL or the single variables`,
-    });
-  }
+  const twice = `set together with ${extra.join(', ')}; use either the URL or the individual variables`;
   const parsed = parseConnectionUrl(textOf(reading, name) ?? '');
-  if (!('faults' in parsed)) return parsed;
-  parsed.faults.forEach((what) => refuse(reading, name, { what }));
-  return undefined;
+  const faults = [...('faults' in parsed ? parsed.faults : []), ...(extra.length > 0 ? [twice] : [])];
+  if (faults.length > 0) refuse(reading, name, { what: faults.join('; also ') });
+  return 'faults' in parsed ? undefined : parsed;
 }
 
 function addressOfUrl(reading: SettingsReading, prefix: Prefix, url: UrlParts): Address | undefined {

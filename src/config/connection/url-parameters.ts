@@ -45,7 +45,9 @@ export function sessionFault(name: string, value: string): string[] | undefined 
   if (name === 'options')
     return isOfNeon(value)
       ? []
-      : ['"options" may only name an endpoint of Neon; increp sets all other options of its sessions'];
+      : [
+          '"options" supports only a Neon endpoint (endpoint=NAME); increp sets all other options of its sessions',
+        ];
   return undefined;
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parse } from 'dotenv';
 import { nearest } from '../../nearest.ts';
 import { readText } from '../files.ts';
-import type { ReportProblem, Warn } from '../problems.ts';
+import type { Problem, ReportProblem, Warn } from '../problems.ts';
 import type { Environment } from '../../environment.ts';
 import { VARIABLES, variable } from './variables.ts';
 
@@ -17,14 +17,20 @@ const ASSIGNMENT =
 
 const OUR_PREFIXES = /^(SOURCE|DEST|WEBHOOK|PIPELINE|LOG|STATE|METRICS|HEALTHCHECK|INCREP)_/;
 
-/** The variables of `.env`; undefined if there is no such file. */
+export interface EnvFile {
+  readonly variables: Environment;
+  /** Lines that dotenv ignores. They are problems only if the configuration has other problems. */
+  readonly malformed: readonly Problem[];
+}
+
+/** Undefined if there is no such file, or if a problem was reported. */
 export async function readEnvFile(
   directory: string,
   report: ReportProblem,
   warn: Warn,
   /** Variables that the user has named. */
   named: readonly string[] = [],
-) {
+): Promise<EnvFile | undefined> {
   const path = join(directory, '.env');
   const { text, ...failure } = await readText(path);
   if (text === undefined) {
@@ -32,18 +38,23 @@ export async function readEnvFile(
       report({ where: '.env', what: `${path} ${failure.fault}` });
     return undefined;
   }
+  if (text.includes('\0')) {
+    report({ where: '.env', what: `${path} is not a text file in UTF-8` });
+    return undefined;
+  }
   await checkMode(path, warn);
-  checkText(text, warn);
-  const values: Environment = parse(text);
+  checkAssignments(text, warn);
+  const variables: Environment = parse(text);
   const isNamed = (name: string) => named.includes(name.replace(/_FILE$/, ''));
-  Object.keys(values).forEach((name) => isNamed(name) || checkName(name, report));
-  return values;
+  Object.keys(variables).forEach((name) => isNamed(name) || checkName(name, report));
+  return { variables, malformed: malformedLines(text) };
 }
 
-/** Warns about values that are read differently than they look. */
-export function checkText(text: string, warn: Warn): void {
-  checkAssignments(text, warn);
-  checkLeftovers(text, warn);
+/** Whether every value is read as it looks. */
+export function isPlainText(text: string): boolean {
+  let isPlain = true;
+  checkAssignments(text, () => (isPlain = false));
+  return isPlain && malformedLines(text).length === 0;
 }
 
 /** The text of the file without some of its variables, including values of several lines. */
@@ -85,12 +96,29 @@ function oddityOf(value: string, comment: string | undefined): string | undefine
     : undefined;
 }
 
-function checkLeftovers(text: string, warn: Warn): void {
+/** More lines than this are not listed one by one, because the file is something else. */
+const MOST_MALFORMED = 3;
+
+function malformedLines(text: string): Problem[] {
   const lines = text.replace(ASSIGNMENT, blank).split('\n');
-  lines.forEach((line, index) => {
-    if (/^\s*(#|$)/.test(line)) return;
-    warn(`.env, line ${index + 1}: not of the form NAME=value, so it is ignored`);
-  });
+  const malformed = lines.flatMap((line, index) =>
+    /^\s*(#|$)/.test(line) ? [] : [{ number: index + 1, line }],
+  );
+  const [first] = malformed;
+  if (first && malformed.length > MOST_MALFORMED) {
+    const what = `${malformed.length} lines are not of the form NAME=value, the first is line ${first.number}`;
+    return [{ where: '.env', what }];
+  }
+  return malformed.map(({ number, line }) => ({
+    where: `.env, line ${number}`,
+    what: `expected NAME=value${foundIn(line)}`,
+  }));
+}
+
+/** Shows only the name of a variable of increp. Anything else may be a part of a password. */
+function foundIn(line: string): string {
+  const [, name = '', rest = ''] = /^\s*(?:export\s+)?(\w+)\s*(.*)/.exec(line) ?? [];
+  return isKnown(name) ? `, found ${JSON.stringify(rest === '' ? name : `${name} ...`)}` : '';
 }
 
 /** Keeps the line numbers of the following lines. */

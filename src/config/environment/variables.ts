@@ -57,7 +57,8 @@ const connection = ({ prefix, word, examples, schema }: SideVariables): readonly
   { name: `${prefix}_SCHEMA`, meaning: 'Schema of the tables.', ...schema },
   {
     name: `${prefix}_URL`,
-    meaning: 'Host, port, role, password and database in one URL. Set either this or the single variables.',
+    meaning:
+      'Host, port, role, password and database in one URL. Set either this or the individual variables.',
     example: `postgresql://${examples.user}:secret@${examples.host}:5432/${examples.database}?sslmode=require`,
     isSecret: true,
   },

@@ -1,5 +1,5 @@
 /** Converts the findings of zod in the tables file into problems that its author understands. */
-import type { z } from 'zod';
+import { z } from 'zod';
 import { nearest } from '../../nearest.ts';
 import type { Problem } from '../problems.ts';
 import { alternatives, show } from '../problems.ts';
@@ -17,9 +17,13 @@ interface CheckedValue {
 }
 
 /** `tables-config.json, tables[2].unique_cols[0]` */
-export function placeOf(path: Path): string {
+export const placeOf = (path: Path): string =>
+  [TABLES_FILE, placeInFile(path)].filter((part) => part !== '').join(', ');
+
+/** `tables[2].unique_cols[0]` */
+export function placeInFile(path: Path): string {
   const steps = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`));
-  return [TABLES_FILE, steps.join('').replace(/^\./, '')].filter((part) => part !== '').join(', ');
+  return steps.join('').replace(/^\./, '');
 }
 
 export function problemsOf(issues: readonly Issue[], checked: CheckedValue): Problem[] {
@@ -36,9 +40,25 @@ function unknownKeys(issue: z.core.$ZodIssueUnrecognizedKeys, { path, knownKeys 
   });
 }
 
+/** Of a fault in SQL: where it is in the text. */
+const positionSchema = z.object({ line: z.number(), column: z.number() });
+
+/** Options for which a single name is a common mistake. */
+const LISTS_OF_NAMES: readonly PropertyKey[] = [
+  'unique_cols',
+  'columns',
+  'exclude_columns',
+  'metadata_columns',
+];
+
 function wrongValue(issue: Issue, checked: CheckedValue): Problem {
   const where = placeOf([...checked.path, ...issue.path]);
   const value = valueAt(checked.value, issue.path);
+  const position = positionSchema.safeParse(issue.code === 'custom' ? issue.params : undefined).data;
+  if (position)
+    return { where: `${where}, line ${position.line}, column ${position.column}`, what: issue.message };
+  if (typeof value === 'string' && LISTS_OF_NAMES.includes(issue.path.at(-1) ?? ''))
+    return { where, what: `must be an array such as ${show(value.split(/\s*,\s*/))}` };
   const allowed = issue.code === 'invalid_value' ? alternatives(choicesOf(issue)) : issue.message;
   if (value === undefined) return { where, what: 'missing', allowed };
   const suggestion = typeof value === 'string' ? nearest(value, choicesOf(issue)) : undefined;

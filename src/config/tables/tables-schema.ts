@@ -1,6 +1,6 @@
 /**
  * `tables-config.json`: this one schema gives the types, the checks, the JSON Schema for editors and the table
- * in the documentation. A message in here says what is allowed; the value and its place are added around it.
+ * in the documentation. A message states what is allowed. The caller adds the value and its location.
  */
 import { z } from 'zod';
 import { DURATION_FORMS, DURATION_PATTERN, parseDuration } from '../../duration.ts';
@@ -33,7 +33,7 @@ const manyColumns = z
   .refine((names) => new Set(names).size === names.length, { error: MANY_COLUMNS })
   .meta({ uniqueItems: true });
 
-/** Words of the source server's own language, which it alone can judge; here is seen to it that they stay together. */
+/** SQL that only the source can validate. This check ensures that it cannot escape its parentheses. */
 const sqlOf = (kind: string, read: (text: string) => string) =>
   z
     .string({ error: kind })
@@ -43,7 +43,7 @@ const sqlOf = (kind: string, read: (text: string) => string) =>
       const fault = faultIn(sql);
       if (!fault) return sql;
       const { line, column } = excerptAt(sql, fault.at, 0);
-      context.addIssue(`${kind}; line ${line}, column ${column}: ${fault.what}`);
+      context.addIssue({ code: 'custom', message: fault.what, params: { line, column } });
       return z.NEVER;
     });
 
@@ -74,7 +74,7 @@ const chunkSize = z
     return size ?? z.NEVER;
   });
 
-/** Each is a connection to either side; a source that wants more than this at once is better loaded by a dump. */
+/** Each job opens a connection to both sides. For more parallelism, pg_dump is the better loader. */
 const MAX_LOAD_JOBS = 16;
 const LOAD_JOBS = `a whole number from 1 to ${MAX_LOAD_JOBS}`;
 
@@ -196,7 +196,7 @@ export const tableSchema = z.strictObject(
   { error: 'an object with a name and, unless mode is full-refresh, a replication_key and unique_cols' },
 );
 
-/** Of every table whose mode is not full-refresh, with what is allowed. */
+/** Keys required unless the mode is full-refresh, with their allowed values. */
 export const NEEDED_KEYS = [
   { key: 'replication_key', allowed: IDENTIFIER },
   { key: 'unique_cols', allowed: COLUMNS },
@@ -204,12 +204,12 @@ export const NEEDED_KEYS = [
 
 export type TableEntry = z.output<typeof tableSchema>;
 
-/** What an entry may leave to it; what is one table's own cannot be another's default. */
+/** Options that can have defaults. `name`, `dest_name` and `query` belong to one table. */
 export const defaultsSchema = tableSchema.omit({ name: true, dest_name: true, query: true }).partial();
 
 const VARIABLE = 'the name of an environment variable';
 
-/** One of several destinations; a secret never stands in this file. */
+/** One of several destinations. This file never contains secrets. */
 export const destinationSchema = z.strictObject(
   {
     name: z
@@ -229,7 +229,7 @@ export const destinationSchema = z.strictObject(
 
 const TABLES = 'an array of tables, or an object with "tables" and optional "defaults" and "destinations"';
 
-/** The object around the tables; what is in it is checked table by table. */
+/** The top-level object. Its tables are checked one by one. */
 export const envelopeSchema = z.strictObject(
   {
     $schema: z.string({ error: 'the path of a JSON Schema' }).optional(),
@@ -240,7 +240,7 @@ export const envelopeSchema = z.strictObject(
   { error: TABLES },
 );
 
-/** In the words of JSON Schema. */
+/** The same rule in JSON Schema. */
 const NEEDS_KEYS = {
   if: { properties: { mode: { const: 'full-refresh' } }, required: ['mode'] },
   else: { required: NEEDED_KEYS.map(({ key }) => key) },
@@ -255,11 +255,11 @@ const documentSchema = z
         .array(destinationSchema)
         .optional()
         .describe('Several destinations, instead of the `DEST_` variables of one.'),
-      // What is needed may stand in the defaults, which JSON Schema cannot follow.
+      // Required keys may be set in defaults, which JSON Schema cannot express.
       tables: z.array(tableSchema),
     }),
   ])
   .meta({ title: 'Tables of an increp pipeline' });
 
-/** Draft 7 is what editors understand best. */
+/** Editors support draft 7 best. */
 export const tablesJsonSchema = () => z.toJSONSchema(documentSchema, { target: 'draft-7', io: 'input' });

@@ -6,7 +6,7 @@ import { readPattern } from '../../schema/patterns.ts';
 import { parseJson } from './json.ts';
 import { recordNameOf, destinationOf, labelOf, type DefaultSchema } from './table-mapping.ts';
 import type { ReportProblem, Warn } from '../problems.ts';
-import { placeOf, problemsOf, TABLES_FILE } from './schema-problems.ts';
+import { placeInFile, placeOf, problemsOf, TABLES_FILE } from './schema-problems.ts';
 import type { InheritedKey, TablePattern, TableSettings } from '../settings.ts';
 import { conflictOf, type NamedTable } from './table-names.ts';
 import { selectionOf } from './selection.ts';
@@ -84,7 +84,7 @@ async function readDocument(
   const { text, fault, ...failure } = await readText(path);
   if (text === undefined) {
     const isAbsence = 'isMissing' in failure && failure.isMissing;
-    const what = `${path} ${fault}${isAbsence ? '; run "increp init" to create it' : ''}`;
+    const what = isAbsence ? `not found in ${directory}; run "increp init" to create it` : `${path} ${fault}`;
     report({ where: TABLES_FILE, what, isAbsence });
     return undefined;
   }
@@ -191,7 +191,7 @@ function checkNames(entries: readonly RawEntry[], homes: DefaultSchemas, report:
 }
 
 export function namesOf({ value, path, defaults }: RawEntry, homes: DefaultSchemas): NamedTable {
-  const where = placeOf(path);
+  const where = placeInFile(path);
   const written = nameOf(value);
   if (written === undefined) return { where, name: undefined, destination: undefined, recordName: undefined };
   // The tables that a pattern matches are not known yet.

@@ -168,7 +168,9 @@ const describeOpen = (first: InFlight, { length }: readonly InFlight[]): string 
 /** For the log and the summary: a transaction, with the details that the role of increp may see. */
 export function describeInFlight({ pid, user, application, ageSeconds, transaction }: InFlight): string {
   const session =
-    pid === null ? `a prepared transaction (${transaction})` : `pid ${pid} of ${user ?? 'an unknown role'}`;
+    pid === null
+      ? `prepared transaction ${transaction}`
+      : `pid ${pid}, ${user === null ? 'unknown user' : `user ${user}`}`;
   const program = application === null || application === '' ? '' : `, ${application}`;
   const age = ageSeconds === null ? '' : `, open for ${Math.round(ageSeconds)} s`;
   return `${session}${program}${age}`;

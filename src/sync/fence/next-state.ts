@@ -188,6 +188,8 @@ export function fenceWarnings(facts: CopyFacts, { remaining }: RaisedFence): str
   const more = remaining.length > 3 ? ` and ${remaining.length - 3} more` : '';
   return [
     ...standby,
-    `${remaining.length === 1 ? '1 transaction' : `${remaining.length} transactions`} open at the source may still commit rows, which a later run reads: ${shown}${more}`,
+    remaining.length === 1
+      ? `1 transaction is open at the source (${shown}). increp reads its rows after it ends.`
+      : `${remaining.length} transactions are open at the source (${shown}${more}). increp reads their rows after they end.`,
   ];
 }

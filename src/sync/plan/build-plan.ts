@@ -145,6 +145,6 @@ function areDeletesDue({ settings, saved }: TableFacts, { areDeletesForced, now 
   const last = saved.kind === 'record' ? saved.record.deletesCheckedAt : null;
   if (areDeletesForced || last === null) return true;
   const ageSeconds = (now.getTime() - Date.parse(last)) / 1000;
-  // A negative age means that the clock was set back. It must not defer the comparison for ever.
+  // A negative age means that the clock was set back. It must not defer the comparison forever.
   return ageSeconds >= settings.deletesEverySeconds || ageSeconds < 0;
 }

@@ -249,7 +249,7 @@ function summarize(
   };
 }
 
-/** A time limit that is too short for any table would defer all of them for ever, and no run would fail. */
+/** A time limit that is too short for any table would defer all of them forever, and no run would fail. */
 const timeWarning = ({ timeLimit }: RunContext, tables: readonly TableOutcome[]): string[] =>
   tables.some(({ isDeferred }) => isDeferred) &&
   tables.every(({ status, action }) => status === 'skipped' && action === 'skipped')

@@ -83,7 +83,7 @@ describe('a URL is refused', () => {
     [
       'with options for the server',
       'postgresql://a@db/shop?options=-c%20geqo%3Doff',
-      '"options" may only name',
+      '"options" supports only',
     ],
     ['with GSSAPI', 'postgresql://a@db/shop?gssencmode=require', 'cannot encrypt with GSSAPI'],
     [

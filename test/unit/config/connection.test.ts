@@ -8,7 +8,7 @@ const DESTINATION = { DEST_HOST: 'warehouse', DEST_USERNAME: 'writer', DEST_DB: 
 const NO_TLS = { rootCert: undefined, cert: undefined, key: undefined };
 
 describe('a connection', () => {
-  test('is made of single variables', async () => {
+  test('is made of individual variables', async () => {
     await using pipeline = await pipelineDirectory();
     const { source } = await pipeline.load({ ...CONNECTIONS, SOURCE_PORT: '5433', SOURCE_PASSWORD: 'pass' });
     expect(source).toEqual({
@@ -43,11 +43,20 @@ describe('a connection', () => {
     expect(source.tls).toMatchObject({ mode: 'verify-full', rootCert: join(pipeline.directory, 'ca.pem') });
   });
 
-  test('is refused when a URL and single variables contradict each other', async () => {
+  test('is refused when a URL and individual variables contradict each other', async () => {
     await using pipeline = await pipelineDirectory();
     const { message } = await pipeline.refusal({ ...CONNECTIONS, SOURCE_URL: 'postgres://a@b/c' });
     expect(message).toContain(
-      'SOURCE_URL (the environment): set together with SOURCE_HOST, SOURCE_USERNAME, SOURCE_DB; use either the URL or the single variables',
+      'SOURCE_URL (the environment): set together with SOURCE_HOST, SOURCE_USERNAME, SOURCE_DB; use either the URL or the individual variables',
+    );
+  });
+
+  test('is refused once when its URL is also malformed, with the form first', async () => {
+    await using pipeline = await pipelineDirectory();
+    const { message } = await pipeline.refusal({ ...CONNECTIONS, SOURCE_URL: 'mysql://a@b/c' });
+    expect(message).toMatch(/^1 problem /);
+    expect(message).toMatch(
+      /SOURCE_URL \(the environment\): not a connection URL .*; also set together with SOURCE_HOST, /,
     );
   });
 

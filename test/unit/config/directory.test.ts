@@ -39,6 +39,11 @@ test('what is not a directory is refused by the name of what said it', async () 
   );
 });
 
+test('a current directory that was deleted is not blamed on a variable', () => {
+  const request = { directory: undefined, environment: {}, workingDirectory: '/no/such' };
+  expect(() => resolveDirectory(request)).toThrow('the current directory /no/such does not exist');
+});
+
 test('a directory beside it with nearly the same name is named', async () => {
   await using pipeline = await pipelineDirectory();
   await mkdir(join(pipeline.directory, 'warehouse'));

@@ -207,7 +207,7 @@ describe('.env', () => {
     ['SOURCE_PASSWORD=#b', '.env: the value of SOURCE_PASSWORD ends before the #'],
     ["SOURCE_PASSWORD='ab", '.env: the value of SOURCE_PASSWORD begins with a quote that is never closed'],
     ['SOURCE_DB=one\nSOURCE_DB=two', '.env sets SOURCE_DB twice; the last value is used'],
-    ['# fine\n\nSOURCE_DB shop', '.env, line 3: not of the form NAME=value, so it is ignored'],
+    ['# fine\n\nSOURCE_DB shop', '.env, line 3: expected NAME=value, found "SOURCE_DB ..."; it is ignored'],
   ])('%j is warned about', async (text, warning) => {
     await using pipeline = await pipelineDirectory({ '.env': text });
     const { warnings } = await pipeline.load();
@@ -225,6 +225,37 @@ describe('.env', () => {
   ])('%j is fine', async (text) => {
     await using pipeline = await pipelineDirectory({ '.env': text });
     await expect(pipeline.load()).resolves.toMatchObject({ warnings: [] });
+  });
+
+  test('with a malformed line says so before the variables that are not set', async () => {
+    const text = `${envFile(CONNECTIONS).replace(/^DEST_USERNAME=.*\n/m, '')}DEST_USERNAME\n`;
+    await using pipeline = await pipelineDirectory({ '.env': text });
+    const [, first, second] = (await pipeline.refusal({})).message.split('\n');
+    const line = text.split('\n').length - 1;
+    expect(first).toBe(`  - .env, line ${line}: expected NAME=value, found "DEST_USERNAME"`);
+    expect(second).toMatch(/^ {2}- DEST_USERNAME: not set/);
+  });
+
+  test.each([
+    ['hello', /^ {2}- \.env, line 1: expected NAME=value$/],
+    ['SOURCE_PASSWORD sesame', /found "SOURCE_PASSWORD \.\.\."$/],
+    ['SOURCE_PASSWORD=open\nsesame', /^ {2}- \.env, line 2: expected NAME=value$/],
+    [
+      'a b\nc d\ne f\n\ng sesame\n',
+      /^ {2}- \.env: 4 lines are not of the form NAME=value, the first is line 1$/,
+    ],
+  ])('%j is refused, and nothing of it is shown that may be secret', async (text, line) => {
+    await using pipeline = await pipelineDirectory({ '.env': text });
+    const { message } = await pipeline.refusal({});
+    expect(message.split('\n')[1]).toMatch(line);
+    expect(message).not.toMatch(/sesame|hello/);
+  });
+
+  test('of binary bytes is refused, and nothing else is said', async () => {
+    await using pipeline = await pipelineDirectory({ '.env': 'S\0O\0U\0R\0C\0E\0' });
+    expect((await pipeline.refusal({})).message).toBe(
+      `1 problem in the configuration:\n  - .env: ${join(pipeline.directory, '.env')} is not a text file in UTF-8`,
+    );
   });
 
   test('that is a directory is refused', async () => {

@@ -41,24 +41,28 @@ const NEITHER = 'an array of different column names, at least one';
 
 test.each([
   [{ columns: [] }, '.columns', `[] is not allowed; allowed: ${NEITHER}`],
-  [{ columns: 'id' }, '.columns', `"id" is not allowed; allowed: ${NEITHER}`],
+  [{ columns: 'id' }, '.columns', 'must be an array such as ["id"]'],
   [{ exclude_columns: ['a', 'a'] }, '.exclude_columns', `allowed: ${NEITHER}`],
-  [{ where: '' }, '.where', 'allowed: an SQL expression; line 1, column 1: the text is empty'],
+  [{ where: '' }, '.where', '.where, line 1, column 1 (table orders): the text is empty'],
   [{ where: ' -- all' }, '.where', 'the text is empty'],
   [{ where: true }, '.where', 'true is not allowed; allowed: an SQL expression'],
-  [{ where: 'true) OR (true' }, '.where', 'line 1, column 5: no bracket is open here'],
-  [{ where: 'a = 1\n AND (b = 2' }, '.where', 'line 2, column 6: this bracket is never closed'],
-  [{ where: "a = 'b" }, '.where', "line 1, column 5: this is never closed by '"],
+  [{ where: 'true) OR (true' }, '.where', 'line 1, column 5 (table orders): ")" without "("'],
+  [{ where: 'a = 1\n AND (b = 2' }, '.where', 'line 2, column 6 (table orders): "(" is not closed'],
+  [{ where: "a = 'b" }, '.where', "line 1, column 5 (table orders): string is not terminated; missing '"],
   [
     { where: 'true; DROP TABLE orders' },
     '.where',
-    'line 1, column 5: only one expression or SELECT is allowed, without a semicolon',
+    'line 1, column 5 (table orders): only one expression or SELECT is allowed, without a semicolon',
   ],
   [{ transform: 'lower(a)' }, '.transform', 'allowed: an object of SQL expressions by column'],
   [{ transform: { note: 1 } }, '.transform.note', '1 is not allowed; allowed: an SQL expression'],
-  [{ transform: { note: 'a /* b' } }, '.transform.note', 'this is never closed by */'],
+  [{ transform: { note: 'a /* b' } }, '.transform.note', 'comment is not terminated; missing */'],
   [{ transform: { '': '1' } }, '.transform', ''],
-  [{ query: 'SELECT 1; SELECT 2' }, '.query', 'allowed: one SELECT; line 1, column 9'],
+  [
+    { query: 'SELECT 1; SELECT 2' },
+    '.query',
+    ', line 1, column 9 (table orders): only one expression or SELECT',
+  ],
   [{ query: ';' }, '.query', 'the text is empty'],
 ])('%j is refused', async (change, path, what) => {
   const problem = await problemOf(change);

@@ -218,8 +218,8 @@ test('tables stand above the line as soon as they are done, and the end says onl
     ...first,
     '✗ FAILED   items   incremental   0.4 s',
     '    error: permission denied for table items (PRIVILEGE_MISSING, SQLSTATE 42501)',
-    '    next:  GRANT SELECT ON items TO reader;',
-    'warning: the clocks are apart (2 tables: orders, items)',
+    '      next: GRANT SELECT ON items TO reader;',
+    'warning: the same as for orders: items',
     '1 table ok, 1 failed in 4.2 s',
   ]);
   expect(screen.cursor()).toEqual({ x: 0, y: 8, isVisible: true });

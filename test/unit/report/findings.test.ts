@@ -50,13 +50,13 @@ test('grouped by table, the worst first, and within 80 columns; a name in quotes
   expect(text).toBe(`orders
   x error    role "a role with a long name" may not read public.orders
              [PRIVILEGE_MISSING]
-             next: At the source, run: GRANT SELECT ON "public"."orders" TO
-             "a role with a long name"
+    next: At the source, run: GRANT SELECT ON "public"."orders" TO
+          "a role with a long name"
   - note     "at" has no time zone [LOCAL_TIME]
 
 customers
   ! warning  column "extra" is new [DRIFT]
-             next: The next sync loads the table again.
+    next: The next sync loads the table again.
 
 the pipeline
   - note     source: PostgreSQL 17.2, TLSv1.3; destination: PostgreSQL 16.4, no

@@ -48,7 +48,7 @@ test('an aligned table with what to do next', () => {
       '✗ FAILED   items      incremental   0.4 s',
       '    error: denied',
       '           DETAIL: no (PRIVILEGE_MISSING, SQLSTATE 42501)',
-      '    next:  GRANT SELECT ON items TO reader;',
+      '      next: GRANT SELECT ON items TO reader;',
       '- skipped  old',
       '    because it is disabled in tables-config.json',
       'warning: the source is a standby',
@@ -108,8 +108,8 @@ test('a run that failed before its tables says why', () => {
   const failed = summary({ status: 'failed', error: failure({ sqlstate: undefined }) });
   expect(printed(failed, plain).split('\n').slice(0, 3)).toEqual([
     'error: permission denied for table items (PRIVILEGE_MISSING)',
-    'next:  GRANT SELECT ON items TO reader;',
-    'failed after 4.2 s, before the first table',
+    '  next: GRANT SELECT ON items TO reader;',
+    'Run failed after 4.2 s. No table was synced.',
   ]);
 });
 
@@ -150,7 +150,7 @@ test('a mail names the pipeline, only what went wrong, and how old the copy is',
       '✗ FAILED  items      incremental  0.4 s',
       '    error: denied',
       '           DETAIL: no (PRIVILEGE_MISSING, SQLSTATE 42501)',
-      '    next:  GRANT SELECT ON items TO reader;',
+      '      next: GRANT SELECT ON items TO reader;',
       '    last success: 2026-03-01T08:30:00.000Z, 1 h 30 min before',
       'warning: the source is a standby',
       '2 tables ok, 1 failed, 1 skipped in 4.2 s',
