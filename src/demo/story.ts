@@ -73,7 +73,7 @@ function breakIn(text: string, room: number): number {
   const columns = between(/ {2,}/g).filter((at) => fits(at) && at > room / 2);
   // A quantity and its unit stay together.
   const words = between(/ +(?!(?:s|[kMGTP]?B)\b)/g);
-  return columns[0] ?? words.findLast(fits) ?? words[0] ?? -1;
+  return columns.at(-1) ?? words.findLast(fits) ?? words[0] ?? -1;
 }
 
 function aligned(rows: readonly (readonly string[])[]): string[] {

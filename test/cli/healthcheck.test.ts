@@ -47,7 +47,7 @@ test('a run that succeeds, fails in part, and ends before the first table is tol
   const bodies = monitor.requests.map(({ rawBody }) => rawBody.toString('utf8'));
   expect(bodies[0]).toMatch(/^Pipeline \S+ starts: orders, others$/);
   expect(bodies[1]).toMatch(/^Pipeline \S+ succeeded\. Summary: 2 tables ok, 10 rows inserted/);
-  expect(bodies[3]).toMatch(/partly failed.*others: .*no table public\.others/);
+  expect(bodies[3]).toMatch(/partly failed.*others: .*no longer has public\.others/);
   expect(runs.map(({ stderr }) => stderr).join('')).not.toMatch(/healthcheck/);
 });
 

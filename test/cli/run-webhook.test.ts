@@ -44,7 +44,7 @@ test('a run that succeeds, fails in part, or fails is told as such, once', async
   });
   expect(messages[0]?.text).toBe(messages[0]?.message);
   expect(messages[2]?.message).toMatch(
-    new RegExp(`^Pipeline ${pipeline} failed.*others: .*no table public.others`),
+    new RegExp(`^Pipeline ${pipeline} failed.*others: .*no longer has public.others`),
   );
   expect(new Set(hook.requests.map(({ headers }) => headers['webhook-id'])).size).toBe(3);
 });

@@ -210,7 +210,7 @@ test('a copy that was dropped, emptied or is asked for comes again', async () =>
   await pair.destination.query('DROP TABLE rates');
   expect((await sync(pair)).table()).toMatchObject({
     action: 'initial',
-    reason: 'there is no destination table yet',
+    reason: 'the destination table was dropped',
   });
   expect((await sync(pair, '--full-refresh')).table().reason).toBe('a full refresh was requested');
   await expectSameRows(pair, 'rates');
