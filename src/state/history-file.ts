@@ -26,13 +26,14 @@ export async function appendHistory(directory: string, records: readonly NewReco
   const lines = records.map((record) => `${JSON.stringify(shortened(record))}\n`).join('');
   await rotate(directory, Buffer.byteLength(lines));
   const file = await open(path, 'a+', 0o600);
-  await giveToOwner(path).catch(() => undefined);
   try {
     const text = (await isTorn(file)) ? `\n${lines}` : lines;
     await file.appendFile(text);
   } finally {
     await file.close();
   }
+  // Only after the write: another run that rotates the file meanwhile would lose the line.
+  await giveToOwner(path).catch(() => undefined);
 }
 
 /** The rename replaces the older file. A run that has the file open continues to write into the renamed file. */
@@ -48,8 +49,17 @@ async function rotate(directory: string, more: number): Promise<void> {
     throw error;
   }
   if (await isFull(aside, more)) return rename(aside, join(directory, OLDER));
-  await appendFile(path, await readFile(aside), { mode: 0o600 });
+  await moveLines(aside, path);
   await rm(aside);
+}
+
+/** Also the lines of a run that opened the file before it was renamed, and writes them meanwhile. */
+async function moveLines(from: string, to: string): Promise<void> {
+  let moved = 0;
+  for (let bytes = await readFile(from); bytes.length > moved; bytes = await readFile(from)) {
+    await appendFile(to, bytes.subarray(moved), { mode: 0o600 });
+    moved = bytes.length;
+  }
 }
 
 async function isFull(path: string, more: number): Promise<boolean> {
