@@ -136,3 +136,18 @@ export function asIncrepError(thrown: unknown): IncrepError {
     cause: thrown,
   });
 }
+
+/** The result of work that may fail for one table, or one statement, without stopping the others. */
+export type Attempted<T> =
+  { readonly kind: 'done'; readonly value: T } | { readonly kind: 'failed'; readonly error: IncrepError };
+
+export const done = <T>(value: T): Attempted<T> => ({ kind: 'done', value });
+export const failedWith = (error: IncrepError): Attempted<never> => ({ kind: 'failed', error });
+
+export async function attempt<T>(work: () => Promise<T>): Promise<Attempted<T>> {
+  try {
+    return done(await work());
+  } catch (error) {
+    return failedWith(asIncrepError(error));
+  }
+}

@@ -1,6 +1,6 @@
 /** `increp check`. An unreachable server ends the check early; all other problems are found in one run. */
 import type { TableSettings } from '../config/settings.ts';
-import { asIncrepError, type IncrepError } from '../errors.ts';
+import { asIncrepError, type IncrepError, done, failedWith, type Attempted } from '../errors.ts';
 import { ensureCouldWrite } from '../state/state-files.ts';
 import { gatherFacts, type Facts } from '../sync/facts/facts.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
@@ -38,10 +38,11 @@ export async function check(context: RunContext, request: CheckRequest): Promise
   ];
   if (reachable.length > 0) return [...reachable, ...findings];
   findings.push(...(await attempt(() => ensureDifferent(context))));
-  const facts = await factsOrFailure(context, tables);
-  if (!('code' in facts))
-    return [...findings, ...buildFindings(await inspect(context, facts), context.settings)];
-  return findings.some(({ code }) => code === facts.code) ? findings : [...findings, facts];
+  const facts = await attemptFacts(context, tables);
+  if (facts.kind === 'done')
+    return [...findings, ...buildFindings(await inspect(context, facts.value), context.settings)];
+  const failure = failureFinding(facts.error);
+  return findings.some(({ code }) => code === failure.code) ? findings : [...findings, failure];
 }
 
 /** If the source cannot be queried, its error is the only finding about patterns. */
@@ -73,15 +74,15 @@ async function ensureDifferent({ settings, source, destination, destinations }: 
   destinations.add(settings, servers.destination);
 }
 
-async function factsOrFailure(
+async function attemptFacts(
   context: RunContext,
   tables: readonly TableSettings[],
-): Promise<Facts | Finding> {
+): Promise<Attempted<Facts>> {
   try {
-    return await gatherFacts(context, tables);
+    return done(await gatherFacts(context, tables));
   } catch (error) {
     context.signal?.throwIfAborted();
-    return failureFinding(asIncrepError(error));
+    return failedWith(asIncrepError(error));
   }
 }
 

@@ -1,7 +1,7 @@
 /** Reads the facts that only `check` needs. It writes nothing. */
 import type pg from 'pg';
 import { z } from 'zod';
-import { IncrepError } from '../errors.ts';
+import type { IncrepError } from '../errors.ts';
 import { pathOf, type ClientTools } from '../postgres/client-tools.ts';
 import type { Database } from '../postgres/database.ts';
 import type { Dependent } from '../postgres/dependent-object-list.ts';
@@ -212,7 +212,7 @@ async function inspectAll(source: Database, plans: ReadonlyMap<TableFacts, Plan>
     new Map(
       questions.flatMap(({ table, about }, index) => {
         const answer = answers[index];
-        return about === wanted && answer && 'rows' in answer ? [[table, answer.rows[0] as unknown]] : [];
+        return about === wanted && answer?.kind === 'done' ? [[table, answer.value.rows[0] as unknown]] : [];
       }),
     );
   const counts = answersTo('counts');
@@ -239,7 +239,7 @@ async function inspectAll(source: Database, plans: ReadonlyMap<TableFacts, Plan>
     unreadable: new Map(
       questions.flatMap(({ table }, index) => {
         const answer = answers[index];
-        return answer instanceof IncrepError ? [[table, answer]] : [];
+        return answer?.kind === 'failed' ? [[table, answer.error]] : [];
       }),
     ),
   };

@@ -6,7 +6,7 @@ import type pg from 'pg';
 import { z } from 'zod';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { formatDuration } from '../duration.ts';
-import { asIncrepError, IncrepError } from '../errors.ts';
+import { asIncrepError, IncrepError, done, failedWith, type Attempted } from '../errors.ts';
 import { BACKEND_PID, END_BACKEND, LOOK_AT_BACKEND, LOOK_AT_PROGRAM } from '../sql/sessions.ts';
 import type { Timing } from '../timing.ts';
 import { isBeforeSnapshot, MARK_READER } from '../sql/reader-mark.ts';
@@ -205,15 +205,15 @@ export class Database implements AsyncDisposable {
   }
 
   /** The same. If one statement is refused, each is sent separately and has its own answer or error. */
-  async readEach(statements: readonly Statement[]): Promise<(pg.QueryResult | IncrepError)[]> {
+  async readEach(statements: readonly Statement[]): Promise<Attempted<pg.QueryResult>[]> {
     try {
-      return await this.readAtOnce(statements);
+      return (await this.readAtOnce(statements)).map(done);
     } catch (thrown) {
       const error = asIncrepError(thrown);
       if (!isAboutOneStatement(error)) throw error;
-      if (statements.length === 1) return [error];
+      if (statements.length === 1) return [failedWith(error)];
     }
-    const answers: (pg.QueryResult | IncrepError)[] = [];
+    const answers: Attempted<pg.QueryResult>[] = [];
     for (const statement of statements) answers.push(...(await this.readEach([statement])));
     return answers;
   }

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import type { KeyType } from '../schema/keys.ts';
-import { IncrepError } from '../errors.ts';
+import { done, type Attempted } from '../errors.ts';
 import type { Database } from '../postgres/database.ts';
 import { windowStart } from '../schema/fence-rules.ts';
 import { countWindow, explainWindow } from '../sql/estimate.ts';
@@ -59,7 +59,7 @@ const countRow = z.object({ rows: z.number() });
 export async function estimateReading(
   source: Database,
   planned: readonly EstimateInput[],
-): Promise<ReadonlyMap<TableFacts, Estimate | IncrepError>> {
+): Promise<ReadonlyMap<TableFacts, Attempted<Estimate>>> {
   const { timeZone } = await source.identity();
   const readable = planned.flatMap(({ table, plan }) => ('keyType' in plan ? [{ table, plan }] : []));
   const windows = readable.flatMap(({ table, plan }): EstimatedRead[] => {
@@ -90,22 +90,23 @@ export async function estimateReading(
   );
 }
 
-type QueryAnswer = pg.QueryResult | IncrepError | undefined;
+type QueryAnswer = Attempted<pg.QueryResult> | undefined;
 
 /** An estimate that was not requested is undefined. */
 function estimateOf(
   keyType: KeyType,
   answers: Readonly<Record<'mark' | 'explained' | 'counted', QueryAnswer>>,
-): Estimate | IncrepError {
+): Attempted<Estimate> {
+  const failure = Object.values(answers).find((answer) => answer?.kind === 'failed');
+  if (failure) return failure;
+  const rowOf = (answer: QueryAnswer): unknown =>
+    answer?.kind === 'done' ? answer.value.rows[0] : undefined;
   const { mark, explained, counted } = answers;
-  if (mark instanceof IncrepError) return mark;
-  if (explained instanceof IncrepError) return explained;
-  if (counted instanceof IncrepError) return counted;
-  const count = counted && countRow.parse(counted.rows[0]).rows;
-  return {
-    high: readMark(keyType, mark?.rows[0]).high,
-    window: explained && volumeOf(explained.rows[0], count),
-  };
+  const count = counted && countRow.parse(rowOf(counted)).rows;
+  return done({
+    high: readMark(keyType, rowOf(mark)).high,
+    window: explained && volumeOf(rowOf(explained), count),
+  });
 }
 
 /** The largest possible window: as if every transaction that an earlier sync left open had ended. */

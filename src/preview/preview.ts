@@ -1,5 +1,5 @@
 /** Plans with their effects: how much there is to read, and what would prevent the sync. */
-import { IncrepError } from '../errors.ts';
+import type { IncrepError } from '../errors.ts';
 import { copyCauseText, reasonText } from '../report/reasons.ts';
 import type { Action, Loader } from '../events.ts';
 import type { Dependent } from '../postgres/dependent-object-list.ts';
@@ -76,10 +76,10 @@ export async function previewTables(
     const { settings } = table;
     const estimate = estimates.get(table);
     const preview =
-      estimate instanceof IncrepError
-        ? failedPreview(context, { settings, error: estimate })
+      estimate?.kind === 'failed'
+        ? failedPreview(context, { settings, error: estimate.error })
         : previewOf(table, plan, {
-            estimate,
+            estimate: estimate?.value,
             dependents: dependents.get(table) ?? [],
             gone: gone.get(table),
             isForced: request.isForced,

@@ -1,7 +1,7 @@
 /** Gathers everything that planning needs, for all tables in a few queries. It only reads. */
 import type { TableSettings } from '../../config/settings.ts';
 import { recordNameOf, destinationOf } from '../../config/tables/table-mapping.ts';
-import { asIncrepError, IncrepError } from '../../errors.ts';
+import { asIncrepError, type IncrepError, attempt, done, type Attempted } from '../../errors.ts';
 import { describeSchemas, describeTables, relationNames, type SchemaAccess } from '../../postgres/catalog.ts';
 import type { Database } from '../../postgres/database.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
@@ -169,10 +169,12 @@ async function gatherTogether(context: Gathering, tables: readonly TableSettings
     const settings = withKeysOf(configured, relation);
     const state = destination.stateOf(names);
     const read = await ownStateFile(context, settings, names.recordName);
-    if (read instanceof IncrepError && state.record === undefined) return { settings, error: read };
+    if (read.kind === 'failed' && state.record === undefined) return { settings, error: read.error };
     // The state row counts, so a file that this user may not read is replaced after the commit.
     const stateFile =
-      read instanceof IncrepError ? deniedFile(context.stateFiles.pathOf(names.recordName), read) : read;
+      read.kind === 'failed'
+        ? deniedFile(context.stateFiles.pathOf(names.recordName), read.error)
+        : read.value;
     const { sourceName, destinationName } = names;
     const [from, to] = [tableKey(sourceName), tableKey(destinationName)];
     const schema = destination.schemas.get(destinationName.schema);
@@ -251,14 +253,15 @@ async function ownStateFile(
   { settings, stateFiles }: Gathering,
   table: TableSettings,
   recordName: string,
-): Promise<StateFile | IncrepError> {
-  const file = await stateFiles.read(recordName).catch(asIncrepError);
-  if (file instanceof IncrepError) return file;
+): Promise<Attempted<StateFile>> {
+  const read = await attempt(() => stateFiles.read(recordName));
+  if (read.kind === 'failed') return read;
+  const file = read.value;
   const isOlder = file.kind === 'legacy' || (file.kind === 'unreadable' && file.path.endsWith('.txt'));
   const isInScriptSchemas =
     table.source.schema === settings.source.schema &&
     destinationOf(settings.destination, table).schema === settings.destination.schema;
-  return !isOlder || isInScriptSchemas ? file : { kind: 'none' };
+  return !isOlder || isInScriptSchemas ? read : done({ kind: 'none' });
 }
 
 /** A table in mode full-refresh needs no key, so `defaults` cannot name a column for it that it does not have. */

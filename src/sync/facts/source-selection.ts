@@ -1,7 +1,7 @@
 /** Describes the rows to read: the whole table, or the selection of its entry as the server describes it. */
 import type pg from 'pg';
 import type { TableSettings } from '../../config/settings.ts';
-import { IncrepError } from '../../errors.ts';
+import { IncrepError, done, failedWith, type Attempted } from '../../errors.ts';
 import { excerptAt } from '../../excerpt.ts';
 import {
   describeFields,
@@ -115,11 +115,11 @@ export async function describeSources(
   const asked = sources.filter(({ each, source }) => isDescribed(each, source));
   if (asked.length === 0) return sources.map(({ source }) => source);
   await client.query(`SAVEPOINT ${BEFORE}`);
-  const described = new Map<Selectable, Described | IncrepError>();
+  const described = new Map<Selectable, Attempted<Described>>();
   for (const { each } of asked) {
     const found = await describeSelection(client, each);
-    if (found instanceof IncrepError && !keepsFaults) throw found;
-    if (found instanceof IncrepError) await client.query(`ROLLBACK TO SAVEPOINT ${BEFORE}`);
+    if (found.kind === 'failed' && !keepsFaults) throw found.error;
+    if (found.kind === 'failed') await client.query(`ROLLBACK TO SAVEPOINT ${BEFORE}`);
     described.set(each, found);
   }
   return withTypes(client, sources, described);
@@ -164,7 +164,7 @@ interface Described {
 async function describeSelection(
   client: pg.ClientBase,
   { settings, table }: Selectable,
-): Promise<Described | IncrepError> {
+): Promise<Attempted<Described>> {
   const { selection } = settings;
   const description =
     selection.query !== null
@@ -172,20 +172,23 @@ async function describeSelection(
       : table && describeTable(tableSelection(selection, table));
   if (!description) throw new Error('cannot describe a table that does not exist');
   const { found, isUsual } = await describeAsUsual(client, description.sql);
-  if ('message' in found) return refusedSql(settings.name, found, description);
-  if (selection.query !== null) return unfitFields(settings.name, found) ?? { fields: found, isUsual };
+  if ('message' in found) return failedWith(refusedSql(settings.name, found, description));
+  if (selection.query !== null) {
+    const unfit = unfitFields(settings.name, found);
+    return unfit ? failedWith(unfit) : done({ fields: found, isUsual });
+  }
   const isMade = ({ name }: SelectField) => selection.transform.some(({ column }) => column === name);
-  return { fields: found.filter(isMade), isUsual };
+  return done({ fields: found.filter(isMade), isUsual });
 }
 
 async function withTypes(
   client: pg.ClientBase,
   sources: readonly { readonly each: Selectable; readonly source: SelectedSource }[],
-  described: ReadonlyMap<Selectable, Described | IncrepError>,
+  described: ReadonlyMap<Selectable, Attempted<Described>>,
 ): Promise<SelectedSource[]> {
   const fieldsOf = (each: Selectable): readonly SelectField[] => {
     const found = described.get(each);
-    return found === undefined || found instanceof IncrepError ? [] : found.fields;
+    return found?.kind === 'done' ? found.value.fields : [];
   };
   const texts = new Map(sources.map(({ each }) => [each, textsOf(each.settings.selection)]));
   const called = new Set([...texts.values()].flat().flatMap(calledIn));
@@ -198,8 +201,8 @@ async function withTypes(
   return sources.map(({ each, source }): SelectedSource => {
     const found = described.get(each);
     if (found === undefined) return source;
-    if (found instanceof IncrepError) return { ...source, fault: found };
-    const { fields } = found;
+    if (found.kind === 'failed') return { ...source, fault: found.error };
+    const { fields } = found.value;
     const own = columns.slice(next, next + fields.length);
     const untyped = own.find((_column, index) => withoutType.includes(next + index + 1));
     next += fields.length;
@@ -208,7 +211,7 @@ async function withTypes(
     const changing = functions.filter(({ name }) => sql.some((text) => calledIn(text).includes(name)));
     const { selection } = each.settings;
     const relation = each.table ? selectFrom(each.table, selection, own) : queryRelation(each.name, own);
-    const isUsual = found.isUsual && !relation.columns.some(printsByPath);
+    const isUsual = found.value.isUsual && !relation.columns.some(printsByPath);
     return {
       ...source,
       relation,
