@@ -30,7 +30,7 @@ function parsePasswd(text: string): Map<string, ServerUser> {
   for (const line of text.split('\n')) {
     const [name = '', , uid, gid] = line.split(':');
     const user = { uid: Number(uid), gid: Number(gid) };
-    // macOS lists nobody with the uid -2, which chown refuses.
+    // On macOS, the user `nobody` has the uid -2, which chown refuses.
     if (user.uid > 0 && user.gid >= 0) users.set(name, user);
   }
   return users;
