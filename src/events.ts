@@ -19,8 +19,21 @@ export interface Failure {
   readonly exitCode: number;
 }
 
+/** What one sync of a table read and wrote. */
+export interface RowCounts {
+  readonly rowsRead: number;
+  readonly rowsInserted: number;
+  readonly rowsUpdated: number;
+  readonly rowsUnchanged: number;
+  readonly rowsDeleted: number;
+  /** Rows of the destination that were kept because they are newer. */
+  readonly rowsNewer: number;
+  /** Bytes of COPY data that left the source. */
+  readonly bytes: number;
+}
+
 /** The result of one table in one run. */
-export interface TableOutcome {
+export interface TableOutcome extends RowCounts {
   /** The name in tables-config.json. */
   readonly name: string;
   /** Undefined if the pipeline has one destination. */
@@ -31,15 +44,6 @@ export interface TableOutcome {
   readonly reasons: readonly Reason[];
   /** The loader of the staging table, if a whole table was loaded. */
   readonly loader: Loader | undefined;
-  readonly rowsRead: number;
-  readonly rowsInserted: number;
-  readonly rowsUpdated: number;
-  readonly rowsUnchanged: number;
-  readonly rowsDeleted: number;
-  /** Rows of the destination that were kept because they are newer. */
-  readonly rowsNewer: number;
-  /** Bytes of COPY data that left the source. */
-  readonly bytes: number;
   readonly durationSeconds: number;
   /** The cursor after the run, as Postgres prints it; null while no row has a plausible key. */
   readonly cursor: string | null;

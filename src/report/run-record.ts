@@ -3,6 +3,7 @@ import type { Failure, RunSummary, TableOutcome } from '../events.ts';
 import type { Redact } from '../redact.ts';
 import type { RunRecord } from '../schema/run-record.ts';
 import { reasonText } from './reasons.ts';
+import { countsToJson } from './summary-json.ts';
 
 interface RecordedRun {
   readonly id: string;
@@ -36,13 +37,7 @@ export const tableRecord = (
   reason: redact(reasonText(outcome.reasons)),
   started_at: outcome.startedAt.toISOString(),
   duration_s: outcome.durationSeconds,
-  rows_read: outcome.rowsRead,
-  rows_inserted: outcome.rowsInserted,
-  rows_updated: outcome.rowsUpdated,
-  rows_unchanged: outcome.rowsUnchanged,
-  rows_deleted: outcome.rowsDeleted,
-  rows_newer: outcome.rowsNewer,
-  bytes: outcome.bytes,
+  ...countsToJson(outcome),
   cursor_before: outcome.cursorBefore,
   cursor_after: outcome.cursor,
   warnings: outcome.warnings.map(redact),

@@ -1,6 +1,6 @@
 /** Results as JSON: snake_case, seconds, bytes, times in RFC 3339 UTC. Fields are only ever added. */
 import type { IncrepError } from '../errors.ts';
-import type { DestinationOutcome, Failure, RunSummary, TableOutcome } from '../events.ts';
+import type { DestinationOutcome, Failure, RowCounts, RunSummary, TableOutcome } from '../events.ts';
 
 import { reasonText } from './reasons.ts';
 
@@ -29,6 +29,16 @@ type ErrorInWords = Pick<IncrepError, 'code' | 'message' | 'next'> & {
   readonly sqlstate?: string | undefined;
 };
 
+export const countsToJson = (counts: RowCounts) => ({
+  rows_read: counts.rowsRead,
+  rows_inserted: counts.rowsInserted,
+  rows_updated: counts.rowsUpdated,
+  rows_unchanged: counts.rowsUnchanged,
+  rows_deleted: counts.rowsDeleted,
+  rows_newer: counts.rowsNewer,
+  bytes: counts.bytes,
+});
+
 export function tableToJson(outcome: TableOutcome) {
   return {
     name: outcome.name,
@@ -37,13 +47,7 @@ export function tableToJson(outcome: TableOutcome) {
     action: outcome.action,
     reason: reasonText(outcome.reasons),
     loader: outcome.loader ?? null,
-    rows_read: outcome.rowsRead,
-    rows_inserted: outcome.rowsInserted,
-    rows_updated: outcome.rowsUpdated,
-    rows_unchanged: outcome.rowsUnchanged,
-    rows_deleted: outcome.rowsDeleted,
-    rows_newer: outcome.rowsNewer,
-    bytes: outcome.bytes,
+    ...countsToJson(outcome),
     duration_s: inMilliseconds(outcome.durationSeconds),
     cursor: outcome.cursor,
     warnings: outcome.warnings,

@@ -7,6 +7,8 @@ import { jsonListener } from '../../observe/json-lines.ts';
 import { createLogger, effectiveLevel, type Verbosity } from '../../observe/log.ts';
 import { logListener, retryListener } from '../../observe/log-listener.ts';
 import { createProgress, type ProgressDisplay } from '../../observe/progress.ts';
+import type { Redact } from '../../redact.ts';
+import type { Style } from '../../report/style.ts';
 import { summaryByTable } from '../../report/summary.ts';
 import { Database } from '../../postgres/database.ts';
 import { historyListener } from '../../observe/history-listener.ts';
@@ -74,10 +76,18 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
 
 /** Prints the lines of each table when it is finished. */
 function tableLinesListener({ terminal, redact }: Context): Listener {
-  const lines = summaryByTable(() => terminal.style);
+  const lines = redactedLines(() => terminal.style, redact);
   return (event) => {
     const text = lines(event);
-    if (text !== undefined) terminal.out(redact(text));
+    if (text !== undefined) terminal.out(text);
+  };
+}
+
+function redactedLines(lookNow: () => Style, redact: Redact): (event: RunEvent) => string | undefined {
+  const lines = summaryByTable(lookNow);
+  return (event) => {
+    const text = lines(event);
+    return text === undefined ? undefined : redact(text);
   };
 }
 
@@ -116,15 +126,9 @@ async function wireLog(
  */
 function progressOn({ terminal: { screen }, redact, signal }: Context): ProgressDisplay | undefined {
   if (!screen) return undefined;
-  const lines = summaryByTable(() => screen.style);
   const progress = createProgress(screen, {
     redact,
-    ...(screen.isStdout && {
-      above: (event: RunEvent) => {
-        const text = lines(event);
-        return text === undefined ? undefined : redact(text);
-      },
-    }),
+    ...(screen.isStdout && { above: redactedLines(() => screen.style, redact) }),
   });
   const stopping = 'stopping: unfinished work is rolled back; press Ctrl-C again to stop at once\n';
   signal.addEventListener('abort', () => progress.stop(stopping), { once: true });

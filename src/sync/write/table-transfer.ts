@@ -1,25 +1,17 @@
 /** The result of the transaction of one table. */
 import type { IncrepError } from '../../errors.ts';
 import type { Reason } from '../../reasons.ts';
-import type { Loader } from '../../events.ts';
+import type { Loader, RowCounts } from '../../events.ts';
 import type { WasRead } from '../plan/unchanged-check.ts';
 import { isAppend } from '../../schema/row-identity.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { MergeCounts } from './merge-staging.ts';
 
 /** The rows and bytes that one table's transaction read and wrote. */
-export interface TableTransfer {
+export interface TableTransfer extends RowCounts {
   /** Replaces the reasons of the plan if the sync can complete them. */
   readonly reasons?: readonly Reason[];
   readonly loader: Loader | undefined;
-  readonly rowsRead: number;
-  readonly rowsInserted: number;
-  readonly rowsUpdated: number;
-  readonly rowsUnchanged: number;
-  readonly rowsDeleted: number;
-  /** Rows of the destination that stayed because they are newer. */
-  readonly rowsNewer: number;
-  readonly bytes: number;
   readonly warnings: readonly string[];
   /** Whether the destination table certainly holds no row that is gone from the source. */
   readonly areDeletesDone: boolean;
