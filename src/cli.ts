@@ -2,6 +2,7 @@
 import { CommanderError } from 'commander';
 import { programOf } from './commands/program/program.ts';
 import { printError } from './commands/terminal/print-error.ts';
+import { programName } from './commands/terminal/program-name.ts';
 import { terminalOf, type Terminal } from './commands/terminal/terminal.ts';
 import { usageErrorOf } from './commands/program/usage-error.ts';
 import { asIncrepError, ERROR_CLASSES } from './errors.ts';
@@ -9,18 +10,28 @@ import type { Invocation } from './invocation.ts';
 
 /** Resolves to the exit code; never rejects. */
 export async function main(args: readonly string[], invocation: Invocation): Promise<number> {
-  const terminal = terminalOf(invocation, args.includes('--no-color'));
+  let directory: string | undefined;
+  const terminal = terminalOf(invocation, {
+    isColorRefused: args.includes('--no-color'),
+    programName: (isTerminal) => programName({ ...invocation, directory }, isTerminal),
+  });
   try {
-    return await dispatch(args, invocation, terminal);
+    return await dispatch(args, invocation, { terminal, onDirectory: (named) => void (directory = named) });
   } catch (error) {
     return report(error, terminal, args);
   }
 }
 
+interface Output {
+  readonly terminal: Terminal;
+  /** Receives the value of -C once it is known. */
+  readonly onDirectory: (directory: string | undefined) => void;
+}
+
 async function dispatch(
   args: readonly string[],
   invocation: Invocation,
-  terminal: Terminal,
+  { terminal, onDirectory }: Output,
 ): Promise<number> {
   const { environment, workingDirectory, signal, timing } = invocation;
   let exitCode = 0;
@@ -29,7 +40,9 @@ async function dispatch(
     columns: environment['COLUMNS'],
     act: async ({ program, command, load }) => {
       const given = { terminal, environment, workingDirectory, signal, timing, program };
-      exitCode = await (await load())(command.args, { ...command.optsWithGlobals(), ...given });
+      const options: { directory?: string } = command.optsWithGlobals();
+      onDirectory(options.directory);
+      exitCode = await (await load())(command.args, { ...options, ...given });
     },
   });
   let asked = root;

@@ -8,7 +8,7 @@ import { asIncrepError, IncrepError, reworded } from '../errors.ts';
 import { redactedJson, redactor } from '../redact.ts';
 import type { Visit } from '../init/test-connections.ts';
 import { withoutSecrets } from './pipeline/context.ts';
-import { formatReport, nextCommand, reportJson, warningsOf } from './init/describe-result.ts';
+import { formatReport, reportJson, warningsOf } from './init/describe-result.ts';
 import { setupFromFlags } from './init/scripted.ts';
 import type { InitOptions, Setup } from './init/setup.ts';
 import { planFiles, writePlanned, type PlannedFile } from './init/write.ts';
@@ -75,17 +75,12 @@ function ensurePermitted(files: readonly PlannedFile[], { force }: InitOptions):
   });
 }
 
-function print(
-  setup: Setup,
-  files: readonly PlannedFile[],
-  { terminal, json, directory }: InitOptions,
-): void {
-  const { environment } = setup.answers;
+function print(setup: Setup, files: readonly PlannedFile[], { terminal, json }: InitOptions): void {
   const report = {
     setup,
     files,
     warnings: warningsOf(setup),
-    next: nextCommand({ flag: directory, environment }),
+    next: `${terminal.style.program ?? 'increp'} check`,
   };
   const redact = redactor(secretsOf(setup, setup.answers.values));
   terminal.out(

@@ -41,7 +41,7 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
         await ensureWritable(runContext.settings.stateDirectory);
         for (const table of chosen) {
           const text = `${printable(table.name)}: ${RESULT_TEXTS[await forgetTable(runContext, table, { isForced: options.force })]}`;
-          terminal.out(`${wrapLines(text, terminal.style.width)}\n`);
+          terminal.out(`${wrapLines(text, terminal.style)}\n`);
         }
         return { result: undefined, exitCode: 0 };
       },

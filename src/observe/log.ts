@@ -90,7 +90,7 @@ export async function createLogger(options: LoggerOptions): Promise<Logger> {
     },
     {
       write(line: string) {
-        const text = wrapLines(print(changed(line, change)), width);
+        const text = wrapLines(print(changed(line, change)), { width });
         beforeLine?.();
         say(text);
       },

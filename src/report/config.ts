@@ -65,12 +65,10 @@ export function formatEffective(effective: Effective, style: Style): string {
     ...columns(set.map(({ name, value, from }) => clean([`  ${name}`, value ?? '', from ?? '']))),
     ...(unset.length === 0
       ? []
-      : wrapped(
-          NOT_SET,
-          unset.map(({ name }) => name).join(', '),
-          NOT_SET.length,
-          Math.min(style.width, WIDEST),
-        )),
+      : wrapped(NOT_SET, unset.map(({ name }) => name).join(', '), NOT_SET.length, {
+          ...style,
+          width: Math.min(style.width, WIDEST),
+        })),
     ...(destinations.length === 0
       ? []
       : [

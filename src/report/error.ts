@@ -22,5 +22,5 @@ export function formatError(error: PrintedError, style: Style): string {
     ...list,
     `  next: ${printable(error.next)}`,
   ];
-  return `${wrapLines(lines.join('\n'), style.width)}\n`;
+  return `${wrapLines(lines.join('\n'), style)}\n`;
 }

@@ -37,11 +37,11 @@ export function formatFindings(findings: readonly PrintedFinding[], style: Style
   }));
   const worst = groups.toSorted((a, b) => rankOf(a.found) - rankOf(b.found));
   const lines = worst.flatMap(({ table, found }) => [
-    ...wrapped('', table === undefined ? 'the pipeline' : printable(table), 2, style.width),
+    ...wrapped('', table === undefined ? 'the pipeline' : printable(table), 2, style),
     ...found.flatMap((finding) => findingLines(finding, style, paint)),
     '',
   ]);
-  return `${[...lines, ...wrapped('', countLine(findings, tables), 0, style.width)].join('\n')}\n`;
+  return `${[...lines, ...wrapped('', countLine(findings, tables), 0, style)].join('\n')}\n`;
 }
 
 function withoutRepeats(findings: readonly PrintedFinding[]): readonly PrintedFinding[] {
@@ -64,21 +64,21 @@ const rankOf = ([first]: readonly PrintedFinding[]): number => (first ? rank(fir
 
 function findingLines(
   { level, code, message, action }: PrintedFinding,
-  { width }: Style,
+  style: Style,
   paint: Paint,
 ): string[] {
-  const [symbol, style] = STYLES[level];
+  const [symbol, tint] = STYLES[level];
   const head = `  ${symbol} ${level}`;
   const [first = '', ...rest] = wrapped(
     head.padEnd(TEXT_AT),
     printable(`${message} [${code}]`),
     TEXT_AT,
-    width,
+    style,
   );
   return [
-    `${paint(style, head)}${first.slice(head.length)}`,
+    `${paint(tint, head)}${first.slice(head.length)}`,
     ...rest,
-    ...(action === undefined ? [] : wrapped(NEXT, printable(action), NEXT.length, width)),
+    ...(action === undefined ? [] : wrapped(NEXT, printable(action), NEXT.length, style)),
   ];
 }
 

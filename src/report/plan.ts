@@ -70,13 +70,13 @@ const DETAIL_INDENT = 4;
 export function formatPlan(tables: readonly PlannedTable[], style: Style): string {
   const nameWidth = Math.max(0, ...tables.map(({ name }) => displayWidth(printable(name))));
   const lines = tables.flatMap((table) => tableLines(table, nameWidth, style));
-  return `${[...lines, '', ...wrapped('', countLine(tables), DETAIL_INDENT, style.width)].join('\n')}\n`;
+  return `${[...lines, '', ...wrapped('', countLine(tables), DETAIL_INDENT, style)].join('\n')}\n`;
 }
 
 function tableLines(table: PlannedTable, nameWidth: number, style: Style): string[] {
   const colored = painter(style);
   const detail = (head: string, text: string) =>
-    wrapped(`    ${head}: `, printable(text), DETAIL_INDENT + head.length + 2, style.width);
+    wrapped(`    ${head}: `, printable(text), DETAIL_INDENT + head.length + 2, style);
   return [
     ...headLines(table, nameWidth, style, colored),
     ...patternLines(table).flatMap((text) => detail('found by', text)),
@@ -94,21 +94,21 @@ function tableLines(table: PlannedTable, nameWidth: number, style: Style): strin
   ];
 }
 
-function headLines(table: PlannedTable, nameWidth: number, { width }: Style, colored: Paint): string[] {
-  const [symbol, style] = SYMBOLS[table.action] ?? ['?', 'white'];
-  const paint = (text: string) => colored(style, text);
+function headLines(table: PlannedTable, nameWidth: number, style: Style, colored: Paint): string[] {
+  const [symbol, tint] = SYMBOLS[table.action] ?? ['?', 'white'];
+  const paint = (text: string) => colored(tint, text);
   const name = printable(table.name);
   const text = printable(effect(table));
   const indent = nameWidth + ACTION_WIDTH + 6;
-  if (width - indent < EFFECT_ROOM)
+  if (style.width - indent < EFFECT_ROOM)
     return [
       `${paint(symbol)} ${name}  ${paint(table.action)}`,
-      ...wrapped('    ', text, DETAIL_INDENT, width),
+      ...wrapped('    ', text, DETAIL_INDENT, style),
     ];
   // Colors are added after wrapping, because escape sequences would count as width.
   const action = padEnd(table.action, ACTION_WIDTH);
   const plain = `${symbol} ${padEnd(name, nameWidth)}  ${action}  `;
-  const [first = '', ...rest] = wrapped(plain, text, indent, width);
+  const [first = '', ...rest] = wrapped(plain, text, indent, style);
   const head = `${paint(symbol)} ${padEnd(name, nameWidth)}  ${paint(action)}  `;
   return [`${head}${first.slice(plain.length)}`, ...rest];
 }

@@ -81,9 +81,9 @@ const conditionText = ({ condition, failures }: Status): string =>
   condition === 'failing' ? `failing(${failures})` : condition;
 
 const inWidth =
-  ({ width }: Style) =>
+  (style: Style) =>
   (detail: string): string[] =>
-    wrap(`${INDENT}${detail}`, width, `${INDENT}  `);
+    wrap(`${INDENT}${detail}`, style, `${INDENT}  `);
 
 /**
  * `explained` contains the errors that were already printed, with their table. So an unreachable destination is

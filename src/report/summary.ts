@@ -115,7 +115,7 @@ function failedAgain({ tables }: RunSummary, style: Style): string[] {
   return failed.flatMap((table) => {
     const code = table.error ? ` (${table.error.code})` : '';
     const command = tableCommand('history', table.name);
-    return wrap(`${INDENT}FAILED ${printableLine(labelOf(table))}${code}: ${command}`, style.width, INDENT);
+    return wrap(`${INDENT}FAILED ${printableLine(labelOf(table))}${code}: ${command}`, style, INDENT);
   });
 }
 
@@ -139,7 +139,7 @@ function closingLines(summary: RunSummary, shared: readonly Detail[], style: Sty
   return [
     ...details.flatMap((detail) => detailLines(detail, '', style)),
     closingLine(summary),
-    ...(left === undefined ? [] : wrap(printableLine(left), style.width, INDENT)),
+    ...(left === undefined ? [] : wrap(printableLine(left), style, INDENT)),
   ];
 }
 

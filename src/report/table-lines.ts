@@ -125,7 +125,7 @@ function headLines(outcome: TableOutcome, columns: Columns, style: Style): strin
   const whole = `${head}${GAP}${rows}`.trimEnd();
   if (displayWidth(whole) <= style.width) return [whole];
   const parts = [head.trimEnd(), ...(rows === '' ? [] : [`${INDENT}${rows}`])];
-  return parts.flatMap((part) => wrap(part, style.width, INDENT));
+  return parts.flatMap((part) => wrap(part, style, INDENT));
 }
 
 export interface Detail {
@@ -144,7 +144,7 @@ export function detailLines(
 ): string[] {
   const hanging = `${indent}${' '.repeat(displayWidth(label) + 1)}`;
   const shownLabel = tint ? painter(style)(tint, label) : label;
-  return wrap(`${indent}${shownLabel} ${printable(text).trim()}${suffix}`, style.width, hanging);
+  return wrap(`${indent}${shownLabel} ${printable(text).trim()}${suffix}`, style, hanging);
 }
 
 /** Indented below the message, as for any other error. */

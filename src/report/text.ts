@@ -1,5 +1,6 @@
 /** Text on a terminal: its width, and the removal of characters that must not reach the terminal. */
 import { stripVTControlCharacters } from 'node:util';
+import type { Style } from './style.ts';
 
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
@@ -46,29 +47,36 @@ export function truncate(text: string, width: number, ellipsis: string): string 
 const WORD =
   /\s*(?:"[^"\n]{1,80}"|\[[^\]\n]{1,80}\]|\d{4}-\d\d-\d\d (?=\d)|(?<!\S)[\d.,]+ (?=[a-zA-Z])|\S)+/g;
 
+/** The output that a text is wrapped for. */
+type Page = Pick<Style, 'width' | 'program'>;
+
+/** A command for a pipeline. Texts contain it without a directory, because another process may print them. */
+const COMMAND = /\bincrep (?=(?:check|config|history|init|plan|reset|status|sync|verify)\b)/g;
+
 /**
  * Wraps text into lines of at most that many cells. Continuation lines begin with `hanging`. A longer word stays
- * whole, because a path or a name that is cut cannot be copied.
+ * whole, because a path or a name that is cut cannot be copied. Commands of increp are written as the user can type
+ * them.
  */
-export const wrap = (text: string, width: number, hanging = ''): string[] =>
-  text
+export const wrap = (text: string, { width, program }: Page, hanging = ''): string[] =>
+  (program === undefined ? text : text.replaceAll(COMMAND, () => `${program} `))
     .split('\n')
     .flatMap((line, index) => wrapLine(index === 0 ? line : `${hanging}${line}`, width, hanging))
     .map((line) => line.trimEnd());
 
 /** The same for several lines. Continuation lines are indented below the beginning of their own line. */
-export const wrapLines = (text: string, width: number): string =>
+export const wrapLines = (text: string, page: Page): string =>
   text
     .split('\n')
-    .flatMap((line) => wrap(line, width, `${/^ */.exec(line)?.[0] ?? ''}  `))
+    .flatMap((line) => wrap(line, page, `${/^ */.exec(line)?.[0] ?? ''}  `))
     .join('\n');
 
 /** The minimum number of cells beside a hanging indent. */
 const LEAST_ROOM = 30;
 
 /** `head` and `text`. Continuation lines are indented by that many cells, or less if there is no room. */
-export const wrapped = (head: string, text: string, indent: number, width: number): string[] =>
-  wrap(`${head}${text}`, width, ' '.repeat(width - indent < LEAST_ROOM ? Math.min(4, indent) : indent));
+export const wrapped = (head: string, text: string, indent: number, page: Page): string[] =>
+  wrap(`${head}${text}`, page, ' '.repeat(page.width - indent < LEAST_ROOM ? Math.min(4, indent) : indent));
 
 function wrapLine(line: string, width: number, hanging: string): string[] {
   if (displayWidth(line) <= width) return [line];

@@ -59,7 +59,7 @@ export function formatVerification(
   );
   const rows = `${formatCount(counts.sourceRows)} rows at the source, ${formatCount(counts.destinationRows)} at the destination`;
   const notes = counts.notes
-    .map((note) => `${wrap(`    note: ${note}`, style.width, ' '.repeat(10)).join('\n')}\n`)
+    .map((note) => `${wrap(`    note: ${note}`, style, ' '.repeat(10)).join('\n')}\n`)
     .join('');
   const repair = `${notes}${repairLine(verdict.repaired)}`;
   const apart = keptLine(counts);

@@ -1,6 +1,6 @@
 /** What is printed to be typed works when it is pasted into a shell, whatever tables are called. */
 import { execFile } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
@@ -110,4 +110,17 @@ test.each(oneIn(4, HOSTILE))('the command that follows from an error: %j', async
   for (const command of [reset, again])
     expect((await increp(await wordsOf(command, pair.directory), pair)).exitCode, command).toBe(0);
   expect(await readdir(pair.directory)).not.toContain('x');
+});
+
+test('a printed command works in the directory where increp was started', async () => {
+  await using pair = await freshPair('orders');
+  await increp(['init', '-C', 'my shop', '--yes', '--tables', 'orders'], pair, { env: urls(pair) });
+  await increp(['-C', 'my shop', 'sync'], pair);
+  await rm(join(pair.directory, 'my shop', 'sync-state'), { recursive: true });
+  await pair.destination.query('DELETE FROM _increp_state');
+  const { stdout } = await increp(['-C', 'my shop', 'sync'], pair);
+  const [command = ''] = /increp -C .*? sync orders --adopt/.exec(stdout) ?? [];
+  const [, ...words] = await wordsOf(command, pair.directory);
+  expect(words[1], stdout).toBe(join(pair.directory, 'my shop'));
+  expect((await increp(words, pair)).exitCode).toBe(0);
 });

@@ -221,7 +221,9 @@ test('what is in the way is dropped and made again, and then the table takes its
   await sync(pair);
   await asBoss(pair, 'CREATE VIEW v AS SELECT total FROM orders');
   await pair.source.query(WIDER);
-  expect((await trySync(pair)).table().error?.hint).toContain('GRANT owner TO role');
+  expect((await trySync(pair)).table().error?.hint).toMatch(
+    /^At the destination, run: ALTER VIEW public.v OWNER TO .*\nOr: The old table stays in use/,
+  );
   await asBoss(pair, 'DROP VIEW v');
   await sync(pair);
   await expectSameRows(pair, 'orders');

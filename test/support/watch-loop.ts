@@ -42,7 +42,13 @@ async function main(directory: string, turns: number): Promise<void> {
   };
   const { stdin, stdout, stderr } = process;
   const environment = {};
-  const terminal = { ...terminalOf({ stdin, stdout, stderr, environment }, true), out };
+  const terminal = {
+    ...terminalOf(
+      { stdin, stdout, stderr, environment },
+      { isColorRefused: true, programName: () => 'increp' },
+    ),
+    out,
+  };
   const exitCode = await syncCommand([], {
     ...{ environment, workingDirectory: directory, timing: DEFAULT_TIMING },
     ...{ directory, terminal, signal, exclude: [], destination: [], waitLock: 0, waitTransactions: 5 },

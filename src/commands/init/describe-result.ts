@@ -1,9 +1,7 @@
 /** Prints the result, as text or as JSON, and the next command. */
-import type { Environment } from '../../environment.ts';
 import { glyphsOf, painter, type Style } from '../../report/style.ts';
 import { padEnd, printable, printableLine, wrapLines } from '../../report/text.ts';
 import { isUniqueBy } from '../../schema/relations.ts';
-import { shellWord } from '../../shell-word.ts';
 import { FORMAT_VERSION } from '../../report/summary-json.ts';
 import { isKeyed, type LeftOut } from '../../init/choose-tables.ts';
 import type { Setup } from './setup.ts';
@@ -36,7 +34,7 @@ export function formatReport({ setup, files, warnings, next }: InitReport, style
     '',
     `Next: ${paint('bold', next)}`,
   ];
-  return `${wrapLines(lines.join('\n'), style.width)}\n`;
+  return `${wrapLines(lines.join('\n'), style)}\n`;
 }
 
 /** The tables for which the user did not ask for it. */
@@ -132,16 +130,4 @@ function overruled({ environment, values }: Setup['answers']): string[] {
   return names.length === 0
     ? []
     : [`${names.join(', ')} in the environment of this shell differs from .env and overrides it; unset it`];
-}
-
-interface Where {
-  /** The value of -C. */
-  readonly flag: string | undefined;
-  readonly environment: Environment;
-}
-
-/** The command to type next: with npx if init was started with npx. */
-export function nextCommand({ flag, environment }: Where): string {
-  const program = environment['npm_command'] === 'exec' ? 'npx increp' : 'increp';
-  return `${program} ${flag === undefined ? '' : `-C ${shellWord(flag)} `}check`;
 }

@@ -51,7 +51,8 @@ export async function openPrompts(
   const output = outputFor(dialogue.output, style);
   const input = dialogue.input as Readable;
   const common = { input, output, signal };
-  const beside = (text: string) => wrapLines(printable(text), (dialogue.output.columns || 80) - GUIDE_WIDTH);
+  const beside = (text: string) =>
+    wrapLines(printable(text), { ...style, width: (dialogue.output.columns || 80) - GUIDE_WIDTH });
   const answered = async <T>(question: Promise<T | typeof clack.CANCEL_SYMBOL>): Promise<T> => {
     const answer = await question;
     signal.throwIfAborted();

@@ -19,7 +19,7 @@ export function sayRemarks(
   remarks: readonly string[],
   { terminal: { say, sayStyle }, redact }: Pick<Context, 'terminal' | 'redact'>,
 ): void {
-  for (const remark of remarks) say(wrapLines(printable(redact(`warning: ${remark}\n`)), sayStyle.width));
+  for (const remark of remarks) say(wrapLines(printable(redact(`warning: ${remark}\n`)), sayStyle));
 }
 
 const UNREACHABLE = 'the destination cannot be reached, so only the state directory was read.';
@@ -30,7 +30,7 @@ export function warnUnreachable(
   redact: Redact,
 ): void {
   const line = (what: string, error: IncrepError) =>
-    say(wrapLines(printable(redact(`${what}${error.message}\n  next: ${error.next}\n`)), sayStyle.width));
+    say(wrapLines(printable(redact(`${what}${error.message}\n  next: ${error.next}\n`)), sayStyle));
   if (isLocal) say('note: only the state directory was read (--local)\n');
   if (unreachable) line(`warning: ${UNREACHABLE} The reason: `, unreachable);
   if (sourceError) line('note: schema changes were not checked. The reason: ', sourceError);

@@ -51,7 +51,10 @@ export function programOf({ terminal, columns, act }: Surroundings): Command {
     program.addCommand(command);
     command.action(() => act({ program, command, load: async () => (await load()) as CommandFunction }));
   }
-  return program.addHelpText('after', () => `\n${firstSteps(program)}\n\n${wrap(MORE, width()).join('\n')}`);
+  return program.addHelpText(
+    'after',
+    () => `\n${firstSteps(program)}\n\n${wrap(MORE, { width: width() }).join('\n')}`,
+  );
 }
 
 const inOrderOfHelp = () => {
@@ -76,7 +79,7 @@ function firstSteps({ commands: all }: Command): string {
 /** The options of all commands are in one group at the end. The version belongs to the program. */
 const helpOf = (paint: ReturnType<typeof painter>): HelpConfiguration => ({
   showGlobalOptions: true,
-  boxWrap: (text, width) => wrap(text, width).join('\n'),
+  boxWrap: (text, width) => wrap(text, { width }).join('\n'),
   minWidthToWrap: 0,
   visibleOptions: (command) => (command.parent ? shownOptions(command) : new Help().visibleOptions(command)),
   visibleGlobalOptions: ({ parent }) =>

@@ -26,10 +26,15 @@ export interface Terminal {
 /** The width in cells, if the terminal does not report one. */
 const USUAL_WIDTH = 80;
 
-/** @param isColorRefused true if --no-color was given */
+interface TerminalOptions {
+  /** True if --no-color was given. */
+  readonly isColorRefused: boolean;
+  readonly programName: (isTerminal: boolean) => string;
+}
+
 export function terminalOf(
   { stdin, stdout, stderr, environment }: Pick<Invocation, 'stdin' | 'stdout' | 'stderr' | 'environment'>,
-  isColorRefused: boolean,
+  { isColorRefused, programName }: TerminalOptions,
 ): Terminal {
   // A reader that has closed its end of the pipe needs no more output. The work continues.
   for (const stream of [stdout, stderr]) stream.on('error', ignoreClosed);
@@ -39,6 +44,9 @@ export function terminalOf(
       return isTerminal(stream) ? stream.columns || USUAL_WIDTH : Infinity;
     },
     isUnicode: isUtf8(environment),
+    get program() {
+      return programName(isTerminal(stream));
+    },
   });
   const [style, sayStyle] = [styleOf(stdout), styleOf(stderr)];
   const terminal = {

@@ -49,12 +49,7 @@ const wordsOf = ({ message, detail }: ServerError): string =>
 export const unsurvivable = (table: TableName, what: string, cause?: Error): IncrepError =>
   new IncrepError('DEPENDENT_OBJECTS', {
     what: `${printName(table)} needs a new shape, and this would not survive the change: ${what}`,
-    next: isOwnership(cause)
-      ? 'The old table stays in use. Make the role of increp a member of the owner\'s role (GRANT owner TO role). Or save the definition of the object, drop it, run "increp sync", and create it again.'
-      : 'The old table stays in use. Save the definition of the object and drop the object. Then run "increp sync" and create the object again.',
+    next: 'The old table stays in use. Save the definition of the object and drop the object. Then run "increp sync" and create the object again.',
     ...(isRefusal(cause) && { sqlstate: cause.code }),
     cause,
   });
-
-const isOwnership = (cause: unknown): boolean =>
-  isRefusal(cause) && cause.code === SQLSTATE.insufficientPrivilege;

@@ -21,6 +21,7 @@ import {
   failed,
   failedUnknown,
 } from './table-outcome.ts';
+import { withGrants } from './with-grants.ts';
 import { waitBeforeNext, givenUp, pause } from './retries.ts';
 
 export type TableRequest = PlanRequest & ApplyRequest;
@@ -101,7 +102,8 @@ async function attemptSync(
       }
     }
   } catch (thrown) {
-    const error = await withHolders(context, facts, await orAltered(context, facts, asIncrepError(thrown)));
+    const seen = await orAltered(context, facts, asIncrepError(thrown));
+    const error = await withGrants(context, facts, await withHolders(context, facts, seen));
     const delaySeconds = error.isTransient ? waitBeforeNext(context, attempt) : undefined;
     return delaySeconds === undefined
       ? finished(failed(facts, plan, givenUp(context, error, attempt), start))

@@ -99,8 +99,12 @@ test('an error that does not stop a sync is counted, and not taken for one that 
 });
 
 test('a number stays with its unit, a point in time stays whole', () => {
-  expect(wrapped('', 'about 1,921 rows, 30.7 kB', 0, 12)).toEqual(['about', '1,921 rows,', '30.7 kB']);
-  expect(wrapped('', 'at 2026-11-21 13:26:01+00 now', 0, 23)).toEqual([
+  expect(wrapped('', 'about 1,921 rows, 30.7 kB', 0, { width: 12 })).toEqual([
+    'about',
+    '1,921 rows,',
+    '30.7 kB',
+  ]);
+  expect(wrapped('', 'at 2026-11-21 13:26:01+00 now', 0, { width: 23 })).toEqual([
     'at',
     '2026-11-21 13:26:01+00',
     'now',
@@ -109,7 +113,9 @@ test('a number stays with its unit, a point in time stays whole', () => {
 
 test('a word that is longer than a line stays whole, and every line break of the text stays', () => {
   const name = 'x'.repeat(90);
-  expect(wrapped('- ', `a ${name} b\nc d`, 2, 40)).toEqual(['- a', `  ${name}`, '  b', '  c d']);
-  expect(wrapped('', 'あ'.repeat(3) + ' い', 1, 7).map((line) => displayWidth(line))).toEqual([6, 3]);
-  expect(wrapped('head: ', '', 4, 80)).toEqual(['head:']);
+  expect(wrapped('- ', `a ${name} b\nc d`, 2, { width: 40 })).toEqual(['- a', `  ${name}`, '  b', '  c d']);
+  expect(wrapped('', 'あ'.repeat(3) + ' い', 1, { width: 7 }).map((line) => displayWidth(line))).toEqual([
+    6, 3,
+  ]);
+  expect(wrapped('head: ', '', 4, { width: 80 })).toEqual(['head:']);
 });

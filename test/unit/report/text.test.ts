@@ -3,18 +3,18 @@ import { expect, test } from 'vitest';
 import { displayWidth, wrap, wrapLines } from '../../../src/report/text.ts';
 
 test('lines break at spaces, and what goes on hangs under its beginning', () => {
-  expect(wrap('error: the quick brown fox jumps', 16, '       ')).toEqual([
+  expect(wrap('error: the quick brown fox jumps', { width: 16 }, '       ')).toEqual([
     'error: the quick',
     '       brown fox',
     '       jumps',
   ]);
-  expect(wrap('short', 16)).toEqual(['short']);
-  expect(wrap('', 16)).toEqual(['']);
-  expect(wrap('anything at all, however long it is', Infinity)).toHaveLength(1);
+  expect(wrap('short', { width: 16 })).toEqual(['short']);
+  expect(wrap('', { width: 16 })).toEqual(['']);
+  expect(wrap('anything at all, however long it is', { width: Infinity })).toHaveLength(1);
 });
 
 test('a break that was there stays, and its line hangs as well', () => {
-  expect(wrap('error: denied\nDETAIL: of course not', 20, '  ')).toEqual([
+  expect(wrap('error: denied\nDETAIL: of course not', { width: 20 }, '  ')).toEqual([
     'error: denied',
     '  DETAIL: of course',
     '  not',
@@ -22,36 +22,36 @@ test('a break that was there stays, and its line hangs as well', () => {
 });
 
 test('a word that is alone too long stays whole, so that it can be copied', () => {
-  expect(wrap('see /srv/pipelines/shop/sync-state please', 12, '  ')).toEqual([
+  expect(wrap('see /srv/pipelines/shop/sync-state please', { width: 12 }, '  ')).toEqual([
     'see',
     '  /srv/pipelines/shop/sync-state',
     '  please',
   ]);
-  expect(wrap('    /srv/pipelines/shop', 8)).toEqual(['    /srv/pipelines/shop']);
+  expect(wrap('    /srv/pipelines/shop', { width: 8 })).toEqual(['    /srv/pipelines/shop']);
 });
 
 test('cells count, not characters, and our own colours take none', () => {
-  expect(wrap('注文 注文 注文', 9)).toEqual(['注文 注文', '注文']);
+  expect(wrap('注文 注文 注文', { width: 9 })).toEqual(['注文 注文', '注文']);
   const red = styleText('red', 'error:', { validateStream: false });
   expect(displayWidth(red)).toBe(6);
-  expect(wrap(`${red} one two`, 10)).toEqual([`${red} one`, 'two']);
+  expect(wrap(`${red} one two`, { width: 10 })).toEqual([`${red} one`, 'two']);
 });
 
 test('several lines hang each below their own beginning', () => {
-  expect(wrapLines('  one two three four', 12)).toBe('  one two\n    three\n    four');
-  expect(wrapLines('short\nlonger than ten', 10)).toBe('short\nlonger\n  than ten');
+  expect(wrapLines('  one two three four', { width: 12 })).toBe('  one two\n    three\n    four');
+  expect(wrapLines('short\nlonger than ten', { width: 10 })).toBe('short\nlonger\n  than ten');
 });
 
 test('what stands in quotes or brackets stays together; brackets only where a line has room for them', () => {
-  expect(wrap('as if "increp plan" ran [default: 5s]', 16)).toEqual([
+  expect(wrap('as if "increp plan" ran [default: 5s]', { width: 16 })).toEqual([
     'as if',
     '"increp plan"',
     'ran',
     '[default: 5s]',
   ]);
-  expect(wrap('[a very long note]', 8)).toEqual(['[a very', 'long', 'note]']);
+  expect(wrap('[a very long note]', { width: 8 })).toEqual(['[a very', 'long', 'note]']);
 });
 
 test('empty lines stay', () => {
-  expect(wrap('one two\n\nthree', 5)).toEqual(['one', 'two', '', 'three']);
+  expect(wrap('one two\n\nthree', { width: 5 })).toEqual(['one', 'two', '', 'three']);
 });

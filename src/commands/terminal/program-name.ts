@@ -1,0 +1,25 @@
+import { resolve } from 'node:path';
+import type { Environment } from '../../environment.ts';
+import { shellWord } from '../../shell-word.ts';
+
+interface ProgramStart {
+  /** The value of -C. */
+  readonly directory: string | undefined;
+  readonly environment: Environment;
+  /** Absolute. */
+  readonly workingDirectory: string;
+}
+
+/**
+ * How the user starts increp for this pipeline: with npx if this process was started with npx, and with -C if the
+ * directory was named. Output that goes to a file or a mail is read in another directory, so it gets the absolute path.
+ */
+export function programName(
+  { directory, environment, workingDirectory }: ProgramStart,
+  isTerminal: boolean,
+): string {
+  const program = environment['npm_command'] === 'exec' ? 'npx increp' : 'increp';
+  const named = directory || (isTerminal ? undefined : environment['INCREP_DIR']);
+  if (!named) return program;
+  return `${program} -C ${shellWord(isTerminal ? named : resolve(workingDirectory, named))}`;
+}
