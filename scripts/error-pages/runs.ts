@@ -105,9 +105,11 @@ export const runs = {
       'You pressed Ctrl-C (exit code 130).',
       'systemd, Kubernetes or `timeout` sent SIGTERM (exit code 143).',
       'The terminal was closed (exit code 129).',
+      'The process was killed, often because the machine had no memory left. Then only `history` and `status` show the error, with the table.',
     ],
     steps: [
       'No fix is needed: the next run continues.',
+      'If the process was killed, look for `out of memory` in the log of that machine (`journalctl -k`).',
       'If a time limit stops each run (`TimeoutStartSec`, `activeDeadlineSeconds`, `timeout`), raise it or load large tables in chunks.',
     ],
     example: [

@@ -27,6 +27,7 @@ export interface PlanOptions extends GlobalOptions {
   /** True for "sync --dry-run". */
   readonly force?: boolean;
   readonly json: boolean;
+  readonly verbose: boolean;
   /** Exits with 2 if there is something to do. */
   readonly exitCode: boolean;
 }
@@ -42,7 +43,8 @@ export async function planCommand(tables: readonly string[], options: PlanOption
       isJson: options.json,
       run: async (pipeline) => {
         const previews = await planFor(pipeline, chosen, options);
-        if (!options.json) terminal.out(redact(formatPlan(previews.map(inWords), terminal.style)));
+        if (!options.json)
+          terminal.out(redact(formatPlan(previews.map(inWords), terminal.style, options.verbose)));
         return {
           result: previews.map((table) => ({ table, of: ofDestination(pipeline) })),
           exitCode: exitCodeFor(previews, options),

@@ -14,6 +14,7 @@ import { sayRemarks, warnUnreachable } from './pipeline/warn-unreachable.ts';
 export interface StatusOptions extends GlobalOptions {
   readonly destination: readonly string[];
   readonly json: boolean;
+  readonly verbose: boolean;
   readonly exitCode: boolean;
   readonly local: boolean;
   /** False: --no-source. */
@@ -34,7 +35,9 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
       isJson: options.json,
       run: async (pipeline) => {
         const statuses = await tableStatuses(pipeline.runContext, chosen, request);
-        if (!options.json) terminal.out(redact(formatStatus(statuses.tables, terminal.style, new Date())));
+        const printed = statuses.tables.map((table) => ({ ...table, needsAttention: !isFine(table) }));
+        const how = { style: terminal.style, now: new Date(), isVerbose: options.verbose };
+        if (!options.json) terminal.out(redact(formatStatus(printed, how)));
         if (!options.json) warnUnreachable({ ...statuses, isLocal: options.local }, terminal, redact);
         const isAllFine = !statuses.unreachable && statuses.tables.every(isFine);
         return {

@@ -5,7 +5,7 @@ import { formatChart } from './chart.ts';
 import { formatColumns, type PrintedColumn } from './columns.ts';
 import { localTime } from './local-time.ts';
 import { glyphsOf, painter, type Style, type TextStyle } from './style.ts';
-import { printableLine, truncate } from './text.ts';
+import { printableLine, truncate, wrap } from './text.ts';
 
 interface Run {
   readonly startedAt: Date;
@@ -90,8 +90,9 @@ function withErrors(
   };
   const [header = '', ...lines] = formatColumns(columns, runs.map(cellsOf), style, paint);
   const body = lines.flatMap((line, index) => {
-    const failure = runs[index]?.failure;
-    return failure ? [line, errorLine(failure, style, nameOf)] : [line];
+    const run = runs[index];
+    if (!run?.failure) return [line];
+    return [line, errorLine(run.failure, style, nameOf), ...othersLine(run, style, nameOf)];
   });
   return `${[header, ...body, countLine(runs)].join('\n')}\n`;
 }
@@ -105,6 +106,13 @@ function errorLine(
   const where = table_name === null ? '' : `${nameOf(table_name)}: `;
   const text = printableLine(`${error_code ?? ''} ${where}${error_message ?? ''}`);
   return truncate(`    ${text}`, style.width, glyphsOf(style).ellipsis);
+}
+
+/** The other tables that failed. */
+function othersLine({ tables, failure }: Run, style: Style, nameOf: NameOf): string[] {
+  const others = tables.filter((table) => table.status === 'failed' && table !== failure);
+  const names = others.map(({ table_name }) => printableLine(nameOf(table_name ?? '')));
+  return names.length === 0 ? [] : wrap(`    also failed: ${names.join(', ')}`, style, '      ');
 }
 
 const sumOf = (records: readonly RunRecord[], number: (record: RunRecord) => number): number =>

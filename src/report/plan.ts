@@ -1,5 +1,6 @@
 import { formatDuration } from '../duration.ts';
 import { formatBytes, formatCount, listed } from '../format.ts';
+import { shortCursor } from './cursor.ts';
 import { painter, type Style, type Paint, type TextStyle } from './style.ts';
 import { displayWidth, padEnd, printable, wrapped } from './text.ts';
 
@@ -66,12 +67,26 @@ const ACTION_WIDTH = 12;
 const EFFECT_ROOM = 36;
 const DETAIL_INDENT = 4;
 
-/** At least one line for each table, and a last line with totals. */
-export function formatPlan(tables: readonly PlannedTable[], style: Style): string {
+/**
+ * At least one line for each table, and a last line with totals. Tables that a sync would refuse come last, because a
+ * terminal shows the end.
+ */
+export function formatPlan(tables: readonly PlannedTable[], style: Style, isVerbose: boolean): string {
   const nameWidth = Math.max(0, ...tables.map(({ name }) => displayWidth(printable(name))));
-  const lines = tables.flatMap((table) => tableLines(table, nameWidth, style));
+  const printed = isVerbose ? tables : tables.map(withShortCursor);
+  const [refused, others] = [printed.filter(isRefused), printed.filter((table) => !isRefused(table))];
+  const lines = [...others, ...refused].flatMap((table) => tableLines(table, nameWidth, style));
   return `${[...lines, '', ...wrapped('', countLine(tables), DETAIL_INDENT, style)].join('\n')}\n`;
 }
+
+const withShortCursor = (table: PlannedTable): PlannedTable => ({
+  ...table,
+  cursor: table.cursor === null ? null : shortCursor(table.cursor),
+  high: table.high === null ? null : shortCursor(table.high),
+});
+
+const isRefused = ({ action, obstruction }: PlannedTable): boolean =>
+  action === 'refused' || obstruction !== undefined;
 
 function tableLines(table: PlannedTable, nameWidth: number, style: Style): string[] {
   const colored = painter(style);
@@ -100,6 +115,8 @@ function headLines(table: PlannedTable, nameWidth: number, style: Style, colored
   const name = printable(table.name);
   const text = printable(effect(table));
   const indent = nameWidth + ACTION_WIDTH + 6;
+  if (style.width - indent < EFFECT_ROOM && isOngoing(table) && isQuiet(table))
+    return [`${paint(symbol)} ${name}  ${paint(table.action)}  ${NOTHING_NEW}`];
   if (style.width - indent < EFFECT_ROOM)
     return [
       `${paint(symbol)} ${name}  ${paint(table.action)}`,
@@ -172,9 +189,14 @@ function volumeWords(estimated: PlannedTable['estimated']): string {
   return words === '' ? '' : `${isMore ? 'more than' : 'about'} ${words}`;
 }
 
-function window({ cursor, high, hasWork, removesDeleted, estimated }: PlannedTable): string {
-  const isQuiet = !hasWork || (removesDeleted && high === cursor);
-  if (isQuiet) return cursor === null ? 'no rows at the source' : `nothing newer than ${cursor}`;
+const NOTHING_NEW = 'nothing new';
+
+const isQuiet = ({ cursor, high, hasWork, removesDeleted }: PlannedTable): boolean =>
+  !hasWork || (removesDeleted && high === cursor);
+
+function window(table: PlannedTable): string {
+  const { cursor, estimated } = table;
+  if (isQuiet(table)) return cursor === null ? 'no rows at the source' : `nothing newer than ${cursor}`;
   const volume = volumeWords(estimated);
   return `${volume === '' ? 'rows' : `${volume},`} from ${cursor ?? 'the start'} on`;
 }

@@ -1,7 +1,11 @@
-/** Formats the status of each destination table: its state, and below it the fix. */
+/**
+ * Formats the status of each destination table: its state, and below it the fix. Tables that need attention come last,
+ * because a terminal shows the end.
+ */
 import { formatCount } from '../format.ts';
 import { formatAge } from './age.ts';
 import { formatColumns, type PrintedColumn } from './columns.ts';
+import { shortCursor } from './cursor.ts';
 import { codesText } from './error.ts';
 import { painter, type Style, type TextStyle } from './style.ts';
 import { printable, printableLine, wrap } from './text.ts';
@@ -17,6 +21,7 @@ interface PrintedFailure {
 interface Status {
   readonly name: string;
   readonly condition: string;
+  readonly needsAttention: boolean;
   readonly failures: number;
   /** Whether there is a saved state for the next sync, as far as it was read. */
   readonly hasState: boolean;
@@ -44,19 +49,28 @@ const COLUMNS: readonly PrintedColumn[] = [
   { title: 'LAST SUCCESS' },
   { title: 'LAG', isRight: true },
   { title: 'ROWS/24H', isRight: true },
-  // Without microseconds, the position is still clear.
-  { title: 'CURSOR', narrowest: 6 },
+  { title: 'CURSOR', narrowest: 10 },
 ];
 
 const INDENT = '    ';
 
-export function formatStatus(tables: readonly Status[], style: Style, now: Date): string {
+interface StatusStyle {
+  readonly style: Style;
+  readonly now: Date;
+  /** Prints cursors with fractions of a second. */
+  readonly isVerbose: boolean;
+}
+
+export function formatStatus(all: readonly Status[], { style, now, isVerbose }: StatusStyle): string {
+  const [fine, others] = [all.filter((one) => !one.needsAttention), all.filter((one) => one.needsAttention)];
+  const tables = [...fine, ...others];
+  const printed = (cursor: string) => (isVerbose ? cursor : shortCursor(cursor));
   const colored = painter(style);
   const paint = (cell: string, row: number, column: number) => {
     const tint = column === 0 ? STYLES[tables[row]?.condition ?? ''] : undefined;
     return tint ? colored(tint, cell) : cell;
   };
-  const rows = tables.map((table) => cellsOf(table, now));
+  const rows = tables.map((table) => cellsOf(table, now, printed));
   const [header = '', ...lines] = formatColumns(COLUMNS, rows, style, paint);
   const explained = new Map<string, string>();
   const body = lines.flatMap((line, index) => {
@@ -66,13 +80,13 @@ export function formatStatus(tables: readonly Status[], style: Style, now: Date)
   return `${[header, ...body, countLine(tables)].join('\n')}\n`;
 }
 
-const cellsOf = (table: Status, now: Date): string[] => [
+const cellsOf = (table: Status, now: Date, printed: (cursor: string) => string): string[] => [
   conditionText(table),
   printableLine(table.name),
   table.lastSuccessAt ? `${formatAge(secondsSince(table.lastSuccessAt, now))} ago` : 'never',
   table.lagSeconds === undefined ? '-' : formatAge(table.lagSeconds),
   formatCount(table.rowsLastDay),
-  table.cursor ?? '-',
+  table.cursor === null ? '-' : printed(table.cursor),
 ];
 
 const secondsSince = (date: Date, now: Date): number => (now.getTime() - date.getTime()) / 1000;
@@ -103,7 +117,9 @@ function detailsOf(table: Status, explained: Map<string, string>, now: Date): st
       ? [`load in chunks: ${table.pendingLoad.done} of ${table.pendingLoad.of} chunks`]
       : []),
     ...(table.cursor !== null && table.completeUpTo !== table.cursor
-      ? [`open transactions may still commit rows from ${table.completeUpTo ?? 'the start'}`]
+      ? [
+          `open transactions may still commit rows from ${table.completeUpTo === null ? 'the start' : shortCursor(table.completeUpTo)}`,
+        ]
       : []),
   ];
 }

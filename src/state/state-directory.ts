@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { fileNameOf } from '../schema/names.ts';
 import { HISTORY_FILES } from './history-file.ts';
 import { COUNTERS_FILE } from './counters-file.ts';
+import { RUNNING_FILE } from './running-runs.ts';
 import { REPORTED_WARNINGS_FILE } from './standing-warnings-file.ts';
 
 export interface StateDirectory {
@@ -62,7 +63,7 @@ const isOfPipeline = (name: string): boolean =>
 
 /** Hidden files belong to other programs, and a temporary file may belong to a run that is active. */
 const isIgnored = (name: string): boolean =>
-  name.startsWith('.') || /\.tmp-[\da-f]+$/.test(name) || isOfPipeline(name);
+  name.startsWith('.') || /\.tmp-[\da-f]+$/.test(name) || RUNNING_FILE.test(name) || isOfPipeline(name);
 
 async function strangersIn(directory: string, tables: readonly string[]): Promise<string[]> {
   const known = new Set(tables.flatMap((table) => [`${fileNameOf(table)}.json`, `${table}.txt`]));

@@ -3,6 +3,7 @@ import { IncrepError } from '../errors.ts';
 import type { RunRecord } from '../schema/run-record.ts';
 import { fileFault } from '../system-fault.ts';
 import { readHistory } from '../state/history-file.ts';
+import { killedRuns } from '../state/running-runs.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
 export interface LocalRuns {
@@ -12,8 +13,10 @@ export interface LocalRuns {
 }
 
 export async function readLocalRuns({ settings }: Pick<RunContext, 'settings'>): Promise<LocalRuns> {
+  const { stateDirectory, pipeline } = settings;
   try {
-    return { records: await readHistory(settings.stateDirectory, settings.pipeline), problem: undefined };
+    const records = await readHistory(stateDirectory, pipeline);
+    return { records: [...records, ...(await killedRuns(stateDirectory, pipeline))], problem: undefined };
   } catch (error) {
     return {
       records: [],

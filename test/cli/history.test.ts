@@ -5,7 +5,7 @@ import process from 'node:process';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { displayWidth } from '../../src/report/text.ts';
-import { increp } from '../support/increp.ts';
+import { increp, startIncrep } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { PROJECT } from '../support/project.ts';
@@ -240,4 +240,43 @@ test('what is older than 90 days goes with the next run, also of tables that are
     `SELECT table_name || ' ' || run_id AS run FROM _increp_runs WHERE run_id LIKE 'old %' ORDER BY 1`,
   );
   expect(rows.map(({ run }: { run: string }) => run)).toEqual(['former old 89', 'orders old 89']);
+});
+
+test('a killed run is in the history with its table, and so are all tables that failed', async () => {
+  await using pair = await freshPair({
+    tables: [ORDERS_CONFIG, { ...ORDERS_CONFIG, name: 'b' }, { ...ORDERS_CONFIG, name: 'c' }],
+    sourceSql: `${String(ordersPreset.sourceSql)}; CREATE TABLE b AS TABLE orders; CREATE TABLE c AS TABLE orders`,
+  });
+  await sync(pair);
+  const { user } = pair.login('source', 'increp');
+  await pair.source.query(`REVOKE SELECT ON b, c FROM ${user}`);
+  await trySync(pair);
+  expect((await increp('history', pair)).stdout).toMatch(/PRIVILEGE_MISSING b: .*\n {4}also failed: c\n/);
+  const blocker = await pair.source.connect();
+  await blocker.query('BEGIN; LOCK TABLE orders');
+  const marks = async () => {
+    const names = (await readdir(join(pair.directory, 'sync-state'))).filter((name) =>
+      name.startsWith('running.'),
+    );
+    return Promise.all(names.map((name) => readFile(stateFile(pair, name), 'utf8')));
+  };
+  await using running = startIncrep('sync orders', pair);
+  await expect.poll(async () => (await marks()).join(''), { timeout: 20_000 }).toContain('"table":"orders"');
+  expect((await history(pair)).runs).toHaveLength(2);
+  running.kill('SIGKILL');
+  await running.wait();
+  const killed = {
+    status: 'failed',
+    error: {
+      table: 'orders',
+      code: 'INTERRUPTED',
+      message: expect.stringMatching(/^process \d+ on host \S+ was killed during the sync of orders/),
+    },
+  };
+  expect((await history(pair)).runs.at(-1)).toMatchObject(killed);
+  expect((await increp('status orders', pair)).stdout).toMatch(/^failing\(1\) .*\n {4}error: process /m);
+  await blocker.query('ROLLBACK');
+  await sync(pair, 'orders --wait-lock 20s');
+  expect(await marks()).toEqual([]);
+  expect((await history(pair)).runs).toMatchObject([{}, {}, killed, { status: 'ok' }]);
 });

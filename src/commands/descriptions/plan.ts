@@ -13,7 +13,11 @@ export const plan = (): CommandDescription => ({
       flag('--deletes', 'plan a sync with this flag'),
       ...claims(),
     ],
-    Output: [flag('--exit-code', 'exit 2 if a sync would change something'), json()],
+    Output: [
+      flag('--exit-code', 'exit 2 if a sync would change something'),
+      flag('-v, --verbose', 'print cursors with fractions of a second'),
+      json(),
+    ],
   },
   examples: ['plan', 'plan orders --json', 'plan --exit-code'],
 });

@@ -19,6 +19,7 @@ export const status = (): CommandDescription => ({
         '--exit-code',
         'exit 2 if a table is failing, stale, drifted or never synced, if a run is retrying a failed table, or if the destination cannot be reached',
       ),
+      flag('-v, --verbose', 'print cursors with fractions of a second'),
       json(),
     ],
   },

@@ -14,6 +14,7 @@ import { Database } from '../../postgres/database.ts';
 import { historyListener } from '../../observe/history-listener.ts';
 import { destinationHistory } from '../../postgres/run-history.ts';
 import { localHistory } from '../../state/local-history.ts';
+import { markRunning } from '../../state/running-runs.ts';
 import { exitCodeOf } from '../../sync/run/run.ts';
 import type { Context } from '../pipeline/context.ts';
 import { recordNameIn } from '../pipeline/record-names.ts';
@@ -48,6 +49,11 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
   const histories = context.pipelines.map(
     ({ settings: of }) => new Database(of.destination, { ...of, timing }),
   );
+  const marks = context.pipelines.map(({ settings: { stateDirectory: directory }, ...pipeline }) => {
+    const mark = markRunning({ directory, destinationNameOf: recordNameIn(settings) });
+    pipeline.listen(mark.listener);
+    return mark;
+  });
   context.pipelines.forEach((pipeline, index) => {
     const { stateDirectory: directory } = pipeline.settings;
     const destinationNameOf = recordNameIn(pipeline.settings);
@@ -69,7 +75,7 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
     warn,
     [Symbol.asyncDispose]: async () => {
       stop();
-      await Promise.all(histories.map((database) => database[Symbol.asyncDispose]()));
+      await Promise.all([...histories, ...marks].map((resource) => resource[Symbol.asyncDispose]()));
     },
   };
 }

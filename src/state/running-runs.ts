@@ -1,0 +1,168 @@
+/** `sync-state/running.RUN.json` exists while a run is active. If the run is killed, the file completes the history. */
+import { readlinkSync } from 'node:fs';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Listener } from '../events.ts';
+import { giveToOwner } from '../ownership.ts';
+import { runRecordSchema, type RunRecord } from '../schema/run-record.ts';
+import { appendHistory, type NewRecord } from './history-file.ts';
+
+/** No table's state has this name: a full stop in a table's name is encoded. */
+export const RUNNING_FILE = /^running\.[\da-f-]{36}\.json$/;
+
+const REWRITE_MS = 1000;
+/** A run rewrites its file at least this often. */
+const SIGN_OF_LIFE_MS = 60_000;
+/** Without a sign of life for so long, a run on another machine counts as killed. */
+const SILENT_MS = 10 * SIGN_OF_LIFE_MS;
+
+const runningSchema = z.object({
+  run_id: z.string(),
+  pipeline: z.string(),
+  started_at: z.string(),
+  process: z.number(),
+  host: z.string(),
+  /** The namespace of the process ID: containers may share a host name. */
+  namespace: z.string(),
+  table: z.string().nullable(),
+  action: z.string(),
+  phase: z.string().nullable(),
+});
+type RunningRun = Readonly<z.infer<typeof runningSchema>>;
+
+interface MarkOptions {
+  /** The state directory. */
+  readonly directory: string;
+  readonly destinationNameOf: (table: string) => string;
+}
+
+/** Keeps the file of a run, and moves the files of killed runs to the history. Dispose it at the end of the run. */
+export function markRunning({ directory, destinationNameOf }: MarkOptions): AsyncDisposable & {
+  readonly listener: Listener;
+} {
+  let [running, path]: [RunningRun | undefined, string] = [undefined, ''];
+  let [isChanged, writtenAt] = [true, 0];
+  let timer: NodeJS.Timeout | undefined;
+  const change = (changes: Partial<RunningRun>) => {
+    if (running) running = { ...running, ...changes };
+    isChanged = true;
+  };
+  // The file is not part of the sync. If it cannot be written, only the history lacks a killed run.
+  const write = async () => {
+    writtenAt = performance.now();
+    isChanged = false;
+    await writeFile(path, JSON.stringify(running), { mode: 0o600 })
+      .then(() => giveToOwner(path))
+      .catch(() => undefined);
+  };
+  let writing = Promise.resolve();
+  return {
+    listener: async (event) => {
+      if (event.type === 'run-started') {
+        await recordKilled(directory).catch(() => undefined);
+        path = join(directory, `running.${event.runId}.json`);
+        running = { ...firstMark(event), ...thisProcess() };
+        await write();
+        timer = setInterval(() => {
+          if (isChanged || performance.now() - writtenAt > SIGN_OF_LIFE_MS) writing = writing.then(write);
+        }, REWRITE_MS).unref();
+      }
+      if (event.type === 'table-planned')
+        change({ table: destinationNameOf(event.table), action: event.action, phase: null });
+      if (event.type === 'phase-started') change({ phase: event.phase });
+      if (event.type === 'table-finished') change({ table: null, action: 'skipped', phase: null });
+    },
+    [Symbol.asyncDispose]: async () => {
+      clearInterval(timer);
+      await writing;
+      if (path !== '') await rm(path, { force: true }).catch(() => undefined);
+    },
+  };
+}
+
+const firstMark = ({ runId, pipeline, startedAt }: { runId: string; pipeline: string; startedAt: Date }) => ({
+  run_id: runId,
+  pipeline,
+  started_at: startedAt.toISOString(),
+  table: null,
+  action: 'skipped',
+  phase: null,
+});
+
+const thisProcess = () => ({ process: process.pid, host: hostname(), namespace: namespaceHere() });
+
+function namespaceHere(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return '';
+  }
+}
+
+/** The runs of this pipeline that were killed and are not in the history yet. */
+export async function killedRuns(directory: string, pipeline: string): Promise<RunRecord[]> {
+  const killed = await findKilled(directory);
+  return killed
+    .map(({ record }) => runRecordSchema.parse(record))
+    .filter((record) => record.pipeline === pipeline);
+}
+
+async function recordKilled(directory: string): Promise<void> {
+  for (const { path, record } of await findKilled(directory)) {
+    // Of several runs that find the file, one can remove it.
+    await rm(path);
+    await appendHistory(directory, [record]);
+  }
+}
+
+async function findKilled(directory: string): Promise<{ path: string; record: NewRecord }[]> {
+  const names = await readdir(directory).catch(() => []);
+  const found = names
+    .filter((name) => RUNNING_FILE.test(name))
+    .map((name) => readKilled(join(directory, name)));
+  return (await Promise.all(found)).filter((each) => each !== undefined);
+}
+
+/** Undefined if the run is active, or if the file is gone or incomplete. */
+async function readKilled(path: string): Promise<{ path: string; record: NewRecord } | undefined> {
+  try {
+    const { mtimeMs } = await stat(path);
+    const running = runningSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+    const isSilent = Date.now() - mtimeMs > SILENT_MS;
+    return isSilent || hasEnded(running) ? { path, record: recordOf(running, mtimeMs) } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Only the process IDs of this machine can be checked. */
+function hasEnded({ process: id, host, namespace }: RunningRun): boolean {
+  const here = thisProcess();
+  if (host !== here.host || namespace !== here.namespace) return false;
+  try {
+    process.kill(id, 0);
+    return false;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'ESRCH';
+  }
+}
+
+function recordOf(running: RunningRun, lastSign: number): NewRecord {
+  const { run_id, pipeline, started_at, table, action, phase } = running;
+  const place = table === null ? '' : ` during the sync of ${table}${phase === null ? '' : ` (${phase})`}`;
+  return {
+    run_id,
+    pipeline,
+    started_at,
+    table_name: table,
+    action,
+    status: 'failed',
+    duration_s: Math.max(0, (lastSign - Date.parse(started_at)) / 1000),
+    error_code: 'INTERRUPTED',
+    error_message: `process ${running.process} on host ${running.host} was killed${place}`,
+    error_hint:
+      'Unfinished work was rolled back. The next "increp sync" continues from there. If it happens again, look for "out of memory" in the log of that machine.',
+  };
+}
