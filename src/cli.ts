@@ -2,7 +2,7 @@
 import { CommanderError } from 'commander';
 import { programOf } from './commands/program/program.ts';
 import { printError } from './commands/terminal/print-error.ts';
-import { programName } from './commands/terminal/program-name.ts';
+import { typedCommand } from './commands/terminal/typed-command.ts';
 import { terminalOf, type Terminal } from './commands/terminal/terminal.ts';
 import { usageErrorOf } from './commands/program/usage-error.ts';
 import { asIncrepError, ERROR_CLASSES } from './errors.ts';
@@ -13,7 +13,7 @@ export async function main(args: readonly string[], invocation: Invocation): Pro
   let directory: string | undefined;
   const terminal = terminalOf(invocation, {
     isColorRefused: args.includes('--no-color'),
-    programName: (isTerminal) => programName({ ...invocation, directory }, isTerminal),
+    typedCommand: (verb, isTerminal) => typedCommand({ ...invocation, directory }, verb, isTerminal),
   });
   try {
     return await dispatch(args, invocation, { terminal, onDirectory: (named) => void (directory = named) });

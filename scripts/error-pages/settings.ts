@@ -33,11 +33,11 @@ export const settings = {
       'systemd and cron have another environment than your shell. To test without your environment, start increp with `env -i`.',
     ],
     example: [
-      'error: 3 problems in the configuration (CONFIG_INVALID):',
+      'error: 3 problems in the configuration of pipeline shop in /srv/pipelines/shop (CONFIG_INVALID):',
       '  - SOURCE_PORT (.env): "many" is not a port; allowed: 1 to 65535',
       '  - DEST_HOST: not set; write DEST_HOST=warehouse.example.com in .env',
       '  - tables-config.json, [0].replikation_key (table orders): unknown key; did you mean replication_key?',
-      '  next: Fix the configuration, then run the command again. docs/configuration.md describes every setting.',
+      '  next: Fix the configuration, then run the command again. "increp help configuration" describes every setting.',
     ],
   },
   NOT_SUPPORTED: {

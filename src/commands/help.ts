@@ -1,18 +1,30 @@
-/** `increp help`: prints the help of one command, or of all. */
+/** `increp help`: prints the help of a command, or a page of the documentation. */
 import type { Command } from 'commander';
 import { IncrepError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
+import { helpAbout, topicNames } from './help-topics.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 
 export interface HelpOptions extends GlobalOptions {
   readonly program: Command;
 }
 
-export function helpCommand([name]: readonly string[], { program }: HelpOptions): Promise<number> {
+export function helpCommand([name]: readonly string[], { program, terminal }: HelpOptions): Promise<number> {
   const command = name === undefined ? program : program.commands.find((known) => known.name() === name);
-  if (!command) throw unknownCommand(name ?? '', program);
-  command.outputHelp();
+  const text = command ? undefined : helpAbout(name ?? '', terminal.style);
+  if (text !== undefined) terminal.out(text);
+  else if (command) command.outputHelp();
+  else throw unknownTopic(name ?? '', program);
   return Promise.resolve(0);
+}
+
+function unknownTopic(name: string, program: Command): IncrepError {
+  const topics = topicNames();
+  const near = nearest(name, [...program.commands.map((command) => command.name()), ...topics]);
+  return new IncrepError('USAGE', {
+    what: `there is no help about "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`,
+    next: `Name a command, a code, a setting, or one of these topics: ${topics.join(', ')}.`,
+  });
 }
 
 export function unknownCommand(name: string, program: Command): IncrepError {

@@ -80,7 +80,7 @@ function print(setup: Setup, files: readonly PlannedFile[], { terminal, json }: 
     setup,
     files,
     warnings: warningsOf(setup),
-    next: `${terminal.style.program ?? 'increp'} check`,
+    next: terminal.style.typedCommand?.('check') ?? 'increp check',
   };
   const redact = redactor(secretsOf(setup, setup.answers.values));
   terminal.out(

@@ -42,7 +42,8 @@ export async function readAnswers({ directory, environment, overrides }: Answers
     envFile: withoutOtherForm(withoutOtherForm(envFile ?? {}, given, 'SOURCE'), given, 'DEST'),
     report,
   });
-  if (problems.length > 0) throw configError(withoutSecrets(problems, secretsOf(undefined, values)));
+  if (problems.length > 0)
+    throw configError(withoutSecrets(problems, secretsOf(undefined, values)), directory);
   return { directory, environment, envFile, values };
 }
 
@@ -111,7 +112,7 @@ export async function connectionOf(answers: Answers, prefix: Prefix): Promise<Co
   };
   const connection = await readConnection(reading, prefix);
   if (connection && problems.length === 0) return connection;
-  throw configError(withoutSecrets(problems, secretsOf(undefined, answers.values)));
+  throw configError(withoutSecrets(problems, secretsOf(undefined, answers.values)), answers.directory);
 }
 
 /**

@@ -102,15 +102,19 @@ export async function readConfiguration({
     warnings,
     origins,
   };
-  const malformed = found?.malformed ?? [];
+  const doubtful = found?.doubtful ?? [];
   if (problems.length > 0 || !connections || !log || pipeline === undefined || !stallTimeoutSeconds) {
     const isPipeline = problems.length < 2 || !problems.every(({ isAbsence }) => isAbsence);
-    // A malformed line may be why a variable counts as not set.
-    const all = [...malformed, ...problems];
-    const error = isPipeline ? configError(withoutSecrets(all, secrets)) : noPipeline(directory);
+    // A doubtful line may be why a variable counts as not set.
+    const all = [...doubtful, ...problems];
+    const error = isPipeline
+      ? configError(withoutSecrets(all, secrets), directory, pipeline)
+      : noPipeline(directory);
     return { ...readable, isPipeline, settings: undefined, error };
   }
-  for (const { where, what } of malformed) warn(`${where}: ${what}; it is ignored`);
+  // Other programs may use a name that is nearly a variable of increp.
+  for (const { where, what, suggestion } of doubtful)
+    if (suggestion === undefined) warn(`${where}: ${what}; it is ignored`);
   const settings: Settings = {
     directory,
     pipeline,
@@ -153,7 +157,7 @@ function reportUnconfigured({ directory, report }: SettingsReading): undefined {
   const what = `${join(directory, '.env')} does not exist, and no SOURCE_ or DEST_ variable is set`;
   report({
     where: '.env',
-    what: `${what}; run "increp init", or write .env by hand (docs/configuration.md)`,
+    what: `${what}; run "increp init", or write .env by hand ("increp help configuration")`,
     isAbsence: true,
   });
 }

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { IncrepError } from '../errors.ts';
 
 /** One problem of the configuration. No field may be a secret, because it is printed. */
@@ -37,11 +38,18 @@ export const noPipeline = (directory: string): IncrepError =>
   });
 
 /** Reports all problems in one error, so that one run finds them all. */
-export function configError(problems: readonly Problem[]): IncrepError {
+export function configError(
+  problems: readonly Problem[],
+  directory: string,
+  pipeline = basename(directory),
+): IncrepError {
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
   return new IncrepError('CONFIG_INVALID', {
-    what: [`${count} in the configuration:`, ...problems.map(problemText)].join('\n'),
-    next: 'Fix the configuration, then run the command again. docs/configuration.md describes every setting.',
+    what: [
+      `${count} in the configuration of pipeline ${pipeline} in ${directory}:`,
+      ...problems.map(problemText),
+    ].join('\n'),
+    next: 'Fix the configuration, then run the command again. "increp help configuration" describes every setting.',
   });
 }
 

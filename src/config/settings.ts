@@ -65,7 +65,7 @@ export interface TableSettings {
   readonly replicationKey: string | undefined;
   /** Empty only in mode full-refresh. */
   readonly mergeKey: readonly string[];
-  /** In mode full-refresh: the keys that come from `defaults`. They count only if the table has such columns. */
+  /** The keys that come from `defaults`. In mode full-refresh they count only if the table has such columns. */
   readonly inheritedKeys: readonly InheritedKey[];
   /** The rows and columns that are copied from the source. */
   readonly selection: Selection;

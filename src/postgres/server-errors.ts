@@ -19,7 +19,7 @@ const variable = ({ side }: Endpoint): string => (side === 'source' ? 'SOURCE' :
 const keyTooLong: ErrorAdvice = {
   code: 'QUERY_FAILED',
   next: () =>
-    'A value of unique_cols is too long for an index, which takes about 2,700 bytes. Name shorter columns in unique_cols. Or compute a hash of that column in a query and name the hash (docs/selection.md). Or use mode "full-refresh" without unique_cols.',
+    'A value of unique_cols is too long for an index, which takes about 2,700 bytes. Name shorter columns in unique_cols. Or compute a hash of that column in a query and name the hash ("increp help selection"). Or use mode "full-refresh" without unique_cols.',
 };
 
 const unknownDatabase: ErrorAdvice = {
@@ -76,7 +76,7 @@ const VERDICTS: Record<string, ErrorAdvice> = {
   '42501': {
     code: 'PRIVILEGE_MISSING',
     next: (endpoint) =>
-      `Grant it to role "${endpoint.role}" on the ${endpoint.side}; docs/setup.md lists what each side needs.`,
+      `Grant it to role "${endpoint.role}" on the ${endpoint.side}; "increp help setup" lists what each side needs.`,
   },
   '53300': {
     code: 'TOO_MANY_CONNECTIONS',

@@ -10,8 +10,8 @@ export interface Style {
   readonly width: number;
   /** False means ASCII only, except for names and values. */
   readonly isUnicode: boolean;
-  /** How the user starts increp for this pipeline, such as `npx increp -C shop`. Undefined means `increp`. */
-  readonly program?: string | undefined;
+  /** A command as the user would type it for this pipeline, such as `npx increp -C shop status`. */
+  readonly typedCommand?: (verb: string) => string;
 }
 
 export type TextStyle = Parameters<typeof styleText>[0];

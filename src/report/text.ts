@@ -48,24 +48,24 @@ const WORD =
   /\s*(?:"[^"\n]{1,80}"|\[[^\]\n]{1,80}\]|\d{4}-\d\d-\d\d (?=\d)|(?<!\S)[\d.,]+ (?=[a-zA-Z])|\S)+/g;
 
 /** The output that a text is wrapped for. */
-type Page = Pick<Style, 'width' | 'program'>;
+type Wrapped = Pick<Style, 'width' | 'typedCommand'>;
 
 /** A command for a pipeline. Texts contain it without a directory, because another process may print them. */
-const COMMAND = /\bincrep (?=(?:check|config|history|init|plan|reset|status|sync|verify)\b)/g;
+const COMMAND = /\bincrep ((?:check|config|help|history|init|plan|reset|status|sync|verify)\b)/g;
 
 /**
  * Wraps text into lines of at most that many cells. Continuation lines begin with `hanging`. A longer word stays
  * whole, because a path or a name that is cut cannot be copied. Commands of increp are written as the user can type
  * them.
  */
-export const wrap = (text: string, { width, program }: Page, hanging = ''): string[] =>
-  (program === undefined ? text : text.replaceAll(COMMAND, () => `${program} `))
+export const wrap = (text: string, { width, typedCommand }: Wrapped, hanging = ''): string[] =>
+  (typedCommand ? text.replaceAll(COMMAND, (_, verb: string) => typedCommand(verb)) : text)
     .split('\n')
     .flatMap((line, index) => wrapLine(index === 0 ? line : `${hanging}${line}`, width, hanging))
     .map((line) => line.trimEnd());
 
 /** The same for several lines. Continuation lines are indented below the beginning of their own line. */
-export const wrapLines = (text: string, page: Page): string =>
+export const wrapLines = (text: string, page: Wrapped): string =>
   text
     .split('\n')
     .flatMap((line) => wrap(line, page, `${/^ */.exec(line)?.[0] ?? ''}  `))
@@ -75,7 +75,7 @@ export const wrapLines = (text: string, page: Page): string =>
 const LEAST_ROOM = 30;
 
 /** `head` and `text`. Continuation lines are indented by that many cells, or less if there is no room. */
-export const wrapped = (head: string, text: string, indent: number, page: Page): string[] =>
+export const wrapped = (head: string, text: string, indent: number, page: Wrapped): string[] =>
   wrap(`${head}${text}`, page, ' '.repeat(page.width - indent < LEAST_ROOM ? Math.min(4, indent) : indent));
 
 function wrapLine(line: string, width: number, hanging: string): string[] {

@@ -105,7 +105,9 @@ test('what is wrong is told after what could be read', async () => {
   expect(stdout).toMatch(/^ {2}SOURCE_PORT +many +\.env$/m);
   expect(stdout).toMatch(/^ {2}SOURCE_DB +\*\*\* +\.env$/m);
   expect(stdout).toMatch(/not set: [^]*DEST_HOST/);
-  expect(stderr).toMatch(/^error: 4 problems in the configuration \(CONFIG_INVALID\):\n/);
+  expect(stderr).toMatch(
+    /^error: 4 problems in the configuration of pipeline .* in .* \(CONFIG_INVALID\):\n/,
+  );
   const json = await increp('config --json', pair);
   expect(json.exitCode).toBe(78);
   expect(json.json<Config>().error?.code).toBe('CONFIG_INVALID');

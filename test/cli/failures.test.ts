@@ -69,7 +69,7 @@ const FAILURES: readonly Failure[] = [
       'SOURCE_PORT (.env): "many"',
       /tables-config\.json, .*replikation_key/,
     ],
-    next: 'docs/configuration.md',
+    next: 'increp help configuration',
   },
   {
     code: 'NOT_SUPPORTED',

@@ -76,7 +76,7 @@ test('increp alone says what there is, and that nothing was asked for', async ()
   for (const { name, summary } of all)
     expect(alone.stderr).toMatch(new RegExp(`^  ${name} +${summary}$`, 'm'));
   expect(alone.stderr).toMatch(/^First steps:$/m);
-  expect(alone.stderr).toMatch(/docs\/configuration\.md/);
+  expect(alone.stderr).toMatch(/increp help configuration/);
   expect(alone.stderr).toMatch(/^Exit codes: 0 done/m);
 });
 
@@ -106,5 +106,23 @@ describe.each(
       expect(exitCode, `${example}\n${stdout}${stderr}`).toBe(0);
       expect(stdout, example).not.toBe('');
     }
+  });
+});
+
+test('help about a page, an error, a finding and a setting, and about nothing', async () => {
+  for (const [word, text] of [
+    ['configuration', /^Configuration\n\nA pipeline is a directory/],
+    ['docs/configuration.md', /^Configuration\n/],
+    ['DELETE_LIMIT_EXCEEDED', /^DELETE_LIMIT_EXCEEDED\n.*\n\nFix\n/s],
+    ['STATE_SPACE', /^STATE_SPACE\n {4}level: warning\n/],
+    ['lookback', /^lookback\n {4}meaning: /],
+    ['SOURCE_SSLMODE', /^SOURCE_SSLMODE\n {4}meaning: /],
+  ] as const)
+    expect((await increp(`help ${word}`, here())).stdout).toMatch(text);
+  expect(await increp('help confguration', here())).toMatchObject({
+    exitCode: 64,
+    stderr: expect.stringContaining(
+      'there is no help about "confguration"; did you mean "configuration"? (USAGE)',
+    ),
   });
 });

@@ -207,7 +207,7 @@ const REFUSALS: readonly Refusal[] = [
     exitCode: 78,
     code: 'CONFIG_INVALID',
     what: ['SOURCE_SSLKEY', /open\.key can be read by other users \(mode 0644\).*chmod 600 \S+open\.key/],
-    next: 'docs/configuration.md',
+    next: 'increp help configuration',
   },
   {
     title: 'a key with a passphrase',
@@ -220,7 +220,7 @@ const REFUSALS: readonly Refusal[] = [
     exitCode: 78,
     code: 'CONFIG_INVALID',
     what: ['SOURCE_SSLKEY', /locked\.key is encrypted.*openssl pkey -in/],
-    next: 'docs/configuration.md',
+    next: 'increp help configuration',
   },
   {
     title: 'a key of another certificate',
@@ -228,7 +228,7 @@ const REFUSALS: readonly Refusal[] = [
     exitCode: 78,
     code: 'CONFIG_INVALID',
     what: ['SOURCE_SSLKEY', 'right.key is not the key of the certificate', 'client.pem'],
-    next: 'docs/configuration.md',
+    next: 'increp help configuration',
   },
 ];
 

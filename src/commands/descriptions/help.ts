@@ -3,9 +3,10 @@ import type { CommandDescription } from './description.ts';
 
 export const help = (): CommandDescription => ({
   name: 'help',
-  summary: 'show the help of a command',
-  description: 'Shows the help of a command, or the list of all commands.',
-  argument: new Argument('[command]', 'name of a command'),
+  summary: 'show the help of a command or a topic',
+  description:
+    'Shows the help of a command, a page of the documentation, or what a code or a setting means. Without an argument, it lists all commands.',
+  argument: new Argument('[topic]', 'a command, a topic such as configuration, a code or a setting'),
   options: {},
-  examples: ['help', 'help sync'],
+  examples: ['help', 'help sync', 'help configuration', 'help DELETE_LIMIT_EXCEEDED', 'help lookback'],
 });

@@ -80,7 +80,7 @@ async function packagedSchema(): Promise<() => string> {
 }
 
 const HEAD = `# Written by "increp init". It contains passwords, so only you may read it (chmod 600).
-# Every variable, and the other ways to set one: docs/configuration.md
+# Every variable, and the other ways to set one: increp help configuration
 `;
 
 /** Keeps the other lines of an existing file. A file that already has all settings stays unchanged. */

@@ -19,7 +19,7 @@ function unknown(name: string, names: readonly string[]): IncrepError {
   if (names.length === 0)
     return new IncrepError('USAGE', {
       what: 'this pipeline has one destination, and it has no name',
-      next: 'Remove --destination. To configure several destinations, see docs/several-destinations.md.',
+      next: 'Remove --destination. To configure several destinations, see "increp help several-destinations".',
     });
   const near = nearest(name, names);
   return new IncrepError('USAGE', {

@@ -29,12 +29,12 @@ const USUAL_WIDTH = 80;
 interface TerminalOptions {
   /** True if --no-color was given. */
   readonly isColorRefused: boolean;
-  readonly programName: (isTerminal: boolean) => string;
+  readonly typedCommand: (verb: string, isTerminal: boolean) => string;
 }
 
 export function terminalOf(
   { stdin, stdout, stderr, environment }: Pick<Invocation, 'stdin' | 'stdout' | 'stderr' | 'environment'>,
-  { isColorRefused, programName }: TerminalOptions,
+  { isColorRefused, typedCommand }: TerminalOptions,
 ): Terminal {
   // A reader that has closed its end of the pipe needs no more output. The work continues.
   for (const stream of [stdout, stderr]) stream.on('error', ignoreClosed);
@@ -44,9 +44,7 @@ export function terminalOf(
       return isTerminal(stream) ? stream.columns || USUAL_WIDTH : Infinity;
     },
     isUnicode: isUtf8(environment),
-    get program() {
-      return programName(isTerminal(stream));
-    },
+    typedCommand: (verb) => typedCommand(verb, isTerminal(stream)),
   });
   const [style, sayStyle] = [styleOf(stdout), styleOf(stderr)];
   const terminal = {

@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'dotenv';
-import { nearest } from '../../nearest.ts';
+import { misspelt, nearest } from '../../nearest.ts';
 import { readText } from '../files.ts';
 import type { Problem, ReportProblem, Warn } from '../problems.ts';
 import type { Environment } from '../../environment.ts';
@@ -19,8 +19,11 @@ const OUR_PREFIXES = /^(SOURCE|DEST|WEBHOOK|PIPELINE|LOG|STATE|METRICS|HEALTHCHE
 
 export interface EnvFile {
   readonly variables: Environment;
-  /** Lines that dotenv ignores. They are problems only if the configuration has other problems. */
-  readonly malformed: readonly Problem[];
+  /**
+   * Lines that dotenv ignores, and names that may be meant for increp. They are problems only if the configuration has
+   * other problems.
+   */
+  readonly doubtful: readonly Problem[];
 }
 
 /** Undefined if there is no such file, or if a problem was reported. */
@@ -47,7 +50,7 @@ export async function readEnvFile(
   const variables: Environment = parse(text);
   const isNamed = (name: string) => named.includes(name.replace(/_FILE$/, ''));
   Object.keys(variables).forEach((name) => isNamed(name) || checkName(name, report));
-  return { variables, malformed: malformedLines(text) };
+  return { variables, doubtful: [...malformedLines(text), ...misspeltNames(Object.keys(variables))] };
 }
 
 /** Whether every value is read as it looks. */
@@ -126,6 +129,20 @@ const blank = (text: string) => text.replace(/[^\n]/g, '');
 
 const isKnown = (name: string) => variable(name.replace(/_FILE$/, '')) !== undefined;
 const isOurs = (name: string) => isKnown(name) || OUR_PREFIXES.test(name);
+
+/** Names that differ from a variable of increp in their prefix. */
+const misspeltNames = (names: readonly string[]): Problem[] =>
+  names
+    .filter((name) => !isOurs(name))
+    .flatMap((name) => {
+      const suggestion = misspelt(
+        name.replace(/^DESTINATION_/, 'DEST_'),
+        VARIABLES.map((known) => known.name),
+      );
+      return suggestion === undefined
+        ? []
+        : [{ where: `${name} (.env)`, what: 'unknown variable', suggestion }];
+    });
 
 /** Other programs may also use `.env`. So only names with the prefixes of increp are checked. */
 function checkName(name: string, report: ReportProblem): void {

@@ -250,10 +250,10 @@ function patternSettings(
   };
 }
 
-function inheritedIn({ mode }: TableEntry, own: TableOptions): readonly InheritedKey[] {
-  if (mode !== 'full-refresh') return [];
-  return (['replication_key', 'unique_cols'] as const).filter((key) => own[key] === undefined);
-}
+const inheritedIn = (entry: TableEntry, own: TableOptions): readonly InheritedKey[] =>
+  (['replication_key', 'unique_cols'] as const).filter(
+    (key) => own[key] === undefined && entry[key] !== undefined,
+  );
 
 function optionsOf(entry: TableEntry, inheritedKeys: readonly InheritedKey[]): TablePattern['options'] {
   return {

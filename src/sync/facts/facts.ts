@@ -266,8 +266,8 @@ async function ownStateFile(
 
 /** A table in mode full-refresh needs no key, so `defaults` cannot name a column for it that it does not have. */
 function withKeysOf(settings: TableSettings, relation: Relation | undefined): TableSettings {
-  const { inheritedKeys, replicationKey, mergeKey } = settings;
-  if (!relation || inheritedKeys.length === 0) return settings;
+  const { mode, inheritedKeys, replicationKey, mergeKey } = settings;
+  if (!relation || mode !== 'full-refresh') return settings;
   const isAbsent = (name: string) => !relation.columns.some((column) => column.name === name);
   return {
     ...settings,

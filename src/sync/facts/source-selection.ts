@@ -83,7 +83,7 @@ function selectSource(selectable: Selectable): SelectedSource {
   const unknown = unknownColumnOf(selection, table.columns);
   if (unknown) {
     const names = table.columns.map((column) => column.name);
-    return { ...plain, fault: columnNotFound(table, unknown.option, unknown.name, names) };
+    return { ...plain, fault: columnNotFound(table, { key: unknown.option }, unknown.name, names) };
   }
   return {
     ...plain,

@@ -71,7 +71,7 @@ const tableGone = (
 ): IncrepError =>
   new IncrepError('TABLE_NOT_FOUND', {
     what: `the source no longer has ${printName(sourceName)}, which increp last synced at ${last.replace(/\.\d+Z$/, 'Z')}; its destination table ${printName(destinationName)} is kept`,
-    next: `If the table was dropped, remove "${name}" from tables-config.json. If it was renamed, write its new name there, with "dest_name": "${destinationName.table}" (docs/schema-changes.md).`,
+    next: `If the table was dropped, remove "${name}" from tables-config.json. If it was renamed, write its new name there, with "dest_name": "${destinationName.table}" ("increp help schema-changes").`,
   });
 
 const withoutColumns = ({ sourceName, settings }: TableFacts): IncrepError =>
@@ -124,7 +124,9 @@ function columnRefusals({ settings, natives }: TableFacts, source: Relation): In
   return [
     ...wanted
       .filter(([, name]) => !names.includes(name))
-      .map(([key, name]) => columnNotFound(source, key, name, names)),
+      .map(([key, name]) =>
+        columnNotFound(source, { key, isInherited: settings.inheritedKeys.includes(key) }, name, names),
+      ),
     ...(settings.deletes === 'soft' && names.includes(DELETED_AT) ? [takenMark(source)] : []),
     ...(own > 0 && names.length + own > MAX_COLUMNS ? [tooManyColumns(source, own)] : []),
     ...settings.metadataColumns

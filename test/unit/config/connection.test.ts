@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { NO_PARAMETERS } from '../../../src/config/connection/url-parameters.ts';
 import { CERTIFICATE, EXPIRED_CERTIFICATE, KEY } from './pem.ts';
@@ -155,7 +155,7 @@ describe('TLS', () => {
     const url = 'postgres://a@b/c?sslmode=verify-ca&sslrootcert=no.pem';
     const { message } = await pipeline.refusal({ ...DESTINATION, SOURCE_URL: url });
     expect(message).toBe(
-      `1 problem in the configuration:\n  - SOURCE_URL (the environment): ${join(pipeline.directory, 'no.pem')} does not exist`,
+      `1 problem in the configuration of pipeline ${basename(pipeline.directory)} in ${pipeline.directory}:\n  - SOURCE_URL (the environment): ${join(pipeline.directory, 'no.pem')} does not exist`,
     );
   });
 

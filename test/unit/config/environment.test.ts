@@ -38,7 +38,7 @@ describe('a variable', () => {
     await using pipeline = await pipelineDirectory();
     const error = await pipeline.refusal({ ...without('DEST_HOST'), PGHOST: 'localhost' });
     expect(error.message).toBe(
-      '1 problem in the configuration:\n  - DEST_HOST: not set; write DEST_HOST=warehouse.example.com in .env',
+      `1 problem in the configuration of pipeline ${basename(pipeline.directory)} in ${pipeline.directory}:\n  - DEST_HOST: not set; write DEST_HOST=warehouse.example.com in .env`,
     );
   });
 
@@ -254,7 +254,7 @@ describe('.env', () => {
   test('of binary bytes is refused, and nothing else is said', async () => {
     await using pipeline = await pipelineDirectory({ '.env': 'S\0O\0U\0R\0C\0E\0' });
     expect((await pipeline.refusal({})).message).toBe(
-      `1 problem in the configuration:\n  - .env: ${join(pipeline.directory, '.env')} is not a text file in UTF-8`,
+      `1 problem in the configuration of pipeline ${basename(pipeline.directory)} in ${pipeline.directory}:\n  - .env: ${join(pipeline.directory, '.env')} is not a text file in UTF-8`,
     );
   });
 
@@ -293,7 +293,7 @@ describe('what is not set has a default', () => {
     await using pipeline = await pipelineDirectory();
     const error = await pipeline.refusal({ ...CONNECTIONS, LOG_LEVEL: 'INFO', LOG_FORMAT: 'xml' });
     expect(error.message.split('\n')).toEqual([
-      '2 problems in the configuration:',
+      `2 problems in the configuration of pipeline ${basename(pipeline.directory)} in ${pipeline.directory}:`,
       '  - LOG_LEVEL (the environment): "INFO" is unknown; allowed: "trace", "debug", "info", "warn", "error" or "silent"; did you mean info?',
       '  - LOG_FORMAT (the environment): "xml" is unknown; allowed: "auto", "pretty" or "json"',
     ]);
@@ -307,6 +307,6 @@ test('all problems of all files come at once, in one error', async () => {
   });
   const error = await pipeline.refusal({ ...without('DEST_DB'), SOURCE_PORT: 'x' });
   expect(error).toMatchObject({ code: 'CONFIG_INVALID', exitCode: 78 });
-  expect(error.message).toMatch(/^6 problems in the configuration:\n/);
+  expect(error.message).toMatch(/^6 problems in the configuration of pipeline .*:\n/);
   expect(error.message.split('\n')).toHaveLength(7);
 });

@@ -55,3 +55,12 @@ test('what stands in quotes or brackets stays together; brackets only where a li
 test('empty lines stay', () => {
   expect(wrap('one two\n\nthree', { width: 5 })).toEqual(['one', 'two', '', 'three']);
 });
+
+test('commands are written as the user types them', () => {
+  const typedCommand = (verb: string) => `increp -C shop ${verb}`;
+  const text =
+    'Run "increp history orders". The increp synced it, and increp-sync or increp checks are other words.';
+  expect(wrap(text, { width: Infinity, typedCommand })).toEqual([
+    text.replace('increp history', 'increp -C shop history'),
+  ]);
+});

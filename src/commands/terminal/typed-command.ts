@@ -11,15 +11,17 @@ interface ProgramStart {
 }
 
 /**
- * How the user starts increp for this pipeline: with npx if this process was started with npx, and with -C if the
- * directory was named. Output that goes to a file or a mail is read in another directory, so it gets the absolute path.
+ * A command as the user would type it for this pipeline: with npx if this process was started with npx, and with -C if
+ * the directory was named. Output that goes to a file or a mail is read in another directory, so it gets the absolute
+ * path.
  */
-export function programName(
+export function typedCommand(
   { directory, environment, workingDirectory }: ProgramStart,
+  verb: string,
   isTerminal: boolean,
 ): string {
   const program = environment['npm_command'] === 'exec' ? 'npx increp' : 'increp';
   const named = directory || (isTerminal ? undefined : environment['INCREP_DIR']);
-  if (!named) return program;
-  return `${program} -C ${shellWord(isTerminal ? named : resolve(workingDirectory, named))}`;
+  if (!named || verb === 'help') return `${program} ${verb}`;
+  return `${program} -C ${shellWord(isTerminal ? named : resolve(workingDirectory, named))} ${verb}`;
 }

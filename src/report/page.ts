@@ -1,0 +1,81 @@
+/** Formats a page of the documentation, which is Markdown, for a terminal. */
+import { painter, type Style } from './style.ts';
+import { wrap, wrapped } from './text.ts';
+
+const INDENT = '    ';
+
+/** Tables are printed row by row, because a terminal is narrower than a page. */
+export function formatPage(markdown: string, style: Style): string {
+  const blocks = blocksOf(markdown.replaceAll(/<!--.*?-->\n?/gs, ''));
+  return `${blocks.map((block) => formatBlock(block, style).join('\n')).join('\n\n')}\n`;
+}
+
+/** Blocks are separated by empty lines. A block of code may contain empty lines. */
+function blocksOf(markdown: string): readonly string[] {
+  const parts = markdown.split(/^(```.*?^```)$/gms);
+  return parts
+    .flatMap((part) => (part.startsWith('```') ? [part] : part.split(/\n\s*\n/)))
+    .map((part) => part.replaceAll(/^\n+|\s+$/g, ''))
+    .filter((part) => part !== '' && !part.startsWith('!['));
+}
+
+function formatBlock(block: string, style: Style): string[] {
+  if (block.startsWith('```'))
+    return block
+      .split('\n')
+      .slice(1, -1)
+      .map((line) => `${INDENT}${line}`.trimEnd());
+  if (block.startsWith('#')) return [painter(style)('bold', plain(block.replace(/^#+ /, '')))];
+  if (block.startsWith('|')) return rowsOf(block).flatMap((row) => formatRow(row, style));
+  return itemsOf(block).flatMap((item) => {
+    const [, indent = '', mark = ''] = /^( *)(- |\d+\. )?/.exec(item) ?? [];
+    return wrap(plain(item), style, ' '.repeat(indent.length + mark.length));
+  });
+}
+
+/** The lines of a paragraph are joined, and so are the lines of an item of a list. */
+const itemsOf = (block: string): string[] => block.split(/\n(?= *(?:- |\d+\. ))/).map(joined);
+
+const joined = (item: string): string => {
+  const [, indent = '', rest = ''] = /^( *)(.*)$/s.exec(item) ?? [];
+  return `${indent}${rest.replaceAll(/\s*\n\s*/g, ' ')}`;
+};
+
+export interface PageRow {
+  /** The title and the text of each cell. */
+  readonly cells: readonly (readonly [title: string, text: string])[];
+}
+
+/** The rows of a Markdown table. */
+export function rowsOf(table: string): readonly PageRow[] {
+  const [titles = [], , ...rows] = table.split('\n').map(cellsOf);
+  return rows.map((row) => ({ cells: row.map((text, index) => [titles[index] ?? '', text]) }));
+}
+
+const cellsOf = (line: string): string[] =>
+  line
+    .replaceAll(/^\||\|\s*$/g, '')
+    .split(/(?<!\\)\|/)
+    .map((cell) => cell.trim().replaceAll(String.raw`\|`, '|'));
+
+/** The first cell, and the others below it. */
+export function formatRow({ cells }: PageRow, style: Style): string[] {
+  const [[, first] = ['', ''], ...others] = cells;
+  return [
+    painter(style)('bold', plain(first)),
+    ...others.flatMap(([title, text]) =>
+      text === '' ? [] : wrapped(`${INDENT}${plain(title)}: `, plain(text), INDENT.length + 2, style),
+    ),
+  ];
+}
+
+/** Without the marks of Markdown. A link to another page names the command that prints it. */
+const plain = (text: string): string =>
+  text
+    .replaceAll(/\[([^\]]*)\]\(([\w-]+)\.md(?:#[\w-]*)?\)/g, (_, words: string, page: string) =>
+      words === page ? `"increp help ${page}"` : `${words} ("increp help ${page}")`,
+    )
+    .replaceAll(/\[([^\]]*)\]\(#[\w-]*\)/g, '$1')
+    .replaceAll(/\[([^\]]*)\]\(([^)]*)\)/g, '$1 ($2)')
+    .replaceAll(/\*\*([^*]*)\*\*/g, '$1')
+    .replaceAll(/`([^`]*)`/g, '$1');
