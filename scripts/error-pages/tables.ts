@@ -215,7 +215,7 @@ WHERE l.relation = 'public.orders'::regclass;
   DESTINATION_NOT_OURS: {
     about: 'increp has no state of this table. Nothing was changed.',
     causes: [
-      'Source and destination are swapped.',
+      'Source and destination are exchanged. If the source has the state of a pipeline, the message says so.',
       'The table belongs to another program or to a person.',
       'Another tool copied the table.',
       'increp copied the table, but its state row and its state file were deleted.',
@@ -229,7 +229,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: public.orders at the destination has 1 row, and increp has no state of it: a sync would replace its rows (DESTINATION_NOT_OURS)',
-      '  next: Are source and destination the right way round? The source is db.example.com:5432/shop, the destination is warehouse.example.com:5432/analytics. To keep the table and make its rows those of the source, run "increp sync orders --adopt". To load it again, run "increp sync orders --replace". Or give the table another "dest_name".',
+      '  next: Rows go from db.example.com:5432/shop to warehouse.example.com:5432/analytics. If that is the wrong direction, exchange the SOURCE_ and DEST_ settings. To leave the table as it is, set another "dest_name". To keep it and make its rows those of the source, run "increp sync orders --adopt". To delete its rows and load it again, run "increp sync orders --replace".',
     ],
   },
   DELETE_LIMIT_EXCEEDED: {

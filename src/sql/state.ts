@@ -16,6 +16,10 @@ export const OWN_TABLES: readonly string[] = [
   '_increp_chunks',
 ];
 
+/** Whether any schema has a state table. */
+export const HAS_STATE_TABLE = /* sql */ `
+  SELECT EXISTS (SELECT FROM pg_class WHERE relname = '_increp_state' AND relkind = 'r') AS is_there`;
+
 export const createStateTable = (schema: string): string => /* sql */ `
   CREATE TABLE IF NOT EXISTS ${qualified(stateTable(schema))} (
     table_name text PRIMARY KEY,

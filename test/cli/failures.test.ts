@@ -299,7 +299,7 @@ const FAILURES: readonly Failure[] = [
       );
     },
     says: ['public.orders at the destination has 1 row, and increp has no state of it'],
-    next: 'right way round',
+    next: 'wrong direction',
   },
   {
     code: 'STAGING_NAME_CONFLICT',

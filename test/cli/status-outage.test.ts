@@ -61,7 +61,7 @@ slowTest('failures are counted across an outage of the destination, and known wh
   ]);
   const { stdout } = await increp('status', pair);
   expect(stdout).toMatch(
-    /^failing\(2\) {2}orders .*\n {4}error: .*\(CONNECTION_FAILED, \d+ s ago\)\n {4}next: /m,
+    /^failing\(2\) {2}orders .*\n {4}error: .*\(CONNECTION_FAILED, \d+ s ago\)\n {6}next: /m,
   );
   expect(stdout).toMatch(
     /^failing\(2\) {2}others .*\n {4}error: the same as for orders\n2 tables: 2 failing$/m,

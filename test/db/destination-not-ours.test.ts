@@ -27,7 +27,7 @@ test('sync, plan and check stop at it, with both addresses and the two ways on, 
     exitCode: 1,
     code: 'DESTINATION_NOT_OURS',
     what: ['public.orders at the destination has 1 row, and increp has no state of it'],
-    next: /^[^]*right way round\? The source is [^ ]+:\d+\/\w+, the destination is [^ ]+:\d+\/\w+\.[^]*sync orders --adopt"[^]*sync orders --replace"/,
+    next: /^[^]*Rows go from [^ ]+:\d+\/\w+ to [^ ]+:\d+\/\w+\. If that is the wrong direction[^]*sync orders --adopt"[^]*sync orders --replace"/,
   };
   for (const args of ['sync', 'sync --full-refresh', 'sync orders --full-refresh', 'sync --deletes --force'])
     await expectRefusal(pair, said, args);
@@ -70,9 +70,16 @@ test('nor does a reset after source and destination were exchanged, although the
     ...variables('SOURCE', pair.login('destination')),
     ...variables('DEST', pair.login('source')),
   });
-  expect((await trySync(pair)).table().error?.code).toBe('STATE_MISMATCH');
+  expect((await trySync(pair)).table().error).toMatchObject({
+    code: 'STATE_MISMATCH',
+    message: expect.stringMatching(/^source and destination are exchanged/),
+    hint: 'Exchange the SOURCE_ and DEST_ settings. Nothing was changed.',
+  });
   expect((await increp('reset orders', pair)).stdout).toContain('there was no saved state');
-  expect((await trySync(pair)).table().error?.code).toBe('DESTINATION_NOT_OURS');
+  const { error } = (await trySync(pair)).table();
+  expect(error?.code).toBe('DESTINATION_NOT_OURS');
+  expect(error?.message).toContain('probably exchanged, because the source has the state of a pipeline');
+  expect(error?.hint).not.toContain('--replace');
   expect((await pair.source.query('SELECT FROM orders')).rowCount).toBe(10);
 });
 

@@ -203,6 +203,7 @@ async function gatherTogether(context: Gathering, tables: readonly TableSettings
         source: { database: servers.source.database, ...sourceName },
         destination: destinationName,
         systemIdentifier: servers.source.systemIdentifier,
+        destinationServer: servers.destination,
       }),
       servers,
       sourceSchema: source.accessOf(sourceName.schema),

@@ -1,5 +1,6 @@
 /** Decides whether the state row or the state file of a table counts. Pure. */
 import type { NoCursor } from '../../reasons.ts';
+import type { ServerIdentity } from '../../postgres/identity.ts';
 import { isSameTable, printName } from '../../schema/names.ts';
 import { SOURCE } from '../../schema/metadata-columns.ts';
 import {
@@ -40,6 +41,7 @@ export interface ExpectedState {
   readonly source: { readonly database: string; readonly schema: string; readonly table: string };
   readonly destination: { readonly schema: string; readonly table: string };
   readonly systemIdentifier: string | null;
+  readonly destinationServer: Pick<ServerIdentity, 'systemIdentifier' | 'database'>;
 }
 
 export function reconcile(
@@ -158,6 +160,7 @@ function foreignness(record: StateRecord, where: string, expected: ExpectedState
   const reloadCommand = `${reset} && ${tableCommand('sync', expected.label)}`;
   const owner = (source: ExpectedState['source']) => `${source.database}, ${printName(source)}`;
   if (record.pipeline !== expected.pipeline) return ofPipeline(record.pipeline, where, expected);
+  if (isExchanged(record, expected)) return exchanged(expected, where);
   if (owner(record.source) !== owner(expected.source)) {
     return {
       kind: 'foreign',
@@ -173,6 +176,22 @@ function foreignness(record: StateRecord, where: string, expected: ExpectedState
       }
     : undefined;
 }
+
+/** Whether the saved source is the destination now. */
+const isExchanged = (
+  { source, sourceLife }: StateRecord,
+  { destination, destinationServer }: ExpectedState,
+): boolean =>
+  sourceLife.systemIdentifier !== null &&
+  sourceLife.systemIdentifier === destinationServer.systemIdentifier &&
+  source.database === destinationServer.database &&
+  isSameTable(source, destination);
+
+const exchanged = ({ destination }: ExpectedState, where: string): SavedState => ({
+  kind: 'foreign',
+  what: `source and destination are exchanged: according to the state ${where}, ${printName(destination)} at the destination is the source`,
+  next: 'Exchange the SOURCE_ and DEST_ settings. Nothing was changed.',
+});
 
 const ofPipeline = (pipeline: string, where: string, expected: ExpectedState): SavedState => ({
   kind: 'foreign',

@@ -4,6 +4,7 @@ import { rowsText } from '../../report/reasons.ts';
 import { printName, type TableName } from '../../schema/names.ts';
 import { isReadableTable, type Relation } from '../../schema/relations.ts';
 import { tableCommand } from '../../shell-word.ts';
+import { HAS_STATE_TABLE } from '../../sql/state.ts';
 import type { SavedState } from './saved-state.ts';
 import { countedRows, type CountedRows } from './populated-tables.ts';
 import type { RunContext } from '../context/run-context.ts';
@@ -12,6 +13,8 @@ export interface Unclaimed extends CountedRows {
   /** host:port/database of both sides, because the user may have exchanged them. */
   readonly source: string;
   readonly destination: string;
+  /** Whether the source keeps state of increp, as the destination of a pipeline does. */
+  readonly isSourceOurs: boolean;
 }
 
 interface ClaimEvidence {
@@ -35,19 +38,26 @@ export async function countUnclaimed<T extends { readonly destinationName: Table
   tables: readonly T[],
 ): Promise<ReadonlyMap<T, Unclaimed>> {
   if (tables.length === 0) return new Map();
-  const sides = { source: source.endpoint.address, destination: destination.endpoint.address };
   const counts = await destination.withReading((client) =>
     countedRows(
       client,
       tables.map(({ destinationName }) => destinationName),
     ),
   );
-  return new Map(
-    tables.flatMap((table, index) => {
-      const counted = counts[index];
-      return counted === undefined || counted.rows === 0 ? [] : [[table, { ...counted, ...sides }]];
+  const found = tables.flatMap((table, index) => {
+    const counted = counts[index];
+    return counted === undefined || counted.rows === 0 ? [] : [{ table, counted }];
+  });
+  if (found.length === 0) return new Map();
+  const sides = {
+    source: source.endpoint.address,
+    destination: destination.endpoint.address,
+    isSourceOurs: await source.withReading(async (client) => {
+      const { rows } = await client.query<{ is_there: boolean }>(HAS_STATE_TABLE);
+      return rows[0]?.is_there === true;
     }),
-  );
+  };
+  return new Map(found.map(({ table, counted }) => [table, { ...counted, ...sides }]));
 }
 
 interface Named {
@@ -57,12 +67,12 @@ interface Named {
 
 export const notOurs = ({ destinationName, settings: { name } }: Named, unclaimed: Unclaimed): IncrepError =>
   new IncrepError('DESTINATION_NOT_OURS', {
-    what: `${printName(destinationName)} at the destination has ${rowsText(unclaimed)}, and increp has no state of it: a sync would replace its rows`,
-    next: `Are source and destination the right way round? The source is ${unclaimed.source}, the destination is ${unclaimed.destination}. ${claimSteps(name)} Or give the table another "dest_name".`,
+    what: `${printName(destinationName)} at the destination has ${rowsText(unclaimed)}, and increp has no state of it: a sync would replace its rows${unclaimed.isSourceOurs ? '; source and destination are probably exchanged, because the source has the state of a pipeline' : ''}`,
+    next: `Rows go from ${unclaimed.source} to ${unclaimed.destination}. If that is the wrong direction, exchange the SOURCE_ and DEST_ settings. ${unclaimed.isSourceOurs ? 'If it is right, see "increp help DESTINATION_NOT_OURS".' : claimSteps(name)}`,
   });
 
 const claimSteps = (name: string): string =>
-  `To keep the table and make its rows those of the source, run "${tableCommand('sync', name, '--adopt')}". To load it again, run "${tableCommand('sync', name, '--replace')}".`;
+  `To leave the table as it is, set another "dest_name". To keep it and make its rows those of the source, run "${tableCommand('sync', name, '--adopt')}". To delete its rows and load it again, run "${tableCommand('sync', name, '--replace')}".`;
 
 /** Adoption does not change the shape of the table, so the table must fit. */
 export const notAdoptable = (

@@ -10,6 +10,7 @@ const EXPECTED = {
   source: { database: 'live', schema: 'public', table: 'orders' },
   destination: { schema: 'public', table: 'orders' },
   systemIdentifier: '7',
+  destinationServer: { systemIdentifier: '8', database: 'warehouse' },
 };
 const NO_FILE: StateFile = { kind: 'none' };
 const TORN: StateFile = { kind: 'unreadable', path: 'orders.json', why: 'it is not JSON' };
@@ -67,6 +68,18 @@ test('what belongs to another pipeline, source or server is refused, on either s
     expect(saved(file(change), record()).kind, JSON.stringify(change)).toBe('foreign');
     expect(saved(file(change)).kind, JSON.stringify(change)).toBe('foreign');
   }
+});
+
+test('if the saved source is the destination now, the sides are exchanged, and nothing else is offered', () => {
+  const was = record({
+    source: { database: 'warehouse', schema: 'public', table: 'orders' },
+    sourceLife: { systemIdentifier: '8', timeline: 1, startedAt: '1000' },
+  });
+  expect(reconcile(NO_FILE, { record: was, rival: undefined }, EXPECTED)).toEqual({
+    kind: 'foreign',
+    what: expect.stringMatching(/^source and destination are exchanged/),
+    next: 'Exchange the SOURCE_ and DEST_ settings. Nothing was changed.',
+  });
 });
 
 test('a server that does not tell who it is, and a restarted one, are taken for the same', () => {
