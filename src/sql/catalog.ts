@@ -66,13 +66,28 @@ const MADE_OF_PLAIN = /* sql */ `
 const EXPRESSION = /* sql */ `CASE WHEN a.attgenerated <> '' THEN
                (SELECT pg_get_expr(g.adbin, g.adrelid) FROM pg_attrdef g WHERE g.adrelid = c.oid AND g.adnum = a.attnum) END`;
 
-/** The tables that store the rows of the relation `c`, each with its file. */
-const FILES = /* sql */ `(
-    SELECT coalesce(json_agg(l.oid::text || ':' || pg_relation_filenode(l.oid) ORDER BY l.oid), '[]')
-    FROM pg_class l WHERE l.relkind = 'r' AND c.relkind IN ('r', 'p') AND l.oid IN (
-      WITH RECURSIVE tree AS (
-        SELECT c.oid AS oid UNION SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid)
-      SELECT oid FROM tree) AND pg_relation_filenode(l.oid) IS NOT NULL)`;
+/**
+ * The relation `c` with its children and partitions, each as a row `l` of pg_class. Only a relation with children reads
+ * pg_inherits, and no relation is locked, as pg_partition_tree() would do.
+ */
+const TREE = /* sql */ `(
+    WITH RECURSIVE tree AS (
+      SELECT c.oid UNION
+      SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid WHERE c.relhassubclass)
+    SELECT l.* FROM tree JOIN pg_class l ON l.oid = tree.oid) l`;
+
+/**
+ * The files of the tables that store rows, whether rows are on another server, and the size: of the partitions, or of
+ * the table itself without its children.
+ */
+const STORAGE = /* sql */ `
+    SELECT coalesce(json_agg(l.oid::text || ':' || pg_relation_filenode(l.oid) ORDER BY l.oid) FILTER (
+             WHERE c.relkind IN ('r', 'p') AND l.relkind = 'r' AND pg_relation_filenode(l.oid) IS NOT NULL), '[]') AS files,
+           bool_or(l.relkind = 'f') AS "hasForeignRows",
+           sum(nullif(l.reltuples, -1)) FILTER (WHERE isown)::float8 AS rows,
+           sum(l.relpages::bigint * 8192) FILTER (WHERE isown)::float8 AS bytes
+    FROM ${TREE}, LATERAL (
+      SELECT CASE c.relkind WHEN 'p' THEN l.relkind <> 'p' ELSE l.oid = c.oid END AS isown) own`;
 
 /** The inputs of columnObject(), after `FROM ... a`. */
 const TYPES_OF_COLUMNS = /* sql */ `JOIN pg_type t ON t.oid = a.atttypid
@@ -122,22 +137,19 @@ export const DESCRIBE_RELATIONS = /* sql */ `
          c.relpersistence = 'u' AS "isUnlogged",
          c.relhasrules AS "hasRules",
          c.relhassubclass OR c.relkind = 'p' AS "hasChildren",
-         c.relkind = 'f' OR EXISTS (
-           WITH RECURSIVE children AS (
-             SELECT inhrelid FROM pg_inherits WHERE inhparent = c.oid
-             UNION SELECT i.inhrelid FROM children JOIN pg_inherits i ON i.inhparent = children.inhrelid)
-           SELECT FROM children JOIN pg_class f ON f.oid = inhrelid AND f.relkind = 'f') AS "hasForeignRows",
+         storage."hasForeignRows",
          has_table_privilege(c.oid, 'SELECT') AS "canSelectTable",
          obj_description(c.oid, 'pg_class') AS comment,
          has_any_column_privilege(c.oid, 'SELECT') AS "canSelect",
          row_security_active(c.oid) AS "filtersRows",
-         ${FILES} AS files,
+         storage.files,
          (SELECT coalesce(json_agg(DISTINCT k.confrelid::text), '[]') FROM pg_constraint k
           WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.confrelid <> c.oid) AS "references",
-         size.rows AS "estimatedRows", size.bytes,
+         storage.rows AS "estimatedRows", storage.bytes,
          cols.columns, cols."unreadableColumns", idx."uniqueKeys", idx."indexedColumns", seq."ownedSequences"
-  FROM pg_class c
-  JOIN pg_namespace n ON n.oid = c.relnamespace
+  FROM unnest($1::text[], $2::text[]) wanted(schema, name)
+  JOIN pg_namespace n ON n.nspname = wanted.schema
+  JOIN pg_class c ON c.relname = wanted.name AND c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
   CROSS JOIN LATERAL (
     SELECT coalesce(json_agg(${columnObject(IS_NOT_NULL, EXPRESSION, MADE_OF_PLAIN)} ORDER BY a.attnum), '[]') AS columns,
            coalesce(json_agg(a.attname) FILTER (
@@ -167,13 +179,7 @@ export const DESCRIBE_RELATIONS = /* sql */ `
     JOIN pg_namespace sn ON sn.oid = s.relnamespace
     WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
       AND d.deptype IN ('a', 'i')) seq
-  CROSS JOIN LATERAL (
-    SELECT sum(nullif(l.reltuples, -1))::float8 AS rows, sum(l.relpages::bigint * 8192)::float8 AS bytes
-    FROM (SELECT c.oid AS heap WHERE c.relkind <> 'p'
-          UNION ALL SELECT relid FROM pg_partition_tree(c.oid) WHERE c.relkind = 'p' AND isleaf) own
-    JOIN pg_class l ON l.oid = own.heap) size
-  WHERE c.relname = ANY ($2::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-    AND (n.nspname::text, c.relname::text) IN (SELECT * FROM unnest($1::text[], $2::text[]))`;
+  CROSS JOIN LATERAL (${STORAGE}) storage`;
 
 /** $1 oids of types, $2 type modifiers. Returns the base of each type, for columns whose `base` is null. */
 export const DESCRIBE_TYPES = /* sql */ `
