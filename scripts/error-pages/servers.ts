@@ -189,11 +189,13 @@ du -xsh /var/lib/postgresql
       'A `CHECK` constraint or a trigger on the destination table refuses a row.',
       'A function uses names without a schema, and the `search_path` of the role does not have them.',
       'The server reached a limit, such as `temp_file_limit`, or has no memory left.',
+      'The lock table of the server is full (SQLSTATE 53200). Other sessions hold many locks, or one table has thousands of partitions and indexes.',
     ],
     steps: [
       "Find the statement in the server's log. The SQLSTATE is explained in the [list of codes](https://www.postgresql.org/docs/current/errcodes-appendix.html).",
       'For a constraint or trigger, see the table at the destination: `\\d TABLE`. Drop the object, sync, and create it so that it accepts the rows.',
       'For a function, set its path: `ALTER FUNCTION ... SET search_path = public`',
+      'For a full lock table, raise `max_locks_per_transaction`, and restart that server: `ALTER SYSTEM SET max_locks_per_transaction = 256`',
     ],
     example: [
       'error: source db.example.com:5432/shop: division by zero (QUERY_FAILED, SQLSTATE 22012)',

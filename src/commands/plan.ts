@@ -1,6 +1,7 @@
 /** `increp plan`: shows what `sync` would do, and why. It writes nothing. */
 import type { TableSettings } from '../config/settings.ts';
-import { gatherFacts } from '../sync/facts/facts.ts';
+import { batchesOf } from '../postgres/batches.ts';
+import { gatherFacts, serversOf } from '../sync/facts/facts.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import { previewTables, type Preview } from '../preview/preview.ts';
 import { inWords as goneInWords } from '../sync/load/removed-rows.ts';
@@ -62,16 +63,19 @@ async function planFor(
   tables: readonly TableSettings[],
   options: PlanOptions,
 ): Promise<Preview[]> {
-  const facts = await gatherFacts(runContext, tables);
-  ensureDifferentDatabases(settings, facts.servers);
-  runContext.destinations.add(settings, facts.servers.destination);
-  const previews = await previewTables(runContext, facts, {
+  const servers = await serversOf(runContext);
+  ensureDifferentDatabases(settings, servers);
+  runContext.destinations.add(settings, servers.destination);
+  const request = {
     isFullRefresh: options.fullRefresh,
     areDeletesForced: options.deletes,
     claim: claimOf(options),
     isForced: options.force === true,
     now: new Date(),
-  });
+  };
+  const previews: Preview[] = [];
+  for (const batch of batchesOf(tables))
+    previews.push(...(await previewTables(runContext, await gatherFacts(runContext, batch), request)));
   return settings.destinations.length > 1 ? previews.map((table) => withChunkNote(table, tables)) : previews;
 }
 

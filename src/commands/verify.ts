@@ -3,7 +3,8 @@ import { asIncrepError, type IncrepError } from '../errors.ts';
 import { formatVerification } from '../report/verify.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
-import { gatherFacts, inOrder, type TableFacts } from '../sync/facts/facts.ts';
+import { batchesOf } from '../postgres/batches.ts';
+import { gatherFacts, inOrder, isUnknown, serversOf, type TableFacts } from '../sync/facts/facts.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import { repairTable, type Repaired } from '../verify/repair.ts';
 import { repairWhole } from '../verify/repair-keyless.ts';
@@ -40,20 +41,20 @@ export async function verifyCommand(tables: readonly string[], options: VerifyOp
     const result = await eachDestination(context, {
       isJson: options.json,
       run: async ({ name, settings: own, runContext }) => {
-        const facts = await gatherFacts(runContext, chosen);
-        ensureDifferentDatabases(own, facts.servers);
+        ensureDifferentDatabases(own, await serversOf(runContext));
         const verdicts: TableVerification[] = [];
         const addVerdict = (verdict: TableVerification): void => {
           verdicts.push(verdict);
           if (!options.json) terminal.out(redact(formatVerification(verdict, names, terminal.style)));
         };
-        for (const table of inOrder([...facts.tables, ...facts.failures], chosen)) {
-          const { name: label } = table.settings;
-          addVerdict(
-            'error' in table
-              ? { name: label, error: table.error }
-              : await verdictOn(runContext, table, options.repair),
-          );
+        for (const batch of batchesOf(chosen)) {
+          const { tables: known, failures } = await gatherFacts(runContext, batch);
+          for (const table of inOrder([...known, ...failures], batch))
+            addVerdict(
+              isUnknown(table)
+                ? { name: table.settings.name, error: table.error }
+                : await verdictOn(runContext, table, options.repair),
+            );
         }
         return {
           result: verdicts.map((verdict) => ({ verdict, of: ofDestination({ name }) })),

@@ -6,12 +6,13 @@ import type pg from 'pg';
 import { z } from 'zod';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { formatDuration } from '../duration.ts';
-import { asIncrepError, IncrepError, done, failedWith, type Attempted } from '../errors.ts';
+import { IncrepError, type Attempted } from '../errors.ts';
 import { BACKEND_PID, END_BACKEND, LOOK_AT_BACKEND, LOOK_AT_PROGRAM } from '../sql/sessions.ts';
 import type { Timing } from '../timing.ts';
 import { isBeforeSnapshot, MARK_READER } from '../sql/reader-mark.ts';
 import { statementsOf, TO_USUAL_PATH, type Statement } from '../sql/search-path.ts';
 import { beginReading, beginSnapshot, beginWriting } from '../sql/session.ts';
+import { inBatches } from './batches.ts';
 import { connect, end, programName } from './connect.ts';
 import { backendOf, bytesMoved, isServersTurn, socketOf } from './driver.ts';
 import { namingEventTrigger } from './event-triggers.ts';
@@ -25,7 +26,7 @@ import {
   type ServerIdentity,
 } from './identity.ts';
 import { endpointFor, type Endpoint } from './endpoint.ts';
-import { isAboutOneStatement, serverError } from './server-errors.ts';
+import { serverError } from './server-errors.ts';
 import { watchForStall, type Backend } from './stall-detection.ts';
 import { SQLSTATE } from './sqlstate.ts';
 
@@ -59,6 +60,19 @@ interface Around {
 }
 
 const markOf = ({ canMark }: ServerIdentity): string[] => (canMark ? [MARK_READER] : []);
+
+/**
+ * The server sends an error before it releases the locks of the transaction, and without them the next statement may
+ * succeed. Not after COPY: then the server does not process a ROLLBACK.
+ */
+async function rolledBack<T>(client: pg.Client, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+}
 
 type ClientWork<T> = (client: pg.Client, transaction: Transaction) => Promise<T>;
 
@@ -199,30 +213,24 @@ export class Database implements AsyncDisposable {
     const begin = [beginReading(identity, this.#timing.lockTimeout), ...markOf(identity)];
     return this.withClient(async (client) => {
       const sent = statements.flatMap(statementsOf);
-      const results: unknown = await queryFirst(client, [...begin, ...sent, 'COMMIT'].join('; '));
+      const asked = queryFirst(client, [...begin, ...sent, 'COMMIT'].join('; '));
+      const results: unknown = await rolledBack(client, asked);
       return answersTo(statements, (results as pg.QueryResult[]).slice(-sent.length - 1, -1));
     });
   }
 
-  /** The same. If one statement is refused, each is sent separately and has its own answer or error. */
-  async readEach(statements: readonly Statement[]): Promise<Attempted<pg.QueryResult>[]> {
-    try {
-      return (await this.readAtOnce(statements)).map(done);
-    } catch (thrown) {
-      const error = asIncrepError(thrown);
-      if (!isAboutOneStatement(error)) throw error;
-      if (statements.length === 1) return [failedWith(error)];
-    }
-    const answers: Attempted<pg.QueryResult>[] = [];
-    for (const statement of statements) answers.push(...(await this.readEach([statement])));
-    return answers;
+  /** The same in batches. A statement that is refused has its own error. */
+  readEach(statements: readonly Statement[]): Promise<Attempted<pg.QueryResult>[]> {
+    return inBatches(statements, (batch) => this.readAtOnce(batch));
   }
 
   /** Each statement sees the data that is committed when it starts. */
   async withReading<T>(read: ClientWork<T>): Promise<T> {
     const identity = await this.identity();
     const begin = beginReading(identity, this.#timing.lockTimeout);
-    return this.#withTransaction(begin, { first: [], mark: markOf(identity) }, read);
+    return this.#withTransaction(begin, { first: [], mark: markOf(identity) }, (client, transaction) =>
+      rolledBack(client, read(client, transaction)),
+    );
   }
 
   /** One view of the whole database. The first statement that needs a snapshot takes it; LOCK TABLE does not. */

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import type { Heap } from '../schema/heap.ts';
-import { DESCRIBE_HEAP, REWRITTEN, TABLE_SIZE } from '../sql/heap.ts';
+import { DESCRIBE_HEAP, REWRITTEN, TABLE_SIZES } from '../sql/heap.ts';
 
 const heapRow = z.object({
   blockSize: z.number(),
@@ -34,10 +34,20 @@ export async function describeHeap(client: pg.ClientBase, oid: string): Promise<
   };
 }
 
-/** Bytes of its rows, including TOAST. */
-export async function measureTable(client: pg.ClientBase, oid: string): Promise<number> {
-  const { rows } = await client.query(TABLE_SIZE, [oid]);
-  return z.object({ bytes: z.number() }).parse(rows[0]).bytes;
+const sizeRow = z.object({ oid: z.string(), bytes: z.number() });
+
+/** Bytes of the rows of each table, including TOAST, by oid. */
+export async function measureTables(
+  client: pg.ClientBase,
+  oids: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const { rows } = await client.query(TABLE_SIZES, [oids]);
+  return new Map(
+    z
+      .array(sizeRow)
+      .parse(rows)
+      .map(({ oid, bytes }) => [oid, bytes]),
+  );
 }
 
 /** The names of tables whose rows were rewritten into another file: by TRUNCATE, VACUUM FULL, CLUSTER or REFRESH. */

@@ -27,6 +27,12 @@ const unknownDatabase: ErrorAdvice = {
   next: (endpoint) =>
     `Correct ${variable(endpoint)}_DB, or create that database. To list the databases: psql -l ${endpoint.door} -U ${shellWord(endpoint.role)}`,
 };
+/** increp reads many tables in batches, so the locks of other sessions or of the partitions of one table fill it. */
+const lockTableFull: ErrorAdvice = {
+  code: 'QUERY_FAILED',
+  next: ({ side }) =>
+    `The lock table of the ${side} server is full. Raise max_locks_per_transaction there, and restart that server. To see the locks: SELECT pid, count(*) FROM pg_locks GROUP BY pid`,
+};
 const noIdentity: ErrorAdvice = {
   code: 'NO_REPLICA_IDENTITY',
   next: () => 'At the destination, run: ALTER TABLE ... REPLICA IDENTITY FULL, with the name of that table.',
@@ -228,6 +234,7 @@ function verdictOf({ code, message, routine }: ServerSaid): ErrorAdvice | undefi
     return keyTooLong;
   if (code === SQLSTATE.objectNotInState && routine === 'CheckCmdReplicaIdentity') return noIdentity;
   if (code === SQLSTATE.serializationFailure && RECOVERY_CONFLICT.test(message)) return recoveryConflict;
+  if (code === SQLSTATE.outOfMemory && /Lock/.test(routine ?? '')) return lockTableFull;
   const pooler =
     code === SQLSTATE.protocolViolation && POOLER_VERDICTS.find(({ says }) => says.test(message));
   if (pooler) return pooler;

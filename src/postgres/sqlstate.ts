@@ -12,6 +12,7 @@ export const SQLSTATE = {
   lockNotAvailable: '55P03',
   notNullViolation: '23502',
   objectNotInState: '55000',
+  outOfMemory: '53200',
   programLimitExceeded: '54000',
   protocolViolation: '08P01',
   queryCanceled: '57014',

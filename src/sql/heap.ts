@@ -41,5 +41,6 @@ export const REWRITTEN_SINCE_SNAPSHOT = /* sql */ `
       AND (c.oid IS NULL OR c.relfilenode <> 0 AND pg_relation_filenode(c.oid) IS DISTINCT FROM c.relfilenode)
   ) AS "isRewritten"`;
 
-/** $1 oid. Reads the file system, and waits for an exclusive lock. Returns 0 for a dropped table. */
-export const TABLE_SIZE = /* sql */ `SELECT coalesce(pg_table_size($1::oid), 0)::float8 AS bytes`;
+/** $1 oids. Reads the file system, and waits for exclusive locks. Returns 0 for a dropped table. */
+export const TABLE_SIZES = /* sql */ `
+  SELECT oid::text AS oid, coalesce(pg_table_size(oid), 0)::float8 AS bytes FROM unnest($1::oid[]) o(oid)`;

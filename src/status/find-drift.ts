@@ -1,6 +1,7 @@
 /** Finds destination tables whose source has another shape. It makes the plans of a sync, within a short time. */
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, type IncrepError } from '../errors.ts';
+import { batchesOf } from '../postgres/batches.ts';
 import { gatherFacts, type TableFailure } from '../sync/facts/facts.ts';
 import { reasonText } from '../report/reasons.ts';
 import { withSourceTimeout } from './source-timeout.ts';
@@ -24,8 +25,16 @@ export interface Drifts {
 
 export async function findDrift(context: RunContext, tables: readonly TableSettings[]): Promise<Drifts> {
   try {
-    const facts = await withSourceTimeout(context, (source) => gatherFacts({ ...context, source }, tables));
-    return { found: new Map(facts.tables.flatMap(driftOf)), failures: facts.failures, problem: undefined };
+    return await withSourceTimeout(context, async (source, renew) => {
+      const [found, failures]: [[string, Drift][], TableFailure[]] = [[], []];
+      for (const batch of batchesOf(tables)) {
+        renew();
+        const facts = await gatherFacts({ ...context, source }, batch);
+        found.push(...facts.tables.flatMap(driftOf));
+        failures.push(...facts.failures);
+      }
+      return { found: new Map(found), failures, problem: undefined };
+    });
   } catch (error) {
     context.signal?.throwIfAborted();
     return { found: undefined, failures: [], problem: asIncrepError(error) };

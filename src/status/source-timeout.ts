@@ -3,10 +3,13 @@ import { IncrepError } from '../errors.ts';
 import { Database } from '../postgres/database.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
-/** @throws IncrepError CONNECTION_FAILED after that time, or the error of `use` */
+/**
+ * `renew` starts the time again, after the source has answered. @throws IncrepError CONNECTION_FAILED after that time, or
+ * the error of `use`
+ */
 export async function withSourceTimeout<T>(
   context: RunContext,
-  use: (source: Database) => Promise<T>,
+  use: (source: Database, renew: () => void) => Promise<T>,
 ): Promise<T> {
   const { settings, timing } = context;
   const tooLate = new AbortController();
@@ -14,7 +17,7 @@ export async function withSourceTimeout<T>(
   const signal = AbortSignal.any([tooLate.signal, ...(context.signal ? [context.signal] : [])]);
   await using source = new Database(settings.source, { ...settings, signal, timing });
   try {
-    return await use(source);
+    return await use(source, () => void timer.refresh());
   } finally {
     clearTimeout(timer);
   }

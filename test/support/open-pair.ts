@@ -170,13 +170,13 @@ const quoteEnv = (value: string) =>
 const urlOf = ({ host, port, database, user, password }: Login) =>
   `postgres://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${host}:${port}/${encodeURIComponent(database)}`;
 
-interface ClosablePool {
+export interface ClosablePool {
   readonly pool: Pool;
   /** Ends clients that are in use too: a failed test releases none, and pool.end() would wait for them. */
   close(): Promise<void>;
 }
 
-function openPool(login: Login): ClosablePool {
+export function openPool(login: Login): ClosablePool {
   const pool = new Pool({ ...login, max: 10, idleTimeoutMillis: 0, allowExitOnIdle: true });
   const clients = new Set<Client>();
   // Tests end backends on purpose; one that goes is no error of the test, which hears of it from its query.

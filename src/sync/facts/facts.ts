@@ -1,11 +1,11 @@
-/** Gathers everything that planning needs, for all tables in a few queries. It only reads. */
+/** Gathers everything that planning needs, in a few queries for each batch of tables. It only reads. */
 import type { TableSettings } from '../../config/settings.ts';
 import { recordNameOf, destinationOf } from '../../config/tables/table-mapping.ts';
-import { asIncrepError, type IncrepError, attempt, done, type Attempted } from '../../errors.ts';
+import { type IncrepError, attempt, done, type Attempted } from '../../errors.ts';
+import { inBatches } from '../../postgres/batches.ts';
 import { describeSchemas, describeTables, relationNames, type SchemaAccess } from '../../postgres/catalog.ts';
 import type { Database } from '../../postgres/database.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
-import { isAboutOneStatement } from '../../postgres/server-errors.ts';
 import { sharedName, stagingName, tableKey, windowName, type TableName } from '../../schema/names.ts';
 import type { NativeTypes } from '../../schema/native-types.ts';
 import type { PendingLoad } from '../../schema/pending-load.ts';
@@ -104,57 +104,58 @@ export function inOrder<T extends { readonly settings: TableSettings }>(
 
 type Gathering = Pick<RunContext, 'settings' | 'source' | 'destination' | 'stateFiles'>;
 
-/**
- * Uses a few queries for all tables. If one of them fails, each table gets its own queries, so that a table that makes
- * a query fail does not affect the other tables.
- */
+/** Uses a few queries for each batch of tables. A table that makes a query fail does not affect the other tables. */
 export async function gatherFacts(context: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
-  try {
-    return await gatherTogether(context, tables);
-  } catch (thrown) {
-    const error = asIncrepError(thrown);
-    if (tables.length === 0 || !isAboutOneStatement(error)) throw error;
-    const [first] = tables;
-    return tables.length === 1 && first
-      ? onlyFailure(context, { settings: first, error })
-      : gatherApart(context, tables);
-  }
-}
-
-async function gatherApart(context: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
-  const found: Facts[] = [];
-  for (const table of tables) found.push(await gatherFacts(context, [table]));
+  const schemas = new Map<string, DestinationSchema>();
+  const gathered = await inBatches(tables, async (batch) => {
+    const together = await gatherTogether(context, batch);
+    for (const [name, schema] of together.schemas) schemas.set(name, schema);
+    return together.tables;
+  });
+  const all = tables.flatMap((settings, index): (TableFacts | TableFailure)[] => {
+    const result = gathered[index];
+    if (!result) return [];
+    return [result.kind === 'done' ? result.value : { settings, error: result.error }];
+  });
   return {
     servers: await serversOf(context),
-    schemas: new Map(found.flatMap(({ schemas }) => [...schemas])),
-    tables: found.flatMap((each) => each.tables),
-    failures: found.flatMap(({ failures }) => failures),
+    schemas,
+    tables: all.filter(isKnown),
+    failures: all.filter(isUnknown),
   };
 }
 
-const onlyFailure = async (context: Gathering, failure: TableFailure): Promise<Facts> => ({
-  servers: await serversOf(context),
-  schemas: new Map(),
-  tables: [],
-  failures: [failure],
-});
+const isKnown = (table: TableFacts | TableFailure): table is TableFacts => !isUnknown(table);
+export const isUnknown = (table: TableFacts | TableFailure): table is TableFailure => 'error' in table;
 
-const serversOf = async ({ source, destination }: Gathering): Promise<Servers> => ({
+export const serversOf = async ({
+  source,
+  destination,
+}: Pick<RunContext, 'source' | 'destination'>): Promise<Servers> => ({
   source: await source.identity(),
   destination: await destination.identity(),
 });
 
-async function gatherTogether(context: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
+interface GatheredBatch {
+  readonly schemas: Facts['schemas'];
+  /** One for each table, in their order. */
+  readonly tables: readonly (TableFacts | TableFailure)[];
+}
+
+async function gatherTogether(context: Gathering, tables: readonly TableSettings[]): Promise<GatheredBatch> {
   const named = tables.map((settings) => ({ settings, names: tableNames(context, settings) }));
   const destinationTables = named.map(({ settings, names }) => ({
     ...names,
     settings,
     windowName: settings.chunk ? names.windowName : undefined,
   }));
-  const [source, destination] = await Promise.all([
+  const sides = [
     describeSource(context.source, named),
     describeDestination(context.destination, destinationTables, context.settings.pipeline),
-  ]);
+  ] as const;
+  // A batch is repeated if one side fails, and then the other side must be idle.
+  await Promise.allSettled(sides);
+  const [source, destination] = await Promise.all(sides);
   const servers = { source: source.server, destination: destination.server };
   const nativesOf = await gatherNativeTypes(
     context,
@@ -214,16 +215,15 @@ async function gatherTogether(context: Gathering, tables: readonly TableSettings
     };
   });
   const all = await Promise.all(facts);
-  const gathered = all.flatMap((each) => ('error' in each ? [] : [each]));
   const unclaimed = await countUnclaimed(
     context,
-    gathered.filter((table) => isUnclaimed({ ...table, isTaken: destination.stateOf(table).isTaken })),
+    all
+      .filter(isKnown)
+      .filter((table) => isUnclaimed({ ...table, isTaken: destination.stateOf(table).isTaken })),
   );
   return {
-    servers,
     schemas: destination.schemas,
-    tables: gathered.map((table) => ({ ...table, unclaimed: unclaimed.get(table) })),
-    failures: all.flatMap((each) => ('error' in each ? [each] : [])),
+    tables: all.map((table) => (isUnknown(table) ? table : { ...table, unclaimed: unclaimed.get(table) })),
   };
 }
 

@@ -1,12 +1,11 @@
 /** Decides how the rows of a load are read, from the installed programs and the pages of the source table. */
-import { asIncrepError } from '../../errors.ts';
-import { describeHeap, measureTable } from '../../postgres/heap.ts';
-import { isAboutOneStatement } from '../../postgres/server-errors.ts';
+import { inBatches } from '../../postgres/batches.ts';
+import { describeHeap, measureTables } from '../../postgres/heap.ts';
 import type { Relation } from '../../schema/relations.ts';
 import type { Facts, TableFacts, TableFailure } from '../facts/facts.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { AS_A_WHOLE, chooseChunks, unfitForChunks } from './chunk-choice.ts';
-import { BY_COPY, chooseLoader, lacksSize, type LoaderChoice } from './loader-choice.ts';
+import { BY_COPY, chooseLoader, lacksSize } from './loader-choice.ts';
 import {
   isKeyedPlan,
   type DraftPlan,
@@ -25,42 +24,61 @@ export const planCompletely = (
   request: PlanRequest,
 ): Promise<Plan> => completePlan(context, facts, planTable(facts, request));
 
+export async function completePlan(context: PlanSources, facts: TableFacts, draft: DraftPlan): Promise<Plan> {
+  const [plan] = await completePlans(context, [{ facts, draft }]);
+  if (!plan) throw new Error('a plan was not completed');
+  return plan;
+}
+
+interface Drafted {
+  readonly facts: TableFacts;
+  readonly draft: DraftPlan;
+}
+
+/** Measures all tables that were never analyzed in one query: the catalog does not know their size. */
+async function completePlans(context: PlanSources, drafts: readonly Drafted[]): Promise<Plan[]> {
+  const oids = drafts.flatMap(({ facts, draft }) => (needsSize(facts, draft) ? [draft.source.oid] : []));
+  const sizes =
+    oids.length === 0 ? undefined : await context.source.withReading((client) => measureTables(client, oids));
+  const plans: Plan[] = [];
+  for (const { facts, draft } of drafts)
+    plans.push(draft.kind === 'load' ? await completeLoad(context, facts, measured(draft, sizes)) : draft);
+  return plans;
+}
+
+const needsSize = (facts: TableFacts, draft: DraftPlan): draft is LoadDraft =>
+  draft.kind === 'load' &&
+  draft.adoption !== 'compare' &&
+  lacksSize(draft.source) &&
+  chooseLoader(situationOf(facts, draft.source)).cause?.code === 'small-table';
+
+const measured = (draft: LoadDraft, sizes: ReadonlyMap<string, number> | undefined): LoadDraft => {
+  const bytes = sizes?.get(draft.source.oid);
+  return bytes === undefined ? draft : { ...draft, source: { ...draft.source, bytes } };
+};
+
 /**
  * Reads the versions of pg_dump and pg_restore only if a load needs them: that takes longer than a sync of no changes.
  * Reads the pages of a table only for a load in chunks: that waits for a session with an exclusive lock on the table.
  */
-export async function completePlan(context: PlanSources, facts: TableFacts, draft: DraftPlan): Promise<Plan> {
-  if (draft.kind !== 'load') return draft;
+async function completeLoad(context: PlanSources, facts: TableFacts, draft: LoadDraft): Promise<Plan> {
   if (draft.adoption === 'compare') return { ...draft, loader: BY_COPY, chunking: AS_A_WHOLE };
-  const { source, loader } = await findLoader(context, facts, draft.source);
+  const situation = situationOf(facts, draft.source);
+  const quick = chooseLoader(situation);
+  const loader =
+    quick.loader === 'pg_dump' ? chooseLoader({ ...situation, tools: await context.tools() }) : quick;
   const { chunking, reasons } = await findChunks(context, facts, draft);
-  return { ...draft, source, loader, chunking, reasons: [...draft.reasons, ...reasons] };
+  return { ...draft, loader, chunking, reasons: [...draft.reasons, ...reasons] };
 }
 
-async function findLoader(
-  context: PlanSources,
-  { settings, servers, sourcePassword }: TableFacts,
-  relation: Relation,
-): Promise<{ readonly source: Relation; readonly loader: LoaderChoice }> {
-  const situation = {
-    wanted: settings.initialLoad,
-    source: relation,
-    selection: settings.selection,
-    server: servers.source,
-    tools: undefined,
-    password: sourcePassword,
-  };
-  const quick = chooseLoader(situation);
-  const isSizeMissing = quick.cause?.code === 'small-table' && lacksSize(relation);
-  const bytes = isSizeMissing
-    ? await context.source.withReading((client) => measureTable(client, relation.oid))
-    : 0;
-  const source = bytes > 0 ? { ...relation, bytes } : relation;
-  const loader = bytes > 0 ? chooseLoader({ ...situation, source }) : quick;
-  return loader.loader === 'pg_dump'
-    ? { source, loader: chooseLoader({ ...situation, source, tools: await context.tools() }) }
-    : { source, loader };
-}
+const situationOf = ({ settings, servers, sourcePassword }: TableFacts, source: Relation) => ({
+  wanted: settings.initialLoad,
+  source,
+  selection: settings.selection,
+  server: servers.source,
+  tools: undefined,
+  password: sourcePassword,
+});
 
 async function findChunks(
   context: PlanSources,
@@ -88,16 +106,18 @@ interface AllPlanned {
 
 /** Plans every table. The failures include those of `facts`. */
 export async function planAll(context: PlanSources, facts: Facts, request: PlanRequest): Promise<AllPlanned> {
+  const plans = await inBatches(facts.tables, (batch) =>
+    completePlans(
+      context,
+      batch.map((table) => ({ facts: table, draft: planTable(table, request) })),
+    ),
+  );
   const planned: TableWithPlan[] = [];
   const failures = [...facts.failures];
-  for (const table of facts.tables) {
-    try {
-      planned.push({ table, plan: await planCompletely(context, table, request) });
-    } catch (thrown) {
-      const error = asIncrepError(thrown);
-      if (!isAboutOneStatement(error)) throw error;
-      failures.push({ settings: table.settings, error });
-    }
+  for (const [index, table] of facts.tables.entries()) {
+    const result = plans[index];
+    if (result?.kind === 'done') planned.push({ table, plan: result.value });
+    if (result?.kind === 'failed') failures.push({ settings: table.settings, error: result.error });
   }
   return { planned, failures };
 }

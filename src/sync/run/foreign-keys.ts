@@ -1,33 +1,45 @@
 /** The tables of one run that foreign keys of the destination connect. */
 import type { TableOutcome } from '../../events.ts';
-import type { TableFacts } from '../facts/facts.ts';
+import type { Relation } from '../../schema/relations.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 
+interface Related {
+  readonly destination: Pick<Relation, 'oid' | 'references'> | undefined;
+}
+
+/** For each table, the other tables of the run that it refers to. */
+function parentsIn<T extends Related>(tables: readonly T[]): (table: T) => readonly T[] {
+  const byOid = new Map(tables.map((table) => [table.destination?.oid, table]));
+  return ({ destination }) => (destination?.references ?? []).flatMap((oid) => byOid.get(oid) ?? []);
+}
+
 /** Referenced tables come before the tables that refer to them. Otherwise the order stays. Pure. */
-export function parentsFirst(tables: readonly TableFacts[]): readonly TableFacts[] {
-  const ordered = new Set<TableFacts>();
-  const visiting = new Set<TableFacts>();
-  const visit = (table: TableFacts): void => {
+export function parentsFirst<T extends Related>(tables: readonly T[]): readonly T[] {
+  const parentsOf = parentsIn(tables);
+  const ordered = new Set<T>();
+  const visiting = new Set<T>();
+  const visit = (table: T): void => {
     if (ordered.has(table) || visiting.has(table)) return;
     visiting.add(table);
-    for (const parent of tables) if (refersTo(table, parent)) visit(parent);
+    for (const parent of parentsOf(table)) visit(parent);
     ordered.add(table);
   };
   for (const table of tables) visit(table);
   return [...ordered];
 }
 
-const refersTo = ({ destination: child }: TableFacts, { destination: parent }: TableFacts): boolean =>
-  child !== undefined && parent !== undefined && child.references.includes(parent.oid);
-
-/** The tables of `some`, and the tables that a foreign key connects with one of them. */
-export const connectedTo = (
-  some: readonly TableFacts[],
-  tables: readonly TableFacts[],
-): readonly TableFacts[] =>
-  tables.filter((table) =>
-    some.some((other) => table === other || refersTo(table, other) || refersTo(other, table)),
-  );
+/** The tables that a foreign key connects with another table of the run, and these tables. */
+export function connections<T extends Related>(tables: readonly T[]): ReadonlyMap<T, ReadonlySet<T>> {
+  const parentsOf = parentsIn(tables);
+  const found = new Map<T, Set<T>>();
+  const connect = (one: T, other: T) => void found.set(one, (found.get(one) ?? new Set()).add(other));
+  for (const table of tables)
+    for (const parent of parentsOf(table)) {
+      connect(table, parent);
+      connect(parent, table);
+    }
+  return found;
+}
 
 /** A foreign key refused the rows. The sync may succeed after the sync of the other tables. */
 export const waitsForOthers = (outcome: TableOutcome | undefined): boolean =>

@@ -18,18 +18,19 @@ import { planCompletely } from '../plan/complete-plan.ts';
 import { withTableSnapshot } from '../read/read-window.ts';
 import { removeDeleted } from '../incremental/remove-deleted.ts';
 import { exportSnapshot } from '../fan-out/shared-snapshot.ts';
-import { refreshed, syncTable, type TableRequest } from './sync-table.ts';
+import { gatherAgain, syncTable, type TableRequest } from './sync-table.ts';
+import type { TableOutline } from './table-outline.ts';
 import { holdTable, lockingStatements } from '../lock/table-lock.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { enterPhase } from '../context/phases.ts';
 
 interface WaitingTable {
-  readonly table: TableFacts;
+  readonly table: TableOutline;
   readonly facts: TableFacts;
   readonly plan: IncrementalPlan | LoadPlan;
 }
 
-type OutcomeChange = (table: TableFacts, change: (before: TableOutcome) => TableOutcome) => void;
+type OutcomeChange = (table: TableOutline, change: (before: TableOutcome) => TableOutcome) => void;
 
 /**
  * `tables`: referenced tables come first. `update` is called with the result of each table. An error before the sync of a
@@ -37,7 +38,7 @@ type OutcomeChange = (table: TableFacts, change: (before: TableOutcome) => Table
  */
 export async function syncInOneSnapshot(
   context: RunContext,
-  tables: readonly TableFacts[],
+  tables: readonly TableOutline[],
   request: TableRequest,
   update: OutcomeChange,
 ): Promise<void> {
@@ -45,7 +46,7 @@ export async function syncInOneSnapshot(
     const fences = new Map<string, RaisedFence>();
     const waiting: WaitingTable[] = [];
     for (const table of tables) {
-      const facts = await refreshed(context, table);
+      const facts = await gatherAgain(context, table.settings);
       if ('error' in facts) continue;
       const plan = await planCompletely(context, facts, request);
       if (!staysInPlace(plan)) continue;

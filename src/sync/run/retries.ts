@@ -1,4 +1,4 @@
-import { reworded, type IncrepError } from '../../errors.ts';
+import { asIncrepError, reworded, type IncrepError } from '../../errors.ts';
 import { backoffSeconds, sleep } from '../../backoff.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { failureOf } from './table-outcome.ts';
@@ -31,6 +31,24 @@ interface Pause {
   readonly table: string | undefined;
   readonly attempt: number;
   readonly delaySeconds: number;
+}
+
+/** Repeats work that only reads. `table` is undefined before the first table. */
+export async function persistently<T>(
+  context: RunContext,
+  table: string | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (thrown) {
+      const error = asIncrepError(thrown);
+      const delaySeconds = error.isTransient ? waitBeforeNext(context, attempt) : undefined;
+      if (delaySeconds === undefined) throw givenUp(context, error, attempt);
+      await pause(context, { table, attempt, delaySeconds }, error);
+    }
+  }
 }
 
 export async function pause(context: RunContext, what: Pause, error: IncrepError): Promise<void> {

@@ -3,22 +3,33 @@ import type { TableSettings } from '../../config/settings.ts';
 import { asIncrepError, type IncrepError } from '../../errors.ts';
 import type { RunSummary, TableOutcome } from '../../events.ts';
 import { ensureWritable } from '../../state/state-files.ts';
-import { gatherFacts, inOrder, type Facts, type TableFacts, type TableFailure } from '../facts/facts.ts';
+import {
+  gatherFacts,
+  inOrder,
+  isUnknown,
+  serversOf,
+  type Facts,
+  type TableFacts,
+  type TableFailure,
+} from '../facts/facts.ts';
+import { batchesOf } from '../../postgres/batches.ts';
 import { openWorkers } from '../load/chunks/workers.ts';
-import { combined, connectedTo, parentsFirst, waitsForOthers } from './foreign-keys.ts';
+import { combined, connections, parentsFirst, waitsForOthers } from './foreign-keys.ts';
 import { syncInOneSnapshot } from './one-snapshot.ts';
 import type { DraftPlan } from '../plan/plan.ts';
 import { planTable } from '../plan/plan-table.ts';
 import { prepareDestination } from './prepare-destination.ts';
 import { ensureDifferentDatabases } from '../facts/same-database.ts';
-import { refreshed, syncAnew, syncTable, syncUnknown, type TableRequest } from './sync-table.ts';
+import { gatherAgain, syncTable, syncUnknown, type TableRequest } from './sync-table.ts';
+import { nextFacts, type DatedFacts } from './next-facts.ts';
+import { outlineOf, type TableOutline } from './table-outline.ts';
 import { inTableOrder } from './table-order.ts';
 import { isSameTable } from '../write/violations.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { writeRefusal } from '../facts/writable-destination.ts';
 import { NO_ROWS } from '../write/table-transfer.ts';
 import { deferred, failureOf } from './table-outcome.ts';
-import { waitBeforeNext, givenUp, pause } from './retries.ts';
+import { persistently } from './retries.ts';
 
 export interface RunRequest extends TableRequest {
   readonly tables: readonly TableSettings[];
@@ -57,24 +68,32 @@ export async function run(context: RunContext, request: RunRequest): Promise<Run
 async function syncTables(context: RunContext, request: RunRequest, outcomes: TableOutcome[]): Promise<void> {
   await ensureWritable(context.settings.stateDirectory);
   if (request.noTables) throw request.noTables;
-  const gatheredAt = performance.now();
-  const facts = await persistently(context, () => prepare(context, request));
-  const shown = await inRunOrder(context, request.tables, facts);
-  const tables = shown.filter(isKnown);
-  const pass: RunPass = { context, request, tables, held: new Map(), gatheredAt };
+  const { known, failures, latest } = await prepare(context, request);
+  const shown = await inRunOrder(context, request.tables, { known, failures, latest });
+  const tables = shown.filter(isOutline);
+  // Several destinations must visit the tables in the same order, because they read each table together.
+  const ordered = context.fanOut
+    ? shown
+    : [...parentsFirst(tables), ...shown.filter((table) => !isOutline(table))];
+  const pass: RunPass = {
+    context,
+    request,
+    tables,
+    connected: connections(tables),
+    factsFor: nextFacts(ordered.filter(isOutline), latest),
+    held: new Map(),
+  };
   const finish = async (outcome: TableOutcome) => {
     outcomes.push(outcome);
     await context.emit({ type: 'table-finished', outcome });
   };
   try {
-    // Several destinations must visit the tables in the same order, because they read each table together.
-    const ordered = context.fanOut ? shown : [...parentsFirst(tables), ...shown.filter(isUnknown)];
     for (const table of ordered) {
       if (request.mayGoOn?.() === false) return;
-      const outcome = isUnknown(table)
-        ? await withFanOut(context, table.settings.name, (together) => syncUnknown(together, table, request))
-        : await syncOnce(pass, table, context);
-      if (!isUnknown(table) && (waitsForOthers(outcome) || connectedTo([table], tables).length > 1))
+      const outcome = isOutline(table)
+        ? await syncOnce(pass, table, context)
+        : await withFanOut(context, table.settings.name, (together) => syncUnknown(together, table, request));
+      if (isOutline(table) && (waitsForOthers(outcome) || pass.connected.has(table)))
         pass.held.set(table, outcome);
       else await finish(outcome);
       context.signal?.throwIfAborted();
@@ -83,46 +102,50 @@ async function syncTables(context: RunContext, request: RunRequest, outcomes: Ta
     await syncAgain(pass);
   } finally {
     for (const outcome of pass.held.values()) await finish(outcome);
-    const place = ({ name }: TableOutcome) => shown.findIndex(({ settings }) => settings.name === name);
-    outcomes.sort((one, other) => place(one) - place(other));
+    const places = new Map(shown.map(({ settings: { name } }, place) => [name, place]));
+    const placeOf = ({ name }: TableOutcome) => places.get(name) ?? 0;
+    outcomes.sort((one, other) => placeOf(one) - placeOf(other));
   }
+}
+
+interface Prepared {
+  readonly known: readonly TableOutline[];
+  readonly failures: readonly TableFailure[];
+  /** The last batch. */
+  readonly latest: DatedFacts | undefined;
 }
 
 /** Tables without facts keep their place in the configuration, or come last if a time limit decides the order. */
 async function inRunOrder(
   context: RunContext,
   tables: readonly TableSettings[],
-  facts: Facts,
-): Promise<readonly (TableFacts | TableFailure)[]> {
-  const known = await inTableOrder(context, facts);
-  const all = [...known, ...facts.failures];
-  return facts.failures.length === 0 || context.timeLimit.isLimited ? all : inOrder(all, tables);
+  { known, failures, latest }: Prepared,
+): Promise<readonly (TableOutline | TableFailure)[]> {
+  const all = [...(await inTableOrder(context, known, latest?.facts.schemas ?? new Map())), ...failures];
+  return failures.length === 0 || context.timeLimit.isLimited ? all : inOrder(all, tables);
 }
 
-const isKnown = (table: TableFacts | TableFailure): table is TableFacts => !isUnknown(table);
-
-const isUnknown = (table: TableFacts | TableFailure): table is TableFailure => 'error' in table;
+const isOutline = (table: TableOutline | TableFailure): table is TableOutline => !('error' in table);
 
 interface RunPass {
   readonly context: RunContext;
   readonly request: RunRequest;
-  readonly tables: readonly TableFacts[];
+  readonly tables: readonly TableOutline[];
+  readonly connected: ReadonlyMap<TableOutline, ReadonlySet<TableOutline>>;
+  readonly factsFor: ReturnType<typeof nextFacts>;
   /** Tables that this run may sync again, with their results so far. */
-  readonly held: Map<TableFacts, TableOutcome>;
-  readonly gatheredAt: number;
+  readonly held: Map<TableOutline, TableOutcome>;
 }
 
-async function syncOnce(pass: RunPass, table: TableFacts, context: RunContext): Promise<TableOutcome> {
-  const before = pass.held.get(table);
-  // The facts may be out of date: other tables may change during the load of a large table.
-  const isStale =
-    before !== undefined || performance.now() - pass.gatheredAt > context.timing.factsMaxAge * 1000;
+async function syncOnce(pass: RunPass, table: TableOutline, context: RunContext): Promise<TableOutcome> {
+  const { request, held, factsFor } = pass;
+  const before = held.get(table);
   const outcome = await withFanOut(context, table.settings.name, async (together) => {
     if (hasNoTime(together, table)) return deferred(together, table);
-    const withReferenced = { ...together, syncReferenced: referencedSync(pass, [table]) };
-    return isStale
-      ? syncAnew(withReferenced, table, pass.request)
-      : syncTable(withReferenced, table, pass.request);
+    const facts = await (before ? gatherAgain(together, table.settings) : factsFor(together, table));
+    return isUnknown(facts)
+      ? syncUnknown(together, facts, request)
+      : syncTable({ ...together, syncReferenced: referencedSync(pass, [table]) }, facts, request);
   });
   return before ? combined(before, outcome) : outcome;
 }
@@ -142,7 +165,9 @@ async function syncAgain(pass: RunPass): Promise<void> {
     }
   }
   const stuck = waiting();
-  const connected = connectedTo(stuck, [...held.keys()]);
+  const connected = [...held.keys()].filter((table) =>
+    stuck.some((other) => table === other || pass.connected.get(table)?.has(other)),
+  );
   if (connected.length < 2 || connected.some((table) => hasNoTime(context, table))) return;
   await syncInOneSnapshot(withoutOthers(context), parentsFirst(connected), request, (table, change) => {
     const before = held.get(table);
@@ -152,7 +177,7 @@ async function syncAgain(pass: RunPass): Promise<void> {
 
 /** Syncs a referenced table over separate connections, while the referring table keeps its transaction open. */
 const referencedSync =
-  (pass: RunPass, chain: readonly TableFacts[]): NonNullable<RunContext['syncReferenced']> =>
+  (pass: RunPass, chain: readonly TableOutline[]): NonNullable<RunContext['syncReferenced']> =>
   async (destination) => {
     const table = pass.tables.find(({ destinationName }) => isSameTable(destinationName, destination));
     if (!table || !table.settings.isEnabled || chain.includes(table)) return false;
@@ -166,7 +191,7 @@ const referencedSync =
       },
       syncReferenced: referencedSync(pass, [...chain, table]),
     };
-    const now = await refreshed(context, table);
+    const now = await gatherAgain(context, table.settings);
     if (isUnknown(now)) return false;
     const request = { ...pass.request, isFullRefresh: false };
     // A change of shape also needs exclusive locks on the referring tables, and the waiting transaction has locked one.
@@ -186,16 +211,33 @@ function withoutOthers(context: RunContext): RunContext {
 }
 
 /** A disabled table is skipped in any case, so it is not deferred. */
-const hasNoTime = ({ timeLimit }: RunContext, { settings }: TableFacts): boolean =>
+const hasNoTime = ({ timeLimit }: RunContext, { settings }: TableOutline): boolean =>
   timeLimit.isOver && settings.isEnabled;
 
-async function prepare(context: RunContext, request: RunRequest): Promise<Facts> {
-  const facts = await gatherFacts(context, request.tables);
-  ensureDifferentDatabases(context.settings, facts.servers);
-  context.destinations.add(context.settings, facts.servers.destination);
-  const refusal = writeRefusal(context, facts.servers);
+async function prepare(context: RunContext, request: RunRequest): Promise<Prepared> {
+  await persistently(context, undefined, () => ensureUsable(context));
+  const [known, failures]: [TableOutline[], TableFailure[]] = [[], []];
+  let latest: DatedFacts | undefined;
+  for (const batch of batchesOf(request.tables)) {
+    const at = performance.now();
+    const facts = await persistently(context, undefined, async () => {
+      const gathered = await gatherFacts(context, batch);
+      return withoutUnprepared(gathered, await prepareDestination(context, gathered, request));
+    });
+    known.push(...facts.tables.map(outlineOf));
+    failures.push(...facts.failures);
+    latest = { facts, at };
+  }
+  return { known, failures, latest };
+}
+
+/** @throws IncrepError if the destination is the source, or does not accept writes */
+async function ensureUsable(context: RunContext): Promise<void> {
+  const servers = await serversOf(context);
+  ensureDifferentDatabases(context.settings, servers);
+  context.destinations.add(context.settings, servers.destination);
+  const refusal = writeRefusal(context, servers);
   if (refusal) throw refusal;
-  return withoutUnprepared(facts, await prepareDestination(context, facts, request));
 }
 
 /** If increp cannot create its tables in one schema of the destination, only the tables of that schema fail. */
@@ -212,20 +254,6 @@ function withoutUnprepared(facts: Facts, refusals: ReadonlyMap<string, IncrepErr
       }),
     ],
   };
-}
-
-/** Retries the start of a run: a failover is as likely here as during a table, which has its own retries. */
-async function persistently<T>(context: RunContext, attempt: () => Promise<T>): Promise<T> {
-  for (let count = 1; ; count += 1) {
-    try {
-      return await attempt();
-    } catch (thrown) {
-      const error = asIncrepError(thrown);
-      const delaySeconds = error.isTransient ? waitBeforeNext(context, count) : undefined;
-      if (delaySeconds === undefined) throw givenUp(context, error, count);
-      await pause(context, { table: undefined, attempt: count, delaySeconds }, error);
-    }
-  }
 }
 
 function summarize(

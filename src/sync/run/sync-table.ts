@@ -147,19 +147,6 @@ async function announce(
 
 const chunksKept = ({ pendingLoad }: TableFacts): number => pendingLoad?.done.length ?? 0;
 
-/** Gathers the facts again before the sync. */
-export async function syncAnew(
-  context: RunContext,
-  facts: TableFacts,
-  request: TableRequest,
-): Promise<TableOutcome> {
-  const start = startNow();
-  const current = await refreshed(context, facts);
-  return 'error' in current
-    ? failed(facts, undefined, current.error, start)
-    : syncTable(context, current, request);
-}
-
 const DISABLED = {
   status: 'skipped',
   reasons: [{ code: 'disabled' }],
@@ -179,12 +166,16 @@ export async function syncUnknown(
 }
 
 /** The current facts. If a server cannot be reached, returns the old facts, so that a retry is possible. */
-export async function refreshed(context: RunContext, facts: TableFacts): Promise<TableFacts | TableFailure> {
+async function refreshed(context: RunContext, facts: TableFacts): Promise<TableFacts | TableFailure> {
   const now = await gatherAgain(context, facts.settings);
   return 'error' in now && now.error.isTransient ? facts : now;
 }
 
-async function gatherAgain(context: RunContext, settings: TableSettings): Promise<TableFacts | TableFailure> {
+/** The current facts of one table, whatever was gathered before. */
+export async function gatherAgain(
+  context: RunContext,
+  settings: TableSettings,
+): Promise<TableFacts | TableFailure> {
   try {
     const { tables, failures } = await gatherFacts(context, [settings]);
     const [found] = [...tables, ...failures];

@@ -1,3 +1,4 @@
+import type { TableSettings } from '../../config/settings.ts';
 import type { IncrepError } from '../../errors.ts';
 import type { Failure, TableOutcome } from '../../events.ts';
 import type { Applied, ApplyResult } from './apply-plan.ts';
@@ -39,37 +40,46 @@ export const loaderWarning = (plan: Plan): string[] =>
       ];
 
 /** A table that the run did not start because of the time limit. */
-export const deferred = (context: RunContext, facts: TableFacts): TableOutcome => ({
-  ...outcomeOf(
-    facts,
+export const deferred = (
+  context: RunContext,
+  { settings, cursor }: { readonly settings: TableSettings; readonly cursor: string | null },
+): TableOutcome => ({
+  ...outcomeFor(
+    settings,
+    cursor,
     { action: 'skipped', reasons: [{ code: 'time-limit', seconds: context.timeLimit.seconds }] },
     startNow(),
   ),
   isDeferred: true,
 });
 
-const cursorBefore = ({ saved }: TableFacts): string | null =>
+export const cursorBefore = ({ saved }: Pick<TableFacts, 'saved'>): string | null =>
   saved.kind === 'record' ? saved.record.cursor : saved.kind === 'legacy' ? saved.cursor : null;
 
-export function outcomeOf(
+export const outcomeOf = (
   facts: TableFacts,
+  plan: Pick<Plan, 'action' | 'reasons'>,
+  start: Start,
+): TableOutcome => outcomeFor(facts.settings, cursorBefore(facts), plan, start);
+
+const outcomeFor = (
+  { name }: TableSettings,
+  cursor: string | null,
   { action, reasons }: Pick<Plan, 'action' | 'reasons'>,
   start: Start,
-): TableOutcome {
-  return {
-    name: facts.settings.name,
-    status: 'skipped',
-    action,
-    reasons,
-    ...NO_ROWS,
-    durationSeconds: (performance.now() - start.ticks) / 1000,
-    cursor: cursorBefore(facts),
-    cursorBefore: cursorBefore(facts),
-    startedAt: start.at,
-    warnings: [],
-    error: undefined,
-  };
-}
+): TableOutcome => ({
+  name,
+  status: 'skipped',
+  action,
+  reasons,
+  ...NO_ROWS,
+  durationSeconds: (performance.now() - start.ticks) / 1000,
+  cursor,
+  cursorBefore: cursor,
+  startedAt: start.at,
+  warnings: [],
+  error: undefined,
+});
 
 export async function succeeded(
   context: RunContext,
@@ -115,16 +125,13 @@ export const failed = (
 });
 
 export const failedUnknown = ({ settings, error }: TableFailure, start: Start): TableOutcome => ({
-  name: settings.name,
+  ...outcomeFor(
+    settings,
+    null,
+    { action: 'skipped', reasons: [{ code: 'failed', message: error.message }] },
+    start,
+  ),
   status: 'failed',
-  action: 'skipped',
-  reasons: [{ code: 'failed', message: error.message }],
-  ...NO_ROWS,
-  durationSeconds: (performance.now() - start.ticks) / 1000,
-  cursor: null,
-  cursorBefore: null,
-  startedAt: start.at,
-  warnings: [],
   error: failureOf(error),
 });
 

@@ -1,22 +1,22 @@
 import { expect, test } from 'vitest';
-import type { TableFacts } from '../../../src/sync/facts/facts.ts';
 import { WaitBudget } from '../../../src/sync/context/wait-budget.ts';
 import { TimeLimit } from '../../../src/sync/context/time-limit.ts';
+import { outlineOf, type TableOutline } from '../../../src/sync/run/table-outline.ts';
 import { byTableOrder } from '../../../src/sync/run/table-order.ts';
 import { facts, record } from './table-facts.ts';
 
-const table = (name: string, syncedAt?: string): TableFacts => ({
-  ...facts(),
-  destinationName: { schema: 'public', table: name },
-  recordName: name,
-  saved: syncedAt
-    ? { kind: 'record', record: record({ syncedAt }), warnings: [] }
-    : { kind: 'none', why: { code: 'cursor-unknown' }, warnings: [] },
-});
+const table = (name: string, syncedAt?: string): TableOutline =>
+  outlineOf({
+    ...facts(),
+    recordName: name,
+    saved: syncedAt
+      ? { kind: 'record', record: record({ syncedAt }), warnings: [] }
+      : { kind: 'none', why: { code: 'cursor-unknown' }, warnings: [] },
+  });
 
-const order = (tables: readonly TableFacts[], attempts: Record<string, string> = {}) =>
+const order = (tables: readonly TableOutline[], attempts: Record<string, string> = {}) =>
   byTableOrder(tables, new Map(Object.entries(attempts).map(([name, at]) => [name, Date.parse(at)]))).map(
-    ({ destinationName }) => destinationName.table,
+    ({ recordName }) => recordName,
   );
 
 test('those that were never tried go first, in the order of the configuration', () => {
