@@ -1,4 +1,5 @@
 /** Finds destination tables with rows that increp did not write. */
+import { inBatches } from '../postgres/batches.ts';
 import { describeTables } from '../postgres/catalog.ts';
 import type { Database } from '../postgres/database.ts';
 import { tableKey, type TableName } from '../schema/names.ts';
@@ -17,10 +18,20 @@ export interface UnclaimedTable {
 /** A pipeline name that does not exist, so that a state of any pipeline counts. */
 const NO_PIPELINE = '';
 
-export function findUnclaimedTables(
+export async function findUnclaimedTables(
   destination: Database,
   tables: readonly string[],
 ): Promise<UnclaimedTable[]> {
+  // A table that cannot be read is left out here. Its sync reports why.
+  const found = await inBatches(tables, (batch) => unclaimedAmong(destination, batch));
+  return found.flatMap((result) => (result.kind === 'done' ? (result.value ?? []) : []));
+}
+
+/** Undefined for a table that is missing, empty, or known to increp. */
+function unclaimedAmong(
+  destination: Database,
+  tables: readonly string[],
+): Promise<(UnclaimedTable | undefined)[]> {
   const { schema } = destination.settings;
   const names = tables.map((table): TableName => ({ schema, table }));
   return destination.withReading(async (client) => {
@@ -34,9 +45,9 @@ export function findUnclaimedTables(
     );
     const unknown = there.filter((name) => !stateOf({ destinationName: name, stateName: name }).isTaken);
     const counts = await countedRows(client, unknown);
-    return unknown.flatMap(({ table }, index) => {
-      const counted = counts[index];
-      return counted && counted.rows !== 0 ? [{ name: table, rows: rowsText(counted) }] : [];
+    return names.map((name) => {
+      const counted = counts[unknown.indexOf(name)];
+      return counted && counted.rows !== 0 ? { name: name.table, rows: rowsText(counted) } : undefined;
     });
   });
 }

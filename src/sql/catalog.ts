@@ -70,7 +70,7 @@ const EXPRESSION = /* sql */ `CASE WHEN a.attgenerated <> '' THEN
  * The relation `c` with its children and partitions, each as a row `l` of pg_class. Only a relation with children reads
  * pg_inherits, and no relation is locked, as pg_partition_tree() would do.
  */
-const TREE = /* sql */ `(
+export const TREE = /* sql */ `(
     WITH RECURSIVE tree AS (
       SELECT c.oid UNION
       SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid WHERE c.relhassubclass)

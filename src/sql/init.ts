@@ -1,4 +1,5 @@
 /** Queries of `init`. */
+import { TREE } from './catalog.ts';
 
 /** The schemas with tables to copy, and the number of tables. */
 export const SCHEMAS = /* sql */ `
@@ -10,7 +11,7 @@ export const SCHEMAS = /* sql */ `
 
 /**
  * $1 oids. tgtype: 1 row, 2 before, 16 update. A table that was never analyzed has no page count in the catalog, so
- * its files are read. For other tables this would only wait for locks.
+ * its files are read. For other tables this would only wait for locks. A table under an exclusive lock counts as empty.
  */
 export const TABLE_HINTS = /* sql */ `
   SELECT c.oid::text AS oid,
@@ -25,7 +26,8 @@ export const TABLE_HINTS = /* sql */ `
               'args', string_to_array(encode(t.tgargs, 'escape'), '\\000')) ORDER BY t.tgname), '[]')
      FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
      WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & 19 = 19) AS "updateTriggers",
-    (SELECT sum(pg_relation_size(l.oid))::float8 FROM pg_class l
-     WHERE l.relpages = 0 AND l.relkind IN ('r', 'm')
-       AND (l.oid = c.oid OR c.relkind = 'p' AND l.oid IN (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf))) AS "unanalyzedBytes"
+    (SELECT sum(pg_relation_size(l.oid))::float8 FROM ${TREE}
+     WHERE l.relpages = 0 AND l.relkind IN ('r', 'm') AND (c.relkind = 'p' OR l.oid = c.oid)
+       AND l.oid NOT IN (SELECT relation FROM pg_locks WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock'
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))) AS "unanalyzedBytes"
   FROM pg_class c WHERE c.oid = ANY ($1::oid[])`;

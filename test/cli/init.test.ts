@@ -376,3 +376,22 @@ test('a table of the destination with rows that increp did not write is a warnin
   await rm(join(pair.directory, 'new', 'sync-state'), { recursive: true });
   expect((await init(pair, '--all-tables --json --force')).json<InitJson>().warnings).toHaveLength(1);
 });
+
+test('a table that another session has locked does not stop init', async () => {
+  await using pair = await freshPair({
+    ...ordersPreset,
+    sourceSql: 'CREATE TABLE held (id int PRIMARY KEY)',
+  });
+  const holder = await pair.source.connect();
+  try {
+    await holder.query('BEGIN; LOCK TABLE held');
+    const { exitCode } = await increp('init -C new --yes --all-tables', pair, {
+      env: variables(pair),
+      timing: { lockTimeout: 0.2 },
+    });
+    expect(exitCode).toBe(0);
+  } finally {
+    await holder.query('ROLLBACK');
+    holder.release();
+  }
+});
