@@ -1,5 +1,5 @@
 /** Files that increp creates as root belong to the user who owns the directory, because later runs may be that user's. */
-import { chown, mkdir, stat } from 'node:fs/promises';
+import { lchown, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import process from 'node:process';
 
@@ -9,15 +9,23 @@ const isRoot = (): boolean => process.getuid?.() === 0;
 export async function giveToOwner(path: string): Promise<void> {
   if (!isRoot()) return;
   const { uid, gid } = await stat(dirname(path));
-  if (uid !== 0) await chown(path, uid, gid);
+  // The owner of the directory could put a link in place of the file.
+  if (uid !== 0) await lchown(path, uid, gid);
 }
 
-/** Creates missing directories with mode 0700. */
-export async function makeDirectory(directory: string): Promise<void> {
-  const first = await mkdir(directory, { recursive: true, mode: 0o700 });
-  if (first === undefined) return;
+/** The user to whom root gives the files of this directory. Undefined if they belong to the user of this process. */
+export async function otherOwner(directory: string): Promise<number | undefined> {
+  const { uid } = await stat(directory);
+  return isRoot() && uid !== 0 ? uid : undefined;
+}
+
+/** Creates missing directories, and returns the first of them. */
+export async function makeDirectory(directory: string, mode = 0o700): Promise<string | undefined> {
+  const first = await mkdir(directory, { recursive: true, mode });
+  if (first === undefined) return undefined;
   const made = [directory];
   while (made[0] !== undefined && made[0] !== first && dirname(made[0]) !== made[0])
     made.unshift(dirname(made[0]));
   for (const path of made) await giveToOwner(path);
+  return first;
 }

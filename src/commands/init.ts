@@ -5,10 +5,16 @@ import { resolveNewDirectory } from '../config/directory.ts';
 import { secretsOf } from '../config/environment/secrets.ts';
 import type { Overrides } from '../config/environment/values.ts';
 import { asIncrepError, IncrepError, reworded } from '../errors.ts';
+import { otherOwner } from '../ownership.ts';
 import { redactedJson, redactor } from '../redact.ts';
 import type { Visit } from '../init/test-connections.ts';
 import { withoutSecrets } from './pipeline/context.ts';
-import { formatReport, reportJson, warningsOf } from './init/describe-result.ts';
+import {
+  formatReport,
+  reportJson,
+  warningsOf,
+  type InitReport,
+} from './init/describe-result.ts';
 import { setupFromFlags } from './init/scripted.ts';
 import type { InitOptions, Setup } from './init/setup.ts';
 import { planFiles, writePlanned, type PlannedFile } from './init/write.ts';
@@ -25,7 +31,7 @@ export async function initCommand(_tables: readonly string[], options: InitOptio
       : await script(answers, how, options);
     options.signal.throwIfAborted();
     await writePlanned(setup, files);
-    print(setup, files, options);
+    print(setup, { files, owner: await otherOwner(directory) }, options);
     return 0;
   } catch (error) {
     const failure = options.signal.aborted ? interrupted(options.signal) : asIncrepError(error);
@@ -42,13 +48,16 @@ async function script(answers: Answers, how: Visit, options: InitOptions): Promi
 
 async function dialogue(answers: Answers, how: Visit, { terminal, force }: InitOptions): Promise<Settled> {
   const { openPrompts } = await import('./init/prompts.ts');
+  const { withGoingBack } = await import('./init/going-back.ts');
   const { permitted, setupByAsking } = await import('./init/dialogue.ts');
   const prompts = await openPrompts(terminal, how.signal);
-  const setup = await setupByAsking(prompts, answers, how);
-  const planned = await planFiles(setup);
-  const files = force ? planned : await permitted(prompts, planned);
+  const settled = await withGoingBack(prompts, async (asking) => {
+    const setup = await setupByAsking(asking, answers, how);
+    const planned = await planFiles(setup);
+    return [setup, force ? planned : await permitted(asking, planned)] as const;
+  });
   terminal.say('\n');
-  return [setup, files];
+  return settled;
 }
 
 /** increp asks questions only if the user can see them. */
@@ -75,10 +84,14 @@ function ensurePermitted(files: readonly PlannedFile[], { force }: InitOptions):
   });
 }
 
-function print(setup: Setup, files: readonly PlannedFile[], { terminal, json }: InitOptions): void {
+function print(
+  setup: Setup,
+  written: Pick<InitReport, 'files' | 'owner'>,
+  { terminal, json }: InitOptions,
+): void {
   const report = {
     setup,
-    files,
+    ...written,
     warnings: warningsOf(setup),
     next: terminal.style.typedCommand?.('check') ?? 'increp check',
   };

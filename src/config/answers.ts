@@ -4,6 +4,13 @@
  */
 import { resolve } from 'node:path';
 import { readConnection } from './connection/connection.ts';
+import {
+  connectionUrl,
+  fieldsOfUrl,
+  parseConnectionUrl,
+  withPart,
+  type ConnectionField,
+} from './connection/connection-url.ts';
 import { readEnvFile } from './environment/env-file.ts';
 import { assignmentLines, type Assignment } from './environment/env-text.ts';
 import { configError, type Problem } from './problems.ts';
@@ -75,25 +82,55 @@ export const answerOf = ({ values }: Answers, name: VariableName): string | unde
 
 const TYPED = 'what was typed';
 
-/** Replaces the known settings of a connection by the typed ones, except for those in `kept`. */
-export function withAddress(
-  answers: Answers,
-  prefix: Prefix,
-  typed: Overrides,
-  kept: readonly VariableName[] = [],
-): Answers {
-  const names: readonly string[] =
-    typed[`${prefix}_URL`] === undefined
-      ? addressNames(prefix).filter((name) => !kept.includes(name))
-      : addressNames(prefix);
+/** Replaces all known settings of a connection. */
+export function withUrl(answers: Answers, prefix: Prefix, url: string): Answers {
+  const names: readonly string[] = addressNames(prefix);
   const others = [...answers.values].filter(([name]) => !names.includes(name));
-  return { ...answers, values: new Map([...others, ...typedValues(typed)]) };
+  return { ...answers, values: new Map([...others, ...typedValues({ [`${prefix}_URL`]: url })]) };
+}
+
+const FIELDS = [
+  'HOST',
+  'PORT',
+  'DB',
+  'USERNAME',
+  'PASSWORD',
+  'SSLMODE',
+  'SSLROOTCERT',
+  'SSLCERT',
+  'SSLKEY',
+] as const;
+
+/** The known settings of a connection, from its URL or from its variables. */
+export function fieldsOf({ values }: Answers, prefix: Prefix): Partial<Record<ConnectionField, string>> {
+  const url = parseConnectionUrl(values.get(`${prefix}_URL`)?.text ?? '');
+  const variables = FIELDS.flatMap((field) => {
+    const value = values.get(`${prefix}_${field}`);
+    return value ? [[field, value.text] as const] : [];
+  });
+  return { ...Object.fromEntries(variables), ...(!('faults' in url) && fieldsOfUrl(url)) };
+}
+
+/** Replaces one setting of a connection. A URL stays a URL, and its other parts and parameters stay. */
+export function withField(answers: Answers, prefix: Prefix, field: ConnectionField, text: string): Answers {
+  const url = answerOf(answers, `${prefix}_URL`);
+  const [name, value] =
+    url === undefined || answers.values.has(`${prefix}_${field}`)
+      ? [`${prefix}_${field}` as const, text]
+      : [`${prefix}_URL` as const, withPart(url, field, text)];
+  const others = [...answers.values].filter(([each]) => each !== name);
+  return { ...answers, values: new Map([...others, ...typedValues({ [name]: value })]) };
 }
 
 /** Adds single answers. */
 export const withAnswers = (answers: Answers, typed: Overrides): Answers => ({
   ...answers,
   values: new Map([...answers.values, ...typedValues(typed)]),
+});
+
+export const withoutAnswer = (answers: Answers, name: VariableName): Answers => ({
+  ...answers,
+  values: new Map([...answers.values].filter(([each]) => each !== name)),
 });
 
 const typedValues = (typed: Overrides) =>
@@ -143,20 +180,6 @@ export function writableAssignments(
 ): readonly Assignment[] {
   if (assignmentLines(assignments) !== undefined) return assignments;
   const replaced = [...addressParts(prefix), `${prefix}_URL`];
-  return [[`${prefix}_URL`, urlOf(connection)], ...assignments.filter(([name]) => !replaced.includes(name))];
+  const url = connectionUrl({ ...connection, port: String(connection.port) });
+  return [[`${prefix}_URL`, url], ...assignments.filter(([name]) => !replaced.includes(name))];
 }
-
-function urlOf({ host, port, user, password, database }: ConnectionSettings): string {
-  const [name, secret, path] = [user, password ?? '', database].map(encoded);
-  const isSocket = host.startsWith('/');
-  const authority = isSocket ? '' : host.includes(':') ? `[${host}]` : host;
-  const socket = isSocket ? `?host=${encoded(host)}` : '';
-  return `postgresql://${name}:${secret}@${authority}:${port}/${path}${socket}`;
-}
-
-/** Encodes more than a URL requires, because `.env` has special characters of its own. */
-const encoded = (text: string): string =>
-  encodeURIComponent(text).replaceAll(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );

@@ -199,7 +199,7 @@ function unknownTable(name: string, names: readonly string[]): IncrepError {
   });
 }
 
-const notReplicable = (tables: readonly LeftOut[]): IncrepError =>
+export const notReplicable = (tables: readonly LeftOut[]): IncrepError =>
   new IncrepError('USAGE', {
     what: [
       `${tables.length === 1 ? '1 table cannot' : `${tables.length} tables cannot`} be replicated as asked:`,

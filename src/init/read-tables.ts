@@ -1,12 +1,14 @@
 /** Reads the source tables for `init`, from the catalog only. */
+import type pg from 'pg';
 import { z } from 'zod';
 import { describeRelations, describeSchema, relationNames } from '../postgres/catalog.ts';
 import type { Database } from '../postgres/database.ts';
 import type { TableHints } from '../schema/key-candidates.ts';
-import { SCHEMAS, TABLE_HINTS } from '../sql/init.ts';
+import { isReadableTable, type Relation } from '../schema/relations.ts';
+import { SCHEMAS, TABLE_HINTS, writersOf } from '../sql/init.ts';
 import { stagingMark } from '../sql/destination.ts';
 import { WRITABLE_TABLES } from '../sql/inspect.ts';
-import { OWN_TABLES } from '../sql/state.ts';
+import { OWN_TABLES, stateTable } from '../sql/state.ts';
 import { proposeOptions, type TableProposal } from './propose-options.ts';
 
 export interface SchemaSummary {
@@ -25,6 +27,8 @@ export interface SourceTables {
   readonly role: string;
   /** Tables that the role of increp could write to. It never needs to. */
   readonly writable: readonly string[];
+  /** The pipelines that write these tables, by table. The source is the destination of these pipelines. */
+  readonly writers: ReadonlyMap<string, string>;
 }
 
 const hintRow = z
@@ -53,11 +57,11 @@ export async function readTables(source: Database): Promise<SourceTables | undef
   return source.withReading(async (client) => {
     const { exists, canUse, role } = await describeSchema(client, schema);
     if (!exists || !canUse) return undefined;
-    const names = (await relationNames(client, [schema]))
-      .map(({ table }) => table)
-      .filter((name) => !OWN_TABLES.includes(name));
-    const relations = [...(await describeRelations(client, schema, names)).values()].filter(
-      ({ name: { table }, comment }) => comment !== stagingMark(table.replace(/_stg$/, '')),
+    const names = (await relationNames(client, [schema])).map(({ table }) => table);
+    const found = await describeRelations(client, schema, names);
+    const relations = [...found.values()].filter(
+      ({ name: { table }, comment }) =>
+        !OWN_TABLES.includes(table) && comment !== stagingMark(table.replace(/_stg$/, '')),
     );
     const oids = relations.map(({ oid }) => oid);
     const hints = z
@@ -69,15 +73,31 @@ export async function readTables(source: Database): Promise<SourceTables | undef
     return {
       role,
       writable: writable.map(({ table }) => table),
+      writers: await readWriters(client, found.get(stateTable(schema).table)),
       tables: relations
         .flatMap((relation) => {
-          const found = byOid.get(relation.oid);
-          return found
-            ? [{ relation, hints: found.hints, bytes: relation.bytes + found.unanalyzedBytes }]
+          const described = byOid.get(relation.oid);
+          return described
+            ? [{ relation, hints: described.hints, bytes: relation.bytes + described.unanalyzedBytes }]
             : [];
         })
         .map((described) => proposeOptions(described, role))
         .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     };
   });
+}
+
+const writerRows = z.array(z.object({ table: z.string(), pipeline: z.string() }));
+
+/** A table of the user may have the name of the state table. */
+async function readWriters(
+  client: pg.ClientBase,
+  state: Relation | undefined,
+): Promise<ReadonlyMap<string, string>> {
+  const isState = ['table_name', 'pipeline'].every((column) =>
+    state?.columns.some(({ name }) => name === column),
+  );
+  if (!state || !isState || !isReadableTable(state)) return new Map();
+  const { rows } = await client.query(writersOf(state.name));
+  return new Map(writerRows.parse(rows).map(({ table, pipeline }) => [table, pipeline]));
 }

@@ -1,6 +1,6 @@
 /** Tests the connection of each side, and whether a pipeline can work with it. */
 import type { ConnectionSettings } from '../config/settings.ts';
-import { IncrepError } from '../errors.ts';
+import { IncrepError, reworded } from '../errors.ts';
 import { describeSchema } from '../postgres/catalog.ts';
 import { Database } from '../postgres/database.ts';
 import { encryptionOf } from '../postgres/driver.ts';
@@ -10,7 +10,7 @@ import { schemaFault } from '../sync/plan/destination-refusals.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import { writeRefusal } from '../sync/facts/writable-destination.ts';
 import { readSchemas, readTables, type SchemaSummary, type SourceTables } from './read-tables.ts';
-import { findUnclaimedTables, type UnclaimedTable } from './unclaimed-tables.ts';
+import { findExistingTables, type ExistingTables, type NewPipeline } from './existing-tables.ts';
 
 /** The same as the default of STALL_TIMEOUT. */
 const STALL_TIMEOUT_SECONDS = 120;
@@ -76,7 +76,7 @@ export const visitSourceSchema = (settings: ConnectionSettings, how: Visit): Pro
         : `the source has no schema "${settings.schema}", or role "${settings.user}" may not use it`,
       next:
         others === ''
-          ? 'No other schema that this role may use has tables. Check the name of the database.'
+          ? 'No other schema that this role may use has tables. Check the name of the database, and that source and destination are not swapped.'
           : `Set SOURCE_SCHEMA (--source-schema) to a schema with tables: ${others}.`,
     });
   });
@@ -86,7 +86,7 @@ export const visitDestination = (settings: ConnectionSettings, how: Visit): Prom
   visit(settings, how, async (database) => {
     const side = await describeSide(database);
     const refusal = writeRefusal({ destination: database }, { destination: side.identity });
-    if (refusal) throw refusal;
+    if (refusal) throw asSwapped(refusal);
     return side;
   });
 
@@ -100,12 +100,22 @@ export const visitDestinationSchema = (
     ensureDifferentDatabases({ source, destination }, servers);
     const access = await database.withReading((client) => describeSchema(client, destination.schema));
     const fault = schemaFault(destination.schema, access, false);
-    if (fault) throw fault;
+    if (fault) throw asSwapped(fault);
+  });
+
+/** A destination that refuses writes may be the source. */
+const asSwapped = (refusal: IncrepError): IncrepError =>
+  reworded(refusal, {
+    what: refusal.message,
+    next: `Check that source and destination are not swapped. ${refusal.next}`,
+    cause: refusal,
   });
 
 /** Checks the destination tables of the selected tables. */
 export const visitDestinationTables = (
   destination: ConnectionSettings,
+  pipeline: NewPipeline,
   tables: readonly string[],
   how: Visit,
-): Promise<UnclaimedTable[]> => visit(destination, how, (database) => findUnclaimedTables(database, tables));
+): Promise<ExistingTables> =>
+  visit(destination, how, (database) => findExistingTables(database, pipeline, tables));

@@ -1,5 +1,7 @@
 /** Queries of `init`. */
+import type { TableName } from '../schema/names.ts';
 import { TREE } from './catalog.ts';
+import { qualified } from './identifiers.ts';
 
 /** The schemas with tables to copy, and the number of tables. */
 export const SCHEMAS = /* sql */ `
@@ -31,3 +33,9 @@ export const TABLE_HINTS = /* sql */ `
        AND l.oid NOT IN (SELECT relation FROM pg_locks WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock'
          AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))) AS "unanalyzedBytes"
   FROM pg_class c WHERE c.oid = ANY ($1::oid[])`;
+
+/** From a state table. A name of a state may end with the pipeline (`sharedName`). */
+export const writersOf = (stateTable: TableName): string => /* sql */ `
+  SELECT CASE WHEN right(table_name, length(pipeline) + 1) = '@' || pipeline
+              THEN left(table_name, -length(pipeline) - 1) ELSE table_name END AS "table", pipeline
+  FROM ${qualified(stateTable)}`;

@@ -1,7 +1,8 @@
 /** Writes several files of a pipeline's directory, all or none. */
 import { randomBytes } from 'node:crypto';
-import { constants, copyFile, link, mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
+import { constants, copyFile, link, open, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { giveToOwner, makeDirectory } from '../ownership.ts';
 import { hasCode } from '../replace-file.ts';
 
 export interface NewFile {
@@ -29,7 +30,7 @@ export async function writeFiles(
   const suffix = `.increp-${randomBytes(4).toString('hex')}`;
   const former: string[] = [];
   try {
-    await makeDirectory(directory, undo);
+    await makeUndoably(directory, undo);
     for (const file of files) await writeNew(join(directory, `${file.name}${suffix}`), file, undo);
     for (const file of files) {
       const path = join(directory, file.name);
@@ -47,8 +48,8 @@ export async function writeFiles(
     await rm(path, { force: true });
 }
 
-async function makeDirectory(directory: string, undo: Undo[]): Promise<void> {
-  const first = await mkdir(directory, { recursive: true });
+async function makeUndoably(directory: string, undo: Undo[]): Promise<void> {
+  const first = await makeDirectory(directory, 0o777);
   if (first === undefined) return;
   undo.push(async () => {
     // rmdir removes only empty directories, so files of other programs stay.
@@ -65,6 +66,7 @@ async function writeNew(path: string, { text, mode }: NewFile, undo: Undo[]): Pr
   } finally {
     await file.close();
   }
+  await giveToOwner(path);
 }
 
 async function setAside(path: string, aside: string, undo: Undo[]): Promise<boolean> {
@@ -86,5 +88,6 @@ async function putInPlace(from: string, to: string): Promise<void> {
     if (hasCode(error, 'EEXIST')) throw error;
     // Some file systems do not support hard links.
     await copyFile(from, to, constants.COPYFILE_EXCL);
+    await giveToOwner(to);
   }
 }

@@ -1,6 +1,7 @@
 /** `increp init` in scripts, on real catalogs: what it finds, what it writes, and what it leaves alone. */
-import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import process from 'node:process';
 import { parse } from 'dotenv';
 import { describe, expect, test } from 'vitest';
 import { increp } from '../support/increp.ts';
@@ -364,7 +365,7 @@ test('a table of the destination with rows that increp did not write is a warnin
   const { warnings } = (await init(pair, '--all-tables --json')).json<InitJson>();
   expect(warnings).toEqual([
     expect.stringMatching(
-      /^these destination tables already have rows that increp did not write: orders \(3 rows\)\. .*not swapped\..*--adopt.*--replace/,
+      /^these destination tables have rows that increp did not write, so a sync refuses them: orders \(3 rows\)\. .*not swapped\..*--dest-schema.*--adopt.*--replace/,
     ),
   ]);
   await pair.destination.query('TRUNCATE orders');
@@ -394,4 +395,81 @@ test('a table that another session has locked does not stop init', async () => {
     await holder.query('ROLLBACK');
     holder.release();
   }
+});
+
+describe('signs that source and destination are swapped', () => {
+  const swapped = (pair: Pair) => ({
+    ...side(pair, 'SOURCE', 'destination'),
+    ...side(pair, 'DEST', 'source'),
+  });
+
+  test('a source that is the destination of a pipeline is a warning', async () => {
+    await using pair = await freshPair(ordersPreset);
+    await increp('sync', pair);
+    const { user } = pair.login('source', 'increp');
+    await pair.source.query(`GRANT CREATE ON SCHEMA public TO ${user}`);
+    const { warnings } = (await init(pair, '--all-tables --json', swapped(pair))).json<InitJson>();
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^pipeline "\S+" writes these source tables: orders\. Check that source and destination are not swapped/,
+      ),
+      expect.stringMatching(/^these destination tables have rows .*: orders \(10 rows\)/),
+      expect.stringMatching(/may write to orders at the source/),
+    ]);
+  });
+
+  test('an empty source, and a destination that refuses writes, say so', async () => {
+    await using pair = await freshPair(ordersPreset);
+    const { user } = pair.login('source', 'increp');
+    await pair.source.query(`GRANT CREATE ON SCHEMA public TO ${user}`);
+    const empty = await init(pair, '--yes --all-tables', swapped(pair));
+    expect([empty.exitCode, empty.stderr]).toEqual([78, expect.stringContaining('are not swapped.')]);
+    await pair.source.query(`REVOKE CREATE ON SCHEMA public FROM ${user}`);
+    const refused = await init(pair, '--yes --all-tables', swapped(pair));
+    expect([refused.exitCode, refused.stderr]).toEqual([
+      77,
+      expect.stringMatching(/may not create tables.*\n.*Check that source and destination are not swapped/),
+    ]);
+    expect(await written(pair)).toBe('nothing');
+  });
+
+  test('two schemas of one database are a warning, with the direction', async () => {
+    await using pair = await freshPair(ordersPreset);
+    const { user, database } = pair.login('source', 'increp');
+    await pair.source.query(`GRANT CREATE ON DATABASE ${database} TO ${user}`);
+    const env = { ...side(pair, 'SOURCE', 'source'), ...side(pair, 'DEST', 'source') };
+    const { stdout } = await init(pair, '--yes --all-tables --dest-schema other', env);
+    expect(stdout).toMatch(/from {2}\S+, schema public\n {2}to {4}\S+, schema other\n/);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
+      'one database: rows go from schema "public" to schema "other"',
+    );
+  });
+});
+
+test('destination tables of another pipeline are a warning with harmless ways', async () => {
+  await using pair = await freshPair(ordersPreset);
+  await increp('sync', pair);
+  const { warnings } = (await init(pair, '--all-tables --json --pipeline-name another')).json<InitJson>();
+  expect(warnings).toEqual([
+    expect.stringMatching(
+      /^pipeline "(\S+)" writes these destination tables, so a sync of pipeline "another" refuses them: orders\. If this is the same pipeline, use --pipeline-name \1\. If not, .*--dest-schema.*"dest_name"/,
+    ),
+  ]);
+  expect((await increp('-C new sync', pair)).exitCode).toBe(1);
+  await increp('reset orders', pair);
+  const again = (await init(pair, '--all-tables --json --force --pipeline-name another')).json<InitJson>();
+  expect(again.warnings).toEqual(warnings);
+});
+
+test('files that root creates belong to the owner of the directory', async () => {
+  await using pair = await freshPair(ordersPreset);
+  const nobody = 65_534;
+  if (process.getuid?.() === 0) await chown(pair.directory, nobody, nobody);
+  const { uid } = await stat(pair.directory);
+  const { stdout } = await init(pair, '--yes --all-tables');
+  expect(stdout.includes(`new files belong to the owner of the directory, user ${nobody}`)).toBe(
+    uid === nobody,
+  );
+  for (const name of ['', '.env', 'tables-config.json', '.gitignore'])
+    expect((await stat(join(pair.directory, 'new', name))).uid, name).toBe(uid);
 });

@@ -3,7 +3,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'dotenv';
 import { expect, test } from 'vitest';
-import { CTRL_C, DOWN, ENTER, startDialogue, TAB } from '../support/dialogue.ts';
+import { CTRL_C, DOWN, ENTER, ESC, startDialogue, TAB, UP } from '../support/dialogue.ts';
 import { increp } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair, Side } from '../support/pair.ts';
@@ -46,7 +46,7 @@ test('from nothing to a pipeline that syncs, with a wrong password corrected on 
   await dialogue.answer('Schema of the tables', ENTER);
   await answerAddress(dialogue, pair, 'destination', passwordOf(pair, 'destination'));
   await dialogue.answer('Schema of the destination tables', ENTER);
-  await dialogue.answer('Which tables', `${DOWN}${ENTER}`);
+  await dialogue.answer('Which tables', `${DOWN}${DOWN}${ENTER}`);
   expect(dialogue.seen()).toMatch(/^│ {2}words .*\(no key found\)$/m);
   expect(dialogue.seen()).toMatch(/^│ {2}orders +~10 rows +8\.2 kB {2}updated_at$/m);
   // log, notes, orders
@@ -107,6 +107,7 @@ test('without UTF-8 and colours it is ASCII, and where the cursor is can be told
   const env = { ...settled(pair), LANG: undefined, NO_COLOR: '1' };
   await using dialogue = startDialogue('init -C new', pair.directory, env);
   await dialogue.answer('> orders, the one with a clear key', DOWN);
+  await dialogue.answer('> All 4: increp asks about the 3 without a clear key', DOWN);
   await dialogue.answer('> Let me choose', ENTER);
   await dialogue.answer('[ ] log', DOWN);
   await dialogue.answer(/notes .*\(increp asks for its key\)/, CTRL_C);
@@ -134,7 +135,82 @@ test('where the destination has rows that increp did not write, the direction is
   await dialogue.answer('Are these keys correct?', ENTER);
   await dialogue.answer('Are source and destination correct?', ENTER);
   expect(await dialogue.wait()).toBe(64);
-  expect(dialogue.seen()).toContain('orders (3 rows)');
+  expect(dialogue.seen()).toMatch(/orders\s+│?\s*\(3 rows\)/);
   expect(dialogue.seen()).toContain('Nothing was written.');
   expect(await readdir(pair.directory)).not.toContain('new');
+});
+
+const tablesIn = async (pair: Pair): Promise<unknown> =>
+  JSON.parse(await readFile(join(pair.directory, 'new', 'tables-config.json'), 'utf8'));
+
+test('Esc goes back one question and keeps the answer, and each table can be left out', async () => {
+  await using pair = await freshPair({ sourceSql: SHOP });
+  await using dialogue = startDialogue('init -C new', pair.directory, settled(pair));
+  await dialogue.answer('Which tables', `${DOWN}${ENTER}`);
+  expect(dialogue.seen()).toContain('Esc: back one question. Ctrl-C: give up.');
+  await dialogue.answer('Are these keys correct?', ESC);
+  await dialogue.answer('● All 4: increp asks about the 3', ENTER);
+  await dialogue.answer('Are these keys correct?', ENTER);
+  await dialogue.answer('log: which column grows', `${UP}${ENTER}`);
+  await dialogue.answer('notes: which column grows', ENTER);
+  await dialogue.answer('words: which column grows', ESC);
+  await dialogue.answer('notes: which column grows', DOWN);
+  await dialogue.answer('● at', ENTER);
+  await dialogue.answer('notes: all columns that identify a row (none: leave the table out)', ENTER);
+  await dialogue.answer('● No key: read the whole table each time', ENTER);
+  expect(await dialogue.wait()).toBe(0);
+  expect(dialogue.seen().match(/Connecting to the source/g)).toHaveLength(1);
+  expect(await tablesIn(pair)).toMatchObject({
+    tables: [{ name: 'orders' }, { name: 'words', mode: 'full-refresh' }],
+  });
+});
+
+test('a pasted URL is hidden, and its encryption is corrected alone', async () => {
+  await using pair = await freshPair({ sourceSql: SHOP });
+  const url = `${pair.sourceUrl('increp')}?sslmode=require&application_name=etl`;
+  const env = { ...settled(pair), SOURCE_URL: undefined };
+  await using dialogue = startDialogue('init -C new', pair.directory, env);
+  await dialogue.answer('enter the source?', ENTER);
+  await dialogue.answer('Host of the source', `reader@db${ENTER}`);
+  await dialogue.answer('This is not a host', `\u0015here${ENTER}`);
+  await dialogue.answer('Port', ENTER);
+  await dialogue.answer('Database', `${url}${ENTER}`);
+  await dialogue.answer('This is a URL', ESC);
+  await dialogue.answer('Port', ESC);
+  await dialogue.answer('here', `\u0015${url}${ENTER}`);
+  await dialogue.answer('● Encryption: require', ENTER);
+  await dialogue.answer('● require', `${UP}${ENTER}`);
+  await dialogue.answer('Which tables', ENTER);
+  await dialogue.answer('Are these keys correct?', ENTER);
+  expect(await dialogue.wait()).toBe(0);
+  expect(dialogue.bytes).not.toContain(passwordOf(pair, 'source').slice(0, 5));
+  const written = parse(await readFile(join(pair.directory, 'new', '.env'), 'utf8'));
+  expect(written['SOURCE_URL']).toMatch(/\?sslmode=prefer&application_name=etl$/);
+  expect((await increp('-C new check', pair)).exitCode).toBe(0);
+});
+
+test('after a failed connection the user can give up', async () => {
+  await using pair = await freshPair({ sourceSql: SHOP });
+  const env = { ...settled(pair), SOURCE_URL: pair.sourceUrl('increp').replace(/:\d+\//, ':1/') };
+  await using dialogue = startDialogue('init -C new', pair.directory, env);
+  await dialogue.answer('● Host: 127.0.0.1', DOWN);
+  await dialogue.answer('● Port: 1', ESC);
+  await dialogue.answer('● Host: 127.0.0.1', UP);
+  await dialogue.answer('● Give up: write nothing', ENTER);
+  expect(await dialogue.wait()).toBe(130);
+  expect(dialogue.seen()).toContain('This is the first question.');
+  expect(dialogue.seen()).toContain('Nothing was written.');
+  expect(await readdir(pair.directory)).not.toContain('new');
+});
+
+test('destination tables of another pipeline are named, and its name can be taken', async () => {
+  await using pair = await freshPair(ordersPreset);
+  await increp('sync', pair);
+  const env = { ...settled(pair), PIPELINE_NAME: undefined };
+  await using dialogue = startDialogue('init -C new', pair.directory, env);
+  await dialogue.answer('Which tables', ENTER);
+  await dialogue.answer('Are these keys correct?', ENTER);
+  await dialogue.answer('Are source and destination correct?', `${UP}${ENTER}`);
+  expect(await dialogue.wait()).toBe(0);
+  expect((await increp('-C new sync', pair, { env: { PIPELINE_NAME: undefined } })).exitCode).toBe(0);
 });

@@ -10,6 +10,8 @@ interface Dialogue extends InTerminal {
 }
 
 export const ENTER = '\r';
+export const ESC = '\u001b';
+export const UP = '\u001b[A';
 export const DOWN = '\u001b[B';
 export const TAB = '\t';
 export const CTRL_C = '\u0003';

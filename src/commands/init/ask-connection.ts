@@ -1,16 +1,20 @@
 /** Asks for the connection of one side, tests it at once, and lets the user correct it. */
-import { connectionOf, isAnswered, withAddress, withAnswers, type Answers } from '../../config/answers.ts';
+import {
+  answerOf,
+  connectionOf,
+  fieldsOf,
+  isAnswered,
+  withAnswers,
+  withField,
+  withUrl,
+  type Answers,
+} from '../../config/answers.ts';
 import { parseConnectionUrl } from '../../config/connection/connection-url.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
-import type { Overrides } from '../../config/environment/values.ts';
-import {
-  type AddressField,
-  type Prefix,
-  type TlsField,
-  type VariableName,
-} from '../../config/environment/variables.ts';
+import type { Prefix } from '../../config/environment/variables.ts';
 import { IncrepError } from '../../errors.ts';
-import type { Prompts } from './prompts.ts';
+import type { Dialogue } from './going-back.ts';
+import { gaveUp, type PromptChoice, type Prompts } from './prompts.ts';
 
 interface Reached<T> {
   readonly answers: Answers;
@@ -22,24 +26,24 @@ const WORDS = { SOURCE: 'source', DEST: 'destination' } as const;
 
 /** Asks nothing if all settings are known and work. @throws IncrepError INTERRUPTED */
 export async function askConnection<T>(
-  prompts: Prompts,
+  dialogue: Dialogue,
   given: Answers,
   prefix: Prefix,
   visit: (connection: ConnectionSettings) => Promise<T>,
 ): Promise<Reached<T>> {
-  let answers = isAnswered(given, prefix) ? given : await askAddress(prompts, given, prefix, undefined);
+  let answers = isAnswered(given, prefix) ? given : await askAddress(dialogue, given, prefix);
   for (;;) {
-    let connection: ConnectionSettings | undefined;
+    const current = answers;
     try {
-      connection = await connectionOf(answers, prefix);
-      prompts.say(
+      const connection = await dialogue.once(() => connectionOf(current, prefix));
+      dialogue.say(
         `Connecting to the ${WORDS[prefix]}, ${connection.host}:${connection.port}/${connection.database} ...`,
       );
-      return { answers, connection, side: await visit(connection) };
+      return { answers, connection, side: await dialogue.once(() => visit(connection)) };
     } catch (error) {
       ensureMendable(error);
-      prompts.warn(`${error.message}\n  next: ${error.next}`);
-      answers = await correct(prompts, answers, prefix, { connection, code: error.code });
+      dialogue.warn(`${error.message}\n  next: ${error.next}`);
+      answers = await correct(dialogue, answers, prefix, error.code);
     }
   }
 }
@@ -50,64 +54,48 @@ function ensureMendable(error: unknown): asserts error is IncrepError {
     throw error;
 }
 
-interface FailedConnection {
-  /** Undefined if the settings do not even describe a connection. */
-  readonly connection: ConnectionSettings | undefined;
-  readonly code: string;
-}
+/** In the order of the questions. */
+const LABELS = {
+  HOST: 'Host',
+  PORT: 'Port',
+  DB: 'Database',
+  USERNAME: 'User',
+  PASSWORD: 'Password',
+  SSLMODE: 'Encryption',
+  SSLROOTCERT: 'Trusted authorities',
+} as const;
+type AskedField = keyof typeof LABELS;
+const ASKED = Object.keys(LABELS) as readonly AskedField[];
 
-async function correct(
-  prompts: Prompts,
-  answers: Answers,
-  prefix: Prefix,
-  { connection, code }: FailedConnection,
-): Promise<Answers> {
-  const what = connection
-    ? await prompts.choose({
-        message: `What do you want to correct? (${WORDS[prefix]})`,
-        choices: [
-          { value: 'password', label: 'The password' },
-          { value: 'all', label: 'All settings' },
-          { value: 'nothing', label: 'Nothing: try again unchanged' },
-        ],
-        initial: code === 'AUTHENTICATION_FAILED' ? 'password' : 'all',
-      })
-    : 'all';
+const SUSPECTS: Readonly<Record<string, AskedField>> = {
+  AUTHENTICATION_FAILED: 'PASSWORD',
+  CONNECTION_FAILED: 'HOST',
+  TLS_FAILED: 'SSLMODE',
+};
+
+/** One setting can be corrected alone. Each question starts from the present value. */
+async function correct(prompts: Prompts, answers: Answers, prefix: Prefix, code: string): Promise<Answers> {
+  const fields = fieldsOf(answers, prefix);
+  if (fields.HOST === undefined) return askAddress(prompts, answers, prefix);
+  const known: Partial<Record<AskedField, string>> = { SSLMODE: 'prefer', ...fields, PASSWORD: 'hidden' };
+  const what = await prompts.choose<AskedField | 'all' | 'nothing' | 'give up'>({
+    message: `What do you want to correct? (${WORDS[prefix]})`,
+    choices: [
+      ...ASKED.flatMap((field): PromptChoice<AskedField>[] =>
+        known[field] === undefined ? [] : [{ value: field, label: `${LABELS[field]}: ${known[field]}` }],
+      ),
+      { value: 'all', label: 'All settings' },
+      { value: 'nothing', label: 'Nothing: try again unchanged' },
+      { value: 'give up', label: 'Give up: write nothing' },
+    ],
+    initial: SUSPECTS[code] ?? 'all',
+  });
+  if (what === 'give up') throw gaveUp('stopped: no pipeline was created');
   if (what === 'nothing') return answers;
-  if (what === 'all' || !connection) return askAddress(prompts, answers, prefix, connection);
-  const password = await prompts.secret(`Password of ${connection.user}`);
-  return withAddress(answers, prefix, { ...typedOf(prefix, connection), [`${prefix}_PASSWORD`]: password });
+  return what === 'all' ? askAddress(prompts, answers, prefix) : askField(prompts, answers, prefix, what);
 }
 
-/** A connection as variables, with absolute paths of certificates. */
-function typedOf(
-  prefix: Prefix,
-  { host, port, user, password, database, tls }: ConnectionSettings,
-): Overrides {
-  const fields: Partial<Record<AddressField | TlsField, string | undefined>> = {
-    HOST: host,
-    PORT: String(port),
-    USERNAME: user,
-    PASSWORD: password,
-    DB: database,
-    SSLMODE: tls.mode,
-    SSLROOTCERT: tls.rootCert,
-    SSLCERT: tls.cert,
-    SSLKEY: tls.key,
-  };
-  return Object.fromEntries(
-    Object.entries(fields).flatMap(([field, value]) =>
-      value === undefined ? [] : [[`${prefix}_${field}`, value]],
-    ),
-  );
-}
-
-async function askAddress(
-  prompts: Prompts,
-  answers: Answers,
-  prefix: Prefix,
-  before: ConnectionSettings | undefined,
-): Promise<Answers> {
+async function askAddress(prompts: Prompts, answers: Answers, prefix: Prefix): Promise<Answers> {
   const how = await prompts.choose({
     message: `How do you want to enter the ${WORDS[prefix]}?`,
     choices: [
@@ -116,23 +104,67 @@ async function askAddress(
     ],
     initial: 'parts',
   });
-  if (how === 'url') return withAddress(answers, prefix, await askUrl(prompts, prefix));
-  const kept = before ? [] : FIELDS.map((field) => `${prefix}_${field}` as const);
-  const isKnown = (field: ConnectionField) => !before && answers.values.has(`${prefix}_${field}`);
-  return withAddress(answers, prefix, await askParts(prompts, prefix, { before, isKnown }), kept);
+  if (how === 'parts') return askParts(prompts, answers, prefix);
+  // The input is hidden, because most URLs contain a password. The result of the test shows the rest.
+  const url = await prompts.secret({ message: `URL of the ${WORDS[prefix]}`, validate: faultsOfUrl });
+  return withUrl(answers, prefix, url.trim());
 }
 
-/** The input is hidden, because most URLs contain a password. The result of the test shows the rest. */
-async function askUrl(prompts: Prompts, prefix: Prefix): Promise<Overrides> {
-  for (;;) {
-    const url = (await prompts.secret(`URL of the ${WORDS[prefix]}`)).trim();
-    const parsed = parseConnectionUrl(url);
-    if (!('faults' in parsed)) return { [`${prefix}_URL`]: url };
-    prompts.warn(parsed.faults.join('\n'));
+function faultsOfUrl(text: string): string | undefined {
+  const parsed = parseConnectionUrl(text.trim());
+  return 'faults' in parsed ? parsed.faults.join('; ') : undefined;
+}
+
+/** Settings that a variable sets are asked only to correct them. */
+async function askParts(prompts: Prompts, given: Answers, prefix: Prefix): Promise<Answers> {
+  const { HOST, ...fields } = fieldsOf(given, prefix);
+  let answers = HOST === undefined && isAnswered(given, prefix) ? withUrl(given, prefix, '') : given;
+  for (const field of ASKED) {
+    const isKnown = HOST === undefined && field !== 'HOST' && fields[field] !== undefined;
+    // Its question follows the mode of encryption.
+    if (isKnown || field === 'SSLROOTCERT') continue;
+    answers = await askField(prompts, answers, prefix, field);
+    if (field === 'HOST' && answers.values.get(`${prefix}_URL`) !== given.values.get(`${prefix}_URL`))
+      return answers;
   }
+  return answers;
 }
 
-const needed = (text: string): string | undefined => (text.trim() === '' ? 'It cannot be empty.' : undefined);
+/** A URL is accepted as the host. */
+async function askField(
+  prompts: Prompts,
+  answers: Answers,
+  prefix: Prefix,
+  field: AskedField,
+): Promise<Answers> {
+  const before = fieldsOf(answers, prefix);
+  const text = await QUESTIONS[field](prompts, before, prefix);
+  if (field === 'HOST' && isUrl(text)) return withUrl(answers, prefix, text);
+  const corrected = withField(answers, prefix, field, text);
+  if (field !== 'SSLMODE') return corrected;
+  return text.startsWith('verify')
+    ? askField(prompts, corrected, prefix, 'SSLROOTCERT')
+    : withField(corrected, prefix, 'SSLROOTCERT', '');
+}
+
+const isUrl = (text: string): boolean => text.includes('://');
+
+/** Not a URL, which the user may have pasted into the wrong question. */
+const isName = (text: string): string | undefined =>
+  text.trim() === ''
+    ? 'It cannot be empty.'
+    : isUrl(text)
+      ? 'This is a URL. To enter a URL, press Esc until increp asks for the host.'
+      : undefined;
+
+const isHost = (text: string): string | undefined =>
+  isUrl(text)
+    ? faultsOfUrl(text)
+    : /[\s=@]/.test(text.trim()) && !text.startsWith('/')
+      ? NO_HOST
+      : isName(text);
+
+const NO_HOST = 'This is not a host. increp accepts a name, an address, a directory or a URL.';
 
 const isPort = (text: string): string | undefined =>
   /^\d{1,5}$/.test(text.trim()) && Number(text) >= 1 && Number(text) <= 65_535
@@ -147,83 +179,61 @@ const SSL_MODES = [
   { value: 'disable', label: 'disable', hint: 'not encrypted' },
 ] as const;
 
-const FIELDS = ['PORT', 'USERNAME', 'PASSWORD', 'DB', 'SSLMODE', 'SSLROOTCERT', 'SSLCERT', 'SSLKEY'] as const;
-type ConnectionField = (typeof FIELDS)[number];
+type Fields = ReturnType<typeof fieldsOf>;
+type AskForField = (prompts: Prompts, before: Fields, prefix: Prefix) => Promise<string>;
 
-interface KnownSettings {
-  /** The settings that failed, as initial values. */
-  readonly before: ConnectionSettings | undefined;
-  /** Settings that a variable sets are not asked, above all the password. */
-  readonly isKnown: (field: ConnectionField) => boolean;
-}
-
-async function askParts(
-  prompts: Prompts,
-  prefix: Prefix,
-  { before, isKnown }: KnownSettings,
-): Promise<Overrides> {
-  const typed: Partial<Record<VariableName, string>> = {};
-  const ask = async (field: ConnectionField, question: () => Promise<string>) => {
-    if (!isKnown(field)) typed[`${prefix}_${field}`] = await question();
-  };
-  const host = await prompts.text({
-    message: `Host of the ${WORDS[prefix]}, or the directory of its socket`,
-    initial: before?.host,
-    validate: needed,
-  });
-  // A pasted URL is already visible, so asking for it again would hide nothing.
-  if (host.includes('://')) return { [`${prefix}_URL`]: host };
-  typed[`${prefix}_HOST`] = host;
-  const port = before && String(before.port);
-  await ask('PORT', () =>
-    prompts.text({ message: 'Port', initial: port, fallback: '5432', validate: isPort }),
-  );
-  await ask('DB', () => prompts.text({ message: 'Database', initial: before?.database, validate: needed }));
-  await ask('USERNAME', () =>
+const QUESTIONS: Readonly<Record<AskedField, AskForField>> = {
+  HOST: (prompts, { HOST }, prefix) =>
+    prompts.text({
+      message: `Host of the ${WORDS[prefix]}, or the directory of its socket`,
+      initial: HOST,
+      validate: isHost,
+    }),
+  PORT: (prompts, { PORT }) =>
+    prompts.text({ message: 'Port', initial: PORT, fallback: '5432', validate: isPort }),
+  DB: (prompts, { DB }) => prompts.text({ message: 'Database', initial: DB, validate: isName }),
+  USERNAME: (prompts, { USERNAME }, prefix) =>
     prompts.text({
       message: `User (a role that ${prefix === 'SOURCE' ? 'can read' : 'can create tables'})`,
-      initial: before?.user,
-      validate: needed,
+      initial: USERNAME,
+      validate: isName,
     }),
-  );
-  await ask('PASSWORD', () => prompts.secret('Password (empty for none)'));
-  await ask('SSLMODE', () =>
+  PASSWORD: (prompts, { USERNAME }) =>
+    prompts.secret({ message: `Password of ${USERNAME} (empty for none)` }),
+  SSLMODE: (prompts, { SSLMODE }) =>
     prompts.choose({
       message: 'Encryption (sslmode, as in libpq)',
       choices: [...SSL_MODES],
-      initial: SSL_MODES.find(({ value }) => value === before?.tls.mode)?.value ?? 'prefer',
+      initial: SSL_MODES.find(({ value }) => value === SSLMODE)?.value ?? 'prefer',
     }),
-  );
-  if (typed[`${prefix}_SSLMODE`]?.startsWith('verify'))
-    await ask('SSLROOTCERT', () =>
-      prompts.text({
-        message:
-          'PEM file with the trusted authorities (absolute, or relative to the directory of the pipeline)',
-        initial: before?.tls.rootCert,
-        validate: needed,
-      }),
-    );
-  return typed;
-}
+  SSLROOTCERT: (prompts, { SSLROOTCERT }) =>
+    prompts.text({
+      message: 'PEM file with the trusted authorities',
+      initial: SSLROOTCERT,
+      validate: isName,
+    }),
+};
 
-/** Asks for a schema until one works. */
+/** Asks for a schema until one works. The next question starts from the last answer. */
 export async function askSchema<T>(
-  prompts: Prompts,
+  dialogue: Dialogue,
   given: Answers,
   prefix: Prefix,
-  ask: () => Promise<string>,
+  ask: (former: string | undefined) => Promise<string>,
   visit: (answers: Answers, connection: ConnectionSettings) => Promise<T>,
 ): Promise<Reached<T>> {
   const name = `${prefix}_SCHEMA` as const;
-  let answers = given.values.has(name) ? given : withAnswers(given, { [name]: await ask() });
+  const asked = async (before: Answers) => withAnswers(before, { [name]: await ask(answerOf(before, name)) });
+  let answers = given.values.has(name) ? given : await asked(given);
   for (;;) {
+    const current = answers;
     try {
-      const connection = await connectionOf(answers, prefix);
-      return { answers, connection, side: await visit(answers, connection) };
+      const connection = await dialogue.once(() => connectionOf(current, prefix));
+      return { answers, connection, side: await dialogue.once(() => visit(current, connection)) };
     } catch (error) {
       ensureMendable(error);
-      prompts.warn(`${error.message}\n  next: ${error.next}`);
-      answers = withAnswers(answers, { [name]: await ask() });
+      dialogue.warn(`${error.message}\n  next: ${error.next}`);
+      answers = await asked(answers);
     }
   }
 }

@@ -1,17 +1,28 @@
 /** Shows the source tables, and asks which tables to copy and by which keys. */
 import { formatBytes, formatCount } from '../../format.ts';
-import { asItIs, type ChosenTable, type LeftOut } from '../../init/choose-tables.ts';
+import { asItIs, notReplicable, type ChosenTable, type LeftOut } from '../../init/choose-tables.ts';
 import { isReady, possibleKeys, type TableProposal } from '../../init/propose-options.ts';
+import { rowsText } from '../../report/reasons.ts';
 import { padEnd, padStart, truncate } from '../../report/text.ts';
 import type { PromptChoice, Prompts } from './prompts.ts';
 
+/** Asks until at least one table is left. @throws IncrepError USAGE if no table can be replicated */
 export async function askTables(
   prompts: Prompts,
   tables: readonly TableProposal[],
 ): Promise<readonly ChosenTable[]> {
   const leftOut = tables.flatMap(({ name, obstacle }) => (obstacle ? [{ name, ...obstacle }] : []));
   const possible = tables.filter(({ obstacle }) => !obstacle);
+  if (possible.length === 0) throw notReplicable(leftOut);
   if (leftOut.length > 0) prompts.warn(obstacles(leftOut));
+  for (;;) {
+    const chosen = await askOnce(prompts, possible);
+    if (chosen.length > 0) return chosen;
+    prompts.warn('All tables are left out. A pipeline needs at least one.');
+  }
+}
+
+async function askOnce(prompts: Prompts, possible: readonly TableProposal[]): Promise<ChosenTable[]> {
   const ready = possible.filter(isReady);
   prompts.say(tableList(possible));
   const wanted = await askWhich(prompts, possible, ready);
@@ -19,9 +30,8 @@ export async function askTables(
   const changed = clear.length > 0 ? await askWhichToChange(prompts, clear) : [];
   const chosen: ChosenTable[] = [];
   for (const table of wanted)
-    chosen.push(
-      isReady(table) && !changed.includes(table.name) ? asItIs(table) : await askKeys(prompts, table),
-    );
+    if (isReady(table) && !changed.includes(table.name)) chosen.push(asItIs(table));
+    else chosen.push(...(await askKeys(prompts, table)));
   return chosen;
 }
 
@@ -74,18 +84,23 @@ async function askWhich(
   const [only, ...others] = ready;
   const all =
     others.length > 0 ? `All ${ready.length} with a clear key` : `${only?.name}, the one with a clear key`;
-  const which =
-    ready.length === 0
-      ? 'some'
-      : await prompts.choose({
-          message: 'Which tables do you want to copy?',
-          choices: [
-            { value: 'ready', label: all },
-            { value: 'some', label: 'Let me choose' },
-          ],
-          initial: 'ready',
-        });
-  if (which === 'ready') return ready;
+  const unclear = possible.length - ready.length;
+  const which = await prompts.choose({
+    message: 'Which tables do you want to copy?',
+    choices: [
+      ...(ready.length > 0 ? [{ value: 'ready' as const, label: all }] : []),
+      ...(unclear > 0
+        ? [
+            {
+              value: 'all' as const,
+              label: `All ${possible.length}: increp asks about the ${unclear} without a clear key`,
+            },
+          ]
+        : []),
+      { value: 'some', label: 'Let me choose' },
+    ],
+  });
+  if (which !== 'some') return which === 'ready' ? ready : possible;
   const names = await prompts.chooseMany({
     message: 'Tables to copy',
     choices: possible.map((table) => ({
@@ -111,23 +126,29 @@ async function askWhichToChange(prompts: Prompts, clear: readonly TableProposal[
       ...(clear.length > MOST_LISTED ? ['...'] : []),
     ].join('\n'),
   );
-  const areRight = await prompts.confirm('Are these keys correct?', true);
+  const areRight = await prompts.confirm({ message: 'Are these keys correct?', initial: true });
   if (areRight) return [];
   return prompts.chooseMany({
-    message: 'Tables whose keys you want to change',
+    message: 'Tables to change or leave out',
     choices: clear.map(({ name, key }) => ({ value: name, label: name, hint: `by ${key?.column ?? ''}` })),
   });
 }
 
-async function askKeys(prompts: Prompts, table: TableProposal): Promise<ChosenTable> {
+/** Empty if the user leaves the table out. */
+async function askKeys(prompts: Prompts, table: TableProposal): Promise<ChosenTable[]> {
+  const { name } = table;
   const replicationKey = await askReplicationKey(prompts, table);
-  return replicationKey === WHOLE
-    ? { name: table.name, mergeKey: table.mergeKey?.columns ?? [], because: undefined }
-    : { name: table.name, replicationKey, mergeKey: await askMergeKey(prompts, table) };
+  if (replicationKey === LEAVE_OUT) return [];
+  if (replicationKey === WHOLE)
+    return [{ name, mergeKey: table.mergeKey?.columns ?? [], because: undefined }];
+  const mergeKey = await askMergeKey(prompts, table);
+  return mergeKey.length === 0 ? [] : [{ name, replicationKey, mergeKey }];
 }
 
 /** No column name contains this character. */
 const WHOLE = '\0';
+const LEAVE_OUT = '\0leave out';
+const leaveOut: PromptChoice<string> = { value: LEAVE_OUT, label: 'Leave the table out' };
 
 /** If no key is clear, the first choice is the one that never misses a change. */
 async function askReplicationKey(prompts: Prompts, table: TableProposal): Promise<string> {
@@ -145,21 +166,23 @@ async function askReplicationKey(prompts: Prompts, table: TableProposal): Promis
     }));
   const whole: PromptChoice<string> = {
     value: WHOLE,
-    label: 'No key: read the whole table',
-    hint: 'mode full-refresh, misses no change',
+    label: `No key: read the whole table each time${rowsOf(table)}`,
   };
   const columns = [...ranked, ...others];
-  if (columns.length === 0) return WHOLE;
   return prompts.choose({
     message: `${table.name}: which column grows with every change?`,
-    choices: table.key ? [...columns, whole] : [whole, ...columns],
+    choices: [...(table.key ? [...columns, whole] : [whole, ...columns]), leaveOut],
     initial: table.key?.column ?? WHOLE,
   });
 }
 
+const rowsOf = ({ relation: { estimatedRows } }: TableProposal): string =>
+  estimatedRows === undefined ? '' : ` (${rowsText({ rows: estimatedRows, isMore: false })})`;
+
 /** The choice of single columns. No index name contains this character. */
 const BY_HAND = '\0';
 
+/** Empty if the user leaves the table out. */
 async function askMergeKey(prompts: Prompts, table: TableProposal): Promise<readonly string[]> {
   const { name, mergeKeys, relation } = table;
   const chosen =
@@ -174,12 +197,14 @@ async function askMergeKey(prompts: Prompts, table: TableProposal): Promise<read
               hint: reason,
             })),
             { value: BY_HAND, label: 'Other columns' },
+            leaveOut,
           ],
           initial: '0',
         });
   if (chosen !== BY_HAND) return mergeKeys[Number(chosen)]?.columns ?? [];
   return prompts.chooseMany({
-    message: `${name}: select all columns that identify a row together`,
+    message: `${name}: all columns that identify a row (none: leave the table out)`,
+    mayBeNone: true,
     choices: relation.columns.map((column) => ({
       value: column.name,
       label: column.name,

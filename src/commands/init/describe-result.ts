@@ -1,16 +1,19 @@
 /** Prints the result, as text or as JSON, and the next command. */
+import type { ConnectionSettings } from '../../config/settings.ts';
 import { glyphsOf, painter, type Style } from '../../report/style.ts';
 import { padEnd, printable, printableLine, wrapLines } from '../../report/text.ts';
 import { isUniqueBy } from '../../schema/relations.ts';
 import { FORMAT_VERSION } from '../../report/summary-json.ts';
 import { isKeyed, type LeftOut } from '../../init/choose-tables.ts';
 import type { Setup } from './setup.ts';
-import { unclaimedWarning } from './unclaimed-tables.ts';
+import { directionWarnings } from './existing-tables.ts';
 import type { PlannedFile } from './write.ts';
 
 export interface InitReport {
   readonly setup: Setup;
   readonly files: readonly PlannedFile[];
+  /** If root runs init in the directory of another user. */
+  readonly owner: number | undefined;
   readonly warnings: readonly string[];
   /** The next command. */
   readonly next: string;
@@ -18,16 +21,21 @@ export interface InitReport {
 
 const DONE = { create: 'written', replace: 'replaced', extend: 'written', none: 'unchanged' } as const;
 
-export function formatReport({ setup, files, warnings, next }: InitReport, style: Style): string {
+export function formatReport({ setup, files, owner, warnings, next }: InitReport, style: Style): string {
   const paint = painter(style);
   const { ok } = glyphsOf(style);
   const width = Math.max(...files.map(({ name }) => name.length)) + 2;
   const action = Math.max(...files.map(({ change }) => DONE[change].length)) + 2;
   const lines = [
     paint('bold', `The pipeline is in ${printable(setup.answers.directory)}`),
+    `  from  ${printableLine(addressOf(setup.source))}`,
+    `  to    ${printableLine(addressOf(setup.destination))}`,
     ...files.map(({ name, change, remark }) =>
       `  ${paint('green', ok)}${padEnd(name, width)}${padEnd(DONE[change], action)}${change === 'none' ? '' : remark}`.trimEnd(),
     ),
+    ...(owner === undefined
+      ? []
+      : [`  This is root: new files belong to the owner of the directory, user ${owner}.`]),
     ...reasonLines('Read completely at each sync (mode full-refresh):', wholeOf(setup)),
     ...reasonLines('Left out:', setup.leftOut),
     ...warnings.map((warning) => `${paint('yellow', 'warning:')} ${printable(warning)}`),
@@ -36,6 +44,9 @@ export function formatReport({ setup, files, warnings, next }: InitReport, style
   ];
   return `${wrapLines(lines.join('\n'), style)}\n`;
 }
+
+const addressOf = ({ host, port, database, schema }: ConnectionSettings): string =>
+  `${host}:${port}/${database}, schema ${schema}`;
 
 /** The tables for which the user did not ask for it. */
 const wholeOf = ({ chosen }: Setup): LeftOut[] =>
@@ -74,7 +85,8 @@ export const reportJson = ({ setup, files, warnings, next }: InitReport): object
 });
 
 /** Warnings before the first sync. */
-export function warningsOf({ answers, writable, source, chosen, tables, unclaimed }: Setup): string[] {
+export function warningsOf(setup: Setup): string[] {
+  const { answers, writable, source, destination, chosen, tables, isOneDatabase } = setup;
   const written = chosen.filter(({ name }) => writable.includes(name)).map(({ name }) => name);
   const insertsOnly = chosen
     .filter(isKeyed)
@@ -86,9 +98,13 @@ export function warningsOf({ answers, writable, source, chosen, tables, unclaime
       ),
     )
     .map(({ name }) => name);
-  const there = unclaimedWarning(unclaimed);
   return [
-    ...(there === undefined ? [] : [there]),
+    ...directionWarnings(setup).map(({ what, next }) => `${what}. ${next}`),
+    ...(isOneDatabase
+      ? [
+          `source and destination are one database: rows go from schema "${source.schema}" to schema "${destination.schema}"`,
+        ]
+      : []),
     ...(written.length > 0
       ? [
           `role "${source.user}" may write to ${listed(written)} at the source; a role with only SELECT is safer`,

@@ -1,7 +1,9 @@
 /** `init` as a dialogue. It asks only for unknown settings, and tests each answer at once. */
-import type { Answers } from '../../config/answers.ts';
+import { withAnswers, withoutAnswer, type Answers } from '../../config/answers.ts';
 import { IncrepError } from '../../errors.ts';
-import type { UnclaimedTable } from '../../init/unclaimed-tables.ts';
+import { listed } from '../../format.ts';
+import type { ChosenTable } from '../../init/choose-tables.ts';
+import type { SchemaSummary } from '../../init/read-tables.ts';
 import {
   visitDestination,
   visitDestinationSchema,
@@ -9,94 +11,139 @@ import {
   visitSourceSchema,
   type Visit,
 } from '../../init/test-connections.ts';
+import { isSameDatabase } from '../../sync/context/known-destinations.ts';
 import { askConnection, askSchema } from './ask-connection.ts';
 import { askTables } from './ask-tables.ts';
-import type { Prompts } from './prompts.ts';
+import { directionWarnings, existingAmong } from './existing-tables.ts';
+import type { Dialogue } from './going-back.ts';
 import type { Setup } from './setup.ts';
-import { unclaimedAmong, listUnclaimed } from './unclaimed-tables.ts';
 import type { PlannedFile } from './write.ts';
 
 /** @throws IncrepError INTERRUPTED; no file is written then */
-export async function setupByAsking(prompts: Prompts, given: Answers, how: Visit): Promise<Setup> {
-  prompts.say(
-    `A new pipeline in ${given.directory}\nincrep writes files only at the end. Ctrl-C stops without changes.`,
+export async function setupByAsking(dialogue: Dialogue, given: Answers, how: Visit): Promise<Setup> {
+  dialogue.say(
+    `A new pipeline in ${given.directory}\nEsc: back one question. Ctrl-C: give up. Files are written only at the end.`,
   );
-  const source = await askConnection(prompts, given, 'SOURCE', (settings) => visitSource(settings, how));
-  prompts.done(source.side.description);
-  const { schemas } = source.side;
+  const source = await askConnection(dialogue, given, 'SOURCE', (settings) => visitSource(settings, how));
+  dialogue.done(source.side.description);
   const from = await askSchema(
-    prompts,
+    dialogue,
     source.answers,
     'SOURCE',
-    () =>
-      schemas.length === 0
-        ? prompts.text({ message: 'Schema of the tables', fallback: 'public' })
-        : prompts.choose({
-            message: 'Schema of the tables',
-            choices: schemas.map(({ name, tables }) => ({
-              value: name,
-              label: name,
-              hint: `${tables} tables`,
-            })),
-          }),
+    (former) => askSourceSchema(dialogue, source.side.schemas, former),
     (_answers, settings) => visitSourceSchema(settings, how),
   );
-  const destination = await askConnection(prompts, from.answers, 'DEST', (settings) =>
+  const destination = await askConnection(dialogue, from.answers, 'DEST', (settings) =>
     visitDestination(settings, how),
   );
-  prompts.done(destination.side.description);
-  const into = await askSchema(
-    prompts,
-    destination.answers,
-    'DEST',
-    () => prompts.text({ message: 'Schema of the destination tables', fallback: from.connection.schema }),
-    (_answers, settings) =>
-      visitDestinationSchema(
-        { source: from.connection, destination: settings },
-        { source: source.side.identity, destination: destination.side.identity },
-        how,
+  dialogue.done(destination.side.description);
+  const servers = { source: source.side.identity, destination: destination.side.identity };
+  const askDestinationSchema = (answers: Answers) =>
+    askSchema(
+      dialogue,
+      answers,
+      'DEST',
+      (former) =>
+        dialogue.text({
+          message: 'Schema of the destination tables',
+          initial: former,
+          fallback: from.connection.schema,
+        }),
+      (_answers, settings) =>
+        visitDestinationSchema({ source: from.connection, destination: settings }, servers, how),
+    );
+  let into = await askDestinationSchema(destination.answers);
+  const { tables, writable, writers } = from.side;
+  let chosen = await askTables(dialogue, tables);
+  for (;;) {
+    const sides = { answers: into.answers, source: from.connection, destination: into.connection, chosen };
+    const existing = await dialogue.once(() =>
+      existingAmong({ ...sides, sourceServer: servers.source }, how),
+    );
+    const setup = {
+      ...sides,
+      existing,
+      // This warning comes before the choice of tables.
+      leftOut: [],
+      tables,
+      writable,
+      writers,
+      isOneDatabase: isSameDatabase(servers.source, servers.destination),
+    };
+    const warnings = directionWarnings(setup);
+    if (warnings.length === 0) return setup;
+    const found = warnings.map(({ what }) => `${what}.`);
+    dialogue.warn(
+      [...found, 'Rows flow', `from ${source.side.description}`, `to   ${destination.side.description}`].join(
+        '\n',
       ),
-  );
-  const { tables, writable } = from.side;
-  const chosen = await askTables(prompts, tables);
-  const looking = { answers: into.answers, destination: into.connection, chosen };
-  const unclaimed = await unclaimedAmong(looking, how);
-  if (unclaimed.length > 0) await askDirection(prompts, unclaimed, [source, destination]);
-  return {
-    chosen,
-    unclaimed,
-    // This warning comes before the choice of tables.
-    leftOut: [],
-    answers: into.answers,
-    source: from.connection,
-    destination: into.connection,
-    tables,
-    writable,
-  };
+    );
+    const answer = await askDirection(dialogue, setup);
+    if (answer.kind === 'continue') return setup;
+    if (answer.kind === 'tables') chosen = answer.tables;
+    else if (answer.kind === 'pipeline')
+      into = { ...into, answers: withAnswers(into.answers, { PIPELINE_NAME: answer.name }) };
+    else into = await askDestinationSchema(withoutAnswer(into.answers, 'DEST_SCHEMA'));
+  }
 }
 
-/** If the two sides are exchanged, a sync cannot undo the mistake. @throws IncrepError USAGE */
-async function askDirection(
-  prompts: Prompts,
-  unclaimed: readonly UnclaimedTable[],
-  [from, to]: readonly { readonly side: { readonly description: string } }[],
-): Promise<void> {
-  prompts.warn(
-    `The destination has rows that increp did not write: ${listUnclaimed(unclaimed)}.\nRows flow from ${from?.side.description ?? 'the source'}\nto ${to?.side.description ?? 'the destination'}.`,
-  );
-  if (await prompts.confirm('Are source and destination correct?', false)) return;
-  throw new IncrepError('USAGE', {
-    what: 'source and destination may be swapped',
-    next: 'Nothing was written. Run "increp init" again with the correct connections.',
+const askSourceSchema = (
+  dialogue: Dialogue,
+  schemas: readonly SchemaSummary[],
+  initial: string | undefined,
+): Promise<string> =>
+  schemas.length === 0
+    ? dialogue.text({ message: 'Schema of the tables', initial, fallback: 'public' })
+    : dialogue.choose({
+        message: 'Schema of the tables',
+        choices: schemas.map(({ name, tables }) => ({ value: name, label: name, hint: `${tables} tables` })),
+        initial,
+      });
+
+type DirectionAnswer =
+  | { readonly kind: 'continue' }
+  | { readonly kind: 'schema' }
+  | { readonly kind: 'pipeline'; readonly name: string }
+  | { readonly kind: 'tables'; readonly tables: readonly ChosenTable[] };
+
+/** If the two sides are swapped, a sync cannot undo the mistake. @throws IncrepError USAGE */
+async function askDirection(dialogue: Dialogue, { chosen, existing }: Setup): Promise<DirectionAnswer> {
+  const refused = [...existing.unclaimed, ...existing.foreign].map(({ name }) => name);
+  const tables = chosen.filter(({ name }) => !refused.includes(name));
+  const [name, ...names] = new Set(existing.foreign.flatMap(({ pipeline }) => pipeline ?? []));
+  const answer = await dialogue.choose<'no' | DirectionAnswer['kind']>({
+    message: 'Are source and destination correct?',
+    choices: [
+      { value: 'no', label: 'No: give up, write nothing' },
+      { value: 'continue', label: 'Yes: continue' },
+      ...(refused.length > 0
+        ? [{ value: 'schema' as const, label: 'Yes, but write to another schema' }]
+        : []),
+      ...(refused.length > 0 && tables.length > 0
+        ? [{ value: 'tables' as const, label: `Yes, but leave out ${listed(refused, 3)}` }]
+        : []),
+      ...(name !== undefined && names.length === 0
+        ? [{ value: 'pipeline' as const, label: `Yes: this is pipeline "${name}"` }]
+        : []),
+    ],
+    initial: 'no',
   });
+  if (answer === 'no')
+    throw new IncrepError('USAGE', {
+      what: 'source and destination may be swapped',
+      next: 'Nothing was written. Run "increp init" again with the correct connections.',
+    });
+  if (answer === 'tables') return { kind: answer, tables };
+  return answer === 'pipeline' ? { kind: answer, name: name ?? '' } : { kind: answer };
 }
 
 /** Asks before it overwrites a file. A refused file stays unchanged. */
-export async function permitted(prompts: Prompts, files: readonly PlannedFile[]): Promise<PlannedFile[]> {
+export async function permitted(dialogue: Dialogue, files: readonly PlannedFile[]): Promise<PlannedFile[]> {
   const kept: PlannedFile[] = [];
   for (const file of files) {
     const mayReplace =
-      file.change !== 'replace' || (await prompts.confirm(`${file.name} already exists. Replace it?`, false));
+      file.change !== 'replace' ||
+      (await dialogue.confirm({ message: `${file.name} already exists. Replace it?`, initial: false }));
     kept.push(mayReplace ? file : { ...file, change: 'none' });
   }
   return kept;

@@ -1,8 +1,10 @@
 /**
- * Questions on a terminal with @clack/prompts, in the texts, colors and characters of increp. No other file loads
- * that library.
+ * Questions on a terminal with @clack, in the texts, colors and characters of increp. No other file loads these
+ * libraries. At each question, Esc goes back to the question before, and Ctrl-C gives up.
  */
+import type { Key } from 'node:readline';
 import { Writable, type Readable } from 'node:stream';
+import { styleText } from 'node:util';
 import { IncrepError } from '../../errors.ts';
 import type { OutputStream } from '../../invocation.ts';
 import type { Style } from '../../report/style.ts';
@@ -21,8 +23,10 @@ interface TextQuestion {
   readonly initial?: string | undefined;
   /** The value of an empty answer. */
   readonly fallback?: string | undefined;
-  readonly validate?: (text: string) => string | undefined;
+  readonly validate?: ((text: string) => string | undefined) | undefined;
 }
+
+type SecretQuestion = Pick<TextQuestion, 'message' | 'validate'>;
 
 interface ChoiceQuestion<T> {
   readonly message: string;
@@ -30,59 +34,97 @@ interface ChoiceQuestion<T> {
   readonly initial?: T | undefined;
 }
 
-/** Each @throws IncrepError INTERRUPTED when the user presses Ctrl-C */
+interface ManyQuestion<T> extends Omit<ChoiceQuestion<T>, 'initial'> {
+  readonly initial?: readonly T[] | undefined;
+  readonly mayBeNone?: boolean;
+}
+
+interface YesNoQuestion {
+  readonly message: string;
+  readonly initial: boolean;
+}
+
+/** Each question @throws WentBack after Esc, and IncrepError INTERRUPTED after Ctrl-C */
 export interface Prompts {
   readonly text: (question: TextQuestion) => Promise<string>;
   /** Empty if nothing was typed. */
-  readonly secret: (message: string) => Promise<string>;
+  readonly secret: (question: SecretQuestion) => Promise<string>;
   readonly choose: <T extends string>(question: ChoiceQuestion<T>) => Promise<T>;
-  readonly chooseMany: <T extends string>(question: Omit<ChoiceQuestion<T>, 'initial'>) => Promise<T[]>;
-  readonly confirm: (message: string, initial: boolean) => Promise<boolean>;
+  readonly chooseMany: <T extends string>(question: ManyQuestion<T>) => Promise<T[]>;
+  readonly confirm: (question: YesNoQuestion) => Promise<boolean>;
   readonly say: (text: string) => void;
   readonly warn: (text: string) => void;
   readonly done: (text: string) => void;
 }
+
+/** The user pressed Esc. The dialogue catches it (going-back.ts). */
+export class WentBack extends Error {}
+
+export const gaveUp = (what = 'stopped by Ctrl-C'): IncrepError =>
+  new IncrepError('INTERRUPTED', {
+    what,
+    next: 'Nothing was written. To start again, run "increp init".',
+  });
 
 export async function openPrompts(
   { style, dialogue }: Pick<Terminal, 'style' | 'dialogue'>,
   signal: AbortSignal,
 ): Promise<Prompts> {
   const clack = await import('@clack/prompts');
+  const { TextPrompt } = await import('@clack/core');
   const output = outputFor(dialogue.output, style);
   const input = dialogue.input as Readable;
   const common = { input, output, signal };
   const beside = (text: string) =>
     wrapLines(printable(text), { ...style, width: (dialogue.output.columns || 80) - GUIDE_WIDTH });
-  const answered = async <T>(question: Promise<T | typeof clack.CANCEL_SYMBOL>): Promise<T> => {
-    const answer = await question;
+  const answered = async <T>(ask: () => Promise<T | typeof clack.CANCEL_SYMBOL>): Promise<T> => {
+    let lastKey: string | undefined;
+    const note = (_text: unknown, { name }: Key) => {
+      lastKey = name;
+    };
+    input.on('keypress', note);
+    const answer = await ask().finally(() => input.off('keypress', note));
     signal.throwIfAborted();
-    if (clack.isCancel(answer)) throw cancelled();
-    return answer;
+    if (!clack.isCancel(answer)) return answer;
+    throw lastKey === 'escape' ? new WentBack() : gaveUp();
   };
   const shown = <T extends string>({ value, label, hint }: PromptChoice<T>) => ({
     value,
     label: printable(label),
     ...(hint !== undefined && { hint: printable(hint) }),
   });
+  /** Like the text prompt of clack, which cannot hide a part of what was typed. */
+  const typed = async (
+    { message, initial, fallback, validate }: TextQuestion,
+    visible: (text: string) => string,
+  ): Promise<string> => {
+    const answer = await answered(() =>
+      new TextPrompt({
+        ...common,
+        ...(initial !== undefined && { initialValue: initial }),
+        ...(fallback !== undefined && { defaultValue: fallback }),
+        validate: (text) => validate?.((text ?? '') || (fallback ?? '')),
+        render() {
+          const bar = styleText('gray', clack.S_BAR);
+          const head = `${bar}\n${clack.symbol(this.state)}  ${message}\n`;
+          const text = visible(this.userInput);
+          if (this.state === 'submit') return `${head}${bar}  ${styleText('dim', visible(this.value ?? ''))}`;
+          if (this.state === 'cancel') return `${head}${bar}  ${styleText(['strikethrough', 'dim'], text)}`;
+          const line = text === '' ? placeholder(fallback) : withCursor(text, this.cursor);
+          const [color, below] =
+            this.state === 'error' ? (['yellow', this.error] as const) : (['cyan', ''] as const);
+          return `${head}${styleText(color, clack.S_BAR)}  ${line}\n${styleText(color, `${clack.S_BAR_END}  ${below}`)}\n`;
+        },
+      }).prompt(),
+    );
+    return answer ?? '';
+  };
   const mask = style.isUnicode ? '•' : '*';
   return {
-    text: async ({ message, initial, fallback, validate }) =>
-      (
-        await answered(
-          clack.text({
-            ...common,
-            message,
-            ...(initial !== undefined && { initialValue: initial }),
-            ...(fallback !== undefined && { placeholder: fallback, defaultValue: fallback }),
-            validate: (text) => validate?.((text ?? '') || (fallback ?? '')),
-          }),
-        )
-      ).trim(),
-    // clack returns undefined for an empty answer.
-    secret: async (message) =>
-      (await answered<string | undefined>(clack.password({ ...common, message, mask }))) ?? '',
+    text: async (question) => (await typed(question, (text) => withoutPassword(text, mask))).trim(),
+    secret: (question) => typed(question, (text) => mask.repeat(text.length)),
     choose: ({ message, choices, initial }) =>
-      answered(
+      answered(() =>
         clack.select<string>({
           ...common,
           message,
@@ -90,31 +132,41 @@ export async function openPrompts(
           ...(initial !== undefined && { initialValue: initial }),
         }),
       ) as Promise<never>,
-    chooseMany: ({ message, choices }) =>
-      answered(
+    chooseMany: ({ message, choices, initial, mayBeNone = false }) =>
+      answered(() =>
         clack.autocompleteMultiselect<string>({
           ...common,
           message,
           options: choices.map(shown),
-          required: true,
+          required: !mayBeNone,
           maxItems: 12,
+          ...(initial !== undefined && { initialValues: [...initial] }),
         }),
       ) as Promise<never>,
-    confirm: (message, initialValue) => answered(clack.confirm({ ...common, message, initialValue })),
+    confirm: ({ message, initial }) =>
+      answered(() => clack.confirm({ ...common, message, initialValue: initial })),
     say: (text) => clack.log.message(beside(text), { output }),
     warn: (text) => clack.log.warn(beside(text), { output }),
     done: (text) => clack.log.success(beside(text), { output }),
   };
 }
 
+/** A URL or a connection string that was pasted into any question may contain a password. */
+const withoutPassword = (text: string, mask: string): string =>
+  text.replace(/(?<=:\/\/|password=).+/is, (hidden) => mask.repeat(hidden.length));
+
+const withCursor = (text: string, at: number): string =>
+  at >= text.length
+    ? `${text}█`
+    : `${text.slice(0, at)}${styleText('inverse', text.slice(at, at + 1))}${text.slice(at + 1)}`;
+
+const placeholder = (fallback = ''): string =>
+  fallback === ''
+    ? styleText(['inverse', 'hidden'], '_')
+    : `${styleText('inverse', fallback.slice(0, 1))}${styleText('dim', fallback.slice(1))}`;
+
 /** clack puts a line of its frame before each line, and wraps no lines. */
 const GUIDE_WIDTH = 3;
-
-const cancelled = (): IncrepError =>
-  new IncrepError('INTERRUPTED', {
-    what: 'stopped by Ctrl-C',
-    next: 'Nothing was written. To start again, run "increp init".',
-  });
 
 /**
  * ASCII replacements for the characters of clack, which ignores the locale. Each has the width of one cell except for

@@ -9,8 +9,9 @@ import {
   visitSourceSchema,
   type Visit,
 } from '../../init/test-connections.ts';
+import { isSameDatabase } from '../../sync/context/known-destinations.ts';
 import type { InitOptions, Setup } from './setup.ts';
-import { unclaimedAmong } from './unclaimed-tables.ts';
+import { existingAmong } from './existing-tables.ts';
 
 /** @throws IncrepError for the first problem; no file is written then */
 export async function setupFromFlags(answers: Answers, options: InitOptions, how: Visit): Promise<Setup> {
@@ -22,15 +23,17 @@ export async function setupFromFlags(answers: Answers, options: InitOptions, how
     destination: (await visitDestination(destination, how)).identity,
   };
   await visitDestinationSchema({ source, destination }, servers, how);
-  const { tables, writable } = await visitSourceSchema(source, how);
+  const { tables, writable, writers } = await visitSourceSchema(source, how);
   const { chosen, leftOut } = chooseTables(tables, {
     tables: options.allTables ? undefined : options.tables,
     replicationKeys: options.replicationKey.map(parseKeyWish),
     mergeKeys: options.uniqueCols.map(parseKeyWish),
     whole: options.fullRefresh,
   });
-  const unclaimed = await unclaimedAmong({ answers, destination, chosen }, how);
-  return { answers, source, destination, tables, chosen, leftOut, writable, unclaimed };
+  const sides = { answers, source, destination, chosen, writers };
+  const existing = await existingAmong({ ...sides, sourceServer: servers.source }, how);
+  const isOneDatabase = isSameDatabase(servers.source, servers.destination);
+  return { ...sides, tables, leftOut, writable, existing, isOneDatabase };
 }
 
 function ensureComplete(answers: Answers, options: InitOptions): void {

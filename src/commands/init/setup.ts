@@ -2,8 +2,9 @@
 import type { Answers } from '../../config/answers.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
 import type { ChosenTable, LeftOut } from '../../init/choose-tables.ts';
-import type { UnclaimedTable } from '../../init/unclaimed-tables.ts';
+import type { ExistingTables } from '../../init/existing-tables.ts';
 import type { TableProposal } from '../../init/propose-options.ts';
+import type { SourceTables } from '../../init/read-tables.ts';
 import type { GlobalOptions } from '../terminal/options.ts';
 
 export interface InitOptions extends GlobalOptions {
@@ -30,11 +31,11 @@ export interface Setup {
   readonly tables: readonly TableProposal[];
   readonly chosen: readonly ChosenTable[];
   readonly leftOut: readonly LeftOut[];
-  /**
-   * Destination tables with rows but without a known state. A state file of an earlier pipeline in this directory
-   * counts.
-   */
-  readonly unclaimed: readonly UnclaimedTable[];
+  /** Destination tables that a sync would refuse. A state file of an earlier pipeline in this directory counts. */
+  readonly existing: ExistingTables;
+  /** Pipelines that write the source tables. */
+  readonly writers: SourceTables['writers'];
+  readonly isOneDatabase: boolean;
   /** Source tables that the role of increp could write to. */
   readonly writable: readonly string[];
 }

@@ -1,7 +1,7 @@
 /** Parses `postgresql://user:password@host:port/database?sslmode=...`, the form that libpq reads. */
 import type { SessionParameters } from '../settings.ts';
 import { sessionFault, sessionParameters } from './url-parameters.ts';
-import type { TlsField } from '../environment/variables.ts';
+import type { AddressField, TlsField } from '../environment/variables.ts';
 
 export interface UrlParts {
   readonly host: string;
@@ -111,3 +111,61 @@ function partsOf(url: URL): UrlParts {
     parameters: sessionParameters(url.searchParams),
   };
 }
+
+export type ConnectionField = AddressField | TlsField;
+
+/** The parts as variables would set them. */
+export const fieldsOfUrl = ({
+  host,
+  port,
+  user,
+  password,
+  database,
+  tls,
+}: UrlParts): Partial<Record<ConnectionField, string>> => ({
+  HOST: host,
+  ...(port !== '' && { PORT: port }),
+  USERNAME: user,
+  ...(password !== undefined && { PASSWORD: password }),
+  DB: database,
+  ...tls,
+});
+
+/** The same URL with another value of one part, or without it. Its other parameters stay. For a URL without faults. */
+export function withPart(text: string, field: ConnectionField, value: string): string {
+  const parts = parseConnectionUrl(text);
+  if ('faults' in parts) throw new Error('only a URL without faults has parts');
+  const fields: Partial<Record<ConnectionField, string>> = { ...fieldsOfUrl(parts), [field]: value };
+  const { HOST = '', PORT = '', USERNAME = '', PASSWORD, DB = '' } = fields;
+  const { searchParams } = new URL(withHost(text));
+  for (const name of ['host', 'port', ...(field === 'SSLMODE' ? ['ssl'] : [])]) searchParams.delete(name);
+  const [parameter] = Object.entries(TLS_PARAMETERS).find(([, each]) => each === field) ?? [];
+  if (parameter !== undefined && value === '') searchParams.delete(parameter);
+  else if (parameter !== undefined) searchParams.set(parameter, value);
+  return connectionUrl(
+    { host: HOST, port: PORT, user: USERNAME, password: PASSWORD, database: DB },
+    searchParams,
+  );
+}
+
+type UrlAddress = Pick<UrlParts, 'host' | 'port' | 'user' | 'password' | 'database'>;
+
+export function connectionUrl(
+  { host, port, user, password, database }: UrlAddress,
+  parameters: Iterable<readonly [name: string, value: string]> = [],
+): string {
+  const isSocket = host.startsWith('/');
+  const authority = isSocket ? '' : host.includes(':') ? `[${host}]` : host;
+  const secret = password === undefined ? '' : `:${encoded(password)}`;
+  const query = [...parameters, ...(isSocket ? [['host', host] as const] : [])]
+    .map(([name, value]) => `${encoded(name)}=${encoded(value)}`)
+    .join('&');
+  return `postgresql://${encoded(user)}${secret}@${authority}${port && `:${port}`}/${encoded(database)}${query && `?${query}`}`;
+}
+
+/** Encodes more than a URL requires, because `.env` has special characters of its own. */
+const encoded = (text: string): string =>
+  encodeURIComponent(text).replaceAll(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseConnectionUrl } from '../../../src/config/connection/connection-url.ts';
+import { parseConnectionUrl, withPart } from '../../../src/config/connection/connection-url.ts';
 import { NO_PARAMETERS } from '../../../src/config/connection/url-parameters.ts';
 
 test('a full URL is taken apart', () => {
@@ -112,4 +112,18 @@ describe('a URL is refused', () => {
       expect(JSON.stringify(parsed)).not.toContain('hush');
     },
   );
+});
+
+test.each([
+  ['PASSWORD', "p@s's", 'postgresql://a:p%40s%27s@db:5433/shop?sslmode=require&application_name=etl'],
+  ['PASSWORD', '', 'postgresql://a:@db:5433/shop?sslmode=require&application_name=etl'],
+  ['HOST', '/run/pg', 'postgresql://a:b@:5433/shop?sslmode=require&application_name=etl&host=%2Frun%2Fpg'],
+  ['HOST', '::1', 'postgresql://a:b@[::1]:5433/shop?sslmode=require&application_name=etl'],
+  ['PORT', '1', 'postgresql://a:b@db:1/shop?sslmode=require&application_name=etl'],
+  ['SSLMODE', 'disable', 'postgresql://a:b@db:5433/shop?sslmode=disable&application_name=etl'],
+  ['SSLROOTCERT', '', 'postgresql://a:b@db:5433/shop?sslmode=require&application_name=etl'],
+] as const)('%s %j replaces a part of a URL, and the rest stays', (field, value, expected) => {
+  const url = 'postgres://a:b@db:5433/shop?sslmode=require&application_name=etl';
+  expect(withPart(url, field, value)).toBe(expected);
+  expect(parseConnectionUrl(expected)).not.toHaveProperty('faults');
 });

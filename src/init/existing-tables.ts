@@ -1,0 +1,96 @@
+/** Finds destination tables that exist already and that a sync would refuse to change. */
+import { z } from 'zod';
+import { describeTables } from '../postgres/catalog.ts';
+import type { Database } from '../postgres/database.ts';
+import { rowsText } from '../report/reasons.ts';
+import { tableKey, type TableName } from '../schema/names.ts';
+import { isReadableTable } from '../schema/relations.ts';
+import { stateTable } from '../sql/state.ts';
+import type { StateFiles } from '../state/state-files.ts';
+import { countedRows } from '../sync/facts/populated-tables.ts';
+import { reconcile } from '../sync/facts/saved-state.ts';
+import { readStateRows } from '../sync/facts/state-rows.ts';
+import { isUnclaimed } from '../sync/facts/unclaimed.ts';
+
+/** It has rows, and increp has no state of it. */
+export interface UnclaimedTable {
+  readonly name: string;
+  /** As text. */
+  readonly rows: string;
+}
+
+/** Its state belongs to another pipeline or source. */
+export interface ForeignTable {
+  readonly name: string;
+  /** Undefined if only the source is another. */
+  readonly pipeline: string | undefined;
+  readonly what: string;
+  readonly next: string;
+}
+
+export interface ExistingTables {
+  readonly unclaimed: readonly UnclaimedTable[];
+  readonly foreign: readonly ForeignTable[];
+}
+
+export interface NewPipeline {
+  readonly pipeline: string;
+  readonly source: { readonly database: string; readonly schema: string };
+  readonly systemIdentifier: string | null;
+  readonly files: StateFiles;
+}
+
+const ownerSchema = z.object({ pipeline: z.string() });
+
+export function findExistingTables(
+  destination: Database,
+  { pipeline, source, systemIdentifier, files }: NewPipeline,
+  tables: readonly string[],
+): Promise<ExistingTables> {
+  const { schema } = destination.settings;
+  const names = tables.map((table): TableName => ({ schema, table }));
+  return destination.withReading(async (client) => {
+    const relations = await describeTables(client, [...names, stateTable(schema)]);
+    const hasStates = isReadableTable(relations.get(tableKey(stateTable(schema))));
+    const stateOf = await readStateRows(
+      client,
+      pipeline,
+      hasStates ? names.map((name) => ({ destinationName: name, stateName: name })) : [],
+    );
+    const found = await Promise.all(
+      names.map(async (name) => {
+        const rows = stateOf({ destinationName: name, stateName: name });
+        const saved = reconcile(await files.read(name.table), rows, {
+          label: name.table,
+          pipeline,
+          source: { ...source, table: name.table },
+          destination: name,
+          systemIdentifier,
+        });
+        const relation = relations.get(tableKey(name));
+        const evidence = { destination: relation, saved, pendingLoad: undefined, isTaken: rows.isTaken };
+        return { name, owner: ownerSchema.safeParse(rows.record).data?.pipeline, saved, evidence };
+      }),
+    );
+    const unknown = found.filter(({ evidence }) => isUnclaimed(evidence)).map(({ name }) => name);
+    const counts = await countedRows(client, unknown);
+    return {
+      unclaimed: unknown.flatMap(({ table }, index) => {
+        const counted = counts[index];
+        return counted && counted.rows !== 0 ? [{ name: table, rows: rowsText(counted) }] : [];
+      }),
+      foreign: found.flatMap(({ name: { table }, owner, saved }) =>
+        saved.kind === 'foreign'
+          ? [
+              {
+                name: table,
+                pipeline: owner === pipeline ? undefined : owner,
+                what: saved.what,
+                next: saved.next,
+              },
+            ]
+          : [],
+      ),
+    };
+  });
+}
