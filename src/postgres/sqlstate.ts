@@ -7,6 +7,7 @@ export const SQLSTATE = {
   idleSessionTimeout: '57P05',
   insufficientPrivilege: '42501',
   invalidAuthorization: '28000',
+  invalidCatalogName: '3D000',
   invalidSchemaName: '3F000',
   invalidTableDefinition: '42P16',
   lockNotAvailable: '55P03',

@@ -3,7 +3,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'dotenv';
 import { expect, test } from 'vitest';
-import { CTRL_C, DOWN, ENTER, ESC, startDialogue, TAB, UP } from '../support/dialogue.ts';
+import { CTRL_C, CTRL_D, DOWN, ENTER, ESC, startDialogue, TAB, UP } from '../support/dialogue.ts';
 import { increp } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair, Side } from '../support/pair.ts';
@@ -77,14 +77,15 @@ test('from nothing to a pipeline that syncs, with a wrong password corrected on 
 });
 
 test.each([
-  ['at the first question', 0],
-  ['while the tables are chosen', 1],
-])('Ctrl-C %s leaves nothing', async (_when, questions) => {
+  ['Ctrl-C', 'at the first question', 0, CTRL_C],
+  ['Ctrl-C', 'while the tables are chosen', 1, CTRL_C],
+  ['Ctrl-D', 'while the tables are chosen', 1, CTRL_D],
+])('%s %s leaves nothing', async (name, _when, questions, key) => {
   await using pair = await freshPair({ sourceSql: SHOP });
   await using dialogue = startDialogue('init -C new', pair.directory, questions > 0 ? settled(pair) : {});
-  await dialogue.answer(questions > 0 ? 'Which tables' : 'enter the source?', CTRL_C);
+  await dialogue.answer(questions > 0 ? 'Which tables' : 'enter the source?', key);
   expect(await dialogue.wait()).toBe(130);
-  expect(dialogue.seen()).toContain('stopped by Ctrl-C');
+  expect(dialogue.seen()).toContain(`stopped by ${name}`);
   expect(dialogue.seen()).toContain('Nothing was written.');
   expect(await readdir(pair.directory)).not.toContain('new');
 });
@@ -110,7 +111,7 @@ test('without UTF-8 and colours it is ASCII, and where the cursor is can be told
   await dialogue.answer('> All 4: increp asks about the 3 without a clear key', DOWN);
   await dialogue.answer('> Let me choose', ENTER);
   await dialogue.answer('[ ] log', DOWN);
-  await dialogue.answer(/notes .*\(increp asks for its key\)/, CTRL_C);
+  await dialogue.answer(/notes .*\(no clear key\)/, CTRL_C);
   expect(await dialogue.wait()).toBe(130);
   // oxlint-disable-next-line no-control-regex -- what a terminal without UTF-8 can show, and no colours
   expect(dialogue.bytes).toMatch(/^[\u0000-\u007f]*$/);

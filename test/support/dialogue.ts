@@ -15,6 +15,7 @@ export const UP = '\u001b[A';
 export const DOWN = '\u001b[B';
 export const TAB = '\t';
 export const CTRL_C = '\u0003';
+export const CTRL_D = '\u0004';
 
 export function startDialogue(args: string, directory: string, env: TerminalOptions['env'] = {}): Dialogue {
   const terminal = inTerminal(args, { directory }, { env });

@@ -13,6 +13,7 @@ import { parseConnectionUrl } from '../../config/connection/connection-url.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
 import type { Prefix } from '../../config/environment/variables.ts';
 import { IncrepError } from '../../errors.ts';
+import { SQLSTATE } from '../../postgres/sqlstate.ts';
 import type { Dialogue } from './going-back.ts';
 import { gaveUp, type PromptChoice, type Prompts } from './prompts.ts';
 
@@ -43,7 +44,7 @@ export async function askConnection<T>(
     } catch (error) {
       ensureMendable(error);
       dialogue.warn(`${error.message}\n  next: ${error.next}`);
-      answers = await correct(dialogue, answers, prefix, error.code);
+      answers = await correct(dialogue, answers, prefix, error);
     }
   }
 }
@@ -67,14 +68,21 @@ const LABELS = {
 type AskedField = keyof typeof LABELS;
 const ASKED = Object.keys(LABELS) as readonly AskedField[];
 
+/** The setting that an error points to, by SQLSTATE or by code. */
 const SUSPECTS: Readonly<Record<string, AskedField>> = {
   AUTHENTICATION_FAILED: 'PASSWORD',
   CONNECTION_FAILED: 'HOST',
   TLS_FAILED: 'SSLMODE',
+  [SQLSTATE.invalidCatalogName]: 'DB',
 };
 
 /** One setting can be corrected alone. Each question starts from the present value. */
-async function correct(prompts: Prompts, answers: Answers, prefix: Prefix, code: string): Promise<Answers> {
+async function correct(
+  prompts: Prompts,
+  answers: Answers,
+  prefix: Prefix,
+  { code, sqlstate }: IncrepError,
+): Promise<Answers> {
   const fields = fieldsOf(answers, prefix);
   if (fields.HOST === undefined) return askAddress(prompts, answers, prefix);
   const known: Partial<Record<AskedField, string>> = { SSLMODE: 'prefer', ...fields, PASSWORD: 'hidden' };
@@ -88,7 +96,7 @@ async function correct(prompts: Prompts, answers: Answers, prefix: Prefix, code:
       { value: 'nothing', label: 'Nothing: try again unchanged' },
       { value: 'give up', label: 'Give up: write nothing' },
     ],
-    initial: SUSPECTS[code] ?? 'all',
+    initial: SUSPECTS[sqlstate ?? code] ?? SUSPECTS[code] ?? 'all',
   });
   if (what === 'give up') throw gaveUp('stopped: no pipeline was created');
   if (what === 'nothing') return answers;

@@ -74,7 +74,7 @@ function labelOf({ name, relation: { kind, estimatedRows }, bytes }: TablePropos
 
 /** The hint beside a table name. */
 const hintOf = ({ key }: TableProposal): string =>
-  key ? truncate(`by ${key.column}`, HINT_WIDTH, '...') : 'increp asks for its key';
+  key ? truncate(`by ${key.column}`, HINT_WIDTH, '...') : 'no clear key';
 
 async function askWhich(
   prompts: Prompts,

@@ -44,7 +44,7 @@ interface YesNoQuestion {
   readonly initial: boolean;
 }
 
-/** Each question @throws WentBack after Esc, and IncrepError INTERRUPTED after Ctrl-C */
+/** Each question @throws WentBack after Esc, and IncrepError INTERRUPTED after Ctrl-C or Ctrl-D */
 export interface Prompts {
   readonly text: (question: TextQuestion) => Promise<string>;
   /** Empty if nothing was typed. */
@@ -60,11 +60,14 @@ export interface Prompts {
 /** The user pressed Esc. The dialogue catches it (going-back.ts). */
 export class WentBack extends Error {}
 
-export const gaveUp = (what = 'stopped by Ctrl-C'): IncrepError =>
+export const gaveUp = (what: string): IncrepError =>
   new IncrepError('INTERRUPTED', {
     what,
     next: 'Nothing was written. To start again, run "increp init".',
   });
+
+/** Without this, the process would end in the middle of the question. */
+const CTRL_D = '\u0004';
 
 export async function openPrompts(
   { style, dialogue }: Pick<Terminal, 'style' | 'dialogue'>,
@@ -72,6 +75,7 @@ export async function openPrompts(
 ): Promise<Prompts> {
   const clack = await import('@clack/prompts');
   const { TextPrompt } = await import('@clack/core');
+  clack.updateSettings({ aliases: { [CTRL_D]: 'cancel' } });
   const output = outputFor(dialogue.output, style);
   const input = dialogue.input as Readable;
   const common = { input, output, signal };
@@ -86,7 +90,7 @@ export async function openPrompts(
     const answer = await ask().finally(() => input.off('keypress', note));
     signal.throwIfAborted();
     if (!clack.isCancel(answer)) return answer;
-    throw lastKey === 'escape' ? new WentBack() : gaveUp();
+    throw lastKey === 'escape' ? new WentBack() : gaveUp(`stopped by Ctrl-${lastKey === 'd' ? 'D' : 'C'}`);
   };
   const shown = <T extends string>({ value, label, hint }: PromptChoice<T>) => ({
     value,
@@ -139,6 +143,8 @@ export async function openPrompts(
           message,
           options: choices.map(shown),
           required: !mayBeNone,
+          // Not in the hints.
+          filter: (search, { value }) => value.toLowerCase().includes(search.toLowerCase()),
           maxItems: 12,
           ...(initial !== undefined && { initialValues: [...initial] }),
         }),
