@@ -9,12 +9,7 @@ import { otherOwner } from '../ownership.ts';
 import { redactedJson, redactor } from '../redact.ts';
 import type { Visit } from '../init/test-connections.ts';
 import { withoutSecrets } from './pipeline/context.ts';
-import {
-  formatReport,
-  reportJson,
-  warningsOf,
-  type InitReport,
-} from './init/describe-result.ts';
+import { formatReport, reportJson, warningsOf, type InitReport } from './init/describe-result.ts';
 import { setupFromFlags } from './init/scripted.ts';
 import type { InitOptions, Setup } from './init/setup.ts';
 import { planFiles, writePlanned, type PlannedFile } from './init/write.ts';

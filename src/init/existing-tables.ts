@@ -1,5 +1,6 @@
 /** Finds destination tables that exist already and that a sync would refuse to change. */
 import { z } from 'zod';
+import { inBatches } from '../postgres/batches.ts';
 import { describeTables } from '../postgres/catalog.ts';
 import type { Database } from '../postgres/database.ts';
 import { rowsText } from '../report/reasons.ts';
@@ -42,11 +43,31 @@ export interface NewPipeline {
 
 const ownerSchema = z.object({ pipeline: z.string() });
 
-export function findExistingTables(
+/** A table that cannot be read is left out here. Its sync reports why. */
+export async function findExistingTables(
+  destination: Database,
+  asked: NewPipeline,
+  tables: readonly string[],
+): Promise<ExistingTables> {
+  const results = await inBatches(tables, (batch) => existingAmong(destination, asked, batch));
+  const found = results.flatMap((result) => (result.kind === 'done' ? [result.value] : []));
+  return {
+    unclaimed: found.flatMap(({ unclaimed }) => unclaimed ?? []),
+    foreign: found.flatMap(({ foreign }) => foreign ?? []),
+  };
+}
+
+interface ExistingTable {
+  readonly unclaimed: UnclaimedTable | undefined;
+  readonly foreign: ForeignTable | undefined;
+}
+
+async function existingAmong(
   destination: Database,
   { pipeline, source, systemIdentifier, files }: NewPipeline,
   tables: readonly string[],
-): Promise<ExistingTables> {
+): Promise<ExistingTable[]> {
+  const destinationServer = await destination.identity();
   const { schema } = destination.settings;
   const names = tables.map((table): TableName => ({ schema, table }));
   return destination.withReading(async (client) => {
@@ -66,6 +87,7 @@ export function findExistingTables(
           source: { ...source, table: name.table },
           destination: name,
           systemIdentifier,
+          destinationServer,
         });
         const relation = relations.get(tableKey(name));
         const evidence = { destination: relation, saved, pendingLoad: undefined, isTaken: rows.isTaken };
@@ -74,23 +96,21 @@ export function findExistingTables(
     );
     const unknown = found.filter(({ evidence }) => isUnclaimed(evidence)).map(({ name }) => name);
     const counts = await countedRows(client, unknown);
-    return {
-      unclaimed: unknown.flatMap(({ table }, index) => {
-        const counted = counts[index];
-        return counted && counted.rows !== 0 ? [{ name: table, rows: rowsText(counted) }] : [];
-      }),
-      foreign: found.flatMap(({ name: { table }, owner, saved }) =>
-        saved.kind === 'foreign'
-          ? [
-              {
-                name: table,
-                pipeline: owner === pipeline ? undefined : owner,
+    return found.map(({ name, owner, saved }) => {
+      const counted = counts[unknown.indexOf(name)];
+      const isOfOthers = owner !== undefined && owner !== pipeline;
+      return {
+        unclaimed: counted && counted.rows !== 0 ? { name: name.table, rows: rowsText(counted) } : undefined,
+        foreign:
+          saved.kind === 'foreign'
+            ? {
+                name: name.table,
+                pipeline: isOfOthers ? owner : undefined,
                 what: saved.what,
                 next: saved.next,
-              },
-            ]
-          : [],
-      ),
-    };
+              }
+            : undefined,
+      };
+    });
   });
 }

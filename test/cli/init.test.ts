@@ -161,7 +161,7 @@ describe('what the source has', () => {
     ['--tables log --replication-key log=nte', 'has no column "nte"', 'Its columns: id, note'],
     ['--tables log --replication-key log=note', '"note" has a type that cannot order changes', 'id'],
     ['--tables log --all-tables', '--tables and --all-tables contradict each other', 'one of them'],
-    ['', 'the tables: --tables NAME,NAME or --all-tables', 'increp init'],
+    ['', 'the tables: --tables NAME,NAME or --all-tables', 'init" on a terminal'],
   ])('what cannot be done is said with what would help: %s', async (args, what, next) => {
     await using pair = await zoo();
     const result = await init(pair, `--yes ${args}`);
@@ -194,7 +194,9 @@ describe('what is written', () => {
     await using pair = await freshPair(ordersPreset);
     const result = await init(pair, '--yes --all-tables');
     expect(result.exitCode, result.stderr).toBe(0);
-    expect(result.stdout.trimEnd().split('\n').at(-1)).toBe('Next: increp -C new check');
+    expect(result.stdout.trimEnd().split('\n').at(-1)).toBe(
+      `Next: increp -C ${join(pair.directory, 'new')} check`,
+    );
     expect(result.stdout).not.toContain('\u001b');
     const env = parse(await read(pair, '.env'));
     expect(env).toEqual(variables(pair));
