@@ -168,6 +168,7 @@ slowTest(
   'stdout on the terminal, stderr in a file: the line is there, the log is whole in the file',
   async () => {
     await using pair = await freshPair(shop());
+    await pair.setEnv({ LOG_FORMAT: 'json' });
     await using proxy = await slowly(pair, 600_000);
     await using terminal = inTerminal('sync', pair, { redirections: '2>log' });
     await terminal.waitForLine(COPYING);

@@ -124,7 +124,7 @@ function operandsAfter(typed: Typed, known: CompletionSources): readonly Candida
       .map(plain);
   }
   if (operands.length > 1) return [];
-  return argument.name() === 'command' ? commandNames() : (argument.argChoices ?? []).map(plain);
+  return argument.name() === 'topic' ? commandNames() : (argument.argChoices ?? []).map(plain);
 }
 
 const plain = (value: string): Candidate => ({ value, says: '' });
