@@ -16,15 +16,18 @@ interface DocumentationPage {
   readonly markdown: string;
 }
 
-const readPages = (): readonly DocumentationPage[] =>
-  readdirSync(PAGES)
-    .flatMap((file) => /^(.*)\.md$/.exec(file)?.[1] ?? [])
-    .map((name) => ({
-      topic: OTHER_NAMES[name] ?? name,
-      markdown: readFileSync(join(PAGES, `${name}.md`), 'utf8'),
-    }));
+const pageNames = (): readonly string[] =>
+  readdirSync(PAGES).flatMap((file) => /^(.*)\.md$/.exec(file)?.[1] ?? []);
 
-export const topicNames = (): readonly string[] => readPages().map(({ topic }) => topic);
+const topicOf = (name: string): string => OTHER_NAMES[name] ?? name;
+
+const readPages = (): readonly DocumentationPage[] =>
+  pageNames().map((name) => ({
+    topic: topicOf(name),
+    markdown: readFileSync(join(PAGES, `${name}.md`), 'utf8'),
+  }));
+
+export const topicNames = (): readonly string[] => pageNames().map(topicOf);
 
 /** The text about the word; undefined if there is none. */
 export function helpAbout(word: string, style: Style): string | undefined {

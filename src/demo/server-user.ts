@@ -30,7 +30,7 @@ function parsePasswd(text: string): Map<string, ServerUser> {
   for (const line of text.split('\n')) {
     const [name = '', , uid, gid] = line.split(':');
     const user = { uid: Number(uid), gid: Number(gid) };
-    // On macOS, the user `nobody` has the uid -2, which chown refuses.
+    // On macOS, the user ID of `nobody` is negative, and chown refuses it.
     if (user.uid > 0 && user.gid >= 0) users.set(name, user);
   }
   return users;

@@ -49,7 +49,7 @@ export async function findExistingTables(
   asked: NewPipeline,
   tables: readonly string[],
 ): Promise<ExistingTables> {
-  const results = await inBatches(tables, (batch) => existingAmong(destination, asked, batch));
+  const results = await inBatches(tables, (batch) => describeExisting(destination, asked, batch));
   const found = results.flatMap((result) => (result.kind === 'done' ? [result.value] : []));
   return {
     unclaimed: found.flatMap(({ unclaimed }) => unclaimed ?? []),
@@ -62,7 +62,7 @@ interface ExistingTable {
   readonly foreign: ForeignTable | undefined;
 }
 
-async function existingAmong(
+async function describeExisting(
   destination: Database,
   { pipeline, source, systemIdentifier, files }: NewPipeline,
   tables: readonly string[],
@@ -98,14 +98,13 @@ async function existingAmong(
     const counts = await countedRows(client, unknown);
     return found.map(({ name, owner, saved }) => {
       const counted = counts[unknown.indexOf(name)];
-      const isOfOthers = owner !== undefined && owner !== pipeline;
       return {
         unclaimed: counted && counted.rows !== 0 ? { name: name.table, rows: rowsText(counted) } : undefined,
         foreign:
           saved.kind === 'foreign'
             ? {
                 name: name.table,
-                pipeline: isOfOthers ? owner : undefined,
+                pipeline: owner === pipeline ? undefined : owner,
                 what: saved.what,
                 next: saved.next,
               }

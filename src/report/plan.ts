@@ -74,8 +74,8 @@ const DETAIL_INDENT = 4;
 export function formatPlan(tables: readonly PlannedTable[], style: Style, isVerbose: boolean): string {
   const nameWidth = Math.max(0, ...tables.map(({ name }) => displayWidth(printable(name))));
   const printed = isVerbose ? tables : tables.map(withShortCursor);
-  const [refused, others] = [printed.filter(isRefused), printed.filter((table) => !isRefused(table))];
-  const lines = [...others, ...refused].flatMap((table) => tableLines(table, nameWidth, style));
+  const sorted = printed.toSorted((a, b) => Number(isRefused(a)) - Number(isRefused(b)));
+  const lines = sorted.flatMap((table) => tableLines(table, nameWidth, style));
   return `${[...lines, '', ...wrapped('', countLine(tables), DETAIL_INDENT, style)].join('\n')}\n`;
 }
 
@@ -115,13 +115,12 @@ function headLines(table: PlannedTable, nameWidth: number, style: Style, colored
   const name = printable(table.name);
   const text = printable(effect(table));
   const indent = nameWidth + ACTION_WIDTH + 6;
-  if (style.width - indent < EFFECT_ROOM && isOngoing(table) && isQuiet(table))
-    return [`${paint(symbol)} ${name}  ${paint(table.action)}  ${NOTHING_NEW}`];
-  if (style.width - indent < EFFECT_ROOM)
-    return [
-      `${paint(symbol)} ${name}  ${paint(table.action)}`,
-      ...wrapped('    ', text, DETAIL_INDENT, style),
-    ];
+  if (style.width - indent < EFFECT_ROOM) {
+    const head = `${paint(symbol)} ${name}  ${paint(table.action)}`;
+    return isOngoing(table) && isQuiet(table)
+      ? [`${head}  ${NOTHING_NEW}`]
+      : [head, ...wrapped('    ', text, DETAIL_INDENT, style)];
+  }
   // Colors are added after wrapping, because escape sequences would count as width.
   const action = padEnd(table.action, ACTION_WIDTH);
   const plain = `${symbol} ${padEnd(name, nameWidth)}  ${action}  `;

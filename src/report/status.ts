@@ -62,8 +62,7 @@ interface StatusStyle {
 }
 
 export function formatStatus(all: readonly Status[], { style, now, isVerbose }: StatusStyle): string {
-  const [fine, others] = [all.filter((one) => !one.needsAttention), all.filter((one) => one.needsAttention)];
-  const tables = [...fine, ...others];
+  const tables = all.toSorted((a, b) => Number(a.needsAttention) - Number(b.needsAttention));
   const printed = (cursor: string) => (isVerbose ? cursor : shortCursor(cursor));
   const colored = painter(style);
   const paint = (cell: string, row: number, column: number) => {

@@ -42,15 +42,18 @@ interface MarkOptions {
 export function markRunning({ directory, destinationNameOf }: MarkOptions): AsyncDisposable & {
   readonly listener: Listener;
 } {
-  let [running, path]: [RunningRun | undefined, string] = [undefined, ''];
+  let running: RunningRun | undefined;
   let [isChanged, writtenAt] = [true, 0];
   let timer: NodeJS.Timeout | undefined;
   const change = (changes: Partial<RunningRun>) => {
     if (running) running = { ...running, ...changes };
     isChanged = true;
   };
+  const pathOf = ({ run_id }: RunningRun) => join(directory, `running.${run_id}.json`);
   // The file is not part of the sync. If it cannot be written, only the history lacks a killed run.
   const write = async () => {
+    if (!running) return;
+    const path = pathOf(running);
     writtenAt = performance.now();
     isChanged = false;
     await writeFile(path, JSON.stringify(running), { mode: 0o600 })
@@ -62,8 +65,7 @@ export function markRunning({ directory, destinationNameOf }: MarkOptions): Asyn
     listener: async (event) => {
       if (event.type === 'run-started') {
         await recordKilled(directory).catch(() => undefined);
-        path = join(directory, `running.${event.runId}.json`);
-        running = { ...firstMark(event), ...thisProcess() };
+        running = { ...runOf(event), ...BETWEEN_TABLES, ...thisProcess() };
         await write();
         timer = setInterval(() => {
           if (isChanged || performance.now() - writtenAt > SIGN_OF_LIFE_MS) writing = writing.then(write);
@@ -72,23 +74,22 @@ export function markRunning({ directory, destinationNameOf }: MarkOptions): Asyn
       if (event.type === 'table-planned')
         change({ table: destinationNameOf(event.table), action: event.action, phase: null });
       if (event.type === 'phase-started') change({ phase: event.phase });
-      if (event.type === 'table-finished') change({ table: null, action: 'skipped', phase: null });
+      if (event.type === 'table-finished') change(BETWEEN_TABLES);
     },
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer);
       await writing;
-      if (path !== '') await rm(path, { force: true }).catch(() => undefined);
+      if (running) await rm(pathOf(running), { force: true }).catch(() => undefined);
     },
   };
 }
 
-const firstMark = ({ runId, pipeline, startedAt }: { runId: string; pipeline: string; startedAt: Date }) => ({
+const BETWEEN_TABLES = { table: null, action: 'skipped', phase: null } as const;
+
+const runOf = ({ runId, pipeline, startedAt }: { runId: string; pipeline: string; startedAt: Date }) => ({
   run_id: runId,
   pipeline,
   started_at: startedAt.toISOString(),
-  table: null,
-  action: 'skipped',
-  phase: null,
 });
 
 const thisProcess = () => ({ process: process.pid, host: hostname(), namespace: namespaceHere() });

@@ -49,20 +49,18 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
   const histories = context.pipelines.map(
     ({ settings: of }) => new Database(of.destination, { ...of, timing }),
   );
-  const marks = context.pipelines.map(({ settings: { stateDirectory: directory }, ...pipeline }) => {
-    const mark = markRunning({ directory, destinationNameOf: recordNameIn(settings) });
-    pipeline.listen(mark.listener);
-    return mark;
-  });
-  context.pipelines.forEach((pipeline, index) => {
+  const marks = context.pipelines.map((pipeline, index) => {
     const { stateDirectory: directory } = pipeline.settings;
     const destinationNameOf = recordNameIn(pipeline.settings);
     const database = histories[index];
+    const mark = markRunning({ directory, destinationNameOf });
+    pipeline.listen(mark.listener);
     const stores = [
       localHistory({ directory, destinationNameOf, redact, onFailure: warn }),
       ...(database ? [destinationHistory({ database, onFailure: warn })] : []),
     ];
     pipeline.listen(historyListener({ stores, destinationNameOf, redact, timing }));
+    return mark;
   });
   if (webhook) listen(webhookListener({ webhook, redact, onFailure: warn, signal, timing }));
   // The healthcheck comes after the webhook. The time of the webhook starts at the signal, that of the healthcheck at

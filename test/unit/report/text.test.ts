@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import { expect, test } from 'vitest';
+import { commands } from '../../../src/commands/program/registry.ts';
 import { displayWidth, wrap, wrapLines } from '../../../src/report/text.ts';
 
 test('lines break at spaces, and what goes on hangs under its beginning', () => {
@@ -63,4 +64,13 @@ test('commands are written as the user types them', () => {
   expect(wrap(text, { width: Infinity, typedCommand })).toEqual([
     text.replace('increp history', 'increp -C shop history'),
   ]);
+});
+
+test('so are the commands for a pipeline, and no others', () => {
+  const names = commands().map(({ description }) => description.name);
+  const typedCommand = (verb: string) => `npx increp ${verb}`;
+  const typed = names.filter(
+    (name) => wrap(`increp ${name}`, { width: 80, typedCommand })[0] === `npx increp ${name}`,
+  );
+  expect(names.filter((name) => !typed.includes(name)).toSorted()).toEqual(['completion', 'demo']);
 });
