@@ -169,6 +169,8 @@ export type Reason =
   | { readonly code: 'metadata-column-added' | 'metadata-column-unfilled'; readonly column: string }
   | { readonly code: 'type-created'; readonly kind: string; readonly type: string }
   | { readonly code: 'enum-labels-added'; readonly type: string; readonly labels: readonly string[] }
+  /** The configuration asks for pg_dump. */
+  | { readonly code: 'copy-instead'; readonly cause: CopyCause }
   | { readonly code: 'in-chunks'; readonly chunks: number }
   | { readonly code: 'load-continued'; readonly done: number; readonly of: number }
   | { readonly code: 'load-restarted'; readonly obstacle: ResumeObstacle }

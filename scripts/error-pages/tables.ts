@@ -215,7 +215,7 @@ WHERE l.relation = 'public.orders'::regclass;
   DESTINATION_NOT_OURS: {
     about: 'increp has no state of this table. Nothing was changed.',
     causes: [
-      'Source and destination are exchanged. If the source has the state of a pipeline, the message says so.',
+      'Source and destination are swapped. If the source has the state of a pipeline, the message says so.',
       'The table belongs to another program or to a person.',
       'Another tool copied the table.',
       'increp copied the table, but its state row and its state file were deleted.',

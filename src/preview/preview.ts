@@ -16,7 +16,7 @@ import { findObstruction, type Obstruction } from '../sync/plan/obstructions.ts'
 import { selectionWords } from './describe-selection.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { writingRules } from './describe-write-rules.ts';
-import { loaderWarning } from '../sync/run/table-outcome.ts';
+import { wholeLoadWarning } from '../sync/run/table-outcome.ts';
 
 export interface Preview {
   readonly name: string;
@@ -185,7 +185,7 @@ function previewOf(
     gone,
     warnings: [
       ...('warnings' in saved ? saved.warnings : []),
-      ...loaderWarning(plan),
+      ...wholeLoadWarning(plan),
       ...loaderNote(plan),
       ...(evolution?.warnings ?? []),
       ...(plan.kind === 'refuse' ? plan.others.map(({ message, next }) => `${message}. ${next}`) : []),

@@ -138,6 +138,7 @@ const REASONS: Texts<Reason> = {
   'type-created': ({ kind, type }) => `creates the ${kind} ${type}`,
   'enum-labels-added': ({ type, labels }) =>
     `gives the enum ${type} the label${labels.length > 1 ? 's' : ''} ${labels.map((label) => `'${label}'`).join(', ')}`,
+  'copy-instead': ({ cause }) => copyCauseText(cause),
   'in-chunks': ({ chunks }) => `in ${chunks} chunks`,
   'load-continued': ({ done, of }) => `continues an interrupted load: ${done} of ${of} chunks are done`,
   'load-restarted': ({ obstacle }) =>

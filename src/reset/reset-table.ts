@@ -82,7 +82,7 @@ export async function forgetTable(
   return forgotten;
 }
 
-/** If source and destination are exchanged, the file describes a table that was a source and not a destination. */
+/** If source and destination are swapped, the file describes a table that was a source and not a destination. */
 const namesDestination = (file: StateFile, { systemIdentifier, database }: ServerIdentity): boolean =>
   file.kind === 'record'
     ? file.record.sourceLife.systemIdentifier !== systemIdentifier || file.record.source.database !== database

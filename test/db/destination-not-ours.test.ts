@@ -72,13 +72,13 @@ test('nor does a reset after source and destination were exchanged, although the
   });
   expect((await trySync(pair)).table().error).toMatchObject({
     code: 'STATE_MISMATCH',
-    message: expect.stringMatching(/^source and destination are exchanged/),
+    message: expect.stringMatching(/^source and destination are swapped/),
     hint: 'Exchange the SOURCE_ and DEST_ settings. Nothing was changed.',
   });
   expect((await increp('reset orders', pair)).stdout).toContain('there was no saved state');
   const { error } = (await trySync(pair)).table();
   expect(error?.code).toBe('DESTINATION_NOT_OURS');
-  expect(error?.message).toContain('probably exchanged, because the source has the state of a pipeline');
+  expect(error?.message).toContain('probably swapped, because the source has the state of a pipeline');
   expect(error?.hint).not.toContain('--replace');
   expect((await pair.source.query('SELECT FROM orders')).rowCount).toBe(10);
 });

@@ -39,10 +39,11 @@ async function temporaryDirectory({ directory }: Pair): Promise<string> {
 
 test('without pg_dump the table is loaded by COPY, and the reason is told', async () => {
   await using pair = await freshPair('orders');
-  const { loader, warnings } = (await sync(pair, '', { env: await noTools(pair.directory) })).table();
-  expect({ loader, warnings }).toEqual({
+  const { loader, reason, warnings } = (await sync(pair, '', { env: await noTools(pair.directory) })).table();
+  expect({ loader, reason, warnings }).toEqual({
     loader: 'copy',
-    warnings: ['loaded by COPY instead of pg_dump: pg_dump is not installed'],
+    reason: 'there is no destination table yet; loaded by COPY instead of pg_dump: pg_dump is not installed',
+    warnings: [],
   });
   await expectSameRows(pair, 'orders');
 });
@@ -50,9 +51,9 @@ test('without pg_dump the table is loaded by COPY, and the reason is told', asyn
 testWithPgDump('a pg_dump older than the server is not used, and the reason is told', async () => {
   await using pair = await freshPair('orders');
   const env = await fakeTools(pair.directory, { pg_dump: 'echo "pg_dump (PostgreSQL) 12.1"' });
-  const { loader, warnings } = (await sync(pair, '', { env })).table();
+  const { loader, reason } = (await sync(pair, '', { env })).table();
   expect(loader).toBe('copy');
-  expect(warnings.join()).toMatch(/pg_dump 12 cannot read a server of version \d+/);
+  expect(reason).toMatch(/pg_dump 12 cannot read a server of version \d+/);
   await expectSameRows(pair, 'orders');
 });
 

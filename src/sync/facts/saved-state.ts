@@ -160,7 +160,7 @@ function foreignness(record: StateRecord, where: string, expected: ExpectedState
   const reloadCommand = `${reset} && ${tableCommand('sync', expected.label)}`;
   const owner = (source: ExpectedState['source']) => `${source.database}, ${printName(source)}`;
   if (record.pipeline !== expected.pipeline) return ofPipeline(record.pipeline, where, expected);
-  if (isExchanged(record, expected)) return exchanged(expected, where);
+  if (isSwapped(record, expected)) return swapped(expected, where);
   if (owner(record.source) !== owner(expected.source)) {
     return {
       kind: 'foreign',
@@ -178,7 +178,7 @@ function foreignness(record: StateRecord, where: string, expected: ExpectedState
 }
 
 /** Whether the saved source is the destination now. */
-const isExchanged = (
+const isSwapped = (
   { source, sourceLife }: StateRecord,
   { destination, destinationServer }: ExpectedState,
 ): boolean =>
@@ -187,9 +187,9 @@ const isExchanged = (
   source.database === destinationServer.database &&
   isSameTable(source, destination);
 
-const exchanged = ({ destination }: ExpectedState, where: string): SavedState => ({
+const swapped = ({ destination }: ExpectedState, where: string): SavedState => ({
   kind: 'foreign',
-  what: `source and destination are exchanged: according to the state ${where}, ${printName(destination)} at the destination is the source`,
+  what: `source and destination are swapped: according to the state ${where}, ${printName(destination)} at the destination is the source`,
   next: 'Exchange the SOURCE_ and DEST_ settings. Nothing was changed.',
 });
 

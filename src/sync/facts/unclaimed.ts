@@ -10,7 +10,7 @@ import { countedRows, type CountedRows } from './populated-tables.ts';
 import type { RunContext } from '../context/run-context.ts';
 
 export interface Unclaimed extends CountedRows {
-  /** host:port/database of both sides, because the user may have exchanged them. */
+  /** host:port/database of both sides, because the user may have swapped them. */
   readonly source: string;
   readonly destination: string;
   /** Whether the source keeps state of increp, as the destination of a pipeline does. */
@@ -67,7 +67,7 @@ interface Named {
 
 export const notOurs = ({ destinationName, settings: { name } }: Named, unclaimed: Unclaimed): IncrepError =>
   new IncrepError('DESTINATION_NOT_OURS', {
-    what: `${printName(destinationName)} at the destination has ${rowsText(unclaimed)}, and increp has no state of it: a sync would replace its rows${unclaimed.isSourceOurs ? '; source and destination are probably exchanged, because the source has the state of a pipeline' : ''}`,
+    what: `${printName(destinationName)} at the destination has ${rowsText(unclaimed)}, and increp has no state of it: a sync would replace its rows${unclaimed.isSourceOurs ? '; source and destination are probably swapped, because the source has the state of a pipeline' : ''}`,
     next: `Rows go from ${unclaimed.source} to ${unclaimed.destination}. If that is the wrong direction, exchange the SOURCE_ and DEST_ settings. ${unclaimed.isSourceOurs ? 'If it is right, see "increp help DESTINATION_NOT_OURS".' : claimSteps(name)}`,
   });
 

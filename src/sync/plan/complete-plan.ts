@@ -1,11 +1,12 @@
 /** Decides how the rows of a load are read, from the installed programs and the pages of the source table. */
 import { inBatches } from '../../postgres/batches.ts';
 import { describeHeap, measureTables } from '../../postgres/heap.ts';
+import type { Reason } from '../../reasons.ts';
 import type { Relation } from '../../schema/relations.ts';
 import type { Facts, TableFacts, TableFailure } from '../facts/facts.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { AS_A_WHOLE, chooseChunks, unfitForChunks } from './chunk-choice.ts';
-import { BY_COPY, chooseLoader, lacksSize } from './loader-choice.ts';
+import { BY_COPY, chooseLoader, lacksSize, type LoaderChoice } from './loader-choice.ts';
 import {
   isKeyedPlan,
   type DraftPlan,
@@ -68,8 +69,11 @@ async function completeLoad(context: PlanSources, facts: TableFacts, draft: Load
   const loader =
     quick.loader === 'pg_dump' ? chooseLoader({ ...situation, tools: await context.tools() }) : quick;
   const { chunking, reasons } = await findChunks(context, facts, draft);
-  return { ...draft, loader, chunking, reasons: [...draft.reasons, ...reasons] };
+  return { ...draft, loader, chunking, reasons: [...draft.reasons, ...copyReason(loader), ...reasons] };
 }
+
+const copyReason = ({ isAgainstWish, cause }: LoaderChoice): Reason[] =>
+  isAgainstWish && cause ? [{ code: 'copy-instead', cause }] : [];
 
 const situationOf = ({ settings, servers, sourcePassword }: TableFacts, source: Relation) => ({
   wanted: settings.initialLoad,

@@ -15,7 +15,7 @@ import {
   type Start,
   startNow,
   stoppedInChunks,
-  loaderWarning,
+  wholeLoadWarning,
   outcomeOf,
   succeeded,
   failed,
@@ -140,7 +140,7 @@ async function announce(
     reasons: plan.reasons,
     estimatedRows: source?.estimatedRows,
   });
-  for (const message of [...('warnings' in saved ? saved.warnings : []), ...loaderWarning(plan)]) {
+  for (const message of [...('warnings' in saved ? saved.warnings : []), ...wholeLoadWarning(plan)]) {
     await context.emit({ type: 'warning', table, message });
   }
 }

@@ -3,7 +3,7 @@ import type { IncrepError } from '../../errors.ts';
 import type { Failure, TableOutcome } from '../../events.ts';
 import type { Applied, ApplyResult } from './apply-plan.ts';
 import type { TableFacts, TableFailure } from '../facts/facts.ts';
-import { copyCauseText, wholeLoadText } from '../../report/reasons.ts';
+import { wholeLoadText } from '../../report/reasons.ts';
 import type { DraftPlan, IncrementalPlan, LoadPlan, Plan } from '../plan/plan.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { NO_ROWS } from '../write/table-transfer.ts';
@@ -28,16 +28,11 @@ export function stoppedInChunks(
   return { ...outcomeOf(facts, { ...plan, reasons: [reason] }, start), isDeferred: true };
 }
 
-/** Warns if a load does not use the loader or the chunks that the configuration asks for. */
-export const loaderWarning = (plan: Plan): string[] =>
-  plan.kind !== 'load'
-    ? []
-    : [
-        ...(plan.loader.isAgainstWish && plan.loader.cause ? [copyCauseText(plan.loader.cause)] : []),
-        ...(plan.chunking.kind === 'whole' && plan.chunking.cause
-          ? [wholeLoadText(plan.chunking.cause)]
-          : []),
-      ];
+/** Warns if a load does not use the chunks that the configuration asks for. */
+export const wholeLoadWarning = (plan: Plan): string[] =>
+  plan.kind === 'load' && plan.chunking.kind === 'whole' && plan.chunking.cause
+    ? [wholeLoadText(plan.chunking.cause)]
+    : [];
 
 /** A table that the run did not start because of the time limit. */
 export const deferred = (
@@ -99,7 +94,11 @@ export async function succeeded(
     status: refusal ? 'failed' : 'ok',
     error: refusal && failureOf(refusal),
     cursor: record.cursor,
-    warnings: [...before, ...(unchangedSince === undefined ? loaderWarning(plan) : []), ...transfer.warnings],
+    warnings: [
+      ...before,
+      ...(unchangedSince === undefined ? wholeLoadWarning(plan) : []),
+      ...transfer.warnings,
+    ],
   };
 }
 

@@ -70,14 +70,14 @@ test('what belongs to another pipeline, source or server is refused, on either s
   }
 });
 
-test('if the saved source is the destination now, the sides are exchanged, and nothing else is offered', () => {
+test('if the saved source is the destination now, the sides are swapped, and nothing else is offered', () => {
   const was = record({
     source: { database: 'warehouse', schema: 'public', table: 'orders' },
     sourceLife: { systemIdentifier: '8', timeline: 1, startedAt: '1000' },
   });
   expect(reconcile(NO_FILE, { record: was, rival: undefined }, EXPECTED)).toEqual({
     kind: 'foreign',
-    what: expect.stringMatching(/^source and destination are exchanged/),
+    what: expect.stringMatching(/^source and destination are swapped/),
     next: 'Exchange the SOURCE_ and DEST_ settings. Nothing was changed.',
   });
 });
