@@ -56,6 +56,8 @@ export interface TableOutcome extends RowCounts {
    * with the table.
    */
   readonly isDeferred?: true;
+  /** The run found no changes before it synced any table. Nothing was written for the table, and its state is as before. */
+  readonly isQuiet?: true;
 }
 
 export interface RunSummary {

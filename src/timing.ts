@@ -17,6 +17,8 @@ export interface Timing {
    * `lock_timeout` of every statement: how long it waits for a table lock. Other sessions queue behind it meanwhile.
    */
   readonly lockTimeout: number;
+  /** The same for the message that asks many tables for changes. */
+  readonly sweepLock: number;
   /** Time for a server to answer a question about a silent session. */
   readonly stallProbeTimeout: number;
   /** Between two attempts at a table, after an error that may be temporary. */
@@ -95,6 +97,7 @@ export const DEFAULT_TIMING: Timing = {
   connectTimeout: 10,
   closeTimeout: 1,
   lockTimeout: 5,
+  sweepLock: 0.1,
   stallProbeTimeout: 10,
   retryDelay: RETRY_DELAY,
   transactionWait: 5,

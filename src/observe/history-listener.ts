@@ -1,6 +1,6 @@
 /** Collects what runs do to tables, and hands it to the stores of the history a few seconds' worth at a time. */
-import type { Listener } from '../events.ts';
-import { tableRecord, type HistoryStore, type TableRecord } from '../report/run-record.ts';
+import type { Listener, TableOutcome } from '../events.ts';
+import { quietRecord, tableRecord, type HistoryStore, type TableRecord } from '../report/run-record.ts';
 import type { Timing } from '../timing.ts';
 
 interface HistoryListenerOptions {
@@ -18,26 +18,39 @@ export function historyListener({
 }: HistoryListenerOptions): Listener {
   let run: { id: string; pipeline: string; tables: readonly string[] } | undefined;
   let waiting: TableRecord[] = [];
+  let quiet: { readonly name: string; readonly outcome: TableOutcome }[] = [];
+  /** Whether this run has written its record of the tables without changes. */
+  let hasQuiet = false;
   let writtenAt = performance.now();
-  const take = (): readonly TableRecord[] => {
-    const records = waiting;
+  const take = (current: { readonly id: string; readonly pipeline: string }): readonly TableRecord[] => {
+    const records = [...quietRecord(current, quiet, redact), ...waiting];
     waiting = [];
+    hasQuiet ||= quiet.length > 0;
+    quiet = [];
     writtenAt = performance.now();
     return records;
   };
   return async (event) => {
-    if (event.type === 'run-started') run = { ...event, id: event.runId };
+    if (event.type === 'run-started') {
+      run = { ...event, id: event.runId };
+      hasQuiet = false;
+    }
     if (!run) return;
     if (event.type === 'table-finished' && event.outcome.status !== 'skipped') {
       const { outcome } = event;
-      waiting.push(tableRecord(run, outcome, destinationNameOf(outcome.name), redact));
+      const name = destinationNameOf(outcome.name);
+      if (outcome.isQuiet && !hasQuiet) {
+        quiet.push({ name, outcome });
+        return;
+      }
+      waiting.push(tableRecord(run, outcome, name, redact));
       const isDue = performance.now() - writtenAt > timing.historyInterval * 1000;
       if (outcome.status !== 'failed' && !isDue) return;
-      const records = take();
+      const records = take(run);
       for (const store of stores) await store.write(records);
     }
     if (event.type === 'run-finished') {
-      const records = take();
+      const records = take(run);
       const end = { summary: event.summary, tables: run.tables };
       for (const store of stores) await store.finish(records, end);
     }

@@ -7,7 +7,11 @@ import { addRunColumns, pruneRuns, recordRuns } from '../sql/state.ts';
 import type { Database } from './database.ts';
 import { SQLSTATE } from './sqlstate.ts';
 
-const KEEP_DAYS = 90;
+/** Days. The records of tables without changes are long, and each table has a record of its own every day. */
+const KEPT = { days: 90, quietDays: 7 } as const;
+
+/** The name is part of the primary key. */
+const asRow = (record: TableRecord) => ({ ...record, table_name: record.table_name ?? '' });
 
 interface DestinationHistory {
   /** A connection of its own, which stays open after a signal. */
@@ -35,7 +39,7 @@ export function destinationHistory({ database, onFailure }: DestinationHistory):
     }
   };
   const write = (records: readonly TableRecord[], andThen: readonly string[] = []) => {
-    const rows = JSON.stringify(records);
+    const rows = JSON.stringify(records.map(asRow));
     hasRecords ||= records.length > 0;
     return attempt(async () => {
       try {
@@ -49,7 +53,7 @@ export function destinationHistory({ database, onFailure }: DestinationHistory):
   return {
     write,
     finish: async (records) => {
-      if (hasRecords || records.length > 0) await write(records, [pruneRuns(schema, KEEP_DAYS)]);
+      if (hasRecords || records.length > 0) await write(records, [pruneRuns(schema, KEPT)]);
     },
   };
 }

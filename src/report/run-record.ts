@@ -10,8 +10,8 @@ interface RecordedRun {
   readonly pipeline: string;
 }
 
-/** What a run did to one table. */
-export type TableRecord = Omit<RunRecord, 'tables'>;
+/** What a run did to one table, or to the tables without changes. */
+export type TableRecord = Omit<RunRecord, 'tables'> & Partial<Pick<RunRecord, 'tables'>>;
 
 /** Where the history of runs is kept. If a store fails, that is a warning, and changes nothing about the run. */
 export interface HistoryStore {
@@ -43,6 +43,29 @@ export const tableRecord = (
   warnings: outcome.warnings.map(redact),
   ...errorOf(outcome.error, redact),
 });
+
+/** The tables without changes share one record, because there may be thousands of them at every run. */
+export function quietRecord(
+  run: RecordedRun,
+  tables: readonly { readonly name: string; readonly outcome: TableOutcome }[],
+  redact: Redact,
+): TableRecord[] {
+  const [first] = tables;
+  if (!first) return [];
+  const durationSeconds = tables.reduce((sum, { outcome }) => sum + outcome.durationSeconds, 0);
+  const warnings = [...new Set(tables.flatMap(({ outcome }) => outcome.warnings))];
+  const shared = {
+    ...first.outcome,
+    reasons: [],
+    cursor: null,
+    cursorBefore: null,
+    durationSeconds,
+    warnings,
+  };
+  return [
+    { ...tableRecord(run, shared, '', redact), table_name: null, tables: tables.map(({ name }) => name) },
+  ];
+}
 
 /** Of the failure of a run itself. */
 export const runError = (failure: Failure, redact: Redact) => ({

@@ -1,6 +1,13 @@
 /** Formats a run: as a whole at its end, or table by table while it runs. */
 import type { Failure, RunEvent, RunSummary, TableOutcome } from '../events.ts';
-import { formatDeferred, formatSeconds, formatTableCounts, labelOf, outcomeWord } from '../format.ts';
+import {
+  formatCount,
+  formatDeferred,
+  formatSeconds,
+  formatTableCounts,
+  labelOf,
+  outcomeWord,
+} from '../format.ts';
 import { tableCommand } from '../shell-word.ts';
 import type { CurrentWarning } from '../schema/standing-warnings.ts';
 import { runSeconds } from './summary-json.ts';
@@ -81,7 +88,7 @@ export const hasProblems = ({ status, warnings, tables }: RunSummary): boolean =
   status !== 'ok' || warnings.length > 0 || tables.some((table) => table.warnings.length > 0);
 
 /**
- * The same lines while the run continues. A warning of several tables is printed below the first table. The end names
+ * The same lines while the run continues. Of many tables, the tables without changes are only counted, at the end. A warning of several tables is printed below the first table. The end names
  * the other tables.
  */
 export function summaryByTable(lookNow: () => Style): (event: RunEvent) => string | undefined {
@@ -89,6 +96,8 @@ export function summaryByTable(lookNow: () => Style): (event: RunEvent) => strin
   let names: readonly string[] = [];
   const linesOf = (outcome: TableOutcome): string => {
     const style = lookNow();
+    const hasNews = outcome.warnings.some((warning) => !said.warnings.has(warning));
+    if (outcome.isQuiet && names.length > MANY_TABLES && !hasNews) return '';
     const columns: Columns = columnsFor(names, style);
     const lines = tableLines(outcome, said, columns, style);
     for (const warning of outcome.warnings) said.warnings.add(warning);
@@ -170,5 +179,8 @@ function closingLine(summary: RunSummary): string {
     return `Run failed after ${seconds}. No table was synced.`;
   const { length: places } = summary.destinations ?? [];
   const where = places === 0 ? '' : ` at ${places} ${places === 1 ? 'destination' : 'destinations'}`;
-  return `${formatTableCounts(summary.tables)}${where} in ${seconds}`;
+  const quiet = summary.tables.filter(({ isQuiet }) => isQuiet).length;
+  const unlisted =
+    summary.tables.length > MANY_TABLES && quiet > 0 ? `, ${formatCount(quiet)} without changes` : '';
+  return `${formatTableCounts(summary.tables)}${where} in ${seconds}${unlisted}`;
 }

@@ -21,6 +21,8 @@ const tableTallySchema = z.object({
   /** Failed runs since the last success. */
   failures: count,
   lastSuccessAt: moment,
+  /** When a run last found no changes, and so left the state as it was. */
+  unchangedAt: moment.default(null),
   /** The duration of its last sync. Null before the first sync. */
   durationSeconds: z.number().nonnegative().nullable(),
 });
@@ -53,6 +55,7 @@ export const newTableCounters = (name: string): TableCounters => ({
   bytes: 0,
   failures: 0,
   lastSuccessAt: null,
+  unchangedAt: null,
   durationSeconds: null,
 });
 
@@ -97,6 +100,7 @@ function tableWithRun(counters: TableCounters, outcome: TableOutcome | undefined
     bytes: counters.bytes + outcome.bytes,
     failures: isDone ? 0 : counters.failures + 1,
     lastSuccessAt: isDone ? endedAt.toISOString() : counters.lastSuccessAt,
+    unchangedAt: outcome.isQuiet ? outcome.startedAt.toISOString() : counters.unchangedAt,
     // A duration of 0 means that the run did not start the table.
     durationSeconds: outcome.durationSeconds || counters.durationSeconds,
   };

@@ -2,16 +2,17 @@
 import { settledCursor } from './fence-rules.ts';
 import type { StateRecord } from './state-record.ts';
 
-type AgeEvidence = Pick<StateRecord, 'fencedAt' | 'cursor' | 'fences' | 'keyType'>;
+export type AgeEvidence = Pick<StateRecord, 'fencedAt' | 'cursor' | 'fences' | 'keyType'>;
 
 /**
  * The latest time (by this machine's clock) up to which the destination table is complete. If open transactions may
  * still commit older rows, it is as long before the last sync as their fence is below the cursor. Undefined if that is
  * unknown: integers have no clock, and a fence may have no lower bound.
+ * @param unchangedAt when a later run found no changes, and left the record as it was
  */
-export function completeAt(record: AgeEvidence): Date | undefined {
+export function completeAt(record: AgeEvidence, unchangedAt?: Date): Date | undefined {
   const fencedAt = Date.parse(record.fencedAt);
-  if (record.fences.length === 0) return new Date(fencedAt);
+  if (record.fences.length === 0) return new Date(Math.max(fencedAt, unchangedAt?.getTime() ?? -Infinity));
   const [cursor, settled] = [
     millisecondsOf(record, record.cursor),
     millisecondsOf(record, settledCursor(record)),

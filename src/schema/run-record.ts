@@ -9,10 +9,10 @@ export const runRecordSchema = z.object({
   run_id: z.string(),
   pipeline: z.string(),
   /**
-   * The destination table, with its schema in front if that is not DEST_SCHEMA. Null if the run failed outside of a
-   * table, which only the files record.
+   * The destination table, with its schema in front if that is not DEST_SCHEMA. Null if the record is about `tables`.
+   * In the destination the name is empty then.
    */
-  table_name: text,
+  table_name: text.transform((name) => (name === '' ? null : name)),
   status: z.enum(['ok', 'failed']).default('ok'),
   action: z.string().default('incremental'),
   reason: z.string().default(''),
@@ -38,8 +38,16 @@ export const runRecordSchema = z.object({
   error_message: text,
   error_hint: text,
   sqlstate: text,
-  /** The tables that a failed run did not start. In the files only. */
-  tables: z.array(z.string()).readonly().default([]),
+  /**
+   * If the run is ok, the tables without changes, which share one record. If the run failed outside of a table, the tables
+   * that it did not start; only the files have that record. Null in rows of single tables.
+   */
+  tables: z
+    .array(z.string())
+    .readonly()
+    .nullable()
+    .default([])
+    .transform((names) => names ?? []),
 });
 export type RunRecord = Readonly<z.infer<typeof runRecordSchema>>;
 

@@ -6,12 +6,31 @@ import { knownTables, runsTable } from './state.ts';
 const IS_FAILURE = /* sql */ `status = 'failed' AND error_code IS DISTINCT FROM 'RUN_LOCKED'`;
 
 /**
+ * The newest of these records say when each table was last found without changes. An older record can matter only for a
+ * table whose syncs have failed since then, and then its last sync counts.
+ */
+const QUIET_RECORDS = 100;
+
+/** As JSON, because tables of earlier versions lack the column until the next run. */
+const tablesOf = (row: string): string => `(to_jsonb(${row}) -> 'tables')`;
+
+const lastQuiet = (schema: string): string => /* sql */ `
+  quiet AS MATERIALIZED (
+    SELECT DISTINCT ON (name) name, q.run_id, q.started_at FROM (
+      SELECT r.run_id, r.started_at, ${tablesOf('r')} AS tables FROM ${qualified(runsTable(schema))} r
+      WHERE r.table_name = '' AND r.pipeline = $2 AND r.status = 'ok'
+      ORDER BY r.started_at DESC LIMIT ${QUIET_RECORDS}) q, jsonb_array_elements_text(q.tables) name
+    ORDER BY name, q.started_at DESC)`;
+
+/**
  * $1 a JSON array of `{ table, successAt }`: destination tables, and their last success in other records. $2
  * pipeline. $3 the time from which changed rows are counted. Returns for each table the newest run, the newest
- * success, the newest failure, the number of failures since the success, and the rows.
+ * success, the newest failure, the number of failures since the success, and the rows. `quietRun` and
+ * `quietAt`: the last run that found no changes.
  */
 export const latestRuns = (schema: string): string => /* sql */ `
-  SELECT t."table", to_json(latest) AS latest, to_json(failure) AS "lastFailure", success.at AS "lastSuccessAt",
+  WITH ${lastQuiet(schema)}
+  SELECT t."table", to_json(latest) AS latest, quiet.run_id AS "quietRun", quiet.started_at AS "quietAt", to_json(failure) AS "lastFailure", success.at AS "lastSuccessAt",
          (SELECT count(*)::int FROM ${qualified(runsTable(schema))} f
           WHERE f.table_name = t."table" AND f.pipeline = $2 AND ${IS_FAILURE}
             AND f.started_at > coalesce(success.at, '-infinity')) AS failures,
@@ -19,13 +38,14 @@ export const latestRuns = (schema: string): string => /* sql */ `
           FROM ${qualified(runsTable(schema))} d
           WHERE d.table_name = t."table" AND d.pipeline = $2 AND d.started_at > $3) AS "rowsLastDay"
   FROM jsonb_to_recordset($1) t("table" text, "successAt" timestamptz)
+  LEFT JOIN quiet ON quiet.name = t."table"
   LEFT JOIN LATERAL (SELECT * FROM ${qualified(runsTable(schema))} r
                      WHERE r.table_name = t."table" AND r.pipeline = $2
                      ORDER BY r.started_at DESC LIMIT 1) latest ON true
   LEFT JOIN LATERAL (SELECT * FROM ${qualified(runsTable(schema))} r
                      WHERE r.table_name = t."table" AND r.pipeline = $2 AND ${IS_FAILURE}
                      ORDER BY r.started_at DESC LIMIT 1) failure ON true
-  LEFT JOIN LATERAL (SELECT greatest(t."successAt", (
+  LEFT JOIN LATERAL (SELECT greatest(t."successAt", quiet.started_at, (
                        SELECT r.started_at FROM ${qualified(runsTable(schema))} r
                        WHERE r.table_name = t."table" AND r.pipeline = $2 AND r.status = 'ok'
                        ORDER BY r.started_at DESC LIMIT 1)) AS at) success ON true`;
@@ -47,14 +67,15 @@ export const newestRuns = (schema: string): string => /* sql */ `
     SELECT r.run_id, r.started_at FROM ${qualified(runsTable(schema))} r
     WHERE r.table_name = known.name AND r.pipeline = $2 AND r.started_at >= coalesce($3::timestamptz, '-infinity')
       AND (r.status = 'failed' OR NOT $4::boolean)
+      AND (known.name <> '' OR $1::text[] IS NULL OR ${tablesOf('r')} ?| $1::text[])
     ORDER BY r.started_at DESC LIMIT $5) runs
-  WHERE $1::text[] IS NULL OR known.name = ANY ($1::text[])
+  WHERE $1::text[] IS NULL OR known.name = '' OR known.name = ANY ($1::text[])
   GROUP BY runs.run_id ORDER BY max(runs.started_at) DESC LIMIT $5`;
 
 /** $1 run ids, $2 destination tables, or null for all. */
 export const readRuns = (schema: string): string => /* sql */ `
   SELECT to_json(r) AS record FROM ${qualified(runsTable(schema))} r
-  WHERE r.run_id = ANY ($1::text[]) AND ($2::text[] IS NULL OR r.table_name = ANY ($2::text[]))`;
+  WHERE r.run_id = ANY ($1::text[]) AND ($2::text[] IS NULL OR r.table_name = ANY ($2::text[]) OR r.table_name = '' AND ${tablesOf('r')} ?| $2::text[])`;
 
 /**
  * $1 names of tables, $2 pipeline. Returns the last run of each table, whatever its result; null if there is none.

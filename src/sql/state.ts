@@ -56,6 +56,7 @@ const RUN_COLUMNS = [
   ['error_hint', 'text'],
   ['sqlstate', 'text'],
   ['rows_newer', 'bigint'],
+  ['tables', 'text[]'],
 ] as const;
 
 type RunColumn = (typeof RUN_COLUMNS)[number][0];
@@ -68,6 +69,7 @@ const MAY_BE_NULL: readonly RunColumn[] = [
   'error_hint',
   'sqlstate',
   'rows_newer',
+  'tables',
 ];
 
 export const createRunsTable = (schema: string): string => /* sql */ `
@@ -79,7 +81,7 @@ export const createRunsTable = (schema: string): string => /* sql */ `
 
 /** Columns that tables of earlier versions lack. */
 export const addRunColumns = (schema: string): string =>
-  /* sql */ `ALTER TABLE ${qualified(runsTable(schema))} ADD COLUMN IF NOT EXISTS rows_newer bigint`;
+  /* sql */ `ALTER TABLE ${qualified(runsTable(schema))} ADD COLUMN IF NOT EXISTS rows_newer bigint, ADD COLUMN IF NOT EXISTS tables text[]`;
 
 /**
  * $1 pipeline. The states of these destination tables, if the schema has a state table. Includes the names of
@@ -179,10 +181,14 @@ export const knownTables = (schema: string): string => /* sql */ `
     FROM known WHERE known.name IS NOT NULL)`;
 
 /** Uses the index for each table, because most runs have nothing to remove. */
-export const pruneRuns = (schema: string, daysToKeep: number): string => /* sql */ `
+export const pruneRuns = (
+  schema: string,
+  kept: { readonly days: number; readonly quietDays: number },
+): string => /* sql */ `
   ${knownTables(schema)}
   DELETE FROM ${qualified(runsTable(schema))} r USING known
-  WHERE r.table_name = known.name AND r.started_at < now() - make_interval(days => ${daysToKeep})`;
+  WHERE r.table_name = known.name AND r.started_at < now() - make_interval(days =>
+    CASE known.name WHEN '' THEN ${kept.quietDays} ELSE ${kept.days} END)`;
 
 /**
  * The lock of one destination table, or of the rows of one pipeline in it, by the name of its state. It is held until

@@ -90,6 +90,8 @@ const digestRow = z.object({
   latest: runRecordSchema.nullable(),
   lastFailure: runRecordSchema.nullable(),
   lastSuccessAt: z.date().nullable(),
+  quietRun: z.string().nullable(),
+  quietAt: z.date().nullable(),
   failures: z.number(),
   rowsLastDay: z.number(),
 });
@@ -116,13 +118,23 @@ async function readRuns(
         const isSince = row.failures > 0 ? (row.lastFailure ?? undefined) : undefined;
         const there = {
           ...row,
-          latest: row.latest ?? undefined,
+          latest: latestOf(row, settings.pipeline),
           lastFailure: isSince,
           lastSuccessAt: successAt,
         };
         return [table, bothOf(there, digestOf(missing.get(table) ?? [], now, successAt))];
       }),
   );
+}
+
+/** If a run has found the table without changes, that run has no record of the table alone. */
+function latestOf(
+  { latest, quietRun, quietAt }: Pick<z.infer<typeof digestRow>, 'latest' | 'quietRun' | 'quietAt'>,
+  pipeline: string,
+): RunRecord | undefined {
+  if (quietRun === null || quietAt === null) return latest ?? undefined;
+  if (latest && startOf(latest) >= quietAt.getTime()) return latest;
+  return runRecordSchema.parse({ run_id: quietRun, pipeline, started_at: quietAt.toISOString() });
 }
 
 /**

@@ -44,7 +44,10 @@ export async function runHistory(context: RunContext, request: PastRequest): Pro
   const local = await readLocalRuns(context);
   const here = chosenRuns(local.records, request);
   const answer = (there: readonly RunRecord[], unreachable?: IncrepError): PastRuns => ({
-    runs: chosenRuns([...there, ...here.flatMap(recordsOf)], request),
+    runs: chosenRuns([...there, ...here.flatMap(recordsOf)], request).map((run) => ({
+      ...run,
+      tables: run.tables.flatMap((record) => eachTable(record, request.tables)),
+    })),
     unreachable,
     historyError: local.problem,
   });
@@ -95,12 +98,13 @@ export function chosenRuns(
   records: readonly RunRecord[],
   { tables, since, isFailedOnly, limit }: Omit<PastRequest, 'isLocal'>,
 ): PastRun[] {
-  const byRun = new Map<string, Map<string | null, RunRecord>>();
+  const byRun = new Map<string, Map<string, RunRecord>>();
   for (const record of records) {
     if (tables && !concerns(record, tables)) continue;
-    const run = byRun.get(record.run_id) ?? new Map<string | null, RunRecord>();
+    const run = byRun.get(record.run_id) ?? new Map<string, RunRecord>();
     byRun.set(record.run_id, run);
-    if (!run.has(record.table_name)) run.set(record.table_name, record);
+    const key = JSON.stringify(record.table_name ?? [record.status]);
+    if (!run.has(key)) run.set(key, record);
   }
   return [...byRun.values()]
     .map((run) => pastRun([...run.values()]))
@@ -109,13 +113,27 @@ export function chosenRuns(
     .slice(-limit);
 }
 
+/** The tables without changes share one record. Only the chosen runs are divided, because there may be thousands of tables. */
+const eachTable = (record: RunRecord, wanted: readonly string[] | undefined): RunRecord[] =>
+  record.table_name !== null
+    ? [record]
+    : record.tables
+        .filter((table) => !wanted || wanted.includes(table))
+        .map((table, _, { length }) => ({
+          ...record,
+          table_name: table,
+          tables: [],
+          duration_s: record.duration_s / length,
+        }));
+
 const concerns = ({ table_name, tables }: RunRecord, wanted: readonly string[]): boolean =>
   table_name === null ? tables.some((table) => wanted.includes(table)) : wanted.includes(table_name);
 
 function pastRun(records: readonly RunRecord[]): PastRun {
   const sorted = records.toSorted((a, b) => startOf(a) - startOf(b));
-  const tables = sorted.filter(({ table_name }) => table_name !== null);
-  const ofRun = sorted.find(({ table_name }) => table_name === null);
+  const isOfRun = ({ table_name, status }: RunRecord) => table_name === null && status === 'failed';
+  const tables = sorted.filter((record) => !isOfRun(record));
+  const ofRun = sorted.find(isOfRun);
   const failures = tables.filter(({ status }) => status === 'failed');
   const starts = sorted.map(startOf);
   const ends = sorted.map((record) => startOf(record) + record.duration_s * 1000);

@@ -136,7 +136,7 @@ async function askFiles(
 function statusOf(table: TableSettings, observed: Observed, drifts: Drifts, now: Date): TableStatus {
   const { runs, record, pendingLoad, problem } = observed;
   const lastSuccessAt = runs.lastSuccessAt ?? (record && new Date(record.syncedAt));
-  const completeTo = record && completeAt(record);
+  const completeTo = record && completeAt(record, runs.lastSuccessAt);
   const drift = drifts.found?.get(table.name);
   return {
     name: table.name,

@@ -229,6 +229,7 @@ const FAILURES: readonly Failure[] = [
     title: 'another run has the table',
     provoke: async (provoked) => {
       await sync(provoked.pair);
+      await insertOrders(provoked.pair, 1);
       await hold(
         provoked,
         'destination',

@@ -66,9 +66,11 @@ for (const loader of LOADERS_TRIED) {
       await using _ = await readingRun(pair, loader);
       const name = await nameOfReader(pair);
       expect(name).toMatch(/^increp /);
+      await insertOrders(pair, 1);
       expect((await sync(pair, '--wait-transactions 50ms')).table().warnings).toEqual([]);
       const writer = await sessionAs(pair, name);
       await writer.query('BEGIN; SELECT FROM orders');
+      await insertOrders(pair, 1);
       const held = (await sync(pair, '--wait-transactions 50ms')).table().warnings;
       // The name of a pg_dump that is at work is as good as its mark.
       if (loader === 'copy')

@@ -115,6 +115,7 @@ test('status and verify on the other machine do not take its state file for the 
 test('a reset waits for no run: while one is at work it is refused', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
+  await insertOrders(pair, 1);
   const { running, letGo } = await heldRun(pair);
   await using _ = running;
   const reset = await increp('reset orders', pair, { timing: { tableLockGrace: 0 } });

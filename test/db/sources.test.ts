@@ -171,7 +171,7 @@ for (const source of oneIn(3, SOURCES)) {
       const loaded = (await sync(pair)).table();
       const isByCopy = loader === 'copy' || source.why !== undefined;
       expect(loaded.loader).toBe(isByCopy ? 'copy' : 'pg_dump');
-      expect(loaded.warnings.join()).toContain(loader === 'pg_dump' ? (source.why ?? '') : '');
+      expect(loaded.reason).toContain(loader === 'pg_dump' ? (source.why ?? '') : '');
       expect(loaded.rows_inserted).toBeGreaterThanOrEqual(20);
       await expectSameRows(pair, 't');
       await pair.source.query(source.change);

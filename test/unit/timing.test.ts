@@ -7,6 +7,7 @@ const DEFAULTS: Readonly<Record<string, number>> = {
   connectTimeout: 10,
   closeTimeout: 1,
   lockTimeout: 5,
+  sweepLock: 0.1,
   stallProbeTimeout: 10,
   'retryDelay.base': 0.5,
   'retryDelay.max': 8,

@@ -3,7 +3,6 @@ import type { TableMetrics } from '../../observe/metrics/families.ts';
 import type { TableSettings } from '../../config/settings.ts';
 import type { Listener } from '../../events.ts';
 import { labelOf } from '../../format.ts';
-import { completeAt } from '../../schema/data-age.ts';
 import { updateCounters } from '../../state/counters-file.ts';
 import { recordInFile } from '../../status/state-file-record.ts';
 import { exitCodeOf } from '../../sync/run/run.ts';
@@ -23,8 +22,7 @@ export function runMetrics(
     return {
       ...ofTable(table.name, name),
       maxStalenessSeconds: table.maxStalenessSeconds,
-      completeAt: record && completeAt(record),
-      syncedAt: record && new Date(record.syncedAt),
+      record,
     };
   };
   const enabled = tables.filter(({ isEnabled }) => isEnabled);

@@ -1,6 +1,8 @@
 /** Defines the metrics and their values after a run. Pure; units are seconds, bytes and rows. */
 import type { RunSummary } from '../../events.ts';
 import { labelOf } from '../../format.ts';
+import { completeAt, type AgeEvidence } from '../../schema/data-age.ts';
+import type { StateRecord } from '../../schema/state-record.ts';
 import { newTableCounters, type TableCounters, type Counters } from '../../schema/counters.ts';
 import { runSeconds } from '../../report/summary-json.ts';
 import type { Family, Sample } from './exposition.ts';
@@ -10,10 +12,8 @@ export interface TableMetrics {
   /** Undefined if the pipeline has one destination. */
   readonly destination?: string;
   readonly maxStalenessSeconds: number | undefined;
-  /** The time up to which the destination table is known to be complete. */
-  readonly completeAt: Date | undefined;
-  /** When the state was last saved. Used if no run has been counted yet. */
-  readonly syncedAt: Date | undefined;
+  /** The state of the last sync. */
+  readonly record: (AgeEvidence & Pick<StateRecord, 'syncedAt'>) | undefined;
 }
 
 export interface Metrics {
@@ -124,21 +124,28 @@ const byOperation: TableFamily['samplesOf'] = ({ labels, counters }) =>
     ] as const
   ).map(([operation, value]) => ({ labels: { ...labels, operation }, value }));
 
-const lagOf = ({ completeAt, endedAt }: TableView): number | undefined =>
-  completeAt && Math.max(0, endedAt.getTime() - completeAt.getTime()) / 1000;
+const completeTo = ({ record, counters }: TableView): Date | undefined => {
+  const unchangedAt = counters?.unchangedAt ?? undefined;
+  return record && completeAt(record, unchangedAt === undefined ? undefined : new Date(unchangedAt));
+};
+
+function lagOf(view: TableView): number | undefined {
+  const complete = completeTo(view);
+  return complete && Math.max(0, view.endedAt.getTime() - complete.getTime()) / 1000;
+}
 
 const TABLE_FAMILIES: readonly TableFamily[] = [
   {
     name: 'increp_table_last_success_timestamp_seconds',
     help: 'When the table was last synced successfully.',
     type: 'gauge',
-    samplesOf: plain(({ counters, syncedAt }) => secondsOf(counters?.lastSuccessAt ?? syncedAt)),
+    samplesOf: plain(({ counters, record }) => secondsOf(counters?.lastSuccessAt ?? record?.syncedAt)),
   },
   {
     name: 'increp_table_complete_timestamp_seconds',
     help: 'The time up to which the destination table is known to be complete.',
     type: 'gauge',
-    samplesOf: plain(({ completeAt }) => secondsOf(completeAt)),
+    samplesOf: plain((view) => secondsOf(completeTo(view))),
   },
   {
     name: 'increp_table_lag_seconds',

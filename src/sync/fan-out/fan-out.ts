@@ -25,6 +25,7 @@ export class Sharing implements AsyncDisposable {
   readonly #active: Set<string>;
   /** Destinations that are behind, or that do other work. Nothing waits for them. */
   readonly #behind = new Set<string>();
+  #hasMet = false;
   readonly #idle: Database[] = [];
   readonly #held: Promise<void>[] = [];
 
@@ -36,6 +37,7 @@ export class Sharing implements AsyncDisposable {
   companionsOf(name: string): FanOut {
     return {
       meetAt: (table) => this.#meetAt(name, table),
+      passBy: (table) => this.#meetingAt(name, table).leave(name),
       fallBack: () => this.#fallBack(name),
       quit: () => {
         this.#active.delete(name);
@@ -46,6 +48,7 @@ export class Sharing implements AsyncDisposable {
 
   async #meetAt(name: string, table: string): Promise<ReaderGroup | undefined> {
     const meeting = this.#meetingAt(name, table);
+    this.#hasMet = true;
     if (meeting.isOver) return undefined;
     this.#behind.delete(name);
     const present = await meeting.come(name, undefined);
@@ -63,7 +66,7 @@ export class Sharing implements AsyncDisposable {
     const expected = [...this.#active].filter((other) => other === name || !this.#behind.has(other));
     const { timing, signal } = this.#options;
     const { readerWait, firstReaderWait } = timing.fanOut;
-    const seconds = this.#tables.size === 0 ? firstReaderWait : readerWait;
+    const seconds = !this.#hasMet ? firstReaderWait : readerWait;
     const meeting = new Rendezvous<string, undefined>(expected, { waitMs: seconds * 1000, signal });
     this.#tables.set(table, meeting);
     return meeting;

@@ -6,6 +6,8 @@ import type { SharedSnapshot } from './shared-snapshot.ts';
 export interface FanOut {
   /** The group that reads this table together. Undefined if this run reads it alone. */
   readonly meetAt: (table: string) => Promise<ReaderGroup | undefined>;
+  /** This run does not read the table. */
+  readonly passBy: (table: string) => void;
   /** Call this before other work: the other runs stop waiting for this run until its next `meetAt`. */
   readonly fallBack: () => void;
   /** Call this at the end of the run. */

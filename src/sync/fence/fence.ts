@@ -15,7 +15,7 @@ import type { RunContext } from '../context/run-context.ts';
 
 type FenceWait = Pick<RunContext, 'source' | 'waitBudget' | 'timing' | 'signal' | 'emit'>;
 
-const transactionRow = z.object({
+export const transactionRow = z.object({
   transaction: z.string(),
   pid: z.number().nullable(),
   user: z.string().nullable(),
@@ -26,7 +26,7 @@ const transactionRow = z.object({
 });
 export type InFlight = Readonly<z.infer<typeof transactionRow>>;
 
-const clockRow = z.object({ at: z.string(), oldestXid: z.string(), nextXid: z.string() });
+export const clockRow = z.object({ at: z.string(), oldestXid: z.string(), nextXid: z.string() });
 const highRow = z.object({ high: z.string().nullable() });
 
 /** Parses the row of `highWaterMark`. */

@@ -44,7 +44,7 @@ export function windowChoice(
   { mustRead }: { readonly mustRead: boolean },
 ): WindowChoice {
   const hasFences = knownBefore(facts, plan).fences.length > 0;
-  const probeFor = (window: Window) => (mustRead ? [] : quietProbe(facts, plan, fence, window));
+  const probeFor = (window: Window) => (mustRead ? [] : quietProbe(facts, plan, fence.nextXid, window));
   const basis = JSON.stringify([
     windowFrom(facts, plan, fence, []),
     knownBefore(facts, plan),
@@ -57,7 +57,7 @@ export function windowChoice(
       const window = windowFrom(facts, plan, fence, openTransactions);
       const probe = probeFor(window);
       if (probe.length === 0) return { window, isQuiet: false };
-      return { window, isQuiet: saysNo(await askTogether(source, probe)) };
+      return { window, isQuiet: hasNoRows(await askTogether(source, probe)) };
     };
     return { basis, questions: [IN_FLIGHT], choose };
   }
@@ -66,7 +66,7 @@ export function windowChoice(
   return {
     basis,
     questions: probe,
-    choose: (_source, found) => Promise.resolve({ window, isQuiet: saysNo(found) }),
+    choose: (_source, found) => Promise.resolve({ window, isQuiet: hasNoRows(found) }),
   };
 }
 
@@ -74,12 +74,13 @@ const probeInput = ({ settledXid, sourceLife, readAs: way, shape: { oid } }: Sta
   ...{ settledXid, sourceLife, way, oid },
 });
 
-function saysNo(answers: readonly pg.QueryResult[]): boolean {
+/** Whether the answers to a quiet probe say so. Without a probe that is unknown. */
+export function hasNoRows(answers: readonly pg.QueryResult[]): boolean {
   const found = answers[HAS_ROWS_AT];
   return found !== undefined && !foundRow.parse(found.rows[0]).hasRows;
 }
 
-function windowFrom(
+export function windowFrom(
   facts: CopyFacts,
   plan: IncrementalPlan,
   fence: RaisedFence,
@@ -169,10 +170,10 @@ const showsWhatIsNew = (facts: CopyFacts, source: Relation, since: StateRecord):
  * - a window with another lookback or another treatment of NULL may hold rows that no sync has read yet;
  * - a selection by the clock or by another table may select a row that no transaction has written.
  */
-function quietProbe(
+export function quietProbe(
   facts: CopyFacts,
   { since, source }: IncrementalPlan,
-  { nextXid }: RaisedFence,
+  nextXid: string,
   window: Window,
 ): Statement[] {
   if (!('settledXid' in since) || since.settledXid === null) return [];

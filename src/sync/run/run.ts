@@ -29,6 +29,7 @@ import type { RunContext } from '../context/run-context.ts';
 import { writeRefusal } from '../facts/writable-destination.ts';
 import { NO_ROWS } from '../write/table-transfer.ts';
 import { deferred, failureOf } from './table-outcome.ts';
+import { findQuiet } from './quiet-sweep.ts';
 import { persistently } from './retries.ts';
 
 export interface RunRequest extends TableRequest {
@@ -68,19 +69,20 @@ export async function run(context: RunContext, request: RunRequest): Promise<Run
 async function syncTables(context: RunContext, request: RunRequest, outcomes: TableOutcome[]): Promise<void> {
   await ensureWritable(context.settings.stateDirectory);
   if (request.noTables) throw request.noTables;
-  const { known, failures, latest } = await prepare(context, request);
+  const { known, failures, latest, quiet } = await prepare(context, request);
   const shown = await inRunOrder(context, request.tables, { known, failures, latest });
   const tables = shown.filter(isOutline);
   // Several destinations must visit the tables in the same order, because they read each table together.
   const ordered = context.fanOut
     ? shown
     : [...parentsFirst(tables), ...shown.filter((table) => !isOutline(table))];
+  const active = ordered.filter(({ settings }) => !quiet.has(settings.name));
   const pass: RunPass = {
     context,
     request,
     tables,
     connected: connections(tables),
-    factsFor: nextFacts(ordered.filter(isOutline), latest),
+    factsFor: nextFacts(active.filter(isOutline), latest),
     held: new Map(),
   };
   const finish = async (outcome: TableOutcome) => {
@@ -88,7 +90,15 @@ async function syncTables(context: RunContext, request: RunRequest, outcomes: Ta
     await context.emit({ type: 'table-finished', outcome });
   };
   try {
-    for (const table of ordered) {
+    for (const table of tables) {
+      const outcome = quiet.get(table.settings.name);
+      if (!outcome) continue;
+      context.fanOut?.passBy(table.settings.name);
+      // Another table may need rows that are committed from now on.
+      if (pass.connected.has(table)) pass.held.set(table, outcome);
+      else await finish(outcome);
+    }
+    for (const table of active) {
       if (request.mayGoOn?.() === false) return;
       const outcome = isOutline(table)
         ? await syncOnce(pass, table, context)
@@ -113,13 +123,15 @@ interface Prepared {
   readonly failures: readonly TableFailure[];
   /** The last batch. */
   readonly latest: DatedFacts | undefined;
+  /** The results of tables without changes, by name. */
+  readonly quiet: ReadonlyMap<string, TableOutcome>;
 }
 
 /** Tables without facts keep their place in the configuration, or come last if a time limit decides the order. */
 async function inRunOrder(
   context: RunContext,
   tables: readonly TableSettings[],
-  { known, failures, latest }: Prepared,
+  { known, failures, latest }: Omit<Prepared, 'quiet'>,
 ): Promise<readonly (TableOutline | TableFailure)[]> {
   const all = [...(await inTableOrder(context, known, latest?.facts.schemas ?? new Map())), ...failures];
   return failures.length === 0 || context.timeLimit.isLimited ? all : inOrder(all, tables);
@@ -218,6 +230,7 @@ async function prepare(context: RunContext, request: RunRequest): Promise<Prepar
   await persistently(context, undefined, () => ensureUsable(context));
   const [known, failures]: [TableOutline[], TableFailure[]] = [[], []];
   let latest: DatedFacts | undefined;
+  const quiet = new Map<string, TableOutcome>();
   for (const batch of batchesOf(request.tables)) {
     const at = performance.now();
     const facts = await persistently(context, undefined, async () => {
@@ -227,8 +240,10 @@ async function prepare(context: RunContext, request: RunRequest): Promise<Prepar
     known.push(...facts.tables.map(outlineOf));
     failures.push(...facts.failures);
     latest = { facts, at };
+    const found = await persistently(context, undefined, () => findQuiet(context, facts.tables, request));
+    for (const [name, outcome] of found) quiet.set(name, outcome);
   }
-  return { known, failures, latest };
+  return { known, failures, latest, quiet };
 }
 
 /** @throws IncrepError if the destination is the source, or does not accept writes */

@@ -102,6 +102,23 @@ export async function succeeded(
   };
 }
 
+/** A table that the sweep before the syncs has found to be without changes. Nothing is written for it. */
+export const quiet = (
+  facts: TableFacts,
+  plan: IncrementalPlan,
+  { at, durationSeconds, warnings }: QuietTable,
+): TableOutcome => ({
+  ...outcomeOf(facts, plan, { at, ticks: 0 }),
+  status: 'ok',
+  durationSeconds,
+  warnings,
+  isQuiet: true,
+});
+
+interface QuietTable extends Pick<TableOutcome, 'durationSeconds' | 'warnings'> {
+  readonly at: Date;
+}
+
 /** The table is up to date, which counts as a success. */
 const unchanged = (since: string): Pick<Plan, 'action' | 'reasons'> => ({
   action: 'skipped',

@@ -5,6 +5,7 @@ import type { TableSettings } from '../../config/settings.ts';
 import { ask } from '../../postgres/user-search-path.ts';
 import type { Relation } from '../../schema/relations.ts';
 import type { RowSource } from '../../sql/row-source.ts';
+import type { Statement } from '../../sql/search-path.ts';
 import { countNullKeys } from '../../sql/window.ts';
 
 /** The count stops here, because an exact count of many rows is not useful. */
@@ -16,17 +17,32 @@ const countRow = z.object({ rows: z.number() });
 export async function nullKeyWarning(
   client: pg.ClientBase,
   rows: RowSource,
-  { mode, replicationKey, nullKeys }: TableSettings,
+  settings: TableSettings,
   source: Relation,
 ): Promise<string[]> {
+  const [question] = nullKeyQuestion(rows, settings, source);
+  return question === undefined ? [] : nullKeyText(settings, (await ask(client, question)).rows[0]);
+}
+
+/** Empty if the table can have no such rows, or if each window reads them. */
+export function nullKeyQuestion(
+  rows: RowSource,
+  { mode, replicationKey, nullKeys }: TableSettings,
+  source: Relation,
+): Statement[] {
   const key = source.columns.find(({ name }) => name === replicationKey);
-  if (!key || key.isNotNull || mode === 'full-refresh' || nullKeys === 'include') return [];
-  const { rows: counted } = await ask(client, countNullKeys(rows, key.name, MANY + 1));
-  const { rows: count } = countRow.parse(counted[0]);
+  return !key || key.isNotNull || mode === 'full-refresh' || nullKeys === 'include'
+    ? []
+    : [countNullKeys(rows, key.name, MANY + 1)];
+}
+
+/** @param row the answer to the question; undefined if there was none */
+export function nullKeyText({ replicationKey }: TableSettings, row: unknown): string[] {
+  const count = row === undefined ? 0 : countRow.parse(row).rows;
   if (count === 0) return [];
   const many =
     count > MANY ? `more than ${MANY} rows have` : count === 1 ? '1 row has' : `${count} rows have`;
   return [
-    `${many} no ${key.name} (NULL): increp does not see changes to such rows unless null_keys is "include"`,
+    `${many} no ${replicationKey} (NULL): increp does not see changes to such rows unless null_keys is "include"`,
   ];
 }

@@ -20,7 +20,7 @@ test('rows and bytes add up, and the end of the sync is its success', () => {
     {
       name: 'orders',
       ...{ rowsRead: 10, rowsInserted: 4, rowsUpdated: 2, rowsUnchanged: 4, rowsDeleted: 0, bytes: 200 },
-      ...{ failures: 0, lastSuccessAt: '2026-03-01T10:00:00.400Z', durationSeconds: 0.4 },
+      ...{ failures: 0, lastSuccessAt: '2026-03-01T10:00:00.400Z', unchangedAt: null, durationSeconds: 0.4 },
     },
   ]);
   expect(twice.lastSuccessAt).toBe('2026-03-01T10:00:04.200Z');

@@ -1,0 +1,115 @@
+/**
+ * Asks whether a table has changed since its last sync. If nothing has changed, its state stays as it is, and nothing is
+ * written. That is safe: a transaction that the last sync did not list began after it, so it writes above the cursor,
+ * and a listed transaction is in the fences. From the same state, the next sync finds whatever was committed meanwhile.
+ */
+import type pg from 'pg';
+import { settledCursor } from '../../schema/fence-rules.ts';
+import type { KeyedRecord } from '../../schema/state-record.ts';
+import { highWaterMark } from '../../sql/fence.ts';
+import { keyOrigin } from '../../sql/key-origin.ts';
+import type { Statement } from '../../sql/search-path.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import type { IncrementalPlan } from '../plan/plan.ts';
+import { nullKeyQuestion, nullKeyText } from '../write/null-keys.ts';
+import { isReplaced } from '../fence/clock-shift.ts';
+import {
+  clockRow,
+  markedRows,
+  originRow,
+  OWN_WRITES,
+  readMark,
+  type InFlight,
+  type RaisedFence,
+} from '../fence/fence.ts';
+import { comparisonDue, fenceWarnings } from '../fence/next-state.ts';
+import { hasNoRows, quietProbe, windowFrom } from '../fence/window-choice.ts';
+
+export interface QuietQuestion {
+  readonly statements: readonly Statement[];
+  readonly verdictOf: (
+    answers: readonly pg.QueryResult[],
+    asked: { readonly at: Date; readonly inFlight: readonly InFlight[] },
+  ) => QuietVerdict;
+}
+
+export type QuietVerdict =
+  { readonly kind: 'quiet'; readonly warnings: readonly string[] } | { readonly kind: 'may-have-changed' };
+
+const MAY_HAVE_CHANGED: QuietVerdict = { kind: 'may-have-changed' };
+
+/** Transactions. A row shows only the lower 32 bits of its transaction ID, so the saved ID must stay near. */
+const RENEWED_AFTER = 100_000_000n;
+
+/** Undefined if transaction IDs do not show whether the table has changed. */
+export function quietQuestion(facts: TableFacts, plan: IncrementalPlan): QuietQuestion | undefined {
+  const { since, source } = plan;
+  if ('legacyCursor' in since || since.settledXid === null) return undefined;
+  const { settings, servers } = facts;
+  const marked = markedRows(facts, plan);
+  // Lower than the next window, if transactions are open. So a change is found even if one of them ends meanwhile.
+  const probe = quietProbe(facts, plan, since.settledXid, {
+    replicationKey: plan.replicationKey,
+    keyType: plan.keyType,
+    from: settledCursor(since),
+    lookbackSeconds: settings.lookbackSeconds,
+    nullKeys: settings.nullKeys,
+  });
+  if (probe.length === 0) return undefined;
+  const parts: readonly (readonly Statement[])[] = [
+    [highWaterMark(marked, servers.source.timeZone)],
+    marked.table ? [keyOrigin({ ...marked, table: marked.table })] : [],
+    probe,
+    nullKeyQuestion(facts.sourceRows, settings, source),
+  ];
+  return {
+    statements: parts.flat(),
+    verdictOf: (answers, { at, inFlight }) => {
+      const [mark, origin, found, nulls] = split(answers, parts);
+      const { at: sourceTime, ...transactionIds } = clockRow.parse(mark?.[0]?.rows[0]);
+      const fence: RaisedFence = {
+        ...readMark(plan.keyType, mark?.[0]?.rows[0]),
+        origin: origin?.[0] ? originRow.parse(origin[0].rows[0]) : OWN_WRITES,
+        ...transactionIds,
+        sourceTime,
+        fencedAt: at,
+        remaining: [],
+      };
+      const listed = since.fences.flatMap(({ transactions }) => transactions);
+      const stillOpen = inFlight.filter(({ transaction }) => listed.includes(transaction));
+      const window = windowFrom(facts, plan, fence, listed);
+      const isAsBefore =
+        window.from === since.cursor &&
+        window.orWritten === undefined &&
+        window.lookbackSeconds === settings.lookbackSeconds &&
+        !isReplaced(since, fence, servers.source) &&
+        comparisonDue(facts, plan, fence) === undefined;
+      if (!isAsBefore || isOutdated(since, transactionIds, stillOpen) || !hasNoRows(found ?? []))
+        return MAY_HAVE_CHANGED;
+      return {
+        kind: 'quiet',
+        warnings: [
+          ...nullKeyText(settings, nulls?.[0]?.rows[0]),
+          ...fenceWarnings(facts, { ...fence, remaining: stillOpen }),
+        ],
+      };
+    },
+  };
+}
+
+function split(
+  answers: readonly pg.QueryResult[],
+  parts: readonly (readonly Statement[])[],
+): (readonly pg.QueryResult[])[] {
+  let from = 0;
+  return parts.map(({ length }) => answers.slice(from, (from += length)));
+}
+
+/** Whether a sync would make the state better: all fences have ended, or the saved transaction ID is old. */
+const isOutdated = (
+  { fences, settledXid }: KeyedRecord,
+  { nextXid }: { readonly nextXid: string },
+  stillOpen: readonly InFlight[],
+): boolean =>
+  BigInt(nextXid) - BigInt(settledXid ?? '0') > RENEWED_AFTER ||
+  (fences.length > 0 && stillOpen.length === 0);
