@@ -154,6 +154,8 @@ export type Reason =
   | Rewritten
   | { readonly code: 'disabled' }
   | { readonly code: 'no-destination-table' }
+  /** It is not one of increp. */
+  | { readonly code: 'empty-destination' }
   /** It was there at the last sync. */
   | { readonly code: 'destination-dropped' }
   | { readonly code: 'full-refresh-requested' }

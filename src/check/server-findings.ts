@@ -47,6 +47,21 @@ const eventTriggerFindings = ({ eventTriggers }: Inspection): Finding[] =>
     ),
   );
 
+/** A run creates the schema without a question, so a typing error would go unnoticed. */
+const schemaFindings = ({ facts }: Inspection): Finding[] =>
+  [...facts.schemas].flatMap(([schema, { access }]) =>
+    access.exists || !access.canCreateSchema
+      ? []
+      : [
+          note(
+            'SCHEMA_MISSING',
+            undefined,
+            `the destination has no schema "${schema}" yet, and the first sync creates it`,
+            'If the name is a typing error, correct DEST_SCHEMA or "dest_schema".',
+          ),
+        ],
+  );
+
 export function serverFindings(found: Inspection, connections: SideConnections): Finding[] {
   const { source, destination } = found.facts.servers;
   const { encryption, facts } = found;
@@ -56,6 +71,7 @@ export function serverFindings(found: Inspection, connections: SideConnections):
       undefined,
       `source: PostgreSQL ${numbered(source.version)}, ${tlsWords(encryption.source)}; destination: PostgreSQL ${numbered(destination.version)}, ${tlsWords(encryption.destination)}`,
     ),
+    ...schemaFindings(found),
     ...tlsFindings(connections.source, encryption.source),
     ...tlsFindings(connections.destination, encryption.destination),
     ...untestedFindings('source', source.version),

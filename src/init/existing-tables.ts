@@ -85,6 +85,7 @@ async function describeExisting(
           label: name.table,
           pipeline,
           source: { ...source, table: name.table },
+          sourceOid: undefined,
           destination: name,
           systemIdentifier,
           destinationServer,

@@ -187,6 +187,7 @@ function previewOf(
       ...('warnings' in saved ? saved.warnings : []),
       ...wholeLoadWarning(plan),
       ...loaderNote(plan),
+      ...schemaNote(table),
       ...(evolution?.warnings ?? []),
       ...(plan.kind === 'refuse' ? plan.others.map(({ message, next }) => `${message}. ${next}`) : []),
     ],
@@ -205,6 +206,9 @@ function obstructionOf(
   const refusal = gone && limitRefusal({ facts: table, plan, isForced }, gone);
   return refusal && { what: refusal.message, next: refusal.next };
 }
+
+const schemaNote = ({ destinationSchema: { exists }, destinationName: { schema } }: TableFacts): string[] =>
+  exists ? [] : [`the destination has no schema "${schema}" yet, and the sync creates it`];
 
 /** A note that needs no action. */
 const loaderNote = (plan: Plan): string[] =>

@@ -116,6 +116,8 @@ const REASONS: Texts<Reason> = {
   ...REWRITTEN,
   disabled: () => 'it is disabled in tables-config.json',
   'no-destination-table': () => 'there is no destination table yet',
+  'empty-destination': () =>
+    'increp did not create the destination table, but it is empty, so it gets the columns and rows of the source',
   'destination-dropped': () => 'the destination table was dropped',
   'full-refresh-requested': () => 'a full refresh was requested',
   'full-refresh-mode': ({ unless }) =>

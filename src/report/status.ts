@@ -25,6 +25,8 @@ interface Status {
   readonly failures: number;
   /** Whether there is a saved state for the next sync, as far as it was read. */
   readonly hasState: boolean;
+  /** The time of a reset since the last sync. */
+  readonly resetAt: Date | undefined;
   readonly cursor: string | null;
   readonly completeUpTo: string | null;
   readonly lastSuccessAt: Date | undefined;
@@ -109,7 +111,10 @@ function detailsOf(table: Status, explained: Map<string, string>, now: Date): st
     ...(table.condition === 'stale'
       ? ['next: No run has failed since then. Check the scheduler that starts the runs (cron, a timer).']
       : []),
-    ...(!table.hasState && ['ok', 'stale'].includes(table.condition)
+    ...(table.resetAt
+      ? [`reset ${formatAge(secondsSince(table.resetAt, now))} ago: the next sync loads the table again`]
+      : []),
+    ...(!table.hasState && !table.resetAt && ['ok', 'stale'].includes(table.condition)
       ? ['no cursor was found, so the next sync may load the table again']
       : []),
     ...(table.pendingLoad
@@ -147,7 +152,8 @@ function failureDetails(
 const driftDetails = ({ drift, lastFailure, condition }: Status): string[] =>
   !drift || lastFailure?.error_code === 'SCHEMA_CHANGE_REFUSED' || condition === 'disabled'
     ? []
-    : [`drift: ${printable(drift.what)}`, `  next: ${printable(drift.next)}`];
+    : // The next step of the failure comes first.
+      [`drift: ${printable(drift.what)}`, ...(lastFailure ? [] : [`  next: ${printable(drift.next)}`])];
 
 function countLine(tables: readonly Status[]): string {
   const counts = new Map<string, number>();

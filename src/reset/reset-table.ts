@@ -9,6 +9,7 @@ import { IncrepError } from '../errors.ts';
 import { describeRelations } from '../postgres/catalog.ts';
 import type { ServerIdentity } from '../postgres/identity.ts';
 import { sharedName, type TableName } from '../schema/names.ts';
+import { shapeSchema } from '../schema/shape.ts';
 import { tableCommand } from '../shell-word.ts';
 import { STATE_FORMAT, writtenAsSchema, type ResetRecord } from '../schema/state-record.ts';
 import { chunksTable, forgetLoad, loadsTable } from '../sql/loads.ts';
@@ -64,6 +65,7 @@ export async function forgetTable(
       source,
       reset: { at: new Date().toISOString(), wasKnown },
       writtenAs: writtenAsIn(states, file),
+      columns: columnsIn(states, file),
     };
     await client.query(writeReset(schema), [
       stateName.table,
@@ -133,6 +135,23 @@ function writtenAsIn(states: readonly NamedState[], file: StateFile): ResetRecor
   const known = z.object({ writtenAs: writtenAsSchema.nullish() });
   const inRows = states.flatMap(({ record }) => known.safeParse(record).data?.writtenAs ?? []);
   return inRows[0] ?? (file.kind === 'record' ? file.record.writtenAs : null);
+}
+
+/** Of the last sync, also if there was a reset since then. */
+function columnsIn(states: readonly NamedState[], file: StateFile): readonly string[] {
+  const known = z.union([
+    z
+      .object({ shape: shapeSchema.pick({ columns: true }) })
+      .transform(({ shape }) => shape.columns.map(({ name }) => name)),
+    z.object({ columns: z.array(z.string()) }).transform(({ columns }) => columns),
+  ]);
+  const records = [...states.map(({ record }) => record), ...(file.kind === 'record' ? [file.record] : [])];
+  return (
+    records.flatMap((record) => {
+      const found = known.safeParse(record).data;
+      return found ? [found] : [];
+    })[0] ?? []
+  );
 }
 
 async function forgetPending(client: pg.ClientBase, stateName: TableName): Promise<boolean> {

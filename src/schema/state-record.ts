@@ -110,6 +110,8 @@ export const resetRecordSchema = z.object({
   }),
   /** The settings with which the last sync wrote the existing rows. */
   writtenAs: writtenAsSchema.nullable(),
+  /** The columns of the source at the last sync. The load removes those that are gone, and keeps columns of users. */
+  columns: z.array(z.string()).readonly().default([]),
 });
 export type ResetRecord = Readonly<z.infer<typeof resetRecordSchema>>;
 

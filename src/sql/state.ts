@@ -20,6 +20,22 @@ export const OWN_TABLES: readonly string[] = [
 export const HAS_STATE_TABLE = /* sql */ `
   SELECT EXISTS (SELECT FROM pg_class WHERE relname = '_increp_state' AND relkind = 'r') AS is_there`;
 
+/** Schemas whose state table this role may read. */
+export const STATE_SCHEMAS = /* sql */ `
+  SELECT n.nspname AS schema FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relname = '_increp_state' AND c.relkind = 'r'
+    AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')`;
+
+/** $1 pipeline, $2 database of its source. A table that was reset has no state. */
+export const statesFromDatabase = (schemas: readonly string[]): string =>
+  schemas
+    .map(
+      (schema) => /* sql */ `
+  SELECT DISTINCT record #>> '{sourceLife,systemIdentifier}' AS "systemIdentifier" FROM ${qualified(stateTable(schema))}
+  WHERE pipeline = $1 AND record #>> '{source,database}' = $2 AND record -> 'reset' IS NULL`,
+    )
+    .join(' UNION ');
+
 export const createStateTable = (schema: string): string => /* sql */ `
   CREATE TABLE IF NOT EXISTS ${qualified(stateTable(schema))} (
     table_name text PRIMARY KEY,

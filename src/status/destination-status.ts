@@ -22,8 +22,8 @@ import type { RunContext } from '../sync/context/run-context.ts';
 export interface Observed {
   readonly runs: Digest;
   readonly record: StateRecord | undefined;
-  /** True after a reset. Then no state file is used. */
-  readonly isReset: boolean;
+  /** The time of a reset since the last sync. Then no state file is used. */
+  readonly resetAt: Date | undefined;
   readonly isRunning: boolean;
   readonly pendingLoad: PendingLoad | undefined;
   /** Why its state could not be read. */
@@ -71,12 +71,17 @@ export async function askDestination(
       return {
         runs: runs?.get(own.recordName) ?? digestOf(local.get(own.recordName) ?? [], now),
         record: recordOf(stateOf(own), pipeline),
-        isReset: resetRecordSchema.safeParse(stateOf(own).record).success,
+        resetAt: resetTimeOf(stateOf(own)),
         isRunning: running.includes(key),
         pendingLoad: pendingLoads.get(key),
       };
     };
   });
+}
+
+function resetTimeOf({ record }: StateRows): Date | undefined {
+  const found = resetRecordSchema.safeParse(record).data;
+  return found && new Date(found.reset.at);
 }
 
 /** The state of another pipeline does not count. */

@@ -44,7 +44,10 @@ export async function findDrift(context: RunContext, tables: readonly TableSetti
 function driftOf(facts: Parameters<typeof planTable>[0]): [string, Drift][] {
   const plan = planTable(facts, ordinaryRequest());
   const { name } = facts.settings;
-  if (plan.kind === 'load' && plan.action === 'reset')
+  const isGone = plan.reasons.some(
+    ({ code }) => code === 'destination-dropped' || code === 'destination-emptied',
+  );
+  if (plan.kind === 'load' && (plan.action === 'reset' || isGone))
     return [
       [name, { what: reasonText(plan.reasons), next: 'The next "increp sync" loads the table again.' }],
     ];

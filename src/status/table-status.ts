@@ -23,6 +23,8 @@ export interface TableStatus {
   /** Failed runs since the last success. */
   readonly failures: number;
   readonly hasState: boolean;
+  /** The time of a reset since the last sync. */
+  readonly resetAt: Date | undefined;
   readonly cursor: string | null;
   /** The destination is complete below this value. It is lower than the cursor while transactions are open. */
   readonly completeUpTo: string | null;
@@ -89,7 +91,7 @@ export async function tableStatuses(
     // If the destination has no state, the file counts, as in a sync.
     const withRecord = async (table: TableSettings): Promise<Observed> => {
       const there = observed(table);
-      if (there.isReset || there.record) return there;
+      if (there.resetAt || there.record) return there;
       return { ...there, ...(await askFile(context, table)) };
     };
     return {
@@ -127,14 +129,15 @@ async function askFiles(
   return {
     runs: digestOf(local.get(recordNameOf(context.settings, table)) ?? [], now),
     ...(await askFile(context, table)),
-    isReset: false,
+    resetAt: undefined,
     isRunning: false,
     pendingLoad: undefined,
   };
 }
 
-function statusOf(table: TableSettings, observed: Observed, drifts: Drifts, now: Date): TableStatus {
-  const { runs, record, pendingLoad, problem } = observed;
+function statusOf(table: TableSettings, found: Observed, drifts: Drifts, now: Date): TableStatus {
+  const observed = { ...found, runs: sinceReset(found) };
+  const { runs, record, pendingLoad, problem, resetAt } = observed;
   const lastSuccessAt = runs.lastSuccessAt ?? (record && new Date(record.syncedAt));
   const completeTo = record && completeAt(record, runs.lastSuccessAt);
   const drift = drifts.found?.get(table.name);
@@ -143,6 +146,7 @@ function statusOf(table: TableSettings, observed: Observed, drifts: Drifts, now:
     condition: conditionOf(table, observed, lastSuccessAt, drifts, now),
     failures: runs.failures,
     hasState: record !== undefined,
+    resetAt,
     cursor: record?.cursor ?? null,
     completeUpTo: record ? settledCursor(record) : null,
     lastSuccessAt,
@@ -157,6 +161,14 @@ function statusOf(table: TableSettings, observed: Observed, drifts: Drifts, now:
       of: pendingLoad.header.starts.length,
     },
   };
+}
+
+/** A reset answers the failures before it. */
+function sinceReset({ runs, resetAt }: Observed): Observed['runs'] {
+  const { lastFailure } = runs;
+  return !resetAt || !lastFailure || new Date(lastFailure.started_at) > resetAt
+    ? runs
+    : { ...runs, failures: 0, lastFailure: undefined };
 }
 
 function conditionOf(

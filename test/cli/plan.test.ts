@@ -227,7 +227,14 @@ test('what stays with its table is named: functions, publications, foreign keys,
     expect.stringMatching(/^other publication papers_/),
     'trigger "on Change" true',
   ]);
-  expect((await trySync(pair)).table().error?.code).toBe('DEPENDENT_OBJECTS');
+  const { error } = (await trySync(pair)).table();
+  expect(error?.code).toBe('DEPENDENT_OBJECTS');
+  // A server refuses one object at a time, and the next step names all of them, as the plan does.
+  const { hint } = table?.['obstruction'] as { hint: string };
+  expect(error?.hint).toBe(hint);
+  expect(hint).toMatch(
+    /^At the destination, run: .*\nDrop or change |^Drop or change function public\.cheap/,
+  );
 });
 
 /** Far behind what the planner knows of the table. */

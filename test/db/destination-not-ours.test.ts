@@ -52,10 +52,8 @@ test('a reset does not make it ours', async () => {
   expect(await rowsThere(pair)).toEqual(['100000']);
 });
 
-test('nor does a reset after source and destination were exchanged, although there is a state file', async () => {
-  await using pair = await freshPair('orders');
-  await sync(pair);
-  await pair.destination.query('DELETE FROM orders WHERE id > 2');
+/** The variables of a pair whose source and destination are exchanged. */
+function swappedSides(pair: Pair): Record<string, string> {
   const variables = (
     prefix: string,
     { host, port, database, user, password }: ReturnType<Pair['login']>,
@@ -66,21 +64,62 @@ test('nor does a reset after source and destination were exchanged, although the
     [`${prefix}_USERNAME`]: user,
     [`${prefix}_PASSWORD`]: password,
   });
-  await pair.setEnv({
+  return {
     ...variables('SOURCE', pair.login('destination')),
     ...variables('DEST', pair.login('source')),
-  });
+  };
+}
+
+test('nor does a reset after source and destination were exchanged, although there is a state file', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.destination.query('DELETE FROM orders WHERE id > 2');
+  await pair.setEnv(swappedSides(pair));
   expect((await trySync(pair)).table().error).toMatchObject({
     code: 'STATE_MISMATCH',
     message: expect.stringMatching(/^source and destination are swapped/),
     hint: 'Exchange the SOURCE_ and DEST_ settings. Nothing was changed.',
   });
-  expect((await increp('reset orders', pair)).stdout).toContain('there was no saved state');
-  const { error } = (await trySync(pair)).table();
-  expect(error?.code).toBe('DESTINATION_NOT_OURS');
-  expect(error?.message).toContain('probably swapped, because the source has the state of a pipeline');
-  expect(error?.hint).not.toContain('--replace');
+  await increp('reset orders --force', pair);
+  for (const flags of ['', 'orders --adopt', 'orders --replace', 'orders --full-refresh']) {
+    const { error } = (await trySync(pair, flags)).table();
+    expect(error, flags).toMatchObject({
+      code: 'STATE_MISMATCH',
+      message: expect.stringMatching(
+        /^source and destination are swapped: the source has the state of pipeline/,
+      ),
+      hint: expect.not.stringContaining('--replace') as unknown,
+    });
+  }
+  expect((await increp('plan', pair)).stdout).toContain('source and destination are swapped');
   expect((await pair.source.query('SELECT FROM orders')).rowCount).toBe(10);
+});
+
+test('an opposite pipeline with another name is not taken for swapped sides', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.destination.query(
+    'CREATE TABLE back (id int PRIMARY KEY, updated_at timestamptz DEFAULT now())',
+  );
+  await pair.destination.query('INSERT INTO back VALUES (1)');
+  const { user } = pair.login('destination');
+  await pair.destination.query(`ALTER TABLE back OWNER TO ${user}`);
+  await pair.setEnv({ ...swappedSides(pair), PIPELINE_NAME: 'opposite' });
+  await pair.writeTables([{ name: 'back', replication_key: 'updated_at', unique_cols: ['id'] }]);
+  expect((await trySync(pair)).table().error?.code).not.toBe('STATE_MISMATCH');
+});
+
+test('swapped sides say so before anything about names and privileges', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.setEnv(swappedSides(pair));
+  await rm(join(pair.directory, 'sync-state'), { recursive: true });
+  await pair.source.query('DROP TABLE orders; REVOKE CREATE ON SCHEMA public FROM PUBLIC');
+  const { error } = (await trySync(pair)).table();
+  expect(error?.message).toMatch(/^source and destination are swapped/);
+  expect((await pair.source.query(`SELECT to_regclass('_increp_state') AS there`)).rows).toEqual([
+    { there: null },
+  ]);
 });
 
 test('the flags need the names of tables, and do not go together', async () => {

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
+import { ORDERS_CONFIG } from '../support/shop.ts';
 import type { Pair } from '../support/pair.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { oneIn, slowTest } from '../support/tier.ts';
@@ -296,4 +297,32 @@ test('a table that is gone after a sync is no typing error: at the source, and a
     /^the source no longer has public\.orders, which increp last synced at 20\S+Z; its destination table public\.orders is kept$/,
   );
   expect(error?.hint).toContain('remove "orders" from tables-config.json. If it was renamed');
+});
+
+test('a reset removes a column that is gone from the source, and keeps a column of a user', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.destination.query(`ALTER TABLE orders ADD COLUMN remark text DEFAULT 'ours'`);
+  await pair.source.query('ALTER TABLE orders DROP COLUMN note');
+  // A second reset does not forget what the first one knew.
+  await increp('reset orders', pair);
+  await increp('reset orders', pair);
+  await sync(pair);
+  const { rows } = await pair.destination.query<{ name: string }>(
+    `SELECT attname AS name FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY 1`,
+  );
+  expect(rows.map(({ name }) => name)).toEqual(['id', 'remark', 'total', 'updated_at']);
+});
+
+test('a source table that was renamed continues under its new name without a load', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.source.query('ALTER TABLE orders RENAME TO bills');
+  const hint = (await trySync(pair)).table().error?.hint;
+  expect(hint).toContain('write its new name there, with "dest_name": "orders"');
+  await pair.writeTables([{ ...ORDERS_CONFIG, name: 'bills', dest_name: 'orders' }]);
+  await pair.source.query(`INSERT INTO bills (id, total) VALUES (50, 1)`);
+  expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_inserted: 1 });
+  expect((await increp('verify', pair)).exitCode).toBe(0);
+  expect((await increp('status --exit-code', pair)).exitCode).toBe(0);
 });

@@ -16,7 +16,8 @@ import { fileFault } from '../../system-fault.ts';
 import type { StateFile } from '../../state/state-files.ts';
 import { describeDestination, type DestinationSchema } from './describe-destination.ts';
 import { gatherNativeTypes, homesOf } from './user-types.ts';
-import { reconcile, type SavedState } from './saved-state.ts';
+import { areSidesSwapped } from './swapped-sides.ts';
+import { reconcile, swappedSides, type SavedState } from './saved-state.ts';
 import { describeSources, type Selected, type SelectedSource } from './source-selection.ts';
 import { countUnclaimed, isUnclaimed, type Unclaimed } from './unclaimed.ts';
 import type { RunContext } from '../context/run-context.ts';
@@ -202,6 +203,7 @@ async function gatherTogether(context: Gathering, tables: readonly TableSettings
         label: settings.name,
         pipeline: context.settings.pipeline,
         source: { database: servers.source.database, ...sourceName },
+        sourceOid: relation?.kind === 'query' ? undefined : relation?.oid,
         destination: destinationName,
         systemIdentifier: servers.source.systemIdentifier,
         destinationServer: servers.destination,
@@ -214,7 +216,7 @@ async function gatherTogether(context: Gathering, tables: readonly TableSettings
       sourcePassword: context.settings.source.password,
     };
   });
-  const all = await Promise.all(facts);
+  const all = await withSwapped(context, servers, await Promise.all(facts));
   const unclaimed = await countUnclaimed(
     context,
     all
@@ -225,6 +227,18 @@ async function gatherTogether(context: Gathering, tables: readonly TableSettings
     schemas: destination.schemas,
     tables: all.map((table) => (isUnknown(table) ? table : { ...table, unclaimed: unclaimed.get(table) })),
   };
+}
+
+/** Without a state at the destination, only a state at the source shows that the sides are swapped. */
+async function withSwapped(
+  context: Gathering,
+  { destination }: Servers,
+  tables: readonly (TableFacts | TableFailure)[],
+): Promise<readonly (TableFacts | TableFailure)[]> {
+  const isNew = (table: TableFacts | TableFailure) => isKnown(table) && table.saved.kind === 'none';
+  if (!tables.some(isNew) || !(await areSidesSwapped(context))) return tables;
+  const saved = swappedSides(context.settings.pipeline, destination.database);
+  return tables.map((table) => (isNew(table) ? { ...table, saved } : table));
 }
 
 export type TableNames = Pick<

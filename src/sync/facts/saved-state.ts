@@ -23,6 +23,8 @@ export type SavedState =
       readonly isNamed?: boolean;
       /** The generation of the reset record. */
       readonly generation?: number;
+      /** The columns of the source at the last sync before the reset. */
+      readonly columns?: readonly string[];
     }
   | { readonly kind: 'record'; readonly record: StateRecord; readonly warnings: readonly string[] }
   | {
@@ -32,13 +34,21 @@ export type SavedState =
       readonly warnings: readonly string[];
     }
   /** The state belongs to another pipeline, source or version. The user has to decide. */
-  | { readonly kind: 'foreign'; readonly what: string; readonly next: string };
+  | {
+      readonly kind: 'foreign';
+      readonly what: string;
+      readonly next: string;
+      /** Source and destination are swapped. No other fault of the table counts then. */
+      readonly isSwapped?: true;
+    };
 
 export interface ExpectedState {
   /** The name of the table in messages and commands. */
   readonly label: string;
   readonly pipeline: string;
   readonly source: { readonly database: string; readonly schema: string; readonly table: string };
+  /** Undefined for a query, and if there is no such table. */
+  readonly sourceOid: string | undefined;
   readonly destination: { readonly schema: string; readonly table: string };
   readonly systemIdentifier: string | null;
   readonly destinationServer: Pick<ServerIdentity, 'systemIdentifier' | 'database'>;
@@ -71,7 +81,7 @@ export function reconcile(
 
 /** A state file on another machine is always older than the reset, so it does not count. */
 function afterReset(
-  { pipeline, reset, generation }: ResetRecord,
+  { pipeline, reset, generation, columns }: ResetRecord,
   file: StateFile,
   rival: string | undefined,
   expected: ExpectedState,
@@ -84,6 +94,7 @@ function afterReset(
     warnings: [],
     isNamed: reset.wasKnown || namesTable(file, expected),
     generation,
+    columns,
   };
 }
 
@@ -161,7 +172,7 @@ function foreignness(record: StateRecord, where: string, expected: ExpectedState
   const owner = (source: ExpectedState['source']) => `${source.database}, ${printName(source)}`;
   if (record.pipeline !== expected.pipeline) return ofPipeline(record.pipeline, where, expected);
   if (isSwapped(record, expected)) return swapped(expected, where);
-  if (owner(record.source) !== owner(expected.source)) {
+  if (owner(record.source) !== owner(expected.source) && !isRenamed(record, expected)) {
     return {
       kind: 'foreign',
       what: `the state of ${printName(expected.destination)} ${where} belongs to source ${owner(record.source)}, and the source is now ${owner(expected.source)}`,
@@ -177,6 +188,13 @@ function foreignness(record: StateRecord, where: string, expected: ExpectedState
     : undefined;
 }
 
+/** Whether it is the same table under another name. */
+const isRenamed = ({ source, sourceLife, shape }: StateRecord, expected: ExpectedState): boolean =>
+  source.database === expected.source.database &&
+  sourceLife.systemIdentifier !== null &&
+  sourceLife.systemIdentifier === expected.systemIdentifier &&
+  shape.oid === expected.sourceOid;
+
 /** Whether the saved source is the destination now. */
 const isSwapped = (
   { source, sourceLife }: StateRecord,
@@ -189,8 +207,17 @@ const isSwapped = (
 
 const swapped = ({ destination }: ExpectedState, where: string): SavedState => ({
   kind: 'foreign',
+  isSwapped: true,
   what: `source and destination are swapped: according to the state ${where}, ${printName(destination)} at the destination is the source`,
   next: 'Exchange the SOURCE_ and DEST_ settings. Nothing was changed.',
+});
+
+/** The source has the state of the pipeline. */
+export const swappedSides = (pipeline: string, database: string): SavedState => ({
+  kind: 'foreign',
+  isSwapped: true,
+  what: `source and destination are swapped: the source has the state of pipeline "${pipeline}", which reads from database "${database}" of the destination`,
+  next: 'Exchange the SOURCE_ and DEST_ settings. Nothing was changed. If this is another pipeline, which copies in the opposite direction, set another PIPELINE_NAME.',
 });
 
 const ofPipeline = (pipeline: string, where: string, expected: ExpectedState): SavedState => ({
@@ -203,6 +230,12 @@ const isOtherCluster = ({ systemIdentifier }: ServerInstance, expected: Expected
   systemIdentifier !== null &&
   expected.systemIdentifier !== null &&
   systemIdentifier !== expected.systemIdentifier;
+
+/** The columns of the source at the last sync. The destination table has them from increp. */
+export function formerColumns(saved: SavedState): readonly string[] {
+  if (saved.kind === 'record') return saved.record.shape.columns.map(({ name }) => name);
+  return (saved.kind === 'none' ? saved.columns : undefined) ?? [];
+}
 
 /** The generation of the state. 0 if there is no record. Each commit and each reset adds one. */
 export const generationOf = (saved: SavedState): number =>

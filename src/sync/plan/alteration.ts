@@ -4,6 +4,7 @@ import { takesMerge, type Relation } from '../../schema/relations.ts';
 import { DELETED_AT } from '../../schema/metadata-columns.ts';
 import type { Alteration } from '../../sql/reshape.ts';
 import type { TableFacts } from '../facts/facts.ts';
+import { formerColumns } from '../facts/saved-state.ts';
 
 /** Undefined if a column changes its type, or if the table lacks what a merge needs. */
 export function alterationFor(facts: TableFacts, source: Relation): Alteration | undefined {
@@ -41,7 +42,7 @@ export function deferred(
   { destination, saved, settings }: TableFacts,
   source: Relation,
 ): Relation['columns'] {
-  const recorded = saved.kind === 'record' ? saved.record.shape.columns.map(({ name }) => name) : [];
+  const recorded = formerColumns(saved);
   const unused = settings.deletes === 'soft' ? [] : [DELETED_AT];
   return (destination?.columns ?? []).filter(
     ({ name }) =>
@@ -56,7 +57,7 @@ export function foreignColumns(
 ): Relation['columns'] {
   const known = [
     ...source.columns.map(({ name }) => name),
-    ...(saved.kind === 'record' ? saved.record.shape.columns.map(({ name }) => name) : []),
+    ...formerColumns(saved),
     DELETED_AT,
     ...settings.metadataColumns,
   ];

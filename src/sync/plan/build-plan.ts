@@ -10,6 +10,7 @@ import { isAppend } from '../../schema/row-identity.ts';
 import { shapeOf } from '../../schema/shape.ts';
 import { isKeyed, PLAINLY } from '../../schema/state-record.ts';
 import type { TableFacts } from '../facts/facts.ts';
+import { formerColumns } from '../facts/saved-state.ts';
 import { extensionFor, isExtended, reloadHindrance, isIndexed } from './reload-guard.ts';
 import { notAdoptable } from '../facts/unclaimed.ts';
 import {
@@ -75,8 +76,11 @@ function wayFor(now: TableFacts, source: Relation): Way {
   if (!destination) return 'create';
   if (reloadHindrance(settings) !== undefined)
     return isIndexed(now) && !isExtended(extensionFor(now, source)) ? 'merge-whole' : 'extend';
-  const isGone = ({ name }: { name: string }) => !source.columns.some((column) => column.name === name);
-  const hasLeftOver = saved.kind === 'record' && saved.record.shape.columns.some(isGone);
+  const hasLeftOver = formerColumns(saved).some(
+    (name) =>
+      !source.columns.some((column) => column.name === name) &&
+      destination.columns.some((column) => column.name === name),
+  );
   const fits =
     destinationDrift(source.columns, destination.columns, natives).length === 0 && !destination.isUnlogged;
   const formerKey = saved.kind === 'record' ? saved.record.mergeKey : [];

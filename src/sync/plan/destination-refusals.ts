@@ -104,7 +104,7 @@ function unfitDestination({ destinationSchema: { role } }: TableFacts, destinati
   return [
     new IncrepError('PRIVILEGE_MISSING', {
       what: `role "${role}" may not read all of ${printName(destination.name)} at the destination`,
-      next: `If increp did not create the table, rename it. If it did, run at the destination: ALTER TABLE ${qualified(destination.name)} OWNER TO ${ident(role)}`,
+      next: `If the table is not one of increp, set another "dest_name" or "dest_schema". If it is, run at the destination: ALTER TABLE ${qualified(destination.name)} OWNER TO ${ident(role)}`,
     }),
   ];
 }

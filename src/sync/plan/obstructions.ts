@@ -36,7 +36,7 @@ export function findObstruction(
       ),
       ...stuck.map((each) => `${describeDependent(each)} cannot be moved to another table`),
     ].join('; '),
-    next: [...ownershipStep(facts, owned), ...byHandStep([...users, ...stuck])].join(' '),
+    next: [...ownershipStep(facts, owned), ...byHandStep([...users, ...stuck])].join('\n'),
   };
 }
 

@@ -29,7 +29,8 @@ export function planTable(now: TableFacts, request: PlanRequest): DraftPlan {
   if (loss) return refuse(loss);
   if (now.unclaimed) return claim(now, now.source, now.unclaimed, request);
   if (request.isFullRefresh) return load(now, now.source, 'full-refresh', { code: 'full-refresh-requested' });
-  if (now.saved.kind === 'none') return load(now, now.source, 'initial', now.saved.why);
+  if (now.saved.kind === 'none')
+    return load(now, now.source, 'initial', isStranger(now) ? { code: 'empty-destination' } : now.saved.why);
   if (now.settings.mode === 'full-refresh') return refresh(now, now.source, now.destination, request);
   if (now.saved.kind === 'record' && !isKeyed(now.saved.record))
     return load(now, now.source, 'initial', { code: 'was-full-refresh-mode' });
@@ -45,6 +46,10 @@ export function planTable(now: TableFacts, request: PlanRequest): DraftPlan {
 
 const withoutDestination = ({ saved }: TableFacts) =>
   saved.kind === 'record' ? 'destination-dropped' : 'no-destination-table';
+
+/** A table of which increp never had a state. It has no rows, or it would be unclaimed. */
+const isStranger = ({ saved, destinationHasRows, pendingLoad }: TableFacts): boolean =>
+  saved.kind === 'none' && saved.why.code === 'cursor-unknown' && !destinationHasRows && !pendingLoad;
 
 /** The table has rows and increp has no state of it. The user decides, by --adopt or --replace. */
 function claim(now: TableFacts, source: Relation, unclaimed: Unclaimed, request: PlanRequest): DraftPlan {

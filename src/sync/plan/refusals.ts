@@ -5,9 +5,9 @@ import type { TableFacts } from '../facts/facts.ts';
 import { sourceRefusals } from './source-refusals.ts';
 
 /** All of them, so that the user can fix them in one round. */
-export const refusalsOf = (now: TableFacts): readonly IncrepError[] => [
-  ...sourceRefusals(now),
-  ...destinationRefusals(now),
-];
+export const refusalsOf = (now: TableFacts): readonly IncrepError[] =>
+  now.saved.kind === 'foreign' && now.saved.isSwapped
+    ? destinationRefusals(now)
+    : [...sourceRefusals(now), ...destinationRefusals(now)];
 
 export const refusalOf = (now: TableFacts): IncrepError | undefined => refusalsOf(now)[0];

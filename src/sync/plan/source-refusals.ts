@@ -55,9 +55,14 @@ const schemaNotFound = (now: TableFacts): IncrepError =>
   });
 
 function tableNotFound(now: TableFacts): IncrepError {
-  const { sourceName, otherSourceNames, saved } = now;
+  const { sourceName, otherSourceNames, saved, destination } = now;
   if (saved.kind === 'record') return tableGone(now, saved.record.syncedAt);
   const near = nearest(sourceName.table, otherSourceNames);
+  if (destination)
+    return new IncrepError('TABLE_NOT_FOUND', {
+      what: `the source has no table ${printName(sourceName)}, but the destination has ${printName(destination.name)}`,
+      next: `Check that source and destination are not swapped. If they are right, correct "name" in tables-config.json${near === undefined ? '' : `; did you mean "${near}"?`}`,
+    });
   return new IncrepError('TABLE_NOT_FOUND', {
     what: `the source has no table ${printName(sourceName)}${near === undefined ? '' : `; did you mean "${near}"?`}`,
     next: 'Correct "name" in tables-config.json: use the name as Postgres stores it, including capital letters.',

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { TableOutcome } from '../../events.ts';
 import { inBatches } from '../../postgres/batches.ts';
+import { isSameTable } from '../../schema/names.ts';
 import { isSameInstance, serverInstanceSchema } from '../../schema/state-record.ts';
 import { IN_FLIGHT } from '../../sql/fence.ts';
 import { lockTimeout } from '../../sql/reshape.ts';
@@ -53,6 +54,8 @@ function candidateOf(facts: TableFacts, request: PlanRequest): SweptTable[] {
     return [];
   // A run writes the file again if it is missing or older.
   if (stateFile.kind !== 'record' || stateFile.record.generation !== saved.record.generation) return [];
+  // The next sync saves the new name of a table that was renamed.
+  if (!isSameTable(saved.record.source, facts.sourceName)) return [];
   const ageSeconds = (request.now.getTime() - Date.parse(saved.record.syncedAt)) / 1000;
   if (ageSeconds < 0 || ageSeconds > RENEWED_AFTER) return [];
   const plan = planTable(facts, request);

@@ -21,7 +21,7 @@ import {
   failed,
   failedUnknown,
 } from './table-outcome.ts';
-import { withGrants } from './with-grants.ts';
+import { withObstruction } from './with-obstruction.ts';
 import { waitBeforeNext, givenUp, pause } from './retries.ts';
 
 export type TableRequest = PlanRequest & ApplyRequest;
@@ -103,7 +103,7 @@ async function attemptSync(
     }
   } catch (thrown) {
     const seen = await orAltered(context, facts, asIncrepError(thrown));
-    const error = await withGrants(context, facts, await withHolders(context, facts, seen));
+    const error = await withObstruction(context, facts, await withHolders(context, facts, seen));
     const delaySeconds = error.isTransient ? waitBeforeNext(context, attempt) : undefined;
     return delaySeconds === undefined
       ? finished(failed(facts, plan, givenUp(context, error, attempt), start))

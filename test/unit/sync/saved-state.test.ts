@@ -8,6 +8,7 @@ const EXPECTED = {
   label: 'orders',
   pipeline: 'shop',
   source: { database: 'live', schema: 'public', table: 'orders' },
+  sourceOid: '16400',
   destination: { schema: 'public', table: 'orders' },
   systemIdentifier: '7',
   destinationServer: { systemIdentifier: '8', database: 'warehouse' },
@@ -77,9 +78,21 @@ test('if the saved source is the destination now, the sides are swapped, and not
   });
   expect(reconcile(NO_FILE, { record: was, rival: undefined }, EXPECTED)).toEqual({
     kind: 'foreign',
+    isSwapped: true,
     what: expect.stringMatching(/^source and destination are swapped/),
     next: 'Exchange the SOURCE_ and DEST_ settings. Nothing was changed.',
   });
+});
+
+test('a table with another name is the same table if the server and the oid are', () => {
+  const renamed = (change: object) =>
+    saved(file(), { ...record(), source: { database: 'live', schema: 'sales', table: 'bills' }, ...change })
+      .kind;
+  const { shape } = record();
+  expect(renamed({ shape: { ...shape, oid: '16400' } })).toBe('record');
+  expect(renamed({ shape: { ...shape, oid: '16401' } })).toBe('foreign');
+  const unnamed = { systemIdentifier: null, timeline: null, startedAt: '1000' };
+  expect(renamed({ shape: { ...shape, oid: '16400' }, sourceLife: unnamed })).toBe('foreign');
 });
 
 test('a server that does not tell who it is, and a restarted one, are taken for the same', () => {

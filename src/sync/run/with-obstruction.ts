@@ -1,0 +1,28 @@
+/** Names every object that prevents a new shape, and the statements that allow it. */
+import { reworded, type IncrepError } from '../../errors.ts';
+import type { RunContext } from '../context/run-context.ts';
+import type { TableFacts } from '../facts/facts.ts';
+import { gatherDependents } from '../facts/gather-dependents.ts';
+import { findObstruction } from '../plan/obstructions.ts';
+
+/**
+ * A server refuses the first object that is in the way. The catalog shows all of them, as in `plan`. Returns any error
+ * other than DEPENDENT_OBJECTS unchanged, and an error about which the catalog says nothing.
+ */
+export async function withObstruction(
+  context: Pick<RunContext, 'destination'>,
+  facts: TableFacts,
+  error: IncrepError,
+): Promise<IncrepError> {
+  if (error.code !== 'DEPENDENT_OBJECTS' || !facts.source) return error;
+  try {
+    const dependents = await gatherDependents(context, [facts]);
+    const obstruction = findObstruction(facts, facts.source, dependents.get(facts) ?? []);
+    return obstruction
+      ? reworded(error, { what: error.message, next: obstruction.next, cause: error.cause })
+      : error;
+  } catch {
+    // The original error matters more than a failed search.
+    return error;
+  }
+}
