@@ -160,7 +160,7 @@ WHERE l.relation = 'public.orders'::regclass;
     ],
     example: [
       'error: public.orders needs a new shape, and this would not survive the change: its dependent objects: cannot drop column note of table public.orders because other objects depend on it (view public.order_notes depends on column note of table public.orders) (DEPENDENT_OBJECTS, SQLSTATE 2BP01)',
-      '  next: The old table stays in use. Save the definition of the object and drop the object. Then run "increp sync" and create the object again.',
+      '  next: The old table stays in use. Drop or change view public.order_notes. Keep the definition, and create it again after the sync.',
     ],
   },
   SCHEMA_CHANGE_REFUSED: {

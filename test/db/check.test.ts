@@ -577,8 +577,8 @@ test('a schema that the first sync would create is named, because it may be a ty
   const { rows } = await pair.destination.query<{ name: string }>('SELECT current_database() AS name');
   await pair.destination.query(`GRANT CREATE ON DATABASE "${rows[0]?.name}" TO "${user}"`);
   await pair.setEnv({ DEST_SCHEMA: 'pubilc' });
-  const check = await increp('check', pair);
-  expect(check.exitCode).toBe(0);
-  expect(check.stdout).toContain('the destination has no schema "pubilc" yet, and the first sync creates it');
+  const found = await increp('check', pair);
+  expect(found.exitCode).toBe(0);
+  expect(found.stdout).toContain('the destination has no schema "pubilc" yet, and the first sync creates it');
   expect((await increp('plan', pair)).stdout).toContain('no schema "pubilc" yet, and the sync creates it');
 });

@@ -222,7 +222,7 @@ test('what is in the way is dropped and made again, and then the table takes its
   await asBoss(pair, 'CREATE VIEW v AS SELECT total FROM orders');
   await pair.source.query(WIDER);
   expect((await trySync(pair)).table().error?.hint).toMatch(
-    /^At the destination, run: ALTER VIEW public.v OWNER TO .*$/,
+    /^The old table stays in use. At the destination, run: ALTER VIEW public.v OWNER TO .*$/,
   );
   await asBoss(pair, 'DROP VIEW v');
   await sync(pair);

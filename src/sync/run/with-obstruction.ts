@@ -19,7 +19,11 @@ export async function withObstruction(
     const dependents = await gatherDependents(context, [facts]);
     const obstruction = findObstruction(facts, facts.source, dependents.get(facts) ?? []);
     return obstruction
-      ? reworded(error, { what: error.message, next: obstruction.next, cause: error.cause })
+      ? reworded(error, {
+          what: error.message,
+          next: `The old table stays in use. ${obstruction.next}`,
+          cause: error.cause,
+        })
       : error;
   } catch {
     // The original error matters more than a failed search.
