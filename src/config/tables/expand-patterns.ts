@@ -1,11 +1,11 @@
 /** Replaces patterns by the tables that they match: pure. */
-import { printName, stagingName, tableKey, isSameTable, type TableName } from '../../schema/names.ts';
+import { printName, stagingName, tableKey, type TableName } from '../../schema/names.ts';
 import { isMatch, translated } from '../../schema/patterns.ts';
 import { isIdentifier } from './identifiers.ts';
 import { recordNameOf, destinationOf, labelOf } from './table-mapping.ts';
 import { show } from '../problems.ts';
 import type { Settings, TablePattern, TableSettings } from '../settings.ts';
-import { conflictOf, type NamedTable } from './table-names.ts';
+import { conflictOf, NameIndex, type NamedTable } from './table-names.ts';
 
 export interface Expansion {
   /** In the order of the configuration. The tables of one pattern are sorted by name. */
@@ -31,7 +31,7 @@ export function expandPatterns(settings: Configured, found: readonly TableName[]
     const matched = found.filter((table) => isOf(pattern, table) && !taken.has(tableKey(table)));
     const tables = matched.toSorted(byName).map((table) => tableOf(pattern, table, settings));
     const distinct = tables.filter(({ name }) => !labels.has(name));
-    for (const { name, source } of tables.filter((table) => !distinct.includes(table)))
+    for (const { name, source } of tables.filter((table) => labels.has(table.name)))
       leftOut.push(
         `${printName(source)} matches "${pattern.name}" but is left out: another table here has the name ${show(name)}`,
       );
@@ -76,14 +76,15 @@ function tableOf(pattern: TablePattern, source: TableName, settings: Configured)
  * left out.
  */
 function withConflicts(settings: Configured, tables: readonly TableSettings[]): TableSettings[] {
-  const own = settings.tables.map((table) => named(settings, table));
-  const found: NamedTable[] = [];
+  const listed = settings.tables.map((table) => named(settings, table));
+  const [own, earlier] = [new NameIndex(listed), new NameIndex(listed)];
   const all = tables.map((table) => named(settings, table));
-  return tables.map((table, index) => {
-    const names = all[index];
+  const index = new NameIndex(all);
+  return tables.map((table, place) => {
+    const names = all[place];
     if (table.pattern === undefined || !names) return table;
-    const conflict = conflictOf(names, [...own, ...found], all) ?? tooLong(table) ?? stagingTaken(names, own);
-    found.push(names);
+    const conflict = conflictOf(names, earlier, index) ?? tooLong(table) ?? stagingTaken(names, own);
+    earlier.add(names);
     return { ...table, conflict };
   });
 }
@@ -103,9 +104,8 @@ const tooLong = ({ destinationTable }: TableSettings): string | undefined =>
     ? undefined
     : `the name of its destination table would be ${show(destinationTable)}, which is not 1 to 63 bytes long`;
 
-function stagingTaken({ destination }: NamedTable, own: readonly NamedTable[]): string | undefined {
-  const staging = destination && { ...destination, table: stagingName(destination.table) };
-  const other = own.find((each) => staging && each.destination && isSameTable(each.destination, staging));
+function stagingTaken({ destination }: NamedTable, own: NameIndex): string | undefined {
+  const other = destination && own.withDestination({ ...destination, table: stagingName(destination.table) });
   return (
     other &&
     `its staging table would have the name of the destination table of ${other.where}; give one of them another dest_name`

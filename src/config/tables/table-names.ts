@@ -1,5 +1,5 @@
 /** Checks that the names of tables do not collide. Every table needs its own destination table. */
-import { isSameTable, stagingName, type TableName } from '../../schema/names.ts';
+import { stagingName, tableKey, type TableName } from '../../schema/names.ts';
 import { show } from '../problems.ts';
 
 /** The names of one entry, as far as they are known. They are checked even if the entry has other problems. */
@@ -22,43 +22,64 @@ const OWN_TABLES: readonly (string | undefined)[] = [
   '_increp_chunks',
 ];
 
+/** Names of tables. A search through a list for each of thousands of tables would take seconds. */
+export class NameIndex {
+  readonly #named = new Map<string, NamedTable>();
+  readonly #destinations = new Map<string, NamedTable>();
+  readonly #recordNames = new Map<string | undefined, NamedTable>();
+  readonly #stagingTables = new Map<string, NamedTable>();
+
+  constructor(tables: readonly NamedTable[] = []) {
+    for (const table of tables) this.add(table);
+  }
+
+  /** The first table with a name keeps it. */
+  add(table: NamedTable): void {
+    const { destination, recordName } = table;
+    setFirst(this.#named, nameKey(table), table);
+    if (table.isPattern === true) return;
+    setFirst(this.#recordNames, recordName, table);
+    if (!destination) return;
+    setFirst(this.#destinations, tableKey(destination), table);
+    setFirst(this.#stagingTables, tableKey(stagingOf(destination)), table);
+  }
+
+  namesake = (table: NamedTable): NamedTable | undefined => this.#named.get(nameKey(table));
+  withDestination = (destination: TableName): NamedTable | undefined =>
+    this.#destinations.get(tableKey(destination));
+  withRecordName = (recordName: string | undefined): NamedTable | undefined =>
+    this.#recordNames.get(recordName);
+  withStaging = (staging: TableName): NamedTable | undefined => this.#stagingTables.get(tableKey(staging));
+}
+
+function setFirst<K>(map: Map<K, NamedTable>, key: K, table: NamedTable): void {
+  if (!map.has(key)) map.set(key, table);
+}
+
+const nameKey = ({ name, isPattern }: NamedTable): string => JSON.stringify([name, isPattern === true]);
+
 /**
  * Why a table collides with another table; undefined if it does not. Of two tables with one name, the later one is
  * reported.
  */
-export function conflictOf(
-  { name, destination, recordName, isPattern }: NamedTable,
-  earlier: readonly NamedTable[],
-  all: readonly NamedTable[],
-): string | undefined {
+export function conflictOf(table: NamedTable, earlier: NameIndex, all: NameIndex): string | undefined {
+  const { name, destination, recordName, isPattern } = table;
   if (name === undefined || !destination) return undefined;
-  const same = earlier.find((other) => other.name === name && other.isPattern === isPattern);
+  const same = earlier.namesake(table);
   if (same) return `the name ${show(name)} is already used by ${same.where}`;
   if (isPattern === true) return undefined;
-  return copyConflictOf({ destination, recordName }, earlier.filter(isTable), all.filter(isTable));
-}
-
-const isTable = (table: NamedTable): boolean => table.isPattern !== true;
-
-function copyConflictOf(
-  { destination, recordName }: Pick<NamedTable, 'recordName'> & { readonly destination: TableName },
-  earlier: readonly NamedTable[],
-  all: readonly NamedTable[],
-): string | undefined {
-  const target = earlier.find((other) => other.destination && isSameTable(other.destination, destination));
+  const target = earlier.withDestination(destination);
   if (target) {
     return `the destination table ${show(recordName)} is already used by ${target.where}; give one of them another dest_name`;
   }
-  const namesake = earlier.find((other) => other.recordName === recordName);
+  const namesake = earlier.withRecordName(recordName);
   if (namesake) {
     return `its name in the state and in the history would be ${show(recordName)}, like that of ${namesake.where}; give one of them another dest_name`;
   }
   if (OWN_TABLES.includes(destination.table)) {
     return `${show(destination.table)} is the name of a table of increp; set another dest_name`;
   }
-  const staged = all.find(
-    (other) => other.destination && isSameTable(stagingOf(other.destination), destination),
-  );
+  const staged = all.withStaging(destination);
   return staged
     ? `${show(destination.table)} is the staging table of ${staged.where}; set another dest_name`
     : undefined;

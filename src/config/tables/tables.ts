@@ -8,7 +8,7 @@ import { recordNameOf, destinationOf, labelOf, type DefaultSchema } from './tabl
 import type { ReportProblem, Warn } from '../problems.ts';
 import { placeInFile, placeOf, problemsOf, TABLES_FILE } from './schema-problems.ts';
 import type { InheritedKey, TablePattern, TableSettings } from '../settings.ts';
-import { conflictOf, type NamedTable } from './table-names.ts';
+import { conflictOf, NameIndex, type NamedTable } from './table-names.ts';
 import { selectionOf } from './selection.ts';
 import type { TableEntry } from './tables-schema.ts';
 import { defaultsSchema, envelopeSchema, NEEDED_KEYS, tableSchema } from './tables-schema.ts';
@@ -184,8 +184,11 @@ function nameOf(value: unknown, key = 'name'): string | undefined {
 
 function checkNames(entries: readonly RawEntry[], homes: DefaultSchemas, report: ReportProblem): void {
   const named = entries.map((entry) => namesOf(entry, homes));
+  const [earlier, all] = [new NameIndex(), new NameIndex(named)];
   entries.forEach(({ value, path }, index) => {
-    const what = named[index] && conflictOf(named[index], named.slice(0, index), named);
+    const names = named[index];
+    const what = names && conflictOf(names, earlier, all);
+    if (names) earlier.add(names);
     if (what !== undefined) report({ where: placeOf(path), table: nameOf(value), what });
   });
 }
