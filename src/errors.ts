@@ -43,6 +43,7 @@ export const ERROR_CLASSES = {
     'A connection cannot be encrypted as sslmode requires, or a certificate was refused.',
   ),
   CONNECTION_LOST: transient(69, 'A database stopped answering during the run.'),
+  COMMIT_UNCONFIRMED: permanent(69, 'No synchronous standby of the destination confirmed a commit.'),
   SERVER_CHANGED: transient(69, 'The server instance changed during the sync of the table.'),
   TOO_MANY_CONNECTIONS: transient(69, 'A database accepts no more connections.'),
   AUTHENTICATION_FAILED: permanent(77, 'A database refused the user name or the password.'),

@@ -41,7 +41,7 @@ export function abortOnSignal(): AbortSignal {
       controller.abort(
         new IncrepError('INTERRUPTED', {
           what: `stopped by ${name}`,
-          next: 'Unfinished work was rolled back. The next "increp sync" continues from there.',
+          next: 'Work that was not committed was rolled back. The next "increp sync" continues from there.',
           exitCode,
         }),
       );

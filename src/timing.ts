@@ -21,6 +21,12 @@ export interface Timing {
   readonly sweepLock: number;
   /** Time for a server to answer a question about a silent session. */
   readonly stallProbeTimeout: number;
+  /** How long a commit may wait for a synchronous standby, even if the time limit of the run is over. */
+  readonly standbyGrace: number;
+  /** Between two checks whether a commit waits for a standby. */
+  readonly standbyPoll: number;
+  /** How long a run that must stop waits for the reply to a COMMIT, because without it the result is unknown. */
+  readonly commitGrace: number;
   /** Between two attempts at a table, after an error that may be temporary. */
   readonly retryDelay: Backoff;
   /** How long a run waits for open transactions at the source, unless --wait-transactions sets it. */
@@ -99,6 +105,9 @@ export const DEFAULT_TIMING: Timing = {
   lockTimeout: 5,
   sweepLock: 0.1,
   stallProbeTimeout: 10,
+  standbyGrace: 5,
+  standbyPoll: 0.5,
+  commitGrace: 2,
   retryDelay: RETRY_DELAY,
   transactionWait: 5,
   transactionPoll: { base: 0.01, max: 0.25 },

@@ -100,7 +100,7 @@ export const runs = {
     ],
   },
   INTERRUPTED: {
-    about: 'Unfinished work was rolled back, and all locks were released.',
+    about: 'Work that was not committed was rolled back, and all locks were released.',
     causes: [
       'You pressed Ctrl-C (exit code 130).',
       'systemd, Kubernetes or `timeout` sent SIGTERM (exit code 143).',
@@ -114,7 +114,7 @@ export const runs = {
     ],
     example: [
       'error: stopped by SIGTERM (INTERRUPTED)',
-      '  next: Unfinished work was rolled back. The next "increp sync" continues from there.',
+      '  next: Work that was not committed was rolled back. The next "increp sync" continues from there.',
     ],
   },
   INTERNAL: {

@@ -56,6 +56,24 @@ export const servers = {
       '  next: Check the log of the source server and the network. Then run increp again; it continues where the last run ended.',
     ],
   },
+  COMMIT_UNCONFIRMED: {
+    about:
+      'The changes are committed at the destination, and readers see them. But the server waits for a synchronous standby with each commit, and no standby confirmed this one. If the server fails over to a standby without this commit, the next run copies the changes again.',
+    causes: [
+      'A standby in `synchronous_standby_names` is stopped, or it does not reach the destination.',
+      'A standby needs longer to confirm than `STALL_TIMEOUT`, or than the time of `--max-duration` plus 5 s.',
+      'A user cancelled the wait with `pg_cancel_backend()`.',
+    ],
+    steps: [
+      'At the destination, see which standbys are connected: `SELECT application_name, state, sync_state FROM pg_stat_replication;`',
+      "Start the missing standby. Or remove it: `ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf();`",
+      'Or let the role of increp not wait for standbys: `ALTER ROLE increp_writer SET synchronous_commit = local;`',
+    ],
+    example: [
+      'error: destination db.example.com:5432/copy: no synchronous standby confirmed the commit within 2m (synchronous_standby_names = standby1) (COMMIT_UNCONFIRMED)',
+      '  next: The changes are committed on that server, and the next run continues from them. Start the standby, or remove it from synchronous_standby_names there. Then run there: SELECT pg_reload_conf()',
+    ],
+  },
   SERVER_CHANGED: {
     about: 'increp reads a table from one server instance only. Nothing of this table was committed.',
     causes: [

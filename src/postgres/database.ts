@@ -13,6 +13,7 @@ import { isBeforeSnapshot, MARK_READER } from '../sql/reader-mark.ts';
 import { statementsOf, TO_USUAL_PATH, type Statement } from '../sql/search-path.ts';
 import { beginReading, beginSnapshot, beginWriting } from '../sql/session.ts';
 import { inBatches } from './batches.ts';
+import { commitWithin, isUnconfirmed } from './commit-wait.ts';
 import { connect, end, programName } from './connect.ts';
 import { backendOf, bytesMoved, isServersTurn, socketOf } from './driver.ts';
 import { namingEventTrigger } from './event-triggers.ts';
@@ -37,6 +38,8 @@ interface DatabaseOptions {
   readonly stallTimeoutSeconds: number;
   readonly timing: Timing;
   readonly signal?: AbortSignal;
+  /** The time limit of the run. */
+  readonly timeLimit?: { readonly remainingSeconds: number };
 }
 
 /**
@@ -57,6 +60,7 @@ interface Around {
   readonly mark: readonly string[];
   /** Statements that run directly before COMMIT. */
   readonly last?: readonly string[];
+  readonly writes?: boolean;
 }
 
 const markOf = ({ canMark }: ServerIdentity): string[] => (canMark ? [MARK_READER] : []);
@@ -83,6 +87,8 @@ export class Database implements AsyncDisposable {
   readonly #stallTimeoutSeconds: number;
   readonly #timing: Timing;
   readonly #signal: AbortSignal | undefined;
+  readonly #timeLimit: DatabaseOptions['timeLimit'];
+  #isCommitting = false;
   /** The backend of the open transaction. */
   #pid: number | undefined;
   /** The backend of a broken connection. It may not have noticed yet, and holds its locks until then. */
@@ -93,7 +99,7 @@ export class Database implements AsyncDisposable {
 
   constructor(
     settings: ConnectionSettings,
-    { pipeline, stallTimeoutSeconds, timing, signal }: DatabaseOptions,
+    { pipeline, stallTimeoutSeconds, timing, signal, timeLimit }: DatabaseOptions,
   ) {
     this.settings = settings;
     this.endpoint = endpointFor(settings);
@@ -101,8 +107,13 @@ export class Database implements AsyncDisposable {
     this.#stallTimeoutSeconds = stallTimeoutSeconds;
     this.#timing = timing;
     this.#signal = signal;
-    // A running statement ends with its connection, and the server rolls back.
-    signal?.addEventListener('abort', () => this.discard(), { once: true });
+    this.#timeLimit = timeLimit;
+    // A running statement ends with its connection, and the server rolls back. A COMMIT does not: its reply is worth a
+    // short wait.
+    const stop = () => {
+      if (!this.#isCommitting) this.discard();
+    };
+    signal?.addEventListener('abort', stop, { once: true });
   }
 
   /**
@@ -118,6 +129,7 @@ export class Database implements AsyncDisposable {
       return await work(client);
     } catch (error) {
       this.discard();
+      if (isUnconfirmed(error)) throw error;
       this.#signal?.throwIfAborted();
       // The server ended the session before it read our first statement. It ends only sessions without a transaction
       // in this way.
@@ -128,7 +140,7 @@ export class Database implements AsyncDisposable {
 
   async #open(): Promise<pg.Client> {
     if (this.#client) return this.#client;
-    this.#opening = this.#connect();
+    this.#opening = this.#connect(this.#signal);
     try {
       const client = await this.#opening;
       this.#client = client;
@@ -144,10 +156,10 @@ export class Database implements AsyncDisposable {
     }
   }
 
-  #connect(more: pg.ClientConfig = {}): Promise<pg.Client> {
+  #connect(signal: AbortSignal | undefined, more: pg.ClientConfig = {}): Promise<pg.Client> {
     const config = { application_name: this.#applicationName, ...more };
     const timeoutSeconds = this.#timing.connectTimeout;
-    return connect(this.settings, this.endpoint, { ...config, timeoutSeconds }, this.#signal);
+    return connect(this.settings, this.endpoint, { ...config, timeoutSeconds }, signal);
   }
 
   async #endOrphan(client: pg.Client): Promise<void> {
@@ -182,9 +194,18 @@ export class Database implements AsyncDisposable {
   }
 
   async #lookAt(statement: string, values: readonly unknown[]): Promise<Backend | undefined> {
-    const client = await this.#connect({ query_timeout: this.#timing.stallProbeTimeout * 1000 });
+    return backendSchema.optional().parse((await this.#aside(statement, values, this.#signal)).rows[0]);
+  }
+
+  /** Runs a statement on a connection of its own. */
+  async #aside(
+    statement: string,
+    values: readonly unknown[],
+    signal: AbortSignal | undefined,
+  ): Promise<pg.QueryResult> {
+    const client = await this.#connect(signal, { query_timeout: this.#timing.stallProbeTimeout * 1000 });
     try {
-      return backendSchema.optional().parse((await client.query(statement, [...values])).rows[0]);
+      return await client.query(statement, [...values]);
     } catch (error) {
       throw serverError(error, this.endpoint);
     } finally {
@@ -244,14 +265,18 @@ export class Database implements AsyncDisposable {
     const begin = beginWriting(await this.identity(), this.#timing.lockTimeout);
     try {
       // Deferred triggers run at COMMIT, and they may be triggers of users.
-      return await this.#withTransaction(begin, { first, mark: [], last: [TO_USUAL_PATH] }, write);
+      return await this.#withTransaction(
+        begin,
+        { first, mark: [], last: [TO_USUAL_PATH], writes: true },
+        write,
+      );
     } catch (error) {
       throw await namingEventTrigger(error, async (query) => (await this.readAtOnce([query]))[0]);
     }
   }
 
   async #withTransaction<T>(begin: string, around: Around, work: ClientWork<T>): Promise<T> {
-    const { first, mark, last: atEnd = [] } = around;
+    const { first, mark, last: atEnd = [], writes = false } = around;
     const early = first.filter((statement) => isBeforeSnapshot(statement));
     const sent = first.slice(early.length).flatMap(statementsOf);
     const asked = [...early, ...mark, ...sent];
@@ -265,10 +290,32 @@ export class Database implements AsyncDisposable {
         answers: answersTo(first, answers),
         lastly: (statement) => void last.push(statement),
       });
-      await client.query([...last, ...atEnd, 'COMMIT'].join('; '));
+      const ending = [...last, ...atEnd, 'COMMIT'].join('; ');
+      await (writes ? this.#commit(client, ending) : client.query(ending));
       this.#pid = undefined;
       return result;
     });
+  }
+
+  /** @throws IncrepError COMMIT_UNCONFIRMED */
+  async #commit(client: pg.Client, commit: string): Promise<void> {
+    this.#signal?.throwIfAborted();
+    const { standbyGrace } = this.#timing;
+    const remaining = this.#timeLimit?.remainingSeconds ?? Infinity;
+    const backend = [this.#pid, this.#applicationName];
+    this.#isCommitting = true;
+    try {
+      await commitWithin(client, commit, {
+        endpoint: this.endpoint,
+        seconds: Math.min(this.#stallTimeoutSeconds, Math.max(remaining, standbyGrace)),
+        timing: this.#timing,
+        signal: this.#signal,
+        askAbout: (statement) => this.#aside(statement, backend, undefined),
+        abandon: () => this.discard(),
+      });
+    } finally {
+      this.#isCommitting = false;
+    }
   }
 
   /** Closes the connection at once, even during a statement. */

@@ -27,6 +27,21 @@ export const LOOK_AT_BACKEND = /* sql */ `
 export const LOOK_AT_PROGRAM = /* sql */ `
   SELECT ${columns} FROM pg_stat_activity WHERE application_name = $1`;
 
+const OWN_STANDBY_WAIT = /* sql */ `
+  FROM pg_stat_activity WHERE pid = $1 AND application_name = $2 AND wait_event = 'SyncRep'`;
+
+/** $1 pid, $2 application name. Returns a row if the commit of that backend waits for a synchronous standby. */
+export const LOOK_AT_STANDBY_WAIT = /* sql */ `SELECT ${OWN_STANDBY_WAIT}`;
+
+/**
+ * The same, and ends the wait. The transaction is already committed on that server: it becomes visible, and the
+ * session gets a warning with its reply.
+ */
+export const END_STANDBY_WAIT = /* sql */ `SELECT pg_cancel_backend(pid) ${OWN_STANDBY_WAIT}`;
+
+/** The setting is visible to every role. */
+export const STANDBY_NAMES = /* sql */ `SELECT current_setting('synchronous_standby_names') AS names`;
+
 /** $1 pid, $2 application name, because another session may have the pid by now. */
 export const END_BACKEND = /* sql */ `
   SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND application_name = $2`;

@@ -164,6 +164,6 @@ function recordOf(running: RunningRun, lastSign: number): NewRecord {
     error_code: 'INTERRUPTED',
     error_message: `process ${running.process} on host ${running.host} was killed${place}`,
     error_hint:
-      'Unfinished work was rolled back. The next "increp sync" continues from there. If it happens again, look for "out of memory" in the log of that machine.',
+      'Work that was not committed was rolled back. The next "increp sync" continues from there. If it happens again, look for "out of memory" in the log of that machine.',
   };
 }

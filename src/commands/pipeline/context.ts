@@ -99,7 +99,7 @@ export async function withContext<T>(
       ...common,
       settings: own,
       source: openSource(),
-      destination: new Database(own.destination, { ...own, signal, timing }),
+      destination: new Database(own.destination, { ...own, signal, timing, timeLimit }),
       stateFiles: stateFiles(own.stateDirectory),
       emit: emitTo(heard),
     },

@@ -108,6 +108,8 @@ async function syncTables(context: RunContext, request: RunRequest, outcomes: Ta
       else await finish(outcome);
       context.signal?.throwIfAborted();
       if (request.isFailFast && outcome.status === 'failed') return;
+      // The commit of each other table would wait for the same standby.
+      if (outcome.error?.code === 'COMMIT_UNCONFIRMED') return;
     }
     await syncAgain(pass);
   } finally {

@@ -11,10 +11,10 @@ export interface Workers extends AsyncDisposable {
 export function openWorkers(context: RunContext, count: number): Workers {
   const failure = new AbortController();
   const signal = AbortSignal.any([failure.signal, ...(context.signal ? [context.signal] : [])]);
-  const { settings, timing } = context;
+  const { settings, timing, timeLimit } = context;
   const open = new AsyncDisposableStack();
   const connectTo = (side: 'source' | 'destination') =>
-    open.use(new Database(settings[side], { ...settings, signal, timing }));
+    open.use(new Database(settings[side], { ...settings, signal, timing, timeLimit }));
   const contexts = Array.from({ length: count }, () => ({
     ...context,
     source: connectTo('source'),
