@@ -36,25 +36,19 @@ export interface Comparable {
 }
 
 /**
- * True if a transaction with this ID (xid8) or a later one wrote the row. xmin shows only the lower half of an ID.
- * The upper half follows from `nextXid`, which no transaction of the snapshot has reached.
+ * True if a transaction with this ID (xid8) or a later one wrote the row. xmin shows only the lower half of an ID, also
+ * of rows that were frozen long ago. The upper half follows from the first ID that the snapshot does not see: all rows
+ * are below it, and at most 2^32 transactions below it. An ID from before the snapshot would not do, because rows may be
+ * above it. The subquery is evaluated once.
  */
-export const isWrittenSince = (xid: string, nextXid: string): string => {
-  const next = `${literal(nextXid)}::bigint`;
+export const isWrittenSince = (xid: string): string => {
+  const next = `(SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint)`;
   const age = `((${next} ${MINUS} xmin::text::bigint) ${BITS} 4294967295::bigint)`;
   return `(${next} ${MINUS} ${age}) ${AT_LEAST} ${literal(xid)}::bigint`;
 };
 
-/**
- * For a `nextXid` that was read before the snapshot. No ID in the snapshot is higher than the result, or further
- * away.
- */
-export const farFrom = (xid: string): string => String(BigInt(xid) + 2n ** 31n);
-
 /** $1 oid of a table. Whether the role may read its xmin, which grants on single columns do not include. */
-export const TRANSACTION_IDS = /* sql */ `
-  SELECT coalesce(has_table_privilege($1::oid, 'SELECT'), false) AS "mayRead",
-         pg_snapshot_xmax(pg_current_snapshot())::text AS "nextXid"`;
+export const MAY_READ_WRITERS = /* sql */ `SELECT coalesce(has_table_privilege($1::oid, 'SELECT'), false) AS "mayRead"`;
 
 const value = (name: string, { casts }: Comparable): string => {
   const type = casts?.get(name);

@@ -10,11 +10,11 @@ import { EQUALS, JOINED, type Statement } from './search-path.ts';
  * The number of rows, and whether a transaction with this ID (xid8) or a later one wrote any of them. Only rows in a
  * heap show who wrote them last.
  */
-export const countAndWritten = (rows: RowSource, oid: string, since: string, nextXid: string): Statement =>
+export const countAndWritten = (rows: RowSource, oid: string, since: string): Statement =>
   onRows(
     rows,
     /* sql */ `
-  SELECT pg_catalog.count(*)::text AS rows, coalesce(pg_catalog.bool_or(${isWrittenSince(since, nextXid)}), false) AS "isWritten",
+  SELECT pg_catalog.count(*)::text AS rows, coalesce(pg_catalog.bool_or(${isWrittenSince(since)}), false) AS "isWritten",
          (SELECT coalesce(a.amname ${EQUALS} 'heap', false) FROM pg_class c LEFT JOIN pg_am a ON a.oid ${EQUALS} c.relam
           WHERE c.oid ${EQUALS} ${literal(oid)}::oid) AS "isHeap"
   FROM ${fromItem(rows)}`,

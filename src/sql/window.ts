@@ -35,7 +35,7 @@ export interface Window {
   /** Also reads rows that share their unique key, these columns, with a row without a replication key. */
   readonly sharing?: readonly KeyPart[];
   /** Also reads rows that a transaction with this ID (xid8) or a later one wrote. */
-  readonly orWritten?: { readonly since: string; readonly nextXid: string } | undefined;
+  readonly orWrittenSince?: string | undefined;
   /** One chunk of a whole table. */
   readonly chunk?: {
     readonly blocks: BlockRange;
@@ -74,8 +74,8 @@ export function windowCondition(window: Window | undefined): string {
   if (window.from === null) return 'true';
   const key = ident(window.replicationKey);
   const orNull = window.nullKeys === 'include' ? ` OR ${key} IS NULL` : '';
-  const { orWritten } = window;
-  const orLate = orWritten ? ` OR ${isWrittenSince(orWritten.since, orWritten.nextXid)}` : '';
+  const { orWrittenSince: since } = window;
+  const orLate = since === undefined ? '' : ` OR ${isWrittenSince(since)}`;
   return `${key} ${AT_LEAST} ${lowerEdge(window)}${orNull}${orLate}`;
 }
 

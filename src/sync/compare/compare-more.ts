@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { ask } from '../../postgres/user-search-path.ts';
 import { showsWriters } from '../../schema/relations.ts';
 import type { Rewritten } from '../../reasons.ts';
-import { farFrom, isWrittenSince } from '../../sql/compare.ts';
+import { isWrittenSince } from '../../sql/compare.ts';
 import { deleteAll } from '../../sql/destination.ts';
 import { bareItem, onRows } from '../../sql/row-source.ts';
 import { compareSides } from './compare-sides.ts';
@@ -30,8 +30,6 @@ interface Comparing {
   readonly recent: string | undefined;
   readonly source: pg.ClientBase;
   readonly destination: pg.ClientBase;
-  /** The next transaction ID of the source before the snapshot (xid8). */
-  readonly nextXid: string;
 }
 
 /** Runs in the snapshot of the window that was just merged. It does not remove rows that are gone from the source. */
@@ -68,10 +66,7 @@ const foundRow = z.object({ hasOldRows: z.boolean() });
  * VACUUM FULL and CLUSTER write the rows into a new file and keep the `xmin` of each row. ALTER TABLE writes all rows with
  * its own transaction ID. So one row from before the last sync proves that the values are the same.
  */
-async function holdsOldRows(
-  { facts, plan, source, nextXid }: Comparing,
-  rewritten: Rewritten,
-): Promise<boolean> {
+async function holdsOldRows({ facts, plan, source }: Comparing, rewritten: Rewritten): Promise<boolean> {
   const { since } = plan;
   if (rewritten.code !== 'file-rewritten' || !showsWriters(plan.source) || !('settledXid' in since))
     return false;
@@ -81,7 +76,7 @@ async function holdsOldRows(
     source,
     onRows(
       facts.sourceRows,
-      `SELECT EXISTS (SELECT FROM ${bareItem(facts.sourceRows)} WHERE NOT (${isWrittenSince(settledXid, farFrom(nextXid))})) AS "hasOldRows"`,
+      `SELECT EXISTS (SELECT FROM ${bareItem(facts.sourceRows)} WHERE NOT (${isWrittenSince(settledXid)})) AS "hasOldRows"`,
     ),
   );
   return foundRow.parse(rows[0]).hasOldRows;

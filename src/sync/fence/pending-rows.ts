@@ -9,7 +9,7 @@ import {
   type ServerInstance,
   type StateRecord,
 } from '../../schema/state-record.ts';
-import { isWrittenSince, TRANSACTION_IDS } from '../../sql/compare.ts';
+import { isWrittenSince, MAY_READ_WRITERS } from '../../sql/compare.ts';
 import { windowCondition, type Window } from '../../sql/window.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 import { instanceOf } from '../facts/server-instance.ts';
@@ -41,9 +41,9 @@ export async function writtenSince(
 ): Promise<string | undefined> {
   if (settledXid === null || !hasTransactionIds(relation) || !areComparable(sourceLife, instanceOf(facts)))
     return undefined;
-  const { rows } = await source.query(TRANSACTION_IDS, [relation.oid]);
-  const { mayRead, nextXid } = z.object({ mayRead: z.boolean(), nextXid: z.string() }).parse(rows[0]);
-  return mayRead ? isWrittenSince(settledXid, nextXid) : undefined;
+  const { rows } = await source.query(MAY_READ_WRITERS, [relation.oid]);
+  const { mayRead } = z.object({ mayRead: z.boolean() }).parse(rows[0]);
+  return mayRead ? isWrittenSince(settledXid) : undefined;
 }
 
 const windowOf = (

@@ -7,7 +7,7 @@ import { lowestCursor } from '../../schema/keys.ts';
 import { isUniqueBy, showsWriters, type Relation } from '../../schema/relations.ts';
 import { isAppend } from '../../schema/row-identity.ts';
 import { isSameInstance, type ReadAs, type StateRecord } from '../../schema/state-record.ts';
-import { farFrom, isWrittenSince } from '../../sql/compare.ts';
+import { isWrittenSince } from '../../sql/compare.ts';
 import { IN_FLIGHT } from '../../sql/fence.ts';
 import type { Statement } from '../../sql/search-path.ts';
 import { HAS_ROWS_AT, hasRowsIn, type Window } from '../../sql/window.ts';
@@ -44,7 +44,7 @@ export function windowChoice(
   { mustRead }: { readonly mustRead: boolean },
 ): WindowChoice {
   const hasFences = knownBefore(facts, plan).fences.length > 0;
-  const probeFor = (window: Window) => (mustRead ? [] : quietProbe(facts, plan, fence.nextXid, window));
+  const probeFor = (window: Window) => (mustRead ? [] : quietProbe(facts, plan, window));
   const basis = JSON.stringify([
     windowFrom(facts, plan, fence, []),
     knownBefore(facts, plan),
@@ -137,9 +137,9 @@ const comesAnywhere = (
 function anywhere(
   facts: CopyFacts,
   { since, source, keyType }: IncrementalPlan,
-  { nextXid, high }: RaisedFence,
+  { high }: RaisedFence,
   from: string | null,
-): Pick<Window, 'from' | 'orWritten'> {
+): Pick<Window, 'from' | 'orWrittenSince'> {
   if (from === null || !('settledXid' in since) || since.settledXid === null) return { from: null };
   // An earlier version of increp took any value as the cursor, and may have missed rows below it.
   const isOdd =
@@ -150,9 +150,7 @@ function anywhere(
     facts.selected.isSteady &&
     source.oid === since.shape.oid &&
     areComparable(since.sourceLife, instanceOf(facts));
-  return isKnown
-    ? { from, orWritten: { since: since.settledXid, nextXid: farFrom(nextXid) } }
-    : { from: null };
+  return isKnown ? { from, orWrittenSince: since.settledXid } : { from: null };
 }
 
 /** Whether transaction IDs show which rows the last sync has read. */
@@ -173,7 +171,6 @@ const showsWhatIsNew = (facts: CopyFacts, source: Relation, since: StateRecord):
 export function quietProbe(
   facts: CopyFacts,
   { since, source }: IncrementalPlan,
-  nextXid: string,
   window: Window,
 ): Statement[] {
   if (!('settledXid' in since) || since.settledXid === null) return [];
@@ -181,9 +178,7 @@ export function quietProbe(
     showsWhatIsNew(facts, source, since) &&
     isSameWay(since.readAs, readAs(facts)) &&
     window.lookbackSeconds === facts.settings.lookbackSeconds;
-  return isKnown
-    ? hasRowsIn(facts.sourceRows, window, isWrittenSince(since.settledXid, farFrom(nextXid)))
-    : [];
+  return isKnown ? hasRowsIn(facts.sourceRows, window, isWrittenSince(since.settledXid)) : [];
 }
 
 const isSameWay = (before: ReadAs | null, now: ReadAs): boolean =>

@@ -153,7 +153,6 @@ async function comparedToo(
     recent: due === 'recent' ? byKey(read) : undefined,
     source,
     destination,
-    nextXid: fence.nextXid,
   });
   const { counts } = merged;
   return {
@@ -178,7 +177,8 @@ async function remove(
 /** If several rows share a unique key and one of them has no replication key, the destination has only the newest row. */
 const withoutShared = (window: Window): Window => (window.sharing ? { ...window, nullKeys: 'warn' } : window);
 
-const byKey = (window: Window): string => windowCondition({ ...withoutShared(window), orWritten: undefined });
+const byKey = (window: Window): string =>
+  windowCondition({ ...withoutShared(window), orWrittenSince: undefined });
 
 /**
  * The rows of a window, on both sides. A window can select rows by `xmin`, which means nothing at the destination. There,
@@ -189,7 +189,7 @@ function scopeOf(
   window: Window,
 ): Pick<CopiedComparison, 'where' | 'whereCopied'> {
   const where = windowCondition(withoutShared(window));
-  if (!window.orWritten) return { where };
+  if (window.orWrittenSince === undefined) return { where };
   return settings.mergeKey.length === 0
     ? { where: byKey(window) }
     : { where, whereCopied: `(${byKey(window)}) OR ${isAmong(stagingName, rowKey(settings))}` };

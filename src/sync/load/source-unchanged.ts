@@ -2,11 +2,9 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import type { Relation } from '../../schema/relations.ts';
-import { farFrom } from '../../sql/compare.ts';
 import { countAndWritten, digestWhole } from '../../sql/unchanged-check.ts';
 import { ask } from '../../postgres/user-search-path.ts';
 import type { TableFacts } from '../facts/facts.ts';
-import type { RaisedFence } from '../fence/fence.ts';
 import type { RefreshPlan } from '../plan/plan.ts';
 import { transactionIdsShowChanges, type UnchangedCheck, type WasRead } from '../plan/unchanged-check.ts';
 import { withTableSnapshot } from '../read/read-window.ts';
@@ -19,17 +17,15 @@ const transactionIdsRow = z.object({
 });
 const digestRow = z.object({ rows: z.string(), digest: z.string() });
 
-/** `fence` was raised before, so its transaction IDs are not above those of the snapshot that is opened here. */
 export async function isUnchanged(
   { context, facts, plan }: Pick<TableJob<RefreshPlan>, 'context' | 'facts' | 'plan'>,
   check: UnchangedCheck,
-  fence: RaisedFence,
 ): Promise<boolean> {
   const { sourceRows } = facts;
   const { oid, columns } = plan.source;
   const question =
     check.kind === 'transaction-ids'
-      ? countAndWritten(sourceRows, oid, check.since, farFrom(fence.nextXid))
+      ? countAndWritten(sourceRows, oid, check.since)
       : digestWhole(
           sourceRows,
           columns.map(({ name }) => name),

@@ -160,7 +160,7 @@ async function asAWhole(given: TableJob, cause: WholeLoadCause | undefined): Pro
   const job = { ...given, context };
   if (plan.kind === 'load' && !isKeyedPlan(plan) && plan.unchangedCheck && !isVerified) {
     const refresh = { ...job, plan };
-    if (await isUnchanged(refresh, plan.unchangedCheck, fence))
+    if (await isUnchanged(refresh, plan.unchangedCheck))
       return unchanged(refresh, plan.unchangedCheck, fence);
   }
   const moved =

@@ -48,7 +48,7 @@ export function quietQuestion(facts: TableFacts, plan: IncrementalPlan): QuietQu
   const { settings, servers } = facts;
   const marked = markedRows(facts, plan);
   // Lower than the next window, if transactions are open. So a change is found even if one of them ends meanwhile.
-  const probe = quietProbe(facts, plan, since.settledXid, {
+  const probe = quietProbe(facts, plan, {
     replicationKey: plan.replicationKey,
     keyType: plan.keyType,
     from: settledCursor(since),
@@ -80,7 +80,7 @@ export function quietQuestion(facts: TableFacts, plan: IncrementalPlan): QuietQu
       const window = windowFrom(facts, plan, fence, listed);
       const isAsBefore =
         window.from === since.cursor &&
-        window.orWritten === undefined &&
+        window.orWrittenSince === undefined &&
         window.lookbackSeconds === settings.lookbackSeconds &&
         !isReplaced(since, fence, servers.source) &&
         comparisonDue(facts, plan, fence) === undefined;

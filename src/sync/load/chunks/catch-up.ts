@@ -7,7 +7,6 @@
 import type pg from 'pg';
 import type { Copied } from '../../../postgres/copy-pipe.ts';
 import { dropTable, truncate } from '../../../sql/destination.ts';
-import { farFrom } from '../../../sql/compare.ts';
 import type { Window } from '../../../sql/window.ts';
 import { lowestCursor } from '../../../schema/keys.ts';
 import { isKeyed } from '../../../schema/state-record.ts';
@@ -118,7 +117,7 @@ function narrowed(window: Window, facts: CopyFacts, fence: RaisedFence): Window 
   return {
     ...window,
     from: lowestCursor(window.keyType, [cursor, fence.high]),
-    orWritten: { since: settledXid, nextXid: farFrom(fence.nextXid) },
+    orWrittenSince: settledXid,
   };
 }
 
