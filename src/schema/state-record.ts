@@ -57,8 +57,10 @@ export const stateRecordSchema = z.object({
   sourceLife: serverInstanceSchema,
   /** The source's clock when the high-water mark was read. */
   sourceTime: z.string(),
-  /** This machine's clock at the same moment, RFC 3339. */
+  /** This machine's clock when increp asked for it, RFC 3339. */
   fencedAt: z.string(),
+  /** The time of the question and its answer on the network. 0 in older records. */
+  networkSeconds: z.number().default(0),
   /** Null in mode full-refresh, like `keyType`. */
   replicationKey: z.string().nullable(),
   keyType: z.enum(KEY_TYPES).nullable(),

@@ -33,8 +33,12 @@ function plausible(key: string, type: KeyType, timeZone: string): string {
     : `WHERE ${key} ${AT_LEAST} '0001-01-01 00:00:00+00' AND ${key} ${AT_MOST} ${latest}`;
 }
 
-/** The clock of the server, the next transaction ID (xid8), and the oldest open transaction ID. */
+/**
+ * The clock of the server when the message arrived, the seconds that the server has worked on it, the next transaction
+ * ID (xid8), and the oldest open transaction ID.
+ */
 const CLOCK_AND_TRANSACTION_IDS = /* sql */ `pg_catalog.now()::text AS "at",
+    extract(epoch FROM (pg_catalog.clock_timestamp() ${MINUS} pg_catalog.now()))::float8 AS "workSeconds",
     pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text AS "oldestXid",
     pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text AS "nextXid"`;
 

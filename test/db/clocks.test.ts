@@ -4,7 +4,9 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair, PairOptions } from '../support/pair.ts';
 import { ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
+import { faultProxy } from '../support/proxy.ts';
 import { sync } from '../support/sync.ts';
+import { slowTest } from '../support/tier.ts';
 
 const orders: PairOptions = {
   tables: [ORDERS_CONFIG],
@@ -32,6 +34,35 @@ test('after the clock was set back by an hour, rows an hour below the cursor are
   const next = (await sync(pair)).table();
   expect(next.warnings).toEqual([]);
   expect(next.rows_read).toBeLessThan(5);
+});
+
+slowTest('a network that was slow during the last sync is no clock that was set back', async () => {
+  await using pair = await freshPair(orders);
+  await sync(pair);
+  await using proxy = await faultProxy(pair.login('source'));
+  await pair.setEnv({ SOURCE_HOST: proxy.host, SOURCE_PORT: String(proxy.port) });
+  proxy.delay(1100);
+  await sync(pair);
+  proxy.delay(0);
+  const { rows } = await pair.destination.query<{ seconds: number }>(
+    `SELECT (record ->> 'networkSeconds')::float8 AS seconds FROM _increp_state`,
+  );
+  expect(rows[0]?.seconds).toBeGreaterThan(2);
+  expect((await sync(pair)).table().warnings).toEqual([]);
+});
+
+test('the work of the source on the high-water mark is no time on the network', async () => {
+  await using pair = await freshPair({
+    tables: [{ name: 'slow', replication_key: 'updated_at', unique_cols: ['id'] }],
+    sourceSql: `CREATE TABLE kept (id int PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT now());
+      INSERT INTO kept VALUES (1);
+      CREATE VIEW slow AS SELECT kept.* FROM kept, (SELECT pg_sleep(1) OFFSET 0) waiting`,
+  });
+  await sync(pair);
+  const { rows } = await pair.destination.query<{ seconds: number }>(
+    `SELECT (record ->> 'networkSeconds')::float8 AS seconds FROM _increp_state`,
+  );
+  expect(rows[0]?.seconds).toBeLessThan(1);
 });
 
 test('a transaction that was open when the clock was set back is read for from the start', async () => {

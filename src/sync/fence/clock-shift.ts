@@ -34,6 +34,10 @@ export interface ClockShift {
  * Between two fences the source's clock must advance as much as the clock of this machine. A lag means that it was set
  * back: rows written since then may have keys that far below the cursor. If the clock of this machine was set forward
  * instead, the wider window only costs some reading.
+ *
+ * The question for the source's clock takes an unknown part of `networkSeconds` to arrive. If it took longer for the first
+ * fence, the source seems to lag. The window starts lower in any case, but only a lag that the network cannot explain
+ * is reported.
  */
 export function clockShift(record: StateRecord, fence: RaisedFence, source: Source): ClockShift {
   const here = (fence.fencedAt.getTime() - Date.parse(record.fencedAt)) / 1000;
@@ -43,7 +47,7 @@ export function clockShift(record: StateRecord, fence: RaisedFence, source: Sour
   return {
     seconds: lag + (isFailover ? FAILOVER_LOOKBACK_SECONDS : 0),
     warnings:
-      lag > 0
+      lag - record.networkSeconds > TOLERATED_SECONDS
         ? [
             `the source's clock was set back by about ${lag.toFixed(1)} s since the last sync (or this machine's clock was set forward), so the window starts that much lower`,
           ]

@@ -26,7 +26,12 @@ export const transactionRow = z.object({
 });
 export type InFlight = Readonly<z.infer<typeof transactionRow>>;
 
-export const clockRow = z.object({ at: z.string(), oldestXid: z.string(), nextXid: z.string() });
+export const clockRow = z.object({
+  at: z.string(),
+  workSeconds: z.number(),
+  oldestXid: z.string(),
+  nextXid: z.string(),
+});
 const highRow = z.object({ high: z.string().nullable() });
 
 /** Parses the row of `highWaterMark`. */
@@ -52,8 +57,10 @@ export interface RaisedFence {
   readonly nextXid: string;
   /** The source's clock at that moment. */
   readonly sourceTime: string;
-  /** The clock of this machine at the same moment. */
+  /** The clock of this machine when increp asked for the source's clock. */
   readonly fencedAt: Date;
+  /** The time of the question and its answer on the network. */
+  readonly networkSeconds: number;
   /** The transactions that were still open at the end of the wait. */
   readonly remaining: readonly InFlight[];
 }
@@ -81,9 +88,24 @@ export const fenceTarget = (facts: TableFacts, plan: KeyedPlan): FenceTarget => 
   ...markedRows(facts, plan),
 });
 
+interface Asked {
+  readonly at: Date;
+  /** Milliseconds of a clock that nobody sets. */
+  readonly ticks: number;
+}
+
+const askingNow = (): Asked => ({ at: new Date(), ticks: performance.now() });
+
+/** Called when the answer has come. */
+function clockAt({ at: fencedAt, ticks }: Asked, row: unknown) {
+  const { at: sourceTime, workSeconds, ...transactionIds } = clockRow.parse(row);
+  const networkSeconds = Math.max(0, (performance.now() - ticks) / 1000 - workSeconds);
+  return { ...transactionIds, sourceTime, fencedAt, networkSeconds };
+}
+
 export async function raiseFence(context: FenceWait, target: FenceTarget): Promise<RaisedFence> {
   const identity = await context.source.identity();
-  const fencedAt = new Date();
+  const asked = askingNow();
   const { table, keyType } = target;
   const [instance, mark, , listed, origin] = await context.source.readAtOnce([
     serverInstance(identity),
@@ -92,15 +114,13 @@ export async function raiseFence(context: FenceWait, target: FenceTarget): Promi
     IN_FLIGHT,
     ...(table ? [keyOrigin({ ...target, table })] : []),
   ]);
+  const clock = clockAt(asked, mark?.rows[0]);
   ensureSameServer(target.instance, instance?.rows[0]);
-  const { at, ...transactionIds } = clockRow.parse(mark?.rows[0]);
   const inFlight = z.array(transactionRow).parse(listed?.rows);
   return {
     ...readMark(keyType, mark?.rows[0]),
     origin: origin ? originRow.parse(origin.rows[0]) : OWN_WRITES,
-    ...transactionIds,
-    sourceTime: at,
-    fencedAt,
+    ...clock,
     remaining: await waitFor(context, target.name, inFlight),
   };
 }
@@ -110,20 +130,18 @@ export async function readClock(
   context: Pick<RunContext, 'source'>,
   planned: ServerInstance,
 ): Promise<RaisedFence> {
-  const fencedAt = new Date();
   // The list shows whether transactions of this database are open. The oldest ID may belong to another database.
-  const asked = [serverInstance(await context.source.identity()), READ_CLOCK, IN_FLIGHT];
-  const [instance, clock, listed] = await context.source.readAtOnce(asked);
+  const statements = [serverInstance(await context.source.identity()), READ_CLOCK, IN_FLIGHT];
+  const asked = askingNow();
+  const [instance, answer, listed] = await context.source.readAtOnce(statements);
+  const clock = clockAt(asked, answer?.rows[0]);
   ensureSameServer(planned, instance?.rows[0]);
-  const { at, ...transactionIds } = clockRow.parse(clock?.rows[0]);
   const remaining = z.array(transactionRow).parse(listed?.rows);
   return {
     high: null,
     isUncertain: false,
     origin: OWN_WRITES,
-    ...transactionIds,
-    sourceTime: at,
-    fencedAt,
+    ...clock,
     remaining,
   };
 }

@@ -66,6 +66,7 @@ export function nextRecord(
     sourceLife: instanceOf(facts),
     sourceTime: fence.sourceTime,
     fencedAt: fence.fencedAt.toISOString(),
+    networkSeconds: fence.networkSeconds,
     deletesCheckedAt: areDeletesDone ? fence.fencedAt.toISOString() : deletesCheckedBefore(facts),
     mergeKey: [...facts.settings.mergeKey],
     ...cursorAfter(facts, plan, fence),

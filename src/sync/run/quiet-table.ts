@@ -66,13 +66,15 @@ export function quietQuestion(facts: TableFacts, plan: IncrementalPlan): QuietQu
     statements: parts.flat(),
     verdictOf: (answers, { at, inFlight }) => {
       const [mark, origin, found, nulls] = split(answers, parts);
-      const { at: sourceTime, ...transactionIds } = clockRow.parse(mark?.[0]?.rows[0]);
+      const { at: sourceTime, oldestXid, nextXid } = clockRow.parse(mark?.[0]?.rows[0]);
       const fence: RaisedFence = {
         ...readMark(plan.keyType, mark?.[0]?.rows[0]),
         origin: origin?.[0] ? originRow.parse(origin[0].rows[0]) : OWN_WRITES,
-        ...transactionIds,
+        oldestXid,
+        nextXid,
         sourceTime,
         fencedAt: at,
+        networkSeconds: 0,
         remaining: [],
       };
       const listed = since.fences.flatMap(({ transactions }) => transactions);
@@ -84,7 +86,7 @@ export function quietQuestion(facts: TableFacts, plan: IncrementalPlan): QuietQu
         window.lookbackSeconds === settings.lookbackSeconds &&
         !isReplaced(since, fence, servers.source) &&
         comparisonDue(facts, plan, fence) === undefined;
-      if (!isAsBefore || isOutdated(since, transactionIds, stillOpen) || !hasNoRows(found ?? []))
+      if (!isAsBefore || isOutdated(since, nextXid, stillOpen) || !hasNoRows(found ?? []))
         return MAY_HAVE_CHANGED;
       return {
         kind: 'quiet',
@@ -108,7 +110,7 @@ function split(
 /** Whether a sync would make the state better: all fences have ended, or the saved transaction ID is old. */
 const isOutdated = (
   { fences, settledXid }: KeyedRecord,
-  { nextXid }: { readonly nextXid: string },
+  nextXid: string,
   stillOpen: readonly InFlight[],
 ): boolean =>
   BigInt(nextXid) - BigInt(settledXid ?? '0') > RENEWED_AFTER ||

@@ -15,6 +15,7 @@ const fenceAfter = (sourceSeconds: number, ourSeconds: number): RaisedFence => {
     nextXid: '700',
     sourceTime: later(before.sourceTime, sourceSeconds).toISOString().replace('T', ' ').replace('Z', '+00'),
     fencedAt: later(before.fencedAt, ourSeconds),
+    networkSeconds: 0,
     remaining: [],
   };
 };
@@ -38,6 +39,15 @@ test('a source that lags behind was set back by as much', () => {
   const { seconds, warnings } = shiftOf(-3540, 60);
   expect(seconds).toBe(3600);
   expect(warnings).toEqual([expect.stringMatching(/^the source's clock was set back by about 3600\.0 s/)]);
+});
+
+test('a lag that the network explains moves the window, and is not called a clock that was set back', () => {
+  const slowBefore = record({ networkSeconds: 3 });
+  const standing = { timeline: 1, isStandby: false };
+  expect(clockShift(slowBefore, fenceAfter(57, 60), standing)).toEqual({ seconds: 3, warnings: [] });
+  const { seconds, warnings } = clockShift(slowBefore, fenceAfter(50, 60), standing);
+  expect(seconds).toBe(10);
+  expect(warnings).toEqual([expect.stringContaining('set back by about 10.0 s')]);
 });
 
 test('a source that is ahead costs nothing: its keys are above the cursor', () => {

@@ -49,6 +49,7 @@ export const record = (change: Partial<StateRecord> = {}): StateRecord => {
     destination: { schema: 'public', table: 'orders' },
     sourceLife: { systemIdentifier: '7', timeline: 1, startedAt: '1000' },
     sourceTime: '2026-01-01 12:00:00+00',
+    networkSeconds: 0,
     fencedAt: '2026-01-01T12:00:00.000Z',
     replicationKey: 'updated_at',
     keyType: 'timestamptz',
