@@ -116,6 +116,11 @@ export type CopyCause =
   | { readonly code: 'small-table' }
   | { readonly code: 'source-pooled' }
   | { readonly code: 'program-missing'; readonly program: 'pg_dump' | 'pg_restore' }
+  | {
+      readonly code: 'program-unusable';
+      readonly program: 'pg_dump' | 'pg_restore';
+      readonly fault: string;
+    }
   | { readonly code: 'pg-dump-too-old'; readonly version: number; readonly server: number }
   | { readonly code: 'pg-restore-too-old'; readonly version: number; readonly pgDump: number }
   | { readonly code: 'selection'; readonly setting: string }

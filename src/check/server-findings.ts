@@ -180,14 +180,21 @@ function pgDumpFindings({ pgDump, facts }: Pick<Inspection, 'pgDump' | 'facts'>)
   if (!pgDump) return [];
   const server = facts.servers.source;
   const cause = unfitTools({ tools: pgDump.tools, server });
-  const called = `pg_dump ${pgDump.tools.pgDump}${pgDump.path === undefined ? '' : ` (${pgDump.path})`}`;
+  const { pgDump: version } = pgDump.tools;
+  const place = pgDump.path === undefined ? '' : ` (${pgDump.path})`;
   return cause === undefined
-    ? [note('PG_DUMP', undefined, `${called} can read the source, PostgreSQL ${major(server.version)}`)]
+    ? [
+        note(
+          'PG_DUMP',
+          undefined,
+          `pg_dump ${typeof version === 'number' ? version : ''}${place} can read the source, PostgreSQL ${major(server.version)}`,
+        ),
+      ]
     : [
         note(
           'PG_DUMP',
           undefined,
-          `${copyCause(cause)}${pgDump.path === undefined ? '' : ` (${pgDump.path})`}, so increp loads tables by COPY, with the same result`,
+          `${copyCause(cause)}${place}, so increp loads tables by COPY, with the same result`,
           `Install the PostgreSQL client programs of version ${major(server.version)} or later in the PATH, or set "initial_load" to "copy".`,
         ),
       ];

@@ -3,6 +3,7 @@ import type { ConnectionSettings } from '../config/settings.ts';
 import { IncrepError, type ErrorCode } from '../errors.ts';
 import { printName, type TableName } from '../schema/names.ts';
 import { qualified } from '../sql/identifiers.ts';
+import { toolEnvironment } from './client-tools.ts';
 import { readCopyBlock, type CopyBlock } from './dump-reader.ts';
 import { withPassfile } from './passfile.ts';
 import { RECOVERY_CONFLICT } from './server-errors.ts';
@@ -34,17 +35,14 @@ export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) 
   // Loading execa takes a tenth of a second, so it is loaded only for a dump.
   const { execa } = await import('execa');
   return withPassfile(request.connection.password, async ({ directory, path, forget }) => {
+    const programs = toolEnvironment({ searchPath: request.searchPath, host: request.connection.host });
     const environment = {
-      PATH: request.searchPath,
+      ...programs,
       ...libpqEnvironment(request.connection, directory, path),
       PGAPPNAME: request.applicationName,
       PGOPTIONS: request.options,
     };
-    const restore = execa(
-      'pg_restore',
-      ['--data-only', '--file=-'],
-      childOptions({ PATH: request.searchPath }, request),
-    );
+    const restore = execa('pg_restore', ['--data-only', '--file=-'], childOptions(programs, request));
     // The pipe connects the children directly. The data of the dump does not pass through increp.
     const dump = execa('pg_dump', dumpArguments(request), {
       ...childOptions(environment, request),

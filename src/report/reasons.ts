@@ -16,6 +16,7 @@ const COPY_CAUSES: Texts<CopyCause> = {
   'small-table': () => 'COPY is faster for a small table',
   'source-pooled': () => 'the source is behind a connection pooler, and pg_dump needs a session of its own',
   'program-missing': ({ program }) => `${program} is not installed`,
+  'program-unusable': ({ program, fault }) => `${program} does not work: ${fault}`,
   'pg-dump-too-old': ({ version, server }) => `pg_dump ${version} cannot read a server of version ${server}`,
   'pg-restore-too-old': ({ version, pgDump }) =>
     `pg_restore ${version} cannot read what pg_dump ${pgDump} writes`,

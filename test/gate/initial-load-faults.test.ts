@@ -57,6 +57,51 @@ testWithPgDump('a pg_dump older than the server is not used, and the reason is t
   await expectSameRows(pair, 'orders');
 });
 
+const NO_CLIENT = 'Error: You must install at least one postgresql-client-<version> package';
+const FAILS = `echo '${NO_CLIENT}' >&2; exit 1`;
+
+testWithPgDump.each([
+  [
+    'a pg_restore older than pg_dump',
+    { pg_dump: 'echo "pg_dump (PostgreSQL) 99.1"', pg_restore: 'echo "pg_restore (PostgreSQL) 98.4"' },
+    'pg_restore 98 cannot read what pg_dump 99 writes',
+  ],
+  ['a wrapper without pg_dump', { pg_dump: FAILS }, `pg_dump does not work: ${NO_CLIENT}`],
+  ['a wrapper without pg_restore', { pg_restore: FAILS }, `pg_restore does not work: ${NO_CLIENT}`],
+  [
+    'a pg_restore that prints no version',
+    { pg_restore: 'echo hello' },
+    'pg_restore does not work: "--version" printed no version',
+  ],
+])('with %s, the table is loaded by COPY, and the reason is told', async (_, tools, reason) => {
+  await using pair = await freshPair('orders');
+  const env = await fakeTools(pair.directory, tools);
+  const { loader, warnings } = (await sync(pair, '', { env })).table();
+  expect({ loader, warnings }).toEqual({
+    loader: 'copy',
+    warnings: [`loaded by COPY instead of pg_dump: ${reason}`],
+  });
+  await expectSameRows(pair, 'orders');
+});
+
+/** As pg_wrapper of Debian does on a machine with a local server of an old version. */
+const OLD_WITHOUT_HOST = (program: string) =>
+  `if [ -z "$PGHOST" ]; then echo "${program} (PostgreSQL) 9.6.24"; [ "$1" = --version ]; exit; fi; real "$@"`;
+
+testWithPgDump(
+  'a wrapper that chooses an old version for a local server chooses it for no load',
+  async () => {
+    await using pair = await freshPair('orders');
+    const env = await fakeTools(pair.directory, {
+      pg_dump: OLD_WITHOUT_HOST('pg_dump'),
+      pg_restore: OLD_WITHOUT_HOST('pg_restore'),
+    });
+    const { loader, warnings } = (await sync(pair, '', { env })).table();
+    expect({ loader, warnings }).toEqual({ loader: 'pg_dump', warnings: [] });
+    await expectSameRows(pair, 'orders');
+  },
+);
+
 testWithPgDump.each([
   [
     'pg_dump',

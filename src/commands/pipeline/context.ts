@@ -83,7 +83,7 @@ export async function withContext<T>(
   const searchPath = searchPathOf(environment);
   const openSource = () => new Database(settings.source, { ...settings, signal, timing });
   const common = {
-    tools: onceOnly(() => findClientTools(searchPath)),
+    tools: onceOnly(() => findClientTools({ searchPath, host: settings.source.host })),
     searchPath,
     timing,
     waitBudget: new WaitBudget(options.waitTransactionsSeconds ?? timing.transactionWait, timeLimit),

@@ -2,7 +2,7 @@
 import type { Loader } from '../../events.ts';
 import type { CopyCause } from '../../reasons.ts';
 import { fitsPassfile } from '../../postgres/passfile.ts';
-import type { ClientTools } from '../../postgres/client-tools.ts';
+import type { ClientTools, ToolVersion } from '../../postgres/client-tools.ts';
 import { holdsXml, type Column } from '../../schema/columns.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
 import type { Relation } from '../../schema/relations.ts';
@@ -68,12 +68,17 @@ export function unfitTools({
   if (!tools) return undefined;
   const { pgDump, pgRestore } = tools;
   const server = Math.floor(version / 10_000);
-  if (pgDump === 'missing') return { code: 'program-missing', program: 'pg_dump' };
-  if (pgRestore === 'missing') return { code: 'program-missing', program: 'pg_restore' };
+  if (typeof pgDump !== 'number') return unusable('pg_dump', pgDump);
+  if (typeof pgRestore !== 'number') return unusable('pg_restore', pgRestore);
   if (pgDump < server) return { code: 'pg-dump-too-old', version: pgDump, server };
   // pg_restore reads only archives that pg_dump of the same version or an earlier one has written.
   return pgRestore < pgDump ? { code: 'pg-restore-too-old', version: pgRestore, pgDump } : undefined;
 }
+
+const unusable = (program: 'pg_dump' | 'pg_restore', found: Exclude<ToolVersion, number>): CopyCause =>
+  found === 'missing'
+    ? { code: 'program-missing', program }
+    : { code: 'program-unusable', program, ...found };
 
 function unfitRelation({ source, selection, server }: LoaderSituation): CopyCause | undefined {
   const { kind, hasChildren, canSelectTable, columns } = source;
