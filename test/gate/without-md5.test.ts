@@ -28,6 +28,7 @@ const keyed = { replication_key: 'updated_at', unique_cols: ['id'], deletes: 'ha
 const tables = [
   { name: 'plain', ...keyed },
   { name: 'chunked', ...keyed, chunk: '20 rows', initial_load: 'copy' },
+  { name: 'evolving', ...keyed, on_schema_change: 'evolve' },
   { name: 'viewed', mode: 'full-refresh', unique_cols: ['id'], skip_unchanged: true },
   { name: 'keyless', mode: 'full-refresh', skip_unchanged: true },
 ];
@@ -36,6 +37,7 @@ const COLUMNS = 'id int PRIMARY KEY, note text, updated_at timestamptz NOT NULL 
 const SOURCE = /* sql */ `
   CREATE TABLE plain (${COLUMNS}); INSERT INTO plain SELECT i, 'Zoé ' || i FROM generate_series(1, 100) i;
   CREATE TABLE chunked (LIKE plain INCLUDING ALL); INSERT INTO chunked SELECT * FROM plain;
+  CREATE TABLE evolving (LIKE plain INCLUDING ALL); INSERT INTO evolving SELECT * FROM plain;
   CREATE VIEW viewed AS SELECT id, note FROM plain;
   CREATE TABLE keyless (note text); INSERT INTO keyless SELECT 'a' FROM generate_series(1, 3)`;
 
@@ -43,13 +45,16 @@ test('all that hashes rows works without md5()', async () => {
   await using pair = await freshPair({ tables, sourceSql: SOURCE });
   await using _ = await forbidMd5(pair);
   await sync(pair);
-  for (const name of ['plain', 'chunked'])
+  for (const name of ['plain', 'chunked', 'evolving'])
     await pair.source.query(
       `UPDATE ${name} SET note = 'x', updated_at = now() WHERE id < 4; DELETE FROM ${name} WHERE id = 7`,
     );
   await sync(pair);
   await pair.source.query(`ALTER TABLE chunked ALTER COLUMN note TYPE varchar(40)`);
-  await sync(pair);
+  await pair.source.query(
+    `ALTER TABLE evolving ALTER COLUMN id TYPE bigint, ADD COLUMN total int NOT NULL DEFAULT 7`,
+  );
+  expect((await sync(pair)).table('evolving')).toMatchObject({ action: 'incremental' });
   await pair.destination.query(
     `DELETE FROM chunked WHERE id = 9; UPDATE plain SET note = 'wrong' WHERE id = 50`,
   );
