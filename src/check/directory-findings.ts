@@ -2,6 +2,7 @@
 import { recordNameOf } from '../config/tables/table-mapping.ts';
 import type { Settings } from '../config/settings.ts';
 import { formatBytes, listed } from '../format.ts';
+import { parameterNote } from '../report/parameter-notes.ts';
 import { describeStateDirectory, type FileSystem, type StateDirectory } from '../state/state-directory.ts';
 import { note, warning, type Finding } from './finding.ts';
 
@@ -18,17 +19,10 @@ export const parameterFindings = ({
   source,
   destination,
 }: Pick<Settings, 'source' | 'destination'>): Finding[] =>
-  [source, destination].flatMap(({ side, parameters: { ignored } }) =>
-    ignored.length === 0
-      ? []
-      : [
-          note(
-            'URL_PARAMETER',
-            undefined,
-            `${side}: increp ignores ${ignored.map((name) => `"${name}"`).join(', ')} in the connection URL`,
-          ),
-        ],
-  );
+  [source, destination].flatMap((connection) => {
+    const message = parameterNote(connection);
+    return message === undefined ? [] : [note('URL_PARAMETER', undefined, message)];
+  });
 
 export async function directoryFindings(settings: Settings): Promise<Finding[]> {
   const { stateDirectory, tables } = settings;

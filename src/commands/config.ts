@@ -5,6 +5,7 @@ import { resolveDirectory } from '../config/directory.ts';
 import { effectiveDestinations, effectiveSettings, effectiveTables } from '../config/effective.ts';
 import { readConfiguration, type Configuration } from '../config/load.ts';
 import { formatEffective, type Effective } from '../report/config.ts';
+import { parameterNote } from '../report/parameter-notes.ts';
 import { formatError } from '../report/error.ts';
 import { redactedJson, redactor } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
@@ -68,7 +69,21 @@ function effectiveConfiguration(
     destinations: effectiveDestinations(configuration),
     tables: tables.filter(({ name }) => names.length === 0 || names.includes(name)),
     warnings: configuration.warnings,
+    notes: notesOf(configuration),
   };
+}
+
+function notesOf({ connections }: Configuration): string[] {
+  if (!connections) return [];
+  const { source, destination, destinations } = connections;
+  const notes =
+    destinations.length === 0
+      ? [source, destination].map((connection) => parameterNote(connection))
+      : [
+          parameterNote(source),
+          ...destinations.map(({ name, connection }) => parameterNote(connection, name)),
+        ];
+  return notes.filter((note) => note !== undefined);
 }
 
 const toJson = (effective: Effective, { error }: Configuration): object => ({
@@ -84,5 +99,6 @@ const toJson = (effective: Effective, { error }: Configuration): object => ({
     options: Object.fromEntries(options.map(({ name: key, value, from }) => [key, { value, from }])),
   })),
   warnings: effective.warnings,
+  notes: effective.notes,
   error: error ? errorToJson(error) : null,
 });

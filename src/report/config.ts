@@ -28,6 +28,7 @@ export interface Effective {
   }[];
   readonly tables: readonly { readonly name: string; readonly options: readonly Option[] }[];
   readonly warnings: readonly string[];
+  readonly notes: readonly string[];
 }
 
 type Row = readonly string[];
@@ -52,7 +53,7 @@ function columns(rows: readonly Row[]): string[] {
 
 export function formatEffective(effective: Effective, style: Style): string {
   const bold = (text: string) => painter(style)('bold', text);
-  const { settings, destinations, tables, files, warnings } = effective;
+  const { settings, destinations, tables, files, warnings, notes } = effective;
   const set = settings.filter(({ value }) => value !== null);
   const unset = settings.filter(({ value }) => value === null);
   const lines = [
@@ -89,7 +90,9 @@ export function formatEffective(effective: Effective, style: Style): string {
           .map(({ name, value, from }) => clean([`  ${name}`, JSON.stringify(value), from])),
       ),
     ]),
-    ...(warnings.length === 0 ? [] : ['', ...warnings.map((warning) => `warning: ${printable(warning)}`)]),
+    ...(warnings.length + notes.length === 0 ? [] : ['']),
+    ...warnings.map((warning) => `warning: ${printable(warning)}`),
+    ...notes.map((note) => `note: ${printable(note)}`),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -10,6 +10,7 @@ import {
   type Answers,
 } from '../../config/answers.ts';
 import { parseConnectionUrl } from '../../config/connection/connection-url.ts';
+import { isConninfo } from '../../config/connection/conninfo.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
 import type { Prefix } from '../../config/environment/variables.ts';
 import { IncrepError } from '../../errors.ts';
@@ -108,7 +109,11 @@ async function askAddress(prompts: Prompts, answers: Answers, prefix: Prefix): P
     message: `How do you want to enter the ${WORDS[prefix]}?`,
     choices: [
       { value: 'parts', label: 'Host, user and password, one by one' },
-      { value: 'url', label: 'A connection URL', hint: 'postgresql://...; it is not shown' },
+      {
+        value: 'url',
+        label: 'A connection URL',
+        hint: 'postgresql://..., or host=... dbname=...; it is not shown',
+      },
     ],
     initial: 'parts',
   });
@@ -147,7 +152,7 @@ async function askField(
 ): Promise<Answers> {
   const before = fieldsOf(answers, prefix);
   const text = await QUESTIONS[field](prompts, before, prefix);
-  if (field === 'HOST' && isUrl(text)) return withUrl(answers, prefix, text);
+  if (field === 'HOST' && isConninfo(text)) return withUrl(answers, prefix, text);
   const corrected = withField(answers, prefix, field, text);
   if (field !== 'SSLMODE') return corrected;
   return text.startsWith('verify')
@@ -155,18 +160,16 @@ async function askField(
     : withField(corrected, prefix, 'SSLROOTCERT', '');
 }
 
-const isUrl = (text: string): boolean => text.includes('://');
-
 /** Not a URL, which the user may have pasted into the wrong question. */
 const isName = (text: string): string | undefined =>
   text.trim() === ''
     ? 'It cannot be empty.'
-    : isUrl(text)
+    : isConninfo(text)
       ? 'This is a URL. To enter a URL, press Esc until increp asks for the host.'
       : undefined;
 
 const isHost = (text: string): string | undefined =>
-  isUrl(text)
+  isConninfo(text)
     ? faultsOfUrl(text)
     : /[\s=@]/.test(text.trim()) && !text.startsWith('/')
       ? NO_HOST

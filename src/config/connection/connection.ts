@@ -31,6 +31,8 @@ export async function readConnection(
   const isSchemaGiven = isSet(reading, `${prefix}_SCHEMA`);
   const side = prefix === 'SOURCE' ? 'source' : 'destination';
   const parameters = url?.parameters ?? NO_PARAMETERS;
+  for (const name of url?.repeated ?? [])
+    reading.warn(`${prefix}_URL: ${name} occurs twice; the last value is used, as in psql`);
   if (parameters.channelBinding === 'require' && tls.mode === 'disable')
     reading.warn(
       `${prefix}_URL: channel_binding=require has no effect with sslmode=disable; set sslmode=require, or remove channel_binding`,

@@ -52,6 +52,10 @@ function refuseTwice(
 }
 
 function readMode(reading: SettingsReading, { text, name }: FoundVariable): SslMode | undefined {
+  if (text === 'no-verify')
+    return refuse(reading, name, {
+      what: 'sslmode "no-verify" is known only to node-postgres; write sslmode=require, which encrypts and does not verify the server, or sslmode=verify-full',
+    });
   return choose(SSL_MODES, text, (problem) =>
     refuse(reading, name, { ...problem, what: `sslmode ${problem.what}` }),
   );

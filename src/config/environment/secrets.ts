@@ -49,7 +49,13 @@ export function secretsOf(
  * The parts as they were written, which may differ from how other programs encode them. Also works for an invalid
  * URL.
  */
-const passwordIn = (url = ''): string[] => /^\w+:\/\/[^:@]*:(.*)@/.exec(url)?.slice(1) ?? [];
+const passwordIn = (url = ''): string[] => [
+  ...(/^\w+:\/\/[^:@]*:(.*)@/.exec(url)?.slice(1) ?? []),
+  ...[...url.matchAll(/password\s*=\s*(?:'((?:\\[^]|[^'\\])*)'|([^\s&]+))/g)].flatMap(([, quoted, bare]) => {
+    const written = quoted ?? bare ?? '';
+    return [written, written.replaceAll(/\\([^])/g, '$1'), decoded(written)];
+  }),
+];
 
 /** A part of a path with this length is a token, as in webhooks of chat programs. A shorter part is a word. */
 const SHORTEST_TOKEN = 12;

@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { parseConnectionUrl, withPart } from '../../../src/config/connection/connection-url.ts';
+import {
+  connectionUrl,
+  parseConnectionUrl,
+  withPart,
+} from '../../../src/config/connection/connection-url.ts';
 import { NO_PARAMETERS } from '../../../src/config/connection/url-parameters.ts';
 
 test('a full URL is taken apart', () => {
@@ -12,6 +16,7 @@ test('a full URL is taken apart', () => {
     database: 'shop',
     tls: { SSLMODE: 'verify-full', SSLROOTCERT: 'ca.pem' },
     parameters: NO_PARAMETERS,
+    repeated: [],
   });
 });
 
@@ -28,6 +33,49 @@ test('every part is percent-decoded', () => {
     user: 're@der',
     password: 'p#s/s:%',
     database: 'sh op',
+  });
+});
+
+test.each(['p#w', 'p?w=1', 'a:b', "it's", 'p+w', 'p&w', '%20', '[x]', '"', '\\\\', '~!$^*()_|<>{};,.'])(
+  'the password %s is read as psql reads it',
+  (password) => {
+    const written = password.replaceAll('%20', '%2520');
+    expect(parseConnectionUrl(`postgresql://reader:${written}@db/shop`)).toMatchObject({
+      host: 'db',
+      password,
+    });
+  },
+);
+
+test('every printable character of a password survives the URL that increp writes, and the keyword form', () => {
+  const password = Array.from({ length: 95 }, (_, index) => String.fromCodePoint(32 + index)).join('');
+  const written = connectionUrl({ host: 'db', port: '', user: 'a', password, database: 'shop' });
+  expect(parseConnectionUrl(written)).toMatchObject({ password });
+  const quoted = password.replaceAll(/[\\']/g, String.raw`\$&`);
+  expect(parseConnectionUrl(`host=db user=a dbname=shop password='${quoted}'`)).toMatchObject({ password });
+});
+
+test.each([
+  'host=db port=5433 dbname=shop user=reader password=pass sslmode=require',
+  "  host = db port=5433\n dbname='shop' user='reader' password='pass' sslmode=require ",
+  'postgresql://db:5433/shop?user=reader&password=pass&ssl=true',
+  'postgresql:///?host=db&port=5433&dbname=shop&user=reader&password=pass&sslmode=require',
+  'postgres://x:y@elsewhere:1/z?host=db&port=5433&dbname=shop&user=reader&password=pass&sslmode=require',
+])('%j names the same connection', (text) => {
+  expect(parseConnectionUrl(text)).toMatchObject({
+    host: 'db',
+    port: '5433',
+    database: 'shop',
+    user: 'reader',
+    password: 'pass',
+    tls: { SSLMODE: 'require' },
+  });
+});
+
+test('of a parameter with two values, the last one counts, and it is named', () => {
+  expect(parseConnectionUrl('postgresql://a@db/shop?sslmode=allow&sslmode=require')).toMatchObject({
+    tls: { SSLMODE: 'require' },
+    repeated: ['sslmode'],
   });
 });
 
@@ -57,6 +105,8 @@ test.each([
   ['keepalives=1&keepalives_idle=30', { keepAliveIdleSeconds: 30 }],
   ['gssencmode=disable', {}],
   ['pgbouncer=true&connection_limit=1', { ignored: ['pgbouncer', 'connection_limit'] }],
+  ['schema=public&pool_timeout=0', { ignored: ['schema', 'pool_timeout'] }],
+  ['supa=base-pooler.x', { ignored: ['supa'] }],
   ['options=endpoint%3Dep-cool-name', { ignored: ['options'] }],
 ])('%s is understood as psql does', (parameters, expected) => {
   expect(parseConnectionUrl(`postgresql://a@db/shop?${parameters}`)).toMatchObject({
@@ -76,7 +126,7 @@ describe('a URL is refused', () => {
     ['without a user', 'postgresql://db/shop', 'no user name'],
     ['without a host', 'postgresql://reader@/shop', 'no host'],
     ['without a database', 'postgresql://reader@db/', 'no database'],
-    ['of another kind', 'mysql://reader@db/shop', 'not a connection URL'],
+    ['of another kind', 'mysql://reader@db/shop', 'is a URL of another kind (mysql://)'],
     ['with several hosts', 'postgresql://reader@one:5432,two:5432/shop', 'several hosts'],
     ['with several hosts and no ports', 'postgresql://reader@one,two/shop', 'several hosts'],
     ['with several hosts as a parameter', 'postgresql://reader@/shop?host=one%2Ctwo', 'several hosts'],
@@ -93,18 +143,34 @@ describe('a URL is refused', () => {
     ],
     ['with a time that is none', 'postgresql://a@db/shop?connect_timeout=10s', 'whole number of seconds'],
     ['with ssl=false', 'postgresql://a@db/shop?ssl=false', 'sslmode=require'],
-    ['with two ports', 'postgresql://a@db:5432/shop?port=5433', 'has two ports'],
+    ['with an encryption of Prisma', 'postgresql://a@db/shop?sslaccept=strict', 'sslmode=verify-full'],
     ['with an address beside the host', 'postgresql://a@db/shop?hostaddr=192.0.2.1', '"hostaddr" is unknown'],
-    ['with a broken percent-encoding', 'postgresql://reader:100%@db/shop', 'not a connection URL'],
+    ['with a broken percent-encoding', 'postgresql://reader:100%@db/shop', 'write % as %25'],
+    ['with a slash in the password', 'postgresql://reader:a/b@db/shop', 'write it as %2F'],
+    ['with an @ in the password', 'postgresql://reader:a@b@db/shop', 'write it as %40'],
+    ['with an IPv6 address without brackets', 'postgresql://reader@2001:db8::1/shop', 'in square brackets'],
+    ['in quotes', `'postgresql://reader@db/shop'`, 'remove the quotes'],
+    ['as a command', `psql 'postgresql://reader@db/shop'`, 'is a command line'],
+    ['with its variable', 'DATABASE_URL=postgresql://reader@db/shop', 'name of a variable'],
+    ['of SQLAlchemy', 'postgresql+psycopg2://reader@db/shop', 'remove "+psycopg2"'],
+    ['of JDBC', 'jdbc:postgresql://db/shop?user=reader', 'remove "jdbc:"'],
+    ['of .NET', 'Server=db;Database=shop;User Id=reader;Password=hush;', '.NET or ODBC'],
+    ['without a scheme', 'reader:hush@db:5432/shop', 'begin it with postgresql://'],
+    ['with one slash', 'postgres:reader@db/shop', 'has no "//"'],
+    ['as keywords without a user', 'host=db dbname=shop', 'no user name in the text'],
+    ['as broken keywords', "host=db user=a dbname=shop password='x", 'expected KEYWORD=VALUE'],
+    [
+      'as keywords with white space in the password',
+      'host=db user=a dbname=shop password=x y=z',
+      `password='PASSWORD'`,
+    ],
     ['with an unknown parameter', 'postgresql://a@db/shop?conect_timeout=3', '"conect_timeout" is unknown'],
-    ['with a parameter twice', 'postgresql://a@db/shop?sslmode=allow&sslmode=require', '"sslmode" twice'],
-    ['with a schema', 'postgresql://a@db/shop?schema=x', 'no parameter "schema"'],
   ])('%s', (_, url, fault) => {
     const parsed = parseConnectionUrl(url);
     expect('faults' in parsed && parsed.faults.join()).toContain(fault);
   });
 
-  test.each(['hush#hush', 'hush/hush', '1/hush', 'hush?hush', '1?hush=1', '1?hush@', 'hush%hush', '1#hush'])(
+  test.each(['hush/hush', '1/hush', '1/?hush', '1@x?hush', '1?hush@', 'hush%hush', 'hush@hush', '1@/x?hush'])(
     'without repeating any of the password %s',
     (password) => {
       const parsed = parseConnectionUrl(`postgresql://reader:${password}@db/shop`);
