@@ -123,6 +123,7 @@ export type CopyCause =
     }
   | { readonly code: 'pg-dump-too-old'; readonly version: number; readonly server: number }
   | { readonly code: 'pg-restore-too-old'; readonly version: number; readonly pgDump: number }
+  | { readonly code: 'parameter-too-new'; readonly parameter: string; readonly version: number }
   | { readonly code: 'selection'; readonly setting: string }
   | { readonly code: 'kind-without-rows'; readonly kind: string }
   | { readonly code: 'child-tables' }

@@ -99,6 +99,8 @@ const FIELDS = [
   'SSLROOTCERT',
   'SSLCERT',
   'SSLKEY',
+  'SSLPASSWORD',
+  'SSLCRL',
 ] as const;
 
 /** The known settings of a connection, from its URL or from its variables. */

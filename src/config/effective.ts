@@ -69,13 +69,13 @@ const PARTS: Readonly<Record<string, 'host' | 'port' | 'user' | 'password' | 'da
 };
 
 function ofUrl({ values }: Configuration, { name }: Variable): UnnamedSetting | undefined {
-  const [prefix = '', field = ''] = name.split('_');
+  const [prefix = '', field = ''] = name.split(/_(.*)/);
   const url = values.get(`${prefix as Prefix}_URL`);
   const parsed = url && /^(SOURCE|DEST)$/.test(prefix) ? parseConnectionUrl(url.text) : undefined;
   if (!parsed || 'faults' in parsed) return undefined;
   const part = PARTS[field];
   const tls: Readonly<Record<string, string | undefined>> = parsed.tls;
-  const value = part === undefined ? tls[field] : parsed[part];
+  const value = part === undefined ? (tls[field] ?? parsed.session.get(field.toLowerCase())) : parsed[part];
   return value ? { value, from: `${prefix}_URL` } : undefined;
 }
 

@@ -14,7 +14,16 @@ export interface TlsSettings {
   readonly rootCert: string | undefined;
   readonly cert: string | undefined;
   readonly key: string | undefined;
+  /** The passphrase of the key. */
+  readonly keyPassword: string | undefined;
+  /** The path of a PEM file with revoked certificates. */
+  readonly crl: string | undefined;
 }
+
+export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
+
+/** An authentication method of libpq that needs no GSSAPI or SSPI, or the absence of any. */
+export type AuthMethod = 'password' | 'md5' | 'scram-sha-256' | 'none';
 
 export interface SessionParameters {
   /** 0 means no limit. Undefined means the default of increp. */
@@ -22,7 +31,17 @@ export interface SessionParameters {
   /** Appended to the name that increp sets. */
   readonly applicationName: string | undefined;
   readonly channelBinding: 'disable' | 'prefer' | 'require' | undefined;
+  /** The only authentication methods that increp accepts. Undefined means any. */
+  readonly requireAuth: readonly AuthMethod[] | undefined;
   readonly sslNegotiation: 'postgres' | 'direct';
+  readonly minTls: TlsVersion | undefined;
+  readonly maxTls: TlsVersion | undefined;
+  /** Whether the TLS handshake contains the name of the host. */
+  readonly isHostSent: boolean;
+  /** Settings for the server, as libpq sends them at the start of the session. */
+  readonly options: string | undefined;
+  /** The path of a password file that is used instead of the usual one. */
+  readonly passfile: string | undefined;
   /** The required kind of server. */
   readonly targetSession: 'any' | 'read-write' | 'read-only' | 'primary' | 'standby' | 'prefer-standby';
   /** 0 means no probes. Undefined means the default of increp. */

@@ -19,11 +19,11 @@ interface Binding {
 const BOUND = 'SCRAM-SHA-256-PLUS';
 
 export function newBinding(
-  { parameters: { channelBinding }, tls }: ConnectionSettings,
+  { parameters: { channelBinding } }: ConnectionSettings,
   { side, address }: Endpoint,
   isEncrypted: boolean,
 ): Binding {
-  const isRequired = channelBinding === 'require' && tls.mode !== 'disable';
+  const isRequired = channelBinding === 'require';
   let isOffered = false;
   return {
     isWanted: isEncrypted && (isRequired || channelBinding === 'prefer'),

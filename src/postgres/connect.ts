@@ -6,6 +6,7 @@ import { IncrepError, reworded } from '../errors.ts';
 import { socketOf } from './driver.ts';
 import { watchHandshake } from './handshake.ts';
 import { newBinding } from './channel-binding.ts';
+import { newAuthGuard } from './require-auth.ts';
 import { markErrors, type Endpoint } from './endpoint.ts';
 import { serverError } from './server-errors.ts';
 import { tlsAttempts } from './tls.ts';
@@ -58,6 +59,7 @@ export async function connect(
   const { connectTimeoutSeconds = timeoutSeconds, keepAliveIdleSeconds = 10 } = parameters;
   for (const ssl of tlsAttempts(settings)) {
     const binding = newBinding(settings, endpoint, ssl !== false);
+    const auth = newAuthGuard(settings, endpoint);
     const client = new pg.Client({
       ...ANY_ITERATIONS,
       host: settings.host,
@@ -65,6 +67,7 @@ export async function connect(
       user: settings.user,
       // A function, because the driver replaces an empty value by an environment variable.
       password: () => {
+        auth.ensureMethod();
         binding.ensureOffered();
         return settings.password ?? '';
       },
@@ -73,6 +76,7 @@ export async function connect(
       enableChannelBinding: binding.isWanted,
       ...(ssl !== false && parameters.sslNegotiation === 'direct' && { sslnegotiation: 'direct' as const }),
       connectionTimeoutMillis: connectTimeoutSeconds * 1000,
+      ...(parameters.options !== undefined && { options: parameters.options }),
       keepAlive: keepAliveIdleSeconds > 0,
       keepAliveInitialDelayMillis: keepAliveIdleSeconds * 1000,
       ...config,
@@ -80,6 +84,7 @@ export async function connect(
     // Without a listener, the loss of an idle connection would end the process. The next query reports it.
     client.on('error', () => undefined);
     const handshake = watchHandshake(client);
+    auth.watch(client);
     binding.watch(client);
     const stop = () => void socketOf(client).destroy();
     signal?.addEventListener('abort', stop, { once: true });
@@ -87,6 +92,7 @@ export async function connect(
       await client.connect();
       // A server that asked for no password has not proved channel binding either.
       binding.ensureOffered();
+      auth.ensureDone();
       markErrors(client, endpoint);
       await ensureTarget(client, settings, endpoint);
       return client;

@@ -1,11 +1,12 @@
 /** Reads the rows of one table through pg_dump and pg_restore, in a snapshot of increp. */
+import { join } from 'node:path';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { IncrepError, type ErrorCode } from '../errors.ts';
 import { printName, type TableName } from '../schema/names.ts';
 import { qualified } from '../sql/identifiers.ts';
 import { toolEnvironment } from './client-tools.ts';
 import { readCopyBlock, type CopyBlock } from './dump-reader.ts';
-import { withPassfile } from './passfile.ts';
+import { SERVICE_FILE, withPassfile } from './passfile.ts';
 import { RECOVERY_CONFLICT } from './server-errors.ts';
 import { libpqTls } from './tls.ts';
 
@@ -34,13 +35,15 @@ export interface DumpRequest {
 export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) => Promise<T>): Promise<T> {
   // Loading execa takes a tenth of a second, so it is loaded only for a dump.
   const { execa } = await import('execa');
-  return withPassfile(request.connection.password, async ({ directory, path, forget }) => {
-    const programs = toolEnvironment({ searchPath: request.searchPath, host: request.connection.host });
+  const { connection } = request;
+  return withPassfile(connection.password, serviceOf(connection), async ({ directory, path, forget }) => {
+    const programs = toolEnvironment({ searchPath: request.searchPath, host: connection.host });
     const environment = {
       ...programs,
-      ...libpqEnvironment(request.connection, directory, path),
+      ...libpqEnvironment(connection, directory, path),
       PGAPPNAME: request.applicationName,
-      PGOPTIONS: request.options,
+      // The last value of a setting counts.
+      PGOPTIONS: [connection.parameters.options ?? '', request.options].join(' ').trim(),
     };
     const restore = execa('pg_restore', ['--data-only', '--file=-'], childOptions(programs, request));
     // The pipe connects the children directly. The data of the dump does not pass through increp.
@@ -142,6 +145,24 @@ const childOptions = (
     ...(signal && { cancelSignal: signal }),
   }) as const;
 
+/**
+ * Parameters that have no variable, and parameters that an older libpq must not ignore. In a service file, an unknown
+ * parameter is an error.
+ */
+export function serviceOf({ tls, parameters }: ConnectionSettings): string[] {
+  const { requireAuth, sslNegotiation, keepAliveIdleSeconds } = parameters;
+  const lines = [
+    ...(tls.keyPassword === undefined ? [] : [`sslpassword=${tls.keyPassword}`]),
+    ...(requireAuth ? [`require_auth=${requireAuth.join(',')}`] : []),
+    ...(sslNegotiation === 'direct' ? ['sslnegotiation=direct'] : []),
+    ...(keepAliveIdleSeconds === 0 ? ['keepalives=0'] : []),
+    ...(keepAliveIdleSeconds ? [`keepalives_idle=${keepAliveIdleSeconds}`] : []),
+  ];
+  return lines.length === 0 ? [] : [`[${SERVICE}]`, ...lines];
+}
+
+const SERVICE = 'increp';
+
 /** `home` is empty except for the passfile. */
 export function libpqEnvironment(
   connection: ConnectionSettings,
@@ -158,9 +179,11 @@ export function libpqEnvironment(
     PGPASSFILE: passfile,
     PGCLIENTENCODING: 'UTF8',
     PGCONNECT_TIMEOUT: String(parameters.connectTimeoutSeconds ?? 10),
-    ...(parameters.channelBinding !== undefined &&
-      tls.mode !== 'disable' && { PGCHANNELBINDING: parameters.channelBinding }),
-    ...(parameters.sslNegotiation === 'direct' && { PGSSLNEGOTIATION: 'direct' }),
+    ...(parameters.channelBinding !== undefined && { PGCHANNELBINDING: parameters.channelBinding }),
+    ...(parameters.minTls && { PGSSLMINPROTOCOLVERSION: parameters.minTls }),
+    ...(parameters.maxTls && { PGSSLMAXPROTOCOLVERSION: parameters.maxTls }),
+    PGSSLSNI: parameters.isHostSent ? '1' : '0',
+    ...(serviceOf(connection).length > 0 && { PGSERVICEFILE: join(home, SERVICE_FILE), PGSERVICE: SERVICE }),
     PGTARGETSESSIONATTRS: parameters.targetSession,
     ...libpqTls(tls, home),
   };

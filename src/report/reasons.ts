@@ -20,6 +20,7 @@ const COPY_CAUSES: Texts<CopyCause> = {
   'pg-dump-too-old': ({ version, server }) => `pg_dump ${version} cannot read a server of version ${server}`,
   'pg-restore-too-old': ({ version, pgDump }) =>
     `pg_restore ${version} cannot read what pg_dump ${pgDump} writes`,
+  'parameter-too-new': ({ parameter, version }) => `pg_dump ${version} does not know ${parameter}`,
   selection: ({ setting }) =>
     setting === 'query'
       ? 'pg_dump writes tables, not the rows of a query'

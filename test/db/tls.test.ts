@@ -269,9 +269,15 @@ testWithTls('channel_binding=require: both loaders go through it, and nothing wi
   expect(unbound.stdout).toContain('does not offer channel binding');
   expect(unbound.exitCode).toBe(77);
   await through('sslmode=disable&channel_binding=require');
-  const { stdout, exitCode } = await increp('check --json', pair);
-  expect(exitCode).toBe(0);
-  expect(stdout).toContain('channel_binding=require has no effect with sslmode=disable');
+  const { stderr, exitCode } = await increp('check', pair);
+  expect(exitCode).toBe(78);
+  expect(stderr).toContain('channel_binding=require needs TLS');
+  await through('sslmode=disable&require_auth=md5');
+  const refused = await increp('sync', pair);
+  expect(refused.stdout + refused.stderr).toContain(
+    'require_auth=md5, but the server asks for scram-sha-256',
+  );
+  expect(refused.exitCode).toBe(77);
   await through('sslmode=disable&target_session_attrs=standby');
   const unfit = await increp('sync --json', pair);
   expect(unfit.stdout).toContain('target_session_attrs=standby, but this server is a primary');

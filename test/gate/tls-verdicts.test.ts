@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import { NO_PARAMETERS } from '../../src/config/connection/url-parameters.ts';
 import type { ConnectionSettings, SslMode } from '../../src/config/settings.ts';
 import { Database } from '../../src/postgres/database.ts';
-import { libpqEnvironment } from '../../src/postgres/dump.ts';
+import { libpqEnvironment, serviceOf } from '../../src/postgres/dump.ts';
 import { DEFAULT_TIMING } from '../../src/timing.ts';
 import { oneIn } from '../support/tier.ts';
 import { withPassfile } from '../../src/postgres/passfile.ts';
@@ -299,6 +299,8 @@ function connectionIn(situation: Situation, mode: SslMode): ConnectionSettings {
       rootCert: root === undefined ? undefined : made[root]?.cert,
       cert: client === undefined ? undefined : made[client]?.cert,
       key: client === undefined ? undefined : made[client]?.key,
+      keyPassword: undefined,
+      crl: undefined,
     },
   };
 }
@@ -324,7 +326,7 @@ async function verdictOfPg(connection: ConnectionSettings): Promise<Verdict> {
 /** Whether it was encrypted is in the server's log. */
 async function verdictOfPgDump(connection: ConnectionSettings): Promise<Verdict> {
   await tls.newLog();
-  return withPassfile(connection.password, async ({ directory, path }) => {
+  return withPassfile(connection.password, serviceOf(connection), async ({ directory, path }) => {
     const env = {
       PATH: process.env['PATH'],
       ...libpqEnvironment(connection, directory, path),

@@ -19,17 +19,29 @@ export function parseCertificate(text: string): CertificateCheck<X509Certificate
 }
 
 /** pg_dump would ask a terminal for the passphrase, and there is no terminal. */
-export function parseKey(text: string, path: string): CertificateCheck<KeyObject> {
+export function parseKey(text: string, path: string, passphrase?: string): CertificateCheck<KeyObject> {
   if (/-----BEGIN ENCRYPTED |^Proc-Type:.*ENCRYPTED/m.test(text)) {
+    if (passphrase !== undefined) return decrypted(text, passphrase);
     const command = `openssl pkey -in ${shellWord(path)} -out PLAIN.key && chmod 600 PLAIN.key`;
     return {
-      fault: `is encrypted, and increp cannot ask for the passphrase; write a key without one: ${command}`,
+      fault: `is encrypted, and increp cannot ask for the passphrase; set sslpassword, or write a key without one: ${command}`,
     };
   }
   try {
     return { value: createPrivateKey(text) };
   } catch {
     return { fault: 'holds no private key in PEM form (-----BEGIN PRIVATE KEY-----)' };
+  }
+}
+
+/** A service file, by which pg_dump gets it, ends a value at the end of the line, without the white space there. */
+function decrypted(key: string, passphrase: string): CertificateCheck<KeyObject> {
+  if (/[\r\n]|^\s|\s$/.test(passphrase))
+    return { fault: 'has a passphrase that begins or ends with white space, or has a line break; change it' };
+  try {
+    return { value: createPrivateKey({ key, passphrase }) };
+  } catch {
+    return { fault: 'cannot be decrypted with sslpassword' };
   }
 }
 
@@ -48,5 +60,4 @@ export function expiryOf({ validTo }: X509Certificate, now = new Date()): string
   return until <= now ? `expired on ${until.toISOString()}` : undefined;
 }
 
-/** libpq 16 and later read this word as the system's authorities. Older versions look for a file of that name. */
-export const SYSTEM_ROOTS = `the word ${show('system')} is not supported, because pg_dump before 16 does not know it; name a file, such as /etc/ssl/certs/ca-certificates.crt`;
+export const NO_SYSTEM_ROOTS = `the word ${show('system')} needs a file with the authorities of this system, which increp did not find; name a file, such as /etc/ssl/certs/ca-certificates.crt`;

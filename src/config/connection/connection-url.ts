@@ -1,9 +1,8 @@
 /** Parses the connection string of one side: `postgresql://user:password@host:port/database?sslmode=...`, or keywords. */
-import type { SessionParameters } from '../settings.ts';
 import type { AddressField, TlsField } from '../environment/variables.ts';
 import { formOf, readConninfo, type Conninfo, type ReadConninfo } from './conninfo.ts';
 import { adviceFor } from './foreign-forms.ts';
-import { sessionFault, sessionParameters } from './url-parameters.ts';
+import { sessionFault } from './url-parameters.ts';
 
 export interface UrlParts {
   readonly host: string;
@@ -13,7 +12,8 @@ export interface UrlParts {
   readonly password: string | undefined;
   readonly database: string;
   readonly tls: Readonly<Partial<Record<TlsField, string>>>;
-  readonly parameters: SessionParameters;
+  /** The other parameters, as `sessionParameters` reads them. */
+  readonly session: Conninfo;
   /** Parameters that occur several times with different values. The last value counts. */
   readonly repeated: readonly string[];
 }
@@ -23,6 +23,8 @@ const TLS_PARAMETERS: Readonly<Record<string, TlsField>> = {
   sslrootcert: 'SSLROOTCERT',
   sslcert: 'SSLCERT',
   sslkey: 'SSLKEY',
+  sslpassword: 'SSLPASSWORD',
+  sslcrl: 'SSLCRL',
 };
 
 export const TLS_PARAMETER_FIELDS: readonly TlsField[] = Object.values(TLS_PARAMETERS);
@@ -84,8 +86,9 @@ function parameterFault(name: string, value: string): string[] {
 }
 
 function partsOf({ parameters: read, repeated }: ReadConninfo): UrlParts {
+  const withoutClient = read.get('sslcertmode') === 'disable' ? ['sslcert', 'sslkey', 'sslpassword'] : [];
   const tls = Object.entries(TLS_PARAMETERS).flatMap(([parameter, field]) => {
-    const value = read.get(parameter);
+    const value = withoutClient.includes(parameter) ? undefined : read.get(parameter);
     return value === undefined ? [] : [[field, value] as const];
   });
   return {
@@ -95,7 +98,7 @@ function partsOf({ parameters: read, repeated }: ReadConninfo): UrlParts {
     password: read.get('password'),
     database: read.get('dbname') ?? '',
     tls: Object.fromEntries(tls),
-    parameters: sessionParameters(read),
+    session: new Map([...read].filter(([name]) => !ADDRESS_PARAMETERS.includes(name))),
     repeated: repeated.filter((name) => !ADDRESS_PARAMETERS.includes(name)),
   };
 }

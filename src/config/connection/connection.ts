@@ -2,16 +2,18 @@
  * The connection of one side. Every field is explicit, because a value that pg or libpq guesses could name the wrong
  * server.
  */
+import { resolve } from 'node:path';
 import type { UrlParts } from './connection-url.ts';
 import { parseConnectionUrl, SEVERAL_HOSTS } from './connection-url.ts';
 import { IDENTIFIER, isIdentifier } from '../tables/identifiers.ts';
 import { show } from '../problems.ts';
 import type { SettingsReading } from '../environment/reading.ts';
 import { isSet, refuse, required, textOf } from '../environment/reading.ts';
-import type { ConnectionSettings } from '../settings.ts';
+import type { ConnectionSettings, SessionParameters } from '../settings.ts';
+import type { Conninfo } from './conninfo.ts';
 import { readTls } from './tls.ts';
-import { NO_PARAMETERS } from './url-parameters.ts';
-import type { AddressField, Prefix, VariableName } from '../environment/variables.ts';
+import { sessionFault, sessionParameters } from './url-parameters.ts';
+import type { AddressField, Prefix, SessionField, VariableName } from '../environment/variables.ts';
 
 type Address = Pick<ConnectionSettings, 'host' | 'port' | 'user' | 'password' | 'database'>;
 
@@ -30,14 +32,53 @@ export async function readConnection(
   if (!address || schema === undefined || !tls) return undefined;
   const isSchemaGiven = isSet(reading, `${prefix}_SCHEMA`);
   const side = prefix === 'SOURCE' ? 'source' : 'destination';
-  const parameters = url?.parameters ?? NO_PARAMETERS;
+  const parameters = readSession(reading, prefix, url?.session);
+  if (!parameters) return undefined;
   for (const name of url?.repeated ?? [])
     reading.warn(`${prefix}_URL: ${name} occurs twice; the last value is used, as in psql`);
-  if (parameters.channelBinding === 'require' && tls.mode === 'disable')
-    reading.warn(
-      `${prefix}_URL: channel_binding=require has no effect with sslmode=disable; set sslmode=require, or remove channel_binding`,
+  if (parameters.channelBinding === 'require' && (tls.mode === 'disable' || address.host.startsWith('/')))
+    return refuse(
+      reading,
+      isSet(reading, `${prefix}_CHANNEL_BINDING`) ? `${prefix}_CHANNEL_BINDING` : `${prefix}_URL`,
+      {
+        what: 'channel_binding=require needs TLS, which sslmode=disable and sockets do not have; set sslmode=require, or remove channel_binding',
+      },
     );
   return { side, ...address, schema, isSchemaGiven, tls, parameters };
+}
+
+const SESSION_FIELDS: readonly SessionField[] = [
+  'CONNECT_TIMEOUT',
+  'CHANNEL_BINDING',
+  'REQUIRE_AUTH',
+  'TARGET_SESSION_ATTRS',
+];
+
+/** The parameters of the URL, and variables for those that the URL does not have. */
+function readSession(
+  reading: SettingsReading,
+  prefix: Prefix,
+  inUrl: Conninfo = new Map(),
+): SessionParameters | undefined {
+  const session = new Map(inUrl);
+  let isValid = true;
+  for (const field of SESSION_FIELDS) {
+    const name: VariableName = `${prefix}_${field}`;
+    const parameter = field.toLowerCase();
+    const value = reading.values.get(name)?.text;
+    if (value === undefined) continue;
+    const faults = inUrl.has(parameter)
+      ? [`set together with ${parameter} in ${prefix}_URL; remove one of them`]
+      : (sessionFault(parameter, value) ?? []);
+    for (const what of faults) refuse(reading, name, { what });
+    isValid &&= faults.length === 0;
+    session.set(parameter, value);
+  }
+  const parameters = sessionParameters(session);
+  const { passfile } = parameters;
+  return isValid
+    ? { ...parameters, passfile: passfile === undefined ? undefined : resolve(reading.directory, passfile) }
+    : undefined;
 }
 
 function readUrl(reading: SettingsReading, prefix: Prefix): UrlParts | undefined {

@@ -19,12 +19,17 @@ export interface PassfileText {
 type PassfileLogin = Pick<ConnectionSettings, 'host' | 'port' | 'database' | 'user'>;
 
 /** Undefined if there is no file, or if libpq would not use it. Then a warning says why. */
-export async function openPassfile(environment: Environment, warn: Warn): Promise<PassfileText | undefined> {
-  const named = environment['PGPASSFILE'] || undefined;
+export async function openPassfile(
+  environment: Environment,
+  warn: Warn,
+  given?: string,
+): Promise<PassfileText | undefined> {
+  const named = given ?? (environment['PGPASSFILE'] || undefined);
   const path = named ?? join(environment['HOME'] || homedir(), '.pgpass');
   const found = await stat(path).catch(() => undefined);
   if (!found) {
-    if (named !== undefined) warn(`PGPASSFILE names ${path}, which does not exist`);
+    if (named !== undefined)
+      warn(`${given === undefined ? 'PGPASSFILE' : 'passfile'} names ${path}, which does not exist`);
     return undefined;
   }
   const fault = found.isFile() ? modeFault(path, found.mode) : 'is not a plain file';

@@ -1,5 +1,5 @@
 /** Passwords from the password file of libpq, for connections without a password in the settings. */
-import { openPassfile, passwordIn } from './passfile.ts';
+import { openPassfile, passwordIn, type PassfileText } from './passfile.ts';
 import type { Warn } from '../problems.ts';
 import type { Environment } from '../../environment.ts';
 import type { Connections, ConnectionSettings } from '../settings.ts';
@@ -18,12 +18,16 @@ export async function withSavedPasswords(
 ): Promise<Saved> {
   const several = connections?.destinations.map(({ connection }) => connection) ?? [];
   const sides = connections ? [connections.source, connections.destination, ...several] : [];
-  const isNeeded = sides.some(({ password }) => password === undefined);
-  const file = isNeeded ? await openPassfile(environment, warn) : undefined;
-  if (!connections || !file) return { connections, origins: {} };
+  const needed = sides.filter(({ password }) => password === undefined);
+  const files = new Map<string | undefined, PassfileText | undefined>();
+  for (const { parameters } of needed)
+    if (!files.has(parameters.passfile))
+      files.set(parameters.passfile, await openPassfile(environment, warn, parameters.passfile));
+  if (!connections || files.size === 0) return { connections, origins: {} };
   const origins: Record<string, string> = {};
   const completed = (connection: ConnectionSettings): ConnectionSettings => {
-    if (connection.password !== undefined) return connection;
+    const file = files.get(connection.parameters.passfile);
+    if (connection.password !== undefined || !file) return connection;
     const password = passwordIn(file, connection);
     if (password === undefined) return connection;
     const prefix = connection.side === 'source' ? 'SOURCE' : 'DEST';

@@ -1,8 +1,9 @@
 /** The TLS settings of one side, in the terms of libpq. Other files convert them for pg and pg_dump. */
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import { resolve } from 'node:path';
-import { expiryOf, modeFault, parseCertificate, parseKey, SYSTEM_ROOTS } from './certificates.ts';
+import { expiryOf, modeFault, NO_SYSTEM_ROOTS, parseCertificate, parseKey } from './certificates.ts';
 import { readText } from '../files.ts';
+import { systemRoots } from './system-roots.ts';
 import type { SettingsReading } from '../environment/reading.ts';
 import { choose, isSet, refuse, textOf } from '../environment/reading.ts';
 import type { SslMode, TlsSettings } from '../settings.ts';
@@ -10,7 +11,14 @@ import type { Prefix, TlsField, VariableName } from '../environment/variables.ts
 
 const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 
-const TLS_FIELDS: readonly TlsField[] = ['SSLMODE', 'SSLROOTCERT', 'SSLCERT', 'SSLKEY'];
+const TLS_FIELDS: readonly TlsField[] = [
+  'SSLMODE',
+  'SSLROOTCERT',
+  'SSLCERT',
+  'SSLKEY',
+  'SSLPASSWORD',
+  'SSLCRL',
+];
 
 interface FoundVariable {
   readonly text: string | undefined;
@@ -29,12 +37,23 @@ export async function readTls(
     inUrl[field] === undefined
       ? { text: textOf(reading, `${prefix}_${field}`), name: `${prefix}_${field}` }
       : { text: inUrl[field], name: `${prefix}_URL` };
-  const mode = readMode(reading, find('SSLMODE'));
+  const isSystem = find('SSLROOTCERT').text === 'system';
+  const isModeGiven = inUrl.SSLMODE !== undefined || isSet(reading, `${prefix}_SSLMODE`);
+  // As in libpq 16.
+  const mode = isSystem && !isModeGiven ? 'verify-full' : readMode(reading, find('SSLMODE'));
   const rootCert = await readRoot(reading, find('SSLROOTCERT'));
-  const files = await readPair(reading, find('SSLCERT'), find('SSLKEY'));
+  const keyPassword = find('SSLPASSWORD').text;
+  const files = await readPair(reading, find('SSLCERT'), find('SSLKEY'), keyPassword);
+  const crl = await readFound(reading, find('SSLCRL'));
+  if (crl && !/-----BEGIN X509 CRL-----/.test(crl.text))
+    refuse(reading, crl.name, { what: `${crl.path} holds no list of revoked certificates in PEM form` });
   if (mode === undefined) return undefined;
+  if (isSystem && mode !== 'verify-full')
+    refuse(reading, find('SSLMODE').name, {
+      what: `sslmode "${mode}" is too weak for sslrootcert=system, as in libpq; write sslmode=verify-full`,
+    });
   checkRoot(reading, find('SSLMODE'), mode, rootCert);
-  return { mode, rootCert, ...files };
+  return { mode, rootCert, ...files, keyPassword, crl: crl?.path };
 }
 
 function refuseTwice(
@@ -64,13 +83,21 @@ function readMode(reading: SettingsReading, { text, name }: FoundVariable): SslM
 /** Returns the path even if the file is invalid. The fault is reported once. */
 async function readRoot(reading: SettingsReading, found: FoundVariable): Promise<string | undefined> {
   if (found.text === undefined) return undefined;
-  if (found.text === 'system') refuse(reading, found.name, { what: SYSTEM_ROOTS });
-  const file = found.text === 'system' ? undefined : await readFound(reading, found);
+  if (found.text === 'system') {
+    const path = systemRoots();
+    return path ?? refuse(reading, found.name, { what: NO_SYSTEM_ROOTS });
+  }
+  const file = await readFound(reading, found);
   if (file) checkCertificate(reading, file);
   return resolve(reading.directory, found.text);
 }
 
-async function readPair(reading: SettingsReading, certFound: FoundVariable, keyFound: FoundVariable) {
+async function readPair(
+  reading: SettingsReading,
+  certFound: FoundVariable,
+  keyFound: FoundVariable,
+  passphrase: string | undefined,
+) {
   const cert = await readFound(reading, certFound);
   const key = await readFound(reading, keyFound);
   if ((certFound.text === undefined) !== (keyFound.text === undefined)) {
@@ -79,7 +106,7 @@ async function readPair(reading: SettingsReading, certFound: FoundVariable, keyF
     });
   }
   const certificate = cert && checkCertificate(reading, cert);
-  const privateKey = key && (await checkKey(reading, key));
+  const privateKey = key && (await checkKey(reading, key, passphrase));
   if (cert && key && certificate && privateKey && !certificate.checkPrivateKey(privateKey)) {
     refuse(reading, key.name, { what: `${key.path} is not the key of the certificate ${cert.path}` });
   }
@@ -118,8 +145,9 @@ function checkCertificate(
 async function checkKey(
   reading: SettingsReading,
   { name, path, text }: PemFile,
+  passphrase: string | undefined,
 ): Promise<KeyObject | undefined> {
-  const { fault, ...parsed } = parseKey(text, path);
+  const { fault, ...parsed } = parseKey(text, path, passphrase);
   const problem = fault ?? (await modeFault(path));
   if (problem !== undefined) return refuse(reading, name, { what: `${path} ${problem}` });
   return 'value' in parsed ? parsed.value : undefined;
@@ -137,6 +165,6 @@ function checkRoot(
   if (rootCert !== undefined || (mode !== 'verify-ca' && mode !== 'verify-full')) return;
   const variable = `${name.split('_')[0]}_SSLROOTCERT`;
   refuse(reading, name, {
-    what: `sslmode "${mode}" needs a file with the trusted authorities; write ${variable}=ca.pem`,
+    what: `sslmode "${mode}" needs a file with the trusted authorities; write ${variable}=ca.pem, or ${variable}=system`,
   });
 }

@@ -27,8 +27,11 @@ export function secretsOf(
   named: readonly Value[] = [],
 ): string[] {
   const written = VARIABLES.filter(({ isSecret }) => isSecret).map(({ name }) => values.get(name)?.text);
-  const several = connections?.destinations?.map(({ connection }) => connection.password) ?? [];
-  const used = [connections?.source.password, connections?.destination.password, ...several];
+  const several = connections?.destinations?.map(({ connection }) => connection) ?? [];
+  const used = [connections?.source, connections?.destination, ...several].flatMap((connection) => [
+    connection?.password,
+    connection?.tls.keyPassword,
+  ]);
   const many = splitUrls(values.get('DEST_URLS')?.text ?? '').flatMap(({ url }) => url ?? []);
   const whole = [...many, ...named.map(({ text }) => text)];
   const urls = [values.get('SOURCE_URL')?.text, values.get('DEST_URL')?.text, ...whole].flatMap((url) =>

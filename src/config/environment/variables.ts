@@ -1,11 +1,13 @@
 /** Every environment variable. The loader, the check for misspelt names and the documentation read this table. */
 
 export type Prefix = 'SOURCE' | 'DEST';
-export type TlsField = 'SSLMODE' | 'SSLROOTCERT' | 'SSLCERT' | 'SSLKEY';
+export type TlsField = 'SSLMODE' | 'SSLROOTCERT' | 'SSLCERT' | 'SSLKEY' | 'SSLPASSWORD' | 'SSLCRL';
+/** Parameters of libpq with the same name in lower case. */
+export type SessionField = 'CONNECT_TIMEOUT' | 'CHANNEL_BINDING' | 'REQUIRE_AUTH' | 'TARGET_SESSION_ATTRS';
 export type AddressField = 'HOST' | 'PORT' | 'USERNAME' | 'PASSWORD' | 'DB';
 
 export type VariableName =
-  | `${Prefix}_${'URL' | 'SCHEMA' | AddressField | TlsField}`
+  | `${Prefix}_${'URL' | 'SCHEMA' | AddressField | TlsField | SessionField}`
   | 'DEST_URLS'
   | 'PIPELINE_NAME'
   | 'STATE_DIR'
@@ -70,7 +72,8 @@ const connection = ({ prefix, word, examples, schema }: SideVariables): readonly
   },
   {
     name: `${prefix}_SSLROOTCERT`,
-    meaning: 'PEM file with the root certificates to trust. Required by `verify-ca` and `verify-full`.',
+    meaning:
+      'PEM file with the root certificates to trust, or `system`. Required by `verify-ca` and `verify-full`.',
     example: `certs/${word}-ca.pem`,
   },
   {
@@ -82,6 +85,38 @@ const connection = ({ prefix, word, examples, schema }: SideVariables): readonly
     name: `${prefix}_SSLKEY`,
     meaning: 'PEM file with the private key of the client certificate.',
     example: 'certs/client.key',
+  },
+  {
+    name: `${prefix}_SSLPASSWORD`,
+    meaning: `Passphrase of ${prefix}_SSLKEY.`,
+    isSecret: true,
+  },
+  {
+    name: `${prefix}_SSLCRL`,
+    meaning: 'PEM file with revoked certificates.',
+    example: `certs/${word}-crl.pem`,
+  },
+  {
+    name: `${prefix}_CONNECT_TIMEOUT`,
+    meaning: 'Longest time to connect to one address, in seconds. `0` means no limit.',
+    default: '10',
+  },
+  {
+    name: `${prefix}_CHANNEL_BINDING`,
+    meaning: '`require`: send the password only to a server that supports channel binding.',
+    example: 'require',
+  },
+  {
+    name: `${prefix}_REQUIRE_AUTH`,
+    meaning:
+      'Authentication methods to accept, separated by commas: `scram-sha-256`, `md5`, `password`, `none`; or each with `!` to refuse it.',
+    example: 'scram-sha-256',
+  },
+  {
+    name: `${prefix}_TARGET_SESSION_ATTRS`,
+    meaning:
+      'Kind of server to accept: `any`, `read-write`, `read-only`, `primary`, `standby` or `prefer-standby`.',
+    default: 'any',
   },
 ];
 

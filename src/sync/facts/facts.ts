@@ -1,4 +1,5 @@
 /** Gathers everything that planning needs, in a few queries for each batch of tables. It only reads. */
+import type { SessionParameters } from '../../config/settings.ts';
 import type { TableSettings } from '../../config/settings.ts';
 import { recordNameOf, destinationOf } from '../../config/tables/table-mapping.ts';
 import { type IncrepError, attempt, done, type Attempted } from '../../errors.ts';
@@ -77,6 +78,7 @@ export interface TableFacts extends CopyFacts {
   /** Relations of the source's schema, if the configured one is not among them. */
   readonly otherSourceNames: readonly string[];
   readonly sourcePassword: string | undefined;
+  readonly sourceParameters: SessionParameters;
 }
 
 /** A table whose facts could not be read from a server or from the state directory. */
@@ -214,6 +216,7 @@ async function gatherTogether(context: Gathering, tables: readonly TableSettings
       stateTable: schema.stateTable,
       otherSourceNames: source.namesIn(sourceName.schema),
       sourcePassword: context.settings.source.password,
+      sourceParameters: context.settings.source.parameters,
     };
   });
   const all = await withSwapped(context, servers, await Promise.all(facts));

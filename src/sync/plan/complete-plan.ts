@@ -75,13 +75,17 @@ async function completeLoad(context: PlanSources, facts: TableFacts, draft: Load
 const copyReason = ({ isAgainstWish, cause }: LoaderChoice): Reason[] =>
   isAgainstWish && cause ? [{ code: 'copy-instead', cause }] : [];
 
-const situationOf = ({ settings, servers, sourcePassword }: TableFacts, source: Relation) => ({
+const situationOf = (
+  { settings, servers, sourcePassword, sourceParameters }: TableFacts,
+  source: Relation,
+) => ({
   wanted: settings.initialLoad,
   source,
   selection: settings.selection,
   server: servers.source,
   tools: undefined,
   password: sourcePassword,
+  parameters: sourceParameters,
 });
 
 async function findChunks(

@@ -1,4 +1,5 @@
 /** Chooses pg_dump or COPY for the load of a whole table, and says why. Pure. */
+import type { SessionParameters } from '../../config/settings.ts';
 import type { Loader } from '../../events.ts';
 import type { CopyCause } from '../../reasons.ts';
 import { fitsPassfile } from '../../postgres/passfile.ts';
@@ -33,6 +34,7 @@ interface LoaderSituation {
   /** Undefined if not known yet. They count as installed then. */
   readonly tools: ClientTools | undefined;
   readonly password: string | undefined;
+  readonly parameters: Pick<SessionParameters, 'requireAuth' | 'sslNegotiation'>;
 }
 
 export function chooseLoader(situation: LoaderSituation): LoaderChoice {
@@ -40,6 +42,7 @@ export function chooseLoader(situation: LoaderSituation): LoaderChoice {
   const cause =
     unfitServer(situation) ??
     unfitTools(situation) ??
+    unfitParameters(situation) ??
     unfitRelation(situation) ??
     unfitPassword(situation) ??
     (isSmall(situation) ? ({ code: 'small-table' } as const) : undefined);
@@ -79,6 +82,20 @@ const unusable = (program: 'pg_dump' | 'pg_restore', found: Exclude<ToolVersion,
   found === 'missing'
     ? { code: 'program-missing', program }
     : { code: 'program-unusable', program, ...found };
+
+/** The first version of libpq with a parameter. */
+const SINCE = { require_auth: 16, sslnegotiation: 17 } as const;
+
+function unfitParameters({ tools, parameters }: LoaderSituation): CopyCause | undefined {
+  const used = [
+    ...(parameters.requireAuth ? (['require_auth'] as const) : []),
+    ...(parameters.sslNegotiation === 'direct' ? (['sslnegotiation'] as const) : []),
+  ];
+  const version = tools?.pgDump;
+  if (typeof version !== 'number') return undefined;
+  const parameter = used.find((name) => version < SINCE[name]);
+  return parameter && { code: 'parameter-too-new', parameter, version };
+}
 
 function unfitRelation({ source, selection, server }: LoaderSituation): CopyCause | undefined {
   const { kind, hasChildren, canSelectTable, columns } = source;

@@ -24,7 +24,14 @@ export const connection = (change: Partial<ConnectionSettings> = {}): Connection
   schema: 'public',
   isSchemaGiven: false,
   parameters: NO_PARAMETERS,
-  tls: { mode: 'prefer', rootCert: undefined, cert: undefined, key: undefined },
+  tls: {
+    mode: 'prefer',
+    rootCert: undefined,
+    cert: undefined,
+    key: undefined,
+    keyPassword: undefined,
+    crl: undefined,
+  },
   ...change,
 });
 export const LOCAL = { source: connection(), destination: connection({ side: 'destination' }) };

@@ -4,7 +4,7 @@ import {
   parseConnectionUrl,
   withPart,
 } from '../../../src/config/connection/connection-url.ts';
-import { NO_PARAMETERS } from '../../../src/config/connection/url-parameters.ts';
+import { NO_PARAMETERS, sessionParameters } from '../../../src/config/connection/url-parameters.ts';
 
 test('a full URL is taken apart', () => {
   const url = 'postgres://reader:pass@db.example.com:5433/shop?sslmode=verify-full&sslrootcert=ca.pem';
@@ -15,7 +15,10 @@ test('a full URL is taken apart', () => {
     password: 'pass',
     database: 'shop',
     tls: { SSLMODE: 'verify-full', SSLROOTCERT: 'ca.pem' },
-    parameters: NO_PARAMETERS,
+    session: new Map([
+      ['sslmode', 'verify-full'],
+      ['sslrootcert', 'ca.pem'],
+    ]),
     repeated: [],
   });
 });
@@ -104,13 +107,25 @@ test.each([
   ['keepalives=0', { keepAliveIdleSeconds: 0 }],
   ['keepalives=1&keepalives_idle=30', { keepAliveIdleSeconds: 30 }],
   ['gssencmode=disable', {}],
+  ['connect_timeout=-1', { connectTimeoutSeconds: 0 }],
+  ['require_auth=scram-sha-256', { requireAuth: ['scram-sha-256'] }],
+  ['require_auth=!password,!md5', { requireAuth: ['scram-sha-256', 'none'] }],
+  ['ssl_min_protocol_version=TLSv1.3', { minTls: 'TLSv1.3' }],
+  ['sslsni=0', { isHostSent: false }],
+  ['options=-c%20geqo%3Doff', { options: '-c geqo=off' }],
+  ['options=--app.tenant%3D5%20-csearch_path%3Dx', { options: '--app.tenant=5 -csearch_path=x' }],
+  ['passfile=/etc/pass', { passfile: '/etc/pass' }],
+  ['fallback_application_name=etl', { applicationName: 'etl' }],
+  ['client_encoding=auto', { ignored: ['client_encoding'] }],
   ['pgbouncer=true&connection_limit=1', { ignored: ['pgbouncer', 'connection_limit'] }],
   ['schema=public&pool_timeout=0', { ignored: ['schema', 'pool_timeout'] }],
   ['supa=base-pooler.x', { ignored: ['supa'] }],
   ['options=endpoint%3Dep-cool-name', { ignored: ['options'] }],
 ])('%s is understood as psql does', (parameters, expected) => {
-  expect(parseConnectionUrl(`postgresql://a@db/shop?${parameters}`)).toMatchObject({
-    parameters: { ...NO_PARAMETERS, ...expected },
+  const parsed = parseConnectionUrl(`postgresql://a@db/shop?${parameters}`);
+  expect('faults' in parsed ? parsed : sessionParameters(parsed.session)).toEqual({
+    ...NO_PARAMETERS,
+    ...expected,
   });
 });
 
@@ -131,9 +146,9 @@ describe('a URL is refused', () => {
     ['with several hosts and no ports', 'postgresql://reader@one,two/shop', 'several hosts'],
     ['with several hosts as a parameter', 'postgresql://reader@/shop?host=one%2Ctwo', 'several hosts'],
     [
-      'with options for the server',
-      'postgresql://a@db/shop?options=-c%20geqo%3Doff',
-      '"options" supports only',
+      'with an option that increp sets itself',
+      'postgresql://a@db/shop?options=-c%20TimeZone%3DUTC',
+      '"options" sets timezone, which increp sets itself',
     ],
     ['with GSSAPI', 'postgresql://a@db/shop?gssencmode=require', 'cannot encrypt with GSSAPI'],
     [
@@ -142,6 +157,11 @@ describe('a URL is refused', () => {
       'one of disable, prefer, require',
     ],
     ['with a time that is none', 'postgresql://a@db/shop?connect_timeout=10s', 'whole number of seconds'],
+    ['with options of another form', 'postgresql://a@db/shop?options=geqo', '-c NAME=VALUE'],
+    ['with methods that are none', 'postgresql://a@db/shop?require_auth=scram', 'such as scram-sha-256'],
+    ['with methods of GSSAPI only', 'postgresql://a@db/shop?require_auth=gss', 'such as scram-sha-256'],
+    ['with the peer of a socket', 'postgresql://a@db/shop?requirepeer=x', 'cannot be checked'],
+    ['for replication', 'postgresql://a@db/shop?replication=true', 'starts a replication connection'],
     ['with ssl=false', 'postgresql://a@db/shop?ssl=false', 'sslmode=require'],
     ['with an encryption of Prisma', 'postgresql://a@db/shop?sslaccept=strict', 'sslmode=verify-full'],
     ['with an address beside the host', 'postgresql://a@db/shop?hostaddr=192.0.2.1', '"hostaddr" is unknown'],

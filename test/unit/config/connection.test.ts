@@ -5,7 +5,13 @@ import { CERTIFICATE, EXPIRED_CERTIFICATE, KEY } from './pem.ts';
 import { CONNECTIONS, pipelineDirectory } from './pipeline-directory.ts';
 
 const DESTINATION = { DEST_HOST: 'warehouse', DEST_USERNAME: 'writer', DEST_DB: 'analytics' };
-const NO_TLS = { rootCert: undefined, cert: undefined, key: undefined };
+const NO_TLS = {
+  rootCert: undefined,
+  cert: undefined,
+  key: undefined,
+  keyPassword: undefined,
+  crl: undefined,
+};
 
 describe('a connection', () => {
   test('is made of individual variables', async () => {
@@ -217,11 +223,47 @@ describe('TLS', () => {
     }
   });
 
-  test('with the word that newer versions of libpq take for the roots of the system is refused', async () => {
+  test('with the authorities of the system is verified in full, and no weaker mode is accepted', async () => {
     await using pipeline = await pipelineDirectory();
-    const { message } = await pipeline.refusal({ ...CONNECTIONS, DEST_SSLROOTCERT: 'system' });
-    expect(message).toMatch(
-      /^1 problem .*\n.*DEST_SSLROOTCERT .*the word "system" is not supported.*name a file/,
+    const { destination } = await pipeline.load({ ...CONNECTIONS, DEST_SSLROOTCERT: 'system' });
+    expect(destination.tls).toMatchObject({
+      mode: 'verify-full',
+      rootCert: expect.stringMatching(/^\/.*\.(crt|pem)$/),
+    });
+    const weak = { ...CONNECTIONS, DEST_SSLROOTCERT: 'system', DEST_SSLMODE: 'require' };
+    expect((await pipeline.refusal(weak)).message).toContain('"require" is too weak for sslrootcert=system');
+  });
+
+  test('with channel binding but without TLS is refused', async () => {
+    await using pipeline = await pipelineDirectory();
+    const bound = { ...CONNECTIONS, SOURCE_CHANNEL_BINDING: 'require' };
+    expect((await pipeline.load(bound)).source.parameters.channelBinding).toBe('require');
+    for (const change of [{ SOURCE_SSLMODE: 'disable' }, { SOURCE_HOST: '/run/postgresql' }])
+      expect((await pipeline.refusal({ ...bound, ...change })).message).toMatch(
+        /SOURCE_CHANNEL_BINDING \(the environment\): channel_binding=require needs TLS/,
+      );
+  });
+
+  test('takes the parameters that people set by hand from variables, or from the URL, not from both', async () => {
+    await using pipeline = await pipelineDirectory();
+    const { source } = await pipeline.load({
+      ...CONNECTIONS,
+      SOURCE_CONNECT_TIMEOUT: '3',
+      SOURCE_REQUIRE_AUTH: 'scram-sha-256',
+      SOURCE_TARGET_SESSION_ATTRS: 'standby',
+    });
+    expect(source.parameters).toMatchObject({
+      connectTimeoutSeconds: 3,
+      requireAuth: ['scram-sha-256'],
+      targetSession: 'standby',
+    });
+    const twice = { SOURCE_URL: 'postgresql://a@b/c?connect_timeout=3', SOURCE_CONNECT_TIMEOUT: '4' };
+    expect((await pipeline.refusal({ ...DESTINATION, ...twice })).message).toContain(
+      'SOURCE_CONNECT_TIMEOUT (the environment): set together with connect_timeout in SOURCE_URL',
+    );
+    const wrong = { ...CONNECTIONS, SOURCE_REQUIRE_AUTH: 'scram' };
+    expect((await pipeline.refusal(wrong)).message).toContain(
+      'SOURCE_REQUIRE_AUTH (the environment): "require_auth"',
     );
   });
 

@@ -1,3 +1,4 @@
+import { NO_PARAMETERS } from '../../../src/config/connection/url-parameters.ts';
 import { expect, test } from 'vitest';
 import type { TableFacts } from '../../../src/sync/facts/facts.ts';
 import { reasonText } from '../../../src/report/reasons.ts';
@@ -156,8 +157,15 @@ test('money goes by COPY, also in an array or as a field of a type', () => {
     const { selection } = facts().settings;
     const server = { version: 150004, isPooled: false };
     const source = relation({ columns });
-    return chooseLoader({ wanted: 'pg_dump', source, selection, server, tools: undefined, password: 'x' })
-      .loader;
+    return chooseLoader({
+      wanted: 'pg_dump',
+      source,
+      selection,
+      server,
+      tools: undefined,
+      password: 'x',
+      parameters: NO_PARAMETERS,
+    }).loader;
   };
   expect(loaderOf({ type: 'numeric' })).toBe('pg_dump');
   expect(loaderOf({ type: 'money' })).toBe('copy');

@@ -1,4 +1,5 @@
 /** Facts of a table that is in order, for tests that change one of them. */
+import { NO_PARAMETERS } from '../../../src/config/connection/url-parameters.ts';
 import type { TableFacts } from '../../../src/sync/facts/facts.ts';
 import type { Column } from '../../../src/schema/columns.ts';
 import { NO_NATIVE_TYPES } from '../../../src/schema/native-types.ts';
@@ -142,5 +143,6 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
   stateTable: 'readable',
   otherSourceNames: [],
   sourcePassword: 'secret',
+  sourceParameters: NO_PARAMETERS,
   ...change,
 });
