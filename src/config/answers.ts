@@ -3,6 +3,7 @@
  * `.env`.
  */
 import { resolve } from 'node:path';
+import { serversOf } from './connection/servers.ts';
 import { readConnection } from './connection/connection.ts';
 import {
   connectionUrl,
@@ -182,6 +183,11 @@ export function writableAssignments(
 ): readonly Assignment[] {
   if (assignmentLines(assignments) !== undefined) return assignments;
   const replaced = [...addressParts(prefix), `${prefix}_URL`];
-  const url = connectionUrl({ ...connection, port: String(connection.port) });
+  const servers = serversOf(connection);
+  const url = connectionUrl({
+    ...connection,
+    host: servers.map(({ host }) => host).join(','),
+    port: servers.map(({ port }) => port).join(','),
+  });
   return [[`${prefix}_URL`, url], ...assignments.filter(([name]) => !replaced.includes(name))];
 }

@@ -5,6 +5,7 @@ import { basename } from 'node:path';
 import { z } from 'zod';
 import { redactor, type Redact } from '../redact.ts';
 import type { TableName } from '../schema/names.ts';
+import { serverNames } from './connection/servers.ts';
 import { parseConnectionUrl } from './connection/connection-url.ts';
 import type { Configuration } from './load.ts';
 import { namesOf, type DefaultSchemas } from './tables/tables.ts';
@@ -105,8 +106,8 @@ export interface EffectiveDestination {
 /** Empty if the pipeline has one destination, which the variables describe. */
 export const effectiveDestinations = ({ connections }: Configuration): EffectiveDestination[] =>
   (connections?.destinations ?? []).map(({ name, connection, origin }) => {
-    const { user, host, port, database, schema } = connection;
-    return { name, address: `${user}@${host}:${port}/${database}`, schema, from: origin };
+    const { user, database, schema } = connection;
+    return { name, address: `${user}@${serverNames(connection)}/${database}`, schema, from: origin };
   });
 
 interface OptionSchema {

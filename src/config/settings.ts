@@ -42,6 +42,8 @@ export interface SessionParameters {
   readonly options: string | undefined;
   /** The path of a password file that is used instead of the usual one. */
   readonly passfile: string | undefined;
+  /** Whether several servers are tried in random order. */
+  readonly isShuffled: boolean;
   /** The required kind of server. */
   readonly targetSession: 'any' | 'read-write' | 'read-only' | 'primary' | 'standby' | 'prefer-standby';
   /** 0 means no probes. Undefined means the default of increp. */
@@ -50,12 +52,22 @@ export interface SessionParameters {
   readonly ignored: readonly string[];
 }
 
-export interface ConnectionSettings {
+export interface ServerAddress {
+  readonly host: string;
+  /** The IP address to connect to. The host is then used for TLS only. Undefined means that the host is looked up. */
+  readonly hostAddress: string | undefined;
+  readonly port: number;
+  readonly password: string | undefined;
+}
+
+export interface ConnectionSettings extends ServerAddress {
   readonly side: 'source' | 'destination';
   readonly host: string;
   readonly port: number;
   readonly user: string;
   readonly password: string | undefined;
+  /** Servers to try after this one, in this order. */
+  readonly otherServers: readonly ServerAddress[];
   readonly database: string;
   /** The schema of tables that do not name one. */
   readonly schema: string;

@@ -2,12 +2,14 @@
 import { hostname } from 'node:os';
 import pg from 'pg';
 import type { ConnectionSettings } from '../config/settings.ts';
+import { serversOf } from '../config/connection/servers.ts';
 import { IncrepError, reworded } from '../errors.ts';
 import { socketOf } from './driver.ts';
 import { watchHandshake } from './handshake.ts';
 import { newBinding } from './channel-binding.ts';
 import { newAuthGuard } from './require-auth.ts';
-import { markErrors, type Endpoint } from './endpoint.ts';
+import { addressesOf } from './addresses.ts';
+import { endpointFor, markErrors, type Endpoint } from './endpoint.ts';
 import { serverError } from './server-errors.ts';
 import { tlsAttempts } from './tls.ts';
 import { ensureTarget } from './target-session.ts';
@@ -47,8 +49,77 @@ interface ConnectOptions extends pg.ClientConfig {
   readonly timeoutSeconds: number;
 }
 
-/** @throws IncrepError that says why there is no connection */
+interface OpenConnection {
+  readonly client: pg.Client;
+  /** The settings of the one server and address that answered. */
+  readonly settings: ConnectionSettings;
+}
+
+/**
+ * Tries the servers and their addresses one after the other, like libpq: the next one if a server cannot be reached,
+ * is starting or is of another kind than wanted. An answer such as a wrong password ends the search.
+ * @throws IncrepError that says why there is no connection
+ */
 export async function connect(
+  settings: ConnectionSettings,
+  endpoint: Endpoint,
+  options: ConnectOptions,
+  signal: AbortSignal | undefined,
+): Promise<OpenConnection> {
+  const { targetSession, isShuffled, connectTimeoutSeconds } = settings.parameters;
+  const inOrder = serversOf(settings);
+  const servers = isShuffled ? shuffled(inOrder) : inOrder;
+  const isPreference = targetSession === 'prefer-standby' && servers.length > 1;
+  const targets = isPreference ? (['standby', 'any'] as const) : [targetSession];
+  const failures: IncrepError[] = [];
+  for (const target of targets)
+    for (const server of servers) {
+      const place =
+        servers.length === 1 ? endpoint : endpointFor({ ...settings, ...server, otherServers: [] });
+      try {
+        const limit = { seconds: connectTimeoutSeconds ?? options.timeoutSeconds, signal };
+        for (const hostAddress of await addressesOf(server, limit)) {
+          const one = { ...settings, ...server, hostAddress, otherServers: [] };
+          const parameters = { ...settings.parameters, targetSession: target };
+          const client = await connectTo({ ...one, parameters }, place, options, signal).catch(collect);
+          if (client) return { client, settings: one };
+        }
+      } catch (error) {
+        signal?.throwIfAborted();
+        collect(error instanceof IncrepError ? error : serverError(error, place, true));
+      }
+    }
+  throw summary(failures);
+
+  /** Throws an error that also holds for the other addresses. */
+  function collect(error: unknown): undefined {
+    if (!(error instanceof IncrepError) || !concernsAddress(error)) throw error;
+    failures.push(error);
+  }
+}
+
+const CANNOT_CONNECT_NOW = '57P03';
+
+const concernsAddress = ({ code, sqlstate }: IncrepError): boolean =>
+  sqlstate === CANNOT_CONNECT_NOW ||
+  (sqlstate === undefined && (code === 'CONNECTION_FAILED' || code === 'CONNECTION_LOST'));
+
+const shuffled = <T>(list: readonly T[]): T[] =>
+  list
+    .map((item) => ({ item, place: Math.random() }))
+    .toSorted((a, b) => a.place - b.place)
+    .map(({ item }) => item);
+
+/** One error with the messages of all addresses. */
+function summary(failures: readonly IncrepError[]): Error {
+  const [first] = failures;
+  const messages = [...new Set(failures.map(({ message }) => message))];
+  if (!first) return new Error('no address was tried');
+  return messages.length === 1 ? first : reworded(first, { what: messages.join('; '), next: first.next });
+}
+
+/** @param settings of one server and one address */
+async function connectTo(
   settings: ConnectionSettings,
   endpoint: Endpoint,
   { timeoutSeconds, ...config }: ConnectOptions,
@@ -62,7 +133,7 @@ export async function connect(
     const auth = newAuthGuard(settings, endpoint);
     const client = new pg.Client({
       ...ANY_ITERATIONS,
-      host: settings.host,
+      host: settings.hostAddress ?? settings.host,
       port: settings.port,
       user: settings.user,
       // A function, because the driver replaces an empty value by an environment variable.
@@ -104,6 +175,7 @@ export async function connect(
       // As in libpq: increp tries without TLS only if the handshake failed or the server refused, not if the
       // connection broke.
       if (handshake.isDone && !(error instanceof pg.DatabaseError)) break;
+      if (!handshake.isConnected) break;
     } finally {
       signal?.removeEventListener('abort', stop);
     }

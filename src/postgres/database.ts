@@ -96,6 +96,7 @@ export class Database implements AsyncDisposable {
   #client: pg.Client | undefined;
   #opening: Promise<pg.Client> | undefined;
   #identity: ServerIdentity | undefined;
+  #connected: ConnectionSettings | undefined;
 
   constructor(
     settings: ConnectionSettings,
@@ -140,7 +141,10 @@ export class Database implements AsyncDisposable {
 
   async #open(): Promise<pg.Client> {
     if (this.#client) return this.#client;
-    this.#opening = this.#connect(this.#signal);
+    this.#opening = this.#connect(this.#signal).then(({ client, settings }) => {
+      this.#connected = settings;
+      return client;
+    });
     try {
       const client = await this.#opening;
       this.#client = client;
@@ -156,10 +160,19 @@ export class Database implements AsyncDisposable {
     }
   }
 
-  #connect(signal: AbortSignal | undefined, more: pg.ClientConfig = {}): Promise<pg.Client> {
+  /** The settings of the one server that the current connection leads to, for sessions that need the same server. */
+  get connected(): ConnectionSettings {
+    return this.#connected ?? this.settings;
+  }
+
+  #connect(
+    signal: AbortSignal | undefined,
+    settings = this.settings,
+    more: pg.ClientConfig = {},
+  ): ReturnType<typeof connect> {
     const config = { application_name: this.#applicationName, ...more };
     const timeoutSeconds = this.#timing.connectTimeout;
-    return connect(this.settings, this.endpoint, { ...config, timeoutSeconds }, signal);
+    return connect(settings, this.endpoint, { ...config, timeoutSeconds }, signal);
   }
 
   async #endOrphan(client: pg.Client): Promise<void> {
@@ -197,13 +210,14 @@ export class Database implements AsyncDisposable {
     return backendSchema.optional().parse((await this.#aside(statement, values, this.#signal)).rows[0]);
   }
 
-  /** Runs a statement on a connection of its own. */
+  /** Runs a statement on a connection of its own to the same server. */
   async #aside(
     statement: string,
     values: readonly unknown[],
     signal: AbortSignal | undefined,
   ): Promise<pg.QueryResult> {
-    const client = await this.#connect(signal, { query_timeout: this.#timing.stallProbeTimeout * 1000 });
+    const limit = { query_timeout: this.#timing.stallProbeTimeout * 1000 };
+    const { client } = await this.#connect(signal, this.connected, limit);
     try {
       return await client.query(statement, [...values]);
     } catch (error) {

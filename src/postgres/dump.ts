@@ -1,6 +1,7 @@
 /** Reads the rows of one table through pg_dump and pg_restore, in a snapshot of increp. */
 import { join } from 'node:path';
 import type { ConnectionSettings } from '../config/settings.ts';
+import { serversOf } from '../config/connection/servers.ts';
 import { IncrepError, type ErrorCode } from '../errors.ts';
 import { printName, type TableName } from '../schema/names.ts';
 import { qualified } from '../sql/identifiers.ts';
@@ -170,10 +171,14 @@ export function libpqEnvironment(
   passfile: string,
 ): Record<string, string> {
   const { tls, parameters } = connection;
+  const servers = serversOf(connection);
   return {
     HOME: home,
-    PGHOST: connection.host,
-    PGPORT: String(connection.port),
+    PGHOST: servers.map(({ host }) => host).join(','),
+    ...(servers.some(({ hostAddress }) => hostAddress !== undefined) && {
+      PGHOSTADDR: servers.map(({ hostAddress = '' }) => hostAddress).join(','),
+    }),
+    PGPORT: servers.map(({ port }) => port).join(','),
     PGUSER: connection.user,
     PGDATABASE: connection.database,
     PGPASSFILE: passfile,

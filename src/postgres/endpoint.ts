@@ -4,9 +4,11 @@
  */
 import type pg from 'pg';
 import type { ConnectionSettings } from '../config/settings.ts';
+import { serverNames } from '../config/connection/servers.ts';
 import { shellWord } from '../shell-word.ts';
 
-type EndpointLogin = Pick<ConnectionSettings, 'side' | 'host' | 'port' | 'user' | 'database'>;
+type EndpointLogin = Pick<ConnectionSettings, 'side' | 'host' | 'port' | 'user' | 'database'> &
+  Partial<Pick<ConnectionSettings, 'otherServers'>>;
 
 export interface Endpoint {
   readonly side: 'source' | 'destination';
@@ -18,11 +20,14 @@ export interface Endpoint {
   readonly login: string;
 }
 
-export function endpointFor({ side, host, port, user, database }: EndpointLogin): Endpoint {
-  const door = `-h ${shellWord(host)} -p ${port}`;
+export function endpointFor(login: EndpointLogin): Endpoint {
+  const { side, host, port, user, database, otherServers = [] } = login;
+  const servers = [{ host, port }, ...otherServers];
+  const hosts = servers.map((server) => server.host).join(',');
+  const door = `-h ${shellWord(hosts)} -p ${servers.map((server) => server.port).join(',')}`;
   return {
     side,
-    address: `${host}:${port}/${database}`,
+    address: `${serverNames(login)}/${database}`,
     role: user,
     door,
     login: `${door} -U ${shellWord(user)} -d ${shellWord(database)}`,

@@ -8,9 +8,13 @@ const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 const TIMEOUT_MS = 5000;
 
 /** Undefined if the server shows none. */
-export async function peerCertificate(host: string, port: number): Promise<PeerCertificate | undefined> {
+export async function peerCertificate(
+  host: string,
+  port: number,
+  hostAddress = host,
+): Promise<PeerCertificate | undefined> {
   const signal = AbortSignal.timeout(TIMEOUT_MS);
-  const socket = connectSocket({ host, port });
+  const socket = connectSocket({ host: hostAddress, port });
   try {
     await once(socket, 'connect', { signal });
     socket.write(SSL_REQUEST);

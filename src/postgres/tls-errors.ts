@@ -54,7 +54,12 @@ async function wordsFor(error: ErrorWithCode, settings: ConnectionSettings): Pro
     };
   }
   if (CHAIN.test(code)) {
-    return chainWords(code, await peerCertificate(settings.host, settings.port), settings, variable);
+    return chainWords(
+      code,
+      await peerCertificate(settings.host, settings.port, settings.hostAddress),
+      settings,
+      variable,
+    );
   }
   if (HANDSHAKE.test(code)) {
     return {

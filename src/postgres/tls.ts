@@ -6,12 +6,15 @@ import type { ConnectionOptions } from 'node:tls';
 import type { ConnectionSettings, SessionParameters, TlsSettings } from '../config/settings.ts';
 import { identityError } from './certificate-names.ts';
 
-type Attempt = false | (ConnectionOptions & { host?: string });
+type Attempt = false | ConnectionOptions;
 
 /** The attempts in order. As in libpq, `allow` and `prefer` have a second attempt. */
 export function tlsAttempts({ tls, host, parameters }: ConnectionSettings): Attempt[] {
   if (isSocket(host) || tls.mode === 'disable') return [false];
-  const encrypted = { ...tlsOptions(tls, host), ...versionsOf(parameters) };
+  const isNamed = parameters.isHostSent && isIP(host) === 0;
+  // The driver connects to an address, so it does not send the name of the host by itself.
+  const name = isNamed ? { servername: host } : { host };
+  const encrypted = { ...tlsOptions(tls, host), ...versionsOf(parameters), ...name };
   switch (tls.mode) {
     case 'allow':
       return [false, encrypted];
@@ -30,7 +33,7 @@ const versionsOf = ({ minTls, maxTls }: SessionParameters) => ({
   ...(maxTls && { maxVersion: maxTls }),
 });
 
-function tlsOptions(tls: TlsSettings, host: string): ConnectionOptions & { host?: string } {
+function tlsOptions(tls: TlsSettings, host: string): ConnectionOptions {
   const read = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path));
   const [ca, cert, key, crl] = [tls.rootCert, tls.cert, tls.key, tls.crl].map(read);
   return {
@@ -43,8 +46,6 @@ function tlsOptions(tls: TlsSettings, host: string): ConnectionOptions & { host?
     rejectUnauthorized: ca !== undefined || tls.mode.startsWith('verify'),
     checkServerIdentity: (_, certificate) =>
       tls.mode === 'verify-full' ? identityError(certificate, host) : undefined,
-    // The driver sends the server name only if the host is not an address. Without this, Node verifies "localhost".
-    ...(isIP(host) === 0 ? {} : { host }),
   };
 }
 

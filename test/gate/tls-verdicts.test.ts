@@ -287,6 +287,8 @@ function connectionIn(situation: Situation, mode: SslMode): ConnectionSettings {
   return {
     side: 'source',
     host,
+    hostAddress: undefined,
+    otherServers: [],
     port: tls.server.port,
     user: tls.server.user,
     password: password ?? tls.server.password,

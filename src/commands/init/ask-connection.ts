@@ -10,6 +10,7 @@ import {
   type Answers,
 } from '../../config/answers.ts';
 import { parseConnectionUrl } from '../../config/connection/connection-url.ts';
+import { serverNames } from '../../config/connection/servers.ts';
 import { isConninfo } from '../../config/connection/conninfo.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
 import type { Prefix } from '../../config/environment/variables.ts';
@@ -39,7 +40,7 @@ export async function askConnection<T>(
     try {
       const connection = await dialogue.once(() => connectionOf(current, prefix));
       dialogue.say(
-        `Connecting to the ${WORDS[prefix]}, ${connection.host}:${connection.port}/${connection.database} ...`,
+        `Connecting to the ${WORDS[prefix]}, ${serverNames(connection)}/${connection.database} ...`,
       );
       return { answers, connection, side: await dialogue.once(() => visit(connection)) };
     } catch (error) {
@@ -178,7 +179,7 @@ const isHost = (text: string): string | undefined =>
 const NO_HOST = 'This is not a host. increp accepts a name, an address, a directory or a URL.';
 
 const isPort = (text: string): string | undefined =>
-  /^\d{1,5}$/.test(text.trim()) && Number(text) >= 1 && Number(text) <= 65_535
+  text.split(',').every((port) => /^\s*\d{1,5}\s*$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)
     ? undefined
     : 'A port is a number from 1 to 65535.';
 

@@ -1,4 +1,5 @@
 /** Prints the result, as text or as JSON, and the next command. */
+import { serverNames } from '../../config/connection/servers.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
 import { glyphsOf, painter, type Style } from '../../report/style.ts';
 import { padEnd, printable, printableLine, wrapLines } from '../../report/text.ts';
@@ -45,8 +46,8 @@ export function formatReport({ setup, files, owner, warnings, next }: InitReport
   return `${wrapLines(lines.join('\n'), style)}\n`;
 }
 
-const addressOf = ({ host, port, database, schema }: ConnectionSettings): string =>
-  `${host}:${port}/${database}, schema ${schema}`;
+const addressOf = (connection: ConnectionSettings): string =>
+  `${serverNames(connection)}/${connection.database}, schema ${connection.schema}`;
 
 /** The tables for which the user did not ask for it. */
 const wholeOf = ({ chosen }: Setup): LeftOut[] =>

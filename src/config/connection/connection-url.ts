@@ -5,8 +5,11 @@ import { adviceFor } from './foreign-forms.ts';
 import { sessionFault } from './url-parameters.ts';
 
 export interface UrlParts {
+  /** One, or a list with commas. */
   readonly host: string;
-  /** Empty if there is none. */
+  /** The same for IP addresses. Empty if there is none. */
+  readonly hostAddress: string;
+  /** One, or a list. Empty if there is none. */
   readonly port: string;
   readonly user: string;
   readonly password: string | undefined;
@@ -51,21 +54,16 @@ function parametersOf(text: string): ReadConninfo | { readonly faults: readonly 
   return 'fault' in read ? { faults: [`${read.fault}; the form is ${formOf(text, FORM)}`] } : read;
 }
 
-/** A cursor is valid for one server only. With several hosts, the next run could reach another server. */
-export const SEVERAL_HOSTS =
-  'names several hosts, but increp connects to one; for a failover, use a name or address that moves with the primary';
-
 function faultsOf(read: Conninfo, text: string): string[] {
   const missing = [
     !read.has('user') && 'no user name',
-    !read.has('host') && 'no host',
+    !read.has('host') && !read.has('hostaddr') && 'no host',
     !read.has('dbname') && 'no database',
   ].filter((fault) => fault !== false);
   const form = formOf(text, FORM);
   // Without a user name, the rest may be part of a password. So no message names the parameters.
   if (missing.length > 0)
     return [`${missing.join(', ')} in the ${form === FORM ? 'URL' : 'text'}; its form is ${form}`];
-  if (read.get('host')?.includes(',')) return [SEVERAL_HOSTS];
   const names = [...read.keys()];
   return [...read].flatMap(([name, value], index) => {
     const fault = parameterFault(name, value);
@@ -92,7 +90,8 @@ function partsOf({ parameters: read, repeated }: ReadConninfo): UrlParts {
     return value === undefined ? [] : [[field, value] as const];
   });
   return {
-    host: read.get('host') ?? '',
+    host: read.get('host') ?? read.get('hostaddr') ?? '',
+    hostAddress: read.get('hostaddr') ?? '',
     port: read.get('port') ?? '',
     user: read.get('user') ?? '',
     password: read.get('password'),
@@ -144,13 +143,19 @@ export function connectionUrl(
   { host, port, user, password, database }: UrlAddress,
   parameters: Iterable<readonly [name: string, value: string]> = [],
 ): string {
-  const isSocket = host.startsWith('/');
-  const authority = isSocket ? '' : host.includes(':') ? `[${host}]` : host;
+  const hosts = host.split(',');
+  const ports = port.split(',');
+  const isSocket = hosts.some((each) => each.startsWith('/'));
+  const places = hosts.map((each, index) => {
+    const written = ports[ports.length === 1 ? 0 : index] ?? '';
+    return (isSocket ? '' : each.includes(':') ? `[${each}]` : each) + (written && `:${written}`);
+  });
+  const authority = isSocket && ports.length === 1 ? port && `:${port}` : places.join(',');
   const secret = password === undefined ? '' : `:${encoded(password)}`;
   const query = [...parameters, ...(isSocket ? [['host', host] as const] : [])]
     .map(([name, value]) => `${encoded(name)}=${encoded(value)}`)
     .join('&');
-  return `postgresql://${encoded(user)}${secret}@${authority}${port && `:${port}`}/${encoded(database)}${query && `?${query}`}`;
+  return `postgresql://${encoded(user)}${secret}@${authority}/${encoded(database)}${query && `?${query}`}`;
 }
 
 /** Encodes more than a URL requires, because `.env` has special characters of its own. */

@@ -2,20 +2,21 @@
  * The connection of one side. Every field is explicit, because a value that pg or libpq guesses could name the wrong
  * server.
  */
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import type { UrlParts } from './connection-url.ts';
-import { parseConnectionUrl, SEVERAL_HOSTS } from './connection-url.ts';
+import { parseConnectionUrl } from './connection-url.ts';
 import { IDENTIFIER, isIdentifier } from '../tables/identifiers.ts';
 import { show } from '../problems.ts';
 import type { SettingsReading } from '../environment/reading.ts';
 import { isSet, refuse, required, textOf } from '../environment/reading.ts';
-import type { ConnectionSettings, SessionParameters } from '../settings.ts';
+import type { ConnectionSettings, ServerAddress, SessionParameters } from '../settings.ts';
 import type { Conninfo } from './conninfo.ts';
 import { readTls } from './tls.ts';
 import { sessionFault, sessionParameters } from './url-parameters.ts';
 import type { AddressField, Prefix, SessionField, VariableName } from '../environment/variables.ts';
 
-type Address = Pick<ConnectionSettings, 'host' | 'port' | 'user' | 'password' | 'database'>;
+type Address = ServerAddress & Pick<ConnectionSettings, 'otherServers' | 'user' | 'database'>;
 
 const ADDRESS_FIELDS: readonly AddressField[] = ['HOST', 'PORT', 'USERNAME', 'PASSWORD', 'DB'];
 
@@ -94,20 +95,77 @@ function readUrl(reading: SettingsReading, prefix: Prefix): UrlParts | undefined
 }
 
 function addressOfUrl(reading: SettingsReading, prefix: Prefix, url: UrlParts): Address | undefined {
-  const host = checkHost(reading, `${prefix}_URL`, url.host);
-  const port = checkPort(reading, `${prefix}_URL`, url.port || (textOf(reading, `${prefix}_PORT`) ?? ''));
-  if (host === undefined || port === undefined) return undefined;
-  return { host, port, user: url.user, password: url.password, database: url.database };
+  const { user, password, database } = url;
+  const name: VariableName = `${prefix}_URL`;
+  const servers = readServers(reading, { host: name, port: name }, password, {
+    hosts: url.host,
+    hostAddresses: url.hostAddress,
+    ports: url.port || (textOf(reading, `${prefix}_PORT`) ?? ''),
+  });
+  return servers && { ...servers, user, database };
 }
 
 function addressOfVariables(reading: SettingsReading, prefix: Prefix): Address | undefined {
-  const host = checkHost(reading, `${prefix}_HOST`, required(reading, `${prefix}_HOST`));
-  const port = checkPort(reading, `${prefix}_PORT`, required(reading, `${prefix}_PORT`));
+  const hosts = required(reading, `${prefix}_HOST`);
+  const ports = required(reading, `${prefix}_PORT`);
   const user = required(reading, `${prefix}_USERNAME`);
   const database = checkDatabase(reading, `${prefix}_DB`, required(reading, `${prefix}_DB`));
-  if (host === undefined || port === undefined || user === undefined || database === undefined)
-    return undefined;
-  return { host, port, user, password: textOf(reading, `${prefix}_PASSWORD`), database };
+  const names = { host: `${prefix}_HOST`, port: `${prefix}_PORT` } as const;
+  const password = textOf(reading, `${prefix}_PASSWORD`);
+  const servers =
+    hosts === undefined || ports === undefined
+      ? undefined
+      : readServers(reading, names, password, { hosts, hostAddresses: '', ports });
+  if (!servers || user === undefined || database === undefined) return undefined;
+  return { ...servers, user, database };
+}
+
+interface WrittenServers {
+  readonly hosts: string;
+  /** Empty if there are none. */
+  readonly hostAddresses: string;
+  readonly ports: string;
+}
+
+/** Lists with commas, by the rules of libpq: one port for all hosts, or one for each. */
+function readServers(
+  reading: SettingsReading,
+  names: Readonly<Record<'host' | 'port', VariableName>>,
+  password: string | undefined,
+  written: WrittenServers,
+): (ServerAddress & Pick<ConnectionSettings, 'otherServers'>) | undefined {
+  const hosts =
+    written.hosts.startsWith('/') && !written.hosts.includes(',/')
+      ? [written.hosts]
+      : written.hosts.split(',');
+  const addresses = written.hostAddresses === '' ? [] : written.hostAddresses.split(',');
+  const ports = written.ports.split(',');
+  if (ports.length > 1 && ports.length !== hosts.length)
+    return refuse(reading, names.port, { what: `there are ${ports.length} ports for ${hosts.length} hosts` });
+  if (addresses.length > 0 && addresses.length !== hosts.length)
+    return refuse(reading, names.host, {
+      what: `there are ${addresses.length} addresses (hostaddr) for ${hosts.length} hosts`,
+    });
+  const servers = hosts.map((text, index): ServerAddress | undefined => {
+    const host = checkHost(reading, names.host, text || addresses[index] || '');
+    const hostAddress = checkAddress(reading, names.host, addresses[index] || undefined);
+    const port = checkPort(reading, names.port, ports[ports.length === 1 ? 0 : index] || '5432');
+    if (host === undefined || port === undefined || hostAddress === null) return undefined;
+    return { host, hostAddress, port, password };
+  });
+  const [first, ...others] = servers.filter((server) => server !== undefined);
+  return first && others.length === servers.length - 1 ? { ...first, otherServers: others } : undefined;
+}
+
+/** Null if a problem was reported. */
+function checkAddress(
+  reading: SettingsReading,
+  name: VariableName,
+  text: string | undefined,
+): string | undefined | null {
+  if (text === undefined || isIP(text) !== 0) return text;
+  refuse(reading, name, { what: '"hostaddr" is not an IP address; to name a host, use "host"' });
+  return null;
 }
 
 /** A URL in the wrong variable may contain a password, so no message shows it. */
@@ -127,9 +185,9 @@ function checkHost(
       what: `${show(host)} contains a port; move it to the variable for the port`,
     });
   }
-  if (/^[\w.:-]+(,[\w.:-]+)+$/.test(host)) return refuse(reading, name, { what: SEVERAL_HOSTS });
-  if (!/[\s/,]/.test(host)) return host;
-  const allowed = 'one host name, one address, or the absolute path of a socket directory';
+  if (host !== '' && !/[\s/,]/.test(host)) return host;
+  const allowed =
+    'a host name, an address or the absolute path of a socket directory; or several, separated by commas';
   return refuse(reading, name, { what: `${show(host)} is not a host`, allowed });
 }
 

@@ -4,7 +4,8 @@ import { parseConnectionUrl } from './connection-url.ts';
 export function derivedName(url: string): string | undefined {
   const parsed = parseConnectionUrl(url);
   if ('faults' in parsed) return undefined;
-  const { host, database } = parsed;
+  const { database } = parsed;
+  const [host = ''] = parsed.host.split(',', 1);
   const isName = /[a-z]/i.test(host) && !host.startsWith('/') && !host.includes(':');
   const server = host.startsWith('/') ? 'socket' : isName ? host.split('.', 1)[0] : host;
   return `${server}-${database}`

@@ -9,6 +9,7 @@ import { readConnection } from './connection.ts';
 import { show } from '../problems.ts';
 import type { SettingsReading } from '../environment/reading.ts';
 import { isSet, refuse, textOf } from '../environment/reading.ts';
+import { serverNames } from './servers.ts';
 import { derivedName } from './derived-name.ts';
 import { placeOf, problemsOf } from '../tables/schema-problems.ts';
 import { splitUrls } from '../environment/split-urls.ts';
@@ -177,8 +178,8 @@ function readingOf(
   };
 }
 
-const addressOf = ({ host, port, database, schema }: ConnectionSettings): string =>
-  JSON.stringify([host.toLowerCase(), port, database, schema]);
+const addressOf = (connection: ConnectionSettings): string =>
+  JSON.stringify([serverNames(connection).toLowerCase(), connection.database, connection.schema]);
 
 function refuseAlike(reading: SettingsReading, found: readonly NamedDestination[]): void {
   found.forEach(({ name, connection, origin }, index) => {

@@ -2,7 +2,7 @@
 import { openPassfile, passwordIn, type PassfileText } from './passfile.ts';
 import type { Warn } from '../problems.ts';
 import type { Environment } from '../../environment.ts';
-import type { Connections, ConnectionSettings } from '../settings.ts';
+import type { Connections, ConnectionSettings, ServerAddress } from '../settings.ts';
 
 interface Saved {
   readonly connections: Connections | undefined;
@@ -28,11 +28,14 @@ export async function withSavedPasswords(
   const completed = (connection: ConnectionSettings): ConnectionSettings => {
     const file = files.get(connection.parameters.passfile);
     if (connection.password !== undefined || !file) return connection;
+    const saved = (server: ServerAddress) => passwordIn(file, { ...connection, ...server });
     const password = passwordIn(file, connection);
-    if (password === undefined) return connection;
+    const otherServers = connection.otherServers.map((server) => ({ ...server, password: saved(server) }));
+    if (password === undefined && otherServers.every((server) => server.password === undefined))
+      return connection;
     const prefix = connection.side === 'source' ? 'SOURCE' : 'DEST';
     origins[`${prefix}_PASSWORD`] = `the password file ${file.path}`;
-    return { ...connection, password };
+    return { ...connection, password, otherServers };
   };
   const { source, destination, destinations } = connections;
   return {

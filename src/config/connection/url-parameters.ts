@@ -14,6 +14,7 @@ export const NO_PARAMETERS: SessionParameters = {
   isHostSent: true,
   options: undefined,
   passfile: undefined,
+  isShuffled: false,
   targetSession: 'any',
   keepAliveIdleSeconds: undefined,
   ignored: [],
@@ -84,7 +85,12 @@ const WITHOUT_EFFECT: readonly string[] = [
 ];
 
 /** Their values are checked elsewhere, or have no form. */
-const FREE_TEXTS: readonly string[] = ['application_name', 'fallback_application_name', 'passfile'];
+const FREE_TEXTS: readonly string[] = [
+  'application_name',
+  'fallback_application_name',
+  'passfile',
+  'hostaddr',
+];
 
 /** Parameters of other clients that concern security, and what to write instead. */
 const FOREIGN_PARAMETERS: Readonly<Record<string, string>> = {
@@ -164,6 +170,7 @@ export function sessionParameters(params: Conninfo): SessionParameters {
     isHostSent: params.get('sslsni') !== '0',
     options: options === undefined || isOfNeon(options) ? undefined : options,
     passfile: passwordFile,
+    isShuffled: params.get('load_balance_hosts') === 'random',
     targetSession: word('target_session_attrs', WORDS.target_session_attrs) ?? 'any',
     keepAliveIdleSeconds: params.get('keepalives') === '0' ? 0 : seconds('keepalives_idle') || undefined,
     ignored: [...params].flatMap(([name, value]) => (hasNoEffect(name, value) ? [name] : [])),

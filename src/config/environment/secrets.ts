@@ -31,6 +31,7 @@ export function secretsOf(
   const used = [connections?.source, connections?.destination, ...several].flatMap((connection) => [
     connection?.password,
     connection?.tls.keyPassword,
+    ...(connection?.otherServers.map(({ password }) => password) ?? []),
   ]);
   const many = splitUrls(values.get('DEST_URLS')?.text ?? '').flatMap(({ url }) => url ?? []);
   const whole = [...many, ...named.map(({ text }) => text)];

@@ -48,7 +48,7 @@ export async function withTableDump<T>(
   });
   const signal = AbortSignal.any([silence.signal, ...(context.signal ? [context.signal] : [])]);
   const request = {
-    connection: context.settings.source,
+    connection: context.source.connected,
     table: facts.sourceName,
     snapshot,
     sequences: plan.source.ownedSequences,

@@ -17,6 +17,8 @@ const TLS = { protocol: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384' };
 export const connection = (change: Partial<ConnectionSettings> = {}): ConnectionSettings => ({
   side: 'source',
   host: 'localhost',
+  hostAddress: undefined,
+  otherServers: [],
   port: 5432,
   user: 'reader',
   password: undefined,

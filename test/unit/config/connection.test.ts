@@ -20,6 +20,8 @@ describe('a connection', () => {
     expect(source).toEqual({
       side: 'source',
       host: 'db',
+      hostAddress: undefined,
+      otherServers: [],
       port: 5433,
       user: 'reader',
       password: 'pass',
@@ -91,7 +93,7 @@ describe('a connection', () => {
     ['SOURCE_PORT', '65536', '"65536" is not a port'],
     ['SOURCE_PORT', ' 5432', '" 5432" is not a port'],
     ['SOURCE_HOST', 'db:5433', '"db:5433" contains a port; move it to the variable for the port'],
-    ['SOURCE_HOST', 'one,two', 'names several hosts'],
+    ['SOURCE_PORT', '1,2', 'there are 2 ports for 1 hosts'],
     ['SOURCE_HOST', 'db ', '"db " is not a host'],
     ['SOURCE_HOST', 'run/postgresql', '"run/postgresql" is not a host'],
     ['SOURCE_SCHEMA', 'x'.repeat(64), 'is not a schema; allowed: a name of 1 to 63 bytes'],
@@ -232,6 +234,21 @@ describe('TLS', () => {
     });
     const weak = { ...CONNECTIONS, DEST_SSLROOTCERT: 'system', DEST_SSLMODE: 'require' };
     expect((await pipeline.refusal(weak)).message).toContain('"require" is too weak for sslrootcert=system');
+  });
+
+  test('may have several hosts, with one port for all or one for each, and a saved password for each', async () => {
+    await using pipeline = await pipelineDirectory({ '.pgpass': 'two:1:*:*:second\n*:*:*:*:any\n' });
+    const { source } = await pipeline.load({ ...CONNECTIONS, SOURCE_HOST: 'one,two', SOURCE_PORT: '1' });
+    expect(source).toMatchObject({
+      host: 'one',
+      port: 1,
+      password: 'any',
+      otherServers: [{ host: 'two', port: 1, password: 'second' }],
+    });
+    const url = await pipeline.load({ ...DESTINATION, SOURCE_URL: 'postgresql://a@one:1,[::1]/c' });
+    expect(url.source).toMatchObject({ host: 'one', port: 1, otherServers: [{ host: '::1', port: 5432 }] });
+    const wrong = { ...DESTINATION, SOURCE_URL: 'postgresql://a@one,two/c?hostaddr=192.0.2.1' };
+    expect((await pipeline.refusal(wrong)).message).toContain('1 addresses (hostaddr) for 2 hosts');
   });
 
   test('with channel binding but without TLS is refused', async () => {

@@ -1,0 +1,14 @@
+/** The servers of a connection: one, or several that are tried in order, as in libpq. Pure. */
+import type { ConnectionSettings, ServerAddress } from '../settings.ts';
+
+type ServerList = Pick<ConnectionSettings, 'host' | 'port'> &
+  Partial<Pick<ConnectionSettings, 'otherServers'>>;
+
+export const serversOf = (settings: ConnectionSettings): readonly ServerAddress[] => {
+  const { host, hostAddress, port, password, otherServers } = settings;
+  return [{ host, hostAddress, port, password }, ...otherServers];
+};
+
+/** `one:5432`, or `one:5432,two:5432`. */
+export const serverNames = ({ host, port, otherServers = [] }: ServerList): string =>
+  [{ host, port }, ...otherServers].map((each) => `${each.host}:${each.port}`).join(',');
