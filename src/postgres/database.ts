@@ -8,6 +8,7 @@ import type { ConnectionSettings } from '../config/settings.ts';
 import { formatDuration } from '../duration.ts';
 import { IncrepError, type Attempted } from '../errors.ts';
 import { BACKEND_PID, END_BACKEND, LOOK_AT_BACKEND, LOOK_AT_PROGRAM } from '../sql/sessions.ts';
+import { isSameInstance } from '../schema/state-record.ts';
 import type { Timing } from '../timing.ts';
 import { isBeforeSnapshot, MARK_READER } from '../sql/reader-mark.ts';
 import { statementsOf, TO_USUAL_PATH, type Statement } from '../sql/search-path.ts';
@@ -32,6 +33,7 @@ import { watchForStall, type Backend } from './stall-detection.ts';
 import { SQLSTATE } from './sqlstate.ts';
 
 const backendSchema = z.object({ waitsForClient: z.boolean(), changedAt: z.string().nullable() });
+const WORKING: Backend = { waitsForClient: false, changedAt: null };
 const pidSchema = z.object({ pid: z.number() });
 interface DatabaseOptions {
   readonly pipeline: string;
@@ -206,25 +208,39 @@ export class Database implements AsyncDisposable {
     });
   }
 
-  async #lookAt(statement: string, values: readonly unknown[]): Promise<Backend | undefined> {
-    return backendSchema.optional().parse((await this.#aside(statement, values, this.#signal)).rows[0]);
+  #lookAt(statement: string, values: readonly unknown[]): Promise<Backend | undefined> {
+    return this.#aside(this.#signal, async (client) => {
+      const found = backendSchema.optional().parse((await client.query(statement, [...values])).rows[0]);
+      // Another server does not know the session, and says nothing about it.
+      return found ?? ((await this.#isElsewhere(client)) ? WORKING : undefined);
+    });
   }
 
-  /** Runs a statement on a connection of its own to the same server. */
-  async #aside(
-    statement: string,
-    values: readonly unknown[],
-    signal: AbortSignal | undefined,
-  ): Promise<pg.QueryResult> {
+  /** Asks on a connection of its own to the same server. */
+  async #aside<T>(signal: AbortSignal | undefined, ask: (client: pg.Client) => Promise<T>): Promise<T> {
     const limit = { query_timeout: this.#timing.stallProbeTimeout * 1000 };
     const { client } = await this.#connect(signal, this.connected, limit);
     try {
-      return await client.query(statement, [...values]);
+      return await ask(client);
     } catch (error) {
       throw serverError(error, this.endpoint);
     } finally {
       socketOf(client).destroy();
     }
+  }
+
+  /**
+   * Whether a connection leads to another server than the session, although the session may still work. A primary that
+   * replaced the server of the session does not count: it has ended the session.
+   */
+  async #isElsewhere(client: pg.Client): Promise<boolean> {
+    const ours = this.#identity;
+    if (!ours) return false;
+    const theirs = await readIdentity(client);
+    return (
+      !isSameInstance(ours, theirs) &&
+      (ours.isStandby || theirs.isStandby || ours.systemIdentifier !== theirs.systemIdentifier)
+    );
   }
 
   #silent(found: string): IncrepError {
@@ -324,7 +340,7 @@ export class Database implements AsyncDisposable {
         seconds: Math.min(this.#stallTimeoutSeconds, Math.max(remaining, standbyGrace)),
         timing: this.#timing,
         signal: this.#signal,
-        askAbout: (statement) => this.#aside(statement, backend, undefined),
+        askAbout: (statement) => this.#aside(undefined, (other) => other.query(statement, backend)),
         abandon: () => this.discard(),
       });
     } finally {

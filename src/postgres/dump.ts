@@ -91,9 +91,13 @@ function throwIfFailed({ table, connection, signal }: DumpRequest, children: rea
   const [first] = culprits;
   if (!first) return;
   const said = culprits.map((child) => `${nameOf(child)} ${howItEnded(child)}`).join('; ');
-  throw new IncrepError(codeOf(culprits.map(({ stderr }) => stderr).join('\n')), {
+  const code = codeOf(culprits.map(({ stderr }) => stderr).join('\n'));
+  throw new IncrepError(code, {
     what: `dumping ${printName(table)} from the ${connection.side} ${connection.host}:${connection.port}/${connection.database}: ${said}`,
-    next: 'Fix the reported problem. Or set "initial_load" to "copy" for this table, which does not need pg_dump.',
+    next:
+      code === 'SERVER_CHANGED'
+        ? 'The address leads to several servers, and pg_dump reached another one than increp. Name one server, or set "initial_load" to "copy" for this table.'
+        : 'Fix the reported problem. Or set "initial_load" to "copy" for this table, which does not need pg_dump.',
     cause: first.cause,
   });
 }
@@ -104,9 +108,13 @@ const CONNECTION_LOSS =
 
 const CANCELLED = /canceling statement due to (user request|statement timeout)/;
 
+/** The snapshot stays open while pg_dump runs, so a server without it is another server. */
+const NO_SNAPSHOT = /invalid snapshot identifier|snapshot "[^"]*" does not exist/;
+
 const TOO_MANY = /too many (connections|clients)|remaining connection slots are reserved/i;
 
 function codeOf(said: string): ErrorCode {
+  if (NO_SNAPSHOT.test(said)) return 'SERVER_CHANGED';
   if (TOO_MANY.test(said)) return 'TOO_MANY_CONNECTIONS';
   if (RECOVERY_CONFLICT.test(said)) return 'CONFLICT';
   if (CANCELLED.test(said)) return 'TIMEOUT';

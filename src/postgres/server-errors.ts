@@ -56,6 +56,13 @@ const unwritableText: ErrorAdvice = {
       : 'Nothing was changed. Correct that text at the source; it is not valid in Unicode.',
 };
 
+/** A session imports a snapshot that another session of increp holds open, so the server must be another one. */
+const otherServer: ErrorAdvice = {
+  code: 'SERVER_CHANGED',
+  next: (endpoint) =>
+    `The address leads to several servers, and two connections of increp reached different ones. Set ${variable(endpoint)}_HOST to one server.`,
+};
+
 /** For a table below a view, which the catalog does not show. For the table itself, the plan reports it earlier. */
 const hiddenRows: ErrorAdvice = {
   code: 'ROW_SECURITY',
@@ -235,6 +242,7 @@ function verdictOf({ code, message, routine }: ServerSaid): ErrorAdvice | undefi
   if (code === SQLSTATE.objectNotInState && routine === 'CheckCmdReplicaIdentity') return noIdentity;
   if (code === SQLSTATE.serializationFailure && RECOVERY_CONFLICT.test(message)) return recoveryConflict;
   if (code === SQLSTATE.outOfMemory && /Lock/.test(routine ?? '')) return lockTableFull;
+  if (routine === 'ImportSnapshot') return otherServer;
   const pooler =
     code === SQLSTATE.protocolViolation && POOLER_VERDICTS.find(({ says }) => says.test(message));
   if (pooler) return pooler;

@@ -146,8 +146,9 @@ async function copyFrom(
   return { ...copied, rowsSent: await sent.rows };
 }
 
-async function dumpRows(reading: WindowReading, { from }: SourceView): Promise<Copied> {
+async function dumpRows(reading: WindowReading, view: SourceView): Promise<Copied> {
   const { context, facts, destination } = reading;
+  const { from } = view;
   const flow = flowOf(context, facts, 'text');
   const into = (columns: readonly string[]) => ({
     client: destination,
@@ -161,13 +162,25 @@ async function dumpRows(reading: WindowReading, { from }: SourceView): Promise<C
     await verdict;
     return copied;
   }
-  return withTableDump({ ...reading, source: from.own }, (block, { moved, signal }) => {
-    const onBytes = (bytes: number, rows: number | undefined) => {
-      moved(bytes);
-      flow.onBytes(bytes, rows);
-    };
-    return copyInto(block.rows, into(block.columns), { ...flow, onBytes, signal });
-  });
+  try {
+    return await withTableDump({ ...reading, source: from.own }, (block, { moved, signal }) => {
+      const onBytes = (bytes: number, rows: number | undefined) => {
+        moved(bytes);
+        flow.onBytes(bytes, rows);
+      };
+      return copyInto(block.rows, into(block.columns), { ...flow, onBytes, signal });
+    });
+  } catch (error) {
+    if (!(error instanceof IncrepError) || error.code !== 'SERVER_CHANGED') throw error;
+    // pg_dump asks for the snapshot before it reads rows, so the staging table is still empty.
+    await context.emit({
+      type: 'warning',
+      table: facts.settings.name,
+      message:
+        'the address of the source leads to several servers, and pg_dump reached another server than increp; the table is loaded by COPY, with the same result',
+    });
+    return copyRows(reading, view, undefined, true);
+  }
 }
 
 const flowOf = ({ emit, signal }: RunContext, { settings }: CopyFacts, format: CopyFormat) => ({
