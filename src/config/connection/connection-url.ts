@@ -61,6 +61,9 @@ function faultsOf(read: Conninfo, text: string): string[] {
     !read.has('dbname') && 'no database',
   ].filter((fault) => fault !== false);
   const form = formOf(text, FORM);
+  // A service names the missing parts, so they are not the fault.
+  if (missing.length > 0 && (read.has('service') || read.has('servicefile')))
+    return [...parameterFault('service', '')];
   // Without a user name, the rest may be part of a password. So no message names the parameters.
   if (missing.length > 0)
     return [`${missing.join(', ')} in the ${form === FORM ? 'URL' : 'text'}; its form is ${form}`];

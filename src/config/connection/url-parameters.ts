@@ -94,6 +94,8 @@ const FREE_TEXTS: readonly string[] = [
 
 /** Parameters of other clients that concern security, and what to write instead. */
 const FOREIGN_PARAMETERS: Readonly<Record<string, string>> = {
+  service: 'is not supported yet; write the settings of that service (host, dbname, user and others) here',
+  servicefile: 'is not supported yet; write the settings of the service (host, dbname, user and others) here',
   requirepeer: 'cannot be checked by increp; protect the directory of the socket instead, and remove it',
   sslcrldir: 'is not supported; join the files of that directory and name the result in sslcrl',
   sslkeylogfile: 'is not supported; remove it',

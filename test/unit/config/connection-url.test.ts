@@ -162,6 +162,8 @@ describe('a URL is refused', () => {
     ['with methods that are none', 'postgresql://a@db/shop?require_auth=scram', 'such as scram-sha-256'],
     ['with methods of GSSAPI only', 'postgresql://a@db/shop?require_auth=gss', 'such as scram-sha-256'],
     ['with the peer of a socket', 'postgresql://a@db/shop?requirepeer=x', 'cannot be checked'],
+    ['by a service', 'service=shop', 'write the settings of that service'],
+    ['by a service, as a URL', 'postgresql:///?service=shop', 'write the settings of that service'],
     ['for replication', 'postgresql://a@db/shop?replication=true', 'starts a replication connection'],
     ['with ssl=false', 'postgresql://a@db/shop?ssl=false', 'sslmode=require'],
     ['with an encryption of Prisma', 'postgresql://a@db/shop?sslaccept=strict', 'sslmode=verify-full'],
