@@ -76,10 +76,10 @@ testWithPgDump.each([
 ])('with %s, the table is loaded by COPY, and the reason is told', async (_, tools, reason) => {
   await using pair = await freshPair('orders');
   const env = await fakeTools(pair.directory, tools);
-  const { loader, warnings } = (await sync(pair, '', { env })).table();
-  expect({ loader, warnings }).toEqual({
+  const { loader, reason: why } = (await sync(pair, '', { env })).table();
+  expect({ loader, why }).toEqual({
     loader: 'copy',
-    warnings: [`loaded by COPY instead of pg_dump: ${reason}`],
+    why: `there is no destination table yet; loaded by COPY instead of pg_dump: ${reason}`,
   });
   await expectSameRows(pair, 'orders');
 });
