@@ -22,6 +22,8 @@ export interface VerifyOptions extends GlobalOptions {
   readonly json: boolean;
   /** Fetch or remove the rows that differ. */
   readonly repair: boolean;
+  /** Without `delete_limit`. */
+  readonly force: boolean;
 }
 
 /** For each table the differences, or the error that prevented the comparison. */
@@ -53,7 +55,7 @@ export async function verifyCommand(tables: readonly string[], options: VerifyOp
             addVerdict(
               isUnknown(table)
                 ? { name: table.settings.name, error: table.error }
-                : await verdictOn(runContext, table, options.repair),
+                : await verdictOn(runContext, table, options),
             );
         }
         return {
@@ -71,13 +73,13 @@ export async function verifyCommand(tables: readonly string[], options: VerifyOp
 async function verdictOn(
   runContext: RunContext,
   facts: TableFacts,
-  isRepairing: boolean,
+  { repair, force }: Pick<VerifyOptions, 'repair' | 'force'>,
 ): Promise<TableVerification> {
   try {
     const verified = await verifyTable(runContext, facts);
-    if (!isRepairing || isEqual(verified)) return { verified, repaired: undefined };
+    if (!repair || isEqual(verified)) return { verified, repaired: undefined };
     const isKeyless = facts.settings.mergeKey.length === 0;
-    const repaired = await (isKeyless ? repairWhole : repairTable)(runContext, facts);
+    const repaired = await (isKeyless ? repairWhole : repairTable)(runContext, facts, { isForced: force });
     // The differences after a repair replace those before it.
     return { verified: await verifyTable(runContext, facts), repaired };
   } catch (error) {

@@ -1,4 +1,8 @@
 /** `verify --repair`: fetches or removes exactly the rows that differ, in one destination transaction. */
+import { IncrepError } from '../errors.ts';
+import { printName } from '../schema/names.ts';
+import { tableCommand } from '../shell-word.ts';
+import { inWords, type GoneRows } from '../sync/load/removed-rows.ts';
 import { compareSides } from '../sync/compare/compare-sides.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { ensureMetadataColumns } from '../sync/write/metadata-columns.ts';
@@ -19,8 +23,20 @@ export interface Repaired {
   readonly removed: number;
 }
 
-/** Compares again, because a sync may have fixed differences since the report. */
-export async function repairTable(context: RunContext, reported: TableFacts): Promise<Repaired> {
+export interface RepairRequest {
+  /** --force: `delete_limit` does not apply. */
+  readonly isForced: boolean;
+}
+
+/**
+ * Compares again, because a sync may have fixed differences since the report. @throws IncrepError DELETE_LIMIT_EXCEEDED;
+ * then nothing is changed
+ */
+export async function repairTable(
+  context: RunContext,
+  reported: TableFacts,
+  { isForced }: RepairRequest,
+): Promise<Repaired> {
   const { relation, known } = comparableTable(reported);
   await addMissingLabels(context, reported);
   const lockWait = { waitSeconds: 0, timing: context.timing, signal: context.signal };
@@ -32,13 +48,17 @@ export async function repairTable(context: RunContext, reported: TableFacts): Pr
     const record = (await recordIn(destination, facts)) ?? known;
     const removed = await withLockedSource(context, facts, relation, async (source) => {
       const sides = await settledSides(source, facts, relation, record);
-      const { differences } = await compareSides(
+      const { differences, destinationRows } = await compareSides(
         { client: source, rows: sides.source },
         { client: destination, rows: sides.destination },
       );
-      return namingConstraints(facts, () =>
+      const gone = await namingConstraints(facts, () =>
         applyDifferences({ context, facts, relation, source, destination }, differences),
       );
+      const { mode, deleteLimit } = facts.settings;
+      if (!isForced && mode !== 'full-refresh' && gone > destinationRows * deleteLimit)
+        throw overLimit(facts, { gone, of: destinationRows });
+      return gone;
     });
     const merge = mergeOf(facts, relation);
     await dropOlderVersions(destination, merge, relation);
@@ -51,6 +71,16 @@ export async function repairTable(context: RunContext, reported: TableFacts): Pr
       isRemovalOver: true,
     });
     return { inserted, updated, removed };
+  });
+}
+
+function overLimit(
+  { settings: { name, deleteLimit }, destinationName }: TableFacts,
+  gone: GoneRows,
+): IncrepError {
+  return new IncrepError('DELETE_LIMIT_EXCEEDED', {
+    what: `repairing ${printName(destinationName)} would remove ${inWords(gone)} that the source does not have, which is over delete_limit (${deleteLimit}); nothing was changed`,
+    next: `If increp may remove these rows, run "${tableCommand('verify', name, '--repair', '--force')}".`,
   });
 }
 

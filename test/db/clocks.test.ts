@@ -42,6 +42,7 @@ slowTest('a network that was slow during the last sync is no clock that was set 
   await using proxy = await faultProxy(pair.login('source'));
   await pair.setEnv({ SOURCE_HOST: proxy.host, SOURCE_PORT: String(proxy.port) });
   proxy.delay(1100);
+  await pair.source.query('INSERT INTO orders (id) VALUES (301)');
   await sync(pair);
   proxy.delay(0);
   const { rows } = await pair.destination.query<{ seconds: number }>(

@@ -76,6 +76,7 @@ for (const loader of LOADERS_TRIED) {
       if (loader === 'copy')
         expect(held).toEqual([expect.stringMatching(/^1 transaction is open at the source/)]);
       await writer.query(`UPDATE orders SET note = 'late', updated_at = now() WHERE id = 7`);
+      await insertOrders(pair, 1);
       expect((await sync(pair, '--wait-transactions 50ms')).table().warnings).toEqual([
         expect.stringMatching(/^1 transaction is open at the source/),
       ]);

@@ -102,6 +102,7 @@ slowTest('nor does one that is killed while its backend is busy', async () => {
 slowTest('two runs on two different tables do not meet', async () => {
   await using pair = await freshPair(several('orders', 'others'));
   await sync(pair);
+  await insertOrders(pair, 1);
   const { running, letGo } = await heldRun(pair);
   await using first = running;
   expect((await sync(pair, 'others --wait-transactions 0s')).table('others').status).toBe('ok');
@@ -164,6 +165,7 @@ slowTest('readers of the destination are not held up for long behind a run that 
 slowTest('reset gives way to a run as well', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
+  await insertOrders(pair, 1);
   const { running, letGo } = await heldRun(pair);
   await using first = running;
   expect((await increp('reset orders', pair, { timing: IMPATIENT })).exitCode).toBe(75);

@@ -71,7 +71,7 @@ test('level destinations are one COPY a table and window, and have the same curs
 });
 
 slowTest(
-  'quiet tables of three destinations take the source as many messages as of one, but for its own looks',
+  'a quiet table takes the source no message of its own for any of three destinations',
   async () => {
     const names = Array.from({ length: 40 }, (_, index) => `t${index}`);
     await using pair = await freshSeveral({
@@ -88,7 +88,7 @@ slowTest(
       return source.roundTrips - before;
     };
     const [few, all] = [await trips(names.slice(0, 10)), await trips(names)];
-    expect(Math.round((all - few) / 30)).toBe(3);
+    expect(Math.round((all - few) / 30)).toBe(0);
   },
 );
 

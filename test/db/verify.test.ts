@@ -333,6 +333,7 @@ slowTest('--repair gives way to a run, and says so', async () => {
   await using pair = await freshPair(oldOrders(30));
   await sync(pair);
   await pair.destination.query('DELETE FROM orders WHERE id = 3');
+  await insertOrders(pair, 1);
   const open = await pair.source.connect();
   await open.query('BEGIN; SELECT FROM orders');
   await using running = startIncrep('sync -v --wait-transactions 40s', pair);
@@ -409,4 +410,30 @@ test('they need no right to write, and check says that sync does', async () => {
   } finally {
     await pair.destination.query(`DROP OWNED BY looker_${database}; DROP ROLE looker_${database}`);
   }
+});
+
+test('--repair removes no more rows than delete_limit allows, unless it is forced', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await pair.source.query('DELETE FROM orders WHERE id > 4');
+  const refused = await verify(pair, '--repair');
+  expect(refused).toMatchObject({
+    exitCode: 1,
+    table: {
+      status: 'failed',
+      error: {
+        code: 'DELETE_LIMIT_EXCEEDED',
+        message: expect.stringContaining(
+          'would remove 6 of 10 rows that the source does not have',
+        ) as unknown,
+        hint: expect.stringContaining('increp verify orders --repair --force') as unknown,
+      },
+    },
+  });
+  expect((await pair.destination.query('SELECT FROM orders')).rowCount).toBe(10);
+  expect(await verify(pair, '--repair --force')).toMatchObject({
+    exitCode: 0,
+    table: { repaired: { removed: 6 } },
+  });
+  await expectSameRows(pair, 'orders');
 });
