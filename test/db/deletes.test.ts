@@ -394,3 +394,12 @@ slowTest('little moves where little differs, and only keys are read', async () =
   const plan = await pair.source.query(`EXPLAIN ${textOf(digests)}`);
   expect(JSON.stringify(plan.rows)).toContain('Index Only Scan');
 });
+
+test('--deletes says that it has no effect on tables that keep deleted rows', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const warning = '--deletes has no effect: "deletes" is "ignore" for every table of this run';
+  expect((await sync(pair, '--deletes')).summary.warnings).toEqual([warning]);
+  await pair.writeTables([{ ...ORDERS_CONFIG, deletes: 'hard' }]);
+  expect((await sync(pair, '--deletes')).summary.warnings).toEqual([]);
+});

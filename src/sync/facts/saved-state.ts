@@ -176,7 +176,7 @@ function foreignness(record: StateRecord, where: string, expected: ExpectedState
     return {
       kind: 'foreign',
       what: `the state of ${printName(expected.destination)} ${where} belongs to source ${owner(record.source)}, and the source is now ${owner(expected.source)}`,
-      next: `Restore the former SOURCE settings, or load the table from the new source: ${reloadCommand}`,
+      next: `If this is another pipeline, set PIPELINE_NAME and another DEST_SCHEMA, "dest_schema" or "dest_name". If the table was replaced by another one, load it from there: ${reloadCommand}. Otherwise restore the former SOURCE settings.`,
     };
   }
   return isOtherCluster(record.sourceLife, expected)

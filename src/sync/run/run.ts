@@ -59,8 +59,8 @@ export async function run(context: RunContext, request: RunRequest): Promise<Run
   } catch (thrown) {
     error = asIncrepError(thrown);
   }
-  const summary = summarize(context, startedAt, outcomes, error);
-  for (const message of timeWarning(context, outcomes))
+  const summary = summarize(context, request, { startedAt, tables: outcomes, error });
+  for (const message of runWarnings(context, request, outcomes))
     await context.emit({ type: 'warning', table: undefined, message });
   await context.emit({ type: 'run-finished', summary });
   return summary;
@@ -273,11 +273,16 @@ function withoutUnprepared(facts: Facts, refusals: ReadonlyMap<string, IncrepErr
   };
 }
 
+interface RunResult {
+  readonly startedAt: Date;
+  readonly tables: readonly TableOutcome[];
+  readonly error: IncrepError | undefined;
+}
+
 function summarize(
   context: RunContext,
-  startedAt: Date,
-  tables: readonly TableOutcome[],
-  error: IncrepError | undefined,
+  request: RunRequest,
+  { startedAt, tables, error }: RunResult,
 ): RunSummary {
   const failures = tables.filter(({ status }) => status === 'failed').length;
   const isWhollyFailed =
@@ -290,9 +295,20 @@ function summarize(
     finishedAt: new Date(),
     tables,
     error: error && failureOf(error),
-    warnings: [...context.settings.warnings, ...timeWarning(context, tables)],
+    warnings: [...context.settings.warnings, ...runWarnings(context, request, tables)],
   };
 }
+
+const runWarnings = (
+  context: RunContext,
+  request: RunRequest,
+  outcomes: readonly TableOutcome[],
+): string[] => [...timeWarning(context, outcomes), ...deletesWarning(request)];
+
+const deletesWarning = ({ areDeletesForced, tables }: RunRequest): string[] =>
+  areDeletesForced && tables.length > 0 && tables.every(({ deletes }) => deletes === 'ignore')
+    ? ['--deletes has no effect: "deletes" is "ignore" for every table of this run']
+    : [];
 
 /** A time limit that is too short for any table would defer all of them forever, and no run would fail. */
 const timeWarning = ({ timeLimit }: RunContext, tables: readonly TableOutcome[]): string[] =>
