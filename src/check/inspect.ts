@@ -20,6 +20,7 @@ import {
   LONG_TRANSACTIONS,
   PREPARED_TRANSACTIONS,
   SOURCE_ROLE,
+  TABLES_WITH_UPDATE_TRIGGER,
   WRITABLE_TABLES,
 } from '../sql/inspect.ts';
 import { hasRows, type Window } from '../sql/window.ts';
@@ -47,6 +48,8 @@ export interface Inspection extends Inspected {
   readonly writable: readonly WritableTable[];
   readonly longTransactions: readonly LongTransaction[];
   readonly preparedTransactions: readonly PreparedTransaction[];
+  /** The oids of source tables with a trigger that may set the replication key at an update. */
+  readonly withUpdateTrigger: ReadonlySet<string>;
   /** The clock of the destination minus the clock of the source, in seconds. */
   readonly clockSkewSeconds: number;
   readonly encryption: {
@@ -128,6 +131,8 @@ type LongTransaction = Readonly<z.infer<typeof longRow>>;
 
 const preparedRow = z.object({ gid: z.string(), owner: z.string(), seconds: z.number() });
 type PreparedTransaction = Readonly<z.infer<typeof preparedRow>>;
+
+const oidRow = z.object({ oid: z.string() });
 
 const ownerRow = z.object({
   oid: z.string(),
@@ -300,6 +305,9 @@ async function inspectSource(source: Database, { tables }: Facts) {
     writable: await queryRows(client, writableRow, WRITABLE_TABLES, [oids]),
     longTransactions: await queryRows(client, longRow, LONG_TRANSACTIONS),
     preparedTransactions: await queryRows(client, preparedRow, PREPARED_TRANSACTIONS, [FORGOTTEN_SECONDS]),
+    withUpdateTrigger: new Set(
+      (await queryRows(client, oidRow, TABLES_WITH_UPDATE_TRIGGER, [oids])).map(({ oid }) => oid),
+    ),
   }));
 }
 

@@ -1,6 +1,7 @@
 /** Findings about a source table: pure. */
 import { formatBytes } from '../format.ts';
 import { keyCandidates, mergeKeyCandidates } from '../schema/key-candidates.ts';
+import type { KeyType } from '../schema/keys.ts';
 import { isUniqueBy, type Relation } from '../schema/relations.ts';
 import { isAppend, rowKey } from '../schema/row-identity.ts';
 import { createIndexOn, createUniqueIndexOn } from '../sql/inspect.ts';
@@ -123,6 +124,7 @@ function keyFindings(
           ),
         ]
       : []),
+    ...withoutTrigger(table, { source, key, keyType }, { counts, found }),
     ...(keyType === 'date'
       ? [
           note(
@@ -144,6 +146,32 @@ function keyFindings(
       : []),
   ];
 }
+
+interface KeyColumn {
+  readonly source: Relation;
+  readonly key: string;
+  readonly keyType: KeyType;
+}
+
+/** A default is set only at an insert, so an update needs a trigger, or an application that sets the column. */
+const withoutTrigger = (
+  { settings: { name, mergeKey } }: TableFacts,
+  { source, key, keyType }: KeyColumn,
+  { counts, found }: { readonly counts: KeyInspection; readonly found: Inspection },
+): Finding[] =>
+  keyType === 'integer' ||
+  !['table', 'partitioned table'].includes(source.kind) ||
+  found.withUpdateTrigger.has(source.oid) ||
+  seesInserts(source, key, mergeKey, counts.hasSequence)
+    ? []
+    : [
+        note(
+          'KEY_WITHOUT_TRIGGER',
+          name,
+          `no trigger sets "${key}", so increp misses an update by an application that does not set it`,
+          'If every application sets the column, no action is needed. Otherwise create a trigger at the source ("increp help setup").',
+        ),
+      ];
 
 export const NOTHING_FOUND: KeyInspection = {
   nullKeys: 0,

@@ -56,14 +56,14 @@ test('where all is well it says so, before and after the first sync', async () =
     exitCode: 0,
     errors: [],
     warnings: [],
-    notes: ['SERVER_INFO', 'PG_DUMP'],
+    notes: ['SERVER_INFO', 'PG_DUMP', 'KEY_WITHOUT_TRIGGER'],
   });
   await sync(pair);
   expect(await check(pair)).toMatchObject({
     exitCode: 0,
     errors: [],
     warnings: [],
-    notes: ['SERVER_INFO', 'PG_DUMP'],
+    notes: ['SERVER_INFO', 'PG_DUMP', 'KEY_WITHOUT_TRIGGER'],
   });
   const { stdout, exitCode } = await increp('check', pair);
   expect(exitCode).toBe(0);
@@ -165,7 +165,7 @@ test('a source role that may write, an unindexed key, and keys that are NULL, fr
   expect(found).toMatchObject({
     exitCode: 0,
     warnings: ['SOURCE_ROLE_CAN_WRITE', 'KEY_NOT_INDEXED', 'NULL_KEYS', 'FUTURE_KEYS'],
-    notes: ['SERVER_INFO', 'PG_DUMP', 'LOCAL_TIME'],
+    notes: ['SERVER_INFO', 'PG_DUMP', 'KEY_WITHOUT_TRIGGER', 'LOCAL_TIME'],
   });
   expect(found.find('SOURCE_ROLE_CAN_WRITE')?.message).toBe('the source role may write to items');
   expect(found.find('NULL_KEYS')?.message).toMatch(/^more than 1000 rows have no at/);
@@ -185,7 +185,11 @@ test('a source role that may write, an unindexed key, and keys that are NULL, fr
     lookback: '2h',
   };
   await pair.writeTables([mended]);
-  expect(await check(pair)).toMatchObject({ exitCode: 0, warnings: [], notes: ['SERVER_INFO', 'PG_DUMP'] });
+  expect(await check(pair)).toMatchObject({
+    exitCode: 0,
+    warnings: [],
+    notes: ['SERVER_INFO', 'PG_DUMP', 'KEY_WITHOUT_TRIGGER'],
+  });
 });
 
 test('the index that a partitioned table is told to get can be made there', async () => {
@@ -581,4 +585,20 @@ test('a schema that the first sync would create is named, because it may be a ty
   expect(found.exitCode).toBe(0);
   expect(found.stdout).toContain('the destination has no schema "pubilc" yet, and the first sync creates it');
   expect((await increp('plan', pair)).stdout).toContain('no schema "pubilc" yet, and the sync creates it');
+});
+
+test('a key that only a default sets is noted, and a trigger answers it', async () => {
+  await using pair = await freshPair('orders');
+  const noted = async () =>
+    (await increp('check --json', pair))
+      .json<{ findings: { code: string }[] }>()
+      .findings.some(({ code }) => code === 'KEY_WITHOUT_TRIGGER');
+  await pair.source.query('DROP TRIGGER IF EXISTS touch ON orders');
+  expect(await noted()).toBe(true);
+  await pair.source
+    .query(`CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.updated_at = now(); RETURN NEW; END';
+    CREATE TRIGGER touch BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION touch()`);
+  expect(await noted()).toBe(false);
+  await pair.source.query('ALTER TABLE orders DISABLE TRIGGER touch');
+  expect(await noted()).toBe(true);
 });

@@ -119,7 +119,12 @@ test('pg_dump that is too old or missing is said once, and not for each table', 
     },
     LOCAL,
   );
-  expect(findings.map(({ code }) => code)).toEqual(['SERVER_INFO', 'PG_DUMP', 'KEY_NOT_INDEXED']);
+  expect(findings.map(({ code }) => code)).toEqual([
+    'SERVER_INFO',
+    'PG_DUMP',
+    'KEY_NOT_INDEXED',
+    'KEY_WITHOUT_TRIGGER',
+  ]);
 });
 
 test('a large table whose bytea travels as text because of another column', () => {

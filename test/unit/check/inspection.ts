@@ -84,6 +84,7 @@ export function inspection(
     },
     writable: [],
     longTransactions: [],
+    withUpdateTrigger: new Set(),
     preparedTransactions: [],
     clockSkewSeconds: 0,
     encryption: { source: TLS, destination: undefined },
