@@ -147,7 +147,7 @@ function keyFindings(
   ];
 }
 
-interface KeyColumn {
+interface TimeKey {
   readonly source: Relation;
   readonly key: string;
   readonly keyType: KeyType;
@@ -156,7 +156,7 @@ interface KeyColumn {
 /** A default is set only at an insert, so an update needs a trigger, or an application that sets the column. */
 const withoutTrigger = (
   { settings: { name, mergeKey } }: TableFacts,
-  { source, key, keyType }: KeyColumn,
+  { source, key, keyType }: TimeKey,
   { counts, found }: { readonly counts: KeyInspection; readonly found: Inspection },
 ): Finding[] =>
   keyType === 'integer' ||

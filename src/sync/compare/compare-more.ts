@@ -12,8 +12,8 @@ import { sidesOf } from './sides.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { mergeInto } from '../write/merge-into.ts';
 import { dropOlderVersions, mergeOf, NO_COUNTS, type MergeCounts } from '../write/merge-staging.ts';
-import { areComparable } from '../fence/pending-rows.ts';
 import type { IncrementalPlan } from '../plan/plan.ts';
+import { isSameInstance } from '../../schema/state-record.ts';
 import { instanceOf } from '../facts/server-instance.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { applyDifferences } from './apply-differences.ts';
@@ -71,7 +71,7 @@ async function holdsOldRows({ facts, plan, source }: Comparing, rewritten: Rewri
   if (rewritten.code !== 'file-rewritten' || !showsWriters(plan.source) || !('settledXid' in since))
     return false;
   const { settledXid, sourceLife } = since;
-  if (settledXid === null || !areComparable(sourceLife, instanceOf(facts))) return false;
+  if (settledXid === null || !isSameInstance(sourceLife, instanceOf(facts))) return false;
   const { rows } = await ask(
     source,
     onRows(

@@ -61,8 +61,11 @@ const windowOf = (
 export const hasTransactionIds = (relation: Relation): boolean =>
   hasSystemColumns(relation) && relation.kind !== 'materialized view';
 
-/** A restarted server continues its transaction IDs. A promoted standby may assign some of them again. */
-export const areComparable = (before: ServerInstance, now: ServerInstance): boolean =>
+/**
+ * A restarted server continues its transaction IDs, but after a crash it may assign the last ones again. A promoted standby
+ * may do so, too. That is enough for the report of `verify`; a sync compares IDs only within one server instance.
+ */
+const areComparable = (before: ServerInstance, now: ServerInstance): boolean =>
   before.startedAt === now.startedAt ||
   (now.systemIdentifier !== null &&
     before.systemIdentifier === now.systemIdentifier &&

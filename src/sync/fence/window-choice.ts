@@ -14,7 +14,7 @@ import { HAS_ROWS_AT, hasRowsIn, type Window } from '../../sql/window.ts';
 import type { CopyFacts } from '../facts/facts.ts';
 import type { RaisedFence } from './fence.ts';
 import { legacyStart } from './legacy-cursor.ts';
-import { areComparable, hasTransactionIds } from './pending-rows.ts';
+import { hasTransactionIds } from './pending-rows.ts';
 import type { IncrementalPlan } from '../plan/plan.ts';
 import { instanceOf } from '../facts/server-instance.ts';
 import { knownBefore, readAs, shiftSince } from './next-state.ts';
@@ -149,7 +149,8 @@ function anywhere(
     hasTransactionIds(source) &&
     facts.selected.isSteady &&
     source.oid === since.shape.oid &&
-    areComparable(since.sourceLife, instanceOf(facts));
+    // After a crash, the same server can assign transaction IDs a second time (synchronous_commit = off).
+    isSameInstance(since.sourceLife, instanceOf(facts));
   return isKnown ? { from, orWrittenSince: since.settledXid } : { from: null };
 }
 

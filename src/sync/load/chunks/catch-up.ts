@@ -9,13 +9,12 @@ import type { Copied } from '../../../postgres/copy-pipe.ts';
 import { dropTable, truncate } from '../../../sql/destination.ts';
 import type { Window } from '../../../sql/window.ts';
 import { lowestCursor } from '../../../schema/keys.ts';
-import { isKeyed } from '../../../schema/state-record.ts';
+import { isKeyed, isSameInstance } from '../../../schema/state-record.ts';
 import { compareSides } from '../../compare/compare-sides.ts';
 import { sidesOf } from '../../compare/sides.ts';
 import type { CopyFacts, TableFacts } from '../../facts/facts.ts';
 import type { RaisedFence } from '../../fence/fence.ts';
 import { dropOlderVersions, mergeOf, mergeStaging, type MergeCounts } from '../../write/merge-staging.ts';
-import { areComparable } from '../../fence/pending-rows.ts';
 import type { IncrementalPlan, KeyedLoadPlan } from '../../plan/plan.ts';
 import { readWindow } from '../../read/read-window.ts';
 import { makeStaging } from '../../write/staging.ts';
@@ -113,7 +112,7 @@ function windowPlan({ plan }: KeyedLoad, { saved }: TableFacts): IncrementalPlan
 function narrowed(window: Window, facts: CopyFacts, fence: RaisedFence): Window {
   if (window.from !== null || fence.high === null || facts.saved.kind !== 'record') return window;
   const { settledXid, cursor, sourceLife } = facts.saved.record;
-  if (settledXid === null || !areComparable(sourceLife, instanceOf(facts))) return window;
+  if (settledXid === null || !isSameInstance(sourceLife, instanceOf(facts))) return window;
   return {
     ...window,
     from: lowestCursor(window.keyType, [cursor, fence.high]),
