@@ -272,7 +272,8 @@ slowTest('status, history, metrics and reset tell two tables of one name apart',
     ).toEqual([['billing.orders ok'], ['billing.orders failed']]);
   }
   const { rows } = await pair.destination.query(
-    'SELECT table_name, count(*)::int AS runs FROM _increp_runs GROUP BY 1 ORDER BY 1',
+    `SELECT name AS table_name, count(*)::int AS runs
+     FROM _increp_runs, unnest(coalesce(tables, ARRAY[table_name])) name GROUP BY 1 ORDER BY 1`,
   );
   expect(rows).toEqual([
     { table_name: 'billing.orders', runs: 2 },
