@@ -211,6 +211,15 @@ describe('what is written', () => {
     expect((await pair.destination.query('SELECT count(*)::int AS n FROM orders')).rows).toEqual([{ n: 10 }]);
   });
 
+  test('the next command begins with npx once if npx started increp', async () => {
+    await using pair = await freshPair(ordersPreset);
+    const env = { ...variables(pair), npm_command: 'exec' };
+    const { stdout } = await increp('init --yes --all-tables --force', pair, { env });
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe('Next: npx increp check');
+    const { next } = (await increp('init --yes --all-tables --force --json', pair, { env })).json<InitJson>();
+    expect(next).toBe('npx increp check');
+  });
+
   test('again with the same answers it changes nothing', async () => {
     await using pair = await freshPair(ordersPreset);
     await init(pair, '--yes --all-tables');

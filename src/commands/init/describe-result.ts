@@ -16,7 +16,7 @@ export interface InitReport {
   /** If root runs init in the directory of another user. */
   readonly owner: number | undefined;
   readonly warnings: readonly string[];
-  /** The next command. */
+  /** The next command, as the user can type it. */
   readonly next: string;
 }
 
@@ -40,10 +40,9 @@ export function formatReport({ setup, files, owner, warnings, next }: InitReport
     ...reasonLines('Read completely at each sync (mode full-refresh):', wholeOf(setup)),
     ...reasonLines('Left out:', setup.leftOut),
     ...warnings.map((warning) => `${paint('yellow', 'warning:')} ${printable(warning)}`),
-    '',
-    `Next: ${paint('bold', next)}`,
   ];
-  return `${wrapLines(lines.join('\n'), style)}\n`;
+  // wrapLines writes commands as the user can type them. The next command is already in that form.
+  return `${wrapLines(lines.join('\n'), style)}\n\nNext: ${paint('bold', next)}\n`;
 }
 
 const addressOf = (connection: ConnectionSettings): string =>
