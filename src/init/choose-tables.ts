@@ -16,7 +16,7 @@ export interface WholeTable {
   readonly name: string;
   /** Empty if no key identifies rows. */
   readonly mergeKey: readonly string[];
-  /** Undefined if the user asked for it. */
+  /** Undefined if a flag asked for it. */
   readonly because: Obstacle | undefined;
 }
 
@@ -28,7 +28,7 @@ export interface LeftOut extends Obstacle {
   readonly name: string;
 }
 
-interface ChosenAndLeftOut {
+export interface ChosenAndLeftOut {
   readonly chosen: readonly ChosenTable[];
   readonly leftOut: readonly LeftOut[];
 }

@@ -157,13 +157,49 @@ test('Esc goes back one question and keeps the answer, and each table can be lef
   await dialogue.answer('words: which column grows', ESC);
   await dialogue.answer('notes: which column grows', DOWN);
   await dialogue.answer('● at', ENTER);
-  await dialogue.answer('notes: all columns that identify a row (none: leave the table out)', ENTER);
+  await dialogue.answer('● No columns: read the whole table each time', DOWN);
+  await dialogue.answer('● Choose the columns', ENTER);
+  await dialogue.answer('notes: all columns that identify a row', ENTER);
+  await dialogue.answer('Please select at least one item', ESC);
+  await dialogue.answer('● Choose the columns', DOWN);
+  await dialogue.answer('● Leave the table out', ENTER);
   await dialogue.answer('● No key: read the whole table each time', ENTER);
   expect(await dialogue.wait()).toBe(0);
+  const end = dialogue.seen().split('The pipeline is in')[1];
+  expect(end).toMatch(/tables-config\.json +written +2 tables and their keys; 2 left out/);
+  expect(end).toMatch(/Read completely at each sync.*\n {2}words: no column looks like a replication key\n/);
+  expect(end).toMatch(/Left out:\n {2}log: you left it out\n(?:.*\n)* {2}notes: you left it out\n/);
   expect(dialogue.seen().match(/Connecting to the source/g)).toHaveLength(1);
   expect(await tablesIn(pair)).toMatchObject({
     tables: [{ name: 'orders' }, { name: 'words', mode: 'full-refresh' }],
   });
+});
+
+test('a table without keys can be read completely, and a table that is left out is named', async () => {
+  await using pair = await freshPair({
+    sourceSql: `${SHOP}; CREATE TABLE hidden (id int PRIMARY KEY); ALTER TABLE hidden ENABLE ROW LEVEL SECURITY`,
+  });
+  await using dialogue = startDialogue('init -C new', pair.directory, settled(pair));
+  await dialogue.answer('Which tables', `${DOWN}${ENTER}`);
+  await dialogue.answer('Are these keys correct?', ENTER);
+  await dialogue.answer('log: which column grows', ENTER);
+  await dialogue.answer('notes: which column grows', DOWN);
+  await dialogue.answer('● at', ENTER);
+  await dialogue.answer('notes: which columns identify a row?', ENTER);
+  await dialogue.answer('words: which column grows', ENTER);
+  expect(await dialogue.wait()).toBe(0);
+  expect(await tablesIn(pair)).toMatchObject({
+    tables: [
+      { name: 'log', mode: 'full-refresh', unique_cols: ['id'] },
+      { name: 'notes', mode: 'full-refresh' },
+      { name: 'orders' },
+      { name: 'words', mode: 'full-refresh' },
+    ],
+  });
+  const end = dialogue.seen().split('The pipeline is in')[1];
+  expect(end).toContain('notes: no columns that identify a row were chosen');
+  expect(end).toMatch(/Left out:\n {2}hidden: row-level security would hide rows/);
+  expect((await increp('-C new sync', pair)).exitCode).toBe(0);
 });
 
 test('a pasted URL is hidden, and its encryption is corrected alone', async () => {

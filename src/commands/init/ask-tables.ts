@@ -1,6 +1,12 @@
 /** Shows the source tables, and asks which tables to copy and by which keys. */
 import { formatBytes, formatCount } from '../../format.ts';
-import { asItIs, notReplicable, type ChosenTable, type LeftOut } from '../../init/choose-tables.ts';
+import {
+  asItIs,
+  notReplicable,
+  type ChosenTable,
+  type LeftOut,
+  type ChosenAndLeftOut,
+} from '../../init/choose-tables.ts';
 import { isReady, possibleKeys, type TableProposal } from '../../init/propose-options.ts';
 import { rowsText } from '../../report/reasons.ts';
 import { padEnd, padStart, truncate } from '../../report/text.ts';
@@ -10,29 +16,37 @@ import type { PromptChoice, Prompts } from './prompts.ts';
 export async function askTables(
   prompts: Prompts,
   tables: readonly TableProposal[],
-): Promise<readonly ChosenTable[]> {
+): Promise<ChosenAndLeftOut> {
   const leftOut = tables.flatMap(({ name, obstacle }) => (obstacle ? [{ name, ...obstacle }] : []));
   const possible = tables.filter(({ obstacle }) => !obstacle);
   if (possible.length === 0) throw notReplicable(leftOut);
   if (leftOut.length > 0) prompts.warn(obstacles(leftOut));
   for (;;) {
-    const chosen = await askOnce(prompts, possible);
-    if (chosen.length > 0) return chosen;
+    const choice = await askOnce(prompts, possible, leftOut);
+    if (choice.chosen.length > 0) return choice;
     prompts.warn('All tables are left out. A pipeline needs at least one.');
   }
 }
 
-async function askOnce(prompts: Prompts, possible: readonly TableProposal[]): Promise<ChosenTable[]> {
+async function askOnce(
+  prompts: Prompts,
+  possible: readonly TableProposal[],
+  impossible: readonly LeftOut[],
+): Promise<ChosenAndLeftOut> {
   const ready = possible.filter(isReady);
   prompts.say(tableList(possible));
-  const wanted = await askWhich(prompts, possible, ready);
+  const { wanted, areAll } = await askWhich(prompts, possible, ready);
   const clear = wanted.filter(isReady);
   const changed = clear.length > 0 ? await askWhichToChange(prompts, clear) : [];
-  const chosen: ChosenTable[] = [];
+  const judged: (ChosenTable | LeftOut)[] = [];
   for (const table of wanted)
-    if (isReady(table) && !changed.includes(table.name)) chosen.push(asItIs(table));
-    else chosen.push(...(await askKeys(prompts, table)));
-  return chosen;
+    judged.push(
+      isReady(table) && !changed.includes(table.name) ? asItIs(table) : await askKeys(prompts, table),
+    );
+  return {
+    chosen: judged.flatMap((each) => ('mergeKey' in each ? [each] : [])),
+    leftOut: [...judged.flatMap((each) => ('why' in each ? [each] : [])), ...(areAll ? impossible : [])],
+  };
 }
 
 /** The number of problems that are listed. The rest is counted. */
@@ -80,7 +94,7 @@ async function askWhich(
   prompts: Prompts,
   possible: readonly TableProposal[],
   ready: readonly TableProposal[],
-): Promise<readonly TableProposal[]> {
+): Promise<{ readonly wanted: readonly TableProposal[]; readonly areAll: boolean }> {
   const [only, ...others] = ready;
   const all =
     others.length > 0 ? `All ${ready.length} with a clear key` : `${only?.name}, the one with a clear key`;
@@ -100,7 +114,7 @@ async function askWhich(
       { value: 'some', label: 'Let me choose' },
     ],
   });
-  if (which !== 'some') return which === 'ready' ? ready : possible;
+  if (which !== 'some') return { wanted: which === 'ready' ? ready : possible, areAll: true };
   const names = await prompts.chooseMany({
     message: 'Tables to copy',
     choices: possible.map((table) => ({
@@ -109,7 +123,7 @@ async function askWhich(
       hint: hintOf(table),
     })),
   });
-  return possible.filter(({ name }) => names.includes(name));
+  return { wanted: possible.filter(({ name }) => names.includes(name)), areAll: false };
 }
 
 async function askWhichToChange(prompts: Prompts, clear: readonly TableProposal[]): Promise<string[]> {
@@ -134,21 +148,51 @@ async function askWhichToChange(prompts: Prompts, clear: readonly TableProposal[
   });
 }
 
-/** Empty if the user leaves the table out. */
-async function askKeys(prompts: Prompts, table: TableProposal): Promise<ChosenTable[]> {
+async function askKeys(prompts: Prompts, table: TableProposal): Promise<ChosenTable | LeftOut> {
   const { name } = table;
   const replicationKey = await askReplicationKey(prompts, table);
-  if (replicationKey === LEAVE_OUT) return [];
+  if (replicationKey === LEAVE_OUT) return leftOutByChoice(name);
   if (replicationKey === WHOLE)
-    return [{ name, mergeKey: table.mergeKey?.columns ?? [], because: undefined }];
+    return {
+      name,
+      mergeKey: table.mergeKey?.columns ?? [],
+      because: {
+        why:
+          table.keys.length === 0
+            ? 'no column looks like a replication key'
+            : 'no replication key was chosen',
+        next: 'To copy only changes, set "replication_key" of the table in tables-config.json.',
+      },
+    };
   const mergeKey = await askMergeKey(prompts, table);
-  return mergeKey.length === 0 ? [] : [{ name, replicationKey, mergeKey }];
+  if (mergeKey === LEAVE_OUT) return leftOutByChoice(name);
+  if (mergeKey === WHOLE)
+    return {
+      name,
+      mergeKey: [],
+      because: {
+        why: 'no columns that identify a row were chosen',
+        next: `To copy only changes, replace "mode" in tables-config.json by "replication_key": ${JSON.stringify(replicationKey)} and "unique_cols".`,
+      },
+    };
+  return { name, replicationKey, mergeKey };
 }
+
+const leftOutByChoice = (name: string): LeftOut => ({
+  name,
+  why: 'you left it out',
+  next: 'To copy the table later, add it to tables-config.json.',
+});
 
 /** No column name contains this character. */
 const WHOLE = '\0';
 const LEAVE_OUT = '\0leave out';
-const leaveOut: PromptChoice<string> = { value: LEAVE_OUT, label: 'Leave the table out' };
+const leaveOut = { value: LEAVE_OUT, label: 'Leave the table out' } as const;
+const readWhole = (label: string, { relation: { estimatedRows } }: TableProposal) =>
+  ({
+    value: WHOLE,
+    label: `${label}: read the whole table each time${estimatedRows === undefined ? '' : ` (${rowsText({ rows: estimatedRows, isMore: false })})`}`,
+  }) as const;
 
 /** If no key is clear, the first choice is the one that never misses a change. */
 async function askReplicationKey(prompts: Prompts, table: TableProposal): Promise<string> {
@@ -164,10 +208,7 @@ async function askReplicationKey(prompts: Prompts, table: TableProposal): Promis
       label: name,
       hint: 'only if it grows with every change',
     }));
-  const whole: PromptChoice<string> = {
-    value: WHOLE,
-    label: `No key: read the whole table each time${rowsOf(table)}`,
-  };
+  const whole = readWhole('No key', table);
   const columns = [...ranked, ...others];
   return prompts.choose({
     message: `${table.name}: which column grows with every change?`,
@@ -176,35 +217,30 @@ async function askReplicationKey(prompts: Prompts, table: TableProposal): Promis
   });
 }
 
-const rowsOf = ({ relation: { estimatedRows } }: TableProposal): string =>
-  estimatedRows === undefined ? '' : ` (${rowsText({ rows: estimatedRows, isMore: false })})`;
-
 /** The choice of single columns. No index name contains this character. */
-const BY_HAND = '\0';
+const BY_HAND = '\0by hand';
 
-/** Empty if the user leaves the table out. */
-async function askMergeKey(prompts: Prompts, table: TableProposal): Promise<readonly string[]> {
+async function askMergeKey(
+  prompts: Prompts,
+  table: TableProposal,
+): Promise<readonly string[] | typeof WHOLE | typeof LEAVE_OUT> {
   const { name, mergeKeys, relation } = table;
-  const chosen =
-    mergeKeys.length === 0
-      ? BY_HAND
-      : await prompts.choose({
-          message: `${name}: which columns identify a row?`,
-          choices: [
-            ...mergeKeys.map(({ columns, reason }, index): PromptChoice<string> => ({
-              value: String(index),
-              label: columns.join(', '),
-              hint: reason,
-            })),
-            { value: BY_HAND, label: 'Other columns' },
-            leaveOut,
-          ],
-          initial: '0',
-        });
+  const whole = readWhole('No columns', table);
+  const found = mergeKeys.map(({ columns, reason }, index): PromptChoice<string> => ({
+    value: String(index),
+    label: columns.join(', '),
+    hint: reason,
+  }));
+  const byHand = { value: BY_HAND, label: found.length > 0 ? 'Other columns' : 'Choose the columns' };
+  const chosen = await prompts.choose<string>({
+    message: `${name}: which columns identify a row?`,
+    choices: found.length > 0 ? [...found, byHand, whole, leaveOut] : [whole, byHand, leaveOut],
+    initial: found.length > 0 ? '0' : WHOLE,
+  });
+  if (chosen === WHOLE || chosen === LEAVE_OUT) return chosen;
   if (chosen !== BY_HAND) return mergeKeys[Number(chosen)]?.columns ?? [];
   return prompts.chooseMany({
-    message: `${name}: all columns that identify a row (none: leave the table out)`,
-    mayBeNone: true,
+    message: `${name}: all columns that identify a row`,
     choices: relation.columns.map((column) => ({
       value: column.name,
       label: column.name,

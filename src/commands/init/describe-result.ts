@@ -48,7 +48,7 @@ export function formatReport({ setup, files, owner, warnings, next }: InitReport
 const addressOf = (connection: ConnectionSettings): string =>
   `${serverNames(connection)}/${connection.database}, schema ${connection.schema}`;
 
-/** The tables for which the user did not ask for it. */
+/** The tables for which no flag asked for it. */
 const wholeOf = ({ chosen }: Setup): LeftOut[] =>
   chosen.flatMap((table) =>
     !isKeyed(table) && table.because ? [{ name: table.name, ...table.because }] : [],

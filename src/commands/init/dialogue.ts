@@ -2,7 +2,7 @@
 import { withAnswers, withoutAnswer, type Answers } from '../../config/answers.ts';
 import { IncrepError } from '../../errors.ts';
 import { listed } from '../../format.ts';
-import type { ChosenTable } from '../../init/choose-tables.ts';
+import type { ChosenAndLeftOut } from '../../init/choose-tables.ts';
 import type { SchemaSummary } from '../../init/read-tables.ts';
 import {
   visitDestination,
@@ -54,7 +54,7 @@ export async function setupByAsking(dialogue: Dialogue, given: Answers, how: Vis
     );
   let into = await askDestinationSchema(destination.answers);
   const { tables, writable, writers } = from.side;
-  let chosen = await askTables(dialogue, tables);
+  let { chosen, leftOut } = await askTables(dialogue, tables);
   for (;;) {
     const sides = { answers: into.answers, source: from.connection, destination: into.connection, chosen };
     const existing = await dialogue.once(() =>
@@ -63,8 +63,7 @@ export async function setupByAsking(dialogue: Dialogue, given: Answers, how: Vis
     const setup = {
       ...sides,
       existing,
-      // This warning comes before the choice of tables.
-      leftOut: [],
+      leftOut,
       tables,
       writable,
       writers,
@@ -80,7 +79,7 @@ export async function setupByAsking(dialogue: Dialogue, given: Answers, how: Vis
     );
     const answer = await askDirection(dialogue, setup);
     if (answer.kind === 'continue') return setup;
-    if (answer.kind === 'tables') chosen = answer.tables;
+    if (answer.kind === 'tables') ({ chosen, leftOut } = withoutRefused(setup));
     else if (answer.kind === 'pipeline')
       into = { ...into, answers: withAnswers(into.answers, { PIPELINE_NAME: answer.name }) };
     else into = await askDestinationSchema(withoutAnswer(into.answers, 'DEST_SCHEMA'));
@@ -104,12 +103,31 @@ type DirectionAnswer =
   | { readonly kind: 'continue' }
   | { readonly kind: 'schema' }
   | { readonly kind: 'pipeline'; readonly name: string }
-  | { readonly kind: 'tables'; readonly tables: readonly ChosenTable[] };
+  | { readonly kind: 'tables' };
+
+const refusedBy = ({ existing }: Setup): string[] =>
+  [...existing.unclaimed, ...existing.foreign].map(({ name }) => name);
+
+function withoutRefused(setup: Setup): ChosenAndLeftOut {
+  const refused = refusedBy(setup);
+  return {
+    chosen: setup.chosen.filter(({ name }) => !refused.includes(name)),
+    leftOut: [
+      ...setup.leftOut,
+      ...refused.map((name) => ({
+        name,
+        why: 'the destination has another table of this name',
+        next: 'To copy the table, add it to tables-config.json with another "dest_name".',
+      })),
+    ],
+  };
+}
 
 /** If the two sides are swapped, a sync cannot undo the mistake. @throws IncrepError USAGE */
-async function askDirection(dialogue: Dialogue, { chosen, existing }: Setup): Promise<DirectionAnswer> {
-  const refused = [...existing.unclaimed, ...existing.foreign].map(({ name }) => name);
-  const tables = chosen.filter(({ name }) => !refused.includes(name));
+async function askDirection(dialogue: Dialogue, setup: Setup): Promise<DirectionAnswer> {
+  const { existing } = setup;
+  const refused = refusedBy(setup);
+  const areOthers = setup.chosen.some(({ name: table }) => !refused.includes(table));
   const [name, ...names] = new Set(existing.foreign.flatMap(({ pipeline }) => pipeline ?? []));
   const answer = await dialogue.choose<'no' | DirectionAnswer['kind']>({
     message: 'Are source and destination correct?',
@@ -119,7 +137,7 @@ async function askDirection(dialogue: Dialogue, { chosen, existing }: Setup): Pr
       ...(refused.length > 0
         ? [{ value: 'schema' as const, label: 'Yes, but write to another schema' }]
         : []),
-      ...(refused.length > 0 && tables.length > 0
+      ...(refused.length > 0 && areOthers
         ? [{ value: 'tables' as const, label: `Yes, but leave out ${listed(refused, 3)}` }]
         : []),
       ...(name !== undefined && names.length === 0
@@ -133,7 +151,6 @@ async function askDirection(dialogue: Dialogue, { chosen, existing }: Setup): Pr
       what: 'source and destination may be swapped',
       next: 'Nothing was written. Run "increp init" again with the correct connections.',
     });
-  if (answer === 'tables') return { kind: answer, tables };
   return answer === 'pipeline' ? { kind: answer, name: name ?? '' } : { kind: answer };
 }
 

@@ -36,7 +36,6 @@ interface ChoiceQuestion<T> {
 
 interface ManyQuestion<T> extends Omit<ChoiceQuestion<T>, 'initial'> {
   readonly initial?: readonly T[] | undefined;
-  readonly mayBeNone?: boolean;
 }
 
 interface YesNoQuestion {
@@ -136,13 +135,13 @@ export async function openPrompts(
           ...(initial !== undefined && { initialValue: initial }),
         }),
       ) as Promise<never>,
-    chooseMany: ({ message, choices, initial, mayBeNone = false }) =>
+    chooseMany: ({ message, choices, initial }) =>
       answered(() =>
         clack.autocompleteMultiselect<string>({
           ...common,
           message,
           options: choices.map(shown),
-          required: !mayBeNone,
+          required: true,
           // Not in the hints.
           filter: (search, { value }) => value.toLowerCase().includes(search.toLowerCase()),
           maxItems: 12,

@@ -32,6 +32,7 @@ type Draft = Omit<PlannedFile, 'change' | 'text'> & {
 export async function planFiles(setup: Setup): Promise<PlannedFile[]> {
   const { directory } = setup.answers;
   const count = setup.chosen.length;
+  const leftOut = setup.leftOut.length === 0 ? '' : `; ${setup.leftOut.length} left out`;
   const drafts: readonly Draft[] = [
     {
       name: '.env',
@@ -42,7 +43,7 @@ export async function planFiles(setup: Setup): Promise<PlannedFile[]> {
     {
       name: 'tables-config.json',
       mode: 0o644,
-      remark: count === 1 ? '1 table and its keys' : `${count} tables and their keys`,
+      remark: `${count === 1 ? '1 table and its keys' : `${count} tables and their keys`}${leftOut}`,
       text: () => tablesConfigText(setup.chosen),
       isHarmless: isSample,
     },
