@@ -5,7 +5,7 @@ import { describeRelations, describeSchema, relationNames } from '../postgres/ca
 import type { Database } from '../postgres/database.ts';
 import type { TableHints } from '../schema/key-candidates.ts';
 import { isReadableTable, type Relation } from '../schema/relations.ts';
-import { SCHEMAS, TABLE_HINTS, writersOf } from '../sql/init.ts';
+import { SCHEMAS, sourcesOfStates, STATE_TABLES, TABLE_HINTS, writersOf } from '../sql/init.ts';
 import { stagingMark } from '../sql/destination.ts';
 import { WRITABLE_TABLES } from '../sql/inspect.ts';
 import { OWN_TABLES, stateTable } from '../sql/state.ts';
@@ -29,7 +29,18 @@ export interface SourceTables {
   readonly writable: readonly string[];
   /** The pipelines that write these tables, by table. The source is the destination of these pipelines. */
   readonly writers: ReadonlyMap<string, string>;
+  readonly states: SourceStates;
 }
+
+/** The state of pipelines in any schema of the source. It shows that the source is the destination of a pipeline. */
+export interface SourceStates {
+  readonly areThere: boolean;
+  /** The databases that these pipelines read from. */
+  readonly databases: readonly z.infer<typeof databaseRow>[];
+}
+
+const databaseRow = z.object({ database: z.string().nullable(), systemIdentifier: z.string().nullable() });
+const stateTableRows = z.array(z.object({ schema: z.string(), canRead: z.boolean() }));
 
 const hintRow = z
   .object({
@@ -74,6 +85,7 @@ export async function readTables(source: Database): Promise<SourceTables | undef
       role,
       writable: writable.map(({ table }) => table),
       writers: await readWriters(client, found.get(stateTable(schema).table)),
+      states: await readSourceStates(client),
       tables: relations
         .flatMap((relation) => {
           const described = byOid.get(relation.oid);
@@ -100,4 +112,11 @@ async function readWriters(
   if (!state || !isState || !isReadableTable(state)) return new Map();
   const { rows } = await client.query(writersOf(state.name));
   return new Map(writerRows.parse(rows).map(({ table, pipeline }) => [table, pipeline]));
+}
+
+async function readSourceStates(client: pg.ClientBase): Promise<SourceStates> {
+  const found = stateTableRows.parse((await client.query(STATE_TABLES)).rows);
+  const schemas = found.filter(({ canRead }) => canRead).map(({ schema }) => schema);
+  const rows = schemas.length === 0 ? [] : (await client.query(sourcesOfStates(schemas))).rows;
+  return { areThere: found.length > 0, databases: z.array(databaseRow).parse(rows) };
 }

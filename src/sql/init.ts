@@ -2,6 +2,7 @@
 import type { TableName } from '../schema/names.ts';
 import { TREE } from './catalog.ts';
 import { qualified } from './identifiers.ts';
+import { stateTable } from './state.ts';
 
 /** The schemas with tables to copy, and the number of tables. */
 export const SCHEMAS = /* sql */ `
@@ -35,7 +36,27 @@ export const TABLE_HINTS = /* sql */ `
   FROM pg_class c WHERE c.oid = ANY ($1::oid[])`;
 
 /** From a state table. A name of a state may end with the pipeline (`sharedName`). */
-export const writersOf = (stateTable: TableName): string => /* sql */ `
+export const writersOf = (states: TableName): string => /* sql */ `
   SELECT CASE WHEN right(table_name, length(pipeline) + 1) = '@' || pipeline
               THEN left(table_name, -length(pipeline) - 1) ELSE table_name END AS "table", pipeline
-  FROM ${qualified(stateTable)}`;
+  FROM ${qualified(states)}`;
+
+/** The schemas with a state table. A table of the user may have the same name, but not these columns. */
+export const STATE_TABLES = /* sql */ `
+  SELECT n.nspname AS schema,
+         has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS "canRead"
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relname = '_increp_state' AND c.relkind = 'r' AND 2 = (
+    SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped
+      AND (a.attname, a.atttypid) IN (('pipeline', 'text'::regtype), ('record', 'jsonb'::regtype)))`;
+
+/** The databases that the pipelines of these schemas read from. A table that was reset has no state. */
+export const sourcesOfStates = (schemas: readonly string[]): string =>
+  schemas
+    .map(
+      (schema) => /* sql */ `
+  SELECT DISTINCT record #>> '{source,database}' AS database,
+         record #>> '{sourceLife,systemIdentifier}' AS "systemIdentifier"
+  FROM ${qualified(stateTable(schema))} WHERE record -> 'reset' IS NULL`,
+    )
+    .join(' UNION ');

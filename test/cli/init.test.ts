@@ -414,18 +414,54 @@ describe('signs that source and destination are swapped', () => {
     ...side(pair, 'DEST', 'source'),
   });
 
-  test('a source that is the destination of a pipeline is a warning', async () => {
-    await using pair = await freshPair(ordersPreset);
-    await increp('sync', pair);
+  const allowWrites = async (pair: Pair) => {
     const { user } = pair.login('source', 'increp');
     await pair.source.query(`GRANT CREATE ON SCHEMA public TO ${user}`);
-    const { warnings } = (await init(pair, '--all-tables --json', swapped(pair))).json<InitJson>();
+  };
+
+  test('a pipeline that writes to the source and reads from the destination is refused', async () => {
+    await using pair = await freshPair(ordersPreset);
+    await increp('sync', pair);
+    await allowWrites(pair);
+    const refused = await init(pair, '--yes --all-tables', swapped(pair));
+    expect(refused.exitCode).toBe(1);
+    const said = refused.stderr.replaceAll(/\s+/g, ' ');
+    expect(said).toMatch(/source and destination are probably swapped: .*: orders \(10 rows\)/);
+    expect(said).toMatch(/Rows would go from \S+ to \S+\. .*exchange.*on a terminal.*--dest-schema/);
+    expect(said).not.toMatch(/--adopt|--replace/);
+    expect(await written(pair)).toBe('nothing');
+    await pair.source.query('TRUNCATE orders');
+    const empty = await init(pair, '--yes --all-tables', swapped(pair));
+    expect([empty.exitCode, empty.stderr]).toEqual([1, expect.stringContaining('are probably swapped')]);
+  });
+
+  test('so is a source with the state of any pipeline if the destination has rows of its own', async () => {
+    await using pair = await freshPair({
+      ...ordersPreset,
+      destinationSql: 'CREATE TABLE orders (id int); INSERT INTO orders VALUES (1)',
+    });
+    await pair.source.query(
+      `CREATE SCHEMA other; CREATE TABLE other._increp_state (table_name text, pipeline text, record jsonb)`,
+    );
+    const refused = await init(pair, '--yes --all-tables');
+    expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining('are probably swapped')]);
+    expect(refused.stderr).not.toMatch(/--adopt|--replace/);
+    await pair.destination.query('TRUNCATE orders');
+    expect((await init(pair, '--yes --all-tables')).exitCode).toBe(0);
+  });
+
+  test('a source that another pipeline fills is only a warning', async () => {
+    await using pair = await freshPair(ordersPreset);
+    await pair.source.query(
+      `CREATE TABLE _increp_state (table_name text, pipeline text, record jsonb);
+       INSERT INTO _increp_state VALUES ('orders', 'shop', '{}');
+       GRANT SELECT ON _increp_state TO ${pair.login('source', 'increp').user}`,
+    );
+    const { warnings } = (await init(pair, '--all-tables --json')).json<InitJson>();
     expect(warnings).toEqual([
       expect.stringMatching(
-        /^pipeline "\S+" writes these source tables: orders\. Check that source and destination are not swapped/,
+        /^pipeline "shop" writes these source tables: orders\. Check that source and destination are not swapped/,
       ),
-      expect.stringMatching(/^these destination tables have rows .*: orders \(10 rows\)/),
-      expect.stringMatching(/may write to orders at the source/),
     ]);
   });
 

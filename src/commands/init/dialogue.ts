@@ -14,7 +14,7 @@ import {
 import { isSameDatabase } from '../../sync/context/known-destinations.ts';
 import { askConnection, askSchema } from './ask-connection.ts';
 import { askTables } from './ask-tables.ts';
-import { directionWarnings, existingAmong } from './existing-tables.ts';
+import { areProbablySwapped, directionWarnings, existingAmong } from './existing-tables.ts';
 import type { Dialogue } from './going-back.ts';
 import type { Setup } from './setup.ts';
 import type { PlannedFile } from './write.ts';
@@ -53,7 +53,7 @@ export async function setupByAsking(dialogue: Dialogue, given: Answers, how: Vis
         visitDestinationSchema({ source: from.connection, destination: settings }, servers, how),
     );
   let into = await askDestinationSchema(destination.answers);
-  const { tables, writable, writers } = from.side;
+  const { tables, writable, writers, states } = from.side;
   let { chosen, leftOut } = await askTables(dialogue, tables);
   for (;;) {
     const sides = { answers: into.answers, source: from.connection, destination: into.connection, chosen };
@@ -67,6 +67,7 @@ export async function setupByAsking(dialogue: Dialogue, given: Answers, how: Vis
       tables,
       writable,
       writers,
+      areSwapped: areProbablySwapped({ states, existing, destinationServer: servers.destination }),
       isOneDatabase: isSameDatabase(servers.source, servers.destination),
     };
     const warnings = directionWarnings(setup);

@@ -1,15 +1,18 @@
 /** Warns of signs that source and destination are swapped, and of destination tables that a sync would refuse. */
 import { basename, resolve } from 'node:path';
 import { answerOf, type Answers } from '../../config/answers.ts';
+import { serverNames } from '../../config/connection/servers.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
+import { IncrepError } from '../../errors.ts';
 import { listed } from '../../format.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
 import { shellWord } from '../../shell-word.ts';
 import { stateFiles } from '../../state/state-files.ts';
 import type { ChosenTable } from '../../init/choose-tables.ts';
 import type { ExistingTables, ForeignTable, UnclaimedTable } from '../../init/existing-tables.ts';
-import type { SourceTables } from '../../init/read-tables.ts';
+import type { SourceStates, SourceTables } from '../../init/read-tables.ts';
 import { visitDestinationTables, type Visit } from '../../init/test-connections.ts';
+import type { Setup } from './setup.ts';
 
 interface ExistingRequest {
   readonly answers: Answers;
@@ -36,11 +39,48 @@ export function existingAmong(
 const pipelineOf = (answers: Answers): string =>
   answerOf(answers, 'PIPELINE_NAME') ?? basename(answers.directory);
 
+interface SwapSigns {
+  readonly states: SourceStates;
+  readonly destinationServer: ServerIdentity;
+  readonly existing: ExistingTables;
+}
+
+/**
+ * Whether a pipeline already reads from the destination and writes to the source, or a pipeline writes to the source
+ * and the destination has rows of its own.
+ */
+export const areProbablySwapped = ({ states, destinationServer, existing }: SwapSigns): boolean =>
+  (states.areThere && existing.unclaimed.length > 0) ||
+  states.databases.some(
+    ({ database, systemIdentifier }) =>
+      systemIdentifier !== null &&
+      systemIdentifier === destinationServer.systemIdentifier &&
+      database === destinationServer.database,
+  );
+
+/** @throws IncrepError if source and destination are probably swapped: a sync could overwrite the real source */
+export function ensureNotSwapped(setup: Setup): void {
+  const { existing, source, destination, areSwapped } = setup;
+  if (!areSwapped) return;
+  const rows = existing.unclaimed.map((table) => `${table.name} (${table.rows})`);
+  throw new IncrepError('DESTINATION_NOT_OURS', {
+    what: `${SWAPPED}${rows.length === 0 ? '' : `, and these destination tables have rows that increp did not write: ${listed(rows, LISTED)}`}`,
+    next: `Nothing was written. Rows would go from ${addressOf(source)} to ${addressOf(destination)}. If that is the wrong direction, exchange the SOURCE_ and DEST_ settings. If it is right, run "increp init" on a terminal and confirm the direction${rows.length === 0 ? '' : ', or use another --dest-schema'}.`,
+  });
+}
+
+const SWAPPED =
+  'source and destination are probably swapped: the source has the state of a pipeline, as a destination does';
+
+const addressOf = (connection: ConnectionSettings): string =>
+  `${serverNames(connection)}/${connection.database}`;
+
 export interface Direction {
   readonly answers: Answers;
   readonly chosen: readonly ChosenTable[];
   readonly existing: ExistingTables;
   readonly writers: SourceTables['writers'];
+  readonly areSwapped: boolean;
 }
 
 export interface Warning {
@@ -49,14 +89,21 @@ export interface Warning {
   readonly next: string;
 }
 
-export const directionWarnings = ({ answers, chosen, existing, writers }: Direction): Warning[] => [
+export const directionWarnings = ({
+  answers,
+  chosen,
+  existing,
+  writers,
+  areSwapped,
+}: Direction): Warning[] => [
+  ...(areSwapped ? [{ what: SWAPPED, next: 'Check both addresses before the first sync.' }] : []),
   ...writtenAtSource(
     chosen.map(({ name }) => name).filter((name) => writers.has(name)),
     writers,
   ),
   ...ofOtherPipelines(existing.foreign, pipelineOf(answers)),
   ...ofOtherSources(existing.foreign),
-  ...ofNobody(existing.unclaimed),
+  ...ofNobody(existing.unclaimed, areSwapped),
 ];
 
 /** The number of tables that a message names. */
@@ -101,15 +148,19 @@ function ofOtherSources(foreign: readonly ForeignTable[]): Warning[] {
   return [{ what: `${first.what}${rest}`, next: first.next }];
 }
 
-function ofNobody(unclaimed: readonly UnclaimedTable[]): Warning[] {
+/** If the sides may be swapped, no command is printed that would overwrite the real source. */
+function ofNobody(unclaimed: readonly UnclaimedTable[], areSwapped: boolean): Warning[] {
   const [first] = unclaimed;
   if (!first) return [];
   const table = shellWord(first.name);
   const names = unclaimed.map(({ name, rows }) => `${name} (${rows})`);
+  const commands = areSwapped
+    ? 'If the direction is right, see "increp help DESTINATION_NOT_OURS".'
+    : `To keep and repair the table: "increp sync ${table} --adopt". To load it again: "increp sync ${table} --replace"`;
   return [
     {
       what: `these destination tables have rows that increp did not write, so a sync refuses them: ${listed(names, LISTED)}`,
-      next: `${NOT_SWAPPED} To write elsewhere, ${ELSEWHERE} To keep and repair the table: "increp sync ${table} --adopt". To load it again: "increp sync ${table} --replace"`,
+      next: `${NOT_SWAPPED} To write elsewhere, ${ELSEWHERE} ${commands}`,
     },
   ];
 }

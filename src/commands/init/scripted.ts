@@ -11,7 +11,7 @@ import {
 } from '../../init/test-connections.ts';
 import { isSameDatabase } from '../../sync/context/known-destinations.ts';
 import type { InitOptions, Setup } from './setup.ts';
-import { existingAmong } from './existing-tables.ts';
+import { areProbablySwapped, ensureNotSwapped, existingAmong } from './existing-tables.ts';
 
 /** @throws IncrepError for the first problem; no file is written then */
 export async function setupFromFlags(answers: Answers, options: InitOptions, how: Visit): Promise<Setup> {
@@ -23,7 +23,7 @@ export async function setupFromFlags(answers: Answers, options: InitOptions, how
     destination: (await visitDestination(destination, how)).identity,
   };
   await visitDestinationSchema({ source, destination }, servers, how);
-  const { tables, writable, writers } = await visitSourceSchema(source, how);
+  const { tables, writable, writers, states } = await visitSourceSchema(source, how);
   const { chosen, leftOut } = chooseTables(tables, {
     tables: options.allTables ? undefined : options.tables,
     replicationKeys: options.replicationKey.map(parseKeyWish),
@@ -32,8 +32,17 @@ export async function setupFromFlags(answers: Answers, options: InitOptions, how
   });
   const sides = { answers, source, destination, chosen, writers };
   const existing = await existingAmong({ ...sides, sourceServer: servers.source }, how);
-  const isOneDatabase = isSameDatabase(servers.source, servers.destination);
-  return { ...sides, tables, leftOut, writable, existing, isOneDatabase };
+  const setup = {
+    ...sides,
+    tables,
+    leftOut,
+    writable,
+    existing,
+    areSwapped: areProbablySwapped({ states, existing, destinationServer: servers.destination }),
+    isOneDatabase: isSameDatabase(servers.source, servers.destination),
+  };
+  ensureNotSwapped(setup);
+  return setup;
 }
 
 function ensureComplete(answers: Answers, options: InitOptions): void {

@@ -35,6 +35,8 @@ export interface Setup {
   readonly existing: ExistingTables;
   /** Pipelines that write the source tables. */
   readonly writers: SourceTables['writers'];
+  /** Whether the catalogs show that source and destination are probably swapped. */
+  readonly areSwapped: boolean;
   readonly isOneDatabase: boolean;
   /** Source tables that the role of increp could write to. */
   readonly writable: readonly string[];
