@@ -28,15 +28,21 @@ export interface TableProposal {
   /** The unique key, if it is clear. */
   readonly mergeKey: MergeKeyCandidate | undefined;
   readonly obstacle: Obstacle | undefined;
+  /** Whether no trigger can set the replication key of an update, so that each application must set it. */
+  readonly lacksUpdateTrigger: boolean;
 }
 
 export interface DescribedTable {
   readonly relation: Relation;
   readonly hints: TableHints;
   readonly bytes: number;
+  readonly lacksUpdateTrigger: boolean;
 }
 
-export function proposeOptions({ relation, hints, bytes }: DescribedTable, role: string): TableProposal {
+export function proposeOptions(
+  { relation, hints, bytes, lacksUpdateTrigger }: DescribedTable,
+  role: string,
+): TableProposal {
   const keys = keyCandidates(relation, hints);
   const mergeKeys = mergeKeyCandidates(relation, hints);
   return {
@@ -48,6 +54,7 @@ export function proposeOptions({ relation, hints, bytes }: DescribedTable, role:
     mergeKeys,
     mergeKey: mergeKeys[0],
     obstacle: obstacleOf(relation, role),
+    lacksUpdateTrigger,
   };
 }
 

@@ -7,7 +7,7 @@ import type { TableHints } from '../schema/key-candidates.ts';
 import { isReadableTable, type Relation } from '../schema/relations.ts';
 import { SCHEMAS, sourcesOfStates, STATE_TABLES, TABLE_HINTS, writersOf } from '../sql/init.ts';
 import { stagingMark } from '../sql/destination.ts';
-import { WRITABLE_TABLES } from '../sql/inspect.ts';
+import { WITHOUT_UPDATE_TRIGGER, WRITABLE_TABLES } from '../sql/inspect.ts';
 import { OWN_TABLES, stateTable } from '../sql/state.ts';
 import { proposeOptions, type TableProposal } from './propose-options.ts';
 
@@ -60,6 +60,7 @@ const hintRow = z
     } satisfies TableHints,
   }));
 
+const oidRows = z.array(z.object({ oid: z.string() }));
 const writableRows = z.array(z.object({ table: z.string() }));
 
 /** Undefined if the schema does not exist, or the role of increp may not use it. */
@@ -80,6 +81,9 @@ export async function readTables(source: Database): Promise<SourceTables | undef
       .parse((await client.query(TABLE_HINTS, [oids])).rows)
       .map((row) => [row.oid, row] as const);
     const byOid = new Map(hints);
+    const withoutTrigger = new Set(
+      oidRows.parse((await client.query(WITHOUT_UPDATE_TRIGGER, [oids])).rows).map(({ oid }) => oid),
+    );
     const writable = writableRows.parse((await client.query(WRITABLE_TABLES, [oids])).rows);
     return {
       role,
@@ -90,7 +94,14 @@ export async function readTables(source: Database): Promise<SourceTables | undef
         .flatMap((relation) => {
           const described = byOid.get(relation.oid);
           return described
-            ? [{ relation, hints: described.hints, bytes: relation.bytes + described.unanalyzedBytes }]
+            ? [
+                {
+                  relation,
+                  hints: described.hints,
+                  bytes: relation.bytes + described.unanalyzedBytes,
+                  lacksUpdateTrigger: withoutTrigger.has(relation.oid),
+                },
+              ]
             : [];
         })
         .map((described) => proposeOptions(described, role))

@@ -1,6 +1,7 @@
 /** Queries of `check`. */
 import type { TableName } from '../schema/names.ts';
 import type { Relation } from '../schema/relations.ts';
+import { TREE } from './catalog.ts';
 import { latestPlausible, type MarkedRows } from './fence.ts';
 import { ident, identList, qualified } from './identifiers.ts';
 import { bareItem, onRows } from './row-source.ts';
@@ -128,3 +129,14 @@ export const KEY_TRIGGERS = /* sql */ `
   WHERE t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0
     AND (strpos(lower(p.prosrc), lower(asked.key)) > 0 OR strpos(encode(t.tgargs, 'escape'), asked.key) > 0)
   ORDER BY t.tgname`;
+
+/**
+ * $1 oids. Tables without a row-level BEFORE UPDATE trigger, on the table or on a partition or child table. The server
+ * cannot say which columns a trigger sets, so any such trigger counts. tgtype: 1 row, 2 before, 16 update.
+ */
+export const WITHOUT_UPDATE_TRIGGER = /* sql */ `
+  SELECT c.oid::text AS oid
+  FROM unnest($1::oid[]) o(oid) JOIN pg_class c ON c.oid = o.oid
+  WHERE c.relkind IN ('r', 'p') AND NOT EXISTS (
+    SELECT FROM ${TREE} JOIN pg_trigger t ON t.tgrelid = l.oid
+    WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & 19 = 19)`;

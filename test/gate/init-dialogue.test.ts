@@ -218,6 +218,36 @@ test('a table without keys can be read completely, and a table that is left out 
   expect((await increp('-C new sync', pair)).exitCode).toBe(0);
 });
 
+test('tables whose key no trigger sets are named beside the question about the keys', async () => {
+  await using pair = await freshPair({
+    sourceSql: `CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.updated_at := now(); RETURN NEW; END $$;
+      CREATE TABLE products (id int PRIMARY KEY, modified_at timestamp NOT NULL DEFAULT now());
+      CREATE TABLE touched (id int PRIMARY KEY, updated_at timestamptz);
+      CREATE TRIGGER touch BEFORE UPDATE ON touched FOR EACH ROW EXECUTE FUNCTION touch();
+      CREATE TABLE parted (id int PRIMARY KEY, updated_at timestamptz) PARTITION BY RANGE (id);
+      CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10);
+      CREATE TRIGGER touch BEFORE UPDATE ON parted_1 FOR EACH ROW EXECUTE FUNCTION touch();
+      CREATE TABLE inserted (id int PRIMARY KEY, updated_at timestamptz);
+      CREATE TRIGGER touch BEFORE INSERT ON inserted FOR EACH ROW EXECUTE FUNCTION touch()`,
+  });
+  await using dialogue = startDialogue('init -C new', pair.directory, settled(pair));
+  await dialogue.answer('Which tables', `${DOWN}${ENTER}`);
+  const shown = () => dialogue.seen().replaceAll(/\s+│?\s*/g, ' ');
+  await dialogue.answer('Tables to copy', `${DOWN}${DOWN}`);
+  await dialogue.answer(/products .*\(by modified_at\)/, TAB);
+  await dialogue.answer('◼ products', DOWN);
+  await dialogue.answer(/touched .*\(by updated_at\)/, `${TAB}${ENTER}`);
+  await dialogue.answer('Are these keys correct?', ESC);
+  expect(shown()).toContain(
+    'No trigger sets modified_at of products. increp misses a change by an application that does not set it (see docs/setup.md#index-and-trigger-for-the-replication-key).',
+  );
+  await dialogue.answer('Tables to copy', ESC);
+  await dialogue.answer('Which tables', `${UP}${ENTER}`);
+  await dialogue.answer('Are these keys correct?', ENTER);
+  expect(shown()).toContain('No trigger sets the replication keys of inserted, products. increp misses');
+  expect(await dialogue.wait()).toBe(0);
+});
+
 test('a pasted URL is hidden, and its encryption is corrected alone', async () => {
   await using pair = await freshPair({ sourceSql: SHOP });
   const url = `${pair.sourceUrl('increp')}?sslmode=require&application_name=etl`;

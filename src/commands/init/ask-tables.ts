@@ -1,5 +1,5 @@
 /** Shows the source tables, and asks which tables to copy and by which keys. */
-import { formatBytes, formatCount } from '../../format.ts';
+import { formatBytes, formatCount, listed } from '../../format.ts';
 import {
   asItIs,
   notReplicable,
@@ -140,12 +140,27 @@ async function askWhichToChange(prompts: Prompts, clear: readonly TableProposal[
       ...(clear.length > MOST_LISTED ? ['...'] : []),
     ].join('\n'),
   );
+  const caution = triggerCaution(clear);
+  if (caution !== undefined) prompts.warn(caution);
   const areRight = await prompts.confirm({ message: 'Are these keys correct?', initial: true });
   if (areRight) return [];
   return prompts.chooseMany({
     message: 'Tables to change or leave out',
     choices: clear.map(({ name, key }) => ({ value: name, label: name, hint: `by ${key?.column ?? ''}` })),
   });
+}
+
+/** Names only a few of the tables, because in many databases no table has a trigger. */
+function triggerCaution(clear: readonly TableProposal[]): string | undefined {
+  const tables = clear.filter(({ lacksUpdateTrigger }) => lacksUpdateTrigger);
+  if (tables.length === 0) return undefined;
+  const [key = '', ...otherKeys] = new Set(tables.map((table) => table.key?.column ?? ''));
+  const [sets, it] = otherKeys.length === 0 ? [key, 'it'] : ['the replication keys', 'the key'];
+  const names = listed(
+    tables.map(({ name }) => name),
+    3,
+  );
+  return `No trigger sets ${sets} of ${names}. increp misses a change by an application that does not set ${it} (see docs/setup.md#index-and-trigger-for-the-replication-key).`;
 }
 
 async function askKeys(prompts: Prompts, table: TableProposal): Promise<ChosenTable | LeftOut> {
