@@ -1,5 +1,6 @@
 /** The entry of the program: it registers the commands and turns their results and errors into the exit code. */
 import { CommanderError } from 'commander';
+import { interrupted } from './commands/program/interruption.ts';
 import { programOf } from './commands/program/program.ts';
 import { printError } from './commands/terminal/print-error.ts';
 import { typedCommand } from './commands/terminal/typed-command.ts';
@@ -42,7 +43,11 @@ async function dispatch(
       const given = { terminal, environment, workingDirectory, signal, timing, program };
       const options: { directory?: string } = command.optsWithGlobals();
       onDirectory(options.directory);
-      exitCode = await (await load())(command.args, { ...options, ...given });
+      try {
+        exitCode = await (await load())(command.args, { ...options, ...given });
+      } catch (error) {
+        throw interrupted(error, command.name(), options);
+      }
     },
   });
   let asked = root;

@@ -8,7 +8,17 @@ import type { Reason } from './reasons.ts';
 export type Action = 'initial' | 'incremental' | 'reset' | 'full-refresh' | 'append' | 'skipped';
 export type Loader = 'pg_dump' | 'copy';
 export type Phase =
-  'lock' | 'fence' | 'snapshot' | 'copy' | 'index' | 'merge' | 'deletes' | 'swap' | 'commit' | 'save-state';
+  | 'lock'
+  | 'fence'
+  | 'snapshot'
+  | 'copy'
+  | 'index'
+  | 'merge'
+  | 'deletes'
+  | 'swap'
+  | 'commit'
+  | 'save-state'
+  | 'compare';
 
 export interface Failure {
   readonly code: ErrorCode;

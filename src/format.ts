@@ -84,6 +84,9 @@ export function formatTableCounts(tables: readonly CountedTable[]): string {
 export const labelOf = ({ name, destination }: Pick<TableOutcome, 'name' | 'destination'>): string =>
   destination === undefined ? name : `${destination}: ${name}`;
 
+/** The number of names in a line about many tables. */
+export const LISTED = 10;
+
 /** `a, b, c and 197 more`: at most `most` names. */
 export function listed(names: readonly string[], most: number): string {
   const more = names.length > most ? ` and ${formatCount(names.length - most)} more` : '';
@@ -93,7 +96,7 @@ export function listed(names: readonly string[], most: number): string {
 /** `2 tables deferred to the next run: a, b`; undefined if none is deferred. */
 export function formatDeferred(
   tables: readonly Pick<TableOutcome, 'name' | 'destination' | 'isDeferred'>[],
-  most = Infinity,
+  most = LISTED,
 ): string | undefined {
   const names = tables.filter(({ isDeferred }) => isDeferred).map(labelOf);
   if (names.length === 0) return undefined;

@@ -24,14 +24,18 @@ const escaped = (character: string): string =>
   NAMED[character] ??
   [...Buffer.from(character)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
 
-/** A command of increp for one table. A name that begins with a dash is not read as an option. */
-export const tableCommand = (
-  command: 'history' | 'reset' | 'sync' | 'verify',
-  table: string,
-  ...flags: string[]
-): string =>
-  [
-    'increp',
-    command,
-    ...(table.startsWith('-') ? [...flags, '--', shellWord(table)] : [shellWord(table), ...flags]),
-  ].join(' ');
+type TableCommand = 'reset' | 'status' | 'sync' | 'verify';
+
+/** A command of increp for these tables. A name that begins with a dash is not read as an option. */
+export function tablesCommand(
+  command: TableCommand,
+  tables: readonly string[],
+  flags: readonly string[],
+): string {
+  const words = tables.map(shellWord);
+  const isDash = tables.some((table) => table.startsWith('-'));
+  return ['increp', command, ...(isDash ? [...flags, '--', ...words] : [...words, ...flags])].join(' ');
+}
+
+export const tableCommand = (command: TableCommand, table: string, ...flags: string[]): string =>
+  tablesCommand(command, [table], flags);

@@ -1,16 +1,20 @@
 /** `increp verify`: compares the destination tables with the source. */
+import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, type IncrepError } from '../errors.ts';
-import { formatVerification } from '../report/verify.ts';
+import { formatVerification, formatVerificationEnding } from '../report/verify.ts';
+import type { ToldFailures } from '../report/same-failure.ts';
+import { comparisonProgress } from '../observe/comparison-progress.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
 import { batchesOf } from '../postgres/batches.ts';
 import { gatherFacts, inOrder, isUnknown, serversOf, type TableFacts } from '../sync/facts/facts.ts';
+import { withHolders } from '../sync/lock/lock-holders.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import { repairTable, type Repaired } from '../verify/repair.ts';
 import { repairWhole } from '../verify/repair-keyless.ts';
 import { isEqual, verifyTable, type Verified } from '../verify/verify.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
-import { withContext } from './pipeline/context.ts';
+import { withContext, type Context, type Pipeline } from './pipeline/context.ts';
 import { eachDestination, ofDestination, type DestinationResults } from './pipeline/each-destination.ts';
 import { expandTables } from './pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
@@ -31,43 +35,75 @@ export type TableVerification =
   | { readonly verified: Verified; readonly repaired: Repaired | undefined }
   | { readonly name: string; readonly error: IncrepError };
 
-export async function verifyCommand(tables: readonly string[], options: VerifyOptions): Promise<number> {
+export async function verifyCommand(words: readonly string[], options: VerifyOptions): Promise<number> {
+  const startedAt = performance.now();
   return withContext(options, async (configured) => {
     const { context, remarks, noTables } = await expandTables(configured, { source: 'must' });
     if (noTables) throw noTables;
     const { settings, terminal, redact } = context;
-    const chosen = selectTables(settings.tables, { names: tables, excluded: [] }).filter(
+    const chosen = selectTables(settings.tables, { names: words, excluded: [] }).filter(
       ({ isEnabled }) => isEnabled,
     );
-    const names = chosen.map(({ name }) => name);
+    const told: ToldFailures = new Map();
     const result = await eachDestination(context, {
       isJson: options.json,
-      run: async ({ name, settings: own, runContext }) => {
-        ensureDifferentDatabases(own, await serversOf(runContext));
-        const verdicts: TableVerification[] = [];
-        const addVerdict = (verdict: TableVerification): void => {
-          verdicts.push(verdict);
-          if (!options.json) terminal.out(redact(formatVerification(verdict, names, terminal.style)));
-        };
-        for (const batch of batchesOf(chosen)) {
-          const { tables: known, failures } = await gatherFacts(runContext, batch);
-          for (const table of inOrder([...known, ...failures], batch))
-            addVerdict(
-              isUnknown(table)
-                ? { name: table.settings.name, error: table.error }
-                : await verdictOn(runContext, table, options),
-            );
-        }
+      run: async (pipeline) => {
+        const verdicts = await compareTables(context, pipeline, { chosen, options, told });
+        const { name } = pipeline;
         return {
-          result: verdicts.map((verdict) => ({ verdict, of: ofDestination({ name }) })),
+          result: verdicts.map((verdict) => ({ verdict, name, of: ofDestination({ name }) })),
           exitCode: exitCodeFor(verdicts),
         };
       },
     });
+    const verdicts = result.results.flat();
     if (options.json) terminal.out(redactedJson(toJson(result), redact));
+    else {
+      const ended = {
+        tables: verdicts.map(endedTable),
+        unreached: result.unreached,
+        seconds: (performance.now() - startedAt) / 1000,
+        words,
+      };
+      terminal.out(redact(formatVerificationEnding(ended, terminal.style)));
+    }
     sayRemarks(remarks, context);
-    return result.exitCode;
+    return verdicts.some(({ verdict }) => isDifferent(verdict)) ? DIFFERENT : result.exitCode;
   });
+}
+
+interface ComparisonWork {
+  readonly chosen: readonly TableSettings[];
+  readonly options: VerifyOptions;
+  readonly told: ToldFailures;
+}
+
+/** Compares the tables of one destination, and prints each result. */
+async function compareTables(
+  { terminal: { screen, style, out }, redact }: Context,
+  { settings, runContext, listen }: Pipeline,
+  { chosen, options, told }: ComparisonWork,
+): Promise<readonly TableVerification[]> {
+  ensureDifferentDatabases(settings, await serversOf(runContext));
+  const names = chosen.map(({ name }) => name);
+  using progress = options.json || !screen ? undefined : comparisonProgress(screen, names, redact);
+  if (progress) listen(progress.display.listener);
+  const verdicts: TableVerification[] = [];
+  for (const batch of batchesOf(chosen)) {
+    const { tables: known, failures } = await gatherFacts(runContext, batch);
+    for (const table of inOrder([...known, ...failures], batch)) {
+      const { name } = table.settings;
+      progress?.begin(name);
+      const verdict = isUnknown(table)
+        ? { name, error: table.error }
+        : await verdictOn(runContext, table, options);
+      verdicts.push(verdict);
+      progress?.end(name);
+      progress?.display.clear();
+      if (!options.json) out(redact(formatVerification(verdict, { names, style, told })));
+    }
+  }
+  return verdicts;
 }
 
 async function verdictOn(
@@ -84,18 +120,45 @@ async function verdictOn(
     return { verified: await verifyTable(runContext, facts), repaired };
   } catch (error) {
     runContext.signal?.throwIfAborted();
-    return { name: facts.settings.name, error: asIncrepError(error) };
+    return {
+      name: facts.settings.name,
+      error: await withHolders(runContext, facts, asIncrepError(error)),
+    };
   }
 }
 
+const DIFFERENT = 2;
+
+const isDifferent = (verdict: TableVerification): boolean =>
+  'verified' in verdict && !isEqual(verdict.verified);
+
+/**
+ * The rules are those of a run: if some tables failed, 3; if all failed with one exit code, that code, otherwise 1. But
+ * differences come first, because a script asks for them.
+ */
 function exitCodeFor(verdicts: readonly TableVerification[]): number {
-  const failed = verdicts.find((verdict) => 'error' in verdict);
-  if (failed && 'error' in failed) return failed.error.exitCode;
-  return verdicts.every((verdict) => 'verified' in verdict && isEqual(verdict.verified)) ? 0 : 2;
+  if (verdicts.some(isDifferent)) return DIFFERENT;
+  const failed = verdicts.flatMap((verdict) => ('error' in verdict ? [verdict.error.exitCode] : []));
+  const [first = 0] = failed;
+  if (failed.length < verdicts.length) return failed.length === 0 ? 0 : 3;
+  return new Set(failed).size > 1 ? 1 : first;
 }
+
+const endedTable = ({ verdict, name: destination }: DestinationVerification) =>
+  'error' in verdict
+    ? { name: verdict.name, destination, isEqual: false, isRepaired: false, error: verdict.error }
+    : {
+        name: verdict.verified.name,
+        destination,
+        isEqual: isEqual(verdict.verified),
+        isRepaired: verdict.repaired !== undefined,
+        error: undefined,
+      };
 
 interface DestinationVerification {
   readonly verdict: TableVerification;
+  /** Undefined if the pipeline has one destination. */
+  readonly name: string | undefined;
   readonly of: object;
 }
 

@@ -17,6 +17,7 @@ const PHASE_WORDS = {
   swap: 'putting the new table in place',
   commit: 'committing',
   'save-state': 'saving the cursor',
+  compare: 'comparing both sides',
   start: 'reading both databases',
   retry: 'waiting to retry',
   end: 'reporting the run',

@@ -6,18 +6,20 @@ import {
   formatSeconds,
   formatTableCounts,
   labelOf,
+  LISTED,
+  listed,
   outcomeWord,
 } from '../format.ts';
 import { tableCommand } from '../shell-word.ts';
 import type { CurrentWarning } from '../schema/standing-warnings.ts';
 import { runSeconds } from './summary-json.ts';
+import { failureKey, sameFailures } from './same-failure.ts';
 import { painter, type Style } from './style.ts';
 import {
   columnsFor,
   columnsOf,
   detailLines,
   failureDetails,
-  failureKey,
   INDENT,
   tableLines,
   warningDetail,
@@ -36,7 +38,7 @@ export function formatProblems(
   lastSuccesses: ReadonlyMap<string, Date>,
   style: Style,
 ): string {
-  const shared = { warnings: new Set(sharedWarnings(summary).keys()), failures: new Map<string, string>() };
+  const shared = { warnings: new Set(sharedWarnings(summary).keys()), failures: new Map() };
   const printed = summary.tables.filter(
     ({ status, warnings }) => status === 'failed' || warnings.some((text) => !shared.warnings.has(text)),
   );
@@ -92,7 +94,7 @@ export const hasProblems = ({ status, warnings, tables }: RunSummary): boolean =
  * the other tables.
  */
 export function summaryByTable(lookNow: () => Style): (event: RunEvent) => string | undefined {
-  const said = { warnings: new Set<string>(), failures: new Map<string, string>() };
+  const said = { warnings: new Set<string>(), failures: new Map() };
   let names: readonly string[] = [];
   const linesOf = (outcome: TableOutcome): string => {
     const style = lookNow();
@@ -121,20 +123,32 @@ const MANY_TABLES = 10;
 
 function failedAgain({ tables }: RunSummary, style: Style): string[] {
   const failed = tables.length > MANY_TABLES ? tables.filter((table) => outcomeWord(table) === 'failed') : [];
-  return failed.flatMap((table) => {
-    const code = table.error ? ` (${table.error.code})` : '';
-    const command = tableCommand('history', table.name);
-    return wrap(`${INDENT}FAILED ${printableLine(labelOf(table))}${code}: ${command}`, style, INDENT);
-  });
+  const failures = failed.flatMap(({ error, ...table }) =>
+    error ? [{ ...error, name: table.name, label: printableLine(labelOf(table)) }] : [],
+  );
+  return sameFailures(failures).flatMap((group) => wrap(failedLine(group), style, `${INDENT}  `));
 }
+
+/** The status of the first table shows how to fix all of them. */
+function failedLine(
+  group: readonly { readonly name: string; readonly label: string; readonly code: string }[],
+) {
+  const [{ name, label, code } = { name: '', label: '', code: '' }] = group;
+  const command = tableCommand('status', name);
+  if (group.length === 1) return `${INDENT}FAILED ${label} (${code}): ${command}`;
+  const labels = group.map((table) => table.label);
+  return `${INDENT}FAILED ${formatCount(group.length)} tables (${code}): ${listed(labels, LISTED)}; next: ${command}`;
+}
+
+const isSame = (one: Failure, other: Failure): boolean =>
+  failureKey({ ...one, name: '' }) === failureKey({ ...other, name: '' });
 
 /** A table that a signal interrupted has its own message. */
 const isToldByTable = (error: Failure, { tables }: RunSummary): boolean =>
   tables.some(
     (table) =>
       table.error !== undefined &&
-      (failureKey(table.error) === failureKey(error) ||
-        (error.code === 'INTERRUPTED' && table.error.code === 'INTERRUPTED')),
+      (isSame(table.error, error) || (error.code === 'INTERRUPTED' && table.error.code === 'INTERRUPTED')),
   );
 
 function closingLines(summary: RunSummary, shared: readonly Detail[], style: Style): string[] {
@@ -163,12 +177,12 @@ function sharedWarnings({ tables }: RunSummary): Map<string, readonly string[]> 
 }
 
 const sharedDetail = ([text, names]: [string, readonly string[]]): Detail =>
-  warningDetail(`${text} (${names.length} tables: ${names.join(', ')})`);
+  warningDetail(`${text} (${formatCount(names.length)} tables: ${listed(names, LISTED)})`);
 
 /** For warnings that were printed below the first table. */
 function repeatedDetails(summary: RunSummary): Detail[] {
   const lines = [...sharedWarnings(summary).values()].map(
-    ([first = '', ...others]) => `the same as for ${first}: ${others.join(', ')}`,
+    ([first = '', ...others]) => `the same as for ${first}: ${listed(others, LISTED)}`,
   );
   return [...new Set(lines)].map(warningDetail);
 }

@@ -12,6 +12,7 @@ import { glyphsOf, painter, type Style, type Paint } from './style.ts';
 import type { Reason } from '../reasons.ts';
 import { reasonText } from './reasons.ts';
 import { codesText } from './error.ts';
+import { sameFailure, type ToldFailures } from './same-failure.ts';
 import { displayWidth, padEnd, padStart, printable, printableLine, truncate, wrap } from './text.ts';
 
 type Tint = 'green' | 'red' | 'yellow' | 'dim';
@@ -179,25 +180,21 @@ export interface Said {
   /** Warnings that are printed elsewhere. */
   readonly warnings: ReadonlySet<string>;
   /** The first table that failed with each error. */
-  readonly failures: Map<string, string>;
+  readonly failures: ToldFailures;
 }
 
 /** If one problem affects all tables, repeating it would fill several screens. */
-function failureOnce(name: string, failure: Failure, { failures }: Said, paint: Paint): Detail[] {
-  const key = failureKey(failure);
-  const before = failures.get(key);
-  if (before === undefined) failures.set(key, name);
-  return before === undefined
+function failureOnce(outcome: TableOutcome, failure: Failure, { failures }: Said, paint: Paint): Detail[] {
+  const same = sameFailure({ ...failure, name: outcome.name }, labelOf(outcome), failures);
+  return same === undefined
     ? failureDetails(failure, paint)
-    : [{ label: 'error:', tint: 'red', text: `the same as for ${printableLine(before)}` }];
+    : [{ label: 'error:', tint: 'red', text: printableLine(same) }];
 }
-
-export const failureKey = ({ code, message, hint }: Failure): string => JSON.stringify([code, message, hint]);
 
 export function tableLines(outcome: TableOutcome, said: Said, columns: Columns, style: Style): string[] {
   const details = [
     ...(hasReason(outcome) ? [{ label: 'because', text: reasonText(outcome.reasons) }] : []),
-    ...(outcome.error ? failureOnce(labelOf(outcome), outcome.error, said, painter(style)) : []),
+    ...(outcome.error ? failureOnce(outcome, outcome.error, said, painter(style)) : []),
     ...outcome.warnings.filter((text) => !said.warnings.has(text)).map(warningDetail),
   ];
   return [

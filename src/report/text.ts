@@ -45,7 +45,7 @@ export function truncate(text: string, width: number, ellipsis: string): string 
  * in parentheses.
  */
 const WORD =
-  /\s*(?:"[^"\n]{1,80}"|\[[^\]\n]{1,80}\]|\d{4}-\d\d-\d\d (?=\d)|(?<!\S)[\d.,]+ (?=[a-zA-Z])|\S)+/g;
+  /\s*(?:"[^"\n]{1,80}"|\[[^\]\n]{1,80}\]|\d{4}-\d\d-\d\d (?=\d)|(?<![^\s(])[\d.,]+ (?=[a-zA-Z])|\S)+/g;
 
 /** The output that a text is wrapped for. */
 type Wrapped = Pick<Style, 'width' | 'typedCommand'>;

@@ -1,7 +1,9 @@
-import { formatCount, formatSeconds } from '../format.ts';
-import { formatError, type PrintedError } from './error.ts';
-import { glyphsOf, type Style } from './style.ts';
-import { displayWidth, padEnd, printable, wrap } from './text.ts';
+import { formatCount, formatSeconds, LISTED, listed } from '../format.ts';
+import { shellWord, tablesCommand } from '../shell-word.ts';
+import { codesText, formatError, type PrintedError } from './error.ts';
+import { sameFailure, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
+import { glyphsOf, painter, type Style } from './style.ts';
+import { displayWidth, padEnd, printable, printableLine, wrap } from './text.ts';
 
 interface Counts {
   readonly name: string;
@@ -28,6 +30,8 @@ type PrintedVerification =
   | { readonly verified: Counts; readonly repaired: PrintedRepair | undefined }
   | { readonly name: string; readonly error: PrintedError };
 
+const INDENT = '    ';
+
 /** Cells. A longer name moves the text after it. */
 const WIDEST_NAME = 30;
 
@@ -38,20 +42,27 @@ const MEANING = {
   duplicated: 'with a unique key that occurs more than once',
 } as const;
 
+interface VerificationOutput {
+  /** Of all tables, so that the lines are aligned. */
+  readonly names: readonly string[];
+  readonly style: Style;
+  /** The failures that were already printed. */
+  readonly told: ToldFailures;
+}
+
 /**
  * One line per table. A table with differences has one more line for each kind of difference, with the first keys.
- * `names` are those of all tables, so that the lines are aligned.
  */
 export function formatVerification(
   verdict: PrintedVerification,
-  names: readonly string[],
-  style: Style,
+  { names, style, told }: VerificationOutput,
 ): string {
   const width = Math.min(WIDEST_NAME, Math.max(0, ...names.map((name) => displayWidth(printable(name)))));
   const label = (name: string) => padEnd(printable(name), width);
   if ('error' in verdict) {
-    return `x ${label(verdict.name)}  could not be compared\n${formatError(verdict.error, { ...style, width: style.width - 4 }).replaceAll(/^(?=.)/gm, '    ')}`;
+    return `x ${label(verdict.name)}  could not be compared\n${failureText(verdict.name, verdict.error, style, told)}`;
   }
+  const head = (text: string) => wrap(text, style, INDENT).join('\n');
   const counts = verdict.verified;
   const seconds = formatSeconds(counts.durationSeconds);
   const differences = (['missing', 'extra', 'changed', 'duplicated'] as const).filter(
@@ -64,12 +75,105 @@ export function formatVerification(
   const repair = `${notes}${repairLine(verdict.repaired)}`;
   const apart = keptLine(counts);
   if (differences.length === 0)
-    return `= ${label(counts.name)}  equal: ${rows} (${seconds})\n${apart}${repair}`;
+    return `${head(`= ${label(counts.name)}  equal: ${rows} (${seconds})`)}\n${apart}${repair}`;
   const lines = differences.map((kind) => {
     const more = counts[kind] > counts.keys[kind].length ? `, ${glyphsOf(style).ellipsis}` : '';
     return `    ${formatCount(counts[kind])} ${MEANING[kind]}: ${counts.keys[kind].map(printable).join(', ')}${more}`;
   });
-  return `! ${label(counts.name)}  DIFFERENT: ${rows} (${seconds})\n${lines.join('\n')}\n${apart}${repair}`;
+  return `${head(`! ${label(counts.name)}  DIFFERENT: ${rows} (${seconds})`)}\n${lines.join('\n')}\n${apart}${repair}`;
+}
+
+/** If one problem affects all tables, repeating it would fill several screens. */
+function failureText(name: string, error: PrintedError, style: Style, told: ToldFailures): string {
+  const same = sameFailure(namedFailure(name, error), name, told);
+  if (same !== undefined) return `${INDENT}${painter(style)('red', 'error:')} ${printableLine(same)}\n`;
+  return formatError(error, { ...style, width: style.width - INDENT.length }).replaceAll(/^(?=.)/gm, INDENT);
+}
+
+interface EndedTable {
+  readonly name: string;
+  /** Undefined if the pipeline has one destination. */
+  readonly destination: string | undefined;
+  readonly isEqual: boolean;
+  readonly isRepaired: boolean;
+  /** Why it could not be compared. */
+  readonly error: PrintedError | undefined;
+}
+
+interface EndedVerification {
+  readonly tables: readonly EndedTable[];
+  /** The destinations that could not be reached. */
+  readonly unreached: readonly { readonly name: string; readonly error: PrintedError }[];
+  readonly seconds: number;
+  /** The tables as they were typed. */
+  readonly words: readonly string[];
+}
+
+/** More tables than this push the first line of a small terminal out of sight. */
+const MANY_TABLES = 10;
+
+/** The last lines: the counts, then the tables that differ or failed, with the next command. */
+export function formatVerificationEnding(ended: EndedVerification, style: Style): string {
+  const { tables, unreached, seconds, words } = ended;
+  const different = tables.filter(({ isEqual, error }) => !isEqual && !error);
+  const failed = tables.flatMap(({ name, destination, error }) =>
+    error ? [{ ...namedFailure(name, error), destination, sqlstate: error.sqlstate }] : [],
+  );
+  const repaired = tables.filter(({ isEqual, isRepaired }) => isEqual && isRepaired).length;
+  const equal = tables.length - different.length - failed.length;
+  const parts = [
+    ...(equal > 0 ? [`${formatCount(equal)} equal`] : []),
+    ...(repaired > 0 ? [`${formatCount(repaired)} of them repaired`] : []),
+    ...(different.length > 0 ? [`${formatCount(different.length)} different`] : []),
+    ...(failed.length > 0 ? [`${formatCount(failed.length)} not compared`] : []),
+  ];
+  const noun = tables.length === 1 ? 'table' : 'tables';
+  const counts = tables.length === 0 ? '' : `: ${parts.join(', ')}`;
+  return [
+    `${formatCount(tables.length)} ${noun}${counts} in ${formatSeconds(seconds)}`,
+    ...unreached.map(
+      ({ name, error }) =>
+        `${INDENT}FAILED destination ${printableLine(name)} (${codesText(error.code, error.sqlstate)})`,
+    ),
+    ...sameFailures(failed).flatMap((group) => failedLines(group, tables.length > MANY_TABLES)),
+    ...[...Map.groupBy(different, ({ destination }) => destination).values()].map((group) =>
+      differentLine(group, words),
+    ),
+  ]
+    .flatMap((line) => wrap(line, style, `${INDENT}  `))
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+/** An error is no plain object, so it cannot be spread. */
+const namedFailure = (name: string, { code, message, next }: PrintedError): NamedFailure => ({
+  name,
+  code,
+  message,
+  hint: next,
+});
+
+type EndedFailure = NamedFailure & Pick<EndedTable, 'destination'> & Pick<PrintedError, 'sqlstate'>;
+
+const labelFor = ({ name, destination }: Pick<EndedTable, 'name' | 'destination'>): string =>
+  printableLine(destination === undefined ? name : `${destination}: ${name}`);
+
+function failedLines(group: readonly EndedFailure[], isFarAway: boolean): string[] {
+  const [first] = group;
+  if (!first) return [];
+  const names = listed(group.map(labelFor), LISTED);
+  return [
+    `${INDENT}FAILED ${names} (${codesText(first.code, first.sqlstate)})`,
+    ...(isFarAway ? [`${INDENT}  next: ${printableLine(first.hint)}`] : []),
+  ];
+}
+
+function differentLine(group: readonly EndedTable[], words: readonly string[]): string {
+  const names = listed(group.map(labelFor), LISTED);
+  const typed = group.length > LISTED ? words : group.map(({ name }) => name);
+  const { destination } = group[0] ?? {};
+  const where = destination === undefined ? [] : ['--destination', shellWord(destination)];
+  return `${INDENT}DIFFERENT ${names}: ${tablesCommand('verify', typed, [...where, '--repair'])}`;
 }
 
 /** Rows that may differ by the settings of the table, and are not counted as differences. */

@@ -4,7 +4,7 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Listener } from '../events.ts';
+import type { Action, Listener } from '../events.ts';
 import { giveToOwner } from '../ownership.ts';
 import { runRecordSchema, type RunRecord } from '../schema/run-record.ts';
 import { appendHistory, type NewRecord } from './history-file.ts';
@@ -163,7 +163,13 @@ function recordOf(running: RunningRun, lastSign: number): NewRecord {
     duration_s: Math.max(0, (lastSign - Date.parse(started_at)) / 1000),
     error_code: 'INTERRUPTED',
     error_message: `process ${running.process} on host ${running.host} was killed${place}`,
-    error_hint:
-      'Work that was not committed was rolled back. The next "increp sync" continues from there. If it happens again, look for "out of memory" in the log of that machine.',
+    error_hint: `Work that was not committed was rolled back. The next "increp sync" ${continuation(action)}. If it happens again, look for "out of memory" in the log of that machine.`,
   };
 }
+
+const LOADS: readonly string[] = ['initial', 'reset', 'full-refresh'] satisfies Action[];
+
+const continuation = (action: string): string =>
+  LOADS.includes(action)
+    ? 'starts the load again, or continues after the last complete chunk'
+    : 'continues from there';

@@ -196,7 +196,7 @@ test('of many tables and many differences each is told, by the first keys', asyn
   await sync(pair, '--exclude third');
   await pair.destination.query('DELETE FROM others WHERE id > 2');
   const { exitCode, tables } = await verify(pair);
-  expect(exitCode).toBe(1);
+  expect(exitCode).toBe(2);
   expect(tables).toMatchObject([
     { name: 'orders', status: 'equal' },
     { name: 'others', status: 'different' },
@@ -436,4 +436,45 @@ test('--repair removes no more rows than delete_limit allows, unless it is force
     table: { repaired: { removed: 6 } },
   });
   await expectSameRows(pair, 'orders');
+});
+
+const twoTables: PairOptions = {
+  tables: [ORDERS_CONFIG, { ...ORDERS_CONFIG, name: 'events' }, { ...ORDERS_CONFIG, name: 'items' }],
+  sourceSql: ['orders', 'events', 'items']
+    .map(
+      (name) =>
+        `${ORDERS_SQL.replaceAll('orders', name)}; INSERT INTO ${name} (id, note) VALUES (1, 'a'), (2, 'b')`,
+    )
+    .join(';'),
+};
+
+test('differences decide the exit code, and the tables are named again at the end with the next command', async () => {
+  await using pair = await freshPair(twoTables);
+  await sync(pair, 'orders events');
+  const some = await increp('verify', pair);
+  expect(some.exitCode, some.stderr).toBe(3);
+  expect(some.stdout).toMatch(
+    /\n3 tables: 2 equal, 1 not compared in [\d.]+ s\n {4}FAILED items \(NOT_SYNCED\)\n$/,
+  );
+  await pair.destination.query('DELETE FROM orders WHERE id = 2; DELETE FROM events WHERE id = 1');
+  const mixed = await increp('verify', pair);
+  expect(mixed.exitCode).toBe(2);
+  expect(mixed.stdout).toMatch(
+    /\n3 tables: 2 different, 1 not compared in [\d.]+ s\n {4}FAILED items \(NOT_SYNCED\)\n {4}DIFFERENT orders, events: increp verify orders events --repair\n$/,
+  );
+  const repaired = await increp('verify orders events --repair', pair);
+  expect(repaired.exitCode).toBe(0);
+  expect(repaired.stdout).toMatch(/\n2 tables: 2 equal, 2 of them repaired in [\d.]+ s\n$/);
+});
+
+test('the session that holds a table is named', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const holder = await pair.source.connect();
+  await holder.query(`SET application_name = 'nightly'; BEGIN; LOCK TABLE orders`);
+  const { stdout, stderr } = await increp('verify', pair, { timing: { lockTimeout: 0.2 } });
+  await holder.query('ROLLBACK');
+  expect(stdout, stderr).toMatch(
+    /held by pid \d+ \(nightly\) of \w+ .*with AccessExclusiveLock on orders at the source/,
+  );
 });

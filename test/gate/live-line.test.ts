@@ -179,3 +179,17 @@ slowTest(
     for (const byte of ['\u001b', '\r']) expect(log).not.toContain(byte);
   },
 );
+
+test('verify shows the table that it compares', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  const holder = await pair.source.connect();
+  await holder.query('BEGIN; LOCK TABLE orders');
+  await using terminal = inTerminal('verify', pair);
+  await terminal.waitForLine(/^\[1\/1\] orders: comparing both sides, \d+ s$/);
+  await holder.query('ROLLBACK');
+  expect(await terminal.wait()).toBe(0);
+  const lines = terminal.screen.lines().join('\n');
+  expect(lines).toMatch(/^= orders {2}equal: .*\n(?: {4}.*\n)?1 table: 1 equal in [\d.]+ s/m);
+  expect(lines).not.toContain('[1/1]');
+});

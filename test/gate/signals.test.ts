@@ -127,3 +127,22 @@ test('a terminal that hangs up is a signal like the others', async () => {
   await sync(pair);
   await expectSameRows(pair, 'orders');
 });
+
+test('a signal during verify says nothing of a sync', async () => {
+  await using pair = await freshPair(orders('copy'));
+  await sync(pair);
+  const holder = await pair.source.connect();
+  await holder.query('BEGIN; LOCK TABLE orders');
+  await using running = startIncrep('verify', pair);
+  await expect.poll(async () => (await waitingAt(pair)).length, { timeout: 10_000 }).toBe(1);
+  running.kill('SIGINT');
+  const { exitCode, stderr } = await running.wait();
+  await holder.query('ROLLBACK');
+  expect(exitCode).toBe(130);
+  expect(stderr).toContain('next: Nothing was changed. Run the command again.');
+  expect(stderr).not.toContain('increp sync');
+});
+
+const waitingAt = async (pair: Pair) =>
+  (await pair.source.query(`SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'orders'::regclass`))
+    .rows;

@@ -11,6 +11,8 @@ export interface DestinationResults<T> {
   readonly exitCode: number;
   /** Extra fields of a JSON document, if there are several destinations. */
   readonly json: { readonly destinations?: readonly object[] };
+  /** The destinations that could not be used. */
+  readonly unreached: readonly { readonly name: string; readonly error: IncrepError }[];
 }
 
 interface CommandWork<T> {
@@ -27,7 +29,7 @@ export async function eachDestination<T>(
   const [only, ...others] = pipelines;
   if (only && others.length === 0 && only.name === undefined) {
     const { result, exitCode } = await run(only);
-    return { results: [result], exitCode, json: {} };
+    return { results: [result], exitCode, json: {}, unreached: [] };
   }
   const results: T[] = [];
   const destinations: { name: string; error: IncrepError | undefined }[] = [];
@@ -51,6 +53,7 @@ export async function eachDestination<T>(
   return {
     results,
     exitCode: combinedExitCode(exitCodes),
+    unreached: destinations.flatMap(({ name, error }) => (error ? [{ name, error }] : [])),
     json: {
       destinations: destinations.map(({ name, error }) => ({
         name,

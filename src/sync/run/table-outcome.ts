@@ -1,5 +1,5 @@
 import type { TableSettings } from '../../config/settings.ts';
-import type { IncrepError } from '../../errors.ts';
+import { reworded, type IncrepError } from '../../errors.ts';
 import type { Failure, TableOutcome } from '../../events.ts';
 import type { Applied, ApplyResult } from './apply-plan.ts';
 import type { TableFacts, TableFailure } from '../facts/facts.ts';
@@ -137,8 +137,19 @@ export const failed = (
     start,
   ),
   status: 'failed',
-  error: failureOf(error),
+  error: failureOf(plan ? whereLoadContinues(plan, error) : error),
 });
+
+/** A load in chunks continues. Any other load starts again. */
+const whereLoadContinues = (plan: DraftPlan | Plan, error: IncrepError): IncrepError =>
+  error.code === 'INTERRUPTED' &&
+  plan.kind === 'load' &&
+  !('chunking' in plan && plan.chunking.kind !== 'whole')
+    ? reworded(error, {
+        what: error.message,
+        next: 'The load was rolled back. The next "increp sync" starts it again ("increp help large-tables").',
+      })
+    : error;
 
 export const failedUnknown = ({ settings, error }: TableFailure, start: Start): TableOutcome => ({
   ...outcomeFor(

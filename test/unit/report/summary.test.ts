@@ -235,6 +235,52 @@ test('a table that another run holds is busy, and one that a signal ended is int
   expect(text).not.toContain('FAILED');
 });
 
+test('after many tables, those that failed in the same way share one line', () => {
+  const names = Array.from({ length: 12 }, (_, place) => `t${place}`);
+  const mismatch = (name: string) =>
+    failure({
+      code: 'STATE_MISMATCH',
+      message: `the state of public.${name} belongs to pipeline "shop"`,
+      hint: `Run "increp reset ${name}".`,
+      sqlstate: undefined,
+    });
+  const tables = names.map((name) => outcome({ name, status: 'failed', error: mismatch(name) }));
+  const text = printed(summary({ status: 'failed', tables }), plain);
+  expect(text.match(/belongs to pipeline/g)).toHaveLength(1);
+  expect(text).toContain('error: the same as for t0, with the name of this table\n');
+  expect(text).toMatch(
+    / {4}FAILED 12 tables \(STATE_MISMATCH\): t0, .*, t9 and 2 more; next: increp status t0\n$/,
+  );
+});
+
+test('messages that differ in more than the name of the table are each printed', () => {
+  const error = (rows: number, name: string) =>
+    failure({ message: `${name} has ${rows} rows`, hint: 'Look.' });
+  const tables = [
+    outcome({ name: 'a', status: 'failed', error: error(1, 'a') }),
+    outcome({ name: 'b', status: 'failed', error: error(2, 'b') }),
+    outcome({ name: 'c', status: 'failed', error: error(2, 'c') }),
+  ];
+  const text = printed(summary({ status: 'failed', tables }), plain);
+  expect(text).toContain('error: a has 1 rows');
+  expect(text).toContain('error: b has 2 rows');
+  expect(text).toContain('error: the same as for b\n');
+});
+
+test('of hundreds of tables only the first are named', () => {
+  const warned = Array.from({ length: 300 }, (_, place) =>
+    outcome({ name: `t${place}`, warnings: ['slow'] }),
+  );
+  const deferred = Array.from({ length: 220 }, (_, place) =>
+    outcome({ name: `d${place}`, status: 'skipped', action: 'skipped', isDeferred: true }),
+  );
+  const ended = summary({ tables: [...warned, ...deferred] });
+  const text = printed(ended, plain);
+  expect(text).toMatch(/warning: the same as for t0: t1, .*, t10 and 289 more\n/);
+  expect(text).toMatch(/220 tables deferred to the next run: d0, .*, d9 and 210 more\n/);
+  expect(formatProblems(ended, new Map(), plain)).toMatch(/slow \(300 tables: t0, .*, t9 and 290 more\)/);
+});
+
 test('after many tables the failed ones are named again, with the command that shows why', () => {
   const tables = Array.from({ length: 11 }, (_, place) => outcome({ name: `t${place}` }));
   const failed = outcome({ name: 'my table', status: 'failed', error: failure() });
@@ -243,7 +289,7 @@ test('after many tables the failed ones are named again, with the command that s
     .split('\n');
   expect(lines.slice(-2)).toEqual([
     '11 tables ok, 1 failed in 4.2 s',
-    "    FAILED my table (PRIVILEGE_MISSING): increp history 'my table'",
+    "    FAILED my table (PRIVILEGE_MISSING): increp status 'my table'",
   ]);
   const few = printed(summary({ status: 'partial', tables: [failed] }), plain);
   expect(few).toMatch(/1 table failed in 4\.2 s\n$/);

@@ -1,0 +1,19 @@
+/** What to do after a signal, by command. The signal does not know which command it stops. */
+import { IncrepError, reworded } from '../../errors.ts';
+
+/** `sync` and `demo` continue: the text of the signal is about them. */
+const CONTINUING = ['sync', 'demo'];
+
+function nextAfterSignal(command: string, options: object): string | undefined {
+  if (CONTINUING.includes(command)) return undefined;
+  const isWriting =
+    command === 'reset' || command === 'init' || ('repair' in options && options.repair === true);
+  return `${isWriting ? 'Unfinished work was rolled back' : 'Nothing was changed'}. Run the command again.`;
+}
+
+/** Returns any other error unchanged. */
+export function interrupted(thrown: unknown, command: string, options: object): unknown {
+  if (!(thrown instanceof IncrepError) || thrown.code !== 'INTERRUPTED') return thrown;
+  const next = nextAfterSignal(command, options);
+  return next === undefined ? thrown : reworded(thrown, { what: thrown.message, next });
+}

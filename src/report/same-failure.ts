@@ -1,0 +1,42 @@
+/** Finds tables that failed in the same way, so that one problem of many tables is printed once. */
+
+export interface NamedFailure {
+  /** The name of the table in messages. */
+  readonly name: string;
+  readonly code: string;
+  readonly message: string;
+  /** What to do next. */
+  readonly hint: string;
+}
+
+/** The first table of each failure: what was printed for it, and as what. */
+export type ToldFailures = Map<string, { readonly label: string; readonly hint: string }>;
+
+const SPECIAL = /[.*+?^${}()|[\]\\]/g;
+
+/** The text with a placeholder for the name of the table, where it is a whole word. */
+function withoutName(text: string, name: string): string {
+  if (name === '') return text;
+  const word = name.replaceAll(SPECIAL, String.raw`\$&`);
+  return text.replaceAll(new RegExp(String.raw`(?<![\p{L}\p{N}_$])${word}(?![\p{L}\p{N}_$])`, 'gu'), '\0');
+}
+
+/** Failures of two tables have the same key if they differ only in the name of the table. */
+export const failureKey = ({ name, code, message, hint }: NamedFailure): string =>
+  JSON.stringify([code, withoutName(message, name), withoutName(hint, name)]);
+
+/** Undefined if the failure has not been printed before. Otherwise a reference to the table where it was. */
+export function sameFailure(failure: NamedFailure, label: string, told: ToldFailures): string | undefined {
+  const key = failureKey(failure);
+  const before = told.get(key);
+  if (before === undefined) {
+    told.set(key, { label, hint: failure.hint });
+    return undefined;
+  }
+  return `the same as for ${before.label}${before.hint === failure.hint ? '' : ', with the name of this table'}`;
+}
+
+/** The failures in groups, in the order of the first of each. */
+export function sameFailures<T extends NamedFailure>(failures: readonly T[]): readonly (readonly T[])[] {
+  return [...Map.groupBy(failures, failureKey).values()];
+}

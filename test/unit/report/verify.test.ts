@@ -1,0 +1,110 @@
+import { expect, test } from 'vitest';
+import { formatVerification, formatVerificationEnding } from '../../../src/report/verify.ts';
+
+const plain = { color: false, width: Infinity, isUnicode: true };
+
+const counts = (changes: object = {}) => ({
+  name: 'orders',
+  sourceRows: 1_500_000,
+  destinationRows: 1_500_000,
+  ...{ missing: 0, extra: 0, changed: 0, duplicated: 0, newer: 0, kept: 0 },
+  keys: { missing: [], extra: [], changed: [], duplicated: [] },
+  notes: [],
+  durationSeconds: 0.1,
+  ...changes,
+});
+
+const ended = (name: string, changes: object = {}) => ({
+  name,
+  destination: undefined,
+  isEqual: true,
+  isRepaired: false,
+  error: undefined,
+  ...changes,
+});
+
+const different = { isEqual: false };
+const notSynced = (name: string) => ({
+  isEqual: false,
+  error: {
+    code: 'NOT_SYNCED',
+    message: `table "${name}" cannot be compared: there is no destination table`,
+    next: `Run "increp sync ${name}" first.`,
+    sqlstate: undefined,
+  },
+});
+
+const ending = (tables: ReturnType<typeof ended>[], more: object = {}, style = plain) =>
+  formatVerificationEnding({ tables, unreached: [], seconds: 4.2, words: [], ...more }, style);
+
+test('the duration stays together on an indented line', () => {
+  const print = (width: number) =>
+    formatVerification(
+      { verified: counts(), repaired: undefined },
+      { names: ['orders'], style: { ...plain, width }, told: new Map() },
+    );
+  const whole = print(Infinity).trimEnd();
+  expect(print(whole.length - 2)).toBe(`${whole.replace(' (0.1 s)', '')}\n    (0.1 s)\n`);
+});
+
+test('the last lines count the tables, and name those that differ with the next command', () => {
+  expect(ending([ended('a'), ended('b')])).toBe('2 tables: 2 equal in 4.2 s\n');
+  expect(ending([ended('a'), ended('b', different), ended('my table', different)])).toBe(
+    `3 tables: 1 equal, 2 different in 4.2 s
+    DIFFERENT b, my table: increp verify b 'my table' --repair
+`,
+  );
+  expect(ending([ended('a'), ended('b', { isRepaired: true })])).toBe(
+    '2 tables: 2 equal, 1 of them repaired in 4.2 s\n',
+  );
+});
+
+test('the command has the directory as it was typed', () => {
+  const typedCommand = (verb: string) => `increp -C shop ${verb}`;
+  expect(ending([ended('b', different)], {}, { ...plain, typedCommand } as typeof plain)).toContain(
+    'DIFFERENT b: increp -C shop verify b --repair\n',
+  );
+});
+
+test('of many tables that differ, only the first are named', () => {
+  const tables = Array.from({ length: 30 }, (_, place) => ended(`t${place}`, different));
+  const said = ending(tables, { words: ['t*'] });
+  expect(said).toContain(
+    `DIFFERENT t0, t1, t2, t3, t4, t5, t6, t7, t8, t9 and 20 more: increp verify 't*' --repair\n`,
+  );
+});
+
+test('tables of several destinations have a command for each', () => {
+  const tables = ['one', 'two'].map((destination) => ended('b', { ...different, destination }));
+  expect(ending(tables)).toContain(
+    `    DIFFERENT one: b: increp verify b --destination one --repair
+    DIFFERENT two: b: increp verify b --destination two --repair
+`,
+  );
+});
+
+test('tables that could not be compared are named with their code; after many tables, with the next step', () => {
+  const failed = ['x', 'y'].map((name) => ended(name, notSynced(name)));
+  expect(ending([ended('a'), ...failed])).toBe(
+    `3 tables: 1 equal, 2 not compared in 4.2 s
+    FAILED x, y (NOT_SYNCED)
+`,
+  );
+  const many = Array.from({ length: 10 }, (_, place) => ended(`t${place}`));
+  expect(ending([...many, ...failed])).toContain(
+    `    FAILED x, y (NOT_SYNCED)
+      next: Run "increp sync x" first.
+`,
+  );
+});
+
+test('an error that differs only in the name of the table is printed once', () => {
+  const told = new Map();
+  const names = ['x', 'y'];
+  const [, second] = names.map((name) =>
+    formatVerification({ name, error: notSynced(name).error }, { names, style: plain, told }),
+  );
+  expect(second).toBe(
+    'x y  could not be compared\n    error: the same as for x, with the name of this table\n',
+  );
+});
