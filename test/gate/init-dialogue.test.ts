@@ -41,7 +41,8 @@ test('from nothing to a pipeline that syncs, with a wrong password corrected on 
   await answerAddress(dialogue, pair, 'source', 'n0t-The-Password');
   await dialogue.answer('What do you want to correct?', ENTER);
   expect(dialogue.seen()).toContain('password authentication failed');
-  expect(dialogue.seen()).toMatch(/next: Check SOURCE_URL, or SOURCE_USERNAME and SOURCE_PASSWORD/);
+  expect(dialogue.seen()).toContain('next: Correct the user or the password here.');
+  expect(dialogue.seen()).not.toContain('SOURCE_PASSWORD');
   await dialogue.answer('Password of', `${passwordOf(pair, 'source')}${ENTER}`);
   await dialogue.answer('Schema of the tables', ENTER);
   await answerAddress(dialogue, pair, 'destination', passwordOf(pair, 'destination'));
@@ -246,6 +247,40 @@ test('tables whose key no trigger sets are named beside the question about the k
   await dialogue.answer('Are these keys correct?', ENTER);
   expect(shown()).toContain('No trigger sets the replication keys of inserted, products. increp misses');
   expect(await dialogue.wait()).toBe(0);
+});
+
+test('going back keeps every answer, also the password', async () => {
+  await using pair = await freshPair({ sourceSql: SHOP });
+  const { port } = pair.login('source', 'increp');
+  const env = { ...settled(pair), SOURCE_URL: undefined, SOURCE_SCHEMA: undefined };
+  await using dialogue = startDialogue('init -C new', pair.directory, env);
+  await answerAddress(dialogue, pair, 'source', passwordOf(pair, 'source'));
+  await dialogue.answer('Schema of the tables', ESC);
+  await dialogue.answer('Encryption', ESC);
+  await dialogue.answer(/Password of .*•{8}/, ESC);
+  await dialogue.answer('User', ESC);
+  await dialogue.answer('Database', ESC);
+  await dialogue.answer('Port', ESC);
+  await dialogue.answer('Host of the source', ENTER);
+  await dialogue.answer('Port', `\u0015${port}${ENTER}`);
+  await dialogue.answer('Database', ENTER);
+  await dialogue.answer('User', ENTER);
+  await dialogue.answer(/Password of .*•{8}/, ENTER);
+  await dialogue.answer('Encryption', ENTER);
+  await dialogue.answer('● public', ENTER);
+  await dialogue.answer('Which tables', ENTER);
+  await dialogue.answer('Are these keys correct?', ENTER);
+  expect(await dialogue.wait()).toBe(0);
+  expect(dialogue.bytes).not.toContain(passwordOf(pair, 'source').slice(0, 10));
+  const written = parse(await readFile(join(pair.directory, 'new', '.env'), 'utf8'));
+  const { host, user, database } = pair.login('source', 'increp');
+  expect(written).toMatchObject({
+    SOURCE_HOST: host,
+    SOURCE_PORT: String(port),
+    SOURCE_DB: database,
+    SOURCE_USERNAME: user,
+    SOURCE_PASSWORD: passwordOf(pair, 'source'),
+  });
 });
 
 test('a pasted URL is hidden, and its encryption is corrected alone', async () => {

@@ -45,11 +45,17 @@ export async function askConnection<T>(
       return { answers, connection, side: await dialogue.once(() => visit(connection)) };
     } catch (error) {
       ensureMendable(error);
-      dialogue.warn(`${error.message}\n  next: ${error.next}`);
+      dialogue.warn(`${error.message}\n  next: ${adviceOf(error)}`);
       answers = await correct(dialogue, answers, prefix, error);
     }
   }
 }
+
+/** The error names variables in .env, which is not written yet. A refusal of the login itself has SQLSTATE 28000. */
+const adviceOf = ({ code, sqlstate, next }: IncrepError): string =>
+  code === 'AUTHENTICATION_FAILED' && sqlstate !== SQLSTATE.invalidAuthorization
+    ? 'Correct the user or the password here. If both are correct, check pg_hba.conf on that server.'
+    : next;
 
 /** Any error may be a typing mistake, except for an interruption or a bug. */
 function ensureMendable(error: unknown): asserts error is IncrepError {
@@ -87,12 +93,12 @@ async function correct(
 ): Promise<Answers> {
   const fields = fieldsOf(answers, prefix);
   if (fields.HOST === undefined) return askAddress(prompts, answers, prefix);
-  const known: Partial<Record<AskedField, string>> = { SSLMODE: 'prefer', ...fields, PASSWORD: 'hidden' };
+  const shown: Partial<Record<AskedField, string>> = { SSLMODE: 'prefer', ...fields, PASSWORD: 'hidden' };
   const what = await prompts.choose<AskedField | 'all' | 'nothing' | 'give up'>({
     message: `What do you want to correct? (${WORDS[prefix]})`,
     choices: [
       ...ASKED.flatMap((field): PromptChoice<AskedField>[] =>
-        known[field] === undefined ? [] : [{ value: field, label: `${LABELS[field]}: ${known[field]}` }],
+        shown[field] === undefined ? [] : [{ value: field, label: `${LABELS[field]}: ${shown[field]}` }],
       ),
       { value: 'all', label: 'All settings' },
       { value: 'nothing', label: 'Nothing: try again unchanged' },
@@ -102,7 +108,10 @@ async function correct(
   });
   if (what === 'give up') throw gaveUp('stopped: no pipeline was created');
   if (what === 'nothing') return answers;
-  return what === 'all' ? askAddress(prompts, answers, prefix) : askField(prompts, answers, prefix, what);
+  if (what === 'all') return askAddress(prompts, answers, prefix);
+  // A wrong password cannot be corrected without seeing it, so it is typed again.
+  const known = what === 'PASSWORD' ? withField(answers, prefix, what, '') : answers;
+  return askField(prompts, known, prefix, what);
 }
 
 async function askAddress(prompts: Prompts, answers: Answers, prefix: Prefix): Promise<Answers> {
@@ -197,29 +206,44 @@ type AskForField = (prompts: Prompts, before: Fields, prefix: Prefix) => Promise
 const QUESTIONS: Readonly<Record<AskedField, AskForField>> = {
   HOST: (prompts, { HOST }, prefix) =>
     prompts.text({
+      id: `${prefix}_HOST`,
       message: `Host of the ${WORDS[prefix]}, or the directory of its socket`,
       initial: HOST,
       validate: isHost,
     }),
-  PORT: (prompts, { PORT }) =>
-    prompts.text({ message: 'Port', initial: PORT, fallback: '5432', validate: isPort }),
-  DB: (prompts, { DB }) => prompts.text({ message: 'Database', initial: DB, validate: isName }),
+  PORT: (prompts, { PORT }, prefix) =>
+    prompts.text({
+      id: `${prefix}_PORT`,
+      message: 'Port',
+      initial: PORT,
+      fallback: '5432',
+      validate: isPort,
+    }),
+  DB: (prompts, { DB }, prefix) =>
+    prompts.text({ id: `${prefix}_DB`, message: 'Database', initial: DB, validate: isName }),
   USERNAME: (prompts, { USERNAME }, prefix) =>
     prompts.text({
+      id: `${prefix}_USERNAME`,
       message: `User (a role that ${prefix === 'SOURCE' ? 'can read' : 'can create tables'})`,
       initial: USERNAME,
       validate: isName,
     }),
-  PASSWORD: (prompts, { USERNAME }) =>
-    prompts.secret({ message: `Password of ${USERNAME} (empty for none)` }),
-  SSLMODE: (prompts, { SSLMODE }) =>
+  PASSWORD: (prompts, { USERNAME, PASSWORD }, prefix) =>
+    prompts.secret({
+      id: `${prefix}_PASSWORD`,
+      message: `Password of ${USERNAME} (empty for none)`,
+      initial: PASSWORD,
+    }),
+  SSLMODE: (prompts, { SSLMODE }, prefix) =>
     prompts.choose({
+      id: `${prefix}_SSLMODE`,
       message: 'Encryption (sslmode, as in libpq)',
       choices: [...SSL_MODES],
       initial: SSL_MODES.find(({ value }) => value === SSLMODE)?.value ?? 'prefer',
     }),
-  SSLROOTCERT: (prompts, { SSLROOTCERT }) =>
+  SSLROOTCERT: (prompts, { SSLROOTCERT }, prefix) =>
     prompts.text({
+      id: `${prefix}_SSLROOTCERT`,
       message: 'PEM file with the trusted authorities',
       initial: SSLROOTCERT,
       validate: isName,

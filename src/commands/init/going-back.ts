@@ -3,7 +3,7 @@
  * from the record, and no server is asked twice.
  */
 import { attempt, type Attempted } from '../../errors.ts';
-import { WentBack, type Prompts } from './prompts.ts';
+import { WentBack, type AskedQuestion, type Prompts } from './prompts.ts';
 
 export interface Dialogue extends Prompts {
   /** Work whose result, or error, is kept if the user goes back. */
@@ -11,7 +11,7 @@ export interface Dialogue extends Prompts {
 }
 
 type RecordedStep =
-  | { readonly kind: 'answer'; readonly answer: unknown }
+  | { readonly kind: 'answer'; readonly answer: unknown; readonly id: string }
   | { readonly kind: 'work'; readonly result: Attempted<unknown> };
 
 export async function withGoingBack<T>(
@@ -19,30 +19,43 @@ export async function withGoingBack<T>(
   dialogue: (dialogue: Dialogue) => Promise<T>,
 ): Promise<T> {
   const steps: RecordedStep[] = [];
-  let former: RecordedStep | undefined;
+  const undone = new Map<string, unknown>();
   for (;;) {
     try {
-      return await dialogue(recording(prompts, steps, former));
+      return await dialogue(recording(prompts, steps, undone));
     } catch (error) {
       if (!(error instanceof WentBack)) throw error;
       const last = steps.findLastIndex(({ kind }) => kind === 'answer');
       if (last < 0) prompts.warn('This is the first question. To stop, press Ctrl-C.');
-      else [former] = steps.splice(last);
+      else
+        for (const step of steps.splice(last)) if (step.kind === 'answer') undone.set(step.id, step.answer);
     }
   }
 }
 
-/** Adds to `steps`. The question that is asked again starts from its former answer. */
-function recording(prompts: Prompts, steps: RecordedStep[], former: RecordedStep | undefined): Dialogue {
-  const again = steps.length;
+const idOf = ({ id, message }: AskedQuestion): string => id ?? message;
+
+/**
+ * Adds to `steps`. Each question that is asked again starts from its former answer, also if the user went back past
+ * several questions.
+ */
+function recording(prompts: Prompts, steps: RecordedStep[], undone: Map<string, unknown>): Dialogue {
   let next = 0;
-  const ask = async <T>(question: (initial: T | undefined) => Promise<T>): Promise<T> => {
-    const isAgain = next === again && former?.kind === 'answer';
+  const ask = async <T>(
+    question: AskedQuestion & { readonly initial?: T | undefined },
+    prompt: (initial: T | undefined) => Promise<T>,
+  ): Promise<T> => {
+    const id = idOf(question);
     const known = steps[next];
-    const answer =
-      known?.kind === 'answer' ? known.answer : await question(isAgain ? (former.answer as T) : undefined);
-    steps[next++] = { kind: 'answer', answer };
-    return answer as T;
+    if (known?.kind !== 'answer') {
+      const answer = await prompt(undone.has(id) ? (undone.get(id) as T) : question.initial);
+      undone.delete(id);
+      steps[next] = { kind: 'answer', answer, id };
+      next += 1;
+      return answer;
+    }
+    next += 1;
+    return known.answer as T;
   };
   const once = async <T>(work: () => Promise<T>): Promise<T> => {
     const known = steps[next];
@@ -56,12 +69,22 @@ function recording(prompts: Prompts, steps: RecordedStep[], former: RecordedStep
   };
   return {
     once,
-    text: (question) => ask((initial = question.initial) => prompts.text({ ...question, initial })),
-    secret: (question) => ask(() => prompts.secret(question)),
-    choose: (question) => ask((initial = question.initial) => prompts.choose({ ...question, initial })),
-    chooseMany: (question) =>
-      ask((initial = question.initial) => prompts.chooseMany({ ...question, initial })),
-    confirm: (question) => ask((initial = question.initial) => prompts.confirm({ ...question, initial })),
+    text: (question) => ask(question, (initial) => prompts.text({ ...question, initial })),
+    secret: (question) => ask(question, (initial) => prompts.secret({ ...question, initial })),
+    choose: (question) =>
+      ask(question, (initial) => {
+        const isOffered = question.choices.some(({ value }) => value === initial);
+        return prompts.choose({ ...question, initial: isOffered ? initial : question.initial });
+      }),
+    chooseMany: async (question) => {
+      const offered = question.choices.map(({ value }) => value);
+      const chosen = await ask(question, (initial) =>
+        prompts.chooseMany({ ...question, initial: initial?.filter((each) => offered.includes(each)) }),
+      );
+      return [...chosen];
+    },
+    confirm: (question) =>
+      ask(question, (initial = question.initial) => prompts.confirm({ ...question, initial })),
     say: now(prompts.say),
     warn: now(prompts.warn),
     done: now(prompts.done),

@@ -18,18 +18,22 @@ export interface PromptChoice<T> {
   readonly hint?: string | undefined;
 }
 
-interface TextQuestion {
+export interface AskedQuestion {
   readonly message: string;
+  /** Identifies the question if its message varies, or if several questions have the message. */
+  readonly id?: string | undefined;
+}
+
+interface TextQuestion extends AskedQuestion {
   readonly initial?: string | undefined;
   /** The value of an empty answer. */
   readonly fallback?: string | undefined;
   readonly validate?: ((text: string) => string | undefined) | undefined;
 }
 
-type SecretQuestion = Pick<TextQuestion, 'message' | 'validate'>;
+type SecretQuestion = Omit<TextQuestion, 'fallback'>;
 
-interface ChoiceQuestion<T> {
-  readonly message: string;
+interface ChoiceQuestion<T> extends AskedQuestion {
   readonly choices: readonly PromptChoice<T>[];
   readonly initial?: T | undefined;
 }
@@ -38,8 +42,7 @@ interface ManyQuestion<T> extends Omit<ChoiceQuestion<T>, 'initial'> {
   readonly initial?: readonly T[] | undefined;
 }
 
-interface YesNoQuestion {
-  readonly message: string;
+interface YesNoQuestion extends AskedQuestion {
   readonly initial: boolean;
 }
 
