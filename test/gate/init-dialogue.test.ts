@@ -18,7 +18,6 @@ type Dialogue = ReturnType<typeof startDialogue>;
 
 async function answerAddress(dialogue: Dialogue, pair: Pair, which: Side, password: string): Promise<void> {
   const { host, port, user, database } = pair.login(which, 'increp');
-  await dialogue.answer(`enter the ${which}?`, ENTER);
   await dialogue.answer(`Host of the ${which}`, `${host}${ENTER}`);
   await dialogue.answer('Port', `${port}${ENTER}`);
   await dialogue.answer('Database', `${database}${ENTER}`);
@@ -84,7 +83,7 @@ test.each([
 ])('%s %s leaves nothing', async (name, _when, questions, key) => {
   await using pair = await freshPair({ sourceSql: SHOP });
   await using dialogue = startDialogue('init -C new', pair.directory, questions > 0 ? settled(pair) : {});
-  await dialogue.answer(questions > 0 ? 'Which tables' : 'enter the source?', key);
+  await dialogue.answer(questions > 0 ? 'Which tables' : 'Host of the source', key);
   expect(await dialogue.wait()).toBe(130);
   expect(dialogue.seen()).toContain(`stopped by ${name}`);
   expect(dialogue.seen()).toContain('Nothing was written.');
@@ -288,14 +287,16 @@ test('a pasted URL is hidden, and its encryption is corrected alone', async () =
   const url = `${pair.sourceUrl('increp')}?sslmode=require&application_name=etl`;
   const env = { ...settled(pair), SOURCE_URL: undefined };
   await using dialogue = startDialogue('init -C new', pair.directory, env);
-  await dialogue.answer('enter the source?', ENTER);
-  await dialogue.answer('Host of the source', `reader@db${ENTER}`);
+  await dialogue.answer('Host of the source', `jdbc:${url}${ENTER}`);
+  await dialogue.answer('not a connection URL', `\u0015reader@db${ENTER}`);
+  for (const line of dialogue.seen().split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+  expect(dialogue.seen()).toMatch(/^└ {2}not a connection URL of the form/m);
   await dialogue.answer('This is not a host', `\u0015here${ENTER}`);
   await dialogue.answer('Port', ENTER);
   await dialogue.answer('Database', `${url}${ENTER}`);
   await dialogue.answer('This is a URL', ESC);
   await dialogue.answer('Port', ESC);
-  await dialogue.answer('here', `\u0015${url}${ENTER}`);
+  await dialogue.answer('here', `\u0015psql "${url}"${ENTER}`);
   await dialogue.answer('● Encryption: require', ENTER);
   await dialogue.answer('● require', `${UP}${ENTER}`);
   await dialogue.answer('Which tables', ENTER);

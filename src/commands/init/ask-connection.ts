@@ -15,6 +15,7 @@ import { isConninfo } from '../../config/connection/conninfo.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
 import type { Prefix } from '../../config/environment/variables.ts';
 import { IncrepError } from '../../errors.ts';
+import { pastedConnection } from '../../init/pasted-connection.ts';
 import { SQLSTATE } from '../../postgres/sqlstate.ts';
 import type { Dialogue } from './going-back.ts';
 import { gaveUp, type PromptChoice, type Prompts } from './prompts.ts';
@@ -34,7 +35,7 @@ export async function askConnection<T>(
   prefix: Prefix,
   visit: (connection: ConnectionSettings) => Promise<T>,
 ): Promise<Reached<T>> {
-  let answers = isAnswered(given, prefix) ? given : await askAddress(dialogue, given, prefix);
+  let answers = isAnswered(given, prefix) ? given : await askParts(dialogue, given, prefix);
   for (;;) {
     const current = answers;
     try {
@@ -92,7 +93,7 @@ async function correct(
   { code, sqlstate }: IncrepError,
 ): Promise<Answers> {
   const fields = fieldsOf(answers, prefix);
-  if (fields.HOST === undefined) return askAddress(prompts, answers, prefix);
+  if (fields.HOST === undefined) return askParts(prompts, answers, prefix);
   const shown: Partial<Record<AskedField, string>> = { SSLMODE: 'prefer', ...fields, PASSWORD: 'hidden' };
   const what = await prompts.choose<AskedField | 'all' | 'nothing' | 'give up'>({
     message: `What do you want to correct? (${WORDS[prefix]})`,
@@ -108,33 +109,14 @@ async function correct(
   });
   if (what === 'give up') throw gaveUp('stopped: no pipeline was created');
   if (what === 'nothing') return answers;
-  if (what === 'all') return askAddress(prompts, answers, prefix);
+  if (what === 'all') return askParts(prompts, answers, prefix);
   // A wrong password cannot be corrected without seeing it, so it is typed again.
   const known = what === 'PASSWORD' ? withField(answers, prefix, what, '') : answers;
   return askField(prompts, known, prefix, what);
 }
 
-async function askAddress(prompts: Prompts, answers: Answers, prefix: Prefix): Promise<Answers> {
-  const how = await prompts.choose({
-    message: `How do you want to enter the ${WORDS[prefix]}?`,
-    choices: [
-      { value: 'parts', label: 'Host, user and password, one by one' },
-      {
-        value: 'url',
-        label: 'A connection URL',
-        hint: 'postgresql://..., or host=... dbname=...; it is not shown',
-      },
-    ],
-    initial: 'parts',
-  });
-  if (how === 'parts') return askParts(prompts, answers, prefix);
-  // The input is hidden, because most URLs contain a password. The result of the test shows the rest.
-  const url = await prompts.secret({ message: `URL of the ${WORDS[prefix]}`, validate: faultsOfUrl });
-  return withUrl(answers, prefix, url.trim());
-}
-
 function faultsOfUrl(text: string): string | undefined {
-  const parsed = parseConnectionUrl(text.trim());
+  const parsed = parseConnectionUrl(pastedConnection(text));
   return 'faults' in parsed ? parsed.faults.join('; ') : undefined;
 }
 
@@ -153,7 +135,7 @@ async function askParts(prompts: Prompts, given: Answers, prefix: Prefix): Promi
   return answers;
 }
 
-/** A URL is accepted as the host. */
+/** A connection string is accepted as the host. */
 async function askField(
   prompts: Prompts,
   answers: Answers,
@@ -162,7 +144,8 @@ async function askField(
 ): Promise<Answers> {
   const before = fieldsOf(answers, prefix);
   const text = await QUESTIONS[field](prompts, before, prefix);
-  if (field === 'HOST' && isConninfo(text)) return withUrl(answers, prefix, text);
+  const pasted = pastedConnection(text);
+  if (field === 'HOST' && isConninfo(pasted)) return withUrl(answers, prefix, pasted);
   const corrected = withField(answers, prefix, field, text);
   if (field !== 'SSLMODE') return corrected;
   return text.startsWith('verify')
@@ -179,13 +162,14 @@ const isName = (text: string): string | undefined =>
       : undefined;
 
 const isHost = (text: string): string | undefined =>
-  isConninfo(text)
+  isConninfo(pastedConnection(text))
     ? faultsOfUrl(text)
     : /[\s=@]/.test(text.trim()) && !text.startsWith('/')
       ? NO_HOST
       : isName(text);
 
-const NO_HOST = 'This is not a host. increp accepts a name, an address, a directory or a URL.';
+const NO_HOST =
+  'This is not a host. increp accepts a name, an address, the directory of a socket, a URL, host=... dbname=..., or a psql command with one of these.';
 
 const isPort = (text: string): string | undefined =>
   text.split(',').every((port) => /^\s*\d{1,5}\s*$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)
@@ -207,7 +191,7 @@ const QUESTIONS: Readonly<Record<AskedField, AskForField>> = {
   HOST: (prompts, { HOST }, prefix) =>
     prompts.text({
       id: `${prefix}_HOST`,
-      message: `Host of the ${WORDS[prefix]}, or the directory of its socket`,
+      message: `Host of the ${WORDS[prefix]}, or a URL (postgresql://...)`,
       initial: HOST,
       validate: isHost,
     }),

@@ -118,7 +118,9 @@ export async function openPrompts(
           if (this.state === 'cancel') return `${head}${bar}  ${styleText(['strikethrough', 'dim'], text)}`;
           const line = text === '' ? placeholder(fallback) : withCursor(text, this.cursor);
           const [color, below] =
-            this.state === 'error' ? (['yellow', this.error] as const) : (['cyan', ''] as const);
+            this.state === 'error'
+              ? (['yellow', beside(this.error).replaceAll('\n', '\n   ')] as const)
+              : (['cyan', ''] as const);
           return `${head}${styleText(color, clack.S_BAR)}  ${line}\n${styleText(color, `${clack.S_BAR_END}  ${below}`)}\n`;
         },
       }).prompt(),

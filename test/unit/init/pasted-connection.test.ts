@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { pastedConnection } from '../../../src/init/pasted-connection.ts';
+
+const URL = 'postgresql://ann:a%27b@db.example.com:5432/shop?sslmode=require';
+
+test.each([
+  [URL, URL],
+  [` "${URL}" `, URL],
+  [`psql "${URL}"`, URL],
+  [`psql '${URL}' -c 'SELECT 1'`, URL],
+  [`psql ${URL}`, URL],
+  [`psql --dbname=${URL} -X`, URL],
+  [`PGSSLMODE=require psql -d "${URL}"`, URL],
+  [
+    `psql "host=db.example.com dbname=shop user=ann password='a b'"`,
+    `host=db.example.com dbname=shop user=ann password='a b'`,
+  ],
+  [`host=db options='-c a=b'`, `host=db options='-c a=b'`],
+  ['psql -h db shop', 'psql -h db shop'],
+  ['psql.example.com', 'psql.example.com'],
+])('%s', (pasted, connection) => {
+  expect(pastedConnection(pasted)).toBe(connection);
+});
