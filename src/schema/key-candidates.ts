@@ -77,7 +77,11 @@ const VERSION_NAME = word(
   'seq',
 );
 
-const snakeCase = (name: string): string => name.replaceAll(/([a-z\d])([A-Z])/g, '$1_$2').toLowerCase();
+const snakeCase = (name: string): string =>
+  name
+    .replaceAll(/([a-z\d])([A-Z])/g, '$1_$2')
+    .replaceAll(/[\s.-]+/g, '_')
+    .toLowerCase();
 
 const SCORES = {
   trigger: 50,

@@ -43,6 +43,8 @@ describe('replication keys', () => {
     'UpdatedOn',
     'date_upd',
     'row_modified_on',
+    'Updated At',
+    'last-changed',
   ])('%s is named like a time of change', (name) =>
     expect(clearlyBestKey(ranked({ columns: [id, ...times(name)] }))?.column).toBe(name),
   );
