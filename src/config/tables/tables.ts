@@ -61,6 +61,7 @@ export function readTables(
   const entries = document === undefined ? [] : entriesOf(document.value, report);
   const read = entries.map((entry) => readTable(entry, homes, report)).filter((table) => table !== undefined);
   checkNames(entries, homes, report);
+  entries.forEach((entry) => warnOfDottedName(entry, homes, warn));
   const tables = read.filter((entry) => 'source' in entry);
   const patterns = read.flatMap((entry, index) =>
     'source' in entry
@@ -191,6 +192,16 @@ function checkNames(entries: readonly RawEntry[], homes: DefaultSchemas, report:
     if (names) earlier.add(names);
     if (what !== undefined) report({ where: placeOf(path), table: nameOf(value), what });
   });
+}
+
+/** Only a warning, because a table can have such a name. An explicit "schema" ends the warning. */
+function warnOfDottedName({ value, path, defaults }: RawEntry, { source }: DefaultSchemas, warn: Warn): void {
+  const name = nameOf(value);
+  if (!name?.startsWith(`${source.schema}.`) || nameOf(value, 'schema') || nameOf(defaults, 'schema')) return;
+  const table = JSON.stringify(name.slice(source.schema.length + 1));
+  warn(
+    `${placeInFile(path)}: "name" is the name without the schema; write "name": ${table}, "schema": ${JSON.stringify(source.schema)}`,
+  );
 }
 
 export function namesOf({ value, path, defaults }: RawEntry, homes: DefaultSchemas): NamedTable {

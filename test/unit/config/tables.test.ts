@@ -178,6 +178,12 @@ test('tables of one name are told apart by their schemas, and so are their copie
   );
 });
 
+test('a name with the schema is a warning with what to write', async () => {
+  const { warnings } = await load([{ ...TABLE, name: 'public.customers' }]);
+  expect(warnings).toEqual([expect.stringMatching(/write "name": "customers", "schema": "public"$/)]);
+  expect((await load([{ ...TABLE, name: 'public.x', schema: 'public' }])).warnings).toEqual([]);
+});
+
 describe('a pattern', () => {
   test('stands beside the tables; a star that is quoted is none', async () => {
     const { tables, patterns } = await load([
