@@ -71,6 +71,12 @@ const ENDINGS: readonly Ending[] = [
     '',
   ],
   [3, '', 'Some tables are done, and some failed.', ''],
+  [
+    74,
+    '',
+    'The command is done, but its output could not be written, for example because the disk is full.',
+    '',
+  ],
   [129, linkTo('INTERRUPTED'), 'The run was stopped by SIGHUP, because the terminal was closed.', ''],
   [130, linkTo('INTERRUPTED'), 'The run was stopped by SIGINT (Ctrl-C).', ''],
   [143, linkTo('INTERRUPTED'), 'The run was stopped by SIGTERM.', ''],

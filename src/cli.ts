@@ -16,10 +16,21 @@ export async function main(args: readonly string[], invocation: Invocation): Pro
     isColorRefused: args.includes('--no-color'),
     typedCommand: (verb, isTerminal) => typedCommand({ ...invocation, directory }, verb, isTerminal),
   });
+  const exitCode = await ended(args, invocation, {
+    terminal,
+    onDirectory: (named) => void (directory = named),
+  });
+  return (await terminal.isOutputLost()) && exitCode === 0 ? OUTPUT_LOST : exitCode;
+}
+
+/** EX_IOERR of sysexits.h. A command that failed keeps its own exit code. */
+const OUTPUT_LOST = 74;
+
+async function ended(args: readonly string[], invocation: Invocation, output: Output): Promise<number> {
   try {
-    return await dispatch(args, invocation, { terminal, onDirectory: (named) => void (directory = named) });
+    return await dispatch(args, invocation, output);
   } catch (error) {
-    return report(error, terminal, args);
+    return report(error, output.terminal, args);
   }
 }
 

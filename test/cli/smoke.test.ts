@@ -1,10 +1,14 @@
 /** Each command once as a process of its own; everywhere else most calls run in the process of the test. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import process from 'node:process';
+import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { commands } from '../../src/commands/program/registry.ts';
 import { increp } from '../support/increp.ts';
+import { environmentFor } from '../support/increp-process.ts';
 import { freshPair } from '../support/pair.ts';
+import { PROJECT } from '../support/project.ts';
 
 const CALLS: Readonly<Record<string, readonly string[]>> = {
   check: ['check'],
@@ -18,6 +22,8 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   completion: ['completion', 'bash'],
   help: ['help', 'sync'],
 };
+const BIN = join(PROJECT, 'bin', 'increp.js');
+
 /** With servers of its own, or in an empty directory. */
 const ELSEWHERE = ['demo', 'init'];
 
@@ -61,3 +67,26 @@ test('the exit code, stdout and stderr of a failure are those of the process', a
   expect(stdout).toContain('"code":"USAGE"');
   expect(stderr).toContain('did you mean "orders"?');
 });
+
+test.runIf(process.platform === 'linux')(
+  'a full disk below stdout does not stop the sync, is said once, and is an exit code',
+  async () => {
+    await using pair = await freshPair('orders');
+    const toFullDisk = (...args: string[]) =>
+      execa('sh', ['-c', 'exec "$@" > /dev/full', 'sh', process.execPath, BIN, ...args], {
+        cwd: pair.directory,
+        env: environmentFor(pair, {}),
+        extendEnv: false,
+        reject: false,
+      });
+    const { exitCode, stderr } = await toFullDisk('sync');
+    expect(stderr).toBe(
+      `error: the output cannot be written: no space is left on the disk
+  next: The command continues without its output. "increp history" shows what a run did.`,
+    );
+    expect(exitCode).toBe(74);
+    expect((await pair.destination.query('SELECT FROM orders')).rowCount).toBe(10);
+    expect((await toFullDisk('--help')).exitCode).toBe(74);
+    expect((await toFullDisk('sync', 'nothing')).exitCode).toBe(64);
+  },
+);

@@ -4,12 +4,15 @@ import type { Environment } from '../../environment.ts';
 import type { InputStream, Invocation, OutputStream } from '../../invocation.ts';
 import type { Style } from '../../report/style.ts';
 import type { Screen } from '../../observe/progress.ts';
+import { fileFault } from '../../system-fault.ts';
 
 export interface Terminal {
   /** Results. */
   readonly out: (text: string) => void;
   /** Messages. */
   readonly say: (text: string) => void;
+  /** Resolves when stdout was written, to whether a part of it was lost. A reader that went away lost nothing. */
+  readonly isOutputLost: () => Promise<boolean>;
   readonly isStdoutTerminal: boolean;
   readonly isStderrTerminal: boolean;
   readonly isStdinTerminal: boolean;
@@ -36,8 +39,14 @@ export function terminalOf(
   { stdin, stdout, stderr, environment }: Pick<Invocation, 'stdin' | 'stdout' | 'stderr' | 'environment'>,
   { isColorRefused, typedCommand }: TerminalOptions,
 ): Terminal {
-  // A reader that has closed its end of the pipe needs no more output. The work continues.
-  for (const stream of [stdout, stderr]) stream.on('error', ignoreClosed);
+  let isOutputLost = false;
+  stdout.on('error', (error: Error & { code?: string }) => {
+    if (isClosed(error) || isOutputLost) return;
+    isOutputLost = true;
+    stderr.write(outputFault(error));
+  });
+  // Nothing can be said about messages that are lost. The work continues.
+  stderr.on('error', () => undefined);
   const styleOf = (stream: OutputStream): Style => ({
     color: hasColor(stream, environment, isColorRefused),
     get width() {
@@ -50,6 +59,11 @@ export function terminalOf(
   const terminal = {
     out: (text: string) => void stdout.write(text),
     say: (text: string) => void stderr.write(text),
+    isOutputLost: async () => {
+      // An error is emitted after the call that wrote.
+      await new Promise<void>((resolve) => stdout.write('', () => void setImmediate(resolve)));
+      return isOutputLost;
+    },
     isStdoutTerminal: isTerminal(stdout),
     isStderrTerminal: isTerminal(stderr),
     isStdinTerminal: stdin.isTTY === true,
@@ -107,6 +121,10 @@ function isSameDevice(one: OutputStream, other: OutputStream): boolean {
 const isUtf8 = (environment: Environment): boolean =>
   /utf-?8/i.test(environment['LC_ALL'] || environment['LC_CTYPE'] || environment['LANG'] || '');
 
-function ignoreClosed(error: Error & { code?: string }): void {
-  if (error.code !== 'EPIPE') throw error;
-}
+/** A reader that has closed its end of the pipe needs no more output. */
+const isClosed = ({ code }: { code?: string }): boolean => code === 'EPIPE';
+
+const outputFault = (error: Error): string =>
+  `error: the output cannot be written: ${fileFault(error)}
+  next: The command continues without its output. "increp history" shows what a run did.
+`;
