@@ -1,7 +1,9 @@
 /** Files that increp creates as root belong to the user who owns the directory, because later runs may be that user's. */
 import { lchown, mkdir, stat } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import process from 'node:process';
+import { shellWord } from './shell-word.ts';
 
 const isRoot = (): boolean => process.getuid?.() === 0;
 
@@ -28,4 +30,30 @@ export async function makeDirectory(directory: string, mode = 0o700): Promise<st
     made.unshift(dirname(made[0]));
   for (const path of made) await giveToOwner(path);
   return first;
+}
+
+/** The user of this process. In a container, it may have no name. */
+export function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? 'USER');
+  }
+}
+
+/** Whether only root or another user can change the permissions of the file. False if it cannot be examined. */
+export async function isOfAnotherUser(path: string): Promise<boolean> {
+  const uid = await stat(path).then(
+    (found) => found.uid,
+    () => undefined,
+  );
+  return uid !== undefined && !isRoot() && process.getuid !== undefined && uid !== process.getuid();
+}
+
+/** The command that makes a file readable for its user alone. `sync` and cron may run as a user who does not own it. */
+export async function protectCommand(path: string): Promise<string> {
+  const file = shellWord(path);
+  return (await isOfAnotherUser(path))
+    ? `as root, run: chown ${shellWord(userName())} ${file} && chmod 600 ${file}`
+    : `run: chmod 600 ${file}`;
 }

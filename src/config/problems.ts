@@ -9,6 +9,8 @@ export interface Problem {
   readonly what: string;
   readonly allowed?: string | undefined;
   readonly suggestion?: string | undefined;
+  /** A command that fixes it, if no change of the configuration does. */
+  readonly fix?: string | undefined;
   /** True for a missing file that every pipeline has. */
   readonly isAbsence?: boolean;
 }
@@ -43,13 +45,18 @@ export function configError(
   directory: string,
   pipeline = basename(directory),
 ): IncrepError {
+  const fixes = problems.flatMap(({ fix }) => (fix === undefined ? [] : [fix]));
+  const [fix] = fixes;
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
   return new IncrepError('CONFIG_INVALID', {
     what: [
       `${count} in the configuration of pipeline ${pipeline} in ${directory}:`,
       ...problems.map(problemText),
     ].join('\n'),
-    next: 'Fix the configuration, then run the command again. "increp help configuration" describes every setting.',
+    next:
+      fix !== undefined && fixes.length === problems.length
+        ? `Give your user access, then run the command again; ${fix}`
+        : 'Fix the configuration, then run the command again. "increp help configuration" describes every setting.',
   });
 }
 

@@ -1,12 +1,11 @@
 /** `sync-state/`: one state file per table. Only this folder of the program reads and writes it. */
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { access, constants, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { userInfo } from 'node:os';
-import process from 'node:process';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { IncrepError } from '../errors.ts';
-import { makeDirectory } from '../ownership.ts';
+import { makeDirectory, userName } from '../ownership.ts';
 import { hasCode, replaceFile } from '../replace-file.ts';
 import { shellWord } from '../shell-word.ts';
 import { fileFault } from '../system-fault.ts';
@@ -152,14 +151,9 @@ function rejectUnwritable(directory: string, error: unknown): never {
 /** A message of increp itself, or of the system. */
 const faultOf = (error: unknown): string => (error instanceof IncrepError ? error.message : fileFault(error));
 
-const giveBack = (directory: string): string =>
-  `Give the directory to the user that runs increp; as root, run: chown -R ${shellWord(userName())} ${shellWord(directory)}.`;
-
-/** In a container, the user may have no name. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return String(process.getuid?.() ?? 'USER');
-  }
+function giveBack(directory: string): string {
+  const [user, path] = [shellWord(userName()), shellWord(directory)];
+  return existsSync(directory)
+    ? `Give the directory to the user that runs increp; as root, run: chown -R ${user} ${path}.`
+    : `Create the directory for the user that runs increp; as root, run: install -d -o ${user} -m 700 ${path}.`;
 }

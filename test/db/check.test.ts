@@ -448,7 +448,10 @@ test('.env that others can read, or that cuts a value at a #', async () => {
   const found = await check(pair);
   const settings = found.findings.filter(({ code }) => code === 'SETTINGS');
   expect(settings).toMatchObject([
-    { message: expect.stringContaining('.env can be read by other users'), action: 'Run: chmod 600 .env' },
+    {
+      message: expect.stringContaining('.env can be read by other users'),
+      action: expect.stringMatching(/^Run: chmod 600 \/\S+\/\.env$/),
+    },
     { message: expect.stringContaining('LOG_LEVEL ends before the #') },
   ]);
   expect(found.exitCode).toBe(0);

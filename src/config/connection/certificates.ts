@@ -2,6 +2,7 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import process from 'node:process';
+import { protectCommand } from '../../ownership.ts';
 import { shellWord } from '../../shell-word.ts';
 import { show } from '../problems.ts';
 
@@ -51,7 +52,7 @@ export async function modeFault(path: string): Promise<string | undefined> {
   const allowed = uid === 0 ? 0o740 : 0o700;
   if (process.platform === 'win32' || (mode & 0o777 & ~allowed) === 0) return undefined;
   const shown = (mode & 0o777).toString(8).padStart(4, '0');
-  return `can be read by other users (mode ${shown}), and pg_dump refuses such a key; run: chmod 600 ${shellWord(path)}`;
+  return `can be read by other users (mode ${shown}), and pg_dump refuses such a key; ${await protectCommand(path)}`;
 }
 
 /** Undefined if the certificate is still valid. */

@@ -5,7 +5,7 @@
 import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { shellWord } from '../../shell-word.ts';
+import { protectCommand } from '../../ownership.ts';
 import { readText } from '../files.ts';
 import type { Warn } from '../problems.ts';
 import type { Environment } from '../../environment.ts';
@@ -32,17 +32,17 @@ export async function openPassfile(
       warn(`${given === undefined ? 'PGPASSFILE' : 'passfile'} names ${path}, which does not exist`);
     return undefined;
   }
-  const fault = found.isFile() ? modeFault(path, found.mode) : 'is not a plain file';
+  const fault = found.isFile() ? await modeFault(path, found.mode) : 'is not a plain file';
   const { text, fault: unreadable } = fault === undefined ? await readText(path) : { fault };
   if (text !== undefined) return { path, text };
   warn(`the password file ${path} is not used: it ${unreadable}`);
   return undefined;
 }
 
-function modeFault(path: string, mode: number): string | undefined {
+async function modeFault(path: string, mode: number): Promise<string | undefined> {
   if (process.platform === 'win32' || (mode & 0o077) === 0) return undefined;
   const shown = (mode & 0o777).toString(8).padStart(4, '0');
-  return `can be read by other users (mode ${shown}); run: chmod 600 ${shellWord(path)}`;
+  return `can be read by other users (mode ${shown}); ${await protectCommand(path)}`;
 }
 
 /** The first matching line counts, even if its password is wrong. */

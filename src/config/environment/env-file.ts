@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'dotenv';
+import { isOfAnotherUser, protectCommand } from '../../ownership.ts';
 import { misspelt, nearest } from '../../nearest.ts';
 import { readText } from '../files.ts';
 import type { Problem, ReportProblem, Warn } from '../problems.ts';
@@ -38,7 +39,7 @@ export async function readEnvFile(
   const { text, ...failure } = await readText(path);
   if (text === undefined) {
     if (!('isMissing' in failure && failure.isMissing))
-      report({ where: '.env', what: `${path} ${failure.fault}` });
+      report({ where: '.env', what: `${path} ${failure.fault}`, fix: await accessCommand(path) });
     return undefined;
   }
   if (text.includes('\0')) {
@@ -70,10 +71,15 @@ export const withoutVariables = (text: string, names: readonly string[]): string
     },
   );
 
+/** If another user owns the file, no change of its content helps. */
+async function accessCommand(path: string): Promise<string | undefined> {
+  return (await isOfAnotherUser(path)) ? protectCommand(path) : undefined;
+}
+
 async function checkMode(path: string, warn: Warn): Promise<void> {
   const mode = (await stat(path)).mode & 0o777;
   if (process.platform === 'win32' || (mode & 0o077) === 0) return;
-  warn(`.env can be read by other users (mode 0${mode.toString(8)}); run: chmod 600 .env`);
+  warn(`.env can be read by other users (mode 0${mode.toString(8)}); ${await protectCommand(path)}`);
 }
 
 /** Never shows a value, because it may be a password. */

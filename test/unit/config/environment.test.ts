@@ -1,6 +1,8 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { basename, join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import process from 'node:process';
+import { describe, expect, test, vi } from 'vitest';
 import { CONNECTIONS, envFile, pipelineDirectory } from './pipeline-directory.ts';
 
 const without = (name: keyof typeof CONNECTIONS) => ({ ...CONNECTIONS, [name]: undefined });
@@ -197,7 +199,32 @@ describe('.env', () => {
     await using pipeline = await pipelineDirectory({ '.env': '' });
     await chmod(join(pipeline.directory, '.env'), 0o644);
     const { warnings } = await pipeline.load();
-    expect(warnings).toEqual(['.env can be read by other users (mode 0644); run: chmod 600 .env']);
+    const path = join(pipeline.directory, '.env');
+    expect(warnings).toEqual([`.env can be read by other users (mode 0644); run: chmod 600 ${path}`]);
+  });
+
+  test('of another user is given to the user who reads it', async () => {
+    await using pipeline = await pipelineDirectory({ '.env': '' });
+    const path = join(pipeline.directory, '.env');
+    await chmod(path, 0o644);
+    vi.spyOn(process, 'getuid').mockReturnValue(12_345);
+    const { warnings } = await pipeline.load();
+    vi.restoreAllMocks();
+    expect(warnings).toEqual([
+      `.env can be read by other users (mode 0644); as root, run: chown ${userInfo().username} ${path} && chmod 600 ${path}`,
+    ]);
+  });
+
+  test('that belongs to another user and cannot be read is no mistake in the configuration', async () => {
+    await using pipeline = await pipelineDirectory();
+    const path = join(pipeline.directory, '.env');
+    await mkdir(path);
+    vi.spyOn(process, 'getuid').mockReturnValue(12_345);
+    const { next } = await pipeline.refusal({});
+    vi.restoreAllMocks();
+    expect(next).toBe(
+      `Give your user access, then run the command again; as root, run: chown ${userInfo().username} ${path} && chmod 600 ${path}`,
+    );
   });
 
   test.each([
