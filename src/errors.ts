@@ -46,7 +46,10 @@ export const ERROR_CLASSES = {
   COMMIT_UNCONFIRMED: permanent(69, 'No synchronous standby of the destination confirmed a commit.'),
   SERVER_CHANGED: transient(69, 'The server instance changed during the sync of the table.'),
   TOO_MANY_CONNECTIONS: transient(69, 'A database accepts no more connections.'),
-  AUTHENTICATION_FAILED: permanent(77, 'A database refused the user name or the password.'),
+  AUTHENTICATION_FAILED: permanent(
+    77,
+    'A database refused the user name or the password, or a password command failed.',
+  ),
   PRIVILEGE_MISSING: permanent(77, 'A database role lacks a privilege that increp needs.'),
   ROW_SECURITY: permanent(77, 'Row-level security would hide rows of the source from increp.'),
   RUN_LOCKED: permanent(75, 'Another run holds the lock of the table.'),

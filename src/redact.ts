@@ -61,16 +61,27 @@ function shortPattern(secret: string): string {
   return `(?<=:)${text}(?=@)|(?<=(?:[Pp]assword|PASSWORD|passwd|[Ss]ecret|SECRET|[Tt]oken|TOKEN)['"]?\\s?[=:]\\s?['"]?)${text}(?!\\w)`;
 }
 
+/** The list may grow: a password command or a changed file can add a secret at any time. */
 export function redactor(secrets: readonly string[]): Redact {
+  let count = secrets.length;
+  let secretText = patternOf(secrets);
+  return (text) => {
+    if (secrets.length !== count) {
+      count = secrets.length;
+      secretText = patternOf(secrets);
+    }
+    return secretText ? text.replace(secretText, MASK) : text;
+  };
+}
+
+function patternOf(secrets: readonly string[]): RegExp | undefined {
   const long = secrets.filter((secret) => secret.length >= SHORTEST_EVERYWHERE);
   const short = secrets.filter((secret) => secret.length > 0 && secret.length < SHORTEST_EVERYWHERE);
   const forms = new Set(long.flatMap(formsOf));
   // The longest form comes first. If one secret contains another, none of its ends must stay visible.
   const patterns = [...forms].toSorted((a, b) => b.length - a.length).map(longPattern);
   patterns.push(...short.map(shortPattern));
-  if (patterns.length === 0) return (text) => text;
-  const secretText = new RegExp(patterns.join('|'), 'g');
-  return (text) => text.replace(secretText, MASK);
+  return patterns.length === 0 ? undefined : new RegExp(patterns.join('|'), 'g');
 }
 
 type Change = (text: string, key: string) => string;

@@ -39,3 +39,35 @@ export function tablesCommand(
 
 export const tableCommand = (command: TableCommand, table: string, ...flags: string[]): string =>
   tablesCommand(command, [table], flags);
+
+type ReadCommand = { readonly words: readonly string[] } | { readonly fault: string };
+
+/** A piece of a word: an escaped character, a text in quotes, or plain characters. */
+const PIECE = /\\([^])|'([^']*)'|"((?:\\[^]|[^"\\])*)"|([^\s\\'"]+)/gy;
+
+/**
+ * Splits a command at white space, with the quotes and backslashes of a shell. Nothing else of a shell has a meaning,
+ * so a command that needs more is a fault. No fault repeats a piece of the text.
+ */
+export function readCommand(text: string): ReadCommand {
+  const words: string[] = [];
+  const rest = new RegExp(PIECE);
+  for (let end = 0; end < text.length;) {
+    const space = /^\s*/.exec(text.slice(end))?.[0].length ?? 0;
+    end += space;
+    if (end === text.length) break;
+    rest.lastIndex = end;
+    const [piece, escape, single, double, plain] = rest.exec(text) ?? [];
+    if (piece === undefined) return { fault: 'contains a quote or backslash that is not closed' };
+    const found = /[|&;<>()`$]/.exec(plain ?? '') ?? /(?<!\\)(?:\\\\)*([`$])/.exec(double ?? '');
+    if (found)
+      return {
+        fault: `contains "${found[1] ?? found[0]}", which needs a shell; write it as: sh -c '...'`,
+      };
+    const read = escape ?? single ?? double?.replaceAll(/\\([\\"`$])/g, '$1') ?? plain ?? '';
+    if (words.length === 0 || space > 0) words.push(read);
+    else words.push(`${words.pop()}${read}`);
+    end += piece.length;
+  }
+  return words.length === 0 || words[0] === '' ? { fault: 'names no program' } : { words };
+}

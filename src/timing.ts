@@ -11,6 +11,8 @@ export interface Backoff {
 export interface Timing {
   /** Time for a new connection, from the first packet to the end of the login. */
   readonly connectTimeout: number;
+  /** Time for a password command to print the password. */
+  readonly passwordCommand: number;
   /** Time for a connection to close before its socket is destroyed. */
   readonly closeTimeout: number;
   /**
@@ -101,6 +103,7 @@ const RETRY_DELAY: Backoff = { base: 0.5, max: 8 };
 
 export const DEFAULT_TIMING: Timing = {
   connectTimeout: 10,
+  passwordCommand: 30,
   closeTimeout: 1,
   lockTimeout: 5,
   sweepLock: 0.1,

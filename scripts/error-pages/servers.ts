@@ -113,15 +113,18 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     ],
   },
   AUTHENTICATION_FAILED: {
-    about: 'increp reached the server, so host and port are correct.',
+    about:
+      'If a server answered, host and port are correct. If the message names a variable such as `SOURCE_PASSWORD_COMMAND`, that program failed, or printed no password.',
     causes: [
       'The password is wrong, or was changed on the server.',
+      'The program of `..._PASSWORD_COMMAND` is not logged in to its own service, or asks a question.',
       'The password was cut off: in `.env`, a value with a `#` needs quotes.',
       'The role does not exist.',
       '`pg_hba.conf` has no line for this role, database and address.',
     ],
     steps: [
       'See which role increp uses, and where the password is set: `increp config`',
+      'Run the program of `..._PASSWORD_COMMAND` by hand: [passwords](passwords.md#password-command)',
       'Try the same login: `psql -h HOST -p PORT -U USER -d DB`',
       "Set a new password, as a superuser of that server: `ALTER ROLE increp_reader PASSWORD '...';`",
       'Check the rules of the server: `SELECT * FROM pg_hba_file_rules;` After a change, run `SELECT pg_reload_conf();`',

@@ -19,7 +19,7 @@ export async function initCommand(_tables: readonly string[], options: InitOptio
   const directory = resolveNewDirectory(options);
   const answers = await readAnswers({ directory, environment, overrides: overridesOf(options) });
   const how = { pipeline: basename(directory), signal: options.signal, timing: options.timing };
-  const redact = redactor(secretsOf(undefined, answers.values));
+  const redact = redactor(answers.secrets);
   try {
     const [setup, files] = isDialogue(options)
       ? await dialogue(answers, how, options)

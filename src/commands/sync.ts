@@ -1,4 +1,5 @@
 /** `increp sync`: updates the destination tables and reports the result. */
+import type { PasswordMemory } from '../config/environment/reading.ts';
 import type { TableSettings } from '../config/settings.ts';
 import type { RunSummary } from '../events.ts';
 import { labelOf } from '../format.ts';
@@ -44,8 +45,9 @@ export async function syncCommand(tables: readonly string[], options: SyncOption
   ensureClaimNamed(tables, options);
   if (options.watch !== undefined) {
     const { syncRepeatedly } = await import('./watch/sync-watch.ts');
+    const printed: PasswordMemory['printed'] = new Map();
     return syncRepeatedly(options.watch, options, (iteration) =>
-      syncOnce(tables, { ...options, ...iteration }),
+      syncOnce(tables, { ...options, ...iteration, printed }),
     );
   }
   if (options.dryRun) return planCommand(tables, { ...options, exitCode: false });
@@ -55,7 +57,7 @@ export async function syncCommand(tables: readonly string[], options: SyncOption
 /** One sync: alone, or as one run of --watch. */
 async function syncOnce(
   tables: readonly string[],
-  options: SyncOptions & Partial<Iteration>,
+  options: SyncOptions & Partial<Iteration> & Partial<Pick<PasswordMemory, 'printed'>>,
 ): Promise<number> {
   const timeLimit = new TimeLimit(options.maxDuration);
   return withContext(

@@ -16,10 +16,10 @@ import { readEnvFile } from './environment/env-file.ts';
 import { assignmentLines, type Assignment } from './environment/env-text.ts';
 import { configError, type Problem } from './problems.ts';
 import type { Environment } from '../environment.ts';
-import type { SettingsReading } from './environment/reading.ts';
+import type { PasswordMemory, SettingsReading } from './environment/reading.ts';
 import { secretsOf, withoutSecrets } from './environment/secrets.ts';
 import type { ConnectionSettings } from './settings.ts';
-import { readValues, type Overrides, type Values } from './environment/values.ts';
+import { readValues, type Overrides, type Value, type Values } from './environment/values.ts';
 import { VARIABLES, type Prefix, type VariableName } from './environment/variables.ts';
 
 export interface Answers {
@@ -28,6 +28,9 @@ export interface Answers {
   /** Undefined if there is no `.env`. */
   readonly envFile: Environment | undefined;
   readonly values: Values;
+  /** All secrets, for redaction. The list grows when a password command runs. */
+  readonly secrets: readonly string[];
+  readonly passwords: PasswordMemory;
 }
 
 interface AnswersRequest {
@@ -52,7 +55,12 @@ export async function readAnswers({ directory, environment, overrides }: Answers
   });
   if (problems.length > 0)
     throw configError(withoutSecrets(problems, secretsOf(undefined, values)), directory);
-  return { directory, environment, envFile, values };
+  const secrets = secretsOf(undefined, values);
+  const passwords: PasswordMemory = {
+    printed: new Map(),
+    learn: (password) => void secrets.push(password),
+  };
+  return { directory, environment, envFile, values, secrets, passwords };
 }
 
 /** A new URL replaces the individual variables of an existing `.env`, and the reverse. */
@@ -136,7 +144,7 @@ export const withoutAnswer = (answers: Answers, name: VariableName): Answers => 
   values: new Map([...answers.values].filter(([each]) => each !== name)),
 });
 
-const typedValues = (typed: Overrides) =>
+const typedValues = (typed: Overrides): (readonly [VariableName, Value])[] =>
   Object.entries(typed).flatMap(([name, text]) =>
     text === '' ? [] : [[name as VariableName, { text, origin: TYPED }] as const],
   );
@@ -147,6 +155,8 @@ export async function connectionOf(answers: Answers, prefix: Prefix): Promise<Co
   const reading: SettingsReading = {
     directory: answers.directory,
     values: answers.values,
+    environment: answers.environment,
+    passwords: answers.passwords,
     report: (problem) => void problems.push(problem),
     warn: () => undefined,
   };
@@ -186,6 +196,10 @@ export function writableAssignments(
   const servers = serversOf(connection);
   const url = connectionUrl({
     ...connection,
+    // A password command stays a variable of its own.
+    password: assignments.some(([name]) => name === `${prefix}_PASSWORD_COMMAND`)
+      ? undefined
+      : connection.credential.known,
     host: servers.map(({ host }) => host).join(','),
     port: servers.map(({ port }) => port).join(','),
   });

@@ -8,7 +8,7 @@ import { checkEnvironment, readEnvFile } from './environment/env-file.ts';
 import type { Problem } from './problems.ts';
 import { configError, noPipeline, show } from './problems.ts';
 import type { Environment } from '../environment.ts';
-import type { SettingsReading } from './environment/reading.ts';
+import type { PasswordMemory, SettingsReading } from './environment/reading.ts';
 import { choiceOf, isSet, refuse, required, textOf } from './environment/reading.ts';
 import { secretsOf, withoutSecrets } from './environment/secrets.ts';
 import type { Connections, LogSettings, Settings } from './settings.ts';
@@ -25,6 +25,8 @@ interface ConfigurationRequest {
   readonly environment: Environment;
   /** Values of flags. They win over every other origin. */
   readonly overrides?: Overrides;
+  /** What password commands printed in earlier runs of the same process. */
+  readonly printed?: PasswordMemory['printed'];
 }
 
 /** The result, including a configuration with problems. */
@@ -55,6 +57,7 @@ export async function readConfiguration({
   directory,
   environment,
   overrides = {},
+  printed = new Map(),
 }: ConfigurationRequest): Promise<Configuration> {
   const problems: Problem[] = [];
   const warnings: string[] = [];
@@ -72,14 +75,21 @@ export async function readConfiguration({
   const layers = { directory, environment, envFile: envFile ?? {}, report };
   const values = await readValues({ ...layers, overrides });
   const named = await readNamedValues(variables, layers);
-  const reading: SettingsReading = { directory, values, report, warn };
+  const secrets: string[] = [];
+  const passwords: PasswordMemory = { printed, learn: (password) => void secrets.push(password) };
+  const reading: SettingsReading = { directory, values, environment, passwords, report, warn };
   checkEnvironment(environment, warn);
   const given = isUnreadable
     ? undefined
     : isUnconfigured(envFile, values)
       ? reportUnconfigured(reading)
       : await readConnections(reading, { entries: file.destinations, named });
-  const { connections, origins: savedOrigins } = await withSavedPasswords(given, environment, warn);
+  const { connections, origins: savedOrigins } = await withSavedPasswords(
+    given,
+    environment,
+    warn,
+    passwords.learn,
+  );
   const pipeline = readPipeline(reading);
   const stallTimeoutSeconds = readStallTimeout(reading);
   const webhook = readWebhook(reading);
@@ -90,7 +100,7 @@ export async function readConfiguration({
   const homes = homesOf(reading);
   const { tables, patterns, entries } = readTables(file, homes, report, warn);
 
-  const secrets = secretsOf(connections, values, [...named.values()]);
+  secrets.push(...secretsOf(connections, values, [...named.values()]));
   const origins = { ...originsOf(values), ...savedOrigins };
   const readable = {
     values,

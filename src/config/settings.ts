@@ -52,12 +52,30 @@ export interface SessionParameters {
   readonly ignored: readonly string[];
 }
 
+export interface CredentialWait {
+  /** The time limit of a password command. */
+  readonly seconds: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The password of a connection, which may change during a run. */
+export interface Credential {
+  /** The last known password. Undefined if there is none, or if its command has not run yet. */
+  readonly known: string | undefined;
+  /** Where a password comes from that may change. Undefined if the password never changes, or if there is none. */
+  readonly origin: string | undefined;
+  /** The password for a new connection. Runs the password command if that is due. @throws IncrepError */
+  readonly current: (wait: CredentialWait) => Promise<string | undefined>;
+  /** Another password than the one that the server refused. Undefined if there is none. @throws IncrepError */
+  readonly renewed: (refused: string | undefined, wait: CredentialWait) => Promise<string | undefined>;
+}
+
 export interface ServerAddress {
   readonly host: string;
   /** The IP address to connect to. The host is then used for TLS only. Undefined means that the host is looked up. */
   readonly hostAddress: string | undefined;
   readonly port: number;
-  readonly password: string | undefined;
+  readonly credential: Credential;
 }
 
 export interface ConnectionSettings extends ServerAddress {
@@ -65,7 +83,6 @@ export interface ConnectionSettings extends ServerAddress {
   readonly host: string;
   readonly port: number;
   readonly user: string;
-  readonly password: string | undefined;
   /** Servers to try after this one, in this order. */
   readonly otherServers: readonly ServerAddress[];
   readonly database: string;
@@ -193,7 +210,7 @@ export interface Settings {
   readonly metricsTextfile: string | undefined;
   readonly healthcheckUrl: string | undefined;
   readonly log: LogSettings;
-  /** All secrets, for redaction. */
+  /** All secrets, for redaction. The list grows when a password changes. */
   readonly secrets: readonly string[];
   /** Warnings for the log and for `check`. */
   readonly warnings: readonly string[];

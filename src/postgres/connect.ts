@@ -47,6 +47,8 @@ const ANY_ITERATIONS = { scramMaxIterations: 0 };
 
 interface ConnectOptions extends pg.ClientConfig {
   readonly timeoutSeconds: number;
+  /** The time limit of a password command. */
+  readonly passwordSeconds: number;
 }
 
 interface OpenConnection {
@@ -81,7 +83,7 @@ export async function connect(
         for (const hostAddress of await addressesOf(server, limit)) {
           const one = { ...settings, ...server, hostAddress, otherServers: [] };
           const parameters = { ...settings.parameters, targetSession: target };
-          const client = await connectTo({ ...one, parameters }, place, options, signal).catch(collect);
+          const client = await logIn({ ...one, parameters }, place, options, signal).catch(collect);
           if (client) return { client, settings: one };
         }
       } catch (error) {
@@ -118,11 +120,52 @@ function summary(failures: readonly IncrepError[]): Error {
   return messages.length === 1 ? first : reworded(first, { what: messages.join('; '), next: first.next });
 }
 
+/**
+ * Logs in, and once more if the server refused the password and there is another one by now.
+ * @param settings of one server and one address
+ */
+async function logIn(
+  settings: ConnectionSettings,
+  endpoint: Endpoint,
+  { passwordSeconds, ...options }: ConnectOptions,
+  signal: AbortSignal | undefined,
+): Promise<pg.Client> {
+  const { credential } = settings;
+  const wait = { seconds: passwordSeconds, signal };
+  // Before the connection: the server would not wait for a slow command.
+  const offered: OfferedPassword = { text: await credential.current(wait), isSent: false };
+  try {
+    return await connectTo(settings, endpoint, offered, options, signal);
+  } catch (error) {
+    if (!offered.isSent || !isRefusal(error)) throw error;
+    const other = await credential.renewed(offered.text, wait);
+    const again: OfferedPassword = { text: other, isSent: false };
+    if (other !== undefined) return connectTo(settings, endpoint, again, options, signal).catch(refused);
+    return refused(error);
+  }
+
+  function refused(error: unknown): never {
+    if (!isRefusal(error) || credential.origin === undefined || credential.known === undefined) throw error;
+    const next = `increp read the password again from ${credential.origin}, and the server refused it too. ${error.next}`;
+    throw reworded(error, { what: error.message, next, cause: error.cause });
+  }
+}
+
+const isRefusal = (error: unknown): error is IncrepError =>
+  error instanceof IncrepError && error.code === 'AUTHENTICATION_FAILED';
+
+interface OfferedPassword {
+  readonly text: string | undefined;
+  /** Whether the server asked for it. */
+  isSent: boolean;
+}
+
 /** @param settings of one server and one address */
 async function connectTo(
   settings: ConnectionSettings,
   endpoint: Endpoint,
-  { timeoutSeconds, ...config }: ConnectOptions,
+  offered: OfferedPassword,
+  { timeoutSeconds, ...config }: Omit<ConnectOptions, 'passwordSeconds'>,
   signal: AbortSignal | undefined,
 ): Promise<pg.Client> {
   const failures: IncrepError[] = [];
@@ -140,7 +183,8 @@ async function connectTo(
       password: () => {
         auth.ensureMethod();
         binding.ensureOffered();
-        return settings.password ?? '';
+        offered.isSent = true;
+        return offered.text ?? '';
       },
       database: settings.database,
       ssl,

@@ -173,8 +173,8 @@ export class Database implements AsyncDisposable {
     more: pg.ClientConfig = {},
   ): ReturnType<typeof connect> {
     const config = { application_name: this.#applicationName, ...more };
-    const timeoutSeconds = this.#timing.connectTimeout;
-    return connect(settings, this.endpoint, { ...config, timeoutSeconds }, signal);
+    const { connectTimeout: timeoutSeconds, passwordCommand: passwordSeconds } = this.#timing;
+    return connect(settings, this.endpoint, { ...config, timeoutSeconds, passwordSeconds }, signal);
   }
 
   async #endOrphan(client: pg.Client): Promise<void> {

@@ -23,6 +23,8 @@ export interface DumpRequest {
   readonly searchPath: string;
   /** How long they may take to stop before they are killed. */
   readonly killDelaySeconds: number;
+  /** The time limit of a password command. */
+  readonly passwordSeconds: number;
   /** For PGOPTIONS. Settings of the role must not affect this session more than the sessions of increp. */
   readonly options: string;
   /** Shown in pg_stat_activity. */
@@ -30,14 +32,35 @@ export interface DumpRequest {
   readonly signal: AbortSignal | undefined;
 }
 
+type UseRows<T> = (block: CopyBlock) => Promise<T>;
+
 /**
- * Passes the rows as COPY text to `use`. Both children have ended when this returns. @throws IncrepError DUMP_FAILED
+ * Passes the rows as COPY text to `use`. Both children have ended when this returns. If the server refuses the
+ * password, pg_dump starts once more with another one. @throws IncrepError DUMP_FAILED
  */
-export async function withDump<T>(request: DumpRequest, use: (block: CopyBlock) => Promise<T>): Promise<T> {
+export async function withDump<T>(request: DumpRequest, use: UseRows<T>): Promise<T> {
+  const { connection, passwordSeconds, signal } = request;
+  const wait = { seconds: passwordSeconds, signal };
+  const password = await connection.credential.current(wait);
+  try {
+    return await dumpWith(password, request, use);
+  } catch (error) {
+    const other = isRefusedLogin(error) ? await connection.credential.renewed(password, wait) : undefined;
+    if (other === undefined) throw error;
+    return dumpWith(other, request, use);
+  }
+}
+
+/** The text after FATAL may be translated. pg_dump connects once, before it prints a row. */
+const isRefusedLogin = (error: unknown): boolean =>
+  error instanceof IncrepError &&
+  /pg_dump.*connection to (server|database) .*failed: .*FATAL/s.test(error.message);
+
+async function dumpWith<T>(password: string | undefined, request: DumpRequest, use: UseRows<T>): Promise<T> {
   // Loading execa takes a tenth of a second, so it is loaded only for a dump.
   const { execa } = await import('execa');
   const { connection } = request;
-  return withPassfile(connection.password, serviceOf(connection), async ({ directory, path, forget }) => {
+  return withPassfile(password, serviceOf(connection), async ({ directory, path, forget }) => {
     const programs = toolEnvironment({ searchPath: request.searchPath, host: connection.host });
     const environment = {
       ...programs,

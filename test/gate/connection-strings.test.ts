@@ -266,7 +266,7 @@ const children = { extendEnv: false, reject: false } as const;
 const PATH = process.env['PATH'];
 
 const connectsByPgDump = (settings: ConnectionSettings): Promise<boolean> =>
-  withPassfile(settings.password, serviceOf(settings), async ({ directory, path }) => {
+  withPassfile(settings.credential.known, serviceOf(settings), async ({ directory, path }) => {
     const options = settings.parameters.options;
     const env = {
       PATH,

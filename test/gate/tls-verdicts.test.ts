@@ -1,6 +1,7 @@
 /** Whatever sslmode, certificate and server there are: pg_dump and our own connection come to the same verdict. */
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect } from 'vitest';
+import { fixedCredential } from '../../src/config/connection/credential.ts';
 import { NO_PARAMETERS } from '../../src/config/connection/url-parameters.ts';
 import type { ConnectionSettings, SslMode } from '../../src/config/settings.ts';
 import { Database } from '../../src/postgres/database.ts';
@@ -291,7 +292,7 @@ function connectionIn(situation: Situation, mode: SslMode): ConnectionSettings {
     otherServers: [],
     port: tls.server.port,
     user: tls.server.user,
-    password: password ?? tls.server.password,
+    credential: fixedCredential(password ?? tls.server.password),
     database: door,
     schema: 'public',
     isSchemaGiven: false,
@@ -328,7 +329,7 @@ async function verdictOfPg(connection: ConnectionSettings): Promise<Verdict> {
 /** Whether it was encrypted is in the server's log. */
 async function verdictOfPgDump(connection: ConnectionSettings): Promise<Verdict> {
   await tls.newLog();
-  return withPassfile(connection.password, serviceOf(connection), async ({ directory, path }) => {
+  return withPassfile(connection.credential.known, serviceOf(connection), async ({ directory, path }) => {
     const env = {
       PATH: process.env['PATH'],
       ...libpqEnvironment(connection, directory, path),

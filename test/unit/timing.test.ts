@@ -5,6 +5,7 @@ import { timingWith } from '../support/timing.ts';
 /** Seconds, by the name in the object. A wait that users meet is part of what increp promises. */
 const DEFAULTS: Readonly<Record<string, number>> = {
   connectTimeout: 10,
+  passwordCommand: 30,
   closeTimeout: 1,
   lockTimeout: 5,
   sweepLock: 0.1,

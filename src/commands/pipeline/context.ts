@@ -4,6 +4,7 @@ import { resolveDirectory } from '../../config/directory.ts';
 import { searchPathOf, type Environment } from '../../environment.ts';
 import { loadSettings } from '../../config/load.ts';
 import { settingsFor } from '../../config/connection/destinations.ts';
+import type { PasswordMemory } from '../../config/environment/reading.ts';
 import type { Settings } from '../../config/settings.ts';
 import type { Emit, Listener } from '../../events.ts';
 import { asIncrepError, reworded, type IncrepError } from '../../errors.ts';
@@ -61,6 +62,8 @@ interface ContextOptions {
   readonly waitTransactionsSeconds?: number | undefined;
   /** The time limit, which has already started. Undefined means no limit. */
   readonly timeLimit?: TimeLimit | undefined;
+  /** What password commands printed in earlier runs of --watch. */
+  readonly printed?: PasswordMemory['printed'];
 }
 
 function onceOnly<T>(find: () => Promise<T>): () => Promise<T> {
@@ -73,7 +76,11 @@ export async function withContext<T>(
   use: (context: Context) => Promise<T>,
 ): Promise<T> {
   const { environment, timing } = options;
-  const settings = await loadSettings({ directory: resolveDirectory(options), environment });
+  const settings = await loadSettings({
+    directory: resolveDirectory(options),
+    environment,
+    ...(options.printed && { printed: options.printed }),
+  });
   const chosen = chooseDestinations(settings, options.destination ?? []);
   const { signal, terminal, timeLimit = new TimeLimit() } = options;
   const redact = redactor(settings.secrets);

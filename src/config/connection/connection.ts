@@ -10,8 +10,9 @@ import { IDENTIFIER, isIdentifier } from '../tables/identifiers.ts';
 import { show } from '../problems.ts';
 import type { SettingsReading } from '../environment/reading.ts';
 import { isSet, refuse, required, textOf } from '../environment/reading.ts';
-import type { ConnectionSettings, ServerAddress, SessionParameters } from '../settings.ts';
+import type { ConnectionSettings, Credential, ServerAddress, SessionParameters } from '../settings.ts';
 import type { Conninfo } from './conninfo.ts';
+import { readCredential } from './credential.ts';
 import { readTls } from './tls.ts';
 import { sessionFault, sessionParameters } from './url-parameters.ts';
 import type { AddressField, Prefix, SessionField, VariableName } from '../environment/variables.ts';
@@ -27,7 +28,10 @@ export async function readConnection(
 ): Promise<ConnectionSettings | undefined> {
   const hasUrl = isSet(reading, `${prefix}_URL`);
   const url = hasUrl ? readUrl(reading, prefix) : undefined;
-  const address = hasUrl ? url && addressOfUrl(reading, prefix, url) : addressOfVariables(reading, prefix);
+  const credential = readCredential(reading, prefix, url?.password);
+  const address = hasUrl
+    ? url && addressOfUrl(reading, prefix, url, credential)
+    : addressOfVariables(reading, prefix, credential);
   const schema = readSchema(reading, prefix);
   const tls = await readTls(reading, prefix, url?.tls ?? {});
   if (!address || schema === undefined || !tls) return undefined;
@@ -94,10 +98,15 @@ function readUrl(reading: SettingsReading, prefix: Prefix): UrlParts | undefined
   return 'faults' in parsed ? undefined : parsed;
 }
 
-function addressOfUrl(reading: SettingsReading, prefix: Prefix, url: UrlParts): Address | undefined {
-  const { user, password, database } = url;
+function addressOfUrl(
+  reading: SettingsReading,
+  prefix: Prefix,
+  url: UrlParts,
+  credential: Credential | undefined,
+): Address | undefined {
+  const { user, database } = url;
   const name: VariableName = `${prefix}_URL`;
-  const servers = readServers(reading, { host: name, port: name }, password, {
+  const servers = readServers(reading, { host: name, port: name }, credential, {
     hosts: url.host,
     hostAddresses: url.hostAddress,
     ports: url.port || (textOf(reading, `${prefix}_PORT`) ?? ''),
@@ -105,17 +114,20 @@ function addressOfUrl(reading: SettingsReading, prefix: Prefix, url: UrlParts): 
   return servers && { ...servers, user, database };
 }
 
-function addressOfVariables(reading: SettingsReading, prefix: Prefix): Address | undefined {
+function addressOfVariables(
+  reading: SettingsReading,
+  prefix: Prefix,
+  credential: Credential | undefined,
+): Address | undefined {
   const hosts = required(reading, `${prefix}_HOST`);
   const ports = required(reading, `${prefix}_PORT`);
   const user = required(reading, `${prefix}_USERNAME`);
   const database = checkDatabase(reading, `${prefix}_DB`, required(reading, `${prefix}_DB`));
   const names = { host: `${prefix}_HOST`, port: `${prefix}_PORT` } as const;
-  const password = textOf(reading, `${prefix}_PASSWORD`);
   const servers =
     hosts === undefined || ports === undefined
       ? undefined
-      : readServers(reading, names, password, { hosts, hostAddresses: '', ports });
+      : readServers(reading, names, credential, { hosts, hostAddresses: '', ports });
   if (!servers || user === undefined || database === undefined) return undefined;
   return { ...servers, user, database };
 }
@@ -131,7 +143,7 @@ interface WrittenServers {
 function readServers(
   reading: SettingsReading,
   names: Readonly<Record<'host' | 'port', VariableName>>,
-  password: string | undefined,
+  credential: Credential | undefined,
   written: WrittenServers,
 ): (ServerAddress & Pick<ConnectionSettings, 'otherServers'>) | undefined {
   const hosts =
@@ -150,8 +162,8 @@ function readServers(
     const host = checkHost(reading, names.host, text || addresses[index] || '');
     const hostAddress = checkAddress(reading, names.host, addresses[index] || undefined);
     const port = checkPort(reading, names.port, ports[ports.length === 1 ? 0 : index] || '5432');
-    if (host === undefined || port === undefined || hostAddress === null) return undefined;
-    return { host, hostAddress, port, password };
+    if (host === undefined || port === undefined || hostAddress === null || !credential) return undefined;
+    return { host, hostAddress, port, credential };
   });
   const [first, ...others] = servers.filter((server) => server !== undefined);
   return first && others.length === servers.length - 1 ? { ...first, otherServers: others } : undefined;

@@ -27,6 +27,7 @@ interface WrittenDestination {
   readonly name: string | undefined;
   /** Undefined if a problem was reported. */
   readonly url: string | undefined;
+  readonly reread?: Value['reread'];
   readonly schema: string | undefined;
   /** The place that a message about a wrong URL names. */
   readonly where: string;
@@ -44,8 +45,11 @@ const ADDRESS: readonly VariableName[] = [
   'DEST_DB',
 ];
 
+/** A command cannot know which of the destinations needs a password. */
+const COMMAND: readonly VariableName[] = ['DEST_PASSWORD_COMMAND', 'DEST_PASSWORD_TTL'];
+
 function fromUrls(reading: SettingsReading): WrittenDestination[] {
-  const origin = reading.values.get('DEST_URLS')?.origin ?? '';
+  const { origin = '', reread: rereadAll } = reading.values.get('DEST_URLS') ?? {};
   return splitUrls(textOf(reading, 'DEST_URLS') ?? '').map(({ name, url }, index): WrittenDestination => {
     const where = `DEST_URLS (${origin}), destination ${name ?? index + 1}`;
     if (url === undefined)
@@ -53,7 +57,8 @@ function fromUrls(reading: SettingsReading): WrittenDestination[] {
         where,
         what: 'not a connection URL; write each destination as NAME=postgresql://USER:PASSWORD@HOST:PORT/DATABASE, separated by white space',
       });
-    return { name, url, schema: undefined, where, origin: 'DEST_URLS' };
+    const reread = rereadAll && (async () => splitUrls((await rereadAll()) ?? '')[index]?.url);
+    return { name, url, reread, schema: undefined, where, origin: 'DEST_URLS' };
   });
 }
 
@@ -97,7 +102,8 @@ function fromFile(reading: SettingsReading, { entries, named }: Listed): Written
     const value = named.get(variable);
     if (!value) return refused('url_env', `the variable ${variable} is not set`);
     const where = `${variable} (${value.origin})`;
-    return [{ name: data.name, url: value.text, schema: data.schema, where, origin: variable }];
+    const { text: url, reread } = value;
+    return [{ name: data.name, url, reread, schema: data.schema, where, origin: variable }];
   });
 }
 
@@ -138,6 +144,11 @@ function refuseOthers(reading: SettingsReading, hasUrls: boolean, isListed: bool
   for (const name of [...ADDRESS, ...(isListed && hasUrls ? (['DEST_URLS'] as const) : [])])
     if (isSet(reading, name))
       refuse(reading, name, { what: `set together with ${what}; use one way to name the destinations` });
+  for (const name of COMMAND)
+    if (isSet(reading, name))
+      refuse(reading, name, {
+        what: `set together with ${what}, where each destination has a password of its own; write them into a password file (.pgpass), which is read again after a failed login`,
+      });
 }
 
 async function readOne(
@@ -158,12 +169,12 @@ async function readOne(
 /** Reads it like a single destination. Messages name the place where its own URL is written. */
 function readingOf(
   reading: SettingsReading,
-  { where, schema }: WrittenDestination,
+  { where, reread, schema }: WrittenDestination,
   url: string,
 ): SettingsReading {
   const values = new Map<VariableName, Value>(reading.values);
-  for (const name of ADDRESS) values.delete(name);
-  values.set('DEST_URL', { text: url, origin: where });
+  for (const name of [...ADDRESS, ...COMMAND]) values.delete(name);
+  values.set('DEST_URL', { text: url, origin: where, ...(reread && { reread }) });
   if (schema !== undefined) values.set('DEST_SCHEMA', { text: schema, origin: where });
   const parsed = parseConnectionUrl(url);
   // The parameters of a URL win over the variables that all destinations share.

@@ -1,8 +1,10 @@
 /** Passwords from the password file of libpq, for connections without a password in the settings. */
+import { changingCredential } from './credential.ts';
 import { openPassfile, passwordIn, type PassfileText } from './passfile.ts';
+import type { PasswordMemory } from '../environment/reading.ts';
 import type { Warn } from '../problems.ts';
 import type { Environment } from '../../environment.ts';
-import type { Connections, ConnectionSettings, ServerAddress } from '../settings.ts';
+import type { Connections, ConnectionSettings, Credential, ServerAddress } from '../settings.ts';
 
 interface Saved {
   readonly connections: Connections | undefined;
@@ -10,15 +12,19 @@ interface Saved {
   readonly origins: Readonly<Record<string, string>>;
 }
 
+const hasPassword = ({ credential }: ConnectionSettings): boolean =>
+  credential.known !== undefined || credential.origin !== undefined;
+
 /** The file is read only if a side has no password. A password in the settings always wins. */
 export async function withSavedPasswords(
   connections: Connections | undefined,
   environment: Environment,
   warn: Warn,
+  learn: PasswordMemory['learn'],
 ): Promise<Saved> {
   const several = connections?.destinations.map(({ connection }) => connection) ?? [];
   const sides = connections ? [connections.source, connections.destination, ...several] : [];
-  const needed = sides.filter(({ password }) => password === undefined);
+  const needed = sides.filter((connection) => !hasPassword(connection));
   const files = new Map<string | undefined, PassfileText | undefined>();
   for (const { parameters } of needed)
     if (!files.has(parameters.passfile))
@@ -26,16 +32,30 @@ export async function withSavedPasswords(
   if (!connections || files.size === 0) return { connections, origins: {} };
   const origins: Record<string, string> = {};
   const completed = (connection: ConnectionSettings): ConnectionSettings => {
-    const file = files.get(connection.parameters.passfile);
-    if (connection.password !== undefined || !file) return connection;
-    const saved = (server: ServerAddress) => passwordIn(file, { ...connection, ...server });
-    const password = passwordIn(file, connection);
-    const otherServers = connection.otherServers.map((server) => ({ ...server, password: saved(server) }));
-    if (password === undefined && otherServers.every((server) => server.password === undefined))
-      return connection;
+    if (hasPassword(connection)) return connection;
+    const { passfile } = connection.parameters;
+    const file = files.get(passfile);
+    const saved = (server: ServerAddress): Credential => {
+      const login = { ...connection, ...server };
+      const password = file && passwordIn(file, login);
+      return changingCredential({
+        origin: 'the password file',
+        first: password === undefined ? undefined : { password, at: performance.now() },
+        read: async () => {
+          const changed = await openPassfile(environment, () => undefined, passfile);
+          return changed && passwordIn(changed, login);
+        },
+        learn: (found) => learn(found.password),
+      });
+    };
+    const credential = saved(connection);
+    const otherServers = connection.otherServers.map((server) => ({ ...server, credential: saved(server) }));
+    const isFound = [credential, ...otherServers.map((server) => server.credential)].some(
+      ({ known }) => known !== undefined,
+    );
     const prefix = connection.side === 'source' ? 'SOURCE' : 'DEST';
-    origins[`${prefix}_PASSWORD`] = `the password file ${file.path}`;
-    return { ...connection, password, otherServers };
+    if (isFound && file) origins[`${prefix}_PASSWORD`] = `the password file ${file.path}`;
+    return { ...connection, credential, otherServers };
   };
   const { source, destination, destinations } = connections;
   return {

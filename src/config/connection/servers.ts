@@ -5,8 +5,8 @@ type ServerList = Pick<ConnectionSettings, 'host' | 'port'> &
   Partial<Pick<ConnectionSettings, 'otherServers'>>;
 
 export const serversOf = (settings: ConnectionSettings): readonly ServerAddress[] => {
-  const { host, hostAddress, port, password, otherServers } = settings;
-  return [{ host, hostAddress, port, password }, ...otherServers];
+  const { host, hostAddress, port, credential, otherServers } = settings;
+  return [{ host, hostAddress, port, credential }, ...otherServers];
 };
 
 /** `one:5432`, or `one:5432,two:5432`. */

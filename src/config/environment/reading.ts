@@ -2,14 +2,31 @@
 import { nearest } from '../../nearest.ts';
 import type { Problem, ReportProblem, Warn } from '../problems.ts';
 import { alternatives, show } from '../problems.ts';
+import type { Environment } from '../../environment.ts';
 import type { Values } from './values.ts';
 import type { VariableName } from './variables.ts';
 import { variable } from './variables.ts';
+
+export interface PrintedPassword {
+  readonly password: string;
+  /** Milliseconds of a monotonic clock. */
+  readonly at: number;
+}
+
+export interface PasswordMemory {
+  /** What password commands have printed. Shared by the runs of --watch. */
+  readonly printed: Map<string, PrintedPassword>;
+  /** Called with each new password, so that it is redacted. */
+  readonly learn: (password: string) => void;
+}
 
 export interface SettingsReading {
   /** The directory of the pipeline. Relative paths start there. */
   readonly directory: string;
   readonly values: Values;
+  /** The environment of the program, for password commands. */
+  readonly environment: Environment;
+  readonly passwords: PasswordMemory;
   readonly report: ReportProblem;
   readonly warn: Warn;
 }

@@ -29,9 +29,9 @@ export function secretsOf(
   const written = VARIABLES.filter(({ isSecret }) => isSecret).map(({ name }) => values.get(name)?.text);
   const several = connections?.destinations?.map(({ connection }) => connection) ?? [];
   const used = [connections?.source, connections?.destination, ...several].flatMap((connection) => [
-    connection?.password,
+    connection?.credential.known,
     connection?.tls.keyPassword,
-    ...(connection?.otherServers.map(({ password }) => password) ?? []),
+    ...(connection?.otherServers.map(({ credential }) => credential.known) ?? []),
   ]);
   const many = splitUrls(values.get('DEST_URLS')?.text ?? '').flatMap(({ url }) => url ?? []);
   const whole = [...many, ...named.map(({ text }) => text)];

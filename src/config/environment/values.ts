@@ -12,6 +12,8 @@ export interface Value {
   readonly text: string;
   /** The origin for messages: `.env`, `the environment`, a path. */
   readonly origin: string;
+  /** Reads the value from its file again. Undefined if the value is not in a file. */
+  readonly reread?: () => Promise<string | undefined>;
 }
 
 export type Values = ReadonlyMap<VariableName, Value>;
@@ -105,5 +107,8 @@ async function inCredentials(name: string, { environment, report }: Pick<Layers,
 }
 
 /** Editors and `echo` end a file with a newline that is not part of the secret. */
-const fromFile = (path: string, text = ''): Value | undefined =>
-  inline({ values: { text: text.replace(/\r?\n$/, '') }, origin: path }, 'text');
+function fromFile(path: string, content = ''): Value | undefined {
+  const text = content.replace(/\r?\n$/, '');
+  const reread = async () => fromFile(path, (await readText(path)).text)?.text;
+  return text === '' ? undefined : { text, origin: path, reread };
+}

@@ -4,10 +4,11 @@ export type Prefix = 'SOURCE' | 'DEST';
 export type TlsField = 'SSLMODE' | 'SSLROOTCERT' | 'SSLCERT' | 'SSLKEY' | 'SSLPASSWORD' | 'SSLCRL';
 /** Parameters of libpq with the same name in lower case. */
 export type SessionField = 'CONNECT_TIMEOUT' | 'CHANNEL_BINDING' | 'REQUIRE_AUTH' | 'TARGET_SESSION_ATTRS';
+export type PasswordField = 'PASSWORD_COMMAND' | 'PASSWORD_TTL';
 export type AddressField = 'HOST' | 'PORT' | 'USERNAME' | 'PASSWORD' | 'DB';
 
 export type VariableName =
-  | `${Prefix}_${'URL' | 'SCHEMA' | AddressField | TlsField | SessionField}`
+  | `${Prefix}_${'URL' | 'SCHEMA' | AddressField | PasswordField | TlsField | SessionField}`
   | 'DEST_URLS'
   | 'PIPELINE_NAME'
   | 'STATE_DIR'
@@ -54,6 +55,17 @@ const connection = ({ prefix, word, examples, schema }: SideVariables): readonly
     name: `${prefix}_PASSWORD`,
     meaning: 'Password of that role. Not needed with `trust` or `peer`.',
     isSecret: true,
+  },
+  {
+    name: `${prefix}_PASSWORD_COMMAND`,
+    meaning:
+      'Program that prints the password as its first line of output ([passwords](passwords.md#password-command)).',
+    example: `pass show ${word}/${examples.user}`,
+  },
+  {
+    name: `${prefix}_PASSWORD_TTL`,
+    meaning: `Age at which the password of ${prefix}_PASSWORD_COMMAND is replaced. Without it, only a failed login replaces the password.`,
+    example: '10m',
   },
   { name: `${prefix}_DB`, meaning: 'Name of the database.', example: examples.database, isRequired: true },
   { name: `${prefix}_SCHEMA`, meaning: 'Schema of the tables.', ...schema },

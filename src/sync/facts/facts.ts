@@ -215,7 +215,7 @@ async function gatherTogether(context: Gathering, tables: readonly TableSettings
       destinationSchema: schema.access,
       stateTable: schema.stateTable,
       otherSourceNames: source.namesIn(sourceName.schema),
-      sourcePassword: context.settings.source.password,
+      sourcePassword: context.settings.source.credential.known,
       sourceParameters: context.settings.source.parameters,
     };
   });

@@ -55,6 +55,7 @@ export async function withTableDump<T>(
     lockTimeoutSeconds: context.timing.lockTimeout,
     searchPath: context.searchPath,
     killDelaySeconds: context.timing.childKillDelay,
+    passwordSeconds: context.timing.passwordCommand,
     options: startupOptions(facts.servers.source),
     applicationName,
     signal,

@@ -1,4 +1,5 @@
 /** What `check` has looked at, as far as a test does not say otherwise. */
+import { fixedCredential } from '../../../src/config/connection/credential.ts';
 import { NOTHING_FOUND } from '../../../src/check/table-findings.ts';
 import { NO_PARAMETERS } from '../../../src/config/connection/url-parameters.ts';
 import type { ConnectionSettings } from '../../../src/config/settings.ts';
@@ -21,7 +22,7 @@ export const connection = (change: Partial<ConnectionSettings> = {}): Connection
   otherServers: [],
   port: 5432,
   user: 'reader',
-  password: undefined,
+  credential: fixedCredential(undefined),
   database: 'live',
   schema: 'public',
   isSchemaGiven: false,

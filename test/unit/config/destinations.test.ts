@@ -36,7 +36,11 @@ test('DEST_URLS names several, each with a directory of its own', async () => {
   expect(near?.destination).toMatchObject({ host: 'wh', database: 'analytics', schema: 'copies' });
   expect(near?.destination.tls.mode).toBe('disable');
   // What a URL says counts before what is said for all.
-  expect(far?.destination).toMatchObject({ host: 'Far.Example.com', port: 5433, password: 'two-secret' });
+  expect(far?.destination).toMatchObject({
+    host: 'Far.Example.com',
+    port: 5433,
+    credential: { known: 'two-secret' },
+  });
   expect(far?.destination.tls.mode).toBe('require');
   expect(far?.stateDirectory).toBe(join(pipeline.directory, 'sync-state', 'far-an-other'));
   const redact = redactor(settings.secrets);
@@ -64,7 +68,7 @@ test('tables-config.json names several, by variables that hold their URLs', asyn
     ['bk-y', 'BACKUP_URL'],
     ['third-db', 'tables-config.json, destinations[2].url'],
   ]);
-  expect(destinations.map(({ connection: { schema, password } }) => [schema, password])).toEqual([
+  expect(destinations.map(({ connection: { schema, credential } }) => [schema, credential.known])).toEqual([
     ['w', 'first-secret'],
     ['public', 'second-secret'],
     ['public', 'third-secret'],

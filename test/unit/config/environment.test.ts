@@ -55,14 +55,14 @@ describe('X_FILE', () => {
   test('names the file that X is read from, without the newline at its end', async () => {
     await using pipeline = await pipelineDirectory({ secret: ' pass word \n' });
     const settings = await pipeline.load({ ...CONNECTIONS, SOURCE_PASSWORD_FILE: 'secret' });
-    expect(settings.source.password).toBe(' pass word ');
+    expect(settings.source.credential.known).toBe(' pass word ');
     expect(settings.origins).toMatchObject({ SOURCE_PASSWORD: join(pipeline.directory, 'secret') });
   });
 
   test('of the real environment wins over X in .env', async () => {
     await using pipeline = await pipelineDirectory({ '.env': 'SOURCE_PASSWORD=weak\n', secret: 'strong' });
     const settings = await pipeline.load({ ...CONNECTIONS, SOURCE_PASSWORD_FILE: 'secret' });
-    expect(settings.source.password).toBe('strong');
+    expect(settings.source.credential.known).toBe('strong');
   });
 
   test('in .env loses to X in the real environment', async () => {
@@ -71,7 +71,7 @@ describe('X_FILE', () => {
       secret: 'weak',
     });
     const settings = await pipeline.load({ ...CONNECTIONS, SOURCE_PASSWORD: 'strong' });
-    expect(settings.source.password).toBe('strong');
+    expect(settings.source.credential.known).toBe('strong');
   });
 
   test('together with X in one place is refused', async () => {
@@ -109,8 +109,8 @@ test('$CREDENTIALS_DIRECTORY wins over .env and loses to the environment', async
     DEST_PASSWORD: 'from the environment',
     CREDENTIALS_DIRECTORY: join(pipeline.directory, 'credentials'),
   });
-  expect(settings.source.password).toBe('from a credential');
-  expect(settings.destination.password).toBe('from the environment');
+  expect(settings.source.credential.known).toBe('from a credential');
+  expect(settings.destination.credential.known).toBe('from the environment');
 });
 
 test('files that are there and cannot be read are not said to be missing', async () => {

@@ -72,8 +72,8 @@ describe('the password file', () => {
     await using pipeline = await pipelineDirectory({ '.pgpass': LINES });
     const HOME = pipeline.directory;
     const settings = await pipeline.load({ ...CONNECTIONS, HOME, DEST_PASSWORD: 'mine' });
-    expect(settings.source.password).toBe('from-file-1');
-    expect(settings.destination.password).toBe('mine');
+    expect(settings.source.credential.known).toBe('from-file-1');
+    expect(settings.destination.credential.known).toBe('mine');
     expect(settings.secrets).toContain('from-file-1');
     expect(settings.origins).toMatchObject({
       SOURCE_PASSWORD: `the password file ${join(HOME, '.pgpass')}`,
@@ -89,14 +89,14 @@ describe('the password file', () => {
       SOURCE_URL: 'postgresql://reader@db/shop',
       DEST_URL: 'postgresql://writer:@warehouse/analytics',
     });
-    expect([source.password, destination.password]).toEqual(['from-file-1', 'from-file-2']);
+    expect([source.credential.known, destination.credential.known]).toEqual(['from-file-1', 'from-file-2']);
   });
 
   test('is the one that PGPASSFILE names', async () => {
     await using pipeline = await pipelineDirectory({ '.pgpass': '*:*:*:*:no', other: LINES });
     const PGPASSFILE = join(pipeline.directory, 'other');
     const { source } = await pipeline.load({ ...CONNECTIONS, HOME: pipeline.directory, PGPASSFILE });
-    expect(source.password).toBe('from-file-1');
+    expect(source.credential.known).toBe('from-file-1');
   });
 
   test('is not looked at where nobody needs it', async () => {
@@ -111,7 +111,7 @@ describe('the password file', () => {
     await using pipeline = await pipelineDirectory({ '.pgpass': LINES });
     await chmod(join(pipeline.directory, '.pgpass'), 0o640);
     const { source, warnings } = await pipeline.load({ ...CONNECTIONS, HOME: pipeline.directory });
-    expect(source.password).toBeUndefined();
+    expect(source.credential.known).toBeUndefined();
     expect(warnings).toEqual([
       expect.stringMatching(/^the password file .*\.pgpass is not used: .*mode 0640.*chmod 600 /),
     ]);

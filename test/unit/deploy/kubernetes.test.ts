@@ -119,7 +119,7 @@ test.each(FILES)('increp takes the variables and the tables of %s as they are', 
   expect(settings.warnings).toEqual([]);
   expect(settings.pipeline).toBe('shop');
   expect(settings.tables).toHaveLength(2);
-  expect([settings.source.password, settings.destination.password]).toEqual(
+  expect([settings.source.credential.known, settings.destination.credential.known]).toEqual(
     secrets.map((name) => `${name} of the secret`),
   );
 });

@@ -85,7 +85,7 @@ test.each(SERVICES)(
       CREDENTIALS_DIRECTORY: join(pipeline.directory, 'credentials'),
       STATE_DIR: '/var/lib/increp/shop',
     });
-    expect([source.password, destination.password]).toEqual([
+    expect([source.credential.known, destination.credential.known]).toEqual([
       'SOURCE_PASSWORD of the unit',
       'DEST_PASSWORD of the unit',
     ]);

@@ -1,0 +1,146 @@
+/** Passwords that stay, and passwords that are read again: from a file, or from a command. */
+import { parseDuration, DURATION_FORMS } from '../../duration.ts';
+import { readCommand } from '../../shell-word.ts';
+import type { SettingsReading, PrintedPassword } from '../environment/reading.ts';
+import { isSet, refuse, textOf } from '../environment/reading.ts';
+import type { Prefix, VariableName } from '../environment/variables.ts';
+import { show } from '../problems.ts';
+import type { Credential, CredentialWait } from '../settings.ts';
+import { parseConnectionUrl } from './connection-url.ts';
+import { runPasswordCommand } from './password-command.ts';
+
+export const fixedCredential = (password: string | undefined): Credential => ({
+  known: password,
+  origin: undefined,
+  current: () => Promise.resolve(password),
+  renewed: () => Promise.resolve(undefined),
+});
+
+interface ChangingPassword {
+  /** The place that messages name. */
+  readonly origin: string;
+  /** Undefined if the first connection reads the password. */
+  readonly first: PrintedPassword | undefined;
+  readonly read: (wait: CredentialWait) => Promise<string | undefined>;
+  readonly ttlSeconds?: number;
+  readonly learn: (found: PrintedPassword) => void;
+}
+
+/** All connections of a side share one read. */
+export function changingCredential({
+  origin,
+  first,
+  read,
+  ttlSeconds = Infinity,
+  learn,
+}: ChangingPassword): Credential {
+  let last = first;
+  let reading: Promise<string | undefined> | undefined;
+  const readOnce = async (wait: CredentialWait): Promise<string | undefined> => {
+    const password = await read(wait);
+    if (password === undefined) return undefined;
+    last = { password, at: performance.now() };
+    learn(last);
+    return password;
+  };
+  const readAgain = (wait: CredentialWait) =>
+    (reading ??= readOnce(wait).finally(() => (reading = undefined)));
+  const isFresh = ({ at }: PrintedPassword) => performance.now() - at < ttlSeconds * 1000;
+  return {
+    get known() {
+      return last?.password;
+    },
+    origin,
+    current: async (wait) => (last && isFresh(last) ? last.password : readAgain(wait)),
+    renewed: async (refused, wait) => {
+      // Another connection was refused earlier, and has read it already.
+      if (!reading && last && last.password !== refused) return last.password;
+      const password = await readAgain(wait);
+      return password === refused ? undefined : password;
+    },
+  };
+}
+
+/** @param inUrl the password of the URL. Undefined if a problem was reported. */
+export function readCredential(
+  reading: SettingsReading,
+  prefix: Prefix,
+  inUrl: string | undefined,
+): Credential | undefined {
+  if (isSet(reading, `${prefix}_PASSWORD_COMMAND`)) return ofCommand(reading, prefix, inUrl);
+  if (isSet(reading, `${prefix}_PASSWORD_TTL`))
+    return refuse(reading, `${prefix}_PASSWORD_TTL`, {
+      what: `has no effect without ${prefix}_PASSWORD_COMMAND; set that variable, or remove this one`,
+    });
+  const name: VariableName = isSet(reading, `${prefix}_URL`) ? `${prefix}_URL` : `${prefix}_PASSWORD`;
+  const value = reading.values.get(name);
+  const password = name === `${prefix}_URL` ? inUrl : value?.text;
+  const { reread } = value ?? {};
+  if (password === undefined || !value || !reread) return fixedCredential(password);
+  return changingCredential({
+    origin: value.origin,
+    first: { password, at: performance.now() },
+    read: async () => {
+      const text = await reread();
+      return text !== undefined && name === `${prefix}_URL` ? passwordOfUrl(text) : text;
+    },
+    learn: (found) => reading.passwords.learn(found.password),
+  });
+}
+
+function passwordOfUrl(text: string): string | undefined {
+  const parsed = parseConnectionUrl(text);
+  return 'faults' in parsed ? undefined : parsed.password;
+}
+
+function ofCommand(
+  reading: SettingsReading,
+  prefix: Prefix,
+  inUrl: string | undefined,
+): Credential | undefined {
+  const name: VariableName = `${prefix}_PASSWORD_COMMAND`;
+  const text = textOf(reading, name) ?? '';
+  const other = otherPassword(reading, prefix, inUrl);
+  if (other !== undefined)
+    return refuse(reading, name, { what: `set together with ${other}; remove one of them` });
+  const command = readCommand(text);
+  if ('fault' in command) return refuse(reading, name, { what: command.fault });
+  const ttlSeconds = readTtl(reading, prefix);
+  if (ttlSeconds === undefined) return undefined;
+  const { passwords, directory, environment } = reading;
+  const key = JSON.stringify([name, text]);
+  const first = passwords.printed.get(key);
+  if (first) passwords.learn(first.password);
+  return changingCredential({
+    origin: name,
+    first,
+    read: (wait) => runPasswordCommand({ name, words: command.words, directory, environment }, wait),
+    ttlSeconds,
+    learn: (found) => {
+      passwords.learn(found.password);
+      passwords.printed.set(key, found);
+    },
+  });
+}
+
+/** The other place of a password, with its origin. */
+function otherPassword(
+  { values }: SettingsReading,
+  prefix: Prefix,
+  inUrl: string | undefined,
+): string | undefined {
+  const password = values.get(`${prefix}_PASSWORD`);
+  if (password) return `${prefix}_PASSWORD${password.reread ? '_FILE' : ''} (${password.origin})`;
+  return inUrl === undefined ? undefined : `the password in ${prefix}_URL`;
+}
+
+function readTtl(reading: SettingsReading, prefix: Prefix): number | undefined {
+  const text = textOf(reading, `${prefix}_PASSWORD_TTL`);
+  if (text === undefined) return Infinity;
+  const seconds = parseDuration(text);
+  if (seconds !== undefined && seconds >= 1) return seconds;
+  return refuse(reading, `${prefix}_PASSWORD_TTL`, {
+    what: `${show(text)} is not a duration of at least 1s`,
+    allowed: DURATION_FORMS,
+  });
+}
