@@ -84,7 +84,7 @@ async function syncOnce(
         waitLockSeconds: options.waitLock,
       });
       watch.stop();
-      await printResult(context, options, summary, head);
+      await printResult(context, options, withMore(summary, watch.warnings), head);
       return exitCodeOf(summary);
     },
   );
@@ -125,6 +125,12 @@ async function runAll(
 
 const verbosityOf = ({ verbose, quiet }: SyncOptions): Verbosity =>
   verbose ? 'verbose' : quiet ? 'quiet' : 'normal';
+
+/** The warnings of listeners come after the summary was made. */
+const withMore = (summary: RunSummary, warnings: readonly string[]): RunSummary => ({
+  ...summary,
+  warnings: [...summary.warnings, ...warnings],
+});
 
 /** Prints the result on stdout. With --json it is already there. */
 async function printResult(

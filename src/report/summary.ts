@@ -46,7 +46,9 @@ export function formatProblems(
   const linesOf = (outcome: TableOutcome) => [
     ...tableLines(outcome, shared, columns, style),
     ...(outcome.status === 'failed'
-      ? detailLines(lastDetail(lastSuccesses.get(labelOf(outcome)), summary.finishedAt), INDENT, style)
+      ? lastDetails(lastSuccesses.get(labelOf(outcome)), summary.finishedAt).flatMap((detail) =>
+          detailLines(detail, INDENT, style),
+        )
       : []),
   ];
   const last = [...lastSuccesses.values()].toSorted((a, b) => b.getTime() - a.getTime())[0];
@@ -54,17 +56,23 @@ export function formatProblems(
   return asText([
     `pipeline ${printableLine(summary.pipeline)}: ${VERDICTS[summary.status]}`,
     ...printed.flatMap(linesOf),
-    ...(isBeforeTables ? detailLines(lastDetail(last, summary.finishedAt), '', style) : []),
+    ...(isBeforeTables
+      ? lastDetails(last, summary.finishedAt).flatMap((detail) => detailLines(detail, '', style))
+      : []),
     ...closingLines(summary, [...sharedWarnings(summary)].map(sharedDetail), style),
   ]);
 }
 
-const lastDetail = (last: Date | undefined, now: Date): Detail => ({
-  label: 'last success:',
-  text: last
-    ? `${last.toISOString()}, ${formatSeconds((now.getTime() - last.getTime()) / 1000)} before`
-    : 'none recorded',
-});
+/** Without a line if it is not known, for example because the table was reset. */
+const lastDetails = (last: Date | undefined, now: Date): Detail[] =>
+  last
+    ? [
+        {
+          label: 'last success:',
+          text: `${last.toISOString()}, ${formatSeconds((now.getTime() - last.getTime()) / 1000)} before`,
+        },
+      ]
+    : [];
 
 /** The warnings of a run and of its tables. */
 export const warningsIn = ({ tables, warnings }: RunSummary): readonly CurrentWarning[] => [

@@ -173,7 +173,12 @@ function hasReason({ action, status, reasons, isDeferred }: TableOutcome): boole
 }
 
 /** The action says as much. */
-const OBVIOUS: readonly Reason['code'][] = ['cursor-known', 'no-destination-table', 'full-refresh-requested'];
+const OBVIOUS: readonly Reason['code'][] = [
+  'cursor-known',
+  'no-destination-table',
+  'full-refresh-requested',
+  'full-refresh-mode',
+];
 
 /** Texts that are not repeated. */
 export interface Said {

@@ -138,13 +138,20 @@ slowTest(
   },
 );
 
-slowTest('what only the log knows is one line on stderr, and LOG_FORMAT=json brings the log', async () => {
+test('a dead webhook is a warning of the pipeline with what to do, and is mailed once', async () => {
   await using pair = await freshPair(two);
-  await pair.setEnv({ WEBHOOK_URL: 'http://127.0.0.1:9/' });
-  const quiet = await cron(pair);
-  expect(quiet.stdout).toBe('');
-  expect(quiet.stderr).toMatch(/^\[20[^\]]*\] WARN: .*webhook.*\n$/);
-  await pair.setEnv({ WEBHOOK_URL: undefined, LOG_FORMAT: 'json' });
+  await pair.setEnv({ WEBHOOK_URL: 'http://127.0.0.1:9/', METRICS_TEXTFILE: '/nowhere/shop.prom' });
+  const { stdout, stderr, exitCode } = await cron(pair);
+  expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 });
+  expect(stdout).toMatch(/^pipeline \S+: done, with warnings\n/);
+  expect(stdout).toMatch(/^warning: the webhook at http:\/\/127\.0\.0\.1:9 .*"increp .*check --webhook"\.$/m);
+  expect(stdout).toMatch(/^warning: the metrics were not written .*create it, or correct METRICS_TEXTFILE$/m);
+  expect(await cron(pair)).toEqual({ stdout: '', stderr: '', exitCode: 0 });
+});
+
+slowTest('LOG_FORMAT=json brings the log', async () => {
+  await using pair = await freshPair(two);
+  await pair.setEnv({ LOG_FORMAT: 'json' });
   await pair.destination.query('DROP TABLE orders; CREATE VIEW orders AS SELECT 1 AS one');
   const logged = await cron(pair);
   expect(logged.stderr).toMatch(/^\{"level":"error".*"table":"orders"/m);

@@ -27,9 +27,14 @@ interface WatchOptions {
 
 export interface Watch extends AsyncDisposable {
   readonly stop: () => void;
-  /** Writes a warning to the log. */
+  /** Writes a warning to the log, or keeps it for the end of the run. */
   readonly warn: (message: string) => void;
+  /** The warnings for the end of the run, because there is no log. */
+  readonly warnings: readonly string[];
 }
+
+const TEST_WEBHOOK = 'Test WEBHOOK_URL with "increp check --webhook".';
+const CHECK_URL = 'Check HEALTHCHECK_URL.';
 
 /** A new listener needs a change of this function and a file of its own. */
 export async function watchRun(context: Context, options: WatchOptions): Promise<Watch> {
@@ -37,7 +42,9 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
   const { timing } = context.runContext;
   const { isJson, verbosity } = options;
   const progress = isJson || verbosity !== 'normal' ? undefined : progressOn(context);
-  const warn = await wireLog(context, options, progress);
+  const warnings: string[] = [];
+  const warn = await wireLog(context, options, { progress, warnings });
+  const warnWith = (next: string) => (message: string) => warn(`${message}. ${next}`);
   if (progress) listen(progress.listener);
   if (isJson) listen(jsonListener(terminal.out, redact));
   const isAboveLine = progress !== undefined && terminal.screen?.isStdout === true;
@@ -62,15 +69,17 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
     pipeline.listen(historyListener({ stores, destinationNameOf, redact, timing }));
     return mark;
   });
-  if (webhook) listen(webhookListener({ webhook, redact, onFailure: warn, signal, timing }));
+  if (webhook)
+    listen(webhookListener({ webhook, redact, onFailure: warnWith(TEST_WEBHOOK), signal, timing }));
   // The healthcheck comes after the webhook. The time of the webhook starts at the signal, that of the healthcheck at
   // its turn.
   if (url !== undefined)
-    listen(healthcheckListener({ url, redact, exitCodeOf, onFailure: warn, signal, timing }));
+    listen(healthcheckListener({ url, redact, exitCodeOf, onFailure: warnWith(CHECK_URL), signal, timing }));
   const stop = () => progress?.stop();
   return {
     stop,
     warn,
+    warnings,
     [Symbol.asyncDispose]: async () => {
       stop();
       await Promise.all([...histories, ...marks].map((resource) => resource[Symbol.asyncDispose]()));
@@ -95,11 +104,17 @@ function redactedLines(lookNow: () => Style, redact: Redact): (event: RunEvent) 
   };
 }
 
-/** Resolves to a function that logs a warning. */
+interface LogParts {
+  readonly progress: ProgressDisplay | undefined;
+  /** Receives warnings that are printed at the end of the run. */
+  readonly warnings: string[];
+}
+
+/** Resolves to a function that reports a warning: in the log, or beside a summary at its end. */
 async function wireLog(
-  { settings: { log, pipeline, warnings }, terminal, redact, runId, listen }: Context,
+  { settings: { log, pipeline, warnings: configured }, terminal, redact, runId, listen }: Context,
   { isJson, verbosity }: WatchOptions,
-  progress: ProgressDisplay | undefined,
+  { progress, warnings }: LogParts,
 ): Promise<(message: string) => void> {
   // A person reads one text: the log does not repeat the summary, unless it was asked for.
   const isLogWanted =
@@ -117,8 +132,11 @@ async function wireLog(
     width: terminal.sayStyle.width,
     ...(progress && { beforeLine: progress.clear }),
   });
-  const warn = (message: string) => logger.warn(message);
-  if (!isBesideSummary) warnings.forEach(warn);
+  const warn = (message: string) => {
+    if (!isBesideSummary) logger.warn(message);
+    else if (!warnings.includes(message)) warnings.push(message);
+  };
+  if (!isBesideSummary) configured.forEach(warn);
   if (!isBesideSummary) listen(logListener(logger));
   else if (verbosity !== 'quiet') listen(retryListener(logger));
   return warn;
