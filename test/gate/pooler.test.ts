@@ -111,7 +111,7 @@ testWithPgbouncer(
     await goThrough(pair, pooler, ['source']);
     const loaded = (await sync(pair)).table();
     expect(loaded).toMatchObject({ loader: 'copy', rows_inserted: 10 });
-    expect(loaded.warnings.join()).toContain('the source is behind a connection pooler');
+    expect(loaded.reason).toContain('the source is behind a connection pooler');
     await expectSameRows(pair, 'orders');
   },
 );
