@@ -1,13 +1,12 @@
 /** What to do after a signal, by command. The signal does not know which command it stops. */
 import { IncrepError, reworded } from '../../errors.ts';
 
-/** `sync` and `demo` continue: the text of the signal is about them. */
-const CONTINUING = ['sync', 'demo'];
+/** The text of the signal is about `sync` and `demo`, which continue. `init` has a text of its own. */
+const WITH_OWN_TEXT = ['sync', 'demo', 'init'];
 
 function nextAfterSignal(command: string, options: object): string | undefined {
-  if (CONTINUING.includes(command)) return undefined;
-  const isWriting =
-    command === 'reset' || command === 'init' || ('repair' in options && options.repair === true);
+  if (WITH_OWN_TEXT.includes(command)) return undefined;
+  const isWriting = command === 'reset' || ('repair' in options && options.repair === true);
   return `${isWriting ? 'Unfinished work was rolled back' : 'Nothing was changed'}. Run the command again.`;
 }
 
