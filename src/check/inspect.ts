@@ -20,7 +20,7 @@ import {
   LONG_TRANSACTIONS,
   PREPARED_TRANSACTIONS,
   SOURCE_ROLE,
-  TABLES_WITH_UPDATE_TRIGGER,
+  WITHOUT_UPDATE_TRIGGER,
   WRITABLE_TABLES,
 } from '../sql/inspect.ts';
 import { hasRows, type Window } from '../sql/window.ts';
@@ -48,8 +48,8 @@ export interface Inspection extends Inspected {
   readonly writable: readonly WritableTable[];
   readonly longTransactions: readonly LongTransaction[];
   readonly preparedTransactions: readonly PreparedTransaction[];
-  /** The oids of source tables with a trigger that may set the replication key at an update. */
-  readonly withUpdateTrigger: ReadonlySet<string>;
+  /** The oids of source tables without a trigger that may set the replication key at an update. */
+  readonly withoutUpdateTrigger: ReadonlySet<string>;
   /** The clock of the destination minus the clock of the source, in seconds. */
   readonly clockSkewSeconds: number;
   readonly encryption: {
@@ -305,8 +305,8 @@ async function inspectSource(source: Database, { tables }: Facts) {
     writable: await queryRows(client, writableRow, WRITABLE_TABLES, [oids]),
     longTransactions: await queryRows(client, longRow, LONG_TRANSACTIONS),
     preparedTransactions: await queryRows(client, preparedRow, PREPARED_TRANSACTIONS, [FORGOTTEN_SECONDS]),
-    withUpdateTrigger: new Set(
-      (await queryRows(client, oidRow, TABLES_WITH_UPDATE_TRIGGER, [oids])).map(({ oid }) => oid),
+    withoutUpdateTrigger: new Set(
+      (await queryRows(client, oidRow, WITHOUT_UPDATE_TRIGGER, [oids])).map(({ oid }) => oid),
     ),
   }));
 }

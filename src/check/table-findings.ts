@@ -160,8 +160,7 @@ const withoutTrigger = (
   { counts, found }: { readonly counts: KeyInspection; readonly found: Inspection },
 ): Finding[] =>
   keyType === 'integer' ||
-  !['table', 'partitioned table'].includes(source.kind) ||
-  found.withUpdateTrigger.has(source.oid) ||
+  !found.withoutUpdateTrigger.has(source.oid) ||
   seesInserts(source, key, mergeKey, counts.hasSequence)
     ? []
     : [

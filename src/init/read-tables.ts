@@ -5,8 +5,9 @@ import { describeRelations, describeSchema, relationNames } from '../postgres/ca
 import type { Database } from '../postgres/database.ts';
 import type { TableHints } from '../schema/key-candidates.ts';
 import { isReadableTable, type Relation } from '../schema/relations.ts';
-import { SCHEMAS, sourcesOfStates, STATE_TABLES, TABLE_HINTS, writersOf } from '../sql/init.ts';
+import { SCHEMAS, sourcesOfStates, TABLE_HINTS, writersOf } from '../sql/init.ts';
 import { stagingMark } from '../sql/destination.ts';
+import { STATE_TABLES } from '../sql/state.ts';
 import { WITHOUT_UPDATE_TRIGGER, WRITABLE_TABLES } from '../sql/inspect.ts';
 import { OWN_TABLES, stateTable } from '../sql/state.ts';
 import { proposeOptions, type TableProposal } from './propose-options.ts';

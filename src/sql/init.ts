@@ -41,15 +41,6 @@ export const writersOf = (states: TableName): string => /* sql */ `
               THEN left(table_name, -length(pipeline) - 1) ELSE table_name END AS "table", pipeline
   FROM ${qualified(states)}`;
 
-/** The schemas with a state table. A table of the user may have the same name, but not these columns. */
-export const STATE_TABLES = /* sql */ `
-  SELECT n.nspname AS schema,
-         has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS "canRead"
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relname = '_increp_state' AND c.relkind = 'r' AND 2 = (
-    SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped
-      AND (a.attname, a.atttypid) IN (('pipeline', 'text'::regtype), ('record', 'jsonb'::regtype)))`;
-
 /** The databases that the pipelines of these schemas read from. A table that was reset has no state. */
 export const sourcesOfStates = (schemas: readonly string[]): string =>
   schemas

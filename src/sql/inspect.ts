@@ -111,14 +111,6 @@ export const createReader = (schemas: readonly string[]): string =>
 export const giveTableTo = (table: TableName, role: string): string =>
   /* sql */ `ALTER TABLE ${qualified(table)} OWNER TO ${ident(role)}`;
 
-/**
- * $1 oids. Tables with a row-level BEFORE trigger for UPDATE: 1, 2 and 16 of tgtype in pg_trigger.h. It may set the
- * replication key.
- */
-export const TABLES_WITH_UPDATE_TRIGGER = /* sql */ `
-  SELECT DISTINCT t.tgrelid::text AS oid FROM pg_trigger t
-  WHERE t.tgrelid = ANY ($1::oid[]) AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype & 19 = 19`;
-
 /** $1 oids of tables, $2 a column of each. Row-level BEFORE triggers whose function or argument names the column. */
 export const KEY_TRIGGERS = /* sql */ `
   SELECT t.tgrelid::text AS oid, t.tgname AS name

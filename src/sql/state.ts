@@ -20,13 +20,14 @@ export const OWN_TABLES: readonly string[] = [
 export const HAS_STATE_TABLE = /* sql */ `
   SELECT EXISTS (SELECT FROM pg_class WHERE relname = '_increp_state' AND relkind = 'r') AS is_there`;
 
-/** Schemas whose state table this role may read. Another table may have the name. */
-export const STATE_SCHEMAS = /* sql */ `
-  SELECT n.nspname AS schema FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relname = '_increp_state' AND c.relkind = 'r'
-    AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
-    AND (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped
-         AND (a.attname, a.atttypid) IN (('pipeline', 'text'::regtype), ('record', 'jsonb'::regtype))) = 2`;
+/** The schemas with a state table. A table of the user may have the same name, but not these columns. */
+export const STATE_TABLES = /* sql */ `
+  SELECT n.nspname AS schema,
+         has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS "canRead"
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relname = '_increp_state' AND c.relkind = 'r' AND 2 = (
+    SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped
+      AND (a.attname, a.atttypid) IN (('pipeline', 'text'::regtype), ('record', 'jsonb'::regtype)))`;
 
 /** $1 pipeline, $2 database of its source. A table that was reset has no state. */
 export const statesFromDatabase = (schemas: readonly string[]): string =>

@@ -1,9 +1,9 @@
 /** Detects that source and destination were swapped, although the destination has no state that would show it. */
 import { z } from 'zod';
-import { STATE_SCHEMAS, statesFromDatabase } from '../../sql/state.ts';
+import { STATE_TABLES, statesFromDatabase } from '../../sql/state.ts';
 import type { RunContext } from '../context/run-context.ts';
 
-const schemaRow = z.object({ schema: z.string() });
+const tableRow = z.object({ schema: z.string(), canRead: z.boolean() });
 const stateRow = z.object({ systemIdentifier: z.string().nullable() });
 
 /**
@@ -17,7 +17,8 @@ export async function areSidesSwapped({
 }: Pick<RunContext, 'settings' | 'source' | 'destination'>): Promise<boolean> {
   const { systemIdentifier, database } = await destination.identity();
   return source.withReading(async (client) => {
-    const found = z.array(schemaRow).parse((await client.query(STATE_SCHEMAS)).rows);
+    const there = z.array(tableRow).parse((await client.query(STATE_TABLES)).rows);
+    const found = there.filter(({ canRead }) => canRead);
     if (found.length === 0) return false;
     const { rows } = await client.query(statesFromDatabase(found.map(({ schema }) => schema)), [
       settings.pipeline,

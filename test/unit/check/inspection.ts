@@ -85,7 +85,7 @@ export function inspection(
     },
     writable: [],
     longTransactions: [],
-    withUpdateTrigger: new Set(),
+    withoutUpdateTrigger: new Set([table.source?.oid ?? '']),
     preparedTransactions: [],
     clockSkewSeconds: 0,
     encryption: { source: TLS, destination: undefined },
