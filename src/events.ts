@@ -42,6 +42,18 @@ export interface RowCounts {
   readonly bytes: number;
 }
 
+/** The counts of a table without changes. */
+export const NO_ROWS = {
+  loader: undefined,
+  rowsRead: 0,
+  rowsInserted: 0,
+  rowsUpdated: 0,
+  rowsUnchanged: 0,
+  rowsDeleted: 0,
+  rowsNewer: 0,
+  bytes: 0,
+} as const;
+
 /** The result of one table in one run. */
 export interface TableOutcome extends RowCounts {
   /** The name in tables-config.json. */

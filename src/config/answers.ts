@@ -9,6 +9,7 @@ import {
   connectionUrl,
   fieldsOfUrl,
   parseConnectionUrl,
+  TLS_PARAMETER_FIELDS,
   withPart,
   type ConnectionField,
 } from './connection/connection-url.ts';
@@ -98,19 +99,7 @@ export function withUrl(answers: Answers, prefix: Prefix, url: string): Answers 
   return { ...answers, values: new Map([...others, ...typedValues({ [`${prefix}_URL`]: url })]) };
 }
 
-const FIELDS = [
-  'HOST',
-  'PORT',
-  'DB',
-  'USERNAME',
-  'PASSWORD',
-  'SSLMODE',
-  'SSLROOTCERT',
-  'SSLCERT',
-  'SSLKEY',
-  'SSLPASSWORD',
-  'SSLCRL',
-] as const;
+const FIELDS = ['HOST', 'PORT', 'DB', 'USERNAME', 'PASSWORD', ...TLS_PARAMETER_FIELDS] as const;
 
 /** The known settings of a connection, from its URL or from its variables. */
 export function fieldsOf({ values }: Answers, prefix: Prefix): Partial<Record<ConnectionField, string>> {

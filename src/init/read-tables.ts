@@ -5,9 +5,9 @@ import { describeRelations, describeSchema, relationNames } from '../postgres/ca
 import type { Database } from '../postgres/database.ts';
 import type { TableHints } from '../schema/key-candidates.ts';
 import { isReadableTable, type Relation } from '../schema/relations.ts';
-import { SCHEMAS, sourcesOfStates, TABLE_HINTS, writersOf } from '../sql/init.ts';
+import { SCHEMAS, TABLE_HINTS, writersOf } from '../sql/init.ts';
 import { stagingMark } from '../sql/destination.ts';
-import { STATE_TABLES } from '../sql/state.ts';
+import { readSourceStates, type SourceStates } from '../sync/facts/swapped-sides.ts';
 import { WITHOUT_UPDATE_TRIGGER, WRITABLE_TABLES } from '../sql/inspect.ts';
 import { OWN_TABLES, stateTable } from '../sql/state.ts';
 import { proposeOptions, type TableProposal } from './propose-options.ts';
@@ -32,16 +32,6 @@ export interface SourceTables {
   readonly writers: ReadonlyMap<string, string>;
   readonly states: SourceStates;
 }
-
-/** The state of pipelines in any schema of the source. It shows that the source is the destination of a pipeline. */
-export interface SourceStates {
-  readonly areThere: boolean;
-  /** The databases that these pipelines read from. */
-  readonly databases: readonly z.infer<typeof databaseRow>[];
-}
-
-const databaseRow = z.object({ database: z.string().nullable(), systemIdentifier: z.string().nullable() });
-const stateTableRows = z.array(z.object({ schema: z.string(), canRead: z.boolean() }));
 
 const hintRow = z
   .object({
@@ -124,11 +114,4 @@ async function readWriters(
   if (!state || !isState || !isReadableTable(state)) return new Map();
   const { rows } = await client.query(writersOf(state.name));
   return new Map(writerRows.parse(rows).map(({ table, pipeline }) => [table, pipeline]));
-}
-
-async function readSourceStates(client: pg.ClientBase): Promise<SourceStates> {
-  const found = stateTableRows.parse((await client.query(STATE_TABLES)).rows);
-  const schemas = found.filter(({ canRead }) => canRead).map(({ schema }) => schema);
-  const rows = schemas.length === 0 ? [] : (await client.query(sourcesOfStates(schemas))).rows;
-  return { areThere: found.length > 0, databases: z.array(databaseRow).parse(rows) };
 }

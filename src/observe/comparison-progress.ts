@@ -1,5 +1,5 @@
 /** The live line of `verify`: the table that is compared, and since when. */
-import type { TableOutcome } from '../events.ts';
+import { NO_ROWS, type TableOutcome } from '../events.ts';
 import type { Redact } from '../redact.ts';
 import { createProgress, type ProgressDisplay, type Screen } from './progress.ts';
 
@@ -34,14 +34,7 @@ const ended = (name: string): TableOutcome => ({
   status: 'ok',
   action: 'skipped',
   reasons: [],
-  loader: undefined,
-  rowsRead: 0,
-  rowsInserted: 0,
-  rowsUpdated: 0,
-  rowsUnchanged: 0,
-  rowsDeleted: 0,
-  rowsNewer: 0,
-  bytes: 0,
+  ...NO_ROWS,
   durationSeconds: 0,
   cursor: null,
   cursorBefore: null,

@@ -26,7 +26,7 @@ export interface HistoryStore {
 export const tableRecord = (
   run: RecordedRun,
   outcome: TableOutcome,
-  table: string,
+  table: string | null,
   redact: Redact,
 ): TableRecord => ({
   run_id: run.id,
@@ -62,9 +62,7 @@ export function quietRecord(
     durationSeconds,
     warnings,
   };
-  return [
-    { ...tableRecord(run, shared, '', redact), table_name: null, tables: tables.map(({ name }) => name) },
-  ];
+  return [{ ...tableRecord(run, shared, null, redact), tables: tables.map(({ name }) => name) }];
 }
 
 /** Of the failure of a run itself. */

@@ -2,7 +2,6 @@
 import type { TableName } from '../schema/names.ts';
 import { TREE } from './catalog.ts';
 import { qualified } from './identifiers.ts';
-import { stateTable } from './state.ts';
 
 /** The schemas with tables to copy, and the number of tables. */
 export const SCHEMAS = /* sql */ `
@@ -40,14 +39,3 @@ export const writersOf = (states: TableName): string => /* sql */ `
   SELECT CASE WHEN right(table_name, length(pipeline) + 1) = '@' || pipeline
               THEN left(table_name, -length(pipeline) - 1) ELSE table_name END AS "table", pipeline
   FROM ${qualified(states)}`;
-
-/** The databases that the pipelines of these schemas read from. A table that was reset has no state. */
-export const sourcesOfStates = (schemas: readonly string[]): string =>
-  schemas
-    .map(
-      (schema) => /* sql */ `
-  SELECT DISTINCT record #>> '{source,database}' AS database,
-         record #>> '{sourceLife,systemIdentifier}' AS "systemIdentifier"
-  FROM ${qualified(stateTable(schema))} WHERE record -> 'reset' IS NULL`,
-    )
-    .join(' UNION ');

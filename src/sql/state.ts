@@ -29,13 +29,14 @@ export const STATE_TABLES = /* sql */ `
     SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped
       AND (a.attname, a.atttypid) IN (('pipeline', 'text'::regtype), ('record', 'jsonb'::regtype)))`;
 
-/** $1 pipeline, $2 database of its source. A table that was reset has no state. */
-export const statesFromDatabase = (schemas: readonly string[]): string =>
+/** The pipelines of these schemas, and the databases that they read from. A table that was reset has no state. */
+export const sourcesOfStates = (schemas: readonly string[]): string =>
   schemas
     .map(
       (schema) => /* sql */ `
-  SELECT DISTINCT record #>> '{sourceLife,systemIdentifier}' AS "systemIdentifier" FROM ${qualified(stateTable(schema))}
-  WHERE pipeline = $1 AND record #>> '{source,database}' = $2 AND record -> 'reset' IS NULL`,
+  SELECT DISTINCT pipeline, record #>> '{source,database}' AS database,
+         record #>> '{sourceLife,systemIdentifier}' AS "systemIdentifier"
+  FROM ${qualified(stateTable(schema))} WHERE record -> 'reset' IS NULL`,
     )
     .join(' UNION ');
 

@@ -7,7 +7,7 @@ import { escapeLiteral } from 'pg';
 import { expect, test } from 'vitest';
 import { expectNoSecret, rememberSecrets } from '../support/canaries.ts';
 import { fakeTools, whenWorking } from '../support/client-tools.ts';
-import { increp, startIncrep } from '../support/increp.ts';
+import { increp, startIncrep, type RunningIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
@@ -88,6 +88,20 @@ async function waitsForLock(pair: Pair): Promise<boolean> {
   return rowCount !== 0;
 }
 
+/** Changes the password in the middle of a run. A lock holds the run at its first read of the table. */
+async function rotatedDuring(pair: Pair, vault: Vault, start: () => RunningIncrep): Promise<RunningIncrep> {
+  const holder = await pair.source.connect();
+  await holder.query('BEGIN; LOCK TABLE orders');
+  const running = start();
+  await expect.poll(() => waitsForLock(pair), { timeout: 20_000 }).toBe(true);
+  await vault.store(ROTATED);
+  await setPassword(pair, ROTATED);
+  await endSessions(pair);
+  await holder.query('ROLLBACK');
+  holder.release();
+  return running;
+}
+
 test('a command prints the password, once for all connections of a run', async () => {
   await using pair = await ownPair();
   await using stack = new AsyncDisposableStack();
@@ -105,16 +119,7 @@ test('a password that is changed during a run is fetched again, and the run cont
   await using pair = await ownPair();
   await using stack = new AsyncDisposableStack();
   const vault = await vaultFor(pair, stack);
-  // A lock holds the run at its first read of the table.
-  const holder = await pair.source.connect();
-  await holder.query('BEGIN; LOCK TABLE orders');
-  await using running = startIncrep('sync -v --json', pair);
-  await expect.poll(() => waitsForLock(pair), { timeout: 20_000 }).toBe(true);
-  await vault.store(ROTATED);
-  await setPassword(pair, ROTATED);
-  await endSessions(pair);
-  await holder.query('ROLLBACK');
-  holder.release();
+  await using running = await rotatedDuring(pair, vault, () => startIncrep('sync -v --json', pair));
   const { exitCode, stdout, stderr } = await running.wait();
   expect(exitCode, stdout + stderr).toBe(0);
   await expectSameRows(pair, 'orders');
@@ -153,15 +158,9 @@ test.each([
   const vault = await vaultFor(pair, stack);
   await vault.store(pair.login('source', 'increp').password);
   await pair.setEnv({ SOURCE_PASSWORD_COMMAND: undefined });
-  const holder = await pair.source.connect();
-  await holder.query('BEGIN; LOCK TABLE orders');
-  await using running = startIncrep('sync -v --json --watch 1s', pair, { env: envOf(vault) });
-  await expect.poll(() => waitsForLock(pair), { timeout: 20_000 }).toBe(true);
-  await vault.store(ROTATED);
-  await setPassword(pair, ROTATED);
-  await endSessions(pair);
-  await holder.query('ROLLBACK');
-  holder.release();
+  await using running = await rotatedDuring(pair, vault, () =>
+    startIncrep('sync -v --json --watch 1s', pair, { env: envOf(vault) }),
+  );
   const summaries = () =>
     running.stdout.split('\n').flatMap((line) => /"type":"summary".*"status":"(\w+)"/.exec(line)?.[1] ?? []);
   await expect.poll(summaries, { timeout: 20_000 }).toEqual(expect.arrayContaining(['ok', 'ok']));

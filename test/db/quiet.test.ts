@@ -1,14 +1,11 @@
 /** Windows in which nobody has written anything since the last sync, which need not be read again, and those that do. */
-import pg from 'pg';
 import { expect, test } from 'vitest';
-import { startServer } from '../../src/demo/embedded-server.ts';
-import type { TableConfig } from '../support/open-pair.ts';
+import { lossySource } from '../support/lossy-source.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
-import { stopWalWriter } from '../support/wal-writer.ts';
 import { slowTest } from '../support/tier.ts';
 
 const rowsRead = async (pair: Pair, args = ''): Promise<number> => (await sync(pair, args)).table().rows_read;
@@ -84,55 +81,14 @@ test('where only columns are granted, and so no numbers of transactions, the win
   expect(await rowsRead(pair)).toBe(10);
 });
 
-/** A source whose last commits are lost in a crash, and so are their transaction IDs. */
-async function lossySource(tables: readonly TableConfig[]) {
-  const settings = { synchronous_commit: false, wal_writer_delay: '10s', autovacuum: false };
-  const server = await startServer({ name: 'lossy', settings });
-  const source = new pg.Pool({ connectionString: server.url('postgres') });
-  source.on('error', () => undefined);
-  const pair = await freshPair({ tables });
-  await pair.setEnv({
-    SOURCE_HOST: server.host,
-    SOURCE_PORT: String(server.port),
-    SOURCE_USERNAME: server.user,
-    SOURCE_PASSWORD: server.password,
-    SOURCE_DB: 'postgres',
-  });
-  const written = async (id: number) => {
-    const { rows } = await source.query<{ xmin: string }>(
-      `INSERT INTO orders (id, total) VALUES (${id}, 1) RETURNING xmin::text`,
-    );
-    return Number(rows[0]?.xmin);
-  };
-  const crash = async (rowsKept: number) => {
-    const victim = await source.connect();
-    const { rows } = await victim.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-    victim.on('error', () => undefined);
-    process.kill(rows[0]?.pid ?? 0, 'SIGKILL');
-    victim.release(true);
-    const rowsLeft = () =>
-      source.query('SELECT FROM orders').then(
-        ({ rowCount }) => rowCount,
-        () => undefined,
-      );
-    await expect.poll(rowsLeft, { timeout: 20_000 }).toBe(rowsKept);
-  };
-  const close = async () => {
-    await source.end();
-    await pair[Symbol.asyncDispose]();
-    await server.stop();
-  };
-  return { pair, source, written, crash, [Symbol.asyncDispose]: close };
-}
+const INSERT_ORDER = (id: number) => `INSERT INTO orders (id, total) VALUES (${id}, 1)`;
 
 slowTest(
   'a source that crashed and gave the number of a lost transaction to another one is read',
   async () => {
-    await using lossy = await lossySource([{ ...ORDERS_CONFIG, lookback: '1h' }]);
-    const { pair, source, written, crash } = lossy;
-    await source.query(ORDERS_SQL);
-    await source.query('CHECKPOINT');
-    await stopWalWriter(source);
+    const table = { ...ORDERS_CONFIG, lookback: '1h' };
+    await using lossy = await lossySource({ table, sql: ORDERS_SQL, insert: INSERT_ORDER });
+    const { pair, written, crash } = lossy;
     const lost = await written(1);
     await sync(pair);
     expect(await rowsRead(pair)).toBe(0);
@@ -143,13 +99,14 @@ slowTest(
 );
 
 slowTest('so is a row with a low key, which only its transaction shows, in a large table', async () => {
-  await using lossy = await lossySource([{ name: 'orders', replication_key: 'id', unique_cols: ['id'] }]);
+  await using lossy = await lossySource({
+    table: { name: 'orders', replication_key: 'id', unique_cols: ['id'] },
+    sql: `${ORDERS_SQL}; CREATE SEQUENCE orders_id_seq INCREMENT 50 OWNED BY orders.id;
+      INSERT INTO orders (id, note) SELECT 1000 + i, repeat('x', 100) FROM generate_series(1, 90000) i;
+      ANALYZE orders`,
+    insert: INSERT_ORDER,
+  });
   const { pair, source, written, crash } = lossy;
-  await source.query(`${ORDERS_SQL}; CREATE SEQUENCE orders_id_seq INCREMENT 50 OWNED BY orders.id;
-    INSERT INTO orders (id, note) SELECT 1000 + i, repeat('x', 100) FROM generate_series(1, 90000) i`);
-  await source.query('ANALYZE orders');
-  await source.query('CHECKPOINT');
-  await stopWalWriter(source);
   const lost = await written(100_000);
   await sync(pair);
   await crash(90_000);

@@ -4,11 +4,11 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startServer, type EmbeddedServer } from '../../src/demo/embedded-server.ts';
 import { increp } from '../support/increp.ts';
+import { lossySource } from '../support/lossy-source.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { sync } from '../support/sync.ts';
-import { stopWalWriter } from '../support/wal-writer.ts';
 import { oneIn, slowTest } from '../support/tier.ts';
 
 // In doubt a session counts as one that may write: one of another test that comes or goes at the wrong moment costs a load.
@@ -284,43 +284,15 @@ test('rows that are twice there count twice in what is hashed', async () => {
 slowTest(
   'a source that crashed and gave the number of a lost transaction to another one is read',
   async () => {
-    // Commits that were not waited for are lost, and so are their numbers.
-    const settings = { synchronous_commit: false, wal_writer_delay: '10s', autovacuum: false };
-    await using server = await startServer({ name: 'lossy', settings });
-    const source = new pg.Pool({ connectionString: server.url('postgres') });
-    source.on('error', () => undefined);
-    await using pair = await freshPair({ tables: [RATES] });
-    await pair.setEnv({
-      SOURCE_HOST: server.host,
-      SOURCE_PORT: String(server.port),
-      SOURCE_USERNAME: server.user,
-      SOURCE_PASSWORD: server.password,
-      SOURCE_DB: 'postgres',
+    await using lossy = await lossySource({
+      table: RATES,
+      sql: 'CREATE TABLE rates (id int, rate numeric)',
+      insert: (id) => `INSERT INTO rates VALUES (${id}, 1)`,
     });
-    const written = async (id: number) => {
-      const { rows } = await source.query<{ xmin: string }>(
-        `INSERT INTO rates VALUES (${id}, 1) RETURNING xmin::text`,
-      );
-      return Number(rows[0]?.xmin);
-    };
-    await source.query('CREATE TABLE rates (id int, rate numeric)');
-    await source.query('CHECKPOINT');
-    await stopWalWriter(source);
+    const { pair, written, crash } = lossy;
     const lost = await written(1);
     await settled(pair);
-
-    const victim = await source.connect();
-    const { rows } = await victim.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-    victim.on('error', () => undefined);
-    process.kill(rows[0]?.pid ?? 0, 'SIGKILL');
-    victim.release(true);
-    const rowsLeft = () =>
-      source.query('SELECT FROM rates').then(
-        ({ rowCount }) => rowCount,
-        () => undefined,
-      );
-    await expect.poll(rowsLeft, { timeout: 20_000 }).toBe(0);
-
+    await crash(0);
     // As many rows as before, by a transaction of the same number.
     expect(await written(2)).toBe(lost);
     expect((await sync(pair)).table()).toMatchObject({
@@ -328,7 +300,6 @@ slowTest(
       rows_inserted: 1,
       rows_deleted: 1,
     });
-    await source.end();
   },
 );
 

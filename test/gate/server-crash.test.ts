@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import { startServer, type EmbeddedServer } from '../../src/demo/embedded-server.ts';
+import { killBackend } from '../support/kill-backend.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
@@ -22,13 +23,9 @@ async function pairWith(server: EmbeddedServer, source: pg.Pool): Promise<Pair> 
   return { ...pair, source };
 }
 
-/** SIGKILL to one backend; returns when the server answers again. */
+/** Returns when the server answers again. */
 async function crash(source: pg.Pool): Promise<void> {
-  const victim = await source.connect();
-  const { rows } = await victim.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-  victim.on('error', () => undefined);
-  process.kill(rows[0]?.pid ?? 0, 'SIGKILL');
-  victim.release(true);
+  await killBackend(source);
   const answers = () => source.query('SELECT').then(Boolean, () => false);
   await sleep(200);
   while (!(await answers())) await sleep(50);

@@ -10,7 +10,8 @@ import { shellWord } from '../../shell-word.ts';
 import { stateFiles } from '../../state/state-files.ts';
 import type { ChosenTable } from '../../init/choose-tables.ts';
 import type { ExistingTables, ForeignTable, UnclaimedTable } from '../../init/existing-tables.ts';
-import type { SourceStates, SourceTables } from '../../init/read-tables.ts';
+import type { SourceTables } from '../../init/read-tables.ts';
+import { readsFrom, type SourceStates } from '../../sync/facts/swapped-sides.ts';
 import { visitDestinationTables, type Visit } from '../../init/test-connections.ts';
 import type { Setup } from './setup.ts';
 
@@ -51,12 +52,7 @@ interface SwapSigns {
  */
 export const areProbablySwapped = ({ states, destinationServer, existing }: SwapSigns): boolean =>
   (states.areThere && existing.unclaimed.length > 0) ||
-  states.databases.some(
-    ({ database, systemIdentifier }) =>
-      systemIdentifier !== null &&
-      systemIdentifier === destinationServer.systemIdentifier &&
-      database === destinationServer.database,
-  );
+  states.sources.some((state) => readsFrom(state, destinationServer));
 
 /** @throws IncrepError if source and destination are probably swapped: a sync could overwrite the real source */
 export function ensureNotSwapped(setup: Setup): void {

@@ -2,6 +2,7 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import { resolve } from 'node:path';
 import { expiryOf, modeFault, NO_SYSTEM_ROOTS, parseCertificate, parseKey } from './certificates.ts';
+import { TLS_PARAMETER_FIELDS } from './connection-url.ts';
 import { readText } from '../files.ts';
 import { systemRoots } from './system-roots.ts';
 import type { SettingsReading } from '../environment/reading.ts';
@@ -10,15 +11,6 @@ import type { SslMode, TlsSettings } from '../settings.ts';
 import type { Prefix, TlsField, VariableName } from '../environment/variables.ts';
 
 const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
-
-const TLS_FIELDS: readonly TlsField[] = [
-  'SSLMODE',
-  'SSLROOTCERT',
-  'SSLCERT',
-  'SSLKEY',
-  'SSLPASSWORD',
-  'SSLCRL',
-];
 
 interface FoundVariable {
   readonly text: string | undefined;
@@ -61,7 +53,7 @@ function refuseTwice(
   prefix: Prefix,
   inUrl: Readonly<Partial<Record<TlsField, string>>>,
 ) {
-  for (const field of TLS_FIELDS) {
+  for (const field of TLS_PARAMETER_FIELDS) {
     const name: VariableName = `${prefix}_${field}`;
     if (inUrl[field] === undefined || !isSet(reading, name)) continue;
     refuse(reading, name, {

@@ -1,32 +1,49 @@
-/** Detects that source and destination were swapped, although the destination has no state that would show it. */
+/** Signs that source and destination were swapped, although the destination has no state that would show it. */
+import type pg from 'pg';
 import { z } from 'zod';
-import { STATE_TABLES, statesFromDatabase } from '../../sql/state.ts';
+import type { ServerIdentity } from '../../postgres/identity.ts';
+import { sourcesOfStates, STATE_TABLES } from '../../sql/state.ts';
 import type { RunContext } from '../context/run-context.ts';
 
+/** The states of pipelines in any schema of the source. They show that the source is the destination of a pipeline. */
+export interface SourceStates {
+  readonly areThere: boolean;
+  /** The pipelines, and the databases that they read from, as far as this role may read their states. */
+  readonly sources: readonly StateSource[];
+}
+
 const tableRow = z.object({ schema: z.string(), canRead: z.boolean() });
-const stateRow = z.object({ systemIdentifier: z.string().nullable() });
+const sourceRow = z.object({
+  pipeline: z.string(),
+  database: z.string().nullable(),
+  systemIdentifier: z.string().nullable(),
+});
+type StateSource = Readonly<z.infer<typeof sourceRow>>;
+
+export async function readSourceStates(source: pg.ClientBase): Promise<SourceStates> {
+  const found = z.array(tableRow).parse((await source.query(STATE_TABLES)).rows);
+  const schemas = found.filter(({ canRead }) => canRead).map(({ schema }) => schema);
+  const rows = schemas.length === 0 ? [] : (await source.query(sourcesOfStates(schemas))).rows;
+  return { areThere: found.length > 0, sources: z.array(sourceRow).parse(rows) };
+}
+
+/** Whether a pipeline reads from this database. */
+export const readsFrom = (
+  { database, systemIdentifier }: StateSource,
+  server: Pick<ServerIdentity, 'database' | 'systemIdentifier'>,
+): boolean =>
+  systemIdentifier !== null && systemIdentifier === server.systemIdentifier && database === server.database;
 
 /**
  * Whether the source has a state of this pipeline that reads from the database that is the destination now. An opposite
  * pipeline has a name of its own.
  */
 export async function areSidesSwapped({
-  settings,
+  settings: { pipeline },
   source,
   destination,
 }: Pick<RunContext, 'settings' | 'source' | 'destination'>): Promise<boolean> {
-  const { systemIdentifier, database } = await destination.identity();
-  return source.withReading(async (client) => {
-    const there = z.array(tableRow).parse((await client.query(STATE_TABLES)).rows);
-    const found = there.filter(({ canRead }) => canRead);
-    if (found.length === 0) return false;
-    const { rows } = await client.query(statesFromDatabase(found.map(({ schema }) => schema)), [
-      settings.pipeline,
-      database,
-    ]);
-    return z
-      .array(stateRow)
-      .parse(rows)
-      .some((row) => row.systemIdentifier !== null && row.systemIdentifier === systemIdentifier);
-  });
+  const server = await destination.identity();
+  const { sources } = await source.withReading(readSourceStates);
+  return sources.some((state) => state.pipeline === pipeline && readsFrom(state, server));
 }

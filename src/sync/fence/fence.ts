@@ -12,6 +12,7 @@ import type { TableFacts } from '../facts/facts.ts';
 import type { KeyedPlan } from '../plan/plan.ts';
 import { ensureSameServer, instanceOf } from '../facts/server-instance.ts';
 import type { RunContext } from '../context/run-context.ts';
+import { startNow, type Start } from '../context/start.ts';
 
 type FenceWait = Pick<RunContext, 'source' | 'waitBudget' | 'timing' | 'signal' | 'emit'>;
 
@@ -88,16 +89,8 @@ export const fenceTarget = (facts: TableFacts, plan: KeyedPlan): FenceTarget => 
   ...markedRows(facts, plan),
 });
 
-interface Asked {
-  readonly at: Date;
-  /** Milliseconds of a clock that nobody sets. */
-  readonly ticks: number;
-}
-
-const askingNow = (): Asked => ({ at: new Date(), ticks: performance.now() });
-
 /** Called when the answer has come. */
-function clockAt({ at: fencedAt, ticks }: Asked, row: unknown) {
+function clockAt({ at: fencedAt, ticks }: Start, row: unknown) {
   const { at: sourceTime, workSeconds, ...transactionIds } = clockRow.parse(row);
   const networkSeconds = Math.max(0, (performance.now() - ticks) / 1000 - workSeconds);
   return { ...transactionIds, sourceTime, fencedAt, networkSeconds };
@@ -105,7 +98,7 @@ function clockAt({ at: fencedAt, ticks }: Asked, row: unknown) {
 
 export async function raiseFence(context: FenceWait, target: FenceTarget): Promise<RaisedFence> {
   const identity = await context.source.identity();
-  const asked = askingNow();
+  const asked = startNow();
   const { table, keyType } = target;
   const [instance, mark, , listed, origin] = await context.source.readAtOnce([
     serverInstance(identity),
@@ -132,7 +125,7 @@ export async function readClock(
 ): Promise<RaisedFence> {
   // The list shows whether transactions of this database are open. The oldest ID may belong to another database.
   const statements = [serverInstance(await context.source.identity()), READ_CLOCK, IN_FLIGHT];
-  const asked = askingNow();
+  const asked = startNow();
   const [instance, answer, listed] = await context.source.readAtOnce(statements);
   const clock = clockAt(asked, answer?.rows[0]);
   ensureSameServer(planned, instance?.rows[0]);

@@ -11,7 +11,7 @@ import type { RunContext } from '../context/run-context.ts';
 import { instanceOf } from '../facts/server-instance.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import { transactionRow } from '../fence/fence.ts';
-import { quietQuestion, type QuietQuestion, type QuietVerdict } from './quiet-table.ts';
+import { quietQuestion, split, type QuietQuestion, type QuietVerdict } from './quiet-table.ts';
 import { planTable } from '../plan/plan-table.ts';
 import type { IncrementalPlan, PlanRequest } from '../plan/plan.ts';
 import { quiet } from './table-outcome.ts';
@@ -76,16 +76,15 @@ async function ask(
   batch: readonly SweptTable[],
   at: Date,
 ): Promise<QuietVerdict[]> {
-  const asked = batch.flatMap(({ question }) => question.statements);
+  const asked = batch.map(({ question }) => question.statements);
   const first = [lockTimeout(timing.sweepLock), serverInstance(await source.identity()), IN_FLIGHT];
-  const [, instance, inFlight, ...answers] = await source.readAtOnce([...first, ...asked]);
+  const [, instance, inFlight, ...answers] = await source.readAtOnce([...first, ...asked.flat()]);
   const now = serverInstanceSchema.parse(instance?.rows[0]);
   const open = z.array(transactionRow).parse(inFlight?.rows);
-  let from = 0;
-  return batch.map(({ facts, question }): QuietVerdict => {
-    const own = answers.slice(from, (from += question.statements.length));
-    return isSameInstance(now, instanceOf(facts))
-      ? question.verdictOf(own, { at, inFlight: open })
-      : { kind: 'may-have-changed' };
-  });
+  const answersOf = split(answers, asked);
+  return batch.map(({ facts, question }, place): QuietVerdict =>
+    isSameInstance(now, instanceOf(facts))
+      ? question.verdictOf(answersOf[place] ?? [], { at, inFlight: open })
+      : { kind: 'may-have-changed' },
+  );
 }

@@ -99,7 +99,8 @@ export function quietQuestion(facts: TableFacts, plan: IncrementalPlan): QuietQu
   };
 }
 
-function split(
+/** The answers to each part of a message. */
+export function split(
   answers: readonly pg.QueryResult[],
   parts: readonly (readonly Statement[])[],
 ): (readonly pg.QueryResult[])[] {

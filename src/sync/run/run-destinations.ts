@@ -1,11 +1,17 @@
 /** One run over several destinations: each has its own run, at the same time, and the results are reported as one run. */
 import { asIncrepError } from '../../errors.ts';
-import type { Emit, Failure, RunEvent, RunSummary, TableOutcome } from '../../events.ts';
+import {
+  NO_ROWS,
+  type Emit,
+  type Failure,
+  type RunEvent,
+  type RunSummary,
+  type TableOutcome,
+} from '../../events.ts';
 import { run, type RunRequest } from './run.ts';
 import { Sharing } from '../fan-out/fan-out.ts';
 import type { Database } from '../../postgres/database.ts';
 import type { RunContext } from '../context/run-context.ts';
-import { NO_ROWS } from '../write/table-transfer.ts';
 
 /** One destination. The `emit` of its context serves the listeners of this destination alone. */
 export interface DestinationWork {

@@ -1,7 +1,7 @@
 /** One run: a pass over the tables of a pipeline. */
 import type { TableSettings } from '../../config/settings.ts';
 import { asIncrepError, type IncrepError } from '../../errors.ts';
-import type { RunSummary, TableOutcome } from '../../events.ts';
+import { NO_ROWS, type RunSummary, type TableOutcome } from '../../events.ts';
 import { ensureWritable } from '../../state/state-files.ts';
 import {
   gatherFacts,
@@ -27,7 +27,6 @@ import { inTableOrder } from './table-order.ts';
 import { isSameTable } from '../write/violations.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { writeRefusal } from '../facts/writable-destination.ts';
-import { NO_ROWS } from '../write/table-transfer.ts';
 import { deferred, failureOf } from './table-outcome.ts';
 import { findQuiet } from './quiet-sweep.ts';
 import { persistently } from './retries.ts';

@@ -11,9 +11,8 @@ import type { PlanChange } from '../plan/replan.ts';
 import type { DraftPlan, Plan, PlanRequest } from '../plan/plan.ts';
 import { planTable } from '../plan/plan-table.ts';
 import type { RunContext } from '../context/run-context.ts';
+import { startNow, type Start } from '../context/start.ts';
 import {
-  type Start,
-  startNow,
   stoppedInChunks,
   wholeLoadWarning,
   outcomeOf,

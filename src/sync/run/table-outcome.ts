@@ -1,21 +1,13 @@
 import type { TableSettings } from '../../config/settings.ts';
 import { reworded, type IncrepError } from '../../errors.ts';
-import type { Failure, TableOutcome } from '../../events.ts';
+import { NO_ROWS, type Failure, type TableOutcome } from '../../events.ts';
 import type { Applied, ApplyResult } from './apply-plan.ts';
 import type { TableFacts, TableFailure } from '../facts/facts.ts';
 import { wholeLoadText } from '../../report/reasons.ts';
 import type { DraftPlan, IncrementalPlan, LoadPlan, Plan } from '../plan/plan.ts';
 import type { RunContext } from '../context/run-context.ts';
-import { NO_ROWS } from '../write/table-transfer.ts';
+import { startNow, type Start } from '../context/start.ts';
 /** The result of a table in a run. */
-
-/** `at` is for display. `ticks` (milliseconds) measures durations, because the system clock may be changed during a run. */
-export interface Start {
-  readonly at: Date;
-  readonly ticks: number;
-}
-
-export const startNow = (): Start => ({ at: new Date(), ticks: performance.now() });
 
 export function stoppedInChunks(
   { timeLimit: { seconds } }: RunContext,

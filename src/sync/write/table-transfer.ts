@@ -1,7 +1,7 @@
 /** The result of the transaction of one table. */
 import type { IncrepError } from '../../errors.ts';
 import type { Reason } from '../../reasons.ts';
-import type { Loader, RowCounts } from '../../events.ts';
+import { NO_ROWS, type Loader, type RowCounts } from '../../events.ts';
 import type { WasRead } from '../plan/unchanged-check.ts';
 import { isAppend } from '../../schema/row-identity.ts';
 import type { TableFacts } from '../facts/facts.ts';
@@ -20,18 +20,6 @@ export interface TableTransfer extends RowCounts {
   /** What a full refresh read. The next full refresh compares the source with it. */
   readonly contents?: WasRead | undefined;
 }
-
-/** The counts of a table without changes. */
-export const NO_ROWS = {
-  loader: undefined,
-  rowsRead: 0,
-  rowsInserted: 0,
-  rowsUpdated: 0,
-  rowsUnchanged: 0,
-  rowsDeleted: 0,
-  rowsNewer: 0,
-  bytes: 0,
-} as const;
 
 export const NOTHING_MOVED: TableTransfer = {
   ...NO_ROWS,

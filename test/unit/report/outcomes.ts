@@ -1,5 +1,5 @@
 /** Outcomes to begin with; a test names only what it is about. */
-import type { Failure, RunSummary, TableOutcome } from '../../../src/events.ts';
+import { NO_ROWS, type Failure, type RunSummary, type TableOutcome } from '../../../src/events.ts';
 
 export const STARTED = new Date('2026-03-01T10:00:00.000Z');
 
@@ -9,14 +9,7 @@ export function outcome(changes: Partial<TableOutcome> = {}): TableOutcome {
     status: 'ok',
     action: 'incremental',
     reasons: [{ code: 'cursor-known' }],
-    loader: undefined,
-    rowsRead: 0,
-    rowsInserted: 0,
-    rowsUpdated: 0,
-    rowsUnchanged: 0,
-    rowsDeleted: 0,
-    rowsNewer: 0,
-    bytes: 0,
+    ...NO_ROWS,
     durationSeconds: 0.4,
     cursor: '2026-03-01 09:59:59.123456+00',
     cursorBefore: null,
