@@ -13,6 +13,7 @@ import { freshPair, type Pair } from '../support/pair.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
 import { ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const ROTATED = String.raw`r0tated-by-hand:\ "$x" '#%41é@/?&`;
 
@@ -126,11 +127,13 @@ test('a password that is changed during a run is fetched again, and the run cont
   expect(await vault.calls()).toBe(2);
 });
 
-testWithPgDump.each([
-  ['a command', (vault: Vault) => ({ SOURCE_PASSWORD_COMMAND: vault.program })],
-  ['a file', (vault: Vault) => ({ SOURCE_PASSWORD_FILE: vault.secret })],
-  ['the password file', (vault: Vault) => ({ PGPASSFILE: vault.passfile })],
-])('pg_dump gets a password from %s that was changed after the session began', async (_title, envOf) => {
+testWithPgDump.each(
+  oneIn(3, [
+    ['a command', (vault: Vault) => ({ SOURCE_PASSWORD_COMMAND: vault.program })],
+    ['a file', (vault: Vault) => ({ SOURCE_PASSWORD_FILE: vault.secret })],
+    ['the password file', (vault: Vault) => ({ PGPASSFILE: vault.passfile })],
+  ] as const),
+)('pg_dump gets a password from %s that was changed after the session began', async (_title, envOf) => {
   await using pair = await ownPair();
   await using stack = new AsyncDisposableStack();
   const vault = await vaultFor(pair, stack);
@@ -169,23 +172,26 @@ test.each([
   await running.wait();
 });
 
-test('a command runs once for several runs of --watch, and again when its password is too old', async () => {
-  await using pair = await ownPair();
-  await using stack = new AsyncDisposableStack();
-  const vault = await vaultFor(pair, stack);
-  const callsOf = async () => {
-    const before = await vault.calls();
-    await using running = startIncrep('sync --json --watch 1s', pair);
-    const runs = () => running.stdout.split('"type":"summary"').length - 1;
-    await expect.poll(runs, { timeout: 20_000 }).toBeGreaterThanOrEqual(3);
-    running.kill('SIGTERM');
-    await running.wait();
-    return (await vault.calls()) - before;
-  };
-  expect(await callsOf()).toBe(1);
-  await pair.setEnv({ SOURCE_PASSWORD_TTL: '1s' });
-  expect(await callsOf()).toBeGreaterThanOrEqual(2);
-});
+slowTest(
+  'a command runs once for several runs of --watch, and again when its password is too old',
+  async () => {
+    await using pair = await ownPair();
+    await using stack = new AsyncDisposableStack();
+    const vault = await vaultFor(pair, stack);
+    const callsOf = async () => {
+      const before = await vault.calls();
+      await using running = startIncrep('sync --json --watch 1s', pair);
+      const runs = () => running.stdout.split('"type":"summary"').length - 1;
+      await expect.poll(runs, { timeout: 20_000 }).toBeGreaterThanOrEqual(3);
+      running.kill('SIGTERM');
+      await running.wait();
+      return (await vault.calls()) - before;
+    };
+    expect(await callsOf()).toBe(1);
+    await pair.setEnv({ SOURCE_PASSWORD_TTL: '1s' });
+    expect(await callsOf()).toBeGreaterThanOrEqual(2);
+  },
+);
 
 test('a password that is refused again is an error that names its origin', async () => {
   await using pair = await ownPair();

@@ -9,6 +9,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair, TableConfig } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { slowTest } from '../support/tier.ts';
 
 let server: EmbeddedServer;
 
@@ -114,7 +115,7 @@ test('after a commit that no standby confirms, the run does not wait again for e
   for (const { name } of tables) await expectSameRows(pair, name);
 });
 
-test('--max-duration ends the wait of a commit for a standby', async () => {
+slowTest('--max-duration ends the wait of a commit for a standby', async () => {
   await using pair = await syncedPair(APPENDED);
   {
     await using _ = await withoutStandby(pair);

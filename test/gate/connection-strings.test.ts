@@ -15,6 +15,7 @@ import { DEFAULT_TIMING } from '../../src/timing.ts';
 import { certificateMaker, type Certificate, type CertificateMaker } from '../support/certificates.ts';
 import { SOCKET_DIRECTORY, startTlsServer, type TlsServer } from '../support/tls-server.ts';
 import { canTestTls, testWithTls } from '../support/tls-test.ts';
+import { oneIn } from '../support/tier.ts';
 
 let maker: CertificateMaker;
 let tls: TlsServer;
@@ -282,7 +283,7 @@ testWithTls(
   async () => {
     const { user, password, port } = tls.server;
     const parts = { user, password, secret: encodeURIComponent(password), port, place: `127.0.0.1:${port}` };
-    for (const [title, verdict, write] of STRINGS) {
+    for (const [title, verdict, write] of oneIn(3, STRINGS)) {
       const text = write(parts);
       const env = { PATH, HOME: home };
       // libpq 15 does not know this parameter. With "disable" it has no effect.

@@ -2,13 +2,14 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import pg from 'pg';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import { startServer, type EmbeddedServer } from '../../src/demo/embedded-server.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
 import { ordersPreset, ORDERS_CONFIG } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
+import { slowTest } from '../support/tier.ts';
 
 let first: EmbeddedServer;
 let second: EmbeddedServer;
@@ -74,7 +75,7 @@ testWithPgDump('pg_dump reaches another server than the snapshot: the table is l
   await expectSameRows(pair, 'orders');
 });
 
-test('a long statement is not ended because another server does not have its session', async () => {
+slowTest('a long statement is not ended because another server does not have its session', async () => {
   await using pair = await openPair({
     initial_load: 'copy',
     where: '(SELECT pg_sleep(5) IS NOT NULL)',
