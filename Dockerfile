@@ -8,9 +8,9 @@ WORKDIR /build
 COPY package.json package-lock.json ./
 # Skip install scripts: the image needs neither the bundled Node nor the test servers.
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+COPY scripts/build.ts scripts/build.ts
 COPY src src
-RUN npx tsc -p tsconfig.build.json && npm prune --omit=dev --ignore-scripts
+RUN npm run build && npm prune --omit=dev --ignore-scripts
 
 FROM node:26.10.0-trixie-slim
 # Install pg_dump from apt.postgresql.org, because it must not be older than the source.
@@ -24,6 +24,7 @@ COPY --from=build /build/package.json ./
 COPY --from=build /build/node_modules node_modules
 COPY --from=build /build/dist dist
 COPY bin bin
+COPY docs docs
 COPY LICENSE tables-config.schema.json .env.sample ./
 RUN ln -s /opt/increp/bin/increp.js /usr/local/bin/increp \
   && groupadd --gid 10001 increp \

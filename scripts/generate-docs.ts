@@ -1,7 +1,7 @@
 /** Writes what the documentation takes from the code; with `--check` it only says whether that is up to date. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { NEEDED_KEYS, tableSchema, tablesJsonSchema } from '../src/config/tables/tables-schema.ts';
 import type { Variable } from '../src/config/environment/variables.ts';
 import { VARIABLES } from '../src/config/environment/variables.ts';

@@ -61,7 +61,7 @@ async function increpOnTerminal({ directory }: Stage, command: string): Promise<
   return stdout;
 }
 
-await execa('tsc', ['-p', 'tsconfig.build.json'], { cwd: ROOT, preferLocal: true });
+await execa('node', ['scripts/build.ts'], { cwd: ROOT, preferLocal: true });
 const screen = await withStage({ environment: process.env, signal: new AbortController().signal }, play);
 await writeFile(PICTURE, drawScreen(screen, COLUMNS, 'increp: plan, sync and status of a small shop'));
 console.log(textOf(screen));

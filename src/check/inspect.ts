@@ -1,6 +1,6 @@
 /** Reads the facts that only `check` needs. It writes nothing. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { IncrepError } from '../errors.ts';
 import { pathOf, type ClientTools } from '../postgres/client-tools.ts';
 import type { Database } from '../postgres/database.ts';

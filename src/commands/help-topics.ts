@@ -1,12 +1,11 @@
 /** Finds what `increp help WORD` means in the documentation: a page, an error, or a row of a table. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { PACKAGE_ROOT } from '../package-root.ts';
 import { formatPage, formatRow, rowsOf } from '../report/page.ts';
 import type { Style } from '../report/style.ts';
 
-/** Beside both `dist` and `src`. */
-const PAGES = fileURLToPath(new URL('../../docs', import.meta.url));
+const PAGES = join(PACKAGE_ROOT, 'docs');
 
 /** These pages have another name as a topic, because their own name is that of a command, or says nothing. */
 const OTHER_NAMES: Readonly<Record<string, string>> = { check: 'findings', README: 'docs' };

@@ -2,7 +2,7 @@
  * The effective settings and the origin of each, for `increp config`. This also works for an invalid configuration.
  */
 import { basename } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { redactor, type Redact } from '../redact.ts';
 import type { TableName } from '../schema/names.ts';
 import { serverNames } from './connection/servers.ts';

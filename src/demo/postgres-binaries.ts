@@ -2,10 +2,11 @@
 import { chmod, cp, lchown, mkdir, readdir, readFile, symlink } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import process from 'node:process';
 import { execa } from 'execa';
 import { IncrepError } from '../errors.ts';
+import { PACKAGE_ROOT } from '../package-root.ts';
 import type { ServerUser } from './server-user.ts';
 
 /** The version that increp is developed with. package.json requires the same version. */
@@ -23,7 +24,7 @@ export const SERVER_ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL
 
 /** Whether `npm install --global` installed increp: the packages have no project around them. */
 function isGlobal(): boolean {
-  const packages = resolve(import.meta.dirname, '../../..');
+  const packages = dirname(PACKAGE_ROOT);
   return basename(packages) === 'node_modules' && !existsSync(join(packages, '../package.json'));
 }
 

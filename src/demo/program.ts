@@ -1,13 +1,14 @@
 /** Runs increp as a child process, as a user would. */
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import process from 'node:process';
 import { execa } from 'execa';
 import { searchPathOf, type Environment } from '../environment.ts';
 import { IncrepError } from '../errors.ts';
+import { PACKAGE_ROOT } from '../package-root.ts';
 import type { Stage } from './stage.ts';
 import type { Story } from './story.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../bin/increp.js', import.meta.url));
+const PROGRAM = join(PACKAGE_ROOT, 'bin', 'increp.js');
 
 export interface Ran {
   readonly exitCode: number;

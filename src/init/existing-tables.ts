@@ -1,5 +1,5 @@
 /** Finds destination tables that exist already and that a sync would refuse to change. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { inBatches } from '../postgres/batches.ts';
 import { describeTables } from '../postgres/catalog.ts';
 import type { Database } from '../postgres/database.ts';

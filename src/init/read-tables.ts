@@ -1,6 +1,6 @@
 /** Reads the source tables for `init`, from the catalog only. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { describeRelations, describeSchema, relationNames } from '../postgres/catalog.ts';
 import type { Database } from '../postgres/database.ts';
 import type { TableHints } from '../schema/key-candidates.ts';

@@ -1,6 +1,6 @@
 /** Reads rows of the catalogs and validates them. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { columnSchema, type Column } from '../schema/columns.ts';
 import { tableKey, type TableName } from '../schema/names.ts';
 import type { Relation, RelationKind } from '../schema/relations.ts';

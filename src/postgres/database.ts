@@ -3,7 +3,7 @@
  * at a time.
  */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { formatDuration } from '../duration.ts';
 import { IncrepError, type Attempted } from '../errors.ts';

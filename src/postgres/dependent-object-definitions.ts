@@ -1,6 +1,6 @@
 /** Reads the dependent objects of a destination table from its catalog. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   DESCRIBE_DEFAULTS,
   DESCRIBE_INDEXES,

@@ -1,5 +1,5 @@
 /** The dependent objects of destination tables. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { LIST_DEPENDENTS } from '../sql/dependent-object-list.ts';
 import type { Database } from './database.ts';
 

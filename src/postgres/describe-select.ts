@@ -1,6 +1,6 @@
 /** Asks the server for the columns of a SELECT. No rows are read. */
 import pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { columnSchema, type Column } from '../schema/columns.ts';
 import { DESCRIBE_COLUMNS } from '../sql/catalog.ts';
 

@@ -3,7 +3,7 @@
  * error.
  */
 import pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { IncrepError, reworded } from '../errors.ts';
 import { eventTriggersCalling } from '../sql/event-triggers.ts';
 import { ident } from '../sql/identifiers.ts';

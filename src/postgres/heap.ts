@@ -1,6 +1,6 @@
 /** The pages of a table at the source, and whether its rows are still in the same files. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Heap } from '../schema/heap.ts';
 import { DESCRIBE_HEAP, REWRITTEN, TABLE_SIZES } from '../sql/heap.ts';
 

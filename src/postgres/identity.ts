@@ -1,6 +1,6 @@
 /** The identity of a server, the session settings that follow from it, and the first message of a session. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { IncrepError } from '../errors.ts';
 import { serverInstanceSchema, type ServerInstance } from '../schema/state-record.ts';
 import { BEGIN_PLAINLY, SERVER_IDENTITY, serverInstance } from '../sql/session.ts';

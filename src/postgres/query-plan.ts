@@ -1,5 +1,5 @@
 /** Reads the planner's output for a statement: EXPLAIN (FORMAT JSON). */
-import { z } from 'zod';
+import * as z from 'zod';
 
 interface Node {
   readonly 'Node Type': string;

@@ -1,6 +1,6 @@
 /** target_session_attrs of libpq, for one host. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ConnectionSettings, SessionParameters } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
 import type { Endpoint } from './endpoint.ts';

@@ -1,6 +1,6 @@
 /** Estimates how much a sync would read: the largest key at the source, and the rows of each window. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { KeyType } from '../schema/keys.ts';
 import { done, type Attempted } from '../errors.ts';
 import type { Database } from '../postgres/database.ts';

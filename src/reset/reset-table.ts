@@ -3,7 +3,7 @@
  * machine sees it.
  */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { TableSettings } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
 import { describeRelations } from '../postgres/catalog.ts';

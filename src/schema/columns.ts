@@ -1,5 +1,5 @@
 /** A column of the source, and the type of its values at the destination. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** One column, as the catalog of either side describes it. Source columns become part of the saved state. */
 export const columnSchema = z.object({

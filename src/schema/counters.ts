@@ -1,5 +1,5 @@
 /** Metrics over the runs of a pipeline: counters that only rise, and the time of the last success. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RunSummary, TableOutcome } from '../events.ts';
 import { labelOf } from '../format.ts';
 

@@ -8,7 +8,7 @@
  * may still commit rows at or above `from`. The cursor always advances. When the transaction has ended, one window
  * starts at `from`.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { highestCursor, lowestCursor, type KeyType } from './keys.ts';
 
 export const fenceSchema = z.object({

@@ -3,7 +3,7 @@
  * reads the rows above it. A mark that is too high loses all later rows below it. So a single odd value must not become
  * the mark.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { lowestCursor } from './keys.ts';
 
 /** It is cheap to read this many rows above the mark again at each sync. */

@@ -1,5 +1,5 @@
 /** The record of a load in chunks. It is committed before the first chunk, and removed when the load is complete. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { stateRecordSchema } from './state-record.ts';
 
 const LOAD_FORMAT = 1;

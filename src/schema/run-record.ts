@@ -1,5 +1,5 @@
 /** The record of one run of one table in the history: a row of `_increp_runs`, or a line of `history.jsonl`. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const count = z.number().default(0);
 const text = z.string().nullable().default(null);

@@ -1,5 +1,5 @@
 /** The rows and columns of a source that are copied. SQL texts are kept as the user wrote them. Pure. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const selectionSchema = z.object({
   /** Null: all columns. */

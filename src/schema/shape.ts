@@ -1,6 +1,6 @@
 /** The shape of a source table. The recorded shape of the last sync is the base for finding drift. */
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { columnSchema } from './columns.ts';
 import type { Relation } from './relations.ts';
 

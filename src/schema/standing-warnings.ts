@@ -2,7 +2,7 @@
  * Which warnings a run with `--quiet` reports: a warning is reported when it is new, again when it has lasted an hour, and
  * then once a day. Pure.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const standingSchema = z.object({
   /** Null for a warning of the run itself. */

@@ -1,5 +1,5 @@
 /** The state of one table between runs: a row at the destination, and a file with the same content on this machine. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { fenceSchema } from './fence-rules.ts';
 import { KEY_TYPES, type KeyType } from './keys.ts';
 import { selectionSchema } from './selection.ts';

@@ -1,5 +1,5 @@
 /** User-defined types as the catalogs of both sides describe them, for `types: "native"`. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The type of a column, a field or a domain. */
 const typeReferenceSchema = z.object({

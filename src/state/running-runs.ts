@@ -3,7 +3,7 @@ import { readlinkSync } from 'node:fs';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Action, Listener } from '../events.ts';
 import { giveToOwner } from '../ownership.ts';
 import { runRecordSchema, type RunRecord } from '../schema/run-record.ts';

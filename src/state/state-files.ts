@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { access, constants, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { IncrepError } from '../errors.ts';
 import { makeDirectory, userName } from '../ownership.ts';
 import { hasCode, replaceFile } from '../replace-file.ts';

@@ -1,6 +1,6 @@
 /** Reads what the destination knows about its tables, in a few queries for all tables. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { TableSettings } from '../config/settings.ts';
 import type { IncrepError } from '../errors.ts';
 import { describeSchemas, describeTables } from '../postgres/catalog.ts';

@@ -1,5 +1,5 @@
 /** The last runs, from both histories, or from the files alone if the destination cannot be reached. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { IncrepError } from '../errors.ts';
 import { describeRelations } from '../postgres/catalog.ts';
 import { runRecordSchema, type RunRecord } from '../schema/run-record.ts';

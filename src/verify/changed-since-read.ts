@@ -4,7 +4,7 @@
  * many are missing.
  */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ask } from '../postgres/user-search-path.ts';
 import type { Relation } from '../schema/relations.ts';
 import { isKeyed, type StateRecord } from '../schema/state-record.ts';

@@ -9,6 +9,7 @@ import { readText } from '../../config/files.ts';
 import { loadSettings } from '../../config/load.ts';
 import { VARIABLES } from '../../config/environment/variables.ts';
 import { IncrepError } from '../../errors.ts';
+import { PACKAGE_ROOT } from '../../package-root.ts';
 import { fileFault } from '../../system-fault.ts';
 import { writeFiles, type NewFile } from '../../state/new-files.ts';
 import { gitignoreText, isSample, SCHEMA_FILE, tablesConfigText } from '../../init/config-text.ts';
@@ -76,7 +77,7 @@ async function planFile(directory: string, { text, isHarmless, ...rest }: Draft)
 
 /** The schema is in the package. The directory gets a copy, so that every editor finds it. */
 async function packagedSchema(): Promise<() => string> {
-  const text = await readFile(new URL(`../../../${SCHEMA_FILE}`, import.meta.url), 'utf8');
+  const text = await readFile(join(PACKAGE_ROOT, SCHEMA_FILE), 'utf8');
   return () => text;
 }
 

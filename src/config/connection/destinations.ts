@@ -3,7 +3,7 @@
  * also a directory.
  */
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseConnectionUrl, TLS_PARAMETER_FIELDS } from './connection-url.ts';
 import { readConnection } from './connection.ts';
 import { show } from '../problems.ts';

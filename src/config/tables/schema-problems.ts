@@ -1,5 +1,5 @@
 /** Converts the findings of zod in the tables file into problems that its author understands. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { nearest } from '../../nearest.ts';
 import type { Problem } from '../problems.ts';
 import { alternatives, show } from '../problems.ts';

@@ -2,7 +2,7 @@
  * `tables-config.json`: this one schema gives the types, the checks, the JSON Schema for editors and the table
  * in the documentation. A message states what is allowed. The caller adds the value and its location.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { DURATION_FORMS, DURATION_PATTERN, parseDuration } from '../../duration.ts';
 import { excerptAt } from '../../excerpt.ts';
 import { faultIn, withoutEnd } from '../../sql/user-sql.ts';

@@ -1,6 +1,6 @@
 /** If a window cannot show all changes, compares the rows of both sides and fetches the rows that differ. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ask } from '../../postgres/user-search-path.ts';
 import { showsWriters } from '../../schema/relations.ts';
 import type { Rewritten } from '../../reasons.ts';

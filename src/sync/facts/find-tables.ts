@@ -1,5 +1,5 @@
 /** Finds the tables that match the patterns of the configuration, at the source or in the state of earlier syncs. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { destinationOf } from '../../config/tables/table-mapping.ts';
 import type { Settings } from '../../config/settings.ts';
 import { IncrepError } from '../../errors.ts';

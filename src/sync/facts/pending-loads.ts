@@ -1,6 +1,6 @@
 /** Reads interrupted loads in chunks from the destination. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { tableKey, type TableName } from '../../schema/names.ts';
 import { loadHeaderSchema, type PendingLoad } from '../../schema/pending-load.ts';
 import { readLoads } from '../../sql/loads.ts';

@@ -1,6 +1,6 @@
 /** Finds destination tables with rows of this pipeline, and with rows of other pipelines. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { TableSettings } from '../../config/settings.ts';
 import { queryUsually } from '../../postgres/user-search-path.ts';
 import { tableKey, type TableName } from '../../schema/names.ts';

@@ -1,6 +1,6 @@
 /** Rows of `_increp_state`. A table has one row, or one row for each pipeline that shares it. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { tableKey, type TableName } from '../../schema/names.ts';
 import { isShared } from '../../schema/row-identity.ts';
 import { writtenAsSchema } from '../../schema/state-record.ts';

@@ -1,6 +1,6 @@
 /** Signs that source and destination were swapped, although the destination has no state that would show it. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ServerIdentity } from '../../postgres/identity.ts';
 import { sourcesOfStates, STATE_TABLES } from '../../sql/state.ts';
 import type { RunContext } from '../context/run-context.ts';

@@ -1,7 +1,7 @@
 /** One snapshot of the source for several destinations. Its queries run once, and its rows are sent once. */
 import type { PassThrough, Readable } from 'node:stream';
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { IncrepError } from '../../errors.ts';
 import { newBranch } from '../../postgres/broadcast.ts';
 import type { Database } from '../../postgres/database.ts';

@@ -1,5 +1,5 @@
 /** Takes the fence of schema/fence-rules.ts at the source: first the mark, then the list of transactions, then the wait. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Database } from '../../postgres/database.ts';
 import { sleep } from '../../backoff.ts';
 import { chooseMark, integerMarkSchema, type ChosenMark } from '../../schema/integer-mark.ts';

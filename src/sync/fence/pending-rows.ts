@@ -1,6 +1,6 @@
 /** Source rows that are newer than the last sync. `verify` does not report them, because the next sync reads them. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { settledCursor } from '../../schema/fence-rules.ts';
 import { hasSystemColumns, type Relation } from '../../schema/relations.ts';
 import {

@@ -1,6 +1,6 @@
 /** Chooses the rows that an incremental sync reads, and checks whether there are any. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { askTogether } from '../../postgres/user-search-path.ts';
 import { windowStart } from '../../schema/fence-rules.ts';
 import { lowestCursor } from '../../schema/keys.ts';

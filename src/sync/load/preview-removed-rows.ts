@@ -1,6 +1,6 @@
 /** Counts, for `plan` and `check`, the rows that a load would remove. Writes nothing. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { IncrepError } from '../../errors.ts';
 import { ask } from '../../postgres/user-search-path.ts';
 import type { Relation } from '../../schema/relations.ts';

@@ -1,6 +1,6 @@
 /** Counts the rows that a load removes because the source no longer has them, and enforces `delete_limit`. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { IncrepError } from '../../errors.ts';
 import { formatCount } from '../../format.ts';
 import { queryUsually } from '../../postgres/user-search-path.ts';

@@ -1,6 +1,6 @@
 /** `skip_unchanged`: checks whether the source still holds the rows that the last full refresh read. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Relation } from '../../schema/relations.ts';
 import { countAndWritten, digestWhole } from '../../sql/unchanged-check.ts';
 import { ask } from '../../postgres/user-search-path.ts';

@@ -1,6 +1,6 @@
 /** Names the sessions that hold a lock, and since when, so that the user can wait for them or end them. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { reworded, type IncrepError } from '../../errors.ts';
 import type { Database } from '../../postgres/database.ts';
 import type { Endpoint } from '../../postgres/endpoint.ts';

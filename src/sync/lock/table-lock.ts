@@ -1,6 +1,6 @@
 /** One run per table at a time. The advisory lock ends with its transaction, so a dead run leaves no lock behind. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { IncrepError } from '../../errors.ts';
 import { sleep } from '../../backoff.ts';
 import { printName } from '../../schema/names.ts';

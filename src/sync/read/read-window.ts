@@ -1,6 +1,6 @@
 /** Copies rows of the source, in one snapshot, into the staging table. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { IncrepError } from '../../errors.ts';
 import type { Loader } from '../../events.ts';
 import { copyBetween, copyInto, type Copied } from '../../postgres/copy-pipe.ts';

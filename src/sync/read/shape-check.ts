@@ -1,6 +1,6 @@
 /** Checks in a snapshot whether the source still has the planned shape. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { IncrepError } from '../../errors.ts';
 import { describeRelations } from '../../postgres/catalog.ts';
 import { printName } from '../../schema/names.ts';

@@ -1,5 +1,5 @@
 /** Finds the tables without changes before any table is synced, many tables in one message. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { TableOutcome } from '../../events.ts';
 import { inBatches } from '../../postgres/batches.ts';
 import { isSameTable } from '../../schema/names.ts';

@@ -1,5 +1,5 @@
 /** The order of the tables when a run may not have time for all of them. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { readAttempts } from '../../sql/history.ts';
 import type { Facts } from '../facts/facts.ts';
 import type { RunContext } from '../context/run-context.ts';

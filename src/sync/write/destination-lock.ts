@@ -1,6 +1,6 @@
 /** Before a merge, locks the destination table against TRUNCATE, ALTER and DROP, and checks it again. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { IncrepError } from '../../errors.ts';
 import { describeRelations } from '../../postgres/catalog.ts';
 import { codeOf } from '../../postgres/identity.ts';

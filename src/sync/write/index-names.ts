@@ -3,7 +3,7 @@
  * that a new table needs, and a table may have the name that the index needs.
  */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { derivedName, stagingName, type TableName } from '../../schema/names.ts';
 import { INDEX_CALLED, IS_NAME_TAKEN, renameIndex } from '../../sql/destination.ts';
 

@@ -4,7 +4,7 @@
  * succeeds whenever the final rows satisfy the constraint.
  */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { IncrepError } from '../../errors.ts';
 import { describeRelations } from '../../postgres/catalog.ts';
 import { queryPinnedFirst } from '../../postgres/user-search-path.ts';

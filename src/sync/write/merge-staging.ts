@@ -1,6 +1,6 @@
 /** The statements that merge the staging table into the destination table, and their counts. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { IncrepError } from '../../errors.ts';
 import { codeOf } from '../../postgres/identity.ts';
 import { onUsualPath, queryEach } from '../../postgres/user-search-path.ts';

@@ -1,6 +1,6 @@
 /** Warns of rows without a replication key, which no window reads. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { TableSettings } from '../../config/settings.ts';
 import { ask } from '../../postgres/user-search-path.ts';
 import type { Relation } from '../../schema/relations.ts';

@@ -4,7 +4,7 @@
  * come from a staging table that is unlogged, because publications leave out unlogged tables.
  */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { describeRelations } from '../../postgres/catalog.ts';
 import { queryUsually } from '../../postgres/user-search-path.ts';
 import { copyKey } from '../../schema/row-identity.ts';

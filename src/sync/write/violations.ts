@@ -1,6 +1,6 @@
 /** Errors for constraints of the destination table that refuse rows of the source. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { IncrepError, reworded } from '../../errors.ts';
 import { printName, type TableName } from '../../schema/names.ts';
 import { copyKey, isAppend } from '../../schema/row-identity.ts';

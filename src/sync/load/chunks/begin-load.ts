@@ -1,7 +1,7 @@
 /** Commits, before the first chunk, the empty staging table and the header that a later run needs to resume the load. */
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { TableName } from '../../../schema/names.ts';
 import { newHeader, type LoadHeader } from '../../../schema/pending-load.ts';
 import { lockTimeout } from '../../../sql/reshape.ts';

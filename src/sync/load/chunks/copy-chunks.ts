@@ -1,6 +1,6 @@
 /** Copies the missing chunks. Each chunk is committed in one transaction together with the record that it is done. */
 import type pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { IncrepError } from '../../../errors.ts';
 import type { Copied } from '../../../postgres/copy-pipe.ts';
 import { rewrittenLeaves } from '../../../postgres/heap.ts';

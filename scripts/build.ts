@@ -1,0 +1,80 @@
+/**
+ * `npm run build`: src/ to dist/. Each command is one bundle, and the modules that several commands share are another.
+ * So a command reads two or three files to start, not four hundred.
+ */
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { rolldown, type OutputChunk, type Plugin } from 'rolldown';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const DIST = join(ROOT, 'dist');
+
+/** The modules that bin/increp.js imports for an answer that should cost little more than Node itself: one file each. */
+const SMALL = { version: 'src/version.ts', 'completion-answer': 'src/commands/program/completion-answer.ts' };
+
+const manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
+  readonly dependencies: Readonly<Record<string, string>>;
+};
+
+/** `dependencies` are installed with the package: a command imports them when it needs them. The others are bundled. */
+const isInstalled = (id: string): boolean =>
+  Object.keys(manifest.dependencies).some((name) => id === name || id.startsWith(`${name}/`));
+
+/** The answer to TAB needs the descriptions of the commands only, and never loads one. */
+const WITHOUT_COMMANDS: Plugin = { name: 'without-commands', resolveDynamicImport: () => false };
+
+async function bundle(name: string, file: string, plugins: readonly Plugin[]): Promise<OutputChunk[]> {
+  await using build = await rolldown({
+    cwd: ROOT,
+    input: { [`bin-${name}`]: file },
+    plugins: [...plugins],
+    platform: 'node',
+    // help.ts is small, and usage errors need it at once.
+    checks: { ineffectiveDynamicImport: false },
+    // pg requires pg-native only if somebody installed it.
+    external: (id) => isInstalled(id) || id === 'pg-native',
+    treeshake: { moduleSideEffects: (id) => !/\/node_modules\/zod\//.test(id) },
+  });
+  const { output } = await build.write({
+    dir: DIST,
+    format: 'esm',
+    sourcemap: true,
+    chunkFileNames: '[name].js',
+    codeSplitting: { groups: [{ name: 'shared', test: /./, minShareCount: 3 }] },
+  });
+  return output.filter((each) => each.type === 'chunk');
+}
+
+await rm(DIST, { recursive: true, force: true });
+const chunks = await bundle('process', 'src/process.ts', []);
+for (const [name, file] of Object.entries(SMALL))
+  chunks.push(...(await bundle(name, file, [WITHOUT_COMMANDS])));
+await writeFile(join(DIST, 'LICENSES.txt'), await licenses(chunks));
+
+/** The licenses of the bundled packages, which their authors want to be kept with the code. */
+async function licenses(bundled: readonly OutputChunk[]): Promise<string> {
+  const directories = bundled
+    .flatMap(({ moduleIds }) => moduleIds)
+    .map((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0])
+    .filter((directory) => directory !== undefined);
+  const texts = [...new Set(directories)].toSorted().map(async (directory) => {
+    const described = JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')) as Package;
+    return `${described.name} ${described.version}\n\n${await licenseIn(directory, described)}`;
+  });
+  return (await Promise.all(texts)).join(`\n${'-'.repeat(72)}\n\n`);
+}
+
+interface Package {
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+}
+
+/** The text of the license, or its name where the package has no text. */
+async function licenseIn(directory: string, { license }: Package): Promise<string> {
+  for (const name of ['LICENSE', 'LICENSE.md', 'license']) {
+    const text = await readFile(join(directory, name), 'utf8').catch(() => undefined);
+    if (text !== undefined) return text.trim() + '\n';
+  }
+  return `License: ${license}\n`;
+}
