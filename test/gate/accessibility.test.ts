@@ -99,11 +99,11 @@ test('colour says nothing that words do not say', async () => {
   expect(colored).toEqual(expect.arrayContaining(['sync', 'plan', 'check']));
 });
 
-for (const [name, env, flag, expected] of oneIn(2, [
+for (const [name, env, flag, expected] of oneIn(3, [
   ['a terminal', {}, '', { hasColor: true, canMove: true }],
   ['NO_COLOR', { NO_COLOR: '1' }, '', { hasColor: false, canMove: true }],
-  ['--no-color', {}, '--no-color ', { hasColor: false, canMove: true }],
   ['CI', { CI: 'true' }, '', { hasColor: true, canMove: false }],
+  ['--no-color', {}, '--no-color ', { hasColor: false, canMove: true }],
   ['TERM=dumb', { TERM: 'dumb' }, '', { hasColor: false, canMove: false }],
   ['no TERM', { TERM: undefined }, '', { hasColor: false, canMove: false }],
 ] as const)) {

@@ -9,6 +9,9 @@ import type { Pair, Side } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { isWhole } from '../support/tier.ts';
+
+const KILLS = isWhole ? 20 : 8;
 
 const orders = (rows: number, more: object = {}) => ({
   tables: [{ ...ORDERS_CONFIG, ...more }],
@@ -32,19 +35,19 @@ const change = (pair: Pair, round: number) =>
     INSERT INTO orders (id, note) SELECT ${round} * 100000 + i, 'new' FROM generate_series(1, 3000) i`);
 
 test(
-  'killed at a dozen random moments, a plain rerun ends with equal tables',
+  `killed at ${KILLS} random moments, a plain rerun ends with equal tables`,
   { timeout: 180_000 },
   async () => {
     const seed = Number(process.env['INCREP_TEST_SEED'] ?? Date.now() % 100_000);
     console.log(`crash seed: INCREP_TEST_SEED=${seed}`);
     const random = randomFrom(seed);
     await using pair = await freshPair(orders(30_000));
-    for (let kill = 1; kill <= 12; kill += 1) {
+    for (let kill = 1; kill <= KILLS; kill += 1) {
       if (kill > 4) await change(pair, kill);
       // The first four hit the load, and one run in between lets the rest hit incremental syncs.
       if (kill === 5) await sync(pair, '--wait-lock 10s');
       await using running = startIncrep(kill % 4 === 0 ? 'sync --full-refresh' : 'sync', pair);
-      await sleep(150 + random() * 1200);
+      await sleep(50 + random() * 1000);
       running.kill('SIGKILL');
       await running.wait();
       // Where there is a table, it is whole.

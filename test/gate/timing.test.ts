@@ -5,6 +5,7 @@ import { increp } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';
 import { insertOrders } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { slowTest } from '../support/tier.ts';
 
 const DEFAULT = { timing: 'default' } as const;
 
@@ -61,7 +62,7 @@ test('a run waits for an open transaction for five seconds, and a retry for half
   }
 });
 
-test('a server that never answers is given up after ten seconds, by status after five', async () => {
+slowTest('a server that never answers is given up after ten seconds, by status after five', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await using server = await silentServer();

@@ -245,7 +245,7 @@ test('what cannot become anything ends it before it has begun', async () => {
 });
 
 /** What is forgotten once a turn shows by its number in any case; memory needs more of them. */
-const TURNS = isWhole ? '250' : '40';
+const TURNS = isWhole ? '250' : '25';
 
 test('many turns leave nothing behind: no memory, connections, timers or listeners', async () => {
   await using pair = await freshPair('orders');
