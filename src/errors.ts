@@ -141,6 +141,16 @@ export function asIncrepError(thrown: unknown): IncrepError {
   });
 }
 
+/**
+ * The exit code of a command over `total` tables: 3 if some of them failed. If all failed with one code, it is that code,
+ * otherwise 1.
+ */
+export function exitCodeOfTables(failed: readonly number[], total: number): number {
+  const [first = 0] = failed;
+  if (failed.length < total) return failed.length === 0 ? 0 : 3;
+  return new Set(failed).size > 1 ? 1 : first;
+}
+
 /** The result of work that may fail for one table, or one statement, without stopping the others. */
 export type Attempted<T> =
   { readonly kind: 'done'; readonly value: T } | { readonly kind: 'failed'; readonly error: IncrepError };

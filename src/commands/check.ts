@@ -1,4 +1,5 @@
 /** `increp check`: finds problems before a sync does. */
+import { exitCodeOfTables } from '../errors.ts';
 import { formatFindings } from '../report/findings.ts';
 import { redactedJson } from '../redact.ts';
 import { FORMAT_VERSION } from '../report/summary-json.ts';
@@ -34,13 +35,28 @@ export async function checkCommand(tables: readonly string[], options: CheckOpti
           isFirst: pipeline === pipelines[0],
         });
         if (!options.json) terminal.out(redact(formatFindings(findings, terminal.style, enabled)));
-        const exitCode = findings.find(({ level }) => level === 'error')?.exitCode ?? 0;
-        return { result: { findings, of: ofDestination(pipeline) }, exitCode };
+        return {
+          result: { findings, of: ofDestination(pipeline) },
+          exitCode: exitCodeFor(findings, enabled),
+        };
       },
     });
     if (options.json) terminal.out(redactedJson(toJson(result), redact));
     return result.exitCode;
   });
+}
+
+/** An error of the pipeline as a whole comes first. */
+function exitCodeFor(findings: readonly Finding[], tables: number): number {
+  const errors = findings.filter(({ level }) => level === 'error');
+  const ofPipeline = errors.find(({ table }) => table === undefined);
+  if (ofPipeline) return ofPipeline.exitCode ?? 1;
+  // A sync reports the first error of a table.
+  const firsts = [...Map.groupBy(errors, ({ table }) => table).values()].flatMap(([first]) => first ?? []);
+  return exitCodeOfTables(
+    firsts.map(({ exitCode }) => exitCode ?? 1),
+    tables,
+  );
 }
 
 interface DestinationFindings {

@@ -62,16 +62,18 @@ async function historyOf(
     tables: names.length === 0 ? undefined : names.map(recordNameIn(settings)),
     since: options.since === undefined ? undefined : new Date(Date.now() - options.since * 1000),
     isFailedOnly: options.failed,
-    limit: isCharted ? Math.max(options.limit, runsThatFit(style)) : options.limit,
+    // One more tells whether there are older runs.
+    limit: Math.max(options.limit + 1, isCharted ? runsThatFit(style) : 0),
     isLocal: options.local,
   });
   ensureKnown(names, found.runs, settings);
   const runs = found.runs.slice(-options.limit);
   const format = () => {
     if (runs.length === 0 && isNarrowed(options)) return 'no matching runs are recorded\n';
+    const list = { runs, isMore: found.runs.length > runs.length };
     return isCharted
-      ? formatTableRuns(runs, found.runs, style, nameIn(settings))
-      : formatRuns(runs, style, nameIn(settings));
+      ? formatTableRuns(list, found.runs.slice(-runsThatFit(style)), style, nameIn(settings))
+      : formatRuns(list, style, nameIn(settings));
   };
   return { shown: { ...found, runs }, text: options.json ? '' : format() };
 }

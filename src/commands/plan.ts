@@ -6,7 +6,9 @@ import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import { previewTables, type Preview } from '../preview/preview.ts';
 import { inWords as goneInWords } from '../sync/load/removed-rows.ts';
 import { describeDependent } from '../sync/plan/obstructions.ts';
+import { exitCodeOfTables } from '../errors.ts';
 import { formatPlan } from '../report/plan.ts';
+import { copyCause } from '../report/reasons.ts';
 import { printName } from '../schema/names.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
@@ -91,7 +93,7 @@ function withChunkNote(table: Preview, tables: readonly TableSettings[]): Previe
 
 function exitCodeFor(previews: readonly Preview[], { exitCode }: PlanOptions): number {
   const refused = previews.flatMap(({ error }) => (error ? [error.exitCode] : []));
-  if (refused[0] !== undefined) return new Set(refused).size === 1 ? refused[0] : 1;
+  if (refused.length > 0) return exitCodeOfTables(refused, previews.length);
   return exitCode && previews.some(({ hasWork }) => hasWork) ? 2 : 0;
 }
 
@@ -102,8 +104,14 @@ const inWords = (table: Preview) => ({
     table.gone && table.gone.gone > 0
       ? `${table.gone.isEstimate ? 'about ' : ''}${goneInWords(table.gone)} of the destination, which the source no longer has`
       : undefined,
+  isSmall: table.loaderCause?.code === 'small-table',
+  warnings: [...table.warnings, ...loaderNote(table)],
   builtOn: table.dependents.map((each) => describeDependent(each)),
 });
+
+/** A note that needs no action. A small table has it in its first line. */
+const loaderNote = ({ loaderCause: cause }: Preview): string[] =>
+  cause && cause.code !== 'small-table' ? [`loads by COPY instead of pg_dump: ${copyCause(cause)}`] : [];
 
 interface DestinationPreview {
   readonly table: Preview;
@@ -129,6 +137,7 @@ const tableJson = (table: Preview) => ({
   selects: table.selects ?? null,
   rules: table.rules,
   loader: table.loader ?? null,
+  loader_reason: table.loaderCause ? copyCause(table.loaderCause) : null,
   estimated_rows: table.estimated?.rows ?? null,
   estimated_bytes: table.estimated?.bytes ?? null,
   table_rows: table.whole?.rows ?? null,

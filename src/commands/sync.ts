@@ -10,7 +10,7 @@ import { readReportedWarnings, writeReportedWarnings } from '../state/standing-w
 import { recordInFile } from '../status/state-file-record.ts';
 import { exitCodeOf, run, type RunRequest } from '../sync/run/run.ts';
 import { TimeLimit } from '../sync/context/time-limit.ts';
-import { withContext, type Context } from './pipeline/context.ts';
+import { withContext, type Context, type Pipeline } from './pipeline/context.ts';
 import { expandTables, mapSettings, type Expanded } from './pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { claimOf, ensureClaimNamed } from './adopt-replace.ts';
@@ -84,7 +84,7 @@ async function syncOnce(
         waitLockSeconds: options.waitLock,
       });
       watch.stop();
-      await printResult(context, options, withMore(summary, watch.warnings), head);
+      await printResult(context, options, { summary: withMore(summary, watch.warnings), chosen, head });
       return exitCodeOf(summary);
     },
   );
@@ -132,19 +132,29 @@ const withMore = (summary: RunSummary, warnings: readonly string[]): RunSummary 
   warnings: [...summary.warnings, ...warnings],
 });
 
+interface PrintedRun {
+  readonly summary: RunSummary;
+  readonly chosen: readonly TableSettings[];
+  /** Printed first. */
+  readonly head: string;
+}
+
 /** Prints the result on stdout. With --json it is already there. */
 async function printResult(
   { settings, terminal, redact, pipelines }: Context,
   options: SyncOptions,
-  summary: RunSummary,
-  head: string,
+  { summary, chosen, head }: PrintedRun,
 ): Promise<void> {
   if (options.json) return;
+  const isChosen = new Set(chosen.map(({ name }) => name));
+  const tablesOf = ({ runContext }: Pipeline) =>
+    runContext.settings.tables.filter(({ name }) => isChosen.has(name));
+  const count = pipelines.flatMap(tablesOf).length;
   const print = (text: string) => terminal.out(redact(text));
-  if (verbosityOf(options) !== 'quiet') return print(formatEnding(summary, terminal.style));
+  if (verbosityOf(options) !== 'quiet') return print(formatEnding(summary, count, terminal.style));
   const due = await withDueWarnings(summary, settings.stateDirectory);
   if (!hasProblems(due)) return;
-  print(`${head}${formatProblems(due, await lastSuccesses(pipelines, summary), terminal.style)}`);
+  print(`${head}${formatProblems(due, count, await lastSuccesses(pipelines, summary), terminal.style)}`);
 }
 
 /** A warning that stays would be mailed after every run, so it is reported rarely. */

@@ -1,6 +1,6 @@
 /** `increp verify`: compares the destination tables with the source. */
 import type { TableSettings } from '../config/settings.ts';
-import { asIncrepError, type IncrepError } from '../errors.ts';
+import { asIncrepError, exitCodeOfTables, type IncrepError } from '../errors.ts';
 import { formatVerification, formatVerificationEnding } from '../report/verify.ts';
 import type { ToldFailures } from '../report/same-failure.ts';
 import { comparisonProgress } from '../observe/comparison-progress.ts';
@@ -132,16 +132,11 @@ const DIFFERENT = 2;
 const isDifferent = (verdict: TableVerification): boolean =>
   'verified' in verdict && !isEqual(verdict.verified);
 
-/**
- * The rules are those of a run: if some tables failed, 3; if all failed with one exit code, that code, otherwise 1. But
- * differences come first, because a script asks for them.
- */
+/** Differences come first, because a script asks for them. */
 function exitCodeFor(verdicts: readonly TableVerification[]): number {
   if (verdicts.some(isDifferent)) return DIFFERENT;
   const failed = verdicts.flatMap((verdict) => ('error' in verdict ? [verdict.error.exitCode] : []));
-  const [first = 0] = failed;
-  if (failed.length < verdicts.length) return failed.length === 0 ? 0 : 3;
-  return new Set(failed).size > 1 ? 1 : first;
+  return exitCodeOfTables(failed, verdicts.length);
 }
 
 const endedTable = ({ verdict, name: destination }: DestinationVerification) =>

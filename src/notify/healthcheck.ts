@@ -2,6 +2,7 @@
  * Reports the start and the end of a run to a monitor in the format of healthchecks.io. It never changes the result
  * of the run.
  */
+import { LISTED, listed } from '../format.ts';
 import type { Listener, RunSummary } from '../events.ts';
 import type { Redact } from '../redact.ts';
 import {
@@ -98,7 +99,7 @@ export function healthcheckListener(options: HealthcheckOptions): Listener {
 
   return async (event) => {
     if (event.type === 'run-started') {
-      const body = `Pipeline ${event.pipeline} starts: ${event.tables.join(', ')}`;
+      const body = `Pipeline ${event.pipeline} starts: ${listed(event.tables, LISTED)}`;
       // The run does not wait for this message.
       starting = send({ url: signalUrl(url, '/start', event.runId), body }, { limits: startLimits, signal });
       starting.catch(() => undefined);

@@ -1,6 +1,7 @@
 /** Plans with their effects: how much there is to read, and what would prevent the sync. */
 import type { IncrepError } from '../errors.ts';
-import { copyCauseText, reasonText } from '../report/reasons.ts';
+import type { CopyCause } from '../reasons.ts';
+import { reasonText } from '../report/reasons.ts';
 import type { Action, Loader } from '../events.ts';
 import type { Dependent } from '../postgres/dependent-object-list.ts';
 import { previewEvolution, type EvolutionPreview } from '../sync/plan/evolution-preview.ts';
@@ -36,6 +37,8 @@ export interface Preview {
   /** How rows are written, if this is not the default, as text. */
   readonly rules: readonly string[];
   readonly loader: Loader | undefined;
+  /** Why `auto` chose COPY. */
+  readonly loaderCause: CopyCause | undefined;
   /** What would be read; undefined if it is unknown or nothing is read. */
   readonly estimated: Volume | undefined;
   /** The same for the whole table. */
@@ -107,6 +110,7 @@ function failedPreview(context: Pick<RunContext, 'settings'>, { settings, error 
     evolution: undefined,
     rules: [],
     loader: undefined,
+    loaderCause: undefined,
     estimated: undefined,
     whole: undefined,
     cursor: null,
@@ -167,6 +171,7 @@ function previewOf(
     evolution,
     rules: plan.kind === 'load' || plan.kind === 'incremental' ? writingRules(table) : [],
     loader: plan.kind === 'load' && plan.adoption !== 'compare' ? plan.loader.loader : undefined,
+    loaderCause: plan.kind === 'load' && !plan.loader.isAgainstWish ? plan.loader.cause : undefined,
     estimated: plan.kind === 'load' ? toLoad && restOf(toLoad, plan) : hasWork ? estimate?.window : undefined,
     whole,
     cursor,
@@ -186,7 +191,6 @@ function previewOf(
     warnings: [
       ...('warnings' in saved ? saved.warnings : []),
       ...wholeLoadWarning(plan),
-      ...loaderNote(plan),
       ...schemaNote(table),
       ...(evolution?.warnings ?? []),
       ...(plan.kind === 'refuse' ? plan.others.map(({ message, next }) => `${message}. ${next}`) : []),
@@ -209,12 +213,6 @@ function obstructionOf(
 
 const schemaNote = ({ destinationSchema: { exists }, destinationName: { schema } }: TableFacts): string[] =>
   exists ? [] : [`the destination has no schema "${schema}" yet, and the sync creates it`];
-
-/** A note that needs no action. */
-const loaderNote = (plan: Plan): string[] =>
-  plan.kind === 'load' && plan.loader.cause && !plan.loader.isAgainstWish
-    ? [copyCauseText(plan.loader.cause)]
-    : [];
 
 /** The missing part of an interrupted load. Later changes are not included. */
 function restOf({ rows, bytes }: Volume, { chunking }: LoadPlan): Volume {

@@ -1,4 +1,7 @@
-/** Formats the effective settings: first the settings that are set, then the others in short form. */
+/**
+ * Formats the effective settings. The connections are at the end, where a terminal shows them. What was set has a line each,
+ * and the rest is in short form.
+ */
 import { painter, type Style } from './style.ts';
 import { displayWidth, padEnd, printable, wrapped } from './text.ts';
 
@@ -34,6 +37,7 @@ export interface Effective {
 type Row = readonly string[];
 
 const NOT_SET = '  not set: ';
+const BUILT_IN = '  built in: ';
 
 /** Wrapped even if the output is not a terminal, because the list is long. */
 const WIDEST = 80;
@@ -56,20 +60,42 @@ export function formatEffective(effective: Effective, style: Style): string {
   const { settings, destinations, tables, files, warnings, notes } = effective;
   const set = settings.filter(({ value }) => value !== null);
   const unset = settings.filter(({ value }) => value === null);
+  const short = (head: string, parts: readonly string[]) =>
+    parts.length === 0
+      ? []
+      : wrapped(head, parts.map(printable).join(', '), head.length, {
+          ...style,
+          width: Math.min(style.width, WIDEST),
+        });
   const lines = [
     `increp ${effective.version}`,
     ...columns(
       [['directory', effective.directory], ...files.map(({ name, what }) => [name, what])].map(clean),
     ),
+    ...tables.flatMap((table) => {
+      const known = table.options.filter(({ value }) => value !== null);
+      const builtIn = known.filter(({ from }) => from === 'built in');
+      return [
+        '',
+        bold(`Table ${printable(table.name)}`),
+        ...columns(
+          known
+            .filter(({ from }) => from !== 'built in')
+            .map(({ name, value, from }) => clean([`  ${name}`, JSON.stringify(value), from])),
+        ),
+        ...short(
+          BUILT_IN,
+          builtIn.map(({ name, value }) => `${name} ${JSON.stringify(value)}`),
+        ),
+      ];
+    }),
     '',
     bold('Settings'),
     ...columns(set.map(({ name, value, from }) => clean([`  ${name}`, value ?? '', from ?? '']))),
-    ...(unset.length === 0
-      ? []
-      : wrapped(NOT_SET, unset.map(({ name }) => name).join(', '), NOT_SET.length, {
-          ...style,
-          width: Math.min(style.width, WIDEST),
-        })),
+    ...short(
+      NOT_SET,
+      unset.map(({ name }) => name),
+    ),
     ...(destinations.length === 0
       ? []
       : [
@@ -81,15 +107,6 @@ export function formatEffective(effective: Effective, style: Style): string {
             ),
           ),
         ]),
-    ...tables.flatMap((table) => [
-      '',
-      bold(`Table ${printable(table.name)}`),
-      ...columns(
-        table.options
-          .filter(({ value }) => value !== null)
-          .map(({ name, value, from }) => clean([`  ${name}`, JSON.stringify(value), from])),
-      ),
-    ]),
     ...(warnings.length + notes.length === 0 ? [] : ['']),
     ...warnings.map((warning) => `warning: ${printable(warning)}`),
     ...notes.map((note) => `note: ${printable(note)}`),

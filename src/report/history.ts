@@ -15,7 +15,26 @@ interface Run {
   readonly failure: RunRecord | undefined;
 }
 
-const STYLES: Record<Run['status'], TextStyle> = { ok: 'green', partial: 'yellow', failed: 'red' };
+type RunWord = Run['status'] | 'busy' | 'interrupted';
+
+const STYLES: Record<RunWord, TextStyle> = {
+  ok: 'green',
+  partial: 'yellow',
+  busy: 'yellow',
+  interrupted: 'yellow',
+  failed: 'red',
+};
+
+/** If another run held the tables, or a signal ended the run, nothing has failed. */
+function resultOf({ status, tables, failure }: Run): RunWord {
+  const failures = [failure, ...tables.filter((table) => table.status === 'failed')];
+  const words = new Set(failures.flatMap((record) => (record ? [wordOf(record)] : [])));
+  const [only] = words;
+  return only !== undefined && words.size === 1 ? (only === 'failed' ? status : only) : status;
+}
+
+const wordOf = ({ error_code: code }: RunRecord): 'failed' | 'busy' | 'interrupted' =>
+  code === 'RUN_LOCKED' ? 'busy' : code === 'INTERRUPTED' ? 'interrupted' : 'failed';
 
 const RUN_COLUMNS: readonly PrintedColumn[] = [
   { title: 'STARTED' },
@@ -41,42 +60,52 @@ const RESULT = 2;
 /** `nameOf` maps a destination table to its name in messages. */
 type NameOf = (recordName: string) => string;
 
-export function formatRuns(runs: readonly Run[], style: Style, nameOf: NameOf): string {
-  return withErrors(runs, style, RUN_COLUMNS, runCells, nameOf);
+interface ListedRuns {
+  readonly runs: readonly Run[];
+  /** Whether older runs are left out. */
+  readonly isMore: boolean;
 }
 
-const runCells = ({ startedAt, durationSeconds, status, tables }: Run): string[] => [
-  localTime(startedAt),
-  formatSeconds(durationSeconds),
-  status,
-  countsOf(tables),
-  formatCount(sumOf(tables, rowsChanged)),
-  formatBytes(sumOf(tables, ({ bytes }) => bytes)),
+export function formatRuns(list: ListedRuns, style: Style, nameOf: NameOf): string {
+  return withErrors(list, style, RUN_COLUMNS, runCells, nameOf);
+}
+
+const runCells = (run: Run): string[] => [
+  localTime(run.startedAt),
+  formatSeconds(run.durationSeconds),
+  resultOf(run),
+  countsOf(run.tables),
+  formatCount(sumOf(run.tables, rowsChanged)),
+  formatBytes(sumOf(run.tables, ({ bytes }) => bytes)),
 ];
 
 /** `charted` contains the runs of the chart, which has room for more runs than the list. */
 export function formatTableRuns(
-  runs: readonly Run[],
+  shown: ListedRuns,
   charted: readonly Run[],
   style: Style,
   nameOf: NameOf,
 ): string {
-  const list = withErrors(runs, style, TABLE_COLUMNS, tableCells, nameOf);
+  const list = withErrors(shown, style, TABLE_COLUMNS, tableCells, nameOf);
   return charted.length < 2 ? list : `${list}\n${pictureOf(charted, style).join('\n')}\n`;
 }
 
-const tableCells = ({ startedAt, durationSeconds, status, tables }: Run): string[] => [
-  localTime(startedAt),
-  formatSeconds(durationSeconds),
-  status,
-  tables[0]?.action ?? '-',
-  formatCount(sumOf(tables, ({ rows_read }) => rows_read)),
-  formatCount(sumOf(tables, rowsChanged)),
-  formatBytes(sumOf(tables, ({ bytes }) => bytes)),
+const tableCells = (run: Run): string[] => [
+  localTime(run.startedAt),
+  formatSeconds(run.durationSeconds),
+  resultOf(run),
+  actionOf(run.tables[0]),
+  formatCount(sumOf(run.tables, ({ rows_read }) => rows_read)),
+  formatCount(sumOf(run.tables, rowsChanged)),
+  formatBytes(sumOf(run.tables, ({ bytes }) => bytes)),
 ];
 
+/** A table that failed before its plan was made has no action. */
+const actionOf = (record: RunRecord | undefined): string =>
+  record === undefined || (record.status === 'failed' && record.action === 'skipped') ? '-' : record.action;
+
 function withErrors(
-  runs: readonly Run[],
+  { runs, isMore }: ListedRuns,
   style: Style,
   columns: readonly PrintedColumn[],
   cellsOf: (run: Run) => string[],
@@ -86,54 +115,68 @@ function withErrors(
   const colored = painter(style);
   const paint = (cell: string, row: number, column: number) => {
     const run = column === RESULT ? runs[row] : undefined;
-    return run ? colored(STYLES[run.status], cell) : cell;
+    return run ? colored(STYLES[resultOf(run)], cell) : cell;
   };
   const [header = '', ...lines] = formatColumns(columns, runs.map(cellsOf), style, paint);
+  const errors = runs.map(({ failure }) => (failure ? errorText(failure, nameOf) : ''));
   const body = lines.flatMap((line, index) => {
-    const run = runs[index];
+    const [run, text = ''] = [runs[index], errors[index]];
     if (!run?.failure) return [line];
-    return [line, errorLine(run.failure, style, nameOf), ...othersLine(run, style, nameOf)];
+    return [
+      line,
+      ...errorLines(text, errors.lastIndexOf(text) === index, style),
+      ...othersLine(run, style, nameOf),
+    ];
   });
-  return `${[header, ...body, countLine(runs)].join('\n')}\n`;
+  return `${[header, ...body, countLine(runs, isMore)].join('\n')}\n`;
 }
 
-/** The error in one line, with the code first. `status` prints the whole error and the fix. */
-function errorLine(
-  { table_name, error_code, error_message }: RunRecord,
-  style: Style,
-  nameOf: NameOf,
-): string {
+function errorText({ table_name, error_code, error_message }: RunRecord, nameOf: NameOf): string {
   const where = table_name === null ? '' : `${nameOf(table_name)}: `;
-  const text = printableLine(`${error_code ?? ''} ${where}${error_message ?? ''}`);
-  return truncate(`    ${text}`, style.width, glyphsOf(style).ellipsis);
+  return printableLine(`${error_code ?? ''} ${where}${error_message ?? ''}`);
+}
+
+/** The last of equal errors is printed whole, and the earlier ones in one line. `status` prints the fix. */
+function errorLines(text: string, isLast: boolean, style: Style): string[] {
+  const line = `    ${text}`;
+  return isLast ? wrap(line, style, '    ') : [truncate(line, style.width, glyphsOf(style).ellipsis)];
 }
 
 /** The other tables that failed. */
 function othersLine({ tables, failure }: Run, style: Style, nameOf: NameOf): string[] {
-  const others = tables.filter((table) => table.status === 'failed' && table !== failure);
-  const names = others.map(({ table_name }) => printableLine(nameOf(table_name ?? '')));
-  return names.length === 0 ? [] : wrap(`    also failed: ${names.join(', ')}`, style, '      ');
+  const others = tables.filter(
+    ({ status, table_name }) => status === 'failed' && table_name !== failure?.table_name,
+  );
+  const head = failure?.table_name === null ? 'failed' : 'also failed';
+  const groups = [...Map.groupBy(others, ({ error_code: code }) => code ?? '')].map(([code, records]) => {
+    const names = records.map(({ table_name }) => printableLine(nameOf(table_name ?? '')));
+    return code === failure?.error_code ? names.join(', ') : `${names.join(', ')} (${code})`;
+  });
+  return groups.length === 0 ? [] : wrap(`    ${head}: ${groups.join('; ')}`, style, '      ');
 }
 
 const sumOf = (records: readonly RunRecord[], number: (record: RunRecord) => number): number =>
   records.reduce((sum, record) => sum + number(record), 0);
 
 function countsOf(tables: readonly RunRecord[]): string {
-  const failed = tables.filter(({ status }) => status === 'failed').length;
-  const parts = [
-    ...(tables.length > failed ? [`${formatCount(tables.length - failed)} ok`] : []),
-    ...(failed > 0 ? [`${formatCount(failed)} failed`] : []),
-  ];
-  return parts.length === 0 ? 'none' : parts.join(', ');
+  const words = tables.map((record) => (record.status === 'failed' ? wordOf(record) : 'ok'));
+  return tables.length === 0 ? 'none' : counted(words, ['ok', 'failed', 'busy', 'interrupted']);
 }
 
-function countLine(runs: readonly Run[]): string {
-  const parts = (['ok', 'partial', 'failed'] as const).flatMap((status) => {
-    const count = runs.filter((run) => run.status === status).length;
-    return count > 0 ? [`${formatCount(count)} ${status}`] : [];
-  });
+/** `3 ok, 1 failed`: the words in this order, without a count of zero. */
+function counted<Word extends string>(words: readonly Word[], order: readonly Word[]): string {
+  const counts = order.map((word) => ({ word, count: words.filter((each) => each === word).length }));
+  return counts.flatMap(({ word, count }) => (count > 0 ? [`${formatCount(count)} ${word}`] : [])).join(', ');
+}
+
+function countLine(runs: readonly Run[], isMore: boolean): string {
   const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
-  return `${formatCount(runs.length)} ${runs.length === 1 ? 'run' : 'runs'}: ${parts.join(', ')} (times in ${timeZone})`;
+  const noun = runs.length === 1 ? 'run' : 'runs';
+  const head = isMore
+    ? `The last ${formatCount(runs.length)} ${noun}`
+    : `${formatCount(runs.length)} ${noun}`;
+  const counts = counted(runs.map(resultOf), ['ok', 'partial', 'busy', 'interrupted', 'failed']);
+  return `${head}: ${counts} (times in ${timeZone})${isMore ? '; older runs: --limit' : ''}`;
 }
 
 function pictureOf(runs: readonly Run[], style: Style): string[] {

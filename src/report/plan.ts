@@ -1,6 +1,7 @@
 import { formatDuration } from '../duration.ts';
 import { formatBytes, formatCount, listed } from '../format.ts';
 import { shortCursor } from './cursor.ts';
+import { sameFailure, type ToldFailures } from './same-failure.ts';
 import { painter, type Style, type Paint, type TextStyle } from './style.ts';
 import { displayWidth, padEnd, printable, wrapped } from './text.ts';
 
@@ -33,6 +34,8 @@ interface PlannedTable {
   /** How rows are written, if an option changes that. */
   readonly rules: readonly string[];
   readonly loader: string | undefined;
+  /** Whether the size of the table decided for COPY. */
+  readonly isSmall: boolean;
   readonly estimated: Estimated | undefined;
   readonly cursor: string | null;
   readonly high: string | null;
@@ -45,7 +48,7 @@ interface PlannedTable {
   readonly builtOn: readonly string[];
   readonly obstruction: { readonly what: string; readonly next: string } | undefined;
   readonly warnings: readonly string[];
-  readonly error: { readonly next: string } | undefined;
+  readonly error: { readonly code: string; readonly message: string; readonly next: string } | undefined;
 }
 
 const SYMBOLS: Record<string, readonly [symbol: string, style: TextStyle]> = {
@@ -75,8 +78,25 @@ export function formatPlan(tables: readonly PlannedTable[], style: Style, isVerb
   const nameWidth = Math.max(0, ...tables.map(({ name }) => displayWidth(printable(name))));
   const printed = isVerbose ? tables : tables.map(withShortCursor);
   const sorted = printed.toSorted((a, b) => Number(isRefused(a)) - Number(isRefused(b)));
-  const lines = sorted.flatMap((table) => tableLines(table, nameWidth, style));
+  const told: ToldFailures = new Map();
+  const isMany = tables.filter(({ action }) => action === 'initial').length > MANY_TABLES;
+  const lines = sorted.flatMap((table) => {
+    const seen = isVerbose ? undefined : repetition(table, told);
+    if (seen !== undefined) return headLines({ ...table, reason: seen }, nameWidth, style, painter(style));
+    const isFoundTold = table.action === 'initial' && isMany && !isVerbose;
+    return tableLines(isFoundTold ? { ...table, pattern: undefined } : table, nameWidth, style);
+  });
   return `${[...lines, '', ...wrapped('', countLine(tables), DETAIL_INDENT, style)].join('\n')}\n`;
+}
+
+/** With so many new tables, the pattern that found each of them is not worth a line. */
+const MANY_TABLES = 10;
+
+/** For a table that is refused like one before it: a reference to that table. */
+function repetition({ name, error }: PlannedTable, told: ToldFailures): string | undefined {
+  if (!error) return undefined;
+  const { code, message, next: hint } = error;
+  return sameFailure({ name, code, message, hint }, printable(name), told);
 }
 
 const withShortCursor = (table: PlannedTable): PlannedTable => ({
@@ -174,7 +194,7 @@ function effect(table: PlannedTable): string {
   const volume = volumeWords(table.estimated);
   return table.loader === undefined
     ? table.reason
-    : `${table.reason}; by ${table.loader}${volume === '' ? '' : `, ${volume}`}`;
+    : `${table.reason}; by ${table.loader}${table.isSmall ? ' (small table)' : ''}${volume === '' ? '' : `, ${volume}`}`;
 }
 
 function volumeWords(estimated: PlannedTable['estimated']): string {

@@ -35,6 +35,7 @@ const VERDICTS = { ok: 'done, with warnings', partial: 'partly failed', failed: 
 /** For --quiet: only the failures, the pipeline, and the age of the destination tables that stay in use. */
 export function formatProblems(
   summary: RunSummary,
+  chosen: number,
   lastSuccesses: ReadonlyMap<string, Date>,
   style: Style,
 ): string {
@@ -59,7 +60,7 @@ export function formatProblems(
     ...(isBeforeTables
       ? lastDetails(last, summary.finishedAt).flatMap((detail) => detailLines(detail, '', style))
       : []),
-    ...closingLines(summary, [...sharedWarnings(summary)].map(sharedDetail), style),
+    ...closingLines(summary, chosen, [...sharedWarnings(summary)].map(sharedDetail), style),
   ]);
 }
 
@@ -122,9 +123,12 @@ export function summaryByTable(lookNow: () => Style): (event: RunEvent) => strin
 const labelsOf = ({ tables, destinations }: Extract<RunEvent, { type: 'run-started' }>): readonly string[] =>
   destinations?.flatMap((destination) => tables.map((name) => labelOf({ name, destination }))) ?? tables;
 
-/** The lines that `summaryByTable` has not printed. After many tables, the failed ones are named again. */
-export const formatEnding = (summary: RunSummary, style: Style): string =>
-  asText([...closingLines(summary, repeatedDetails(summary), style), ...failedAgain(summary, style)]);
+/**
+ * The lines that `summaryByTable` has not printed. After many tables, the failed ones are named again. `chosen` is the
+ * number of tables that the run would have synced, at all destinations.
+ */
+export const formatEnding = (summary: RunSummary, chosen: number, style: Style): string =>
+  asText([...closingLines(summary, chosen, repeatedDetails(summary), style), ...failedAgain(summary, style)]);
 
 /** More tables than this push the first line of a small terminal out of sight. */
 const MANY_TABLES = 10;
@@ -159,7 +163,12 @@ const isToldByTable = (error: Failure, { tables }: RunSummary): boolean =>
       (isSame(table.error, error) || (error.code === 'INTERRUPTED' && table.error.code === 'INTERRUPTED')),
   );
 
-function closingLines(summary: RunSummary, shared: readonly Detail[], style: Style): string[] {
+function closingLines(
+  summary: RunSummary,
+  chosen: number,
+  shared: readonly Detail[],
+  style: Style,
+): string[] {
   const { error } = summary;
   const details = [
     ...(error && !isToldByTable(error, summary) ? failureDetails(error, painter(style)) : []),
@@ -169,7 +178,7 @@ function closingLines(summary: RunSummary, shared: readonly Detail[], style: Sty
   const left = formatDeferred(summary.tables);
   return [
     ...details.flatMap((detail) => detailLines(detail, '', style)),
-    closingLine(summary),
+    closingLine(summary, chosen),
     ...(left === undefined ? [] : wrap(printableLine(left), style, INDENT)),
   ];
 }
@@ -195,14 +204,16 @@ function repeatedDetails(summary: RunSummary): Detail[] {
   return [...new Set(lines)].map(warningDetail);
 }
 
-function closingLine(summary: RunSummary): string {
+function closingLine(summary: RunSummary, chosen: number): string {
   const seconds = formatSeconds(runSeconds(summary));
   if (summary.tables.length === 0 && summary.error)
     return `Run failed after ${seconds}. No table was synced.`;
+  const missing = chosen - summary.tables.length;
+  const notStarted = missing > 0 ? `, ${formatCount(missing)} not started` : '';
   const { length: places } = summary.destinations ?? [];
   const where = places === 0 ? '' : ` at ${places} ${places === 1 ? 'destination' : 'destinations'}`;
   const quiet = summary.tables.filter(({ isQuiet }) => isQuiet).length;
   const unlisted =
     summary.tables.length > MANY_TABLES && quiet > 0 ? `, ${formatCount(quiet)} without changes` : '';
-  return `${formatTableCounts(summary.tables)}${where} in ${seconds}${unlisted}`;
+  return `${formatTableCounts(summary.tables)}${notStarted}${where} in ${seconds}${unlisted}`;
 }

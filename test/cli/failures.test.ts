@@ -511,9 +511,8 @@ const FAILURES: readonly Failure[] = [
       const preload = join(pair.directory, 'preload.mjs');
       await writeFile(
         preload,
-        `import { createRequire } from 'node:module';
-         const pg = createRequire(${JSON.stringify(join(import.meta.dirname, '../../package.json'))})('pg');
-         pg.Client.prototype.connect = async function () { throw new TypeError('a is not a function'); };`,
+        `import { Socket } from 'node:net';
+         Socket.prototype.connect = () => { throw new TypeError('a is not a function'); };`,
       );
       return { env: { NODE_OPTIONS: `--import ${preload}` } };
     },

@@ -145,7 +145,7 @@ slowTest('of one table: its runs and a chart, under the name it has at the sourc
   expect(stdout).toMatch(/ok +initial +0 +0 +0 B\n/);
   expect(stdout).toContain('4 runs: 2 ok, 2 failed (times in');
   expect(stdout).toMatch(/\n {4}0 └───F──F─────\n/);
-  expect(stdout).toMatch(/\n *\d+\.\d s │/);
+  expect(stdout).toMatch(/\n *(\d+\.\d s|\d+ ms) │/);
   expect(stdout).toContain('F: the run failed\n');
   const orders = (await increp('history orders --limit 1', pair)).stdout;
   expect(orders).toMatch(/\n {3}10 │██\n rows │██\n {6}│██ {7}██\n/);

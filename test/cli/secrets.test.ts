@@ -179,9 +179,8 @@ test('a bug of ours shows its stack and no secret', async () => {
   const preload = join(pair.directory, 'preload.mjs');
   await writeFile(
     preload,
-    `import { createRequire } from 'node:module';
-     const pg = createRequire(${JSON.stringify(join(import.meta.dirname, '../../package.json'))})('pg');
-     pg.Client.prototype.connect = async function () { throw new TypeError('boom ' + process.env.BOOM); };`,
+    `import { Socket } from 'node:net';
+     Socket.prototype.connect = () => { throw new TypeError('boom ' + process.env.BOOM); };`,
   );
   const env = { NODE_OPTIONS: `--import ${preload}`, BOOM: password(pair) };
   const { exitCode, stderr } = await increp('sync -v', pair, { env });

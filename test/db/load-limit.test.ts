@@ -81,6 +81,9 @@ for (const [name, again, args = '', options = {}] of oneIn(4, WAYS)) {
     expect(exitCode).toBe(1);
     expect(table().error).toMatchObject({ code: 'DELETE_LIMIT_EXCEEDED' });
     expect(table().error?.message).toContain('would remove 9 of 10 rows that the source no longer has');
+    expect(table().error?.hint).toMatch(
+      /^The load is needed, because .+\. If increp may remove these rows, run /,
+    );
     expect(await rowsThere(pair)).toBe(10);
     expect((await trySync(pair, args)).table().error?.code).toBe('DELETE_LIMIT_EXCEEDED');
     const forced = (await sync(pair, `${args} --force`)).table();

@@ -52,11 +52,16 @@ export async function askConnection<T>(
   }
 }
 
-/** The error names variables in .env, which is not written yet. A refusal of the login itself has SQLSTATE 28000. */
-const adviceOf = ({ code, sqlstate, next }: IncrepError): string =>
-  code === 'AUTHENTICATION_FAILED' && sqlstate !== SQLSTATE.invalidAuthorization
-    ? 'Correct the user or the password here. If both are correct, check pg_hba.conf on that server.'
-    : next;
+/**
+ * The error names variables in .env, which is not written yet. The dialogue asks for no client certificate, so that
+ * advice stays.
+ */
+function adviceOf({ code, message, next }: IncrepError): string {
+  if (code !== 'AUTHENTICATION_FAILED' || /certificate/.test(message)) return next;
+  return /no encryption/.test(message)
+    ? 'Change the encryption to "require" here, or check pg_hba.conf on that server.'
+    : 'Correct the user or the password here. If both are correct, check pg_hba.conf on that server.';
+}
 
 /** Any error may be a typing mistake, except for an interruption or a bug. */
 function ensureMendable(error: unknown): asserts error is IncrepError {
@@ -82,6 +87,7 @@ const SUSPECTS: Readonly<Record<string, AskedField>> = {
   AUTHENTICATION_FAILED: 'PASSWORD',
   CONNECTION_FAILED: 'HOST',
   TLS_FAILED: 'SSLMODE',
+  [SQLSTATE.invalidAuthorization]: 'SSLMODE',
   [SQLSTATE.invalidCatalogName]: 'DB',
 };
 

@@ -1,5 +1,6 @@
 import type { TableSettings } from '../../config/settings.ts';
 import { IncrepError } from '../../errors.ts';
+import { LISTED, listed } from '../../format.ts';
 import { nearest } from '../../nearest.ts';
 import { printName } from '../../schema/names.ts';
 import { isMatch, readPattern, starsOf } from '../../schema/patterns.ts';
@@ -72,6 +73,6 @@ function unknown(tables: readonly Pick<TableSettings, 'name'>[], name: string, p
     what: isPattern(name)
       ? `no table in ${place} matches "${name}"`
       : `no table "${name}" in ${place}${near === undefined ? '' : `; did you mean "${near}"?`}`,
-    next: `The tables are: ${names.join(', ')}.`,
+    next: `The tables are: ${listed(names, LISTED)}.`,
   });
 }

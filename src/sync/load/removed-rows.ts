@@ -5,6 +5,7 @@ import { IncrepError } from '../../errors.ts';
 import { formatCount } from '../../format.ts';
 import { queryUsually } from '../../postgres/user-search-path.ts';
 import { carriedType } from '../../schema/columns.ts';
+import { reasonText } from '../../report/reasons.ts';
 import { printName } from '../../schema/names.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { tableCommand } from '../../shell-word.ts';
@@ -25,7 +26,7 @@ export const NONE_GONE: GoneRows = { gone: 0, of: 0 };
 
 interface Limited {
   readonly facts: TableFacts;
-  readonly plan: Pick<LoadPlan, 'action' | 'adoption'>;
+  readonly plan: Pick<LoadPlan, 'action' | 'adoption' | 'reasons'>;
   /** --force */
   readonly isForced: boolean;
 }
@@ -44,7 +45,7 @@ export function limitRefusal(limited: Limited, { gone, of }: GoneRows): IncrepEr
   const again = tableCommand('sync', settings.name, ...flags, '--force');
   return new IncrepError('DELETE_LIMIT_EXCEEDED', {
     what: `loading ${printName(destinationName)} would remove ${inWords({ gone, of })} that the source no longer has, which is over delete_limit (${settings.deleteLimit}); nothing was changed`,
-    next: `If increp may remove these rows, run "${again}".${plan.action === 'reset' && settings.onSchemaChange === 'reset' ? ' To keep them, set "on_schema_change": "evolve", which alters the table in place if possible.' : ''}`,
+    next: `The load is needed, because ${reasonText(plan.reasons)}. If increp may remove these rows, run "${again}".${plan.action === 'reset' && settings.onSchemaChange === 'reset' ? ' To keep them, set "on_schema_change": "evolve", which alters the table in place if possible.' : ''}`,
   });
 }
 

@@ -92,7 +92,7 @@ test('the body tells the failures, without secrets, in at most 10 kB', async () 
   expect(Buffer.byteLength(body)).toBeLessThanOrEqual(10_000);
 });
 
-test('a long list of tables is cut between characters', async () => {
+test('a long message is cut between characters', async () => {
   await using monitor = await endpoint(answer(200));
   const failures: string[] = [];
   const listener = healthcheckListener({
@@ -102,7 +102,7 @@ test('a long list of tables is cut between characters', async () => {
     exitCodeOf: () => 0,
     onFailure: (message) => failures.push(message),
   });
-  await listener({ ...begins, tables: Array.from({ length: 2000 }, () => '𝒯able') });
+  await listener({ ...begins, tables: ['𝒯able'.repeat(2000)] });
   await listener(ends());
   expect(failures).toEqual([]);
   expect(Buffer.byteLength(monitor.received[0]?.body ?? '')).toBeLessThanOrEqual(10_000);

@@ -213,7 +213,7 @@ test('tables stand above the line as soon as they are done, and the end says onl
   const ended = summary({ status: 'partial', tables });
   emit({ type: 'run-finished', summary: ended });
   progress.stop();
-  write(formatEnding(ended, look));
+  write(formatEnding(ended, ended.tables.length, look));
   expect(screen.lines()).toEqual([
     ...first,
     '✗ FAILED   items   incremental   0.4 s',

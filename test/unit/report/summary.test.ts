@@ -15,7 +15,7 @@ function printed(ended: RunSummary, style: Style): string {
   const { runId, pipeline, startedAt } = ended;
   lines({ ...started, runId, pipeline, startedAt });
   const told = ended.tables.map((table) => lines({ type: 'table-finished', outcome: table }));
-  return `${told.join('')}${formatEnding(ended, style)}`;
+  return `${told.join('')}${formatEnding(ended, ended.tables.length, style)}`;
 }
 
 const plain = { color: false, width: Infinity, isUnicode: true };
@@ -84,6 +84,7 @@ test('what the time limit left is named with its destination, of which there may
         destinations: destinations.map((name) => ({ name, status: 'ok', error: undefined })),
         tables: destinations.map(left),
       }),
+      destinations.length,
       plain,
     ).split('\n');
   expect(endOf(['one', 'two'])).toEqual([
@@ -142,7 +143,7 @@ test('what does not fit is broken where words end, and hangs', () => {
 test('a mail names the pipeline, only what went wrong, and how old the copy is', () => {
   const last = new Map([['items', new Date('2026-03-01T08:30:00.000Z')]]);
   expect(hasProblems(mixed)).toBe(true);
-  expect(formatProblems(mixed, last, plain)).toBe(
+  expect(formatProblems(mixed, mixed.tables.length, last, plain)).toBe(
     [
       'pipeline shop: partly failed',
       '✓ ok      customers  initial      0.4 s  80 B  9 read, 9 inserted',
@@ -165,11 +166,11 @@ test('a mail about a run that never got to its tables says when one did', () => 
     ['b', new Date('2026-02-01T09:59:00.000Z')],
   ]);
   const failed = summary({ status: 'failed', error: failure({ sqlstate: undefined }) });
-  expect(formatProblems(failed, last, plain).split('\n').slice(0, 2)).toEqual([
+  expect(formatProblems(failed, failed.tables.length, last, plain).split('\n').slice(0, 2)).toEqual([
     'pipeline shop: FAILED',
     'last success: 2026-03-01T09:59:00.000Z, 1 min 4 s before',
   ]);
-  expect(formatProblems(failed, new Map(), plain)).not.toContain('last success');
+  expect(formatProblems(failed, failed.tables.length, new Map(), plain)).not.toContain('last success');
   expect(hasProblems(summary({ tables: [outcome()] }))).toBe(false);
 });
 
@@ -213,14 +214,24 @@ test('what ended the run is not told again below the table that it ended', () =>
   const error = failure({ code: 'INTERRUPTED', message: 'stopped by SIGINT', hint: 'Run it again.' });
   const ended = summary({ status: 'failed', error, tables: [outcome({ status: 'failed', error })] });
   expect(printed(ended, plain).match(/stopped by SIGINT/g)).toHaveLength(1);
-  expect(formatEnding(ended, plain)).toBe('1 table interrupted in 4.2 s\n');
+  expect(formatEnding(ended, ended.tables.length, plain)).toBe('1 table interrupted in 4.2 s\n');
+});
+
+test('the end counts the tables that a stopped run did not start', () => {
+  const error = failure({ code: 'INTERRUPTED', message: 'stopped by SIGINT', hint: 'Run it again.' });
+  const ended = summary({
+    status: 'failed',
+    error,
+    tables: [outcome(), outcome({ status: 'failed', error })],
+  });
+  expect(formatEnding(ended, 302, plain)).toBe('1 table ok, 1 interrupted, 300 not started in 4.2 s\n');
 });
 
 test('nor where the table has more to say of it', () => {
   const error = failure({ code: 'INTERRUPTED', message: 'stopped by SIGINT', hint: 'Run it again.' });
   const ofTable = { ...error, message: 'stopped by SIGINT; 7 of 9 chunks are kept' };
   const ended = summary({ status: 'failed', error, tables: [outcome({ status: 'failed', error: ofTable })] });
-  expect(formatEnding(ended, plain)).toBe('1 table interrupted in 4.2 s\n');
+  expect(formatEnding(ended, ended.tables.length, plain)).toBe('1 table interrupted in 4.2 s\n');
 });
 
 test('a table that another run holds is busy, and one that a signal ended is interrupted', () => {
@@ -278,7 +289,9 @@ test('of hundreds of tables only the first are named', () => {
   const text = printed(ended, plain);
   expect(text).toMatch(/warning: the same as for t0: t1, .*, t10 and 289 more\n/);
   expect(text).toMatch(/220 tables deferred to the next run: d0, .*, d9 and 210 more\n/);
-  expect(formatProblems(ended, new Map(), plain)).toMatch(/slow \(300 tables: t0, .*, t9 and 290 more\)/);
+  expect(formatProblems(ended, ended.tables.length, new Map(), plain)).toMatch(
+    /slow \(300 tables: t0, .*, t9 and 290 more\)/,
+  );
 });
 
 test('after many tables the failed ones are named again, with the command that shows why', () => {

@@ -1,0 +1,85 @@
+/** What a person reads of past runs: what failed, why, and what has not failed. */
+import { expect, test } from 'vitest';
+import { formatRuns, formatTableRuns } from '../../../src/report/history.ts';
+import { runRecordSchema, type RunRecord } from '../../../src/schema/run-record.ts';
+
+const style = { color: false, isUnicode: true, width: 80 };
+
+const record = (table: string | null, code?: string, message = 'no reason'): RunRecord =>
+  runRecordSchema.parse({
+    run_id: 'one',
+    pipeline: 'shop',
+    table_name: table,
+    started_at: '2026-03-01T10:00:00Z',
+    ...(code !== undefined && {
+      status: 'failed',
+      action: 'skipped',
+      error_code: code,
+      error_message: message,
+    }),
+  });
+
+function run(...records: readonly RunRecord[]) {
+  const failures = records.filter(({ status }) => status === 'failed');
+  const failure = failures.find(({ table_name }) => table_name === null) ?? failures[0];
+  const tables = records.filter(({ table_name }) => table_name !== null);
+  const status: 'ok' | 'partial' | 'failed' = !failure
+    ? 'ok'
+    : failures.length < tables.length
+      ? 'partial'
+      : 'failed';
+  return { startedAt: new Date('2026-03-01T10:00:00Z'), durationSeconds: 1, status, tables, failure };
+}
+
+const linesOf = (...runs: readonly ReturnType<typeof run>[]): string[] =>
+  formatRuns({ runs, isMore: false }, style, (name) => name)
+    .trimEnd()
+    .split('\n')
+    .slice(1);
+
+test('tables that another run held, and a run that a signal ended, have not failed', () => {
+  const [busy = '', , stopped = '', , both = ''] = linesOf(
+    run(record('a'), record('b', 'RUN_LOCKED')),
+    run(record('a', 'INTERRUPTED')),
+    run(record('a', 'RUN_LOCKED'), record('b', 'TIMEOUT')),
+  );
+  expect(busy).toMatch(/ busy +1 ok, 1 busy /);
+  expect(stopped).toMatch(/ interrupted +1 interrupted /);
+  expect(both).toMatch(/ failed +1 failed, 1 busy /);
+});
+
+test('other failed tables are named with their code, and the first failure not again', () => {
+  expect(linesOf(run(record('a'), record('b', 'TIMEOUT'))).slice(1, -1)).toEqual([
+    '    TIMEOUT b: no reason',
+  ]);
+  const several = run(
+    record('a', 'TIMEOUT'),
+    record('b', 'TIMEOUT'),
+    record('c', 'NO_KEY'),
+    record('d', 'NO_KEY'),
+  );
+  expect(linesOf(several)[2]).toBe('    also failed: b; c, d (NO_KEY)');
+  const whole = run(record(null, 'CONNECTION_FAILED'), record('a', 'TIMEOUT'), record('b'));
+  expect(linesOf(whole).slice(1, 3)).toEqual(['    CONNECTION_FAILED no reason', '    failed: a (TIMEOUT)']);
+});
+
+test('the last of equal errors is printed whole, and the others take one line', () => {
+  const failed = run(
+    record('a', 'TIMEOUT', 'a long reason that does not fit into one line of a terminal with 80 columns'),
+  );
+  expect(linesOf(failed, failed)).toEqual([
+    expect.stringMatching(/ failed /),
+    '    TIMEOUT a: a long reason that does not fit into one line of a terminal with…',
+    expect.stringMatching(/ failed /),
+    '    TIMEOUT a: a long reason that does not fit into one line of a terminal with',
+    '    80 columns',
+    expect.stringMatching(/^2 runs: 2 failed/),
+  ]);
+});
+
+test('the end says that there are older runs, and a table that was not planned has no action', () => {
+  const list = { runs: [run(record('a', 'TIMEOUT'))], isMore: true };
+  const lines = formatTableRuns(list, [], style, (name) => name).split('\n');
+  expect(lines[1]).toMatch(/ failed +- /);
+  expect(lines.at(-2)).toMatch(/^The last 1 run: 1 failed \(times in .*\); older runs: --limit$/);
+});
