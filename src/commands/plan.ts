@@ -1,6 +1,6 @@
 /** `increp plan`: shows what `sync` would do, and why. It writes nothing. */
 import type { TableSettings } from '../config/settings.ts';
-import { batchesOf } from '../postgres/batches.ts';
+import { batchesOf, GROUP_SIZE } from '../postgres/batches.ts';
 import { gatherFacts, serversOf } from '../sync/facts/facts.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import { previewTables, type Preview } from '../preview/preview.ts';
@@ -76,7 +76,7 @@ async function planFor(
     now: new Date(),
   };
   const previews: Preview[] = [];
-  for (const batch of batchesOf(tables))
+  for (const batch of batchesOf(tables, GROUP_SIZE))
     previews.push(...(await previewTables(runContext, await gatherFacts(runContext, batch), request)));
   return settings.destinations.length > 1 ? previews.map((table) => withChunkNote(table, tables)) : previews;
 }

@@ -6,7 +6,10 @@ import { asIncrepError, done, failedWith, type Attempted } from '../errors.ts';
 import { isAboutOneStatement } from './server-errors.ts';
 
 /** Large enough that round trips cost little, and small enough for the lock table of a server with default settings. */
-const BATCH_SIZE = 100;
+export const BATCH_SIZE = 100;
+
+/** Tables whose facts are gathered together: several batches, whose statements share the round trips. */
+export const GROUP_SIZE = 1000;
 
 export function* batchesOf<T>(items: readonly T[], size = BATCH_SIZE): Generator<readonly T[]> {
   for (let from = 0; from < items.length; from += size) yield items.slice(from, from + size);

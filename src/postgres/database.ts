@@ -6,7 +6,7 @@ import type pg from 'pg';
 import * as z from 'zod';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { formatDuration } from '../duration.ts';
-import { IncrepError, type Attempted } from '../errors.ts';
+import { attempt, IncrepError, type Attempted } from '../errors.ts';
 import { BACKEND_PID, END_BACKEND, LOOK_AT_BACKEND, LOOK_AT_PROGRAM } from '../sql/sessions.ts';
 import { isSameInstance } from '../schema/state-record.ts';
 import type { Timing } from '../timing.ts';
@@ -28,6 +28,7 @@ import {
   type ServerIdentity,
 } from './identity.ts';
 import { endpointFor, type Endpoint } from './endpoint.ts';
+import { readingClient, readTogether, type PipelinedReading } from './pipelined-reading.ts';
 import { serverError } from './server-errors.ts';
 import { watchForStall, type Backend } from './stall-detection.ts';
 import { SQLSTATE } from './sqlstate.ts';
@@ -96,6 +97,7 @@ export class Database implements AsyncDisposable {
   /** The backend of a broken connection. It may not have noticed yet, and holds its locks until then. */
   #orphan: number | undefined;
   #client: pg.Client | undefined;
+  #pipeline: Promise<pg.Client | undefined> | undefined;
   #opening: Promise<pg.Client> | undefined;
   #identity: ServerIdentity | undefined;
   #connected: ConnectionSettings | undefined;
@@ -185,12 +187,13 @@ export class Database implements AsyncDisposable {
       await client.query(END_BACKEND, [orphan, this.#applicationName]).catch(() => undefined);
   }
 
-  #watch(client: pg.Client): Disposable {
+  #watch(client: pg.Client, pid?: number): Disposable {
     return watchForStall({
       seconds: this.#stallTimeoutSeconds,
       moved: () => bytesMoved(client),
       isServersTurn: () => isServersTurn(client),
-      lookAt: () => this.#lookAt(LOOK_AT_BACKEND, [this.#pid ?? backendOf(client), this.#applicationName]),
+      lookAt: () =>
+        this.#lookAt(LOOK_AT_BACKEND, [pid ?? this.#pid ?? backendOf(client), this.#applicationName]),
       giveUp: (found) => socketOf(client).destroy(this.#silent(found)),
     });
   }
@@ -261,13 +264,76 @@ export class Database implements AsyncDisposable {
   /** Sends statements without parameters in one message. Each sees the data that is committed when it starts. */
   async readAtOnce(statements: readonly Statement[]): Promise<pg.QueryResult[]> {
     const identity = await this.identity();
-    const begin = [beginReading(identity, this.#timing.lockTimeout), ...markOf(identity)];
+    const begin = this.#beginReading(identity);
     return this.withClient(async (client) => {
       const sent = statements.flatMap(statementsOf);
-      const asked = queryFirst(client, [...begin, ...sent, 'COMMIT'].join('; '));
+      const asked = queryFirst(client, [begin, ...sent, 'COMMIT'].join('; '));
       const results: unknown = await rolledBack(client, asked);
       return answersTo(statements, (results as pg.QueryResult[]).slice(-sent.length - 1, -1));
     });
+  }
+
+  /**
+   * A second connection for reading, until `endPipeline`. Undefined if there is none, for example because the server
+   * allows no more connections. Its server may be another one if a load balancer is in between.
+   */
+  async pipelined(): Promise<PipelinedReading | undefined> {
+    const identity = await this.identity();
+    const begin = this.#beginReading(identity);
+    const client = await this.#openPipeline();
+    return client && ((read) => this.#onPipeline(client, () => read(readingClient(client, begin))));
+  }
+
+  /** `readAtOnce` for several messages, which are all sent at the same time. */
+  async readManyAtOnce(messages: readonly (readonly Statement[])[]): Promise<Attempted<pg.QueryResult[]>[]> {
+    const identity = await this.identity();
+    const client = messages.length > 1 ? await this.#openPipeline() : undefined;
+    const read = async (message: readonly Statement[]) => {
+      if (!client) return this.readAtOnce(message);
+      const sent = message.flatMap(statementsOf);
+      const begin = this.#beginReading(identity);
+      return answersTo(message, await this.#onPipeline(client, () => readTogether(client, begin, sent)));
+    };
+    if (client) return Promise.all(messages.map((message) => attempt(() => read(message))));
+    const answers = [];
+    for (const message of messages) answers.push(await attempt(() => read(message)));
+    return answers;
+  }
+
+  #beginReading = (identity: ServerIdentity): string =>
+    [beginReading(identity, this.#timing.lockTimeout), ...markOf(identity)].join('; ');
+
+  #openPipeline(): Promise<pg.Client | undefined> {
+    if (this.#pipeline) return this.#pipeline;
+    const opening = this.#connect(this.#signal, this.connected, { pipeline: true }).then(
+      ({ client }) => {
+        const watch = this.#watch(client, backendOf(client));
+        client.once('end', () => {
+          watch[Symbol.dispose]();
+          if (this.#pipeline === opening) this.#pipeline = undefined;
+        });
+        return client;
+      },
+      () => undefined,
+    );
+    this.#pipeline = opening;
+    return opening;
+  }
+
+  async #onPipeline<T>(client: pg.Client, work: () => Promise<T>): Promise<T> {
+    this.#signal?.throwIfAborted();
+    try {
+      return await work();
+    } catch (error) {
+      this.#signal?.throwIfAborted();
+      throw serverError(error, this.endpoint);
+    }
+  }
+
+  async endPipeline(): Promise<void> {
+    const client = await this.#pipeline;
+    this.#pipeline = undefined;
+    if (client) await end(client, this.#timing.closeTimeout);
   }
 
   /** The same in batches. A statement that is refused has its own error. */
@@ -357,12 +423,15 @@ export class Database implements AsyncDisposable {
     // After a restart or a failover, the next connection may reach another server.
     this.#identity = undefined;
     if (client) socketOf(client).destroy();
+    void this.#pipeline?.then((pipeline) => pipeline && socketOf(pipeline).destroy());
+    this.#pipeline = undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     // The caller that waits for this connection may have been aborted because the other side failed.
     const client = this.#client ?? (await this.#opening?.catch(() => undefined));
     this.#client = undefined;
+    await this.endPipeline();
     if (client) await end(client, this.#timing.closeTimeout);
   }
 }

@@ -18,6 +18,12 @@ interface Internals {
 
 const internals = (client: pg.ClientBase): Internals => client as unknown as Internals;
 
+type QueryArguments = readonly [text: string, values?: unknown[]];
+
+/** A client that can only query. */
+export const rowsOnly = (query: (...statement: QueryArguments) => Promise<pg.QueryResult>): pg.ClientBase =>
+  ({ query }) as unknown as pg.ClientBase;
+
 export const connectionOf = (client: pg.ClientBase): Connection => internals(client).connection;
 
 export const socketOf = (client: pg.ClientBase): Socket => connectionOf(client).stream;

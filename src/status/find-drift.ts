@@ -1,7 +1,7 @@
 /** Finds destination tables whose source has another shape. It makes the plans of a sync, within a short time. */
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, type IncrepError } from '../errors.ts';
-import { batchesOf } from '../postgres/batches.ts';
+import { batchesOf, GROUP_SIZE } from '../postgres/batches.ts';
 import { gatherFacts, type TableFailure } from '../sync/facts/facts.ts';
 import { reasonText } from '../report/reasons.ts';
 import { withSourceTimeout } from './source-timeout.ts';
@@ -27,7 +27,7 @@ export async function findDrift(context: RunContext, tables: readonly TableSetti
   try {
     return await withSourceTimeout(context, async (source, renew) => {
       const [found, failures]: [[string, Drift][], TableFailure[]] = [[], []];
-      for (const batch of batchesOf(tables)) {
+      for (const batch of batchesOf(tables, GROUP_SIZE)) {
         renew();
         const facts = await gatherFacts({ ...context, source }, batch);
         found.push(...facts.tables.flatMap(driftOf));

@@ -1,8 +1,8 @@
 /** Describes the schemas of the destination: the destination tables, and increp's own tables beside them. */
 import type { TableSettings } from '../../config/settings.ts';
 import { describeSchemas, describeTables, type SchemaAccess } from '../../postgres/catalog.ts';
-import type { Database } from '../../postgres/database.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
+import type { PipelinedReading } from '../../postgres/pipelined-reading.ts';
 import { tableKey, type TableName } from '../../schema/names.ts';
 import type { PendingLoad } from '../../schema/pending-load.ts';
 import { isReadableTable, type Relation } from '../../schema/relations.ts';
@@ -42,16 +42,21 @@ export interface DestinationFacts {
   readonly withOthers: ReadonlySet<string>;
 }
 
+interface DescribedSide {
+  readonly server: ServerIdentity;
+  readonly settings: { readonly schema: string };
+  readonly read: PipelinedReading;
+}
+
 /** The number of queries does not grow with the number of schemas. */
 export async function describeDestination(
-  destination: Database,
+  { server, settings, read }: DescribedSide,
   tables: readonly DestinationNames[],
   pipeline: string,
 ): Promise<DestinationFacts> {
-  const server = await destination.identity();
   const wanted = tables.map(({ destinationName }) => destinationName);
-  const names = [...new Set([destination.settings.schema, ...wanted.map(({ schema }) => schema)])];
-  return destination.withReading(async (client) => {
+  const names = [...new Set([settings.schema, ...wanted.map(({ schema }) => schema)])];
+  return read(async (client) => {
     const accessOf = await describeSchemas(client, names);
     const ownTables = names.flatMap((schema) =>
       [stateTable, runsTable, loadsTable, chunksTable].map((named) => named(schema)),

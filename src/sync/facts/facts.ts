@@ -3,15 +3,16 @@ import type { SessionParameters } from '../../config/settings.ts';
 import type { TableSettings } from '../../config/settings.ts';
 import { recordNameOf, destinationOf } from '../../config/tables/table-mapping.ts';
 import { type IncrepError, attempt, done, type Attempted } from '../../errors.ts';
-import { inBatches } from '../../postgres/batches.ts';
+import { batchesOf, inBatches } from '../../postgres/batches.ts';
 import { describeSchemas, describeTables, relationNames, type SchemaAccess } from '../../postgres/catalog.ts';
-import type { Database } from '../../postgres/database.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
+import type { PipelinedReading } from '../../postgres/pipelined-reading.ts';
 import { sharedName, stagingName, tableKey, windowName, type TableName } from '../../schema/names.ts';
 import type { NativeTypes } from '../../schema/native-types.ts';
 import type { PendingLoad } from '../../schema/pending-load.ts';
 import type { Relation } from '../../schema/relations.ts';
 import { isShared } from '../../schema/row-identity.ts';
+import { hasSql } from '../../schema/selection.ts';
 import type { RowSource } from '../../sql/row-source.ts';
 import { fileFault } from '../../system-fault.ts';
 import type { StateFile } from '../../state/state-files.ts';
@@ -110,8 +111,9 @@ type Gathering = Pick<RunContext, 'settings' | 'source' | 'destination' | 'state
 /** Uses a few queries for each batch of tables. A table that makes a query fail does not affect the other tables. */
 export async function gatherFacts(context: Gathering, tables: readonly TableSettings[]): Promise<Facts> {
   const schemas = new Map<string, DestinationSchema>();
+  const early = await describeEarly(context, tables);
   const gathered = await inBatches(tables, async (batch) => {
-    const together = await gatherTogether(context, batch);
+    const together = await gatherTogether(context, batch, early);
     for (const [name, schema] of together.schemas) schemas.set(name, schema);
     return together.tables;
   });
@@ -145,20 +147,81 @@ interface GatheredBatch {
   readonly tables: readonly (TableFacts | TableFailure)[];
 }
 
-async function gatherTogether(context: Gathering, tables: readonly TableSettings[]): Promise<GatheredBatch> {
-  const named = tables.map((settings) => ({ settings, names: tableNames(context, settings) }));
-  const destinationTables = named.map(({ settings, names }) => ({
+interface ChosenEntry {
+  readonly settings: TableSettings;
+  readonly names: TableNames;
+}
+
+const namedTables = (context: Gathering, tables: readonly TableSettings[]): ChosenEntry[] =>
+  tables.map((settings) => ({ settings, names: tableNames(context, settings) }));
+
+type Sides = readonly [
+  Awaited<ReturnType<typeof describeSource>>,
+  Awaited<ReturnType<typeof describeDestination>>,
+];
+
+/** `reading` borrows a connection of each side, for one batch at a time or for several. */
+async function describeSides(
+  { settings, source, destination }: Gathering,
+  tables: readonly ChosenEntry[],
+  reading: { readonly source: PipelinedReading; readonly destination: PipelinedReading },
+): Promise<Sides> {
+  const destinationTables = tables.map(({ settings: table, names }) => ({
     ...names,
-    settings,
-    windowName: settings.chunk ? names.windowName : undefined,
+    settings: table,
+    windowName: table.chunk ? names.windowName : undefined,
   }));
   const sides = [
-    describeSource(context.source, named),
-    describeDestination(context.destination, destinationTables, context.settings.pipeline),
+    describeSource(await source.identity(), tables, reading.source),
+    describeDestination(
+      { server: await destination.identity(), settings: destination.settings, read: reading.destination },
+      destinationTables,
+      settings.pipeline,
+    ),
   ] as const;
   // A batch is repeated if one side fails, and then the other side must be idle.
   await Promise.allSettled(sides);
-  const [source, destination] = await Promise.all(sides);
+  return Promise.all(sides);
+}
+
+/** By the first table of a batch. */
+type EarlySides = Map<TableSettings | undefined, { readonly count: number; readonly sides: Sides }>;
+
+/**
+ * Describes several batches at the same time. It leaves out batches with SQL in their settings, which need a transaction of
+ * several statements, and batches that a server refuses: they are described one by one.
+ */
+async function describeEarly(context: Gathering, tables: readonly TableSettings[]): Promise<EarlySides> {
+  const early: EarlySides = new Map();
+  const batches = [...batchesOf(tables)].filter((batch) => !batch.some(({ selection }) => hasSql(selection)));
+  if (batches.length < 2) return early;
+  const [source, destination] = [await context.source.pipelined(), await context.destination.pipelined()];
+  if (!source || !destination) return early;
+  const work = batches.map(async (batch) => {
+    const described = await attempt(() =>
+      describeSides(context, namedTables(context, batch), { source, destination }),
+    );
+    if (described.kind === 'done') early.set(batch[0], { count: batch.length, sides: described.value });
+  });
+  await Promise.all(work);
+  return early;
+}
+
+async function gatherTogether(
+  context: Gathering,
+  tables: readonly TableSettings[],
+  early: EarlySides,
+): Promise<GatheredBatch> {
+  const named = namedTables(context, tables);
+  const known = early.get(tables[0]);
+  early.delete(tables[0]);
+  const [source, destination] =
+    known?.count === tables.length
+      ? known.sides
+      : await describeSides(context, named, {
+          source: (read) => context.source.withReading(read),
+          destination: (read) => context.destination.withReading(read),
+        });
   const servers = { source: source.server, destination: destination.server };
   const nativesOf = await gatherNativeTypes(
     context,
@@ -313,15 +376,12 @@ function selectedOf(
 
 /** Reads the catalog entries of the source tables and of their schemas. */
 async function describeSource(
-  source: Database,
-  tables: readonly {
-    readonly settings: TableSettings;
-    readonly names: { readonly sourceName: TableName };
-  }[],
+  server: ServerIdentity,
+  tables: readonly ChosenEntry[],
+  read: PipelinedReading,
 ) {
-  const server = await source.identity();
   const schemas = [...new Set(tables.map(({ names }) => names.sourceName.schema))];
-  return source.withReading(async (client) => {
+  return read(async (client) => {
     const accessOf = await describeSchemas(client, schemas);
     // A query may have the name of an unrelated table.
     const wanted = tables

@@ -1,11 +1,15 @@
 /** Finds the tables without changes before any table is synced, many tables in one message. */
+import type pg from 'pg';
 import * as z from 'zod';
+import { done, type Attempted } from '../../errors.ts';
 import type { TableOutcome } from '../../events.ts';
-import { inBatches } from '../../postgres/batches.ts';
+import { batchesOf, inBatches } from '../../postgres/batches.ts';
+import type { ServerIdentity } from '../../postgres/identity.ts';
 import { isSameTable } from '../../schema/names.ts';
 import { isSameInstance, serverInstanceSchema } from '../../schema/state-record.ts';
 import { IN_FLIGHT } from '../../sql/fence.ts';
 import { lockTimeout } from '../../sql/reshape.ts';
+import type { Statement } from '../../sql/search-path.ts';
 import { serverInstance } from '../../sql/session.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { instanceOf } from '../facts/server-instance.ts';
@@ -37,7 +41,7 @@ export async function findQuiet(
   if (!first) return found;
   const at = new Date();
   const before = performance.now();
-  const verdicts = await inBatches(candidates, (batch) => ask(context, batch, at));
+  const verdicts = await askAll(context, candidates, at);
   const durationSeconds = (performance.now() - before) / 1000 / candidates.length;
   for (const [index, { facts, plan }] of candidates.entries()) {
     const verdict = verdicts[index];
@@ -70,18 +74,55 @@ function candidateOf(facts: TableFacts, request: PlanRequest): SweptTable[] {
   return question && isPlain ? [{ facts, plan, question }] : [];
 }
 
-/** Waits only briefly for a table that another session has locked, because the message holds locks on other tables. */
-async function ask(
-  { source, timing }: RunContext,
-  batch: readonly SweptTable[],
+/** A message for each batch. A batch that the server refuses is repeated in smaller batches. */
+async function askAll(
+  context: RunContext,
+  candidates: readonly SweptTable[],
   at: Date,
-): Promise<QuietVerdict[]> {
-  const asked = batch.map(({ question }) => question.statements);
-  const first = [lockTimeout(timing.sweepLock), serverInstance(await source.identity()), IN_FLIGHT];
-  const [, instance, inFlight, ...answers] = await source.readAtOnce([...first, ...asked.flat()]);
+): Promise<Attempted<QuietVerdict>[]> {
+  const { source, timing } = context;
+  const identity = await source.identity();
+  const messageOf = (batch: readonly SweptTable[]) => questionsOf(batch, identity, timing.sweepLock);
+  const batches = [...batchesOf(candidates)];
+  const answered = await source.readManyAtOnce(batches.map(messageOf));
+  const verdicts: Attempted<QuietVerdict>[] = [];
+  for (const [index, batch] of batches.entries()) {
+    const answers = answered[index];
+    if (answers?.kind === 'done') verdicts.push(...verdictsOf(batch, answers.value, at).map(done));
+    else
+      verdicts.push(
+        ...(await inBatches(batch, async (part) =>
+          verdictsOf(part, await source.readAtOnce(messageOf(part)), at),
+        )),
+      );
+  }
+  return verdicts;
+}
+
+/** Waits only briefly for a table that another session has locked, because the message holds locks on other tables. */
+const questionsOf = (
+  batch: readonly SweptTable[],
+  identity: ServerIdentity,
+  lockSeconds: number,
+): readonly Statement[] => [
+  lockTimeout(lockSeconds),
+  serverInstance(identity),
+  IN_FLIGHT,
+  ...batch.flatMap(({ question }) => question.statements),
+];
+
+function verdictsOf(
+  batch: readonly SweptTable[],
+  results: readonly pg.QueryResult[],
+  at: Date,
+): QuietVerdict[] {
+  const [, instance, inFlight, ...answers] = results;
   const now = serverInstanceSchema.parse(instance?.rows[0]);
   const open = z.array(transactionRow).parse(inFlight?.rows);
-  const answersOf = split(answers, asked);
+  const answersOf = split(
+    answers,
+    batch.map(({ question }) => question.statements),
+  );
   return batch.map(({ facts, question }, place): QuietVerdict =>
     isSameInstance(now, instanceOf(facts))
       ? question.verdictOf(answersOf[place] ?? [], { at, inFlight: open })

@@ -12,7 +12,7 @@ import {
   type TableFacts,
   type TableFailure,
 } from '../facts/facts.ts';
-import { batchesOf } from '../../postgres/batches.ts';
+import { BATCH_SIZE, batchesOf, GROUP_SIZE } from '../../postgres/batches.ts';
 import { openWorkers } from '../load/chunks/workers.ts';
 import { combined, connections, parentsFirst, waitsForOthers } from './foreign-keys.ts';
 import { syncInOneSnapshot } from './one-snapshot.ts';
@@ -232,7 +232,8 @@ async function prepare(context: RunContext, request: RunRequest): Promise<Prepar
   const [known, failures]: [TableOutline[], TableFailure[]] = [[], []];
   let latest: DatedFacts | undefined;
   const quiet = new Map<string, TableOutcome>();
-  for (const batch of batchesOf(request.tables)) {
+  await using _ = endingPipelines(context);
+  for (const batch of batchesOf(request.tables, GROUP_SIZE)) {
     const at = performance.now();
     const facts = await persistently(context, undefined, async () => {
       const gathered = await gatherFacts(context, batch);
@@ -240,12 +241,20 @@ async function prepare(context: RunContext, request: RunRequest): Promise<Prepar
     });
     known.push(...facts.tables.map(outlineOf));
     failures.push(...facts.failures);
-    latest = { facts, at };
+    latest = { facts: { ...facts, tables: facts.tables.slice(-BATCH_SIZE) }, at };
     const found = await persistently(context, undefined, () => findQuiet(context, facts.tables, request));
     for (const [name, outcome] of found) quiet.set(name, outcome);
   }
   return { known, failures, latest, quiet };
 }
+
+/** The rest of the run needs one connection of each side. */
+const endingPipelines = ({ source, destination }: RunContext): AsyncDisposable => ({
+  [Symbol.asyncDispose]: async () => {
+    await source.endPipeline();
+    await destination.endPipeline();
+  },
+});
 
 /** @throws IncrepError if the destination is the source, or does not accept writes */
 async function ensureUsable(context: RunContext): Promise<void> {

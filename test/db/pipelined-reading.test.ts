@@ -1,0 +1,72 @@
+/** Several batches of tables are described, and asked for changes, in the round trips of one. */
+import { expect, test } from 'vitest';
+import { latencyProxy } from '../bench/latency-proxy.ts';
+import { goThrough } from '../support/chunked.ts';
+import { increp } from '../support/increp.ts';
+import { freshPair, type Pair } from '../support/pair.ts';
+import { faultProxy } from '../support/proxy.ts';
+import { sync } from '../support/sync.ts';
+import { isWhole, oneIn, slowTest } from '../support/tier.ts';
+
+/** In two batches, or in four. */
+const COUNT = isWhole ? 320 : 110;
+
+/** Small tables; one has another shape, one is hidden, and one is empty. */
+const manyTables = (): Promise<Pair> =>
+  freshPair({
+    tables: [{ name: 't*', replication_key: 'updated_at', unique_cols: ['id'] }],
+    sourceSql: `DO $$ BEGIN FOR i IN 1..${COUNT} LOOP
+        EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY, updated_at timestamptz DEFAULT now() - interval ''1 h'')', i);
+        EXECUTE format('INSERT INTO t%s SELECT i FROM generate_series(1, 3) i', i);
+      END LOOP; END $$; ALTER TABLE t7 ADD "odd 'name" text DEFAULT 'x'; DELETE FROM t9`,
+  });
+
+const planned = async (pair: Pair) =>
+  (await increp('plan --json', pair)).json<{ tables: unknown[] }>().tables;
+
+/** With one connection there is no second one for reading. */
+const limitConnections = (pair: Pair, count: number) =>
+  pair.source.query(`ALTER ROLE ${pair.login('source', 'increp').user} CONNECTION LIMIT ${count}`);
+
+test('they find the same as one batch after the other', async () => {
+  await using pair = await manyTables();
+  const { user } = pair.login('source', 'increp');
+  await pair.source.query(`REVOKE SELECT ON t11 FROM ${user}, PUBLIC`);
+  const together = await planned(pair);
+  expect(together).toHaveLength(COUNT);
+  await limitConnections(pair, 1);
+  expect(await planned(pair)).toEqual(together);
+});
+
+slowTest('a run needs no more round trips for more batches', async () => {
+  await using pair = await manyTables();
+  await sync(pair);
+  await pair.source.query('INSERT INTO t300 VALUES (9, now())');
+  await using source = await latencyProxy(pair.login('source', 'increp'), 60);
+  await using destination = await latencyProxy(pair.login('destination', 'increp'), 60);
+  await goThrough(pair, 'source', source);
+  await goThrough(pair, 'destination', destination);
+  const { summary, table } = await sync(pair);
+  expect(summary.tables.filter(({ status }) => status === 'ok')).toHaveLength(COUNT);
+  expect(table('t300')).toMatchObject({ rows_inserted: 1 });
+  const before = { source: source.roundTrips, destination: destination.roundTrips };
+  await sync(pair, 't1 t2 t3');
+  // Four batches, one after the other, would need 20 and 28 more.
+  expect(before.source).toBeLessThan(source.roundTrips - before.source + 20);
+  expect(before.destination).toBeLessThan(destination.roundTrips - before.destination + 28);
+});
+
+test.each(oneIn(2, ['source', 'destination'] as const))(
+  'a connection to the %s that breaks in the middle is opened again',
+  async (side) => {
+    await using pair = await manyTables();
+    await sync(pair);
+    await using proxy = await faultProxy(pair.login(side, 'increp'));
+    await goThrough(pair, side, proxy);
+    // Only the answers about many tables are as long.
+    proxy.when({ from: 'server', afterBytes: 60_000, fault: 'reset' });
+    const { summary } = await sync(pair);
+    expect(proxy.fired).toBe(1);
+    expect(summary.tables).toHaveLength(COUNT);
+  },
+);
