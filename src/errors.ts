@@ -30,6 +30,7 @@ export const ERROR_CLASSES = {
     'A setting is missing, unknown or malformed, or contradicts another setting.',
   ),
   NOT_SUPPORTED: permanent(78, 'The server, a proxy or this machine is not supported.'),
+  NOT_POSTGRES: permanent(78, 'The server speaks the protocol of PostgreSQL, but is another product.'),
   SAME_DATABASE: permanent(78, 'Source and destination are the same schema of the same database.'),
   TABLE_NOT_FOUND: permanent(78, 'A configured table does not exist at the source.'),
   COLUMN_NOT_FOUND: permanent(78, 'A configured column does not exist in its table.'),

@@ -58,6 +58,24 @@ export const settings = {
       '  next: Upgrade that server. PostgreSQL 13 and older are no longer supported.',
     ],
   },
+  NOT_POSTGRES: {
+    about:
+      'increp asks each server what it is before it writes anything. Services that run PostgreSQL are accepted: see [providers](providers.md).',
+    causes: [
+      'The server is CockroachDB, YugabyteDB, Redshift, Aurora DSQL, QuestDB, Greenplum or a similar product.',
+      'The server lacks what the message names. The fence reads the open transactions in `pg_locks`. Quiet tables, interrupted loads and low keys are recognised by `xmin`.',
+      'A proxy in front of the server answers some queries itself.',
+    ],
+    steps: [
+      'See what the server says: `psql -h HOST -p PORT -U USER -d DB -c "SELECT version()"`',
+      'If a PostgreSQL server is behind a proxy, connect to that server directly.',
+      'To copy from or to another product, use a tool of that product: see [other servers](providers.md#servers-that-are-not-postgresql).',
+    ],
+    example: [
+      'error: the source db.example.com:5432/shop is CockroachDB, not PostgreSQL: version() is "CockroachDB CCL v26.2.5 (x86_64-pc-linux-gnu, built 2026/07/28 18:56:00, go1.25.5)" (NOT_POSTGRES)',
+      '  next: Nothing was written. increp finds late commits by pg_locks and changed rows by xmin. Without them, rows would be missing at the destination without an error. Set SOURCE_HOST to a PostgreSQL server. Or copy with a tool of CockroachDB.',
+    ],
+  },
   SAME_DATABASE: {
     about: 'increp compares what the servers report, not their host names. Nothing was changed.',
     causes: [

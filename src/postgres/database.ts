@@ -239,7 +239,7 @@ export class Database implements AsyncDisposable {
   async #isElsewhere(client: pg.Client): Promise<boolean> {
     const ours = this.#identity;
     if (!ours) return false;
-    const theirs = await readIdentity(client);
+    const theirs = await readIdentity(client, this.endpoint);
     return (
       !isSameInstance(ours, theirs) &&
       (ours.isStandby || theirs.isStandby || ours.systemIdentifier !== theirs.systemIdentifier)
@@ -255,7 +255,7 @@ export class Database implements AsyncDisposable {
 
   async identity(): Promise<ServerIdentity> {
     if (this.#identity) return this.#identity;
-    const identity = await this.withClient(readIdentity);
+    const identity = await this.withClient((client) => readIdentity(client, this.endpoint));
     ensureSupported(identity, this.endpoint.side);
     this.#identity = identity;
     return identity;

@@ -3,14 +3,21 @@ import type pg from 'pg';
 import * as z from 'zod';
 import { IncrepError } from '../errors.ts';
 import { serverInstanceSchema, type ServerInstance } from '../schema/state-record.ts';
-import { BEGIN_PLAINLY, SERVER_IDENTITY, serverInstance } from '../sql/session.ts';
+import { BEGIN_PLAINLY, serverIdentity, serverInstance } from '../sql/session.ts';
 import { backendOf } from './driver.ts';
+import type { Endpoint } from './endpoint.ts';
+import { ensurePostgres, recognised } from './other-server.ts';
 import { SQLSTATE } from './sqlstate.ts';
 
 export const codeOf = (error: unknown): unknown => (error as { code?: unknown } | undefined)?.code;
 
 const identitySchema = z.object({
   version: z.number(),
+  versionText: z.string(),
+  showsTransactions: z.boolean(),
+  showsWriters: z.boolean(),
+  showsSnapshots: z.boolean(),
+  hasDsqlCatalog: z.boolean(),
   isLinux: z.boolean(),
   database: z.string(),
   databaseOid: z.string(),
@@ -31,15 +38,41 @@ interface Connected {
   readonly showsWal: boolean;
 }
 
+/** What is only read to recognise servers that are not PostgreSQL. */
+type Sign = 'versionText' | 'showsTransactions' | 'showsWriters' | 'showsSnapshots' | 'hasDsqlCatalog';
+
 export type ServerIdentity = Readonly<
-  Omit<z.infer<typeof identitySchema>, 'backendPid'> & z.infer<typeof serverInstanceSchema> & Connected
+  Omit<z.infer<typeof identitySchema>, 'backendPid' | Sign> & z.infer<typeof serverInstanceSchema> & Connected
 >;
 
-/** Begins and ends a transaction. */
-export async function readIdentity(client: pg.Client): Promise<ServerIdentity> {
-  const { backendPid, ...identity } = identitySchema.parse(
-    lastRow(await queryFirst(client, SERVER_IDENTITY), 0),
-  );
+/**
+ * Begins and ends a transaction.
+ * @throws IncrepError NOT_POSTGRES
+ */
+export async function readIdentity(
+  client: pg.Client,
+  endpoint: Pick<Endpoint, 'side' | 'address'>,
+): Promise<ServerIdentity> {
+  const read = async () =>
+    identitySchema.parse(lastRow(await queryFirst(client, serverIdentity(endpoint.side)), 0));
+  const {
+    backendPid,
+    versionText,
+    showsTransactions,
+    showsWriters,
+    showsSnapshots,
+    hasDsqlCatalog,
+    ...identity
+  } = await recognised(client, endpoint, read);
+  ensurePostgres(endpoint, {
+    versionText,
+    hasDsqlCatalog,
+    lacks: [
+      ...(showsTransactions ? [] : (['transactionsInLocks'] as const)),
+      ...(showsWriters ? [] : (['rowTransactionIds'] as const)),
+      ...(showsSnapshots ? [] : (['snapshots'] as const)),
+    ],
+  });
   const isPooled = backendPid !== backendOf(client);
   return { ...identity, isPooled, ...(await readInstance(client, identity)) };
 }

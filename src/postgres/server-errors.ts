@@ -279,6 +279,7 @@ function plainMessage(error: unknown): string {
 const OF_SESSION: readonly ErrorCode[] = [
   'AUTHENTICATION_FAILED',
   'CONNECTION_FAILED',
+  'NOT_POSTGRES',
   'NOT_SUPPORTED',
   'READ_ONLY',
   'TOO_MANY_CONNECTIONS',

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import type { ConnectionSettings, SessionParameters } from '../config/settings.ts';
 import { IncrepError } from '../errors.ts';
 import type { Endpoint } from './endpoint.ts';
+import { recognised } from './other-server.ts';
 
 const row = z.object({ isStandby: z.boolean(), isReadOnly: z.boolean() });
 type Server = z.infer<typeof row>;
@@ -19,14 +20,17 @@ const FITS: Record<SessionParameters['targetSession'], (server: Server) => boole
 
 const SESSION_STATE = /* sql */ `SELECT pg_is_in_recovery() AS "isStandby", current_setting('default_transaction_read_only')::bool AS "isReadOnly"`;
 
-/** @throws IncrepError CONNECTION_FAILED */
+/** @throws IncrepError CONNECTION_FAILED, or NOT_POSTGRES */
 export async function ensureTarget(
   client: pg.Client,
   { parameters: { targetSession } }: ConnectionSettings,
-  { side, address }: Endpoint,
+  endpoint: Endpoint,
 ): Promise<void> {
   if (targetSession === 'any' || targetSession === 'prefer-standby') return;
-  const server = row.parse((await client.query(SESSION_STATE)).rows[0]);
+  const { side, address } = endpoint;
+  const server = await recognised(client, endpoint, async () =>
+    row.parse((await client.query(SESSION_STATE)).rows[0]),
+  );
   if (FITS[targetSession](server)) return;
   const found = server.isStandby
     ? 'a standby'

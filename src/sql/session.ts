@@ -121,13 +121,37 @@ export const COMMIT_HERE = /* sql */ `
 export const limitStatements = (seconds: number): string =>
   /* sql */ `SET LOCAL statement_timeout = '${Math.max(1, Math.round(seconds * 1000))}ms'`;
 
+/** Its own transaction is in pg_locks. The fence finds all other transactions there. */
+const SHOWS_TRANSACTIONS = /* sql */ `EXISTS (SELECT FROM pg_locks
+           WHERE pid = pg_backend_pid() AND locktype = 'virtualxid' AND virtualxid IS NOT NULL)`;
+const SHOWS_WRITERS = /* sql */ `(SELECT xmin IS NOT NULL FROM pg_class LIMIT 1)`;
+const SHOWS_SNAPSHOTS = /* sql */ `pg_current_snapshot() IS NOT NULL`;
+const HAS_DSQL_CATALOG = /* sql */ `to_regclass('sys.iam_pg_role_mappings') IS NOT NULL`;
+
+/** Each is a statement of its own, for a server that refused SERVER_IDENTITY. */
+export const VERSION_TEXT = /* sql */ `SELECT version() AS version`;
+export const SERVER_SIGNS = {
+  transactionsInLocks: /* sql */ `BEGIN READ ONLY; SELECT ${SHOWS_TRANSACTIONS} AS found; COMMIT`,
+  rowTransactionIds: /* sql */ `SELECT ${SHOWS_WRITERS} AS found`,
+  snapshots: /* sql */ `SELECT ${SHOWS_SNAPSHOTS} AS found`,
+  dsqlCatalog: /* sql */ `SELECT ${HAS_DSQL_CATALOG} AS found`,
+} as const;
+
 /**
  * The identity of the server. After a change of the instance, saved transaction IDs have no meaning. The allowed
- * settings depend on the version, so this begins a transaction with the minimum. The caller must end it.
+ * settings depend on the version, so this begins a transaction with the minimum. The caller must end it. Only the
+ * source needs pg_locks.
  */
-export const SERVER_IDENTITY = /* sql */ `BEGIN READ ONLY; ${FIRST}; ${RESET_TIME_ZONE};
+export const serverIdentity = (
+  side: 'source' | 'destination',
+): string => /* sql */ `BEGIN READ ONLY; ${FIRST}; ${RESET_TIME_ZONE};
   SELECT current_setting('server_version_num')::int AS version,
+         version() AS "versionText",
          version() ~ 'linux' AS "isLinux",
+         ${side === 'source' ? SHOWS_TRANSACTIONS : 'true'} AS "showsTransactions",
+         ${SHOWS_WRITERS} AS "showsWriters",
+         ${SHOWS_SNAPSHOTS} AS "showsSnapshots",
+         ${HAS_DSQL_CATALOG} AS "hasDsqlCatalog",
          (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS "databaseOid",
          current_database() AS database,
          pg_is_in_recovery() AS "isStandby",

@@ -11,11 +11,13 @@ import { ERROR_CLASSES } from '../../src/errors.ts';
 import { tryLock } from '../../src/sql/state.ts';
 import { fakeTools, whenWorking } from '../support/client-tools.ts';
 import { goThrough } from '../support/chunked.ts';
+import { disguise } from '../support/disguise.ts';
 import { provoke } from '../support/failure.ts';
 import type { Failure, Provoked } from '../support/failure.ts';
 import type { Pair, PairOptions } from '../support/pair.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
 import { faultProxy } from '../support/proxy.ts';
+import { OTHER_SERVERS } from '../support/recorded-versions.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
 
@@ -79,6 +81,17 @@ const FAILURES: readonly Failure[] = [
     isOther: true,
     says: [/increp cannot create the directory/],
     next: 'TMPDIR',
+  },
+  {
+    code: 'NOT_POSTGRES',
+    title: 'another product at the source',
+    provoke: async ({ pair, stack }) => {
+      const [, version] = OTHER_SERVERS[0] ?? [];
+      const other = stack.use(await disguise(pair.login('source', 'increp'), { version }));
+      await pair.setEnv({ SOURCE_HOST: other.host, SOURCE_PORT: String(other.port) });
+    },
+    says: ['the source db.example.com:5432/shop is CockroachDB, not PostgreSQL'],
+    next: 'SOURCE_HOST',
   },
   {
     code: 'SAME_DATABASE',
