@@ -106,6 +106,7 @@ export type ResumeObstacle =
 export type WholeLoadCause =
   | { readonly code: 'storage-without-pages' }
   | { readonly code: 'foreign-rows' }
+  | { readonly code: 'extension-table'; readonly extension: string }
   | { readonly code: 'kind-without-pages'; readonly kind: string }
   | { readonly code: 'column-privileges-only' }
   | { readonly code: 'staging-would-be-published'; readonly publication: string }
@@ -127,6 +128,7 @@ export type CopyCause =
   | { readonly code: 'selection'; readonly setting: string }
   | { readonly code: 'kind-without-rows'; readonly kind: string }
   | { readonly code: 'child-tables' }
+  | { readonly code: 'extension-table'; readonly extension: string }
   | { readonly code: 'column-privileges-only' }
   | {
       readonly code: 'generated-column' | 'char-column' | 'xml-column' | 'money-column';

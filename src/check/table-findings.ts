@@ -59,8 +59,11 @@ function widthFindings({ settings, natives }: TableFacts, { source }: Workable):
  * The open transactions are those of the source server now: not of another server, nor of the time when a view was
  * refreshed.
  */
-const lateFindings = ({ settings }: TableFacts, { source: { kind, hasForeignRows } }: Workable): Finding[] =>
-  kind !== 'materialized view' && !hasForeignRows
+const lateFindings = (
+  { settings }: TableFacts,
+  { source: { kind, hasForeignRows, keptBy } }: Workable,
+): Finding[] =>
+  kind !== 'materialized view' && !hasForeignRows && keptBy !== 'Citus'
     ? []
     : [
         warning(

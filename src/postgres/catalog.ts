@@ -3,7 +3,7 @@ import type pg from 'pg';
 import * as z from 'zod';
 import { columnSchema, type Column } from '../schema/columns.ts';
 import { tableKey, type TableName } from '../schema/names.ts';
-import type { Relation, RelationKind } from '../schema/relations.ts';
+import type { KeepingExtension, Relation, RelationKind } from '../schema/relations.ts';
 import {
   DESCRIBE_RELATIONS,
   DESCRIBE_SCHEMAS,
@@ -12,6 +12,7 @@ import {
   RELATION_NAMES,
 } from '../sql/catalog.ts';
 import { STAGING_MARK } from '../sql/destination.ts';
+import { DISTRIBUTED_TABLES, HYPERTABLES } from '../sql/extension-tables.ts';
 import { OWN_TABLES } from '../sql/state.ts';
 
 const KINDS: Record<string, RelationKind> = {
@@ -45,6 +46,8 @@ const relationRow = z
     hasRules: z.boolean(),
     hasChildren: z.boolean(),
     hasForeignRows: z.boolean(),
+    hasHypertables: z.boolean(),
+    hasDistributedTables: z.boolean(),
     canSelectTable: z.boolean(),
     comment: z.string().nullable(),
     canSelect: z.boolean(),
@@ -86,14 +89,34 @@ export async function describeTables(
     columns.filter(({ base }) => !base).map((each) => each.typeUse),
   );
   const made = await describeTypes(client, uses);
+  const keepers = await findKeepers(client, found);
   const relations = new Map<string, Relation>();
-  for (const row of found) {
+  for (const { hasHypertables: _1, hasDistributedTables: _2, ...row } of found) {
     const columns = row.columns.map((column) => withType(column, made));
     // The column was dropped with its type between the two statements.
     if (!columns.every((column) => column !== undefined)) return describeTables(client, tables);
-    relations.set(tableKey(row.name), { ...row, columns });
+    relations.set(tableKey(row.name), { ...row, columns, keptBy: keepers.get(row.oid) ?? null });
   }
   return relations;
+}
+
+const oidRows = z.array(z.object({ oid: z.string() }));
+
+/** By oid, the extension that keeps the rows of the relation. Asks only if the server has such an extension. */
+async function findKeepers(
+  client: pg.ClientBase,
+  relations: readonly Pick<z.infer<typeof relationRow>, 'oid' | 'hasHypertables' | 'hasDistributedTables'>[],
+): Promise<ReadonlyMap<string, KeepingExtension>> {
+  const oids = relations.map(({ oid }) => oid);
+  const keepers = new Map<string, KeepingExtension>();
+  const add = async (statement: string, extension: KeepingExtension) => {
+    for (const { oid } of oidRows.parse((await client.query(statement, [oids])).rows))
+      keepers.set(oid, extension);
+  };
+  if (relations.some(({ hasHypertables }) => hasHypertables)) await add(HYPERTABLES, 'TimescaleDB');
+  if (relations.some(({ hasDistributedTables }) => hasDistributedTables))
+    await add(DISTRIBUTED_TABLES, 'Citus');
+  return keepers;
 }
 
 const typeUseKey = ({ type, modifier }: TypeUse): string => `${type} ${modifier}`;

@@ -27,6 +27,7 @@ const COPY_CAUSES: Texts<CopyCause> = {
       : `pg_dump writes whole tables, and "${setting}" selects part of one`,
   'kind-without-rows': ({ kind }) => `pg_dump writes no rows for a ${kind}`,
   'child-tables': () => 'pg_dump would omit the rows of child tables',
+  'extension-table': ({ extension }) => `${extension} keeps the rows elsewhere, and pg_dump would omit them`,
   'column-privileges-only': () => 'pg_dump needs SELECT on the whole table, not on its columns',
   'generated-column': ({ column }) => `pg_dump omits the generated column "${column}"`,
   'char-column': ({ column }) => `PostgreSQL 14 does not escape bytes of type "char" ("${column}")`,
@@ -45,6 +46,7 @@ export const copyCauseText = (cause: CopyCause): string =>
 
 const WHOLE_LOAD_CAUSES: Texts<WholeLoadCause> = {
   'storage-without-pages': () => 'it is not stored in pages, and a chunk is a range of pages',
+  'extension-table': ({ extension }) => `${extension} keeps the rows elsewhere, so its pages are unknown`,
   'foreign-rows': () => 'some or all of its rows are on another server, so its pages are unknown',
   'kind-without-pages': ({ kind }) => `a ${kind} has no pages, and a chunk is a range of pages`,
   'column-privileges-only': () =>

@@ -7,6 +7,9 @@ import { expressionOf, selectColumns, type Selection } from './selection.ts';
 export type RelationKind =
   'table' | 'partitioned table' | 'view' | 'materialized view' | 'foreign table' | 'query';
 
+/** An extension that keeps the rows of a table in other tables, compressed or on other servers. */
+export type KeepingExtension = 'TimescaleDB' | 'Citus';
+
 export interface UniqueKey {
   readonly index: string;
   readonly columns: readonly string[];
@@ -25,6 +28,7 @@ export interface Relation {
   readonly hasChildren: boolean;
   /** Whether some or all of its rows are on another server. */
   readonly hasForeignRows: boolean;
+  readonly keptBy: KeepingExtension | null;
   readonly comment: string | null;
   readonly columns: readonly Column[];
   /** Column sets that the server itself keeps unique (valid, not partial, not on expressions). */
@@ -83,9 +87,15 @@ export const canLock = ({ kind, canSelectTable }: Relation): boolean =>
 export const isReadableTable = (relation: Relation | undefined): boolean =>
   relation?.kind === 'table' && relation.canSelect && !relation.filtersRows;
 
-/** Whether rows have a position (ctid) and a transaction ID (xmin) that the role of increp may read. */
-export const hasSystemColumns = ({ kind, hasForeignRows, canSelectTable }: Relation): boolean =>
-  canSelectTable && !hasForeignRows && ['table', 'partitioned table', 'materialized view'].includes(kind);
+/**
+ * Whether rows have a position (ctid) and a transaction ID (xmin) that the role of increp may read. A compressed row of
+ * TimescaleDB has neither.
+ */
+export const hasSystemColumns = ({ kind, hasForeignRows, keptBy, canSelectTable }: Relation): boolean =>
+  canSelectTable &&
+  !hasForeignRows &&
+  keptBy === null &&
+  ['table', 'partitioned table', 'materialized view'].includes(kind);
 
 export const describeSource = ({ kind, name }: Relation): string =>
   kind === 'query' ? `the query of "${name.table}"` : printName(name);
@@ -119,6 +129,7 @@ export const queryRelation = (name: TableName, columns: readonly Column[]): Rela
   hasRules: false,
   hasChildren: false,
   hasForeignRows: false,
+  keptBy: null,
   comment: null,
   columns,
   uniqueKeys: [],
@@ -135,5 +146,5 @@ export const queryRelation = (name: TableName, columns: readonly Column[]): Rela
 });
 
 /** Whether the transaction ID (xmin) of each row can be read, and no row belongs to a child table. */
-export const showsWriters = ({ kind, hasChildren, canSelectTable }: Relation): boolean =>
-  kind === 'table' && !hasChildren && canSelectTable;
+export const showsWriters = ({ kind, hasChildren, keptBy, canSelectTable }: Relation): boolean =>
+  kind === 'table' && !hasChildren && keptBy === null && canSelectTable;

@@ -1,5 +1,6 @@
 /** One catalog query describes many tables, because each round trip counts on a slow network. */
 import type { TableName } from '../schema/names.ts';
+import { EXTENSION_CATALOGS } from './extension-tables.ts';
 import { literal } from './identifiers.ts';
 
 /**
@@ -137,7 +138,7 @@ export const DESCRIBE_RELATIONS = /* sql */ `
          c.relpersistence = 'u' AS "isUnlogged",
          c.relhasrules AS "hasRules",
          c.relhassubclass OR c.relkind = 'p' AS "hasChildren",
-         storage."hasForeignRows",
+         storage."hasForeignRows", extensions.*,
          has_table_privilege(c.oid, 'SELECT') AS "canSelectTable",
          obj_description(c.oid, 'pg_class') AS comment,
          has_any_column_privilege(c.oid, 'SELECT') AS "canSelect",
@@ -148,6 +149,7 @@ export const DESCRIBE_RELATIONS = /* sql */ `
          storage.rows AS "estimatedRows", storage.bytes,
          cols.columns, cols."unreadableColumns", idx."uniqueKeys", idx."indexedColumns", seq."ownedSequences"
   FROM unnest($1::text[], $2::text[]) wanted(schema, name)
+  CROSS JOIN (SELECT ${EXTENSION_CATALOGS}) extensions
   JOIN pg_namespace n ON n.nspname = wanted.schema
   JOIN pg_class c ON c.relname = wanted.name AND c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
   CROSS JOIN LATERAL (

@@ -126,7 +126,9 @@ const SHOWS_TRANSACTIONS = /* sql */ `EXISTS (SELECT FROM pg_locks
            WHERE pid = pg_backend_pid() AND locktype = 'virtualxid' AND virtualxid IS NOT NULL)`;
 const SHOWS_WRITERS = /* sql */ `(SELECT xmin IS NOT NULL FROM pg_class LIMIT 1)`;
 const SHOWS_SNAPSHOTS = /* sql */ `pg_current_snapshot() IS NOT NULL`;
-const HAS_DSQL_CATALOG = /* sql */ `to_regclass('sys.iam_pg_role_mappings') IS NOT NULL`;
+/** Not to_regclass(), which fails if the role may not use the schema. */
+const HAS_DSQL_CATALOG = /* sql */ `EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE n.nspname = 'sys' AND c.relname = 'iam_pg_role_mappings')`;
 
 /** Each is a statement of its own, for a server that refused SERVER_IDENTITY. */
 export const VERSION_TEXT = /* sql */ `SELECT version() AS version`;

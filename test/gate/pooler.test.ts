@@ -103,6 +103,56 @@ for (const sides of [['source'], ['destination'], ['source', 'destination']] as 
   );
 }
 
+/** A client keeps its session until it disconnects, so each connection of increp needs one of its own. */
+testWithPgbouncer('a pooler in session mode in front of both sides', async () => {
+  await using pair = await freshPair(withLoader('pg_dump'));
+  await using pooler = await startPgbouncer(pair, { mode: 'session', poolSize: POOL_SIZE });
+  await goThrough(pair, pooler, ['source', 'destination']);
+  const loaded = (await sync(pair)).table();
+  expect(loaded).toMatchObject({ action: 'initial', loader: 'copy', rows_inserted: 10 });
+  expect(loaded.reason).toContain('the source is behind a connection pooler');
+  await insertOrders(pair, 20);
+  await pair.source.query(
+    `UPDATE orders SET note = 'now', updated_at = now() WHERE id < 4; DELETE FROM orders WHERE id = 9`,
+  );
+  expect((await sync(pair, '--deletes')).table()).toMatchObject({
+    action: 'incremental',
+    rows_inserted: 20,
+    rows_updated: 3,
+    rows_deleted: 1,
+  });
+  for (const command of [
+    'verify',
+    'check',
+    'plan',
+    'status',
+    'sync --verify',
+    'sync --full-refresh',
+    'reset orders',
+    'sync',
+  ]) {
+    const result = await increp(command, pair);
+    expect(result.exitCode, `${command}: ${result.stdout}${result.stderr}`).toBe(0);
+  }
+  await expectSameRows(pair, 'orders');
+});
+
+testWithPgbouncer('an open transaction holds the fence behind a pooler, and its rows arrive', async () => {
+  await using pair = await freshPair(withLoader('copy'));
+  await using pooler = await startPgbouncer(pair, { mode: 'transaction', poolSize: POOL_SIZE });
+  await goThrough(pair, pooler, ['source', 'destination']);
+  await sync(pair);
+  const late = await pair.source.connect();
+  await late.query('BEGIN');
+  await late.query(`INSERT INTO orders (id, total, updated_at) VALUES (900, 1, now())`);
+  await insertOrders(pair, 1);
+  expect((await sync(pair, '--wait-transactions 0s')).table().rows_inserted).toBe(1);
+  await late.query('COMMIT');
+  late.release();
+  expect((await sync(pair)).table().rows_inserted).toBe(1);
+  await expectSameRows(pair, 'orders');
+});
+
 testWithPgbouncer(
   'pg_dump gives way to COPY, because its settings would stay behind in the sessions of others',
   async () => {

@@ -72,9 +72,11 @@ export function chooseChunks(
 export function unfitForChunks({
   kind,
   hasForeignRows,
+  keptBy,
   canSelectTable,
 }: Relation): WholeLoadCause | undefined {
   if (hasForeignRows) return { code: 'foreign-rows' };
+  if (keptBy !== null) return { code: 'extension-table', extension: keptBy };
   if (kind === 'view' || kind === 'query') return { code: 'kind-without-pages', kind };
   return canSelectTable ? undefined : { code: 'column-privileges-only' };
 }

@@ -98,10 +98,11 @@ function unfitParameters({ tools, parameters }: LoaderSituation): CopyCause | un
 }
 
 function unfitRelation({ source, selection, server }: LoaderSituation): CopyCause | undefined {
-  const { kind, hasChildren, canSelectTable, columns } = source;
+  const { kind, hasChildren, keptBy, canSelectTable, columns } = source;
   const [option] = optionsOf(selection);
   if (option !== undefined) return { code: 'selection', setting: option };
   if (kind !== 'table') return { code: 'kind-without-rows', kind };
+  if (keptBy !== null) return { code: 'extension-table', extension: keptBy };
   if (hasChildren) return { code: 'child-tables' };
   if (!canSelectTable) return { code: 'column-privileges-only' };
   const generated = columns.find((column) => column.generated !== '');

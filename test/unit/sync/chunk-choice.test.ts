@@ -54,6 +54,8 @@ test.each([
   [{ kind: 'view' }, 'kind-without-pages'],
   [{ kind: 'foreign table', hasForeignRows: true }, 'foreign-rows'],
   [{ kind: 'partitioned table', hasForeignRows: true }, 'foreign-rows'],
+  [{ hasChildren: true, keptBy: 'TimescaleDB' }, 'extension-table'],
+  [{ keptBy: 'Citus' }, 'extension-table'],
   [{ canSelectTable: false }, 'column-privileges-only'],
   [{}, undefined],
 ] as const)('a relation without pages that could be read is loaded as a whole: %j', (change, code) => {

@@ -36,6 +36,7 @@ export const relation = (change: Partial<Relation> = {}): Relation => ({
   references: [],
   ownedSequences: [],
   hasForeignRows: false,
+  keptBy: null,
   canSelectTable: true,
   ...change,
 });
