@@ -10,6 +10,7 @@ import { freshPair } from '../support/pair.ts';
 import type { Pair, Side } from '../support/pair.ts';
 import { OTHER_SERVERS } from '../support/recorded-versions.ts';
 import { expectRefusal, leftovers } from '../support/refusal.ts';
+import { insertOrders, ordersPreset } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
 
 let pair: Pair;
@@ -115,6 +116,15 @@ test('a fault of a PostgreSQL server keeps its own error', async () => {
   const result = await increp('sync', pair);
   expect(result.stdout + result.stderr).toContain('relation "no_db_role_setting" does not exist');
   expect(result.stdout + result.stderr).toContain('QUERY_FAILED');
+});
+
+test('a hosted server that hides its control file and its WAL is synced', async () => {
+  await using hosted = await freshPair({ ...ordersPreset, isOwn: true });
+  await hosted.source.query(`REVOKE EXECUTE ON FUNCTION pg_control_system(), pg_control_checkpoint(),
+    pg_current_wal_lsn(), pg_walfile_name(pg_lsn) FROM PUBLIC`);
+  expect((await sync(hosted)).table()).toMatchObject({ action: 'initial', rows_inserted: 10 });
+  await insertOrders(hosted, 2);
+  expect((await sync(hosted)).table()).toMatchObject({ action: 'incremental', rows_inserted: 2 });
 });
 
 test('a server that answers under another name and lacks nothing is synced', async () => {
