@@ -4,6 +4,7 @@ import { DURATION_FORMS, parseDuration } from '../duration.ts';
 import type { IncrepError } from '../errors.ts';
 import { readConnection } from './connection/connection.ts';
 import { namedVariables, readDestinations } from './connection/destinations.ts';
+import { valueWithService } from './connection/service-file.ts';
 import { checkEnvironment, readEnvFile } from './environment/env-file.ts';
 import type { Problem } from './problems.ts';
 import { configError, noPipeline, show } from './problems.ts';
@@ -73,7 +74,8 @@ export async function readConfiguration({
   // Without its content, nothing is known about missing variables.
   const isUnreadable = envFile === undefined && problems.length > 0;
   const layers = { directory, environment, envFile: envFile ?? {}, report };
-  const values = await readValues({ ...layers, overrides });
+  const written = await readValues({ ...layers, overrides });
+  const values = await withServices(written, layers);
   const named = await readNamedValues(variables, layers);
   const secrets: string[] = [];
   const passwords: PasswordMemory = { printed, learn: (password) => void secrets.push(password) };
@@ -100,7 +102,7 @@ export async function readConfiguration({
   const homes = homesOf(reading);
   const { tables, patterns, entries } = readTables(file, homes, report, warn);
 
-  secrets.push(...secretsOf(connections, values, [...named.values()]));
+  secrets.push(...secretsOf(connections, values, [...named.values()]), ...secretsOf(undefined, written));
   const origins = { ...originsOf(values), ...savedOrigins };
   const readable = {
     values,
@@ -143,6 +145,19 @@ export async function readConfiguration({
     origins,
   };
   return { ...readable, isPipeline: true, settings, error: undefined };
+}
+
+/** The URLs of both sides, with the parameters of the services that they name. */
+async function withServices(
+  written: Values,
+  place: Pick<ConfigurationRequest, 'directory' | 'environment'>,
+): Promise<Values> {
+  const values = new Map(written);
+  for (const name of ['SOURCE_URL', 'DEST_URL'] as const) {
+    const value = written.get(name);
+    if (value) values.set(name, await valueWithService(value, place));
+  }
+  return values;
 }
 
 /** Also read if the connections have problems, because the table names do not depend on them. */

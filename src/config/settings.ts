@@ -48,6 +48,8 @@ export interface SessionParameters {
   readonly targetSession: 'any' | 'read-write' | 'read-only' | 'primary' | 'standby' | 'prefer-standby';
   /** 0 means no probes. Undefined means the default of increp. */
   readonly keepAliveIdleSeconds: number | undefined;
+  /** Parameters that only pg_dump gets, because the driver cannot set them. */
+  readonly onlyForDump: readonly (readonly [name: string, value: string])[];
   /** Parameters that increp ignores. */
   readonly ignored: readonly string[];
 }

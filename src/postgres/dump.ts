@@ -182,13 +182,14 @@ const childOptions = (
  * parameter is an error.
  */
 export function serviceOf({ tls, parameters }: ConnectionSettings): string[] {
-  const { requireAuth, sslNegotiation, keepAliveIdleSeconds } = parameters;
+  const { requireAuth, sslNegotiation, keepAliveIdleSeconds, onlyForDump } = parameters;
   const lines = [
     ...(tls.keyPassword === undefined ? [] : [`sslpassword=${tls.keyPassword}`]),
     ...(requireAuth ? [`require_auth=${requireAuth.join(',')}`] : []),
     ...(sslNegotiation === 'direct' ? ['sslnegotiation=direct'] : []),
     ...(keepAliveIdleSeconds === 0 ? ['keepalives=0'] : []),
     ...(keepAliveIdleSeconds ? [`keepalives_idle=${keepAliveIdleSeconds}`] : []),
+    ...onlyForDump.map(([name, value]) => `${name}=${value.trim()}`),
   ];
   return lines.length === 0 ? [] : [`[${SERVICE}]`, ...lines];
 }

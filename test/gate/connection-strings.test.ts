@@ -40,6 +40,7 @@ beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'increp-strings-'));
   const { server } = tls;
   await writeFile(join(home, 'pass'), `*:*:*:*:${server.password}\n`, { mode: 0o600 });
+  await writeFile(join(home, 'services'), servicesOf(server));
   await mkdir(join(home, 'pipeline'));
   await writeFile(
     join(home, 'pipeline', 'tables-config.json'),
@@ -66,6 +67,31 @@ type Written = (parts: {
 }) => string;
 
 const DATABASE = 'anyhow';
+
+const servicesOf = ({ port, user, password }: TlsServer['server']): string => `
+# a comment
+[full]
+  # with spaces around, and a second port that does not count
+\thost=127.0.0.1  \nport=${port}\nport=1
+dbname=${DATABASE}
+user=${user}
+password=${password}
+[stranger]
+host=127.0.0.1
+port=${port}
+dbname=${DATABASE}
+user=nobody_here
+password=wrong
+[nested]
+service=full
+[unknown]
+host=127.0.0.1
+nonsense=1
+[malformed]
+host 127.0.0.1
+[other]
+user=nobody_here
+`;
 
 /** `yes`: everybody connects. `no`: nobody does. `increp`: increp alone accepts it, with a note. */
 const STRINGS: readonly (readonly [title: string, verdict: 'yes' | 'no' | 'increp', write: Written])[] = [
@@ -235,6 +261,19 @@ const STRINGS: readonly (readonly [title: string, verdict: 'yes' | 'no' | 'incre
     'no',
     ({ user, secret, place }) => `jdbc:postgresql://${place}/${DATABASE}?user=${user}&password=${secret}`,
   ],
+  ['of a service', 'yes', () => 'service=full'],
+  ['of a service, as a URL', 'yes', () => 'postgresql:///?service=full'],
+  [
+    'of a service and what it does not set',
+    'yes',
+    ({ user, password }) => `service=stranger user=${user} password='${password}'`,
+  ],
+  ['of a service and a wrong password', 'no', () => 'service=full password=wrong'],
+  ['of a service that the server refuses', 'no', () => 'service=stranger'],
+  ['of a service that does not exist', 'no', () => 'service=nowhere'],
+  ['of a service that names another', 'no', () => 'service=nested'],
+  ['of a service with an unknown parameter', 'no', () => 'service=unknown'],
+  ['of a service with a malformed line', 'no', () => 'service=malformed'],
   [
     'of Prisma',
     'increp',
@@ -245,7 +284,7 @@ const STRINGS: readonly (readonly [title: string, verdict: 'yes' | 'no' | 'incre
 
 async function settingsOf(SOURCE_URL: string): Promise<ConnectionSettings | undefined> {
   const destination = { DEST_HOST: 'db', DEST_USERNAME: 'writer', DEST_DB: 'copy' };
-  const environment = { HOME: home, SOURCE_URL, ...destination };
+  const environment = { HOME: home, PGSERVICEFILE: join(home, 'services'), SOURCE_URL, ...destination };
   const settings = await loadSettings({ directory: join(home, 'pipeline'), environment }).catch(
     () => undefined,
   );
@@ -285,7 +324,7 @@ testWithTls(
     const parts = { user, password, secret: encodeURIComponent(password), port, place: `127.0.0.1:${port}` };
     for (const [title, verdict, write] of oneIn(3, STRINGS)) {
       const text = write(parts);
-      const env = { PATH, HOME: home };
+      const env = { PATH, HOME: home, PGSERVICEFILE: join(home, 'services') };
       // libpq 15 does not know this parameter. With "disable" it has no effect.
       const forPsql = text.replace('?load_balance_hosts=disable', '');
       const psql = await execa('psql', ['--no-password', '-c', 'SELECT 1', '-d', forPsql], {

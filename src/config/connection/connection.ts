@@ -14,6 +14,7 @@ import type { ConnectionSettings, Credential, ServerAddress, SessionParameters }
 import type { Conninfo } from './conninfo.ts';
 import { readCredential } from './credential.ts';
 import { readTls } from './tls.ts';
+import { valueWithService } from './service-file.ts';
 import { sessionFault, sessionParameters } from './url-parameters.ts';
 import type { AddressField, Prefix, SessionField, VariableName } from '../environment/variables.ts';
 
@@ -23,9 +24,10 @@ const ADDRESS_FIELDS: readonly AddressField[] = ['HOST', 'PORT', 'USERNAME', 'PA
 
 /** Undefined if a problem was reported. */
 export async function readConnection(
-  reading: SettingsReading,
+  given: SettingsReading,
   prefix: Prefix,
 ): Promise<ConnectionSettings | undefined> {
+  const reading = await withService(given, `${prefix}_URL`);
   const hasUrl = isSet(reading, `${prefix}_URL`);
   const url = hasUrl ? readUrl(reading, prefix) : undefined;
   const credential = readCredential(reading, prefix, url?.password);
@@ -50,6 +52,13 @@ export async function readConnection(
       },
     );
   return { side, ...address, schema, isSchemaGiven, tls, parameters };
+}
+
+async function withService(reading: SettingsReading, name: VariableName): Promise<SettingsReading> {
+  const value = reading.values.get(name);
+  if (!value) return reading;
+  const values = new Map(reading.values).set(name, await valueWithService(value, reading));
+  return { ...reading, values };
 }
 
 const SESSION_FIELDS: readonly SessionField[] = [
@@ -92,7 +101,9 @@ function readUrl(reading: SettingsReading, prefix: Prefix): UrlParts | undefined
     isSet(reading, field),
   );
   const twice = `set together with ${extra.join(', ')}; use either the URL or the individual variables`;
-  const parsed = parseConnectionUrl(textOf(reading, name) ?? '');
+  const value = reading.values.get(name);
+  const parsed =
+    value?.fault === undefined ? parseConnectionUrl(value?.text ?? '') : { faults: [value.fault] };
   const faults = [...('faults' in parsed ? parsed.faults : []), ...(extra.length > 0 ? [twice] : [])];
   if (faults.length > 0) refuse(reading, name, { what: faults.join('; also ') });
   return 'faults' in parsed ? undefined : parsed;

@@ -130,6 +130,23 @@ function pairsOfKeywords(text: string): NamedText[] {
 
 const NO_KEYWORDS = String.raw`expected KEYWORD=VALUE, separated by white space; write a value with white space as 'VALUE', and ' and \ in it as \' and \\`;
 
+/** All parameters of libpq. */
+const KEYWORDS: readonly string[] =
+  `service servicefile user password passfile channel_binding connect_timeout dbname host hostaddr port client_encoding options
+  application_name fallback_application_name keepalives keepalives_idle keepalives_interval keepalives_count tcp_user_timeout
+  sslmode sslnegotiation sslcompression sslcert sslkey sslcertmode sslpassword sslrootcert sslcrl sslcrldir sslsni sslkeylogfile
+  requirepeer require_auth min_protocol_version max_protocol_version ssl_min_protocol_version ssl_max_protocol_version gssencmode
+  krbsrvname gsslib gssdelegation replication target_session_attrs load_balance_hosts scram_client_key scram_server_key
+  oauth_issuer oauth_client_id oauth_client_secret oauth_scope`.split(/\s+/);
+
+export const isKeyword = (name: string): boolean => KEYWORDS.includes(name);
+
+/** The keyword form of these parameters. */
+export const keywordsOf = (parameters: Conninfo): string =>
+  [...parameters]
+    .map(([name, value]) => `${name}='${value.replaceAll(/['\\]/g, String.raw`\$&`)}'`)
+    .join(' ');
+
 const KEYWORD_FORM = 'host=HOST port=PORT dbname=DATABASE user=USER password=PASSWORD';
 
 /** Writes the keyword form or a URL. */

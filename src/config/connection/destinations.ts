@@ -17,6 +17,7 @@ import type { ConnectionSettings, NamedDestination, Settings } from '../settings
 import { destinationSchema } from '../tables/tables-schema.ts';
 import type { Value } from '../environment/values.ts';
 import type { VariableName } from '../environment/variables.ts';
+import { valueWithService } from './service-file.ts';
 
 /** The allowed name of a destination. It is a directory, the value of an option and a label. */
 const DESTINATION_NAME = /^[a-z0-9][a-z0-9_-]{0,39}$/;
@@ -55,7 +56,7 @@ function fromUrls(reading: SettingsReading): WrittenDestination[] {
     if (url === undefined)
       reading.report({
         where,
-        what: 'not a connection URL; write each destination as NAME=postgresql://USER:PASSWORD@HOST:PORT/DATABASE, separated by white space',
+        what: 'not a connection URL; write each destination as NAME=postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or as NAME=host=HOST dbname=DATABASE user=USER, separated by white space',
       });
     const reread = rereadAll && (async () => splitUrls((await rereadAll()) ?? '')[index]?.url);
     return { name, url, reread, schema: undefined, where, origin: 'DEST_URLS' };
@@ -155,28 +156,32 @@ async function readOne(
   reading: SettingsReading,
   written: WrittenDestination,
 ): Promise<NamedDestination | undefined> {
-  const { url, where, origin } = written;
-  const name = written.name ?? (url === undefined ? undefined : derivedName(url));
+  const { where, origin, reread } = written;
+  const value =
+    written.url === undefined
+      ? undefined
+      : await valueWithService({ text: written.url, origin: where, ...(reread && { reread }) }, reading);
+  const name = written.name ?? (value && derivedName(value.text));
   if (name !== undefined && !DESTINATION_NAME.test(name)) {
     reading.report({ where, what: `${show(name)} is not a valid destination name`, allowed: NAME_FORM });
     return undefined;
   }
-  if (url === undefined) return undefined;
-  const connection = await readConnection(readingOf(reading, written, url), 'DEST');
+  if (value === undefined) return undefined;
+  const connection = await readConnection(readingOf(reading, written, value), 'DEST');
   return connection && name !== undefined ? { name, connection, origin } : undefined;
 }
 
 /** Reads it like a single destination. Messages name the place where its own URL is written. */
 function readingOf(
   reading: SettingsReading,
-  { where, reread, schema }: WrittenDestination,
-  url: string,
+  { where, schema }: WrittenDestination,
+  value: Value,
 ): SettingsReading {
   const values = new Map<VariableName, Value>(reading.values);
   for (const name of [...ADDRESS, ...COMMAND]) values.delete(name);
-  values.set('DEST_URL', { text: url, origin: where, ...(reread && { reread }) });
+  values.set('DEST_URL', value);
   if (schema !== undefined) values.set('DEST_SCHEMA', { text: schema, origin: where });
-  const parsed = parseConnectionUrl(url);
+  const parsed = parseConnectionUrl(value.text);
   // The parameters of a URL win over the variables that all destinations share.
   if (!('faults' in parsed))
     for (const field of TLS_PARAMETER_FIELDS)

@@ -17,6 +17,7 @@ export const NO_PARAMETERS: SessionParameters = {
   isShuffled: false,
   targetSession: 'any',
   keepAliveIdleSeconds: undefined,
+  onlyForDump: [],
   ignored: [],
 };
 
@@ -72,7 +73,10 @@ const IGNORED_PARAMETERS: readonly string[] = [
   'currentSchema',
 ];
 
-/** Network parameters of libpq. increp has its own limits: STALL_TIMEOUT, and keepalive probes. */
+/**
+ * Network parameters of libpq that the driver cannot set, so only pg_dump gets them. The connections of increp use the
+ * values of the system, and STALL_TIMEOUT.
+ */
 const NETWORK_PARAMETERS: readonly string[] = ['keepalives_interval', 'keepalives_count', 'tcp_user_timeout'];
 
 /** Parameters of libpq for GSSAPI, or for what increp sets itself. */
@@ -94,8 +98,10 @@ const FREE_TEXTS: readonly string[] = [
 
 /** Parameters of other clients that concern security, and what to write instead. */
 const FOREIGN_PARAMETERS: Readonly<Record<string, string>> = {
-  service: 'is not supported yet; write the settings of that service (host, dbname, user and others) here',
-  servicefile: 'is not supported yet; write the settings of the service (host, dbname, user and others) here',
+  service:
+    'is read only from a variable such as SOURCE_URL; write the settings of that service (host, dbname, user and others)',
+  servicefile:
+    'is read only from a variable such as SOURCE_URL; write the settings of the service (host, dbname, user and others)',
   requirepeer: 'cannot be checked by increp; protect the directory of the socket instead, and remove it',
   sslcrldir: 'is not supported; join the files of that directory and name the result in sslcrl',
   sslkeylogfile: 'is not supported; remove it',
@@ -111,12 +117,7 @@ const FOREIGN_PARAMETERS: Readonly<Record<string, string>> = {
 
 /** Undefined if the parameter is unknown. */
 export function sessionFault(name: string, value: string): string[] | undefined {
-  if (
-    IGNORED_PARAMETERS.includes(name) ||
-    NETWORK_PARAMETERS.includes(name) ||
-    WITHOUT_EFFECT.includes(name) ||
-    FREE_TEXTS.includes(name)
-  )
+  if (IGNORED_PARAMETERS.includes(name) || WITHOUT_EFFECT.includes(name) || FREE_TEXTS.includes(name))
     return [];
   const advice = FOREIGN_PARAMETERS[name];
   if (advice !== undefined) return [`the parameter "${name}" ${advice}`];
@@ -124,6 +125,8 @@ export function sessionFault(name: string, value: string): string[] | undefined 
   if (words) return words.includes(value) ? [] : [`"${name}" must be one of ${words.join(', ')}`];
   if (name === 'connect_timeout' || name === 'keepalives_idle')
     return /^\s*-?\d{1,6}\s*$/.test(value) ? [] : [`"${name}" must be a whole number of seconds`];
+  if (NETWORK_PARAMETERS.includes(name))
+    return /^\s*-?\d{1,9}\s*$/.test(value) ? [] : [`"${name}" must be a whole number`];
   if (name === 'require_auth') return methodsOf(value) ? [] : [NO_METHODS];
   if (name === 'gssencmode')
     return value === 'disable' || value === 'prefer'
@@ -175,12 +178,12 @@ export function sessionParameters(params: Conninfo): SessionParameters {
     isShuffled: params.get('load_balance_hosts') === 'random',
     targetSession: word('target_session_attrs', WORDS.target_session_attrs) ?? 'any',
     keepAliveIdleSeconds: params.get('keepalives') === '0' ? 0 : seconds('keepalives_idle') || undefined,
+    onlyForDump: [...params].filter(([name]) => NETWORK_PARAMETERS.includes(name)),
     ignored: [...params].flatMap(([name, value]) => (hasNoEffect(name, value) ? [name] : [])),
   };
 }
 
 const hasNoEffect = (name: string, value: string): boolean =>
   IGNORED_PARAMETERS.includes(name) ||
-  NETWORK_PARAMETERS.includes(name) ||
   WITHOUT_EFFECT.includes(name) ||
   (name === 'options' && isOfNeon(value));

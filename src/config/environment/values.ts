@@ -14,6 +14,8 @@ export interface Value {
   readonly origin: string;
   /** Reads the value from its file again. Undefined if the value is not in a file. */
   readonly reread?: () => Promise<string | undefined>;
+  /** Why the service that a connection string names could not be read. */
+  readonly fault?: string;
 }
 
 export type Values = ReadonlyMap<VariableName, Value>;

@@ -148,7 +148,7 @@ export const VARIABLES: readonly Variable[] = [
   {
     name: 'DEST_URLS',
     meaning:
-      'Several destinations instead of one: URLs separated by white space, each as `NAME=URL` or `URL`.',
+      'Several destinations instead of one, separated by white space, each as `NAME=URL`, `URL` or `NAME=host=... dbname=...`.',
     example: 'warehouse=postgresql://writer:secret@wh.example.com/analytics',
     isSecret: true,
   },

@@ -110,6 +110,15 @@ test.each([
   ['target_session_attrs=read-write', { targetSession: 'read-write' }],
   ['keepalives=0', { keepAliveIdleSeconds: 0 }],
   ['keepalives=1&keepalives_idle=30', { keepAliveIdleSeconds: 30 }],
+  [
+    'keepalives_interval=10&tcp_user_timeout=9000',
+    {
+      onlyForDump: [
+        ['keepalives_interval', '10'],
+        ['tcp_user_timeout', '9000'],
+      ],
+    },
+  ],
   ['gssencmode=disable', {}],
   ['connect_timeout=-1', { connectTimeoutSeconds: 0 }],
   ['require_auth=scram-sha-256', { requireAuth: ['scram-sha-256'] }],

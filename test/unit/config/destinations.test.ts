@@ -144,3 +144,21 @@ test('a list of something else is refused', async () => {
     'tables-config.json, destinations: "warehouse" is not allowed; allowed: an array of destinations',
   );
 });
+
+test('DEST_URLS accepts keywords, with and without a name, beside URLs', async () => {
+  await using pipeline = await pipelineDirectory();
+  const settings = await pipeline.load({
+    ...SOURCE,
+    DEST_URLS: String.raw`near=host=wh port=5433 dbname='my shop' user=writer password='it\'s host=x'
+      far=postgresql://writer:two-secret@far/shop
+      host=third dbname=db user=writer password=a=b=c
+      last=dbname=db host = fourth user=writer`,
+  });
+  expect(settings.destinations.map(({ name }) => name)).toEqual(['near', 'far', 'third-db', 'last']);
+  const [near, , third, last] = settings.destinations.map(({ connection }) => connection);
+  expect(near).toMatchObject({ host: 'wh', port: 5433, database: 'my shop' });
+  expect(near?.credential.known).toBe("it's host=x");
+  expect(third?.credential.known).toBe('a=b=c');
+  expect(last).toMatchObject({ host: 'fourth' });
+  expect(redactor(settings.secrets)("it's host=x, a=b=c")).toBe('***, ***');
+});
