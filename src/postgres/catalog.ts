@@ -46,6 +46,7 @@ const relationRow = z
     hasRules: z.boolean(),
     hasChildren: z.boolean(),
     hasForeignRows: z.boolean(),
+    hasOwnStorage: z.boolean(),
     hasHypertables: z.boolean(),
     hasDistributedTables: z.boolean(),
     canSelectTable: z.boolean(),

@@ -29,6 +29,8 @@ export interface Relation {
   /** Whether some or all of its rows are on another server. */
   readonly hasForeignRows: boolean;
   readonly keptBy: KeepingExtension | null;
+  /** Whether some or all of its rows are in an access method other than heap, such as columnar storage. */
+  readonly hasOwnStorage: boolean;
   readonly comment: string | null;
   readonly columns: readonly Column[];
   /** Column sets that the server itself keeps unique (valid, not partial, not on expressions). */
@@ -89,12 +91,19 @@ export const isReadableTable = (relation: Relation | undefined): boolean =>
 
 /**
  * Whether rows have a position (ctid) and a transaction ID (xmin) that the role of increp may read. A compressed row of
- * TimescaleDB has neither.
+ * TimescaleDB has neither, and columnar storage often has neither.
  */
-export const hasSystemColumns = ({ kind, hasForeignRows, keptBy, canSelectTable }: Relation): boolean =>
+export const hasSystemColumns = ({
+  kind,
+  hasForeignRows,
+  keptBy,
+  hasOwnStorage,
+  canSelectTable,
+}: Relation): boolean =>
   canSelectTable &&
   !hasForeignRows &&
   keptBy === null &&
+  !hasOwnStorage &&
   ['table', 'partitioned table', 'materialized view'].includes(kind);
 
 export const describeSource = ({ kind, name }: Relation): string =>
@@ -130,6 +139,7 @@ export const queryRelation = (name: TableName, columns: readonly Column[]): Rela
   hasChildren: false,
   hasForeignRows: false,
   keptBy: null,
+  hasOwnStorage: false,
   comment: null,
   columns,
   uniqueKeys: [],
@@ -146,5 +156,11 @@ export const queryRelation = (name: TableName, columns: readonly Column[]): Rela
 });
 
 /** Whether the transaction ID (xmin) of each row can be read, and no row belongs to a child table. */
-export const showsWriters = ({ kind, hasChildren, keptBy, canSelectTable }: Relation): boolean =>
-  kind === 'table' && !hasChildren && keptBy === null && canSelectTable;
+export const showsWriters = ({
+  kind,
+  hasChildren,
+  keptBy,
+  hasOwnStorage,
+  canSelectTable,
+}: Relation): boolean =>
+  kind === 'table' && !hasChildren && keptBy === null && !hasOwnStorage && canSelectTable;

@@ -85,6 +85,7 @@ const STORAGE = /* sql */ `
     SELECT coalesce(json_agg(l.oid::text || ':' || pg_relation_filenode(l.oid) ORDER BY l.oid) FILTER (
              WHERE c.relkind IN ('r', 'p') AND l.relkind = 'r' AND pg_relation_filenode(l.oid) IS NOT NULL), '[]') AS files,
            bool_or(l.relkind = 'f') AS "hasForeignRows",
+           bool_or(l.relkind IN ('r', 'm') AND l.relam <> (SELECT oid FROM pg_am WHERE amname = 'heap')) AS "hasOwnStorage",
            sum(nullif(l.reltuples, -1)) FILTER (WHERE isown)::float8 AS rows,
            sum(l.relpages::bigint * 8192) FILTER (WHERE isown)::float8 AS bytes
     FROM ${TREE}, LATERAL (
@@ -138,7 +139,7 @@ export const DESCRIBE_RELATIONS = /* sql */ `
          c.relpersistence = 'u' AS "isUnlogged",
          c.relhasrules AS "hasRules",
          c.relhassubclass OR c.relkind = 'p' AS "hasChildren",
-         storage."hasForeignRows", extensions.*,
+         storage."hasForeignRows", storage."hasOwnStorage", extensions.*,
          has_table_privilege(c.oid, 'SELECT') AS "canSelectTable",
          obj_description(c.oid, 'pg_class') AS comment,
          has_any_column_privilege(c.oid, 'SELECT') AS "canSelect",

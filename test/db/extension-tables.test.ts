@@ -79,18 +79,32 @@ testWithPgDump('a hypertable without chunks yet, and a chunk by itself, never lo
   }
 });
 
-test('no query asks a hypertable for xmin or ctid, which compressed rows do not have', async () => {
+/** A real access method with the code of heap. Columnar storage has another name too. */
+const OTHER_STORAGE = /* sql */ `
+  CREATE ACCESS METHOD columnar TYPE TABLE HANDLER heap_tableam_handler;
+  CREATE TABLE t (id int PRIMARY KEY, note text, ${STAMP}) USING columnar;
+  INSERT INTO t (id, note) SELECT i, 'row ' || i FROM generate_series(1, 30) i`;
+
+test.each([
+  ['a hypertable', HYPERTABLE + CHUNK, CHANGE, 'TimescaleDB keeps the rows elsewhere'],
+  [
+    'a table in other storage',
+    OTHER_STORAGE,
+    CHANGE.replaceAll('_timescaledb_internal._hyper_1_1_chunk', 't'),
+    'it is not stored in pages',
+  ],
+])('no query asks %s for xmin or ctid, which its rows may not have', async (_, sourceSql, change, why) => {
   await using pair = await freshPair({
     tables: [tableOf({ initial_load: 'copy', chunk: '8kB' })],
-    sourceSql: HYPERTABLE + CHUNK,
+    sourceSql,
     isOwn: true,
   });
   await using proxy = await disguise(pair.login('source', 'increp'), {});
   await pair.setEnv({ SOURCE_HOST: proxy.host, SOURCE_PORT: String(proxy.port) });
   const loaded = (await sync(pair)).table();
-  expect(loaded.warnings.join()).toContain('TimescaleDB keeps the rows elsewhere, so its pages are unknown');
+  expect(loaded.warnings.join()).toContain(why);
   await sync(pair);
-  await pair.source.query(CHANGE);
+  await pair.source.query(change);
   await sync(pair, '--deletes');
   for (const command of ['verify', 'check', 'plan']) expect((await increp(command, pair)).exitCode).toBe(0);
   const onTable = proxy.heard.split(/[;\0]/).filter((statement) => statement.includes('"public"."t"'));

@@ -37,6 +37,7 @@ export const relation = (change: Partial<Relation> = {}): Relation => ({
   ownedSequences: [],
   hasForeignRows: false,
   keptBy: null,
+  hasOwnStorage: false,
   canSelectTable: true,
   ...change,
 });
