@@ -1,6 +1,6 @@
 /** Refuses servers that speak the protocol of PostgreSQL and are not PostgreSQL, before anything is written. */
 import pg from 'pg';
-import { z } from 'zod';
+import * as z from 'zod';
 import { IncrepError } from '../errors.ts';
 import { ESSENTIALS, otherServer, type Essential, type ServerSigns } from '../schema/server-product.ts';
 import { SERVER_SIGNS, VERSION_TEXT } from '../sql/session.ts';
