@@ -1,7 +1,7 @@
 /** Constraints of users on a destination table, and the rows that violate them. */
 import type { TableName } from '../schema/names.ts';
 import { ident, literal, qualified } from './identifiers.ts';
-import { asUsual } from './search-path.ts';
+import { asUsual, EQUALS } from './search-path.ts';
 
 /** $1 schema, $2 table, $3 name of an index. Returns the index, and the statements that drop and create it again. */
 export const UNIQUE_INDEX = /* sql */ `
@@ -78,8 +78,9 @@ export const rowsInTheWay = (
   const keyOf = (alias: string) => key.map((_, place) => `${alias}.k${place}`);
   const meet = operators.map((operator, place) => `s.e${place} ${operator} t.e${place}`).join(' AND ');
   const differ = `(${keyOf('s').join(', ')}) IS DISTINCT FROM (${keyOf('t').join(', ')})`;
+  // NULLs are equal in arrays, and arrays can be hashed.
   const comesIn = /* sql */ `EXISTS (SELECT FROM ONLY ${qualified(staging)} x
-      WHERE (${key.map((column) => `x.${ident(column)}::text`).join(', ')}) IS NOT DISTINCT FROM (${keyOf('t').join(', ')}))`;
+      WHERE ARRAY[${key.map((column) => `x.${ident(column)}::text`).join(', ')}] ${EQUALS} ARRAY[${keyOf('t').join(', ')}])`;
   return /* sql */ `SELECT ARRAY[${keyOf('s').join(', ')}] AS "comesIn", ARRAY[${keyOf('t').join(', ')}] AS "isThere"
     FROM ${side(staging)} s JOIN ${side(where === 'source' ? staging : table)} t ON ${meet} AND ${differ}
     ${where === 'source' ? '' : `WHERE NOT ${comesIn}`} LIMIT 1`;

@@ -4,7 +4,8 @@ import type { TableName } from '../schema/names.ts';
 import { DELETED_AT, SYNCED_AT } from '../schema/metadata-columns.ts';
 import { ident, identList, literal, qualified } from './identifiers.ts';
 import type { MetadataColumnDefinition } from './metadata-columns.ts';
-import { asUsual, EQUALS, equalOrBothNull } from './search-path.ts';
+import { nullSafeMatch } from './null-safe-match.ts';
+import { asUsual } from './search-path.ts';
 
 const columnDefinition = (column: Column, natives: NativeCarriers): string =>
   `${ident(column.name)} ${carriedType(column, natives)}${column.isNotNull ? ' NOT NULL' : ''}`;
@@ -89,9 +90,8 @@ export const fillMetadataColumn = (
   );
 
 /**
- * Rows of the old table that the new table lacks. They are marked as deleted now, unless they were marked before. IS
- * NOT DISTINCT FROM cannot be hashed, so it is used only for columns that may be NULL. `hasSyncedAt`: both tables
- * have that column.
+ * Rows of the old table that the new table lacks. They are marked as deleted now, unless they were marked before.
+ * `hasSyncedAt`: both tables have that column.
  */
 export function copyMarked(
   from: TableName,
@@ -99,10 +99,13 @@ export function copyMarked(
   columns: readonly string[],
   { key, hasSyncedAt }: { readonly key: readonly Column[]; readonly hasSyncedAt: boolean },
 ): string {
-  const matches = key.map(({ name, isNotNull }) => {
-    const [t, s] = [`t.${ident(name)}`, `s.${ident(name)}`];
-    return isNotNull ? `${t} ${EQUALS} ${s}` : equalOrBothNull(t, s);
-  });
+  const matches = nullSafeMatch(
+    key.map(({ name, isNotNull }) => ({
+      left: `t.${ident(name)}`,
+      right: `s.${ident(name)}`,
+      isNullable: !isNotNull,
+    })),
+  );
   const deletedAt = `t.${ident(DELETED_AT)}`;
   const values = [
     ...columns.map((name) => `t.${ident(name)}`),
@@ -114,7 +117,7 @@ export function copyMarked(
   const names = [...columns, DELETED_AT, ...(hasSyncedAt ? [SYNCED_AT] : [])];
   return asUsual(/* sql */ `INSERT INTO ${qualified(to)} (${identList(names)})
     SELECT ${values.join(', ')} FROM ${qualified(from)} t
-    WHERE NOT EXISTS (SELECT FROM ${qualified(to)} s WHERE ${matches.join(' AND ')})`);
+    WHERE NOT EXISTS (SELECT FROM ${qualified(to)} s WHERE ${matches})`);
 }
 
 /** $1 schema, $2 index. Returns a row if the index belongs to a constraint. */

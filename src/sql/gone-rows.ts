@@ -1,7 +1,7 @@
 /** Counts the rows that a load would remove. */
 import type { TableName } from '../schema/names.ts';
 import { ident, qualified } from './identifiers.ts';
-import { EQUALS, MINUS } from './search-path.ts';
+import { isNull, isPresent, nullSafeMatch } from './null-safe-match.ts';
 
 const whereAll = (conditions: readonly string[]): string =>
   conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
@@ -13,29 +13,42 @@ export const countRows = (table: TableName, conditions: readonly string[]): stri
 interface Without {
   readonly table: TableName;
   readonly staging: TableName;
-  readonly key: readonly { readonly name: string; readonly isNullable: boolean }[];
+  readonly key: readonly {
+    readonly name: string;
+    readonly isNullable: boolean;
+    /** Comparable types are compared as text if they differ (integer and bigint). */
+    readonly hasSameType: boolean;
+  }[];
   readonly where: readonly string[];
 }
 
 /**
- * Counts the rows of the table whose key is not in the staging table. Only `=` can be hashed, so rows with a NULL in
- * their key are counted separately, as the surplus of the table.
+ * Counts the rows of the table whose key is not in the staging table. Most rows have no NULL in their key and join by
+ * `=` alone, so rows with a NULL are counted separately.
  */
 export function countWithout({ table, staging, key, where }: Without): {
   readonly withKey: string;
   readonly withNull: string | undefined;
 } {
-  const match = key.map(({ name }) => `t.${ident(name)} ${EQUALS} s.${ident(name)}`).join(' AND ');
-  const nullable = key.filter(({ isNullable }) => isNullable).map(({ name }) => ident(name));
-  const isWhole = nullable.map((name) => `t.${name} IS NOT NULL`);
-  const hasNull = (alias: string) => `(${nullable.map((name) => `${alias}.${name} IS NULL`).join(' OR ')})`;
-  const isAbsent = `NOT EXISTS (SELECT FROM ${qualified(staging)} s WHERE ${match})`;
+  const pairs = key.map(({ name, isNullable, hasSameType }) => {
+    const cast = hasSameType ? '' : '::text';
+    return { left: `t.${ident(name)}${cast}`, right: `s.${ident(name)}${cast}`, isNullable };
+  });
+  const nullable = key.filter(({ isNullable }) => isNullable).map(({ name }) => `t.${ident(name)}`);
+  const count = (condition: readonly string[], match: string) =>
+    countRows(table, [
+      ...where,
+      ...condition,
+      `NOT EXISTS (SELECT FROM ${qualified(staging)} s WHERE ${match})`,
+    ]);
   return {
-    withKey: countRows(table, [...where, ...isWhole, isAbsent]),
+    withKey: count(
+      nullable.map(isPresent),
+      nullSafeMatch(pairs.map((pair) => ({ ...pair, isNullable: false }))),
+    ),
     withNull:
       nullable.length === 0
         ? undefined
-        : /* sql */ `SELECT greatest(0::bigint, (SELECT pg_catalog.count(*) FROM ONLY ${qualified(table)} t${whereAll([...where, hasNull('t')])})
-            ${MINUS} (SELECT pg_catalog.count(*) FROM ${qualified(staging)} s WHERE ${hasNull('s')}))::float8 AS rows`,
+        : count([`(${nullable.map(isNull).join(' OR ')})`], nullSafeMatch(pairs, 'with NULL')),
   };
 }

@@ -5,6 +5,7 @@
 import type { TableName } from '../schema/names.ts';
 import { ident, identList, qualified } from './identifiers.ts';
 import { assigned, markIn, pipelineConditions, type MetadataColumnDefinition } from './metadata-columns.ts';
+import { isFoundByIndex, isNull, isPresent, nullSafeMatch } from './null-safe-match.ts';
 import { DIFFERS, EQUALS, GREATER, equalOrBothNull } from './search-path.ts';
 
 export interface Merge {
@@ -46,10 +47,7 @@ export interface MergePass {
   readonly isIndexed: boolean;
 }
 
-/**
- * NULLs in a unique key count as equal, but only `=` can use an index. So rows with a NULL in their key have a
- * separate pass.
- */
+/** Most rows have no NULL in their key and join by `=` alone. Rows with a NULL in their key have a separate pass. */
 export function mergePasses(merge: Merge): MergePass[] {
   return passesOf(merge).map((pass) => ({
     remove: removeStatement(merge, pass),
@@ -136,19 +134,23 @@ const plainPass = ({ mergeKey, metadataColumns }: Merge): Pass => ({
 
 const notNullPass = (merge: Merge): Pass => ({
   ...plainPass(merge),
-  filter: (alias) => merge.nullableKey.map((name) => `${alias}.${ident(name)} IS NOT NULL`).join(' AND '),
+  filter: (alias) => merge.nullableKey.map((name) => isPresent(`${alias}.${ident(name)}`)).join(' AND '),
 });
 
 const nullPass = ({ mergeKey, nullableKey, metadataColumns }: Merge): Pass => ({
-  isIndexed: false,
+  isIndexed: isFoundByIndex(nullableKey.length),
   match: [
     ...pipelineConditions(metadataColumns, 't.'),
-    ...mergeKey.map((name) => {
-      const [t, s] = [`t.${ident(name)}`, `s.${ident(name)}`];
-      return nullableKey.includes(name) ? equalOrBothNull(t, s) : `${t} ${EQUALS} ${s}`;
-    }),
+    nullSafeMatch(
+      mergeKey.map((name) => ({
+        left: `t.${ident(name)}`,
+        right: `s.${ident(name)}`,
+        isNullable: nullableKey.includes(name),
+      })),
+      'with NULL',
+    ),
   ].join(' AND '),
-  filter: (alias) => `(${nullableKey.map((name) => `${alias}.${ident(name)} IS NULL`).join(' OR ')})`,
+  filter: (alias) => `(${nullableKey.map((name) => isNull(`${alias}.${ident(name)}`)).join(' OR ')})`,
 });
 
 const removeStatement = (merge: Merge, { match, filter }: Pass): string => {

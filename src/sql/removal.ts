@@ -9,8 +9,9 @@ import {
   pipelineConditions,
   type MetadataColumnDefinition,
 } from './metadata-columns.ts';
+import { nullSafeMatch } from './null-safe-match.ts';
 import { fromItem, type RowSource } from './row-source.ts';
-import { EQUALS, GREATER, equalOrBothNull, TEXT_AT } from './search-path.ts';
+import { EQUALS, GREATER, TEXT_AT } from './search-path.ts';
 
 export interface KeyColumn {
   readonly name: string;
@@ -28,14 +29,14 @@ export interface KeyedRows {
   readonly metadataColumns: readonly MetadataColumnDefinition[];
 }
 
-/** Only `=` can use an index. NULLs in a unique key count as equal. */
 const matches = (key: readonly KeyColumn[]): string =>
-  key
-    .map(({ name, isNullable, isComparedAsText }, place) => {
-      const [t, k] = [`t.${ident(name)}${isComparedAsText ? '::text' : ''}`, `k.key${place}`];
-      return isNullable ? equalOrBothNull(t, k) : `${t} ${EQUALS} ${k}`;
-    })
-    .join(' AND ');
+  nullSafeMatch(
+    key.map(({ name, isNullable, isComparedAsText }, place) => ({
+      left: `t.${ident(name)}${isComparedAsText ? '::text' : ''}`,
+      right: `k.key${place}`,
+      isNullable,
+    })),
+  );
 
 const keysFrom = (key: readonly KeyColumn[], keys = '$1::text[]'): string =>
   `(SELECT ${key.map(({ type }, place) => `(j::json ${TEXT_AT} ${place})::${type} AS key${place}`).join(', ')} FROM pg_catalog.unnest(${keys}) j) k`;

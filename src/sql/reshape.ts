@@ -3,15 +3,8 @@ import { carriedType, type Column, type NativeCarriers } from '../schema/columns
 import type { TableName } from '../schema/names.ts';
 import type { BuiltRelation } from './dependent-object-definitions.ts';
 import { ident, identList, qualified } from './identifiers.ts';
-import {
-  asUsual,
-  DIFFERS,
-  EQUALS,
-  equalOrBothNull,
-  onTables,
-  usually,
-  type Statement,
-} from './search-path.ts';
+import { nullSafeMatch } from './null-safe-match.ts';
+import { asUsual, DIFFERS, onTables, usually, type Statement } from './search-path.ts';
 
 /** Changes nothing, and waits for readers. LOCK TABLE on a view would also lock all its tables. */
 export const lockView = ({ name, owner }: BuiltRelation): string =>
@@ -158,11 +151,12 @@ export function carryExtraColumns(
   columns: readonly string[],
   key: readonly KeyPair[],
 ): Statement {
-  const matches = key.map(({ name, isNotNull, hasSameType }) => {
-    const cast = hasSameType ? '' : '::text';
-    const [o, n] = [`o.${ident(name)}${cast}`, `n.${ident(name)}${cast}`];
-    return isNotNull ? `${o} ${EQUALS} ${n}` : equalOrBothNull(o, n);
-  });
+  const matches = nullSafeMatch(
+    key.map(({ name, isNotNull, hasSameType }) => {
+      const cast = hasSameType ? '' : '::text';
+      return { left: `o.${ident(name)}${cast}`, right: `n.${ident(name)}${cast}`, isNullable: !isNotNull };
+    }),
+  );
   const image = (side: string) =>
     `(SELECT e FROM (SELECT ${columns.map((name) => `${side}.${ident(name)}`).join(', ')}) e)`;
   return onTables(
@@ -170,7 +164,7 @@ export function carryExtraColumns(
       .map((name) => `o.${ident(name)}`)
       .join(
         ', ',
-      )}) FROM ONLY ${qualified(from)} o WHERE ${matches.join(' AND ')} AND ${image('n')} ${DIFFERS} ${image('o')}`,
+      )}) FROM ONLY ${qualified(from)} o WHERE ${matches} AND ${image('n')} ${DIFFERS} ${image('o')}`,
   );
 }
 

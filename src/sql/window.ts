@@ -7,16 +7,7 @@ import { isWrittenSince } from './compare.ts';
 import { copiedColumns } from './copy.ts';
 import { ident, identList, literal, qualified } from './identifiers.ts';
 import { bareItem, fromItem, onRows, type RowSource } from './row-source.ts';
-import {
-  AT_LEAST,
-  AT_MOST,
-  EQUALS,
-  GREATER,
-  equalOrBothNull,
-  LESS,
-  MINUS,
-  type Statement,
-} from './search-path.ts';
+import { AT_LEAST, AT_MOST, EQUALS, GREATER, LESS, MINUS, type Statement } from './search-path.ts';
 
 const SQL_TYPE = {
   timestamptz: 'timestamptz',
@@ -99,18 +90,18 @@ export const selectWindow = (
     : /* sql */ `SELECT ${copiedColumns(columns, 't.')} FROM ${fromItem(rows, 't')}
         WHERE ${windowCondition(window)} OR ${sharesWithNull(rows, window.replicationKey, window.sharing)}`;
 
-/** Only a comparison with the other rows shows which of them is the newest. */
+/**
+ * Only a comparison with the other rows shows which of them is the newest. Two NULLs are equal in arrays, which the
+ * server can hash (null-safe-match.ts). A row that is read needlessly does no harm.
+ */
 function sharesWithNull(rows: RowSource, replicationKey: string, key: readonly KeyPart[]): string {
   const list = (alias: string) =>
-    key.map(({ name, isBuiltIn }) => `${alias}.${ident(name)}${isBuiltIn ? '' : '::text'}`);
+    key.map(({ name, isBuiltIn, isNullable }) => {
+      const value = `${alias}.${ident(name)}${isBuiltIn ? '' : '::text'}`;
+      return isNullable ? `ARRAY[${value}]` : value;
+    });
   const without = /* sql */ `FROM ${fromItem(rows, 'n')} WHERE n.${ident(replicationKey)} IS NULL`;
-  const plain = /* sql */ `ROW(${list('t').join(', ')}) ${EQUALS} ANY (SELECT ${list('n').join(', ')} ${without})`;
-  const nullable = key.filter(({ isNullable }) => isNullable);
-  if (nullable.length === 0) return plain;
-  // Only = can be hashed.
-  const isNull = nullable.map(({ name }) => `t.${ident(name)} IS NULL`).join(' OR ');
-  const same = list('t').map((column, place) => equalOrBothNull(column, list('n')[place] ?? ''));
-  return /* sql */ `${plain} OR (${isNull}) AND EXISTS (SELECT ${without} AND ${same.join(' AND ')})`;
+  return /* sql */ `ROW(${list('t').join(', ')}) ${EQUALS} ANY (SELECT ${list('n').join(', ')} ${without})`;
 }
 
 /**

@@ -99,10 +99,16 @@ export async function goneByExchange(
     const arrived = await queryCount(client, countRows(stagingName, []));
     return { gone: Math.max(0, of - arrived), of };
   }
-  const key = settings.mergeKey.map((name) => ({
-    name,
-    isNullable: source.columns.some((column) => column.name === name && !column.isNotNull),
-  }));
+  const key = settings.mergeKey.map((name) => {
+    const [now, old] = [source, destination].map(({ columns }) =>
+      columns.find((column) => column.name === name),
+    );
+    return {
+      name,
+      isNullable: now?.isNotNull === false,
+      hasSameType: now !== undefined && carriedType(now, facts.natives) === old?.type,
+    };
+  });
   const { withKey, withNull } = countWithout({ table, staging: stagingName, key, where });
   const gone = await queryCount(client, withKey);
   return { gone: gone + (withNull === undefined ? 0 : await queryCount(client, withNull)), of };

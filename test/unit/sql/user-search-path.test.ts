@@ -190,8 +190,8 @@ const STATEMENTS: Record<string, readonly (Statement | undefined)[]> = {
         table,
         staging,
         key: [
-          { name: 'id', isNullable: false },
-          { name: 'part', isNullable: true },
+          { name: 'id', isNullable: false, hasSameType: true },
+          { name: 'part', isNullable: true, hasSameType: false },
         ],
         where: ['true'],
       }),
