@@ -27,6 +27,8 @@ export interface Window {
   readonly sharing?: readonly KeyPart[];
   /** Also reads rows that a transaction with this ID (xid8) or a later one wrote. */
   readonly orWrittenSince?: string | undefined;
+  /** Reads only rows that a transaction with this ID (xid8) or a later one wrote. An earlier sync has read the others. */
+  readonly onlyWrittenSince?: string | undefined;
   /** One chunk of a whole table. */
   readonly chunk?: {
     readonly blocks: BlockRange;
@@ -65,9 +67,10 @@ export function windowCondition(window: Window | undefined): string {
   if (window.from === null) return 'true';
   const key = ident(window.replicationKey);
   const orNull = window.nullKeys === 'include' ? ` OR ${key} IS NULL` : '';
-  const { orWrittenSince: since } = window;
+  const { orWrittenSince: since, onlyWrittenSince } = window;
   const orLate = since === undefined ? '' : ` OR ${isWrittenSince(since)}`;
-  return `${key} ${AT_LEAST} ${lowerEdge(window)}${orNull}${orLate}`;
+  const rows = `${key} ${AT_LEAST} ${lowerEdge(window)}${orNull}${orLate}`;
+  return onlyWrittenSince === undefined ? rows : `(${rows}) AND ${isWrittenSince(onlyWrittenSince)}`;
 }
 
 /** For a parent table, the condition applies to each leaf, which is read by ranges of TIDs (PostgreSQL 14). */

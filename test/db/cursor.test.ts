@@ -14,13 +14,13 @@ const logTable = (type: string, more: object = {}) => ({
 const insert = (pair: Pair, id: number, at: string) =>
   pair.source.query(`INSERT INTO log (id, at) VALUES (${id}, ${at})`);
 
-test('a row exactly at the cursor is read again, so one that joins it there is not missed', async () => {
+test('a row that is written exactly at the cursor is not missed', async () => {
   await using pair = await freshPair(logTable('timestamptz'));
   const at = `'2026-01-02 03:04:05.678901+00'`;
   await insert(pair, 1, at);
   expect((await sync(pair)).table().cursor).toBe('2026-01-02 03:04:05.678901+00');
   await insert(pair, 2, at);
-  expect((await sync(pair)).table()).toMatchObject({ rows_read: 2, rows_inserted: 1, rows_unchanged: 1 });
+  expect((await sync(pair)).table()).toMatchObject({ rows_read: 1, rows_inserted: 1, rows_unchanged: 0 });
   await expectSameRows(pair, 'log');
 });
 
@@ -30,20 +30,20 @@ test('a microsecond below the cursor is below it, and one above is above', async
   await sync(pair);
   await insert(pair, 2, `'2026-01-02 03:04:05.678902+00'`);
   expect((await sync(pair)).table()).toMatchObject({
-    rows_read: 2,
+    rows_read: 1,
     cursor: '2026-01-02 03:04:05.678902+00',
   });
   await insert(pair, 3, `'2026-01-02 03:04:05.678903+00'`);
-  expect((await sync(pair)).table()).toMatchObject({ rows_read: 2, rows_inserted: 1 });
+  expect((await sync(pair)).table()).toMatchObject({ rows_read: 1, rows_inserted: 1 });
   await expectSameRows(pair, 'log');
 });
 
-test('ten thousand rows with one key arrive whole, and again after one of them changes', async () => {
+test('ten thousand rows with one key arrive whole, and then only the row that changes', async () => {
   await using pair = await freshPair(logTable('timestamptz'));
   await pair.source.query(`INSERT INTO log SELECT i, '2026-01-01+00' FROM generate_series(1, 10000) i`);
   await sync(pair);
   await pair.source.query(`UPDATE log SET note = 'x' WHERE id = 5000`);
-  expect((await sync(pair)).table()).toMatchObject({ rows_read: 10_000, rows_updated: 1 });
+  expect((await sync(pair)).table()).toMatchObject({ rows_read: 1, rows_updated: 1 });
   await expectSameRows(pair, 'log');
 });
 
@@ -118,7 +118,7 @@ for (const type of oneIn(2, ['timestamptz', 'timestamp'] as const)) {
     await insert(pair, 1, `'2026-03-08 02:30:00.000001'`);
     expect((await sync(pair, '', options)).table().cursor).toMatch(/^2026-03-08 02:30:00\.000001(\+00)?$/);
     await insert(pair, 2, `'2026-03-08 02:30:00.000002'`);
-    expect((await sync(pair, '', options)).table()).toMatchObject({ rows_read: 2, rows_inserted: 1 });
+    expect((await sync(pair, '', options)).table()).toMatchObject({ rows_read: 1, rows_inserted: 1 });
     await insert(pair, 3, `'2026-11-01 01:30:00'`);
     await sync(pair, '', { env: { TZ: 'America/New_York' } });
     await expectSameRows(pair, 'log');

@@ -67,8 +67,7 @@ test.each(['int GENERATED ALWAYS AS IDENTITY', 'bigserial'])(
     await pair.source.query(`BEGIN; INSERT INTO log (note) VALUES ('gone'); ROLLBACK`);
     await pair.source.query(`INSERT INTO log (note) VALUES ('after a gap')`);
     await pair.source.query(`UPDATE log SET note = 'changed' WHERE id = 3`);
-    // The last one of before, and the new one.
-    expect((await sync(pair)).table()).toMatchObject({ rows_read: 2, rows_inserted: 1, rows_updated: 0 });
+    expect((await sync(pair)).table()).toMatchObject({ rows_read: 1, rows_inserted: 1, rows_updated: 0 });
     await expectSameRows(pair, 'log', { where: 'id <> 3' });
     const { stdout } = await increp('check --json', pair);
     expect(stdout).toContain('KEY_INSERT_ONLY');

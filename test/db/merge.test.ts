@@ -107,7 +107,7 @@ test('changes that "=" does not see are seen', async () => {
   ]) {
     // The key stays, so that only the change itself can be the reason for an update.
     await pair.source.query(`UPDATE items SET ${change} WHERE id = 1`);
-    expect((await sync(pair)).table(), change).toMatchObject({ rows_read: 2, rows_updated: 1 });
+    expect((await sync(pair)).table(), change).toMatchObject({ rows_read: 1, rows_updated: 1 });
     await expectSameRows(pair, 'items');
   }
 });

@@ -45,8 +45,12 @@ export function windowChoice(
 ): WindowChoice {
   const hasFences = knownBefore(facts, plan).fences.length > 0;
   const probeFor = (window: Window) => (mustRead ? [] : quietProbe(facts, plan, window));
+  const chosen = (window: Window, isQuiet: boolean): ChosenWindow => ({
+    window: mustRead ? window : withoutReadRows(facts, plan, window),
+    isQuiet,
+  });
   const basis = JSON.stringify([
-    windowFrom(facts, plan, fence, []),
+    chosen(windowFrom(facts, plan, fence, []), false),
     knownBefore(facts, plan),
     'legacyCursor' in plan.since ? plan.since : probeInput(plan.since),
     mustRead,
@@ -56,8 +60,7 @@ export function windowChoice(
       const openTransactions = openRows.parse(inFlight?.rows).map(({ transaction }) => transaction);
       const window = windowFrom(facts, plan, fence, openTransactions);
       const probe = probeFor(window);
-      if (probe.length === 0) return { window, isQuiet: false };
-      return { window, isQuiet: hasNoRows(await askTogether(source, probe)) };
+      return chosen(window, probe.length > 0 && hasNoRows(await askTogether(source, probe)));
     };
     return { basis, questions: [IN_FLIGHT], choose };
   }
@@ -66,7 +69,7 @@ export function windowChoice(
   return {
     basis,
     questions: probe,
-    choose: (_source, found) => Promise.resolve({ window, isQuiet: hasNoRows(found) }),
+    choose: (_source, found) => Promise.resolve(chosen(window, hasNoRows(found))),
   };
 }
 
@@ -169,17 +172,40 @@ const showsWhatIsNew = (facts: CopyFacts, source: Relation, since: StateRecord):
  * - a window with another lookback or another treatment of NULL may hold rows that no sync has read yet;
  * - a selection by the clock or by another table may select a row that no transaction has written.
  */
-export function quietProbe(
+export function quietProbe(facts: CopyFacts, plan: IncrementalPlan, window: Window): Statement[] {
+  const since = settledBefore(facts, plan, window);
+  return since === undefined ? [] : hasRowsIn(facts.sourceRows, window, isWrittenSince(since));
+}
+
+/** Transactions below this ID wrote no row of the window that the last sync has not read. Undefined if that is unknown. */
+function settledBefore(
   facts: CopyFacts,
   { since, source }: IncrementalPlan,
   window: Window,
-): Statement[] {
-  if (!('settledXid' in since) || since.settledXid === null) return [];
+): string | undefined {
+  if (!('settledXid' in since) || since.settledXid === null) return undefined;
   const isKnown =
     showsWhatIsNew(facts, source, since) &&
     isSameWay(since.readAs, readAs(facts)) &&
     window.lookbackSeconds === facts.settings.lookbackSeconds;
-  return isKnown ? hasRowsIn(facts.sourceRows, window, isWrittenSince(since.settledXid)) : [];
+  return isKnown ? since.settledXid : undefined;
+}
+
+/**
+ * A window overlaps with the window before, and a bulk update gives many rows the same key. So the rows that were read
+ * before are left out, if the same facts that answer a quiet probe show which rows these are. All of them are read again
+ * in these cases:
+ * - The window is the whole table, because the state does not show which rows were read.
+ * - Several rows of the source can share a unique key. The newest of them wins, so they are compared with each other.
+ * - The shape changes. Rows above the cursor are read whole then, and the others get only the new values.
+ */
+function withoutReadRows(facts: CopyFacts, plan: IncrementalPlan, window: Window): Window {
+  const isNarrowable =
+    window.from !== null &&
+    window.orWrittenSince === undefined &&
+    plan.evolution === undefined &&
+    isUniqueBy(plan.source, facts.settings.mergeKey);
+  return isNarrowable ? { ...window, onlyWrittenSince: settledBefore(facts, plan, window) } : window;
 }
 
 const isSameWay = (before: ReadAs | null, now: ReadAs): boolean =>
