@@ -113,7 +113,8 @@ export const KEEP_ACTIVITY = /* sql */ `SELECT FROM pg_stat_activity LIMIT 1`;
  * the transactionid lock. Excluded are other databases, backends without a user (autovacuum), parallel workers (their
  * leader is included), and read-only sessions of increp: they hold the reader mark and have no transaction ID. An
  * application name would prove nothing, because another pipeline may write with the same name. A lock without a
- * matching session is kept. A transaction is named by its virtualxid lock if it has one. At the moment it begins,
+ * matching session is kept. On a standby, no transaction of a session can write, so the list is empty. It does not show
+ * the transactions of the primary either. A transaction is named by its virtualxid lock if it has one. At the moment it begins,
  * virtualtransaction is still N/0, a name that it does not keep.
  */
 export const IN_FLIGHT = /* sql */ `
@@ -123,7 +124,7 @@ export const IN_FLIGHT = /* sql */ `
          extract(epoch FROM now() - min(a.xact_start))::float8 AS "ageSeconds"
   FROM locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
   LEFT JOIN pg_prepared_xacts p ON l.pid IS NULL AND p.transaction = l.transactionid
-  WHERE l.locktype IN ('virtualxid', 'transactionid')
+  WHERE l.locktype IN ('virtualxid', 'transactionid') AND NOT pg_is_in_recovery()
     AND (l.pid IS NULL OR l.pid <> pg_backend_pid())
     AND (a.pid IS NULL OR a.usesysid IS NOT NULL
          AND a.datid = (SELECT oid FROM pg_database WHERE datname = current_database()))

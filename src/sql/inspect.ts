@@ -66,11 +66,11 @@ export const WRITABLE_TABLES = /* sql */ `
   WHERE has_any_column_privilege(c.oid, 'INSERT') OR has_any_column_privilege(c.oid, 'UPDATE')
      OR has_table_privilege(c.oid, 'DELETE') OR has_table_privilege(c.oid, 'TRUNCATE') ORDER BY 1, 2`;
 
-/** Transactions older than a minute, if the role may see their age (pg_read_all_stats). */
+/** Transactions older than a minute, if the role may see their age (pg_read_all_stats). On a standby, none can write. */
 export const LONG_TRANSACTIONS = /* sql */ `
   SELECT pid, usename::text AS "user", extract(epoch FROM now() - xact_start)::float8 AS seconds
   FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
-    AND xact_start < now() - interval '1 minute' ORDER BY xact_start LIMIT 5`;
+    AND NOT pg_is_in_recovery() AND xact_start < now() - interval '1 minute' ORDER BY xact_start LIMIT 5`;
 
 /**
  * $1 seconds. Transactions that were prepared at least that long ago. The role that prepared one must end it by its

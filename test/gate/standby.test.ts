@@ -75,6 +75,26 @@ for (const loader of LOADERS_TRIED) {
     },
   );
 
+  testWithPgDump(`a report that reads the standby is not waited for (${loader})`, async () => {
+    await using pair = await standbyPair(loader);
+    await insertOrders(pair, 5);
+    await servers.standby.caughtUp();
+    const standby = poolOfStandby(pair);
+    const report = await standby.connect();
+    await report.query('BEGIN; SELECT now(), count(*) FROM orders');
+    // A run that waits for it would not end before the test does.
+    for (const inserted of [5, 1]) {
+      const { warnings, rows_inserted } = (await sync(pair, '--wait-transactions 1h')).table();
+      expect(rows_inserted).toBe(inserted);
+      expect(warnings.join()).not.toContain('open at the source');
+      await insertOrders(pair, 1);
+      await servers.standby.caughtUp();
+    }
+    await report.query('ROLLBACK');
+    report.release();
+    await standby.end();
+  });
+
   testWithPgDump(`a recovery conflict in the middle of a load by ${loader} is tried again`, async () => {
     await using pair = await standbyPair(loader);
     await insertOrders(pair, 150_000);
