@@ -1,7 +1,7 @@
 /** Findings about a destination table and its saved state: pure. */
 import { IncrepError } from '../errors.ts';
 import type { Dependent } from '../postgres/dependent-object-list.ts';
-import { listed } from '../format.ts';
+import { formatBytes, listed } from '../format.ts';
 import { altersTable } from '../schema/evolution.ts';
 import { copyCauseText, reasonText } from '../report/reasons.ts';
 import { printName } from '../schema/names.ts';
@@ -12,7 +12,9 @@ import { giveTableTo } from '../sql/inspect.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { inWords, limitRefusal } from '../sync/load/removed-rows.ts';
 import { keepsRest } from '../sync/plan/reload-guard.ts';
+import { unfitForChunks } from '../sync/plan/chunk-choice.ts';
 import { unfitTools } from '../sync/plan/loader-choice.ts';
+import { isKeyedPlan } from '../sync/plan/plan.ts';
 import { previewEvolution } from '../sync/plan/evolution-preview.ts';
 import {
   describeDependent,
@@ -27,6 +29,7 @@ import type { Workable } from './table-findings.ts';
 
 export const destinationFindings = (table: TableFacts, plan: Workable, found: Inspection): Finding[] => [
   ...loaderFindings(table, plan, found),
+  ...largeLoadFindings(table, plan),
   ...rightFindings(table, plan, found),
   ...identityFindings(table, found),
   ...stateFindings(table, plan),
@@ -44,6 +47,31 @@ function loaderFindings({ settings: { name } }: TableFacts, plan: Workable, foun
   )
     return [];
   return [note('LOADER', name, copyCauseText(plan.loader.cause))];
+}
+
+/** Bytes. A load of a larger table locks it against ALTER TABLE for minutes. */
+const LARGE = 1_000_000_000;
+
+/** A statement that waits for the lock of a load makes all later queries of the table wait. */
+function largeLoadFindings({ settings: { name, chunk } }: TableFacts, plan: Workable): Finding[] {
+  const { source } = plan;
+  const isAdvised =
+    plan.kind === 'load' &&
+    isKeyedPlan(plan) &&
+    plan.adoption === undefined &&
+    chunk === undefined &&
+    source.bytes > LARGE &&
+    unfitForChunks(source) === undefined;
+  return isAdvised
+    ? [
+        note(
+          'LARGE_LOAD',
+          name,
+          `the load reads ${formatBytes(source.bytes)} of ${printName(source.name)} in one transaction; an ALTER TABLE waits for its end, and all later queries of the table wait for the ALTER TABLE`,
+          `Set "initial_load": "copy" and "chunk": "1GB", so that each transaction reads one chunk. In migrations of the source, set lock_timeout.`,
+        ),
+      ]
+    : [];
 }
 
 function identityFindings(

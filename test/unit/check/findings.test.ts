@@ -94,6 +94,24 @@ test('a prepared transaction that nobody ends, with the two ways to end it', () 
   );
 });
 
+test('a large table that would be loaded as a whole, unless chunks are set or impossible', () => {
+  const loaded = (source: Parameters<typeof relation>[0], chunk?: { rows: number }) => {
+    const table = facts({
+      source: relation({ bytes: 2_000_000_000, ...source }),
+      saved: { kind: 'none', why: { code: 'cursor-unknown' }, warnings: [] },
+      destination: undefined,
+    });
+    return found(
+      inspection({}, { table: { ...table, settings: { ...table.settings, chunk } } }),
+      'LARGE_LOAD',
+    );
+  };
+  expect(loaded({})).toMatchObject({ level: 'note', message: expect.stringContaining('reads 2.0 GB of') });
+  expect(loaded({ bytes: 900_000_000 })).toBeUndefined();
+  expect(loaded({ kind: 'view' })).toBeUndefined();
+  expect(loaded({}, { rows: 1_000_000 })).toBeUndefined();
+});
+
 test('pg_dump that is too old or missing is said once, and not for each table', async () => {
   const path = '/usr/bin/pg_dump';
   const fit = inspection({ pgDump: { tools: { pgDump: 17, pgRestore: 17 }, path } });
