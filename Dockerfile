@@ -15,7 +15,7 @@ RUN npm run build && npm prune --omit=dev --ignore-scripts
 FROM node:26.10.0-trixie-slim
 # Install pg_dump from apt.postgresql.org, because it must not be older than the source.
 RUN apt-get update \
-  && apt-get install -y --no-install-recommends ca-certificates postgresql-common \
+  && apt-get install -y --no-install-recommends ca-certificates openssh-client postgresql-common \
   && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
   && apt-get install -y --no-install-recommends postgresql-client-18 \
   && rm -rf /var/lib/apt/lists/*

@@ -39,6 +39,7 @@ export const ERROR_CLASSES = {
   TYPE_UNSUPPORTED: permanent(78, 'A column has a type that cannot be copied as configured.'),
   TYPE_MISMATCH: permanent(1, 'A type has different definitions at the source and the destination.'),
   CONNECTION_FAILED: transient(69, 'A database cannot be reached.'),
+  SSH_FAILED: transient(69, 'An SSH tunnel to a database cannot be opened.'),
   TLS_FAILED: permanent(
     69,
     'A connection cannot be encrypted as sslmode requires, or a certificate was refused.',

@@ -13,6 +13,17 @@ export interface Timing {
   readonly connectTimeout: number;
   /** Time for a password command to print the password. */
   readonly passwordCommand: number;
+  /** Tunnels of ssh. */
+  readonly tunnel: {
+    /** Time for the login at a bastion, after the connection. A hardware key may wait for a touch. */
+    readonly login: number;
+    /** Before a tunnel that was lost, or could not be opened, is opened again. */
+    readonly retryDelay: Backoff;
+    /** For all attempts to open a tunnel that was lost. */
+    readonly reopen: number;
+    /** ssh asks a silent bastion this often whether it is still there. After three questions, the tunnel is lost. */
+    readonly keepAlive: number;
+  };
   /** Time for a connection to close before its socket is destroyed. */
   readonly closeTimeout: number;
   /**
@@ -104,6 +115,7 @@ const RETRY_DELAY: Backoff = { base: 0.5, max: 8 };
 export const DEFAULT_TIMING: Timing = {
   connectTimeout: 10,
   passwordCommand: 30,
+  tunnel: { login: 60, retryDelay: RETRY_DELAY, reopen: 60, keepAlive: 10 },
   closeTimeout: 1,
   lockTimeout: 5,
   sweepLock: 0.1,

@@ -38,6 +38,27 @@ export const servers = {
       '  next: Enable TLS on the server (ssl = on), or set SOURCE_SSLMODE to "prefer" or "disable".',
     ],
   },
+  SSH_FAILED: {
+    about:
+      'The message names the bastion and repeats what ssh said. With a ProxyJump, ssh names the host that failed. increp does not retry after a refused login or host key, or if the bastion forbids the connection.',
+    causes: [
+      'The bastion cannot be reached: `Connection refused`, `Connection timed out`, `Could not resolve hostname`.',
+      'The host key is not in `known_hosts` of the user who runs increp, or differs from it: `Host key verification failed`.',
+      'The key of this user is not accepted, or needs a passphrase and no agent runs: `Permission denied (publickey)`.',
+      'The bastion does not allow connections to this host and port: `administratively prohibited`.',
+      'A line of `~/.ssh/config` is not valid, or its `LocalForward` is in use.',
+    ],
+    steps: [
+      'Log in by hand, as the user of increp: `ssh -o BatchMode=yes USER@BASTION exit`',
+      'Check what the bastion can reach: `ssh -W DB_HOST:5432 USER@BASTION` waits without a message if it can',
+      'See the log of sshd on the bastion: `journalctl -u ssh`',
+      'Read how increp starts ssh: [SSH tunnels](ssh.md)',
+    ],
+    example: [
+      'error: source: the SSH tunnel through deploy@bastion.example.com:22 cannot be opened: ssh: connect to host bastion.example.com port 22: Connection refused; tried 4 times (SSH_FAILED)',
+      '  next: Check SOURCE_SSH, and that this machine can reach that host. To test it, run as the user of increp: ssh -p 22 deploy@bastion.example.com exit',
+    ],
+  },
   CONNECTION_LOST: {
     about: 'The server rolled back unfinished work. Each attempt continued from the last commit.',
     causes: [

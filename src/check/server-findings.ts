@@ -1,4 +1,5 @@
 /** Findings about the two servers and the connections to them: pure. */
+import { bastionName, throughWords } from '../config/connection/bastion.ts';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { formatSeconds } from '../format.ts';
 import type { Encryption } from '../postgres/driver.ts';
@@ -69,7 +70,7 @@ export function serverFindings(found: Inspection, connections: SideConnections):
     note(
       'SERVER_INFO',
       undefined,
-      `source: PostgreSQL ${numbered(source.version)}, ${tlsWords(encryption.source)}; destination: PostgreSQL ${numbered(destination.version)}, ${tlsWords(encryption.destination)}`,
+      `source: PostgreSQL ${numbered(source.version)}, ${tlsWords(encryption.source)}${throughWords(connections.source)}; destination: PostgreSQL ${numbered(destination.version)}, ${tlsWords(encryption.destination)}${throughWords(connections.destination)}`,
     ),
     ...schemaFindings(found),
     ...tlsFindings(connections.source, encryption.source),
@@ -112,7 +113,7 @@ const tlsWords = (encryption: Encryption | undefined): string =>
 const isLocal = (host: string): boolean => host.startsWith('/') || /^(localhost|127\..*|::1)$/i.test(host);
 
 function tlsFindings(connection: ConnectionSettings, encryption: Encryption | undefined): Finding[] {
-  const { host, side, tls } = connection;
+  const { host, side, tls, bastion } = connection;
   if (isLocal(host)) return [];
   const prefix = side === 'source' ? 'SOURCE' : 'DEST';
   const verifyFully = `Set ${prefix}_SSLMODE=verify-full and ${prefix}_SSLROOTCERT to the root certificate of the server's authority`;
@@ -121,7 +122,9 @@ function tlsFindings(connection: ConnectionSettings, encryption: Encryption | un
       warning(
         'NOT_ENCRYPTED',
         undefined,
-        `the connection to the ${side} at ${host} is not encrypted, so the network can read and change the rows`,
+        bastion
+          ? `the connection from the bastion ${bastionName(bastion)} to the ${side} at ${host} is not encrypted, so the network there can read and change the rows`
+          : `the connection to the ${side} at ${host} is not encrypted, so the network can read and change the rows`,
         `${verifyFully}; the server needs "ssl = on" and a certificate.`,
       ),
     ];

@@ -4,8 +4,9 @@ import { join, resolve } from 'node:path';
 import { resolveDirectory } from '../config/directory.ts';
 import { effectiveDestinations, effectiveSettings, effectiveTables } from '../config/effective.ts';
 import { readConfiguration, type Configuration } from '../config/load.ts';
+import type { ConnectionSettings } from '../config/settings.ts';
 import { formatEffective, type Effective } from '../report/config.ts';
-import { parameterNote } from '../report/parameter-notes.ts';
+import { parameterNote, tunnelNote } from '../report/parameter-notes.ts';
 import { formatError } from '../report/error.ts';
 import { redactedJson, redactor } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
@@ -76,13 +77,14 @@ function effectiveConfiguration(
 function notesOf({ connections }: Configuration): string[] {
   if (!connections) return [];
   const { source, destination, destinations } = connections;
-  const notes =
+  const sides =
     destinations.length === 0
-      ? [source, destination].map((connection) => parameterNote(connection))
-      : [
-          parameterNote(source),
-          ...destinations.map(({ name, connection }) => parameterNote(connection, name)),
-        ];
+      ? [{ connection: source }, { connection: destination }]
+      : [{ connection: source }, ...destinations];
+  const notes = sides.flatMap(({ connection, name }: { connection: ConnectionSettings; name?: string }) => [
+    tunnelNote(connection, name),
+    parameterNote(connection, name),
+  ]);
   return notes.filter((note) => note !== undefined);
 }
 

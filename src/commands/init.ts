@@ -7,6 +7,7 @@ import type { Overrides } from '../config/environment/values.ts';
 import { asIncrepError, IncrepError, reworded } from '../errors.ts';
 import { otherOwner } from '../ownership.ts';
 import { redactedJson, redactor } from '../redact.ts';
+import { Tunnels } from '../postgres/tunnel/tunnels.ts';
 import type { Visit } from '../init/test-connections.ts';
 import { withoutSecrets } from './pipeline/context.ts';
 import { formatReport, reportJson, warningsOf, type InitReport } from './init/describe-result.ts';
@@ -18,7 +19,9 @@ export async function initCommand(_tables: readonly string[], options: InitOptio
   const { environment } = options;
   const directory = resolveNewDirectory(options);
   const answers = await readAnswers({ directory, environment, overrides: overridesOf(options) });
-  const how = { pipeline: basename(directory), signal: options.signal, timing: options.timing };
+  const { signal, timing } = options;
+  await using tunnels = new Tunnels([], { directory, environment, timing });
+  const how = { pipeline: basename(directory), tunnels, signal, timing };
   const redact = redactor(answers.secrets);
   try {
     const [setup, files] = isDialogue(options)

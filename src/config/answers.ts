@@ -81,7 +81,10 @@ const namesOf = (prefix: Prefix): VariableName[] =>
 
 /** The variables that describe the connection of a side. `init` asks for the schema separately. */
 const addressNames = (prefix: Prefix): VariableName[] =>
-  namesOf(prefix).filter((name) => name !== `${prefix}_SCHEMA`);
+  namesOf(prefix).filter((name) => !KEPT.some((field) => name === `${prefix}_${field}`));
+
+/** A connection string cannot contain these, so they stay when it replaces the others. */
+const KEPT = ['SCHEMA', 'SSH', 'SSH_COMMAND'] as const;
 
 /** Whether the address is known. The code that reads the rest reports what is missing. */
 export const isAnswered = ({ values }: Answers, prefix: Prefix): boolean =>

@@ -66,3 +66,13 @@ function neighbourOf(directory: string): string | undefined {
     return undefined;
   }
 }
+
+const isDirectory = (path: string): boolean =>
+  statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+
+/** Where the programs of a pipeline start. `init` may run them before the directory exists. */
+export function startDirectory(directory: string): string {
+  let path = directory;
+  while (!isDirectory(path) && path !== dirname(path)) path = dirname(path);
+  return path;
+}

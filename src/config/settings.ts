@@ -80,6 +80,19 @@ export interface ServerAddress {
   readonly credential: Credential;
 }
 
+/** An SSH server that forwards connections to the servers of a side. */
+export interface Bastion {
+  /** Undefined means that ssh decides. */
+  readonly user: string | undefined;
+  /** A name, an address, or a Host of ~/.ssh/config. */
+  readonly host: string;
+  readonly port: number | undefined;
+  /** The program ssh and its options. */
+  readonly command: readonly string[];
+  /** The variable that names it, for messages. */
+  readonly variable: string;
+}
+
 export interface ConnectionSettings extends ServerAddress {
   readonly side: 'source' | 'destination';
   readonly host: string;
@@ -93,6 +106,8 @@ export interface ConnectionSettings extends ServerAddress {
   /** False if the schema is the default. */
   readonly isSchemaGiven: boolean;
   readonly tls: TlsSettings;
+  /** Undefined means that increp connects directly. */
+  readonly bastion: Bastion | undefined;
   readonly parameters: SessionParameters;
 }
 

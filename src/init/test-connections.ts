@@ -1,8 +1,10 @@
 /** Tests the connection of each side, and whether a pipeline can work with it. */
+import { throughWords } from '../config/connection/bastion.ts';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { IncrepError, reworded } from '../errors.ts';
 import { describeSchema } from '../postgres/catalog.ts';
 import { Database } from '../postgres/database.ts';
+import type { Tunnels } from '../postgres/tunnel/tunnels.ts';
 import { encryptionOf } from '../postgres/driver.ts';
 import type { ServerIdentity } from '../postgres/identity.ts';
 import type { Timing } from '../timing.ts';
@@ -17,6 +19,8 @@ const STALL_TIMEOUT_SECONDS = 120;
 
 export interface Visit {
   readonly pipeline: string;
+  /** All visits of a side share its tunnel. */
+  readonly tunnels: Tunnels;
   readonly signal: AbortSignal;
   readonly timing: Timing;
 }
@@ -29,10 +33,11 @@ export interface TestedSide {
 
 async function visit<T>(
   settings: ConnectionSettings,
-  { pipeline, signal, timing }: Visit,
+  { pipeline, tunnels, signal, timing }: Visit,
   work: (database: Database) => Promise<T>,
 ): Promise<T> {
   await using database = new Database(settings, {
+    tunnels,
     pipeline,
     stallTimeoutSeconds: STALL_TIMEOUT_SECONDS,
     signal,
@@ -48,7 +53,7 @@ async function describeSide(database: Database): Promise<TestedSide> {
   const version = `${Math.floor(identity.version / 10_000)}.${identity.version % 10_000}`;
   return {
     identity,
-    description: `PostgreSQL ${version} at ${endpoint.address} as "${endpoint.role}", ${encryption ? 'TLS' : 'no TLS'}`,
+    description: `PostgreSQL ${version} at ${endpoint.address} as "${endpoint.role}", ${encryption ? 'TLS' : 'no TLS'}${throughWords(database.settings)}`,
   };
 }
 

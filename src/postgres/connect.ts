@@ -1,10 +1,10 @@
 /** Opens and closes one connection. */
 import { hostname } from 'node:os';
 import pg from 'pg';
-import type { ConnectionSettings } from '../config/settings.ts';
+import type { ConnectionSettings, ServerAddress } from '../config/settings.ts';
 import { serversOf } from '../config/connection/servers.ts';
 import { IncrepError, reworded } from '../errors.ts';
-import { socketOf } from './driver.ts';
+import { socketOf, socketTo } from './driver.ts';
 import { watchHandshake } from './handshake.ts';
 import { newBinding } from './channel-binding.ts';
 import { newAuthGuard } from './require-auth.ts';
@@ -12,6 +12,8 @@ import { addressesOf } from './addresses.ts';
 import { endpointFor, markErrors, type Endpoint } from './endpoint.ts';
 import { serverError } from './server-errors.ts';
 import { tlsAttempts } from './tls.ts';
+import type { TunnelWait } from './tunnel/tunnel.ts';
+import type { Route, Tunnels } from './tunnel/tunnels.ts';
 import { ensureTarget } from './target-session.ts';
 import { isWithoutTls, tlsError } from './tls-errors.ts';
 import { SQLSTATE } from './sqlstate.ts';
@@ -49,6 +51,13 @@ interface ConnectOptions extends pg.ClientConfig {
   readonly timeoutSeconds: number;
   /** The time limit of a password command. */
   readonly passwordSeconds: number;
+  /** Undefined in a program without bastions. */
+  readonly tunnels?: Tunnels | undefined;
+}
+
+interface LoginOptions extends Omit<ConnectOptions, 'tunnels'> {
+  /** Undefined for a direct connection. */
+  readonly route: Route | undefined;
 }
 
 interface OpenConnection {
@@ -65,7 +74,7 @@ interface OpenConnection {
 export async function connect(
   settings: ConnectionSettings,
   endpoint: Endpoint,
-  options: ConnectOptions,
+  { tunnels, ...options }: ConnectOptions,
   signal: AbortSignal | undefined,
 ): Promise<OpenConnection> {
   const { targetSession, isShuffled, connectTimeoutSeconds } = settings.parameters;
@@ -80,10 +89,16 @@ export async function connect(
         servers.length === 1 ? endpoint : endpointFor({ ...settings, ...server, otherServers: [] });
       try {
         const limit = { seconds: connectTimeoutSeconds ?? options.timeoutSeconds, signal };
-        for (const hostAddress of await addressesOf(server, limit)) {
+        const route = await routeTo(settings, server, { tunnels, limit });
+        // The bastion resolves the name of a host behind it.
+        const addresses = route ? [server.hostAddress] : await addressesOf(server, limit);
+        for (const hostAddress of addresses) {
           const one = { ...settings, ...server, hostAddress, otherServers: [] };
           const parameters = { ...settings.parameters, targetSession: target };
-          const client = await logIn({ ...one, parameters }, place, options, signal).catch(collect);
+          const way = { ...options, route };
+          const client = await logIn({ ...one, parameters }, place, way, signal).catch(async (error) =>
+            collect(route && error instanceof IncrepError ? await route.explain(error) : error),
+          );
           if (client) return { client, settings: one };
         }
       } catch (error) {
@@ -98,6 +113,16 @@ export async function connect(
     if (!(error instanceof IncrepError) || !concernsAddress(error)) throw error;
     failures.push(error);
   }
+}
+
+/** @throws IncrepError SSH_FAILED */
+async function routeTo(
+  settings: ConnectionSettings,
+  server: ServerAddress,
+  { tunnels, limit }: Pick<ConnectOptions, 'tunnels'> & { readonly limit: TunnelWait },
+): Promise<Route | undefined> {
+  if (settings.bastion && !tunnels) throw new Error('a connection through a bastion without tunnels');
+  return tunnels?.routeTo(settings, server, limit);
 }
 
 const CANNOT_CONNECT_NOW = '57P03';
@@ -127,7 +152,7 @@ function summary(failures: readonly IncrepError[]): Error {
 async function logIn(
   settings: ConnectionSettings,
   endpoint: Endpoint,
-  { passwordSeconds, ...options }: ConnectOptions,
+  { passwordSeconds, ...options }: LoginOptions,
   signal: AbortSignal | undefined,
 ): Promise<pg.Client> {
   const { credential } = settings;
@@ -160,12 +185,15 @@ interface OfferedPassword {
   isSent: boolean;
 }
 
+/** An address, so that the driver does not replace the server name of the TLS settings. */
+const LOOPBACK = '127.0.0.1';
+
 /** @param settings of one server and one address */
 async function connectTo(
   settings: ConnectionSettings,
   endpoint: Endpoint,
   offered: OfferedPassword,
-  { timeoutSeconds, ...config }: Omit<ConnectOptions, 'passwordSeconds'>,
+  { timeoutSeconds, route, ...config }: Omit<LoginOptions, 'passwordSeconds'>,
   signal: AbortSignal | undefined,
 ): Promise<pg.Client> {
   const failures: IncrepError[] = [];
@@ -176,7 +204,8 @@ async function connectTo(
     const auth = newAuthGuard(settings, endpoint);
     const client = new pg.Client({
       ...ANY_ITERATIONS,
-      host: settings.hostAddress ?? settings.host,
+      host: route ? LOOPBACK : (settings.hostAddress ?? settings.host),
+      ...(route && { stream: () => socketTo(route.path) }),
       port: settings.port,
       user: settings.user,
       // A function, because the driver replaces an empty value by an environment variable.
@@ -214,7 +243,7 @@ async function connectTo(
     } catch (error) {
       socketOf(client).destroy();
       signal?.throwIfAborted();
-      const aboutTls = ssl === false ? undefined : await tlsError(error, settings);
+      const aboutTls = ssl === false ? undefined : await tlsError(error, settings, route?.path);
       failures.push(aboutTls ?? serverError(error, endpoint, true));
       // As in libpq: increp tries without TLS only if the handshake failed or the server refused, not if the
       // connection broke.

@@ -30,6 +30,7 @@ import {
 import { endpointFor, type Endpoint } from './endpoint.ts';
 import { readingClient, readTogether, type PipelinedReading } from './pipelined-reading.ts';
 import { serverError } from './server-errors.ts';
+import type { Tunnels } from './tunnel/tunnels.ts';
 import { watchForStall, type Backend } from './stall-detection.ts';
 import { SQLSTATE } from './sqlstate.ts';
 
@@ -40,6 +41,8 @@ interface DatabaseOptions {
   readonly pipeline: string;
   readonly stallTimeoutSeconds: number;
   readonly timing: Timing;
+  /** Undefined in a program without bastions. */
+  readonly tunnels?: Tunnels | undefined;
   readonly signal?: AbortSignal;
   /** The time limit of the run. */
   readonly timeLimit?: { readonly remainingSeconds: number };
@@ -91,6 +94,7 @@ export class Database implements AsyncDisposable {
   readonly #timing: Timing;
   readonly #signal: AbortSignal | undefined;
   readonly #timeLimit: DatabaseOptions['timeLimit'];
+  readonly #tunnels: Tunnels | undefined;
   #isCommitting = false;
   /** The backend of the open transaction. */
   #pid: number | undefined;
@@ -104,13 +108,14 @@ export class Database implements AsyncDisposable {
 
   constructor(
     settings: ConnectionSettings,
-    { pipeline, stallTimeoutSeconds, timing, signal, timeLimit }: DatabaseOptions,
+    { pipeline, stallTimeoutSeconds, timing, tunnels, signal, timeLimit }: DatabaseOptions,
   ) {
     this.settings = settings;
     this.endpoint = endpointFor(settings);
     this.#applicationName = programName(pipeline, { suffix: settings.parameters.applicationName });
     this.#stallTimeoutSeconds = stallTimeoutSeconds;
     this.#timing = timing;
+    this.#tunnels = tunnels;
     this.#signal = signal;
     this.#timeLimit = timeLimit;
     // A running statement ends with its connection, and the server rolls back. A COMMIT does not: its reply is worth a
@@ -139,7 +144,8 @@ export class Database implements AsyncDisposable {
       // The server ended the session before it read our first statement. It ends only sessions without a transaction
       // in this way.
       if (isReused && codeOf(error) === SQLSTATE.idleSessionTimeout) return await this.withClient(work);
-      throw serverError(error, this.endpoint);
+      const failure = serverError(error, this.endpoint);
+      throw (await this.#tunnels?.explainLoss(this.settings, failure)) ?? failure;
     }
   }
 
@@ -169,6 +175,10 @@ export class Database implements AsyncDisposable {
     return this.#connected ?? this.settings;
   }
 
+  get tunnels(): Tunnels | undefined {
+    return this.#tunnels;
+  }
+
   #connect(
     signal: AbortSignal | undefined,
     settings = this.settings,
@@ -176,7 +186,8 @@ export class Database implements AsyncDisposable {
   ): ReturnType<typeof connect> {
     const config = { application_name: this.#applicationName, ...more };
     const { connectTimeout: timeoutSeconds, passwordCommand: passwordSeconds } = this.#timing;
-    return connect(settings, this.endpoint, { ...config, timeoutSeconds, passwordSeconds }, signal);
+    const options = { ...config, timeoutSeconds, passwordSeconds, tunnels: this.#tunnels };
+    return connect(settings, this.endpoint, options, signal);
   }
 
   async #endOrphan(client: pg.Client): Promise<void> {

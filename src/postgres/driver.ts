@@ -1,6 +1,6 @@
 /** Parts of the driver that its type definitions leave out. */
 import type { EventEmitter } from 'node:events';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { Readable, Writable } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type pg from 'pg';
@@ -29,6 +29,17 @@ export const connectionOf = (client: pg.ClientBase): Connection => internals(cli
 export const socketOf = (client: pg.ClientBase): Socket => connectionOf(client).stream;
 
 export const backendOf = (client: pg.ClientBase): number => internals(client).processID ?? 0;
+
+/**
+ * A socket that connects to this path, whatever the driver asks for. With a path as its host, the driver would send
+ * the path in the TLS handshake.
+ */
+export function socketTo(path: string): Socket {
+  const socket = new Socket();
+  const connectSocket = socket.connect.bind(socket) as (options: { path: string }) => Socket;
+  socket.connect = () => connectSocket({ path });
+  return socket;
+}
 
 export interface Encryption {
   /** For example "TLSv1.3". */

@@ -9,10 +9,16 @@ import { toolEnvironment } from './client-tools.ts';
 import { readCopyBlock, type CopyBlock } from './dump-reader.ts';
 import { SERVICE_FILE, withPassfile } from './passfile.ts';
 import { RECOVERY_CONFLICT } from './server-errors.ts';
+import { withRelay } from './tunnel/relay.ts';
+import type { Tunnels } from './tunnel/tunnels.ts';
 import { libpqTls } from './tls.ts';
 
 export interface DumpRequest {
   readonly connection: ConnectionSettings;
+  /** Undefined in a program without bastions. */
+  readonly tunnels: Tunnels | undefined;
+  /** For the connection to the bastion. */
+  readonly connectSeconds: number;
   readonly table: TableName;
   /** The snapshot of pg_export_snapshot(), in a transaction that stays open. */
   readonly snapshot: string;
@@ -56,10 +62,38 @@ const isRefusedLogin = (error: unknown): boolean =>
   error instanceof IncrepError &&
   /pg_dump.*connection to (server|database) .*failed: .*FATAL/s.test(error.message);
 
+/** libpq gets a loopback port, so that it verifies the name of the server. It uses no TLS on a socket of the server. */
 async function dumpWith<T>(password: string | undefined, request: DumpRequest, use: UseRows<T>): Promise<T> {
+  const { connection, tunnels, connectSeconds, signal } = request;
+  const wait = { seconds: connection.parameters.connectTimeoutSeconds ?? connectSeconds, signal };
+  const route = await tunnels?.routeTo(connection, connection, wait);
+  if (!route) return dumpFrom(connection, { password, request }, use);
+  if (connection.host.startsWith('/')) {
+    const socket = { ...connection, host: route.directory, port: route.number };
+    return dumpFrom(socket, { password, request }, use);
+  }
+  return withRelay(route.path, ({ port, stopListening }) => {
+    const loopback = { ...connection, hostAddress: '127.0.0.1', port };
+    return dumpFrom(loopback, { password, request }, (block) => {
+      stopListening();
+      return use(block);
+    });
+  });
+}
+
+interface DumpStart {
+  readonly password: string | undefined;
+  readonly request: DumpRequest;
+}
+
+/** @param connection with the address that pg_dump connects to */
+async function dumpFrom<T>(
+  connection: ConnectionSettings,
+  { password, request }: DumpStart,
+  use: UseRows<T>,
+): Promise<T> {
   // Loading execa takes a tenth of a second, so it is loaded only for a dump.
   const { execa } = await import('execa');
-  const { connection } = request;
   return withPassfile(password, serviceOf(connection), async ({ directory, path, forget }) => {
     const programs = toolEnvironment({ searchPath: request.searchPath, host: connection.host });
     const environment = {

@@ -4,11 +4,12 @@
  */
 import type pg from 'pg';
 import type { ConnectionSettings } from '../config/settings.ts';
+import { serverTarget, sshCommand } from '../config/connection/bastion.ts';
 import { serverNames } from '../config/connection/servers.ts';
 import { shellWord } from '../shell-word.ts';
 
 type EndpointLogin = Pick<ConnectionSettings, 'side' | 'host' | 'port' | 'user' | 'database'> &
-  Partial<Pick<ConnectionSettings, 'otherServers'>>;
+  Partial<Pick<ConnectionSettings, 'otherServers' | 'hostAddress' | 'bastion'>>;
 
 export interface Endpoint {
   readonly side: 'source' | 'destination';
@@ -18,19 +19,28 @@ export interface Endpoint {
   /** Options of psql and similar programs, quoted for a shell: for the server alone, and with role and database. */
   readonly door: string;
   readonly login: string;
+  /** A command that opens a tunnel to the door, for a server behind a bastion. */
+  readonly tunnelByHand?: string;
 }
 
+/** The port of a tunnel that the user opens, in commands of messages. */
+const DOOR_PORT = 15_432;
+
 export function endpointFor(login: EndpointLogin): Endpoint {
-  const { side, host, port, user, database, otherServers = [] } = login;
+  const { side, host, hostAddress, port, user, database, otherServers = [], bastion } = login;
   const servers = [{ host, port }, ...otherServers];
   const hosts = servers.map((server) => server.host).join(',');
-  const door = `-h ${shellWord(hosts)} -p ${servers.map((server) => server.port).join(',')}`;
+  const target = serverTarget({ host, hostAddress, port });
+  const door = bastion
+    ? `-h 127.0.0.1 -p ${DOOR_PORT}`
+    : `-h ${shellWord(hosts)} -p ${servers.map((server) => server.port).join(',')}`;
   return {
     side,
     address: `${serverNames(login)}/${database}`,
     role: user,
     door,
     login: `${door} -U ${shellWord(user)} -d ${shellWord(database)}`,
+    ...(bastion && { tunnelByHand: sshCommand(bastion, ['-N', '-L', `${DOOR_PORT}:${target}`]) }),
   };
 }
 

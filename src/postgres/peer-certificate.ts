@@ -11,10 +11,13 @@ const TIMEOUT_MS = 5000;
 export async function peerCertificate(
   host: string,
   port: number,
-  hostAddress = host,
+  {
+    hostAddress = host,
+    socketPath,
+  }: { hostAddress?: string | undefined; socketPath?: string | undefined } = {},
 ): Promise<PeerCertificate | undefined> {
   const signal = AbortSignal.timeout(TIMEOUT_MS);
-  const socket = connectSocket({ host: hostAddress, port });
+  const socket = connectSocket(socketPath === undefined ? { host: hostAddress, port } : { path: socketPath });
   try {
     await once(socket, 'connect', { signal });
     socket.write(SSL_REQUEST);

@@ -13,6 +13,9 @@ interface ErrorAdvice {
 
 const networkAndLog = ({ side }: Endpoint): string =>
   `Check the log of the ${side} server and the network. Then run increp again; it continues where the last run ended.`;
+/** A command with the door of a server behind a bastion needs a tunnel. */
+const withTunnel = (next: string, { door, tunnelByHand }: Endpoint): string =>
+  tunnelByHand === undefined || !next.includes(door) ? next : `${next} (it needs a tunnel: ${tunnelByHand})`;
 const variable = ({ side }: Endpoint): string => (side === 'source' ? 'SOURCE' : 'DEST');
 
 /** The functions of the server that build an index entry, and an entry of a B-tree. */
@@ -175,7 +178,7 @@ export function serverError(thrown: unknown, supposed: Endpoint, isConnecting = 
   if (verdict)
     return new IncrepError(verdict.code, {
       what: said,
-      next: verdict.next(endpoint, error.message),
+      next: withTunnel(verdict.next(endpoint, error.message), endpoint),
       sqlstate: String(error.code),
       cause: error,
     });
@@ -214,7 +217,7 @@ function loginError(error: Error, endpoint: Endpoint, said: string): IncrepError
       : said,
     next: hasNone
       ? `Set ${name}_PASSWORD in .env (or ${name}_PASSWORD_FILE), or add it to ~/.pgpass (mode 0600).`
-      : badLogin.next(endpoint, error.message),
+      : withTunnel(badLogin.next(endpoint, error.message), endpoint),
     cause: error,
   });
 }

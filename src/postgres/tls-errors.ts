@@ -17,9 +17,11 @@ const HANDSHAKE = /^(ERR_TLS|ERR_SSL|ERR_OSSL|EPROTO)/;
 export async function tlsError(
   thrown: unknown,
   settings: ConnectionSettings,
+  /** The socket of a tunnel that leads to the server. */
+  socketPath?: string,
 ): Promise<IncrepError | undefined> {
   const error: ErrorWithCode = thrown instanceof Error ? thrown : new Error(String(thrown));
-  const words = await wordsFor(error, settings);
+  const words = await wordsFor(error, settings, socketPath);
   if (!words) return undefined;
   const { side, host, port, database } = settings;
   return new IncrepError('TLS_FAILED', {
@@ -38,7 +40,11 @@ interface Words {
   readonly next: string;
 }
 
-async function wordsFor(error: ErrorWithCode, settings: ConnectionSettings): Promise<Words | undefined> {
+async function wordsFor(
+  error: ErrorWithCode,
+  settings: ConnectionSettings,
+  socketPath: string | undefined,
+): Promise<Words | undefined> {
   const variable = settings.side === 'source' ? 'SOURCE' : 'DEST';
   const code = typeof error.code === 'string' ? error.code : '';
   if (error.message === NO_TLS) {
@@ -56,7 +62,7 @@ async function wordsFor(error: ErrorWithCode, settings: ConnectionSettings): Pro
   if (CHAIN.test(code)) {
     return chainWords(
       code,
-      await peerCertificate(settings.host, settings.port, settings.hostAddress),
+      await peerCertificate(settings.host, settings.port, { ...settings, socketPath }),
       settings,
       variable,
     );

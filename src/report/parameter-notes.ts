@@ -1,9 +1,10 @@
-/** Notes about parameters of connection URLs that have no effect, or not on all connections. Pure. */
+/** Notes about connections, for `increp config`. Pure. */
+import { bastionName } from '../config/connection/bastion.ts';
 import type { ConnectionSettings } from '../config/settings.ts';
 
 const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');
 
-/** Undefined if all parameters have an effect on all connections. */
+/** Parameters of a connection URL that have no effect, or not on all connections. Undefined if there are none. */
 export function parameterNote(
   { side, parameters: { ignored, onlyForDump } }: Pick<ConnectionSettings, 'side' | 'parameters'>,
   destination?: string,
@@ -21,3 +22,11 @@ export function parameterNote(
   ];
   return notes.length === 0 ? undefined : `${place}: ${notes.join('. ')}`;
 }
+
+/** Undefined if increp connects directly. */
+export const tunnelNote = (
+  { side, bastion }: Pick<ConnectionSettings, 'side' | 'bastion'>,
+  destination?: string,
+): string | undefined =>
+  bastion &&
+  `${destination === undefined ? side : `${side} ${destination}`}: increp connects through the SSH tunnel of ${bastionName(bastion)} (${bastion.variable})`;

@@ -15,7 +15,12 @@ export async function withSourceTimeout<T>(
   const tooLate = new AbortController();
   const timer = setTimeout(() => tooLate.abort(slow(context)), timing.statusSourceTimeout * 1000);
   const signal = AbortSignal.any([tooLate.signal, ...(context.signal ? [context.signal] : [])]);
-  await using source = new Database(settings.source, { ...settings, signal, timing });
+  await using source = new Database(settings.source, {
+    ...settings,
+    tunnels: context.source.tunnels,
+    signal,
+    timing,
+  });
   try {
     return await use(source, () => void timer.refresh());
   } finally {

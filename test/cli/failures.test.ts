@@ -19,6 +19,7 @@ import { testWithPgDump } from '../support/pg-dump.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { OTHER_SERVERS } from '../support/recorded-versions.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
+import { testWithSshd } from '../support/sshd.ts';
 import { sync } from '../support/sync.ts';
 
 const orders = (change: object): PairOptions => ({
@@ -536,6 +537,16 @@ const FAILURES: readonly Failure[] = [
 import { IMPATIENT } from '../support/timing.ts';
 import { slowTest } from '../support/tier.ts';
 
+const WITH_SSH: readonly Failure[] = [
+  {
+    code: 'SSH_FAILED',
+    title: 'a bastion that does not listen',
+    provoke: ({ pair }) => pair.setEnv({ SOURCE_SSH: 'deploy@localhost:1' }),
+    says: ['source', 'deploy@bastion.example.com:22', 'Connection refused'],
+    next: 'Check SOURCE_SSH',
+  },
+];
+
 const WITH_PG_DUMP: readonly Failure[] = [
   {
     code: 'DUMP_FAILED',
@@ -585,9 +596,10 @@ const TAKES_LONG: readonly string[] = ['SCHEMA_CHANGED', 'LOCK_TIMEOUT', 'CONFLI
 test.each(FAILURES.filter(({ code }) => !TAKES_LONG.includes(code)))('$code: $title', check);
 slowTest.each(FAILURES.filter(({ code }) => TAKES_LONG.includes(code)))('$code: $title', check);
 testWithPgDump.each(WITH_PG_DUMP)('$code: $title', check);
+testWithSshd.each(WITH_SSH)('$code: $title', check);
 
 test('every code of the catalogue is brought about', () => {
-  const forced = new Set([...FAILURES, ...WITH_PG_DUMP].map(({ code }) => code));
+  const forced = new Set([...FAILURES, ...WITH_SSH, ...WITH_PG_DUMP].map(({ code }) => code));
   // It takes a server that becomes another one, which tests that share a server must not do: server-changed.test.ts.
   forced.add('SERVER_CHANGED');
   // It takes a server that waits for a standby, which tests that share a server cannot have: synchronous-standby.test.ts.

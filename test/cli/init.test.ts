@@ -520,3 +520,14 @@ test('files that root creates belong to the owner of the directory', async () =>
   for (const name of ['', '.env', 'tables-config.json', '.gitignore'])
     expect((await stat(join(pair.directory, 'new', name))).uid, name).toBe(uid);
 });
+
+test('a password command runs before the directory exists', async () => {
+  await using pair = await freshPair(ordersPreset);
+  const { SOURCE_PASSWORD: password, ...env } = variables(pair);
+  const secret = join(pair.directory, 'secret');
+  await writeFile(secret, `${password}\n`);
+  const SOURCE_PASSWORD_COMMAND = `cat '${secret}'`;
+  const { exitCode, stderr } = await init(pair, '--yes --tables orders', { ...env, SOURCE_PASSWORD_COMMAND });
+  await rm(secret);
+  expect(exitCode, stderr).toBe(0);
+});

@@ -296,6 +296,7 @@ function connectionIn(situation: Situation, mode: SslMode): ConnectionSettings {
     database: door,
     schema: 'public',
     isSchemaGiven: false,
+    bastion: undefined,
     parameters: NO_PARAMETERS,
     tls: {
       mode,

@@ -101,6 +101,9 @@ function neutral(text: string, pair: Pair): string {
     text.replaceAll(pair.directory, '/srv/pipelines/shop'),
   );
   return named
+    .replaceAll(/localhost:1\b/g, 'bastion.example.com:22')
+    .replaceAll('localhost port 1', 'bastion.example.com port 22')
+    .replaceAll('-p 1 deploy@localhost', '-p 22 deploy@bastion.example.com')
     .replaceAll(/ \[(?:PL\/pgSQL function|SQL statement) [^\]]*\]/g, '')
     .replaceAll(/-h 127\.0\.0\.1 -p \d+(?= -U writer)/g, '-h warehouse.example.com -p 5432')
     .replaceAll(/-h 127\.0\.0\.1 -p \d+/g, '-h db.example.com -p 5432')

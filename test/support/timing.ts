@@ -7,6 +7,7 @@ export type TimingChanges = Changes<Timing>;
 /** For calls in this process: what the program does after a wait is tested, and test/gate/timing.test.ts tests the waits. */
 const TEST_TIMING: Timing = merged(DEFAULT_TIMING, {
   retryDelay: { base: 0.02, max: 0.2 },
+  tunnel: { retryDelay: { base: 0.02, max: 0.2 } },
   transactionWait: 0.3,
   tableLockPoll: 0.02,
   tableLockGrace: 0.5,

@@ -9,6 +9,7 @@ import {
   withUrl,
   type Answers,
 } from '../../config/answers.ts';
+import { throughWords } from '../../config/connection/bastion.ts';
 import { parseConnectionUrl } from '../../config/connection/connection-url.ts';
 import { serverNames } from '../../config/connection/servers.ts';
 import { isConninfo } from '../../config/connection/conninfo.ts';
@@ -41,7 +42,7 @@ export async function askConnection<T>(
     try {
       const connection = await dialogue.once(() => connectionOf(current, prefix));
       dialogue.say(
-        `Connecting to the ${WORDS[prefix]}, ${serverNames(connection)}/${connection.database} ...`,
+        `Connecting to the ${WORDS[prefix]}, ${serverNames(connection)}/${connection.database}${throughWords(connection)} ...`,
       );
       return { answers, connection, side: await dialogue.once(() => visit(connection)) };
     } catch (error) {

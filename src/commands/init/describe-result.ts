@@ -1,4 +1,5 @@
 /** Prints the result, as text or as JSON, and the next command. */
+import { throughWords } from '../../config/connection/bastion.ts';
 import { serverNames } from '../../config/connection/servers.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
 import { glyphsOf, painter, type Style } from '../../report/style.ts';
@@ -46,7 +47,7 @@ export function formatReport({ setup, files, owner, warnings, next }: InitReport
 }
 
 const addressOf = (connection: ConnectionSettings): string =>
-  `${serverNames(connection)}/${connection.database}, schema ${connection.schema}`;
+  `${serverNames(connection)}/${connection.database}, schema ${connection.schema}${throughWords(connection)}`;
 
 /** The tables for which no flag asked for it. */
 const wholeOf = ({ chosen }: Setup): LeftOut[] =>

@@ -10,6 +10,7 @@ import type { Emit, Listener } from '../../events.ts';
 import { asIncrepError, reworded, type IncrepError } from '../../errors.ts';
 import { findClientTools } from '../../postgres/client-tools.ts';
 import { Database } from '../../postgres/database.ts';
+import { Tunnels } from '../../postgres/tunnel/tunnels.ts';
 import { redactedCause, redactor, type Redact } from '../../redact.ts';
 import { stateFiles } from '../../state/state-files.ts';
 import { KnownDestinations } from '../../sync/context/known-destinations.ts';
@@ -88,7 +89,11 @@ export async function withContext<T>(
   const emit = emitTo(listeners);
   const runId = randomUUID();
   const searchPath = searchPathOf(environment);
-  const openSource = () => new Database(settings.source, { ...settings, signal, timing });
+  const tunnels = new Tunnels(
+    [settings.source, settings.destination, ...settings.destinations.map(({ connection }) => connection)],
+    { directory: settings.directory, environment, timing },
+  );
+  const openSource = () => new Database(settings.source, { ...settings, tunnels, signal, timing });
   const common = {
     tools: onceOnly(() => findClientTools({ searchPath, host: settings.source.host })),
     searchPath,
@@ -106,7 +111,7 @@ export async function withContext<T>(
       ...common,
       settings: own,
       source: openSource(),
-      destination: new Database(own.destination, { ...own, signal, timing, timeLimit }),
+      destination: new Database(own.destination, { ...own, tunnels, signal, timing, timeLimit }),
       stateFiles: stateFiles(own.stateDirectory),
       emit: emitTo(heard),
     },
@@ -138,6 +143,7 @@ export async function withContext<T>(
   } finally {
     const databases = pipelines.flatMap(({ runContext }) => [runContext.destination, runContext.source]);
     await Promise.all(databases.map((database) => database[Symbol.asyncDispose]()));
+    await tunnels[Symbol.asyncDispose]();
   }
 }
 

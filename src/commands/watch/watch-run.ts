@@ -54,7 +54,8 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
   const { webhook, healthcheckUrl: url } = settings;
   // These connections stay open when a signal ends the others.
   const histories = context.pipelines.map(
-    ({ settings: of }) => new Database(of.destination, { ...of, timing }),
+    ({ settings: of, runContext: { destination } }) =>
+      new Database(of.destination, { ...of, timing, tunnels: destination.tunnels }),
   );
   const marks = context.pipelines.map((pipeline, index) => {
     const { stateDirectory: directory } = pipeline.settings;

@@ -12,6 +12,7 @@ import type { SettingsReading } from '../environment/reading.ts';
 import { isSet, refuse, required, textOf } from '../environment/reading.ts';
 import type { ConnectionSettings, Credential, ServerAddress, SessionParameters } from '../settings.ts';
 import type { Conninfo } from './conninfo.ts';
+import { readBastion } from './bastion.ts';
 import { readCredential } from './credential.ts';
 import { readTls } from './tls.ts';
 import { valueWithService } from './service-file.ts';
@@ -36,7 +37,9 @@ export async function readConnection(
     : addressOfVariables(reading, prefix, credential);
   const schema = readSchema(reading, prefix);
   const tls = await readTls(reading, prefix, url?.tls ?? {});
-  if (!address || schema === undefined || !tls) return undefined;
+  const servers = address ? [address, ...address.otherServers] : [];
+  const bastion = readBastion(reading, prefix, servers);
+  if (!address || schema === undefined || !tls || bastion === null) return undefined;
   const isSchemaGiven = isSet(reading, `${prefix}_SCHEMA`);
   const side = prefix === 'SOURCE' ? 'source' : 'destination';
   const parameters = readSession(reading, prefix, url?.session);
@@ -51,7 +54,7 @@ export async function readConnection(
         what: 'channel_binding=require needs TLS, which sslmode=disable and sockets do not have; set sslmode=require, or remove channel_binding',
       },
     );
-  return { side, ...address, schema, isSchemaGiven, tls, parameters };
+  return { side, ...address, schema, isSchemaGiven, tls, bastion, parameters };
 }
 
 async function withService(reading: SettingsReading, name: VariableName): Promise<SettingsReading> {

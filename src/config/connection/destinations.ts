@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import * as z from 'zod';
+import { bastionName } from './bastion.ts';
 import { parseConnectionUrl, TLS_PARAMETER_FIELDS } from './connection-url.ts';
 import { readConnection } from './connection.ts';
 import { show } from '../problems.ts';
@@ -30,6 +31,7 @@ interface WrittenDestination {
   readonly url: string | undefined;
   readonly reread?: Value['reread'];
   readonly schema: string | undefined;
+  readonly ssh?: string | undefined;
   /** The place that a message about a wrong URL names. */
   readonly where: string;
   /** The origin of the URL, for messages. */
@@ -97,14 +99,14 @@ function fromFile(reading: SettingsReading, { entries, named }: Listed): Written
           'contains a password, and this file is not secret; use .pgpass, or name a variable in url_env',
         );
       const where = placeOf([...path, 'url']);
-      return [{ name: data.name, url: data.url, schema: data.schema, where, origin: where }];
+      return [{ name: data.name, url: data.url, schema: data.schema, ssh: data.ssh, where, origin: where }];
     }
     const variable = data.url_env ?? '';
     const value = named.get(variable);
     if (!value) return refused('url_env', `the variable ${variable} is not set`);
     const where = `${variable} (${value.origin})`;
     const { text: url, reread } = value;
-    return [{ name: data.name, url, reread, schema: data.schema, where, origin: variable }];
+    return [{ name: data.name, url, reread, schema: data.schema, ssh: data.ssh, where, origin: variable }];
   });
 }
 
@@ -174,13 +176,16 @@ async function readOne(
 /** Reads it like a single destination. Messages name the place where its own URL is written. */
 function readingOf(
   reading: SettingsReading,
-  { where, schema }: WrittenDestination,
+  { where, schema, ssh }: WrittenDestination,
   value: Value,
 ): SettingsReading {
   const values = new Map<VariableName, Value>(reading.values);
   for (const name of [...ADDRESS, ...COMMAND]) values.delete(name);
   values.set('DEST_URL', value);
   if (schema !== undefined) values.set('DEST_SCHEMA', { text: schema, origin: where });
+  if (ssh !== undefined) values.set('DEST_SSH', { text: ssh, origin: where });
+  // Without a bastion, the command that all destinations share has no effect for this one.
+  if (ssh === undefined && !values.has('DEST_SSH')) values.delete('DEST_SSH_COMMAND');
   const parsed = parseConnectionUrl(value.text);
   // The parameters of a URL win over the variables that all destinations share.
   if (!('faults' in parsed))
@@ -195,7 +200,13 @@ function readingOf(
 }
 
 const addressOf = (connection: ConnectionSettings): string =>
-  JSON.stringify([serverNames(connection).toLowerCase(), connection.database, connection.schema]);
+  JSON.stringify([
+    // The same name can be another server from behind a bastion.
+    connection.bastion ? bastionName(connection.bastion) : '',
+    serverNames(connection).toLowerCase(),
+    connection.database,
+    connection.schema,
+  ]);
 
 function refuseAlike(reading: SettingsReading, found: readonly NamedDestination[]): void {
   found.forEach(({ name, connection, origin }, index) => {

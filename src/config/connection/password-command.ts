@@ -4,6 +4,7 @@ import { formatDuration } from '../../duration.ts';
 import { IncrepError } from '../../errors.ts';
 import { redactor } from '../../redact.ts';
 import type { VariableName } from '../environment/variables.ts';
+import { startDirectory } from '../directory.ts';
 import { VARIABLES } from '../environment/variables.ts';
 import type { CredentialWait } from '../settings.ts';
 
@@ -28,7 +29,7 @@ export async function runPasswordCommand(
   const { execa } = await import('execa');
   // A group of its own, so that the programs that it starts can be stopped together with it.
   const child = execa(program, rest, {
-    cwd: directory,
+    cwd: startDirectory(directory),
     env: withoutOwnSecrets(environment),
     extendEnv: false,
     reject: false,
@@ -88,5 +89,5 @@ const OWN_SECRETS: ReadonlySet<string> = new Set(
 );
 
 /** The program needs HOME and the variables of its own service, but no password of increp. */
-const withoutOwnSecrets = (environment: Environment): Record<string, string | undefined> =>
+export const withoutOwnSecrets = (environment: Environment): Record<string, string | undefined> =>
   Object.fromEntries(Object.entries(environment).filter(([name]) => !OWN_SECRETS.has(name)));

@@ -35,8 +35,12 @@ export function secretsOf(
   ]);
   const many = splitUrls(values.get('DEST_URLS')?.text ?? '').flatMap(({ url }) => url ?? []);
   const whole = [...many, ...named.map(({ text }) => text)];
-  const urls = [values.get('SOURCE_URL')?.text, values.get('DEST_URL')?.text, ...whole].flatMap((url) =>
-    passwordIn(url),
+  // A password in the address of a bastion is refused, and the refused value is shown by `increp config`.
+  const bastions = [values.get('SOURCE_SSH'), values.get('DEST_SSH')].flatMap((value) =>
+    value ? `ssh://${value.text.replace(/^ssh:\/\//i, '')}` : [],
+  );
+  const urls = [values.get('SOURCE_URL')?.text, values.get('DEST_URL')?.text, ...whole, ...bastions].flatMap(
+    (url) => passwordIn(url),
   );
   const called = [values.get('WEBHOOK_URL'), values.get('HEALTHCHECK_URL')];
   const secrets = [

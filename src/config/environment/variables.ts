@@ -5,10 +5,11 @@ export type TlsField = 'SSLMODE' | 'SSLROOTCERT' | 'SSLCERT' | 'SSLKEY' | 'SSLPA
 /** Parameters of libpq with the same name in lower case. */
 export type SessionField = 'CONNECT_TIMEOUT' | 'CHANNEL_BINDING' | 'REQUIRE_AUTH' | 'TARGET_SESSION_ATTRS';
 export type PasswordField = 'PASSWORD_COMMAND' | 'PASSWORD_TTL';
+export type SshField = 'SSH' | 'SSH_COMMAND';
 export type AddressField = 'HOST' | 'PORT' | 'USERNAME' | 'PASSWORD' | 'DB';
 
 export type VariableName =
-  | `${Prefix}_${'URL' | 'SCHEMA' | AddressField | PasswordField | TlsField | SessionField}`
+  | `${Prefix}_${'URL' | 'SCHEMA' | AddressField | PasswordField | SshField | TlsField | SessionField}`
   | 'DEST_URLS'
   | 'PIPELINE_NAME'
   | 'STATE_DIR'
@@ -107,6 +108,17 @@ const connection = ({ prefix, word, examples, schema }: SideVariables): readonly
     name: `${prefix}_SSLCRL`,
     meaning: 'PEM file with revoked certificates.',
     example: `certs/${word}-crl.pem`,
+  },
+  {
+    name: `${prefix}_SSH`,
+    meaning: `SSH server through which increp connects to the ${word}: a user, host and port, or a Host of ~/.ssh/config ([SSH tunnels](ssh.md)). \`none\` means no tunnel.`,
+    example: 'deploy@bastion.example.com:22',
+  },
+  {
+    name: `${prefix}_SSH_COMMAND`,
+    meaning: `The program for ${prefix}_SSH, with options.`,
+    defaultInWords: '`ssh`',
+    example: 'ssh -F ssh_config',
   },
   {
     name: `${prefix}_CONNECT_TIMEOUT`,

@@ -223,6 +223,10 @@ export const destinationSchema = z.strictObject(
       .describe('Variable that holds the URL, such as `WAREHOUSE_URL`. `WAREHOUSE_URL_FILE` works too.'),
     url: z.string({ error: 'a URL without a password' }).optional().describe('URL without a password.'),
     schema: identifier.optional().describe('Schema of the destination tables. Default: `DEST_SCHEMA`.'),
+    ssh: z
+      .string({ error: 'an SSH server, such as "deploy@bastion.example.com", or "none"' })
+      .optional()
+      .describe('SSH server for this destination, or `none`. Default: `DEST_SSH`.'),
   },
   { error: 'an object with a url_env' },
 );

@@ -49,6 +49,8 @@ export async function withTableDump<T>(
   const signal = AbortSignal.any([silence.signal, ...(context.signal ? [context.signal] : [])]);
   const request = {
     connection: context.source.connected,
+    tunnels: context.source.tunnels,
+    connectSeconds: context.timing.connectTimeout,
     table: facts.sourceName,
     snapshot,
     sequences: plan.source.ownedSequences,

@@ -26,6 +26,7 @@ export const connection = (change: Partial<ConnectionSettings> = {}): Connection
   database: 'live',
   schema: 'public',
   isSchemaGiven: false,
+  bastion: undefined,
   parameters: NO_PARAMETERS,
   tls: {
     mode: 'prefer',

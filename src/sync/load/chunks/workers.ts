@@ -14,7 +14,15 @@ export function openWorkers(context: RunContext, count: number): Workers {
   const { settings, timing, timeLimit } = context;
   const open = new AsyncDisposableStack();
   const connectTo = (side: 'source' | 'destination') =>
-    open.use(new Database(settings[side], { ...settings, signal, timing, timeLimit }));
+    open.use(
+      new Database(settings[side], {
+        ...settings,
+        tunnels: context[side].tunnels,
+        signal,
+        timing,
+        timeLimit,
+      }),
+    );
   const contexts = Array.from({ length: count }, () => ({
     ...context,
     source: connectTo('source'),
