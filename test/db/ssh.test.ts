@@ -56,12 +56,12 @@ testWithSshd(
     await pair.setEnv({ SOURCE_PASSWORD: undefined, SOURCE_PASSWORD_COMMAND: program });
     await sync(pair);
     await insertOrders(pair, 20);
-    // Each row of the window takes a tenth of a second.
-    await pair.writeTables([{ ...ORDERS_CONFIG, where: 'pg_sleep(0.1) IS NOT NULL' }]);
+    // Each row of the window takes 50 ms.
+    await pair.writeTables([{ ...ORDERS_CONFIG, where: 'pg_sleep(0.05) IS NOT NULL' }]);
     await using running = startIncrep('sync -v --json', pair);
     await waitForCopy(pair.source, 'orders');
     await sshd.stop();
-    await delay(1000);
+    await delay(500);
     await sshd.start();
     const { exitCode, stdout, stderr } = await running.wait();
     expect(exitCode, stdout + stderr).toBe(0);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parse } from 'dotenv';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { waitForCopy } from '../support/activity.ts';
+import { CTRL_C, ENTER, startDialogue } from '../support/dialogue.ts';
 import { increp, startIncrep } from '../support/increp.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { freshSeveral } from '../support/several.ts';
@@ -172,6 +173,19 @@ testWithSshd('several destinations behind one bastion share a tunnel', async () 
   await sync(pair);
   await pair.expectAllSame('orders');
   expect(bastion.logins() - before).toBe(1);
+});
+
+testWithSshd('the dialogue of init asks for the bastion again if it cannot be reached', async () => {
+  await using pair = await pairBehind(bastion);
+  await pair.setEnv({ SOURCE_SSH: `${bastion.user}@127.0.0.1:1` });
+  const env = parse(await readFile(join(pair.directory, '.env'), 'utf8'));
+  await using dialogue = startDialogue('init -C new', pair.directory, env);
+  await dialogue.answer('What do you want to correct?', ENTER);
+  expect(dialogue.seen()).toContain('port 1: Connection refused');
+  const BACKSPACE = '\u007f';
+  await dialogue.answer('SSH server for the source', `${BACKSPACE}${bastion.port}${ENTER}`);
+  await dialogue.answer('Which tables', CTRL_C);
+  expect(dialogue.seen()).toContain(`TLS, through ${bastion.address}`);
 });
 
 testWithSshd('each command opens one tunnel, and init keeps its variables', async () => {

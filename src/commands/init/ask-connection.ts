@@ -9,7 +9,7 @@ import {
   withUrl,
   type Answers,
 } from '../../config/answers.ts';
-import { throughWords } from '../../config/connection/bastion.ts';
+import { NO_BASTION, readBastionAddress, throughWords } from '../../config/connection/bastion.ts';
 import { parseConnectionUrl } from '../../config/connection/connection-url.ts';
 import { serverNames } from '../../config/connection/servers.ts';
 import { isConninfo } from '../../config/connection/conninfo.ts';
@@ -84,9 +84,10 @@ type AskedField = keyof typeof LABELS;
 const ASKED = Object.keys(LABELS) as readonly AskedField[];
 
 /** The setting that an error points to, by SQLSTATE or by code. */
-const SUSPECTS: Readonly<Record<string, AskedField>> = {
+const SUSPECTS: Readonly<Record<string, AskedField | 'SSH'>> = {
   AUTHENTICATION_FAILED: 'PASSWORD',
   CONNECTION_FAILED: 'HOST',
+  SSH_FAILED: 'SSH',
   TLS_FAILED: 'SSLMODE',
   [SQLSTATE.invalidAuthorization]: 'SSLMODE',
   [SQLSTATE.invalidCatalogName]: 'DB',
@@ -102,12 +103,14 @@ async function correct(
   const fields = fieldsOf(answers, prefix);
   if (fields.HOST === undefined) return askParts(prompts, answers, prefix);
   const shown: Partial<Record<AskedField, string>> = { SSLMODE: 'prefer', ...fields, PASSWORD: 'hidden' };
-  const what = await prompts.choose<AskedField | 'all' | 'nothing' | 'give up'>({
+  const ssh = answerOf(answers, `${prefix}_SSH`);
+  const what = await prompts.choose<AskedField | 'SSH' | 'all' | 'nothing' | 'give up'>({
     message: `What do you want to correct? (${WORDS[prefix]})`,
     choices: [
       ...ASKED.flatMap((field): PromptChoice<AskedField>[] =>
         shown[field] === undefined ? [] : [{ value: field, label: `${LABELS[field]}: ${shown[field]}` }],
       ),
+      { value: 'SSH', label: `SSH tunnel: ${ssh ?? 'none'}` },
       { value: 'all', label: 'All settings' },
       { value: 'nothing', label: 'Nothing: try again unchanged' },
       { value: 'give up', label: 'Give up: write nothing' },
@@ -116,10 +119,29 @@ async function correct(
   });
   if (what === 'give up') throw gaveUp('stopped: no pipeline was created');
   if (what === 'nothing') return answers;
+  if (what === 'SSH') return askBastion(prompts, answers, prefix);
   if (what === 'all') return askParts(prompts, answers, prefix);
   // A wrong password cannot be corrected without seeing it, so it is typed again.
   const known = what === 'PASSWORD' ? withField(answers, prefix, what, '') : answers;
   return askField(prompts, known, prefix, what);
+}
+
+/** The host of a database that only a bastion can reach cannot be corrected otherwise. */
+async function askBastion(prompts: Prompts, answers: Answers, prefix: Prefix): Promise<Answers> {
+  const name = `${prefix}_SSH` as const;
+  const text = await prompts.text({
+    id: name,
+    message: `SSH server for the ${WORDS[prefix]} (USER@HOST:PORT, or none)`,
+    initial: answerOf(answers, name),
+    fallback: NO_BASTION,
+    validate: (typed) => bastionFault(typed),
+  });
+  return withAnswers(answers, { [name]: text.trim() });
+}
+
+function bastionFault(typed: string): string | undefined {
+  const read = readBastionAddress(typed.trim());
+  return 'fault' in read ? `This ${read.fault}.` : undefined;
 }
 
 function faultsOfUrl(text: string): string | undefined {

@@ -6,7 +6,7 @@ import type { Prefix, VariableName } from '../environment/variables.ts';
 import type { Bastion, ServerAddress } from '../settings.ts';
 
 /** The word of ssh for "no proxy". */
-const NO_BASTION = 'none';
+export const NO_BASTION = 'none';
 
 const HOST = /^(?:\[[\da-f:.]+(?:%[\w.-]+)?\]|[\p{L}\p{N}_][\p{L}\p{N}._-]*)$/iu;
 const USER = /^[^\s:/-][^\s:/]*$/;
@@ -63,9 +63,8 @@ export function readBastion(
   if ('fault' in address) return report(name, address.fault);
   const command = readCommand(textOf(reading, commandName) ?? 'ssh');
   if ('fault' in command) return report(commandName, command.fault);
-  const ours = command.words.find((word) => OURS.test(word));
-  if (ours !== undefined)
-    return report(commandName, `contains ${OURS.exec(ours)?.[0]}, which increp sets itself; remove it`);
+  const [ours] = command.words.flatMap((word) => OURS.exec(word)?.[0] ?? OUR_LETTERS.exec(word)?.[0] ?? []);
+  if (ours !== undefined) return report(commandName, `contains ${ours}, which increp sets itself; remove it`);
   if (servers.some(({ host }) => host.startsWith('/') && SPECIAL_IN_PATH.test(host)))
     return report(name, `cannot reach a socket directory with one of % $ : \\ [ ] in its path`);
   return { ...address, command: command.words, variable: name };
@@ -73,7 +72,9 @@ export function readBastion(
 
 /** A tunnel without a check of the host key would lead to any server. The other options make it end with the run. */
 const OURS =
-  /StrictHostKeyChecking|BatchMode|ExitOnForwardFailure|ControlMaster|ControlPath|ClearAllForwardings/i;
+  /StrictHostKeyChecking|BatchMode|ExitOnForwardFailure|ForkAfterAuthentication|ControlMaster|ControlPath|ClearAllForwardings/i;
+/** -f and -M, alone or behind other options without a value. */
+const OUR_LETTERS = /^-[46AaCGgKkNnqsTtVvXxYy]*[fM]\w*$/;
 
 /** What ssh forwards to: `HOST:PORT`, or the path of a socket at the bastion. */
 export const serverTarget = ({ host, hostAddress, port }: Omit<ServerAddress, 'credential'>): string => {

@@ -1,6 +1,6 @@
 /** One process of ssh that forwards local sockets. It ends with increp, also if increp is killed. */
 import { randomUUID } from 'node:crypto';
-import { access } from 'node:fs/promises';
+import { access, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,6 +9,7 @@ import { startDirectory } from '../../config/directory.ts';
 import { withoutOwnSecrets } from '../../config/connection/password-command.ts';
 import type { Bastion } from '../../config/settings.ts';
 import { searchPathOf, type Environment } from '../../environment.ts';
+import { IncrepError } from '../../errors.ts';
 import { loginError, type EndedSsh } from './ssh-errors.ts';
 
 export interface SshRequest {
@@ -45,7 +46,8 @@ export interface SshProcess {
 /**
  * The arguments are the directory of the sockets and the command. They are never part of the script. stdin is a pipe
  * that only increp holds. The kernel closes it when increp ends, however it ends: then the whole group of processes
- * ends, ssh and its ProxyCommand included.
+ * ends, ssh and its ProxyCommand included. The signal is repeated, because a process that has just started may still
+ * ignore it.
  */
 const GUARD = `
 umask 077
@@ -58,8 +60,9 @@ trap '' TERM
 ssh=$!
 (
   read -r _ <&3
-  kill -TERM 0
-  sleep 2
+  tries=40
+  while kill -0 "$ssh" && [ $tries -gt 0 ]; do kill -TERM 0; sleep 0.05; tries=$((tries - 1)); done
+  rm -rf "$directory"
   kill -KILL 0
 ) >/dev/null 2>&1 </dev/null &
 watcher=$!
@@ -77,12 +80,29 @@ const MOST_LINES = 40;
 /** libpq, which finds a socket by its directory and port, requires this name. */
 const socketName = (number: number): string => `.s.PGSQL.${number}`;
 
+/**
+ * ssh in the background would outlive increp. Its versions before 8.7 do not know the option, neither here nor in
+ * ~/.ssh/config.
+ */
+const IN_FOREGROUND = ['ForkAfterAuthentication=no'];
+
 /** Resolves when ssh listens on all sockets. @throws IncrepError SSH_FAILED, or CONFIG_INVALID without the program */
 export async function startSsh(request: SshRequest): Promise<SshProcess> {
+  try {
+    return await startWith(IN_FOREGROUND, request);
+  } catch (error) {
+    const isUnknown =
+      error instanceof IncrepError && /command-line.*forkafterauthentication/i.test(error.message);
+    if (!isUnknown) throw error;
+    return startWith([], request);
+  }
+}
+
+async function startWith(more: readonly string[], request: SshRequest): Promise<SshProcess> {
   const { execa } = await import('execa');
   const directory = join(tmpdir(), `increp-ssh-${randomUUID().slice(0, 13)}`);
   const socketPath = (number: number) => join(directory, socketName(number));
-  const child = execa('sh', ['-c', GUARD, 'increp-ssh', directory, ...wordsOf(request, socketPath)], {
+  const child = execa('sh', ['-c', GUARD, 'increp-ssh', directory, ...wordsOf(request, more, socketPath)], {
     cwd: startDirectory(request.directory),
     env: {
       ...withoutOwnSecrets(request.environment),
@@ -110,6 +130,7 @@ export async function startSsh(request: SshRequest): Promise<SshProcess> {
     const tooLate = setTimeout(() => killGroup(child.pid), request.killDelaySeconds * 1000);
     await ended;
     clearTimeout(tooLate);
+    await rm(directory, { recursive: true, force: true });
   };
   const running: SshProcess = {
     directory,
@@ -132,7 +153,11 @@ export async function startSsh(request: SshRequest): Promise<SshProcess> {
   throw loginError(request, await ended, isLate ? limit : undefined);
 }
 
-function wordsOf(request: SshRequest, socketPath: (number: number) => string): string[] {
+function wordsOf(
+  request: SshRequest,
+  more: readonly string[],
+  socketPath: (number: number) => string,
+): string[] {
   const { bastion, targets, connectSeconds, keepAliveSeconds } = request;
   const options = [
     'BatchMode=yes',
@@ -146,6 +171,7 @@ function wordsOf(request: SshRequest, socketPath: (number: number) => string): s
     ...(connectSeconds === 0 ? [] : [`ConnectTimeout=${Math.ceil(connectSeconds)}`]),
     // On this level, ssh says why the bastion cannot open a connection.
     'LogLevel=INFO',
+    ...more,
   ];
   const path = (number: number) => socketPath(number).replaceAll('%', '%%');
   return [

@@ -44,6 +44,7 @@ const REFUSED: readonly (readonly [Readonly<Record<string, string>>, string])[] 
     { SOURCE_SSH: 'b', SOURCE_SSH_COMMAND: 'ssh -o stricthostkeychecking=no' },
     'contains stricthostkeychecking, which increp sets itself; remove it',
   ],
+  [{ SOURCE_SSH: 'b', SOURCE_SSH_COMMAND: 'ssh -vf -F x' }, 'contains -vf, which increp sets itself'],
   [{ SOURCE_SSH: 'b', SOURCE_HOST: '/run/a:b' }, 'cannot reach a socket directory with'],
 ];
 
