@@ -1,15 +1,17 @@
-/** Tunnels that cannot be opened, and what is left of them when increp ends. */
+/** Tunnels that are lost or cannot be opened, and what is left of them when increp ends. */
 import { existsSync } from 'node:fs';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parse } from 'dotenv';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { waitForCopy } from '../support/activity.ts';
 import { CTRL_C, ENTER, startDialogue } from '../support/dialogue.ts';
 import { increp, startIncrep } from '../support/increp.ts';
+import { expectSameRows } from '../support/oracle.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { freshSeveral } from '../support/several.ts';
-import { ORDERS_CONFIG } from '../support/shop.ts';
+import { insertOrders, ORDERS_CONFIG } from '../support/shop.ts';
 import {
   canTestSsh,
   startSshd,
@@ -37,6 +39,35 @@ async function pairBehind(sshd: Sshd, options: Parameters<typeof freshPair>[0] =
   await pair.setEnv(through(sshd));
   return pair;
 }
+
+testWithSshd(
+  'a window continues after its tunnel was dropped and the bastion restarted, with a password command',
+  async () => {
+    await using sshd = await startSshd();
+    await using pair = await pairBehind(sshd);
+    const program = join(sshd.directory, 'print-password');
+    const { password } = pair.login('source', 'increp');
+    await writeFile(program, `#!/bin/sh\ncat '${join(sshd.directory, 'secret')}'\n`);
+    await writeFile(join(sshd.directory, 'secret'), `${password}\n`);
+    await chmod(program, 0o755);
+    await pair.setEnv({ SOURCE_PASSWORD: undefined, SOURCE_PASSWORD_COMMAND: program });
+    await sync(pair);
+    await insertOrders(pair, 20);
+    // Each row of the window takes 50 ms.
+    await pair.writeTables([{ ...ORDERS_CONFIG, where: 'pg_sleep(0.05) IS NOT NULL' }]);
+    await using running = startIncrep('sync -v --json', pair);
+    await waitForCopy(pair.source, 'orders');
+    await sshd.stop();
+    await delay(500);
+    await sshd.start();
+    const { exitCode, stdout, stderr } = await running.wait();
+    expect(exitCode, stdout + stderr).toBe(0);
+    expect(stderr).toMatch(
+      /the SSH tunnel through \S+@127\.0\.0\.1:\d+ ended: .*(closed by remote host|Connection reset|Broken pipe)/,
+    );
+    await expectSameRows(pair, 'orders');
+  },
+);
 
 testWithSshd('nothing is left of the tunnel when increp is killed', async () => {
   await using pair = await pairBehind(bastion);
