@@ -16,7 +16,8 @@ const servers = (name: string, folders: readonly string[]) => ({
 
 export default defineConfig({
   test: {
-    maxWorkers: availableParallelism(),
+    // A worker waits for its servers, so there is one more than there are cores.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false } },
       servers('servers', ['db', 'cli']),

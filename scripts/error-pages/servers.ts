@@ -35,7 +35,7 @@ export const servers = {
     ],
     example: [
       'error: source db.example.com:5432/shop: the server does not support TLS, but sslmode is "require" (TLS_FAILED)',
-      '  next: Enable TLS on the server (ssl = on), or set SOURCE_SSLMODE to "prefer" or "disable".',
+      '  next: Enable TLS on the server (ssl = on), or set SOURCE_SSLMODE (or "sslmode" in SOURCE_URL) to "prefer" or "disable".',
     ],
   },
   SSH_FAILED: {

@@ -73,7 +73,7 @@ export const settings = {
     ],
     example: [
       'error: the source db.example.com:5432/shop is CockroachDB, not PostgreSQL: version() is "CockroachDB CCL v26.2.5 (x86_64-pc-linux-gnu, built 2026/07/28 18:56:00, go1.25.5)" (NOT_POSTGRES)',
-      '  next: Nothing was written. increp finds late commits by pg_locks and changed rows by xmin. Without them, rows would be missing at the destination without an error. Set SOURCE_HOST to a PostgreSQL server. Or copy with a tool of CockroachDB.',
+      '  next: Nothing was written. increp finds late commits by pg_locks and changed rows by xmin. Without them, rows would be missing at the destination without an error. Set SOURCE_HOST or SOURCE_URL to a PostgreSQL server. Or copy with a tool of CockroachDB.',
     ],
   },
   SAME_DATABASE: {
@@ -90,7 +90,7 @@ export const settings = {
     ],
     example: [
       'error: source and destination are the same: schema "public" of database "shop" on one server (SAME_DATABASE)',
-      '  next: Give DEST_HOST, DEST_DB or DEST_SCHEMA another value. Nothing was changed.',
+      '  next: Give DEST_URL (or DEST_HOST or DEST_DB) or DEST_SCHEMA another value. Nothing was changed.',
     ],
   },
   TABLE_NOT_FOUND: {

@@ -1,6 +1,7 @@
 /** `increp check`. An unreachable server ends the check early; all other problems are found in one run. */
 import type { TableSettings } from '../config/settings.ts';
-import { asIncrepError, type IncrepError, done, failedWith, type Attempted } from '../errors.ts';
+import { asIncrepError, IncrepError, done, failedWith, type Attempted } from '../errors.ts';
+import { formatCount } from '../format.ts';
 import { ensureCouldWrite } from '../state/state-files.ts';
 import { gatherFacts, type Facts } from '../sync/facts/facts.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
@@ -39,10 +40,23 @@ export async function check(context: RunContext, request: CheckRequest): Promise
   if (reachable.length > 0) return [...reachable, ...findings];
   findings.push(...(await attempt(() => ensureDifferent(context))));
   const facts = await attemptFacts(context, tables);
+  const swapped = facts.kind === 'done' ? swappedFinding(facts.value) : undefined;
+  // What else there is to say is about the wrong side.
+  if (swapped) return [swapped];
   if (facts.kind === 'done')
     return [...findings, ...buildFindings(await inspect(context, facts.value), context.settings)];
   const failure = failureFinding(facts.error);
   return findings.some(({ code }) => code === failure.code) ? findings : [...findings, failure];
+}
+
+function swappedFinding({ tables }: Facts): Finding | undefined {
+  const swapped = tables.flatMap(({ saved }) => (saved.kind === 'foreign' && saved.isSwapped ? [saved] : []));
+  const [first] = swapped;
+  if (!first) return undefined;
+  const others = swapped.length > 1 ? ` (${formatCount(swapped.length)} tables)` : '';
+  return failureFinding(
+    new IncrepError('STATE_MISMATCH', { what: `${first.what}${others}`, next: first.next }),
+  );
 }
 
 /** If the source cannot be queried, its error is the only finding about patterns. */

@@ -24,7 +24,7 @@ function aheadFindings({ name, key }: CheckedKey, found: KeyInspection): Finding
       warning(
         'SEQUENCE_BEHIND',
         name,
-        `many rows have a ${key} above the last value of its sequence, so new rows have lower keys than the largest ${key}`,
+        `many rows have ${key} above the last value of its sequence, so new rows have lower keys than the largest ${key}`,
         'At the source, set the sequence to the largest value (SELECT setval), or correct those rows.',
       ),
     ];
@@ -80,7 +80,7 @@ function appliedFindings(
     warning(
       'APPLIED_ROWS',
       name,
-      `${writer} writes ${isSubscribed ? 'this table' : 'into this schema'} at the source, so its rows can have a ${key} from elsewhere that is below the cursor; ${whatHappens(table)}`,
+      `${writer} writes ${isSubscribed ? 'this table' : 'into this schema'} at the source, so its rows can have ${key} from elsewhere that is below the cursor; ${whatHappens(table)}`,
       `Set "lookback" longer than the lag of that replication, or set ${key} by a trigger at this server${isSubscribed ? ' (ALTER TABLE ... ENABLE ALWAYS TRIGGER)' : ''}.`,
     ),
   ];

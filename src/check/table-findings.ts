@@ -101,7 +101,7 @@ function keyFindings(
           warning(
             'NULL_KEYS',
             name,
-            `${rowsHave(counts.nullKeys)} no ${key} (NULL), so changes of these rows are not found`,
+            `${rowsHave(counts.nullKeys)} no ${key} (NULL), so new rows without it, and changes of these rows, are not copied`,
             'Fill the column and make it NOT NULL, or set null_keys to "include".',
           ),
         ]
@@ -117,16 +117,25 @@ function keyFindings(
         ]
       : []),
     ...lowKeyFindings({ name, key, source }, counts),
-    ...(seesInserts(source, key, settings.mergeKey, counts.hasSequence)
+    ...(isVersioned(source, key, settings)
       ? [
-          note(
-            'KEY_INSERT_ONLY',
+          warning(
+            'KEY_IN_UNIQUE_COLS',
             name,
-            `"${key}" seems to be set only when a row is inserted, so increp copies new rows but not updates`,
-            'If rows never change, no action is needed. Otherwise use a column that every change sets, or "mode": "full-refresh".',
+            `"${key}" is in unique_cols, so each update of a row adds a row at the destination and leaves the earlier one`,
+            versionedStep(key, settings.mergeKey),
           ),
         ]
-      : []),
+      : seesInserts(source, key, settings.mergeKey, counts.hasSequence)
+        ? [
+            note(
+              'KEY_INSERT_ONLY',
+              name,
+              `"${key}" seems to be set only when a row is inserted, so increp copies new rows but not updates`,
+              'If rows never change, no action is needed. Otherwise use a column that every change sets, or "mode": "full-refresh".',
+            ),
+          ]
+        : []),
     ...withoutTrigger(table, { source, key, keyType }, { counts, found }),
     ...(keyType === 'date'
       ? [
@@ -183,6 +192,18 @@ export const NOTHING_FOUND: KeyInspection = {
   origin: OWN_WRITES,
   ...NO_SEQUENCES,
 };
+
+/** An update gives the row another unique key. A time that is set only at an insert stays. */
+const isVersioned = (source: Relation, key: string, { mergeKey, deletes }: TableFacts['settings']): boolean =>
+  mergeKey.includes(key) &&
+  deletes === 'ignore' &&
+  keyCandidates(source, NO_HINTS).some(({ column, sees }) => column === key && sees === 'changes');
+
+function versionedStep(key: string, mergeKey: readonly string[]): string {
+  const others = mergeKey.filter((name) => name !== key);
+  const fix = others.length === 0 ? 'the columns of the primary key' : JSON.stringify(others);
+  return `If rows are updated, set "unique_cols" to ${fix}, provided that they identify a row. Or set "deletes": "hard", which removes the earlier rows.`;
+}
 
 /** An update does not change a number that identifies the row, nor a number from a sequence. */
 const seesInserts = (

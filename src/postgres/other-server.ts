@@ -30,7 +30,7 @@ export function ensurePostgres({ side, address }: Place, signs: ServerSigns): vo
   const clue = clues.length === 0 ? '' : `: ${clues.join(', and ')}`;
   throw new IncrepError('NOT_POSTGRES', {
     what: `the ${side} ${address} is ${product}, not PostgreSQL${clue}`,
-    next: `Nothing was written. ${LOSSES[side]} Set ${side === 'source' ? 'SOURCE' : 'DEST'}_HOST to a PostgreSQL server. Or copy with a tool of ${other.product ?? 'that product'}.`,
+    next: `Nothing was written. ${LOSSES[side]} Set ${side === 'source' ? 'SOURCE' : 'DEST'}_HOST or ${side === 'source' ? 'SOURCE' : 'DEST'}_URL to a PostgreSQL server. Or copy with a tool of ${other.product ?? 'that product'}.`,
   });
 }
 

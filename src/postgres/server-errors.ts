@@ -28,13 +28,18 @@ const keyTooLong: ErrorAdvice = {
 const unknownDatabase: ErrorAdvice = {
   code: 'CONNECTION_FAILED',
   next: (endpoint) =>
-    `Correct ${variable(endpoint)}_DB, or create that database. To list the databases: psql -l ${endpoint.door} -U ${shellWord(endpoint.role)}`,
+    `Correct ${variable(endpoint)}_DB (or the database in ${variable(endpoint)}_URL), or create that database. To list the databases: psql -l ${endpoint.door} -U ${shellWord(endpoint.role)}`,
 };
 /** increp reads many tables in batches, so the locks of other sessions or of the partitions of one table fill it. */
 const lockTableFull: ErrorAdvice = {
   code: 'QUERY_FAILED',
   next: ({ side }) =>
     `The lock table of the ${side} server is full. Raise max_locks_per_transaction there, and restart that server. To see the locks: SELECT pid, count(*) FROM pg_locks GROUP BY pid`,
+};
+const refusedRow: ErrorAdvice = {
+  code: 'CONSTRAINT_VIOLATED',
+  next: ({ side }) =>
+    `Nothing was changed. Correct the row at the source, or drop the constraint at the ${side}. Then run increp again.`,
 };
 const noIdentity: ErrorAdvice = {
   code: 'NO_REPLICA_IDENTITY',
@@ -44,7 +49,7 @@ const badLogin: ErrorAdvice = {
   code: 'AUTHENTICATION_FAILED',
   next: (endpoint, message) =>
     /no encryption/.test(message)
-      ? `Set ${variable(endpoint)}_SSLMODE to "require" or stricter, or check pg_hba.conf on that server.`
+      ? `Set ${variable(endpoint)}_SSLMODE (or "sslmode" in ${variable(endpoint)}_URL) to "require" or stricter, or check pg_hba.conf on that server.`
       : /client certificate/.test(message)
         ? `Set ${variable(endpoint)}_SSLCERT and ${variable(endpoint)}_SSLKEY, and check pg_hba.conf on that server.`
         : `Check ${variable(endpoint)}_URL, or ${variable(endpoint)}_USERNAME and ${variable(endpoint)}_PASSWORD. Also check pg_hba.conf on that server. To test the login: psql ${endpoint.login}`,
@@ -63,7 +68,7 @@ const unwritableText: ErrorAdvice = {
 const otherServer: ErrorAdvice = {
   code: 'SERVER_CHANGED',
   next: (endpoint) =>
-    `The address leads to several servers, and two connections of increp reached different ones. Set ${variable(endpoint)}_HOST to one server.`,
+    `The address leads to several servers, and two connections of increp reached different ones. Set ${variable(endpoint)}_HOST (or the host in ${variable(endpoint)}_URL) to one server.`,
 };
 
 /** For a table below a view, which the catalog does not show. For the table itself, the plan reports it earlier. */
@@ -124,6 +129,8 @@ const VERDICTS: Record<string, ErrorAdvice> = {
     next: () =>
       'Nothing was committed. A user cancelled the statement, or a time limit such as query_timeout of a pooler. increp disables statement_timeout itself. Check the log of that server, then run increp again.',
   },
+  [SQLSTATE.notNullViolation]: refusedRow,
+  '23514': refusedRow,
   '57P': { code: 'CONNECTION_LOST', next: networkAndLog },
   '08': { code: 'CONNECTION_LOST', next: networkAndLog },
   // The session ended because of a time limit of the role, before the transaction could lift the limit.
@@ -132,7 +139,7 @@ const VERDICTS: Record<string, ErrorAdvice> = {
   '25006': {
     code: 'READ_ONLY',
     next: () =>
-      'Set DEST_HOST to the primary, or turn off default_transaction_read_only there. Then run increp again.',
+      'Set DEST_HOST (or the host in DEST_URL) to the primary, or turn off default_transaction_read_only there. Then run increp again.',
   },
   '22021': unwritableText,
   '22P05': unwritableText,

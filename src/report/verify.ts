@@ -68,7 +68,7 @@ export function formatVerification(
   const differences = (['missing', 'extra', 'changed', 'duplicated'] as const).filter(
     (kind) => counts[kind] > 0,
   );
-  const rows = `${formatCount(counts.sourceRows)} rows at the source, ${formatCount(counts.destinationRows)} at the destination`;
+  const rows = `${formatCount(counts.sourceRows)} ${counts.sourceRows === 1 ? 'row' : 'rows'} at the source, ${formatCount(counts.destinationRows)} at the destination`;
   const notes = counts.notes
     .map((note) => `${wrap(`    note: ${note}`, style, ' '.repeat(10)).join('\n')}\n`)
     .join('');

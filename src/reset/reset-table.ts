@@ -5,7 +5,7 @@
 import type pg from 'pg';
 import * as z from 'zod';
 import type { TableSettings } from '../config/settings.ts';
-import { IncrepError } from '../errors.ts';
+import { attempt, IncrepError } from '../errors.ts';
 import { describeRelations } from '../postgres/catalog.ts';
 import type { ServerIdentity } from '../postgres/identity.ts';
 import { sharedName, type TableName } from '../schema/names.ts';
@@ -18,6 +18,8 @@ import { asUsual } from '../sql/search-path.ts';
 import type { StateFile } from '../state/state-files.ts';
 import { readPendingLoads } from '../sync/facts/pending-loads.ts';
 import { tableNames } from '../sync/facts/facts.ts';
+import { swappedByFile, swappedSides } from '../sync/facts/saved-state.ts';
+import { areSidesSwapped } from '../sync/facts/swapped-sides.ts';
 import { lockTable } from '../sync/lock/table-lock.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
@@ -31,7 +33,7 @@ interface Reset {
 
 /**
  * @throws IncrepError RUN_LOCKED during a run on the table, because that run would save its state after the reset;
- * STATE_MISMATCH if the state belongs to another pipeline
+ * STATE_MISMATCH if the state belongs to another pipeline, or if source and destination are swapped
  */
 export async function forgetTable(
   context: RunContext,
@@ -42,6 +44,12 @@ export async function forgetTable(
   const { schema } = destinationName;
   const file = await context.stateFiles.read(recordName);
   const here = await context.destination.identity();
+  const swapped =
+    swappedByFile(file, { destination: destinationName, destinationServer: here }) ??
+    (file.kind === 'none' && (await isSourceOfPipeline(context))
+      ? swappedSides(context.settings.pipeline, here.database)
+      : undefined);
+  if (swapped) throw new IncrepError('STATE_MISMATCH', swapped);
   // All names under which it may have been synced.
   const names = [destinationName.table, sharedName(destinationName.table, context.settings.pipeline)];
   const forgotten = await context.destination.withWriting([], async (client): Promise<Forgotten> => {
@@ -82,6 +90,12 @@ export async function forgetTable(
   });
   await context.stateFiles.remove(recordName);
   return forgotten;
+}
+
+/** A reset works without the source, so an unreachable source shows nothing. */
+async function isSourceOfPipeline(context: RunContext): Promise<boolean> {
+  const found = await attempt(() => areSidesSwapped(context));
+  return found.kind === 'done' && found.value;
 }
 
 /** If source and destination are swapped, the file describes a table that was a source and not a destination. */

@@ -192,6 +192,22 @@ test('a source role that may write, an unindexed key, and keys that are NULL, fr
   });
 });
 
+test('a unique key with a column that every update sets keeps the earlier forms of rows, which is a warning', async () => {
+  await using pair = await freshPair({
+    tables: [{ name: 'items', replication_key: 'updated_at', unique_cols: ['id', 'updated_at'] }],
+    sourceSql: `CREATE TABLE items (id int, updated_at timestamptz, PRIMARY KEY (id, updated_at));
+      CREATE INDEX ON items (updated_at); INSERT INTO items VALUES (1, now())`,
+  });
+  const found = await check(pair);
+  expect(found.warnings).toEqual(['KEY_IN_UNIQUE_COLS']);
+  expect(found.find('KEY_IN_UNIQUE_COLS')?.action).toContain('set "unique_cols" to ["id"]');
+  await sync(pair);
+  await pair.source.query('UPDATE items SET updated_at = now()');
+  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1, rows_updated: 0 });
+  await pair.writeTables([{ name: 'items', replication_key: 'updated_at', unique_cols: ['id'] }]);
+  expect((await check(pair)).warnings).not.toContain('KEY_IN_UNIQUE_COLS');
+});
+
 test('the index that a partitioned table is told to get can be made there', async () => {
   await using pair = await freshPair({
     ...items(''),

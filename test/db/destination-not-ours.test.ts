@@ -70,7 +70,7 @@ function swappedSides(pair: Pair): Record<string, string> {
   };
 }
 
-test('nor does a reset after source and destination were exchanged, although there is a state file', async () => {
+test('after source and destination were exchanged no command writes, and a reset is refused', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await pair.destination.query('DELETE FROM orders WHERE id > 2');
@@ -80,7 +80,22 @@ test('nor does a reset after source and destination were exchanged, although the
     message: expect.stringMatching(/^source and destination are swapped/),
     hint: 'Exchange the SOURCE_ and DEST_ settings. Nothing was changed.',
   });
-  await increp('reset orders --force', pair);
+  const refused = await increp('reset orders --force', pair);
+  expect({ exitCode: refused.exitCode, stderr: refused.stderr }).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringMatching(/^error: source and destination are swapped: according to the state in/),
+  });
+  // The role may write there.
+  const isUntouched = `SELECT to_regclass('_increp_state') IS NULL AS "isUntouched"`;
+  expect((await pair.source.query(isUntouched)).rows).toEqual([{ isUntouched: true }]);
+  const checked = await increp('check', pair);
+  expect(checked.stdout).toContain('source and destination are swapped');
+  expect(checked.stdout).not.toMatch(/At the (source|destination), run/);
+  await rm(join(pair.directory, 'sync-state'), { recursive: true });
+  expect((await increp('reset --all --force', pair)).stderr).toMatch(
+    /^error: source and destination are swapped: the source has the state of pipeline/,
+  );
+  expect((await pair.source.query(isUntouched)).rows).toEqual([{ isUntouched: true }]);
   for (const flags of ['', 'orders --adopt', 'orders --replace', 'orders --full-refresh']) {
     const { error } = (await trySync(pair, flags)).table();
     expect(error, flags).toMatchObject({

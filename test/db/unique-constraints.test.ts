@@ -181,3 +181,16 @@ test('values that the source does not keep unique are named with both rows', asy
     hint: expect.stringContaining('DROP INDEX public.users_span_idx'),
   });
 });
+
+test('a check at the destination that refuses a row is named, with what to do', async () => {
+  await using pair = await users();
+  await sync(pair);
+  await pair.destination.query('ALTER TABLE users ADD CONSTRAINT positive CHECK (id < 100)');
+  await pair.source.query('INSERT INTO users VALUES (100)');
+  expect((await trySync(pair)).table().error).toMatchObject({
+    code: 'CONSTRAINT_VIOLATED',
+    message: expect.stringContaining('positive') as unknown,
+    hint: expect.stringContaining('drop the constraint at the destination') as unknown,
+  });
+  expect((await pair.destination.query('SELECT FROM users')).rowCount).toBe(20);
+});

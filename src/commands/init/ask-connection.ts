@@ -53,11 +53,13 @@ export async function askConnection<T>(
   }
 }
 
-/**
- * The error names variables in .env, which is not written yet. The dialogue asks for no client certificate, so that
- * advice stays.
- */
-function adviceOf({ code, message, next }: IncrepError): string {
+/** The error names variables in .env, which is not written yet. The dialogue asks for no client certificate. */
+function adviceOf({ code, sqlstate, message, next }: IncrepError): string {
+  if (sqlstate === SQLSTATE.invalidCatalogName)
+    return 'Correct the database here, or create it on that server.';
+  if (code === 'CONNECTION_FAILED')
+    return 'Correct the host or the port here. Check that the server is running, and that this machine can reach it.';
+  if (code === 'TLS_FAILED') return 'Change the encryption or the trusted authorities here.';
   if (code !== 'AUTHENTICATION_FAILED' || /certificate/.test(message)) return next;
   return /no encryption/.test(message)
     ? 'Change the encryption to "require" here, or check pg_hba.conf on that server.'

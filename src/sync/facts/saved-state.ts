@@ -42,6 +42,8 @@ export type SavedState =
       readonly isSwapped?: true;
     };
 
+export type Swapped = Extract<SavedState, { readonly kind: 'foreign' }>;
+
 export interface ExpectedState {
   /** The name of the table in messages and commands. */
   readonly label: string;
@@ -196,16 +198,24 @@ const isRenamed = ({ source, sourceLife, shape }: StateRecord, expected: Expecte
   shape.oid === expected.sourceOid;
 
 /** Whether the saved source is the destination now. */
+type WrittenTo = Pick<ExpectedState, 'destination' | 'destinationServer'>;
+
 const isSwapped = (
   { source, sourceLife }: StateRecord,
-  { destination, destinationServer }: ExpectedState,
+  { destination, destinationServer }: WrittenTo,
 ): boolean =>
   sourceLife.systemIdentifier !== null &&
   sourceLife.systemIdentifier === destinationServer.systemIdentifier &&
   source.database === destinationServer.database &&
   isSameTable(source, destination);
 
-const swapped = ({ destination }: ExpectedState, where: string): SavedState => ({
+/** Undefined unless the state file shows that the destination is the source. */
+export const swappedByFile = (file: StateFile, expected: WrittenTo): Swapped | undefined =>
+  file.kind === 'record' && isSwapped(file.record, expected)
+    ? swapped(expected, 'in the state directory')
+    : undefined;
+
+const swapped = ({ destination }: Pick<ExpectedState, 'destination'>, where: string): Swapped => ({
   kind: 'foreign',
   isSwapped: true,
   what: `source and destination are swapped: according to the state ${where}, ${printName(destination)} at the destination is the source`,
@@ -213,7 +223,7 @@ const swapped = ({ destination }: ExpectedState, where: string): SavedState => (
 });
 
 /** The source has the state of the pipeline. */
-export const swappedSides = (pipeline: string, database: string): SavedState => ({
+export const swappedSides = (pipeline: string, database: string): Swapped => ({
   kind: 'foreign',
   isSwapped: true,
   what: `source and destination are swapped: the source has the state of pipeline "${pipeline}", which reads from database "${database}" of the destination`,

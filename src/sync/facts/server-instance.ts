@@ -19,6 +19,6 @@ export function ensureSameServer(planned: ServerInstance, row: unknown): void {
   if (isSameInstance(planned, serverInstanceSchema.parse(row))) return;
   throw new IncrepError('SERVER_CHANGED', {
     what: 'source: another server instance answers than at the start of the sync (a restart, a failover, or an address of several servers)',
-    next: 'Run increp again. If this happens at every run, set SOURCE_HOST to the address of one server.',
+    next: 'Run increp again. If this happens at every run, set SOURCE_HOST (or the host in SOURCE_URL) to the address of one server.',
   });
 }

@@ -15,7 +15,7 @@ export function writeRefusal(
   if (destination.isStandby)
     return readOnly(
       `${endpoint.address} is a standby, which accepts no writes`,
-      'Point DEST_HOST at the primary.',
+      'Set DEST_HOST (or the host in DEST_URL) to the primary.',
     );
   if (destination.isReadOnly)
     return readOnly(

@@ -43,6 +43,6 @@ export function nullKeyText({ replicationKey }: TableSettings, row: unknown): st
   const many =
     count > MANY ? `more than ${MANY} rows have` : count === 1 ? '1 row has' : `${count} rows have`;
   return [
-    `${many} no ${replicationKey} (NULL): increp does not see changes to such rows unless null_keys is "include"`,
+    `${many} no ${replicationKey} (NULL): new rows without it, and changes of such rows, are not copied unless null_keys is "include"`,
   ];
 }
