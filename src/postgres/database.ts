@@ -7,7 +7,13 @@ import * as z from 'zod';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { formatDuration } from '../duration.ts';
 import { attempt, IncrepError, type Attempted } from '../errors.ts';
-import { BACKEND_PID, END_BACKEND, LOOK_AT_BACKEND, LOOK_AT_PROGRAM } from '../sql/sessions.ts';
+import {
+  AS_LOGIN_ROLE,
+  BACKEND_PID,
+  END_BACKEND,
+  LOOK_AT_BACKEND,
+  LOOK_AT_PROGRAM,
+} from '../sql/sessions.ts';
 import { isSameInstance } from '../schema/state-record.ts';
 import type { Timing } from '../timing.ts';
 import { isBeforeSnapshot, MARK_READER } from '../sql/reader-mark.ts';
@@ -81,6 +87,15 @@ async function rolledBack<T>(client: pg.Client, work: Promise<T>): Promise<T> {
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
+  }
+}
+
+async function asLoginRole<T>(client: pg.Client, work: () => Promise<T>): Promise<T> {
+  await client.query(AS_LOGIN_ROLE);
+  try {
+    return await work();
+  } finally {
+    await client.query('COMMIT');
   }
 }
 
@@ -194,8 +209,10 @@ export class Database implements AsyncDisposable {
     const orphan = this.#orphan;
     this.#orphan = undefined;
     // If this fails, the next statement reports why.
-    if (orphan !== undefined)
-      await client.query(END_BACKEND, [orphan, this.#applicationName]).catch(() => undefined);
+    if (orphan === undefined) return;
+    await asLoginRole(client, () => client.query(END_BACKEND, [orphan, this.#applicationName])).catch(
+      () => undefined,
+    );
   }
 
   #watch(client: pg.Client, pid?: number): Disposable {
@@ -235,7 +252,7 @@ export class Database implements AsyncDisposable {
     const limit = { query_timeout: this.#timing.stallProbeTimeout * 1000 };
     const { client } = await this.#connect(signal, this.connected, limit);
     try {
-      return await ask(client);
+      return await asLoginRole(client, () => ask(client));
     } catch (error) {
       throw serverError(error, this.endpoint);
     } finally {

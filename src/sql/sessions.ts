@@ -14,6 +14,12 @@ export const LOCK_HOLDERS = /* sql */ `
     AND n.nspname = $1 AND c.relname = ANY ($2::text[]) AND l.mode <> ALL ($3::text[])
   GROUP BY l.pid ORDER BY since NULLS LAST, l.pid`;
 
+/**
+ * A role sees what its own sessions wait for, and may end them. But a setting of the role can change the current role at
+ * login, and these sessions belong to the role of the login.
+ */
+export const AS_LOGIN_ROLE = /* sql */ `BEGIN; SET LOCAL ROLE NONE`;
+
 /** Asked after BEGIN, because a pooler may use another backend for each transaction. */
 export const BACKEND_PID = /* sql */ `SELECT pg_backend_pid() AS pid`;
 

@@ -8,6 +8,7 @@ import type { Pair, Side } from '../support/pair.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
 import { plant, plantBetter, PLANTED_TYPES } from '../support/planted.ts';
 import { insertOrders } from '../support/shop.ts';
+import { faultProxy } from '../support/proxy.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { usualStatementsOf } from '../support/usual-statements.ts';
 import { slowTest } from '../support/tier.ts';
@@ -284,4 +285,28 @@ slowTest('sessions that the server ends when they are idle are opened again', as
   expect(result.stderr).not.toContain('trying again');
   expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 1 });
   await expectSameRows(pair, 'orders');
+});
+
+test('a role that changes to another one at login still sees and ends its own sessions', async () => {
+  await using pair = await freshPair('orders');
+  const { user } = pair.login('destination', 'increp');
+  const group = `${user}_group`;
+  await pair.destination
+    .query(`CREATE ROLE ${group}; GRANT ${group} TO ${user}; GRANT ALL ON SCHEMA public TO ${group};
+    ALTER ROLE ${user} SET role = ${group}`);
+  await sync(pair);
+  expect((await pair.destination.query(`SELECT FROM pg_tables WHERE tableowner = '${group}'`)).rowCount).toBe(
+    3,
+  );
+  await insertOrders(pair, 1);
+  await using proxy = await faultProxy(pair.login('destination', 'increp'));
+  await pair.setEnv({ DEST_PORT: String(proxy.port), STALL_TIMEOUT: '1s' });
+  // The reply is lost, and the session keeps its locks.
+  proxy.when({ from: 'client', seen: 'SAVEPOINT increp_merge', fault: 'mute' });
+  const { stderr, table } = await sync(pair);
+  expect(table()).toMatchObject({ rows_inserted: 1 });
+  expect(stderr).toContain('the server waits for increp');
+  expect(stderr).not.toContain('LOCK_TIMEOUT');
+  await pair.destination.query(`ALTER ROLE ${user} RESET role; REASSIGN OWNED BY ${group} TO ${user};
+    DROP OWNED BY ${group}; DROP ROLE ${group}`);
 });
