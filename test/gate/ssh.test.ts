@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parse } from 'dotenv';
 import { afterAll, beforeAll, expect } from 'vitest';
+import { literal } from '../../src/sql/identifiers.ts';
 import { waitForCopy } from '../support/activity.ts';
 import { CTRL_C, ENTER, startDialogue } from '../support/dialogue.ts';
 import { increp, startIncrep } from '../support/increp.ts';
@@ -41,7 +42,7 @@ async function pairBehind(sshd: Sshd, options: Parameters<typeof freshPair>[0] =
 }
 
 testWithSshd(
-  'a window continues after its tunnel was dropped and the bastion restarted, with a password command',
+  'one run survives a new password during a load by pg_dump, and then a dropped tunnel in a window',
   async () => {
     await using sshd = await startSshd();
     await using pair = await pairBehind(sshd);
@@ -53,9 +54,17 @@ testWithSshd(
     await pair.setEnv({ SOURCE_PASSWORD: undefined, SOURCE_PASSWORD_COMMAND: program });
     await sync(pair);
     await insertOrders(pair, 20);
+    await pair.source.query(`CREATE TABLE first (LIKE orders INCLUDING ALL);
+      INSERT INTO first (id, note) SELECT i, repeat('x', 1000) FROM generate_series(1, 30000) i`);
     // Each row of the window takes 50 ms.
-    await pair.writeTables([{ ...ORDERS_CONFIG, where: 'pg_sleep(0.05) IS NOT NULL' }]);
+    await pair.writeTables([
+      { ...ORDERS_CONFIG, name: 'first', initial_load: 'pg_dump' },
+      { ...ORDERS_CONFIG, where: 'pg_sleep(0.05) IS NOT NULL' },
+    ]);
     await using running = startIncrep('sync -v --json', pair);
+    await waitForCopy(pair.source, 'first');
+    await pair.source.query(`ALTER ROLE ${pair.login('source', 'increp').user} PASSWORD 'Rotated-Secret-7'`);
+    await writeFile(join(sshd.directory, 'secret'), 'Rotated-Secret-7\n');
     await waitForCopy(pair.source, 'orders');
     await sshd.stop();
     await delay(500);
@@ -65,7 +74,11 @@ testWithSshd(
     expect(stderr).toMatch(
       /the SSH tunnel through \S+@127\.0\.0\.1:\d+ ended: .*(closed by remote host|Connection reset|Broken pipe)/,
     );
+    await expectSameRows(pair, 'first');
     await expectSameRows(pair, 'orders');
+    await pair.source.query(
+      `ALTER ROLE ${pair.login('source', 'increp').user} PASSWORD ${literal(password)}`,
+    );
   },
 );
 
