@@ -34,7 +34,7 @@ import {
   type ServerIdentity,
 } from './identity.ts';
 import { endpointFor, type Endpoint } from './endpoint.ts';
-import { readingClient, readTogether, type PipelinedReading } from './pipelined-reading.ts';
+import { ReadingPipeline, type PipelinedReading } from './pipelined-reading.ts';
 import { serverError } from './server-errors.ts';
 import type { Tunnels } from './tunnel/tunnels.ts';
 import { watchForStall, type Backend } from './stall-detection.ts';
@@ -116,7 +116,7 @@ export class Database implements AsyncDisposable {
   /** The backend of a broken connection. It may not have noticed yet, and holds its locks until then. */
   #orphan: number | undefined;
   #client: pg.Client | undefined;
-  #pipeline: Promise<pg.Client | undefined> | undefined;
+  readonly #pipeline: ReadingPipeline;
   #opening: Promise<pg.Client> | undefined;
   #identity: ServerIdentity | undefined;
   #connected: ConnectionSettings | undefined;
@@ -133,6 +133,14 @@ export class Database implements AsyncDisposable {
     this.#tunnels = tunnels;
     this.#signal = signal;
     this.#timeLimit = timeLimit;
+    this.#pipeline = new ReadingPipeline({
+      connect: async () => (await this.#connect(signal, this.connected, { pipeline: true })).client,
+      watch: (client) => this.#watch(client, backendOf(client)),
+      explain: (error) => {
+        signal?.throwIfAborted();
+        return serverError(error, this.endpoint);
+      },
+    });
     // A running statement ends with its connection, and the server rolls back. A COMMIT does not: its reply is worth a
     // short wait.
     const stop = () => {
@@ -306,62 +314,24 @@ export class Database implements AsyncDisposable {
    * allows no more connections. Its server may be another one if a load balancer is in between.
    */
   async pipelined(): Promise<PipelinedReading | undefined> {
-    const identity = await this.identity();
-    const begin = this.#beginReading(identity);
-    const client = await this.#openPipeline();
-    return client && ((read) => this.#onPipeline(client, () => read(readingClient(client, begin))));
+    return this.#pipeline.reading(this.#beginReading(await this.identity()));
   }
 
-  /** `readAtOnce` for several messages, which are all sent at the same time. */
+  /** `readAtOnce` for several messages, which are all sent at the same time if there is a second connection. */
   async readManyAtOnce(messages: readonly (readonly Statement[])[]): Promise<Attempted<pg.QueryResult[]>[]> {
-    const identity = await this.identity();
-    const client = messages.length > 1 ? await this.#openPipeline() : undefined;
-    const read = async (message: readonly Statement[]) => {
-      if (!client) return this.readAtOnce(message);
-      const sent = message.flatMap(statementsOf);
-      const begin = this.#beginReading(identity);
-      return answersTo(message, await this.#onPipeline(client, () => readTogether(client, begin, sent)));
-    };
-    if (client) return Promise.all(messages.map((message) => attempt(() => read(message))));
+    const begin = this.#beginReading(await this.identity());
+    const together = messages.length > 1 ? await this.#pipeline.readAtOnce(begin, messages) : undefined;
+    if (together) return together;
     const answers = [];
-    for (const message of messages) answers.push(await attempt(() => read(message)));
+    for (const message of messages) answers.push(await attempt(() => this.readAtOnce(message)));
     return answers;
   }
 
   #beginReading = (identity: ServerIdentity): string =>
     [beginReading(identity, this.#timing.lockTimeout), ...markOf(identity)].join('; ');
 
-  #openPipeline(): Promise<pg.Client | undefined> {
-    if (this.#pipeline) return this.#pipeline;
-    const opening = this.#connect(this.#signal, this.connected, { pipeline: true }).then(
-      ({ client }) => {
-        const watch = this.#watch(client, backendOf(client));
-        client.once('end', () => {
-          watch[Symbol.dispose]();
-          if (this.#pipeline === opening) this.#pipeline = undefined;
-        });
-        return client;
-      },
-      () => undefined,
-    );
-    this.#pipeline = opening;
-    return opening;
-  }
-
-  async #onPipeline<T>(client: pg.Client, work: () => Promise<T>): Promise<T> {
-    this.#signal?.throwIfAborted();
-    try {
-      return await work();
-    } catch (error) {
-      this.#signal?.throwIfAborted();
-      throw serverError(error, this.endpoint);
-    }
-  }
-
-  async endPipeline(): Promise<void> {
-    const client = await this.#pipeline;
-    this.#pipeline = undefined;
-    if (client) await end(client, this.#timing.closeTimeout);
+  endPipeline(): Promise<void> {
+    return this.#pipeline.end(this.#timing.closeTimeout);
   }
 
   /** The same in batches. A statement that is refused has its own error. */
@@ -451,8 +421,7 @@ export class Database implements AsyncDisposable {
     // After a restart or a failover, the next connection may reach another server.
     this.#identity = undefined;
     if (client) socketOf(client).destroy();
-    void this.#pipeline?.then((pipeline) => pipeline && socketOf(pipeline).destroy());
-    this.#pipeline = undefined;
+    this.#pipeline.discard();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
