@@ -6,7 +6,7 @@ import type pg from 'pg';
 import * as z from 'zod';
 import type { ConnectionSettings } from '../config/settings.ts';
 import { formatDuration } from '../duration.ts';
-import { attempt, IncrepError, type Attempted } from '../errors.ts';
+import { done, IncrepError, type Attempted } from '../errors.ts';
 import {
   AS_LOGIN_ROLE,
   BACKEND_PID,
@@ -19,7 +19,7 @@ import type { Timing } from '../timing.ts';
 import { isBeforeSnapshot, MARK_READER } from '../sql/reader-mark.ts';
 import { statementsOf, TO_USUAL_PATH, type Statement } from '../sql/search-path.ts';
 import { beginReading, beginSnapshot, beginWriting } from '../sql/session.ts';
-import { inBatches } from './batches.ts';
+import { batchesOf, inBatches } from './batches.ts';
 import { commitWithin, isUnconfirmed } from './commit-wait.ts';
 import { connect, end, programName } from './connect.ts';
 import { backendOf, bytesMoved, isServersTurn, socketOf } from './driver.ts';
@@ -317,14 +317,29 @@ export class Database implements AsyncDisposable {
     return this.#pipeline.reading(this.#beginReading(await this.identity()));
   }
 
-  /** `readAtOnce` for several messages, which are all sent at the same time if there is a second connection. */
-  async readManyAtOnce(messages: readonly (readonly Statement[])[]): Promise<Attempted<pg.QueryResult[]>[]> {
+  /**
+   * Sends a message for each batch of items. All messages are sent at the same time if there is a second connection. A
+   * batch that is refused is repeated in smaller batches, so an item that is refused has its own error.
+   */
+  async readBatches<T, R>(
+    items: readonly T[],
+    messageOf: (batch: readonly T[]) => readonly Statement[],
+    read: (batch: readonly T[], answers: readonly pg.QueryResult[]) => readonly R[],
+  ): Promise<Attempted<R>[]> {
+    const batches = [...batchesOf(items)];
     const begin = this.#beginReading(await this.identity());
-    const together = messages.length > 1 ? await this.#pipeline.readAtOnce(begin, messages) : undefined;
-    if (together) return together;
-    const answers = [];
-    for (const message of messages) answers.push(await attempt(() => this.readAtOnce(message)));
-    return answers;
+    const together =
+      batches.length > 1 ? await this.#pipeline.readAtOnce(begin, batches.map(messageOf)) : undefined;
+    const results: Attempted<R>[] = [];
+    for (const [index, batch] of batches.entries()) {
+      const found = together?.[index];
+      results.push(
+        ...(found?.kind === 'done'
+          ? read(batch, found.value).map(done)
+          : await inBatches(batch, async (part) => read(part, await this.readAtOnce(messageOf(part))))),
+      );
+    }
+    return results;
   }
 
   #beginReading = (identity: ServerIdentity): string =>
@@ -334,9 +349,13 @@ export class Database implements AsyncDisposable {
     return this.#pipeline.end(this.#timing.closeTimeout);
   }
 
-  /** The same in batches. A statement that is refused has its own error. */
+  /** `readAtOnce` in batches. A statement that is refused has its own error. */
   readEach(statements: readonly Statement[]): Promise<Attempted<pg.QueryResult>[]> {
-    return inBatches(statements, (batch) => this.readAtOnce(batch));
+    return this.readBatches(
+      statements,
+      (batch) => batch,
+      (_, answers) => answers,
+    );
   }
 
   /** Each statement sees the data that is committed when it starts. */

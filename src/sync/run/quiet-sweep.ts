@@ -1,9 +1,7 @@
 /** Finds the tables without changes before any table is synced, many tables in one message. */
 import type pg from 'pg';
 import * as z from 'zod';
-import { done, type Attempted } from '../../errors.ts';
 import type { TableOutcome } from '../../events.ts';
-import { batchesOf, inBatches } from '../../postgres/batches.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
 import { isSameTable } from '../../schema/names.ts';
 import { isSameInstance, serverInstanceSchema } from '../../schema/state-record.ts';
@@ -41,7 +39,13 @@ export async function findQuiet(
   if (!first) return found;
   const at = new Date();
   const before = performance.now();
-  const verdicts = await askAll(context, candidates, at);
+  const { source, timing } = context;
+  const identity = await source.identity();
+  const verdicts = await source.readBatches(
+    candidates,
+    (batch) => questionsOf(batch, identity, timing.sweepLock),
+    (batch, answers) => verdictsOf(batch, answers, at),
+  );
   const durationSeconds = (performance.now() - before) / 1000 / candidates.length;
   for (const [index, { facts, plan }] of candidates.entries()) {
     const verdict = verdicts[index];
@@ -72,31 +76,6 @@ function candidateOf(facts: TableFacts, request: PlanRequest): SweptTable[] {
     plan.hasMergeIndex;
   const question = isPlain ? quietQuestion(facts, plan) : undefined;
   return question && isPlain ? [{ facts, plan, question }] : [];
-}
-
-/** A message for each batch. A batch that the server refuses is repeated in smaller batches. */
-async function askAll(
-  context: RunContext,
-  candidates: readonly SweptTable[],
-  at: Date,
-): Promise<Attempted<QuietVerdict>[]> {
-  const { source, timing } = context;
-  const identity = await source.identity();
-  const messageOf = (batch: readonly SweptTable[]) => questionsOf(batch, identity, timing.sweepLock);
-  const batches = [...batchesOf(candidates)];
-  const answered = await source.readManyAtOnce(batches.map(messageOf));
-  const verdicts: Attempted<QuietVerdict>[] = [];
-  for (const [index, batch] of batches.entries()) {
-    const answers = answered[index];
-    if (answers?.kind === 'done') verdicts.push(...verdictsOf(batch, answers.value, at).map(done));
-    else
-      verdicts.push(
-        ...(await inBatches(batch, async (part) =>
-          verdictsOf(part, await source.readAtOnce(messageOf(part)), at),
-        )),
-      );
-  }
-  return verdicts;
 }
 
 /** Waits only briefly for a table that another session has locked, because the message holds locks on other tables. */
