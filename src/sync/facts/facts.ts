@@ -133,13 +133,16 @@ export async function gatherFacts(context: Gathering, tables: readonly TableSett
 const isKnown = (table: TableFacts | TableFailure): table is TableFacts => !isUnknown(table);
 export const isUnknown = (table: TableFacts | TableFailure): table is TableFailure => 'error' in table;
 
-export const serversOf = async ({
+/** Both connections are opened at the same time. If both fail, the error is that of the source. */
+export async function serversOf({
   source,
   destination,
-}: Pick<RunContext, 'source' | 'destination'>): Promise<Servers> => ({
-  source: await source.identity(),
-  destination: await destination.identity(),
-});
+}: Pick<RunContext, 'source' | 'destination'>): Promise<Servers> {
+  const identities = [source.identity(), destination.identity()] as const;
+  // A connection is used by one caller at a time, so both must be done before an error is thrown.
+  await Promise.allSettled(identities);
+  return { source: await identities[0], destination: await identities[1] };
+}
 
 interface GatheredBatch {
   readonly schemas: Facts['schemas'];
