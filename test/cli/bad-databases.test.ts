@@ -10,7 +10,7 @@ import type { Pair } from '../support/pair.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import type { Said } from '../support/refusal.ts';
 import { ORDERS_CONFIG } from '../support/shop.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 let pair: Pair;
 beforeEach(async () => {
@@ -62,7 +62,7 @@ describe('tables and columns', () => {
     await expectRefusal(pair, { exitCode: 78, code: 'KEY_TYPE_UNSUPPORTED', what, next: 'unique_cols' });
   });
 
-  test('a staging table that is not ours', async () => {
+  slowTest('a staging table that is not ours', async () => {
     await pair.destination.query('CREATE TABLE orders_stg (precious int)');
     const what = ['public.orders_stg exists at the destination, and increp did not create it'];
     await expectRefusal(pair, { exitCode: 1, code: 'STAGING_NAME_CONFLICT', what, next: 'dest_name' });

@@ -591,7 +591,14 @@ async function check(failure: Failure): Promise<void> {
 }
 
 /** They hold only after several attempts. */
-const TAKES_LONG: readonly string[] = ['SCHEMA_CHANGED', 'LOCK_TIMEOUT', 'CONFLICT'];
+const TAKES_LONG: readonly string[] = [
+  'SCHEMA_CHANGED',
+  'LOCK_TIMEOUT',
+  'CONFLICT',
+  'RUN_LOCKED',
+  'SCHEMA_CHANGE_REFUSED',
+  'INTERRUPTED',
+];
 
 test.each(FAILURES.filter(({ code }) => !TAKES_LONG.includes(code)))('$code: $title', check);
 slowTest.each(FAILURES.filter(({ code }) => TAKES_LONG.includes(code)))('$code: $title', check);

@@ -12,7 +12,7 @@ import { sync, trySync } from '../support/sync.ts';
 import { IMPATIENT } from '../support/timing.ts';
 import { webhookServer } from '../support/webhook-server.ts';
 import type { WebhookServer } from '../support/webhook-server.ts';
-import { slowTest } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 /** The signals in their order, each with the id of its run. */
 function signalsOf({ url, requests }: WebhookServer) {
@@ -103,12 +103,12 @@ slowTest('a run that meets the lock of another leaves the check as it is', async
   ]);
 });
 
-for (const [answer, why] of [
+for (const [answer, why] of oneIn(2, [
   ['hang', /no answer within/],
   ['reset', /the connection failed/],
   [500, /it answered 500/],
   [302, /redirects are not followed/],
-] as const) {
+] as const)) {
   test(`a monitor that answers with "${answer}" is a warning, and changes nothing else`, async () => {
     await using pair = await freshPair('orders');
     await using monitor = await webhookServer(answer);

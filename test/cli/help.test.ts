@@ -92,7 +92,7 @@ const shop = {
 
 describe.each(
   oneIn(
-    3,
+    5,
     all.filter(({ name }) => !PLAYED_ELSEWHERE.includes(name)),
   ),
 )('the examples of $name', ({ examples }: CommandDescription) => {

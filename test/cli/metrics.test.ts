@@ -12,7 +12,7 @@ import { expectPromtoolClean, testWithPromtool } from '../support/promtool.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { slowTest } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const two: PairOptions = {
   tables: ['orders', 'others'].map((name) => ({ ...ORDERS_CONFIG, name })),
@@ -191,11 +191,11 @@ test('an interrupted run is written as such', async () => {
   expect(value('table_consecutive_failures', 'orders')).toBe(1);
 });
 
-for (const [what, path, advice] of [
+for (const [what, path, advice] of oneIn(3, [
   ['whose folder is missing', 'nowhere/increp.prom', /nowhere is not a directory; create it/],
   ['whose folder is a file', '.env/increp.prom', /\.env is not a directory; create it/],
   ['that is a folder', 'metrics', /it is a directory; name a file/],
-] as const) {
+] as const)) {
   test(`a metrics file ${what} is a warning, and changes nothing else`, async () => {
     await using pair = await measured('orders');
     await pair.setEnv({ METRICS_TEXTFILE: path });

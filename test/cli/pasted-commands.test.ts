@@ -93,7 +93,7 @@ test('--full-refresh reads a table whole although its key is clear', async () =>
   });
 });
 
-test.each(oneIn(4, HOSTILE))('the command that follows from an error: %j', async (name) => {
+test.each(oneIn(9, HOSTILE))('the command that follows from an error: %j', async (name) => {
   await using pair = await freshPair({
     tables: [{ name, replication_key: 'id', unique_cols: ['id'], on_schema_change: 'fail' }],
     sourceSql: `CREATE TABLE ${quoted(name)} (id int PRIMARY KEY)`,

@@ -158,26 +158,32 @@ const dropAnalyst = (pair: Pair) =>
      DROP ROLE analyst_${pair.login('destination', 'increp').user}`,
   );
 
-test('a reset that a view of somebody else would stop is told, and the grant that it names lets it pass', async () => {
-  await using pair = await builtOn('ALTER TABLE items ALTER price TYPE bigint');
-  const { user } = pair.login('destination', 'increp');
-  const { tables } = await plan(pair);
-  expect(tables[0]).toMatchObject({
-    action: 'reset',
-    dependents: [{ kind: 'view', name: 'public.v_sales', owner: `analyst_${user}`, can_move: false }],
-    obstruction: { message: expect.stringContaining('increp may not move view public.v_sales') },
-  });
-  const { stdout } = await increp('plan', pair);
-  expect(stdout).toContain(`    dependent objects: view public.v_sales (owner analyst_${user})\n`);
-  expect(stdout).toContain('    would be refused: increp may not move view public.v_sales');
-  expect(stdout).toMatch(/1 to load again, .*, 1 WOULD BE REFUSED/);
-  expect((await trySync(pair)).table().error?.code).toBe('DEPENDENT_OBJECTS');
-  const [, grant] = /next: At the destination, run: (GRANT .*)/.exec(stdout) ?? [];
-  await pair.destination.query(grant ?? 'none');
-  expect((await plan(pair)).tables[0]).toMatchObject({ dependents: [{ can_move: true }], obstruction: null });
-  await sync(pair);
-  await dropAnalyst(pair);
-});
+slowTest(
+  'a reset that a view of somebody else would stop is told, and the grant that it names lets it pass',
+  async () => {
+    await using pair = await builtOn('ALTER TABLE items ALTER price TYPE bigint');
+    const { user } = pair.login('destination', 'increp');
+    const { tables } = await plan(pair);
+    expect(tables[0]).toMatchObject({
+      action: 'reset',
+      dependents: [{ kind: 'view', name: 'public.v_sales', owner: `analyst_${user}`, can_move: false }],
+      obstruction: { message: expect.stringContaining('increp may not move view public.v_sales') },
+    });
+    const { stdout } = await increp('plan', pair);
+    expect(stdout).toContain(`    dependent objects: view public.v_sales (owner analyst_${user})\n`);
+    expect(stdout).toContain('    would be refused: increp may not move view public.v_sales');
+    expect(stdout).toMatch(/1 to load again, .*, 1 WOULD BE REFUSED/);
+    expect((await trySync(pair)).table().error?.code).toBe('DEPENDENT_OBJECTS');
+    const [, grant] = /next: At the destination, run: (GRANT .*)/.exec(stdout) ?? [];
+    await pair.destination.query(grant ?? 'none');
+    expect((await plan(pair)).tables[0]).toMatchObject({
+      dependents: [{ can_move: true }],
+      obstruction: null,
+    });
+    await sync(pair);
+    await dropAnalyst(pair);
+  },
+);
 
 slowTest(
   'a view that uses a column which is gone is in the way, and one that does not is not, whoever owns it',
@@ -257,12 +263,12 @@ test('the rows of a window are counted by the index of the key, whatever the pla
   expect((await plan(pair)).tables[0]).toMatchObject({ estimated_rows: null });
 });
 
-test('no more than ten thousand are counted', async () => {
+slowTest('no more than ten thousand are counted', async () => {
   await using pair = await pairWithNewRows(10_500);
   expect((await increp('plan', pair)).stdout).toMatch(/more than 10,000 rows, [\d.]+ kB, from 20/);
 });
 
-test('without an index the planner is believed', async () => {
+slowTest('without an index the planner is believed', async () => {
   await using pair = await pairWithNewRows(5000, 'DROP INDEX by_time');
   await pair.source.query('ANALYZE orders');
   const rows = Number((await plan(pair)).tables[0]?.['estimated_rows']);

@@ -59,7 +59,7 @@ test.each(oneIn(4, STATEMENTS))('%s during a window leaves nothing out', async (
 });
 
 test.each(
-  oneIn(3, [
+  oneIn(4, [
     ['deletes', { deletes: 'hard', deletes_every: '0s' }],
     ['deletes that are marked', { deletes: 'soft', deletes_every: '0s' }],
     ['evolve', { on_schema_change: 'evolve' }],

@@ -230,7 +230,7 @@ test('a view has no index to be missed, and a merge key that nothing enforces is
   expect(find('MERGE_KEY_NOT_ENFORCED')?.message).toMatch(/keeps \(id\) unique and NOT NULL/);
 });
 
-test('a name that is misspelt, a column that is, and a key of a type that orders nothing', async () => {
+slowTest('a name that is misspelt, a column that is, and a key of a type that orders nothing', async () => {
   await using pair = await freshPair({
     sourceSql: `${String(ordersPreset.sourceSql)}; CREATE TABLE other (id int PRIMARY KEY, at text)`,
     tables: [
@@ -285,7 +285,7 @@ slowTest(
   },
 );
 
-test('state of the older script, and state that is out of step', async () => {
+slowTest('state of the older script, and state that is out of step', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await insertOrders(pair, 1);
@@ -400,7 +400,7 @@ test('a prepared transaction is seen by any role', async () => {
   expect(later).toEqual([]);
 });
 
-test("a copy that is somebody else's, and a staging table that may not be made", async () => {
+slowTest("a copy that is somebody else's, and a staging table that may not be made", async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   const { user } = pair.login('destination', 'increp');

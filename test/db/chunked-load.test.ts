@@ -6,7 +6,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
 import { sync } from '../support/sync.ts';
-import { slowTest } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 /** Nothing of a load is left, and the next sync finds nothing to do. */
 async function expectFinished(pair: Pair, table = 'big'): Promise<void> {
@@ -33,58 +33,60 @@ test('a plain table arrives byte for byte, and each of its rows is read once', a
   await expectFinished(pair);
 });
 
-test.each<[string, string, object]>([
-  [
-    'a partitioned table with partitions of very different sizes',
-    `CREATE TABLE big (id bigint, note text, ${STAMP}, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+test.each<[string, string, object]>(
+  oneIn(4, [
+    [
+      'a partitioned table with partitions of very different sizes',
+      `CREATE TABLE big (id bigint, note text, ${STAMP}, PRIMARY KEY (id)) PARTITION BY RANGE (id);
      CREATE TABLE big_1 PARTITION OF big FOR VALUES FROM (0) TO (10);
      CREATE TABLE big_2 PARTITION OF big FOR VALUES FROM (10) TO (2000) PARTITION BY RANGE (id);
      CREATE TABLE big_2a PARTITION OF big_2 FOR VALUES FROM (10) TO (1000);
      CREATE TABLE big_2b PARTITION OF big_2 FOR VALUES FROM (1000) TO (2000);
      CREATE TABLE big_3 PARTITION OF big DEFAULT; ${fill('big')}`,
-    {},
-  ],
-  [
-    'an inheritance parent',
-    `${BIG}; CREATE TABLE child (extra text) INHERITS (big); ${fill('child', 9000, 50_000)}`,
-    {},
-  ],
-  [
-    'a materialized view',
-    `CREATE TABLE base (id bigint, note text, ${STAMP}); ${fill('base')};
+      {},
+    ],
+    [
+      'an inheritance parent',
+      `${BIG}; CREATE TABLE child (extra text) INHERITS (big); ${fill('child', 9000, 50_000)}`,
+      {},
+    ],
+    [
+      'a materialized view',
+      `CREATE TABLE base (id bigint, note text, ${STAMP}); ${fill('base')};
      CREATE MATERIALIZED VIEW big AS SELECT * FROM base`,
-    {},
-  ],
-  [
-    'a table most of which is stored out of line',
-    `CREATE TABLE big (id bigint PRIMARY KEY, note text, raw bytea, ${STAMP});
+      {},
+    ],
+    [
+      'a table most of which is stored out of line',
+      `CREATE TABLE big (id bigint PRIMARY KEY, note text, raw bytea, ${STAMP});
      ALTER TABLE big ALTER raw SET STORAGE EXTERNAL;
      INSERT INTO big SELECT i, repeat('note ', 200), decode(repeat(lpad(to_hex(i), 8, '0'), 2000), 'hex'), now() - i * interval '1 h'
        FROM generate_series(1, 400) i; INSERT INTO big (id) VALUES (0)`,
-    {},
-  ],
-  [
-    'rows of types that go as text, and a generated column',
-    `CREATE TYPE mood AS ENUM ('sad', 'so so');
+      {},
+    ],
+    [
+      'rows of types that go as text, and a generated column',
+      `CREATE TYPE mood AS ENUM ('sad', 'so so');
      CREATE TABLE big (id bigint PRIMARY KEY, note text, feels mood DEFAULT 'so so', price money DEFAULT 12.5,
        half bigint GENERATED ALWAYS AS (id / 2) STORED, ${STAMP}); ${fill('big')}`,
-    {},
-  ],
-  [
-    'a key of integers',
-    `CREATE TABLE big (id bigint PRIMARY KEY, note text, seq bigserial); INSERT INTO big (id, note)
+      {},
+    ],
+    [
+      'a key of integers',
+      `CREATE TABLE big (id bigint PRIMARY KEY, note text, seq bigserial); INSERT INTO big (id, note)
        SELECT i, repeat('note ', 20) || i FROM generate_series(1, 20000) i`,
-    { replication_key: 'seq' },
-  ],
-  [
-    'a key of dates',
-    `CREATE TABLE big (id bigint PRIMARY KEY, note text, day date);
+      { replication_key: 'seq' },
+    ],
+    [
+      'a key of dates',
+      `CREATE TABLE big (id bigint PRIMARY KEY, note text, day date);
      INSERT INTO big SELECT i, repeat('note ', 20) || i, date '2020-01-01' + i % 500 FROM generate_series(1, 20000) i`,
-    { replication_key: 'day' },
-  ],
-  ['chunks of a number of rows, in a table that nobody has analyzed', BIG, { chunk: '1500 rows' }],
-  ['chunks of a number of rows, as a number', `${BIG}; ANALYZE big`, { chunk: 1500 }],
-])('same bytes: %s', async (_what, sourceSql, more) => {
+      { replication_key: 'day' },
+    ],
+    ['chunks of a number of rows, as a number', `${BIG}; ANALYZE big`, { chunk: 1500 }],
+    ['chunks of a number of rows, in a table that nobody has analyzed', BIG, { chunk: '1500 rows' }],
+  ]),
+)('same bytes: %s', async (_what, sourceSql, more) => {
   await using pair = await freshPair({ tables: [chunked('big', more)], sourceSql });
   const { reason, warnings } = (await sync(pair)).table();
   expect(countOf(reason)).toBeGreaterThan(5);
@@ -101,7 +103,7 @@ slowTest('the number of rows is met as well as the statistics are true', async (
   expect(countOf((await sync(pair, '--full-refresh')).table().reason)).toBeLessThanOrEqual(11);
 });
 
-test('rows without a replication key come with their chunks, and are warned of', async () => {
+slowTest('rows without a replication key come with their chunks, and are warned of', async () => {
   await using pair = await freshPair({
     tables: [chunked('big')],
     sourceSql: `CREATE TABLE big (id bigint PRIMARY KEY, note text, updated_at timestamptz); ${fill('big')};

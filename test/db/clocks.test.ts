@@ -52,7 +52,7 @@ slowTest('a network that was slow during the last sync is no clock that was set 
   expect((await sync(pair)).table().warnings).toEqual([]);
 });
 
-test('the work of the source on the high-water mark is no time on the network', async () => {
+slowTest('the work of the source on the high-water mark is no time on the network', async () => {
   await using pair = await freshPair({
     tables: [{ name: 'slow', replication_key: 'updated_at', unique_cols: ['id'] }],
     sourceSql: `CREATE TABLE kept (id int PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT now());

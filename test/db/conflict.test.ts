@@ -188,7 +188,7 @@ slowTest('plan and check say what the rule needs', async () => {
   expect((await findings()).map(({ code }) => code)).toContain('CONFLICT_KEY');
 });
 
-test('rows of an emptied table come back, and an unknown one keeps what it has', async () => {
+slowTest('rows of an emptied table come back, and an unknown one keeps what it has', async () => {
   await using pair = await freshPair({
     ...newest(),
     destinationSql: `CREATE TABLE orders (id bigint PRIMARY KEY, total numeric(12,2), note text, updated_at timestamptz NOT NULL);
@@ -207,7 +207,7 @@ test('rows of an emptied table come back, and an unknown one keeps what it has',
   await expectSameRows(pair, 'orders');
 });
 
-test('a history of runs from before rows were counted as newer goes on', async () => {
+slowTest('a history of runs from before rows were counted as newer goes on', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await pair.destination.query('ALTER TABLE _increp_runs DROP rows_newer');

@@ -10,7 +10,7 @@ import type { Pair, PairOptions, TableConfig } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { slowTest } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const HARD = { deletes: 'hard', deletes_every: '0s' };
 const SOFT = { deletes: 'soft', deletes_every: '0s' };
@@ -100,7 +100,7 @@ test('"soft" marks what is gone, keeps the time of it, and clears the mark when 
   await expectSameRows(pair, 'orders', { where: 'id <> 7' });
 });
 
-test('"soft" may be turned on later, and off again', async () => {
+slowTest('"soft" may be turned on later, and off again', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await pair.source.query('DELETE FROM orders WHERE id = 2');
@@ -121,7 +121,7 @@ test('"soft" may be turned on later, and off again', async () => {
   await expectSameRows(pair, 'orders');
 });
 
-for (const way of ['', '--full-refresh']) {
+for (const way of oneIn(2, ['', '--full-refresh'])) {
   test(`marks survive a ${way === '' ? 'swap, when a column is added' : 'full refresh'}`, async () => {
     await using pair = await freshPair(orders(SOFT));
     await sync(pair);
@@ -203,7 +203,7 @@ test('more than half of a table is not removed by mistake; everything else of th
   expect((await sync(pair)).table().rows_deleted).toBe(0);
 });
 
-test('exactly half is removed, and marks count as rows that are gone already', async () => {
+slowTest('exactly half is removed, and marks count as rows that are gone already', async () => {
   await using pair = await freshPair(orders(SOFT));
   await sync(pair);
   await pair.source.query('DELETE FROM orders WHERE id <= 5');

@@ -299,7 +299,7 @@ test('a table that is gone after a sync is no typing error: at the source, and a
   expect(error?.hint).toContain('remove "orders" from tables-config.json. If it was renamed');
 });
 
-test('a reset removes a column that is gone from the source, and keeps a column of a user', async () => {
+slowTest('a reset removes a column that is gone from the source, and keeps a column of a user', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await pair.destination.query(`ALTER TABLE orders ADD COLUMN remark text DEFAULT 'ours'`);
@@ -314,7 +314,7 @@ test('a reset removes a column that is gone from the source, and keeps a column 
   expect(rows.map(({ name }) => name)).toEqual(['id', 'remark', 'total', 'updated_at']);
 });
 
-test('a source table that was renamed continues under its new name without a load', async () => {
+slowTest('a source table that was renamed continues under its new name without a load', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await pair.source.query('ALTER TABLE orders RENAME TO bills');

@@ -58,16 +58,19 @@ test('soft deletes: marked rows stay as they are, and what they have no value fo
   expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_read: 0 });
 });
 
-test('rows that are gone from the source have no value, so that NOT NULL is left out, with a warning', async () => {
-  await using pair = await freshPair({ tables: [config()], sourceSql: SQL });
-  await sync(pair);
-  await pair.source.query(`DELETE FROM t WHERE id = 3; ${MORE}; ALTER TABLE t ALTER word SET NOT NULL`);
-  const { table } = await sync(pair);
-  expect(table()).toMatchObject(inPlace(19));
-  expect(table().warnings).toEqual([expect.stringContaining('column "more" of public.t stays nullable')]);
-  expect([await isRequired(pair, 'more'), await isRequired(pair, 'word')]).toEqual([false, true]);
-  expect((await sync(pair)).table().reason).toBe('the cursor is known');
-});
+slowTest(
+  'rows that are gone from the source have no value, so that NOT NULL is left out, with a warning',
+  async () => {
+    await using pair = await freshPair({ tables: [config()], sourceSql: SQL });
+    await sync(pair);
+    await pair.source.query(`DELETE FROM t WHERE id = 3; ${MORE}; ALTER TABLE t ALTER word SET NOT NULL`);
+    const { table } = await sync(pair);
+    expect(table()).toMatchObject(inPlace(19));
+    expect(table().warnings).toEqual([expect.stringContaining('column "more" of public.t stays nullable')]);
+    expect([await isRequired(pair, 'more'), await isRequired(pair, 'word')]).toEqual([false, true]);
+    expect((await sync(pair)).table().reason).toBe('the cursor is known');
+  },
+);
 
 test('deletes are found in the same sync', async () => {
   await using pair = await freshPair({
@@ -82,7 +85,7 @@ test('deletes are found in the same sync', async () => {
   await expectSameRows(pair, 't');
 });
 
-test('composite keys, whose parts may be NULL, and rows without a replication key', async () => {
+slowTest('composite keys, whose parts may be NULL, and rows without a replication key', async () => {
   await using pair = await freshPair({
     tables: [config({ unique_cols: ['a', 'b'], null_keys: 'include' })],
     sourceSql: `CREATE TABLE t (a int NOT NULL, b varchar(5), changed timestamptz, n int, UNIQUE (a, b));
@@ -98,19 +101,22 @@ test('composite keys, whose parts may be NULL, and rows without a replication ke
   expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_updated: 0 });
 });
 
-test('where rows share their key at the source, nothing tells which of them the copy has: a new load does', async () => {
-  await using pair = await freshPair({
-    tables: [config()],
-    sourceSql: `CREATE TABLE t (id int NOT NULL, changed timestamptz NOT NULL, n int);
+slowTest(
+  'where rows share their key at the source, nothing tells which of them the copy has: a new load does',
+  async () => {
+    await using pair = await freshPair({
+      tables: [config()],
+      sourceSql: `CREATE TABLE t (id int NOT NULL, changed timestamptz NOT NULL, n int);
       INSERT INTO t SELECT i / 2, timestamptz '2026-01-01' + i * interval '1 min', i FROM generate_series(1, 20) i`,
-  });
-  await sync(pair);
-  await pair.source.query(`${MORE}; UPDATE t SET more = NULLIF(n % 2, 1)::text`.replace(' NOT NULL', ''));
-  const { action, reason } = (await sync(pair)).table();
-  expect(action).toBe('reset');
-  expect(reason).toContain('not in place: several rows of the source have the same id');
-  expect(await query(pair, 'SELECT count(*)::int AS n FROM t')).toEqual([{ n: 11 }]);
-});
+    });
+    await sync(pair);
+    await pair.source.query(`${MORE}; UPDATE t SET more = NULLIF(n % 2, 1)::text`.replace(' NOT NULL', ''));
+    const { action, reason } = (await sync(pair)).table();
+    expect(action).toBe('reset');
+    expect(reason).toContain('not in place: several rows of the source have the same id');
+    expect(await query(pair, 'SELECT count(*)::int AS n FROM t')).toEqual([{ n: 11 }]);
+  },
+);
 
 test('partitioned tables, views and generated columns', async () => {
   await using pair = await freshPair({
@@ -131,43 +137,49 @@ test('partitioned tables, views and generated columns', async () => {
   }
 });
 
-test('types: "native": a new type is made for a new column, an enum keeps up, a domain is left', async () => {
-  await using pair = await freshPair({
-    tables: [config({ types: 'native' })],
-    sourceSql: `CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN cents AS int;
+slowTest(
+  'types: "native": a new type is made for a new column, an enum keeps up, a domain is left',
+  async () => {
+    await using pair = await freshPair({
+      tables: [config({ types: 'native' })],
+      sourceSql: `CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN cents AS int;
       ${SQL}; ALTER TABLE t ADD m mood DEFAULT 'ok', ADD c cents DEFAULT 1;`,
-  });
-  await sync(pair);
-  await pair.source.query(`CREATE TYPE tone AS ENUM ('low', 'high'); ALTER TYPE mood ADD VALUE 'glad';
+    });
+    await sync(pair);
+    await pair.source.query(`CREATE TYPE tone AS ENUM ('low', 'high'); ALTER TYPE mood ADD VALUE 'glad';
     ALTER TABLE t ADD tone tone NOT NULL DEFAULT 'low', ADD tones tone[] DEFAULT '{low,high}'`);
-  await pair.source.query(`UPDATE t SET m = 'glad', changed = now() WHERE id = 5`);
-  const plan = (await increp('plan', pair)).stdout;
-  expect(plan).toContain('creates the enum public.tone');
-  expect((await sync(pair)).table()).toMatchObject(inPlace(20));
-  await expectSameRows(pair, 't');
-  expect(await query(pair, `SELECT pg_typeof(tones)::text AS type FROM t LIMIT 1`)).toEqual([
-    { type: 'tone[]' },
-  ]);
-  await pair.source.query('ALTER TABLE t ALTER c TYPE int');
-  expect((await sync(pair)).table()).toMatchObject({ action: 'reset' });
-  await expectSameRows(pair, 't');
-});
+    await pair.source.query(`UPDATE t SET m = 'glad', changed = now() WHERE id = 5`);
+    const plan = (await increp('plan', pair)).stdout;
+    expect(plan).toContain('creates the enum public.tone');
+    expect((await sync(pair)).table()).toMatchObject(inPlace(20));
+    await expectSameRows(pair, 't');
+    expect(await query(pair, `SELECT pg_typeof(tones)::text AS type FROM t LIMIT 1`)).toEqual([
+      { type: 'tone[]' },
+    ]);
+    await pair.source.query('ALTER TABLE t ALTER c TYPE int');
+    expect((await sync(pair)).table()).toMatchObject({ action: 'reset' });
+    await expectSameRows(pair, 't');
+  },
+);
 
-test('what is missing or stricter at the destination only comes back; another type there is loaded again', async () => {
-  await using pair = await freshPair({ tables: [config()], sourceSql: SQL });
-  await sync(pair);
-  await pair.destination.query('ALTER TABLE t DROP COLUMN word, ALTER n SET NOT NULL');
-  await pair.source.query('INSERT INTO t (id) VALUES (50)');
-  const { table } = await sync(pair);
-  expect(table()).toMatchObject({ ...inPlace(20), rows_inserted: 1 });
-  expect(table().reason).toContain('column "word" is missing at the destination');
-  await expectSameRows(pair, 't');
-  await pair.destination.query('ALTER TABLE t ALTER n TYPE smallint');
-  expect((await sync(pair)).table()).toMatchObject(inPlace(0));
-  await pair.destination.query('ALTER TABLE t ALTER n TYPE text');
-  expect((await sync(pair)).table()).toMatchObject({ action: 'reset' });
-  await expectSameRows(pair, 't');
-});
+slowTest(
+  'what is missing or stricter at the destination only comes back; another type there is loaded again',
+  async () => {
+    await using pair = await freshPair({ tables: [config()], sourceSql: SQL });
+    await sync(pair);
+    await pair.destination.query('ALTER TABLE t DROP COLUMN word, ALTER n SET NOT NULL');
+    await pair.source.query('INSERT INTO t (id) VALUES (50)');
+    const { table } = await sync(pair);
+    expect(table()).toMatchObject({ ...inPlace(20), rows_inserted: 1 });
+    expect(table().reason).toContain('column "word" is missing at the destination');
+    await expectSameRows(pair, 't');
+    await pair.destination.query('ALTER TABLE t ALTER n TYPE smallint');
+    expect((await sync(pair)).table()).toMatchObject(inPlace(0));
+    await pair.destination.query('ALTER TABLE t ALTER n TYPE text');
+    expect((await sync(pair)).table()).toMatchObject({ action: 'reset' });
+    await expectSameRows(pair, 't');
+  },
+);
 
 slowTest(
   'a transaction that began before the sync and wrote after the change comes late, and in the new shape',

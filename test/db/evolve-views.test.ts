@@ -84,7 +84,7 @@ const STATE = `SELECT 'orders'::regclass::oid, (SELECT json_agg(o ORDER BY id) F
 const NO_TOTAL = 'ALTER TABLE orders DROP COLUMN total';
 
 test.each(
-  oneIn(3, [
+  oneIn(6, [
     ['a view', 'CREATE VIEW v AS SELECT total FROM orders', 'view public.v depends on column total'],
     [
       'a view on a view',

@@ -10,7 +10,7 @@ import { testWithPgDump } from '../support/pg-dump.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
-import { LOADERS_TRIED, oneIn } from '../support/tier.ts';
+import { LOADERS_TRIED, oneIn, slowTest } from '../support/tier.ts';
 
 const BARE = { ...ordersPreset, tables: [{ ...ORDERS_CONFIG, lookback: '0s' }] };
 
@@ -60,7 +60,6 @@ for (const loader of LOADERS_TRIED) {
     `a run of increp that loads by ${loader} is not waited for; its name in another session is`,
     async () => {
       await using pair = await freshPair(BARE);
-      await sync(pair);
       await insertOrders(pair, 150_000);
       await sync(pair);
       await using _ = await readingRun(pair, loader);
@@ -85,7 +84,7 @@ for (const loader of LOADERS_TRIED) {
   );
 }
 
-for (const name of oneIn(2, ['increp up 1@h', 'increp', 'increp pg_dump up 1@h']))
+for (const name of oneIn(3, ['increp up 1@h', 'increp', 'increp pg_dump up 1@h']))
   test(`rows of a writer called "${name}" under our role arrive after its commit`, async () => {
     await using pair = await freshPair(BARE);
     await sync(pair);
@@ -99,7 +98,7 @@ for (const name of oneIn(2, ['increp up 1@h', 'increp', 'increp pg_dump up 1@h']
     await expectSameRows(pair, 'orders');
   });
 
-test('the same for a table that is only read again when it has changed', async () => {
+slowTest('the same for a table that is only read again when it has changed', async () => {
   await using pair = await freshPair({
     tables: [{ name: 'rates', mode: 'full-refresh', skip_unchanged: true }],
     sourceSql:

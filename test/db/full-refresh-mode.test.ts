@@ -4,7 +4,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair, type Pair } from '../support/pair.ts';
 import { ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { slowTest } from '../support/tier.ts';
+import { LOADERS_TRIED, slowTest } from '../support/tier.ts';
 
 /** Without a key, with rows that are there twice, with types that know no order. */
 const RATES = { name: 'rates', mode: 'full-refresh' };
@@ -37,7 +37,7 @@ test('keys of "defaults" count only where the table has such columns', async () 
 const oidOf = async (pair: Pair, name: string): Promise<unknown> =>
   (await pair.destination.query<{ oid: unknown }>('SELECT to_regclass($1)::oid AS oid', [name])).rows[0]?.oid;
 
-test.each(['copy', 'pg_dump'])(
+test.each(LOADERS_TRIED)(
   'a table without any key is a copy after each sync, loaded by %s',
   async (loader) => {
     await using pair = await ratesPair({ initial_load: loader });
@@ -199,7 +199,7 @@ slowTest(
   },
 );
 
-test('a copy that was dropped, emptied or is asked for comes again', async () => {
+slowTest('a copy that was dropped, emptied or is asked for comes again', async () => {
   await using pair = await ratesPair();
   await sync(pair);
   await pair.destination.query('TRUNCATE rates');

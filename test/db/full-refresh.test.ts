@@ -47,7 +47,7 @@ test('a truncated table is loaded again', async () => {
   await expectSameRows(pair, 'orders');
 });
 
-test('table and staging table dropped, and the state with them', async () => {
+slowTest('table and staging table dropped, and the state with them', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await pair.destination.query(
@@ -91,7 +91,7 @@ test('a missing schema that we may not create is refused with the command that m
   await expectSameRows(pair, 'orders', { destinationSchema: 'copies' });
 });
 
-test('a schema that we may not create in is refused with the command that mends it', async () => {
+slowTest('a schema that we may not create in is refused with the command that mends it', async () => {
   await using pair = await freshPair('orders');
   const { database } = pair.login('destination', 'increp');
   await pair.destination.query(`ALTER DATABASE ${database} OWNER TO CURRENT_USER; CREATE SCHEMA copies`);
@@ -141,7 +141,7 @@ slowTest.each(
   await expectSameRows(pair, 'orders');
 });
 
-test('"increp status" says that a table that was reset will be loaded again', async () => {
+slowTest('"increp status" says that a table that was reset will be loaded again', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   const { stdout: before } = await increp('status', pair);

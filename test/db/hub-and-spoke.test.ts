@@ -166,7 +166,7 @@ slowTest('a load in chunks makes the table, and another one goes into it', async
   ]);
 });
 
-test('a shape that only one source has is made room for, or refused in words', async () => {
+slowTest('a shape that only one source has is made room for, or refused in words', async () => {
   await using north = await hubPair();
   await using south = await spokeOf(north, 'south');
   await sync(north);
@@ -288,7 +288,7 @@ test('_synced_at is when a row was written, and stays where it was not', async (
   expect(await verify(pair)).toMatchObject({ exitCode: 0, status: 'equal' });
 });
 
-test('_synced_at survives each way to another shape, and is never drift', async () => {
+slowTest('_synced_at survives each way to another shape, and is never drift', async () => {
   await using pair = await freshPair({
     ...ordersPreset,
     tables: [{ ...ORDERS_CONFIG, metadata_columns: ['_synced_at'] }],

@@ -8,7 +8,7 @@ import { sync } from '../support/sync.ts';
 import { oneIn } from '../support/tier.ts';
 
 test.each(
-  oneIn(2, [
+  oneIn(3, [
     ['a window', {}, 'sync'],
     ['a load', {}, 'sync --full-refresh'],
     ['a repair', {}, 'verify --repair'],

@@ -60,7 +60,7 @@ test('the odd row is there at the first load, and is deleted later', async () =>
   await expectFollows(pair, BY_SEQUENCE);
 });
 
-test('the odd row is the first one of an empty table', async () => {
+slowTest('the odd row is the first one of an empty table', async () => {
   await using pair = await eventsPair(`CREATE TABLE events (id bigserial PRIMARY KEY, note text);
     INSERT INTO events VALUES (1000000000000)`);
   await sync(pair);

@@ -8,7 +8,7 @@ import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
-import { LOADERS_TRIED, slowTest } from '../support/tier.ts';
+import { LOADERS_TRIED, oneIn, slowTest } from '../support/tier.ts';
 
 const LOADERS = ['pg_dump', 'copy'] as const;
 const by = (loader: string, name: string, more: object = {}) => ({
@@ -71,7 +71,7 @@ testWithPgDump('a table with serial and identity columns needs SELECT on the tab
 });
 
 testWithPgDump('a name that reads as a pattern means that table and no other', async () => {
-  const names = ['a.?', 'a*', '[ab]', 'a|b', '"a"', 'a$', '(a)'];
+  const names = oneIn(2, ['a*', 'a.?', '[ab]', 'a|b', '"a"', 'a$', '(a)']);
   const sql = [...names, 'ab', 'a.b', 'a', 'b', 'aa'].map(
     (name, place) => `CREATE TABLE "${name.replaceAll('"', '""')}" (id int PRIMARY KEY, ${STAMP});
       INSERT INTO "${name.replaceAll('"', '""')}" VALUES (${place})`,
@@ -87,36 +87,38 @@ testWithPgDump('a name that reads as a pattern means that table and no other', a
   }
 });
 
-testWithPgDump.each([
-  [
-    'a partitioned table',
-    'partitioned table',
-    `
+testWithPgDump.each(
+  oneIn(2, [
+    [
+      'a partitioned table',
+      'partitioned table',
+      `
     CREATE TABLE t (id int, ${STAMP}, PRIMARY KEY (id)) PARTITION BY RANGE (id);
     CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (3);
     CREATE TABLE t2 PARTITION OF t FOR VALUES FROM (3) TO (100);`,
-  ],
-  [
-    'a view',
-    'view',
-    `
+    ],
+    [
+      'a view',
+      'view',
+      `
     CREATE TABLE base (id int, ${STAMP}); CREATE VIEW t AS SELECT * FROM base;
     CREATE RULE r AS ON INSERT TO t DO INSTEAD INSERT INTO base (id) VALUES (NEW.id);`,
-  ],
-  [
-    'an inheritance parent',
-    'child tables',
-    `
+    ],
+    [
+      'an inheritance parent',
+      'child tables',
+      `
     CREATE TABLE t (id int PRIMARY KEY, ${STAMP}); CREATE TABLE child (extra text) INHERITS (t);
     INSERT INTO child (id) VALUES (50);`,
-  ],
-  [
-    'a table with a generated column',
-    'generated column',
-    `
+    ],
+    [
+      'a table with a generated column',
+      'generated column',
+      `
     CREATE TABLE t (id int PRIMARY KEY, ${STAMP}, twice int GENERATED ALWAYS AS (id * 2) STORED);`,
-  ],
-])('%s goes by COPY, and the reason is told', async (_what, reason, sql) => {
+    ],
+  ]),
+)('%s goes by COPY, and the reason is told', async (_what, reason, sql) => {
   await using pair = await freshPair({
     tables: [by('pg_dump', 't')],
     sourceSql: `${sql} INSERT INTO t (id) SELECT i FROM generate_series(1, 9) i`,

@@ -44,7 +44,7 @@ test.each(
 
 /** Of values so far apart the lowest one is the cursor, and what is above it is read each time. */
 test.each(
-  oneIn(2, [
+  oneIn(3, [
     ['smallint', ['-32768', '-1', '9', '10', '32767']],
     ['integer', ['-2147483648', '99', '100', '2147483647']],
     ['bigint', ['-9223372036854775808', '9007199254740993', '9007199254740994', '9223372036854775807']],
@@ -58,7 +58,7 @@ test.each(
   await expectSameRows(pair, 'log');
 });
 
-test.each(['int GENERATED ALWAYS AS IDENTITY', 'bigserial'])(
+test.each(oneIn(2, ['int GENERATED ALWAYS AS IDENTITY', 'bigserial']))(
   'a key of %s sees new rows, gaps and all, and no changes; lookback means nothing for it',
   async (id) => {
     await using pair = await numberedPair(id, { lookback: '1h' });

@@ -71,7 +71,7 @@ const WAYS: readonly [
   ],
 ];
 
-for (const [name, again, args = '', options = {}] of oneIn(4, WAYS)) {
+for (const [name, again, args = '', options = {}] of oneIn(8, WAYS)) {
   test(`${name}: above the limit the table stops, and --force lets it go on`, async () => {
     await using pair = await purged(options);
     await again(pair);
@@ -172,7 +172,7 @@ slowTest('delete_limit decides, and rows of other pipelines and histories are no
   expect(await rowsThere(pair)).toBe(19);
 });
 
-test('a table in mode full-refresh becomes what its source is, as ever', async () => {
+slowTest('a table in mode full-refresh becomes what its source is, as ever', async () => {
   const { replication_key: _, ...config } = ORDERS_CONFIG;
   await using pair = await freshPair({ ...ordersPreset, tables: [{ ...config, mode: 'full-refresh' }] });
   await sync(pair);
@@ -180,7 +180,7 @@ test('a table in mode full-refresh becomes what its source is, as ever', async (
   expect((await sync(pair)).table()).toMatchObject({ rows_deleted: 9, warnings: [] });
 });
 
-test('an adopted table is held to the limit, and a replaced one is not', async () => {
+slowTest('an adopted table is held to the limit, and a replaced one is not', async () => {
   for (const flag of ['--adopt', '--replace']) {
     await using pair = await freshPair({
       ...ordersPreset,

@@ -69,8 +69,6 @@ async function crampedPair(): Promise<Pair> {
 
 test('no command fails because of the number of tables and of their indexes', async () => {
   await using pair = await crampedPair();
-  expect((await increp('check', pair)).exitCode).toBe(0);
-  expect((await increp('plan', pair)).exitCode).toBe(0);
   expect((await sync(pair)).summary.tables).toHaveLength(NAMES.length);
   for (const name of NAMES) await destination.pool.query(indexed(name));
   expect((await increp('check', pair)).exitCode).toBe(0);

@@ -121,7 +121,7 @@ const WAYS = [
 ];
 const CASES = WAYS.flatMap((way) => VARIANTS.map((variant) => ({ ...way, ...variant })));
 
-test.for(oneIn(4, CASES))(
+test.for(oneIn(8, CASES))(
   'the merge does what its model does: by $how, $title',
   async (variant, { skip }) => {
     await using pair = await freshPair();

@@ -93,23 +93,18 @@ test('changes that "=" does not see are seen', async () => {
       lookback: '1h',
     }),
   );
-  await pair.source.query(`INSERT INTO items VALUES (1, 1.0, '{"a":1}', '(1,1)', 0, '<a/>', 'é');
-    INSERT INTO items (id) VALUES (2)`);
-  await sync(pair);
   const nfd = `t = U&'e\\0301'`;
-  for (const change of [
-    `n = 1.00`,
-    `j = '{"a": 1}'`,
-    `p = '(1,1.0000001)'`,
-    `f = '-0'`,
-    `x = '<a></a>'`,
-    nfd,
-  ]) {
-    // The key stays, so that only the change itself can be the reason for an update.
-    await pair.source.query(`UPDATE items SET ${change} WHERE id = 1`);
-    expect((await sync(pair)).table(), change).toMatchObject({ rows_read: 1, rows_updated: 1 });
-    await expectSameRows(pair, 'items');
-  }
+  const changes = [`n = 1.00`, `j = '{"a": 1}'`, `p = '(1,1.0000001)'`, `f = '-0'`, `x = '<a></a>'`, nfd];
+  await pair.source.query(`INSERT INTO items
+      SELECT i, 1.0, '{"a":1}', '(1,1)', 0, '<a/>', 'é' FROM generate_series(1, ${changes.length}) i;
+    INSERT INTO items (id) VALUES (0)`);
+  await sync(pair);
+  // The key stays, so that only the change itself can be the reason for an update.
+  for (const [place, change] of changes.entries())
+    await pair.source.query(`UPDATE items SET ${change} WHERE id = ${place + 1}`);
+  const { rows_read: read, rows_updated: updated } = (await sync(pair)).table();
+  expect([read, updated]).toEqual([changes.length, changes.length]);
+  await expectSameRows(pair, 'items');
 });
 
 test('two keys that change places, and a key that is used again', async () => {

@@ -288,7 +288,7 @@ slowTest.each(LOADERS_TRIED)(
   },
 );
 
-test('a table may be called as the index of another, in whatever order they come', async () => {
+slowTest('a table may be called as the index of another, in whatever order they come', async () => {
   await using pair = await freshPair({
     tables: ['a', 'a_pkey', 'b_pkey', 'b'].map((name) => config(name, { initial_load: 'copy' })),
     sourceSql: ['a_pkey', 'b_pkey', 'a', 'b']
@@ -317,7 +317,7 @@ test('a schema of a strange name, and another one at the destination', async () 
   await expectSameRows(pair, 'MixedCase', { destinationSchema: 'copy of %s' });
 });
 
-test.each(['copy of users', 'x'.repeat(60)])(
+test.each(oneIn(2, ['x'.repeat(60), 'copy of users']))(
   'a table "%s_stg" that is not ours is refused, and stays as it is',
   async (name) => {
     await using pair = await freshPair({

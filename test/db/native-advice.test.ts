@@ -53,7 +53,7 @@ const MISSING: readonly (readonly [what: string, sql: string])[] = [
   ],
 ];
 
-test.each(oneIn(2, MISSING))('one paste makes %s', async (_, sourceSql) => {
+test.each(oneIn(4, MISSING))('one paste makes %s', async (_, sourceSql) => {
   await using pair = await freshPair({ tables, sourceSql });
   const refused = await increp('check --json', pair);
   expect(refused.exitCode).toBe(78);
@@ -73,12 +73,14 @@ test.each(oneIn(2, MISSING))('one paste makes %s', async (_, sourceSql) => {
 
 const range = (options: string) => `CREATE TYPE r AS RANGE (subtype = text, ${options})`;
 
-test.each([
-  ['collation', 'collation = "C"', 'subtype_opclass = text_ops'],
-  ['collation', 'subtype_opclass = text_ops', 'collation = "C"'],
-  ['operator class', 'subtype_opclass = text_ops', 'subtype_opclass = text_pattern_ops'],
-  ['multirange', 'multirange_type_name = many', 'multirange_type_name = more'],
-])('a range of another %s is refused', async (what, source, destination) => {
+test.each(
+  oneIn(2, [
+    ['collation', 'collation = "C"', 'subtype_opclass = text_ops'],
+    ['collation', 'subtype_opclass = text_ops', 'collation = "C"'],
+    ['operator class', 'subtype_opclass = text_ops', 'subtype_opclass = text_pattern_ops'],
+    ['multirange', 'multirange_type_name = many', 'multirange_type_name = more'],
+  ]),
+)('a range of another %s is refused', async (what, source, destination) => {
   await using pair = await freshPair({ tables, sourceSql: `${range(source)}; ${tableOf('r', `'[a,b)'`)}` });
   await pair.destination.query(range(destination));
   const { exitCode, table } = await trySync(pair);

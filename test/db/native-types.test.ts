@@ -7,7 +7,7 @@ import { testWithPgDump } from '../support/pg-dump.ts';
 import { expectRefusal } from '../support/refusal.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { changesOf, corpusFor } from '../support/type-tables.ts';
-import { LOADERS_TRIED, oneIn } from '../support/tier.ts';
+import { LOADERS_TRIED, oneIn, slowTest } from '../support/tier.ts';
 
 const config = (name: string, more: object = {}) => ({
   name,
@@ -66,7 +66,7 @@ testWithPgDump.each(LOADERS_TRIED)(
     const { setup, tables } = await corpusFor(pair.source);
     const all = tables.filter(({ isOwn }) => isOwn);
     expect(all.length).toBeGreaterThan(10);
-    const own = oneIn(3, all);
+    const own = oneIn(5, all);
     await pair.source.query(`${setup} ${own.map(({ sql }) => sql).join(';')}`);
     await pair.destination.query(`${setup} GRANT USAGE ON SCHEMA other TO PUBLIC`);
     await pair.writeTables(own.map(({ name }) => config(name, { initial_load: loader })));
@@ -158,7 +158,7 @@ test('two enums of one name in two schemas stay two', async () => {
   await expectSameRows(pair, 't');
 });
 
-test('an extension may be installed in another schema', async () => {
+slowTest('an extension may be installed in another schema', async () => {
   await using pair = await freshPair({
     tables: [config('t')],
     sourceSql: `CREATE EXTENSION hstore; ${tableSql('t', 'hstore', `'a=>1'`)}`,
@@ -198,7 +198,7 @@ test('a label that the source has gained is given to the destination, and nothin
   }
 });
 
-test('a repair too gives the destination the label that a missing row has', async () => {
+slowTest('a repair too gives the destination the label that a missing row has', async () => {
   await using pair = await freshPair(moods());
   await sync(pair);
   await pair.source.query(`ALTER TYPE mood ADD VALUE 'late'`);
@@ -223,7 +223,7 @@ test('where "on_schema_change" is "fail" a new label is refused, until it is tol
   expect(await labelsOf(pair, 'mood')).toContain('new');
 });
 
-test('going from text to the type itself and back loads the table again', async () => {
+slowTest('going from text to the type itself and back loads the table again', async () => {
   await using pair = await freshPair(moods({ types: 'text' }));
   await sync(pair);
   expect(await typesOf(pair, 'destination', 't')).toEqual(['text']);
@@ -374,7 +374,7 @@ const REFUSED: readonly (readonly [
   ],
 ];
 
-test.each(oneIn(4, REFUSED))(
+test.each(oneIn(6, REFUSED))(
   '%s is refused, and what to do is said',
   async (_what, sourceSql, destinationSql, said) => {
     await using pair = await freshPair({ tables: [config('t')], sourceSql, destinationSql });
@@ -387,7 +387,7 @@ test.each(oneIn(4, REFUSED))(
   },
 );
 
-test('types of another role are used where that is granted, and never altered', async () => {
+slowTest('types of another role are used where that is granted, and never altered', async () => {
   await using pair = await freshPair(moods());
   await pair.destination.query(`${MOOD} REVOKE USAGE ON TYPE mood FROM PUBLIC`);
   const said = { exitCode: 77, code: 'PRIVILEGE_MISSING' };

@@ -16,6 +16,7 @@ import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import { sync } from '../support/sync.ts';
+import { oneIn } from '../support/tier.ts';
 
 /** Values that are equal but print differently, and values that only seem equal. */
 const TYPES: readonly { readonly type: string; readonly values: readonly string[] }[] = [
@@ -53,7 +54,7 @@ const JOINS = [1, 2, 3].flatMap((columns) =>
   (['all', 'with NULL'] as const).map((rows) => ({ columns, rows })),
 );
 
-test.for(JOINS)(
+test.for(oneIn(5, JOINS))(
   'a key of $columns columns joins $rows rows like IS NOT DISTINCT FROM, in every plan',
   async ({ columns, rows }) => {
     await using pair = await freshPair();
@@ -191,7 +192,10 @@ async function measure(client: PoolClient, statement: string): Promise<number> {
 }
 
 test.for(
-  [[], ['a'], ['a', 'b'], ['a', 'b', 'c']].map((nullable) => ({ nullable, key: [...nullable, 'id'].join() })),
+  oneIn(3, [[], ['a'], ['a', 'b'], ['a', 'b', 'c']]).map((nullable) => ({
+    nullable,
+    key: [...nullable, 'id'].join(),
+  })),
 )(
   'with NULLs in the key, no statement compares every row with every other: $key',
   async ({ nullable, key }) => {
@@ -234,7 +238,7 @@ const KEYS: readonly { readonly key: readonly string[]; readonly types: 'text' |
   { key: ['l', 'n', 'p'], types: 'native' },
 ];
 
-test.for(KEYS)(
+test.for(oneIn(2, KEYS))(
   'rows of a view with NULLs in the key $key arrive, change and go (types: $types)',
   async ({ key, types }) => {
     await using pair = await freshPair({

@@ -105,7 +105,7 @@ const BROKEN: readonly Broken[] = [
 
 const QUICK: IncrepOptions = { timing: { retryDelay: { base: 0.01, max: 0.02 } } };
 
-describe.each(oneIn(3, BROKEN))('$what', ({ sql, says, more = KEYED, isReadByPlan = true }) => {
+describe.each(oneIn(6, BROKEN))('$what', ({ sql, says, more = KEYED, isReadByPlan = true }) => {
   const tables = [{ ...KEYED, ...more, name: 'broken' }, ORDERS_CONFIG].map((table) =>
     'mode' in table ? { name: table.name, mode: table.mode } : table,
   );
@@ -212,7 +212,7 @@ describe('a state file that cannot be read', () => {
     expect(table('c')).toMatchObject({ status: 'ok', rows_inserted: 1 });
   });
 
-  test('is replaced where the destination has the state row, with a warning that names it', async () => {
+  slowTest('is replaced where the destination has the state row, with a warning that names it', async () => {
     await using made = await make({ hasRow: true });
     const { pair, path } = made;
     expect(await errorsOf(pair)).toEqual([]);

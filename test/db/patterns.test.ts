@@ -223,7 +223,7 @@ test('while the source is away, a run fails as ever, and its tables are told of'
   expect(runs).toHaveLength(1);
 });
 
-test('while the source is away, reset finds what there is to forget', async () => {
+slowTest('while the source is away, reset finds what there is to forget', async () => {
   await using pair = await bereft();
   expect((await increp(['reset', 'events_*'], pair)).stdout).toContain('events_2: reset');
   expect(await listed(pair, 'status --json --no-source')).toEqual(['crm.events_1']);

@@ -61,13 +61,14 @@ test.each(oneIn(2, ['source', 'destination'] as const))(
   'a connection to the %s that breaks in the middle is opened again',
   async (side) => {
     await using pair = await manyTables();
-    await sync(pair);
+    // A plan reads like a run, which takes seconds for so many tables.
+    if (isWhole) await sync(pair);
     await using proxy = await faultProxy(pair.login(side, 'increp'));
     await goThrough(pair, side, proxy);
     // Only the answers about many tables are as long.
     proxy.when({ from: 'server', afterBytes: 60_000, fault: 'reset' });
-    const { summary } = await sync(pair);
+    const tables = isWhole ? (await sync(pair)).summary.tables : await planned(pair);
+    expect(tables).toHaveLength(COUNT);
     expect(proxy.fired).toBe(1);
-    expect(summary.tables).toHaveLength(COUNT);
   },
 );

@@ -297,7 +297,7 @@ slowTest('status, history, metrics and reset tell two tables of one name apart',
   expect(await stateFiles(pair)).toEqual(['metrics.counters.json', 'orders.json']);
 });
 
-test('the file of the older script is that of a table of its one schema', async () => {
+slowTest('the file of the older script is that of a table of its one schema', async () => {
   await using pair = await twoSchemas({}, UNSET);
   await sync(pair);
   await rm(join(pair.directory, 'sync-state'), { recursive: true });

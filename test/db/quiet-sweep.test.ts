@@ -8,6 +8,7 @@ import { freshPair, type Pair } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
+import { slowTest } from '../support/tier.ts';
 
 const stateRow = async (pair: Pair, table = 'orders') =>
   (
@@ -117,24 +118,27 @@ test('rows of a transaction that was open meanwhile are not lost', async () => {
   await expectSameRows(pair, 'orders');
 });
 
-test('a table of a fence is quiet while its transaction is open, and is synced once when that has ended', async () => {
-  await using pair = await freshPair('orders');
-  await pair.writeTables([{ ...ORDERS_CONFIG, lookback: '0s' }]);
-  await sync(pair);
-  const late = await pair.source.connect();
-  await late.query('BEGIN; SELECT now()');
-  await insertOrders(pair, 1);
-  expect((await sync(pair, '--wait-transactions 50ms')).table()).toMatchObject({
-    rows_inserted: 1,
-    warnings: [/1 transaction is open/],
-  });
-  await late.query('ROLLBACK');
-  late.release();
-  const before = await stateRow(pair);
-  expect(before?.record).toMatchObject({ fences: [{}] });
-  await sync(pair);
-  expect((await stateRow(pair))?.record).toMatchObject({ fences: [] });
-});
+slowTest(
+  'a table of a fence is quiet while its transaction is open, and is synced once when that has ended',
+  async () => {
+    await using pair = await freshPair('orders');
+    await pair.writeTables([{ ...ORDERS_CONFIG, lookback: '0s' }]);
+    await sync(pair);
+    const late = await pair.source.connect();
+    await late.query('BEGIN; SELECT now()');
+    await insertOrders(pair, 1);
+    expect((await sync(pair, '--wait-transactions 50ms')).table()).toMatchObject({
+      rows_inserted: 1,
+      warnings: [/1 transaction is open/],
+    });
+    await late.query('ROLLBACK');
+    late.release();
+    const before = await stateRow(pair);
+    expect(before?.record).toMatchObject({ fences: [{}] });
+    await sync(pair);
+    expect((await stateRow(pair))?.record).toMatchObject({ fences: [] });
+  },
+);
 
 test('rows that come back below the largest key are found', async () => {
   await using pair = await freshPair({
@@ -166,7 +170,7 @@ test('a locked table does not hold up the others', async () => {
   expect(result.table('b').status).toBe('failed');
 });
 
-test('rows without a key are warned of at every run', async () => {
+slowTest('rows without a key are warned of at every run', async () => {
   await using pair = await freshPair({
     tables: [ORDERS_CONFIG],
     sourceSql: `${ORDERS_SQL}; ALTER TABLE orders ALTER updated_at DROP NOT NULL; INSERT INTO orders (id, updated_at) VALUES (1, NULL), (2, now())`,

@@ -84,7 +84,7 @@ test('a row that is backdated to below the cursor arrives, as far as lookback re
   await expectSameRows(pair, 'orders');
 });
 
-test('a longer lookback brings what the shorter one has missed', async () => {
+slowTest('a longer lookback brings what the shorter one has missed', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await pair.source.query(`INSERT INTO orders VALUES (50, 1, '', now() - interval '30 min')`);
@@ -95,7 +95,7 @@ test('a longer lookback brings what the shorter one has missed', async () => {
   await expectSameRows(pair, 'orders');
 });
 
-test('rows without a key are read from the run on that includes them', async () => {
+slowTest('rows without a key are read from the run on that includes them', async () => {
   await using pair = await freshPair({
     tables: [ORDERS_CONFIG],
     sourceSql: `${ORDERS_SQL}; ALTER TABLE orders ALTER updated_at DROP NOT NULL`,
@@ -110,7 +110,7 @@ test('rows without a key are read from the run on that includes them', async () 
   await expectSameRows(pair, 'orders');
 });
 
-test('a partition that was filled long ago and is attached now is read', async () => {
+slowTest('a partition that was filled long ago and is attached now is read', async () => {
   await using pair = await freshPair({
     tables: [{ ...ORDERS_CONFIG, unique_cols: ['id', 'updated_at'], lookback: '1h' }],
     sourceSql: `CREATE TABLE orders (id int, updated_at timestamptz NOT NULL DEFAULT now()) PARTITION BY RANGE (id);

@@ -8,8 +8,9 @@ import { freshPair } from '../support/pair.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
 import { columnsOf, ownTypes, PLAIN, TEXT_ONLY } from '../support/random-values.ts';
 import { sync } from '../support/sync.ts';
+import { isWhole } from '../support/tier.ts';
 
-const ROWS = 60;
+const ROWS = isWhole ? 60 : 20;
 
 /** INCREP_TEST_SEED brings a failed run back. */
 const seed = Number(process.env['INCREP_TEST_SEED'] ?? Math.trunc(Math.random() * 2 ** 31));

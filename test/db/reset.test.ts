@@ -99,7 +99,7 @@ slowTest(
   },
 );
 
-test('status and verify on the other machine do not take its state file for the state', async () => {
+slowTest('status and verify on the other machine do not take its state file for the state', async () => {
   await using pair = await onTwoMachines();
   await increp('reset orders', pair);
   expect((await increp('status', pair, other(pair))).stdout).toMatch(/reset .* ago: the next sync loads/);

@@ -4,7 +4,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const AGED = `${ordersPreset.sourceSql}; UPDATE orders SET updated_at = now() - id * interval '1 day'`;
 const UPPER = 'ALTER TABLE orders ALTER note TYPE text USING upper(note)';
@@ -13,7 +13,7 @@ const withOptions = (options: Readonly<Record<string, unknown>> = {}) =>
   freshPair({ tables: [{ ...ORDERS_CONFIG, ...options }], sourceSql: AGED });
 
 test.each(
-  oneIn(2, [
+  oneIn(4, [
     ['a plain table', {}],
     ['deletes', { deletes: 'hard', deletes_every: '0s' }],
     ['evolve, where another column changes its type', { on_schema_change: 'evolve' }],
@@ -38,7 +38,7 @@ test.each(
   expect(left.rowCount).toBe(what === 'deletes' ? 0 : 1);
 });
 
-test('partitions, of which one comes and another goes', async () => {
+slowTest('partitions, of which one comes and another goes', async () => {
   await using pair = await freshPair({
     tables: [ORDERS_CONFIG],
     sourceSql: `CREATE TABLE orders (id int PRIMARY KEY, note text, updated_at timestamptz NOT NULL) PARTITION BY RANGE (id);
@@ -63,7 +63,7 @@ test('VACUUM FULL costs a look at some rows and no comparison', async () => {
   expect(table()).toMatchObject({ rows_updated: 0, rows_inserted: 1 });
 });
 
-test('state from before files were recorded goes on', async () => {
+slowTest('state from before files were recorded goes on', async () => {
   await using pair = await withOptions();
   await sync(pair);
   await pair.destination.query(`UPDATE _increp_state SET record = record - 'files'`);

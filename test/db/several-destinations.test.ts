@@ -101,7 +101,7 @@ testWithPgDump('a load by pg_dump is one pg_dump for all of them', async () => {
   await pair.expectAllSame('orders');
 });
 
-test('tables in chunks are read for each of them', async () => {
+slowTest('tables in chunks are read for each of them', async () => {
   await using pair = await freshSeveral({
     tables: [{ ...COPY, chunk: '200 rows' }],
     sourceSql: manyOrders(2000),

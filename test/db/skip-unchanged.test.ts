@@ -66,7 +66,7 @@ test('a table that has not changed is left alone, and its copy is as fresh as if
 });
 
 test.each(
-  oneIn(2, [
+  oneIn(4, [
     [
       'UPDATE rates SET rate = 1 WHERE id = 1',
       'DELETE FROM rates WHERE id = 2',
@@ -128,7 +128,7 @@ test('a transaction that was open during the load is not overlooked, whatever it
   await expectLoaded(pair);
 });
 
-test('one that is open in another database of the server is nothing to us', async () => {
+slowTest('one that is open in another database of the server is nothing to us', async () => {
   await using pair = await ratesPair();
   const other = new pg.Client({ ...pair.login('source'), database: 'postgres' });
   await other.connect();
@@ -213,7 +213,7 @@ test('a copy that is not what it was, and whoever asks, are reasons to load', as
 });
 
 test.each(
-  oneIn(2, [
+  oneIn(4, [
     [
       'a partitioned table',
       `CREATE TABLE rates (id int, rate numeric) PARTITION BY RANGE (id);
@@ -254,7 +254,7 @@ test.each(
   await expectLoaded(pair);
 });
 
-test('where only columns are granted rows are hashed, too', async () => {
+slowTest('where only columns are granted rows are hashed, too', async () => {
   await using pair = await ratesPair();
   const role = `"${pair.login('source', 'increp').user}"`;
   await pair.source.query(`REVOKE ALL ON rates FROM ${role}; GRANT SELECT (id, rate) ON rates TO ${role}`);
@@ -272,7 +272,7 @@ test('a name that is printed otherwise, though no row was written, is seen', asy
   await expectLoaded(pair);
 });
 
-test('rows that are twice there count twice in what is hashed', async () => {
+slowTest('rows that are twice there count twice in what is hashed', async () => {
   await using pair = await ratesPair(
     `CREATE TABLE base (id int, rate numeric); INSERT INTO base VALUES (1, 1), (1, 1), (2, 2), (2, 2); CREATE VIEW rates AS TABLE base`,
   );

@@ -5,6 +5,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
 import { sync } from '../support/sync.ts';
+import { oneIn } from '../support/tier.ts';
 
 const KEYED = { replication_key: 'updated_at', unique_cols: ['id'] };
 /** 16 MB. */
@@ -18,25 +19,28 @@ const planOf = async (pair: Parameters<typeof sync>[0]) =>
     tables: { name: string; loader: string; loader_reason: string | null; warnings: string[] }[];
   }>().tables;
 
-testWithPgDump.each(['as it was made', 'analyzed'])('by default the size decides, %s', async (how) => {
-  await using pair = await freshPair({
-    tables: [
-      { ...KEYED, name: 'large' },
-      { ...KEYED, name: 'small' },
-    ],
-    sourceSql: `${LARGE}; ALTER TABLE large SET (autovacuum_enabled = off); ${SMALL}`,
-  });
-  if (how === 'analyzed') await pair.source.query('ANALYZE');
-  expect(await planOf(pair)).toMatchObject([
-    { name: 'large', loader: 'pg_dump', warnings: [] },
-    { name: 'small', loader: 'copy', loader_reason: 'COPY is faster for a small table', warnings: [] },
-  ]);
-  const { table, stderr } = await sync(pair);
-  expect(table('large')).toMatchObject({ loader: 'pg_dump', rows_inserted: 10_000, warnings: [] });
-  expect(table('small')).toMatchObject({ loader: 'copy', rows_inserted: 1, warnings: [] });
-  expect(stderr).not.toContain('warning');
-  await expectSameRows(pair, 'small');
-});
+testWithPgDump.each(oneIn(2, ['as it was made', 'analyzed']))(
+  'by default the size decides, %s',
+  async (how) => {
+    await using pair = await freshPair({
+      tables: [
+        { ...KEYED, name: 'large' },
+        { ...KEYED, name: 'small' },
+      ],
+      sourceSql: `${LARGE}; ALTER TABLE large SET (autovacuum_enabled = off); ${SMALL}`,
+    });
+    if (how === 'analyzed') await pair.source.query('ANALYZE');
+    expect(await planOf(pair)).toMatchObject([
+      { name: 'large', loader: 'pg_dump', warnings: [] },
+      { name: 'small', loader: 'copy', loader_reason: 'COPY is faster for a small table', warnings: [] },
+    ]);
+    const { table, stderr } = await sync(pair);
+    expect(table('large')).toMatchObject({ loader: 'pg_dump', rows_inserted: 10_000, warnings: [] });
+    expect(table('small')).toMatchObject({ loader: 'copy', rows_inserted: 1, warnings: [] });
+    expect(stderr).not.toContain('warning');
+    await expectSameRows(pair, 'small');
+  },
+);
 
 testWithPgDump('what the configuration names is done', async () => {
   await using pair = await freshPair({

@@ -8,7 +8,7 @@ import type { Pair } from '../support/pair.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
 import { parseMajor } from '../support/postgres-binaries.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const LOADERS = ['pg_dump', 'copy'] as const;
 const STAMP = 'updated_at timestamptz NOT NULL DEFAULT now()';
@@ -164,7 +164,7 @@ async function dropAway(pair: Pair, role: string): Promise<void> {
 
 for (const source of oneIn(3, SOURCES)) {
   // Where pg_dump gives way the two loaders are one.
-  for (const loader of source.why === undefined ? LOADERS : (['pg_dump'] as const)) {
+  for (const loader of source.why === undefined ? oneIn(2, LOADERS) : (['pg_dump'] as const)) {
     testWithPgDump(`${source.what}, loaded by ${loader}`, async () => {
       const { sql, role } = await makeAway(source.sql);
       await using pair = await pairOf(sql, { initial_load: loader });
@@ -288,7 +288,10 @@ const HIDING: readonly (readonly [what: string, sql: string])[] = [
 /** security_invoker is new in PostgreSQL 15. */
 const hasInvokers = parseMajor(process.env['INCREP_TEST_SOURCE_VERSION']) >= 15;
 
-for (const [what, sql] of HIDING.filter((each) => hasInvokers || !each[1].includes('security_invoker'))) {
+for (const [what, sql] of oneIn(
+  2,
+  HIDING.filter((each) => hasInvokers || !each[1].includes('security_invoker')),
+)) {
   test(`row-level security ${what} is an error, never a short copy`, async () => {
     const role = `owner_${Math.random().toString(36).slice(2, 10)}`;
     await using pair = await pairOf(sql.replaceAll('owner_ROLE', role));
@@ -315,20 +318,23 @@ for (const [what, sql] of HIDING.filter((each) => hasInvokers || !each[1].includ
   });
 }
 
-test('row-level security of a partition does not touch who asks its parent, as Postgres has it', async () => {
-  await using pair = await freshPair({
-    tables: [tableOf('t'), tableOf('t1')],
-    sourceSql: `CREATE TABLE t (id int PRIMARY KEY, ${STAMP}) PARTITION BY RANGE (id); CREATE TABLE t1 PARTITION OF t DEFAULT;
+slowTest(
+  'row-level security of a partition does not touch who asks its parent, as Postgres has it',
+  async () => {
+    await using pair = await freshPair({
+      tables: [tableOf('t'), tableOf('t1')],
+      sourceSql: `CREATE TABLE t (id int PRIMARY KEY, ${STAMP}) PARTITION BY RANGE (id); CREATE TABLE t1 PARTITION OF t DEFAULT;
       INSERT INTO t SELECT i FROM generate_series(1, 9) i; CREATE POLICY few ON t1 USING (id < 4);
       ALTER TABLE t1 ENABLE ROW LEVEL SECURITY`,
-  });
-  const result = await trySync(pair);
-  expect(result.table('t1').error).toMatchObject({ code: 'ROW_SECURITY' });
-  expect(result.table('t')).toMatchObject({ status: 'ok', rows_inserted: 9 });
-  await expectSameRows(pair, 't');
-});
+    });
+    const result = await trySync(pair);
+    expect(result.table('t1').error).toMatchObject({ code: 'ROW_SECURITY' });
+    expect(result.table('t')).toMatchObject({ status: 'ok', rows_inserted: 9 });
+    await expectSameRows(pair, 't');
+  },
+);
 
-for (const loader of LOADERS) {
+for (const loader of oneIn(2, LOADERS)) {
   testWithPgDump(
     `SELECT on every single column is enough for ${loader}, and one that is missing is named`,
     async () => {

@@ -96,7 +96,7 @@ test('a commit that no standby confirms ends after STALL_TIMEOUT, and the next r
   await expectSameRows(pair, 'orders');
 });
 
-test('after a commit that no standby confirms, the run does not wait again for each table', async () => {
+slowTest('after a commit that no standby confirms, the run does not wait again for each table', async () => {
   const keyed = { replication_key: 'updated_at', unique_cols: ['id'] };
   const column = 'id int PRIMARY KEY, updated_at timestamptz NOT NULL DEFAULT now()';
   const tables = ['one', 'two'].map((name) => ({ name, ...keyed }));
@@ -128,23 +128,26 @@ slowTest('--max-duration ends the wait of a commit for a standby', async () => {
   await expectSameRows(pair, 'orders');
 });
 
-test('a signal ends the wait of a commit for a standby, and the run does not call the commit rolled back', async () => {
-  await using pair = await syncedPair(APPENDED);
-  {
-    await using _ = await withoutStandby(pair);
-    await using running = startIncrep('sync --json', pair);
-    await commitWaits(pair);
-    const startedAt = performance.now();
-    running.kill('SIGTERM');
-    const result = await running.wait();
-    expect(performance.now() - startedAt).toBeLessThan(5000);
-    expect(result.exitCode).toBe(143);
-    expect(result.lines().at(-1)).toMatchObject({
-      tables: [{ name: 'orders', status: 'failed', error: { code: 'COMMIT_UNCONFIRMED' } }],
-    });
-    expect(JSON.stringify(result.lines())).not.toContain('nfinished work was rolled back');
-    expect(await waitingCommits(pair)).toBe(0);
-  }
-  expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 0 });
-  await expectSameRows(pair, 'orders');
-});
+slowTest(
+  'a signal ends the wait of a commit for a standby, and the run does not call the commit rolled back',
+  async () => {
+    await using pair = await syncedPair(APPENDED);
+    {
+      await using _ = await withoutStandby(pair);
+      await using running = startIncrep('sync --json', pair);
+      await commitWaits(pair);
+      const startedAt = performance.now();
+      running.kill('SIGTERM');
+      const result = await running.wait();
+      expect(performance.now() - startedAt).toBeLessThan(5000);
+      expect(result.exitCode).toBe(143);
+      expect(result.lines().at(-1)).toMatchObject({
+        tables: [{ name: 'orders', status: 'failed', error: { code: 'COMMIT_UNCONFIRMED' } }],
+      });
+      expect(JSON.stringify(result.lines())).not.toContain('nfinished work was rolled back');
+      expect(await waitingCommits(pair)).toBe(0);
+    }
+    expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 0 });
+    await expectSameRows(pair, 'orders');
+  },
+);

@@ -74,7 +74,7 @@ slowTest('what was written since is no difference, and what was not is one still
   expect(await verify(pair)).toMatchObject({ ...EQUAL, notes: [] });
 });
 
-test('damage is mended although skip_unchanged sees no reason to load', async () => {
+slowTest('damage is mended although skip_unchanged sees no reason to load', async () => {
   await using pair = await ratesPair({ skip_unchanged: true });
   await pair.destination.query(`DELETE FROM rates WHERE currency = 'C1'`);
   expect((await sync(pair)).table().action).toBe('skipped');
@@ -96,7 +96,7 @@ test('where a source does not show when its rows were written, the report says s
   expect(found.notes).toEqual([expect.stringContaining('the differences may include rows')]);
 });
 
-test('with unique_cols rows are compared and mended by key, as in every mode', async () => {
+slowTest('with unique_cols rows are compared and mended by key, as in every mode', async () => {
   await using pair = await freshPair('orders');
   await pair.writeTables([{ name: 'orders', mode: 'full-refresh', unique_cols: ['id'] }]);
   await sync(pair);
