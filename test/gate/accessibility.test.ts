@@ -99,7 +99,7 @@ test('colour says nothing that words do not say', async () => {
   expect(colored).toEqual(expect.arrayContaining(['sync', 'plan', 'check']));
 });
 
-for (const [name, env, flag, expected] of oneIn(3, [
+for (const [name, env, flag, expected] of oneIn(6, [
   ['a terminal', {}, '', { hasColor: true, canMove: true }],
   ['NO_COLOR', { NO_COLOR: '1' }, '', { hasColor: false, canMove: true }],
   ['CI', { CI: 'true' }, '', { hasColor: true, canMove: false }],

@@ -153,7 +153,7 @@ test('rows that moved to where the load has been already are not missed', async 
   await expectSameRows(pair, 'big');
 });
 
-test.each([['id'], ['id, updated_at']])(
+test.each(oneIn(2, [['id'], ['id, updated_at']]))(
   'rows that moved to where the load is still to come are there once, in their latest form (key: %s)',
   async (key) => {
     await using pair = await freshPair(big({ unique_cols: key.split(', ') }));
@@ -167,7 +167,7 @@ test.each([['id'], ['id, updated_at']])(
   },
 );
 
-test('rows with later keys wait for the window, however often they move', async () => {
+slowTest('rows with later keys wait for the window, however often they move', async () => {
   await using pair = await freshPair(big());
   const result = await syncWhile(pair, async () => {
     for (let round = 1; round <= 5; round += 1)
@@ -179,7 +179,7 @@ test('rows with later keys wait for the window, however often they move', async 
   await expectSameRows(pair, 'big');
 });
 
-test('a change that the replication key does not tell of is found by --verify', async () => {
+slowTest('a change that the replication key does not tell of is found by --verify', async () => {
   await using pair = await freshPair(big());
   const result = await syncWhile(
     pair,
@@ -232,10 +232,12 @@ slowTest(
   },
 );
 
-test.each([
-  ['of the same shape', '', 'note'],
-  ['of another shape', 'ALTER TABLE big ADD extra int DEFAULT 7, ALTER id TYPE numeric', 'extra'],
-])(
+test.each(
+  oneIn(2, [
+    ['of another shape', 'ALTER TABLE big ADD extra int DEFAULT 7, ALTER id TYPE numeric', 'extra'],
+    ['of the same shape', '', 'note'],
+  ] as const),
+)(
   'the old copy serves until the new one %s is whole, and views on it stay',
   async (_what, change, column) => {
     await using pair = await freshPair(big());
@@ -276,7 +278,7 @@ test('what would not survive another shape is named before the first chunk', asy
   await expectSameRows(pair, 'big', { columns: ['id', 'updated_at'] });
 });
 
-test('a table that people build on while its new shape is loaded is planned anew', async () => {
+slowTest('a table that people build on while its new shape is loaded is planned anew', async () => {
   await using pair = await freshPair({
     tables: [chunked('big')],
     sourceSql: `CREATE TABLE base (id bigint, ${STAMP}); ${BIG}`,

@@ -7,6 +7,7 @@ import { commands } from '../../src/commands/program/registry.ts';
 import { increp } from '../support/increp.ts';
 import { startShell } from '../support/shell-session.ts';
 import { hasShell, SHELLS } from '../support/shells-here.ts';
+import { oneIn } from '../support/tier.ts';
 
 const ODD_NAMES = {
   space: 'Order Items',
@@ -38,7 +39,7 @@ async function pipeline(names: readonly string[] = ['orders', 'customers', ...Ob
 }
 
 /** What was typed before TAB, and what increp gets in the end. */
-const COMMON: readonly (readonly [keys: string, args: readonly string[]])[] = [
+const COMMON: readonly (readonly [keys: string, args: readonly string[]])[] = oneIn(2, [
   ['increp stat\t', ['status']],
   ['increp sync --full\t', ['sync', '--full-refresh']],
   ['increp sync --dry\t', ['sync', '--dry-run']],
@@ -78,7 +79,7 @@ const COMMON: readonly (readonly [keys: string, args: readonly string[]])[] = [
   ['increp -C ~/elsewhere sync fa\t', ['-C', 'HOME/elsewhere', 'sync', 'far away']],
   ['increp -C els\t sync', ['-C', 'elsewhere', 'sync']],
   ['increp sync nothing-like-it\t', ['sync', 'nothing-like-it']],
-];
+]);
 
 describe.each(SHELLS)('%s', (shell) => {
   const isHere = hasShell(shell) || Boolean(process.env['CI']);

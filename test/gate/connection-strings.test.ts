@@ -322,7 +322,7 @@ testWithTls(
   async () => {
     const { user, password, port } = tls.server;
     const parts = { user, password, secret: encodeURIComponent(password), port, place: `127.0.0.1:${port}` };
-    for (const [title, verdict, write] of oneIn(3, STRINGS)) {
+    for (const [title, verdict, write] of oneIn(5, STRINGS)) {
       const text = write(parts);
       const env = { PATH, HOME: home, PGSERVICEFILE: join(home, 'services') };
       // libpq 15 does not know this parameter. With "disable" it has no effect.

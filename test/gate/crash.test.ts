@@ -9,9 +9,9 @@ import type { Pair, Side } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { isWhole } from '../support/tier.ts';
+import { isWhole, LOADERS_TRIED } from '../support/tier.ts';
 
-const KILLS = isWhole ? 20 : 8;
+const KILLS = isWhole ? 20 : 6;
 
 const orders = (rows: number, more: object = {}) => ({
   tables: [{ ...ORDERS_CONFIG, ...more }],
@@ -93,7 +93,7 @@ test('a commit whose reply is lost counts once', async () => {
 });
 
 for (const side of ['source', 'destination'] as const) {
-  for (const loader of ['copy', 'pg_dump'] as const) {
+  for (const loader of LOADERS_TRIED) {
     test(`a connection to the ${side} that breaks in the middle of a ${loader} load is tried again`, async () => {
       await using pair = await freshPair(orders(60_000, { initial_load: loader }));
       await using proxy = await throughProxy(pair, side);

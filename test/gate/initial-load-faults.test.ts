@@ -124,7 +124,7 @@ const BROKEN_TOOLS = [
   ['pg_restore', 'breaks off and succeeds', 'real "$@" | head -c 300000', /middle of its rows/],
 ] as const;
 
-testWithPgDump.each(oneIn(2, BROKEN_TOOLS))(
+testWithPgDump.each(oneIn(4, BROKEN_TOOLS))(
   'a load fails when %s %s, and changes nothing',
   async (tool, _how, commands, said) => {
     await using pair = await manyOrders(20_000);

@@ -13,7 +13,7 @@ import { faultProxy } from '../support/proxy.ts';
 import { smallDisk } from '../support/small-disk.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
-import { oneIn } from '../support/tier.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 
 const SIDES = ['source', 'destination'] as const;
 
@@ -53,7 +53,7 @@ testWithPgDump(
   },
 );
 
-test.each(SIDES)(
+test.each(oneIn(2, SIDES))(
   'a %s that takes no more connections is tried again, and the run ends with 69',
   async (side) => {
     await using pair = await freshPair(copied(100));
@@ -69,7 +69,7 @@ test.each(SIDES)(
   },
 );
 
-test.each(['ROLE', 'DATABASE'])(
+test.each(oneIn(2, ['ROLE', 'DATABASE']))(
   'a destination whose %s is read-only is refused before a row is read',
   async (what) => {
     await using pair = await freshPair(copied(100));
@@ -141,32 +141,35 @@ async function onServer(
   return { pair: { ...pair, [side]: pool }, pool };
 }
 
-test('a file at the destination that may not grow any more fails the run, and a rerun ends equal', async () => {
-  await using server = await startServer({
-    name: 'full',
-    settings: { wal_level: 'minimal', max_wal_senders: 0, min_wal_size: '160MB' },
-  });
-  await using fresh = await freshPair(copied(10));
-  const { pair, pool } = await onServer(fresh, 'destination', server);
-  await sync(pair);
-  const before = await pool.query('SELECT * FROM orders ORDER BY id');
-  await pair.source.query(`INSERT INTO orders (id, note, updated_at)
+slowTest(
+  'a file at the destination that may not grow any more fails the run, and a rerun ends equal',
+  async () => {
+    await using server = await startServer({
+      name: 'full',
+      settings: { wal_level: 'minimal', max_wal_senders: 0, min_wal_size: '160MB' },
+    });
+    await using fresh = await freshPair(copied(10));
+    const { pair, pool } = await onServer(fresh, 'destination', server);
+    await sync(pair);
+    const before = await pool.query('SELECT * FROM orders ORDER BY id');
+    await pair.source.query(`INSERT INTO orders (id, note, updated_at)
     SELECT i, repeat(md5(i::text), 20), now() FROM generate_series(100, 25000) i`);
-  const user = await findServerUser();
-  // Backends inherit the limit of the postmaster.
-  const limit = (bytes: string) =>
-    execa('prlimit', [`--fsize=${bytes}:unlimited`, `--pid=${server.pid}`], { ...user });
-  // No multiple of a page, so that a page is written in part, as on a full disk.
-  await limit('8390000');
-  const failed = await trySync(pair);
-  await limit('unlimited');
-  expect(failed.exitCode, failed.stderr).toBe(1);
-  expect(failed.table()).toMatchObject(DISK_FULL);
-  expect((await pool.query('SELECT * FROM orders ORDER BY id')).rows).toEqual(before.rows);
-  await sync(pair);
-  await expectSameRows(pair, 'orders');
-  await pool.end();
-});
+    const user = await findServerUser();
+    // Backends inherit the limit of the postmaster.
+    const limit = (bytes: string) =>
+      execa('prlimit', [`--fsize=${bytes}:unlimited`, `--pid=${server.pid}`], { ...user });
+    // No multiple of a page, so that a page is written in part, as on a full disk.
+    await limit('8390000');
+    const failed = await trySync(pair);
+    await limit('unlimited');
+    expect(failed.exitCode, failed.stderr).toBe(1);
+    expect(failed.table()).toMatchObject(DISK_FULL);
+    expect((await pool.query('SELECT * FROM orders ORDER BY id')).rows).toEqual(before.rows);
+    await sync(pair);
+    await expectSameRows(pair, 'orders');
+    await pool.end();
+  },
+);
 
 const DISK_FULL = { status: 'failed', error: { code: 'DISK_FULL', sqlstate: '53100' } };
 

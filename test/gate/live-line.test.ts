@@ -137,7 +137,7 @@ test('whoever waits for another run, or for a transaction, says for whom', async
   expect(await locked.wait()).toBe(0);
 });
 
-test('whoever waits to put a table in place says who has it', async () => {
+slowTest('whoever waits to put a table in place says who has it', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await pair.source.query('ALTER TABLE orders ADD gift boolean');
@@ -150,19 +150,22 @@ test('whoever waits to put a table in place says who has it', async () => {
   expect(await terminal.wait()).toBe(0);
 });
 
-test('stdout in a file, stderr on the terminal: the line is there, the summary is whole in the file', async () => {
-  await using pair = await freshPair(shop());
-  await using proxy = await slowly(pair, 600_000);
-  await using terminal = inTerminal('sync', pair, { redirections: '>out' });
-  await terminal.waitForLine(COPYING);
-  expect(terminal.screen.lines()).toHaveLength(1);
-  await proxy.resume();
-  expect(await terminal.wait()).toBe(0);
-  expect(terminal.screen.lines()).toEqual([]);
-  const text = await readFile(join(pair.directory, 'out'), 'utf8');
-  expect(text).toMatch(/^✓ ok +orders[^]*^✓ ok +events[^]*^3 tables ok in/m);
-  for (const byte of ['\u001b', '\r']) expect(text).not.toContain(byte);
-});
+slowTest(
+  'stdout in a file, stderr on the terminal: the line is there, the summary is whole in the file',
+  async () => {
+    await using pair = await freshPair(shop());
+    await using proxy = await slowly(pair, 600_000);
+    await using terminal = inTerminal('sync', pair, { redirections: '>out' });
+    await terminal.waitForLine(COPYING);
+    expect(terminal.screen.lines()).toHaveLength(1);
+    await proxy.resume();
+    expect(await terminal.wait()).toBe(0);
+    expect(terminal.screen.lines()).toEqual([]);
+    const text = await readFile(join(pair.directory, 'out'), 'utf8');
+    expect(text).toMatch(/^✓ ok +orders[^]*^✓ ok +events[^]*^3 tables ok in/m);
+    for (const byte of ['\u001b', '\r']) expect(text).not.toContain(byte);
+  },
+);
 
 slowTest(
   'stdout on the terminal, stderr in a file: the line is there, the log is whole in the file',
@@ -180,7 +183,7 @@ slowTest(
   },
 );
 
-test('verify shows the table that it compares', async () => {
+slowTest('verify shows the table that it compares', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   const holder = await pair.source.connect();

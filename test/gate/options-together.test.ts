@@ -54,7 +54,7 @@ test('a selection evolves in place, and rows that leave it are removed', async (
   expect((await sync(pair, '--force')).table()).toMatchObject({ action: 'reset' });
 });
 
-test('several destinations share a selection, and each evolves', async () => {
+slowTest('several destinations share a selection, and each evolves', async () => {
   await using pair = await freshSeveral({
     ...ordersPreset,
     tables: [{ ...SELECTED, initial_load: 'copy', on_schema_change: 'evolve' }],

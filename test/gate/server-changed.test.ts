@@ -8,6 +8,7 @@ import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
 import { insertOrders, ordersPreset, ORDERS_CONFIG } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
+import { oneIn } from '../support/tier.ts';
 
 let server: EmbeddedServer;
 
@@ -19,7 +20,7 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-for (const mode of [{}, { chunk: '8kB', initial_load: 'copy' }])
+for (const mode of oneIn(2, [{}, { chunk: '8kB', initial_load: 'copy' }]))
   test(`between fence and snapshot ${'chunk' in mode ? 'of a load in chunks' : 'of a window'}: planned anew`, async () => {
     await using pair = await freshPair(
       { ...ordersPreset, tables: [{ ...ORDERS_CONFIG, ...mode }] },

@@ -9,6 +9,7 @@ import type { Pair } from '../support/pair.ts';
 import { faultProxy } from '../support/proxy.ts';
 import { insertOrders, ORDERS_CONFIG, ORDERS_SQL } from '../support/shop.ts';
 import { sync } from '../support/sync.ts';
+import { oneIn, slowTest } from '../support/tier.ts';
 import { webhookServer } from '../support/webhook-server.ts';
 
 const MANY = 40_000;
@@ -24,12 +25,12 @@ async function slowSource(pair: Pair) {
   return proxy;
 }
 
-for (const [signal, exitCode, loader] of [
+for (const [signal, exitCode, loader] of oneIn(3, [
   ['SIGINT', 130, 'copy'],
   ['SIGTERM', 143, 'copy'],
   ['SIGINT', 130, 'pg_dump'],
   ['SIGTERM', 143, 'pg_dump'],
-] as const) {
+] as const)) {
   test(`${signal} in the middle of a load by ${loader} rolls back and exits with ${exitCode}`, async () => {
     await using pair = await freshPair(orders(loader));
     await using proxy = await slowSource(pair);
@@ -89,7 +90,7 @@ test('an interrupted run tells the webhook once, and does not wait for an answer
   expect(hook.requests.map((request) => request.json()['type'])).toEqual(['run.failed']);
 });
 
-test('a webhook that hangs does not keep a run that is told to stop', async () => {
+slowTest('a webhook that hangs does not keep a run that is told to stop', async () => {
   await using pair = await freshPair(orders('copy'));
   await using hook = await webhookServer('hang');
   await pair.setEnv({ WEBHOOK_URL: hook.url });

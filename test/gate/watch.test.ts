@@ -137,7 +137,7 @@ test('on a terminal each run has its time, and in between stands when the next o
   expect(terminal.screen.cursor()).toMatchObject({ x: 0, isVisible: true });
 });
 
-test('Ctrl-C in a run says what happens', async () => {
+slowTest('Ctrl-C in a run says what happens', async () => {
   await using pair = await freshPair(large);
   await using _ = await slowSource(pair, 20_000);
   await using terminal = inTerminal('sync --watch 1m', pair);
@@ -181,7 +181,7 @@ test('an error that stays is told in full once', async () => {
   expect(running.stderr).toMatch(/^run at 20.*\nerror: .* \(CONFIG_INVALID\):\n.*tables-config\.json/m);
 });
 
-test('a server that is away is told like in any run, and does not end it', async () => {
+slowTest('a server that is away is told like in any run, and does not end it', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await using proxy = await faultProxy(pair.login('destination'));
@@ -245,7 +245,7 @@ test('what cannot become anything ends it before it has begun', async () => {
 });
 
 /** What is forgotten once a turn shows by its number in any case; memory needs more of them. */
-const TURNS = isWhole ? '250' : '25';
+const TURNS = isWhole ? '250' : '15';
 
 test('many turns leave nothing behind: no memory, connections, timers or listeners', async () => {
   await using pair = await freshPair('orders');
