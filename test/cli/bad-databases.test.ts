@@ -34,11 +34,13 @@ describe('tables and columns', () => {
     await expectRefusal(pair, { exitCode: 78, code: 'TABLE_NOT_FOUND', what, next: 'SOURCE_SCHEMA' });
   });
 
-  test.each([
-    ['replication_key', { replication_key: 'update_at' }, 'update_at', 'updated_at'],
-    ['unique_cols', { unique_cols: ['ids'] }, 'ids', 'id'],
-    ['replication_key', { replication_key: 'Updated_At' }, 'Updated_At', 'updated_at'],
-  ])('a column of %s that is not there, with the nearest name', async (key, change, wrong, near) => {
+  test.each(
+    oneIn(2, [
+      ['replication_key', { replication_key: 'update_at' }, 'update_at', 'updated_at'],
+      ['unique_cols', { unique_cols: ['ids'] }, 'ids', 'id'],
+      ['replication_key', { replication_key: 'Updated_At' }, 'Updated_At', 'updated_at'],
+    ]),
+  )('a column of %s that is not there, with the nearest name', async (key, change, wrong, near) => {
     await tables(change);
     const what = [`public.orders has no column "${wrong}" (${key}); did you mean "${near}"?`];
     await expectRefusal(pair, {

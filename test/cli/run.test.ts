@@ -11,6 +11,7 @@ import { PROJECT } from '../support/project.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { testWithPgDump } from '../support/pg-dump.ts';
+import { slowTest } from '../support/tier.ts';
 
 const TABLES = ['orders', 'customers', 'events'] as const;
 const three = {
@@ -144,7 +145,7 @@ test('every log line says which run and pipeline, and where it is about one, whi
   expect(lines.filter((line) => line['phase'] !== undefined)).toEqual(about);
 });
 
-test('a pipe gets no escape sequences, with --no-color, with NO_COLOR and without', async () => {
+slowTest('a pipe gets no escape sequences, with --no-color, with NO_COLOR and without', async () => {
   await using pair = await freshPair(three);
   await spoil(pair, 'customers');
   for (const [args, env] of [

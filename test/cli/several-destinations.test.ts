@@ -134,7 +134,7 @@ test('a destination that is away is told in its place, and the others beside it'
   });
 });
 
-test('a person reads which destination a line is about, and one count at the end', async () => {
+slowTest('a person reads which destination a line is about, and one count at the end', async () => {
   await using pair = await freshSeveral('orders');
   await sync(pair);
   await using door = await withoutTwo(pair);

@@ -90,7 +90,7 @@ test('all versions that one window shows are kept, and doubles of one are one', 
   expect((await sync(pair)).table()).toMatchObject({ rows_inserted: 0, rows_updated: 0 });
 });
 
-test('rows without a replication key have one version for each merge key', async () => {
+slowTest('rows without a replication key have one version for each merge key', async () => {
   await using pair = await freshPair({
     tables: [{ ...APPEND, name: 'items', replication_key: 'at', null_keys: 'include' }],
     sourceSql: `CREATE TABLE items (id int PRIMARY KEY, note text, at timestamptz);
@@ -126,7 +126,7 @@ for (const how of oneIn(2, ['sync --full-refresh', 'reset'])) {
   });
 }
 
-test('dropped by hand, it begins anew', async () => {
+slowTest('dropped by hand, it begins anew', async () => {
   await using pair = await freshPair(history());
   await sync(pair);
   await change(pair, 'second');

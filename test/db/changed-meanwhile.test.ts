@@ -45,7 +45,7 @@ const STATEMENTS = [
   ['the key dropped', 'ALTER TABLE orders DROP CONSTRAINT orders_pkey'],
 ] as const;
 
-test.each(oneIn(4, STATEMENTS))('%s during a window leaves nothing out', async (_, statement) => {
+test.each(oneIn(8, STATEMENTS))('%s during a window leaves nothing out', async (_, statement) => {
   await using pair = await withOptions();
   await sync(pair);
   await pair.source.query(`UPDATE orders SET updated_at = now() - interval '1 day' WHERE id < 10`);
@@ -59,7 +59,7 @@ test.each(oneIn(4, STATEMENTS))('%s during a window leaves nothing out', async (
 });
 
 test.each(
-  oneIn(4, [
+  oneIn(6, [
     ['deletes', { deletes: 'hard', deletes_every: '0s' }],
     ['deletes that are marked', { deletes: 'soft', deletes_every: '0s' }],
     ['evolve', { on_schema_change: 'evolve' }],

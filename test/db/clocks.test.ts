@@ -79,7 +79,7 @@ test('a transaction that was open when the clock was set back is read for from t
   await expectSameRows(pair, 'orders');
 });
 
-test('on another timeline the window reaches an hour further down, once, with a warning', async () => {
+slowTest('on another timeline the window reaches an hour further down, once, with a warning', async () => {
   await using pair = await freshPair(orders);
   await sync(pair);
   await remember(pair, `jsonb_set(record, '{sourceLife, timeline}', '99')`);

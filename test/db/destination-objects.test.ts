@@ -121,7 +121,7 @@ test('a table that another role owns stays its, when ours is a member', async ()
   }
 });
 
-test('an index on a column that is gone goes with it, the others stay', async () => {
+slowTest('an index on a column that is gone goes with it, the others stay', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await pair.destination

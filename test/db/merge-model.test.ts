@@ -18,7 +18,7 @@ import {
   type ModelRules,
 } from '../support/merge-model.ts';
 import { freshPair } from '../support/pair.ts';
-import { oneIn } from '../support/tier.ts';
+import { isWhole, oneIn } from '../support/tier.ts';
 
 const orNull = <T>(...values: readonly T[]) => fc.constantFrom(null, ...values);
 
@@ -146,7 +146,7 @@ test.for(oneIn(8, CASES))(
       }
     });
     // A failure prints its seed and path, to be given here.
-    await fc.assert(property, { numRuns: 100, interruptAfterTimeLimit: 15_000 });
+    await fc.assert(property, { numRuns: isWhole ? 100 : 50, interruptAfterTimeLimit: 15_000 });
     client.release();
   },
 );

@@ -119,7 +119,7 @@ const TIMEOUT = 180_000;
 testWithPgDump.each(LOADERS_TRIED)(
   'tables of every name, loaded by %s and brought up to date',
   async (loader) => {
-    const names = oneIn(5, TABLES);
+    const names = oneIn(7, TABLES);
     await using pair = await freshPair({
       tables: names.map((name) => config(name, { initial_load: loader })),
       sourceSql: names.map((name) => tableSql(name)).join(';'),

@@ -137,26 +137,29 @@ describe.each(oneIn(6, BROKEN))('$what', ({ sql, says, more = KEYED, isReadByPla
   });
 });
 
-test('a table that somebody holds for himself alone keeps nothing of the others from check and plan', async () => {
-  await using pair = await freshPair({
-    ...ordersPreset,
-    tables: [{ ...KEYED, name: 'held' }, ORDERS_CONFIG],
-  });
-  const { user } = pair.login('source', 'increp');
-  await pair.source.query(`CREATE TABLE held (LIKE orders); GRANT SELECT ON held TO ${user}`);
-  const holder = await pair.source.connect();
-  try {
-    await holder.query('BEGIN; LOCK TABLE held');
-    const options = { timing: { lockTimeout: 0.2 } };
-    expect(await errorsOf(pair, options)).toMatchObject([{ table: 'held', code: 'LOCK_TIMEOUT' }]);
-    const plan = await told('plan', pair, options);
-    expect(plan.of('held')?.error?.code).toBe('LOCK_TIMEOUT');
-    expect(plan.of('orders')).toMatchObject({ action: 'initial', error: null });
-  } finally {
-    await holder.query('ROLLBACK');
-    holder.release();
-  }
-});
+slowTest(
+  'a table that somebody holds for himself alone keeps nothing of the others from check and plan',
+  async () => {
+    await using pair = await freshPair({
+      ...ordersPreset,
+      tables: [{ ...KEYED, name: 'held' }, ORDERS_CONFIG],
+    });
+    const { user } = pair.login('source', 'increp');
+    await pair.source.query(`CREATE TABLE held (LIKE orders); GRANT SELECT ON held TO ${user}`);
+    const holder = await pair.source.connect();
+    try {
+      await holder.query('BEGIN; LOCK TABLE held');
+      const options = { timing: { lockTimeout: 0.2 } };
+      expect(await errorsOf(pair, options)).toMatchObject([{ table: 'held', code: 'LOCK_TIMEOUT' }]);
+      const plan = await told('plan', pair, options);
+      expect(plan.of('held')?.error?.code).toBe('LOCK_TIMEOUT');
+      expect(plan.of('orders')).toMatchObject({ action: 'initial', error: null });
+    } finally {
+      await holder.query('ROLLBACK');
+      holder.release();
+    }
+  },
+);
 
 describe('a state file that cannot be read', () => {
   const NAMES = ['a', 'b', 'c'];

@@ -216,7 +216,7 @@ test('a foreign key that the new rows would break is refused when they are known
   expect(await query(pair, STATE)).toEqual(before);
 });
 
-test('what is in the way is dropped and made again, and then the table takes its shape', async () => {
+slowTest('what is in the way is dropped and made again, and then the table takes its shape', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await asBoss(pair, 'CREATE VIEW v AS SELECT total FROM orders');

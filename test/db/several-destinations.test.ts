@@ -268,7 +268,7 @@ slowTest('a signal ends all of them at once', async () => {
   });
 });
 
-test('one that is reset, one without its table and one that is level are kept side by side', async () => {
+slowTest('one that is reset, one without its table and one that is level are kept side by side', async () => {
   await using pair = await freshSeveral({
     names: ['one', 'two', 'three'],
     tables: [COPY],

@@ -63,7 +63,7 @@ for (const [what, text] of oneIn(3, [
   });
 }
 
-test('a torn file without a row means loading again, and the old table serves meanwhile', async () => {
+slowTest('a torn file without a row means loading again, and the old table serves meanwhile', async () => {
   await using pair = await synced();
   await dropRow(pair);
   await writeFile(fileOf(pair), '{"form');
@@ -73,7 +73,7 @@ test('a torn file without a row means loading again, and the old table serves me
   await expectContinues(pair);
 });
 
-test('a deleted file is written again from the row', async () => {
+slowTest('a deleted file is written again from the row', async () => {
   await using pair = await synced();
   await rm(fileOf(pair));
   await expectContinues(pair);
@@ -117,19 +117,22 @@ slowTest('status and verify take the file as well where the table of states is g
   expect(verified.exitCode, verified.stderr + verified.stdout).toBe(0);
 });
 
-test('without either, an adopted table is compared and completed, and never starts from the epoch', async () => {
-  await using pair = await synced();
-  await dropRow(pair);
-  await rm(join(pair.directory, 'sync-state'), { recursive: true });
-  await insertOrders(pair, 1);
-  expect((await trySync(pair)).table().error?.code).toBe('DESTINATION_NOT_OURS');
-  expect((await sync(pair, 'orders --adopt')).table()).toMatchObject({
-    action: 'initial',
-    rows_inserted: 1,
-    rows_unchanged: 10,
-  });
-  await expectContinues(pair);
-});
+slowTest(
+  'without either, an adopted table is compared and completed, and never starts from the epoch',
+  async () => {
+    await using pair = await synced();
+    await dropRow(pair);
+    await rm(join(pair.directory, 'sync-state'), { recursive: true });
+    await insertOrders(pair, 1);
+    expect((await trySync(pair)).table().error?.code).toBe('DESTINATION_NOT_OURS');
+    expect((await sync(pair, 'orders --adopt')).table()).toMatchObject({
+      action: 'initial',
+      rows_inserted: 1,
+      rows_unchanged: 10,
+    });
+    await expectContinues(pair);
+  },
+);
 
 test('a destination that was restored from a backup is caught up from where it was', async () => {
   await using pair = await synced();
