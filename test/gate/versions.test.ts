@@ -22,7 +22,7 @@ import { isWhole } from '../support/tier.ts';
 type Versions = readonly [source: PostgresMajor, destination: PostgresMajor];
 
 const WHOLE = MAJORS.flatMap((source) => MAJORS.map((destination): Versions => [source, destination]));
-/** Each version once as the source and once as the destination; `npm test` has the newest one at both sides. */
+/** Each version once as the source and once as the destination. */
 const PART: readonly Versions[] = [
   [14, 18],
   [15, 16],
