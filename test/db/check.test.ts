@@ -285,7 +285,7 @@ slowTest(
   },
 );
 
-slowTest('state of the older script, and state that is out of step', async () => {
+test('state of the older script, and state that is out of step', async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   await insertOrders(pair, 1);
@@ -403,7 +403,7 @@ test('a prepared transaction is seen by any role', async () => {
   expect(later).toEqual([]);
 });
 
-slowTest("a copy that is somebody else's, and a staging table that may not be made", async () => {
+test("a copy that is somebody else's, and a staging table that may not be made", async () => {
   await using pair = await freshPair('orders');
   await sync(pair);
   const { user } = pair.login('destination', 'increp');
