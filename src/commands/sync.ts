@@ -7,7 +7,7 @@ import type { Verbosity } from '../observe/log.ts';
 import { formatEnding, formatProblems, hasProblems, warningsIn, withWarnings } from '../report/summary.ts';
 import { reportDue } from '../schema/standing-warnings.ts';
 import { readReportedWarnings, writeReportedWarnings } from '../state/standing-warnings-file.ts';
-import { recordInFile } from '../status/state-file-record.ts';
+import { tableStatuses } from '../status/table-status.ts';
 import { exitCodeOf, run, type RunRequest } from '../sync/run/run.ts';
 import { TimeLimit } from '../sync/context/time-limit.ts';
 import { withContext, type Context, type Pipeline } from './pipeline/context.ts';
@@ -169,7 +169,8 @@ async function withDueWarnings(summary: RunSummary, directory: string): Promise<
 }
 
 /**
- * The last successes, from the state files, because the destination may be unreachable. By the label of the table.
+ * The last successes as "status --local" shows them, because the destination may be unreachable. A run that found no changes counts too. By the
+ * label of the table.
  */
 async function lastSuccesses(
   pipelines: Context['pipelines'],
@@ -181,11 +182,10 @@ async function lastSuccesses(
       ({ name, isEnabled }) =>
         isEnabled && (tables.length === 0 || tables.some((table) => table.name === name)),
     );
-    for (const table of wanted) {
-      const record = await recordInFile(runContext, table).catch(() => undefined);
-      const label = labelOf({ name: table.name, ...(destination !== undefined && { destination }) });
-      if (record) found.set(label, new Date(record.syncedAt));
-    }
+    const statuses = await tableStatuses(runContext, wanted, { isLocal: true, asksSource: false });
+    for (const { name, lastSuccessAt } of statuses.tables)
+      if (lastSuccessAt)
+        found.set(labelOf({ name, ...(destination !== undefined && { destination }) }), lastSuccessAt);
   }
   return found;
 }

@@ -42,6 +42,8 @@ slowTest('no mail while all is well', async () => {
 test('a table that fails: which pipeline and table, why, what to do, and since when', async () => {
   await using pair = await freshPair(two);
   await cron(pair);
+  const loadedAt = Date.now();
+  await cron(pair);
   await pair.source.query('ALTER TABLE events DROP COLUMN updated_at');
   const { stdout, stderr, exitCode } = await cron(pair);
   expect(exitCode).toBe(3);
@@ -51,6 +53,8 @@ test('a table that fails: which pipeline and table, why, what to do, and since w
   expect(lines[1]).toMatch(/^FAILED {2}events /);
   expect(stdout).toMatch(/^ {4}error: [^]*updated_at[^]*\([A-Z_]+\)\n {6}next: \S/m);
   expect(stdout).toMatch(lastSuccess);
+  // The run without changes counts, as in "status".
+  expect(Date.parse(/last success: (\S+Z),/.exec(stdout)?.[1] ?? '')).toBeGreaterThan(loadedAt);
   expect(stdout).toMatch(/^1 table ok, 1 failed in /m);
   expect(stdout).not.toContain('orders');
   expect(Buffer.from(stdout).every((byte) => byte < 128)).toBe(true);
