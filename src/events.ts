@@ -119,6 +119,8 @@ export type RunEvent =
       readonly tables: readonly string[];
       /** The names, if there are several destinations. Each destination gets all tables. */
       readonly destinations?: readonly string[];
+      /** The command of the run, if a sync without its flags does less. */
+      readonly repeatCommand?: string | undefined;
     }
   | (OfDestination & {
       readonly type: 'table-planned';

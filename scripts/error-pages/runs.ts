@@ -109,6 +109,7 @@ export const runs = {
     ],
     steps: [
       'No fix is needed: the next run continues.',
+      'If the run had `--full-refresh`, `--deletes` or `--verify`, repeat the command with the same flags: a sync without them is incremental.',
       'If the process was killed, look for `out of memory` in the log of that machine (`journalctl -k`).',
       'If a time limit stops each run (`TimeoutStartSec`, `activeDeadlineSeconds`, `timeout`), raise it or load large tables in chunks.',
     ],

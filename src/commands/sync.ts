@@ -9,6 +9,7 @@ import { reportDue } from '../schema/standing-warnings.ts';
 import { readReportedWarnings, writeReportedWarnings } from '../state/standing-warnings-file.ts';
 import { tableStatuses } from '../status/table-status.ts';
 import { exitCodeOf, run, type RunRequest } from '../sync/run/run.ts';
+import { shellWord, tablesCommand } from '../shell-word.ts';
 import { TimeLimit } from '../sync/context/time-limit.ts';
 import { withContext, type Context, type Pipeline } from './pipeline/context.ts';
 import { expandTables, mapSettings, type Expanded } from './pipeline/expand-tables.ts';
@@ -82,12 +83,29 @@ async function syncOnce(
         now: new Date(),
         isFailFast: options.failFast,
         waitLockSeconds: options.waitLock,
+        repeatCommand: repeatCommandOf(tables, options),
       });
       watch.stop();
       await printResult(context, options, { summary: withMore(summary, watch.warnings), chosen, head });
       return exitCodeOf(summary);
     },
   );
+}
+
+/** The command of a run whose flags a later sync would lack. In a loop, each run has the flags. */
+function repeatCommandOf(tables: readonly string[], options: SyncOptions): string | undefined {
+  const { fullRefresh, deletes, adopt, replace, verify, force, exclude, destination, watch } = options;
+  const given = (flags: Readonly<Record<string, boolean>>) => Object.keys(flags).filter((flag) => flags[flag]);
+  const flags = given({
+    ...{ '--full-refresh': fullRefresh, '--deletes': deletes, '--adopt': adopt },
+    ...{ '--replace': replace, '--verify': verify },
+  });
+  if (flags.length === 0 || watch !== undefined) return undefined;
+  const selected = [
+    ...exclude.map((name) => `--exclude ${shellWord(name)}`),
+    ...destination.map((name) => `--destination ${shellWord(name)}`),
+  ];
+  return tablesCommand('sync', tables, [...flags, ...given({ '--force': force }), ...selected]);
 }
 
 /** Warnings about patterns belong to the run: to its summary, its log and its messages. */

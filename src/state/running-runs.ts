@@ -4,7 +4,7 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
-import type { Action, Listener } from '../events.ts';
+import type { Action, Listener, RunEvent } from '../events.ts';
 import { giveToOwner } from '../ownership.ts';
 import { runRecordSchema, type RunRecord } from '../schema/run-record.ts';
 import { appendHistory, type NewRecord } from './history-file.ts';
@@ -29,6 +29,8 @@ const runningSchema = z.object({
   table: z.string().nullable(),
   action: z.string(),
   phase: z.string().nullable(),
+  /** The command of the run, if a sync without its flags does less. */
+  repeat_command: z.string().nullable().default(null),
 });
 type RunningRun = Readonly<z.infer<typeof runningSchema>>;
 
@@ -86,10 +88,11 @@ export function markRunning({ directory, destinationNameOf }: MarkOptions): Asyn
 
 const BETWEEN_TABLES = { table: null, action: 'skipped', phase: null } as const;
 
-const runOf = ({ runId, pipeline, startedAt }: { runId: string; pipeline: string; startedAt: Date }) => ({
-  run_id: runId,
-  pipeline,
-  started_at: startedAt.toISOString(),
+const runOf = (event: Extract<RunEvent, { type: 'run-started' }>) => ({
+  run_id: event.runId,
+  pipeline: event.pipeline,
+  started_at: event.startedAt.toISOString(),
+  repeat_command: event.repeatCommand ?? null,
 });
 
 const thisProcess = () => ({ process: process.pid, host: hostname(), namespace: namespaceHere() });
@@ -163,13 +166,17 @@ function recordOf(running: RunningRun, lastSign: number): NewRecord {
     duration_s: Math.max(0, (lastSign - Date.parse(started_at)) / 1000),
     error_code: 'INTERRUPTED',
     error_message: `process ${running.process} on host ${running.host} was killed${place}`,
-    error_hint: `Work that was not committed was rolled back. The next "increp sync" ${continuation(action)}. If it happens again, look for "out of memory" in the log of that machine.`,
+    error_hint: `Work that was not committed was rolled back. ${continuation(running)} If it happens again, look for "out of memory" in the log of that machine.`,
   };
 }
 
 const LOADS: readonly string[] = ['initial', 'reset', 'full-refresh'] satisfies Action[];
 
-const continuation = (action: string): string =>
-  LOADS.includes(action)
-    ? 'starts the load again, or continues after the last complete chunk'
-    : 'continues from there';
+function continuation({ action, repeat_command: command }: RunningRun): string {
+  const isLoad = LOADS.includes(action);
+  if (command !== null)
+    return `Run "${command}" again.${isLoad ? ' A load in chunks continues after the last complete chunk.' : ''}`;
+  return isLoad
+    ? 'The next "increp sync" starts the load again, or continues after the last complete chunk.'
+    : 'The next "increp sync" continues from there.';
+}

@@ -264,7 +264,7 @@ test('a killed run is in the history with its table, and so are all tables that 
     );
     return Promise.all(names.map((name) => readFile(stateFile(pair, name), 'utf8')));
   };
-  await using running = startIncrep('sync orders', pair);
+  await using running = startIncrep('sync orders --deletes', pair);
   await expect.poll(async () => (await marks()).join(''), { timeout: 20_000 }).toContain('"table":"orders"');
   expect((await history(pair)).runs).toHaveLength(2);
   running.kill('SIGKILL');
@@ -275,6 +275,7 @@ test('a killed run is in the history with its table, and so are all tables that 
       table: 'orders',
       code: 'INTERRUPTED',
       message: expect.stringMatching(/^process \d+ on host \S+ was killed during the sync of orders/),
+      hint: expect.stringContaining('Run "increp sync orders --deletes" again.'),
     },
   };
   expect((await history(pair)).runs.at(-1)).toMatchObject(killed);

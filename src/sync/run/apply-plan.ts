@@ -41,6 +41,8 @@ import { dropTable, stagingMark } from '../../sql/destination.ts';
 export interface ApplyRequest extends Pick<TableJob, 'isForced' | 'isVerified'> {
   /** How long to wait for another run of the same table. */
   readonly waitLockSeconds: number;
+  /** The command of this run, if a sync without its flags does less. Undefined otherwise. */
+  readonly repeatCommand?: string | undefined;
 }
 
 export interface Applied {

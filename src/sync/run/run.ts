@@ -27,7 +27,7 @@ import { inTableOrder } from './table-order.ts';
 import { isSameTable } from '../write/violations.ts';
 import type { RunContext } from '../context/run-context.ts';
 import { writeRefusal } from '../facts/writable-destination.ts';
-import { deferred, failureOf } from './table-outcome.ts';
+import { deferred, failureOf, withNextCommand } from './table-outcome.ts';
 import { findQuiet } from './quiet-sweep.ts';
 import { persistently } from './retries.ts';
 
@@ -50,13 +50,14 @@ export async function run(context: RunContext, request: RunRequest): Promise<Run
     pipeline,
     startedAt,
     tables: request.tables.map(({ name }) => name),
+    repeatCommand: request.repeatCommand,
   });
   const outcomes: TableOutcome[] = [];
   let error: IncrepError | undefined;
   try {
     await syncTables(context, request, outcomes);
   } catch (thrown) {
-    error = asIncrepError(thrown);
+    error = withNextCommand(asIncrepError(thrown), request.repeatCommand);
   }
   const summary = summarize(context, request, { startedAt, tables: outcomes, error });
   for (const message of runWarnings(context, request, outcomes))

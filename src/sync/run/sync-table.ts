@@ -44,7 +44,8 @@ export async function syncTable(
     }
     const kept = chunksKept(facts);
     const now = await refreshed(context, facts);
-    if ('error' in now) return failed(facts, result.plan, now.error, start);
+    if ('error' in now)
+      return failed(facts, result.plan, now.error, { start, repeatCommand: request.repeatCommand });
     facts = now;
     if (result.kind === 'replan') request = { ...request, ...result.change };
     // A load of many hours meets many errors. As long as it completes chunks, the attempts are counted from 1 again.
@@ -105,7 +106,7 @@ async function attemptSync(
     const error = await withObstruction(context, facts, await withHolders(context, facts, seen));
     const delaySeconds = error.isTransient ? waitBeforeNext(context, attempt) : undefined;
     return delaySeconds === undefined
-      ? finished(failed(facts, plan, givenUp(context, error, attempt), start))
+      ? finished(failed(facts, plan, givenUp(context, error, attempt), { start, repeatCommand: request.repeatCommand }))
       : { kind: 'retry', plan, error, delaySeconds };
   }
 }

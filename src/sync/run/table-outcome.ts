@@ -121,7 +121,7 @@ export const failed = (
   facts: TableFacts,
   plan: DraftPlan | undefined,
   error: IncrepError,
-  start: Start,
+  { start, repeatCommand }: FailedAttempt,
 ): TableOutcome => ({
   ...outcomeOf(
     facts,
@@ -129,19 +129,33 @@ export const failed = (
     start,
   ),
   status: 'failed',
-  error: failureOf(plan ? whereLoadContinues(plan, error) : error),
+  error: failureOf(withNextCommand(error, repeatCommand, plan)),
 });
 
-/** A load in chunks continues. Any other load starts again. */
-const whereLoadContinues = (plan: DraftPlan | Plan, error: IncrepError): IncrepError =>
-  error.code === 'INTERRUPTED' &&
-  plan.kind === 'load' &&
-  !('chunking' in plan && plan.chunking.kind !== 'whole')
-    ? reworded(error, {
-        what: error.message,
-        next: 'The load was rolled back. The next "increp sync" starts it again ("increp help large-tables").',
-      })
-    : error;
+interface FailedAttempt {
+  readonly start: Start;
+  readonly repeatCommand: string | undefined;
+}
+
+/**
+ * The command that follows a signal. A load in chunks continues, and its error already says how. @param repeatCommand undefined if every sync
+ * does what this run did
+ */
+export function withNextCommand(
+  error: IncrepError,
+  repeatCommand: string | undefined,
+  plan?: DraftPlan | Plan,
+): IncrepError {
+  const isLoad = plan?.kind === 'load';
+  const isInChunks = isLoad && 'chunking' in plan && plan.chunking.kind !== 'whole';
+  if (error.code !== 'INTERRUPTED' || isInChunks || (!isLoad && repeatCommand === undefined)) return error;
+  const lost = isLoad ? 'The load was rolled back.' : 'Work that was not committed was rolled back.';
+  const next =
+    repeatCommand === undefined
+      ? 'The next "increp sync" starts it again ("increp help large-tables").'
+      : `Run "${repeatCommand}" again.`;
+  return reworded(error, { what: error.message, next: `${lost} ${next}` });
+}
 
 export const failedUnknown = ({ settings, error }: TableFailure, start: Start): TableOutcome => ({
   ...outcomeFor(

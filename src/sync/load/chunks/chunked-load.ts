@@ -49,7 +49,14 @@ export function withKeptChunks(
   progress: ChunkProgress,
   nextCommand: string | undefined,
 ): unknown {
-  if (!(error instanceof IncrepError) || progress.done === 0) return error;
+  if (!(error instanceof IncrepError)) return error;
+  if (progress.done === 0)
+    return progress.of > 0 && error.code === 'INTERRUPTED' && nextCommand !== undefined
+      ? reworded(error, {
+          what: error.message,
+          next: `Work that was not committed was rolled back. Run "${nextCommand}" again.`,
+        })
+      : error;
   const continues = continuationText(progress, nextCommand);
   // The advice after a signal describes loads without chunks, so it is omitted.
   const advice = error.code === 'INTERRUPTED' ? '' : `${error.next} `;

@@ -1,0 +1,37 @@
+/** What to run after a signal: a sync without the flags of the run is not always enough. */
+import { expect, test } from 'vitest';
+import { IncrepError } from '../../../src/errors.ts';
+import { withKeptChunks } from '../../../src/sync/load/chunks/chunked-load.ts';
+import { ordinaryRequest } from '../../../src/sync/plan/plan.ts';
+import { planTable } from '../../../src/sync/plan/plan-table.ts';
+import { withNextCommand } from '../../../src/sync/run/table-outcome.ts';
+import { facts } from './table-facts.ts';
+
+const stopped = new IncrepError('INTERRUPTED', { what: 'stopped by SIGINT', next: 'The next run continues.' });
+const load = planTable(facts(), { ...ordinaryRequest(), isFullRefresh: true });
+const again = 'increp sync --full-refresh';
+
+test('a load that a flag asked for starts again with this flag', () => {
+  expect(withNextCommand(stopped, again, load).next).toBe(
+    'The load was rolled back. Run "increp sync --full-refresh" again.',
+  );
+  expect(withNextCommand(stopped, undefined, load).next).toBe(
+    'The load was rolled back. The next "increp sync" starts it again ("increp help large-tables").',
+  );
+});
+
+test('a run with flags is repeated with them, also between two tables', () => {
+  expect(withNextCommand(stopped, 'increp sync --deletes').next).toBe(
+    'Work that was not committed was rolled back. Run "increp sync --deletes" again.',
+  );
+  expect(withNextCommand(stopped, undefined)).toBe(stopped);
+});
+
+test('a load in chunks names the command that continues it, also before its first chunk', () => {
+  expect(withKeptChunks(stopped, { done: 0, of: 3 }, again)).toMatchObject({
+    next: 'Work that was not committed was rolled back. Run "increp sync --full-refresh" again.',
+  });
+  expect(withKeptChunks(stopped, { done: 1, of: 3 }, again)).toMatchObject({
+    next: '"increp sync --full-refresh" continues with the remaining chunks.',
+  });
+});
