@@ -134,6 +134,7 @@ function runJson(run: PastRun, nameOf: (table: string) => string): object {
     duration_s: run.durationSeconds,
     tables_ok: run.tables.length - failed,
     tables_failed: failed,
+    tables_not_started: run.notStarted.length,
     rows_changed: sum(rowsChanged),
     bytes: sum(({ bytes }) => bytes),
     error: run.failure ? errorJson(run.failure, nameOf) : null,

@@ -95,7 +95,8 @@ async function syncOnce(
 /** The command of a run whose flags a later sync would lack. In a loop, each run has the flags. */
 function repeatCommandOf(tables: readonly string[], options: SyncOptions): string | undefined {
   const { fullRefresh, deletes, adopt, replace, verify, force, exclude, destination, watch } = options;
-  const given = (flags: Readonly<Record<string, boolean>>) => Object.keys(flags).filter((flag) => flags[flag]);
+  const given = (flags: Readonly<Record<string, boolean>>) =>
+    Object.keys(flags).filter((flag) => flags[flag]);
   const flags = given({
     ...{ '--full-refresh': fullRefresh, '--deletes': deletes, '--adopt': adopt },
     ...{ '--replace': replace, '--verify': verify },

@@ -1,23 +1,24 @@
-/** Collects what runs do to tables, and hands it to the stores of the history a few seconds' worth at a time. */
+/** Collects what runs do to tables, and hands it to a store of the history: at once, or a few seconds' worth at a time. */
 import type { Listener, TableOutcome } from '../events.ts';
 import { quietRecord, tableRecord, type HistoryStore, type TableRecord } from '../report/run-record.ts';
 import type { Timing } from '../timing.ts';
 
 interface HistoryListenerOptions {
-  readonly stores: readonly HistoryStore[];
+  readonly store: HistoryStore;
   readonly destinationNameOf: (table: string) => string;
   readonly redact: (text: string) => string;
   readonly timing: Pick<Timing, 'historyInterval'>;
 }
 
 export function historyListener({
-  stores,
+  store,
   destinationNameOf,
   redact,
   timing,
 }: HistoryListenerOptions): Listener {
   let run: { id: string; pipeline: string; tables: readonly string[] } | undefined;
   let waiting: TableRecord[] = [];
+  /** While the run is active, `running.RUN.json` has the names too. */
   let quiet: { readonly name: string; readonly outcome: TableOutcome }[] = [];
   /** Whether this run has written its record of the tables without changes. */
   let hasQuiet = false;
@@ -43,16 +44,20 @@ export function historyListener({
         quiet.push({ name, outcome });
         return;
       }
-      waiting.push(tableRecord(run, outcome, name, redact));
+      const record = tableRecord(run, outcome, name, redact);
+      if (store.isCheap) {
+        await store.write([record]);
+        return;
+      }
+      waiting.push(record);
       const isDue = performance.now() - writtenAt > timing.historyInterval * 1000;
       if (outcome.status !== 'failed' && !isDue) return;
-      const records = take(run);
-      for (const store of stores) await store.write(records);
+      await store.write(take(run));
     }
     if (event.type === 'run-finished') {
       const records = take(run);
       const end = { summary: event.summary, tables: run.tables };
-      for (const store of stores) await store.finish(records, end);
+      await store.finish(records, end);
     }
   };
 }

@@ -51,6 +51,7 @@ export function destinationHistory({ database, onFailure }: DestinationHistory):
     });
   };
   return {
+    isCheap: false,
     write,
     finish: async (records) => {
       if (hasRecords || records.length > 0) await write(records, [pruneRuns(schema, KEPT)]);

@@ -1,6 +1,6 @@
 /** Formats the last runs. The newest run is at the bottom, where a terminal shows it. */
 import { formatBytes, formatCount, formatSeconds } from '../format.ts';
-import { rowsChanged, type RunRecord } from '../schema/run-record.ts';
+import { failureWord, resultOf, rowsChanged, type RunRecord, type RunWord } from '../schema/run-record.ts';
 import { formatChart } from './chart.ts';
 import { formatColumns, type PrintedColumn } from './columns.ts';
 import { localTime } from './local-time.ts';
@@ -13,28 +13,18 @@ interface Run {
   readonly status: 'ok' | 'partial' | 'failed';
   readonly tables: readonly RunRecord[];
   readonly failure: RunRecord | undefined;
+  /** The tables that the run did not start. */
+  readonly notStarted: readonly string[];
 }
-
-type RunWord = Run['status'] | 'busy' | 'interrupted';
 
 const STYLES: Record<RunWord, TextStyle> = {
   ok: 'green',
   partial: 'yellow',
   busy: 'yellow',
   interrupted: 'yellow',
+  killed: 'red',
   failed: 'red',
 };
-
-/** If another run held the tables, or a signal ended the run, nothing has failed. */
-function resultOf({ status, tables, failure }: Run): RunWord {
-  const failures = [failure, ...tables.filter((table) => table.status === 'failed')];
-  const words = new Set(failures.flatMap((record) => (record ? [wordOf(record)] : [])));
-  const [only] = words;
-  return only !== undefined && words.size === 1 ? (only === 'failed' ? status : only) : status;
-}
-
-const wordOf = ({ error_code: code }: RunRecord): 'failed' | 'busy' | 'interrupted' =>
-  code === 'RUN_LOCKED' ? 'busy' : code === 'INTERRUPTED' ? 'interrupted' : 'failed';
 
 const RUN_COLUMNS: readonly PrintedColumn[] = [
   { title: 'STARTED' },
@@ -74,7 +64,7 @@ const runCells = (run: Run): string[] => [
   localTime(run.startedAt),
   formatSeconds(run.durationSeconds),
   resultOf(run),
-  countsOf(run.tables),
+  countsOf(run),
   formatCount(sumOf(run.tables, rowsChanged)),
   formatBytes(sumOf(run.tables, ({ bytes }) => bytes)),
 ];
@@ -121,14 +111,22 @@ function withErrors(
   const errors = runs.map(({ failure }) => (failure ? errorText(failure, nameOf) : ''));
   const body = lines.flatMap((line, index) => {
     const [run, text = ''] = [runs[index], errors[index]];
-    if (!run?.failure) return [line];
+    if (!run) return [line];
+    const whole = [line, ...cutCounts(line, columns, run, style)];
+    if (!run.failure) return whole;
     return [
-      line,
+      ...whole,
       ...errorLines(text, errors.lastIndexOf(text) === index, style),
       ...othersLine(run, style, nameOf),
     ];
   });
   return `${[header, ...body, countLine(runs, isMore)].join('\n')}\n`;
+}
+
+/** The counts of a run again, if its line has no room for them. */
+function cutCounts(line: string, columns: readonly PrintedColumn[], run: Run, style: Style): string[] {
+  if (columns !== RUN_COLUMNS || line.includes(countsOf(run))) return [];
+  return wrap(`    tables: ${countsOf(run)}`, style, '      ');
 }
 
 function errorText({ table_name, error_code, error_message }: RunRecord, nameOf: NameOf): string {
@@ -158,9 +156,13 @@ function othersLine({ tables, failure }: Run, style: Style, nameOf: NameOf): str
 const sumOf = (records: readonly RunRecord[], number: (record: RunRecord) => number): number =>
   records.reduce((sum, record) => sum + number(record), 0);
 
-function countsOf(tables: readonly RunRecord[]): string {
-  const words = tables.map((record) => (record.status === 'failed' ? wordOf(record) : 'ok'));
-  return tables.length === 0 ? 'none' : counted(words, ['ok', 'failed', 'busy', 'interrupted']);
+function countsOf({ tables, notStarted }: Run): string {
+  const words = [
+    ...tables.map((record) => (record.status === 'failed' ? failureWord(record) : 'ok')),
+    ...notStarted.map(() => 'not started' as const),
+  ];
+  const order = ['ok', 'failed', 'killed', 'busy', 'interrupted', 'not started'] as const;
+  return words.length === 0 ? 'none' : counted(words, order);
 }
 
 /** `3 ok, 1 failed`: the words in this order, without a count of zero. */
@@ -175,7 +177,7 @@ function countLine(runs: readonly Run[], isMore: boolean): string {
   const head = isMore
     ? `The last ${formatCount(runs.length)} ${noun}`
     : `${formatCount(runs.length)} ${noun}`;
-  const counts = counted(runs.map(resultOf), ['ok', 'partial', 'busy', 'interrupted', 'failed']);
+  const counts = counted(runs.map(resultOf), ['ok', 'partial', 'busy', 'interrupted', 'killed', 'failed']);
   return `${head}: ${counts} (times in ${timeZone})${isMore ? '; older runs: --limit' : ''}`;
 }
 
@@ -196,7 +198,7 @@ function pictureOf(runs: readonly Run[], style: Style): string[] {
           format: (most) => (most < 0.1 ? `${Math.round(most * 1000)} ms` : formatSeconds(most)),
         },
       ],
-      isFailed: runs.map(({ status }) => status !== 'ok'),
+      isFailed: runs.map((run) => ['partial', 'failed', 'killed'].includes(resultOf(run))),
       from: time(runs[0]),
       to: time(runs.at(-1)),
     },

@@ -11,10 +11,12 @@ interface RecordedRun {
 }
 
 /** What a run did to one table, or to the tables without changes. */
-export type TableRecord = Omit<RunRecord, 'tables'> & Partial<Pick<RunRecord, 'tables'>>;
+export type TableRecord = Omit<RunRecord, 'tables' | 'was_killed'> & Partial<Pick<RunRecord, 'tables'>>;
 
 /** Where the history of runs is kept. If a store fails, that is a warning, and changes nothing about the run. */
 export interface HistoryStore {
+  /** Whether a write costs next to nothing. Then each record is written at once, so that it survives the end of the process. */
+  readonly isCheap: boolean;
   readonly write: (records: readonly TableRecord[]) => Promise<void>;
   /** At the end of the run: the last records, and what came of the run and its `tables`. */
   readonly finish: (

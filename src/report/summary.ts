@@ -32,6 +32,17 @@ const asText = (lines: readonly string[]): string => lines.map((line) => `${line
 
 const VERDICTS = { ok: 'done, with warnings', partial: 'partly failed', failed: 'FAILED' } as const;
 
+/** If another run held the tables, or a signal ended the run, nothing has failed. */
+function verdictOf({ status, tables, error }: RunSummary): string {
+  const words = new Set([
+    ...tables.map(outcomeWord),
+    ...(error ? [outcomeWord({ status: 'failed', error })] : []),
+  ]);
+  if (words.has('failed')) return VERDICTS[status];
+  if (words.has('interrupted')) return 'interrupted';
+  return words.has('busy') ? (status === 'failed' ? 'busy' : 'partly busy') : VERDICTS[status];
+}
+
 /** For --quiet: only the failures, the pipeline, and the age of the destination tables that stay in use. */
 export function formatProblems(
   summary: RunSummary,
@@ -55,7 +66,7 @@ export function formatProblems(
   const last = [...lastSuccesses.values()].toSorted((a, b) => b.getTime() - a.getTime())[0];
   const isBeforeTables = summary.error !== undefined && summary.tables.length === 0;
   return asText([
-    `pipeline ${printableLine(summary.pipeline)}: ${VERDICTS[summary.status]}`,
+    `pipeline ${printableLine(summary.pipeline)}: ${verdictOf(summary)}`,
     ...printed.flatMap(linesOf),
     ...(isBeforeTables
       ? lastDetails(last, summary.finishedAt).flatMap((detail) => detailLines(detail, '', style))

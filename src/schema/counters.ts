@@ -1,7 +1,7 @@
 /** Metrics over the runs of a pipeline: counters that only rise, and the time of the last success. */
 import * as z from 'zod';
 import type { RunSummary, TableOutcome } from '../events.ts';
-import { labelOf } from '../format.ts';
+import { labelOf, outcomeWord } from '../format.ts';
 
 const TALLY_FORMAT = 1;
 
@@ -85,9 +85,10 @@ export function withRun(counters: Counters, { summary, configured, asked }: Coun
   };
 }
 
-/** A table that another run has locked has not failed. The other run counts it. */
+/** A table that another run has locked has not failed: the other run counts it. For a table that a signal interrupted, only
+ * its rows count. */
 function tableWithRun(counters: TableCounters, outcome: TableOutcome | undefined): TableCounters {
-  if (!outcome || outcome.status === 'skipped' || outcome.error?.code === 'RUN_LOCKED') return counters;
+  if (!outcome || !['ok', 'failed', 'interrupted'].includes(outcomeWord(outcome))) return counters;
   const isDone = outcome.status === 'ok';
   const endedAt = new Date(outcome.startedAt.getTime() + outcome.durationSeconds * 1000);
   return {
@@ -98,7 +99,7 @@ function tableWithRun(counters: TableCounters, outcome: TableOutcome | undefined
     rowsUnchanged: counters.rowsUnchanged + outcome.rowsUnchanged,
     rowsDeleted: counters.rowsDeleted + outcome.rowsDeleted,
     bytes: counters.bytes + outcome.bytes,
-    failures: isDone ? 0 : counters.failures + 1,
+    failures: isDone ? 0 : counters.failures + (outcomeWord(outcome) === 'failed' ? 1 : 0),
     lastSuccessAt: isDone ? endedAt.toISOString() : counters.lastSuccessAt,
     unchangedAt: outcome.isQuiet ? outcome.startedAt.toISOString() : counters.unchangedAt,
     // A duration of 0 means that the run did not start the table.

@@ -39,8 +39,8 @@ export const runRecordSchema = z.object({
   error_hint: text,
   sqlstate: text,
   /**
-   * If the run is ok, the tables without changes, which share one record. If the run failed outside of a table, the tables
-   * that it did not start; only the files have that record. Null in rows of single tables.
+   * If the run is ok, the tables without changes, which share one record. If the run was killed or failed outside of a table,
+   * the tables that it did not start; only the files have that record. Null in rows of single tables.
    */
   tables: z
     .array(z.string())
@@ -48,9 +48,35 @@ export const runRecordSchema = z.object({
     .nullable()
     .default([])
     .transform((names) => names ?? []),
+  /** The process was killed, so it could not report anything itself. Only the files have that record. */
+  was_killed: z.boolean().default(false),
 });
 export type RunRecord = Readonly<z.infer<typeof runRecordSchema>>;
 
 /** Rows of the destination table that a run has changed. */
 export const rowsChanged = (record: RunRecord): number =>
   record.rows_inserted + record.rows_updated + record.rows_deleted;
+
+/** How a failed record is called: if another run held the table, or a signal ended the run, nothing has failed. */
+export const failureWord = ({
+  error_code: code,
+  was_killed,
+}: RunRecord): 'failed' | 'killed' | 'interrupted' | 'busy' =>
+  code === 'RUN_LOCKED' ? 'busy' : was_killed ? 'killed' : code === 'INTERRUPTED' ? 'interrupted' : 'failed';
+
+interface EndedRun {
+  readonly status: 'ok' | 'partial' | 'failed';
+  readonly tables: readonly RunRecord[];
+  /** The failure of the run as a whole, otherwise of the first table that failed. */
+  readonly failure: RunRecord | undefined;
+}
+
+export type RunWord = EndedRun['status'] | Exclude<ReturnType<typeof failureWord>, 'failed'>;
+
+/** The result of a run: the worst that happened in it. */
+export function resultOf({ status, tables, failure }: EndedRun): RunWord {
+  const failures = [failure, ...tables.filter((table) => table.status === 'failed')];
+  const words = new Set(failures.flatMap((record) => (record ? [failureWord(record)] : [])));
+  if (words.has('failed')) return status;
+  return (['killed', 'interrupted', 'busy'] as const).find((word) => words.has(word)) ?? status;
+}

@@ -2,8 +2,8 @@
 import { qualified } from './identifiers.ts';
 import { knownTables, runsTable } from './state.ts';
 
-/** If another run held the lock, this is not a failure of the table. */
-const IS_FAILURE = /* sql */ `status = 'failed' AND error_code IS DISTINCT FROM 'RUN_LOCKED'`;
+/** If another run held the lock, or a signal ended the run, this is not a failure of the table. */
+const IS_FAILURE = /* sql */ `status = 'failed' AND coalesce(error_code, '') NOT IN ('RUN_LOCKED', 'INTERRUPTED')`;
 
 /**
  * The newest of these records say when each table was last found without changes. An older record can matter only for a
@@ -66,7 +66,7 @@ export const newestRuns = (schema: string): string => /* sql */ `
   FROM known, LATERAL (
     SELECT r.run_id, r.started_at FROM ${qualified(runsTable(schema))} r
     WHERE r.table_name = known.name AND r.pipeline = $2 AND r.started_at >= coalesce($3::timestamptz, '-infinity')
-      AND (r.status = 'failed' OR NOT $4::boolean)
+      AND (${IS_FAILURE} OR NOT $4::boolean)
       AND (known.name <> '' OR $1::text[] IS NULL OR ${tablesOf('r')} ?| $1::text[])
     ORDER BY r.started_at DESC LIMIT $5) runs
   WHERE $1::text[] IS NULL OR known.name = '' OR known.name = ANY ($1::text[])

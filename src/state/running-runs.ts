@@ -4,7 +4,7 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
-import type { Action, Listener, RunEvent } from '../events.ts';
+import type { Action, Listener, RunEvent, TableOutcome } from '../events.ts';
 import { giveToOwner } from '../ownership.ts';
 import { runRecordSchema, type RunRecord } from '../schema/run-record.ts';
 import { appendHistory, type NewRecord } from './history-file.ts';
@@ -27,12 +27,18 @@ const runningSchema = z.object({
   /** The namespace of the process ID: containers may share a host name. */
   namespace: z.string(),
   table: z.string().nullable(),
+  table_started_at: z.string().nullable().default(null),
   action: z.string(),
   phase: z.string().nullable(),
   /** The command of the run, if a sync without its flags does less. */
   repeat_command: z.string().nullable().default(null),
+  /** Destination tables without changes. Their shared record is written at the end of the run. */
+  quiet: z.array(z.string()).default([]),
+  /** Destination tables that the run has not started yet. */
+  waiting: z.array(z.string()).default([]),
 });
 type RunningRun = Readonly<z.infer<typeof runningSchema>>;
+type ActiveRun = Omit<RunningRun, 'quiet' | 'waiting'>;
 
 interface MarkOptions {
   /** The state directory. */
@@ -44,23 +50,37 @@ interface MarkOptions {
 export function markRunning({ directory, destinationNameOf }: MarkOptions): AsyncDisposable & {
   readonly listener: Listener;
 } {
-  let running: RunningRun | undefined;
+  let running: ActiveRun | undefined;
   let [isChanged, writtenAt] = [true, 0];
   let timer: NodeJS.Timeout | undefined;
-  const change = (changes: Partial<RunningRun>) => {
+  const change = (changes: Partial<ActiveRun>) => {
     if (running) running = { ...running, ...changes };
     isChanged = true;
   };
-  const pathOf = ({ run_id }: RunningRun) => join(directory, `running.${run_id}.json`);
+  const pathOf = ({ run_id }: ActiveRun) => join(directory, `running.${run_id}.json`);
   // The file is not part of the sync. If it cannot be written, only the history lacks a killed run.
   const write = async () => {
     if (!running) return;
     const path = pathOf(running);
     writtenAt = performance.now();
     isChanged = false;
-    await writeFile(path, JSON.stringify(running), { mode: 0o600 })
+    await writeFile(path, JSON.stringify({ ...running, quiet, waiting: [...waiting] }), { mode: 0o600 })
       .then(() => giveToOwner(path))
       .catch(() => undefined);
+  };
+  const quiet: string[] = [];
+  const waiting = new Set<string>();
+  const begin = (table: string, action: Action) => {
+    waiting.delete(table);
+    const isAgain = running?.table === table;
+    const startedAt = new Date().toISOString();
+    change({ table, action, phase: null, ...(!isAgain && { table_started_at: startedAt }) });
+  };
+  const end = ({ name, isQuiet }: TableOutcome) => {
+    const table = destinationNameOf(name);
+    waiting.delete(table);
+    if (isQuiet) quiet.push(table);
+    change(BETWEEN_TABLES);
   };
   let writing = Promise.resolve();
   return {
@@ -68,15 +88,15 @@ export function markRunning({ directory, destinationNameOf }: MarkOptions): Asyn
       if (event.type === 'run-started') {
         await recordKilled(directory).catch(() => undefined);
         running = { ...runOf(event), ...BETWEEN_TABLES, ...thisProcess() };
+        for (const table of event.tables) waiting.add(destinationNameOf(table));
         await write();
         timer = setInterval(() => {
           if (isChanged || performance.now() - writtenAt > SIGN_OF_LIFE_MS) writing = writing.then(write);
         }, REWRITE_MS).unref();
       }
-      if (event.type === 'table-planned')
-        change({ table: destinationNameOf(event.table), action: event.action, phase: null });
+      if (event.type === 'table-planned') begin(destinationNameOf(event.table), event.action);
       if (event.type === 'phase-started') change({ phase: event.phase });
-      if (event.type === 'table-finished') change(BETWEEN_TABLES);
+      if (event.type === 'table-finished') end(event.outcome);
     },
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer);
@@ -86,7 +106,7 @@ export function markRunning({ directory, destinationNameOf }: MarkOptions): Asyn
   };
 }
 
-const BETWEEN_TABLES = { table: null, action: 'skipped', phase: null } as const;
+const BETWEEN_TABLES = { table: null, table_started_at: null, action: 'skipped', phase: null } as const;
 
 const runOf = (event: Extract<RunEvent, { type: 'run-started' }>) => ({
   run_id: event.runId,
@@ -109,19 +129,24 @@ function namespaceHere(): string {
 export async function killedRuns(directory: string, pipeline: string): Promise<RunRecord[]> {
   const killed = await findKilled(directory);
   return killed
-    .map(({ record }) => runRecordSchema.parse(record))
+    .flatMap(({ records }) => records.map((record) => runRecordSchema.parse(record)))
     .filter((record) => record.pipeline === pipeline);
 }
 
 async function recordKilled(directory: string): Promise<void> {
-  for (const { path, record } of await findKilled(directory)) {
+  for (const { path, records } of await findKilled(directory)) {
     // Of several runs that find the file, one can remove it.
     await rm(path);
-    await appendHistory(directory, [record]);
+    await appendHistory(directory, records);
   }
 }
 
-async function findKilled(directory: string): Promise<{ path: string; record: NewRecord }[]> {
+interface KilledRun {
+  readonly path: string;
+  readonly records: readonly NewRecord[];
+}
+
+async function findKilled(directory: string): Promise<KilledRun[]> {
   const names = await readdir(directory).catch(() => []);
   const found = names
     .filter((name) => RUNNING_FILE.test(name))
@@ -130,12 +155,12 @@ async function findKilled(directory: string): Promise<{ path: string; record: Ne
 }
 
 /** Undefined if the run is active, or if the file is gone or incomplete. */
-async function readKilled(path: string): Promise<{ path: string; record: NewRecord } | undefined> {
+async function readKilled(path: string): Promise<KilledRun | undefined> {
   try {
     const { mtimeMs } = await stat(path);
     const running = runningSchema.parse(JSON.parse(await readFile(path, 'utf8')));
     const isSilent = Date.now() - mtimeMs > SILENT_MS;
-    return isSilent || hasEnded(running) ? { path, record: recordOf(running, mtimeMs) } : undefined;
+    return isSilent || hasEnded(running) ? { path, records: recordsOf(running, mtimeMs) } : undefined;
   } catch {
     return undefined;
   }
@@ -153,21 +178,25 @@ function hasEnded({ process: id, host, namespace }: RunningRun): boolean {
   }
 }
 
-function recordOf(running: RunningRun, lastSign: number): NewRecord {
-  const { run_id, pipeline, started_at, table, action, phase } = running;
+/** What the run itself could not write: the tables without changes, and its end. */
+function recordsOf(running: RunningRun, lastSign: number): NewRecord[] {
+  const { run_id, pipeline, started_at, table, table_started_at, action, phase, quiet, waiting } = running;
   const place = table === null ? '' : ` during the sync of ${table}${phase === null ? '' : ` (${phase})`}`;
-  return {
-    run_id,
-    pipeline,
-    started_at,
-    table_name: table,
-    action,
+  const startedAt = table_started_at ?? started_at;
+  const end: NewRecord = {
+    ...{ run_id, pipeline, started_at: startedAt, table_name: table, action },
     status: 'failed',
-    duration_s: Math.max(0, (lastSign - Date.parse(started_at)) / 1000),
+    duration_s: Math.max(0, (lastSign - Date.parse(startedAt)) / 1000),
     error_code: 'INTERRUPTED',
     error_message: `process ${running.process} on host ${running.host} was killed${place}`,
     error_hint: `Work that was not committed was rolled back. ${continuation(running)} If it happens again, look for "out of memory" in the log of that machine.`,
+    tables: waiting,
+    was_killed: true,
   };
+  return [
+    ...(quiet.length > 0 ? [{ run_id, pipeline, started_at, table_name: null, tables: quiet }] : []),
+    end,
+  ];
 }
 
 const LOADS: readonly string[] = ['initial', 'reset', 'full-refresh'] satisfies Action[];

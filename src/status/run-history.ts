@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { IncrepError } from '../errors.ts';
 import { describeRelations } from '../postgres/catalog.ts';
-import { runRecordSchema, type RunRecord } from '../schema/run-record.ts';
+import { resultOf, runRecordSchema, type RunRecord } from '../schema/run-record.ts';
 import { newestRuns, readRuns } from '../sql/history.ts';
 import { runsTable } from '../sql/state.ts';
 import { readLocalRuns } from './local-run-history.ts';
@@ -18,6 +18,8 @@ export interface PastRun {
   readonly tables: readonly RunRecord[];
   /** The error of the run as a whole, otherwise of the first table that failed. */
   readonly failure: RunRecord | undefined;
+  /** Destination tables that the run did not start, because it was stopped or failed outside of a table. */
+  readonly notStarted: readonly string[];
 }
 
 export interface PastRuns {
@@ -107,8 +109,8 @@ export function chosenRuns(
     if (!run.has(key)) run.set(key, record);
   }
   return [...byRun.values()]
-    .map((run) => pastRun([...run.values()]))
-    .filter(({ startedAt, status }) => (!since || startedAt >= since) && (!isFailedOnly || status !== 'ok'))
+    .map((run) => pastRun([...run.values()], tables))
+    .filter((run) => (!since || run.startedAt >= since) && (!isFailedOnly || hasFailed(run)))
     .toSorted((a, b) => a.startedAt.getTime() - b.startedAt.getTime())
     .slice(-limit);
 }
@@ -126,10 +128,16 @@ const eachTable = (record: RunRecord, wanted: readonly string[] | undefined): Ru
           duration_s: record.duration_s / length,
         }));
 
-const concerns = ({ table_name, tables }: RunRecord, wanted: readonly string[]): boolean =>
-  table_name === null ? tables.some((table) => wanted.includes(table)) : wanted.includes(table_name);
+/** A run that only met tables of another run, or that a signal ended, has not failed. */
+const hasFailed = (run: PastRun): boolean => ['partial', 'failed', 'killed'].includes(resultOf(run));
 
-function pastRun(records: readonly RunRecord[]): PastRun {
+/** A signal, or the end of the process, is no event of the tables that were still to come. */
+const concerns = ({ table_name, tables, error_code }: RunRecord, wanted: readonly string[]): boolean =>
+  table_name === null
+    ? error_code !== 'INTERRUPTED' && tables.some((table) => wanted.includes(table))
+    : wanted.includes(table_name);
+
+function pastRun(records: readonly RunRecord[], wanted: readonly string[] | undefined): PastRun {
   const sorted = records.toSorted((a, b) => startOf(a) - startOf(b));
   const isOfRun = ({ table_name, status }: RunRecord) => table_name === null && status === 'failed';
   const tables = sorted.filter((record) => !isOfRun(record));
@@ -149,5 +157,17 @@ function pastRun(records: readonly RunRecord[]): PastRun {
           : 'ok',
     tables,
     failure: ofRun ?? failures[0],
+    notStarted: wanted ? [] : notStartedIn(records),
   };
+}
+
+function notStartedIn(records: readonly RunRecord[]): string[] {
+  const done = new Set(
+    records.flatMap(({ table_name, tables, status }) =>
+      table_name !== null ? [table_name] : status === 'ok' ? tables : [],
+    ),
+  );
+  return records
+    .filter(({ status }) => status === 'failed')
+    .flatMap(({ tables }) => tables.filter((table) => !done.has(table)));
 }

@@ -1,5 +1,5 @@
 /** Computes statistics of many runs: pure. */
-import { rowsChanged, type RunRecord } from '../schema/run-record.ts';
+import { failureWord, rowsChanged, type RunRecord } from '../schema/run-record.ts';
 
 /** For one table. */
 export interface Digest {
@@ -17,13 +17,14 @@ export const DAY_MS = 86_400_000;
 export const startOf = ({ started_at }: RunRecord): number => Date.parse(started_at);
 
 /**
- * A run does not count as failed if another run held the lock, or if a signal ended it before the table. Both are
- * normal.
+ * A run does not count as failed if another run held the lock, or if a signal ended it. Both are normal. A process that was
+ * killed has failed for the table that it was syncing.
  */
-export const isFailure = ({ status, error_code, table_name }: RunRecord): boolean =>
-  status === 'failed' &&
-  error_code !== 'RUN_LOCKED' &&
-  !(table_name === null && error_code === 'INTERRUPTED');
+export function isFailure(record: RunRecord): boolean {
+  if (record.status !== 'failed') return false;
+  const word = failureWord(record);
+  return word === 'failed' || (word === 'killed' && record.table_name !== null);
+}
 
 /** By destination table. A run that failed as a whole counts for each table that it did not reach. */
 export function byTable(records: readonly RunRecord[]): Map<string, RunRecord[]> {

@@ -67,7 +67,8 @@ export async function watchRun(context: Context, options: WatchOptions): Promise
       localHistory({ directory, destinationNameOf, redact, onFailure: warn }),
       ...(database ? [destinationHistory({ database, onFailure: warn })] : []),
     ];
-    pipeline.listen(historyListener({ stores, destinationNameOf, redact, timing }));
+    for (const store of stores)
+      pipeline.listen(historyListener({ store, destinationNameOf, redact, timing }));
     return mark;
   });
   if (webhook)

@@ -106,7 +106,12 @@ async function attemptSync(
     const error = await withObstruction(context, facts, await withHolders(context, facts, seen));
     const delaySeconds = error.isTransient ? waitBeforeNext(context, attempt) : undefined;
     return delaySeconds === undefined
-      ? finished(failed(facts, plan, givenUp(context, error, attempt), { start, repeatCommand: request.repeatCommand }))
+      ? finished(
+          failed(facts, plan, givenUp(context, error, attempt), {
+            start,
+            repeatCommand: request.repeatCommand,
+          }),
+        )
       : { kind: 'retry', plan, error, delaySeconds };
   }
 }

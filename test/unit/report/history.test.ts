@@ -19,7 +19,11 @@ const record = (table: string | null, code?: string, message = 'no reason'): Run
     }),
   });
 
+const failedTables = (records: readonly RunRecord[]): readonly string[] =>
+  records.flatMap(({ status, tables }) => (status === 'failed' ? tables : []));
+
 function run(...records: readonly RunRecord[]) {
+  const notStarted = failedTables(records);
   const failures = records.filter(({ status }) => status === 'failed');
   const failure = failures.find(({ table_name }) => table_name === null) ?? failures[0];
   const tables = records.filter(({ table_name }) => table_name !== null);
@@ -28,7 +32,14 @@ function run(...records: readonly RunRecord[]) {
     : failures.length < tables.length
       ? 'partial'
       : 'failed';
-  return { startedAt: new Date('2026-03-01T10:00:00Z'), durationSeconds: 1, status, tables, failure };
+  return {
+    startedAt: new Date('2026-03-01T10:00:00Z'),
+    durationSeconds: 1,
+    status,
+    tables,
+    failure,
+    notStarted,
+  };
 }
 
 const linesOf = (...runs: readonly ReturnType<typeof run>[]): string[] =>
@@ -82,4 +93,27 @@ test('the end says that there are older runs, and a table that was not planned h
   const lines = formatTableRuns(list, [], style, (name) => name).split('\n');
   expect(lines[1]).toMatch(/ failed +- /);
   expect(lines.at(-2)).toMatch(/^The last 1 run: 1 failed \(times in .*\); older runs: --limit$/);
+});
+
+test('the tables that a run did not start are counted, below its line if the line has no room', () => {
+  const stopped = { ...record(null, 'INTERRUPTED', 'stopped by SIGINT'), tables: ['c', 'd'] };
+  const done = ['a', 'b'].map((name) => ({ ...record(name), rows_inserted: 1_234_567, bytes: 12_345_678 }));
+  const killed = { ...record('e', 'INTERRUPTED', 'killed'), was_killed: true, tables: ['f'] };
+  const [line = '', ...others] = linesOf(run(...done, stopped), run(killed));
+  expect(line).toMatch(/ interrupted +2 ok, 2 not started +2,469,134 +24\.7 MB$/);
+  expect(others.join('\n')).toMatch(/ killed +1 killed, 1 .*\n {4}tables: 1 killed, 1 not started\n/);
+  const narrow = formatRuns(
+    { runs: [run(...done, stopped)], isMore: false },
+    { ...style, width: 70 },
+    String,
+  );
+  expect(narrow).toContain('\n    tables: 2 ok, 2 not started\n');
+});
+
+test('the chart marks failed runs, and not those that were busy or stopped', () => {
+  const marked = (code: string) => {
+    const runs = [run(record('a')), run(record('a', code))];
+    return formatTableRuns({ runs, isMore: false }, runs, style, String).includes('F: the run failed');
+  };
+  expect(['TIMEOUT', 'RUN_LOCKED', 'INTERRUPTED'].map(marked)).toEqual([true, false, false]);
 });

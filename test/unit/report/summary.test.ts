@@ -307,3 +307,17 @@ test('after many tables the failed ones are named again, with the command that s
   const few = printed(summary({ status: 'partial', tables: [failed] }), plain);
   expect(few).toMatch(/1 table failed in 4\.2 s\n$/);
 });
+
+test('a run that only met another run, or that a signal ended, is not called failed', () => {
+  const headOf = (changes: Partial<RunSummary>) =>
+    formatProblems(summary(changes), 2, new Map(), plain).split('\n')[0];
+  const ended = (code: 'RUN_LOCKED' | 'INTERRUPTED' | 'TIMEOUT') =>
+    outcome({ name: code, status: 'failed', error: failure({ code }) });
+  const partial = (...tables: readonly TableOutcome[]) =>
+    headOf({ status: 'partial', tables: [outcome(), ...tables] });
+  expect(partial(ended('RUN_LOCKED'))).toBe('pipeline shop: partly busy');
+  expect(partial(ended('RUN_LOCKED'), ended('TIMEOUT'))).toBe('pipeline shop: partly failed');
+  expect(headOf({ status: 'failed', tables: [ended('RUN_LOCKED')] })).toBe('pipeline shop: busy');
+  const error = failure({ code: 'INTERRUPTED' });
+  expect(headOf({ status: 'failed', tables: [outcome()], error })).toBe('pipeline shop: interrupted');
+});

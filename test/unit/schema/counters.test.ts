@@ -45,6 +45,15 @@ test('a table that another run holds, that was skipped, or that was not asked fo
   }
 });
 
+test('a table that a signal interrupted has not failed, but its rows count', () => {
+  const once = tallied(newCounters('shop'), summary({ tables: [failed] }), ['orders']);
+  const stopped = outcome({ status: 'failed', rowsRead: 5, error: failure({ code: 'INTERRUPTED' }) });
+  const { tables } = tallied(once, summary({ status: 'failed', tables: [stopped] }), ['orders']);
+  expect(tables).toMatchObject([
+    { failures: 1, rowsRead: (once.tables[0]?.rowsRead ?? 0) + 5, lastSuccessAt: null },
+  ]);
+});
+
 test('of a table that is gone from the configuration nothing is kept, and a new one begins at 0', () => {
   const once = tallied(newCounters('shop'), summary({ tables: [done] }), ['orders']);
   const other = tallied(once, summary(), ['__proto__']);

@@ -48,3 +48,21 @@ test('of tables, with the runs that did not come to them; and not older than', (
   const since = new Date(runAt(3).started_at);
   expect(chosenRuns(records, { ...ALL, since }).map(({ id }) => id)).toEqual(['run-3', 'run-4']);
 });
+
+test('a run that was stopped has not failed, and is no run of the tables that it did not start', () => {
+  const stopped = { ...inRun('a'), error_code: 'INTERRUPTED' };
+  const records = [
+    runAt(1, inRun('a')),
+    runAt(1, { ...inRun('a'), table_name: null, tables: ['quiet'] }),
+    failedAt(2, { ...stopped, table_name: null, tables: ['orders', 'quiet', 'events', 'others'] }),
+  ];
+  expect(chosenRuns(records, ALL)).toMatchObject([{ status: 'failed', notStarted: ['events', 'others'] }]);
+  const ids = (more: object) => chosenRuns(records, { ...ALL, ...more }).map(({ id }) => id);
+  expect(ids({ tables: ['events'] })).toEqual([]);
+  expect(ids({ tables: ['quiet'] })).toEqual(['a']);
+  expect(ids({ isFailedOnly: true })).toEqual([]);
+  const killed = failedAt(3, { ...stopped, was_killed: true });
+  expect(chosenRuns([killed], { ...ALL, isFailedOnly: true })).toHaveLength(1);
+  const busy = failedAt(4, { error_code: 'RUN_LOCKED' });
+  expect(chosenRuns([busy], { ...ALL, isFailedOnly: true })).toEqual([]);
+});

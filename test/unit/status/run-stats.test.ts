@@ -19,11 +19,14 @@ test('failures count since the last success', () => {
   expect(digestOf(runs, NOW, at(3))).toMatchObject({ failures: 1, lastSuccessAt: at(3) });
 });
 
-test('a run that met another one, or was stopped before it came to a table, is no failure of it', () => {
+test('a run that met another one, or was stopped, is no failure; a run that was killed is one', () => {
   const stopped = { table_name: null, tables: ['orders'], error_code: 'INTERRUPTED' };
   const runs = [runAt(1), failedAt(2, { error_code: 'RUN_LOCKED' }), failedAt(3, stopped)];
   expect(digestOf(runs, NOW).failures).toBe(0);
-  expect(digestOf([...runs, failedAt(4, { error_code: 'INTERRUPTED' })], NOW).failures).toBe(1);
+  const interrupted = { error_code: 'INTERRUPTED' };
+  expect(digestOf([...runs, failedAt(4, interrupted)], NOW).failures).toBe(0);
+  expect(digestOf([...runs, failedAt(4, { ...interrupted, was_killed: true })], NOW).failures).toBe(1);
+  expect(digestOf([failedAt(3, { ...stopped, was_killed: true })], NOW).failures).toBe(0);
 });
 
 test('a run that failed as a whole belongs to every table that it did not come to', () => {

@@ -7,7 +7,10 @@ import { planTable } from '../../../src/sync/plan/plan-table.ts';
 import { withNextCommand } from '../../../src/sync/run/table-outcome.ts';
 import { facts } from './table-facts.ts';
 
-const stopped = new IncrepError('INTERRUPTED', { what: 'stopped by SIGINT', next: 'The next run continues.' });
+const stopped = new IncrepError('INTERRUPTED', {
+  what: 'stopped by SIGINT',
+  next: 'The next run continues.',
+});
 const load = planTable(facts(), { ...ordinaryRequest(), isFullRefresh: true });
 const again = 'increp sync --full-refresh';
 

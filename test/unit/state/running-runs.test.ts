@@ -1,0 +1,50 @@
+/** What the file of a killed run adds to the history. */
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { expect, test } from 'vitest';
+import { killedRuns, markRunning, RUNNING_FILE } from '../../../src/state/running-runs.ts';
+import { outcome } from '../report/outcomes.ts';
+
+/** The process that wrote the file seems to have ended. */
+async function endProcess(directory: string): Promise<void> {
+  const [name = ''] = (await readdir(directory)).filter((each) => RUNNING_FILE.test(each));
+  const path = join(directory, name);
+  const { pid } = spawnSync(process.execPath, ['-e', '']);
+  const running = { ...JSON.parse(await readFile(path, 'utf8')), process: pid };
+  await writeFile(path, JSON.stringify(running));
+}
+
+test('a killed run has its tables without changes, the table that it synced, and the tables that it did not start', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'increp-running-'));
+  try {
+    await using mark = markRunning({ directory, destinationNameOf: (table) => table });
+    const startedAt = new Date(Date.now() - 3_600_000);
+    const tables = ['quiet', 'done', 'orders', 'events', 'others'];
+    const run = { runId: '01234567-89ab-cdef-0123-456789abcdef', pipeline: 'shop', startedAt, tables };
+    await mark.listener({ type: 'run-started', ...run });
+    const planned = (table: string) =>
+      mark.listener({
+        ...{ type: 'table-planned', table, action: 'incremental', reasons: [], estimatedRows: undefined },
+      });
+    await mark.listener({ type: 'table-finished', outcome: outcome({ name: 'quiet', isQuiet: true }) });
+    await planned('done');
+    await mark.listener({ type: 'table-finished', outcome: outcome({ name: 'done' }) });
+    await planned('orders');
+    const rewritten = async () => readFile(join(directory, `running.${run.runId}.json`), 'utf8');
+    await expect.poll(rewritten, { timeout: 5000 }).toContain('"table":"orders"');
+    await endProcess(directory);
+    const [quiet, killed] = await killedRuns(directory, 'shop');
+    expect(quiet).toMatchObject({ table_name: null, status: 'ok', tables: ['quiet'] });
+    expect(killed).toMatchObject({
+      ...{ table_name: 'orders', was_killed: true, tables: ['events', 'others'] },
+      error_hint: expect.stringContaining('The next "increp sync" continues from there.'),
+    });
+    // The time of the table, not of the run.
+    expect(killed?.duration_s).toBeLessThan(60);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
