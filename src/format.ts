@@ -84,6 +84,9 @@ export function formatTableCounts(tables: readonly CountedTable[]): string {
 export const labelOf = ({ name, destination }: Pick<TableOutcome, 'name' | 'destination'>): string =>
   destination === undefined ? name : `${destination}: ${name}`;
 
+/** More tables than this push the first line of a small terminal out of sight. */
+export const MANY_TABLES = 10;
+
 /** The number of names in a line about many tables. */
 export const LISTED = 10;
 

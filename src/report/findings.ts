@@ -1,4 +1,5 @@
-import { listed } from '../format.ts';
+import { LISTED, listed } from '../format.ts';
+import { failureKey } from './same-failure.ts';
 import { painter, type Style, type Paint } from './style.ts';
 import { printable, wrapped } from './text.ts';
 
@@ -22,8 +23,6 @@ const NEXT = '    next: ';
 
 /** A finding that is the same for this many tables is printed once. */
 const ALIKE = 3;
-/** The number of table names that are printed. */
-const NAMED = 10;
 
 /**
  * Groups the findings by table. Tables and findings with the highest level come first. `tables` is the number of
@@ -45,18 +44,30 @@ export function formatFindings(findings: readonly PrintedFinding[], style: Style
 }
 
 function withoutRepeats(findings: readonly PrintedFinding[]): readonly PrintedFinding[] {
-  const wordsOf = ({ level, code, message, action }: PrintedFinding) =>
-    JSON.stringify([level, code, message, action]);
-  const alike = Map.groupBy(findings, wordsOf);
+  const keyOf = ({ level, table, code, message, action }: PrintedFinding) =>
+    `${level} ${action === undefined} ${failureKey({ name: table ?? '', code, message, hint: action ?? '' })}`;
+  const alike = Map.groupBy(findings, keyOf);
   return [...alike.values()].flatMap((same) => {
     const [first] = same;
-    return first && same.length >= ALIKE ? [{ ...first, table: labelOf(same) }] : same;
+    return first && same.length >= ALIKE
+      ? [{ ...first, table: labelOf(same), message: sharedText(same) }]
+      : same;
   });
+}
+
+/** If the texts differ in the names of the tables or in numbers of rows, the text is that of the first table. */
+function sharedText(findings: readonly PrintedFinding[]): string {
+  const [first] = findings;
+  if (!first) return '';
+  const isSame = findings.every(
+    ({ message, action }) => message === first.message && action === first.action,
+  );
+  return isSame ? first.message : `${first.message} (the text for ${first.table ?? 'the pipeline'})`;
 }
 
 function labelOf(findings: readonly PrintedFinding[]): string {
   const names = findings.flatMap(({ table }) => table ?? []);
-  return `${names.length} tables: ${listed(names, NAMED)}`;
+  return `${names.length} tables: ${listed(names, LISTED)}`;
 }
 
 const rank = (level: FindingLevel): number => LEVELS.indexOf(level);

@@ -21,9 +21,15 @@ function withoutName(text: string, name: string): string {
   return text.replaceAll(new RegExp(String.raw`(?<![\p{L}\p{N}_$])${word}(?![\p{L}\p{N}_$])`, 'gu'), '\0');
 }
 
-/** Failures of two tables have the same key if they differ only in the name of the table. */
+/** `500 rows`, `1 row`, `399 of 1,234 rows`. Other numbers are codes, ports and settings, which matter. */
+const ROWS = /\d[\d,]*(?: of \d[\d,]*)* rows?\b/g;
+
+const withoutDetails = (text: string, name: string): string =>
+  withoutName(text, name).replaceAll(ROWS, 'rows');
+
+/** Failures of two tables have the same key if they differ only in the name of the table and in numbers of rows. */
 export const failureKey = ({ name, code, message, hint }: NamedFailure): string =>
-  JSON.stringify([code, withoutName(message, name), withoutName(hint, name)]);
+  JSON.stringify([code, withoutDetails(message, name), withoutDetails(hint, name)]);
 
 /** Undefined if the failure has not been printed before. Otherwise a reference to the table where it was. */
 export function sameFailure(failure: NamedFailure, label: string, told: ToldFailures): string | undefined {

@@ -2,11 +2,12 @@
  * Formats the status of each destination table: its state, and below it the fix. Tables that need attention come last,
  * because a terminal shows the end.
  */
-import { formatCount } from '../format.ts';
+import { formatCount, LISTED, listed, MANY_TABLES } from '../format.ts';
 import { formatAge } from './age.ts';
 import { formatColumns, type PrintedColumn } from './columns.ts';
 import { shortCursor } from './cursor.ts';
 import { codesText } from './error.ts';
+import { sameFailure, sameFailures, type ToldFailures } from './same-failure.ts';
 import { painter, type Style, type TextStyle } from './style.ts';
 import { printable, printableLine, wrap } from './text.ts';
 
@@ -73,12 +74,12 @@ export function formatStatus(all: readonly Status[], { style, now, isVerbose }: 
   };
   const rows = tables.map((table) => cellsOf(table, now, printed));
   const [header = '', ...lines] = formatColumns(COLUMNS, rows, style, paint);
-  const explained = new Map<string, string>();
+  const told: ToldFailures = new Map();
   const body = lines.flatMap((line, index) => {
     const table = tables[index];
-    return table ? [line, ...detailsOf(table, explained, now).flatMap(inWidth(style))] : [line];
+    return table ? [line, ...detailsOf(table, told, now).flatMap(inWidth(style))] : [line];
   });
-  return `${[header, ...body, countLine(tables)].join('\n')}\n`;
+  return `${[header, ...body, countLine(tables), ...failedAgain(tables).flatMap(inWidth(style))].join('\n')}\n`;
 }
 
 const cellsOf = (table: Status, now: Date, printed: (cursor: string) => string): string[] => [
@@ -100,13 +101,10 @@ const inWidth =
   (detail: string): string[] =>
     wrap(`${INDENT}${detail}`, style, `${INDENT}  `);
 
-/**
- * `explained` contains the errors that were already printed, with their table. So an unreachable destination is
- * printed once.
- */
-function detailsOf(table: Status, explained: Map<string, string>, now: Date): string[] {
+/** An error of many tables, such as an unreachable destination, is printed once. */
+function detailsOf(table: Status, told: ToldFailures, now: Date): string[] {
   return [
-    ...failureDetails(table, explained, now),
+    ...failureDetails(table, told, now),
     ...driftDetails(table),
     ...(table.condition === 'stale'
       ? ['next: No run has failed since then. Check the scheduler that starts the runs (cron, a timer).']
@@ -128,23 +126,51 @@ function detailsOf(table: Status, explained: Map<string, string>, now: Date): st
   ];
 }
 
-function failureDetails(
-  { name, lastFailure, condition }: Status,
-  explained: Map<string, string>,
-  now: Date,
-): string[] {
-  if (!lastFailure || condition === 'disabled') return [];
-  const { error_code: code, error_message: message, error_hint: hint, sqlstate, started_at } = lastFailure;
-  const key = JSON.stringify([code, message, hint]);
-  const before = explained.get(key);
-  if (before !== undefined) return [`error: the same as for ${printableLine(before)}`];
-  explained.set(key, name);
-  const [first = '', ...more] = printable(message ?? '').split('\n');
-  const codes = codesText(code ?? '', sqlstate);
-  const age = `${formatAge(secondsSince(new Date(started_at), now))} ago`;
+/** The failure that `status` prints for a table. */
+function failureOf({ name, lastFailure, condition }: Status) {
+  if (!lastFailure || condition === 'disabled') return undefined;
+  const { error_code, error_message, error_hint, sqlstate, started_at } = lastFailure;
+  return {
+    name,
+    code: error_code ?? '',
+    message: error_message ?? '',
+    hint: error_hint ?? '',
+    sqlstate,
+    startedAt: new Date(started_at),
+  };
+}
+
+/** Of many tables, the failures again, because a terminal shows the end. */
+function failedAgain(tables: readonly Status[]): string[] {
+  if (tables.length <= MANY_TABLES) return [];
+  return sameFailures(tables.flatMap((table) => failureOf(table) ?? [])).flatMap((group) => {
+    const [first] = group;
+    if (!first) return [];
+    const names = listed(
+      group.map(({ name }) => printableLine(name)),
+      LISTED,
+    );
+    const count = group.length === 1 ? '' : `${formatCount(group.length)} tables: `;
+    return [
+      `FAILED ${count}${names} (${codesText(first.code, first.sqlstate)})`,
+      `  error: ${printableLine(first.message)}`,
+      ...(first.hint === '' ? [] : [`  next: ${printable(first.hint)}`]),
+    ];
+  });
+}
+
+function failureDetails(table: Status, told: ToldFailures, now: Date): string[] {
+  const failure = failureOf(table);
+  if (!failure) return [];
+  const { code, message, hint, sqlstate, startedAt } = failure;
+  const same = sameFailure(failure, table.name, told);
+  if (same !== undefined) return [`error: ${printableLine(same)}`];
+  const [first = '', ...more] = printable(message).split('\n');
+  const codes = codesText(code, sqlstate);
+  const age = `${formatAge(secondsSince(startedAt, now))} ago`;
   return [
     [`error: ${first} (${codes}, ${age})`, ...more].join('\n'),
-    ...(hint === null || hint === '' ? [] : [`  next: ${printable(hint)}`]),
+    ...(hint === '' ? [] : [`  next: ${printable(hint)}`]),
   ];
 }
 

@@ -8,6 +8,7 @@ import {
   labelOf,
   LISTED,
   listed,
+  MANY_TABLES,
   outcomeWord,
 } from '../format.ts';
 import { tableCommand } from '../shell-word.ts';
@@ -72,6 +73,7 @@ export function formatProblems(
       ? lastDetails(last, summary.finishedAt).flatMap((detail) => detailLines(detail, '', style))
       : []),
     ...closingLines(summary, chosen, [...sharedWarnings(summary)].map(sharedDetail), style),
+    ...failedAgain(summary, style),
   ]);
 }
 
@@ -140,9 +142,6 @@ const labelsOf = ({ tables, destinations }: Extract<RunEvent, { type: 'run-start
  */
 export const formatEnding = (summary: RunSummary, chosen: number, style: Style): string =>
   asText([...closingLines(summary, chosen, repeatedDetails(summary), style), ...failedAgain(summary, style)]);
-
-/** More tables than this push the first line of a small terminal out of sight. */
-const MANY_TABLES = 10;
 
 function failedAgain({ tables }: RunSummary, style: Style): string[] {
   const failed = tables.length > MANY_TABLES ? tables.filter((table) => outcomeWord(table) === 'failed') : [];

@@ -119,3 +119,27 @@ test('a word that is longer than a line stays whole, and every line break of the
   ]);
   expect(wrapped('head: ', '', 4, { width: 80 })).toEqual(['head:']);
 });
+
+test('findings that differ only in the name of the table and in rows are printed once, with the first text', () => {
+  const names = ['t1', 't2', 't3'];
+  const text = formatFindings(
+    names.map((name, index) =>
+      finding(
+        'warning',
+        'STATE',
+        name,
+        `increp ignores sync-state/${name}.json: ${index} rows`,
+        `Reset ${name}.`,
+      ),
+    ),
+    { ...narrow, width: 200 },
+  );
+  expect(text).toBe(`3 tables: t1, t2, t3
+  ! warning  increp ignores sync-state/t1.json: 0 rows (the text for t1) [STATE]
+    next: Reset t1.
+
+0 errors, 3 warnings: sync will work; check the warnings.
+`);
+  const ports = names.map((name, index) => finding('warning', 'PORT', name, `port ${index}`));
+  expect(formatFindings(ports, narrow)).toContain('port 2');
+});

@@ -265,17 +265,29 @@ test('after many tables, those that failed in the same way share one line', () =
 });
 
 test('messages that differ in more than the name of the table are each printed', () => {
-  const error = (rows: number, name: string) =>
-    failure({ message: `${name} has ${rows} rows`, hint: 'Look.' });
+  const error = (port: number, name: string) =>
+    failure({ message: `${name} is closed on port ${port}`, hint: 'Look.' });
   const tables = [
     outcome({ name: 'a', status: 'failed', error: error(1, 'a') }),
     outcome({ name: 'b', status: 'failed', error: error(2, 'b') }),
     outcome({ name: 'c', status: 'failed', error: error(2, 'c') }),
   ];
   const text = printed(summary({ status: 'failed', tables }), plain);
-  expect(text).toContain('error: a has 1 rows');
-  expect(text).toContain('error: b has 2 rows');
+  expect(text).toContain('error: a is closed on port 1');
+  expect(text).toContain('error: b is closed on port 2');
   expect(text).toContain('error: the same as for b\n');
+});
+
+test('messages that differ only in numbers of rows are printed once, and --quiet ends with the failed tables', () => {
+  const names = Array.from({ length: 11 }, (_, index) => `t${index}`);
+  const tables = names.map((name, index) =>
+    outcome({ name, status: 'failed', error: failure({ message: `${name} has ${index} of 1,000 rows` }) }),
+  );
+  const ended = summary({ status: 'failed', tables });
+  expect(printed(ended, plain).match(/ of 1,000 rows/g)).toHaveLength(1);
+  expect(formatProblems(ended, 11, new Map(), plain)).toMatch(
+    /11 tables failed in 4\.2 s\n {4}FAILED 11 tables \(PRIVILEGE_MISSING\): t0, .*, t9 and 1 more; next: increp status t0\n$/,
+  );
 });
 
 test('of hundreds of tables only the first are named', () => {

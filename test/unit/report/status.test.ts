@@ -1,0 +1,48 @@
+/** How `status` prints a problem of many tables. */
+import { expect, test } from 'vitest';
+import { formatStatus } from '../../../src/report/status.ts';
+
+const style = { color: false, width: 100, isUnicode: true };
+const now = new Date('2026-03-01T12:00:00Z');
+
+const failing = (name: string, error_message: string) => ({
+  ...{ name, condition: 'failing', needsAttention: true, failures: 1, hasState: true, resetAt: undefined },
+  ...{ cursor: null, completeUpTo: null, lastSuccessAt: undefined, lagSeconds: undefined, rowsLastDay: 0 },
+  lastFailure: {
+    ...{ started_at: '2026-03-01T11:00:00Z', error_code: 'STATE_MISMATCH', error_message },
+    ...{ error_hint: `Run "increp reset ${name}".`, sqlstate: null },
+  },
+  ...{ drift: undefined, pendingLoad: undefined },
+});
+
+const linesOf = (names: readonly string[], messageOf: (name: string, index: number) => string) =>
+  formatStatus(
+    names.map((name, index) => failing(name, messageOf(name, index))),
+    { style, now, isVerbose: false },
+  )
+    .trimEnd()
+    .split('\n')
+    .slice(1);
+
+test('an error that differs only in the name of the table and in rows is printed once', () => {
+  const lines = linesOf(['a', 'b'], (name, index) => `public.${name} has ${500 + index} rows and no state`);
+  expect(lines[1]).toBe('    error: public.a has 500 rows and no state (STATE_MISMATCH, 60 min ago)');
+  expect(lines[4]).toBe('    error: the same as for a, with the name of this table');
+  expect(lines.at(-1)).toBe('2 tables: 2 failing');
+});
+
+test('of many tables, the end repeats each error with its tables', () => {
+  const names = Array.from({ length: 12 }, (_, index) => `t${10 + index}`);
+  const lines = linesOf(names, (name) =>
+    name === 't21' ? 'port 1 is closed' : `${name} belongs to another`,
+  );
+  expect(lines.slice(lines.indexOf('12 tables: 12 failing'))).toEqual([
+    '12 tables: 12 failing',
+    '    FAILED 11 tables: t10, t11, t12, t13, t14, t15, t16, t17, t18, t19 and 1 more (STATE_MISMATCH)',
+    '      error: t10 belongs to another',
+    '      next: Run "increp reset t10".',
+    '    FAILED t21 (STATE_MISMATCH)',
+    '      error: port 1 is closed',
+    '      next: Run "increp reset t21".',
+  ]);
+});
