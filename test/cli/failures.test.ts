@@ -250,7 +250,7 @@ const FAILURES: readonly Failure[] = [
         `SET application_name = 'increp shop 1@worker-1'; ${tryLock({ schema: 'public', table: 'orders' })}`,
       );
     },
-    says: ['public.orders is being synced by another run: increp shop'],
+    says: ['public.orders is being synced by another run: process 1 on host worker-1 (pipeline shop)'],
     next: '--wait-lock',
   },
   {

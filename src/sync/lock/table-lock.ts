@@ -68,7 +68,8 @@ const holderRow = z.object({
 
 interface NamedHolder {
   readonly text: string;
-  readonly pid: number | null;
+  /** How to end the run. */
+  readonly end: string;
   readonly waitsForStandby: boolean;
 }
 
@@ -78,7 +79,7 @@ async function holderOf(
   table: TableFacts['stateName'],
 ): Promise<NamedHolder | undefined> {
   const holder = holderRow.optional().parse((await client.query(lockHolder(table))).rows[0]);
-  return holder && { text: describeRun(holder), pid: holder.pid, waitsForStandby: holder.waitsForStandby };
+  return holder && { ...describeRun(holder), waitsForStandby: holder.waitsForStandby };
 }
 
 const lockedBy = (table: TableFacts['stateName'], holder: NamedHolder | undefined): IncrepError =>
@@ -94,7 +95,7 @@ const lockedByCommit = (table: TableFacts['stateName'], { text }: NamedHolder): 
 const lockedByRun = (table: TableFacts['stateName'], holder: NamedHolder | undefined): IncrepError =>
   new IncrepError('RUN_LOCKED', {
     what: `${printName(table)} is being synced by another run${holder ? `: ${holder.text}` : ''}`,
-    next: `Wait for that run, or use --wait-lock 5m. If that run hangs, end it${holder?.pid ? `; at the destination, run: SELECT pg_terminate_backend(${holder.pid})` : ''}.`,
+    next: `Wait for that run, or use --wait-lock 5m. If that run hangs, end it${holder?.end ?? ''}.`,
   });
 
 async function otherRun(client: pg.ClientBase, table: TableFacts['stateName']): Promise<string> {
@@ -102,13 +103,29 @@ async function otherRun(client: pg.ClientBase, table: TableFacts['stateName']): 
   return `another run${holder ? `: ${holder.text}` : ''}`;
 }
 
-const describeRun = ({ pid, application, host, since }: z.infer<typeof holderRow>): string =>
-  [
-    application ?? 'an unknown program',
-    ...(host === null ? [] : [`from ${host}`]),
+/** Describes the process if the session belongs to increp (`programName`): a run whose backend is terminated connects again. */
+export function describeRun({
+  pid,
+  application,
+  host,
+  since,
+}: Omit<z.infer<typeof holderRow>, 'waitsForStandby'>): Pick<NamedHolder, 'text' | 'end'> {
+  const [, pipeline, process, machine] = /^increp (.+) (\d+)@(\S+)/.exec(application ?? '') ?? [];
+  const details = [
     ...(since === null ? [] : [`since ${since.toISOString()}`]),
-    `(backend ${pid ?? 'unknown'} of the destination)`,
-  ].join(' ');
+    `backend ${pid ?? 'unknown'} of the destination`,
+  ].join(', ');
+  const terminate = pid === null ? '' : `run at the destination: SELECT pg_terminate_backend(${pid})`;
+  if (pipeline === undefined)
+    return {
+      text: `${application ?? 'an unknown program'}${host === null ? '' : ` from ${host}`}, ${details}`,
+      end: terminate === '' ? '' : `; ${terminate}`,
+    };
+  return {
+    text: `process ${process} on host ${machine} (pipeline ${pipeline}), ${details}`,
+    end: `: kill ${process} on host ${machine}${terminate === '' ? '' : `. If that process is gone, ${terminate}`}`,
+  };
+}
 
 /** Another run may have committed after the facts were gathered and before the lock. @throws IncrepError */
 function ensureUnmoved({ destinationName, saved }: TableFacts, { rows }: pg.QueryResult): void {
