@@ -32,7 +32,12 @@ export interface VerifyOptions extends GlobalOptions {
 
 /** For each table the differences, or the error that prevented the comparison. */
 export type TableVerification =
-  | { readonly verified: Verified; readonly repaired: Repaired | undefined }
+  | {
+      readonly verified: Verified;
+      readonly repaired: Repaired | undefined;
+      /** Why the differences were not repaired. */
+      readonly refusal?: IncrepError;
+    }
   | { readonly name: string; readonly error: IncrepError };
 
 export async function verifyCommand(words: readonly string[], options: VerifyOptions): Promise<number> {
@@ -111,20 +116,26 @@ async function verdictOn(
   facts: TableFacts,
   { repair, force }: Pick<VerifyOptions, 'repair' | 'force'>,
 ): Promise<TableVerification> {
-  try {
-    const verified = await verifyTable(runContext, facts);
-    if (!repair || isEqual(verified)) return { verified, repaired: undefined };
-    const isKeyless = facts.settings.mergeKey.length === 0;
-    const repaired = await (isKeyless ? repairWhole : repairTable)(runContext, facts, { isForced: force });
-    // The differences after a repair replace those before it.
-    return { verified: await verifyTable(runContext, facts), repaired };
-  } catch (error) {
-    runContext.signal?.throwIfAborted();
-    return {
-      name: facts.settings.name,
-      error: await withHolders(runContext, facts, asIncrepError(error)),
-    };
-  }
+  const { name } = facts.settings;
+  const attempted = async <T>(work: () => Promise<T>): Promise<T | { readonly error: IncrepError }> => {
+    try {
+      return await work();
+    } catch (error) {
+      runContext.signal?.throwIfAborted();
+      return { error: await withHolders(runContext, facts, asIncrepError(error)) };
+    }
+  };
+  const verified = await attempted(() => verifyTable(runContext, facts));
+  if ('error' in verified) return { name, error: verified.error };
+  if (!repair || isEqual(verified)) return { verified, repaired: undefined };
+  const isKeyless = facts.settings.mergeKey.length === 0;
+  const repaired = await attempted(() =>
+    (isKeyless ? repairWhole : repairTable)(runContext, facts, { isForced: force }),
+  );
+  if ('error' in repaired) return { verified, repaired: undefined, refusal: repaired.error };
+  // The differences after a repair replace those before it.
+  const left = await attempted(() => verifyTable(runContext, facts));
+  return 'error' in left ? { name, error: left.error } : { verified: left, repaired };
 }
 
 const DIFFERENT = 2;
@@ -141,13 +152,21 @@ function exitCodeFor(verdicts: readonly TableVerification[]): number {
 
 const endedTable = ({ verdict, name: destination }: DestinationVerification) =>
   'error' in verdict
-    ? { name: verdict.name, destination, isEqual: false, isRepaired: false, error: verdict.error }
+    ? {
+        name: verdict.name,
+        destination,
+        isEqual: false,
+        isRepaired: false,
+        error: verdict.error,
+        refusal: undefined,
+      }
     : {
         name: verdict.verified.name,
         destination,
         isEqual: isEqual(verdict.verified),
         isRepaired: verdict.repaired !== undefined,
         error: undefined,
+        refusal: verdict.refusal,
       };
 
 interface DestinationVerification {
@@ -185,5 +204,6 @@ function tableJson(verdict: TableVerification) {
     ),
     notes,
     duration_s: durationSeconds,
+    ...(verdict.refusal && { error: errorToJson(verdict.refusal) }),
   };
 }

@@ -1,4 +1,4 @@
-import { formatCount, formatSeconds, LISTED, listed } from '../format.ts';
+import { formatCount, formatSeconds, LISTED, listed, MANY_TABLES } from '../format.ts';
 import { shellWord, tablesCommand } from '../shell-word.ts';
 import { codesText, formatError, type PrintedError } from './error.ts';
 import { sameFailure, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
@@ -27,7 +27,12 @@ interface PrintedRepair {
 }
 
 type PrintedVerification =
-  | { readonly verified: Counts; readonly repaired: PrintedRepair | undefined }
+  | {
+      readonly verified: Counts;
+      readonly repaired: PrintedRepair | undefined;
+      /** Why the differences were not repaired. */
+      readonly refusal?: PrintedError;
+    }
   | { readonly name: string; readonly error: PrintedError };
 
 const INDENT = '    ';
@@ -72,7 +77,10 @@ export function formatVerification(
   const notes = counts.notes
     .map((note) => `${wrap(`    note: ${note}`, style, ' '.repeat(10)).join('\n')}\n`)
     .join('');
-  const repair = `${notes}${repairLine(verdict.repaired)}`;
+  const refusal = verdict.refusal
+    ? `${INDENT}not repaired:\n${failureText(counts.name, verdict.refusal, style, told)}`
+    : '';
+  const repair = `${notes}${repairLine(verdict.repaired)}${refusal}`;
   const apart = keptLine(counts);
   if (differences.length === 0)
     return `${head(`= ${label(counts.name)}  equal: ${rows} (${seconds})`)}\n${apart}${repair}`;
@@ -98,6 +106,8 @@ interface EndedTable {
   readonly isRepaired: boolean;
   /** Why it could not be compared. */
   readonly error: PrintedError | undefined;
+  /** Why its differences were not repaired. */
+  readonly refusal: PrintedError | undefined;
 }
 
 interface EndedVerification {
@@ -109,24 +119,23 @@ interface EndedVerification {
   readonly words: readonly string[];
 }
 
-/** More tables than this push the first line of a small terminal out of sight. */
-const MANY_TABLES = 10;
-
 /** The last lines: the counts, then the tables that differ or failed, with the next command. */
 export function formatVerificationEnding(ended: EndedVerification, style: Style): string {
   const { tables, unreached, seconds, words } = ended;
   const different = tables.filter(({ isEqual, error }) => !isEqual && !error);
-  const failed = tables.flatMap(({ name, destination, error }) =>
-    error ? [{ ...namedFailure(name, error), destination, sqlstate: error.sqlstate }] : [],
-  );
+  const failed = tables.flatMap((table) => (table.error ? [endedFailure(table, table.error)] : []));
+  const refused = tables.flatMap((table) => (table.refusal ? [endedFailure(table, table.refusal)] : []));
   const repaired = tables.filter(({ isEqual, isRepaired }) => isEqual && isRepaired).length;
   const equal = tables.length - different.length - failed.length;
   const parts = [
     ...(equal > 0 ? [`${formatCount(equal)} equal`] : []),
     ...(repaired > 0 ? [`${formatCount(repaired)} of them repaired`] : []),
     ...(different.length > 0 ? [`${formatCount(different.length)} different`] : []),
+    ...(refused.length > 0 ? [`${formatCount(refused.length)} of them not repaired`] : []),
     ...(failed.length > 0 ? [`${formatCount(failed.length)} not compared`] : []),
   ];
+  const isFarAway = tables.length > MANY_TABLES;
+  const repairable = different.filter(({ refusal }) => !refusal);
   const noun = tables.length === 1 ? 'table' : 'tables';
   const counts = tables.length === 0 ? '' : `: ${parts.join(', ')}`;
   return [
@@ -135,8 +144,9 @@ export function formatVerificationEnding(ended: EndedVerification, style: Style)
       ({ name, error }) =>
         `${INDENT}FAILED destination ${printableLine(name)} (${codesText(error.code, error.sqlstate)})`,
     ),
-    ...sameFailures(failed).flatMap((group) => failedLines(group, tables.length > MANY_TABLES)),
-    ...[...Map.groupBy(different, ({ destination }) => destination).values()].map((group) =>
+    ...sameFailures(failed).flatMap((group) => failedLines('FAILED', group, isFarAway)),
+    ...sameFailures(refused).flatMap((group) => failedLines('NOT REPAIRED', group, isFarAway)),
+    ...[...Map.groupBy(repairable, ({ destination }) => destination).values()].map((group) =>
       differentLine(group, words),
     ),
   ]
@@ -155,15 +165,21 @@ const namedFailure = (name: string, { code, message, next }: PrintedError): Name
 
 type EndedFailure = NamedFailure & Pick<EndedTable, 'destination'> & Pick<PrintedError, 'sqlstate'>;
 
+const endedFailure = ({ name, destination }: EndedTable, error: PrintedError): EndedFailure => ({
+  ...namedFailure(name, error),
+  destination,
+  sqlstate: error.sqlstate,
+});
+
 const labelFor = ({ name, destination }: Pick<EndedTable, 'name' | 'destination'>): string =>
   printableLine(destination === undefined ? name : `${destination}: ${name}`);
 
-function failedLines(group: readonly EndedFailure[], isFarAway: boolean): string[] {
+function failedLines(word: string, group: readonly EndedFailure[], isFarAway: boolean): string[] {
   const [first] = group;
   if (!first) return [];
   const names = listed(group.map(labelFor), LISTED);
   return [
-    `${INDENT}FAILED ${names} (${codesText(first.code, first.sqlstate)})`,
+    `${INDENT}${word} ${names} (${codesText(first.code, first.sqlstate)})`,
     ...(isFarAway ? [`${INDENT}  next: ${printableLine(first.hint)}`] : []),
   ];
 }

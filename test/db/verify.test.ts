@@ -339,7 +339,7 @@ slowTest('--repair gives way to a run, and says so', async () => {
   await using running = startIncrep('sync -v --wait-transactions 40s', pair);
   await running.waitForPhase('fence');
   const { exitCode, table } = await verify(pair, '--repair');
-  expect({ exitCode, code: table?.error?.code }).toEqual({ exitCode: 75, code: 'RUN_LOCKED' });
+  expect({ exitCode, code: table?.error?.code }).toEqual({ exitCode: 2, code: 'RUN_LOCKED' });
   await open.query('COMMIT');
   open.release();
   await running.wait();
@@ -418,9 +418,9 @@ test('--repair removes no more rows than delete_limit allows, unless it is force
   await pair.source.query('DELETE FROM orders WHERE id > 4');
   const refused = await verify(pair, '--repair');
   expect(refused).toMatchObject({
-    exitCode: 1,
+    exitCode: 2,
     table: {
-      status: 'failed',
+      ...{ status: 'different', extra: 6, repaired: null },
       error: {
         code: 'DELETE_LIMIT_EXCEEDED',
         message: expect.stringContaining(

@@ -20,6 +20,7 @@ const ended = (name: string, changes: object = {}) => ({
   isEqual: true,
   isRepaired: false,
   error: undefined,
+  refusal: undefined,
   ...changes,
 });
 
@@ -106,5 +107,28 @@ test('an error that differs only in the name of the table is printed once', () =
   );
   expect(second).toBe(
     'x y  could not be compared\n    error: the same as for x, with the name of this table\n',
+  );
+});
+
+test('differences that were not repaired are differences, with the reason', () => {
+  const refusal = {
+    code: 'DELETE_LIMIT_EXCEEDED',
+    message: 'too many',
+    next: 'Force it.',
+    sqlstate: undefined,
+  };
+  const verified = counts({ extra: 399, keys: { ...counts().keys, extra: ['1'] } });
+  expect(
+    formatVerification(
+      { verified, repaired: undefined, refusal },
+      { names: ['orders'], style: plain, told: new Map() },
+    ),
+  ).toMatch(
+    /^! orders {2}DIFFERENT: [^]*399 only at the destination [^]*\n {4}not repaired:\n {4}error: too many \(DELETE_LIMIT_EXCEEDED\)\n {6}next: Force it\.\n$/,
+  );
+  expect(ending([ended('a'), ended('b', { ...different, refusal })])).toBe(
+    `2 tables: 1 equal, 1 different, 1 of them not repaired in 4.2 s
+    NOT REPAIRED b (DELETE_LIMIT_EXCEEDED)
+`,
   );
 });
