@@ -140,17 +140,21 @@ function errorLines(text: string, isLast: boolean, style: Style): string[] {
   return isLast ? wrap(line, style, '    ') : [truncate(line, style.width, glyphsOf(style).ellipsis)];
 }
 
-/** The other tables that failed. */
+/** The other tables that failed, that another run held, or that a signal interrupted. */
 function othersLine({ tables, failure }: Run, style: Style, nameOf: NameOf): string[] {
   const others = tables.filter(
     ({ status, table_name }) => status === 'failed' && table_name !== failure?.table_name,
   );
-  const head = failure?.table_name === null ? 'failed' : 'also failed';
-  const groups = [...Map.groupBy(others, ({ error_code: code }) => code ?? '')].map(([code, records]) => {
-    const names = records.map(({ table_name }) => printableLine(nameOf(table_name ?? '')));
-    return code === failure?.error_code ? names.join(', ') : `${names.join(', ')} (${code})`;
+  return [...Map.groupBy(others, failureWord)].flatMap(([word, ofWord]) => {
+    const isAlso = failure?.table_name !== null && failure !== undefined && failureWord(failure) === word;
+    const groups = [...Map.groupBy(ofWord, ({ error_code: code }) => code ?? '')].map(([code, records]) => {
+      const names = records.map(({ table_name }) => printableLine(nameOf(table_name ?? '')));
+      return code === failure?.error_code || word !== 'failed'
+        ? names.join(', ')
+        : `${names.join(', ')} (${code})`;
+    });
+    return wrap(`    ${isAlso ? 'also ' : ''}${word}: ${groups.join('; ')}`, style, '      ');
   });
-  return groups.length === 0 ? [] : wrap(`    ${head}: ${groups.join('; ')}`, style, '      ');
 }
 
 const sumOf = (records: readonly RunRecord[], number: (record: RunRecord) => number): number =>

@@ -140,10 +140,11 @@ function failureOf({ name, lastFailure, condition }: Status) {
   };
 }
 
-/** Of many tables, the failures again, because a terminal shows the end. */
+/** The failures of many tables again, because a terminal shows the end. */
 function failedAgain(tables: readonly Status[]): string[] {
-  if (tables.length <= MANY_TABLES) return [];
-  return sameFailures(tables.flatMap((table) => failureOf(table) ?? [])).flatMap((group) => {
+  const failures = tables.flatMap((table) => failureOf(table) ?? []);
+  if (failures.length <= MANY_TABLES) return [];
+  return sameFailures(failures).flatMap((group) => {
     const [first] = group;
     if (!first) return [];
     const names = listed(

@@ -188,7 +188,7 @@ test('an interrupted run is written as such', async () => {
   expect((await running.wait()).exitCode).toBe(143);
   const value = await reader(pair);
   expect(value('last_run_exit_code')).toBe(143);
-  expect(value('table_consecutive_failures', 'orders')).toBe(1);
+  expect(value('table_consecutive_failures', 'orders')).toBe(0);
 });
 
 for (const [what, path, advice] of oneIn(3, [

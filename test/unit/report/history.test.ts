@@ -74,6 +74,19 @@ test('other failed tables are named with their code, and the first failure not a
   expect(linesOf(whole).slice(1, 3)).toEqual(['    CONNECTION_FAILED no reason', '    failed: a (TIMEOUT)']);
 });
 
+test('a table that a signal interrupted is not called failed, also below the line of the run', () => {
+  const stopped = run(
+    record(null, 'INTERRUPTED', 'stopped'),
+    record('a', 'INTERRUPTED'),
+    record('b', 'TIMEOUT'),
+  );
+  expect(linesOf(stopped).slice(1, -1)).toEqual([
+    '    INTERRUPTED stopped',
+    '    interrupted: a',
+    '    failed: b (TIMEOUT)',
+  ]);
+});
+
 test('the last of equal errors is printed whole, and the others take one line', () => {
   const failed = run(
     record('a', 'TIMEOUT', 'a long reason that does not fit into one line of a terminal with 80 columns'),
