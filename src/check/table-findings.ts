@@ -1,6 +1,6 @@
 /** Findings about a source table: pure. */
 import { formatBytes } from '../format.ts';
-import { keyCandidates, mergeKeyCandidates } from '../schema/key-candidates.ts';
+import { isVersioned, keyCandidates, mergeKeyCandidates, versionedStep } from '../schema/key-candidates.ts';
 import type { KeyType } from '../schema/keys.ts';
 import { isUniqueBy, type Relation } from '../schema/relations.ts';
 import { isAppend, rowKey } from '../schema/row-identity.ts';
@@ -117,7 +117,7 @@ function keyFindings(
         ]
       : []),
     ...lowKeyFindings({ name, key, source }, counts),
-    ...(isVersioned(source, key, settings)
+    ...(settings.deletes === 'ignore' && isVersioned(keyCandidates(source, NO_HINTS), key, settings.mergeKey)
       ? [
           warning(
             'KEY_IN_UNIQUE_COLS',
@@ -192,18 +192,6 @@ export const NOTHING_FOUND: KeyInspection = {
   origin: OWN_WRITES,
   ...NO_SEQUENCES,
 };
-
-/** An update gives the row another unique key. A time that is set only at an insert stays. */
-const isVersioned = (source: Relation, key: string, { mergeKey, deletes }: TableFacts['settings']): boolean =>
-  mergeKey.includes(key) &&
-  deletes === 'ignore' &&
-  keyCandidates(source, NO_HINTS).some(({ column, sees }) => column === key && sees === 'changes');
-
-function versionedStep(key: string, mergeKey: readonly string[]): string {
-  const others = mergeKey.filter((name) => name !== key);
-  const fix = others.length === 0 ? 'the columns of the primary key' : JSON.stringify(others);
-  return `If rows are updated, set "unique_cols" to ${fix}, provided that they identify a row. Or set "deletes": "hard", which removes the earlier rows.`;
-}
 
 /** An update does not change a number that identifies the row, nor a number from a sequence. */
 const seesInserts = (

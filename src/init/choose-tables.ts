@@ -171,15 +171,15 @@ function withoutKey(
   };
 }
 
+export const NO_KEY = 'no column looks like a replication key';
+export const ADD_KEY =
+  'To copy only changes, add a column such as updated_at timestamptz that every change sets to now().';
+
 function reasonOf({ name, keys }: TableProposal): Obstacle {
   const [first] = keys;
   const flag = `--replication-key ${shellWord(`${name}=${first?.column ?? 'COLUMN'}`)}`;
   const best = keys.filter(({ sees }) => sees === first?.sees).map(({ column }) => column);
-  if (!first)
-    return {
-      why: 'no column looks like a replication key',
-      next: 'To copy only changes, add a column such as updated_at timestamptz that every change sets to now().',
-    };
+  if (!first) return { why: NO_KEY, next: ADD_KEY };
   return first.sees === 'inserts'
     ? {
         why: `its only possible keys show inserts, not updates: ${best.join(', ')}`,

@@ -1,6 +1,6 @@
 /** Writes `tables-config.json` as a person would format it: pure. */
 import { patternOf } from '../schema/patterns.ts';
-import { isKeyed, type ChosenTable } from './choose-tables.ts';
+import { isKeyed, type ChosenTable, type KeyedTable } from './choose-tables.ts';
 
 export const SCHEMA_FILE = 'tables-config.schema.json';
 
@@ -57,6 +57,9 @@ function entryOf(table: ChosenTable, defaults: Entry): object {
     ...(!isDefault('unique_cols', mergeKey) && { unique_cols: mergeKey }),
   };
 }
+
+/** The entry of a table that shares nothing with others. */
+export const keyedEntry = (table: KeyedTable): string => inline(entryOf(table, {}));
 
 /** On one line, with the spaces of prettier. */
 function inline(value: unknown): string {

@@ -233,3 +233,18 @@ export function mergeKeyCandidates(relation: Relation, { primaryKey }: TableHint
 
 const unenforced = ({ kind, hasChildren }: Relation): string =>
   kind === 'table' && hasChildren ? ', which does not cover its child tables' : ', but it may hold NULL';
+
+/** Whether an update gives a row another unique key. A time that is set only at an insert stays. */
+export const isVersioned = (
+  candidates: readonly KeyCandidate[],
+  key: string,
+  mergeKey: readonly string[],
+): boolean =>
+  mergeKey.includes(key) && candidates.some(({ column, sees }) => column === key && sees === 'changes');
+
+/** What to do about a versioned table, if the earlier forms of a row are not wanted. */
+export function versionedStep(key: string, mergeKey: readonly string[]): string {
+  const others = mergeKey.filter((name) => name !== key);
+  const fix = others.length === 0 ? 'the columns of the primary key' : JSON.stringify(others);
+  return `If rows are updated, set "unique_cols" to ${fix}, provided that they identify a row. Or set "deletes": "hard", which removes the earlier rows.`;
+}

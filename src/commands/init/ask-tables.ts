@@ -1,5 +1,5 @@
 /** Shows the source tables, and asks which tables to copy and by which keys. */
-import { formatBytes, formatCount, listed } from '../../format.ts';
+import { formatBytes, formatCount } from '../../format.ts';
 import {
   asItIs,
   notReplicable,
@@ -7,7 +7,9 @@ import {
   type LeftOut,
   type ChosenAndLeftOut,
 } from '../../init/choose-tables.ts';
+import { cautionsAbout } from '../../init/key-cautions.ts';
 import { isReady, possibleKeys, type TableProposal } from '../../init/propose-options.ts';
+import { entryStep, withoutReplicationKey } from '../../init/without-key.ts';
 import { rowsText } from '../../report/reasons.ts';
 import { padEnd, padStart, truncate } from '../../report/text.ts';
 import type { PromptChoice, Prompts } from './prompts.ts';
@@ -140,27 +142,13 @@ async function askWhichToChange(prompts: Prompts, clear: readonly TableProposal[
       ...(clear.length > MOST_LISTED ? ['...'] : []),
     ].join('\n'),
   );
-  const caution = triggerCaution(clear);
-  if (caution !== undefined) prompts.warn(caution);
+  cautionsAbout(clear).forEach((caution) => prompts.warn(caution));
   const areRight = await prompts.confirm({ message: 'Are these keys correct?', initial: true });
   if (areRight) return [];
   return prompts.chooseMany({
     message: 'Tables to change or leave out',
     choices: clear.map(({ name, key }) => ({ value: name, label: name, hint: `by ${key?.column ?? ''}` })),
   });
-}
-
-/** Names only a few of the tables, because in many databases no table has a trigger. */
-function triggerCaution(clear: readonly TableProposal[]): string | undefined {
-  const tables = clear.filter(({ lacksUpdateTrigger }) => lacksUpdateTrigger);
-  if (tables.length === 0) return undefined;
-  const [key = '', ...otherKeys] = new Set(tables.map((table) => table.key?.column ?? ''));
-  const [sets, it] = otherKeys.length === 0 ? [key, 'it'] : ['the replication keys', 'the key'];
-  const names = listed(
-    tables.map(({ name }) => name),
-    3,
-  );
-  return `No trigger sets ${sets} of ${names}. increp misses a change by an application that does not set ${it} (see docs/setup.md#index-and-trigger-for-the-replication-key).`;
 }
 
 async function askKeys(prompts: Prompts, table: TableProposal): Promise<ChosenTable | LeftOut> {
@@ -171,13 +159,7 @@ async function askKeys(prompts: Prompts, table: TableProposal): Promise<ChosenTa
     return {
       name,
       mergeKey: table.mergeKey?.columns ?? [],
-      because: {
-        why:
-          table.keys.length === 0
-            ? 'no column looks like a replication key'
-            : 'no replication key was chosen',
-        next: 'To copy only changes, set "replication_key" of the table in tables-config.json.',
-      },
+      because: withoutReplicationKey(table),
     };
   const mergeKey = await askMergeKey(prompts, table);
   if (mergeKey === LEAVE_OUT) return leftOutByChoice(name);
@@ -187,7 +169,7 @@ async function askKeys(prompts: Prompts, table: TableProposal): Promise<ChosenTa
       mergeKey: [],
       because: {
         why: 'no columns that identify a row were chosen',
-        next: `To copy only changes, replace "mode" in tables-config.json by "replication_key": ${JSON.stringify(replicationKey)} and "unique_cols".`,
+        next: entryStep({ name, replicationKey, mergeKey: undefined }),
       },
     };
   return { name, replicationKey, mergeKey };

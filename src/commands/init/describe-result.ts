@@ -7,6 +7,7 @@ import { padEnd, printable, printableLine, wrapLines } from '../../report/text.t
 import { isUniqueBy } from '../../schema/relations.ts';
 import { FORMAT_VERSION } from '../../report/summary-json.ts';
 import { isKeyed, type LeftOut } from '../../init/choose-tables.ts';
+import { versionCaution } from '../../init/key-cautions.ts';
 import type { Setup } from './setup.ts';
 import { directionWarnings } from './existing-tables.ts';
 import type { PlannedFile } from './write.ts';
@@ -114,6 +115,7 @@ export function warningsOf(setup: Setup): string[] {
     ...(insertsOnly.length > 0
       ? [`the key of ${listed(insertsOnly)} shows only inserts, so changed rows are not copied`]
       : []),
+    ...[versionCaution(chosen, tables)].filter((caution) => caution !== undefined),
     ...unenforced(chosen, tables),
     ...overruled(answers),
   ];

@@ -62,6 +62,7 @@ export function readTables(
   const read = entries.map((entry) => readTable(entry, homes, report)).filter((table) => table !== undefined);
   checkNames(entries, homes, report);
   entries.forEach((entry) => warnOfDottedName(entry, homes, warn));
+  warnOfIdleKeys(entries, warn);
   const tables = read.filter((entry) => 'source' in entry);
   const patterns = read.flatMap((entry, index) =>
     'source' in entry
@@ -201,6 +202,22 @@ function warnOfDottedName({ value, path, defaults }: RawEntry, { source }: Defau
   const table = JSON.stringify(name.slice(source.schema.length + 1));
   warn(
     `${placeInFile(path)}: "name" is the name without the schema; write "name": ${table}, "schema": ${JSON.stringify(source.schema)}`,
+  );
+}
+
+/** Only a warning, because an entry can keep its key while the mode is full-refresh. Defaults are for other tables. */
+function warnOfIdleKeys(entries: readonly RawEntry[], warn: Warn): void {
+  const idle = entries.filter(
+    ({ value, defaults }) =>
+      isObject(value) &&
+      value['replication_key'] !== undefined &&
+      { ...defaults, ...value }['mode'] === 'full-refresh',
+  );
+  const [first, ...others] = idle;
+  if (!first) return;
+  const rest = others.length === 0 ? '' : ` (and ${others.length} more)`;
+  warn(
+    `${placeInFile(first.path)} (table ${nameOf(first.value) ?? ''})${rest}: "replication_key" selects no changes, because mode "full-refresh" reads the whole table; to copy only changes, remove "mode"`,
   );
 }
 

@@ -178,6 +178,17 @@ test('tables of one name are told apart by their schemas, and so are their copie
   );
 });
 
+test('a replication key of an entry in mode full-refresh is a warning, and one of the defaults is not', async () => {
+  const whole = { ...TABLE, mode: 'full-refresh' };
+  expect(
+    (await load([TABLE, whole].map((each, index) => ({ ...each, name: `t${index}` })))).warnings,
+  ).toEqual([
+    '[1] (table t1): "replication_key" selects no changes, because mode "full-refresh" reads the whole table; to copy only changes, remove "mode"',
+  ]);
+  const { replication_key: key, ...keyless } = whole;
+  expect((await load({ defaults: { replication_key: key }, tables: [keyless] })).warnings).toEqual([]);
+});
+
 test('a name with the schema is a warning with what to write', async () => {
   const { warnings } = await load([{ ...TABLE, name: 'public.customers' }]);
   expect(warnings).toEqual([expect.stringMatching(/write "name": "customers", "schema": "public"$/)]);

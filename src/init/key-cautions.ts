@@ -1,0 +1,46 @@
+/** Cautions about the keys of tables that `init` is about to configure: pure. */
+import { listed } from '../format.ts';
+import { isVersioned, versionedStep } from '../schema/key-candidates.ts';
+import { asItIs, isKeyed, type ChosenTable } from './choose-tables.ts';
+import type { TableProposal } from './propose-options.ts';
+
+/** About tables whose keys are all clear. */
+export const cautionsAbout = (clear: readonly TableProposal[]): string[] =>
+  [triggerCaution(clear), versionCaution(clear.map(asItIs), clear)].filter((text) => text !== undefined);
+
+const LISTED = 3;
+
+/** Names only a few of the tables, because in many databases no table has a trigger. */
+function triggerCaution(clear: readonly TableProposal[]): string | undefined {
+  const tables = clear.filter(({ lacksUpdateTrigger }) => lacksUpdateTrigger);
+  if (tables.length === 0) return undefined;
+  const [key = '', ...otherKeys] = new Set(tables.map((table) => table.key?.column ?? ''));
+  const [sets, it] = otherKeys.length === 0 ? [key, 'it'] : ['the replication keys', 'the key'];
+  const names = listed(
+    tables.map(({ name }) => name),
+    LISTED,
+  );
+  return `No trigger sets ${sets} of ${names}. increp misses a change by an application that does not set ${it} (see docs/setup.md#index-and-trigger-for-the-replication-key).`;
+}
+
+/** Of tables whose unique key contains the replication key, such as a table that is partitioned by this column. */
+export function versionCaution(
+  chosen: readonly ChosenTable[],
+  tables: readonly TableProposal[],
+): string | undefined {
+  const [first, ...others] = chosen
+    .filter(isKeyed)
+    .filter(({ name, replicationKey, mergeKey }) =>
+      tables.some((table) => table.name === name && isVersioned(table.keys, replicationKey, mergeKey)),
+    );
+  if (!first) return undefined;
+  const names = listed(
+    [first, ...others].map(({ name, mergeKey }) => `${name} (${mergeKey.join(', ')})`),
+    LISTED,
+  );
+  const step =
+    others.length === 0
+      ? versionedStep(first.replicationKey, first.mergeKey)
+      : 'If rows are updated, set "unique_cols" to columns that do not change and that identify a row. Or set "deletes": "hard", which removes the earlier rows.';
+  return `The replication key is in the unique key of ${names}, so each update of a row adds a row at the destination and leaves the earlier one. ${step}`;
+}

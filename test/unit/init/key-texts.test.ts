@@ -1,0 +1,71 @@
+/** What `init` says about the keys of tables, before they are configured. */
+import { expect, test } from 'vitest';
+import { asItIs } from '../../../src/init/choose-tables.ts';
+import { cautionsAbout, versionCaution } from '../../../src/init/key-cautions.ts';
+import { proposeOptions } from '../../../src/init/propose-options.ts';
+import { entryStep, withoutReplicationKey } from '../../../src/init/without-key.ts';
+import { column } from '../schema/columns.ts';
+import { relation } from '../sync/table-facts.ts';
+
+const typed = (...columns: readonly string[]) =>
+  columns.map((text) => {
+    const [name = '', type = 'timestamp with time zone'] = text.split(': ');
+    return column({ name, type, isNotNull: true });
+  });
+
+const proposal = (name: string, columns: readonly string[], unique: readonly string[] = []) =>
+  proposeOptions(
+    {
+      relation: relation({
+        name: { schema: 'public', table: name },
+        columns: typed(...columns),
+        uniqueKeys: unique.length === 0 ? [] : [{ index: 'u', columns: unique }],
+      }),
+      hints: { primaryKey: unique, defaults: new Map(), updateTriggers: [] },
+      bytes: 0,
+      lacksUpdateTrigger: false,
+    },
+    'reader',
+  );
+
+test('a replication key in the unique key is named with the columns to use instead', () => {
+  const parted = proposal('parted', ['id: bigint', 'updated_at'], ['id', 'updated_at']);
+  const usual = proposal('usual', ['id: bigint', 'updated_at'], ['id']);
+  expect(cautionsAbout([usual])).toEqual([]);
+  expect(cautionsAbout([usual, parted])).toEqual([
+    'The replication key is in the unique key of parted (id, updated_at), so each update of a row adds a row at the destination and leaves the earlier one. If rows are updated, set "unique_cols" to ["id"], provided that they identify a row. Or set "deletes": "hard", which removes the earlier rows.',
+  ]);
+  const other = { ...asItIs(parted), name: 'other' };
+  expect(versionCaution([asItIs(parted), other], [parted, { ...parted, name: 'other' }])).toContain(
+    'of parted (id, updated_at), other (id, updated_at), so',
+  );
+});
+
+test('a key that only inserts set may identify rows', () => {
+  const log = proposal('log', ['created_at'], ['created_at']);
+  expect(
+    versionCaution([{ name: 'log', replicationKey: 'created_at', mergeKey: ['created_at'] }], [log]),
+  ).toBe(undefined);
+});
+
+test('a table without a chosen key is told the whole entry to write', () => {
+  const log = proposal('log', ['id: bigint', 'at', 'seen', 'note: text'], ['id']);
+  expect(withoutReplicationKey(log).next).toBe(
+    'To copy only changes, replace the entry in tables-config.json by { "name": "log", "replication_key": "at", "unique_cols": ["id"] }. The key must grow with every change. Other possible keys: id, seen.',
+  );
+  const created = proposal('created', ['created_at']);
+  expect(withoutReplicationKey(created).next).toBe(
+    'To copy only changes, replace the entry in tables-config.json by { "name": "created", "replication_key": "created_at", "unique_cols": ["COLUMN"] }, where unique_cols are columns that identify a row. This key shows inserts, but no updates.',
+  );
+});
+
+test('a table in which no column can be a key is told so', () => {
+  expect(withoutReplicationKey(proposal('words', ['word: text'], ['word']))).toEqual({
+    why: 'no column has a type that can be a replication key',
+    next: 'To copy only changes, add a column such as updated_at timestamptz that every change sets to now().',
+  });
+});
+
+test('the entry quotes a star in the name of a table', () => {
+  expect(entryStep({ name: 'a*', replicationKey: 'at', mergeKey: undefined })).toContain('"name": "a\\\\*"');
+});
