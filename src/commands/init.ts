@@ -1,13 +1,16 @@
 /** `increp init`: creates a pipeline that can be checked and run. */
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { readAnswers, type Answers } from '../config/answers.ts';
 import { resolveNewDirectory } from '../config/directory.ts';
+import { readText } from '../config/files.ts';
 import { secretsOf } from '../config/environment/secrets.ts';
 import type { Overrides } from '../config/environment/values.ts';
 import { asIncrepError, IncrepError, reworded } from '../errors.ts';
 import { otherOwner } from '../ownership.ts';
 import { redactedJson, redactor } from '../redact.ts';
 import { Tunnels } from '../postgres/tunnel/tunnels.ts';
+import { isSample } from '../init/config-text.ts';
+import { readFormerConfig } from '../init/former-config.ts';
 import type { Visit } from '../init/test-connections.ts';
 import { withoutSecrets } from './pipeline/context.ts';
 import { formatReport, reportJson, warningsOf, type InitReport } from './init/describe-result.ts';
@@ -49,8 +52,10 @@ async function dialogue(answers: Answers, how: Visit, { terminal, force }: InitO
   const { withGoingBack } = await import('./init/going-back.ts');
   const { permitted, setupByAsking } = await import('./init/dialogue.ts');
   const prompts = await openPrompts(terminal, how.signal);
+  const { text = '' } = await readText(join(answers.directory, 'tables-config.json'));
+  const config = isSample(text) || force ? undefined : readFormerConfig(text.replace(/^\uFEFF/, ''));
   const settled = await withGoingBack(prompts, async (asking) => {
-    const setup = await setupByAsking(asking, answers, how);
+    const setup = await setupByAsking(asking, { given: answers, config }, how);
     const planned = await planFiles(setup);
     return [setup, force ? planned : await permitted(asking, planned)] as const;
   });

@@ -90,6 +90,10 @@ const KEPT = ['SCHEMA', 'SSH', 'SSH_COMMAND'] as const;
 export const isAnswered = ({ values }: Answers, prefix: Prefix): boolean =>
   values.has(`${prefix}_URL`) || values.has(`${prefix}_HOST`);
 
+/** Where the address comes from. Undefined if it is not known. */
+export const originOf = ({ values }: Answers, prefix: Prefix): string | undefined =>
+  (values.get(`${prefix}_URL`) ?? values.get(`${prefix}_HOST`))?.origin;
+
 export const answerOf = ({ values }: Answers, name: VariableName): string | undefined =>
   values.get(name)?.text;
 

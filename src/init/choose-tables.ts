@@ -29,6 +29,7 @@ export interface LeftOut extends Obstacle {
 }
 
 export interface ChosenAndLeftOut {
+  /** Without the tables whose entry in an existing file stays. */
   readonly chosen: readonly ChosenTable[];
   readonly leftOut: readonly LeftOut[];
 }

@@ -4,9 +4,10 @@ import { isKeyed, type ChosenTable, type KeyedTable } from './choose-tables.ts';
 
 export const SCHEMA_FILE = 'tables-config.schema.json';
 
-interface Entry {
-  readonly replication_key?: string;
-  readonly unique_cols?: readonly string[];
+/** Unchecked, as they are in a file. */
+export interface DefaultKeys {
+  readonly replication_key?: unknown;
+  readonly unique_cols?: unknown;
 }
 
 /**
@@ -14,7 +15,7 @@ interface Entry {
  */
 export function tablesConfigText(tables: readonly ChosenTable[]): string {
   const keyed = tables.every(isKeyed) ? tables.filter(isKeyed) : [];
-  const defaults: Entry = {
+  const defaults: DefaultKeys = {
     ...shared(
       'replication_key',
       keyed.map(({ replicationKey }) => replicationKey),
@@ -30,7 +31,7 @@ export function tablesConfigText(tables: readonly ChosenTable[]): string {
 }
 
 /** The value of more than half of the tables. With a single table, there are no defaults. */
-function shared(name: keyof Entry, values: readonly unknown[]): Entry {
+function shared(name: keyof DefaultKeys, values: readonly unknown[]): DefaultKeys {
   const counts = new Map<string, number>();
   for (const value of values) {
     const text = JSON.stringify(value);
@@ -40,7 +41,7 @@ function shared(name: keyof Entry, values: readonly unknown[]): Entry {
   return most ? { [name]: JSON.parse(most[0]) as never } : {};
 }
 
-function entryOf(table: ChosenTable, defaults: Entry): object {
+function entryOf(table: ChosenTable, defaults: DefaultKeys): object {
   const { name, mergeKey } = table;
   if (!isKeyed(table))
     return {
@@ -49,7 +50,7 @@ function entryOf(table: ChosenTable, defaults: Entry): object {
       ...(mergeKey.length > 0 && { unique_cols: mergeKey }),
     };
   const { replicationKey } = table;
-  const isDefault = (key: keyof Entry, value: unknown) =>
+  const isDefault = (key: keyof DefaultKeys, value: unknown) =>
     JSON.stringify(defaults[key]) === JSON.stringify(value);
   return {
     name: patternOf(name),
@@ -59,7 +60,11 @@ function entryOf(table: ChosenTable, defaults: Entry): object {
 }
 
 /** The entry of a table that shares nothing with others. */
-export const keyedEntry = (table: KeyedTable): string => inline(entryOf(table, {}));
+export const keyedEntry = (table: KeyedTable): string => entryText(table, {}, {});
+
+/** The entry of a table beside these defaults, with more options. */
+export const entryText = (table: ChosenTable, defaults: DefaultKeys, more: object): string =>
+  inline({ ...entryOf(table, defaults), ...more });
 
 /** On one line, with the spaces of prettier. */
 function inline(value: unknown): string {

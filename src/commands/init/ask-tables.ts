@@ -1,5 +1,5 @@
 /** Shows the source tables, and asks which tables to copy and by which keys. */
-import { formatBytes, formatCount } from '../../format.ts';
+import { formatBytes, formatCount, listed } from '../../format.ts';
 import {
   asItIs,
   notReplicable,
@@ -7,6 +7,7 @@ import {
   type LeftOut,
   type ChosenAndLeftOut,
 } from '../../init/choose-tables.ts';
+import type { ConfiguredTables } from '../../init/former-config.ts';
 import { cautionsAbout } from '../../init/key-cautions.ts';
 import { isReady, possibleKeys, type TableProposal } from '../../init/propose-options.ts';
 import { entryStep, withoutReplicationKey } from '../../init/without-key.ts';
@@ -14,40 +15,67 @@ import { rowsText } from '../../report/reasons.ts';
 import { padEnd, padStart, truncate } from '../../report/text.ts';
 import type { PromptChoice, Prompts } from './prompts.ts';
 
+interface AskedTables extends ChosenAndLeftOut {
+  /** Tables whose entries in the existing file are removed. */
+  readonly removed: readonly string[];
+}
+
 /** Asks until at least one table is left. @throws IncrepError USAGE if no table can be replicated */
 export async function askTables(
   prompts: Prompts,
   tables: readonly TableProposal[],
-): Promise<ChosenAndLeftOut> {
-  const leftOut = tables.flatMap(({ name, obstacle }) => (obstacle ? [{ name, ...obstacle }] : []));
-  const possible = tables.filter(({ obstacle }) => !obstacle);
-  if (possible.length === 0) throw notReplicable(leftOut);
+  configured: ConfiguredTables | undefined,
+): Promise<AskedTables> {
+  const { named, matched } = configured ?? { named: [], matched: [] };
+  const isConfigured = ({ name }: { readonly name: string }) =>
+    named.includes(name) || matched.includes(name);
+  const leftOut = tables
+    .flatMap(({ name, obstacle }) => (obstacle ? [{ name, ...obstacle }] : []))
+    .filter((table) => !isConfigured(table));
+  const possible = tables.filter(({ name, obstacle }) => !obstacle && !matched.includes(name));
+  if (possible.length === 0 && !configured) throw notReplicable(leftOut);
   if (leftOut.length > 0) prompts.warn(obstacles(leftOut));
+  if (matched.length > 0)
+    prompts.say(`Patterns in tables-config.json select: ${listed(matched, MOST_SHOWN)}.`);
+  if (possible.length === 0) return { chosen: [], leftOut, removed: [] };
   for (;;) {
-    const choice = await askOnce(prompts, possible, leftOut);
-    if (choice.chosen.length > 0) return choice;
+    const choice = await askOnce(prompts, { possible, impossible: leftOut, configured });
+    const isAnyLeft = matched.length > 0 || choice.removed.length < named.length;
+    if (choice.chosen.length > 0 || isAnyLeft) return choice;
     prompts.warn('All tables are left out. A pipeline needs at least one.');
   }
 }
 
-async function askOnce(
-  prompts: Prompts,
-  possible: readonly TableProposal[],
-  impossible: readonly LeftOut[],
-): Promise<ChosenAndLeftOut> {
+interface Offer {
+  readonly possible: readonly TableProposal[];
+  readonly impossible: readonly LeftOut[];
+  readonly configured: ConfiguredTables | undefined;
+}
+
+async function askOnce(prompts: Prompts, { possible, impossible, configured }: Offer): Promise<AskedTables> {
   const ready = possible.filter(isReady);
   prompts.say(tableList(possible));
-  const { wanted, areAll } = await askWhich(prompts, possible, ready);
-  const clear = wanted.filter(isReady);
+  const wanted = configured
+    ? await askByName(prompts, possible, configured)
+    : await askWhich(prompts, possible, ready);
+  const named = configured?.named ?? [];
+  const fresh = wanted.filter(({ name }) => !named.includes(name));
+  const clear = fresh.filter(isReady);
   const changed = clear.length > 0 ? await askWhichToChange(prompts, clear) : [];
   const judged: (ChosenTable | LeftOut)[] = [];
-  for (const table of wanted)
+  for (const table of fresh)
     judged.push(
       isReady(table) && !changed.includes(table.name) ? asItIs(table) : await askKeys(prompts, table),
     );
+  const unwanted = possible.filter((table) => !wanted.includes(table)).map(({ name }) => name);
   return {
     chosen: judged.flatMap((each) => ('mergeKey' in each ? [each] : [])),
-    leftOut: [...judged.flatMap((each) => ('why' in each ? [each] : [])), ...(areAll ? impossible : [])],
+    leftOut: [
+      ...judged.flatMap((each) => ('why' in each ? [each] : [])),
+      ...unwanted.filter((name) => !named.includes(name)).map(notSelected),
+      ...impossible,
+    ],
+    removed: unwanted.filter((name) => named.includes(name)),
   };
 }
 
@@ -96,7 +124,7 @@ async function askWhich(
   prompts: Prompts,
   possible: readonly TableProposal[],
   ready: readonly TableProposal[],
-): Promise<{ readonly wanted: readonly TableProposal[]; readonly areAll: boolean }> {
+): Promise<readonly TableProposal[]> {
   const [only, ...others] = ready;
   const all =
     others.length > 0 ? `All ${ready.length} with a clear key` : `${only?.name}, the one with a clear key`;
@@ -116,16 +144,27 @@ async function askWhich(
       { value: 'some', label: 'Let me choose' },
     ],
   });
-  if (which !== 'some') return { wanted: which === 'ready' ? ready : possible, areAll: true };
+  if (which !== 'some') return which === 'ready' ? ready : possible;
+  return askByName(prompts, possible, undefined);
+}
+
+/** Tables that have an entry are selected already. */
+async function askByName(
+  prompts: Prompts,
+  possible: readonly TableProposal[],
+  configured: ConfiguredTables | undefined,
+): Promise<readonly TableProposal[]> {
+  const named = configured?.named ?? [];
   const names = await prompts.chooseMany({
     message: 'Tables to copy',
     choices: possible.map((table) => ({
       value: table.name,
       label: labelOf(table).trimEnd(),
-      hint: hintOf(table),
+      hint: named.includes(table.name) ? 'has an entry' : hintOf(table),
     })),
+    ...(configured && { initial: named, mayBeEmpty: true }),
   });
-  return { wanted: possible.filter(({ name }) => names.includes(name)), areAll: false };
+  return possible.filter(({ name }) => names.includes(name));
 }
 
 async function askWhichToChange(prompts: Prompts, clear: readonly TableProposal[]): Promise<string[]> {
@@ -175,10 +214,14 @@ async function askKeys(prompts: Prompts, table: TableProposal): Promise<ChosenTa
   return { name, replicationKey, mergeKey };
 }
 
+const ADD_LATER = 'To copy the table later, add it to tables-config.json, or run "increp init" again.';
+
+const notSelected = (name: string): LeftOut => ({ name, why: 'not selected', next: ADD_LATER });
+
 const leftOutByChoice = (name: string): LeftOut => ({
   name,
   why: 'you left it out',
-  next: 'To copy the table later, add it to tables-config.json.',
+  next: ADD_LATER,
 });
 
 /** No column name contains this character. */

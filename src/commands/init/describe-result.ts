@@ -2,6 +2,7 @@
 import { throughWords } from '../../config/connection/bastion.ts';
 import { serverNames } from '../../config/connection/servers.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
+import { listed as named } from '../../format.ts';
 import { glyphsOf, painter, type Style } from '../../report/style.ts';
 import { padEnd, printable, printableLine, wrapLines } from '../../report/text.ts';
 import { isUniqueBy } from '../../schema/relations.ts';
@@ -56,16 +57,29 @@ const wholeOf = ({ chosen }: Setup): LeftOut[] =>
     !isKeyed(table) && table.because ? [{ name: table.name, ...table.because }] : [],
   );
 
-const reasonLines = (head: string, tables: readonly LeftOut[]): string[] =>
-  tables.length === 0
-    ? []
-    : [
-        head,
-        ...tables.flatMap(({ name, why, next }) => [
-          `  ${printableLine(name)}: ${printable(why)}`,
-          `    next: ${printable(next)}`,
-        ]),
-      ];
+const MOST_LEFT_OUT = 30;
+
+/** Tables with the same reason are listed together. */
+function reasonLines(head: string, tables: readonly LeftOut[]): string[] {
+  if (tables.length === 0) return [];
+  const alike = new Map<string, LeftOut[]>();
+  for (const table of tables) {
+    const reason = `${table.why}\0${table.next}`;
+    alike.set(reason, [...(alike.get(reason) ?? []), table]);
+  }
+  return [
+    head,
+    ...[...alike.values()].flatMap((group) => [
+      `  ${printableLine(
+        named(
+          group.map(({ name }) => name),
+          MOST_LEFT_OUT,
+        ),
+      )}: ${printable(group[0]?.why ?? '')}`,
+      `    next: ${printable(group[0]?.next ?? '')}`,
+    ]),
+  ];
+}
 
 const reasonJson = ({ name, why, next }: LeftOut) => ({ name, message: why, hint: next });
 
@@ -136,10 +150,7 @@ function unenforced(chosen: Setup['chosen'], tables: Setup['tables']): string[] 
 }
 
 const MOST_NAMED = 5;
-const listed = (names: readonly string[]): string =>
-  names.length <= MOST_NAMED
-    ? names.join(', ')
-    : `${names.slice(0, MOST_NAMED).join(', ')} and ${names.length - MOST_NAMED} more`;
+const listed = (names: readonly string[]): string => named(names, MOST_NAMED);
 
 /** Variables of this shell whose values differ from the new `.env`. */
 function overruled({ environment, values }: Setup['answers']): string[] {

@@ -1,8 +1,9 @@
 /** `init` as a dialogue. It asks only for unknown settings, and tests each answer at once. */
-import { withAnswers, withoutAnswer, type Answers } from '../../config/answers.ts';
+import { originOf, withAnswers, withoutAnswer, type Answers } from '../../config/answers.ts';
 import { IncrepError } from '../../errors.ts';
 import { listed } from '../../format.ts';
 import type { ChosenAndLeftOut } from '../../init/choose-tables.ts';
+import { configuredAmong, type FormerConfig } from '../../init/former-config.ts';
 import type { SchemaSummary } from '../../init/read-tables.ts';
 import {
   visitDestination,
@@ -20,9 +21,13 @@ import type { Setup } from './setup.ts';
 import type { PlannedFile } from './write.ts';
 
 /** @throws IncrepError INTERRUPTED; no file is written then */
-export async function setupByAsking(dialogue: Dialogue, given: Answers, how: Visit): Promise<Setup> {
+export async function setupByAsking(
+  dialogue: Dialogue,
+  { given, config }: { readonly given: Answers; readonly config: FormerConfig | undefined },
+  how: Visit,
+): Promise<Setup> {
   dialogue.say(
-    `A new pipeline in ${given.directory}\nEsc: back one question. Ctrl-C: give up. Files are written only at the end.`,
+    `${headOf(given, config !== undefined)}\nEsc: back one question. Ctrl-C: give up. Files are written only at the end.`,
   );
   const source = await askConnection(dialogue, given, 'SOURCE', (settings) => visitSource(settings, how));
   dialogue.done(source.side.description);
@@ -54,7 +59,14 @@ export async function setupByAsking(dialogue: Dialogue, given: Answers, how: Vis
     );
   let into = await askDestinationSchema(destination.answers);
   const { tables, writable, writers, states } = from.side;
-  let { chosen, leftOut } = await askTables(dialogue, tables);
+  const configured =
+    config &&
+    configuredAmong(
+      config,
+      from.connection.schema,
+      tables.map(({ name }) => name),
+    );
+  let { chosen, leftOut, removed } = await askTables(dialogue, tables, configured);
   for (;;) {
     const sides = { answers: into.answers, source: from.connection, destination: into.connection, chosen };
     const existing = await dialogue.once(() =>
@@ -64,6 +76,7 @@ export async function setupByAsking(dialogue: Dialogue, given: Answers, how: Vis
       ...sides,
       existing,
       leftOut,
+      change: config && { former: config, removed },
       tables,
       writable,
       writers,
@@ -85,6 +98,24 @@ export async function setupByAsking(dialogue: Dialogue, given: Answers, how: Vis
       into = { ...into, answers: withAnswers(into.answers, { PIPELINE_NAME: answer.name }) };
     else into = await askDestinationSchema(withoutAnswer(into.answers, 'DEST_SCHEMA'));
   }
+}
+
+const SIDES = { SOURCE: 'Source', DEST: 'Destination' } as const;
+
+/** Says where the settings come from for which there is no question. */
+function headOf(answers: Answers, isThere: boolean): string {
+  const known = (['SOURCE', 'DEST'] as const).flatMap((prefix) => {
+    const origin = originOf(answers, prefix);
+    return origin === undefined ? [] : [{ side: SIDES[prefix], origin }];
+  });
+  const [first, second] = known;
+  const origins =
+    first && second && first.origin === second.origin
+      ? [`Connections: from ${first.origin}`]
+      : known.map(({ side, origin }) => `${side}: from ${origin}`);
+  return [`${isThere ? 'Changing the pipeline' : 'A new pipeline'} in ${answers.directory}`, ...origins].join(
+    '\n',
+  );
 }
 
 const askSourceSchema = (
@@ -161,7 +192,10 @@ export async function permitted(dialogue: Dialogue, files: readonly PlannedFile[
   for (const file of files) {
     const mayReplace =
       file.change !== 'replace' ||
-      (await dialogue.confirm({ message: `${file.name} already exists. Replace it?`, initial: false }));
+      (await dialogue.confirm({
+        message: file.question ?? `${file.name} already exists. Replace it?`,
+        initial: false,
+      }));
     kept.push(mayReplace ? file : { ...file, change: 'none' });
   }
   return kept;

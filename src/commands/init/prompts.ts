@@ -40,6 +40,7 @@ interface ChoiceQuestion<T> extends AskedQuestion {
 
 interface ManyQuestion<T> extends Omit<ChoiceQuestion<T>, 'initial'> {
   readonly initial?: readonly T[] | undefined;
+  readonly mayBeEmpty?: boolean | undefined;
 }
 
 interface YesNoQuestion extends AskedQuestion {
@@ -140,13 +141,13 @@ export async function openPrompts(
           ...(initial !== undefined && { initialValue: initial }),
         }),
       ) as Promise<never>,
-    chooseMany: ({ message, choices, initial }) =>
+    chooseMany: ({ message, choices, initial, mayBeEmpty = false }) =>
       answered(() =>
         clack.autocompleteMultiselect<string>({
           ...common,
           message,
           options: choices.map(shown),
-          required: true,
+          required: !mayBeEmpty,
           // Not in the hints.
           filter: (search, { value }) => value.toLowerCase().includes(search.toLowerCase()),
           maxItems: 12,
@@ -205,7 +206,8 @@ const ASCII: Readonly<Record<string, string>> = {
  * stderr without the characters that the terminal cannot show: colors after --no-color, and drawings without UTF-8.
  */
 function outputFor(stderr: OutputStream, { color, isUnicode }: Style): Writable {
-  const shown = (text: string) => {
+  const shown = (written: string) => {
+    const text = written.replaceAll(COUNTED, '$1 selected');
     const colored = color ? text : text.replaceAll(COLORS, '');
     return isUnicode ? colored : colored.replaceAll(/[◆◇■▲│┌└●○◻◼•█↑↓…]/g, (drawn) => ASCII[drawn] ?? drawn);
   };
@@ -224,6 +226,9 @@ function outputFor(stderr: OutputStream, { color, isUnicode }: Style): Writable 
   stderr.on('resize', () => output.emit('resize'));
   return output;
 }
+
+/** clack does not know the singular. */
+const COUNTED = /(\d+) items selected/g;
 
 /** SGR sequences: they change colors, not positions. */
 const COLORS = new RegExp(`${String.fromCharCode(27)}\\[[\\d;]*m`, 'g');

@@ -36,6 +36,7 @@ export async function setupFromFlags(answers: Answers, options: InitOptions, how
     ...sides,
     tables,
     leftOut,
+    change: undefined,
     writable,
     existing,
     areSwapped: areProbablySwapped({ states, existing, destinationServer: servers.destination }),

@@ -2,6 +2,7 @@
 import type { Answers } from '../../config/answers.ts';
 import type { ConnectionSettings } from '../../config/settings.ts';
 import type { ChosenTable, LeftOut } from '../../init/choose-tables.ts';
+import type { FormerConfig } from '../../init/former-config.ts';
 import type { ExistingTables } from '../../init/existing-tables.ts';
 import type { TableProposal } from '../../init/propose-options.ts';
 import type { SourceTables } from '../../init/read-tables.ts';
@@ -23,6 +24,12 @@ export interface InitOptions extends GlobalOptions {
   readonly json: boolean;
 }
 
+export interface ConfigChange {
+  readonly former: FormerConfig;
+  /** Tables whose entries are removed. */
+  readonly removed: readonly string[];
+}
+
 export interface Setup {
   readonly answers: Answers;
   readonly source: ConnectionSettings;
@@ -31,6 +38,8 @@ export interface Setup {
   readonly tables: readonly TableProposal[];
   readonly chosen: readonly ChosenTable[];
   readonly leftOut: readonly LeftOut[];
+  /** The change of an existing tables-config.json. Undefined if the file is written anew. */
+  readonly change: ConfigChange | undefined;
   /** Destination tables that a sync would refuse. A state file of an earlier pipeline in this directory counts. */
   readonly existing: ExistingTables;
   /** Pipelines that write the source tables. */

@@ -9,9 +9,12 @@ import { readText } from '../../config/files.ts';
 import { loadSettings } from '../../config/load.ts';
 import { VARIABLES } from '../../config/environment/variables.ts';
 import { IncrepError } from '../../errors.ts';
+import { listed } from '../../format.ts';
 import { PACKAGE_ROOT } from '../../package-root.ts';
 import { fileFault } from '../../system-fault.ts';
 import { writeFiles, type NewFile } from '../../state/new-files.ts';
+import type { ChosenTable } from '../../init/choose-tables.ts';
+import { changedConfigText } from '../../init/former-config.ts';
 import { gitignoreText, isSample, SCHEMA_FILE, tablesConfigText } from '../../init/config-text.ts';
 import type { Setup } from './setup.ts';
 
@@ -20,6 +23,8 @@ export interface PlannedFile extends Omit<NewFile, 'mayReplace'> {
   readonly change: 'create' | 'replace' | 'extend' | 'none';
   /** A description for the report. */
   readonly remark: string;
+  /** How the dialogue asks for permission, if not in general words. */
+  readonly question?: string;
 }
 
 type Draft = Omit<PlannedFile, 'change' | 'text'> & {
@@ -31,7 +36,8 @@ type Draft = Omit<PlannedFile, 'change' | 'text'> & {
 
 /** The files of the directory, and how each would change. */
 export async function planFiles(setup: Setup): Promise<PlannedFile[]> {
-  const { directory } = setup.answers;
+  const { answers, change } = setup;
+  const { directory } = answers;
   const count = setup.chosen.length;
   const leftOut = setup.leftOut.length === 0 ? '' : `; ${setup.leftOut.length} left out`;
   const drafts: readonly Draft[] = [
@@ -44,9 +50,23 @@ export async function planFiles(setup: Setup): Promise<PlannedFile[]> {
     {
       name: 'tables-config.json',
       mode: 0o644,
-      remark: `${count === 1 ? '1 table and its keys' : `${count} tables and their keys`}${leftOut}`,
-      text: () => tablesConfigText(setup.chosen),
-      isHarmless: isSample,
+      ...(change
+        ? {
+            remark: changesIn(setup.chosen, change.removed),
+            text: () =>
+              changedConfigText(change.former, {
+                schema: setup.source.schema,
+                added: setup.chosen,
+                removed: change.removed,
+              }),
+            isHarmless: () => change.removed.length === 0,
+            question: `Remove the entries of ${listed(change.removed, LISTED)} from tables-config.json?`,
+          }
+        : {
+            remark: `${count === 1 ? '1 table and its keys' : `${count} tables and their keys`}${leftOut}`,
+            text: () => tablesConfigText(setup.chosen),
+            isHarmless: isSample,
+          }),
     },
     {
       name: SCHEMA_FILE,
@@ -64,6 +84,22 @@ export async function planFiles(setup: Setup): Promise<PlannedFile[]> {
   ];
   return Promise.all(drafts.map((draft) => planFile(directory, draft)));
 }
+
+const LISTED = 5;
+
+const changesIn = (added: readonly ChosenTable[], removed: readonly string[]): string =>
+  [
+    ...(added.length > 0
+      ? [
+          `added: ${listed(
+            added.map(({ name }) => name),
+            LISTED,
+          )}`,
+        ]
+      : []),
+    ...(removed.length > 0 ? [`removed: ${listed(removed, LISTED)}`] : []),
+    'other entries stay',
+  ].join('; ');
 
 async function planFile(directory: string, { text, isHarmless, ...rest }: Draft): Promise<PlannedFile> {
   const former = await readText(join(directory, rest.name));
@@ -124,7 +160,10 @@ export async function writePlanned(setup: Setup, files: readonly PlannedFile[]):
   const { directory, environment } = setup.answers;
   const wanted = files
     .filter(({ change }) => change !== 'none')
-    .map(({ change, ...file }): NewFile => ({ ...file, mayReplace: change !== 'create' }));
+    .map(({ change, question: _question, ...file }): NewFile => ({
+      ...file,
+      mayReplace: change !== 'create',
+    }));
   // The files must work without the current environment, because a later shell may not have it.
   const credentials = { CREDENTIALS_DIRECTORY: environment['CREDENTIALS_DIRECTORY'] };
   const verify = async () => void (await loadSettings({ directory, environment: credentials }));

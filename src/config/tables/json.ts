@@ -92,3 +92,6 @@ const locate = (text: string, { offset, what }: Fault): JsonFault => ({
   what,
   ...excerptAt(text, offset, WIDEST_EXCERPT),
 });
+
+export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { contradictionIn, isPattern } from './contradictions.ts';
 import { readText } from '../files.ts';
 import { readPattern } from '../../schema/patterns.ts';
-import { parseJson } from './json.ts';
+import { isObject, parseJson } from './json.ts';
 import { recordNameOf, destinationOf, labelOf, type DefaultSchema } from './table-mapping.ts';
 import type { ReportProblem, Warn } from '../problems.ts';
 import { placeInFile, placeOf, problemsOf, TABLES_FILE } from './schema-problems.ts';
@@ -175,9 +175,6 @@ function reportMissing(table: unknown, path: readonly PropertyKey[], report: Rep
     });
   return missing.length > 0;
 }
-
-const isObject = (value: unknown): value is TableOptions =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function nameOf(value: unknown, key = 'name'): string | undefined {
   const name = isObject(value) ? value[key] : undefined;

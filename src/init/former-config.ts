@@ -1,0 +1,144 @@
+/** The tables-config.json of an existing pipeline: which tables it has, and its text with some added or removed. Pure. */
+import { isObject, parseJson } from '../config/tables/json.ts';
+import { isMatch, readPattern, starsOf } from '../schema/patterns.ts';
+import { isKeyed, type ChosenTable } from './choose-tables.ts';
+import { entryText, type DefaultKeys } from './config-text.ts';
+
+export interface FormerConfig {
+  readonly text: string;
+  readonly entries: readonly FormerEntry[];
+  readonly defaults: Readonly<Record<string, unknown>>;
+  /** Where the list of tables ends, before its closing bracket. */
+  readonly end: number;
+}
+
+interface FormerEntry {
+  readonly value: unknown;
+  /** Its text, with the comma and the space before it. */
+  readonly before: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Undefined if the text is not a list of tables. */
+export function readFormerConfig(text: string): FormerConfig | undefined {
+  const { value, fault } = { fault: undefined, value: undefined, ...parseJson(text) };
+  if (fault) return undefined;
+  const list = Array.isArray(value) ? blank(text, 0) : isObject(value) ? memberAt(text, 'tables') : undefined;
+  if (list === undefined || text[list] !== '[') return undefined;
+  const entries: FormerEntry[] = [];
+  let before = list + 1;
+  let start = blank(text, before);
+  while (text[start] !== ']') {
+    const end = valueEnd(text, start);
+    entries.push({ value: JSON.parse(text.slice(start, end)) as unknown, before, start, end });
+    before = end;
+    start = blank(text, end);
+    if (text[start] === ',') start = blank(text, start + 1);
+  }
+  const defaults = isObject(value) && isObject(value['defaults']) ? value['defaults'] : {};
+  return { text, entries, defaults, end: before };
+}
+
+/** The first character that is not white space. */
+const blank = (text: string, from: number): number =>
+  from + (/^[ \t\r\n]*/.exec(text.slice(from))?.[0].length ?? 0);
+
+const TOKEN = /"(?:[^"\\]|\\.)*"|[[\]{}]|[^"[\]{},:\s]+/gy;
+
+/** The end of a value in valid JSON. */
+function valueEnd(text: string, start: number): number {
+  const token = new RegExp(TOKEN.source, 'g');
+  token.lastIndex = start;
+  let depth = 0;
+  do {
+    const [found = ''] = token.exec(text) ?? [];
+    if (found === '[' || found === '{') depth += 1;
+    else if (found === ']' || found === '}') depth -= 1;
+    else if (found === '') return text.length;
+  } while (depth > 0);
+  return token.lastIndex;
+}
+
+/** Where the value of this key of the document begins. */
+function memberAt(text: string, key: string): number | undefined {
+  let at = blank(text, blank(text, 0) + 1);
+  while (text[at] === '"') {
+    const end = valueEnd(text, at);
+    const value = blank(text, blank(text, end) + 1);
+    if (JSON.parse(text.slice(at, end)) === key) return value;
+    at = blank(text, valueEnd(text, value));
+    if (text[at] === ',') at = blank(text, at + 1);
+  }
+  return undefined;
+}
+
+export interface ConfiguredTables {
+  /** Tables with an entry of their own. */
+  readonly named: readonly string[];
+  /** The other tables that a pattern selects. */
+  readonly matched: readonly string[];
+}
+
+/** Of these tables of the schema SOURCE_SCHEMA. */
+export function configuredAmong(
+  former: FormerConfig,
+  schema: string,
+  tables: readonly string[],
+): ConfiguredTables {
+  const patterns = former.entries.flatMap((entry) => patternIn(former, entry, schema) ?? []);
+  const isIn = (table: string, hasStars: boolean) =>
+    patterns.some((pattern) => starsOf(pattern) > 0 === hasStars && isMatch(pattern, table));
+  const named = tables.filter((table) => isIn(table, false));
+  return { named, matched: tables.filter((table) => !named.includes(table) && isIn(table, true)) };
+}
+
+function patternIn({ defaults }: FormerConfig, { value }: FormerEntry, schema: string) {
+  if (!isObject(value) || typeof value['name'] !== 'string') return undefined;
+  return (value['schema'] ?? defaults['schema'] ?? schema) === schema
+    ? readPattern(value['name'])
+    : undefined;
+}
+
+interface EntryChanges {
+  readonly schema: string;
+  readonly added: readonly ChosenTable[];
+  readonly removed: readonly string[];
+}
+
+/** The text of every other entry stays as it is. */
+export function changedConfigText(former: FormerConfig, { schema, added, removed }: EntryChanges): string {
+  const { text, entries, defaults, end } = former;
+  const isRemoved = (entry: FormerEntry) => {
+    const pattern = patternIn(former, entry, schema);
+    return pattern !== undefined && starsOf(pattern) === 0 && removed.includes(pattern.parts.join(''));
+  };
+  if (added.length === 0 && !entries.some(isRemoved)) return text;
+  const [first] = entries;
+  const lead = first ? text.slice(first.before, first.start) : '\n    ';
+  const kept = entries.filter((entry) => !isRemoved(entry));
+  const texts = [
+    ...kept.map((entry, index) => ({
+      before: index === 0 ? lead : text.slice(entry.before, entry.start),
+      body: text.slice(entry.start, entry.end),
+    })),
+    ...added.map((table, index) => ({
+      before: kept.length + index === 0 ? lead : `,${lead === '' ? ' ' : lead}`,
+      body: entryText(table, keysIn(defaults), moreOf(table, defaults, schema)),
+    })),
+  ];
+  const list = texts.map(({ before, body }) => `${before}${body}`).join('');
+  const from = first?.before ?? end;
+  return `${text.slice(0, from)}${list}${first ? '' : '\n  '}${text.slice(end)}`;
+}
+
+const keysIn = (defaults: FormerConfig['defaults']): DefaultKeys => ({
+  replication_key: defaults['replication_key'],
+  unique_cols: defaults['unique_cols'],
+});
+
+/** What an entry needs because of other defaults. */
+const moreOf = (table: ChosenTable, defaults: FormerConfig['defaults'], schema: string) => ({
+  ...(isKeyed(table) && defaults['mode'] === 'full-refresh' && { mode: 'incremental-deduped' }),
+  ...(defaults['schema'] !== undefined && defaults['schema'] !== schema && { schema }),
+});

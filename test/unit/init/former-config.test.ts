@@ -1,0 +1,69 @@
+/** The text of an existing tables-config.json after `init` adds or removes tables. */
+import { expect, test } from 'vitest';
+import {
+  changedConfigText,
+  configuredAmong,
+  readFormerConfig,
+  type FormerConfig,
+} from '../../../src/init/former-config.ts';
+
+function former(text: string): FormerConfig {
+  const found = readFormerConfig(text);
+  if (!found) throw new Error('not a list of tables');
+  return found;
+}
+
+const NEW = { name: 'new', replicationKey: 'updated_at', mergeKey: ['id'] };
+const changed = (text: string, added: readonly (typeof NEW)[], removed: readonly string[] = []) =>
+  changedConfigText(former(text), { schema: 'public', added, removed });
+
+const FILE = `{
+  "defaults": { "replication_key": "updated_at", "tables": ["]"] },
+  "tables": [
+    { "name": "a, ]", "unique_cols": ["id"],
+      "where": "note <> '\\"}]'" },
+
+    {"name":"b","unique_cols":["id"]}
+  ],
+  "$schema": "x"
+}
+`;
+
+test('the text of every entry that stays is the same', () => {
+  expect(changed(FILE, [])).toBe(FILE);
+  expect(changed(FILE, [NEW])).toBe(
+    FILE.replace('["id"]}\n', '["id"]},\n    { "name": "new", "unique_cols": ["id"] }\n'),
+  );
+  expect(changed(FILE, [NEW], ['b'])).toBe(
+    FILE.replace(
+      '\n\n    {"name":"b","unique_cols":["id"]}',
+      '\n    { "name": "new", "unique_cols": ["id"] }',
+    ),
+  );
+  expect(changed(FILE, [], ['a, ]'])).toBe(FILE.replace(/\{ "name": "a[^]*?\n\n {4}/, ''));
+});
+
+test('a file with a list alone, on one line or empty, gets entries too', () => {
+  expect(changed('[{"name":"a"}]', [NEW], ['a'])).toBe(
+    '[{ "name": "new", "replication_key": "updated_at", "unique_cols": ["id"] }]',
+  );
+  expect(changed('[{"name":"a"}]', [NEW])).toContain('"a"}, { "name"');
+  expect(JSON.parse(changed('{"tables": []}', [NEW]))).toMatchObject({ tables: [{ name: 'new' }] });
+  expect(readFormerConfig('{"tables": 1}')).toBeUndefined();
+  expect(readFormerConfig('no JSON')).toBeUndefined();
+});
+
+test('defaults for other tables do not change what a new table is', () => {
+  const text = changed('{ "defaults": { "mode": "full-refresh", "schema": "other" }, "tables": [] }', [NEW]);
+  expect(JSON.parse(text)).toMatchObject({ tables: [{ mode: 'incremental-deduped', schema: 'public' }] });
+});
+
+test('entries of other schemas are not those of the tables, and patterns are told apart', () => {
+  const file = former(
+    '{ "tables": [{ "name": "a" }, { "name": "b", "schema": "other" }, { "name": "e_*" }, { "name": "x\\\\*" }] }',
+  );
+  expect(configuredAmong(file, 'public', ['a', 'b', 'e_1', 'x*', 'y'])).toEqual({
+    named: ['a', 'x*'],
+    matched: ['e_1'],
+  });
+});
