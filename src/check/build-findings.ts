@@ -2,21 +2,22 @@
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { constraintFindings } from './constraint-findings.ts';
 import { destinationFindings } from './destination-findings.ts';
-import { failureFinding, note, type Finding } from './finding.ts';
+import { failureFinding, note, warning, type Finding } from './finding.ts';
 import type { Inspection } from './inspect.ts';
 import { selectionFindings } from './selection-findings.ts';
 import { serverFindings, type SideConnections } from './server-findings.ts';
 import { sourceTableFindings } from './table-findings.ts';
 
-export function buildFindings(found: Inspection, connections: SideConnections): Finding[] {
+/** Without `canSync`, no sync can write the state directory. Another finding says why. */
+export function buildFindings(found: Inspection, connections: SideConnections, canSync = true): Finding[] {
   return [
     ...serverFindings(found, connections),
     ...found.failures.map(({ settings, error }) => failureFinding(error, settings.name)),
-    ...found.facts.tables.flatMap((table) => tableFindings(table, found)),
+    ...found.facts.tables.flatMap((table) => tableFindings(table, found, canSync)),
   ];
 }
 
-function tableFindings(table: TableFacts, found: Inspection): Finding[] {
+function tableFindings(table: TableFacts, found: Inspection, canSync: boolean): Finding[] {
   const plan = found.plans.get(table);
   const { name } = table.settings;
   // A table without a plan is among the failures.
@@ -28,7 +29,14 @@ function tableFindings(table: TableFacts, found: Inspection): Finding[] {
     ...(unreadable ? [failureFinding(unreadable, name)] : []),
     ...sourceTableFindings(table, plan, found),
     ...selectionFindings(table, found),
+    ...stateFindings(table, canSync),
     ...destinationFindings(table, plan, found),
     ...constraintFindings(table, found.facts.tables),
   ];
 }
+
+/** If no sync can write the directory, its finding has the fix of these too. */
+const stateFindings = ({ saved, settings }: TableFacts, canSync: boolean): Finding[] =>
+  'warnings' in saved && canSync
+    ? saved.warnings.map((message) => warning('STATE', settings.name, message, 'The next sync fixes this.'))
+    : [];

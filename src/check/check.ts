@@ -2,7 +2,7 @@
 import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, IncrepError, done, failedWith, type Attempted } from '../errors.ts';
 import { formatCount } from '../format.ts';
-import { ensureCouldWrite } from '../state/state-files.ts';
+import { writeFault } from '../state/state-files.ts';
 import { gatherFacts, type Facts } from '../sync/facts/facts.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
@@ -28,11 +28,12 @@ interface CheckRequest {
 export async function check(context: RunContext, request: CheckRequest): Promise<Finding[]> {
   const { tables, testsWebhook, isFirst } = request;
   const reachable = await unreachable(context);
+  const unwritable = await writeFault(context.settings.stateDirectory);
   const findings = [
     ...(isFirst ? settingsFindings(context.settings) : []),
     ...parameterFindings(context.settings),
     ...(isFirst ? patternFindings(request) : []),
-    ...(await attempt(() => ensureCouldWrite(context.settings.stateDirectory))),
+    ...(unwritable ? [failureFinding(unwritable)] : []),
     ...(await directoryFindings(context.settings)),
     ...(isFirst && testsWebhook ? [await webhookFinding(context.settings, context)] : []),
     ...(isFirst ? await metricsTextfileFindings(context.settings) : []),
@@ -44,7 +45,10 @@ export async function check(context: RunContext, request: CheckRequest): Promise
   // What else there is to say is about the wrong side.
   if (swapped) return [swapped];
   if (facts.kind === 'done')
-    return [...findings, ...buildFindings(await inspect(context, facts.value), context.settings)];
+    return [
+      ...findings,
+      ...buildFindings(await inspect(context, facts.value), context.settings, unwritable === undefined),
+    ];
   const failure = failureFinding(facts.error);
   return findings.some(({ code }) => code === failure.code) ? findings : [...findings, failure];
 }

@@ -178,9 +178,6 @@ function stateFindings(table: TableFacts, plan: Workable): Finding[] {
           ),
         ]
       : []),
-    ...('warnings' in saved
-      ? saved.warnings.map((message) => warning('STATE', name, message, 'The next sync fixes this.'))
-      : []),
     ...(staging.table === `${table.stateName.table}_stg`
       ? []
       : [

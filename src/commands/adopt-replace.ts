@@ -1,19 +1,32 @@
 /** --adopt and --replace: permission to write into tables that increp did not fill. Each table must be named. */
 import { IncrepError } from '../errors.ts';
+import { batchesOf, GROUP_SIZE } from '../postgres/batches.ts';
 import { readPattern, starsOf } from '../schema/patterns.ts';
+import { tablesCommand } from '../shell-word.ts';
+import { gatherFacts } from '../sync/facts/facts.ts';
 import type { PlanRequest } from '../sync/plan/plan.ts';
+import { withContext, type ContextOptions } from './pipeline/context.ts';
+import { expandTables } from './pipeline/expand-tables.ts';
+import { selectTables } from './pipeline/select-tables.ts';
 
 interface Claims {
   readonly adopt: boolean;
   readonly replace: boolean;
 }
 
+type ClaimOptions = Claims & ContextOptions & { readonly exclude: readonly string[] };
+
+type Claim = NonNullable<PlanRequest['claim']>;
+
 export const claimOf = ({ adopt, replace }: Claims): PlanRequest['claim'] =>
   adopt ? 'adopt' : replace ? 'replace' : undefined;
 
-/** @throws IncrepError USAGE */
-export function ensureClaimNamed(tables: readonly string[], claims: Claims): void {
-  const claim = claimOf(claims);
+/**
+ * A pattern, or no name at all, could mean tables that the user has not thought of. So the error has the command with
+ * the names, for the user to read first. @throws IncrepError USAGE
+ */
+export async function ensureClaimNamed(tables: readonly string[], options: ClaimOptions): Promise<void> {
+  const claim = claimOf(options);
   const pattern = tables.find((name) => starsOf(readPattern(name)) > 0);
   if (claim === undefined || (tables.length > 0 && pattern === undefined)) return;
   throw new IncrepError('USAGE', {
@@ -21,6 +34,46 @@ export function ensureClaimNamed(tables: readonly string[], claims: Claims): voi
       pattern === undefined
         ? `--${claim} needs the names of the tables`
         : `--${claim} needs the names of the tables, but "${pattern}" is a pattern`,
-    next: `Name each table: increp sync TABLE --${claim}`,
+    next: claimStep(claim, await unclaimedAmong(tables, options)),
   });
+}
+
+/** A longer command is hard to read before it is run. */
+const MOST_NAMED = 50;
+
+/** `unclaimed` is undefined if it is not known, or if the sides are probably swapped. Pure. */
+export function claimStep(claim: Claim, unclaimed: readonly string[] | undefined): string {
+  if (unclaimed === undefined) return `Name each table: increp sync TABLE --${claim}`;
+  if (unclaimed.length === 0) return `None of these tables needs --${claim}. Run the command without it.`;
+  const command = tablesCommand('sync', unclaimed.slice(0, MOST_NAMED), [`--${claim}`]);
+  const rest = unclaimed.length - MOST_NAMED;
+  return `Check the names, then run: ${command}${rest > 0 ? `\nThen run this command again: ${rest} more ${rest === 1 ? 'table needs' : 'tables need'} --${claim}.` : ''}`;
+}
+
+async function unclaimedAmong(
+  names: readonly string[],
+  options: ClaimOptions,
+): Promise<readonly string[] | undefined> {
+  try {
+    return await withContext(options, async (configured) => {
+      const { context } = await expandTables(configured, { source: 'must' });
+      const chosen = selectTables(context.settings.tables, { names, excluded: options.exclude });
+      const found = new Set<string>();
+      for (const { runContext } of context.pipelines)
+        for (const batch of batchesOf(
+          chosen.filter(({ isEnabled }) => isEnabled),
+          GROUP_SIZE,
+        ))
+          for (const { settings, unclaimed } of (await gatherFacts(runContext, batch)).tables) {
+            if (unclaimed?.isSourceOurs) return undefined;
+            if (unclaimed) found.add(settings.name);
+          }
+      return [...found];
+    });
+  } catch (error) {
+    options.signal.throwIfAborted();
+    // The error about the names is the first that the user can correct.
+    if (error instanceof IncrepError) return undefined;
+    throw error;
+  }
 }

@@ -18,7 +18,7 @@ import { eachDestination, ofDestination, type DestinationResults } from './pipel
 import { expandTables } from './pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { selectTables } from './pipeline/select-tables.ts';
-import { sayRemarks } from './pipeline/warn-unreachable.ts';
+import { sayRemarks, warnUnwritable } from './pipeline/warn-unreachable.ts';
 
 export interface PlanOptions extends GlobalOptions {
   readonly exclude: readonly string[];
@@ -36,7 +36,7 @@ export interface PlanOptions extends GlobalOptions {
 }
 
 export async function planCommand(tables: readonly string[], options: PlanOptions): Promise<number> {
-  ensureClaimNamed(tables, options);
+  await ensureClaimNamed(tables, options);
   return withContext(options, async (configured) => {
     const { context, unmatched, remarks, noTables } = await expandTables(configured, { source: 'must' });
     if (noTables) throw noTables;
@@ -56,6 +56,7 @@ export async function planCommand(tables: readonly string[], options: PlanOption
     });
     if (options.json) terminal.out(redactedJson(toJson(result, unmatched), redact));
     sayRemarks(remarks, context);
+    await warnUnwritable(context);
     return result.exitCode;
   });
 }

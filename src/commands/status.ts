@@ -9,7 +9,7 @@ import { eachDestination, ofDestination } from './pipeline/each-destination.ts';
 import { expandTables } from './pipeline/expand-tables.ts';
 import type { GlobalOptions } from './terminal/options.ts';
 import { selectTables } from './pipeline/select-tables.ts';
-import { sayRemarks, warnUnreachable } from './pipeline/warn-unreachable.ts';
+import { sayRemarks, warnUnreachable, warnUnwritable } from './pipeline/warn-unreachable.ts';
 
 export interface StatusOptions extends GlobalOptions {
   readonly destination: readonly string[];
@@ -52,6 +52,7 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
         warnUnreachable({ ...statuses, isLocal: options.local }, terminal, redact);
     }
     sayRemarks(remarks, context);
+    await warnUnwritable(context);
     return result.exitCode;
   });
 }

@@ -43,7 +43,7 @@ export interface SyncOptions extends GlobalOptions {
 }
 
 export async function syncCommand(tables: readonly string[], options: SyncOptions): Promise<number> {
-  ensureClaimNamed(tables, options);
+  await ensureClaimNamed(tables, options);
   if (options.watch !== undefined) {
     const { syncRepeatedly } = await import('./watch/sync-watch.ts');
     const printed: PasswordMemory['printed'] = new Map();

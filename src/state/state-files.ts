@@ -140,6 +140,17 @@ export async function ensureCouldWrite(directory: string, nearest = directory): 
   }
 }
 
+/** Why a sync by this user would fail; undefined if it would not. The user of this command may be another one. */
+export async function writeFault(directory: string): Promise<IncrepError | undefined> {
+  try {
+    await ensureCouldWrite(directory);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof IncrepError)) throw error;
+    return error;
+  }
+}
+
 function rejectUnwritable(directory: string, error: unknown): never {
   throw new IncrepError('STATE_NOT_WRITABLE', {
     what: `the state directory ${directory} cannot be written: ${faultOf(error)}`,

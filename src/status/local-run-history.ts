@@ -3,6 +3,7 @@ import { IncrepError } from '../errors.ts';
 import type { RunRecord } from '../schema/run-record.ts';
 import { fileFault } from '../system-fault.ts';
 import { readHistory } from '../state/history-file.ts';
+import { writeFault } from '../state/state-files.ts';
 import { killedRuns } from '../state/running-runs.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
@@ -22,7 +23,7 @@ export async function readLocalRuns({ settings }: Pick<RunContext, 'settings'>):
       records: [],
       problem: new IncrepError('STATE_NOT_WRITABLE', {
         what: `the history in ${settings.stateDirectory} cannot be read: ${fileFault(error)}`,
-        next: 'Run it as the user that runs "increp sync".',
+        next: (await writeFault(stateDirectory))?.next ?? 'Run it as the user that runs "increp sync".',
         cause: error,
       }),
     };

@@ -182,6 +182,12 @@ describe('privileges', () => {
     await writeFile(join(pair.directory, 'sync-state'), 'a file in its place');
     const what = ['the state directory', 'sync-state'];
     await expectRefusal(pair, { exitCode: 1, code: 'STATE_NOT_WRITABLE', what, next: 'STATE_DIR' });
+    for (const command of ['plan', 'status']) {
+      const { stderr } = await increp(command, pair);
+      const said = stderr.replaceAll(/\s+/g, ' ');
+      expect(said, command).toMatch(/warning: a sync by user "\S+" would fail: the state directory/);
+      expect(said, command).toContain('run: chown -R');
+    }
   });
 });
 

@@ -141,6 +141,8 @@ test('the flags need the names of tables, and do not go together', async () => {
   await using pair = await withTable();
   for (const [args, words] of [
     ['sync --adopt', '--adopt needs the names of the tables'],
+    ['sync --adopt', 'Check the names, then run: increp sync orders --adopt'],
+    ['sync ord* --adopt', 'Check the names, then run: increp sync orders --adopt'],
     ['sync --replace', '--replace needs the names of the tables'],
     ['plan --replace', '--replace needs the names of the tables'],
     ['sync ord* --replace', '"ord*" is a pattern'],

@@ -50,7 +50,7 @@ export interface Pipeline {
   readonly listen: (listener: Listener) => void;
 }
 
-interface ContextOptions {
+export interface ContextOptions {
   readonly directory: string | undefined;
   readonly environment: Environment;
   readonly workingDirectory: string;
