@@ -72,23 +72,7 @@ export function formatEffective(effective: Effective, style: Style): string {
     ...columns(
       [['directory', effective.directory], ...files.map(({ name, what }) => [name, what])].map(clean),
     ),
-    ...tables.flatMap((table) => {
-      const known = table.options.filter(({ value }) => value !== null);
-      const builtIn = known.filter(({ from }) => from === 'built in');
-      return [
-        '',
-        bold(`Table ${printable(table.name)}`),
-        ...columns(
-          known
-            .filter(({ from }) => from !== 'built in')
-            .map(({ name, value, from }) => clean([`  ${name}`, JSON.stringify(value), from])),
-        ),
-        ...short(
-          BUILT_IN,
-          builtIn.map(({ name, value }) => `${name} ${JSON.stringify(value)}`),
-        ),
-      ];
-    }),
+    ...tableLines(tables, { short, bold, style }),
     '',
     bold('Settings'),
     ...columns(set.map(({ name, value, from }) => clean([`  ${name}`, value ?? '', from ?? '']))),
@@ -113,5 +97,64 @@ export function formatEffective(effective: Effective, style: Style): string {
   ];
   return `${lines.join('\n')}\n`;
 }
+
+interface TablePrinting {
+  readonly short: (head: string, parts: readonly string[]) => string[];
+  readonly bold: (text: string) => string;
+  readonly style: Style;
+}
+
+/** Built-in options that all tables share are printed once, and so are tables with the same options. */
+function tableLines(tables: Effective['tables'], { short, bold, style }: TablePrinting): string[] {
+  const builtIns = tables.map(builtInOf);
+  const [first = [], ...others] = builtIns;
+  const shared =
+    others.length === 0 ? [] : first.filter((each) => others.every((list) => list.includes(each)));
+  const alike = Map.groupBy(
+    tables.map(({ name, options }, index) => ({
+      name,
+      lines: [
+        ...columns(
+          options
+            .filter(({ value, from }) => value !== null && from !== 'built in')
+            .map((option) => clean([`  ${option.name}`, JSON.stringify(option.value), option.from])),
+        ),
+        ...short(
+          BUILT_IN,
+          (builtIns[index] ?? []).filter((each) => !shared.includes(each)),
+        ),
+      ],
+    })),
+    ({ lines }) => lines.join('\n'),
+  );
+  return [
+    ...[...alike.values()].flatMap((group) => [
+      '',
+      ...heading(
+        group.map(({ name }) => printable(name)),
+        style,
+      ).map(bold),
+      ...(group[0]?.lines ?? []),
+    ]),
+    ...(shared.length === 0 ? [] : ['', bold(`All ${tables.length} tables`), ...short(BUILT_IN, shared)]),
+  ];
+}
+
+const heading = (names: readonly string[], style: Style): string[] =>
+  names.length === 1
+    ? [`Table ${names.join()}`]
+    : wrapped('', `Tables ${names.join(', ')} (${names.length})`, 2, {
+        width: Math.min(style.width, WIDEST),
+      });
+
+/** The default of dest_name is another one for each table, but the same rule. */
+const builtInOf = ({ name: table, options }: Effective['tables'][number]): string[] =>
+  options
+    .filter(({ value, from }) => value !== null && from === 'built in')
+    .map(({ name, value }) =>
+      name === 'dest_name' && value === table
+        ? 'dest_name (the name of the table)'
+        : `${name} ${JSON.stringify(value)}`,
+    );
 
 const clean = (row: Row): Row => row.map(printable);

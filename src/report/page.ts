@@ -19,6 +19,33 @@ function blocksOf(markdown: string): readonly string[] {
     .filter((part) => part !== '' && !part.startsWith('!['));
 }
 
+export interface PageSection {
+  readonly heading: string;
+  /** With the heading, and with the smaller headings below it. */
+  readonly markdown: string;
+}
+
+/** The sections of the second and third level. A block of code has no headings. */
+export function sectionsOf(markdown: string): readonly PageSection[] {
+  const sections: { heading: string; level: number; lines: string[] }[] = [];
+  let isCode = false;
+  const open: typeof sections = [];
+  for (const line of markdown.split('\n')) {
+    if (line.startsWith('```')) isCode = !isCode;
+    const [, marks, heading = ''] = isCode ? [] : (/^(#+) (.*)$/.exec(line) ?? []);
+    if (marks !== undefined) {
+      while ((open.at(-1)?.level ?? 0) >= marks.length) open.pop();
+      if (marks.length === 2 || marks.length === 3) {
+        const section = { heading: plain(heading), level: marks.length, lines: [] };
+        sections.push(section);
+        open.push(section);
+      }
+    }
+    for (const { lines } of open) lines.push(line);
+  }
+  return sections.map(({ heading, lines }) => ({ heading, markdown: lines.join('\n') }));
+}
+
 function formatBlock(block: string, style: Style): string[] {
   if (block.startsWith('```'))
     return block

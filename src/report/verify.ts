@@ -86,7 +86,9 @@ export function formatVerification(
     return `${head(`= ${label(counts.name)}  equal: ${rows} (${seconds})`)}\n${apart}${repair}`;
   const lines = differences.map((kind) => {
     const more = counts[kind] > counts.keys[kind].length ? `, ${glyphsOf(style).ellipsis}` : '';
-    return `    ${formatCount(counts[kind])} ${MEANING[kind]}: ${counts.keys[kind].map(printable).join(', ')}${more}`;
+    const text = `    ${formatCount(counts[kind])} ${MEANING[kind]}: ${counts.keys[kind].map(printable).join(', ')}${more}`;
+    // Without the commands of the user: a key may contain any text.
+    return wrap(text, { width: style.width }, ' '.repeat(6)).join('\n');
   });
   return `${head(`! ${label(counts.name)}  DIFFERENT: ${rows} (${seconds})`)}\n${lines.join('\n')}\n${apart}${repair}`;
 }

@@ -130,7 +130,7 @@ export async function ensureWritable(directory: string): Promise<void> {
 }
 
 /** Checks the same without writing. If the directory is missing, checks whether increp could create it. */
-export async function ensureCouldWrite(directory: string, nearest = directory): Promise<void> {
+async function ensureCouldWrite(directory: string, nearest = directory): Promise<void> {
   try {
     if (!(await stat(nearest)).isDirectory()) throw new Error(`${nearest} is not a directory`);
     await access(nearest, constants.W_OK | constants.X_OK);

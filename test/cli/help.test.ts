@@ -119,6 +119,14 @@ test('help about a page, an error, a finding and a setting, and about nothing', 
     ['SOURCE_SSLMODE', /^SOURCE_SSLMODE\n {4}meaning: /],
   ] as const)
     expect((await increp(`help ${word}`, here())).stdout).toMatch(text);
+  for (const [word, text] of [
+    ['upgrade', /^Upgrade increp\n\n1\. Stop the timer/],
+    ['partitions', /increp help 'Partitioned tables'\n[^]*\nsync a partitioned table\n/],
+    ['many', /increp help 'Many pipelines'\n[^]*\nrun many pipelines\n/],
+    ['tunnel', /increp help ssh\n/],
+    ['move', /^Move to another machine\n/],
+  ] as const)
+    expect((await increp(`help ${word}`, here())).stdout, word).toMatch(text);
   expect(await increp('help confguration', here())).toMatchObject({
     exitCode: 64,
     stderr: expect.stringContaining(

@@ -13,7 +13,7 @@ export const FIRST_STEPS: readonly string[] = ['init', 'check', 'plan', 'sync', 
 /** The exit codes, and where they are documented. */
 export const MORE = `Exit codes: 0 done, 1 failed, 2 differences, 3 some tables failed, 64 usage, 69 unreachable, 70 bug, 74 output not written, 75 locked, 77 refused, 78 configuration. 129, 130 and 143: stopped by SIGHUP, SIGINT or SIGTERM.
 
-More: "increp help COMMAND", "man increp", and the documentation: "increp help docs" lists the pages, and "increp help configuration" prints one.`;
+More: "increp help COMMAND", and the documentation: "increp help docs" lists the pages, and "increp help configuration" prints one.`;
 
 export const groupOf = (name: string): string | undefined =>
   Object.entries(COMMAND_GROUPS).find(([, names]) => names.includes(name))?.[0];

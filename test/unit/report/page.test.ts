@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatPage } from '../../../src/report/page.ts';
+import { formatPage, sectionsOf } from '../../../src/report/page.ts';
 
 const PAGE = `# Title
 
@@ -46,5 +46,14 @@ test('a page is printed for a narrow terminal', () => {
     'b',
     '    meaning: nothing',
     '',
+  ]);
+});
+
+test('a section holds the smaller headings below it, and a comment in code is no heading', () => {
+  const markdown = '# T\n\n## A `b`\n```sh\n## no heading\n```\n### C\nc\n## D\nd';
+  expect(sectionsOf(markdown)).toEqual([
+    { heading: 'A b', markdown: '## A `b`\n```sh\n## no heading\n```\n### C\nc' },
+    { heading: 'C', markdown: '### C\nc' },
+    { heading: 'D', markdown: '## D\nd' },
   ]);
 });

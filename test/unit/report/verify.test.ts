@@ -48,6 +48,17 @@ test('the duration stays together on an indented line', () => {
   expect(print(whole.length - 2)).toBe(`${whole.replace(' (0.1 s)', '')}\n    (0.1 s)\n`);
 });
 
+test('a key of a row that differs stays on one line', () => {
+  const keys = Array.from({ length: 10 }, (_, place) => `["${9000 + place}"]`);
+  const verified = counts({ missing: 10, keys: { ...counts().keys, missing: keys } });
+  const text = formatVerification(
+    { verified, repaired: undefined },
+    { names: ['orders'], style: { ...plain, width: 80 }, told: new Map() },
+  );
+  for (const key of keys) expect(text).toContain(key);
+  for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+});
+
 test('the last lines count the tables, and name those that differ with the next command', () => {
   expect(ending([ended('a'), ended('b')])).toBe('2 tables: 2 equal in 4.2 s\n');
   expect(ending([ended('a'), ended('b', different), ended('my table', different)])).toBe(
