@@ -83,7 +83,11 @@ function ensurePermitted(files: readonly PlannedFile[], { force }: InitOptions):
   if (force || names.length === 0) return files;
   throw new IncrepError('USAGE', {
     what: `${names.join(' and ')} would be overwritten`,
-    next: 'Nothing was written. Add --force to overwrite the files, or name another directory with -C.',
+    next: `Nothing was written. Add --force to overwrite the files, or name another directory with -C.${
+      names.includes('tables-config.json')
+        ? ' To add a table and keep the other entries, run "increp init" on a terminal, or add its entry to tables-config.json.'
+        : ''
+    }`,
   });
 }
 

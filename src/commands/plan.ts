@@ -12,6 +12,7 @@ import { copyCause } from '../report/reasons.ts';
 import { printName } from '../schema/names.ts';
 import { redactedJson } from '../redact.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
+import { writeFault } from '../state/state-files.ts';
 import { claimOf, ensureClaimNamed } from './adopt-replace.ts';
 import { withContext, type Pipeline } from './pipeline/context.ts';
 import { eachDestination, ofDestination, type DestinationResults } from './pipeline/each-destination.ts';
@@ -56,7 +57,7 @@ export async function planCommand(tables: readonly string[], options: PlanOption
     });
     if (options.json) terminal.out(redactedJson(toJson(result, unmatched), redact));
     sayRemarks(remarks, context);
-    await warnUnwritable(context);
+    warnUnwritable(await writeFault(settings.stateDirectory), context);
     return result.exitCode;
   });
 }

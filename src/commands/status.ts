@@ -3,6 +3,7 @@ import { formatStatus } from '../report/status.ts';
 import { redactedJson } from '../redact.ts';
 import type { RunRecord } from '../schema/run-record.ts';
 import { errorToJson, FORMAT_VERSION } from '../report/summary-json.ts';
+import { writeFault } from '../state/state-files.ts';
 import { isFine, tableStatuses, type Statuses, type TableStatus } from '../status/table-status.ts';
 import { withContext } from './pipeline/context.ts';
 import { eachDestination, ofDestination } from './pipeline/each-destination.ts';
@@ -30,6 +31,12 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
     if (noTables) throw noTables;
     const { settings, terminal, redact } = context;
     const chosen = selectTables(settings.tables, { names: tables, excluded: [] });
+    const unwritable = await writeFault(settings.stateDirectory);
+    const warn = (statuses: Statuses) => {
+      // One warning about the directory is enough: the fix is the same.
+      const { historyError } = unwritable ? { historyError: undefined } : statuses;
+      warnUnreachable({ ...statuses, historyError, isLocal: options.local }, terminal, redact);
+    };
     const request = { isLocal: options.local, asksSource: options.source, sourceError: problem };
     const result = await eachDestination(context, {
       isJson: options.json,
@@ -38,7 +45,7 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
         const printed = statuses.tables.map((table) => ({ ...table, needsAttention: !isFine(table) }));
         const how = { style: terminal.style, now: new Date(), isVerbose: options.verbose };
         if (!options.json) terminal.out(redact(formatStatus(printed, how)));
-        if (!options.json) warnUnreachable({ ...statuses, isLocal: options.local }, terminal, redact);
+        if (!options.json) warn(statuses);
         const isAllFine = !statuses.unreachable && statuses.tables.every(isFine);
         return {
           result: { statuses, name: pipeline.name },
@@ -48,11 +55,10 @@ export async function statusCommand(tables: readonly string[], options: StatusOp
     });
     if (options.json) {
       terminal.out(redactedJson(toJson(settings.pipeline, result.results), redact));
-      for (const { statuses } of result.results)
-        warnUnreachable({ ...statuses, isLocal: options.local }, terminal, redact);
+      for (const { statuses } of result.results) warn(statuses);
     }
     sayRemarks(remarks, context);
-    await warnUnwritable(context);
+    warnUnwritable(unwritable, context);
     return result.exitCode;
   });
 }

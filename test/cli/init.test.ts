@@ -531,3 +531,14 @@ test('a password command runs before the directory exists', async () => {
   await rm(secret);
   expect(exitCode, stderr).toBe(0);
 });
+
+test('a unique key with the replication key is a warning, because each update adds a row', async () => {
+  await using pair = await freshPair({
+    sourceSql: `CREATE TABLE parted (id int, updated_at timestamptz, PRIMARY KEY (id, updated_at))
+      PARTITION BY RANGE (updated_at)`,
+  });
+  const { warnings } = (await init(pair, '--yes --all-tables --json')).json<InitJson>();
+  expect(warnings.join('\n')).toContain(
+    'The replication key is in the unique key of parted (id, updated_at), so each update of a row adds a row',
+  );
+});

@@ -3,7 +3,6 @@ import type { IncrepError } from '../../errors.ts';
 import type { Redact } from '../../redact.ts';
 import { printable, wrapLines } from '../../report/text.ts';
 import { userName } from '../../ownership.ts';
-import { writeFault } from '../../state/state-files.ts';
 import type { Context } from './context.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
@@ -27,23 +26,13 @@ export function sayRemarks(
 const UNREACHABLE = 'the destination cannot be reached, so only the state directory was read.';
 
 /** A command that only reads works with a state directory that a sync could not write. */
-export async function warnUnwritable({
-  settings,
-  terminal: { say, sayStyle },
-  redact,
-}: Pick<Context, 'settings' | 'terminal' | 'redact'>): Promise<void> {
-  const fault = await writeFault(settings.stateDirectory);
-  if (fault)
-    say(
-      wrapLines(
-        printable(
-          redact(
-            `warning: a sync by user "${userName()}" would fail: ${fault.message}\n  next: ${fault.next}\n`,
-          ),
-        ),
-        sayStyle,
-      ),
-    );
+export function warnUnwritable(
+  fault: IncrepError | undefined,
+  { terminal: { say, sayStyle }, redact }: Pick<Context, 'terminal' | 'redact'>,
+): void {
+  if (!fault) return;
+  const text = `warning: a sync by user "${userName()}" would fail: ${fault.message}\n  next: ${fault.next}\n`;
+  say(wrapLines(printable(redact(text)), sayStyle));
 }
 
 export function warnUnreachable(
