@@ -107,7 +107,9 @@ function detailsOf(table: Status, told: ToldFailures, now: Date): string[] {
     ...failureDetails(table, told, now),
     ...driftDetails(table),
     ...(table.condition === 'stale'
-      ? ['next: No run has failed since then. Check the scheduler that starts the runs (cron, a timer).']
+      ? [
+          'next: No run has failed since then. Check the scheduler that starts the runs (cron, a timer), and in "increp history" whether a signal ends them.',
+        ]
       : []),
     ...(table.resetAt
       ? [`reset ${formatAge(secondsSince(table.resetAt, now))} ago: the next sync loads the table again`]
