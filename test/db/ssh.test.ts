@@ -1,8 +1,9 @@
 /** Connections through a real sshd. */
 import { afterAll, beforeAll, expect } from 'vitest';
+import { pairBehind, through } from '../support/behind-bastion.ts';
 import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
-import { freshPair, type Pair } from '../support/pair.ts';
+import { freshPair } from '../support/pair.ts';
 import { ORDERS_CONFIG } from '../support/shop.ts';
 import { canTestSsh, startSshd, testWithSshd, tunnelProcesses, type Sshd } from '../support/sshd.ts';
 import { sync } from '../support/sync.ts';
@@ -13,17 +14,6 @@ beforeAll(async () => {
   if (canTestSsh) bastion = await startSshd();
 });
 afterAll(() => bastion?.[Symbol.asyncDispose]());
-
-const through = ({ address, command }: Sshd, prefix: 'SOURCE' | 'DEST' = 'SOURCE') => ({
-  [`${prefix}_SSH`]: address,
-  [`${prefix}_SSH_COMMAND`]: command,
-});
-
-async function pairBehind(sshd: Sshd, options: Parameters<typeof freshPair>[0] = 'orders'): Promise<Pair> {
-  const pair = await freshPair(options);
-  await pair.setEnv(through(sshd));
-  return pair;
-}
 
 testWithSshd('both loaders go through one tunnel for each side, and nothing is left', async () => {
   await using pair = await freshPair('orders');

@@ -8,9 +8,9 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import { literal } from '../../src/sql/identifiers.ts';
 import { waitForCopy } from '../support/activity.ts';
 import { CTRL_C, ENTER, startDialogue } from '../support/dialogue.ts';
+import { pairBehind, through } from '../support/behind-bastion.ts';
 import { increp, startIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
-import { freshPair, type Pair } from '../support/pair.ts';
 import { freshSeveral } from '../support/several.ts';
 import { insertOrders, ORDERS_CONFIG } from '../support/shop.ts';
 import {
@@ -29,17 +29,6 @@ beforeAll(async () => {
   if (canTestSsh) bastion = await startSshd();
 });
 afterAll(() => bastion?.[Symbol.asyncDispose]());
-
-const through = ({ address, command }: Sshd, prefix: 'SOURCE' | 'DEST' = 'SOURCE') => ({
-  [`${prefix}_SSH`]: address,
-  [`${prefix}_SSH_COMMAND`]: command,
-});
-
-async function pairBehind(sshd: Sshd, options: Parameters<typeof freshPair>[0] = 'orders'): Promise<Pair> {
-  const pair = await freshPair(options);
-  await pair.setEnv(through(sshd));
-  return pair;
-}
 
 testWithSshd(
   'one run survives a new password during a load by pg_dump, and then a dropped tunnel in a window',
