@@ -67,7 +67,7 @@ test('a table whose commit waits for a standby is not called locked without a re
   const { exitCode, table } = await trySync(pair, '', { timing: { tableLockGrace: 0 } });
   expect(exitCode).toBe(75);
   expect(table().error?.message).toMatch(
-    /^the last sync of public\.orders cannot end: its commit waits for a synchronous standby of the destination: increp /,
+    /^the last sync of public\.orders cannot end: its commit waits for a synchronous standby of the destination: process \d+ on host /,
   );
   expect(table().error?.hint).toContain('synchronous_standby_names');
   const reset = await increp('reset orders', pair, { timing: { tableLockGrace: 0 } });

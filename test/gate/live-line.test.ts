@@ -128,7 +128,7 @@ test('whoever waits for another run, or for a transaction, says for whom', async
   await using fenced = startIncrep('sync -v --wait-transactions 40s', pair);
   await fenced.waitForStderr('waiting for an open transaction: pid');
   await using locked = inTerminal('sync --wait-lock 40s', pair);
-  await locked.waitForLine(/^\[1\/1\] orders: waiting \d s for another run: increp /);
+  await locked.waitForLine(/^\[1\/1\] orders: waiting \d s for another run: process \d+ on /);
   fenced.kill();
   await fenced.wait();
   await locked.waitForLine(/^\[1\/1\] orders: waiting \d s for an open transaction: pid \d+, user \w+,/);
