@@ -17,7 +17,7 @@ import { createStateTable, forgetOwnState, readRecords, stateTable, writeReset }
 import { asUsual } from '../sql/search-path.ts';
 import type { StateFile } from '../state/state-files.ts';
 import { readPendingLoads } from '../sync/facts/pending-loads.ts';
-import { tableNames } from '../sync/facts/facts.ts';
+import { tableNames } from '../sync/facts/table-names.ts';
 import { swappedByFile, swappedSides } from '../sync/facts/saved-state.ts';
 import { areSidesSwapped } from '../sync/facts/swapped-sides.ts';
 import { lockTable } from '../sync/lock/table-lock.ts';

@@ -14,7 +14,7 @@ import { chunksTable, loadsTable } from '../sql/loads.ts';
 import { lockedAmong, runsTable, stateTable } from '../sql/state.ts';
 import { readPendingLoads } from '../sync/facts/pending-loads.ts';
 import { keysIn } from '../sync/facts/populated-tables.ts';
-import { tableNames } from '../sync/facts/facts.ts';
+import { tableNames } from '../sync/facts/table-names.ts';
 import { bothOf, DAY_MS, digestOf, isFailure, startOf, type Digest } from './run-stats.ts';
 import { readStateRows, type StateRows } from '../sync/facts/state-rows.ts';
 import type { RunContext } from '../sync/context/run-context.ts';

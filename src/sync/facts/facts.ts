@@ -1,26 +1,25 @@
 /** Gathers everything that planning needs, in a few queries for each batch of tables. It only reads. */
 import type { SessionParameters } from '../../config/settings.ts';
 import type { TableSettings } from '../../config/settings.ts';
-import { recordNameOf, destinationOf } from '../../config/tables/table-mapping.ts';
+import { destinationOf } from '../../config/tables/table-mapping.ts';
 import { type IncrepError, attempt, done, type Attempted } from '../../errors.ts';
-import { batchesOf, inBatches } from '../../postgres/batches.ts';
-import { describeSchemas, describeTables, relationNames, type SchemaAccess } from '../../postgres/catalog.ts';
+import { inBatches } from '../../postgres/batches.ts';
+import type { SchemaAccess } from '../../postgres/catalog.ts';
 import type { ServerIdentity } from '../../postgres/identity.ts';
-import type { PipelinedReading } from '../../postgres/pipelined-reading.ts';
-import { sharedName, stagingName, tableKey, windowName, type TableName } from '../../schema/names.ts';
+import { tableKey, type TableName } from '../../schema/names.ts';
 import type { NativeTypes } from '../../schema/native-types.ts';
 import type { PendingLoad } from '../../schema/pending-load.ts';
 import type { Relation } from '../../schema/relations.ts';
-import { isShared } from '../../schema/row-identity.ts';
-import { hasSql } from '../../schema/selection.ts';
 import type { RowSource } from '../../sql/row-source.ts';
 import { fileFault } from '../../system-fault.ts';
 import type { StateFile } from '../../state/state-files.ts';
-import { describeDestination, type DestinationSchema } from './describe-destination.ts';
+import type { DestinationSchema } from './describe-destination.ts';
+import { describeEarly, describeSides, namedTables, type EarlySides } from './describe-sides.ts';
 import { gatherNativeTypes, homesOf } from './user-types.ts';
 import { areSidesSwapped } from './swapped-sides.ts';
 import { reconcile, swappedSides, type SavedState } from './saved-state.ts';
-import { describeSources, type Selected, type SelectedSource } from './source-selection.ts';
+import type { Selected, SelectedSource } from './source-selection.ts';
+import type { TableNames } from './table-names.ts';
 import { countUnclaimed, isUnclaimed, type Unclaimed } from './unclaimed.ts';
 import type { RunContext } from '../context/run-context.ts';
 
@@ -48,13 +47,7 @@ export interface CopyFacts {
   readonly servers: Servers;
 }
 
-export interface TableFacts extends CopyFacts {
-  /** The name of the destination table in state files and histories. */
-  readonly recordName: string;
-  /** The name under which increp keeps its state, its loads and its lock. */
-  readonly stateName: TableName;
-  /** The table for the changes that a load in chunks reads after the last chunk. */
-  readonly windowName: TableName;
+export interface TableFacts extends CopyFacts, TableNames {
   /** The table, or the part of it that the entry selects. */
   readonly source: Relation | undefined;
   /** All columns of the table, including columns that are not selected. Undefined for a query. */
@@ -148,66 +141,6 @@ interface GatheredBatch {
   readonly schemas: Facts['schemas'];
   /** One for each table, in their order. */
   readonly tables: readonly (TableFacts | TableFailure)[];
-}
-
-interface ChosenEntry {
-  readonly settings: TableSettings;
-  readonly names: TableNames;
-}
-
-const namedTables = (context: Gathering, tables: readonly TableSettings[]): ChosenEntry[] =>
-  tables.map((settings) => ({ settings, names: tableNames(context, settings) }));
-
-type Sides = readonly [
-  Awaited<ReturnType<typeof describeSource>>,
-  Awaited<ReturnType<typeof describeDestination>>,
-];
-
-/** `reading` borrows a connection of each side, for one batch at a time or for several. */
-async function describeSides(
-  { settings, source, destination }: Gathering,
-  tables: readonly ChosenEntry[],
-  reading: { readonly source: PipelinedReading; readonly destination: PipelinedReading },
-): Promise<Sides> {
-  const destinationTables = tables.map(({ settings: table, names }) => ({
-    ...names,
-    settings: table,
-    windowName: table.chunk ? names.windowName : undefined,
-  }));
-  const sides = [
-    describeSource(await source.identity(), tables, reading.source),
-    describeDestination(
-      { server: await destination.identity(), settings: destination.settings, read: reading.destination },
-      destinationTables,
-      settings.pipeline,
-    ),
-  ] as const;
-  // A batch is repeated if one side fails, and then the other side must be idle.
-  await Promise.allSettled(sides);
-  return Promise.all(sides);
-}
-
-/** By the first table of a batch. */
-type EarlySides = Map<TableSettings | undefined, { readonly count: number; readonly sides: Sides }>;
-
-/**
- * Describes several batches at the same time. It leaves out batches with SQL in their settings, which need a transaction of
- * several statements, and batches that a server refuses: they are described one by one.
- */
-async function describeEarly(context: Gathering, tables: readonly TableSettings[]): Promise<EarlySides> {
-  const early: EarlySides = new Map();
-  const batches = [...batchesOf(tables)].filter((batch) => !batch.some(({ selection }) => hasSql(selection)));
-  if (batches.length < 2) return early;
-  const [source, destination] = [await context.source.pipelined(), await context.destination.pipelined()];
-  if (!source || !destination) return early;
-  const work = batches.map(async (batch) => {
-    const described = await attempt(() =>
-      describeSides(context, namedTables(context, batch), { source, destination }),
-    );
-    if (described.kind === 'done') early.set(batch[0], { count: batch.length, sides: described.value });
-  });
-  await Promise.all(work);
-  return early;
 }
 
 async function gatherTogether(
@@ -310,25 +243,6 @@ async function withSwapped(
   return tables.map((table) => (isNew(table) ? { ...table, saved } : table));
 }
 
-export type TableNames = Pick<
-  TableFacts,
-  'sourceName' | 'destinationName' | 'recordName' | 'stateName' | 'stagingName' | 'windowName'
->;
-
-export function tableNames({ settings }: Pick<RunContext, 'settings'>, table: TableSettings): TableNames {
-  const destinationName = destinationOf(settings.destination, table);
-  const { schema } = destinationName;
-  const own = isShared(table) ? sharedName(destinationName.table, settings.pipeline) : destinationName.table;
-  return {
-    sourceName: table.source,
-    destinationName,
-    recordName: recordNameOf(settings, table),
-    stateName: { schema, table: own },
-    stagingName: { schema, table: stagingName(own) },
-    windowName: { schema, table: windowName(own) },
-  };
-}
-
 /**
  * The state file of a table, or the error why it cannot be read. The older script had one schema on each side, so its
  * files do not count for tables in other schemas.
@@ -375,33 +289,4 @@ function selectedOf(
   const found = selected.get(settings);
   if (!found) throw new Error('a table was not described');
   return found;
-}
-
-/** Reads the catalog entries of the source tables and of their schemas. */
-async function describeSource(
-  server: ServerIdentity,
-  tables: readonly ChosenEntry[],
-  read: PipelinedReading,
-) {
-  const schemas = [...new Set(tables.map(({ names }) => names.sourceName.schema))];
-  return read(async (client) => {
-    const accessOf = await describeSchemas(client, schemas);
-    // A query may have the name of an unrelated table.
-    const wanted = tables
-      .filter(({ settings }) => settings.selection.query === null)
-      .map(({ names }) => names.sourceName);
-    const relations = await describeTables(client, wanted);
-    const lacking = wanted.filter((table) => !relations.has(tableKey(table))).map(({ schema }) => schema);
-    const names = lacking.length === 0 ? [] : await relationNames(client, [...new Set(lacking)]);
-    const namesIn = (schema: string) =>
-      names.filter((name) => name.schema === schema).map(({ table }) => table);
-    const selectables = tables.map(({ settings, names: { sourceName } }) => ({
-      settings,
-      name: sourceName,
-      table: settings.selection.query === null ? relations.get(tableKey(sourceName)) : undefined,
-    }));
-    const described = await describeSources(client, selectables, true);
-    const selected = new Map(described.map((each, index) => [tables[index]?.settings, each]));
-    return { server, accessOf, relations, selected, namesIn };
-  });
 }
