@@ -1,5 +1,6 @@
 /** Deletes the state of tables, so that the next sync loads them again. The destination tables stay readable. */
 import { IncrepError } from '../errors.ts';
+import { LISTED, listed } from '../format.ts';
 import { printable, wrapLines } from '../report/text.ts';
 import { ensureWritable } from '../state/state-files.ts';
 import { forgetTable, type Forgotten } from '../reset/reset-table.ts';
@@ -39,9 +40,19 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
       run: async ({ runContext }) => {
         // A remaining state file would replace the deleted row.
         await ensureWritable(runContext.settings.stateDirectory);
-        for (const table of chosen) {
-          const text = `${printable(table.name)}: ${RESULT_TEXTS[await forgetTable(runContext, table, { isForced: options.force })]}`;
-          terminal.out(`${wrapLines(text, terminal.style)}\n`);
+        const results: { readonly name: string; readonly result: Forgotten }[] = [];
+        try {
+          for (const table of chosen)
+            results.push({
+              name: table.name,
+              result: await forgetTable(runContext, table, { isForced: options.force }),
+            });
+        } finally {
+          for (const [result, same] of Map.groupBy(results, ({ result: of }) => of)) {
+            const names = same.map(({ name }) => printable(name));
+            const text = `${listed(names, LISTED)}: ${RESULT_TEXTS[result]}`;
+            terminal.out(`${wrapLines(text, terminal.style)}\n`);
+          }
         }
         return { result: undefined, exitCode: 0 };
       },
@@ -52,7 +63,8 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
 }
 
 const RESULT_TEXTS: Record<Forgotten, string> = {
-  state: 'reset. The destination table stays readable until the next "increp sync" loads it again.',
+  state:
+    'reset. The next "increp sync" loads the table again. Until then, the destination table stays readable.',
   nothing:
     'there was no saved state. If the destination table has rows, the next "increp sync" refuses it and names the flags to use.',
   absent: 'there was no saved state and no destination table. The next "increp sync" loads the table.',

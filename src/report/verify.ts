@@ -90,7 +90,11 @@ export function formatVerification(
     // Without the commands of the user: a key may contain any text.
     return wrap(text, { width: style.width }, ' '.repeat(6)).join('\n');
   });
-  return `${head(`! ${label(counts.name)}  DIFFERENT: ${rows} (${seconds})`)}\n${lines.join('\n')}\n${apart}${repair}`;
+  const doubled =
+    counts.duplicated > 0
+      ? `${wrap('    A repair cannot fix rows with the same unique key: correct them at the source, or set other unique_cols.', style, INDENT).join('\n')}\n`
+      : '';
+  return `${head(`! ${label(counts.name)}  DIFFERENT: ${rows} (${seconds})`)}\n${lines.join('\n')}\n${doubled}${apart}${repair}`;
 }
 
 /** If one problem affects all tables, repeating it would fill several screens. */

@@ -2,7 +2,7 @@
 
 /**
  * $1 schema, $2 names of relations, $3 modes that block nobody. Sessions that hold another lock on one of them, the
- * oldest transaction first. Postgres shows the pid and the program of sessions of other roles to every role.
+ * oldest transaction first, and sessions that wait themselves last. Postgres shows the pid and the program of sessions of other roles to every role.
  */
 export const LOCK_HOLDERS = /* sql */ `
   SELECT l.pid, min(a.application_name) AS application, min(a.usename) AS "user", min(a.xact_start) AS since,
@@ -12,7 +12,7 @@ export const LOCK_HOLDERS = /* sql */ `
   WHERE l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND n.nspname = $1 AND c.relname = ANY ($2::text[]) AND l.mode <> ALL ($3::text[])
-  GROUP BY l.pid ORDER BY since NULLS LAST, l.pid`;
+  GROUP BY l.pid ORDER BY bool_or(EXISTS (SELECT FROM pg_locks w WHERE w.pid = l.pid AND NOT w.granted)), since NULLS LAST, l.pid`;
 
 /**
  * A role sees what its own sessions wait for, and may end them. But a setting of the role can change the current role at

@@ -2,12 +2,12 @@
 import { readlinkSync } from 'node:fs';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import type { Action, Listener, RunEvent, TableOutcome } from '../events.ts';
 import { giveToOwner } from '../ownership.ts';
 import { runRecordSchema, type RunRecord } from '../schema/run-record.ts';
-import { appendHistory, type NewRecord } from './history-file.ts';
+import { appendHistory, readHistory, type NewRecord } from './history-file.ts';
 
 /** No table's state has this name: a full stop in a table's name is encoded. */
 export const RUNNING_FILE = /^running\.[\da-f-]{36}\.json$/;
@@ -160,10 +160,24 @@ async function readKilled(path: string): Promise<KilledRun | undefined> {
     const { mtimeMs } = await stat(path);
     const running = runningSchema.parse(JSON.parse(await readFile(path, 'utf8')));
     const isSilent = Date.now() - mtimeMs > SILENT_MS;
-    return isSilent || hasEnded(running) ? { path, records: recordsOf(running, mtimeMs) } : undefined;
+    if (!isSilent && !hasEnded(running)) return undefined;
+    return { path, records: recordsOf(await upToDate(running, dirname(path)), mtimeMs) };
   } catch {
     return undefined;
   }
+}
+
+/** The file may be a second old. Tables that finished meanwhile have records in the history. */
+async function upToDate(running: RunningRun, directory: string): Promise<RunningRun> {
+  const records = await readHistory(directory, running.pipeline).catch(() => []);
+  const hasFinished = new Set(
+    records.filter(({ run_id }) => run_id === running.run_id).map(({ table_name }) => table_name),
+  );
+  return {
+    ...running,
+    ...(hasFinished.has(running.table) && BETWEEN_TABLES),
+    waiting: running.waiting.filter((table) => !hasFinished.has(table)),
+  };
 }
 
 /** Only the process IDs of this machine can be checked. */

@@ -1,6 +1,6 @@
 /** `sync-state/`: one state file per table. Only this folder of the program reads and writes it. */
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { access, constants, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
@@ -164,7 +164,10 @@ const faultOf = (error: unknown): string => (error instanceof IncrepError ? erro
 
 function giveBack(directory: string): string {
   const [user, path] = [shellWord(userName()), shellWord(directory)];
-  return existsSync(directory)
+  const found = statSync(directory, { throwIfNoEntry: false });
+  if (found && !found.isDirectory()) return `Move the file ${path} to another place.`;
+  if (found && found.uid === process.geteuid?.()) return `Run: chmod -R u+rwX ${path}.`;
+  return found
     ? `Give the directory to the user that runs increp; as root, run: chown -R ${user} ${path}.`
     : `Create the directory for the user that runs increp; as root, run: install -d -o ${user} -m 700 ${path}.`;
 }

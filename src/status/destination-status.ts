@@ -81,7 +81,8 @@ export async function askDestination(
 
 function resetTimeOf({ record }: StateRows): Date | undefined {
   const found = resetRecordSchema.safeParse(record).data;
-  return found && new Date(found.reset.at);
+  // A reset without a state changes nothing: the next sync refuses the rows that are there.
+  return found?.reset.wasKnown === true ? new Date(found.reset.at) : undefined;
 }
 
 /** The state of another pipeline does not count. */

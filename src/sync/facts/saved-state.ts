@@ -172,8 +172,8 @@ function foreignness(record: StateRecord, where: string, expected: ExpectedState
   const reset = tableCommand('reset', expected.label);
   const reloadCommand = `${reset} && ${tableCommand('sync', expected.label)}`;
   const owner = (source: ExpectedState['source']) => `${source.database}, ${printName(source)}`;
-  if (record.pipeline !== expected.pipeline) return ofPipeline(record.pipeline, where, expected);
   if (isSwapped(record, expected)) return swapped(expected, where);
+  if (record.pipeline !== expected.pipeline) return ofPipeline(record.pipeline, where, expected);
   if (owner(record.source) !== owner(expected.source) && !isRenamed(record, expected)) {
     return {
       kind: 'foreign',

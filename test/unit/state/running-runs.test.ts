@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { expect, test } from 'vitest';
+import { appendHistory } from '../../../src/state/history-file.ts';
 import { killedRuns, markRunning, RUNNING_FILE } from '../../../src/state/running-runs.ts';
 import { outcome } from '../report/outcomes.ts';
 
@@ -44,6 +45,13 @@ test('a killed run has its tables without changes, the table that it synced, and
     });
     // The time of the table, not of the run.
     expect(killed?.duration_s).toBeLessThan(60);
+    // The file may be older than the history.
+    const finished = ['orders', 'events'].map((table_name) => ({
+      ...{ run_id: run.runId, pipeline: 'shop', started_at: startedAt.toISOString(), table_name },
+    }));
+    await appendHistory(directory, finished);
+    const [, later] = await killedRuns(directory, 'shop');
+    expect(later).toMatchObject({ table_name: null, was_killed: true, tables: ['others'] });
   } finally {
     await rm(directory, { recursive: true });
   }

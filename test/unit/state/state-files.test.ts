@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ensureWritable } from '../../../src/state/state-files.ts';
 
-test('a directory that cannot be created is created by root for the user', async () => {
+test('a state directory that cannot be used has the command for its cause', async () => {
   const parent = await mkdtemp(join(tmpdir(), 'increp-state-'));
   const file = join(parent, 'file');
   await writeFile(file, '');
@@ -14,7 +14,7 @@ test('a directory that cannot be created is created by root for the user', async
     next: expect.stringContaining(`as root, run: install -d -o ${username} -m 700 ${file}/sync-state.`),
   });
   await expect(ensureWritable(file)).rejects.toMatchObject({
-    next: expect.stringContaining(`as root, run: chown -R ${username} ${file}.`),
+    next: expect.stringContaining(`Move the file ${file} to another place.`),
   });
   await rm(parent, { recursive: true });
 });
