@@ -166,6 +166,7 @@ export type Reason =
   | { readonly code: 'empty-destination' }
   /** It was there at the last sync. */
   | { readonly code: 'destination-dropped' }
+  | { readonly code: 'destination-without-state' }
   | { readonly code: 'full-refresh-requested' }
   /** Mode full-refresh. `unless`: how increp checks whether anything has changed. */
   | { readonly code: 'full-refresh-mode'; readonly unless?: 'transaction-ids' | 'digest' }

@@ -31,11 +31,12 @@ export const runs = {
     steps: [
       'Compare the owner of the directory with your user: `ls -ld sync-state && id`',
       'Give the directory to the user that runs increp: `sudo chown -R increp sync-state`',
+      'If the directory already belongs to that user, correct its mode: `chmod -R u+rwX sync-state`',
       'Or set `STATE_DIR` to a directory of that user.',
     ],
     example: [
       'error: the state directory /srv/pipelines/shop/sync-state cannot be written: it already exists (STATE_NOT_WRITABLE)',
-      '  next: Give the directory to the user that runs increp; as root, run: chown -R increp /srv/pipelines/shop/sync-state. Or set STATE_DIR.',
+      '  next: Move the file /srv/pipelines/shop/sync-state to another place. Or set STATE_DIR.',
     ],
   },
   DUMP_FAILED: {

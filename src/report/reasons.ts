@@ -123,6 +123,8 @@ const REASONS: Texts<Reason> = {
   'empty-destination': () =>
     'increp did not create the destination table, but it is empty, so it gets the columns and rows of the source',
   'destination-dropped': () => 'the destination table was dropped',
+  'destination-without-state': () =>
+    'the destination has neither the table nor its state: both were dropped, or DEST_URL or DEST_DB names another database',
   'full-refresh-requested': () => 'a full refresh was requested',
   'full-refresh-mode': ({ unless }) =>
     `mode is full-refresh, so each sync loads the table again${unless === undefined ? '' : `, unless ${UNLESS[unless]}`}`,

@@ -45,7 +45,10 @@ function driftOf(facts: Parameters<typeof planTable>[0]): [string, Drift][] {
   const plan = planTable(facts, ordinaryRequest());
   const { name } = facts.settings;
   const isGone = plan.reasons.some(
-    ({ code }) => code === 'destination-dropped' || code === 'destination-emptied',
+    ({ code }) =>
+      code === 'destination-dropped' ||
+      code === 'destination-without-state' ||
+      code === 'destination-emptied',
   );
   if (plan.kind === 'load' && (plan.action === 'reset' || isGone))
     return [

@@ -197,7 +197,9 @@ const isHost = (text: string): string | undefined =>
     ? faultsOfUrl(text)
     : /[\s=@]/.test(text.trim()) && !text.startsWith('/')
       ? NO_HOST
-      : isName(text);
+      : /^[^:/]+:\d+$/.test(text.trim())
+        ? 'This contains a port. Enter the host alone; the next question is about the port.'
+        : isName(text);
 
 const NO_HOST =
   'This is not a host. increp accepts a name, an address, the directory of a socket, a URL, host=... dbname=..., or a psql command with one of these.';

@@ -57,6 +57,8 @@ function pairsOfUrl(text: string): NamedText[] {
   // The first slash ended the address. A later @ shows that it was part of a password.
   if (user === '' && database.includes('@')) throw new Unreadable(ENCODE_SLASH);
   if (servers.includes('@')) throw new Unreadable(ENCODE_AT);
+  // A password with both ends at its "@", and the slash ends what seems to be the host.
+  if (database.includes('@')) throw new Unreadable(ENCODE_BOTH);
   const addresses = servers.split(',').map(addressOf);
   const isPortGiven = addresses.some(({ port }) => port !== '');
   return [
@@ -74,6 +76,8 @@ const ENCODE_SLASH =
   'a password in the URL contains a "/", which ends the address; write it as %2F, or set the individual variables';
 const NO_NAME =
   'the parameters of the URL must have the form NAME=VALUE, separated by &; write & and ? in a password as %26 and %3F';
+const ENCODE_BOTH =
+  'there is an "@" behind the host of the URL; if a password contains "@" and "/", write them as %40 and %2F, or set the individual variables';
 const ENCODE_AT =
   'a password in the URL contains an "@", which ends it; write it as %40, or set the individual variables';
 

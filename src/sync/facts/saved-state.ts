@@ -26,7 +26,13 @@ export type SavedState =
       /** The columns of the source at the last sync before the reset. */
       readonly columns?: readonly string[];
     }
-  | { readonly kind: 'record'; readonly record: StateRecord; readonly warnings: readonly string[] }
+  | {
+      readonly kind: 'record';
+      readonly record: StateRecord;
+      readonly warnings: readonly string[];
+      /** The destination has no state. */
+      readonly isFromFile?: true;
+    }
   | {
       readonly kind: 'legacy';
       readonly cursor: string;
@@ -116,8 +122,9 @@ function fromFileAlone(file: StateFile): SavedState {
       return {
         kind: 'record',
         record: file.record,
+        isFromFile: true,
         warnings: [
-          'the destination has no state row, so increp uses the state file (was the destination rebuilt?)',
+          'the destination has no state row, so increp uses the state file (was the destination rebuilt, or does DEST_URL or DEST_DB name another database?)',
         ],
       };
     case 'legacy':

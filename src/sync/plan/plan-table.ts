@@ -45,7 +45,11 @@ export function planTable(now: TableFacts, request: PlanRequest): DraftPlan {
 }
 
 const withoutDestination = ({ saved }: TableFacts) =>
-  saved.kind === 'record' ? 'destination-dropped' : 'no-destination-table';
+  saved.kind !== 'record'
+    ? 'no-destination-table'
+    : saved.isFromFile
+      ? 'destination-without-state'
+      : 'destination-dropped';
 
 /** A table of which increp never had a state. It has no rows, or it would be unclaimed. */
 const isStranger = ({ saved, destinationHasRows, pendingLoad }: TableFacts): boolean =>

@@ -179,6 +179,7 @@ describe('a URL is refused', () => {
     ['with a broken percent-encoding', 'postgresql://reader:100%@db/shop', 'write % as %25'],
     ['with a slash in the password', 'postgresql://reader:a/b@db/shop', 'write it as %2F'],
     ['with an @ in the password', 'postgresql://reader:a@b@db/shop', 'write it as %40'],
+    ['with @ and / in the password', 'postgresql://reader:a@b/c@db/shop', 'write them as %40 and %2F'],
     ['with an IPv6 address without brackets', 'postgresql://reader@2001:db8::1/shop', 'in square brackets'],
     ['in quotes', `'postgresql://reader@db/shop'`, 'remove the quotes'],
     ['as a command', `psql 'postgresql://reader@db/shop'`, 'is a command line'],
