@@ -1,6 +1,7 @@
 /** Roles whose settings are made to trouble us: the copy is the same, or the run says what is in its way. */
 import { expect, test } from 'vitest';
 import { bareIn } from '../support/bare-sql.ts';
+import { expectCommandsWork, LATER_COMMANDS } from '../support/commands.ts';
 import { increp } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
@@ -133,18 +134,7 @@ testWithPgDump('what is planted on the search path of the roles is never used', 
   for (const each of (await sync(pair, '--deletes')).summary.tables)
     expect(each).toMatchObject({ action: 'incremental', rows_updated: 7, rows_deleted: 1 });
   await expectCopies(pair);
-  for (const command of [
-    'verify',
-    'verify --repair',
-    'check',
-    'plan',
-    'status',
-    'sync --verify',
-    'sync --full-refresh',
-  ]) {
-    const result = await increp(command, pair);
-    expect(result.exitCode, `${command}: ${result.stdout}${result.stderr}`).toBe(0);
-  }
+  await expectCommandsWork(pair, ['verify', 'verify --repair', ...LATER_COMMANDS]);
 });
 
 const CLOSE_COLUMNS = `code varchar(20), mood planted.mood, part numeric, note text, at planted.moment NOT NULL DEFAULT now()`;
@@ -220,16 +210,7 @@ test('what fits better than pg_catalog and stands in front of it on the path is 
     await pair.destination.query(`DELETE FROM public.hard WHERE part OPERATOR(pg_catalog.=) 9::numeric;
     UPDATE public.soft SET note = 'wrong' WHERE part OPERATOR(pg_catalog.=) 9::numeric`);
     await run('verify', 2);
-    for (const command of [
-      'verify --repair',
-      'verify',
-      'check',
-      'plan',
-      'status',
-      'sync --verify',
-      'sync --full-refresh',
-    ])
-      await run(command);
+    await expectCommandsWork(pair, ['verify --repair', 'verify', ...LATER_COMMANDS]);
   });
   expect(statements.length).toBeGreaterThan(50);
   for (const statement of statements) expect(bareIn(statement), statement).toEqual([]);

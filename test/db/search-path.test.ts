@@ -1,5 +1,6 @@
 /** Functions that name things without a schema work in our sessions as in any other, and what is planted is not used. */
 import { expect, test } from 'vitest';
+import { expectCommandsWork, LATER_COMMANDS } from '../support/commands.ts';
 import { increp } from '../support/increp.ts';
 import { columnsOf, expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
@@ -62,17 +63,10 @@ const expectCopies = async (pair: Pair) => {
   for (const { name } of tables) await expectSame(pair, name);
 };
 
-async function expectAll(pair: Pair, commands: readonly string[]): Promise<void> {
-  for (const command of commands) {
-    const result = await increp(command, pair);
-    expect(result.exitCode, `${command}: ${result.stdout}${result.stderr}`).toBe(0);
-  }
-}
-
 test.each(LOADERS_TRIED)('functions behind source tables: by %s, and all that reads them', async (loader) => {
   await using pair = await freshPair({ sourceSql: SOURCE });
   await pair.writeTables({ defaults: { initial_load: loader }, tables });
-  await expectAll(pair, ['check', 'plan']);
+  await expectCommandsWork(pair, ['check', 'plan']);
   await sync(pair);
   await pair.source.query(CHANGES);
   await sync(pair);
@@ -81,15 +75,7 @@ test.each(LOADERS_TRIED)('functions behind source tables: by %s, and all that re
     `DELETE FROM indexed WHERE id = 12; UPDATE viewed SET a = 'wrong' WHERE id = 13`,
   );
   expect((await increp('verify', pair)).exitCode).toBe(2);
-  await expectAll(pair, [
-    'verify --repair',
-    'verify',
-    'check',
-    'plan',
-    'status',
-    'sync --verify',
-    'sync --full-refresh',
-  ]);
+  await expectCommandsWork(pair, ['verify --repair', 'verify', ...LATER_COMMANDS]);
   await expectCopies(pair);
 });
 
@@ -107,7 +93,7 @@ slowTest(
     await sync(pair);
     await pair.source.query(`CREATE INDEX ON chosen (folded(name)); INSERT INTO chosen VALUES (50, 'late')`);
     expect((await sync(pair)).table()).toMatchObject({ action: 'incremental', rows_inserted: 1 });
-    await expectAll(pair, ['check', 'plan', 'verify']);
+    await expectCommandsWork(pair, ['check', 'plan', 'verify']);
   },
 );
 
@@ -126,7 +112,7 @@ test('what prints by the path comes with its schema, as before', async () => {
       inside: `(${pair.schema}.named)`,
     },
   ]);
-  await expectAll(pair, ['verify', 'check', 'sync']);
+  await expectCommandsWork(pair, ['verify', 'check', 'sync']);
 });
 
 test('names of the operator are found in pg_catalog only, as before', async () => {
@@ -184,14 +170,14 @@ test.each(oneIn(2, ['hard', 'soft']))(
     await pair.destination.query(
       `ALTER TABLE copied DISABLE TRIGGER USER; DELETE FROM copied WHERE id = 9; ALTER TABLE copied ENABLE TRIGGER USER`,
     );
-    await expectAll(pair, ['verify --repair', 'verify', 'check', 'sync --full-refresh']);
+    await expectCommandsWork(pair, ['verify --repair', 'verify', 'check', 'sync --full-refresh']);
     await pair.source.query(
       `ALTER TABLE copied ADD COLUMN more int DEFAULT 7; UPDATE copied SET updated_at = now() WHERE id = 2`,
     );
-    await expectAll(pair, ['sync', 'verify']);
+    await expectCommandsWork(pair, ['sync', 'verify']);
     await expectSame(pair, 'copied', where);
     await pair.source.query(`ALTER TABLE copied ALTER COLUMN id TYPE bigint, ALTER COLUMN more TYPE text`);
-    await expectAll(pair, ['sync', 'verify']);
+    await expectCommandsWork(pair, ['sync', 'verify']);
     await expectSame(pair, 'copied', where);
   },
 );
@@ -282,7 +268,7 @@ slowTest('what fits better and lies on the path of the role is not used', async 
     );
   await sync(pair);
   await pair.destination.query(`DELETE FROM felt WHERE id = 9`);
-  await expectAll(pair, [
+  await expectCommandsWork(pair, [
     'verify --repair',
     'verify',
     'check',

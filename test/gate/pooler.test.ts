@@ -1,6 +1,7 @@
 /** A pooler that gives every transaction another session, with what other clients have left in it. */
 import pg from 'pg';
 import { expect, test } from 'vitest';
+import { expectCommandsWork, LATER_COMMANDS } from '../support/commands.ts';
 import { increp, startIncrep } from '../support/increp.ts';
 import { expectSameRows } from '../support/oracle.ts';
 import { freshPair } from '../support/pair.ts';
@@ -93,19 +94,7 @@ async function expectAllCommandsWork(pair: Pair): Promise<void> {
     rows_deleted: 1,
   });
   await expectSameRows(pair, 'orders');
-  for (const command of [
-    'verify',
-    'check',
-    'plan',
-    'status',
-    'sync --verify',
-    'sync --full-refresh',
-    'reset orders',
-    'sync',
-  ]) {
-    const result = await increp(command, pair);
-    expect(result.exitCode, `${command}: ${result.stdout}${result.stderr}`).toBe(0);
-  }
+  await expectCommandsWork(pair, ['verify', ...LATER_COMMANDS, 'reset orders', 'sync']);
   await expectSameRows(pair, 'orders');
 }
 
