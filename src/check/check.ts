@@ -3,7 +3,7 @@ import type { TableSettings } from '../config/settings.ts';
 import { asIncrepError, IncrepError, done, failedWith, type Attempted } from '../errors.ts';
 import { formatCount } from '../format.ts';
 import { writeFault } from '../state/state-files.ts';
-import { gatherFacts, type Facts } from '../sync/facts/facts.ts';
+import { gatherFacts, serversOf, type Facts } from '../sync/facts/facts.ts';
 import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 import { directoryFindings, parameterFindings, settingsFindings } from './directory-findings.ts';
@@ -86,10 +86,10 @@ async function unreachable({ source, destination, signal }: RunContext): Promise
   return findings;
 }
 
-async function ensureDifferent({ settings, source, destination, destinations }: RunContext): Promise<void> {
-  const servers = { source: await source.identity(), destination: await destination.identity() };
-  ensureDifferentDatabases(settings, servers);
-  destinations.add(settings, servers.destination);
+async function ensureDifferent(context: RunContext): Promise<void> {
+  const servers = await serversOf(context);
+  ensureDifferentDatabases(context.settings, servers);
+  context.destinations.add(context.settings, servers.destination);
 }
 
 async function attemptFacts(

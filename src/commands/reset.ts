@@ -3,7 +3,7 @@ import { IncrepError } from '../errors.ts';
 import { LISTED, listed } from '../format.ts';
 import { printable, wrapLines } from '../report/text.ts';
 import { ensureWritable } from '../state/state-files.ts';
-import { forgetTable, type Forgotten } from '../reset/reset-table.ts';
+import { forgetTable, swapCheck, type Forgotten } from '../reset/reset-table.ts';
 import { withContext } from './pipeline/context.ts';
 import { eachDestination } from './pipeline/each-destination.ts';
 import { expandTables } from './pipeline/expand-tables.ts';
@@ -40,12 +40,13 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
       run: async ({ runContext }) => {
         // A remaining state file would replace the deleted row.
         await ensureWritable(runContext.settings.stateDirectory);
+        const isSourceOfPipeline = swapCheck(runContext);
         const results: { readonly name: string; readonly result: Forgotten }[] = [];
         try {
           for (const table of chosen)
             results.push({
               name: table.name,
-              result: await forgetTable(runContext, table, { isForced: options.force }),
+              result: await forgetTable(runContext, table, { isForced: options.force, isSourceOfPipeline }),
             });
         } finally {
           for (const [result, same] of Map.groupBy(results, ({ result: of }) => of)) {

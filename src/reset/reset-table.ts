@@ -29,6 +29,8 @@ export type Forgotten = 'state' | 'nothing' | 'absent';
 interface Reset {
   /** --force: also discards the state of another pipeline. */
   readonly isForced: boolean;
+  /** Whether the source shows that the sides are swapped. Asked only for a table without a state file. */
+  readonly isSourceOfPipeline: () => Promise<boolean>;
 }
 
 /**
@@ -38,7 +40,7 @@ interface Reset {
 export async function forgetTable(
   context: RunContext,
   table: TableSettings,
-  { isForced }: Reset,
+  { isForced, isSourceOfPipeline }: Reset,
 ): Promise<Forgotten> {
   const { destinationName, stateName, recordName } = tableNames(context, table);
   const { schema } = destinationName;
@@ -46,7 +48,7 @@ export async function forgetTable(
   const here = await context.destination.identity();
   const swapped =
     swappedByFile(file, { destination: destinationName, destinationServer: here }) ??
-    (file.kind === 'none' && (await isSourceOfPipeline(context))
+    (file.kind === 'none' && (await isSourceOfPipeline())
       ? swappedSides(context.settings.pipeline, here.database)
       : undefined);
   if (swapped) throw new IncrepError('STATE_MISMATCH', swapped);
@@ -92,10 +94,14 @@ export async function forgetTable(
   return forgotten;
 }
 
-/** A reset works without the source, so an unreachable source shows nothing. */
-async function isSourceOfPipeline(context: RunContext): Promise<boolean> {
-  const found = await attempt(() => areSidesSwapped(context));
-  return found.kind === 'done' && found.value;
+/** Asks once for all tables. A reset works without the source, so an unreachable source shows nothing. */
+export function swapCheck(context: RunContext): () => Promise<boolean> {
+  let answer: Promise<boolean> | undefined;
+  const ask = async () => {
+    const found = await attempt(() => areSidesSwapped(context));
+    return found.kind === 'done' && found.value;
+  };
+  return () => (answer ??= ask());
 }
 
 /** If source and destination are swapped, the file describes a table that was a source and not a destination. */

@@ -107,7 +107,7 @@ async function startWith(more: readonly string[], request: SshRequest): Promise<
     env: {
       ...withoutOwnSecrets(request.environment),
       PATH: searchPathOf(request.environment),
-      // Nobody answers. BatchMode does not reach the ssh of a ProxyJump.
+      // No program answers a question. BatchMode has no effect on the ssh of a ProxyJump.
       SSH_ASKPASS_REQUIRE: 'never',
     },
     extendEnv: false,

@@ -1,6 +1,6 @@
 /** One run: a pass over the tables of a pipeline. */
 import type { TableSettings } from '../../config/settings.ts';
-import { asIncrepError, type IncrepError } from '../../errors.ts';
+import { asIncrepError, exitCodeOfTables, type IncrepError } from '../../errors.ts';
 import { NO_ROWS, type RunSummary, type TableOutcome } from '../../events.ts';
 import { ensureWritable } from '../../state/state-files.ts';
 import {
@@ -329,14 +329,12 @@ const timeWarning = ({ timeLimit }: RunContext, tables: readonly TableOutcome[])
 /** The exit code of a summary: 3 if some tables failed, the code of the failures if all have the same one, else 1. */
 export function exitCodeOf({ error, status, tables, destinations }: RunSummary): number {
   if (error) return error.exitCode;
-  const codes = new Set(tables.flatMap((table) => (table.error ? [table.error.exitCode] : [])));
-  const [only] = codes;
-  if (only === undefined) return 0;
+  const failed = tables.flatMap((table) => (table.error ? [table.error.exitCode] : []));
+  const alike = exitCodeOfTables(failed, failed.length);
   // If one destination was synced, the run as a whole was not blocked by another run.
   const isElsewhere = (destinations ?? []).some(({ status: of }) => of === 'ok');
-  if (codes.size === 1 && only === 75 && !isElsewhere) return 75;
-  if (status === 'partial') return 3;
-  return codes.size === 1 ? only : 1;
+  const isBlocked = alike === 75 && !isElsewhere;
+  return failed.length > 0 && status === 'partial' && !isBlocked ? 3 : alike;
 }
 
 /** Syncs one table, together with the other destinations that have reached it. */
