@@ -1,6 +1,6 @@
 /** One process of ssh that forwards local sockets. It ends with increp, also if increp is killed. */
 import { randomUUID } from 'node:crypto';
-import { access, rm } from 'node:fs/promises';
+import { access, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -194,13 +194,27 @@ async function untilListening(
   const end = performance.now() + seconds * 1000;
   let wasThere = false;
   while (!ssh.hasEnded && !signal.aborted && performance.now() < end) {
-    // A socket is there a moment before ssh listens on it, so it must be found twice.
-    const isThere = await areThere(targets.map((_, index) => ssh.socketPath(index + 1)));
-    if (isThere && wasThere) return true;
+    const paths = targets.map((_, index) => ssh.socketPath(index + 1));
+    const isThere = await areThere(paths);
+    // A socket is there a moment before ssh listens on it. Where the system does not tell, it must be found twice.
+    if (isThere && ((await areListening(paths)) ?? wasThere)) return true;
     wasThere = isThere;
     await Promise.race([delay(POLL_MS), ssh.ended]);
   }
   return false;
+}
+
+/** The flag __SO_ACCEPTCON in the column Flags. */
+const LISTENS = '00010000';
+
+/** From the sockets of Linux (proc(5)). Undefined on other systems. */
+async function areListening(paths: readonly string[]): Promise<boolean | undefined> {
+  const table = await readFile('/proc/net/unix', 'utf8').catch(() => undefined);
+  const lines = table?.split('\n');
+  return (
+    lines &&
+    paths.every((path) => lines.some((line) => line.endsWith(` ${path}`) && line.split(/\s+/)[3] === LISTENS))
+  );
 }
 
 const areThere = (paths: readonly string[]): Promise<boolean> =>
