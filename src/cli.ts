@@ -5,7 +5,7 @@ import { programOf } from './commands/program/program.ts';
 import { printError } from './commands/terminal/print-error.ts';
 import { typedCommand } from './commands/terminal/typed-command.ts';
 import { terminalOf, type Terminal } from './commands/terminal/terminal.ts';
-import { usageErrorOf } from './commands/program/usage-error.ts';
+import { usageErrorOf, withDashes } from './commands/program/usage-error.ts';
 import { asIncrepError, ERROR_CLASSES } from './errors.ts';
 import type { Invocation } from './invocation.ts';
 
@@ -77,7 +77,7 @@ const isHelp = ({ code, exitCode }: CommanderError): boolean => exitCode === 0 |
 /** Prints the error and returns its exit code. */
 function report(thrown: unknown, terminal: Terminal, args: readonly string[]): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : ERROR_CLASSES.USAGE.exitCode;
-  const error = asIncrepError(thrown);
+  const error = withDashes(asIncrepError(thrown), args);
   printError(error, terminal, {
     isJson: args.includes('--json'),
     isVerbose: args.some((arg) => /^(-v|--verbose)$/.test(arg)),

@@ -196,11 +196,11 @@ ALTER ROLE increp_reader CONNECTION LIMIT 10;
     steps: [
       'At the destination, check both: `SELECT pg_is_in_recovery(); SHOW default_transaction_read_only;`',
       'If it is a standby, set `DEST_HOST` to the primary.',
-      'If the setting is on: `ALTER ROLE increp_writer RESET default_transaction_read_only;`',
+      'If the setting is on, the message says where it was set, and the statement that resets it.',
     ],
     example: [
-      'error: destination: default_transaction_read_only is on at warehouse.example.com:5432/analytics, for role "writer", its database or the server (READ_ONLY)',
-      '  next: Check why it was set (a full disk, maintenance). To reset it, run: ALTER ROLE "writer" RESET default_transaction_read_only, or the same with ALTER DATABASE or ALTER SYSTEM.',
+      'error: destination: default_transaction_read_only is on at warehouse.example.com:5432/analytics, for role "writer" (READ_ONLY)',
+      '  next: Check why it was set (a full disk, maintenance). To reset it, run: ALTER ROLE "writer" RESET default_transaction_read_only',
     ],
   },
   DISK_FULL: {

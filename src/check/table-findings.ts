@@ -247,5 +247,5 @@ function mergeKeyFindings({ settings }: TableFacts, { source }: Workable): Findi
 
 const mergeKeyStep = (source: Relation, mergeKey: readonly string[]): string =>
   source.kind === 'table' || source.kind === 'partitioned table'
-    ? `Make the columns NOT NULL and unique, or choose other unique_cols. At the source, run: ${createUniqueIndexOn(source, mergeKey)}`
+    ? `Make the columns NOT NULL and unique, or choose other unique_cols. If no two rows have the same key, run at the source: ${createUniqueIndexOn(source, mergeKey)}`
     : 'Set unique_cols to columns that identify a row.';

@@ -14,6 +14,7 @@ import { selectTables } from './pipeline/select-tables.ts';
 export interface CheckOptions extends GlobalOptions {
   readonly destination: readonly string[];
   readonly json: boolean;
+  readonly verbose: boolean;
   /** Send a test message to the webhook. */
   readonly webhook: boolean;
 }
@@ -34,7 +35,10 @@ export async function checkCommand(tables: readonly string[], options: CheckOpti
           testsWebhook: options.webhook,
           isFirst: pipeline === pipelines[0],
         });
-        if (!options.json) terminal.out(redact(formatFindings(findings, terminal.style, enabled)));
+        if (!options.json) {
+          const how = { tables: enabled, isVerbose: options.verbose };
+          terminal.out(redact(formatFindings(findings, terminal.style, how)));
+        }
         return {
           result: { findings, of: ofDestination(pipeline) },
           exitCode: exitCodeFor(findings, enabled),

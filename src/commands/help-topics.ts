@@ -35,18 +35,25 @@ export const topicNames = (): readonly string[] => pageNames().map(topicOf);
 /** Longer lines are hard to read, also if a pipe has no width. */
 const WIDEST = 80;
 
-/** The text about the word; undefined if there is none. */
-export function helpAbout(word: string, { width, ...rest }: Style): string | undefined {
+/** The text about the words; undefined if there is none. The words of a name may be separate: "null keys". */
+export function helpAbout(words: string, { width, ...rest }: Style): string | undefined {
   const style = { ...rest, width: Math.min(width, WIDEST) };
   const pages = readPages();
+  for (const name of new Set([words, words.replaceAll(' ', '_'), words.replaceAll(' ', '-')])) {
+    const text = helpAboutName(pages, name, style);
+    if (text !== undefined) return text;
+  }
+  return foundIn(pages, words, style);
+}
+
+function helpAboutName(pages: readonly DocumentationPage[], word: string, style: Style): string | undefined {
   const page = pages.find(({ topic }) => topic === word.replace(/^(?:docs\/)?(.*)\.md$/, '$1'));
   if (page) return formatPage(page.markdown, style);
   const sections = pages.flatMap(({ markdown }) => sectionsOf(markdown));
   const section = sections.find(({ heading }) => heading === word);
   if (section) return formatPage(section.markdown, style);
   const rows = pages.flatMap(({ markdown }) => rowsIn(markdown)).filter(isAbout(word));
-  if (rows.length > 0) return inLines(rows.flatMap((row) => formatRow(row, style)));
-  return foundIn(pages, word, style);
+  return rows.length > 0 ? inLines(rows.flatMap((row) => formatRow(row, style))) : undefined;
 }
 
 const inLines = (lines: readonly string[]): string => `${lines.join('\n')}\n`;
@@ -63,28 +70,30 @@ const isAbout =
 const LEAST_LETTERS = 3;
 const MOST_LISTED = 12;
 
-/** The pages and sections whose heading has the word, and the rows of the index. One section alone is printed. */
-function foundIn(pages: readonly DocumentationPage[], word: string, style: Style): string | undefined {
-  if (word.trim().length < LEAST_LETTERS) return undefined;
-  const stem = word
-    .trim()
-    .replace(/s$/, '')
-    .replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
-  const wanted = new RegExp(String.raw`(?<![\p{L}\p{N}])${stem}`, 'iu');
-  const isWanted = ({ heading }: { readonly heading: string }) => wanted.test(heading);
+const startOf = (word: string): RegExp => {
+  const stem = word.replace(/s$/, '').replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+  return new RegExp(String.raw`(?<![\p{L}\p{N}])${stem}`, 'iu');
+};
+
+/** The pages and sections whose heading has all words, and the rows of the index. One section alone is printed. */
+function foundIn(pages: readonly DocumentationPage[], asked: string, style: Style): string | undefined {
+  const wanted = asked.split(/[\s_]+/).filter((word) => word !== '');
+  if (wanted.join('').length < LEAST_LETTERS) return undefined;
+  const hasAll = (heading: string) => wanted.every((word) => startOf(word).test(heading));
+  const isWanted = ({ heading }: { readonly heading: string }) => hasAll(heading);
   const titles = pages
     .map(({ topic, markdown }) => ({ heading: /^# (.*)$/m.exec(markdown)?.[1] ?? '', topic }))
     .filter(isWanted);
   const sections = pages.flatMap(({ markdown }) => sectionsOf(markdown)).filter(isWanted);
   const index = pages.find(({ topic }) => topic === topicOf(INDEX))?.markdown ?? '';
-  const rows = rowsIn(index).filter(({ cells }) => wanted.test(cells[0]?.[1] ?? ''));
+  const rows = rowsIn(index).filter(({ cells }) => hasAll(cells[0]?.[1] ?? ''));
   const words = [...titles.map(({ topic }) => topic), ...new Set(sections.map(({ heading }) => heading))];
   const [only] = sections;
   if (only && words.length === 1) return formatPage(only.markdown, style);
   if (words.length === 0 && rows.length === 0) return undefined;
   const bold = (text: string) => painter(style)('bold', text);
   return inLines([
-    ...(words.length === 0 ? [] : [bold(`Help about "${word}":`)]),
+    ...(words.length === 0 ? [] : [bold(`Help about "${asked}":`)]),
     ...words.slice(0, MOST_LISTED).map((each) => `  increp help ${shellWord(each)}`),
     ...(words.length > 0 && rows.length > 0 ? [''] : []),
     ...rows.flatMap((row) => formatRow(row, style)),

@@ -9,7 +9,8 @@ export interface HelpOptions extends GlobalOptions {
   readonly program: Command;
 }
 
-export function helpCommand([name]: readonly string[], { program, terminal }: HelpOptions): Promise<number> {
+export function helpCommand(words: readonly string[], { program, terminal }: HelpOptions): Promise<number> {
+  const name = words.length === 0 ? undefined : words.join(' ');
   const command = name === undefined ? program : program.commands.find((known) => known.name() === name);
   const text = command ? undefined : helpAbout(name ?? '', terminal.style);
   if (text !== undefined) terminal.out(text);

@@ -3,6 +3,7 @@ import { IncrepError } from '../errors.ts';
 import { LISTED, listed } from '../format.ts';
 import { printable, wrapLines } from '../report/text.ts';
 import { ensureWritable } from '../state/state-files.ts';
+import { goneAtSource } from '../reset/gone-tables.ts';
 import { forgetTable, swapCheck, type Forgotten } from '../reset/reset-table.ts';
 import { withContext } from './pipeline/context.ts';
 import { eachDestination } from './pipeline/each-destination.ts';
@@ -49,9 +50,12 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
               result: await forgetTable(runContext, table, { isForced: options.force, isSourceOfPipeline }),
             });
         } finally {
-          for (const [result, same] of Map.groupBy(results, ({ result: of }) => of)) {
+          const gone = await goneAtSource(runContext, chosen);
+          const textOf = ({ name, result }: { readonly name: string; readonly result: Forgotten }) =>
+            gone.has(name) ? GONE : RESULT_TEXTS[result];
+          for (const [outcome, same] of Map.groupBy(results, textOf)) {
             const names = same.map(({ name }) => printable(name));
-            const text = `${listed(names, LISTED)}: ${RESULT_TEXTS[result]}`;
+            const text = `${listed(names, LISTED)}: ${outcome}`;
             terminal.out(`${wrapLines(text, terminal.style)}\n`);
           }
         }
@@ -62,6 +66,9 @@ export async function resetCommand(tables: readonly string[], options: ResetOpti
     return exitCode;
   });
 }
+
+const GONE =
+  'the source no longer has a table of this name, so the next "increp sync" fails for it and loads nothing. "increp check" says what to do.';
 
 const RESULT_TEXTS: Record<Forgotten, string> = {
   state:

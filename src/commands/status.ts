@@ -95,7 +95,7 @@ const statusesJson = ({ statuses: { tables, unreachable, sourceError }, name }: 
 });
 
 function tableJson(table: TableStatus) {
-  const { lagSeconds, lastRun, lastFailure, drift, pendingLoad } = table;
+  const { lagSeconds, lastRun, lastFailure, drift, refusal, pendingLoad } = table;
   return {
     state: table.condition,
     failures_since_success: table.failures,
@@ -106,6 +106,7 @@ function tableJson(table: TableStatus) {
     rows_last_day: table.rowsLastDay,
     last_error: lastFailure ? failureJson(lastFailure) : null,
     drift: drift ? { message: drift.what, hint: drift.next } : null,
+    next_sync_error: refusal ? errorToJson(refusal) : null,
     unknown: table.problem ? errorToJson(table.problem) : null,
     pending_load: pendingLoad ? { chunks_done: pendingLoad.done, chunks: pendingLoad.of } : null,
     last_run: lastRun ? runJson(lastRun) : null,

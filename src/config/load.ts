@@ -118,7 +118,7 @@ export async function readConfiguration({
   if (problems.length > 0 || !connections || !log || pipeline === undefined || !stallTimeoutSeconds) {
     const isPipeline = problems.length < 2 || !problems.every(({ isAbsence }) => isAbsence);
     // A doubtful line may be why a variable counts as not set.
-    const all = [...doubtful, ...problems];
+    const all = [...doubtful, ...problems.map((problem) => withOddity(problem, found?.oddities))];
     const error = isPipeline
       ? configError(withoutSecrets(all, secrets), directory, pipeline)
       : noPipeline(directory);
@@ -145,6 +145,13 @@ export async function readConfiguration({
     origins,
   };
   return { ...readable, isPipeline: true, settings, error: undefined };
+}
+
+/** The way in which a value is read may be why it is wrong. */
+function withOddity(problem: Problem, oddities: ReadonlyMap<string, string> = new Map()): Problem {
+  const [name = ''] = /^\w+/.exec(problem.where) ?? [];
+  const oddity = [name, `${name} (.env)`].includes(problem.where) ? oddities.get(name) : undefined;
+  return oddity === undefined ? problem : { ...problem, what: `the value ${oddity}; ${problem.what}` };
 }
 
 /** The URLs of both sides, with the parameters of the services that they name. */

@@ -24,8 +24,11 @@ const identitySchema = z.object({
   isStandby: z.boolean(),
   timeZone: z.string(),
   encoding: z.string(),
-  /** The default of a transaction. An administrator sets it, or a hosting provider whose disk is full. */
-  isReadOnly: z.boolean(),
+  /**
+   * Where default_transaction_read_only is set (`pg_settings.source`), null if it is off. An administrator sets it, or a
+   * hosting provider whose disk is full.
+   */
+  readOnlyFrom: z.string().nullable(),
   backendPid: z.number(),
   /** Whether a session may mark itself as reading only (sql/reader-mark.ts). */
   canMark: z.boolean(),

@@ -36,23 +36,43 @@ export interface Effective {
 
 type Row = readonly string[];
 
+/** Also if the output is not a terminal, because the list is long. */
+const WIDEST = 80;
 const NOT_SET = '  not set: ';
 const BUILT_IN = '  built in: ';
 
-/** Wrapped even if the output is not a terminal, because the list is long. */
-const WIDEST = 80;
+const GAP = 2;
+const LEAST_COLUMN = 12;
 
-/** Each column is as wide as its content. The last column is not padded. */
-function columns(rows: readonly Row[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) =>
+/**
+ * Each column is as wide as its content. If the lines would be longer than the page, the widest column but the last
+ * becomes narrower. A value that is longer stays whole, and the cells after it are on the next line.
+ */
+function columns(rows: readonly Row[], page: Pick<Style, 'width'>): string[] {
+  const natural = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => displayWidth(row[column] ?? ''))),
   );
-  return rows.map((row) =>
-    row
-      .map((cell, column) => (column === row.length - 1 ? cell : padEnd(cell, widths[column] ?? 0)))
-      .join('  ')
-      .trimEnd(),
+  const excess = natural.reduce((sum, width) => sum + width + GAP, -GAP) - Math.min(page.width, WIDEST);
+  const widest = natural.indexOf(Math.max(...natural.slice(0, -1)));
+  const widths = natural.map((width, column) =>
+    column === widest && excess > 0 ? Math.max(width - excess, Math.min(width, LEAST_COLUMN)) : width,
   );
+  return rows.flatMap((row) => linesOf(row, widths));
+}
+
+function linesOf(row: Row, widths: readonly number[]): string[] {
+  const lines: string[] = [];
+  let current = '';
+  let at = 0;
+  for (const [column, cell] of row.entries()) {
+    if (column > 0 && displayWidth(current) + GAP > at) {
+      lines.push(current);
+      current = '';
+    }
+    current = `${padEnd(current, at)}${cell}`.trimEnd();
+    at += (widths[column] ?? 0) + GAP;
+  }
+  return [...lines, current];
 }
 
 export function formatEffective(effective: Effective, style: Style): string {
@@ -71,11 +91,15 @@ export function formatEffective(effective: Effective, style: Style): string {
     `increp ${effective.version}`,
     ...columns(
       [['directory', effective.directory], ...files.map(({ name, what }) => [name, what])].map(clean),
+      style,
     ),
     ...tableLines(tables, { short, bold, style }),
     '',
     bold('Settings'),
-    ...columns(set.map(({ name, value, from }) => clean([`  ${name}`, value ?? '', from ?? '']))),
+    ...columns(
+      set.map(({ name, value, from }) => clean([`  ${name}`, value ?? '', from ?? ''])),
+      style,
+    ),
     ...short(
       NOT_SET,
       unset.map(({ name }) => name),
@@ -89,6 +113,7 @@ export function formatEffective(effective: Effective, style: Style): string {
             destinations.map(({ name, address, schema, from }) =>
               clean([`  ${name}`, address, `schema ${schema}`, from]),
             ),
+            style,
           ),
         ]),
     ...(warnings.length + notes.length === 0 ? [] : ['']),
@@ -118,6 +143,7 @@ function tableLines(tables: Effective['tables'], { short, bold, style }: TablePr
           options
             .filter(({ value, from }) => value !== null && from !== 'built in')
             .map((option) => clean([`  ${option.name}`, JSON.stringify(option.value), option.from])),
+          style,
         ),
         ...short(
           BUILT_IN,

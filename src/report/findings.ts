@@ -24,13 +24,22 @@ const NEXT = '    next: ';
 /** A finding that is the same for this many tables is printed once. */
 const ALIKE = 3;
 
-/**
- * Groups the findings by table. Tables and findings with the highest level come first. `tables` is the number of
- * tables.
- */
-export function formatFindings(findings: readonly PrintedFinding[], style: Style, tables?: number): string {
+interface Printing {
+  /** The number of tables. */
+  readonly tables?: number;
+  /** Prints each finding, also if it is the same for many tables. */
+  readonly isVerbose?: boolean;
+}
+
+/** Groups the findings by table. Tables and findings with the highest level come first. */
+export function formatFindings(
+  findings: readonly PrintedFinding[],
+  style: Style,
+  { tables, isVerbose = false }: Printing = {},
+): string {
   const paint = painter(style);
-  const groups = [...Map.groupBy(withoutRepeats(findings), ({ table }) => table)].map(([table, found]) => ({
+  const printed = isVerbose ? findings : withoutRepeats(findings);
+  const groups = [...Map.groupBy(printed, ({ table }) => table)].map(([table, found]) => ({
     table,
     found: found.toSorted((a, b) => rank(a.level) - rank(b.level)),
   }));
@@ -62,7 +71,9 @@ function sharedText(findings: readonly PrintedFinding[]): string {
   const isSame = findings.every(
     ({ message, action }) => message === first.message && action === first.action,
   );
-  return isSame ? first.message : `${first.message} (the text for ${first.table ?? 'the pipeline'})`;
+  return isSame
+    ? first.message
+    : `${first.message} (the text for ${first.table ?? 'the pipeline'}; "increp check -v" prints all)`;
 }
 
 function labelOf(findings: readonly PrintedFinding[]): string {

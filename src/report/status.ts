@@ -6,6 +6,7 @@ import { formatCount, LISTED, listed, MANY_TABLES } from '../format.ts';
 import { formatAge } from './age.ts';
 import { formatColumns, type PrintedColumn } from './columns.ts';
 import { shortCursor } from './cursor.ts';
+import { failureWord, type RunRecord } from '../schema/run-record.ts';
 import { codesText } from './error.ts';
 import { sameFailure, sameFailures, type ToldFailures } from './same-failure.ts';
 import { painter, type Style, type TextStyle } from './style.ts';
@@ -34,7 +35,9 @@ interface Status {
   readonly lagSeconds: number | undefined;
   readonly rowsLastDay: number;
   readonly lastFailure: PrintedFailure | undefined;
+  readonly lastRun: RunRecord | undefined;
   readonly drift: { readonly what: string; readonly next: string } | undefined;
+  readonly refusal: { readonly code: string; readonly message: string; readonly next: string } | undefined;
   readonly pendingLoad: { readonly done: number; readonly of: number } | undefined;
 }
 
@@ -79,7 +82,8 @@ export function formatStatus(all: readonly Status[], { style, now, isVerbose }: 
     const table = tables[index];
     return table ? [line, ...detailsOf(table, told, now).flatMap(inWidth(style))] : [line];
   });
-  return `${[header, ...body, countLine(tables), ...failedAgain(tables).flatMap(inWidth(style))].join('\n')}\n`;
+  const end = [...warningsOf(all, now), ...failedAgain(tables)];
+  return `${[header, ...body, countLine(tables), ...end.flatMap(inWidth(style))].join('\n')}\n`;
 }
 
 const cellsOf = (table: Status, now: Date, printed: (cursor: string) => string): string[] => [
@@ -106,6 +110,8 @@ function detailsOf(table: Status, told: ToldFailures, now: Date): string[] {
   return [
     ...failureDetails(table, told, now),
     ...driftDetails(table),
+    ...refusalDetails(table, told),
+    ...stoppedDetails(table, now),
     ...(table.condition === 'stale'
       ? [
           'next: No run has failed since then. Check the scheduler that starts the runs (cron, a timer), and in "increp history" whether a signal ends them.',
@@ -122,7 +128,7 @@ function detailsOf(table: Status, told: ToldFailures, now: Date): string[] {
       : []),
     ...(table.cursor !== null && table.completeUpTo !== table.cursor
       ? [
-          `open transactions may still commit rows from ${table.completeUpTo === null ? 'the start' : shortCursor(table.completeUpTo)}`,
+          `${table.completeUpTo === null ? '' : `complete up to ${shortCursor(table.completeUpTo)}; `}transactions were open at the source, and a sync after their end copies their rows`,
         ]
       : []),
   ];
@@ -183,6 +189,44 @@ const driftDetails = ({ drift, lastFailure, condition }: Status): string[] =>
     ? []
     : // The next step of the failure comes first.
       [`drift: ${printable(drift.what)}`, ...(lastFailure ? [] : [`  next: ${printable(drift.next)}`])];
+
+/** The next sync fails for another reason than the last run. */
+function refusalDetails({ name, refusal }: Status, told: ToldFailures): string[] {
+  if (!refusal) return [];
+  const { code, message, next: hint } = refusal;
+  const same = sameFailure({ name, code, message, hint }, name, told);
+  return same === undefined
+    ? [`the next sync fails: ${printable(message)} (${code})`, `  next: ${printable(hint)}`]
+    : [`the next sync fails: ${printableLine(same)}`];
+}
+
+/** A run that did not fail but was ended by a signal, or that another run kept from the table. */
+function stoppedDetails({ lastRun, lastFailure }: Status, now: Date): string[] {
+  if (!lastRun || lastRun.status !== 'failed' || lastFailure) return [];
+  const age = formatAge(secondsSince(new Date(lastRun.started_at), now));
+  const hint = lastRun.error_hint === null ? [] : [`  next: ${printable(lastRun.error_hint)}`];
+  return [`last run: ${failureWord(lastRun)} (${lastRun.action}, ${age} ago)`, ...hint];
+}
+
+/** Once for all tables that have it. The tables without changes share one record, so its warnings have no table. */
+function warningsOf(tables: readonly Status[], now: Date): string[] {
+  const found = tables.flatMap(({ name, lastRun, condition }) =>
+    condition === 'disabled' || !lastRun
+      ? []
+      : lastRun.warnings.map((text) => ({
+          text,
+          lastRun,
+          name: lastRun.table_name === null ? undefined : name,
+        })),
+  );
+  return [...Map.groupBy(found, ({ text }) => text)].map(([text, same]) => {
+    const names = same.flatMap(({ name }) => (name === undefined ? [] : printableLine(name)));
+    const times = same.map(({ lastRun }) => Date.parse(lastRun.started_at));
+    const age = formatAge(secondsSince(new Date(Math.max(...times)), now));
+    const where = names.length === 0 ? '' : `${listed(names, LISTED)}, `;
+    return `warning: ${printableLine(text)} (${where}${age} ago)`;
+  });
+}
 
 function countLine(tables: readonly Status[]): string {
   const counts = new Map<string, number>();

@@ -1,6 +1,6 @@
 /**
  * Which warnings a run with `--quiet` reports: a warning is reported when it is new, again when it has lasted an hour, and
- * then once a day. Pure.
+ * then once a day. Also when it concerns twice as many rows as at the last report. Pure.
  */
 import * as z from 'zod';
 
@@ -9,6 +9,8 @@ const standingSchema = z.object({
   table: z.string().nullable(),
   /** Without its numbers. */
   text: z.string(),
+  /** The largest number of rows in the text at the last report. */
+  rows: z.number().default(0),
   /** RFC 3339, both. */
   since: z.string(),
   reportedAt: z.string(),
@@ -28,6 +30,9 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** The same condition has the same text then, although process IDs, counts and times in it differ from run to run. */
 const withoutNumbers = (text: string): string => text.replaceAll(/\d+/g, '#');
+
+const rowsIn = (text: string): number =>
+  Math.max(0, ...[...text.matchAll(/\b(\d+) rows?\b/g)].map(([, rows]) => Number(rows)));
 
 interface Reporting {
   /** What the runs before have reported. */
@@ -51,10 +56,13 @@ export function reportDue({ known, current, tables, now }: Reporting): {
     const text = withoutNumbers(warning.text);
     const isSame = (other: StandingWarning) => other.table === table && other.text === text;
     const before = known.find(isSame);
-    const isDue = before === undefined || isReportDue(before, now.getTime());
+    const rows = rowsIn(warning.text);
+    const hasGrown = before !== undefined && before.rows > 0 && rows >= 2 * before.rows;
+    const isDue = before === undefined || hasGrown || isReportDue(before, now.getTime());
     if (isDue) due.push(warning);
     const reportedAt = isDue ? time : before.reportedAt;
-    if (!next.some(isSame)) next.push({ table, text, since: before?.since ?? time, reportedAt });
+    if (!next.some(isSame))
+      next.push({ table, text, rows: isDue ? rows : before.rows, since: before?.since ?? time, reportedAt });
   }
   return { due, known: next };
 }

@@ -159,7 +159,8 @@ export const serverIdentity = (
          pg_is_in_recovery() AS "isStandby",
          ${LOCAL_TIME_ZONE} AS "timeZone",
          current_setting('server_encoding') AS encoding,
-         current_setting('default_transaction_read_only')::bool AS "isReadOnly",
+         CASE WHEN current_setting('default_transaction_read_only')::bool
+           THEN (SELECT source FROM pg_settings WHERE name = 'default_transaction_read_only') END AS "readOnlyFrom",
          pg_backend_pid() AS "backendPid",
          ${MAY_MARK} AS "canMark",
          has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')

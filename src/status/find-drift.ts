@@ -4,8 +4,8 @@ import { asIncrepError, type IncrepError } from '../errors.ts';
 import { batchesOf, GROUP_SIZE } from '../postgres/batches.ts';
 import { gatherFacts, type TableFailure } from '../sync/facts/facts.ts';
 import { reasonText } from '../report/reasons.ts';
-import { withSourceTimeout } from './source-timeout.ts';
-import { ordinaryRequest } from '../sync/plan/plan.ts';
+import { withSourceTimeout } from '../sync/context/source-timeout.ts';
+import { ordinaryRequest, type DraftPlan } from '../sync/plan/plan.ts';
 import { planTable } from '../sync/plan/plan-table.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
@@ -17,33 +17,48 @@ export interface Drift {
 export interface Drifts {
   /** By name; undefined if the source was not queried. */
   readonly found: ReadonlyMap<string, Drift> | undefined;
+  /** Why the next sync would refuse a table, by its name. */
+  readonly refusals: ReadonlyMap<string, IncrepError>;
   /** Tables that could not be checked, although others could. */
   readonly failures: readonly TableFailure[];
   /** The reason. */
   readonly problem: IncrepError | undefined;
 }
 
+export const NO_DRIFTS: Drifts = {
+  found: undefined,
+  refusals: new Map(),
+  failures: [],
+  problem: undefined,
+};
+
 export async function findDrift(context: RunContext, tables: readonly TableSettings[]): Promise<Drifts> {
   try {
     return await withSourceTimeout(context, async (source, renew) => {
-      const [found, failures]: [[string, Drift][], TableFailure[]] = [[], []];
+      const found: [string, Drift][] = [];
+      const refusals: [string, IncrepError][] = [];
+      const failures: TableFailure[] = [];
       for (const batch of batchesOf(tables, GROUP_SIZE)) {
         renew();
         const facts = await gatherFacts({ ...context, source }, batch);
-        found.push(...facts.tables.flatMap(driftOf));
+        for (const table of facts.tables) {
+          const { name } = table.settings;
+          const plan = planTable(table, ordinaryRequest());
+          const drift = driftIn(plan);
+          if (drift) found.push([name, drift]);
+          else if (plan.kind === 'refuse') refusals.push([name, plan.error]);
+        }
         failures.push(...facts.failures);
       }
-      return { found: new Map(found), failures, problem: undefined };
+      return { found: new Map(found), refusals: new Map(refusals), failures, problem: undefined };
     });
   } catch (error) {
     context.signal?.throwIfAborted();
-    return { found: undefined, failures: [], problem: asIncrepError(error) };
+    return { ...NO_DRIFTS, problem: asIncrepError(error) };
   }
 }
 
-function driftOf(facts: Parameters<typeof planTable>[0]): [string, Drift][] {
-  const plan = planTable(facts, ordinaryRequest());
-  const { name } = facts.settings;
+function driftIn(plan: DraftPlan): Drift | undefined {
   const isGone = plan.reasons.some(
     ({ code }) =>
       code === 'destination-dropped' ||
@@ -51,12 +66,10 @@ function driftOf(facts: Parameters<typeof planTable>[0]): [string, Drift][] {
       code === 'destination-emptied',
   );
   if (plan.kind === 'load' && (plan.action === 'reset' || isGone))
-    return [
-      [name, { what: reasonText(plan.reasons), next: 'The next "increp sync" loads the table again.' }],
-    ];
+    return { what: reasonText(plan.reasons), next: 'The next "increp sync" loads the table again.' };
   if (plan.kind === 'incremental' && plan.evolution)
-    return [[name, { what: reasonText(plan.reasons), next: 'The next "increp sync" does this.' }]];
+    return { what: reasonText(plan.reasons), next: 'The next "increp sync" does this.' };
   return plan.kind === 'refuse' && plan.error.code === 'SCHEMA_CHANGE_REFUSED'
-    ? [[name, { what: plan.error.message, next: plan.error.next }]]
-    : [];
+    ? { what: plan.error.message, next: plan.error.next }
+    : undefined;
 }

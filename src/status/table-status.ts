@@ -9,7 +9,7 @@ import { completeAt } from '../schema/data-age.ts';
 import { settledCursor } from '../schema/fence-rules.ts';
 import type { RunRecord } from '../schema/run-record.ts';
 import { askDestination, type Observed } from './destination-status.ts';
-import { findDrift, type Drift, type Drifts } from './find-drift.ts';
+import { findDrift, NO_DRIFTS, type Drift, type Drifts } from './find-drift.ts';
 import { readLocalRuns } from './local-run-history.ts';
 import { recordInFile } from './state-file-record.ts';
 import { byTable, digestOf } from './run-stats.ts';
@@ -37,6 +37,8 @@ export interface TableStatus {
   /** The newest failure since the last success. */
   readonly lastFailure: RunRecord | undefined;
   readonly drift: Drift | undefined;
+  /** Why the next sync would fail, if no run has failed for the same reason. */
+  readonly refusal: IncrepError | undefined;
   /** The chunks of a load that was interrupted, or is running. */
   readonly pendingLoad: { readonly done: number; readonly of: number } | undefined;
   /** Why a part of its status is unknown. */
@@ -62,8 +64,6 @@ export interface StatusRequest {
   readonly sourceError?: IncrepError | undefined;
 }
 
-const NO_DRIFTS: Drifts = { found: undefined, failures: [], problem: undefined };
-
 export async function tableStatuses(
   context: RunContext,
   tables: readonly TableSettings[],
@@ -84,7 +84,7 @@ export async function tableStatuses(
   try {
     const observed = await askDestination(context, tables, runs, now);
     const drifts = sourceError
-      ? { found: undefined, failures: [], problem: sourceError }
+      ? { ...NO_DRIFTS, problem: sourceError }
       : asksSource
         ? await findDrift(context, tables)
         : NO_DRIFTS;
@@ -141,6 +141,7 @@ function statusOf(table: TableSettings, found: Observed, drifts: Drifts, now: Da
   const lastSuccessAt = runs.lastSuccessAt ?? (record && new Date(record.syncedAt));
   const completeTo = record && completeAt(record, runs.lastSuccessAt);
   const drift = drifts.found?.get(table.name);
+  const refusal = table.isEnabled ? drifts.refusals.get(table.name) : undefined;
   return {
     name: table.name,
     condition: conditionOf(table, observed, lastSuccessAt, drifts, now),
@@ -155,6 +156,7 @@ function statusOf(table: TableSettings, found: Observed, drifts: Drifts, now: Da
     lastRun: runs.latest,
     lastFailure: runs.lastFailure,
     drift,
+    refusal: refusal?.code === runs.lastFailure?.error_code ? undefined : refusal,
     problem: problem ?? drifts.failures.find(({ settings }) => settings.name === table.name)?.error,
     pendingLoad: pendingLoad?.header && {
       done: pendingLoad.done.length,
@@ -191,5 +193,6 @@ function conditionOf(
 }
 
 /** A running run after failed runs has not fixed anything yet. */
-export const isFine = ({ condition, failures }: TableStatus): boolean =>
-  condition === 'ok' || condition === 'disabled' || (condition === 'running' && failures === 0);
+export const isFine = ({ condition, failures, refusal }: TableStatus): boolean =>
+  refusal === undefined &&
+  (condition === 'ok' || condition === 'disabled' || (condition === 'running' && failures === 0));

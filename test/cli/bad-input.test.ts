@@ -1,5 +1,5 @@
 /** What is wrong with the settings or on the command line is told in one clear message: what, where, why, and what to do next. Nothing is changed. */
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { increp } from '../support/increp.ts';
@@ -33,6 +33,20 @@ describe('settings', () => {
   test('that contradict each other', async () => {
     await pair.setEnv({ SOURCE_URL: pair.sourceUrl() });
     await expectRefusal(pair, invalid(/SOURCE_URL/, /SOURCE_HOST/));
+  });
+
+  test('that a # cuts off, with the reason', async () => {
+    const url = `SOURCE_URL=postgres://reader:p#ss@127.0.0.1/shop\n`;
+    const rest = (await readFile(join(pair.directory, '.env'), 'utf8')).replaceAll(/^SOURCE_.*\n/gm, '');
+    await writeFile(join(pair.directory, '.env'), `${rest}${url}`);
+    await expectRefusal(
+      pair,
+      invalid(
+        /1 problem /,
+        /SOURCE_URL \(\.env\): the value ends before the #; quote the value/,
+        /no database/,
+      ),
+    );
   });
 
   test('that nobody knows, with the nearest name', async () => {

@@ -123,6 +123,8 @@ test('help about a page, an error, a finding and a setting, and about nothing', 
     ['upgrade', /^Upgrade increp\n\n1\. Stop the timer/],
     ['partitions', /increp help 'Partitioned tables'\n[^]*\nsync a partitioned table\n/],
     ['many', /increp help 'Many pipelines'\n[^]*\nrun many pipelines\n/],
+    ['null keys', /^null_keys\n {4}meaning: /],
+    ['pipelines many', /^Many pipelines\n/],
     ['tunnel', /increp help ssh\n/],
     ['move', /^Move to another machine\n/],
   ] as const)

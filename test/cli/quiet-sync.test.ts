@@ -129,6 +129,8 @@ slowTest(
     const open = await pair.source.connect();
     try {
       await open.query('BEGIN; UPDATE orders SET id = id; UPDATE events SET id = id');
+      await insertOrders(pair, 1);
+      await pair.source.query(`INSERT INTO events SELECT max(id) + 1 FROM events`);
       const { stdout } = await cron(pair, '--wait-transactions 0s');
       expect(stdout).toMatch(
         /^pipeline \S+: done, with warnings\nwarning: 1 transaction is open [^]*\(2 tables: orders, events\)/,
@@ -156,7 +158,7 @@ test('a dead webhook is a warning of the pipeline with what to do, and is mailed
 slowTest('LOG_FORMAT=json brings the log', async () => {
   await using pair = await freshPair(two);
   await pair.setEnv({ LOG_FORMAT: 'json' });
-  await pair.destination.query('DROP TABLE orders; CREATE VIEW orders AS SELECT 1 AS one');
+  await pair.destination.query('CREATE VIEW orders AS SELECT 1 AS one');
   const logged = await cron(pair);
   expect(logged.stderr).toMatch(/^\{"level":"error".*"table":"orders"/m);
 });

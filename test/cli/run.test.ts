@@ -88,6 +88,18 @@ test('tables may be named or excluded, and a name that is none is answered with 
   expect(wrong.stdout).toBe('');
 });
 
+test('a long dash, as editors make it of two, and a single one before a long option are recognised', async () => {
+  await using pair = await freshPair('orders');
+  for (const [typed, meant] of [
+    ['—full-refresh', 'begins with a dash that is not "-". Type --full-refresh.'],
+    ['–q', 'begins with a dash that is not "-". Type -q.'],
+    ['-full-refresh', 'did you mean --full-refresh?'],
+  ]) {
+    const { exitCode, stderr } = await increp(`sync ${typed}`, pair);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 64, stderr: expect.stringContaining(meant ?? '') });
+  }
+});
+
 test('--json is one object a line: the start, plans, tables, and the summary last', async () => {
   await using pair = await freshPair('orders');
   const result = await increp('sync --json', pair);

@@ -308,6 +308,16 @@ test('a table that is gone after a sync is no typing error: at the source, and a
     /^the source no longer has public\.orders, which increp last synced at 20\S+Z; its destination table public\.orders is kept$/,
   );
   expect(error?.hint).toContain('remove "orders" from tables-config.json. If it was renamed');
+  // A reset does not turn it into a typing error.
+  const reset = await increp('reset orders', pair);
+  expect(reset.stdout).toMatch(/^orders: the source no longer has a table of this name/);
+  const after = (await trySync(pair)).table().error;
+  expect(after?.message).toMatch(
+    /^the source no longer has public\.orders, which increp synced before the reset of 20\S+Z; its destination table public\.orders is kept$/,
+  );
+  expect(after?.hint).toBe(error?.hint);
+  const status = await increp('status --exit-code', pair);
+  expect(status.exitCode).toBe(2);
 });
 
 slowTest('a reset removes a column that is gone from the source, and keeps a column of a user', async () => {

@@ -239,6 +239,19 @@ test('default_transaction_read_only on the destination is a brake, which is resp
   await expectSameRows(pair, 'orders');
 });
 
+slowTest('the brake is named where it was set, with the statement that resets it', async () => {
+  await using pair = await freshPair('orders');
+  const { user: role, database } = pair.login('destination', 'increp');
+  for (const where of [`DATABASE "${database}"`, `ROLE "${role}" IN DATABASE "${database}"`]) {
+    await pair.destination.query(`ALTER ${where} SET default_transaction_read_only = on`);
+    const { hint } = (await trySync(pair)).summary.error ?? {};
+    const statement = /run: (.*)$/.exec(hint ?? '')?.[1] ?? '';
+    expect(statement).toBe(`ALTER ${where} RESET default_transaction_read_only`);
+    await pair.destination.query(statement);
+  }
+  expect((await sync(pair)).table()).toMatchObject({ status: 'ok' });
+});
+
 test('a source role that is read-only by default, or that stands in for another, is as good as any', async () => {
   await using pair = await freshPair('orders');
   await setOnRole(pair, 'source', {

@@ -7,7 +7,10 @@ export const check = (): CommandDescription => ({
   tables: 'only these tables; * stands for any characters',
   options: {
     Options: [destination(), flag('--webhook', 'send a test message to WEBHOOK_URL and print the response')],
-    Output: [json()],
+    Output: [
+      flag('-v, --verbose', 'print a problem of many tables for each table, with its statement'),
+      json(),
+    ],
   },
   examples: ['check', 'check orders', 'check --webhook', 'check --json'],
 });

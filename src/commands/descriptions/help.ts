@@ -5,8 +5,11 @@ export const help = (): CommandDescription => ({
   name: 'help',
   summary: 'show the help of a command or a topic',
   description:
-    'Shows the help of a command, a page of the documentation, or what a code or a setting means. For another word, it shows or lists the sections about it. Without an argument, it lists all commands.',
-  argument: new Argument('[topic]', 'a command, a topic such as configuration, a code, a setting or a word'),
+    'Shows the help of a command, a page of the documentation, or what a code or a setting means. For other words, it shows or lists the sections about them. Without an argument, it lists all commands.',
+  argument: new Argument(
+    '[topic...]',
+    'a command, a topic such as configuration, a code, a setting, or words',
+  ),
   options: {},
   examples: [
     'help',
@@ -14,6 +17,7 @@ export const help = (): CommandDescription => ({
     'help configuration',
     'help DELETE_LIMIT_EXCEEDED',
     'help lookback',
+    'help null keys',
     'help upgrade',
   ],
 });

@@ -7,7 +7,7 @@ import type { Settings } from '../../config/settings.ts';
 import { asIncrepError, IncrepError } from '../../errors.ts';
 import { distinctTables, type TableName } from '../../schema/names.ts';
 import { findTables, rememberedTables } from '../../sync/facts/find-tables.ts';
-import { withSourceTimeout } from '../../status/source-timeout.ts';
+import { withSourceTimeout } from '../../sync/context/source-timeout.ts';
 import type { Context } from './context.ts';
 
 interface Asking {

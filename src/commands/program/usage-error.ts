@@ -53,8 +53,21 @@ function unknownOption(option: string, asked: Command): string {
   const flags = [asked, asked.parent].flatMap((command) => (command ? flagsOf(command) : []));
   // Every letter is similar to every other letter.
   const long = [...flags, '--help'].filter((flag) => flag.startsWith('--'));
-  const near = option.startsWith('--') ? nearest(option, long) : undefined;
+  const near = option.startsWith('--') ? nearest(option, long) : long.find((flag) => flag === `-${option}`);
   return near === undefined ? what : `${what}; did you mean ${near}?`;
+}
+
+const LONG_DASH = /^[\u2010-\u2015\u2212]+(?<name>.+)$/u;
+
+/** Editors and chat programs turn "--" into one long dash, and then an option counts as the name of a table. */
+export function withDashes(error: IncrepError, args: readonly string[]): IncrepError {
+  const typed = args.find((arg) => LONG_DASH.test(arg));
+  if (typed === undefined || error.code !== 'USAGE') return error;
+  const name = typed.replace(LONG_DASH, '$<name>');
+  return new IncrepError('USAGE', {
+    what: error.message,
+    next: `"${typed}" begins with a dash that is not "-". Type ${name.length === 1 ? '-' : '--'}${name}.`,
+  });
 }
 
 const pathOf = (command: Command): string =>

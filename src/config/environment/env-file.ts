@@ -25,6 +25,8 @@ export interface EnvFile {
    * other problems.
    */
   readonly doubtful: readonly Problem[];
+  /** What dotenv does with a value, for each variable whose value is probably not what the author means. */
+  readonly oddities: ReadonlyMap<string, string>;
 }
 
 /** Undefined if there is no such file, or if a problem was reported. */
@@ -47,11 +49,16 @@ export async function readEnvFile(
     return undefined;
   }
   await checkMode(path, warn);
-  checkAssignments(text, warn);
+  const oddities = new Map<string, string>();
+  checkAssignments(text, warn, (name, oddity) => void oddities.set(name, oddity));
   const variables: Environment = parse(text);
   const isNamed = (name: string) => named.includes(name.replace(/_FILE$/, ''));
   Object.keys(variables).forEach((name) => isNamed(name) || checkName(name, report));
-  return { variables, doubtful: [...malformedLines(text), ...misspeltNames(Object.keys(variables))] };
+  return {
+    variables,
+    doubtful: [...malformedLines(text), ...misspeltNames(Object.keys(variables))],
+    oddities,
+  };
 }
 
 /** Whether every value is read as it looks. */
@@ -83,7 +90,11 @@ async function checkMode(path: string, warn: Warn): Promise<void> {
 }
 
 /** Never shows a value, because it may be a password. */
-function checkAssignments(text: string, warn: Warn): void {
+function checkAssignments(
+  text: string,
+  warn: Warn,
+  note: (name: string, oddity: string) => void = () => undefined,
+): void {
   const seen = new Set<string>();
   for (const { groups } of text.matchAll(ASSIGNMENT)) {
     const { name = '', value = '', comment } = groups ?? {};
@@ -91,7 +102,10 @@ function checkAssignments(text: string, warn: Warn): void {
     if (seen.has(name)) warn(`.env sets ${name} twice; the last value is used`);
     seen.add(name);
     const oddity = isQuoted(value) ? undefined : oddityOf(value, comment);
-    if (oddity !== undefined) warn(`.env: the value of ${name} ${oddity}`);
+    if (oddity !== undefined) {
+      warn(`.env: the value of ${name} ${oddity}`);
+      note(name, oddity);
+    }
     if (/\$\{\w+\}/.test(value)) warn(`.env: the value of ${name} contains \${...}, which is not expanded`);
   }
 }

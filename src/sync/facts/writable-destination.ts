@@ -17,12 +17,48 @@ export function writeRefusal(
       `${endpoint.address} is a standby, which accepts no writes`,
       'Set DEST_HOST (or the host in DEST_URL) to the primary.',
     );
-  if (destination.isReadOnly)
+  if (destination.readOnlyFrom !== null) {
+    const { place, reset } = whereSet(destination.readOnlyFrom, {
+      role: endpoint.role,
+      database: destination.database,
+    });
     return readOnly(
-      `default_transaction_read_only is on at ${endpoint.address}, for role "${endpoint.role}", its database or the server`,
-      `Check why it was set (a full disk, maintenance). To reset it, run: ALTER ROLE ${ident(endpoint.role)} RESET default_transaction_read_only, or the same with ALTER DATABASE or ALTER SYSTEM.`,
+      `default_transaction_read_only is on at ${endpoint.address}, ${place}`,
+      `Check why it was set (a full disk, maintenance). ${reset}`,
     );
+  }
   return undefined;
+}
+
+const SETTING = 'default_transaction_read_only';
+
+/** The values are those of GucSource in the server's guc.c. */
+function whereSet(from: string, { role, database }: { readonly role: string; readonly database: string }) {
+  const resetting = (statement: string) => `To reset it, run: ${statement} RESET ${SETTING}`;
+  switch (from) {
+    case 'user':
+      return { place: `for role "${role}"`, reset: resetting(`ALTER ROLE ${ident(role)}`) };
+    case 'database':
+      return {
+        place: `for database "${database}"`,
+        reset: resetting(`ALTER DATABASE ${ident(database)}`),
+      };
+    case 'database user':
+      return {
+        place: `for role "${role}" in database "${database}"`,
+        reset: resetting(`ALTER ROLE ${ident(role)} IN DATABASE ${ident(database)}`),
+      };
+    case 'client':
+      return {
+        place: 'by the options of the connection',
+        reset: `Remove it from "options" of DEST_URL, or from PGOPTIONS.`,
+      };
+    default:
+      return {
+        place: `for the server (${from})`,
+        reset: `If it is in postgresql.conf, change it there, otherwise run: ALTER SYSTEM RESET ${SETTING}. Then run: SELECT pg_reload_conf()`,
+      };
+  }
 }
 
 const readOnly = (what: string, next: string): IncrepError =>

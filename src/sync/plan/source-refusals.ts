@@ -56,7 +56,10 @@ const schemaNotFound = (now: TableFacts): IncrepError =>
 
 function tableNotFound(now: TableFacts): IncrepError {
   const { sourceName, otherSourceNames, saved, destination } = now;
-  if (saved.kind === 'record') return tableGone(now, saved.record.syncedAt);
+  if (saved.kind === 'record')
+    return tableGone(now, `which increp last synced at ${timeOf(saved.record.syncedAt)}`);
+  if (saved.kind === 'none' && saved.isNamed === true && saved.why.code === 'was-reset')
+    return tableGone(now, `which increp synced before the reset of ${timeOf(saved.why.at)}`);
   const near = nearest(sourceName.table, otherSourceNames);
   if (destination)
     return new IncrepError('TABLE_NOT_FOUND', {
@@ -71,13 +74,15 @@ function tableNotFound(now: TableFacts): IncrepError {
 
 /** increp synced the table before, so its name is not a typing error. */
 const tableGone = (
-  { sourceName, destinationName, settings: { name } }: TableFacts,
-  last: string,
+  { sourceName, destinationName, destination, settings: { name } }: TableFacts,
+  when: string,
 ): IncrepError =>
   new IncrepError('TABLE_NOT_FOUND', {
-    what: `the source no longer has ${printName(sourceName)}, which increp last synced at ${last.replace(/\.\d+Z$/, 'Z')}; its destination table ${printName(destinationName)} is kept`,
+    what: `the source no longer has ${printName(sourceName)}, ${when}${destination ? `; its destination table ${printName(destinationName)} is kept` : ''}`,
     next: `If the table was dropped, remove "${name}" from tables-config.json. If it was renamed, write its new name there, with "dest_name": "${destinationName.table}" ("increp help schema-changes").`,
   });
+
+const timeOf = (at: string): string => at.replace(/\.\d+Z$/, 'Z');
 
 const withoutColumns = ({ sourceName, settings }: TableFacts): IncrepError =>
   new IncrepError('CONFIG_INVALID', {

@@ -13,13 +13,16 @@ const table = (name: string, lookback: string, from: string) => ({
   ],
 });
 
-const printed = (tables: readonly ReturnType<typeof table>[]) =>
+const printed = (
+  tables: readonly ReturnType<typeof table>[],
+  settings: readonly { name: string; value: string; from: string }[] = [],
+) =>
   formatEffective(
     {
       version: '1',
       directory: '/p',
       files: [],
-      settings: [],
+      settings,
       destinations: [],
       tables,
       warnings: [],
@@ -43,5 +46,26 @@ test('built-in options that all tables share, and tables with the same options, 
 test('one table alone has all its options below its name', () => {
   expect(printed([table('a', '10s', 'built in')])[1]).toBe(
     'Table a\n  replication_key  "updated_at"  defaults\n  built in: dest_name (the name of the table), lookback "10s", deletes "ignore"',
+  );
+});
+
+test('a value that is too long for the page stays whole, and its origin follows on the next line', () => {
+  const long = `/${'x'.repeat(70)}`;
+  expect(
+    printed(
+      [],
+      [
+        { name: 'SOURCE_HOST', value: 'db.example.com', from: 'the environment' },
+        { name: 'SOURCE_SSLROOTCERT', value: long, from: '.env' },
+      ],
+    )[1],
+  ).toBe(
+    [
+      'Settings',
+      `  SOURCE_HOST         ${'db.example.com'.padEnd(43)}the environment`,
+      `  SOURCE_SSLROOTCERT  ${long}`,
+      `${' '.repeat(65)}.env`,
+      '',
+    ].join('\n'),
   );
 });

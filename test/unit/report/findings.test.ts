@@ -42,7 +42,7 @@ test.each([
     '2 errors, 0 warnings: sync would fail for 1 of 20 tables.',
   ],
 ] as const)('the last line says how many tables would fail', (findings, tables, line) => {
-  expect(formatFindings(findings, narrow, tables).trimEnd().split('\n').at(-1)).toBe(line);
+  expect(formatFindings(findings, narrow, { tables }).trimEnd().split('\n').at(-1)).toBe(line);
 });
 
 test('grouped by table, the worst first, and within 80 columns; a name in quotes is not broken', () => {
@@ -135,11 +135,21 @@ test('findings that differ only in the name of the table and in rows are printed
     { ...narrow, width: 200 },
   );
   expect(text).toBe(`3 tables: t1, t2, t3
-  ! warning  increp ignores sync-state/t1.json: 0 rows (the text for t1) [STATE]
+  ! warning  increp ignores sync-state/t1.json: 0 rows (the text for t1; "increp check -v" prints all) [STATE]
     next: Reset t1.
 
 0 errors, 3 warnings: sync will work; check the warnings.
 `);
   const ports = names.map((name, index) => finding('warning', 'PORT', name, `port ${index}`));
   expect(formatFindings(ports, narrow)).toContain('port 2');
+});
+
+test('with -v, a problem of many tables is printed for each of them, with its statement', () => {
+  const missing = ['t1', 't2', 't3'].map((name) =>
+    finding('warning', 'KEY_NOT_INDEXED', name, `no index of ${name}`, `CREATE INDEX ON ${name}`),
+  );
+  expect(formatFindings(missing, narrow)).toContain('(the text for t1; "increp check -v" prints all)');
+  const all = formatFindings(missing, narrow, { isVerbose: true });
+  expect(all.match(/next: CREATE INDEX ON t\d/g)).toHaveLength(3);
+  expect(all).toContain('0 errors, 3 warnings');
 });

@@ -1,6 +1,7 @@
 /** How `status` prints a problem of many tables. */
 import { expect, test } from 'vitest';
 import { formatStatus } from '../../../src/report/status.ts';
+import { runRecordSchema } from '../../../src/schema/run-record.ts';
 
 const style = { color: false, width: 100, isUnicode: true };
 const now = new Date('2026-03-01T12:00:00Z');
@@ -12,7 +13,7 @@ const failing = (name: string, error_message: string) => ({
     ...{ started_at: '2026-03-01T11:00:00Z', error_code: 'STATE_MISMATCH', error_message },
     ...{ error_hint: `Run "increp reset ${name}".`, sqlstate: null },
   },
-  ...{ drift: undefined, pendingLoad: undefined },
+  ...{ lastRun: undefined, drift: undefined, refusal: undefined, pendingLoad: undefined },
 });
 
 const linesOf = (names: readonly string[], messageOf: (name: string, index: number) => string) =>
@@ -45,4 +46,47 @@ test('of many tables, the end repeats each error with its tables', () => {
     '      error: port 1 is closed',
     '      next: Run "increp reset t21".',
   ]);
+});
+
+const fine = (name: string, change: object = {}) => ({
+  ...failing(name, ''),
+  ...{ condition: 'ok', needsAttention: false, failures: 0, lastFailure: undefined },
+  ...change,
+});
+const run = (change: object) =>
+  runRecordSchema.parse({
+    ...{ run_id: 'r', pipeline: 'p', table_name: 'a', started_at: '2026-03-01T11:58:00Z' },
+    ...change,
+  });
+const printed = (...tables: Parameters<typeof formatStatus>[0][number][]) =>
+  formatStatus(tables, { style, now, isVerbose: false }).trimEnd().split('\n').slice(1);
+
+test('the warnings of the last runs follow once, with their tables; those of a shared record without', () => {
+  const warnings = ['3 rows have no updated_at (NULL)'];
+  const alone = printed(
+    fine('a', { lastRun: run({ warnings }) }),
+    fine('b', { lastRun: run({ table_name: 'b', warnings }) }),
+  );
+  expect(alone.at(-1)).toBe('    warning: 3 rows have no updated_at (NULL) (a, b, 2 min ago)');
+  const shared = run({ table_name: null, tables: ['a', 'b'], warnings });
+  expect(printed(fine('a', { lastRun: shared }), fine('b', { lastRun: shared })).at(-1)).toBe(
+    '    warning: 3 rows have no updated_at (NULL) (2 min ago)',
+  );
+});
+
+test('a run that a signal ended, and why the next sync fails, are below the table', () => {
+  const stopped = run({
+    status: 'failed',
+    action: 'full-refresh',
+    error_code: 'INTERRUPTED',
+    error_hint: 'Again.',
+  });
+  const refusal = {
+    code: 'TABLE_NOT_FOUND',
+    message: 'the source has no table public.b',
+    next: 'Correct it.',
+  };
+  const lines = printed(fine('a', { lastRun: stopped }), fine('b', { refusal }));
+  expect(lines).toContain('    last run: interrupted (full-refresh, 2 min ago)');
+  expect(lines).toContain('    the next sync fails: the source has no table public.b (TABLE_NOT_FOUND)');
 });

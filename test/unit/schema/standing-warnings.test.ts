@@ -56,3 +56,8 @@ test('a clock that was set back does not silence it', () => {
   const now = new Date(START - 1);
   expect(reportDue({ known, current: [open], tables, now }).due).toEqual([open]);
 });
+
+test('rows that are twice as many as at the last report are news', () => {
+  const rowsAt = (run: number) => (run < 15 ? 10 : run < 30 ? 19 : run < 45 ? 21 : 15);
+  expect(reportedBy(55, (run) => `${rowsAt(run)} rows have no updated_at`)).toEqual([0, 30]);
+});

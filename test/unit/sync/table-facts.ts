@@ -75,7 +75,7 @@ const server = {
   database: 'live',
   databaseOid: '5',
   isStandby: false,
-  isReadOnly: false,
+  readOnlyFrom: null,
   isPooled: false,
   startedAt: '1000',
   timeZone: 'UTC',

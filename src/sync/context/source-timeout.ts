@@ -1,7 +1,7 @@
 /** Queries the source within a short time, because `status` must answer quickly. */
-import { IncrepError } from '../errors.ts';
-import { Database } from '../postgres/database.ts';
-import type { RunContext } from '../sync/context/run-context.ts';
+import { IncrepError } from '../../errors.ts';
+import { Database } from '../../postgres/database.ts';
+import type { RunContext } from './run-context.ts';
 
 /**
  * `renew` starts the time again, after the source has answered. @throws IncrepError CONNECTION_FAILED after that time, or
