@@ -49,6 +49,13 @@ export type Difference =
       readonly from: string | null;
       readonly to: string | null;
     }
+  /** A column of the source, and its names at the destination. */
+  | {
+      readonly code: 'rename-changed';
+      readonly column: string;
+      readonly from: string;
+      readonly to: string;
+    }
   | {
       readonly code: 'column-deselected' | 'column-selected';
       readonly column: string;

@@ -258,13 +258,13 @@ interface Question {
 
 function keyQuestions(table: TableFacts, plan: KeyedPlan, timeZone: string): Question[] {
   const marked = markedRows(table, plan);
-  const { table: name, replicationKey, keyType } = marked;
+  const { table: name, keyColumn, keyType } = marked;
   return [
     { table, about: 'counts', statement: inspectKeys(marked, { timeZone, limit: MANY }) },
     { table, about: 'mark', statement: highWaterMark(marked, timeZone) },
     ...(name ? [{ table, about: 'origin' as const, statement: keyOrigin({ ...marked, table: name }) }] : []),
     ...(name && keyType === 'integer'
-      ? [{ table, about: 'sequences' as const, statement: describeSequences(name, replicationKey) }]
+      ? [{ table, about: 'sequences' as const, statement: describeSequences(name, keyColumn) }]
       : []),
   ];
 }

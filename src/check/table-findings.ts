@@ -2,10 +2,12 @@
 import { formatBytes } from '../format.ts';
 import { isVersioned, keyCandidates, mergeKeyCandidates, versionedStep } from '../schema/key-candidates.ts';
 import type { KeyType } from '../schema/keys.ts';
-import { isUniqueBy, type Relation } from '../schema/relations.ts';
+import { atSource, isUniqueBy, type Relation } from '../schema/relations.ts';
 import { isAppend, rowKey } from '../schema/row-identity.ts';
 import { createIndexOn, createUniqueIndexOn } from '../sql/inspect.ts';
+import { sourceColumn } from '../schema/selection.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
+import { keysAtSource } from '../sync/facts/keys-at-source.ts';
 import { isKeyedPlan, type KeyedPlan, type Plan } from '../sync/plan/plan.ts';
 import { note, warning, type Finding } from './finding.ts';
 import { OWN_WRITES } from '../sync/fence/fence.ts';
@@ -15,13 +17,31 @@ import { modeFindings } from './mode-findings.ts';
 
 export type Workable = Exclude<Plan, { kind: 'skip' } | { kind: 'refuse' }>;
 
-export const sourceTableFindings = (table: TableFacts, plan: Workable, found: Inspection): Finding[] => [
-  ...(isKeyedPlan(plan) ? [...lateFindings(table, plan), ...keyFindings(table, plan, found)] : []),
-  ...(isKeyedPlan(plan) ? [] : refreshFindings(plan)),
-  ...mergeKeyFindings(table, plan),
-  ...widthFindings(table, plan),
-  ...(isKeyedPlan(plan) ? modeFindings(table, plan, found) : []),
-];
+export function sourceTableFindings(table: TableFacts, plan: Workable, found: Inspection): Finding[] {
+  const { settings } = table;
+  const there = {
+    ...table,
+    settings: { ...settings, ...keysAtSource(settings) },
+    counts: found.keys.get(table) ?? NOTHING_FOUND,
+  };
+  const source = atSource(plan.source, settings.selection);
+  return [
+    ...(isKeyedPlan(plan)
+      ? [
+          ...lateFindings(there, plan),
+          ...keyFindings(
+            there,
+            { ...plan, source, replicationKey: sourceColumn(settings.selection, plan.replicationKey) },
+            found,
+          ),
+        ]
+      : []),
+    ...(isKeyedPlan(plan) ? [] : refreshFindings({ source })),
+    ...mergeKeyFindings(there, { source }),
+    ...widthFindings(there, { source }),
+    ...(isKeyedPlan(plan) ? modeFindings(table, plan, found) : []),
+  ];
+}
 
 /** Bytes that an out-of-line value leaves in its row. A page of 8 kB must hold the row. */
 const BYTES_OF_POINTER = 18;
@@ -31,7 +51,7 @@ const BYTES_OF_PAGE = 8160;
 const MANY_BYTES = 100_000_000;
 
 /** An enum value takes 4 bytes. As text, it takes the length of its label, or a pointer. */
-function widthFindings({ settings, natives }: TableFacts, { source }: Workable): Finding[] {
+function widthFindings({ settings, natives }: TableFacts, { source }: Pick<Workable, 'source'>): Finding[] {
   const asText = source.columns.filter(({ type, base }) => !base.isBuiltIn && !natives.carried.has(type));
   const [first] = asText;
   const bytes = source.columns.find(({ base }) => base.type === 'bytea');
@@ -77,13 +97,12 @@ const lateFindings = (
       ];
 
 function keyFindings(
-  table: TableFacts,
+  table: TableAtSource,
   { source, replicationKey: key, keyType }: KeyedPlan,
   found: Inspection,
 ): Finding[] {
-  const { settings } = table;
+  const { settings, counts } = table;
   const { name, nullKeys } = settings;
-  const counts = found.keys.get(table) ?? NOTHING_FOUND;
   return [
     ...(source.indexedColumns.includes(key) ||
     !['table', 'partitioned table', 'materialized view'].includes(source.kind)
@@ -159,6 +178,11 @@ function keyFindings(
   ];
 }
 
+/** With the names of the source. */
+interface TableAtSource extends TableFacts {
+  readonly counts: KeyInspection;
+}
+
 interface TimeKey {
   readonly source: Relation;
   readonly key: string;
@@ -211,7 +235,7 @@ const NO_HINTS = { primaryKey: undefined, defaults: new Map<string, string>(), u
 const MUCH = 100_000_000;
 
 /** A table that is read completely each time, although it has a possible replication key. */
-function refreshFindings({ source }: Workable): Finding[] {
+function refreshFindings({ source }: Pick<Workable, 'source'>): Finding[] {
   if (source.bytes < MUCH) return [];
   const key = keyCandidates(source, NO_HINTS).find(({ sees }) => sees === 'changes');
   const mergeKey = mergeKeyCandidates(source, NO_HINTS).find(({ isEnforced }) => isEnforced);
@@ -231,7 +255,7 @@ function rowsHave(rows: number): string {
   return `${rows > MANY ? `more than ${MANY}` : rows} rows have`;
 }
 
-function mergeKeyFindings({ settings }: TableFacts, { source }: Workable): Finding[] {
+function mergeKeyFindings({ settings }: TableFacts, { source }: Pick<Workable, 'source'>): Finding[] {
   const columns = rowKey(settings).join(', ');
   return settings.mergeKey.length === 0 || isUniqueBy(source, rowKey(settings))
     ? []

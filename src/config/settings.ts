@@ -126,9 +126,9 @@ export interface TableSettings {
   readonly destinationTable: string;
   /** Undefined if the entry does not name one. Then `destinationOf` computes it. */
   readonly destinationSchema: string | undefined;
-  /** Undefined only in mode full-refresh, which needs no replication key. */
+  /** Its name at the destination. Undefined only in mode full-refresh, which needs no replication key. */
   readonly replicationKey: string | undefined;
-  /** Empty only in mode full-refresh. */
+  /** Names at the destination. Empty only in mode full-refresh. */
   readonly mergeKey: readonly string[];
   /** The keys that come from `defaults`. In mode full-refresh they count only if the table has such columns. */
   readonly inheritedKeys: readonly InheritedKey[];

@@ -1,6 +1,6 @@
 /** Describes the selection of an entry in one line: pure. */
 import { listed } from '../format.ts';
-import { hasMadeColumns, optionsOf } from '../schema/selection.ts';
+import { hasMadeColumns, optionsOf, sourceColumn } from '../schema/selection.ts';
 import type { TableFacts } from '../sync/facts/facts.ts';
 
 /** A longer text would hide the rest of the plan. */
@@ -18,7 +18,9 @@ export function selectionWords({ settings, source, sourceColumns }: TableFacts):
   const options = optionsOf(selection);
   if (options.length === 0) return undefined;
   if (selection.query !== null) return `the query ${shortened(selection.query)}`;
-  const own = source?.columns.filter(({ name }) => sourceColumns?.includes(name)).length ?? 0;
+  const isOwn = ({ name }: { readonly name: string }) =>
+    sourceColumns?.includes(sourceColumn(selection, name)) === true;
+  const own = source?.columns.filter(isOwn).length ?? 0;
   const made = (source?.columns.length ?? 0) - own;
   const words = [
     ...(sourceColumns && (own < sourceColumns.length || made > 0)
@@ -33,6 +35,14 @@ export function selectionWords({ settings, source, sourceColumns }: TableFacts):
           )} transformed`,
         ]
       : []),
+    ...(selection.rename.length === 0
+      ? []
+      : [
+          listed(
+            selection.rename.map(({ column, to }) => `${column} as ${to}`),
+            SHOWN_COLUMNS,
+          ),
+        ]),
   ];
   return words.length === 0 ? undefined : words.join('; ');
 }

@@ -1,7 +1,7 @@
 /** Tables and other relations, as the catalogs describe them. */
 import type { Column } from './columns.ts';
 import { printName, type TableName } from './names.ts';
-import { expressionOf, selectColumns, type Selection } from './selection.ts';
+import { selectColumns, sourceColumn, type Selection } from './selection.ts';
 
 /** pg_class.relkind as a text. A query is in no catalog. */
 export type RelationKind =
@@ -109,22 +109,40 @@ export const hasSystemColumns = ({
 export const describeSource = ({ kind, name }: Relation): string =>
   kind === 'query' ? `the query of "${name.table}"` : printName(name);
 
-/** The selected part of a table. `described`: the columns of expressions, as the server describes them. */
+/** The selected part of a table, with the names of the destination. `described`: the columns of expressions, as the server describes them. */
 export function selectFrom(table: Relation, selection: Selection, described: readonly Column[]): Relation {
-  const isPlain = (name: string) =>
-    expressionOf(selection, name) === undefined && columns.some((column) => column.name === name);
-  const columns = selectColumns(selection, table.columns).flatMap(({ name, expression }) => {
-    const own = table.columns.find((column) => column.name === name);
-    if (expression === undefined) return own ?? [];
+  const selected = selectColumns(selection, table.columns);
+  const plain = new Map(
+    selected.filter(({ expression }) => expression === undefined).map(({ column, name }) => [column, name]),
+  );
+  const plainNames = (columns: readonly string[]) => columns.flatMap((column) => plain.get(column) ?? []);
+  const columns = selected.flatMap(({ name, column: sourceName, expression }) => {
+    const own = table.columns.find((column) => column.name === sourceName);
+    if (expression === undefined) return own ? { ...own, name } : [];
     const made = described.find((column) => column.name === name);
     return made ? { ...made, position: own?.position ?? 0 } : [];
   });
   return {
     ...table,
     columns,
-    uniqueKeys: table.uniqueKeys.filter((key) => key.columns.every(isPlain)),
-    indexedColumns: table.indexedColumns.filter(isPlain),
-    unreadableColumns: table.unreadableColumns.filter(isPlain),
+    uniqueKeys: table.uniqueKeys
+      .filter((key) => key.columns.every((column) => plain.has(column)))
+      .map((key) => ({ ...key, columns: plainNames(key.columns) })),
+    indexedColumns: plainNames(table.indexedColumns),
+    // The role lacks a privilege for a column of the source.
+    unreadableColumns: table.unreadableColumns.filter((column) => plain.has(column)),
+  };
+}
+
+/** The same relation with the names of the source, for messages and statements about the source. */
+export function atSource(relation: Relation, selection: Pick<Selection, 'rename'>): Relation {
+  if (selection.rename.length === 0) return relation;
+  const named = (columns: readonly string[]) => columns.map((name) => sourceColumn(selection, name));
+  return {
+    ...relation,
+    columns: relation.columns.map((column) => ({ ...column, name: sourceColumn(selection, column.name) })),
+    uniqueKeys: relation.uniqueKeys.map((key) => ({ ...key, columns: named(key.columns) })),
+    indexedColumns: named(relation.indexedColumns),
   };
 }
 

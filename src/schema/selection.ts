@@ -8,6 +8,8 @@ export const selectionSchema = z.object({
   where: z.string().nullable(),
   /** A list and not an object, because a column may have any name. */
   transform: z.array(z.object({ column: z.string(), expression: z.string() })),
+  /** Columns that have another name at the destination. All other options have the names of the source. */
+  rename: z.array(z.object({ column: z.string(), to: z.string() })).default([]),
   query: z.string().nullable(),
 });
 
@@ -21,17 +23,34 @@ export const EVERYTHING: Selection = {
   excludeColumns: [],
   where: null,
   transform: [],
+  rename: [],
   query: null,
 };
 
 /** The options that restrict the table, by their names in the configuration. */
-export const optionsOf = ({ columns, excludeColumns, where, transform, query }: Selection): string[] => [
+export const optionsOf = ({
+  columns,
+  excludeColumns,
+  where,
+  transform,
+  rename,
+  query,
+}: Selection): string[] => [
   ...(columns === null ? [] : ['columns']),
   ...(excludeColumns.length === 0 ? [] : ['exclude_columns']),
   ...(where === null ? [] : ['where']),
   ...(transform.length === 0 ? [] : ['transform']),
+  ...(rename.length === 0 ? [] : ['rename']),
   ...(query === null ? [] : ['query']),
 ];
+
+/** The name at the destination of a column of the source. */
+export const destinationColumn = ({ rename }: Pick<Selection, 'rename'>, column: string): string =>
+  rename.find((each) => each.column === column)?.to ?? column;
+
+/** The name at the source of a column of the destination. */
+export const sourceColumn = ({ rename }: Pick<Selection, 'rename'>, name: string): string =>
+  rename.find(({ to }) => to === name)?.column ?? name;
 
 /** The selection for the state record. Null for a whole table, as in records of older versions. */
 export const recordedSelection = (selection: Selection): Selection | null =>
@@ -52,7 +71,10 @@ export const isCopied = ({ columns, excludeColumns }: Selection, column: string)
   columns === null ? !excludeColumns.includes(column) : columns.includes(column);
 
 export interface SelectedColumn {
+  /** At the destination. */
   readonly name: string;
+  /** At the source. A column that exists only by a transform has the same name there. */
+  readonly column: string;
   /** Undefined: the column itself. */
   readonly expression: string | undefined;
 }
@@ -64,15 +86,19 @@ export function selectColumns(
 ): SelectedColumn[] {
   const own = source
     .filter(({ name }) => isCopied(selection, name))
-    .map(({ name }) => ({ name, expression: expressionOf(selection, name) }));
+    .map(({ name: column }) => ({
+      name: destinationColumn(selection, column),
+      column,
+      expression: expressionOf(selection, column),
+    }));
   const made = selection.transform
     .filter(({ column }) => !source.some(({ name }) => name === column))
-    .map(({ column, expression }) => ({ name: column, expression }));
+    .map(({ column, expression }) => ({ name: column, column, expression }));
   return [...own, ...made];
 }
 
 export interface UnknownColumn {
-  readonly option: 'columns' | 'exclude_columns';
+  readonly option: 'columns' | 'exclude_columns' | 'rename';
   readonly name: string;
 }
 
@@ -86,5 +112,17 @@ export function unknownColumnOf(
   const listed = selection.columns?.find((name) => !isThere(name) && !isMade(name));
   if (listed !== undefined) return { option: 'columns', name: listed };
   const excluded = selection.excludeColumns.find((name) => !isThere(name));
-  return excluded === undefined ? undefined : { option: 'exclude_columns', name: excluded };
+  if (excluded !== undefined) return { option: 'exclude_columns', name: excluded };
+  const renamed = selection.rename.find(({ column }) => !isThere(column));
+  return renamed && { option: 'rename', name: renamed.column };
+}
+
+/** Two columns that would have the same name at the destination. */
+export function sameNameOf(
+  selection: Selection,
+  source: readonly { readonly name: string }[],
+): { readonly name: string; readonly columns: readonly string[] } | undefined {
+  const byName = Map.groupBy(selectColumns(selection, source), ({ name }) => name);
+  const [name, columns = []] = [...byName].find(([, same]) => same.length > 1) ?? [];
+  return name === undefined ? undefined : { name, columns: columns.map(({ column }) => column) };
 }

@@ -48,6 +48,9 @@ export interface MarkedRows {
   readonly rows: RowSource;
   /** Undefined if the rows come from a query. */
   readonly table: TableName | undefined;
+  /** The name of the replication key in the table. */
+  readonly keyColumn: string;
+  /** The name of the replication key in the rows. */
   readonly replicationKey: string;
   readonly keyType: KeyType;
 }
@@ -83,13 +86,13 @@ const belowClock = (unit: string): string => {
   return `CASE WHEN ${latest} ${AT_LEAST} (${FIRST_EPOCH}::numeric ${TIMES} ${unit}::numeric) THEN ${latest} END`;
 };
 
-function integerMark({ rows, table, replicationKey }: MarkedRows): string {
+function integerMark({ rows, table, keyColumn, replicationKey }: MarkedRows): string {
   const key = ident(replicationKey);
   const from = bareItem(rows);
   return /* sql */ `WITH top AS MATERIALIZED (
       SELECT ${key}::numeric AS key FROM ${from} WHERE ${key} IS NOT NULL ORDER BY ${key} DESC LIMIT ${TOP_ROWS + 1}),
     steps AS (SELECT key, pg_catalog.lag(key) OVER (ORDER BY key) AS below, pg_catalog.row_number() OVER (ORDER BY key) AS "rowsTo", pg_catalog.min(key) OVER () AS lowest FROM top),
-    given AS MATERIALIZED (SELECT ${table ? sequenceEnd(table, replicationKey) : 'NULL::bigint'} AS "lastValue"),
+    given AS MATERIALIZED (SELECT ${table ? sequenceEnd(table, keyColumn) : 'NULL::bigint'} AS "lastValue"),
     bounds AS (SELECT "lastValue", (SELECT pg_catalog.max(key) FROM top WHERE key ${AT_MOST} "lastValue"::numeric) AS "belowSequence" FROM given)
     SELECT (SELECT pg_catalog.max(key)::text FROM top) AS top,
     (SELECT pg_catalog.min(below)::text FROM steps

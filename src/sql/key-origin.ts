@@ -50,8 +50,8 @@ const withOwn = (table: TableName, column: string): string =>
   /* sql */ `WITH own AS MATERIALIZED (SELECT *, oid::regclass::text AS name FROM ${sequencesOf(table, column)})`;
 
 /** Reasons why new rows may have lower keys than existing rows, although a server sets every key. */
-export const keyOrigin = ({ table, replicationKey, keyType }: ReplicationKeyColumn): string => /* sql */ `
-  ${keyType === 'integer' ? withOwn(table, replicationKey) : ''} SELECT ${keyType === 'integer' ? `EXISTS (SELECT FROM ${poolsOf(table, replicationKey)})` : 'false'} AS "hasPool",
+export const keyOrigin = ({ table, keyColumn, keyType }: ReplicationKeyColumn): string => /* sql */ `
+  ${keyType === 'integer' ? withOwn(table, keyColumn) : ''} SELECT ${keyType === 'integer' ? `EXISTS (SELECT FROM ${poolsOf(table, keyColumn)})` : 'false'} AS "hasPool",
          EXISTS (
            WITH RECURSIVE tables AS (
              SELECT ${literal(qualified(table))}::regclass::oid AS oid
@@ -61,7 +61,7 @@ export const keyOrigin = ({ table, replicationKey, keyType }: ReplicationKeyColu
 
 interface ReplicationKeyColumn {
   readonly table: TableName;
-  readonly replicationKey: string;
+  readonly keyColumn: string;
   readonly keyType: KeyType;
 }
 

@@ -49,10 +49,11 @@ export type SqlPart = string | { readonly option: string; readonly text: string 
 /** The line break ends a comment at the end of the text. */
 const inBrackets = (option: string, text: string): SqlPart[] => ['(', { option, text }, '\n)'];
 
-const columnParts = ({ name, expression }: SelectedColumn): SqlPart[] =>
-  expression === undefined
-    ? [ident(name)]
-    : [...inBrackets(`transform.${name}`, expression), ` AS ${ident(name)}`];
+const columnParts = ({ name, column, expression }: SelectedColumn): SqlPart[] => {
+  if (expression !== undefined)
+    return [...inBrackets(`transform.${column}`, expression), ` AS ${ident(name)}`];
+  return [name === column ? ident(name) : `${ident(column)} AS ${ident(name)}`];
+};
 
 const joined = (lists: readonly SqlPart[][], separator: string): SqlPart[] =>
   lists.flatMap((list, index) => (index === 0 ? list : [separator, ...list]));
@@ -116,8 +117,8 @@ export interface SqlWithQuotes {
  * aggregates, window functions and functions that return rows.
  */
 export function describeTable(selection: TableSelection): SqlWithQuotes {
-  const expressions = selection.columns.flatMap(({ name, expression }) =>
-    expression === undefined ? [] : [[...inBrackets(`transform.${name}`, expression), ' IS NULL']],
+  const expressions = selection.columns.flatMap(({ column, expression }) =>
+    expression === undefined ? [] : [[...inBrackets(`transform.${column}`, expression), ' IS NULL']],
   );
   const besides =
     expressions.length === 0

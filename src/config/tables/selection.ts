@@ -1,4 +1,4 @@
-/** `columns`, `exclude_columns`, `where`, `transform` and `query` of an entry, and their conflicts. */
+/** `columns`, `exclude_columns`, `where`, `transform`, `rename` and `query` of an entry, and their conflicts. */
 import type { Contradiction } from '../problems.ts';
 import { SYSTEM_COLUMNS, type Selection } from '../../schema/selection.ts';
 import { readPattern, starsOf } from '../../schema/patterns.ts';
@@ -9,6 +9,9 @@ export const selectionOf = (entry: TableEntry): Selection => ({
   excludeColumns: entry.exclude_columns ?? [],
   where: entry.where ?? null,
   transform: Object.entries(entry.transform ?? {}).map(([column, expression]) => ({ column, expression })),
+  rename: Object.entries(entry.rename ?? {}).flatMap(([column, to]) =>
+    column === to ? [] : [{ column, to }],
+  ),
   query: entry.query ?? null,
 });
 
@@ -29,12 +32,25 @@ export function selectionContradiction(entry: TableEntry): Contradiction | undef
   const system = transformed.find((name) => SYSTEM_COLUMNS.includes(name));
   if (system !== undefined)
     return { key: `transform.${system}`, what: 'no table can have a column of that name' };
-  return ofKeys(entry);
+  return ofNames(entry) ?? ofKeys(entry);
+}
+
+function ofNames({ columns, exclude_columns: excluded, rename = {} }: TableEntry): Contradiction | undefined {
+  const entries = Object.entries(rename);
+  for (const [index, [column, to]] of entries.entries()) {
+    const key = `rename.${column}`;
+    if (SYSTEM_COLUMNS.includes(to)) return { key, what: 'no table can have a column of that name' };
+    const same = entries.slice(0, index).find(([, other]) => other === to);
+    if (same) return { key, what: `the column "${same[0]}" already gets that name` };
+    if (excluded?.includes(column) === true || columns?.includes(column) === false)
+      return { key, what: `${columns ? 'columns' : 'exclude_columns'} leaves this column out` };
+  }
+  return undefined;
 }
 
 /** The query itself selects rows and columns. */
 function besideQuery(entry: TableEntry): Contradiction | undefined {
-  const selecting = (['columns', 'exclude_columns', 'where', 'transform'] as const).find(
+  const selecting = (['columns', 'exclude_columns', 'where', 'transform', 'rename'] as const).find(
     (key) => entry[key] !== undefined,
   );
   if (starsOf(readPattern(entry.name)) > 0)

@@ -50,6 +50,7 @@ const sqlOf = (kind: string, read: (text: string) => string) =>
 const sqlText = sqlOf('an SQL expression', (text) => text);
 const queryText = sqlOf('one SELECT', withoutEnd);
 const TRANSFORM = 'an object of SQL expressions by column';
+const RENAME = 'an object of names at the destination by column';
 
 const duration = z
   .string({ error: DURATION_FORMS })
@@ -163,6 +164,10 @@ export const tableSchema = z.strictObject(
       .record(identifier, sqlText, { error: TRANSFORM })
       .optional()
       .describe('SQL expressions by column name. The source evaluates them, and increp copies their values.'),
+    rename: z
+      .record(identifier, identifier, { error: RENAME })
+      .optional()
+      .describe('Names at the destination by column name. All other options have the names of the source.'),
     where: sqlText
       .optional()
       .describe(

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { contradictionIn, isPattern } from './contradictions.ts';
 import { readText } from '../files.ts';
 import { readPattern } from '../../schema/patterns.ts';
+import { destinationColumn } from '../../schema/selection.ts';
 import { isObject, parseJson } from './json.ts';
 import { recordNameOf, destinationOf, labelOf, type DefaultSchema } from './table-mapping.ts';
 import type { ReportProblem, Warn } from '../problems.ts';
@@ -284,12 +285,14 @@ const inheritedIn = (entry: TableEntry, own: TableOptions): readonly InheritedKe
   );
 
 function optionsOf(entry: TableEntry, inheritedKeys: readonly InheritedKey[]): TablePattern['options'] {
+  const selection = selectionOf(entry);
+  const named = (column: string) => destinationColumn(selection, column);
   return {
     destinationSchema: entry.dest_schema,
-    replicationKey: entry.replication_key,
-    mergeKey: entry.unique_cols ?? [],
+    replicationKey: entry.replication_key === undefined ? undefined : named(entry.replication_key),
+    mergeKey: (entry.unique_cols ?? []).map(named),
     inheritedKeys,
-    selection: selectionOf(entry),
+    selection,
     mode: entry.mode,
     initialLoad: entry.initial_load,
     // A default may set this in mode full-refresh.

@@ -14,11 +14,13 @@ import {
 import { isOfNames, meansTheSame } from '../../postgres/user-search-path.ts';
 import { NAME_INSIDE } from '../../postgres/server-errors.ts';
 import { printsByPath, type Column } from '../../schema/columns.ts';
-import type { TableName } from '../../schema/names.ts';
+import { printName, type TableName } from '../../schema/names.ts';
 import { hasSystemColumns, queryRelation, selectFrom, type Relation } from '../../schema/relations.ts';
 import {
+  destinationColumn,
   hasSql,
   optionsOf,
+  sameNameOf,
   selectColumns,
   SYSTEM_COLUMNS,
   unknownColumnOf,
@@ -85,12 +87,23 @@ function selectSource(selectable: Selectable): SelectedSource {
     const names = table.columns.map((column) => column.name);
     return { ...plain, fault: columnNotFound(table, { key: unknown.option }, unknown.name, names) };
   }
+  const same = sameNameOf(selection, table.columns);
+  if (same) return { ...plain, fault: sameName(table, same) };
   return {
     ...plain,
     relation: selectFrom(table, selection, []),
     rows: selectedRows(tableSelection(selection, table)),
   };
 }
+
+const sameName = (
+  { name: table }: Relation,
+  { name, columns }: { readonly name: string; readonly columns: readonly string[] },
+): IncrepError =>
+  new IncrepError('CONFIG_INVALID', {
+    what: `the columns ${columns.map((column) => `"${column}"`).join(' and ')} of ${printName(table)} would both be "${name}" at the destination`,
+    next: `Correct "rename" of "${table.table}" in tables-config.json, or leave one of the columns out.`,
+  });
 
 const tableSelection = (selection: Selection, table: Relation): TableSelection => ({
   table: table.name,
@@ -177,7 +190,8 @@ async function describeSelection(
     const unfit = unfitFields(settings.name, found);
     return unfit ? failedWith(unfit) : done({ fields: found, isUsual });
   }
-  const isMade = ({ name }: SelectField) => selection.transform.some(({ column }) => column === name);
+  const made = selection.transform.map(({ column }) => destinationColumn(selection, column));
+  const isMade = ({ name }: SelectField) => made.includes(name);
   return done({ fields: found.filter(isMade), isUsual });
 }
 

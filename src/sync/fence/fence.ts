@@ -4,6 +4,7 @@ import type { Database } from '../../postgres/database.ts';
 import { sleep } from '../../backoff.ts';
 import { chooseMark, integerMarkSchema, type ChosenMark } from '../../schema/integer-mark.ts';
 import type { KeyType } from '../../schema/keys.ts';
+import { sourceColumn } from '../../schema/selection.ts';
 import type { ServerInstance } from '../../schema/state-record.ts';
 import { highWaterMark, IN_FLIGHT, KEEP_ACTIVITY, READ_CLOCK, type MarkedRows } from '../../sql/fence.ts';
 import { keyOrigin } from '../../sql/key-origin.ts';
@@ -74,11 +75,12 @@ interface FenceTarget extends MarkedRows {
 }
 
 export const markedRows = (
-  { sourceName, sourceRows }: TableFacts,
+  { sourceName, sourceRows, settings }: TableFacts,
   { source, replicationKey, keyType }: KeyedPlan,
 ): MarkedRows => ({
   rows: sourceRows,
   table: source.kind === 'query' ? undefined : sourceName,
+  keyColumn: sourceColumn(settings.selection, replicationKey),
   replicationKey,
   keyType,
 });

@@ -5,8 +5,9 @@ import { carriedType, type Column, type NativeCarriers } from '../../schema/colu
 import { keyTypeOf } from '../../schema/keys.ts';
 import { printName } from '../../schema/names.ts';
 import { DELETED_AT } from '../../schema/metadata-columns.ts';
-import type { Relation } from '../../schema/relations.ts';
+import { atSource, type Relation } from '../../schema/relations.ts';
 import { ident, qualified } from '../../sql/identifiers.ts';
+import { keysAtSource } from '../facts/keys-at-source.ts';
 import { columnNotFound } from '../facts/column-not-found.ts';
 import type { TableFacts } from '../facts/facts.ts';
 
@@ -122,20 +123,23 @@ const tooManyColumns = ({ name, columns }: Relation, own: number): IncrepError =
     next: 'Exclude columns with "exclude_columns", or set neither option for this table.',
   });
 
-function columnRefusals({ settings, natives }: TableFacts, source: Relation): IncrepError[] {
-  const names = source.columns.map(({ name }) => name);
-  const wanted = [
-    ...(settings.replicationKey === undefined ? [] : [['replication_key', settings.replicationKey] as const]),
-    ...settings.mergeKey.map((name) => ['unique_cols', name] as const),
-  ];
+function columnRefusals({ settings, natives }: TableFacts, selected: Relation): IncrepError[] {
+  const names = selected.columns.map(({ name }) => name);
+  const source = atSource(selected, settings.selection);
   const own = (settings.deletes === 'soft' ? 1 : 0) + settings.metadataColumns.length;
-  const replicationKey = source.columns.find(({ name }) => name === settings.replicationKey);
-  const unordered = unorderedMergeKey(source, settings.mergeKey, natives);
+  const keys = keysAtSource(settings);
+  const wanted = [
+    ...(keys.replicationKey === undefined ? [] : [['replication_key', keys.replicationKey] as const]),
+    ...keys.mergeKey.map((name) => ['unique_cols', name] as const),
+  ];
+  const sourceNames = source.columns.map(({ name }) => name);
+  const replicationKey = source.columns.find(({ name }) => name === keys.replicationKey);
+  const unordered = unorderedMergeKey(source, keys.mergeKey, natives);
   return [
     ...wanted
-      .filter(([, name]) => !names.includes(name))
+      .filter(([, name]) => !sourceNames.includes(name))
       .map(([key, name]) =>
-        columnNotFound(source, { key, isInherited: settings.inheritedKeys.includes(key) }, name, names),
+        columnNotFound(source, { key, isInherited: settings.inheritedKeys.includes(key) }, name, sourceNames),
       ),
     ...(settings.deletes === 'soft' && names.includes(DELETED_AT) ? [takenMark(source)] : []),
     ...(own > 0 && names.length + own > MAX_COLUMNS ? [tooManyColumns(source, own)] : []),

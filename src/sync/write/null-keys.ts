@@ -6,6 +6,7 @@ import { ask } from '../../postgres/user-search-path.ts';
 import type { Relation } from '../../schema/relations.ts';
 import type { RowSource } from '../../sql/row-source.ts';
 import type { Statement } from '../../sql/search-path.ts';
+import { keysAtSource } from '../facts/keys-at-source.ts';
 import { countNullKeys } from '../../sql/window.ts';
 
 /** The count stops here, because an exact count of many rows is not useful. */
@@ -37,7 +38,8 @@ export function nullKeyQuestion(
 }
 
 /** @param row the answer to the question; undefined if there was none */
-export function nullKeyText({ replicationKey }: TableSettings, row: unknown): string[] {
+export function nullKeyText(settings: TableSettings, row: unknown): string[] {
+  const { replicationKey } = keysAtSource(settings);
   const count = row === undefined ? 0 : countRow.parse(row).rows;
   if (count === 0) return [];
   const many =

@@ -23,6 +23,7 @@ test('all of it is kept as it was written', async () => {
       columns: ['id', 'updated_at', 'note', 'x'],
       where,
       transform: { note: 'lower(note)', x: '1' },
+      rename: { note: 'remark', id: 'id' },
     }),
   ).toEqual({
     columns: ['id', 'updated_at', 'note', 'x'],
@@ -32,6 +33,7 @@ test('all of it is kept as it was written', async () => {
       { column: 'note', expression: 'lower(note)' },
       { column: 'x', expression: '1' },
     ],
+    rename: [{ column: 'note', to: 'remark' }],
     query: null,
   });
   expect(await load({ query: 'SELECT 1; -- the end\n ;' })).toMatchObject({ query: 'SELECT 1' });
@@ -77,6 +79,10 @@ describe('what contradicts itself', () => {
     [{ columns: ['id', 'updated_at'], transform: { x: '1' } }, 'transform.x', 'columns leaves'],
     [{ transform: { updated_at: 'now()' } }, 'transform.updated_at', 'cannot be transformed'],
     [{ transform: { ctid: '1' } }, 'transform.ctid', 'no table can have'],
+    [{ rename: { note: 'xmin' } }, 'rename.note', 'no table can have'],
+    [{ rename: { a: 'x', b: 'x' } }, 'rename.b', 'the column "a" already gets that name'],
+    [{ exclude_columns: ['note'], rename: { note: 'x' } }, 'rename.note', 'exclude_columns leaves'],
+    [{ columns: ['id', 'updated_at'], rename: { note: 'x' } }, 'rename.note', 'columns leaves'],
     [{ columns: ['id'] }, 'columns', 'the replication_key "updated_at" must be copied'],
     [{ exclude_columns: ['updated_at'] }, 'exclude_columns', '"updated_at" must be copied'],
     [{ columns: ['updated_at'] }, 'columns', '"id" of unique_cols must be copied'],
@@ -84,6 +90,7 @@ describe('what contradicts itself', () => {
     [{ query: 'SELECT 1', where: 'true' }, 'where', 'change the query'],
     [{ query: 'SELECT 1', columns: ['a'] }, 'columns', 'change the query'],
     [{ query: 'SELECT 1', transform: { a: '1' } }, 'transform', 'change the query'],
+    [{ query: 'SELECT 1', rename: { a: 'b' } }, 'rename', 'change the query'],
   ])('%j', async (change, key, what) => {
     const problem = await problemOf(change);
     expect(problem).toContain(`${FILE}, [0].${key} (table orders): `);

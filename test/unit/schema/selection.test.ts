@@ -1,9 +1,10 @@
 import { differenceText } from '../../../src/report/shape-texts.ts';
 import { describe, expect, test } from 'vitest';
-import { selectFrom } from '../../../src/schema/relations.ts';
+import { atSource, selectFrom } from '../../../src/schema/relations.ts';
 import {
   EVERYTHING,
   recordedSelection,
+  sameNameOf,
   unknownColumnOf,
   type Selection,
 } from '../../../src/schema/selection.ts';
@@ -49,10 +50,33 @@ describe('the relation that is copied', () => {
   });
 });
 
+test('the relation has the names of the destination, and the same with the names of the source can be had', () => {
+  const swapped = selection({
+    rename: [
+      { column: 'id', to: 'note' },
+      { column: 'note', to: 'id' },
+    ],
+  });
+  const whole = relation({ indexedColumns: ['id'], unreadableColumns: ['note'] });
+  const copied = selectFrom(whole, swapped, []);
+  expect(names(copied)).toEqual(['note', 'id', 'updated_at']);
+  expect(copied).toMatchObject({
+    uniqueKeys: [{ columns: ['note'] }],
+    indexedColumns: ['note'],
+    unreadableColumns: ['note'],
+  });
+  expect(atSource(copied, swapped)).toEqual(whole);
+  expect(sameNameOf(selection({ rename: [{ column: 'id', to: 'note' }] }), whole.columns)).toEqual({
+    name: 'note',
+    columns: ['id', 'note'],
+  });
+});
+
 test.each([
   [{ columns: ['id', 'nte'] }, { option: 'columns', name: 'nte' }],
   [{ columns: ['id', 'x'], transform: [{ column: 'x', expression: '1' }] }, undefined],
   [{ excludeColumns: ['nte'] }, { option: 'exclude_columns', name: 'nte' }],
+  [{ rename: [{ column: 'nte', to: 'x' }] }, { option: 'rename', name: 'nte' }],
 ])('%j names %j, which is not there', (change, unknown) => {
   expect(unknownColumnOf(selection(change), relation().columns)).toEqual(unknown);
 });

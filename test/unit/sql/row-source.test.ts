@@ -12,8 +12,8 @@ import { selectWindow } from '../../../src/sql/window.ts';
 import { column } from '../schema/columns.ts';
 
 const table = { schema: 'public', table: 'odd "name' };
-const plain = { name: 'id', expression: undefined };
-const masked = { name: 'e-mail', expression: 'md5(email) -- masked' };
+const plain = { name: 'id', column: 'id', expression: undefined };
+const masked = { name: 'e-mail', column: 'e-mail', expression: 'md5(email) -- masked' };
 
 const selected = selectedRows({
   table,
@@ -38,9 +38,12 @@ test('questions about the key leave out what expressions make', () => {
     '(SELECT "id", ctid, xmin FROM "public"."odd ""name" WHERE (id > 0 -- all\n)\n) AS "odd ""name"',
   );
   expect(bareItem(table)).toBe('"public"."odd ""name"');
-  expect(highWaterMark({ rows: selected, table, replicationKey: 'id', keyType: 'integer' }, 'UTC')).toContain(
-    `FROM ${bareItem(selected)}`,
-  );
+  expect(
+    highWaterMark(
+      { rows: selected, table, keyColumn: 'id', replicationKey: 'id', keyType: 'integer' },
+      'UTC',
+    ),
+  ).toContain(`FROM ${bareItem(selected)}`);
 });
 
 test('a window is over the columns that come out', () => {
@@ -60,7 +63,7 @@ test('a window is over the columns that come out', () => {
 test('what stands where in a statement is known, in characters', () => {
   const { sql, quotes } = describeTable({
     table,
-    columns: [plain, { name: 'x', expression: "'😀' || y" }],
+    columns: [plain, { name: 'x', column: 'x', expression: "'😀' || y" }],
     where: 'z',
     hasSystemColumns: true,
   });

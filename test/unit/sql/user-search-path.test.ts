@@ -127,10 +127,13 @@ const keyed = { table, key, metadataColumns: metadataColumns };
 
 const STATEMENTS: Record<string, readonly (Statement | undefined)[]> = {
   mark: KEY_TYPES.map((keyType) =>
-    highWaterMark({ rows: table, table, replicationKey: 'at', keyType }, 'Europe/Berlin'),
+    highWaterMark({ rows: table, table, keyColumn: 'at', replicationKey: 'at', keyType }, 'Europe/Berlin'),
   ),
   inspect: KEY_TYPES.map((keyType) =>
-    inspectKeys({ rows: table, table, replicationKey: 'at', keyType }, { timeZone: 'UTC', limit: 10 }),
+    inspectKeys(
+      { rows: table, table, keyColumn: 'at', replicationKey: 'at', keyType },
+      { timeZone: 'UTC', limit: 10 },
+    ),
   ),
   window: WINDOWS.flatMap((each) => [
     selectWindow(table, columns, each),
