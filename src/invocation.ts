@@ -20,6 +20,8 @@ export interface Invocation {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
   readonly environment: Environment;
+  /** How a shell starts this program. Undefined if by its name. */
+  readonly program?: string | undefined;
   /** Absolute; relative paths on the command line start here. */
   readonly workingDirectory: string;
   /** Aborts with an `IncrepError` INTERRUPTED when the work must stop. */

@@ -1,7 +1,9 @@
 /** The boundary to the process: its streams, environment, signals and exit code. No other file uses them. */
+import { delimiter, dirname } from 'node:path';
 import process from 'node:process';
 import { main } from './cli.ts';
 import { IncrepError } from './errors.ts';
+import { shellWord } from './shell-word.ts';
 import { DEFAULT_TIMING } from './timing.ts';
 
 export async function runProcess(args: readonly string[]): Promise<void> {
@@ -10,10 +12,18 @@ export async function runProcess(args: readonly string[]): Promise<void> {
     stdout: process.stdout,
     stderr: process.stderr,
     environment: process.env,
+    program: startedAs(process.argv[1] ?? ''),
     workingDirectory: workingDirectory(),
     signal: abortOnSignal(),
     timing: DEFAULT_TIMING,
   });
+}
+
+/** From cron, the program is often not in the PATH. */
+function startedAs(path: string): string | undefined {
+  if (path.endsWith('.js')) return `${shellWord(process.execPath)} ${shellWord(path)}`;
+  const isInPath = (process.env['PATH'] ?? '').split(delimiter).includes(dirname(path));
+  return isInPath ? undefined : shellWord(path);
 }
 
 /** Also for a current directory that was deleted. Then the shell still knows its name. */

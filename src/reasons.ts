@@ -155,6 +155,7 @@ export type NoCursor =
   /** RFC 3339. */
   | { readonly code: 'was-reset'; readonly at: string }
   | { readonly code: 'state-file-of-another-table'; readonly table: string }
+  | { readonly code: 'state-file-of-another-database'; readonly database: string }
   | { readonly code: 'state-file-unusable'; readonly message: string };
 
 /** What the plan does about a difference of shape. */

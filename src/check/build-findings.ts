@@ -1,6 +1,7 @@
 /** Converts the facts of `inspect` to findings: pure. */
 import type { TableFacts } from '../sync/facts/facts.ts';
 import { constraintFindings } from './constraint-findings.ts';
+import { deletionLogFindings } from './deletion-log-findings.ts';
 import { destinationFindings } from './destination-findings.ts';
 import { failureFinding, note, warning, type Finding } from './finding.ts';
 import type { Inspection } from './inspect.ts';
@@ -29,6 +30,7 @@ function tableFindings(table: TableFacts, found: Inspection, canSync: boolean): 
     ...(unreadable ? [failureFinding(unreadable, name)] : []),
     ...sourceTableFindings(table, plan, found),
     ...selectionFindings(table, found),
+    ...deletionLogFindings(table, found.deletionLogs.get(table)),
     ...stateFindings(table, canSync),
     ...destinationFindings(table, plan, found),
     ...constraintFindings(table, found.facts.tables),

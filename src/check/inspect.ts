@@ -28,6 +28,7 @@ import type { Facts, TableFacts, TableFailure } from '../sync/facts/facts.ts';
 import { previewRemovedRows, type RemovedRowsPreview } from '../sync/load/preview-removed-rows.ts';
 import type { KeyType } from '../schema/keys.ts';
 import { highWaterMark } from '../sql/fence.ts';
+import { inspectDeletionLogs, type DeletionLogInspection } from './inspect-deletion-logs.ts';
 import { describeSequences, keyOrigin } from '../sql/key-origin.ts';
 import { markedRows, originRow, OWN_WRITES, readMark, type KeyOrigin } from '../sync/fence/fence.ts';
 import { gatherDependents } from '../sync/facts/gather-dependents.ts';
@@ -64,6 +65,8 @@ export interface Inspection extends Inspected {
   readonly withoutIdentity: ReadonlyMap<string, string>;
   /** Triggers that may set the replication key of a destination table, if the key decides which row wins. */
   readonly keyTriggers: ReadonlyMap<TableFacts, readonly string[]>;
+  /** Of the tables with `deletes_from`. */
+  readonly deletionLogs: ReadonlyMap<TableFacts, DeletionLogInspection>;
   /** Event triggers of the destination. */
   readonly eventTriggers: readonly EventTrigger[];
   readonly dependents: ReadonlyMap<TableFacts, readonly Dependent[]>;
@@ -171,6 +174,7 @@ export async function inspect(context: RunContext, facts: Facts): Promise<Inspec
     clockSkewSeconds: (destination.at - source.at) / 1000 - (destination.askedAt - source.askedAt) / 1000,
     encryption: { source: source.encryption, destination: destination.encryption },
     owners: await ownersOf(context.destination, facts),
+    deletionLogs: await inspectDeletionLogs(context.source, facts),
     keyTriggers: await keyTriggersOf(context.destination, facts),
     ...(await publicationsAndTriggers(context.destination, facts)),
     dependents: await gatherDependents(context, facts.tables),

@@ -116,6 +116,20 @@ export type InitialLoad = 'auto' | 'pg_dump' | 'copy';
 export type Deletes = 'ignore' | 'hard' | 'soft';
 export type OnSchemaChange = 'reset' | 'evolve' | 'fail';
 
+/** Where the source records deleted rows. */
+export type DeletionLog = {
+  /** A timestamptz column: when the row was deleted. */
+  readonly deletedAt: string;
+} & (
+  | {
+      /** A star stands for the name of the source table. */
+      readonly table: string;
+      /** Undefined: the schema of the source table. */
+      readonly schema: string | undefined;
+    }
+  | { readonly query: string }
+);
+
 export type InheritedKey = 'replication_key' | 'unique_cols';
 
 /** One table's entry of tables-config.json, defaults filled in. */
@@ -147,6 +161,8 @@ export interface TableSettings {
   readonly deletes: Deletes;
   /** How often the keys of both sides are compared for deleted rows. */
   readonly deletesEverySeconds: number;
+  /** Undefined: only a comparison of the keys finds deleted rows. */
+  readonly deletionLog: DeletionLog | undefined;
   /** The largest share of a table, 0 to 1, that one run may remove. */
   readonly deleteLimit: number;
   /** Metadata columns of the destination table. */

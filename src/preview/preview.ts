@@ -5,9 +5,10 @@ import { reasonText } from '../report/reasons.ts';
 import type { Action, Loader } from '../events.ts';
 import type { Dependent } from '../postgres/dependent-object-list.ts';
 import { previewEvolution, type EvolutionPreview } from '../sync/plan/evolution-preview.ts';
-import type { TableName } from '../schema/names.ts';
+import { printName, type TableName } from '../schema/names.ts';
 import { estimateReading, type Estimate, type Volume } from './estimate.ts';
 import { inOrder, type Facts, type TableFacts, type TableFailure } from '../sync/facts/facts.ts';
+import { logPosition, logTable } from '../sync/facts/deletion-log.ts';
 import { tableNames } from '../sync/facts/table-names.ts';
 import { previewRemovedRows, type RemovedRowsPreview } from '../sync/load/preview-removed-rows.ts';
 import { gatherDependents } from '../sync/facts/gather-dependents.ts';
@@ -51,7 +52,9 @@ export interface Preview {
   /** Whether this sync would compare the keys for deleted rows. */
   readonly removesDeleted: boolean;
   /** When that was last done, in RFC 3339; undefined if `deletes` is "ignore". */
-  readonly deletes: { readonly checkedAt: string | null; readonly everySeconds: number } | undefined;
+  readonly deletes:
+    | { readonly checkedAt: string | null; readonly everySeconds: number; readonly log: string | undefined }
+    | undefined;
   /** Dependent objects of a destination table whose shape would change. */
   readonly dependents: readonly Dependent[];
   /** Why that would be refused, as far as the catalog shows. */
@@ -185,6 +188,7 @@ function previewOf(
         : {
             checkedAt: saved.kind === 'record' ? saved.record.deletesCheckedAt : null,
             everySeconds: settings.deletesEverySeconds,
+            log: logName(table),
           },
     dependents,
     obstruction: obstructionOf(table, plan, { dependents, gone, isForced }) ?? evolution?.obstruction,
@@ -198,6 +202,14 @@ function previewOf(
     ],
     error: plan.kind === 'refuse' ? plan.error : undefined,
   };
+}
+
+/** The deletion log that the sync would read. */
+function logName({ settings, saved }: TableFacts): string | undefined {
+  const { deletionLog, source } = settings;
+  if (!deletionLog || logPosition({ saved }, settings) === undefined) return undefined;
+  const log = logTable(deletionLog, source);
+  return log ? printName(log) : 'the query of deletes_from';
 }
 
 function obstructionOf(

@@ -41,7 +41,9 @@ interface PlannedTable {
   readonly high: string | null;
   readonly hasWork: boolean;
   readonly removesDeleted: boolean;
-  readonly deletes: { readonly checkedAt: string | null; readonly everySeconds: number } | undefined;
+  readonly deletes:
+    | { readonly checkedAt: string | null; readonly everySeconds: number; readonly log: string | undefined }
+    | undefined;
   /** A sentence about rows that a load would remove. */
   readonly removes: string | undefined;
   /** Dependent objects, as text. */
@@ -183,7 +185,10 @@ function deletesLines(table: PlannedTable): string[] {
   if (!deletes || !isOngoing(table)) return [];
   const last = deletes.checkedAt === null ? 'never' : deletes.checkedAt;
   const every = formatDuration(deletes.everySeconds);
-  return [`${removesDeleted ? 'due now' : 'not due'} (last compared ${last}, every ${every})`];
+  const comparison = `${removesDeleted ? 'due now' : 'not due'} (last compared ${last}, every ${every})`;
+  return deletes.log === undefined
+    ? [comparison]
+    : [`at each sync from ${deletes.log}; comparison ${comparison}`];
 }
 
 /** A table may have hundreds of triggers. */

@@ -134,6 +134,8 @@ const REASONS: Texts<Reason> = {
   adopted: () => 'the destination table is adopted: compared with the source by key',
   'cursor-unknown': () => 'no cursor is known',
   'was-reset': ({ at }) => `it was reset at ${inSeconds(at)}`,
+  'state-file-of-another-database': ({ database }) =>
+    `the state file belongs to another destination (database "${database}")`,
   'state-file-of-another-table': ({ table }) => `the state file belongs to ${table}`,
   'state-file-unusable': ({ message }) => `its state file cannot be used (${message})`,
   'legacy-cursor-unfit': ({ keyType }) =>

@@ -41,17 +41,17 @@ export function truncate(text: string, width: number, ellipsis: string): string 
 }
 
 /**
- * Not split across lines: a name in quotes, which the user may copy, a number with its unit, a time, and a short text
- * in parentheses.
+ * Not split across lines: a command of the shell, up to the end of the text, because its second line would be another
+ * command; a name in quotes, which the user may copy, a number with its unit, a time, and a short text in parentheses.
  */
 const WORD =
-  /\s*(?:"[^"\n]{1,80}"|\[[^\]\n]{1,80}\]|\d{4}-\d\d-\d\d (?=\d)|(?<![^\s(])[\d.,]+ (?=[a-zA-Z])|\S)+/g;
+  /\s*(?:(?<=: )(?:npx |\S+ )?(?:\S*\/)?(?:increp(?:\.js)?|pg_isready|psql|chown|chmod) [^\n]*|"[^"\n]{1,80}"|\[[^\]\n]{1,80}\]|\d{4}-\d\d-\d\d (?=\d)|(?<![^\s(])[\d.,]+ (?=[a-zA-Z])|\S)+/g;
 
 /** The output that a text is wrapped for. */
 type Wrapped = Pick<Style, 'width' | 'typedCommand'>;
 
 /** A command for a pipeline. Texts contain it without a directory, because another process may print them. */
-const COMMAND = /\bincrep ((?:check|config|help|history|init|plan|reset|status|sync|verify)\b)/g;
+const COMMAND = /\bincrep ((?:check|config|deletes-sql|help|history|init|plan|reset|status|sync|verify)\b)/g;
 
 /**
  * Wraps text into lines of at most that many cells. Continuation lines begin with `hanging`. A longer word stays

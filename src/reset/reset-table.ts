@@ -11,7 +11,7 @@ import type { ServerIdentity } from '../postgres/identity.ts';
 import { sharedName, type TableName } from '../schema/names.ts';
 import { shapeSchema } from '../schema/shape.ts';
 import { tableCommand } from '../shell-word.ts';
-import { STATE_FORMAT, writtenAsSchema, type ResetRecord } from '../schema/state-record.ts';
+import { isAbout, STATE_FORMAT, writtenAsSchema, type ResetRecord } from '../schema/state-record.ts';
 import { chunksTable, forgetLoad, loadsTable } from '../sql/loads.ts';
 import { createStateTable, forgetOwnState, readRecords, stateTable, writeReset } from '../sql/state.ts';
 import { asUsual } from '../sql/search-path.ts';
@@ -107,7 +107,9 @@ export function swapCheck(context: RunContext): () => Promise<boolean> {
 /** If source and destination are swapped, the file describes a table that was a source and not a destination. */
 const namesDestination = (file: StateFile, { systemIdentifier, database }: ServerIdentity): boolean =>
   file.kind === 'record'
-    ? file.record.sourceLife.systemIdentifier !== systemIdentifier || file.record.source.database !== database
+    ? isAbout(file.record, { systemIdentifier, database }) &&
+      (file.record.sourceLife.systemIdentifier !== systemIdentifier ||
+        file.record.source.database !== database)
     : file.kind !== 'none';
 
 const stateRow = z.object({ name: z.string(), pipeline: z.string(), record: z.unknown() });

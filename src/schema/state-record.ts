@@ -49,11 +49,31 @@ export const PLAINLY: WrittenAs = { mode: 'incremental-deduped', metadataColumns
 export const recordedWriting = ({ mode, metadataColumns }: WrittenAs): WrittenAs | null =>
   mode === PLAINLY.mode && metadataColumns.length === 0 ? null : { mode, metadataColumns };
 
+/** The database that holds the destination table. */
+export const destinationServerSchema = z.object({
+  /** Null if the role may not read it. */
+  systemIdentifier: z.string().nullable(),
+  database: z.string(),
+});
+
+/** False only if the record is certainly about another database. */
+export const isAbout = (
+  { destinationServer: recorded }: Pick<StateRecord, 'destinationServer'>,
+  { systemIdentifier, database }: z.infer<typeof destinationServerSchema>,
+): boolean =>
+  recorded === null ||
+  (recorded.database === database &&
+    (recorded.systemIdentifier === null ||
+      systemIdentifier === null ||
+      recorded.systemIdentifier === systemIdentifier));
+
 export const stateRecordSchema = z.object({
   format: z.literal(STATE_FORMAT),
   pipeline: z.string(),
   source: z.object({ database: z.string(), schema: z.string(), table: z.string() }),
   destination: z.object({ schema: z.string(), table: z.string() }),
+  /** Null in older records. */
+  destinationServer: destinationServerSchema.nullable().default(null),
   sourceLife: serverInstanceSchema,
   /** The source's clock when the high-water mark was read. */
   sourceTime: z.string(),
@@ -90,6 +110,11 @@ export const stateRecordSchema = z.object({
   fingerprint: z.string(),
   /** When the destination table was last known to hold no deleted row. RFC 3339, this machine's clock. */
   deletesCheckedAt: z.string().nullable().default(null),
+  /**
+   * The deletion log that the last sync has read. A deletion that was committed later has a time at or after `from`. Null
+   * if there is no log, or if that time is not known.
+   */
+  deletions: z.object({ log: z.string(), from: z.string() }).nullable().default(null),
   /** Rises by one with every commit. */
   generation: z.number().int().positive(),
   runId: z.string(),

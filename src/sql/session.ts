@@ -32,6 +32,9 @@ const GUARD_SETTINGS = {
   tcp_keepalives_idle: '30',
   tcp_keepalives_interval: '10',
   tcp_keepalives_count: '3',
+  // The catalogs are asked with long statements over few rows. Their estimates are high enough for the compiler, which then
+  // takes seconds. It gains nothing for the statements over many rows, which wait for the network or hash.
+  jit: 'off',
   // This limit would also count the time during which the other side is slow.
   tcp_user_timeout: '0',
 } as const;

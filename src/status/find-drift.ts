@@ -63,6 +63,7 @@ function driftIn(plan: DraftPlan): Drift | undefined {
     ({ code }) =>
       code === 'destination-dropped' ||
       code === 'destination-without-state' ||
+      code === 'state-file-of-another-database' ||
       code === 'destination-emptied',
   );
   if (plan.kind === 'load' && (plan.action === 'reset' || isGone))

@@ -52,6 +52,34 @@ test('a reset does not make it ours', async () => {
   expect(await rowsThere(pair)).toEqual(['100000']);
 });
 
+test('a state file of another database does not make it ours, nor does a reset there', async () => {
+  await using pair = await freshPair('orders');
+  await sync(pair);
+  await using other = await withTable();
+  const { host, port, database, user, password } = other.login('destination', 'increp');
+  const there = {
+    env: {
+      ...{ DEST_HOST: host, DEST_PORT: String(port), DEST_DB: database },
+      ...{ DEST_USERNAME: user, DEST_PASSWORD: password },
+    },
+  };
+  for (const args of ['plan', 'reset orders', 'sync']) {
+    const { stdout } = await increp(args, pair, there);
+    if (args !== 'reset orders')
+      expect(stdout).toMatch(/no state of it.* the state file is about database "\w+"/s);
+    else expect(stdout).toContain('there was no saved state');
+  }
+  expect(await rowsThere(other)).toEqual(['100000']);
+  await other.destination.query('DROP TABLE orders');
+  await rm(join(pair.directory, 'sync-state'), { recursive: true });
+  expect((await sync(pair)).table()).toMatchObject({ action: 'incremental' });
+  await other.destination.query('DROP TABLE _increp_state');
+  expect((await sync(pair, '', there)).table()).toMatchObject({
+    action: 'initial',
+    reason: expect.stringContaining('the state file belongs to another destination'),
+  });
+});
+
 /** The variables of a pair whose source and destination are exchanged. */
 function swappedSides(pair: Pair): Record<string, string> {
   const variables = (

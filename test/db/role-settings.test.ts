@@ -246,7 +246,9 @@ slowTest('the brake is named where it was set, with the statement that resets it
     await pair.destination.query(`ALTER ${where} SET default_transaction_read_only = on`);
     const { hint } = (await trySync(pair)).summary.error ?? {};
     const statement = /run: (.*)$/.exec(hint ?? '')?.[1] ?? '';
-    expect(statement).toBe(`ALTER ${where} RESET default_transaction_read_only`);
+    expect(statement).toBe(
+      `SET default_transaction_read_only = off; ALTER ${where} RESET default_transaction_read_only`,
+    );
     await pair.destination.query(statement);
   }
   expect((await sync(pair)).table()).toMatchObject({ status: 'ok' });

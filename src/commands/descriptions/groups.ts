@@ -1,7 +1,7 @@
 /** The commands by purpose, in the order of the help, and the first commands to try. */
 
 export const COMMAND_GROUPS: Readonly<Record<string, readonly string[]>> = {
-  'Set up': ['init', 'check', 'config'],
+  'Set up': ['init', 'check', 'config', 'deletes-sql'],
   Run: ['sync', 'plan'],
   Inspect: ['status', 'history', 'verify'],
   Repair: ['reset'],

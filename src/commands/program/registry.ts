@@ -1,5 +1,6 @@
 /** Every command, and the module that is loaded when the command runs. */
 import { check } from '../descriptions/check.ts';
+import { deletesSql } from '../descriptions/deletes-sql.ts';
 import { config } from '../descriptions/config.ts';
 import { completion } from '../descriptions/completion.ts';
 import { demo } from '../descriptions/demo.ts';
@@ -33,6 +34,10 @@ export const commands = (): readonly Registered[] => [
   { description: history(), load: async () => (await import('../history.ts')).historyCommand },
   { description: verify(), load: async () => (await import('../verify.ts')).verifyCommand },
   { description: reset(), load: async () => (await import('../reset.ts')).resetCommand },
+  {
+    description: deletesSql(),
+    load: async () => (await import('../deletes-sql.ts')).deletesSqlCommand,
+  },
   { description: init(), load: async () => (await import('../init.ts')).initCommand },
   { description: config(), load: async () => (await import('../config.ts')).configCommand },
   { description: demo(), load: async () => (await import('../demo.ts')).demoCommand },

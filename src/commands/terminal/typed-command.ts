@@ -5,22 +5,24 @@ import { shellWord } from '../../shell-word.ts';
 interface ProgramStart {
   /** The value of -C. */
   readonly directory: string | undefined;
+  /** How a shell starts this program. Undefined if by its name. */
+  readonly program?: string | undefined;
   readonly environment: Environment;
   /** Absolute. */
   readonly workingDirectory: string;
 }
 
 /**
- * A command as the user would type it for this pipeline: with npx if this process was started with npx, and with -C if
- * the directory was named. Output that goes to a file or a mail is read in another directory, so it gets the absolute
+ * A command as the user would type it for this pipeline: with npx if this process was started with npx, by its path if
+ * it is not in the PATH, and with -C if the directory was named. Output that goes to a file or a mail is read in another directory, so it gets the absolute
  * path.
  */
 export function typedCommand(
-  { directory, environment, workingDirectory }: ProgramStart,
+  { directory, program: started = 'increp', environment, workingDirectory }: ProgramStart,
   verb: string,
   isTerminal: boolean,
 ): string {
-  const program = environment['npm_command'] === 'exec' ? 'npx increp' : 'increp';
+  const program = environment['npm_command'] === 'exec' ? 'npx increp' : started;
   const named = directory || (isTerminal ? undefined : environment['INCREP_DIR']);
   if (!named || verb === 'help') return `${program} ${verb}`;
   return `${program} -C ${shellWord(isTerminal ? named : resolve(workingDirectory, named))} ${verb}`;

@@ -40,6 +40,7 @@ const IDLE_IN_FULL_REFRESH: readonly Contradiction[] = [
   { key: 'load_jobs', what: 'a table in mode full-refresh is not loaded in chunks; remove it' },
   { key: 'lookback', what: 'a table in mode full-refresh is read completely at each sync; remove it' },
   { key: 'null_keys', what: 'a table in mode full-refresh is read completely at each sync; remove it' },
+  { key: 'deletes_from', what: 'a full refresh removes deleted rows at each sync; remove it' },
   { key: 'deletes_every', what: 'a full refresh removes deleted rows at each sync; remove it' },
   {
     key: 'delete_limit',

@@ -52,6 +52,24 @@ const queryText = sqlOf('one SELECT', withoutEnd);
 const TRANSFORM = 'an object of SQL expressions by column';
 const RENAME = 'an object of names at the destination by column';
 
+const DELETION_LOG = 'the name of a table, or an object with "table" or "query"';
+const deletionLog = z
+  .union(
+    [
+      identifier,
+      z.strictObject({
+        table: identifier.optional(),
+        schema: identifier.optional(),
+        query: queryText.optional(),
+        deleted_at: identifier.default('deleted_at'),
+      }),
+    ],
+    { error: DELETION_LOG },
+  )
+  .refine((log) => typeof log === 'string' || (log.table === undefined) !== (log.query === undefined), {
+    error: DELETION_LOG,
+  });
+
 const duration = z
   .string({ error: DURATION_FORMS })
   .meta({ pattern: DURATION_PATTERN.source })
@@ -146,6 +164,11 @@ export const tableSchema = z.strictObject(
     deletes_every: duration
       .prefault('24h')
       .describe('How often increp compares both sides to find deleted rows. `0s` is at each sync.'),
+    deletes_from: deletionLog
+      .optional()
+      .describe(
+        'Table at the source that records deleted keys, so that each sync removes these rows. `*` stands for the name of the table.',
+      ),
     delete_limit: z
       .number({ error: SHARE })
       .min(0, { error: SHARE })

@@ -8,7 +8,7 @@ import { isObject, parseJson } from './json.ts';
 import { recordNameOf, destinationOf, labelOf, type DefaultSchema } from './table-mapping.ts';
 import type { ReportProblem, Warn } from '../problems.ts';
 import { placeInFile, placeOf, problemsOf, TABLES_FILE } from './schema-problems.ts';
-import type { InheritedKey, TablePattern, TableSettings } from '../settings.ts';
+import type { DeletionLog, InheritedKey, TablePattern, TableSettings } from '../settings.ts';
 import { conflictOf, NameIndex, type NamedTable } from './table-names.ts';
 import { selectionOf } from './selection.ts';
 import type { TableEntry } from './tables-schema.ts';
@@ -279,6 +279,19 @@ function patternSettings(
   };
 }
 
+function deletionLogOf(option: TableEntry['deletes_from']): DeletionLog | undefined {
+  if (option === undefined) return undefined;
+  const {
+    query,
+    table = '',
+    schema,
+    deleted_at,
+  } = typeof option === 'string' ? { ...PLAIN_LOG, table: option } : { ...PLAIN_LOG, ...option };
+  return query === undefined ? { table, schema, deletedAt: deleted_at } : { query, deletedAt: deleted_at };
+}
+
+const PLAIN_LOG = { query: undefined, schema: undefined, deleted_at: 'deleted_at' };
+
 const inheritedIn = (entry: TableEntry, own: TableOptions): readonly InheritedKey[] =>
   (['replication_key', 'unique_cols'] as const).filter(
     (key) => own[key] === undefined && entry[key] !== undefined,
@@ -303,6 +316,7 @@ function optionsOf(entry: TableEntry, inheritedKeys: readonly InheritedKey[]): T
     nullKeys: entry.null_keys,
     deletes: entry.deletes,
     deletesEverySeconds: entry.deletes_every,
+    deletionLog: deletionLogOf(entry.deletes_from),
     deleteLimit: entry.delete_limit,
     skipUnchanged: entry.mode === 'full-refresh' && entry.skip_unchanged,
     metadataColumns: entry.metadata_columns,

@@ -22,6 +22,11 @@ export function writingContradiction(entry: TableEntry): Contradiction | undefin
       key: 'deletes',
       what: 'with on_conflict "last_update_wins" the destination may have rows of its own, which deletes would remove; set deletes to "ignore"',
     };
+  if (entry.deletes_from !== undefined && deletes === 'ignore')
+    return {
+      key: 'deletes_from',
+      what: 'has no effect while deletes is "ignore"; set deletes to "hard" or "soft"',
+    };
   const key = copyKey({
     mode,
     mergeKey: unique_cols,

@@ -4,6 +4,7 @@ import type { ServerIdentity } from '../../postgres/identity.ts';
 import { isSameTable, printName } from '../../schema/names.ts';
 import { SOURCE } from '../../schema/metadata-columns.ts';
 import {
+  isAbout,
   resetRecordSchema,
   stateRecordSchema,
   type ResetRecord,
@@ -82,6 +83,7 @@ export function reconcile(
   if (rival !== undefined) return rivalry(rival, expected);
   if (inDestination)
     return { kind: 'record', record: inDestination.data, warnings: disagreement(inDestination.data, file) };
+  if (inFile && !isAbout(inFile, expected.destinationServer)) return ofAnotherDatabase(inFile);
   return inFile && !isSameTable(inFile.destination, expected.destination)
     ? ofAnotherTable(inFile)
     : fromFileAlone(file);
@@ -116,6 +118,13 @@ const ofAnotherTable = ({ destination }: StateRecord): SavedState => ({
   warnings: [],
 });
 
+/** DEST_URL or DEST_DB was changed, or the database was rebuilt. Rows of that database may belong to somebody else. */
+const ofAnotherDatabase = ({ destinationServer }: StateRecord): SavedState => ({
+  kind: 'none',
+  why: { code: 'state-file-of-another-database', database: destinationServer?.database ?? '' },
+  warnings: [],
+});
+
 function fromFileAlone(file: StateFile): SavedState {
   switch (file.kind) {
     case 'record':
@@ -123,9 +132,7 @@ function fromFileAlone(file: StateFile): SavedState {
         kind: 'record',
         record: file.record,
         isFromFile: true,
-        warnings: [
-          'the destination has no state row, so increp uses the state file (was the destination rebuilt, or does DEST_URL or DEST_DB name another database?)',
-        ],
+        warnings: ['the destination has no state row, so increp uses the state file'],
       };
     case 'legacy':
       return { ...file, warnings: [] };

@@ -63,11 +63,21 @@ export async function countUnclaimed<T extends { readonly destinationName: Table
 interface Named {
   readonly destinationName: TableName;
   readonly settings: { readonly name: string };
+  readonly saved?: SavedState;
 }
 
-export const notOurs = ({ destinationName, settings: { name } }: Named, unclaimed: Unclaimed): IncrepError =>
+/** DEST_URL or DEST_DB may have been changed by mistake. */
+const aboutAnother = (saved: SavedState | undefined): string =>
+  saved?.kind === 'none' && saved.why.code === 'state-file-of-another-database'
+    ? ` (the state file is about database "${saved.why.database}")`
+    : '';
+
+export const notOurs = (
+  { destinationName, settings: { name }, saved }: Named,
+  unclaimed: Unclaimed,
+): IncrepError =>
   new IncrepError('DESTINATION_NOT_OURS', {
-    what: `${printName(destinationName)} at the destination has ${rowsText(unclaimed)}, and increp has no state of it: a sync would replace its rows${unclaimed.isSourceOurs ? '; source and destination are probably swapped, because the source has the state of a pipeline' : ''}`,
+    what: `${printName(destinationName)} at the destination has ${rowsText(unclaimed)}, and increp has no state of it${aboutAnother(saved)}: a sync would replace its rows${unclaimed.isSourceOurs ? '; source and destination are probably swapped, because the source has the state of a pipeline' : ''}`,
     next: `Rows go from ${unclaimed.source} to ${unclaimed.destination}. If that is the wrong direction, exchange the SOURCE_ and DEST_ settings. ${unclaimed.isSourceOurs ? 'If it is right, see "increp help DESTINATION_NOT_OURS".' : claimSteps(name)}`,
   });
 

@@ -1,5 +1,6 @@
 /** The state after a sync, and changes of the source since the sync before. */
 import { nextFences, type Fence } from '../../schema/fence-rules.ts';
+import { lowestCursor } from '../../schema/keys.ts';
 import { hasSystemColumns } from '../../schema/relations.ts';
 import { recordedSelection } from '../../schema/selection.ts';
 import { fingerprintOf } from '../../schema/shape.ts';
@@ -15,6 +16,7 @@ import {
 import { contentSettings, type WasRead } from '../plan/unchanged-check.ts';
 import { clockShift, isReplaced, type ClockShift } from './clock-shift.ts';
 import type { CopyFacts } from '../facts/facts.ts';
+import { logId, logPosition } from '../facts/deletion-log.ts';
 import { generationOf } from '../facts/saved-state.ts';
 import { describeInFlight, type RaisedFence } from './fence.ts';
 import { isKeyedPlan, type IncrementalPlan, type KeyedPlan, type LoadPlan } from '../plan/plan.ts';
@@ -45,6 +47,8 @@ export function knownBefore(facts: CopyFacts, plan: KeyedPlan) {
 interface SyncEnd {
   /** Whether the destination table is known to hold no row that was deleted at the source. */
   readonly areDeletesDone: boolean;
+  /** Whether the rows in the deletion log were removed. */
+  readonly isLogRead?: boolean;
   /** The rows that a full refresh has read. */
   readonly contents?: WasRead | undefined;
   /** The generation of the new state. By default that of the facts plus one. */
@@ -56,18 +60,23 @@ export const nextGeneration = ({ saved }: CopyFacts): number => generationOf(sav
 export function nextRecord(
   { context, facts, plan }: Pick<TableJob, 'context' | 'facts' | 'plan'>,
   fence: RaisedFence,
-  { areDeletesDone, contents, generation = nextGeneration(facts) }: SyncEnd,
+  { areDeletesDone, isLogRead = false, contents, generation = nextGeneration(facts) }: SyncEnd,
 ): StateRecord {
   return {
     format: STATE_FORMAT,
     pipeline: context.settings.pipeline,
     source: { database: facts.servers.source.database, ...facts.sourceName },
     destination: facts.destinationName,
+    destinationServer: {
+      systemIdentifier: facts.servers.destination.systemIdentifier,
+      database: facts.servers.destination.database,
+    },
     sourceLife: instanceOf(facts),
     sourceTime: fence.sourceTime,
     fencedAt: fence.fencedAt.toISOString(),
     networkSeconds: fence.networkSeconds,
     deletesCheckedAt: areDeletesDone ? fence.fencedAt.toISOString() : deletesCheckedBefore(facts),
+    deletions: deletionsAfter(facts, fence, areDeletesDone || isLogRead),
     mergeKey: [...facts.settings.mergeKey],
     ...cursorAfter(facts, plan, fence),
     settledXid: settledXid(facts, fence),
@@ -84,6 +93,33 @@ export function nextRecord(
     runId: context.runId,
     syncedAt: new Date().toISOString(),
   };
+}
+
+/**
+ * The position in the deletion log. A transaction that is still open may commit deletions with earlier times: not before
+ * its own start, and not before the last sync that did not list it.
+ */
+function deletionsAfter(
+  facts: CopyFacts,
+  { sourceTime, remaining }: RaisedFence,
+  isComplete: boolean,
+): StateRecord['deletions'] {
+  const { settings, saved } = facts;
+  const { deletionLog, source } = settings;
+  if (!deletionLog) return null;
+  const before = logPosition(facts, settings);
+  const log = logId(deletionLog, source);
+  if (!isComplete) return before === undefined ? null : { log, from: before };
+  const record = saved.kind === 'record' ? saved.record : undefined;
+  const isKnown =
+    record && isSameInstance(record.sourceLife, instanceOf(facts))
+      ? (name: string) => record.fences.some(({ transactions }) => transactions.includes(name))
+      : () => true;
+  const starts = remaining.map(
+    ({ startedAt, transaction }) => startedAt ?? (isKnown(transaction) ? before : record?.sourceTime) ?? null,
+  );
+  const from = lowestCursor('timestamptz', [sourceTime, ...starts]);
+  return from === null ? null : { log, from };
 }
 
 const cursorAfter = (facts: CopyFacts, plan: IncrementalPlan | LoadPlan, fence: RaisedFence) =>
@@ -120,10 +156,15 @@ function fencesAfter(facts: CopyFacts, plan: KeyedPlan, { remaining, ...fence }:
 }
 
 /** The clock shift of the source since the last sync. An integer key needs none. */
-export function shiftSince(facts: CopyFacts, plan: KeyedPlan, fence: RaisedFence): ClockShift {
+export const shiftSince = (facts: CopyFacts, plan: KeyedPlan, fence: RaisedFence): ClockShift =>
+  plan.keyType === 'integer' ? NO_SHIFT : clockShiftSince(facts, plan, fence);
+
+const NO_SHIFT: ClockShift = { seconds: 0, warnings: [] };
+
+/** The same for times that do not depend on the key. */
+export function clockShiftSince(facts: CopyFacts, plan: KeyedPlan, fence: RaisedFence): ClockShift {
   const record = recordBefore(facts, plan);
-  if (!record || plan.keyType === 'integer') return { seconds: 0, warnings: [] };
-  return clockShift(record, fence, facts.servers.source);
+  return record ? clockShift(record, fence, facts.servers.source) : NO_SHIFT;
 }
 
 /**

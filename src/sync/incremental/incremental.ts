@@ -8,6 +8,7 @@ import { holdDestination } from '../write/destination-lock.ts';
 import { isAmong, windowCondition, type Window } from '../../sql/window.ts';
 import { alterDestination, finishEvolution } from './evolve.ts';
 import { readFill, verifyFilled, type Evolving, type Fill } from './backfill.ts';
+import { logPosition } from '../facts/deletion-log.ts';
 import type { TableFacts } from '../facts/facts.ts';
 import type { RaisedFence } from '../fence/fence.ts';
 import { ensureMetadataColumns } from '../write/metadata-columns.ts';
@@ -26,8 +27,9 @@ import type { IncrementalPlan } from '../plan/plan.ts';
 import type { TableJob } from '../plan/table-job.ts';
 import { readWindow } from '../read/read-window.ts';
 import { removeDeleted, type Removal, type Removing } from './remove-deleted.ts';
+import { removeLogged, type LoggedRemoval } from './remove-logged.ts';
 import { emptyStaging } from '../write/staging.ts';
-import { comparisonDue, replacedWarning, shiftSince } from '../fence/next-state.ts';
+import { clockShiftSince, comparisonDue, replacedWarning, shiftSince } from '../fence/next-state.ts';
 import { verifyCopied, type CopiedComparison } from '../compare/verify-copied.ts';
 import { rowKey } from '../../schema/row-identity.ts';
 import { windowChoice } from '../fence/window-choice.ts';
@@ -43,8 +45,10 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
   const { context, facts, plan, fence, destination, isVerified } = changes;
   await ensureMetadataColumns(destination, facts);
   const comparesToo = comparesMore(changes);
-  const isCompared = plan.removesDeleted || isVerified || comparesToo || plan.evolution !== undefined;
-  const { copied, warnings, fill, merged, removal } = await readWindow(
+  const readsLog = logPosition(facts, facts.settings) !== undefined;
+  const isCompared =
+    plan.removesDeleted || isVerified || comparesToo || readsLog || plan.evolution !== undefined;
+  const { copied, warnings, fill, merged, removal, logged } = await readWindow(
     { context, facts, plan, destination, isCompared },
     windowChoice(facts, plan, fence, { mustRead: isVerified || comparesToo }),
     async () => {
@@ -68,9 +72,13 @@ export async function syncChanges(changes: Changes): Promise<TableTransfer> {
       ...shiftSince(facts, plan, fence).warnings,
       ...replacedWarning(facts, plan, fence),
     ],
-    ...countsOf({ ...counts, deleted: removal?.deleted ?? 0 }, copied.rows + fetched - older),
+    ...countsOf(
+      { ...counts, deleted: (logged?.deleted ?? 0) + (removal?.deleted ?? 0) },
+      copied.rows + fetched - older,
+    ),
     areDeletesDone: removal !== undefined && removal.refusal === undefined,
-    refusal: removal?.refusal,
+    isLogRead: logged !== undefined && logged.isComplete && logged.refusal === undefined,
+    refusal: removal?.refusal ?? logged?.refusal,
   };
 }
 
@@ -88,6 +96,7 @@ interface CopiedChanges {
   readonly fill?: Fill | undefined;
   readonly merged?: Merged;
   readonly removal?: Removal;
+  readonly logged?: LoggedRemoval | undefined;
 }
 
 /** The steps that compare both sides in the snapshot of the window. The merge must come before the comparison. */
@@ -101,8 +110,10 @@ async function withinSnapshot(
   const evolving = evolvingOf(changes);
   const fill = evolving && (await readFill(evolving, source));
   const warnings = await nullKeyWarning(source, facts.sourceRows, facts.settings, plan.source);
-  if (!plan.removesDeleted && !isVerified && !comparesMore(changes)) return { copied, warnings, fill };
   const sides = { facts, relation: plan.source, source, destination };
+  const logged = await removeByLog(changes, sides);
+  const comparesKeys = plan.removesDeleted || logged?.isComplete === false;
+  if (!comparesKeys && !isVerified && !comparesMore(changes)) return { copied, warnings, fill, logged };
   const early = plan.removesFirst ? await remove(changes, sides) : undefined;
   if (early?.refusal) throw nothingSynced(facts, early.refusal);
   const ofWindow = await mergeWindow(changes, copied, fill);
@@ -111,10 +122,23 @@ async function withinSnapshot(
     if (evolving && fill) await verifyFilled(evolving, source, fill);
   }
   const merged = await comparedToo(changes, source, ofWindow, read);
-  if (!plan.removesDeleted) return { copied, warnings, fill, merged };
+  if (!comparesKeys) return { copied, warnings, fill, merged, logged };
   // An early removal runs before the merge, so the rows of the window count as missing there.
   const removal = early ? { ...early, missing: 0 } : await remove(changes, sides);
-  return { copied, warnings, fill, merged, removal };
+  return { copied, warnings, fill, merged, removal, logged };
+}
+
+/** Before the merge, because a new row may take over a unique value of a deleted one. Undefined without a log. */
+async function removeByLog(
+  { context, facts, plan, fence, isForced }: Changes,
+  sides: Omit<Removing, 'isForced'>,
+): Promise<LoggedRemoval | undefined> {
+  const { deletionLog: log, lookbackSeconds } = facts.settings;
+  const from = logPosition(facts, facts.settings);
+  if (!log || from === undefined) return undefined;
+  await enterPhase(context, facts, 'deletes');
+  const { seconds } = clockShiftSince(facts, plan, fence);
+  return removeLogged({ ...sides, log, from, lookbackSeconds: lookbackSeconds + seconds, isForced });
 }
 
 /** Deleted rows of this table must be removed before the merge, because other rows take over their values. */

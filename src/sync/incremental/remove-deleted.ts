@@ -3,10 +3,11 @@ import type pg from 'pg';
 import { IncrepError } from '../../errors.ts';
 import { onUsualPath } from '../../postgres/user-search-path.ts';
 import { printName } from '../../schema/names.ts';
+import type { Relation } from '../../schema/relations.ts';
 import { tableCommand } from '../../shell-word.ts';
 import { CHECK_CONSTRAINTS } from '../../sql/constraints.ts';
-import { deleteKeys, markDeleted, unmarkDeleted } from '../../sql/removal.ts';
-import { batched } from '../compare/key-batches.ts';
+import { deleteKeys, markDeleted, unmarkDeleted, type KeyedRows } from '../../sql/removal.ts';
+import { batched, type Batches } from '../compare/key-batches.ts';
 import { compareSides } from '../compare/compare-sides.ts';
 import { keyColumns, sidesOf, type BothSides } from '../compare/sides.ts';
 import type { CopyFacts } from '../facts/facts.ts';
@@ -32,7 +33,7 @@ export async function removeDeleted(removing: Removing): Promise<Removal> {
   const { deleted, missing, limit, stuck } = await removeInBatches(removing);
   if (deleted > limit && !removing.isForced) {
     await destination.query('ROLLBACK TO SAVEPOINT increp_deletes');
-    return { deleted: 0, missing: 0, refusal: refusal(facts, limit) };
+    return { deleted: 0, missing: 0, refusal: limitExceeded(facts, limit) };
   }
   await destination.query('RELEASE SAVEPOINT increp_deletes');
   return { deleted, missing, refusal: stuck };
@@ -47,8 +48,6 @@ async function removeInBatches({
   isForced,
 }: Removing): Promise<{ deleted: number; missing: number; limit: number; stuck: IncrepError | undefined }> {
   const { settings, destinationName } = facts;
-  const key = keyColumns(facts, relation, 'destination');
-  const isSoft = settings.deletes === 'soft';
   const sides = sidesOf(facts, {
     relation,
     what: 'keys',
@@ -60,34 +59,68 @@ async function removeInBatches({
     { client: source, rows: sides.source },
     { client: destination, rows: sides.destination },
   );
-  const run = async (statement: string, keys: readonly string[]) =>
-    (await onUsualPath(destination, () => destination.query(statement, [keys]))).rowCount ?? 0;
   const limit = comparison.destinationRows * settings.deleteLimit;
-  const rows = { table: destinationName, key, metadataColumns: metadataColumnsOf(facts) };
-  const removal = (isSoft ? markDeleted : deleteKeys)(rows);
-  const referred: string[] = [];
-  const remove = batched(async (keys) => {
-    if ((await tryToRemove(destination, () => run(removal, keys))) !== undefined) referred.push(...keys);
-  });
+  const remover = removerFor(facts, relation, destination);
+  const { keys: remove } = remover;
   let restored = 0;
   const restore = batched(async (keys) => {
-    if (isSoft) restored += await run(unmarkDeleted(rows), keys);
+    if (settings.deletes === 'soft') restored += await remover.run(unmarkDeleted(remover.rows), keys);
   });
   for await (const { kind, key: values } of comparison.differences) {
     if (kind === 'extra') await remove.add(values);
     if (kind === 'missing') await restore.add(values);
     if (!isForced && remove.count() > limit) break;
   }
-  await remove.flush();
+  const { stuck, left } = await remover.finish();
   await restore.flush();
-  // One statement removes rows that refer to each other. Rows that other tables refer to stay.
-  const violation =
-    referred.length === 0 ? undefined : await tryToRemove(destination, () => run(removal, referred));
+  return { deleted: remove.count() - left, missing: restore.count() - restored, limit, stuck };
+}
+
+/** Removes or marks the rows of the destination table whose keys are added to `keys`. */
+export interface Remover {
+  readonly rows: KeyedRows;
+  readonly keys: Batches;
+  /** Runs a statement with keys, and returns the number of rows. */
+  readonly run: (statement: string, keys: readonly string[]) => Promise<number>;
+  /** The number of rows that were removed so far. */
+  readonly removed: () => number;
+  /** Removes the last keys. `left` is the number of keys whose rows stay, because other tables refer to them. */
+  readonly finish: () => Promise<{ readonly stuck: IncrepError | undefined; readonly left: number }>;
+}
+
+export function removerFor(facts: CopyFacts, relation: Relation, destination: pg.ClientBase): Remover {
+  const { settings, destinationName } = facts;
+  const run = async (statement: string, keys: readonly string[]) =>
+    (await onUsualPath(destination, () => destination.query(statement, [keys]))).rowCount ?? 0;
+  const rows = {
+    table: destinationName,
+    key: keyColumns(facts, relation, 'destination'),
+    metadataColumns: metadataColumnsOf(facts),
+  };
+  const removal = (settings.deletes === 'soft' ? markDeleted : deleteKeys)(rows);
+  const referred: string[] = [];
+  let removed = 0;
+  const remove = (keys: readonly string[]) =>
+    tryToRemove(destination, async () => void (removed += await run(removal, keys)));
+  const keys = batched(async (batch) => {
+    if ((await remove(batch)) !== undefined) referred.push(...batch);
+  });
   return {
-    deleted: remove.count() - (violation ? referred.length : 0),
-    missing: restore.count() - restored,
-    limit,
-    stuck: violation && foreignKeyRefusal(facts, violation, await readForeignKey(destination, violation)),
+    rows,
+    keys,
+    run,
+    removed: () => removed,
+    finish: async () => {
+      await keys.flush();
+      // One statement removes rows that refer to each other. Rows that other tables refer to stay.
+      const violation = referred.length === 0 ? undefined : await remove(referred);
+      return violation
+        ? {
+            stuck: foreignKeyRefusal(facts, violation, await readForeignKey(destination, violation)),
+            left: referred.length,
+          }
+        : { stuck: undefined, left: 0 };
+    },
   };
 }
 
@@ -108,7 +141,7 @@ async function tryToRemove(
   return undefined;
 }
 
-const refusal = ({ settings, destinationName }: CopyFacts, limit: number): IncrepError =>
+export const limitExceeded = ({ settings, destinationName }: CopyFacts, limit: number): IncrepError =>
   new IncrepError('DELETE_LIMIT_EXCEEDED', {
     what: `more than ${Math.floor(limit)} rows of ${printName(destinationName)} are gone from the source, which is over delete_limit (${settings.deleteLimit}); none was removed`,
     next: `All other changes were synced. If the source is right, run "${tableCommand('sync', settings.name, '--deletes', '--force')}".`,

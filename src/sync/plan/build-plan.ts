@@ -10,6 +10,7 @@ import { isAppend } from '../../schema/row-identity.ts';
 import { shapeOf } from '../../schema/shape.ts';
 import { isKeyed, PLAINLY } from '../../schema/state-record.ts';
 import type { TableFacts } from '../facts/facts.ts';
+import { logPosition } from '../facts/deletion-log.ts';
 import { formerColumns } from '../facts/saved-state.ts';
 import { extensionFor, isExtended, reloadHindrance, isIndexed } from './reload-guard.ts';
 import { notAdoptable } from '../facts/unclaimed.ts';
@@ -144,8 +145,10 @@ function columnChanges({ destination, settings, saved }: TableFacts): Reason[] {
   ];
 }
 
-function areDeletesDue({ settings, saved }: TableFacts, { areDeletesForced, now }: PlanRequest): boolean {
+function areDeletesDue(facts: TableFacts, { areDeletesForced, now }: PlanRequest): boolean {
+  const { settings, saved } = facts;
   if (settings.deletes === 'ignore') return false;
+  if (settings.deletionLog && logPosition(facts, settings) === undefined) return true;
   const last = saved.kind === 'record' ? saved.record.deletesCheckedAt : null;
   if (areDeletesForced || last === null) return true;
   const ageSeconds = (now.getTime() - Date.parse(last)) / 1000;

@@ -1,6 +1,6 @@
 /** Decides what to do with a table, and why. Pure. `completePlan` decides how a load reads its rows. */
 import { IncrepError } from '../../errors.ts';
-import type { Difference, EvolutionObstacle } from '../../reasons.ts';
+import type { Difference, EvolutionObstacle, Reason } from '../../reasons.ts';
 import { differencesText } from '../../report/shape-texts.ts';
 import { evolutionOf } from '../../schema/evolution.ts';
 import { printName } from '../../schema/names.ts';
@@ -24,7 +24,7 @@ export function planTable(now: TableFacts, request: PlanRequest): DraftPlan {
   const [refusal, ...others] = refusalsOf(now);
   if (refusal || !now.source)
     return refuse(refusal ?? new IncrepError('INTERNAL', { what: 'no source', next: '' }), others);
-  if (!now.destination) return load(now, now.source, 'initial', { code: withoutDestination(now) });
+  if (!now.destination) return load(now, now.source, 'initial', withoutDestination(now));
   const loss = lossRefusal(now, now.source);
   if (loss) return refuse(loss);
   if (now.unclaimed) return claim(now, now.source, now.unclaimed, request);
@@ -44,12 +44,13 @@ export function planTable(now: TableFacts, request: PlanRequest): DraftPlan {
   return incremental(now, now.source, request);
 }
 
-const withoutDestination = ({ saved }: TableFacts) =>
-  saved.kind !== 'record'
-    ? 'no-destination-table'
-    : saved.isFromFile
-      ? 'destination-without-state'
-      : 'destination-dropped';
+function withoutDestination({ saved }: TableFacts): Reason {
+  if (saved.kind === 'record')
+    return { code: saved.isFromFile ? 'destination-without-state' : 'destination-dropped' };
+  return saved.kind === 'none' && saved.why.code === 'state-file-of-another-database'
+    ? saved.why
+    : { code: 'no-destination-table' };
+}
 
 /** A table of which increp never had a state. It has no rows, or it would be unclaimed. */
 const isStranger = ({ saved, destinationHasRows, pendingLoad }: TableFacts): boolean =>

@@ -21,6 +21,7 @@ export function contentSettings(settings: TableSettings): string {
     lookbackSeconds: _5,
     nullKeys: _6,
     deletesEverySeconds: _7,
+    deletionLog: _13,
     deleteLimit: _8,
     maxStalenessSeconds: _9,
     skipUnchanged: _10,

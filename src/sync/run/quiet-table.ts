@@ -4,12 +4,17 @@
  * and a listed transaction is in the fences. From the same state, the next sync finds whatever was committed meanwhile.
  */
 import type pg from 'pg';
+import * as z from 'zod';
 import { settledCursor } from '../../schema/fence-rules.ts';
+import type { Relation } from '../../schema/relations.ts';
 import type { KeyedRecord } from '../../schema/state-record.ts';
+import { hasNewEntries } from '../../sql/deletion-log.ts';
 import { highWaterMark } from '../../sql/fence.ts';
 import { keyOrigin } from '../../sql/key-origin.ts';
 import type { Statement } from '../../sql/search-path.ts';
+import { logPosition } from '../facts/deletion-log.ts';
 import type { TableFacts } from '../facts/facts.ts';
+import { logRows } from '../compare/logged-keys.ts';
 import type { IncrementalPlan } from '../plan/plan.ts';
 import { nullKeyQuestion, nullKeyText } from '../write/null-keys.ts';
 import { isReplaced } from '../fence/clock-shift.ts';
@@ -22,7 +27,7 @@ import {
   type InFlight,
   type RaisedFence,
 } from '../fence/fence.ts';
-import { comparisonDue, fenceWarnings } from '../fence/next-state.ts';
+import { clockShiftSince, comparisonDue, fenceWarnings } from '../fence/next-state.ts';
 import { hasNoRows, quietProbe, windowFrom } from '../fence/window-choice.ts';
 
 export interface QuietQuestion {
@@ -61,11 +66,12 @@ export function quietQuestion(facts: TableFacts, plan: IncrementalPlan): QuietQu
     marked.table ? [keyOrigin({ ...marked, table: marked.table })] : [],
     probe,
     nullKeyQuestion(facts.sourceRows, settings, source),
+    logQuestion(facts, source),
   ];
   return {
     statements: parts.flat(),
     verdictOf: (answers, { at, inFlight }) => {
-      const [mark, origin, found, nulls] = split(answers, parts);
+      const [mark, origin, found, nulls, logged] = split(answers, parts);
       const { at: sourceTime, oldestXid, nextXid } = clockRow.parse(mark?.[0]?.rows[0]);
       const fence: RaisedFence = {
         ...readMark(plan.keyType, mark?.[0]?.rows[0]),
@@ -85,8 +91,14 @@ export function quietQuestion(facts: TableFacts, plan: IncrementalPlan): QuietQu
         window.orWrittenSince === undefined &&
         window.lookbackSeconds === settings.lookbackSeconds &&
         !isReplaced(since, fence, servers.source) &&
-        comparisonDue(facts, plan, fence) === undefined;
-      if (!isAsBefore || isOutdated(since, nextXid, stillOpen) || !hasNoRows(found ?? []))
+        comparisonDue(facts, plan, fence) === undefined &&
+        (logged === undefined || logged.length === 0 || clockShiftSince(facts, plan, fence).seconds === 0);
+      if (
+        !isAsBefore ||
+        isOutdated(since, nextXid, stillOpen) ||
+        !hasNoRows(found ?? []) ||
+        hasEntries(logged)
+      )
         return MAY_HAVE_CHANGED;
       return {
         kind: 'quiet',
@@ -98,6 +110,20 @@ export function quietQuestion(facts: TableFacts, plan: IncrementalPlan): QuietQu
     },
   };
 }
+
+/** A deletion that the last sync may not have read. */
+function logQuestion(facts: TableFacts, source: Relation): Statement[] {
+  const { settings } = facts;
+  const from = logPosition(facts, settings);
+  return settings.deletionLog && from !== undefined
+    ? [hasNewEntries(logRows(facts, source, settings.deletionLog, { ...settings, from }))]
+    : [];
+}
+
+const entriesRow = z.object({ hasEntries: z.boolean() });
+
+const hasEntries = (answers: readonly pg.QueryResult[] = []): boolean =>
+  answers.some(({ rows }) => entriesRow.parse(rows[0]).hasEntries);
 
 /** The answers to each part of a message. */
 export function split(

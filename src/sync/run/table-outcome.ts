@@ -78,7 +78,14 @@ export async function succeeded(
   for (const message of transfer.warnings)
     await context.emit({ type: 'warning', table: facts.settings.name, message });
   const before = 'warnings' in facts.saved ? facts.saved.warnings : [];
-  const { areDeletesDone: _, contents: __, refusal, reasons = plan.reasons, ...counts } = transfer;
+  const {
+    areDeletesDone: _,
+    contents: __,
+    isLogRead: ___,
+    refusal,
+    reasons = plan.reasons,
+    ...counts
+  } = transfer;
   const reported = unchangedSince === undefined ? { ...plan, reasons } : unchanged(unchangedSince);
   return {
     ...outcomeOf(facts, reported, start),

@@ -93,6 +93,7 @@ export function inspection(
     owners: new Map(),
     publications: new Map(),
     withoutIdentity: new Map(),
+    deletionLogs: new Map(),
     keyTriggers: new Map(),
     eventTriggers: [],
     dependents: new Map(),

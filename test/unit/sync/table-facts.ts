@@ -108,6 +108,7 @@ export const facts = (change: Partial<TableFacts> = {}): TableFacts => ({
     nullKeys: 'warn',
     deletes: 'ignore',
     deletesEverySeconds: 86_400,
+    deletionLog: undefined,
     skipUnchanged: false,
     deleteLimit: 0.5,
     metadataColumns: [],

@@ -1,0 +1,81 @@
+/** What the owner of a source table runs to record deleted rows. increp prints it and never runs it. */
+import type { TableName } from '../schema/names.ts';
+import { ident, identList, literal, qualified } from './identifiers.ts';
+
+export interface RecordedTable {
+  readonly table: TableName;
+  /** The unique key, with the types of the source. */
+  readonly key: readonly { readonly name: string; readonly type: string }[];
+  readonly log: TableName;
+  readonly deletedAt: string;
+  /** The role of increp at the source. */
+  readonly reader: string;
+}
+
+/** How long the pruning statement keeps entries. */
+const KEPT = '30 days';
+
+/** Postgres cuts longer names, which could make two of them equal. */
+const MAX_NAME_BYTES = 63;
+
+const suffixed = (name: string, suffix: string): string => {
+  let kept = name;
+  while (Buffer.byteLength(`${kept}${suffix}`) > MAX_NAME_BYTES) kept = kept.slice(0, -1);
+  return `${kept}${suffix}`;
+};
+
+export function recordDeletions(recorded: RecordedTable): string {
+  const { table, key, log, deletedAt, reader } = recorded;
+  const names = key.map(({ name }) => name);
+  const fn = qualified({ schema: log.schema, table: suffixed(log.table, '_fill') });
+  const trigger = (suffix: string) => ident(suffixed(log.table, suffix));
+  const old = names.map((name) => `OLD.${ident(name)}`).join(', ');
+  const changed = names.map((name) => `OLD.${ident(name)} IS DISTINCT FROM NEW.${ident(name)}`).join(' OR ');
+  const triggers = ['_row', '_key', '_all'].map(trigger);
+  return `BEGIN;
+CREATE TABLE ${qualified(log)} (
+${key.map(({ name, type }) => `  ${ident(name)} ${type},\n`).join('')}  ${ident(deletedAt)} timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE ${qualified(log)} IS ${literal(`keys of deleted rows of ${table.table}; a row without a key says that rows went without an entry`)};
+CREATE INDEX ON ${qualified(log)} (${ident(deletedAt)});
+
+CREATE FUNCTION ${fn}() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $fill$
+BEGIN
+  IF TG_OP = 'TRUNCATE' THEN
+    INSERT INTO ${qualified(log)} DEFAULT VALUES;
+  ELSE
+    INSERT INTO ${qualified(log)} (${identList(names)}) VALUES (${old});
+  END IF;
+  RETURN NULL;
+END
+$fill$;
+REVOKE ALL ON FUNCTION ${fn}() FROM PUBLIC;
+
+CREATE TRIGGER ${triggers[0]} AFTER DELETE ON ${qualified(table)}
+  FOR EACH ROW EXECUTE FUNCTION ${fn}();
+CREATE TRIGGER ${triggers[1]} AFTER UPDATE ON ${qualified(table)}
+  FOR EACH ROW WHEN (${changed}) EXECUTE FUNCTION ${fn}();
+CREATE TRIGGER ${triggers[2]} AFTER TRUNCATE ON ${qualified(table)}
+  FOR EACH STATEMENT EXECUTE FUNCTION ${fn}();
+${triggers.map((name) => `ALTER TABLE ${qualified(table)} ENABLE ALWAYS TRIGGER ${name};`).join('\n')}
+
+GRANT SELECT ON ${qualified(log)} TO ${ident(reader)};
+COMMIT;
+`;
+}
+
+/** To run once a day. The entry without a key makes a pipeline that is further behind compare the keys. */
+export const pruneDeletions = ({ log, deletedAt }: RecordedTable): string => `BEGIN;
+DELETE FROM ${qualified(log)} WHERE ${ident(deletedAt)} < now() - interval '${KEPT}';
+INSERT INTO ${qualified(log)} (${ident(deletedAt)}) VALUES (now() - interval '${KEPT}');
+COMMIT;
+`;
+
+/** $1 oids of tables, $2 names of their logs. The triggers whose function names the log. */
+export const LOG_TRIGGERS = /* sql */ `
+  SELECT o.place::int AS place, t.tgname::text AS name, t.tgenabled::text AS enabled, t.tgtype & 8 = 8 AS "onDelete",
+         t.tgtype & 16 = 16 AS "onUpdate", t.tgtype & 32 = 32 AS "onTruncate"
+  FROM unnest($1::oid[], $2::text[]) WITH ORDINALITY o(oid, log, place)
+    JOIN pg_trigger t ON t.tgrelid = o.oid JOIN pg_proc f ON f.oid = t.tgfoid
+  WHERE NOT t.tgisinternal AND strpos(f.prosrc, o.log) > 0 ORDER BY 1, 2`;

@@ -1,0 +1,131 @@
+/** Removes the rows that the deletion log of the source names, in the snapshot of the window. */
+import type pg from 'pg';
+import * as z from 'zod';
+import type { DeletionLog } from '../../config/settings.ts';
+import { IncrepError, type ErrorCode } from '../../errors.ts';
+import { codeOf } from '../../postgres/identity.ts';
+import { SQLSTATE } from '../../postgres/sqlstate.ts';
+import { ask } from '../../postgres/user-search-path.ts';
+import { printName } from '../../schema/names.ts';
+import { tableCommand } from '../../shell-word.ts';
+import { closeRows } from '../../sql/compare.ts';
+import { declareLoggedKeys, fetchKeys, inspectLog } from '../../sql/deletion-log.ts';
+import { countRows } from '../../sql/gone-rows.ts';
+import type { BothSides } from '../compare/sides.ts';
+import { logRows } from '../compare/logged-keys.ts';
+import { logTable } from '../facts/deletion-log.ts';
+import type { CopyFacts } from '../facts/facts.ts';
+import { limitExceeded, removerFor } from './remove-deleted.ts';
+
+export interface LoggedRemoval {
+  /** Rows. */
+  readonly deleted: number;
+  /** False if rows are gone that have no entry of their own, so that only a comparison of keys finds them. */
+  readonly isComplete: boolean;
+  /** Why some or all of the rows were not removed. */
+  readonly refusal: IncrepError | undefined;
+}
+
+interface Logged extends BothSides {
+  readonly log: DeletionLog;
+  /** The position of the last sync in the log. */
+  readonly from: string;
+  /** How far below the position the reading starts. */
+  readonly lookbackSeconds: number;
+  /** --force: no limit. */
+  readonly isForced: boolean;
+}
+
+const foundRow = z.object({ hasEntries: z.boolean(), hasMarker: z.boolean(), type: z.string().nullable() });
+
+/** @throws IncrepError if the log cannot be read as the settings describe it */
+export async function removeLogged(logged: Logged): Promise<LoggedRemoval> {
+  const { facts, relation, source, log } = logged;
+  const rows = logRows(facts, relation, log, logged);
+  const found = await readable(facts, log, async () =>
+    foundRow.parse((await ask(source, inspectLog(rows))).rows[0]),
+  );
+  if (found.type !== null && found.type !== TIME_TYPE) throw wrongType(facts, log, found.type);
+  if (found.hasMarker) return { deleted: 0, isComplete: false, refusal: undefined };
+  return found.hasEntries ? removeNamed(logged) : { deleted: 0, isComplete: true, refusal: undefined };
+}
+
+const TIME_TYPE = 'timestamp with time zone';
+
+async function removeNamed(logged: Logged): Promise<LoggedRemoval> {
+  const { facts, relation, source, destination, log, isForced } = logged;
+  await destination.query('SAVEPOINT increp_logged');
+  const remover = removerFor(facts, relation, destination);
+  await readable(facts, log, () =>
+    ask(source, declareLoggedKeys(CURSOR, logRows(facts, relation, log, logged), facts.sourceRows)),
+  );
+  for (;;) {
+    const { rows } = await ask<{ key: string }>(source, fetchKeys(CURSOR, facts.sourceRows, FETCHED));
+    for (const { key } of rows) await remover.keys.add(key);
+    if (rows.length < FETCHED) break;
+  }
+  await source.query(closeRows(CURSOR));
+  const { stuck } = await remover.finish();
+  const deleted = remover.removed();
+  const limit = isForced ? Infinity : await limitOf(facts, destination, deleted);
+  if (deleted > limit) {
+    await destination.query('ROLLBACK TO SAVEPOINT increp_logged');
+    return { deleted: 0, isComplete: true, refusal: limitExceeded(facts, limit) };
+  }
+  await destination.query('RELEASE SAVEPOINT increp_logged');
+  return { deleted, isComplete: true, refusal: stuck };
+}
+
+const CURSOR = 'increp_logged';
+/** Keys. */
+const FETCHED = 10_000;
+
+const countRow = z.object({ rows: z.number() });
+
+/** The rows of a table of this size are counted within a second. Of a larger table the estimate of the planner counts. */
+const COUNTED_ROWS = 1_000_000;
+
+/** `delete_limit` as a number of rows, before the removal. The rows are counted only if the limit may be exceeded. */
+async function limitOf(
+  { settings, destination, destinationName }: CopyFacts,
+  client: pg.ClientBase,
+  deleted: number,
+): Promise<number> {
+  const estimated = destination?.estimatedRows;
+  const { deleteLimit } = settings;
+  if (deleted === 0 || deleteLimit === 1) return Infinity;
+  if (estimated !== undefined && estimated > COUNTED_ROWS) return estimated * deleteLimit;
+  // The savepoint does not hide the removal from this statement, so the removed rows are added.
+  const { rows } = countRow.parse((await ask(client, countRows(destinationName, []))).rows[0]);
+  return (rows + (settings.deletes === 'soft' ? 0 : deleted)) * deleteLimit;
+}
+
+/** Names the option in an error of the server. */
+async function readable<T>(facts: CopyFacts, log: DeletionLog, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    const code = CODES[String(codeOf(error))];
+    if (code === undefined) throw error;
+    throw unusable(facts, log, code, error instanceof Error ? error.message : String(error));
+  }
+}
+
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  [SQLSTATE.undefinedTable]: 'TABLE_NOT_FOUND',
+  [SQLSTATE.undefinedColumn]: 'COLUMN_NOT_FOUND',
+  [SQLSTATE.undefinedFunction]: 'SQL_INVALID',
+  [SQLSTATE.insufficientPrivilege]: 'PRIVILEGE_MISSING',
+};
+
+function unusable({ settings }: CopyFacts, log: DeletionLog, code: ErrorCode, why: string): IncrepError {
+  const table = logTable(log, settings.source);
+  const { name } = settings;
+  return new IncrepError(code, {
+    what: `"deletes_from" of "${name}"${table ? ` (${printName(table)})` : ''}: ${why}`,
+    next: `Nothing of "${name}" was synced. "${tableCommand('deletes-sql', name)}" prints the statements that create such a table. Or remove "deletes_from" in tables-config.json.`,
+  });
+}
+
+const wrongType = (facts: CopyFacts, log: DeletionLog, type: string): IncrepError =>
+  unusable(facts, log, 'SQL_INVALID', `the column "${log.deletedAt}" is ${type} and must be timestamptz`);
