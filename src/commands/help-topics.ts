@@ -2,14 +2,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../package-root.ts';
-import { formatPage, formatRow, rowsOf, sectionsOf, type PageRow } from '../report/page.ts';
+import { formatPage, formatRow, rowsOf, sectionsOf, topicOf, type PageRow } from '../report/page.ts';
 import { painter, type Style } from '../report/style.ts';
 import { shellWord } from '../shell-word.ts';
 
 const PAGES = join(PACKAGE_ROOT, 'docs');
-
-/** These pages have another name as a topic, because their own name is that of a command, or says nothing. */
-const OTHER_NAMES: Readonly<Record<string, string>> = { check: 'findings', README: 'docs' };
 
 const INDEX = 'README';
 
@@ -20,8 +17,6 @@ interface DocumentationPage {
 
 const pageNames = (): readonly string[] =>
   readdirSync(PAGES).flatMap((file) => /^(.*)\.md$/.exec(file)?.[1] ?? []);
-
-const topicOf = (name: string): string => OTHER_NAMES[name] ?? name;
 
 /** It repeats headings of other pages in short, so it is searched last. */
 const readPages = (): readonly DocumentationPage[] =>
@@ -70,6 +65,10 @@ const isAbout =
 const LEAST_LETTERS = 3;
 const MOST_LISTED = 12;
 
+const FILLERS = new Set(
+  'a about an and can do does for from how i in is it my of on the to what when why with'.split(' '),
+);
+
 const startOf = (word: string): RegExp => {
   const stem = word.replace(/s$/, '').replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
   return new RegExp(String.raw`(?<![\p{L}\p{N}])${stem}`, 'iu');
@@ -77,7 +76,7 @@ const startOf = (word: string): RegExp => {
 
 /** The pages and sections whose heading has all words, and the rows of the index. One section alone is printed. */
 function foundIn(pages: readonly DocumentationPage[], asked: string, style: Style): string | undefined {
-  const wanted = asked.split(/[\s_]+/).filter((word) => word !== '');
+  const wanted = asked.split(/[\s_?]+/).filter((word) => word !== '' && !FILLERS.has(word.toLowerCase()));
   if (wanted.join('').length < LEAST_LETTERS) return undefined;
   const hasAll = (heading: string) => wanted.every((word) => startOf(word).test(heading));
   const isWanted = ({ heading }: { readonly heading: string }) => hasAll(heading);
@@ -90,6 +89,13 @@ function foundIn(pages: readonly DocumentationPage[], asked: string, style: Styl
   const words = [...titles.map(({ topic }) => topic), ...new Set(sections.map(({ heading }) => heading))];
   const [only] = sections;
   if (only && words.length === 1) return formatPage(only.markdown, style);
+  if (words.length === 0 && rows.length === 0) {
+    const texts = pages
+      .flatMap(({ markdown }) => sectionsOf(markdown))
+      .filter(({ markdown }) => hasAll(markdown))
+      .toSorted((a, b) => a.markdown.length - b.markdown.length);
+    words.push(...new Set(texts.map(({ heading }) => heading)));
+  }
   if (words.length === 0 && rows.length === 0) return undefined;
   const bold = (text: string) => painter(style)('bold', text);
   return inLines([

@@ -6,7 +6,7 @@ import { ensureDifferentDatabases } from '../sync/facts/same-database.ts';
 import { previewTables, type Preview } from '../preview/preview.ts';
 import { inWords as goneInWords } from '../sync/load/removed-rows.ts';
 import { describeDependent } from '../sync/plan/obstructions.ts';
-import { exitCodeOfTables } from '../errors.ts';
+import { ERROR_CLASSES, exitCodeOfTables } from '../errors.ts';
 import { formatPlan } from '../report/plan.ts';
 import { copyCause } from '../report/reasons.ts';
 import { printName } from '../schema/names.ts';
@@ -94,7 +94,10 @@ function withChunkNote(table: Preview, tables: readonly TableSettings[]): Previe
 }
 
 function exitCodeFor(previews: readonly Preview[], { exitCode }: PlanOptions): number {
-  const refused = previews.flatMap(({ error }) => (error ? [error.exitCode] : []));
+  // A sync fails for both reasons of an obstruction with 1.
+  const refused = previews.flatMap(({ error, obstruction }) =>
+    error ? [error.exitCode] : obstruction ? [ERROR_CLASSES.DEPENDENT_OBJECTS.exitCode] : [],
+  );
   if (refused.length > 0) return exitCodeOfTables(refused, previews.length);
   return exitCode && previews.some(({ hasWork }) => hasWork) ? 2 : 0;
 }

@@ -73,6 +73,7 @@ const GONE =
 const RESULT_TEXTS: Record<Forgotten, string> = {
   state:
     'reset. The next "increp sync" loads the table again. Until then, the destination table stays readable.',
+  'state-only': 'reset. There is no destination table, so the next "increp sync" loads the table.',
   nothing:
     'there was no saved state. If the destination table has rows, the next "increp sync" refuses it and names the flags to use.',
   absent: 'there was no saved state and no destination table. The next "increp sync" loads the table.',

@@ -165,6 +165,9 @@ const endedTable = ({ verdict, name: destination }: DestinationVerification) =>
         destination,
         isEqual: isEqual(verdict.verified),
         isRepaired: verdict.repaired !== undefined,
+        isBeyondRepair:
+          verdict.verified.missing + verdict.verified.extra + verdict.verified.changed === 0 &&
+          verdict.verified.duplicated > 0,
         error: undefined,
         refusal: verdict.refusal,
       };

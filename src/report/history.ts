@@ -101,7 +101,8 @@ function withErrors(
   cellsOf: (run: Run) => string[],
   nameOf: NameOf,
 ): string {
-  if (runs.length === 0) return 'no runs are recorded\n';
+  if (runs.length === 0)
+    return 'no runs are recorded for this pipeline (PIPELINE_NAME, or the name of the directory)\n';
   const colored = painter(style);
   const paint = (cell: string, row: number, column: number) => {
     const run = column === RESULT ? runs[row] : undefined;

@@ -4,6 +4,12 @@ import { wrap, wrapped } from './text.ts';
 
 const INDENT = '    ';
 
+/** These pages have another name as a topic, because their own name is that of a command, or says nothing. */
+const OTHER_NAMES: Readonly<Record<string, string>> = { check: 'findings', README: 'docs' };
+
+/** What `increp help` calls a page. */
+export const topicOf = (page: string): string => OTHER_NAMES[page] ?? page;
+
 /** Tables are printed row by row, because a terminal is narrower than a page. */
 export function formatPage(markdown: string, style: Style): string {
   const blocks = blocksOf(markdown.replaceAll(/<!--.*?-->\n?/gs, ''));
@@ -12,9 +18,9 @@ export function formatPage(markdown: string, style: Style): string {
 
 /** Blocks are separated by empty lines. A block of code may contain empty lines. */
 function blocksOf(markdown: string): readonly string[] {
-  const parts = markdown.split(/^(```.*?^```)$/gms);
+  const parts = markdown.split(/^( *```.*?^ *```)$/gms);
   return parts
-    .flatMap((part) => (part.startsWith('```') ? [part] : part.split(/\n\s*\n/)))
+    .flatMap((part) => (part.trimStart().startsWith('```') ? [part] : part.split(/\n\s*\n/)))
     .map((part) => part.replaceAll(/^\n+|\s+$/g, ''))
     .filter((part) => part !== '' && !part.startsWith('!['));
 }
@@ -31,7 +37,7 @@ export function sectionsOf(markdown: string): readonly PageSection[] {
   let isCode = false;
   const open: typeof sections = [];
   for (const line of markdown.split('\n')) {
-    if (line.startsWith('```')) isCode = !isCode;
+    if (line.trimStart().startsWith('```')) isCode = !isCode;
     const [, marks, heading = ''] = isCode ? [] : (/^(#+) (.*)$/.exec(line) ?? []);
     if (marks !== undefined) {
       while ((open.at(-1)?.level ?? 0) >= marks.length) open.pop();
@@ -47,11 +53,12 @@ export function sectionsOf(markdown: string): readonly PageSection[] {
 }
 
 function formatBlock(block: string, style: Style): string[] {
-  if (block.startsWith('```'))
+  const [, margin] = /^( *)```/.exec(block) ?? [];
+  if (margin !== undefined)
     return block
       .split('\n')
       .slice(1, -1)
-      .map((line) => `${INDENT}${line}`.trimEnd());
+      .map((line) => `${INDENT}${line.slice(margin.length)}`.trimEnd());
   if (block.startsWith('#')) return [painter(style)('bold', plain(block.replace(/^#+ /, '')))];
   if (block.startsWith('|')) return rowsOf(block).flatMap((row) => formatRow(row, style));
   return itemsOf(block).flatMap((item) => {
@@ -99,9 +106,10 @@ export function formatRow({ cells }: PageRow, style: Style): string[] {
 /** Without the marks of Markdown. A link to another page names the command that prints it. */
 const plain = (text: string): string =>
   text
-    .replaceAll(/\[([^\]]*)\]\(([\w-]+)\.md(?:#[\w-]*)?\)/g, (_, words: string, page: string) =>
-      words === page ? `"increp help ${page}"` : `${words} ("increp help ${page}")`,
-    )
+    .replaceAll(/\[([^\]]*)\]\(([\w-]+)\.md(?:#[\w-]*)?\)/g, (_, words: string, page: string) => {
+      const topic = topicOf(page);
+      return words === topic ? `"increp help ${topic}"` : `${words} ("increp help ${topic}")`;
+    })
     .replaceAll(/\[([^\]]*)\]\(#[\w-]*\)/g, '$1')
     .replaceAll(/\[([^\]]*)\]\(([^)]*)\)/g, '$1 ($2)')
     .replaceAll(/\*\*([^*]*)\*\*/g, '$1')

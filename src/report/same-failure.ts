@@ -1,4 +1,5 @@
 /** Finds tables that failed in the same way, so that one problem of many tables is printed once. */
+import { shellWord } from '../shell-word.ts';
 
 export interface NamedFailure {
   /** The name of the table in messages. */
@@ -14,11 +15,15 @@ export type ToldFailures = Map<string, { readonly label: string; readonly hint: 
 
 const SPECIAL = /[.*+?^${}()|[\]\\]/g;
 
-/** The text with a placeholder for the name of the table, where it is a whole word. */
+/** The text with a placeholder for the name of the table, where it is a whole word, also as a shell and SQL quote it. */
 function withoutName(text: string, name: string): string {
   if (name === '') return text;
-  const word = name.replaceAll(SPECIAL, String.raw`\$&`);
-  return text.replaceAll(new RegExp(String.raw`(?<![\p{L}\p{N}_$])${word}(?![\p{L}\p{N}_$])`, 'gu'), '\0');
+  const forms = [shellWord(name), `"${name.replaceAll('"', '""')}"`, name];
+  return forms.reduce((rest, form) => {
+    const word = form.replaceAll(SPECIAL, String.raw`\$&`);
+    const whole = new RegExp(String.raw`(?<![\p{L}\p{N}_$])${word}(?![\p{L}\p{N}_$])`, 'gu');
+    return rest.replaceAll(whole, '\0');
+  }, text);
 }
 
 /** `500 rows`, `1 row`, `399 of 1,234 rows`. Other numbers are codes, ports and settings, which matter. */

@@ -8,7 +8,7 @@ import { formatColumns, type PrintedColumn } from './columns.ts';
 import { shortCursor } from './cursor.ts';
 import { failureWord, type RunRecord } from '../schema/run-record.ts';
 import { codesText } from './error.ts';
-import { sameFailure, sameFailures, type ToldFailures } from './same-failure.ts';
+import { sameFailure, sameFailures, type NamedFailure, type ToldFailures } from './same-failure.ts';
 import { painter, type Style, type TextStyle } from './style.ts';
 import { printable, printableLine, wrap } from './text.ts';
 
@@ -78,11 +78,29 @@ export function formatStatus(all: readonly Status[], { style, now, isVerbose }: 
   const rows = tables.map((table) => cellsOf(table, now, printed));
   const [header = '', ...lines] = formatColumns(COLUMNS, rows, style, paint);
   const told: ToldFailures = new Map();
+  const isMany = {
+    failures: tables.filter((table) => failureOf(table)).length > MANY_TABLES,
+    drifts: tables.filter((table) => driftOf(table)).length > MANY_TABLES,
+  };
   const body = lines.flatMap((line, index) => {
     const table = tables[index];
-    return table ? [line, ...detailsOf(table, told, now).flatMap(inWidth(style))] : [line];
+    return table ? [line, ...detailsOf(table, { told, now, isMany }).flatMap(inWidth(style))] : [line];
   });
-  const end = [...warningsOf(all, now), ...failedAgain(tables)];
+  const end = [
+    ...warningsOf(all, now),
+    ...(isMany.drifts
+      ? groupedLines(
+          'DRIFT',
+          tables.flatMap((table) => driftOf(table) ?? []),
+        )
+      : []),
+    ...(isMany.failures
+      ? groupedLines(
+          'FAILED',
+          tables.flatMap((table) => failureOf(table) ?? []),
+        )
+      : []),
+  ];
   return `${[header, ...body, countLine(tables), ...end.flatMap(inWidth(style))].join('\n')}\n`;
 }
 
@@ -105,11 +123,18 @@ const inWidth =
   (detail: string): string[] =>
     wrap(`${INDENT}${detail}`, style, `${INDENT}  `);
 
+interface Details {
+  readonly told: ToldFailures;
+  readonly now: Date;
+  /** Whether the end has the failures and drifts of all tables, because there are many. */
+  readonly isMany: { readonly failures: boolean; readonly drifts: boolean };
+}
+
 /** An error of many tables, such as an unreachable destination, is printed once. */
-function detailsOf(table: Status, told: ToldFailures, now: Date): string[] {
+function detailsOf(table: Status, { told, now, isMany }: Details): string[] {
   return [
-    ...failureDetails(table, told, now),
-    ...driftDetails(table),
+    ...(isMany.failures ? [] : failureDetails(table, told, now)),
+    ...(isMany.drifts ? [] : driftDetails(table)),
     ...refusalDetails(table, told),
     ...stoppedDetails(table, now),
     ...(table.condition === 'stale'
@@ -148,11 +173,12 @@ function failureOf({ name, lastFailure, condition }: Status) {
   };
 }
 
-/** The failures of many tables again, because a terminal shows the end. */
-function failedAgain(tables: readonly Status[]): string[] {
-  const failures = tables.flatMap((table) => failureOf(table) ?? []);
-  if (failures.length <= MANY_TABLES) return [];
-  return sameFailures(failures).flatMap((group) => {
+/** Each failure or drift of many tables once, at the end, which a terminal shows. */
+function groupedLines(
+  word: string,
+  found: readonly (NamedFailure & { readonly sqlstate: string | null })[],
+): string[] {
+  return sameFailures(found).flatMap((group) => {
     const [first] = group;
     if (!first) return [];
     const names = listed(
@@ -161,8 +187,8 @@ function failedAgain(tables: readonly Status[]): string[] {
     );
     const count = group.length === 1 ? '' : `${formatCount(group.length)} tables: `;
     return [
-      `FAILED ${count}${names} (${codesText(first.code, first.sqlstate)})`,
-      `  error: ${printableLine(first.message)}`,
+      `${word} ${count}${names}${first.code === '' ? '' : ` (${codesText(first.code, first.sqlstate)})`}`,
+      `  ${word === 'FAILED' ? 'error: ' : ''}${printableLine(first.message)}`,
       ...(first.hint === '' ? [] : [`  next: ${printable(first.hint)}`]),
     ];
   });
@@ -184,11 +210,21 @@ function failureDetails(table: Status, told: ToldFailures, now: Date): string[] 
 }
 
 /** If a run was refused because of the drift, its error already describes it. */
-const driftDetails = ({ drift, lastFailure, condition }: Status): string[] =>
-  !drift || lastFailure?.error_code === 'SCHEMA_CHANGE_REFUSED' || condition === 'disabled'
-    ? []
-    : // The next step of the failure comes first.
-      [`drift: ${printable(drift.what)}`, ...(lastFailure ? [] : [`  next: ${printable(drift.next)}`])];
+function driftOf({ name, drift, lastFailure, condition }: Status) {
+  if (!drift || lastFailure?.error_code === 'SCHEMA_CHANGE_REFUSED' || condition === 'disabled')
+    return undefined;
+  // The next step of the failure comes first.
+  return { name, code: '', message: drift.what, hint: lastFailure ? '' : drift.next, sqlstate: null };
+}
+
+function driftDetails(table: Status): string[] {
+  const drift = driftOf(table);
+  if (!drift) return [];
+  return [
+    `drift: ${printable(drift.message)}`,
+    ...(drift.hint === '' ? [] : [`  next: ${printable(drift.hint)}`]),
+  ];
+}
 
 /** The next sync fails for another reason than the last run. */
 function refusalDetails({ name, refusal }: Status, told: ToldFailures): string[] {

@@ -110,6 +110,8 @@ interface EndedTable {
   readonly destination: string | undefined;
   readonly isEqual: boolean;
   readonly isRepaired: boolean;
+  /** Whether all its differences are rows with the same unique key, which a repair cannot fix. */
+  readonly isBeyondRepair?: boolean;
   /** Why it could not be compared. */
   readonly error: PrintedError | undefined;
   /** Why its differences were not repaired. */
@@ -141,7 +143,8 @@ export function formatVerificationEnding(ended: EndedVerification, style: Style)
     ...(failed.length > 0 ? [`${formatCount(failed.length)} not compared`] : []),
   ];
   const isFarAway = tables.length > MANY_TABLES;
-  const repairable = different.filter(({ refusal }) => !refusal);
+  const repairable = different.filter(({ refusal, isBeyondRepair }) => !refusal && isBeyondRepair !== true);
+  const beyond = different.filter(({ refusal, isBeyondRepair }) => !refusal && isBeyondRepair === true);
   const noun = tables.length === 1 ? 'table' : 'tables';
   const counts = tables.length === 0 ? '' : `: ${parts.join(', ')}`;
   return [
@@ -152,6 +155,11 @@ export function formatVerificationEnding(ended: EndedVerification, style: Style)
     ),
     ...sameFailures(failed).flatMap((group) => failedLines('FAILED', group, isFarAway)),
     ...sameFailures(refused).flatMap((group) => failedLines('NOT REPAIRED', group, isFarAway)),
+    ...(beyond.length === 0
+      ? []
+      : [
+          `${INDENT}DIFFERENT ${listed(beyond.map(labelFor), LISTED)}: rows with the same unique key; correct them at the source, or set other unique_cols`,
+        ]),
     ...[...Map.groupBy(repairable, ({ destination }) => destination).values()].map((group) =>
       differentLine(group, words),
     ),

@@ -23,8 +23,8 @@ import { areSidesSwapped } from '../sync/facts/swapped-sides.ts';
 import { lockTable } from '../sync/lock/table-lock.ts';
 import type { RunContext } from '../sync/context/run-context.ts';
 
-/** `nothing`: there was no state. `absent`: there is no destination table either. */
-export type Forgotten = 'state' | 'nothing' | 'absent';
+/** `nothing`: there was no state. `absent`: there is no destination table either. `state-only`: only the table is missing. */
+export type Forgotten = 'state' | 'state-only' | 'nothing' | 'absent';
 
 interface Reset {
   /** --force: also discards the state of another pipeline. */
@@ -88,7 +88,7 @@ export async function forgetTable(
     for (const name of names)
       if (name !== stateName.table)
         await client.query(forgetOwnState(schema), [name, context.settings.pipeline]);
-    return wasKnown ? 'state' : 'nothing';
+    return wasKnown ? (there.has(destinationName.table) ? 'state' : 'state-only') : 'nothing';
   });
   await context.stateFiles.remove(recordName);
   return forgotten;

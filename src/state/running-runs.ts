@@ -202,7 +202,7 @@ function recordsOf(running: RunningRun, lastSign: number): NewRecord[] {
     status: 'failed',
     duration_s: Math.max(0, (lastSign - Date.parse(startedAt)) / 1000),
     error_code: 'INTERRUPTED',
-    error_message: `process ${running.process} on host ${running.host} was killed${place}`,
+    error_message: `process ${running.process} on host ${running.host} ended without a report${place}: it was killed, or stopped by a second Ctrl-C`,
     error_hint: `Work that was not committed was rolled back. ${continuation(running)} If it happens again, look for "out of memory" in the log of that machine.`,
     tables: waiting,
     was_killed: true,

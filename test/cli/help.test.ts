@@ -1,5 +1,4 @@
 /** The help of every command, whichever there are: it fits, it says the same things in the same way, its examples work. */
-import { join } from 'node:path';
 import process from 'node:process';
 import { execa } from 'execa';
 import { describe, expect, inject, test } from 'vitest';
@@ -8,7 +7,7 @@ import { commands } from '../../src/commands/program/registry.ts';
 import { displayWidth } from '../../src/report/text.ts';
 import { increp } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';
-import { PROJECT } from '../support/project.ts';
+import { PROGRAM, withProgram } from '../support/named-program.ts';
 import { ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { webhookServer } from '../support/webhook-server.ts';
 import { oneIn } from '../support/tier.ts';
@@ -51,9 +50,9 @@ describe.each(['', ...all.map(({ name }) => name)])('the help of "%s"', (name) =
 
 /** What a terminal of that width is sent: util-linux's script gives the command a terminal of its own. */
 async function onTerminal(args: string, columns: number): Promise<string> {
-  const command = `stty cols ${columns}; '${process.execPath}' '${join(PROJECT, 'bin', 'increp.js')}' ${args}`;
+  const command = `stty cols ${columns}; '${process.execPath}' '${PROGRAM}' ${args}`;
   const { stdout } = await execa('script', ['-qec', command, '/dev/null'], {
-    env: { PATH: process.env['PATH'], TERM: 'xterm-256color', LANG: 'C.UTF-8' },
+    env: { PATH: withProgram(process.env['PATH']), TERM: 'xterm-256color', LANG: 'C.UTF-8' },
     extendEnv: false,
     stdin: 'ignore',
   });
@@ -125,6 +124,9 @@ test('help about a page, an error, a finding and a setting, and about nothing', 
     ['many', /increp help 'Many pipelines'\n[^]*\nrun many pipelines\n/],
     ['null keys', /^null_keys\n {4}meaning: /],
     ['pipelines many', /^Many pipelines\n/],
+    ['how do I add a table?', /^Add a table\n[^]*\n {4}\{ "name": "invoices"/],
+    ['orders_stg', /increp help /],
+    ['findings', /"increp help errors"|^Findings/],
     ['tunnel', /increp help ssh\n/],
     ['move', /^Move to another machine\n/],
   ] as const)

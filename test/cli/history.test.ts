@@ -8,7 +8,7 @@ import { displayWidth } from '../../src/report/text.ts';
 import { increp, startIncrep } from '../support/increp.ts';
 import { freshPair } from '../support/pair.ts';
 import type { Pair } from '../support/pair.ts';
-import { PROJECT } from '../support/project.ts';
+import { PROGRAM, withProgram } from '../support/named-program.ts';
 import { insertOrders, ORDERS_CONFIG, ordersPreset } from '../support/shop.ts';
 import { sync, trySync } from '../support/sync.ts';
 import { slowTest } from '../support/tier.ts';
@@ -62,10 +62,16 @@ async function fiveRuns(): Promise<Pair> {
 
 /** What a person sees in a terminal of 80 by 24. */
 async function inTerminal(pair: Pair, command: string, lang = 'C.UTF-8'): Promise<string[]> {
-  const program = `stty cols 80 rows 24; exec '${process.execPath}' '${join(PROJECT, 'bin', 'increp.js')}' ${command}`;
+  const program = `stty cols 80 rows 24; exec '${process.execPath}' '${PROGRAM}' ${command}`;
   const { stdout } = await execa('script', ['-qec', program, '/dev/null'], {
     cwd: pair.directory,
-    env: { PATH: process.env['PATH'], HOME: pair.directory, LANG: lang, TERM: 'xterm', NO_COLOR: '1' },
+    env: {
+      PATH: withProgram(process.env['PATH']),
+      HOME: pair.directory,
+      LANG: lang,
+      TERM: 'xterm',
+      NO_COLOR: '1',
+    },
     extendEnv: false,
     input: '',
   });
@@ -175,7 +181,7 @@ test('before the first run there is nothing, and no error', async () => {
   expect((await history(pair)).runs).toEqual([]);
   expect(await increp('history orders', pair)).toMatchObject({
     exitCode: 0,
-    stdout: 'no runs are recorded\n',
+    stdout: 'no runs are recorded for this pipeline (PIPELINE_NAME, or the name of the directory)\n',
   });
 });
 
@@ -274,7 +280,9 @@ test('a killed run is in the history with its table, and so are all tables that 
     error: {
       table: 'orders',
       code: 'INTERRUPTED',
-      message: expect.stringMatching(/^process \d+ on host \S+ was killed during the sync of orders/),
+      message: expect.stringMatching(
+        /^process \d+ on host \S+ ended without a report during the sync of orders/,
+      ),
       hint: expect.stringContaining('Run "increp sync orders --deletes" again.'),
     },
   };

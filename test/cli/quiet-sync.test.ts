@@ -150,7 +150,9 @@ test('a dead webhook is a warning of the pipeline with what to do, and is mailed
   const { stdout, stderr, exitCode } = await cron(pair);
   expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 });
   expect(stdout).toMatch(/^pipeline \S+: done, with warnings\n/);
-  expect(stdout).toMatch(/^warning: the webhook at http:\/\/127\.0\.0\.1:9 .*"increp .*check --webhook"\.$/m);
+  expect(stdout).toMatch(
+    /^warning: the webhook at http:\/\/127\.0\.0\.1:9 .*"\S+ \S+increp\.js -C \S+ check --webhook"\.$/m,
+  );
   expect(stdout).toMatch(/^warning: the metrics were not written .*create it, or correct METRICS_TEXTFILE$/m);
   expect(await cron(pair)).toEqual({ stdout: '', stderr: '', exitCode: 0 });
 });

@@ -86,6 +86,9 @@ test('tables may be named or excluded, and a name that is none is answered with 
   expect(wrong.exitCode).toBe(64);
   expect(wrong.stderr).toMatch(/no table "ordres" .* did you mean "orders"\? \(USAGE\)\n +next: /);
   expect(wrong.stdout).toBe('');
+  expect((await increp('sync orders,events', pair)).stderr).toContain('separate names by spaces');
+  const swallowed = await increp('-C sync -q', pair);
+  expect(swallowed.stderr).toContain('-C took "sync" as the directory, so no command is left');
 });
 
 test('a long dash, as editors make it of two, and a single one before a long option are recognised', async () => {

@@ -19,6 +19,7 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   verify: ['verify'],
   config: ['config'],
   reset: ['reset', 'orders'],
+  'deletes-sql': ['deletes-sql', 'orders'],
   completion: ['completion', 'bash'],
   help: ['help', 'sync'],
 };

@@ -7,6 +7,7 @@ import type { Phase } from '../../src/events.ts';
 import { execa } from 'execa';
 import { expectNoSecret, rememberSettings } from './canaries.ts';
 import type { Pair } from './open-pair.ts';
+import { PROGRAM, withProgram } from './named-program.ts';
 import { PROJECT } from './project.ts';
 import type { TimingChanges } from './timing.ts';
 
@@ -90,9 +91,14 @@ export function startIncrep(
   options: IncrepOptions = {},
 ): RunningIncrep {
   const words = wordsOf(args);
-  const child = execa(process.execPath, [join(PROJECT, 'bin', 'increp.js'), ...words], {
+  const environment = environmentFor(place, options);
+  const child = execa(process.execPath, [PROGRAM, ...words], {
     cwd: options.cwd ?? place.directory,
-    env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...environmentFor(place, options) },
+    env: {
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
+      ...environment,
+      PATH: withProgram(environment.PATH),
+    },
     extendEnv: false,
     input: options.input ?? '',
     timeout: options.timeout ?? TIMEOUT_MS,

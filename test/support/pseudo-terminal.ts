@@ -6,7 +6,7 @@ import { execa } from 'execa';
 import { waitUntil } from './activity.ts';
 import { expectNoSecret, rememberSettings } from './canaries.ts';
 import { emulator, type Emulator } from './emulator.ts';
-import { PROJECT } from './project.ts';
+import { PROGRAM, withProgram } from './named-program.ts';
 
 export interface TerminalOptions {
   readonly columns?: number;
@@ -38,13 +38,13 @@ export function inTerminal(
   { directory }: { readonly directory: string },
   { columns = 80, rows = 24, env = {}, redirections = '' }: TerminalOptions = {},
 ): InTerminal {
-  const program = [process.execPath, join(PROJECT, 'bin', 'increp.js')].map(quoted).join(' ');
+  const program = [process.execPath, PROGRAM].map(quoted).join(' ');
   const nameFile = join(directory, '.tty');
   const command = `stty cols ${columns} rows ${rows}; tty >${quoted(nameFile)}; exec ${program} ${args} ${redirections}`;
   const child = execa('script', ['-qec', command, '/dev/null'], {
     cwd: directory,
     env: {
-      ...{ PATH: process.env['PATH'], HOME: directory, SHELL: '/bin/sh' },
+      ...{ PATH: withProgram(process.env['PATH']), HOME: directory, SHELL: '/bin/sh' },
       ...{ LANG: 'C.UTF-8', TERM: 'xterm-256color', ...env },
     },
     extendEnv: false,

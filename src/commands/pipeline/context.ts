@@ -12,6 +12,7 @@ import { findClientTools } from '../../postgres/client-tools.ts';
 import { Database } from '../../postgres/database.ts';
 import { Tunnels } from '../../postgres/tunnel/tunnels.ts';
 import { redactedCause, redactor, type Redact } from '../../redact.ts';
+import { wrapLines } from '../../report/text.ts';
 import { stateFiles } from '../../state/state-files.ts';
 import { KnownDestinations } from '../../sync/context/known-destinations.ts';
 import { WaitBudget } from '../../sync/context/wait-budget.ts';
@@ -138,8 +139,13 @@ export async function withContext<T>(
       pipelines,
       openSource,
     });
-  } catch (error) {
-    throw withoutSecrets(asIncrepError(error), redact);
+  } catch (thrown) {
+    const error = asIncrepError(thrown);
+    // A line of .env that is read in another way than it looks may be the reason.
+    if (error.code === 'AUTHENTICATION_FAILED')
+      for (const warning of settings.warnings)
+        terminal.say(wrapLines(redact(`warning: ${warning}\n`), terminal.sayStyle));
+    throw withoutSecrets(error, redact);
   } finally {
     const databases = pipelines.flatMap(({ runContext }) => [runContext.destination, runContext.source]);
     await Promise.all(databases.map((database) => database[Symbol.asyncDispose]()));

@@ -70,9 +70,11 @@ function unknown(tables: readonly Pick<TableSettings, 'name'>[], name: string, p
   const names = tables.map((table) => table.name);
   const near = isPattern(name) ? undefined : nearest(name, names);
   return new IncrepError('USAGE', {
-    what: isPattern(name)
-      ? `no table in ${place} matches "${name}"`
-      : `no table "${name}" in ${place}${near === undefined ? '' : `; did you mean "${near}"?`}`,
+    what: name.split(',').every((part) => names.includes(part))
+      ? `no table "${name}" in ${place}; separate names by spaces`
+      : isPattern(name)
+        ? `no table in ${place} matches "${name}"`
+        : `no table "${name}" in ${place}${near === undefined ? '' : `; did you mean "${near}"?`}`,
     next: `The tables are: ${listed(names, LISTED)}.`,
   });
 }

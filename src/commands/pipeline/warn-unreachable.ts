@@ -31,7 +31,7 @@ export function warnUnwritable(
   { terminal: { say, sayStyle }, redact }: Pick<Context, 'terminal' | 'redact'>,
 ): void {
   if (!fault) return;
-  const text = `warning: a sync by user "${userName()}" would fail: ${fault.message}\n  next: ${fault.next}\n`;
+  const text = `warning: a sync by user "${userName()}" would fail: ${fault.message}. Failures that only the state directory has recorded may be missing here\n  next: ${fault.next}\n`;
   say(wrapLines(printable(redact(text)), sayStyle));
 }
 

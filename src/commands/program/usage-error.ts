@@ -47,6 +47,9 @@ const flagOf = (flags: string): string => flags.replace(/ [<[].*$/, '');
 
 function unknownOption(option: string, asked: Command): string {
   const what = `"${pathOf(asked)}" has no option ${option}`;
+  const swallowed = directoryThatIsACommand(asked);
+  if (swallowed !== undefined)
+    return `${what}; -C took "${swallowed}" as the directory, so no command is left (is a variable after -C empty?)`;
   const owners = (asked.parent ?? asked).commands.filter((command) => flagsOf(command).includes(option));
   if (owners.length > 0)
     return `${what}; it is an option of ${owners.map((owner) => `"${pathOf(owner)}"`).join(', ')}`;
@@ -68,6 +71,13 @@ export function withDashes(error: IncrepError, args: readonly string[]): IncrepE
     what: error.message,
     next: `"${typed}" begins with a dash that is not "-". Type ${name.length === 1 ? '-' : '--'}${name}.`,
   });
+}
+
+/** `-C $DIR sync` with an empty variable. */
+function directoryThatIsACommand(asked: Command): string | undefined {
+  const { directory }: { directory?: string } = asked.opts();
+  const isCommand = asked.commands.some((command) => command.name() === directory);
+  return !asked.parent && isCommand ? directory : undefined;
 }
 
 const pathOf = (command: Command): string =>

@@ -5,6 +5,9 @@ const start = { directory: undefined, environment: {}, workingDirectory: '/home/
 
 test('a printed command begins as the user would type it', () => {
   expect(typedCommand(start, 'sync', true)).toBe('increp sync');
+  expect(typedCommand({ ...start, program: '/opt/node /opt/increp.js' }, 'sync', false)).toBe(
+    '/opt/node /opt/increp.js sync',
+  );
   expect(typedCommand({ ...start, environment: { npm_command: 'exec' } }, 'sync', true)).toBe(
     'npx increp sync',
   );

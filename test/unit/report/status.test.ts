@@ -90,3 +90,15 @@ test('a run that a signal ended, and why the next sync fails, are below the tabl
   expect(lines).toContain('    last run: interrupted (full-refresh, 2 min ago)');
   expect(lines).toContain('    the next sync fails: the source has no table public.b (TABLE_NOT_FOUND)');
 });
+
+test('a drift of many tables is printed once, at the end', () => {
+  const drift = { what: 'the destination table was dropped', next: 'The next "increp sync" loads it.' };
+  const names = Array.from({ length: 12 }, (_, index) => `t${10 + index}`);
+  const lines = printed(...names.map((name) => fine(name, { condition: 'drift', drift })));
+  expect(lines.slice(12)).toEqual([
+    '12 tables: 12 drift',
+    '    DRIFT 12 tables: t10, t11, t12, t13, t14, t15, t16, t17, t18, t19 and 2 more',
+    '      the destination table was dropped',
+    '      next: The next "increp sync" loads it.',
+  ]);
+});

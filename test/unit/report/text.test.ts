@@ -74,3 +74,14 @@ test('so are the commands for a pipeline, and no others', () => {
   );
   expect(names.filter((name) => !typed.includes(name)).toSorted()).toEqual(['completion', 'demo']);
 });
+
+test.each([
+  'next: npx increp -C /srv/pipelines/shop status audit_log and_another_table_with_a_long_name',
+  `then run: increp sync 'Müller daten' 'Odd Name'\\''s' audit_log moods order_items orders --adopt`,
+  'To test it: pg_isready -h a-host-with-a-long-name.example.com -p 6761',
+  'next: /opt/node/bin/node /opt/increp/bin/increp.js -C /srv/pipelines/shop verify orders',
+])('a command for a shell stays on one line: %s', (text) => {
+  const lines = wrap(`Before it stand some words that fill a line. ${text}`, { width: 60 }, '    ');
+  const command = text.slice(text.indexOf(': ') + 2);
+  expect(lines.filter((line) => line.includes(command))).toHaveLength(1);
+});
